@@ -1,0 +1,235 @@
+/*
+ * host.c - the real world behind base/host.h. This file and the libraries behind
+ * struct source and struct transport are the only doors to it.
+ */
+#include "base/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static ssize_t or_errno(ssize_t rc)
+{
+    return rc < 0 ? -errno : rc;
+}
+
+static uint64_t real_mono_ns(void *self)
+{
+    struct timespec now;
+
+    (void)self;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int64_t real_wall_ms(void *self)
+{
+    struct timespec now;
+
+    (void)self;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void real_random(void *self, void *to, size_t bytes)
+{
+    char *at = to;
+
+    (void)self;
+    while (bytes > 0) {
+        ssize_t got = getrandom(at, bytes, 0);
+        if (got < 0 && errno != EINTR)
+            abort(); /* the kernel has no randomness: nothing sensible can follow */
+        if (got > 0) {
+            at += got;
+            bytes -= (size_t)got;
+        }
+    }
+}
+
+static int real_open(void *self, const char *path, int flags, unsigned mode)
+{
+    (void)self;
+    return (int)or_errno(open(path, flags | O_CLOEXEC, mode));
+}
+
+static ssize_t real_read(void *self, int fd, void *to, size_t bytes)
+{
+    (void)self;
+    return or_errno(read(fd, to, bytes));
+}
+
+static ssize_t real_pread(void *self, int fd, void *to, size_t bytes, int64_t at)
+{
+    (void)self;
+    return or_errno(pread(fd, to, bytes, at));
+}
+
+static ssize_t real_write(void *self, int fd, const void *from, size_t bytes)
+{
+    (void)self;
+    return or_errno(write(fd, from, bytes));
+}
+
+static int real_sync(void *self, int fd)
+{
+    (void)self;
+    return (int)or_errno(fdatasync(fd));
+}
+
+static int64_t real_size(void *self, int fd)
+{
+    struct stat st;
+
+    (void)self;
+    return fstat(fd, &st) == 0 ? st.st_size : -errno;
+}
+
+static int real_close(void *self, int fd)
+{
+    (void)self;
+    return (int)or_errno(close(fd));
+}
+
+static int real_rename(void *self, const char *from, const char *to)
+{
+    (void)self;
+    return (int)or_errno(rename(from, to));
+}
+
+static int real_unlink(void *self, const char *path)
+{
+    (void)self;
+    return (int)or_errno(unlink(path));
+}
+
+static int real_waker_create(void *self)
+{
+    (void)self;
+    return (int)or_errno(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+static void real_waker_wake(void *self, int waker)
+{
+    uint64_t one = 1;
+
+    (void)self;
+    /* A full counter means that a wake is pending already. */
+    if (write(waker, &one, sizeof(one)) < 0)
+        return;
+}
+
+static void real_waker_sleep(void *self, int waker, uint64_t timeout_ns)
+{
+    struct pollfd fd = {.fd = waker, .events = POLLIN};
+    struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000u),
+                               .tv_nsec = (long)(timeout_ns % 1000000000u)};
+    uint64_t count;
+
+    (void)self;
+    if (ppoll(&fd, 1, &timeout, NULL) > 0 && read(waker, &count, sizeof(count)) < 0)
+        return;
+}
+
+static const struct host real_host = {
+    .mono_ns = real_mono_ns,
+    .wall_ms = real_wall_ms,
+    .random = real_random,
+    .open = real_open,
+    .read = real_read,
+    .pread = real_pread,
+    .write = real_write,
+    .sync = real_sync,
+    .size = real_size,
+    .close = real_close,
+    .rename = real_rename,
+    .unlink = real_unlink,
+    .waker_create = real_waker_create,
+    .waker_wake = real_waker_wake,
+    .waker_sleep = real_waker_sleep,
+};
+
+static const struct host *current = &real_host;
+
+const struct host *host(void)
+{
+    return current;
+}
+
+void host_set(const struct host *replacement)
+{
+    current = replacement != NULL ? replacement : &real_host;
+}
+
+int host_read_file(const char *path, size_t bytes_max, char **out, size_t *bytes)
+{
+    const struct host *h = host();
+    bool is_stdin = strcmp(path, "-") == 0;
+    size_t room = 64 << 10, used = 0;
+    char *data = NULL;
+    int fd, rc = 0;
+
+    fd = is_stdin ? STDIN_FILENO : h->open(h->self, path, O_RDONLY, 0);
+    if (fd < 0)
+        return fd;
+    for (;;) {
+        char *larger = realloc(data, room + 1);
+        if (larger == NULL) {
+            rc = -ENOMEM;
+            goto out;
+        }
+        data = larger;
+        while (used < room) {
+            ssize_t got = h->read(h->self, fd, data + used, room - used);
+            if (got == -EINTR)
+                continue;
+            if (got < 0) {
+                rc = (int)got;
+                goto out;
+            }
+            if (got == 0) {
+                data[used] = '\0';
+                *out = data;
+                *bytes = used;
+                data = NULL;
+                goto out;
+            }
+            used += (size_t)got;
+        }
+        if (used > bytes_max) {
+            rc = -EFBIG;
+            goto out;
+        }
+        room *= 2;
+    }
+out:
+    free(data);
+    if (!is_stdin)
+        h->close(h->self, fd);
+    return rc;
+}
+
+int host_write_all(int fd, const void *from, size_t bytes)
+{
+    const struct host *h = host();
+    const char *at = from;
+
+    while (bytes > 0) {
+        ssize_t put = h->write(h->self, fd, at, bytes);
+        if (put == -EINTR)
+            continue;
+        if (put < 0)
+            return (int)put;
+        at += put;
+        bytes -= (size_t)put;
+    }
+    return 0;
+}

@@ -1,0 +1,68 @@
+/*
+ * host.h - the one table through which tocsin reaches the world (semantics H1).
+ *
+ * Clocks, randomness, files and waiting go through `host()`. Kafka is reached
+ * through struct source (ingest/source.h) and sinks through struct transport
+ * (sinks/transport.h): two further replaceable tables, because they are
+ * conversations and not calls. A simulator replaces all three; tests/lint_host.sh
+ * fails the build where another file calls the world directly.
+ *
+ * Thread: host_set() before threads start; every entry may be called by any thread.
+ */
+#ifndef BASE_HOST_H
+#define BASE_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct host {
+    void *self; /* given back to every call */
+
+    uint64_t (*mono_ns)(void *self); /* never goes back */
+    int64_t (*wall_ms)(void *self);  /* since 1970; may jump */
+    void (*random)(void *self, void *to, size_t bytes);
+
+    /* Files: as open(2), read(2), pread(2), write(2), fdatasync(2), close(2) and
+     * so on, with 0 or a count for success and a negative errno for failure. */
+    int (*open)(void *self, const char *path, int flags, unsigned mode);
+    ssize_t (*read)(void *self, int fd, void *to, size_t bytes);
+    ssize_t (*pread)(void *self, int fd, void *to, size_t bytes, int64_t at);
+    ssize_t (*write)(void *self, int fd, const void *from, size_t bytes);
+    int (*sync)(void *self, int fd);
+    int64_t (*size)(void *self, int fd);
+    int (*close)(void *self, int fd);
+    int (*rename)(void *self, const char *from, const char *to);
+    int (*unlink)(void *self, const char *path);
+
+    /* A waker is a descriptor that one thread sleeps on and others write to. */
+    int (*waker_create)(void *self);
+    void (*waker_wake)(void *self, int waker);
+    /* Sleeps until woken or until timeout_ns passed; pending wakes are consumed. */
+    void (*waker_sleep)(void *self, int waker, uint64_t timeout_ns);
+};
+
+const struct host *host(void);
+
+/* Replaces the table; NULL restores the real one. */
+void host_set(const struct host *replacement);
+
+static inline uint64_t host_mono_ns(void)
+{
+    return host()->mono_ns(host()->self);
+}
+
+static inline int64_t host_wall_ms(void)
+{
+    return host()->wall_ms(host()->self);
+}
+
+/* Reads a whole file into memory that the caller frees; a zero byte is put
+ * behind it and not counted. "-" reads standard input. Returns 0 or -errno. */
+int host_read_file(const char *path, size_t bytes_max, char **out, size_t *bytes);
+
+/* Writes all bytes or returns a negative errno. */
+int host_write_all(int fd, const void *from, size_t bytes);
+
+#endif

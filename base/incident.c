@@ -1,0 +1,65 @@
+/* incident.c - names and reference counts of what leaves the correlation. See incident.h. */
+#include "base/incident.h"
+
+#include <stdlib.h>
+#include "base/mark.h"
+
+static const char *const change_names[] = {"opened", "updated", "closed"};
+static const char *const cause_names[INCIDENT_CAUSE_COUNT] = {"rule",  "severity", "grew",
+                                                              "quiet", "cleared",  "evicted"};
+static const char *const priority_names[] = {"", "P1", "P2", "P3", "P4", "P5"};
+static const char *const op_names[] = {"open", "update", "ack", "resolve"};
+static const char *const mark_names[MARK_KIND_COUNT] = {
+    "seal", "cap", "blind-begin", "blind-end", "join", "leave", "switch", "crash", "shed"};
+
+const char *incident_change_name(enum incident_change change)
+{
+    return (unsigned)change < 3 ? change_names[change] : "unknown";
+}
+
+const char *incident_cause_name(enum incident_cause cause)
+{
+    return (unsigned)cause < INCIDENT_CAUSE_COUNT ? cause_names[cause] : "unknown";
+}
+
+const char *priority_name(enum priority priority)
+{
+    return (unsigned)priority < 6 ? priority_names[priority] : "";
+}
+
+const char *op_kind_name(enum op_kind kind)
+{
+    return (unsigned)kind < 4 ? op_names[kind] : "unknown";
+}
+
+const char *mark_kind_name(enum mark_kind kind)
+{
+    return (unsigned)kind < MARK_KIND_COUNT ? mark_names[kind] : "unknown";
+}
+
+struct incident *incident_ref(struct incident *incident)
+{
+    /* relaxed: whoever takes a reference holds one already, nothing is published. */
+    if (incident != NULL)
+        atomic_fetch_add_explicit(&incident->refs, 1, memory_order_relaxed);
+    return incident;
+}
+
+void incident_unref(struct incident *incident)
+{
+    /* acq_rel: the last owner's free comes after every other owner's last read. */
+    if (incident != NULL &&
+        atomic_fetch_sub_explicit(&incident->refs, 1, memory_order_acq_rel) == 1)
+        free(incident);
+}
+
+void id128_format(struct id128 id, char to[ID128_TEXT_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (int i = 0; i < 16; i++) {
+        to[i] = digits[(id.hi >> (60 - 4 * i)) & 15];
+        to[16 + i] = digits[(id.lo >> (60 - 4 * i)) & 15];
+    }
+    to[32] = '\0';
+}

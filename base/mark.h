@@ -1,0 +1,35 @@
+/*
+ * mark.h - decisions that are no function of the records (semantics, section 0).
+ *
+ * Whatever lets the clock, the network or a person into a result is written down
+ * as one of these, with the place in the log at which it took effect. The list
+ * is closed: same records + same marks give the same incident log (X1).
+ */
+#ifndef BASE_MARK_H
+#define BASE_MARK_H
+
+#include <stdint.h>
+
+enum mark_kind {
+    MARK_SEAL,        /* V(part) = value_ms from offset on */
+    MARK_CAP,         /* the log time of record `offset` was read as value_ms */
+    MARK_BLIND_BEGIN, /* the partition cannot be read while others can */
+    MARK_BLIND_END,
+    MARK_JOIN,  /* the partition entered at `offset` with V = value_ms */
+    MARK_LEAVE, /* and left; its bins were dropped unread */
+    MARK_SWITCH, /* a new rule set takes effect at value_ms, a round's start */
+    MARK_CRASH,
+    MARK_SHED,
+    MARK_KIND_COUNT
+};
+
+struct mark {
+    enum mark_kind kind;
+    uint16_t part;    /* index into the partition table */
+    int64_t offset;   /* next record of the partition when the mark was made */
+    int64_t value_ms; /* a time on the scale of effective time */
+};
+
+const char *mark_kind_name(enum mark_kind kind);
+
+#endif

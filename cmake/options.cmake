@@ -1,0 +1,36 @@
+# Compiler options in one place: every target links tocsin_options.
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE Release)
+endif()
+# -O3 pays in the decoder; asserts stay on in every build (they guard hand-overs).
+set(CMAKE_C_FLAGS_RELEASE "-O3 -g1")
+set(CMAKE_CXX_FLAGS_RELEASE "-O3 -g1")
+
+set(TOCSIN_SANITIZE "" CACHE STRING "sanitizers, comma separated: address,undefined or thread")
+option(TOCSIN_COVERAGE "instrument for gcov" OFF)
+option(TOCSIN_FUZZ "build the libFuzzer targets (clang)" OFF)
+
+add_library(tocsin_options INTERFACE)
+target_compile_definitions(tocsin_options INTERFACE _GNU_SOURCE TOCSIN_VERSION="${PROJECT_VERSION}")
+target_compile_options(tocsin_options INTERFACE
+    -Wall -Wextra -Werror
+    $<$<COMPILE_LANGUAGE:C>:-Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla>
+    -fstack-protector-strong -fno-strict-aliasing)
+if(NOT TOCSIN_SANITIZE AND CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_options(tocsin_options INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif()
+target_link_options(tocsin_options INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
+if(TOCSIN_SANITIZE)
+    target_compile_options(tocsin_options INTERFACE -fsanitize=${TOCSIN_SANITIZE}
+        -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    target_link_options(tocsin_options INTERFACE -fsanitize=${TOCSIN_SANITIZE})
+endif()
+if(TOCSIN_COVERAGE)
+    target_compile_options(tocsin_options INTERFACE --coverage)
+    target_link_options(tocsin_options INTERFACE --coverage)
+endif()

@@ -1,0 +1,156 @@
+/*
+ * engine.h - the hot path: records in, incident log and ops out.
+ *
+ *   feeds --> bins per (epoch, worker) --> dedup lanes --> rule lanes --> incident stage
+ *             ingest role                  stage D         stage R        stage I
+ *
+ * Every thread of the engine has every role: it reads the feeds it owns, works
+ * off its share of lanes, and takes the sequencer or the incident role when they
+ * are free. With one worker the whole engine is one thread. docs/architecture.md
+ * has the picture, the steps and the letters of the memory edges.
+ *
+ * Thread: create, start, stop and destroy by the owner; engine_counters(),
+ *         engine_watermark() and engine_switch_rules() by anyone.
+ */
+#ifndef CORRELATE_ENGINE_H
+#define CORRELATE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "base/event.h"
+#include "base/incident.h"
+#include "base/mark.h"
+#include "ingest/source.h"
+#include "rules/rule_set.h"
+
+struct engine;
+
+/* What the engine reports; called by the thread that holds the incident role,
+ * one call at a time, in the order of the incident log. */
+struct engine_listener {
+    void *self;
+    /* `incident` is borrowed: take a reference to keep it. */
+    void (*incident)(void *self, struct incident *incident);
+    /* True: the listener has taken the op and its reference. False: it is full;
+     * the engine keeps the op, pauses input, and offers it again. */
+    bool (*op)(void *self, const struct op *op);
+    /* Made by the sequencer role, in order of happening. May be NULL. */
+    void (*mark)(void *self, const struct mark *mark);
+    /* A record was refused: for the quarantine log. `payload` is borrowed. Called
+     * by ingest threads, several at once. May be NULL. */
+    void (*rejected)(void *self, const char *topic, int32_t partition, const struct record *record,
+                     enum reject_reason reason, uint32_t at, const char *why);
+};
+
+struct topic_config {
+    const char *topic;
+    enum event_format format;
+    int64_t disorder_ms;  /* L [500]; 0 for ordered producers (T7) */
+    bool log_append_time; /* the broker stamps the records */
+    const char *tenant;   /* stands in where an event names none ["default"] */
+    bool tenant_fixed;    /* an event that names another tenant is rejected{tenant} */
+    bool gaps_expected;   /* compacted or transactional: holes in offsets are normal */
+};
+
+struct engine_config {
+    unsigned workers;    /* [number of cores] */
+    unsigned epoch_ms;   /* D [20]; divides round_ms */
+    unsigned round_ms;   /* [200] */
+    int64_t past_ms;     /* P [24 h] */
+    int64_t future_ms;   /* F [1 s] */
+    int64_t behind_ms;   /* B [5 s] */
+    int64_t slack_ms;    /* G, at least [50]; raised to the largest L */
+    unsigned seal_ms;    /* seal round [10]; 0: never seal by the clock (replay) */
+    size_t take_max;     /* records per take [512] */
+    uint64_t seed;       /* of all keyed hashes; never shows in results */
+    uint64_t shuffle;    /* tests: non-zero reads feeds in a random order with this seed */
+
+    uint32_t alerts_max;    /* bound of the alert table [1000000] (X4) */
+    int64_t expire_ms;      /* an alert silent for this long is over [5 min] */
+    int64_t flap_window_ms; /* [10 min] */
+    unsigned flap_start;    /* changes within the window that begin flapping [6] */
+    unsigned flap_stop;     /* changes within the window at which it ends [2] */
+
+    const struct topic_config *topics; /* `topic` NULL is the row for all others */
+    size_t topic_count;
+    const char *const *sink_names; /* ops are made for each of these */
+    const uint8_t *sink_priority_max; /* enum priority: less urgent ones are not sent; NONE = all */
+    size_t sink_count;
+
+    /* Marks to be applied instead of made: a replay of a recording (X7). */
+    const struct mark *marks;
+    size_t mark_count;
+};
+
+/* Fills the defaults in brackets above. */
+void engine_config_init(struct engine_config *config);
+
+/* Owner: the caller, until engine_destroy(). Borrows source and rule set until then. */
+int engine_create(const struct engine_config *config, struct source *source,
+                  struct rule_set *rules, const struct engine_listener *listener,
+                  struct engine **out, struct error *err);
+void engine_destroy(struct engine *engine);
+
+int engine_start(struct engine *engine, struct error *err);
+
+/* Waits until every feed has finished and all closed epochs are worked off (X7).
+ * False when timeout_ms passed first; 0 waits for ever. */
+bool engine_wait_finished(struct engine *engine, uint64_t timeout_ms);
+
+/* Stops input, works off what is closed, joins the threads. */
+void engine_stop(struct engine *engine);
+
+/* Takes the set over; it becomes a mark at the first round later than any binned
+ * record (X5). Rules whose form is unchanged keep their windows. */
+void engine_switch_rules(struct engine *engine, struct rule_set *rules);
+
+int64_t engine_watermark(const struct engine *engine);
+
+/* The ledger (semantics section 6) and what metrics show. All counts are since start. */
+struct engine_counters {
+    uint64_t records;      /* read */
+    uint64_t record_bytes;
+    uint64_t redelivered;  /* same position again, dropped (D2) */
+    uint64_t gaps;         /* offsets that never came */
+    uint64_t events;       /* decoded, plus one per rejected record (L2) */
+    uint64_t derived;
+    uint64_t rejected[REJECT_REASON_COUNT];
+    uint64_t in_bins;      /* decoded, in no closed epoch yet */
+    uint64_t duplicate, unmatched, routed; /* L2 */
+    uint64_t touches, correlated, expired, evicted, retired, pending; /* L3 */
+    uint64_t opened, closed, open; /* L4 */
+    uint64_t ops;
+    uint64_t updates;
+    uint64_t time_clamped, late, late_by_seal, capped;
+    uint64_t alerts;       /* in the table now */
+    uint64_t alerts_opened, alerts_cleared, alerts_expired, alerts_evicted, alerts_refired;
+    uint64_t flap_begun, flap_ended, flap_folded;
+    uint64_t keys;         /* rule keys held now */
+    uint64_t keys_evicted;
+    uint64_t steps, rounds, seals, sleeps, wakes;
+    uint64_t bins_bytes;
+};
+void engine_counters(const struct engine *engine, struct engine_counters *out);
+
+/* Per rule and per partition, for metrics; return how many there are. */
+struct engine_rule_counters {
+    const char *rule_id;
+    uint64_t touches, opened, closed, open, keys, evicted, expired, pending;
+};
+size_t engine_rule_counters(const struct engine *engine, struct engine_rule_counters *out,
+                            size_t max);
+struct engine_part_counters {
+    const char *topic;
+    int32_t partition;
+    int64_t start_offset, read_offset, low_offset, lag;
+    int64_t passed_ms; /* everything before this has come */
+    uint64_t records, gaps, redelivered, rejected, in_closed, in_bins;
+    enum feed_state state;
+    bool blind;
+};
+size_t engine_part_counters(const struct engine *engine, struct engine_part_counters *out,
+                            size_t max);
+
+#endif

@@ -1,0 +1,118 @@
+/*
+ * rule_set.h - rule files in, one immutable compiled rule set out.
+ *
+ *   YAML text -> (libfyaml) -> typed tree -> checked -> struct rule_set
+ *
+ * A set is built beside the running one and lives in one arena; the hot path
+ * only reads it. Rules are ordered by id, bytewise: `index` is that order.
+ *
+ * Thread: load and destroy by one thread; everything that takes a const set may
+ *         be called by any number of threads at once.
+ */
+#ifndef RULES_RULE_SET_H
+#define RULES_RULE_SET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "base/event.h"
+#include "base/incident.h"
+
+struct rule_set;
+
+enum { RULE_AGGREGATES_MAX = 8, RULE_BY_MAX = 8, RULE_QUIET_MAX = 4 };
+
+enum rule_input {
+    RULE_INPUT_ALERTS, /* `on: alerts`: what deduplication lets through (the default) */
+    RULE_INPUT_EVENTS, /* `on: events`: every problem event, repeats too */
+};
+
+enum aggregate_kind { AGGREGATE_COUNT, AGGREGATE_DISTINCT };
+
+struct rule_aggregate {
+    enum aggregate_kind kind;
+    const char *text; /* as written, "distinct(check)" */
+    /* The largest constant that `when` compares it with: the window never needs
+     * to hold more than this many entries to decide (it may hold more to explain). */
+    int64_t limit;
+};
+
+/* The open part of a rule: what the correlation needs besides the programs. */
+struct rule {
+    uint32_t index;      /* in the set, by id */
+    const char *id;
+    enum rule_input input;
+    int64_t window_ms;   /* sliding, [start, end) */
+    uint32_t by_count;
+    const char *by_name[RULE_BY_MAX]; /* as written: "tenant", "host", "labels.rack" */
+    uint32_t aggregate_count;
+    struct rule_aggregate aggregate[RULE_AGGREGATES_MAX];
+    uint32_t quiet_count; /* the distinct durations inside quiet(...) of `close` */
+    int64_t quiet_ms[RULE_QUIET_MAX]; /* ascending */
+    uint8_t priority;     /* enum priority */
+    const char *tier;     /* "" where not given */
+    const char *runbook;
+    const char *team;
+    uint32_t max_keys;    /* [100000] */
+    uint32_t max_members; /* window entries and open alerts per key [1000] */
+    /* Equal forms carry their state over a reload: hash of input, where, by, window, when. */
+    struct id128 form;
+    bool reads_message; /* `where` reads message, value or time: never cached per alert */
+};
+
+/* One event as rules see it. */
+struct event_view {
+    const struct event_text *text;
+    uint8_t severity;
+    uint8_t state;
+    int64_t et_ms;
+};
+
+/* Loads the files (or, for a folder, every *.yaml in it, by name) as one set; refused whole.
+ * Errors: -EINVAL or the errno of reading, with one or more lines
+ *         "file:line:column: sentence" plus the source line and a caret in *err.
+ * Owner:  the caller, until rule_set_destroy(). */
+int rule_set_load(const char *const *paths, size_t path_count, struct rule_set **out,
+                  struct error *err);
+
+/* The same from memory; `name` stands for the file in messages. */
+int rule_set_parse(const char *name, const char *text, size_t bytes, struct rule_set **out,
+                   struct error *err);
+void rule_set_destroy(struct rule_set *set);
+
+uint32_t rule_set_count(const struct rule_set *set);
+const struct rule *rule_set_rule(const struct rule_set *set, uint32_t index);
+/* Hash of the whole set, names and programs: the same text gives the same. */
+struct id128 rule_set_hash(const struct rule_set *set);
+/* True when any rule reads message, value or time in `where`. */
+bool rule_set_reads_message(const struct rule_set *set);
+
+/* Indexes of the rules whose `where` is true for the event, ascending, up to
+ * `max` (a set never matches more than rule_set_count()). No allocation.
+ * An evaluation error in `where` (say, a missing label compared) is "no match". */
+size_t rule_set_match(const struct rule_set *set, const struct event_view *view, uint32_t *out,
+                      size_t max);
+
+/* The values of `by` for this event, in order; absent ones are empty text.
+ * `tenant` is always by_name[0], whether written or not. */
+void rule_by_values(const struct rule *rule, const struct event_view *view,
+                    struct text value[RULE_BY_MAX]);
+
+/* The text over which aggregate `i` (a distinct) counts different values. */
+struct text rule_aggregate_value(const struct rule *rule, uint32_t i,
+                                 const struct event_view *view, char scratch[32]);
+
+/* `when` over the aggregates' present values. */
+bool rule_when(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX]);
+
+/* `close`: `quiet_ms` since the last touch, `cleared` when no alert is open. */
+bool rule_close(const struct rule *rule, int64_t quiet_ms, bool cleared);
+
+/* Renders the title for an opening: {by-field}, {count()}, {distinct(x)}, and
+ * fields of the opening event. Cut at `bytes` on a character border, always
+ * terminated. `view` is the opening event; `value` the aggregates then. */
+void rule_title(const struct rule *rule, const struct event_view *view,
+                const int64_t value[RULE_AGGREGATES_MAX], char *to, size_t bytes);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * outbox.h - delivers ops to sinks: in order per incident, each sink by itself.
+ *
+ *   engine --ring of ops--> outbox thread (libevent, libcurl multi) --HTTP--> sinks
+ *
+ * States of an op (semantics O1); outbox.c is the only place that moves them:
+ *
+ *   PENDING -> INTENT -> DONE
+ *      ^          |----> DEAD(reason)
+ *      +- RETRY <-+----> UNCERTAIN -> (by class) RETRY
+ *   PENDING -> SUPERSEDED   a later update of the same incident and sink took it in (O4)
+ *
+ * Thread: create and destroy by setup; submit by the one thread that holds the
+ *         incident role; counters by anyone.
+ */
+#ifndef SINKS_OUTBOX_H
+#define SINKS_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "base/incident.h"
+
+struct outbox;
+
+enum op_state {
+    OP_PENDING,
+    OP_INTENT,
+    OP_RETRY,
+    OP_UNCERTAIN,
+    OP_DONE,
+    OP_DEAD,
+    OP_SUPERSEDED,
+    OP_STATE_COUNT
+};
+
+enum { SINK_OPTIONS_MAX = 32 };
+
+/* One sink as the configuration file gives it; every option is checked against
+ * the sink type's table of options. */
+struct sink_config {
+    const char *name; /* unique, part of op ids */
+    const char *type; /* a row of the sink table: "pagerduty", "webhook" */
+    struct {
+        const char *key;
+        const char *value;
+    } option[SINK_OPTIONS_MAX];
+    size_t option_count;
+};
+
+struct outbox_config {
+    const struct sink_config *sinks;
+    size_t sink_count;
+    size_t ops_max;     /* [1000000] O7 */
+    size_t bytes_max;   /* [1 GiB]   O7 */
+};
+
+/* Checks one sink's configuration without opening anything. 0, or -EINVAL with a sentence. */
+int sink_config_check(const struct sink_config *config, struct error *err);
+
+/* Creates the outbox and starts its thread. */
+int outbox_create(const struct outbox_config *config, struct outbox **out, struct error *err);
+
+/* Waits up to `flush_ms` for what is deliverable, then stops the thread (F10).
+ * Returns how many ops were left undelivered. */
+size_t outbox_destroy(struct outbox *outbox, unsigned flush_ms);
+
+/* Takes `op` with its reference to the incident. False, taking nothing, when the
+ * outbox is at its bound: the caller keeps the op and input pauses (O7). */
+bool outbox_submit(struct outbox *outbox, const struct op *op);
+
+/* Share of the bound in use, 0..1: at 1 input pauses. */
+double outbox_fill(const struct outbox *outbox);
+
+struct sink_counters {
+    const char *name;
+    const char *type;
+    uint64_t ops;        /* submitted: done + dead + superseded + waiting (L5) */
+    uint64_t done;
+    uint64_t dead;
+    uint64_t superseded;
+    uint64_t waiting;
+    uint64_t retries;
+    uint64_t uncertain;
+    uint64_t possible_repeats; /* class D, sent again after an uncertain attempt */
+    uint64_t bytes_sent;
+    bool held;           /* 401/403: nothing is sent until the configuration changes (O6) */
+    bool breaker_open;
+    char last_error[256];
+};
+
+/* A consistent-enough copy for metrics; returns how many sinks. */
+size_t outbox_counters(const struct outbox *outbox, struct sink_counters *out, size_t max);
+
+#endif
