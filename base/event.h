@@ -119,6 +119,7 @@ struct event {
                          * means that no rule can see a difference but in
                          * message, value and time */
     int64_t et_ms;      /* effective time, milliseconds since 1970 */
+    int64_t ts_ms;      /* own time, as text->ts_ms */
     int64_t offset;     /* of the record in its partition */
     const struct event_text *text;
     uint16_t part;     /* input partition, index into the partition table */
