@@ -1,0 +1,215 @@
+/*
+ * bench_ring - base/batch_ring against a bare batch-64 ring in the same run.
+ *
+ * Unit:      one pointer from a producer thread to a consumer thread, in batches
+ *            of 64, through a ring of 64 Ki slots.
+ * Yardstick: the same ring written out below for fixed batches of 64 with inlined
+ *            push and pop: no partial batches, no function call.
+ * Clock:     from the release of the producer to the consumer's last item.
+ * Method:    yardstick and ours take turns; the ratio of each round is kept and
+ *            the median of the rounds is the result, because the rate itself moves
+ *            with whatever else the machine does. Both threads are pinned, to two
+ *            cores where there are two. Check: the sum of all items, every run.
+ *
+ * Usage: bench_ring [rounds] [items]
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/batch_ring.h"
+#include "base/host.h"
+
+enum { SLOTS = 65536, BATCH = 64, ROUNDS_MAX = 64 };
+
+/* The yardstick: one struct, indexes on lines of their own, no generality. */
+static struct {
+    _Alignas(128) atomic_size_t head;
+    size_t tail_seen;
+    _Alignas(128) atomic_size_t tail;
+    size_t head_seen;
+    _Alignas(128) void *slots[SLOTS];
+} bare;
+
+static inline bool bare_push(void *const *items)
+{
+    /* relaxed and acquire/release as in base/batch_ring.c, edges P and C. */
+    size_t head = atomic_load_explicit(&bare.head, memory_order_relaxed);
+
+    if (head + BATCH - bare.tail_seen > SLOTS) {
+        bare.tail_seen = atomic_load_explicit(&bare.tail, memory_order_acquire);
+        if (head + BATCH - bare.tail_seen > SLOTS)
+            return false;
+    }
+    for (size_t i = 0; i < BATCH; i++)
+        bare.slots[(head + i) & (SLOTS - 1)] = items[i];
+    atomic_store_explicit(&bare.head, head + BATCH, memory_order_release);
+    return true;
+}
+
+static inline bool bare_pop(void **out)
+{
+    size_t tail = atomic_load_explicit(&bare.tail, memory_order_relaxed);
+
+    if (bare.head_seen - tail < BATCH) {
+        bare.head_seen = atomic_load_explicit(&bare.head, memory_order_acquire);
+        if (bare.head_seen - tail < BATCH)
+            return false;
+    }
+    for (size_t i = 0; i < BATCH; i++)
+        out[i] = bare.slots[(tail + i) & (SLOTS - 1)];
+    atomic_store_explicit(&bare.tail, tail + BATCH, memory_order_release);
+    return true;
+}
+
+struct run {
+    struct batch_ring *ring; /* NULL: the yardstick */
+    uint64_t items;          /* a multiple of BATCH */
+    unsigned producer_core, consumer_core;
+    atomic_bool is_started;
+};
+
+static void pin(unsigned core)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET(core, &set);
+    if (sched_setaffinity(0, sizeof(set), &set) != 0)
+        fprintf(stderr, "bench_ring: not allowed to pin to core %u\n", core);
+}
+
+static inline void wait_a_little(const struct run *run)
+{
+    if (run->producer_core == run->consumer_core)
+        sched_yield();
+    else
+        __builtin_ia32_pause();
+}
+
+static void *produce(void *arg)
+{
+    struct run *run = arg;
+    void *items[BATCH];
+
+    pin(run->producer_core);
+    while (!atomic_load_explicit(&run->is_started, memory_order_acquire))
+        sched_yield();
+    for (uint64_t n = 1; n <= run->items; n += BATCH) {
+        for (size_t i = 0; i < BATCH; i++)
+            items[i] = (void *)(uintptr_t)(n + i);
+        if (run->ring == NULL) {
+            while (!bare_push(items))
+                wait_a_little(run);
+        } else {
+            for (size_t done = 0; done < BATCH;) {
+                size_t k = batch_ring_push(run->ring, items + done, BATCH - done);
+                done += k;
+                if (k == 0)
+                    wait_a_little(run);
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Items per second; ends the program when the sum is wrong. */
+static double measure(struct run *run)
+{
+    uint64_t sum = 0, got = 0, from_ns, ns;
+    void *out[BATCH];
+    pthread_t producer;
+
+    atomic_store_explicit(&run->is_started, false, memory_order_relaxed); /* no thread yet */
+    if (pthread_create(&producer, NULL, produce, run) != 0)
+        abort();
+    pin(run->consumer_core);
+    from_ns = host_mono_ns();
+    atomic_store_explicit(&run->is_started, true, memory_order_release);
+    while (got < run->items) {
+        size_t n = run->ring == NULL ? (bare_pop(out) ? BATCH : 0)
+                                     : batch_ring_pop(run->ring, out, BATCH);
+        for (size_t i = 0; i < n; i++)
+            sum += (uintptr_t)out[i];
+        got += n;
+        if (n == 0)
+            wait_a_little(run);
+    }
+    ns = host_mono_ns() - from_ns;
+    pthread_join(producer, NULL);
+    if (sum != run->items * (run->items + 1) / 2) {
+        printf("WRONG ANSWER: sum %llu of %llu items\n", (unsigned long long)sum,
+               (unsigned long long)run->items);
+        exit(1);
+    }
+    return (double)run->items * 1e9 / (double)ns;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Sorts `values` and prints median and spread. Returns the median. */
+static double report(const char *name, const char *unit, double *values, size_t count)
+{
+    qsort(values, count, sizeof(values[0]), compare_doubles);
+    printf("%-32s median %8.2f %-9s [%.2f .. %.2f] n=%zu\n", name, values[count / 2], unit,
+           values[0], values[count - 1], count);
+    return values[count / 2];
+}
+
+/* The first two cores that this process may use; the same one twice if alone. */
+static void pick_cores(unsigned core[2])
+{
+    cpu_set_t set;
+    unsigned found = 0;
+
+    core[0] = core[1] = 0;
+    if (sched_getaffinity(0, sizeof(set), &set) != 0)
+        return;
+    for (unsigned i = 0; i < CPU_SETSIZE && found < 2; i++)
+        if (CPU_ISSET(i, &set))
+            core[found++] = i;
+    if (found == 1)
+        core[1] = core[0];
+}
+
+int main(int argc, char **argv)
+{
+    size_t rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 9;
+    uint64_t items = argc > 2 ? strtoull(argv[2], NULL, 10) : 100000000;
+    double ours[ROUNDS_MAX], yardstick[ROUNDS_MAX], ratio[ROUNDS_MAX], median;
+    struct run run = {.items = items / BATCH * BATCH};
+    struct batch_ring *ring = batch_ring_create(SLOTS);
+    unsigned core[2];
+
+    if (ring == NULL || rounds < 1 || rounds > ROUNDS_MAX || run.items == 0) {
+        fprintf(stderr, "usage: bench_ring [rounds 1..%d] [items >= %d]\n", ROUNDS_MAX, BATCH);
+        return 2;
+    }
+    pick_cores(core);
+    run.producer_core = core[0];
+    run.consumer_core = core[1];
+    printf("bench_ring: %llu items a run, batches of %d, %d slots, cores %u and %u\n",
+           (unsigned long long)run.items, BATCH, SLOTS, core[0], core[1]);
+    for (size_t i = 0; i < rounds; i++) {
+        run.ring = NULL;
+        yardstick[i] = measure(&run) / 1e6;
+        run.ring = ring;
+        ours[i] = measure(&run) / 1e6;
+        ratio[i] = ours[i] / yardstick[i];
+        printf("round %zu: yardstick %.1f, ours %.1f, ratio %.3f\n", i + 1, yardstick[i], ours[i],
+               ratio[i]);
+    }
+    report("yardstick, bare batch of 64", "M items/s", yardstick, rounds);
+    report("base/batch_ring", "M items/s", ours, rounds);
+    median = report("ratio ours / yardstick", "", ratio, rounds);
+    printf("answer check: every sum right; goal 0.80: %s\n", median >= 0.8 ? "met" : "MISSED");
+    batch_ring_destroy(ring);
+    return 0;
+}
