@@ -1,0 +1,101 @@
+/*
+ * commands.c - one row for each subcommand. A new command is its own file
+ * daemon/cmd_<name>.c and one row here; help, the nearest name of a mistyped word
+ * and the test that walks the table come from the row.
+ */
+#include "daemon/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "daemon/nearest.h"
+#include "daemon/options.h"
+
+static const struct command commands[] = {
+};
+
+static const size_t command_count = sizeof(commands) / sizeof(commands[0]);
+
+const struct command *commands_list(size_t *count)
+{
+    *count = command_count;
+    return commands;
+}
+
+static void print_help(void)
+{
+    static const int codes[] = {EXIT_OK,       EXIT_CHANGED,  EXIT_USAGE,  EXIT_DATA,
+                                EXIT_NO_INPUT, EXIT_UNAVAILABLE, EXIT_INTERNAL, EXIT_SYSTEM,
+                                EXIT_LOCKED,   EXIT_IO,       EXIT_CONFIG};
+
+    printf("tocsin reads monitoring events from Kafka, folds repeats, correlates what belongs\n"
+           "together in sliding windows, and opens incidents in paging and ticketing systems.\n\n"
+           "Usage: tocsin COMMAND [options]\n\nCommands:\n");
+    for (size_t i = 0; i < command_count; i++)
+        printf("  %-12s %s\n", commands[i].name, commands[i].summary);
+    printf("\nOptions:\n"
+           "  --help       Prints this; `tocsin COMMAND --help` prints a command's options.\n"
+           "  --version    Prints the version.\n\nExit codes:\n");
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+        printf("  %-12d %s\n", codes[i], exit_code_meaning(codes[i]));
+}
+
+static int unknown_command(const char *name)
+{
+    struct nearest nearest;
+
+    nearest_init(&nearest, name);
+    for (size_t i = 0; i < command_count; i++)
+        nearest_offer(&nearest, commands[i].name);
+    if (nearest.name != NULL)
+        fprintf(stderr, "tocsin: unknown command '%s'; did you mean '%s'?\n", name, nearest.name);
+    else
+        fprintf(stderr, "tocsin: unknown command '%s'; `tocsin --help` lists them\n", name);
+    return EXIT_USAGE;
+}
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+/* `tocsin help NAME` is `tocsin NAME --help`. */
+static int help(int argc, char **argv)
+{
+    char *as_option[] = {NULL, (char *)"--help", NULL};
+    const struct command *command;
+
+    if (argc < 2) {
+        print_help();
+        return EXIT_OK;
+    }
+    command = find(argv[1]);
+    if (command == NULL)
+        return unknown_command(argv[1]);
+    as_option[0] = argv[1];
+    return command->run(2, as_option);
+}
+
+int commands_run(int argc, char **argv)
+{
+    const struct command *command;
+
+    if (argc < 2) {
+        fprintf(stderr, "tocsin: a command is missing; `tocsin --help` lists them\n");
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_help();
+        return EXIT_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("tocsin " TOCSIN_VERSION "\n");
+        return EXIT_OK;
+    }
+    if (strcmp(argv[1], "help") == 0)
+        return help(argc - 1, argv + 1);
+    command = find(argv[1]);
+    return command != NULL ? command->run(argc - 1, argv + 1) : unknown_command(argv[1]);
+}

@@ -1,0 +1,16 @@
+/*
+ * commands.h - the table of commands and the way from argv to one of them.
+ */
+#ifndef DAEMON_COMMANDS_H
+#define DAEMON_COMMANDS_H
+
+#include <stddef.h>
+#include "daemon/command.h"
+
+/* The rows, in the order in which the help lists them. */
+const struct command *commands_list(size_t *count);
+
+/* What main() does: finds the command, runs it, returns the exit code. */
+int commands_run(int argc, char **argv);
+
+#endif
