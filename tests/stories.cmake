@@ -1,0 +1,69 @@
+# Stories: whole ways through the program, told by scripts in tests/stories/, and the real parts they
+# need. Each area lists its own in tests/stories/<area>.cmake.
+#
+#   tocsin_story(NAME <name> SCRIPT <file in tests/stories> [NEEDS kafka] [SANITIZED] [SERIAL]
+#                [LABELS <label>...] [TIMEOUT <seconds>] [ARGS <argument>...])
+#
+# The script passes with exit code 0; 77 means that something it needs cannot be had here, and it
+# says what. It starts in an empty folder of its own and gets
+#   TOCSIN        the program under test        STORY         the test's name, for names of topics
+#   TOCSIN_TREE   the checkout                  TOCSIN_KAFKA  host:port, and the rest of the variables
+#                                               that tests/kafka/kafka writes, with NEEDS kafka
+# SANITIZED runs the story on the programs of the presets asan and tsan as well, as asan.<name> and
+# tsan.<name>; SERIAL keeps other tests from running beside it; the label `long` keeps it out of a
+# plain `./dev test`.
+set(kafka_dir ${CMAKE_BINARY_DIR}/kafka)
+
+function(tocsin_story)
+    cmake_parse_arguments(ARG "SANITIZED;SERIAL" "NAME;SCRIPT;TIMEOUT" "NEEDS;LABELS;ARGS" ${ARGN})
+    set(script ${CMAKE_CURRENT_SOURCE_DIR}/stories/${ARG_SCRIPT})
+    if(ARG_UNPARSED_ARGUMENTS OR NOT ARG_NAME OR NOT EXISTS ${script})
+        message(FATAL_ERROR "tocsin_story: ${ARGV}: no such script, or an argument that is unknown")
+    endif()
+    if(NOT ARG_TIMEOUT)
+        set(ARG_TIMEOUT 120)
+    endif()
+    set(runs "${ARG_NAME}|${CMAKE_BINARY_DIR}/tocsin")
+    if(ARG_SANITIZED AND TOCSIN_ALL_TREES)
+        list(APPEND runs "asan.${ARG_NAME}|${trees}/asan/tocsin" "tsan.${ARG_NAME}|${trees}/tsan/tocsin")
+    endif()
+    foreach(run ${runs})
+        string(REPLACE "|" ";" run ${run})
+        list(GET run 0 name)
+        list(GET run 1 program)
+        set(kafka_env "-")
+        if("kafka" IN_LIST ARG_NEEDS)
+            set(kafka_env ${kafka_dir})
+        endif()
+        tocsin_test(${name} ${CMAKE_CURRENT_SOURCE_DIR}/run_story ${kafka_env} ${script} ${ARG_ARGS})
+        set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT
+            "TOCSIN=${program}" "TOCSIN_TREE=${CMAKE_SOURCE_DIR}" "STORY=${name}")
+        set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+        if(ARG_LABELS)
+            set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+        endif()
+        if(ARG_SERIAL)
+            set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+        endif()
+        if("kafka" IN_LIST ARG_NEEDS)
+            set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED kafka)
+        endif()
+    endforeach()
+endfunction()
+
+# One real Kafka for all stories that need it: CTest brings it up before the first and takes it down
+# after the last. The time allows for fetching it.
+tocsin_test(kafka_up ${CMAKE_CURRENT_SOURCE_DIR}/kafka/fixture up ${kafka_dir})
+tocsin_test(kafka_down ${CMAKE_CURRENT_SOURCE_DIR}/kafka/fixture down ${kafka_dir})
+set_tests_properties(kafka_up PROPERTIES FIXTURES_SETUP kafka TIMEOUT 600)
+set_tests_properties(kafka_down PROPERTIES FIXTURES_CLEANUP kafka TIMEOUT 60)
+
+# Checks of the tree itself.
+foreach(check includes host selftest)
+    tocsin_test(lint_${check} ${CMAKE_CURRENT_SOURCE_DIR}/lint_${check}.sh)
+endforeach()
+
+file(GLOB areas CONFIGURE_DEPENDS stories/*.cmake)
+foreach(area ${areas})
+    include(${area})
+endforeach()
