@@ -1,0 +1,769 @@
+"""What tocsin must compute, written a second time: slow, obvious, single-threaded.
+
+Reads one scenario (JSON: configuration, rules, records per partition, marks) and prints
+the incident log and the ledger. It follows docs/correlation.md section by section and
+shares no code and no idea of speed with the daemon: every step looks at everything.
+
+    oracle.py scenario.json          incident log, then one line with the ledger
+    oracle.py --counts scenario.json the same and how often each feature occurred
+"""
+import collections
+import json
+import sys
+
+from xxh3 import xxh3_128_hex
+
+SEVERITIES = ["ok", "debug", "info", "warning", "minor", "major", "critical"]
+NEVER = -(1 << 62)
+TITLE_BYTES, WHY_BYTES, WHY_VALUES = 255, 300, 5
+
+# Order of what happens at one time: the round end, timers of alerts, timers of rules, events.
+ROUND_END, ALERT_TIMER, KEY_TIMER, EVENT = range(4)
+
+
+def text_key(text):
+    return text.encode("utf-8")
+
+
+def cut(text, limit):
+    """At most `limit` bytes of the text, whole characters."""
+    data = text.encode("utf-8")[:limit]
+    return data.decode("utf-8", "ignore")
+
+
+def duration(ms):
+    parts = []
+    for unit, size in (("h", 3600000), ("m", 60000), ("s", 1000), ("ms", 1)):
+        if ms // size:
+            parts.append(f"{ms // size}{unit}")
+        ms %= size
+    return "".join(parts) or "0ms"
+
+
+def compare(op, a, b):
+    return {"==": a == b, "!=": a != b, ">=": a >= b, ">": a > b, "<=": a <= b, "<": a < b}[op]
+
+
+# ---- events as rules see them ----
+
+
+class Event:
+    """One decoded event with its position and times."""
+
+    def __init__(self, raw, tenant, topic, partition, offset, sub):
+        self.tenant = raw.get("tenant") or tenant
+        self.source = raw.get("source", "")
+        self.resource = raw.get("resource", "")
+        self.check = raw.get("check", "")
+        self.dedup_key = raw.get("dedup_key", "")
+        self.message = raw.get("message", "")
+        self.value = raw.get("value")
+        self.severity = SEVERITIES.index(raw["severity"])
+        self.is_problem = raw["state"] == "problem"
+        self.labels = dict(raw.get("labels", {}))
+        self.time = raw.get("time")
+        self.topic, self.partition, self.offset, self.sub = topic, partition, offset, sub
+        self.ts = self.et = None
+
+    def identity(self):
+        """The alert it belongs to; compares in the order of the section "Bound"."""
+        if self.dedup_key:
+            fields = (self.tenant, self.dedup_key)
+            return (text_key(fields[0]), 0, text_key(fields[1]))
+        return (text_key(self.tenant), 1, text_key(self.source), text_key(self.resource),
+                text_key(self.check))
+
+    def attributes(self):
+        fields = (self.source, self.resource, self.check) if self.dedup_key else ()
+        return (self.severity, sorted(self.labels.items()), fields)
+
+    def field(self, name):
+        if name.startswith("labels."):
+            return self.labels.get(name[len("labels."):], "")
+        if name == "host":
+            return self.labels["host"] if "host" in self.labels else self.resource.split("/")[0]
+        if name == "severity":
+            return SEVERITIES[self.severity]
+        return getattr(self, name)
+
+    def position(self):
+        return f"{self.topic}/{self.partition}/{self.offset}/{self.sub}"
+
+    def order(self):
+        return (self.et, text_key(self.topic), self.partition, self.offset, self.sub)
+
+
+# ---- rules ----
+
+
+def where_holds(tree, event):
+    """True, False, or None for an evaluation error; errors are absorbed as in CEL."""
+    op, *args = tree
+    if op == "and":
+        got = [where_holds(a, event) for a in args]
+        return False if False in got else None if None in got else True
+    if op == "or":
+        got = [where_holds(a, event) for a in args]
+        return True if True in got else None if None in got else False
+    if op == "not":
+        got = where_holds(args[0], event)
+        return None if got is None else not got
+    if op == "severity":
+        return compare(args[0], event.severity, SEVERITIES.index(args[1]))
+    if op == "value":
+        return None if event.value is None else compare(args[0], event.value, args[1])
+    if op == "age":
+        return compare(args[0], event.et - event.ts, args[1])
+    name = args[0]
+    if op == "has":
+        return name[len("labels."):] in event.labels
+    if name.startswith("labels.") and name[len("labels."):] not in event.labels:
+        return None
+    text = event.field(name)
+    if op == "startsWith":
+        return text.startswith(args[1])
+    if op == "contains":
+        return args[1] in text
+    return compare(op, text, args[1])
+
+
+def where_reads_message(tree):
+    op, *args = tree
+    if op in ("and", "or", "not"):
+        return any(where_reads_message(a) for a in args)
+    return op in ("value", "age") or args[0] in ("message", "ts")
+
+
+class Rule:
+    def __init__(self, raw):
+        self.id = raw["id"]
+        self.on_events = raw.get("on", "alerts") == "events"
+        self.where = raw["where"]
+        self.by = raw["by"] if raw["by"][:1] == ["tenant"] else ["tenant"] + raw["by"]
+        self.window = raw["window_ms"]
+        self.when = raw["when"]
+        self.close = raw["close"]
+        self.title = raw["title"]
+        self.priority = raw.get("priority", "")
+        self.max_keys = raw.get("max_keys", 100000)
+        self.max_members = raw.get("max_members", 1000)
+        self.aggregates = []  # (kind, field), in order of first appearance
+        self.limits = {}      # the largest constant each is compared with
+        self.quiets = set()
+        self.walk_when(self.when)
+        self.walk_close(self.close)
+
+    def walk_when(self, tree):
+        if tree[0] in ("and", "or"):
+            for part in tree[1:]:
+                self.walk_when(part)
+            return
+        _, aggregate, limit = tree
+        aggregate = tuple(aggregate)
+        if aggregate not in self.aggregates:
+            self.aggregates.append(aggregate)
+        self.limits[aggregate] = max(limit, self.limits.get(aggregate, limit))
+
+    def walk_close(self, tree):
+        if tree[0] in ("and", "or"):
+            for part in tree[1:]:
+                self.walk_close(part)
+        elif tree[0] == "quiet":
+            self.quiets.add(tree[1])
+
+    def when_holds(self, values, tree=None):
+        tree = tree or self.when
+        if tree[0] == "and":
+            return all(self.when_holds(values, part) for part in tree[1:])
+        if tree[0] == "or":
+            return any(self.when_holds(values, part) for part in tree[1:])
+        return compare(tree[0], values[tuple(tree[1])], tree[2])
+
+    def close_holds(self, quiet, cleared, tree=None):
+        tree = tree or self.close
+        if tree[0] == "and":
+            return all(self.close_holds(quiet, cleared, part) for part in tree[1:])
+        if tree[0] == "or":
+            return any(self.close_holds(quiet, cleared, part) for part in tree[1:])
+        return quiet >= tree[1] if tree[0] == "quiet" else cleared
+
+    def key_values(self, event):
+        return tuple(event.field(name) for name in self.by)
+
+    def key_text(self, values):
+        return " ".join(f"{name}={value}" for name, value in zip(self.by, values))
+
+
+# ---- state ----
+
+
+class Alert:
+    def __init__(self, identity):
+        self.identity = identity
+        self.is_open = False
+        self.last = NEVER
+        self.problem = None   # the last problem event that was not a repeat
+        self.changes = []     # times, newest last
+        self.is_flapping = False
+        self.told_open = False
+        self.told_problem = None
+        self.routes = []      # (rule index, key values): what the rules were told
+
+
+class Entry:
+    def __init__(self, time, identity, event, values):
+        self.time = time
+        self.identity = identity
+        self.severity = event.severity
+        self.ts = event.ts
+        self.values = values
+        self.is_cleared = False
+
+
+class Key:
+    def __init__(self):
+        self.entries = []     # oldest first
+        self.incident = None
+        self.last_touch = NEVER  # of any kind
+
+
+class Incident:
+    def __init__(self):
+        self.members = {}     # alert identity -> is it open
+        self.untracked_open = 0
+        self.alerts = 0
+        self.events = 0
+        self.first = None
+        self.severity = 0
+        self.last_touch = NEVER
+        self.quiets_done = set()
+        self.is_lost = False      # "no longer watched"
+        self.is_lost_now = False  # and the update for it is still to come
+        self.number = 0
+        self.op_numbers = collections.Counter()
+        self.logged_severity = 0
+        self.logged_alerts = 0
+
+    def open_count(self):
+        return sum(self.members.values()) + self.untracked_open
+
+    def is_cleared(self):
+        return self.open_count() == 0 and not self.is_lost
+
+
+class Oracle:
+    def __init__(self, scenario):
+        self.config = scenario["config"]
+        self.topics = {t["topic"]: t for t in scenario["topics"]}
+        self.sinks = scenario["sinks"]
+        self.partitions = scenario["partitions"]
+        self.marks = scenario["marks"]
+        self.rules = [Rule(r) for r in sorted(scenario["rules"], key=lambda r: text_key(r["id"]))]
+        self.reads_message = any(where_reads_message(r.where) for r in self.rules)
+        self.alerts = {}
+        self.keys = {}        # (rule index, key values) -> Key
+        self.lines = []
+        self.ledger = collections.Counter()
+        self.seen = collections.Counter()  # features, for the generator's coverage
+
+    # ---- section 1: effective time ----
+
+    def timed_events(self):
+        """Every event with its et, in counting order; and the end of the recording."""
+        events, passed = [], []
+        for part in self.partitions:
+            topic = self.topics[part["topic"]]
+            marks = [m for m in self.marks
+                     if (m["topic"], m["partition"]) == (part["topic"], part["partition"])]
+            got, reach = self.partition_events(part, topic, marks)
+            events += got
+            if got:
+                passed.append(reach)
+        events.sort(key=Event.order)
+        round_ms = self.config["round_ms"]
+        end = (max(passed) // round_ms + 1) * round_ms if passed else None
+        return events, end
+
+    def partition_events(self, part, topic, marks):
+        past, future = self.config["past_ms"], self.config["future_ms"]
+        behind, disorder = self.config["behind_ms"], topic["disorder_ms"]
+        seals = [m for m in marks if m["kind"] == "seal"]
+        caps = {m["offset"]: m["value"] for m in marks if m["kind"] == "cap"}
+        latest, last_kt, has_log_time = NEVER, None, False
+        got = []
+        for record in part["records"]:
+            self.ledger["records"] += 1
+            events = self.decode(part, topic, record)
+            if record["log_time"] is not None:
+                kt, has_log_time = record["log_time"], True
+            elif not has_log_time and events and events[0].time is not None:
+                kt = events[0].time
+            else:
+                kt = last_kt
+            if record["offset"] in caps:
+                kt = caps[record["offset"]]
+                self.seen["capped"] += 1
+            last_kt = kt
+            if events is None:
+                continue
+            assert kt is not None, "the daemon's clock has no place in a scenario"
+            seal = max([m["value"] for m in seals if m["offset"] <= record["offset"]], default=NEVER)
+            for event in events:
+                event.ts = kt if event.time is None else event.time
+                if kt - past <= event.ts <= kt + future:
+                    c = min(event.ts, kt)
+                else:
+                    c = kt
+                    self.ledger["time_clamped"] += 1
+                if topic["log_append_time"]:
+                    latest = max(latest, kt - behind)
+                event.et = max(c, latest - disorder, seal)
+                if event.et > c:
+                    self.ledger["late_by_seal" if max(c, latest - disorder) < event.et else "late"] += 1
+                latest = max(latest, c)
+                got.append(event)
+        return got, max([latest + disorder] + [m["value"] for m in seals])
+
+    def decode(self, part, topic, record):
+        """The record's events; None where it is refused."""
+        reason = record.get("rejected")
+        events = [Event(raw, topic["tenant"], part["topic"], part["partition"], record["offset"], i)
+                  for i, raw in enumerate(record.get("events", []))]
+        if not reason and topic["tenant_fixed"] and any(e.tenant != topic["tenant"] for e in events):
+            reason = "tenant"
+        if reason:
+            self.ledger["events"] += 1
+            self.ledger["rejected"] += 1
+            self.seen["rejected " + reason] += 1
+            return None
+        self.ledger["events"] += len(events)
+        return events
+
+    # ---- the order of everything ----
+
+    def run(self):
+        events, end = self.timed_events()
+        if end is None:
+            return
+        position = 0
+        round_ms = self.config["round_ms"]
+        next_round = None  # nothing has happened yet that a round end could see
+        while True:
+            due = [(end, ROUND_END)]  # the last thing that happens
+            if next_round is not None:
+                due.append((next_round, ROUND_END))
+            if position < len(events):
+                due.append((events[position].et, EVENT))
+            due += [(t, ALERT_TIMER, a.identity) for a in self.alerts.values()
+                    for t in self.alert_timers(a)]
+            due += [(t, KEY_TIMER, i, self.key_order(values))
+                    for (i, values), key in self.keys.items() for t in self.key_timers(i, key)]
+            first = min(due)
+            now, what = first[0], first[1]
+            if what == ROUND_END:
+                self.round_end(now)
+                next_round = None
+                if now == end:
+                    break
+                continue
+            if what == ALERT_TIMER:
+                self.alert_timer(self.alerts[first[2]], now)
+            elif what == KEY_TIMER:
+                values = next(v for i, v in self.keys if i == first[2] and self.key_order(v) == first[3])
+                self.key_timer(first[2], values, now)
+            else:
+                self.event(events[position])
+                position += 1
+            next_round = (now // round_ms + 1) * round_ms
+        self.ledger["pending"] = sum(len(k.entries) for k in self.keys.values())
+        self.ledger["open"] = self.ledger["opened"] - self.ledger["closed"]
+
+    @staticmethod
+    def key_order(values):
+        return tuple(text_key(v) for v in values)
+
+    # ---- section 2: alerts ----
+
+    def match(self, event):
+        return [(i, rule.key_values(event)) for i, rule in enumerate(self.rules)
+                if where_holds(rule.where, event) is True]
+
+    def event(self, event):
+        alert = self.alerts.get(event.identity())
+        if alert is None and not event.is_problem:
+            self.ledger["unmatched"] += 1
+            self.seen["clear of no alert"] += 1
+            return
+        if alert is None:
+            alert = self.alerts[event.identity()] = Alert(event.identity())
+            alert.last = event.et
+            self.change(alert, event)
+            return
+        alert.last = event.et
+        if event.is_problem != alert.is_open:
+            self.seen["re-fire" if event.is_problem else "clear"] += 1
+            self.change(alert, event)
+        elif not event.is_problem:
+            self.ledger["duplicate"] += 1
+        elif self.is_repeat(alert, event):
+            self.repeat(alert, event)
+        else:
+            alert.problem = event
+            if alert.is_flapping:
+                self.fold()
+            else:
+                self.seen["other attributes"] += 1
+                self.count_routed(self.tell_attributes(alert, event.et, "event", event))
+
+    def is_repeat(self, alert, event):
+        if event.attributes() != alert.problem.attributes():
+            return False
+        return not self.reads_message or alert.is_flapping or self.match(event) == alert.routes
+
+    def repeat(self, alert, event):
+        routes = [r for r in alert.routes if self.rules[r[0]].on_events]
+        for i, values in routes:
+            self.touch("REPEAT", i, values, alert, event, event.et, "event")
+        self.ledger["routed" if routes else "duplicate"] += 1
+        self.seen["repeat routed" if routes else "repeat folded"] += 1
+        self.seen["repeat while flapping"] += alert.is_flapping
+
+    def count_routed(self, touches):
+        self.ledger["routed" if touches else "unmatched"] += 1
+
+    def fold(self):
+        self.ledger["duplicate"] += 1
+        self.ledger["flap_folded"] += 1
+
+    def change(self, alert, event):
+        """An open alert closes or a closed one opens."""
+        was_flapping = alert.is_flapping
+        alert.is_open = event.is_problem
+        if event.is_problem:
+            alert.problem = event
+        start, window = self.config["flap_start"], self.config["flap_window_ms"]
+        alert.changes = (alert.changes + [event.et])[-start:]
+        if not was_flapping and sum(t > event.et - window for t in alert.changes) >= start:
+            alert.is_flapping = True
+            self.seen["flap begun"] += 1
+        if was_flapping:
+            self.fold()
+        elif event.is_problem:
+            self.count_routed(self.tell_raise(alert, event.et, "event", event))
+        else:
+            self.count_routed(self.tell_clear(alert, event.et))
+
+    def tell_raise(self, alert, now, opener, event):
+        alert.told_open, alert.told_problem = True, alert.problem
+        alert.routes = self.match(alert.problem)
+        for i, values in alert.routes:
+            self.touch("RAISE", i, values, alert, event, now, opener)
+        return len(alert.routes)
+
+    def tell_clear(self, alert, now):
+        alert.told_open = False
+        routes, alert.routes = alert.routes, []
+        for i, values in routes:
+            self.touch("CLEAR", i, values, alert, None, now, None)
+        return len(routes)
+
+    def tell_attributes(self, alert, now, opener, event):
+        """The row "other attributes": each rule by id, CLEAR of the old key first."""
+        alert.told_problem = alert.problem
+        old, new = alert.routes, self.match(alert.problem)
+        alert.routes = new
+        touches = [(i, 0, "CLEAR", values) for i, values in old if (i, values) not in new]
+        touches += [(i, 1, "CHANGE" if (i, values) in old else "RAISE", values) for i, values in new]
+        for i, _, kind, values in sorted(touches):
+            self.seen["attributes " + kind] += 1
+            self.touch(kind, i, values, alert, None if kind == "CLEAR" else event, now, opener)
+        return len(touches)
+
+    def alert_timers(self, alert):
+        timers = [alert.last + self.config["expire_ms"]]
+        if alert.is_flapping:
+            newest = alert.changes[-(self.config["flap_stop"] + 1)]
+            timers.append(newest + self.config["flap_window_ms"])
+        return timers
+
+    def alert_timer(self, alert, now):
+        if alert.last + self.config["expire_ms"] == now:
+            del self.alerts[alert.identity]
+            self.ledger["alerts_expired"] += alert.is_open
+            self.seen["expired open" if alert.is_open else "expired closed"] += 1
+            self.seen["expired while flapping"] += alert.is_flapping
+            self.tell_clear(alert, now)
+            return
+        alert.is_flapping = False
+        if alert.told_open and not alert.is_open:
+            self.seen["flap ended CLEAR"] += 1
+            self.tell_clear(alert, now)
+        elif alert.is_open and not alert.told_open:
+            self.seen["flap ended RAISE"] += 1
+            self.tell_raise(alert, now, "timer", alert.problem)
+        elif alert.is_open and alert.told_problem.attributes() != alert.problem.attributes():
+            self.seen["flap ended other attributes"] += 1
+            self.tell_attributes(alert, now, "timer", alert.problem)
+        else:
+            self.seen["flap ended same"] += 1
+
+    def evict_alerts(self, now):
+        for alert in sorted(self.alerts.values(), key=lambda a: (a.last, a.identity)):
+            if len(self.alerts) <= self.config["alerts_max"]:
+                break
+            del self.alerts[alert.identity]
+            self.seen["alert evicted"] += 1
+            for i, values in alert.routes:
+                self.touch("EVICT", i, values, alert, None, now, None)
+
+    # ---- section 3: rules ----
+
+    def touch(self, kind, i, values, alert, event, now, opener):
+        self.ledger["touches"] += 1
+        raises = kind in ("RAISE", "CHANGE", "REPEAT")
+        key = self.keys.get((i, values))
+        if key is None and not raises:
+            self.ledger["retired"] += 1
+            self.seen["clear of no key"] += 1
+            return
+        if key is None:
+            key = self.keys[(i, values)] = Key()
+        key.last_touch = now
+        if key.incident and raises:
+            self.join(self.rules[i], key.incident, kind, alert, event, now)
+        elif key.incident:
+            self.leave(i, values, key, kind, alert, now)
+        elif raises:
+            self.watch(i, values, key, kind, alert, event, now, opener)
+        else:
+            for entry in key.entries:
+                entry.is_cleared |= entry.identity == alert.identity
+            self.ledger["retired"] += 1
+
+    def watch(self, i, values, key, kind, alert, event, now, opener):
+        rule = self.rules[i]
+        self.slide(rule, key, now)
+        distinct = {a: event.field(a[1]) for a in rule.aggregates if a[0] == "distinct"}
+        own = [e for e in key.entries if e.identity == alert.identity]
+        if kind == "CHANGE" and own:
+            own[-1].severity, own[-1].values = event.severity, distinct
+            self.ledger["retired"] += 1
+            self.seen["entry changed"] += 1
+        else:
+            key.entries.append(Entry(now, alert.identity, event, distinct))
+        if len(key.entries) > rule.max_members:
+            key.entries.pop(0)
+            self.ledger["evicted"] += 1
+            self.seen["entry evicted"] += 1
+        counts = {a: len(key.entries) if a[0] == "count" else len({e.values[a] for e in key.entries})
+                  for a in rule.aggregates}
+        if rule.when_holds(counts):
+            self.open(i, values, key, event, counts, now, opener)
+
+    def slide(self, rule, key, now):
+        while key.entries and key.entries[0].time <= now - rule.window:
+            key.entries.pop(0)
+            self.ledger["expired"] += 1
+
+    def open(self, i, values, key, event, counts, now, opener):
+        rule, inc = self.rules[i], Incident()
+        inc.rule, inc.tenant, inc.key_text = rule, values[0], rule.key_text(values)
+        position = event.position() if opener == "event" else str(now)
+        inc.id = xxh3_128_hex("\0".join([inc.tenant, rule.id, inc.key_text, opener, position]).encode())
+        inc.opened = inc.last_touch = now
+        for entry in key.entries:
+            inc.members[entry.identity] = not entry.is_cleared
+        inc.alerts = len(inc.members)
+        inc.events = len(key.entries)
+        inc.first = min(e.ts for e in key.entries)
+        inc.severity = max(e.severity for e in key.entries)
+        inc.title = cut(self.title(rule, values, event, counts), TITLE_BYTES)
+        inc.why = cut(self.why(rule, key.entries, counts), WHY_BYTES)
+        self.ledger["correlated"] += len(key.entries)
+        self.ledger["opened"] += 1
+        self.seen["opened by " + opener] += 1
+        self.seen["opened with cleared member"] += inc.open_count() < inc.alerts
+        key.entries, key.incident = [], inc
+        self.log_change(inc, now, "opened", "rule")
+
+    @staticmethod
+    def title(rule, values, event, counts):
+        out, rest = "", rule.title
+        while "{" in rest:
+            before, _, rest = rest.partition("{")
+            name, _, rest = rest.partition("}")
+            numbers = {"count()" if a[0] == "count" else f"distinct({a[1]})": n
+                       for a, n in counts.items()}
+            named = dict(zip(rule.by, values))
+            out += before + str(numbers[name] if name in numbers
+                                else named[name] if name in named else event.field(name))
+        return out + rest
+
+    @staticmethod
+    def why(rule, entries, counts):
+        parts = []
+        for aggregate in rule.aggregates:
+            n, limit = counts[aggregate], rule.limits[aggregate]
+            frame = f"in {duration(rule.window)} (limit {limit})"
+            if aggregate[0] == "count":
+                noun = "event" if rule.on_events else "alert"
+                parts.append(f"{n} {noun}{'' if n == 1 else 's'} {frame}")
+                continue
+            different = list(dict.fromkeys(e.values[aggregate] for e in entries))
+            shown = [v or "(none)" for v in different[:WHY_VALUES]]
+            shown += ["..."] if len(different) > WHY_VALUES else []
+            parts.append(f"{n} different {aggregate[1]} {frame}: " + ", ".join(shown))
+        return "; ".join(parts)
+
+    def join(self, rule, inc, kind, alert, event, now):
+        if alert.identity in inc.members:
+            inc.members[alert.identity] = True
+        elif len(inc.members) < rule.max_members:
+            inc.members[alert.identity] = True
+            inc.alerts += 1
+        elif kind == "RAISE":
+            inc.alerts += 1
+            inc.untracked_open += 1
+            self.seen["untracked alert"] += 1
+        inc.events += 1
+        inc.first = min(inc.first, event.ts)
+        inc.severity = max(inc.severity, event.severity)
+        inc.last_touch, inc.quiets_done = now, set()
+        self.ledger["correlated"] += 1
+        self.seen["joined by " + kind] += 1
+
+    def leave(self, i, values, key, kind, alert, now):
+        inc = key.incident
+        if inc.members.get(alert.identity):
+            inc.members[alert.identity] = False
+        elif alert.identity not in inc.members and inc.untracked_open > 0:
+            inc.untracked_open -= 1
+        else:
+            self.ledger["retired"] += 1
+            self.seen["retired from incident"] += 1
+            return
+        inc.events += 1
+        self.ledger["correlated"] += 1
+        if kind == "EVICT":
+            self.seen["evicted from incident"] += 1
+            inc.is_lost_now |= not inc.is_lost
+            inc.is_lost = True
+        elif inc.is_cleared() and inc.rule.close_holds(now - inc.last_touch, True):
+            self.close(i, values, key, now, "cleared")
+
+    def close(self, i, values, key, now, cause):
+        self.ledger["closed"] += 1
+        self.seen["closed " + cause] += 1
+        self.log_change(key.incident, now, "closed", cause)
+        del self.keys[(i, values)]  # watching again, with no entry
+
+    def key_timers(self, i, key):
+        rule = self.rules[i]
+        if not key.incident:
+            return [key.entries[0].time + rule.window]
+        inc = key.incident
+        return [inc.last_touch + q for q in rule.quiets if q not in inc.quiets_done]
+
+    def key_timer(self, i, values, now):
+        rule, key = self.rules[i], self.keys[(i, values)]
+        if not key.incident:
+            self.slide(rule, key, now)
+            self.seen["entry expired"] += 1
+            if not key.entries:
+                del self.keys[(i, values)]
+            return
+        inc = key.incident
+        inc.quiets_done |= {q for q in rule.quiets if inc.last_touch + q == now}
+        if rule.close_holds(now - inc.last_touch, inc.is_cleared()):
+            self.close(i, values, key, now, "quiet")
+        else:
+            self.seen["quiet but not closed"] += 1
+
+    # ---- round ends ----
+
+    def round_end(self, now):
+        self.evict_alerts(now)
+        incidents = [(i, self.key_order(v), k.incident) for (i, v), k in self.keys.items()
+                     if k.incident]  # before keys go: theirs are told too
+        self.evict_keys()
+        for _, _, inc in sorted(incidents, key=lambda row: row[:2]):
+            if inc.is_lost_now:
+                cause = "evicted"
+            elif inc.severity > inc.logged_severity:
+                cause = "severity"
+            elif inc.alerts >= 2 * inc.logged_alerts:
+                cause = "grew"
+            else:
+                continue
+            inc.is_lost_now = False
+            self.seen["updated " + cause] += 1
+            self.log_change(inc, now, "updated", cause)
+
+    def evict_keys(self):
+        for i, rule in enumerate(self.rules):
+            held = [(key.incident is not None, key.last_touch, self.key_order(values), values)
+                    for (j, values), key in self.keys.items() if j == i]
+            for has_incident, _, _, values in sorted(held)[:max(0, len(held) - rule.max_keys)]:
+                key = self.keys.pop((i, values))
+                self.ledger["evicted"] += len(key.entries)
+                self.seen["key evicted with incident" if has_incident else "key evicted"] += 1
+                if has_incident:
+                    key.incident.is_lost = key.incident.is_lost_now = True
+
+    # ---- section 4: the incident log ----
+
+    def write(self, fields):
+        self.lines.append(json.dumps(fields, ensure_ascii=False, separators=(",", ":")))
+
+    def log_change(self, inc, now, change, cause):
+        inc.number += 1
+        inc.logged_severity, inc.logged_alerts = inc.severity, inc.alerts
+        self.write({
+            "at": now, "change": change, "cause": cause, "incident": inc.id, "n": inc.number,
+            "tenant": inc.tenant, "rule": inc.rule.id, "key": inc.key_text,
+            "priority": inc.rule.priority, "severity": SEVERITIES[inc.severity],
+            "events": inc.events, "alerts": inc.alerts, "open": inc.open_count(),
+            "opened": inc.opened, "first": inc.first, "title": inc.title, "why": inc.why})
+        op = {"opened": "open", "updated": "update", "closed": "resolve"}[change]
+        for sink in self.sinks:
+            limit = sink.get("priority", "")
+            if limit and not "P1" <= inc.rule.priority <= limit:
+                self.seen["op withheld"] += 1
+                continue
+            inc.op_numbers[sink["name"]] += 1
+            number = inc.op_numbers[sink["name"]]
+            op_id = xxh3_128_hex("\0".join([inc.id, sink["name"], str(number)]).encode())
+            self.write({"at": now, "op": op, "incident": inc.id, "sink": sink["name"],
+                        "number": number, "id": op_id})
+
+
+LEDGER = ["records", "events", "rejected", "duplicate", "unmatched", "routed", "touches", "correlated",
+          "expired", "evicted", "retired", "pending", "opened", "closed", "open", "time_clamped",
+          "late", "late_by_seal", "alerts_expired", "flap_folded"]
+
+
+def run(scenario):
+    """The lines of the incident log, the ledger's line last; and the oracle for its counts."""
+    oracle = Oracle(scenario)
+    oracle.run()
+    ledger = oracle.ledger
+    assert ledger["events"] == (ledger["rejected"] + ledger["duplicate"] + ledger["unmatched"]
+                                + ledger["routed"]), "L2"
+    assert ledger["touches"] == (ledger["correlated"] + ledger["expired"] + ledger["evicted"]
+                                 + ledger["retired"] + ledger["pending"]), "L3"
+    oracle.write({"ledger": {name: ledger[name] for name in LEDGER}})
+    return oracle.lines, oracle
+
+
+def main():
+    with open(sys.argv[-1], encoding="utf-8") as file:
+        scenario = json.load(file)
+    lines, oracle = run(scenario)
+    print("\n".join(lines))
+    if "--counts" in sys.argv:
+        for name, count in sorted(oracle.seen.items()):
+            print(f"{count:8} {name}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""Aim: the oracle says what docs/correlation.md says. Method: small logs worked out by
+hand; expected lines are written from the document, ids hashed from their parts here."""
+import json
+import unittest
+
+import oracle
+from xxh3 import xxh3_128_hex
+
+T = 1_700_000_000_000  # a multiple of the round, 200 ms
+DEFAULTS = {"round_ms": 200, "past_ms": 86400000, "future_ms": 1000, "behind_ms": 5000,
+            "alerts_max": 1000, "expire_ms": 300000, "flap_window_ms": 600000, "flap_start": 6,
+            "flap_stop": 2}
+
+
+def problem(check, time, severity="major", **more):
+    return dict(source="s", resource="db01", check=check, severity=severity, state="problem",
+                time=T + time, **more)
+
+
+def clear(check, time):
+    return dict(problem(check, time), state="clear")
+
+
+def rule(**changes):
+    return dict({"id": "r", "where": [">=", "check", ""], "by": ["host"], "window_ms": 10000,
+                 "when": [">=", ["count"], 2], "title": "{host}: {count()}", "priority": "P2",
+                 "close": ["or", ["quiet", 20000], ["cleared"]]}, **changes)
+
+
+def scenario(events, rules, marks=(), log_times=None, **config):
+    """One partition t/0, a record per event; offsets 0, 1, ...; log time = own time."""
+    records = [{"offset": i, "log_time": e["time"] if log_times is None else T + log_times[i],
+                "events": [e]} for i, e in enumerate(events)]
+    return {"config": dict(DEFAULTS, **config),
+            "topics": [{"topic": "t", "disorder_ms": 500, "log_append_time": False,
+                        "tenant": "acme", "tenant_fixed": False}],
+            "sinks": [{"name": "page"}], "rules": rules, "marks": list(marks),
+            "partitions": [{"topic": "t", "partition": 0, "records": records}]}
+
+
+def seal(offset, value):
+    return {"kind": "seal", "topic": "t", "partition": 0, "offset": offset, "value": T + value}
+
+
+def run(*args, **kwargs):
+    """Log lines as dictionaries with times relative to T; and the ledger."""
+    lines, _ = oracle.run(scenario(*args, **kwargs))
+    rows = [json.loads(line) for line in lines]
+    for row in rows[:-1]:
+        for name in ("at", "opened", "first"):
+            if name in row:
+                row[name] -= T
+    return rows[:-1], rows[-1]["ledger"]
+
+
+def changes(rows):
+    return [(r["at"], r["change"], r["cause"]) for r in rows if "change" in r]
+
+
+def counts(ledger, *names):
+    return tuple(ledger[name] for name in names)
+
+
+class Ids(unittest.TestCase):
+    def test_fire_clear_and_fire_again_makes_two_incidents_with_ids_of_their_openers(self):
+        rows, ledger = run([problem("a", 0), problem("b", 1000), clear("a", 2000), clear("b", 3000),
+                            problem("a", 4000), problem("b", 5000)], [rule()])
+        first = xxh3_128_hex(b"acme\0r\0tenant=acme host=db01\0event\0t/0/1/0")
+        second = xxh3_128_hex(b"acme\0r\0tenant=acme host=db01\0event\0t/0/5/0")
+        op = [xxh3_128_hex(i.encode() + b"\0page\0" + n) for i, n in
+              ((first, b"1"), (first, b"2"), (second, b"1"))]
+        common = {"tenant": "acme", "rule": "r", "key": "tenant=acme host=db01", "priority": "P2",
+                  "severity": "major"}
+        text = {"title": "db01: 2", "why": "2 alerts in 10s (limit 2)"}
+        self.assertEqual(rows, [
+            {"at": 1000, "change": "opened", "cause": "rule", "incident": first, "n": 1, **common,
+             "events": 2, "alerts": 2, "open": 2, "opened": 1000, "first": 0, **text},
+            {"at": 1000, "op": "open", "incident": first, "sink": "page", "number": 1, "id": op[0]},
+            {"at": 3000, "change": "closed", "cause": "cleared", "incident": first, "n": 2, **common,
+             "events": 4, "alerts": 2, "open": 0, "opened": 1000, "first": 0, **text},
+            {"at": 3000, "op": "resolve", "incident": first, "sink": "page", "number": 2,
+             "id": op[1]},
+            {"at": 5000, "change": "opened", "cause": "rule", "incident": second, "n": 1, **common,
+             "events": 2, "alerts": 2, "open": 2, "opened": 5000, "first": 4000, **text},
+            {"at": 5000, "op": "open", "incident": second, "sink": "page", "number": 1,
+             "id": op[2]}])
+        self.assertEqual(counts(ledger, "events", "routed", "correlated", "opened", "closed", "open"),
+                         (6, 6, 6, 2, 1, 1))
+
+    def test_a_line_is_canonical_json_in_the_order_of_the_document(self):
+        lines, _ = oracle.run(scenario([problem("a\"/\n\u00e9\x01", 0)], [
+            rule(when=[">=", ["distinct", "check"], 1], priority="", title="{check}")]))
+        i = xxh3_128_hex(b"acme\0r\0tenant=acme host=db01\0event\0t/0/0/0")
+        self.assertEqual(lines[0], (
+            '{"at":1700000000000,"change":"opened","cause":"rule","incident":"%s","n":1,'
+            '"tenant":"acme","rule":"r","key":"tenant=acme host=db01","priority":"",'
+            '"severity":"major","events":1,"alerts":1,"open":1,"opened":1700000000000,'
+            '"first":1700000000000,"title":"a\\"/\\n\u00e9\\u0001",'
+            '"why":"1 different check in 10s (limit 1): a\\"/\\n\u00e9\\u0001"}') % i)
+
+
+class Closing(unittest.TestCase):
+    def test_quiet_counts_from_the_last_raise_and_a_clear_does_not_move_it(self):
+        events = [problem("a", 0), problem("b", 1000), clear("a", 9000), problem("z", 40000)]
+        rows, _ = run(events, [rule(close=["quiet", 20000])])
+        self.assertEqual(changes(rows), [(1000, "opened", "rule"), (21000, "closed", "quiet")])
+
+    def test_quiet_and_cleared_closes_at_the_later_of_both(self):
+        both = rule(close=["and", ["quiet", 5000], ["cleared"]])
+        late_clear = [problem("a", 0), problem("b", 1000), clear("a", 2000), clear("b", 8000)]
+        rows, _ = run(late_clear, [both])
+        self.assertEqual(changes(rows), [(1000, "opened", "rule"), (8000, "closed", "cleared")])
+        early_clear = [problem("a", 0), problem("b", 1000), clear("a", 2000), clear("b", 3000),
+                       dict(problem("z", 9000), resource="other")]
+        rows, _ = run(early_clear, [both])
+        self.assertEqual(changes(rows), [(1000, "opened", "rule"), (6000, "closed", "quiet")])
+
+
+class Alerts(unittest.TestCase):
+    def test_an_event_at_the_moment_of_expiry_makes_a_new_alert(self):
+        rows, ledger = run([problem("a", 0), problem("a", 4999), problem("a", 9999)],
+                           [rule(when=[">=", ["count"], 1], close=["cleared"])], expire_ms=5000)
+        # 4999 is a repeat and moves the expiry to 9999: CLEAR there, and then a new RAISE.
+        self.assertEqual(changes(rows), [(0, "opened", "rule"), (9999, "closed", "cleared"),
+                                         (9999, "opened", "rule")])
+        self.assertEqual(counts(ledger, "routed", "duplicate", "alerts_expired"), (2, 1, 1))
+
+    def test_changes_of_a_flapping_alert_are_held_back_until_it_calms_down(self):
+        events = [problem("a", 0), clear("a", 100), problem("a", 200), clear("a", 300),
+                  problem("a", 400), problem("z", 9000)]
+        rows, ledger = run(events, [rule(when=[">=", ["count"], 1], close=["cleared"], by=["check"])],
+                           flap_start=3, flap_stop=1, flap_window_ms=2000)
+        # The third change, at 200, begins flapping and is routed; 300 and 400 are folded. At
+        # 300 + 2000 one change (400) is left in the window: told open, is open, nothing to say.
+        self.assertEqual(changes(rows), [(0, "opened", "rule"), (100, "closed", "cleared"),
+                                         (200, "opened", "rule"), (9000, "opened", "rule")])
+        self.assertEqual(counts(ledger, "flap_folded", "duplicate", "routed"), (2, 2, 4))
+
+    def test_flapping_that_ends_closed_sends_the_clear_at_its_timer(self):
+        events = [problem("a", 0), clear("a", 100), problem("a", 200), clear("a", 300),
+                  problem("z", 9000)]
+        rows, _ = run(events, [rule(when=[">=", ["count"], 1], close=["cleared"], by=["check"])],
+                      flap_start=3, flap_stop=1, flap_window_ms=2000)
+        # Changes 100, 200, 300: the second newest is 200, so it ends at 2200.
+        self.assertEqual(changes(rows)[3:], [(2200, "closed", "cleared"), (9000, "opened", "rule")])
+
+    def test_flapping_that_ends_open_after_a_told_clear_raises_by_timer(self):
+        events = [problem("a", 0), clear("a", 100), problem("a", 200, "critical"), problem("z", 9000)]
+        rows, _ = run(events, [rule(when=[">=", ["count"], 1], close=["cleared"], by=["check"])],
+                      flap_start=2, flap_stop=1, flap_window_ms=2000)
+        # 100 begins flapping, told closed. The second newest change is 100: it ends at 2100.
+        self.assertEqual(changes(rows)[2:], [(2100, "opened", "rule"), (9000, "opened", "rule")])
+        raised = [r for r in rows if "change" in r][2]
+        self.assertEqual(raised["incident"], xxh3_128_hex(
+            b"acme\0r\0tenant=acme check=a\0timer\0" + str(T + 2100).encode()))
+        self.assertEqual((raised["first"], raised["severity"]), (200, "critical"))
+
+    def test_the_bound_of_four_alerts_evicts_the_oldest_at_the_round_end(self):
+        events = [problem(c, i * 10) for i, c in enumerate("abcde")] + [clear("a", 300)]
+        rows, ledger = run(events, [rule(when=[">=", ["count"], 1], close=["cleared"])],
+                           alerts_max=4)
+        # a goes at 200: its incident says so and is never closed by cleared().
+        self.assertEqual(changes(rows), [(0, "opened", "rule"), (200, "updated", "evicted")])
+        self.assertEqual([(r["alerts"], r["open"]) for r in rows if "change" in r], [(1, 1), (5, 4)])
+        self.assertEqual(counts(ledger, "unmatched", "routed"), (1, 5))
+
+
+class Windows(unittest.TestCase):
+    def test_an_entry_leaves_at_exactly_its_window(self):
+        r = rule(when=[">=", ["count"], 2])
+        self.assertEqual(changes(run([problem("a", 0), problem("b", 9999)], [r])[0]),
+                         [(9999, "opened", "rule")])
+        rows, ledger = run([problem("a", 0), problem("b", 10000)], [r])
+        self.assertEqual((rows, counts(ledger, "expired", "pending")), ([], (1, 1)))
+
+    def test_max_members_drops_the_oldest_entry(self):
+        rows, ledger = run([problem(c, i) for i, c in enumerate("abcd")],
+                           [rule(when=[">=", ["count"], 4], max_members=3)])
+        self.assertEqual((rows, counts(ledger, "evicted", "pending")), ([], (1, 3)))
+
+    def test_updates_come_once_at_the_round_end_severity_first(self):
+        events = [problem("a", 0), problem("b", 10), problem("c", 20), problem("d", 30, "critical"),
+                  problem("e", 250), problem("f", 260), problem("g", 270), problem("h", 280)]
+        rows, _ = run(events, [rule()])
+        self.assertEqual(changes(rows), [(10, "opened", "rule"), (200, "updated", "severity"),
+                                         (400, "updated", "grew")])
+
+    def test_max_keys_drops_watching_keys_before_open_ones(self):
+        events = [dict(problem(c, i), resource=h) for i, (c, h) in
+                  enumerate([("a", "h1"), ("b", "h1"), ("a", "h2"), ("a", "h3"), ("b", "h3")])]
+        rows, ledger = run(events, [rule(max_keys=1)])
+        # h1 and h3 have incidents, h2 watches one entry. At 200 h2 goes, then h1, the older.
+        self.assertEqual(changes(rows), [(1, "opened", "rule"), (4, "opened", "rule"),
+                                         (200, "updated", "evicted")])
+        self.assertEqual(rows[-2]["key"], "tenant=acme host=h1")
+        self.assertEqual(counts(ledger, "evicted", "open"), (1, 2))
+
+
+class Times(unittest.TestCase):
+    def test_disorder_seals_and_clamps_give_the_effective_time(self):
+        # kt:        0     2000        2100         2200               5000
+        # own time:  0     2000        1600 (in L)  1000 (late: 1500)  9000 (beyond F: 5000)
+        events = [problem("a", 0), problem("b", 2000), problem("c", 1600), problem("d", 1000),
+                  problem("e", 9000)]
+        rows, ledger = run(events, [rule(when=[">=", ["count"], 1], by=["check"],
+                                         close=["quiet", 3600000])],
+                           log_times=[0, 2000, 2100, 2200, 5000])
+        self.assertEqual([(r["at"], r["key"][-1], r["first"]) for r in rows if "change" in r],
+                         [(0, "a", 0), (1500, "d", 1000), (1600, "c", 1600), (2000, "b", 2000),
+                          (5000, "e", 9000)])
+        self.assertEqual(counts(ledger, "late", "late_by_seal", "time_clamped"), (1, 0, 1))
+
+    def test_a_seal_raises_what_comes_behind_it(self):
+        events = [problem("a", 0), problem("b", 100)]
+        rows, ledger = run(events, [rule(when=[">=", ["count"], 1], by=["check"])],
+                           marks=[seal(1, 450)])
+        self.assertEqual(changes(rows), [(0, "opened", "rule"), (450, "opened", "rule")])
+        self.assertEqual(counts(ledger, "late", "late_by_seal"), (0, 1))
+
+    def test_a_recording_ends_at_the_round_end_behind_its_last_event(self):
+        # M + L = 700, the end is 800: a quiet timer due at 799 fires, one at 800 does not.
+        for quiet, expected in ((599, [(799, "closed", "quiet")]), (600, [])):
+            rows, _ = run([problem("a", 0), problem("b", 200)], [rule(close=["quiet", quiet])])
+            self.assertEqual(changes(rows)[1:], expected)
+
+
+if __name__ == "__main__":
+    unittest.main()
