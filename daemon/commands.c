@@ -11,6 +11,8 @@
 #include "daemon/options.h"
 
 static const struct command commands[] = {
+    {"generate", "writes the events of a synthetic estate with faults of known truth",
+     cmd_generate},
 };
 
 static const size_t command_count = sizeof(commands) / sizeof(commands[0]);

@@ -13,4 +13,7 @@ const struct command *commands_list(size_t *count);
 /* What main() does: finds the command, runs it, returns the exit code. */
 int commands_run(int argc, char **argv);
 
+/* daemon/cmd_<name>.c */
+int cmd_generate(int argc, char **argv);
+
 #endif
