@@ -1,0 +1,589 @@
+/*
+ * Aim: what Kafka holds reaches the reader once, in order, from the right place on;
+ * a proof of the end never comes while an acknowledged record is untaken; trouble is
+ * said and survived. Method: the mock broker in a child process, a producer of our
+ * own in this one, and waiting for conditions with a deadline.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include "base/host.h"
+#include "ingest/kafka_producer.h"
+#include "ingest/kafka_source.h"
+#include "tests/mock_process.h"
+
+enum { DEADLINE_S = 60, TAKE = 100 };
+
+static struct mock_process mock;
+
+static void nap(void)
+{
+    static _Thread_local int waker = -1;
+    if (waker < 0)
+        waker = host()->waker_create(host()->self);
+    host()->waker_sleep(host()->self, waker, 1000000);
+}
+
+#define WAIT_FOR(condition)                                                                        \
+    do {                                                                                           \
+        uint64_t until_ns = host_mono_ns() + (uint64_t)DEADLINE_S * 1000000000u;                   \
+        while (!(condition)) {                                                                     \
+            if (host_mono_ns() > until_ns)                                                         \
+                fail_msg("not within %d s: %s", DEADLINE_S, #condition);                           \
+            nap();                                                                                 \
+        }                                                                                          \
+    } while (0)
+
+/* Lines that the source said. */
+struct lines {
+    pthread_mutex_t lock;
+    char text[64 << 10];
+};
+
+static void keep_line(void *self, int level, const char *text)
+{
+    struct lines *lines = self;
+
+    pthread_mutex_lock(&lines->lock);
+    size_t used = strlen(lines->text);
+    snprintf(lines->text + used, sizeof(lines->text) - used, "%d %s\n", level, text);
+    pthread_mutex_unlock(&lines->lock);
+}
+
+static bool has_line(struct lines *lines, const char *part)
+{
+    pthread_mutex_lock(&lines->lock);
+    bool found = strstr(lines->text, part) != NULL;
+    pthread_mutex_unlock(&lines->lock);
+    return found;
+}
+
+/* A source with its feeds, as an engine holds them. */
+struct reader {
+    struct lines lines;
+    struct source *source;
+    struct feed *feeds[64];
+    size_t feed_count, left_count;
+};
+
+static struct kafka_config config_for(const char *const *topics, size_t count, const char *start,
+                                      const char *group)
+{
+    struct kafka_config config;
+
+    kafka_config_init(&config);
+    config.brokers = mock.address;
+    config.topics = topics;
+    config.topic_count = count;
+    config.start = start;
+    config.group = group;
+    return config;
+}
+
+static void reader_open(struct reader *reader, struct kafka_config *config)
+{
+    struct error err = {""};
+
+    memset(reader, 0, sizeof(*reader));
+    pthread_mutex_init(&reader->lines.lock, NULL);
+    config->log = keep_line;
+    config->log_self = &reader->lines;
+    if (kafka_source_open(config, &reader->source, &err) != 0)
+        fail_msg("%s", err.text);
+}
+
+static size_t reader_changes(struct reader *reader)
+{
+    struct source_change changes[8];
+    size_t count = reader->source->ops->changes(reader->source, changes, 8);
+
+    for (size_t i = 0; i < count; i++) {
+        if (changes[i].kind == SOURCE_JOIN) {
+            reader->feeds[reader->feed_count++] = changes[i].feed;
+            continue;
+        }
+        for (size_t j = 0; j < reader->feed_count; j++)
+            if (reader->feeds[j] == changes[i].feed)
+                reader->feeds[j] = reader->feeds[--reader->feed_count];
+        reader->left_count++;
+        reader->source->ops->drop(reader->source, changes[i].feed);
+    }
+    return reader->feed_count;
+}
+
+static void reader_close(struct reader *reader)
+{
+    reader->source->ops->close(reader->source);
+}
+
+static struct kafka_producer *producer_open(void)
+{
+    struct kafka_producer_config config = {.brokers = mock.address, .linger_ms = 1};
+    struct kafka_producer *producer;
+    struct error err = {""};
+
+    if (kafka_producer_create(&config, &producer, &err) != 0)
+        fail_msg("%s", err.text);
+    return producer;
+}
+
+static void send_numbers(struct kafka_producer *producer, const char *topic, int32_t partition,
+                         int from, int to)
+{
+    struct error err = {""};
+    char text[32];
+
+    for (int i = from; i < to; i++) {
+        int bytes = snprintf(text, sizeof(text), "record %d", i);
+        assert_int_equal(kafka_producer_send(producer, topic, partition, "k", 1, text,
+                                             (size_t)bytes, 1700000000000 + i, &err), 0);
+    }
+    if (kafka_producer_flush(producer, 20000, &err) != 0)
+        fail_msg("%s", err.text);
+}
+
+/* Takes what is there; records must be numbered on from *next, in offset and payload. */
+static size_t take_numbers(struct feed *feed, int *next)
+{
+    const struct record *records;
+    size_t count = feed->ops->take(feed, &records, TAKE);
+    char text[32];
+
+    for (size_t i = 0; i < count; i++, ++*next) {
+        int bytes = snprintf(text, sizeof(text), "record %d", *next);
+        assert_int_equal(records[i].offset, *next);
+        assert_int_equal(records[i].bytes, bytes);
+        assert_memory_equal(records[i].payload, text, (size_t)bytes);
+        assert_int_equal(records[i].log_time_ms, 1700000000000 + *next);
+    }
+    feed->ops->release(feed);
+    return count;
+}
+
+static bool take_up_to(struct feed *feed, int *next, int end)
+{
+    take_numbers(feed, next);
+    return *next >= end;
+}
+
+/* A proof needs an empty queue: what stands in it is taken first. */
+static bool is_proven_after(struct feed *feed, int *next, uint64_t after_ns)
+{
+    uint64_t proof_ns;
+
+    take_numbers(feed, next);
+    return feed->ops->end_proof(feed, &proof_ns) && proof_ns > after_ns;
+}
+
+static void every_record_arrives_once_and_in_order(void **state)
+{
+    (void)state;
+    const char *topics[] = {"order"};
+    struct kafka_config config = config_for(topics, 1, "earliest", NULL);
+    struct kafka_producer *producer = producer_open();
+    struct reader reader;
+    int next[3] = {0, 0, 0};
+
+    assert_true(mock_process_do(&mock, "topic order 3"));
+    for (int p = 0; p < 3; p++)
+        send_numbers(producer, "order", p, 0, 5000);
+    reader_open(&reader, &config);
+    WAIT_FOR(reader_changes(&reader) == 3);
+    for (int i = 0; i < 3; i++) {
+        struct feed *feed = reader.feeds[i];
+        assert_int_equal(feed->start_offset, 0);
+        WAIT_FOR(take_up_to(feed, &next[i], 5000));
+    }
+    /* Again after an idle spell, on one partition alone. */
+    struct feed *last = NULL;
+    for (int i = 0; i < 3; i++)
+        if (reader.feeds[i]->partition == 2)
+            last = reader.feeds[i];
+    int go_on = 5000;
+    send_numbers(producer, "order", 2, 5000, 5001);
+    WAIT_FOR(take_up_to(last, &go_on, 5001));
+    assert_int_equal(last->ops->lag(last), 0);
+    struct error why;
+    assert_true(reader.source->ops->ready(reader.source, &why));
+    reader_close(&reader);
+    kafka_producer_destroy(producer);
+}
+
+static void a_feed_that_is_not_taken_from_keeps_no_other_feed_waiting(void **state)
+{
+    (void)state;
+    const char *topics[] = {"pause"};
+    struct kafka_config config = config_for(topics, 1, "earliest", NULL);
+    struct kafka_producer *producer = producer_open();
+    struct reader reader;
+    int next = 0;
+
+    assert_true(mock_process_do(&mock, "topic pause 2"));
+    send_numbers(producer, "pause", 0, 0, 1000);
+    send_numbers(producer, "pause", 1, 0, 1000);
+    reader_open(&reader, &config);
+    WAIT_FOR(reader_changes(&reader) == 2);
+    WAIT_FOR(take_up_to(reader.feeds[1], &next, 1000));
+    next = 0;
+    WAIT_FOR(take_up_to(reader.feeds[0], &next, 1000));
+    reader_close(&reader);
+    kafka_producer_destroy(producer);
+}
+
+static void start_decides_once_and_committed_offsets_decide_later(void **state)
+{
+    (void)state;
+    const char *topics[] = {"start"};
+    struct kafka_config config = config_for(topics, 1, "latest", "g-start");
+    struct kafka_producer *producer = producer_open();
+    struct reader reader;
+    int next = 10;
+
+    assert_true(mock_process_do(&mock, "topic start 1"));
+    send_numbers(producer, "start", 0, 0, 10);
+    reader_open(&reader, &config);
+    WAIT_FOR(reader_changes(&reader) == 1);
+    assert_int_equal(reader.feeds[0]->start_offset, 10);
+    reader_close(&reader);
+
+    /* "latest" was resolved to 10 and written down: it is 10 again, not 20. */
+    send_numbers(producer, "start", 0, 10, 20);
+    reader_open(&reader, &config);
+    WAIT_FOR(reader_changes(&reader) == 1);
+    assert_int_equal(reader.feeds[0]->start_offset, 10);
+    WAIT_FOR(take_up_to(reader.feeds[0], &next, 20));
+    reader.source->ops->position(reader.source, reader.feeds[0], 15);
+    reader_close(&reader);
+
+    config.read_only = true;
+    reader_open(&reader, &config);
+    WAIT_FOR(reader_changes(&reader) == 1);
+    assert_int_equal(reader.feeds[0]->start_offset, 15);
+    reader_close(&reader);
+
+    config.from_start = true;
+    config.start = "earliest";
+    reader_open(&reader, &config);
+    WAIT_FOR(reader_changes(&reader) == 1);
+    assert_int_equal(reader.feeds[0]->start_offset, 0);
+    reader_close(&reader);
+    kafka_producer_destroy(producer);
+}
+
+struct pour {
+    struct kafka_producer *producer;
+    atomic_int acknowledged; /* records below this one are */
+    uint64_t at_ns[1 << 20]; /* record n was by then; written before the count moves */
+    atomic_bool stop;
+};
+
+/* Single records with pauses from nothing to some milliseconds: each may fall
+ * between any two steps of a probe. */
+static void *pour_run(void *self)
+{
+    struct pour *pour = self;
+    unsigned seed = 7;
+
+    for (int i = 0; !atomic_load(&pour->stop); i++) {
+        send_numbers(pour->producer, "proof", 0, i, i + 1);
+        pour->at_ns[i] = host_mono_ns();
+        atomic_store(&pour->acknowledged, i + 1);
+        for (int n = rand_r(&seed) % 30; n > 0; n--)
+            nap();
+    }
+    return NULL;
+}
+
+static void no_proof_while_an_acknowledged_record_is_untaken(void **state)
+{
+    (void)state;
+    const char *topics[] = {"proof"};
+    struct kafka_config config = config_for(topics, 1, "earliest", NULL);
+    static struct pour pour;
+    struct reader reader;
+    pthread_t thread;
+    uint64_t proof_ns, last_ns = 0;
+    int next = 0, proofs = 0;
+
+    pour.producer = producer_open();
+    config.probe_ms = 1;
+    assert_true(mock_process_do(&mock, "topic proof 1"));
+    reader_open(&reader, &config);
+    WAIT_FOR(reader_changes(&reader) == 1);
+    struct feed *feed = reader.feeds[0];
+    pthread_create(&thread, NULL, pour_run, &pour);
+    uint64_t until_ns = host_mono_ns() + (uint64_t)DEADLINE_S * 1000000000u;
+    while (next < 150 || proofs < 100) {
+        if (host_mono_ns() > until_ns)
+            fail_msg("%d records and %d proofs only", next, proofs);
+        take_numbers(feed, &next);
+        if (feed->ops->end_proof(feed, &proof_ns)) {
+            proofs += proof_ns != last_ns;
+            assert_true(proof_ns >= last_ns);
+            assert_true(proof_ns <= host_mono_ns());
+            int acknowledged = atomic_load(&pour.acknowledged);
+            while (acknowledged > 0 && pour.at_ns[acknowledged - 1] >= proof_ns)
+                acknowledged--; /* after the proof's time: it says nothing about these */
+            assert_true(acknowledged <= next);
+            last_ns = proof_ns;
+        } else {
+            nap();
+        }
+    }
+    atomic_store(&pour.stop, true);
+    pthread_join(thread, NULL);
+    reader_close(&reader);
+    kafka_producer_destroy(pour.producer);
+}
+
+static void records_that_are_gone_stop_the_partition_or_are_skipped(void **state)
+{
+    (void)state;
+    const char *topics[] = {"gone"};
+    struct kafka_config config = config_for(topics, 1, "earliest", "g-gone");
+    struct kafka_producer *producer = producer_open();
+    struct reader reader;
+    struct kafka_counters counters;
+    struct error err = {""};
+    static char big[64 << 10];
+
+    assert_true(mock_process_do(&mock, "topic gone 1"));
+    send_numbers(producer, "gone", 0, 0, 10);
+    reader_open(&reader, &config);
+    WAIT_FOR(reader_changes(&reader) == 1);
+    reader_close(&reader); /* offset 0 is committed */
+
+    /* The mock keeps 5 MiB: 200 records of 64 KiB push the first ones out. */
+    memset(big, 'x', sizeof(big));
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(kafka_producer_send(producer, "gone", 0, NULL, 0, big, sizeof(big),
+                                             1700000000000, &err), 0);
+    assert_int_equal(kafka_producer_flush(producer, 20000, &err), 0);
+
+    reader_open(&reader, &config);
+    WAIT_FOR(reader_changes(&reader) == 1);
+    assert_int_equal(reader.feeds[0]->ops->state(reader.feeds[0]), FEED_STOPPED);
+    assert_int_equal(reader.feeds[0]->start_offset, 0);
+    assert_true(has_line(&reader.lines, "gone/0: records 0 to "));
+    kafka_source_counters(reader.source, &counters);
+    assert_true(counters.lost > 100);
+    uint64_t lost = counters.lost;
+    reader_close(&reader);
+
+    config.accept_gap = true;
+    reader_open(&reader, &config);
+    WAIT_FOR(reader_changes(&reader) == 1);
+    struct feed *feed = reader.feeds[0];
+    assert_int_equal(feed->ops->state(feed), FEED_LIVE);
+    assert_int_equal(feed->start_offset, (int64_t)lost);
+    const struct record *records;
+    size_t count;
+    WAIT_FOR((count = feed->ops->take(feed, &records, 1)) == 1);
+    assert_int_equal(records[0].offset, (int64_t)lost);
+    feed->ops->release(feed);
+    reader_close(&reader);
+    kafka_producer_destroy(producer);
+}
+
+static void a_broker_that_goes_and_comes_is_survived(void **state)
+{
+    (void)state;
+    const char *topics[] = {"away"};
+    struct kafka_config config = config_for(topics, 1, "earliest", NULL);
+    struct kafka_producer *producer = producer_open();
+    struct reader reader;
+    struct error why = {""};
+    uint64_t proof_ns;
+    int next = 0;
+
+    config.unreachable_ms = 500;
+    config.say_ms = 100;
+    assert_true(mock_process_do(&mock, "topic away 1"));
+    send_numbers(producer, "away", 0, 0, 10);
+    reader_open(&reader, &config);
+    WAIT_FOR(reader_changes(&reader) == 1);
+    struct feed *feed = reader.feeds[0];
+    WAIT_FOR(take_up_to(feed, &next, 10));
+    WAIT_FOR(is_proven_after(feed, &next, 0));
+
+    assert_true(mock_process_do(&mock, "down"));
+    uint64_t down_ns = host_mono_ns();
+    WAIT_FOR(!reader.source->ops->ready(reader.source, &why));
+    assert_non_null(strstr(why.text, "has answered for"));
+    WAIT_FOR(feed->ops->state(feed) == FEED_UNREADABLE);
+    /* The last proof may still be told, a newer one may not. */
+    if (feed->ops->end_proof(feed, &proof_ns))
+        assert_true(proof_ns <= down_ns);
+    assert_true(has_line(&reader.lines, mock.address));
+
+    assert_true(mock_process_do(&mock, "up"));
+    uint64_t up_ns = host_mono_ns();
+    WAIT_FOR(reader.source->ops->ready(reader.source, &why));
+    WAIT_FOR(feed->ops->state(feed) == FEED_LIVE);
+    send_numbers(producer, "away", 0, 10, 20);
+    WAIT_FOR(take_up_to(feed, &next, 20));
+    WAIT_FOR(is_proven_after(feed, &next, up_ns));
+    reader_close(&reader);
+    kafka_producer_destroy(producer);
+}
+
+static void an_unreachable_broker_is_said_and_not_ready(void **state)
+{
+    (void)state;
+    const char *topics[] = {"any"};
+    struct kafka_config config = config_for(topics, 1, "earliest", NULL);
+    struct reader reader;
+    struct error why = {""};
+
+    config.brokers = "127.0.0.1:1"; /* nobody listens on port 1 */
+    reader_open(&reader, &config);
+    assert_false(reader.source->ops->ready(reader.source, &why));
+    assert_non_null(strstr(why.text, "no Kafka broker of 127.0.0.1:1 has answered"));
+    WAIT_FOR(has_line(&reader.lines, "127.0.0.1:1"));
+    assert_int_equal(reader_changes(&reader), 0);
+    reader_close(&reader);
+}
+
+static void one_member_owns_everything_and_another_takes_over(void **state)
+{
+    (void)state;
+    const char *topics[] = {"own-b", "own-a"};
+    struct kafka_config config = config_for(topics, 2, "earliest", "g-own");
+    struct kafka_producer *producer = producer_open();
+    struct reader one, two;
+    struct reader *owner, *standby;
+    struct error why = {""};
+
+    config.mode = KAFKA_GROUP;
+    assert_true(mock_process_do(&mock, "topic own-a 2"));
+    assert_true(mock_process_do(&mock, "topic own-b 3"));
+    send_numbers(producer, "own-a", 1, 0, 100);
+    reader_open(&one, &config);
+    reader_open(&two, &config);
+    WAIT_FOR(reader_changes(&one) + reader_changes(&two) == 5 &&
+             (one.feed_count == 5 || two.feed_count == 5));
+    owner = one.feed_count == 5 ? &one : &two;
+    standby = owner == &one ? &two : &one;
+    WAIT_FOR(owner->source->ops->ready(owner->source, &why));
+    WAIT_FOR(!standby->source->ops->ready(standby->source, &why) &&
+             strstr(why.text, "standing by") != NULL);
+
+    for (size_t i = 0; i < 5; i++)
+        if (strcmp(owner->feeds[i]->topic, "own-a") == 0 && owner->feeds[i]->partition == 1) {
+            int next = 0;
+            WAIT_FOR(take_up_to(owner->feeds[i], &next, 100));
+            owner->source->ops->position(owner->source, owner->feeds[i], 60);
+        }
+    reader_close(owner);
+    WAIT_FOR(reader_changes(standby) == 5);
+    for (size_t i = 0; i < 5; i++) {
+        bool is_read = strcmp(standby->feeds[i]->topic, "own-a") == 0 &&
+                       standby->feeds[i]->partition == 1;
+        assert_int_equal(standby->feeds[i]->start_offset, is_read ? 60 : 0);
+    }
+    reader_close(standby);
+    kafka_producer_destroy(producer);
+}
+
+static void wrong_configuration_is_refused_with_a_sentence(void **state)
+{
+    (void)state;
+    static const char *const topic[] = {"a"};
+    static const char *const twice[] = {"a", "a"};
+    static const char *const pattern[] = {"^a.*"};
+    static const struct {
+        const char *brokers;
+        const char *const *topics;
+        size_t topic_count;
+        enum kafka_mode mode;
+        const char *start;
+        struct kafka_option option;
+        const char *sentence;
+    } rows[] = {
+        {"", topic, 1, KAFKA_ASSIGN, "latest", {NULL, NULL}, "no brokers are named"},
+        {"b:1", topic, 0, KAFKA_ASSIGN, "latest", {NULL, NULL}, "no topic is named"},
+        {"b:1", twice, 2, KAFKA_ASSIGN, "latest", {NULL, NULL}, "a is named twice"},
+        {"b:1", pattern, 1, KAFKA_ASSIGN, "latest", {NULL, NULL}, "is no topic name"},
+        {"b:1", topic, 1, KAFKA_GROUP, "latest", {NULL, NULL}, "needs the name of a group"},
+        {"b:1", topic, 1, KAFKA_ASSIGN, "yesterday", {NULL, NULL}, "start \"yesterday\""},
+        {"b:1", topic, 1, KAFKA_ASSIGN, "2026-02-30T00:00:00+1:00", {NULL, NULL}, "start"},
+        {"b:1", topic, 1, KAFKA_ASSIGN, "latest", {"enable.auto.commit", "true"},
+         "enable.auto.commit cannot be set"},
+        {"b:1", topic, 1, KAFKA_ASSIGN, "latest", {"plugin.library.paths", "x"},
+         "plugin.library.paths cannot be set"},
+        {"b:1", topic, 1, KAFKA_ASSIGN, "latest", {"security.protocol", "carrier-pigeon"},
+         "security.protocol"},
+        {"b:1", topic, 1, KAFKA_ASSIGN, "latest", {"sasl.password", "env:TOCSIN_NO_SUCH"},
+         "TOCSIN_NO_SUCH is not set"},
+        {"b:1", topic, 1, KAFKA_ASSIGN, "latest", {"sasl.password", "file:/nonexistent"},
+         "/nonexistent: No such file"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct kafka_config config;
+        struct error err = {""};
+
+        kafka_config_init(&config);
+        config.brokers = rows[i].brokers;
+        config.topics = rows[i].topics;
+        config.topic_count = rows[i].topic_count;
+        config.mode = rows[i].mode;
+        config.start = rows[i].start;
+        config.options = &rows[i].option;
+        config.option_count = rows[i].option.key != NULL;
+        assert_int_equal(kafka_config_check(&config, &err), -22);
+        if (strstr(err.text, rows[i].sentence) == NULL)
+            fail_msg("row %zu says: %s", i, err.text);
+    }
+}
+
+static void times_are_read_with_zone_and_fraction(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t ms; /* worked out by hand from 2026-01-31T00:00:00Z = 20484 days */
+    } rows[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"2026-01-31T10:00:00Z", (int64_t)20484 * 86400000 + 10 * 3600000},
+        {"2026-01-31T10:00:00.2509Z", (int64_t)20484 * 86400000 + 10 * 3600000 + 250},
+        {"2026-01-31T10:00:00+01:30", (int64_t)20484 * 86400000 + 8 * 3600000 + 1800000},
+        {"2026-01-30T23:00:00-01:00", (int64_t)20484 * 86400000},
+        {"1700000000123", 1700000000123},
+    };
+    int64_t ms;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(kafka_time_parse(rows[i].text, &ms), 0);
+        assert_int_equal(ms, rows[i].ms);
+    }
+    assert_int_not_equal(kafka_time_parse("", &ms), 0);
+    assert_int_not_equal(kafka_time_parse("2026-01-31T10:00:00", &ms), 0);
+    assert_int_not_equal(kafka_time_parse("2026-13-31T10:00:00Z", &ms), 0);
+    assert_int_not_equal(kafka_time_parse("2026-01-31T10:00:00Zx", &ms), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_configuration_is_refused_with_a_sentence),
+        cmocka_unit_test(times_are_read_with_zone_and_fraction),
+        cmocka_unit_test(an_unreachable_broker_is_said_and_not_ready),
+        cmocka_unit_test(every_record_arrives_once_and_in_order),
+        cmocka_unit_test(a_feed_that_is_not_taken_from_keeps_no_other_feed_waiting),
+        cmocka_unit_test(start_decides_once_and_committed_offsets_decide_later),
+        cmocka_unit_test(no_proof_while_an_acknowledged_record_is_untaken),
+        cmocka_unit_test(records_that_are_gone_stop_the_partition_or_are_skipped),
+        cmocka_unit_test(a_broker_that_goes_and_comes_is_survived),
+        cmocka_unit_test(one_member_owns_everything_and_another_takes_over),
+    };
+    if (!mock_process_start(&mock))
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    mock_process_end(&mock);
+    return failed;
+}
