@@ -3,12 +3,14 @@
  *
  *   engine --ring of ops--> outbox thread (libevent, libcurl multi) --HTTP--> sinks
  *
- * States of an op (semantics O1); outbox.c is the only place that moves them:
+ * States of an op (semantics O1); outbox_core.c is the only place that moves them:
  *
  *   PENDING -> INTENT -> DONE
  *      ^          |----> DEAD(reason)
  *      +- RETRY <-+----> UNCERTAIN -> (by class) RETRY
- *   PENDING -> SUPERSEDED   a later update of the same incident and sink took it in (O4)
+ *   PENDING, RETRY -> SUPERSEDED   taken in by the op before it of the same incident
+ *                                  and sink, of which no byte had left (O4)
+ *   PENDING -> DEAD                waited longer than ops are tried (O5)
  *
  * Thread: create and destroy by setup; submit by the one thread that holds the
  *         incident role; counters by anyone.
@@ -67,7 +69,8 @@ int outbox_create(const struct outbox_config *config, struct outbox **out, struc
 size_t outbox_destroy(struct outbox *outbox, unsigned flush_ms);
 
 /* Takes `op` with its reference to the incident. False, taking nothing, when the
- * outbox is at its bound: the caller keeps the op and input pauses (O7). */
+ * outbox is at its bound or memory is short: the caller keeps the op, input pauses,
+ * and the op is offered again (O7). Numbers of one incident and sink must rise. */
 bool outbox_submit(struct outbox *outbox, const struct op *op);
 
 /* Share of the bound in use, 0..1: at 1 input pauses. */
@@ -85,7 +88,8 @@ struct sink_counters {
     uint64_t uncertain;
     uint64_t possible_repeats; /* class D, sent again after an uncertain attempt */
     uint64_t bytes_sent;
-    bool held;           /* 401/403: nothing is sent until the configuration changes (O6) */
+    bool held;           /* 401/403: nothing but one attempt in five minutes is sent
+                          * until one is accepted or the configuration changes (O6) */
     bool breaker_open;
     char last_error[256];
 };

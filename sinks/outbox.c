@@ -1,0 +1,387 @@
+/*
+ * outbox.c - the thread around outbox_core: ring in, loop, counters out.
+ *
+ * The submitting thread makes the op's copy, counts it towards the bound and pushes
+ * it into a ring; a flag keeps it from waking the loop more than once per batch.
+ * The loop owns core and transport and never shares them. What other threads may
+ * know is copied out under a mutex after each turn: they ask a few times a second,
+ * far from any hot path.
+ */
+#include "sinks/outbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/batch_ring.h"
+#include "base/host.h"
+#include "sinks/outbox_core.h"
+#include "sinks/sink.h"
+#include "sinks/transport_curl.h"
+
+enum { RING_SLOTS = 8192, TAKE_MAX = 256 };
+
+#define MS_NS UINT64_C(1000000)
+#define NS_NEVER UINT64_MAX
+
+struct outbox {
+    /* Constant while the thread runs. */
+    struct sink **sinks;
+    size_t sink_count;
+    size_t ops_max;
+    uint64_t bytes_max;
+    struct batch_ring *ring; /* of struct outbox_op *, submitter -> loop */
+    int waker;
+    pthread_t thread;
+
+    /* Written by the submitter. */
+    atomic_uint_fast64_t ops_in;
+    atomic_uint_fast64_t bytes_in;
+    atomic_uint_fast64_t *sink_ops; /* per sink */
+
+    /* Written by the loop. */
+    atomic_uint_fast64_t ops_out;
+    atomic_uint_fast64_t bytes_out;
+
+    atomic_bool wake_pending;
+    atomic_uint_fast64_t stop_ns; /* loop ends at this time or when idle; NS_NEVER: runs */
+
+    /* Touched by the loop only. */
+    struct event_base *loop;
+    struct event *wake_event, *timer;
+    struct transport_curl *curl;
+    struct outbox_core *core;
+
+    pthread_mutex_t lock;
+    struct sink_counters *counters; /* under lock; `ops` and `waiting` are made by the reader */
+};
+
+/* ---- the loop ---- */
+
+static void on_finished(void *self, uint64_t bytes)
+{
+    struct outbox *outbox = self;
+
+    /* One writer, so a load and a store do. release: who sees an op gone and adds
+     * counts must not see more out than in; pairs with fill_of(). */
+    atomic_store_explicit(&outbox->ops_out,
+                          atomic_load_explicit(&outbox->ops_out, memory_order_relaxed) + 1,
+                          memory_order_release);
+    atomic_store_explicit(&outbox->bytes_out,
+                          atomic_load_explicit(&outbox->bytes_out, memory_order_relaxed) + bytes,
+                          memory_order_release);
+}
+
+/* An answer came: look at the queues again in this turn of the loop. */
+static void on_changed(void *self)
+{
+    struct outbox *outbox = self;
+
+    event_active(outbox->timer, EV_TIMEOUT, 0);
+}
+
+static void publish(struct outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->lock);
+    for (size_t i = 0; i < outbox->sink_count; i++)
+        outbox_core_counters(outbox->core, i, &outbox->counters[i]);
+    pthread_mutex_unlock(&outbox->lock);
+}
+
+/* Flushed as far as it can be: nothing is left, or nothing can happen in time. */
+static bool is_over(const struct outbox *outbox, uint64_t due_ns, uint64_t stop_ns)
+{
+    if (outbox_core_waiting(outbox->core) == 0 || host_mono_ns() >= stop_ns)
+        return true;
+    return outbox_core_in_flight(outbox->core) == 0 && due_ns > stop_ns;
+}
+
+/* Sends what is due, says what is known, and sets the alarm for the next time. */
+static void turn(struct outbox *outbox)
+{
+    uint64_t stop_ns = atomic_load_explicit(&outbox->stop_ns, memory_order_acquire);
+    uint64_t due_ns, now_ns, delay_us;
+
+    outbox_core_run(outbox->core);
+    publish(outbox);
+    due_ns = outbox_core_due_ns(outbox->core);
+    if (stop_ns != NS_NEVER && batch_ring_count(outbox->ring) == 0 &&
+        is_over(outbox, due_ns, stop_ns)) {
+        event_base_loopbreak(outbox->loop);
+        return;
+    }
+    if (stop_ns < due_ns)
+        due_ns = stop_ns;
+    if (due_ns == NS_NEVER) {
+        event_del(outbox->timer);
+        return;
+    }
+    now_ns = host_mono_ns();
+    /* Rounded up: an alarm before its time would find nothing to do. */
+    delay_us = due_ns > now_ns ? (due_ns - now_ns + 999) / 1000 : 0;
+    struct timeval delay = {.tv_sec = (time_t)(delay_us / 1000000),
+                            .tv_usec = (suseconds_t)(delay_us % 1000000)};
+    event_add(outbox->timer, &delay);
+}
+
+static void take_all(struct outbox *outbox)
+{
+    void *taken[TAKE_MAX];
+    size_t count;
+
+    while ((count = batch_ring_pop(outbox->ring, taken, TAKE_MAX)) > 0)
+        for (size_t i = 0; i < count; i++)
+            outbox_core_take(outbox->core, taken[i]);
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+    struct outbox *outbox = arg;
+
+    (void)fd;
+    (void)what;
+    host()->waker_sleep(host()->self, outbox->waker, 0); /* consumes the wakes */
+    /* acq_rel: either this exchange comes after the submitter's and its push is seen
+     * below, or before it and the submitter finds the flag down and wakes us. */
+    atomic_exchange_explicit(&outbox->wake_pending, false, memory_order_acq_rel);
+    take_all(outbox);
+    turn(outbox);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    turn(arg);
+}
+
+static void *loop_run(void *arg)
+{
+    struct outbox *outbox = arg;
+
+    event_base_loop(outbox->loop, EVLOOP_NO_EXIT_ON_EMPTY);
+    return NULL;
+}
+
+static void wake(struct outbox *outbox)
+{
+    /* acq_rel: see on_wake(). */
+    if (!atomic_exchange_explicit(&outbox->wake_pending, true, memory_order_acq_rel))
+        host()->waker_wake(host()->self, outbox->waker);
+}
+
+/* ---- creating and destroying ---- */
+
+static void outbox_free(struct outbox *outbox)
+{
+    void *left[TAKE_MAX];
+    size_t count;
+
+    if (outbox == NULL)
+        return;
+    transport_curl_destroy(outbox->curl); /* first: nobody calls the core any more */
+    outbox_core_destroy(outbox->core);
+    while (outbox->ring != NULL && (count = batch_ring_pop(outbox->ring, left, TAKE_MAX)) > 0)
+        for (size_t i = 0; i < count; i++)
+            outbox_op_destroy(left[i]);
+    batch_ring_destroy(outbox->ring);
+    if (outbox->timer != NULL)
+        event_free(outbox->timer);
+    if (outbox->wake_event != NULL)
+        event_free(outbox->wake_event);
+    if (outbox->loop != NULL)
+        event_base_free(outbox->loop);
+    if (outbox->waker >= 0)
+        host()->close(host()->self, outbox->waker);
+    for (size_t i = 0; outbox->sinks != NULL && i < outbox->sink_count; i++)
+        sink_destroy(outbox->sinks[i]);
+    free(outbox->sinks);
+    free(outbox->sink_ops);
+    free(outbox->counters);
+    pthread_mutex_destroy(&outbox->lock);
+    free(outbox);
+}
+
+static int create_sinks(struct outbox *outbox, const struct outbox_config *config,
+                        struct error *err)
+{
+    for (size_t i = 0; i < config->sink_count; i++) {
+        int rc;
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(config->sinks[i].name, config->sinks[j].name) == 0) {
+                error_set(err, "sink %s: there are two sinks of this name", config->sinks[i].name);
+                return -EINVAL;
+            }
+        rc = sink_create(&config->sinks[i], true, &outbox->sinks[i], err);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* A descriptor for the loop; -ENOMEM stands for all of libevent's refusals. */
+static int create_loop(struct outbox *outbox, struct error *err)
+{
+    const struct outbox_core_hooks hooks = {outbox, on_finished, on_changed};
+
+    outbox->waker = host()->waker_create(host()->self);
+    if (outbox->waker < 0) {
+        error_set(err, "the outbox cannot create its waker: %s", strerror(-outbox->waker));
+        return outbox->waker;
+    }
+    error_set(err, "out of memory for the outbox");
+    outbox->loop = event_base_new();
+    if (outbox->loop == NULL)
+        return -ENOMEM;
+    outbox->wake_event =
+        event_new(outbox->loop, outbox->waker, EV_READ | EV_PERSIST, on_wake, outbox);
+    outbox->timer = evtimer_new(outbox->loop, on_timer, outbox);
+    if (outbox->wake_event == NULL || outbox->timer == NULL ||
+        event_add(outbox->wake_event, NULL) != 0)
+        return -ENOMEM;
+    outbox->curl = transport_curl_create(outbox->loop, err);
+    if (outbox->curl == NULL)
+        return -ENOMEM;
+    outbox->core = outbox_core_create(outbox->sinks, outbox->sink_count,
+                                      transport_curl_table(outbox->curl), outbox->ops_max, &hooks);
+    return outbox->core != NULL ? 0 : -ENOMEM;
+}
+
+int outbox_create(const struct outbox_config *config, struct outbox **out, struct error *err)
+{
+    struct outbox *outbox = calloc(1, sizeof(*outbox));
+    size_t count = config->sink_count;
+    struct error why = {"out of memory for the outbox"};
+    int rc = -ENOMEM;
+
+    if (outbox == NULL)
+        goto out;
+    outbox->waker = -1;
+    pthread_mutex_init(&outbox->lock, NULL);
+    atomic_init(&outbox->stop_ns, NS_NEVER);
+    outbox->sink_count = count;
+    outbox->ops_max = config->ops_max > 0 ? config->ops_max : 1000000;
+    outbox->bytes_max = config->bytes_max > 0 ? config->bytes_max : UINT64_C(1) << 30;
+    /* One more than needed: calloc(0) may return NULL. */
+    outbox->sinks = calloc(count + 1, sizeof(outbox->sinks[0]));
+    outbox->sink_ops = calloc(count + 1, sizeof(outbox->sink_ops[0]));
+    outbox->counters = calloc(count + 1, sizeof(outbox->counters[0]));
+    outbox->ring = batch_ring_create(RING_SLOTS);
+    if (outbox->sinks == NULL || outbox->sink_ops == NULL || outbox->counters == NULL ||
+        outbox->ring == NULL)
+        goto out;
+    rc = create_sinks(outbox, config, &why);
+    if (rc == 0)
+        rc = create_loop(outbox, &why);
+    if (rc != 0)
+        goto out;
+    publish(outbox);
+    rc = -pthread_create(&outbox->thread, NULL, loop_run, outbox);
+    if (rc == 0) {
+        *out = outbox;
+        return 0;
+    }
+    error_set(&why, "the outbox cannot start its thread: %s", strerror(-rc));
+out:
+    error_set(err, "%s", why.text);
+    outbox_free(outbox);
+    return rc;
+}
+
+size_t outbox_destroy(struct outbox *outbox, unsigned flush_ms)
+{
+    size_t left;
+
+    if (outbox == NULL)
+        return 0;
+    /* release: the loop then sees whatever was submitted before. */
+    atomic_store_explicit(&outbox->stop_ns, host_mono_ns() + flush_ms * MS_NS,
+                          memory_order_release);
+    wake(outbox);
+    pthread_join(outbox->thread, NULL);
+    /* relaxed: the join has ordered everything. */
+    left = (size_t)(atomic_load_explicit(&outbox->ops_in, memory_order_relaxed) -
+                    atomic_load_explicit(&outbox->ops_out, memory_order_relaxed));
+    outbox_free(outbox);
+    return left;
+}
+
+/* ---- other threads ---- */
+
+/* What is in use. The trailing counter first, with acquire, so that the difference
+ * cannot go negative. */
+static void in_use(const struct outbox *outbox, uint64_t *ops, uint64_t *bytes)
+{
+    uint64_t ops_out = atomic_load_explicit(&outbox->ops_out, memory_order_acquire);
+    uint64_t bytes_out = atomic_load_explicit(&outbox->bytes_out, memory_order_acquire);
+
+    /* relaxed: nothing is read through them. */
+    *ops = atomic_load_explicit(&outbox->ops_in, memory_order_relaxed) - ops_out;
+    *bytes = atomic_load_explicit(&outbox->bytes_in, memory_order_relaxed) - bytes_out;
+}
+
+static void add_relaxed(atomic_uint_fast64_t *counter, uint64_t add)
+{
+    /* One writer: its own last store plus something. */
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + add,
+                          memory_order_relaxed);
+}
+
+bool outbox_submit(struct outbox *outbox, const struct op *op)
+{
+    struct outbox_op *copy;
+    void *item;
+    uint64_t ops, bytes;
+
+    assert(op->sink < outbox->sink_count);
+    in_use(outbox, &ops, &bytes);
+    if (ops >= outbox->ops_max || bytes >= outbox->bytes_max ||
+        batch_ring_count(outbox->ring) >= RING_SLOTS)
+        return false;
+    copy = outbox_op_create(op);
+    if (copy == NULL)
+        return false;
+    /* Counted before it is pushed: once pushed it may be out at any time. */
+    add_relaxed(&outbox->ops_in, 1);
+    add_relaxed(&outbox->bytes_in, outbox_op_bytes(copy));
+    add_relaxed(&outbox->sink_ops[op->sink], 1);
+    item = copy;
+    /* The consumer only makes room, so the ring cannot have become full. */
+    size_t pushed = batch_ring_push(outbox->ring, &item, 1);
+    assert(pushed == 1);
+    (void)pushed;
+    wake(outbox);
+    return true;
+}
+
+double outbox_fill(const struct outbox *outbox)
+{
+    uint64_t ops, bytes;
+    double by_ops, by_bytes, fill;
+
+    in_use(outbox, &ops, &bytes);
+    by_ops = (double)ops / (double)outbox->ops_max;
+    by_bytes = (double)bytes / (double)outbox->bytes_max;
+    fill = by_ops > by_bytes ? by_ops : by_bytes;
+    return fill < 1 ? fill : 1;
+}
+
+size_t outbox_counters(const struct outbox *outbox, struct sink_counters *out, size_t max)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)&outbox->lock; /* a lock is no part of the value */
+    size_t count = outbox->sink_count < max ? outbox->sink_count : max;
+
+    pthread_mutex_lock(lock);
+    memcpy(out, outbox->counters, count * sizeof(out[0]));
+    pthread_mutex_unlock(lock);
+    for (size_t i = 0; i < count; i++) {
+        /* relaxed: the lock orders it after the submission of whatever is counted as
+         * out. What lies in the ring is waiting, too (L5). */
+        out[i].ops = atomic_load_explicit(&outbox->sink_ops[i], memory_order_relaxed);
+        out[i].waiting = out[i].ops - out[i].done - out[i].dead - out[i].superseded;
+    }
+    return outbox->sink_count;
+}

@@ -1,0 +1,83 @@
+/*
+ * outbox_core.h - the outbox without its thread: queues, order, retries, budgets.
+ *
+ * Per sink one queue; in it one chain of ops per incident. Only the first op of a
+ * chain is ever tried, and only once at a time, which is the whole of O2. A chain
+ * stands in exactly one place:
+ *
+ *              take()                  gate opens
+ *   (no ops) ----------> ready (FIFO) -----------> in flight --answer--+
+ *      ^                   ^                                           |
+ *      |                   +------ waiting (heap by due time) <--------+ retry
+ *      +-------------------------- last op done or dead <--------------+
+ *
+ * The gate of a queue is open when its sink is not held, its breaker lets
+ * something through, the sink has not asked us to stay away, the rate budget has a
+ * token and fewer than in_flight_max attempts are under way. No queue looks at
+ * another one (O3).
+ *
+ * Time is host()'s monotonic clock; the wall clock is read only to turn an
+ * HTTP-date into a delay and to sign. Every table has its final size from the
+ * start and ops bring their own memory, so that nothing here can run out of it but
+ * the building of a request, which is then tried again.
+ *
+ * Thread: one thread at a time; counters are copied by outbox.c.
+ */
+#ifndef SINKS_OUTBOX_CORE_H
+#define SINKS_OUTBOX_CORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "sinks/outbox.h"
+#include "sinks/sink.h"
+#include "sinks/transport.h"
+
+struct outbox_core;
+
+/* An op in the outbox, with all the memory it will need. */
+struct outbox_op;
+
+struct outbox_core_hooks {
+    void *self;
+    /* An op has left: done, dead or superseded. `bytes` as in outbox_op_bytes(). */
+    void (*finished)(void *self, uint64_t bytes);
+    /* outbox_core_due_ns() may have changed outside outbox_core_run(). */
+    void (*changed)(void *self);
+};
+
+/* Copies `op` and takes its reference. NULL, taking nothing, when memory is short.
+ * Thread: any. */
+struct outbox_op *outbox_op_create(const struct op *op);
+/* Drops the op and its reference. NULL is allowed. */
+void outbox_op_destroy(struct outbox_op *op);
+/* What the op counts towards the bound of O7: itself and its incident. An incident
+ * that several ops share counts for each of them. */
+uint64_t outbox_op_bytes(const struct outbox_op *op);
+uint16_t outbox_op_sink(const struct outbox_op *op);
+
+/* Borrows sinks and transport. `ops_max` is the bound that the caller keeps (O7).
+ * Errors: NULL when memory is short. */
+struct outbox_core *outbox_core_create(struct sink *const *sinks, size_t sink_count,
+                                       const struct transport *transport, size_t ops_max,
+                                       const struct outbox_core_hooks *hooks);
+/* The transport must have ended all exchanges: nobody may call back any more. */
+void outbox_core_destroy(struct outbox_core *core);
+
+/* Takes `op` into the queue of its sink. Sends nothing yet. */
+void outbox_core_take(struct outbox_core *core, struct outbox_op *op);
+
+/* Sends whatever is due and allowed now. */
+void outbox_core_run(struct outbox_core *core);
+
+/* When outbox_core_run() has something to do again; UINT64_MAX: not before an op or
+ * an answer comes. Unit: nanoseconds on host_mono_ns()'s scale. */
+uint64_t outbox_core_due_ns(const struct outbox_core *core);
+
+/* Ops that are neither done, dead nor superseded, and attempts under way. */
+size_t outbox_core_waiting(const struct outbox_core *core);
+size_t outbox_core_in_flight(const struct outbox_core *core);
+
+/* `ops` counts what was taken. */
+void outbox_core_counters(const struct outbox_core *core, size_t sink, struct sink_counters *out);
+
+#endif

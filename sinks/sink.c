@@ -1,0 +1,515 @@
+/*
+ * sink.c - options of sinks: checked against their rows, read, kept, redacted.
+ *
+ * Every text of a sink lies in one list that the sink owns, so that destroying it
+ * is one loop, and the ones that must not show are listed a second time.
+ */
+#include "sinks/sink.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+
+enum { SECRET_FILE_BYTES_MAX = 16 << 10, TEXT_BYTES_MAX = 16 << 10, SECRET_BYTES_MIN = 4 };
+
+#define OFFSET(field) offsetof(struct sink_settings, field)
+
+const struct sink_option sink_common_options[] = {
+    {"timeout_ms", OPT_MS, OFFSET(timeout_ms), "10000",
+     "How long one attempt may take in all. An attempt that was cut off after its first byte "
+     "counts as uncertain.",
+     100, 300000},
+    {"connect_timeout_ms", OPT_MS, OFFSET(connect_timeout_ms), "5000",
+     "How long connecting may take, name look-up and TLS included.", 100, 300000},
+    {"rate_per_minute", OPT_COUNT, OFFSET(rate_per_minute), "300",
+     "Budget of attempts; the rest waits in the queue. 0 lifts the limit.", 0, 6000000},
+    {"burst", OPT_COUNT, OFFSET(burst), "60", "Attempts that may leave at once after a quiet time.",
+     1, 1000000},
+    {"in_flight_max", OPT_COUNT, OFFSET(in_flight_max), "8",
+     "Attempts that may be under way at the same time, each for another incident.", 1, 256},
+    {"retry_hours", OPT_COUNT, OFFSET(retry_hours), "72",
+     "How long an op is retried before it is given up as dead. Ops of P1 incidents never are.", 1,
+     8760},
+    {"proxy", OPT_TEXT, OFFSET(proxy), "",
+     "URL of an HTTP proxy. The environment's proxy settings are not used.", 0, 0},
+    {"ca_file", OPT_TEXT, OFFSET(ca_file), "",
+     "PEM file of the authorities to trust instead of the system's.", 0, 0},
+    {"fold_resolved", OPT_BOOL, OFFSET(fold_resolved), "false",
+     "Whether an incident that is resolved before anything of it was sent is never sent at all.", 0,
+     0},
+};
+const size_t sink_common_option_count =
+    sizeof(sink_common_options) / sizeof(sink_common_options[0]);
+
+const struct sink_type *const sink_types[] = {&sink_pagerduty, &sink_webhook};
+const size_t sink_type_count = sizeof(sink_types) / sizeof(sink_types[0]);
+
+/* Puts `text` (owned by the caller until success) into the sink's list, and `secret`,
+ * a part of it or NULL, into the list of what must not show. */
+static int sink_keep(struct sink *sink, char *text, const char *secret)
+{
+    char **texts = realloc(sink->texts, (sink->text_count + 1) * sizeof(*texts));
+    const char **secrets;
+
+    if (texts == NULL)
+        return -ENOMEM;
+    sink->texts = texts;
+    if (secret != NULL && strlen(secret) >= SECRET_BYTES_MIN) {
+        secrets = realloc(sink->secrets, (sink->secret_count + 1) * sizeof(*secrets));
+        if (secrets == NULL)
+            return -ENOMEM;
+        sink->secrets = secrets;
+        sink->secrets[sink->secret_count++] = secret;
+    }
+    sink->texts[sink->text_count++] = text;
+    return 0;
+}
+
+static bool is_reference(const char *value)
+{
+    return strncmp(value, "env:", 4) == 0 || strncmp(value, "file:", 5) == 0;
+}
+
+/* Reads what an env: or file: value stands for, without the line end that editors
+ * put behind it. Returns owned text in `out`. */
+static int read_reference(const char *value, char **out, struct error *err)
+{
+    size_t bytes;
+    char *text;
+    int rc;
+
+    if (strncmp(value, "env:", 4) == 0) {
+        const char *found = getenv(value + 4);
+        if (found == NULL) {
+            error_set(err, "the environment has no variable %s", value + 4);
+            return -EINVAL;
+        }
+        *out = strdup(found);
+        return *out != NULL ? 0 : -ENOMEM;
+    }
+    rc = host_read_file(value + 5, SECRET_FILE_BYTES_MAX, &text, &bytes);
+    if (rc != 0) {
+        error_set(err, "%s cannot be read: %s", value + 5, strerror(-rc));
+        return rc;
+    }
+    while (bytes > 0 && (text[bytes - 1] == '\n' || text[bytes - 1] == '\r'))
+        text[--bytes] = '\0';
+    if (strlen(text) != bytes) {
+        error_set(err, "%s contains a zero byte", value + 5);
+        free(text);
+        return -EINVAL;
+    }
+    *out = text;
+    return 0;
+}
+
+/* What follows the scheme, NULL when it is neither https nor http. */
+static const char *url_host(const char *url)
+{
+    if (strncmp(url, "https://", 8) == 0)
+        return url + 8;
+    return strncmp(url, "http://", 7) == 0 ? url + 7 : NULL;
+}
+
+static int check_text(const struct sink_option *row, const char *text, struct error *err)
+{
+    const char *host;
+
+    if (strlen(text) > TEXT_BYTES_MAX) {
+        error_set(err, "longer than %d bytes", TEXT_BYTES_MAX);
+        return -EINVAL;
+    }
+    for (const char *at = text; *at != '\0'; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f) {
+            error_set(err, "contains a control character");
+            return -EINVAL;
+        }
+    if (row->kind == OPT_URL) {
+        host = url_host(text);
+        if (host == NULL || host[strcspn(host, "/?# ")] == ' ' || strcspn(host, "/?#") == 0) {
+            error_set(err, "must be a URL that begins with https:// or http://");
+            return -EINVAL;
+        }
+        if (memchr(host, '@', strcspn(host, "/?#")) != NULL) {
+            error_set(err, "must not hold a user name; give header.Authorization instead");
+            return -EINVAL;
+        }
+    }
+    if (row->default_value == NULL && *text == '\0') {
+        error_set(err, "must not be empty");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* The part of a text that must not show. Of a URL, what follows the host: chat and
+ * webhook services put their tokens there. */
+static const char *secret_part(const struct sink_option *row, const char *value, const char *text)
+{
+    if (row->kind == OPT_SECRET || row->kind == OPT_HEADER || is_reference(value))
+        return text;
+    if (row->kind == OPT_URL)
+        return url_host(text) + strcspn(url_host(text), "/?#");
+    return NULL;
+}
+
+/* Reads a text option into memory of the sink. `out` stays "" when the value is a
+ * reference that is not to be resolved. */
+static int read_text(struct sink *sink, const struct sink_option *row, const char *value,
+                     const char **out, struct error *err)
+{
+    char *text = NULL;
+    int rc = 0;
+
+    *out = "";
+    if (is_reference(value)) {
+        if (value[strcspn(value, ":") + 1] == '\0') {
+            error_set(err, "names nothing after \"%s\"", value);
+            return -EINVAL;
+        }
+        if (!sink->is_resolved)
+            return 0;
+        rc = read_reference(value, &text, err);
+    } else {
+        text = strdup(value);
+        rc = text != NULL ? 0 : -ENOMEM;
+    }
+    if (rc == 0)
+        rc = check_text(row, text, err);
+    if (rc == 0)
+        rc = sink_keep(sink, text, secret_part(row, value, text));
+    if (rc == 0)
+        *out = text;
+    else
+        free(text);
+    return rc;
+}
+
+static int read_number(const struct sink_option *row, const char *value, uint32_t *out,
+                       struct error *err)
+{
+    char *end;
+    unsigned long long number;
+
+    errno = 0;
+    number = strtoull(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 || number < row->min ||
+        number > row->max) {
+        error_set(err, "must be a number from %u to %u", row->min, row->max);
+        return -EINVAL;
+    }
+    *out = (uint32_t)number;
+    return 0;
+}
+
+static int read_bool(const char *value, bool *out, struct error *err)
+{
+    if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0) {
+        error_set(err, "must be true or false");
+        return -EINVAL;
+    }
+    *out = strcmp(value, "true") == 0;
+    return 0;
+}
+
+static int read_option(struct sink *sink, const struct sink_option *row, const char *value,
+                       struct error *err)
+{
+    void *at = (char *)sink->settings + row->offset;
+
+    switch (row->kind) {
+    case OPT_TEXT:
+    case OPT_SECRET:
+    case OPT_URL:
+        return read_text(sink, row, value, at, err);
+    case OPT_BOOL:
+        return read_bool(value, at, err);
+    case OPT_COUNT:
+    case OPT_MS:
+        return read_number(row, value, at, err);
+    case OPT_HEADER:
+        break; /* see read_header() */
+    }
+    return 0;
+}
+
+/* RFC 9110, token. */
+static bool is_header_name(const char *name)
+{
+    static const char signs[] = "!#$%&'*+-.^_`|~";
+
+    if (*name == '\0')
+        return false;
+    for (; *name != '\0'; name++)
+        if (!((*name >= '0' && *name <= '9') || (*name >= 'a' && *name <= 'z') ||
+              (*name >= 'A' && *name <= 'Z') || strchr(signs, *name) != NULL))
+            return false;
+    return true;
+}
+
+static int read_header(struct sink *sink, const struct sink_option *row, const char *name,
+                       const char *value, struct error *err)
+{
+    struct sink_header *header = &sink->headers[sink->header_count];
+    char *copy;
+    int rc;
+
+    if (!is_header_name(name)) {
+        error_set(err, "\"%s\" is not the name of an HTTP header", name);
+        return -EINVAL;
+    }
+    if (sink->header_count == SINK_CUSTOM_HEADERS_MAX) {
+        error_set(err, "more than %d headers", SINK_CUSTOM_HEADERS_MAX);
+        return -EINVAL;
+    }
+    copy = strdup(name);
+    rc = copy != NULL ? sink_keep(sink, copy, NULL) : -ENOMEM;
+    if (rc != 0) {
+        free(copy);
+        return rc;
+    }
+    header->name = copy;
+    rc = read_text(sink, row, value, &header->value, err);
+    if (rc == 0)
+        sink->header_count++;
+    return rc;
+}
+
+/* The row that `key` belongs to, NULL for none. */
+static const struct sink_option *find_option(const struct sink_type *type, const char *key)
+{
+    for (size_t i = 0; i < type->option_count; i++) {
+        const struct sink_option *row = &type->options[i];
+        if (row->kind == OPT_HEADER ? strncmp(key, "header.", 7) == 0 : strcmp(key, row->name) == 0)
+            return row;
+    }
+    for (size_t i = 0; i < sink_common_option_count; i++)
+        if (strcmp(key, sink_common_options[i].name) == 0)
+            return &sink_common_options[i];
+    return NULL;
+}
+
+static void list_options(const struct sink_type *type, char *to, size_t bytes)
+{
+    size_t used = 0;
+
+    to[0] = '\0';
+    for (size_t i = 0; i < type->option_count + sink_common_option_count && used < bytes; i++) {
+        const struct sink_option *row = i < type->option_count
+                                            ? &type->options[i]
+                                            : &sink_common_options[i - type->option_count];
+        used += (size_t)snprintf(to + used, bytes - used, "%s%s", i > 0 ? ", " : "", row->name);
+    }
+}
+
+static bool is_given(const struct sink_config *config, const char *key)
+{
+    for (size_t i = 0; i < config->option_count; i++)
+        if (strcmp(config->option[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+/* Reads what was given, each key once. */
+static int read_given(struct sink *sink, const struct sink_config *config, struct error *err)
+{
+    char names[1024];
+
+    for (size_t i = 0; i < config->option_count; i++) {
+        const char *key = config->option[i].key, *value = config->option[i].value;
+        const struct sink_option *row = find_option(sink->type, key);
+        int rc;
+        if (row == NULL) {
+            list_options(sink->type, names, sizeof(names));
+            error_set(err, "unknown option \"%s\"; a %s sink has: %s", key, sink->type->name,
+                      names);
+            return -EINVAL;
+        }
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(config->option[j].key, key) == 0) {
+                error_set(err, "option \"%s\" is given twice", key);
+                return -EINVAL;
+            }
+        error_set(err, "out of memory");
+        rc = row->kind == OPT_HEADER ? read_header(sink, row, key + 7, value, err)
+                                     : read_option(sink, row, value, err);
+        if (rc != 0) {
+            error_prefix(err, "option \"%s\": ", key);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int read_defaults(struct sink *sink, const struct sink_config *config,
+                         const struct sink_option *rows, size_t count, struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        int rc;
+        if (rows[i].kind == OPT_HEADER || is_given(config, rows[i].name))
+            continue;
+        if (rows[i].default_value == NULL) {
+            error_set(err, "option \"%s\" is missing: %s", rows[i].name, rows[i].help);
+            return -EINVAL;
+        }
+        rc = read_option(sink, &rows[i], rows[i].default_value, err);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int read_options(struct sink *sink, const struct sink_config *config, struct error *err)
+{
+    const struct sink_type *type = sink->type;
+    int rc = read_given(sink, config, err);
+
+    if (rc == 0)
+        rc = read_defaults(sink, config, sink_common_options, sink_common_option_count, err);
+    if (rc == 0)
+        rc = read_defaults(sink, config, type->options, type->option_count, err);
+    if (rc == 0 && type->check != NULL)
+        rc = type->check(sink, err);
+    return rc;
+}
+
+static const struct sink_type *find_type(const char *name)
+{
+    for (size_t i = 0; i < sink_type_count; i++)
+        if (strcmp(sink_types[i]->name, name) == 0)
+            return sink_types[i];
+    return NULL;
+}
+
+static void list_types(char *to, size_t bytes)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < sink_type_count && used < bytes; i++)
+        used += (size_t)snprintf(to + used, bytes - used, "%s%s", i > 0 ? ", " : "",
+                                 sink_types[i]->name);
+}
+
+int sink_create(const struct sink_config *config, bool resolve, struct sink **out,
+                struct error *err)
+{
+    const struct sink_type *type = find_type(config->type != NULL ? config->type : "");
+    struct sink *sink;
+    struct error why = {"out of memory"};
+    char *name;
+    int rc = -ENOMEM;
+
+    if (config->name == NULL || config->name[0] == '\0') {
+        error_set(err, "a sink needs a name");
+        return -EINVAL;
+    }
+    if (type == NULL) {
+        char names[256];
+        list_types(names, sizeof(names));
+        error_set(err, "sink %s: unknown type \"%s\"; there are: %s", config->name,
+                  config->type != NULL ? config->type : "", names);
+        return -EINVAL;
+    }
+    sink = calloc(1, sizeof(*sink));
+    if (sink == NULL)
+        goto out;
+    sink->type = type;
+    sink->is_resolved = resolve;
+    sink->settings = calloc(1, type->settings_bytes);
+    name = strdup(config->name);
+    if (sink->settings == NULL || name == NULL || sink_keep(sink, name, NULL) != 0) {
+        free(name);
+        goto out;
+    }
+    sink->name = name;
+    rc = read_options(sink, config, &why);
+    if (rc == 0) {
+        *out = sink;
+        return 0;
+    }
+out:
+    if (sink != NULL)
+        sink_redact(sink, why.text);
+    error_set(err, "sink %s: %s", config->name, why.text);
+    sink_destroy(sink);
+    return rc;
+}
+
+void sink_destroy(struct sink *sink)
+{
+    if (sink == NULL)
+        return;
+    for (size_t i = 0; i < sink->text_count; i++)
+        free(sink->texts[i]);
+    free(sink->texts);
+    free(sink->secrets);
+    free(sink->settings);
+    free(sink);
+}
+
+int sink_config_check(const struct sink_config *config, struct error *err)
+{
+    struct sink *sink;
+    int rc = sink_create(config, false, &sink, err);
+
+    if (rc == 0)
+        sink_destroy(sink);
+    return rc;
+}
+
+/* Bytes at the end of `text` with which `secret` begins: a text that was cut. */
+static size_t cut_secret_bytes(const char *text, const char *secret)
+{
+    size_t text_bytes = strlen(text), bytes = strlen(secret);
+
+    if (bytes > text_bytes)
+        bytes = text_bytes;
+    while (bytes >= SECRET_BYTES_MIN && memcmp(text + text_bytes - bytes, secret, bytes) != 0)
+        bytes--;
+    return bytes >= SECRET_BYTES_MIN ? bytes : 0;
+}
+
+void sink_redact(const struct sink *sink, char *text)
+{
+    for (size_t i = 0; i < sink->secret_count; i++) {
+        size_t bytes = strlen(sink->secrets[i]);
+        char *at = text;
+        while ((at = strstr(at, sink->secrets[i])) != NULL) {
+            /* SECRET_BYTES_MIN >= 3: the stars always fit. */
+            memcpy(at, "***", 3);
+            memmove(at + 3, at + bytes, strlen(at + bytes) + 1);
+            at += 3;
+        }
+        bytes = cut_secret_bytes(text, sink->secrets[i]);
+        if (bytes > 0)
+            memcpy(text + strlen(text) - bytes, "***", 4);
+    }
+}
+
+int sink_request_add_header(struct sink_request *request, const char *format, ...)
+{
+    va_list args;
+    char *line;
+    int rc;
+
+    if (request->header_count == SINK_HEADERS_MAX)
+        return -E2BIG;
+    va_start(args, format);
+    rc = vasprintf(&line, format, args);
+    va_end(args);
+    if (rc < 0)
+        return -ENOMEM;
+    request->headers[request->header_count++] = line;
+    return 0;
+}
+
+void sink_request_release(struct sink_request *request)
+{
+    for (size_t i = 0; i < request->header_count; i++)
+        free(request->headers[i]);
+    free(request->body);
+    memset(request, 0, sizeof(*request));
+}

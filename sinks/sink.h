@@ -1,0 +1,166 @@
+/*
+ * sink.h - one configured sink, and the table of the types there are.
+ *
+ * A type is one file and one row of sink_types[]: its options with their help
+ * and defaults, how an op becomes a request, and what an answer in 2xx must
+ * contain. Queueing, order, retries and budgets are the outbox's and the same
+ * for all types.
+ *
+ * Classes say what makes a repeated request harmless:
+ *   A  the sink folds repeats of our key          (retry freely)
+ *   B  the sink honours a request key on creation (retry freely with that key)
+ *   C  we can search before we create
+ *   D  nothing: a repeat is marked as a possible one and counted
+ *
+ * Secrets: text options may be `env:NAME` or `file:/path`. What was read that
+ * way, and every option of kind OPT_SECRET, is replaced by *** in all sentences.
+ */
+#ifndef SINKS_SINK_H
+#define SINKS_SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "base/incident.h"
+#include "sinks/outbox.h"
+#include "sinks/transport.h"
+
+enum sink_class { SINK_CLASS_A, SINK_CLASS_B, SINK_CLASS_C, SINK_CLASS_D };
+
+/* What an answer means for the op (semantics O6). */
+enum sink_verdict {
+    SINK_DELIVERED,
+    SINK_RETRY,     /* not taken; later it may be */
+    SINK_THROTTLED, /* the sink said when to come back */
+    SINK_UNCERTAIN, /* it may have been taken */
+    SINK_HELD,      /* our credentials are refused: nothing will be taken */
+    SINK_REJECTED,  /* this op will never be taken */
+    SINK_VERDICT_COUNT
+};
+
+enum sink_option_kind {
+    OPT_TEXT,
+    OPT_SECRET, /* text that never shows */
+    OPT_URL,    /* http:// or https:// */
+    OPT_BOOL,   /* true or false */
+    OPT_COUNT,
+    OPT_MS,
+    OPT_HEADER, /* the family header.NAME: each names one header */
+};
+
+struct sink_option {
+    const char *name;
+    enum sink_option_kind kind;
+    size_t offset;             /* in the type's settings */
+    const char *default_value; /* NULL: must be given */
+    const char *help;
+    uint32_t min, max; /* of OPT_COUNT and OPT_MS */
+};
+
+/* The options that every type has; first member of each type's settings. */
+struct sink_settings {
+    uint32_t timeout_ms;
+    uint32_t connect_timeout_ms;
+    uint32_t rate_per_minute; /* 0: no limit */
+    uint32_t burst;
+    uint32_t in_flight_max;
+    uint32_t retry_hours;
+    const char *proxy;
+    const char *ca_file;
+    bool fold_resolved;
+};
+
+struct sink;
+
+/* One attempt at one op, as a type's build() sees it. */
+struct sink_attempt {
+    const struct op *op;
+    uint32_t number;      /* of this attempt, from 1 */
+    bool possible_repeat; /* class D: an earlier attempt may have been taken */
+    int64_t wall_ms;      /* now, for signatures */
+};
+
+enum { SINK_HEADERS_MAX = 40, SINK_CUSTOM_HEADERS_MAX = 16 };
+
+/* A request under construction. */
+struct sink_request {
+    const char *url;   /* borrowed from the sink */
+    char *body;        /* owned */
+    size_t body_bytes;
+    char *headers[SINK_HEADERS_MAX]; /* owned, "Name: value" */
+    size_t header_count;
+};
+
+struct sink_type {
+    const char *name;
+    const char *help;
+    const struct sink_option *options;
+    size_t option_count;
+    size_t settings_bytes;
+    enum sink_class (*class_of)(const void *settings);
+    /* What no single option can tell. NULL: nothing. Errors: -EINVAL and a sentence. */
+    int (*check)(const struct sink *sink, struct error *err);
+    /* Fills `out`. Errors: -ENOMEM: try again later; others: it can never be sent. */
+    int (*build)(const struct sink *sink, const struct sink_attempt *attempt,
+                 struct sink_request *out, struct error *err);
+    /* Sees every answer that came back, and what its status means, and may overrule
+     * that with a sentence. NULL: the status alone decides. */
+    enum sink_verdict (*judge)(const struct sink *sink, const struct transport_answer *answer,
+                               enum sink_verdict by_status, struct error *err);
+};
+
+struct sink_header {
+    const char *name;
+    const char *value;
+};
+
+struct sink {
+    const struct sink_type *type;
+    const char *name;
+    void *settings; /* of the type; begins with struct sink_settings */
+    struct sink_header headers[SINK_CUSTOM_HEADERS_MAX];
+    size_t header_count;
+    bool is_resolved; /* false: made for a check, env: and file: were not read */
+
+    char **texts; /* owns every string of the settings */
+    size_t text_count;
+    const char **secrets; /* of these, the ones that must not show */
+    size_t secret_count;
+};
+
+extern const struct sink_type *const sink_types[];
+extern const size_t sink_type_count;
+extern const struct sink_option sink_common_options[];
+extern const size_t sink_common_option_count;
+
+/* Builds a sink from its configuration. With `resolve` env: and file: are read;
+ * without, they are only checked for form, and so may be missing.
+ * Owner: the caller. Errors: -EINVAL, -ENOMEM or a file's errno, with a sentence. */
+int sink_create(const struct sink_config *config, bool resolve, struct sink **out,
+                struct error *err);
+void sink_destroy(struct sink *sink);
+
+static inline const struct sink_settings *sink_settings(const struct sink *sink)
+{
+    return sink->settings;
+}
+
+static inline enum sink_class sink_class_of(const struct sink *sink)
+{
+    return sink->type->class_of(sink->settings);
+}
+
+/* Overwrites every secret of the sink that occurs in `text` with ***. */
+void sink_redact(const struct sink *sink, char *text);
+
+/* Adds one header line. Errors: -ENOMEM; -E2BIG beyond SINK_HEADERS_MAX. */
+int sink_request_add_header(struct sink_request *request, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void sink_request_release(struct sink_request *request);
+
+/* The rows of sink_types[], one file each. */
+extern const struct sink_type sink_pagerduty;
+extern const struct sink_type sink_webhook;
+
+#endif

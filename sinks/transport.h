@@ -1,0 +1,70 @@
+/*
+ * transport.h - how a request reaches a sink: a replaceable conversation.
+ *
+ *   outbox core --send(request)--> transport ... wire ...
+ *        ^----------done(answer)-------'
+ *
+ * The outbox knows HTTP by this table only. sinks/transport_curl.c is the real
+ * one; tests and simulators put their own in its place. What matters to delivery
+ * is not only whether an exchange failed but how far it came: as long as no byte
+ * of the request left, the sink cannot have acted on it.
+ *
+ * Thread: all calls and callbacks belong to the thread that runs the outbox.
+ */
+#ifndef SINKS_TRANSPORT_H
+#define SINKS_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TRANSPORT_BODY_BYTES_MAX = 64 << 10, TRANSPORT_RETRY_AFTER_BYTES = 128 };
+
+/* How far an exchange came. */
+enum transport_result {
+    TRANSPORT_ANSWERED,          /* a status line and its body came back */
+    TRANSPORT_CONNECT,           /* no connection: name, route, refused, timed out */
+    TRANSPORT_TLS,               /* connected, but no trusted TLS session */
+    TRANSPORT_BEFORE_FIRST_BYTE, /* failed otherwise, nothing of the request left */
+    TRANSPORT_AFTER_FIRST_BYTE,  /* failed when the sink may have seen the request */
+    TRANSPORT_RESULT_COUNT
+};
+
+struct transport_request {
+    const char *method;
+    const char *url;
+    const char *const *headers; /* "Name: value" */
+    size_t header_count;
+    const char *body;
+    size_t body_bytes;
+    unsigned connect_timeout_ms;
+    unsigned timeout_ms;        /* of the whole exchange */
+    const char *proxy;          /* URL; "" for a direct connection */
+    const char *ca_file;        /* PEM; "" for the system's */
+    bool may_reuse_connection;  /* false where a hidden repeat would do harm: a
+                                 * client resends by itself when a kept connection
+                                 * turns out to be closed */
+};
+
+struct transport_answer {
+    enum transport_result result;
+    int status;              /* of the answer; 0 unless TRANSPORT_ANSWERED */
+    const char *retry_after; /* header as sent; "" when absent */
+    const char *body;        /* zero-terminated, cut at TRANSPORT_BODY_BYTES_MAX */
+    size_t body_bytes;
+    const char *detail;      /* why it failed, for a person; "" when answered */
+};
+
+/* The answer is borrowed for the call. May call send(). */
+typedef void (*transport_done)(void *arg, const struct transport_answer *answer);
+
+struct transport {
+    void *self;
+    /* Begins one exchange. The request is borrowed until `done`, which is called
+     * once, later, never from within send().
+     * Errors: a negative errno: nothing was begun and `done` will not be called. */
+    int (*send)(void *self, const struct transport_request *request, transport_done done,
+                void *arg);
+};
+
+#endif
