@@ -1,0 +1,272 @@
+/*
+ * decode_native.c - the native event of docs/events.md.
+ *
+ * Fields come in any order, so a branch per field would be guessed wrong once per
+ * field. The loop therefore treats all texts alike: it notes where each one is,
+ * by number, and what they mean is worked out afterwards in a fixed order.
+ */
+#include "ingest/decode.h"
+
+#include "ingest/event_time.h"
+#include "ingest/severity.h"
+
+enum native_field {
+    /* 0 .. EVENT_FIELD_COUNT - 1 are the texts of enum event_field. */
+    NATIVE_SEVERITY = EVENT_FIELD_COUNT,
+    NATIVE_STATE,
+    NATIVE_TIME,
+    NATIVE_VALUE,
+    NATIVE_LABELS,
+    NATIVE_FIELD_COUNT,
+    NATIVE_OTHER = NATIVE_FIELD_COUNT, /* a name that we do not know */
+};
+
+#define BIT(field) (1u << (field))
+
+static const char *const native_names[NATIVE_FIELD_COUNT] = {
+    "tenant",   "source", "resource", "check", "dedup_key", "message",
+    "severity", "state",  "time",     "value", "labels"};
+
+/* What the loop over the fields found. */
+struct native_event {
+    uint32_t seen;                            /* names that came */
+    uint32_t numbers;                         /* fields that were numbers */
+    struct text text[NATIVE_FIELD_COUNT + 1]; /* NATIVE_OTHER: a place for what is ignored */
+    const char *name_at[NATIVE_FIELD_COUNT + 1];
+    struct json_number value;
+    struct json_number time;
+};
+
+void decode_native_init(struct decoder *decoder)
+{
+    json_keys_init(&decoder->native_keys, native_names, NATIVE_FIELD_COUNT);
+}
+
+static const char *wrong_type(uint32_t field)
+{
+    static const char *const reasons[NATIVE_FIELD_COUNT] = {
+        "tenant must be a string",
+        "source must be a string",
+        "resource must be a string",
+        "check must be a string",
+        "dedup_key must be a string",
+        "message must be a string",
+        "severity must be a word: a number means something else in every system",
+        "state must be a word, or the number 0 or 1",
+        "time must be a string or a number",
+        "value must be a number",
+        "labels must be an object"};
+    return reasons[field];
+}
+
+static struct json_cursor native_labels(struct decoder *decoder, struct json_cursor cursor,
+                                        struct event_draft *draft)
+{
+    struct json_scan *scan = &decoder->scan;
+    struct event_label *label = decoder->labels + decoder->label_count;
+    uint32_t object = ++scan->names->objects;
+    enum json_step step = JSON_STEP_MORE;
+
+    draft->labels = label;
+    cursor.at = json_scan_blank(cursor.at + 1);
+    if (*cursor.at == '}') {
+        cursor.at++;
+        return cursor;
+    }
+    while (step == JSON_STEP_MORE) {
+        cursor = decode_label(scan, cursor, object, label);
+        if (cursor.at == NULL)
+            return cursor;
+        label += label->value.at != NULL;
+        step = json_scan_step(scan, &cursor, '}');
+    }
+    draft->label_count = (uint32_t)(label - draft->labels);
+    decoder->label_count += draft->label_count;
+    if (step == JSON_STEP_FAULT)
+        cursor.at = NULL;
+    return cursor;
+}
+
+/* A value that is no string, of a known field. */
+static struct json_cursor native_value(struct decoder *decoder, struct json_cursor cursor,
+                                       uint32_t field, struct native_event *event,
+                                       struct event_draft *draft)
+{
+    struct json_scan *scan = &decoder->scan;
+    const char *at = cursor.at;
+
+    switch (*at) {
+    case '{':
+        if (field != NATIVE_LABELS)
+            return json_scan_fault(scan, REJECT_SCHEMA, at, wrong_type(field));
+        return native_labels(decoder, cursor, draft);
+    case '[':
+        return json_scan_fault(scan, REJECT_SCHEMA, at, wrong_type(field));
+    case 't':
+    case 'f':
+    case 'n':
+        cursor = json_scan_literal(scan, cursor);
+        if (cursor.at != NULL && *at != 'n')
+            return json_scan_fault(scan, REJECT_SCHEMA, at, wrong_type(field));
+        return cursor;
+    default:
+        break;
+    }
+    struct json_number *number = field == NATIVE_VALUE ? &event->value : &event->time;
+    struct json_number state;
+    if (field == NATIVE_STATE)
+        number = &state;
+    cursor = json_scan_number(scan, cursor, number);
+    if (cursor.at == NULL)
+        return cursor;
+    if (field != NATIVE_VALUE && field != NATIVE_TIME && field != NATIVE_STATE)
+        return json_scan_fault(scan, REJECT_SCHEMA, at, wrong_type(field));
+    if (field == NATIVE_STATE) {
+        /* Only a plain 0 or 1: "1" and "0" are words of the table. */
+        event->text[NATIVE_STATE] = number->text;
+        return cursor;
+    }
+    event->numbers |= BIT(field);
+    return cursor;
+}
+
+/* Time, value, severity and state of an event whose texts are known. */
+static bool finish_scales(struct json_scan *scan, struct native_event *event,
+                          struct event_draft *draft)
+{
+    enum event_time_kind time = EVENT_TIME_ABSENT;
+    int word;
+
+    if ((event->numbers & BIT(NATIVE_TIME)) != 0)
+        time = event_time_from_number(&event->time, &draft->time_ms);
+    else if (event->text[NATIVE_TIME].len != 0)
+        time = event_time_from_text(event->text[NATIVE_TIME], &draft->time_ms);
+    if (__builtin_expect(time == EVENT_TIME_BAD, 0)) {
+        json_scan_fault(scan, REJECT_SCHEMA, event->name_at[NATIVE_TIME],
+                        "time is in no form that docs/events.md lists");
+        return false;
+    }
+    draft->has_time = time == EVENT_TIME_SET;
+
+    if (event->text[NATIVE_STATE].len != 0) {
+        word = event_state_from_word(event->text[NATIVE_STATE]);
+        if (__builtin_expect(word == WORD_UNKNOWN, 0)) {
+            json_scan_fault(scan, REJECT_SCHEMA, event->name_at[NATIVE_STATE],
+                            "state is a word that docs/events.md does not list");
+            return false;
+        }
+        draft->state = (uint8_t)word;
+    }
+    if (event->text[NATIVE_SEVERITY].len != 0) {
+        word = severity_from_word(event->text[NATIVE_SEVERITY]);
+        if (__builtin_expect(word == WORD_UNKNOWN, 0)) {
+            json_scan_fault(scan, REJECT_SCHEMA, event->name_at[NATIVE_SEVERITY],
+                            "severity is a word that docs/events.md does not list");
+            return false;
+        }
+        draft->severity = (uint8_t)word;
+        if (word == SEVERITY_OK)
+            draft->state = EVENT_CLEAR;
+    } else {
+        draft->severity = draft->state == EVENT_CLEAR ? SEVERITY_OK : SEVERITY_WARNING;
+    }
+    if ((event->numbers & BIT(NATIVE_VALUE)) != 0) {
+        draft->has_value = true;
+        if (__builtin_expect(!json_number_to_double(&event->value, scan->scratch_at, &draft->value),
+                             0)) {
+            json_scan_fault(scan, REJECT_PARSE, event->value.text.at, "a number is too large");
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct json_cursor native_object(struct decoder *decoder, struct json_cursor cursor,
+                                        unsigned depth)
+{
+    struct json_scan *scan = &decoder->scan;
+    const char *begin = cursor.at;
+    struct native_event event;
+    struct event_draft *draft;
+    enum json_step step = JSON_STEP_MORE;
+    struct text name;
+
+    event.seen = event.numbers = 0;
+    memset(event.text, 0, sizeof(event.text));
+    if (!decode_new_draft(decoder, cursor.at, &draft))
+        return (struct json_cursor){NULL, NULL};
+    cursor.at = json_scan_blank(cursor.at + 1);
+    if (*cursor.at == '}') {
+        cursor.at++;
+        step = JSON_STEP_END;
+    }
+    while (step == JSON_STEP_MORE) {
+        const char *at = cursor.at;
+        if (!json_scan_name(scan, &cursor, &name))
+            return (struct json_cursor){NULL, NULL};
+        uint32_t field = json_keys_find(&decoder->native_keys, name, scan->last, NATIVE_OTHER);
+        if (__builtin_expect(field == NATIVE_OTHER, 0)) {
+            if (decoder->leave_at_alerts && name.len == 6 && memcmp(name.at, "alerts", 6) == 0) {
+                decoder->has_alerts = true;
+                return (struct json_cursor){NULL, NULL};
+            }
+            if (!json_scan_add_name(scan, 0, name, at))
+                return (struct json_cursor){NULL, NULL};
+        } else if (!decode_known_name(scan, field, &event.seen, at)) {
+            return (struct json_cursor){NULL, NULL};
+        }
+        event.name_at[field] = at;
+        if (__builtin_expect(*cursor.at == '"', 1)) {
+            if (!json_scan_string(scan, &cursor, &event.text[field]))
+                return (struct json_cursor){NULL, NULL};
+        } else {
+            cursor = field == NATIVE_OTHER ? json_scan_skip(scan, cursor, depth + 1)
+                                           : native_value(decoder, cursor, field, &event, draft);
+            if (cursor.at == NULL)
+                return cursor;
+        }
+        step = json_scan_step(scan, &cursor, '}');
+    }
+    if (step == JSON_STEP_FAULT)
+        return (struct json_cursor){NULL, NULL};
+    for (uint32_t f = NATIVE_VALUE; f <= NATIVE_LABELS; f++)
+        if (__builtin_expect(event.text[f].at != NULL, 0))
+            return json_scan_fault(scan, REJECT_SCHEMA, event.name_at[f], wrong_type(f));
+    memcpy(draft->field, event.text, sizeof(draft->field));
+    if (draft->field[FIELD_TENANT].len == 0)
+        draft->field[FIELD_TENANT] = decoder->default_tenant;
+    if (__builtin_expect(
+            draft->field[FIELD_DEDUP_KEY].len == 0 &&
+                (draft->field[FIELD_RESOURCE].len == 0 || draft->field[FIELD_CHECK].len == 0),
+            0))
+        return json_scan_fault(scan, REJECT_SCHEMA, begin,
+                               "an event needs resource and check, or dedup_key");
+    if (!finish_scales(scan, &event, draft))
+        return (struct json_cursor){NULL, NULL};
+    return cursor;
+}
+
+struct json_cursor decode_native(struct decoder *decoder, struct json_cursor cursor)
+{
+    struct json_scan *scan = &decoder->scan;
+    enum json_step step = JSON_STEP_MORE;
+
+    if (*cursor.at == '{')
+        return native_object(decoder, cursor, 0);
+    cursor.at = json_scan_blank(cursor.at + 1);
+    if (*cursor.at == ']') {
+        cursor.at++;
+        return cursor;
+    }
+    while (step == JSON_STEP_MORE) {
+        if (*cursor.at != '{')
+            return json_scan_fault(scan, REJECT_SCHEMA, cursor.at, "an array may hold events only");
+        cursor = native_object(decoder, cursor, 1);
+        if (cursor.at == NULL)
+            return cursor;
+        step = json_scan_step(scan, &cursor, ']');
+    }
+    if (step == JSON_STEP_FAULT)
+        cursor.at = NULL;
+    return cursor;
+}
