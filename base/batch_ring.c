@@ -122,7 +122,8 @@ size_t batch_ring_count(const struct batch_ring *ring)
 {
     /* The trailing index first, with acquire: head is then loaded no earlier than
      * it, so that the difference cannot go negative. relaxed for head: nothing is
-     * read through it. It may be newer by more than a ring, hence the bound. */
+     * read through it. It may be newer by more than a ring, hence the bound.
+     * C, acquire end, unseen by tsan: no memory but the index itself is read after it. */
     size_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
     size_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
 

@@ -4,6 +4,7 @@
  */
 #include "base/host.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -111,6 +112,25 @@ static int real_unlink(void *self, const char *path)
     return (int)or_errno(unlink(path));
 }
 
+static int real_list(void *self, const char *path, void (*take)(void *user, const char *name),
+                     void *user)
+{
+    DIR *folder = opendir(path);
+    struct dirent *entry;
+    int rc;
+
+    (void)self;
+    if (folder == NULL)
+        return -errno;
+    errno = 0;
+    while ((entry = readdir(folder)) != NULL)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            take(user, entry->d_name);
+    rc = -errno;
+    closedir(folder);
+    return rc;
+}
+
 static int real_waker_create(void *self)
 {
     (void)self;
@@ -152,6 +172,7 @@ static const struct host real_host = {
     .close = real_close,
     .rename = real_rename,
     .unlink = real_unlink,
+    .list = real_list,
     .waker_create = real_waker_create,
     .waker_wake = real_waker_wake,
     .waker_sleep = real_waker_sleep,

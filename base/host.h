@@ -35,6 +35,9 @@ struct host {
     int (*close)(void *self, int fd);
     int (*rename)(void *self, const char *from, const char *to);
     int (*unlink)(void *self, const char *path);
+    /* Calls `take` for every entry of a folder but . and .., in any order; -ENOTDIR for a file. */
+    int (*list)(void *self, const char *path, void (*take)(void *user, const char *name),
+                void *user);
 
     /* A waker is a descriptor that one thread sleeps on and others write to. */
     int (*waker_create)(void *self);

@@ -3,7 +3,10 @@ set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_EXTENSIONS ON)
 set(CMAKE_CXX_STANDARD 17)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+include(CheckCCompilerFlag)
+include(CheckPIESupported)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+check_pie_supported() # so that programs are linked as position independent too
 if(NOT CMAKE_BUILD_TYPE)
     set(CMAKE_BUILD_TYPE Release)
 endif()
@@ -20,7 +23,11 @@ target_compile_definitions(tocsin_options INTERFACE _GNU_SOURCE TOCSIN_VERSION="
 target_compile_options(tocsin_options INTERFACE
     -Wall -Wextra -Werror
     $<$<COMPILE_LANGUAGE:C>:-Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla>
-    -fstack-protector-strong -fno-strict-aliasing)
+    -fstack-protector-strong -fstack-clash-protection -fno-strict-aliasing)
+check_c_compiler_flag(-fcf-protection=full TOCSIN_HAS_CF_PROTECTION) # x86 alone
+if(TOCSIN_HAS_CF_PROTECTION)
+    target_compile_options(tocsin_options INTERFACE -fcf-protection=full)
+endif()
 if(NOT TOCSIN_SANITIZE AND CMAKE_BUILD_TYPE STREQUAL "Release")
     target_compile_options(tocsin_options INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif()

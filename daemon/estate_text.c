@@ -14,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "daemon/units.h"
+
+enum { TIME_SECOND_CHARS = 20 }; /* "2026-02-01T10:00:00." */
 
 /* What is told of one symptom. A message is `problem`, then the value with its
  * `unit` where there is one. */
@@ -178,22 +181,6 @@ void estate_text_release(struct estate *estate)
     estate->words = NULL;
 }
 
-/* Source: days_from_civil turned round, by Howard Hinnant (chrono-compatible
- * low-level date algorithms, public domain). */
-static void date_of_days(int64_t days, int *year, int *month, int *day)
-{
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t of_era = days - era * 146097;
-    int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t shifted = (5 * of_year + 2) / 153; /* March is 0 */
-
-    *day = (int)(of_year - (153 * shifted + 2) / 5 + 1);
-    *month = (int)(shifted < 10 ? shifted + 3 : shifted - 9);
-    *year = (int)(year_of_era + era * 400 + (*month <= 2));
-}
-
 static void digits(char *to, int count, unsigned number)
 {
     for (int i = count - 1; i >= 0; i--, number /= 10)
@@ -203,19 +190,10 @@ static void digits(char *to, int count, unsigned number)
 /* Renders the second only when it changes: "2026-02-01T10:00:00." */
 static void text_second_set(struct estate *estate, int64_t second)
 {
-    int64_t days = second / 86400;
-    unsigned of_day = (unsigned)(second - days * 86400);
-    int year, month, day;
-    char *to = estate->text_time;
+    char text[UNIT_TEXT_BYTES];
 
-    date_of_days(days, &year, &month, &day);
-    memcpy(to, "0000-00-00T00:00:00.", 20);
-    digits(to, 4, (unsigned)year);
-    digits(to + 5, 2, (unsigned)month);
-    digits(to + 8, 2, (unsigned)day);
-    digits(to + 11, 2, of_day / 3600);
-    digits(to + 14, 2, of_day / 60 % 60);
-    digits(to + 17, 2, of_day % 60);
+    unit_format_time(second * 1000, text);
+    memcpy(estate->text_time, text, TIME_SECOND_CHARS);
     estate->text_second = second;
 }
 
@@ -311,7 +289,7 @@ size_t estate_event_write(struct estate *estate, const struct estate_event *even
         at = put(at, resource, resource_bytes);
     }
     at = put_fragment(at, &estate->words->of[event->symptom].facts[event->severity]);
-    at = put(at, estate->text_time, 20);
+    at = put(at, estate->text_time, TIME_SECOND_CHARS);
     digits(at, 3, (unsigned)(event->time_ms - second * 1000));
     at[3] = 'Z';
     at += 4;

@@ -33,8 +33,12 @@ find "${existing[@]}" \( -name '*.c' -o -name '*.h' \) | LC_ALL=C sort | xargs -
         kind("wait", "poll ppoll select pselect epoll_create1 epoll_wait epoll_pwait eventfd " \
             "eventfd_read eventfd_write")
 
-        # The doors: file, kinds that may pass, one line each.
+        # The doors: file, kinds or names that may pass, one line each with its reason.
         door["base/host.c"] = "clock random file wait"
+        # The last words of a process that is out of memory, when nothing else can be called.
+        door["base/slab.c"] = "write"
+        # A command that only waits for the signal that ends it.
+        door["daemon/cmd_broker.c"] = "poll"
         # The admin server and the receiver of the demo listen.
         door["daemon/admin_server.c"] = "socket"
     }
@@ -72,7 +76,8 @@ find "${existing[@]}" \( -name '*.c' -o -name '*.h' \) | LC_ALL=C sort | xargs -
             if (name ~ /^(->|\.)/) continue
             sub(/[ \t]+$/, "", name)
             if (!(name in kind_of)) continue
-            if (index(" " door[FILENAME] " ", " " kind_of[name] " ")) continue
+            allowed = " " door[FILENAME] " "
+            if (index(allowed, " " kind_of[name] " ") || index(allowed, " " name " ")) continue
             printf "%s:%d: %s() reaches the world (%s) past base/host.h\n", FILENAME, FNR, name, kind_of[name]
             bad = 1
         }

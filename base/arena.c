@@ -1,0 +1,103 @@
+/* arena.c - a list of blocks, the newest first. See arena.h. */
+#include "base/arena.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Blocks double from 4 KiB, so that a small set is small, up to 1 MiB, so that the
+ * unused end of the last one stays small beside a large set. */
+enum { BLOCK_BYTES_MIN = 4 << 10, BLOCK_BYTES_MAX = 1 << 20, ALIGNMENT = 16 };
+
+struct block {
+    struct block *next;
+    size_t size, used; /* bytes of data[] */
+    _Alignas(ALIGNMENT) char data[];
+};
+
+struct arena {
+    struct block *blocks;
+    size_t bytes, bytes_max, block_bytes;
+};
+
+struct arena *arena_create(size_t bytes_max)
+{
+    struct arena *arena = calloc(1, sizeof(*arena));
+
+    if (arena != NULL) {
+        arena->bytes = sizeof(*arena);
+        arena->bytes_max = bytes_max;
+        arena->block_bytes = BLOCK_BYTES_MIN;
+    }
+    return arena;
+}
+
+void arena_destroy(struct arena *arena)
+{
+    if (arena == NULL)
+        return;
+    for (struct block *block = arena->blocks, *next; block != NULL; block = next) {
+        next = block->next;
+        free(block);
+    }
+    free(arena);
+}
+
+static struct block *block_add(struct arena *arena, size_t bytes)
+{
+    size_t size = bytes > arena->block_bytes ? bytes : arena->block_bytes;
+    struct block *block;
+
+    if (arena->bytes + sizeof(*block) + size > arena->bytes_max)
+        return NULL;
+    block = malloc(sizeof(*block) + size);
+    if (block == NULL)
+        return NULL;
+    block->next = arena->blocks;
+    block->size = size;
+    block->used = 0;
+    arena->blocks = block;
+    arena->bytes += sizeof(*block) + size;
+    if (arena->block_bytes < BLOCK_BYTES_MAX)
+        arena->block_bytes *= 2;
+    return block;
+}
+
+void *arena_alloc(struct arena *arena, size_t bytes)
+{
+    struct block *block = arena->blocks;
+    void *at;
+
+    if (bytes > arena->bytes_max)
+        return NULL;
+    bytes = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    if (block == NULL || block->size - block->used < bytes)
+        block = block_add(arena, bytes);
+    if (block == NULL)
+        return NULL;
+    at = block->data + block->used;
+    block->used += bytes;
+    memset(at, 0, bytes);
+    return at;
+}
+
+void *arena_alloc_many(struct arena *arena, size_t count, size_t bytes)
+{
+    if (bytes != 0 && count > SIZE_MAX / bytes)
+        return NULL;
+    return arena_alloc(arena, count * bytes);
+}
+
+char *arena_copy(struct arena *arena, const char *from, size_t bytes)
+{
+    char *copy = arena_alloc(arena, bytes + 1);
+
+    if (copy != NULL && bytes > 0)
+        memcpy(copy, from, bytes);
+    return copy;
+}
+
+size_t arena_bytes(const struct arena *arena)
+{
+    return arena->bytes;
+}

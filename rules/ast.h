@@ -1,0 +1,58 @@
+/*
+ * ast.h - an expression as a tree: made by the parser, annotated by the type
+ * check, turned into a program, then forgotten.
+ */
+#ifndef RULES_AST_H
+#define RULES_AST_H
+
+#include <stdint.h>
+#include "rules/diagnostics.h"
+#include "rules/fields.h"
+
+enum ast_kind {
+    AST_LITERAL, /* type says which */
+    AST_NAME,    /* text */
+    AST_MEMBER,  /* first child . text; also first child ["text"] */
+    AST_CALL,    /* text; `receiver` or NULL; children are the arguments */
+    AST_LIST,
+    AST_NOT,
+    AST_AND, /* two or more children: a && b && c is one node */
+    AST_OR,
+    AST_COMPARE, /* relation */
+    AST_IN,
+};
+
+enum relation { RELATION_EQ, RELATION_NE, RELATION_LT, RELATION_LE, RELATION_GT, RELATION_GE };
+
+/* What the type check found a node to mean, where its kind does not say it. */
+enum meaning {
+    MEANS_NOTHING,
+    MEANS_FIELD,     /* field; RULE_FIELD_LABEL with text = the label's name */
+    MEANS_CONSTANT,  /* number, real or text by type */
+    MEANS_AGGREGATE, /* number = its index */
+    MEANS_HAS,
+    MEANS_STARTS_WITH,
+    MEANS_ENDS_WITH,
+    MEANS_CONTAINS,
+    MEANS_QUIET, /* number = milliseconds */
+    MEANS_CLEARED,
+};
+
+struct ast {
+    enum ast_kind kind;
+    enum relation relation;
+    enum value_type type;
+    enum meaning meaning;
+    enum rule_field field;
+    struct span span; /* from its first to its last byte */
+    struct text text;
+    int64_t number; /* a bool is 0 or 1 */
+    double real;
+    struct ast *receiver;
+    struct ast *first, *last, *next;
+    uint32_t count; /* children */
+};
+
+const char *relation_sign(enum relation relation);
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * nearest.h - "did you mean": the known name closest to a mistyped one.
+ */
+#ifndef RULES_NEAREST_H
+#define RULES_NEAREST_H
+
+#include <stddef.h>
+#include "base/event.h"
+
+/* The candidate with the smallest edit distance (insert, drop, change, swap of
+ * neighbours, each 1) to `name`, ignoring case; NULL when none is within a third
+ * of the name's length (at least 1). The first of equals.
+ * Source: optimal string alignment distance. */
+const char *nearest_name(struct text name, const char *const *candidates, size_t count);
+
+#endif

@@ -1,0 +1,417 @@
+/* parser.c - recursive descent, one token ahead, bounded in depth. See parser.h. */
+#include "rules/parser.h"
+
+#include <string.h>
+#include "rules/lexer.h"
+
+struct parser {
+    struct lexer lexer;
+    struct token token; /* the next one */
+    uint32_t last_to;   /* end of the token before */
+    unsigned depth;
+};
+
+static struct ast *parse_or(struct parser *parser);
+static struct ast *parse_unary(struct parser *parser);
+
+const char *relation_sign(enum relation relation)
+{
+    static const char *const signs[] = {"==", "!=", "<", "<=", ">", ">="};
+
+    return signs[relation];
+}
+
+static void advance(struct parser *parser)
+{
+    parser->last_to = parser->token.to;
+    parser->token = lexer_next(&parser->lexer);
+}
+
+static struct span span_of(const struct parser *parser, uint32_t from, uint32_t to)
+{
+    return yaml_node_span(parser->lexer.node, from, to);
+}
+
+/* Diagnoses at the next token, unless the lexer did so already. */
+static struct ast *expected(struct parser *parser, const char *what)
+{
+    if (parser->token.kind == TOKEN_END)
+        diagnose(parser->lexer.diag, span_of(parser, parser->token.from, parser->token.to),
+                 "the expression ends where %s should follow", what);
+    else if (parser->token.kind != TOKEN_BAD)
+        diagnose(parser->lexer.diag, span_of(parser, parser->token.from, parser->token.to),
+                 "expected %s here", what);
+    return NULL;
+}
+
+static bool enter(struct parser *parser)
+{
+    if (parser->depth++ < EXPRESSION_DEPTH_MAX)
+        return true;
+    diagnose(parser->lexer.diag, span_of(parser, parser->token.from, parser->token.to),
+             "the expression is nested deeper than %d levels", EXPRESSION_DEPTH_MAX);
+    return false;
+}
+
+static struct ast *node_create(struct parser *parser, enum ast_kind kind, uint32_t from)
+{
+    struct ast *ast = arena_alloc(parser->lexer.arena, sizeof(*ast));
+
+    if (ast == NULL)
+        return diagnose_memory(parser->lexer.diag);
+    ast->kind = kind;
+    ast->span = span_of(parser, from, parser->last_to);
+    return ast;
+}
+
+static void child_add(struct ast *parent, struct ast *child)
+{
+    if (parent->last != NULL)
+        parent->last->next = child;
+    else
+        parent->first = child;
+    parent->last = child;
+    parent->count++;
+}
+
+/* Children separated by commas, up to `close`. */
+static bool parse_children(struct parser *parser, struct ast *parent, enum token_kind close,
+                           const char *close_name)
+{
+    advance(parser);
+    while (parser->token.kind != close) {
+        struct ast *child;
+        if (parent->count > 0) {
+            if (parser->token.kind != TOKEN_COMMA) {
+                expected(parser, close_name);
+                return false;
+            }
+            advance(parser);
+        }
+        child = parse_or(parser);
+        if (child == NULL)
+            return false;
+        child_add(parent, child);
+    }
+    advance(parser);
+    return true;
+}
+
+static struct ast *parse_arguments(struct parser *parser, struct ast *call, uint32_t from)
+{
+    call->kind = AST_CALL;
+    if (!parse_children(parser, call, TOKEN_CLOSE, "\",\" or \")\""))
+        return NULL;
+    call->span = span_of(parser, from, parser->last_to);
+    return call;
+}
+
+static struct ast *parse_list(struct parser *parser)
+{
+    uint32_t from = parser->token.from;
+    struct ast *list = node_create(parser, AST_LIST, from);
+
+    if (list == NULL || !parse_children(parser, list, TOKEN_LIST_CLOSE, "\",\" or \"]\""))
+        return NULL;
+    list->span = span_of(parser, from, parser->last_to);
+    return list;
+}
+
+static struct ast *parse_literal(struct parser *parser)
+{
+    struct token token = parser->token;
+    struct ast *ast;
+
+    advance(parser);
+    ast = node_create(parser, AST_LITERAL, token.from);
+    if (ast == NULL)
+        return NULL;
+    ast->text = token.text;
+    ast->number = token.number;
+    ast->real = token.real;
+    ast->type = token.kind == TOKEN_STRING     ? TYPE_TEXT
+                : token.kind == TOKEN_INT      ? TYPE_INT
+                : token.kind == TOKEN_DOUBLE   ? TYPE_DOUBLE
+                : token.kind == TOKEN_DURATION ? TYPE_DURATION
+                                               : TYPE_BOOL;
+    if (token.kind == TOKEN_NAME)
+        ast->number = text_equals(token.text, "true");
+    return ast;
+}
+
+static struct ast *parse_name(struct parser *parser)
+{
+    struct token token = parser->token;
+    struct ast *ast;
+
+    if (text_equals(token.text, "true") || text_equals(token.text, "false"))
+        return parse_literal(parser);
+    if (text_equals(token.text, "not")) {
+        diagnose(parser->lexer.diag, span_of(parser, token.from, token.to), "write ! for \"not\"");
+        return NULL;
+    }
+    advance(parser);
+    ast = node_create(parser, AST_NAME, token.from);
+    if (ast == NULL)
+        return NULL;
+    ast->text = token.text;
+    return parser->token.kind == TOKEN_OPEN ? parse_arguments(parser, ast, token.from) : ast;
+}
+
+static struct ast *parse_group(struct parser *parser)
+{
+    uint32_t from = parser->token.from;
+    struct ast *ast;
+
+    advance(parser);
+    ast = parse_or(parser);
+    if (ast == NULL)
+        return NULL;
+    if (parser->token.kind != TOKEN_CLOSE)
+        return expected(parser, "\")\"");
+    advance(parser);
+    ast->span = span_of(parser, from, parser->last_to);
+    return ast;
+}
+
+static struct ast *parse_primary(struct parser *parser)
+{
+    switch (parser->token.kind) {
+    case TOKEN_STRING:
+    case TOKEN_INT:
+    case TOKEN_DOUBLE:
+    case TOKEN_DURATION:
+        return parse_literal(parser);
+    case TOKEN_NAME:
+        return parse_name(parser);
+    case TOKEN_OPEN:
+        return parse_group(parser);
+    case TOKEN_LIST_OPEN:
+        return parse_list(parser);
+    default:
+        return expected(parser, "a field, a value or \"(\"");
+    }
+}
+
+/* `operand.name`, `operand.name(...)` */
+static struct ast *parse_dot(struct parser *parser, struct ast *operand, uint32_t from)
+{
+    struct ast *ast;
+
+    advance(parser);
+    if (parser->token.kind != TOKEN_NAME)
+        return expected(parser, "a name");
+    struct text name = parser->token.text;
+    advance(parser);
+    ast = node_create(parser, AST_MEMBER, from);
+    if (ast == NULL)
+        return NULL;
+    ast->text = name;
+    if (parser->token.kind == TOKEN_OPEN) {
+        ast->receiver = operand;
+        return parse_arguments(parser, ast, from);
+    }
+    child_add(ast, operand);
+    return ast;
+}
+
+/* `operand["name"]` */
+static struct ast *parse_index(struct parser *parser, struct ast *operand, uint32_t from)
+{
+    struct ast *ast;
+
+    advance(parser);
+    if (parser->token.kind != TOKEN_STRING)
+        return expected(parser, "a label's name in quotes");
+    struct text name = parser->token.text;
+    advance(parser);
+    if (parser->token.kind != TOKEN_LIST_CLOSE)
+        return expected(parser, "\"]\"");
+    advance(parser);
+    ast = node_create(parser, AST_MEMBER, from);
+    if (ast == NULL)
+        return NULL;
+    ast->text = name;
+    child_add(ast, operand);
+    return ast;
+}
+
+static struct ast *parse_postfix(struct parser *parser)
+{
+    uint32_t from = parser->token.from;
+    unsigned depth = parser->depth;
+    struct ast *ast = parse_primary(parser);
+
+    /* Each step nests the tree by one level, so each counts. */
+    while (ast != NULL &&
+           (parser->token.kind == TOKEN_DOT || parser->token.kind == TOKEN_LIST_OPEN)) {
+        if (!enter(parser))
+            return NULL;
+        ast = parser->token.kind == TOKEN_DOT ? parse_dot(parser, ast, from)
+                                              : parse_index(parser, ast, from);
+    }
+    parser->depth = depth;
+    return ast;
+}
+
+static struct ast *parse_negative(struct parser *parser)
+{
+    uint32_t from = parser->token.from;
+    struct ast *ast;
+
+    advance(parser);
+    if (parser->token.kind != TOKEN_INT && parser->token.kind != TOKEN_DOUBLE)
+        return expected(parser, "a number");
+    ast = parse_literal(parser);
+    if (ast == NULL)
+        return NULL;
+    ast->number = -ast->number;
+    ast->real = -ast->real;
+    ast->span = span_of(parser, from, parser->last_to);
+    return ast;
+}
+
+static struct ast *parse_not(struct parser *parser)
+{
+    uint32_t from = parser->token.from;
+    struct ast *operand, *ast;
+
+    if (!enter(parser))
+        return NULL;
+    advance(parser);
+    operand = parse_unary(parser);
+    parser->depth--;
+    ast = operand != NULL ? node_create(parser, AST_NOT, from) : NULL;
+    if (ast != NULL)
+        child_add(ast, operand);
+    return ast;
+}
+
+static struct ast *parse_unary(struct parser *parser)
+{
+    if (parser->token.kind == TOKEN_NOT)
+        return parse_not(parser);
+    if (parser->token.kind == TOKEN_MINUS)
+        return parse_negative(parser);
+    return parse_postfix(parser);
+}
+
+static bool at_relation(const struct parser *parser)
+{
+    return (parser->token.kind >= TOKEN_EQ && parser->token.kind <= TOKEN_GE) ||
+           (parser->token.kind == TOKEN_NAME && text_equals(parser->token.text, "in"));
+}
+
+static struct ast *parse_relation(struct parser *parser)
+{
+    uint32_t from = parser->token.from;
+    struct ast *left = parse_unary(parser), *right, *ast;
+    struct token sign = parser->token;
+
+    if (left == NULL || !at_relation(parser))
+        return left;
+    advance(parser);
+    right = parse_unary(parser);
+    if (right == NULL)
+        return NULL;
+    if (at_relation(parser)) {
+        diagnose(parser->lexer.diag, span_of(parser, parser->token.from, parser->token.to),
+                 "comparisons do not chain: write a < b && b < c");
+        return NULL;
+    }
+    ast = node_create(parser, sign.kind == TOKEN_NAME ? AST_IN : AST_COMPARE, from);
+    if (ast == NULL)
+        return NULL;
+    if (ast->kind == AST_COMPARE)
+        ast->relation = (enum relation)(sign.kind - TOKEN_EQ);
+    child_add(ast, left);
+    child_add(ast, right);
+    return ast;
+}
+
+/* One level of && or ||: the children side by side, however many there are. */
+static struct ast *parse_chain(struct parser *parser, enum token_kind sign, enum ast_kind kind,
+                               struct ast *(*parse_part)(struct parser *))
+{
+    uint32_t from = parser->token.from;
+    struct ast *part = parse_part(parser), *ast = NULL;
+
+    if (part == NULL || parser->token.kind != sign)
+        return part;
+    ast = node_create(parser, kind, from);
+    if (ast == NULL)
+        return NULL;
+    child_add(ast, part);
+    while (parser->token.kind == sign) {
+        advance(parser);
+        part = parse_part(parser);
+        if (part == NULL)
+            return NULL;
+        child_add(ast, part);
+    }
+    ast->span = span_of(parser, from, parser->last_to);
+    return ast;
+}
+
+static struct ast *parse_and(struct parser *parser)
+{
+    return parse_chain(parser, TOKEN_AND, AST_AND, parse_relation);
+}
+
+static struct ast *parse_or(struct parser *parser)
+{
+    struct ast *ast;
+
+    if (!enter(parser))
+        return NULL;
+    ast = parse_chain(parser, TOKEN_OR, AST_OR, parse_and);
+    parser->depth--;
+    return ast;
+}
+
+static struct ast *trailing(struct parser *parser)
+{
+    struct token token = parser->token;
+    struct span span = span_of(parser, token.from, token.to);
+
+    if (token.kind == TOKEN_NAME && (text_equals(token.text, "and") || text_equals(token.text, "AND")))
+        diagnose(parser->lexer.diag, span, "write && for \"and\"");
+    else if (token.kind == TOKEN_NAME &&
+             (text_equals(token.text, "or") || text_equals(token.text, "OR")))
+        diagnose(parser->lexer.diag, span, "write || for \"or\"");
+    else if (token.kind == TOKEN_CLOSE || token.kind == TOKEN_LIST_CLOSE)
+        diagnose(parser->lexer.diag, span, "nothing was opened that this could close");
+    else
+        expected(parser, "&&, || or the end");
+    return NULL;
+}
+
+struct ast *parse_expression(const struct yaml_node *node, uint32_t from, uint32_t to,
+                             struct arena *arena, struct diagnostics *diag)
+{
+    struct parser parser = {.depth = 0};
+    struct ast *ast;
+
+    if (to - from > EXPRESSION_BYTES_MAX) {
+        diagnose(diag, yaml_node_span(node, from, from + 1), "an expression has at most %d bytes",
+                 EXPRESSION_BYTES_MAX);
+        return NULL;
+    }
+    lexer_init(&parser.lexer, node, from, to, arena, diag);
+    advance(&parser);
+    ast = parse_or(&parser);
+    if (ast != NULL && parser.token.kind != TOKEN_END)
+        ast = trailing(&parser);
+    return ast;
+}
+
+struct ast *parse_node(const struct yaml_node *node, struct arena *arena,
+                       struct diagnostics *diag)
+{
+    if (node->kind != YAML_SCALAR) {
+        diagnose(diag, node->span, "an expression should stand here, not %s",
+                 yaml_kind_name(node->kind));
+        return NULL;
+    }
+    return parse_expression(node, 0, node->text.len, arena, diag);
+}

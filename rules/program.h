@@ -1,0 +1,134 @@
+/*
+ * program.h - a checked expression in the form in which it runs.
+ *
+ * A program is an array of instructions in the order of a walk from the root:
+ * each knows where its subtree ends, so that && and || skip what no longer
+ * matters. Running it allocates nothing and writes only to the given scratch.
+ *
+ *   (check == "a" && (has(value) || host in [..]))
+ *   [ AND end=5 | COMPARE_TEXT | OR end=5 | HAS | IN_TEXT ]
+ *
+ * An expression is true, false or an error (a label compared that is not there).
+ * As in CEL, && and || do not care for the order of their sides: false && error
+ * is false, true || error is true; otherwise an error makes the whole an error.
+ *
+ * Thread: immutable after compile; runs on any number of threads.
+ */
+#ifndef RULES_PROGRAM_H
+#define RULES_PROGRAM_H
+
+#include "base/arena.h"
+#include "rules/ast.h"
+#include "rules/rule_set.h"
+
+enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_ERROR };
+
+enum opcode {
+    OP_CONSTANT, /* left.number */
+    OP_NOT,
+    OP_AND,
+    OP_OR,
+    OP_COMPARE_TEXT,
+    OP_COMPARE_NUMBER, /* whole numbers, durations, times, severities */
+    OP_COMPARE_REAL,
+    OP_COMPARE_TRUTH, /* two instructions follow as its sides */
+    OP_IN_TEXT,
+    OP_IN_NUMBER,
+    OP_IN_REAL,
+    OP_HAS,
+    OP_STARTS_WITH,
+    OP_ENDS_WITH,
+    OP_CONTAINS,
+    OP_QUIET,
+    OP_CLEARED,
+};
+
+enum operand_kind { OPERAND_CONSTANT, OPERAND_FIELD, OPERAND_LABEL, OPERAND_AGGREGATE };
+
+/* Labels that `where` names get a slot each, so that one event's label is looked
+ * up once for all rules; those beyond the last slot are looked up each time. */
+enum { LABEL_SLOTS_MAX = 64, LABEL_SLOT_NONE = 0xff };
+
+struct operand {
+    uint8_t kind;  /* enum operand_kind */
+    uint8_t field; /* enum rule_field */
+    uint8_t slot;  /* of a label */
+    uint32_t index; /* of an aggregate */
+    union {
+        struct text text; /* a constant, or a label's name */
+        int64_t number;
+        double real;
+    };
+};
+
+struct constant_list {
+    uint32_t count;
+    /* Ascending; texts by length, then bytewise. */
+    union {
+        const struct text *texts;
+        const int64_t *numbers;
+        const double *reals;
+    };
+};
+
+struct instruction {
+    uint8_t op;       /* enum opcode */
+    uint8_t relation; /* enum relation */
+    uint32_t end;     /* the instruction behind this one's subtree */
+    struct operand left;
+    union {
+        struct operand right;
+        struct constant_list list;
+    };
+};
+
+struct program {
+    const struct instruction *code;
+    uint32_t count;
+    bool reads_unstable; /* message, value or time */
+};
+
+/* The names of labels that have a slot; shared by the programs of one set. */
+struct label_slots {
+    uint32_t count;
+    struct text name[LABEL_SLOTS_MAX];
+};
+
+/* What a program runs over: one of the three, by its scope. The scratch part is
+ * filled on demand and good for one event. */
+struct program_input {
+    const struct event_view *view;
+    const int64_t *aggregate;
+    int64_t quiet_ms;
+    bool cleared;
+
+    bool host_known;
+    struct text host;
+    uint64_t label_known; /* bit per slot */
+    struct text label[LABEL_SLOTS_MAX];
+};
+
+/* Compiles a tree that types_check() accepted. Texts are copied into `arena`;
+ * `slots` may gain names (NULL: labels get no slots).
+ * Errors: false when memory is short. */
+bool program_compile(const struct ast *ast, struct arena *arena, struct label_slots *slots,
+                     struct program *out);
+
+enum truth program_run(const struct program *program, struct program_input *input);
+
+/* Makes the scratch ready for the next event. */
+static inline void program_input_start(struct program_input *input, const struct event_view *view)
+{
+    input->view = view;
+    input->host_known = false;
+    input->label_known = 0;
+}
+
+/* An operand for a field that types_check_field() accepted. */
+bool operand_compile(const struct ast *ast, struct arena *arena, struct label_slots *slots,
+                     struct operand *out);
+
+/* The text of a text field, label, severity or state. False when a label is absent. */
+bool operand_text(const struct operand *operand, struct program_input *input, struct text *out);
+
+#endif

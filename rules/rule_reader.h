@@ -1,0 +1,48 @@
+/*
+ * rule_reader.h - one rule of a YAML file into its compiled form.
+ */
+#ifndef RULES_RULE_READER_H
+#define RULES_RULE_READER_H
+
+#include "rules/program.h"
+#include "rules/rule_set.h"
+#include "rules/title.h"
+#include "rules/yaml_reader.h"
+
+enum {
+    RULE_ID_BYTES_MAX = 100,
+    RULE_KEYS_DEFAULT = 100000,
+    RULE_KEYS_MAX = 10000000,
+    RULE_MEMBERS_DEFAULT = 1000,
+    RULE_MEMBERS_MAX = 100000,
+};
+
+/* The open part comes first: a pointer to one is a pointer to the other. */
+struct compiled_rule {
+    struct rule open;
+    struct program where, when, close;
+    struct operand by[RULE_BY_MAX];
+    struct operand distinct[RULE_AGGREGATES_MAX];
+    struct title title;
+    struct id128 digest; /* of everything that the file says about it */
+    struct span id_span; /* while loading */
+    struct compiled_rule *next;
+};
+
+/* Where things go while a set is built. */
+struct rule_build {
+    struct arena *arena;   /* of the set */
+    struct arena *scratch; /* of one file */
+    struct diagnostics *diag;
+    struct label_slots *slots;
+};
+
+/* Reads one entry of `rules:`. Everything that is wrong with it is diagnosed.
+ * Errors: false. */
+bool rule_read(const struct yaml_node *node, struct rule_build *build, struct compiled_rule *out);
+
+/* Diagnoses every key of a map that is none of `known`. */
+bool rule_check_keys(const struct yaml_node *map, const char *const *known, size_t count,
+                     const char *what, struct diagnostics *diag);
+
+#endif

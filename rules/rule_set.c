@@ -1,0 +1,453 @@
+/*
+ * rule_set.c - loading of whole sets, and what the hot path asks of one.
+ *
+ * A set is built in its own arena; trees and syntax go into a scratch arena per
+ * file, so what stays is only what runs. A set with one bad rule is refused whole:
+ * half a rule book would page the wrong half of the night.
+ */
+#include "rules/rule_set.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/host.h"
+#include "rules/match_index.h"
+#include "rules/rule_reader.h"
+
+enum { FILES_MAX = 1000 };
+
+/* Enough for RULES_MAX rules of ordinary size, and small enough not to end the machine. */
+static const size_t set_bytes_max = (size_t)1 << 30, scratch_bytes_max = (size_t)768 << 20;
+
+struct rule_set {
+    struct arena *arena;
+    uint32_t count;
+    bool reads_message;
+    struct compiled_rule *rules; /* by id */
+    struct program *where;       /* of each rule, apart: the hot part lies together */
+    struct match_index *index;
+    struct id128 hash;
+};
+
+/* ---- load ---- */
+
+struct loading {
+    struct rule_set *set;
+    struct diagnostics diag;
+    struct label_slots slots;
+    struct arena *kept; /* scripts and rules until the set is sorted */
+    struct compiled_rule *first, *last;
+    uint32_t count;
+    uint32_t file_count;
+};
+
+static bool loading_start(struct loading *loading, struct error *err)
+{
+    memset(loading, 0, sizeof(*loading));
+    diagnostics_init(&loading->diag, err);
+    loading->kept = arena_create(scratch_bytes_max);
+    loading->set = calloc(1, sizeof(*loading->set));
+    if (loading->set != NULL)
+        loading->set->arena = arena_create(set_bytes_max);
+    if (loading->kept != NULL && loading->set != NULL && loading->set->arena != NULL)
+        return true;
+    diagnose_memory(&loading->diag);
+    return false;
+}
+
+/* One entry of `rules:`; false when reading should stop. */
+static bool take_rule(struct loading *loading, const struct yaml_node *node,
+                      struct rule_build *build)
+{
+    struct compiled_rule *rule;
+
+    if (loading->count == RULES_MAX) {
+        diagnose(&loading->diag, node->span, "a set holds at most %d rules", RULES_MAX);
+        return false;
+    }
+    rule = arena_alloc(loading->kept, sizeof(*rule));
+    if (rule == NULL) {
+        diagnose_memory(&loading->diag);
+        return false;
+    }
+    if (!rule_read(node, build, rule))
+        return !loading->diag.out_of_memory && !loading->diag.full;
+    if (loading->last != NULL)
+        loading->last->next = rule;
+    else
+        loading->first = rule;
+    loading->last = rule;
+    loading->count++;
+    return true;
+}
+
+static void take_root(struct loading *loading, const struct yaml_node *root,
+                      struct arena *scratch)
+{
+    static const char *const keys[] = {"rules"};
+    struct rule_build build = {loading->set->arena, scratch, &loading->diag, &loading->slots};
+    const struct yaml_node *rules;
+
+    if (root->kind != YAML_MAP) {
+        diagnose(&loading->diag, root->span, "a rule file begins with \"rules:\"");
+        return;
+    }
+    rule_check_keys(root, keys, 1, "a rule file", &loading->diag);
+    rules = yaml_node_find(root, "rules");
+    if (rules == NULL) {
+        if (diagnostics_clean(&loading->diag))
+            diagnose(&loading->diag, root->span, "a rule file begins with \"rules:\"");
+        return;
+    }
+    if (rules->kind != YAML_LIST) {
+        diagnose(&loading->diag, rules->span, "rules takes a list, each entry beginning with \"-\"");
+        return;
+    }
+    for (const struct yaml_node *node = rules->first; node != NULL; node = node->next)
+        if (!take_rule(loading, node, &build))
+            return;
+}
+
+static void take_script(struct loading *loading, const struct script *script)
+{
+    struct arena *scratch = arena_create(scratch_bytes_max);
+    struct yaml_node *root;
+
+    if (scratch == NULL) {
+        diagnose_memory(&loading->diag);
+        return;
+    }
+    root = yaml_read(script, scratch, &loading->diag);
+    if (root != NULL)
+        take_root(loading, root, scratch);
+    arena_destroy(scratch);
+}
+
+static int order_by_id(const void *a, const void *b)
+{
+    const struct compiled_rule *const *x = a, *const *y = b;
+
+    return strcmp((*x)->open.id, (*y)->open.id);
+}
+
+static bool check_unique(struct loading *loading, struct compiled_rule **sorted)
+{
+    bool is_good = true;
+
+    for (uint32_t i = 1; i < loading->count; i++) {
+        struct compiled_rule *a = sorted[i - 1], *b = sorted[i];
+        if (strcmp(a->open.id, b->open.id) != 0)
+            continue;
+        struct place place = script_place(a->id_span.script, a->id_span.from);
+        diagnose(&loading->diag, b->id_span, "the id \"%s\" is taken already: %.200s:%u:%u",
+                 b->open.id, a->id_span.script->name, (unsigned)place.line,
+                 (unsigned)place.column);
+        is_good = false;
+    }
+    return is_good;
+}
+
+static void hash_rules(struct rule_set *set)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        struct id128 pair[2] = {set->hash, set->rules[i].digest};
+        set->hash = hash128(pair, sizeof(pair), 0);
+    }
+}
+
+/* Sorts what was read into the set and builds the index over it. */
+static bool assemble(struct loading *loading)
+{
+    struct rule_set *set = loading->set;
+    size_t count = loading->count, i = 0;
+    struct compiled_rule **sorted = arena_alloc_many(loading->kept, count + 1, sizeof(*sorted));
+
+    set->rules = arena_alloc_many(set->arena, count + 1, sizeof(*set->rules));
+    set->where = arena_alloc_many(set->arena, count + 1, sizeof(*set->where));
+    if (sorted == NULL || set->rules == NULL || set->where == NULL)
+        return diagnose_memory(&loading->diag) != NULL;
+    for (struct compiled_rule *rule = loading->first; rule != NULL; rule = rule->next)
+        sorted[i++] = rule;
+    qsort(sorted, count, sizeof(*sorted), order_by_id);
+    if (!check_unique(loading, sorted))
+        return false;
+    set->count = loading->count;
+    for (uint32_t r = 0; r < set->count; r++) {
+        set->rules[r] = *sorted[r];
+        set->rules[r].open.index = r;
+        set->rules[r].next = NULL;
+        set->where[r] = sorted[r]->where;
+        set->reads_message = set->reads_message || sorted[r]->open.reads_message;
+    }
+    hash_rules(set);
+    set->index = match_index_create(set->where, set->count, set->arena, loading->kept);
+    if (set->index == NULL)
+        return diagnose_memory(&loading->diag) != NULL;
+    return true;
+}
+
+static int loading_finish(struct loading *loading, struct rule_set **out)
+{
+    int rc;
+
+    if (diagnostics_clean(&loading->diag))
+        assemble(loading);
+    rc = diagnostics_finish(&loading->diag);
+    if (rc == 0) {
+        *out = loading->set;
+        loading->set = NULL;
+    }
+    rule_set_destroy(loading->set);
+    arena_destroy(loading->kept);
+    return rc;
+}
+
+int rule_set_parse(const char *name, const char *text, size_t bytes, struct rule_set **out,
+                   struct error *err)
+{
+    struct script script = {name, text, bytes};
+    struct loading loading;
+
+    if (loading_start(&loading, err))
+        take_script(&loading, &script);
+    return loading_finish(&loading, out);
+}
+
+/* ---- files ---- */
+
+struct file_list {
+    struct arena *arena;
+    const char **paths;
+    char **texts; /* to be freed when all errors have been told: spans point into them */
+    size_t count;
+    const char *folder;
+    int rc;
+};
+
+static bool is_rule_file(const char *name)
+{
+    size_t length = strlen(name);
+
+    return name[0] != '.' && length > 5 && strcmp(name + length - 5, ".yaml") == 0;
+}
+
+static void list_add(struct file_list *list, const char *path, size_t bytes)
+{
+    const char *copy = arena_copy(list->arena, path, bytes);
+
+    if (list->count == FILES_MAX)
+        list->rc = -E2BIG;
+    else if (copy == NULL)
+        list->rc = -ENOMEM;
+    else
+        list->paths[list->count++] = copy;
+}
+
+static void take_entry(void *self, const char *name)
+{
+    struct file_list *list = self;
+    size_t folder = strlen(list->folder), length = strlen(name);
+    char *path;
+
+    if (!is_rule_file(name) || list->rc != 0)
+        return;
+    path = arena_alloc(list->arena, folder + length + 2);
+    if (path == NULL) {
+        list->rc = -ENOMEM;
+        return;
+    }
+    memcpy(path, list->folder, folder);
+    path[folder] = '/';
+    memcpy(path + folder + 1, name, length);
+    list_add(list, path, folder + 1 + length);
+}
+
+static int order_paths(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int list_path(struct file_list *list, const char *path, struct error *err)
+{
+    const struct host *h = host();
+    size_t before = list->count;
+    int rc;
+
+    list->folder = path;
+    rc = strcmp(path, "-") == 0 ? -ENOTDIR : h->list(h->self, path, take_entry, list);
+    if (rc == -ENOTDIR) {
+        list_add(list, path, strlen(path));
+        rc = 0;
+    } else if (rc == 0 && list->rc == 0 && list->count == before) {
+        error_set(err, "%s: there is no *.yaml file in this folder", path);
+        return -ENOENT;
+    } else if (list->count > before) {
+        qsort(list->paths + before, list->count - before, sizeof(*list->paths), order_paths);
+    }
+    rc = rc != 0 ? rc : list->rc;
+    if (rc == -E2BIG)
+        error_set(err, "%s: more than %d rule files", path, FILES_MAX);
+    else if (rc != 0)
+        error_set(err, "%s: %s", path, strerrordesc_np(-rc));
+    return rc;
+}
+
+static int load_file(struct loading *loading, struct file_list *list, size_t i, struct error *err)
+{
+    struct script *script = arena_alloc(list->arena, sizeof(*script));
+    size_t bytes = 0;
+    int rc = script == NULL ? -ENOMEM
+                            : host_read_file(list->paths[i], YAML_BYTES_MAX, &list->texts[i], &bytes);
+
+    if (rc == -EFBIG)
+        error_set(err, "%s: the file is larger than %d MiB", list->paths[i], YAML_BYTES_MAX >> 20);
+    else if (rc != 0)
+        error_set(err, "%s: %s", list->paths[i], strerrordesc_np(-rc));
+    if (rc != 0)
+        return rc;
+    *script = (struct script){list->paths[i], list->texts[i], bytes};
+    take_script(loading, script);
+    return 0;
+}
+
+int rule_set_load(const char *const *paths, size_t path_count, struct rule_set **out,
+                  struct error *err)
+{
+    char *texts[FILES_MAX] = {NULL};
+    struct file_list list = {.texts = texts};
+    struct loading loading;
+    int rc = 0;
+
+    if (loading_start(&loading, err)) {
+        list.arena = loading.kept;
+        list.paths = arena_alloc_many(list.arena, FILES_MAX, sizeof(*list.paths));
+        if (list.paths == NULL)
+            diagnose_memory(&loading.diag);
+    }
+    for (size_t i = 0; i < path_count && rc == 0 && diagnostics_clean(&loading.diag); i++)
+        rc = list_path(&list, paths[i], err);
+    for (size_t i = 0; i < list.count && rc == 0 && !loading.diag.out_of_memory; i++)
+        rc = load_file(&loading, &list, i, err);
+    if (rc == 0) {
+        rc = loading_finish(&loading, out);
+    } else {
+        rule_set_destroy(loading.set);
+        arena_destroy(loading.kept);
+    }
+    for (size_t i = 0; i < list.count; i++)
+        free(texts[i]);
+    return rc;
+}
+
+void rule_set_destroy(struct rule_set *set)
+{
+    if (set == NULL)
+        return;
+    arena_destroy(set->arena);
+    free(set);
+}
+
+/* ---- what the running set answers ---- */
+
+uint32_t rule_set_count(const struct rule_set *set)
+{
+    return set->count;
+}
+
+const struct rule *rule_set_rule(const struct rule_set *set, uint32_t index)
+{
+    return &set->rules[index].open;
+}
+
+struct id128 rule_set_hash(const struct rule_set *set)
+{
+    return set->hash;
+}
+
+bool rule_set_reads_message(const struct rule_set *set)
+{
+    return set->reads_message;
+}
+
+size_t rule_set_match(const struct rule_set *set, const struct event_view *view, uint32_t *out,
+                      size_t max)
+{
+    /* Not initialized as a whole: a kilobyte of it is cache, filled on demand. */
+    uint64_t bits[RULE_WORDS_MAX];
+    struct program_input input;
+    size_t count = 0;
+
+    program_input_start(&input, view);
+    match_index_candidates(set->index, &input, bits);
+    for (uint32_t w = 0; w < (set->count + 63) / 64; w++) {
+        for (uint64_t left = bits[w]; left != 0; left &= left - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(left);
+            if (program_run(&set->where[i], &input) != TRUTH_TRUE)
+                continue;
+            if (count == max)
+                return count;
+            out[count++] = i;
+        }
+    }
+    return count;
+}
+
+static const struct compiled_rule *compiled(const struct rule *rule)
+{
+    return (const struct compiled_rule *)(const void *)rule;
+}
+
+void rule_by_values(const struct rule *rule, const struct event_view *view,
+                    struct text value[RULE_BY_MAX])
+{
+    struct program_input input;
+
+    program_input_start(&input, view);
+    for (uint32_t i = 0; i < rule->by_count; i++)
+        if (!operand_text(&compiled(rule)->by[i], &input, &value[i]))
+            value[i] = (struct text){"", 0};
+}
+
+struct text rule_aggregate_value(const struct rule *rule, uint32_t i,
+                                 const struct event_view *view, char scratch[32])
+{
+    const struct operand *operand = &compiled(rule)->distinct[i];
+    struct program_input input;
+    struct text text;
+
+    if (operand->kind == OPERAND_FIELD && operand->field == RULE_FIELD_VALUE) {
+        uint32_t len = view->text->has_value ? number_print(view->text->value, scratch) : 0;
+        return (struct text){scratch, len};
+    }
+    program_input_start(&input, view);
+    return operand_text(operand, &input, &text) ? text : (struct text){"", 0};
+}
+
+bool rule_when(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX])
+{
+    struct program_input input;
+
+    input.aggregate = value;
+    return program_run(&compiled(rule)->when, &input) == TRUTH_TRUE;
+}
+
+bool rule_close(const struct rule *rule, int64_t quiet_ms, bool cleared)
+{
+    struct program_input input;
+
+    input.quiet_ms = quiet_ms;
+    input.cleared = cleared;
+    return program_run(&compiled(rule)->close, &input) == TRUTH_TRUE;
+}
+
+void rule_title(const struct rule *rule, const struct event_view *view,
+                const int64_t value[RULE_AGGREGATES_MAX], char *to, size_t bytes)
+{
+    struct program_input input;
+
+    program_input_start(&input, view);
+    input.aggregate = value;
+    title_render(&compiled(rule)->title, &input, to, bytes);
+}

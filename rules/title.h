@@ -1,0 +1,41 @@
+/*
+ * title.h - templates: text with {placeholders}, checked at load.
+ *
+ *   "{host}: {distinct(check)} storage checks failing"
+ *
+ * A placeholder is a field, a label, or an aggregate that `when` names; {{ and }}
+ * stand for the braces themselves.
+ */
+#ifndef RULES_TITLE_H
+#define RULES_TITLE_H
+
+#include "rules/program.h"
+#include "rules/types.h"
+#include "rules/yaml_reader.h"
+
+enum { TITLE_BYTES_MAX = 1000 };
+
+struct title_part {
+    bool is_placeholder;
+    struct operand operand; /* a constant text where it is not a placeholder */
+};
+
+struct title {
+    const struct title_part *parts;
+    uint32_t count;
+};
+
+/* Compiles a scalar; `when` is the scope after checking, with its aggregates.
+ * Errors: false, diagnosed (or memory noted). */
+bool title_compile(const struct yaml_node *node, const struct scope *when, struct arena *arena,
+                   struct title *out);
+
+/* Renders into `to`, cut at `bytes` on a character border, always terminated. */
+void title_render(const struct title *title, struct program_input *input, char *to, size_t bytes);
+
+/* A number as short text that reads back as the same number, whatever the locale;
+ * whole ones without a point. Returns its length. */
+enum { NUMBER_TEXT_BYTES = 32 };
+uint32_t number_print(double number, char to[NUMBER_TEXT_BYTES]);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * types.h - checks what a tree means, before anything runs.
+ *
+ * A tree is checked in one of three scopes, which differ in what can be named:
+ *
+ *   where: fields, labels, constants, has(), timestamp(), duration(), text methods
+ *   when:  count(), distinct(field), whole numbers
+ *   close: quiet(duration), cleared()
+ *
+ * Afterwards every node carries its type and meaning, and a program can be made
+ * of it without a further look at names.
+ */
+#ifndef RULES_TYPES_H
+#define RULES_TYPES_H
+
+#include "base/arena.h"
+#include "rules/ast.h"
+#include "rules/rule_set.h"
+
+enum scope_kind { SCOPE_WHERE, SCOPE_WHEN, SCOPE_CLOSE };
+
+/* One aggregate that `when` names; the same one written twice is one. */
+struct aggregate {
+    enum aggregate_kind kind;
+    const struct ast *argument; /* the field of a distinct */
+    struct span span;
+    const char *text; /* canonical: "distinct(labels.rack)" */
+    int64_t limit;    /* see struct rule_aggregate; INT64_MAX: compared with another aggregate */
+};
+
+struct scope {
+    enum scope_kind kind;
+    struct arena *arena;
+    struct diagnostics *diag;
+    uint32_t aggregate_count; /* when */
+    struct aggregate aggregate[RULE_AGGREGATES_MAX];
+    uint32_t quiet_count; /* close; ascending */
+    int64_t quiet_ms[RULE_QUIET_MAX];
+};
+
+/* Longest window and quiet time: 30 days. */
+#define RULE_DURATION_MS_MAX ((int64_t)30 * 86400000)
+
+/* Checks a whole expression, which must be true or false.
+ * Errors: false, diagnosed. */
+bool types_check(struct ast *ast, struct scope *scope);
+
+/* Checks that the tree names a field with all of `flags`; `role` is for the
+ * message: "by", "distinct()", "a title". */
+bool types_check_field(struct ast *ast, unsigned flags, const char *role,
+                       struct diagnostics *diag);
+
+#endif

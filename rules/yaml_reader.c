@@ -1,0 +1,447 @@
+/*
+ * yaml_reader.c - the only file of rules/ that names libfyaml.
+ *
+ * It reads parse events instead of libfyaml's document tree: our own tree is
+ * bounded in depth and size, lies in one arena, and cannot be blown up by aliases.
+ */
+#include "rules/yaml_reader.h"
+
+#include <libfyaml.h>
+#include <string.h>
+
+struct reader {
+    const struct script *script;
+    struct arena *arena;
+    struct diagnostics *diag;
+    struct yaml_node *root;
+    struct yaml_node *open[YAML_DEPTH_MAX]; /* lists and maps not yet ended */
+    struct yaml_node *key[YAML_DEPTH_MAX];  /* of a map: a key that waits for its value */
+    unsigned depth;
+    unsigned documents;
+    unsigned nodes;
+};
+
+const char *yaml_kind_name(enum yaml_kind kind)
+{
+    return kind == YAML_SCALAR ? "text" : kind == YAML_LIST ? "a list" : "a map";
+}
+
+struct span yaml_node_span(const struct yaml_node *node, uint32_t from, uint32_t to)
+{
+    struct span span = node->span;
+
+    if (node->kind != YAML_SCALAR)
+        return span;
+    from = from < node->text.len ? from : node->text.len;
+    to = to < from ? from : to < node->text.len ? to : node->text.len;
+    if (node->origin != NULL) {
+        span.from = node->origin[from];
+        /* The end is that of the last byte: what follows may be on another line. */
+        span.to = to > from ? node->origin[to - 1] + 1 : span.from;
+    } else {
+        span.to = span.from + to;
+        span.from += from;
+    }
+    return span;
+}
+
+const struct yaml_node *yaml_node_find(const struct yaml_node *map, const char *key)
+{
+    for (const struct yaml_node *node = map->first; node != NULL; node = node->next)
+        if (strcmp(node->key->text.at, key) == 0)
+            return node;
+    return NULL;
+}
+
+/* ---- from value bytes back to file bytes ---- */
+
+struct tracer {
+    const char *raw; /* the file */
+    uint32_t at, end;
+    const char *text; /* the value */
+    uint32_t index, count;
+    uint32_t *origin;
+};
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool is_break(char c)
+{
+    return c == '\n' || c == '\r';
+}
+
+/* The next `count` bytes of the value stem from the file's byte `at`. */
+static void trace(struct tracer *t, uint32_t count)
+{
+    while (count-- > 0 && t->index < t->count)
+        t->origin[t->index++] = t->at < t->end ? t->at : t->end;
+}
+
+/* A run of blanks with a line end in it became one blank or some line ends. */
+static void trace_fold(struct tracer *t)
+{
+    if (t->text[t->index] == ' ')
+        trace(t, 1);
+    else
+        while (t->index < t->count && t->text[t->index] == '\n')
+            trace(t, 1);
+    while (t->at < t->end && (is_blank(t->raw[t->at]) || is_break(t->raw[t->at])))
+        t->at++;
+}
+
+static uint32_t character_bytes(unsigned char first)
+{
+    return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+/* An escape inside double quotes: one character of the value, or none when it joins lines. */
+static void trace_escape(struct tracer *t)
+{
+    char letter = t->at + 1 < t->end ? t->raw[t->at + 1] : '\0';
+
+    if (is_break(letter)) {
+        t->at++;
+        while (t->at < t->end && (is_blank(t->raw[t->at]) || is_break(t->raw[t->at])))
+            t->at++;
+        return;
+    }
+    trace(t, character_bytes((unsigned char)t->text[t->index]));
+    t->at += letter == 'x' ? 4 : letter == 'u' ? 6 : letter == 'U' ? 10 : 2;
+}
+
+static bool fold_follows(const struct tracer *t)
+{
+    uint32_t at = t->at;
+
+    while (at < t->end && is_blank(t->raw[at]))
+        at++;
+    return at < t->end && is_break(t->raw[at]);
+}
+
+static void trace_flow(struct tracer *t, enum fy_scalar_style style)
+{
+    while (t->index < t->count && t->at < t->end) {
+        char c = t->raw[t->at];
+        if (style == FYSS_DOUBLE_QUOTED && c == '\\') {
+            trace_escape(t);
+        } else if (style == FYSS_SINGLE_QUOTED && c == '\'') {
+            trace(t, 1);
+            t->at += 2;
+        } else if ((is_blank(c) || is_break(c)) && fold_follows(t)) {
+            trace_fold(t);
+        } else {
+            trace(t, 1);
+            t->at++;
+        }
+    }
+}
+
+/* Leading blanks of the first line that is not empty. */
+static uint32_t first_indent(const char *at, const char *end)
+{
+    uint32_t indent = 0;
+
+    for (; at < end && (*at == ' ' || is_break(*at)); at++)
+        indent = *at == ' ' ? indent + 1 : 0;
+    return indent;
+}
+
+static void trace_block(struct tracer *t, bool is_folded)
+{
+    uint32_t raw = first_indent(t->raw + t->at, t->raw + t->end);
+    uint32_t kept = first_indent(t->text, t->text + t->count);
+    uint32_t indent = raw > kept ? raw - kept : 0;
+    bool at_start = true;
+
+    while (t->index < t->count && t->at < t->end) {
+        if (at_start)
+            for (uint32_t i = 0; i < indent && t->at < t->end && t->raw[t->at] == ' '; i++)
+                t->at++;
+        at_start = t->at < t->end && t->raw[t->at] == '\n';
+        /* Folding may have taken a line end away, or turned it into a blank. */
+        if (!is_folded || !at_start || is_blank(t->text[t->index]) || t->text[t->index] == '\n')
+            trace(t, 1);
+        t->at++;
+    }
+}
+
+static bool node_trace(struct yaml_node *node, struct reader *reader, enum fy_scalar_style style,
+                       uint32_t end)
+{
+    const struct script *script = reader->script;
+    struct tracer t = {.raw = script->text,
+                       .at = node->span.from,
+                       .end = end,
+                       .text = node->text.at,
+                       .count = node->text.len};
+
+    if (end - t.at == t.count && memcmp(script->text + t.at, t.text, t.count) == 0)
+        return true;
+    t.origin = arena_alloc_many(reader->arena, (size_t)t.count + 1, sizeof(uint32_t));
+    if (t.origin == NULL)
+        return false;
+    node->origin = t.origin;
+    if (style == FYSS_LITERAL || style == FYSS_FOLDED)
+        trace_block(&t, style == FYSS_FOLDED);
+    else
+        trace_flow(&t, style);
+    trace(&t, t.count - t.index);
+    t.origin[t.count] = t.at < t.end ? t.at : t.end;
+    return true;
+}
+
+/* ---- events into nodes ---- */
+
+static struct span event_span(const struct reader *reader, struct fy_event *event)
+{
+    struct fy_token *token = fy_event_get_token(event);
+    const struct fy_mark *start = token != NULL ? fy_token_start_mark(token) : NULL;
+    const struct fy_mark *end = token != NULL ? fy_token_end_mark(token) : NULL;
+    size_t from = start != NULL ? start->input_pos : 0;
+    size_t to = end != NULL ? end->input_pos : from;
+
+    from = from < reader->script->bytes ? from : reader->script->bytes;
+    to = to < from ? from : to < reader->script->bytes ? to : reader->script->bytes;
+    return (struct span){reader->script, (uint32_t)from, (uint32_t)to};
+}
+
+static struct yaml_node *node_create(struct reader *reader, struct fy_event *event,
+                                     enum yaml_kind kind)
+{
+    struct yaml_node *node;
+
+    if (reader->nodes++ == YAML_NODES_MAX) {
+        diagnose(reader->diag, event_span(reader, event), "the file holds more than %d values",
+                 YAML_NODES_MAX);
+        return NULL;
+    }
+    node = arena_alloc(reader->arena, sizeof(*node));
+    if (node == NULL)
+        return diagnose_memory(reader->diag);
+    node->kind = kind;
+    node->span = event_span(reader, event);
+    if (kind != YAML_SCALAR)
+        return node;
+    struct fy_token *token = fy_event_get_token(event);
+    size_t bytes = 0;
+    const char *text = token != NULL ? fy_token_get_text(token, &bytes) : NULL;
+    enum fy_scalar_style style = token != NULL ? fy_token_scalar_style(token) : FYSS_PLAIN;
+    node->text.at = arena_copy(reader->arena, text != NULL ? text : "", text != NULL ? bytes : 0);
+    node->text.len = text != NULL ? (uint32_t)bytes : 0;
+    if (node->text.at == NULL || !node_trace(node, reader, style, node->span.to))
+        return diagnose_memory(reader->diag);
+    return node;
+}
+
+static bool key_accept(struct reader *reader, struct yaml_node *map, struct yaml_node *key)
+{
+    if (key->kind != YAML_SCALAR) {
+        diagnose(reader->diag, key->span, "a key is plain text, not %s",
+                 yaml_kind_name(key->kind));
+        return false;
+    }
+    if (strlen(key->text.at) != key->text.len) {
+        diagnose(reader->diag, key->span, "a key holds no zero byte");
+        return false;
+    }
+    if (map->count == YAML_KEYS_MAX) {
+        diagnose(reader->diag, key->span, "a map has at most %d keys", YAML_KEYS_MAX);
+        return false;
+    }
+    const struct yaml_node *twin = yaml_node_find(map, key->text.at);
+    if (twin != NULL) {
+        diagnose(reader->diag, key->span, "the key \"%.80s\" is there already, in line %u",
+                 key->text.at, (unsigned)script_place(reader->script, twin->key->span.from).line);
+        return false;
+    }
+    return true;
+}
+
+/* Hangs a node where the walk stands: as a key, a value, an entry or the root. */
+static bool node_add(struct reader *reader, struct yaml_node *node)
+{
+    struct yaml_node *parent;
+
+    if (reader->depth == 0) {
+        reader->root = node;
+        return true;
+    }
+    parent = reader->open[reader->depth - 1];
+    if (parent->kind == YAML_MAP) {
+        struct yaml_node **key = &reader->key[reader->depth - 1];
+        if (*key == NULL) {
+            *key = node;
+            return key_accept(reader, parent, node);
+        }
+        node->key = *key;
+        /* An absent value has no place of its own: errors point at its key. */
+        if (node->kind == YAML_SCALAR && node->text.len == 0 && node->span.from == 0)
+            node->span = (*key)->span;
+        *key = NULL;
+    }
+    if (parent->last != NULL)
+        parent->last->next = node;
+    else
+        parent->first = node;
+    parent->last = node;
+    parent->count++;
+    return true;
+}
+
+static bool node_enter(struct reader *reader, struct yaml_node *node)
+{
+    if (!node_add(reader, node))
+        return false;
+    if (reader->depth == YAML_DEPTH_MAX) {
+        diagnose(reader->diag, node->span, "nested deeper than %d levels", YAML_DEPTH_MAX);
+        return false;
+    }
+    reader->open[reader->depth] = node;
+    reader->key[reader->depth++] = NULL;
+    return true;
+}
+
+static bool event_take(struct reader *reader, struct fy_event *event)
+{
+    struct yaml_node *node;
+    struct fy_token *anchor = NULL, *tag = NULL;
+
+    switch (event->type) {
+    case FYET_DOCUMENT_START:
+        if (reader->documents++ > 0) {
+            diagnose(reader->diag, event_span(reader, event),
+                     "a second document begins here; a file holds one");
+            return false;
+        }
+        return true;
+    case FYET_ALIAS:
+        diagnose(reader->diag, event_span(reader, event), "aliases (*name) are not allowed here");
+        return false;
+    case FYET_SCALAR:
+        anchor = event->scalar.anchor;
+        tag = event->scalar.tag;
+        break;
+    case FYET_SEQUENCE_START:
+        anchor = event->sequence_start.anchor;
+        tag = event->sequence_start.tag;
+        break;
+    case FYET_MAPPING_START:
+        anchor = event->mapping_start.anchor;
+        tag = event->mapping_start.tag;
+        break;
+    case FYET_SEQUENCE_END:
+    case FYET_MAPPING_END:
+        reader->depth--;
+        return true;
+    default:
+        return true;
+    }
+    if (anchor != NULL || tag != NULL) {
+        diagnose(reader->diag, event_span(reader, event), "%s",
+                 anchor != NULL ? "anchors (&name) are not allowed here; text with & needs quotes"
+                                : "tags (!name) are not allowed here; text that begins with ! "
+                                  "needs quotes");
+        return false;
+    }
+    node = node_create(reader, event,
+                       event->type == FYET_SCALAR           ? YAML_SCALAR
+                       : event->type == FYET_SEQUENCE_START ? YAML_LIST
+                                                            : YAML_MAP);
+    if (node == NULL)
+        return false;
+    return node->kind == YAML_SCALAR ? node_add(reader, node) : node_enter(reader, node);
+}
+
+/* libfyaml counts lines and columns from 1, columns in characters. */
+static uint32_t offset_of(const struct script *script, int line, int column)
+{
+    uint32_t at = 0;
+
+    for (; line > 1 && at < script->bytes; at++)
+        line -= script->text[at] == '\n';
+    while (column > 1 && at < script->bytes && script->text[at] != '\n') {
+        at++;
+        column -= at == script->bytes || ((unsigned char)script->text[at] & 0xc0) != 0x80;
+    }
+    return at;
+}
+
+static void parser_error(struct reader *reader, struct fy_diag *log)
+{
+    struct fy_diag_error *error;
+    void *iterator = NULL;
+    uint32_t at = (uint32_t)reader->script->bytes;
+    const char *why = "this is not YAML";
+
+    error = fy_diag_errors_iterate(log, &iterator);
+    if (error != NULL && error->msg != NULL) {
+        why = error->msg;
+        at = offset_of(reader->script, error->line, error->column);
+    }
+    diagnose(reader->diag, (struct span){reader->script, at, at}, "%s", why);
+}
+
+static bool script_accept(const struct script *script, struct diagnostics *diag)
+{
+    size_t bad;
+
+    if (script->bytes > YAML_BYTES_MAX) {
+        diagnose(diag, (struct span){script, 0, 0}, "the file is larger than %d MiB",
+                 YAML_BYTES_MAX >> 20);
+        return false;
+    }
+    bad = script_find_bad_byte(script);
+    if (bad < script->bytes) {
+        diagnose(diag, (struct span){script, (uint32_t)bad, (uint32_t)bad},
+                 "the byte 0x%02x here is no UTF-8 text", (unsigned char)script->text[bad]);
+        return false;
+    }
+    return true;
+}
+
+struct yaml_node *yaml_read(const struct script *script, struct arena *arena,
+                            struct diagnostics *diag)
+{
+    struct reader reader = {.script = script, .arena = arena, .diag = diag};
+    struct fy_diag_cfg log_config;
+    struct fy_diag *log = NULL;
+    struct fy_parser *parser = NULL;
+    struct fy_event *event;
+    bool is_good = true;
+
+    if (!script_accept(script, diag))
+        return NULL;
+    fy_diag_cfg_default(&log_config);
+    log_config.fp = NULL;
+    log = fy_diag_create(&log_config);
+    if (log == NULL)
+        return diagnose_memory(diag);
+    fy_diag_set_collect_errors(log, true);
+    struct fy_parse_cfg config = {.flags = FYPCF_QUIET, .diag = log};
+    parser = fy_parser_create(&config);
+    if (parser == NULL || fy_parser_set_string(parser, script->text, script->bytes) != 0) {
+        is_good = false;
+        diagnose_memory(diag);
+        goto out;
+    }
+    while (is_good && (event = fy_parser_parse(parser)) != NULL) {
+        is_good = event_take(&reader, event);
+        fy_parser_event_free(parser, event);
+    }
+    if (is_good && fy_parser_get_stream_error(parser)) {
+        is_good = false;
+        parser_error(&reader, log);
+    }
+    if (is_good && reader.root == NULL) {
+        is_good = false;
+        diagnose(diag, (struct span){script, 0, 0}, "the file is empty");
+    }
+out:
+    if (parser != NULL)
+        fy_parser_destroy(parser);
+    fy_diag_destroy(log);
+    return is_good ? reader.root : NULL;
+}

@@ -1,0 +1,410 @@
+"""Small random scenarios that press on the edges: equal times, disorder, late records, seals,
+tight bounds, timers that meet events. One number makes one scenario.
+
+    generate.py SEED FOLDER      writes scenario.json, rules.yaml and log.tlog
+    generate.py --cover COUNT    runs the oracle over COUNT scenarios and says how many show each
+                                 feature; fails when one shows in fewer than 2 of 100
+"""
+import collections
+import json
+import os
+import random
+import sys
+
+import oracle
+
+START = 1_700_000_000_000  # a multiple of every round length below
+SHARE_MIN = 0.02
+
+# What a set of scenarios must show, as the oracle names it.
+FEATURES = [
+    "capped", "rejected parse", "rejected schema", "rejected tenant", "clear of no alert", "re-fire",
+    "clear", "other attributes", "repeat routed", "repeat folded", "repeat while flapping",
+    "flap begun", "flap ended CLEAR", "flap ended RAISE", "flap ended other attributes",
+    "flap ended same", "expired open", "expired closed", "expired while flapping", "alert evicted",
+    "clear of no key", "entry changed", "entry evicted", "entry expired", "attributes CLEAR",
+    "attributes CHANGE", "attributes RAISE", "opened by event", "opened by timer",
+    "opened with cleared member", "joined by RAISE", "joined by CHANGE", "joined by REPEAT",
+    "untracked alert", "retired from incident", "evicted from incident", "closed cleared",
+    "closed quiet", "quiet but not closed", "updated severity", "updated grew", "updated evicted",
+    "key evicted", "key evicted with incident", "op withheld", "ledger late", "ledger late_by_seal",
+    "ledger time_clamped", "ledger pending",
+]
+
+
+class Generator:
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        r = self.random
+        self.tight = r.random() < 0.45
+        self.flappy = r.random() < 0.35
+        self.tenants = r.choice([["acme"], ["acme"], ["acme", "blue"]])
+        self.window = r.choice([100, 500, 1000, 3000])
+        self.expire = r.choice([400, 1000, 3000, 300000])
+        self.grid = r.choice([1, 50, 100, 100, 200])
+
+    def chance(self, share):
+        return self.random.random() < share
+
+    # ---- settings ----
+
+    def config(self):
+        r = self.random
+        start = r.choice([2, 3, 4, 6])
+        return {
+            "round_ms": r.choice([200, 200, 200, 400, 1000]),
+            "past_ms": r.choice([86400000, 86400000, 2000]),
+            "future_ms": r.choice([1000, 100]), "behind_ms": r.choice([5000, 300]),
+            "alerts_max": r.choice([2, 4]) if self.tight and self.chance(0.7) else 1000,
+            "expire_ms": self.expire, "flap_window_ms": r.choice([300, 1000, 3000]),
+            "flap_start": start if self.flappy or self.chance(0.3) else 6,
+            "flap_stop": r.randrange(start),
+        }
+
+    def topics(self):
+        r = self.random
+        return [{"topic": name, "disorder_ms": r.choice([0, 50, 500, 500]),
+                 "log_append_time": self.chance(0.25), "tenant": r.choice(self.tenants),
+                 "tenant_fixed": self.chance(0.1)}
+                for name in r.sample(["a", "a.b", "raw", "zeta"], r.choice([1, 1, 2, 3]))]
+
+    def sinks(self):
+        sinks = [{"name": "page"}, {"name": "hook", "priority": self.random.choice(["P1", "P2", "P3"])},
+                 {"name": "all of it"}]
+        return self.random.sample(sinks, self.random.choice([1, 1, 2, 3]))
+
+    # ---- rules ----
+
+    def where(self, depth=0):
+        r = self.random
+        simple = [["severity", ">=", r.choice(["debug", "warning", "major", "critical"])],
+                  [">=", "check", ""], [">=", "check", ""],
+                  ["==", "check", r.choice("cde") + "1"], ["startsWith", "check", r.choice("cd")],
+                  ["!=", "source", "s2"], ["==", "labels.rack", r.choice(["r1", "r2"])],
+                  ["has", "labels.rack"], ["==", "host", "h1"]]
+        if self.unstable:
+            simple += [["value", ">", 2.5], ["contains", "message", "x"], ["age", "<=", 100]] * 2
+        if depth < 2 and self.chance(0.3):
+            op = r.choice(["and", "or", "not"])
+            return [op] + [self.where(depth + 1) for _ in range(1 if op == "not" else 2)]
+        return r.choice(simple)
+
+    def when(self):
+        r = self.random
+        high = 2 if self.tight and self.chance(0.5) else 4
+        count = [r.choice([">=", ">=", ">"]), ["count"], r.randint(1, high)]
+        field = r.choice(["check", "check", "resource", "source", "host", "labels.rack", "severity",
+                          "message"])
+        distinct = [">=", ["distinct", field], r.randint(1, 3)]
+        return r.choice([count, count, distinct, ["and", count, distinct], ["or", count, distinct],
+                         ["or", ["and", count, distinct], [">=", ["count"], high + 2]]])
+
+    def close(self):
+        r = self.random
+        quiet = ["quiet", r.choice([100, 300, 1000, 2000])]
+        cleared = ["cleared"]
+        return r.choice([quiet, cleared, ["or", quiet, cleared], ["or", quiet, cleared],
+                         ["and", quiet, cleared], ["or", ["and", quiet, cleared], ["quiet", 4000]]])
+
+    def rules(self):
+        r = self.random
+        self.unstable = self.chance(0.2)
+        rules = []
+        for name in r.sample(["a", "ab", "b", "r-1", "r-10", "zz"], r.choice([1, 2, 2, 3, 5])):
+            by = r.sample(["host", "resource", "check", "source", "labels.rack"], r.choice([0, 1, 1, 2]))
+            rule = {"id": name, "where": self.where(), "window_ms": self.window, "when": self.when(),
+                    "by": ["tenant"] + by if not by or self.chance(0.5) else by, "close": self.close()}
+            if self.chance(0.3):
+                rule["on"] = "events"
+            if self.chance(0.8):
+                rule["priority"] = r.choice(["P1", "P2", "P3", "P4", "P5"])
+            titles = ["{host}: {check}", "fault on {resource}", "plain", "{" + rule_by(rule)[-1] + "} is ill"]
+            aggregates = oracle.Rule(dict(rule, title="")).aggregates
+            titles.append("{%s} seen" % aggregate_text(r.choice(aggregates)))
+            rule["title"] = r.choice(titles)
+            if self.tight or self.chance(0.2):
+                rule["max_members"] = r.choice([2, 3, 4])
+            if self.tight or self.chance(0.1):
+                rule["max_keys"] = r.choice([1, 2, 2, 3])
+            rules.append(rule)
+        return rules
+
+    # ---- records ----
+
+    def alerts(self):
+        """The conditions that this world has; each is reported again and again."""
+        r = self.random
+        pool = []
+        for _ in range(r.choice([1, 2, 4, 4, 7, 10])):
+            alert = {"resource": r.choice(["h1", "h1", "h2", "h1/sda", "h3/x"]),
+                     "check": r.choice(["c1", "c2", "c3", "d1", "e1", "\u00fc\"1"])}
+            if self.chance(0.8):
+                alert["source"] = r.choice(["s1", "s2"])
+            if self.chance(0.2):
+                alert["dedup_key"] = r.choice(["k1", "k2"])
+            if len(self.tenants) > 1 or self.chance(0.2):
+                alert["tenant"] = r.choice(self.tenants)
+            self.new_attributes(alert)
+            pool.append(alert)
+        return pool
+
+    def new_attributes(self, alert):
+        r = self.random
+        alert["severity"] = r.choice(["debug", "info", "warning", "minor", "major", "critical"])
+        alert["labels"] = {}
+        if self.chance(0.6):
+            alert["labels"]["rack"] = r.choice(["r1", "r2", "r3"])
+        if self.chance(0.15):
+            alert["labels"]["host"] = r.choice(["h1", "h9"])
+        if alert.get("dedup_key") and self.chance(0.3):
+            alert["check"] = r.choice(["c1", "c2"])
+
+    def event(self, pool, state_of):
+        r = self.random
+        i = r.randrange(len(pool))
+        if self.chance(0.12):
+            self.new_attributes(pool[i])
+        event = json.loads(json.dumps(pool[i]))
+        turn = 0.75 if self.flappy else 0.4
+        is_problem = not state_of[i] if self.chance(turn) else state_of[i]
+        state_of[i] = is_problem
+        event["state"] = "problem" if is_problem else "clear"
+        if self.chance(0.4):
+            event["message"] = r.choice(["x", "y", "fault x"])
+        if self.chance(0.4):
+            event["value"] = r.choice([1.0, 2.5, 4.0, -3.0])
+        return event
+
+    def own_time(self, clock, disorder, past):
+        r = self.random
+        kind = r.random()
+        if kind < 0.55:
+            return clock
+        if kind < 0.75:
+            return clock - r.randint(0, disorder)
+        if kind < 0.9:
+            return clock - disorder - self.on_grid(r.randint(0, 1500))
+        if kind < 0.94:
+            return clock + r.choice([50, 100, 101, 999, 1001, 90000])
+        return clock - past - r.choice([-1, 0, 1, 5000]) if past < 10000 else clock
+
+    def on_grid(self, ms):
+        return ms // self.grid * self.grid
+
+    def step(self, config):
+        r = self.random
+        kind = r.random()
+        if kind < 0.3:
+            return 0
+        if kind < 0.75:
+            return self.on_grid(r.choice([1, 20, 50, 100, 100, 200, 300]))
+        if kind < 0.9:
+            return self.on_grid(r.randint(0, 1500))
+        return r.choice([self.window, min(self.expire, 3000), config["round_ms"],
+                         config["flap_window_ms"], 2000, 4000]) - r.choice([0, 0, 0, 1])
+
+    def record(self, topic, clock, pool, state_of, past):
+        """Without its offset; and the payload."""
+        r = self.random
+        if self.chance(0.04):
+            reason, payload = r.choice([("parse", "{\"resource\":"), ("parse", ""), ("parse", "[}"),
+                                        ("schema", "{\"resource\":7,\"check\":\"c\"}"),
+                                        ("schema", "{\"check\":\"c1\"}"),
+                                        ("depth", "[" * 40 + "]" * 40)])
+            return {"log_time": clock, "rejected": reason}, payload
+        events = []
+        for _ in range(r.choice([1, 1, 1, 1, 1, 1, 2, 3])):
+            event = self.event(pool, state_of)
+            if self.chance(0.8):
+                event["time"] = self.own_time(clock, topic["disorder_ms"], past)
+            events.append(event)
+        payload = [payload_of(e) for e in events]
+        text = json.dumps(payload if len(payload) > 1 or self.chance(0.1) else payload[0],
+                          ensure_ascii=self.chance(0.5))
+        return {"log_time": clock, "events": events}, text
+
+    def partitions(self, topics, config):
+        r = self.random
+        parts = []
+        for topic in topics:
+            for number in r.sample([0, 1, 2, 10], r.choice([1, 1, 2])):
+                parts.append({"topic": topic["topic"], "partition": number, "records": [],
+                              "next": r.choice([0, 0, 100]), "config": topic,
+                              "log_times": r.choice(["all"] * 6 + ["some", "none"])})
+        silent = parts[r.randrange(len(parts))] if len(parts) > 1 and self.chance(0.3) else None
+        pool = self.alerts()
+        state_of = [False] * len(pool)
+        marks, clock = [], START + r.choice([0, 1, 150, 7777])
+        count = r.choice([1, 5, 20, 40, 40, 80])
+        for _ in range(count):
+            clock += self.step(config)
+            part = r.choice([p for p in parts if p is not silent])
+            record, payload = self.record(part["config"], clock, pool, state_of, config["past_ms"])
+            if self.chance(0.05):
+                record["log_time"] += self.on_grid(r.randint(-800, 300))
+            self.finish_record(part, record, clock, marks)
+            part["records"].append(dict(record, offset=part["next"], payload=payload))
+            part["next"] += 1 + (self.chance(0.05) * r.randint(1, 5))
+            if self.chance(0.1):
+                self.seal(r.choice(parts), clock, marks)
+        return parts, marks
+
+    def finish_record(self, part, record, clock, marks):
+        lacks_time = any("time" not in e for e in record.get("events", []))
+        if part["log_times"] == "none" or part["log_times"] == "some" and self.chance(0.3):
+            if lacks_time and not part["records"]:
+                record["events"][0]["time"] = clock  # a first record without any time has none
+                record["log_time"] = clock
+            elif part["records"] and "events" in part["records"][0]:
+                record["log_time"] = None
+        elif self.chance(0.03):
+            marks.append({"kind": "cap", "topic": part["topic"], "partition": part["partition"],
+                          "offset": part["next"], "value": record["log_time"]})
+            record["log_time"] += self.random.choice([1, 5000, 1000000])
+
+    def seal(self, part, clock, marks):
+        before = [m["value"] for m in marks if m["kind"] == "seal"
+                  and (m["topic"], m["partition"]) == (part["topic"], part["partition"])]
+        value = clock - self.on_grid(self.random.choice([0, 50, 50, 100, 500, -200]))
+        if not before or value > max(before):
+            marks.append({"kind": "seal", "topic": part["topic"], "partition": part["partition"],
+                          "offset": part["next"], "value": value})
+
+    def scenario(self):
+        config, topics = self.config(), self.topics()
+        rules = self.rules()
+        parts, marks = self.partitions(topics, config)
+        for part in parts:
+            del part["next"], part["config"], part["log_times"]
+        return {"config": config, "topics": topics, "sinks": self.sinks(), "rules": rules,
+                "partitions": parts, "marks": marks}
+
+
+def rule_by(rule):
+    return rule["by"] if "tenant" in rule["by"] else ["tenant"] + rule["by"]
+
+
+def time_text(ms):
+    """RFC 3339 with milliseconds, by integers alone."""
+    days, rest = divmod(ms, 86400000)
+    # Civil date from days since 1970, Howard Hinnant's algorithm.
+    z = days + 719468
+    era, doe = divmod(z, 146097)
+    yoe = (doe - doe // 1460 + doe // 36524 - doe // 146096) // 365
+    doy = doe - (365 * yoe + yoe // 4 - yoe // 100)
+    mp = (5 * doy + 2) // 153
+    day, month = doy - (153 * mp + 2) // 5 + 1, mp + 3 if mp < 10 else mp - 9
+    year = yoe + era * 400 + (month <= 2)
+    return "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ" % (
+        year, month, day, rest // 3600000, rest // 60000 % 60, rest // 1000 % 60, rest % 1000)
+
+
+def payload_of(event):
+    payload = dict(event)
+    if "time" in payload:
+        payload["time"] = time_text(payload["time"])
+    return payload
+
+
+# ---- rules as YAML ----
+
+
+def aggregate_text(aggregate):
+    return "count()" if aggregate[0] == "count" else f"distinct({aggregate[1]})"
+
+
+def where_text(tree):
+    op, *args = tree
+    if op in ("and", "or"):
+        return "(" + (" && " if op == "and" else " || ").join(where_text(a) for a in args) + ")"
+    if op == "not":
+        return f"!({where_text(args[0])})"
+    if op == "severity":
+        return f"severity {args[0]} {args[1].upper()}"
+    if op == "value":
+        return f"value {args[0]} {args[1]}"
+    if op == "age":
+        return f"age {args[0]} duration(\"{args[1]}ms\")"
+    if op == "has":
+        return f"has({args[0]})"
+    if op in ("startsWith", "contains"):
+        return f"{args[0]}.{op}({json.dumps(args[1])})"
+    return f"{args[0]} {op} {json.dumps(args[1])}"
+
+
+def when_text(tree):
+    if tree[0] in ("and", "or"):
+        return "(" + (" && " if tree[0] == "and" else " || ").join(map(when_text, tree[1:])) + ")"
+    return f"{aggregate_text(tree[1])} {tree[0]} {tree[2]}"
+
+
+def close_text(tree):
+    if tree[0] in ("and", "or"):
+        return "(" + (" && " if tree[0] == "and" else " || ").join(map(close_text, tree[1:])) + ")"
+    return f"quiet({oracle.duration(tree[1])})" if tree[0] == "quiet" else "cleared()"
+
+
+def rules_yaml(rules):
+    lines = ["rules:"]
+    for rule in rules:
+        lines.append(f"  - id: {rule['id']}")
+        if "on" in rule:
+            lines.append(f"    on: {rule['on']}")
+        lines += [f"    where: {json.dumps(where_text(rule['where']))}",
+                  f"    by: [{', '.join(rule['by'])}]",
+                  f"    window: {oracle.duration(rule['window_ms'])}",
+                  f"    when: {json.dumps(when_text(rule['when']))}", "    incident:",
+                  f"      title: {json.dumps(rule['title'])}"]
+        if "priority" in rule:
+            lines.append(f"      priority: {rule['priority']}")
+        lines.append(f"    close: {json.dumps(close_text(rule['close']))}")
+        for name in ("max_keys", "max_members"):
+            if name in rule:
+                lines.append(f"    {name}: {rule[name]}")
+    return "\n".join(lines) + "\n"
+
+
+def tlog(scenario):
+    lines = []
+    for part in scenario["partitions"]:
+        place = {"topic": part["topic"], "partition": part["partition"]}
+        lines.append(place)
+        for record in part["records"]:
+            lines.append(dict(place, offset=record["offset"], log_time=record["log_time"],
+                              payload=record["payload"]))
+    for mark in scenario["marks"]:
+        mark = dict(mark)
+        lines.append({"mark": mark.pop("kind"), **mark})
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def scenario_of(seed):
+    return Generator(seed).scenario()
+
+
+def write(scenario, folder):
+    os.makedirs(folder, exist_ok=True)
+    for name, text in (("scenario.json", json.dumps(scenario, indent=1) + "\n"),
+                       ("rules.yaml", rules_yaml(scenario["rules"])), ("log.tlog", tlog(scenario))):
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def cover(count):
+    shown = collections.Counter()
+    for seed in range(count):
+        _, got = oracle.run(scenario_of(seed))
+        shown.update(name for name, n in got.seen.items() if n > 0)
+        shown.update("ledger " + name for name, n in got.ledger.items() if n > 0)
+    for name in sorted(set(FEATURES) | set(n for n in shown if not n.startswith("ledger"))):
+        print(f"{100 * shown[name] / count:6.1f} %  {name}")
+    rare = [name for name in FEATURES if shown[name] < SHARE_MIN * count]
+    if rare:
+        sys.exit("too rare: " + ", ".join(rare))
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--cover":
+        cover(int(sys.argv[2]))
+    else:
+        write(scenario_of(int(sys.argv[1])), sys.argv[2])

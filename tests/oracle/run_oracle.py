@@ -1,0 +1,225 @@
+"""Compares the engine with the oracle, byte for byte, on random scenarios.
+
+    run_oracle.py --runner PROGRAM --work FOLDER [--seed N] [--count N] [--all] [--shrink]
+    run_oracle.py --runner PROGRAM --work FOLDER --case FOLDER     one kept scenario, all runs
+
+Each scenario runs in several configurations (workers, take, epoch, shuffle, seed of the hashes):
+a few that are drawn by its seed, or with --all every one. A scenario that differs is kept in
+WORK/seed-N with both logs and, with --shrink, made as small as the difference allows.
+"""
+import argparse
+import itertools
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+
+import generate
+import oracle
+
+WORKERS, TAKES, EPOCHS = (1, 2, 3, 4, 8), (1, 7, 512, 65536), (1, 20, 200)
+RUNS_PER_SCENARIO = 4
+CONTEXT = 3
+
+
+class Runner:
+    """One engine_runner process; started anew when a run ended it."""
+
+    def __init__(self, program):
+        self.program = program
+        self.process = None
+        self.runs = 0
+
+    def run(self, folder, setup):
+        if self.process is None:
+            self.process = subprocess.Popen([self.program], stdin=subprocess.PIPE,
+                                            stdout=subprocess.PIPE)
+        self.runs += 1
+        self.process.stdin.write((" ".join(map(str, (folder, *setup))) + "\n").encode())
+        self.process.stdin.flush()
+        lines = []
+        while True:
+            line = self.process.stdout.readline()
+            if not line:
+                code = self.process.wait()
+                self.process = None
+                return lines + [f"the engine ended with code {code}"]
+            line = line.decode("utf-8", "replace").rstrip("\n")
+            if line == "done":
+                return lines
+            lines.append(line)
+
+
+def setups(seed, everything):
+    """Workers, take, epoch, shuffle, hash seed. One worker without shuffle is always there."""
+    if everything:
+        return [(w, t, e, s, s + 5) for w, t, e in itertools.product(WORKERS, TAKES, EPOCHS)
+                for s in (0, 17)]
+    r = random.Random(seed)
+    chosen = [(1, r.choice(TAKES), r.choice(EPOCHS), 0, 0)]
+    while len(chosen) < RUNS_PER_SCENARIO:
+        chosen.append((r.choice(WORKERS), r.choice(TAKES), r.choice(EPOCHS),
+                       r.choice([0, r.randrange(1, 1 << 32)]), r.randrange(1 << 63)))
+    return chosen
+
+
+def first_difference(expected, got):
+    for i, (a, b) in enumerate(itertools.zip_longest(expected, got)):
+        if a != b:
+            return i
+    return None
+
+
+def report(expected, got, setup):
+    at = first_difference(expected, got)
+    text = ["workers %d, take %d, epoch %d ms, shuffle %d, seed %d: line %d differs"
+            % (*setup, at + 1)]
+    text += ["    " + line for line in expected[max(0, at - CONTEXT):at]]
+    for sign, lines in (("oracle", expected), ("engine", got)):
+        text.append(f"  {sign}: {lines[at] if at < len(lines) else '(end)'}")
+    return "\n".join(text)
+
+
+def compare(scenario, folder, runner, all_setups):
+    """None when all agree, else (setup, expected, got)."""
+    generate.write(scenario, folder)
+    expected, _ = oracle.run(scenario)
+    for setup in all_setups:
+        got = runner.run(folder, setup)
+        if got != expected:
+            return setup, expected, got
+    return None
+
+
+# ---- shrinking ----
+
+
+def without(items, at, count):
+    return items[:at] + items[at + count:]
+
+
+def smaller(scenario):
+    """Every scenario with something left out, larger pieces first."""
+    for p, part in enumerate(scenario["partitions"]):
+        if len(scenario["partitions"]) > 1:
+            place = (part["topic"], part["partition"])
+            yield dict(scenario, partitions=without(scenario["partitions"], p, 1),
+                       marks=[m for m in scenario["marks"] if (m["topic"], m["partition"]) != place])
+    for name in ("rules", "sinks", "marks"):
+        for i in range(len(scenario[name])):
+            if len(scenario[name]) > (name != "marks"):
+                yield dict(scenario, **{name: without(scenario[name], i, 1)})
+    for p, part in enumerate(scenario["partitions"]):
+        records = part["records"]
+        size = max(1, len(records) // 2)
+        while size >= 1:
+            for at in range(0, len(records), size):
+                parts = list(scenario["partitions"])
+                parts[p] = dict(part, records=without(records, at, size))
+                yield dict(scenario, partitions=parts)
+            size //= 2
+        for i, record in enumerate(records):
+            if len(record.get("events", [])) > 1:
+                for e in range(len(record["events"])):
+                    events = without(record["events"], e, 1)
+                    yield with_record(scenario, p, i, dict(record, events=events))
+            for e, event in enumerate(record.get("events", [])):
+                for name in ("labels", "message", "value", "dedup_key", "tenant"):
+                    if event.get(name):
+                        plain = {k: v for k, v in event.items() if k != name}
+                        events = list(record["events"])
+                        events[e] = plain
+                        yield with_record(scenario, p, i, dict(record, events=events))
+
+
+def with_record(scenario, p, i, record):
+    if record.get("events"):
+        record["payload"] = json.dumps([generate.payload_of(e) for e in record["events"]])
+    parts = list(scenario["partitions"])
+    records = list(parts[p]["records"])
+    records[i] = record
+    parts[p] = dict(parts[p], records=records)
+    return dict(scenario, partitions=parts)
+
+
+def shrink(scenario, folder, runner, setup):
+    """The smallest scenario found that still differs in this configuration."""
+    tries, changed = 0, True
+    while changed and tries < 3000:
+        changed = False
+        for candidate in smaller(scenario):
+            tries += 1
+            try:
+                differs = compare(candidate, folder, runner, [setup])
+            except AssertionError:
+                continue  # no valid scenario any more
+            if differs and not is_refusal(differs[2]):
+                scenario, changed = candidate, True
+                break
+    return scenario
+
+
+def is_refusal(got):
+    return len(got) > 0 and "rules.yaml" in got[0]
+
+
+# ---- all of it ----
+
+
+def keep(scenario, folder, found, runner, wants_shrink):
+    setup, expected, got = found
+    if wants_shrink and not is_refusal(got):
+        scenario = shrink(scenario, folder + ".try", runner, setup)
+        shutil.rmtree(folder + ".try", ignore_errors=True)
+        setup, expected, got = compare(scenario, folder, runner, [setup] * 5) or found
+    generate.write(scenario, folder)
+    for name, lines in (("expected.log", expected), ("got.log", got)):
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+    with open(os.path.join(folder, "run.txt"), "w", encoding="utf-8") as file:
+        file.write(" ".join(map(str, setup)) + "\n")
+    print(report(expected, got, setup))
+    print(f"  kept in {folder}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runner", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--shrink", action="store_true")
+    parser.add_argument("--stop-after", type=int, default=5, help="differences")
+    parser.add_argument("--case")
+    args = parser.parse_args()
+    runner, differences, lines = Runner(args.runner), 0, 0
+    if args.case:
+        with open(os.path.join(args.case, "scenario.json"), encoding="utf-8") as file:
+            cases = [(0, json.load(file))]
+        args.all = True
+    else:
+        cases = ((seed, generate.scenario_of(seed)) for seed in range(args.seed, args.seed + args.count))
+    done = 0
+    for seed, scenario in cases:
+        folder = os.path.join(args.work, "now")
+        found = compare(scenario, folder, runner, setups(seed, args.all))
+        lines += len(oracle.run(scenario)[0]) if found is None else 0
+        done += 1
+        if found is None:
+            continue
+        differences += 1
+        print(f"seed {seed}:")
+        keep(scenario, os.path.join(args.work, f"seed-{seed}"), found, runner, args.shrink)
+        if differences >= args.stop_after:
+            break
+    print(f"{done} scenarios from seed {args.seed}, {runner.runs} runs, {lines} lines compared, "
+          f"{differences} differ")
+    if differences or done == 0 or lines == 0:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
