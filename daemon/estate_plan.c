@@ -23,9 +23,9 @@ struct fault_row {
 };
 
 static const struct fault_row fault_rows[ESTATE_FAULT_KIND_COUNT] = {
-    [FAULT_RACK_POWER] = {"rack", {"rack-power"}, "rack"},
-    [FAULT_LINK] = {"link", {"link-down"}, "link"},
-    [FAULT_SERVICE] = {"service", {"service-outage"}, "service"},
+    [FAULT_RACK_POWER] = {"rack", {"rack-power"}, "labels.rack"},
+    [FAULT_LINK] = {"link", {"link-down"}, "labels.link"},
+    [FAULT_SERVICE] = {"service", {"service-outage"}, "labels.service"},
     [FAULT_DISK] = {"host", {"disk-degrading"}, "host"},
     [FAULT_HOST_CRASH] = {"host", {"host-down"}, "host"},
     [FAULT_DISK_FULL] = {"host", {"disk-full"}, "host"},

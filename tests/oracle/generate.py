@@ -123,7 +123,8 @@ class Generator:
             titles.append("{%s} seen" % aggregate_text(r.choice(aggregates)))
             rule["title"] = r.choice(titles)
             if self.tight or self.chance(0.2):
-                rule["max_members"] = r.choice([2, 3, 4])
+                # A set in which some rule can never fire is refused at load.
+                rule["max_members"] = max(r.choice([2, 3, 4]), entries_needed(rule["when"]))
             if self.tight or self.chance(0.1):
                 rule["max_keys"] = r.choice([1, 2, 2, 3])
             rules.append(rule)
@@ -278,6 +279,15 @@ class Generator:
             del part["next"], part["config"], part["log_times"]
         return {"config": config, "topics": topics, "sinks": self.sinks(), "rules": rules,
                 "partitions": parts, "marks": marks}
+
+
+def entries_needed(tree):
+    """How many entries a window must hold before `when` can be true."""
+    if tree[0] == "and":
+        return max(map(entries_needed, tree[1:]))
+    if tree[0] == "or":
+        return min(map(entries_needed, tree[1:]))
+    return tree[2] + (tree[0] == ">")
 
 
 def rule_by(rule):
