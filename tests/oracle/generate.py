@@ -123,8 +123,8 @@ class Generator:
             titles.append("{%s} seen" % aggregate_text(r.choice(aggregates)))
             rule["title"] = r.choice(titles)
             if self.tight or self.chance(0.2):
-                # A set in which some rule can never fire is refused at load.
-                rule["max_members"] = max(r.choice([2, 3, 4]), entries_needed(rule["when"]))
+                rule["max_members"] = r.choice([2, 3, 4])
+                rule["when"] = reachable(rule["when"], rule["max_members"])
             if self.tight or self.chance(0.1):
                 rule["max_keys"] = r.choice([1, 2, 2, 3])
             rules.append(rule)
@@ -281,13 +281,12 @@ class Generator:
                 "partitions": parts, "marks": marks}
 
 
-def entries_needed(tree):
-    """How many entries a window must hold before `when` can be true."""
-    if tree[0] == "and":
-        return max(map(entries_needed, tree[1:]))
-    if tree[0] == "or":
-        return min(map(entries_needed, tree[1:]))
-    return tree[2] + (tree[0] == ">")
+def reachable(tree, members):
+    """The same condition with numbers that a window of so many entries can show: a rule that can
+    never fire is refused."""
+    if tree[0] in ("and", "or"):
+        return [tree[0]] + [reachable(part, members) for part in tree[1:]]
+    return [tree[0], tree[1], min(tree[2], members - (tree[0] == ">"))]
 
 
 def rule_by(rule):

@@ -144,7 +144,7 @@ class Rule:
         self.when = raw["when"]
         self.close = raw["close"]
         self.title = raw["title"]
-        self.priority = raw.get("priority", "")
+        self.priority = raw.get("priority", "P3")
         self.max_keys = raw.get("max_keys", 100000)
         self.max_members = raw.get("max_members", 1000)
         self.aggregates = []  # (kind, field), in order of first appearance
@@ -162,6 +162,7 @@ class Rule:
         aggregate = tuple(aggregate)
         if aggregate not in self.aggregates:
             self.aggregates.append(aggregate)
+        limit = min(limit, self.max_members)
         self.limits[aggregate] = max(limit, self.limits.get(aggregate, limit))
 
     def walk_close(self, tree):
@@ -726,8 +727,7 @@ class Oracle:
             "opened": inc.opened, "first": inc.first, "title": inc.title, "why": inc.why})
         op = {"opened": "open", "updated": "update", "closed": "resolve"}[change]
         for sink in self.sinks:
-            limit = sink.get("priority", "")
-            if limit and not "P1" <= inc.rule.priority <= limit:
+            if inc.rule.priority > sink.get("priority", "P5"):
                 self.seen["op withheld"] += 1
                 continue
             inc.op_numbers[sink["name"]] += 1

@@ -89,11 +89,11 @@ class Ids(unittest.TestCase):
 
     def test_a_line_is_canonical_json_in_the_order_of_the_document(self):
         lines, _ = oracle.run(scenario([problem("a\"/\n\u00e9\x01", 0)], [
-            rule(when=[">=", ["distinct", "check"], 1], priority="", title="{check}")]))
+            rule(when=[">=", ["distinct", "check"], 1], priority="P4", title="{check}")]))
         i = xxh3_128_hex(b"acme\0r\0tenant=acme host=db01\0event\0t/0/0/0")
         self.assertEqual(lines[0], (
             '{"at":1700000000000,"change":"opened","cause":"rule","incident":"%s","n":1,'
-            '"tenant":"acme","rule":"r","key":"tenant=acme host=db01","priority":"",'
+            '"tenant":"acme","rule":"r","key":"tenant=acme host=db01","priority":"P4",'
             '"severity":"major","events":1,"alerts":1,"open":1,"opened":1700000000000,'
             '"first":1700000000000,"title":"a\\"/\\n\u00e9\\u0001",'
             '"why":"1 different check in 10s (limit 1): a\\"/\\n\u00e9\\u0001"}') % i)

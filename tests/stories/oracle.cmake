@@ -1,7 +1,7 @@
 # The oracle: a second program that computes incidents from docs/correlation.md alone. See
 # tests/oracle/. Without Python these fail: a comparison that is not made shows nothing.
 set(oracle_dir ${CMAKE_CURRENT_SOURCE_DIR}/oracle)
-foreach(test xxh3 oracle)
+foreach(test xxh3 oracle run_oracle)
     tocsin_test(oracle_${test} python3 -B ${oracle_dir}/test_${test}.py)
 endforeach()
 tocsin_test(oracle_cover python3 -B ${oracle_dir}/generate.py --cover 500)
