@@ -205,13 +205,13 @@ class Generator:
                          config["flap_window_ms"], 2000, 4000]) - r.choice([0, 0, 0, 1])
 
     def record(self, topic, clock, pool, state_of, past):
-        """Without its offset; and the payload."""
+        """Without its offset; the payload of what is refused."""
         r = self.random
         if self.chance(0.04):
-            reason, payload = r.choice([("parse", "{\"resource\":"), ("parse", ""), ("parse", "[}"),
+            reason, payload = r.choice([("parse", "{\"resource\":"), ("parse", ""), ("schema", "[7}"),
                                         ("schema", "{\"resource\":7,\"check\":\"c\"}"),
                                         ("schema", "{\"check\":\"c1\"}"),
-                                        ("depth", "[" * 40 + "]" * 40)])
+                                        ("depth", "{\"x\":" + "[" * 40 + "]" * 40 + "}")])
             return {"log_time": clock, "rejected": reason}, payload
         events = []
         for _ in range(r.choice([1, 1, 1, 1, 1, 1, 2, 3])):
@@ -219,10 +219,12 @@ class Generator:
             if self.chance(0.8):
                 event["time"] = self.own_time(clock, topic["disorder_ms"], past)
             events.append(event)
+        return {"log_time": clock, "events": events}, None
+
+    def payload(self, events):
         payload = [payload_of(e) for e in events]
-        text = json.dumps(payload if len(payload) > 1 or self.chance(0.1) else payload[0],
+        return json.dumps(payload if len(payload) > 1 or self.chance(0.1) else payload[0],
                           ensure_ascii=self.chance(0.5))
-        return {"log_time": clock, "events": events}, text
 
     def partitions(self, topics, config):
         r = self.random
@@ -244,6 +246,8 @@ class Generator:
             if self.chance(0.05):
                 record["log_time"] += self.on_grid(r.randint(-800, 300))
             self.finish_record(part, record, clock, marks)
+            if payload is None:
+                payload = self.payload(record["events"])
             part["records"].append(dict(record, offset=part["next"], payload=payload))
             part["next"] += 1 + (self.chance(0.05) * r.randint(1, 5))
             if self.chance(0.1):

@@ -148,7 +148,7 @@ class Rule:
         self.max_keys = raw.get("max_keys", 100000)
         self.max_members = raw.get("max_members", 1000)
         self.aggregates = []  # (kind, field), in order of first appearance
-        self.limits = {}      # the largest constant each is compared with
+        self.limits = {}      # the count that decides all comparisons with it
         self.quiets = set()
         self.walk_when(self.when)
         self.walk_close(self.close)
@@ -158,8 +158,9 @@ class Rule:
             for part in tree[1:]:
                 self.walk_when(part)
             return
-        _, aggregate, limit = tree
+        relation, aggregate, limit = tree
         aggregate = tuple(aggregate)
+        limit += relation not in (">=", "<")
         if aggregate not in self.aggregates:
             self.aggregates.append(aggregate)
         limit = min(limit, self.max_members)
