@@ -248,24 +248,20 @@ static void print_wrapped(const char *text, int indent, int width)
 
     while (*text != '\0') {
         int word = (int)strcspn(text, " \n");
-        if (column > indent && column + word > width) {
+        bool is_first = column == indent;
+        if (!is_first && column + 1 + word > width) {
             printf("\n%*s", indent, "");
             column = indent;
+            is_first = true;
         }
-        printf("%.*s", word, text);
-        column += word;
+        printf("%s%.*s", is_first ? "" : " ", word, text);
+        column += word + !is_first;
         text += word;
         if (*text == '\n') {
             printf("\n%*s", indent, "");
             column = indent;
-            text++;
-        } else if (*text == ' ') {
-            if (column + 1 < width) {
-                putchar(' ');
-                column++;
-            }
-            text++;
         }
+        text += *text != '\0';
     }
     putchar('\n');
 }

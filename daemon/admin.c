@@ -1,0 +1,316 @@
+/*
+ * admin.c - see admin.h.
+ *
+ * libevent 2.1 cannot bound the connections of its HTTP server, and tells nobody
+ * when one ends. A reference to each connection's bufferevent is held instead: freeing
+ * takes its callbacks away, which a sweep sees, and only then the descriptor is
+ * closed. At the bound the listener rests. (A filter with a free callback would be
+ * told at once, but the server does not drive filters over sockets.)
+ */
+#include "daemon/admin.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "daemon/units.h"
+
+enum {
+    HEADER_BYTES_MAX = 8 << 10,
+    BODY_BYTES_MAX = 4 << 10,
+    SILENCE_S_MAX = 10,
+    SWEEP_US = 20000 /* how long an ended connection counts at most */
+};
+
+struct admin {
+    struct admin_config config; /* `listen` is not kept */
+    struct event_base *base;
+    struct evhttp *http;
+    struct evconnlistener *listener; /* owned by http */
+    struct event *stop;              /* readable waker: the thread ends */
+    struct event *sweep;             /* runs while there are connections */
+    int waker;
+    pthread_t thread;
+    bool is_running;
+    struct bufferevent **connection; /* open now, references; admin thread */
+    unsigned connection_count;
+    uint16_t port;
+};
+
+/* ---- connections ---- */
+
+static void sweep_connections(evutil_socket_t fd, short what, void *self)
+{
+    struct admin *admin = self;
+    unsigned kept = 0;
+
+    (void)fd;
+    (void)what;
+    for (unsigned i = 0; i < admin->connection_count; i++) {
+        bufferevent_event_cb on_event = NULL;
+        bufferevent_getcb(admin->connection[i], NULL, NULL, &on_event, NULL);
+        if (on_event != NULL)
+            admin->connection[kept++] = admin->connection[i];
+        else
+            bufferevent_decref(admin->connection[i]);
+    }
+    if (kept < admin->config.connections_max)
+        evconnlistener_enable(admin->listener);
+    if (kept == 0)
+        event_del(admin->sweep);
+    admin->connection_count = kept;
+}
+
+static struct bufferevent *connection_made(struct event_base *base, void *self)
+{
+    struct admin *admin = self;
+    struct bufferevent *connection = NULL;
+    const struct timeval pause = {.tv_usec = SWEEP_US};
+
+    /* A listener that was disabled while it accepts stops at once, so there is room. */
+    if (admin->connection_count < admin->config.connections_max)
+        connection = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    if (connection == NULL)
+        return NULL;
+    bufferevent_incref(connection);
+    admin->connection[admin->connection_count++] = connection;
+    if (admin->connection_count == 1)
+        event_add(admin->sweep, &pause);
+    if (admin->connection_count == admin->config.connections_max)
+        evconnlistener_disable(admin->listener);
+    return connection;
+}
+
+/* ---- answers ---- */
+
+/* Takes `text`. */
+static void answer(struct evhttp_request *request, int code, const char *type, char *text,
+                   size_t bytes)
+{
+    struct evbuffer *body = evbuffer_new();
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+
+    evhttp_add_header(headers, "Content-Type", type);
+    evhttp_add_header(headers, "Cache-Control", "no-store");
+    if (body != NULL && text != NULL)
+        evbuffer_add(body, text, bytes);
+    evhttp_send_reply(request, text != NULL ? code : HTTP_INTERNAL, NULL, body);
+    if (body != NULL)
+        evbuffer_free(body);
+    free(text);
+}
+
+static const char plain_text[] = "text/plain; charset=utf-8";
+
+static void answer_state(struct evhttp_request *request, bool is_good, const struct error *why)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *to = open_memstream(&text, &bytes);
+
+    if (to != NULL) {
+        fprintf(to, "%s\n", is_good ? "ok" : why->text);
+        fclose(to);
+    }
+    answer(request, is_good ? HTTP_OK : HTTP_SERVUNAVAIL, plain_text, text, bytes);
+}
+
+static void on_health(struct evhttp_request *request, void *self)
+{
+    struct admin *admin = self;
+    struct error why = {{0}};
+    bool is_good = admin->config.healthy(admin->config.self, &why);
+
+    answer_state(request, is_good, &why);
+}
+
+static void on_ready(struct evhttp_request *request, void *self)
+{
+    struct admin *admin = self;
+    struct error why = {{0}};
+    bool is_good = admin->config.ready(admin->config.self, &why);
+
+    answer_state(request, is_good, &why);
+}
+
+static void on_metrics(struct evhttp_request *request, void *self)
+{
+    struct admin *admin = self;
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *to = open_memstream(&text, &bytes);
+
+    if (to != NULL) {
+        admin->config.metrics(admin->config.self, to);
+        fclose(to);
+    }
+    answer(request, HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", text, bytes);
+}
+
+static void on_index(struct evhttp_request *request, void *self)
+{
+    const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
+    bool is_index = path == NULL || path[0] == '\0' || strcmp(path, "/") == 0;
+    char *text = strdup(is_index ? "tocsin " TOCSIN_VERSION "\n\n/metrics\n/healthz\n/readyz\n"
+                                 : "there is nothing here; see /\n");
+
+    (void)self;
+    answer(request, is_index ? HTTP_OK : HTTP_NOTFOUND, plain_text, text,
+           text != NULL ? strlen(text) : 0);
+}
+
+/* ---- life ---- */
+
+static void on_stop(evutil_socket_t fd, short what, void *self)
+{
+    (void)fd;
+    (void)what;
+    event_base_loopbreak(self);
+}
+
+static void *serve(void *self)
+{
+    struct admin *admin = self;
+
+    pthread_setname_np(pthread_self(), "tocsin-admin");
+    event_base_dispatch(admin->base);
+    return NULL;
+}
+
+/* Splits "host:port"; brackets around an IPv6 address go. False when it is neither. */
+static bool split_address(const char *address, char *name, size_t bytes, uint16_t *port)
+{
+    const char *colon = strrchr(address, ':');
+    size_t length = colon != NULL ? (size_t)(colon - address) : 0;
+    int64_t number;
+
+    if (length == 0 || unit_parse_count(colon + 1, &number, NULL) != 0 || number > 65535)
+        return false;
+    if (address[0] == '[' && address[length - 1] == ']') {
+        address++;
+        length -= 2;
+    }
+    if (length == 0 || length >= bytes)
+        return false;
+    memcpy(name, address, length);
+    name[length] = '\0';
+    *port = (uint16_t)number;
+    return true;
+}
+
+static int bind_to(struct admin *admin, const char *address, struct error *err)
+{
+    struct evhttp_bound_socket *bound;
+    struct sockaddr_storage at = {0};
+    socklen_t at_bytes = sizeof(at);
+    char name[256];
+    uint16_t port;
+
+    if (!split_address(address, name, sizeof(name), &port)) {
+        error_set(err, "admin.listen: '%s' is not an address: write it like 127.0.0.1:9099",
+                  address);
+        return -EINVAL;
+    }
+    errno = 0;
+    bound = evhttp_bind_socket_with_handle(admin->http, name, port);
+    if (bound == NULL) {
+        int why = errno != 0 ? errno : EADDRNOTAVAIL;
+        error_set(err, "admin.listen: %s cannot be listened on: %s", address, strerror(why));
+        return -why;
+    }
+    admin->listener = evhttp_bound_socket_get_listener(bound);
+    if (getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&at, &at_bytes) == 0)
+        /* The port lies at the same place for both families. */
+        admin->port = ntohs(((const struct sockaddr_in *)(const void *)&at)->sin_port);
+    return 0;
+}
+
+static bool server_prepare(struct admin *admin)
+{
+    admin->waker = host()->waker_create(host()->self);
+    admin->connection = calloc(admin->config.connections_max, sizeof(struct bufferevent *));
+    admin->base = event_base_new();
+    admin->http = admin->base != NULL ? evhttp_new(admin->base) : NULL;
+    if (admin->waker < 0 || admin->connection == NULL || admin->http == NULL)
+        return false;
+    evhttp_set_allowed_methods(admin->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+    evhttp_set_max_headers_size(admin->http, HEADER_BYTES_MAX);
+    evhttp_set_max_body_size(admin->http, BODY_BYTES_MAX);
+    evhttp_set_timeout(admin->http, SILENCE_S_MAX);
+    evhttp_set_bevcb(admin->http, connection_made, admin);
+    evhttp_set_gencb(admin->http, on_index, admin);
+    admin->stop = event_new(admin->base, admin->waker, EV_READ, on_stop, admin->base);
+    admin->sweep = event_new(admin->base, -1, EV_PERSIST, sweep_connections, admin);
+    return admin->sweep != NULL && admin->stop != NULL && event_add(admin->stop, NULL) == 0 &&
+           evhttp_set_cb(admin->http, "/metrics", on_metrics, admin) == 0 &&
+           evhttp_set_cb(admin->http, "/healthz", on_health, admin) == 0 &&
+           evhttp_set_cb(admin->http, "/readyz", on_ready, admin) == 0;
+}
+
+int admin_create(const struct admin_config *config, struct admin **out, struct error *err)
+{
+    struct admin *admin = calloc(1, sizeof(*admin));
+    int rc = -ENOMEM;
+
+    if (admin != NULL) {
+        admin->config = *config;
+        admin->config.listen = NULL;
+        admin->waker = -1;
+    }
+    if (admin == NULL || !server_prepare(admin)) {
+        error_set(err, "the admin server cannot start: out of memory or descriptors");
+        goto out;
+    }
+    rc = bind_to(admin, config->listen, err);
+    if (rc != 0)
+        goto out;
+    rc = -pthread_create(&admin->thread, NULL, serve, admin);
+    if (rc != 0) {
+        error_set(err, "the admin server cannot start a thread: %s", strerror(-rc));
+        goto out;
+    }
+    admin->is_running = true;
+    *out = admin;
+    admin = NULL;
+out:
+    admin_destroy(admin);
+    return rc;
+}
+
+void admin_destroy(struct admin *admin)
+{
+    const struct host *h = host();
+
+    if (admin == NULL)
+        return;
+    if (admin->is_running) {
+        h->waker_wake(h->self, admin->waker);
+        pthread_join(admin->thread, NULL);
+    }
+    if (admin->http != NULL)
+        evhttp_free(admin->http);
+    for (unsigned i = 0; i < admin->connection_count; i++)
+        bufferevent_decref(admin->connection[i]);
+    free(admin->connection);
+    if (admin->sweep != NULL)
+        event_free(admin->sweep);
+    if (admin->stop != NULL)
+        event_free(admin->stop);
+    if (admin->base != NULL)
+        event_base_free(admin->base);
+    if (admin->waker >= 0)
+        h->close(h->self, admin->waker);
+    free(admin);
+}
+
+uint16_t admin_port(const struct admin *admin)
+{
+    return admin->port;
+}

@@ -1,0 +1,43 @@
+/*
+ * admin.h - the daemon's HTTP side: what monitoring asks of it.
+ *
+ *   GET /metrics   Prometheus text
+ *   GET /healthz   200 while the process makes progress, else 503 and a sentence
+ *   GET /readyz    200 while it can serve, else 503 and a sentence
+ *   GET /          a list of these
+ *
+ * One thread with libevent's HTTP server. Bounds: connections (further ones wait in
+ * the listen queue), 8 KiB of headers, 4 KiB of body, 10 s of silence.
+ *
+ * Thread: create and destroy by setup; the callbacks run on the admin thread.
+ */
+#ifndef DAEMON_ADMIN_H
+#define DAEMON_ADMIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "base/error.h"
+
+struct admin;
+
+struct admin_config {
+    const char *listen; /* "host:port", "[::1]:port"; port 0 takes a free one */
+    unsigned connections_max;
+    void *self;
+    void (*metrics)(void *self, FILE *to);
+    /* False with a sentence in *why. */
+    bool (*healthy)(void *self, struct error *why);
+    bool (*ready)(void *self, struct error *why);
+};
+
+/* Binds and starts the thread. Errors: a negative errno with a sentence.
+ * Owner: the caller, until admin_destroy(). */
+int admin_create(const struct admin_config *config, struct admin **out, struct error *err);
+
+/* Answers nothing more; waits for the thread. NULL is allowed. */
+void admin_destroy(struct admin *admin);
+
+uint16_t admin_port(const struct admin *admin);
+
+#endif

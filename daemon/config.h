@@ -1,0 +1,169 @@
+/*
+ * config.h - the one configuration file: YAML in, one immutable struct out.
+ *
+ *   YAML text -> (libfyaml) -> rows of daemon/config_keys.c -> checked -> struct config
+ *
+ * Every key is a row of a constant table: path, kind, default, range, help, and
+ * whether SIGHUP can change it. Validation, `tocsin check --keys`, the table in
+ * docs/configuration.md and the comparison on reload are made from the rows.
+ *
+ * Secrets do not stand in the file: a value of a free map (`input.properties`,
+ * `sinks[].options`) may be env:NAME or file:PATH. That it can be read is checked here;
+ * who needs the secret reads it, so that it never stands in a config.
+ *
+ * Thread: load and destroy by one thread; a loaded config is never modified.
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "base/error.h"
+#include "correlate/engine.h"
+#include "sinks/outbox.h"
+
+enum { CONFIG_BYTES_MAX = 1 << 20, CONFIG_ITEMS_MAX = 256, CONFIG_SECRET_BYTES_MAX = 64 << 10 };
+
+enum config_kind {
+    CONFIG_TEXT,     /* const char * */
+    CONFIG_FLAG,     /* bool: true or false */
+    CONFIG_COUNT,    /* int64_t */
+    CONFIG_DURATION, /* int64_t, milliseconds */
+    CONFIG_SIZE,     /* int64_t, bytes */
+    CONFIG_CHOICE,   /* int64_t: index into `choices` */
+    CONFIG_START,    /* const char *: earliest, latest or a time */
+    CONFIG_ADDRESS,  /* const char *: host:port, or "off" */
+    CONFIG_TEXTS,    /* struct config_texts: a list of words */
+    CONFIG_PAIRS,    /* struct config_pairs: a map of free names */
+    CONFIG_TOPICS,   /* struct config_topics: rows "input.topics[].x" */
+    CONFIG_SINKS,    /* struct config_sinks: rows "sinks[].x" */
+};
+
+struct config_texts {
+    const char **item;
+    size_t count;
+};
+
+struct config_pairs {
+    struct config_pair {
+        const char *name;
+        const char *value;   /* what is handed on: file:PATH with its folder */
+        const char *written; /* as the file says it */
+    } *item;
+    size_t count;
+};
+
+struct config_topic {
+    const char *topic;
+    int64_t format; /* enum event_format */
+    int64_t disorder_ms;
+    bool log_append_time;
+    const char *tenant;
+    bool tenant_fixed;
+    bool gaps_expected;
+};
+
+struct config_sink {
+    const char *name;
+    const char *type;
+    int64_t priority; /* enum priority */
+    struct config_pairs options;
+};
+
+enum { INPUT_ASSIGN, INPUT_GROUP };
+
+struct config {
+    struct arena *arena; /* owns all that follows */
+    const char *path;    /* as given; "" when only defaults are in force */
+    struct {
+        const char *brokers;
+        const char *group;
+        int64_t mode; /* INPUT_ASSIGN, INPUT_GROUP */
+        const char *start;
+        bool accept_gap;
+        struct config_topics {
+            struct config_topic *item;
+            size_t count;
+        } topics;
+        struct config_pairs properties;
+    } input;
+    struct {
+        int64_t workers; /* 0: one for each core */
+        int64_t epoch_ms, round_ms, past_ms, future_ms, behind_ms, slack_ms;
+        int64_t take, alerts_max, expire_ms;
+        int64_t flap_window_ms, flap_start, flap_stop;
+    } engine;
+    struct config_texts rules; /* paths, ready to be opened */
+    struct config_sinks {
+        struct config_sink *item;
+        size_t count;
+    } sinks;
+    struct {
+        int64_t ops_max, bytes_max, flush_ms;
+    } outbox;
+    struct {
+        const char *listen; /* "host:port", or "off" */
+        int64_t connections_max;
+    } admin;
+    struct {
+        int64_t level;  /* enum log_level */
+        int64_t format; /* enum log_format */
+    } log;
+    struct {
+        const char *path; /* "": none */
+        int64_t bytes_max;
+    } quarantine;
+    struct {
+        const char *path; /* "": none */
+    } incident_log;
+};
+
+struct config_key {
+    const char *path; /* "engine.flap.window", "input.topics[].disorder" */
+    enum config_kind kind;
+    size_t offset; /* in struct config, or in the item of a list */
+    const char *fallback; /* default as text; NULL: required */
+    const char *help;
+    int64_t min, max; /* of numbers; max 0: no bound */
+    const char *choices;
+    bool live; /* SIGHUP changes it */
+};
+
+/* The rows (daemon/config_keys.c). */
+const struct config_key *config_keys(size_t *count);
+const char *config_kind_name(enum config_kind kind);
+
+/* Reads and checks `path`; NULL gives the defaults.
+ * Errors: -errno of reading, or -EINVAL with "file:line:column: sentence", the source
+ *         line and a caret, for up to ten faults.
+ * Owner:  the caller, until config_destroy(). */
+int config_load(const char *path, struct config **out, struct error *err);
+
+/* The same from memory; relative paths in it start at the folder of `name`. */
+int config_parse(const char *name, const char *text, size_t bytes, struct config **out,
+                 struct error *err);
+void config_destroy(struct config *config);
+
+/* Calls `each` with path and value, as text, of everything in the config; free
+ * values that may be secret are shown as they were written, or as ***. */
+void config_walk(const struct config *config,
+                 void (*each)(void *self, const struct config_key *key, const char *path,
+                              const char *value),
+                 void *self);
+
+/* The keys that differ and that a running daemon cannot follow. Returns how many;
+ * their paths, comma separated, go to `names`. */
+size_t config_restart_keys(const struct config *old, const struct config *new, char *names,
+                           size_t bytes);
+
+/* The reference of all keys as a Markdown table. */
+void config_print_reference(FILE *to);
+
+/* What the engine and the outbox are told. Borrow from `config`; the arrays are
+ * in its arena. Errors: -ENOMEM. */
+int config_fill_engine(struct config *config, struct engine_config *engine);
+int config_fill_outbox(struct config *config, struct outbox_config *outbox);
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * config_keys.c - every key of the configuration file. A key that is not here does
+ * not exist. Numbers in `fallback` are those of the contract (docs/correlation.md).
+ */
+#include "daemon/config.h"
+
+#define AT(field) offsetof(struct config, field)
+#define TOPIC(field) offsetof(struct config_topic, field)
+#define SINK(field) offsetof(struct config_sink, field)
+
+enum { DAY_MS = 86400000 };
+
+static const struct config_key keys[] = {
+    {"input.brokers", CONFIG_TEXT, AT(input.brokers), "127.0.0.1:9092",
+     "Kafka brokers to start from, host:port, comma separated.", 0, 0, NULL, false},
+    {"input.group", CONFIG_TEXT, AT(input.group), "tocsin",
+     "Name under which positions are told to Kafka, for lag tools; in group mode also the group.",
+     0, 0, NULL, false},
+    {"input.mode", CONFIG_CHOICE, AT(input.mode), "assign",
+     "assign: this daemon reads all partitions. group: it shares a group in which one member reads "
+     "and the others stand by.",
+     0, 0, "assign group", false},
+    {"input.start", CONFIG_START, AT(input.start), "latest",
+     "Where a partition without a known position is read from: earliest, latest or a time.", 0, 0,
+     NULL, false},
+    {"input.accept_gap", CONFIG_FLAG, AT(input.accept_gap), "false",
+     "Goes on where records were lost by retention, instead of stopping the partition.", 0, 0,
+     NULL, false},
+    {"input.topics", CONFIG_TOPICS, AT(input.topics), "events", "The topics to read.", 0, 0, NULL,
+     false},
+    {"input.topics[].topic", CONFIG_TEXT, TOPIC(topic), NULL, "Name of the topic.", 0, 0, NULL,
+     false},
+    {"input.topics[].format", CONFIG_CHOICE, TOPIC(format), "auto",
+     "Form of the records; auto tells them apart by their top-level fields.", 0, 0,
+     "auto native alertmanager", false},
+    {"input.topics[].disorder", CONFIG_DURATION, TOPIC(disorder_ms), "500ms",
+     "How far records of a partition may be out of order; 0 for ordered producers.", 0, DAY_MS,
+     NULL, false},
+    {"input.topics[].log_append_time", CONFIG_FLAG, TOPIC(log_append_time), "false",
+     "The broker stamps the records of this topic (message.timestamp.type=LogAppendTime).", 0, 0,
+     NULL, false},
+    {"input.topics[].tenant", CONFIG_TEXT, TOPIC(tenant), "default",
+     "Tenant of events that name none.", 0, 0, NULL, false},
+    {"input.topics[].tenant_fixed", CONFIG_FLAG, TOPIC(tenant_fixed), "false",
+     "Events that name another tenant are rejected.", 0, 0, NULL, false},
+    {"input.topics[].gaps_expected", CONFIG_FLAG, TOPIC(gaps_expected), "false",
+     "Compacted or transactional topic: holes in its offsets are normal.", 0, 0, NULL, false},
+    {"input.properties", CONFIG_PAIRS, AT(input.properties), "",
+     "Properties handed to librdkafka (security.protocol, sasl.*, ssl.*, ...); values may be "
+     "env:NAME or file:PATH.",
+     0, 0, NULL, false},
+
+    {"engine.workers", CONFIG_COUNT, AT(engine.workers), "0",
+     "Threads of the engine; 0 means one for each core. Never shows in results.", 0, 64, NULL,
+     false},
+    {"engine.epoch", CONFIG_DURATION, AT(engine.epoch_ms), "20ms",
+     "Slice of effective time that is closed at once; divides the round. Never shows in results.",
+     1, 60000, NULL, false},
+    {"engine.round", CONFIG_DURATION, AT(engine.round_ms), "200ms",
+     "Grid on which bounds, updates and rule switches take effect.", 1, 60000, NULL, false},
+    {"engine.past", CONFIG_DURATION, AT(engine.past_ms), "1d",
+     "Events older than this against their log time are dated by the log.", 0, 0, NULL, false},
+    {"engine.future", CONFIG_DURATION, AT(engine.future_ms), "1s",
+     "Events further ahead than this of their log time are dated by the log.", 0, 0, NULL, false},
+    {"engine.behind", CONFIG_DURATION, AT(engine.behind_ms), "5s",
+     "Partitions further behind than this do not hold the others up.", 0, 0, NULL, false},
+    {"engine.slack", CONFIG_DURATION, AT(engine.slack_ms), "50ms",
+     "How far behind the newest records idle partitions are sealed; raised to the largest disorder.",
+     50, 0, NULL, false},
+    {"engine.take", CONFIG_COUNT, AT(engine.take), "512",
+     "Records that are taken from a partition at once. Never shows in results.", 1, 65536, NULL,
+     false},
+    {"engine.alerts.max", CONFIG_COUNT, AT(engine.alerts_max), "1000000",
+     "Bound of the alert table; beyond it the longest silent alerts go, counted.", 1, 500000000,
+     NULL, false},
+    {"engine.expire", CONFIG_DURATION, AT(engine.expire_ms), "5m",
+     "An alert that was silent for this long is over.", 1, 0, NULL, false},
+    {"engine.flap.window", CONFIG_DURATION, AT(engine.flap_window_ms), "10m",
+     "Stretch over which changes of an alert are counted.", 1, 0, NULL, false},
+    {"engine.flap.start", CONFIG_COUNT, AT(engine.flap_start), "6",
+     "Changes within the window that begin flapping.", 2, 64, NULL, false},
+    {"engine.flap.stop", CONFIG_COUNT, AT(engine.flap_stop), "2",
+     "Changes within the window at which flapping ends.", 0, 63, NULL, false},
+
+    {"rules", CONFIG_TEXTS, AT(rules), "demo",
+     "Rule files, folders of *.yaml files (paths start at the folder of this file), or names of "
+     "shipped packs.",
+     0, 0, NULL, true},
+
+    {"sinks", CONFIG_SINKS, AT(sinks), "", "Systems that are told of incidents.", 0, 0, NULL,
+     false},
+    {"sinks[].name", CONFIG_TEXT, SINK(name), NULL,
+     "Name of the sink, part of the ids of what is sent: do not change it while incidents are open.",
+     0, 0, NULL, false},
+    {"sinks[].type", CONFIG_TEXT, SINK(type), NULL, "Kind of system: pagerduty, webhook.", 0, 0,
+     NULL, false},
+    {"sinks[].priority", CONFIG_CHOICE, SINK(priority), "all",
+     "Only incidents of this priority and more urgent ones are sent.", 0, 0, "all P1 P2 P3 P4 P5",
+     false},
+    {"sinks[].options", CONFIG_PAIRS, SINK(options), "",
+     "Options of the sink's type; values may be env:NAME or file:PATH.", 0, 0, NULL, false},
+
+    {"outbox.ops.max", CONFIG_COUNT, AT(outbox.ops_max), "1000000",
+     "Undelivered changes that are held; at the bound input pauses, nothing is dropped.", 1, 0,
+     NULL, false},
+    {"outbox.bytes.max", CONFIG_SIZE, AT(outbox.bytes_max), "1GiB",
+     "Memory for undelivered changes; at the bound input pauses.", 65536, 0, NULL, false},
+    {"outbox.flush", CONFIG_DURATION, AT(outbox.flush_ms), "10s",
+     "How long sinks get at a shutdown to take what is waiting.", 0, 3600000, NULL, true},
+
+    {"admin.listen", CONFIG_ADDRESS, AT(admin.listen), "127.0.0.1:9099",
+     "Where /metrics, /healthz and /readyz are served; off for nowhere.", 0, 0, NULL, false},
+    {"admin.connections.max", CONFIG_COUNT, AT(admin.connections_max), "64",
+     "Connections at once; further ones wait.", 1, 4096, NULL, false},
+
+    {"log.level", CONFIG_CHOICE, AT(log.level), "info", "The least level that is written.", 0, 0,
+     "debug info warning error", true},
+    {"log.format", CONFIG_CHOICE, AT(log.format), "text", "text: key=value lines. json: one object "
+     "a line.", 0, 0, "text json", true},
+
+    {"quarantine.path", CONFIG_TEXT, AT(quarantine.path), "",
+     "File that keeps the beginning of every rejected record; empty for none.", 0, 0, NULL, false},
+    {"quarantine.bytes.max", CONFIG_SIZE, AT(quarantine.bytes_max), "1GiB",
+     "Bound of that file and its predecessor together.", 4096, 0, NULL, false},
+
+    {"incident_log.path", CONFIG_TEXT, AT(incident_log.path), "",
+     "File to which every change of an incident is appended as a line of JSON; empty for none.", 0,
+     0, NULL, false},
+};
+
+const struct config_key *config_keys(size_t *count)
+{
+    *count = sizeof(keys) / sizeof(keys[0]);
+    return keys;
+}

@@ -1,0 +1,86 @@
+/*
+ * input.c - see input.h.
+ */
+#include "daemon/input.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include "daemon/log.h"
+#include "ingest/kafka_source.h"
+
+/* Levels are those of syslog. */
+static void say(void *self, int level, const char *text)
+{
+    (void)self;
+    log_event(level <= 3 ? LOG_ERROR : level == 4 ? LOG_WARNING : level <= 6 ? LOG_INFO : LOG_DEBUG,
+              "kafka", log_text("what", text));
+}
+
+/* The lists that kafka_config borrows. */
+struct lists {
+    const char **topics;
+    struct kafka_option *options;
+};
+
+static void lists_release(struct lists *lists)
+{
+    free(lists->topics);
+    free(lists->options);
+}
+
+static int fill(const struct config *config, struct kafka_config *kafka, struct lists *lists,
+                struct error *err)
+{
+    size_t topics = config->input.topics.count, options = config->input.properties.count;
+
+    lists->topics = calloc(topics + 1, sizeof(*lists->topics));
+    lists->options = calloc(options + 1, sizeof(*lists->options));
+    if (lists->topics == NULL || lists->options == NULL) {
+        error_set(err, "out of memory for the input's configuration");
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < topics; i++)
+        lists->topics[i] = config->input.topics.item[i].topic;
+    for (size_t i = 0; i < options; i++) {
+        lists->options[i].key = config->input.properties.item[i].name;
+        lists->options[i].value = config->input.properties.item[i].value;
+    }
+    kafka_config_init(kafka);
+    kafka->brokers = config->input.brokers;
+    kafka->topics = lists->topics;
+    kafka->topic_count = topics;
+    kafka->group = config->input.group;
+    kafka->mode = config->input.mode == INPUT_GROUP ? KAFKA_GROUP : KAFKA_ASSIGN;
+    kafka->start = config->input.start;
+    kafka->accept_gap = config->input.accept_gap;
+    kafka->options = lists->options;
+    kafka->option_count = options;
+    kafka->log = say;
+    return 0;
+}
+
+int input_check(const struct config *config, struct error *err)
+{
+    struct kafka_config kafka;
+    struct lists lists = {0};
+    int rc = fill(config, &kafka, &lists, err);
+
+    if (rc == 0)
+        rc = kafka_config_check(&kafka, err);
+    if (rc == -EINVAL)
+        error_prefix(err, "%s%sinput: ", config->path, config->path[0] != '\0' ? ": " : "");
+    lists_release(&lists);
+    return rc;
+}
+
+int input_open(const struct config *config, struct source **out, struct error *err)
+{
+    struct kafka_config kafka;
+    struct lists lists = {0};
+    int rc = fill(config, &kafka, &lists, err);
+
+    if (rc == 0)
+        rc = kafka_source_open(&kafka, out, err);
+    lists_release(&lists);
+    return rc;
+}

@@ -1,0 +1,420 @@
+/*
+ * metrics.c - one row for each metric; a row names its field, so that rendering,
+ * reference and test need no further list.
+ *
+ * A family of labelled samples (rules, partitions, sinks, reasons) is written
+ * together under its one HELP line, as the format demands.
+ */
+#include "daemon/metrics.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "base/host.h"
+
+enum metric_kind { COUNTER, GAUGE };
+
+/* Which struct the field lies in, and so how often the row is written. */
+enum metric_scope { ENGINE, REASON, RULE, PART, SINK, PROCESS, LOG_LINES, LOGGER, QUARANTINE, DAEMON, BUILD };
+
+enum metric_type { U64, I64, DOUBLE, BOOL, MILLISECONDS };
+
+struct metric {
+    const char *name;
+    enum metric_kind kind;
+    enum metric_scope scope;
+    enum metric_type type;
+    size_t offset;
+    const char *help;
+};
+
+#define E(field) ENGINE, U64, offsetof(struct engine_counters, field)
+#define R(field) RULE, U64, offsetof(struct engine_rule_counters, field)
+#define P(type, field) PART, type, offsetof(struct engine_part_counters, field)
+#define S(type, field) SINK, type, offsetof(struct sink_counters, field)
+#define O(type, field) PROCESS, type, offsetof(struct process_counters, field)
+#define D(type, field) DAEMON, type, offsetof(struct daemon_counters, field)
+#define Q(field) QUARANTINE, U64, offsetof(struct quarantine_counters, field)
+
+static const struct metric rows[] = {
+    {"tocsin_build_info", GAUGE, BUILD, U64, 0, "Version of the running binary, always 1."},
+    {"tocsin_ready", GAUGE, D(BOOL, is_ready), "1 while /readyz answers 200."},
+    {"tocsin_watermark_seconds", GAUGE, D(DOUBLE, watermark_seconds),
+     "Event time up to which everything is correlated, since 1970."},
+    {"tocsin_watermark_delay_seconds", GAUGE, D(DOUBLE, watermark_delay_seconds),
+     "Wall clock minus watermark: how far correlation is behind."},
+    {"tocsin_rules_loaded", GAUGE, D(U64, rules_loaded), "Rules in force."},
+    {"tocsin_reloads_total", COUNTER, D(U64, reloads_done), "Reloads that took effect."},
+    {"tocsin_reload_failures_total", COUNTER, D(U64, reloads_failed),
+     "Reloads that were refused and changed nothing."},
+
+    {"tocsin_input_records_total", COUNTER, E(records), "Records read from all inputs."},
+    {"tocsin_input_bytes_total", COUNTER, E(record_bytes), "Payload bytes of these records."},
+    {"tocsin_input_redelivered_total", COUNTER, E(redelivered),
+     "Records that came again at a known position and were dropped."},
+    {"tocsin_input_gaps_total", COUNTER, E(gaps), "Offsets that never came."},
+    {"tocsin_events_total", COUNTER, E(events),
+     "Events decoded, and one for each rejected record (L2)."},
+    {"tocsin_events_derived_total", COUNTER, E(derived), "Events that tocsin made itself."},
+    {"tocsin_events_rejected_total", COUNTER, REASON, U64, offsetof(struct engine_counters, rejected),
+     "Records refused, by reason; the quarantine log has them."},
+    {"tocsin_events_waiting", GAUGE, E(in_bins), "Events decoded and in no closed epoch yet."},
+    {"tocsin_events_duplicate_total", COUNTER, E(duplicate), "Events folded into a known alert."},
+    {"tocsin_events_unmatched_total", COUNTER, E(unmatched), "Events that no rule asked for."},
+    {"tocsin_events_routed_total", COUNTER, E(routed), "Events that reached at least one rule."},
+    {"tocsin_events_time_clamped_total", COUNTER, E(time_clamped),
+     "Events whose own time was not plausible and that were dated by the log."},
+    {"tocsin_events_late_total", COUNTER, E(late), "Events moved up to what had been passed."},
+    {"tocsin_events_late_by_seal_total", COUNTER, E(late_by_seal),
+     "Late events that were late by a seal of the clock alone."},
+    {"tocsin_records_capped_total", COUNTER, E(capped),
+     "Records whose log time lay in the future and was capped."},
+    {"tocsin_touches_total", COUNTER, E(touches), "Events times rules that they reached (L3)."},
+    {"tocsin_touches_correlated_total", COUNTER, E(correlated), "Touches that are in an incident."},
+    {"tocsin_touches_expired_total", COUNTER, E(expired), "Touches that slid out of their window."},
+    {"tocsin_touches_evicted_total", COUNTER, E(evicted), "Touches that a bound pushed out."},
+    {"tocsin_touches_retired_total", COUNTER, E(retired), "Touches that only ended something."},
+    {"tocsin_touches_pending", GAUGE, E(pending), "Touches in open windows."},
+    {"tocsin_incidents_opened_total", COUNTER, E(opened), "Incidents opened (L4)."},
+    {"tocsin_incidents_closed_total", COUNTER, E(closed), "Incidents closed."},
+    {"tocsin_incidents_open", GAUGE, E(open), "Incidents open now."},
+    {"tocsin_incident_updates_total", COUNTER, E(updates), "Updates of open incidents."},
+    {"tocsin_ops_total", COUNTER, E(ops), "Changes made for sinks."},
+    {"tocsin_alerts", GAUGE, E(alerts), "Alerts in the table."},
+    {"tocsin_alerts_opened_total", COUNTER, E(alerts_opened), "Alerts that were new."},
+    {"tocsin_alerts_refired_total", COUNTER, E(alerts_refired), "Closed alerts that fired again."},
+    {"tocsin_alerts_cleared_total", COUNTER, E(alerts_cleared), "Alerts that cleared."},
+    {"tocsin_alerts_expired_total", COUNTER, E(alerts_expired), "Alerts that fell silent."},
+    {"tocsin_alerts_evicted_total", COUNTER, E(alerts_evicted),
+     "Alerts that the bound engine.alerts.max pushed out."},
+    {"tocsin_flapping_begun_total", COUNTER, E(flap_begun), "Alerts that began to flap."},
+    {"tocsin_flapping_ended_total", COUNTER, E(flap_ended), "Alerts that stopped flapping."},
+    {"tocsin_flapping_folded_total", COUNTER, E(flap_folded), "Changes folded while flapping."},
+    {"tocsin_keys", GAUGE, E(keys), "Rule keys held."},
+    {"tocsin_keys_evicted_total", COUNTER, E(keys_evicted), "Rule keys that a bound pushed out."},
+    {"tocsin_steps_total", COUNTER, E(steps), "Stretches of closed epochs worked off."},
+    {"tocsin_rounds_total", COUNTER, E(rounds), "Rounds ended."},
+    {"tocsin_seals_total", COUNTER, E(seals), "Seals of idle partitions by the clock."},
+    {"tocsin_engine_sleeps_total", COUNTER, E(sleeps), "Times an engine thread went to sleep."},
+    {"tocsin_engine_wakes_total", COUNTER, E(wakes), "Times an engine thread was woken."},
+    {"tocsin_bins_bytes", GAUGE, E(bins_bytes), "Memory of decoded events that wait or are worked on."},
+
+    {"tocsin_rule_touches_total", COUNTER, R(touches), "Touches of this rule."},
+    {"tocsin_rule_incidents_opened_total", COUNTER, R(opened), "Incidents this rule opened."},
+    {"tocsin_rule_incidents_closed_total", COUNTER, R(closed), "Incidents of this rule that closed."},
+    {"tocsin_rule_incidents_open", GAUGE, R(open), "Incidents of this rule open now."},
+    {"tocsin_rule_keys", GAUGE, R(keys), "Keys this rule holds."},
+    {"tocsin_rule_evicted_total", COUNTER, R(evicted), "Touches of this rule that a bound pushed out."},
+    {"tocsin_rule_expired_total", COUNTER, R(expired), "Touches of this rule that slid out."},
+    {"tocsin_rule_pending", GAUGE, R(pending), "Touches in open windows of this rule."},
+
+    {"tocsin_partition_records_total", COUNTER, P(U64, records), "Records read from this partition."},
+    {"tocsin_partition_rejected_total", COUNTER, P(U64, rejected), "Records of it that were refused."},
+    {"tocsin_partition_gaps_total", COUNTER, P(U64, gaps), "Offsets of it that never came."},
+    {"tocsin_partition_redelivered_total", COUNTER, P(U64, redelivered),
+     "Records of it that came again and were dropped."},
+    {"tocsin_partition_lag_records", GAUGE, P(I64, lag),
+     "Records between the next to be read and the partition's end; -1 where unknown."},
+    {"tocsin_partition_read_offset", GAUGE, P(I64, read_offset), "Next record to be read."},
+    {"tocsin_partition_low_offset", GAUGE, P(I64, low_offset), "First record in no closed epoch."},
+    {"tocsin_partition_passed_seconds", GAUGE, P(MILLISECONDS, passed_ms),
+     "Event time before which everything of this partition has come, since 1970."},
+    {"tocsin_partition_blind", GAUGE, P(BOOL, blind), "1 while the partition cannot be read."},
+    {"tocsin_partition_state", GAUGE, P(I64, state),
+     "0 live, 1 finished, 2 unreadable, 3 stopped until a person acts."},
+
+    {"tocsin_sink_ops_total", COUNTER, S(U64, ops), "Changes given to this sink (L5)."},
+    {"tocsin_sink_done_total", COUNTER, S(U64, done), "Changes it has taken."},
+    {"tocsin_sink_dead_total", COUNTER, S(U64, dead), "Changes given up."},
+    {"tocsin_sink_superseded_total", COUNTER, S(U64, superseded),
+     "Updates that a later one took in before they were sent."},
+    {"tocsin_sink_waiting", GAUGE, S(U64, waiting), "Changes not delivered yet."},
+    {"tocsin_sink_retries_total", COUNTER, S(U64, retries), "Attempts that will be repeated."},
+    {"tocsin_sink_uncertain_total", COUNTER, S(U64, uncertain), "Attempts without a clear answer."},
+    {"tocsin_sink_possible_repeats_total", COUNTER, S(U64, possible_repeats),
+     "Changes sent again after an uncertain attempt, where the sink cannot tell."},
+    {"tocsin_sink_sent_bytes_total", COUNTER, S(U64, bytes_sent), "Bytes sent to it."},
+    {"tocsin_sink_held", GAUGE, S(BOOL, held), "1 while it refuses our credentials."},
+    {"tocsin_sink_breaker_open", GAUGE, S(BOOL, breaker_open), "1 while it is left alone after failures."},
+    {"tocsin_outbox_fill_ratio", GAUGE, D(DOUBLE, outbox_fill),
+     "Share of the outbox in use; at 1 input pauses."},
+
+    {"tocsin_quarantine_written_total", COUNTER, Q(written), "Rejected records kept in the quarantine log."},
+    {"tocsin_quarantine_dropped_total", COUNTER, Q(dropped), "Kept records that its bound pushed out."},
+    {"tocsin_quarantine_failed_total", COUNTER, Q(failed), "Rejected records that could not be kept."},
+    {"tocsin_log_lines_total", COUNTER, LOG_LINES, U64, offsetof(struct log_counters, lines),
+     "Log lines written, by level."},
+    {"tocsin_log_held_back_total", COUNTER, LOGGER, U64, offsetof(struct log_counters, held_back),
+     "Repeated log lines that were held back."},
+    {"tocsin_log_failed_total", COUNTER, LOGGER, U64, offsetof(struct log_counters, failed),
+     "Log lines that could not be written."},
+
+    /* The names of these are those of every Prometheus client. */
+    {"process_cpu_seconds_total", COUNTER, O(DOUBLE, cpu_seconds), "User and system time."},
+    {"process_resident_memory_bytes", GAUGE, O(U64, resident_bytes), "Resident memory."},
+    {"process_virtual_memory_bytes", GAUGE, O(U64, virtual_bytes), "Virtual memory."},
+    {"process_open_fds", GAUGE, O(U64, open_fds), "Open file descriptors."},
+    {"process_threads", GAUGE, O(U64, threads), "Threads."},
+    {"process_start_time_seconds", GAUGE, O(DOUBLE, start_seconds), "Start, since 1970."},
+};
+
+bool metrics_init(struct metrics *metrics)
+{
+    memset(metrics, 0, sizeof(*metrics));
+    metrics->rules = calloc(METRICS_RULES_MAX, sizeof(*metrics->rules));
+    metrics->parts = calloc(METRICS_PARTS_MAX, sizeof(*metrics->parts));
+    metrics->sinks = calloc(METRICS_SINKS_MAX, sizeof(*metrics->sinks));
+    if (metrics->rules != NULL && metrics->parts != NULL && metrics->sinks != NULL)
+        return true;
+    metrics_release(metrics);
+    return false;
+}
+
+void metrics_release(struct metrics *metrics)
+{
+    free(metrics->rules);
+    free(metrics->parts);
+    free(metrics->sinks);
+    metrics->rules = NULL;
+    metrics->parts = NULL;
+    metrics->sinks = NULL;
+}
+
+/* ---- the process ---- */
+
+/* Fields of /proc/self/stat behind the name, which may hold blanks: field 3 of
+ * proc(5) is the first here. */
+static void read_stat(struct process_counters *process)
+{
+    enum { THREADS = 20, START = 22, VSIZE = 23, RSS = 24 };
+    char *text = NULL, *at;
+    size_t bytes;
+    double up_seconds = 0, start_seconds = 0;
+    const double ticks = (double)sysconf(_SC_CLK_TCK);
+
+    if (host_read_file("/proc/self/stat", 4096, &text, &bytes) != 0)
+        return;
+    at = strrchr(text, ')');
+    at = at != NULL ? at + 1 : text + bytes;
+    for (int field = 3; field <= RSS && *at != '\0'; field++) {
+        char *end;
+        at += strspn(at, " ");
+        unsigned long long value = strtoull(at, &end, 10);
+        if (field == THREADS)
+            process->threads = value;
+        else if (field == START)
+            start_seconds = (double)value / ticks; /* since boot */
+        else if (field == VSIZE)
+            process->virtual_bytes = value;
+        else if (field == RSS)
+            process->resident_bytes = value * (uint64_t)sysconf(_SC_PAGESIZE);
+        at += strcspn(at, " ");
+    }
+    free(text);
+    if (host_read_file("/proc/uptime", 4096, &text, &bytes) != 0)
+        return;
+    up_seconds = strtod(text, NULL);
+    free(text);
+    process->start_seconds = (double)host_wall_ms() / 1000 - up_seconds + start_seconds;
+}
+
+/* The size of /proc/self/fd is not the number of its entries on kernels before 6.2, so
+ * the descriptors are tried; tocsin has few. */
+static uint64_t count_fds(void)
+{
+    struct rlimit limit;
+    uint64_t count = 0;
+    int top = 65536;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)top)
+        top = (int)limit.rlim_cur;
+    for (int fd = 0; fd < top; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+void metrics_read_process(struct process_counters *process)
+{
+    struct rusage usage;
+
+    if (getrusage(RUSAGE_SELF, &usage) == 0)
+        process->cpu_seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                               (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    process->open_fds = count_fds();
+    read_stat(process);
+}
+
+/* ---- text ---- */
+
+static void put_label(FILE *to, const char *name, const char *value, bool is_first)
+{
+    fprintf(to, "%s%s=\"", is_first ? "{" : ",", name);
+    for (; *value != '\0'; value++) {
+        if (*value == '\\' || *value == '"')
+            fprintf(to, "\\%c", *value);
+        else if (*value == '\n')
+            fputs("\\n", to);
+        else
+            fputc(*value, to);
+    }
+    fputc('"', to);
+}
+
+static void put_value(FILE *to, const struct metric *row, const void *base, size_t index)
+{
+    const char *at = (const char *)base + row->offset;
+    double number;
+
+    switch (row->type) {
+    case U64:
+        fprintf(to, " %" PRIu64 "\n", ((const uint64_t *)(const void *)at)[index]);
+        return;
+    case I64:
+        /* The state is an enum: an int. */
+        if (row->scope == PART && row->offset == offsetof(struct engine_part_counters, state))
+            fprintf(to, " %d\n", (int)((const struct engine_part_counters *)base)->state);
+        else
+            fprintf(to, " %" PRId64 "\n", *(const int64_t *)(const void *)at);
+        return;
+    case BOOL:
+        fprintf(to, " %d\n", *(const bool *)at);
+        return;
+    case MILLISECONDS:
+        if (*(const int64_t *)(const void *)at == INT64_MIN)
+            fputs(" NaN\n", to);
+        else
+            fprintf(to, " %.3f\n", (double)*(const int64_t *)(const void *)at / 1000);
+        return;
+    case DOUBLE:
+        number = *(const double *)(const void *)at;
+        if (isnan(number))
+            fputs(" NaN\n", to);
+        else
+            fprintf(to, " %.6f\n", number);
+        return;
+    }
+}
+
+static void put_rules(FILE *to, const struct metric *row, const struct metrics *metrics)
+{
+    for (size_t i = 0; i < metrics->rule_count; i++) {
+        fputs(row->name, to);
+        put_label(to, "rule", metrics->rules[i].rule_id, true);
+        fputc('}', to);
+        put_value(to, row, &metrics->rules[i], 0);
+    }
+}
+
+static void put_parts(FILE *to, const struct metric *row, const struct metrics *metrics)
+{
+    for (size_t i = 0; i < metrics->part_count; i++) {
+        char number[16];
+        snprintf(number, sizeof(number), "%" PRId32, metrics->parts[i].partition);
+        fputs(row->name, to);
+        put_label(to, "topic", metrics->parts[i].topic, true);
+        put_label(to, "partition", number, false);
+        fputc('}', to);
+        put_value(to, row, &metrics->parts[i], 0);
+    }
+}
+
+static void put_sinks(FILE *to, const struct metric *row, const struct metrics *metrics)
+{
+    for (size_t i = 0; i < metrics->sink_count; i++) {
+        fputs(row->name, to);
+        put_label(to, "sink", metrics->sinks[i].name, true);
+        put_label(to, "type", metrics->sinks[i].type, false);
+        fputc('}', to);
+        put_value(to, row, &metrics->sinks[i], 0);
+    }
+}
+
+static void put_reasons(FILE *to, const struct metric *row, const struct metrics *metrics)
+{
+    for (int reason = REJECT_NONE + 1; reason < REJECT_REASON_COUNT; reason++) {
+        fputs(row->name, to);
+        put_label(to, "reason", reject_reason_name((enum reject_reason)reason), true);
+        fputc('}', to);
+        put_value(to, row, &metrics->engine, (size_t)reason);
+    }
+}
+
+static void put_levels(FILE *to, const struct metric *row, const struct metrics *metrics)
+{
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+
+    for (size_t level = 0; level < sizeof(names) / sizeof(names[0]); level++) {
+        fputs(row->name, to);
+        put_label(to, "level", names[level], true);
+        fputc('}', to);
+        put_value(to, row, &metrics->log, level);
+    }
+}
+
+static void put_single(FILE *to, const struct metric *row, const void *base)
+{
+    fputs(row->name, to);
+    put_value(to, row, base, 0);
+}
+
+void metrics_render(const struct metrics *metrics, FILE *to)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct metric *row = &rows[i];
+        fprintf(to, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name,
+                row->kind == COUNTER ? "counter" : "gauge");
+        switch (row->scope) {
+        case ENGINE:
+            put_single(to, row, &metrics->engine);
+            break;
+        case REASON:
+            put_reasons(to, row, metrics);
+            break;
+        case RULE:
+            put_rules(to, row, metrics);
+            break;
+        case PART:
+            put_parts(to, row, metrics);
+            break;
+        case SINK:
+            put_sinks(to, row, metrics);
+            break;
+        case PROCESS:
+            put_single(to, row, &metrics->process);
+            break;
+        case LOG_LINES:
+            put_levels(to, row, metrics);
+            break;
+        case LOGGER:
+            put_single(to, row, &metrics->log);
+            break;
+        case QUARANTINE:
+            put_single(to, row, &metrics->quarantine);
+            break;
+        case DAEMON:
+            put_single(to, row, &metrics->daemon);
+            break;
+        case BUILD:
+            fprintf(to, "%s{version=\"%s\"} 1\n", row->name, TOCSIN_VERSION);
+            break;
+        }
+    }
+}
+
+void metrics_print_reference(FILE *to)
+{
+    static const char *const labels[] = {
+        [REASON] = "reason",      [RULE] = "rule",       [PART] = "topic, partition",
+        [SINK] = "sink, type",    [LOG_LINES] = "level", [BUILD] = "version",
+    };
+
+    fprintf(to, "| metric | kind | labels | meaning |\n| --- | --- | --- | --- |\n");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        fprintf(to, "| `%s` | %s | %s | %s |\n", rows[i].name,
+                rows[i].kind == COUNTER ? "counter" : "gauge",
+                labels[rows[i].scope] != NULL ? labels[rows[i].scope] : "", rows[i].help);
+}

@@ -1,0 +1,68 @@
+/*
+ * metrics.h - what the daemon counts, as rows of a table and as Prometheus text.
+ *
+ * metrics_collect() copies the counters of engine, sinks, log and process into a plain
+ * struct; metrics_render() turns that into the text format 0.0.4. Names follow the
+ * conventions of Prometheus: base units, `_total` for counters.
+ *
+ * Thread: collect and render by any thread; each struct metrics belongs to its caller.
+ */
+#ifndef DAEMON_METRICS_H
+#define DAEMON_METRICS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "correlate/engine.h"
+#include "sinks/outbox.h"
+#include "daemon/log.h"
+#include "daemon/quarantine.h"
+
+enum { METRICS_RULES_MAX = 4096, METRICS_PARTS_MAX = 4096, METRICS_SINKS_MAX = 256 };
+
+/* Of this process, from /proc/self. */
+struct process_counters {
+    double cpu_seconds;
+    uint64_t resident_bytes;
+    uint64_t virtual_bytes;
+    uint64_t open_fds;
+    uint64_t threads;
+    double start_seconds; /* since 1970 */
+};
+
+struct metrics {
+    struct engine_counters engine;
+    struct engine_rule_counters *rules; /* owned, METRICS_RULES_MAX long */
+    size_t rule_count;
+    struct engine_part_counters *parts; /* owned, METRICS_PARTS_MAX long */
+    size_t part_count;
+    struct sink_counters *sinks; /* owned, METRICS_SINKS_MAX long */
+    size_t sink_count;
+    struct process_counters process;
+    struct log_counters log;
+    struct quarantine_counters quarantine;
+    struct daemon_counters {
+        double watermark_seconds;       /* event time, since 1970 */
+        double watermark_delay_seconds; /* wall clock - watermark; NaN before the first */
+        double outbox_fill;             /* 0..1 */
+        uint64_t rules_loaded;          /* in force */
+        uint64_t reloads_done, reloads_failed;
+        bool is_ready;
+    } daemon;
+};
+
+/* Room for everything; false when memory is short. */
+bool metrics_init(struct metrics *metrics);
+void metrics_release(struct metrics *metrics);
+
+/* Fills `process`. */
+void metrics_read_process(struct process_counters *process);
+
+/* Writes all families. */
+void metrics_render(const struct metrics *metrics, FILE *to);
+
+/* The reference of all metrics as a Markdown table. */
+void metrics_print_reference(FILE *to);
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * packs.c - see packs.h.
+ */
+#include "daemon/packs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/host.h"
+
+static bool exists(const char *path)
+{
+    const struct host *h = host();
+    int fd = h->open(h->self, path, O_RDONLY, 0);
+
+    if (fd < 0)
+        return false;
+    h->close(h->self, fd);
+    return true;
+}
+
+/* The i-th folder of packs; false behind the last. Folders that are not known here are "". */
+static bool pack_folder(unsigned i, char *to, size_t bytes)
+{
+    char binary[PATH_MAX];
+    const char *named;
+    ssize_t length;
+    char *slash;
+
+    to[0] = '\0';
+    switch (i) {
+    case 0:
+        named = getenv("TOCSIN_PACKS");
+        snprintf(to, bytes, "%s", named != NULL ? named : "");
+        return true;
+    case 1:
+        length = readlink("/proc/self/exe", binary, sizeof(binary) - 1);
+        if (length <= 0)
+            return true;
+        binary[length] = '\0';
+        slash = strrchr(binary, '/');
+        if (slash != NULL)
+            *slash = '\0';
+        snprintf(to, bytes, "%s/../share/tocsin/packs", binary);
+        return true;
+    case 2:
+        snprintf(to, bytes, "%s", TOCSIN_PACKS_DIR);
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool pack_find(const char *name, char *to, size_t bytes)
+{
+    char folder[PATH_MAX + 64];
+
+    for (unsigned i = 0; pack_folder(i, folder, sizeof(folder)); i++) {
+        if (folder[0] == '\0')
+            continue;
+        snprintf(to, bytes, "%s/%s", folder, name);
+        if (exists(to))
+            return true;
+        snprintf(to, bytes, "%s/%s.yaml", folder, name);
+        if (exists(to))
+            return true;
+    }
+    return false;
+}
+
+int packs_load_rules(const char *const *names, size_t count, struct rule_set **out,
+                     struct error *err)
+{
+    const char **paths = calloc(count + 1, sizeof(*paths));
+    char(*found)[PATH_MAX] = calloc(count + 1, sizeof(*found));
+    int rc = -ENOMEM;
+
+    if (paths == NULL || found == NULL) {
+        error_set(err, "out of memory for %zu rule files", count);
+        goto out;
+    }
+    for (size_t i = 0; i < count; i++) {
+        paths[i] = names[i];
+        if (strchr(names[i], '/') != NULL || strchr(names[i], '.') != NULL)
+            continue;
+        if (!pack_find(names[i], found[i], sizeof(found[i]))) {
+            error_set(err, "there is no shipped rule pack '%s'; a file is written with its folder "
+                           "or ending, like ./%s.yaml",
+                      names[i], names[i]);
+            rc = -ENOENT;
+            goto out;
+        }
+        paths[i] = found[i];
+    }
+    rc = rule_set_load(paths, count, out, err);
+out:
+    free(found);
+    free(paths);
+    return rc;
+}
+
+int packs_load_configured(const struct config *config, const struct option_list *rules,
+                          struct rule_set **out, struct error *err)
+{
+    const char *const *names = rules->count > 0 ? rules->item : config->rules.item;
+    size_t count = rules->count > 0 ? rules->count : config->rules.count;
+
+    if (count > 0)
+        return packs_load_rules(names, count, out, err);
+    error_set(err, "no rules are named: list files, folders or packs under `rules` in the "
+                   "configuration, or give --rules");
+    return -EINVAL;
+}

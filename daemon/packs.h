@@ -1,0 +1,31 @@
+/*
+ * packs.h - finds the rule packs that ship with tocsin by their names.
+ *
+ * Looked for, in this order: the folder in the environment variable TOCSIN_PACKS,
+ * share/tocsin/packs beside the folder of the binary, and the source tree that
+ * the binary was built from. A pack is a folder NAME or a file NAME.yaml there.
+ */
+#ifndef DAEMON_PACKS_H
+#define DAEMON_PACKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "base/error.h"
+#include "daemon/config.h"
+#include "daemon/options.h"
+#include "rules/rule_set.h"
+
+/* True with the path in `to` when there is a pack of this name. */
+bool pack_find(const char *name, char *to, size_t bytes);
+
+/* Loads files, folders and packs as one set: what rule_set_load() does, with bare
+ * words replaced. Errors: as rule_set_load(); -ENOENT for an unknown pack. */
+int packs_load_rules(const char *const *names, size_t count, struct rule_set **out,
+                     struct error *err);
+
+/* The same for the command line's --rules or, without any, the configuration's `rules`.
+ * Errors: also -EINVAL when neither names a file. */
+int packs_load_configured(const struct config *config, const struct option_list *rules,
+                          struct rule_set **out, struct error *err);
+
+#endif

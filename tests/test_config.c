@@ -1,0 +1,352 @@
+/*
+ * Aim: a configuration file means what docs/configuration.md says, and every mistake in
+ * one is told with its place; nothing is half taken over. Method: files in memory and
+ * in a folder of their own, compared with the whole sentence; all rows are walked.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/host.h"
+#include "daemon/config.h"
+
+static struct config *parse(const char *text)
+{
+    struct config *config = NULL;
+    struct error err = {{0}};
+    int rc = config_parse("t.yaml", text, strlen(text), &config, &err);
+    if (rc != 0)
+        print_error("%s\n", err.text);
+    assert_int_equal(rc, 0);
+    return config;
+}
+
+static void assert_refused(const char *text, const char *sentence)
+{
+    struct config *config = NULL;
+    struct error err = {{0}};
+    assert_int_equal(config_parse("t.yaml", text, strlen(text), &config, &err), -EINVAL);
+    assert_null(config);
+    assert_string_equal(err.text, sentence);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    const struct host *h = host();
+    int fd = h->open(h->self, path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(host_write_all(fd, text, strlen(text)), 0);
+    h->close(h->self, fd);
+}
+
+static void without_a_file_the_defaults_run(void **state)
+{
+    (void)state;
+    struct config *config = NULL;
+    struct error err;
+    assert_int_equal(config_load(NULL, &config, &err), 0);
+    assert_string_equal(config->input.brokers, "127.0.0.1:9092");
+    assert_string_equal(config->input.start, "latest");
+    assert_int_equal(config->input.topics.count, 1);
+    assert_string_equal(config->input.topics.item[0].topic, "events");
+    assert_string_equal(config->input.topics.item[0].tenant, "default");
+    assert_int_equal(config->input.topics.item[0].disorder_ms, 500);
+    assert_int_equal(config->engine.epoch_ms, 20);
+    assert_int_equal(config->engine.past_ms, 24 * 3600 * 1000);
+    assert_int_equal(config->quarantine.bytes_max, 1 << 30);
+    assert_int_equal(config->sinks.count, 0);
+    assert_int_equal(config->rules.count, 1);
+    assert_string_equal(config->rules.item[0], "demo");
+    config_destroy(config);
+    config = parse("# only a comment\n\n");
+    config_destroy(config);
+}
+
+static void every_default_is_valid_and_every_row_has_help(void **state)
+{
+    (void)state;
+    size_t count;
+    const struct config_key *keys = config_keys(&count);
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(keys[i].help);
+        assert_true(length > 10 && keys[i].help[length - 1] == '.');
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(keys[i].path, keys[j].path);
+        /* A default that its own row refuses would leave the value zero: say it in a file. */
+        if (keys[i].fallback == NULL || keys[i].fallback[0] == '\0' ||
+            keys[i].kind == CONFIG_TOPICS || keys[i].kind == CONFIG_TEXTS || strstr(keys[i].path, "[]") != NULL)
+            continue;
+        char text[256], section[64];
+        size_t dot = strcspn(keys[i].path, ".");
+        snprintf(section, sizeof(section), "%.*s", (int)dot, keys[i].path);
+        snprintf(text, sizeof(text), "%s:\n  %s: \"%s\"\n", section, keys[i].path + dot + 1,
+                 keys[i].fallback);
+        config_destroy(parse(text));
+    }
+}
+
+static void a_full_file_reaches_the_engine_and_the_outbox(void **state)
+{
+    (void)state;
+    struct config *config = parse("input:\n"
+                                  "  brokers: k1:9092,k2:9092\n"
+                                  "  mode: group\n"
+                                  "  start: 2026-02-01T00:00:00Z\n"
+                                  "  topics:\n"
+                                  "    - topic: alerts\n"
+                                  "      format: alertmanager\n"
+                                  "      disorder: 0\n"
+                                  "      tenant: acme\n"
+                                  "      tenant_fixed: true\n"
+                                  "    - {topic: logs, log_append_time: true, gaps_expected: true}\n"
+                                  "  properties:\n"
+                                  "    security.protocol: SSL\n"
+                                  "engine:\n"
+                                  "  workers: 3\n"
+                                  "  flap: {window: 5m}\n"
+                                  "  flap.start: 8\n"
+                                  "rules: [mine.yaml, /etc/more/]\n"
+                                  "sinks:\n"
+                                  "  - {name: hook, type: webhook, priority: P2,\n"
+                                  "     options: {url: \"http://127.0.0.1:1/\"}}\n");
+    struct engine_config engine = {.seal_ms = 10, .seed = 7};
+    struct outbox_config outbox = {0};
+    assert_int_equal(config_fill_engine(config, &engine), 0);
+    assert_int_equal(config_fill_outbox(config, &outbox), 0);
+    assert_int_equal(config->input.mode, INPUT_GROUP);
+    assert_string_equal(config->input.properties.item[0].name, "security.protocol");
+    assert_int_equal(engine.workers, 3);
+    assert_int_equal(engine.flap_window_ms, 300000);
+    assert_int_equal(engine.flap_start, 8);
+    assert_int_equal(engine.flap_stop, 2);
+    assert_int_equal(engine.seed, 7); /* what is no key is left alone */
+    assert_int_equal(engine.topic_count, 2);
+    assert_int_equal(engine.topics[0].format, FORMAT_ALERTMANAGER);
+    assert_int_equal(engine.topics[0].disorder_ms, 0);
+    assert_true(engine.topics[0].tenant_fixed);
+    assert_string_equal(engine.topics[1].topic, "logs");
+    assert_true(engine.topics[1].log_append_time && engine.topics[1].gaps_expected);
+    assert_int_equal(engine.topics[1].disorder_ms, 500);
+    assert_int_equal(engine.sink_count, 1);
+    assert_string_equal(engine.sink_names[0], "hook");
+    assert_int_equal(engine.sink_priority_max[0], PRIORITY_P2);
+    assert_int_equal(outbox.sink_count, 1);
+    assert_string_equal(outbox.sinks[0].option[0].key, "url");
+    assert_string_equal(outbox.sinks[0].option[0].value, "http://127.0.0.1:1/");
+    assert_int_equal(outbox.bytes_max, 1 << 30);
+    assert_string_equal(config->rules.item[0], "mine.yaml");
+    assert_string_equal(config->rules.item[1], "/etc/more/");
+    config_destroy(config);
+}
+
+static void every_mistake_is_told_with_its_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *sentence;
+    } cases[] = {
+        {"engin:\n  workers: 2\n", "t.yaml:1:1: there is no key 'engin' here; did you mean "
+                                   "'engine'?\n    engin:\n    ^~~~~"},
+        {"engine:\n  wrokers: 2\n", "t.yaml:2:3: there is no key 'wrokers' here; did you mean "
+                                    "'workers'?\n      wrokers: 2\n      ^~~~~~~"},
+        {"input:\n  topics:\n    - topic: a\n      tenent: x\n",
+         "t.yaml:4:7: there is no key 'tenent' here; did you mean 'tenant'?\n"
+         "          tenent: x\n          ^~~~~~"},
+        {"engine:\n  workers: many\n", "t.yaml:2:12: engine.workers: 'many' is not a whole number\n"
+                                       "      workers: many\n               ^~~~"},
+        {"engine:\n  workers: 65\n",
+         "t.yaml:2:12: engine.workers: 65 is out of range, it must be from 0 to 64\n"
+         "      workers: 65\n               ^~"},
+        {"engine:\n  slack: 10ms\n",
+         "t.yaml:2:10: engine.slack: 10ms is too small, it must be at least 50ms\n"
+         "      slack: 10ms\n             ^~~~"},
+        {"engine:\n  expire: 5\n",
+         "t.yaml:2:11: engine.expire: '5' is not a duration: write it like 500ms, 30s, 10m, 2h, 1d "
+         "or 1h30m\n      expire: 5\n              ^"},
+        {"engine:\n  epoch: 30ms\n",
+         "t.yaml:2:10: engine.epoch: 30ms does not divide engine.round, 200ms\n"
+         "      epoch: 30ms\n             ^~~~"},
+        {"engine:\n  flap: {start: 3, stop: 3}\n",
+         "t.yaml:2:26: engine.flap.stop: 3 must be less than engine.flap.start, 3\n"
+         "      flap: {start: 3, stop: 3}\n                             ^"},
+        {"engine: [1]\n", "t.yaml:1:9: engine: expected a map, not a list\n"
+                          "    engine: [1]\n            ^"},
+        {"input:\n  accept_gap: yes\n", "t.yaml:2:15: input.accept_gap: 'yes' is neither true nor "
+                                        "false\n      accept_gap: yes\n                  ^~~"},
+        {"input:\n  start: now\n", "t.yaml:2:10: input.start: 'now' is neither earliest, latest "
+                                   "nor a time like 2026-02-01T10:00:00Z\n"
+                                   "      start: now\n             ^~~"},
+        {"input:\n  mode: shared\n", "t.yaml:2:9: input.mode: 'shared' is not one of: assign group\n"
+                                     "      mode: shared\n            ^~~~~~"},
+        {"input:\n  topics: []\n", "t.yaml:2:11: input.topics: at least one topic is needed\n"
+                                   "      topics: []\n              ^"},
+        {"input:\n  topics:\n    - format: auto\n",
+         "t.yaml:3:7: 'topic' is missing here\n        - format: auto\n          ^"},
+        {"input:\n  topics:\n    - topic: a\n    - topic: a\n",
+         "t.yaml:4:7: the topic 'a' is listed twice\n        - topic: a\n          ^"},
+        {"admin:\n  listen: somewhere\n",
+         "t.yaml:2:11: admin.listen: 'somewhere' is not an address: write it like 127.0.0.1:9099, or "
+         "off\n      listen: somewhere\n              ^~~~~~~~~"},
+        {"sinks:\n  - name: a\n", "t.yaml:2:5: 'type' is missing here\n      - name: a\n        ^"},
+        {"engine:\n  flap: {stop: 1}\n  flap.stop: 2\n",
+         "t.yaml:3:3: engine.flap.stop is given twice\n      flap.stop: 2\n      ^~~~~~~~~"},
+        {"input:\n  properties: {sasl.password: \"env:TOCSIN_TEST_UNSET\"}\n",
+         "t.yaml:2:32: sasl.password: the environment variable TOCSIN_TEST_UNSET is not set\n"
+         "      properties: {sasl.password: \"env:TOCSIN_TEST_UNSET\"}\n"
+         "                                   ^~~~~~~~~~~~~~~~~~~~~"},
+        {"input:\n  properties: {ssl.key.password: \"file:/nonexistent/s\"}\n",
+         "t.yaml:2:35: ssl.key.password: /nonexistent/s cannot be read: No such file or directory\n"
+         "      properties: {ssl.key.password: \"file:/nonexistent/s\"}\n"
+         "                                      ^~~~~~~~~~~~~~~~~~~"},
+        {"- a\n", "t.yaml:1:1: a configuration is a map of sections, not a list\n    - a\n    ^"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_refused(cases[i].text, cases[i].sentence);
+}
+
+static void two_mistakes_are_told_at_once(void **state)
+{
+    (void)state;
+    assert_refused("log:\n  level: loud\n  fromat: json\n",
+                   "t.yaml:2:10: log.level: 'loud' is not one of: debug info warning error\n"
+                   "      level: loud\n             ^~~~\n"
+                   "t.yaml:3:3: there is no key 'fromat' here; did you mean 'format'?\n"
+                   "      fromat: json\n      ^~~~~~");
+}
+
+static void a_wrong_sink_option_is_pointed_at(void **state)
+{
+    (void)state;
+    struct config *config = NULL;
+    struct error err = {{0}};
+    const char *text = "sinks:\n  - name: hook\n    type: webhook\n    options:\n"
+                       "      url: http://127.0.0.1:1/\n      urll: x\n";
+    assert_int_equal(config_parse("t.yaml", text, strlen(text), &config, &err), -EINVAL);
+    assert_ptr_equal(strstr(err.text, "t.yaml:6:7: "), err.text);
+    assert_non_null(strstr(err.text, "urll"));
+}
+
+static void print(void *self, const struct config_key *key, const char *name, const char *value)
+{
+    (void)key;
+    fprintf(self, "%s=%s\n", name, value);
+}
+
+static void secrets_stay_where_they_are_and_are_never_shown(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/tocsin_test_config_XXXXXX", path[128], text[512];
+    struct config *config = NULL;
+    struct error err = {{0}};
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/secret", folder);
+    write_file(path, "from-the-file\n");
+    setenv("TOCSIN_TEST_SECRET", "from-the-environment", 1);
+    snprintf(text, sizeof(text),
+             "input:\n  properties:\n    sasl.password: env:TOCSIN_TEST_SECRET\n"
+             "    ssl.key.password: file:secret\n    sasl.oauthbearer.token: plain-secret\n");
+    snprintf(path, sizeof(path), "%s/t.yaml", folder);
+    assert_int_equal(config_parse(path, text, strlen(text), &config, &err), 0);
+    assert_string_equal(config->input.properties.item[0].value, "env:TOCSIN_TEST_SECRET");
+    snprintf(path, sizeof(path), "file:%s/secret", folder);
+    assert_string_equal(config->input.properties.item[1].value, path);
+    assert_string_equal(config->input.properties.item[2].value, "plain-secret");
+    char *shown = NULL;
+    size_t bytes;
+    FILE *to = open_memstream(&shown, &bytes);
+    assert_non_null(to);
+    config_walk(config, print, to);
+    fclose(to);
+    assert_null(strstr(shown, "from-the"));
+    assert_null(strstr(shown, "plain-secret"));
+    assert_non_null(strstr(shown, "sasl.password=env:TOCSIN_TEST_SECRET\n"));
+    assert_non_null(strstr(shown, "sasl.oauthbearer.token=***\n"));
+    free(shown);
+    config_destroy(config);
+    snprintf(path, sizeof(path), "%s/secret", folder);
+    unlink(path);
+    rmdir(folder);
+}
+
+static void paths_start_at_the_folder_of_the_file(void **state)
+{
+    (void)state;
+    struct config *config = NULL;
+    struct error err = {{0}};
+    const char *text = "rules: [rules/a.yaml, storage, /abs/b.yaml]\nquarantine: {path: q.log}\n";
+    assert_int_equal(config_parse("/etc/tocsin/t.yaml", text, strlen(text), &config, &err), 0);
+    assert_string_equal(config->rules.item[0], "/etc/tocsin/rules/a.yaml");
+    assert_string_equal(config->rules.item[1], "storage"); /* a shipped pack */
+    assert_string_equal(config->rules.item[2], "/abs/b.yaml");
+    assert_string_equal(config->quarantine.path, "/etc/tocsin/q.log");
+    config_destroy(config);
+}
+
+static void a_reload_names_the_keys_that_need_a_restart(void **state)
+{
+    (void)state;
+    struct config *old = parse("engine: {workers: 2}\nlog: {level: info}\nrules: [a.yaml]\n");
+    struct config *live = parse("engine: {workers: 2}\nlog: {level: debug}\nrules: [b.yaml]\n");
+    struct config *other = parse("engine: {workers: 3}\nlog: {level: info}\n"
+                                 "input: {topics: [{topic: events, disorder: 1s}]}\n");
+    char names[256];
+    assert_int_equal(config_restart_keys(old, live, names, sizeof(names)), 0);
+    assert_string_equal(names, "");
+    assert_int_equal(config_restart_keys(old, other, names, sizeof(names)), 2);
+    assert_string_equal(names, "input.topics,engine.workers");
+    config_destroy(old);
+    config_destroy(live);
+    config_destroy(other);
+}
+
+static void the_sample_that_ships_is_accepted(void **state)
+{
+    (void)state;
+    struct config *config = NULL;
+    struct error err = {{0}};
+    assert_int_equal(config_load(TESTS_DIR "/../packaging/tocsin.yaml", &config, &err), 0);
+    config_destroy(config);
+}
+
+static void the_reference_in_docs_is_made_from_the_rows(void **state)
+{
+    (void)state;
+    char *made = NULL, *page = NULL;
+    size_t made_bytes, page_bytes;
+    FILE *to = open_memstream(&made, &made_bytes);
+    assert_non_null(to);
+    config_print_reference(to);
+    fclose(to);
+    assert_int_equal(host_read_file(TESTS_DIR "/../docs/configuration.md", 1 << 20, &page, &page_bytes),
+                     0);
+    if (strstr(page, made) == NULL)
+        print_error("put the output of `tocsin check --keys` into docs/configuration.md\n");
+    assert_non_null(strstr(page, made));
+    free(made);
+    free(page);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_file_the_defaults_run),
+        cmocka_unit_test(every_default_is_valid_and_every_row_has_help),
+        cmocka_unit_test(a_full_file_reaches_the_engine_and_the_outbox),
+        cmocka_unit_test(every_mistake_is_told_with_its_place),
+        cmocka_unit_test(two_mistakes_are_told_at_once),
+        cmocka_unit_test(a_wrong_sink_option_is_pointed_at),
+        cmocka_unit_test(secrets_stay_where_they_are_and_are_never_shown),
+        cmocka_unit_test(paths_start_at_the_folder_of_the_file),
+        cmocka_unit_test(a_reload_names_the_keys_that_need_a_restart),
+        cmocka_unit_test(the_sample_that_ships_is_accepted),
+        cmocka_unit_test(the_reference_in_docs_is_made_from_the_rows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
