@@ -13,6 +13,7 @@
 static const struct command commands[] = {
     {"broker", "runs a small Kafka broker in memory, for demos and tests", cmd_broker},
     {"check", "validates configuration, rules and sinks, and starts nothing", cmd_check},
+    {"demo", "runs broker, daemon, pager and a synthetic estate in one terminal", cmd_demo},
     {"generate", "writes the events of a synthetic estate with faults of known truth",
      cmd_generate},
     {"receive", "receives pages on this machine and shows them as they arrive", cmd_receive},

@@ -16,6 +16,7 @@ int commands_run(int argc, char **argv);
 /* daemon/cmd_<name>.c */
 int cmd_broker(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
 int cmd_receive(int argc, char **argv);
 
