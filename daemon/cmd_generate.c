@@ -15,16 +15,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/hash.h"
 #include "base/host.h"
 #include "daemon/estate.h"
 #include "daemon/options.h"
 #include "daemon/units.h"
+#include "ingest/kafka_producer.h"
 
 enum { PACE_AUTO, PACE_LIVE, PACE_FAST };
-enum { OUTPUT_BYTES = 1 << 20 };
+enum {
+    OUTPUT_BYTES = 1 << 20,
+    LINGER_MS = 5,
+    KAFKA_MS_MAX = 30000, /* to find the topic, and to acknowledge what was sent */
+};
 
 struct generate {
     const char *output;
+    const char *brokers;
+    const char *topic;
+    const char *compression;
     const char *truth;
     int64_t pace;
     int64_t start_ms;
@@ -39,6 +48,11 @@ struct generate {
 static const struct option_row rows[] = {
     {"--output", OPTION_TEXT, FIELD(output), "FILE", "-",
      "Where events go, one JSON object a line; - is standard output.", .min = 0},
+    {"--brokers", OPTION_TEXT, FIELD(brokers), "HOST:PORT", NULL,
+     "Sends the events to Kafka instead, each alert's to one partition.", .min = 0},
+    {"--topic", OPTION_TEXT, FIELD(topic), "NAME", "events", "The topic they go to.", .min = 0},
+    {"--compression", OPTION_TEXT, FIELD(compression), "NAME", "none",
+     "none, lz4, zstd, gzip or snappy; on the way to Kafka.", .min = 0},
     {"--truth", OPTION_TEXT, FIELD(truth), "FILE", NULL,
      "Writes what truly happens: one JSON line per fault, ahead of its events.", .min = 0},
     {"--pace", OPTION_CHOICE, FIELD(pace), "PACE", "auto",
@@ -91,61 +105,101 @@ static void on_signal(int signal_number)
     is_interrupted = 1;
 }
 
-/* Where events go. An event is written in place: room, then commit. */
+/* Where events go: a file, or Kafka. An event is written in place, into the room
+ * that the output has for it, and then committed. */
 struct output {
+    const char *name;
     int fd;
     bool is_ours;
     char *buffer;
     size_t used;
     uint64_t bytes;
+    struct kafka_producer *producer; /* NULL: a file */
+    const char *topic;
+    uint32_t partitions;
 };
 
-static int output_open(struct output *out, const char *path, struct error *err)
+static int output_open_kafka(struct output *out, const struct generate *options, struct error *err)
 {
-    *out = (struct output){.fd = STDOUT_FILENO};
+    const struct kafka_producer_config config = {
+        .brokers = options->brokers, .linger_ms = LINGER_MS, .compression = options->compression};
+    int rc = kafka_producer_create(&config, &out->producer, err);
+
+    if (rc != 0)
+        return rc;
+    out->name = out->topic = options->topic;
+    rc = kafka_producer_partitions(out->producer, out->topic, KAFKA_MS_MAX, err);
+    out->partitions = rc > 0 ? (uint32_t)rc : 0;
+    return rc > 0 ? 0 : rc;
+}
+
+static int output_open(struct output *out, const struct generate *options, struct error *err)
+{
+    *out = (struct output){.name = options->output, .fd = STDOUT_FILENO};
     out->buffer = malloc(OUTPUT_BYTES);
     if (out->buffer == NULL) {
         error_set(err, "out of memory for an output buffer");
         return -ENOMEM;
     }
-    if (strcmp(path, "-") == 0)
+    if (options->brokers != NULL)
+        return output_open_kafka(out, options, err);
+    if (strcmp(options->output, "-") == 0)
         return 0;
-    out->fd = host()->open(host()->self, path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    out->fd = host()->open(host()->self, options->output, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     if (out->fd < 0) {
-        error_set(err, "%s: %s", path, strerror(-out->fd));
+        error_set(err, "%s: %s", options->output, strerror(-out->fd));
         return out->fd;
     }
     out->is_ours = true;
     return 0;
 }
 
-static int output_flush(struct output *out)
+/* Kafka's own buffer is flushed by its linger time. */
+static int output_flush(struct output *out, struct error *err)
 {
     int rc = out->used > 0 ? host_write_all(out->fd, out->buffer, out->used) : 0;
 
+    if (rc != 0)
+        error_set(err, "%s: %s", out->name, strerror(-rc));
     out->bytes += out->used;
     out->used = 0;
     return rc;
 }
 
-static int output_room(struct output *out, char **to)
+static int output_room(struct output *out, char **to, struct error *err)
 {
     int rc = 0;
 
     if (out->used + ESTATE_EVENT_BYTES_MAX + 1 > OUTPUT_BYTES)
-        rc = output_flush(out);
+        rc = output_flush(out, err);
     *to = out->buffer + out->used;
     return rc;
 }
 
-static void output_commit(struct output *out, size_t bytes)
+static int output_commit(struct output *out, struct text key, int64_t time_ms, size_t bytes,
+                         struct error *err)
 {
+    if (out->producer != NULL) {
+        int32_t partition = (int32_t)(hash64(key.at, key.len, 0) % out->partitions);
+        out->bytes += bytes;
+        return kafka_producer_send(out->producer, out->topic, partition, key.at, key.len,
+                                   out->buffer, bytes, time_ms, err);
+    }
     out->buffer[out->used + bytes] = '\n';
     out->used += bytes + 1;
+    return 0;
+}
+
+/* Hands over what is left; with Kafka waits until it is acknowledged. */
+static int output_finish(struct output *out, struct error *err)
+{
+    return out->producer != NULL ? kafka_producer_flush(out->producer, KAFKA_MS_MAX, err)
+                                 : output_flush(out, err);
 }
 
 static void output_close(struct output *out)
 {
+    kafka_producer_destroy(out->producer);
     if (out->is_ours)
         host()->close(host()->self, out->fd);
     free(out->buffer);
@@ -155,6 +209,7 @@ static void output_close(struct output *out)
 struct run {
     struct estate *estate;
     struct output out;
+    const char *truth_name;
     int truth_fd; /* -1: none is written */
     bool is_live;
     int waker;
@@ -170,13 +225,13 @@ struct run {
 
 /* Waits until the stream's time is `at_ms`. Before it sleeps it hands over what
  * is written: a live reader must not wait for a buffer to fill up. */
-static int wait_for(struct run *run, int64_t at_ms)
+static int wait_for(struct run *run, int64_t at_ms, struct error *err)
 {
     while (!is_interrupted) {
         run->now_ms = run->start_ms + (int64_t)((host_mono_ns() - run->start_ns) / 1000000);
         if (run->now_ms >= at_ms)
             return 0;
-        int rc = output_flush(&run->out);
+        int rc = output_flush(&run->out, err);
         if (rc != 0)
             return rc;
         host()->waker_sleep(host()->self, run->waker, (uint64_t)(at_ms - run->now_ms) * 1000000);
@@ -184,67 +239,80 @@ static int wait_for(struct run *run, int64_t at_ms)
     return 0;
 }
 
+static int write_truth_line(struct run *run, const char *line, size_t bytes, struct error *err)
+{
+    int rc = run->truth_fd >= 0 ? host_write_all(run->truth_fd, line, bytes) : 0;
+
+    if (rc != 0)
+        error_set(err, "%s: %s", run->truth_name, strerror(-rc));
+    return rc;
+}
+
 /* Faults are told before their first event is sent. */
-static int write_truth(struct run *run)
+static int write_truth(struct run *run, struct error *err)
 {
     const struct estate_fault *fault;
+    int rc = 0;
 
-    while ((fault = estate_fault_next(run->estate)) != NULL) {
-        run->faults++;
-        run->by_fault[fault->kind]++;
-        if (run->truth_fd < 0)
-            continue;
+    while (rc == 0 && (fault = estate_fault_next(run->estate)) != NULL) {
         size_t bytes = estate_fault_write(fault, NULL, 0);
         char *line = malloc(bytes + 2);
-        if (line == NULL)
+        if (line == NULL) {
+            error_set(err, "out of memory for a line of truth");
             return -ENOMEM;
+        }
         estate_fault_write(fault, line, bytes + 1);
         line[bytes] = '\n';
-        int rc = host_write_all(run->truth_fd, line, bytes + 1);
+        rc = write_truth_line(run, line, bytes + 1, err);
         free(line);
-        if (rc != 0)
-            return rc;
+        run->faults++;
+        run->by_fault[fault->kind]++;
     }
-    return 0;
+    return rc;
 }
 
 /* The truth's last line: where the stream really ended. */
-static int write_truth_end(const struct run *run)
+static int write_truth_end(struct run *run, struct error *err)
 {
     char line[128];
-    int bytes;
+    int bytes =
+        snprintf(line, sizeof(line), "{\"stream_end\":%" PRId64 ",\"events\":%" PRIu64 "}\n",
+                 run->last_ms, run->events);
 
-    if (run->truth_fd < 0)
-        return 0;
-    bytes = snprintf(line, sizeof(line), "{\"stream_end\":%" PRId64 ",\"events\":%" PRIu64 "}\n",
-                     run->last_ms, run->events);
-    return host_write_all(run->truth_fd, line, (size_t)bytes);
+    return write_truth_line(run, line, (size_t)bytes, err);
 }
 
-static int generate_all(struct run *run)
+static int generate_event(struct run *run, const struct estate_event *event, struct error *err)
+{
+    char *to;
+    int rc = output_room(&run->out, &to, err);
+
+    if (rc == 0)
+        rc = output_commit(&run->out, estate_event_key(run->estate, event), event->emit_ms,
+                           estate_event_write(run->estate, event, to), err);
+    run->events++;
+    run->by_cause[event->cause]++;
+    if (event->time_ms > run->last_ms)
+        run->last_ms = event->time_ms;
+    return rc;
+}
+
+static int generate_all(struct run *run, struct error *err)
 {
     struct estate_event event;
-    int rc = write_truth(run);
+    int rc = write_truth(run, err);
 
     run->start_ns = host_mono_ns();
     while (rc == 0 && !is_interrupted && estate_next(run->estate, &event)) {
-        char *to;
-        rc = write_truth(run);
+        rc = write_truth(run, err);
         if (rc == 0 && run->is_live && event.emit_ms > run->now_ms)
-            rc = wait_for(run, event.emit_ms);
-        if (rc != 0 || is_interrupted)
-            break;
-        rc = output_room(&run->out, &to);
-        if (rc != 0)
-            break;
-        output_commit(&run->out, estate_event_write(run->estate, &event, to));
-        run->events++;
-        run->by_cause[event.cause]++;
-        run->last_ms = event.time_ms;
+            rc = wait_for(run, event.emit_ms, err);
+        if (rc == 0 && !is_interrupted)
+            rc = generate_event(run, &event, err);
     }
     if (rc == 0)
-        rc = output_flush(&run->out);
-    return rc == 0 ? write_truth_end(run) : rc;
+        rc = output_finish(&run->out, err);
+    return rc == 0 ? write_truth_end(run, err) : rc;
 }
 
 static void print_counts(const struct run *run)
@@ -288,6 +356,8 @@ static struct estate_config estate_config_of(const struct generate *options, boo
         config.start_ms = options->start_ms;
     else if (is_live)
         config.start_ms = host_wall_ms();
+    else if (options->brokers != NULL)
+        config.start_ms = host_wall_ms() - options->duration_ms;
     return config;
 }
 
@@ -312,7 +382,8 @@ int cmd_generate(int argc, char **argv)
     if (!options_read(&table, argc, argv, &options, &code))
         return code;
     catch_signals();
-    run.is_live = options.pace == PACE_LIVE;
+    run.is_live =
+        options.pace == PACE_LIVE || (options.pace == PACE_AUTO && options.brokers != NULL);
     config = estate_config_of(&options, run.is_live);
     run.start_ms = config.start_ms;
     rc = estate_create(&config, &run.estate, &err);
@@ -322,9 +393,10 @@ int cmd_generate(int argc, char **argv)
     }
     code = EXIT_IO;
     run.waker = host()->waker_create(host()->self);
-    if (output_open(&run.out, options.output, &err) != 0)
+    if (output_open(&run.out, &options, &err) != 0)
         goto out;
     if (options.truth != NULL) {
+        run.truth_name = options.truth;
         run.truth_fd =
             host()->open(host()->self, options.truth, O_WRONLY | O_CREAT | O_TRUNC, 0666);
         if (run.truth_fd < 0) {
@@ -332,11 +404,8 @@ int cmd_generate(int argc, char **argv)
             goto out;
         }
     }
-    rc = generate_all(&run);
-    if (rc != 0) {
-        error_set(&err, "%s: %s", options.output, strerror(-rc));
+    if (generate_all(&run, &err) != 0)
         goto out;
-    }
     code = EXIT_OK;
     if (!options.quiet)
         print_counts(&run);

@@ -134,8 +134,9 @@ uint32_t estate_faults_skipped(const struct estate *estate);
  * its bytes, at most ESTATE_EVENT_BYTES_MAX. */
 size_t estate_event_write(struct estate *estate, const struct estate_event *event, char *to);
 
-/* What all events of one alert share, spread over 32 bits: picks the partition. */
-uint32_t estate_event_hash(const struct estate_event *event);
+/* The host, or the rack of a link or feed: what a sender keys its records by, so
+ * that all events of one alert take one way. */
+struct text estate_event_key(const struct estate *estate, const struct estate_event *event);
 
 /* Writes the fault as one JSON line without its end; returns what snprintf would. */
 size_t estate_fault_write(const struct estate_fault *fault, char *to, size_t bytes);

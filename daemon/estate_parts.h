@@ -42,7 +42,8 @@ enum estate_symptom {
     /* of faults */
     SYMPTOM_FEED_A,
     SYMPTOM_FEED_B,
-    SYMPTOM_HOST_DOWN,
+    SYMPTOM_HOST_DOWN,      /* the network sees no answer */
+    SYMPTOM_HOST_HUNG,      /* its management controller does, and the system does not */
     SYMPTOM_SERVICE_ERRORS, /* told by the service's own metrics */
     SYMPTOM_SERVICE_LATENCY,
     SYMPTOM_INSTANCE_ERRORS,  /* told by the load balancer about one instance: another */

@@ -282,6 +282,10 @@ static void plan_host_crash(struct plan *plan, uint32_t host)
                (struct estate_event){
                    .entity = host, .symptom = SYMPTOM_HOST_DOWN, .severity = SEVERITY_CRITICAL},
                plan->start_ms, plan->recover_ms);
+    plan_alert(plan,
+               (struct estate_event){
+                   .entity = host, .symptom = SYMPTOM_HOST_HUNG, .severity = SEVERITY_CRITICAL},
+               plan->start_ms + between(plan, 200, plan->phases.onset_ms / 3), plan->recover_ms);
     plan_instances(plan, host, SYMPTOM_INSTANCE_ERRORS, SEVERITY_MAJOR, plan->start_ms);
     script_add_word(plan, "host", plan->estate->hosts[host].name);
 }

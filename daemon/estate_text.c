@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/hash.h"
 #include "daemon/units.h"
 
 enum { TIME_SECOND_CHARS = 20 }; /* "2026-02-01T10:00:00." */
@@ -39,6 +38,8 @@ static const struct symptom_row symptom_rows[ESTATE_SYMPTOM_COUNT] = {
                         "feed B has no voltage", NULL, "feed B is back"},
     [SYMPTOM_HOST_DOWN] = {"host.down", "ping", ENTITY_HOST, false, false, "",
                            "no answer to three pings", NULL, "answers again"},
+    [SYMPTOM_HOST_HUNG] = {"host.down", "bmc", ENTITY_HOST, false, false, "",
+                           "power is on, the system does not answer", NULL, "system answers"},
     [SYMPTOM_SERVICE_ERRORS] = {"service.errors", "apm", ENTITY_HOST, true, true, "",
                                 "requests that fail: ", " %", "requests succeed"},
     [SYMPTOM_SERVICE_LATENCY] = {"service.latency", "apm", ENTITY_HOST, true, true, "",
@@ -313,11 +314,14 @@ size_t estate_event_write(struct estate *estate, const struct estate_event *even
     return (size_t)(at - to);
 }
 
-uint32_t estate_event_hash(const struct estate_event *event)
+struct text estate_event_key(const struct estate *estate, const struct estate_event *event)
 {
-    uint64_t kind = estate_symptom_entity(event->symptom) == ENTITY_HOST ? 0 : 1;
-
-    return (uint32_t)(hash_mix(((uint64_t)event->entity << 1 | kind) + 1) >> 32);
+    if (estate_symptom_entity(event->symptom) == ENTITY_HOST) {
+        const struct estate_host *host = &estate->hosts[event->entity];
+        return (struct text){host->name, host->name_bytes};
+    }
+    const char *name = estate->racks[event->entity].name;
+    return (struct text){name, (uint32_t)strlen(name)};
 }
 
 size_t estate_fault_write(const struct estate_fault *fault, char *to, size_t bytes)
