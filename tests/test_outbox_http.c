@@ -1,0 +1,411 @@
+/*
+ * Aim: the outbox with its thread, libcurl and real sockets delivers through every
+ * way in which a server can misbehave, and tells apart what may have been taken from
+ * what cannot. Method: a server on loopback that follows a script (fake_sink.h);
+ * waiting is for a counter or a request, with a deadline.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include "fake_sink.h"
+#include "sink_fixture.h"
+
+enum { DEADLINE_S = 20 };
+
+static struct fake_sink fake, other;
+static char url[64], other_url[64];
+
+static void start(const struct fake_step *steps, size_t count)
+{
+    fake_start(&fake, steps, count);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/in", fake.port);
+}
+
+static struct outbox *open_outbox(const char *const options[][2], size_t count, size_t ops_max,
+                                  size_t bytes_max)
+{
+    struct sink_config config = {.name = "hook", .type = "webhook"};
+    struct outbox_config outbox_config = {
+        .sinks = &config, .sink_count = 1, .ops_max = ops_max, .bytes_max = bytes_max};
+    struct outbox *outbox = NULL;
+    struct error err = {""};
+
+    config.option[0].key = "url";
+    config.option[0].value = url;
+    config.option[1].key = "timeout_ms";
+    config.option[1].value = "400";
+    for (size_t i = 0; i < count; i++) {
+        config.option[i + 2].key = options[i][0];
+        config.option[i + 2].value = options[i][1];
+    }
+    config.option_count = count + 2;
+    if (outbox_create(&outbox_config, &outbox, &err) != 0)
+        fail_msg("%s", err.text);
+    return outbox;
+}
+
+static void submit(struct outbox *outbox, uint64_t incident, uint32_t number, enum op_kind kind,
+                   uint16_t sink)
+{
+    struct op op = fixture_op(incident, number, kind, sink);
+
+    assert_true(outbox_submit(outbox, &op));
+}
+
+static struct sink_counters counters(const struct outbox *outbox)
+{
+    struct sink_counters c[2];
+
+    assert_true(outbox_counters(outbox, c, 2) >= 1);
+    assert_int_equal(c[0].ops, c[0].done + c[0].dead + c[0].superseded + c[0].waiting);
+    return c[0];
+}
+
+/* Waits until the server has seen `count` requests. */
+static void wait_requests(struct fake_sink *server, size_t count)
+{
+    struct timespec deadline;
+
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += DEADLINE_S;
+    pthread_mutex_lock(&server->lock);
+    while (server->request_count < count)
+        if (pthread_cond_timedwait(&server->changed, &server->lock, &deadline) != 0)
+            fail_msg("%zu of %zu requests came", server->request_count, count);
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* Between two looks at a condition: leaves the core to the outbox for a while. */
+static bool is_past(uint64_t deadline_ns)
+{
+    usleep(2000);
+    return host_mono_ns() > deadline_ns;
+}
+
+/* Waits until nothing waits any more. */
+static struct sink_counters wait_delivered(const struct outbox *outbox)
+{
+    uint64_t deadline_ns = host_mono_ns() + DEADLINE_S * UINT64_C(1000000000);
+    struct sink_counters c = counters(outbox);
+
+    while (c.waiting > 0 && !is_past(deadline_ns))
+        c = counters(outbox);
+    assert_int_equal(c.waiting, 0);
+    return c;
+}
+
+static void ops_of_an_incident_arrive_once_in_order(void **state)
+{
+    static const struct fake_step steps[] = {{FAKE_ANSWER, FAKE_200}};
+    struct outbox *outbox;
+
+    (void)state;
+    start(steps, 1);
+    outbox = open_outbox(NULL, 0, 0, 0);
+    submit(outbox, 7, 1, OP_OPEN, 0);
+    wait_requests(&fake, 1);
+    submit(outbox, 7, 2, OP_UPDATE, 0);
+    wait_requests(&fake, 2);
+    submit(outbox, 7, 3, OP_RESOLVE, 0);
+    wait_requests(&fake, 3);
+    wait_delivered(outbox);
+    assert_int_equal(outbox_destroy(outbox, 1000), 0);
+    assert_int_equal(fake.request_count, 3);
+    assert_int_equal(strncmp(fake.requests[0], "POST /in HTTP/1.1\r\n", 19), 0);
+    assert_non_null(strstr(fake.requests[0], "\"number\":1,\"kind\":\"open\""));
+    assert_non_null(strstr(fake.requests[1], "\"number\":2,\"kind\":\"update\""));
+    assert_non_null(strstr(fake.requests[2], "\"number\":3,\"kind\":\"resolve\""));
+    fake_stop(&fake);
+}
+
+static void bad_answers_are_retried_until_a_good_one(void **state)
+{
+    static const struct fake_step steps[] = {
+        {FAKE_ANSWER, "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"},
+        {FAKE_ANSWER, "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n<html></html>"},
+        {FAKE_ANSWER_CLOSE, "HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n\r\n"},
+        {FAKE_DRIP, FAKE_200},
+    };
+    static const char *const options[][2] = {{"expect_body", "ok"}};
+    struct outbox *outbox;
+    struct sink_counters c;
+
+    (void)state;
+    start(steps, 4);
+    outbox = open_outbox(options, 1, 0, 0);
+    submit(outbox, 7, 1, OP_OPEN, 0);
+    c = wait_delivered(outbox);
+    assert_int_equal(c.done, 1);
+    assert_int_equal(c.retries, 3);
+    assert_int_equal(c.uncertain, 0);
+    assert_int_equal(outbox_destroy(outbox, 0), 0);
+    assert_int_equal(fake.request_count, 4);
+    assert_null(strstr(fake.requests[3], "/elsewhere")); /* not followed */
+    fake_stop(&fake);
+}
+
+static void O6_what_is_lost_after_the_request_left_is_uncertain(void **state)
+{
+    static const struct fake_step steps[] = {
+        {FAKE_HANG_UP, NULL},
+        {FAKE_STALL, NULL},
+        {FAKE_ANSWER_CLOSE, "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf"},
+        {FAKE_ANSWER, FAKE_200},
+    };
+    struct outbox *outbox;
+    struct sink_counters c;
+
+    (void)state;
+    start(steps, 4);
+    outbox = open_outbox(NULL, 0, 0, 0);
+    submit(outbox, 7, 1, OP_OPEN, 0);
+    c = wait_delivered(outbox);
+    assert_int_equal(c.done, 1);
+    assert_int_equal(c.uncertain, 3);
+    assert_int_equal(c.possible_repeats, 3);
+    outbox_destroy(outbox, 0);
+    assert_int_equal(fake.request_count, 4); /* every request is ours: no hidden repeat */
+    assert_non_null(strstr(fake.requests[0], "\"possible_repeat\":false"));
+    assert_non_null(strstr(fake.requests[1], "\"possible_repeat\":true"));
+    fake_stop(&fake);
+}
+
+static void O6_a_hang_up_inside_the_request_is_uncertain_as_well(void **state)
+{
+    static const struct fake_step steps[] = {{FAKE_HANG_UP_IN_BODY, NULL},
+                                             {FAKE_ANSWER, FAKE_200}};
+    struct outbox *outbox;
+    struct sink_counters c;
+
+    (void)state;
+    start(steps, 2);
+    outbox = open_outbox(NULL, 0, 0, 0);
+    submit(outbox, 7, 1, OP_OPEN, 0);
+    c = wait_delivered(outbox);
+    assert_int_equal(c.uncertain, 1);
+    outbox_destroy(outbox, 0);
+    fake_stop(&fake);
+}
+
+static void O6_a_kept_connection_that_dies_causes_no_hidden_repeat(void **state)
+{
+    /* The first answer keeps the connection; the second request is read and the
+     * connection closed: a client that reused it would send again by itself. */
+    static const struct fake_step steps[] = {
+        {FAKE_ANSWER, FAKE_200}, {FAKE_HANG_UP, NULL}, {FAKE_ANSWER, FAKE_200}};
+    struct outbox *outbox;
+    struct sink_counters c;
+
+    (void)state;
+    start(steps, 3);
+    outbox = open_outbox(NULL, 0, 0, 0);
+    submit(outbox, 7, 1, OP_OPEN, 0);
+    wait_delivered(outbox);
+    submit(outbox, 8, 1, OP_OPEN, 0);
+    c = wait_delivered(outbox);
+    assert_int_equal(c.uncertain, 1);
+    assert_int_equal(c.possible_repeats, 1);
+    outbox_destroy(outbox, 0);
+    assert_int_equal(fake.request_count, 3);
+    assert_non_null(strstr(fake.requests[2], "\"possible_repeat\":true"));
+    fake_stop(&fake);
+}
+
+static void connections_are_kept_where_repeats_are_harmless(void **state)
+{
+    static const struct fake_step steps[] = {{FAKE_ANSWER, FAKE_200}};
+    static const char *const options[][2] = {{"idempotent", "true"}, {"in_flight_max", "1"}};
+    struct outbox *outbox;
+
+    (void)state;
+    start(steps, 1);
+    outbox = open_outbox(options, 2, 0, 0);
+    for (uint64_t i = 1; i <= 5; i++) {
+        submit(outbox, i, 1, OP_OPEN, 0);
+        wait_delivered(outbox);
+    }
+    outbox_destroy(outbox, 0);
+    assert_int_equal(fake.request_count, 5);
+    assert_int_equal(fake.connection_count, 1);
+    fake_stop(&fake);
+}
+
+static void O5_a_throttle_is_obeyed(void **state)
+{
+    static const struct fake_step steps[] = {
+        {FAKE_ANSWER, "HTTP/1.1 429 Slow down\r\nretry-AFTER:  2 \r\nContent-Length: 0\r\n\r\n"},
+        {FAKE_ANSWER, FAKE_200}};
+    struct outbox *outbox;
+    uint64_t from_ns;
+
+    (void)state;
+    start(steps, 2);
+    outbox = open_outbox(NULL, 0, 0, 0);
+    submit(outbox, 7, 1, OP_OPEN, 0);
+    wait_requests(&fake, 1);
+    from_ns = host_mono_ns();
+    wait_requests(&fake, 2);
+    /* Two seconds from the answer, which came a moment after its request. */
+    assert_true(host_mono_ns() - from_ns >= UINT64_C(1990000000));
+    wait_delivered(outbox);
+    outbox_destroy(outbox, 0);
+    fake_stop(&fake);
+}
+
+static void O3_a_stalled_sink_delays_no_other_sink(void **state)
+{
+    static const struct fake_step stall[] = {{FAKE_STALL, NULL}}, good[] = {{FAKE_ANSWER, FAKE_200}};
+    struct sink_config configs[2] = {{.name = "slow", .type = "webhook", .option_count = 2},
+                                     {.name = "good", .type = "webhook", .option_count = 2}};
+    struct outbox_config config = {.sinks = configs, .sink_count = 2};
+    struct outbox *outbox;
+    struct error err = {""};
+    struct sink_counters c[2];
+
+    (void)state;
+    start(stall, 1);
+    fake_start(&other, good, 1);
+    snprintf(other_url, sizeof(other_url), "http://127.0.0.1:%u/", other.port);
+    for (size_t i = 0; i < 2; i++) {
+        configs[i].option[0].key = "url";
+        configs[i].option[0].value = i == 0 ? url : other_url;
+        configs[i].option[1].key = "timeout_ms";
+        configs[i].option[1].value = "60000";
+    }
+    assert_int_equal(outbox_create(&config, &outbox, &err), 0);
+    for (uint64_t i = 1; i <= 40; i++) {
+        submit(outbox, i, 1, OP_OPEN, 0);
+        submit(outbox, i, 1, OP_OPEN, 1);
+    }
+    wait_requests(&other, 40);
+    assert_int_equal(outbox_counters(outbox, c, 2), 2);
+    assert_int_equal(c[0].done, 0);
+    assert_int_equal(c[0].waiting, 40);
+    /* Forty are stuck: the end does not wait for them longer than it was told. */
+    assert_int_equal(outbox_destroy(outbox, 50), 40);
+    fake_stop(&other);
+    fake_stop(&fake);
+}
+
+static void O7_at_the_bound_nothing_more_is_taken_and_nothing_dropped(void **state)
+{
+    struct outbox *outbox;
+    struct op op = fixture_op(99, 1, OP_OPEN, 0);
+
+    (void)state;
+    snprintf(url, sizeof(url), "http://127.0.0.1:1/"); /* nobody listens */
+    outbox = open_outbox(NULL, 0, 10, 0);
+    assert_true(outbox_fill(outbox) == 0);
+    for (uint64_t i = 1; i <= 10; i++)
+        submit(outbox, i, 1, OP_OPEN, 0);
+    assert_true(outbox_fill(outbox) == 1);
+    assert_false(outbox_submit(outbox, &op));
+    assert_int_equal(counters(outbox).waiting, 10);
+    assert_int_equal(outbox_destroy(outbox, 0), 10);
+    outbox = open_outbox(NULL, 0, 0, 2000); /* by memory: an incident takes hundreds of bytes */
+    for (unsigned i = 0; i < 5 && op.incident != NULL; i++) {
+        op.incident->id.lo = 1000 + i;
+        if (outbox_submit(outbox, &op))
+            op = fixture_op(99, 1, OP_OPEN, 0);
+        else {
+            incident_unref(op.incident); /* still ours */
+            op.incident = NULL;
+        }
+    }
+    assert_null(op.incident);
+    assert_true(outbox_fill(outbox) == 1);
+    outbox_destroy(outbox, 0);
+}
+
+static void many_incidents_from_another_thread_all_arrive(void **state)
+{
+    enum { INCIDENTS = 200 };
+    static const struct fake_step steps[] = {{FAKE_ANSWER, FAKE_200}};
+    static const char *const options[][2] = {{"rate_per_minute", "0"}, {"idempotent", "true"},
+                                             {"in_flight_max", "1"},   {"timeout_ms", "20000"}};
+    struct sink_config config = {.name = "hook", .type = "webhook", .option_count = 5};
+    struct outbox_config outbox_config = {.sinks = &config, .sink_count = 1};
+    struct outbox *outbox;
+    struct error err = {""};
+
+    (void)state;
+    start(steps, 1);
+    config.option[0].key = "url";
+    config.option[0].value = url;
+    for (size_t i = 0; i < 4; i++) {
+        config.option[i + 1].key = options[i][0];
+        config.option[i + 1].value = options[i][1];
+    }
+    assert_int_equal(outbox_create(&outbox_config, &outbox, &err), 0);
+    for (uint64_t i = 1; i <= INCIDENTS; i++) {
+        submit(outbox, i, 1, OP_OPEN, 0);
+        submit(outbox, i, 2, OP_RESOLVE, 0);
+    }
+    assert_int_equal(outbox_destroy(outbox, DEADLINE_S * 1000), 0);
+    assert_int_equal(fake.request_count, 2 * INCIDENTS);
+    fake_stop(&fake);
+}
+
+static void a_server_that_cannot_be_trusted_gets_nothing(void **state)
+{
+    /* It speaks plain HTTP on a port that is expected to speak TLS. */
+    static const struct fake_step steps[] = {{FAKE_ANSWER_CLOSE, "HTTP/1.1 400 Bad\r\n\r\n"}};
+    struct outbox *outbox;
+    struct sink_counters c;
+    uint64_t deadline_ns = host_mono_ns() + DEADLINE_S * UINT64_C(1000000000);
+
+    (void)state;
+    start(steps, 1);
+    snprintf(url, sizeof(url), "https://127.0.0.1:%u/", fake.port);
+    outbox = open_outbox(NULL, 0, 0, 0);
+    submit(outbox, 7, 1, OP_OPEN, 0);
+    do
+        c = counters(outbox);
+    while (c.retries == 0 && !is_past(deadline_ns));
+    assert_int_equal(c.retries, 1);
+    assert_int_equal(c.uncertain, 0); /* no byte of the request left */
+    assert_int_equal(c.bytes_sent, 0);
+    assert_true(c.last_error[0] != '\0');
+    assert_int_equal(outbox_destroy(outbox, 0), 1);
+    fake_stop(&fake);
+}
+
+static void a_broken_configuration_starts_nothing(void **state)
+{
+    struct sink_config configs[2] = {
+        {.name = "a", .type = "webhook", .option = {{"url", "http://x/"}}, .option_count = 1},
+        {.name = "a", .type = "webhook", .option = {{"url", "http://y/"}}, .option_count = 1}};
+    struct outbox_config config = {.sinks = configs, .sink_count = 2};
+    struct outbox *outbox;
+    struct error err = {""};
+
+    (void)state;
+    assert_true(outbox_create(&config, &outbox, &err) < 0);
+    assert_string_equal(err.text, "sink a: there are two sinks of this name");
+    configs[1].name = "b";
+    configs[1].type = "pager";
+    assert_true(outbox_create(&config, &outbox, &err) < 0);
+    assert_non_null(strstr(err.text, "sink b: unknown type \"pager\""));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ops_of_an_incident_arrive_once_in_order),
+        cmocka_unit_test(bad_answers_are_retried_until_a_good_one),
+        cmocka_unit_test(O6_what_is_lost_after_the_request_left_is_uncertain),
+        cmocka_unit_test(O6_a_hang_up_inside_the_request_is_uncertain_as_well),
+        cmocka_unit_test(O6_a_kept_connection_that_dies_causes_no_hidden_repeat),
+        cmocka_unit_test(connections_are_kept_where_repeats_are_harmless),
+        cmocka_unit_test(O5_a_throttle_is_obeyed),
+        cmocka_unit_test(O3_a_stalled_sink_delays_no_other_sink),
+        cmocka_unit_test(O7_at_the_bound_nothing_more_is_taken_and_nothing_dropped),
+        cmocka_unit_test(many_incidents_from_another_thread_all_arrive),
+        cmocka_unit_test(a_server_that_cannot_be_trusted_gets_nothing),
+        cmocka_unit_test(a_broken_configuration_starts_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
