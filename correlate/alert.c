@@ -1,0 +1,122 @@
+/* alert.c - see alert.h. */
+#include "correlate/alert.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOTS_MIN = 16 };
+
+static struct alert_slot *slots_alloc(uint32_t count)
+{
+    size_t bytes = count * sizeof(struct alert_slot);
+    struct alert_slot *slots = aligned_alloc(64, bytes);
+
+    if (slots == NULL)
+        slots = memory_alloc(SIZE_MAX / 2); /* ends the process in one place */
+    memset(slots, 0, bytes);
+    return slots;
+}
+
+void alert_lane_init(struct alert_lane *lane)
+{
+    memset(lane, 0, sizeof(*lane));
+    /* Two slots more than the mask tells: the prefetch of the next line stays inside. */
+    lane->slots = slots_alloc(SLOTS_MIN);
+    lane->mask = SLOTS_MIN - 1;
+}
+
+void alert_lane_release(struct alert_lane *lane, struct slab *slab, unsigned changes_max)
+{
+    for (uint32_t i = 0; lane->slots != NULL && i <= lane->mask; i++) {
+        if (lane->slots[i].bits == 0)
+            continue;
+        struct alert_cold *cold = alert_cold(lane, alert_slot_cold(&lane->slots[i]));
+        slab_free(slab, cold->text, cold->text->bytes);
+        slab_free(slab, cold->routes, cold->route_room * sizeof(struct route));
+        slab_free(slab, cold->changes, changes_max * sizeof(int64_t));
+    }
+    for (uint32_t p = 0; p < lane->page_count; p++)
+        free(lane->pages[p]);
+    free(lane->pages);
+    free(lane->cold_free.at);
+    free(lane->slots);
+    timer_heap_release(&lane->timers);
+    memset(lane, 0, sizeof(*lane));
+}
+
+static void place(struct alert_lane *lane, const struct alert_slot *slot)
+{
+    uint64_t i = alert_hash(slot->fingerprint);
+
+    while (lane->slots[i & lane->mask].bits != 0)
+        i++;
+    lane->slots[i & lane->mask] = *slot;
+}
+
+static void grow(struct alert_lane *lane)
+{
+    struct alert_slot *old = lane->slots;
+    uint32_t old_count = lane->mask + 1;
+
+    lane->slots = slots_alloc(old_count * 2);
+    lane->mask = old_count * 2 - 1;
+    for (uint32_t i = 0; i < old_count; i++)
+        if (old[i].bits != 0)
+            place(lane, &old[i]);
+    free(old);
+}
+
+static uint32_t cold_take(struct alert_lane *lane)
+{
+    if (lane->cold_free.count > 0)
+        return lane->cold_free.at[--lane->cold_free.count];
+    if (lane->cold_used == lane->page_count * ALERT_PAGE) {
+        if (lane->page_count == lane->page_room) {
+            lane->page_room = lane->page_room > 0 ? lane->page_room * 2 : 8;
+            lane->pages = memory_grow(lane->pages, lane->page_room * sizeof(struct alert_cold *));
+        }
+        struct alert_cold *page = memory_alloc(ALERT_PAGE * sizeof(*page));
+        memset(page, 0, ALERT_PAGE * sizeof(*page));
+        lane->pages[lane->page_count++] = page;
+    }
+    assert(lane->cold_used < ALERT_COLD_MAX);
+    return lane->cold_used++;
+}
+
+struct alert_slot *alert_add(struct alert_lane *lane, struct id128 fingerprint)
+{
+    uint64_t i = alert_hash(fingerprint);
+
+    if ((lane->count + 1) * 2 > lane->mask + 1)
+        grow(lane);
+    while (lane->slots[i & lane->mask].bits != 0)
+        i++;
+    struct alert_slot *slot = &lane->slots[i & lane->mask];
+    uint32_t number = cold_take(lane);
+    struct alert_cold *cold = alert_cold(lane, number);
+    uint16_t generation = (uint16_t)(cold->generation + 1);
+    *cold = (struct alert_cold){.fingerprint = fingerprint, .generation = generation};
+    *slot = (struct alert_slot){.fingerprint = fingerprint,
+                                .bits = (number + 1) << ALERT_COLD_SHIFT};
+    lane->count++;
+    return slot;
+}
+
+void alert_remove(struct alert_lane *lane, struct alert_slot *slot)
+{
+    uint32_t hole = (uint32_t)(slot - lane->slots);
+
+    vector_add(&lane->cold_free) = alert_slot_cold(slot);
+    lane->slots[hole].bits = 0;
+    lane->count--;
+    /* Backward shift: whoever probed past the hole moves into it. */
+    for (uint32_t i = (hole + 1) & lane->mask; lane->slots[i].bits != 0; i = (i + 1) & lane->mask) {
+        uint32_t home = (uint32_t)alert_hash(lane->slots[i].fingerprint) & lane->mask;
+        if (((i - home) & lane->mask) >= ((i - hole) & lane->mask)) {
+            lane->slots[hole] = lane->slots[i];
+            lane->slots[i].bits = 0;
+            hole = i;
+        }
+    }
+}

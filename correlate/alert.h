@@ -1,0 +1,137 @@
+/*
+ * alert.h - the alert table of one lane.
+ *
+ *   slots, open addressing, load <= 1/2, 32 B each          cold records, by number
+ *   [fingerprint 16 | attr 8 | last 4 | bits 4]  --number--> identity, words, routes, changes
+ *
+ * A repeat touches the slot and nothing else. The table doubles when it is half
+ * full; with 256 lanes one doubling moves a few thousand slots at most.
+ *
+ * Thread: the worker that owns the lane.
+ */
+#ifndef CORRELATE_ALERT_H
+#define CORRELATE_ALERT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/event.h"
+#include "base/slab.h"
+#include "correlate/timer_heap.h"
+
+enum {
+    ALERT_OPEN = 1,
+    ALERT_FLAPPING = 2,
+    ALERT_EVENT_ROUTES = 4, /* a route of a rule that says `on: events` */
+    ALERT_STALE = 8,        /* rules changed since its routes were made */
+    ALERT_FLAGS = 15,
+    ALERT_COUNT_SHIFT = 4, /* repeats not yet added to the cold record */
+    ALERT_COUNT_MAX = 255,
+    ALERT_COLD_SHIFT = 12, /* number of the cold record, plus one; 0: the slot is free */
+    ALERT_COLD_MAX = (1 << 20) - 2,
+    ALERT_PAGE = 64, /* cold records per page */
+};
+
+struct alert_slot {
+    struct id128 fingerprint;
+    uint64_t attr_hash;
+    uint32_t last32; /* low bits of the et of its last event: expiry is far below 2^32 ms */
+    uint32_t bits;
+};
+_Static_assert(sizeof(struct alert_slot) == 32, "two alerts per cache line");
+
+/* One rule and key that the alert was counted under. */
+struct route {
+    struct id128 key;
+    uint32_t slot;
+    uint8_t lane;
+};
+
+enum alert_timer { ALERT_TIMER_EXPIRE, ALERT_TIMER_FLAP };
+
+struct alert_cold {
+    struct id128 fingerprint;
+    uint64_t count;          /* events folded into it, less what the slot still holds */
+    struct event_text *text; /* of its last event that was not a repeat; slab */
+    struct route *routes;    /* slab */
+    int64_t *changes;        /* newest flap_start changes, a ring; slab, made at the first clear */
+    int64_t flap_end_ms;     /* while flapping */
+    uint64_t told_attr;      /* attributes that the rules were told last */
+    uint16_t route_count, route_room;
+    uint16_t change_count, change_next;
+    uint16_t generation;
+    uint8_t severity; /* of `text` */
+    bool told_open;
+    int64_t first_change; /* before `changes` exists: its only change */
+};
+
+struct alert_lane {
+    struct alert_slot *slots;
+    uint32_t mask; /* slots - 1 */
+    uint32_t count;
+    struct alert_cold **pages;
+    uint32_t page_count, page_room;
+    uint32_t cold_used;  /* numbers ever handed out */
+    VECTOR_OF(uint32_t) cold_free;
+    struct timer_heap timers;
+    uint32_t generation; /* of the rules its STALE flags are about */
+};
+
+/* What the bound may take: smallest (last, identity) first. */
+struct alert_candidate {
+    int64_t last_ms;
+    const struct event_text *identity;
+    uint32_t cold;
+    uint8_t lane;
+};
+
+void alert_lane_init(struct alert_lane *lane);
+void alert_lane_release(struct alert_lane *lane, struct slab *slab, unsigned changes_max);
+
+static inline struct alert_cold *alert_cold(const struct alert_lane *lane, uint32_t number)
+{
+    return &lane->pages[number / ALERT_PAGE][number % ALERT_PAGE];
+}
+
+static inline uint32_t alert_slot_cold(const struct alert_slot *slot)
+{
+    return (slot->bits >> ALERT_COLD_SHIFT) - 1;
+}
+
+static inline int64_t alert_slot_last(const struct alert_slot *slot, int64_t now_ms)
+{
+    return now_ms - (int64_t)(uint32_t)((uint32_t)now_ms - slot->last32);
+}
+
+static inline uint64_t alert_hash(struct id128 fingerprint)
+{
+    return fingerprint.lo; /* its top byte in .hi chose the lane */
+}
+
+static inline void alert_prefetch(const struct alert_lane *lane, struct id128 fingerprint)
+{
+    const struct alert_slot *at = &lane->slots[alert_hash(fingerprint) & lane->mask];
+    __builtin_prefetch(at, 1);
+    __builtin_prefetch(at + 2, 1); /* the next line: a probe at load 1/2 rarely goes further */
+}
+
+/* The alert's slot, or NULL. */
+static inline struct alert_slot *alert_find(const struct alert_lane *lane, struct id128 fingerprint)
+{
+    uint64_t i = alert_hash(fingerprint);
+
+    for (;; i++) {
+        struct alert_slot *slot = &lane->slots[i & lane->mask];
+        if (slot->bits == 0)
+            return NULL;
+        if (id128_equal(slot->fingerprint, fingerprint))
+            return slot;
+    }
+}
+
+/* Adds an alert that alert_find() did not find; flags and all else are zero. */
+struct alert_slot *alert_add(struct alert_lane *lane, struct id128 fingerprint);
+
+/* Takes the alert out; its cold record's parts have been freed or buried before. */
+void alert_remove(struct alert_lane *lane, struct alert_slot *slot);
+
+#endif

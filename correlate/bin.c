@@ -1,0 +1,175 @@
+/* bin.c - see bin.h. */
+#include "correlate/bin.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include "base/slab.h"
+
+struct text_block {
+    struct text_block *next;
+    uint32_t bytes; /* of data; TEXT_BLOCK_SMALL, TEXT_BLOCK_LARGE, or one huge text */
+    _Alignas(16) char data[];
+};
+
+#define NO_EPOCH INT64_MIN
+
+static void account(struct bins *bins, size_t bytes)
+{
+    /* relaxed: one writer; the reader wants a recent figure only. */
+    uint64_t now = atomic_load_explicit(&bins->bytes, memory_order_relaxed);
+    atomic_store_explicit(&bins->bytes, now + bytes, memory_order_relaxed);
+}
+
+void bins_init(struct bins *bins, int64_t slot_count, unsigned worker_count, int64_t first)
+{
+    assert((slot_count & (slot_count - 1)) == 0);
+    *bins = (struct bins){.slot_count = slot_count, .worker_count = worker_count,
+                          .free_until = first};
+    bins->slot_bytes = sizeof(struct bin_slot) + worker_count * sizeof(struct bin_list);
+    bins->slots = calloc((size_t)slot_count, bins->slot_bytes);
+    if (bins->slots == NULL)
+        bins->slots = memory_alloc(SIZE_MAX / 2); /* ends the process in one place */
+    for (int64_t e = 0; e < slot_count; e++)
+        bins_slot(bins, e)->epoch = NO_EPOCH;
+}
+
+static void slot_free(struct bins *bins, struct bin_slot *slot)
+{
+    for (unsigned w = 0; w < bins->worker_count; w++) {
+        struct bin_list *list = &slot->worker[w];
+        if (list->first != NULL) {
+            for (struct event_chunk *c = list->first; c != NULL; c = c->next)
+                bins->used -= sizeof(*c);
+            list->last->next = bins->chunks;
+            bins->chunks = list->first;
+            list->first = list->last = NULL;
+        }
+    }
+    while (slot->texts != NULL) {
+        struct text_block *block = slot->texts;
+        slot->texts = block->next;
+        bins->used -= block->bytes;
+        if (block->bytes > TEXT_BLOCK_LARGE) {
+            account(bins, (size_t)0 - block->bytes);
+            free(block);
+        } else {
+            int size = block->bytes == TEXT_BLOCK_LARGE;
+            block->next = bins->blocks[size];
+            bins->blocks[size] = block;
+        }
+    }
+    slot->text_left = 0;
+    slot->count = 0;
+    slot->epoch = NO_EPOCH;
+}
+
+void bins_release(struct bins *bins)
+{
+    if (bins->slots == NULL)
+        return;
+    for (int64_t e = 0; e < bins->slot_count; e++)
+        slot_free(bins, bins_slot(bins, e));
+    while (bins->chunks != NULL) {
+        struct event_chunk *next = bins->chunks->next;
+        free(bins->chunks);
+        bins->chunks = next;
+    }
+    for (int size = 0; size < 2; size++) {
+        while (bins->blocks[size] != NULL) {
+            struct text_block *next = bins->blocks[size]->next;
+            free(bins->blocks[size]);
+            bins->blocks[size] = next;
+        }
+    }
+    free(bins->slots);
+    bins->slots = NULL;
+}
+
+struct bin_slot *bins_claim(struct bins *bins, int64_t epoch)
+{
+    struct bin_slot *slot = bins_slot(bins, epoch);
+
+    if (slot->epoch != epoch) {
+        assert(slot->epoch == NO_EPOCH);
+        slot->epoch = epoch;
+    }
+    return slot;
+}
+
+static struct text_block *block_take(struct bins *bins, uint32_t bytes)
+{
+    int size = bytes == TEXT_BLOCK_LARGE;
+    struct text_block *block = bytes <= TEXT_BLOCK_LARGE ? bins->blocks[size] : NULL;
+
+    if (block != NULL) {
+        bins->blocks[size] = block->next;
+    } else {
+        block = memory_alloc(sizeof(*block) + bytes);
+        block->bytes = bytes;
+        account(bins, bytes);
+    }
+    bins->used += bytes;
+    return block;
+}
+
+void *bins_text(struct bins *bins, struct bin_slot *slot, size_t bytes)
+{
+    if (bytes > slot->text_left) {
+        /* The first block of a slot is small: a quiet night has one event per epoch. */
+        uint32_t block_bytes = slot->texts == NULL && bytes <= TEXT_BLOCK_SMALL ? TEXT_BLOCK_SMALL
+                               : bytes <= TEXT_BLOCK_LARGE / 4                  ? TEXT_BLOCK_LARGE
+                                                                : (uint32_t)bytes + TEXT_BLOCK_LARGE;
+        struct text_block *block = block_take(bins, block_bytes);
+        block->next = slot->texts;
+        slot->texts = block;
+        slot->text_at = block->data;
+        slot->text_left = block_bytes;
+    }
+    void *at = slot->text_at;
+    slot->text_at += bytes;
+    slot->text_left -= (uint32_t)bytes;
+    return at;
+}
+
+struct event *bins_event(struct bins *bins, struct bin_slot *slot, unsigned worker)
+{
+    struct bin_list *list = &slot->worker[worker];
+    struct event_chunk *chunk = list->last;
+
+    if (chunk == NULL || chunk->count == CHUNK_EVENTS) {
+        struct event_chunk *fresh = bins->chunks;
+        if (fresh != NULL) {
+            bins->chunks = fresh->next;
+        } else {
+            fresh = aligned_alloc(64, sizeof(*fresh));
+            if (fresh == NULL)
+                fresh = memory_alloc(SIZE_MAX / 2);
+            account(bins, sizeof(*fresh));
+        }
+        bins->used += sizeof(*fresh);
+        fresh->next = NULL;
+        fresh->count = 0;
+        if (chunk == NULL)
+            list->first = fresh;
+        else
+            chunk->next = fresh;
+        list->last = chunk = fresh;
+    }
+    slot->count++;
+    return &chunk->event[chunk->count++];
+}
+
+void bins_free_until(struct bins *bins, int64_t epoch)
+{
+    int64_t end = epoch;
+
+    if (end - bins->free_until > bins->slot_count)
+        end = bins->free_until + bins->slot_count; /* once round the ring is enough */
+    for (int64_t e = bins->free_until; e < end; e++) {
+        struct bin_slot *slot = bins_slot(bins, e);
+        if (slot->epoch != NO_EPOCH && slot->epoch < epoch)
+            slot_free(bins, slot);
+    }
+    if (epoch > bins->free_until)
+        bins->free_until = epoch;
+}

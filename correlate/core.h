@@ -1,0 +1,304 @@
+/*
+ * core.h - what the parts of the engine share: workers, partitions, steps, counters.
+ *
+ * Memory edges. Each letter stands at both ends in the sources:
+ *
+ *   W  ingest thread fills bins, then publishes part.passed (release); the sequencer
+ *      reads it (acquire) before it closes an epoch: a closed epoch is complete.
+ *   S  the sequencer writes a step, then publishes step_count (release); workers read
+ *      it (acquire): they see the step and, through W, the bins.
+ *   T  a worker ends a phase, then publishes phases_done (release); others read it
+ *      (acquire) before their next phase: they see its touches, counts and candidates.
+ *   I  the same counter, read by the incident role: it sees the changes.
+ *   F  the incident role finishes a step, then publishes steps_done (release); the sequencer
+ *      reads it (acquire) and publishes done_epoch (release); ingest threads read that
+ *      (acquire) and reuse the bins: nobody reads them any more.
+ *   R  a role (sequencer, incident) is left by a release store and entered by an acquire
+ *      exchange: what its last holder wrote is seen by the next.
+ *   M  an ingest thread fills a mark ring; batch-less ring of its own, see mark_ring.
+ *   Q  the sequencer asks for a seal (release); the ingest thread takes it (acquire).
+ *   J  the sequencer adds a partition to a worker's list, then publishes its count (release).
+ *   K  the owner lets a leaving partition go (release); the sequencer drops it (acquire).
+ */
+#ifndef CORRELATE_CORE_H
+#define CORRELATE_CORE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/incident.h"
+#include "base/slab.h"
+#include "base/vector.h"
+#include "correlate/alert.h"
+#include "correlate/bin.h"
+#include "correlate/engine.h"
+#include "correlate/key.h"
+#include "correlate/rules_version.h"
+#include "correlate/touch.h"
+#include "ingest/decoder.h"
+
+enum {
+    LANES = 256,
+    WORKERS_MAX = 64,
+    PARTS_MAX = 4096,
+    STEPS = 8,              /* in flight, a power of two */
+    STEP_EVENTS = 32 << 10, /* soft limit: a step is cut after the epoch that reaches it */
+    PHASES = 6,
+    MARKS = 256, /* per worker, waiting for the sequencer */
+};
+#define STEP_SPAN_MS ((int64_t)1 << 23) /* so that a sort key has room for the time */
+
+/* In a step that is not bounded a worker passes the candidate and evict phases with
+ * the phase before them. */
+enum phase {
+    PHASE_DEDUP,
+    PHASE_ALERT_CANDIDATES,
+    PHASE_ALERT_EVICT,
+    PHASE_RULES,
+    PHASE_KEY_CANDIDATES,
+    PHASE_KEY_EVICT,
+};
+
+/* Counters of one worker. Each has one writer: relaxed is enough, readers want sums. */
+struct tally {
+#define TALLY(name) _Atomic uint64_t name;
+#include "correlate/tally.inc"
+#undef TALLY
+    _Atomic uint64_t rejected[REJECT_REASON_COUNT];
+};
+
+static inline void tally_add(_Atomic uint64_t *counter, uint64_t n)
+{
+    /* relaxed, load and store: this thread is the only writer. */
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+static inline uint64_t tally_get(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* One input partition. The first block belongs to the ingest thread that owns it. */
+struct part {
+    struct feed *feed;
+    const struct topic_config *topic;
+    uint16_t id;
+    uint16_t owner; /* worker */
+    uint32_t topic_hash;
+
+    int64_t max_c;       /* M; INT64_MIN before the first event */
+    int64_t sealed;      /* V; INT64_MIN without a seal */
+    int64_t last_kt;     /* INT64_MIN before the first record */
+    int64_t next_offset; /* what the next record's offset should be */
+    const struct record *batch; /* taken, not yet consumed: [batch_at, batch_count) */
+    size_t batch_at, batch_count;
+    bool held;           /* the event below waits until its epoch is in reach */
+    uint32_t held_sub;
+    int64_t held_et;
+    uint8_t held_flags;
+    size_t mark_at;      /* replay: the next journaled mark of this partition */
+    size_t mark_end;
+    bool gone;           /* its source took it away: K */
+
+    /* Written by the owner, read by others. */
+    _Alignas(64) _Atomic int64_t passed; /* W: max(M - L, V), INT64_MAX at the end */
+    _Atomic int64_t seen_max_c;          /* M, for R of seals; relaxed, a bit old is fine */
+    _Atomic int64_t reach;               /* max(M + L, V): where a recording's end seals it */
+    _Atomic int64_t read_offset;
+    _Atomic int64_t blocked_since;       /* relaxed */
+    _Atomic uint64_t proof_ns; /* newest proof that it stands at its end; 0: none */
+    _Atomic uint64_t records, events, gaps, redelivered, rejected;
+    _Atomic int state;         /* enum feed_state */
+    _Atomic bool let_go;       /* K */
+    /* Written by the sequencer. */
+    _Alignas(64) _Atomic int64_t seal_request; /* Q; INT64_MIN: none */
+    _Atomic bool leaving;
+    _Atomic int64_t left_epoch;  /* events of later epochs are dropped; INT64_MAX: member */
+    _Atomic bool blind;
+    uint64_t records_at_seal;    /* sequencer only, as the next three */
+    uint64_t unreadable_since;   /* monotonic ns, 0: readable */
+    uint64_t proof_used;
+    bool dropped;
+};
+
+/* A stretch of closed epochs that all workers work off together. */
+struct step {
+    int64_t epoch_from, epoch_to;
+    int64_t from_ms, to_ms;
+    uint64_t events;
+    bool bounded;  /* ends a round at which bounds may have to be held */
+    bool last;     /* nothing follows (X7) */
+    const uint16_t *rank; /* by part id; immutable */
+    struct rules_version *rules;
+};
+
+/* An incident change on its way to the incident role; owns its incident. */
+struct change {
+    struct order order;
+    struct incident *incident;
+};
+
+struct touch_list {
+    struct touch *at;
+    size_t count;
+    size_t room;
+};
+
+/* Something whose memory may go when its step is done, because touches point at it. */
+struct remains {
+    void *block;
+    size_t bytes;
+};
+
+struct mark_ring {
+    _Alignas(64) _Atomic uint32_t head; /* M: worker */
+    _Alignas(64) _Atomic uint32_t tail; /* M: sequencer */
+    struct mark at[MARKS];
+};
+
+struct worker {
+    struct engine *engine;
+    unsigned index;
+    pthread_t thread;
+    bool started;
+    int waker;
+
+    /* ingest */
+    struct decoder *decoder;
+    struct bins bins;
+    struct part *parts[PARTS_MAX];
+    unsigned next_part;
+    uint64_t shuffle_state;
+    uint64_t proof_round_ns;
+    uint64_t spare_take; /* shuffled runs: a random take size */
+
+    /* stages; touched by this thread between two of its phases */
+    struct slab slab;
+    VECTOR_OF(uint64_t) sort_key;
+    VECTOR_OF(uint64_t) sort_scratch;
+    VECTOR_OF(const struct event *) batch;
+    VECTOR_OF(uint32_t) match;      /* room for every rule */
+    VECTOR_OF(struct route) routes; /* of the event under work */
+    VECTOR_OF(const struct touch *) touches_in;
+    struct touch_list *touches_out[STEPS]; /* [step & mask][destination worker] */
+    VECTOR_OF(struct change) changes[STEPS];
+    VECTOR_OF(struct remains) remains[STEPS];
+    VECTOR_OF(struct alert_candidate) alert_candidates; /* T: read by all in PHASE_ALERT_EVICT */
+    VECTOR_OF(struct key_candidate) key_candidates;     /* T: read by all in PHASE_KEY_EVICT */
+    uint64_t rng;
+
+    struct tally tally;
+    _Alignas(64) _Atomic uint64_t phases_done; /* T, I: PHASES * step + phases of it */
+    _Atomic int64_t next_due;   /* earliest timer of its lanes; valid while idle */
+    _Atomic uint64_t alerts;    /* in its lanes */
+    _Atomic uint64_t alerts_at_phase; /* alerts when PHASE_DEDUP of the step ended */
+    _Atomic uint64_t flapping;
+    _Alignas(64) _Atomic uint32_t part_count; /* J */
+    _Atomic bool asleep;
+    struct mark_ring marks;
+};
+
+struct engine {
+    struct engine_config config;
+    struct source *source;
+    struct engine_listener listener;
+    int64_t disorder_max_ms;
+    int64_t slack_ms;
+    int64_t slot_count;
+
+    unsigned worker_count;
+    struct worker *workers;
+    struct alert_lane *alert_lanes; /* LANES; lane l belongs to worker l % worker_count */
+    struct key_lane *key_lanes;     /* LANES */
+
+    struct rules_version *first_rules, *newest_rules;
+    _Atomic(struct rule_set *) switch_request; /* X5: taken by the sequencer */
+    struct rules_version *pending_rules;       /* to take effect at pending_epoch */
+    int64_t pending_epoch;
+
+    struct topic_config *topics;
+    size_t topic_count;
+    struct topic_config any_topic;
+    const struct mark *marks; /* replay, sorted by (part order, offset) */
+
+    /* sequencer role */
+    _Alignas(64) _Atomic bool sequencer_taken; /* R */
+    int64_t planned_epoch; /* first epoch that is in no step; INT64_MIN before the start */
+    int64_t wall_at_start, r_ms;
+    uint64_t mono_at_start, r_ns, seal_due_ns, changes_due_ns;
+    bool r_known;
+    struct part *parts[PARTS_MAX];
+    uint16_t *rank;
+    VECTOR_OF(uint16_t *) old_ranks;
+    bool finish_planned;
+    uint64_t draining; /* a bounded step is under way: nothing is planned before it is done */
+
+    /* S */
+    _Alignas(64) _Atomic uint64_t step_count;
+    struct step steps[STEPS];
+    _Atomic uint32_t part_count;
+    _Atomic int64_t watermark_ms;
+    _Atomic int64_t highest_bin; /* highest epoch ever binned, for X5 */
+    /* F */
+    _Alignas(64) _Atomic uint64_t steps_done;
+    _Atomic int64_t done_epoch;
+    _Atomic bool finished; /* all that will ever come has been worked off */
+
+    /* incident role */
+    _Alignas(64) _Atomic bool incident_taken; /* R */
+    VECTOR_OF(struct change) merge;
+    size_t merge_at;     /* next of `merge` to be reported */
+    bool merge_reported; /* its change has been, its ops from op_sink on have not */
+    size_t op_sink;
+    bool merging;
+    struct tally incident_tally;
+
+    _Alignas(64) _Atomic bool stop_input;
+    _Atomic bool stop;
+    _Atomic bool paused; /* the listener is full: input waits */
+};
+
+/* correlate/ingest.c */
+bool ingest_poll(struct worker *worker);
+bool ingest_drained(const struct worker *worker);
+/* correlate/sequencer.c */
+bool sequencer_poll(struct engine *engine);
+/* correlate/dedup.c, correlation.c, incident_stage.c */
+void dedup_phase(struct worker *worker, uint64_t seq, const struct step *step);
+void dedup_candidates_phase(struct worker *worker, const struct step *step);
+void dedup_evict_phase(struct worker *worker, uint64_t seq, const struct step *step);
+void rules_phase(struct worker *worker, uint64_t seq, const struct step *step);
+void rules_candidates_phase(struct worker *worker, const struct step *step);
+void rules_evict_phase(struct worker *worker, uint64_t seq, const struct step *step);
+bool incident_poll(struct engine *engine);
+/* correlate/engine.c */
+void engine_wake(struct engine *engine);
+
+static inline int64_t floor_div(int64_t a, int64_t b)
+{
+    int64_t q = a / b;
+    return q * b > a ? q - 1 : q;
+}
+
+static inline unsigned lane_owner(const struct engine *engine, unsigned lane)
+{
+    return lane % engine->worker_count;
+}
+
+/* Everything that has to go when the step is done: touches may point at it until then. */
+static inline void worker_bury(struct worker *worker, uint64_t seq, void *block, size_t bytes)
+{
+    if (block != NULL)
+        vector_add(&worker->remains[seq & (STEPS - 1)]) = (struct remains){block, bytes};
+}
+
+/* Appends a change; takes the incident. */
+static inline void worker_change(struct worker *worker, uint64_t seq, const struct order *order,
+                                 struct incident *incident)
+{
+    vector_add(&worker->changes[seq & (STEPS - 1)]) = (struct change){*order, incident};
+}
+
+#endif

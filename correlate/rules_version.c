@@ -1,0 +1,73 @@
+/* rules_version.c - see rules_version.h. */
+#include "correlate/rules_version.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/slab.h"
+
+/* Slots in the order of (rule id, slot), for qsort. */
+static int slot_order(const void *a, const void *b)
+{
+    const struct rule_slot *const *x = a, *const *y = b;
+    int order = strcmp((*x)->rule->id, (*y)->rule->id);
+
+    return order != 0 ? order : (*x > *y) - (*x < *y);
+}
+
+/* The slot of an earlier version whose rule has the same id and form, or -1. */
+static int64_t slot_find(const struct rules_version *older, const struct rule *rule)
+{
+    for (uint32_t i = 0; older != NULL && i < older->rule_count; i++) {
+        uint32_t slot = older->slot_of[i];
+        const struct rule *old = older->slots[slot].rule;
+        if (strcmp(old->id, rule->id) == 0)
+            return id128_equal(old->form, rule->form) ? (int64_t)slot : -1;
+    }
+    return -1;
+}
+
+struct rules_version *rules_version_create(struct rule_set *set, struct rules_version *older)
+{
+    struct rules_version *version = memory_alloc(sizeof(*version));
+    uint32_t count = rule_set_count(set);
+    uint32_t slots = older != NULL ? older->slot_count : 0;
+
+    *version = (struct rules_version){.set = set, .older = older, .rule_count = count,
+                                      .generation = older != NULL ? older->generation + 1 : 1,
+                                      .reads_message = rule_set_reads_message(set)};
+    version->slot_of = memory_alloc(count * sizeof(*version->slot_of));
+    version->slots = memory_alloc(((size_t)slots + count) * sizeof(*version->slots));
+    for (uint32_t s = 0; s < slots; s++) {
+        version->slots[s] = older->slots[s];
+        version->slots[s].current = false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct rule *rule = rule_set_rule(set, i);
+        int64_t found = slot_find(older, rule);
+        uint32_t slot = found >= 0 ? (uint32_t)found : slots++;
+        version->slot_of[i] = slot;
+        version->slots[slot] = (struct rule_slot){.rule = rule, .current = true};
+    }
+    version->slot_count = slots;
+    struct rule_slot **sorted = memory_alloc(slots * sizeof(struct rule_slot *));
+    for (uint32_t s = 0; s < slots; s++)
+        sorted[s] = &version->slots[s];
+    qsort(sorted, slots, sizeof(struct rule_slot *), slot_order);
+    for (uint32_t s = 0; s < slots; s++)
+        sorted[s]->order = s;
+    free(sorted);
+    return version;
+}
+
+void rules_version_destroy(struct rules_version *version)
+{
+    while (version != NULL) {
+        struct rules_version *older = version->older;
+        if (older != NULL)
+            rule_set_destroy(version->set);
+        free(version->slot_of);
+        free(version->slots);
+        free(version);
+        version = older;
+    }
+}

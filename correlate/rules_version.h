@@ -1,0 +1,44 @@
+/*
+ * rules_version.h - a rule set in force, with stable slots for its rules.
+ *
+ * A slot is the number under which lanes remember a rule. Over a switch a rule
+ * whose form is unchanged keeps its slot, so windows and incidents carry on;
+ * every other rule gets a fresh one, and slots of gone rules drain (X5).
+ *
+ * Owner:  the engine keeps every version until it is destroyed: keys of old
+ *         rules point into them.
+ * Thread: built by the sequencer role, read by all.
+ */
+#ifndef CORRELATE_RULES_VERSION_H
+#define CORRELATE_RULES_VERSION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "rules/rule_set.h"
+
+struct rule_slot {
+    const struct rule *rule;
+    uint32_t order; /* among all slots of the version, by (rule id, slot): merges touches */
+    bool current;   /* false: drains, gets no new touches but for open incidents */
+};
+
+struct rules_version {
+    struct rule_set *set;
+    struct rules_version *older;
+    uint32_t generation;   /* 1, 2, ... */
+    uint32_t rule_count;   /* of the set */
+    uint32_t slot_count;   /* of this and all earlier versions */
+    uint32_t *slot_of;     /* rule index -> slot */
+    struct rule_slot *slots;
+    bool reads_message;
+};
+
+/* Errors: ends the process when memory is short. `older` is NULL for the first.
+ * Takes `set`. */
+struct rules_version *rules_version_create(struct rule_set *set, struct rules_version *older);
+
+/* Frees the version and all older ones; the very first set is left to its owner. */
+void rules_version_destroy(struct rules_version *version);
+
+#endif

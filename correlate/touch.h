@@ -1,0 +1,71 @@
+/*
+ * touch.h - what deduplication tells the rules: one alert, one rule, one key.
+ *
+ * Touches of one step are handed from the worker of the alert's lane to the worker
+ * of the rule key's lane. Their order (docs/correlation.md, sections 1 and 3) is in
+ * struct order, shared with incident changes:
+ *
+ *   time, then at one time: round ends, timers (dedup, then rules), events
+ */
+#ifndef CORRELATE_TOUCH_H
+#define CORRELATE_TOUCH_H
+
+#include <stdint.h>
+#include "base/event.h"
+
+enum order_class { ORDER_ROUND_END, ORDER_TIMER, ORDER_EVENT };
+enum order_stage { ORDER_DEDUP, ORDER_RULE, ORDER_UPDATE };
+
+/* The place of a touch or a change among all others. */
+struct order {
+    int64_t at_ms;
+    int64_t offset;      /* ORDER_EVENT */
+    uint16_t rank;       /* ORDER_EVENT: of (topic, partition) among all partitions */
+    uint16_t sub;        /* ORDER_EVENT */
+    uint16_t part;       /* ORDER_EVENT: index of the partition, for its name */
+    uint8_t class;       /* enum order_class */
+    uint8_t stage;       /* enum order_stage, where class is not ORDER_EVENT */
+    uint32_t rule;       /* order of the rule by id */
+    uint32_t second; /* 1 for what comes after a CLEAR of the same cause and rule */
+    /* ORDER_DEDUP timers and round ends: the alert, whose identity decides. */
+    const struct event_text *identity;
+    /* ORDER_RULE and ORDER_UPDATE: values of `by`, decide after the rule. */
+    const struct key_text *key;
+};
+
+/* The values of `by`, packed: count, lengths, bytes. */
+struct key_text {
+    uint32_t count;
+    uint32_t bytes; /* of this record */
+    uint32_t end[]; /* value i spans data[end[i-1] .. end[i]) */
+};
+
+static inline struct text key_text_value(const struct key_text *key, uint32_t i)
+{
+    const char *data = (const char *)(key->end + key->count);
+    uint32_t from = i == 0 ? 0 : key->end[i - 1];
+    return (struct text){data + from, key->end[i] - from};
+}
+
+/* Alerts by identity: the fields of the fingerprint, bytewise; with a dedup key first. */
+int identity_compare(const struct event_text *a, const struct event_text *b);
+int key_text_compare(const struct key_text *a, const struct key_text *b);
+
+/* <0, 0, >0. Total: equal only for the same cause and rule. */
+int order_compare(const struct order *a, const struct order *b);
+
+enum touch_kind { TOUCH_RAISE, TOUCH_CHANGE, TOUCH_REPEAT, TOUCH_CLEAR, TOUCH_EVICT };
+
+struct touch {
+    struct order order;
+    struct id128 key;   /* hash of rule and `by` values */
+    struct id128 alert; /* fingerprint */
+    /* The event that made it; for timers the alert's own words. Lives until the step is done. */
+    const struct event_text *text;
+    uint32_t slot; /* of the rule, rules_version.h */
+    uint8_t kind;  /* enum touch_kind */
+    uint8_t severity;
+    uint8_t lane; /* of the key */
+};
+
+#endif
