@@ -54,6 +54,7 @@ struct alert_cold {
     struct event_text *text; /* of its last event that was not a repeat; slab */
     struct route *routes;    /* slab */
     int64_t *changes;        /* newest flap_start changes, a ring; slab, made at the first clear */
+    int64_t problem_et;      /* et of the event that `text` is from */
     int64_t flap_end_ms;     /* while flapping */
     uint64_t told_attr;      /* attributes that the rules were told last */
     uint16_t route_count, route_room;

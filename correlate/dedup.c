@@ -143,6 +143,7 @@ static void text_store(struct dedup *d, struct alert_cold *cold, const struct ev
     if (cold->text != NULL)
         worker_bury(d->worker, d->seq, cold->text, cold->text->bytes);
     cold->text = text;
+    cold->problem_et = ev->et_ms;
     cold->severity = ev->severity;
 }
 
@@ -231,18 +232,20 @@ static void flap_clear(struct dedup *d, struct alert_slot *slot)
 static void tell_open(struct dedup *d, const struct order *order, struct alert_slot *slot,
                       struct alert_cold *cold, const struct event_text *text)
 {
-    match(d, text, cold->severity, order->at_ms);
+    match(d, text, cold->severity, cold->problem_et);
     routes_store(d, slot, cold);
     emit_all(d, order, cold, TOUCH_RAISE, text);
     cold->told_open = true;
     cold->told_attr = slot->attr_hash;
 }
 
-static void tell_closed(struct dedup *d, const struct order *order, struct alert_cold *cold,
-                        const struct event_text *text)
+static void tell_closed(struct dedup *d, const struct order *order, struct alert_slot *slot,
+                        struct alert_cold *cold, const struct event_text *text)
 {
     emit_all(d, order, cold, TOUCH_CLEAR, text);
     cold->told_open = false;
+    cold->route_count = 0;
+    slot->bits &= ~(uint32_t)ALERT_EVENT_ROUTES;
 }
 
 /* worker->routes have been matched: the difference to the alert's. True if any touch was made. */
@@ -276,11 +279,11 @@ static void flap_end_now(struct dedup *d, struct alert_slot *slot, struct alert_
 
     flap_clear(d, slot);
     if (cold->told_open && !is_open) {
-        tell_closed(d, &order, cold, cold->text);
+        tell_closed(d, &order, slot, cold, cold->text);
     } else if (!cold->told_open && is_open) {
         tell_open(d, &order, slot, cold, cold->text);
     } else if (is_open && cold->told_attr != slot->attr_hash) {
-        match(d, cold->text, cold->severity, at_ms);
+        match(d, cold->text, cold->severity, cold->problem_et);
         tell_changed(d, &order, slot, cold, cold->text);
     }
 }
@@ -290,11 +293,12 @@ static void expire_now(struct dedup *d, struct alert_slot *slot, struct alert_co
                        int64_t at_ms)
 {
     flap_clear(d, slot);
-    if (cold->told_open) {
+    if (cold->route_count > 0) {
         struct order order = alert_order(at_ms, ORDER_TIMER, cold->text);
-        tell_closed(d, &order, cold, cold->text);
+        tell_closed(d, &order, slot, cold, cold->text);
     }
-    tally_add(&d->worker->tally.alerts_expired, 1);
+    if ((slot->bits & ALERT_OPEN) != 0)
+        tally_add(&d->worker->tally.alerts_expired, 1);
 }
 
 /* Frees what a cold record holds; words wait for the end of the step. */
@@ -463,9 +467,9 @@ static void close_alert(struct dedup *d, struct alert_lane *lane, struct alert_s
         count_folded(d);
         return;
     }
-    tell_closed(d, &order, cold, ev->text);
-    tally_add(&d->worker->tally.alerts_cleared, 1);
     count_touched(d, cold->route_count > 0);
+    tell_closed(d, &order, slot, cold, ev->text);
+    tally_add(&d->worker->tally.alerts_cleared, 1);
     flap_look(d, lane, slot, cold, ev->et_ms);
 }
 
@@ -755,7 +759,7 @@ static void evict(struct dedup *d, const struct alert_candidate *candidate)
     struct alert_slot *slot = alert_find(lane, cold->fingerprint);
 
     flap_clear(d, slot);
-    if (cold->told_open) {
+    if (cold->route_count > 0) {
         struct order order = alert_order(d->step->to_ms, ORDER_ROUND_END, cold->text);
         emit_all(d, &order, cold, TOUCH_EVICT, cold->text);
     }
