@@ -23,6 +23,7 @@
 #ifndef CORRELATE_CORE_H
 #define CORRELATE_CORE_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -45,9 +46,10 @@ enum {
     STEPS = 8,              /* in flight, a power of two */
     STEP_EVENTS = 32 << 10, /* soft limit: a step is cut after the epoch that reaches it */
     PHASES = 6,
+    LOW_MARKS = 256,
     MARKS = 256, /* per worker, waiting for the sequencer */
 };
-#define STEP_SPAN_MS ((int64_t)1 << 23) /* so that a sort key has room for the time */
+#define STEP_SPAN_MS ((int64_t)1 << 20) /* so that a sort key has room for the time */
 
 /* In a step that is not bounded a worker passes the candidate and evict phases with
  * the phase before them. */
@@ -82,11 +84,12 @@ static inline uint64_t tally_get(const _Atomic uint64_t *counter)
 
 /* One input partition. The first block belongs to the ingest thread that owns it. */
 struct part {
-    struct feed *feed;
-    const struct topic_config *topic;
+    struct feed *feed; /* NULL once the source has it back */
+    char *name;        /* of the topic; outlives the feed */
+    int32_t number;    /* of the partition */
     uint16_t id;
     uint16_t owner; /* worker */
-    uint32_t topic_hash;
+    const struct topic_config *topic;
 
     int64_t max_c;       /* M; INT64_MIN before the first event */
     int64_t sealed;      /* V; INT64_MIN without a seal */
@@ -98,19 +101,31 @@ struct part {
     uint32_t held_sub;
     int64_t held_et;
     uint8_t held_flags;
+    int64_t held_kt;
+    int64_t cap_ms;      /* a journaled cap for the next record; INT64_MIN: none */
+    uint64_t records_run, events_run; /* not yet in the counters below */
     size_t mark_at;      /* replay: the next journaled mark of this partition */
     size_t mark_end;
-    bool gone;           /* its source took it away: K */
+    bool had_event, had_log_time, finished;
+    int64_t start_offset;
+    /* Records whose epoch is beyond all earlier ones': the first that is in no
+     * closed epoch gives the low position. When the ring is full its newest entry
+     * takes in the next, which only makes the position older. */
+    struct low_mark {
+        int64_t epoch, offset;
+    } low[LOW_MARKS];
+    uint32_t low_first, low_count;
+    int64_t low_epoch;
 
     /* Written by the owner, read by others. */
     _Alignas(64) _Atomic int64_t passed; /* W: max(M - L, V), INT64_MAX at the end */
     _Atomic int64_t seen_max_c;          /* M, for R of seals; relaxed, a bit old is fine */
     _Atomic int64_t reach;               /* max(M + L, V): where a recording's end seals it */
-    _Atomic int64_t read_offset;
-    _Atomic int64_t blocked_since;       /* relaxed */
+    _Atomic int64_t read_offset, low_offset;
     _Atomic uint64_t proof_ns; /* newest proof that it stands at its end; 0: none */
     _Atomic uint64_t records, events, gaps, redelivered, rejected;
-    _Atomic int state;         /* enum feed_state */
+    _Atomic int64_t lag;
+    _Atomic int state; /* enum feed_state */
     _Atomic bool let_go;       /* K */
     /* Written by the sequencer. */
     _Alignas(64) _Atomic int64_t seal_request; /* Q; INT64_MIN: none */
@@ -133,6 +148,8 @@ struct step {
     const uint16_t *rank; /* by part id; immutable */
     struct rules_version *rules;
 };
+
+enum sleep_state { AWAKE, ASLEEP, ASLEEP_FOR_BINS };
 
 /* An incident change on its way to the incident role; owns its incident. */
 struct change {
@@ -171,8 +188,9 @@ struct worker {
     struct part *parts[PARTS_MAX];
     unsigned next_part;
     uint64_t shuffle_state;
-    uint64_t proof_round_ns;
-    uint64_t spare_take; /* shuffled runs: a random take size */
+    bool bins_placed; /* the first watermark is known: bins have a first epoch */
+    /* Not yet in the tally: added per take. */
+    uint64_t records, record_bytes, events, binned, clamped, late, late_by_seal;
 
     /* stages; touched by this thread between two of its phases */
     struct slab slab;
@@ -187,7 +205,7 @@ struct worker {
     VECTOR_OF(struct remains) remains[STEPS];
     VECTOR_OF(struct alert_candidate) alert_candidates; /* T: read by all in PHASE_ALERT_EVICT */
     VECTOR_OF(struct key_candidate) key_candidates;     /* T: read by all in PHASE_KEY_EVICT */
-    uint64_t rng;
+    VECTOR_OF(uint64_t) key_excess; /* by rule slot */
 
     struct tally tally;
     _Alignas(64) _Atomic uint64_t phases_done; /* T, I: PHASES * step + phases of it */
@@ -196,7 +214,8 @@ struct worker {
     _Atomic uint64_t alerts_at_phase; /* alerts when PHASE_DEDUP of the step ended */
     _Atomic uint64_t flapping;
     _Alignas(64) _Atomic uint32_t part_count; /* J */
-    _Atomic bool asleep;
+    _Atomic int asleep; /* enum sleep_state */
+    _Atomic int64_t highest_bin; /* highest epoch it ever put an event in, for X5 */
     struct mark_ring marks;
 };
 
@@ -213,7 +232,9 @@ struct engine {
     struct alert_lane *alert_lanes; /* LANES; lane l belongs to worker l % worker_count */
     struct key_lane *key_lanes;     /* LANES */
 
-    struct rules_version *first_rules, *newest_rules;
+    struct rules_version *newest_rules; /* in force for the next step */
+    struct rules_version *last_rules;   /* built last; reaches all older ones */
+    _Atomic(struct rules_version *) shown_rules; /* the same, for readers of counters */
     _Atomic(struct rule_set *) switch_request; /* X5: taken by the sequencer */
     struct rules_version *pending_rules;       /* to take effect at pending_epoch */
     int64_t pending_epoch;
@@ -221,7 +242,6 @@ struct engine {
     struct topic_config *topics;
     size_t topic_count;
     struct topic_config any_topic;
-    const struct mark *marks; /* replay, sorted by (part order, offset) */
 
     /* sequencer role */
     _Alignas(64) _Atomic bool sequencer_taken; /* R */
@@ -232,7 +252,7 @@ struct engine {
     struct part *parts[PARTS_MAX];
     uint16_t *rank;
     VECTOR_OF(uint16_t *) old_ranks;
-    bool finish_planned;
+    bool tight;        /* the round under way may be over a bound at its end */
     uint64_t draining; /* a bounded step is under way: nothing is planned before it is done */
 
     /* S */
@@ -240,7 +260,6 @@ struct engine {
     struct step steps[STEPS];
     _Atomic uint32_t part_count;
     _Atomic int64_t watermark_ms;
-    _Atomic int64_t highest_bin; /* highest epoch ever binned, for X5 */
     /* F */
     _Alignas(64) _Atomic uint64_t steps_done;
     _Atomic int64_t done_epoch;
@@ -262,7 +281,6 @@ struct engine {
 
 /* correlate/ingest.c */
 bool ingest_poll(struct worker *worker);
-bool ingest_drained(const struct worker *worker);
 /* correlate/sequencer.c */
 bool sequencer_poll(struct engine *engine);
 /* correlate/dedup.c, correlation.c, incident_stage.c */
@@ -273,8 +291,10 @@ void rules_phase(struct worker *worker, uint64_t seq, const struct step *step);
 void rules_candidates_phase(struct worker *worker, const struct step *step);
 void rules_evict_phase(struct worker *worker, uint64_t seq, const struct step *step);
 bool incident_poll(struct engine *engine);
-/* correlate/engine.c */
-void engine_wake(struct engine *engine);
+/* correlate/engine.c: wakes the threads that sleep; only those that wait for bins if so said. */
+void engine_wake(struct engine *engine, bool only_for_bins);
+
+bool engine_rule_row(const struct engine *engine, size_t index, struct engine_rule_counters *out);
 
 static inline int64_t floor_div(int64_t a, int64_t b)
 {

@@ -118,6 +118,7 @@ struct engine_counters {
     uint64_t derived;
     uint64_t rejected[REJECT_REASON_COUNT];
     uint64_t in_bins;      /* decoded, in no closed epoch yet */
+    uint64_t left;         /* dropped from bins with a partition that left: read by another (T8) */
     uint64_t duplicate, unmatched, routed; /* L2 */
     uint64_t touches, correlated, expired, evicted, retired, pending; /* L3 */
     uint64_t opened, closed, open; /* L4 */
@@ -130,7 +131,7 @@ struct engine_counters {
     uint64_t keys;         /* rule keys held now */
     uint64_t keys_evicted;
     uint64_t steps, rounds, seals, sleeps, wakes;
-    uint64_t bins_bytes;
+    uint64_t bins_bytes, state_bytes; /* taken from the system */
 };
 void engine_counters(const struct engine *engine, struct engine_counters *out);
 
@@ -146,7 +147,7 @@ struct engine_part_counters {
     int32_t partition;
     int64_t start_offset, read_offset, low_offset, lag;
     int64_t passed_ms; /* everything before this has come */
-    uint64_t records, gaps, redelivered, rejected, in_closed, in_bins;
+    uint64_t records, gaps, redelivered, rejected;
     enum feed_state state;
     bool blind;
 };

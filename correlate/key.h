@@ -18,19 +18,23 @@
 #include "rules/rule_set.h"
 
 /* What an entry remembers of the fields that `distinct` counts: a hash to compare,
- * and the text (cut) to explain. */
-enum { VALUE_TEXT_BYTES = 64, KEY_PAGE = 64 };
+ * and the text, cut to what an explanation can show. */
+enum { VALUE_TEXT_BYTES = 300, KEY_PAGE = 64 };
 
 struct window_values {
-    uint16_t count;
-    uint16_t bytes; /* of this record, for the slab */
+    uint32_t bytes; /* of this record, for the slab */
+    uint32_t count;
     struct window_value {
         uint64_t hash;
-        uint8_t len;
-        bool cut;
-        char text[VALUE_TEXT_BYTES];
+        uint32_t at, len; /* in the text behind the values */
     } value[];
 };
+
+static inline struct text window_value_text(const struct window_values *values, uint32_t i)
+{
+    return (struct text){(const char *)(values->value + values->count) + values->value[i].at,
+                         values->value[i].len};
+}
 
 struct window_entry {
     int64_t at_ms;
@@ -73,7 +77,7 @@ struct open_incident {
     struct members members;
 };
 
-struct key_state {
+struct key_state { /* zero but for the times below when added */
     struct id128 key;
     const struct rule *rule; /* the version that opened the incident, or the current one */
     struct key_text *text;

@@ -26,7 +26,18 @@ static int64_t slot_find(const struct rules_version *older, const struct rule *r
     return -1;
 }
 
-struct rules_version *rules_version_create(struct rule_set *set, struct rules_version *older)
+static struct rule_tally *tally_alloc(unsigned worker_count)
+{
+    size_t bytes = worker_count * sizeof(struct rule_tally);
+    struct rule_tally *tally = aligned_alloc(_Alignof(struct rule_tally), bytes);
+
+    if (tally == NULL)
+        tally = memory_alloc(SIZE_MAX / 2); /* ends the process in one place */
+    return memset(tally, 0, bytes);
+}
+
+struct rules_version *rules_version_create(struct rule_set *set, struct rules_version *older,
+                                           unsigned worker_count)
 {
     struct rules_version *version = memory_alloc(sizeof(*version));
     uint32_t count = rule_set_count(set);
@@ -46,7 +57,9 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
         int64_t found = slot_find(older, rule);
         uint32_t slot = found >= 0 ? (uint32_t)found : slots++;
         version->slot_of[i] = slot;
-        version->slots[slot] = (struct rule_slot){.rule = rule, .current = true};
+        struct rule_tally *tally =
+            found >= 0 ? version->slots[slot].tally : tally_alloc(worker_count);
+        version->slots[slot] = (struct rule_slot){.rule = rule, .tally = tally, .current = true};
     }
     version->slot_count = slots;
     struct rule_slot **sorted = memory_alloc(slots * sizeof(struct rule_slot *));
@@ -61,6 +74,8 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
 
 void rules_version_destroy(struct rules_version *version)
 {
+    for (uint32_t s = 0; version != NULL && s < version->slot_count; s++)
+        free(version->slots[s].tally);
     while (version != NULL) {
         struct rules_version *older = version->older;
         if (older != NULL)

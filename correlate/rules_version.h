@@ -17,8 +17,15 @@
 #include <stdint.h>
 #include "rules/rule_set.h"
 
+/* Per rule and worker: one writer each, read relaxed. */
+struct rule_tally {
+    _Alignas(64) _Atomic uint64_t touches;
+    _Atomic uint64_t opened, closed, keys, evicted, expired, pending;
+};
+
 struct rule_slot {
     const struct rule *rule;
+    struct rule_tally *tally; /* one per worker; shared by all versions that have the slot */
     uint32_t order; /* among all slots of the version, by (rule id, slot): merges touches */
     bool current;   /* false: drains, gets no new touches but for open incidents */
 };
@@ -36,7 +43,8 @@ struct rules_version {
 
 /* Errors: ends the process when memory is short. `older` is NULL for the first.
  * Takes `set`. */
-struct rules_version *rules_version_create(struct rule_set *set, struct rules_version *older);
+struct rules_version *rules_version_create(struct rule_set *set, struct rules_version *older,
+                                           unsigned worker_count);
 
 /* Frees the version and all older ones; the very first set is left to its owner. */
 void rules_version_destroy(struct rules_version *version);

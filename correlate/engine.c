@@ -1,0 +1,582 @@
+/*
+ * engine.c - threads, life and counters of the engine. The work is in ingest.c,
+ * sequencer.c, dedup.c, correlation.c and incident_stage.c; this file decides who
+ * does what next, and who sleeps.
+ */
+#include <assert.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "correlate/core.h"
+
+enum { SPINS = 200 };
+#define SLEEP_MAX_NS 100000000u
+#define SLEEP_BUSY_NS 1000000u /* while a step is under way: a lost wake costs this at most */
+
+void engine_config_init(struct engine_config *config)
+{
+    *config = (struct engine_config){
+        .workers = 2,
+        .epoch_ms = 20,
+        .round_ms = 200,
+        .past_ms = 24 * 3600 * 1000,
+        .future_ms = 1000,
+        .behind_ms = 5000,
+        .slack_ms = 50,
+        .seal_ms = 10,
+        .take_max = 512,
+        .alerts_max = 1000000,
+        .expire_ms = 5 * 60 * 1000,
+        .flap_window_ms = 10 * 60 * 1000,
+        .flap_start = 6,
+        .flap_stop = 2,
+    };
+}
+
+/* --- what a thread does next --------------------------------------------------------------- */
+
+/* True when all workers have ended `phases` phases (T, acquire end). */
+static bool all_at(const struct engine *engine, uint64_t phases)
+{
+    for (unsigned w = 0; w < engine->worker_count; w++)
+        if (atomic_load_explicit(&engine->workers[w].phases_done, memory_order_acquire) < phases)
+            return false;
+    return true;
+}
+
+static void phase_run(struct worker *worker, uint64_t seq, const struct step *step, unsigned phase)
+{
+    switch ((enum phase)phase) {
+    case PHASE_DEDUP:
+        dedup_phase(worker, seq, step);
+        break;
+    case PHASE_ALERT_CANDIDATES:
+        dedup_candidates_phase(worker, step);
+        break;
+    case PHASE_ALERT_EVICT:
+        dedup_evict_phase(worker, seq, step);
+        break;
+    case PHASE_RULES:
+        rules_phase(worker, seq, step);
+        break;
+    case PHASE_KEY_CANDIDATES:
+        rules_candidates_phase(worker, step);
+        break;
+    case PHASE_KEY_EVICT:
+        rules_evict_phase(worker, seq, step);
+        break;
+    }
+}
+
+/* One phase of the oldest step that this worker has not finished. */
+static bool stages_poll(struct worker *worker)
+{
+    struct engine *engine = worker->engine;
+    /* relaxed: own counter. S, acquire end: the step, and through it the bins. */
+    uint64_t done = atomic_load_explicit(&worker->phases_done, memory_order_relaxed);
+    uint64_t seq = done / PHASES;
+    unsigned phase = (unsigned)(done % PHASES);
+
+    if (seq >= atomic_load_explicit(&engine->step_count, memory_order_acquire))
+        return false;
+    const struct step *step = &engine->steps[seq & (STEPS - 1)];
+    if (phase != PHASE_DEDUP && !all_at(engine, done))
+        return false;
+    phase_run(worker, seq, step, phase);
+    done++;
+    if (!step->bounded) /* candidates and evictions have nothing to do */
+        done = phase == PHASE_DEDUP ? seq * PHASES + PHASE_RULES : (seq + 1) * PHASES;
+    /* T and I, release end: touches, counts, candidates and changes are complete. */
+    atomic_store_explicit(&worker->phases_done, done, memory_order_release);
+    engine_wake(engine, false);
+    return true;
+}
+
+void engine_wake(struct engine *engine, bool only_for_bins)
+{
+    for (unsigned w = 0; w < engine->worker_count; w++) {
+        struct worker *worker = &engine->workers[w];
+        /* relaxed: a hint. A wake lost to the race costs one bounded sleep. */
+        int asleep = atomic_load_explicit(&worker->asleep, memory_order_relaxed);
+        if (asleep == AWAKE || (only_for_bins && asleep != ASLEEP_FOR_BINS))
+            continue;
+        if (atomic_exchange_explicit(&worker->asleep, AWAKE, memory_order_seq_cst) != AWAKE)
+            host()->waker_wake(host()->self, worker->waker);
+    }
+}
+
+static bool holds_any(const struct worker *worker)
+{
+    unsigned count = atomic_load_explicit(&worker->part_count, memory_order_relaxed);
+
+    for (unsigned i = 0; i < count; i++)
+        if (worker->parts[i]->held)
+            return true;
+    return false;
+}
+
+static bool poll_all(struct worker *worker)
+{
+    bool worked = stages_poll(worker);
+
+    worked |= sequencer_poll(worker->engine);
+    worked |= incident_poll(worker->engine);
+    /* Stages first: what is closed is worked off before more is read. */
+    if (!worked || atomic_load_explicit(&worker->engine->step_count, memory_order_relaxed) ==
+                       atomic_load_explicit(&worker->phases_done, memory_order_relaxed) / PHASES)
+        worked |= ingest_poll(worker);
+    return worked;
+}
+
+static bool step_under_way(const struct engine *engine)
+{
+    return atomic_load_explicit(&engine->step_count, memory_order_relaxed) !=
+           atomic_load_explicit(&engine->steps_done, memory_order_relaxed);
+}
+
+static void rest(struct worker *worker)
+{
+    struct engine *engine = worker->engine;
+    uint64_t timeout_ns = SLEEP_MAX_NS;
+
+    if (engine->config.seal_ms > 0)
+        timeout_ns = (uint64_t)engine->config.seal_ms * 1000000u;
+    if (step_under_way(engine) && timeout_ns > SLEEP_BUSY_NS)
+        timeout_ns = SLEEP_BUSY_NS;
+    atomic_exchange_explicit(&worker->asleep, holds_any(worker) ? ASLEEP_FOR_BINS : ASLEEP,
+                             memory_order_seq_cst);
+    /* Whoever published before it saw us asleep left something to find. */
+    if (!poll_all(worker) && !atomic_load_explicit(&engine->stop, memory_order_relaxed)) {
+        tally_add(&worker->tally.sleeps, 1);
+        host()->waker_sleep(host()->self, worker->waker, timeout_ns);
+    }
+    atomic_store_explicit(&worker->asleep, AWAKE, memory_order_relaxed);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *worker = arg;
+    struct engine *engine = worker->engine;
+    unsigned spins = 0;
+
+    while (!atomic_load_explicit(&engine->stop, memory_order_relaxed)) {
+        if (poll_all(worker)) {
+            spins = 0;
+        } else if (engine->worker_count > 1 && spins < SPINS && step_under_way(engine)) {
+            spins++;
+            sched_yield();
+        } else {
+            spins = 0;
+            rest(worker);
+        }
+    }
+    return NULL;
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static int config_check(const struct engine_config *config, struct error *err)
+{
+    if (config->workers == 0 || config->workers > WORKERS_MAX)
+        error_set(err, "workers must be 1 to %d", (int)WORKERS_MAX);
+    else if (config->epoch_ms == 0 || config->round_ms == 0 ||
+             config->round_ms % config->epoch_ms != 0)
+        error_set(err, "the round (%u ms) must be a multiple of the epoch (%u ms)",
+                  config->round_ms, config->epoch_ms);
+    else if (config->take_max == 0)
+        error_set(err, "take must be at least 1");
+    else if (config->alerts_max == 0)
+        error_set(err, "alerts.max must be at least 1");
+    else if (config->expire_ms <= 0 || config->expire_ms > (int64_t)30 * 86400 * 1000)
+        error_set(err, "expire must be above 0 and at most 30 days");
+    else if (config->flap_start > 0 &&
+             (config->flap_stop >= config->flap_start || config->flap_window_ms <= 0 ||
+              config->flap_start > 1000))
+        error_set(err, "flap.stop must be below flap.start (at most 1000), and flap.window above 0");
+    else
+        return 0;
+    return -EINVAL;
+}
+
+static void topics_copy(struct engine *engine)
+{
+    const struct engine_config *config = &engine->config;
+
+    engine->any_topic = (struct topic_config){.disorder_ms = 500, .tenant = "default"};
+    engine->topics = memory_alloc((config->topic_count + 1) * sizeof(*engine->topics));
+    for (size_t i = 0; i < config->topic_count; i++) {
+        engine->topics[i] = config->topics[i];
+        if (engine->topics[i].tenant == NULL)
+            engine->topics[i].tenant = "default";
+        if (engine->topics[i].topic == NULL)
+            engine->any_topic = engine->topics[i];
+    }
+    engine->topic_count = config->topic_count;
+    engine->disorder_max_ms = engine->any_topic.disorder_ms;
+    for (size_t i = 0; i < engine->topic_count; i++)
+        if (engine->topics[i].disorder_ms > engine->disorder_max_ms)
+            engine->disorder_max_ms = engine->topics[i].disorder_ms;
+    engine->slack_ms =
+        config->slack_ms > engine->disorder_max_ms ? config->slack_ms : engine->disorder_max_ms;
+}
+
+static int worker_init(struct engine *engine, unsigned index)
+{
+    struct worker *worker = &engine->workers[index];
+
+    worker->engine = engine;
+    worker->index = index;
+    worker->shuffle_state = engine->config.shuffle + index;
+    slab_init(&worker->slab);
+    bins_init(&worker->bins, engine->slot_count, engine->worker_count, 0);
+    atomic_init(&worker->highest_bin, INT64_MIN);
+    atomic_init(&worker->next_due, INT64_MAX);
+    for (int s = 0; s < STEPS; s++) {
+        worker->touches_out[s] = memory_alloc(engine->worker_count * sizeof(struct touch_list));
+        memset(worker->touches_out[s], 0, engine->worker_count * sizeof(struct touch_list));
+    }
+    worker->decoder = decoder_create();
+    worker->waker = host()->waker_create(host()->self);
+    return worker->decoder == NULL ? -ENOMEM : worker->waker < 0 ? worker->waker : 0;
+}
+
+int engine_create(const struct engine_config *config, struct source *source,
+                  struct rule_set *rules, const struct engine_listener *listener,
+                  struct engine **out, struct error *err)
+{
+    struct engine *engine;
+    int rc = config_check(config, err);
+
+    if (rc != 0)
+        return rc;
+    engine = aligned_alloc(64, (sizeof(*engine) + 63) / 64 * 64);
+    if (engine == NULL) {
+        error_set(err, "out of memory for the engine");
+        return -ENOMEM;
+    }
+    memset((void *)engine, 0, sizeof(*engine));
+    engine->config = *config;
+    engine->source = source;
+    engine->listener = *listener;
+    engine->worker_count = config->workers;
+    engine->planned_epoch = INT64_MIN;
+    atomic_init(&engine->watermark_ms, INT64_MIN);
+    atomic_init(&engine->done_epoch, INT64_MIN);
+    topics_copy(engine);
+    /* Room for four times the disorder, at least 4096 epochs. */
+    engine->slot_count = 4096;
+    while (engine->slot_count * (int64_t)config->epoch_ms <
+           4 * (engine->disorder_max_ms + engine->slack_ms + 1000))
+        engine->slot_count *= 2;
+    engine->newest_rules = engine->last_rules =
+        rules_version_create(rules, NULL, engine->worker_count);
+    atomic_init(&engine->shown_rules, engine->last_rules);
+    engine->alert_lanes = memory_alloc(LANES * sizeof(*engine->alert_lanes));
+    engine->key_lanes = memory_alloc(LANES * sizeof(*engine->key_lanes));
+    for (int l = 0; l < LANES; l++) {
+        alert_lane_init(&engine->alert_lanes[l]);
+        engine->alert_lanes[l].generation = engine->newest_rules->generation;
+        key_lane_init(&engine->key_lanes[l]);
+    }
+    size_t bytes = engine->worker_count * sizeof(struct worker);
+    engine->workers = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (engine->workers == NULL)
+        engine->workers = memory_alloc(SIZE_MAX / 2); /* ends the process in one place */
+    memset((void *)engine->workers, 0, bytes);
+    for (unsigned w = 0; w < engine->worker_count && rc == 0; w++)
+        rc = worker_init(engine, w);
+    if (rc != 0) {
+        error_set(err, "cannot set up a worker: %s", strerror(-rc));
+        engine_destroy(engine);
+        return rc;
+    }
+    engine->wall_at_start = host()->wall_ms(host()->self);
+    engine->mono_at_start = host_mono_ns();
+    *out = engine;
+    return 0;
+}
+
+int engine_start(struct engine *engine, struct error *err)
+{
+    for (unsigned w = 0; w < engine->worker_count; w++) {
+        struct worker *worker = &engine->workers[w];
+        int rc = pthread_create(&worker->thread, NULL, worker_main, worker);
+        if (rc != 0) {
+            error_set(err, "cannot start worker %u: %s", w, strerror(rc));
+            engine_stop(engine);
+            return -rc;
+        }
+        worker->started = true;
+    }
+    return 0;
+}
+
+/* Sleeps in small steps until `done` holds or the time is over. */
+static bool wait_for(struct engine *engine, bool (*done)(const struct engine *), uint64_t timeout_ms)
+{
+    uint64_t until = host_mono_ns() + timeout_ms * 1000000u;
+    int waker = host()->waker_create(host()->self);
+    bool is_done;
+
+    while (!(is_done = done(engine)) && (timeout_ms == 0 || host_mono_ns() < until))
+        host()->waker_sleep(host()->self, waker, 500000);
+    host()->close(host()->self, waker);
+    return is_done;
+}
+
+static bool is_finished(const struct engine *engine)
+{
+    return atomic_load_explicit(&engine->finished, memory_order_acquire);
+}
+
+static bool is_quiet(const struct engine *engine)
+{
+    return !step_under_way(engine);
+}
+
+bool engine_wait_finished(struct engine *engine, uint64_t timeout_ms)
+{
+    return wait_for(engine, is_finished, timeout_ms);
+}
+
+void engine_stop(struct engine *engine)
+{
+    atomic_store_explicit(&engine->stop_input, true, memory_order_relaxed);
+    wait_for(engine, is_quiet, 2000);
+    atomic_store_explicit(&engine->stop, true, memory_order_relaxed);
+    for (unsigned w = 0; w < engine->worker_count; w++) {
+        struct worker *worker = &engine->workers[w];
+        if (worker->started) {
+            host()->waker_wake(host()->self, worker->waker);
+            pthread_join(worker->thread, NULL);
+            worker->started = false;
+        }
+    }
+}
+
+static void worker_release(struct worker *worker)
+{
+    struct engine *engine = worker->engine;
+
+    if (engine == NULL)
+        return;
+    decoder_destroy(worker->decoder);
+    bins_release(&worker->bins);
+    for (int s = 0; s < STEPS; s++) {
+        for (unsigned w = 0; worker->touches_out[s] != NULL && w < engine->worker_count; w++)
+            free(worker->touches_out[s][w].at);
+        free(worker->touches_out[s]);
+        free(worker->changes[s].at);
+        for (size_t i = 0; i < worker->remains[s].count; i++)
+            slab_free(&worker->slab, worker->remains[s].at[i].block, worker->remains[s].at[i].bytes);
+        free(worker->remains[s].at);
+    }
+    free(worker->sort_key.at);
+    free(worker->sort_scratch.at);
+    free(worker->batch.at);
+    free(worker->match.at);
+    free(worker->routes.at);
+    free(worker->touches_in.at);
+    free(worker->alert_candidates.at);
+    free(worker->key_candidates.at);
+    free(worker->key_excess.at);
+    if (worker->waker > 0)
+        host()->close(host()->self, worker->waker);
+}
+
+/* Changes that no listener has taken any more. */
+static void changes_drop(struct engine *engine)
+{
+    uint64_t done = atomic_load_explicit(&engine->steps_done, memory_order_relaxed);
+    uint64_t count = atomic_load_explicit(&engine->step_count, memory_order_relaxed);
+
+    for (size_t i = engine->merge_at; engine->merging && i < engine->merge.count; i++)
+        incident_unref(engine->merge.at[i].incident);
+    for (uint64_t s = done + engine->merging; s < count; s++)
+        for (unsigned w = 0; w < engine->worker_count; w++) {
+            struct worker *worker = &engine->workers[w];
+            if (atomic_load_explicit(&worker->phases_done, memory_order_relaxed) / PHASES < s)
+                continue; /* it has not begun with this step: older changes lie there */
+            for (size_t i = 0; i < worker->changes[s & (STEPS - 1)].count; i++)
+                incident_unref(worker->changes[s & (STEPS - 1)].at[i].incident);
+        }
+}
+
+void engine_destroy(struct engine *engine)
+{
+    if (engine == NULL)
+        return;
+    changes_drop(engine);
+    for (int l = 0; l < LANES; l++) {
+        struct worker *owner = &engine->workers[lane_owner(engine, (unsigned)l)];
+        alert_lane_release(&engine->alert_lanes[l], &owner->slab, engine->config.flap_start);
+        key_lane_release(&engine->key_lanes[l], &owner->slab);
+    }
+    for (unsigned w = 0; w < engine->worker_count; w++)
+        worker_release(&engine->workers[w]);
+    for (unsigned w = 0; w < engine->worker_count; w++)
+        slab_release(&engine->workers[w].slab);
+    for (unsigned p = 0; p < atomic_load_explicit(&engine->part_count, memory_order_relaxed); p++) {
+        free(engine->parts[p]->name);
+        free(engine->parts[p]);
+    }
+    for (size_t i = 0; i < engine->old_ranks.count; i++)
+        free(engine->old_ranks.at[i]);
+    free(engine->old_ranks.at);
+    free(engine->merge.at);
+    rules_version_destroy(engine->last_rules);
+    rule_set_destroy(atomic_load_explicit(&engine->switch_request, memory_order_relaxed));
+    free(engine->topics);
+    free(engine->alert_lanes);
+    free(engine->key_lanes);
+    free(engine->workers);
+    free(engine);
+}
+
+void engine_switch_rules(struct engine *engine, struct rule_set *rules)
+{
+    /* acq_rel: the sequencer's exchange sees the whole set; one that it never took is ours again. */
+    rule_set_destroy(
+        atomic_exchange_explicit(&engine->switch_request, rules, memory_order_acq_rel));
+}
+
+int64_t engine_watermark(const struct engine *engine)
+{
+    return atomic_load_explicit(&engine->watermark_ms, memory_order_relaxed);
+}
+
+/* --- counters ----------------------------------------------------------------------------------- */
+
+void engine_counters(const struct engine *engine, struct engine_counters *out)
+{
+    struct tally sum;
+    uint64_t pending = 0;
+
+    memset(out, 0, sizeof(*out));
+    memset((void *)&sum, 0, sizeof(sum));
+    for (unsigned w = 0; w <= engine->worker_count; w++) {
+        const struct tally *tally =
+            w < engine->worker_count ? &engine->workers[w].tally : &engine->incident_tally;
+#define TALLY(name) tally_add(&sum.name, tally_get(&tally->name));
+#include "correlate/tally.inc"
+#undef TALLY
+        for (int r = 0; r < REJECT_REASON_COUNT; r++)
+            out->rejected[r] += tally_get(&tally->rejected[r]);
+    }
+    for (unsigned w = 0; w < engine->worker_count; w++) {
+        out->alerts += tally_get(&engine->workers[w].alerts);
+        out->bins_bytes += tally_get(&engine->workers[w].bins.bytes);
+        out->state_bytes += tally_get(&engine->workers[w].slab.bytes);
+    }
+    struct engine_rule_counters row;
+    for (size_t i = 0; engine_rule_row(engine, i, &row); i++) {
+        out->keys += row.keys;
+        pending += row.pending;
+    }
+    out->records = sum.records;
+    out->record_bytes = sum.record_bytes;
+    out->redelivered = sum.redelivered;
+    out->gaps = sum.gaps;
+    out->events = sum.events;
+    out->derived = sum.derived;
+    out->in_bins = sum.binned - sum.closed_events - sum.left_events;
+    out->left = sum.left_events;
+    out->duplicate = sum.duplicate;
+    out->unmatched = sum.unmatched;
+    out->routed = sum.routed;
+    out->touches = sum.touches;
+    out->correlated = sum.correlated;
+    out->expired = sum.expired;
+    out->evicted = sum.evicted;
+    out->retired = sum.retired;
+    out->pending = pending;
+    out->opened = sum.opened;
+    out->closed = sum.closed;
+    out->open = sum.opened - sum.closed;
+    out->ops = sum.ops;
+    out->updates = sum.updates;
+    out->time_clamped = sum.time_clamped;
+    out->late = sum.late;
+    out->late_by_seal = sum.late_by_seal;
+    out->capped = sum.capped;
+    out->alerts_opened = sum.alerts_opened;
+    out->alerts_cleared = sum.alerts_cleared;
+    out->alerts_expired = sum.alerts_expired;
+    out->alerts_evicted = sum.alerts_evicted;
+    out->alerts_refired = sum.alerts_refired;
+    out->flap_begun = sum.flap_begun;
+    out->flap_ended = sum.flap_ended;
+    out->flap_folded = sum.flap_folded;
+    out->keys_evicted = sum.keys_evicted;
+    out->steps = sum.steps;
+    out->rounds = sum.rounds;
+    out->seals = sum.seals;
+    out->sleeps = sum.sleeps;
+    out->wakes = sum.wakes;
+}
+
+bool engine_rule_row(const struct engine *engine, size_t index, struct engine_rule_counters *out)
+{
+    /* The version built first to last shares tallies; the newest knows all slots. */
+    const struct rules_version *version =
+        atomic_load_explicit(&engine->shown_rules, memory_order_acquire);
+
+    if (index >= version->slot_count)
+        return false;
+    const struct rule_slot *slot = &version->slots[index];
+    *out = (struct engine_rule_counters){.rule_id = slot->rule->id};
+    for (unsigned w = 0; w < engine->worker_count; w++) {
+        const struct rule_tally *tally = &slot->tally[w];
+        out->touches += tally_get(&tally->touches);
+        out->opened += tally_get(&tally->opened);
+        out->closed += tally_get(&tally->closed);
+        out->keys += tally_get(&tally->keys);
+        out->evicted += tally_get(&tally->evicted);
+        out->expired += tally_get(&tally->expired);
+        out->pending += tally_get(&tally->pending);
+    }
+    out->open = out->opened - out->closed;
+    return true;
+}
+
+size_t engine_rule_counters(const struct engine *engine, struct engine_rule_counters *out,
+                            size_t max)
+{
+    size_t count = 0;
+
+    while (count < max && engine_rule_row(engine, count, &out[count]))
+        count++;
+    return count;
+}
+
+size_t engine_part_counters(const struct engine *engine, struct engine_part_counters *out,
+                            size_t max)
+{
+    /* acquire: the parts below the count are set up. */
+    unsigned total = atomic_load_explicit(&engine->part_count, memory_order_acquire);
+    size_t count = 0;
+
+    for (unsigned i = 0; i < total && count < max; i++) {
+        const struct part *part = engine->parts[i];
+        if (atomic_load_explicit(&part->leaving, memory_order_relaxed))
+            continue;
+        out[count++] = (struct engine_part_counters){
+            .topic = part->name,
+            .partition = part->number,
+            .start_offset = part->start_offset,
+            .read_offset = atomic_load_explicit(&part->read_offset, memory_order_relaxed),
+            .low_offset = atomic_load_explicit(&part->low_offset, memory_order_relaxed),
+            .lag = atomic_load_explicit(&part->lag, memory_order_relaxed),
+            .passed_ms = atomic_load_explicit(&part->passed, memory_order_relaxed),
+            .records = tally_get(&part->records),
+            .gaps = tally_get(&part->gaps),
+            .redelivered = tally_get(&part->redelivered),
+            .rejected = tally_get(&part->rejected),
+            .state =
+                (enum feed_state)atomic_load_explicit(&part->state, memory_order_relaxed),
+            .blind = atomic_load_explicit(&part->blind, memory_order_relaxed),
+        };
+    }
+    return count;
+}

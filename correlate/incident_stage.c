@@ -1,0 +1,126 @@
+/*
+ * incident_stage.c - stage I: merges the changes of a step by their order, makes the
+ * ops, and tells the listener. Run by whoever holds the incident role.
+ *
+ * When the listener is full the role keeps its place: the step stays unfinished, the
+ * steps behind it fill their ring, and input waits (semantics O7). Nothing is dropped.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include "correlate/core.h"
+#include "correlate/incident_make.h"
+
+static int change_order(const void *a, const void *b)
+{
+    const struct change *x = a, *y = b;
+
+    return order_compare(&x->order, &y->order);
+}
+
+static void merge_begin(struct engine *engine, uint64_t seq)
+{
+    engine->merge.count = engine->merge_at = 0;
+    for (unsigned w = 0; w < engine->worker_count; w++) {
+        struct worker *worker = &engine->workers[w];
+        size_t count = worker->changes[seq & (STEPS - 1)].count;
+        vector_reserve(&engine->merge, count);
+        for (size_t i = 0; i < count; i++)
+            engine->merge.at[engine->merge.count++] = worker->changes[seq & (STEPS - 1)].at[i];
+    }
+    if (engine->merge.count > 1)
+        qsort(engine->merge.at, engine->merge.count, sizeof(struct change), change_order);
+    engine->merging = true;
+    engine->merge_reported = false;
+}
+
+static enum op_kind kind_of(enum incident_change change)
+{
+    return change == INCIDENT_OPENED ? OP_OPEN : change == INCIDENT_UPDATED ? OP_UPDATE : OP_RESOLVE;
+}
+
+/* A sink with a priority limit takes nothing less urgent, and nothing without priority. */
+static bool sink_takes(const struct engine_config *config, size_t sink, uint8_t priority)
+{
+    uint8_t max = config->sink_priority_max != NULL ? config->sink_priority_max[sink] : 0;
+
+    return max == PRIORITY_NONE || (priority != PRIORITY_NONE && priority <= max);
+}
+
+/* False when the listener is full. */
+static bool report(struct engine *engine, const struct change *change)
+{
+    const struct engine_listener *listener = &engine->listener;
+    struct incident *incident = change->incident;
+
+    if (!engine->merge_reported) {
+        if (listener->incident != NULL)
+            listener->incident(listener->self, incident);
+        engine->merge_reported = true;
+        engine->op_sink = 0;
+    }
+    for (; engine->op_sink < engine->config.sink_count; engine->op_sink++) {
+        const char *name = engine->config.sink_names[engine->op_sink];
+        if (!sink_takes(&engine->config, engine->op_sink, incident->priority))
+            continue;
+        /* A sink gets all changes of an incident or none: their numbers are the ops'. */
+        struct op op = {.id = op_id_make(incident->id, name, incident->change_number),
+                        .number = incident->change_number,
+                        .sink = (uint16_t)engine->op_sink,
+                        .kind = (uint8_t)kind_of(incident->change),
+                        .incident = incident_ref(incident)};
+        if (listener->op == NULL) {
+            incident_unref(incident);
+        } else if (!listener->op(listener->self, &op)) {
+            incident_unref(incident);
+            return false;
+        }
+        tally_add(&engine->incident_tally.ops, 1);
+    }
+    engine->merge_reported = false;
+    incident_unref(incident);
+    return true;
+}
+
+/* True when every worker has ended the last phase of step `seq` (I, acquire end). */
+static bool step_worked(const struct engine *engine, uint64_t seq)
+{
+    for (unsigned w = 0; w < engine->worker_count; w++)
+        if (atomic_load_explicit(&engine->workers[w].phases_done, memory_order_acquire) <
+            (seq + 1) * PHASES)
+            return false;
+    return true;
+}
+
+bool incident_poll(struct engine *engine)
+{
+    bool worked = false;
+
+    /* relaxed: only a hint; the exchange below decides. */
+    if (atomic_load_explicit(&engine->incident_taken, memory_order_relaxed) ||
+        atomic_exchange_explicit(&engine->incident_taken, true, memory_order_acquire))
+        return false; /* R, acquire end */
+    for (;;) {
+        /* relaxed: this role is its only writer. */
+        uint64_t seq = atomic_load_explicit(&engine->steps_done, memory_order_relaxed);
+        if (seq == atomic_load_explicit(&engine->step_count, memory_order_acquire) || /* S */
+            !step_worked(engine, seq))
+            break;
+        if (!engine->merging)
+            merge_begin(engine, seq);
+        while (engine->merge_at < engine->merge.count &&
+               report(engine, &engine->merge.at[engine->merge_at]))
+            engine->merge_at++;
+        bool full = engine->merge_at < engine->merge.count;
+        /* relaxed: a hint for ingest threads. */
+        atomic_store_explicit(&engine->paused, full, memory_order_relaxed);
+        if (full)
+            break;
+        engine->merging = false;
+        worked = true;
+        tally_add(&engine->incident_tally.steps, 1);
+        /* F, release end: nobody reads the step or its bins any more. */
+        atomic_store_explicit(&engine->steps_done, seq + 1, memory_order_release);
+    }
+    atomic_store_explicit(&engine->incident_taken, false, memory_order_release); /* R */
+    return worked;
+}

@@ -1,0 +1,476 @@
+/*
+ * ingest.c - the ingest role: takes records from the feeds a thread owns, decodes
+ * them, sets their effective time (docs/correlation.md, section 1), and puts the
+ * events into the bins.
+ *
+ * A feed whose next event lies beyond the reach of the bins is held: its record
+ * stays with the feed until the others have caught up. Its M has moved already, so
+ * it never holds up the watermark itself.
+ */
+#include <assert.h>
+#include <string.h>
+#include "base/hash.h"
+#include "base/host.h"
+#include "correlate/core.h"
+
+/* Beyond this much in bins only the feed that holds the watermark back is read. */
+#define BINS_BYTES_MAX ((uint64_t)512 << 20)
+
+/* Log times beyond this (the year 287396) are read as this: sums stay in 64 bits. */
+#define TIME_MS_MAX ((int64_t)1 << 53)
+
+struct timing {
+    int64_t c, et;
+    uint8_t flags;
+};
+
+static int64_t clock_ms(const struct engine *engine)
+{
+    /* N: the wall clock at start, from then on monotonic (T6). */
+    return engine->wall_at_start + (int64_t)((host_mono_ns() - engine->mono_at_start) / 1000000u);
+}
+
+/* --- marks ----------------------------------------------------------------------------- */
+
+/* False when the sequencer is behind with taking marks. */
+static bool mark_push(struct worker *worker, const struct mark *mark)
+{
+    struct mark_ring *ring = &worker->marks;
+    /* relaxed: own index. M, acquire end: slots below tail have been read. */
+    uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+
+    if (head - tail == MARKS)
+        return false;
+    ring->at[head % MARKS] = *mark;
+    /* M, release end: the mark is complete. */
+    atomic_store_explicit(&ring->head, head + 1, memory_order_release);
+    return true;
+}
+
+static void passed_publish(struct part *part)
+{
+    int64_t least = part->max_c != INT64_MIN ? part->max_c - part->topic->disorder_ms : INT64_MIN;
+    int64_t passed = part->sealed > least ? part->sealed : least;
+
+    if (part->had_event) {
+        int64_t reach = part->max_c + part->topic->disorder_ms;
+        /* relaxed: read after passed has been seen to be at the end (W). */
+        atomic_store_explicit(&part->reach, reach > part->sealed ? reach : part->sealed,
+                              memory_order_relaxed);
+    }
+    atomic_store_explicit(&part->seen_max_c, part->max_c, memory_order_relaxed);
+    /* W, release end: every event before this time is in its bin, or held by this
+     * partition with an et at or after it. */
+    atomic_store_explicit(&part->passed, part->finished ? INT64_MAX : passed,
+                          memory_order_release);
+}
+
+/* Journaled marks of the partition that hold for records from `offset` on. */
+static void marks_apply(struct worker *worker, struct part *part, int64_t offset)
+{
+    const struct engine_config *config = &worker->engine->config;
+
+    for (; part->mark_at < part->mark_end; part->mark_at++) {
+        const struct mark *mark = &config->marks[part->mark_at];
+        if (mark->part != part->id)
+            continue;
+        if (mark->offset > offset)
+            break;
+        if (mark->kind == MARK_SEAL && mark->value_ms > part->sealed)
+            part->sealed = mark->value_ms;
+        else if (mark->kind == MARK_CAP && mark->offset == offset)
+            part->cap_ms = mark->value_ms;
+    }
+}
+
+/* A seal that the sequencer asked for takes effect before the next record. */
+static bool seal_apply(struct worker *worker, struct part *part)
+{
+    /* Q, acquire end, by exchange: each request is taken once. */
+    int64_t value = atomic_load_explicit(&part->seal_request, memory_order_relaxed);
+
+    if (value == INT64_MIN)
+        return false;
+    value = atomic_exchange_explicit(&part->seal_request, INT64_MIN, memory_order_acquire);
+    if (value <= part->sealed ||
+        !mark_push(worker, &(struct mark){.kind = MARK_SEAL, .part = part->id,
+                                          .offset = part->next_offset, .value_ms = value}))
+        return false; /* V never falls; a seal that cannot be noted is not made */
+    part->sealed = value;
+    passed_publish(part);
+    return true;
+}
+
+/* --- effective time ---------------------------------------------------------------------- */
+
+/* The record's kt. False when a cap could not be noted: try again later. */
+static bool log_time(struct worker *worker, struct part *part, const struct record *record,
+                     const struct decode_result *decoded, int64_t *kt)
+{
+    struct engine *engine = worker->engine;
+
+    if (record->log_time_ms == LOG_TIME_NONE) {
+        if (!part->had_log_time && decoded->draft_count > 0 && decoded->drafts[0].has_time)
+            *kt = decoded->drafts[0].time_ms; /* a plain file: the event lends its own time */
+        else
+            *kt = part->last_kt != INT64_MIN ? part->last_kt : clock_ms(engine);
+        return true;
+    }
+    part->had_log_time = true;
+    *kt = record->log_time_ms < -TIME_MS_MAX  ? -TIME_MS_MAX
+          : record->log_time_ms > TIME_MS_MAX ? TIME_MS_MAX
+                                              : record->log_time_ms;
+    if (part->cap_ms != INT64_MIN) {
+        *kt = part->cap_ms;
+        part->cap_ms = INT64_MIN;
+    } else if (engine->config.seal_ms > 0 && !part->topic->log_append_time) {
+        int64_t latest = clock_ms(engine) + engine->config.future_ms;
+        if (*kt > latest) {
+            if (!mark_push(worker, &(struct mark){.kind = MARK_CAP, .part = part->id,
+                                                  .offset = record->offset, .value_ms = latest}))
+                return false;
+            *kt = latest;
+            tally_add(&worker->tally.capped, 1);
+        }
+    }
+    return true;
+}
+
+static struct timing timing_of(struct worker *worker, struct part *part,
+                               const struct event_draft *draft, int64_t kt)
+{
+    const struct engine_config *config = &worker->engine->config;
+    int64_t ts = draft->has_time ? draft->time_ms : kt;
+    struct timing t = {0};
+    bool trusted = ts >= kt - config->past_ms && ts <= kt + config->future_ms;
+
+    t.c = trusted ? (ts < kt ? ts : kt) : kt;
+    if (!trusted)
+        t.flags |= EVENT_CLAMPED;
+    if (part->topic->log_append_time && part->max_c < kt - config->behind_ms)
+        part->max_c = kt - config->behind_ms;
+    int64_t ordered = t.c;
+    if (part->max_c != INT64_MIN && part->max_c - part->topic->disorder_ms > ordered)
+        ordered = part->max_c - part->topic->disorder_ms;
+    t.et = part->sealed > ordered ? part->sealed : ordered;
+    if (t.et > ordered)
+        t.flags |= EVENT_LATE_BY_SEAL;
+    else if (t.et > t.c)
+        t.flags |= EVENT_LATE;
+    if (t.c > part->max_c)
+        part->max_c = t.c;
+    part->had_event = true;
+    return t;
+}
+
+/* --- one record ---------------------------------------------------------------------------- */
+
+static void low_note(struct part *part, int64_t epoch, int64_t offset)
+{
+    if (part->low_count > 0 && epoch <= part->low_epoch)
+        return;
+    part->low_epoch = epoch;
+    if (part->low_count == LOW_MARKS) {
+        part->low[(part->low_first + LOW_MARKS - 1) % LOW_MARKS].epoch = epoch;
+        return;
+    }
+    part->low[(part->low_first + part->low_count++) % LOW_MARKS] =
+        (struct low_mark){.epoch = epoch, .offset = offset};
+}
+
+static void low_publish(struct part *part, int64_t done_epoch)
+{
+    while (part->low_count > 0 && part->low[part->low_first].epoch < done_epoch) {
+        part->low_first = (part->low_first + 1) % LOW_MARKS;
+        part->low_count--;
+    }
+    /* relaxed: advisory (D5). */
+    atomic_store_explicit(&part->low_offset,
+                          part->low_count > 0 ? part->low[part->low_first].offset
+                                              : part->next_offset,
+                          memory_order_relaxed);
+}
+
+static void bin_event(struct worker *worker, struct part *part, const struct record *record,
+                      uint32_t sub, const struct event_draft *draft, int64_t kt, int64_t et,
+                      uint8_t flags)
+{
+    struct engine *engine = worker->engine;
+    int64_t epoch = floor_div(et, (int64_t)engine->config.epoch_ms);
+    struct bin_slot *slot = bins_claim(&worker->bins, epoch);
+    void *room = bins_text(&worker->bins, slot, event_text_bytes(draft));
+    const struct event_text *text =
+        event_text_pack(room, draft, draft->has_time ? draft->time_ms : kt);
+    struct id128 fingerprint = event_fingerprint(text, engine->config.seed);
+    uint8_t lane = (uint8_t)(fingerprint.hi >> 56);
+    struct event *ev = bins_event(&worker->bins, slot, lane_owner(engine, lane));
+
+    *ev = (struct event){
+        .fingerprint = fingerprint,
+        .attr_hash = event_attr_hash(text, draft->severity, draft->state, engine->config.seed),
+        .et_ms = et,
+        .ts_ms = text->ts_ms,
+        .offset = record->offset,
+        .text = text,
+        .part = part->id,
+        .sub = (uint16_t)sub,
+        .lane = lane,
+        .severity = draft->severity,
+        .state = draft->state,
+        .flags = flags};
+    low_note(part, epoch, record->offset);
+    if (epoch > atomic_load_explicit(&worker->highest_bin, memory_order_relaxed))
+        atomic_store_explicit(&worker->highest_bin, epoch, memory_order_relaxed);
+    worker->binned++;
+    worker->clamped += (flags & EVENT_CLAMPED) != 0;
+    worker->late += (flags & EVENT_LATE) != 0;
+    worker->late_by_seal += (flags & EVENT_LATE_BY_SEAL) != 0;
+}
+
+static void reject(struct worker *worker, struct part *part, const struct record *record,
+                   enum reject_reason reason, uint32_t at, const char *why)
+{
+    const struct engine_listener *listener = &worker->engine->listener;
+
+    tally_add(&worker->tally.rejected[reason], 1);
+    tally_add(&part->rejected, 1);
+    tally_add(&worker->tally.events, 1);
+    if (listener->rejected != NULL)
+        listener->rejected(listener->self, part->name, part->number, record, reason, at, why);
+}
+
+static bool tenants_allowed(const struct part *part, const struct decode_result *decoded)
+{
+    const char *tenant = part->topic->tenant;
+
+    for (uint32_t i = 0; part->topic->tenant_fixed && i < decoded->draft_count; i++) {
+        struct text own = decoded->drafts[i].field[FIELD_TENANT];
+        if (own.len != strlen(tenant) || memcmp(own.at, tenant, own.len) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* False when the record has to wait: for bins to reach its time, or for a mark. */
+static bool record_run(struct worker *worker, struct part *part, const struct record *record)
+{
+    struct engine *engine = worker->engine;
+    const char *tenant = part->topic->tenant;
+    uint32_t sub = 0;
+    int64_t kt;
+
+    if (!part->held) {
+        if (record->offset < part->next_offset) {
+            tally_add(&worker->tally.redelivered, 1);
+            tally_add(&part->redelivered, 1);
+            return true;
+        }
+        marks_apply(worker, part, record->offset);
+    }
+    const struct decode_result *decoded =
+        decoder_decode(worker->decoder, part->topic->format,
+                       record->payload != NULL ? record->payload : "", record->bytes,
+                       (struct text){tenant, (uint32_t)strlen(tenant)});
+    if (part->held) {
+        sub = part->held_sub;
+        kt = part->held_kt;
+    } else if (!log_time(worker, part, record, decoded, &kt)) {
+        return false;
+    }
+    part->last_kt = kt;
+    bool foreign = decoded->reason == REJECT_NONE && !tenants_allowed(part, decoded);
+    if (decoded->reason != REJECT_NONE || foreign) {
+        reject(worker, part, record, foreign ? REJECT_TENANT : decoded->reason,
+               foreign ? 0 : decoded->at,
+               foreign ? "the event names a tenant that this topic does not speak for"
+                       : decoded->why);
+    } else {
+        for (; sub < decoded->draft_count; sub++) {
+            const struct event_draft *draft = &decoded->drafts[sub];
+            struct timing t;
+            if (part->held) {
+                t = (struct timing){.et = part->held_et, .flags = part->held_flags};
+            } else {
+                t = timing_of(worker, part, draft, kt);
+            }
+            int64_t epoch = floor_div(t.et, (int64_t)engine->config.epoch_ms);
+            part->held = !worker->bins_placed || !bins_reach(&worker->bins, epoch);
+            if (part->held) {
+                part->held_sub = sub;
+                part->held_kt = kt;
+                part->held_et = t.et;
+                part->held_flags = t.flags;
+                return false;
+            }
+            bin_event(worker, part, record, sub, draft, kt, t.et, t.flags);
+        }
+        worker->events += decoded->draft_count;
+        part->events_run += decoded->draft_count;
+    }
+    part->held = false;
+    if (record->offset > part->next_offset && !part->topic->gaps_expected) {
+        uint64_t gap = (uint64_t)(record->offset - part->next_offset);
+        tally_add(&worker->tally.gaps, gap);
+        tally_add(&part->gaps, gap);
+    }
+    part->next_offset = record->offset + 1;
+    worker->records++;
+    worker->record_bytes += record->bytes;
+    part->records_run++;
+    return true;
+}
+
+/* --- feeds ------------------------------------------------------------------------------------ */
+
+static void part_finish(struct worker *worker, struct part *part)
+{
+    marks_apply(worker, part, INT64_MAX); /* seals after its last record */
+    part->finished = true;
+    passed_publish(part);
+}
+
+static void counts_store(struct worker *worker, struct part *part)
+{
+    if (worker->records == 0 && worker->events == 0 && worker->binned == 0)
+        return;
+    tally_add(&worker->tally.records, worker->records);
+    tally_add(&worker->tally.record_bytes, worker->record_bytes);
+    tally_add(&worker->tally.events, worker->events);
+    tally_add(&worker->tally.binned, worker->binned);
+    tally_add(&worker->tally.time_clamped, worker->clamped);
+    tally_add(&worker->tally.late, worker->late);
+    tally_add(&worker->tally.late_by_seal, worker->late_by_seal);
+    tally_add(&part->records, part->records_run);
+    tally_add(&part->events, part->events_run);
+    worker->records = worker->record_bytes = worker->events = worker->binned = 0;
+    worker->clamped = worker->late = worker->late_by_seal = 0;
+    part->records_run = part->events_run = 0;
+    atomic_store_explicit(&part->read_offset, part->next_offset, memory_order_relaxed);
+}
+
+static uint64_t random_next(struct worker *worker)
+{
+    worker->shuffle_state += 0x9e3779b97f4a7c15ULL;
+    return hash_mix(worker->shuffle_state);
+}
+
+/* How many records to ask for: the configured number, or any up to it in shuffled runs. */
+static size_t take_size(struct worker *worker)
+{
+    size_t max = worker->engine->config.take_max;
+
+    return worker->engine->config.shuffle == 0 ? max : (size_t)(random_next(worker) % max) + 1;
+}
+
+static void lag_look(struct part *part)
+{
+    if (part->feed->ops->lag != NULL)
+        atomic_store_explicit(&part->lag, part->feed->ops->lag(part->feed), memory_order_relaxed);
+}
+
+/* Reads one feed: at most one take. True if anything moved. */
+static bool part_poll(struct worker *worker, struct part *part)
+{
+    struct engine *engine = worker->engine;
+    const struct feed_ops *ops = part->feed->ops;
+    bool moved = false;
+
+    if (part->finished)
+        return false;
+    if (part->batch_at == part->batch_count) {
+        bool stopped = atomic_load_explicit(&engine->stop_input, memory_order_relaxed) ||
+                       atomic_load_explicit(&engine->paused, memory_order_relaxed);
+        moved = seal_apply(worker, part);
+        if (stopped)
+            return moved;
+        /* The state first: FEED_FINISHED seen before an empty take is final. */
+        enum feed_state state = ops->state(part->feed);
+        atomic_store_explicit(&part->state, (int)state, memory_order_relaxed);
+        part->batch_at = 0;
+        part->batch_count = ops->take(part->feed, &part->batch, take_size(worker));
+        if (part->batch_count == 0) {
+            uint64_t proof;
+            if (state == FEED_FINISHED) {
+                part_finish(worker, part);
+                return true;
+            }
+            if (engine->config.seal_ms > 0 && ops->end_proof(part->feed, &proof))
+                atomic_store_explicit(&part->proof_ns, proof, memory_order_relaxed);
+            lag_look(part);
+            return moved;
+        }
+    }
+    while (part->batch_at < part->batch_count &&
+           record_run(worker, part, &part->batch[part->batch_at])) {
+        part->batch_at++;
+        moved = true;
+    }
+    if (part->batch_at == part->batch_count)
+        ops->release(part->feed);
+    counts_store(worker, part);
+    passed_publish(part);
+    lag_look(part);
+    return moved;
+}
+
+/* The owner's last act for a partition that leaves. */
+static void part_let_go(struct part *part)
+{
+    if (part->batch_at < part->batch_count)
+        part->feed->ops->release(part->feed);
+    part->batch_at = part->batch_count = 0;
+    /* K, release end: the feed is the source's again. */
+    atomic_store_explicit(&part->let_go, true, memory_order_release);
+}
+
+/* Memory of epochs that every worker has passed comes back. */
+static void reclaim(struct worker *worker)
+{
+    /* F, acquire end: nobody reads the bins below any more. */
+    int64_t done = atomic_load_explicit(&worker->engine->done_epoch, memory_order_acquire);
+
+    if (done == INT64_MIN)
+        return;
+    if (!worker->bins_placed) {
+        worker->bins.free_until = done;
+        worker->bins_placed = true;
+    } else if (done > worker->bins.free_until) {
+        bins_free_until(&worker->bins, done);
+    }
+}
+
+bool ingest_poll(struct worker *worker)
+{
+    /* J, acquire end: the partitions below the count are set up. */
+    unsigned count = atomic_load_explicit(&worker->part_count, memory_order_acquire);
+    bool moved = false;
+
+    reclaim(worker);
+    if (count == 0)
+        return false;
+    bool full = worker->bins.used > BINS_BYTES_MAX;
+    int64_t wm = atomic_load_explicit(&worker->engine->watermark_ms, memory_order_relaxed);
+    unsigned first = worker->engine->config.shuffle != 0 ? (unsigned)(random_next(worker) % count)
+                                                         : worker->next_part++ % count;
+    for (unsigned i = 0; i < count; i++) {
+        struct part *part = worker->parts[(first + i) % count];
+        if (atomic_load_explicit(&part->leaving, memory_order_relaxed)) {
+            if (!atomic_load_explicit(&part->let_go, memory_order_relaxed)) {
+                part_let_go(part);
+                moved = true;
+            }
+            continue;
+        }
+        /* Whoever holds the watermark back is never paused for memory (F7). */
+        int64_t ahead = (int64_t)worker->engine->config.round_ms + part->topic->disorder_ms;
+        if (full && part->max_c != INT64_MIN &&
+            atomic_load_explicit(&part->passed, memory_order_relaxed) > wm + ahead)
+            continue;
+        moved |= part_poll(worker, part);
+        low_publish(part, worker->bins.free_until);
+        if (worker->engine->config.shuffle != 0 && moved && random_next(worker) % 4 == 0)
+            break;
+    }
+    return moved;
+}
