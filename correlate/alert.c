@@ -95,8 +95,7 @@ struct alert_slot *alert_add(struct alert_lane *lane, struct id128 fingerprint)
     struct alert_slot *slot = &lane->slots[i & lane->mask];
     uint32_t number = cold_take(lane);
     struct alert_cold *cold = alert_cold(lane, number);
-    uint16_t generation = (uint16_t)(cold->generation + 1);
-    *cold = (struct alert_cold){.fingerprint = fingerprint, .generation = generation};
+    *cold = (struct alert_cold){.fingerprint = fingerprint, .generation = cold->generation};
     *slot = (struct alert_slot){.fingerprint = fingerprint,
                                 .bits = (number + 1) << ALERT_COLD_SHIFT};
     lane->count++;
@@ -108,6 +107,7 @@ void alert_remove(struct alert_lane *lane, struct alert_slot *slot)
     uint32_t hole = (uint32_t)(slot - lane->slots);
 
     vector_add(&lane->cold_free) = alert_slot_cold(slot);
+    alert_cold(lane, alert_slot_cold(slot))->generation++; /* its timers are nobody's now */
     lane->slots[hole].bits = 0;
     lane->count--;
     /* Backward shift: whoever probed past the hole moves into it. */
