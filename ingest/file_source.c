@@ -1,0 +1,329 @@
+/*
+ * file_source.c - see file_source.h.
+ *
+ *   buffer: [ taken lines | lines not taken yet | part of a line | free ]
+ *           0             from                                  used   BUFFER_BYTES
+ *
+ * Records point into the buffer. Bytes are moved only when no whole line is left, and then
+ * it is only the part of a line. Pieces of 256 KiB are read: large enough that the system
+ * call vanishes, small enough that the decoder finds the bytes in the cache.
+ */
+#include "ingest/file_source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+
+enum {
+    PIECE_BYTES = 256 << 10,
+    BUFFER_BYTES = RECORD_BYTES_MAX + 1 + 4 * PIECE_BYTES,
+    STDIN_DESCRIPTOR = 0,
+};
+
+struct file_feed {
+    struct feed feed; /* first */
+    struct file_source *source;
+    char *path, *topic;
+    int fd;
+    char *buffer;
+    size_t from, used;
+    int64_t next;      /* number of the next line */
+    bool is_at_end;    /* nothing more can be read */
+    bool is_skipping;  /* the rest of an oversized line */
+    struct record *records;
+    size_t room;
+    atomic_int state; /* enum feed_state; written by the reader, read by anyone */
+};
+
+struct file_source {
+    struct source source; /* first */
+    struct file_feed *feeds;
+    size_t feed_count, reported;
+    pthread_mutex_t lock; /* of the first failure */
+    struct error failure;
+    bool has_failed;
+};
+
+static void note_failure(struct file_feed *feed, int rc)
+{
+    struct file_source *source = feed->source;
+
+    pthread_mutex_lock(&source->lock);
+    if (!source->has_failed)
+        error_set(&source->failure, "%s: line %" PRId64 ": reading failed: %s", feed->path,
+                  feed->next + 1, strerror(-rc));
+    source->has_failed = true;
+    pthread_mutex_unlock(&source->lock);
+    /* relaxed: a report; the sentence is under the lock. */
+    atomic_store_explicit(&feed->state, FEED_STOPPED, memory_order_relaxed);
+}
+
+/* Moves the unread bytes to the front and reads a piece behind them. False when there
+ * is nothing new now. */
+static bool fill(struct file_feed *feed)
+{
+    ssize_t got;
+
+    if (feed->is_at_end)
+        return false;
+    if (feed->from > 0) {
+        memmove(feed->buffer, feed->buffer + feed->from, feed->used - feed->from);
+        feed->used -= feed->from;
+        feed->from = 0;
+    }
+    got = host()->read(host()->self, feed->fd, feed->buffer + feed->used, PIECE_BYTES);
+    if (got == -EINTR || got == -EAGAIN)
+        return false;
+    if (got < 0) {
+        note_failure(feed, (int)got);
+        feed->is_at_end = true;
+        feed->used = 0; /* the part of a line that is there may not pass for a whole one */
+        return false;
+    }
+    feed->is_at_end = got == 0;
+    feed->used += (size_t)got;
+    return true;
+}
+
+/* Passes over the rest of an oversized line. True when its end was found. */
+static bool skip_line(struct file_feed *feed)
+{
+    char *end = memchr(feed->buffer + feed->from, '\n', feed->used - feed->from);
+
+    feed->from = end != NULL ? (size_t)(end - feed->buffer) + 1 : feed->used;
+    feed->is_skipping = end == NULL && !feed->is_at_end;
+    return end != NULL;
+}
+
+static void add(struct file_feed *feed, size_t *count, size_t bytes)
+{
+    feed->records[(*count)++] = (struct record){
+        .offset = feed->next++,
+        .log_time_ms = LOG_TIME_NONE,
+        .payload = feed->buffer + feed->from,
+        .bytes = (uint32_t)bytes,
+        .leader_epoch = -1,
+    };
+}
+
+static size_t split_lines(struct file_feed *feed, size_t max)
+{
+    size_t count = 0;
+
+    while (count < max && feed->from < feed->used) {
+        size_t left = feed->used - feed->from;
+        char *begin = feed->buffer + feed->from;
+        char *end = memchr(begin, '\n', left);
+        size_t bytes = end != NULL ? (size_t)(end - begin) : left;
+
+        if (bytes > RECORD_BYTES_MAX) {
+            add(feed, &count, RECORD_BYTES_MAX + 1);
+            feed->from += bytes;
+            if (end != NULL) {
+                feed->from++;
+            } else {
+                feed->is_skipping = !feed->is_at_end;
+                break; /* the buffer must keep what was handed out until its release */
+            }
+            continue;
+        }
+        if (end == NULL && !feed->is_at_end)
+            break;
+        add(feed, &count, bytes);
+        feed->from += bytes + (end != NULL);
+    }
+    return count;
+}
+
+/* Finished is said only when no record is out. */
+static void finish_at_end(struct file_feed *feed)
+{
+    /* relaxed: the reader's own word; others read it as a report. */
+    if (feed->is_at_end && feed->from == feed->used &&
+        atomic_load_explicit(&feed->state, memory_order_relaxed) == FEED_LIVE)
+        atomic_store_explicit(&feed->state, FEED_FINISHED, memory_order_relaxed);
+}
+
+static size_t feed_take(struct feed *base, const struct record **out, size_t max)
+{
+    struct file_feed *feed = (struct file_feed *)base;
+    size_t count = 0;
+
+    if (max > feed->room) {
+        struct record *larger = realloc(feed->records, max * sizeof(*larger));
+        if (larger == NULL)
+            return 0;
+        feed->records = larger;
+        feed->room = max;
+    }
+    do {
+        if (feed->is_skipping && !skip_line(feed))
+            continue;
+        count = split_lines(feed, max);
+    } while (count == 0 && max > 0 && fill(feed));
+    if (count == 0)
+        finish_at_end(feed);
+    *out = feed->records;
+    return count;
+}
+
+static void feed_release(struct feed *base)
+{
+    finish_at_end((struct file_feed *)base);
+}
+
+static enum feed_state feed_state(struct feed *base)
+{
+    /* relaxed: see finish_at_end(). */
+    return (enum feed_state)atomic_load_explicit(&((struct file_feed *)base)->state,
+                                                 memory_order_relaxed);
+}
+
+static bool feed_end_proof(struct feed *base, uint64_t *proof_ns)
+{
+    (void)base;
+    (void)proof_ns;
+    return false; /* a file ends; it is never at a live end */
+}
+
+static int64_t feed_lag(struct feed *base)
+{
+    (void)base;
+    return -1;
+}
+
+static const struct feed_ops file_feed_ops = {
+    .take = feed_take,
+    .release = feed_release,
+    .state = feed_state,
+    .end_proof = feed_end_proof,
+    .lag = feed_lag,
+};
+
+static size_t source_changes(struct source *base, struct source_change *out, size_t max)
+{
+    struct file_source *source = (struct file_source *)base;
+    size_t count = 0;
+
+    while (count < max && source->reported < source->feed_count)
+        out[count++] = (struct source_change){.kind = SOURCE_JOIN,
+                                              .feed = &source->feeds[source->reported++].feed};
+    return count;
+}
+
+static void source_drop(struct source *base, struct feed *feed)
+{
+    (void)base;
+    (void)feed; /* no file ever leaves */
+}
+
+static void source_wake_on(struct source *base, struct feed *feed, int waker)
+{
+    (void)base;
+    (void)feed;
+    (void)waker; /* a feed is never empty before it is finished */
+}
+
+static bool source_ready(struct source *base, struct error *why)
+{
+    struct file_source *source = (struct file_source *)base;
+    bool is_ready;
+
+    pthread_mutex_lock(&source->lock);
+    is_ready = !source->has_failed;
+    if (!is_ready && why != NULL)
+        *why = source->failure;
+    pthread_mutex_unlock(&source->lock);
+    return is_ready;
+}
+
+static void source_close(struct source *base)
+{
+    struct file_source *source = (struct file_source *)base;
+
+    if (source == NULL)
+        return;
+    for (size_t i = 0; source->feeds != NULL && i < source->feed_count; i++) {
+        struct file_feed *feed = &source->feeds[i];
+        if (feed->fd > STDIN_DESCRIPTOR)
+            host()->close(host()->self, feed->fd);
+        free(feed->path);
+        free(feed->topic);
+        free(feed->buffer);
+        free(feed->records);
+    }
+    free(source->feeds);
+    pthread_mutex_destroy(&source->lock);
+    free(source);
+}
+
+static const struct source_ops file_source_ops = {
+    .changes = source_changes,
+    .drop = source_drop,
+    .wake_on = source_wake_on,
+    .ready = source_ready,
+    .close = source_close,
+};
+
+static int open_feed(struct file_source *source, const struct file_input *input,
+                     struct error *err)
+{
+    struct file_feed *feed = &source->feeds[source->feed_count++];
+
+    feed->fd = -1;
+    feed->source = source;
+    feed->path = strdup(input->path);
+    feed->topic = strdup(input->topic != NULL ? input->topic : input->path);
+    feed->buffer = malloc(BUFFER_BYTES);
+    if (feed->path == NULL || feed->topic == NULL || feed->buffer == NULL) {
+        error_set(err, "%s: out of memory", input->path);
+        return -ENOMEM;
+    }
+    feed->feed = (struct feed){
+        .ops = &file_feed_ops, .topic = feed->topic, .partition = input->partition};
+    for (size_t i = 0; i + 1 < source->feed_count; i++)
+        if (source->feeds[i].feed.partition == input->partition &&
+            strcmp(source->feeds[i].topic, feed->topic) == 0) {
+            error_set(err, "%s: is the same input as %s: %s/%" PRId32, input->path,
+                      source->feeds[i].path, feed->topic, input->partition);
+            return -EINVAL;
+        }
+    feed->fd = strcmp(input->path, "-") == 0
+                   ? STDIN_DESCRIPTOR
+                   : host()->open(host()->self, input->path, O_RDONLY, 0);
+    if (feed->fd < 0) {
+        error_set(err, "%s: %s", input->path, strerror(-feed->fd));
+        return feed->fd;
+    }
+    return 0;
+}
+
+int file_source_open(const struct file_input *inputs, size_t count, struct source **out,
+                     struct error *err)
+{
+    struct file_source *source = calloc(1, sizeof(*source));
+    int rc = 0;
+
+    if (source != NULL) {
+        source->source.ops = &file_source_ops;
+        pthread_mutex_init(&source->lock, NULL);
+        source->feeds = calloc(count + 1, sizeof(*source->feeds));
+    }
+    if (source == NULL || source->feeds == NULL) {
+        error_set(err, "out of memory for %zu files", count);
+        rc = -ENOMEM;
+    }
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = open_feed(source, &inputs[i], err);
+    if (rc != 0) {
+        source_close(source != NULL ? &source->source : NULL);
+        return rc;
+    }
+    *out = &source->source;
+    return 0;
+}
