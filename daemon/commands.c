@@ -17,6 +17,8 @@ static const struct command commands[] = {
     {"generate", "writes the events of a synthetic estate with faults of known truth",
      cmd_generate},
     {"receive", "receives pages on this machine and shows them as they arrive", cmd_receive},
+    {"replay", "runs recorded input through the engine and prints incident log and ledger",
+     cmd_replay},
 };
 
 static const size_t command_count = sizeof(commands) / sizeof(commands[0]);

@@ -19,5 +19,6 @@ int cmd_check(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
 int cmd_receive(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 
 #endif

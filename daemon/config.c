@@ -382,18 +382,32 @@ void config_print_reference(FILE *to)
 
 /* ---- for the engine and the outbox ---- */
 
+static bool config_read_topic_defaults(struct config *config, struct config_topic *topic)
+{
+    struct diagnostics diag;
+    struct config_reader reader = {.config = config, .diag = &diag, .folder = ""};
+
+    diagnostics_init(&diag, NULL);
+    memset(topic, 0, sizeof(*topic));
+    return config_read_defaults(&reader, "input.topics[].", topic);
+}
+
 int config_fill_engine(struct config *config, struct engine_config *engine)
 {
     size_t topic_count = config->input.topics.count, sink_count = config->sinks.count;
     struct topic_config *topics =
         arena_alloc_many(config->arena, topic_count + 1, sizeof(*topics));
+    struct config_topic other;
     const char **names = arena_alloc_many(config->arena, sink_count + 1, sizeof(*names));
     uint8_t *priorities = arena_alloc_many(config->arena, sink_count + 1, sizeof(*priorities));
 
-    if (topics == NULL || names == NULL || priorities == NULL)
+    if (topics == NULL || names == NULL || priorities == NULL ||
+        !config_read_topic_defaults(config, &other))
         return -ENOMEM;
-    for (size_t i = 0; i < topic_count; i++) {
-        const struct config_topic *from = &config->input.topics.item[i];
+    for (size_t i = 0; i <= topic_count; i++) {
+        /* The last row is that of topics which no key names: those of a recording. */
+        const struct config_topic *from =
+            i < topic_count ? &config->input.topics.item[i] : &other;
         topics[i] = (struct topic_config){
             .topic = from->topic,
             .format = (enum event_format)from->format,
@@ -423,7 +437,7 @@ int config_fill_engine(struct config *config, struct engine_config *engine)
     engine->flap_start = (unsigned)config->engine.flap_start;
     engine->flap_stop = (unsigned)config->engine.flap_stop;
     engine->topics = topics;
-    engine->topic_count = topic_count;
+    engine->topic_count = topic_count + 1;
     engine->sink_names = names;
     engine->sink_priority_max = priorities;
     engine->sink_count = sink_count;

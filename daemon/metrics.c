@@ -101,6 +101,9 @@ static const struct metric rows[] = {
     {"tocsin_seals_total", COUNTER, E(seals), "Seals of idle partitions by the clock."},
     {"tocsin_engine_sleeps_total", COUNTER, E(sleeps), "Times an engine thread went to sleep."},
     {"tocsin_engine_wakes_total", COUNTER, E(wakes), "Times an engine thread was woken."},
+    {"tocsin_events_left_total", COUNTER, E(left),
+     "Events dropped unread with a partition that left: its new reader reads them."},
+    {"tocsin_state_bytes", GAUGE, E(state_bytes), "Memory of alerts, windows and incidents."},
     {"tocsin_bins_bytes", GAUGE, E(bins_bytes), "Memory of decoded events that wait or are worked on."},
 
     {"tocsin_rule_touches_total", COUNTER, R(touches), "Touches of this rule."},

@@ -127,7 +127,9 @@ static void a_full_file_reaches_the_engine_and_the_outbox(void **state)
     assert_int_equal(engine.flap_start, 8);
     assert_int_equal(engine.flap_stop, 2);
     assert_int_equal(engine.seed, 7); /* what is no key is left alone */
-    assert_int_equal(engine.topic_count, 2);
+    assert_int_equal(engine.topic_count, 3);
+    assert_null(engine.topics[2].topic); /* the row of all others */
+    assert_int_equal(engine.topics[2].disorder_ms, 500);
     assert_int_equal(engine.topics[0].format, FORMAT_ALERTMANAGER);
     assert_int_equal(engine.topics[0].disorder_ms, 0);
     assert_true(engine.topics[0].tenant_fixed);

@@ -1,0 +1,323 @@
+/*
+ * cmd_replay.c - `tocsin replay`: recorded input through the real engine, without a
+ * network, as fast as it goes; prints the incident log and the ledger.
+ *
+ * What it prints is a function of the input, the rules and the configuration alone:
+ * workers, batch sizes, epoch and the order of reading must not show, and options
+ * for them are there so that everybody can try.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include "base/host.h"
+#include "correlate/engine.h"
+#include "daemon/commands.h"
+#include "daemon/config.h"
+#include "daemon/incident_log.h"
+#include "daemon/ledger.h"
+#include "daemon/line_writer.h"
+#include "daemon/options.h"
+#include "daemon/packs.h"
+#include "daemon/replay_input.h"
+
+enum { LINE_BYTES = 64 << 10, POLL_MS = 200 };
+
+struct replay_options {
+    struct option_list files;
+    const char *config;
+    struct option_list rules;
+    int64_t workers, take, epoch_ms, round_ms, seed, shuffle;
+    const char *incidents;
+    const char *ledger;
+    bool is_json;
+    bool quiet;
+};
+
+static const struct option_row rows[] = {
+    {"--config", OPTION_TEXT, offsetof(struct replay_options, config), "FILE", NULL,
+     "Configuration file: its engine, topics, rules and sink names count; nothing is sent.", 0, 0,
+     NULL},
+    {"--rules", OPTION_LIST, offsetof(struct replay_options, rules), "FILE", NULL,
+     "Rule file, folder or shipped pack instead of those of the configuration; may be given again.",
+     0, 0, NULL},
+    {"--workers", OPTION_COUNT, offsetof(struct replay_options, workers), "N", NULL,
+     "Threads of the engine, instead of the configuration's.", 1, 64, NULL},
+    {"--take", OPTION_COUNT, offsetof(struct replay_options, take), "N", NULL,
+     "Records taken from a partition at once.", 1, 65536, NULL},
+    {"--epoch", OPTION_DURATION, offsetof(struct replay_options, epoch_ms), "TIME", NULL,
+     "Length of an epoch; divides the round.", 1, 60000, NULL},
+    {"--round", OPTION_DURATION, offsetof(struct replay_options, round_ms), "TIME", NULL,
+     "Length of a round; this one may change results.", 1, 60000, NULL},
+    {"--seed", OPTION_COUNT, offsetof(struct replay_options, seed), "N", NULL,
+     "Seed of the engine's hashes instead of a random one.", 0, 0, NULL},
+    {"--shuffle", OPTION_COUNT, offsetof(struct replay_options, shuffle), "N", NULL,
+     "Reads the partitions in a random order made from N.", 1, 0, NULL},
+    {"--incidents", OPTION_TEXT, offsetof(struct replay_options, incidents), "FILE", "-",
+     "Where the incident log goes; - is standard output, off is nowhere.", 0, 0, NULL},
+    {"--ledger", OPTION_TEXT, offsetof(struct replay_options, ledger), "FILE", NULL,
+     "Where the ledger goes; - is standard output, off is nowhere; without it standard error.", 0,
+     0, NULL},
+    {"--json", OPTION_FLAG, offsetof(struct replay_options, is_json), NULL, NULL,
+     "The ledger is one JSON object.", 0, 0, NULL},
+    {"--quiet", OPTION_FLAG, offsetof(struct replay_options, quiet), NULL, NULL,
+     "No figures about speed on standard error.", 0, 0, NULL},
+};
+
+static const struct option_table table = {
+    .command = "replay",
+    .usage = "[options] FILE...",
+    .about = "Runs recorded input through the engine, without a network, and prints the incident "
+             "log and the ledger. FILE is a recording (.trec), a small log written as text (.tlog), "
+             "or events as JSON lines; - reads JSON lines from standard input.",
+    .rows = rows,
+    .row_count = OPTION_ROWS(rows),
+    .arguments_min = 1,
+    .arguments_max = OPTION_LIST_MAX,
+    .arguments_offset = offsetof(struct replay_options, files),
+    .exits = "0 64 65 66 70 71 74 78",
+};
+
+struct replay {
+    struct replay_options options;
+    struct config *config;
+    struct engine_config engine_config;
+    struct rule_set *rules;
+    struct replay_input *input;
+    struct engine *engine;
+    struct line_writer *incidents; /* NULL: off */
+    uint64_t wall_ns, cpu_ns;      /* from start to finish of the engine */
+};
+
+/* ---- what the engine reports ---- */
+
+static void write_incident(void *self, struct incident *incident)
+{
+    struct replay *replay = self;
+    char line[LINE_BYTES];
+    size_t bytes;
+
+    if (replay->incidents == NULL)
+        return;
+    bytes = incident_log_change(incident, line, sizeof(line));
+    line_writer_add(replay->incidents, line, bytes < sizeof(line) ? bytes : sizeof(line) - 1);
+}
+
+static bool write_op(void *self, const struct op *op)
+{
+    struct replay *replay = self;
+    char line[512];
+    size_t bytes;
+
+    if (replay->incidents != NULL) {
+        bytes = incident_log_op(op, replay->engine_config.sink_names[op->sink], line, sizeof(line));
+        line_writer_add(replay->incidents, line, bytes < sizeof(line) ? bytes : sizeof(line) - 1);
+    }
+    incident_unref(op->incident);
+    return true;
+}
+
+/* ---- preparation ---- */
+
+static int prepare_engine_config(struct replay *replay, struct error *err)
+{
+    const struct replay_options *options = &replay->options;
+    struct engine_config *config = &replay->engine_config;
+
+    engine_config_init(config);
+    host()->random(host()->self, &config->seed, sizeof(config->seed));
+    if (config_fill_engine(replay->config, config) != 0) {
+        error_set(err, "out of memory");
+        return EXIT_SYSTEM;
+    }
+    if (options->workers > 0)
+        config->workers = (unsigned)options->workers;
+    if (options->take > 0)
+        config->take_max = (size_t)options->take;
+    if (options->epoch_ms > 0)
+        config->epoch_ms = (unsigned)options->epoch_ms;
+    if (options->round_ms > 0)
+        config->round_ms = (unsigned)options->round_ms;
+    if (options->seed >= 0)
+        config->seed = (uint64_t)options->seed;
+    config->shuffle = (uint64_t)options->shuffle;
+    config->seal_ms = 0; /* X7: a recording is sealed at its end, never by the clock */
+    if (config->round_ms % config->epoch_ms == 0)
+        return EXIT_OK;
+    error_set(err, "--epoch: %u ms does not divide the round, %u ms", config->epoch_ms,
+              config->round_ms);
+    return EXIT_USAGE;
+}
+
+/* Loads and checks everything before anything runs. Returns an exit code. */
+static int prepare(struct replay *replay, struct error *err)
+{
+    const struct replay_options *options = &replay->options;
+    int rc, code;
+
+    if (config_load(options->config, &replay->config, err) != 0 ||
+        packs_load_configured(replay->config, &options->rules, &replay->rules, err) != 0)
+        return EXIT_CONFIG;
+    code = prepare_engine_config(replay, err);
+    if (code != EXIT_OK)
+        return code;
+    rc = replay_input_open(options->files.item, options->files.count, &replay->input, err);
+    if (rc != 0)
+        return rc == -EINVAL ? EXIT_DATA : rc == -ENOMEM ? EXIT_SYSTEM : EXIT_NO_INPUT;
+    replay->engine_config.marks = replay_input_marks(replay->input, &replay->engine_config.mark_count);
+    if (strcmp(options->incidents, "off") != 0) {
+        replay->incidents = line_writer_open(options->incidents, LINE_WRITER_TRUNCATE, err);
+        if (replay->incidents == NULL)
+            return EXIT_IO;
+    }
+    return EXIT_OK;
+}
+
+/* ---- the run ---- */
+
+static uint64_t cpu_ns(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return ((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) * 1000000000u +
+           ((uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec) * 1000u;
+}
+
+static int run(struct replay *replay, struct error *err)
+{
+    struct engine_listener listener = {
+        .self = replay, .incident = write_incident, .op = write_op};
+    struct source *source = replay_input_source(replay->input);
+    uint64_t cpu_start, wall_start;
+    int rc = engine_create(&replay->engine_config, source, replay->rules, &listener,
+                           &replay->engine, err);
+
+    if (rc != 0)
+        return rc == -EINVAL ? EXIT_CONFIG : EXIT_SYSTEM;
+    cpu_start = cpu_ns();
+    wall_start = host_mono_ns();
+    if (engine_start(replay->engine, err) != 0)
+        return EXIT_SYSTEM;
+    /* A damaged recording stops its partition, which then never finishes. */
+    while (!engine_wait_finished(replay->engine, POLL_MS))
+        if (!source->ops->ready(source, err)) {
+            engine_stop(replay->engine);
+            return EXIT_DATA;
+        }
+    engine_stop(replay->engine);
+    replay->wall_ns = host_mono_ns() - wall_start;
+    replay->cpu_ns = cpu_ns() - cpu_start;
+    if (!source->ops->ready(source, err))
+        return EXIT_DATA;
+    return EXIT_OK;
+}
+
+/* ---- the ledger ---- */
+
+static int write_ledger(const struct replay *replay, const struct ledger *ledger,
+                        struct error *err)
+{
+    const char *path = replay->options.ledger;
+    struct line_writer *writer;
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *to = open_memstream(&text, &bytes);
+    int code = EXIT_OK;
+
+    if (to == NULL) {
+        error_set(err, "out of memory");
+        return EXIT_SYSTEM;
+    }
+    if (replay->options.is_json)
+        ledger_print_json(ledger, to);
+    else
+        ledger_print_text(ledger, to);
+    fclose(to);
+    if (path == NULL) {
+        fputs(text, stderr);
+    } else {
+        writer = line_writer_open(path, LINE_WRITER_TRUNCATE, err);
+        if (writer == NULL) {
+            code = EXIT_IO;
+        } else {
+            line_writer_add(writer, text, bytes - 1); /* the writer ends the line */
+            if (line_writer_close(writer) != 0) {
+                error_set(err, "%s cannot be written", path);
+                code = EXIT_IO;
+            }
+        }
+    }
+    free(text);
+    return code;
+}
+
+static void print_speed(const struct replay *replay, const struct engine_counters *counters)
+{
+    double seconds = (double)replay->wall_ns / 1e9;
+    double events = (double)(counters->events > 0 ? counters->events : 1);
+
+    fprintf(stderr,
+            "replayed %" PRIu64 " events in %.3f s with %u workers: %.0f events/s, %.0f ns CPU/event\n",
+            counters->events, seconds, replay->engine_config.workers,
+            seconds > 0 ? (double)counters->events / seconds : 0,
+            (double)replay->cpu_ns / events);
+}
+
+static int report(struct replay *replay, struct error *err)
+{
+    enum { PARTS_MAX = 65536 };
+    struct ledger ledger = {.gaps_expected = false};
+    struct error difference = {{0}};
+    int code = EXIT_OK;
+
+    ledger.parts = calloc(PARTS_MAX, sizeof(*ledger.parts));
+    if (ledger.parts == NULL) {
+        error_set(err, "out of memory");
+        return EXIT_SYSTEM;
+    }
+    engine_counters(replay->engine, &ledger.engine);
+    ledger.part_count = engine_part_counters(replay->engine, ledger.parts, PARTS_MAX);
+    for (size_t i = 0; i < replay->engine_config.topic_count; i++)
+        ledger.gaps_expected |= replay->engine_config.topics[i].gaps_expected;
+    if (replay->options.ledger == NULL || strcmp(replay->options.ledger, "off") != 0)
+        code = write_ledger(replay, &ledger, err);
+    if (!replay->options.quiet)
+        print_speed(replay, &ledger.engine);
+    if (code == EXIT_OK && !ledger_check(&ledger, &difference)) {
+        *err = difference;
+        code = EXIT_INTERNAL;
+    }
+    free(ledger.parts);
+    return code;
+}
+
+int cmd_replay(int argc, char **argv)
+{
+    struct replay replay = {.options = {.seed = -1}};
+    struct error err = {{0}};
+    int code;
+
+    if (!options_read(&table, argc, argv, &replay.options, &code))
+        return code;
+    code = prepare(&replay, &err);
+    if (code == EXIT_OK) {
+        replay_input_say(replay.input, stderr);
+        code = run(&replay, &err);
+    }
+    if (line_writer_close(replay.incidents) != 0 && code == EXIT_OK) {
+        error_set(&err, "%s cannot be written", replay.options.incidents);
+        code = EXIT_IO;
+    }
+    if (code == EXIT_OK)
+        code = report(&replay, &err);
+    if (code != EXIT_OK)
+        fprintf(stderr, "%s\n", err.text);
+    engine_destroy(replay.engine);
+    replay_input_close(replay.input);
+    rule_set_destroy(replay.rules);
+    config_destroy(replay.config);
+    return code;
+}

@@ -1,0 +1,113 @@
+/* replay_input.c - see replay_input.h. */
+#include "daemon/replay_input.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include "ingest/tlog_source.h"
+
+struct replay_input {
+    struct source *source;
+    const struct mark *marks; /* owned by the source */
+    size_t mark_count;
+    bool has_marks; /* the form can carry marks */
+    uint64_t torn_bytes;
+};
+
+/* One form of input: a row of the table below. */
+struct form {
+    const char *ending; /* NULL: any other */
+    const char *name;
+    int (*open)(const char *const *paths, size_t count, struct replay_input *input,
+                struct error *err);
+};
+
+static int open_tlog(const char *const *paths, size_t count, struct replay_input *input,
+                     struct error *err)
+{
+    if (count > 1) {
+        error_set(err, "%s: only one .tlog file can be replayed at a time", paths[1]);
+        return -EINVAL;
+    }
+    input->has_marks = true;
+    return tlog_source_open(paths[0], &input->source, &input->marks, &input->mark_count, err);
+}
+
+static const struct form forms[] = {
+    {".tlog", "a small log written as text", open_tlog},
+};
+
+static const struct form *form_of(const char *path)
+{
+    size_t length = strlen(path);
+
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        size_t ending = forms[i].ending != NULL ? strlen(forms[i].ending) : 0;
+        if (length >= ending &&
+            (ending == 0 || strcmp(path + length - ending, forms[i].ending) == 0))
+            return &forms[i];
+    }
+    return NULL;
+}
+
+int replay_input_open(const char *const *paths, size_t count, struct replay_input **out,
+                      struct error *err)
+{
+    const struct form *form = form_of(paths[0]);
+    struct replay_input *input;
+    int rc;
+
+    if (form == NULL) {
+        error_set(err, "%s: unknown form of input", paths[0]);
+        return -EINVAL;
+    }
+    for (size_t i = 1; i < count; i++)
+        if (form_of(paths[i]) != form) {
+            error_set(err, "%s and %s are of different forms and cannot be replayed together",
+                      paths[0], paths[i]);
+            return -EINVAL;
+        }
+    input = calloc(1, sizeof(*input));
+    if (input == NULL) {
+        error_set(err, "out of memory");
+        return -ENOMEM;
+    }
+    rc = form->open(paths, count, input, err);
+    if (rc != 0) {
+        free(input);
+        return rc;
+    }
+    *out = input;
+    return 0;
+}
+
+void replay_input_close(struct replay_input *input)
+{
+    if (input == NULL)
+        return;
+    input->source->ops->close(input->source);
+    free(input);
+}
+
+struct source *replay_input_source(struct replay_input *input)
+{
+    return input->source;
+}
+
+const struct mark *replay_input_marks(const struct replay_input *input, size_t *count)
+{
+    *count = input->mark_count;
+    return input->marks;
+}
+
+void replay_input_say(const struct replay_input *input, FILE *to)
+{
+    if (input->torn_bytes > 0)
+        fprintf(to,
+                "note: the recording was cut off; %" PRIu64 " bytes at its end were not readable\n",
+                input->torn_bytes);
+    if (input->has_marks && input->mark_count == 0)
+        fprintf(to, "note: no marks were recorded; where the clock sealed a partition live, "
+                    "results may differ\n");
+}

@@ -1,0 +1,30 @@
+/*
+ * replay_input.h - files named on the command line as one source with its marks.
+ *
+ * The name's ending tells the form: .trec a recording, .tlog a small log written as
+ * text, everything else events as JSON lines; "-" reads these from standard input.
+ */
+#ifndef DAEMON_REPLAY_INPUT_H
+#define DAEMON_REPLAY_INPUT_H
+
+#include <stddef.h>
+#include <stdio.h>
+#include "base/error.h"
+#include "base/mark.h"
+#include "ingest/source.h"
+
+struct replay_input;
+
+/* Owner: the caller, until replay_input_close(), after the engine is gone.
+ * Errors: -EINVAL for contents, another negative errno for reading, with a sentence. */
+int replay_input_open(const char *const *paths, size_t count, struct replay_input **out,
+                      struct error *err);
+void replay_input_close(struct replay_input *input);
+
+struct source *replay_input_source(struct replay_input *input);
+const struct mark *replay_input_marks(const struct replay_input *input, size_t *count);
+
+/* Says what a reader of the results has to know: torn ends, marks that are missing. */
+void replay_input_say(const struct replay_input *input, FILE *to);
+
+#endif
