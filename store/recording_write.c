@@ -1,9 +1,9 @@
 /*
  * recording_write.c - fills one block per part and packs it when it is full.
  *
- * Level 1 of zstd: on monitoring events as JSON it unpacks as fast as any level
- * (the figures are in docs/recording.md) and packs at several hundred MB/s, so that a
- * recorder keeps up with a consumer.
+ * Level 3 of zstd: on monitoring events as JSON it packs and unpacks as fast as the lower
+ * levels, and smaller (figures in docs/recording.md), so that a recorder keeps up with a
+ * consumer and a replay is not held up.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "store/pack.h"
 #include "store/recording_format.h"
 
-enum { ZSTD_LEVEL = 1, NUMBERS_BYTES_MAX = 40, MARKS_PENDING_MAX = 4096 };
+enum { ZSTD_LEVEL = 3, NUMBERS_BYTES_MAX = 40, MARKS_PENDING_MAX = 4096 };
 
 struct part_writer {
     struct block_head head; /* of the block that is being filled; count 0: empty */

@@ -2,7 +2,8 @@
  * Aim: what Kafka holds reaches the reader once, in order, from the right place on;
  * a proof of the end never comes while an acknowledged record is untaken; trouble is
  * said and survived. Method: the mock broker in a child process, a producer of our
- * own in this one, and waiting for conditions with a deadline.
+ * own in this one, and waiting for conditions with a deadline. With the argument `real` the
+ * cases that need no tricks of the mock run against the Kafka of the test run.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +21,32 @@
 enum { DEADLINE_S = 60, TAKE = 100 };
 
 static struct mock_process mock;
+static bool is_real;
+static const char *address;
+
+/* Topics of a real Kafka outlive the test, so they carry the number of its process. */
+static const char *named(const char *base)
+{
+    static char names[32][64];
+    static int count;
+    if (!is_real)
+        return base;
+    snprintf(names[count], sizeof(names[0]), "%s.%d", base, (int)getpid());
+    return names[count++];
+}
+
+static void make_topic(const char *topic, int partitions)
+{
+    char line[512];
+    if (!is_real) {
+        snprintf(line, sizeof(line), "topic %s %d", topic, partitions);
+        assert_true(mock_process_do(&mock, line));
+        return;
+    }
+    snprintf(line, sizeof(line), "%s/kafka/kafka topic \"$(dirname $TOCSIN_KAFKA_CA)/..\" %s %d",
+             TESTS_DIR, topic, partitions);
+    assert_int_equal(system(line), 0);
+}
 
 static void nap(void)
 {
@@ -77,7 +104,7 @@ static struct kafka_config config_for(const char *const *topics, size_t count, c
     struct kafka_config config;
 
     kafka_config_init(&config);
-    config.brokers = mock.address;
+    config.brokers = address;
     config.topics = topics;
     config.topic_count = count;
     config.start = start;
@@ -123,7 +150,7 @@ static void reader_close(struct reader *reader)
 
 static struct kafka_producer *producer_open(void)
 {
-    struct kafka_producer_config config = {.brokers = mock.address, .linger_ms = 1};
+    struct kafka_producer_config config = {.brokers = address, .linger_ms = 1};
     struct kafka_producer *producer;
     struct error err = {""};
 
@@ -183,15 +210,15 @@ static bool is_proven_after(struct feed *feed, int *next, uint64_t after_ns)
 static void every_record_arrives_once_and_in_order(void **state)
 {
     (void)state;
-    const char *topics[] = {"order"};
+    const char *topics[] = {named("order")};
     struct kafka_config config = config_for(topics, 1, "earliest", NULL);
     struct kafka_producer *producer = producer_open();
     struct reader reader;
     int next[3] = {0, 0, 0};
 
-    assert_true(mock_process_do(&mock, "topic order 3"));
+    make_topic(topics[0], 3);
     for (int p = 0; p < 3; p++)
-        send_numbers(producer, "order", p, 0, 5000);
+        send_numbers(producer, topics[0], p, 0, 5000);
     reader_open(&reader, &config);
     WAIT_FOR(reader_changes(&reader) == 3);
     for (int i = 0; i < 3; i++) {
@@ -205,7 +232,7 @@ static void every_record_arrives_once_and_in_order(void **state)
         if (reader.feeds[i]->partition == 2)
             last = reader.feeds[i];
     int go_on = 5000;
-    send_numbers(producer, "order", 2, 5000, 5001);
+    send_numbers(producer, topics[0], 2, 5000, 5001);
     WAIT_FOR(take_up_to(last, &go_on, 5001));
     assert_int_equal(last->ops->lag(last), 0);
     struct error why;
@@ -217,15 +244,15 @@ static void every_record_arrives_once_and_in_order(void **state)
 static void a_feed_that_is_not_taken_from_keeps_no_other_feed_waiting(void **state)
 {
     (void)state;
-    const char *topics[] = {"pause"};
+    const char *topics[] = {named("pause")};
     struct kafka_config config = config_for(topics, 1, "earliest", NULL);
     struct kafka_producer *producer = producer_open();
     struct reader reader;
     int next = 0;
 
-    assert_true(mock_process_do(&mock, "topic pause 2"));
-    send_numbers(producer, "pause", 0, 0, 1000);
-    send_numbers(producer, "pause", 1, 0, 1000);
+    make_topic(topics[0], 2);
+    send_numbers(producer, topics[0], 0, 0, 1000);
+    send_numbers(producer, topics[0], 1, 0, 1000);
     reader_open(&reader, &config);
     WAIT_FOR(reader_changes(&reader) == 2);
     WAIT_FOR(take_up_to(reader.feeds[1], &next, 1000));
@@ -238,21 +265,21 @@ static void a_feed_that_is_not_taken_from_keeps_no_other_feed_waiting(void **sta
 static void start_decides_once_and_committed_offsets_decide_later(void **state)
 {
     (void)state;
-    const char *topics[] = {"start"};
-    struct kafka_config config = config_for(topics, 1, "latest", "g-start");
+    const char *topics[] = {named("start")};
+    struct kafka_config config = config_for(topics, 1, "latest", topics[0]);
     struct kafka_producer *producer = producer_open();
     struct reader reader;
     int next = 10;
 
-    assert_true(mock_process_do(&mock, "topic start 1"));
-    send_numbers(producer, "start", 0, 0, 10);
+    make_topic(topics[0], 1);
+    send_numbers(producer, topics[0], 0, 0, 10);
     reader_open(&reader, &config);
     WAIT_FOR(reader_changes(&reader) == 1);
     assert_int_equal(reader.feeds[0]->start_offset, 10);
     reader_close(&reader);
 
     /* "latest" was resolved to 10 and written down: it is 10 again, not 20. */
-    send_numbers(producer, "start", 0, 10, 20);
+    send_numbers(producer, topics[0], 0, 10, 20);
     reader_open(&reader, &config);
     WAIT_FOR(reader_changes(&reader) == 1);
     assert_int_equal(reader.feeds[0]->start_offset, 10);
@@ -277,6 +304,7 @@ static void start_decides_once_and_committed_offsets_decide_later(void **state)
 
 struct pour {
     struct kafka_producer *producer;
+    const char *topic;
     atomic_int acknowledged; /* records below this one are */
     uint64_t at_ns[1 << 20]; /* record n was by then; written before the count moves */
     atomic_bool stop;
@@ -290,7 +318,7 @@ static void *pour_run(void *self)
     unsigned seed = 7;
 
     for (int i = 0; !atomic_load(&pour->stop); i++) {
-        send_numbers(pour->producer, "proof", 0, i, i + 1);
+        send_numbers(pour->producer, pour->topic, 0, i, i + 1);
         pour->at_ns[i] = host_mono_ns();
         atomic_store(&pour->acknowledged, i + 1);
         for (int n = rand_r(&seed) % 30; n > 0; n--)
@@ -302,7 +330,7 @@ static void *pour_run(void *self)
 static void no_proof_while_an_acknowledged_record_is_untaken(void **state)
 {
     (void)state;
-    const char *topics[] = {"proof"};
+    const char *topics[] = {named("proof")};
     struct kafka_config config = config_for(topics, 1, "earliest", NULL);
     static struct pour pour;
     struct reader reader;
@@ -311,8 +339,9 @@ static void no_proof_while_an_acknowledged_record_is_untaken(void **state)
     int next = 0, proofs = 0;
 
     pour.producer = producer_open();
+    pour.topic = topics[0];
     config.probe_ms = 1;
-    assert_true(mock_process_do(&mock, "topic proof 1"));
+    make_topic(topics[0], 1);
     reader_open(&reader, &config);
     WAIT_FOR(reader_changes(&reader) == 1);
     struct feed *feed = reader.feeds[0];
@@ -344,7 +373,7 @@ static void no_proof_while_an_acknowledged_record_is_untaken(void **state)
 static void records_that_are_gone_stop_the_partition_or_are_skipped(void **state)
 {
     (void)state;
-    const char *topics[] = {"gone"};
+    const char *topics[] = {named("gone")};
     struct kafka_config config = config_for(topics, 1, "earliest", "g-gone");
     struct kafka_producer *producer = producer_open();
     struct reader reader;
@@ -352,8 +381,8 @@ static void records_that_are_gone_stop_the_partition_or_are_skipped(void **state
     struct error err = {""};
     static char big[64 << 10];
 
-    assert_true(mock_process_do(&mock, "topic gone 1"));
-    send_numbers(producer, "gone", 0, 0, 10);
+    make_topic(topics[0], 1);
+    send_numbers(producer, topics[0], 0, 0, 10);
     reader_open(&reader, &config);
     WAIT_FOR(reader_changes(&reader) == 1);
     reader_close(&reader); /* offset 0 is committed */
@@ -361,7 +390,7 @@ static void records_that_are_gone_stop_the_partition_or_are_skipped(void **state
     /* The mock keeps 5 MiB: 200 records of 64 KiB push the first ones out. */
     memset(big, 'x', sizeof(big));
     for (int i = 0; i < 200; i++)
-        assert_int_equal(kafka_producer_send(producer, "gone", 0, NULL, 0, big, sizeof(big),
+        assert_int_equal(kafka_producer_send(producer, topics[0], 0, NULL, 0, big, sizeof(big),
                                              1700000000000, &err), 0);
     assert_int_equal(kafka_producer_flush(producer, 20000, &err), 0);
 
@@ -393,7 +422,7 @@ static void records_that_are_gone_stop_the_partition_or_are_skipped(void **state
 static void a_broker_that_goes_and_comes_is_survived(void **state)
 {
     (void)state;
-    const char *topics[] = {"away"};
+    const char *topics[] = {named("away")};
     struct kafka_config config = config_for(topics, 1, "earliest", NULL);
     struct kafka_producer *producer = producer_open();
     struct reader reader;
@@ -403,8 +432,8 @@ static void a_broker_that_goes_and_comes_is_survived(void **state)
 
     config.unreachable_ms = 500;
     config.say_ms = 100;
-    assert_true(mock_process_do(&mock, "topic away 1"));
-    send_numbers(producer, "away", 0, 0, 10);
+    make_topic(topics[0], 1);
+    send_numbers(producer, topics[0], 0, 0, 10);
     reader_open(&reader, &config);
     WAIT_FOR(reader_changes(&reader) == 1);
     struct feed *feed = reader.feeds[0];
@@ -425,7 +454,7 @@ static void a_broker_that_goes_and_comes_is_survived(void **state)
     uint64_t up_ns = host_mono_ns();
     WAIT_FOR(reader.source->ops->ready(reader.source, &why));
     WAIT_FOR(feed->ops->state(feed) == FEED_LIVE);
-    send_numbers(producer, "away", 0, 10, 20);
+    send_numbers(producer, topics[0], 0, 10, 20);
     WAIT_FOR(take_up_to(feed, &next, 20));
     WAIT_FOR(is_proven_after(feed, &next, up_ns));
     reader_close(&reader);
@@ -435,7 +464,7 @@ static void a_broker_that_goes_and_comes_is_survived(void **state)
 static void an_unreachable_broker_is_said_and_not_ready(void **state)
 {
     (void)state;
-    const char *topics[] = {"any"};
+    const char *topics[] = {named("any")};
     struct kafka_config config = config_for(topics, 1, "earliest", NULL);
     struct reader reader;
     struct error why = {""};
@@ -452,17 +481,22 @@ static void an_unreachable_broker_is_said_and_not_ready(void **state)
 static void one_member_owns_everything_and_another_takes_over(void **state)
 {
     (void)state;
-    const char *topics[] = {"own-b", "own-a"};
-    struct kafka_config config = config_for(topics, 2, "earliest", "g-own");
+    const char *topics[] = {named("own-b"), named("own-a")};
+    struct kafka_config config = config_for(topics, 2, "earliest", topics[0]);
     struct kafka_producer *producer = producer_open();
     struct reader one, two;
     struct reader *owner, *standby;
     struct error why = {""};
 
+    /* The mock notices a member that left only when its session is over. */
+    static const struct kafka_option options[] = {{"session.timeout.ms", "6000"},
+                                                  {"heartbeat.interval.ms", "500"}};
     config.mode = KAFKA_GROUP;
-    assert_true(mock_process_do(&mock, "topic own-a 2"));
-    assert_true(mock_process_do(&mock, "topic own-b 3"));
-    send_numbers(producer, "own-a", 1, 0, 100);
+    config.options = options;
+    config.option_count = 2;
+    make_topic(topics[1], 2);
+    make_topic(topics[0], 3);
+    send_numbers(producer, topics[1], 1, 0, 100);
     reader_open(&one, &config);
     reader_open(&two, &config);
     WAIT_FOR(reader_changes(&one) + reader_changes(&two) == 5 &&
@@ -474,7 +508,7 @@ static void one_member_owns_everything_and_another_takes_over(void **state)
              strstr(why.text, "standing by") != NULL);
 
     for (size_t i = 0; i < 5; i++)
-        if (strcmp(owner->feeds[i]->topic, "own-a") == 0 && owner->feeds[i]->partition == 1) {
+        if (strcmp(owner->feeds[i]->topic, topics[1]) == 0 && owner->feeds[i]->partition == 1) {
             int next = 0;
             WAIT_FOR(take_up_to(owner->feeds[i], &next, 100));
             owner->source->ops->position(owner->source, owner->feeds[i], 60);
@@ -482,11 +516,43 @@ static void one_member_owns_everything_and_another_takes_over(void **state)
     reader_close(owner);
     WAIT_FOR(reader_changes(standby) == 5);
     for (size_t i = 0; i < 5; i++) {
-        bool is_read = strcmp(standby->feeds[i]->topic, "own-a") == 0 &&
+        bool is_read = strcmp(standby->feeds[i]->topic, topics[1]) == 0 &&
                        standby->feeds[i]->partition == 1;
         assert_int_equal(standby->feeds[i]->start_offset, is_read ? 60 : 0);
     }
     reader_close(standby);
+    kafka_producer_destroy(producer);
+}
+
+/* T8: 4 partitions become 6 while records come; the new ones are read from offset 0. */
+static void partitions_that_are_added_under_load_join_from_their_first_record(void **state)
+{
+    (void)state;
+    const char *topics[] = {named("grow")};
+    struct kafka_config config = config_for(topics, 1, "latest", topics[0]);
+    struct kafka_producer *producer = producer_open();
+    struct reader reader;
+    int next[6] = {0};
+
+    config.metadata_ms = 300;
+    make_topic(topics[0], 4);
+    reader_open(&reader, &config);
+    WAIT_FOR(reader_changes(&reader) == 4);
+    for (int p = 0; p < 4; p++)
+        send_numbers(producer, topics[0], p, 0, 1000);
+    make_topic(topics[0], 6);
+    /* Before the source may know of them. A producer of its own learns of them at once. */
+    struct kafka_producer *fresh = producer_open();
+    for (int p = 0; p < 6; p++)
+        send_numbers(fresh, topics[0], p, p < 4 ? 1000 : 0, 2000);
+    WAIT_FOR(reader_changes(&reader) == 6);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(reader.feeds[i]->start_offset, 0);
+        WAIT_FOR(take_up_to(reader.feeds[i], &next[i], 2000));
+    }
+    assert_int_equal(reader.left_count, 0);
+    reader_close(&reader);
+    kafka_producer_destroy(fresh);
     kafka_producer_destroy(producer);
 }
 
@@ -567,7 +633,7 @@ static void times_are_read_with_zone_and_fraction(void **state)
     assert_int_not_equal(kafka_time_parse("2026-01-31T10:00:00Zx", &ms), 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_configuration_is_refused_with_a_sentence),
@@ -581,9 +647,29 @@ int main(void)
         cmocka_unit_test(a_broker_that_goes_and_comes_is_survived),
         cmocka_unit_test(one_member_owns_everything_and_another_takes_over),
     };
+    const struct CMUnitTest real[] = {
+        cmocka_unit_test(every_record_arrives_once_and_in_order),
+        cmocka_unit_test(a_feed_that_is_not_taken_from_keeps_no_other_feed_waiting),
+        cmocka_unit_test(start_decides_once_and_committed_offsets_decide_later),
+        cmocka_unit_test(no_proof_while_an_acknowledged_record_is_untaken),
+        cmocka_unit_test(one_member_owns_everything_and_another_takes_over),
+        cmocka_unit_test(partitions_that_are_added_under_load_join_from_their_first_record),
+    };
+    int failed;
+
+    is_real = argc > 1 && strcmp(argv[1], "real") == 0;
+    if (is_real) {
+        address = getenv("TOCSIN_KAFKA");
+        if (address == NULL) {
+            fprintf(stderr, "TOCSIN_KAFKA is not set\n");
+            return 1;
+        }
+        return cmocka_run_group_tests(real, NULL, NULL);
+    }
     if (!mock_process_start(&mock))
         return 1;
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    address = mock.address;
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
     mock_process_end(&mock);
     return failed;
 }
