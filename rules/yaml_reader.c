@@ -195,9 +195,8 @@ static bool node_trace(struct yaml_node *node, struct reader *reader, enum fy_sc
 
 /* ---- events into nodes ---- */
 
-static struct span event_span(const struct reader *reader, struct fy_event *event)
+static struct span token_span(const struct reader *reader, struct fy_token *token)
 {
-    struct fy_token *token = fy_event_get_token(event);
     const struct fy_mark *start = token != NULL ? fy_token_start_mark(token) : NULL;
     const struct fy_mark *end = token != NULL ? fy_token_end_mark(token) : NULL;
     size_t from = start != NULL ? start->input_pos : 0;
@@ -206,6 +205,11 @@ static struct span event_span(const struct reader *reader, struct fy_event *even
     from = from < reader->script->bytes ? from : reader->script->bytes;
     to = to < from ? from : to < reader->script->bytes ? to : reader->script->bytes;
     return (struct span){reader->script, (uint32_t)from, (uint32_t)to};
+}
+
+static struct span event_span(const struct reader *reader, struct fy_event *event)
+{
+    return token_span(reader, fy_event_get_token(event));
 }
 
 static struct yaml_node *node_create(struct reader *reader, struct fy_event *event,
@@ -340,7 +344,7 @@ static bool event_take(struct reader *reader, struct fy_event *event)
         return true;
     }
     if (anchor != NULL || tag != NULL) {
-        diagnose(reader->diag, event_span(reader, event), "%s",
+        diagnose(reader->diag, token_span(reader, anchor != NULL ? anchor : tag), "%s",
                  anchor != NULL ? "anchors (&name) are not allowed here; text with & needs quotes"
                                 : "tags (!name) are not allowed here; text that begins with ! "
                                   "needs quotes");

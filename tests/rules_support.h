@@ -1,0 +1,109 @@
+/*
+ * rules_support.h - what the tests of rules/ share: events from words, rule text around one
+ * expression, and one look at an error.
+ */
+#ifndef TESTS_RULES_SUPPORT_H
+#define TESTS_RULES_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include "base/event.h"
+#include "rules/rule_set.h"
+
+/* An event in the making; NULL words are absent. */
+struct words {
+    const char *tenant, *source, *resource, *check, *dedup_key, *message;
+    enum severity severity;
+    const char *label[8]; /* name, value, name, value ... */
+    bool has_value;
+    double value;
+    int64_t ts_ms, et_ms;
+};
+
+struct sample {
+    struct event_view view;
+    _Alignas(8) char text[2048];
+};
+
+static inline struct text text_of(const char *word)
+{
+    return (struct text){word != NULL ? word : "", word != NULL ? (uint32_t)strlen(word) : 0};
+}
+
+static inline void sample_make(struct sample *sample, const struct words *words)
+{
+    struct event_label labels[4];
+    struct event_draft draft = {
+        .field = {text_of(words->tenant), text_of(words->source), text_of(words->resource),
+                  text_of(words->check), text_of(words->dedup_key), text_of(words->message)},
+        .labels = labels,
+        .has_value = words->has_value,
+        .value = words->value,
+    };
+
+    for (int i = 0; i < 8 && words->label[i] != NULL; i += 2)
+        labels[draft.label_count++] =
+            (struct event_label){text_of(words->label[i]), text_of(words->label[i + 1])};
+    assert_true(event_text_bytes(&draft) <= sizeof(sample->text));
+    sample->view = (struct event_view){
+        .text = event_text_pack(sample->text, &draft, words->ts_ms),
+        .severity = (uint8_t)words->severity,
+        .state = EVENT_PROBLEM,
+        .et_ms = words->et_ms != 0 ? words->et_ms : words->ts_ms,
+    };
+}
+
+static inline struct rule_set *parse_good(const char *text)
+{
+    struct rule_set *set = NULL;
+    struct error err = {""};
+
+    if (rule_set_parse("r.yaml", text, strlen(text), &set, &err) != 0)
+        fail_msg("refused:\n%s\n%s", err.text, text);
+    return set;
+}
+
+/* The whole message of a refused text. */
+static inline void assert_refused(const char *text, const char *message)
+{
+    struct rule_set *set = NULL;
+    struct error err = {""};
+    int rc = rule_set_parse("r.yaml", text, strlen(text), &set, &err);
+
+    if (rc == 0)
+        fail_msg("accepted:\n%s", text);
+    assert_int_equal(rc, -22);
+    assert_null(set);
+    assert_string_equal(err.text, message);
+}
+
+/* Its first line. */
+static inline void assert_refused_line(const char *text, const char *line)
+{
+    struct rule_set *set = NULL;
+    struct error err = {""};
+
+    if (rule_set_parse("r.yaml", text, strlen(text), &set, &err) == 0)
+        fail_msg("accepted:\n%s", text);
+    err.text[strcspn(err.text, "\n")] = '\0';
+    assert_string_equal(err.text, line);
+}
+
+/* One rule around a `where`, which stands in a literal block, so that it may hold anything. It begins
+ * at line 4, column 7. */
+static inline const char *rule_with_where(const char *where, char *to, size_t bytes)
+{
+    snprintf(to, bytes,
+             "rules:\n  - id: r\n    where: |\n      %s\n    window: 1m\n    when: count() >= 1\n"
+             "    incident: {title: t}\n    close: cleared()\n",
+             where);
+    return to;
+}
+
+#endif

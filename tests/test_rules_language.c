@@ -1,0 +1,446 @@
+/*
+ * Aim: expressions are grouped, typed and evaluated as docs/rules.md says.
+ * Method: tables of expressions with the worked-out grouping, truth or error; the
+ * truth is asked of a whole set through rule_set_match(), as the hot path does.
+ */
+#include "rules_support.h"
+#include "base/arena.h"
+#include "rules/nearest.h"
+#include "rules/parser.h"
+#include "rules/printer.h"
+#include "rules/timestamp.h"
+#include "rules/title.h"
+
+/* ---- grouping ---- */
+
+static void operators_group_by_precedence(void **state)
+{
+    static const struct {
+        const char *text, *grouped;
+    } cases[] = {
+        {"a || b && c", "(a || (b && c))"},
+        {"a && b || c", "((a && b) || c)"},
+        {"(a || b) && c", "((a || b) && c)"},
+        {"a && b && c", "(a && b && c)"},
+        {"a && (b && c)", "(a && (b && c))"},
+        {"!a && b", "(!a && b)"},
+        {"!(a && b)", "!(a && b)"},
+        {"!a == b", "(!a==b)"},
+        {"a == 1 && b != 2", "((a==1) && (b!=2))"},
+        {"a<1||a<=1||a>1||a>=1", "((a<1) || (a<=1) || (a>1) || (a>=1))"},
+        {"a in [1, \"x\"] || b", "((a in [1, \"x\"]) || b)"},
+        {"labels.rack == labels[\"a b\"]", "(labels.rack==labels[\"a b\"])"},
+        {"labels[\"rack\"]", "labels.rack"},
+        {"a.startsWith(\"x\") && !b.endsWith('y')", "(a.startsWith(\"x\") && !b.endsWith(\"y\"))"},
+        {"f(a, b, 1h30m)", "f(a, b, 5400000ms)"},
+        {"a > -3", "(a>-3)"},
+        {"!!a", "!!a"},
+        {"a == true && b == false", "((a==true) && (b==false))"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct arena *arena = arena_create(1 << 20);
+        struct script script = {"x", cases[i].text, strlen(cases[i].text)};
+        struct yaml_node node = {.kind = YAML_SCALAR,
+                                 .span = {&script, 0, (uint32_t)script.bytes},
+                                 .text = {script.text, (uint32_t)script.bytes}};
+        struct diagnostics diag;
+        struct error err = {""};
+        diagnostics_init(&diag, &err);
+        struct ast *ast = parse_node(&node, arena, &diag);
+        if (ast == NULL)
+            fail_msg("%s: %s", cases[i].text, err.text);
+        assert_string_equal(ast_print(ast, arena), cases[i].grouped);
+        arena_destroy(arena);
+    }
+}
+
+/* ---- truth ---- */
+
+/* db01/sda of acme, rack r7, no label "zone", value 91.5, 3 s old. */
+static const struct words event_words = {
+    .tenant = "acme",
+    .source = "smartd",
+    .resource = "db01/sda",
+    .check = "disk.smart",
+    .message = "sector 17 is \xc3\xa4lter",
+    .severity = SEVERITY_MAJOR,
+    .label = {"rack", "r7", "empty", "", "k8s.io/name", "web"},
+    .has_value = true,
+    .value = 91.5,
+    .ts_ms = 1714566600000, /* 2024-05-01T12:30:00Z */
+    .et_ms = 1714566603000,
+};
+
+static bool matches(const char *where, const struct words *words)
+{
+    char text[4096];
+    struct sample sample;
+    uint32_t out[1];
+    struct rule_set *set = parse_good(rule_with_where(where, text, sizeof(text)));
+
+    sample_make(&sample, words);
+    size_t count = rule_set_match(set, &sample.view, out, 1);
+    rule_set_destroy(set);
+    return count == 1;
+}
+
+static void expressions_have_their_worked_out_truth(void **state)
+{
+    static const struct {
+        const char *where;
+        bool is_true;
+    } cases[] = {
+        {"true", true},
+        {"false", false},
+        {"tenant == \"acme\"", true},
+        {"tenant != \"acme\"", false},
+        {"\"acme\" == tenant", true},
+        {"source == 'smartd' && resource == \"db01/sda\"", true},
+        {"host == \"db01\"", true},
+        {"state == \"problem\"", true},
+        {"state != \"problem\"", false},
+        /* text: by bytes, a prefix first */
+        {"check < \"disk.t\"", true},
+        {"check <= \"disk.smart\"", true},
+        {"check > \"disk.smar\"", true},
+        {"check >= \"disk.smarts\"", false},
+        {"check < source", true},
+        {"check.startsWith(\"disk.\")", true},
+        {"check.startsWith(\"disk.smart.x\")", false},
+        {"check.startsWith(\"\")", true},
+        {"check.endsWith(\"smart\")", true},
+        {"check.endsWith(\"disk\")", false},
+        {"message.contains(\"17 is \\u00e4\")", true},
+        {"message.contains(\"18\")", false},
+        {"message.contains(\"\")", true},
+        {"resource.startsWith(host)", true},
+        {"resource.contains(source)", false},
+        {"check in [\"a\", \"disk.smart\", \"disk.full\"]", true},
+        {"check in [\"a\"]", false},
+        {"labels.rack in [\"r7\"]", true},
+        /* severity */
+        {"severity == ERROR && severity == MAJOR", true},
+        {"severity > MAJOR", false},
+        {"severity >= WARNING && severity < CRITICAL", true},
+        {"severity in [OK, MAJOR]", true},
+        {"severity in [OK, DEBUG]", false},
+        {"WARNING < severity", true},
+        /* numbers: whole and real ones mix */
+        {"value > 91", true},
+        {"value > 91.5", false},
+        {"value >= 91.5", true},
+        {"value == 9.15e1", true},
+        {"value < -1", false},
+        {"value in [1, 91.5]", true},
+        {"value in [1, 91]", false},
+        {"3 > 2.5", true},
+        {"2 in [1, 2]", true},
+        {"1e2 == 100", true},
+        /* durations and times */
+        {"age == 3s", true},
+        {"age > 2999ms && age < 1m", true},
+        {"age == duration(\"3s\")", true},
+        {"age in [1s, 3s]", true},
+        {"ts == timestamp(\"2024-05-01T12:30:00Z\")", true},
+        {"ts < timestamp(\"2024-05-01T14:30:00.001+02:00\")", true},
+        {"ts > timestamp(\"2024-05-01T12:29:59.999Z\")", true},
+        /* labels and has() */
+        {"labels.rack == \"r7\"", true},
+        {"labels[\"rack\"] == \"r7\"", true},
+        {"labels[\"k8s.io/name\"] == \"web\"", true},
+        {"has(labels.rack) && !has(labels.zone)", true},
+        {"has(labels.empty) && labels.empty == \"\"", true},
+        {"has(value) && has(message) && !has(dedup_key)", true},
+        {"dedup_key == \"\"", true},
+        {"has(labels.rack) == has(value)", true},
+        {"has(labels.rack) != has(labels.zone)", true},
+        {"(value > 5) == true", true},
+        /* errors: a label that is not there, compared */
+        {"labels.zone == \"a\"", false},
+        {"labels.zone != \"a\"", false},
+        {"!(labels.zone == \"a\")", false},
+        {"labels.zone.startsWith(\"a\")", false},
+        {"labels.zone in [\"a\"]", false},
+        {"tenant == \"acme\" || labels.zone == \"a\"", true},
+        {"labels.zone == \"a\" || tenant == \"acme\"", true},
+        {"labels.zone == \"a\" || tenant == \"x\"", false},
+        {"!(labels.zone == \"a\" || tenant == \"x\")", false},
+        {"!(tenant == \"x\" && labels.zone == \"a\")", true},
+        {"!(labels.zone == \"a\" && tenant == \"x\")", true},
+        {"labels.zone == \"a\" && tenant == \"acme\"", false},
+        {"!(labels.zone == \"a\" && tenant == \"acme\")", false},
+        {"(labels.zone == \"a\") == (labels.zone == \"a\")", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (matches(cases[i].where, &event_words) != cases[i].is_true)
+            fail_msg("%s is not %s", cases[i].where, cases[i].is_true ? "true" : "false");
+}
+
+static void absent_value_is_an_error_and_not_zero(void **state)
+{
+    struct words words = {.tenant = "t", .severity = SEVERITY_INFO};
+
+    (void)state;
+    assert_false(matches("value == 0", &words));
+    assert_false(matches("value != 0", &words));
+    assert_false(matches("value in [0]", &words));
+    assert_true(matches("value == 0 || true", &words));
+    assert_true(matches("!has(value) && !has(resource) && !has(check) && !has(host)", &words));
+}
+
+/* More labels than there are slots: each is still found. */
+static void every_label_is_read_however_many_a_set_names(void **state)
+{
+    char text[40000];
+    size_t used = (size_t)snprintf(text, sizeof(text), "rules:\n");
+    struct words words = {.tenant = "t", .label = {"l99", "x", "l3", "x"}};
+    struct sample sample;
+    uint32_t out[128];
+
+    (void)state;
+    for (int i = 0; i < 128; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used,
+                                 "  - {id: r%03d, where: 'labels.l%d == \"x\"', window: 1m, "
+                                 "when: count() > 0, incident: {title: t}, close: cleared()}\n",
+                                 i, i);
+    struct rule_set *set = parse_good(text);
+    sample_make(&sample, &words);
+    assert_int_equal(rule_set_match(set, &sample.view, out, 128), 2);
+    assert_int_equal(out[0], 3);
+    assert_int_equal(out[1], 99);
+    rule_set_destroy(set);
+}
+
+/* ---- refusals ---- */
+
+static void wrong_expressions_are_refused_at_their_place(void **state)
+{
+    static const struct {
+        const char *where;
+        int column; /* in the expression, from 1 */
+        const char *sentence;
+    } cases[] = {
+        {"", 1, "the expression ends where a field, a value or \"(\" should follow"},
+        {"chek == \"a\"", 1, "there is no field \"chek\"; did you mean \"check\"?"},
+        {"check == \"a\" && sevrity > OK", 17,
+         "there is no field \"sevrity\"; did you mean \"severity\"?"},
+        {"severity > CRITCAL", 12, "there is no field \"CRITCAL\"; did you mean \"CRITICAL\"?"},
+        {"colour == \"a\"", 1,
+         "there is no field \"colour\"; a label is written labels.NAME, a text in quotes"},
+        {"check.startswith(\"a\")", 1,
+         "there is no function \"startswith\"; did you mean \"startsWith\"?"},
+        {"check.matches(\"a\")", 1, "there is no function \"matches\""},
+        {"count() > 1", 1, "count() belongs into when, not into where"},
+        {"quiet(1m)", 1, "quiet() belongs into close, not into where"},
+        {"startsWith(\"a\")", 1, "startsWith() follows a text: field.startsWith(\"...\")"},
+        {"check.has(labels.x)", 1, "has() stands alone, without anything before it"},
+        {"has(tenant)", 5, "has() cannot take tenant"},
+        {"has(\"a\")", 5, "has() takes a field or a label here"},
+        {"has()", 1, "has() takes exactly one thing"},
+        {"check.contains(\"a\", \"b\")", 1, "contains() takes exactly one thing"},
+        {"value.contains(\"a\")", 1, "contains() works on text, and this is a number"},
+        {"check.contains(5)", 16, "contains() works on text, and this is a whole number"},
+        {"check", 1, "where is true or false, and this is text"},
+        {"check && true", 1, "&& needs true or false, and this is text"},
+        {"true || 5", 9, "|| needs true or false, and this is a whole number"},
+        {"!severity", 2, "! needs true or false, and this is a severity"},
+        {"severity == \"major\"", 13,
+         "this is text and cannot be compared with a severity; a severity is OK, DEBUG, INFO, "
+         "WARNING, MINOR, MAJOR, ERROR or CRITICAL"},
+        {"severity >= 3", 13,
+         "this is a whole number and cannot be compared with a severity; a severity is OK, DEBUG, "
+         "INFO, WARNING, MINOR, MAJOR, ERROR or CRITICAL"},
+        {"age > 5", 7,
+         "this is a whole number and cannot be compared with a duration; a duration has a unit: "
+         "5m"},
+        {"labels.n > 5", 12,
+         "this is a whole number and cannot be compared with text; labels hold text: put the "
+         "number in quotes"},
+        {"ts > \"2024-05-01\"", 6,
+         "this is text and cannot be compared with a time; a time is written "
+         "timestamp(\"2024-05-01T00:00:00Z\")"},
+        {"ts > timestamp(\"2024-13-01T00:00:00Z\")", 16, "there is no such day or time of day"},
+        {"ts > timestamp(\"yesterday\")", 16, "a time is written as in 2024-05-01T12:30:00Z"},
+        {"true < false", 1, "true and false have no order: < does not apply"},
+        {"value > 9007199254740993", 9, "this number is too large to be compared exactly"},
+        {"state == \"clear\"", 10, "where sees problems only: state is always \"problem\""},
+        {"check in []", 10, "nothing is in an empty list"},
+        {"check in \"a\"", 10, "a list in brackets follows \"in\", for example [\"a\", \"b\"]"},
+        {"check in [source]", 11, "a list holds constants: texts, numbers, severities"},
+        {"check in [\"a\", 5]", 16, "this is a whole number and cannot be compared with text"},
+        {"check == [\"a\"]", 10, "a list stands on the right of \"in\" only"},
+        {"labels == \"a\"", 1, "labels needs a name: labels.NAME or labels[\"NAME\"]"},
+        {"labels.a.b == \"c\"", 1, "only labels have members: labels.NAME or labels[\"NAME\"]"},
+        {"check.x == \"c\"", 1, "only labels have members: labels.NAME or labels[\"NAME\"]"},
+        {"labels[5] == \"c\"", 8, "expected a label's name in quotes here"},
+        {"labels[\"\"] == \"c\"", 1, "a label has a name"},
+        {"check = \"a\"", 7, "write == to compare"},
+        {"true & false", 6, "write && for \"and\""},
+        {"true | false", 6, "write || for \"or\""},
+        {"true and false", 6, "write && for \"and\""},
+        {"true or false", 6, "write || for \"or\""},
+        {"not true", 1, "write ! for \"not\""},
+        {"value + 1 > 2", 7, "there is no arithmetic in rules"},
+        {"true ? true : true", 6, "there is no ?: in rules; use && and ||"},
+        {"check == $a", 10, "this sign has no meaning in an expression"},
+        {"1 < 2 < 3", 7, "comparisons do not chain: write a < b && b < c"},
+        {"check == \"a", 10, "the text that begins here has no end"},
+        {"check == \"\\q\"", 11,
+         "after a backslash comes \\, a quote, n, t, r or u and four hex digits"},
+        {"(true", 6, "the expression ends where \")\" should follow"},
+        {"true)", 5, "nothing was opened that this could close"},
+        {"true true", 6, "expected &&, || or the end here"},
+        {"check.contains(\"a\" \"b\")", 20, "expected \",\" or \")\" here"},
+        {"check.", 7, "the expression ends where a name should follow"},
+        {"value > -\"a\"", 10, "expected a number here"},
+        {"value > 99999999999999999999", 9, "this number is larger than 2^63 - 1"},
+        {"value > 1.2345678901234567", 9,
+         "a number has at most 15 digits and lies between 1e-22 and 1e22"},
+        {"value > 1e", 9, "a duration's unit is ms, s, m, h or d"},
+        {"age > 5min", 7, "a duration's unit is ms, s, m, h or d"},
+        {"age > 1m1h", 7, "the units of a duration go from large to small: 1h30m"},
+        {"age > 1.5h", 7, "a unit follows a whole number only: 1h30m instead of 1.5h"},
+        {"age > 99999999999999d", 7, "this duration is too long"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[4096], line[512];
+        /* A last line end belongs to a literal block, so the end is behind it. */
+        snprintf(text, sizeof(text),
+                 "rules:\n  - id: r\n    where: |-\n      %s\n    window: 1m\n"
+                 "    when: count() >= 1\n    incident: {title: t}\n    close: cleared()\n",
+                 cases[i].where);
+        snprintf(line, sizeof(line), "r.yaml:4:%d: %s", cases[i].column + 6, cases[i].sentence);
+        if (cases[i].where[0] == '\0')
+            continue; /* an empty block has no line of its own; see below */
+        assert_refused_line(text, line);
+    }
+    assert_refused_line("rules:\n  - id: r\n    where: ''\n    window: 1m\n"
+                        "    when: count() >= 1\n    incident: {title: t}\n    close: cleared()\n",
+                        "r.yaml:3:13: the expression ends where a field, a value or \"(\" should "
+                        "follow");
+}
+
+static void nesting_and_length_are_bounded(void **state)
+{
+    char where[20000], text[24000];
+    size_t used = 0;
+
+    (void)state;
+    memset(where, '(', 63);
+    snprintf(where + 63, sizeof(where) - 63, "true%.*s", 63,
+             ")))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))");
+    rule_set_destroy(parse_good(rule_with_where(where, text, sizeof(text))));
+    memset(where, '(', 64);
+    snprintf(where + 64, sizeof(where) - 64, "true%.*s", 64,
+             ")))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))");
+    assert_refused_line(rule_with_where(where, text, sizeof(text)),
+                        "r.yaml:4:71: the expression is nested deeper than 64 levels");
+    memset(where, '!', 200);
+    snprintf(where + 200, sizeof(where) - 200, "true");
+    assert_refused_line(rule_with_where(where, text, sizeof(text)),
+                        "r.yaml:4:70: the expression is nested deeper than 64 levels");
+    /* A chain of any length is flat. */
+    used = (size_t)snprintf(where, sizeof(where), "true");
+    while (used < 16000)
+        used += (size_t)snprintf(where + used, sizeof(where) - used, "&&true");
+    rule_set_destroy(parse_good(rule_with_where(where, text, sizeof(text))));
+    while (used < 16 * 1024)
+        used += (size_t)snprintf(where + used, sizeof(where) - used, "&&true");
+    assert_refused_line(rule_with_where(where, text, sizeof(text)),
+                        "r.yaml:4:7: an expression has at most 16384 bytes");
+}
+
+/* ---- small parts ---- */
+
+static void nearest_name_is_the_likely_one(void **state)
+{
+    static const char *const names[] = {"check", "host", "severity", "startsWith"};
+    static const struct {
+        const char *typed, *meant;
+    } cases[] = {
+        {"chekc", "check"},   {"chck", "check"},     {"Check", "check"}, {"hots", "host"},
+        {"sevirity", "severity"}, {"starts_with", "startsWith"}, {"zone", NULL}, {"", NULL},
+        {"x", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *found = nearest_name(text_of(cases[i].typed), names, 4);
+        if (cases[i].meant == NULL)
+            assert_null(found);
+        else
+            assert_string_equal(found, cases[i].meant);
+    }
+}
+
+static void times_are_read_to_the_millisecond(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t ms; /* -1: refused */
+    } cases[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"1970-01-02T00:00:00.5Z", 86400500},
+        {"2000-02-29T12:00:00.123456Z", 951825600123},
+        {"2024-05-01T14:30:00+02:00", 1714566600000},
+        {"2024-05-01t10:30:00-02:00", 1714566600000},
+        {"2023-02-29T00:00:00Z", -1},
+        {"2024-05-01T24:00:00Z", -1},
+        {"2024-05-01T00:00:00", -1},
+        {"2024-05-01T00:00:00.Z", -1},
+        {"2024-05-01T00:00:00Zx", -1},
+        {"2024-5-1T00:00:00Z", -1},
+        {"", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int64_t ms = -1;
+        const char *why = timestamp_parse(text_of(cases[i].text), &ms);
+        if (cases[i].ms == -1)
+            assert_non_null(why);
+        else if (why != NULL || ms != cases[i].ms)
+            fail_msg("%s: %lld", cases[i].text, (long long)ms);
+    }
+}
+
+static void numbers_print_short_and_exact(void **state)
+{
+    static const struct {
+        double number;
+        const char *text;
+    } cases[] = {
+        {0.0, "0"},       {-0.0, "0"},         {5.0, "5"},      {-17.0, "-17"}, {91.5, "91.5"},
+        {0.1, "0.1"},     {1e15, "1e+15"},     {1e300, "1e+300"}, {-0.25, "-0.25"},
+        {0.1 + 0.2, "0.30000000000000004"},
+    };
+    char text[NUMBER_TEXT_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(number_print(cases[i].number, text), strlen(cases[i].text));
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(operators_group_by_precedence),
+        cmocka_unit_test(expressions_have_their_worked_out_truth),
+        cmocka_unit_test(absent_value_is_an_error_and_not_zero),
+        cmocka_unit_test(every_label_is_read_however_many_a_set_names),
+        cmocka_unit_test(wrong_expressions_are_refused_at_their_place),
+        cmocka_unit_test(nesting_and_length_are_bounded),
+        cmocka_unit_test(nearest_name_is_the_likely_one),
+        cmocka_unit_test(times_are_read_to_the_millisecond),
+        cmocka_unit_test(numbers_print_short_and_exact),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
