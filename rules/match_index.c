@@ -8,20 +8,17 @@ enum {
     COLUMNS_MAX = 96,
     /* A guard of more terms than this costs more than it saves. */
     GUARD_TERMS_MAX = 4096,
-    PREFIX_LENGTHS = 8,
+    /* Prefixes are looked up by at most their first 64 bytes: one bit per length. */
+    PREFIX_BYTES_MAX = 64,
+    EVERY_SEVERITY = (1 << SEVERITY_COUNT) - 1,
 };
 
-/* Prefixes are looked up by their first bytes, cut to one of these lengths, so
- * that the number of lookups per field is bounded whatever the rules say. */
-static const uint32_t prefix_lengths[PREFIX_LENGTHS] = {1, 2, 3, 4, 6, 8, 12, 16};
-
-enum term_kind { TERM_EQUALS, TERM_PREFIX, TERM_SEVERITY };
+enum term_kind { TERM_EQUALS, TERM_PREFIX };
 
 struct term {
     enum term_kind kind;
     const struct operand *operand; /* the field or label */
     struct text text;
-    uint8_t severities; /* bit per severity */
 };
 
 /* Terms are walked twice: to weigh a guard, and to enter it. */
@@ -29,21 +26,17 @@ typedef bool (*term_visit)(void *self, const struct term *term);
 
 struct entry {
     struct text text;
-    uint64_t hash; /* of column, kind, length and text; 0: free */
+    uint64_t hash; /* of column, kind and text; 0: free */
     uint32_t column;
-    uint32_t first; /* posting, counted from 1 */
     enum term_kind kind;
-};
-
-struct posting {
-    uint32_t rule;
-    uint32_t next;
+    uint32_t first, count; /* of its rules in the list of all postings */
+    uint32_t last_rule;    /* while building: entered last, counted from 1 */
 };
 
 struct column {
     struct operand operand;
     bool has_equals;
-    uint8_t prefix_mask; /* bit per prefix_lengths[] */
+    uint64_t prefix_mask; /* bit n - 1: some prefix has n bytes */
 };
 
 struct match_index {
@@ -53,10 +46,10 @@ struct match_index {
     struct column column[COLUMNS_MAX];
     uint32_t entry_mask;
     struct entry *entries;
-    struct posting *postings; /* [0] unused */
-    uint32_t posting_count;
-    /* Rules that are candidates by severity, the unguarded ones included. */
-    uint64_t *by_severity[SEVERITY_COUNT];
+    uint32_t *postings; /* rules, those of one entry side by side */
+    uint64_t *always;                   /* bit per rule without a guard */
+    uint64_t *possible[SEVERITY_COUNT]; /* bit per rule that can be true at it */
+    uint64_t *exact;                    /* bit per rule whose candidates are matches */
 };
 
 /* ---- guards ---- */
@@ -68,29 +61,6 @@ static bool is_guarded_operand(const struct operand *operand)
     /* Message is long and differs always; hashing it for each event costs more than it saves. */
     return operand->kind == OPERAND_FIELD && operand->field != RULE_FIELD_MESSAGE &&
            (operand->field < EVENT_FIELD_COUNT || operand->field == RULE_FIELD_HOST);
-}
-
-static uint8_t severities_of(const struct instruction *at)
-{
-    bool is_left = at->left.kind == OPERAND_FIELD;
-    uint8_t mask = 0;
-
-    for (int64_t severity = 0; severity < SEVERITY_COUNT; severity++) {
-        int64_t a = is_left ? severity : at->left.number, b = is_left ? at->right.number : severity;
-        bool is_true = at->relation == RELATION_EQ   ? a == b
-                       : at->relation == RELATION_NE ? a != b
-                       : at->relation == RELATION_LT ? a < b
-                       : at->relation == RELATION_LE ? a <= b
-                       : at->relation == RELATION_GT ? a > b
-                                                     : a >= b;
-        mask |= (uint8_t)(is_true << severity);
-    }
-    return mask;
-}
-
-static bool is_severity(const struct operand *operand)
-{
-    return operand->kind == OPERAND_FIELD && operand->field == RULE_FIELD_SEVERITY;
 }
 
 /* The terms of one test; false when it has none. */
@@ -122,21 +92,6 @@ static bool test_terms(const struct instruction *at, term_visit visit, void *sel
         term.text = at->right.text;
         return is_guarded_operand(term.operand) && at->right.kind == OPERAND_CONSTANT &&
                term.text.len > 0 && visit(self, &term);
-    case OP_COMPARE_NUMBER:
-        term.kind = TERM_SEVERITY;
-        /* One side is the field, the other a constant. */
-        if (is_severity(&at->left) == is_severity(&at->right) ||
-            (at->left.kind != OPERAND_CONSTANT && at->right.kind != OPERAND_CONSTANT))
-            return false;
-        term.severities = severities_of(at);
-        return visit(self, &term);
-    case OP_IN_NUMBER:
-        term.kind = TERM_SEVERITY;
-        if (!is_severity(&at->left))
-            return false;
-        for (uint32_t i = 0; i < at->list.count; i++)
-            term.severities |= (uint8_t)(1u << at->list.numbers[i]);
-        return visit(self, &term);
     default:
         return false;
     }
@@ -154,14 +109,11 @@ struct weight {
 static bool weigh_term(void *self, const struct term *term)
 {
     struct weight *weight = self;
-    bool is_broad = term->kind != TERM_SEVERITY && term->operand->kind == OPERAND_FIELD &&
-                    (term->operand->field == RULE_FIELD_TENANT ||
-                     term->operand->field == RULE_FIELD_SOURCE);
+    bool is_broad =
+        term->operand->kind == OPERAND_FIELD && (term->operand->field == RULE_FIELD_TENANT ||
+                                                 term->operand->field == RULE_FIELD_SOURCE);
 
-    weight->cost += term->kind == TERM_SEVERITY ? 100000
-                    : is_broad                  ? 10000
-                    : term->kind == TERM_PREFIX ? 100
-                                                : 1;
+    weight->cost += is_broad ? 10000 : term->kind == TERM_PREFIX ? 100 : 1;
     return ++weight->terms <= GUARD_TERMS_MAX;
 }
 
@@ -211,13 +163,146 @@ static bool guard_terms(const struct program *program, uint32_t index, const uin
     return true;
 }
 
+/* ---- severities ---- */
+
+static uint8_t severities_of(const struct instruction *at)
+{
+    bool is_left = at->left.kind == OPERAND_FIELD;
+    uint8_t mask = 0;
+
+    for (int64_t severity = 0; severity < SEVERITY_COUNT; severity++) {
+        int64_t a = is_left ? severity : at->left.number, b = is_left ? at->right.number : severity;
+        bool is_true = at->relation == RELATION_EQ   ? a == b
+                       : at->relation == RELATION_NE ? a != b
+                       : at->relation == RELATION_LT ? a < b
+                       : at->relation == RELATION_LE ? a <= b
+                       : at->relation == RELATION_GT ? a > b
+                                                     : a >= b;
+        mask |= (uint8_t)(is_true << severity);
+    }
+    return mask;
+}
+
+static bool is_severity(const struct operand *operand)
+{
+    return operand->kind == OPERAND_FIELD && operand->field == RULE_FIELD_SEVERITY;
+}
+
+/* The severities at which one test can be true. */
+static uint8_t test_severities(const struct instruction *at)
+{
+    uint8_t mask = 0;
+
+    switch ((enum opcode)at->op) {
+    case OP_CONSTANT:
+        return at->left.number != 0 ? EVERY_SEVERITY : 0;
+    case OP_COMPARE_NUMBER:
+        /* One side is the field, the other a constant. */
+        if (is_severity(&at->left) == is_severity(&at->right) ||
+            (at->left.kind != OPERAND_CONSTANT && at->right.kind != OPERAND_CONSTANT))
+            return EVERY_SEVERITY;
+        return severities_of(at);
+    case OP_IN_NUMBER:
+        if (!is_severity(&at->left))
+            return EVERY_SEVERITY;
+        for (uint32_t i = 0; i < at->list.count; i++)
+            mask |= (uint8_t)(1u << at->list.numbers[i]);
+        return mask;
+    default:
+        return EVERY_SEVERITY;
+    }
+}
+
+/* The severities at which the whole can be true: all must allow it below &&, one
+ * below ||; of a negation nothing is said. */
+static uint8_t possible_severities(const struct program *program, uint32_t index)
+{
+    const struct instruction *at = &program->code[index];
+    uint8_t mask = at->op == OP_AND ? EVERY_SEVERITY : 0;
+
+    if (at->op != OP_AND && at->op != OP_OR)
+        return test_severities(at);
+    for (uint32_t i = index + 1; i < at->end; i = program->code[i].end) {
+        uint8_t side = possible_severities(program, i);
+        mask = at->op == OP_AND ? mask & side : mask | side;
+    }
+    return mask;
+}
+
+/* ---- what guard and severities leave to be evaluated ---- */
+
+enum extent {
+    EXTENT_SEVERITY, /* true exactly at the possible severities */
+    EXTENT_GUARD,    /* true exactly when a term of the guard holds */
+    EXTENT_BOTH,     /* true exactly when both say so */
+    EXTENT_MORE,     /* has to be evaluated */
+};
+
+static bool is_short_term(void *self, const struct term *term)
+{
+    (void)self;
+    return term->kind != TERM_PREFIX || term->text.len <= PREFIX_BYTES_MAX;
+}
+
+static enum extent test_extent(const struct instruction *at)
+{
+    bool reads_severity = at->op == OP_COMPARE_NUMBER
+                              ? is_severity(&at->left) != is_severity(&at->right) &&
+                                    (at->left.kind == OPERAND_CONSTANT ||
+                                     at->right.kind == OPERAND_CONSTANT)
+                              : at->op == OP_IN_NUMBER && is_severity(&at->left);
+
+    if (at->op == OP_CONSTANT || reads_severity)
+        return EXTENT_SEVERITY;
+    return test_terms(at, is_short_term, NULL) ? EXTENT_GUARD : EXTENT_MORE;
+}
+
+static enum extent extent_of(const struct program *program, uint32_t index)
+{
+    const struct instruction *at = &program->code[index];
+    unsigned seen[EXTENT_MORE + 1] = {0}, sides = 0;
+
+    if (at->op != OP_AND && at->op != OP_OR)
+        return test_extent(at);
+    for (uint32_t i = index + 1; i < at->end; i = program->code[i].end, sides++)
+        seen[extent_of(program, i)]++;
+    if (seen[EXTENT_SEVERITY] == sides)
+        return EXTENT_SEVERITY;
+    if (at->op == OP_OR)
+        return seen[EXTENT_GUARD] == sides ? EXTENT_GUARD : EXTENT_MORE;
+    /* Of several guarded sides the guard holds but one. */
+    return seen[EXTENT_MORE] == 0 && seen[EXTENT_GUARD] + seen[EXTENT_BOTH] == 1 ? EXTENT_BOTH
+                                                                                 : EXTENT_MORE;
+}
+
 /* ---- table ---- */
 
-static uint64_t term_hash(uint32_t column, enum term_kind kind, struct text text)
+/* Never 0, which marks a free entry. Seeds are fixed: rules are not an attacker's,
+ * and an event's texts are only looked up, never entered. */
+static uint64_t equals_hash(uint32_t column, struct text text)
 {
-    /* Never 0, which marks a free entry. The seed is fixed: rules are not an
-     * attacker's, and an event's texts are only looked up, never entered. */
-    return hash64(text.at, text.len, hash_mix((uint64_t)column << 1 | kind) + 1) | 1;
+    return hash64(text.at, text.len, hash_mix(column + 1)) | 1;
+}
+
+/* Prefixes have a hash that grows byte by byte, so that one walk over a text gives
+ * the hashes of all its prefixes. Source: FNV-1a, 64 bit, with a final mix. */
+static uint64_t prefix_start(uint32_t column)
+{
+    return 0xcbf29ce484222325ULL ^ hash_mix(column + 1);
+}
+
+static uint64_t prefix_add(uint64_t hash, char c)
+{
+    return (hash ^ (unsigned char)c) * 0x100000001b3ULL;
+}
+
+static uint64_t prefix_hash(uint32_t column, struct text text)
+{
+    uint64_t hash = prefix_start(column);
+
+    for (uint32_t i = 0; i < text.len; i++)
+        hash = prefix_add(hash, text.at[i]);
+    return hash_mix(hash) | 1;
 }
 
 static bool is_same_column(const struct operand *a, const struct operand *b)
@@ -240,16 +325,6 @@ static uint32_t column_of(struct match_index *index, const struct operand *opera
     return i;
 }
 
-/* The longest listed length that is not longer than the prefix. */
-static unsigned prefix_class(uint32_t length)
-{
-    unsigned class = PREFIX_LENGTHS - 1;
-
-    while (prefix_lengths[class] > length)
-        class--;
-    return class;
-}
-
 static struct entry *entry_find(const struct match_index *index, uint64_t hash, uint32_t column,
                                 enum term_kind kind, struct text text)
 {
@@ -267,11 +342,12 @@ static struct entry *entry_find(const struct match_index *index, uint64_t hash, 
 struct builder {
     struct match_index *index;
     uint32_t rule;
+    bool is_counting; /* first round: how many postings an entry has */
 };
 
 static bool columns_fit(void *self, const struct term *term)
 {
-    return term->kind == TERM_SEVERITY || column_of(self, term->operand) < COLUMNS_MAX;
+    return column_of(self, term->operand) < COLUMNS_MAX;
 }
 
 static bool enter_term(void *self, const struct term *term)
@@ -279,30 +355,40 @@ static bool enter_term(void *self, const struct term *term)
     struct builder *builder = self;
     struct match_index *index = builder->index;
     struct text text = term->text;
-
-    if (term->kind == TERM_SEVERITY) {
-        for (unsigned s = 0; s < SEVERITY_COUNT; s++)
-            if (term->severities & 1u << s)
-                index->by_severity[s][builder->rule / 64] |= (uint64_t)1 << builder->rule % 64;
-        return true;
-    }
     uint32_t column = column_of(index, term->operand);
+    uint64_t hash;
+
     if (term->kind == TERM_PREFIX) {
-        unsigned class = prefix_class(text.len);
-        text.len = prefix_lengths[class];
-        index->column[column].prefix_mask |= (uint8_t)(1u << class);
+        text.len = text.len < PREFIX_BYTES_MAX ? text.len : PREFIX_BYTES_MAX;
+        index->column[column].prefix_mask |= (uint64_t)1 << (text.len - 1);
+        hash = prefix_hash(column, text);
     } else {
         index->column[column].has_equals = true;
+        hash = equals_hash(column, text);
     }
-    uint64_t hash = term_hash(column, term->kind, text);
     struct entry *entry = entry_find(index, hash, column, term->kind, text);
     if (entry->hash == 0)
-        *entry = (struct entry){text, hash, column, 0, term->kind};
-    if (entry->first != 0 && index->postings[entry->first].rule == builder->rule)
+        *entry = (struct entry){.text = text, .hash = hash, .column = column, .kind = term->kind};
+    if (entry->last_rule == builder->rule + 1)
         return true; /* the same term twice in one rule */
-    index->postings[++index->posting_count] = (struct posting){builder->rule, entry->first};
-    entry->first = index->posting_count;
+    entry->last_rule = builder->rule + 1;
+    if (!builder->is_counting)
+        index->postings[entry->first + entry->count] = builder->rule;
+    entry->count++;
     return true;
+}
+
+/* Gives every entry its stretch of the list of postings. */
+static void place_postings(struct match_index *index)
+{
+    uint32_t first = 0;
+
+    for (uint32_t i = 0; i <= index->entry_mask; i++) {
+        struct entry *entry = &index->entries[i];
+        entry->first = first;
+        first += entry->count;
+        entry->count = entry->last_rule = 0;
+    }
 }
 
 static bool count_term(void *self, const struct term *term)
@@ -334,6 +420,55 @@ static uint32_t count_guards(struct match_index *index, const struct program *pr
     return terms;
 }
 
+static void enter_guards(struct match_index *index, const struct program *programs,
+                         uint32_t **costs, bool is_counting)
+{
+    for (uint32_t i = 0; i < index->rule_count; i++) {
+        struct builder builder = {index, i, is_counting};
+        if (costs[i][0] != GUARD_NONE)
+            guard_terms(&programs[i], 0, costs[i], enter_term, &builder);
+    }
+}
+
+static uint64_t *bits_create(const struct match_index *index, struct arena *arena)
+{
+    return arena_alloc_many(arena, (size_t)index->word_count + 1, sizeof(uint64_t));
+}
+
+static void bit_set(uint64_t *bits, uint32_t rule)
+{
+    bits[rule / 64] |= (uint64_t)1 << rule % 64;
+}
+
+/* Notes of each rule whether it has a guard, at which severities it can be true,
+ * and whether that is all there is to it. */
+static bool mark_rules(struct match_index *index, const struct program *programs,
+                       uint32_t **costs, struct arena *arena)
+{
+    index->always = bits_create(index, arena);
+    index->exact = bits_create(index, arena);
+    if (index->always == NULL || index->exact == NULL)
+        return false;
+    for (unsigned s = 0; s < SEVERITY_COUNT; s++) {
+        index->possible[s] = bits_create(index, arena);
+        if (index->possible[s] == NULL)
+            return false;
+    }
+    for (uint32_t i = 0; i < index->rule_count; i++) {
+        uint8_t severities = possible_severities(&programs[i], 0);
+        enum extent extent = extent_of(&programs[i], 0);
+        bool is_guarded = costs[i][0] != GUARD_NONE;
+        if (!is_guarded)
+            bit_set(index->always, i);
+        for (unsigned s = 0; s < SEVERITY_COUNT; s++)
+            if (severities & 1u << s)
+                bit_set(index->possible[s], i);
+        if (extent == EXTENT_SEVERITY || (is_guarded && extent != EXTENT_MORE))
+            bit_set(index->exact, i);
+    }
+    return true;
+}
+
 struct match_index *match_index_create(const struct program *programs, uint32_t count,
                                        struct arena *arena, struct arena *scratch)
 {
@@ -345,12 +480,6 @@ struct match_index *match_index_create(const struct program *programs, uint32_t 
         return NULL;
     index->rule_count = count;
     index->word_count = (count + 63) / 64;
-    for (unsigned s = 0; s < SEVERITY_COUNT; s++) {
-        index->by_severity[s] =
-            arena_alloc_many(arena, (size_t)index->word_count + 1, sizeof(uint64_t));
-        if (index->by_severity[s] == NULL)
-            return NULL;
-    }
     terms = count_guards(index, programs, costs, scratch);
     if (terms == UINT32_MAX)
         return NULL;
@@ -358,33 +487,44 @@ struct match_index *match_index_create(const struct program *programs, uint32_t 
         room *= 2;
     index->entry_mask = room - 1;
     index->entries = arena_alloc_many(arena, room, sizeof(struct entry));
-    index->postings = arena_alloc_many(arena, (size_t)terms + 1, sizeof(struct posting));
+    index->postings = arena_alloc_many(arena, (size_t)terms + 1, sizeof(uint32_t));
     if (index->entries == NULL || index->postings == NULL)
         return NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        struct builder builder = {index, i};
-        struct term always = {.kind = TERM_SEVERITY, .severities = 0xff};
-        if (costs[i][0] != GUARD_NONE)
-            guard_terms(&programs[i], 0, costs[i], enter_term, &builder);
-        else
-            enter_term(&builder, &always);
-    }
+    enter_guards(index, programs, costs, true);
+    place_postings(index);
+    enter_guards(index, programs, costs, false);
+    if (!mark_rules(index, programs, costs, arena))
+        return NULL;
     return index;
 }
 
 /* ---- lookup ---- */
 
-static void take_postings(const struct match_index *index, uint32_t column, enum term_kind kind,
-                          struct text text, uint64_t *bits)
+static void take_postings(const struct match_index *index, uint64_t hash, uint32_t column,
+                          enum term_kind kind, struct text text, uint64_t *bits)
 {
-    const struct entry *entry =
-        entry_find(index, term_hash(column, kind, text), column, kind, text);
+    const struct entry *entry = entry_find(index, hash, column, kind, text);
 
     if (entry->hash == 0)
         return;
-    for (uint32_t at = entry->first; at != 0; at = index->postings[at].next) {
-        uint32_t rule = index->postings[at].rule;
-        bits[rule / 64] |= (uint64_t)1 << rule % 64;
+    for (uint32_t i = 0; i < entry->count; i++)
+        bit_set(bits, index->postings[entry->first + i]);
+}
+
+static void take_prefixes(const struct match_index *index, uint32_t column, struct text text,
+                          uint64_t *bits)
+{
+    uint64_t left = index->column[column].prefix_mask, hash = prefix_start(column);
+    uint32_t length = 0;
+
+    for (; left != 0; left &= left - 1) {
+        uint32_t wanted = (uint32_t)__builtin_ctzll(left) + 1;
+        if (wanted > text.len)
+            return;
+        while (length < wanted)
+            hash = prefix_add(hash, text.at[length++]);
+        take_postings(index, hash_mix(hash) | 1, column, TERM_PREFIX,
+                      (struct text){text.at, length}, bits);
     }
 }
 
@@ -392,20 +532,26 @@ void match_index_candidates(const struct match_index *index, struct program_inpu
                             uint64_t bits[RULE_WORDS_MAX])
 {
     unsigned severity = input->view->severity < SEVERITY_COUNT ? input->view->severity : 0;
+    const uint64_t *possible = index->possible[severity];
 
-    memcpy(bits, index->by_severity[severity], index->word_count * sizeof(uint64_t));
+    memcpy(bits, index->always, index->word_count * sizeof(uint64_t));
     for (uint32_t c = 0; c < index->column_count; c++) {
         const struct column *column = &index->column[c];
         struct text text;
         if (!operand_text(&column->operand, input, &text))
             continue;
         if (column->has_equals)
-            take_postings(index, c, TERM_EQUALS, text, bits);
-        for (unsigned class = 0; class < PREFIX_LENGTHS; class++)
-            if ((column->prefix_mask & 1u << class) && text.len >= prefix_lengths[class])
-                take_postings(index, c, TERM_PREFIX,
-                              (struct text){text.at, prefix_lengths[class]}, bits);
+            take_postings(index, equals_hash(c, text), c, TERM_EQUALS, text, bits);
+        if (column->prefix_mask != 0)
+            take_prefixes(index, c, text, bits);
     }
+    for (uint32_t w = 0; w < index->word_count; w++)
+        bits[w] &= possible[w];
+}
+
+const uint64_t *match_index_exact(const struct match_index *index)
+{
+    return index->exact;
 }
 
 uint32_t match_index_unguarded(const struct match_index *index)

@@ -2,18 +2,21 @@
  * match_index.h - which rules of a set can match an event at all.
  *
  * For every rule a guard is drawn from its `where`: a set of terms (a field
- * equals a text, or begins with one, or the severity is one of some) of which at
- * least one holds whenever `where` is true. Terms of all rules share one hash
- * table, so an event looks up each of its guarded fields once, however many rules
- * there are. Rules without a guard are candidates always.
+ * equals a text, or begins with one) of which at least one holds whenever `where`
+ * is true. Terms of all rules share one hash table, so an event looks up each of
+ * its guarded fields once, however many rules there are. Rules without a guard
+ * are candidates always; but of all candidates only those stay that can be true
+ * at the event's severity.
  *
- *   where                                  guard
- *   check == "a" && severity >= MAJOR      {check = "a"}
- *   check == "a" || host in ["x", "y"]     {check = "a", host = "x", host = "y"}
- *   check.startsWith("disk.")              {check begins "disk."}
- *   !(check == "a")                        none
+ *   where                                  guard                             severities
+ *   check == "a" && severity >= MAJOR      {check = "a"}                     MAJOR, CRITICAL
+ *   check == "a" || host in ["x", "y"]     {check = "a", host = "x", "y"}    all
+ *   check.startsWith("disk.")              {check begins "disk."}            all
+ *   !(check == "a")                        none                              all
  *
- * A guard only narrows: candidates are still evaluated in full.
+ * A guard only narrows: candidates are still evaluated in full. Only where guard
+ * and severities say all that `where` says, as in the first three lines above, a
+ * candidate is a match as it stands.
  *
  * Thread: immutable after create.
  */
@@ -30,6 +33,9 @@ struct match_index;
  * Owner:  the arena. Errors: NULL when memory is short. */
 struct match_index *match_index_create(const struct program *programs, uint32_t count,
                                        struct arena *arena, struct arena *scratch);
+
+/* The rules for which being a candidate is enough, a bit each. */
+const uint64_t *match_index_exact(const struct match_index *index);
 
 /* Sets the bit of every candidate; `bits` is written up to the word of the last rule. */
 void match_index_candidates(const struct match_index *index, struct program_input *input,

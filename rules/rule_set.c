@@ -376,15 +376,18 @@ size_t rule_set_match(const struct rule_set *set, const struct event_view *view,
 {
     /* Not initialized as a whole: a kilobyte of it is cache, filled on demand. */
     uint64_t bits[RULE_WORDS_MAX];
+    const uint64_t *exact;
     struct program_input input;
     size_t count = 0;
 
     program_input_start(&input, view);
     match_index_candidates(set->index, &input, bits);
+    exact = match_index_exact(set->index);
     for (uint32_t w = 0; w < (set->count + 63) / 64; w++) {
         for (uint64_t left = bits[w]; left != 0; left &= left - 1) {
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(left);
-            if (program_run(&set->where[i], &input) != TRUTH_TRUE)
+            if (!(exact[w] & left & -left) &&
+                program_run(&set->where[i], &input) != TRUTH_TRUE)
                 continue;
             if (count == max)
                 return count;
