@@ -28,6 +28,7 @@ enum { LINE_BYTES = 64 << 10, POLL_MS = 200 };
 struct replay_options {
     struct option_list files;
     const char *config;
+    const char *topic;
     struct option_list rules;
     int64_t workers, take, epoch_ms, round_ms, seed, shuffle;
     const char *incidents;
@@ -43,6 +44,9 @@ static const struct option_row rows[] = {
     {"--rules", OPTION_LIST, offsetof(struct replay_options, rules), "FILE", NULL,
      "Rule file, folder or shipped pack instead of those of the configuration; may be given again.",
      0, 0, NULL},
+    {"--topic", OPTION_TEXT, offsetof(struct replay_options, topic), "NAME", "events",
+     "Topic whose partitions 0, 1, ... the files of JSON lines stand for; its settings count.", 0, 0,
+     NULL},
     {"--workers", OPTION_COUNT, offsetof(struct replay_options, workers), "N", NULL,
      "Threads of the engine, instead of the configuration's.", 1, 64, NULL},
     {"--take", OPTION_COUNT, offsetof(struct replay_options, take), "N", NULL,
@@ -163,7 +167,8 @@ static int prepare(struct replay *replay, struct error *err)
     code = prepare_engine_config(replay, err);
     if (code != EXIT_OK)
         return code;
-    rc = replay_input_open(options->files.item, options->files.count, &replay->input, err);
+    rc = replay_input_open(options->files.item, options->files.count, options->topic,
+                           &replay->input, err);
     if (rc != 0)
         return rc == -EINVAL ? EXIT_DATA : rc == -ENOMEM ? EXIT_SYSTEM : EXIT_NO_INPUT;
     replay->engine_config.marks = replay_input_marks(replay->input, &replay->engine_config.mark_count);

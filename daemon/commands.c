@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"receive", "receives pages on this machine and shows them as they arrive", cmd_receive},
     {"replay", "runs recorded input through the engine and prints incident log and ledger",
      cmd_replay},
+    {"run", "the daemon: events from Kafka in, incidents out", cmd_run},
 };
 
 static const size_t command_count = sizeof(commands) / sizeof(commands[0]);

@@ -149,6 +149,8 @@ static const struct metric rows[] = {
     {"tocsin_quarantine_written_total", COUNTER, Q(written), "Rejected records kept in the quarantine log."},
     {"tocsin_quarantine_dropped_total", COUNTER, Q(dropped), "Kept records that its bound pushed out."},
     {"tocsin_quarantine_failed_total", COUNTER, Q(failed), "Rejected records that could not be kept."},
+    {"tocsin_incident_log_failures_total", COUNTER, D(U64, incident_log_failed),
+     "1 once the incident log could not be written: incidents go on without it."},
     {"tocsin_log_lines_total", COUNTER, LOG_LINES, U64, offsetof(struct log_counters, lines),
      "Log lines written, by level."},
     {"tocsin_log_held_back_total", COUNTER, LOGGER, U64, offsetof(struct log_counters, held_back),

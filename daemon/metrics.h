@@ -48,6 +48,7 @@ struct metrics {
         double outbox_fill;             /* 0..1 */
         uint64_t rules_loaded;          /* in force */
         uint64_t reloads_done, reloads_failed;
+        uint64_t incident_log_failed;
         bool is_ready;
     } daemon;
 };

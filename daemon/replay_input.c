@@ -5,6 +5,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "daemon/options.h"
+#include "ingest/file_source.h"
+#include "ingest/recording_source.h"
 #include "ingest/tlog_source.h"
 
 struct replay_input {
@@ -18,14 +21,14 @@ struct replay_input {
 /* One form of input: a row of the table below. */
 struct form {
     const char *ending; /* NULL: any other */
-    const char *name;
-    int (*open)(const char *const *paths, size_t count, struct replay_input *input,
-                struct error *err);
+    int (*open)(const char *const *paths, size_t count, const char *topic,
+                struct replay_input *input, struct error *err);
 };
 
-static int open_tlog(const char *const *paths, size_t count, struct replay_input *input,
-                     struct error *err)
+static int open_tlog(const char *const *paths, size_t count, const char *topic,
+                     struct replay_input *input, struct error *err)
 {
+    (void)topic; /* it names its own */
     if (count > 1) {
         error_set(err, "%s: only one .tlog file can be replayed at a time", paths[1]);
         return -EINVAL;
@@ -34,32 +37,58 @@ static int open_tlog(const char *const *paths, size_t count, struct replay_input
     return tlog_source_open(paths[0], &input->source, &input->marks, &input->mark_count, err);
 }
 
+static int open_recording(const char *const *paths, size_t count, const char *topic,
+                          struct replay_input *input, struct error *err)
+{
+    int rc = recording_source_open(paths, count, &input->source, err);
+
+    (void)topic; /* it names its own */
+    if (rc != 0)
+        return rc;
+    input->has_marks = true;
+    input->marks = recording_source_marks(input->source, &input->mark_count);
+    input->torn_bytes = recording_source_torn(input->source);
+    return 0;
+}
+
+static int open_lines(const char *const *paths, size_t count, const char *topic,
+                      struct replay_input *input, struct error *err)
+{
+    struct file_input files[OPTION_LIST_MAX] = {{0}};
+
+    for (size_t i = 0; i < count; i++)
+        files[i] = (struct file_input){paths[i], topic, (int32_t)i};
+    return file_source_open(files, count, &input->source, err);
+}
+
 static const struct form forms[] = {
-    {".tlog", "a small log written as text", open_tlog},
+    {".trec", open_recording},
+    {".tlog", open_tlog},
+    {NULL, open_lines},
 };
 
 static const struct form *form_of(const char *path)
 {
+    const struct form *form = forms;
     size_t length = strlen(path);
 
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        size_t ending = forms[i].ending != NULL ? strlen(forms[i].ending) : 0;
-        if (length >= ending &&
-            (ending == 0 || strcmp(path + length - ending, forms[i].ending) == 0))
-            return &forms[i];
+    for (; form->ending != NULL; form++) {
+        size_t ending = strlen(form->ending);
+        if (length >= ending && strcmp(path + length - ending, form->ending) == 0)
+            break;
     }
-    return NULL;
+    return form;
 }
 
-int replay_input_open(const char *const *paths, size_t count, struct replay_input **out,
-                      struct error *err)
+int replay_input_open(const char *const *paths, size_t count, const char *topic,
+                      struct replay_input **out, struct error *err)
 {
     const struct form *form = form_of(paths[0]);
     struct replay_input *input;
     int rc;
 
-    if (form == NULL) {
-        error_set(err, "%s: unknown form of input", paths[0]);
+    if (count > OPTION_LIST_MAX) {
+        error_set(err, "more than %d files cannot be replayed together", OPTION_LIST_MAX);
         return -EINVAL;
     }
     for (size_t i = 1; i < count; i++)
@@ -73,7 +102,7 @@ int replay_input_open(const char *const *paths, size_t count, struct replay_inpu
         error_set(err, "out of memory");
         return -ENOMEM;
     }
-    rc = form->open(paths, count, input, err);
+    rc = form->open(paths, count, topic, input, err);
     if (rc != 0) {
         free(input);
         return rc;

@@ -15,10 +15,11 @@
 
 struct replay_input;
 
-/* Owner: the caller, until replay_input_close(), after the engine is gone.
+/* Files of JSON lines count as partitions 0, 1, ... of `topic`; the other forms name their own.
+ * Owner: the caller, until replay_input_close(), after the engine is gone.
  * Errors: -EINVAL for contents, another negative errno for reading, with a sentence. */
-int replay_input_open(const char *const *paths, size_t count, struct replay_input **out,
-                      struct error *err);
+int replay_input_open(const char *const *paths, size_t count, const char *topic,
+                      struct replay_input **out, struct error *err);
 void replay_input_close(struct replay_input *input);
 
 struct source *replay_input_source(struct replay_input *input);

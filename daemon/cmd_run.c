@@ -1,0 +1,175 @@
+/*
+ * cmd_run.c - `tocsin run`: the daemon. Signals, and one look a second.
+ *
+ * The shutdown runs on a thread of its own, so that the main thread still hears
+ * the second signal that ends it at once.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/host.h"
+#include "daemon/commands.h"
+#include "daemon/log.h"
+#include "daemon/options.h"
+#include "daemon/service.h"
+
+struct run {
+    const char *config;
+    struct option_list rules;
+
+    struct service *service;
+    struct event_base *base;
+    struct event *events[5]; /* three signals, the look, the end */
+    int waker;               /* written by the stop thread when it is done */
+    pthread_t stopper;
+    bool is_stopping;
+    int code;
+};
+
+static const struct option_row rows[] = {
+    {"--config", OPTION_TEXT, offsetof(struct run, config), "FILE", NULL,
+     "Configuration file; without one the defaults are in force.", 0, 0, NULL},
+    {"--rules", OPTION_LIST, offsetof(struct run, rules), "FILE", NULL,
+     "Rule file, folder or shipped pack instead of those of the configuration; may be given again.",
+     0, 0, NULL},
+};
+
+static const struct option_table table = {
+    .command = "run",
+    .usage = "[--config FILE] [--rules FILE]...",
+    .about = "Reads events from Kafka, correlates them and opens incidents, until SIGTERM or "
+             "SIGINT: then input stops and the sinks get outbox.flush to take what is waiting. A "
+             "second signal ends it at once. SIGHUP reads configuration and rules again; a fault "
+             "in them changes nothing. The log goes to standard error.",
+    .rows = rows,
+    .row_count = OPTION_ROWS(rows),
+    .exits = "0 64 70 71 74 78",
+};
+
+static void *stop(void *self)
+{
+    struct run *run = self;
+    const struct host *h = host();
+
+    run->code = service_stop(run->service);
+    h->waker_wake(h->self, run->waker);
+    return NULL;
+}
+
+static void on_end_signal(evutil_socket_t number, short what, void *self)
+{
+    struct run *run = self;
+
+    (void)what;
+    if (run->is_stopping) {
+        log_event(LOG_WARNING, "stopped_at_once", log_text("signal", strsignal(number)));
+        signal(number, SIG_DFL);
+        raise(number);
+        return;
+    }
+    log_event(LOG_INFO, "stopping", log_text("signal", strsignal(number)),
+              log_text("next", "input stops, sinks are flushed; again to leave at once"));
+    run->is_stopping = true;
+    if (pthread_create(&run->stopper, NULL, stop, run) != 0) {
+        /* No thread to be had: the same here, deaf to a second signal. */
+        run->code = service_stop(run->service);
+        event_base_loopbreak(run->base);
+        run->is_stopping = false;
+    }
+}
+
+static void on_reload_signal(evutil_socket_t number, short what, void *self)
+{
+    struct run *run = self;
+
+    (void)number;
+    (void)what;
+    if (!run->is_stopping)
+        service_reload(run->service);
+}
+
+static void on_look(evutil_socket_t fd, short what, void *self)
+{
+    struct run *run = self;
+
+    (void)fd;
+    (void)what;
+    if (!run->is_stopping)
+        service_tick(run->service);
+}
+
+static void on_stopped(evutil_socket_t fd, short what, void *self)
+{
+    struct run *run = self;
+
+    (void)fd;
+    (void)what;
+    event_base_loopbreak(run->base);
+}
+
+static bool prepare(struct run *run)
+{
+    const struct timeval second = {.tv_sec = 1};
+
+    run->waker = host()->waker_create(host()->self);
+    run->base = event_base_new();
+    if (run->waker < 0 || run->base == NULL)
+        return false;
+    run->events[0] = evsignal_new(run->base, SIGTERM, on_end_signal, run);
+    run->events[1] = evsignal_new(run->base, SIGINT, on_end_signal, run);
+    run->events[2] = evsignal_new(run->base, SIGHUP, on_reload_signal, run);
+    run->events[3] = event_new(run->base, -1, EV_PERSIST, on_look, run);
+    run->events[4] = event_new(run->base, run->waker, EV_READ | EV_PERSIST, on_stopped, run);
+    for (size_t i = 0; i < sizeof(run->events) / sizeof(run->events[0]); i++)
+        if (run->events[i] == NULL || event_add(run->events[i], i == 3 ? &second : NULL) != 0)
+            return false;
+    return true;
+}
+
+static void release(struct run *run)
+{
+    for (size_t i = 0; i < sizeof(run->events) / sizeof(run->events[0]); i++)
+        if (run->events[i] != NULL)
+            event_free(run->events[i]);
+    if (run->base != NULL)
+        event_base_free(run->base);
+    if (run->waker >= 0)
+        host()->close(host()->self, run->waker);
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct run run = {.waker = -1};
+    struct service_options options;
+    struct error err = {{0}};
+    int code;
+
+    if (!options_read(&table, argc, argv, &run, &code))
+        return code;
+    options = (struct service_options){.config_path = run.config, .rules = &run.rules};
+    signal(SIGPIPE, SIG_IGN); /* a sink that hangs up is an error of its write */
+    /* Signals are caught before anything starts, so that none is lost on the way. */
+    if (!prepare(&run)) {
+        fprintf(stderr, "tocsin run: out of memory or descriptors\n");
+        release(&run);
+        return EXIT_SYSTEM;
+    }
+    code = service_create(&options, &run.service, &err);
+    if (code != EXIT_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        release(&run);
+        return code;
+    }
+    service_tick(run.service);
+    event_base_dispatch(run.base);
+    if (run.is_stopping)
+        pthread_join(run.stopper, NULL);
+    code = run.code;
+    service_destroy(run.service);
+    release(&run);
+    return code;
+}

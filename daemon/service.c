@@ -1,0 +1,457 @@
+/* service.c - see service.h. */
+#include "daemon/service.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "correlate/engine.h"
+#include "daemon/admin.h"
+#include "daemon/command.h"
+#include "daemon/config.h"
+#include "daemon/health.h"
+#include "daemon/incident_log.h"
+#include "daemon/input.h"
+#include "daemon/ledger.h"
+#include "daemon/line_writer.h"
+#include "daemon/log.h"
+#include "daemon/metrics.h"
+#include "daemon/packs.h"
+#include "daemon/quarantine.h"
+#include "sinks/outbox.h"
+
+enum { LINE_BYTES = 64 << 10, WHY_BYTES = 512 };
+
+struct service {
+    struct service_options options;
+    struct config *config; /* in force since the start; borrowed by engine and outbox */
+    struct engine_config engine_config;
+    struct rule_set *rules; /* of the start; borrowed by the engine */
+    struct source *source;
+    struct engine *engine;
+    struct admin *admin;
+    struct quarantine *quarantine;    /* NULL: none */
+    struct line_writer *incident_log; /* NULL: none, or failed; incident role */
+    struct health health;
+    int64_t flush_ms; /* as of the last reload */
+
+    /* What the metrics thread and the stop thread share with the main thread. */
+    pthread_mutex_t lock;
+    struct outbox *outbox; /* NULL: no sinks, or already flushed */
+    struct daemon_counters counters;
+    struct metrics seen; /* of the last tick: sinks, parts */
+};
+
+/* ---- what the engine reports ---- */
+
+static void incident_log_failed(struct service *service, int rc)
+{
+    log_event(LOG_ERROR, "incident_log_failed", log_text("path", service->config->incident_log.path),
+              log_text("why", strerror(-rc)), log_text("next", "incidents go on without the file"));
+    line_writer_close(service->incident_log);
+    service->incident_log = NULL;
+    pthread_mutex_lock(&service->lock);
+    service->counters.incident_log_failed++;
+    pthread_mutex_unlock(&service->lock);
+}
+
+static void write_line(struct service *service, const char *line, size_t bytes)
+{
+    int rc;
+
+    line_writer_add(service->incident_log, line, bytes < LINE_BYTES ? bytes : LINE_BYTES - 1);
+    rc = line_writer_flush(service->incident_log);
+    if (rc != 0)
+        incident_log_failed(service, rc);
+}
+
+static void on_incident(void *self, struct incident *incident)
+{
+    struct service *service = self;
+    char line[LINE_BYTES];
+
+    if (service->incident_log != NULL)
+        write_line(service, line, incident_log_change(incident, line, sizeof(line)));
+}
+
+static bool on_op(void *self, const struct op *op)
+{
+    struct service *service = self;
+    char line[LINE_BYTES];
+    size_t bytes = 0;
+
+    /* Rendered first: once submitted, the incident may be gone. */
+    if (service->incident_log != NULL)
+        bytes = incident_log_op(op, service->engine_config.sink_names[op->sink], line,
+                                sizeof(line));
+    if (!outbox_submit(service->outbox, op))
+        return false;
+    if (bytes > 0)
+        write_line(service, line, bytes);
+    return true;
+}
+
+static void on_rejected(void *self, const char *topic, int32_t partition,
+                        const struct record *record, enum reject_reason reason, uint32_t at,
+                        const char *why)
+{
+    struct service *service = self;
+
+    log_event(LOG_WARNING, "record_rejected", log_text("topic", topic),
+              log_text("reason", reject_reason_name(reason)), log_text("why", why),
+              log_number("partition", partition), log_number("offset", record->offset),
+              log_number("byte", at));
+    if (service->quarantine != NULL)
+        quarantine_add(service->quarantine, topic, partition, record, reason, at, why);
+}
+
+/* ---- what the admin server asks ---- */
+
+static void write_metrics(void *self, FILE *to)
+{
+    struct service *service = self;
+    struct metrics metrics;
+
+    if (!metrics_init(&metrics)) {
+        fputs("# out of memory\n", to);
+        return;
+    }
+    engine_counters(service->engine, &metrics.engine);
+    metrics.rule_count = engine_rule_counters(service->engine, metrics.rules, METRICS_RULES_MAX);
+    metrics.part_count = engine_part_counters(service->engine, metrics.parts, METRICS_PARTS_MAX);
+    metrics_read_process(&metrics.process);
+    log_counters(&metrics.log);
+    quarantine_counters(service->quarantine, &metrics.quarantine);
+    pthread_mutex_lock(&service->lock);
+    if (service->outbox != NULL) {
+        metrics.sink_count = outbox_counters(service->outbox, metrics.sinks, METRICS_SINKS_MAX);
+        service->counters.outbox_fill = outbox_fill(service->outbox);
+    }
+    metrics.daemon = service->counters;
+    pthread_mutex_unlock(&service->lock);
+    int64_t watermark_ms = engine_watermark(service->engine);
+    bool has_watermark = watermark_ms > 0;
+    metrics.daemon.watermark_seconds = has_watermark ? (double)watermark_ms / 1000 : NAN;
+    metrics.daemon.watermark_delay_seconds =
+        has_watermark ? (double)(host_wall_ms() - watermark_ms) / 1000 : NAN;
+    metrics.daemon.is_ready = health_is_ready(&service->health, &(struct error){{0}});
+    metrics_render(&metrics, to);
+    metrics_release(&metrics);
+}
+
+static bool is_healthy(void *self, struct error *why)
+{
+    struct service *service = self;
+
+    return health_is_alive(&service->health, host_mono_ns(), why);
+}
+
+static bool is_ready(void *self, struct error *why)
+{
+    struct service *service = self;
+
+    return health_is_ready(&service->health, why);
+}
+
+/* ---- start ---- */
+
+/* Reads and checks; opens nothing. */
+static int load(const struct service_options *options, struct config **config,
+                struct rule_set **rules, struct error *err)
+{
+    if (config_load(options->config_path, config, err) != 0)
+        return EXIT_CONFIG;
+    if (input_check(*config, err) == 0 &&
+        packs_load_configured(*config, options->rules, rules, err) == 0)
+        return EXIT_OK;
+    config_destroy(*config);
+    *config = NULL;
+    return EXIT_CONFIG;
+}
+
+static int open_files(struct service *service, struct error *err)
+{
+    const struct config *config = service->config;
+
+    if (config->quarantine.path[0] != '\0') {
+        service->quarantine =
+            quarantine_open(config->quarantine.path, config->quarantine.bytes_max, err);
+        if (service->quarantine == NULL)
+            return EXIT_IO;
+    }
+    if (config->incident_log.path[0] != '\0') {
+        service->incident_log =
+            line_writer_open(config->incident_log.path, LINE_WRITER_APPEND, err);
+        if (service->incident_log == NULL)
+            return EXIT_IO;
+    }
+    return EXIT_OK;
+}
+
+static int create_outbox(struct service *service, struct error *err)
+{
+    struct outbox_config config = {0};
+
+    if (service->config->sinks.count == 0)
+        return EXIT_OK;
+    if (config_fill_outbox(service->config, &config) != 0) {
+        error_set(err, "out of memory for the sinks");
+        return EXIT_SYSTEM;
+    }
+    return outbox_create(&config, &service->outbox, err) == 0 ? EXIT_OK : EXIT_SYSTEM;
+}
+
+static int create_engine(struct service *service, struct error *err)
+{
+    struct engine_listener listener = {
+        .self = service, .incident = on_incident, .op = on_op, .rejected = on_rejected};
+
+    engine_config_init(&service->engine_config);
+    host()->random(host()->self, &service->engine_config.seed,
+                   sizeof(service->engine_config.seed));
+    if (config_fill_engine(service->config, &service->engine_config) != 0) {
+        error_set(err, "out of memory for the engine's configuration");
+        return EXIT_SYSTEM;
+    }
+    if (input_open(service->config, &service->source, err) != 0)
+        return EXIT_SYSTEM;
+    return engine_create(&service->engine_config, service->source, service->rules, &listener,
+                         &service->engine, err) == 0
+               ? EXIT_OK
+               : EXIT_SYSTEM;
+}
+
+static int create_admin(struct service *service, struct error *err)
+{
+    struct admin_config config = {
+        .listen = service->config->admin.listen,
+        .connections_max = (unsigned)service->config->admin.connections_max,
+        .self = service,
+        .metrics = write_metrics,
+        .healthy = is_healthy,
+        .ready = is_ready,
+    };
+
+    if (strcmp(config.listen, "off") == 0)
+        return EXIT_OK;
+    return admin_create(&config, &service->admin, err) == 0 ? EXIT_OK : EXIT_SYSTEM;
+}
+
+int service_create(const struct service_options *options, struct service **out,
+                   struct error *err)
+{
+    struct service *service = calloc(1, sizeof(*service));
+    int code = EXIT_SYSTEM;
+
+    if (service == NULL || !metrics_init(&service->seen)) {
+        error_set(err, "out of memory");
+        free(service);
+        return EXIT_SYSTEM;
+    }
+    service->options = *options;
+    pthread_mutex_init(&service->lock, NULL);
+    health_init(&service->health, host_mono_ns());
+    code = load(options, &service->config, &service->rules, err);
+    if (code == EXIT_OK) {
+        log_configure((enum log_level)service->config->log.level,
+                      (enum log_format)service->config->log.format);
+        service->flush_ms = service->config->outbox.flush_ms;
+        service->counters.rules_loaded = rule_set_count(service->rules);
+        code = open_files(service, err);
+    }
+    if (code == EXIT_OK)
+        code = create_outbox(service, err);
+    if (code == EXIT_OK)
+        code = create_engine(service, err);
+    if (code == EXIT_OK)
+        code = create_admin(service, err);
+    if (code == EXIT_OK && engine_start(service->engine, err) != 0)
+        code = EXIT_SYSTEM;
+    if (code != EXIT_OK) {
+        service_destroy(service);
+        return code;
+    }
+    log_event(LOG_INFO, "started", log_text("version", TOCSIN_VERSION),
+              log_text("config", service->config->path), log_text("brokers",
+              service->config->input.brokers), log_text("admin", service->config->admin.listen),
+              log_number("rules", (int64_t)service->counters.rules_loaded),
+              log_number("sinks", (int64_t)service->config->sinks.count),
+              log_number("workers", service->engine_config.workers));
+    *out = service;
+    return EXIT_OK;
+}
+
+/* ---- the look once a second ---- */
+
+/* Says what changed about the sinks since the last look. */
+static void watch_sinks(struct service *service)
+{
+    struct sink_counters now[METRICS_SINKS_MAX];
+    size_t count = 0;
+
+    pthread_mutex_lock(&service->lock);
+    if (service->outbox != NULL)
+        count = outbox_counters(service->outbox, now, METRICS_SINKS_MAX);
+    pthread_mutex_unlock(&service->lock);
+    for (size_t i = 0; i < count; i++) {
+        struct sink_counters *before = &service->seen.sinks[i];
+        if (now[i].held != before->held)
+            log_event(now[i].held ? LOG_ERROR : LOG_INFO, now[i].held ? "sink_held" : "sink_free",
+                      log_text("sink", now[i].name), log_text("why", now[i].last_error),
+                      log_number("waiting", (int64_t)now[i].waiting));
+        if (now[i].breaker_open != before->breaker_open)
+            log_event(now[i].breaker_open ? LOG_WARNING : LOG_INFO,
+                      now[i].breaker_open ? "sink_down" : "sink_up", log_text("sink", now[i].name),
+                      log_text("why", now[i].breaker_open ? now[i].last_error : ""),
+                      log_number("waiting", (int64_t)now[i].waiting));
+        if (now[i].dead > before->dead)
+            log_event(LOG_ERROR, "sink_gave_up", log_text("sink", now[i].name),
+                      log_text("why", now[i].last_error),
+                      log_number("changes", (int64_t)(now[i].dead - before->dead)));
+        *before = now[i];
+    }
+}
+
+/* Records behind the reading position, where known, and events in bins. */
+static uint64_t count_waiting(struct service *service, const struct engine_counters *counters)
+{
+    struct metrics *seen = &service->seen;
+    uint64_t waiting = counters->in_bins;
+
+    seen->part_count = engine_part_counters(service->engine, seen->parts, METRICS_PARTS_MAX);
+    for (size_t i = 0; i < seen->part_count; i++)
+        if (seen->parts[i].lag > 0)
+            waiting += (uint64_t)seen->parts[i].lag;
+    return waiting;
+}
+
+void service_tick(struct service *service)
+{
+    struct engine_counters counters;
+    struct error source_why = {{0}}, why = {{0}};
+    struct health_view view = {.now_ns = host_mono_ns()};
+
+    engine_counters(service->engine, &counters);
+    view.progress = counters.steps + counters.sleeps + counters.wakes + counters.records +
+                    counters.seals + counters.rounds;
+    view.watermark_ms = engine_watermark(service->engine);
+    view.waiting = count_waiting(service, &counters);
+    view.source_ready = service->source->ops->ready(service->source, &source_why);
+    view.source_why = source_why.text;
+    pthread_mutex_lock(&service->lock);
+    view.outbox_fill = service->outbox != NULL ? outbox_fill(service->outbox) : 0;
+    pthread_mutex_unlock(&service->lock);
+    if (health_see(&service->health, &view)) {
+        if (health_is_ready(&service->health, &why))
+            log_event(LOG_INFO, "ready", log_number("partitions", (int64_t)service->seen.part_count));
+        else
+            log_event(LOG_WARNING, "not_ready", log_text("why", why.text));
+    }
+    watch_sinks(service);
+    log_flush(false);
+}
+
+/* ---- reload ---- */
+
+static void reload_failed(struct service *service, const struct error *err)
+{
+    log_event(LOG_ERROR, "reload_refused", log_text("why", err->text),
+              log_text("next", "nothing was changed"));
+    pthread_mutex_lock(&service->lock);
+    service->counters.reloads_failed++;
+    pthread_mutex_unlock(&service->lock);
+}
+
+void service_reload(struct service *service)
+{
+    struct config *config = NULL;
+    struct rule_set *rules = NULL;
+    struct error err = {{0}};
+    char names[WHY_BYTES];
+    uint32_t count;
+
+    if (load(&service->options, &config, &rules, &err) != EXIT_OK) {
+        reload_failed(service, &err);
+        return;
+    }
+    if (config_restart_keys(service->config, config, names, sizeof(names)) > 0)
+        log_event(LOG_WARNING, "reload_needs_restart", log_text("keys", names),
+                  log_text("next", "the old values stay in force"));
+    log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
+    count = rule_set_count(rules);
+    engine_switch_rules(service->engine, rules); /* taken */
+    pthread_mutex_lock(&service->lock);
+    service->flush_ms = config->outbox.flush_ms;
+    service->counters.reloads_done++;
+    service->counters.rules_loaded = count;
+    pthread_mutex_unlock(&service->lock);
+    log_event(LOG_INFO, "reloaded", log_text("config", config->path), log_number("rules", count));
+    config_destroy(config);
+}
+
+/* ---- stop ---- */
+
+static int check_ledger(struct service *service)
+{
+    struct ledger ledger = {.parts = service->seen.parts};
+    struct error err = {{0}};
+
+    engine_counters(service->engine, &ledger.engine);
+    ledger.part_count = engine_part_counters(service->engine, ledger.parts, METRICS_PARTS_MAX);
+    for (size_t i = 0; i < service->engine_config.topic_count; i++)
+        ledger.gaps_expected |= service->engine_config.topics[i].gaps_expected;
+    if (ledger_check(&ledger, &err))
+        return EXIT_OK;
+    log_event(LOG_ERROR, "ledger_mismatch", log_text("why", err.text));
+    return EXIT_INTERNAL;
+}
+
+int service_stop(struct service *service)
+{
+    struct outbox *outbox;
+    struct engine_counters counters;
+    size_t undelivered = 0;
+    int64_t flush_ms;
+    int code;
+
+    health_stop(&service->health);
+    engine_stop(service->engine);
+    pthread_mutex_lock(&service->lock);
+    outbox = service->outbox;
+    service->outbox = NULL;
+    flush_ms = service->flush_ms;
+    pthread_mutex_unlock(&service->lock);
+    if (outbox != NULL)
+        undelivered = outbox_destroy(outbox, (unsigned)flush_ms);
+    code = check_ledger(service);
+    engine_counters(service->engine, &counters);
+    log_event(undelivered > 0 ? LOG_WARNING : LOG_INFO, "stopped",
+              log_number("undelivered", (int64_t)undelivered),
+              log_number("events", (int64_t)counters.events),
+              log_number("opened", (int64_t)counters.opened),
+              log_number("open", (int64_t)counters.open));
+    return code;
+}
+
+void service_destroy(struct service *service)
+{
+    if (service == NULL)
+        return;
+    admin_destroy(service->admin);
+    engine_destroy(service->engine);
+    if (service->outbox != NULL)
+        outbox_destroy(service->outbox, 0);
+    if (service->source != NULL)
+        service->source->ops->close(service->source);
+    line_writer_close(service->incident_log);
+    quarantine_close(service->quarantine);
+    rule_set_destroy(service->rules);
+    config_destroy(service->config);
+    metrics_release(&service->seen);
+    health_release(&service->health);
+    pthread_mutex_destroy(&service->lock);
+    log_flush(true);
+    free(service);
+}

@@ -1,0 +1,43 @@
+/*
+ * service.h - the parts of the daemon, wired: source -> engine -> incident log and outbox.
+ *
+ *   thread      started by   does
+ *   main        -            signals, one look a second, reload, shutdown
+ *   engine ...  engine       ingest, deduplication, rules, incidents; calls the listener
+ *   outbox      outbox       delivery
+ *   admin       admin        /metrics, /healthz, /readyz
+ *   stop        main         the shutdown, so that main still hears a second signal
+ *
+ * Thread: everything by the main thread, but service_stop().
+ */
+#ifndef DAEMON_SERVICE_H
+#define DAEMON_SERVICE_H
+
+#include "base/error.h"
+#include "daemon/options.h"
+
+struct service;
+
+struct service_options {
+    const char *config_path;          /* NULL: defaults */
+    const struct option_list *rules;  /* instead of the configuration's; borrowed */
+};
+
+/* Reads and checks configuration, rules and sinks, then opens files, sockets and
+ * threads. Nothing runs when anything is wrong. Returns an exit code; EXIT_OK gives
+ * the service. Owner: the caller, until service_destroy(). */
+int service_create(const struct service_options *options, struct service **out,
+                   struct error *err);
+
+/* The look once a second: readiness, sinks, held back log lines. */
+void service_tick(struct service *service);
+
+/* SIGHUP: reads everything again; says in the log what came of it. */
+void service_reload(struct service *service);
+
+/* Stops input, works off what is closed, gives the sinks their time (F10). Returns an exit code. */
+int service_stop(struct service *service);
+
+void service_destroy(struct service *service);
+
+#endif
