@@ -350,11 +350,12 @@ static void lane_timers_run(struct dedup *d, struct alert_lane *lane)
         /* Times relative to the step's end: every `last` lies before it. */
         int64_t over_ms = alert_slot_last(slot, end_ms) + d->config->expire_ms;
         if (timer.kind == ALERT_TIMER_FLAP) {
-            if ((slot->bits & ALERT_FLAPPING) == 0 || cold->flap_end_ms >= over_ms)
-                continue; /* it has ended, or expires first */
+            if ((slot->bits & ALERT_FLAPPING) == 0)
+                continue; /* it has ended */
+            /* Later than this step, `last` may have moved and it does not expire first. */
             if (cold->flap_end_ms >= end_ms)
                 timer_push(lane, slot, ALERT_TIMER_FLAP, cold->flap_end_ms);
-            else
+            else if (cold->flap_end_ms < over_ms)
                 flap_end_now(d, slot, cold, cold->flap_end_ms);
         } else if (over_ms >= end_ms) {
             timer_push(lane, slot, ALERT_TIMER_EXPIRE, over_ms);
@@ -407,7 +408,9 @@ static void repeat_alert(struct dedup *d, struct alert_slot *slot, struct alert_
 {
     struct order order = event_order(d, ev);
 
-    if ((slot->bits & ALERT_EVENT_ROUTES) == 0) {
+    bool told = (slot->bits & ALERT_FLAPPING) == 0 || cold->told_attr == slot->attr_hash;
+
+    if ((slot->bits & ALERT_EVENT_ROUTES) == 0 || !told) {
         d->duplicate++;
         return;
     }

@@ -325,27 +325,25 @@ static uint64_t events_in(const struct engine *engine, int64_t epoch)
     return count;
 }
 
-/* How many more alerts and keys can come before some bound could be reached. */
-static uint64_t headroom(const struct engine *engine, const struct rules_version *rules)
+/*
+ * How many more alerts and keys can come before some bound could be reached; below
+ * zero when one may be over already. An event makes at most one alert, and one key per
+ * rule; the end of flapping makes a key without an event.
+ */
+static int64_t headroom(const struct engine *engine, const struct rules_version *rules)
 {
-    uint64_t alerts = 0, flapping = 0, room;
+    int64_t flapping = 0, room = (int64_t)engine->config.alerts_max;
 
     for (unsigned w = 0; w < engine->worker_count; w++) {
-        alerts += tally_get(&engine->workers[w].alerts);
-        flapping += tally_get(&engine->workers[w].flapping);
+        room -= (int64_t)tally_get(&engine->workers[w].alerts);
+        flapping += (int64_t)tally_get(&engine->workers[w].flapping);
     }
-    if (alerts > engine->config.alerts_max)
-        return 0;
-    room = engine->config.alerts_max - alerts;
     for (uint32_t i = 0; i < rules->rule_count; i++) {
         const struct rule_slot *slot = &rules->slots[rules->slot_of[i]];
-        uint64_t keys = flapping; /* the end of flapping can raise without an event */
+        int64_t left = (int64_t)slot->rule->max_keys - flapping;
         for (unsigned w = 0; w < engine->worker_count; w++)
-            keys += tally_get(&slot->tally[w].keys);
-        if (keys >= slot->rule->max_keys)
-            return 0;
-        if (slot->rule->max_keys - keys < room)
-            room = slot->rule->max_keys - keys;
+            left -= (int64_t)tally_get(&slot->tally[w].keys);
+        room = left < room ? left : room;
     }
     return room;
 }
@@ -413,26 +411,25 @@ static bool step_plan(struct engine *engine, int64_t closed)
     }
     if (closed > last)
         closed = last;
-    /* Counts of steps under way are bounded by their events: as if each made an alert. */
-    uint64_t room = headroom(engine, rules);
-    for (uint64_t s = done; s < seq; s++) {
-        uint64_t events = engine->steps[s & (STEPS - 1)].events;
-        room = room > events ? room - events : 0;
-    }
+    /* What steps under way will add is bounded by their events: as if each made an alert
+     * and a key, and began flapping. */
+    int64_t room = headroom(engine, rules);
+    for (uint64_t s = done; s < seq; s++)
+        room -= 2 * (int64_t)engine->steps[s & (STEPS - 1)].events;
     /*
      * Calm: no bound can be reached inside, so the step may span rounds. Tight: the
      * step ends with its round at the latest, and if it ends there, holds the bounds.
      */
     uint64_t events = 0;
     int64_t round_end = (floor_div(from, per_round) + 1) * per_round;
-    bool tight = engine->tight;
+    bool tight = engine->tight || room < 0;
     while (!tight && to < closed && events < STEP_EVENTS) {
         if (to - from >= engine->slot_count) {
             to = closed; /* bins reach no further */
             break;
         }
         uint64_t more = events_in(engine, to);
-        if (events + more > room) {
+        if (2 * (int64_t)(events + more) > room) {
             tight = to == from;
             break;
         }

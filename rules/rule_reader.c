@@ -427,7 +427,7 @@ static void check_reachable(struct reading *reading)
         return;
     spoil(reading);
     for (uint32_t i = 0; i < reading->when.aggregate_count; i++) {
-        if (reading->when.aggregate[i].limit >= points.max &&
+        if (reading->when.aggregate[i].limit > points.max &&
             reading->when.aggregate[i].limit < INT64_MAX) {
             diagnose(diag_of(reading), span,
                      "when can never be true: a key holds at most %lld entries (max_members)",

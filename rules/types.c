@@ -383,8 +383,24 @@ static bool is_aggregate(const struct ast *ast)
     return ast->meaning == MEANS_AGGREGATE;
 }
 
-/* Counting one above `limit` decides the comparison: more makes no difference. */
-static bool note_limit(struct scope *scope, const struct ast *aggregate,
+static enum relation mirrored(enum relation relation)
+{
+    switch (relation) {
+    case RELATION_LT:
+        return RELATION_GT;
+    case RELATION_LE:
+        return RELATION_GE;
+    case RELATION_GT:
+        return RELATION_LT;
+    case RELATION_GE:
+        return RELATION_LE;
+    default:
+        return relation;
+    }
+}
+
+/* Counting up to `limit` decides the comparison: more makes no difference. */
+static bool note_limit(struct scope *scope, const struct ast *aggregate, enum relation relation,
                        const struct ast *constant)
 {
     int64_t *limit = &scope->aggregate[aggregate->number].limit;
@@ -395,6 +411,8 @@ static bool note_limit(struct scope *scope, const struct ast *aggregate,
                  scope->aggregate[aggregate->number].text);
         return false;
     }
+    if (relation != RELATION_GE && relation != RELATION_LT && need < INT64_MAX)
+        need++;
     *limit = need > *limit ? need : *limit;
     return true;
 }
@@ -409,9 +427,9 @@ static bool check_aggregates(const struct ast *ast, struct scope *scope)
         return true;
     }
     if (is_aggregate(left))
-        return note_limit(scope, left, right);
+        return note_limit(scope, left, ast->relation, right);
     if (is_aggregate(right))
-        return note_limit(scope, right, left);
+        return note_limit(scope, right, mirrored(ast->relation), left);
     return true;
 }
 
