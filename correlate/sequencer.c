@@ -506,8 +506,12 @@ static bool poll_role(struct engine *engine)
         worked = true;
     }
     passed = passed_by_all(engine);
-    if (passed == INT64_MIN)
+    if (passed == INT64_MIN) {
+        /* A replay of nothing is over at once; a live source may get partitions later. */
+        if (part_total(engine) == 0 && engine->config.seal_ms == 0)
+            atomic_store_explicit(&engine->finished, true, memory_order_release);
         return worked;
+    }
     if (passed == INT64_MAX) {
         passed = end_of_all(engine);
         at_end = true;
