@@ -496,8 +496,6 @@ static int write_config(struct demo *demo, const char *path, const char *secret,
              "  topics:\n"
              "    - topic: %s\n"
              "      disorder: 200ms\n"
-             "  properties:\n"
-             "    fetch.wait.max.ms: \"5\" # the demo broker lets an empty fetch wait all of it\n"
              "engine:\n"
              "  expire: 30s\n"
              "  flap:\n"
