@@ -424,6 +424,9 @@ class Oracle:
 
     def repeat(self, alert, event):
         routes = [r for r in alert.routes if self.rules[r[0]].on_events]
+        if alert.is_flapping and event.attributes() != alert.told_problem.attributes():
+            self.seen["repeat of what was not told"] += 1
+            routes = []
         for i, values in routes:
             self.touch("REPEAT", i, values, alert, event, event.et, "event")
         self.ledger["routed" if routes else "duplicate"] += 1

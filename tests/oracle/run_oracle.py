@@ -203,8 +203,8 @@ def main():
     else:
         cases = ((seed, generate.scenario_of(seed)) for seed in range(args.seed, args.seed + args.count))
     done = 0
+    folder = os.path.join(args.work, f"now-{os.getpid()}")  # several may work in one place
     for seed, scenario in cases:
-        folder = os.path.join(args.work, "now")
         found = compare(scenario, folder, runner, setups(seed, args.all))
         lines += len(oracle.run(scenario)[0]) if found is None else 0
         done += 1
@@ -215,6 +215,7 @@ def main():
         keep(scenario, os.path.join(args.work, f"seed-{seed}"), found, runner, args.shrink)
         if differences >= args.stop_after:
             break
+    shutil.rmtree(folder, ignore_errors=True)
     print(f"{done} scenarios from seed {args.seed}, {runner.runs} runs, {lines} lines compared, "
           f"{differences} differ")
     if differences or done == 0 or lines == 0:
