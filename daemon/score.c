@@ -180,12 +180,17 @@ static bool is_in_time(const struct score_fault *fault, const struct page *page)
 /* A word of the truth is "host:db01", a key is "tenant=acme host=db01". */
 static bool is_about(const struct score_fault *fault, const char *key)
 {
-    for (size_t i = 0; fault->affected[i] != NULL; i++) {
-        const char *name = strchr(fault->affected[i], ':');
-        const char *at = name != NULL ? strstr(key, name + 1) : NULL;
-        size_t length = name != NULL ? strlen(name + 1) : 0;
-        if (at != NULL && at > key && at[-1] == '=' && (at[length] == '\0' || at[length] == ' '))
-            return true;
+    while (*key != '\0') {
+        size_t token = strcspn(key, " ");
+        const char *value = memchr(key, '=', token);
+        size_t length = value != NULL ? (size_t)(key + token - ++value) : 0;
+        for (size_t i = 0; value != NULL && fault->affected[i] != NULL; i++) {
+            const char *name = strchr(fault->affected[i], ':');
+            if (name != NULL && strlen(name + 1) == length && memcmp(name + 1, value, length) == 0)
+                return true;
+        }
+        key += token;
+        key += *key == ' ';
     }
     return false;
 }
