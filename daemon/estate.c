@@ -377,9 +377,9 @@ static void noise_draw(struct estate *estate, int64_t now_ms, struct estate_even
     }
     out->entity = (uint32_t)(((uint64_t)pick * config->hosts) >> 32);
     if (hundred < 97) {
-        /* On a noisy host another check says so: this one must not clear its alert. */
+        /* On a noisy host another check says so: these must not clear its alert. */
         static const uint8_t kinds[] = {SYMPTOM_CPU, SYMPTOM_MEMORY, SYMPTOM_VAR_FULL, SYMPTOM_CPU};
-        out->symptom = estate->hosts[out->entity].is_noisy ? SYMPTOM_RESTART : kinds[pick & 3];
+        out->symptom = estate->hosts[out->entity].is_noisy ? SYMPTOM_CLOCK : kinds[pick & 3];
         out->severity = SEVERITY_OK;
         out->state = EVENT_CLEAR;
         out->cause = STREAM_OK;

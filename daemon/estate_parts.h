@@ -66,6 +66,7 @@ enum estate_symptom {
     SYMPTOM_RESTART,
     SYMPTOM_VAR_FULL,
     SYMPTOM_PROBE_LATENCY,
+    SYMPTOM_CLOCK, /* is always fine */
     ESTATE_SYMPTOM_COUNT
 };
 

@@ -84,6 +84,8 @@ static const struct symptom_row symptom_rows[ESTATE_SYMPTOM_COUNT] = {
                           "/var is used to ", " %", "/var has room"},
     [SYMPTOM_PROBE_LATENCY] = {"service.latency", "probe", ENTITY_HOST, true, false, "",
                                "probe was slow, times ", "x", "probe is fast"},
+    [SYMPTOM_CLOCK] = {"clock.offset", "node", ENTITY_HOST, false, false, "", "clock is off by ",
+                       " ms", "clock is in step"},
 };
 
 /* What all events of one symptom share, in the order in which it is copied. */
