@@ -13,8 +13,8 @@ time, and the test tests/NAME.c, built with ThreadSanitizer, must then fail:
 A weakening that passes all tries survived: either the order is not needed, or the test does not
 reach the hand-over that it is for. Both are findings, and the exit code is 1.
 
-The comment above the order names its edge, as the style asks: `/* P, release end: ... */` or `edge
-P`. An order without a letter is a finding too. Where no test can see an order, that comment says
+The comment above the order, or behind it, names its edge: `/* P, release end: ... */`, `edge P`, or
+the letter alone. An order without a letter is a finding too. Where no test can see an order, that comment says
 why: `unseen by tsan: <reason>`; the order is then listed and left alone.
 
 Works in a copy of the tree below the current folder and never touches the checkout.
@@ -33,7 +33,7 @@ TREE = Path(__file__).resolve().parent.parent
 COPIED = ["CMakeLists.txt", "CMakePresets.json", "cmake", "base", "ingest", "rules", "store", "correlate",
           "predict", "sinks", "daemon", "tests", "bench"]
 ORDER = re.compile(r"\bmemory_order_(acquire|release|acq_rel)\b")
-EDGE = re.compile(r"\b(?:edge ([A-Z][0-9]?)|([A-Z][0-9]?), (?:acquire|release|both))\b")
+EDGE = re.compile(r"\bedges? ([A-Z][0-9]?)\b|\b([A-Z][0-9]?), (?:acquire|release|both)\b|^/\* *([A-Z][0-9]?) *$")
 UNSEEN = re.compile(r"unseen by tsan: *([^*]+?) *(?:\.|$)")
 COMMENT_REACH = 12  # lines from the start of the comment to the order it speaks of
 
@@ -44,7 +44,7 @@ class Site:
     def __init__(self, file, line, start, end, order, comment):
         self.file, self.line, self.start, self.end, self.order = file, line, start, end, order
         edge = EDGE.search(comment)
-        self.edge = (edge.group(1) or edge.group(2)) if edge else None
+        self.edge = next(filter(None, edge.groups())) if edge else None
         unseen = UNSEEN.search(comment)
         self.unseen = unseen.group(1) if unseen else None
 

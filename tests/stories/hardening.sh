@@ -6,7 +6,8 @@ failures=0
 has() { # WHAT PATTERN readelf-options
     local what=$1 pattern=$2
     shift 2
-    readelf -W "$@" "$TOCSIN" 2>/dev/null | grep -qE -- "$pattern" || {
+    readelf -W "$@" "$TOCSIN" >said
+    grep -qE -- "$pattern" said || {
         echo "missing: $what"
         failures=$((failures + 1))
     }
@@ -19,7 +20,8 @@ has "stack canaries" __stack_chk_fail --dyn-syms
 has "checked copies (_FORTIFY_SOURCE)" '__(memcpy|memset|snprintf|vsnprintf|fprintf|printf|strcpy)_chk' --dyn-syms
 if [[ $(uname -m) == x86_64 ]]; then
     # Not by the program's note: start files of some systems lack it, and it names the least of all.
-    objdump --disassemble=main "$TOCSIN" | grep -q endbr64 || {
+    objdump --disassemble=main "$TOCSIN" >said
+    grep -q endbr64 said || {
         echo "missing: marked branch targets (-fcf-protection)"
         failures=$((failures + 1))
     }
