@@ -13,6 +13,9 @@
  *   F  the incident role finishes a step, then publishes steps_done (release); the sequencer
  *      reads it (acquire) and publishes done_epoch (release); ingest threads read that
  *      (acquire) and reuse the bins: nobody reads them any more.
+ *   B  an ingest thread empties slots of its ring, then publishes reach_epoch (release);
+ *      readers load it (acquire) and look at no slot of an epoch beyond: that slot may
+ *      still be being emptied. What was binned beyond was published before W.
  *   R  a role (sequencer, incident) is left by a release store and entered by an acquire
  *      exchange: what its last holder wrote is seen by the next.
  *   M  an ingest thread fills a mark ring; batch-less ring of its own, see mark_ring.
@@ -215,6 +218,7 @@ struct worker {
     _Atomic uint64_t flapping;
     _Alignas(64) _Atomic uint32_t part_count; /* J */
     _Atomic int asleep; /* enum sleep_state */
+    _Atomic int64_t reach_epoch; /* B: its bins hold no event of this epoch or later */
     _Atomic int64_t highest_bin; /* highest epoch it ever put an event in, for X5 */
     struct mark_ring marks;
 };

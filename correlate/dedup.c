@@ -537,9 +537,9 @@ static size_t batch_collect(struct worker *worker, const struct step *step)
     worker->batch.count = worker->sort_key.count = 0;
     for (unsigned t = 0; t < engine->worker_count; t++) {
         const struct bins *bins = &engine->workers[t].bins;
-        int64_t to = step->epoch_to;
-        if (to - step->epoch_from > bins->slot_count)
-            to = step->epoch_from + bins->slot_count; /* no event lies further */
+        /* B, acquire end: no event lies further. */
+        int64_t to = atomic_load_explicit(&engine->workers[t].reach_epoch, memory_order_acquire);
+        to = to < step->epoch_to ? to : step->epoch_to;
         for (int64_t e = step->epoch_from; step->events > 0 && e < to; e++) {
             const struct bin_slot *slot = bins_slot(bins, e);
             if (slot->epoch != e)

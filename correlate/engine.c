@@ -231,6 +231,7 @@ static int worker_init(struct engine *engine, unsigned index)
     slab_init(&worker->slab);
     bins_init(&worker->bins, engine->slot_count, engine->worker_count, 0);
     atomic_init(&worker->highest_bin, INT64_MIN);
+    atomic_init(&worker->reach_epoch, INT64_MIN);
     atomic_init(&worker->next_due, INT64_MAX);
     for (int s = 0; s < STEPS; s++) {
         worker->touches_out[s] = memory_alloc(engine->worker_count * sizeof(struct touch_list));

@@ -272,7 +272,9 @@ struct incident *incident_copy(const struct incident *from)
 {
     struct incident *copy = memory_alloc(from->block_bytes);
 
-    memcpy((void *)copy, from, from->block_bytes);
+    /* All but the count of references, which others may be changing now. */
+    const size_t skip = offsetof(struct incident, block_bytes);
+    memcpy((char *)copy + skip, (const char *)from + skip, from->block_bytes - skip);
     atomic_init(&copy->refs, 1);
     for (int i = 0; i < STRINGS; i++) {
         const char **string = string_of(copy, i);

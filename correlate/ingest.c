@@ -437,7 +437,12 @@ static void reclaim(struct worker *worker)
         worker->bins_placed = true;
     } else if (done > worker->bins.free_until) {
         bins_free_until(&worker->bins, done);
+    } else {
+        return;
     }
+    /* B, release end: the slots below are empty, or hold the epoch that they are for. */
+    atomic_store_explicit(&worker->reach_epoch, done + worker->bins.slot_count,
+                          memory_order_release);
 }
 
 bool ingest_poll(struct worker *worker)

@@ -318,6 +318,9 @@ static uint64_t events_in(const struct engine *engine, int64_t epoch)
     uint64_t count = 0;
 
     for (unsigned w = 0; w < engine->worker_count; w++) {
+        /* B, acquire end. */
+        if (epoch >= atomic_load_explicit(&engine->workers[w].reach_epoch, memory_order_acquire))
+            continue;
         const struct bin_slot *slot = bins_slot(&engine->workers[w].bins, epoch);
         if (slot->epoch == epoch)
             count += slot->count;
