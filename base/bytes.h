@@ -37,12 +37,13 @@ static inline uint32_t bytes_load32(const char *at)
 /* The first min(len, 8) bytes, the rest zero; reads inside of [at, at + len) only. */
 static inline uint64_t bytes_load_short(const char *at, size_t len)
 {
-    if (len >= 8)
-        return bytes_load64(at);
-    if (len >= 4) {
+    /* Most words: two loads that meet or overlap, no branch on the length. */
+    if (len - 4 <= 4) {
         uint64_t tail = bytes_load32(at + len - 4);
         return bytes_load32(at) | tail << 8 * (len - 4);
     }
+    if (len > 8)
+        return bytes_load64(at);
     if (len == 0)
         return 0;
     /* 1 to 3 bytes: first, middle and last cover them all. */

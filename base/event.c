@@ -3,6 +3,10 @@
 
 #include <assert.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+#include "base/bytes.h"
 #include "base/hash.h"
 
 static const char *const severity_names[SEVERITY_COUNT] = {"ok",    "debug", "info",    "warning",
@@ -33,14 +37,6 @@ const char *event_field_name(enum event_field field)
     return (unsigned)field < EVENT_FIELD_COUNT ? field_names[field] : "unknown";
 }
 
-static int text_compare(struct text a, struct text b)
-{
-    size_t common = a.len < b.len ? a.len : b.len;
-    int order = common > 0 ? memcmp(a.at, b.at, common) : 0;
-
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 struct text event_text_find_label(const struct event_text *text, struct text name)
 {
     for (uint32_t i = 0; i < text->label_count; i++) {
@@ -62,20 +58,160 @@ size_t event_text_bytes(const struct event_draft *draft)
     return (bytes + 7) & ~(size_t)7;
 }
 
-static char *put(char *at, struct text text)
+/* Where a label's name stands in the order: its first eight bytes as one number,
+ * the first byte highest, so that most comparisons need no look at the text. */
+struct label_rank {
+    uint64_t head;
+    uint32_t index;
+};
+
+/* Names whose first eight bytes are equal: more words of eight, then the rest. */
+static bool name_is_behind(struct text a, struct text b)
 {
-    /* Most words are short: a loop of eight beats the call for them, and the
-     * allocation is rounded up to eight, but the next word follows directly,
-     * so plain memcpy keeps within bounds. */
-    if (text.len > 0)
-        memcpy(at, text.at, text.len);
-    return at + text.len;
+    uint32_t common = a.len < b.len ? a.len : b.len, at = 8;
+
+    for (; at + 8 <= common; at += 8) {
+        uint64_t x = bytes_load64(a.at + at), y = bytes_load64(b.at + at);
+        if (x != y)
+            return __builtin_bswap64(x) > __builtin_bswap64(y);
+    }
+    for (; at < common; at++)
+        if (a.at[at] != b.at[at])
+            return (unsigned char)a.at[at] > (unsigned char)b.at[at];
+    return a.len > b.len;
 }
 
-struct event_text *event_text_pack(void *at, const struct event_draft *draft, int64_t ts_ms)
+static inline bool label_is_behind(const struct event_label *labels, const struct label_rank *a,
+                                   const struct label_rank *b)
+{
+    if (a->head != b->head)
+        return a->head > b->head;
+    return name_is_behind(labels[a->index].name, labels[b->index].name);
+}
+
+/* Insertion sort; the place is found by halving, so that no order of names is slow. */
+static void rank_many(const struct event_label *labels, uint32_t count, struct label_rank *rank)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        struct label_rank it = rank[i];
+        uint32_t from = 0, to = i;
+        while (from < to) {
+            uint32_t middle = (from + to) / 2;
+            if (label_is_behind(labels, &rank[middle], &it))
+                to = middle;
+            else
+                from = middle + 1;
+        }
+        memmove(&rank[to + 1], &rank[to], (i - to) * sizeof(*rank));
+        rank[to] = it;
+    }
+}
+
+/* How many labels are counted into their places; more are sorted. */
+enum { LABELS_COUNTED_MAX = 64 };
+
+static inline uint64_t name_head(struct text name, uint32_t from)
+{
+    return from < name.len ? __builtin_bswap64(bytes_load_short(name.at + from, name.len - from))
+                           : 0;
+}
+
+/* Eight numbers side by side; any compiler target makes of it what it can. */
+typedef uint64_t lanes __attribute__((vector_size(64)));
+
+/* Orders rank[0 .. count), names that are equal up to byte `from`, by their next
+ * eight bytes. For each one counts how many are below it: that is its place, found
+ * without a branch that could be guessed wrong. Returns a bit for each place at
+ * which something larger than at the place before stands; none for the first. */
+static inline __attribute__((always_inline)) uint64_t
+order_by_head(const struct event_label *labels, struct label_rank *rank, uint32_t count,
+              uint32_t from)
+{
+    struct label_rank given[LABELS_COUNTED_MAX];
+    lanes head[LABELS_COUNTED_MAX / 8], place[LABELS_COUNTED_MAX / 8];
+    uint64_t *one = (uint64_t *)head, *to = (uint64_t *)place, steps = 0, taken = 0;
+    bool is_sorted = true;
+
+    for (uint32_t i = 0; i < count; i++) {
+        one[i] = rank[i].head = name_head(labels[rank[i].index].name, from);
+        given[i] = rank[i];
+        if (i > 0) {
+            is_sorted &= one[i - 1] <= one[i];
+            steps |= (uint64_t)(one[i - 1] != one[i]) << i;
+        }
+    }
+    /* Many systems write labels in order; and names may share their next bytes. */
+    if (is_sorted)
+        return steps;
+    for (uint32_t block = 0; block < (count + 7) / 8; block++) {
+        lanes below = {0};
+        for (uint32_t j = 0; j < count; j++)
+            below -= (lanes)(one[j] < head[block]);
+        place[block] = below;
+    }
+    steps = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        steps |= 1ULL << to[i];
+        while ((taken >> to[i] & 1) != 0)
+            to[i]++;
+        taken |= 1ULL << to[i];
+        rank[to[i]] = given[i];
+    }
+    return steps & ~1ULL;
+}
+
+/* Level by level, eight bytes each: what is equal so far is ordered by what follows. */
+static inline __attribute__((always_inline)) void order_few(const struct event_label *labels,
+                                                            struct label_rank *rank, uint32_t count)
+{
+    uint64_t all = count < 64 ? (1ULL << count) - 1 : ~0ULL;
+    uint64_t starts = 1 | order_by_head(labels, rank, count, 0); /* of groups of equals */
+
+    for (uint32_t from = 8; __builtin_expect(starts != all, 0); from += 8) {
+        for (uint32_t i = 0, end; i < count; i = end) {
+            uint64_t behind = i < 63 ? starts & ~0ULL << (i + 1) : 0;
+            end = behind != 0 ? (uint32_t)__builtin_ctzll(behind) : count;
+            if (end - i == 1)
+                continue;
+            /* A head that ends with a zero is a whole name: these are the same, in the
+             * order in which they came. */
+            starts |= (rank[i].head & 0xff) == 0
+                          ? all & ~0ULL << i & ~0ULL >> (64 - end)
+                          : order_by_head(labels, rank + i, end - i, from) << i;
+        }
+    }
+}
+
+static inline __attribute__((always_inline)) void
+rank_labels(const struct event_label *labels, uint32_t count, struct label_rank *rank)
+{
+    for (uint32_t i = 0; i < count; i++)
+        rank[i].index = i;
+    if (count <= LABELS_COUNTED_MAX) {
+        if (count > 1)
+            order_few(labels, rank, count);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        rank[i].head = name_head(labels[i].name, 0);
+    rank_many(labels, count, rank);
+}
+
+/* How a word is copied: from, len, and the end of what may be written. */
+typedef char *(*put_fn)(char *to, struct text from, const char *limit);
+
+static inline char *put_plain(char *to, struct text from, const char *limit)
+{
+    (void)limit;
+    return bytes_put(to, from.at, from.len);
+}
+
+/* The body of event_text_pack(), made once per way to copy. */
+static inline __attribute__((always_inline)) struct event_text *
+pack(void *at, const struct event_draft *draft, int64_t ts_ms, put_fn put, const char *limit)
 {
     struct event_text *text = at;
-    uint16_t order[RECORD_FIELDS_MAX];
+    struct label_rank rank[RECORD_FIELDS_MAX];
     uint32_t count = draft->label_count;
     char *data, *to;
 
@@ -87,26 +223,59 @@ struct event_text *event_text_pack(void *at, const struct event_draft *draft, in
     text->value = draft->value;
     data = to = (char *)(text->label_end + 2 * (size_t)count);
     for (int f = 0; f < EVENT_FIELD_COUNT; f++) {
-        to = put(to, draft->field[f]);
+        to = put(to, draft->field[f], limit);
         text->field_end[f] = (uint32_t)(to - data);
     }
-    /* Insertion sort: labels are few and mostly come in the same order. */
+    rank_labels(draft->labels, count, rank);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t j = i;
-        while (j > 0 && text_compare(draft->labels[order[j - 1]].name, draft->labels[i].name) > 0) {
-            order[j] = order[j - 1];
-            j--;
-        }
-        order[j] = (uint16_t)i;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        to = put(to, draft->labels[order[i]].name);
+        const struct event_label *label = &draft->labels[rank[i].index];
+        to = put(to, label->name, limit);
         text->label_end[2 * i] = (uint32_t)(to - data);
-        to = put(to, draft->labels[order[i]].value);
+        to = put(to, label->value, limit);
         text->label_end[2 * i + 1] = (uint32_t)(to - data);
     }
     text->bytes = (uint32_t)(((size_t)(to - (char *)text) + 7) & ~(size_t)7);
     return text;
+}
+
+#if defined(__x86_64__)
+#define TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx2,bmi2")))
+
+/* 32 bytes at a time, the last ones by a masked load, which touches nothing behind
+ * the word: no branch on the length of a short word, which is hard to guess. What a
+ * store writes behind the word the next one overwrites, as long as there is room. */
+static inline __attribute__((always_inline)) TARGET_AVX512 char *
+put_wide(char *to, struct text from, const char *limit)
+{
+    const char *at = from.at;
+    uint32_t left = from.len;
+
+    for (; left > 32; left -= 32, at += 32, to += 32)
+        _mm256_storeu_si256((__m256i *)(void *)to,
+                            _mm256_loadu_si256((const __m256i *)(const void *)at));
+    __mmask32 mask = _bzhi_u32(~0u, left);
+    __m256i block = _mm256_maskz_loadu_epi8(mask, at);
+    if (__builtin_expect(limit - to >= 32, 1))
+        _mm256_storeu_si256((__m256i *)(void *)to, block);
+    else
+        _mm256_mask_storeu_epi8(to, mask, block);
+    return to + left;
+}
+
+static TARGET_AVX512 struct event_text *pack_wide(void *at, const struct event_draft *draft,
+                                                  int64_t ts_ms)
+{
+    return pack(at, draft, ts_ms, put_wide, (const char *)at + event_text_bytes(draft));
+}
+#endif
+
+struct event_text *event_text_pack(void *at, const struct event_draft *draft, int64_t ts_ms)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+        return pack_wide(at, draft, ts_ms);
+#endif
+    return pack(at, draft, ts_ms, put_plain, NULL);
 }
 
 struct id128 event_fingerprint(const struct event_text *text, uint64_t seed)

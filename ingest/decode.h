@@ -52,12 +52,37 @@ struct json_cursor decode_alertmanager(struct decoder *decoder, struct json_curs
  * False: the record holds more than RECORD_EVENTS_MAX. */
 bool decode_new_draft(struct decoder *decoder, const char *at, struct event_draft **draft);
 
+/* A label's value that is no string: numbers and booleans keep their text. */
+struct json_cursor decode_label_value(struct json_scan *scan, struct json_cursor cursor,
+                                      struct text *value);
+
 /* One label: its name and the text of its value. Steps behind the value. A null
  * leaves `label->value.at` NULL: the label is absent. */
-struct json_cursor decode_label(struct json_scan *scan, struct json_cursor cursor, uint32_t object,
-                                struct event_label *label);
+static inline struct json_cursor decode_label(struct json_scan *scan, struct json_cursor cursor,
+                                              uint32_t object, struct event_label *label,
+                                              uint64_t *head)
+{
+    const char *at = cursor.at;
+    struct text name;
 
-/* Counts a known name and refuses it when `*seen` has its bit. */
+    if (!json_scan_name(scan, &cursor, &name))
+        return (struct json_cursor){NULL, NULL};
+    *head = json_scan_head(scan, name);
+    if (!json_scan_add_name(scan, object, name, *head, at))
+        return (struct json_cursor){NULL, NULL};
+    if (__builtin_expect(name.len == 0, 0))
+        return json_scan_fault(scan, REJECT_SCHEMA, at, "a label has no name");
+    label->name = name;
+    if (__builtin_expect(*cursor.at != '"', 0)) {
+        label->value = (struct text){NULL, 0};
+        return decode_label_value(scan, cursor, &label->value);
+    }
+    if (!json_scan_string(scan, &cursor, &label->value))
+        cursor.at = NULL;
+    return cursor;
+}
+
+/* Refuses a known name that comes again: `*seen` has its bit then. */
 static inline bool decode_known_name(struct json_scan *scan, uint32_t id, uint32_t *seen,
                                      const char *at)
 {
@@ -66,8 +91,15 @@ static inline bool decode_known_name(struct json_scan *scan, uint32_t id, uint32
         return false;
     }
     *seen |= 1u << id;
-    if (__builtin_expect(scan->names->field_count++ >= RECORD_FIELDS_MAX, 0)) {
-        json_scan_fault(scan, REJECT_SIZE, at, "more than 512 fields in one event");
+    return true;
+}
+
+/* At an object's end: names of the table and known ones together have a limit. */
+static inline bool decode_check_fields(struct json_scan *scan, uint32_t seen, const char *begin)
+{
+    if (__builtin_expect(scan->names->count + 32 > RECORD_FIELDS_MAX, 0) &&
+        scan->names->count + (uint32_t)__builtin_popcount(seen) > RECORD_FIELDS_MAX) {
+        json_scan_fault(scan, REJECT_SIZE, begin, "more than 512 fields in one event");
         return false;
     }
     return true;

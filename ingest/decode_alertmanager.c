@@ -122,16 +122,17 @@ static struct json_cursor alert_labels(struct decoder *decoder, struct json_curs
     struct event_label *label = decoder->labels + decoder->label_count;
     uint32_t object = ++scan->names->objects;
     enum json_step step;
+    uint64_t head;
 
     draft->labels = label;
     cursor = enter_object(scan, cursor, "labels must be an object", &step);
     while (cursor.at != NULL && step == JSON_STEP_MORE) {
-        cursor = decode_label(scan, cursor, object, label);
+        cursor = decode_label(scan, cursor, object, label, &head);
         if (cursor.at == NULL)
             return cursor;
         if (label->value.at != NULL) {
             uint32_t role =
-                json_keys_find(&decoder->label_keys, label->name, scan->last, LABEL_ROLE_COUNT);
+                json_keys_find(&decoder->label_keys, label->name, head, LABEL_ROLE_COUNT);
             if (role < LABEL_ROLE_COUNT)
                 alert->label[role] = label->value;
             label++;
@@ -154,9 +155,12 @@ static struct json_cursor alert_annotations(struct decoder *decoder, struct json
     cursor = enter_object(scan, cursor, "annotations must be an object", &step);
     while (cursor.at != NULL && step == JSON_STEP_MORE) {
         const char *at = cursor.at;
-        if (!json_scan_name(scan, &cursor, &name) || !json_scan_add_name(scan, object, name, at))
+        if (!json_scan_name(scan, &cursor, &name))
             return refused;
-        uint32_t id = json_keys_find(&decoder->annotation_keys, name, scan->last, ANNOTATION_COUNT);
+        uint64_t head = json_scan_head(scan, name);
+        if (!json_scan_add_name(scan, object, name, head, at))
+            return refused;
+        uint32_t id = json_keys_find(&decoder->annotation_keys, name, head, ANNOTATION_COUNT);
         cursor = id == ANNOTATION_COUNT ? json_scan_skip(scan, cursor, depth + 1)
                                         : take_text(scan, cursor, &alert->annotation[id],
                                                     "an annotation must be a string");
@@ -281,10 +285,12 @@ static struct json_cursor alert_object(struct decoder *decoder, struct json_curs
         const char *at = cursor.at;
         if (!json_scan_name(scan, &cursor, &name))
             return refused;
-        uint32_t field = json_keys_find(&decoder->alert_keys, name, scan->last, ALERT_FIELD_COUNT);
+        uint64_t head = json_scan_head(scan, name);
+        uint32_t field = json_keys_find(&decoder->alert_keys, name, head, ALERT_FIELD_COUNT);
         if (field == ALERT_FIELD_COUNT) {
-            cursor = json_scan_add_name(scan, 0, name, at) ? json_scan_skip(scan, cursor, depth + 1)
-                                                           : refused;
+            cursor = json_scan_add_name(scan, 0, name, head, at)
+                         ? json_scan_skip(scan, cursor, depth + 1)
+                         : refused;
         } else if (!decode_known_name(scan, field, &alert.seen, at)) {
             return refused;
         } else if (field == ALERT_LABELS) {
@@ -300,7 +306,8 @@ static struct json_cursor alert_object(struct decoder *decoder, struct json_curs
             return cursor;
         step = json_scan_step(scan, &cursor, '}');
     }
-    if (step == JSON_STEP_FAULT || !finish_alert(scan, &alert, begin, draft))
+    if (step == JSON_STEP_FAULT || !decode_check_fields(scan, alert.seen, begin) ||
+        !finish_alert(scan, &alert, begin, draft))
         return refused;
     return cursor;
 }
@@ -368,11 +375,11 @@ struct json_cursor decode_alertmanager(struct decoder *decoder, struct json_curs
         const char *at = cursor.at;
         if (!json_scan_name(scan, &cursor, &name))
             return refused;
-        uint32_t field =
-            json_keys_find(&decoder->envelope_keys, name, scan->last, ENVELOPE_FIELD_COUNT);
+        uint64_t head = json_scan_head(scan, name);
+        uint32_t field = json_keys_find(&decoder->envelope_keys, name, head, ENVELOPE_FIELD_COUNT);
         if (field == ENVELOPE_FIELD_COUNT) {
-            cursor =
-                json_scan_add_name(scan, 0, name, at) ? json_scan_skip(scan, cursor, 1) : refused;
+            cursor = json_scan_add_name(scan, 0, name, head, at) ? json_scan_skip(scan, cursor, 1)
+                                                                 : refused;
         } else if (!decode_known_name(scan, field, &envelope.seen, at)) {
             return refused;
         } else if (field == ENVELOPE_ALERTS) {
@@ -390,7 +397,7 @@ struct json_cursor decode_alertmanager(struct decoder *decoder, struct json_curs
             return cursor;
         step = json_scan_step(scan, &cursor, '}');
     }
-    if (step == JSON_STEP_FAULT)
+    if (step == JSON_STEP_FAULT || !decode_check_fields(scan, envelope.seen, begin))
         return refused;
     if (!decoder->has_alerts)
         return json_scan_fault(scan, REJECT_SCHEMA, begin, "the body has no alerts");

@@ -66,6 +66,7 @@ static struct json_cursor native_labels(struct decoder *decoder, struct json_cur
     struct event_label *label = decoder->labels + decoder->label_count;
     uint32_t object = ++scan->names->objects;
     enum json_step step = JSON_STEP_MORE;
+    uint64_t head;
 
     draft->labels = label;
     cursor.at = json_scan_blank(cursor.at + 1);
@@ -74,7 +75,7 @@ static struct json_cursor native_labels(struct decoder *decoder, struct json_cur
         return cursor;
     }
     while (step == JSON_STEP_MORE) {
-        cursor = decode_label(scan, cursor, object, label);
+        cursor = decode_label(scan, cursor, object, label, &head);
         if (cursor.at == NULL)
             return cursor;
         label += label->value.at != NULL;
@@ -204,13 +205,14 @@ static struct json_cursor native_object(struct decoder *decoder, struct json_cur
         const char *at = cursor.at;
         if (!json_scan_name(scan, &cursor, &name))
             return (struct json_cursor){NULL, NULL};
-        uint32_t field = json_keys_find(&decoder->native_keys, name, scan->last, NATIVE_OTHER);
+        uint64_t head = json_scan_head(scan, name);
+        uint32_t field = json_keys_find(&decoder->native_keys, name, head, NATIVE_OTHER);
         if (__builtin_expect(field == NATIVE_OTHER, 0)) {
             if (decoder->leave_at_alerts && name.len == 6 && memcmp(name.at, "alerts", 6) == 0) {
                 decoder->has_alerts = true;
                 return (struct json_cursor){NULL, NULL};
             }
-            if (!json_scan_add_name(scan, 0, name, at))
+            if (!json_scan_add_name(scan, 0, name, head, at))
                 return (struct json_cursor){NULL, NULL};
         } else if (!decode_known_name(scan, field, &event.seen, at)) {
             return (struct json_cursor){NULL, NULL};
@@ -227,7 +229,7 @@ static struct json_cursor native_object(struct decoder *decoder, struct json_cur
         }
         step = json_scan_step(scan, &cursor, '}');
     }
-    if (step == JSON_STEP_FAULT)
+    if (step == JSON_STEP_FAULT || !decode_check_fields(scan, event.seen, begin))
         return (struct json_cursor){NULL, NULL};
     for (uint32_t f = NATIVE_VALUE; f <= NATIVE_LABELS; f++)
         if (__builtin_expect(event.text[f].at != NULL, 0))

@@ -22,7 +22,10 @@ struct decoder *decoder_create_with(json_index_fn index)
     return decoder;
 }
 
-struct decoder *decoder_create(void) { return decoder_create_with(json_index_best()); }
+struct decoder *decoder_create(void)
+{
+    return decoder_create_with(json_index_best());
+}
 
 void decoder_destroy(struct decoder *decoder)
 {
@@ -46,8 +49,7 @@ bool decode_new_draft(struct decoder *decoder, const char *at, struct event_draf
     return true;
 }
 
-/* A label's value that is no string: numbers and booleans keep their text. */
-static struct json_cursor label_value(struct json_scan *scan, struct json_cursor cursor,
+struct json_cursor decode_label_value(struct json_scan *scan, struct json_cursor cursor,
                                       struct text *value)
 {
     const char *at = cursor.at;
@@ -69,24 +71,6 @@ static struct json_cursor label_value(struct json_scan *scan, struct json_cursor
     }
     if (cursor.at != NULL && *at != 'n')
         *value = (struct text){at, (uint32_t)(cursor.at - at)};
-    return cursor;
-}
-
-struct json_cursor decode_label(struct json_scan *scan, struct json_cursor cursor, uint32_t object,
-                                struct event_label *label)
-{
-    const char *at = cursor.at;
-
-    label->value = (struct text){NULL, 0};
-    if (!json_scan_name(scan, &cursor, &label->name) ||
-        !json_scan_add_name(scan, object, label->name, at))
-        return (struct json_cursor){NULL, NULL};
-    if (__builtin_expect(label->name.len == 0, 0))
-        return json_scan_fault(scan, REJECT_SCHEMA, at, "a label has no name");
-    if (__builtin_expect(*cursor.at != '"', 0))
-        return label_value(scan, cursor, &label->value);
-    if (!json_scan_string(scan, &cursor, &label->value))
-        cursor.at = NULL;
     return cursor;
 }
 

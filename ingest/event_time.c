@@ -28,7 +28,10 @@ static inline bool take_pairs(uint64_t word, uint64_t pattern, uint64_t limit, u
     return true;
 }
 
-static inline unsigned byte_of(uint64_t word, int index) { return word >> 8 * index & 0xff; }
+static inline unsigned byte_of(uint64_t word, int index)
+{
+    return word >> 8 * index & 0xff;
+}
 
 /* Days from 1970-01-01 to the first of March based date (y, m, d).
  * Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil. */
@@ -130,14 +133,17 @@ static enum event_time_kind from_date(struct text text, char separator, int64_t 
         return EVENT_TIME_ABSENT;
     *ms = days_from_date(year, month, day) * MS_PER_DAY +
           ((int64_t)hour * 60 + minute - offset) * 60000 + (int64_t)second * 1000 + fraction;
-    return EVENT_TIME_SET;
+    return *ms == 0 ? EVENT_TIME_ABSENT : EVENT_TIME_SET;
 }
 
 enum event_time_kind event_time_from_number(const struct json_number *number, int64_t *ms)
 {
     /* Digits before the decimal point tell the unit. */
-    int32_t whole = number->digits + number->exponent, shift;
+    int32_t whole = number->exponent, shift;
     uint64_t value = number->mantissa;
+
+    for (uint64_t rest = value; rest != 0; rest /= 10)
+        whole++;
 
     if (value == 0)
         return EVENT_TIME_ABSENT;
@@ -156,7 +162,7 @@ enum event_time_kind event_time_from_number(const struct json_number *number, in
     for (; shift > 0; shift--)
         value *= 10; /* 14 digits at most: `whole` bounds it */
     *ms = (int64_t)value;
-    return EVENT_TIME_SET;
+    return value == 0 ? EVENT_TIME_ABSENT : EVENT_TIME_SET;
 }
 
 enum event_time_kind event_time_from_text(struct text text, int64_t *ms)

@@ -8,8 +8,8 @@
  *   1769940000000                    milliseconds, then micro- and nanoseconds,
  *   "1769940000000000000"            told apart by magnitude
  *
- * Zero, and any date in the years 0 and 1, mean that there is no time: so write
- * systems that have to fill the field. Finer fractions than a millisecond are cut off.
+ * The first millisecond of 1970, and any date in the years 0 and 1, mean that there is
+ * no time: so write systems that have to fill the field. Finer fractions than a millisecond are cut off.
  *
  * Thread: any.
  */

@@ -181,7 +181,10 @@ static void index_scalar(const char *record, uint32_t bytes, uint32_t *out,
     INDEX_BY(scalar_masks);
 }
 
-static bool always(void) { return true; }
+static bool always(void)
+{
+    return true;
+}
 
 #if defined(__x86_64__)
 

@@ -35,21 +35,12 @@ static inline uint32_t json_keys_slot(uint64_t multiplier, uint64_t head, uint32
     return (uint32_t)(((head ^ len) * multiplier) >> JSON_KEY_SHIFT);
 }
 
-/* The id of `name`, or `other`. `last`: the end of the record, up to which bytes
- * may be read; that saves the careful load for all names but those at the very
- * end. An unescaped name is in the scratch, which has room behind every name. */
-static inline uint32_t json_keys_find(const struct json_keys *keys, struct text name,
-                                      const char *last, uint32_t other)
+/* The id of `name`, or `other`. `head`: its first eight bytes, as bytes_load_short(). */
+static inline uint32_t json_keys_find(const struct json_keys *keys, struct text name, uint64_t head,
+                                      uint32_t other)
 {
-    uint64_t head;
-
-    if (__builtin_expect((intptr_t)last - (intptr_t)name.at >= 8, 1)) {
-        uint32_t len = name.len < 8 ? name.len : 8;
-        head = bytes_load64(name.at) & (len == 0 ? 0 : ~0ULL >> (64 - 8 * len));
-    } else {
-        head = bytes_load_short(name.at, name.len);
-    }
     const struct json_key *key = &keys->slot[json_keys_slot(keys->multiplier, head, name.len)];
+
     if (key->head != head || key->len != name.len)
         return other;
     if (name.len > 8 && memcmp(key->name, name.at, name.len) != 0)

@@ -21,18 +21,34 @@ static const double powers_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6, 
                                        1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                        1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
-static inline bool is_digit(char c) { return (unsigned char)(c - '0') <= 9; }
-
-static inline void take_digit(struct json_number *number, char c)
+static inline bool is_digit(char c)
 {
-    uint64_t digit = (uint64_t)(c - '0');
+    return (unsigned char)(c - '0') <= 9;
+}
 
-    if (number->digits < MANTISSA_DIGITS) {
-        number->mantissa = number->mantissa * 10 + digit;
-        number->digits = (uint8_t)(number->digits + (number->mantissa != 0));
-    } else {
-        number->is_cut |= digit != 0;
-        number->exponent++;
+/* Digits of a number that has too many for the mantissa: the first 19 that count
+ * are kept, the others move the exponent. */
+static void cut_mantissa(const char *at, const char *end, struct json_number *number)
+{
+    int digits = 0;
+    bool is_fraction = false;
+
+    number->mantissa = 0;
+    number->exponent = 0;
+    for (; at < end; at++) {
+        if (*at == '.') {
+            is_fraction = true;
+            continue;
+        }
+        unsigned digit = (unsigned)(*at - '0');
+        if (digits < MANTISSA_DIGITS) {
+            number->mantissa = number->mantissa * 10 + digit;
+            digits += number->mantissa != 0;
+            number->exponent -= is_fraction;
+        } else {
+            number->is_cut |= digit != 0;
+            number->exponent += !is_fraction;
+        }
     }
 }
 
@@ -55,38 +71,35 @@ static const char *scan_exponent(const char *at, const char *end, struct json_nu
 
 const char *json_number_scan(const char *at, const char *end, struct json_number *number)
 {
-    struct json_number n = {.text = {at, 0}};
+    const char *begin = at, *first, *point;
+    uint64_t mantissa = 0;
 
-    if (at < end && *at == '-') {
-        n.is_negative = true;
-        at++;
-    }
-    if (at == end || !is_digit(*at))
+    number->is_negative = at < end && *at == '-';
+    at += number->is_negative;
+    first = at;
+    for (; at < end && is_digit(*at); at++)
+        mantissa = mantissa * 10 + (uint64_t)(*at - '0');
+    if (at == first || (*first == '0' && at - first > 1))
         return NULL;
-    if (*at == '0') {
-        at++;
-        if (at < end && is_digit(*at))
-            return NULL;
-    } else {
-        for (; at < end && is_digit(*at); at++)
-            take_digit(&n, *at);
-    }
+    number->exponent = 0;
     if (at < end && *at == '.') {
-        at++;
-        if (at == end || !is_digit(*at))
+        point = at++;
+        for (; at < end && is_digit(*at); at++)
+            mantissa = mantissa * 10 + (uint64_t)(*at - '0');
+        number->exponent = (int32_t)(point + 1 - at);
+        if (number->exponent == 0)
             return NULL;
-        for (; at < end && is_digit(*at); at++) {
-            take_digit(&n, *at);
-            n.exponent--;
-        }
     }
+    number->mantissa = mantissa;
+    number->is_cut = false;
+    if (__builtin_expect(at - first > MANTISSA_DIGITS, 0))
+        cut_mantissa(first, at, number);
     if (at < end && (*at == 'e' || *at == 'E')) {
-        at = scan_exponent(at + 1, end, &n);
+        at = scan_exponent(at + 1, end, number);
         if (at == NULL)
             return NULL;
     }
-    n.text.len = (uint32_t)(at - n.text.at);
-    *number = n;
+    number->text = (struct text){begin, (uint32_t)(at - begin)};
     return at;
 }
 

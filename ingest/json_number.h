@@ -17,7 +17,6 @@ struct json_number {
     struct text text;  /* as written, borrowed */
     uint64_t mantissa; /* first 19 significant digits */
     int32_t exponent;  /* value = mantissa * 10^exponent, beyond 19 digits cut off */
-    uint8_t digits;    /* significant digits in mantissa; 0 means zero */
     bool is_negative;
     bool is_cut; /* non-zero digits were cut off */
 };

@@ -7,12 +7,11 @@
 #include <stdlib.h>
 #include "ingest/utf8.h"
 
-enum {
-    NAME_INDEX_BITS = 10, /* of a slot: JSON_NAME_SLOTS names at most */
-    /* Decimal exponent from which on a number may be too large for a double. */
-    DOUBLE_DIGITS_SAFE = 308,
-};
-_Static_assert(RECORD_FIELDS_MAX < 1 << NAME_INDEX_BITS, "a slot holds any name's index");
+/* A mantissa of 19 digits times ten to this power is below the largest double. */
+enum { EXPONENT_SAFE = 308 - 19 };
+
+_Static_assert(RECORD_FIELDS_MAX <= 1 << JSON_NAME_INDEX_BITS, "a slot holds any name's index");
+_Static_assert(JSON_NAME_SLOTS == 1 << 10, "the upper ten bits of a hash choose a slot");
 
 bool json_scan_init(struct json_scan *scan, json_index_fn index)
 {
@@ -107,49 +106,37 @@ void json_scan_new_event(struct json_scan *scan)
 {
     struct json_names *names = scan->names;
 
-    names->field_count = 0;
     names->count = 0;
     names->objects = 0;
-    names->stamp += 1u << NAME_INDEX_BITS;
-    if (names->stamp == 0) {
-        /* After 2^22 events: stamps come round again, so old slots must go. */
+    names->stamp++;
+    if (names->stamp >> (32 - JSON_NAME_INDEX_BITS) != 0) {
+        /* Stamps come round again, so old slots must go. */
         memset(names->slot, 0, sizeof(names->slot));
-        names->stamp = 1u << NAME_INDEX_BITS;
+        names->stamp = 1;
     }
 }
 
-/* Spreads a name: ends and length decide, the middle is left to the comparison. */
-static inline uint32_t name_hash(struct text name, uint32_t object)
-{
-    uint64_t head = bytes_load_short(name.at, name.len);
-    uint64_t tail = name.len > 8 ? bytes_load64(name.at + name.len - 8) : 0;
-    uint64_t hash = (head ^ ((uint64_t)object << 32 | name.len)) * 0x9e3779b97f4a7c15ULL;
-
-    hash = ((hash ^ hash >> 32) + tail) * 0xd6e8feb86659fd93ULL;
-    return (uint32_t)(hash >> 32);
-}
-
-bool json_scan_add_name(struct json_scan *scan, uint32_t object, struct text name, const char *at)
+bool json_scan_place_name(struct json_scan *scan, uint32_t slot, struct json_name name,
+                          const char *at)
 {
     struct json_names *names = scan->names;
-    uint32_t hash = name_hash(name, object);
-    uint32_t mask = (1u << NAME_INDEX_BITS) - 1;
-    uint32_t slot = hash >> 22 & (JSON_NAME_SLOTS - 1);
+    uint32_t mask = (1u << JSON_NAME_INDEX_BITS) - 1;
 
-    if (names->field_count++ >= RECORD_FIELDS_MAX) {
+    if (names->count == RECORD_FIELDS_MAX) {
         json_scan_fault(scan, REJECT_SIZE, at, "more than 512 fields in one event");
         return false;
     }
-    for (; (names->slot[slot] & ~mask) == names->stamp; slot = (slot + 1) & (JSON_NAME_SLOTS - 1)) {
+    for (; names->slot[slot] >> JSON_NAME_INDEX_BITS == names->stamp;
+         slot = (slot + 1) % JSON_NAME_SLOTS) {
         const struct json_name *other = &names->name[names->slot[slot] & mask];
-        if (other->hash == hash && other->object == object && other->len == name.len &&
+        if (other->hash == name.hash && other->object == name.object && other->len == name.len &&
             memcmp(other->at, name.at, name.len) == 0) {
             json_scan_fault(scan, REJECT_SCHEMA, at, "a field comes twice in one object");
             return false;
         }
     }
-    names->slot[slot] = names->stamp | names->count;
-    names->name[names->count++] = (struct json_name){name.at, name.len, hash, object};
+    names->slot[slot] = names->stamp << JSON_NAME_INDEX_BITS | names->count;
+    names->name[names->count++] = name;
     return true;
 }
 
@@ -287,7 +274,7 @@ struct json_cursor json_scan_number(struct json_scan *scan, struct json_cursor c
 
     if (end == NULL)
         return json_scan_fault(scan, REJECT_PARSE, cursor.at, "this is not a JSON value");
-    if (__builtin_expect(number->exponent + number->digits > DOUBLE_DIGITS_SAFE, 0) &&
+    if (__builtin_expect(number->exponent > EXPONENT_SAFE, 0) &&
         !json_number_to_double(number, scan->scratch_at, &value))
         return json_scan_fault(scan, REJECT_PARSE, cursor.at, "a number is too large");
     cursor.at = end;
@@ -355,7 +342,7 @@ struct json_cursor json_scan_skip(struct json_scan *scan, struct json_cursor cur
         if (close[depth] == '}') {
             const char *at = cursor.at;
             if (!json_scan_name(scan, &cursor, &name) ||
-                !json_scan_add_name(scan, object[depth], name, at))
+                !json_scan_add_name(scan, object[depth], name, json_scan_head(scan, name), at))
                 return (struct json_cursor){NULL, NULL};
         }
     }

@@ -33,16 +33,18 @@ struct json_cursor {
     const uint32_t *quote;
 };
 
-enum { JSON_NAME_SLOTS = 2 * RECORD_FIELDS_MAX };
+enum {
+    JSON_NAME_INDEX_BITS = 10, /* of a slot: which entry of name[] */
+    JSON_NAME_SLOTS = 2 * RECORD_FIELDS_MAX,
+};
 
 /* The names of one event, to find repeated ones: an open hash table whose slots
  * are emptied all at once by a new stamp. */
 struct json_names {
-    uint32_t field_count;           /* names in this event, all depths */
-    uint32_t count;                 /* of these, entries of name[] */
+    uint32_t count;
     uint32_t stamp;                 /* of this event, in the upper bits of a slot */
     uint32_t objects;               /* objects numbered so far */
-    uint32_t slot[JSON_NAME_SLOTS]; /* stamp | index into name[] */
+    uint32_t slot[JSON_NAME_SLOTS]; /* stamp, index into name[] */
     struct json_name {
         const char *at;
         uint32_t len;
@@ -88,8 +90,10 @@ struct json_cursor json_scan_fault(struct json_scan *scan, enum reject_reason re
 /* Unescapes text[0..len) into the scratch and checks its length. False: a fault. */
 bool json_scan_unescape(struct json_scan *scan, struct text *text);
 
-/* Counts a name of object `object` and refuses it when it came before. */
-bool json_scan_add_name(struct json_scan *scan, uint32_t object, struct text name, const char *at);
+/* Adds a name to object `object`; false when it came before, or when there are too
+ * many. `head`: its first eight bytes. The slow half of json_scan_add_name(). */
+bool json_scan_place_name(struct json_scan *scan, uint32_t slot, struct json_name name,
+                          const char *at);
 
 /* Checks a whole value and steps behind it. `depth`: containers open around it. */
 struct json_cursor json_scan_skip(struct json_scan *scan, struct json_cursor cursor,
@@ -128,6 +132,40 @@ static inline bool json_scan_string(struct json_scan *scan, struct json_cursor *
     if (__builtin_expect((close & JSON_INDEX_ESCAPED) != 0 || text->len > RECORD_STRING_BYTES_MAX,
                          0))
         return json_scan_unescape(scan, text);
+    return true;
+}
+
+/* The first eight bytes of a name, zeros behind a shorter one. One load does for all
+ * but the last names of a record; what it reads behind a name is masked. Unescaped
+ * names are in the scratch, which has room behind every name. */
+static inline uint64_t json_scan_head(const struct json_scan *scan, struct text name)
+{
+    if (__builtin_expect((intptr_t)scan->last - (intptr_t)name.at < 8, 0))
+        return bytes_load_short(name.at, name.len);
+    uint32_t len = name.len < 8 ? name.len : 8;
+    /* Two shifts, because one by 64 is undefined. */
+    return bytes_load64(name.at) & ~(~0ULL << 4 * len << 4 * len);
+}
+
+/* Adds a name of object `object` to the names of the event. False: it came before,
+ * or there are too many; the fault is noted. `head` as of json_scan_head(). */
+static inline bool json_scan_add_name(struct json_scan *scan, uint32_t object, struct text name,
+                                      uint64_t head, const char *at)
+{
+    struct json_names *names = scan->names;
+    uint64_t tail = name.len > 8 ? bytes_load64(name.at + name.len - 8) : 0;
+    /* Ends and length spread a name; the middle is left to the comparison. */
+    uint64_t hash = (head ^ ((uint64_t)object << 32 | name.len)) * 0x9e3779b97f4a7c15ULL;
+    hash = ((hash ^ hash >> 32) + tail) * 0xd6e8feb86659fd93ULL;
+    uint32_t slot = (uint32_t)(hash >> 54);
+    struct json_name it = {name.at, name.len, (uint32_t)(hash >> 22), object};
+
+    if (__builtin_expect(names->count == RECORD_FIELDS_MAX ||
+                             names->slot[slot] >> JSON_NAME_INDEX_BITS == names->stamp,
+                         0))
+        return json_scan_place_name(scan, slot, it, at);
+    names->slot[slot] = names->stamp << JSON_NAME_INDEX_BITS | names->count;
+    names->name[names->count++] = it;
     return true;
 }
 

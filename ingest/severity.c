@@ -172,9 +172,15 @@ static const uint8_t severity_first[WORD_CHARS_MAX + 2] = {0,  0,  0,  7,  9,  2
 static const uint8_t state_first[WORD_CHARS_MAX + 2] = {0,  0,  2,  4,  5,  8,  13, 18, 25,
                                                         30, 32, 33, 34, 35, 35, 35, 35, 35};
 
-int severity_from_word(struct text word) { return find_word(severity_words, severity_first, word); }
+int severity_from_word(struct text word)
+{
+    return find_word(severity_words, severity_first, word);
+}
 
-int event_state_from_word(struct text word) { return find_word(state_words, state_first, word); }
+int event_state_from_word(struct text word)
+{
+    return find_word(state_words, state_first, word);
+}
 
 const char *severity_table_word(size_t n, enum severity *severity)
 {

@@ -3,7 +3,10 @@
 
 #include "base/bytes.h"
 
-static inline int is_tail(unsigned char c) { return (c & 0xc0) == 0x80; }
+static inline int is_tail(unsigned char c)
+{
+    return (c & 0xc0) == 0x80;
+}
 
 /* Bytes of the character at `at`, 0 when it is none. RFC 3629, section 4. */
 static size_t char_bytes(const unsigned char *at, size_t left)

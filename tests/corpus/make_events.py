@@ -135,7 +135,7 @@ for n, s in enumerate([good + "x", good + good, good + ",", "[" + good, good + "
                        good.replace(":", "="), good.replace('"check"', "check"), "[" + good + ",]", "[," + good + "]", good.replace("true", "True"),
                        good.replace("null", "nul"), good.replace("true", "tru e"), "\ufeff" + good, "[1]", "[[]]", '"x"', "1", "null", "true", "{", "}", "[", "]", "{}}",
                        good.replace("{", "{,"), good.replace("[1", "[,1"), good.replace(":1.5", ":"), good.replace("[1,", "[1 "), good.replace(",", "\v,"),
-                       good + "\0", "\0" + good, good.replace("]", "}"), good.replace('"a":"b"', '"a" "b"'), good.replace('"a":"b"', '"a":"b'), good + '"', "//x\n" + good]):
+                       good + "\0", "\0" + good, good.replace("1.5", "1.5\0"), good.replace("true", "true\0"), good.replace("]", "}"), good.replace('"a":"b"', '"a" "b"'), good.replace('"a":"b"', '"a":"b'), good + '"', "//x\n" + good]):
     put("no", "syntax-%d" % n, s)
 
 # Limits.

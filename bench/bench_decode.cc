@@ -1,0 +1,292 @@
+/*
+ * Question: what does it cost to take an event in, compared with simdjson's on-demand
+ * parser that only pulls eight fields out of the same document?
+ *
+ * One unit is one event. Ours is the whole of what ingest does per event but binning:
+ * strict decoding with every check of docs/events.md, packing (event_text_pack),
+ * fingerprint and attribute hash. "decode" is the first of these alone. The yardstick
+ * looks up eight fields by name with find_field_unordered and reads them; it checks
+ * neither UTF-8-wide limits, repeated names nor what it does not visit.
+ *
+ * Events are native ones of about 300, 700 and 2,000 bytes; the order of the keys is
+ * shuffled per event with a fixed seed, so nothing can be learned from the last one.
+ * Rounds of the parties alternate; times are thread CPU time. The answer (a sum over
+ * first bytes, lengths and values) must agree. Exit code 1: it does not.
+ *
+ * usage: bench_decode [rounds, 9] [kernel: best | avx512 | avx2 | sse2 | scalar] [bytes: 300 | 700 | 2000]
+ */
+#include <algorithm>
+#include <cstdarg>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <simdjson.h>
+
+#define _Static_assert static_assert
+extern "C" {
+#include "ingest/json_index.h"
+#include "ingest/decoder.h"
+struct decoder *decoder_create_with(json_index_fn index);
+}
+
+namespace {
+
+constexpr size_t EVENTS = 4096;
+constexpr double ROUND_SECONDS = 0.12;
+
+double thread_cpu_s()
+{
+    timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+uint64_t random_state;
+
+uint64_t random_next()
+{
+    uint64_t z = random_state += 0x9e3779b97f4a7c15ULL;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+    return z ^ z >> 31;
+}
+
+template <typename T> void shuffle(std::vector<T> &items)
+{
+    for (size_t i = items.size(); i > 1; i--)
+        std::swap(items[i - 1], items[random_next() % i]);
+}
+
+std::string format(const char *pattern, ...) __attribute__((format(printf, 1, 2)));
+std::string format(const char *pattern, ...)
+{
+    char text[512];
+    va_list list;
+    va_start(list, pattern);
+    vsnprintf(text, sizeof(text), pattern, list);
+    va_end(list);
+    return text;
+}
+
+std::string join(std::vector<std::string> parts)
+{
+    std::string all;
+    shuffle(parts);
+    for (size_t i = 0; i < parts.size(); i++)
+        all += (i > 0 ? "," : "") + parts[i];
+    return all;
+}
+
+/* An event of a made-up estate: eight fields at 300 bytes, then more labels, a
+ * longer message and fields that tocsin does not know. */
+std::string make_event(unsigned want)
+{
+    static const char *const checks[] = {"FilesystemAlmostFull", "CpuLoadHigh", "InstanceDown", "PodCrashLooping",
+                                         "HttpErrorRate", "DiskLatencyHigh", "MemoryPressure", "LinkFlapping"};
+    static const char *const severities[] = {"critical", "warning", "info", "error"};
+    static const char *const sources[] = {"prometheus", "zabbix", "nagios-main", "icinga2"};
+    uint64_t r = random_next();
+    const char *check = checks[r % 8];
+    unsigned host = r >> 8 & 511, rack = host / 16;
+    std::vector<std::string> labels = {format("\"site\":\"dc%u\"", host % 3 + 1), format("\"rack\":\"r%02u\"", rack),
+                                       format("\"team\":\"%s\"", r & 1 << 20 ? "platform" : "storage")};
+    std::string message = format("%s on web-%04u.dc1 for %u s", check, host, (unsigned)(r >> 30 & 1023));
+    if (want >= 700) {
+        labels.push_back(format("\"namespace\":\"payments\",\"pod\":\"checkout-%08x-%04x\"", (unsigned)(r >> 13), (unsigned)(r >> 48)));
+        labels.push_back(format("\"cluster\":\"prod-eu-west-1a\",\"job\":\"node-exporter\""));
+        message += ". The value has been above 90 percent for more than five minutes; see the dashboard of the host and of its neighbours.";
+    }
+    if (want >= 2000) {
+        for (unsigned k = 0; k < 14; k++)
+            labels.push_back(format("\"label_app_kubernetes_io_%02u\":\"v%u-%06x\"", k, k + 1, (unsigned)(r >> k & 0xffffff)));
+        message += " What it means: the service does not keep up with its load, requests queue up and latency rises. "
+                   "First steps: compare with the last roll-out, look at \\\"saturation\\\", drain the node if the error "
+                   "budget burns faster than 14.4 times the normal rate.\\nEscalation: page the owning team when three or "
+                   "more nodes of one cell fire at once, and note every manual action in the incident.";
+    }
+    std::vector<std::string> fields = {
+        format("\"source\":\"%s\"", sources[r >> 22 & 3]),
+        format("\"resource\":\"web-%04u.dc1.example.net\"", host),
+        format("\"check\":\"%s\"", check),
+        format("\"severity\":\"%s\"", severities[r >> 24 & 3]),
+        format("\"state\":\"%s\"", r >> 26 & 3 ? "problem" : "clear"),
+        format("\"time\":\"2026-11-21T22:%02u:%02u.%03uZ\"", (unsigned)(r >> 32) % 60, (unsigned)(r >> 38) % 60, (unsigned)(r >> 44) % 1000),
+        "\"message\":\"" + message + "\"",
+        format("\"value\":%.3f", (double)(r >> 40 & 0xfffff) / 1000.0),
+        "\"labels\":{" + join(labels) + "}"};
+    if (want >= 700) {
+        fields.push_back(format("\"runbook_url\":\"https://runbooks.example.net/alerts/%s\"", check));
+        fields.push_back("\"generator\":\"http://prometheus.example.net:9090/graph?g0.expr=up&g0.tab=1\"");
+    }
+    if (want >= 2000) {
+        fields.push_back(format("\"history\":[%u,%u,%u,{\"since\":%u}],\"acknowledged\":false,\"owner\":null", host, rack, host * 7, host * 3));
+        fields.push_back("\"dashboard\":\"https://grafana.example.net/d/abcd1234/node-overview?var-instance=web&from=now-1h&to=now\"");
+    }
+    return "{" + join(fields) + "}";
+}
+
+struct documents {
+    std::string all; /* with room behind each for the yardstick's padding */
+    std::vector<size_t> at, bytes;
+    double mean;
+};
+
+documents make_documents(unsigned want)
+{
+    documents docs;
+    size_t sum = 0;
+    random_state = 42;
+    for (size_t i = 0; i < EVENTS; i++) {
+        std::string event = make_event(want);
+        docs.at.push_back(docs.all.size());
+        docs.bytes.push_back(event.size());
+        sum += event.size();
+        docs.all += event + std::string(simdjson::SIMDJSON_PADDING, ' ');
+    }
+    docs.mean = static_cast<double>(sum) / EVENTS;
+    return docs;
+}
+
+/* The answer: of the texts the first byte and the length, of the value its thousandths. */
+uint64_t answer_of(const char *text, size_t len)
+{
+    return (len > 0 ? static_cast<unsigned char>(text[0]) : 0) + len;
+}
+
+uint64_t run_simdjson(const documents &docs)
+{
+    static simdjson::ondemand::parser parser;
+    static const char *const names[] = {"source", "resource", "check", "severity", "state", "time", "message"};
+    uint64_t answer = 0;
+    for (size_t i = 0; i < EVENTS; i++) {
+        simdjson::ondemand::document doc;
+        simdjson::ondemand::object object;
+        std::string_view text[7];
+        double value;
+        if (parser.iterate(docs.all.data() + docs.at[i], docs.bytes[i], docs.bytes[i] + simdjson::SIMDJSON_PADDING).get(doc) ||
+            doc.get_object().get(object))
+            exit(2);
+        for (int f = 0; f < 7; f++)
+            if (object.find_field_unordered(names[f]).get_string().get(text[f]))
+                exit(2);
+        if (object.find_field_unordered("value").get_double().get(value))
+            exit(2);
+        for (int f : {0, 1, 2, 6})
+            answer += answer_of(text[f].data(), text[f].size());
+        answer += static_cast<uint64_t>(value * 1000 + 0.5);
+    }
+    return answer;
+}
+
+struct decoder *ours;
+volatile uint64_t kept; /* so that no work can be left out */
+
+template <bool WITH_PACK> uint64_t run_ours(const documents &docs)
+{
+    alignas(8) static char packed[1 << 16];
+    uint64_t answer = 0, hashes = 0;
+    for (size_t i = 0; i < EVENTS; i++) {
+        const struct decode_result *result =
+            decoder_decode(ours, FORMAT_NATIVE, docs.all.data() + docs.at[i], docs.bytes[i], text{"t0", 2});
+        if (result->reason != REJECT_NONE) {
+            fprintf(stderr, "refused: %s at %u\n", result->why, result->at);
+            exit(2);
+        }
+        const struct event_draft *draft = &result->drafts[0];
+        if (WITH_PACK) {
+            if (event_text_bytes(draft) > sizeof(packed))
+                exit(2);
+            const struct event_text *text = event_text_pack(packed, draft, draft->time_ms);
+            struct id128 id = event_fingerprint(text, 7);
+            hashes += id.hi ^ id.lo ^ event_attr_hash(text, draft->severity, draft->state, 7);
+        }
+        for (enum event_field f : {FIELD_SOURCE, FIELD_RESOURCE, FIELD_CHECK, FIELD_MESSAGE})
+            answer += answer_of(draft->field[f].at, draft->field[f].len);
+        answer += static_cast<uint64_t>(draft->value * 1000 + 0.5);
+    }
+    kept = kept + hashes;
+    return answer;
+}
+
+/* CPU nanoseconds per event of one round. */
+double time_round(uint64_t (*run)(const documents &), const documents &docs)
+{
+    double begin = thread_cpu_s(), seconds;
+    uint64_t passes = 0;
+    do {
+        kept = kept + run(docs);
+        passes++;
+        seconds = thread_cpu_s() - begin;
+    } while (seconds < ROUND_SECONDS);
+    return seconds * 1e9 / static_cast<double>(passes * EVENTS);
+}
+
+double median(std::vector<double> values)
+{
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+}
+
+void report(const char *name, const std::vector<double> &ns, const std::vector<double> &yardstick)
+{
+    std::vector<double> ratio;
+    for (size_t i = 0; i < ns.size(); i++)
+        ratio.push_back(ns[i] / yardstick[i]);
+    printf("  %-22s %7.1f ns/event   ratio %.3f [%.3f .. %.3f]\n", name, median(ns), median(ratio),
+           *std::min_element(ratio.begin(), ratio.end()), *std::max_element(ratio.begin(), ratio.end()));
+}
+
+bool bench_size(unsigned want, int rounds)
+{
+    documents docs = make_documents(want);
+    uint64_t theirs = run_simdjson(docs), mine = run_ours<true>(docs), decode = run_ours<false>(docs);
+    std::vector<double> simd, full, alone;
+    for (int r = 0; r < rounds; r++) {
+        simd.push_back(time_round(run_simdjson, docs));
+        full.push_back(time_round(run_ours<true>, docs));
+        alone.push_back(time_round(run_ours<false>, docs));
+    }
+    bool agrees = mine == theirs && decode == theirs;
+    printf("%u B (mean %.0f B), %d rounds, answers %s\n", want, docs.mean, rounds, agrees ? "agree" : "DIFFER");
+    report("simdjson, 8 fields", simd, simd);
+    report("decode, pack, hashes", full, simd);
+    report("decode alone", alone, simd);
+    return agrees;
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    int rounds = argc > 1 ? atoi(argv[1]) : 9;
+    std::string want = argc > 2 ? argv[2] : "best";
+    unsigned only = argc > 3 ? static_cast<unsigned>(atoi(argv[3])) : 0;
+    size_t count;
+    const struct json_index_kernel *kernel = json_index_kernels(&count);
+    bool agrees = true;
+
+    for (size_t i = 0; i < count && ours == nullptr; i++) {
+        if (!kernel[i].is_supported() || (want != "best" && want != kernel[i].name))
+            continue;
+        printf("kernel %s; simdjson %d.%d.%d %s; keys in mixed order, %zu events\n", kernel[i].name,
+               static_cast<int>(simdjson::SIMDJSON_VERSION_MAJOR), static_cast<int>(simdjson::SIMDJSON_VERSION_MINOR),
+               static_cast<int>(simdjson::SIMDJSON_VERSION_REVISION),
+               std::string(simdjson::get_active_implementation()->name()).c_str(), EVENTS);
+        ours = decoder_create_with(kernel[i].run);
+    }
+    if (ours == nullptr || rounds < 1) {
+        fprintf(stderr, "usage: bench_decode [rounds] [best | avx512 | avx2 | sse2 | scalar, as supported here] [bytes]\n");
+        return 2;
+    }
+    for (unsigned size : {300u, 700u, 2000u})
+        if (only == 0 || only == size)
+            agrees &= bench_size(size, rounds);
+    decoder_destroy(ours);
+    return agrees ? 0 : 1;
+}
