@@ -1,0 +1,52 @@
+# Aim: a replay gives the same incident log and ledger however it is run, and says clearly what it
+# cannot read. Method: a synthetic stream; every pair of runs is compared byte for byte.
+. "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
+"$TOCSIN" generate --seed 7 --rate 500 --duration 60s --quiet --output events.json
+run() { # NAME ARGUMENTS
+    local name=$1
+    shift
+    "$TOCSIN" replay --incidents "$name.incidents" --ledger "$name.ledger" --json "$@" 2>"$name.log" ||
+        fail "$name: exit code $?: $(cat "$name.log")"
+}
+run one --workers 1 events.json
+grep -q '"change":"opened"' one.incidents || fail "no incident: nothing is compared"
+for workers in 1 2 3 8; do
+    for take in 1 7 65536; do
+        run again --workers $workers --take $take --epoch $((workers > 2 ? 200 : 1))ms --shuffle $take events.json
+        cmp one.incidents again.incidents || fail "$workers workers, take $take: other incidents"
+        cmp one.ledger again.ledger || fail "$workers workers, take $take: another ledger"
+    done
+done
+"$TOCSIN" replay --quiet --ledger off - <events.json 2>stdin.log | cmp - one.incidents || fail "standard input"
+python3 -c '
+import json
+d = json.load(open("one.ledger"))
+e = d["events"]
+lines = sum(1 for _ in open("events.json"))
+assert d["input"]["records"] == lines == e["events"], (d["input"], lines)
+assert e["events"] == sum(v for k, v in e.items() if k.startswith("rejected")) + e["duplicate"] + e["unmatched"] + e["routed"]
+opened = sum(1 for l in open("one.incidents") if "\"change\":\"opened\"" in l)
+assert d["incidents"]["opened"] == opened'
+
+# Two files are two partitions; the order in which they are read does not show.
+awk 'NR % 2' events.json >a.json
+awk 'NR % 2 == 0' events.json >b.json
+run two a.json b.json
+run two_again --workers 2 --shuffle 3 a.json b.json
+cmp two.incidents two_again.incidents || fail "two files: other incidents"
+
+refused() { # CODE PATTERN ARGUMENTS
+    local code=0 wanted=$1 pattern=$2
+    shift 2
+    "$TOCSIN" replay "$@" >out 2>err || code=$?
+    [[ $code == "$wanted" ]] || fail "$*: exit code $code instead of $wanted: $(cat err)"
+    grep -qE "$pattern" err || fail "$*: no sentence like $pattern: $(cat err)"
+}
+echo '{"topic":' >broken.tlog
+refused 66 'nothing.json.*No such file' nothing.json
+refused 65 'broken.tlog:1' broken.tlog
+refused 65 'different forms' events.json broken.tlog
+refused 78 'no.yaml.*No such file' --rules no.yaml events.json
+refused 64 'does not divide' --epoch 30ms events.json
+refused 64 'an argument is missing'
+refused 74 '/dev/full cannot be written' --incidents /dev/full events.json

@@ -1,0 +1,63 @@
+# Aim: a broken configuration, rule file, sink or port is one sentence with its place, exit code 78 or
+# 71, and nothing has been started or changed. Method: one broken thing at a time.
+. "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
+broker=127.0.0.1:1 # nobody listens there, and nobody may ask
+
+refused() { # WHAT CODE PATTERN
+    local code=0
+    rm -f incidents.log
+    "$TOCSIN" run --config tocsin.yaml >out 2>run.log || code=$?
+    [[ $code == "$2" ]] || fail "$1: exit code $code instead of $2"
+    file_has run.log "$3" || fail "$1: no sentence like $3"
+    [[ ! -s out ]] || fail "$1: something on standard output"
+    if [[ $2 == 78 ]]; then
+        [[ ! -e incidents.log ]] || fail "$1: the incident log was opened"
+        # `tocsin check` says the same.
+        code=0
+        "$TOCSIN" check --config tocsin.yaml >out 2>check.log || code=$?
+        [[ $code == 78 ]] || fail "$1: check: exit code $code"
+        cmp run.log check.log || fail "$1: check and run say different things"
+    fi
+}
+
+write_config <<<'engine: {wrokers: 2}'
+refused "unknown key" 78 "^tocsin.yaml:[0-9]+:10: there is no key 'wrokers' here; did you mean 'workers'\?$"
+write_config <<<'engine: {workers: 2'
+refused "no YAML" 78 '^tocsin.yaml:[0-9]+:[0-9]+: '
+write_config <<<'rules: [mine.yaml]'
+refused "no rule file" 78 '^mine.yaml: .*No such file'
+{ echo 'rules:'; rule a alpha | sed 's/check ==/chek ==/'; } >mine.yaml
+refused "broken rule" 78 '^mine.yaml:3:12: .*chek'
+write_config <<<'rules: [no_such_pack]'
+refused "no such pack" 78 "there is no shipped rule pack 'no_such_pack'"
+write_config <<<'sinks: [{name: a, type: webhok, options: {url: "http://127.0.0.1:1/"}}]'
+refused "unknown sink type" 78 '^tocsin.yaml:[0-9]+:[0-9]+: .*webhok'
+write_config <<<'sinks: [{name: a, type: webhook, options: {url: "http://127.0.0.1:1/", secret: "env:TOCSIN_NOT_SET"}}]'
+refused "secret that is not there" 78 'TOCSIN_NOT_SET is not set'
+{
+    printf 'input:\n  brokers: "127.0.0.1:1"\n  properties: {no.such.property: "1"}\n'
+} >tocsin.yaml
+refused "unknown Kafka property" 78 'no.such.property'
+
+# A port that is taken.
+write_config </dev/null
+python3 -c '
+import socket, sys, time
+s = socket.socket()
+s.bind(("127.0.0.1", int(sys.argv[1])))
+s.listen()
+open("taken", "w").write("x")
+time.sleep(300)' "$admin" &
+started+=($!)
+wait_for "the port is taken" test -s taken
+refused "taken port" 71 "^admin.listen: 127.0.0.1:$admin cannot be listened on: Address already in use$"
+
+# What is right is accepted by check, in both forms.
+write_config <<<'rules: [demo]'
+"$TOCSIN" check --config tocsin.yaml >out
+[[ $(tail -n 1 out) == ok ]] || fail "check does not say ok"
+"$TOCSIN" check --config tocsin.yaml --json | python3 -c '
+import json, sys
+d = json.load(sys.stdin)
+assert d["config"]["input.start"] == "earliest", d
+assert "host-down" in d["rules"], d'

@@ -1,0 +1,131 @@
+/*
+ * Aim: a sum of the ledger that does not hold is found and named (L1 to L4), and one
+ * that holds is let pass. Method: books that balance, then one figure moved at a time.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "daemon/ledger.h"
+
+static struct engine_part_counters parts[2];
+
+/* 100 events, 40 of them touches. */
+static struct ledger balanced(void)
+{
+    struct ledger ledger = {.parts = parts, .part_count = 2};
+    parts[0] = (struct engine_part_counters){
+        .topic = "a", .partition = 0, .start_offset = 10, .read_offset = 75, .records = 60,
+        .gaps = 5};
+    parts[1] = (struct engine_part_counters){.topic = "a", .partition = 1, .read_offset = 40,
+                                             .records = 40};
+    ledger.engine = (struct engine_counters){
+        .records = 100, .events = 99, .derived = 1, .duplicate = 30, .unmatched = 20, .routed = 38,
+        .in_bins = 4, .left = 3, .touches = 40, .correlated = 10, .expired = 9, .evicted = 8,
+        .retired = 7, .pending = 6, .opened = 5, .closed = 3, .open = 2};
+    ledger.engine.rejected[REJECT_PARSE] = 3;
+    ledger.engine.rejected[REJECT_CRASH] = 2;
+    return ledger;
+}
+
+static void balanced_books_pass(void **state)
+{
+    (void)state;
+    struct ledger ledger = balanced();
+    struct error err = {{0}};
+    assert_true(ledger_check(&ledger, &err));
+    assert_string_equal(err.text, "");
+}
+
+static void every_sum_that_does_not_hold_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t offset;
+        const char *sum;
+    } cases[] = {
+#define AT(field, sum) {offsetof(struct engine_counters, field), sum}
+        AT(events, "L2"),   AT(derived, "L2"),    AT(duplicate, "L2"), AT(unmatched, "L2"),
+        AT(routed, "L2"),   AT(in_bins, "L2"),    AT(left, "L2"),      AT(rejected[1], "L2"),
+        AT(touches, "L3"),  AT(correlated, "L3"), AT(expired, "L3"),   AT(evicted, "L3"),
+        AT(retired, "L3"),  AT(pending, "L3"),    AT(opened, "L4"),    AT(closed, "L4"),
+        AT(open, "L4"),
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct ledger ledger = balanced();
+        struct error err = {{0}};
+        ++*(uint64_t *)((char *)&ledger.engine + cases[i].offset);
+        assert_false(ledger_check(&ledger, &err));
+        assert_ptr_equal(strstr(err.text, cases[i].sum), err.text);
+        assert_null(strchr(err.text, ';')); /* that sum alone */
+    }
+}
+
+static void a_partition_that_lost_a_record_is_named(void **state)
+{
+    (void)state;
+    struct ledger ledger = balanced();
+    struct error err = {{0}};
+    parts[1].read_offset++;
+    assert_false(ledger_check(&ledger, &err));
+    assert_string_equal(err.text,
+                        "L1 does not hold for a/1: read - start is 41, records + gaps is 40");
+    /* On compacted topics holes are normal, but nothing comes twice. */
+    ledger.gaps_expected = true;
+    assert_true(ledger_check(&ledger, &err));
+    parts[1].read_offset -= 2;
+    assert_false(ledger_check(&ledger, &err));
+}
+
+static void two_faults_are_both_told(void **state)
+{
+    (void)state;
+    struct ledger ledger = balanced();
+    struct error err = {{0}};
+    ledger.engine.opened++;
+    ledger.engine.touches++;
+    assert_false(ledger_check(&ledger, &err));
+    assert_string_equal(err.text, "L3 does not hold: touches is 41, correlated + expired + evicted "
+                                  "+ retired + pending is 40; "
+                                  "L4 does not hold: opened is 6, closed + open is 5");
+}
+
+static void the_json_form_holds_the_same_figures(void **state)
+{
+    (void)state;
+    struct ledger ledger = balanced();
+    char *text = NULL;
+    size_t bytes;
+    FILE *to = open_memstream(&text, &bytes);
+    assert_true(ledger_print_json(&ledger, to));
+    fclose(to);
+    json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *part;
+    assert_non_null(root);
+    int rejected = 0, pending = 0;
+    assert_int_equal(json_unpack(root, "{s:{s:i},s:{s:i}}", "events", "rejected_crash", &rejected,
+                                 "touches", "pending", &pending),
+                     0);
+    assert_int_equal(rejected, 2);
+    assert_int_equal(pending, 6);
+    part = json_array_get(json_object_get(root, "partitions"), 0);
+    assert_int_equal(json_integer_value(json_object_get(part, "read")), 75);
+    json_decref(root);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(balanced_books_pass),
+        cmocka_unit_test(every_sum_that_does_not_hold_is_named),
+        cmocka_unit_test(a_partition_that_lost_a_record_is_named),
+        cmocka_unit_test(two_faults_are_both_told),
+        cmocka_unit_test(the_json_form_holds_the_same_figures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
