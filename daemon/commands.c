@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"generate", "writes the events of a synthetic estate with faults of known truth",
      cmd_generate},
     {"receive", "receives pages on this machine and shows them as they arrive", cmd_receive},
+    {"record", "keeps a stretch of Kafka topics in a file, for replay", cmd_record},
     {"replay", "runs recorded input through the engine and prints incident log and ledger",
      cmd_replay},
     {"run", "the daemon: events from Kafka in, incidents out", cmd_run},

@@ -253,6 +253,15 @@ static void feed_release(struct feed *base)
     pthread_mutex_unlock(&feed->lock);
 }
 
+const char *kafka_source_key(const struct feed *base, size_t index, uint32_t *bytes)
+{
+    const struct kafka_feed *feed = (const struct kafka_feed *)base;
+
+    assert(index < feed->taken);
+    *bytes = (uint32_t)feed->messages[index]->key_len;
+    return feed->messages[index]->key;
+}
+
 static enum feed_state feed_state(struct feed *base)
 {
     /* relaxed: a report, nothing is published with it. */
