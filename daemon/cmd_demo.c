@@ -164,16 +164,17 @@ static int64_t traffic_ms(const struct demo *demo)
 static void status_show(struct demo *demo)
 {
     const struct sample *sample = &demo->sample;
-    char events[32], pages[32];
+    char events[32];
     double folded = sample->events > 0 ? 100 * sample->duplicate / sample->events : 0;
 
     if (!demo->has_sample)
         return;
     status_wipe(demo);
-    printf("%s%4" PRId64 " s   %s events in   %.0f %% folded   %.0f open   %.0f opened, %.0f "
-           "resolved   %s pages%s",
+    printf("%s%5" PRId64
+           " s   %s events in   %.0f %% repeats folded   incidents: %.0f opened, %.0f "
+           "resolved, %.0f open%s",
            DIM(demo), traffic_ms(demo) / 1000, grouped(sample->events, events), folded,
-           sample->open, sample->opened, sample->closed, grouped(sample->done, pages), PLAIN(demo));
+           sample->opened, sample->closed, sample->open, PLAIN(demo));
     if (demo->is_terminal)
         demo->has_status = true;
     else
@@ -252,7 +253,8 @@ static void on_receiver_line(void *self, const char *line)
     }
     status_wipe(demo);
     puts(line);
-    status_show(demo);
+    if (demo->is_terminal)
+        status_show(demo);
     fflush(stdout);
 }
 
@@ -302,15 +304,15 @@ static void ask(struct demo *demo, const char *path, struct answer *answer)
         evhttp_connection_free(connection); /* ends an unfinished request as well */
 }
 
-/* The sum of all samples of a family in Prometheus text. */
+/* The sum of the samples of a family in Prometheus text. */
 static double family_sum(const char *text, const char *name)
 {
     size_t length = strlen(name);
     double sum = 0;
 
     for (const char *at = text; at != NULL && *at != '\0';) {
+        size_t line = strcspn(at, "\n");
         if (strncmp(at, name, length) == 0 && (at[length] == ' ' || at[length] == '{')) {
-            size_t line = strcspn(at, "\n");
             size_t value = line;
             while (value > 0 && at[value - 1] != ' ')
                 value--;
@@ -584,7 +586,7 @@ static void make_secret(char to[2 * ROUTING_KEY_CHARS + 1])
 static int start_all(struct demo *demo, struct error *err)
 {
     char secret[2 * ROUTING_KEY_CHARS + 1];
-    char length[UNIT_TEXT_BYTES];
+    char length[UNIT_TEXT_BYTES], rate[32];
     int rc;
 
     make_secret(secret);
@@ -605,9 +607,9 @@ static int start_all(struct demo *demo, struct error *err)
     printf("%s  pager     %shttp://127.0.0.1:%u, plays PagerDuty and a signed webhook\n", DIM(demo),
            PLAIN(demo), demo->receiver_port);
     unit_format_duration(demo->options.for_ms, length);
-    printf("%s  estate    %s16 racks, 192 hosts, 24 services; %" PRId64
-           " events/s of noise, and %" PRId64 " faults %s%s\n",
-           DIM(demo), PLAIN(demo), demo->options.rate, demo->options.faults,
+    printf("%s  estate    %s16 racks, 192 hosts, 24 services: %s events/s of noise, and %" PRId64
+           " faults %s%s\n",
+           DIM(demo), PLAIN(demo), grouped((double)demo->options.rate, rate), demo->options.faults,
            demo->options.is_forever ? "each minute, until Ctrl-C" : "within ",
            demo->options.is_forever ? "" : length);
     printf("\n%sPages as they arrive; times are UTC%s\n", DIM(demo), PLAIN(demo));
@@ -698,9 +700,9 @@ static void print_counts(const struct demo *demo, const struct score *score)
                lost);
     printf("  incidents                   %12.0f   opened, %.0f resolved, %.0f open\n",
            sample->opened, sample->closed, sample->open);
-    printf(
-        "  pages                       %12.0f   delivered; %.0f attempts repeated, %.0f given up\n",
-        sample->done, sample->retries, sample->dead);
+    printf("  deliveries                  %12.0f   to pager and webhook; %.0f attempts repeated, "
+           "%.0f given up\n",
+           sample->done, sample->retries, sample->dead);
     for (size_t i = 0; i < demo->closing_count; i++)
         printf("%s    %s%s\n", DIM(demo), demo->closing[i], PLAIN(demo));
 }

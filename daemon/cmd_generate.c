@@ -27,6 +27,7 @@ enum {
     OUTPUT_BYTES = 1 << 20,
     LINGER_MS = 5,
     KAFKA_MS_MAX = 30000, /* to find the topic, and to acknowledge what was sent */
+    INTERRUPTED_MS_MAX = 3000,
 };
 
 struct generate {
@@ -190,11 +191,14 @@ static int output_commit(struct output *out, struct text key, int64_t time_ms, s
     return 0;
 }
 
-/* Hands over what is left; with Kafka waits until it is acknowledged. */
+/* Hands over what is left; with Kafka waits until it is acknowledged, which an
+ * interrupted generator does not for long: the broker may be what has gone. */
 static int output_finish(struct output *out, struct error *err)
 {
-    return out->producer != NULL ? kafka_producer_flush(out->producer, KAFKA_MS_MAX, err)
-                                 : output_flush(out, err);
+    if (out->producer == NULL)
+        return output_flush(out, err);
+    return kafka_producer_flush(out->producer, is_interrupted ? INTERRUPTED_MS_MAX : KAFKA_MS_MAX,
+                                err);
 }
 
 static void output_close(struct output *out)

@@ -36,6 +36,8 @@ enum {
     SEEN_SLOTS = 1 << 17, /* of remembered pages and incidents; emptied at half of it */
     SIGNATURE_AGE_S_MAX = 300,
     SIGNATURE_CHARS = 64,
+    INDENT = 25, /* of titles: behind time, priority and kind */
+    NOTE_BYTES = 48,
 };
 
 enum { SHOW_ALL, SHOW_PAGER, SHOW_WEBHOOK, SHOW_NONE };
@@ -191,31 +193,42 @@ static const char *priority_colour(const char *priority)
     }
 }
 
+/* What a line says behind the title: what is new, or how long it took. */
+static void page_note(const struct page *page, const struct seen *incident, char to[NOTE_BYTES])
+{
+    to[0] = '\0';
+    if (page->kind == PAGE_RESOLVE && incident->opened_ms > 0)
+        snprintf(to, NOTE_BYTES, "  after %.1f s",
+                 (double)(page->received_ms - incident->opened_ms) / 1000);
+    else if (page->kind == PAGE_UPDATE && strcmp(page->cause, "severity") == 0)
+        snprintf(to, NOTE_BYTES, "  now %s", page->severity);
+    else if (page->kind == PAGE_UPDATE && strcmp(page->cause, "grew") == 0)
+        snprintf(to, NOTE_BYTES, "  now %" PRId64 " alerts", page->alerts);
+    else if (page->kind == PAGE_UPDATE)
+        snprintf(to, NOTE_BYTES, "  %s", page->cause);
+}
+
 static void show_page(const struct receiver *receiver, const struct page *page,
                       const struct seen *incident)
 {
     static const char *const words[] = {
-        [PAGE_OPEN] = "OPEN    ", [PAGE_UPDATE] = "UPDATE  ", [PAGE_RESOLVE] = "RESOLVED"};
+        [PAGE_OPEN] = "OPEN", [PAGE_UPDATE] = "UPDATE", [PAGE_RESOLVE] = "RESOLVED"};
+    const char *accent =
+        page->kind == PAGE_RESOLVE ? "\033[32m" : priority_colour(incident->priority);
+    const char *title = incident->title[0] != '\0' ? incident->title : "not seen opening";
     int width = (int)receiver->options.width;
-    char lasted[UNIT_TEXT_BYTES + 32] = "";
+    char note[NOTE_BYTES];
 
-    if (page->kind == PAGE_RESOLVE && incident->opened_ms > 0)
-        snprintf(lasted, sizeof(lasted), "  after %.1f s",
-                 (double)(page->received_ms - incident->opened_ms) / 1000);
+    page_note(page, incident, note);
     show_time(receiver, page->received_ms);
-    if (page->kind == PAGE_RESOLVE)
-        printf("%s%-2.3s %s%s  ", colour(receiver, "\033[32m"), incident->priority,
-               words[page->kind], colour(receiver, "\033[0m"));
-    else
-        printf("%s%-2.3s %s%s  ", colour(receiver, priority_colour(incident->priority)),
-               incident->priority, words[page->kind], colour(receiver, "\033[0m"));
-    show_text(incident->title[0] != '\0' ? incident->title
-                                         : "an incident that was not seen opening",
-              width - 25 - (int)strlen(lasted));
-    printf("%s%s%s\n", colour(receiver, "\033[2m"), lasted, colour(receiver, "\033[0m"));
-    if (page->kind != PAGE_RESOLVE && page->why[0] != '\0') {
-        printf("%s                         why: ", colour(receiver, "\033[2m"));
-        show_text(page->why, width - 30);
+    printf("%s%-2.3s %-8s%s  %s", colour(receiver, accent), incident->priority, words[page->kind],
+           colour(receiver, "\033[0m"), colour(receiver, page->kind == PAGE_OPEN ? "\033[1m" : ""));
+    show_text(title, width - INDENT - (int)strlen(note));
+    printf("%s%s%s%s\n", colour(receiver, "\033[0m"), colour(receiver, "\033[2m"), note,
+           colour(receiver, "\033[0m"));
+    if (page->kind == PAGE_OPEN && page->why[0] != '\0') {
+        printf("%*s%swhy: ", INDENT, "", colour(receiver, "\033[2m"));
+        show_text(page->why, width - INDENT - 5);
         printf("%s\n", colour(receiver, "\033[0m"));
     }
     fflush(stdout);

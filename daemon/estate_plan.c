@@ -386,6 +386,25 @@ static uint32_t take_service(struct estate *estate, int64_t start_ms, int64_t en
     return count;
 }
 
+/* A host's worker that dies and is restarted, or the port of a rack's switch. */
+static const char *plan_host_or_switch_storm(struct plan *plan, uint32_t r, uint32_t host,
+                                             char switch_name[ESTATE_NAME_BYTES])
+{
+    const struct estate_rack *rack = &plan->estate->racks[r];
+
+    if (between(plan, 0, 1) == 0) {
+        plan_storm(plan, host, SYMPTOM_STORM_HOST);
+        script_add_word(plan, "host", plan->estate->hosts[host].name);
+        return plan->estate->hosts[host].name;
+    }
+    plan_storm(plan, r, SYMPTOM_STORM_LINK);
+    snprintf(switch_name, ESTATE_NAME_BYTES, "%.*s", (int)strcspn(rack->port_near, "/"),
+             rack->port_near);
+    script_add_word(plan, "host", switch_name);
+    script_add_word(plan, "link", rack->link);
+    return switch_name;
+}
+
 /* Plans the symptoms of one fault; its root is a rack, or lies in it. */
 static void plan_symptoms(struct plan *plan, uint32_t entity)
 {
@@ -393,6 +412,7 @@ static void plan_symptoms(struct plan *plan, uint32_t entity)
     struct estate_fault *fault = plan->fault;
     const struct fault_row *row = &fault_rows[fault->kind];
     const struct estate_rack *rack = &estate->racks[entity];
+    char switch_name[ESTATE_NAME_BYTES];
     const char *root;
     uint32_t tenant;
     uint32_t host = 0;
@@ -425,9 +445,7 @@ static void plan_symptoms(struct plan *plan, uint32_t entity)
         plan_disk_full(plan, host);
         break;
     default:
-        root = estate->hosts[host].name;
-        plan_storm(plan, host, SYMPTOM_STORM_HOST);
-        script_add_word(plan, "host", root);
+        root = plan_host_or_switch_storm(plan, entity, host, switch_name);
         break;
     }
     tenant = fault->kind == FAULT_SERVICE ? estate->services[entity].tenant : rack->tenant;

@@ -104,7 +104,9 @@ int page_from_pagerduty(struct page *page, const char *body, size_t bytes, struc
         GET_TEXT(details, "rule", page->rule);
         GET_TEXT(details, "key", page->key);
         GET_TEXT(details, "priority", page->priority);
+        GET_TEXT(details, "severity", page->severity);
         GET_TEXT(details, "change_cause", page->cause);
+        page->alerts = (int64_t)json_integer_value(json_object_get(details, "alerts"));
         GET_TEXT(details, "why", page->why);
     }
     json_decref(root);
@@ -135,7 +137,9 @@ int page_from_webhook(struct page *page, const char *body, size_t bytes, struct 
     GET_TEXT(inc, "rule", page->rule);
     GET_TEXT(inc, "key", page->key);
     GET_TEXT(inc, "priority", page->priority);
+    GET_TEXT(inc, "severity", page->severity);
     GET_TEXT(inc, "cause", page->cause);
+    page->alerts = (int64_t)json_integer_value(json_object_get(inc, "alerts"));
     GET_TEXT(inc, "title", page->title);
     GET_TEXT(inc, "why", page->why);
     json_decref(root);
@@ -144,13 +148,13 @@ int page_from_webhook(struct page *page, const char *body, size_t bytes, struct 
 
 char *page_to_line(const struct page *page)
 {
-    json_t *root = json_pack("{s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}",
-                             "by", page->channel == PAGE_BY_PAGER ? "pager" : "webhook", "kind",
-                             page_kind_name(page->kind), "received", (json_int_t)page->received_ms,
-                             "opened", (json_int_t)page->opened_ms, "change",
-                             (json_int_t)page->change, "incident", page->id, "tenant", page->tenant,
-                             "rule", page->rule, "key", page->key, "priority", page->priority,
-                             "cause", page->cause, "title", page->title, "why", page->why);
+    json_t *root = json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "by",
+        page->channel == PAGE_BY_PAGER ? "pager" : "webhook", "kind", page_kind_name(page->kind),
+        "received", (json_int_t)page->received_ms, "opened", (json_int_t)page->opened_ms, "change",
+        (json_int_t)page->change, "alerts", (json_int_t)page->alerts, "incident", page->id,
+        "tenant", page->tenant, "rule", page->rule, "key", page->key, "priority", page->priority,
+        "severity", page->severity, "cause", page->cause, "title", page->title, "why", page->why);
     char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
     char *line = NULL;
 
@@ -188,10 +192,12 @@ int page_from_line(struct page *page, const char *line, size_t bytes, struct err
     page->received_ms = (int64_t)json_integer_value(json_object_get(root, "received"));
     page->opened_ms = (int64_t)json_integer_value(json_object_get(root, "opened"));
     page->change = (int64_t)json_integer_value(json_object_get(root, "change"));
+    page->alerts = (int64_t)json_integer_value(json_object_get(root, "alerts"));
     GET_TEXT(root, "tenant", page->tenant);
     GET_TEXT(root, "rule", page->rule);
     GET_TEXT(root, "key", page->key);
     GET_TEXT(root, "priority", page->priority);
+    GET_TEXT(root, "severity", page->severity);
     GET_TEXT(root, "cause", page->cause);
     GET_TEXT(root, "title", page->title);
     GET_TEXT(root, "why", page->why);

@@ -21,11 +21,13 @@ struct page {
     int64_t received_ms; /* wall clock of the receiver */
     int64_t opened_ms;   /* effective time of the incident's opening; 0 unknown */
     int64_t change;      /* number of the incident's change; 0 unknown */
+    int64_t alerts;      /* that ever belonged to it; 0 unknown */
     char id[64];         /* of the incident */
     char tenant[64];
     char rule[96];
     char key[256];
     char priority[4];
+    char severity[12];
     char cause[24];
     char title[200];
     char why[400];

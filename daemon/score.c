@@ -323,7 +323,7 @@ static void print_fault(const struct score *score, const struct score_fault *fau
     by = &score->incidents[fault->caught_by];
     if (by->resolved_ms > 0)
         snprintf(resolved, sizeof(resolved), "%.1f s",
-                 (double)(by->resolved_ms - fault->end_ms) / 1000);
+                 (double)(by->resolved_ms - by->opened.received_ms) / 1000);
     fprintf(to, "%-2s %-17.17s %7.1f s   %10s", by->opened.priority, by->opened.rule,
             (double)page_ms(score, fault) / 1000, resolved);
     if (fault->side_count > 0)
@@ -340,9 +340,15 @@ void score_print(const struct score *score, FILE *to, bool has_colour)
     bool is_good = score->missed == 0 && score->wrong == 0;
 
     fprintf(to, "%s  %-17s %-19s %-20s %9s   %10s%s\n", dim, "fault", "root", "caught by",
-            "paged in", "closed in", off);
-    for (size_t i = 0; i < score->fault_count; i++)
-        print_fault(score, &score->faults[i], to, has_colour);
+            "paged in", "open for", off);
+    for (size_t i = 0; i < score->fault_count; i++) {
+        bool is_old = i + SCORE_ROWS_MAX < score->fault_count;
+        if (!is_old || score->faults[i].caught_by == SIZE_MAX)
+            print_fault(score, &score->faults[i], to, has_colour);
+    }
+    if (score->fault_count > SCORE_ROWS_MAX)
+        fprintf(to, "  %sonly the last %d and all missed ones are shown%s\n", dim, SCORE_ROWS_MAX,
+                off);
     for (size_t i = 0; i < score->incident_count; i++) {
         const struct page *page = &score->incidents[i].opened;
         if (score->incidents[i].verdict == SCORE_FALSE)

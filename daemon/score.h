@@ -20,7 +20,10 @@
 #include "base/error.h"
 #include "daemon/page.h"
 
-enum { SCORE_GRACE_MS = 5000 }; /* after a fault's end an incident may still be due to it */
+enum {
+    SCORE_GRACE_MS = 5000, /* after a fault's end an incident may still be due to it */
+    SCORE_ROWS_MAX = 24,   /* faults that are printed, beside the missed ones */
+};
 
 enum score_verdict { SCORE_CATCHES, SCORE_SIDE, SCORE_FALSE };
 
@@ -64,7 +67,8 @@ int score_load(struct score *score, const char *truth_path, const char *pages_pa
                enum page_channel channel, struct error *err);
 void score_release(struct score *score);
 
-/* One line per fault and per false incident, and a closing sentence. */
+/* One line per fault (of many only the last and the missed ones) and per false
+ * incident, and a closing sentence. */
 void score_print(const struct score *score, FILE *to, bool has_colour);
 
 #endif
