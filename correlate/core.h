@@ -209,6 +209,7 @@ struct worker {
     VECTOR_OF(struct alert_candidate) alert_candidates; /* T: read by all in PHASE_ALERT_EVICT */
     VECTOR_OF(struct key_candidate) key_candidates;     /* T: read by all in PHASE_KEY_EVICT */
     VECTOR_OF(uint64_t) key_excess; /* by rule slot */
+    VECTOR_OF(uint32_t) lost; /* rule slot of each incident that this step stopped watching; F */
 
     struct tally tally;
     _Alignas(64) _Atomic uint64_t phases_done; /* T, I: PHASES * step + phases of it */
@@ -253,7 +254,9 @@ struct engine {
     int64_t wall_at_start, r_ms;
     uint64_t mono_at_start, r_ns, seal_due_ns, changes_due_ns;
     bool r_known;
-    struct part *parts[PARTS_MAX];
+    struct part *parts[PARTS_MAX]; /* 0 is @derived */
+    struct bins derived;           /* events that rules made (X6): read like an ingest thread's */
+    _Atomic int64_t derived_reach; /* B */
     uint16_t *rank;
     VECTOR_OF(uint16_t *) old_ranks;
     bool tight;        /* the round under way may be over a bound at its end */
@@ -297,6 +300,18 @@ void rules_evict_phase(struct worker *worker, uint64_t seq, const struct step *s
 bool incident_poll(struct engine *engine);
 /* correlate/engine.c: wakes the threads that sleep; only those that wait for bins if so said. */
 void engine_wake(struct engine *engine, bool only_for_bins);
+
+/* The bins of ingest thread `t`, or of derived events for t == worker_count, and how far
+ * they may be looked into (B, acquire end). */
+static inline const struct bins *engine_bins(const struct engine *engine, unsigned t,
+                                             int64_t *reach)
+{
+    bool derived = t == engine->worker_count;
+    *reach = atomic_load_explicit(derived ? &engine->derived_reach
+                                          : &engine->workers[t].reach_epoch,
+                                  memory_order_acquire);
+    return derived ? &engine->derived : &engine->workers[t].bins;
+}
 
 bool engine_rule_row(const struct engine *engine, size_t index, struct engine_rule_counters *out);
 

@@ -426,6 +426,8 @@ static bool leave(struct correlation *c, struct key_lane *lane, uint32_t number,
     open->event_count++;
     c->correlated++;
     if (touch->kind == TOUCH_EVICT) {
+        if (!open->member_evicted)
+            vector_add(&c->worker->lost) = key->slot;
         open->evicted_now |= !open->member_evicted;
         open->member_evicted = true;
     } else if (is_cleared(open) &&
@@ -750,6 +752,7 @@ static void evict(struct correlation *c, const struct key_candidate *candidate)
         struct order order =
             key_order(c, key, c->step->to_ms, ORDER_ROUND_END, ORDER_UPDATE);
         change(c, key, &order, INCIDENT_UPDATED, CAUSE_EVICTED);
+        vector_add(&c->worker->lost) = key->slot;
     }
     c->evicted += key->window.count;
     tally_add(&tally_of(c, key)->evicted, key->window.count);

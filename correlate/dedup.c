@@ -535,11 +535,10 @@ static size_t batch_collect(struct worker *worker, const struct step *step)
     size_t count = 0;
 
     worker->batch.count = worker->sort_key.count = 0;
-    for (unsigned t = 0; t < engine->worker_count; t++) {
-        const struct bins *bins = &engine->workers[t].bins;
-        /* B, acquire end: no event lies further. */
-        int64_t to = atomic_load_explicit(&engine->workers[t].reach_epoch, memory_order_acquire);
-        to = to < step->epoch_to ? to : step->epoch_to;
+    for (unsigned t = 0; t <= engine->worker_count; t++) {
+        int64_t reach;
+        const struct bins *bins = engine_bins(engine, t, &reach);
+        int64_t to = reach < step->epoch_to ? reach : step->epoch_to;
         for (int64_t e = step->epoch_from; step->events > 0 && e < to; e++) {
             const struct bin_slot *slot = bins_slot(bins, e);
             if (slot->epoch != e)
@@ -657,6 +656,7 @@ void dedup_phase(struct worker *worker, uint64_t seq, const struct step *step)
     for (unsigned w = 0; w < engine->worker_count; w++)
         worker->touches_out[seq & (STEPS - 1)][w].count = 0;
     worker->changes[seq & (STEPS - 1)].count = 0;
+    worker->lost.count = 0;
     worker->match.count = 0;
     vector_reserve(&worker->match, step->rules->rule_count);
 

@@ -270,6 +270,8 @@ int engine_create(const struct engine_config *config, struct source *source,
     while (engine->slot_count * (int64_t)config->epoch_ms <
            4 * (engine->disorder_max_ms + engine->slack_ms + 1000))
         engine->slot_count *= 2;
+    bins_init(&engine->derived, 16, engine->worker_count, 0);
+    atomic_init(&engine->derived_reach, INT64_MIN);
     engine->newest_rules = engine->last_rules =
         rules_version_create(rules, NULL, engine->worker_count);
     atomic_init(&engine->shown_rules, engine->last_rules);
@@ -382,6 +384,7 @@ static void worker_release(struct worker *worker)
     free(worker->alert_candidates.at);
     free(worker->key_candidates.at);
     free(worker->key_excess.at);
+    free(worker->lost.at);
     if (worker->waker > 0)
         host()->close(host()->self, worker->waker);
 }
@@ -424,6 +427,7 @@ void engine_destroy(struct engine *engine)
     }
     for (size_t i = 0; i < engine->old_ranks.count; i++)
         free(engine->old_ranks.at[i]);
+    bins_release(&engine->derived);
     free(engine->old_ranks.at);
     free(engine->merge.at);
     rules_version_destroy(engine->last_rules);
@@ -560,7 +564,7 @@ size_t engine_part_counters(const struct engine *engine, struct engine_part_coun
 
     for (unsigned i = 0; i < total && count < max; i++) {
         const struct part *part = engine->parts[i];
-        if (atomic_load_explicit(&part->leaving, memory_order_relaxed))
+        if (i == 0 || atomic_load_explicit(&part->leaving, memory_order_relaxed))
             continue;
         out[count++] = (struct engine_part_counters){
             .topic = part->name,

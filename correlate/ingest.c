@@ -73,7 +73,7 @@ static void marks_apply(struct worker *worker, struct part *part, int64_t offset
 
     for (; part->mark_at < part->mark_end; part->mark_at++) {
         const struct mark *mark = &config->marks[part->mark_at];
-        if (mark->part != part->id)
+        if (mark->part != part->id - 1)
             continue;
         if (mark->offset > offset)
             break;

@@ -7,6 +7,7 @@
  * threads publish and writes steps; it never waits.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
@@ -27,10 +28,14 @@ static bool part_is_member(const struct part *part)
     return !part->dropped && !atomic_load_explicit(&part->leaving, memory_order_relaxed);
 }
 
+/* Outside the engine partitions are counted from 0 in the order of their joins. */
 static void mark_tell(struct engine *engine, const struct mark *mark)
 {
+    struct mark told = *mark;
+
+    told.part = (uint16_t)(mark->part > 0 ? mark->part - 1 : 0);
     if (engine->listener.mark != NULL)
-        engine->listener.mark(engine->listener.self, mark);
+        engine->listener.mark(engine->listener.self, &told);
 }
 
 /* --- partitions come and go (T8) ------------------------------------------------------- */
@@ -70,20 +75,39 @@ static const struct topic_config *topic_of(const struct engine *engine, const ch
     return &engine->any_topic;
 }
 
+static struct part *part_alloc(const char *topic, int32_t number)
+{
+    struct part *part = aligned_alloc(64, (sizeof(*part) + 63) / 64 * 64);
+
+    if (part == NULL)
+        part = memory_alloc(SIZE_MAX / 2); /* ends the process in one place */
+    memset((void *)part, 0, sizeof(*part));
+    part->name = memory_alloc(strlen(topic) + 1);
+    strcpy(part->name, topic);
+    part->number = number;
+    atomic_init(&part->left_epoch, INT64_MAX);
+    return part;
+}
+
+/* Partition 0 of the table stands for derived events: a name and a rank, no feed. */
+static void part_derived(struct engine *engine)
+{
+    engine->parts[0] = part_alloc("@derived", -1);
+    engine->parts[0]->dropped = true;
+    atomic_store_explicit(&engine->parts[0]->reach, INT64_MIN, memory_order_relaxed);
+    atomic_store_explicit(&engine->part_count, 1, memory_order_relaxed);
+}
+
 static void part_join(struct engine *engine, struct feed *feed)
 {
+    if (part_total(engine) == 0)
+        part_derived(engine);
     unsigned count = part_total(engine);
     int64_t wm = atomic_load_explicit(&engine->watermark_ms, memory_order_relaxed);
 
     assert(count < PARTS_MAX);
-    struct part *part = aligned_alloc(64, (sizeof(*part) + 63) / 64 * 64);
-    if (part == NULL)
-        part = memory_alloc(SIZE_MAX / 2); /* ends the process in one place */
-    memset((void *)part, 0, sizeof(*part));
+    struct part *part = part_alloc(feed->topic, feed->partition);
     part->feed = feed;
-    part->name = memory_alloc(strlen(feed->topic) + 1);
-    strcpy(part->name, feed->topic);
-    part->number = feed->partition;
     part->topic = topic_of(engine, feed->topic);
     part->id = (uint16_t)count;
     part->owner = (uint16_t)(count % engine->worker_count);
@@ -95,9 +119,8 @@ static void part_join(struct engine *engine, struct feed *feed)
     atomic_init(&part->reach, INT64_MIN);
     atomic_init(&part->read_offset, feed->start_offset);
     atomic_init(&part->seal_request, INT64_MIN);
-    atomic_init(&part->left_epoch, INT64_MAX);
     for (size_t i = 0; i < engine->config.mark_count; i++) {
-        if (engine->config.marks[i].part != part->id)
+        if (engine->config.marks[i].part != part->id - 1)
             continue;
         if (part->mark_end == 0)
             part->mark_at = i;
@@ -152,7 +175,9 @@ static bool changes_poll(struct engine *engine, uint64_t now_ns)
     for (unsigned i = 0; i < part_total(engine); i++) {
         struct part *part = engine->parts[i];
         /* K, acquire end: the owner does not touch the feed any more. */
-        if (!part->dropped && atomic_load_explicit(&part->let_go, memory_order_acquire)) {
+        if (part->dropped)
+            continue;
+        if (atomic_load_explicit(&part->let_go, memory_order_acquire)) {
             part->dropped = true;
             if (engine->source->ops->drop != NULL)
                 engine->source->ops->drop(engine->source, part->feed);
@@ -317,13 +342,11 @@ static uint64_t events_in(const struct engine *engine, int64_t epoch)
 {
     uint64_t count = 0;
 
-    for (unsigned w = 0; w < engine->worker_count; w++) {
-        /* B, acquire end. */
-        if (epoch >= atomic_load_explicit(&engine->workers[w].reach_epoch, memory_order_acquire))
-            continue;
-        const struct bin_slot *slot = bins_slot(&engine->workers[w].bins, epoch);
-        if (slot->epoch == epoch)
-            count += slot->count;
+    for (unsigned t = 0; t <= engine->worker_count; t++) {
+        int64_t reach;
+        const struct bins *bins = engine_bins(engine, t, &reach);
+        if (epoch < reach && bins_slot(bins, epoch)->epoch == epoch)
+            count += bins_slot(bins, epoch)->count;
     }
     return count;
 }
@@ -387,6 +410,84 @@ static void done_publish(struct engine *engine)
     }
 }
 
+/* --- derived events (X6) --------------------------------------------------------------------------- */
+
+static int slot_by_order(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* One self-alert: `count` incidents of the rule are no longer watched. */
+static void derived_put(struct engine *engine, const struct step *step, const struct rule *rule,
+                        size_t count, uint16_t sub)
+{
+    char message[256];
+    int len = snprintf(message, sizeof(message),
+                       "%zu incident%s of rule %s %s no longer watched: a bound was reached",
+                       count, count == 1 ? "" : "s", rule->id, count == 1 ? "is" : "are");
+    struct event_draft draft = {
+        .severity = SEVERITY_WARNING, .state = EVENT_PROBLEM, .has_time = true,
+        .time_ms = step->to_ms};
+
+    draft.field[FIELD_TENANT] = (struct text){"@tocsin", 7};
+    draft.field[FIELD_SOURCE] = (struct text){"tocsin", 6};
+    draft.field[FIELD_RESOURCE] = (struct text){rule->id, (uint32_t)strlen(rule->id)};
+    draft.field[FIELD_CHECK] = (struct text){"no-longer-watched", 17};
+    draft.field[FIELD_MESSAGE] = (struct text){message, (uint32_t)len};
+    struct bin_slot *slot = bins_claim(&engine->derived, step->epoch_to);
+    void *room = bins_text(&engine->derived, slot, event_text_bytes(&draft));
+    const struct event_text *text = event_text_pack(room, &draft, step->to_ms);
+    struct id128 fingerprint = event_fingerprint(text, engine->config.seed);
+    uint8_t lane = (uint8_t)(fingerprint.hi >> 56);
+    *bins_event(&engine->derived, slot, lane_owner(engine, lane)) = (struct event){
+        .fingerprint = fingerprint,
+        .attr_hash = event_attr_hash(text, draft.severity, draft.state, engine->config.seed),
+        .et_ms = step->to_ms,
+        .ts_ms = step->to_ms,
+        .offset = step->to_ms,
+        .text = text,
+        .part = 0,
+        .sub = sub,
+        .lane = lane,
+        .severity = draft.severity,
+        .state = draft.state,
+        .flags = EVENT_DERIVED};
+    tally_add(&engine->incident_tally.derived, 1);
+    tally_add(&engine->incident_tally.binned, 1);
+}
+
+/* After a bounded step: what it stopped watching is told at the start of the next round,
+ * one event per rule, by rule id. Every worker has passed the step (F). */
+static void derived_make(struct engine *engine, const struct step *step)
+{
+    const struct rules_version *rules = step->rules;
+    VECTOR_OF(uint32_t) orders = {0};
+    uint16_t sub = 0;
+
+    bins_free_until(&engine->derived, step->epoch_to);
+    /* B, release end. */
+    atomic_store_explicit(&engine->derived_reach, step->epoch_to + engine->derived.slot_count,
+                          memory_order_release);
+    for (unsigned w = 0; w < engine->worker_count; w++)
+        for (size_t i = 0; i < engine->workers[w].lost.count; i++)
+            vector_add(&orders) = rules->slots[engine->workers[w].lost.at[i]].order;
+    if (orders.count > 1)
+        qsort(orders.at, orders.count, sizeof(uint32_t), slot_by_order);
+    for (size_t i = 0; i < orders.count;) {
+        size_t end = i + 1;
+        uint32_t s = 0;
+        while (end < orders.count && orders.at[end] == orders.at[i])
+            end++;
+        while (rules->slots[s].order != orders.at[i])
+            s++;
+        derived_put(engine, step, rules->slots[s].rule, end - i, sub++);
+        i = end;
+    }
+    free(orders.at);
+}
+
 /* Cuts the next step out of [planned_epoch, closed). False when there is none to cut now. */
 static bool step_plan(struct engine *engine, int64_t closed)
 {
@@ -402,6 +503,8 @@ static bool step_plan(struct engine *engine, int64_t closed)
 
     if (seq - done >= STEPS || (engine->draining != 0 && done < engine->draining))
         return false;
+    if (engine->draining != 0)
+        derived_make(engine, &engine->steps[(engine->draining - 1) & (STEPS - 1)]);
     engine->draining = 0;
     if (engine->pending_rules != NULL) {
         if (from >= engine->pending_epoch) {
