@@ -129,8 +129,8 @@ static double measure(struct run *run)
     from_ns = host_mono_ns();
     atomic_store_explicit(&run->is_started, true, memory_order_release);
     while (got < run->items) {
-        size_t n = run->ring == NULL ? (bare_pop(out) ? BATCH : 0)
-                                     : batch_ring_pop(run->ring, out, BATCH);
+        size_t n =
+            run->ring == NULL ? (bare_pop(out) ? BATCH : 0) : batch_ring_pop(run->ring, out, BATCH);
         for (size_t i = 0; i < n; i++)
             sum += (uintptr_t)out[i];
         got += n;

@@ -54,8 +54,8 @@ struct sink_config {
 struct outbox_config {
     const struct sink_config *sinks;
     size_t sink_count;
-    size_t ops_max;     /* [1000000] O7 */
-    size_t bytes_max;   /* [1 GiB]   O7 */
+    size_t ops_max;   /* [1000000] O7 */
+    size_t bytes_max; /* [1 GiB]   O7 */
 };
 
 /* Checks one sink's configuration without opening anything. 0, or -EINVAL with a sentence. */
@@ -79,7 +79,7 @@ double outbox_fill(const struct outbox *outbox);
 struct sink_counters {
     const char *name;
     const char *type;
-    uint64_t ops;        /* submitted: done + dead + superseded + waiting (L5) */
+    uint64_t ops; /* submitted: done + dead + superseded + waiting (L5) */
     uint64_t done;
     uint64_t dead;
     uint64_t superseded;
@@ -88,8 +88,8 @@ struct sink_counters {
     uint64_t uncertain;
     uint64_t possible_repeats; /* class D, sent again after an uncertain attempt */
     uint64_t bytes_sent;
-    bool held;           /* 401/403: nothing but one attempt in five minutes is sent
-                          * until one is accepted or the configuration changes (O6) */
+    bool held; /* 401/403: nothing but one attempt in five minutes is sent
+                * until one is accepted or the configuration changes (O6) */
     bool breaker_open;
     char last_error[256];
 };

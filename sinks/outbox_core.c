@@ -44,12 +44,12 @@ struct outbox_op {
     struct outbox_op *next; /* in its chain */
     struct chain *spare;    /* becomes the chain if the incident has none */
     uint64_t bytes;
-    uint64_t since_ns;      /* active time of the queue when it was taken */
+    uint64_t since_ns; /* active time of the queue when it was taken */
     uint32_t attempts;
-    uint32_t failures;      /* attempts that count for the back-off */
+    uint32_t failures; /* attempts that count for the back-off */
     enum op_state state;
-    bool is_begun;          /* a byte of it may have left */
-    bool is_repeat;         /* class C and D: sent again after an uncertain attempt */
+    bool is_begun;  /* a byte of it may have left */
+    bool is_repeat; /* class C and D: sent again after an uncertain attempt */
 };
 
 enum chain_place { CHAIN_READY, CHAIN_WAITING, CHAIN_IN_FLIGHT };
@@ -62,10 +62,10 @@ struct chain {
     struct outbox_op *first, *last;
     enum chain_place place;
     uint32_t last_number;
-    uint32_t done_number;  /* highest number that is done (O8) */
-    size_t heap_index;     /* while waiting */
-    uint64_t due_ns;       /* while waiting */
-    bool was_told;         /* the sink said when to come back */
+    uint32_t done_number;    /* highest number that is done (O8) */
+    size_t heap_index;       /* while waiting */
+    uint64_t due_ns;         /* while waiting */
+    bool was_told;           /* the sink said when to come back */
     struct attempt *attempt; /* owned, while in flight */
 };
 
@@ -74,19 +74,19 @@ struct queue {
     const struct sink *sink;
     struct chain **buckets;
     struct chain *ready_first, *ready_last;
-    struct chain **heap;   /* least due time first */
+    struct chain **heap; /* least due time first */
     size_t heap_count;
     size_t in_flight;
 
-    uint64_t budget_ns;    /* theoretical arrival time of the rate budget */
-    uint64_t away_ns;      /* the sink asked us to stay away until then */
-    uint64_t expire_ns;    /* next look for aged ops */
+    uint64_t budget_ns; /* theoretical arrival time of the rate budget */
+    uint64_t away_ns;   /* the sink asked us to stay away until then */
+    uint64_t expire_ns; /* next look for aged ops */
     uint32_t failures_in_a_row;
     bool breaker_open;
-    uint64_t breaker_ns;   /* next probe */
+    uint64_t breaker_ns; /* next probe */
     uint64_t breaker_wait_ns;
     bool is_held;
-    uint64_t hold_ns;      /* next probe */
+    uint64_t hold_ns; /* next probe */
     uint64_t held_since_ns;
     uint64_t held_total_ns; /* of former holds: time that makes no op older */
 
@@ -152,9 +152,9 @@ static void op_move(struct queue *queue, struct outbox_op *op, enum op_state to)
 
 static uint64_t incident_bytes(const struct incident *inc)
 {
-    const char *const texts[] = {inc->tenant, inc->rule_id, inc->key,      inc->title, inc->tier,
-                                 inc->runbook, inc->team,   inc->why,      inc->source,
-                                 inc->resource, inc->check, inc->message,  inc->host};
+    const char *const texts[] = {inc->tenant,  inc->rule_id, inc->key, inc->title,  inc->tier,
+                                 inc->runbook, inc->team,    inc->why, inc->source, inc->resource,
+                                 inc->check,   inc->message, inc->host};
     uint64_t bytes = sizeof(*inc);
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -596,7 +596,8 @@ static void op_retry(struct queue *queue, struct chain *chain, uint64_t told_ns,
         ceiling_ns *= 2;
     if (ceiling_ns > RETRY_CEILING_NS)
         ceiling_ns = RETRY_CEILING_NS;
-    delay_ns = told_ns > 0 ? later_of(told_ns, RETRY_LEAST_NS) : draw_ns(RETRY_LEAST_NS, ceiling_ns);
+    delay_ns =
+        told_ns > 0 ? later_of(told_ns, RETRY_LEAST_NS) : draw_ns(RETRY_LEAST_NS, ceiling_ns);
     if (!queue->is_held && op->op.incident->priority != PRIORITY_P1) {
         /* The last attempt is made when its time ends, not some while after. */
         left_ns = age_limit_ns(queue) - (active_ns(queue, now_ns) - op->since_ns);

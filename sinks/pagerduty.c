@@ -40,14 +40,14 @@ static const struct sink_option options[] = {
      "Where events go; accounts in the EU use https://events.eu.pagerduty.com/v2/enqueue.", 0, 0},
     {"client", OPT_TEXT, offsetof(struct pagerduty, client), "tocsin",
      "Name of the monitoring client that PagerDuty shows.", 0, 0},
-    {"client_url", OPT_TEXT, offsetof(struct pagerduty, client_url), "",
-     "Link behind that name.", 0, 0},
+    {"client_url", OPT_TEXT, offsetof(struct pagerduty, client_url), "", "Link behind that name.",
+     0, 0},
 };
 
 /* PagerDuty's scale has four words. */
 static const char *const severity_words[SEVERITY_COUNT] = {
-    [SEVERITY_OK] = "info",         [SEVERITY_DEBUG] = "info",    [SEVERITY_INFO] = "info",
-    [SEVERITY_WARNING] = "warning", [SEVERITY_MINOR] = "warning", [SEVERITY_MAJOR] = "error",
+    [SEVERITY_OK] = "info",           [SEVERITY_DEBUG] = "info",    [SEVERITY_INFO] = "info",
+    [SEVERITY_WARNING] = "warning",   [SEVERITY_MINOR] = "warning", [SEVERITY_MAJOR] = "error",
     [SEVERITY_CRITICAL] = "critical",
 };
 
@@ -104,8 +104,8 @@ static int add_details(json_t *details, const struct incident *inc)
     rc |= payload_set_text(details, "tier", inc->tier, DETAIL_CHARS_MAX);
     rc |= payload_set_text(details, "runbook", inc->runbook, DETAIL_CHARS_MAX);
     rc |= payload_set_count(details, "change", inc->change_number);
-    rc |= payload_set_text(details, "change_cause", incident_cause_name(inc->cause),
-                           FIELD_CHARS_MAX);
+    rc |=
+        payload_set_text(details, "change_cause", incident_cause_name(inc->cause), FIELD_CHARS_MAX);
     rc |= payload_set_time(details, "opened_at", inc->opened_ms);
     rc |= payload_set_time(details, "first_event_at", inc->first_ts_ms);
     rc |= payload_set_count(details, "events", inc->event_count);
@@ -203,8 +203,7 @@ static enum sink_verdict judge(const struct sink *sink, const struct transport_a
     status = json_string_value(json_object_get(root, "status"));
     if (by_status == SINK_DELIVERED && (status == NULL || strcmp(status, "success") != 0)) {
         /* A log-in page or a proxy answered in PagerDuty's place. */
-        error_set(err, "HTTP %d, but the body does not say \"status\":\"success\"",
-                  answer->status);
+        error_set(err, "HTTP %d, but the body does not say \"status\":\"success\"", answer->status);
         verdict = SINK_RETRY;
     } else if (answer->status == 400 && blames_routing_key(root)) {
         /* 400 is how the API says what others say with 401. */

@@ -85,8 +85,8 @@ enum { SINK_HEADERS_MAX = 40, SINK_CUSTOM_HEADERS_MAX = 16 };
 
 /* A request under construction. */
 struct sink_request {
-    const char *url;   /* borrowed from the sink */
-    char *body;        /* owned */
+    const char *url; /* borrowed from the sink */
+    char *body;      /* owned */
     size_t body_bytes;
     char *headers[SINK_HEADERS_MAX]; /* owned, "Name: value" */
     size_t header_count;

@@ -38,12 +38,12 @@ struct transport_request {
     const char *body;
     size_t body_bytes;
     unsigned connect_timeout_ms;
-    unsigned timeout_ms;        /* of the whole exchange */
-    const char *proxy;          /* URL; "" for a direct connection */
-    const char *ca_file;        /* PEM; "" for the system's */
-    bool may_reuse_connection;  /* false where a hidden repeat would do harm: a
-                                 * client resends by itself when a kept connection
-                                 * turns out to be closed */
+    unsigned timeout_ms;       /* of the whole exchange */
+    const char *proxy;         /* URL; "" for a direct connection */
+    const char *ca_file;       /* PEM; "" for the system's */
+    bool may_reuse_connection; /* false where a hidden repeat would do harm: a
+                                * client resends by itself when a kept connection
+                                * turns out to be closed */
 };
 
 struct transport_answer {
@@ -52,7 +52,7 @@ struct transport_answer {
     const char *retry_after; /* header as sent; "" when absent */
     const char *body;        /* zero-terminated, cut at TRANSPORT_BODY_BYTES_MAX */
     size_t body_bytes;
-    const char *detail;      /* why it failed, for a person; "" when answered */
+    const char *detail; /* why it failed, for a person; "" when answered */
 };
 
 /* The answer is borrowed for the call. May call send(). */

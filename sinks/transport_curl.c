@@ -201,7 +201,8 @@ static void finish_ended(struct transport_curl *curl)
 static void on_socket_event(evutil_socket_t fd, short what, void *arg)
 {
     struct transport_curl *curl = arg;
-    int flags = ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0);
+    int flags =
+        ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0);
     int running;
 
     curl_multi_socket_action(curl->multi, fd, flags, &running);

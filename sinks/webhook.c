@@ -67,7 +67,8 @@ static int check(const struct sink *sink, struct error *err)
     const char *const names[] = {hook->signature_header, hook->timestamp_header};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if ((names[i][0] == '\0' && sink->is_resolved) || names[i][strcspn(names[i], " :\t")] != '\0') {
+        if ((names[i][0] == '\0' && sink->is_resolved) ||
+            names[i][strcspn(names[i], " :\t")] != '\0') {
             error_set(err, "option \"%s\": \"%s\" is not the name of an HTTP header",
                       i == 0 ? "signature_header" : "timestamp_header", names[i]);
             return -EINVAL;
@@ -134,8 +135,8 @@ static char *make_body(const struct sink_attempt *attempt)
         rc |= payload_set_text(object, "id", id, TEXT_CHARS_MAX);
         rc |= payload_set_count(object, "number", op->number);
         rc |= payload_set_text(object, "kind", op_kind_name(op->kind), TEXT_CHARS_MAX);
-        rc |= json_object_set_new(object, "possible_repeat",
-                                  json_boolean(attempt->possible_repeat));
+        rc |=
+            json_object_set_new(object, "possible_repeat", json_boolean(attempt->possible_repeat));
         rc |= add_incident(root, op->incident);
     }
     if (rc == 0)
@@ -180,8 +181,8 @@ static int add_attribute(struct sink_request *out, const char *name, const char 
     for (; *value != '\0' && used + 4 < sizeof(encoded); value++) {
         unsigned char c = (unsigned char)*value;
         bool is_plain = c >= 0x21 && c <= 0x7e && c != '"' && c != '%';
-        used += (size_t)snprintf(encoded + used, sizeof(encoded) - used, is_plain ? "%c" : "%%%02X",
-                                 c);
+        used +=
+            (size_t)snprintf(encoded + used, sizeof(encoded) - used, is_plain ? "%c" : "%%%02X", c);
     }
     encoded[used] = '\0';
     return sink_request_add_header(out, "%s: %s", name, encoded);

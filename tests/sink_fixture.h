@@ -26,7 +26,7 @@ static inline struct incident *fixture_incident(uint64_t number)
     inc->id = (struct id128){0x0123456789abcdefu, number};
     inc->change = INCIDENT_OPENED;
     inc->cause = CAUSE_RULE;
-    inc->at_ms = 1769940005250;     /* 2026-02-01T10:00:05.250Z */
+    inc->at_ms = 1769940005250; /* 2026-02-01T10:00:05.250Z */
     inc->opened_ms = 1769940005250;
     inc->first_ts_ms = 1769940000000; /* 2026-02-01T10:00:00.000Z */
     inc->change_number = 1;

@@ -46,8 +46,7 @@ static void retry_after_is_read_in_all_its_forms(void **state)
         uint64_t ms = 0;
         bool is_read = answer_retry_after_ms(rows[i].header, INSTANT_MS - 60000, &ms);
         if (is_read != rows[i].is_read || (is_read && ms != rows[i].ms))
-            fail_msg("\"%s\": read %d as %llu ms", rows[i].header, is_read,
-                     (unsigned long long)ms);
+            fail_msg("\"%s\": read %d as %llu ms", rows[i].header, is_read, (unsigned long long)ms);
     }
 }
 

@@ -770,10 +770,10 @@ static void check_new_requests(struct model *models, size_t *seen)
 {
     for (; *seen < fixture_sent_count; (*seen)++) {
         struct model *model = &models[incident_of(*seen)];
-        assert_int_equal(model->in_flight, -1);                         /* O2 */
-        assert_true(sent_number(*seen, "number") > model->done);        /* O2, O8 */
+        assert_int_equal(model->in_flight, -1);                  /* O2 */
+        assert_true(sent_number(*seen, "number") > model->done); /* O2, O8 */
         if (model->done > 0)
-            assert_false(sent_has(*seen, "\"kind\":\"open\""));         /* O8 */
+            assert_false(sent_has(*seen, "\"kind\":\"open\"")); /* O8 */
         model->in_flight = (int)*seen;
     }
 }

@@ -175,8 +175,7 @@ static void O6_what_is_lost_after_the_request_left_is_uncertain(void **state)
 
 static void O6_a_hang_up_inside_the_request_is_uncertain_as_well(void **state)
 {
-    static const struct fake_step steps[] = {{FAKE_HANG_UP_IN_BODY, NULL},
-                                             {FAKE_ANSWER, FAKE_200}};
+    static const struct fake_step steps[] = {{FAKE_HANG_UP_IN_BODY, NULL}, {FAKE_ANSWER, FAKE_200}};
     struct outbox *outbox;
     struct sink_counters c;
 
@@ -257,7 +256,8 @@ static void O5_a_throttle_is_obeyed(void **state)
 
 static void O3_a_stalled_sink_delays_no_other_sink(void **state)
 {
-    static const struct fake_step stall[] = {{FAKE_STALL, NULL}}, good[] = {{FAKE_ANSWER, FAKE_200}};
+    static const struct fake_step stall[] = {{FAKE_STALL, NULL}},
+                                  good[] = {{FAKE_ANSWER, FAKE_200}};
     struct sink_config configs[2] = {{.name = "slow", .type = "webhook", .option_count = 2},
                                      {.name = "good", .type = "webhook", .option_count = 2}};
     struct outbox_config config = {.sinks = configs, .sink_count = 2};
@@ -324,8 +324,10 @@ static void many_incidents_from_another_thread_all_arrive(void **state)
 {
     enum { INCIDENTS = 200 };
     static const struct fake_step steps[] = {{FAKE_ANSWER, FAKE_200}};
-    static const char *const options[][2] = {{"rate_per_minute", "0"}, {"idempotent", "true"},
-                                             {"in_flight_max", "1"},   {"timeout_ms", "20000"}};
+    static const char *const options[][2] = {{"rate_per_minute", "0"},
+                                             {"idempotent", "true"},
+                                             {"in_flight_max", "1"},
+                                             {"timeout_ms", "20000"}};
     struct sink_config config = {.name = "hook", .type = "webhook", .option_count = 5};
     struct outbox_config outbox_config = {.sinks = &config, .sink_count = 1};
     struct outbox *outbox;

@@ -127,9 +127,9 @@ static void severities_map_to_the_four_words(void **state)
         build(sink, &op, &request);
         root = json_loads(request.body, 0, NULL);
         assert_string_equal(json_string_value(json_object_get(root, "event_action")), "trigger");
-        assert_string_equal(json_string_value(json_object_get(json_object_get(root, "payload"),
-                                                              "severity")),
-                            words[i]);
+        assert_string_equal(
+            json_string_value(json_object_get(json_object_get(root, "payload"), "severity")),
+            words[i]);
         json_decref(root);
         sink_request_release(&request);
         incident_unref(op.incident);

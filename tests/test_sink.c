@@ -94,14 +94,18 @@ static void wrong_configurations_get_one_clear_sentence(void **state)
         {"pagerdutty", {{0}}, 0, {"sink s: unknown type \"pagerdutty\"", "pagerduty, webhook"}},
         {"pagerduty", {{0}}, 0, {"option \"routing_key\" is missing", "Integration key"}},
         {"pagerduty", {{"routing_key", "short"}}, 1, {"routing_key", "5 characters", "32"}},
-        {"pagerduty", {{"routing_kee", KEY32}}, 1,
+        {"pagerduty",
+         {{"routing_kee", KEY32}},
+         1,
          {"unknown option \"routing_kee\"", "routing_key, url", "timeout_ms"}},
         {"webhook", {{"url", "ftp://a/"}}, 1, {"option \"url\"", "https:// or http://"}},
         {"webhook", {{"url", "https:///x"}}, 1, {"option \"url\"", "must be a URL"}},
         {"webhook", {{"url", ""}}, 1, {"option \"url\"", "must be a URL"}},
         {"webhook", {{"url", "https://u:p4ss@a/x"}}, 1, {"user name", "header.Authorization"}},
         {"webhook", {{"url", "http://a/"}, {"url", "http://b/"}}, 2, {"\"url\" is given twice"}},
-        {"webhook", {{"url", "http://a/"}, {"timeout_ms", "fast"}}, 2,
+        {"webhook",
+         {{"url", "http://a/"}, {"timeout_ms", "fast"}},
+         2,
          {"option \"timeout_ms\"", "a number from 100 to 300000"}},
         {"webhook", {{"url", "http://a/"}, {"timeout_ms", "99"}}, 2, {"from 100 to 300000"}},
         {"webhook", {{"url", "http://a/"}, {"burst", "0"}}, 2, {"from 1 to 1000000"}},
@@ -109,12 +113,19 @@ static void wrong_configurations_get_one_clear_sentence(void **state)
         {"webhook", {{"url", "http://a/"}, {"burst", "99999999999999999999999"}}, 2, {"from 1"}},
         {"webhook", {{"url", "http://a/"}, {"idempotent", "yes"}}, 2, {"must be true or false"}},
         {"webhook", {{"url", "http://a/"}, {"secret", "env:"}}, 2, {"names nothing"}},
-        {"webhook", {{"url", "http://a/"}, {"header.", "x"}}, 2, {"not the name of an HTTP header"}},
+        {"webhook",
+         {{"url", "http://a/"}, {"header.", "x"}},
+         2,
+         {"not the name of an HTTP header"}},
         {"webhook", {{"url", "http://a/"}, {"header.a b", "x"}}, 2, {"not the name"}},
-        {"webhook", {{"url", "http://a/"}, {"header.X", "a\r\nEvil: 1"}}, 2,
+        {"webhook",
+         {{"url", "http://a/"}, {"header.X", "a\r\nEvil: 1"}},
+         2,
          {"option \"header.X\"", "control character"}},
         {"webhook", {{"url", "http://a/"}, {"header.Host", "x"}}, 2, {"set by tocsin itself"}},
-        {"webhook", {{"url", "http://a/"}, {"signature_header", "a b"}}, 2,
+        {"webhook",
+         {{"url", "http://a/"}, {"signature_header", "a b"}},
+         2,
          {"not the name of an HTTP header"}},
         {"pagerduty", {{"routing_key", KEY32}, {"header.X", "y"}}, 2, {"unknown option"}},
     };
@@ -155,7 +166,8 @@ static void secrets_come_from_the_environment_and_from_files(void **state)
 {
     char path[] = "/tmp/tocsin-test-sink-XXXXXX", reference[64];
     int fd = mkstemp(path);
-    struct pair pairs[] = {{"url", "https://a/"}, {"secret", NULL}, {"header.X-Key", "env:TOCSIN_T"}};
+    struct pair pairs[] = {
+        {"url", "https://a/"}, {"secret", NULL}, {"header.X-Key", "env:TOCSIN_T"}};
     struct sink_config config;
     struct sink *sink = NULL;
     struct error err = {""};

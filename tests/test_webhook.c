@@ -135,8 +135,7 @@ static void cloudevents_are_in_binary_mode(void **state)
     static const struct pair pairs[] = {{"cloudevents", "true"},
                                         {"cloudevents_source", "/noc \"1\"/50%/\xc3\xa4"}};
     static const char *const types[] = {"tocsin.incident.opened", "tocsin.incident.updated",
-                                        "tocsin.incident.acknowledged",
-                                        "tocsin.incident.resolved"};
+                                        "tocsin.incident.acknowledged", "tocsin.incident.resolved"};
     struct sink *sink = make_sink(pairs, 2);
 
     (void)state;
@@ -167,8 +166,8 @@ static void a_repeat_is_told_and_numbered(void **state)
 
     (void)state;
     build(sink, &op, 3, true, &request);
-    assert_non_null(strstr(request.body,
-                           "\"number\":4,\"kind\":\"resolve\",\"possible_repeat\":true}"));
+    assert_non_null(
+        strstr(request.body, "\"number\":4,\"kind\":\"resolve\",\"possible_repeat\":true}"));
     assert_string_equal(header(&request, "Tocsin-Attempt"), "3");
     assert_string_equal(header(&request, "Idempotency-Key"), "feedfacecafebeef000000000abc0004");
     sink_request_release(&request);
