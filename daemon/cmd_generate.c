@@ -15,19 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "base/hash.h"
 #include "base/host.h"
 #include "daemon/estate.h"
+#include "daemon/estate_output.h"
 #include "daemon/options.h"
 #include "daemon/units.h"
-#include "ingest/kafka_producer.h"
 
 enum { PACE_AUTO, PACE_LIVE, PACE_FAST };
 enum {
-    OUTPUT_BYTES = 1 << 20,
-    LINGER_MS = 5,
-    KAFKA_MS_MAX = 30000, /* to find the topic, and to acknowledge what was sent */
-    INTERRUPTED_MS_MAX = 3000,
+    FINISH_MS_MAX = 30000,     /* for Kafka to acknowledge what was sent */
+    INTERRUPTED_MS_MAX = 3000, /* the same, when it may be Kafka that has gone */
 };
 
 struct generate {
@@ -35,6 +32,8 @@ struct generate {
     const char *brokers;
     const char *topic;
     const char *compression;
+    const char *recording;
+    int64_t partitions;
     const char *truth;
     int64_t pace;
     int64_t start_ms;
@@ -51,7 +50,12 @@ static const struct option_row rows[] = {
      "Where events go, one JSON object a line; - is standard output.", .min = 0},
     {"--brokers", OPTION_TEXT, FIELD(brokers), "HOST:PORT", NULL,
      "Sends the events to Kafka instead, each alert's to one partition.", .min = 0},
-    {"--topic", OPTION_TEXT, FIELD(topic), "NAME", "events", "The topic they go to.", .min = 0},
+    {"--recording", OPTION_TEXT, FIELD(recording), "FILE", NULL,
+     "Writes a recording for `tocsin replay` instead.", .min = 0},
+    {"--partitions", OPTION_COUNT, FIELD(partitions), "N", "8", "Partitions of the recording.",
+     .min = 1, .max = 1000},
+    {"--topic", OPTION_TEXT, FIELD(topic), "NAME", "events",
+     "The topic they go to, or that the recording is of.", .min = 0},
     {"--compression", OPTION_TEXT, FIELD(compression), "NAME", "none",
      "none, lz4, zstd, gzip or snappy; on the way to Kafka.", .min = 0},
     {"--truth", OPTION_TEXT, FIELD(truth), "FILE", NULL,
@@ -106,113 +110,10 @@ static void on_signal(int signal_number)
     is_interrupted = 1;
 }
 
-/* Where events go: a file, or Kafka. An event is written in place, into the room
- * that the output has for it, and then committed. */
-struct output {
-    const char *name;
-    int fd;
-    bool is_ours;
-    char *buffer;
-    size_t used;
-    uint64_t bytes;
-    struct kafka_producer *producer; /* NULL: a file */
-    const char *topic;
-    uint32_t partitions;
-};
-
-static int output_open_kafka(struct output *out, const struct generate *options, struct error *err)
-{
-    const struct kafka_producer_config config = {
-        .brokers = options->brokers, .linger_ms = LINGER_MS, .compression = options->compression};
-    int rc = kafka_producer_create(&config, &out->producer, err);
-
-    if (rc != 0)
-        return rc;
-    out->name = out->topic = options->topic;
-    rc = kafka_producer_partitions(out->producer, out->topic, KAFKA_MS_MAX, err);
-    out->partitions = rc > 0 ? (uint32_t)rc : 0;
-    return rc > 0 ? 0 : rc;
-}
-
-static int output_open(struct output *out, const struct generate *options, struct error *err)
-{
-    *out = (struct output){.name = options->output, .fd = STDOUT_FILENO};
-    out->buffer = malloc(OUTPUT_BYTES);
-    if (out->buffer == NULL) {
-        error_set(err, "out of memory for an output buffer");
-        return -ENOMEM;
-    }
-    if (options->brokers != NULL)
-        return output_open_kafka(out, options, err);
-    if (strcmp(options->output, "-") == 0)
-        return 0;
-    out->fd = host()->open(host()->self, options->output, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    if (out->fd < 0) {
-        error_set(err, "%s: %s", options->output, strerror(-out->fd));
-        return out->fd;
-    }
-    out->is_ours = true;
-    return 0;
-}
-
-/* Kafka's own buffer is flushed by its linger time. */
-static int output_flush(struct output *out, struct error *err)
-{
-    int rc = out->used > 0 ? host_write_all(out->fd, out->buffer, out->used) : 0;
-
-    if (rc != 0)
-        error_set(err, "%s: %s", out->name, strerror(-rc));
-    out->bytes += out->used;
-    out->used = 0;
-    return rc;
-}
-
-static int output_room(struct output *out, char **to, struct error *err)
-{
-    int rc = 0;
-
-    if (out->used + ESTATE_EVENT_BYTES_MAX + 1 > OUTPUT_BYTES)
-        rc = output_flush(out, err);
-    *to = out->buffer + out->used;
-    return rc;
-}
-
-static int output_commit(struct output *out, struct text key, int64_t time_ms, size_t bytes,
-                         struct error *err)
-{
-    if (out->producer != NULL) {
-        int32_t partition = (int32_t)(hash64(key.at, key.len, 0) % out->partitions);
-        out->bytes += bytes;
-        return kafka_producer_send(out->producer, out->topic, partition, key.at, key.len,
-                                   out->buffer, bytes, time_ms, err);
-    }
-    out->buffer[out->used + bytes] = '\n';
-    out->used += bytes + 1;
-    return 0;
-}
-
-/* Hands over what is left; with Kafka waits until it is acknowledged, which an
- * interrupted generator does not for long: the broker may be what has gone. */
-static int output_finish(struct output *out, struct error *err)
-{
-    if (out->producer == NULL)
-        return output_flush(out, err);
-    return kafka_producer_flush(out->producer, is_interrupted ? INTERRUPTED_MS_MAX : KAFKA_MS_MAX,
-                                err);
-}
-
-static void output_close(struct output *out)
-{
-    kafka_producer_destroy(out->producer);
-    if (out->is_ours)
-        host()->close(host()->self, out->fd);
-    free(out->buffer);
-}
-
 /* What was sent, and the clock it was sent by. */
 struct run {
     struct estate *estate;
-    struct output out;
+    struct estate_output *out;
     const char *truth_name;
     int truth_fd; /* -1: none is written */
     bool is_live;
@@ -235,7 +136,7 @@ static int wait_for(struct run *run, int64_t at_ms, struct error *err)
         run->now_ms = run->start_ms + (int64_t)((host_mono_ns() - run->start_ns) / 1000000);
         if (run->now_ms >= at_ms)
             return 0;
-        int rc = output_flush(&run->out, err);
+        int rc = estate_output_flush(run->out, err);
         if (rc != 0)
             return rc;
         host()->waker_sleep(host()->self, run->waker, (uint64_t)(at_ms - run->now_ms) * 1000000);
@@ -288,17 +189,16 @@ static int write_truth_end(struct run *run, struct error *err)
 
 static int generate_event(struct run *run, const struct estate_event *event, struct error *err)
 {
-    char *to;
-    int rc = output_room(&run->out, &to, err);
+    char *to = estate_output_room(run->out, err);
 
-    if (rc == 0)
-        rc = output_commit(&run->out, estate_event_key(run->estate, event), event->emit_ms,
-                           estate_event_write(run->estate, event, to), err);
+    if (to == NULL)
+        return -EIO;
     run->events++;
     run->by_cause[event->cause]++;
     if (event->time_ms > run->last_ms)
         run->last_ms = event->time_ms;
-    return rc;
+    return estate_output_commit(run->out, estate_event_key(run->estate, event), event->emit_ms,
+                                estate_event_write(run->estate, event, to), err);
 }
 
 static int generate_all(struct run *run, struct error *err)
@@ -315,7 +215,8 @@ static int generate_all(struct run *run, struct error *err)
             rc = generate_event(run, &event, err);
     }
     if (rc == 0)
-        rc = output_finish(&run->out, err);
+        rc = estate_output_finish(run->out, is_interrupted ? INTERRUPTED_MS_MAX : FINISH_MS_MAX,
+                                  err);
     return rc == 0 ? write_truth_end(run, err) : rc;
 }
 
@@ -324,7 +225,7 @@ static void print_counts(const struct run *run)
     double seconds = (double)(host_mono_ns() - run->start_ns) / 1e9;
 
     fprintf(stderr, "generated %" PRIu64 " events, %.1f MB, in %.2f s: %.0f events/s\n",
-            run->events, (double)run->out.bytes / 1e6, seconds,
+            run->events, (double)estate_output_bytes(run->out) / 1e6, seconds,
             (double)run->events / (seconds > 0 ? seconds : 1));
     for (int i = 0; i < ESTATE_CAUSE_COUNT; i++)
         fprintf(stderr, "  %12" PRIu64 "  %s\n", run->by_cause[i],
@@ -377,7 +278,7 @@ static void catch_signals(void)
 int cmd_generate(int argc, char **argv)
 {
     struct generate options = {.start_ms = INT64_MIN};
-    struct run run = {.truth_fd = -1, .out.fd = -1, .waker = -1, .now_ms = INT64_MIN};
+    struct run run = {.truth_fd = -1, .waker = -1, .now_ms = INT64_MIN};
     struct estate_config config;
     struct error err = {""};
     int code = EXIT_OK;
@@ -385,6 +286,14 @@ int cmd_generate(int argc, char **argv)
 
     if (!options_read(&table, argc, argv, &options, &code))
         return code;
+    const struct estate_output_config output = {
+        .brokers = options.brokers,
+        .recording = options.recording,
+        .file = options.output,
+        .topic = options.topic,
+        .compression = options.compression,
+        .partitions = (uint32_t)options.partitions,
+    };
     catch_signals();
     run.is_live =
         options.pace == PACE_LIVE || (options.pace == PACE_AUTO && options.brokers != NULL);
@@ -397,7 +306,7 @@ int cmd_generate(int argc, char **argv)
     }
     code = EXIT_IO;
     run.waker = host()->waker_create(host()->self);
-    if (output_open(&run.out, &options, &err) != 0)
+    if (estate_output_open(&output, &run.out, &err) != 0)
         goto out;
     if (options.truth != NULL) {
         run.truth_name = options.truth;
@@ -420,7 +329,7 @@ out:
         host()->close(host()->self, run.truth_fd);
     if (run.waker >= 0)
         host()->close(host()->self, run.waker);
-    output_close(&run.out);
+    estate_output_close(run.out);
     estate_destroy(run.estate);
     return code;
 }

@@ -13,6 +13,21 @@ events=$(wc -l <first)
 grep -q "^generated $events events" counts || { echo "$events lines, but:"; cat counts; exit 1; }
 [[ $(grep -c '"fault"' first.truth) == 7 ]]
 
+# The same as a recording: the rules of the demo find every fault in it and nothing else.
+"$TOCSIN" generate "${options[@]}" --recording run.trec --quiet
+"$TOCSIN" replay --rules demo --incidents incidents --ledger ledger --quiet run.trec
+python3 - <<'PY'
+import json
+
+faults = [json.loads(line) for line in open("first.truth")][:-1]
+opened = [i for i in map(json.loads, open("incidents")) if i.get("change") == "opened"]
+for fault in faults:
+    caught = [i for i in opened if i["rule"] in fault["rules"] and i["key"] == fault["key"]
+              and fault["start"] <= i["at"] <= fault["end"]]
+    assert len(caught) == 1, (fault, caught)
+assert len(opened) == len(faults) == 7, opened
+PY
+
 command -v kcat >/dev/null || { echo 'skipped: kcat is not installed'; exit 77; }
 "$TOCSIN" broker --topic events:4 --port-file address >/dev/null &
 broker=$!
