@@ -1,0 +1,77 @@
+/*
+ * Any bytes as a rule file: an error with a place, or a set that answers; never a
+ * crash, never more than a second. An accepted set is matched, keyed, evaluated
+ * and titled with one event, and read a second time: the same text gives the same hash.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "rules/rule_set.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct text text_of(const char *word)
+{
+    return (struct text){word, (uint32_t)strlen(word)};
+}
+
+static void ask(const struct rule_set *set)
+{
+    static const struct event_label labels[] = {{{"rack", 4}, {"r7", 2}}, {{"x", 1}, {"", 0}}};
+    struct event_draft draft = {
+        .field = {text_of("acme"), text_of("smartd"), text_of("db01/sda"), text_of("disk.smart"),
+                  text_of(""), text_of("sectors")},
+        .labels = labels,
+        .label_count = 2,
+        .has_value = true,
+        .value = 91.5,
+    };
+    _Alignas(8) char buffer[1024];
+    struct event_view view = {.text = event_text_pack(buffer, &draft, 1000), .severity = 5,
+                              .et_ms = 4000};
+    uint32_t out[64];
+    size_t count = rule_set_match(set, &view, out, 64);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct rule *rule = rule_set_rule(set, out[i]);
+        int64_t value[RULE_AGGREGATES_MAX] = {1, 2, 3, 4, 5, 6, 7, 8};
+        struct text by[RULE_BY_MAX];
+        char title[40], scratch[32];
+        rule_by_values(rule, &view, by);
+        for (uint32_t a = 0; a < rule->aggregate_count; a++)
+            if (rule->aggregate[a].kind == AGGREGATE_DISTINCT)
+                rule_aggregate_value(rule, a, &view, scratch);
+        rule_when(rule, value);
+        rule_close(rule, 60000, true);
+        rule_title(rule, &view, value, title, sizeof(title));
+        if (strlen(title) >= sizeof(title))
+            abort();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct rule_set *set = NULL, *again = NULL;
+    struct error err = {""};
+    char *text = malloc(size + 1);
+
+    if (text == NULL)
+        return 0;
+    memcpy(text, data, size);
+    text[size] = '\0';
+    int rc = rule_set_parse("fuzz.yaml", text, size, &set, &err);
+    if (rc == 0) {
+        ask(set);
+        if (rule_set_parse("fuzz.yaml", text, size, &again, &err) != 0)
+            abort();
+        struct id128 a = rule_set_hash(set), b = rule_set_hash(again);
+        if (!id128_equal(a, b))
+            abort();
+        rule_set_destroy(again);
+    } else if (strncmp(err.text, "fuzz.yaml:", 10) != 0 && rc != -12) {
+        abort(); /* an error without a place */
+    }
+    rule_set_destroy(set);
+    free(text);
+    return 0;
+}
