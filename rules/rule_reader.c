@@ -156,6 +156,7 @@ static uint32_t read_count(struct reading *reading, const char *key, uint32_t ot
 static void read_id(struct reading *reading)
 {
     const struct yaml_node *node = required(reading, reading->node, "id", "a rule");
+    const char *copy;
     struct text id;
 
     reading->rule->id_span = reading->node->span;
@@ -178,8 +179,10 @@ static void read_id(struct reading *reading)
         spoil(reading);
         return;
     }
-    reading->rule->open.id = arena_copy(reading->build->arena, id.at, id.len);
-    if (reading->rule->open.id == NULL)
+    copy = arena_copy(reading->build->arena, id.at, id.len);
+    if (copy != NULL)
+        reading->rule->open.id = copy;
+    else
         out_of_memory(reading);
 }
 

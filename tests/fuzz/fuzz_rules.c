@@ -9,6 +9,14 @@
 #include "rules/rule_set.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+const char *__lsan_default_suppressions(void);
+
+/* libfyaml 0.7.12 loses 4 KiB of its own on a few malformed texts (a quoted key of more than 64
+ * pieces). What we owe it to free is held by the unit tests under the address sanitizer. */
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libfyaml";
+}
 
 static struct text text_of(const char *word)
 {

@@ -1,0 +1,139 @@
+/*
+ * Aim: running out of memory while rules are read is an error like any other: the
+ * load says so, gives everything back, and works when memory is there again.
+ * Method: the linker sends our own malloc, calloc and realloc through this file
+ * (not those of libfyaml), and the n-th of them fails, for n = 1, 2, 3 ... until a
+ * load succeeds. Leaks are the address sanitizer's to find.
+ */
+#include "rules_support.h"
+#include <errno.h>
+#include <stdbool.h>
+#include <unistd.h>
+#include "base/arena.h"
+
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t bytes);
+void *__real_realloc(void *at, size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void *__wrap_realloc(void *at, size_t bytes);
+
+static long allocations_left = -1; /* negative: no limit */
+
+static bool may_allocate(void)
+{
+    if (allocations_left < 0)
+        return true;
+    return allocations_left-- > 0;
+}
+
+/* Once one has failed the next fail too: memory does not come back by itself. */
+void *__wrap_malloc(size_t bytes)
+{
+    if (!may_allocate()) {
+        allocations_left = 0;
+        return NULL;
+    }
+    return __real_malloc(bytes);
+}
+
+void *__wrap_calloc(size_t count, size_t bytes)
+{
+    if (!may_allocate()) {
+        allocations_left = 0;
+        return NULL;
+    }
+    return __real_calloc(count, bytes);
+}
+
+void *__wrap_realloc(void *at, size_t bytes)
+{
+    if (!may_allocate()) {
+        allocations_left = 0;
+        return NULL;
+    }
+    return __real_realloc(at, bytes);
+}
+
+/* Enough rules that every arena needs several blocks. */
+static char *rules_text(void)
+{
+    char *text = malloc(400 * 300), *at = text;
+
+    at += sprintf(at, "rules:\n");
+    for (int i = 0; i < 300; i++)
+        at += sprintf(at,
+                      "  - id: r%d\n    where: check in [\"a%d\", \"b\"] && labels.l%d.startsWith(\"x\")\n"
+                      "    by: [host, labels.rack]\n    window: 5m\n"
+                      "    when: count() > 3 && distinct(check) >= 2\n"
+                      "    incident: {title: \"{host}: {count()} 'it''s'\"}\n"
+                      "    close: quiet(1m) || cleared()\n",
+                      i, i, i);
+    return text;
+}
+
+static void load_survives_every_failing_allocation(void **state)
+{
+    char path[] = "/tmp/tocsin-rules-XXXXXX";
+    const char *paths[] = {path};
+    char *text = rules_text();
+    long failures = 0;
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    for (;; failures++) {
+        struct rule_set *set = NULL;
+        struct error err = {""};
+        allocations_left = failures;
+        int rc = rule_set_load(paths, 1, &set, &err);
+        allocations_left = -1;
+        if (rc == 0) {
+            assert_int_equal(rule_set_count(set), 300);
+            rule_set_destroy(set);
+            break;
+        }
+        assert_int_equal(rc, -ENOMEM);
+        assert_null(set);
+        assert_true(strlen(err.text) > 0);
+    }
+    /* Fewer would mean that the loop did not reach what it is for. */
+    assert_true(failures > 10);
+    unlink(path);
+    free(text);
+}
+
+static void arena_holds_its_bound(void **state)
+{
+    struct arena *arena = arena_create(64 << 10);
+    size_t taken = 0;
+    char *first = arena_alloc(arena, 1), *at;
+
+    (void)state;
+    assert_non_null(first);
+    assert_null(arena_alloc(arena, 65 << 10));
+    assert_null(arena_alloc_many(arena, SIZE_MAX / 2, 4));
+    for (int i = 0; i < 1000 && (at = arena_alloc(arena, 100)) != NULL; i++, taken += 100) {
+        assert_int_equal((uintptr_t)at % 16, 0);
+        for (int b = 0; b < 100; b++)
+            assert_int_equal(at[b], 0);
+        memset(at, 0xff, 100);
+    }
+    /* Blocks of 4, 8, 16 and 32 KiB and their heads: the next would pass the bound. */
+    assert_true(taken > 24 << 10 && taken < 64 << 10);
+    assert_true(arena_bytes(arena) <= 64 << 10);
+    assert_string_equal(arena_copy(arena, "ab\0c", 0) != NULL ? "" : "x", "");
+    arena_destroy(arena);
+    arena_destroy(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(load_survives_every_failing_allocation),
+        cmocka_unit_test(arena_holds_its_bound),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
