@@ -51,6 +51,13 @@ class Runner:
                 return lines
             lines.append(line)
 
+    def end(self):
+        """The exit code of the process: a sanitizer's report shows in it."""
+        if self.process is None:
+            return 0
+        self.process.stdin.close()
+        return self.process.wait()
+
 
 def setups(seed, everything):
     """Workers, take, epoch, shuffle, hash seed. One worker without shuffle is always there."""
@@ -218,7 +225,10 @@ def main():
     shutil.rmtree(folder, ignore_errors=True)
     print(f"{done} scenarios from seed {args.seed}, {runner.runs} runs, {lines} lines compared, "
           f"{differences} differ")
-    if differences or done == 0 or lines == 0:
+    code = runner.end()
+    if code != 0:
+        print(f"engine_runner ended with code {code}: see its reports above")
+    if differences or code != 0 or done == 0 or lines == 0:
         sys.exit(1)
 
 

@@ -96,6 +96,12 @@ class Harness(unittest.TestCase):
         self.assertEqual(got.returncode, 1)
         self.assertIn("the engine ended with code 7", got.stdout)
 
+    def test_an_exit_code_at_the_end_is_a_failure(self):
+        got = self.run_with("import atexit, os; atexit.register(lambda: os._exit(66))",
+                            "--count", "1")
+        self.assertEqual(got.returncode, 1)
+        self.assertIn("engine_runner ended with code 66", got.stdout)
+
     def test_a_case_is_made_small(self):
         with tempfile.TemporaryDirectory() as folder:
             got = self.run_with(FAULTS["flapping that forgets the clear"], "--count", "150",
