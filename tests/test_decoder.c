@@ -95,7 +95,7 @@ static const struct decode_result *decode(const char *record)
 
 static void assert_text(struct text text, const char *want)
 {
-    if (text.len != strlen(want) || memcmp(text.at, want, text.len) != 0)
+    if (!ref_same_text(want, text))
         fail_msg("\"%.*s\" is not \"%s\"", (int)text.len, text.at, want);
 }
 
@@ -177,6 +177,17 @@ static void alertmanager_body_gives_one_event_per_alert(void **state)
     assert_int_equal(two->severity, SEVERITY_WARNING);
     assert_true(two->time_ms == 1769940060000);
     assert_int_equal(two->field[FIELD_DEDUP_KEY].len, 16);
+}
+
+/* The number that Alertmanager 0.25 itself sent for this label set. */
+static void missing_fingerprint_is_computed_as_alertmanager_does(void **state)
+{
+    (void)state;
+    const struct decode_result *got =
+        decode("{\"alerts\":[{\"status\":\"firing\",\"labels\":{\"severity\":\"critical\","
+               "\"instance\":\"db01\",\"alertname\":\"DiskFull\"}}]}");
+    assert_int_equal(got->reason, REJECT_NONE);
+    assert_text(got->drafts[0].field[FIELD_DEDUP_KEY], "941f90aa0dff5c4c");
 }
 
 /* Reason and position of one fault each; ^ marks the byte, and is taken out. */
@@ -347,7 +358,10 @@ static uint64_t random_next(void)
     return z ^ z >> 31;
 }
 
-static size_t random_below(size_t limit) { return limit > 0 ? (size_t)(random_next() % limit) : 0; }
+static size_t random_below(size_t limit)
+{
+    return limit > 0 ? (size_t)(random_next() % limit) : 0;
+}
 
 /* Bits of JSON that matter somewhere. */
 static const char *const tokens[] = {"\"",
@@ -527,6 +541,7 @@ int main(void)
         cmocka_unit_test(minimal_event_takes_the_defaults),
         cmocka_unit_test(full_event_keeps_every_value),
         cmocka_unit_test(alertmanager_body_gives_one_event_per_alert),
+        cmocka_unit_test(missing_fingerprint_is_computed_as_alertmanager_does),
         cmocka_unit_test(faults_tell_reason_and_position),
         cmocka_unit_test(too_long_a_record_is_refused_by_size),
         cmocka_unit_test(fullest_records_stay_within_the_memory),
