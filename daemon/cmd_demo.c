@@ -164,17 +164,18 @@ static int64_t traffic_ms(const struct demo *demo)
 static void status_show(struct demo *demo)
 {
     const struct sample *sample = &demo->sample;
-    char events[32];
+    char events[32], text[256];
     double folded = sample->events > 0 ? 100 * sample->duplicate / sample->events : 0;
 
     if (!demo->has_sample)
         return;
+    snprintf(text, sizeof(text),
+             "%5" PRId64 " s   %s events in, %.0f %% folded   incidents %.0f opened, %.0f resolved",
+             traffic_ms(demo) / 1000, grouped(sample->events, events), folded, sample->opened,
+             sample->closed);
     status_wipe(demo);
-    printf("%s%5" PRId64
-           " s   %s events in   %.0f %% repeats folded   incidents: %.0f opened, %.0f "
-           "resolved, %.0f open%s",
-           DIM(demo), traffic_ms(demo) / 1000, grouped(sample->events, events), folded,
-           sample->opened, sample->closed, sample->open, PLAIN(demo));
+    /* A line that wraps could not be wiped again. */
+    printf("%s%.*s%s", DIM(demo), demo->width - 1, text, PLAIN(demo));
     if (demo->is_terminal)
         demo->has_status = true;
     else
@@ -590,8 +591,7 @@ static int start_all(struct demo *demo, struct error *err)
     int rc;
 
     make_secret(secret);
-    printf("%stocsin demo%s: broker, daemon, pager and a synthetic estate, each a process of its "
-           "own\n",
+    printf("%stocsin demo%s: broker, daemon, pager and estate, each a process of its own\n",
            BOLD(demo), PLAIN(demo));
     rc = start_broker(demo, err);
     if (rc == 0)
@@ -607,10 +607,10 @@ static int start_all(struct demo *demo, struct error *err)
     printf("%s  pager     %shttp://127.0.0.1:%u, plays PagerDuty and a signed webhook\n", DIM(demo),
            PLAIN(demo), demo->receiver_port);
     unit_format_duration(demo->options.for_ms, length);
-    printf("%s  estate    %s16 racks, 192 hosts, 24 services: %s events/s of noise, and %" PRId64
-           " faults %s%s\n",
+    printf("%s  estate    %s16 racks, 192 hosts, 24 services; %s events/s, %" PRId64
+           " faults%s%s\n",
            DIM(demo), PLAIN(demo), grouped((double)demo->options.rate, rate), demo->options.faults,
-           demo->options.is_forever ? "each minute, until Ctrl-C" : "within ",
+           demo->options.is_forever ? " a minute, until Ctrl-C" : " in ",
            demo->options.is_forever ? "" : length);
     printf("\n%sPages as they arrive; times are UTC%s\n", DIM(demo), PLAIN(demo));
     fflush(stdout);
@@ -700,8 +700,7 @@ static void print_counts(const struct demo *demo, const struct score *score)
                lost);
     printf("  incidents                   %12.0f   opened, %.0f resolved, %.0f open\n",
            sample->opened, sample->closed, sample->open);
-    printf("  deliveries                  %12.0f   to pager and webhook; %.0f attempts repeated, "
-           "%.0f given up\n",
+    printf("  deliveries                  %12.0f   to two systems, %.0f repeated, %.0f given up\n",
            sample->done, sample->retries, sample->dead);
     for (size_t i = 0; i < demo->closing_count; i++)
         printf("%s    %s%s\n", DIM(demo), demo->closing[i], PLAIN(demo));
@@ -736,10 +735,8 @@ static void print_where_to_look(const struct demo *demo)
                "*.log\n",
                DIM(demo), PLAIN(demo), demo->dir);
     else
-        printf(
-            "\n%sNext: `tocsin demo --forever` goes on; `--keep` keeps configuration, truth, pages "
-            "and logs.%s\n",
-            DIM(demo), PLAIN(demo));
+        printf("\n%sNext: --forever goes on, --keep keeps configuration, truth, pages, logs.%s\n",
+               DIM(demo), PLAIN(demo));
 }
 
 static const char *const files[] = {
@@ -786,7 +783,7 @@ static int prepare(struct demo *demo, struct error *err)
 
     demo->is_terminal = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
     demo->width = demo->is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
-                          size.ws_col >= 60 && size.ws_col <= 1000
+                          size.ws_col >= 40 && size.ws_col <= 1000
                       ? size.ws_col
                       : 120;
     demo->may_end[GENERATOR] = true;

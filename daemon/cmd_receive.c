@@ -37,6 +37,7 @@ enum {
     SIGNATURE_AGE_S_MAX = 300,
     SIGNATURE_CHARS = 64,
     INDENT = 25, /* of titles: behind time, priority and kind */
+    WHY_INDENT = 12,
     NOTE_BYTES = 48,
 };
 
@@ -227,8 +228,8 @@ static void show_page(const struct receiver *receiver, const struct page *page,
     printf("%s%s%s%s\n", colour(receiver, "\033[0m"), colour(receiver, "\033[2m"), note,
            colour(receiver, "\033[0m"));
     if (page->kind == PAGE_OPEN && page->why[0] != '\0') {
-        printf("%*s%swhy: ", INDENT, "", colour(receiver, "\033[2m"));
-        show_text(page->why, width - INDENT - 5);
+        printf("%*s%swhy: ", WHY_INDENT, "", colour(receiver, "\033[2m"));
+        show_text(page->why, width - WHY_INDENT - 5);
         printf("%s\n", colour(receiver, "\033[0m"));
     }
     fflush(stdout);

@@ -278,6 +278,13 @@ static void drop_faults_never_sent(struct score *score)
     score->fault_count = kept;
 }
 
+/* The stream ended before the fault did, and before it was found. */
+static bool is_cut_off(const struct score *score, const struct score_fault *fault)
+{
+    return fault->caught_by == SIZE_MAX && score->stream_end_ms != 0 &&
+           fault->end_ms > score->stream_end_ms;
+}
+
 int score_load(struct score *score, const char *truth_path, const char *pages_path,
                enum page_channel channel, struct error *err)
 {
@@ -295,7 +302,9 @@ int score_load(struct score *score, const char *truth_path, const char *pages_pa
     drop_faults_never_sent(score);
     for (size_t i = 0; i < score->incident_count; i++)
         judge(score, i);
-    score->missed = score->fault_count - score->caught;
+    for (size_t i = 0; i < score->fault_count; i++)
+        score->cut_off += is_cut_off(score, &score->faults[i]);
+    score->missed = score->fault_count - score->caught - score->cut_off;
     take_times(score);
     return 0;
 }
@@ -315,7 +324,11 @@ static void print_fault(const struct score *score, const struct score_fault *fau
     const struct score_incident *by;
     char resolved[32] = "still open";
 
-    fprintf(to, "  %-17s %-19s ", fault->kind, fault->root);
+    fprintf(to, "  %-17s %-16s ", fault->kind, fault->root);
+    if (is_cut_off(score, fault)) {
+        fprintf(to, "had just begun\n");
+        return;
+    }
     if (fault->caught_by == SIZE_MAX) {
         fprintf(to, "%smissed%s\n", has_colour ? "\033[1;31m" : "", has_colour ? "\033[0m" : "");
         return;
@@ -324,7 +337,7 @@ static void print_fault(const struct score *score, const struct score_fault *fau
     if (by->resolved_ms > 0)
         snprintf(resolved, sizeof(resolved), "%.1f s",
                  (double)(by->resolved_ms - by->opened.received_ms) / 1000);
-    fprintf(to, "%-2s %-17.17s %7.1f s   %10s", by->opened.priority, by->opened.rule,
+    fprintf(to, "%-2s %-15.15s %7.1f s %10s", by->opened.priority, by->opened.rule,
             (double)page_ms(score, fault) / 1000, resolved);
     if (fault->side_count > 0)
         fprintf(to, "   +%u", fault->side_count);
@@ -339,8 +352,8 @@ void score_print(const struct score *score, FILE *to, bool has_colour)
     const char *off = has_colour ? "\033[0m" : "";
     bool is_good = score->missed == 0 && score->wrong == 0;
 
-    fprintf(to, "%s  %-17s %-19s %-20s %9s   %10s%s\n", dim, "fault", "root", "caught by",
-            "paged in", "open for", off);
+    fprintf(to, "%s  %-17s %-16s %-18s %9s %10s%s\n", dim, "fault", "root", "caught by", "paged in",
+            "open for", off);
     for (size_t i = 0; i < score->fault_count; i++) {
         bool is_old = i + SCORE_ROWS_MAX < score->fault_count;
         if (!is_old || score->faults[i].caught_by == SIZE_MAX)
@@ -356,12 +369,12 @@ void score_print(const struct score *score, FILE *to, bool has_colour)
                     page->title, page->key);
     }
     fprintf(to, "\n  %s%zu of %zu faults caught, %zu missed, %zu false%s", is_good ? good : bad,
-            score->caught, score->fault_count, score->missed, score->wrong, off);
+            score->caught, score->caught + score->missed, score->missed, score->wrong, off);
     if (score->side > 0)
         fprintf(to, "; %zu more incident%s of these faults", score->side,
                 score->side == 1 ? "" : "s");
     if (score->caught > 0)
-        fprintf(to, "; time to page: median %.1f s, worst %.1f s",
+        fprintf(to, "\n  time to page: median %.1f s, worst %.1f s",
                 (double)score->page_ms_median / 1000, (double)score->page_ms_worst / 1000);
     fprintf(to, "\n");
 }

@@ -55,7 +55,9 @@ struct score {
     size_t incident_count;
     int64_t stream_end_ms; /* own time of the last event; 0: the file does not say */
     uint64_t events_sent;
-    size_t caught, missed, side, wrong; /* faults, faults, incidents, incidents */
+    /* Faults: caught, missed, or cut off by the stream's end before they could be caught. */
+    size_t caught, missed, cut_off;
+    size_t side, wrong;     /* incidents */
     int64_t page_ms_median; /* from a fault's first event to its page, of those caught */
     int64_t page_ms_worst;
 };

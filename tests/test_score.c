@@ -154,6 +154,23 @@ static void fault_that_was_never_sent_is_not_missed(void **state)
     score_release(&score);
 }
 
+static void fault_cut_off_by_the_end_is_neither_caught_nor_missed(void **state)
+{
+    (void)state;
+    struct score score;
+
+    /* The second fault lasts from 30 s to 40 s, the stream until 35 s. */
+    load(&score, TRUTH "{\"stream_end\":35000,\"events\":77}\n", "");
+    assert_int_equal(score.missed, 1);
+    assert_int_equal(score.cut_off, 1);
+    score_release(&score);
+    load(&score, TRUTH "{\"stream_end\":35000,\"events\":77}\n",
+         PAGE("webhook", "open", "i2", "34000", "33000", "disk-full", "tenant=a host=r2-h1"));
+    assert_int_equal(score.caught, 1);
+    assert_int_equal(score.cut_off, 0);
+    score_release(&score);
+}
+
 static void broken_line_is_named(void **state)
 {
     (void)state;
@@ -177,6 +194,7 @@ int main(void)
         cmocka_unit_test(second_incident_of_the_same_key_does_not_catch_twice),
         cmocka_unit_test(incident_outside_of_a_fault_s_time_is_false),
         cmocka_unit_test(fault_that_was_never_sent_is_not_missed),
+        cmocka_unit_test(fault_cut_off_by_the_end_is_neither_caught_nor_missed),
         cmocka_unit_test(broken_line_is_named),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
