@@ -31,17 +31,17 @@ static void copies_are_exact_at_every_length(void **state)
 static void short_loads_end_with_zeros(void **state)
 {
     (void)state;
-    for (size_t len = 0; len <= 16; len++) {
-        char *from = malloc(len > 0 ? len : 1);
-        uint64_t want = 0;
-        for (size_t i = 0; i < len; i++) {
-            from[i] = (char)(0xf1 + i);
-            if (i < 8)
-                want |= (uint64_t)(0xf1 + i) << 8 * i;
-        }
-        assert_true(bytes_load_short(from, len) == want);
-        free(from);
+    enum { ROOM = 16 };
+    char *room = malloc(ROOM);
+    for (size_t i = 0; i < ROOM; i++)
+        room[i] = (char)(0xf0 + i);
+    for (size_t len = 0; len <= ROOM; len++) {
+        uint64_t want = 0; /* of the last `len` bytes, up to the end of the allocation */
+        for (size_t i = 0; i < len && i < 8; i++)
+            want |= (uint64_t)(0xf0 + ROOM - len + i) << 8 * i;
+        assert_true(bytes_load_short(room + ROOM - len, len) == want);
     }
+    free(room);
 }
 
 int main(void)
