@@ -33,8 +33,9 @@ enum aggregate_kind { AGGREGATE_COUNT, AGGREGATE_DISTINCT };
 struct rule_aggregate {
     enum aggregate_kind kind;
     const char *text; /* as written, "distinct(check)" */
-    /* The largest constant that `when` compares it with: the window never needs
-     * to hold more than this many entries to decide (it may hold more to explain). */
+    /* The count that decides `when`: the largest constant it is compared with, plus 1
+     * unless by >= or <; at most max_members. The window never needs to hold more
+     * entries than this to decide (it may hold more to explain). */
     int64_t limit;
 };
 

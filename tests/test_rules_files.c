@@ -440,13 +440,13 @@ static void limits_follow_the_constants(void **state)
         int64_t limit[2];
     } cases[] = {
         {"count() >= 5", {5, 0}},
-        {"count() > 5", {5, 0}},
+        {"count() > 5", {6, 0}},
         {"5 <= count()", {5, 0}},
-        {"5 < count()", {5, 0}},
-        {"count() == 5", {5, 0}},
-        {"count() != 5", {5, 0}},
+        {"5 < count()", {6, 0}},
+        {"count() == 5", {6, 0}},
+        {"count() != 5", {6, 0}},
         {"count() < 5", {5, 0}},
-        {"count() <= 5", {5, 0}},
+        {"count() <= 5", {6, 0}},
         {"count() >= 5 || count() >= 3", {5, 0}},
         {"distinct(check) >= 2 && count() >= 9", {2, 9}},
         {"count() == distinct(check)", {1000, 1000}},
