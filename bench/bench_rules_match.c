@@ -78,14 +78,17 @@ static size_t rule_write(char *to, uint32_t r)
     char where[200];
     size_t used;
 
-    *plan = (struct plan){.check = below(CHECKS), .rack = below(RACKS),
-                          .by_rack = r % 5 == 4, .by_prefix = r % 7 == 6,
+    *plan = (struct plan){.check = below(CHECKS),
+                          .rack = below(RACKS),
+                          .by_rack = r % 5 == 4,
+                          .by_prefix = r % 7 == 6,
                           .severity = (uint8_t)(SEVERITY_INFO + below(5))};
     if (plan->by_prefix)
         used = (size_t)sprintf(where, "check.startsWith(\"check-%u\")", plan->check / 10);
     else
         used = (size_t)sprintf(where, "check == \"check-%02u.used\"", plan->check);
-    used += (size_t)sprintf(where + used, " && severity >= %s", names[plan->severity - SEVERITY_INFO]);
+    used +=
+        (size_t)sprintf(where + used, " && severity >= %s", names[plan->severity - SEVERITY_INFO]);
     if (plan->by_rack)
         sprintf(where + used, " && labels.rack == \"rack-%u\"", plan->rack);
     return (size_t)sprintf(to,

@@ -179,8 +179,7 @@ static size_t utf8_length(const unsigned char *at, size_t left)
     }
     if (a >= 0xf0 && a <= 0xf4) {
         unsigned char low = a == 0xf0 ? 0x90 : 0x80, high = a == 0xf4 ? 0x8f : 0xbf;
-        return left > 3 && b >= low && b <= high && (at[2] & 0xc0) == 0x80 &&
-                       (at[3] & 0xc0) == 0x80
+        return left > 3 && b >= low && b <= high && (at[2] & 0xc0) == 0x80 && (at[3] & 0xc0) == 0x80
                    ? 4
                    : 0;
     }

@@ -46,7 +46,7 @@ struct diagnostics {
     unsigned count;    /* errors so far, shown or not */
     unsigned shown;
     size_t used;
-    bool full;         /* nothing more is shown */
+    bool full;          /* nothing more is shown */
     bool out_of_memory; /* then the load failed for that reason alone */
 };
 

@@ -36,8 +36,8 @@ static const struct {
     const char *name;
     enum severity severity;
 } severities[] = {
-    {"OK", SEVERITY_OK},           {"DEBUG", SEVERITY_DEBUG}, {"INFO", SEVERITY_INFO},
-    {"WARNING", SEVERITY_WARNING}, {"MINOR", SEVERITY_MINOR}, {"MAJOR", SEVERITY_MAJOR},
+    {"OK", SEVERITY_OK},           {"DEBUG", SEVERITY_DEBUG},       {"INFO", SEVERITY_INFO},
+    {"WARNING", SEVERITY_WARNING}, {"MINOR", SEVERITY_MINOR},       {"MAJOR", SEVERITY_MAJOR},
     {"ERROR", SEVERITY_MAJOR},     {"CRITICAL", SEVERITY_CRITICAL},
 };
 
@@ -77,10 +77,10 @@ enum severity severity_constant_find(struct text name)
 const char *value_type_name(enum value_type type)
 {
     static const char *const names[] = {
-        [TYPE_BOOL] = "true or false", [TYPE_TEXT] = "text",
-        [TYPE_INT] = "a whole number", [TYPE_DOUBLE] = "a number",
-        [TYPE_DURATION] = "a duration", [TYPE_TIME] = "a time",
-        [TYPE_SEVERITY] = "a severity", [TYPE_LIST] = "a list",
+        [TYPE_BOOL] = "true or false",       [TYPE_TEXT] = "text",
+        [TYPE_INT] = "a whole number",       [TYPE_DOUBLE] = "a number",
+        [TYPE_DURATION] = "a duration",      [TYPE_TIME] = "a time",
+        [TYPE_SEVERITY] = "a severity",      [TYPE_LIST] = "a list",
         [TYPE_LABELS] = "the set of labels",
     };
 

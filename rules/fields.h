@@ -43,8 +43,8 @@ enum rule_field {
 };
 
 enum {
-    FIELD_MAY_LACK = 1,   /* has(field) can be false */
-    FIELD_UNSTABLE = 2,   /* may differ in a repeat: message, value and times */
+    FIELD_MAY_LACK = 1, /* has(field) can be false */
+    FIELD_UNSTABLE = 2, /* may differ in a repeat: message, value and times */
     FIELD_IN_BY = 4,
     FIELD_IN_DISTINCT = 8,
     FIELD_IN_TITLE = 16,

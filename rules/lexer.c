@@ -84,8 +84,8 @@ const char *duration_parse(struct text text, int64_t *ms)
             letters++;
         if (letters == 0)
             return "a duration needs a unit: ms, s, m, h or d";
-        while (unit < UNITS &&
-               (strlen(units[unit].name) != letters || memcmp(units[unit].name, word, letters) != 0))
+        while (unit < UNITS && (strlen(units[unit].name) != letters ||
+                                memcmp(units[unit].name, word, letters) != 0))
             unit++;
         if (unit == UNITS)
             return "a duration's unit is ms, s, m, h or d";
@@ -208,7 +208,7 @@ static void lex_number(struct lexer *lexer, struct token *token)
 
 static int hex_value(char c)
 {
-    return is_digit(c)             ? c - '0'
+    return is_digit(c)            ? c - '0'
            : c >= 'a' && c <= 'f' ? c - 'a' + 10
            : c >= 'A' && c <= 'F' ? c - 'A' + 10
                                   : -1;

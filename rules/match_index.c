@@ -46,7 +46,7 @@ struct match_index {
     struct column column[COLUMNS_MAX];
     uint32_t entry_mask;
     struct entry *entries;
-    uint32_t *postings; /* rules, those of one entry side by side */
+    uint32_t *postings;                 /* rules, those of one entry side by side */
     uint64_t *always;                   /* bit per rule without a guard */
     uint64_t *possible[SEVERITY_COUNT]; /* bit per rule that can be true at it */
     uint64_t *exact;                    /* bit per rule whose candidates are matches */
@@ -110,8 +110,8 @@ static bool weigh_term(void *self, const struct term *term)
 {
     struct weight *weight = self;
     bool is_broad =
-        term->operand->kind == OPERAND_FIELD && (term->operand->field == RULE_FIELD_TENANT ||
-                                                 term->operand->field == RULE_FIELD_SOURCE);
+        term->operand->kind == OPERAND_FIELD &&
+        (term->operand->field == RULE_FIELD_TENANT || term->operand->field == RULE_FIELD_SOURCE);
 
     weight->cost += is_broad ? 10000 : term->kind == TERM_PREFIX ? 100 : 1;
     return ++weight->terms <= GUARD_TERMS_MAX;
@@ -246,11 +246,11 @@ static bool is_short_term(void *self, const struct term *term)
 
 static enum extent test_extent(const struct instruction *at)
 {
-    bool reads_severity = at->op == OP_COMPARE_NUMBER
-                              ? is_severity(&at->left) != is_severity(&at->right) &&
-                                    (at->left.kind == OPERAND_CONSTANT ||
-                                     at->right.kind == OPERAND_CONSTANT)
-                              : at->op == OP_IN_NUMBER && is_severity(&at->left);
+    bool reads_severity =
+        at->op == OP_COMPARE_NUMBER
+            ? is_severity(&at->left) != is_severity(&at->right) &&
+                  (at->left.kind == OPERAND_CONSTANT || at->right.kind == OPERAND_CONSTANT)
+            : at->op == OP_IN_NUMBER && is_severity(&at->left);
 
     if (at->op == OP_CONSTANT || reads_severity)
         return EXTENT_SEVERITY;
@@ -442,8 +442,8 @@ static void bit_set(uint64_t *bits, uint32_t rule)
 
 /* Notes of each rule whether it has a guard, at which severities it can be true,
  * and whether that is all there is to it. */
-static bool mark_rules(struct match_index *index, const struct program *programs,
-                       uint32_t **costs, struct arena *arena)
+static bool mark_rules(struct match_index *index, const struct program *programs, uint32_t **costs,
+                       struct arena *arena)
 {
     index->always = bits_create(index, arena);
     index->exact = bits_create(index, arena);

@@ -29,8 +29,8 @@ enum { RULES_MAX = 20000, RULE_WORDS_MAX = (RULES_MAX + 63) / 64 };
 
 struct match_index;
 
-/* `programs` are the `where` of rules 0 ... count - 1. `scratch` holds what only the building needs.
- * Owner:  the arena. Errors: NULL when memory is short. */
+/* `programs` are the `where` of rules 0 ... count - 1. `scratch` holds what only the building
+ * needs. Owner:  the arena. Errors: NULL when memory is short. */
 struct match_index *match_index_create(const struct program *programs, uint32_t count,
                                        struct arena *arena, struct arena *scratch);
 

@@ -374,7 +374,8 @@ static struct ast *trailing(struct parser *parser)
     struct token token = parser->token;
     struct span span = span_of(parser, token.from, token.to);
 
-    if (token.kind == TOKEN_NAME && (text_equals(token.text, "and") || text_equals(token.text, "AND")))
+    if (token.kind == TOKEN_NAME &&
+        (text_equals(token.text, "and") || text_equals(token.text, "AND")))
         diagnose(parser->lexer.diag, span, "write && for \"and\"");
     else if (token.kind == TOKEN_NAME &&
              (text_equals(token.text, "or") || text_equals(token.text, "OR")))
@@ -405,8 +406,7 @@ struct ast *parse_expression(const struct yaml_node *node, uint32_t from, uint32
     return ast;
 }
 
-struct ast *parse_node(const struct yaml_node *node, struct arena *arena,
-                       struct diagnostics *diag)
+struct ast *parse_node(const struct yaml_node *node, struct arena *arena, struct diagnostics *diag)
 {
     if (node->kind != YAML_SCALAR) {
         diagnose(diag, node->span, "an expression should stand here, not %s",

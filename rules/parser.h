@@ -28,7 +28,6 @@ struct ast *parse_expression(const struct yaml_node *node, uint32_t from, uint32
                              struct arena *arena, struct diagnostics *diag);
 
 /* The whole scalar. A list or map in its place is diagnosed. */
-struct ast *parse_node(const struct yaml_node *node, struct arena *arena,
-                       struct diagnostics *diag);
+struct ast *parse_node(const struct yaml_node *node, struct arena *arena, struct diagnostics *diag);
 
 #endif

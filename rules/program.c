@@ -39,8 +39,7 @@ static uint8_t slot_of(struct label_slots *slots, struct text name)
     if (slots == NULL)
         return LABEL_SLOT_NONE;
     for (uint32_t i = 0; i < slots->count; i++)
-        if (slots->name[i].len == name.len &&
-            memcmp(slots->name[i].at, name.at, name.len) == 0)
+        if (slots->name[i].len == name.len && memcmp(slots->name[i].at, name.at, name.len) == 0)
             return (uint8_t)i;
     if (slots->count == LABEL_SLOTS_MAX)
         return LABEL_SLOT_NONE;
@@ -299,8 +298,7 @@ static int64_t load_number(const struct operand *operand, const struct program_i
     return input->view->et_ms - input->view->text->ts_ms; /* age */
 }
 
-static bool load_real(const struct operand *operand, const struct program_input *input,
-                      double *out)
+static bool load_real(const struct operand *operand, const struct program_input *input, double *out)
 {
     if (operand->kind == OPERAND_CONSTANT)
         *out = operand->real;
@@ -382,8 +380,8 @@ static enum truth run_in(const struct instruction *at, struct program_input *inp
                         NULL);
     default:
         number = load_number(&at->left, input);
-        return truth_of(bsearch(&number, list->numbers, list->count, sizeof(number),
-                                order_numbers) != NULL);
+        return truth_of(
+            bsearch(&number, list->numbers, list->count, sizeof(number), order_numbers) != NULL);
     }
 }
 

@@ -50,9 +50,9 @@ enum operand_kind { OPERAND_CONSTANT, OPERAND_FIELD, OPERAND_LABEL, OPERAND_AGGR
 enum { LABEL_SLOTS_MAX = 64, LABEL_SLOT_NONE = 0xff };
 
 struct operand {
-    uint8_t kind;  /* enum operand_kind */
-    uint8_t field; /* enum rule_field */
-    uint8_t slot;  /* of a label */
+    uint8_t kind;   /* enum operand_kind */
+    uint8_t field;  /* enum rule_field */
+    uint8_t slot;   /* of a label */
     uint32_t index; /* of an aggregate */
     union {
         struct text text; /* a constant, or a label's name */

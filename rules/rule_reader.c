@@ -10,8 +10,8 @@
 
 enum { NAME_BYTES_MAX = 200, RUNBOOK_BYTES_MAX = 1000, DESCRIPTION_BYTES_MAX = 10000 };
 
-static const char *const rule_keys[] = {"id",    "description", "on",       "where",
-                                        "by",    "window",      "when",     "incident",
+static const char *const rule_keys[] = {"id",    "description", "on",         "where",
+                                        "by",    "window",      "when",       "incident",
                                         "close", "max_keys",    "max_members"};
 static const char *const incident_keys[] = {"title", "priority", "tier", "runbook", "team"};
 
@@ -102,8 +102,8 @@ static bool has_control_character(struct text text)
 }
 
 /* One line of text; "" where the key is absent. */
-static const char *read_line(struct reading *reading, const struct yaml_node *map,
-                             const char *key, uint32_t bytes_max)
+static const char *read_line(struct reading *reading, const struct yaml_node *map, const char *key,
+                             uint32_t bytes_max)
 {
     const struct yaml_node *node = yaml_node_find(map, key);
     const char *copy;
@@ -225,8 +225,7 @@ static void compile(struct reading *reading, const struct ast *ast, struct progr
 
 static struct scope scope_for(struct reading *reading, enum scope_kind kind)
 {
-    return (struct scope){
-        .kind = kind, .arena = reading->build->scratch, .diag = diag_of(reading)};
+    return (struct scope){.kind = kind, .arena = reading->build->scratch, .diag = diag_of(reading)};
 }
 
 /* Digests chain: each step hashes the digest so far and the hash of one text. */
@@ -453,8 +452,8 @@ static void keep_aggregates(struct reading *reading)
         to->limit = from->limit < rule->max_members ? from->limit : rule->max_members;
         to->text = arena_copy(reading->build->arena, from->text, strlen(from->text));
         if (to->text == NULL ||
-            (from->argument != NULL && !operand_compile(from->argument, reading->build->arena,
-                                                        NULL, &reading->rule->distinct[i])))
+            (from->argument != NULL && !operand_compile(from->argument, reading->build->arena, NULL,
+                                                        &reading->rule->distinct[i])))
             out_of_memory(reading);
     }
 }

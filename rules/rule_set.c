@@ -83,8 +83,7 @@ static bool take_rule(struct loading *loading, const struct yaml_node *node,
     return true;
 }
 
-static void take_root(struct loading *loading, const struct yaml_node *root,
-                      struct arena *scratch)
+static void take_root(struct loading *loading, const struct yaml_node *root, struct arena *scratch)
 {
     static const char *const keys[] = {"rules"};
     struct rule_build build = {loading->set->arena, scratch, &loading->diag, &loading->slots};
@@ -102,7 +101,8 @@ static void take_root(struct loading *loading, const struct yaml_node *root,
         return;
     }
     if (rules->kind != YAML_LIST) {
-        diagnose(&loading->diag, rules->span, "rules takes a list, each entry beginning with \"-\"");
+        diagnose(&loading->diag, rules->span,
+                 "rules takes a list, each entry beginning with \"-\"");
         return;
     }
     for (const struct yaml_node *node = rules->first; node != NULL; node = node->next)
@@ -142,8 +142,7 @@ static bool check_unique(struct loading *loading, struct compiled_rule **sorted)
             continue;
         struct place place = script_place(a->id_span.script, a->id_span.from);
         diagnose(&loading->diag, b->id_span, "the id \"%s\" is taken already: %.200s:%u:%u",
-                 b->open.id, a->id_span.script->name, (unsigned)place.line,
-                 (unsigned)place.column);
+                 b->open.id, a->id_span.script->name, (unsigned)place.line, (unsigned)place.column);
         is_good = false;
     }
     return is_good;
@@ -298,8 +297,9 @@ static int load_file(struct loading *loading, struct file_list *list, size_t i, 
 {
     struct script *script = arena_alloc(list->arena, sizeof(*script));
     size_t bytes = 0;
-    int rc = script == NULL ? -ENOMEM
-                            : host_read_file(list->paths[i], YAML_BYTES_MAX, &list->texts[i], &bytes);
+    int rc = script == NULL
+                 ? -ENOMEM
+                 : host_read_file(list->paths[i], YAML_BYTES_MAX, &list->texts[i], &bytes);
 
     if (rc == -EFBIG)
         error_set(err, "%s: the file is larger than %d MiB", list->paths[i], YAML_BYTES_MAX >> 20);
@@ -386,8 +386,7 @@ size_t rule_set_match(const struct rule_set *set, const struct event_view *view,
     for (uint32_t w = 0; w < (set->count + 63) / 64; w++) {
         for (uint64_t left = bits[w]; left != 0; left &= left - 1) {
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(left);
-            if (!(exact[w] & left & -left) &&
-                program_run(&set->where[i], &input) != TRUTH_TRUE)
+            if (!(exact[w] & left & -left) && program_run(&set->where[i], &input) != TRUTH_TRUE)
                 continue;
             if (count == max)
                 return count;
@@ -413,8 +412,8 @@ void rule_by_values(const struct rule *rule, const struct event_view *view,
             value[i] = (struct text){"", 0};
 }
 
-struct text rule_aggregate_value(const struct rule *rule, uint32_t i,
-                                 const struct event_view *view, char scratch[32])
+struct text rule_aggregate_value(const struct rule *rule, uint32_t i, const struct event_view *view,
+                                 char scratch[32])
 {
     const struct operand *operand = &compiled(rule)->distinct[i];
     struct program_input input;

@@ -41,18 +41,18 @@ struct rule_aggregate {
 
 /* The open part of a rule: what the correlation needs besides the programs. */
 struct rule {
-    uint32_t index;      /* in the set, by id */
+    uint32_t index; /* in the set, by id */
     const char *id;
     enum rule_input input;
-    int64_t window_ms;   /* sliding, [start, end) */
+    int64_t window_ms; /* sliding, [start, end) */
     uint32_t by_count;
     const char *by_name[RULE_BY_MAX]; /* as written: "tenant", "host", "labels.rack" */
     uint32_t aggregate_count;
     struct rule_aggregate aggregate[RULE_AGGREGATES_MAX];
-    uint32_t quiet_count; /* the distinct durations inside quiet(...) of `close` */
+    uint32_t quiet_count;             /* the distinct durations inside quiet(...) of `close` */
     int64_t quiet_ms[RULE_QUIET_MAX]; /* ascending */
-    uint8_t priority;     /* enum priority */
-    const char *tier;     /* "" where not given */
+    uint8_t priority;                 /* enum priority */
+    const char *tier;                 /* "" where not given */
     const char *runbook;
     const char *team;
     uint32_t max_keys;    /* [100000] */
@@ -101,8 +101,8 @@ void rule_by_values(const struct rule *rule, const struct event_view *view,
                     struct text value[RULE_BY_MAX]);
 
 /* The text over which aggregate `i` (a distinct) counts different values. */
-struct text rule_aggregate_value(const struct rule *rule, uint32_t i,
-                                 const struct event_view *view, char scratch[32]);
+struct text rule_aggregate_value(const struct rule *rule, uint32_t i, const struct event_view *view,
+                                 char scratch[32]);
 
 /* `when` over the aggregates' present values. */
 bool rule_when(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX]);

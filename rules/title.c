@@ -8,7 +8,8 @@
 #include "rules/parser.h"
 #include "rules/printer.h"
 
-struct template {
+struct template
+{
     const struct yaml_node *node;
     const struct scope *when;
     struct arena *arena;

@@ -93,8 +93,7 @@ static unsigned field_flags(enum rule_field field)
                : field_row(field)->flags;
 }
 
-bool types_check_field(struct ast *ast, unsigned flags, const char *role,
-                       struct diagnostics *diag)
+bool types_check_field(struct ast *ast, unsigned flags, const char *role, struct diagnostics *diag)
 {
     if (ast->kind == AST_MEMBER) {
         if (!check_label(ast, diag))
@@ -463,8 +462,7 @@ static bool check_compare(struct ast *ast, struct scope *scope)
                  relation_sign(ast->relation));
         return false;
     }
-    if (left->type != right->type &&
-        !(check_exact(left, scope) && check_exact(right, scope)))
+    if (left->type != right->type && !(check_exact(left, scope) && check_exact(right, scope)))
         return false;
     return check_state(left, right, scope) && check_state(right, left, scope) &&
            check_aggregates(ast, scope);
@@ -568,10 +566,11 @@ static bool check(struct ast *ast, struct scope *scope)
     if (scope->kind != SCOPE_WHERE &&
         (ast->kind == AST_NAME || ast->kind == AST_MEMBER || ast->kind == AST_LIST ||
          ast->kind == AST_IN || (scope->kind == SCOPE_CLOSE && ast->kind == AST_COMPARE))) {
-        diagnose(scope->diag, ast->span, "%s",
-                 scope->kind == SCOPE_WHEN
-                     ? "when looks at a window, not at one event: compare count() or distinct(field)"
-                     : "close is made of quiet(duration) and cleared()");
+        diagnose(
+            scope->diag, ast->span, "%s",
+            scope->kind == SCOPE_WHEN
+                ? "when looks at a window, not at one event: compare count() or distinct(field)"
+                : "close is made of quiet(duration) and cleared()");
         return false;
     }
     switch (ast->kind) {

@@ -47,7 +47,6 @@ bool types_check(struct ast *ast, struct scope *scope);
 
 /* Checks that the tree names a field with all of `flags`; `role` is for the
  * message: "by", "distinct()", "a title". */
-bool types_check_field(struct ast *ast, unsigned flags, const char *role,
-                       struct diagnostics *diag);
+bool types_check_field(struct ast *ast, unsigned flags, const char *role, struct diagnostics *diag);
 
 #endif

@@ -243,8 +243,7 @@ static struct yaml_node *node_create(struct reader *reader, struct fy_event *eve
 static bool key_accept(struct reader *reader, struct yaml_node *map, struct yaml_node *key)
 {
     if (key->kind != YAML_SCALAR) {
-        diagnose(reader->diag, key->span, "a key is plain text, not %s",
-                 yaml_kind_name(key->kind));
+        diagnose(reader->diag, key->span, "a key is plain text, not %s", yaml_kind_name(key->kind));
         return false;
     }
     if (strlen(key->text.at) != key->text.len) {

@@ -32,10 +32,10 @@ enum yaml_kind { YAML_SCALAR, YAML_LIST, YAML_MAP };
 
 struct yaml_node {
     enum yaml_kind kind;
-    struct span span; /* a list or map: its first byte */
-    struct text text; /* of a scalar, zero-terminated */
-    const uint32_t *origin; /* of each byte of text and its end; NULL: as in the file */
-    const struct yaml_node *key;         /* in a map: the key of this value */
+    struct span span;            /* a list or map: its first byte */
+    struct text text;            /* of a scalar, zero-terminated */
+    const uint32_t *origin;      /* of each byte of text and its end; NULL: as in the file */
+    const struct yaml_node *key; /* in a map: the key of this value */
     struct yaml_node *first, *last, *next; /* children, in the file's order */
     uint32_t count;
 };

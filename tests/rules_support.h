@@ -95,8 +95,8 @@ static inline void assert_refused_line(const char *text, const char *line)
     assert_string_equal(err.text, line);
 }
 
-/* One rule around a `where`, which stands in a literal block, so that it may hold anything. It begins
- * at line 4, column 7. */
+/* One rule around a `where`, which stands in a literal block, so that it may hold anything. It
+ * begins at line 4, column 7. */
 static inline const char *rule_with_where(const char *where, char *to, size_t bytes)
 {
     snprintf(to, bytes,

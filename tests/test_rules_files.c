@@ -6,6 +6,7 @@
  */
 #include "rules_support.h"
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -177,8 +178,9 @@ static void places_are_right_in_every_scalar_style(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char text[1024], line[256];
-        snprintf(text, sizeof(text), "rules:\n  - id: r\n%s    window: 1m\n"
-                                     "    when: count() >= 1\n" TAIL,
+        snprintf(text, sizeof(text),
+                 "rules:\n  - id: r\n%s    window: 1m\n"
+                 "    when: count() >= 1\n" TAIL,
                  cases[i].where);
         snprintf(line, sizeof(line),
                  "r.yaml:%d:%d: there is no field \"x\"; a label is written labels.NAME, a text "
@@ -210,11 +212,12 @@ static void caret_stands_below_tabs_and_inside_long_lines(void **state)
              filler, "");
     assert_string_equal(err.text, expected);
 
-    assert_refused("rules:\n  - id: r\n    where: check ==\t\"a\" && x\n    window: 1m\n"
-                   "    when: count() >= 1\n" TAIL,
-                   "r.yaml:3:28: there is no field \"x\"; a label is written labels.NAME, a text in "
-                   "quotes\n        where: check ==\t\"a\" && x\n"
-                   "                       \t       ^");
+    assert_refused(
+        "rules:\n  - id: r\n    where: check ==\t\"a\" && x\n    window: 1m\n"
+        "    when: count() >= 1\n" TAIL,
+        "r.yaml:3:28: there is no field \"x\"; a label is written labels.NAME, a text in "
+        "quotes\n        where: check ==\t\"a\" && x\n"
+        "                       \t       ^");
 }
 
 /* Whole-rule mistakes: what stands in the rule, and the first line of the answer. */
@@ -238,7 +241,8 @@ static void wrong_keys_are_refused(void **state)
         {"rules: &a []\n",
          "r.yaml:1:9: anchors (&name) are not allowed here; text with & needs quotes"},
         {"rules: *a\n", "r.yaml:1:9: aliases (*name) are not allowed here"},
-        {"rules: []\n---\nrules: []\n", "r.yaml:2:1: a second document begins here; a file holds one"},
+        {"rules: []\n---\nrules: []\n",
+         "r.yaml:2:1: a second document begins here; a file holds one"},
         {"rules: []\nrules: []\n", "r.yaml:2:1: the key \"rules\" is there already, in line 1"},
         {"rules: \xff\n", "r.yaml:1:8: the byte 0xff here is no UTF-8 text"},
         {"[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]", "r.yaml:1:17: nested deeper than 16 levels"},
@@ -268,8 +272,8 @@ static void wrong_keys_are_refused(void **state)
          "r.yaml:3:25: by names labels.a twice"},
         {HEAD "    by: [a == b]\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
          "r.yaml:3:10: by takes a field or a label here"},
-        {HEAD "    by: [source, resource, check, host, labels.a, labels.b, labels.c, labels.d]\n" GOOD_WHERE
-             GOOD_WINDOW GOOD_WHEN TAIL,
+        {HEAD "    by: [source, resource, check, host, labels.a, labels.b, labels.c, "
+              "labels.d]\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
          "r.yaml:3:71: by takes at most 8 fields, the tenant included"},
         {HEAD GOOD_WHERE "    window: 10\n" GOOD_WHEN TAIL,
          "r.yaml:4:13: a duration needs a unit: ms, s, m, h or d"},
@@ -308,8 +312,7 @@ static void wrong_keys_are_refused(void **state)
          "r.yaml:5:11: when can never be true: it is looked at when the window holds an entry"},
         {HEAD GOOD_WHERE GOOD_WINDOW "    when: count() > 1000\n" TAIL,
          "r.yaml:5:11: when can never be true: a key holds at most 1000 entries (max_members)"},
-        {HEAD GOOD_WHERE GOOD_WINDOW
-         "    when: >-\n      distinct(labels.a) + 1\n" TAIL,
+        {HEAD GOOD_WHERE GOOD_WINDOW "    when: >-\n      distinct(labels.a) + 1\n" TAIL,
          "r.yaml:6:26: there is no arithmetic in rules"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    close: cleared()\n",
          "r.yaml:2:5: a rule needs the key \"incident\""},
@@ -331,7 +334,8 @@ static void wrong_keys_are_refused(void **state)
          "r.yaml:6:33: team is one line of at most 200 bytes"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    incident: {title: t}\n",
          "r.yaml:2:5: a rule needs the key \"close\""},
-        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    incident: {title: t}\n    close: '!cleared()'\n",
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
+         "    incident: {title: t}\n    close: '!cleared()'\n",
          "r.yaml:7:13: close joins quiet() and cleared() with && and || only"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    incident: {title: t}\n    close: 'true'\n",
          "r.yaml:7:13: close is made of quiet(duration) and cleared()"},
@@ -340,7 +344,8 @@ static void wrong_keys_are_refused(void **state)
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    incident: {title: t}\n    close: quiet(5)\n",
          "r.yaml:7:18: close is made of quiet(duration) and cleared()"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
-         "    incident: {title: t}\n    close: quiet(1s)||quiet(2s)||quiet(3s)||quiet(4s)||quiet(5s)\n",
+         "    incident: {title: t}\n    close: "
+         "quiet(1s)||quiet(2s)||quiet(3s)||quiet(4s)||quiet(5s)\n",
          "r.yaml:7:56: close has at most 4 different quiet times"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    max_keys: 0\n" TAIL,
          "r.yaml:6:15: max_keys is a whole number from 1 to 10000000"},
@@ -348,7 +353,8 @@ static void wrong_keys_are_refused(void **state)
          "r.yaml:6:18: max_members is a whole number from 1 to 100000"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL "    description: [a]\n",
          "r.yaml:8:18: description takes text, not a list"},
-        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL "  - id: r\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL
+         "  - id: r\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
          "r.yaml:8:9: the id \"r\" is taken already: r.yaml:2:9"},
     };
 
@@ -363,9 +369,11 @@ static void long_files_ids_and_titles_are_refused(void **state)
 
     (void)state;
     memset(word, 'a', sizeof(word));
-    snprintf(text, sizeof(text), "rules:\n  - id: %.100s\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL, word);
+    snprintf(text, sizeof(text), "rules:\n  - id: %.100s\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+             word);
     rule_set_destroy(parse_good(text));
-    snprintf(text, sizeof(text), "rules:\n  - id: %.101s\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL, word);
+    snprintf(text, sizeof(text), "rules:\n  - id: %.101s\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+             word);
     assert_refused_line(text, "r.yaml:2:9: an id has 1 to 100 characters");
     snprintf(text, sizeof(text),
              HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
@@ -473,8 +481,7 @@ static void by_begins_with_the_tenant_and_keeps_its_order(void **state)
         HEAD "    by: [labels.rack, 'labels[\"a b\"]', tenant, severity]\n" GOOD_WHERE GOOD_WINDOW
             GOOD_WHEN TAIL);
     const struct rule *rule = rule_set_rule(set, 0);
-    struct words words = {
-        .tenant = "t", .severity = SEVERITY_CRITICAL, .label = {"rack", "r7"}};
+    struct words words = {.tenant = "t", .severity = SEVERITY_CRITICAL, .label = {"rack", "r7"}};
     struct sample sample;
     struct text value[RULE_BY_MAX];
     static const char *const names[] = {"tenant", "labels.rack", "labels[\"a b\"]", "severity"};
@@ -495,14 +502,19 @@ static void by_begins_with_the_tenant_and_keeps_its_order(void **state)
 static void rules_are_ordered_by_id_bytewise(void **state)
 {
     static const char *const ids[] = {"a", "a-b", "a.b", "a1", "ab", "b"};
-    struct rule_set *set = parse_good(
-        "rules:\n"
-        "- {id: b,   where: 'true', window: 1m, when: count()>0, incident: {title: t}, close: cleared()}\n"
-        "- {id: ab,  where: 'true', window: 1m, when: count()>0, incident: {title: t}, close: cleared()}\n"
-        "- {id: a1,  where: 'true', window: 1m, when: count()>0, incident: {title: t}, close: cleared()}\n"
-        "- {id: a.b, where: 'true', window: 1m, when: count()>0, incident: {title: t}, close: cleared()}\n"
-        "- {id: a-b, where: 'true', window: 1m, when: count()>0, incident: {title: t}, close: cleared()}\n"
-        "- {id: a,   where: 'true', window: 1m, when: count()>0, incident: {title: t}, close: cleared()}\n");
+    struct rule_set *set = parse_good("rules:\n"
+                                      "- {id: b,   where: 'true', window: 1m, when: count()>0, "
+                                      "incident: {title: t}, close: cleared()}\n"
+                                      "- {id: ab,  where: 'true', window: 1m, when: count()>0, "
+                                      "incident: {title: t}, close: cleared()}\n"
+                                      "- {id: a1,  where: 'true', window: 1m, when: count()>0, "
+                                      "incident: {title: t}, close: cleared()}\n"
+                                      "- {id: a.b, where: 'true', window: 1m, when: count()>0, "
+                                      "incident: {title: t}, close: cleared()}\n"
+                                      "- {id: a-b, where: 'true', window: 1m, when: count()>0, "
+                                      "incident: {title: t}, close: cleared()}\n"
+                                      "- {id: a,   where: 'true', window: 1m, when: count()>0, "
+                                      "incident: {title: t}, close: cleared()}\n");
     struct words words = {.tenant = "t"};
     struct sample sample;
     uint32_t out[6];
@@ -539,8 +551,8 @@ static struct id128 hash_of(const char *text)
 
 static void form_is_what_carries_state(void **state)
 {
-    static const char base[] = HEAD "    where: check == \"a\" && age < 90s\n    by: [host]\n"
-                                    GOOD_WINDOW GOOD_WHEN TAIL;
+    static const char base[] =
+        HEAD "    where: check == \"a\" && age < 90s\n    by: [host]\n" GOOD_WINDOW GOOD_WHEN TAIL;
     static const struct {
         const char *text;
         bool is_same_form, is_same_hash;
@@ -549,8 +561,9 @@ static void form_is_what_carries_state(void **state)
         {HEAD "    where: |\n      (check=='a')  &&\n      age < 1m30s\n    by: [tenant, host]\n"
               "    window: 60s\n    when: (count() >= 1)\n" TAIL,
          true, true},
-        {HEAD "    description: d\n    where: check == \"a\" && age < 90s\n    by: [host]\n"
-              GOOD_WINDOW GOOD_WHEN TAIL,
+        {HEAD
+         "    description: d\n    where: check == \"a\" && age < 90s\n    by: [host]\n" GOOD_WINDOW
+             GOOD_WHEN TAIL,
          true, true},
         /* another title, priority, close: the windows stay good */
         {HEAD "    where: check == \"a\" && age < 90s\n    by: [host]\n" GOOD_WINDOW GOOD_WHEN
@@ -568,14 +581,14 @@ static void form_is_what_carries_state(void **state)
         {HEAD "    where: check == \"a\" && age < 91s\n    by: [host]\n" GOOD_WINDOW GOOD_WHEN TAIL,
          false, false},
         {HEAD "    where: check == \"a\" && age < 90s\n" GOOD_WINDOW GOOD_WHEN TAIL, false, false},
-        {HEAD "    where: check == \"a\" && age < 90s\n    by: [host]\n    window: 2m\n" GOOD_WHEN
-              TAIL,
+        {HEAD
+         "    where: check == \"a\" && age < 90s\n    by: [host]\n    window: 2m\n" GOOD_WHEN TAIL,
          false, false},
         {HEAD "    where: check == \"a\" && age < 90s\n    by: [host]\n" GOOD_WINDOW
               "    when: count() >= 2\n" TAIL,
          false, false},
         {HEAD "    on: events\n    where: check == \"a\" && age < 90s\n    by: [host]\n" GOOD_WINDOW
-              GOOD_WHEN TAIL,
+             GOOD_WHEN TAIL,
          false, false},
     };
 
@@ -594,8 +607,12 @@ static void rules_that_read_what_changes_in_repeats_say_so(void **state)
         const char *where;
         bool reads;
     } cases[] = {
-        {"message.contains(\"x\")", true}, {"value > 5", true},     {"has(value)", true},
-        {"age < 5m", true},                {"check == \"a\"", false}, {"has(labels.x)", false},
+        {"message.contains(\"x\")", true},
+        {"value > 5", true},
+        {"has(value)", true},
+        {"age < 5m", true},
+        {"check == \"a\"", false},
+        {"has(labels.x)", false},
         {"ts > timestamp(\"2024-05-01T00:00:00Z\")", true},
         {"check == \"a\" || (host == \"b\" && !has(message))", true},
     };
@@ -684,8 +701,14 @@ static void titles_are_cut_between_characters(void **state)
 {
     /* "ä" has two bytes, "€" three. */
     struct words words = {.tenant = "t", .message = "a\xc3\xa4\xe2\x82\xac!"};
-    static const char *const cut[] = {"",          "",          "a",         "a",
-                                      "a\xc3\xa4", "a\xc3\xa4", "a\xc3\xa4", "a\xc3\xa4\xe2\x82\xac",
+    static const char *const cut[] = {"",
+                                      "",
+                                      "a",
+                                      "a",
+                                      "a\xc3\xa4",
+                                      "a\xc3\xa4",
+                                      "a\xc3\xa4",
+                                      "a\xc3\xa4\xe2\x82\xac",
                                       "a\xc3\xa4\xe2\x82\xac!"};
     struct sample sample;
     char text[1024], title[16];
@@ -826,6 +849,33 @@ static void shipped_packs_load_together(void **state)
     rule_set_destroy(set);
 }
 
+/* What the manual shows must load: every fenced block of it that is a rule file. */
+static void rules_of_the_manual_load(void **state)
+{
+    FILE *file = fopen(TESTS_DIR "/../docs/rules.md", "r");
+    static char line[4096], text[16384];
+    bool is_inside = false;
+    unsigned blocks = 0;
+
+    (void)state;
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, "```yaml", 7) == 0) {
+            is_inside = true;
+            text[0] = '\0';
+        } else if (is_inside && strncmp(line, "```", 3) == 0) {
+            is_inside = false;
+            rule_set_destroy(parse_good(text));
+            blocks++;
+        } else if (is_inside) {
+            assert_true(strlen(text) + strlen(line) < sizeof(text));
+            strcat(text, line);
+        }
+    }
+    fclose(file);
+    assert_int_equal(blocks, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -850,6 +900,7 @@ int main(void)
         cmocka_unit_test(wrong_titles_are_refused_inside_the_text),
         cmocka_unit_test(folder_is_read_by_name_and_ids_are_unique_over_files),
         cmocka_unit_test(shipped_packs_load_together),
+        cmocka_unit_test(rules_of_the_manual_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -364,8 +364,14 @@ static void nearest_name_is_the_likely_one(void **state)
     static const struct {
         const char *typed, *meant;
     } cases[] = {
-        {"chekc", "check"},   {"chck", "check"},     {"Check", "check"}, {"hots", "host"},
-        {"sevirity", "severity"}, {"starts_with", "startsWith"}, {"zone", NULL}, {"", NULL},
+        {"chekc", "check"},
+        {"chck", "check"},
+        {"Check", "check"},
+        {"hots", "host"},
+        {"sevirity", "severity"},
+        {"starts_with", "startsWith"},
+        {"zone", NULL},
+        {"", NULL},
         {"x", NULL},
     };
 
@@ -416,9 +422,11 @@ static void numbers_print_short_and_exact(void **state)
         double number;
         const char *text;
     } cases[] = {
-        {0.0, "0"},       {-0.0, "0"},         {5.0, "5"},      {-17.0, "-17"}, {91.5, "91.5"},
-        {0.1, "0.1"},     {1e15, "1e+15"},     {1e300, "1e+300"}, {-0.25, "-0.25"},
-        {0.1 + 0.2, "0.30000000000000004"},
+        {0.0, "0"},       {-0.0, "0"},
+        {5.0, "5"},       {-17.0, "-17"},
+        {91.5, "91.5"},   {0.1, "0.1"},
+        {1e15, "1e+15"},  {1e300, "1e+300"},
+        {-0.25, "-0.25"}, {0.1 + 0.2, "0.30000000000000004"},
     };
     char text[NUMBER_TEXT_BYTES];
 

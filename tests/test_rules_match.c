@@ -19,21 +19,48 @@ static uint32_t below(uint32_t n)
 /* ---- vocabulary: few words, many coincidences, prefixes of each other ---- */
 
 static const char *const words_list[] = {
-    "a", "ab", "abc", "abcd", "b", "ba", "disk", "disk.full", "disk.smart", "host-1", "host-2",
-    "", "a/b", "host-1/sda", "abcdefghijklmnopq", "abcdefghijklmnopr", "\xc3\xa4",
+    "a",
+    "ab",
+    "abc",
+    "abcd",
+    "b",
+    "ba",
+    "disk",
+    "disk.full",
+    "disk.smart",
+    "host-1",
+    "host-2",
+    "",
+    "a/b",
+    "host-1/sda",
+    "abcdefghijklmnopq",
+    "abcdefghijklmnopr",
+    "\xc3\xa4",
 };
-static const char *const texts[] = {"tenant", "source", "resource", "check", "dedup_key", "message",
-                                    "host", "labels.x", "labels.host", "labels[\"y z\"]"};
-static const char *const severities[] = {"OK", "DEBUG", "INFO", "WARNING", "MINOR", "MAJOR",
-                                         "CRITICAL"};
+static const char *const texts[] = {"tenant",      "source",         "resource", "check",
+                                    "dedup_key",   "message",        "host",     "labels.x",
+                                    "labels.host", "labels[\"y z\"]"};
+static const char *const severities[] = {"OK",    "DEBUG", "INFO",    "WARNING",
+                                         "MINOR", "MAJOR", "CRITICAL"};
 static const char *const relations[] = {"==", "!=", "<", "<=", ">", ">="};
 
 enum { WORDS = 17, TEXTS = 10 };
 
 /* ---- trees of the model ---- */
 
-enum kind { AND, OR, NOT, TEXT_TEST, TEXT_PAIR, IN, SEARCH, SEVERITY_TEST, SEVERITY_IN, VALUE_TEST,
-            HAS_TEST };
+enum kind {
+    AND,
+    OR,
+    NOT,
+    TEXT_TEST,
+    TEXT_PAIR,
+    IN,
+    SEARCH,
+    SEVERITY_TEST,
+    SEVERITY_IN,
+    VALUE_TEST,
+    HAS_TEST
+};
 enum truth3 { NO, YES, ERR };
 
 struct node {
@@ -103,11 +130,10 @@ static size_t write_node(const struct node *node, char *to, size_t used)
         used = write_node(node->part[0], to, used);
         return put(to, used, ")");
     case TEXT_TEST:
-        return node->is_mirrored
-                   ? put(to, used, "\"%s\" %s %s", words_list[node->word],
-                         relations[node->relation], texts[node->field])
-                   : put(to, used, "%s %s \"%s\"", texts[node->field], relations[node->relation],
-                         words_list[node->word]);
+        return node->is_mirrored ? put(to, used, "\"%s\" %s %s", words_list[node->word],
+                                       relations[node->relation], texts[node->field])
+                                 : put(to, used, "%s %s \"%s\"", texts[node->field],
+                                       relations[node->relation], words_list[node->word]);
     case TEXT_PAIR:
         return put(to, used, "%s %s %s", texts[node->field], relations[node->relation],
                    texts[node->other]);
@@ -136,8 +162,8 @@ static size_t write_node(const struct node *node, char *to, size_t used)
 
 static const char *field_of(const struct words *words, uint32_t field)
 {
-    const char *fields[] = {words->tenant, words->source, words->resource, words->check,
-                            words->dedup_key, words->message};
+    const char *fields[] = {words->tenant, words->source,    words->resource,
+                            words->check,  words->dedup_key, words->message};
     static const char *const labels[] = {"host", "x", "host", "y z"};
     static char host[64];
 
@@ -155,7 +181,7 @@ static const char *field_of(const struct words *words, uint32_t field)
 
 static enum truth3 by_relation(uint32_t relation, int order)
 {
-    bool truth[] = {order == 0, order != 0, order < 0, order <= 0, order > 0, order >= 0};
+    bool truth[] = {order == 0, order != 0, order<0, order <= 0, order> 0, order >= 0};
 
     return truth[relation] ? YES : NO;
 }
@@ -225,11 +251,10 @@ static enum truth3 judge(const struct node *node, const struct words *words)
     case SEARCH:
         return text == NULL ? ERR : search(node->search, text, word);
     case SEVERITY_TEST:
-        return by_relation(node->relation,
-                           node->is_mirrored ? other - severity : severity - other);
+        return by_relation(node->relation, node->is_mirrored ? other - severity : severity - other);
     case SEVERITY_IN:
         return severity == (int)(node->list[0] % 7) || severity == (int)(node->list[1] % 7) ? YES
-                                                                                              : NO;
+                                                                                            : NO;
     case VALUE_TEST: {
         double want = (double)(node->word % 4) + 0.5;
         if (!words->has_value)
@@ -312,8 +337,8 @@ static void set_agrees_with_model(uint64_t seed)
                 continue;
             if (expected >= count || out[expected] != r) {
                 where[write_node(roots[r], where, 0)] = '\0';
-                fail_msg("seed %llu event %d: rule %u should match: %s", (unsigned long long)seed, e,
-                         r, where);
+                fail_msg("seed %llu event %d: rule %u should match: %s", (unsigned long long)seed,
+                         e, r, where);
             }
             expected++;
         }

@@ -62,13 +62,14 @@ static char *rules_text(void)
 
     at += sprintf(at, "rules:\n");
     for (int i = 0; i < 300; i++)
-        at += sprintf(at,
-                      "  - id: r%d\n    where: check in [\"a%d\", \"b\"] && labels.l%d.startsWith(\"x\")\n"
-                      "    by: [host, labels.rack]\n    window: 5m\n"
-                      "    when: count() > 3 && distinct(check) >= 2\n"
-                      "    incident: {title: \"{host}: {count()} 'it''s'\"}\n"
-                      "    close: quiet(1m) || cleared()\n",
-                      i, i, i);
+        at += sprintf(
+            at,
+            "  - id: r%d\n    where: check in [\"a%d\", \"b\"] && labels.l%d.startsWith(\"x\")\n"
+            "    by: [host, labels.rack]\n    window: 5m\n"
+            "    when: count() > 3 && distinct(check) >= 2\n"
+            "    incident: {title: \"{host}: {count()} 'it''s'\"}\n"
+            "    close: quiet(1m) || cleared()\n",
+            i, i, i);
     return text;
 }
 
