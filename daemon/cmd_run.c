@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/host.h"
 #include "daemon/commands.h"
 #include "daemon/log.h"
@@ -169,7 +170,8 @@ int cmd_run(int argc, char **argv)
     if (run.is_stopping)
         pthread_join(run.stopper, NULL);
     code = run.code;
-    service_destroy(run.service);
+    if (!service_destroy(run.service))
+        _exit(code); /* no exit handlers under a thread that still works */
     release(&run);
     return code;
 }

@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "daemon/nearest.h"
 #include "daemon/options.h"
+#include "rules/nearest.h"
 
 static const struct command commands[] = {
     {"broker", "runs a small Kafka broker in memory, for demos and tests", cmd_broker},
@@ -51,13 +51,13 @@ static void print_help(void)
 
 static int unknown_command(const char *name)
 {
-    struct nearest nearest;
+    const char *names[sizeof(commands) / sizeof(commands[0])], *near;
 
-    nearest_init(&nearest, name);
     for (size_t i = 0; i < command_count; i++)
-        nearest_offer(&nearest, commands[i].name);
-    if (nearest.name != NULL)
-        fprintf(stderr, "tocsin: unknown command '%s'; did you mean '%s'?\n", name, nearest.name);
+        names[i] = commands[i].name;
+    near = nearest_name((struct text){name, (uint32_t)strlen(name)}, names, command_count);
+    if (near != NULL)
+        fprintf(stderr, "tocsin: unknown command '%s'; did you mean '%s'?\n", name, near);
     else
         fprintf(stderr, "tocsin: unknown command '%s'; `tocsin --help` lists them\n", name);
     return EXIT_USAGE;

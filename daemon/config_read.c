@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
-#include "daemon/nearest.h"
 #include "daemon/units.h"
+#include "rules/nearest.h"
 
 enum { PATH_BYTES_MAX = 128 };
 
@@ -394,29 +394,28 @@ static void read_value(struct config_reader *reader, const struct config_key *ke
         diagnose(reader->diag, node->span, "%s: %s", key->path, err.text);
 }
 
-/* The names that may stand at a level, offered to the search for the nearest. */
+/* The names that may stand at a level: each row's next name behind `prefix`. */
 static void unknown_key(struct config_reader *reader, const struct yaml_node *key,
                         const char *prefix)
 {
-    size_t count, length = strlen(prefix);
+    enum { NAMES_MAX = 64, NAME_BYTES = 64 };
+    char name[NAMES_MAX][NAME_BYTES];
+    const char *names[NAMES_MAX], *near;
+    size_t count, length = strlen(prefix), found = 0;
     const struct config_key *keys = config_keys(&count);
-    struct nearest nearest;
-    char name[PATH_BYTES_MAX], best[PATH_BYTES_MAX] = "";
 
-    nearest_init(&nearest, key->text.at);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && found < NAMES_MAX; i++) {
         const char *rest = keys[i].path + length;
         if (strncmp(keys[i].path, prefix, length) != 0)
             continue;
-        snprintf(name, sizeof(name), "%.*s", (int)strcspn(rest, ".["), rest);
-        nearest.name = NULL;
-        nearest_offer(&nearest, name);
-        if (nearest.name != NULL)
-            snprintf(best, sizeof(best), "%s", name);
+        snprintf(name[found], NAME_BYTES, "%.*s", (int)strcspn(rest, ".["), rest);
+        names[found] = name[found];
+        found++;
     }
-    if (best[0] != '\0')
+    near = nearest_name(key->text, names, found);
+    if (near != NULL)
         diagnose(reader->diag, key->span, "there is no key '%.80s' here; did you mean '%s'?",
-                 key->text.at, best);
+                 key->text.at, near);
     else
         diagnose(reader->diag, key->span, "there is no key '%.80s' here", key->text.at);
 }

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "daemon/command.h"
-#include "daemon/nearest.h"
 #include "daemon/units.h"
+#include "rules/nearest.h"
 
 static const struct {
     int code;
@@ -125,14 +125,15 @@ static int set_value(const struct option_row *row, const char *text, void *to, s
 
 static int unknown_option(const struct option_table *table, const char *name, struct error *err)
 {
-    struct nearest nearest;
+    enum { NAMES_MAX = 64 };
+    const char *names[NAMES_MAX] = {"--help"}, *near;
+    size_t count = 1;
 
-    nearest_init(&nearest, name);
-    nearest_offer(&nearest, "--help");
-    for (size_t i = 0; i < table->row_count; i++)
-        nearest_offer(&nearest, table->rows[i].name);
-    if (nearest.name != NULL)
-        error_set(err, "unknown option %s; did you mean %s?", name, nearest.name);
+    for (size_t i = 0; i < table->row_count && count < NAMES_MAX; i++)
+        names[count++] = table->rows[i].name;
+    near = nearest_name((struct text){name, (uint32_t)strlen(name)}, names, count);
+    if (near != NULL)
+        error_set(err, "unknown option %s; did you mean %s?", name, near);
     else
         error_set(err, "unknown option %s", name);
     return -EINVAL;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
@@ -435,16 +436,71 @@ int service_stop(struct service *service)
     return code;
 }
 
-void service_destroy(struct service *service)
+/* A close on a thread of its own, so that it can be left behind. */
+struct closing {
+    struct source *source;
+    int waker;
+    atomic_bool is_done; /* release: all that the close did is visible */
+};
+
+static void *close_it(void *self)
 {
+    struct closing *closing = self;
+    const struct host *h = host();
+
+    closing->source->ops->close(closing->source);
+    atomic_store_explicit(&closing->is_done, true, memory_order_release);
+    h->waker_wake(h->self, closing->waker);
+    return NULL;
+}
+
+static bool close_source(struct source *source)
+{
+    const struct host *h = host();
+    struct closing *closing = calloc(1, sizeof(*closing));
+    uint64_t end_ns = host_mono_ns() + SOURCE_CLOSE_MS * UINT64_C(1000000);
+    pthread_t thread;
+
+    if (closing == NULL || (closing->waker = h->waker_create(h->self)) < 0) {
+        free(closing);
+        source->ops->close(source);
+        return true;
+    }
+    closing->source = source;
+    if (pthread_create(&thread, NULL, close_it, closing) != 0) {
+        close_it(closing);
+    } else {
+        while (!atomic_load_explicit(&closing->is_done, memory_order_acquire)) {
+            uint64_t now_ns = host_mono_ns();
+            if (now_ns >= end_ns) {
+                pthread_detach(thread);
+                return false; /* what `closing` holds goes with the process */
+            }
+            h->waker_sleep(h->self, closing->waker, end_ns - now_ns);
+        }
+        pthread_join(thread, NULL);
+    }
+    h->close(h->self, closing->waker);
+    free(closing);
+    return true;
+}
+
+bool service_destroy(struct service *service)
+{
+    bool is_closed = true;
+
     if (service == NULL)
-        return;
+        return true;
     admin_destroy(service->admin);
     engine_destroy(service->engine);
     if (service->outbox != NULL)
         outbox_destroy(service->outbox, 0);
     if (service->source != NULL)
-        service->source->ops->close(service->source);
+        is_closed = close_source(service->source);
+    if (!is_closed)
+        log_event(LOG_WARNING, "kafka_left_open",
+                  log_text("why", "the client waits for a broker that does not answer"),
+                  log_text("next", "leaving without it"));
     line_writer_close(service->incident_log);
     quarantine_close(service->quarantine);
     rule_set_destroy(service->rules);
@@ -454,4 +510,5 @@ void service_destroy(struct service *service)
     pthread_mutex_destroy(&service->lock);
     log_flush(true);
     free(service);
+    return is_closed;
 }

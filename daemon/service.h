@@ -13,6 +13,7 @@
 #ifndef DAEMON_SERVICE_H
 #define DAEMON_SERVICE_H
 
+#include <stdbool.h>
 #include "base/error.h"
 #include "daemon/options.h"
 
@@ -38,6 +39,10 @@ void service_reload(struct service *service);
 /* Stops input, works off what is closed, gives the sinks their time (F10). Returns an exit code. */
 int service_stop(struct service *service);
 
-void service_destroy(struct service *service);
+/* Releases everything. False when the Kafka client did not let go in SOURCE_CLOSE_MS (it
+ * waits for answers of a broker that is gone): all else is done then, and the process
+ * is to end without further ado. NULL is allowed. */
+enum { SOURCE_CLOSE_MS = 3000 };
+bool service_destroy(struct service *service);
 
 #endif

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include "daemon/commands.h"
-#include "daemon/nearest.h"
 #include "daemon/options.h"
 #include "daemon/units.h"
 
@@ -206,27 +205,14 @@ static void sizes_know_binary_and_decimal_units(void **state)
     assert_int_not_equal(unit_parse_size("9999999999GiB", &bytes, &err), 0);
 }
 
-static void the_nearest_name_is_found_and_far_ones_are_not(void **state)
+static void a_mistyped_command_is_a_usage_error(void **state)
 {
     (void)state;
-    static const struct {
-        const char *wanted, *expected;
-    } cases[] = {
-        {"relpay", "replay"}, /* neighbours swapped: one edit */
-        {"replay", "replay"}, {"rpelya", "replay"}, {"chek", "check"},
-        {"xyz", NULL},        {"rp", NULL}, /* two edits, but of a word of three */
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct nearest nearest;
-        nearest_init(&nearest, cases[i].wanted);
-        nearest_offer(&nearest, "check");
-        nearest_offer(&nearest, "replay");
-        nearest_offer(&nearest, "run");
-        if (cases[i].expected == NULL)
-            assert_null(nearest.name);
-        else
-            assert_string_equal(nearest.name, cases[i].expected);
-    }
+    char *argv[] = {(char *)"tocsin", (char *)"relpay", NULL};
+    assert_int_equal(commands_run(2, argv), EXIT_USAGE);
+    assert_int_equal(commands_run(1, argv), EXIT_USAGE);
+    argv[1] = (char *)"--version";
+    assert_int_equal(commands_run(2, argv), EXIT_OK);
 }
 
 static void every_command_has_a_name_a_summary_and_help(void **state)
@@ -255,7 +241,7 @@ int main(void)
         cmocka_unit_test(durations_are_read_and_written_back),
         cmocka_unit_test(times_are_read_in_every_zone_and_written_in_utc),
         cmocka_unit_test(sizes_know_binary_and_decimal_units),
-        cmocka_unit_test(the_nearest_name_is_found_and_far_ones_are_not),
+        cmocka_unit_test(a_mistyped_command_is_a_usage_error),
         cmocka_unit_test(every_command_has_a_name_a_summary_and_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
