@@ -44,8 +44,7 @@ static const struct option_table table = {
     .exits = "0 64 78",
 };
 
-static void print_key(void *self, const struct config_key *key, const char *path,
-                      const char *value)
+static void print_key(void *self, const struct config_key *key, const char *path, const char *value)
 {
     (void)self;
     (void)key;
@@ -80,8 +79,8 @@ static int print_json(const struct config *config, const struct rule_set *rules)
     config_walk(config, add_key, keys);
     for (uint32_t i = 0; i < rule_set_count(rules); i++)
         json_array_append_new(list, json_string(rule_set_rule(rules, i)->id));
-    json_object_set_new(root, "config", keys);  /* stolen */
-    json_object_set_new(root, "rules", list);   /* stolen */
+    json_object_set_new(root, "config", keys); /* stolen */
+    json_object_set_new(root, "rules", list);  /* stolen */
     text = json_dumps(root, JSON_INDENT(2));
     json_decref(root);
     if (text == NULL) {

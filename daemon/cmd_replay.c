@@ -45,8 +45,8 @@ static const struct option_row rows[] = {
      "Rule file, folder or shipped pack instead of those of the configuration; may be given again.",
      0, 0, NULL},
     {"--topic", OPTION_TEXT, offsetof(struct replay_options, topic), "NAME", "events",
-     "Topic whose partitions 0, 1, ... the files of JSON lines stand for; its settings count.", 0, 0,
-     NULL},
+     "Topic whose partitions 0, 1, ... the files of JSON lines stand for; its settings count.", 0,
+     0, NULL},
     {"--workers", OPTION_COUNT, offsetof(struct replay_options, workers), "N", NULL,
      "Threads of the engine, instead of the configuration's.", 1, 64, NULL},
     {"--take", OPTION_COUNT, offsetof(struct replay_options, take), "N", NULL,
@@ -73,9 +73,10 @@ static const struct option_row rows[] = {
 static const struct option_table table = {
     .command = "replay",
     .usage = "[options] FILE...",
-    .about = "Runs recorded input through the engine, without a network, and prints the incident "
-             "log and the ledger. FILE is a recording (.trec), a small log written as text (.tlog), "
-             "or events as JSON lines; - reads JSON lines from standard input.",
+    .about =
+        "Runs recorded input through the engine, without a network, and prints the incident "
+        "log and the ledger. FILE is a recording (.trec), a small log written as text (.tlog), "
+        "or events as JSON lines; - reads JSON lines from standard input.",
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
     .arguments_min = 1,
@@ -171,7 +172,8 @@ static int prepare(struct replay *replay, struct error *err)
                            &replay->input, err);
     if (rc != 0)
         return rc == -EINVAL ? EXIT_DATA : rc == -ENOMEM ? EXIT_SYSTEM : EXIT_NO_INPUT;
-    replay->engine_config.marks = replay_input_marks(replay->input, &replay->engine_config.mark_count);
+    replay->engine_config.marks =
+        replay_input_marks(replay->input, &replay->engine_config.mark_count);
     if (strcmp(options->incidents, "off") != 0) {
         replay->incidents = line_writer_open(options->incidents, LINE_WRITER_TRUNCATE, err);
         if (replay->incidents == NULL)
@@ -193,8 +195,7 @@ static uint64_t cpu_ns(void)
 
 static int run(struct replay *replay, struct error *err)
 {
-    struct engine_listener listener = {
-        .self = replay, .incident = write_incident, .op = write_op};
+    struct engine_listener listener = {.self = replay, .incident = write_incident, .op = write_op};
     struct source *source = replay_input_source(replay->input);
     uint64_t cpu_start, wall_start;
     int rc = engine_create(&replay->engine_config, source, replay->rules, &listener,
@@ -222,8 +223,7 @@ static int run(struct replay *replay, struct error *err)
 
 /* ---- the ledger ---- */
 
-static int write_ledger(const struct replay *replay, const struct ledger *ledger,
-                        struct error *err)
+static int write_ledger(const struct replay *replay, const struct ledger *ledger, struct error *err)
 {
     const char *path = replay->options.ledger;
     struct line_writer *writer;
@@ -265,10 +265,10 @@ static void print_speed(const struct replay *replay, const struct engine_counter
     double events = (double)(counters->events > 0 ? counters->events : 1);
 
     fprintf(stderr,
-            "replayed %" PRIu64 " events in %.3f s with %u workers: %.0f events/s, %.0f ns CPU/event\n",
+            "replayed %" PRIu64
+            " events in %.3f s with %u workers: %.0f events/s, %.0f ns CPU/event\n",
             counters->events, seconds, replay->engine_config.workers,
-            seconds > 0 ? (double)counters->events / seconds : 0,
-            (double)replay->cpu_ns / events);
+            seconds > 0 ? (double)counters->events / seconds : 0, (double)replay->cpu_ns / events);
 }
 
 static int report(struct replay *replay, struct error *err)

@@ -33,9 +33,9 @@ const struct command *commands_list(size_t *count)
 
 static void print_help(void)
 {
-    static const int codes[] = {EXIT_OK,       EXIT_CHANGED,  EXIT_USAGE,  EXIT_DATA,
+    static const int codes[] = {EXIT_OK,       EXIT_CHANGED,     EXIT_USAGE,    EXIT_DATA,
                                 EXIT_NO_INPUT, EXIT_UNAVAILABLE, EXIT_INTERNAL, EXIT_SYSTEM,
-                                EXIT_LOCKED,   EXIT_IO,       EXIT_CONFIG};
+                                EXIT_LOCKED,   EXIT_IO,          EXIT_CONFIG};
 
     printf("tocsin reads monitoring events from Kafka, folds repeats, correlates what belongs\n"
            "together in sliding windows, and opens incidents in paging and ticketing systems.\n\n"

@@ -18,12 +18,12 @@ enum { ARENA_BYTES_MAX = 64 << 20 };
 const char *config_kind_name(enum config_kind kind)
 {
     static const char *const names[] = {
-        [CONFIG_TEXT] = "text",         [CONFIG_FLAG] = "true or false",
-        [CONFIG_COUNT] = "count",       [CONFIG_DURATION] = "duration",
-        [CONFIG_SIZE] = "size",         [CONFIG_CHOICE] = "word",
-        [CONFIG_START] = "time",        [CONFIG_ADDRESS] = "host:port",
+        [CONFIG_TEXT] = "text",          [CONFIG_FLAG] = "true or false",
+        [CONFIG_COUNT] = "count",        [CONFIG_DURATION] = "duration",
+        [CONFIG_SIZE] = "size",          [CONFIG_CHOICE] = "word",
+        [CONFIG_START] = "time",         [CONFIG_ADDRESS] = "host:port",
         [CONFIG_TEXTS] = "list of text", [CONFIG_PAIRS] = "map of text",
-        [CONFIG_TOPICS] = "list",       [CONFIG_SINKS] = "list",
+        [CONFIG_TOPICS] = "list",        [CONFIG_SINKS] = "list",
     };
     return names[kind];
 }
@@ -196,8 +196,8 @@ static const char *value_text(const struct config_key *key, const void *base, ch
  * does not speak of a secret. */
 static const char *pair_text(const struct config_pair *pair)
 {
-    static const char *const secret[] = {"password", "secret", "token", "key", "credential",
-                                         "header", "url"};
+    static const char *const secret[] = {"password",   "secret", "token", "key",
+                                         "credential", "header", "url"};
 
     if (strncmp(pair->written, "env:", 4) == 0 || strncmp(pair->written, "file:", 5) == 0)
         return pair->written;
@@ -347,8 +347,8 @@ size_t config_restart_keys(const struct config *old, const struct config *new, c
     for (size_t i = 0; i < count; i++) {
         if (keys[i].live || strstr(keys[i].path, "[].") != NULL || value_equal(&keys[i], old, new))
             continue;
-        int put = snprintf(names + used, bytes - used, "%s%s", differing > 0 ? "," : "",
-                           keys[i].path);
+        int put =
+            snprintf(names + used, bytes - used, "%s%s", differing > 0 ? "," : "", keys[i].path);
         if (put > 0 && used + (size_t)put < bytes)
             used += (size_t)put;
         differing++;
@@ -395,8 +395,7 @@ static bool config_read_topic_defaults(struct config *config, struct config_topi
 int config_fill_engine(struct config *config, struct engine_config *engine)
 {
     size_t topic_count = config->input.topics.count, sink_count = config->sinks.count;
-    struct topic_config *topics =
-        arena_alloc_many(config->arena, topic_count + 1, sizeof(*topics));
+    struct topic_config *topics = arena_alloc_many(config->arena, topic_count + 1, sizeof(*topics));
     struct config_topic other;
     const char **names = arena_alloc_many(config->arena, sink_count + 1, sizeof(*names));
     uint8_t *priorities = arena_alloc_many(config->arena, sink_count + 1, sizeof(*priorities));
@@ -406,8 +405,7 @@ int config_fill_engine(struct config *config, struct engine_config *engine)
         return -ENOMEM;
     for (size_t i = 0; i <= topic_count; i++) {
         /* The last row is that of topics which no key names: those of a recording. */
-        const struct config_topic *from =
-            i < topic_count ? &config->input.topics.item[i] : &other;
+        const struct config_topic *from = i < topic_count ? &config->input.topics.item[i] : &other;
         topics[i] = (struct topic_config){
             .topic = from->topic,
             .format = (enum event_format)from->format,

@@ -51,7 +51,7 @@ struct config_pairs {
         const char *name;
         const char *value;   /* what is handed on: file:PATH with its folder */
         const char *written; /* as the file says it */
-    } *item;
+    } * item;
     size_t count;
 };
 
@@ -123,7 +123,7 @@ struct config {
 struct config_key {
     const char *path; /* "engine.flap.window", "input.topics[].disorder" */
     enum config_kind kind;
-    size_t offset; /* in struct config, or in the item of a list */
+    size_t offset;        /* in struct config, or in the item of a list */
     const char *fallback; /* default as text; NULL: required */
     const char *help;
     int64_t min, max; /* of numbers; max 0: no bound */

@@ -24,8 +24,8 @@ static const struct config_key keys[] = {
      "Where a partition without a known position is read from: earliest, latest or a time.", 0, 0,
      NULL, false},
     {"input.accept_gap", CONFIG_FLAG, AT(input.accept_gap), "false",
-     "Goes on where records were lost by retention, instead of stopping the partition.", 0, 0,
-     NULL, false},
+     "Goes on where records were lost by retention, instead of stopping the partition.", 0, 0, NULL,
+     false},
     {"input.topics", CONFIG_TOPICS, AT(input.topics), "events", "The topics to read.", 0, 0, NULL,
      false},
     {"input.topics[].topic", CONFIG_TEXT, TOPIC(topic), NULL, "Name of the topic.", 0, 0, NULL,
@@ -65,7 +65,8 @@ static const struct config_key keys[] = {
     {"engine.behind", CONFIG_DURATION, AT(engine.behind_ms), "5s",
      "Partitions further behind than this do not hold the others up.", 0, 0, NULL, false},
     {"engine.slack", CONFIG_DURATION, AT(engine.slack_ms), "50ms",
-     "How far behind the newest records idle partitions are sealed; raised to the largest disorder.",
+     "How far behind the newest records idle partitions are sealed; raised to the largest "
+     "disorder.",
      50, 0, NULL, false},
     {"engine.take", CONFIG_COUNT, AT(engine.take), "512",
      "Records that are taken from a partition at once. Never shows in results.", 1, 65536, NULL,
@@ -90,7 +91,8 @@ static const struct config_key keys[] = {
     {"sinks", CONFIG_SINKS, AT(sinks), "", "Systems that are told of incidents.", 0, 0, NULL,
      false},
     {"sinks[].name", CONFIG_TEXT, SINK(name), NULL,
-     "Name of the sink, part of the ids of what is sent: do not change it while incidents are open.",
+     "Name of the sink, part of the ids of what is sent: do not change it while incidents are "
+     "open.",
      0, 0, NULL, false},
     {"sinks[].type", CONFIG_TEXT, SINK(type), NULL, "Kind of system: pagerduty, webhook.", 0, 0,
      NULL, false},
@@ -115,8 +117,10 @@ static const struct config_key keys[] = {
 
     {"log.level", CONFIG_CHOICE, AT(log.level), "info", "The least level that is written.", 0, 0,
      "debug info warning error", true},
-    {"log.format", CONFIG_CHOICE, AT(log.format), "text", "text: key=value lines. json: one object "
-     "a line.", 0, 0, "text json", true},
+    {"log.format", CONFIG_CHOICE, AT(log.format), "text",
+     "text: key=value lines. json: one object "
+     "a line.",
+     0, 0, "text json", true},
 
     {"quarantine.path", CONFIG_TEXT, AT(quarantine.path), "",
      "File that keeps the beginning of every rejected record; empty for none.", 0, 0, NULL, false},

@@ -136,7 +136,8 @@ static int set_text(struct config_reader *reader, const struct config_key *key, 
     case CONFIG_START:
         if (strcmp(text, "earliest") != 0 && strcmp(text, "latest") != 0 &&
             unit_parse_time(text, &time_ms, NULL) != 0) {
-            error_set(err, "'%.80s' is neither earliest, latest nor a time like 2026-02-01T10:00:00Z",
+            error_set(err,
+                      "'%.80s' is neither earliest, latest nor a time like 2026-02-01T10:00:00Z",
                       text);
             return -EINVAL;
         }
@@ -420,8 +421,8 @@ static void unknown_key(struct config_reader *reader, const struct yaml_node *ke
         diagnose(reader->diag, key->span, "there is no key '%.80s' here", key->text.at);
 }
 
-void config_read_map(struct config_reader *reader, const struct yaml_node *map,
-                     const char *prefix, void *base)
+void config_read_map(struct config_reader *reader, const struct yaml_node *map, const char *prefix,
+                     void *base)
 {
     size_t count;
     const struct config_key *keys = config_keys(&count);

@@ -20,8 +20,8 @@ struct config_reader {
 bool config_read_defaults(struct config_reader *reader, const char *prefix, void *base);
 
 /* Reads a map whose keys are rows beginning with `prefix`. Mistakes go to the diagnostics. */
-void config_read_map(struct config_reader *reader, const struct yaml_node *map,
-                     const char *prefix, void *base);
+void config_read_map(struct config_reader *reader, const struct yaml_node *map, const char *prefix,
+                     void *base);
 
 /* Index of the word in blank-separated choices, or -1. */
 int64_t config_choice_index(const char *choices, const char *word);

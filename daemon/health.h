@@ -19,11 +19,11 @@ enum { HEALTH_STUCK_MS = 30000 };
 
 /* What was seen. */
 struct health_view {
-    uint64_t now_ns;       /* monotonic */
-    uint64_t progress;     /* any number that moves while the engine lives */
-    int64_t watermark_ms;  /* INT64_MIN: none yet */
-    uint64_t waiting;      /* events and records that wait for the watermark */
-    double outbox_fill;    /* 0..1 */
+    uint64_t now_ns;      /* monotonic */
+    uint64_t progress;    /* any number that moves while the engine lives */
+    int64_t watermark_ms; /* INT64_MIN: none yet */
+    uint64_t waiting;     /* events and records that wait for the watermark */
+    double outbox_fill;   /* 0..1 */
     bool source_ready;
     const char *source_why; /* when not ready */
 };

@@ -12,7 +12,10 @@
 static void say(void *self, int level, const char *text)
 {
     (void)self;
-    log_event(level <= 3 ? LOG_ERROR : level == 4 ? LOG_WARNING : level <= 6 ? LOG_INFO : LOG_DEBUG,
+    log_event(level <= 3   ? LOG_ERROR
+              : level == 4 ? LOG_WARNING
+              : level <= 6 ? LOG_INFO
+                           : LOG_DEBUG,
               "kafka", log_text("what", text));
 }
 

@@ -125,18 +125,16 @@ bool ledger_check(const struct ledger *ledger, struct error *err)
                ", correlated + expired + evicted + retired + pending is %" PRIu64,
                c->touches, out);
     if (c->opened != c->closed + c->open)
-        differ(err, &holds,
-               "L4 does not hold: opened is %" PRIu64 ", closed + open is %" PRIu64, c->opened,
-               c->closed + c->open);
+        differ(err, &holds, "L4 does not hold: opened is %" PRIu64 ", closed + open is %" PRIu64,
+               c->opened, c->closed + c->open);
     return holds;
 }
 
 void ledger_print_text(const struct ledger *ledger, FILE *to)
 {
     for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
-        fprintf(to, "%-10s %-16s %12" PRIu64 "\n",
-                entries[i].group != NULL ? entries[i].group : "", entries[i].name,
-                value_of(ledger, &entries[i]));
+        fprintf(to, "%-10s %-16s %12" PRIu64 "\n", entries[i].group != NULL ? entries[i].group : "",
+                entries[i].name, value_of(ledger, &entries[i]));
     for (size_t i = 0; i < ledger->part_count; i++) {
         const struct engine_part_counters *part = &ledger->parts[i];
         fprintf(to,
@@ -163,11 +161,11 @@ bool ledger_print_json(const struct ledger *ledger, FILE *to)
     for (size_t i = 0; i < ledger->part_count; i++) {
         const struct engine_part_counters *part = &ledger->parts[i];
         json_array_append_new(
-            parts, json_pack("{s:s,s:i,s:I,s:I,s:I,s:I,s:I}", "topic", part->topic, "partition",
-                             (int)part->partition, "start", (json_int_t)part->start_offset, "read",
-                             (json_int_t)part->read_offset, "records", (json_int_t)part->records,
-                             "rejected", (json_int_t)part->rejected, "gaps",
-                             (json_int_t)part->gaps));
+            parts,
+            json_pack("{s:s,s:i,s:I,s:I,s:I,s:I,s:I}", "topic", part->topic, "partition",
+                      (int)part->partition, "start", (json_int_t)part->start_offset, "read",
+                      (json_int_t)part->read_offset, "records", (json_int_t)part->records,
+                      "rejected", (json_int_t)part->rejected, "gaps", (json_int_t)part->gaps));
     }
     json_object_set_new(root, "partitions", parts); /* stolen */
     text = json_dumps(root, JSON_INDENT(2));

@@ -31,10 +31,9 @@ struct line_writer *line_writer_open(const char *path, enum line_writer_mode mod
     writer->used = 0;
     writer->fd = STDOUT_FILENO;
     if (strcmp(path, "-") != 0)
-        writer->fd = h->open(h->self, path,
-                             O_CREAT | O_WRONLY |
-                                 (mode == LINE_WRITER_APPEND ? O_APPEND : O_TRUNC),
-                             0600);
+        writer->fd =
+            h->open(h->self, path,
+                    O_CREAT | O_WRONLY | (mode == LINE_WRITER_APPEND ? O_APPEND : O_TRUNC), 0600);
     if (writer->fd < 0) {
         error_set(err, "%s cannot be written: %s", path, strerror(-writer->fd));
         free(writer);

@@ -68,9 +68,11 @@ static void put_escaped(struct line *line, const char *text)
     char code[8];
 
     while (*at != '\0') {
-        size_t length = *at < 0x80 ? 1 : (*at & 0xe0) == 0xc0 ? 2 : (*at & 0xf0) == 0xe0 ? 3
-                        : (*at & 0xf8) == 0xf0                                           ? 4
-                                                                                         : 0;
+        size_t length = *at < 0x80             ? 1
+                        : (*at & 0xe0) == 0xc0 ? 2
+                        : (*at & 0xf0) == 0xe0 ? 3
+                        : (*at & 0xf8) == 0xf0 ? 4
+                                               : 0;
         for (size_t i = 1; i < length; i++)
             if ((at[i] & 0xc0) != 0x80)
                 length = 0;

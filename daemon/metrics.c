@@ -19,7 +19,19 @@
 enum metric_kind { COUNTER, GAUGE };
 
 /* Which struct the field lies in, and so how often the row is written. */
-enum metric_scope { ENGINE, REASON, RULE, PART, SINK, PROCESS, LOG_LINES, LOGGER, QUARANTINE, DAEMON, BUILD };
+enum metric_scope {
+    ENGINE,
+    REASON,
+    RULE,
+    PART,
+    SINK,
+    PROCESS,
+    LOG_LINES,
+    LOGGER,
+    QUARANTINE,
+    DAEMON,
+    BUILD
+};
 
 enum metric_type { U64, I64, DOUBLE, BOOL, MILLISECONDS };
 
@@ -60,7 +72,8 @@ static const struct metric rows[] = {
     {"tocsin_events_total", COUNTER, E(events),
      "Events decoded, and one for each rejected record (L2)."},
     {"tocsin_events_derived_total", COUNTER, E(derived), "Events that tocsin made itself."},
-    {"tocsin_events_rejected_total", COUNTER, REASON, U64, offsetof(struct engine_counters, rejected),
+    {"tocsin_events_rejected_total", COUNTER, REASON, U64,
+     offsetof(struct engine_counters, rejected),
      "Records refused, by reason; the quarantine log has them."},
     {"tocsin_events_waiting", GAUGE, E(in_bins), "Events decoded and in no closed epoch yet."},
     {"tocsin_events_duplicate_total", COUNTER, E(duplicate), "Events folded into a known alert."},
@@ -104,19 +117,24 @@ static const struct metric rows[] = {
     {"tocsin_events_left_total", COUNTER, E(left),
      "Events dropped unread with a partition that left: its new reader reads them."},
     {"tocsin_state_bytes", GAUGE, E(state_bytes), "Memory of alerts, windows and incidents."},
-    {"tocsin_bins_bytes", GAUGE, E(bins_bytes), "Memory of decoded events that wait or are worked on."},
+    {"tocsin_bins_bytes", GAUGE, E(bins_bytes),
+     "Memory of decoded events that wait or are worked on."},
 
     {"tocsin_rule_touches_total", COUNTER, R(touches), "Touches of this rule."},
     {"tocsin_rule_incidents_opened_total", COUNTER, R(opened), "Incidents this rule opened."},
-    {"tocsin_rule_incidents_closed_total", COUNTER, R(closed), "Incidents of this rule that closed."},
+    {"tocsin_rule_incidents_closed_total", COUNTER, R(closed),
+     "Incidents of this rule that closed."},
     {"tocsin_rule_incidents_open", GAUGE, R(open), "Incidents of this rule open now."},
     {"tocsin_rule_keys", GAUGE, R(keys), "Keys this rule holds."},
-    {"tocsin_rule_evicted_total", COUNTER, R(evicted), "Touches of this rule that a bound pushed out."},
+    {"tocsin_rule_evicted_total", COUNTER, R(evicted),
+     "Touches of this rule that a bound pushed out."},
     {"tocsin_rule_expired_total", COUNTER, R(expired), "Touches of this rule that slid out."},
     {"tocsin_rule_pending", GAUGE, R(pending), "Touches in open windows of this rule."},
 
-    {"tocsin_partition_records_total", COUNTER, P(U64, records), "Records read from this partition."},
-    {"tocsin_partition_rejected_total", COUNTER, P(U64, rejected), "Records of it that were refused."},
+    {"tocsin_partition_records_total", COUNTER, P(U64, records),
+     "Records read from this partition."},
+    {"tocsin_partition_rejected_total", COUNTER, P(U64, rejected),
+     "Records of it that were refused."},
     {"tocsin_partition_gaps_total", COUNTER, P(U64, gaps), "Offsets of it that never came."},
     {"tocsin_partition_redelivered_total", COUNTER, P(U64, redelivered),
      "Records of it that came again and were dropped."},
@@ -142,13 +160,17 @@ static const struct metric rows[] = {
      "Changes sent again after an uncertain attempt, where the sink cannot tell."},
     {"tocsin_sink_sent_bytes_total", COUNTER, S(U64, bytes_sent), "Bytes sent to it."},
     {"tocsin_sink_held", GAUGE, S(BOOL, held), "1 while it refuses our credentials."},
-    {"tocsin_sink_breaker_open", GAUGE, S(BOOL, breaker_open), "1 while it is left alone after failures."},
+    {"tocsin_sink_breaker_open", GAUGE, S(BOOL, breaker_open),
+     "1 while it is left alone after failures."},
     {"tocsin_outbox_fill_ratio", GAUGE, D(DOUBLE, outbox_fill),
      "Share of the outbox in use; at 1 input pauses."},
 
-    {"tocsin_quarantine_written_total", COUNTER, Q(written), "Rejected records kept in the quarantine log."},
-    {"tocsin_quarantine_dropped_total", COUNTER, Q(dropped), "Kept records that its bound pushed out."},
-    {"tocsin_quarantine_failed_total", COUNTER, Q(failed), "Rejected records that could not be kept."},
+    {"tocsin_quarantine_written_total", COUNTER, Q(written),
+     "Rejected records kept in the quarantine log."},
+    {"tocsin_quarantine_dropped_total", COUNTER, Q(dropped),
+     "Kept records that its bound pushed out."},
+    {"tocsin_quarantine_failed_total", COUNTER, Q(failed),
+     "Rejected records that could not be kept."},
     {"tocsin_incident_log_failures_total", COUNTER, D(U64, incident_log_failed),
      "1 once the incident log could not be written: incidents go on without it."},
     {"tocsin_log_lines_total", COUNTER, LOG_LINES, U64, offsetof(struct log_counters, lines),
@@ -413,8 +435,8 @@ void metrics_render(const struct metrics *metrics, FILE *to)
 void metrics_print_reference(FILE *to)
 {
     static const char *const labels[] = {
-        [REASON] = "reason",      [RULE] = "rule",       [PART] = "topic, partition",
-        [SINK] = "sink, type",    [LOG_LINES] = "level", [BUILD] = "version",
+        [REASON] = "reason",   [RULE] = "rule",       [PART] = "topic, partition",
+        [SINK] = "sink, type", [LOG_LINES] = "level", [BUILD] = "version",
     };
 
     fprintf(to, "| metric | kind | labels | meaning |\n| --- | --- | --- | --- |\n");

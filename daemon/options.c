@@ -222,8 +222,7 @@ int options_parse(const struct option_table *table, int argc, char **argv, void 
     return rc;
 }
 
-bool options_read(const struct option_table *table, int argc, char **argv, void *to,
-                  int *exit_code)
+bool options_read(const struct option_table *table, int argc, char **argv, void *to, int *exit_code)
 {
     struct error err = {{0}};
     int rc = options_parse(table, argc, argv, to, &err);

@@ -44,7 +44,7 @@ struct option_list {
 struct option_row {
     const char *name; /* "--workers" */
     enum option_kind kind;
-    size_t offset; /* of the value in the command's struct */
+    size_t offset;        /* of the value in the command's struct */
     const char *value;    /* what the help calls the value: "N"; NULL for flags */
     const char *fallback; /* default as text; NULL: left as it is */
     const char *help;     /* one sentence */
@@ -55,14 +55,14 @@ struct option_row {
 #define OPTION_ROWS(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 struct option_table {
-    const char *command;   /* "replay" */
-    const char *usage;     /* "[options] FILE..." */
-    const char *about;     /* a paragraph for --help */
+    const char *command; /* "replay" */
+    const char *usage;   /* "[options] FILE..." */
+    const char *about;   /* a paragraph for --help */
     const struct option_row *rows;
     size_t row_count;
     size_t arguments_min, arguments_max; /* beside options; the list comes first in the struct: */
-    size_t arguments_offset; /* of a struct option_list, used when arguments_max > 0 */
-    const char *exits; /* "0 64 66 70": the exit codes that the help explains */
+    size_t arguments_offset;             /* of a struct option_list, used when arguments_max > 0 */
+    const char *exits;                   /* "0 64 66 70": the exit codes that the help explains */
 };
 
 /* Fills the defaults, then what argv says. True: go on. False: leave with

@@ -88,8 +88,9 @@ int packs_load_rules(const char *const *names, size_t count, struct rule_set **o
         if (strchr(names[i], '/') != NULL || strchr(names[i], '.') != NULL)
             continue;
         if (!pack_find(names[i], found[i], sizeof(found[i]))) {
-            error_set(err, "there is no shipped rule pack '%s'; a file is written with its folder "
-                           "or ending, like ./%s.yaml",
+            error_set(err,
+                      "there is no shipped rule pack '%s'; a file is written with its folder "
+                      "or ending, like ./%s.yaml",
                       names[i], names[i]);
             rc = -ENOENT;
             goto out;

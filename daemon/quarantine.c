@@ -108,7 +108,8 @@ static void fail(struct quarantine *quarantine, int rc)
     const struct host *h = host();
 
     log_event(LOG_ERROR, "quarantine_failed", log_text("path", quarantine->path),
-              log_text("why", strerror(-rc)), log_text("next", "rejected records are only counted"));
+              log_text("why", strerror(-rc)),
+              log_text("next", "rejected records are only counted"));
     if (quarantine->fd >= 0)
         h->close(h->self, quarantine->fd);
     quarantine->fd = -1;

@@ -49,8 +49,9 @@ struct service {
 
 static void incident_log_failed(struct service *service, int rc)
 {
-    log_event(LOG_ERROR, "incident_log_failed", log_text("path", service->config->incident_log.path),
-              log_text("why", strerror(-rc)), log_text("next", "incidents go on without the file"));
+    log_event(LOG_ERROR, "incident_log_failed",
+              log_text("path", service->config->incident_log.path), log_text("why", strerror(-rc)),
+              log_text("next", "incidents go on without the file"));
     line_writer_close(service->incident_log);
     service->incident_log = NULL;
     pthread_mutex_lock(&service->lock);
@@ -85,8 +86,8 @@ static bool on_op(void *self, const struct op *op)
 
     /* Rendered first: once submitted, the incident may be gone. */
     if (service->incident_log != NULL)
-        bytes = incident_log_op(op, service->engine_config.sink_names[op->sink], line,
-                                sizeof(line));
+        bytes =
+            incident_log_op(op, service->engine_config.sink_names[op->sink], line, sizeof(line));
     if (!outbox_submit(service->outbox, op))
         return false;
     if (bytes > 0)
@@ -210,8 +211,7 @@ static int create_engine(struct service *service, struct error *err)
         .self = service, .incident = on_incident, .op = on_op, .rejected = on_rejected};
 
     engine_config_init(&service->engine_config);
-    host()->random(host()->self, &service->engine_config.seed,
-                   sizeof(service->engine_config.seed));
+    host()->random(host()->self, &service->engine_config.seed, sizeof(service->engine_config.seed));
     if (config_fill_engine(service->config, &service->engine_config) != 0) {
         error_set(err, "out of memory for the engine's configuration");
         return EXIT_SYSTEM;
@@ -240,8 +240,7 @@ static int create_admin(struct service *service, struct error *err)
     return admin_create(&config, &service->admin, err) == 0 ? EXIT_OK : EXIT_SYSTEM;
 }
 
-int service_create(const struct service_options *options, struct service **out,
-                   struct error *err)
+int service_create(const struct service_options *options, struct service **out, struct error *err)
 {
     struct service *service = calloc(1, sizeof(*service));
     int code = EXIT_SYSTEM;
@@ -275,8 +274,9 @@ int service_create(const struct service_options *options, struct service **out,
         return code;
     }
     log_event(LOG_INFO, "started", log_text("version", TOCSIN_VERSION),
-              log_text("config", service->config->path), log_text("brokers",
-              service->config->input.brokers), log_text("admin", service->config->admin.listen),
+              log_text("config", service->config->path),
+              log_text("brokers", service->config->input.brokers),
+              log_text("admin", service->config->admin.listen),
               log_number("rules", (int64_t)service->counters.rules_loaded),
               log_number("sinks", (int64_t)service->config->sinks.count),
               log_number("workers", service->engine_config.workers));
@@ -346,7 +346,8 @@ void service_tick(struct service *service)
     pthread_mutex_unlock(&service->lock);
     if (health_see(&service->health, &view)) {
         if (health_is_ready(&service->health, &why))
-            log_event(LOG_INFO, "ready", log_number("partitions", (int64_t)service->seen.part_count));
+            log_event(LOG_INFO, "ready",
+                      log_number("partitions", (int64_t)service->seen.part_count));
         else
             log_event(LOG_WARNING, "not_ready", log_text("why", why.text));
     }

@@ -20,15 +20,14 @@
 struct service;
 
 struct service_options {
-    const char *config_path;          /* NULL: defaults */
-    const struct option_list *rules;  /* instead of the configuration's; borrowed */
+    const char *config_path;         /* NULL: defaults */
+    const struct option_list *rules; /* instead of the configuration's; borrowed */
 };
 
 /* Reads and checks configuration, rules and sinks, then opens files, sockets and
  * threads. Nothing runs when anything is wrong. Returns an exit code; EXIT_OK gives
  * the service. Owner: the caller, until service_destroy(). */
-int service_create(const struct service_options *options, struct service **out,
-                   struct error *err);
+int service_create(const struct service_options *options, struct service **out, struct error *err);
 
 /* The look once a second: readiness, sinks, held back log lines. */
 void service_tick(struct service *service);

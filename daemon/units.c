@@ -17,16 +17,15 @@ struct unit {
     int64_t factor;
 };
 
-static const struct unit duration_units[] = {
-    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
+static const struct unit duration_units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
+                                             {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
 
-static const struct unit size_units[] = {
-    {"", 1},          {"B", 1},
-    {"KiB", 1 << 10}, {"MiB", 1 << 20},
-    {"GiB", 1 << 30}, {"TiB", INT64_C(1) << 40},
-    {"kB", 1000},     {"KB", 1000},
-    {"MB", 1000000},  {"GB", 1000000000},
-    {NULL, 0}};
+static const struct unit size_units[] = {{"", 1},          {"B", 1},
+                                         {"KiB", 1 << 10}, {"MiB", 1 << 20},
+                                         {"GiB", 1 << 30}, {"TiB", INT64_C(1) << 40},
+                                         {"kB", 1000},     {"KB", 1000},
+                                         {"MB", 1000000},  {"GB", 1000000000},
+                                         {NULL, 0}};
 
 /* Reads digits at *at; false when there are none or the value leaves int64. */
 static bool read_digits(const char **at, int64_t *out)
@@ -173,9 +172,9 @@ int unit_parse_time(const char *text, int64_t *ms, struct error *err)
 
     if ((read_digits(&at, ms) && *at == '\0') || read_civil(text, ms))
         return 0;
-    error_set(err,
-              "'%s' is not a time: write it like 2026-02-01T10:00:00Z or as milliseconds since 1970",
-              text);
+    error_set(
+        err, "'%s' is not a time: write it like 2026-02-01T10:00:00Z or as milliseconds since 1970",
+        text);
     return -EINVAL;
 }
 
@@ -192,11 +191,8 @@ const char *unit_format_duration(int64_t ms, char to[UNIT_TEXT_BYTES])
 
 const char *unit_format_size(int64_t bytes, char to[UNIT_TEXT_BYTES])
 {
-    static const struct unit binary[] = {{"", 1},
-                                         {"KiB", 1 << 10},
-                                         {"MiB", 1 << 20},
-                                         {"GiB", 1 << 30},
-                                         {"TiB", INT64_C(1) << 40}};
+    static const struct unit binary[] = {
+        {"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", INT64_C(1) << 40}};
     size_t best = 0;
 
     for (size_t i = 0; i < sizeof(binary) / sizeof(binary[0]) && bytes != 0; i++)
@@ -225,9 +221,8 @@ const char *unit_format_time(int64_t ms, char to[UNIT_TEXT_BYTES])
         snprintf(to, UNIT_TEXT_BYTES, "%" PRId64, ms);
         return to;
     }
-    snprintf(to, UNIT_TEXT_BYTES,
-             "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (int)year, (int)month, (int)day,
-             (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60),
+    snprintf(to, UNIT_TEXT_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (int)year, (int)month,
+             (int)day, (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60),
              (int)(rest % 1000));
     return to;
 }

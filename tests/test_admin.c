@@ -134,8 +134,9 @@ static void requests_beyond_the_limits_are_refused(void **state)
     struct admin *admin = start();
     int code = 0;
     const char *answer;
-    snprintf(request, sizeof(request), "POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-                                       "Content-Length: 0\r\n\r\n");
+    snprintf(request, sizeof(request),
+             "POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+             "Content-Length: 0\r\n\r\n");
     answer = talk(dial(admin), request, strlen(request));
     assert_int_equal(sscanf(answer, "HTTP/1.1 %d", &code), 1);
     assert_true(code >= 400);
@@ -194,10 +195,8 @@ static void a_taken_port_is_one_sentence(void **state)
     struct admin *admin = start(), *second = NULL;
     char listen_at[32], sentence[128];
     struct error err = {{0}};
-    struct admin_config config = {.connections_max = 1,
-                                  .metrics = write_metrics,
-                                  .healthy = say_healthy,
-                                  .ready = say_ready};
+    struct admin_config config = {
+        .connections_max = 1, .metrics = write_metrics, .healthy = say_healthy, .ready = say_ready};
     snprintf(listen_at, sizeof(listen_at), "127.0.0.1:%u", admin_port(admin));
     snprintf(sentence, sizeof(sentence),
              "admin.listen: %s cannot be listened on: Address already in use", listen_at);

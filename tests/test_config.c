@@ -81,7 +81,8 @@ static void every_default_is_valid_and_every_row_has_help(void **state)
             assert_string_not_equal(keys[i].path, keys[j].path);
         /* A default that its own row refuses would leave the value zero: say it in a file. */
         if (keys[i].fallback == NULL || keys[i].fallback[0] == '\0' ||
-            keys[i].kind == CONFIG_TOPICS || keys[i].kind == CONFIG_TEXTS || strstr(keys[i].path, "[]") != NULL)
+            keys[i].kind == CONFIG_TOPICS || keys[i].kind == CONFIG_TEXTS ||
+            strstr(keys[i].path, "[]") != NULL)
             continue;
         char text[256], section[64];
         size_t dot = strcspn(keys[i].path, ".");
@@ -95,27 +96,28 @@ static void every_default_is_valid_and_every_row_has_help(void **state)
 static void a_full_file_reaches_the_engine_and_the_outbox(void **state)
 {
     (void)state;
-    struct config *config = parse("input:\n"
-                                  "  brokers: k1:9092,k2:9092\n"
-                                  "  mode: group\n"
-                                  "  start: 2026-02-01T00:00:00Z\n"
-                                  "  topics:\n"
-                                  "    - topic: alerts\n"
-                                  "      format: alertmanager\n"
-                                  "      disorder: 0\n"
-                                  "      tenant: acme\n"
-                                  "      tenant_fixed: true\n"
-                                  "    - {topic: logs, log_append_time: true, gaps_expected: true}\n"
-                                  "  properties:\n"
-                                  "    security.protocol: SSL\n"
-                                  "engine:\n"
-                                  "  workers: 3\n"
-                                  "  flap: {window: 5m}\n"
-                                  "  flap.start: 8\n"
-                                  "rules: [mine.yaml, /etc/more/]\n"
-                                  "sinks:\n"
-                                  "  - {name: hook, type: webhook, priority: P2,\n"
-                                  "     options: {url: \"http://127.0.0.1:1/\"}}\n");
+    struct config *config =
+        parse("input:\n"
+              "  brokers: k1:9092,k2:9092\n"
+              "  mode: group\n"
+              "  start: 2026-02-01T00:00:00Z\n"
+              "  topics:\n"
+              "    - topic: alerts\n"
+              "      format: alertmanager\n"
+              "      disorder: 0\n"
+              "      tenant: acme\n"
+              "      tenant_fixed: true\n"
+              "    - {topic: logs, log_append_time: true, gaps_expected: true}\n"
+              "  properties:\n"
+              "    security.protocol: SSL\n"
+              "engine:\n"
+              "  workers: 3\n"
+              "  flap: {window: 5m}\n"
+              "  flap.start: 8\n"
+              "rules: [mine.yaml, /etc/more/]\n"
+              "sinks:\n"
+              "  - {name: hook, type: webhook, priority: P2,\n"
+              "     options: {url: \"http://127.0.0.1:1/\"}}\n");
     struct engine_config engine = {.seal_ms = 10, .seed = 7};
     struct outbox_config outbox = {0};
     assert_int_equal(config_fill_engine(config, &engine), 0);
@@ -185,17 +187,18 @@ static void every_mistake_is_told_with_its_place(void **state)
         {"input:\n  start: now\n", "t.yaml:2:10: input.start: 'now' is neither earliest, latest "
                                    "nor a time like 2026-02-01T10:00:00Z\n"
                                    "      start: now\n             ^~~"},
-        {"input:\n  mode: shared\n", "t.yaml:2:9: input.mode: 'shared' is not one of: assign group\n"
-                                     "      mode: shared\n            ^~~~~~"},
+        {"input:\n  mode: shared\n",
+         "t.yaml:2:9: input.mode: 'shared' is not one of: assign group\n"
+         "      mode: shared\n            ^~~~~~"},
         {"input:\n  topics: []\n", "t.yaml:2:11: input.topics: at least one topic is needed\n"
                                    "      topics: []\n              ^"},
         {"input:\n  topics:\n    - format: auto\n",
          "t.yaml:3:7: 'topic' is missing here\n        - format: auto\n          ^"},
         {"input:\n  topics:\n    - topic: a\n    - topic: a\n",
          "t.yaml:4:7: the topic 'a' is listed twice\n        - topic: a\n          ^"},
-        {"admin:\n  listen: somewhere\n",
-         "t.yaml:2:11: admin.listen: 'somewhere' is not an address: write it like 127.0.0.1:9099, or "
-         "off\n      listen: somewhere\n              ^~~~~~~~~"},
+        {"admin:\n  listen: somewhere\n", "t.yaml:2:11: admin.listen: 'somewhere' is not an "
+                                          "address: write it like 127.0.0.1:9099, or "
+                                          "off\n      listen: somewhere\n              ^~~~~~~~~"},
         {"sinks:\n  - name: a\n", "t.yaml:2:5: 'type' is missing here\n      - name: a\n        ^"},
         {"engine:\n  flap: {stop: 1}\n  flap.stop: 2\n",
          "t.yaml:3:3: engine.flap.stop is given twice\n      flap.stop: 2\n      ^~~~~~~~~"},
@@ -326,8 +329,8 @@ static void the_reference_in_docs_is_made_from_the_rows(void **state)
     assert_non_null(to);
     config_print_reference(to);
     fclose(to);
-    assert_int_equal(host_read_file(TESTS_DIR "/../docs/configuration.md", 1 << 20, &page, &page_bytes),
-                     0);
+    assert_int_equal(
+        host_read_file(TESTS_DIR "/../docs/configuration.md", 1 << 20, &page, &page_bytes), 0);
     if (strstr(page, made) == NULL)
         print_error("put the output of `tocsin check --keys` into docs/configuration.md\n");
     assert_non_null(strstr(page, made));

@@ -19,15 +19,31 @@ static struct engine_part_counters parts[2];
 static struct ledger balanced(void)
 {
     struct ledger ledger = {.parts = parts, .part_count = 2};
-    parts[0] = (struct engine_part_counters){
-        .topic = "a", .partition = 0, .start_offset = 10, .read_offset = 75, .records = 60,
-        .gaps = 5};
-    parts[1] = (struct engine_part_counters){.topic = "a", .partition = 1, .read_offset = 40,
-                                             .records = 40};
-    ledger.engine = (struct engine_counters){
-        .records = 100, .events = 99, .derived = 1, .duplicate = 30, .unmatched = 20, .routed = 38,
-        .in_bins = 4, .left = 3, .touches = 40, .correlated = 10, .expired = 9, .evicted = 8,
-        .retired = 7, .pending = 6, .opened = 5, .closed = 3, .open = 2};
+    parts[0] = (struct engine_part_counters){.topic = "a",
+                                             .partition = 0,
+                                             .start_offset = 10,
+                                             .read_offset = 75,
+                                             .records = 60,
+                                             .gaps = 5};
+    parts[1] = (struct engine_part_counters){
+        .topic = "a", .partition = 1, .read_offset = 40, .records = 40};
+    ledger.engine = (struct engine_counters){.records = 100,
+                                             .events = 99,
+                                             .derived = 1,
+                                             .duplicate = 30,
+                                             .unmatched = 20,
+                                             .routed = 38,
+                                             .in_bins = 4,
+                                             .left = 3,
+                                             .touches = 40,
+                                             .correlated = 10,
+                                             .expired = 9,
+                                             .evicted = 8,
+                                             .retired = 7,
+                                             .pending = 6,
+                                             .opened = 5,
+                                             .closed = 3,
+                                             .open = 2};
     ledger.engine.rejected[REJECT_PARSE] = 3;
     ledger.engine.rejected[REJECT_CRASH] = 2;
     return ledger;
@@ -50,10 +66,10 @@ static void every_sum_that_does_not_hold_is_named(void **state)
         const char *sum;
     } cases[] = {
 #define AT(field, sum) {offsetof(struct engine_counters, field), sum}
-        AT(events, "L2"),   AT(derived, "L2"),    AT(duplicate, "L2"), AT(unmatched, "L2"),
-        AT(routed, "L2"),   AT(in_bins, "L2"),    AT(left, "L2"),      AT(rejected[1], "L2"),
-        AT(touches, "L3"),  AT(correlated, "L3"), AT(expired, "L3"),   AT(evicted, "L3"),
-        AT(retired, "L3"),  AT(pending, "L3"),    AT(opened, "L4"),    AT(closed, "L4"),
+        AT(events, "L2"),  AT(derived, "L2"),    AT(duplicate, "L2"), AT(unmatched, "L2"),
+        AT(routed, "L2"),  AT(in_bins, "L2"),    AT(left, "L2"),      AT(rejected[1], "L2"),
+        AT(touches, "L3"), AT(correlated, "L3"), AT(expired, "L3"),   AT(evicted, "L3"),
+        AT(retired, "L3"), AT(pending, "L3"),    AT(opened, "L4"),    AT(closed, "L4"),
         AT(open, "L4"),
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -78,9 +78,10 @@ static void text_from_outside_cannot_break_a_line(void **state)
     (void)state;
     log_event(LOG_INFO, "x", log_text("why", "a \"b\"\nlevel=error\x01\xff\xc3\xa9\\"),
               log_text("none", ""), log_text("pair", "a=b"));
-    assert_string_equal(written(), "time=2000-03-01T00:00:00.001Z level=info event=x "
-                                   "why=\"a \\\"b\\\"\\nlevel=error\\u0001\xef\xbf\xbd\xc3\xa9\\\\\" "
-                                   "none=\"\" pair=\"a=b\"\n");
+    assert_string_equal(written(),
+                        "time=2000-03-01T00:00:00.001Z level=info event=x "
+                        "why=\"a \\\"b\\\"\\nlevel=error\\u0001\xef\xbf\xbd\xc3\xa9\\\\\" "
+                        "none=\"\" pair=\"a=b\"\n");
 }
 
 static void json_lines_are_json(void **state)

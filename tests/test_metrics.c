@@ -149,12 +149,14 @@ static void fill(struct metrics *metrics)
     metrics->rule_count = 1;
     metrics->parts[0] = (struct engine_part_counters){
         .topic = "events", .partition = 0, .lag = -1, .passed_ms = 1500, .records = 7};
-    metrics->parts[1] = (struct engine_part_counters){.topic = "events", .partition = 12,
-                                                      .passed_ms = INT64_MIN, .blind = true,
+    metrics->parts[1] = (struct engine_part_counters){.topic = "events",
+                                                      .partition = 12,
+                                                      .passed_ms = INT64_MIN,
+                                                      .blind = true,
                                                       .state = FEED_STOPPED};
     metrics->part_count = 2;
-    metrics->sinks[0] = (struct sink_counters){.name = "pager", .type = "pagerduty", .done = 5,
-                                               .held = true};
+    metrics->sinks[0] =
+        (struct sink_counters){.name = "pager", .type = "pagerduty", .done = 5, .held = true};
     metrics->sink_count = 1;
     metrics->log.lines[LOG_ERROR] = 2;
     metrics->quarantine.dropped = 6;
@@ -176,7 +178,8 @@ static void every_figure_is_that_of_its_field(void **state)
     assert_true(value_of(&page, "tocsin_rule_incidents_opened_total{rule=a\"b\\c\nd}") == 4);
     assert_true(value_of(&page, "tocsin_partition_records_total{topic=events,partition=0}") == 7);
     assert_true(value_of(&page, "tocsin_partition_lag_records{topic=events,partition=0}") == -1);
-    assert_true(value_of(&page, "tocsin_partition_passed_seconds{topic=events,partition=0}") == 1.5);
+    assert_true(value_of(&page, "tocsin_partition_passed_seconds{topic=events,partition=0}") ==
+                1.5);
     assert_true(
         isnan(value_of(&page, "tocsin_partition_passed_seconds{topic=events,partition=12}")));
     assert_true(value_of(&page, "tocsin_partition_blind{topic=events,partition=12}") == 1);
@@ -263,8 +266,8 @@ static void the_reference_in_docs_is_made_from_the_rows(void **state)
     assert_non_null(to);
     metrics_print_reference(to);
     fclose(to);
-    assert_int_equal(
-        host_read_file(TESTS_DIR "/../docs/operating.md", 1 << 20, &page, &page_bytes), 0);
+    assert_int_equal(host_read_file(TESTS_DIR "/../docs/operating.md", 1 << 20, &page, &page_bytes),
+                     0);
     if (strstr(page, made) == NULL)
         print_error("put the output of `tocsin check --metrics` into docs/operating.md\n");
     assert_non_null(strstr(page, made));

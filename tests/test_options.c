@@ -38,9 +38,15 @@ static const struct option_row rows[] = {
     {"--rules", OPTION_LIST, offsetof(struct sample, rules), "FILE", NULL, "Rules.", 0, 0, NULL},
 };
 
-static const struct option_table table = {
-    "sample", "[options] FILE...", "Reads samples.", rows, OPTION_ROWS(rows), 1, 3,
-    offsetof(struct sample, files), "0 64"};
+static const struct option_table table = {"sample",
+                                          "[options] FILE...",
+                                          "Reads samples.",
+                                          rows,
+                                          OPTION_ROWS(rows),
+                                          1,
+                                          3,
+                                          offsetof(struct sample, files),
+                                          "0 64"};
 
 /* Splits `line` at blanks and parses it. */
 static int parse(const char *line, struct sample *sample, struct error *err)
@@ -142,11 +148,21 @@ static void durations_are_read_and_written_back(void **state)
         int64_t ms;
         const char *written; /* NULL: refused */
     } cases[] = {
-        {"0", 0, "0"},          {"500ms", 500, "500ms"},   {"1500ms", 1500, "1500ms"},
-        {"60s", 60000, "1m"},   {"1d", 86400000, "1d"},    {"1h30m", 5400000, "90m"},
-        {"2m1s", 121000, "121s"}, {"", 0, NULL},           {"10", 0, NULL},
-        {"10 s", 0, NULL},      {"-1s", 0, NULL},          {"1m1h", 0, NULL},
-        {"1s1s", 0, NULL},      {"1x", 0, NULL},           {"9223372036854775807d", 0, NULL},
+        {"0", 0, "0"},
+        {"500ms", 500, "500ms"},
+        {"1500ms", 1500, "1500ms"},
+        {"60s", 60000, "1m"},
+        {"1d", 86400000, "1d"},
+        {"1h30m", 5400000, "90m"},
+        {"2m1s", 121000, "121s"},
+        {"", 0, NULL},
+        {"10", 0, NULL},
+        {"10 s", 0, NULL},
+        {"-1s", 0, NULL},
+        {"1m1h", 0, NULL},
+        {"1s1s", 0, NULL},
+        {"1x", 0, NULL},
+        {"9223372036854775807d", 0, NULL},
         {"1.5s", 0, NULL},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -169,10 +185,15 @@ static void times_are_read_in_every_zone_and_written_in_utc(void **state)
     (void)state;
     /* 2000-03-01 is day 11017: 30 years of 365 days, 7 leap days, 31 + 29 days. */
     const int64_t march_2000 = INT64_C(86400000) * (30 * 365 + 7 + 31 + 29);
-    static const char *bad[] = {"2000-02-30T00:00:00Z", "2001-02-29T00:00:00Z",
-                                "2000-03-01T24:00:00Z", "2000-03-01 00:00:00Z",
-                                "2000-03-01T00:00:00",  "2000-3-1T00:00:00Z",
-                                "2000-03-01T00:00:00Zx", "", "soon"};
+    static const char *bad[] = {"2000-02-30T00:00:00Z",
+                                "2001-02-29T00:00:00Z",
+                                "2000-03-01T24:00:00Z",
+                                "2000-03-01 00:00:00Z",
+                                "2000-03-01T00:00:00",
+                                "2000-3-1T00:00:00Z",
+                                "2000-03-01T00:00:00Zx",
+                                "",
+                                "soon"};
     char to[UNIT_TEXT_BYTES];
     struct error err;
     int64_t ms;
