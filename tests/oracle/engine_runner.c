@@ -125,6 +125,7 @@ static void print_ledger(const struct engine_counters *c)
     } rows[] = {
         {"records", c->records},
         {"events", c->events},
+        {"derived", c->derived},
         {"rejected", rejected},
         {"duplicate", c->duplicate},
         {"unmatched", c->unmatched},

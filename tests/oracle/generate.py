@@ -2,6 +2,7 @@
 tight bounds, timers that meet events. One number makes one scenario.
 
     generate.py SEED FOLDER      writes scenario.json, rules.yaml and log.tlog
+    generate.py SEED FOLDER big  the same, with hundreds of alerts and events
     generate.py --cover COUNT    runs the oracle over COUNT scenarios and says how many show each
                                  feature; fails when one shows in fewer than 2 of 100
 """
@@ -27,20 +28,21 @@ FEATURES = [
     "opened with cleared member", "joined by RAISE", "joined by CHANGE", "joined by REPEAT",
     "untracked alert", "retired from incident", "evicted from incident", "closed cleared",
     "closed quiet", "quiet but not closed", "updated severity", "updated grew", "updated evicted",
-    "key evicted", "key evicted with incident", "op withheld", "ledger late", "ledger late_by_seal",
+    "key evicted", "key evicted with incident", "op withheld", "self-alert", "ledger late", "ledger late_by_seal",
     "ledger time_clamped", "ledger pending",
 ]
 
 
 class Generator:
-    def __init__(self, seed):
+    def __init__(self, seed, big=False):
         self.random = random.Random(seed)
+        self.big = big
         r = self.random
         self.tight = r.random() < 0.45
         self.flappy = r.random() < 0.35
         self.tenants = r.choice([["acme"], ["acme"], ["acme", "blue"]])
         self.window = r.choice([100, 500, 1000, 3000])
-        self.expire = r.choice([400, 1000, 3000, 300000])
+        self.expire = r.choice([3000, 30000, 300000] if big else [400, 1000, 3000, 300000])
         self.grid = r.choice([1, 50, 100, 100, 200])
 
     def chance(self, share):
@@ -55,7 +57,8 @@ class Generator:
             "round_ms": r.choice([200, 200, 200, 400, 1000]),
             "past_ms": r.choice([86400000, 86400000, 2000]),
             "future_ms": r.choice([1000, 100]), "behind_ms": r.choice([5000, 300]),
-            "alerts_max": r.choice([2, 4]) if self.tight and self.chance(0.7) else 1000,
+            "alerts_max": r.choice([50, 90] if self.big else [2, 4])
+                          if self.tight and self.chance(0.7) else 1000,
             "expire_ms": self.expire, "flap_window_ms": r.choice([300, 1000, 3000]),
             "flap_start": start if self.flappy or self.chance(0.3) else 6,
             "flap_stop": r.randrange(start),
@@ -91,7 +94,7 @@ class Generator:
 
     def when(self):
         r = self.random
-        high = 2 if self.tight and self.chance(0.5) else 4
+        high = 2 if self.tight and self.chance(0.5) else 15 if self.big else 4
         count = [r.choice([">=", ">=", ">"]), ["count"], r.randint(1, high)]
         field = r.choice(["check", "check", "resource", "source", "host", "labels.rack", "severity",
                           "message"])
@@ -123,10 +126,10 @@ class Generator:
             titles.append("{%s} seen" % aggregate_text(r.choice(aggregates)))
             rule["title"] = r.choice(titles)
             if self.tight or self.chance(0.2):
-                rule["max_members"] = r.choice([2, 3, 4])
+                rule["max_members"] = r.choice([5, 9, 40] if self.big else [2, 3, 4])
                 rule["when"] = reachable(rule["when"], rule["max_members"])
             if self.tight or self.chance(0.1):
-                rule["max_keys"] = r.choice([1, 2, 2, 3])
+                rule["max_keys"] = r.choice([3, 10, 30] if self.big else [1, 2, 2, 3])
             rules.append(rule)
         return rules
 
@@ -136,13 +139,14 @@ class Generator:
         """The conditions that this world has; each is reported again and again."""
         r = self.random
         pool = []
-        for _ in range(r.choice([1, 2, 4, 4, 7, 10])):
-            alert = {"resource": r.choice(["h1", "h1", "h2", "h1/sda", "h3/x"]),
+        for _ in range(r.choice([40, 150, 400] if self.big else [1, 2, 4, 4, 7, 10])):
+            hosts = [f"h{i}" for i in range(60)] if self.big else ["h1", "h1", "h2", "h1/sda", "h3/x"]
+            alert = {"resource": r.choice(hosts),
                      "check": r.choice(["c1", "c2", "c3", "d1", "e1", "\u00fc\"1"])}
             if self.chance(0.8):
                 alert["source"] = r.choice(["s1", "s2"])
             if self.chance(0.2):
-                alert["dedup_key"] = r.choice(["k1", "k2"])
+                alert["dedup_key"] = f"k{r.randint(1, 50 if self.big else 2)}"
             if len(self.tenants) > 1 or self.chance(0.2):
                 alert["tenant"] = r.choice(self.tenants)
             self.new_attributes(alert)
@@ -162,7 +166,7 @@ class Generator:
 
     def event(self, pool, state_of):
         r = self.random
-        i = r.randrange(len(pool))
+        i = int(len(pool) * r.random() ** (3 if self.big else 1))
         if self.chance(0.12):
             self.new_attributes(pool[i])
         event = json.loads(json.dumps(pool[i]))
@@ -195,8 +199,10 @@ class Generator:
     def step(self, config):
         r = self.random
         kind = r.random()
-        if kind < 0.3:
+        if kind < (0.7 if self.big else 0.3):
             return 0
+        if kind > 0.995:
+            return r.choice([60000, 3600000, 172800000]) + r.choice([0, 1, 77])  # idle for long
         if kind < 0.75:
             return self.on_grid(r.choice([1, 20, 50, 100, 100, 200, 300]))
         if kind < 0.9:
@@ -230,7 +236,7 @@ class Generator:
         r = self.random
         parts = []
         for topic in topics:
-            for number in r.sample([0, 1, 2, 10], r.choice([1, 1, 2])):
+            for number in r.sample([0, 1, 2, 10], 4 if self.big else r.choice([1, 1, 2])):
                 parts.append({"topic": topic["topic"], "partition": number, "records": [],
                               "next": r.choice([0, 0, 100]), "config": topic,
                               "log_times": r.choice(["all"] * 6 + ["some", "none"])})
@@ -238,7 +244,7 @@ class Generator:
         pool = self.alerts()
         state_of = [False] * len(pool)
         marks, clock = [], START + r.choice([0, 1, 150, 7777])
-        count = r.choice([1, 5, 20, 40, 40, 80])
+        count = r.choice([300, 900] if self.big else [1, 5, 20, 40, 40, 80])
         for _ in range(count):
             clock += self.step(config)
             part = r.choice([p for p in parts if p is not silent])
@@ -391,8 +397,8 @@ def tlog(scenario):
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 
-def scenario_of(seed):
-    return Generator(seed).scenario()
+def scenario_of(seed, big=False):
+    return Generator(seed, big).scenario()
 
 
 def write(scenario, folder):
@@ -420,4 +426,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "--cover":
         cover(int(sys.argv[2]))
     else:
-        write(scenario_of(int(sys.argv[1])), sys.argv[2])
+        write(scenario_of(int(sys.argv[1]), "big" in sys.argv[3:]), sys.argv[2])

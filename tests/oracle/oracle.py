@@ -363,10 +363,13 @@ class Oracle:
             first = min(due)
             now, what = first[0], first[1]
             if what == ROUND_END:
-                self.round_end(now)
+                derived = self.round_end(now)
                 next_round = None
                 if now == end:
                     break
+                self.ledger["derived"] += len(derived)
+                events = sorted(events[position:] + derived, key=Event.order)
+                position = 0
                 continue
             if what == ALERT_TIMER:
                 self.alert_timer(self.alerts[first[2]], now)
@@ -687,13 +690,16 @@ class Oracle:
     # ---- round ends ----
 
     def round_end(self, now):
+        """Returns the self-alerts, events of the next round's start."""
         self.evict_alerts(now)
         incidents = [(i, self.key_order(v), k.incident) for (i, v), k in self.keys.items()
                      if k.incident]  # before keys go: theirs are told too
         self.evict_keys()
-        for _, _, inc in sorted(incidents, key=lambda row: row[:2]):
+        lost = collections.Counter()  # by rule
+        for i, _, inc in sorted(incidents, key=lambda row: row[:2]):
             if inc.is_lost_now:
                 cause = "evicted"
+                lost[i] += 1
             elif inc.severity > inc.logged_severity:
                 cause = "severity"
             elif inc.alerts >= 2 * inc.logged_alerts:
@@ -703,6 +709,18 @@ class Oracle:
             inc.is_lost_now = False
             self.seen["updated " + cause] += 1
             self.log_change(inc, now, "updated", cause)
+        return [self.self_alert(now, self.rules[i], lost[i], sub)
+                for sub, i in enumerate(sorted(lost))]
+
+    def self_alert(self, now, rule, count, sub):
+        are = f"{count} incidents of rule {rule.id} are" if count > 1 else f"1 incident of rule {rule.id} is"
+        event = Event({"tenant": "@tocsin", "source": "tocsin", "resource": rule.id,
+                       "check": "no-longer-watched", "severity": "warning", "state": "problem",
+                       "message": are + " no longer watched: a bound was reached"},
+                      None, "@derived", -1, now, sub)
+        event.et = event.ts = now
+        self.seen["self-alert"] += 1
+        return event
 
     def evict_keys(self):
         for i, rule in enumerate(self.rules):
@@ -741,7 +759,7 @@ class Oracle:
                         "number": number, "id": op_id})
 
 
-LEDGER = ["records", "events", "rejected", "duplicate", "unmatched", "routed", "touches", "correlated",
+LEDGER = ["records", "events", "derived", "rejected", "duplicate", "unmatched", "routed", "touches", "correlated",
           "expired", "evicted", "retired", "pending", "opened", "closed", "open", "time_clamped",
           "late", "late_by_seal", "alerts_expired", "flap_folded"]
 
@@ -751,7 +769,7 @@ def run(scenario):
     oracle = Oracle(scenario)
     oracle.run()
     ledger = oracle.ledger
-    assert ledger["events"] == (ledger["rejected"] + ledger["duplicate"] + ledger["unmatched"]
+    assert ledger["events"] + ledger["derived"] == (ledger["rejected"] + ledger["duplicate"] + ledger["unmatched"]
                                 + ledger["routed"]), "L2"
     assert ledger["touches"] == (ledger["correlated"] + ledger["expired"] + ledger["evicted"]
                                  + ledger["retired"] + ledger["pending"]), "L3"

@@ -1,6 +1,7 @@
 """Compares the engine with the oracle, byte for byte, on random scenarios.
 
-    run_oracle.py --runner PROGRAM --work FOLDER [--seed N] [--count N] [--all] [--shrink]
+    run_oracle.py --runner PROGRAM --work FOLDER [--seed N] [--count N] [--all] [--big]
+                  [--shrink]
     run_oracle.py --runner PROGRAM --work FOLDER --case FOLDER     one kept scenario, all runs
 
 Each scenario runs in several configurations (workers, take, epoch, shuffle, seed of the hashes):
@@ -198,6 +199,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--big", action="store_true", help="hundreds of alerts and events")
     parser.add_argument("--shrink", action="store_true")
     parser.add_argument("--stop-after", type=int, default=5, help="differences")
     parser.add_argument("--case")
@@ -208,7 +210,8 @@ def main():
             cases = [(0, json.load(file))]
         args.all = True
     else:
-        cases = ((seed, generate.scenario_of(seed)) for seed in range(args.seed, args.seed + args.count))
+        cases = ((seed, generate.scenario_of(seed, args.big))
+                 for seed in range(args.seed, args.seed + args.count))
     done = 0
     folder = os.path.join(args.work, f"now-{os.getpid()}")  # several may work in one place
     for seed, scenario in cases:

@@ -157,12 +157,27 @@ class Alerts(unittest.TestCase):
 
     def test_the_bound_of_four_alerts_evicts_the_oldest_at_the_round_end(self):
         events = [problem(c, i * 10) for i, c in enumerate("abcde")] + [clear("a", 300)]
-        rows, ledger = run(events, [rule(when=[">=", ["count"], 1], close=["cleared"])],
-                           alerts_max=4)
+        rows, ledger = run(events, [rule(where=["==", "source", "s"], when=[">=", ["count"], 1],
+                                         close=["cleared"])], alerts_max=4)
         # a goes at 200: its incident says so and is never closed by cleared().
         self.assertEqual(changes(rows), [(0, "opened", "rule"), (200, "updated", "evicted")])
         self.assertEqual([(r["alerts"], r["open"]) for r in rows if "change" in r], [(1, 1), (5, 4)])
-        self.assertEqual(counts(ledger, "unmatched", "routed"), (1, 5))
+        # Unmatched: the clear of a, which is not there any more, and the self-alert.
+        self.assertEqual(counts(ledger, "unmatched", "routed", "derived"), (2, 5, 1))
+
+    def test_what_is_no_longer_watched_is_told_by_an_event_of_the_next_round(self):
+        events = [problem(c, i * 10) for i, c in enumerate("abcde")] + [problem("z", 9000)]
+        rows, ledger = run(events, [rule(id="self", where=["==", "tenant", "@tocsin"],
+                                         when=[">=", ["count"], 1], title="{message}"),
+                                    rule(where=["==", "source", "s"], when=[">=", ["count"], 1])],
+                           alerts_max=4)
+        told = [r for r in rows if r.get("rule") == "self"][0]
+        self.assertEqual((told["at"], told["change"], told["key"], told["severity"], told["title"]),
+                         (200, "opened", "tenant=@tocsin host=r", "warning",
+                          "1 incident of rule r is no longer watched: a bound was reached"))
+        self.assertEqual(told["incident"], xxh3_128_hex(
+            b"@tocsin\0self\0tenant=@tocsin host=r\0event\0@derived/-1/%d/0" % (T + 200)))
+        self.assertEqual(counts(ledger, "events", "derived"), (6, 1))
 
 
 class Windows(unittest.TestCase):
@@ -188,7 +203,7 @@ class Windows(unittest.TestCase):
     def test_max_keys_drops_watching_keys_before_open_ones(self):
         events = [dict(problem(c, i), resource=h) for i, (c, h) in
                   enumerate([("a", "h1"), ("b", "h1"), ("a", "h2"), ("a", "h3"), ("b", "h3")])]
-        rows, ledger = run(events, [rule(max_keys=1)])
+        rows, ledger = run(events, [rule(max_keys=1, where=["==", "source", "s"])])
         # h1 and h3 have incidents, h2 watches one entry. At 200 h2 goes, then h1, the older.
         self.assertEqual(changes(rows), [(1, "opened", "rule"), (4, "opened", "rule"),
                                          (200, "updated", "evicted")])
