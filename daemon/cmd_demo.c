@@ -241,10 +241,12 @@ static bool pump(struct demo *demo, int64_t ms, const bool *is_done)
 /* The receiver's lines: first its address, then pages, at the end its counts. */
 static void on_receiver_line(void *self, const char *line)
 {
+    static const char said[] = "receiving pages on http://127.0.0.1:";
     struct demo *demo = self;
 
     if (demo->receiver_port == 0) {
-        sscanf(line, "receiving pages on http://127.0.0.1:%u", &demo->receiver_port);
+        if (strncmp(line, said, sizeof(said) - 1) == 0)
+            demo->receiver_port = (unsigned)strtoul(line + sizeof(said) - 1, NULL, 10);
         return;
     }
     if (demo->is_closing) {
@@ -461,7 +463,7 @@ static unsigned free_port(struct demo *demo)
 
     for (size_t i = 0; i < 2 && port == 0; i++) {
         struct evhttp *http = evhttp_new(demo->base);
-        struct sockaddr_in address;
+        struct sockaddr_in address = {0};
         socklen_t bytes = sizeof(address);
         struct evhttp_bound_socket *bound =
             http != NULL ? evhttp_bind_socket_with_handle(http, "127.0.0.1", wanted[i]) : NULL;

@@ -500,7 +500,7 @@ static void print_counts(const struct receiver *receiver)
 static int listen_on(struct receiver *receiver, struct error *err)
 {
     struct evhttp_bound_socket *bound;
-    struct sockaddr_in address;
+    struct sockaddr_in address = {0};
     socklen_t bytes = sizeof(address);
 
     bound = evhttp_bind_socket_with_handle(receiver->http, "127.0.0.1",

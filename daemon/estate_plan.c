@@ -11,6 +11,7 @@
  */
 #include "daemon/estate_parts.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -487,6 +488,7 @@ static void plan_fault(struct estate *estate, const struct phases *phases, int64
         script->short_of_memory = true;
         return;
     }
+    assert(faults != NULL); /* there is room */
     script->faults = faults;
     plan.fault = &script->faults[script->fault_count++];
     *plan.fault =

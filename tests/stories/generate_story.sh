@@ -34,15 +34,15 @@ broker=$!
 trap 'kill $broker' EXIT
 for _ in $(seq 100); do [[ -s address ]] && break; sleep 0.1; done
 "$TOCSIN" generate "${options[@]}" --brokers "$(cat address)" --pace fast --quiet
-kcat -b "$(cat address)" -C -t events -e -q -o beginning -f '%p %s\n' >read 2>/dev/null
-cut -d' ' -f2- read | sort >read.sorted
-sort first | cmp - read.sorted
+kcat -b "$(cat address)" -C -t events -e -q -o beginning -f '%p %s\n' >consumed 2>/dev/null
+cut -d' ' -f2- consumed | sort >consumed.sorted
+sort first | cmp - consumed.sorted
 
 python3 - <<'PY'
 import json
 
 partition, last, used = {}, {}, set()
-for line in open("read"):
+for line in open("consumed"):
     number, text = line.split(" ", 1)
     event = json.loads(text)
     alert = event["source"], event["resource"], event["check"]
