@@ -197,7 +197,8 @@ static void missing_files_and_equal_names_are_refused(void **state)
     struct source *source;
     struct error err = {""};
 
-    open_text("", 0, 1)->ops->close(NULL);
+    source = open_text("", 0, 1);
+    source->ops->close(source);
     assert_int_equal(file_source_open(&missing, 1, &source, &err), -ENOENT);
     assert_string_equal(err.text, "missing: No such file or directory");
     assert_int_equal(file_source_open(same, 2, &source, &err), -EINVAL);
