@@ -118,7 +118,7 @@ struct kafka_source {
     struct kafka_feed *feeds;
     size_t feed_count;
     size_t partition_count; /* that the topics have, by the last look */
-    uint64_t metadata_due_ns, probe_due_ns, watch_due_ns, commit_due_ns;
+    uint64_t metadata_due_ns, probe_due_ns, watch_due_ns, commit_due_ns, trouble_due_ns;
     uint64_t answered_ns; /* last answer of any broker */
     uint64_t asked_ns;    /* last time that somebody wanted a proof */
     struct kafka_leader leaders[KAFKA_BROKERS_MAX];

@@ -223,6 +223,8 @@ bool kafka_start_feeds(struct kafka_source *source, struct kafka_feed **fresh, s
 /* Feeds whose position the broker refused. */
 void kafka_resolve_trouble(struct kafka_source *source)
 {
+    if (host_mono_ns() < source->trouble_due_ns)
+        return;
     for (struct kafka_feed *feed = source->feeds; feed != NULL; feed = feed->next_feed) {
         enum kafka_trouble trouble;
 
@@ -236,6 +238,9 @@ void kafka_resolve_trouble(struct kafka_source *source)
         if (!kafka_feed_end(feed))
             continue; /* the reader has records out; come again */
 
+        /* Whatever comes of it: a broker that does not answer must not hold up probes and
+         * polls again at once. */
+        source->trouble_due_ns = host_mono_ns() + (uint64_t)PROBE_REST_MS * 1000000u;
         rd_kafka_topic_partition_list_t *first = list_of(&feed, 1);
         rd_kafka_topic_partition_list_t *latest = list_of(&feed, 1);
         if (ask_offsets(source, first, TIME_FIRST, "first offset") &&

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include "base/host.h"
+#include "ingest/kafka_internal.h" /* to make a client fail */
 #include "ingest/kafka_producer.h"
 #include "ingest/kafka_source.h"
 #include "tests/mock_process.h"
@@ -58,9 +59,9 @@ static void nap(void)
 
 #define WAIT_FOR(condition)                                                                        \
     do {                                                                                           \
-        uint64_t until_ns = host_mono_ns() + (uint64_t)DEADLINE_S * 1000000000u;                   \
+        uint64_t deadline_ns = host_mono_ns() + (uint64_t)DEADLINE_S * 1000000000u;                \
         while (!(condition)) {                                                                     \
-            if (host_mono_ns() > until_ns)                                                         \
+            if (host_mono_ns() > deadline_ns)                                                      \
                 fail_msg("not within %d s: %s", DEADLINE_S, #condition);                           \
             nap();                                                                                 \
         }                                                                                          \
@@ -419,6 +420,94 @@ static void records_that_are_gone_stop_the_partition_or_are_skipped(void **state
     kafka_producer_destroy(producer);
 }
 
+/* Retention overtakes a reader that is at work: the engine paused it, say. */
+static void records_that_vanish_before_a_slow_reader_stop_its_partition(void **state)
+{
+    (void)state;
+    static const struct kafka_option options[] = {{"queued.min.messages", "1"},
+                                                  {"fetch.message.max.bytes", "65536"}};
+    const char *topics[] = {named("vanish")};
+    struct kafka_config config = config_for(topics, 1, "earliest", NULL);
+    struct kafka_producer *producer = producer_open();
+    struct reader reader;
+    struct kafka_counters counters;
+    struct error err = {""};
+    const struct record *records;
+    static char big[32 << 10];
+    int64_t next = 0;
+
+    config.options = options; /* next to nothing is fetched ahead */
+    config.option_count = 2;
+    make_topic(topics[0], 1);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(kafka_producer_send(producer, topics[0], 0, NULL, 0, big, sizeof(big), 1,
+                                             &err), 0);
+    assert_int_equal(kafka_producer_flush(producer, 20000, &err), 0);
+    reader_open(&reader, &config);
+    WAIT_FOR(reader_changes(&reader) == 1);
+    struct feed *feed = reader.feeds[0];
+    WAIT_FOR(feed->ops->take(feed, &records, 1) == 1);
+    feed->ops->release(feed);
+    for (int i = 0; i < 900; i++)
+        assert_int_equal(kafka_producer_send(producer, topics[0], 0, NULL, 0, big, sizeof(big), 1,
+                                             &err), 0);
+    assert_int_equal(kafka_producer_flush(producer, 20000, &err), 0);
+    uint64_t until_ns = host_mono_ns() + (uint64_t)DEADLINE_S * 1000000000u;
+    while (feed->ops->state(feed) != FEED_STOPPED && host_mono_ns() < until_ns) {
+        size_t count = feed->ops->take(feed, &records, 1);
+        if (count == 1)
+            next = records[0].offset + 1;
+        feed->ops->release(feed);
+        if (count == 0)
+            nap();
+    }
+    assert_int_equal(feed->ops->state(feed), FEED_STOPPED);
+    char line[200];
+    snprintf(line, sizeof(line), "%s/0: records %d to ", topics[0], (int)next);
+    assert_true(has_line(&reader.lines, line));
+    WAIT_FOR((kafka_source_counters(reader.source, &counters), counters.lost > 0));
+    reader_close(&reader);
+    kafka_producer_destroy(producer);
+}
+
+static void a_fatal_error_makes_the_clients_anew_and_loses_nothing(void **state)
+{
+    (void)state;
+    const char *topics[] = {named("fatal")};
+    struct kafka_config config = config_for(topics, 1, "earliest", NULL);
+    struct kafka_producer *producer = producer_open();
+    struct reader reader;
+    struct kafka_counters counters;
+    int next = 0;
+
+    make_topic(topics[0], 1);
+    send_numbers(producer, topics[0], 0, 0, 1000);
+    reader_open(&reader, &config);
+    WAIT_FOR(reader_changes(&reader) == 1);
+    struct feed *feed = reader.feeds[0];
+    WAIT_FOR(take_up_to(feed, &next, 200));
+
+    /* One batch is out while the client dies: it must stay readable until its release. */
+    const struct record *records;
+    WAIT_FOR(feed->ops->take(feed, &records, 1) == 1);
+    rd_kafka_test_fatal_error(((struct kafka_source *)reader.source)->fetch,
+                              RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, "made by a test");
+    WAIT_FOR(has_line(&reader.lines, "made by a test"));
+    assert_int_equal(records[0].offset, next);
+    assert_memory_equal(records[0].payload, "record ", 7);
+    feed->ops->release(feed);
+    next++;
+
+    WAIT_FOR((kafka_source_counters(reader.source, &counters), counters.rebuilds == 1));
+    WAIT_FOR(take_up_to(feed, &next, 1000));
+    send_numbers(producer, topics[0], 0, 1000, 1010);
+    WAIT_FOR(take_up_to(feed, &next, 1010));
+    WAIT_FOR(is_proven_after(feed, &next, 0));
+    assert_int_equal(reader.left_count, 0);
+    reader_close(&reader);
+    kafka_producer_destroy(producer);
+}
+
 static void a_broker_that_goes_and_comes_is_survived(void **state)
 {
     (void)state;
@@ -644,6 +733,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(start_decides_once_and_committed_offsets_decide_later),
         cmocka_unit_test(no_proof_while_an_acknowledged_record_is_untaken),
         cmocka_unit_test(records_that_are_gone_stop_the_partition_or_are_skipped),
+        cmocka_unit_test(records_that_vanish_before_a_slow_reader_stop_its_partition),
+        cmocka_unit_test(a_fatal_error_makes_the_clients_anew_and_loses_nothing),
         cmocka_unit_test(a_broker_that_goes_and_comes_is_survived),
         cmocka_unit_test(one_member_owns_everything_and_another_takes_over),
     };
