@@ -152,7 +152,7 @@ struct step {
     struct rules_version *rules;
 };
 
-enum sleep_state { AWAKE, ASLEEP, ASLEEP_FOR_BINS };
+enum sleep_state { AWAKE, ASLEEP, ASLEEP_FOR_BINS, NAPPING };
 
 /* An incident change on its way to the incident role; owns its incident. */
 struct change {
@@ -183,7 +183,8 @@ struct worker {
     unsigned index;
     pthread_t thread;
     bool started;
-    int waker;
+    int waker;     /* engine and feeds wake it */
+    int nap_waker; /* the engine alone: feeds are let to fill */
 
     /* ingest */
     struct decoder *decoder;
@@ -191,6 +192,8 @@ struct worker {
     struct part *parts[PARTS_MAX];
     unsigned next_part;
     uint64_t shuffle_state;
+    uint64_t data_ns;     /* when it last read a record */
+    uint64_t look_due_ns; /* next time to ask feeds for proofs and lag */
     bool bins_placed; /* the first watermark is known: bins have a first epoch */
     /* Not yet in the tally: added per take. */
     uint64_t records, record_bytes, events, binned, clamped, late, late_by_seal;

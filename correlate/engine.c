@@ -5,12 +5,15 @@
  */
 #include <assert.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
 #include "correlate/core.h"
 
-enum { SPINS = 200 };
+/* A thread that waits for another's phase yields this often before it sleeps; more would
+ * take a core from the Kafka client's threads. */
+enum { SPINS = 20 };
 #define SLEEP_MAX_NS 100000000u
 #define SLEEP_BUSY_NS 1000000u /* while a step is under way: a lost wake costs this at most */
 
@@ -101,8 +104,10 @@ void engine_wake(struct engine *engine, bool only_for_bins)
         int asleep = atomic_load_explicit(&worker->asleep, memory_order_relaxed);
         if (asleep == AWAKE || (only_for_bins && asleep != ASLEEP_FOR_BINS))
             continue;
-        if (atomic_exchange_explicit(&worker->asleep, AWAKE, memory_order_seq_cst) != AWAKE)
-            host()->waker_wake(host()->self, worker->waker);
+        asleep = atomic_exchange_explicit(&worker->asleep, AWAKE, memory_order_seq_cst);
+        if (asleep != AWAKE)
+            host()->waker_wake(host()->self,
+                               asleep == NAPPING ? worker->nap_waker : worker->waker);
     }
 }
 
@@ -135,21 +140,29 @@ static bool step_under_way(const struct engine *engine)
            atomic_load_explicit(&engine->steps_done, memory_order_relaxed);
 }
 
+/*
+ * Sleeps. While records stream in from a live source a thread naps for half a seal
+ * round and lets the feeds fill: woken per fetch it would see fifty records a time.
+ */
 static void rest(struct worker *worker)
 {
     struct engine *engine = worker->engine;
-    uint64_t timeout_ns = SLEEP_MAX_NS;
+    uint64_t seal_ns = (uint64_t)engine->config.seal_ms * 1000000u;
+    bool naps = seal_ns > 0 && host_mono_ns() - worker->data_ns < seal_ns;
+    uint64_t timeout_ns = naps ? seal_ns / 2 : seal_ns > 0 ? seal_ns : SLEEP_MAX_NS;
 
-    if (engine->config.seal_ms > 0)
-        timeout_ns = (uint64_t)engine->config.seal_ms * 1000000u;
     if (step_under_way(engine) && timeout_ns > SLEEP_BUSY_NS)
         timeout_ns = SLEEP_BUSY_NS;
-    atomic_exchange_explicit(&worker->asleep, holds_any(worker) ? ASLEEP_FOR_BINS : ASLEEP,
+    atomic_exchange_explicit(&worker->asleep,
+                             naps                 ? NAPPING
+                             : holds_any(worker) ? ASLEEP_FOR_BINS
+                                                 : ASLEEP,
                              memory_order_seq_cst);
     /* Whoever published before it saw us asleep left something to find. */
-    if (!poll_all(worker) && !atomic_load_explicit(&engine->stop, memory_order_relaxed)) {
+    bool worked = naps ? stages_poll(worker) : poll_all(worker);
+    if (!worked && !atomic_load_explicit(&engine->stop, memory_order_relaxed)) {
         tally_add(&worker->tally.sleeps, 1);
-        host()->waker_sleep(host()->self, worker->waker, timeout_ns);
+        host()->waker_sleep(host()->self, naps ? worker->nap_waker : worker->waker, timeout_ns);
     }
     atomic_store_explicit(&worker->asleep, AWAKE, memory_order_relaxed);
 }
@@ -159,7 +172,10 @@ static void *worker_main(void *arg)
     struct worker *worker = arg;
     struct engine *engine = worker->engine;
     unsigned spins = 0;
+    char name[16];
 
+    snprintf(name, sizeof(name), "worker-%u", worker->index % 1000);
+    pthread_setname_np(pthread_self(), name); /* for top and profilers */
     while (!atomic_load_explicit(&engine->stop, memory_order_relaxed)) {
         if (poll_all(worker)) {
             spins = 0;
@@ -239,7 +255,10 @@ static int worker_init(struct engine *engine, unsigned index)
     }
     worker->decoder = decoder_create();
     worker->waker = host()->waker_create(host()->self);
-    return worker->decoder == NULL ? -ENOMEM : worker->waker < 0 ? worker->waker : 0;
+    worker->nap_waker = host()->waker_create(host()->self);
+    if (worker->decoder == NULL)
+        return -ENOMEM;
+    return worker->waker < 0 ? worker->waker : worker->nap_waker < 0 ? worker->nap_waker : 0;
 }
 
 int engine_create(const struct engine_config *config, struct source *source,
@@ -387,6 +406,8 @@ static void worker_release(struct worker *worker)
     free(worker->lost.at);
     if (worker->waker > 0)
         host()->close(host()->self, worker->waker);
+    if (worker->nap_waker > 0)
+        host()->close(host()->self, worker->nap_waker);
 }
 
 /* Changes that no listener has taken any more. */

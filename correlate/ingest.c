@@ -369,8 +369,8 @@ static void lag_look(struct part *part)
         atomic_store_explicit(&part->lag, part->feed->ops->lag(part->feed), memory_order_relaxed);
 }
 
-/* Reads one feed: at most one take. True if anything moved. */
-static bool part_poll(struct worker *worker, struct part *part)
+/* Reads one feed: at most one take; asks for proof and lag if `look` says so. True if anything moved. */
+static bool part_poll(struct worker *worker, struct part *part, uint64_t now_ns, bool look)
 {
     struct engine *engine = worker->engine;
     const struct feed_ops *ops = part->feed->ops;
@@ -395,9 +395,10 @@ static bool part_poll(struct worker *worker, struct part *part)
                 part_finish(worker, part);
                 return true;
             }
-            if (engine->config.seal_ms > 0 && ops->end_proof(part->feed, &proof))
+            if (look && engine->config.seal_ms > 0 && ops->end_proof(part->feed, &proof))
                 atomic_store_explicit(&part->proof_ns, proof, memory_order_relaxed);
-            lag_look(part);
+            if (look)
+                lag_look(part);
             return moved;
         }
     }
@@ -410,7 +411,9 @@ static bool part_poll(struct worker *worker, struct part *part)
         ops->release(part->feed);
     counts_store(worker, part);
     passed_publish(part);
-    lag_look(part);
+    worker->data_ns = now_ns;
+    if (look)
+        lag_look(part);
     return moved;
 }
 
@@ -454,6 +457,11 @@ bool ingest_poll(struct worker *worker)
     reclaim(worker);
     if (count == 0)
         return false;
+    /* Proofs and lag cost a lock each: twice per seal round is enough. */
+    uint64_t now_ns = host_mono_ns();
+    bool look = now_ns >= worker->look_due_ns;
+    if (look)
+        worker->look_due_ns = now_ns + (uint64_t)worker->engine->config.seal_ms * 500000u;
     bool full = worker->bins.used > BINS_BYTES_MAX;
     int64_t wm = atomic_load_explicit(&worker->engine->watermark_ms, memory_order_relaxed);
     unsigned first = worker->engine->config.shuffle != 0 ? (unsigned)(random_next(worker) % count)
@@ -472,7 +480,7 @@ bool ingest_poll(struct worker *worker)
         if (full && part->max_c != INT64_MIN &&
             atomic_load_explicit(&part->passed, memory_order_relaxed) > wm + ahead)
             continue;
-        moved |= part_poll(worker, part);
+        moved |= part_poll(worker, part, now_ns, look);
         low_publish(part, worker->bins.free_until);
         if (worker->engine->config.shuffle != 0 && moved && random_next(worker) % 4 == 0)
             break;

@@ -75,6 +75,8 @@ static void wake_reader(rd_kafka_t *rk, void *opaque)
     struct kafka_feed *feed = opaque;
 
     (void)rk;
+    /* release: whoever sees the flag finds what came before the event. */
+    atomic_store_explicit(&feed->filled, true, memory_order_release);
     host()->waker_wake(host()->self, feed->waker);
 }
 
@@ -84,9 +86,11 @@ void kafka_feed_set_waker(struct kafka_feed *feed, int waker)
     if (feed->queue != NULL && feed->waker >= 0)
         rd_kafka_queue_cb_event_enable(feed->queue, NULL, NULL);
     feed->waker = waker;
+    feed->evented = waker >= 0;
     if (feed->queue != NULL && waker >= 0) {
         rd_kafka_queue_cb_event_enable(feed->queue, wake_reader, feed);
         /* What came before the call made no event. */
+        atomic_store_explicit(&feed->filled, true, memory_order_release);
         if (rd_kafka_queue_length(feed->queue) > 0)
             host()->waker_wake(host()->self, waker);
     }
@@ -208,6 +212,13 @@ static size_t feed_take(struct feed *base, const struct record **out, size_t max
     size_t count = 0;
     ssize_t got = 0;
 
+    /* An empty feed costs one load: with a hundred partitions most are empty most of the
+     * time. Without a waker there are no events, so every take looks. acquire: see
+     * wake_reader(); cleared before the look, so what comes during it sets it again. */
+    if (feed->evented &&
+        (!atomic_load_explicit(&feed->filled, memory_order_acquire) ||
+         !atomic_exchange_explicit(&feed->filled, false, memory_order_acquire)))
+        return 0;
     if (!make_room(feed, max))
         return 0;
     pthread_mutex_lock(&feed->lock);
@@ -236,6 +247,8 @@ static size_t feed_take(struct feed *base, const struct record **out, size_t max
             feed->next = message->offset + 1;
     }
     feed->taken = count;
+    if (got > 0 || feed->hold || feed->trouble != KAFKA_NO_TROUBLE) /* more may be there */
+        atomic_store_explicit(&feed->filled, true, memory_order_relaxed);
     pthread_mutex_unlock(&feed->lock);
     *out = feed->records;
     return count;

@@ -55,9 +55,12 @@ struct kafka_feed {
     uint64_t probe_ns;
     int64_t end;             /* latest end heard of, for the lag; -1 unknown */
     int waker;               /* -1: none */
+    bool evented;            /* there is a waker; set before the reader's first take */
     enum kafka_trouble trouble;
 
     atomic_int phase;          /* enum kafka_phase; written by the service thread */
+    atomic_bool filled;        /* records may wait; set by librdkafka's event and the service
+                                * thread (release), cleared by the reader before it looks */
     atomic_bool asked;         /* a proof was asked for; the reader sets, service clears */
     atomic_int_fast64_t low;   /* low position as told by position(); -1: none */
     atomic_bool dropped;       /* the engine is done with a feed that left */

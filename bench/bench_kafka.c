@@ -1,0 +1,289 @@
+/*
+ * bench_kafka - Kafka to incidents against a bare consumer of the same records (G1, G2).
+ *
+ * Unit:      one event of about 300 bytes of JSON, in a mock broker in its own process.
+ * Yardstick: librdkafka with the same queue settings as our source, drained through
+ *            rd_kafka_consume_batch_queue, one byte of each payload looked at.
+ * Ours:      the Kafka source, the engine with the demo's rules and two workers: decoded,
+ *            deduplicated, correlated, accounted; no sinks.
+ * Clock:     from the first record until 95 % of the records are consumed (bare) or in
+ *            closed epochs (ours).
+ * Method:    both take turns; the ratio of each round is kept. Partitions are aligned in
+ *            time: each holds a share of every second. CPU is the whole process's, so
+ *            the difference is what tocsin's own work adds.
+ * Check:     every record is accounted, none rejected, and each round opens the same
+ *            number of incidents, which is the number that the generator put in.
+ *
+ * usage: bench_kafka [rounds, 5] [events, 1000000] [none | lz4]
+ */
+#include <librdkafka/rdkafka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "bench/engine_run.h"
+#include "ingest/kafka_producer.h"
+#include "ingest/kafka_source.h"
+#include "ingest/mock_broker.h"
+
+enum { ROUNDS_MAX = 32, BATCH = 10000, PART_BYTES = 3 << 20, HOSTS = 4000, CHECKS = 10 };
+
+#define TOPIC "events"
+
+struct job {
+    char brokers[256];
+    long events;
+    int partitions;
+    const char *codec;
+    int64_t start_ms;
+};
+
+/* --- the broker and its records ------------------------------------------------------------ */
+
+static pid_t broker_start(struct job *job)
+{
+    int pipe_fd[2];
+    pid_t pid;
+
+    if (pipe(pipe_fd) != 0 || (pid = fork()) < 0)
+        exit(1);
+    if (pid == 0) {
+        struct error err = {""};
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        struct mock_broker *broker = mock_broker_create(&err);
+        if (broker == NULL || mock_broker_add_topic(broker, TOPIC, job->partitions, &err) != 0)
+            _exit(1);
+        const char *address = mock_broker_address(broker);
+        if (write(pipe_fd[1], address, strlen(address) + 1) < 0)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    if (read(pipe_fd[0], job->brokers, sizeof(job->brokers)) <= 0)
+        exit(1);
+    close(pipe_fd[0]);
+    close(pipe_fd[1]);
+    return pid;
+}
+
+static uint64_t mix(uint64_t x)
+{
+    x ^= x >> 33;
+    x *= 0xff51afd7ed558ccdULL;
+    x ^= x >> 33;
+    x *= 0xc4ceb9fe1a85ec53ULL;
+    return x ^ (x >> 33);
+}
+
+/* Mostly repeats of standing alerts; every 50,000th event and the next four are five
+ * failing instances of one service: one incident of rule service-outage. */
+enum { OUTAGE_EVERY = 50000, OUTAGE_EVENTS = 5 };
+
+static int event_write(char *to, size_t room, const struct job *job, long i)
+{
+    uint64_t h = mix((uint64_t)i + 1);
+    long at = i % OUTAGE_EVERY;
+    bool outage = at < OUTAGE_EVENTS && i >= OUTAGE_EVERY;
+    unsigned host = outage ? (unsigned)at : (unsigned)(h % HOSTS);
+    unsigned check = (unsigned)(h >> 32) % CHECKS;
+    static const char *const severities[] = {"info", "warning", "minor", "major"};
+    static const char *const checks[CHECKS] = {
+        "cpu.high", "memory.pressure", "swap.used",    "net.retransmits", "fs.inodes",
+        "ntp.skew", "log.errors",      "tls.expiring", "queue.depth",     "gc.pause"};
+
+    return snprintf(to, room,
+                    "{\"tenant\":\"acme\",\"source\":\"node-exporter\",\"resource\":\"web-%04u.dc1.example.net"
+                    "%s\",\"check\":\"%s\",\"severity\":\"%s\",\"state\":\"problem\",\"time\":%lld,"
+                    "\"message\":\"%s on web-%04u is out of its range\",\"value\":%.3f,\"labels\":"
+                    "{\"site\":\"dc1\",\"rack\":\"dc1-r%02u\",\"host\":\"web-%04u\",\"service\":\"svc-%ld\"}}",
+                    host, outage ? "/outage" : "", outage ? "service.errors" : checks[check],
+                    outage ? "critical" : severities[host % 4],
+                    (long long)(job->start_ms + i / 500), checks[check], host,
+                    outage ? 1.5 : (double)(h % 100000) / 1000.0, host % 40, host,
+                    outage ? i / OUTAGE_EVERY : (long)(host % 300) + 1000);
+}
+
+static void produce(const struct job *job)
+{
+    const struct kafka_producer_config config = {
+        .brokers = job->brokers, .linger_ms = 20, .compression = job->codec};
+    struct kafka_producer *producer;
+    struct error err = {""};
+    char text[1024];
+    double bytes = 0;
+
+    if (kafka_producer_create(&config, &producer, &err) != 0)
+        goto failed;
+    for (long i = 0; i < job->events; i++) {
+        int len = event_write(text, sizeof(text), job, i);
+        bytes += len;
+        if (kafka_producer_send(producer, TOPIC, (int32_t)(i % job->partitions), NULL, 0, text,
+                                (size_t)len, job->start_ms + i / 500, &err) != 0)
+            goto failed;
+    }
+    if (kafka_producer_flush(producer, 60000, &err) != 0)
+        goto failed;
+    kafka_producer_destroy(producer);
+    printf("%ld events of %.0f bytes, %d partitions, %s, librdkafka %s\n", job->events,
+           bytes / (double)job->events, job->partitions, job->codec, rd_kafka_version_str());
+    return;
+failed:
+    fprintf(stderr, "%s\n", err.text);
+    exit(1);
+}
+
+/* --- the bare consumer ------------------------------------------------------------------------ */
+
+static void set(rd_kafka_conf_t *conf, const char *key, const char *value)
+{
+    char why[256];
+
+    if (rd_kafka_conf_set(conf, key, value, why, sizeof(why)) != RD_KAFKA_CONF_OK) {
+        fprintf(stderr, "%s\n", why);
+        exit(1);
+    }
+}
+
+static void bare(const struct job *job, double *rate, double *cpu_ns)
+{
+    static rd_kafka_message_t *messages[BATCH];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    char why[256], kbytes[32];
+    long count = 0, enough = (long)((double)job->events * 0.95);
+    uint64_t sum = 0;
+    double start = 0, cpu = 0;
+
+    set(conf, "bootstrap.servers", job->brokers);
+    set(conf, "group.id", "bare");
+    set(conf, "enable.auto.commit", "false");
+    set(conf, "queued.min.messages", "10000000");
+    snprintf(kbytes, sizeof(kbytes), "%d", 256 * 1024);
+    set(conf, "queued.max.messages.kbytes", kbytes);
+    set(conf, "fetch.wait.max.ms", "5");
+    set(conf, "fetch.error.backoff.ms", "1");
+    set(conf, "fetch.max.bytes", "104857600");
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
+    rd_kafka_poll_set_consumer(rk);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(job->partitions);
+    for (int p = 0; p < job->partitions; p++)
+        rd_kafka_topic_partition_list_add(list, TOPIC, p)->offset = 0;
+    rd_kafka_assign(rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(rk);
+    while (count < enough) {
+        ssize_t got = rd_kafka_consume_batch_queue(queue, 100, messages, BATCH);
+        if (got > 0 && start == 0) {
+            start = bench_now_s();
+            cpu = bench_cpu_s();
+        }
+        for (ssize_t i = 0; i < got; i++) {
+            if (messages[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+                sum += (unsigned char)((char *)messages[i]->payload)[0];
+                count++;
+            }
+            rd_kafka_message_destroy(messages[i]);
+        }
+    }
+    *rate = (double)count / (bench_now_s() - start);
+    *cpu_ns = (bench_cpu_s() - cpu) / (double)count * 1e9;
+    if (sum != (uint64_t)count * '{')
+        printf("WRONG: the bare consumer read something else\n");
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_consumer_close(rk);
+    rd_kafka_destroy(rk);
+}
+
+/* --- ours -------------------------------------------------------------------------------------- */
+
+static void ours(const struct job *job, struct engine_run *run)
+{
+    static const char *const topics[] = {TOPIC};
+    static const struct topic_config ordered = {.topic = TOPIC, .disorder_ms = 0};
+    const char *rules = RULES_FILE;
+    struct kafka_config kafka;
+    struct engine_config config;
+    struct error err = {""};
+
+    kafka_config_init(&kafka);
+    kafka.brokers = job->brokers;
+    kafka.topics = topics;
+    kafka.topic_count = 1;
+    kafka.start = "earliest";
+    kafka.fetch_wait_ms = 5;
+    engine_config_init(&config);
+    config.workers = 2;
+    config.topics = &ordered;
+    config.topic_count = 1;
+    *run = (struct engine_run){
+        .config = &config, .records = (uint64_t)job->events, .share = 0.95};
+    if (kafka_source_open(&kafka, &run->source, &err) != 0 ||
+        rule_set_load(&rules, 1, &run->rules, &err) != 0) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+    engine_run(run);
+    run->source->ops->close(run->source);
+    rule_set_destroy(run->rules);
+}
+
+static void show(const char *name, double *values, int count, const char *unit)
+{
+    double median = bench_median(values, count);
+
+    printf("%-44s %10.3f %s  [%.3f .. %.3f]\n", name, median, unit, values[0], values[count - 1]);
+}
+
+int main(int argc, char **argv)
+{
+    int rounds = argc > 1 ? atoi(argv[1]) : 5;
+    struct job job = {.events = argc > 2 ? atol(argv[2]) : 1000000,
+                      .codec = argc > 3 ? argv[3] : "none",
+                      .start_ms = 1769904000000};
+    double rate_bare[ROUNDS_MAX], rate_ours[ROUNDS_MAX], ratio[ROUNDS_MAX];
+    double cpu_bare[ROUNDS_MAX], cpu_ours[ROUNDS_MAX], added[ROUNDS_MAX];
+    double allocations[ROUNDS_MAX], wakes[ROUNDS_MAX];
+    int bad = 0;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (rounds < 1 || rounds > ROUNDS_MAX || job.events < OUTAGE_EVERY)
+        return 64;
+    job.partitions = (int)((double)job.events * 420 / PART_BYTES) + 1;
+    if (job.partitions < 4)
+        job.partitions = 4;
+    pid_t broker = broker_start(&job);
+    produce(&job);
+    for (int r = 0; r < rounds; r++) {
+        struct engine_run run;
+        bare(&job, &rate_bare[r], &cpu_bare[r]);
+        ours(&job, &run);
+        rate_ours[r] = 0.95 * (double)job.events / run.seconds;
+        cpu_ours[r] = run.cpu_ns_event;
+        ratio[r] = rate_ours[r] / rate_bare[r];
+        added[r] = (cpu_ours[r] - cpu_bare[r]) / cpu_bare[r];
+        allocations[r] = run.steady_allocations;
+        wakes[r] = run.steady_wakes;
+        uint64_t expected = (uint64_t)(job.events - 1) / OUTAGE_EVERY;
+        if (run.why[0] != '\0' || run.opened != expected) {
+            printf("WRONG: %s; %llu incidents, %llu expected\n", run.why,
+                   (unsigned long long)run.opened, (unsigned long long)expected);
+            bad = 1;
+        }
+        rate_bare[r] /= 1e6;
+        rate_ours[r] /= 1e6;
+    }
+    show("bare batch consumer", rate_bare, rounds, "M events/s");
+    show("  its CPU", cpu_bare, rounds, "ns/event");
+    show("Kafka to incidents", rate_ours, rounds, "M events/s");
+    show("  CPU of the whole process", cpu_ours, rounds, "ns/event");
+    show("rate, ours / bare (must be 0.6 or more)", ratio, rounds, "");
+    show("CPU that tocsin adds / bare", added, rounds, "");
+    show("allocations of own threads", allocations, rounds, "per million events");
+    show("sleeps and wakes of own threads", wakes, rounds, "per million events");
+    printf("answer check: %s\n", bad ? "WRONG" : "right");
+    kill(broker, SIGKILL);
+    waitpid(broker, NULL, 0);
+    return bad;
+}

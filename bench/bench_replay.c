@@ -1,0 +1,133 @@
+/*
+ * bench_replay - events per second of a replay of JSON lines with the demo's rules.
+ *
+ * Unit:   one event: read from a file in the page cache, decoded, packed, deduplicated,
+ *         matched, correlated, accounted.
+ * Clock:  from the first record read until 95 % of the events are in closed epochs.
+ * Input:  `tocsin generate` with a fixed seed, written before the clock starts.
+ * Runs:   one worker pinned to one core, and, where there are two, two workers on two cores.
+ *         CPU per event is the process's. Allocations, sleeps and wakes are those of
+ *         the engine's threads in the second half of each run, per million events.
+ * Check:  the ledger adds up, every record is accounted, and each run opens the same
+ *         number of incidents.
+ *
+ * usage: bench_replay [rounds, 7] [noise events per second of the estate, 40000]
+ */
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "bench/engine_run.h"
+#include "ingest/file_source.h"
+
+enum { ROUNDS_MAX = 64 };
+
+static void pin(unsigned cores)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    for (unsigned c = 0; c < cores; c++)
+        CPU_SET(c, &set);
+    if (sched_setaffinity(0, sizeof(set), &set) != 0)
+        fprintf(stderr, "not pinned: the kernel refuses\n");
+}
+
+static uint64_t lines_of(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    uint64_t lines = 0;
+    static char buffer[1 << 20];
+    size_t got;
+
+    while (file != NULL && (got = fread(buffer, 1, sizeof(buffer), file)) > 0)
+        for (const char *at = buffer; (at = memchr(at, '\n', (size_t)(buffer + got - at))) != NULL;
+             at++)
+            lines++;
+    if (file != NULL)
+        fclose(file);
+    return lines;
+}
+
+static void one(const char *path, uint64_t lines, unsigned workers, struct engine_run *run)
+{
+    const struct file_input input = {.path = path, .topic = "events"};
+    const char *rules = RULES_FILE;
+    struct engine_config config;
+    struct error err = {""};
+
+    engine_config_init(&config);
+    config.workers = workers;
+    config.seal_ms = 0;
+    *run = (struct engine_run){.config = &config, .records = lines, .share = 0.95};
+    if (file_source_open(&input, 1, &run->source, &err) != 0 ||
+        rule_set_load(&rules, 1, &run->rules, &err) != 0) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+    engine_run(run);
+    run->source->ops->close(run->source);
+    rule_set_destroy(run->rules);
+}
+
+int main(int argc, char **argv)
+{
+    int rounds = argc > 1 ? atoi(argv[1]) : 7;
+    const char *rate = argc > 2 ? argv[2] : "40000";
+    char path[] = "/tmp/bench-replay-XXXXXX", tool[4096], command[8192];
+    double rate_of[2][ROUNDS_MAX], cpu[2][ROUNDS_MAX], allocations[2][ROUNDS_MAX];
+    double wakes[2][ROUNDS_MAX], scale[ROUNDS_MAX];
+    uint64_t opened = 0;
+    int bad = 0;
+
+    ssize_t got = readlink("/proc/self/exe", tool, sizeof(tool) - 64);
+    if (got < 0 || rounds < 1 || rounds > ROUNDS_MAX || close(mkstemp(path)) != 0)
+        return 1;
+    tool[got] = '\0';
+    strcpy(strrchr(tool, '/'), "/../tocsin");
+    snprintf(command, sizeof(command),
+             "'%s' generate --output %s --duration 60s --rate %s --seed 7 --quiet", tool, path,
+             rate);
+    if (system(command) != 0)
+        return 1;
+    uint64_t lines = lines_of(path);
+    unsigned cores = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 2 : 1;
+    printf("replay of %llu JSON lines, rules %s\n", (unsigned long long)lines, RULES_FILE);
+    for (int r = 0; r < rounds; r++) {
+        for (unsigned w = 1; w <= cores; w++) {
+            struct engine_run run;
+            pin(w);
+            one(path, lines, w, &run);
+            rate_of[w - 1][r] = 0.95 * (double)lines / run.seconds;
+            cpu[w - 1][r] = run.cpu_ns_event;
+            allocations[w - 1][r] = run.steady_allocations;
+            wakes[w - 1][r] = run.steady_wakes;
+            if (run.why[0] != '\0' || (opened != 0 && run.opened != opened)) {
+                printf("WRONG: %s (%llu incidents)\n", run.why, (unsigned long long)run.opened);
+                bad = 1;
+            }
+            opened = run.opened;
+        }
+        if (cores > 1)
+            scale[r] = rate_of[1][r] / rate_of[0][r];
+    }
+    unlink(path);
+    for (unsigned w = 1; w <= cores; w++) {
+        double *v = rate_of[w - 1];
+        double median = bench_median(v, rounds);
+        printf("%u worker%s  %8.2f M events/s  [%.2f .. %.2f]", w, w > 1 ? "s" : " ",
+               median / 1e6, v[0] / 1e6, v[rounds - 1] / 1e6);
+        printf("   CPU %.0f ns/event", bench_median(cpu[w - 1], rounds));
+        printf("   allocations %.1f, sleeps and wakes %.1f per million events\n",
+               bench_median(allocations[w - 1], rounds), bench_median(wakes[w - 1], rounds));
+    }
+    if (cores > 1) {
+        double median = bench_median(scale, rounds);
+        printf("two workers / one    %.2f  [%.2f .. %.2f]\n", median, scale[0],
+               scale[rounds - 1]);
+    }
+    printf("answer check: %s (%llu incidents in every run, every record accounted)\n",
+           bad ? "WRONG" : "right", (unsigned long long)opened);
+    return bad;
+}

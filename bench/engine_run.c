@@ -1,0 +1,195 @@
+/* engine_run.c - see engine_run.h. Allocations are counted by taking malloc's place. */
+#include "bench/engine_run.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "base/host.h"
+
+/* --- every allocation of the process ---------------------------------------------------- */
+
+extern void *__libc_malloc(size_t bytes);
+extern void *__libc_calloc(size_t count, size_t bytes);
+extern void *__libc_realloc(void *block, size_t bytes);
+extern void *__libc_memalign(size_t alignment, size_t bytes);
+
+static _Atomic uint64_t allocations; /* by engine threads: those that ever slept on a waker or
+                                      * ran a callback are not told apart, see own_thread */
+static _Thread_local bool counted;   /* set for threads that take from the source */
+
+static void count_one(void)
+{
+    if (counted)
+        atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+}
+
+void *malloc(size_t bytes)
+{
+    count_one();
+    return __libc_malloc(bytes);
+}
+
+void *calloc(size_t count, size_t bytes)
+{
+    count_one();
+    return __libc_calloc(count, bytes);
+}
+
+void *realloc(void *block, size_t bytes)
+{
+    count_one();
+    return __libc_realloc(block, bytes);
+}
+
+void *aligned_alloc(size_t alignment, size_t bytes)
+{
+    count_one();
+    return __libc_memalign(alignment, bytes);
+}
+
+/* --- a host that counts sleeps and wakes ---------------------------------------------------- */
+
+static _Atomic uint64_t sleeps, wakes;
+static const struct host *real;
+
+static void counting_wake(void *self, int waker)
+{
+    (void)self;
+    atomic_fetch_add_explicit(&wakes, 1, memory_order_relaxed);
+    real->waker_wake(real->self, waker);
+}
+
+static void counting_sleep(void *self, int waker, uint64_t timeout_ns)
+{
+    (void)self;
+    if (counted)
+        atomic_fetch_add_explicit(&sleeps, 1, memory_order_relaxed);
+    real->waker_sleep(real->self, waker, timeout_ns);
+}
+
+/* The first thing that an engine thread asks of the host is the time, in the sequencer
+ * role: that tells its threads from the client library's. */
+static _Thread_local bool is_main;
+
+static uint64_t counting_mono(void *self)
+{
+    (void)self;
+    if (!is_main)
+        counted = true;
+    return real->mono_ns(real->self);
+}
+
+double bench_now_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+double bench_cpu_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+int bench_double_order(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+double bench_median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof(double), bench_double_order);
+    return count % 2 == 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+static uint64_t closed_events(const struct engine_counters *c)
+{
+    return c->duplicate + c->unmatched + c->routed;
+}
+
+static void nap(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+}
+
+void engine_run(struct engine_run *run)
+{
+    static struct host counting;
+    const struct engine_listener nobody = {0};
+    struct engine *engine;
+    struct error err = {""};
+    uint64_t half_allocations = 0, half_sleeps = 0, half_events = 0;
+    double start = 0, cpu = 0, until;
+
+    is_main = true;
+    real = host();
+    counting = *real;
+    counting.waker_wake = counting_wake;
+    counting.waker_sleep = counting_sleep;
+    counting.mono_ns = counting_mono;
+    host_set(&counting);
+    run->why[0] = '\0';
+    if (engine_create(run->config, run->source, run->rules, &nobody, &engine, &err) != 0 ||
+        engine_start(engine, &err) != 0) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+    until = bench_now_s() + 120;
+    for (;;) {
+        engine_counters(engine, &run->counters);
+        if (start == 0 && run->counters.records > 0) {
+            start = bench_now_s();
+            cpu = bench_cpu_s();
+        }
+        if (half_events == 0 && closed_events(&run->counters) >= run->records / 2) {
+            half_events = closed_events(&run->counters);
+            half_allocations = atomic_load(&allocations);
+            half_sleeps = atomic_load(&sleeps) + atomic_load(&wakes);
+        }
+        if ((double)closed_events(&run->counters) >= run->share * (double)run->records)
+            break;
+        if (bench_now_s() > until) {
+            snprintf(run->why, sizeof(run->why), "only %llu of %llu events after 120 s",
+                     (unsigned long long)closed_events(&run->counters),
+                     (unsigned long long)run->records);
+            break;
+        }
+        nap();
+    }
+    double events = (double)closed_events(&run->counters);
+    double later = (events - (double)half_events) / 1e6;
+    run->seconds = bench_now_s() - start;
+    run->cpu_ns_event = (bench_cpu_s() - cpu) / events * 1e9;
+    run->steady_allocations = (double)(atomic_load(&allocations) - half_allocations) / later;
+    run->steady_wakes =
+        (double)(atomic_load(&sleeps) + atomic_load(&wakes) - half_sleeps) / later;
+    while (run->config->seal_ms == 0 && run->why[0] == '\0' &&
+           !engine_wait_finished(engine, 60000))
+        snprintf(run->why, sizeof(run->why), "not finished after 60 s");
+    /* What is left of a live source is read too, outside of the clock. */
+    while (run->why[0] == '\0' && run->counters.records < run->records && bench_now_s() < until) {
+        nap();
+        engine_counters(engine, &run->counters);
+    }
+    engine_stop(engine);
+    engine_counters(engine, &run->counters);
+    const struct engine_counters *c = &run->counters;
+    run->opened = c->opened;
+    uint64_t out = closed_events(c) + c->in_bins + c->left;
+    for (int r = 0; r < REJECT_REASON_COUNT; r++)
+        out += c->rejected[r];
+    if (run->why[0] == '\0' && (c->records != run->records || c->events + c->derived != out))
+        snprintf(run->why, sizeof(run->why), "records %llu of %llu, events %llu, accounted %llu",
+                 (unsigned long long)c->records, (unsigned long long)run->records,
+                 (unsigned long long)c->events, (unsigned long long)out);
+    engine_destroy(engine);
+    host_set(NULL);
+}

@@ -1,0 +1,38 @@
+/*
+ * engine_run.h - for benches: one run of the engine over a source, with everything that
+ * a bench wants to know of it: time to a share of the events, CPU, sleeps, wakes,
+ * allocations, and the ledger.
+ */
+#ifndef BENCH_ENGINE_RUN_H
+#define BENCH_ENGINE_RUN_H
+
+#include "correlate/engine.h"
+
+struct engine_run {
+    /* In. */
+    const struct engine_config *config;
+    struct source *source;
+    struct rule_set *rules;
+    uint64_t records;      /* how many will come */
+    double share;          /* the clock stops when this share of them is in closed epochs */
+    /* Out. */
+    double seconds;        /* from the first record read to the share */
+    double cpu_ns_event;   /* process CPU in that time, per event */
+    double steady_allocations; /* per million events, in the second half */
+    double steady_wakes;       /* sleeps and wakes of own threads per million, same half */
+    uint64_t opened;           /* incidents */
+    struct engine_counters counters; /* at the end */
+    char why[512];             /* not empty: the ledger does not add up, or it took too long */
+};
+
+/* Runs to the share, then to the end if the source has one. */
+void engine_run(struct engine_run *run);
+
+double bench_cpu_s(void);  /* of the process */
+double bench_now_s(void);  /* monotonic */
+int bench_double_order(const void *a, const void *b);
+
+/* Median of values[0..count), which it sorts. */
+double bench_median(double *values, int count);
+
+#endif
