@@ -3,11 +3,12 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include "base/slab.h"
 
 struct text_block {
     struct text_block *next;
-    uint32_t bytes; /* of data; TEXT_BLOCK_SMALL, TEXT_BLOCK_LARGE, or one huge text */
+    uint32_t bytes; /* with this head: TEXT_BLOCK_SMALL, TEXT_BLOCK_LARGE, or one huge text */
     _Alignas(16) char data[];
 };
 
@@ -69,20 +70,13 @@ void bins_release(struct bins *bins)
         return;
     for (int64_t e = 0; e < bins->slot_count; e++)
         slot_free(bins, bins_slot(bins, e));
-    while (bins->chunks != NULL) {
-        struct event_chunk *next = bins->chunks->next;
-        free(bins->chunks);
-        bins->chunks = next;
-    }
-    for (int size = 0; size < 2; size++) {
-        while (bins->blocks[size] != NULL) {
-            struct text_block *next = bins->blocks[size]->next;
-            free(bins->blocks[size]);
-            bins->blocks[size] = next;
-        }
+    while (bins->regions != NULL) {
+        void *next = *(void **)bins->regions;
+        free(bins->regions);
+        bins->regions = next;
     }
     free(bins->slots);
-    bins->slots = NULL;
+    *bins = (struct bins){0};
 }
 
 struct bin_slot *bins_claim(struct bins *bins, int64_t epoch)
@@ -96,6 +90,26 @@ struct bin_slot *bins_claim(struct bins *bins, int64_t epoch)
     return slot;
 }
 
+/* `bytes` is a multiple of 64 and small against a region. */
+static void *region_cut(struct bins *bins, size_t bytes)
+{
+    if (bins->region_left < bytes) {
+        char *region = aligned_alloc(BIN_REGION_BYTES, BIN_REGION_BYTES);
+        if (region == NULL)
+            region = memory_alloc(SIZE_MAX / 2); /* ends the process in one place */
+        madvise(region, BIN_REGION_BYTES, MADV_HUGEPAGE); /* a wish: its failure is no harm */
+        *(void **)(void *)region = bins->regions;
+        bins->regions = region;
+        bins->region = region + 64;
+        bins->region_left = BIN_REGION_BYTES - 64;
+        account(bins, BIN_REGION_BYTES);
+    }
+    void *cut = bins->region;
+    bins->region += bytes;
+    bins->region_left -= bytes;
+    return cut;
+}
+
 static struct text_block *block_take(struct bins *bins, uint32_t bytes)
 {
     int size = bytes == TEXT_BLOCK_LARGE;
@@ -103,8 +117,11 @@ static struct text_block *block_take(struct bins *bins, uint32_t bytes)
 
     if (block != NULL) {
         bins->blocks[size] = block->next;
+    } else if (bytes <= TEXT_BLOCK_LARGE) {
+        block = region_cut(bins, bytes);
+        block->bytes = bytes;
     } else {
-        block = memory_alloc(sizeof(*block) + bytes);
+        block = memory_alloc(bytes);
         block->bytes = bytes;
         account(bins, bytes);
     }
@@ -115,15 +132,16 @@ static struct text_block *block_take(struct bins *bins, uint32_t bytes)
 void *bins_text(struct bins *bins, struct bin_slot *slot, size_t bytes)
 {
     if (bytes > slot->text_left) {
+        const size_t head = sizeof(struct text_block);
         /* The first block of a slot is small: a quiet night has one event per epoch. */
-        uint32_t block_bytes = slot->texts == NULL && bytes <= TEXT_BLOCK_SMALL ? TEXT_BLOCK_SMALL
-                               : bytes <= TEXT_BLOCK_LARGE / 4                  ? TEXT_BLOCK_LARGE
-                                                                : (uint32_t)bytes + TEXT_BLOCK_LARGE;
-        struct text_block *block = block_take(bins, block_bytes);
+        uint32_t size = slot->texts == NULL && bytes <= TEXT_BLOCK_SMALL - head ? TEXT_BLOCK_SMALL
+                        : bytes <= TEXT_BLOCK_LARGE / 4                         ? TEXT_BLOCK_LARGE
+                                                  : (uint32_t)(bytes + head) + TEXT_BLOCK_LARGE;
+        struct text_block *block = block_take(bins, size);
         block->next = slot->texts;
         slot->texts = block;
         slot->text_at = block->data;
-        slot->text_left = block_bytes;
+        slot->text_left = (uint32_t)(size - head);
     }
     void *at = slot->text_at;
     slot->text_at += bytes;
@@ -141,10 +159,7 @@ struct event *bins_event(struct bins *bins, struct bin_slot *slot, unsigned work
         if (fresh != NULL) {
             bins->chunks = fresh->next;
         } else {
-            fresh = aligned_alloc(64, sizeof(*fresh));
-            if (fresh == NULL)
-                fresh = memory_alloc(SIZE_MAX / 2);
-            account(bins, sizeof(*fresh));
+            fresh = region_cut(bins, sizeof(*fresh));
         }
         bins->used += sizeof(*fresh);
         fresh->next = NULL;

@@ -20,7 +20,14 @@
 #include <stdint.h>
 #include "base/event.h"
 
-enum { CHUNK_EVENTS = 31, TEXT_BLOCK_SMALL = 2048, TEXT_BLOCK_LARGE = 32768 };
+/* Block sizes with their heads. A region is one huge page where the kernel has them: its
+ * memory is touched all the time and in no order that a prefetcher would like. */
+enum {
+    CHUNK_EVENTS = 31,
+    TEXT_BLOCK_SMALL = 2048,
+    TEXT_BLOCK_LARGE = 32768,
+    BIN_REGION_BYTES = 2 << 20,
+};
 
 struct event_chunk {
     struct event_chunk *next;
@@ -52,6 +59,9 @@ struct bins {
     int64_t free_until; /* slots of epochs below this are free again */
     struct event_chunk *chunks; /* free lists */
     struct text_block *blocks[2];
+    char *region; /* what is left of the newest region, which both are cut from */
+    size_t region_left;
+    void *regions; /* all of them, through their first word */
     _Atomic uint64_t bytes; /* taken from the system; one writer, read relaxed */
     uint64_t used;          /* of these, in slots now */
 };
