@@ -123,6 +123,7 @@ struct part {
     /* Written by the owner, read by others. */
     _Alignas(64) _Atomic int64_t passed; /* W: max(M - L, V), INT64_MAX at the end */
     _Atomic int64_t seen_max_c;          /* M, for R of seals; relaxed, a bit old is fine */
+    _Atomic uint64_t seen_records;       /* the same for records, with one that is held */
     _Atomic int64_t reach;               /* max(M + L, V): where a recording's end seals it */
     _Atomic int64_t read_offset, low_offset;
     _Atomic uint64_t proof_ns; /* newest proof that it stands at its end; 0: none */

@@ -60,6 +60,9 @@ static void passed_publish(struct part *part)
                               memory_order_relaxed);
     }
     atomic_store_explicit(&part->seen_max_c, part->max_c, memory_order_relaxed);
+    /* A held record has moved M already: R may not wait for it to be counted. */
+    atomic_store_explicit(&part->seen_records, tally_get(&part->records) + part->held,
+                          memory_order_relaxed);
     /* W, release end: every event before this time is in its bin, or held by this
      * partition with an et at or after it. */
     atomic_store_explicit(&part->passed, part->finished ? INT64_MAX : passed,

@@ -243,7 +243,7 @@ static void seal_round(struct engine *engine, uint64_t now_ns)
         struct part *part = engine->parts[i];
         if (!part_is_member(part))
             continue;
-        uint64_t records = atomic_load_explicit(&part->records, memory_order_relaxed);
+        uint64_t records = atomic_load_explicit(&part->seen_records, memory_order_relaxed);
         int64_t max_c = atomic_load_explicit(&part->seen_max_c, memory_order_relaxed);
         if (records != part->records_at_seal && max_c != INT64_MIN &&
             max_c >= largest - engine->config.behind_ms && max_c < least)
