@@ -61,7 +61,7 @@ struct incident {
     const char *tier;
     const char *runbook;
     const char *team;
-    const char *why;     /* "5 alerts in 10m (needs 5); check: a, b (needs 2)" */
+    const char *why;     /* "5 alerts in 10m (needs 5); 2 different values of check in 10m (needs 2): a, b" */
     const char *source;  /* of the opening event */
     const char *resource;
     const char *check;

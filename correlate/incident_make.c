@@ -128,12 +128,12 @@ static void put_why(struct buffer *to, const struct opening *o)
         } else {
             /* aggregate->text is "distinct(field)" */
             size_t len = strlen(aggregate->text);
-            put_string(to, " different ");
+            put_string(to, " different values of ");
             put(to, aggregate->text + 9, len - 10);
             put_string(to, " in ");
         }
         put_duration(to, rule->window_ms);
-        put_string(to, " (limit ");
+        put_string(to, " (needs ");
         put_number(to, aggregate->limit);
         put(to, ")", 1);
         if (aggregate->kind == AGGREGATE_DISTINCT)

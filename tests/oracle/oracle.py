@@ -612,7 +612,7 @@ class Oracle:
         parts = []
         for aggregate in rule.aggregates:
             n, limit = counts[aggregate], rule.limits[aggregate]
-            frame = f"in {duration(rule.window)} (limit {limit})"
+            frame = f"in {duration(rule.window)} (needs {limit})"
             if aggregate[0] == "count":
                 noun = "event" if rule.on_events else "alert"
                 parts.append(f"{n} {noun}{'' if n == 1 else 's'} {frame}")
@@ -620,7 +620,7 @@ class Oracle:
             different = list(dict.fromkeys(e.values[aggregate] for e in entries))
             shown = [v or "(none)" for v in different[:WHY_VALUES]]
             shown += ["..."] if len(different) > WHY_VALUES else []
-            parts.append(f"{n} different {aggregate[1]} {frame}: " + ", ".join(shown))
+            parts.append(f"{n} different values of {aggregate[1]} {frame}: " + ", ".join(shown))
         return "; ".join(parts)
 
     def join(self, rule, inc, kind, alert, event, now):

@@ -71,7 +71,7 @@ class Ids(unittest.TestCase):
               ((first, b"1"), (first, b"2"), (second, b"1"))]
         common = {"tenant": "acme", "rule": "r", "key": "tenant=acme host=db01", "priority": "P2",
                   "severity": "major"}
-        text = {"title": "db01: 2", "why": "2 alerts in 10s (limit 2)"}
+        text = {"title": "db01: 2", "why": "2 alerts in 10s (needs 2)"}
         self.assertEqual(rows, [
             {"at": 1000, "change": "opened", "cause": "rule", "incident": first, "n": 1, **common,
              "events": 2, "alerts": 2, "open": 2, "opened": 1000, "first": 0, **text},
@@ -96,7 +96,7 @@ class Ids(unittest.TestCase):
             '"tenant":"acme","rule":"r","key":"tenant=acme host=db01","priority":"P4",'
             '"severity":"major","events":1,"alerts":1,"open":1,"opened":1700000000000,'
             '"first":1700000000000,"title":"a\\"/\\n\u00e9\\u0001",'
-            '"why":"1 different check in 10s (limit 1): a\\"/\\n\u00e9\\u0001"}') % i)
+            '"why":"1 different values of check in 10s (needs 1): a\\"/\\n\u00e9\\u0001"}') % i)
 
 
 class Closing(unittest.TestCase):
