@@ -15,6 +15,7 @@
 #include "base/host.h"
 #include "daemon/commands.h"
 #include "daemon/options.h"
+#include "daemon/setting_list.h"
 #include "daemon/units.h"
 #include "ingest/kafka_source.h"
 #include "store/recording.h"
@@ -101,32 +102,12 @@ static void print_log(void *self, int level, const char *text)
         fprintf(stderr, "tocsin record: %s\n", text);
 }
 
-/* `KEY=VALUE`s into options; the keys are ours to free. */
-static int split_settings(const struct option_list *settings, struct kafka_option *options,
-                          struct error *err)
-{
-    for (size_t i = 0; i < settings->count; i++) {
-        const char *equals = strchr(settings->item[i], '=');
-        if (equals == NULL || equals == settings->item[i]) {
-            error_set(err, "--set %s: a property is written KEY=VALUE", settings->item[i]);
-            return -EINVAL;
-        }
-        options[i].key = strndup(settings->item[i], (size_t)(equals - settings->item[i]));
-        options[i].value = equals + 1;
-        if (options[i].key == NULL) {
-            error_set(err, "out of memory");
-            return -ENOMEM;
-        }
-    }
-    return 0;
-}
-
 static int open_source(struct recorder *recorder)
 {
     const struct record_options *options = &recorder->options;
     struct kafka_option settings[OPTION_LIST_MAX] = {{NULL, NULL}};
     struct kafka_config config;
-    int rc = split_settings(&options->settings, settings, &recorder->err);
+    int rc = setting_list_split(&options->settings, settings, &recorder->err);
 
     kafka_config_init(&config);
     config.brokers = options->brokers;
@@ -139,8 +120,7 @@ static int open_source(struct recorder *recorder)
     config.log = print_log;
     if (rc == 0)
         rc = kafka_source_open(&config, &recorder->source, &recorder->err);
-    for (size_t i = 0; i < options->settings.count; i++)
-        free((char *)settings[i].key);
+    setting_list_release(settings, options->settings.count);
     return rc;
 }
 

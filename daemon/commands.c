@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"demo", "runs broker, daemon, pager and a synthetic estate in one terminal", cmd_demo},
     {"generate", "writes the events of a synthetic estate with faults of known truth",
      cmd_generate},
+    {"publish", "puts recorded input back into Kafka, with its times and partitions", cmd_publish},
     {"receive", "receives pages on this machine and shows them as they arrive", cmd_receive},
     {"record", "keeps a stretch of Kafka topics in a file, for replay", cmd_record},
     {"replay", "runs recorded input through the engine and prints incident log and ledger",

@@ -304,3 +304,13 @@ uint64_t recording_source_torn(const struct source *base)
 {
     return ((const struct recording_source *)base)->torn;
 }
+
+const char *recording_source_key(const struct feed *base, size_t index, uint32_t *bytes)
+{
+    const struct recording_feed *feed = (const struct recording_feed *)base;
+
+    if (base->ops != &recording_feed_ops)
+        return NULL;
+    *bytes = feed->recorded[index].key_bytes;
+    return feed->recorded[index].key;
+}

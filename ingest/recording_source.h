@@ -24,4 +24,8 @@ const struct mark *recording_source_marks(const struct source *source, size_t *c
 /* Bytes that a killed writer left behind unreadable; 0 for complete recordings. */
 uint64_t recording_source_torn(const struct source *source);
 
+/* Key of the record at `index` of the last take; NULL for none, and for a feed that is not of
+ * a recording. Valid until release. */
+const char *recording_source_key(const struct feed *feed, size_t index, uint32_t *bytes);
+
 #endif

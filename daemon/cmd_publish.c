@@ -1,0 +1,340 @@
+/*
+ * cmd_publish.c - `tocsin publish`: recorded input back into Kafka.
+ *
+ * The opposite of `tocsin record`, and a way of feeding files of events to a running
+ * daemon with their own times: Kafka keeps the log times of the input, so a replay of the
+ * files and a run on the topic read the same log. A line of JSON has no log time; it gets
+ * the time of its first event, which is also what a replay takes (docs/correlation.md,
+ * section 1).
+ *
+ * One thread goes through all partitions at once, always on with the one whose next record
+ * has the least log time: a daemon that reads along then sees no partition far ahead.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "daemon/commands.h"
+#include "daemon/options.h"
+#include "daemon/replay_input.h"
+#include "daemon/setting_list.h"
+#include "ingest/decoder.h"
+#include "ingest/kafka_producer.h"
+#include "ingest/recording_source.h"
+
+enum {
+    TAKE = 512,
+    FEEDS_MAX = 4096,
+    LINGER_MS = 5,
+    TOPIC_MS_MAX = 30000, /* to find the topic */
+    FLUSH_MS_MAX = 60000,
+};
+
+struct publish_options {
+    struct option_list files; /* first: the arguments */
+    const char *brokers;
+    const char *topic;
+    const char *compression;
+    struct option_list settings;
+    bool is_quiet;
+};
+
+static const struct option_row rows[] = {
+    {"--brokers", OPTION_TEXT, offsetof(struct publish_options, brokers), "HOST:PORT,...", NULL,
+     "Where to connect first.", .min = 0},
+    {"--topic", OPTION_TEXT, offsetof(struct publish_options, topic), "NAME", NULL,
+     "Topic for all records, with at least as many partitions as the input. Without it a recording "
+     "goes to the topics of its own.",
+     .min = 0},
+    {"--compression", OPTION_TEXT, offsetof(struct publish_options, compression), "NAME", "none",
+     "none, lz4, zstd, gzip or snappy.", .min = 0},
+    {"--set", OPTION_LIST, offsetof(struct publish_options, settings), "KEY=VALUE", NULL,
+     "A librdkafka property for the connection, such as security.protocol, ssl.* and sasl.*; the "
+     "value may be env:NAME or file:PATH. May be given again.",
+     .min = 0},
+    {"--quiet", OPTION_FLAG, offsetof(struct publish_options, is_quiet), NULL, NULL,
+     "No figures at the end.", .min = 0},
+};
+
+static const struct option_table table = {
+    .command = "publish",
+    .usage = "--brokers HOST:PORT --topic NAME [options] FILE...",
+    .about =
+        "Puts recorded input into Kafka: each record into the partition it came from, with its\n"
+        "key and log time. FILE is a recording (.trec), a log written as text (.tlog), or events "
+        "as\n"
+        "JSON lines; files of JSON lines are partitions 0, 1, ... in the order given, each line\n"
+        "with the time of its first event as log time. The topic must keep old records\n"
+        "(retention.ms=-1) and take the sender's times (message.timestamp.type=CreateTime).",
+    .rows = rows,
+    .row_count = OPTION_ROWS(rows),
+    .arguments_min = 1,
+    .arguments_max = OPTION_LIST_MAX,
+    .arguments_offset = offsetof(struct publish_options, files),
+    .exits = "0 64 65 66 69 71",
+};
+
+static volatile sig_atomic_t must_end;
+
+static void on_signal(int number)
+{
+    (void)number;
+    must_end = 1;
+}
+
+/* One partition of the input and the batch that was taken from it. */
+struct track {
+    struct feed *feed;
+    const struct record *records;
+    size_t count, next;
+    int64_t time_ms; /* of the next record; LOG_TIME_NONE where nothing tells it */
+};
+
+struct publisher {
+    struct publish_options options;
+    struct replay_input *input;
+    struct kafka_producer *producer;
+    struct decoder *decoder;
+    struct track *tracks;
+    size_t track_count; /* those that have records left */
+    uint64_t record_count, payload_bytes, undated_count;
+    struct error err;
+};
+
+/* A plain line is dated by its first event, and where that says nothing, by the line before. */
+static void date(struct publisher *publisher, struct track *track)
+{
+    const struct record *record = &track->records[track->next];
+    const struct decode_result *decoded;
+
+    if (record->log_time_ms != LOG_TIME_NONE) {
+        track->time_ms = record->log_time_ms;
+        return;
+    }
+    if (record->payload == NULL)
+        return;
+    decoded = decoder_decode(publisher->decoder, FORMAT_AUTO, record->payload, record->bytes,
+                             (struct text){.at = "default", .len = 7});
+    if (decoded->reason == REJECT_NONE && decoded->draft_count > 0 && decoded->drafts[0].has_time)
+        track->time_ms = decoded->drafts[0].time_ms;
+}
+
+/* Steps to the next record. 1 when there is one, 0 at the end, or a negative errno. */
+static int advance(struct publisher *publisher, struct track *track)
+{
+    struct source *source = replay_input_source(publisher->input);
+    struct feed *feed = track->feed;
+
+    if (++track->next >= track->count) {
+        feed->ops->release(feed);
+        track->next = 0;
+        track->count = feed->ops->take(feed, &track->records, TAKE);
+    }
+    if (track->count > 0) {
+        date(publisher, track);
+        return 1;
+    }
+    feed->ops->release(feed);
+    if (feed->ops->state(feed) == FEED_FINISHED || must_end)
+        return 0;
+    if (source->ops->ready(source, &publisher->err))
+        error_set(&publisher->err, "%s/%" PRId32 " gives no records, though it is not at its end",
+                  feed->topic, feed->partition);
+    return -EIO;
+}
+
+static int forward(struct publisher *publisher, const struct track *track)
+{
+    const struct record *record = &track->records[track->next];
+    const char *topic =
+        publisher->options.topic != NULL ? publisher->options.topic : track->feed->topic;
+    uint32_t key_bytes = 0;
+    const char *key = recording_source_key(track->feed, track->next, &key_bytes);
+    /* 0 means "stamp it" to the client; so does a time that Kafka cannot hold. */
+    int64_t time_ms = track->time_ms > 0 ? track->time_ms : 0;
+
+    publisher->record_count++;
+    publisher->payload_bytes += record->bytes;
+    publisher->undated_count += time_ms == 0;
+    return kafka_producer_send(publisher->producer, topic, track->feed->partition, key, key_bytes,
+                               record->payload, record->bytes, time_ms, &publisher->err);
+}
+
+/* The track whose next record is the oldest, and in *limit_ms how far it may go on before
+ * another one is older. */
+static struct track *oldest(struct publisher *publisher, int64_t *limit_ms)
+{
+    struct track *found = &publisher->tracks[0];
+
+    *limit_ms = INT64_MAX;
+    for (size_t i = 1; i < publisher->track_count; i++) {
+        struct track *track = &publisher->tracks[i];
+        if (track->time_ms < found->time_ms) {
+            *limit_ms = found->time_ms;
+            found = track;
+        } else if (track->time_ms < *limit_ms) {
+            *limit_ms = track->time_ms;
+        }
+    }
+    return found;
+}
+
+/* 0 or a negative errno. */
+static int send_all(struct publisher *publisher)
+{
+    while (publisher->track_count > 0 && !must_end) {
+        int64_t limit_ms;
+        struct track *track = oldest(publisher, &limit_ms);
+        int rc;
+
+        do {
+            rc = forward(publisher, track);
+            if (rc == 0)
+                rc = advance(publisher, track);
+        } while (rc == 1 && track->time_ms <= limit_ms && !must_end);
+        if (rc < 0)
+            return rc;
+        if (rc == 0)
+            *track = publisher->tracks[--publisher->track_count];
+    }
+    return 0;
+}
+
+/* Finds the partitions of the input and that the topics have them. Returns an exit code. */
+static int prepare(struct publisher *publisher)
+{
+    struct source *source = replay_input_source(publisher->input);
+    struct source_change changes[64];
+    size_t count;
+
+    while ((count = source->ops->changes(source, changes, 64)) > 0)
+        for (size_t i = 0; i < count; i++) {
+            struct feed *feed = changes[i].feed;
+            const char *topic =
+                publisher->options.topic != NULL ? publisher->options.topic : feed->topic;
+            struct track *track = &publisher->tracks[publisher->track_count];
+            int known;
+
+            if (publisher->track_count == FEEDS_MAX) {
+                error_set(&publisher->err, "more than %d partitions", FEEDS_MAX);
+                return EXIT_DATA;
+            }
+            known = kafka_producer_partitions(publisher->producer, topic, TOPIC_MS_MAX,
+                                              &publisher->err);
+            if (known < 0)
+                return EXIT_UNAVAILABLE;
+            if (feed->partition >= known) {
+                error_set(
+                    &publisher->err,
+                    "the topic %s has %d partitions, and the input has one of number %" PRId32,
+                    topic, known, feed->partition);
+                return EXIT_UNAVAILABLE;
+            }
+            *track = (struct track){.feed = feed, .time_ms = LOG_TIME_NONE};
+            known = advance(publisher, track);
+            if (known < 0)
+                return EXIT_DATA;
+            publisher->track_count += known > 0;
+        }
+    return EXIT_OK;
+}
+
+static int open_input(struct publisher *publisher)
+{
+    const struct publish_options *options = &publisher->options;
+    const char *topic = options->topic != NULL ? options->topic : "events";
+    int rc = replay_input_open(options->files.item, options->files.count, topic, &publisher->input,
+                               &publisher->err);
+
+    return rc == 0         ? EXIT_OK
+           : rc == -EINVAL ? EXIT_DATA
+           : rc == -ENOMEM ? EXIT_SYSTEM
+                           : EXIT_NO_INPUT;
+}
+
+static int open_producer(struct publisher *publisher)
+{
+    const struct publish_options *options = &publisher->options;
+    struct kafka_option settings[OPTION_LIST_MAX] = {{NULL, NULL}};
+    struct kafka_producer_config config = {
+        .brokers = options->brokers,
+        .options = settings,
+        .option_count = options->settings.count,
+        .linger_ms = LINGER_MS,
+        .compression = options->compression,
+    };
+    int rc = setting_list_split(&options->settings, settings, &publisher->err);
+
+    if (rc == 0)
+        rc = kafka_producer_create(&config, &publisher->producer, &publisher->err);
+    setting_list_release(settings, options->settings.count);
+    return rc == 0 ? EXIT_OK : rc == -ENOMEM ? EXIT_SYSTEM : EXIT_USAGE;
+}
+
+static int publish(struct publisher *publisher)
+{
+    int code = open_input(publisher);
+
+    if (code == EXIT_OK)
+        code = open_producer(publisher);
+    if (code == EXIT_OK)
+        code = prepare(publisher);
+    if (code != EXIT_OK)
+        return code;
+    switch (send_all(publisher)) {
+    case 0:
+        break;
+    case -EIO:
+        return EXIT_DATA;
+    default:
+        return EXIT_UNAVAILABLE;
+    }
+    if (kafka_producer_flush(publisher->producer, FLUSH_MS_MAX, &publisher->err) != 0)
+        return EXIT_UNAVAILABLE;
+    if (must_end) {
+        error_set(&publisher->err, "interrupted after %" PRIu64 " records",
+                  publisher->record_count);
+        return EXIT_UNAVAILABLE;
+    }
+    return EXIT_OK;
+}
+
+int cmd_publish(int argc, char **argv)
+{
+    struct publisher publisher = {.tracks = NULL};
+    struct sigaction action = {.sa_handler = on_signal};
+    uint64_t begin_ns = host_mono_ns();
+    int code = EXIT_OK;
+
+    if (!options_read(&table, argc, argv, &publisher.options, &code))
+        return code;
+    publisher.tracks = calloc(FEEDS_MAX, sizeof(*publisher.tracks));
+    publisher.decoder = decoder_create();
+    if (publisher.options.brokers == NULL) {
+        error_set(&publisher.err, "--brokers is needed");
+        code = EXIT_USAGE;
+    } else if (publisher.tracks == NULL || publisher.decoder == NULL) {
+        error_set(&publisher.err, "out of memory");
+        code = EXIT_SYSTEM;
+    } else {
+        sigaction(SIGTERM, &action, NULL);
+        sigaction(SIGINT, &action, NULL);
+        code = publish(&publisher);
+    }
+    if (code != EXIT_OK)
+        fprintf(stderr, "tocsin publish: %s\n", publisher.err.text);
+    else if (!publisher.options.is_quiet)
+        fprintf(stderr,
+                "published %" PRIu64 " records, %" PRIu64 " bytes, in %.3f s; %" PRIu64
+                " without a time of their own, stamped now\n",
+                publisher.record_count, publisher.payload_bytes,
+                (double)(host_mono_ns() - begin_ns) / 1e9, publisher.undated_count);
+    kafka_producer_destroy(publisher.producer);
+    replay_input_close(publisher.input);
+    decoder_destroy(publisher.decoder);
+    free(publisher.tracks);
+    return code;
+}
