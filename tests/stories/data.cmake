@@ -1,0 +1,25 @@
+# Recorded input from real systems: into Kafka, through the daemon, to incidents.
+tocsin_story(NAME publish SCRIPT publish.sh NEEDS kafka SANITIZED)
+
+# The AIT alert data set is not part of the tree (docs/real-data.md says where it comes from). Where it
+# is not, the story is reported as skipped by name; in CI, where a skipped test is a failed one, it does
+# not exist, and the configuration says so.
+set(TOCSIN_AIT_ADS "$ENV{TOCSIN_AIT_ADS}" CACHE PATH "folder of the AIT alert data set")
+set(ait_ads "${TOCSIN_AIT_ADS}")
+if(NOT ait_ads)
+    get_filename_component(ait_ads ${CMAKE_SOURCE_DIR}/../shared/data/ait-ads ABSOLUTE)
+endif()
+set(needed attack_phases.csv russellmitchell_alerts.csv.gz)
+set(missing)
+foreach(file ${needed})
+    if(NOT EXISTS ${ait_ads}/${file})
+        list(APPEND missing ${ait_ads}/${file})
+    endif()
+endforeach()
+list(JOIN missing " and " missing)
+if(missing)
+    message(STATUS "real_data needs ${missing}; TOCSIN_AIT_ADS names the folder of the AIT alert data set")
+endif()
+if(NOT missing OR NOT TOCSIN_CI)
+    tocsin_story(NAME real_data SCRIPT real_data.sh NEEDS kafka TIMEOUT 240 ARGS ${ait_ads})
+endif()
