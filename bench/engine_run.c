@@ -15,37 +15,39 @@ extern void *__libc_calloc(size_t count, size_t bytes);
 extern void *__libc_realloc(void *block, size_t bytes);
 extern void *__libc_memalign(size_t alignment, size_t bytes);
 
-static _Atomic uint64_t allocations; /* by engine threads: those that ever slept on a waker or
-                                      * ran a callback are not told apart, see own_thread */
-static _Thread_local bool counted;   /* set for threads that take from the source */
+static _Atomic uint64_t allocations; /* by engine threads, asked for by this program's own code */
+static _Thread_local bool counted;   /* set for engine threads, see counting_mono() */
 
-static void count_one(void)
+extern char __executable_start, etext;
+
+/* What librdkafka allocates on our threads is its affair: it lies outside of our text. */
+static void count_one(const void *caller)
 {
-    if (counted)
+    if (counted && (const char *)caller >= &__executable_start && (const char *)caller < &etext)
         atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
 }
 
 void *malloc(size_t bytes)
 {
-    count_one();
+    count_one(__builtin_return_address(0));
     return __libc_malloc(bytes);
 }
 
 void *calloc(size_t count, size_t bytes)
 {
-    count_one();
+    count_one(__builtin_return_address(0));
     return __libc_calloc(count, bytes);
 }
 
 void *realloc(void *block, size_t bytes)
 {
-    count_one();
+    count_one(__builtin_return_address(0));
     return __libc_realloc(block, bytes);
 }
 
 void *aligned_alloc(size_t alignment, size_t bytes)
 {
-    count_one();
+    count_one(__builtin_return_address(0));
     return __libc_memalign(alignment, bytes);
 }
 
