@@ -19,9 +19,11 @@
  *   R  a role (sequencer, incident) is left by a release store and entered by an acquire
  *      exchange: what its last holder wrote is seen by the next.
  *   M  an ingest thread fills a mark ring; batch-less ring of its own, see mark_ring.
- *   Q  the sequencer asks for a seal (release); the ingest thread takes it (acquire).
  *   J  the sequencer adds a partition to a worker's list, then publishes its count (release).
  *   K  the owner lets a leaving partition go (release); the sequencer drops it (acquire).
+ *   C  the sequencer shows a partition or a rules version (release) to readers of counters.
+ *   X  whoever switches rules hands a set over; the sequencer takes it.
+ *   E  the sequencer says that all has finished (release); the owner reads it (acquire).
  */
 #ifndef CORRELATE_CORE_H
 #define CORRELATE_CORE_H
@@ -132,7 +134,7 @@ struct part {
     _Atomic int state; /* enum feed_state */
     _Atomic bool let_go;       /* K */
     /* Written by the sequencer. */
-    _Alignas(64) _Atomic int64_t seal_request; /* Q; INT64_MIN: none */
+    _Alignas(64) _Atomic int64_t seal_request; /* INT64_MIN: none */
     _Atomic bool leaving;
     _Atomic int64_t left_epoch;  /* events of later epochs are dropped; INT64_MAX: member */
     _Atomic bool blind;

@@ -349,6 +349,7 @@ static bool wait_for(struct engine *engine, bool (*done)(const struct engine *),
 
 static bool is_finished(const struct engine *engine)
 {
+    /* E, acquire end: all that was told has been told. */
     return atomic_load_explicit(&engine->finished, memory_order_acquire);
 }
 
@@ -462,7 +463,7 @@ void engine_destroy(struct engine *engine)
 
 void engine_switch_rules(struct engine *engine, struct rule_set *rules)
 {
-    /* acq_rel: the sequencer's exchange sees the whole set; one that it never took is ours again. */
+    /* X, both ends: the sequencer sees the whole set; one that it never took is ours again. */
     rule_set_destroy(
         atomic_exchange_explicit(&engine->switch_request, rules, memory_order_acq_rel));
 }
@@ -544,7 +545,7 @@ void engine_counters(const struct engine *engine, struct engine_counters *out)
 
 bool engine_rule_row(const struct engine *engine, size_t index, struct engine_rule_counters *out)
 {
-    /* The version built first to last shares tallies; the newest knows all slots. */
+    /* C, acquire end: the version built first to last shares tallies; the newest knows all slots. */
     const struct rules_version *version =
         atomic_load_explicit(&engine->shown_rules, memory_order_acquire);
 
@@ -579,7 +580,7 @@ size_t engine_rule_counters(const struct engine *engine, struct engine_rule_coun
 size_t engine_part_counters(const struct engine *engine, struct engine_part_counters *out,
                             size_t max)
 {
-    /* acquire: the parts below the count are set up. */
+    /* C, acquire end: the parts below the count are set up. */
     unsigned total = atomic_load_explicit(&engine->part_count, memory_order_acquire);
     size_t count = 0;
 

@@ -95,10 +95,10 @@ bool incident_poll(struct engine *engine)
 {
     bool worked = false;
 
-    /* relaxed: only a hint; the exchange below decides. */
+    /* relaxed: only a hint; the exchange decides. R, acquire end. */
     if (atomic_load_explicit(&engine->incident_taken, memory_order_relaxed) ||
         atomic_exchange_explicit(&engine->incident_taken, true, memory_order_acquire))
-        return false; /* R, acquire end */
+        return false;
     for (;;) {
         /* relaxed: this role is its only writer. */
         uint64_t seq = atomic_load_explicit(&engine->steps_done, memory_order_relaxed);

@@ -90,12 +90,12 @@ static void marks_apply(struct worker *worker, struct part *part, int64_t offset
 /* A seal that the sequencer asked for takes effect before the next record. */
 static bool seal_apply(struct worker *worker, struct part *part)
 {
-    /* Q, acquire end, by exchange: each request is taken once. */
+    /* relaxed: the value is all there is. By exchange: each request is taken once. */
     int64_t value = atomic_load_explicit(&part->seal_request, memory_order_relaxed);
 
     if (value == INT64_MIN)
         return false;
-    value = atomic_exchange_explicit(&part->seal_request, INT64_MIN, memory_order_acquire);
+    value = atomic_exchange_explicit(&part->seal_request, INT64_MIN, memory_order_relaxed);
     if (value <= part->sealed ||
         !mark_push(worker, &(struct mark){.kind = MARK_SEAL, .part = part->id,
                                           .offset = part->next_offset, .value_ms = value}))

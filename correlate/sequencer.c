@@ -127,7 +127,7 @@ static void part_join(struct engine *engine, struct feed *feed)
         part->mark_end = i + 1;
     }
     engine->parts[count] = part;
-    /* release: for readers of counters; workers learn of it through their own list (J)
+    /* C, release end: for readers of counters; workers learn of it through their own list (J)
      * or through a step (S). */
     atomic_store_explicit(&engine->part_count, count + 1, memory_order_release);
     ranks_renew(engine);
@@ -279,9 +279,10 @@ static void seal_round(struct engine *engine, uint64_t now_ns)
         if (proof <= part->proof_used && !blind)
             continue;
         part->proof_used = proof;
-        /* Q, release end: the owner applies it at its read position. */
+        /* relaxed: the value is all that is handed over. The owner applies it at its read
+         * position. */
         atomic_store_explicit(&part->seal_request, engine->r_ms - engine->slack_ms,
-                              memory_order_release);
+                              memory_order_relaxed);
     }
     tally_add(&engine->incident_tally.seals, 1);
 }
@@ -578,6 +579,7 @@ static void switch_poll(struct engine *engine)
     if (engine->pending_rules != NULL ||
         atomic_load_explicit(&engine->switch_request, memory_order_relaxed) == NULL)
         return;
+    /* X, acquire end: the set is complete. */
     struct rule_set *set =
         atomic_exchange_explicit(&engine->switch_request, NULL, memory_order_acquire);
     int64_t per_round = (int64_t)(engine->config.round_ms / engine->config.epoch_ms);
@@ -591,9 +593,16 @@ static void switch_poll(struct engine *engine)
     engine->pending_rules =
         rules_version_create(set, engine->newest_rules, engine->worker_count);
     engine->last_rules = engine->pending_rules;
+    /* C, release end: the version is complete. */
     atomic_store_explicit(&engine->shown_rules, engine->pending_rules, memory_order_release);
     engine->pending_epoch =
         highest == INT64_MIN ? INT64_MIN : (floor_div(highest, per_round) + 1) * per_round;
+}
+
+static void finish(struct engine *engine)
+{
+    /* E, release end: what the incident role told, known through F, comes before. */
+    atomic_store_explicit(&engine->finished, true, memory_order_release);
 }
 
 static bool poll_role(struct engine *engine)
@@ -615,14 +624,14 @@ static bool poll_role(struct engine *engine)
     if (passed == INT64_MIN) {
         /* A replay of nothing is over at once; a live source may get partitions later. */
         if (part_total(engine) == 0 && engine->config.seal_ms == 0)
-            atomic_store_explicit(&engine->finished, true, memory_order_release);
+            finish(engine);
         return worked;
     }
     if (passed == INT64_MAX) {
         passed = end_of_all(engine);
         at_end = true;
         if (passed == INT64_MIN) { /* no event at all: nothing closes */
-            atomic_store_explicit(&engine->finished, true, memory_order_release);
+            finish(engine);
             return worked;
         }
     }
@@ -640,7 +649,7 @@ static bool poll_role(struct engine *engine)
         atomic_load_explicit(&engine->steps_done, memory_order_acquire) ==
             atomic_load_explicit(&engine->step_count, memory_order_relaxed)) {
         done_publish(engine);
-        atomic_store_explicit(&engine->finished, true, memory_order_release);
+        finish(engine);
     }
     return worked;
 }
@@ -649,10 +658,10 @@ bool sequencer_poll(struct engine *engine)
 {
     bool worked;
 
-    /* relaxed: only a hint; the exchange decides. */
+    /* relaxed: only a hint; the exchange decides. R, acquire end. */
     if (atomic_load_explicit(&engine->sequencer_taken, memory_order_relaxed) ||
         atomic_exchange_explicit(&engine->sequencer_taken, true, memory_order_acquire))
-        return false; /* R, acquire end */
+        return false;
     worked = poll_role(engine);
     atomic_store_explicit(&engine->sequencer_taken, false, memory_order_release); /* R */
     return worked;
