@@ -42,7 +42,8 @@ class Generator:
         self.flappy = r.random() < 0.35
         self.tenants = r.choice([["acme"], ["acme"], ["acme", "blue"]])
         self.window = r.choice([100, 500, 1000, 3000])
-        self.expire = r.choice([3000, 30000, 300000] if big else [400, 1000, 3000, 300000])
+        self.expire = r.choice([3000, 30000, 300000] if big else
+                               [400, 400, 1000, 1000, 3000, 3000, 300000, 300000, 2592000000])
         self.grid = r.choice([1, 50, 100, 100, 200])
 
     def chance(self, share):
@@ -121,7 +122,7 @@ class Generator:
                 rule["on"] = "events"
             if self.chance(0.8):
                 rule["priority"] = r.choice(["P1", "P2", "P3", "P4", "P5"])
-            titles = ["{host}: {check}", "fault on {resource}", "plain", "{" + rule_by(rule)[-1] + "} is ill"]
+            titles = ["{host}: {check}", "fault on {resource}", "plain", "{check} {message}", "{" + rule_by(rule)[-1] + "} is ill"]
             aggregates = oracle.Rule(dict(rule, title="")).aggregates
             titles.append("{%s} seen" % aggregate_text(r.choice(aggregates)))
             rule["title"] = r.choice(titles)
@@ -149,6 +150,8 @@ class Generator:
                 alert["dedup_key"] = f"k{r.randint(1, 50 if self.big else 2)}"
             if len(self.tenants) > 1 or self.chance(0.2):
                 alert["tenant"] = r.choice(self.tenants)
+            if self.chance(0.03):
+                alert["check"] = "c" + "\u00e9" * r.choice([100, 126, 127, 128, 149, 150, 151])
             self.new_attributes(alert)
             pool.append(alert)
         return pool
@@ -158,7 +161,7 @@ class Generator:
         alert["severity"] = r.choice(["debug", "info", "warning", "minor", "major", "critical"])
         alert["labels"] = {}
         if self.chance(0.6):
-            alert["labels"]["rack"] = r.choice(["r1", "r2", "r3"])
+            alert["labels"]["rack"] = r.choice(["r1", "r1", "r2", "r2", "r3", "", "=" * 90, " \U0001f525"])
         if self.chance(0.15):
             alert["labels"]["host"] = r.choice(["h1", "h9"])
         if alert.get("dedup_key") and self.chance(0.3):
@@ -175,7 +178,7 @@ class Generator:
         state_of[i] = is_problem
         event["state"] = "problem" if is_problem else "clear"
         if self.chance(0.4):
-            event["message"] = r.choice(["x", "y", "fault x"])
+            event["message"] = r.choice(["x", "y", "fault x", "x\t\"\\/\u0001\u007f", "\u20ac" * 99])
         if self.chance(0.4):
             event["value"] = r.choice([1.0, 2.5, 4.0, -3.0])
         return event
@@ -190,7 +193,7 @@ class Generator:
         if kind < 0.9:
             return clock - disorder - self.on_grid(r.randint(0, 1500))
         if kind < 0.94:
-            return clock + r.choice([50, 100, 101, 999, 1001, 90000])
+            return clock + r.choice([50, 100, 101, 999, 1001, 90000]) if self.chance(0.9) else r.choice([86400000, 253402300799999])
         return clock - past - r.choice([-1, 0, 1, 5000]) if past < 10000 else clock
 
     def on_grid(self, ms):
@@ -202,7 +205,8 @@ class Generator:
         if kind < (0.7 if self.big else 0.3):
             return 0
         if kind > 0.995:
-            return r.choice([60000, 3600000, 172800000]) + r.choice([0, 1, 77])  # idle for long
+            idle = [60000] * 5 + [3600000] * 5 + [172800000, 4320000000]
+            return r.choice(idle) + r.choice([0, 1, 77])
         if kind < 0.75:
             return self.on_grid(r.choice([1, 20, 50, 100, 100, 200, 300]))
         if kind < 0.9:
