@@ -387,8 +387,43 @@ static void parser_error(struct reader *reader, struct fy_diag *log)
     diagnose(reader->diag, (struct span){reader->script, at, at}, "%s", why);
 }
 
+/* libfyaml 0.7.12 takes time with the square of the length of directives, tags and
+ * runs of empty lines, and looks ahead to the end of a line. None of it is of use
+ * here, so it does not get to see more than a little of each. Returns why `*at` is
+ * refused, or NULL. */
+static const char *find_costly(const struct script *script, uint32_t *at)
+{
+    const char *text = script->text;
+    uint32_t bytes = (uint32_t)script->bytes, line = 0, empty_lines = 0, tag = 0;
+    bool is_empty = true, in_tag = false;
+
+    for (uint32_t i = 0; i < bytes; i++) {
+        char c = text[i];
+        *at = i;
+        if (i == line && c == '%')
+            return "directives (a line that begins with %) are not allowed here";
+        if (i - line >= YAML_LINE_BYTES_MAX)
+            return "this line is longer than 64 KiB";
+        if (c == '\n') {
+            empty_lines = is_empty ? empty_lines + 1 : 0;
+            if (empty_lines > YAML_EMPTY_LINES_MAX)
+                return "more than 100 empty lines in a row";
+            line = i + 1;
+        }
+        is_empty = c == '\n' || (is_empty && (is_blank(c) || c == '\r'));
+        if (c == '!' && !in_tag)
+            tag = i;
+        in_tag = (in_tag || c == '!') && !is_blank(c) && !is_break(c);
+        if (in_tag && i - tag >= YAML_TAG_BYTES_MAX)
+            return "a word with ! in it is longer than 1024 bytes";
+    }
+    return NULL;
+}
+
 static bool script_accept(const struct script *script, struct diagnostics *diag)
 {
+    const char *costly;
+    uint32_t at = 0;
     size_t bad;
 
     if (script->bytes > YAML_BYTES_MAX) {
@@ -400,6 +435,11 @@ static bool script_accept(const struct script *script, struct diagnostics *diag)
     if (bad < script->bytes) {
         diagnose(diag, (struct span){script, (uint32_t)bad, (uint32_t)bad},
                  "the byte 0x%02x here is no UTF-8 text", (unsigned char)script->text[bad]);
+        return false;
+    }
+    costly = find_costly(script, &at);
+    if (costly != NULL) {
+        diagnose(diag, (struct span){script, at, at}, "%s", costly);
         return false;
     }
     return true;

@@ -26,6 +26,9 @@ enum {
     YAML_DEPTH_MAX = 16,
     YAML_KEYS_MAX = 256, /* of one map */
     YAML_NODES_MAX = 1000000,
+    YAML_LINE_BYTES_MAX = 64 << 10,
+    YAML_EMPTY_LINES_MAX = 100, /* in a row */
+    YAML_TAG_BYTES_MAX = 1024,  /* tags are refused, but read first */
 };
 
 enum yaml_kind { YAML_SCALAR, YAML_LIST, YAML_MAP };

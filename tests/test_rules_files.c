@@ -241,6 +241,8 @@ static void wrong_keys_are_refused(void **state)
         {"rules: &a []\n",
          "r.yaml:1:9: anchors (&name) are not allowed here; text with & needs quotes"},
         {"rules: *a\n", "r.yaml:1:9: aliases (*name) are not allowed here"},
+        {"# c\n%YAML 1.2\n---\nrules: []\n",
+         "r.yaml:2:1: directives (a line that begins with %) are not allowed here"},
         {"rules: []\n---\nrules: []\n",
          "r.yaml:2:1: a second document begins here; a file holds one"},
         {"rules: []\nrules: []\n", "r.yaml:2:1: the key \"rules\" is there already, in line 1"},
@@ -390,6 +392,40 @@ static void long_files_ids_and_titles_are_refused(void **state)
     assert_int_equal(rule_set_parse("r.yaml", large, bytes, &set, &err), -EINVAL);
     assert_memory_equal(err.text, "r.yaml:1:1: the file is larger than 4 MiB", 41);
     free(large);
+}
+
+/* What libfyaml would take minutes for is refused before it gets to see it. */
+static void costly_texts_are_refused_at_once(void **state)
+{
+    static const struct {
+        const char *head, *part, *line;
+        uint32_t parts;
+    } cases[] = {
+        {"", "%", "r.yaml:1:1: directives (a line that begins with %) are not allowed here",
+         4000000},
+        {"a: |\n", "\n", "r.yaml:102:1: more than 100 empty lines in a row", 4000000},
+        {"a: |\n", " \n", "r.yaml:102:2: more than 100 empty lines in a row", 2000000},
+        {"!<", "a", "r.yaml:1:1025: a word with ! in it is longer than 1024 bytes", 4000000},
+        {"", "[", "r.yaml:1:65537: this line is longer than 64 KiB", 4000000},
+    };
+    char *text = malloc(4100000);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t head = strlen(cases[i].head), part = strlen(cases[i].part);
+        strcpy(text, cases[i].head);
+        for (uint32_t p = 0; p < cases[i].parts; p++)
+            memcpy(text + head + p * part, cases[i].part, part);
+        text[head + cases[i].parts * part] = '\0';
+        assert_refused_line(text, cases[i].line);
+    }
+    free(text);
+    /* Empty lines apart, and a hundred of them, are common. */
+    char lines[300];
+    snprintf(lines, sizeof(lines), "rules: []%*s", 100, "");
+    for (char *at = lines + 9; *at != '\0'; at++)
+        *at = '\n';
+    rule_set_destroy(parse_good(lines));
 }
 
 static char *many_rules(unsigned count)
@@ -887,6 +923,7 @@ int main(void)
         cmocka_unit_test(caret_stands_below_tabs_and_inside_long_lines),
         cmocka_unit_test(wrong_keys_are_refused),
         cmocka_unit_test(long_files_ids_and_titles_are_refused),
+        cmocka_unit_test(costly_texts_are_refused_at_once),
         cmocka_unit_test(number_of_rules_is_bounded),
         cmocka_unit_test(empty_set_matches_nothing),
         cmocka_unit_test(limits_follow_the_constants),
