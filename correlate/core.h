@@ -142,6 +142,7 @@ struct part {
     uint64_t unreadable_since;   /* monotonic ns, 0: readable */
     uint64_t proof_used;
     bool dropped;
+    uint64_t dropped_step; /* steps up to here may still know it */
 };
 
 /* A stretch of closed epochs that all workers work off together. */

@@ -540,7 +540,7 @@ void engine_counters(const struct engine *engine, struct engine_counters *out)
     out->rounds = sum.rounds;
     out->seals = sum.seals;
     out->sleeps = sum.sleeps;
-    out->wakes = sum.wakes;
+    out->parts_refused = sum.parts_refused;
 }
 
 bool engine_rule_row(const struct engine *engine, size_t index, struct engine_rule_counters *out)

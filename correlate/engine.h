@@ -130,7 +130,8 @@ struct engine_counters {
     uint64_t flap_begun, flap_ended, flap_folded;
     uint64_t keys;         /* rule keys held now */
     uint64_t keys_evicted;
-    uint64_t steps, rounds, seals, sleeps, wakes;
+    uint64_t steps, rounds, seals, sleeps;
+    uint64_t parts_refused; /* partitions beyond the 4,095 that the table has places for: not read */
     uint64_t bins_bytes, state_bytes; /* taken from the system */
 };
 void engine_counters(const struct engine *engine, struct engine_counters *out);

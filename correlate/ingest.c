@@ -471,7 +471,8 @@ bool ingest_poll(struct worker *worker)
                                                          : worker->next_part++ % count;
     for (unsigned i = 0; i < count; i++) {
         struct part *part = worker->parts[(first + i) % count];
-        if (atomic_load_explicit(&part->leaving, memory_order_relaxed)) {
+        /* J, acquire end: a partition that joined (again) is set up. */
+        if (atomic_load_explicit(&part->leaving, memory_order_acquire)) {
             if (!atomic_load_explicit(&part->let_go, memory_order_relaxed)) {
                 part_let_go(part);
                 moved = true;

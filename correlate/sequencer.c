@@ -98,27 +98,77 @@ static void part_derived(struct engine *engine)
     atomic_store_explicit(&engine->part_count, 1, memory_order_relaxed);
 }
 
-static void part_join(struct engine *engine, struct feed *feed)
+/* A place that the same partition left before, once nothing points at its events any
+ * more: rebalances come and go, places do not run out. */
+static struct part *part_reusable(struct engine *engine, const struct feed *feed)
 {
-    if (part_total(engine) == 0)
-        part_derived(engine);
-    unsigned count = part_total(engine);
-    int64_t wm = atomic_load_explicit(&engine->watermark_ms, memory_order_relaxed);
+    uint64_t done = atomic_load_explicit(&engine->steps_done, memory_order_acquire); /* F */
+    int64_t epoch = atomic_load_explicit(&engine->done_epoch, memory_order_relaxed);
 
-    assert(count < PARTS_MAX);
+    for (unsigned i = 1; i < part_total(engine); i++) {
+        struct part *part = engine->parts[i];
+        if (part->dropped && done >= part->dropped_step && epoch > part->low_epoch &&
+            part->number == feed->partition && strcmp(part->name, feed->topic) == 0)
+            return part;
+    }
+    return NULL;
+}
+
+/* A new place at the end of the table and of its owner's list; NULL when both are full. */
+static struct part *part_add(struct engine *engine, const struct feed *feed)
+{
+    unsigned count = part_total(engine);
+
+    if (count == PARTS_MAX)
+        return NULL;
     struct part *part = part_alloc(feed->topic, feed->partition);
-    part->feed = feed;
-    part->topic = topic_of(engine, feed->topic);
     part->id = (uint16_t)count;
     part->owner = (uint16_t)(count % engine->worker_count);
+    atomic_store_explicit(&part->leaving, true, memory_order_relaxed);
+    atomic_store_explicit(&part->let_go, true, memory_order_relaxed);
+    struct worker *owner = &engine->workers[part->owner];
+    uint32_t owned = atomic_load_explicit(&owner->part_count, memory_order_relaxed);
+    owner->parts[owned] = part;
+    engine->parts[count] = part;
+    /* C, release end: for readers of counters; workers learn of it through their own list (J)
+     * or through a step (S). */
+    atomic_store_explicit(&engine->part_count, count + 1, memory_order_release);
+    atomic_store_explicit(&owner->part_count, owned + 1, memory_order_release); /* J */
+    return part;
+}
+
+static void part_join(struct engine *engine, struct feed *feed)
+{
+    int64_t wm = atomic_load_explicit(&engine->watermark_ms, memory_order_relaxed);
+
+    if (part_total(engine) == 0)
+        part_derived(engine);
+    struct part *part = part_reusable(engine, feed);
+    if (part == NULL)
+        part = part_add(engine, feed);
+    if (part == NULL) {
+        tally_add(&engine->incident_tally.parts_refused, 1);
+        return;
+    }
+    part->feed = feed;
+    part->topic = topic_of(engine, feed->topic);
+    part->dropped = part->held = part->had_event = part->had_log_time = part->finished = false;
     part->max_c = part->last_kt = part->cap_ms = INT64_MIN;
     part->sealed = wm; /* INT64_MIN before the start */
     part->next_offset = part->start_offset = feed->start_offset;
-    atomic_init(&part->passed, wm);
-    atomic_init(&part->seen_max_c, INT64_MIN);
-    atomic_init(&part->reach, INT64_MIN);
-    atomic_init(&part->read_offset, feed->start_offset);
-    atomic_init(&part->seal_request, INT64_MIN);
+    part->low_count = 0;
+    part->proof_used = 0;
+    part->mark_at = part->mark_end = 0;
+    /* relaxed: published by the release of `leaving` below. */
+    atomic_store_explicit(&part->passed, wm, memory_order_relaxed);
+    atomic_store_explicit(&part->seen_max_c, INT64_MIN, memory_order_relaxed);
+    atomic_store_explicit(&part->reach, INT64_MIN, memory_order_relaxed);
+    atomic_store_explicit(&part->read_offset, feed->start_offset, memory_order_relaxed);
+    atomic_store_explicit(&part->low_offset, feed->start_offset, memory_order_relaxed);
+    atomic_store_explicit(&part->seal_request, INT64_MIN, memory_order_relaxed);
+    atomic_store_explicit(&part->left_epoch, INT64_MAX, memory_order_relaxed);
+    atomic_store_explicit(&part->proof_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&part->blind, false, memory_order_relaxed);
     for (size_t i = 0; i < engine->config.mark_count; i++) {
         if (engine->config.marks[i].part != part->id - 1)
             continue;
@@ -126,17 +176,13 @@ static void part_join(struct engine *engine, struct feed *feed)
             part->mark_at = i;
         part->mark_end = i + 1;
     }
-    engine->parts[count] = part;
-    /* C, release end: for readers of counters; workers learn of it through their own list (J)
-     * or through a step (S). */
-    atomic_store_explicit(&engine->part_count, count + 1, memory_order_release);
     ranks_renew(engine);
-    struct worker *owner = &engine->workers[part->owner];
-    uint32_t owned = atomic_load_explicit(&owner->part_count, memory_order_relaxed);
-    owner->parts[owned] = part;
-    engine->source->ops->wake_on(engine->source, feed, owner->waker);
-    atomic_store_explicit(&owner->part_count, owned + 1, memory_order_release); /* J */
-    host()->waker_wake(host()->self, owner->waker);
+    int waker = engine->workers[part->owner].waker;
+    engine->source->ops->wake_on(engine->source, feed, waker);
+    atomic_store_explicit(&part->let_go, false, memory_order_relaxed);
+    /* J, release end: the owner may read the feed. */
+    atomic_store_explicit(&part->leaving, false, memory_order_release);
+    host()->waker_wake(host()->self, waker);
     mark_tell(engine, &(struct mark){.kind = MARK_JOIN, .part = part->id,
                                      .offset = feed->start_offset, .value_ms = wm});
 }
@@ -179,6 +225,8 @@ static bool changes_poll(struct engine *engine, uint64_t now_ns)
             continue;
         if (atomic_load_explicit(&part->let_go, memory_order_acquire)) {
             part->dropped = true;
+            part->dropped_step =
+                atomic_load_explicit(&engine->step_count, memory_order_relaxed);
             if (engine->source->ops->drop != NULL)
                 engine->source->ops->drop(engine->source, part->feed);
             part->feed = NULL;
@@ -564,6 +612,8 @@ static bool step_plan(struct engine *engine, int64_t closed)
                           .rank = engine->rank,
                           .rules = rules};
     engine->tight = tight && to < round_end;
+    tally_add(&engine->incident_tally.rounds,
+              (uint64_t)(floor_div(to, per_round) - floor_div(from, per_round)));
     if (step->bounded)
         engine->draining = seq + 1;
     watermark_set(engine, to);
