@@ -544,7 +544,7 @@ static inline void bench_look(struct bench *bench, struct bench_look *look)
 {
     memset(look, 0, sizeof(*look));
     engine_counters(bench->engine, &look->counters);
-    look->counters.sleeps = look->counters.wakes = 0;
+    look->counters.sleeps = 0;
     engine_part_counters(bench->engine, look->parts, BENCH_FEEDS);
     look->watermark = engine_watermark(bench->engine);
     for (size_t i = 0; i < bench->feed_count; i++) {
