@@ -4,7 +4,10 @@ tocsin_story(NAME publish SCRIPT publish.sh NEEDS kafka SANITIZED)
 # The AIT alert data set is not part of the tree (docs/real-data.md says where it comes from). Where it
 # is not, the story is reported as skipped by name; in CI, where a skipped test is a failed one, it does
 # not exist, and the configuration says so.
-set(TOCSIN_AIT_ADS "$ENV{TOCSIN_AIT_ADS}" CACHE PATH "folder of the AIT alert data set")
+set(TOCSIN_AIT_ADS "" CACHE PATH "folder of the AIT alert data set")
+if(NOT "$ENV{TOCSIN_AIT_ADS}" STREQUAL "") # the cache keeps it for the next configuration
+    set(TOCSIN_AIT_ADS "$ENV{TOCSIN_AIT_ADS}" CACHE PATH "folder of the AIT alert data set" FORCE)
+endif()
 set(ait_ads "${TOCSIN_AIT_ADS}")
 if(NOT ait_ads)
     get_filename_component(ait_ads ${CMAKE_SOURCE_DIR}/../shared/data/ait-ads ABSOLUTE)
