@@ -752,7 +752,8 @@ static void evict(struct correlation *c, const struct key_candidate *candidate)
         struct order order =
             key_order(c, key, c->step->to_ms, ORDER_ROUND_END, ORDER_UPDATE);
         change(c, key, &order, INCIDENT_UPDATED, CAUSE_EVICTED);
-        vector_add(&c->worker->lost) = key->slot;
+        if (!key->open->evicted_now) /* else it was counted when an alert of it went */
+            vector_add(&c->worker->lost) = key->slot;
     }
     c->evicted += key->window.count;
     tally_add(&tally_of(c, key)->evicted, key->window.count);

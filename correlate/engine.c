@@ -113,7 +113,7 @@ void engine_wake(struct engine *engine, bool only_for_bins)
 
 static bool holds_any(const struct worker *worker)
 {
-    unsigned count = atomic_load_explicit(&worker->part_count, memory_order_relaxed);
+    unsigned count = atomic_load_explicit(&worker->part_count, memory_order_acquire); /* J */
 
     for (unsigned i = 0; i < count; i++)
         if (worker->parts[i]->held)
