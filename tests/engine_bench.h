@@ -40,7 +40,7 @@
 enum {
     BENCH_LIMIT_MS = 60000,
     BENCH_FEEDS = 16,
-    BENCH_WAKERS = 64,
+    BENCH_SLEEPERS = 64,
     BENCH_RECORDS = 1 << 15, /* per feed; they must not move while the engine borrows them */
     BENCH_LINE = 16 << 10,
     BENCH_MARKS = 1 << 14,
@@ -86,10 +86,10 @@ struct bench {
     bool live;
     _Atomic uint64_t mono_ns;
     _Atomic int64_t wall_ms;
-    _Atomic uint64_t sleeps[BENCH_WAKERS]; /* by place in waker[] */
-    int waker[BENCH_WAKERS];
-    size_t waker_count;
-    bool in_create;
+    _Atomic uint64_t sleeps[BENCH_SLEEPERS]; /* by thread of the engine */
+    _Atomic size_t sleeper_count;
+    pthread_t owner;
+    uint64_t run; /* unlike that of any other start in this process */
 
     pthread_mutex_t lock; /* all below */
     struct source_change change[BENCH_FEEDS * 4];
@@ -213,25 +213,21 @@ static inline int64_t bench_wall_ms(void *self)
     return atomic_load(&((struct bench *)self)->wall_ms);
 }
 
-static inline int bench_waker_create(void *self)
-{
-    struct bench *bench = self;
-    int waker = bench->real->waker_create(bench->real->self);
-
-    if (bench->in_create && bench->waker_count < BENCH_WAKERS)
-        bench->waker[bench->waker_count++] = waker;
-    return waker;
-}
-
 /* Real, but short: the virtual clock does not say when it would be over. */
 static inline void bench_waker_sleep(void *self, int waker, uint64_t timeout_ns)
 {
+    static _Thread_local uint64_t run;
+    static _Thread_local size_t index;
     struct bench *bench = self;
     uint64_t short_ns = 100000;
 
-    for (size_t i = 0; i < bench->waker_count; i++)
-        if (bench->waker[i] == waker)
-            atomic_fetch_add(&bench->sleeps[i], 1);
+    if (!pthread_equal(pthread_self(), bench->owner)) {
+        if (run != bench->run) {
+            run = bench->run;
+            index = atomic_fetch_add(&bench->sleeper_count, 1) % BENCH_SLEEPERS;
+        }
+        atomic_fetch_add(&bench->sleeps[index], 1);
+    }
     bench->real->waker_sleep(bench->real->self, waker,
                              timeout_ns < short_ns ? timeout_ns : short_ns);
 }
@@ -421,7 +417,6 @@ static inline void bench_go_live(struct bench *bench)
     bench->host.self = bench;
     bench->host.mono_ns = bench_mono_ns;
     bench->host.wall_ms = bench_wall_ms;
-    bench->host.waker_create = bench_waker_create;
     bench->host.waker_sleep = bench_waker_sleep;
     atomic_store(&bench->mono_ns, 3600000000000u);
     atomic_store(&bench->wall_ms, BENCH_T0);
@@ -438,12 +433,13 @@ static inline void bench_start(struct bench *bench)
     struct error err = {""};
 
     assert_null(bench->engine);
-    bench->waker_count = 0;
-    bench->in_create = true;
+    static uint64_t runs;
+    bench->run = ++runs;
+    bench->owner = pthread_self();
+    atomic_store(&bench->sleeper_count, 0);
     if (engine_create(&bench->config, &bench->source, bench->rules, &listener, &bench->engine,
                       &err) != 0)
         fail_msg("%s", err.text);
-    bench->in_create = false;
     if (engine_start(bench->engine, &err) != 0)
         fail_msg("%s", err.text);
 }
@@ -535,7 +531,7 @@ static inline void bench_destroy(struct bench *bench)
 /* All that shows of a run's progress. */
 struct bench_look {
     struct engine_counters counters;
-    struct engine_part_counters parts[BENCH_FEEDS];
+    int64_t passed[BENCH_FEEDS], read[BENCH_FEEDS];
     int64_t watermark;
     size_t mark_count, changes_left, dropped;
 };
@@ -545,7 +541,12 @@ static inline void bench_look(struct bench *bench, struct bench_look *look)
     memset(look, 0, sizeof(*look));
     engine_counters(bench->engine, &look->counters);
     look->counters.sleeps = 0;
-    engine_part_counters(bench->engine, look->parts, BENCH_FEEDS);
+    struct engine_part_counters parts[BENCH_FEEDS];
+    size_t count = engine_part_counters(bench->engine, parts, BENCH_FEEDS);
+    for (size_t i = 0; i < count; i++) {
+        look->passed[i] = parts[i].passed_ms;
+        look->read[i] = parts[i].read_offset;
+    }
     look->watermark = engine_watermark(bench->engine);
     for (size_t i = 0; i < bench->feed_count; i++) {
         pthread_mutex_lock(&bench->feed[i]->lock);
@@ -567,12 +568,13 @@ static inline void bench_settle(struct bench *bench)
 
     bench_look(bench, &after);
     do {
-        uint64_t from[BENCH_WAKERS];
+        uint64_t from[BENCH_SLEEPERS];
         before = after;
-        for (size_t i = 0; i < bench->waker_count; i++)
+        for (size_t i = 0; i < bench->config.workers; i++)
             from[i] = atomic_load(&bench->sleeps[i]);
-        for (size_t i = 0; i < bench->waker_count; i++)
-            while (atomic_load(&bench->sleeps[i]) < from[i] + SLEEPS) {
+        for (size_t i = 0; i < bench->config.workers; i++)
+            while (atomic_load(&bench->sleeper_count) <= i ||
+                   atomic_load(&bench->sleeps[i]) < from[i] + SLEEPS) {
                 if (bench->real->mono_ns(bench->real->self) > until)
                     fail_msg("the engine does not come to rest");
                 bench->real->waker_sleep(bench->real->self, waker, 50000);

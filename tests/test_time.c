@@ -143,7 +143,8 @@ static void T3_events_count_by_time_topic_partition_offset_sub(void **state)
     bench_put(a, 10, "3", "down", "");
     bench_run(bench);
     assert_non_null(strstr(bench->log.at, "\"title\":\"5\""));
-    assert_non_null(strstr(bench->log.at, "5 different resource in 1m (limit 5): 1, 2, 3, 4, 5\""));
+    assert_non_null(
+        strstr(bench->log.at, "5 different values of resource in 1m (needs 5): 1, 2, 3, 4, 5\""));
     bench_destroy(bench);
 }
 

@@ -1,0 +1,151 @@
+/*
+ * Aim: refused records reach the listener and stop nothing (F1), sums hold in spite of gaps and
+ * redelivery (L1 to L4), and a partition far behind the others finishes (F7). Method: recordings
+ * on the bench; every figure worked out by hand.
+ */
+#include "tests/engine_bench.h"
+
+static void F1_each_kind_of_refusal_is_told_and_the_pipeline_goes_on(void **state)
+{
+    (void)state;
+    struct topic_config topic = {.disorder_ms = 500, .tenant = "acme", .tenant_fixed = true};
+    struct bench *bench = bench_create(BENCH_RULE_ONE);
+    struct bench_feed *feed = bench_feed(bench, "t", 2);
+    char *large = malloc(RECORD_BYTES_MAX + 2), deep[128];
+
+    assert_non_null(large);
+    memset(large, ' ', RECORD_BYTES_MAX + 1);
+    memcpy(deep, "{\"x\":", 5);
+    memset(deep + 5, '[', 40);
+    memset(deep + 45, ']', 40);
+    memcpy(deep + 85, "}", 2);
+    bench->config.topics = &topic;
+    bench->config.topic_count = 1;
+    bench_put_text(feed, 0, "{\"resource\":");
+    bench_put_bytes(feed, 1, large, RECORD_BYTES_MAX + 1);
+    bench_put_text(feed, 2, deep);
+    bench_put_text(feed, 3, "{\"resource\":\"\xff\",\"check\":\"down\"}");
+    bench_put_text(feed, 4, "{\"check\":\"down\"}");
+    bench_put_text(feed, 5, "{\"tenant\":\"other\",\"resource\":\"a\",\"check\":\"down\"}");
+    bench_put(feed, 6, "a", "down", "");
+    bench_run(bench);
+    static const char *const begins[] = {"t/2/0 parse at ", "t/2/1 size at ",   "t/2/2 depth at ",
+                                         "t/2/3 utf8 at ",  "t/2/4 schema at ", "t/2/5 tenant at "};
+    const char *at = bench->rejected.at;
+    for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+        if (strncmp(at, begins[i], strlen(begins[i])) != 0)
+            fail_msg("%s", bench->rejected.at);
+        at = strchr(at, '\n') + 1;
+    }
+    assert_string_equal(at, "");
+    assert_null(strstr(bench->rejected.at, "without a sentence"));
+    for (int r = REJECT_PARSE; r <= REJECT_TENANT; r++)
+        assert_int_equal(bench->counters.rejected[r], 1);
+    assert_int_equal(bench->counters.events, 7);
+    assert_string_equal(bench->brief, "6 opened rule one tenant=acme resource=a n=1 alerts=1\n");
+    bench_assert_balanced(bench);
+    free(large);
+    bench_destroy(bench);
+}
+
+static void L1_L2_gaps_and_redelivered_records_are_accounted_for(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(BENCH_RULE_ONE);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    feed->feed.start_offset = feed->next_offset = 100;
+    bench_put(feed, 0, "a", "down", "");
+    feed->next_offset = 105; /* four are missing */
+    bench_put(feed, 10, "b", "down", "");
+    feed->next_offset = 100; /* both come again, and are dropped unread */
+    bench_put(feed, 20, "a", "down", BENCH_CLEAR);
+    feed->next_offset = 105;
+    bench_put(feed, 30, "b", "down", BENCH_CLEAR);
+    bench_put(feed, 40, "c", "down", "");
+    bench_run(bench);
+    assert_string_equal(bench->brief, "0 opened rule one resource=a n=1 alerts=1\n"
+                                      "10 opened rule one resource=b n=1 alerts=1\n"
+                                      "40 opened rule one resource=c n=1 alerts=1\n");
+    assert_int_equal(bench->counters.records, 3);
+    assert_int_equal(bench->counters.gaps, 4);
+    assert_int_equal(bench->counters.redelivered, 2);
+    assert_int_equal(bench->counters.events, 3);
+    bench_assert_balanced(bench);
+    bench_destroy(bench);
+}
+
+static void L3_L4_touches_and_incidents_add_up(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create("rules:\n"
+                                       "  - id: three\n"
+                                       "    where: check == \"down\"\n"
+                                       "    by: [resource]\n"
+                                       "    on: events\n"
+                                       "    window: 1s\n"
+                                       "    when: count() >= 3\n"
+                                       "    incident: {title: t}\n"
+                                       "    close: cleared()\n");
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 0, "a", "down", "");
+    bench_put(feed, 1, "a", "down", "");
+    bench_put(feed, 2, "a", "down", ""); /* opens: three correlated */
+    bench_put(feed, 3, "a", "down", ""); /* and a fourth */
+    bench_put(feed, 4, "b", "down", "");
+    bench_put(feed, 5, "b", "down", "");          /* these two slide out at 1004 and 1005 */
+    bench_put(feed, 6, "b", "down", BENCH_CLEAR); /* retired */
+    bench_put(feed, 7, "a", "down", BENCH_CLEAR); /* closes: correlated */
+    bench_put(feed, 1500, "c", "down", "");       /* pending at the end */
+    bench_put(feed, 1500, "c", "down", "");
+    bench_run(bench);
+    assert_int_equal(bench->counters.touches, 10);
+    assert_int_equal(bench->counters.correlated, 5);
+    assert_int_equal(bench->counters.expired, 2);
+    assert_int_equal(bench->counters.retired, 1);
+    assert_int_equal(bench->counters.pending, 2);
+    assert_int_equal(bench->counters.evicted, 0);
+    assert_int_equal(bench->counters.opened, 1);
+    assert_int_equal(bench->counters.closed, 1);
+    bench_assert_balanced(bench);
+    bench_destroy(bench);
+}
+
+static void F7_one_partition_an_hour_behind_finishes(void **state)
+{
+    (void)state;
+    enum { EVENTS = 4000, HOUR = 3600000 };
+    struct bench *bench = bench_create(BENCH_RULE_ONE);
+    struct bench_feed *ahead = bench_feed(bench, "t", 0), *behind = bench_feed(bench, "t", 1);
+
+    /* Ten events a second on each; the bins reach some eighty seconds, so one is held most of
+     * the time. */
+    for (int i = 0; i < EVENTS; i++) {
+        bench_put(ahead, HOUR + i * 100, "a", "x", "");
+        bench_put(behind, i * 100, "b", "x", "");
+    }
+    bench_put(behind, HOUR, "b", "down", "");
+    for (unsigned workers = 1; workers <= 2; workers++) {
+        bench->config.workers = workers;
+        bench_run(bench);
+        assert_int_equal(bench->counters.records, 2 * EVENTS + 1);
+        assert_int_equal(bench->counters.in_bins, 0);
+        assert_int_equal(bench->counters.late, 0);
+        assert_int_equal(bench->counters.opened, 1);
+        bench_assert_balanced(bench);
+        bench_rewind(bench, true);
+    }
+    bench_destroy(bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(F1_each_kind_of_refusal_is_told_and_the_pipeline_goes_on),
+        cmocka_unit_test(L1_L2_gaps_and_redelivered_records_are_accounted_for),
+        cmocka_unit_test(L3_L4_touches_and_incidents_add_up),
+        cmocka_unit_test(F7_one_partition_an_hour_behind_finishes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
