@@ -270,6 +270,10 @@ static void blind_look(struct engine *engine, struct part *part, uint64_t now_ns
  * One seal round. R is the least M of the partitions that had records since the last
  * round and are not far behind; without any it goes on from the last R by the
  * monotonic clock, but only up to the oldest of the answers that prove something.
+ *
+ * Once a seal was made, "far behind" is also measured from the last R: V never falls, so
+ * an R that followed old records down (a month published again into a quiet topic)
+ * would close nothing until the clock had caught up with V.
  */
 static void seal_round(struct engine *engine, uint64_t now_ns)
 {
@@ -287,6 +291,12 @@ static void seal_round(struct engine *engine, uint64_t now_ns)
         if (max_c > largest)
             largest = max_c;
     }
+    if (!engine->r_known) {
+        engine->r_ms = engine->wall_at_start;
+        engine->r_ns = engine->mono_at_start;
+        engine->r_known = true;
+    }
+    int64_t reference = engine->r_used && engine->r_ms > largest ? engine->r_ms : largest;
     for (unsigned i = 0; i < count; i++) {
         struct part *part = engine->parts[i];
         if (!part_is_member(part))
@@ -294,7 +304,7 @@ static void seal_round(struct engine *engine, uint64_t now_ns)
         uint64_t records = atomic_load_explicit(&part->seen_records, memory_order_relaxed);
         int64_t max_c = atomic_load_explicit(&part->seen_max_c, memory_order_relaxed);
         if (records != part->records_at_seal && max_c != INT64_MIN &&
-            max_c >= largest - engine->config.behind_ms && max_c < least)
+            max_c >= reference - engine->config.behind_ms && max_c < least)
             least = max_c;
         part->records_at_seal = records;
         blind_look(engine, part, now_ns, readable);
@@ -303,11 +313,6 @@ static void seal_round(struct engine *engine, uint64_t now_ns)
             proven = true;
             oldest_proof = proof < oldest_proof ? proof : oldest_proof;
         }
-    }
-    if (!engine->r_known) {
-        engine->r_ms = engine->wall_at_start;
-        engine->r_ns = engine->mono_at_start;
-        engine->r_known = true;
     }
     if (least != INT64_MAX) {
         engine->r_ms = least;
@@ -327,6 +332,7 @@ static void seal_round(struct engine *engine, uint64_t now_ns)
         if (proof <= part->proof_used && !blind)
             continue;
         part->proof_used = proof;
+        engine->r_used = true;
         /* relaxed: the value is all that is handed over. The owner applies it at its read
          * position. */
         atomic_store_explicit(&part->seal_request, engine->r_ms - engine->slack_ms,
