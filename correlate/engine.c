@@ -376,6 +376,8 @@ void engine_stop(struct engine *engine)
             worker->started = false;
         }
     }
+    /* Seals that were applied and worked off, but not yet told of. */
+    sequencer_marks_drain(engine);
 }
 
 static void worker_release(struct worker *worker)
@@ -575,6 +577,17 @@ size_t engine_rule_counters(const struct engine *engine, struct engine_rule_coun
     while (count < max && engine_rule_row(engine, count, &out[count]))
         count++;
     return count;
+}
+
+const char *engine_part_name(const struct engine *engine, uint16_t part, int32_t *partition)
+{
+    /* acquire: the parts below the count are set up; 0 of them is @derived. */
+    unsigned total = atomic_load_explicit(&engine->part_count, memory_order_acquire);
+
+    if (part + 1u >= total)
+        return NULL;
+    *partition = engine->parts[part + 1]->number;
+    return engine->parts[part + 1]->name;
 }
 
 size_t engine_part_counters(const struct engine *engine, struct engine_part_counters *out,

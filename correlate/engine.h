@@ -136,6 +136,10 @@ struct engine_counters {
 };
 void engine_counters(const struct engine *engine, struct engine_counters *out);
 
+/* The partition that marks call `part`: its topic, which lives as long as the engine, and
+ * number. NULL when no such partition has joined. */
+const char *engine_part_name(const struct engine *engine, uint16_t part, int32_t *partition);
+
 /* Per rule and per partition, for metrics; return how many there are. */
 struct engine_rule_counters {
     const char *rule_id;

@@ -342,7 +342,7 @@ static void seal_round(struct engine *engine, uint64_t now_ns)
 }
 
 /* Marks made by ingest threads (seals applied, caps) go to the listener. */
-static void marks_drain(struct engine *engine)
+void sequencer_marks_drain(struct engine *engine)
 {
     for (unsigned w = 0; w < engine->worker_count; w++) {
         struct mark_ring *ring = &engine->workers[w].marks;
@@ -668,7 +668,7 @@ static bool poll_role(struct engine *engine)
     bool at_end = false;
     int64_t passed, closed;
 
-    marks_drain(engine);
+    sequencer_marks_drain(engine);
     switch_poll(engine);
     done_publish(engine);
     if (engine->config.seal_ms > 0 && now_ns >= engine->seal_due_ns) {

@@ -29,6 +29,7 @@ struct replay_options {
     struct option_list files;
     const char *config;
     const char *topic;
+    const char *marks;
     struct option_list rules;
     int64_t workers, take, epoch_ms, round_ms, seed, shuffle;
     const char *incidents;
@@ -47,6 +48,8 @@ static const struct option_row rows[] = {
     {"--topic", OPTION_TEXT, offsetof(struct replay_options, topic), "NAME", "events",
      "Topic whose partitions 0, 1, ... the files of JSON lines stand for; its settings count.", 0,
      0, NULL},
+    {"--marks", OPTION_TEXT, offsetof(struct replay_options, marks), "FILE", NULL,
+     "What the clock decided in the run that is replayed: the file of its marks.path.", 0, 0, NULL},
     {"--workers", OPTION_COUNT, offsetof(struct replay_options, workers), "N", NULL,
      "Threads of the engine, instead of the configuration's.", 1, 64, NULL},
     {"--take", OPTION_COUNT, offsetof(struct replay_options, take), "N", NULL,
@@ -172,6 +175,11 @@ static int prepare(struct replay *replay, struct error *err)
                            &replay->input, err);
     if (rc != 0)
         return rc == -EINVAL ? EXIT_DATA : rc == -ENOMEM ? EXIT_SYSTEM : EXIT_NO_INPUT;
+    if (options->marks != NULL) {
+        rc = replay_input_read_marks(replay->input, options->marks, err);
+        if (rc != 0)
+            return rc == -EINVAL ? EXIT_DATA : rc == -ENOMEM ? EXIT_SYSTEM : EXIT_NO_INPUT;
+    }
     replay->engine_config.marks =
         replay_input_marks(replay->input, &replay->engine_config.mark_count);
     if (strcmp(options->incidents, "off") != 0) {

@@ -67,6 +67,11 @@ static void check_together(struct config_reader *reader, const struct script *sc
         strcmp(config->quarantine.path, config->incident_log.path) == 0)
         diagnose(reader->diag, place_of(reader, script, "incident_log.path"),
                  "incident_log.path: is the file of quarantine.path already");
+    if (config->marks.path[0] != '\0' &&
+        (strcmp(config->marks.path, config->incident_log.path) == 0 ||
+         strcmp(config->marks.path, config->quarantine.path) == 0))
+        diagnose(reader->diag, place_of(reader, script, "marks.path"),
+                 "marks.path: is the file of incident_log.path or quarantine.path already");
 }
 
 /* ---- loading ---- */

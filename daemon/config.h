@@ -118,6 +118,9 @@ struct config {
     struct {
         const char *path; /* "": none */
     } incident_log;
+    struct {
+        const char *path; /* "": none */
+    } marks;
 };
 
 struct config_key {

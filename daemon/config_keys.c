@@ -130,6 +130,11 @@ static const struct config_key keys[] = {
     {"incident_log.path", CONFIG_TEXT, AT(incident_log.path), "",
      "File to which every change of an incident is appended as a line of JSON; empty for none.", 0,
      0, NULL, false},
+
+    {"marks.path", CONFIG_TEXT, AT(marks.path), "",
+     "File, made anew at each start, for what the clock decided, so that `tocsin replay --marks` of "
+     "a recording gives the same incidents; empty for none.",
+     0, 0, NULL, false},
 };
 
 const struct config_key *config_keys(size_t *count)

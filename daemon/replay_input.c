@@ -5,17 +5,27 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "daemon/mark_log.h"
 #include "daemon/options.h"
 #include "ingest/file_source.h"
 #include "ingest/recording_source.h"
 #include "ingest/tlog_source.h"
 
+enum { PARTS_MAX = 4096 };
+
+/* A source whose partitions are known before the engine asks, so that marks can be told whose
+ * they are: it passes on what the source of the files said. */
 struct replay_input {
+    struct source base; /* first: source ops cast back */
     struct source *source;
-    const struct mark *marks; /* owned by the source */
+    struct source_change *joins; /* all partitions, in the order in which the engine counts them */
+    size_t join_count, told;
+    const struct mark *marks; /* owned by the source, or `own` */
     size_t mark_count;
+    struct mark *own;
     bool has_marks; /* the form can carry marks */
     uint64_t torn_bytes;
+    struct mark_list read; /* counts of what --marks had */
 };
 
 /* One form of input: a row of the table below. */
@@ -80,6 +90,58 @@ static const struct form *form_of(const char *path)
     return form;
 }
 
+/* ---- the source that passes on ---- */
+
+static size_t input_changes(struct source *source, struct source_change *out, size_t max)
+{
+    struct replay_input *input = (struct replay_input *)source;
+    size_t count = 0;
+
+    while (count < max && input->told < input->join_count)
+        out[count++] = input->joins[input->told++];
+    return count;
+}
+
+static void input_drop(struct source *source, struct feed *feed)
+{
+    struct source *inner = ((struct replay_input *)source)->source;
+
+    if (inner->ops->drop != NULL)
+        inner->ops->drop(inner, feed);
+}
+
+static void input_wake_on(struct source *source, struct feed *feed, int waker)
+{
+    struct source *inner = ((struct replay_input *)source)->source;
+
+    inner->ops->wake_on(inner, feed, waker);
+}
+
+static bool input_ready(struct source *source, struct error *why)
+{
+    struct source *inner = ((struct replay_input *)source)->source;
+
+    return inner->ops->ready(inner, why);
+}
+
+static const struct source_ops input_ops = {
+    .changes = input_changes,
+    .drop = input_drop,
+    .wake_on = input_wake_on,
+    .ready = input_ready,
+};
+
+static int learn_parts(struct replay_input *input, struct error *err)
+{
+    input->joins = calloc(PARTS_MAX, sizeof(*input->joins));
+    if (input->joins == NULL) {
+        error_set(err, "out of memory");
+        return -ENOMEM;
+    }
+    input->join_count = input->source->ops->changes(input->source, input->joins, PARTS_MAX);
+    return 0;
+}
+
 int replay_input_open(const char *const *paths, size_t count, const char *topic,
                       struct replay_input **out, struct error *err)
 {
@@ -107,6 +169,12 @@ int replay_input_open(const char *const *paths, size_t count, const char *topic,
         free(input);
         return rc;
     }
+    input->base.ops = &input_ops;
+    rc = learn_parts(input, err);
+    if (rc != 0) {
+        replay_input_close(input);
+        return rc;
+    }
     *out = input;
     return 0;
 }
@@ -116,12 +184,35 @@ void replay_input_close(struct replay_input *input)
     if (input == NULL)
         return;
     input->source->ops->close(input->source);
+    free(input->joins);
+    free(input->own);
     free(input);
 }
 
 struct source *replay_input_source(struct replay_input *input)
 {
-    return input->source;
+    return &input->base;
+}
+
+int replay_input_read_marks(struct replay_input *input, const char *path, struct error *err)
+{
+    struct mark_part *parts = calloc(input->join_count + 1, sizeof(*parts));
+    int rc = -ENOMEM;
+
+    if (parts == NULL) {
+        error_set(err, "out of memory");
+        return rc;
+    }
+    for (size_t i = 0; i < input->join_count; i++)
+        parts[i] = (struct mark_part){input->joins[i].feed->topic, input->joins[i].feed->partition};
+    rc = mark_log_read(path, parts, input->join_count, &input->read, err);
+    free(parts);
+    if (rc != 0)
+        return rc;
+    input->marks = input->own = input->read.marks;
+    input->mark_count = input->read.count;
+    input->has_marks = false; /* given: nothing to say about their absence */
+    return 0;
 }
 
 const struct mark *replay_input_marks(const struct replay_input *input, size_t *count)
@@ -139,4 +230,11 @@ void replay_input_say(const struct replay_input *input, FILE *to)
     if (input->has_marks && input->mark_count == 0)
         fprintf(to, "note: no marks were recorded; where the clock sealed a partition live, "
                     "results may differ\n");
+    if (input->read.foreign > 0)
+        fprintf(to, "note: %zu marks are of partitions that are not in the input\n",
+                input->read.foreign);
+    if (input->read.switches > 0)
+        fprintf(to, "note: the run switched its rules; from there on results differ\n");
+    if (input->read.leaves > 0)
+        fprintf(to, "note: partitions left the run; from there on results may differ\n");
 }

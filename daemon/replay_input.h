@@ -23,7 +23,13 @@ int replay_input_open(const char *const *paths, size_t count, const char *topic,
 void replay_input_close(struct replay_input *input);
 
 struct source *replay_input_source(struct replay_input *input);
+
+/* The marks of the input itself, or those that replay_input_read_marks() put in their place. */
 const struct mark *replay_input_marks(const struct replay_input *input, size_t *count);
+
+/* Reads the marks that the run wrote (daemon/mark_log.h).
+ * Errors: a negative errno with a sentence. */
+int replay_input_read_marks(struct replay_input *input, const char *path, struct error *err);
 
 /* Says what a reader of the results has to know: torn ends, marks that are missing. */
 void replay_input_say(const struct replay_input *input, FILE *to);

@@ -18,6 +18,7 @@
 #include "daemon/ledger.h"
 #include "daemon/line_writer.h"
 #include "daemon/log.h"
+#include "daemon/mark_log.h"
 #include "daemon/metrics.h"
 #include "daemon/packs.h"
 #include "daemon/quarantine.h"
@@ -35,6 +36,7 @@ struct service {
     struct admin *admin;
     struct quarantine *quarantine;    /* NULL: none */
     struct line_writer *incident_log; /* NULL: none, or failed; incident role */
+    struct mark_log *marks;           /* NULL: none; sequencer role */
     struct health health;
     int64_t flush_ms; /* as of the last reload */
 
@@ -93,6 +95,17 @@ static bool on_op(void *self, const struct op *op)
     if (bytes > 0)
         write_line(service, line, bytes);
     return true;
+}
+
+static void on_mark(void *self, const struct mark *mark)
+{
+    struct service *service = self;
+    const char *topic = NULL;
+    int32_t partition = -1;
+
+    if (mark->kind != MARK_SWITCH)
+        topic = engine_part_name(service->engine, mark->part, &partition);
+    mark_log_add(service->marks, mark, topic, partition);
 }
 
 static void on_rejected(void *self, const char *topic, int32_t partition,
@@ -189,6 +202,11 @@ static int open_files(struct service *service, struct error *err)
         if (service->incident_log == NULL)
             return EXIT_IO;
     }
+    if (config->marks.path[0] != '\0') {
+        service->marks = mark_log_create(config->marks.path, err);
+        if (service->marks == NULL)
+            return EXIT_IO;
+    }
     return EXIT_OK;
 }
 
@@ -209,6 +227,9 @@ static int create_engine(struct service *service, struct error *err)
 {
     struct engine_listener listener = {
         .self = service, .incident = on_incident, .op = on_op, .rejected = on_rejected};
+
+    if (service->marks != NULL)
+        listener.mark = on_mark;
 
     engine_config_init(&service->engine_config);
     host()->random(host()->self, &service->engine_config.seed, sizeof(service->engine_config.seed));
@@ -416,7 +437,7 @@ int service_stop(struct service *service)
     struct engine_counters counters;
     size_t undelivered = 0;
     int64_t flush_ms;
-    int code;
+    int code, rc;
 
     health_stop(&service->health);
     engine_stop(service->engine);
@@ -428,6 +449,12 @@ int service_stop(struct service *service)
     if (outbox != NULL)
         undelivered = outbox_destroy(outbox, (unsigned)flush_ms);
     code = check_ledger(service);
+    rc = mark_log_close(service->marks);
+    service->marks = NULL;
+    if (rc != 0)
+        log_event(LOG_ERROR, "marks_failed", log_text("path", service->config->marks.path),
+                  log_text("why", strerror(-rc)),
+                  log_text("next", "a replay of this run may give other results"));
     engine_counters(service->engine, &counters);
     log_event(undelivered > 0 ? LOG_WARNING : LOG_INFO, "stopped",
               log_number("undelivered", (int64_t)undelivered),
@@ -503,6 +530,7 @@ bool service_destroy(struct service *service)
                   log_text("why", "the client waits for a broker that does not answer"),
                   log_text("next", "leaving without it"));
     line_writer_close(service->incident_log);
+    mark_log_close(service->marks);
     quarantine_close(service->quarantine);
     rule_set_destroy(service->rules);
     config_destroy(service->config);

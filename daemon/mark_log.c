@@ -1,0 +1,241 @@
+/*
+ * mark_log.c - see mark_log.h. The form of a line is that of a .tlog file.
+ */
+#include "daemon/mark_log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "base/vector.h"
+#include "daemon/line_writer.h"
+#include "daemon/log.h"
+
+enum { LINE_BYTES = 512 }; /* a topic's name has at most 249 bytes */
+#define FLUSH_EVERY_NS 1000000000u
+
+/* The newest seal of a partition, held back because the next may replace it. */
+struct held {
+    struct mark mark;
+    const char *topic; /* NULL: none is held */
+    int32_t partition;
+};
+
+struct mark_log {
+    struct line_writer *writer;
+    VECTOR_OF(struct held) parts; /* by part */
+    uint64_t bytes;
+    uint64_t flushed_ns;
+    bool is_full;
+};
+
+struct mark_log *mark_log_create(const char *path, struct error *err)
+{
+    struct mark_log *log = calloc(1, sizeof(*log));
+
+    if (log == NULL) {
+        error_set(err, "%s: out of memory", path);
+        return NULL;
+    }
+    log->writer = line_writer_open(path, LINE_WRITER_TRUNCATE, err);
+    if (log->writer == NULL) {
+        free(log);
+        return NULL;
+    }
+    log->flushed_ns = host_mono_ns();
+    return log;
+}
+
+static void write_mark(struct mark_log *log, const struct mark *mark, const char *topic,
+                       int32_t partition)
+{
+    char line[LINE_BYTES];
+    int length = snprintf(line, sizeof(line),
+                          "{\"mark\":\"%s\",\"topic\":\"%s\",\"partition\":%" PRId32
+                          ",\"offset\":%" PRId64 ",\"value\":%" PRId64 "}",
+                          mark_kind_name(mark->kind), topic != NULL ? topic : "", partition,
+                          mark->offset, mark->value_ms);
+
+    if (log->is_full)
+        return;
+    if (log->bytes + (uint64_t)length + 1 > MARK_LOG_BYTES_MAX) {
+        log->is_full = true;
+        log_event(LOG_WARNING, "marks_full", log_number("bytes", (int64_t)log->bytes),
+                  log_text("next", "no more marks are written; the run goes on"));
+        return;
+    }
+    log->bytes += (uint64_t)length + 1;
+    line_writer_add(log->writer, line, (size_t)length);
+}
+
+/* The held seal of a part goes first: it took effect before what comes now. */
+static void let_out(struct mark_log *log, struct held *held)
+{
+    if (held->topic != NULL)
+        write_mark(log, &held->mark, held->topic, held->partition);
+    held->topic = NULL;
+}
+
+void mark_log_add(struct mark_log *log, const struct mark *mark, const char *topic,
+                  int32_t partition)
+{
+    uint64_t now_ns = host_mono_ns();
+
+    if (topic == NULL) {
+        write_mark(log, mark, topic, partition);
+    } else {
+        struct held *held;
+        while (log->parts.count <= mark->part)
+            vector_add(&log->parts) = (struct held){.topic = NULL};
+        held = &log->parts.at[mark->part];
+        if (mark->kind != MARK_SEAL || mark->offset != held->mark.offset)
+            let_out(log, held);
+        if (mark->kind == MARK_SEAL)
+            *held = (struct held){*mark, topic, partition};
+        else
+            write_mark(log, mark, topic, partition);
+    }
+    if (now_ns - log->flushed_ns > FLUSH_EVERY_NS) {
+        log->flushed_ns = now_ns;
+        line_writer_flush(log->writer); /* a failure stays with the writer, for the close */
+    }
+}
+
+int mark_log_close(struct mark_log *log)
+{
+    int rc;
+
+    if (log == NULL)
+        return 0;
+    for (size_t i = 0; i < log->parts.count; i++)
+        let_out(log, &log->parts.at[i]);
+    rc = line_writer_close(log->writer);
+    free(log->parts.at);
+    free(log);
+    return rc;
+}
+
+/* ---- reading ---- */
+
+static size_t find_part(const struct mark_part *parts, size_t count, const char *topic,
+                        json_int_t partition)
+{
+    size_t i = 0;
+
+    while (i < count && (parts[i].partition != partition || strcmp(parts[i].topic, topic) != 0))
+        i++;
+    return i;
+}
+
+static bool kind_of(const char *name, enum mark_kind *kind)
+{
+    for (int i = 0; name != NULL && i < MARK_KIND_COUNT; i++)
+        if (strcmp(name, mark_kind_name((enum mark_kind)i)) == 0) {
+            *kind = (enum mark_kind)i;
+            return true;
+        }
+    return false;
+}
+
+static void keep(struct mark_list *list, size_t *room, struct mark mark)
+{
+    if (list->count == *room) {
+        *room = *room == 0 ? 1024 : 2 * *room;
+        list->marks = memory_grow(list->marks, *room * sizeof(*list->marks));
+    }
+    list->marks[list->count++] = mark;
+}
+
+static int read_line(const char *at, size_t bytes, const struct mark_part *parts,
+                     size_t part_count, struct mark_list *list, size_t *room, struct error *err)
+{
+    json_error_t fault;
+    json_t *line = json_loadb(at, bytes, JSON_REJECT_DUPLICATES, &fault); /* ours */
+    const char *topic;
+    const json_t *partition, *offset, *value;
+    struct mark mark = {.part = 0};
+    size_t part;
+    int rc = -EINVAL;
+
+    if (line == NULL) {
+        error_set(err, "column %d: %s", fault.column, fault.text);
+        return -EINVAL;
+    }
+    topic = json_string_value(json_object_get(line, "topic"));
+    partition = json_object_get(line, "partition");
+    offset = json_object_get(line, "offset");
+    value = json_object_get(line, "value");
+    if (!kind_of(json_string_value(json_object_get(line, "mark")), &mark.kind)) {
+        error_set(err, "there is no such mark; it is seal, cap, join, leave, switch or another "
+                       "word that a run writes");
+        goto out;
+    }
+    if (topic == NULL || !json_is_integer(partition) || !json_is_integer(offset) ||
+        !json_is_integer(value)) {
+        error_set(err, "a mark has a topic, and numbers for partition, offset and value");
+        goto out;
+    }
+    rc = 0;
+    if (mark.kind == MARK_SWITCH) {
+        list->switches++;
+        goto out;
+    }
+    if (mark.kind == MARK_LEAVE) {
+        list->leaves++;
+        goto out;
+    }
+    mark.offset = json_integer_value(offset);
+    mark.value_ms = json_integer_value(value);
+    if (mark.kind == MARK_JOIN) {
+        if (mark.value_ms == INT64_MIN) /* from the start: nothing had been closed */
+            goto out;
+        mark.kind = MARK_SEAL;
+    }
+    if (mark.kind != MARK_SEAL && mark.kind != MARK_CAP)
+        goto out; /* blind spells are words for people; their seals stand here too */
+    part = find_part(parts, part_count, topic, json_integer_value(partition));
+    if (part == part_count) {
+        list->foreign++;
+        goto out;
+    }
+    mark.part = (uint16_t)part;
+    keep(list, room, mark);
+out:
+    json_decref(line);
+    return rc;
+}
+
+int mark_log_read(const char *path, const struct mark_part *parts, size_t part_count,
+                  struct mark_list *out, struct error *err)
+{
+    struct mark_list list = {.marks = NULL};
+    char *text = NULL;
+    size_t bytes = 0, room = 0, number = 0;
+    int rc = host_read_file(path, MARK_LOG_BYTES_MAX, &text, &bytes);
+
+    if (rc != 0) {
+        error_set(err, "%s: %s", path, strerror(-rc));
+        return rc;
+    }
+    for (const char *at = text, *end; at < text + bytes; at = end + 1) {
+        end = memchr(at, '\n', (size_t)(text + bytes - at));
+        number++;
+        if (end == NULL)
+            break; /* cut off by a crash in the middle of a line: not a mark yet */
+        rc = end > at
+                 ? read_line(at, (size_t)(end - at), parts, part_count, &list, &room, err)
+                 : 0;
+        if (rc != 0) {
+            error_prefix(err, "%s:%zu: ", path, number);
+            free(list.marks);
+            free(text);
+            return rc;
+        }
+    }
+    free(text);
+    *out = list;
+    return 0;
+}
