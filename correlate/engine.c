@@ -233,8 +233,7 @@ static void topics_copy(struct engine *engine)
     for (size_t i = 0; i < engine->topic_count; i++)
         if (engine->topics[i].disorder_ms > engine->disorder_max_ms)
             engine->disorder_max_ms = engine->topics[i].disorder_ms;
-    engine->slack_ms =
-        config->slack_ms > engine->disorder_max_ms ? config->slack_ms : engine->disorder_max_ms;
+    engine->slack_ms = config->slack_ms;
 }
 
 static int worker_init(struct engine *engine, unsigned index)
@@ -287,7 +286,7 @@ int engine_create(const struct engine_config *config, struct source *source,
     /* Room for four times the disorder, at least 4096 epochs. */
     engine->slot_count = 4096;
     while (engine->slot_count * (int64_t)config->epoch_ms <
-           4 * (engine->disorder_max_ms + engine->slack_ms + 1000))
+           4 * (2 * engine->disorder_max_ms + engine->slack_ms + 1000))
         engine->slot_count *= 2;
     bins_init(&engine->derived, 16, engine->worker_count, 0);
     atomic_init(&engine->derived_reach, INT64_MIN);

@@ -152,6 +152,9 @@ static void part_join(struct engine *engine, struct feed *feed)
     }
     part->feed = feed;
     part->topic = topic_of(engine, feed->topic);
+    /* G is the largest L of what is read; topics that are only configured do not count. */
+    if (part->topic->disorder_ms > engine->slack_ms)
+        engine->slack_ms = part->topic->disorder_ms;
     part->dropped = part->held = part->had_event = part->had_log_time = part->finished = false;
     part->max_c = part->last_kt = part->cap_ms = INT64_MIN;
     part->sealed = wm; /* INT64_MIN before the start */
