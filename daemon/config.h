@@ -83,6 +83,7 @@ struct config {
         int64_t mode; /* INPUT_ASSIGN, INPUT_GROUP */
         const char *start;
         bool accept_gap;
+        int64_t unreachable_ms;
         struct config_topics {
             struct config_topic *item;
             size_t count;

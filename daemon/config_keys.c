@@ -26,6 +26,8 @@ static const struct config_key keys[] = {
     {"input.accept_gap", CONFIG_FLAG, AT(input.accept_gap), "false",
      "Goes on where records were lost by retention, instead of stopping the partition.", 0, 0, NULL,
      false},
+    {"input.unreachable", CONFIG_DURATION, AT(input.unreachable_ms), "30s",
+     "Not ready when no broker has answered for this long.", 1000, DAY_MS, NULL, false},
     {"input.topics", CONFIG_TOPICS, AT(input.topics), "events", "The topics to read.", 0, 0, NULL,
      false},
     {"input.topics[].topic", CONFIG_TEXT, TOPIC(topic), NULL, "Name of the topic.", 0, 0, NULL,
@@ -132,7 +134,8 @@ static const struct config_key keys[] = {
      0, NULL, false},
 
     {"marks.path", CONFIG_TEXT, AT(marks.path), "",
-     "File, made anew at each start, for what the clock decided, so that `tocsin replay --marks` of "
+     "File, made anew at each start, for what the clock decided, so that `tocsin replay --marks` "
+     "of "
      "a recording gives the same incidents; empty for none.",
      0, 0, NULL, false},
 };

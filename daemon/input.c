@@ -56,6 +56,7 @@ static int fill(const struct config *config, struct kafka_config *kafka, struct 
     kafka->mode = config->input.mode == INPUT_GROUP ? KAFKA_GROUP : KAFKA_ASSIGN;
     kafka->start = config->input.start;
     kafka->accept_gap = config->input.accept_gap;
+    kafka->unreachable_ms = (unsigned)config->input.unreachable_ms;
     kafka->options = lists->options;
     kafka->option_count = options;
     kafka->log = say;

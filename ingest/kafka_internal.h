@@ -84,6 +84,7 @@ struct kafka_line {
 
 enum kafka_line_kind {
     LINE_BROKER,
+    LINE_REFUSED,
     LINE_TOPIC,
     LINE_COMMIT,
     LINE_START,
@@ -137,6 +138,7 @@ struct kafka_source {
     bool is_ready;
     uint64_t heard_ns; /* answered_ns, for ready() */
     struct error not_ready;
+    struct error refused; /* login or certificate, until a broker answers; empty: no */
 };
 
 /* kafka_conf.c */

@@ -71,6 +71,7 @@ void kafka_answered(struct kafka_source *source)
     source->answered_ns = host_mono_ns();
     pthread_mutex_lock(&source->lock);
     source->heard_ns = source->answered_ns;
+    source->refused.text[0] = '\0';
     pthread_mutex_unlock(&source->lock);
 }
 
@@ -93,6 +94,28 @@ void kafka_report(struct kafka_source *source, enum source_change_kind kind,
 
 /* Callbacks of librdkafka, in the service thread's polls. */
 
+/* A login or a certificate that is not accepted: a person has to act, so it gets a sentence
+ * of its own, without librdkafka's broker name before it and its timings behind. */
+static void on_refused(struct kafka_source *source, const char *what, const char *word,
+                       const char *reason)
+{
+    const char *from = strstr(reason, word), *tail;
+    struct error err;
+    size_t bytes;
+
+    if (from == NULL)
+        from = reason;
+    tail = strstr(from, " (after ");
+    bytes = strcspn(from, "\n");
+    if (tail != NULL && (size_t)(tail - from) < bytes)
+        bytes = (size_t)(tail - from);
+    error_set(&err, "Kafka at %s %s: %.*s", source->config.brokers, what, (int)bytes, from);
+    pthread_mutex_lock(&source->lock);
+    source->refused = err;
+    pthread_mutex_unlock(&source->lock);
+    kafka_say_rarely(source, LINE_REFUSED, 3, "%s", err.text);
+}
+
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
     struct kafka_source *source = opaque;
@@ -104,6 +127,15 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
         kafka_say(source, 3, "fatal error of the Kafka client: %s: %s; it is made anew",
                   rd_kafka_err2str(cause), text);
         source->fatal = true;
+        return;
+    }
+    if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+        code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED) {
+        on_refused(source, "refuses the login", "SASL", reason);
+        return;
+    }
+    if (code == RD_KAFKA_RESP_ERR__SSL) {
+        on_refused(source, "cannot be spoken to by TLS", "SSL", reason);
         return;
     }
     snprintf(source->last_error, sizeof(source->last_error), "%s", reason);
@@ -437,7 +469,9 @@ static bool source_ready(struct source *base, struct error *why)
     uint64_t silent_ns = host_mono_ns() - source->heard_ns;
     is_ready = source->is_ready && silent_ns < source->config.unreachable_ms * ms_ns;
     if (!is_ready && why != NULL) {
-        if (source->is_ready)
+        if (source->refused.text[0] != '\0')
+            *why = source->refused;
+        else if (source->is_ready)
             error_set(why, "no Kafka broker of %s has answered for %" PRIu64 " s",
                       source->config.brokers, silent_ns / (1000 * ms_ns));
         else
