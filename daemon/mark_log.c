@@ -149,8 +149,8 @@ static void keep(struct mark_list *list, size_t *room, struct mark mark)
     list->marks[list->count++] = mark;
 }
 
-static int read_line(const char *at, size_t bytes, const struct mark_part *parts,
-                     size_t part_count, struct mark_list *list, size_t *room, struct error *err)
+static int read_line(const char *at, size_t bytes, const struct mark_part *parts, size_t part_count,
+                     struct mark_list *list, size_t *room, struct error *err)
 {
     json_error_t fault;
     json_t *line = json_loadb(at, bytes, JSON_REJECT_DUPLICATES, &fault); /* ours */
@@ -225,9 +225,7 @@ int mark_log_read(const char *path, const struct mark_part *parts, size_t part_c
         number++;
         if (end == NULL)
             break; /* cut off by a crash in the middle of a line: not a mark yet */
-        rc = end > at
-                 ? read_line(at, (size_t)(end - at), parts, part_count, &list, &room, err)
-                 : 0;
+        rc = end > at ? read_line(at, (size_t)(end - at), parts, part_count, &list, &room, err) : 0;
         if (rc != 0) {
             error_prefix(err, "%s:%zu: ", path, number);
             free(list.marks);

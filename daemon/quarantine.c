@@ -135,6 +135,30 @@ static void rotate(struct quarantine *quarantine)
     quarantine->bytes = 0;
 }
 
+void quarantine_reopen(struct quarantine *quarantine)
+{
+    const struct host *h = host();
+    int fd;
+
+    if (quarantine == NULL)
+        return;
+    pthread_mutex_lock(&quarantine->lock);
+    fd = open_file(quarantine, 0);
+    if (fd < 0) {
+        log_event(LOG_ERROR, "quarantine_not_reopened", log_text("path", quarantine->path),
+                  log_text("why", strerror(-fd)),
+                  log_text("next", "the file that is open is written on"));
+    } else {
+        if (quarantine->fd >= 0)
+            h->close(h->self, quarantine->fd);
+        quarantine->fd = fd;
+        quarantine->bytes = h->size(h->self, fd);
+        if (quarantine->bytes == 0)
+            quarantine->records = 0;
+    }
+    pthread_mutex_unlock(&quarantine->lock);
+}
+
 void quarantine_add(struct quarantine *quarantine, const char *topic, int32_t partition,
                     const struct record *record, enum reject_reason reason, uint32_t at,
                     const char *why)

@@ -27,6 +27,10 @@ enum { QUARANTINE_HEAD_BYTES = 256 };
 struct quarantine *quarantine_open(const char *path, int64_t bytes_max, struct error *err);
 void quarantine_close(struct quarantine *quarantine);
 
+/* Opens the path again: the file may have been renamed, to be kept. When that fails, says so and
+ * goes on with the open one. NULL is allowed. Thread: any. */
+void quarantine_reopen(struct quarantine *quarantine);
+
 void quarantine_add(struct quarantine *quarantine, const char *topic, int32_t partition,
                     const struct record *record, enum reject_reason reason, uint32_t at,
                     const char *why);

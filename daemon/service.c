@@ -36,6 +36,7 @@ struct service {
     struct admin *admin;
     struct quarantine *quarantine;    /* NULL: none */
     struct line_writer *incident_log; /* NULL: none, or failed; incident role */
+    atomic_bool must_reopen;          /* set by a reload, taken by the incident role */
     struct mark_log *marks;           /* NULL: none; sequencer role */
     struct health health;
     int64_t flush_ms; /* as of the last reload */
@@ -61,10 +62,30 @@ static void incident_log_failed(struct service *service, int rc)
     pthread_mutex_unlock(&service->lock);
 }
 
+/* After a reload: the file may have been renamed, to be kept. */
+static void reopen_incident_log(struct service *service)
+{
+    struct error err = {{0}};
+    struct line_writer *fresh =
+        line_writer_open(service->config->incident_log.path, LINE_WRITER_APPEND, &err);
+
+    if (fresh == NULL) {
+        log_event(LOG_ERROR, "incident_log_not_reopened", log_text("why", err.text),
+                  log_text("next", "the file that is open is written on"));
+        return;
+    }
+    line_writer_close(service->incident_log);
+    service->incident_log = fresh;
+}
+
 static void write_line(struct service *service, const char *line, size_t bytes)
 {
     int rc;
 
+    /* relaxed: the flag says nothing about other memory; the path never changes. */
+    if (atomic_load_explicit(&service->must_reopen, memory_order_relaxed) &&
+        atomic_exchange_explicit(&service->must_reopen, false, memory_order_relaxed))
+        reopen_incident_log(service);
     line_writer_add(service->incident_log, line, bytes < LINE_BYTES ? bytes : LINE_BYTES - 1);
     rc = line_writer_flush(service->incident_log);
     if (rc != 0)
@@ -405,6 +426,8 @@ void service_reload(struct service *service)
     log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
     count = rule_set_count(rules);
     engine_switch_rules(service->engine, rules); /* taken */
+    atomic_store_explicit(&service->must_reopen, true, memory_order_relaxed);
+    quarantine_reopen(service->quarantine);
     pthread_mutex_lock(&service->lock);
     service->flush_ms = config->outbox.flush_ms;
     service->counters.reloads_done++;

@@ -3,7 +3,8 @@
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
 start_broker events:2
 { echo 'rules:'; rule first alpha; } >rules.yaml
-write_config <<<'rules: [rules.yaml]'
+write_config <<<'rules: [rules.yaml]
+quarantine: {path: refused.log}'
 start_daemon
 wait_for "it is ready" answers /readyz 200
 event alpha h1 problem | send
@@ -47,6 +48,18 @@ event alpha h4 problem | send
 event gamma h4 problem | send
 wait_for "the other new rule opens" file_has incidents.log '"change":"opened".*"rule":"third".*host=h4'
 file_has incidents.log 'host=h4.*alpha' && fail "a rule that is gone opened an incident"
+
+# Files that were renamed to be kept are made anew.
+mv incidents.log incidents.kept
+mv refused.log refused.kept
+kill -HUP "$daemon"
+wait_for "the second reload is done" metric_is tocsin_reloads_total 2
+event beta h5 problem | send
+echo '{"cut":' | send
+wait_for "the new incident log is written" file_has incidents.log '"change":"opened".*host=h5'
+wait_for "the new quarantine is written" file_has refused.log '"reason":"parse"'
+file_has incidents.kept host=h5 && fail "the old incident log was written on"
+[[ ! -s refused.kept ]] || fail "the old quarantine was written on"
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"

@@ -1,0 +1,166 @@
+/*
+ * Aim: marks that a run wrote are read as they were meant, seals that changed nothing are not
+ * written, and a file that is no list of marks is refused with its line. Method: files in a folder
+ * of the test's own.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/host.h"
+#include "daemon/mark_log.h"
+
+static char folder[] = "/tmp/tocsin_test_marks_XXXXXX";
+static char path[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (mkdtemp(folder) == NULL)
+        return -1;
+    snprintf(path, sizeof(path), "%s/marks", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+static const struct mark_part parts[] = {{"a", 0}, {"b", 1}};
+
+static struct mark_list read_marks(void)
+{
+    struct mark_list list;
+    struct error err = {{0}};
+    if (mark_log_read(path, parts, 2, &list, &err) != 0)
+        fail_msg("%s", err.text);
+    return list;
+}
+
+static void add(struct mark_log *log, enum mark_kind kind, uint16_t part, int64_t offset,
+                int64_t value)
+{
+    struct mark mark = {kind, part, offset, value};
+    mark_log_add(log, &mark, kind == MARK_SWITCH ? NULL : part == 0 ? "b" : "a", part == 0 ? 1 : 0);
+}
+
+static void is_mark(const struct mark *mark, enum mark_kind kind, uint16_t part, int64_t offset,
+                    int64_t value)
+{
+    assert_int_equal(mark->kind, kind);
+    assert_int_equal(mark->part, part);
+    assert_int_equal(mark->offset, offset);
+    assert_int_equal(mark->value_ms, value);
+}
+
+/* The run counted b/1 first, the replay counts a/0 first. */
+static void the_last_seal_before_a_record_is_kept_under_the_readers_numbers(void **state)
+{
+    (void)state;
+    struct error err = {{0}};
+    struct mark_log *log = mark_log_create(path, &err);
+    struct mark_list list;
+
+    assert_non_null(log);
+    add(log, MARK_SEAL, 0, 5, 100);
+    add(log, MARK_SEAL, 1, 9, 100);
+    add(log, MARK_SEAL, 0, 5, 110); /* replaces the first: no record came between */
+    add(log, MARK_CAP, 0, 5, 500);  /* of record 5: after its seal */
+    add(log, MARK_SEAL, 0, 6, 120);
+    assert_int_equal(mark_log_close(log), 0);
+    list = read_marks();
+    assert_int_equal(list.count, 4);
+    is_mark(&list.marks[0], MARK_SEAL, 1, 5, 110);
+    is_mark(&list.marks[1], MARK_CAP, 1, 5, 500);
+    is_mark(&list.marks[2], MARK_SEAL, 1, 6, 120); /* held back until the close, by part */
+    is_mark(&list.marks[3], MARK_SEAL, 0, 9, 100);
+    free(list.marks);
+}
+
+static void a_late_join_is_a_seal_and_what_cannot_be_applied_is_counted(void **state)
+{
+    (void)state;
+    struct error err = {{0}};
+    struct mark_log *log = mark_log_create(path, &err);
+    struct mark other = {MARK_SEAL, 2, 1, 1};
+    struct mark_list list;
+
+    assert_non_null(log);
+    add(log, MARK_JOIN, 0, 3, INT64_MIN); /* at the start: nothing was closed */
+    add(log, MARK_JOIN, 1, 4, 700);
+    add(log, MARK_LEAVE, 1, 8, 0);
+    add(log, MARK_SWITCH, 0, 0, 1000);
+    mark_log_add(log, &other, "c", 0);
+    assert_int_equal(mark_log_close(log), 0);
+    list = read_marks();
+    assert_int_equal(list.count, 1);
+    is_mark(&list.marks[0], MARK_SEAL, 0, 4, 700);
+    assert_int_equal(list.leaves, 1);
+    assert_int_equal(list.switches, 1);
+    assert_int_equal(list.foreign, 1);
+    free(list.marks);
+}
+
+static void write_file(const char *text)
+{
+    FILE *to = fopen(path, "w");
+    assert_non_null(to);
+    fputs(text, to);
+    fclose(to);
+}
+
+static void what_is_no_mark_is_refused_with_its_line(void **state)
+{
+    (void)state;
+    static const char good[] =
+        "{\"mark\":\"seal\",\"topic\":\"a\",\"partition\":0,\"offset\":1,\"value\":2}\n";
+    static const struct {
+        const char *line, *wanted;
+    } rows[] = {
+        {"{\"mark\":\n", ":2: column"},
+        {"{\"mark\":\"whale\",\"topic\":\"a\",\"partition\":0,\"offset\":1,\"value\":2}\n",
+         ":2: there is no such mark"},
+        {"{\"mark\":\"seal\",\"topic\":\"a\",\"partition\":\"0\",\"offset\":1,\"value\":2}\n",
+         ":2: a mark has a topic"},
+        {"[]\n", ":2: there is no such mark"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[512];
+        struct mark_list list;
+        struct error err = {{0}};
+        snprintf(text, sizeof(text), "%s%s", good, rows[i].line);
+        write_file(text);
+        assert_true(mark_log_read(path, parts, 2, &list, &err) < 0);
+        if (strstr(err.text, rows[i].wanted) == NULL)
+            fail_msg("%s instead of %s", err.text, rows[i].wanted);
+    }
+}
+
+static void a_line_that_a_crash_cut_off_is_left_out(void **state)
+{
+    (void)state;
+    write_file("{\"mark\":\"seal\",\"topic\":\"a\",\"partition\":0,\"offset\":1,\"value\":2}\n"
+               "{\"mark\":\"seal\",\"top");
+    struct mark_list list = read_marks();
+    assert_int_equal(list.count, 1);
+    free(list.marks);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_last_seal_before_a_record_is_kept_under_the_readers_numbers),
+        cmocka_unit_test(a_late_join_is_a_seal_and_what_cannot_be_applied_is_counted),
+        cmocka_unit_test(what_is_no_mark_is_refused_with_its_line),
+        cmocka_unit_test(a_line_that_a_crash_cut_off_is_left_out),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
