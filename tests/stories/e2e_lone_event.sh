@@ -39,5 +39,8 @@ for by, ms in sorted(got.items()):
     p50 = ms[len(ms) // 2]
     print(f"{by}: L = 200 ms, p50 {p50} ms, p99 {ms[-1]} ms of 12 lone events: {ms}")
     assert ms[0] >= 200, "a page before its time had passed"
+    # The best of twelve is free of the machine's load: 240 ms here, 540 ms when an idle partition
+    # waits for the default disorder of 500 ms instead of this topic's.
+    assert ms[0] < 480, "even the fastest page came late"
     assert p50 < 2000, "far behind"
 PY
