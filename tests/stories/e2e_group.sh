@@ -26,15 +26,23 @@ stands_by() {
     answers /readyz 503 && file_has answer 'standing by: another member of group'
 }
 
+is_owned() { # ADMIN OF OWNER, ADMIN OF OTHER
+    admin=$1
+    answers /readyz 200 || return 1
+    admin=$2
+    stands_by
+}
+
 member first
 first=$daemon first_admin=$admin
 wait_for "the first is ready" answers /readyz 200
 member second
 second=$daemon second_admin=$admin
-wait_for "the second stands by and says so" stands_by
+# Who owns is the group's choice: a member that joins may be given the input.
+wait_for "one owns, the other stands by and says so" \
+    eval 'is_owned "$first_admin" "$second_admin" || is_owned "$second_admin" "$first_admin"'
 produce_all a
 admin=$first_admin
-# A member that joins makes the group choose again; the first stays or the second is chosen: ask.
 wait_for "one of them reads" eval 'opened_is first 4 || opened_is second 4'
 owner=first standby=second owner_pid=$first standby_admin=$second_admin
 if opened_is second 4; then
@@ -66,12 +74,6 @@ standby_pid=$second back=$owner
 [[ $standby == first ]] && standby_pid=$first
 member "$owner"
 back_pid=$daemon back_admin=$admin
-is_owned() { # ADMIN OF OWNER, ADMIN OF OTHER
-    admin=$1
-    answers /readyz 200 || return 1
-    admin=$2
-    stands_by
-}
 wait_for "one owns and the other stands by" \
     eval 'is_owned "$back_admin" "$standby_admin" || is_owned "$standby_admin" "$back_admin"'
 leaver=$standby_pid heir=$back heir_admin=$back_admin
