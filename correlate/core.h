@@ -112,7 +112,6 @@ struct part {
     size_t mark_at;      /* replay: the next journaled mark of this partition */
     size_t mark_end;
     bool had_event, had_log_time, finished;
-    int64_t start_offset;
     /* Records whose epoch is beyond all earlier ones': the first that is in no
      * closed epoch gives the low position. When the ring is full its newest entry
      * takes in the next, which only makes the position older. */
@@ -127,7 +126,7 @@ struct part {
     _Atomic int64_t seen_max_c;          /* M, for R of seals; relaxed, a bit old is fine */
     _Atomic uint64_t seen_records;       /* the same for records, with one that is held */
     _Atomic int64_t reach;               /* max(M + L, V): where a recording's end seals it */
-    _Atomic int64_t read_offset, low_offset;
+    _Atomic int64_t start_offset, read_offset, low_offset;
     _Atomic uint64_t proof_ns; /* newest proof that it stands at its end; 0: none */
     _Atomic uint64_t records, events, gaps, redelivered, rejected;
     _Atomic int64_t lag;

@@ -603,7 +603,7 @@ size_t engine_part_counters(const struct engine *engine, struct engine_part_coun
         out[count++] = (struct engine_part_counters){
             .topic = part->name,
             .partition = part->number,
-            .start_offset = part->start_offset,
+            .start_offset = atomic_load_explicit(&part->start_offset, memory_order_relaxed),
             .read_offset = atomic_load_explicit(&part->read_offset, memory_order_relaxed),
             .low_offset = atomic_load_explicit(&part->low_offset, memory_order_relaxed),
             .lag = atomic_load_explicit(&part->lag, memory_order_relaxed),

@@ -158,7 +158,7 @@ static void part_join(struct engine *engine, struct feed *feed)
     part->dropped = part->held = part->had_event = part->had_log_time = part->finished = false;
     part->max_c = part->last_kt = part->cap_ms = INT64_MIN;
     part->sealed = wm; /* INT64_MIN before the start */
-    part->next_offset = part->start_offset = feed->start_offset;
+    part->next_offset = feed->start_offset;
     part->low_count = 0;
     part->proof_used = 0;
     part->mark_at = part->mark_end = 0;
@@ -166,6 +166,7 @@ static void part_join(struct engine *engine, struct feed *feed)
     atomic_store_explicit(&part->passed, wm, memory_order_relaxed);
     atomic_store_explicit(&part->seen_max_c, INT64_MIN, memory_order_relaxed);
     atomic_store_explicit(&part->reach, INT64_MIN, memory_order_relaxed);
+    atomic_store_explicit(&part->start_offset, feed->start_offset, memory_order_relaxed);
     atomic_store_explicit(&part->read_offset, feed->start_offset, memory_order_relaxed);
     atomic_store_explicit(&part->low_offset, feed->start_offset, memory_order_relaxed);
     atomic_store_explicit(&part->seal_request, INT64_MIN, memory_order_relaxed);
