@@ -265,6 +265,7 @@ struct engine {
     _Atomic int64_t derived_reach; /* B */
     uint16_t *rank;
     VECTOR_OF(uint16_t *) old_ranks;
+    uint64_t planned_ns; /* when the last step was cut */
     bool tight;        /* the round under way may be over a bound at its end */
     uint64_t draining; /* a bounded step is under way: nothing is planned before it is done */
 
@@ -289,6 +290,7 @@ struct engine {
 
     _Alignas(64) _Atomic bool stop_input;
     _Atomic bool stop;
+    _Atomic bool deferred; /* closed epochs wait to be cut together: relaxed, bounds a sleep */
     _Atomic bool paused; /* the listener is full: input waits */
 };
 

@@ -151,7 +151,9 @@ static void rest(struct worker *worker)
     bool naps = seal_ns > 0 && host_mono_ns() - worker->data_ns < seal_ns;
     uint64_t timeout_ns = naps ? seal_ns / 2 : seal_ns > 0 ? seal_ns : SLEEP_MAX_NS;
 
-    if (step_under_way(engine) && timeout_ns > SLEEP_BUSY_NS)
+    if (timeout_ns > SLEEP_BUSY_NS &&
+        (step_under_way(engine) ||
+         atomic_load_explicit(&engine->deferred, memory_order_relaxed)))
         timeout_ns = SLEEP_BUSY_NS;
     atomic_exchange_explicit(&worker->asleep,
                              naps                 ? NAPPING

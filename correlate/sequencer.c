@@ -15,6 +15,7 @@
 
 enum { CHANGES_MAX = 64 };
 #define CHANGES_EVERY_NS 20000000u
+#define GATHER_NS 2000000u
 #define BLIND_AFTER_NS 10000000000u
 
 static unsigned part_total(const struct engine *engine)
@@ -703,8 +704,15 @@ static bool poll_role(struct engine *engine)
         engine_wake(engine, true);
         return true;
     }
-    while (engine->planned_epoch < closed && step_plan(engine, closed))
+    /* A step has a fixed price (a look at all lanes, a meeting of all workers), so closed
+     * epochs are let to gather for a moment, unless bins would stop filling meanwhile. */
+    bool defer = !at_end && now_ns - engine->planned_ns < GATHER_NS &&
+                 closed - engine->planned_epoch < engine->slot_count / 2;
+    atomic_store_explicit(&engine->deferred, defer, memory_order_relaxed);
+    while (!defer && engine->planned_epoch < closed && step_plan(engine, closed)) {
+        engine->planned_ns = now_ns;
         worked = true;
+    }
     if (at_end && engine->planned_epoch >= closed &&
         atomic_load_explicit(&engine->steps_done, memory_order_acquire) ==
             atomic_load_explicit(&engine->step_count, memory_order_relaxed)) {
