@@ -18,7 +18,6 @@ struct error {
 void error_set(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts a formatted prefix before the sentence that is already there. */
-void error_prefix(struct error *err, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

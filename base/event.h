@@ -98,7 +98,7 @@ struct event_label {
 };
 
 struct event_text {
-    int64_t ts_ms; /* the event's own time; the log time where it has none */
+    int64_t ts_ms;  /* the event's own time; the log time where it has none */
     uint32_t bytes; /* of this record, head included */
     uint16_t label_count;
     uint8_t has_value; /* the event carried `value` */
@@ -122,12 +122,12 @@ struct event {
     int64_t ts_ms;      /* own time, as text->ts_ms */
     int64_t offset;     /* of the record in its partition */
     const struct event_text *text;
-    uint16_t part;     /* input partition, index into the partition table */
-    uint16_t sub;      /* which event of the record */
-    uint8_t lane;      /* top byte of the fingerprint: 256 key groups */
-    uint8_t severity;  /* enum severity */
-    uint8_t state;     /* enum event_state */
-    uint8_t flags;     /* EVENT_LATE ... */
+    uint16_t part;    /* input partition, index into the partition table */
+    uint16_t sub;     /* which event of the record */
+    uint8_t lane;     /* top byte of the fingerprint: 256 key groups */
+    uint8_t severity; /* enum severity */
+    uint8_t state;    /* enum event_state */
+    uint8_t flags;    /* EVENT_LATE ... */
 };
 
 enum {

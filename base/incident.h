@@ -43,26 +43,27 @@ struct incident {
     struct id128 id;
     enum incident_change change;
     enum incident_cause cause;
-    int64_t at_ms;        /* effective time of this change */
-    int64_t opened_ms;    /* effective time of the opening */
-    int64_t first_ts_ms;  /* own time of the oldest event in it */
+    int64_t at_ms;          /* effective time of this change */
+    int64_t opened_ms;      /* effective time of the opening */
+    int64_t first_ts_ms;    /* own time of the oldest event in it */
     uint32_t change_number; /* 1 for the opening, then counting up */
-    uint8_t severity;     /* worst so far */
-    uint8_t priority;     /* enum priority */
-    uint64_t event_count; /* touches correlated so far */
-    uint32_t alert_count; /* distinct alerts that ever joined */
-    uint32_t open_count;  /* of these, not cleared */
+    uint8_t severity;       /* worst so far */
+    uint8_t priority;       /* enum priority */
+    uint64_t event_count;   /* touches correlated so far */
+    uint32_t alert_count;   /* distinct alerts that ever joined */
+    uint32_t open_count;    /* of these, not cleared */
 
     /* Zero-terminated UTF-8 in the same block; "" where the rule gives none. */
     const char *tenant;
     const char *rule_id;
-    const char *key;     /* "tenant=acme host=db01": by-fields and their values */
+    const char *key; /* "tenant=acme host=db01": by-fields and their values */
     const char *title;
     const char *tier;
     const char *runbook;
     const char *team;
-    const char *why;     /* "5 alerts in 10m (needs 5); 2 different values of check in 10m (needs 2): a, b" */
-    const char *source;  /* of the opening event */
+    const char
+        *why; /* "5 alerts in 10m (needs 5); 2 different values of check in 10m (needs 2): a, b" */
+    const char *source; /* of the opening event */
     const char *resource;
     const char *check;
     const char *message;
@@ -81,10 +82,10 @@ enum op_kind { OP_OPEN, OP_UPDATE, OP_ACK, OP_RESOLVE };
 
 /* One change for one sink. */
 struct op {
-    struct id128 id;        /* hash of (incident id, sink name, number) */
-    uint32_t number;        /* per incident and sink, from 1, superseded ones too */
-    uint16_t sink;          /* index into the configured sinks */
-    uint8_t kind;           /* enum op_kind */
+    struct id128 id;           /* hash of (incident id, sink name, number) */
+    uint32_t number;           /* per incident and sink, from 1, superseded ones too */
+    uint16_t sink;             /* index into the configured sinks */
+    uint8_t kind;              /* enum op_kind */
     struct incident *incident; /* owned reference */
 };
 

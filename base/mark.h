@@ -15,8 +15,8 @@ enum mark_kind {
     MARK_CAP,         /* the log time of record `offset` was read as value_ms */
     MARK_BLIND_BEGIN, /* the partition cannot be read while others can */
     MARK_BLIND_END,
-    MARK_JOIN,  /* the partition entered at `offset` with V = value_ms */
-    MARK_LEAVE, /* and left; its bins were dropped unread */
+    MARK_JOIN,   /* the partition entered at `offset` with V = value_ms */
+    MARK_LEAVE,  /* and left; its bins were dropped unread */
     MARK_SWITCH, /* a new rule set takes effect at value_ms, a round's start */
     MARK_CRASH,
     MARK_SHED,

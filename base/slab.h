@@ -20,7 +20,7 @@ struct slab {
     void *free[SLAB_CLASSES]; /* lists through the first word of each block */
     char *page[SLAB_CLASSES]; /* what is left of the newest page */
     size_t page_left[SLAB_CLASSES];
-    void *pages; /* every page, for release; lists through the first word */
+    void *pages;            /* every page, for release; lists through the first word */
     _Atomic uint64_t bytes; /* taken from the system; one writer, read relaxed */
 };
 

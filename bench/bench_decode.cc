@@ -13,7 +13,8 @@
  * Rounds of the parties alternate; times are thread CPU time. The answer (a sum over
  * first bytes, lengths and values) must agree. Exit code 1: it does not.
  *
- * usage: bench_decode [rounds, 9] [kernel: best | avx512 | avx2 | sse2 | scalar] [bytes: 300 | 700 | 2000]
+ * usage: bench_decode [rounds, 9] [kernel: best | avx512 | avx2 | sse2 | scalar] [bytes: 300 | 700
+ * | 2000]
  */
 #include <algorithm>
 #include <cstdarg>
@@ -87,28 +88,38 @@ std::string join(std::vector<std::string> parts)
  * longer message and fields that tocsin does not know. */
 std::string make_event(unsigned want)
 {
-    static const char *const checks[] = {"FilesystemAlmostFull", "CpuLoadHigh", "InstanceDown", "PodCrashLooping",
-                                         "HttpErrorRate", "DiskLatencyHigh", "MemoryPressure", "LinkFlapping"};
+    static const char *const checks[] = {"FilesystemAlmostFull", "CpuLoadHigh",   "InstanceDown",
+                                         "PodCrashLooping",      "HttpErrorRate", "DiskLatencyHigh",
+                                         "MemoryPressure",       "LinkFlapping"};
     static const char *const severities[] = {"critical", "warning", "info", "error"};
     static const char *const sources[] = {"prometheus", "zabbix", "nagios-main", "icinga2"};
     uint64_t r = random_next();
     const char *check = checks[r % 8];
     unsigned host = r >> 8 & 511, rack = host / 16;
-    std::vector<std::string> labels = {format("\"site\":\"dc%u\"", host % 3 + 1), format("\"rack\":\"r%02u\"", rack),
-                                       format("\"team\":\"%s\"", r & 1 << 20 ? "platform" : "storage")};
-    std::string message = format("%s on web-%04u.dc1 for %u s", check, host, (unsigned)(r >> 30 & 1023));
+    std::vector<std::string> labels = {
+        format("\"site\":\"dc%u\"", host % 3 + 1), format("\"rack\":\"r%02u\"", rack),
+        format("\"team\":\"%s\"", r & 1 << 20 ? "platform" : "storage")};
+    std::string message =
+        format("%s on web-%04u.dc1 for %u s", check, host, (unsigned)(r >> 30 & 1023));
     if (want >= 700) {
-        labels.push_back(format("\"namespace\":\"payments\",\"pod\":\"checkout-%08x-%04x\"", (unsigned)(r >> 13), (unsigned)(r >> 48)));
+        labels.push_back(format("\"namespace\":\"payments\",\"pod\":\"checkout-%08x-%04x\"",
+                                (unsigned)(r >> 13), (unsigned)(r >> 48)));
         labels.push_back(format("\"cluster\":\"prod-eu-west-1a\",\"job\":\"node-exporter\""));
-        message += ". The value has been above 90 percent for more than five minutes; see the dashboard of the host and of its neighbours.";
+        message += ". The value has been above 90 percent for more than five minutes; see the "
+                   "dashboard of the host and of its neighbours.";
     }
     if (want >= 2000) {
         for (unsigned k = 0; k < 14; k++)
-            labels.push_back(format("\"label_app_kubernetes_io_%02u\":\"v%u-%06x\"", k, k + 1, (unsigned)(r >> k & 0xffffff)));
-        message += " What it means: the service does not keep up with its load, requests queue up and latency rises. "
-                   "First steps: compare with the last roll-out, look at \\\"saturation\\\", drain the node if the error "
-                   "budget burns faster than 14.4 times the normal rate.\\nEscalation: page the owning team when three or "
-                   "more nodes of one cell fire at once, and note every manual action in the incident.";
+            labels.push_back(format("\"label_app_kubernetes_io_%02u\":\"v%u-%06x\"", k, k + 1,
+                                    (unsigned)(r >> k & 0xffffff)));
+        message +=
+            " What it means: the service does not keep up with its load, requests queue up and "
+            "latency rises. "
+            "First steps: compare with the last roll-out, look at \\\"saturation\\\", drain the "
+            "node if the error "
+            "budget burns faster than 14.4 times the normal rate.\\nEscalation: page the owning "
+            "team when three or "
+            "more nodes of one cell fire at once, and note every manual action in the incident.";
     }
     std::vector<std::string> fields = {
         format("\"source\":\"%s\"", sources[r >> 22 & 3]),
@@ -116,17 +127,23 @@ std::string make_event(unsigned want)
         format("\"check\":\"%s\"", check),
         format("\"severity\":\"%s\"", severities[r >> 24 & 3]),
         format("\"state\":\"%s\"", r >> 26 & 3 ? "problem" : "clear"),
-        format("\"time\":\"2026-11-21T22:%02u:%02u.%03uZ\"", (unsigned)(r >> 32) % 60, (unsigned)(r >> 38) % 60, (unsigned)(r >> 44) % 1000),
+        format("\"time\":\"2026-11-21T22:%02u:%02u.%03uZ\"", (unsigned)(r >> 32) % 60,
+               (unsigned)(r >> 38) % 60, (unsigned)(r >> 44) % 1000),
         "\"message\":\"" + message + "\"",
         format("\"value\":%.3f", (double)(r >> 40 & 0xfffff) / 1000.0),
         "\"labels\":{" + join(labels) + "}"};
     if (want >= 700) {
-        fields.push_back(format("\"runbook_url\":\"https://runbooks.example.net/alerts/%s\"", check));
-        fields.push_back("\"generator\":\"http://prometheus.example.net:9090/graph?g0.expr=up&g0.tab=1\"");
+        fields.push_back(
+            format("\"runbook_url\":\"https://runbooks.example.net/alerts/%s\"", check));
+        fields.push_back(
+            "\"generator\":\"http://prometheus.example.net:9090/graph?g0.expr=up&g0.tab=1\"");
     }
     if (want >= 2000) {
-        fields.push_back(format("\"history\":[%u,%u,%u,{\"since\":%u}],\"acknowledged\":false,\"owner\":null", host, rack, host * 7, host * 3));
-        fields.push_back("\"dashboard\":\"https://grafana.example.net/d/abcd1234/node-overview?var-instance=web&from=now-1h&to=now\"");
+        fields.push_back(
+            format("\"history\":[%u,%u,%u,{\"since\":%u}],\"acknowledged\":false,\"owner\":null",
+                   host, rack, host * 7, host * 3));
+        fields.push_back("\"dashboard\":\"https://grafana.example.net/d/abcd1234/"
+                         "node-overview?var-instance=web&from=now-1h&to=now\"");
     }
     return "{" + join(fields) + "}";
 }
@@ -162,14 +179,18 @@ uint64_t answer_of(const char *text, size_t len)
 uint64_t run_simdjson(const documents &docs)
 {
     static simdjson::ondemand::parser parser;
-    static const char *const names[] = {"source", "resource", "check", "severity", "state", "time", "message"};
+    static const char *const names[] = {"source", "resource", "check",  "severity",
+                                        "state",  "time",     "message"};
     uint64_t answer = 0;
     for (size_t i = 0; i < EVENTS; i++) {
         simdjson::ondemand::document doc;
         simdjson::ondemand::object object;
         std::string_view text[7];
         double value;
-        if (parser.iterate(docs.all.data() + docs.at[i], docs.bytes[i], docs.bytes[i] + simdjson::SIMDJSON_PADDING).get(doc) ||
+        if (parser
+                .iterate(docs.all.data() + docs.at[i], docs.bytes[i],
+                         docs.bytes[i] + simdjson::SIMDJSON_PADDING)
+                .get(doc) ||
             doc.get_object().get(object))
             exit(2);
         for (int f = 0; f < 7; f++)
@@ -192,8 +213,8 @@ template <bool WITH_PACK> uint64_t run_ours(const documents &docs)
     alignas(8) static char packed[1 << 16];
     uint64_t answer = 0, hashes = 0;
     for (size_t i = 0; i < EVENTS; i++) {
-        const struct decode_result *result =
-            decoder_decode(ours, FORMAT_NATIVE, docs.all.data() + docs.at[i], docs.bytes[i], text{"t0", 2});
+        const struct decode_result *result = decoder_decode(
+            ours, FORMAT_NATIVE, docs.all.data() + docs.at[i], docs.bytes[i], text{"t0", 2});
         if (result->reason != REJECT_NONE) {
             fprintf(stderr, "refused: %s at %u\n", result->why, result->at);
             exit(2);
@@ -239,13 +260,15 @@ void report(const char *name, const std::vector<double> &ns, const std::vector<d
     for (size_t i = 0; i < ns.size(); i++)
         ratio.push_back(ns[i] / yardstick[i]);
     printf("  %-22s %7.1f ns/event   ratio %.3f [%.3f .. %.3f]\n", name, median(ns), median(ratio),
-           *std::min_element(ratio.begin(), ratio.end()), *std::max_element(ratio.begin(), ratio.end()));
+           *std::min_element(ratio.begin(), ratio.end()),
+           *std::max_element(ratio.begin(), ratio.end()));
 }
 
 bool bench_size(unsigned want, int rounds)
 {
     documents docs = make_documents(want);
-    uint64_t theirs = run_simdjson(docs), mine = run_ours<true>(docs), decode = run_ours<false>(docs);
+    uint64_t theirs = run_simdjson(docs), mine = run_ours<true>(docs),
+             decode = run_ours<false>(docs);
     std::vector<double> simd, full, alone;
     for (int r = 0; r < rounds; r++) {
         simd.push_back(time_round(run_simdjson, docs));
@@ -253,7 +276,8 @@ bool bench_size(unsigned want, int rounds)
         alone.push_back(time_round(run_ours<false>, docs));
     }
     bool agrees = mine == theirs && decode == theirs;
-    printf("%u B (mean %.0f B), %d rounds, answers %s\n", want, docs.mean, rounds, agrees ? "agree" : "DIFFER");
+    printf("%u B (mean %.0f B), %d rounds, answers %s\n", want, docs.mean, rounds,
+           agrees ? "agree" : "DIFFER");
     report("simdjson, 8 fields", simd, simd);
     report("decode, pack, hashes", full, simd);
     report("decode alone", alone, simd);
@@ -275,13 +299,15 @@ int main(int argc, char **argv)
         if (!kernel[i].is_supported() || (want != "best" && want != kernel[i].name))
             continue;
         printf("kernel %s; simdjson %d.%d.%d %s; keys in mixed order, %zu events\n", kernel[i].name,
-               static_cast<int>(simdjson::SIMDJSON_VERSION_MAJOR), static_cast<int>(simdjson::SIMDJSON_VERSION_MINOR),
+               static_cast<int>(simdjson::SIMDJSON_VERSION_MAJOR),
+               static_cast<int>(simdjson::SIMDJSON_VERSION_MINOR),
                static_cast<int>(simdjson::SIMDJSON_VERSION_REVISION),
                std::string(simdjson::get_active_implementation()->name()).c_str(), EVENTS);
         ours = decoder_create_with(kernel[i].run);
     }
     if (ours == nullptr || rounds < 1) {
-        fprintf(stderr, "usage: bench_decode [rounds] [best | avx512 | avx2 | sse2 | scalar, as supported here] [bytes]\n");
+        fprintf(stderr, "usage: bench_decode [rounds] [best | avx512 | avx2 | sse2 | scalar, as "
+                        "supported here] [bytes]\n");
         return 2;
     }
     for (unsigned size : {300u, 700u, 2000u})

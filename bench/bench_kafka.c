@@ -94,16 +94,16 @@ static int event_write(char *to, size_t room, const struct job *job, long i)
         "cpu.high", "memory.pressure", "swap.used",    "net.retransmits", "fs.inodes",
         "ntp.skew", "log.errors",      "tls.expiring", "queue.depth",     "gc.pause"};
 
-    return snprintf(to, room,
-                    "{\"tenant\":\"acme\",\"source\":\"node-exporter\",\"resource\":\"web-%04u.dc1.example.net"
-                    "%s\",\"check\":\"%s\",\"severity\":\"%s\",\"state\":\"problem\",\"time\":%lld,"
-                    "\"message\":\"%s on web-%04u is out of its range\",\"value\":%.3f,\"labels\":"
-                    "{\"site\":\"dc1\",\"rack\":\"dc1-r%02u\",\"host\":\"web-%04u\",\"service\":\"svc-%ld\"}}",
-                    host, outage ? "/outage" : "", outage ? "service.errors" : checks[check],
-                    outage ? "critical" : severities[host % 4],
-                    (long long)(job->start_ms + i / 500), checks[check], host,
-                    outage ? 1.5 : (double)(h % 100000) / 1000.0, host % 40, host,
-                    outage ? i / OUTAGE_EVERY : (long)(host % 300) + 1000);
+    return snprintf(
+        to, room,
+        "{\"tenant\":\"acme\",\"source\":\"node-exporter\",\"resource\":\"web-%04u.dc1.example.net"
+        "%s\",\"check\":\"%s\",\"severity\":\"%s\",\"state\":\"problem\",\"time\":%lld,"
+        "\"message\":\"%s on web-%04u is out of its range\",\"value\":%.3f,\"labels\":"
+        "{\"site\":\"dc1\",\"rack\":\"dc1-r%02u\",\"host\":\"web-%04u\",\"service\":\"svc-%ld\"}}",
+        host, outage ? "/outage" : "", outage ? "service.errors" : checks[check],
+        outage ? "critical" : severities[host % 4], (long long)(job->start_ms + i / 500),
+        checks[check], host, outage ? 1.5 : (double)(h % 100000) / 1000.0, host % 40, host,
+        outage ? i / OUTAGE_EVERY : (long)(host % 300) + 1000);
 }
 
 static void produce(const struct job *job)
@@ -196,7 +196,8 @@ static void bare(const struct job *job, double *rate, double *cpu_ns)
     rd_kafka_destroy(rk);
 }
 
-/* --- ours -------------------------------------------------------------------------------------- */
+/* --- ours --------------------------------------------------------------------------------------
+ */
 
 static void ours(const struct job *job, struct engine_run *run)
 {
@@ -217,8 +218,7 @@ static void ours(const struct job *job, struct engine_run *run)
     config.workers = 2;
     config.topics = &ordered;
     config.topic_count = 1;
-    *run = (struct engine_run){
-        .config = &config, .records = (uint64_t)job->events, .share = 0.95};
+    *run = (struct engine_run){.config = &config, .records = (uint64_t)job->events, .share = 0.95};
     if (kafka_source_open(&kafka, &run->source, &err) != 0 ||
         rule_set_load(&rules, 1, &run->rules, &err) != 0) {
         fprintf(stderr, "%s\n", err.text);

@@ -116,16 +116,15 @@ int main(int argc, char **argv)
     for (unsigned w = 1; w <= cores; w++) {
         double *v = rate_of[w - 1];
         double median = bench_median(v, rounds);
-        printf("%u worker%s  %8.2f M events/s  [%.2f .. %.2f]", w, w > 1 ? "s" : " ",
-               median / 1e6, v[0] / 1e6, v[rounds - 1] / 1e6);
+        printf("%u worker%s  %8.2f M events/s  [%.2f .. %.2f]", w, w > 1 ? "s" : " ", median / 1e6,
+               v[0] / 1e6, v[rounds - 1] / 1e6);
         printf("   CPU %.0f ns/event", bench_median(cpu[w - 1], rounds));
         printf("   allocations %.1f, sleeps and wakes %.1f per million events\n",
                bench_median(allocations[w - 1], rounds), bench_median(wakes[w - 1], rounds));
     }
     if (cores > 1) {
         double median = bench_median(scale, rounds);
-        printf("two workers / one    %.2f  [%.2f .. %.2f]\n", median, scale[0],
-               scale[rounds - 1]);
+        printf("two workers / one    %.2f  [%.2f .. %.2f]\n", median, scale[0], scale[rounds - 1]);
     }
     printf("answer check: %s (%llu incidents in every run, every record accounted)\n",
            bad ? "WRONG" : "right", (unsigned long long)opened);

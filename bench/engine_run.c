@@ -171,10 +171,8 @@ void engine_run(struct engine_run *run)
     run->seconds = bench_now_s() - start;
     run->cpu_ns_event = (bench_cpu_s() - cpu) / events * 1e9;
     run->steady_allocations = (double)(atomic_load(&allocations) - half_allocations) / later;
-    run->steady_wakes =
-        (double)(atomic_load(&sleeps) + atomic_load(&wakes) - half_sleeps) / later;
-    while (run->config->seal_ms == 0 && run->why[0] == '\0' &&
-           !engine_wait_finished(engine, 60000))
+    run->steady_wakes = (double)(atomic_load(&sleeps) + atomic_load(&wakes) - half_sleeps) / later;
+    while (run->config->seal_ms == 0 && run->why[0] == '\0' && !engine_wait_finished(engine, 60000))
         snprintf(run->why, sizeof(run->why), "not finished after 60 s");
     /* What is left of a live source is read too, outside of the clock. */
     while (run->why[0] == '\0' && run->counters.records < run->records && bench_now_s() < until) {

@@ -13,23 +13,23 @@ struct engine_run {
     const struct engine_config *config;
     struct source *source;
     struct rule_set *rules;
-    uint64_t records;      /* how many will come */
-    double share;          /* the clock stops when this share of them is in closed epochs */
+    uint64_t records; /* how many will come */
+    double share;     /* the clock stops when this share of them is in closed epochs */
     /* Out. */
-    double seconds;        /* from the first record read to the share */
-    double cpu_ns_event;   /* process CPU in that time, per event */
-    double steady_allocations; /* per million events, in the second half */
-    double steady_wakes;       /* sleeps and wakes of own threads per million, same half */
-    uint64_t opened;           /* incidents */
+    double seconds;                  /* from the first record read to the share */
+    double cpu_ns_event;             /* process CPU in that time, per event */
+    double steady_allocations;       /* per million events, in the second half */
+    double steady_wakes;             /* sleeps and wakes of own threads per million, same half */
+    uint64_t opened;                 /* incidents */
     struct engine_counters counters; /* at the end */
-    char why[512];             /* not empty: the ledger does not add up, or it took too long */
+    char why[512]; /* not empty: the ledger does not add up, or it took too long */
 };
 
 /* Runs to the share, then to the end if the source has one. */
 void engine_run(struct engine_run *run);
 
-double bench_cpu_s(void);  /* of the process */
-double bench_now_s(void);  /* monotonic */
+double bench_cpu_s(void); /* of the process */
+double bench_now_s(void); /* monotonic */
 int bench_double_order(const void *a, const void *b);
 
 /* Median of values[0..count), which it sorts. */

@@ -96,8 +96,8 @@ struct alert_slot *alert_add(struct alert_lane *lane, struct id128 fingerprint)
     uint32_t number = cold_take(lane);
     struct alert_cold *cold = alert_cold(lane, number);
     *cold = (struct alert_cold){.fingerprint = fingerprint, .generation = cold->generation};
-    *slot = (struct alert_slot){.fingerprint = fingerprint,
-                                .bits = (number + 1) << ALERT_COLD_SHIFT};
+    *slot =
+        (struct alert_slot){.fingerprint = fingerprint, .bits = (number + 1) << ALERT_COLD_SHIFT};
     lane->count++;
     return slot;
 }

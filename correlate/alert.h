@@ -71,7 +71,7 @@ struct alert_lane {
     uint32_t count;
     struct alert_cold **pages;
     uint32_t page_count, page_room;
-    uint32_t cold_used;  /* numbers ever handed out */
+    uint32_t cold_used; /* numbers ever handed out */
     VECTOR_OF(uint32_t) cold_free;
     struct timer_heap timers;
     uint32_t generation; /* of the rules its STALE flags are about */

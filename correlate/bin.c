@@ -24,8 +24,8 @@ static void account(struct bins *bins, size_t bytes)
 void bins_init(struct bins *bins, int64_t slot_count, unsigned worker_count, int64_t first)
 {
     assert((slot_count & (slot_count - 1)) == 0);
-    *bins = (struct bins){.slot_count = slot_count, .worker_count = worker_count,
-                          .free_until = first};
+    *bins =
+        (struct bins){.slot_count = slot_count, .worker_count = worker_count, .free_until = first};
     bins->slot_bytes = sizeof(struct bin_slot) + worker_count * sizeof(struct bin_list);
     bins->slots = calloc((size_t)slot_count, bins->slot_bytes);
     if (bins->slots == NULL)
@@ -96,7 +96,7 @@ static void *region_cut(struct bins *bins, size_t bytes)
     if (bins->region_left < bytes) {
         char *region = aligned_alloc(BIN_REGION_BYTES, BIN_REGION_BYTES);
         if (region == NULL)
-            region = memory_alloc(SIZE_MAX / 2); /* ends the process in one place */
+            region = memory_alloc(SIZE_MAX / 2);          /* ends the process in one place */
         madvise(region, BIN_REGION_BYTES, MADV_HUGEPAGE); /* a wish: its failure is no harm */
         *(void **)(void *)region = bins->regions;
         bins->regions = region;
@@ -135,8 +135,9 @@ void *bins_text(struct bins *bins, struct bin_slot *slot, size_t bytes)
         const size_t head = sizeof(struct text_block);
         /* The first block of a slot is small: a quiet night has one event per epoch. */
         uint32_t size = slot->texts == NULL && bytes <= TEXT_BLOCK_SMALL - head ? TEXT_BLOCK_SMALL
-                        : bytes <= TEXT_BLOCK_LARGE / 4                         ? TEXT_BLOCK_LARGE
-                                                  : (uint32_t)(bytes + head) + TEXT_BLOCK_LARGE;
+                        : bytes <= TEXT_BLOCK_LARGE / 4
+                            ? TEXT_BLOCK_LARGE
+                            : (uint32_t)(bytes + head) + TEXT_BLOCK_LARGE;
         struct text_block *block = block_take(bins, size);
         block->next = slot->texts;
         slot->texts = block;

@@ -56,12 +56,12 @@ struct bins {
     size_t slot_bytes;
     int64_t slot_count;
     unsigned worker_count;
-    int64_t free_until; /* slots of epochs below this are free again */
+    int64_t free_until;         /* slots of epochs below this are free again */
     struct event_chunk *chunks; /* free lists */
     struct text_block *blocks[2];
     char *region; /* what is left of the newest region, which both are cut from */
     size_t region_left;
-    void *regions; /* all of them, through their first word */
+    void *regions;          /* all of them, through their first word */
     _Atomic uint64_t bytes; /* taken from the system; one writer, read relaxed */
     uint64_t used;          /* of these, in slots now */
 };

@@ -96,20 +96,20 @@ struct part {
     uint16_t owner; /* worker */
     const struct topic_config *topic;
 
-    int64_t max_c;       /* M; INT64_MIN before the first event */
-    int64_t sealed;      /* V; INT64_MIN without a seal */
-    int64_t last_kt;     /* INT64_MIN before the first record */
-    int64_t next_offset; /* what the next record's offset should be */
+    int64_t max_c;              /* M; INT64_MIN before the first event */
+    int64_t sealed;             /* V; INT64_MIN without a seal */
+    int64_t last_kt;            /* INT64_MIN before the first record */
+    int64_t next_offset;        /* what the next record's offset should be */
     const struct record *batch; /* taken, not yet consumed: [batch_at, batch_count) */
     size_t batch_at, batch_count;
-    bool held;           /* the event below waits until its epoch is in reach */
+    bool held; /* the event below waits until its epoch is in reach */
     uint32_t held_sub;
     int64_t held_et;
     uint8_t held_flags;
     int64_t held_kt;
-    int64_t cap_ms;      /* a journaled cap for the next record; INT64_MIN: none */
+    int64_t cap_ms;                   /* a journaled cap for the next record; INT64_MIN: none */
     uint64_t records_run, events_run; /* not yet in the counters below */
-    size_t mark_at;      /* replay: the next journaled mark of this partition */
+    size_t mark_at;                   /* replay: the next journaled mark of this partition */
     size_t mark_end;
     bool had_event, had_log_time, finished;
     /* Records whose epoch is beyond all earlier ones': the first that is in no
@@ -130,15 +130,15 @@ struct part {
     _Atomic uint64_t proof_ns; /* newest proof that it stands at its end; 0: none */
     _Atomic uint64_t records, events, gaps, redelivered, rejected;
     _Atomic int64_t lag;
-    _Atomic int state; /* enum feed_state */
-    _Atomic bool let_go;       /* K */
+    _Atomic int state;   /* enum feed_state */
+    _Atomic bool let_go; /* K */
     /* Written by the sequencer. */
     _Alignas(64) _Atomic int64_t seal_request; /* INT64_MIN: none */
     _Atomic bool leaving;
-    _Atomic int64_t left_epoch;  /* events of later epochs are dropped; INT64_MAX: member */
+    _Atomic int64_t left_epoch; /* events of later epochs are dropped; INT64_MAX: member */
     _Atomic bool blind;
-    uint64_t records_at_seal;    /* sequencer only, as the next three */
-    uint64_t unreadable_since;   /* monotonic ns, 0: readable */
+    uint64_t records_at_seal;  /* sequencer only, as the next three */
+    uint64_t unreadable_since; /* monotonic ns, 0: readable */
     uint64_t proof_used;
     bool dropped;
     uint64_t dropped_step; /* steps up to here may still know it */
@@ -149,8 +149,8 @@ struct step {
     int64_t epoch_from, epoch_to;
     int64_t from_ms, to_ms;
     uint64_t events;
-    bool bounded;  /* ends a round at which bounds may have to be held */
-    bool last;     /* nothing follows (X7) */
+    bool bounded;         /* ends a round at which bounds may have to be held */
+    bool last;            /* nothing follows (X7) */
     const uint16_t *rank; /* by part id; immutable */
     struct rules_version *rules;
 };
@@ -197,7 +197,7 @@ struct worker {
     uint64_t shuffle_state;
     uint64_t data_ns;     /* when it last read a record */
     uint64_t look_due_ns; /* next time to ask feeds for proofs and lag */
-    bool bins_placed; /* the first watermark is known: bins have a first epoch */
+    bool bins_placed;     /* the first watermark is known: bins have a first epoch */
     /* Not yet in the tally: added per take. */
     uint64_t records, record_bytes, events, binned, clamped, late, late_by_seal;
 
@@ -214,19 +214,19 @@ struct worker {
     VECTOR_OF(struct remains) remains[STEPS];
     VECTOR_OF(struct alert_candidate) alert_candidates; /* T: read by all in PHASE_ALERT_EVICT */
     VECTOR_OF(struct key_candidate) key_candidates;     /* T: read by all in PHASE_KEY_EVICT */
-    VECTOR_OF(uint64_t) key_excess; /* by rule slot */
+    VECTOR_OF(uint64_t) key_excess;                     /* by rule slot */
     VECTOR_OF(uint32_t) lost; /* rule slot of each incident that this step stopped watching; F */
 
     struct tally tally;
     _Alignas(64) _Atomic uint64_t phases_done; /* T, I: PHASES * step + phases of it */
-    _Atomic int64_t next_due;   /* earliest timer of its lanes; valid while idle */
-    _Atomic uint64_t alerts;    /* in its lanes */
-    _Atomic uint64_t alerts_at_phase; /* alerts when PHASE_DEDUP of the step ended */
+    _Atomic int64_t next_due;                  /* earliest timer of its lanes; valid while idle */
+    _Atomic uint64_t alerts;                   /* in its lanes */
+    _Atomic uint64_t alerts_at_phase;          /* alerts when PHASE_DEDUP of the step ended */
     _Atomic uint64_t flapping;
     _Alignas(64) _Atomic uint32_t part_count; /* J */
-    _Atomic int asleep; /* enum sleep_state */
-    _Atomic int64_t reach_epoch; /* B: its bins hold no event of this epoch or later */
-    _Atomic int64_t highest_bin; /* highest epoch it ever put an event in, for X5 */
+    _Atomic int asleep;                       /* enum sleep_state */
+    _Atomic int64_t reach_epoch;              /* B: its bins hold no event of this epoch or later */
+    _Atomic int64_t highest_bin;              /* highest epoch it ever put an event in, for X5 */
     struct mark_ring marks;
 };
 
@@ -243,11 +243,11 @@ struct engine {
     struct alert_lane *alert_lanes; /* LANES; lane l belongs to worker l % worker_count */
     struct key_lane *key_lanes;     /* LANES */
 
-    struct rules_version *newest_rules; /* in force for the next step */
-    struct rules_version *last_rules;   /* built last; reaches all older ones */
+    struct rules_version *newest_rules;          /* in force for the next step */
+    struct rules_version *last_rules;            /* built last; reaches all older ones */
     _Atomic(struct rules_version *) shown_rules; /* the same, for readers of counters */
-    _Atomic(struct rule_set *) switch_request; /* X5: taken by the sequencer */
-    struct rules_version *pending_rules;       /* to take effect at pending_epoch */
+    _Atomic(struct rule_set *) switch_request;   /* X5: taken by the sequencer */
+    struct rules_version *pending_rules;         /* to take effect at pending_epoch */
     int64_t pending_epoch;
 
     struct topic_config *topics;
@@ -259,15 +259,15 @@ struct engine {
     int64_t planned_epoch; /* first epoch that is in no step; INT64_MIN before the start */
     int64_t wall_at_start, r_ms;
     uint64_t mono_at_start, r_ns, seal_due_ns, changes_due_ns;
-    bool r_known, r_used; /* r_used: a seal was made from it */
+    bool r_known, r_used;          /* r_used: a seal was made from it */
     struct part *parts[PARTS_MAX]; /* 0 is @derived */
     struct bins derived;           /* events that rules made (X6): read like an ingest thread's */
     _Atomic int64_t derived_reach; /* B */
     uint16_t *rank;
     VECTOR_OF(uint16_t *) old_ranks;
     uint64_t planned_ns; /* when the last step was cut */
-    bool tight;        /* the round under way may be over a bound at its end */
-    uint64_t draining; /* a bounded step is under way: nothing is planned before it is done */
+    bool tight;          /* the round under way may be over a bound at its end */
+    uint64_t draining;   /* a bounded step is under way: nothing is planned before it is done */
 
     /* S */
     _Alignas(64) _Atomic uint64_t step_count;
@@ -291,7 +291,7 @@ struct engine {
     _Alignas(64) _Atomic bool stop_input;
     _Atomic bool stop;
     _Atomic bool deferred; /* closed epochs wait to be cut together: relaxed, bounds a sleep */
-    _Atomic bool paused; /* the listener is full: input waits */
+    _Atomic bool paused;   /* the listener is full: input waits */
 };
 
 /* correlate/ingest.c */
@@ -319,9 +319,8 @@ static inline const struct bins *engine_bins(const struct engine *engine, unsign
                                              int64_t *reach)
 {
     bool derived = t == engine->worker_count;
-    *reach = atomic_load_explicit(derived ? &engine->derived_reach
-                                          : &engine->workers[t].reach_epoch,
-                                  memory_order_acquire);
+    *reach = atomic_load_explicit(
+        derived ? &engine->derived_reach : &engine->workers[t].reach_epoch, memory_order_acquire);
     return derived ? &engine->derived : &engine->workers[t].bins;
 }
 

@@ -36,7 +36,7 @@ static struct order key_order(const struct correlation *c, const struct key_stat
                               int64_t at_ms, enum order_class class, enum order_stage stage)
 {
     return (struct order){.at_ms = at_ms,
-                          .class = (uint8_t)class,
+                          .class = (uint8_t) class,
                           .stage = (uint8_t)stage,
                           .rule = c->rules->slots[key->slot].order,
                           .key = key->text};
@@ -177,8 +177,7 @@ static bool key_advance(struct correlation *c, struct key_lane *lane, uint32_t n
 
     for (;;) {
         int64_t due = next_due(key);
-        int64_t end =
-            key->dirty_round != INT64_MIN ? round_end(c, key->dirty_round) : INT64_MAX;
+        int64_t end = key->dirty_round != INT64_MIN ? round_end(c, key->dirty_round) : INT64_MAX;
         if (end <= rounds_ms && end <= due) {
             update(c, key, end);
         } else if (due <= timers_ms) {
@@ -198,9 +197,9 @@ static void timer_keep(struct key_lane *lane, uint32_t number)
 
     if (due < key->timer_ms) {
         key->timer_ms = due;
-        timer_heap_push(&lane->timers, (struct timer){.due_ms = due,
-                                                      .owner = number,
-                                                      .generation = key->generation});
+        timer_heap_push(
+            &lane->timers,
+            (struct timer){.due_ms = due, .owner = number, .generation = key->generation});
     }
 }
 
@@ -233,7 +232,8 @@ static struct window_values *values_make(struct correlation *c, const struct rul
         uint32_t len = text[i].len < VALUE_TEXT_BYTES ? text[i].len : VALUE_TEXT_BYTES;
         values->value[i] = (struct window_value){
             .hash = hash64(text[i].at, text[i].len, c->config->seed ^ hash_mix(text[i].len + 1)),
-            .at = at, .len = len};
+            .at = at,
+            .len = len};
         if (len > 0)
             memcpy(to + at, text[i].at, len);
         at += len;
@@ -680,7 +680,8 @@ void rules_phase(struct worker *worker, uint64_t seq, const struct step *step)
     tally_store(&c);
 }
 
-/* --- the bound (X4) ---------------------------------------------------------------------------- */
+/* --- the bound (X4) ----------------------------------------------------------------------------
+ */
 
 /* Keys that a rule holds beyond its bound. */
 static uint64_t excess(const struct correlation *c, uint32_t slot)
@@ -739,8 +740,8 @@ void rules_candidates_phase(struct worker *worker, const struct step *step)
         }
     }
     if (worker->key_candidates.count > 0)
-        qsort(worker->key_candidates.at, worker->key_candidates.count,
-              sizeof(struct key_candidate), candidate_order);
+        qsort(worker->key_candidates.at, worker->key_candidates.count, sizeof(struct key_candidate),
+              candidate_order);
 }
 
 static void evict(struct correlation *c, const struct key_candidate *candidate)
@@ -749,8 +750,7 @@ static void evict(struct correlation *c, const struct key_candidate *candidate)
     struct key_state *key = key_at(lane, candidate->number);
 
     if (key->open != NULL) {
-        struct order order =
-            key_order(c, key, c->step->to_ms, ORDER_ROUND_END, ORDER_UPDATE);
+        struct order order = key_order(c, key, c->step->to_ms, ORDER_ROUND_END, ORDER_UPDATE);
         change(c, key, &order, INCIDENT_UPDATED, CAUSE_EVICTED);
         if (!key->open->evicted_now) /* else it was counted when an alert of it went */
             vector_add(&c->worker->lost) = key->slot;

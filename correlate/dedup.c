@@ -37,10 +37,11 @@ static struct order event_order(const struct dedup *d, const struct event *ev)
                           .class = ORDER_EVENT};
 }
 
-static struct order alert_order(int64_t at_ms, enum order_class class, const struct event_text *text)
+static struct order alert_order(int64_t at_ms, enum order_class class,
+                                const struct event_text *text)
 {
     return (struct order){
-        .at_ms = at_ms, .class = (uint8_t)class, .stage = ORDER_DEDUP, .identity = text};
+        .at_ms = at_ms, .class = (uint8_t) class, .stage = ORDER_DEDUP, .identity = text};
 }
 
 static void emit(struct dedup *d, struct order order, const struct route *route,
@@ -184,15 +185,16 @@ static int64_t flap_end(const struct dedup *d, const struct alert_cold *cold)
     return change_at(cold, d->config->flap_stop, d->config->flap_start) + d->config->flap_window_ms;
 }
 
-static void timer_push(struct alert_lane *lane, const struct alert_slot *slot, enum alert_timer kind,
-                       int64_t due_ms)
+static void timer_push(struct alert_lane *lane, const struct alert_slot *slot,
+                       enum alert_timer kind, int64_t due_ms)
 {
     uint32_t number = alert_slot_cold(slot);
 
-    timer_heap_push(&lane->timers, (struct timer){.due_ms = due_ms,
-                                                  .owner = number,
-                                                  .generation = alert_cold(lane, number)->generation,
-                                                  .kind = (uint16_t)kind});
+    timer_heap_push(&lane->timers,
+                    (struct timer){.due_ms = due_ms,
+                                   .owner = number,
+                                   .generation = alert_cold(lane, number)->generation,
+                                   .kind = (uint16_t)kind});
 }
 
 /* After a recorded change at `et_ms`: begins flapping, or moves its end. */
@@ -739,9 +741,11 @@ void dedup_candidates_phase(struct worker *worker, const struct step *step)
             timer_push(lane, slot, ALERT_TIMER_EXPIRE, last_ms + engine->config.expire_ms);
             continue;
         }
-        vector_add(&worker->alert_candidates) = (struct alert_candidate){
-            .last_ms = last_ms, .identity = cold->text, .cold = timer.owner,
-            .lane = (uint8_t)lane_number};
+        vector_add(&worker->alert_candidates) =
+            (struct alert_candidate){.last_ms = last_ms,
+                                     .identity = cold->text,
+                                     .cold = timer.owner,
+                                     .lane = (uint8_t)lane_number};
     }
     for (size_t i = 0; i < aside.count; i++) {
         struct timer timer = aside.at[i];
@@ -800,8 +804,7 @@ void dedup_evict_phase(struct worker *worker, uint64_t seq, const struct step *s
     for (size_t i = at[worker->index]; i < worker->alert_candidates.count; i++) {
         const struct alert_candidate *stays = &worker->alert_candidates.at[i];
         struct alert_lane *lane = &engine->alert_lanes[stays->lane];
-        struct alert_slot *slot =
-            alert_find(lane, alert_cold(lane, stays->cold)->fingerprint);
+        struct alert_slot *slot = alert_find(lane, alert_cold(lane, stays->cold)->fingerprint);
         timer_push(lane, slot, ALERT_TIMER_EXPIRE, stays->last_ms + engine->config.expire_ms);
     }
     tally_store(&d);

@@ -106,8 +106,7 @@ void engine_wake(struct engine *engine, bool only_for_bins)
             continue;
         asleep = atomic_exchange_explicit(&worker->asleep, AWAKE, memory_order_seq_cst);
         if (asleep != AWAKE)
-            host()->waker_wake(host()->self,
-                               asleep == NAPPING ? worker->nap_waker : worker->waker);
+            host()->waker_wake(host()->self, asleep == NAPPING ? worker->nap_waker : worker->waker);
     }
 }
 
@@ -152,11 +151,10 @@ static void rest(struct worker *worker)
     uint64_t timeout_ns = naps ? seal_ns / 2 : seal_ns > 0 ? seal_ns : SLEEP_MAX_NS;
 
     if (timeout_ns > SLEEP_BUSY_NS &&
-        (step_under_way(engine) ||
-         atomic_load_explicit(&engine->deferred, memory_order_relaxed)))
+        (step_under_way(engine) || atomic_load_explicit(&engine->deferred, memory_order_relaxed)))
         timeout_ns = SLEEP_BUSY_NS;
     atomic_exchange_explicit(&worker->asleep,
-                             naps                 ? NAPPING
+                             naps                ? NAPPING
                              : holds_any(worker) ? ASLEEP_FOR_BINS
                                                  : ASLEEP,
                              memory_order_seq_cst);
@@ -208,10 +206,10 @@ static int config_check(const struct engine_config *config, struct error *err)
         error_set(err, "alerts.max must be at least 1");
     else if (config->expire_ms <= 0 || config->expire_ms > (int64_t)30 * 86400 * 1000)
         error_set(err, "expire must be above 0 and at most 30 days");
-    else if (config->flap_start > 0 &&
-             (config->flap_stop >= config->flap_start || config->flap_window_ms <= 0 ||
-              config->flap_start > 1000))
-        error_set(err, "flap.stop must be below flap.start (at most 1000), and flap.window above 0");
+    else if (config->flap_start > 0 && (config->flap_stop >= config->flap_start ||
+                                        config->flap_window_ms <= 0 || config->flap_start > 1000))
+        error_set(err,
+                  "flap.stop must be below flap.start (at most 1000), and flap.window above 0");
     else
         return 0;
     return -EINVAL;
@@ -262,9 +260,8 @@ static int worker_init(struct engine *engine, unsigned index)
     return worker->waker < 0 ? worker->waker : worker->nap_waker < 0 ? worker->nap_waker : 0;
 }
 
-int engine_create(const struct engine_config *config, struct source *source,
-                  struct rule_set *rules, const struct engine_listener *listener,
-                  struct engine **out, struct error *err)
+int engine_create(const struct engine_config *config, struct source *source, struct rule_set *rules,
+                  const struct engine_listener *listener, struct engine **out, struct error *err)
 {
     struct engine *engine;
     int rc = config_check(config, err);
@@ -336,7 +333,8 @@ int engine_start(struct engine *engine, struct error *err)
 }
 
 /* Sleeps in small steps until `done` holds or the time is over. */
-static bool wait_for(struct engine *engine, bool (*done)(const struct engine *), uint64_t timeout_ms)
+static bool wait_for(struct engine *engine, bool (*done)(const struct engine *),
+                     uint64_t timeout_ms)
 {
     uint64_t until = host_mono_ns() + timeout_ms * 1000000u;
     int waker = host()->waker_create(host()->self);
@@ -395,7 +393,8 @@ static void worker_release(struct worker *worker)
         free(worker->touches_out[s]);
         free(worker->changes[s].at);
         for (size_t i = 0; i < worker->remains[s].count; i++)
-            slab_free(&worker->slab, worker->remains[s].at[i].block, worker->remains[s].at[i].bytes);
+            slab_free(&worker->slab, worker->remains[s].at[i].block,
+                      worker->remains[s].at[i].bytes);
         free(worker->remains[s].at);
     }
     free(worker->sort_key.at);
@@ -476,7 +475,8 @@ int64_t engine_watermark(const struct engine *engine)
     return atomic_load_explicit(&engine->watermark_ms, memory_order_relaxed);
 }
 
-/* --- counters ----------------------------------------------------------------------------------- */
+/* --- counters -----------------------------------------------------------------------------------
+ */
 
 void engine_counters(const struct engine *engine, struct engine_counters *out)
 {
@@ -548,7 +548,8 @@ void engine_counters(const struct engine *engine, struct engine_counters *out)
 
 bool engine_rule_row(const struct engine *engine, size_t index, struct engine_rule_counters *out)
 {
-    /* C, acquire end: the version built first to last shares tallies; the newest knows all slots. */
+    /* C, acquire end: the version built first to last shares tallies; the newest knows all slots.
+     */
     const struct rules_version *version =
         atomic_load_explicit(&engine->shown_rules, memory_order_acquire);
 
@@ -614,8 +615,7 @@ size_t engine_part_counters(const struct engine *engine, struct engine_part_coun
             .gaps = tally_get(&part->gaps),
             .redelivered = tally_get(&part->redelivered),
             .rejected = tally_get(&part->rejected),
-            .state =
-                (enum feed_state)atomic_load_explicit(&part->state, memory_order_relaxed),
+            .state = (enum feed_state)atomic_load_explicit(&part->state, memory_order_relaxed),
             .blind = atomic_load_explicit(&part->blind, memory_order_relaxed),
         };
     }

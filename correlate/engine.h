@@ -55,17 +55,17 @@ struct topic_config {
 };
 
 struct engine_config {
-    unsigned workers;    /* [number of cores] */
-    unsigned epoch_ms;   /* D [20]; divides round_ms */
-    unsigned round_ms;   /* [200] */
-    int64_t past_ms;     /* P [24 h] */
-    int64_t future_ms;   /* F [1 s] */
-    int64_t behind_ms;   /* B [5 s] */
-    int64_t slack_ms;    /* G, at least [50]; raised to the largest L */
-    unsigned seal_ms;    /* seal round [10]; 0: never seal by the clock (replay) */
-    size_t take_max;     /* records per take [512] */
-    uint64_t seed;       /* of all keyed hashes; never shows in results */
-    uint64_t shuffle;    /* tests: non-zero reads feeds in a random order with this seed */
+    unsigned workers;  /* [number of cores] */
+    unsigned epoch_ms; /* D [20]; divides round_ms */
+    unsigned round_ms; /* [200] */
+    int64_t past_ms;   /* P [24 h] */
+    int64_t future_ms; /* F [1 s] */
+    int64_t behind_ms; /* B [5 s] */
+    int64_t slack_ms;  /* G, at least [50]; raised to the largest L */
+    unsigned seal_ms;  /* seal round [10]; 0: never seal by the clock (replay) */
+    size_t take_max;   /* records per take [512] */
+    uint64_t seed;     /* of all keyed hashes; never shows in results */
+    uint64_t shuffle;  /* tests: non-zero reads feeds in a random order with this seed */
 
     uint32_t alerts_max;    /* bound of the alert table [1000000] (X4) */
     int64_t expire_ms;      /* an alert silent for this long is over [5 min] */
@@ -75,7 +75,7 @@ struct engine_config {
 
     const struct topic_config *topics; /* `topic` NULL is the row for all others */
     size_t topic_count;
-    const char *const *sink_names; /* ops are made for each of these */
+    const char *const *sink_names;    /* ops are made for each of these */
     const uint8_t *sink_priority_max; /* enum priority: less urgent ones are not sent; NONE = all */
     size_t sink_count;
 
@@ -88,9 +88,8 @@ struct engine_config {
 void engine_config_init(struct engine_config *config);
 
 /* Owner: the caller, until engine_destroy(). Borrows source and rule set until then. */
-int engine_create(const struct engine_config *config, struct source *source,
-                  struct rule_set *rules, const struct engine_listener *listener,
-                  struct engine **out, struct error *err);
+int engine_create(const struct engine_config *config, struct source *source, struct rule_set *rules,
+                  const struct engine_listener *listener, struct engine **out, struct error *err);
 void engine_destroy(struct engine *engine);
 
 int engine_start(struct engine *engine, struct error *err);
@@ -110,28 +109,29 @@ int64_t engine_watermark(const struct engine *engine);
 
 /* The ledger (semantics section 6) and what metrics show. All counts are since start. */
 struct engine_counters {
-    uint64_t records;      /* read */
+    uint64_t records; /* read */
     uint64_t record_bytes;
-    uint64_t redelivered;  /* same position again, dropped (D2) */
-    uint64_t gaps;         /* offsets that never came */
-    uint64_t events;       /* decoded, plus one per rejected record (L2) */
+    uint64_t redelivered; /* same position again, dropped (D2) */
+    uint64_t gaps;        /* offsets that never came */
+    uint64_t events;      /* decoded, plus one per rejected record (L2) */
     uint64_t derived;
     uint64_t rejected[REJECT_REASON_COUNT];
-    uint64_t in_bins;      /* decoded, in no closed epoch yet */
-    uint64_t left;         /* dropped from bins with a partition that left: read by another (T8) */
-    uint64_t duplicate, unmatched, routed; /* L2 */
+    uint64_t in_bins; /* decoded, in no closed epoch yet */
+    uint64_t left;    /* dropped from bins with a partition that left: read by another (T8) */
+    uint64_t duplicate, unmatched, routed;                            /* L2 */
     uint64_t touches, correlated, expired, evicted, retired, pending; /* L3 */
-    uint64_t opened, closed, open; /* L4 */
+    uint64_t opened, closed, open;                                    /* L4 */
     uint64_t ops;
     uint64_t updates;
     uint64_t time_clamped, late, late_by_seal, capped;
-    uint64_t alerts;       /* in the table now */
+    uint64_t alerts; /* in the table now */
     uint64_t alerts_opened, alerts_cleared, alerts_expired, alerts_evicted, alerts_refired;
     uint64_t flap_begun, flap_ended, flap_folded;
-    uint64_t keys;         /* rule keys held now */
+    uint64_t keys; /* rule keys held now */
     uint64_t keys_evicted;
     uint64_t steps, rounds, seals, sleeps;
-    uint64_t parts_refused; /* partitions beyond the 4,095 that the table has places for: not read */
+    uint64_t
+        parts_refused; /* partitions beyond the 4,095 that the table has places for: not read */
     uint64_t bins_bytes, state_bytes; /* taken from the system */
 };
 void engine_counters(const struct engine *engine, struct engine_counters *out);

@@ -189,8 +189,22 @@ struct id128 op_id_make(struct id128 incident, const char *sink, uint32_t number
 
 /* --- the block ---------------------------------------------------------------------------- */
 
-enum { TENANT, RULE, KEY, TITLE, TIER, RUNBOOK, TEAM, WHY, SOURCE, RESOURCE, CHECK, MESSAGE, HOST,
-       STRINGS };
+enum {
+    TENANT,
+    RULE,
+    KEY,
+    TITLE,
+    TIER,
+    RUNBOOK,
+    TEAM,
+    WHY,
+    SOURCE,
+    RESOURCE,
+    CHECK,
+    MESSAGE,
+    HOST,
+    STRINGS
+};
 
 static const size_t string_at[STRINGS] = {
     offsetof(struct incident, tenant), offsetof(struct incident, rule_id),

@@ -17,7 +17,7 @@ struct opening {
     const struct touch *touch;   /* the one that did */
     const char *topic;           /* of its event's partition; unused for a timer */
     int32_t partition;
-    int64_t value[RULE_AGGREGATES_MAX]; /* exact */
+    int64_t value[RULE_AGGREGATES_MAX];           /* exact */
     uint32_t distinct_index[RULE_AGGREGATES_MAX]; /* of an aggregate among an entry's values */
 };
 

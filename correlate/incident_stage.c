@@ -35,7 +35,9 @@ static void merge_begin(struct engine *engine, uint64_t seq)
 
 static enum op_kind kind_of(enum incident_change change)
 {
-    return change == INCIDENT_OPENED ? OP_OPEN : change == INCIDENT_UPDATED ? OP_UPDATE : OP_RESOLVE;
+    return change == INCIDENT_OPENED    ? OP_OPEN
+           : change == INCIDENT_UPDATED ? OP_UPDATE
+                                        : OP_RESOLVE;
 }
 
 /* A sink with a priority limit takes nothing less urgent, and nothing without priority. */

@@ -65,8 +65,7 @@ static void passed_publish(struct part *part)
                           memory_order_relaxed);
     /* W, release end: every event before this time is in its bin, or held by this
      * partition with an et at or after it. */
-    atomic_store_explicit(&part->passed, part->finished ? INT64_MAX : passed,
-                          memory_order_release);
+    atomic_store_explicit(&part->passed, part->finished ? INT64_MAX : passed, memory_order_release);
 }
 
 /* Journaled marks of the partition that hold for records from `offset` on. */
@@ -96,9 +95,10 @@ static bool seal_apply(struct worker *worker, struct part *part)
     if (value == INT64_MIN)
         return false;
     value = atomic_exchange_explicit(&part->seal_request, INT64_MIN, memory_order_relaxed);
-    if (value <= part->sealed ||
-        !mark_push(worker, &(struct mark){.kind = MARK_SEAL, .part = part->id,
-                                          .offset = part->next_offset, .value_ms = value}))
+    if (value <= part->sealed || !mark_push(worker, &(struct mark){.kind = MARK_SEAL,
+                                                                   .part = part->id,
+                                                                   .offset = part->next_offset,
+                                                                   .value_ms = value}))
         return false; /* V never falls; a seal that cannot be noted is not made */
     part->sealed = value;
     passed_publish(part);
@@ -130,8 +130,10 @@ static bool log_time(struct worker *worker, struct part *part, const struct reco
     } else if (engine->config.seal_ms > 0 && !part->topic->log_append_time) {
         int64_t latest = clock_ms(engine) + engine->config.future_ms;
         if (*kt > latest) {
-            if (!mark_push(worker, &(struct mark){.kind = MARK_CAP, .part = part->id,
-                                                  .offset = record->offset, .value_ms = latest}))
+            if (!mark_push(worker, &(struct mark){.kind = MARK_CAP,
+                                                  .part = part->id,
+                                                  .offset = record->offset,
+                                                  .value_ms = latest}))
                 return false;
             *kt = latest;
             tally_add(&worker->tally.capped, 1);
@@ -271,10 +273,9 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
         }
         marks_apply(worker, part, record->offset);
     }
-    const struct decode_result *decoded =
-        decoder_decode(worker->decoder, part->topic->format,
-                       record->payload != NULL ? record->payload : "", record->bytes,
-                       (struct text){tenant, (uint32_t)strlen(tenant)});
+    const struct decode_result *decoded = decoder_decode(
+        worker->decoder, part->topic->format, record->payload != NULL ? record->payload : "",
+        record->bytes, (struct text){tenant, (uint32_t)strlen(tenant)});
     if (part->held) {
         sub = part->held_sub;
         kt = part->held_kt;
@@ -372,7 +373,8 @@ static void lag_look(struct part *part)
         atomic_store_explicit(&part->lag, part->feed->ops->lag(part->feed), memory_order_relaxed);
 }
 
-/* Reads one feed: at most one take; asks for proof and lag if `look` says so. True if anything moved. */
+/* Reads one feed: at most one take; asks for proof and lag if `look` says so. True if anything
+ * moved. */
 static bool part_poll(struct worker *worker, struct part *part, uint64_t now_ns, bool look)
 {
     struct engine *engine = worker->engine;

@@ -68,7 +68,8 @@ uint32_t key_add(struct key_lane *lane, struct id128 key)
         if (lane->used == lane->page_count * KEY_PAGE) {
             if (lane->page_count == lane->page_room) {
                 lane->page_room = lane->page_room > 0 ? lane->page_room * 2 : 8;
-                lane->pages = memory_grow(lane->pages, lane->page_room * sizeof(struct key_state *));
+                lane->pages =
+                    memory_grow(lane->pages, lane->page_room * sizeof(struct key_state *));
             }
             lane->pages[lane->page_count++] = zeroed(KEY_PAGE * sizeof(struct key_state));
         }

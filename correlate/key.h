@@ -83,13 +83,13 @@ struct key_state { /* zero but for the times below when added */
     struct key_text *text;
     struct open_incident *open; /* NULL: watching */
     struct window window;
-    int64_t last_any_ms;   /* last touch of any kind, for the bound */
-    int64_t timer_ms;      /* due time of its valid heap entry; INT64_MAX: none */
-    int64_t dirty_round;   /* round in which the open incident was touched; INT64_MIN: none */
-    uint32_t slot;         /* of the rule */
+    int64_t last_any_ms; /* last touch of any kind, for the bound */
+    int64_t timer_ms;    /* due time of its valid heap entry; INT64_MAX: none */
+    int64_t dirty_round; /* round in which the open incident was touched; INT64_MIN: none */
+    uint32_t slot;       /* of the rule */
     uint16_t generation;
     bool used;
-    bool listed;           /* in the lane's dirty list */
+    bool listed; /* in the lane's dirty list */
 };
 
 struct key_slot {

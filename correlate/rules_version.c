@@ -43,7 +43,9 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
     uint32_t count = rule_set_count(set);
     uint32_t slots = older != NULL ? older->slot_count : 0;
 
-    *version = (struct rules_version){.set = set, .older = older, .rule_count = count,
+    *version = (struct rules_version){.set = set,
+                                      .older = older,
+                                      .rule_count = count,
                                       .generation = older != NULL ? older->generation + 1 : 1,
                                       .reads_message = rule_set_reads_message(set)};
     version->slot_of = memory_alloc(count * sizeof(*version->slot_of));

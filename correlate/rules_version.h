@@ -33,10 +33,10 @@ struct rule_slot {
 struct rules_version {
     struct rule_set *set;
     struct rules_version *older;
-    uint32_t generation;   /* 1, 2, ... */
-    uint32_t rule_count;   /* of the set */
-    uint32_t slot_count;   /* of this and all earlier versions */
-    uint32_t *slot_of;     /* rule index -> slot */
+    uint32_t generation; /* 1, 2, ... */
+    uint32_t rule_count; /* of the set */
+    uint32_t slot_count; /* of this and all earlier versions */
+    uint32_t *slot_of;   /* rule index -> slot */
     struct rule_slot *slots;
     bool reads_message;
 };

@@ -188,8 +188,10 @@ static void part_join(struct engine *engine, struct feed *feed)
     /* J, release end: the owner may read the feed. */
     atomic_store_explicit(&part->leaving, false, memory_order_release);
     host()->waker_wake(host()->self, waker);
-    mark_tell(engine, &(struct mark){.kind = MARK_JOIN, .part = part->id,
-                                     .offset = feed->start_offset, .value_ms = wm});
+    mark_tell(engine, &(struct mark){.kind = MARK_JOIN,
+                                     .part = part->id,
+                                     .offset = feed->start_offset,
+                                     .value_ms = wm});
 }
 
 static void part_leave(struct engine *engine, struct feed *feed)
@@ -202,7 +204,8 @@ static void part_leave(struct engine *engine, struct feed *feed)
          * reads them again from the low position. relaxed: published by S and J. */
         atomic_store_explicit(&part->left_epoch, engine->planned_epoch, memory_order_relaxed);
         atomic_store_explicit(&part->leaving, true, memory_order_relaxed);
-        mark_tell(engine, &(struct mark){.kind = MARK_LEAVE, .part = part->id,
+        mark_tell(engine, &(struct mark){.kind = MARK_LEAVE,
+                                         .part = part->id,
                                          .offset = atomic_load_explicit(&part->read_offset,
                                                                         memory_order_relaxed)});
     }
@@ -230,15 +233,14 @@ static bool changes_poll(struct engine *engine, uint64_t now_ns)
             continue;
         if (atomic_load_explicit(&part->let_go, memory_order_acquire)) {
             part->dropped = true;
-            part->dropped_step =
-                atomic_load_explicit(&engine->step_count, memory_order_relaxed);
+            part->dropped_step = atomic_load_explicit(&engine->step_count, memory_order_relaxed);
             if (engine->source->ops->drop != NULL)
                 engine->source->ops->drop(engine->source, part->feed);
             part->feed = NULL;
         } else if (part_is_member(part) && engine->source->ops->position != NULL) {
-            engine->source->ops->position(engine->source, part->feed,
-                                          atomic_load_explicit(&part->low_offset,
-                                                               memory_order_relaxed));
+            engine->source->ops->position(
+                engine->source, part->feed,
+                atomic_load_explicit(&part->low_offset, memory_order_relaxed));
         }
     }
     return count > 0;
@@ -258,15 +260,19 @@ static void blind_look(struct engine *engine, struct part *part, uint64_t now_ns
         part->unreadable_since = now_ns;
     if (unreadable && !blind && others && now_ns - part->unreadable_since >= BLIND_AFTER_NS) {
         atomic_store_explicit(&part->blind, true, memory_order_relaxed);
-        mark_tell(engine, &(struct mark){.kind = MARK_BLIND_BEGIN, .part = part->id,
-                                         .offset = offset, .value_ms = engine->r_ms});
+        mark_tell(engine, &(struct mark){.kind = MARK_BLIND_BEGIN,
+                                         .part = part->id,
+                                         .offset = offset,
+                                         .value_ms = engine->r_ms});
     } else if (!unreadable && blind) {
         /* Until it is within B of the others it is sealed on like before. */
         int64_t max_c = atomic_load_explicit(&part->seen_max_c, memory_order_relaxed);
         if (max_c == INT64_MIN || max_c >= engine->r_ms - engine->config.behind_ms) {
             atomic_store_explicit(&part->blind, false, memory_order_relaxed);
-            mark_tell(engine, &(struct mark){.kind = MARK_BLIND_END, .part = part->id,
-                                             .offset = offset, .value_ms = engine->r_ms});
+            mark_tell(engine, &(struct mark){.kind = MARK_BLIND_END,
+                                             .part = part->id,
+                                             .offset = offset,
+                                             .value_ms = engine->r_ms});
         }
     }
 }
@@ -396,7 +402,8 @@ static int64_t end_of_all(const struct engine *engine)
     return reach == INT64_MIN ? INT64_MIN : (floor_div(reach, round) + 1) * round;
 }
 
-/* --- steps ------------------------------------------------------------------------------------- */
+/* --- steps -------------------------------------------------------------------------------------
+ */
 
 static uint64_t events_in(const struct engine *engine, int64_t epoch)
 {
@@ -470,7 +477,8 @@ static void done_publish(struct engine *engine)
     }
 }
 
-/* --- derived events (X6) --------------------------------------------------------------------------- */
+/* --- derived events (X6)
+ * --------------------------------------------------------------------------- */
 
 static int slot_by_order(const void *a, const void *b)
 {
@@ -485,11 +493,12 @@ static void derived_put(struct engine *engine, const struct step *step, const st
 {
     char message[256];
     int len = snprintf(message, sizeof(message),
-                       "%zu incident%s of rule %s %s no longer watched: a bound was reached",
-                       count, count == 1 ? "" : "s", rule->id, count == 1 ? "is" : "are");
-    struct event_draft draft = {
-        .severity = SEVERITY_WARNING, .state = EVENT_PROBLEM, .has_time = true,
-        .time_ms = step->to_ms};
+                       "%zu incident%s of rule %s %s no longer watched: a bound was reached", count,
+                       count == 1 ? "" : "s", rule->id, count == 1 ? "is" : "are");
+    struct event_draft draft = {.severity = SEVERITY_WARNING,
+                                .state = EVENT_PROBLEM,
+                                .has_time = true,
+                                .time_ms = step->to_ms};
 
     draft.field[FIELD_TENANT] = (struct text){"@tocsin", 7};
     draft.field[FIELD_SOURCE] = (struct text){"tocsin", 6};
@@ -651,8 +660,7 @@ static void switch_poll(struct engine *engine)
         int64_t at = atomic_load_explicit(&engine->workers[w].highest_bin, memory_order_relaxed);
         highest = at > highest ? at : highest;
     }
-    engine->pending_rules =
-        rules_version_create(set, engine->newest_rules, engine->worker_count);
+    engine->pending_rules = rules_version_create(set, engine->newest_rules, engine->worker_count);
     engine->last_rules = engine->pending_rules;
     /* C, release end: the version is complete. */
     atomic_store_explicit(&engine->shown_rules, engine->pending_rules, memory_order_release);

@@ -19,13 +19,13 @@ enum order_stage { ORDER_DEDUP, ORDER_RULE, ORDER_UPDATE };
 /* The place of a touch or a change among all others. */
 struct order {
     int64_t at_ms;
-    int64_t offset;      /* ORDER_EVENT */
-    uint16_t rank;       /* ORDER_EVENT: of (topic, partition) among all partitions */
-    uint16_t sub;        /* ORDER_EVENT */
-    uint16_t part;       /* ORDER_EVENT: index of the partition, for its name */
-    uint8_t class;       /* enum order_class */
-    uint8_t stage;       /* enum order_stage, where class is not ORDER_EVENT */
-    uint32_t rule;       /* order of the rule by id */
+    int64_t offset;  /* ORDER_EVENT */
+    uint16_t rank;   /* ORDER_EVENT: of (topic, partition) among all partitions */
+    uint16_t sub;    /* ORDER_EVENT */
+    uint16_t part;   /* ORDER_EVENT: index of the partition, for its name */
+    uint8_t class;   /* enum order_class */
+    uint8_t stage;   /* enum order_stage, where class is not ORDER_EVENT */
+    uint32_t rule;   /* order of the rule by id */
     uint32_t second; /* 1 for what comes after a CLEAR of the same cause and rule */
     /* ORDER_DEDUP timers and round ends: the alert, whose identity decides. */
     const struct event_text *identity;

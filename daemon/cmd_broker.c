@@ -129,8 +129,7 @@ int cmd_broker(int argc, char **argv)
     }
     uint64_t begin_ns = host_mono_ns();
     uint64_t for_ns = broker.for_ms == 0 ? UINT64_MAX : (uint64_t)broker.for_ms * 1000000u;
-    for (uint64_t past_ns = 0; !must_end && past_ns < for_ns;
-         past_ns = host_mono_ns() - begin_ns) {
+    for (uint64_t past_ns = 0; !must_end && past_ns < for_ns; past_ns = host_mono_ns() - begin_ns) {
         uint64_t left_ns = for_ns - past_ns;
         host()->waker_sleep(host()->self, waker,
                             left_ns < 3600000000000u ? left_ns : 3600000000000u);

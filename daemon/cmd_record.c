@@ -153,8 +153,7 @@ static int look_for_changes(struct recorder *recorder)
             .feed = feed,
             .part = part,
             .next = feed->start_offset,
-            .end_offset =
-                ends_at_latest ? feed->start_offset + feed->ops->lag(feed) : INT64_MAX,
+            .end_offset = ends_at_latest ? feed->start_offset + feed->ops->lag(feed) : INT64_MAX,
         };
         ops->wake_on(recorder->source, feed, waker);
     }
@@ -219,9 +218,8 @@ static bool all_are_over(const struct recorder *recorder)
 static int run(struct recorder *recorder)
 {
     uint64_t begin_ns = host_mono_ns();
-    uint64_t for_ns = recorder->options.for_ms == 0
-                          ? UINT64_MAX
-                          : (uint64_t)recorder->options.for_ms * 1000000u;
+    uint64_t for_ns =
+        recorder->options.for_ms == 0 ? UINT64_MAX : (uint64_t)recorder->options.for_ms * 1000000u;
     uint64_t sync_ns = begin_ns;
 
     while (!must_end && host_mono_ns() - begin_ns < for_ns && !all_are_over(recorder)) {
@@ -310,8 +308,8 @@ int cmd_record(int argc, char **argv)
     code = run(&recorder);
     if (code == EXIT_OK && !recorder.options.is_quiet)
         fprintf(stderr,
-                "recorded %" PRIu64 " records of %zu partitions, %" PRIu64 " bytes in a file of %" PRIu64
-                "\n",
+                "recorded %" PRIu64 " records of %zu partitions, %" PRIu64
+                " bytes in a file of %" PRIu64 "\n",
                 recorder.record_count, recorder.track_count, recorder.payload_bytes,
                 recording_writer_bytes(recorder.writer));
 out:

@@ -377,8 +377,8 @@ void service_tick(struct service *service)
     struct health_view view = {.now_ns = host_mono_ns()};
 
     engine_counters(service->engine, &counters);
-    view.progress = counters.steps + counters.sleeps + counters.records +
-                    counters.seals + counters.rounds;
+    view.progress =
+        counters.steps + counters.sleeps + counters.records + counters.seals + counters.rounds;
     view.watermark_ms = engine_watermark(service->engine);
     view.waiting = count_waiting(service, &counters);
     view.source_ready = service->source->ops->ready(service->source, &source_why);

@@ -9,7 +9,8 @@
  *   "1769940000000000000"            told apart by magnitude
  *
  * The first millisecond of 1970, and any date in the years 0 and 1, mean that there is
- * no time: so write systems that have to fill the field. Finer fractions than a millisecond are cut off.
+ * no time: so write systems that have to fill the field. Finer fractions than a millisecond are cut
+ * off.
  *
  * Thread: any.
  */

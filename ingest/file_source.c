@@ -32,9 +32,9 @@ struct file_feed {
     int fd;
     char *buffer;
     size_t from, used;
-    int64_t next;      /* number of the next line */
-    bool is_at_end;    /* nothing more can be read */
-    bool is_skipping;  /* the rest of an oversized line */
+    int64_t next;     /* number of the next line */
+    bool is_at_end;   /* nothing more can be read */
+    bool is_skipping; /* the rest of an oversized line */
     struct record *records;
     size_t room;
     atomic_int state; /* enum feed_state; written by the reader, read by anyone */
@@ -270,8 +270,7 @@ static const struct source_ops file_source_ops = {
     .close = source_close,
 };
 
-static int open_feed(struct file_source *source, const struct file_input *input,
-                     struct error *err)
+static int open_feed(struct file_source *source, const struct file_input *input, struct error *err)
 {
     struct file_feed *feed = &source->feeds[source->feed_count++];
 
@@ -284,8 +283,8 @@ static int open_feed(struct file_source *source, const struct file_input *input,
         error_set(err, "%s: out of memory", input->path);
         return -ENOMEM;
     }
-    feed->feed = (struct feed){
-        .ops = &file_feed_ops, .topic = feed->topic, .partition = input->partition};
+    feed->feed =
+        (struct feed){.ops = &file_feed_ops, .topic = feed->topic, .partition = input->partition};
     for (size_t i = 0; i + 1 < source->feed_count; i++)
         if (source->feeds[i].feed.partition == input->partition &&
             strcmp(source->feeds[i].topic, feed->topic) == 0) {
@@ -293,9 +292,8 @@ static int open_feed(struct file_source *source, const struct file_input *input,
                       source->feeds[i].path, feed->topic, input->partition);
             return -EINVAL;
         }
-    feed->fd = strcmp(input->path, "-") == 0
-                   ? STDIN_DESCRIPTOR
-                   : host()->open(host()->self, input->path, O_RDONLY, 0);
+    feed->fd = strcmp(input->path, "-") == 0 ? STDIN_DESCRIPTOR
+                                             : host()->open(host()->self, input->path, O_RDONLY, 0);
     if (feed->fd < 0) {
         error_set(err, "%s: %s", input->path, strerror(-feed->fd));
         return feed->fd;

@@ -215,9 +215,8 @@ static size_t feed_take(struct feed *base, const struct record **out, size_t max
     /* An empty feed costs one load: with a hundred partitions most are empty most of the
      * time. Without a waker there are no events, so every take looks. acquire: see
      * wake_reader(); cleared before the look, so what comes during it sets it again. */
-    if (feed->evented &&
-        (!atomic_load_explicit(&feed->filled, memory_order_acquire) ||
-         !atomic_exchange_explicit(&feed->filled, false, memory_order_acquire)))
+    if (feed->evented && (!atomic_load_explicit(&feed->filled, memory_order_acquire) ||
+                          !atomic_exchange_explicit(&feed->filled, false, memory_order_acquire)))
         return 0;
     if (!make_room(feed, max))
         return 0;

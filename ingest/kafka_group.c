@@ -158,8 +158,7 @@ static bool ask_topic(struct kafka_source *source, const char *name, struct foun
     return exists;
 }
 
-static void set_ready(struct kafka_source *source, bool is_ready, const char *why,
-                      const char *what)
+static void set_ready(struct kafka_source *source, bool is_ready, const char *why, const char *what)
 {
     pthread_mutex_lock(&source->lock);
     source->is_ready = is_ready;

@@ -53,27 +53,27 @@ struct kafka_feed {
     int64_t next;            /* offset behind the last record handed out */
     int64_t probe_offset;    /* the log's end at probe_ns; -1: no probe yet */
     uint64_t probe_ns;
-    int64_t end;             /* latest end heard of, for the lag; -1 unknown */
-    int waker;               /* -1: none */
-    bool evented;            /* there is a waker; set before the reader's first take */
+    int64_t end;  /* latest end heard of, for the lag; -1 unknown */
+    int waker;    /* -1: none */
+    bool evented; /* there is a waker; set before the reader's first take */
     enum kafka_trouble trouble;
 
-    atomic_int phase;          /* enum kafka_phase; written by the service thread */
-    atomic_bool filled;        /* records may wait; set by librdkafka's event and the service
-                                * thread (release), cleared by the reader before it looks */
-    atomic_bool asked;         /* a proof was asked for; the reader sets, service clears */
-    atomic_int_fast64_t low;   /* low position as told by position(); -1: none */
-    atomic_bool dropped;       /* the engine is done with a feed that left */
+    atomic_int phase;        /* enum kafka_phase; written by the service thread */
+    atomic_bool filled;      /* records may wait; set by librdkafka's event and the service
+                              * thread (release), cleared by the reader before it looks */
+    atomic_bool asked;       /* a proof was asked for; the reader sets, service clears */
+    atomic_int_fast64_t low; /* low position as told by position(); -1: none */
+    atomic_bool dropped;     /* the engine is done with a feed that left */
 
     /* Service thread's own. */
-    int32_t leader;          /* broker id, -1 unknown */
-    rd_kafka_topic_t *rkt;   /* of the fetch client, while started */
-    int64_t committed;       /* last low position told to the broker */
-    int64_t seen_next;       /* for the watch over feeds that do not move */
-    uint64_t alive_ns;       /* last answer of its leader */
-    uint64_t stall_ns;       /* since when records are due and do not come; 0: no */
-    bool seen;               /* in the present list of partitions */
-    unsigned misses;         /* looks in a row without it */
+    int32_t leader;        /* broker id, -1 unknown */
+    rd_kafka_topic_t *rkt; /* of the fetch client, while started */
+    int64_t committed;     /* last low position told to the broker */
+    int64_t seen_next;     /* for the watch over feeds that do not move */
+    uint64_t alive_ns;     /* last answer of its leader */
+    uint64_t stall_ns;     /* since when records are due and do not come; 0: no */
+    bool seen;             /* in the present list of partitions */
+    unsigned misses;       /* looks in a row without it */
 };
 
 /* Lines about one kind of trouble, held back to one per interval. */
@@ -101,7 +101,7 @@ struct kafka_leader {
 };
 
 struct kafka_source {
-    struct source source; /* first */
+    struct source source;       /* first */
     struct kafka_config config; /* strings are copies of ours */
     char **topics;              /* bytewise order */
     struct kafka_option *options;
@@ -116,9 +116,9 @@ struct kafka_source {
     rd_kafka_t *fetch;
     bool subscribed;
     bool owner;
-    bool had_feeds;      /* the first start is over: what comes now is a join (T8) */
-    bool fatal;          /* the clients must be made anew (F9) */
-    bool must_begin;     /* and then the feeds be started again */
+    bool had_feeds;  /* the first start is over: what comes now is a join (T8) */
+    bool fatal;      /* the clients must be made anew (F9) */
+    bool must_begin; /* and then the feeds be started again */
     struct kafka_feed *feeds;
     size_t feed_count;
     size_t partition_count; /* that the topics have, by the last look */

@@ -39,8 +39,8 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
     (void)text; /* whoever sends learns of trouble from send and flush */
 }
 
-int kafka_producer_create(const struct kafka_producer_config *config,
-                          struct kafka_producer **out, struct error *err)
+int kafka_producer_create(const struct kafka_producer_config *config, struct kafka_producer **out,
+                          struct error *err)
 {
     struct kafka_producer *producer = calloc(1, sizeof(*producer));
     rd_kafka_conf_t *conf =
@@ -124,11 +124,11 @@ int kafka_producer_send(struct kafka_producer *producer, const char *topic, int3
     if (++producer->sent % POLL_EVERY == 0)
         rd_kafka_poll(producer->rk, 0);
     for (;;) {
-        code = rd_kafka_producev(
-            producer->rk, RD_KAFKA_V_RKT(rkt), RD_KAFKA_V_PARTITION(partition),
-            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key_bytes),
-            RD_KAFKA_V_VALUE((void *)payload, bytes), RD_KAFKA_V_TIMESTAMP(time_ms),
-            RD_KAFKA_V_END);
+        code = rd_kafka_producev(producer->rk, RD_KAFKA_V_RKT(rkt), RD_KAFKA_V_PARTITION(partition),
+                                 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                 RD_KAFKA_V_KEY(key, key_bytes),
+                                 RD_KAFKA_V_VALUE((void *)payload, bytes),
+                                 RD_KAFKA_V_TIMESTAMP(time_ms), RD_KAFKA_V_END);
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
             break;
         uint64_t now_ns = host_mono_ns();

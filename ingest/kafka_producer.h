@@ -28,8 +28,8 @@ struct kafka_producer_config {
 };
 
 /* Owner: the caller, until kafka_producer_destroy(). */
-int kafka_producer_create(const struct kafka_producer_config *config,
-                          struct kafka_producer **out, struct error *err);
+int kafka_producer_create(const struct kafka_producer_config *config, struct kafka_producer **out,
+                          struct error *err);
 void kafka_producer_destroy(struct kafka_producer *producer);
 
 /* Copies key and payload; NULL for none. `time_ms` 0 lets the client stamp the record.

@@ -177,13 +177,13 @@ static rd_kafka_t *make_client(struct kafka_source *source, bool is_control)
     struct error err = {""};
     char text[512], number[32];
     rd_kafka_t *rk;
-    rd_kafka_conf_t *conf = kafka_conf_create(config->options, config->option_count,
-                                              config->brokers, &err);
+    rd_kafka_conf_t *conf =
+        kafka_conf_create(config->options, config->option_count, config->brokers, &err);
     int rc = conf != NULL ? 0 : -EINVAL;
 
     struct kafka_option common[] = {
-        {"enable.auto.commit", "false"},     {"enable.auto.offset.store", "false"},
-        {"auto.offset.reset", "error"},      {"log.queue", "true"},
+        {"enable.auto.commit", "false"},       {"enable.auto.offset.store", "false"},
+        {"auto.offset.reset", "error"},        {"log.queue", "true"},
         {"allow.auto.create.topics", "false"},
     };
     for (size_t i = 0; rc == 0 && i < sizeof(common) / sizeof(common[0]); i++)

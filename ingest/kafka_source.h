@@ -70,19 +70,19 @@ struct kafka_config {
     /* Where to begin when the group has no committed offset: "earliest", "latest", a
      * time as RFC 3339 with zone, or milliseconds since 1970 ["latest"]. */
     const char *start;
-    bool from_start;  /* begin at `start` even if there are committed offsets */
-    bool read_only;   /* commit nothing */
-    bool accept_gap;  /* go on behind missing records instead of stopping the partition */
+    bool from_start; /* begin at `start` even if there are committed offsets */
+    bool read_only;  /* commit nothing */
+    bool accept_gap; /* go on behind missing records instead of stopping the partition */
     const struct kafka_option *options; /* security.protocol, ssl.*, sasl.*, and the
                                          * keys that kafka_option_check() lets through */
     size_t option_count;
-    unsigned fetch_wait_ms;    /* [10] longest wait of a broker before an empty answer */
-    unsigned probe_ms;         /* [10] between two probes of a log's end */
-    unsigned metadata_ms;      /* [30000] between two looks for new partitions */
-    unsigned commit_ms;        /* [5000] between two commits of low positions */
-    unsigned unreachable_ms;   /* [30000] not ready when no broker answered for this long */
-    unsigned say_ms;           /* [10000] between two lines about the same trouble */
-    unsigned queued_mb;        /* [256] see Memory above */
+    unsigned fetch_wait_ms;  /* [10] longest wait of a broker before an empty answer */
+    unsigned probe_ms;       /* [10] between two probes of a log's end */
+    unsigned metadata_ms;    /* [30000] between two looks for new partitions */
+    unsigned commit_ms;      /* [5000] between two commits of low positions */
+    unsigned unreachable_ms; /* [30000] not ready when no broker answered for this long */
+    unsigned say_ms;         /* [10000] between two lines about the same trouble */
+    unsigned queued_mb;      /* [256] see Memory above */
     void *log_self;
     /* `level` as in syslog: 3 error, 4 warning, 6 information. Called by the service
      * thread, one call at a time. May be NULL. */
@@ -107,13 +107,13 @@ struct kafka_counters {
     uint64_t stopped;    /* feeds that wait for a person now */
     uint64_t unreadable; /* feeds that cannot be read now */
     uint64_t feeds;
-    uint64_t probes;     /* partitions asked for their end */
+    uint64_t probes; /* partitions asked for their end */
     uint64_t probes_failed;
     uint64_t commits;
     uint64_t commits_failed;
-    uint64_t rebuilds;   /* clients made anew after a fatal error (F9) */
-    uint64_t errors;     /* reported by librdkafka */
-    bool owner;          /* reads, as opposed to standing by */
+    uint64_t rebuilds; /* clients made anew after a fatal error (F9) */
+    uint64_t errors;   /* reported by librdkafka */
+    bool owner;        /* reads, as opposed to standing by */
 };
 void kafka_source_counters(const struct source *source, struct kafka_counters *out);
 

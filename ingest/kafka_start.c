@@ -15,7 +15,7 @@
 #include "ingest/kafka_internal.h"
 
 enum {
-    TIME_FIRST = -2, /* ListOffsets: the first offset that the broker holds */
+    TIME_FIRST = -2,  /* ListOffsets: the first offset that the broker holds */
     TIME_LATEST = -1, /* ListOffsets: the offset of the next record */
     PROBE_TIMEOUT_MS = 200,
     PROBE_REST_MS = 1000,
@@ -59,8 +59,7 @@ static bool commit_list(struct kafka_source *source, const rd_kafka_topic_partit
                         int wait_ms)
 {
     rd_kafka_queue_t *answers = rd_kafka_queue_new(source->control);
-    rd_kafka_resp_err_t code =
-        rd_kafka_commit_queue(source->control, list, answers, NULL, NULL);
+    rd_kafka_resp_err_t code = rd_kafka_commit_queue(source->control, list, answers, NULL, NULL);
 
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_event_t *event = rd_kafka_queue_poll(answers, wait_ms);
@@ -94,7 +93,8 @@ static bool check_range(struct kafka_feed *feed, int64_t first, int64_t latest)
         return true;
     if (feed->next < first)
         snprintf(what, sizeof(what),
-                 "records %" PRId64 " to %" PRId64 " (%" PRId64 ") are no longer held by the broker",
+                 "records %" PRId64 " to %" PRId64 " (%" PRId64
+                 ") are no longer held by the broker",
                  feed->next, first - 1, missing);
     else
         snprintf(what, sizeof(what),
@@ -111,7 +111,8 @@ static bool check_range(struct kafka_feed *feed, int64_t first, int64_t latest)
         return true;
     }
     kafka_say(source, 3,
-              "%s/%" PRId32 ": %s; the partition is stopped until tocsin is started with accept_gap",
+              "%s/%" PRId32
+              ": %s; the partition is stopped until tocsin is started with accept_gap",
               feed->topic, feed->feed.partition, what);
     return false;
 }
@@ -162,8 +163,7 @@ static bool resolve_starts(struct kafka_source *source, struct kafka_feed **fres
         else if (have_any)
             feed->next = from_first;
         else if (by_time) /* -1: no record is as late as that */
-            feed->next =
-                at_time->elems[i].offset >= 0 ? at_time->elems[i].offset : from_latest;
+            feed->next = at_time->elems[i].offset >= 0 ? at_time->elems[i].offset : from_latest;
         else
             feed->next = strcmp(source->config.start, "earliest") == 0 ? from_first : from_latest;
         feed->feed.start_offset = feed->next;

@@ -62,8 +62,7 @@ const char *mock_broker_address(const struct mock_broker *broker)
 int mock_broker_add_topic(struct mock_broker *broker, const char *topic, int partitions,
                           struct error *err)
 {
-    rd_kafka_resp_err_t code =
-        rd_kafka_mock_topic_create(broker->cluster, topic, partitions, 1);
+    rd_kafka_resp_err_t code = rd_kafka_mock_topic_create(broker->cluster, topic, partitions, 1);
 
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         error_set(err, "topic %s with %d partitions cannot be made: %s", topic, partitions,

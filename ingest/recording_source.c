@@ -92,8 +92,7 @@ static void feed_release(struct feed *base)
 
     /* Finished only now: who sees it may conclude that no record is out. The engine
      * reads it in the thread that reads the feed, so relaxed orders enough. */
-    if (feed->left == 0 &&
-        atomic_load_explicit(&feed->state, memory_order_relaxed) == FEED_LIVE)
+    if (feed->left == 0 && atomic_load_explicit(&feed->state, memory_order_relaxed) == FEED_LIVE)
         atomic_store_explicit(&feed->state, FEED_FINISHED, memory_order_relaxed);
 }
 

@@ -41,8 +41,8 @@ enum feed_state {
 
 struct feed {
     const struct feed_ops *ops;
-    const char *topic; /* owned by the source, lives as long as the feed */
-    int32_t partition; /* -1 for @intake and @derived */
+    const char *topic;    /* owned by the source, lives as long as the feed */
+    int32_t partition;    /* -1 for @intake and @derived */
     int64_t start_offset; /* first record that will be taken */
 };
 

@@ -50,12 +50,12 @@ int recording_writer_create(const char *path, struct recording_writer **out, str
 void recording_writer_destroy(struct recording_writer *writer);
 
 /* Names the next part; returns its number (0, 1, ...) or a negative errno. */
-int recording_writer_add_part(struct recording_writer *writer, const char *topic,
-                              int32_t partition, int64_t start_offset, struct error *err);
+int recording_writer_add_part(struct recording_writer *writer, const char *topic, int32_t partition,
+                              int64_t start_offset, struct error *err);
 
 /* Records of a part come in rising order of offsets. Copies. 0 or a negative errno. */
-int recording_writer_add(struct recording_writer *writer, int part,
-                         const struct recorded *recorded, struct error *err);
+int recording_writer_add(struct recording_writer *writer, int part, const struct recorded *recorded,
+                         struct error *err);
 int recording_writer_add_mark(struct recording_writer *writer, const struct mark *mark,
                               struct error *err);
 

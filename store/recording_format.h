@@ -13,7 +13,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "recordings are little
 
 enum {
     RECORDING_VERSION = 1,
-    BLOCK_MAGIC = 0x4b4c4254, /* "TBLK" */
+    BLOCK_MAGIC = 0x4b4c4254,       /* "TBLK" */
     BLOCK_TARGET_BYTES = 256 << 10, /* unpacked; fits the second-level cache */
     BLOCK_RAW_MAX = 4 << 20,
     KEY_BYTES_MAX = 64 << 10,

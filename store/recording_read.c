@@ -132,7 +132,8 @@ static int read_block(const struct recording *recording, uint64_t at, struct blo
         return refuse(recording, at, "here should be a block, and its head is damaged", err);
     if (scratch->unpacker == NULL)
         scratch->unpacker = unpacker_create();
-    if (scratch->unpacker == NULL || !grow(&scratch->packed, &scratch->packed_room, head->packed_bytes) ||
+    if (scratch->unpacker == NULL ||
+        !grow(&scratch->packed, &scratch->packed_room, head->packed_bytes) ||
         !grow(&scratch->raw, &scratch->raw_room, (size_t)head->raw_bytes + 1)) {
         error_set(err, "%s: out of memory", recording->path);
         return -ENOMEM;
@@ -267,8 +268,7 @@ static int open_by_index(struct recording *recording, struct scratch *scratch, s
         trailer.hash != hash64(&trailer, offsetof(struct file_trailer, hash), 0))
         return 1;
     left = trailer.block_count;
-    for (at = trailer.index_at; rc == 0 && left > 0;
-         at += sizeof(head) + head.packed_bytes) {
+    for (at = trailer.index_at; rc == 0 && left > 0; at += sizeof(head) + head.packed_bytes) {
         rc = read_block(recording, at, &head, scratch, err);
         if (rc == -ENODATA)
             rc = refuse(recording, at, "the file ends inside its index", err);
@@ -284,8 +284,8 @@ static int open_by_index(struct recording *recording, struct scratch *scratch, s
             struct block_head named;
             memcpy(&entry, scratch->raw + i * sizeof(entry), sizeof(entry));
             if (entry.kind == BLOCK_RECORDS) {
-                rc = add_records(recording, entry.part, entry.at, entry.count,
-                                 entry.packed_bytes, err);
+                rc = add_records(recording, entry.part, entry.at, entry.count, entry.packed_bytes,
+                                 err);
                 continue;
             }
             rc = read_block(recording, entry.at, &named, &body, err);

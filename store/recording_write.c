@@ -161,11 +161,13 @@ void recording_writer_destroy(struct recording_writer *writer)
     free(writer);
 }
 
-int recording_writer_add_part(struct recording_writer *writer, const char *topic,
-                              int32_t partition, int64_t start_offset, struct error *err)
+int recording_writer_add_part(struct recording_writer *writer, const char *topic, int32_t partition,
+                              int64_t start_offset, struct error *err)
 {
-    struct block_head head = {.kind = BLOCK_PART, .first_offset = start_offset,
-                              .last_offset = partition, .part = (uint32_t)writer->part_count};
+    struct block_head head = {.kind = BLOCK_PART,
+                              .first_offset = start_offset,
+                              .last_offset = partition,
+                              .part = (uint32_t)writer->part_count};
     int rc;
 
     if (writer->part_count == RECORDING_PARTS_MAX)
@@ -221,8 +223,7 @@ int recording_writer_add(struct recording_writer *writer, int index,
     struct part_writer *part = &writer->parts[index];
     bool has_time = recorded->time_ms != RECORDING_NO_TIME;
     uint32_t key_bytes = recorded->key_bytes < KEY_BYTES_MAX ? recorded->key_bytes : KEY_BYTES_MAX;
-    uint32_t bytes =
-        recorded->bytes <= RECORD_BYTES_MAX ? recorded->bytes : RECORD_BYTES_MAX + 1;
+    uint32_t bytes = recorded->bytes <= RECORD_BYTES_MAX ? recorded->bytes : RECORD_BYTES_MAX + 1;
     size_t need = NUMBERS_BYTES_MAX + key_bytes + bytes;
     uint16_t flags = has_time ? 0 : BLOCK_NO_TIMES;
     int rc = 0;

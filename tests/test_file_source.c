@@ -137,7 +137,8 @@ static void a_line_beyond_the_limit_is_one_cut_record(void **state)
 {
     (void)state;
     static const size_t sizes[] = {3, RECORD_BYTES_MAX - 1, 3, RECORD_BYTES_MAX,
-                                   3, RECORD_BYTES_MAX + 1, 3, 5 * RECORD_BYTES_MAX + 7, 3};
+                                   3, RECORD_BYTES_MAX + 1, 3, 5 * RECORD_BYTES_MAX + 7,
+                                   3};
     enum { LINES = sizeof(sizes) / sizeof(sizes[0]) };
     size_t bytes = 0;
     for (size_t i = 0; i < LINES; i++)

@@ -28,7 +28,8 @@ static struct incident incident = {
     .rule_id = "disk",
     .key = "tenant=acme host=db/01",
     .title = "a\"b\\c/d\b\f\n\r\t\x01\x1f\x7f",
-    .why = "Gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x94\xa5",
+    .why = "Gr\xc3\xbc\xc3\x9f"
+           "e \xf0\x9f\x94\xa5",
 };
 
 static const char change_line[] =
@@ -38,7 +39,8 @@ static const char change_line[] =
     "\"severity\":\"major\",\"events\":12345678901,\"alerts\":7,\"open\":0,"
     "\"opened\":1700000001000,\"first\":-1,"
     "\"title\":\"a\\\"b\\\\c/d\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\","
-    "\"why\":\"Gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x94\xa5\"}";
+    "\"why\":\"Gr\xc3\xbc\xc3\x9f"
+    "e \xf0\x9f\x94\xa5\"}";
 
 static void a_change_is_one_canonical_line(void **state)
 {
@@ -67,11 +69,10 @@ static void an_op_names_its_incident_sink_and_number(void **state)
     char line[512];
 
     incident_log_op(&op, "pager \"one\"", line, sizeof(line));
-    assert_string_equal(line,
-                        "{\"at\":1700000003000,\"op\":\"resolve\","
-                        "\"incident\":\"0123456789abcdeffedcba9876543210\","
-                        "\"sink\":\"pager \\\"one\\\"\",\"number\":4,"
-                        "\"id\":\"000000000000000100000000000000ab\"}");
+    assert_string_equal(line, "{\"at\":1700000003000,\"op\":\"resolve\","
+                              "\"incident\":\"0123456789abcdeffedcba9876543210\","
+                              "\"sink\":\"pager \\\"one\\\"\",\"number\":4,"
+                              "\"id\":\"000000000000000100000000000000ab\"}");
 }
 
 static void a_short_buffer_is_cut_terminated_and_never_passed(void **state)

@@ -169,7 +169,8 @@ static void send_numbers(struct kafka_producer *producer, const char *topic, int
     for (int i = from; i < to; i++) {
         int bytes = snprintf(text, sizeof(text), "record %d", i);
         assert_int_equal(kafka_producer_send(producer, topic, partition, "k", 1, text,
-                                             (size_t)bytes, 1700000000000 + i, &err), 0);
+                                             (size_t)bytes, 1700000000000 + i, &err),
+                         0);
     }
     if (kafka_producer_flush(producer, 20000, &err) != 0)
         fail_msg("%s", err.text);
@@ -392,7 +393,8 @@ static void records_that_are_gone_stop_the_partition_or_are_skipped(void **state
     memset(big, 'x', sizeof(big));
     for (int i = 0; i < 200; i++)
         assert_int_equal(kafka_producer_send(producer, topics[0], 0, NULL, 0, big, sizeof(big),
-                                             1700000000000, &err), 0);
+                                             1700000000000, &err),
+                         0);
     assert_int_equal(kafka_producer_flush(producer, 20000, &err), 0);
 
     reader_open(&reader, &config);
@@ -440,8 +442,8 @@ static void records_that_vanish_before_a_slow_reader_stop_its_partition(void **s
     config.option_count = 2;
     make_topic(topics[0], 1);
     for (int i = 0; i < 100; i++)
-        assert_int_equal(kafka_producer_send(producer, topics[0], 0, NULL, 0, big, sizeof(big), 1,
-                                             &err), 0);
+        assert_int_equal(
+            kafka_producer_send(producer, topics[0], 0, NULL, 0, big, sizeof(big), 1, &err), 0);
     assert_int_equal(kafka_producer_flush(producer, 20000, &err), 0);
     reader_open(&reader, &config);
     WAIT_FOR(reader_changes(&reader) == 1);
@@ -450,8 +452,8 @@ static void records_that_vanish_before_a_slow_reader_stop_its_partition(void **s
     next = records[0].offset + 1;
     feed->ops->release(feed);
     for (int i = 0; i < 900; i++)
-        assert_int_equal(kafka_producer_send(producer, topics[0], 0, NULL, 0, big, sizeof(big), 1,
-                                             &err), 0);
+        assert_int_equal(
+            kafka_producer_send(producer, topics[0], 0, NULL, 0, big, sizeof(big), 1, &err), 0);
     assert_int_equal(kafka_producer_flush(producer, 20000, &err), 0);
     uint64_t until_ns = host_mono_ns() + (uint64_t)DEADLINE_S * 1000000000u;
     while (feed->ops->state(feed) != FEED_STOPPED && host_mono_ns() < until_ns) {
@@ -606,8 +608,8 @@ static void one_member_owns_everything_and_another_takes_over(void **state)
     reader_close(owner);
     WAIT_FOR(reader_changes(standby) == 5);
     for (size_t i = 0; i < 5; i++) {
-        bool is_read = strcmp(standby->feeds[i]->topic, topics[1]) == 0 &&
-                       standby->feeds[i]->partition == 1;
+        bool is_read =
+            strcmp(standby->feeds[i]->topic, topics[1]) == 0 && standby->feeds[i]->partition == 1;
         assert_int_equal(standby->feeds[i]->start_offset, is_read ? 60 : 0);
     }
     reader_close(standby);
@@ -668,15 +670,40 @@ static void wrong_configuration_is_refused_with_a_sentence(void **state)
         {"b:1", topic, 1, KAFKA_GROUP, "latest", {NULL, NULL}, "needs the name of a group"},
         {"b:1", topic, 1, KAFKA_ASSIGN, "yesterday", {NULL, NULL}, "start \"yesterday\""},
         {"b:1", topic, 1, KAFKA_ASSIGN, "2026-02-30T00:00:00+1:00", {NULL, NULL}, "start"},
-        {"b:1", topic, 1, KAFKA_ASSIGN, "latest", {"enable.auto.commit", "true"},
+        {"b:1",
+         topic,
+         1,
+         KAFKA_ASSIGN,
+         "latest",
+         {"enable.auto.commit", "true"},
          "enable.auto.commit cannot be set"},
-        {"b:1", topic, 1, KAFKA_ASSIGN, "latest", {"plugin.library.paths", "x"},
+        {"b:1",
+         topic,
+         1,
+         KAFKA_ASSIGN,
+         "latest",
+         {"plugin.library.paths", "x"},
          "plugin.library.paths cannot be set"},
-        {"b:1", topic, 1, KAFKA_ASSIGN, "latest", {"security.protocol", "carrier-pigeon"},
+        {"b:1",
+         topic,
+         1,
+         KAFKA_ASSIGN,
+         "latest",
+         {"security.protocol", "carrier-pigeon"},
          "security.protocol"},
-        {"b:1", topic, 1, KAFKA_ASSIGN, "latest", {"sasl.password", "env:TOCSIN_NO_SUCH"},
+        {"b:1",
+         topic,
+         1,
+         KAFKA_ASSIGN,
+         "latest",
+         {"sasl.password", "env:TOCSIN_NO_SUCH"},
          "TOCSIN_NO_SUCH is not set"},
-        {"b:1", topic, 1, KAFKA_ASSIGN, "latest", {"sasl.password", "file:/nonexistent"},
+        {"b:1",
+         topic,
+         1,
+         KAFKA_ASSIGN,
+         "latest",
+         {"sasl.password", "file:/nonexistent"},
          "/nonexistent: No such file"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -53,8 +53,8 @@ static struct recording_writer *begin(void)
     if (recording_writer_create(path, &writer, &err) != 0)
         fail_msg("%s", err.text);
     for (int part = 0; part < PARTS; part++)
-        assert_int_equal(recording_writer_add_part(writer, topics[part], part % 2, 1000 * part,
-                                                   &err), part);
+        assert_int_equal(
+            recording_writer_add_part(writer, topics[part], part % 2, 1000 * part, &err), part);
     return writer;
 }
 
@@ -349,7 +349,9 @@ static void payloads_beyond_the_limit_are_cut_so_that_they_are_refused(void **st
 
     memset(big, 'x', 3 << 20);
     for (int i = 0; i < 2; i++) {
-        struct recorded recorded = {.offset = i, .time_ms = 5, .payload = big,
+        struct recorded recorded = {.offset = i,
+                                    .time_ms = 5,
+                                    .payload = big,
                                     .bytes = i == 0 ? RECORD_BYTES_MAX : 3 << 20,
                                     .leader_epoch = -1};
         assert_int_equal(recording_writer_add(writer, 0, &recorded, &err), 0);
@@ -443,8 +445,8 @@ static void a_damaged_block_stops_its_feed_and_no_other(void **state)
         assert_int_equal(feed->ops->state(feed), part == 0 ? FEED_STOPPED : FEED_FINISHED);
     }
     char want[200];
-    snprintf(want, sizeof(want), "test.recording: byte %zu: the checksum of this block does not hold",
-             at);
+    snprintf(want, sizeof(want),
+             "test.recording: byte %zu: the checksum of this block does not hold", at);
     assert_false(source->ops->ready(source, &err));
     assert_string_equal(err.text, want);
     source->ops->close(source);

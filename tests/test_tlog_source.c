@@ -36,13 +36,15 @@ static void lines_become_feeds_sorted_by_topic_and_partition(void **state)
     size_t mark_count;
     struct error err;
 
-    write_case("{\"topic\":\"b\",\"partition\":0}\n"
-               "{\"topic\":\"a\",\"partition\":10,\"offset\":7,\"log_time\":-5,\"payload\":\"x\\u0000y\"}\n"
-               "\n"
-               "{\"mark\":\"seal\",\"topic\":\"a\",\"partition\":10,\"offset\":8,\"value\":99}\n"
-               "{\"mark\":\"cap\",\"topic\":\"a\",\"partition\":2,\"offset\":0,\"value\":3}\n"
-               "{\"topic\":\"a\",\"partition\":10,\"offset\":9,\"payload_hex\":\"ff00\"}\n"
-               "{\"topic\":\"a\",\"partition\":10,\"offset\":10,\"log_time\":null,\"payload\":null}");
+    write_case(
+        "{\"topic\":\"b\",\"partition\":0}\n"
+        "{\"topic\":\"a\",\"partition\":10,\"offset\":7,\"log_time\":-5,\"payload\":\"x\\u0000y\"}"
+        "\n"
+        "\n"
+        "{\"mark\":\"seal\",\"topic\":\"a\",\"partition\":10,\"offset\":8,\"value\":99}\n"
+        "{\"mark\":\"cap\",\"topic\":\"a\",\"partition\":2,\"offset\":0,\"value\":3}\n"
+        "{\"topic\":\"a\",\"partition\":10,\"offset\":9,\"payload_hex\":\"ff00\"}\n"
+        "{\"topic\":\"a\",\"partition\":10,\"offset\":10,\"log_time\":null,\"payload\":null}");
     assert_int_equal(tlog_source_open(path, &source, &marks, &mark_count, &err), 0);
     assert_int_equal(source->ops->changes(source, change, 2), 2);
     assert_int_equal(source->ops->changes(source, change + 2, 2), 1);
@@ -88,7 +90,8 @@ static void a_line_that_makes_no_sense_is_refused_with_its_number(void **state)
         {"{", "case.tlog:2: column 1: "},
         {"{\"partition\":0}", "case.tlog:2: each line names its topic"},
         {"{\"topic\":\"a\",\"partition\":-2}", "case.tlog:2: each line names its topic"},
-        {"{\"topic\":\"a\",\"partition\":0,\"offset\":-1,\"payload\":\"\"}", "case.tlog:2: offset must"},
+        {"{\"topic\":\"a\",\"partition\":0,\"offset\":-1,\"payload\":\"\"}",
+         "case.tlog:2: offset must"},
         {"{\"topic\":\"a\",\"partition\":0,\"offset\":5,\"payload\":\"\"}",
          "case.tlog:2: offset 5 does not come after 5"},
         {"{\"topic\":\"a\",\"partition\":0,\"offset\":6}", "case.tlog:2: a record has one of"},
