@@ -141,7 +141,7 @@ static void the_bound_holds_at_round_ends(void **state)
 
     bench->config.alerts_max = 2;
     for (int i = 0; i < 5; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof(name), "r%d", i);
         bench_put(feed, i, name, "x", ""); /* no rule: no self-alert either */
     }
