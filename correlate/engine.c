@@ -115,7 +115,9 @@ static bool holds_any(const struct worker *worker)
     unsigned count = atomic_load_explicit(&worker->part_count, memory_order_acquire); /* J */
 
     for (unsigned i = 0; i < count; i++)
-        if (worker->parts[i]->held)
+        /* J, acquire end: one that joins right now is not looked at. */
+        if (!atomic_load_explicit(&worker->parts[i]->leaving, memory_order_acquire) &&
+            worker->parts[i]->held)
             return true;
     return false;
 }
