@@ -473,9 +473,10 @@ bool ingest_poll(struct worker *worker)
                                                          : worker->next_part++ % count;
     for (unsigned i = 0; i < count; i++) {
         struct part *part = worker->parts[(first + i) % count];
-        /* J, acquire end: a partition that joined (again) is set up. */
+        /* J, acquire end of both, in this order: a partition that joined (again) is set up. */
+        bool let_go = atomic_load_explicit(&part->let_go, memory_order_acquire);
         if (atomic_load_explicit(&part->leaving, memory_order_acquire)) {
-            if (!atomic_load_explicit(&part->let_go, memory_order_relaxed)) {
+            if (!let_go) {
                 part_let_go(part);
                 moved = true;
             }

@@ -184,9 +184,12 @@ static void part_join(struct engine *engine, struct feed *feed)
     ranks_renew(engine);
     int waker = engine->workers[part->owner].waker;
     engine->source->ops->wake_on(engine->source, feed, waker);
-    atomic_store_explicit(&part->let_go, false, memory_order_relaxed);
-    /* J, release end: the owner may read the feed. */
+    /* J, release end: the owner may read the feed. `let_go` falls after `leaving`, and the
+     * owner looks at it first: whoever sees it fallen sees a partition that does not leave, or
+     * one that leaves again. The other way round an owner that still saw the old `leaving`
+     * would let the new feed go. */
     atomic_store_explicit(&part->leaving, false, memory_order_release);
+    atomic_store_explicit(&part->let_go, false, memory_order_release); /* J */
     host()->waker_wake(host()->self, waker);
     mark_tell(engine, &(struct mark){.kind = MARK_JOIN,
                                      .part = part->id,
@@ -203,7 +206,8 @@ static void part_leave(struct engine *engine, struct feed *feed)
         /* Its events in epochs that no step has yet are dropped unread: another unit
          * reads them again from the low position. relaxed: published by S and J. */
         atomic_store_explicit(&part->left_epoch, engine->planned_epoch, memory_order_relaxed);
-        atomic_store_explicit(&part->leaving, true, memory_order_relaxed);
+        /* J, release end: whoever sees it leave sees `let_go` fallen. */
+        atomic_store_explicit(&part->leaving, true, memory_order_release);
         mark_tell(engine, &(struct mark){.kind = MARK_LEAVE,
                                          .part = part->id,
                                          .offset = atomic_load_explicit(&part->read_offset,
