@@ -298,10 +298,6 @@ struct engine {
 bool ingest_poll(struct worker *worker);
 /* correlate/sequencer.c */
 bool sequencer_poll(struct engine *engine);
-
-/* Tells the listener of marks that ingest threads made. Thread: who holds the role, or the
- * owner once the threads have ended. */
-void sequencer_marks_drain(struct engine *engine);
 /* correlate/dedup.c, correlation.c, incident_stage.c */
 void dedup_phase(struct worker *worker, uint64_t seq, const struct step *step);
 void dedup_candidates_phase(struct worker *worker, const struct step *step);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "correlate/core.h"
+#include "correlate/mark.h"
 
 /* A thread that waits for another's phase yields this often before it sleeps; more would
  * take a core from the Kafka client's threads. */
@@ -378,7 +379,7 @@ void engine_stop(struct engine *engine)
         }
     }
     /* Seals that were applied and worked off, but not yet told of. */
-    sequencer_marks_drain(engine);
+    marks_drain(engine);
 }
 
 static void worker_release(struct worker *worker)

@@ -1,0 +1,221 @@
+/*
+ * part.c - see part.h.
+ */
+#include "correlate/part.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "correlate/mark.h"
+
+enum { CHANGES_MAX = 64 };
+#define CHANGES_EVERY_NS 20000000u
+
+/* True when `a` comes before `b`; one that left and joined again before its later self. */
+static bool part_before(const struct part *a, const struct part *b)
+{
+    int order = strcmp(a->name, b->name);
+
+    if (order != 0)
+        return order < 0;
+    return a->number != b->number ? a->number < b->number : a->id < b->id;
+}
+
+/* Ranks of all partitions by (topic, partition): a new immutable array per change,
+ * because steps under way still read the old one. */
+static void ranks_renew(struct engine *engine)
+{
+    unsigned count = part_total(engine);
+    uint16_t *rank = memory_alloc((count > 0 ? count : 1) * sizeof(*rank));
+
+    for (unsigned i = 0; i < count; i++) {
+        unsigned before = 0;
+        for (unsigned j = 0; j < count; j++)
+            before += part_before(engine->parts[j], engine->parts[i]);
+        rank[i] = (uint16_t)before;
+    }
+    vector_add(&engine->old_ranks) = rank;
+    engine->rank = rank;
+}
+
+static const struct topic_config *topic_of(const struct engine *engine, const char *name)
+{
+    for (size_t i = 0; i < engine->topic_count; i++)
+        if (engine->topics[i].topic != NULL && strcmp(engine->topics[i].topic, name) == 0)
+            return &engine->topics[i];
+    return &engine->any_topic;
+}
+
+static struct part *part_alloc(const char *topic, int32_t number)
+{
+    struct part *part = aligned_alloc(64, (sizeof(*part) + 63) / 64 * 64);
+
+    if (part == NULL)
+        part = memory_alloc(SIZE_MAX / 2); /* ends the process in one place */
+    memset((void *)part, 0, sizeof(*part));
+    part->name = memory_alloc(strlen(topic) + 1);
+    strcpy(part->name, topic);
+    part->number = number;
+    atomic_init(&part->left_epoch, INT64_MAX);
+    return part;
+}
+
+/* Partition 0 of the table stands for derived events: a name and a rank, no feed. */
+static void part_derived(struct engine *engine)
+{
+    engine->parts[0] = part_alloc("@derived", -1);
+    engine->parts[0]->dropped = true;
+    atomic_store_explicit(&engine->parts[0]->reach, INT64_MIN, memory_order_relaxed);
+    atomic_store_explicit(&engine->part_count, 1, memory_order_relaxed);
+}
+
+/* A place that the same partition left before, once nothing points at its events any
+ * more: rebalances come and go, places do not run out. */
+static struct part *part_reusable(struct engine *engine, const struct feed *feed)
+{
+    uint64_t done = atomic_load_explicit(&engine->steps_done, memory_order_acquire); /* F */
+    int64_t epoch = atomic_load_explicit(&engine->done_epoch, memory_order_relaxed);
+
+    for (unsigned i = 1; i < part_total(engine); i++) {
+        struct part *part = engine->parts[i];
+        if (part->dropped && done >= part->dropped_step && epoch > part->low_epoch &&
+            part->number == feed->partition && strcmp(part->name, feed->topic) == 0)
+            return part;
+    }
+    return NULL;
+}
+
+/* A new place at the end of the table and of its owner's list; NULL when both are full. */
+static struct part *part_add(struct engine *engine, const struct feed *feed)
+{
+    unsigned count = part_total(engine);
+
+    if (count == PARTS_MAX)
+        return NULL;
+    struct part *part = part_alloc(feed->topic, feed->partition);
+    part->id = (uint16_t)count;
+    part->owner = (uint16_t)(count % engine->worker_count);
+    atomic_store_explicit(&part->leaving, true, memory_order_relaxed);
+    atomic_store_explicit(&part->let_go, true, memory_order_relaxed);
+    struct worker *owner = &engine->workers[part->owner];
+    uint32_t owned = atomic_load_explicit(&owner->part_count, memory_order_relaxed);
+    owner->parts[owned] = part;
+    engine->parts[count] = part;
+    /* C, release end: for readers of counters; workers learn of it through their own list (J)
+     * or through a step (S). */
+    atomic_store_explicit(&engine->part_count, count + 1, memory_order_release);
+    atomic_store_explicit(&owner->part_count, owned + 1, memory_order_release); /* J */
+    return part;
+}
+
+static void part_join(struct engine *engine, struct feed *feed)
+{
+    int64_t wm = atomic_load_explicit(&engine->watermark_ms, memory_order_relaxed);
+
+    if (part_total(engine) == 0)
+        part_derived(engine);
+    struct part *part = part_reusable(engine, feed);
+    if (part == NULL)
+        part = part_add(engine, feed);
+    if (part == NULL) {
+        tally_add(&engine->incident_tally.parts_refused, 1);
+        return;
+    }
+    part->feed = feed;
+    part->topic = topic_of(engine, feed->topic);
+    /* G is the largest L of what is read; topics that are only configured do not count. */
+    if (part->topic->disorder_ms > engine->slack_ms)
+        engine->slack_ms = part->topic->disorder_ms;
+    part->dropped = part->held = part->had_event = part->had_log_time = part->finished = false;
+    part->max_c = part->last_kt = part->cap_ms = INT64_MIN;
+    part->sealed = wm; /* INT64_MIN before the start */
+    part->next_offset = feed->start_offset;
+    part->low_count = 0;
+    part->proof_used = 0;
+    part->mark_at = part->mark_end = 0;
+    /* relaxed: published by the release of `leaving` below. */
+    atomic_store_explicit(&part->passed, wm, memory_order_relaxed);
+    atomic_store_explicit(&part->seen_max_c, INT64_MIN, memory_order_relaxed);
+    atomic_store_explicit(&part->reach, INT64_MIN, memory_order_relaxed);
+    atomic_store_explicit(&part->start_offset, feed->start_offset, memory_order_relaxed);
+    atomic_store_explicit(&part->read_offset, feed->start_offset, memory_order_relaxed);
+    atomic_store_explicit(&part->low_offset, feed->start_offset, memory_order_relaxed);
+    atomic_store_explicit(&part->seal_request, INT64_MIN, memory_order_relaxed);
+    atomic_store_explicit(&part->left_epoch, INT64_MAX, memory_order_relaxed);
+    atomic_store_explicit(&part->proof_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&part->blind, false, memory_order_relaxed);
+    for (size_t i = 0; i < engine->config.mark_count; i++) {
+        if (engine->config.marks[i].part != part->id - 1)
+            continue;
+        if (part->mark_end == 0)
+            part->mark_at = i;
+        part->mark_end = i + 1;
+    }
+    ranks_renew(engine);
+    int waker = engine->workers[part->owner].waker;
+    engine->source->ops->wake_on(engine->source, feed, waker);
+    /* J, release end: the owner may read the feed. `let_go` falls after `leaving`, and the
+     * owner looks at it first: whoever sees it fallen sees a partition that does not leave, or
+     * one that leaves again. The other way round an owner that still saw the old `leaving`
+     * would let the new feed go. */
+    atomic_store_explicit(&part->leaving, false, memory_order_release);
+    atomic_store_explicit(&part->let_go, false, memory_order_release); /* J */
+    host()->waker_wake(host()->self, waker);
+    mark_tell(engine, &(struct mark){.kind = MARK_JOIN,
+                                     .part = part->id,
+                                     .offset = feed->start_offset,
+                                     .value_ms = wm});
+}
+
+static void part_leave(struct engine *engine, struct feed *feed)
+{
+    for (unsigned i = 0; i < part_total(engine); i++) {
+        struct part *part = engine->parts[i];
+        if (part->feed != feed || !part_is_member(part))
+            continue;
+        /* Its events in epochs that no step has yet are dropped unread: another unit
+         * reads them again from the low position. relaxed: published by S and J. */
+        atomic_store_explicit(&part->left_epoch, engine->planned_epoch, memory_order_relaxed);
+        /* J, release end: whoever sees it leave sees `let_go` fallen. */
+        atomic_store_explicit(&part->leaving, true, memory_order_release);
+        mark_tell(engine, &(struct mark){.kind = MARK_LEAVE,
+                                         .part = part->id,
+                                         .offset = atomic_load_explicit(&part->read_offset,
+                                                                        memory_order_relaxed)});
+    }
+}
+
+bool parts_poll(struct engine *engine, uint64_t now_ns)
+{
+    struct source_change change[CHANGES_MAX];
+    size_t count;
+
+    if (now_ns < engine->changes_due_ns)
+        return false;
+    engine->changes_due_ns = now_ns + CHANGES_EVERY_NS;
+    count = engine->source->ops->changes(engine->source, change, CHANGES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (change[i].kind == SOURCE_JOIN)
+            part_join(engine, change[i].feed);
+        else
+            part_leave(engine, change[i].feed);
+    }
+    for (unsigned i = 0; i < part_total(engine); i++) {
+        struct part *part = engine->parts[i];
+        /* K, acquire end: the owner does not touch the feed any more. */
+        if (part->dropped)
+            continue;
+        if (atomic_load_explicit(&part->let_go, memory_order_acquire)) {
+            part->dropped = true;
+            part->dropped_step = atomic_load_explicit(&engine->step_count, memory_order_relaxed);
+            if (engine->source->ops->drop != NULL)
+                engine->source->ops->drop(engine->source, part->feed);
+            part->feed = NULL;
+        } else if (part_is_member(part) && engine->source->ops->position != NULL) {
+            engine->source->ops->position(
+                engine->source, part->feed,
+                atomic_load_explicit(&part->low_offset, memory_order_relaxed));
+        }
+    }
+    return count > 0;
+}

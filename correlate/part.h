@@ -1,0 +1,37 @@
+/*
+ * part.h - partitions come and go (semantics T8).
+ *
+ * A partition is told by the source, gets a place in the engine's table and an owner
+ * among the workers, and is ranked among the others by (topic, partition). It goes in
+ * three moves: the source takes it back (`leaving`), its owner lets it go (`let_go`),
+ * and its place is dropped; the place is used again when the same partition comes back.
+ *
+ *      join            leave            owner             role
+ *   ---------> member -------> leaving -------> let go -------> dropped
+ *                ^                                                 |
+ *                +------------------ join again -------------------+
+ *
+ * Thread: who holds the sequencer role.
+ */
+#ifndef CORRELATE_PART_H
+#define CORRELATE_PART_H
+
+#include "correlate/core.h"
+
+/* Takes what the source says of partitions, now and then, and tells it how far they
+ * are worked off. True when any came or went. */
+bool parts_poll(struct engine *engine, uint64_t now_ns);
+
+/* Places in the table, with those that were left and with @derived. */
+static inline unsigned part_total(const struct engine *engine)
+{
+    /* relaxed: this role is its only writer. */
+    return atomic_load_explicit(&engine->part_count, memory_order_relaxed);
+}
+
+static inline bool part_is_member(const struct part *part)
+{
+    return !part->dropped && !atomic_load_explicit(&part->leaving, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * seal.c - see seal.h.
+ */
+#include "correlate/seal.h"
+
+#include "correlate/mark.h"
+#include "correlate/part.h"
+
+#define BLIND_AFTER_NS 10000000000u
+
+/* Begins and ends the times in which a partition that cannot be read is sealed all the same. */
+static void blind_look(struct engine *engine, struct part *part, uint64_t now_ns, bool others)
+{
+    bool unreadable = atomic_load_explicit(&part->state, memory_order_relaxed) >= FEED_UNREADABLE;
+    bool blind = atomic_load_explicit(&part->blind, memory_order_relaxed);
+    int64_t offset = atomic_load_explicit(&part->read_offset, memory_order_relaxed);
+
+    if (!unreadable)
+        part->unreadable_since = 0;
+    else if (part->unreadable_since == 0)
+        part->unreadable_since = now_ns;
+    if (unreadable && !blind && others && now_ns - part->unreadable_since >= BLIND_AFTER_NS) {
+        atomic_store_explicit(&part->blind, true, memory_order_relaxed);
+        mark_tell(engine, &(struct mark){.kind = MARK_BLIND_BEGIN,
+                                         .part = part->id,
+                                         .offset = offset,
+                                         .value_ms = engine->r_ms});
+    } else if (!unreadable && blind) {
+        /* Until it is within B of the others it is sealed on like before. */
+        int64_t max_c = atomic_load_explicit(&part->seen_max_c, memory_order_relaxed);
+        if (max_c == INT64_MIN || max_c >= engine->r_ms - engine->config.behind_ms) {
+            atomic_store_explicit(&part->blind, false, memory_order_relaxed);
+            mark_tell(engine, &(struct mark){.kind = MARK_BLIND_END,
+                                             .part = part->id,
+                                             .offset = offset,
+                                             .value_ms = engine->r_ms});
+        }
+    }
+}
+
+/*
+ * One seal round. R is the least M of the partitions that had records since the last
+ * round and are not far behind; without any it goes on from the last R by the
+ * monotonic clock, but only up to the oldest of the answers that prove something.
+ *
+ * Once a seal was made, "far behind" is also measured from the last R: V never falls, so
+ * an R that followed old records down (a month published again into a quiet topic)
+ * would close nothing until the clock had caught up with V.
+ */
+void seal_round(struct engine *engine, uint64_t now_ns)
+{
+    unsigned count = part_total(engine);
+    int64_t largest = INT64_MIN, least = INT64_MAX;
+    uint64_t oldest_proof = UINT64_MAX;
+    bool readable = false, proven = false;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct part *part = engine->parts[i];
+        int64_t max_c = atomic_load_explicit(&part->seen_max_c, memory_order_relaxed);
+        if (!part_is_member(part))
+            continue;
+        readable |= atomic_load_explicit(&part->state, memory_order_relaxed) < FEED_UNREADABLE;
+        if (max_c > largest)
+            largest = max_c;
+    }
+    if (!engine->r_known) {
+        engine->r_ms = engine->wall_at_start;
+        engine->r_ns = engine->mono_at_start;
+        engine->r_known = true;
+    }
+    int64_t reference = engine->r_used && engine->r_ms > largest ? engine->r_ms : largest;
+    for (unsigned i = 0; i < count; i++) {
+        struct part *part = engine->parts[i];
+        if (!part_is_member(part))
+            continue;
+        uint64_t records = atomic_load_explicit(&part->seen_records, memory_order_relaxed);
+        int64_t max_c = atomic_load_explicit(&part->seen_max_c, memory_order_relaxed);
+        if (records != part->records_at_seal && max_c != INT64_MIN &&
+            max_c >= reference - engine->config.behind_ms && max_c < least)
+            least = max_c;
+        part->records_at_seal = records;
+        blind_look(engine, part, now_ns, readable);
+        uint64_t proof = atomic_load_explicit(&part->proof_ns, memory_order_relaxed);
+        if (proof > part->proof_used) {
+            proven = true;
+            oldest_proof = proof < oldest_proof ? proof : oldest_proof;
+        }
+    }
+    if (least != INT64_MAX) {
+        engine->r_ms = least;
+        engine->r_ns = now_ns;
+    } else if (proven && oldest_proof > engine->r_ns) {
+        engine->r_ms += (int64_t)((oldest_proof - engine->r_ns) / 1000000u);
+        engine->r_ns += (oldest_proof - engine->r_ns) / 1000000u * 1000000u;
+    }
+    if (!readable)
+        return; /* T9: with no reachable input nothing closes */
+    for (unsigned i = 0; i < count; i++) {
+        struct part *part = engine->parts[i];
+        if (!part_is_member(part))
+            continue;
+        uint64_t proof = atomic_load_explicit(&part->proof_ns, memory_order_relaxed);
+        bool blind = atomic_load_explicit(&part->blind, memory_order_relaxed);
+        if (proof <= part->proof_used && !blind)
+            continue;
+        part->proof_used = proof;
+        engine->r_used = true;
+        /* relaxed: the value is all that is handed over. The owner applies it at its read
+         * position. */
+        atomic_store_explicit(&part->seal_request, engine->r_ms - engine->slack_ms,
+                              memory_order_relaxed);
+    }
+    tally_add(&engine->incident_tally.seals, 1);
+}

@@ -1,0 +1,186 @@
+/*
+ * step.c - see step.h.
+ */
+#include "correlate/step.h"
+
+#include "correlate/derived.h"
+#include "correlate/rules_switch.h"
+
+static uint64_t events_in(const struct engine *engine, int64_t epoch)
+{
+    uint64_t count = 0;
+
+    for (unsigned t = 0; t <= engine->worker_count; t++) {
+        int64_t reach;
+        const struct bins *bins = engine_bins(engine, t, &reach);
+        if (epoch < reach && bins_slot(bins, epoch)->epoch == epoch)
+            count += bins_slot(bins, epoch)->count;
+    }
+    return count;
+}
+
+/*
+ * How many more alerts and keys can come before some bound could be reached; below
+ * zero when one may be over already. An event makes at most one alert, and one key per
+ * rule; the end of flapping makes a key without an event.
+ */
+static int64_t headroom(const struct engine *engine, const struct rules_version *rules)
+{
+    int64_t flapping = 0, room = (int64_t)engine->config.alerts_max;
+
+    for (unsigned w = 0; w < engine->worker_count; w++) {
+        room -= (int64_t)tally_get(&engine->workers[w].alerts);
+        flapping += (int64_t)tally_get(&engine->workers[w].flapping);
+    }
+    for (uint32_t i = 0; i < rules->rule_count; i++) {
+        const struct rule_slot *slot = &rules->slots[rules->slot_of[i]];
+        int64_t left = (int64_t)slot->rule->max_keys - flapping;
+        for (unsigned w = 0; w < engine->worker_count; w++)
+            left -= (int64_t)tally_get(&slot->tally[w].keys);
+        room = left < room ? left : room;
+    }
+    return room;
+}
+
+/* The earliest timer; valid when no step is under way. */
+static int64_t next_due(const struct engine *engine)
+{
+    int64_t due = INT64_MAX;
+
+    for (unsigned w = 0; w < engine->worker_count; w++) {
+        int64_t at = atomic_load_explicit(&engine->workers[w].next_due, memory_order_relaxed);
+        due = at < due ? at : due;
+    }
+    return due;
+}
+
+static void watermark_set(struct engine *engine, int64_t epoch)
+{
+    engine->planned_epoch = epoch;
+    /* relaxed: for metrics and joins. */
+    atomic_store_explicit(&engine->watermark_ms, epoch * (int64_t)engine->config.epoch_ms,
+                          memory_order_relaxed);
+}
+
+void step_begin(struct engine *engine, int64_t epoch)
+{
+    watermark_set(engine, epoch);
+    atomic_store_explicit(&engine->done_epoch, epoch, memory_order_release); /* F */
+    engine_wake(engine, true);
+}
+
+void step_done_publish(struct engine *engine)
+{
+    uint64_t done = atomic_load_explicit(&engine->steps_done, memory_order_acquire); /* F */
+    uint64_t seq = atomic_load_explicit(&engine->step_count, memory_order_relaxed);
+    int64_t epoch =
+        done == seq ? engine->planned_epoch : engine->steps[done & (STEPS - 1)].epoch_from;
+
+    /* relaxed load: this role is its only writer. F, release end for ingest threads. */
+    if (engine->planned_epoch != INT64_MIN &&
+        atomic_load_explicit(&engine->done_epoch, memory_order_relaxed) != epoch) {
+        atomic_store_explicit(&engine->done_epoch, epoch, memory_order_release);
+        engine_wake(engine, true);
+    }
+}
+
+/* How far the next step goes. */
+struct cut {
+    int64_t to; /* epoch, exclusive */
+    uint64_t events;
+    bool tight; /* a bound could be reached in the round it is in */
+};
+
+/*
+ * Calm: no bound can be reached inside, so the step may span rounds. Tight: the step
+ * ends with its round at the latest, and if it ends there, holds the bounds.
+ */
+static struct cut step_cut(const struct engine *engine, int64_t closed, int64_t round_end,
+                           int64_t room)
+{
+    const int64_t from = engine->planned_epoch;
+    struct cut cut = {.to = from, .tight = engine->tight || room < 0};
+
+    while (!cut.tight && cut.to < closed && cut.events < STEP_EVENTS) {
+        if (cut.to - from >= engine->slot_count) {
+            cut.to = closed; /* bins reach no further */
+            break;
+        }
+        uint64_t more = events_in(engine, cut.to);
+        if (2 * (int64_t)(cut.events + more) > room) {
+            cut.tight = cut.to == from;
+            break;
+        }
+        cut.events += more;
+        cut.to++;
+    }
+    while (cut.tight && cut.to < closed && cut.to < round_end && cut.events < STEP_EVENTS)
+        cut.events += events_in(engine, cut.to++);
+    return cut;
+}
+
+/* Hands the step over to the workers. */
+static void step_publish(struct engine *engine, uint64_t seq, const struct cut *cut,
+                         int64_t round_end, struct rules_version *rules)
+{
+    const int64_t d = (int64_t)engine->config.epoch_ms;
+    const int64_t per_round = (int64_t)engine->config.round_ms / d;
+    const int64_t from = engine->planned_epoch, to = cut->to;
+    struct step *step = &engine->steps[seq & (STEPS - 1)];
+
+    *step = (struct step){.epoch_from = from,
+                          .epoch_to = to,
+                          .from_ms = from * d,
+                          .to_ms = to * d,
+                          .events = cut->events,
+                          .bounded = cut->tight && to == round_end,
+                          .rank = engine->rank,
+                          .rules = rules};
+    engine->tight = cut->tight && to < round_end;
+    tally_add(&engine->incident_tally.rounds,
+              (uint64_t)(floor_div(to, per_round) - floor_div(from, per_round)));
+    if (step->bounded)
+        engine->draining = seq + 1;
+    watermark_set(engine, to);
+    /* S, release end: the step is complete. */
+    atomic_store_explicit(&engine->step_count, seq + 1, memory_order_release);
+    engine_wake(engine, false);
+}
+
+bool step_plan(struct engine *engine, int64_t closed)
+{
+    const int64_t d = (int64_t)engine->config.epoch_ms;
+    const int64_t per_round = (int64_t)engine->config.round_ms / d;
+    const int64_t from = engine->planned_epoch, last = from + STEP_SPAN_MS / d;
+    /* relaxed: this role is the only writer of step_count. F, acquire end: places in the
+     * ring, and counts, of finished steps. */
+    uint64_t seq = atomic_load_explicit(&engine->step_count, memory_order_relaxed);
+    uint64_t done = atomic_load_explicit(&engine->steps_done, memory_order_acquire);
+
+    if (seq - done >= STEPS || (engine->draining != 0 && done < engine->draining))
+        return false;
+    if (engine->draining != 0)
+        derived_make(engine, &engine->steps[(engine->draining - 1) & (STEPS - 1)]);
+    engine->draining = 0;
+    struct rules_version *rules = rules_switch_at(engine, from, &closed);
+    if (closed > last)
+        closed = last;
+    /* What steps under way will add is bounded by their events: as if each made an alert
+     * and a key, and began flapping. */
+    int64_t room = headroom(engine, rules);
+    for (uint64_t s = done; s < seq; s++)
+        room -= 2 * (int64_t)engine->steps[s & (STEPS - 1)].events;
+    int64_t round_end = (floor_div(from, per_round) + 1) * per_round;
+    struct cut cut = step_cut(engine, closed, round_end, room);
+    if (cut.events == 0 && !cut.tight) {
+        if (seq != done)
+            return false; /* its timers are not known before the others are done */
+        if (next_due(engine) >= cut.to * d) {
+            watermark_set(engine, cut.to);
+            step_done_publish(engine);
+            return true;
+        }
+    }
+    step_publish(engine, seq, &cut, round_end, rules);
+    return true;
+}
