@@ -3,7 +3,7 @@
  *
  *   engine --ring of ops--> outbox thread (libevent, libcurl multi) --HTTP--> sinks
  *
- * States of an op (semantics O1); outbox_core.c is the only place that moves them:
+ * States of an op (semantics O1); outbox_op.c is the only place that moves them:
  *
  *   PENDING -> INTENT -> DONE
  *      ^          |----> DEAD(reason)

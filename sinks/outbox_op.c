@@ -1,0 +1,129 @@
+/*
+ * outbox_op.c - ops, what they weigh, how old they are, and the one
+ * function that moves their states.
+ */
+#include "sinks/outbox_queue.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND_NS UINT64_C(1000000000)
+
+static const bool legal_moves[OP_STATE_COUNT][OP_STATE_COUNT] = {
+    [OP_PENDING] = {[OP_INTENT] = true, [OP_SUPERSEDED] = true, [OP_DEAD] = true},
+    [OP_INTENT] = {[OP_DONE] = true, [OP_DEAD] = true, [OP_RETRY] = true, [OP_UNCERTAIN] = true},
+    [OP_UNCERTAIN] = {[OP_RETRY] = true, [OP_DEAD] = true},
+    [OP_RETRY] = {[OP_PENDING] = true, [OP_SUPERSEDED] = true},
+};
+
+/* The only place where an op changes its state. */
+void outbox_op_move(struct outbox_queue *queue, struct outbox_op *op, enum op_state to)
+{
+    struct sink_counters *counters = &queue->counters;
+
+    assert(legal_moves[op->state][to]);
+    op->state = to;
+    switch (to) {
+    case OP_DONE:
+        counters->done++;
+        break;
+    case OP_DEAD:
+        counters->dead++;
+        break;
+    case OP_SUPERSEDED:
+        counters->superseded++;
+        break;
+    case OP_RETRY:
+        counters->retries++;
+        break;
+    case OP_UNCERTAIN:
+        counters->uncertain++;
+        break;
+    case OP_PENDING:
+    case OP_INTENT:
+    case OP_STATE_COUNT:
+        break;
+    }
+}
+
+static uint64_t incident_bytes(const struct incident *inc)
+{
+    const char *const texts[] = {inc->tenant,  inc->rule_id, inc->key, inc->title,  inc->tier,
+                                 inc->runbook, inc->team,    inc->why, inc->source, inc->resource,
+                                 inc->check,   inc->message, inc->host};
+    uint64_t bytes = sizeof(*inc);
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        bytes += strlen(texts[i]) + 1;
+    return bytes;
+}
+
+struct outbox_op *outbox_op_create(const struct op *op)
+{
+    struct outbox_op *copy = calloc(1, sizeof(*copy));
+
+    if (copy == NULL)
+        return NULL;
+    copy->spare = calloc(1, sizeof(*copy->spare));
+    if (copy->spare == NULL) {
+        free(copy);
+        return NULL;
+    }
+    copy->op = *op;
+    copy->state = OP_PENDING;
+    copy->bytes = sizeof(*copy) + sizeof(*copy->spare) + incident_bytes(op->incident);
+    return copy;
+}
+
+void outbox_op_destroy(struct outbox_op *op)
+{
+    if (op == NULL)
+        return;
+    incident_unref(op->op.incident);
+    free(op->spare);
+    free(op);
+}
+
+uint64_t outbox_op_bytes(const struct outbox_op *op)
+{
+    return op->bytes;
+}
+
+uint16_t outbox_op_sink(const struct outbox_op *op)
+{
+    return op->op.sink;
+}
+
+/* Lets go of an op that has reached its last state and is in no chain. */
+void outbox_op_finish(struct outbox_queue *queue, struct outbox_op *op)
+{
+    struct outbox_core *core = queue->core;
+
+    assert(op->state == OP_DONE || op->state == OP_DEAD || op->state == OP_SUPERSEDED);
+    queue->counters.waiting--;
+    core->waiting--;
+    core->hooks.finished(core->hooks.self, op->bytes);
+    outbox_op_destroy(op);
+}
+
+/* Time on which ops grow old: the clock without the times of hold. */
+uint64_t outbox_queue_active_ns(const struct outbox_queue *queue, uint64_t now_ns)
+{
+    uint64_t held_ns = queue->is_held ? now_ns - queue->held_since_ns : 0;
+
+    return now_ns - queue->held_total_ns - held_ns;
+}
+
+uint64_t outbox_queue_age_limit_ns(const struct outbox_queue *queue)
+{
+    return sink_settings(queue->sink)->retry_hours * 3600 * SECOND_NS;
+}
+
+/* O5: for ever at P1. */
+bool outbox_op_is_too_old(const struct outbox_queue *queue, const struct outbox_op *op,
+                          uint64_t now_ns)
+{
+    return op->op.incident->priority != PRIORITY_P1 &&
+           outbox_queue_active_ns(queue, now_ns) - op->since_ns >= outbox_queue_age_limit_ns(queue);
+}

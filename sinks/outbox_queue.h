@@ -1,0 +1,166 @@
+/*
+ * outbox_queue.h - what the files of the outbox's core share: ops, chains, queues.
+ *
+ *   outbox_op.c      the states of an op, and the one function that moves them (O1)
+ *   outbox_chain.c   the order of one incident at one sink, and what merges (O2, O4)
+ *   outbox_gate.c    whether a sink may be sent anything now: budget, breaker, hold
+ *   outbox_retry.c   what the end of an attempt means for its op (O5, O6)
+ *   outbox_core.c    sending, answers, and the functions of outbox_core.h
+ *
+ * Nothing else includes this header. Thread: as outbox_core.h.
+ */
+#ifndef SINKS_OUTBOX_QUEUE_H
+#define SINKS_OUTBOX_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "sinks/outbox_core.h"
+#include "sinks/sink.h"
+
+struct outbox_attempt;
+struct outbox_chain;
+struct outbox_queue;
+
+struct outbox_op {
+    struct op op;
+    struct outbox_op *next;     /* in its chain */
+    struct outbox_chain *spare; /* becomes the chain if the incident has none */
+    uint64_t bytes;
+    uint64_t since_ns; /* active time of the queue when it was taken */
+    uint32_t attempts;
+    uint32_t failures; /* attempts that count for the back-off */
+    enum op_state state;
+    bool is_begun;  /* a byte of it may have left */
+    bool is_repeat; /* class C and D: sent again after an uncertain attempt */
+};
+
+enum chain_place { CHAIN_READY, CHAIN_WAITING, CHAIN_IN_FLIGHT };
+
+/* The ops of one incident for one sink, in order. */
+struct outbox_chain {
+    struct outbox_chain *bucket_next;
+    struct outbox_chain *ready_next, *ready_before;
+    struct id128 incident;
+    struct outbox_op *first, *last;
+    enum chain_place place;
+    uint32_t last_number;
+    uint32_t done_number;           /* highest number that is done (O8) */
+    size_t heap_index;              /* while waiting */
+    uint64_t due_ns;                /* while waiting */
+    bool was_told;                  /* the sink said when to come back */
+    struct outbox_attempt *attempt; /* owned, while in flight */
+};
+
+struct outbox_queue {
+    struct outbox_core *core;
+    const struct sink *sink;
+    struct outbox_chain **buckets;
+    struct outbox_chain *ready_first, *ready_last;
+    struct outbox_chain **heap; /* least due time first */
+    size_t heap_count;
+    size_t in_flight;
+
+    uint64_t budget_ns; /* theoretical arrival time of the rate budget */
+    uint64_t away_ns;   /* the sink asked us to stay away until then */
+    uint64_t expire_ns; /* next look for aged ops */
+    uint32_t failures_in_a_row;
+    bool breaker_open;
+    uint64_t breaker_ns; /* next probe */
+    uint64_t breaker_wait_ns;
+    bool is_held;
+    uint64_t hold_ns; /* next probe */
+    uint64_t held_since_ns;
+    uint64_t held_total_ns; /* of former holds: time that makes no op older */
+
+    struct sink_counters counters;
+};
+
+struct outbox_core {
+    const struct transport *transport;
+    struct outbox_core_hooks hooks;
+    size_t bucket_mask;
+    size_t ops_max;
+    size_t waiting;
+    size_t in_flight;
+    size_t queue_count;
+    struct outbox_queue queues[];
+};
+
+/* One exchange under way; lives from send to answer. */
+struct outbox_attempt {
+    struct outbox_queue *queue;
+    struct outbox_chain *chain;
+    struct sink_request request;
+};
+
+static inline uint64_t outbox_later_of(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* ---- outbox_op.c ---- */
+
+/* The only place where an op changes its state. */
+void outbox_op_move(struct outbox_queue *queue, struct outbox_op *op, enum op_state to);
+/* Lets go of an op that has reached its last state and is in no chain. */
+void outbox_op_finish(struct outbox_queue *queue, struct outbox_op *op);
+/* Time on which ops grow old: the clock without the times of hold. */
+uint64_t outbox_queue_active_ns(const struct outbox_queue *queue, uint64_t now_ns);
+uint64_t outbox_queue_age_limit_ns(const struct outbox_queue *queue);
+bool outbox_op_is_too_old(const struct outbox_queue *queue, const struct outbox_op *op,
+                          uint64_t now_ns);
+
+/* ---- outbox_chain.c ---- */
+
+/* NULL: nothing of this incident is held. */
+struct outbox_chain *outbox_chain_find(const struct outbox_queue *queue, struct id128 incident);
+/* Takes the chain out of the table and frees it; its ops are gone already. */
+void outbox_chain_remove(struct outbox_queue *queue, struct outbox_chain *chain);
+/* The first op, in its last state, leaves; the next one becomes ready. The chain
+ * stands in no place when this is called, and may be gone afterwards. */
+void outbox_chain_advance(struct outbox_queue *queue, struct outbox_chain *chain);
+/* The first op of a waiting chain may be tried again. */
+void outbox_chain_wake(struct outbox_queue *queue, struct outbox_chain *chain);
+/* Frees the chain with its ops, for the end of the core. */
+void outbox_chain_destroy(struct outbox_chain *chain);
+/* The two places where a chain that is not in flight stands. */
+void outbox_ready_append(struct outbox_queue *queue, struct outbox_chain *chain);
+void outbox_ready_remove(struct outbox_queue *queue, struct outbox_chain *chain);
+void outbox_waiting_add(struct outbox_queue *queue, struct outbox_chain *chain);
+void outbox_waiting_remove(struct outbox_queue *queue, struct outbox_chain *chain);
+
+/* ---- outbox_gate.c ---- */
+
+/* When the gate opens, given what is known now; UINT64_MAX: an answer must come. */
+uint64_t outbox_gate_due_ns(const struct outbox_queue *queue);
+/* An attempt leaves. */
+void outbox_gate_spend(struct outbox_queue *queue, uint64_t now_ns);
+void outbox_breaker_failure(struct outbox_queue *queue, uint64_t now_ns);
+void outbox_breaker_success(struct outbox_queue *queue);
+void outbox_hold_begin(struct outbox_queue *queue, uint64_t now_ns);
+void outbox_hold_end(struct outbox_queue *queue, uint64_t now_ns);
+/* Evenly in [least, ceiling]. */
+uint64_t outbox_draw_ns(uint64_t least_ns, uint64_t ceiling_ns);
+
+/* ---- outbox_retry.c ---- */
+
+/* Acts on what became of the attempt at the first op of `chain`, which stands in no
+ * place and may be gone afterwards. */
+void outbox_chain_settle(struct outbox_queue *queue, struct outbox_chain *chain,
+                         const struct transport_answer *answer);
+/* Puts the chain among the waiting ones. `told_ns`: what the sink asked for, 0 for
+ * nothing. Too old: dead instead. */
+void outbox_op_retry(struct outbox_queue *queue, struct outbox_chain *chain, uint64_t told_ns,
+                     uint64_t now_ns);
+void outbox_op_kill(struct outbox_queue *queue, struct outbox_chain *chain);
+/* Keeps the sentence as the sink's last error; `why` is redacted in place. */
+void outbox_queue_blame(struct outbox_queue *queue, struct error *why);
+/* O5 for ops that a closed gate keeps from being tried at all. */
+void outbox_queue_expire(struct outbox_queue *queue, uint64_t now_ns);
+
+/* ---- outbox_core.c ---- */
+
+void outbox_attempt_destroy(struct outbox_attempt *attempt);
+
+#endif
