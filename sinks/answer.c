@@ -64,7 +64,7 @@ static enum sink_verdict status_verdict(int status, bool says_when)
         return SINK_DELIVERED;
     if (status == 429)
         return says_when ? SINK_THROTTLED : SINK_RETRY;
-    if (status == 401 || status == 403)
+    if (status == 401 || status == 403 || status == 407)
         return SINK_HELD;
     if (status >= 400 && status < 500 && status != 408 && status != 425)
         return SINK_REJECTED;
@@ -83,6 +83,8 @@ enum sink_verdict answer_verdict(const struct transport_answer *answer)
         return status_verdict(answer->status, answer_retry_after_ms(answer->retry_after, 0, &ms));
     case TRANSPORT_AFTER_FIRST_BYTE:
         return SINK_UNCERTAIN;
+    case TRANSPORT_PROXY_REFUSED:
+        return SINK_HELD;
     case TRANSPORT_CONNECT:
     case TRANSPORT_TLS:
     case TRANSPORT_BEFORE_FIRST_BYTE:

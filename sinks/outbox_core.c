@@ -70,7 +70,11 @@ static int begin(struct outbox_queue *queue, struct outbox_chain *chain, struct 
             .connect_timeout_ms = settings->connect_timeout_ms,
             .timeout_ms = settings->timeout_ms,
             .proxy = settings->proxy,
+            .no_proxy = settings->no_proxy,
             .ca_file = settings->ca_file,
+            .client_cert = settings->client_cert,
+            .client_key = settings->client_key,
+            .client_key_password = settings->client_key_password,
             .may_reuse_connection = class == SINK_CLASS_A || class == SINK_CLASS_B,
         };
         error_set(why, "the transport refused the request");

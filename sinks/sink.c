@@ -13,7 +13,12 @@
 #include <string.h>
 #include "base/host.h"
 
-enum { SECRET_FILE_BYTES_MAX = 16 << 10, TEXT_BYTES_MAX = 16 << 10, SECRET_BYTES_MIN = 4 };
+enum {
+    SECRET_FILE_BYTES_MAX = 16 << 10,
+    PEM_FILE_BYTES_MAX = 4 << 20, /* the authorities of a whole system have 0.2 MB */
+    TEXT_BYTES_MAX = 16 << 10,
+    SECRET_BYTES_MIN = 4
+};
 
 #define OFFSET(field) offsetof(struct sink_settings, field)
 
@@ -33,10 +38,21 @@ const struct sink_option sink_common_options[] = {
     {"retry_hours", OPT_COUNT, OFFSET(retry_hours), "72",
      "How long an op is retried before it is given up as dead. Ops of P1 incidents never are.", 1,
      8760},
-    {"proxy", OPT_TEXT, OFFSET(proxy), "",
-     "URL of an HTTP proxy. The environment's proxy settings are not used.", 0, 0},
-    {"ca_file", OPT_TEXT, OFFSET(ca_file), "",
+    {"proxy", OPT_PROXY, OFFSET(proxy), "",
+     "URL of an HTTP proxy, http://[USER:PASSWORD@]HOST:PORT. Without it connections are direct.",
+     0, 0},
+    {"no_proxy", OPT_TEXT, OFFSET(no_proxy), "",
+     "Hosts that are reached without the proxy: names (and what ends in them), addresses or "
+     "networks, comma separated; * for all.",
+     0, 0},
+    {"ca_file", OPT_PEM, OFFSET(ca_file), "",
      "PEM file of the authorities to trust instead of the system's.", 0, 0},
+    {"client_cert", OPT_PEM, OFFSET(client_cert), "",
+     "PEM file of the certificate that tocsin shows to the sink.", 0, 0},
+    {"client_key", OPT_PEM, OFFSET(client_key), "",
+     "PEM file of its key, where that is not in client_cert.", 0, 0},
+    {"client_key_password", OPT_SECRET, OFFSET(client_key_password), "", "Password of that key.", 0,
+     0},
     {"fold_resolved", OPT_BOOL, OFFSET(fold_resolved), "false",
      "Whether an incident that is resolved before anything of it was sent is never sent at all.", 0,
      0},
@@ -114,6 +130,24 @@ static const char *url_host(const char *url)
     return strncmp(url, "http://", 7) == 0 ? url + 7 : NULL;
 }
 
+/* [user[:password]@]host[:port] behind the scheme, and nothing more. */
+static int check_proxy(const char *text, struct error *err)
+{
+    const char *host = url_host(text), *at;
+
+    if (*text == '\0')
+        return 0;
+    at = host != NULL ? strrchr(host, '@') : NULL;
+    if (at != NULL)
+        host = at + 1;
+    /* A lone slash at the end is how many people write it. */
+    if (host != NULL && strcspn(host, "/") > 0 && strpbrk(host, "?# ") == NULL &&
+        strlen(host) - strcspn(host, "/") <= 1)
+        return 0;
+    error_set(err, "must be the URL of a proxy, http://[USER:PASSWORD@]HOST:PORT");
+    return -EINVAL;
+}
+
 static int check_text(const struct sink_option *row, const char *text, struct error *err)
 {
     const char *host;
@@ -142,7 +176,28 @@ static int check_text(const struct sink_option *row, const char *text, struct er
         error_set(err, "must not be empty");
         return -EINVAL;
     }
-    return 0;
+    return row->kind == OPT_PROXY ? check_proxy(text, err) : 0;
+}
+
+/* Read here only to be refused now rather than at the first page; the HTTP client reads
+ * it at each connection, so that a renewed certificate needs no restart. */
+static int check_pem(const char *path, struct error *err)
+{
+    size_t bytes;
+    char *text;
+    int rc = host_read_file(path, PEM_FILE_BYTES_MAX, &text, &bytes);
+    bool is_pem;
+
+    if (rc != 0) {
+        error_set(err, "%s cannot be read: %s", path, strerror(-rc));
+        return rc;
+    }
+    is_pem = memmem(text, bytes, "-----BEGIN ", 11) != NULL;
+    free(text);
+    if (is_pem)
+        return 0;
+    error_set(err, "%s is no PEM file: it has no line that starts with -----BEGIN", path);
+    return -EINVAL;
 }
 
 /* The part of a text that must not show. Of a URL, what follows the host: chat and
@@ -154,6 +209,22 @@ static const char *secret_part(const struct sink_option *row, const char *value,
     if (row->kind == OPT_URL)
         return url_host(text) + strcspn(url_host(text), "/?#");
     return NULL;
+}
+
+/* User and password of a proxy must not show; they stand before its last @. */
+static int keep_proxy_user(struct sink *sink, const char *proxy)
+{
+    const char *at = strrchr(proxy, '@');
+    char *user;
+    int rc;
+
+    if (at == NULL)
+        return 0;
+    user = strndup(url_host(proxy), (size_t)(at - url_host(proxy)));
+    rc = user != NULL ? sink_keep(sink, user, user) : -ENOMEM;
+    if (rc != 0)
+        free(user);
+    return rc;
 }
 
 /* Reads a text option into memory of the sink. `out` stays "" when the value is a
@@ -179,6 +250,10 @@ static int read_text(struct sink *sink, const struct sink_option *row, const cha
     }
     if (rc == 0)
         rc = check_text(row, text, err);
+    if (rc == 0 && row->kind == OPT_PEM && text[0] != '\0' && sink->is_resolved)
+        rc = check_pem(text, err);
+    if (rc == 0 && row->kind == OPT_PROXY)
+        rc = keep_proxy_user(sink, text);
     if (rc == 0)
         rc = sink_keep(sink, text, secret_part(row, value, text));
     if (rc == 0)
@@ -224,6 +299,8 @@ static int read_option(struct sink *sink, const struct sink_option *row, const c
     case OPT_TEXT:
     case OPT_SECRET:
     case OPT_URL:
+    case OPT_PROXY:
+    case OPT_PEM:
         return read_text(sink, row, value, at, err);
     case OPT_BOOL:
         return read_bool(value, at, err);
@@ -371,6 +448,10 @@ static int read_options(struct sink *sink, const struct sink_config *config, str
         rc = read_defaults(sink, config, sink_common_options, sink_common_option_count, err);
     if (rc == 0)
         rc = read_defaults(sink, config, type->options, type->option_count, err);
+    if (rc == 0 && sink_settings(sink)->client_key[0] != '\0' && !is_given(config, "client_cert")) {
+        error_set(err, "option \"client_key\": a key needs its certificate, client_cert");
+        rc = -EINVAL;
+    }
     if (rc == 0 && type->check != NULL)
         rc = type->check(sink, err);
     return rc;

@@ -43,6 +43,8 @@ enum sink_option_kind {
     OPT_TEXT,
     OPT_SECRET, /* text that never shows */
     OPT_URL,    /* http:// or https:// */
+    OPT_PROXY,  /* the same, without a path; user and password may stand in it */
+    OPT_PEM,    /* path of a PEM file, read at the start to see that it is one */
     OPT_BOOL,   /* true or false */
     OPT_COUNT,
     OPT_MS,
@@ -67,7 +69,11 @@ struct sink_settings {
     uint32_t in_flight_max;
     uint32_t retry_hours;
     const char *proxy;
+    const char *no_proxy;
     const char *ca_file;
+    const char *client_cert;
+    const char *client_key;
+    const char *client_key_password;
     bool fold_resolved;
 };
 

@@ -25,6 +25,7 @@ enum transport_result {
     TRANSPORT_ANSWERED,          /* a status line and its body came back */
     TRANSPORT_CONNECT,           /* no connection: name, route, refused, timed out */
     TRANSPORT_TLS,               /* connected, but no trusted TLS session */
+    TRANSPORT_PROXY_REFUSED,     /* the proxy wants other credentials; nothing went through */
     TRANSPORT_BEFORE_FIRST_BYTE, /* failed otherwise, nothing of the request left */
     TRANSPORT_AFTER_FIRST_BYTE,  /* failed when the sink may have seen the request */
     TRANSPORT_RESULT_COUNT
@@ -38,9 +39,14 @@ struct transport_request {
     const char *body;
     size_t body_bytes;
     unsigned connect_timeout_ms;
-    unsigned timeout_ms;       /* of the whole exchange */
-    const char *proxy;         /* URL; "" for a direct connection */
-    const char *ca_file;       /* PEM; "" for the system's */
+    unsigned timeout_ms; /* of the whole exchange */
+    /* Texts: "" for none. */
+    const char *proxy;       /* URL, may hold user and password */
+    const char *no_proxy;    /* hosts that are reached without it, comma separated */
+    const char *ca_file;     /* PEM; none: the system's authorities */
+    const char *client_cert; /* PEM */
+    const char *client_key;  /* PEM; none: it stands in client_cert */
+    const char *client_key_password;
     bool may_reuse_connection; /* false where a hidden repeat would do harm: a
                                 * client resends by itself when a kept connection
                                 * turns out to be closed */

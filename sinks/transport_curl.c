@@ -131,11 +131,15 @@ static bool has_sent(const struct exchange *ex)
 static enum transport_result result_of(const struct exchange *ex, CURLcode code)
 {
     curl_off_t connect_us = 0;
+    long connect_status = 0;
 
     if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && ex->body_is_cut))
         return TRANSPORT_ANSWERED;
     if (has_sent(ex))
         return TRANSPORT_AFTER_FIRST_BYTE;
+    curl_easy_getinfo(ex->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
+    if (connect_status == 407)
+        return TRANSPORT_PROXY_REFUSED;
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
@@ -270,9 +274,21 @@ static CURLcode set_request(struct exchange *ex, const struct transport_request 
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
-    if (request->ca_file[0] != '\0')
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (request->ca_file[0] != '\0') {
         SET(CURLOPT_CAINFO, request->ca_file);
-    SET(CURLOPT_PROXY, request->proxy); /* "" also shuts out the environment */
+        SET(CURLOPT_CAPATH, NULL); /* the system's folder would be trusted as well */
+        SET(CURLOPT_PROXY_CAINFO, request->ca_file);
+        SET(CURLOPT_PROXY_CAPATH, NULL);
+    }
+    if (request->client_cert[0] != '\0') {
+        SET(CURLOPT_SSLCERT, request->client_cert);
+        SET(CURLOPT_SSLKEY, request->client_key[0] != '\0' ? request->client_key : NULL);
+        SET(CURLOPT_KEYPASSWD, request->client_key_password);
+    }
+    /* Both, also when empty: NULL would let the environment decide. */
+    SET(CURLOPT_PROXY, request->proxy);
+    SET(CURLOPT_NOPROXY, request->no_proxy);
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);

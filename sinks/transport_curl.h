@@ -2,7 +2,7 @@
  * transport_curl.h - the real transport: libcurl's multi interface on libevent.
  *
  * TLS certificates and host names are always verified, redirects never followed,
- * only http and https spoken, and the proxy variables of the environment ignored.
+ * only http and https spoken, and the proxy variables of the environment (no_proxy too) ignored.
  *
  * Thread: everything belongs to the thread that runs `loop`.
  */

@@ -114,6 +114,17 @@ static void wrong_configurations_get_one_clear_sentence(void **state)
         {"webhook", {{"url", "http://a/"}, {"idempotent", "yes"}}, 2, {"must be true or false"}},
         {"webhook", {{"url", "http://a/"}, {"secret", "env:"}}, 2, {"names nothing"}},
         {"webhook",
+         {{"url", "http://a/"}, {"proxy", "proxy:3128"}},
+         2,
+         {"option \"proxy\"", "http://[USER:PASSWORD@]HOST:PORT"}},
+        {"webhook", {{"url", "http://a/"}, {"proxy", "http://"}}, 2, {"the URL of a proxy"}},
+        {"webhook", {{"url", "http://a/"}, {"proxy", "http://p/x"}}, 2, {"the URL of a proxy"}},
+        {"webhook", {{"url", "http://a/"}, {"proxy", "socks5://p"}}, 2, {"the URL of a proxy"}},
+        {"webhook",
+         {{"url", "http://a/"}, {"client_key", "k.pem"}},
+         2,
+         {"option \"client_key\"", "needs its certificate"}},
+        {"webhook",
          {{"url", "http://a/"}, {"header.", "x"}},
          2,
          {"not the name of an HTTP header"}},
@@ -219,6 +230,52 @@ static void tokens_in_a_url_are_secret(void **state)
     sink_destroy(sink);
 }
 
+static void the_login_at_a_proxy_is_secret(void **state)
+{
+    static const struct pair pairs[] = {{"url", "https://a/"},
+                                        {"proxy", "http://us:s3cr@t@proxy.example:3128"}};
+    struct sink_config config = config_of("webhook", pairs, 2);
+    struct sink *sink = NULL;
+    struct error err = {""};
+    char text[] = "http://us:s3cr@t@proxy.example:3128 does not answer";
+
+    (void)state;
+    assert_int_equal(sink_create(&config, true, &sink, &err), 0);
+    sink_redact(sink, text);
+    assert_string_equal(text, "http://***@proxy.example:3128 does not answer");
+    sink_destroy(sink);
+}
+
+static void certificates_are_looked_at_before_the_first_page(void **state)
+{
+    char path[] = "/tmp/tocsin-test-sink-XXXXXX", sentence[128];
+    int fd = mkstemp(path);
+    struct pair pairs[] = {{"url", "https://a/"}, {"ca_file", "/nonexistent/ca.pem"}};
+    struct sink_config config = config_of("webhook", pairs, 2);
+    struct sink *sink = NULL;
+    struct error err = {""};
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(sink_config_check(&config, &err), 0); /* may run elsewhere */
+    assert_int_equal(sink_create(&config, true, &sink, &err), -ENOENT);
+    assert_string_equal(err.text, "sink s: option \"ca_file\": /nonexistent/ca.pem cannot be read: "
+                                  "No such file or directory");
+    assert_int_equal(write(fd, "0\x82\x01\x00 DER", 8), 8);
+    config.option[1].value = path;
+    assert_int_equal(sink_create(&config, true, &sink, &err), -EINVAL);
+    snprintf(sentence, sizeof(sentence),
+             "sink s: option \"ca_file\": %s is no PEM file: it has no line that starts with "
+             "-----BEGIN",
+             path);
+    assert_string_equal(err.text, sentence);
+    assert_int_equal(pwrite(fd, "-----BEGIN CERTIFICATE-----\n", 28, 0), 28);
+    assert_int_equal(sink_create(&config, true, &sink, &err), 0);
+    close(fd);
+    unlink(path);
+    sink_destroy(sink);
+}
+
 /* docs/sinks.md holds, for each row, a table line with its name, default and help. */
 static void find_in_docs(const struct sink_type *type, const struct sink_option *row, void *docs)
 {
@@ -258,6 +315,8 @@ int main(void)
         cmocka_unit_test(secrets_come_from_the_environment_and_from_files),
         cmocka_unit_test(a_secret_that_is_wrong_does_not_show_in_the_sentence),
         cmocka_unit_test(tokens_in_a_url_are_secret),
+        cmocka_unit_test(the_login_at_a_proxy_is_secret),
+        cmocka_unit_test(certificates_are_looked_at_before_the_first_page),
         cmocka_unit_test(the_documentation_lists_every_option),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
