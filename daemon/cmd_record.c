@@ -113,6 +113,9 @@ static int open_source(struct recorder *recorder)
     config.brokers = options->brokers;
     config.topics = options->topics.item;
     config.topic_count = options->topics.count;
+    /* A recording keeps offsets as they are; whether holes are meant is for its reader to say. */
+    config.gap_topics = options->topics.item;
+    config.gap_topic_count = options->topics.count;
     config.start = options->from;
     config.read_only = true;
     config.options = settings;

@@ -24,8 +24,8 @@ static const struct config_key keys[] = {
      "Where a partition without a known position is read from: earliest, latest or a time.", 0, 0,
      NULL, false},
     {"input.accept_gap", CONFIG_FLAG, AT(input.accept_gap), "false",
-     "Goes on where records were lost by retention, instead of stopping the partition.", 0, 0, NULL,
-     false},
+     "Goes on where records were lost or offsets are missing, instead of stopping the partition.",
+     0, 0, NULL, false},
     {"input.unreachable", CONFIG_DURATION, AT(input.unreachable_ms), "30s",
      "Not ready when no broker has answered for this long.", 1000, DAY_MS, NULL, false},
     {"input.topics", CONFIG_TOPICS, AT(input.topics), "events", "The topics to read.", 0, 0, NULL,
@@ -46,7 +46,9 @@ static const struct config_key keys[] = {
     {"input.topics[].tenant_fixed", CONFIG_FLAG, TOPIC(tenant_fixed), "false",
      "Events that name another tenant are rejected.", 0, 0, NULL, false},
     {"input.topics[].gaps_expected", CONFIG_FLAG, TOPIC(gaps_expected), "false",
-     "Compacted or transactional topic: holes in its offsets are normal.", 0, 0, NULL, false},
+     "Compacted or transactional topic: holes in its offsets are normal. Elsewhere they stop the "
+     "partition.",
+     0, 0, NULL, false},
     {"input.properties", CONFIG_PAIRS, AT(input.properties), "",
      "Properties handed to librdkafka (security.protocol, sasl.*, ssl.*, ...); values may be "
      "env:NAME or file:PATH.",

@@ -22,12 +22,14 @@ static void say(void *self, int level, const char *text)
 /* The lists that kafka_config borrows. */
 struct lists {
     const char **topics;
+    const char **gap_topics;
     struct kafka_option *options;
 };
 
 static void lists_release(struct lists *lists)
 {
     free(lists->topics);
+    free(lists->gap_topics);
     free(lists->options);
 }
 
@@ -37,21 +39,26 @@ static int fill(const struct config *config, struct kafka_config *kafka, struct 
     size_t topics = config->input.topics.count, options = config->input.properties.count;
 
     lists->topics = calloc(topics + 1, sizeof(*lists->topics));
+    lists->gap_topics = calloc(topics + 1, sizeof(*lists->gap_topics));
     lists->options = calloc(options + 1, sizeof(*lists->options));
-    if (lists->topics == NULL || lists->options == NULL) {
+    if (lists->topics == NULL || lists->gap_topics == NULL || lists->options == NULL) {
         error_set(err, "out of memory for the input's configuration");
         return -ENOMEM;
     }
-    for (size_t i = 0; i < topics; i++)
+    kafka_config_init(kafka);
+    for (size_t i = 0; i < topics; i++) {
         lists->topics[i] = config->input.topics.item[i].topic;
+        if (config->input.topics.item[i].gaps_expected)
+            lists->gap_topics[kafka->gap_topic_count++] = lists->topics[i];
+    }
     for (size_t i = 0; i < options; i++) {
         lists->options[i].key = config->input.properties.item[i].name;
         lists->options[i].value = config->input.properties.item[i].value;
     }
-    kafka_config_init(kafka);
     kafka->brokers = config->input.brokers;
     kafka->topics = lists->topics;
     kafka->topic_count = topics;
+    kafka->gap_topics = lists->gap_topics;
     kafka->group = config->input.group;
     kafka->mode = config->input.mode == INPUT_GROUP ? KAFKA_GROUP : KAFKA_ASSIGN;
     kafka->start = config->input.start;

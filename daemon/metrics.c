@@ -25,6 +25,7 @@ enum metric_scope {
     RULE,
     PART,
     SINK,
+    KAFKA,
     PROCESS,
     LOG_LINES,
     LOGGER,
@@ -48,6 +49,7 @@ struct metric {
 #define R(field) RULE, U64, offsetof(struct engine_rule_counters, field)
 #define P(type, field) PART, type, offsetof(struct engine_part_counters, field)
 #define S(type, field) SINK, type, offsetof(struct sink_counters, field)
+#define K(field) KAFKA, U64, offsetof(struct kafka_counters, field)
 #define O(type, field) PROCESS, type, offsetof(struct process_counters, field)
 #define D(type, field) DAEMON, type, offsetof(struct daemon_counters, field)
 #define Q(field) QUARANTINE, U64, offsetof(struct quarantine_counters, field)
@@ -120,6 +122,28 @@ static const struct metric rows[] = {
     {"tocsin_state_bytes", GAUGE, E(state_bytes), "Memory of alerts, windows and incidents."},
     {"tocsin_bins_bytes", GAUGE, E(bins_bytes),
      "Memory of decoded events that wait or are worked on."},
+
+    {"tocsin_kafka_lost_total", COUNTER, K(lost),
+     "Records that the brokers no longer held when they were to be read."},
+    {"tocsin_kafka_holes_total", COUNTER, K(holes),
+     "Holes in the offsets of topics that should have none; each was fetched once more."},
+    {"tocsin_kafka_skipped_total", COUNTER, K(skipped),
+     "Offsets in such holes that were passed over because of input.accept_gap."},
+    {"tocsin_kafka_partitions", GAUGE, K(feeds), "Partitions that are read."},
+    {"tocsin_kafka_partitions_unreadable", GAUGE, K(unreadable),
+     "Those that cannot be read now: their broker is away, or what it holds does not arrive."},
+    {"tocsin_kafka_partitions_stopped", GAUGE, K(stopped),
+     "Those that wait for a person, and why /readyz answers 503."},
+    {"tocsin_kafka_topics_unsafe", GAUGE, K(unsafe),
+     "Compacted topics whose min.compaction.lag.ms is too short to read them again after a crash."},
+    {"tocsin_kafka_client_errors_total", COUNTER, K(errors), "Errors that librdkafka reported."},
+    {"tocsin_kafka_client_rebuilds_total", COUNTER, K(rebuilds),
+     "Times the Kafka clients were made anew after a fatal error."},
+    {"tocsin_kafka_probes_total", COUNTER, K(probes), "Partitions asked for their end."},
+    {"tocsin_kafka_probe_failures_total", COUNTER, K(probes_failed),
+     "Such questions without an answer."},
+    {"tocsin_kafka_commits_total", COUNTER, K(commits), "Commits of positions to the group."},
+    {"tocsin_kafka_commit_failures_total", COUNTER, K(commits_failed), "Such commits that failed."},
 
     {"tocsin_rule_touches_total", COUNTER, R(touches), "Touches of this rule."},
     {"tocsin_rule_incidents_opened_total", COUNTER, R(opened), "Incidents this rule opened."},
@@ -410,6 +434,9 @@ void metrics_render(const struct metrics *metrics, FILE *to)
             break;
         case SINK:
             put_sinks(to, row, metrics);
+            break;
+        case KAFKA:
+            put_single(to, row, &metrics->kafka);
             break;
         case PROCESS:
             put_single(to, row, &metrics->process);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include "correlate/engine.h"
+#include "ingest/kafka_source.h"
 #include "sinks/outbox.h"
 #include "daemon/log.h"
 #include "daemon/quarantine.h"
@@ -39,6 +40,7 @@ struct metrics {
     size_t part_count;
     struct sink_counters *sinks; /* owned, METRICS_SINKS_MAX long */
     size_t sink_count;
+    struct kafka_counters kafka;
     struct process_counters process;
     struct log_counters log;
     struct quarantine_counters quarantine;

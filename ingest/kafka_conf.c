@@ -268,11 +268,18 @@ int kafka_config_copy(struct kafka_source *source, const struct kafka_config *co
     to->brokers = copy_text(config->brokers);
     to->group = copy_text(config->group);
     to->start = copy_text(config->start);
-    to->option_count = to->topic_count = 0;
+    to->option_count = to->topic_count = to->gap_topic_count = 0;
     source->topics = calloc(config->topic_count, sizeof(*source->topics));
     source->options = calloc(config->option_count + 1, sizeof(*source->options));
+    source->gap_topics = calloc(config->gap_topic_count + 1, sizeof(*source->gap_topics));
     complete = to->brokers != NULL && to->start != NULL && source->topics != NULL &&
-               source->options != NULL && (to->group != NULL || config->group == NULL);
+               source->options != NULL && source->gap_topics != NULL &&
+               (to->group != NULL || config->group == NULL);
+    for (size_t i = 0; complete && i < config->gap_topic_count; i++) {
+        source->gap_topics[i] = strdup(config->gap_topics[i]);
+        complete = source->gap_topics[i] != NULL;
+        to->gap_topic_count = i + 1;
+    }
     for (size_t i = 0; complete && i < config->topic_count; i++) {
         source->topics[i] = strdup(config->topics[i]);
         complete = source->topics[i] != NULL;
@@ -290,6 +297,7 @@ int kafka_config_copy(struct kafka_source *source, const struct kafka_config *co
     }
     qsort(source->topics, to->topic_count, sizeof(*source->topics), compare_topics);
     to->topics = (const char *const *)source->topics;
+    to->gap_topics = (const char *const *)source->gap_topics;
     to->options = source->options;
     if (kafka_time_parse(to->start, &source->start_ms) != 0)
         source->start_ms = -1;
@@ -304,6 +312,9 @@ void kafka_config_release(struct kafka_source *source)
     for (size_t i = 0; source->topics != NULL && i < source->config.topic_count; i++)
         free(source->topics[i]);
     free(source->topics);
+    for (size_t i = 0; source->gap_topics != NULL && i < source->config.gap_topic_count; i++)
+        free(source->gap_topics[i]);
+    free(source->gap_topics);
     for (size_t i = 0; source->options != NULL && i < source->config.option_count; i++) {
         free((char *)source->options[i].key);
         free((char *)source->options[i].value);

@@ -37,7 +37,11 @@ struct kafka_feed *kafka_feed_create(struct kafka_source *source, const char *to
     feed->source = source;
     pthread_mutex_init(&feed->lock, NULL);
     feed->hold = true;
-    feed->probe_offset = feed->end = feed->committed = -1;
+    feed->probe_offset = feed->end = feed->committed = feed->fetched_again = -1;
+    feed->epoch = -1;
+    for (size_t i = 0; i < source->config.gap_topic_count; i++)
+        feed->gaps_expected =
+            feed->gaps_expected || strcmp(source->config.gap_topics[i], topic) == 0;
     feed->waker = -1;
     feed->leader = -1;
     atomic_init(&feed->low, -1);
@@ -180,8 +184,12 @@ static void note_condition(struct kafka_feed *feed, const rd_kafka_message_t *me
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         /* What lies between the last record and this offset is never delivered:
          * markers of transactions, compacted records. */
-        if (message->offset > feed->next)
+        if (kafka_feed_judge(feed, message->offset, -1) == KAFKA_HOLE) {
+            feed->trouble = KAFKA_HOLE;
+            feed->came = message->offset;
+        } else if (message->offset > feed->next) {
             feed->next = message->offset;
+        }
         if (message->offset > feed->end)
             feed->end = message->offset;
         break;
@@ -206,6 +214,15 @@ static int32_t leader_epoch(const rd_kafka_message_t *message)
 #endif
 }
 
+enum kafka_trouble kafka_feed_judge(const struct kafka_feed *feed, int64_t offset, int32_t epoch)
+{
+    /* Leaders follow each other along a log: a record of an older one than the record before
+     * it was written into a log that had been cut off behind our position. */
+    if (epoch >= 0 && epoch < feed->epoch)
+        return KAFKA_EPOCH_BACK;
+    return offset > feed->next && !feed->gaps_expected ? KAFKA_HOLE : KAFKA_NO_TROUBLE;
+}
+
 static size_t feed_take(struct feed *base, const struct record **out, size_t max)
 {
     struct kafka_feed *feed = of(base);
@@ -228,8 +245,15 @@ static size_t feed_take(struct feed *base, const struct record **out, size_t max
         rd_kafka_message_t *message = feed->messages[i];
         rd_kafka_timestamp_type_t type;
 
-        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && feed->trouble == KAFKA_NO_TROUBLE) {
+            feed->trouble = kafka_feed_judge(feed, message->offset, leader_epoch(message));
+            feed->came = message->offset;
+            feed->epoch_came = leader_epoch(message);
+        } else if (feed->trouble == KAFKA_NO_TROUBLE) {
             note_condition(feed, message);
+        }
+        /* Behind a trouble nothing counts: the service thread fetches it again, or stops. */
+        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR || feed->trouble != KAFKA_NO_TROUBLE) {
             rd_kafka_message_destroy(message);
             continue;
         }
@@ -241,6 +265,8 @@ static size_t feed_take(struct feed *base, const struct record **out, size_t max
         record->payload = message->payload;
         record->bytes = (uint32_t)message->len;
         record->leader_epoch = leader_epoch(message);
+        if (record->leader_epoch >= 0)
+            feed->epoch = record->leader_epoch;
         feed->messages[count++] = message;
         if (message->offset >= feed->next)
             feed->next = message->offset + 1;

@@ -234,6 +234,7 @@ void kafka_group_refresh(struct kafka_source *source)
             set_ready(source, false, "topic %s does not exist", missing);
         else
             set_ready(source, true, NULL, NULL);
+        kafka_topics_ask(source);
     }
     /* Not settled: look again soon, with jitter so that many daemons spread out. */
     if (!found->complete || missing != NULL) {

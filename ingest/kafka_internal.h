@@ -4,6 +4,8 @@
  *   kafka_conf.c     configuration -> librdkafka's
  *   kafka_feed.c     one partition: take, release, proof (ingest threads)
  *   kafka_start.c    where a partition begins; probes; commits (service thread)
+ *   kafka_trouble.c  what readers find wrong: range, holes, leader epochs (service thread)
+ *   kafka_topic.c    what brokers are configured to do with our topics (service thread)
  *   kafka_group.c    which partitions there are, and whether we own them
  *   kafka_source.c   open and close, the service thread's loop, struct source
  *
@@ -30,7 +32,12 @@ enum {
 enum kafka_phase { KAFKA_NEW, KAFKA_LIVE, KAFKA_UNREADABLE, KAFKA_STOPPED, KAFKA_LEFT };
 
 /* What a reader found and the service thread must act upon. */
-enum kafka_trouble { KAFKA_NO_TROUBLE, KAFKA_OUT_OF_RANGE };
+enum kafka_trouble {
+    KAFKA_NO_TROUBLE,
+    KAFKA_OUT_OF_RANGE, /* the broker does not hold our position (D6) */
+    KAFKA_HOLE,         /* offsets are missing where none should be (L1) */
+    KAFKA_EPOCH_BACK,   /* a record of an older leader than the one before it (D6) */
+};
 
 struct kafka_source;
 
@@ -57,6 +64,9 @@ struct kafka_feed {
     int waker;    /* -1: none */
     bool evented; /* there is a waker; set before the reader's first take */
     enum kafka_trouble trouble;
+    int64_t came;  /* of a hole or an epoch: the offset that came at feed->next's place */
+    int32_t epoch; /* of the last record that told one; -1: none did */
+    int32_t epoch_came;
 
     atomic_int phase;        /* enum kafka_phase; written by the service thread */
     atomic_bool filled;      /* records may wait; set by librdkafka's event and the service
@@ -67,6 +77,8 @@ struct kafka_feed {
 
     /* Service thread's own. */
     int32_t leader;        /* broker id, -1 unknown */
+    bool gaps_expected;    /* constant; read by the reader too */
+    int64_t fetched_again; /* position of the hole that was fetched again last; -1: none */
     rd_kafka_topic_t *rkt; /* of the fetch client, while started */
     int64_t committed;     /* last low position told to the broker */
     int64_t seen_next;     /* for the watch over feeds that do not move */
@@ -90,6 +102,8 @@ enum kafka_line_kind {
     LINE_START,
     LINE_PROBE,
     LINE_FEED,
+    LINE_HOLE,
+    LINE_SKIP,
     LINE_OTHER,
     LINE_COUNT
 };
@@ -104,6 +118,7 @@ struct kafka_source {
     struct source source;       /* first */
     struct kafka_config config; /* strings are copies of ours */
     char **topics;              /* bytewise order */
+    char **gap_topics;
     struct kafka_option *options;
     int64_t start_ms; /* of a start that is a time */
 
@@ -127,6 +142,8 @@ struct kafka_source {
     uint64_t asked_ns;    /* last time that somebody wanted a proof */
     struct kafka_leader leaders[KAFKA_BROKERS_MAX];
     size_t leader_count;
+    rd_kafka_queue_t *answers; /* about the topics' settings; NULL: not asked */
+    bool topics_asked;         /* once in the life of a control client */
     struct kafka_line lines[LINE_COUNT];
     char last_error[512];
 
@@ -139,6 +156,7 @@ struct kafka_source {
     uint64_t heard_ns; /* answered_ns, for ready() */
     struct error not_ready;
     struct error refused; /* login or certificate, until a broker answers; empty: no */
+    struct error stopped; /* the last partition that was stopped, and why */
 };
 
 /* kafka_conf.c */
@@ -160,13 +178,27 @@ void kafka_feed_set_waker(struct kafka_feed *feed, int waker);
 int kafka_feed_begin(struct kafka_feed *feed);
 /* Holds the reader off; true once it has nothing out, and then the queue is gone. */
 bool kafka_feed_end(struct kafka_feed *feed);
+/* What is wrong with a record of this offset and leader epoch (-1 unknown) coming next. */
+enum kafka_trouble kafka_feed_judge(const struct kafka_feed *feed, int64_t offset, int32_t epoch);
 
 /* kafka_start.c */
+rd_kafka_topic_partition_list_t *kafka_list_of(struct kafka_feed **feeds, size_t count);
+/* Fills the first offsets and the ends of these partitions; false: no answer. */
+bool kafka_ask_first(struct kafka_source *source, rd_kafka_topic_partition_list_t *list);
+bool kafka_ask_end(struct kafka_source *source, rd_kafka_topic_partition_list_t *list);
 bool kafka_start_feeds(struct kafka_source *source, struct kafka_feed **fresh, size_t count);
-void kafka_resolve_trouble(struct kafka_source *source);
 void kafka_probe(struct kafka_source *source, bool all);
 void kafka_watch(struct kafka_source *source, uint64_t now_ns);
 void kafka_commit(struct kafka_source *source, bool wait);
+
+/* kafka_trouble.c */
+bool kafka_check_range(struct kafka_feed *feed, int64_t first, int64_t latest);
+void kafka_resolve_trouble(struct kafka_source *source);
+
+/* kafka_topic.c */
+void kafka_topics_ask(struct kafka_source *source);
+void kafka_topics_look(struct kafka_source *source);
+void kafka_topics_forget(struct kafka_source *source);
 
 /* kafka_group.c */
 void kafka_group_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,

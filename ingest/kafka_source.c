@@ -287,6 +287,7 @@ static void destroy_clients(struct kafka_source *source)
     if (source->fetch != NULL)
         rd_kafka_destroy(source->fetch);
     source->fetch = NULL;
+    kafka_topics_forget(source);
     if (source->control != NULL) {
         /* Leaving the group in good order asks a broker; without one it is pointless. */
         bool reachable = host_mono_ns() - source->answered_ns < 5000 * ms_ns;
@@ -362,6 +363,7 @@ static void run_due(struct kafka_source *source)
     if (source->must_begin)
         begin_again(source);
     kafka_resolve_trouble(source);
+    kafka_topics_look(source);
     if (now_ns >= source->watch_due_ns)
         kafka_watch(source, now_ns);
     else if (now_ns >= source->probe_due_ns)
@@ -467,10 +469,13 @@ static bool source_ready(struct source *base, struct error *why)
 
     pthread_mutex_lock(&source->lock);
     uint64_t silent_ns = host_mono_ns() - source->heard_ns;
-    is_ready = source->is_ready && silent_ns < source->config.unreachable_ms * ms_ns;
+    is_ready = source->is_ready && silent_ns < source->config.unreachable_ms * ms_ns &&
+               source->counters.stopped == 0;
     if (!is_ready && why != NULL) {
         if (source->refused.text[0] != '\0')
             *why = source->refused;
+        else if (source->is_ready && source->counters.stopped > 0)
+            *why = source->stopped;
         else if (source->is_ready)
             error_set(why, "no Kafka broker of %s has answered for %" PRIu64 " s",
                       source->config.brokers, silent_ns / (1000 * ms_ns));

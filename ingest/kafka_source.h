@@ -65,6 +65,10 @@ struct kafka_config {
     const char *brokers; /* "host:port,host:port" */
     const char *const *topics;
     size_t topic_count;
+    const char *const *gap_topics; /* those of them that are compacted or transactional: holes
+                                    * between their offsets are normal. Names of other topics
+                                    * do no harm. */
+    size_t gap_topic_count;
     const char *group; /* for committed offsets; NULL: none. Needed in group mode. */
     enum kafka_mode mode;
     /* Where to begin when the group has no committed offset: "earliest", "latest", a
@@ -89,6 +93,10 @@ struct kafka_config {
     void (*log)(void *log_self, int level, const char *text);
 };
 
+/* Records must survive two snapshot intervals before compaction may touch them (D6). Until
+ * snapshots are taken on another plan, the interval is the longest that the plan allows. */
+enum { KAFKA_SNAPSHOT_INTERVAL_MS = 300000 };
+
 /* Fills the defaults in brackets. */
 void kafka_config_init(struct kafka_config *config);
 
@@ -104,6 +112,9 @@ int kafka_source_open(const struct kafka_config *config, struct source **out, st
 
 struct kafka_counters {
     uint64_t lost;       /* records that the broker no longer had (D6) */
+    uint64_t holes;      /* holes that were fetched again (L1) */
+    uint64_t skipped;    /* offsets that never came and were passed over by accept_gap (L1) */
+    uint64_t unsafe;     /* compacted topics that may drop what is still needed (D6) */
     uint64_t stopped;    /* feeds that wait for a person now */
     uint64_t unreadable; /* feeds that cannot be read now */
     uint64_t feeds;

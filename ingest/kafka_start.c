@@ -23,7 +23,7 @@ enum {
     WATCH_MS = 1000,
 };
 
-static rd_kafka_topic_partition_list_t *list_of(struct kafka_feed **feeds, size_t count)
+rd_kafka_topic_partition_list_t *kafka_list_of(struct kafka_feed **feeds, size_t count)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
 
@@ -54,6 +54,16 @@ static bool ask_offsets(struct kafka_source *source, rd_kafka_topic_partition_li
     return true;
 }
 
+bool kafka_ask_first(struct kafka_source *source, rd_kafka_topic_partition_list_t *list)
+{
+    return ask_offsets(source, list, TIME_FIRST, "first offsets");
+}
+
+bool kafka_ask_end(struct kafka_source *source, rd_kafka_topic_partition_list_t *list)
+{
+    return ask_offsets(source, list, TIME_LATEST, "ends");
+}
+
 /* Sends the offsets of `list` and waits for the answer. */
 static bool commit_list(struct kafka_source *source, const rd_kafka_topic_partition_list_t *list,
                         int wait_ms)
@@ -81,42 +91,6 @@ static bool may_commit(const struct kafka_source *source)
     return source->config.group != NULL && !source->config.read_only;
 }
 
-/* Says which records are missing, and either skips them or stops the feed (D6).
- * True when the feed may begin at feed->next. */
-static bool check_range(struct kafka_feed *feed, int64_t first, int64_t latest)
-{
-    struct kafka_source *source = feed->source;
-    int64_t missing = feed->next < first ? first - feed->next : feed->next - latest;
-    char what[256];
-
-    if (feed->next >= first && feed->next <= latest)
-        return true;
-    if (feed->next < first)
-        snprintf(what, sizeof(what),
-                 "records %" PRId64 " to %" PRId64 " (%" PRId64
-                 ") are no longer held by the broker",
-                 feed->next, first - 1, missing);
-    else
-        snprintf(what, sizeof(what),
-                 "the log ends at %" PRId64 ", before our position %" PRId64
-                 ": it was truncated or made anew",
-                 latest, feed->next);
-    /* A log that was made anew is read from its beginning; nothing of it was read before. */
-    if (feed->next < first)
-        kafka_count(source, &source->counters.lost, (uint64_t)missing);
-    if (source->config.accept_gap) {
-        kafka_say(source, 4, "%s/%" PRId32 ": %s; going on at %" PRId64 " as accept_gap says",
-                  feed->topic, feed->feed.partition, what, first);
-        feed->next = first;
-        return true;
-    }
-    kafka_say(source, 3,
-              "%s/%" PRId32
-              ": %s; the partition is stopped until tocsin is started with accept_gap",
-              feed->topic, feed->feed.partition, what);
-    return false;
-}
-
 /* Committed offsets where there are any; otherwise what `start` says. At the first
  * start of a group no partition has one; a partition without one beside others that
  * have is new since then and begins at its first record (T8). */
@@ -124,7 +98,7 @@ static bool resolve_starts(struct kafka_source *source, struct kafka_feed **fres
                            const rd_kafka_topic_partition_list_t *first,
                            const rd_kafka_topic_partition_list_t *latest)
 {
-    rd_kafka_topic_partition_list_t *list = list_of(fresh, count);
+    rd_kafka_topic_partition_list_t *list = kafka_list_of(fresh, count);
     bool have_any = source->had_feeds;
     bool done = false;
 
@@ -147,7 +121,7 @@ static bool resolve_starts(struct kafka_source *source, struct kafka_feed **fres
     bool by_time = !have_any && source->start_ms >= 0;
     rd_kafka_topic_partition_list_t *at_time = NULL;
     if (by_time) {
-        at_time = list_of(fresh, count);
+        at_time = kafka_list_of(fresh, count);
         if (!ask_offsets(source, at_time, source->start_ms, "offsets at the start time")) {
             rd_kafka_topic_partition_list_destroy(at_time);
             goto out;
@@ -190,10 +164,9 @@ out:
  * broker did not answer; the caller comes back with the same feeds later. */
 bool kafka_start_feeds(struct kafka_source *source, struct kafka_feed **fresh, size_t count)
 {
-    rd_kafka_topic_partition_list_t *first = list_of(fresh, count);
-    rd_kafka_topic_partition_list_t *latest = list_of(fresh, count);
-    bool done = ask_offsets(source, first, TIME_FIRST, "first offsets") &&
-                ask_offsets(source, latest, TIME_LATEST, "ends") &&
+    rd_kafka_topic_partition_list_t *first = kafka_list_of(fresh, count);
+    rd_kafka_topic_partition_list_t *latest = kafka_list_of(fresh, count);
+    bool done = kafka_ask_first(source, first) && kafka_ask_end(source, latest) &&
                 resolve_starts(source, fresh, count, first, latest);
 
     for (size_t i = 0; done && i < count; i++) {
@@ -203,7 +176,7 @@ bool kafka_start_feeds(struct kafka_source *source, struct kafka_feed **fresh, s
         feed->end = latest->elems[i].offset;
         feed->alive_ns = host_mono_ns();
         feed->seen_next = feed->next;
-        if (!check_range(feed, first->elems[i].offset, latest->elems[i].offset)) {
+        if (!kafka_check_range(feed, first->elems[i].offset, latest->elems[i].offset)) {
             kafka_feed_set_phase(feed, KAFKA_STOPPED);
         } else if (kafka_feed_begin(feed) != 0) {
             kafka_say(source, 3, "%s/%" PRId32 ": librdkafka cannot start it: %s", feed->topic,
@@ -218,47 +191,6 @@ bool kafka_start_feeds(struct kafka_source *source, struct kafka_feed **fresh, s
     rd_kafka_topic_partition_list_destroy(first);
     rd_kafka_topic_partition_list_destroy(latest);
     return done;
-}
-
-/* Feeds whose position the broker refused. */
-void kafka_resolve_trouble(struct kafka_source *source)
-{
-    if (host_mono_ns() < source->trouble_due_ns)
-        return;
-    for (struct kafka_feed *feed = source->feeds; feed != NULL; feed = feed->next_feed) {
-        enum kafka_trouble trouble;
-
-        pthread_mutex_lock(&feed->lock);
-        trouble = feed->trouble;
-        pthread_mutex_unlock(&feed->lock);
-        /* relaxed: our own last store. */
-        int phase = atomic_load_explicit(&feed->phase, memory_order_relaxed);
-        if (trouble == KAFKA_NO_TROUBLE || phase == KAFKA_STOPPED || phase == KAFKA_LEFT)
-            continue;
-        if (!kafka_feed_end(feed))
-            continue; /* the reader has records out; come again */
-
-        /* Whatever comes of it: a broker that does not answer must not hold up probes and
-         * polls again at once. */
-        source->trouble_due_ns = host_mono_ns() + (uint64_t)PROBE_REST_MS * 1000000u;
-        rd_kafka_topic_partition_list_t *first = list_of(&feed, 1);
-        rd_kafka_topic_partition_list_t *latest = list_of(&feed, 1);
-        if (ask_offsets(source, first, TIME_FIRST, "first offset") &&
-            ask_offsets(source, latest, TIME_LATEST, "end")) {
-            feed->end = latest->elems[0].offset;
-            if (check_range(feed, first->elems[0].offset, latest->elems[0].offset) &&
-                kafka_feed_begin(feed) == 0) {
-                pthread_mutex_lock(&feed->lock);
-                feed->trouble = KAFKA_NO_TROUBLE;
-                pthread_mutex_unlock(&feed->lock);
-                kafka_feed_set_phase(feed, KAFKA_LIVE);
-            } else {
-                kafka_feed_set_phase(feed, KAFKA_STOPPED);
-            }
-        }
-        rd_kafka_topic_partition_list_destroy(first);
-        rd_kafka_topic_partition_list_destroy(latest);
-    }
 }
 
 static struct kafka_leader *leader_of(struct kafka_source *source, int32_t id)
@@ -284,7 +216,7 @@ static void probe_leader(struct kafka_source *source, int32_t leader, struct kaf
 
     if (before_ns < state->retry_ns)
         return;
-    list = list_of(feeds, count);
+    list = kafka_list_of(feeds, count);
     for (int i = 0; i < list->cnt; i++)
         list->elems[i].offset = TIME_LATEST;
     before_ns = host_mono_ns(); /* the proof's time: nothing has been sent yet */

@@ -1,4 +1,6 @@
 # The Kafka source against a real Kafka.
 tocsin_story(NAME kafka_source SCRIPT kafka_source.sh NEEDS kafka TIMEOUT 240
     ARGS $<TARGET_FILE:test_kafka_source>)
+tocsin_story(NAME kafka_gaps SCRIPT kafka_source.sh NEEDS kafka TIMEOUT 240
+    ARGS $<TARGET_FILE:test_kafka_gaps>)
 tocsin_story(NAME record SCRIPT record.py NEEDS kafka TIMEOUT 240 ARGS restart)
