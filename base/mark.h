@@ -13,7 +13,7 @@
 enum mark_kind {
     MARK_SEAL,        /* V(part) = value_ms from offset on */
     MARK_CAP,         /* the log time of record `offset` was read as value_ms */
-    MARK_BLIND_BEGIN, /* the partition cannot be read while others can */
+    MARK_BLIND_BEGIN, /* the partition cannot be read, from value_ms on */
     MARK_BLIND_END,
     MARK_JOIN,   /* the partition entered at `offset` with V = value_ms */
     MARK_LEAVE,  /* and left; its bins were dropped unread */

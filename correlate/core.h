@@ -139,9 +139,23 @@ struct part {
     _Atomic bool blind;
     uint64_t records_at_seal;  /* sequencer only, as the next three */
     uint64_t unreadable_since; /* monotonic ns, 0: readable */
+    uint64_t alone_since;      /* unreadable while others can be read; 0: no */
+    bool sealed_on;            /* T4b: without a proof, because it cannot be read */
+    bool blind_told;           /* the last mark made of it says blind */
+    uint64_t blind_ns;         /* of a spell: since when it could not be read */
+    int64_t blind_r_ms;        /* and R at that time */
+    int64_t remind_ms; /* of a spell in effective time: the next event; INT64_MAX: no spell */
     uint64_t proof_used;
     bool dropped;
     uint64_t dropped_step; /* steps up to here may still know it */
+};
+
+/* The begin or end of a spell of blindness whose time has not come. */
+struct spell_mark {
+    int64_t at_ms; /* a round's start */
+    size_t made;   /* order of making */
+    uint16_t part; /* id */
+    bool begins;
 };
 
 /* A stretch of closed epochs that all workers work off together. */
@@ -263,6 +277,10 @@ struct engine {
     struct part *parts[PARTS_MAX]; /* 0 is @derived */
     struct bins derived;           /* events that rules made (X6): read like an ingest thread's */
     _Atomic int64_t derived_reach; /* B */
+    VECTOR_OF(struct spell_mark) spells; /* by time; those before spell_at have become events */
+    size_t spell_at;
+    int64_t spell_due_ms;  /* of the next event of a spell; INT64_MAX: none */
+    int64_t spell_last_ms; /* of the last mark made */
     uint16_t *rank;
     VECTOR_OF(uint16_t *) old_ranks;
     uint64_t planned_ns; /* when the last step was cut */

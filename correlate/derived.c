@@ -14,38 +14,46 @@ static int slot_by_order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* One self-alert: `count` incidents of the rule are no longer watched. */
-static void derived_put(struct engine *engine, const struct step *step, const struct rule *rule,
-                        size_t count, uint16_t sub)
+static struct text text_of(const char *at)
 {
-    char message[256];
-    int len = snprintf(message, sizeof(message),
-                       "%zu incident%s of rule %s %s no longer watched: a bound was reached", count,
-                       count == 1 ? "" : "s", rule->id, count == 1 ? "is" : "are");
-    struct event_draft draft = {.severity = SEVERITY_WARNING,
-                                .state = EVENT_PROBLEM,
-                                .has_time = true,
-                                .time_ms = step->to_ms};
+    return (struct text){at, (uint32_t)strlen(at)};
+}
 
-    draft.field[FIELD_TENANT] = (struct text){"@tocsin", 7};
-    draft.field[FIELD_SOURCE] = (struct text){"tocsin", 6};
-    draft.field[FIELD_RESOURCE] = (struct text){rule->id, (uint32_t)strlen(rule->id)};
-    draft.field[FIELD_CHECK] = (struct text){"no-longer-watched", 17};
-    draft.field[FIELD_MESSAGE] = (struct text){message, (uint32_t)len};
-    struct bin_slot *slot = bins_claim(&engine->derived, step->epoch_to);
+void derived_make_room(struct engine *engine, int64_t epoch)
+{
+    bins_free_until(&engine->derived, epoch);
+    /* B, release end. */
+    atomic_store_explicit(&engine->derived_reach, epoch + engine->derived.slot_count,
+                          memory_order_release);
+}
+
+void derived_put(struct engine *engine, const struct derived *derived)
+{
+    struct event_draft draft = {.severity = derived->severity,
+                                .state = derived->state,
+                                .has_time = true,
+                                .time_ms = derived->at_ms};
+
+    draft.field[FIELD_TENANT] = text_of("@tocsin");
+    draft.field[FIELD_SOURCE] = text_of("tocsin");
+    draft.field[FIELD_RESOURCE] = text_of(derived->resource);
+    draft.field[FIELD_CHECK] = text_of(derived->check);
+    draft.field[FIELD_MESSAGE] = text_of(derived->message);
+    struct bin_slot *slot =
+        bins_claim(&engine->derived, floor_div(derived->at_ms, (int64_t)engine->config.epoch_ms));
     void *room = bins_text(&engine->derived, slot, event_text_bytes(&draft));
-    const struct event_text *text = event_text_pack(room, &draft, step->to_ms);
+    const struct event_text *text = event_text_pack(room, &draft, derived->at_ms);
     struct id128 fingerprint = event_fingerprint(text, engine->config.seed);
     uint8_t lane = (uint8_t)(fingerprint.hi >> 56);
     *bins_event(&engine->derived, slot, lane_owner(engine, lane)) = (struct event){
         .fingerprint = fingerprint,
         .attr_hash = event_attr_hash(text, draft.severity, draft.state, engine->config.seed),
-        .et_ms = step->to_ms,
-        .ts_ms = step->to_ms,
-        .offset = step->to_ms,
+        .et_ms = derived->at_ms,
+        .ts_ms = derived->at_ms,
+        .offset = derived->at_ms,
         .text = text,
         .part = 0,
-        .sub = sub,
+        .sub = derived->sub,
         .lane = lane,
         .severity = draft.severity,
         .state = draft.state,
@@ -54,16 +62,31 @@ static void derived_put(struct engine *engine, const struct step *step, const st
     tally_add(&engine->incident_tally.binned, 1);
 }
 
+/* `count` incidents of the rule are no longer watched. */
+static void lost_put(struct engine *engine, const struct step *step, const struct rule *rule,
+                     size_t count, uint16_t sub)
+{
+    char message[256];
+
+    snprintf(message, sizeof(message),
+             "%zu incident%s of rule %s %s no longer watched: a bound was reached", count,
+             count == 1 ? "" : "s", rule->id, count == 1 ? "is" : "are");
+    derived_put(engine, &(struct derived){.at_ms = step->to_ms,
+                                          .resource = rule->id,
+                                          .check = "no-longer-watched",
+                                          .message = message,
+                                          .severity = SEVERITY_WARNING,
+                                          .state = EVENT_PROBLEM,
+                                          .sub = sub});
+}
+
 void derived_make(struct engine *engine, const struct step *step)
 {
     const struct rules_version *rules = step->rules;
     VECTOR_OF(uint32_t) orders = {0};
     uint16_t sub = 0;
 
-    bins_free_until(&engine->derived, step->epoch_to);
-    /* B, release end. */
-    atomic_store_explicit(&engine->derived_reach, step->epoch_to + engine->derived.slot_count,
-                          memory_order_release);
+    derived_make_room(engine, step->epoch_to);
     for (unsigned w = 0; w < engine->worker_count; w++)
         for (size_t i = 0; i < engine->workers[w].lost.count; i++)
             vector_add(&orders) = rules->slots[engine->workers[w].lost.at[i]].order;
@@ -76,7 +99,7 @@ void derived_make(struct engine *engine, const struct step *step)
             end++;
         while (rules->slots[s].order != orders.at[i])
             s++;
-        derived_put(engine, step, rules->slots[s].rule, end - i, sub++);
+        lost_put(engine, step, rules->slots[s].rule, end - i, sub++);
         i = end;
     }
     free(orders.at);

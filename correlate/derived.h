@@ -9,6 +9,20 @@
 
 #include "correlate/core.h"
 
+/* One event of tenant @tocsin. Texts are borrowed. */
+struct derived {
+    int64_t at_ms; /* et and ts; in the epoch that is planned next */
+    const char *resource, *check, *message;
+    enum severity severity;
+    enum event_state state;
+    uint16_t sub; /* its place among those of this time */
+};
+
+/* Before events enter at `epoch`, the next to be planned: every worker has passed all before
+ * it (F). */
+void derived_make_room(struct engine *engine, int64_t epoch);
+void derived_put(struct engine *engine, const struct derived *derived);
+
 /* After a bounded step: what it stopped watching enters at the start of the next round,
  * one event per rule, by rule id. Every worker has passed the step (F). */
 void derived_make(struct engine *engine, const struct step *step);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "correlate/blind.h"
 #include "correlate/core.h"
 #include "correlate/mark.h"
 
@@ -292,6 +293,8 @@ int engine_create(const struct engine_config *config, struct source *source, str
         engine->slot_count *= 2;
     bins_init(&engine->derived, 16, engine->worker_count, 0);
     atomic_init(&engine->derived_reach, INT64_MIN);
+    engine->spell_last_ms = INT64_MIN;
+    blind_load(engine);
     engine->newest_rules = engine->last_rules =
         rules_version_create(rules, NULL, engine->worker_count);
     atomic_init(&engine->shown_rules, engine->last_rules);
@@ -455,6 +458,7 @@ void engine_destroy(struct engine *engine)
     for (size_t i = 0; i < engine->old_ranks.count; i++)
         free(engine->old_ranks.at[i]);
     bins_release(&engine->derived);
+    free(engine->spells.at);
     free(engine->old_ranks.at);
     free(engine->merge.at);
     rules_version_destroy(engine->last_rules);

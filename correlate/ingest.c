@@ -75,8 +75,8 @@ static void marks_apply(struct worker *worker, struct part *part, int64_t offset
 
     for (; part->mark_at < part->mark_end; part->mark_at++) {
         const struct mark *mark = &config->marks[part->mark_at];
-        if (mark->part != part->id - 1)
-            continue;
+        if (mark->part != part->id - 1 || (mark->kind != MARK_SEAL && mark->kind != MARK_CAP))
+            continue; /* the others are made by the sequencer, at offsets that it has heard of */
         if (mark->offset > offset)
             break;
         if (mark->kind == MARK_SEAL && mark->value_ms > part->sealed)

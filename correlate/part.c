@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "correlate/blind.h"
 #include "correlate/mark.h"
 
 enum { CHANGES_MAX = 64 };
@@ -57,6 +58,7 @@ static struct part *part_alloc(const char *topic, int32_t number)
     strcpy(part->name, topic);
     part->number = number;
     atomic_init(&part->left_epoch, INT64_MAX);
+    part->remind_ms = INT64_MAX;
     return part;
 }
 
@@ -144,6 +146,7 @@ static void part_join(struct engine *engine, struct feed *feed)
     atomic_store_explicit(&part->left_epoch, INT64_MAX, memory_order_relaxed);
     atomic_store_explicit(&part->proof_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&part->blind, false, memory_order_relaxed);
+    atomic_store_explicit(&part->state, FEED_LIVE, memory_order_relaxed);
     for (size_t i = 0; i < engine->config.mark_count; i++) {
         if (engine->config.marks[i].part != part->id - 1)
             continue;
@@ -173,6 +176,7 @@ static void part_leave(struct engine *engine, struct feed *feed)
         struct part *part = engine->parts[i];
         if (part->feed != feed || !part_is_member(part))
             continue;
+        blind_leave(engine, part, host_mono_ns());
         /* Its events in epochs that no step has yet are dropped unread: another unit
          * reads them again from the low position. relaxed: published by S and J. */
         atomic_store_explicit(&part->left_epoch, engine->planned_epoch, memory_order_relaxed);
@@ -188,18 +192,23 @@ static void part_leave(struct engine *engine, struct feed *feed)
 bool parts_poll(struct engine *engine, uint64_t now_ns)
 {
     struct source_change change[CHANGES_MAX];
+    bool changed = false;
     size_t count;
 
     if (now_ns < engine->changes_due_ns)
         return false;
     engine->changes_due_ns = now_ns + CHANGES_EVERY_NS;
-    count = engine->source->ops->changes(engine->source, change, CHANGES_MAX);
-    for (size_t i = 0; i < count; i++) {
-        if (change[i].kind == SOURCE_JOIN)
-            part_join(engine, change[i].feed);
-        else
-            part_leave(engine, change[i].feed);
-    }
+    /* All that there are: time may begin as soon as those that have joined show some. */
+    do {
+        count = engine->source->ops->changes(engine->source, change, CHANGES_MAX);
+        for (size_t i = 0; i < count; i++) {
+            if (change[i].kind == SOURCE_JOIN)
+                part_join(engine, change[i].feed);
+            else
+                part_leave(engine, change[i].feed);
+        }
+        changed = changed || count > 0;
+    } while (count == CHANGES_MAX);
     for (unsigned i = 0; i < part_total(engine); i++) {
         struct part *part = engine->parts[i];
         /* K, acquire end: the owner does not touch the feed any more. */
@@ -217,5 +226,5 @@ bool parts_poll(struct engine *engine, uint64_t now_ns)
                 atomic_load_explicit(&part->low_offset, memory_order_relaxed));
         }
     }
-    return count > 0;
+    return changed;
 }

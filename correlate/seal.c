@@ -3,40 +3,8 @@
  */
 #include "correlate/seal.h"
 
-#include "correlate/mark.h"
+#include "correlate/blind.h"
 #include "correlate/part.h"
-
-#define BLIND_AFTER_NS 10000000000u
-
-/* Begins and ends the times in which a partition that cannot be read is sealed all the same. */
-static void blind_look(struct engine *engine, struct part *part, uint64_t now_ns, bool others)
-{
-    bool unreadable = atomic_load_explicit(&part->state, memory_order_relaxed) >= FEED_UNREADABLE;
-    bool blind = atomic_load_explicit(&part->blind, memory_order_relaxed);
-    int64_t offset = atomic_load_explicit(&part->read_offset, memory_order_relaxed);
-
-    if (!unreadable)
-        part->unreadable_since = 0;
-    else if (part->unreadable_since == 0)
-        part->unreadable_since = now_ns;
-    if (unreadable && !blind && others && now_ns - part->unreadable_since >= BLIND_AFTER_NS) {
-        atomic_store_explicit(&part->blind, true, memory_order_relaxed);
-        mark_tell(engine, &(struct mark){.kind = MARK_BLIND_BEGIN,
-                                         .part = part->id,
-                                         .offset = offset,
-                                         .value_ms = engine->r_ms});
-    } else if (!unreadable && blind) {
-        /* Until it is within B of the others it is sealed on like before. */
-        int64_t max_c = atomic_load_explicit(&part->seen_max_c, memory_order_relaxed);
-        if (max_c == INT64_MIN || max_c >= engine->r_ms - engine->config.behind_ms) {
-            atomic_store_explicit(&part->blind, false, memory_order_relaxed);
-            mark_tell(engine, &(struct mark){.kind = MARK_BLIND_END,
-                                             .part = part->id,
-                                             .offset = offset,
-                                             .value_ms = engine->r_ms});
-        }
-    }
-}
 
 /*
  * One seal round. R is the least M of the partitions that had records since the last
@@ -100,8 +68,7 @@ void seal_round(struct engine *engine, uint64_t now_ns)
         if (!part_is_member(part))
             continue;
         uint64_t proof = atomic_load_explicit(&part->proof_ns, memory_order_relaxed);
-        bool blind = atomic_load_explicit(&part->blind, memory_order_relaxed);
-        if (proof <= part->proof_used && !blind)
+        if (proof <= part->proof_used && !part->sealed_on)
             continue;
         part->proof_used = proof;
         engine->r_used = true;

@@ -7,6 +7,7 @@
  * threads publish and writes steps; it never waits.
  */
 #include "base/host.h"
+#include "correlate/blind.h"
 #include "correlate/core.h"
 #include "correlate/mark.h"
 #include "correlate/part.h"
@@ -85,7 +86,8 @@ static bool poll_role(struct engine *engine)
     }
     closed = floor_div(passed, (int64_t)engine->config.epoch_ms);
     if (engine->planned_epoch == INT64_MIN) {
-        step_begin(engine, closed);
+        /* A replay may know of blind spells from before its first records. */
+        step_begin(engine, closed < blind_due(engine) ? closed : blind_due(engine));
         return true;
     }
     /* A step has a fixed price (a look at all lanes, a meeting of all workers), so closed

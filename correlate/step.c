@@ -3,6 +3,7 @@
  */
 #include "correlate/step.h"
 
+#include "correlate/blind.h"
 #include "correlate/derived.h"
 #include "correlate/rules_switch.h"
 
@@ -163,6 +164,8 @@ bool step_plan(struct engine *engine, int64_t closed)
         derived_make(engine, &engine->steps[(engine->draining - 1) & (STEPS - 1)]);
     engine->draining = 0;
     struct rules_version *rules = rules_switch_at(engine, from, &closed);
+    if (!blind_at(engine, from, seq != done, &closed))
+        return false;
     if (closed > last)
         closed = last;
     /* What steps under way will add is bounded by their events: as if each made an alert

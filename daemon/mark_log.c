@@ -169,8 +169,8 @@ static int read_line(const char *at, size_t bytes, const struct mark_part *parts
     offset = json_object_get(line, "offset");
     value = json_object_get(line, "value");
     if (!kind_of(json_string_value(json_object_get(line, "mark")), &mark.kind)) {
-        error_set(err, "there is no such mark; it is seal, cap, join, leave, switch or another "
-                       "word that a run writes");
+        error_set(err, "there is no such mark; it is seal, cap, blind-begin, blind-end, join, "
+                       "leave, switch or another word that a run writes");
         goto out;
     }
     if (topic == NULL || !json_is_integer(partition) || !json_is_integer(offset) ||
@@ -194,8 +194,9 @@ static int read_line(const char *at, size_t bytes, const struct mark_part *parts
             goto out;
         mark.kind = MARK_SEAL;
     }
-    if (mark.kind != MARK_SEAL && mark.kind != MARK_CAP)
-        goto out; /* blind spells are words for people; their seals stand here too */
+    if (mark.kind != MARK_SEAL && mark.kind != MARK_CAP && mark.kind != MARK_BLIND_BEGIN &&
+        mark.kind != MARK_BLIND_END)
+        goto out;
     part = find_part(parts, part_count, topic, json_integer_value(partition));
     if (part == part_count) {
         list->foreign++;

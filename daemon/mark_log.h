@@ -46,7 +46,7 @@ struct mark_part {
 
 /* What was read. `marks` is the caller's to free. */
 struct mark_list {
-    struct mark *marks; /* to be applied: seals and caps, in the order of the file */
+    struct mark *marks; /* to be applied: seals, caps and blind spells, in the order of the file */
     size_t count;
     size_t foreign;  /* of partitions that are not in `parts` */
     size_t switches; /* rules were switched: results differ from there on */

@@ -260,11 +260,15 @@ static int read_mark(struct tlog_source *self, struct tlog_feed *feed, const jso
 {
     const char *kind = json_string_value(json_object_get(line, "mark"));
     const json_t *offset = json_object_get(line, "offset"), *value = json_object_get(line, "value");
-    bool is_cap = kind != NULL && strcmp(kind, mark_kind_name(MARK_CAP)) == 0;
+    static const enum mark_kind kinds[] = {MARK_SEAL, MARK_CAP, MARK_BLIND_BEGIN, MARK_BLIND_END};
+    const size_t kind_count = sizeof(kinds) / sizeof(kinds[0]);
     struct tlog_mark *pending;
+    size_t k = 0;
 
-    if (kind == NULL || (!is_cap && strcmp(kind, mark_kind_name(MARK_SEAL)) != 0)) {
-        error_set(err, "mark must be \"seal\" or \"cap\"");
+    while (kind != NULL && k < kind_count && strcmp(kind, mark_kind_name(kinds[k])) != 0)
+        k++;
+    if (kind == NULL || k == kind_count) {
+        error_set(err, "mark must be \"seal\", \"cap\", \"blind-begin\" or \"blind-end\"");
         return -EINVAL;
     }
     if (!json_is_integer(offset) || !json_is_integer(value)) {
@@ -278,8 +282,7 @@ static int read_mark(struct tlog_source *self, struct tlog_feed *feed, const jso
     }
     self->pending = pending;
     self->pending[self->mark_count++] = (struct tlog_mark){
-        {is_cap ? MARK_CAP : MARK_SEAL, 0, json_integer_value(offset), json_integer_value(value)},
-        feed};
+        {kinds[k], 0, json_integer_value(offset), json_integer_value(value)}, feed};
     return 0;
 }
 

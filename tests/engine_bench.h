@@ -39,7 +39,7 @@
 
 enum {
     BENCH_LIMIT_MS = 60000,
-    BENCH_FEEDS = 16,
+    BENCH_FEEDS = 128,
     BENCH_SLEEPERS = 64,
     BENCH_RECORDS = 1 << 15, /* per feed; they must not move while the engine borrows them */
     BENCH_LINE = 16 << 10,

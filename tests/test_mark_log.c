@@ -85,6 +85,30 @@ static void the_last_seal_before_a_record_is_kept_under_the_readers_numbers(void
     free(list.marks);
 }
 
+static void blind_spells_are_kept_in_the_order_of_their_making(void **state)
+{
+    (void)state;
+    struct error err = {{0}};
+    struct mark_log *log = mark_log_create(path, &err);
+    struct mark_list list;
+
+    assert_non_null(log);
+    add(log, MARK_SEAL, 1, 5, 100);
+    add(log, MARK_BLIND_BEGIN, 1, 4, 200);
+    add(log, MARK_BLIND_BEGIN, 0, 9, 200);
+    add(log, MARK_SEAL, 1, 5, 300);
+    add(log, MARK_BLIND_END, 1, 5, 400);
+    assert_int_equal(mark_log_close(log), 0);
+    list = read_marks();
+    assert_int_equal(list.count, 5);
+    is_mark(&list.marks[0], MARK_SEAL, 0, 5, 100);
+    is_mark(&list.marks[1], MARK_BLIND_BEGIN, 0, 4, 200);
+    is_mark(&list.marks[2], MARK_BLIND_BEGIN, 1, 9, 200);
+    is_mark(&list.marks[3], MARK_SEAL, 0, 5, 300);
+    is_mark(&list.marks[4], MARK_BLIND_END, 0, 5, 400);
+    free(list.marks);
+}
+
 static void a_late_join_is_a_seal_and_what_cannot_be_applied_is_counted(void **state)
 {
     (void)state;
@@ -158,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_seal_before_a_record_is_kept_under_the_readers_numbers),
+        cmocka_unit_test(blind_spells_are_kept_in_the_order_of_their_making),
         cmocka_unit_test(a_late_join_is_a_seal_and_what_cannot_be_applied_is_counted),
         cmocka_unit_test(what_is_no_mark_is_refused_with_its_line),
         cmocka_unit_test(a_line_that_a_crash_cut_off_is_left_out),

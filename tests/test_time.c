@@ -176,6 +176,23 @@ static void T3_windows_are_half_open_and_timers_come_before_events(void **state)
     bench_destroy(bench);
 }
 
+/* More partitions than the engine asks for at once: none may find that time has begun without it. */
+static void T8_all_partitions_of_a_recording_are_there_before_time_begins(void **state)
+{
+    (void)state;
+    struct bench *bench = time_bench(&any_topic);
+
+    for (int p = 0; p < 100; p++) {
+        char name[16];
+        snprintf(name, sizeof(name), "h%02d", p);
+        bench_put(bench_feed(bench, "t", p), p < 99 ? 100000 : 1000, name, "down", "");
+    }
+    bench_run(bench);
+    assert_int_equal(strncmp(bench->brief, "1000 opened rule one resource=h99 ", 34), 0);
+    assert_int_equal(bench->counters.late_by_seal, 0);
+    bench_destroy(bench);
+}
+
 /* --- live: seals
  * ---------------------------------------------------------------------------------- */
 
@@ -724,6 +741,7 @@ int main(void)
         cmocka_unit_test(T2_on_log_append_topics_the_log_time_alone_moves_M),
         cmocka_unit_test(T3_events_count_by_time_topic_partition_offset_sub),
         cmocka_unit_test(T3_windows_are_half_open_and_timers_come_before_events),
+        cmocka_unit_test(T8_all_partitions_of_a_recording_are_there_before_time_begins),
         cmocka_unit_test(T4_a_proven_end_is_sealed_G_behind_R),
         cmocka_unit_test(T4_R_is_the_least_M_of_partitions_that_are_not_far_behind),
         cmocka_unit_test(T4_old_records_in_a_quiet_topic_close_with_the_clock),

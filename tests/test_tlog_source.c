@@ -43,7 +43,9 @@ static void lines_become_feeds_sorted_by_topic_and_partition(void **state)
         "\n"
         "{\"mark\":\"seal\",\"topic\":\"a\",\"partition\":10,\"offset\":8,\"value\":99}\n"
         "{\"mark\":\"cap\",\"topic\":\"a\",\"partition\":2,\"offset\":0,\"value\":3}\n"
+        "{\"mark\":\"blind-end\",\"topic\":\"b\",\"partition\":0,\"offset\":1,\"value\":400}\n"
         "{\"topic\":\"a\",\"partition\":10,\"offset\":9,\"payload_hex\":\"ff00\"}\n"
+        "{\"mark\":\"blind-begin\",\"topic\":\"b\",\"partition\":0,\"offset\":0,\"value\":200}\n"
         "{\"topic\":\"a\",\"partition\":10,\"offset\":10,\"log_time\":null,\"payload\":null}");
     assert_int_equal(tlog_source_open(path, &source, &marks, &mark_count, &err), 0);
     assert_int_equal(source->ops->changes(source, change, 2), 2);
@@ -54,13 +56,17 @@ static void lines_become_feeds_sorted_by_topic_and_partition(void **state)
     assert_int_equal(change[1].feed->partition, 10);
     assert_string_equal(change[2].feed->topic, "b");
 
-    assert_int_equal(mark_count, 2);
+    assert_int_equal(mark_count, 4);
     assert_int_equal(marks[0].kind, MARK_SEAL);
     assert_int_equal(marks[0].part, 1);
     assert_int_equal(marks[0].offset, 8);
     assert_int_equal(marks[0].value_ms, 99);
     assert_int_equal(marks[1].kind, MARK_CAP);
     assert_int_equal(marks[1].part, 0);
+    assert_int_equal(marks[2].kind, MARK_BLIND_END); /* in the order of the file */
+    assert_int_equal(marks[2].part, 2);
+    assert_int_equal(marks[2].value_ms, 400);
+    assert_int_equal(marks[3].kind, MARK_BLIND_BEGIN);
 
     struct feed *feed = change[1].feed;
     assert_int_equal(feed->start_offset, 7);
