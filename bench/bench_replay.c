@@ -6,7 +6,7 @@
  * Clock:  from the first record read until 95 % of the events are in closed epochs.
  * Input:  `tocsin generate` with a fixed seed, written before the clock starts.
  * Runs:   one worker pinned to one core, and, where there are two, two workers on two cores.
- *         CPU per event is the process's. Allocations, sleeps and wakes are those of
+ *         CPU per event is the process's. Allocations, sleeps, wakes and futex calls are those of
  *         the engine's threads in the second half of each run, per million events.
  * Check:  the ledger adds up, every record is accounted, and each run opens the same
  *         number of incidents.
@@ -77,7 +77,8 @@ int main(int argc, char **argv)
     const char *rate = argc > 2 ? argv[2] : "40000";
     char path[] = "/tmp/bench-replay-XXXXXX", tool[4096], command[8192];
     double rate_of[2][ROUNDS_MAX], cpu[2][ROUNDS_MAX], allocations[2][ROUNDS_MAX];
-    double wakes[2][ROUNDS_MAX], scale[ROUNDS_MAX];
+    double wakes[2][ROUNDS_MAX], futexes[2][ROUNDS_MAX], scale[ROUNDS_MAX];
+    const char *no_futexes = NULL;
     uint64_t opened = 0;
     int bad = 0;
 
@@ -103,6 +104,8 @@ int main(int argc, char **argv)
             cpu[w - 1][r] = run.cpu_ns_event;
             allocations[w - 1][r] = run.steady_allocations;
             wakes[w - 1][r] = run.steady_wakes;
+            futexes[w - 1][r] = run.steady_futexes;
+            no_futexes = run.no_futexes;
             if (run.why[0] != '\0' || (opened != 0 && run.opened != opened)) {
                 printf("WRONG: %s (%llu incidents)\n", run.why, (unsigned long long)run.opened);
                 bad = 1;
@@ -119,9 +122,12 @@ int main(int argc, char **argv)
         printf("%u worker%s  %8.2f M events/s  [%.2f .. %.2f]", w, w > 1 ? "s" : " ", median / 1e6,
                v[0] / 1e6, v[rounds - 1] / 1e6);
         printf("   CPU %.0f ns/event", bench_median(cpu[w - 1], rounds));
-        printf("   allocations %.1f, sleeps and wakes %.1f per million events\n",
-               bench_median(allocations[w - 1], rounds), bench_median(wakes[w - 1], rounds));
+        printf("   allocations %.1f, sleeps and wakes %.1f, futex calls %.1f per million events\n",
+               bench_median(allocations[w - 1], rounds), bench_median(wakes[w - 1], rounds),
+               bench_median(futexes[w - 1], rounds));
     }
+    if (no_futexes != NULL)
+        printf("futex calls were not counted: %s\n", no_futexes);
     if (cores > 1) {
         double median = bench_median(scale, rounds);
         printf("two workers / one    %.2f  [%.2f .. %.2f]\n", median, scale[0], scale[rounds - 1]);

@@ -1,4 +1,4 @@
-/* engine_run.c - see engine_run.h. Allocations are counted by taking malloc's place. */
+/* engine_run.c - see engine_run.h. Allocations are counted in malloc's place. */
 #include "bench/engine_run.h"
 
 #include <stdatomic.h>
@@ -7,48 +7,52 @@
 #include <string.h>
 #include <time.h>
 #include "base/host.h"
+#include "bench/futex_count.h"
 
-/* --- every allocation of the process ---------------------------------------------------- */
-
-extern void *__libc_malloc(size_t bytes);
-extern void *__libc_calloc(size_t count, size_t bytes);
-extern void *__libc_realloc(void *block, size_t bytes);
-extern void *__libc_memalign(size_t alignment, size_t bytes);
+/* --- allocations of our own code ----------------------------------------------------------- */
 
 static _Atomic uint64_t allocations; /* by engine threads, asked for by this program's own code */
 static _Thread_local bool counted;   /* set for engine threads, see counting_mono() */
 
-extern char __executable_start, etext;
-
-/* What librdkafka allocates on our threads is its affair: it lies outside of our text. */
-static void count_one(const void *caller)
+static void count_one(void)
 {
-    if (counted && (const char *)caller >= &__executable_start && (const char *)caller < &etext)
+    if (counted)
         atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
 }
 
-void *malloc(size_t bytes)
+/* The linker puts these in the place of malloc and its like in all that is linked into the program
+ * (--wrap). What librdkafka allocates on our threads is its affair: it is a shared library. */
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t bytes);
+void *__real_realloc(void *block, size_t bytes);
+void *__real_aligned_alloc(size_t alignment, size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void *__wrap_realloc(void *block, size_t bytes);
+void *__wrap_aligned_alloc(size_t alignment, size_t bytes);
+
+void *__wrap_malloc(size_t bytes)
 {
-    count_one(__builtin_return_address(0));
-    return __libc_malloc(bytes);
+    count_one();
+    return __real_malloc(bytes);
 }
 
-void *calloc(size_t count, size_t bytes)
+void *__wrap_calloc(size_t count, size_t bytes)
 {
-    count_one(__builtin_return_address(0));
-    return __libc_calloc(count, bytes);
+    count_one();
+    return __real_calloc(count, bytes);
 }
 
-void *realloc(void *block, size_t bytes)
+void *__wrap_realloc(void *block, size_t bytes)
 {
-    count_one(__builtin_return_address(0));
-    return __libc_realloc(block, bytes);
+    count_one();
+    return __real_realloc(block, bytes);
 }
 
-void *aligned_alloc(size_t alignment, size_t bytes)
+void *__wrap_aligned_alloc(size_t alignment, size_t bytes)
 {
-    count_one(__builtin_return_address(0));
-    return __libc_memalign(alignment, bytes);
+    count_one();
+    return __real_aligned_alloc(alignment, bytes);
 }
 
 /* --- a host that counts sleeps and wakes ---------------------------------------------------- */
@@ -78,8 +82,10 @@ static _Thread_local bool is_main;
 static uint64_t counting_mono(void *self)
 {
     (void)self;
-    if (!is_main)
+    if (!is_main && !counted) {
+        futex_count_thread();
         counted = true;
+    }
     return real->mono_ns(real->self);
 }
 
@@ -128,10 +134,11 @@ void engine_run(struct engine_run *run)
     const struct engine_listener nobody = {0};
     struct engine *engine;
     struct error err = {""};
-    uint64_t half_allocations = 0, half_sleeps = 0, half_events = 0;
+    uint64_t half_allocations = 0, half_sleeps = 0, half_events = 0, half_futexes = 0;
     double start = 0, cpu = 0, until;
 
     is_main = true;
+    futex_count_reset();
     real = host();
     counting = *real;
     counting.waker_wake = counting_wake;
@@ -154,6 +161,7 @@ void engine_run(struct engine_run *run)
         if (half_events == 0 && closed_events(&run->counters) >= run->records / 2) {
             half_events = closed_events(&run->counters);
             half_allocations = atomic_load(&allocations);
+            half_futexes = futex_count_sum();
             half_sleeps = atomic_load(&sleeps) + atomic_load(&wakes);
         }
         if ((double)closed_events(&run->counters) >= run->share * (double)run->records)
@@ -172,6 +180,8 @@ void engine_run(struct engine_run *run)
     run->cpu_ns_event = (bench_cpu_s() - cpu) / events * 1e9;
     run->steady_allocations = (double)(atomic_load(&allocations) - half_allocations) / later;
     run->steady_wakes = (double)(atomic_load(&sleeps) + atomic_load(&wakes) - half_sleeps) / later;
+    run->steady_futexes = (double)(futex_count_sum() - half_futexes) / later;
+    run->no_futexes = futex_count_why_not();
     while (run->config->seal_ms == 0 && run->why[0] == '\0' && !engine_wait_finished(engine, 60000))
         snprintf(run->why, sizeof(run->why), "not finished after 60 s");
     /* What is left of a live source is read too, outside of the clock. */

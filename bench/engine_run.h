@@ -20,6 +20,8 @@ struct engine_run {
     double cpu_ns_event;             /* process CPU in that time, per event */
     double steady_allocations;       /* per million events, in the second half */
     double steady_wakes;             /* sleeps and wakes of own threads per million, same half */
+    double steady_futexes;           /* futex calls of own threads per million, same half */
+    const char *no_futexes;          /* why these were not counted; NULL: they were */
     uint64_t opened;                 /* incidents */
     struct engine_counters counters; /* at the end */
     char why[512]; /* not empty: the ledger does not add up, or it took too long */

@@ -10,4 +10,10 @@ pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
 pkg_check_modules(SSL IMPORTED_TARGET libssl)
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
+# malloc of the programs: records are allocated by threads of librdkafka and freed by ours, and libc
+# takes the lock of the allocating thread's arena for each. mimalloc has no lock there. A sanitizer
+# brings its own malloc.
+if(NOT TOCSIN_SANITIZE)
+    find_library(TOCSIN_MALLOC mimalloc REQUIRED)
+endif()
 pkg_check_modules(SIMDJSON IMPORTED_TARGET simdjson)

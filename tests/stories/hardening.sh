@@ -26,4 +26,10 @@ if [[ $(uname -m) == x86_64 ]]; then
         failures=$((failures + 1))
     }
 fi
+# Records are allocated by threads of the Kafka client and freed by ours; libc's malloc takes a lock there.
+readelf -W -d "$TOCSIN" | grep -oE 'NEEDED.*\[(libmimalloc|libc)[.]so' >said || true
+if [[ $(wc -l <said) -ne 2 || $(head -n1 said) != *libmimalloc* ]]; then
+    echo "missing: mimalloc, named before libc"
+    failures=$((failures + 1))
+fi
 [[ $failures -eq 0 ]]
