@@ -139,6 +139,7 @@ static void put_why(struct buffer *to, const struct opening *o)
         if (aggregate->kind == AGGREGATE_DISTINCT)
             put_values(to, o->window, o->distinct_index[i]);
     }
+    assert(to->at != NULL); /* a rule counts something: when needs an aggregate */
     to->used = cut(to->at, to->used, WHY_BYTES);
     to->at[to->used] = '\0';
 }

@@ -209,6 +209,7 @@ static int bind_to(struct admin *admin, const char *address, struct error *err)
 {
     struct evhttp_bound_socket *bound;
     struct sockaddr_storage at = {0};
+    struct sockaddr_in v4; /* its port lies where that of the other family does */
     socklen_t at_bytes = sizeof(at);
     char name[256];
     uint16_t port;
@@ -226,9 +227,10 @@ static int bind_to(struct admin *admin, const char *address, struct error *err)
         return -why;
     }
     admin->listener = evhttp_bound_socket_get_listener(bound);
-    if (getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&at, &at_bytes) == 0)
-        /* The port lies at the same place for both families. */
-        admin->port = ntohs(((const struct sockaddr_in *)(const void *)&at)->sin_port);
+    if (getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&at, &at_bytes) == 0) {
+        memcpy(&v4, &at, sizeof(v4));
+        admin->port = ntohs(v4.sin_port);
+    }
     return 0;
 }
 

@@ -126,11 +126,11 @@ struct kafka_counters {
     uint64_t errors;   /* reported by librdkafka */
     bool owner;        /* reads, as opposed to standing by */
 };
-void kafka_source_counters(const struct source *source, struct kafka_counters *out);
+void kafka_source_counters(const struct source *base, struct kafka_counters *out);
 
 /* The key of a record that is out: `index` in the batch of the last take of this feed of a
  * Kafka source. NULL for none. Correlation never looks at keys; recordings keep them. */
-const char *kafka_source_key(const struct feed *feed, size_t index, uint32_t *bytes);
+const char *kafka_source_key(const struct feed *base, size_t index, uint32_t *bytes);
 
 /* 0 and the time, or -EINVAL, for "2026-01-31T10:00:00Z", "...+01:00" or milliseconds. */
 int kafka_time_parse(const char *text, int64_t *ms);

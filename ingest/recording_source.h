@@ -19,13 +19,13 @@ int recording_source_open(const char *const *paths, size_t count, struct source 
 
 /* The marks of all recordings; `part` counts the feeds in the order in which changes()
  * reports them. Valid until close. */
-const struct mark *recording_source_marks(const struct source *source, size_t *count);
+const struct mark *recording_source_marks(const struct source *base, size_t *count);
 
 /* Bytes that a killed writer left behind unreadable; 0 for complete recordings. */
-uint64_t recording_source_torn(const struct source *source);
+uint64_t recording_source_torn(const struct source *base);
 
 /* Key of the record at `index` of the last take; NULL for none, and for a feed that is not of
  * a recording. Valid until release. */
-const char *recording_source_key(const struct feed *feed, size_t index, uint32_t *bytes);
+const char *recording_source_key(const struct feed *base, size_t index, uint32_t *bytes);
 
 #endif

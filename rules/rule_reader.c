@@ -519,9 +519,9 @@ static void read_priority(struct reading *reading, const struct yaml_node *incid
     reading->rule->open.priority = PRIORITY_P3;
     if (node == NULL || !is_scalar(reading, node))
         return;
-    for (uint8_t priority = PRIORITY_P1; priority <= PRIORITY_P5; priority++) {
+    for (int priority = PRIORITY_P1; priority <= PRIORITY_P5; priority++) {
         if (text_equals(node->text, priority_name((enum priority)priority))) {
-            reading->rule->open.priority = priority;
+            reading->rule->open.priority = (uint8_t)priority;
             return;
         }
     }

@@ -7,6 +7,7 @@
  */
 #include "rules/rule_set.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,6 +237,7 @@ static void list_add(struct file_list *list, const char *path, size_t bytes)
 {
     const char *copy = arena_copy(list->arena, path, bytes);
 
+    assert(list->paths != NULL);
     if (list->count == FILES_MAX)
         list->rc = -E2BIG;
     else if (copy == NULL)

@@ -6,6 +6,7 @@
  */
 #include "rules/yaml_reader.h"
 
+#include <assert.h>
 #include <libfyaml.h>
 #include <string.h>
 
@@ -273,6 +274,7 @@ static bool node_add(struct reader *reader, struct yaml_node *node)
         return true;
     }
     parent = reader->open[reader->depth - 1];
+    assert(parent != NULL);
     if (parent->kind == YAML_MAP) {
         struct yaml_node **key = &reader->key[reader->depth - 1];
         if (*key == NULL) {

@@ -11,6 +11,7 @@
  */
 #include "sinks/transport_curl.h"
 
+#include <assert.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -392,6 +393,7 @@ void transport_curl_destroy(struct transport_curl *curl)
         struct exchange *ex = curl->exchanges;
         curl_multi_remove_handle(curl->multi, ex->easy);
         exchange_unlink(ex);
+        assert(curl->exchanges != ex);
         exchange_destroy(ex);
     }
     if (curl->multi != NULL)

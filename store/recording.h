@@ -53,9 +53,10 @@ void recording_writer_destroy(struct recording_writer *writer);
 int recording_writer_add_part(struct recording_writer *writer, const char *topic, int32_t partition,
                               int64_t start_offset, struct error *err);
 
-/* Records of a part come in rising order of offsets. Copies. 0 or a negative errno. */
-int recording_writer_add(struct recording_writer *writer, int part, const struct recorded *recorded,
-                         struct error *err);
+/* Records of a part come in rising order of offsets; `index` is the number of the part.
+ * Copies. 0 or a negative errno. */
+int recording_writer_add(struct recording_writer *writer, int index,
+                         const struct recorded *recorded, struct error *err);
 int recording_writer_add_mark(struct recording_writer *writer, const struct mark *mark,
                               struct error *err);
 

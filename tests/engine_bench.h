@@ -568,7 +568,7 @@ static inline void bench_settle(struct bench *bench)
 
     bench_look(bench, &after);
     do {
-        uint64_t from[BENCH_SLEEPERS];
+        uint64_t from[BENCH_SLEEPERS] = {0};
         before = after;
         for (size_t i = 0; i < bench->config.workers; i++)
             from[i] = atomic_load(&bench->sleeps[i]);

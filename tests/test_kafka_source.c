@@ -6,6 +6,7 @@
  * cases that need no tricks of the mock run against the Kafka of the test run.
  */
 #include "tests/kafka_reader.h"
+#include <assert.h>
 #include "ingest/kafka_internal.h" /* to make a client fail */
 
 static void every_record_arrives_once_and_in_order(void **state)
@@ -33,6 +34,8 @@ static void every_record_arrives_once_and_in_order(void **state)
         if (reader.feeds[i]->partition == 2)
             last = reader.feeds[i];
     int go_on = 5000;
+    assert_non_null(last);
+    assert(last != NULL); /* for the analyzer */
     send_numbers(producer, topics[0], 2, 5000, 5001);
     WAIT_FOR(take_up_to(last, &go_on, 5001));
     assert_int_equal(last->ops->lag(last), 0);
