@@ -16,7 +16,7 @@ enum mark_kind {
     MARK_BLIND_BEGIN, /* the partition cannot be read, from value_ms on */
     MARK_BLIND_END,
     MARK_JOIN,   /* the partition entered at `offset` with V = value_ms */
-    MARK_LEAVE,  /* and left; its bins were dropped unread */
+    MARK_LEAVE,  /* and left at `offset`; events at or after value_ms were dropped unread */
     MARK_SWITCH, /* a new rule set takes effect at value_ms, a round's start */
     MARK_CRASH,
     MARK_SHED,

@@ -273,6 +273,7 @@ struct engine {
     int64_t planned_epoch; /* first epoch that is in no step; INT64_MIN before the start */
     int64_t wall_at_start, r_ms;
     uint64_t mono_at_start, r_ns, seal_due_ns, changes_due_ns;
+    int64_t left_reach_ms;         /* the largest `reach` of partitions that have left */
     bool r_known, r_used;          /* r_used: a seal was made from it */
     struct part *parts[PARTS_MAX]; /* 0 is @derived */
     struct bins derived;           /* events that rules made (X6): read like an ingest thread's */

@@ -101,6 +101,12 @@ static void match(struct dedup *d, const struct event_text *text, uint8_t severi
         worker->routes.at[worker->routes.count++] = route_make(d, worker->match.at[i], &view);
 }
 
+/* Is the route's rule one that says `on: events`? */
+static bool takes_events(const struct dedup *d, const struct route *route)
+{
+    return d->rules->slots[route->slot].rule->input == RULE_INPUT_EVENTS;
+}
+
 static bool route_equal(const struct route *a, const struct route *b)
 {
     return a->slot == b->slot && id128_equal(a->key, b->key);
@@ -130,7 +136,7 @@ static void routes_store(struct dedup *d, struct alert_slot *slot, struct alert_
     cold->route_count = count;
     slot->bits &= ~(uint32_t)(ALERT_EVENT_ROUTES | ALERT_STALE);
     for (uint16_t i = 0; i < count; i++)
-        if (d->rules->slots[cold->routes[i].slot].rule->input == RULE_INPUT_EVENTS)
+        if (takes_events(d, &cold->routes[i]))
             slot->bits |= ALERT_EVENT_ROUTES;
 }
 
@@ -250,9 +256,12 @@ static void tell_closed(struct dedup *d, const struct order *order, struct alert
     slot->bits &= ~(uint32_t)ALERT_EVENT_ROUTES;
 }
 
-/* worker->routes have been matched: the difference to the alert's. True if any touch was made. */
+/* worker->routes have been matched: the difference to the alert's. A route that holds still gets
+ * `held`: a CHANGE, or, where only the rules are new, what a repeat brings. True if any touch
+ * was made. */
 static bool tell_changed(struct dedup *d, const struct order *order, struct alert_slot *slot,
-                         struct alert_cold *cold, const struct event_text *text)
+                         struct alert_cold *cold, const struct event_text *text,
+                         enum touch_kind held)
 {
     const struct route *fresh = d->worker->routes.at;
     size_t fresh_count = d->worker->routes.count;
@@ -262,9 +271,10 @@ static bool tell_changed(struct dedup *d, const struct order *order, struct aler
         if (!route_in(&cold->routes[i], fresh, fresh_count))
             emit(d, *order, &cold->routes[i], TOUCH_CLEAR, cold->fingerprint, text, cold->severity);
     for (size_t i = 0; i < fresh_count; i++) {
-        bool held = route_in(&fresh[i], cold->routes, cold->route_count);
-        emit(d, *order, &fresh[i], held ? TOUCH_CHANGE : TOUCH_RAISE, cold->fingerprint, text,
-             cold->severity);
+        if (!route_in(&fresh[i], cold->routes, cold->route_count))
+            emit(d, *order, &fresh[i], TOUCH_RAISE, cold->fingerprint, text, cold->severity);
+        else if (held != TOUCH_REPEAT || takes_events(d, &fresh[i]))
+            emit(d, *order, &fresh[i], held, cold->fingerprint, text, cold->severity);
     }
     routes_store(d, slot, cold);
     cold->told_attr = slot->attr_hash;
@@ -286,7 +296,7 @@ static void flap_end_now(struct dedup *d, struct alert_slot *slot, struct alert_
         tell_open(d, &order, slot, cold, cold->text);
     } else if (is_open && cold->told_attr != slot->attr_hash) {
         match(d, cold->text, cold->severity, cold->problem_et);
-        tell_changed(d, &order, slot, cold, cold->text);
+        tell_changed(d, &order, slot, cold, cold->text, TOUCH_CHANGE);
     }
 }
 
@@ -417,10 +427,20 @@ static void repeat_alert(struct dedup *d, struct alert_slot *slot, struct alert_
         return;
     }
     for (unsigned i = 0; i < cold->route_count; i++)
-        if (d->rules->slots[cold->routes[i].slot].rule->input == RULE_INPUT_EVENTS)
+        if (takes_events(d, &cold->routes[i]))
             emit(d, order, &cold->routes[i], TOUCH_REPEAT, cold->fingerprint, ev->text,
                  ev->severity);
     d->routed++;
+}
+
+/* worker->routes are those of the alert. */
+static bool routes_hold(const struct dedup *d, const struct alert_cold *cold)
+{
+    bool hold = d->worker->routes.count == cold->route_count;
+
+    for (unsigned i = 0; hold && i < cold->route_count; i++)
+        hold = route_equal(&d->worker->routes.at[i], &cold->routes[i]);
+    return hold;
 }
 
 /* A problem event for an open alert. */
@@ -428,36 +448,38 @@ static void again_alert(struct dedup *d, struct alert_slot *slot, struct alert_c
                         const struct event *ev)
 {
     struct order order = event_order(d, ev);
-    bool same = slot->attr_hash == ev->attr_hash && (slot->bits & ALERT_STALE) == 0;
+    bool same = slot->attr_hash == ev->attr_hash;
+    bool stale = (slot->bits & ALERT_STALE) != 0;
     bool flapping = (slot->bits & ALERT_FLAPPING) != 0;
 
-    if (same && !d->rules->reads_message) {
+    if (same && (flapping || !(stale || d->rules->reads_message))) {
         repeat_alert(d, slot, cold, ev);
         return;
     }
     if (flapping) {
-        if (same) {
-            repeat_alert(d, slot, cold, ev);
-            return;
-        }
         slot->attr_hash = ev->attr_hash;
         text_store(d, cold, ev);
         count_folded(d);
         return;
     }
     match(d, ev->text, ev->severity, ev->et_ms);
-    if (same && d->worker->routes.count == cold->route_count) {
-        unsigned i = 0;
-        while (i < cold->route_count && route_equal(&d->worker->routes.at[i], &cold->routes[i]))
-            i++;
-        if (i == cold->route_count) {
-            repeat_alert(d, slot, cold, ev);
-            return;
-        }
+    if (same && routes_hold(d, cold)) {
+        slot->bits &= ~(uint32_t)ALERT_STALE;
+        repeat_alert(d, slot, cold, ev);
+        return;
+    }
+    if (same && stale) {
+        /* Nothing new happened but a switch: what an unchanged rule knows may not move, a
+         * reload is no reason for its incidents to stay open longer. */
+        if (tell_changed(d, &order, slot, cold, ev->text, TOUCH_REPEAT))
+            d->routed++;
+        else
+            d->duplicate++;
+        return;
     }
     slot->attr_hash = ev->attr_hash;
     text_store(d, cold, ev);
-    count_touched(d, tell_changed(d, &order, slot, cold, ev->text));
+    count_touched(d, tell_changed(d, &order, slot, cold, ev->text, TOUCH_CHANGE));
 }
 
 static void close_alert(struct dedup *d, struct alert_lane *lane, struct alert_slot *slot,

@@ -185,7 +185,9 @@ static void part_leave(struct engine *engine, struct feed *feed)
         mark_tell(engine, &(struct mark){.kind = MARK_LEAVE,
                                          .part = part->id,
                                          .offset = atomic_load_explicit(&part->read_offset,
-                                                                        memory_order_relaxed)});
+                                                                        memory_order_relaxed),
+                                         .value_ms = atomic_load_explicit(&engine->watermark_ms,
+                                                                          memory_order_relaxed)});
     }
 }
 
@@ -215,6 +217,9 @@ bool parts_poll(struct engine *engine, uint64_t now_ns)
         if (part->dropped)
             continue;
         if (atomic_load_explicit(&part->let_go, memory_order_acquire)) {
+            /* relaxed: known through K. Its place may get a new life, which would forget it. */
+            int64_t reach = atomic_load_explicit(&part->reach, memory_order_relaxed);
+            engine->left_reach_ms = reach > engine->left_reach_ms ? reach : engine->left_reach_ms;
             part->dropped = true;
             part->dropped_step = atomic_load_explicit(&engine->step_count, memory_order_relaxed);
             if (engine->source->ops->drop != NULL)

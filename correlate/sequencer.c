@@ -38,10 +38,12 @@ static int64_t passed_by_all(const struct engine *engine)
 /* Where the watermark goes when all recordings have ended (X7). */
 static int64_t end_of_all(const struct engine *engine)
 {
-    int64_t reach = INT64_MIN;
+    int64_t reach = engine->left_reach_ms;
     int64_t round = (int64_t)engine->config.round_ms;
 
     for (unsigned i = 0; i < part_total(engine); i++) {
+        if (engine->parts[i]->dropped)
+            continue; /* counted when it left */
         int64_t at = atomic_load_explicit(&engine->parts[i]->reach, memory_order_relaxed);
         reach = at > reach ? at : reach;
     }

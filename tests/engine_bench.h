@@ -646,6 +646,16 @@ static inline size_t bench_marks(const struct bench *bench, enum mark_kind kind)
     return count;
 }
 
+/* The last mark of a kind, which there must be. */
+static inline struct mark bench_mark(const struct bench *bench, enum mark_kind kind)
+{
+    for (size_t i = bench->mark_count; i-- > 0;)
+        if (bench->mark[i].kind == kind)
+            return bench->mark[i];
+    fail_msg("no mark %s", mark_kind_name(kind));
+    return (struct mark){0};
+}
+
 /* A rule that opens one incident per resource at the first event of a check, and closes it with
  * the clear: its lines show the effective times of events. */
 #define BENCH_RULE_ONE                                                                             \

@@ -396,6 +396,72 @@ static void X4_keys_go_oldest_first_and_open_incidents_last(void **state)
     bench_destroy(bench);
 }
 
+/* --- X5
+ * ---------------------------------------------------------------------------------------- */
+
+#define RULE_SHORT(id, check, close)                                                               \
+    "  - id: " id "\n"                                                                             \
+    "    where: check == \"" check "\"\n"                                                          \
+    "    by: [resource]\n"                                                                         \
+    "    window: 1m\n"                                                                             \
+    "    when: count() >= 1\n"                                                                     \
+    "    incident: {title: t}\n"                                                                   \
+    "    close: " close "\n"
+
+static void switch_rules(struct bench *bench, const char *text)
+{
+    struct rule_set *set = NULL;
+    struct error err = {""};
+
+    if (rule_set_parse("rules.yaml", text, strlen(text), &set, &err) != 0)
+        fail_msg("%s", err.text);
+    engine_switch_rules(bench->engine, set);
+    bench_settle(bench);
+}
+
+/* A repeat is no touch for `kept`, before a switch and after it: its quiet time goes on. Rules that
+ * came get the alert at that repeat, those that went let it go, one of another form does both. */
+static void X5_a_switch_moves_nothing_of_a_rule_that_stays(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create("rules:\n" RULE_SHORT("changed", "down", "cleared()")
+                                           RULE_SHORT("gone", "down", "cleared()")
+                                               RULE_SHORT("kept", "down", "quiet(5s)"));
+    bench_go_live(bench);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_start(bench);
+    bench_settle(bench);
+    bench_put(feed, 0, "a", "down", "");
+    bench_settle(bench);
+    bench_pass(bench, 1000, 20);
+    switch_rules(bench, "rules:\n" RULE_SHORT("changed", "down\" && check != \"x", "cleared()")
+                            RULE_SHORT("fresh", "down", "cleared()")
+                                RULE_SHORT("kept", "down", "quiet(30s)"));
+    bench_pass(bench, 1000, 20);
+    bench_put(feed, 2000, "a", "down", ""); /* the first after the switch */
+    bench_put(feed, 2100, "a", "down", ""); /* a repeat like any other */
+    bench_put(feed, 2200, "b", "down", ""); /* takes the new `close` */
+    bench_settle(bench);
+    bench_pass(bench, 8000, 100);
+    bench_stop(bench);
+    assert_string_equal(bench->brief, "0 opened rule changed resource=a n=1 alerts=1\n"
+                                      "0 opened rule gone resource=a n=1 alerts=1\n"
+                                      "0 opened rule kept resource=a n=1 alerts=1\n"
+                                      "2000 closed cleared changed resource=a n=2 alerts=1\n"
+                                      "2000 opened rule changed resource=a n=1 alerts=1\n"
+                                      "2000 opened rule fresh resource=a n=1 alerts=1\n"
+                                      "2000 closed cleared gone resource=a n=2 alerts=1\n"
+                                      "2200 opened rule changed resource=b n=1 alerts=1\n"
+                                      "2200 opened rule fresh resource=b n=1 alerts=1\n"
+                                      "2200 opened rule kept resource=b n=1 alerts=1\n"
+                                      "5000 closed quiet kept resource=a n=2 alerts=1\n");
+    assert_int_equal(bench_marks(bench, MARK_SWITCH), 1);
+    assert_int_equal(bench->counters.duplicate, 1);
+    bench_assert_balanced(bench);
+    bench_destroy(bench);
+}
+
 /* --- X6, X7, ids
  * ---------------------------------------------------------------------------------------- */
 
@@ -571,6 +637,7 @@ int main(void)
         cmocka_unit_test(X1_marks_make_a_run_repeatable_that_seals_have_changed),
         cmocka_unit_test(X4_a_bound_of_four_alerts_with_one_to_eight_workers),
         cmocka_unit_test(X4_keys_go_oldest_first_and_open_incidents_last),
+        cmocka_unit_test(X5_a_switch_moves_nothing_of_a_rule_that_stays),
         cmocka_unit_test(X6_a_self_alert_enters_at_the_next_rounds_start),
         cmocka_unit_test(X6_one_epoch_at_a_time_is_the_same_as_whole_rounds),
         cmocka_unit_test(X7_the_end_closes_what_came_and_leaves_later_timers_pending),

@@ -3,6 +3,7 @@ tight bounds, timers that meet events. One number makes one scenario.
 
     generate.py SEED FOLDER      writes scenario.json, rules.yaml and log.tlog
     generate.py SEED FOLDER big  the same, with hundreds of alerts and events
+    generate.py SEED FOLDER live a script on virtual time (live_runner.c) instead of a recording
     generate.py --cover COUNT    runs the oracle over COUNT scenarios and says how many show each
                                  feature; fails when one shows in fewer than 2 of 100
 """
@@ -14,6 +15,7 @@ import sys
 
 import oracle
 
+LIVE_START = 1_000_000_000_000  # where the clock of live_runner.c begins: BENCH_T0
 START = 1_700_000_000_000  # a multiple of every round length below
 SHARE_MIN = 0.02
 
@@ -29,15 +31,18 @@ FEATURES = [
     "untracked alert", "retired from incident", "evicted from incident", "closed cleared",
     "closed quiet", "quiet but not closed", "updated severity", "updated grew", "updated evicted",
     "key evicted", "key evicted with incident", "op withheld", "self-alert", "ledger late", "ledger late_by_seal",
-    "ledger time_clamped", "ledger pending",
+    "ledger time_clamped", "ledger pending", "form alertmanager",
 ]
 
 
 class Generator:
+    start = START
+
     def __init__(self, seed, big=False):
         self.random = random.Random(seed)
         self.big = big
         r = self.random
+        self.forms = collections.Counter()
         self.tight = r.random() < 0.45
         self.flappy = r.random() < 0.35
         self.tenants = r.choice([["acme"], ["acme"], ["acme", "blue"]])
@@ -231,7 +236,45 @@ class Generator:
             events.append(event)
         return {"log_time": clock, "events": events}, None
 
+    def alertmanager(self, events):
+        """The same events as the body of Alertmanager's webhook, or None where it cannot say them;
+        what it adds (identity, labels) goes into the events."""
+        if not all("time" in e and "value" not in e and "tenant" not in e for e in events):
+            return None
+        url = self.random.choice(["http://am:9093", ""])
+        alerts = []
+        for event in events:
+            labels = dict(event["labels"], severity=event["severity"])
+            if self.chance(0.9):
+                labels["alertname"] = event["check"]
+            place = self.random.choice(["instance", "instance", "host", "node", "job"])
+            if place != "host" or "host" not in labels:
+                labels[place] = event["resource"]
+            labels = {name: labels[name] for name in self.random.sample(sorted(labels), len(labels))}
+            alert = {"status": "firing" if event["state"] == "problem" else "resolved",
+                     "labels": labels,
+                     "startsAt" if event["state"] == "problem" else "endsAt": time_text(event["time"])}
+            if event["state"] == "problem":
+                alert["endsAt"] = "0001-01-01T00:00:00Z"
+            else:
+                alert["startsAt"] = time_text(event["time"] - 1000)
+            if event.get("message"):
+                alert["annotations"] = {self.random.choice(["summary", "description"]): event["message"]}
+            if self.chance(0.7):
+                alert["fingerprint"] = event.get("dedup_key") or "%016x" % self.random.randrange(9)
+            alerts.append(alert)
+            event.clear()
+            event.update(event_of_alert(alert, url or "web"))
+        body = {"version": "4", "status": "firing", "receiver": "web", "externalURL": url,
+                "alerts": alerts, "truncatedAlerts": 0}
+        return {name: body[name] for name in self.random.sample(sorted(body), len(body))}
+
     def payload(self, events):
+        if self.chance(0.15):
+            body = self.alertmanager(events)
+            if body is not None:
+                self.forms["alertmanager"] += 1
+                return json.dumps(body, ensure_ascii=self.chance(0.5))
         payload = [payload_of(e) for e in events]
         return json.dumps(payload if len(payload) > 1 or self.chance(0.1) else payload[0],
                           ensure_ascii=self.chance(0.5))
@@ -247,7 +290,7 @@ class Generator:
         silent = parts[r.randrange(len(parts))] if len(parts) > 1 and self.chance(0.3) else None
         pool = self.alerts()
         state_of = [False] * len(pool)
-        marks, clock = [], START + r.choice([0, 1, 150, 7777])
+        marks, clock = [], self.start + r.choice([0, 1, 150, 7777])
         count = r.choice([300, 900] if self.big else [1, 5, 20, 40, 40, 80])
         for _ in range(count):
             clock += self.step(config)
@@ -292,7 +335,164 @@ class Generator:
         for part in parts:
             del part["next"], part["config"], part["log_times"]
         return {"config": config, "topics": topics, "sinks": self.sinks(), "rules": rules,
-                "partitions": parts, "marks": marks}
+                "partitions": parts, "marks": marks, "forms": self.forms}
+
+
+class LiveGenerator(Generator):
+    """A script for live_runner.c, on virtual time: what a recording cannot hold."""
+
+    start = LIVE_START
+    spells = False  # of blindness
+
+    def rules(self):
+        """Each further set is the last one with something changed."""
+        sets = [super().rules()]
+        self.rule_sets = sets
+        for _ in range(self.random.choice([0, 0, 1, 1, 2])):
+            sets.append(self.changed_rules(sets[-1]))
+        return sets[0]
+
+    def changed_rules(self, rules):
+        fresh = super().rules()
+        names = [rule["id"] for rule in fresh]
+        changed = []
+        for rule in json.loads(json.dumps(rules)):
+            kind = self.random.random()
+            if kind < 0.3:
+                changed.append(rule)
+            elif kind < 0.6:  # of the same form: windows and incidents carry on
+                rule["title"] = "{resource}, anew"
+                rule["close"] = self.close()
+                if self.tight:
+                    rule["max_keys"] = self.random.choice([1, 2, 3])
+                changed.append(rule)
+            elif kind < 0.8 and rule["id"] in names:
+                changed.append(fresh[names.index(rule["id"])])
+        held = [rule["id"] for rule in changed]
+        changed += [rule for rule in fresh if rule["id"] not in held and self.chance(0.5)]
+        return changed or fresh
+
+    def scenario(self):
+        config, topics = self.config(), self.topics()
+        rules = self.rules()
+        self.config_now, self.clock, self.script = config, self.start, []
+        self.pool = self.alerts()
+        self.state_of = [False] * len(self.pool)
+        self.members = []
+        self.inside = []       # memberships that joined and have not left
+        self.dark = set()      # of these, those that cannot be read or get no answers
+        for topic in topics:
+            for number in self.random.sample([0, 1, 2, 10], self.random.choice([1, 1, 2])):
+                self.member(topic, number, self.chance(0.2) and len(self.members) > 0)
+        for _ in range(self.random.choice([5, 20, 40, 60])):
+            self.live_step()
+        self.script += [{"settle": True}]
+        return {"config": config, "topics": topics, "sinks": self.sinks(), "rules": rules,
+                "rule_sets": self.rule_sets[1:], "script": self.script, "marks": [], "forms": self.forms,
+                "partitions": [{name: value for name, value in member.items() if name != "config"}
+                               for member in self.members]}
+
+    def member(self, topic, number, joins, start=0):
+        self.members.append({"topic": topic["topic"], "partition": number, "start": start,
+                             "joins": bool(joins), "records": [], "config": topic})
+        if not joins:
+            self.inside.append(len(self.members) - 1)
+
+    def pass_time(self, ms):
+        self.clock += ms
+        self.script.append({"pass": ms})
+
+    def live_step(self):
+        r = self.random
+        if self.chance(0.7):
+            self.pass_time(r.choice([1, 10, 20, 50, 50, 100, 200, 300]))
+        elif self.chance(0.3):
+            self.pass_time(r.choice([self.window, min(self.expire, 3000), 1500, 2000, 5000]))
+        if self.chance(0.3):
+            self.script.append({"settle": True})
+        what = r.random()
+        if what < 0.1:
+            self.membership_step()
+        elif what < 0.16 and self.spells:
+            self.reach_step()
+        elif what < 0.22 and len(self.rule_sets) > 1 + self.switched():
+            self.script += [{"settle": True}, {"switch": f"rules-{self.switched() + 1}.yaml"},
+                            {"pass": 10}, {"settle": True}]
+            self.clock += 10
+        elif self.inside:
+            self.put(r.choice(self.inside))
+
+    def switched(self):
+        return sum("switch" in step for step in self.script)
+
+    def put(self, number):
+        member = self.members[number]
+        record, payload = self.record(member["config"], self.clock, self.pool, self.state_of,
+                                      self.config_now["past_ms"])
+        if self.chance(0.1):
+            record["log_time"] += self.on_grid(self.random.randint(-800, 3000))
+        if payload is None:
+            payload = self.payload(record["events"])
+        place = (member["topic"], member["partition"])
+        offset = member["start"]
+        for other in self.members:
+            if (other["topic"], other["partition"]) == place and other["records"]:
+                offset = max(offset, other["records"][-1]["offset"] + 1)
+        record = dict(record, offset=offset, payload=payload)
+        member["records"].append(record)
+        self.script.append({"put": number, **{name: record[name]
+                                              for name in ("offset", "log_time", "payload")}})
+
+    def membership_step(self):
+        """One comes, one goes, or one that went comes again and reads a part once more."""
+        r = self.random
+        outside = [i for i in range(len(self.members)) if i not in self.inside]
+        calm = [i for i in self.inside if i not in self.dark]
+        if outside and self.chance(0.6):
+            number = r.choice(outside)
+            member = self.members[number]
+            if "left" in member:
+                again = [i for i in self.inside if self.place(i) == self.place(number)]
+                if again or len(self.members) > 12:
+                    return
+                records = member["records"][r.randint(0, len(member["records"])):]
+                start = records[0]["offset"] if records else member["next"]
+                self.member(member["config"], member["partition"], True, start)
+                number = len(self.members) - 1
+                self.members[number]["records"] = json.loads(json.dumps(records))
+                self.script += [{"put": number, **{n: record[n] for n in ("offset", "log_time", "payload")}}
+                                for record in records]
+            self.inside.append(number)
+            self.script.append({"join": number})
+        elif len(calm) > 1 and not self.dark:
+            number = r.choice(calm)
+            self.inside.remove(number)
+            member = self.members[number]
+            member["left"] = True
+            member["next"] = member["records"][-1]["offset"] + 1 if member["records"] else member["start"]
+            self.script += [{"settle": True}, {"leave": number}]
+        self.script += [{"pass": 20}, {"settle": True}]
+        self.clock += 20
+
+    def place(self, number):
+        return (self.members[number]["topic"], self.members[number]["partition"])
+
+    def reach_step(self):
+        """A partition that cannot be read for a while, or whose fetches are not answered."""
+        r = self.random
+        if self.dark:
+            for number in sorted(self.dark):
+                self.script += [{"readable": number, "is": True}, {"answers": number, "is": True}]
+            self.dark.clear()
+        elif self.inside:
+            chosen = self.inside if self.chance(0.2) else [r.choice(self.inside)]
+            for number in chosen:
+                self.script.append({r.choice(["readable", "readable", "answers"]): number, "is": False})
+                self.dark.add(number)
+            if self.chance(0.7):
+                for _ in range(r.choice([2, 11, 11, 25])):
+                    self.pass_time(1000)
+                    self.script.append({"settle": True})
 
 
 def reachable(tree, members):
@@ -320,6 +520,43 @@ def time_text(ms):
     year = yoe + era * 400 + (month <= 2)
     return "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ" % (
         year, month, day, rest // 3600000, rest // 60000 % 60, rest // 1000 % 60, rest % 1000)
+
+
+def fingerprint_of(labels):
+    """Prometheus' number for a set of labels: FNV-1a over names and values, each ended by 0xff."""
+    number = 14695981039346656037
+    for name in sorted(labels, key=lambda n: n.encode()):
+        for byte in name.encode() + b"\xff" + labels[name].encode() + b"\xff":
+            number = (number ^ byte) * 1099511628211 % (1 << 64)
+    return "%016x" % number
+
+
+def event_of_alert(alert, source):
+    """docs/events.md, section Alertmanager."""
+    labels = alert["labels"]
+    problem = alert["status"] == "firing"
+    places = ["instance", "host", "hostname", "node", "pod", "service", "job"]
+    severity = labels.get("severity", "warning")
+    event = {"source": source, "check": labels.get("alertname", ""),
+             "resource": next((labels[p] for p in places if labels.get(p)), ""),
+             "dedup_key": alert.get("fingerprint") or fingerprint_of(labels),
+             "severity": severity, "state": "problem" if problem else "clear", "labels": dict(labels),
+             "time": ms_of(alert["startsAt" if problem else "endsAt"])}
+    message = next((alert["annotations"][n] for n in ("summary", "description")
+                    if alert.get("annotations", {}).get(n)), None)
+    if message:
+        event["message"] = message
+    return event
+
+
+def ms_of(text):
+    """Of what time_text() wrote."""
+    year, month, day = int(text[:4]), int(text[5:7]), int(text[8:10])
+    y, m = (year - 1, month + 9) if month <= 2 else (year, month - 3)
+    yoe = y % 400
+    days = y // 400 * 146097 + yoe * 365 + yoe // 4 - yoe // 100 + (153 * m + 2) // 5 + day - 1 - 719468
+    clock = (int(text[11:13]) * 60 + int(text[14:16])) * 60 + int(text[17:19])
+    return days * 86400000 + clock * 1000 + int(text[20:23])
 
 
 def payload_of(event):
@@ -401,14 +638,25 @@ def tlog(scenario):
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 
-def scenario_of(seed, big=False):
-    return Generator(seed, big).scenario()
+def scenario_of(seed, big=False, live=False):
+    return LiveGenerator(seed).scenario() if live else Generator(seed, big).scenario()
+
+
+def live_script(scenario):
+    return "".join(json.dumps(step) + "\n" for step in scenario["script"])
 
 
 def write(scenario, folder):
     os.makedirs(folder, exist_ok=True)
-    for name, text in (("scenario.json", json.dumps(scenario, indent=1) + "\n"),
-                       ("rules.yaml", rules_yaml(scenario["rules"])), ("log.tlog", tlog(scenario))):
+    files = [("scenario.json", json.dumps(scenario, indent=1) + "\n"),
+             ("rules.yaml", rules_yaml(scenario["rules"]))]
+    if "script" in scenario:
+        files.append(("live.jsonl", live_script(scenario)))
+        files += [(f"rules-{i + 1}.yaml", rules_yaml(rules))
+                  for i, rules in enumerate(scenario["rule_sets"])]
+    else:
+        files.append(("log.tlog", tlog(scenario)))
+    for name, text in files:
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
             file.write(text)
 
@@ -416,7 +664,9 @@ def write(scenario, folder):
 def cover(count):
     shown = collections.Counter()
     for seed in range(count):
-        _, got = oracle.run(scenario_of(seed))
+        scenario = scenario_of(seed)
+        _, got = oracle.run(scenario)
+        shown.update("form " + name for name in scenario["forms"])
         shown.update(name for name, n in got.seen.items() if n > 0)
         shown.update("ledger " + name for name, n in got.ledger.items() if n > 0)
     for name in sorted(set(FEATURES) | set(n for n in shown if not n.startswith("ledger"))):
@@ -430,4 +680,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "--cover":
         cover(int(sys.argv[2]))
     else:
-        write(scenario_of(int(sys.argv[1]), "big" in sys.argv[3:]), sys.argv[2])
+        write(scenario_of(int(sys.argv[1]), "big" in sys.argv[3:], "live" in sys.argv[3:]), sys.argv[2])

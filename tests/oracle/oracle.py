@@ -1,7 +1,7 @@
 """What tocsin must compute, written a second time: slow, obvious, single-threaded.
 
-Reads one scenario (JSON: configuration, rules, records per partition, marks) and prints
-the incident log and the ledger. It follows docs/correlation.md section by section and
+Reads one scenario (JSON: configuration, rules, records per partition, marks, and rule sets that
+replace the first) and prints the incident log and the ledger. It follows docs/correlation.md section by section and
 shares no code and no idea of speed with the daemon: every step looks at everything.
 
     oracle.py scenario.json          incident log, then one line with the ledger
@@ -17,8 +17,9 @@ SEVERITIES = ["ok", "debug", "info", "warning", "minor", "major", "critical"]
 NEVER = -(1 << 62)
 TITLE_BYTES, WHY_BYTES, WHY_VALUES = 255, 300, 5
 
-# Order of what happens at one time: the round end, timers of alerts, timers of rules, events.
-ROUND_END, ALERT_TIMER, KEY_TIMER, EVENT = range(4)
+# Order of what happens at one time: the round end, a switch of rules, timers of alerts, timers of
+# rules, events.
+ROUND_END, SWITCH, ALERT_TIMER, KEY_TIMER, EVENT = range(5)
 
 
 def text_key(text):
@@ -152,6 +153,8 @@ class Rule:
         self.quiets = set()
         self.walk_when(self.when)
         self.walk_close(self.close)
+        # What decides whether its windows carry on when another rule set takes its place.
+        self.form = json.dumps([self.on_events, self.where, self.by, self.window, self.when])
 
     def walk_when(self, tree):
         if tree[0] in ("and", "or"):
@@ -209,7 +212,8 @@ class Alert:
         self.is_flapping = False
         self.told_open = False
         self.told_problem = None
-        self.routes = []      # (rule index, key values): what the rules were told
+        self.routes = []      # (slot, key values): what the rules were told
+        self.is_stale = False # rules were switched since its routes were made
 
 
 class Entry:
@@ -260,40 +264,87 @@ class Oracle:
         self.sinks = scenario["sinks"]
         self.partitions = scenario["partitions"]
         self.marks = scenario["marks"]
-        self.rules = [Rule(r) for r in sorted(scenario["rules"], key=lambda r: text_key(r["id"]))]
-        self.reads_message = any(where_reads_message(r.where) for r in self.rules)
+        self.is_live = "script" in scenario
+        self.watermark = scenario.get("watermark")  # where a live run ended
+        self.switches = list(scenario.get("switches", []))  # in order of their time
+        self.rules = []       # by slot: one for each form that a rule id ever had
+        self.current = []     # slots of the set in force, by rule id
+        self.take_rules(scenario["rules"])
         self.alerts = {}
-        self.keys = {}        # (rule index, key values) -> Key
+        self.keys = {}        # (slot, key values) -> Key
         self.lines = []
         self.ledger = collections.Counter()
         self.seen = collections.Counter()  # features, for the generator's coverage
+
+    # ---- rule sets ----
+
+    def take_rules(self, raw):
+        """A rule whose form is unchanged keeps its slot, any other gets a new one."""
+        old = {self.rules[slot].id: slot for slot in self.current}
+        self.current = []
+        for rule in sorted(map(Rule, raw), key=lambda r: text_key(r.id)):
+            slot = old.get(rule.id)
+            if slot is not None and self.rules[slot].form == rule.form:
+                self.rules[slot] = rule
+            else:
+                slot = len(self.rules)
+                self.rules.append(rule)
+            self.current.append(slot)
+        self.reads_message = any(where_reads_message(self.rules[slot].where)
+                                 for slot in self.current)
+
+    def switch(self, raw):
+        self.take_rules(raw)
+        for alert in self.alerts.values():
+            alert.is_stale = True
+        self.seen["rules switched"] += 1
+        self.seen["rule drains"] += len(set(i for i, _ in self.keys) - set(self.current)) > 0
+
+    def place(self, slot):
+        """The order of rules: by id, an older form first."""
+        return (text_key(self.rules[slot].id), slot)
 
     # ---- section 1: effective time ----
 
     def timed_events(self):
         """Every event with its et, in counting order; and the end of the recording."""
         events, passed = [], []
-        for part in self.partitions:
+        joined = set(m["member"] for m in self.marks if m["kind"] == "join")
+        for number, part in enumerate(self.partitions):
+            if self.is_live and number not in joined:
+                continue
             topic = self.topics[part["topic"]]
-            marks = [m for m in self.marks
-                     if (m["topic"], m["partition"]) == (part["topic"], part["partition"])]
+            place = (part["topic"], part["partition"])
+            # In a live run the marks name the membership; a recording has one of each partition.
+            marks = [m for m in self.marks if (m["member"] == number if "member" in m
+                                               else (m["topic"], m["partition"]) == place)]
             got, reach = self.partition_events(part, topic, marks)
             events += got
-            if got:
+            if reach is not None:
                 passed.append(reach)
-        events.sort(key=Event.order)
         round_ms = self.config["round_ms"]
         end = (max(passed) // round_ms + 1) * round_ms if passed else None
+        # Partitions without events may have carried a live run further than that.
+        if self.watermark is not None and (end is None or end < self.watermark):
+            end = self.watermark
+        if end is not None:
+            events += self.blind_alerts(end)
+        events.sort(key=Event.order)
         return events, end
 
     def partition_events(self, part, topic, marks):
         past, future = self.config["past_ms"], self.config["future_ms"]
         behind, disorder = self.config["behind_ms"], topic["disorder_ms"]
-        seals = [m for m in marks if m["kind"] == "seal"]
+        # A partition that joins begins with V at the watermark: a seal from its first offset on.
+        seals = [m for m in marks if m["kind"] in ("seal", "join") and m["value"] is not None]
+        leave = next((m for m in marks if m["kind"] == "leave"), None)
         caps = {m["offset"]: m["value"] for m in marks if m["kind"] == "cap"}
         latest, last_kt, has_log_time = NEVER, None, False
         got = []
+        had_event = False
         for record in part["records"]:
+            if leave and record["offset"] >= leave["offset"]:
+                break  # not read any more
             self.ledger["records"] += 1
             events = self.decode(part, topic, record)
             if record["log_time"] is not None:
@@ -323,8 +374,16 @@ class Oracle:
                 if event.et > c:
                     self.ledger["late_by_seal" if max(c, latest - disorder) < event.et else "late"] += 1
                 latest = max(latest, c)
-                got.append(event)
-        return got, max([latest + disorder] + [m["value"] for m in seals])
+                had_event = True
+                if leave and (leave["value"] is None or event.et >= leave["value"]):
+                    self.ledger["left"] += 1
+                    self.seen["dropped with a leave"] += 1
+                else:
+                    got.append(event)
+        self.seen["joined late"] += any(m["kind"] == "join" and m["value"] is not None
+                                        for m in marks)
+        reach = max([latest + disorder] + [m["value"] for m in seals]) if had_event else None
+        return got, reach
 
     def decode(self, part, topic, record):
         """The record's events; None where it is refused."""
@@ -340,6 +399,47 @@ class Oracle:
             return None
         self.ledger["events"] += len(events)
         return events
+
+    def blind_alerts(self, end):
+        """Self-alerts of partitions that cannot be read, from the marks of their blind spells."""
+        round_ms = self.config["round_ms"]
+        reminder = max(1, self.config["expire_ms"] // 2 // round_ms) * round_ms
+        spells = collections.defaultdict(list)  # (topic, partition) -> [(value, is a begin)]
+        for mark in self.marks:
+            if mark["kind"] in ("blind-begin", "blind-end"):
+                place = (text_key(mark["topic"]), mark["partition"])
+                at = -(-mark["value"] // round_ms) * round_ms
+                spells[place].append((at, mark["kind"] == "blind-begin"))
+        times = set()
+        for marks in spells.values():
+            marks.sort(key=lambda m: m[0])  # stable: those of one time in the order made
+            for i, (at, begins) in enumerate(marks):
+                until = marks[i + 1][0] if i + 1 < len(marks) else end
+                times.update(range(at, until, reminder) if begins else [at])
+                times.add(at)
+        got = []
+        for at in sorted(t for t in times if t < end):
+            sub = 32768
+            for place in sorted(spells):
+                before = [m for m in spells[place] if m[0] <= at]
+                value, begins = before[-1] if before else (None, False)
+                if value == at or begins and (at - value) % reminder == 0:
+                    got.append(self.blind_alert(place, at, begins, sub))
+                    sub += 1
+        return got
+
+    def blind_alert(self, place, at, begins, sub):
+        name = f"{place[0].decode()}/{place[1]}"
+        message = ("cannot be read: what it holds is not correlated" if begins
+                   else "can be read again")
+        event = Event({"tenant": "@tocsin", "source": "tocsin", "resource": name,
+                       "check": "input-blind", "severity": "critical",
+                       "state": "problem" if begins else "clear", "message": f"{name} {message}"},
+                      None, "@derived", -1, at, sub)
+        event.et = event.ts = at
+        self.seen["blind begin" if begins else "blind end"] += 1
+        self.ledger["derived"] += 1
+        return event
 
     # ---- the order of everything ----
 
@@ -358,10 +458,14 @@ class Oracle:
                 due.append((events[position].et, EVENT))
             due += [(t, ALERT_TIMER, a.identity) for a in self.alerts.values()
                     for t in self.alert_timers(a)]
-            due += [(t, KEY_TIMER, i, self.key_order(values))
+            if self.switches:
+                due.append((self.switches[0]["at"], SWITCH))
+            due += [(t, KEY_TIMER, self.place(i), self.key_order(values))
                     for (i, values), key in self.keys.items() for t in self.key_timers(i, key)]
             first = min(due)
             now, what = first[0], first[1]
+            if what == ROUND_END and now == end and now % round_ms != 0:
+                break
             if what == ROUND_END:
                 derived = self.round_end(now)
                 next_round = None
@@ -371,11 +475,14 @@ class Oracle:
                 events = sorted(events[position:] + derived, key=Event.order)
                 position = 0
                 continue
-            if what == ALERT_TIMER:
+            if what == SWITCH:
+                self.switch(self.switches.pop(0)["rules"])
+            elif what == ALERT_TIMER:
                 self.alert_timer(self.alerts[first[2]], now)
             elif what == KEY_TIMER:
-                values = next(v for i, v in self.keys if i == first[2] and self.key_order(v) == first[3])
-                self.key_timer(first[2], values, now)
+                slot, values = next((i, v) for i, v in self.keys
+                                    if self.place(i) == first[2] and self.key_order(v) == first[3])
+                self.key_timer(slot, values, now)
             else:
                 self.event(events[position])
                 position += 1
@@ -390,8 +497,8 @@ class Oracle:
     # ---- section 2: alerts ----
 
     def match(self, event):
-        return [(i, rule.key_values(event)) for i, rule in enumerate(self.rules)
-                if where_holds(rule.where, event) is True]
+        return [(i, self.rules[i].key_values(event)) for i in self.current
+                if where_holds(self.rules[i].where, event) is True]
 
     def event(self, event):
         alert = self.alerts.get(event.identity())
@@ -410,6 +517,8 @@ class Oracle:
             self.change(alert, event)
         elif not event.is_problem:
             self.ledger["duplicate"] += 1
+        elif alert.is_stale and not alert.is_flapping and self.has_same(alert, event):
+            self.repeat_after_switch(alert, event)
         elif self.is_repeat(alert, event):
             self.repeat(alert, event)
         else:
@@ -420,8 +529,24 @@ class Oracle:
                 self.seen["other attributes"] += 1
                 self.count_routed(self.tell_attributes(alert, event.et, "event", event))
 
+    @staticmethod
+    def has_same(alert, event):
+        return event.attributes() == alert.problem.attributes()
+
+    def repeat_after_switch(self, alert, event):
+        """Rules are matched anew; to those that hold still it is a repeat."""
+        old, new = alert.routes, self.match(event)
+        alert.routes, alert.is_stale = new, False
+        touches = [(self.place(i), "CLEAR", i, values) for i, values in old if (i, values) not in new]
+        touches += [(self.place(i), "REPEAT" if (i, values) in old else "RAISE", i, values)
+                    for i, values in new if (i, values) not in old or self.rules[i].on_events]
+        for _, kind, i, values in sorted(touches):
+            self.seen["switched " + kind] += 1
+            self.touch(kind, i, values, alert, None if kind == "CLEAR" else event, event.et, "event")
+        self.ledger["routed" if touches else "duplicate"] += 1
+
     def is_repeat(self, alert, event):
-        if event.attributes() != alert.problem.attributes():
+        if not self.has_same(alert, event):
             return False
         return not self.reads_message or alert.is_flapping or self.match(event) == alert.routes
 
@@ -463,7 +588,7 @@ class Oracle:
 
     def tell_raise(self, alert, now, opener, event):
         alert.told_open, alert.told_problem = True, alert.problem
-        alert.routes = self.match(alert.problem)
+        alert.routes, alert.is_stale = self.match(alert.problem), False
         for i, values in alert.routes:
             self.touch("RAISE", i, values, alert, event, now, opener)
         return len(alert.routes)
@@ -479,10 +604,12 @@ class Oracle:
         """The row "other attributes": each rule by id, CLEAR of the old key first."""
         alert.told_problem = alert.problem
         old, new = alert.routes, self.match(alert.problem)
-        alert.routes = new
-        touches = [(i, 0, "CLEAR", values) for i, values in old if (i, values) not in new]
-        touches += [(i, 1, "CHANGE" if (i, values) in old else "RAISE", values) for i, values in new]
-        for i, _, kind, values in sorted(touches):
+        alert.routes, alert.is_stale = new, False
+        touches = [(self.place(i), 0, "CLEAR", i, values)
+                   for i, values in old if (i, values) not in new]
+        touches += [(self.place(i), 1, "CHANGE" if (i, values) in old else "RAISE", i, values)
+                    for i, values in new]
+        for _, _, kind, i, values in sorted(touches):
             self.seen["attributes " + kind] += 1
             self.touch(kind, i, values, alert, None if kind == "CLEAR" else event, now, opener)
         return len(touches)
@@ -538,7 +665,7 @@ class Oracle:
             key = self.keys[(i, values)] = Key()
         key.last_touch = now
         if key.incident and raises:
-            self.join(self.rules[i], key.incident, kind, alert, event, now)
+            self.join(key.incident.rule, key.incident, kind, alert, event, now)
         elif key.incident:
             self.leave(i, values, key, kind, alert, now)
         elif raises:
@@ -666,14 +793,15 @@ class Oracle:
         del self.keys[(i, values)]  # watching again, with no entry
 
     def key_timers(self, i, key):
-        rule = self.rules[i]
+        rule = key.incident.rule if key.incident else self.rules[i]
         if not key.incident:
             return [key.entries[0].time + rule.window]
         inc = key.incident
         return [inc.last_touch + q for q in rule.quiets if q not in inc.quiets_done]
 
     def key_timer(self, i, values, now):
-        rule, key = self.rules[i], self.keys[(i, values)]
+        key = self.keys[(i, values)]
+        rule = key.incident.rule if key.incident else self.rules[i]
         if not key.incident:
             self.slide(rule, key, now)
             self.seen["entry expired"] += 1
@@ -692,14 +820,14 @@ class Oracle:
     def round_end(self, now):
         """Returns the self-alerts, events of the next round's start."""
         self.evict_alerts(now)
-        incidents = [(i, self.key_order(v), k.incident) for (i, v), k in self.keys.items()
-                     if k.incident]  # before keys go: theirs are told too
+        incidents = [(self.place(i), self.key_order(v), k.incident)
+                     for (i, v), k in self.keys.items() if k.incident]  # before keys go
         self.evict_keys()
         lost = collections.Counter()  # by rule
-        for i, _, inc in sorted(incidents, key=lambda row: row[:2]):
+        for place, _, inc in sorted(incidents, key=lambda row: row[:2]):
             if inc.is_lost_now:
                 cause = "evicted"
-                lost[i] += 1
+                lost[place] += 1
             elif inc.severity > inc.logged_severity:
                 cause = "severity"
             elif inc.alerts >= 2 * inc.logged_alerts:
@@ -709,8 +837,8 @@ class Oracle:
             inc.is_lost_now = False
             self.seen["updated " + cause] += 1
             self.log_change(inc, now, "updated", cause)
-        return [self.self_alert(now, self.rules[i], lost[i], sub)
-                for sub, i in enumerate(sorted(lost))]
+        return [self.self_alert(now, self.rules[place[1]], lost[place], sub)
+                for sub, place in enumerate(sorted(lost))]
 
     def self_alert(self, now, rule, count, sub):
         are = f"{count} incidents of rule {rule.id} are" if count > 1 else f"1 incident of rule {rule.id} is"
@@ -723,7 +851,8 @@ class Oracle:
         return event
 
     def evict_keys(self):
-        for i, rule in enumerate(self.rules):
+        for i in self.current:  # old forms drain: nothing bounds them
+            rule = self.rules[i]
             held = [(key.incident is not None, key.last_touch, self.key_order(values), values)
                     for (j, values), key in self.keys.items() if j == i]
             for has_incident, _, _, values in sorted(held)[:max(0, len(held) - rule.max_keys)]:
@@ -759,7 +888,7 @@ class Oracle:
                         "number": number, "id": op_id})
 
 
-LEDGER = ["records", "events", "derived", "rejected", "duplicate", "unmatched", "routed", "touches", "correlated",
+LEDGER = ["records", "events", "derived", "left", "rejected", "duplicate", "unmatched", "routed", "touches", "correlated",
           "expired", "evicted", "retired", "pending", "opened", "closed", "open", "time_clamped",
           "late", "late_by_seal", "alerts_expired", "flap_folded"]
 
@@ -770,7 +899,7 @@ def run(scenario):
     oracle.run()
     ledger = oracle.ledger
     assert ledger["events"] + ledger["derived"] == (ledger["rejected"] + ledger["duplicate"] + ledger["unmatched"]
-                                + ledger["routed"]), "L2"
+                                + ledger["routed"] + ledger["left"]), "L2"
     assert ledger["touches"] == (ledger["correlated"] + ledger["expired"] + ledger["evicted"]
                                  + ledger["retired"] + ledger["pending"]), "L3"
     oracle.write({"ledger": {name: ledger[name] for name in LEDGER}})

@@ -1,14 +1,18 @@
 """Compares the engine with the oracle, byte for byte, on random scenarios.
 
     run_oracle.py --runner PROGRAM --work FOLDER [--seed N] [--count N] [--all] [--big]
-                  [--shrink]
+                  [--shrink] [--live]
     run_oracle.py --runner PROGRAM --work FOLDER --case FOLDER     one kept scenario, all runs
+
+With --live the program is live_runner: each run answers with the marks that it made, and the oracle
+computes with those.
 
 Each scenario runs in several configurations (workers, take, epoch, shuffle, seed of the hashes):
 a few that are drawn by its seed, or with --all every one. A scenario that differs is kept in
 WORK/seed-N with both logs and, with --shrink, made as small as the difference allows.
 """
 import argparse
+import collections
 import itertools
 import json
 import os
@@ -16,6 +20,7 @@ import random
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import generate
 import oracle
@@ -23,6 +28,10 @@ import oracle
 WORKERS, TAKES, EPOCHS = (1, 2, 3, 4, 8), (1, 7, 512, 65536), (1, 20, 200)
 RUNS_PER_SCENARIO = 4
 CONTEXT = 3
+
+# What live runs must show, each in one of a hundred at the least.
+LIVE_FEATURES = ["joined late", "dropped with a leave", "rules switched", "rule drains",
+                 "switched CLEAR", "switched RAISE", "switched REPEAT", "capped", "late_by_seal"]
 
 
 class Runner:
@@ -32,6 +41,8 @@ class Runner:
         self.program = program
         self.process = None
         self.runs = 0
+        self.lines = 0  # compared
+        self.seen = collections.Counter()  # runs of live scenarios that show a feature
 
     def run(self, folder, setup):
         if self.process is None:
@@ -90,12 +101,30 @@ def report(expected, got, setup):
     return "\n".join(text)
 
 
+def with_marks(scenario, got):
+    """A live run's scenario as the marks that it made, its first lines, have it; and the rest."""
+    count = next((i for i, line in enumerate(got) if not line.startswith('{"kind":')), len(got))
+    marks = [json.loads(line) for line in got[:count]]
+    asked = [int(step["switch"][len("rules-"):-len(".yaml")]) for step in scenario["script"]
+             if "switch" in step]
+    switches = [{"at": m["value"], "rules": scenario["rule_sets"][number - 1]}
+                for m, number in zip((m for m in marks if m["kind"] == "switch"), asked)]
+    watermark = next((m["value"] for m in marks if m["kind"] == "watermark"), None)
+    return dict(scenario, switches=switches, watermark=watermark,
+                marks=[m for m in marks if m["kind"] not in ("switch", "watermark")]), got[count:]
+
+
 def compare(scenario, folder, runner, all_setups):
     """None when all agree, else (setup, expected, got)."""
     generate.write(scenario, folder)
-    expected, _ = oracle.run(scenario)
+    expected = None if "script" in scenario else oracle.run(scenario)[0]
     for setup in all_setups:
         got = runner.run(folder, setup)
+        if "script" in scenario:
+            marked, got = with_marks(scenario, got)
+            expected, seen = oracle.run(marked)
+            runner.seen.update(name for name, n in (*seen.seen.items(), *seen.ledger.items()) if n)
+        runner.lines += len(expected)
         if got != expected:
             return setup, expected, got
     return None
@@ -108,8 +137,28 @@ def without(items, at, count):
     return items[:at] + items[at + count:]
 
 
+def smaller_script(scenario):
+    """The same for a live scenario: steps are left out, and records that no step puts."""
+    script = scenario["script"]
+    size = max(1, len(script) // 2)
+    while size >= 1:
+        for at in range(0, len(script), size):
+            left = without(script, at, size)
+            put = set((step["put"], step["offset"]) for step in left if "put" in step)
+            parts = [dict(part, records=[r for r in part["records"] if (i, r["offset"]) in put])
+                     for i, part in enumerate(scenario["partitions"])]
+            yield dict(scenario, script=left, partitions=parts)
+        size //= 2
+    for i in range(len(scenario["rules"])):
+        if len(scenario["rules"]) > 1:
+            yield dict(scenario, rules=without(scenario["rules"], i, 1))
+
+
 def smaller(scenario):
     """Every scenario with something left out, larger pieces first."""
+    if "script" in scenario:
+        yield from smaller_script(scenario)
+        return
     for p, part in enumerate(scenario["partitions"]):
         if len(scenario["partitions"]) > 1:
             place = (part["topic"], part["partition"])
@@ -200,23 +249,25 @@ def main():
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--big", action="store_true", help="hundreds of alerts and events")
+    parser.add_argument("--live", action="store_true", help="scripts for live_runner")
     parser.add_argument("--shrink", action="store_true")
     parser.add_argument("--stop-after", type=int, default=5, help="differences")
     parser.add_argument("--case")
     args = parser.parse_args()
-    runner, differences, lines = Runner(args.runner), 0, 0
+    runner, differences = Runner(args.runner), 0
     if args.case:
         with open(os.path.join(args.case, "scenario.json"), encoding="utf-8") as file:
             cases = [(0, json.load(file))]
         args.all = True
     else:
-        cases = ((seed, generate.scenario_of(seed, args.big))
+        cases = ((seed, generate.scenario_of(seed, args.big, args.live))
                  for seed in range(args.seed, args.seed + args.count))
     done = 0
-    folder = os.path.join(args.work, f"now-{os.getpid()}")  # several may work in one place
+    os.makedirs(args.work, exist_ok=True)
+    # Several may work in one place, and not all of them need see each other's process numbers.
+    folder = tempfile.mkdtemp(prefix="now-", dir=args.work)
     for seed, scenario in cases:
         found = compare(scenario, folder, runner, setups(seed, args.all))
-        lines += len(oracle.run(scenario)[0]) if found is None else 0
         done += 1
         if found is None:
             continue
@@ -226,12 +277,15 @@ def main():
         if differences >= args.stop_after:
             break
     shutil.rmtree(folder, ignore_errors=True)
-    print(f"{done} scenarios from seed {args.seed}, {runner.runs} runs, {lines} lines compared, "
+    print(f"{done} scenarios from seed {args.seed}, {runner.runs} runs, {runner.lines} lines compared, "
           f"{differences} differ")
+    rare = [name for name in LIVE_FEATURES if 100 * runner.seen[name] < runner.runs]
+    if args.live and args.count >= 100 and not differences and rare:
+        sys.exit("too rare: " + ", ".join(rare))
     code = runner.end()
     if code != 0:
         print(f"engine_runner ended with code {code}: see its reports above")
-    if differences or code != 0 or done == 0 or lines == 0:
+    if differences or code != 0 or done == 0 or runner.lines == 0:
         sys.exit(1)
 
 
