@@ -17,7 +17,10 @@
 #include "base/host.h"
 #include "ingest/kafka_internal.h"
 
-enum { IDLE_POLL_MS = 50 };
+enum {
+    IDLE_POLL_MS = 50,
+    FAREWELL_MS = 500, /* for a broker that is to be told that we leave */
+};
 
 static const uint64_t ms_ns = 1000000;
 
@@ -282,16 +285,29 @@ static void poll_control(struct kafka_source *source, int wait_ms)
     }
 }
 
-static void destroy_clients(struct kafka_source *source)
+/* Whether any broker answers now. */
+static bool is_reachable(struct kafka_source *source)
+{
+    const struct rd_kafka_metadata *metadata;
+
+    if (source->control == NULL || source->fatal ||
+        rd_kafka_metadata(source->control, 0, NULL, &metadata, FAREWELL_MS) !=
+            RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
+    rd_kafka_metadata_destroy(metadata);
+    return true;
+}
+
+/* Leaving the group in good order asks a broker; without one it is pointless, and takes
+ * a minute. */
+static void destroy_clients(struct kafka_source *source, bool reachable)
 {
     if (source->fetch != NULL)
         rd_kafka_destroy(source->fetch);
     source->fetch = NULL;
     kafka_topics_forget(source);
     if (source->control != NULL) {
-        /* Leaving the group in good order asks a broker; without one it is pointless. */
-        bool reachable = host_mono_ns() - source->answered_ns < 5000 * ms_ns;
-        if (source->subscribed && reachable && !source->fatal)
+        if (source->subscribed && reachable)
             rd_kafka_consumer_close(source->control);
         rd_kafka_destroy_flags(source->control, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     }
@@ -308,7 +324,7 @@ static void rebuild(struct kafka_source *source)
         quiet = kafka_feed_end(feed) && quiet;
     if (!quiet)
         return;
-    destroy_clients(source);
+    destroy_clients(source, false);
     source->fatal = false;
     kafka_count(source, &source->counters.rebuilds, 1);
     if (source->config.mode == KAFKA_GROUP) {
@@ -410,12 +426,13 @@ static void *serve(void *opaque)
         else
             run_due(source);
     }
-    if (source->control != NULL)
+    bool reachable = is_reachable(source);
+    if (reachable)
         kafka_commit(source, true);
     for (struct kafka_feed *feed = source->feeds; feed != NULL; feed = feed->next_feed)
         while (!kafka_feed_end(feed)) /* close() comes after the readers: no record is out */
             feed->feed.ops->release(&feed->feed);
-    destroy_clients(source);
+    destroy_clients(source, reachable);
     return NULL;
 }
 

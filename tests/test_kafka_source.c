@@ -355,6 +355,41 @@ static void a_broker_that_goes_and_comes_is_survived(void **state)
     kafka_producer_destroy(producer);
 }
 
+/* The client libraries wait for brokers when they are let to. Measured: 48 s and more. */
+static void a_source_whose_broker_is_gone_closes_soon(void **state)
+{
+    (void)state;
+    enum { SOON_S = 5 }; /* one wait for an answer may be under way: KAFKA_CALL_MS */
+    const char *topics[] = {"leave-a", "leave-b"};
+    struct kafka_producer *producer = producer_open();
+
+    make_topic(topics[0], 2);
+    make_topic(topics[1], 2);
+    send_numbers(producer, topics[0], 0, 0, 10);
+    for (int grouped = 0; grouped < 2; grouped++) {
+        struct kafka_config config = config_for(topics, 2, "earliest", "g-leave");
+        struct reader reader;
+        struct error why = {""};
+
+        config.mode = grouped == 1 ? KAFKA_GROUP : KAFKA_ASSIGN;
+        config.unreachable_ms = 500;
+        reader_open(&reader, &config);
+        WAIT_FOR(reader_changes(&reader) == 4);
+        WAIT_FOR(reader.source->ops->ready(reader.source, &why));
+        reader.source->ops->position(reader.source, reader.feeds[0], 1 + grouped);
+        assert_true(mock_process_do(&mock, "down"));
+        WAIT_FOR(!reader.source->ops->ready(reader.source, &why));
+        uint64_t begin_ns = host_mono_ns();
+        reader_close(&reader);
+        uint64_t took_ms = (host_mono_ns() - begin_ns) / 1000000u;
+        print_message("%s: closed after %u ms\n", grouped == 1 ? "group" : "assign",
+                      (unsigned)took_ms);
+        assert_true(took_ms < SOON_S * 1000);
+        assert_true(mock_process_do(&mock, "up"));
+    }
+    kafka_producer_destroy(producer);
+}
+
 static void an_unreachable_broker_is_said_and_not_ready(void **state)
 {
     (void)state;
@@ -566,6 +601,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(records_that_vanish_before_a_slow_reader_stop_its_partition),
         cmocka_unit_test(a_fatal_error_makes_the_clients_anew_and_loses_nothing),
         cmocka_unit_test(a_broker_that_goes_and_comes_is_survived),
+        cmocka_unit_test(a_source_whose_broker_is_gone_closes_soon),
         cmocka_unit_test(one_member_owns_everything_and_another_takes_over),
     };
     const struct CMUnitTest real[] = {

@@ -14,9 +14,11 @@ wait_for "it is not ready" answers /readyz 503
 wait_for "the log says so" file_has run.log 'event=not_ready why='
 answers /healthz 200 || fail "not alive without a broker"
 metric_is tocsin_incidents_opened_total 1 || fail "the metrics are gone"
-# A Kafka client may take a minute to close without its broker: nobody waits for that.
+# A Kafka client may take a minute to close without its broker: nobody waits for that, and it is not
+# given a reason to.
 since=$SECONDS
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
 [[ $((SECONDS - since)) -lt 30 ]] || fail "it took $((SECONDS - since)) s to leave"
+! file_has run.log kafka_left_open || fail "the Kafka client was left open"
