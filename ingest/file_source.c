@@ -13,11 +13,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "ingest/finite_source.h"
 
 enum {
     PIECE_BYTES = 256 << 10,
@@ -26,7 +25,7 @@ enum {
 };
 
 struct file_feed {
-    struct feed feed; /* first */
+    struct finite_feed base; /* first */
     struct file_source *source;
     char *path, *topic;
     int fd;
@@ -37,30 +36,21 @@ struct file_feed {
     bool is_skipping; /* the rest of an oversized line */
     struct record *records;
     size_t room;
-    atomic_int state; /* enum feed_state; written by the reader, read by anyone */
 };
 
 struct file_source {
-    struct source source; /* first */
+    struct finite_source base; /* first */
     struct file_feed *feeds;
-    size_t feed_count, reported;
-    pthread_mutex_t lock; /* of the first failure */
-    struct error failure;
-    bool has_failed;
+    size_t feed_count;
 };
 
 static void note_failure(struct file_feed *feed, int rc)
 {
-    struct file_source *source = feed->source;
+    struct error why;
 
-    pthread_mutex_lock(&source->lock);
-    if (!source->has_failed)
-        error_set(&source->failure, "%s: line %" PRId64 ": reading failed: %s", feed->path,
-                  feed->next + 1, strerror(-rc));
-    source->has_failed = true;
-    pthread_mutex_unlock(&source->lock);
-    /* relaxed: a report; the sentence is under the lock. */
-    atomic_store_explicit(&feed->state, FEED_STOPPED, memory_order_relaxed);
+    error_set(&why, "%s: line %" PRId64 ": reading failed: %s", feed->path, feed->next + 1,
+              strerror(-rc));
+    finite_feed_stop(&feed->source->base, &feed->base, &why);
 }
 
 /* Moves the unread bytes to the front and reads a piece behind them. False when there
@@ -140,13 +130,10 @@ static size_t split_lines(struct file_feed *feed, size_t max)
     return count;
 }
 
-/* Finished is said only when no record is out. */
 static void finish_at_end(struct file_feed *feed)
 {
-    /* relaxed: the reader's own word; others read it as a report. */
-    if (feed->is_at_end && feed->from == feed->used &&
-        atomic_load_explicit(&feed->state, memory_order_relaxed) == FEED_LIVE)
-        atomic_store_explicit(&feed->state, FEED_FINISHED, memory_order_relaxed);
+    if (feed->is_at_end && feed->from == feed->used)
+        finite_feed_finish(&feed->base);
 }
 
 static size_t feed_take(struct feed *base, const struct record **out, size_t max)
@@ -177,20 +164,6 @@ static void feed_release(struct feed *base)
     finish_at_end((struct file_feed *)base);
 }
 
-static enum feed_state feed_state(struct feed *base)
-{
-    /* relaxed: see finish_at_end(). */
-    return (enum feed_state)atomic_load_explicit(&((struct file_feed *)base)->state,
-                                                 memory_order_relaxed);
-}
-
-static bool feed_end_proof(struct feed *base, uint64_t *proof_ns)
-{
-    (void)base;
-    (void)proof_ns;
-    return false; /* a file ends; it is never at a live end */
-}
-
 static int64_t feed_lag(struct feed *base)
 {
     (void)base;
@@ -200,47 +173,10 @@ static int64_t feed_lag(struct feed *base)
 static const struct feed_ops file_feed_ops = {
     .take = feed_take,
     .release = feed_release,
-    .state = feed_state,
-    .end_proof = feed_end_proof,
+    .state = finite_feed_state,
+    .end_proof = finite_feed_end_proof,
     .lag = feed_lag,
 };
-
-static size_t source_changes(struct source *base, struct source_change *out, size_t max)
-{
-    struct file_source *source = (struct file_source *)base;
-    size_t count = 0;
-
-    while (count < max && source->reported < source->feed_count)
-        out[count++] = (struct source_change){.kind = SOURCE_JOIN,
-                                              .feed = &source->feeds[source->reported++].feed};
-    return count;
-}
-
-static void source_drop(struct source *base, struct feed *feed)
-{
-    (void)base;
-    (void)feed; /* no file ever leaves */
-}
-
-static void source_wake_on(struct source *base, struct feed *feed, int waker)
-{
-    (void)base;
-    (void)feed;
-    (void)waker; /* a feed is never empty before it is finished */
-}
-
-static bool source_ready(struct source *base, struct error *why)
-{
-    struct file_source *source = (struct file_source *)base;
-    bool is_ready;
-
-    pthread_mutex_lock(&source->lock);
-    is_ready = !source->has_failed;
-    if (!is_ready && why != NULL)
-        *why = source->failure;
-    pthread_mutex_unlock(&source->lock);
-    return is_ready;
-}
 
 static void source_close(struct source *base)
 {
@@ -258,15 +194,15 @@ static void source_close(struct source *base)
         free(feed->records);
     }
     free(source->feeds);
-    pthread_mutex_destroy(&source->lock);
+    finite_source_release(&source->base);
     free(source);
 }
 
 static const struct source_ops file_source_ops = {
-    .changes = source_changes,
-    .drop = source_drop,
-    .wake_on = source_wake_on,
-    .ready = source_ready,
+    .changes = finite_source_changes,
+    .drop = finite_source_drop,
+    .wake_on = finite_source_wake_on,
+    .ready = finite_source_ready,
     .close = source_close,
 };
 
@@ -283,15 +219,19 @@ static int open_feed(struct file_source *source, const struct file_input *input,
         error_set(err, "%s: out of memory", input->path);
         return -ENOMEM;
     }
-    feed->feed =
+    feed->base.feed =
         (struct feed){.ops = &file_feed_ops, .topic = feed->topic, .partition = input->partition};
-    for (size_t i = 0; i + 1 < source->feed_count; i++)
-        if (source->feeds[i].feed.partition == input->partition &&
-            strcmp(source->feeds[i].topic, feed->topic) == 0) {
-            error_set(err, "%s: is the same input as %s: %s/%" PRId32, input->path,
-                      source->feeds[i].path, feed->topic, input->partition);
-            return -EINVAL;
-        }
+    const struct finite_feed *same =
+        finite_source_find(&source->base, feed->topic, input->partition);
+    if (same != NULL) {
+        error_set(err, "%s: is the same input as %s: %s/%" PRId32, input->path,
+                  ((const struct file_feed *)same)->path, feed->topic, input->partition);
+        return -EINVAL;
+    }
+    if (!finite_source_add(&source->base, &feed->base)) {
+        error_set(err, "%s: out of memory", input->path);
+        return -ENOMEM;
+    }
     feed->fd = strcmp(input->path, "-") == 0 ? STDIN_DESCRIPTOR
                                              : host()->open(host()->self, input->path, O_RDONLY, 0);
     if (feed->fd < 0) {
@@ -308,8 +248,7 @@ int file_source_open(const struct file_input *inputs, size_t count, struct sourc
     int rc = 0;
 
     if (source != NULL) {
-        source->source.ops = &file_source_ops;
-        pthread_mutex_init(&source->lock, NULL);
+        finite_source_init(&source->base, &file_source_ops);
         source->feeds = calloc(count + 1, sizeof(*source->feeds));
     }
     if (source == NULL || source->feeds == NULL) {
@@ -319,9 +258,9 @@ int file_source_open(const struct file_input *inputs, size_t count, struct sourc
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = open_feed(source, &inputs[i], err);
     if (rc != 0) {
-        source_close(source != NULL ? &source->source : NULL);
+        source_close(source != NULL ? &source->base.source : NULL);
         return rc;
     }
-    *out = &source->source;
+    *out = &source->base.source;
     return 0;
 }

@@ -3,38 +3,32 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include "ingest/finite_source.h"
 #include "store/recording.h"
 
 _Static_assert((int64_t)LOG_TIME_NONE == (int64_t)RECORDING_NO_TIME, "passed through");
 
 struct recording_feed {
-    struct feed feed; /* first */
+    struct finite_feed base; /* first */
     struct recording_source *source;
     struct recording_cursor *cursor;
     struct recorded *recorded;
     struct record *records;
     size_t room;
-    uint64_t left;    /* records still to come */
-    atomic_int state; /* enum feed_state; written by the reader, read by anyone */
+    uint64_t left; /* records still to come */
     atomic_uint_fast64_t lag;
 };
 
 struct recording_source {
-    struct source source; /* first */
+    struct finite_source base; /* first: it holds the feeds */
     struct recording **recordings;
     size_t recording_count;
-    struct recording_feed *feeds;
-    size_t feed_count, reported;
     struct mark *marks;
     size_t mark_count;
     uint64_t torn;
-    pthread_mutex_t lock; /* of the first failure */
-    struct error failure;
-    bool has_failed;
 };
 
 static size_t feed_take(struct feed *base, const struct record **out, size_t max)
@@ -62,13 +56,7 @@ static size_t feed_take(struct feed *base, const struct record **out, size_t max
             error_set(&err, "%s/%" PRId32 ": the recording ends %" PRIu64 " records too early",
                       base->topic, base->partition, feed->left);
         feed->left = 0;
-        pthread_mutex_lock(&feed->source->lock);
-        if (!feed->source->has_failed)
-            feed->source->failure = err;
-        feed->source->has_failed = true;
-        pthread_mutex_unlock(&feed->source->lock);
-        /* relaxed: a report; the sentence is under the lock. */
-        atomic_store_explicit(&feed->state, FEED_STOPPED, memory_order_relaxed);
+        finite_feed_stop(&feed->source->base, &feed->base, &err);
         return 0;
     }
     for (ptrdiff_t i = 0; i < count; i++)
@@ -90,24 +78,8 @@ static void feed_release(struct feed *base)
 {
     struct recording_feed *feed = (struct recording_feed *)base;
 
-    /* Finished only now: who sees it may conclude that no record is out. The engine
-     * reads it in the thread that reads the feed, so relaxed orders enough. */
-    if (feed->left == 0 && atomic_load_explicit(&feed->state, memory_order_relaxed) == FEED_LIVE)
-        atomic_store_explicit(&feed->state, FEED_FINISHED, memory_order_relaxed);
-}
-
-static enum feed_state feed_state(struct feed *base)
-{
-    /* relaxed: see feed_release(). */
-    return (enum feed_state)atomic_load_explicit(&((struct recording_feed *)base)->state,
-                                                 memory_order_relaxed);
-}
-
-static bool feed_end_proof(struct feed *base, uint64_t *proof_ns)
-{
-    (void)base;
-    (void)proof_ns;
-    return false; /* a recording ends; it is never at a live end */
+    if (feed->left == 0)
+        finite_feed_finish(&feed->base);
 }
 
 static int64_t feed_lag(struct feed *base)
@@ -120,46 +92,17 @@ static int64_t feed_lag(struct feed *base)
 static const struct feed_ops recording_feed_ops = {
     .take = feed_take,
     .release = feed_release,
-    .state = feed_state,
-    .end_proof = feed_end_proof,
+    .state = finite_feed_state,
+    .end_proof = finite_feed_end_proof,
     .lag = feed_lag,
 };
 
-static size_t source_changes(struct source *base, struct source_change *out, size_t max)
+static void feed_destroy(struct recording_feed *feed)
 {
-    struct recording_source *source = (struct recording_source *)base;
-    size_t count = 0;
-
-    while (count < max && source->reported < source->feed_count)
-        out[count++] = (struct source_change){.kind = SOURCE_JOIN,
-                                              .feed = &source->feeds[source->reported++].feed};
-    return count;
-}
-
-static void source_drop(struct source *base, struct feed *feed)
-{
-    (void)base;
-    (void)feed; /* no feed of a recording ever leaves */
-}
-
-static void source_wake_on(struct source *base, struct feed *feed, int waker)
-{
-    (void)base;
-    (void)feed;
-    (void)waker; /* a feed is never empty before it is finished */
-}
-
-static bool source_ready(struct source *base, struct error *why)
-{
-    struct recording_source *source = (struct recording_source *)base;
-    bool is_ready;
-
-    pthread_mutex_lock(&source->lock);
-    is_ready = !source->has_failed;
-    if (!is_ready && why != NULL)
-        *why = source->failure;
-    pthread_mutex_unlock(&source->lock);
-    return is_ready;
+    recording_cursor_destroy(feed->cursor);
+    free(feed->recorded);
+    free(feed->records);
+    free(feed);
 }
 
 static void source_close(struct source *base)
@@ -168,25 +111,21 @@ static void source_close(struct source *base)
 
     if (source == NULL)
         return;
-    for (size_t i = 0; source->feeds != NULL && i < source->feed_count; i++) {
-        recording_cursor_destroy(source->feeds[i].cursor);
-        free(source->feeds[i].recorded);
-        free(source->feeds[i].records);
-    }
+    for (size_t i = 0; i < source->base.feed_count; i++)
+        feed_destroy((struct recording_feed *)source->base.feeds[i]);
     for (size_t i = 0; source->recordings != NULL && i < source->recording_count; i++)
         recording_destroy(source->recordings[i]);
-    pthread_mutex_destroy(&source->lock);
-    free(source->feeds);
+    finite_source_release(&source->base);
     free(source->recordings);
     free(source->marks);
     free(source);
 }
 
 static const struct source_ops recording_source_ops = {
-    .changes = source_changes,
-    .drop = source_drop,
-    .wake_on = source_wake_on,
-    .ready = source_ready,
+    .changes = finite_source_changes,
+    .drop = finite_source_drop,
+    .wake_on = finite_source_wake_on,
+    .ready = finite_source_ready,
     .close = source_close,
 };
 
@@ -212,45 +151,34 @@ static int add_marks(struct recording_source *source, const struct recording *re
     return 0;
 }
 
-static int add_feeds(struct recording_source *source, const struct recording *recording,
-                     const char *path, struct error *err)
+static int add_feed(struct recording_source *source, const struct recording *recording,
+                    size_t index, const char *path, struct error *err)
 {
-    size_t count = recording_part_count(recording);
-    struct recording_feed *larger =
-        realloc(source->feeds, (source->feed_count + count + 1) * sizeof(*larger));
+    const struct recording_part *part = recording_part(recording, index);
+    struct recording_feed *feed;
 
-    if (larger == NULL) {
+    if (finite_source_find(&source->base, part->topic, part->partition) != NULL) {
+        error_set(err, "%s: %s/%" PRId32 " is in an earlier recording already", path, part->topic,
+                  part->partition);
+        return -EINVAL;
+    }
+    feed = calloc(1, sizeof(*feed));
+    if (feed == NULL || (feed->cursor = recording_cursor_create(recording, index)) == NULL ||
+        !finite_source_add(&source->base, &feed->base)) {
+        if (feed != NULL)
+            feed_destroy(feed);
         error_set(err, "%s: out of memory", path);
         return -ENOMEM;
     }
-    source->feeds = larger;
-    for (size_t i = 0; i < count; i++) {
-        const struct recording_part *part = recording_part(recording, i);
-        struct recording_feed *feed = &source->feeds[source->feed_count];
-
-        for (size_t j = 0; j < source->feed_count; j++)
-            if (source->feeds[j].feed.partition == part->partition &&
-                strcmp(source->feeds[j].feed.topic, part->topic) == 0) {
-                error_set(err, "%s: %s/%" PRId32 " is in an earlier recording already", path,
-                          part->topic, part->partition);
-                return -EINVAL;
-            }
-        memset(feed, 0, sizeof(*feed));
-        feed->feed = (struct feed){.ops = &recording_feed_ops,
-                                   .topic = part->topic,
-                                   .partition = part->partition,
-                                   .start_offset = part->start_offset};
-        feed->source = source;
-        feed->left = part->record_count;
-        atomic_init(&feed->lag, part->record_count);
-        atomic_init(&feed->state, part->record_count > 0 ? FEED_LIVE : FEED_FINISHED);
-        feed->cursor = recording_cursor_create(recording, i);
-        source->feed_count++;
-        if (feed->cursor == NULL) {
-            error_set(err, "%s: out of memory", path);
-            return -ENOMEM;
-        }
-    }
+    feed->base.feed = (struct feed){.ops = &recording_feed_ops,
+                                    .topic = part->topic,
+                                    .partition = part->partition,
+                                    .start_offset = part->start_offset};
+    feed->source = source;
+    feed->left = part->record_count;
+    atomic_init(&feed->lag, part->record_count);
+    if (part->record_count == 0)
+        finite_feed_finish(&feed->base);
     return 0;
 }
 
@@ -261,8 +189,7 @@ int recording_source_open(const char *const *paths, size_t count, struct source 
     int rc = 0;
 
     if (source != NULL) {
-        source->source.ops = &recording_source_ops;
-        pthread_mutex_init(&source->lock, NULL);
+        finite_source_init(&source->base, &recording_source_ops);
         source->recordings = calloc(count + 1, sizeof(struct recording *));
     }
     if (source == NULL || source->recordings == NULL) {
@@ -270,7 +197,7 @@ int recording_source_open(const char *const *paths, size_t count, struct source 
         rc = -ENOMEM;
     }
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        size_t first_feed = source->feed_count;
+        size_t first_feed = source->base.feed_count;
         uint64_t torn;
 
         rc = recording_open(paths[i], &source->recordings[i], err);
@@ -279,15 +206,16 @@ int recording_source_open(const char *const *paths, size_t count, struct source 
         source->recording_count = i + 1;
         recording_is_complete(source->recordings[i], &torn);
         source->torn += torn;
-        rc = add_feeds(source, source->recordings[i], paths[i], err);
+        for (size_t p = 0; rc == 0 && p < recording_part_count(source->recordings[i]); p++)
+            rc = add_feed(source, source->recordings[i], p, paths[i], err);
         if (rc == 0)
             rc = add_marks(source, source->recordings[i], first_feed, err);
     }
     if (rc != 0) {
-        source_close(source != NULL ? &source->source : NULL);
+        source_close(source != NULL ? &source->base.source : NULL);
         return rc;
     }
-    *out = &source->source;
+    *out = &source->base.source;
     return 0;
 }
 

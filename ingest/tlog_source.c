@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "ingest/finite_source.h"
 
 struct tlog_feed {
-    struct feed feed; /* first: feed ops cast back */
+    struct finite_feed base; /* first: feed ops cast back */
     char *topic;
     struct record *records; /* payloads are owned */
     size_t count, capacity;
@@ -27,10 +28,7 @@ struct tlog_mark {
 };
 
 struct tlog_source {
-    struct source source; /* first: source ops cast back */
-    struct tlog_feed **feeds;
-    size_t feed_count, feed_capacity;
-    size_t reported; /* feeds that changes() has told of */
+    struct finite_source base; /* first: source ops cast back; holds the feeds */
     struct tlog_mark *pending;
     size_t mark_count, mark_capacity;
     struct mark *marks;
@@ -50,19 +48,10 @@ static size_t tlog_take(struct feed *feed, const struct record **out, size_t max
 
 static void tlog_release(struct feed *feed)
 {
-    (void)feed; /* records stay until the source closes */
-}
-
-static enum feed_state tlog_state(struct feed *feed)
-{
     struct tlog_feed *self = (struct tlog_feed *)feed;
-    return self->next == self->count ? FEED_FINISHED : FEED_LIVE;
-}
 
-static bool tlog_end_proof(struct feed *feed, uint64_t *proof_ns)
-{
-    (void)feed, (void)proof_ns;
-    return false; /* a recording proves nothing about a clock */
+    if (self->next == self->count) /* records stay until the source closes */
+        finite_feed_finish(&self->base);
 }
 
 static int64_t tlog_lag(struct feed *feed)
@@ -71,33 +60,12 @@ static int64_t tlog_lag(struct feed *feed)
     return (int64_t)(self->count - self->next);
 }
 
-static const struct feed_ops tlog_feed_ops = {tlog_take, tlog_release, tlog_state, tlog_end_proof,
-                                              tlog_lag};
+static const struct feed_ops tlog_feed_ops = {tlog_take, tlog_release, finite_feed_state,
+                                              finite_feed_end_proof, tlog_lag};
 
-static size_t tlog_changes(struct source *source, struct source_change *out, size_t max)
+static struct tlog_feed *feed_at(const struct tlog_source *self, size_t index)
 {
-    struct tlog_source *self = (struct tlog_source *)source;
-    size_t count = 0;
-
-    while (count < max && self->reported < self->feed_count)
-        out[count++] = (struct source_change){SOURCE_JOIN, &self->feeds[self->reported++]->feed};
-    return count;
-}
-
-static void tlog_drop(struct source *source, struct feed *feed)
-{
-    (void)source, (void)feed; /* close() frees all feeds */
-}
-
-static void tlog_wake_on(struct source *source, struct feed *feed, int waker)
-{
-    (void)source, (void)feed, (void)waker; /* an empty feed stays empty */
-}
-
-static bool tlog_ready(struct source *source, struct error *why)
-{
-    (void)source, (void)why;
-    return true;
+    return (struct tlog_feed *)self->base.feeds[index];
 }
 
 static void tlog_close(struct source *source)
@@ -106,21 +74,23 @@ static void tlog_close(struct source *source)
 
     if (self == NULL)
         return;
-    for (size_t f = 0; f < self->feed_count; f++) {
-        for (size_t r = 0; r < self->feeds[f]->count; r++)
-            free((char *)self->feeds[f]->records[r].payload);
-        free(self->feeds[f]->records);
-        free(self->feeds[f]->topic);
-        free(self->feeds[f]);
+    for (size_t f = 0; f < self->base.feed_count; f++) {
+        struct tlog_feed *feed = feed_at(self, f);
+        for (size_t r = 0; r < feed->count; r++)
+            free((char *)feed->records[r].payload);
+        free(feed->records);
+        free(feed->topic);
+        free(feed);
     }
-    free(self->feeds);
+    finite_source_release(&self->base);
     free(self->pending);
     free(self->marks);
     free(self);
 }
 
-static const struct source_ops tlog_source_ops = {tlog_changes, tlog_drop,  tlog_wake_on,
-                                                  NULL,         tlog_ready, tlog_close};
+static const struct source_ops tlog_source_ops = {finite_source_changes, finite_source_drop,
+                                                  finite_source_wake_on, NULL,
+                                                  finite_source_ready,   tlog_close};
 
 /* ---- reading ---- */
 
@@ -138,30 +108,22 @@ static void *grow(void *array, size_t count, size_t *capacity, size_t item_bytes
     return larger;
 }
 
-static struct tlog_feed *add_feed(struct tlog_source *self, const char *topic, int32_t partition)
+static struct tlog_feed *find_feed(struct tlog_source *self, const char *topic, int32_t partition)
 {
-    struct tlog_feed *feed, **feeds;
+    struct tlog_feed *feed = (struct tlog_feed *)finite_source_find(&self->base, topic, partition);
 
-    feeds = grow(self->feeds, self->feed_count, &self->feed_capacity, sizeof(*feeds));
-    if (feeds == NULL)
-        return NULL;
-    self->feeds = feeds;
+    if (feed != NULL)
+        return feed;
     feed = calloc(1, sizeof(*feed));
-    if (feed == NULL || (feed->topic = strdup(topic)) == NULL) {
+    if (feed == NULL || (feed->topic = strdup(topic)) == NULL ||
+        !finite_source_add(&self->base, &feed->base)) {
+        if (feed != NULL)
+            free(feed->topic);
         free(feed);
         return NULL;
     }
-    feed->feed = (struct feed){&tlog_feed_ops, feed->topic, partition, 0};
-    return self->feeds[self->feed_count++] = feed;
-}
-
-static struct tlog_feed *find_feed(struct tlog_source *self, const char *topic, int32_t partition)
-{
-    for (size_t f = 0; f < self->feed_count; f++)
-        if (self->feeds[f]->feed.partition == partition &&
-            strcmp(self->feeds[f]->topic, topic) == 0)
-            return self->feeds[f];
-    return add_feed(self, topic, partition);
+    feed->base.feed = (struct feed){&tlog_feed_ops, feed->topic, partition, 0};
+    return feed;
 }
 
 static int hex_digit(char c)
@@ -244,7 +206,7 @@ static int read_record(struct tlog_feed *feed, const json_t *line, struct error 
     if (rc != 0)
         return rc;
     if (feed->count == 0)
-        feed->feed.start_offset = offset;
+        feed->base.feed.start_offset = offset;
     feed->records[feed->count++] = (struct record){
         .offset = offset,
         .log_time_ms = json_is_integer(time) ? json_integer_value(time) : LOG_TIME_NONE,
@@ -308,7 +270,7 @@ static int read_line(struct tlog_source *self, const char *at, size_t bytes, str
     }
     feed = find_feed(self, json_string_value(topic), (int32_t)json_integer_value(partition));
     if (feed == NULL) {
-        error_set(err, "out of memory for %zu partitions", self->feed_count + 1);
+        error_set(err, "out of memory for %zu partitions", self->base.feed_count + 1);
         rc = -ENOMEM;
         goto out;
     }
@@ -322,25 +284,27 @@ out:
 
 static int feed_order(const void *a, const void *b)
 {
-    const struct tlog_feed *x = *(struct tlog_feed *const *)a, *y = *(struct tlog_feed *const *)b;
+    const struct feed *x = &(*(struct finite_feed *const *)a)->feed;
+    const struct feed *y = &(*(struct finite_feed *const *)b)->feed;
     int order = strcmp(x->topic, y->topic);
 
-    if (order == 0)
-        order = (x->feed.partition > y->feed.partition) - (x->feed.partition < y->feed.partition);
-    return order;
+    return order != 0 ? order : (x->partition > y->partition) - (x->partition < y->partition);
 }
 
 /* Sorts the feeds and gives the marks their partitions' numbers. */
 static bool finish(struct tlog_source *self)
 {
-    if (self->feed_count > 0)
-        qsort(self->feeds, self->feed_count, sizeof(struct tlog_feed *), feed_order);
+    if (self->base.feed_count > 0)
+        qsort(self->base.feeds, self->base.feed_count, sizeof(struct finite_feed *), feed_order);
+    for (size_t f = 0; f < self->base.feed_count; f++)
+        if (feed_at(self, f)->count == 0)
+            finite_feed_finish(self->base.feeds[f]);
     self->marks = calloc(self->mark_count + 1, sizeof(struct mark));
     if (self->marks == NULL)
         return false;
     for (size_t m = 0; m < self->mark_count; m++) {
         self->marks[m] = self->pending[m].mark;
-        while (self->feeds[self->marks[m].part] != self->pending[m].feed)
+        while (feed_at(self, self->marks[m].part) != self->pending[m].feed)
             self->marks[m].part++;
     }
     return true;
@@ -358,7 +322,7 @@ int tlog_source_open(const char *path, struct source **out, const struct mark **
         error_set(err, "%s: out of memory", path);
         goto out;
     }
-    self->source.ops = &tlog_source_ops;
+    finite_source_init(&self->base, &tlog_source_ops);
     rc = host_read_file(path, TLOG_BYTES_MAX, &text, &bytes);
     if (rc != 0) {
         error_set(err, "%s: %s", path, strerror(-rc));
@@ -375,7 +339,7 @@ int tlog_source_open(const char *path, struct source **out, const struct mark **
             goto out;
         }
     }
-    if (self->feed_count > UINT16_MAX) {
+    if (self->base.feed_count > UINT16_MAX) {
         error_set(err, "%s: more than %d partitions", path, UINT16_MAX);
         rc = -EINVAL;
         goto out;
@@ -385,7 +349,7 @@ int tlog_source_open(const char *path, struct source **out, const struct mark **
         rc = -ENOMEM;
         goto out;
     }
-    *out = &self->source;
+    *out = &self->base.source;
     *marks = self->marks;
     *mark_count = self->mark_count;
     self = NULL; /* the caller owns it from here */

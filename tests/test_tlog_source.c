@@ -82,6 +82,7 @@ static void lines_become_feeds_sorted_by_topic_and_partition(void **state)
     assert_int_equal(feed->ops->state(feed), FEED_LIVE);
     assert_int_equal(feed->ops->take(feed, &record, 2), 1);
     assert_null(record[0].payload);
+    feed->ops->release(feed);
     assert_int_equal(feed->ops->state(feed), FEED_FINISHED);
     assert_int_equal(change[2].feed->ops->state(change[2].feed), FEED_FINISHED);
     source->ops->close(source);
