@@ -116,6 +116,36 @@ static inline uint64_t name_head(struct text name, uint32_t from)
                            : 0;
 }
 
+/* How a word is copied: from, len, and the end of what may be written; and how the
+ * first eight bytes of a name are read. */
+typedef char *(*put_fn)(char *to, struct text from, const char *limit);
+typedef uint64_t (*head_fn)(struct text name);
+
+/* Few labels, none of them with the same head: one comparison per pair, kept as numbers
+ * and not as branches, eight counters of a byte side by side. False: sort by other means. */
+enum { LABELS_PAIRED_MAX = 8 };
+
+static inline __attribute__((always_inline)) bool order_pairs(const uint64_t *head, uint32_t count,
+                                                              struct label_rank *rank)
+{
+    uint64_t places = 0;
+    bool is_same = false;
+
+    for (uint32_t i = 1; i < count; i++) {
+        uint64_t below = 0;
+        for (uint32_t j = 0; j < i; j++) {
+            uint64_t above = head[j] > head[i];
+            is_same |= head[j] == head[i];
+            places += above << 8 * j;
+            below += 1 - above;
+        }
+        places += below << 8 * i;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        rank[places >> 8 * i & 0xff].index = i;
+    return !is_same;
+}
+
 /* Eight numbers side by side; any compiler target makes of it what it can. */
 typedef uint64_t lanes __attribute__((vector_size(64)));
 
@@ -182,9 +212,19 @@ static inline __attribute__((always_inline)) void order_few(const struct event_l
     }
 }
 
-static inline __attribute__((always_inline)) void
-rank_labels(const struct event_label *labels, uint32_t count, struct label_rank *rank)
+static inline __attribute__((always_inline)) void rank_labels(const struct event_label *labels,
+                                                              uint32_t count,
+                                                              struct label_rank *rank,
+                                                              head_fn head_of)
 {
+    uint64_t head[LABELS_PAIRED_MAX];
+
+    if (count <= LABELS_PAIRED_MAX) {
+        for (uint32_t i = 0; i < count; i++)
+            head[i] = head_of(labels[i].name);
+        if (order_pairs(head, count, rank))
+            return;
+    }
     for (uint32_t i = 0; i < count; i++)
         rank[i].index = i;
     if (count <= LABELS_COUNTED_MAX) {
@@ -197,18 +237,21 @@ rank_labels(const struct event_label *labels, uint32_t count, struct label_rank 
     rank_many(labels, count, rank);
 }
 
-/* How a word is copied: from, len, and the end of what may be written. */
-typedef char *(*put_fn)(char *to, struct text from, const char *limit);
-
 static inline char *put_plain(char *to, struct text from, const char *limit)
 {
     (void)limit;
     return bytes_put(to, from.at, from.len);
 }
 
+static inline uint64_t head_plain(struct text name)
+{
+    return name_head(name, 0);
+}
+
 /* The body of event_text_pack(), made once per way to copy. */
 static inline __attribute__((always_inline)) struct event_text *
-pack(void *at, const struct event_draft *draft, int64_t ts_ms, put_fn put, const char *limit)
+pack(void *at, const struct event_draft *draft, int64_t ts_ms, put_fn put, head_fn head,
+     const char *limit)
 {
     struct event_text *text = at;
     struct label_rank rank[RECORD_FIELDS_MAX];
@@ -226,7 +269,7 @@ pack(void *at, const struct event_draft *draft, int64_t ts_ms, put_fn put, const
         to = put(to, draft->field[f], limit);
         text->field_end[f] = (uint32_t)(to - data);
     }
-    rank_labels(draft->labels, count, rank);
+    rank_labels(draft->labels, count, rank, head);
     for (uint32_t i = 0; i < count; i++) {
         const struct event_label *label = &draft->labels[rank[i].index];
         to = put(to, label->name, limit);
@@ -241,13 +284,17 @@ pack(void *at, const struct event_draft *draft, int64_t ts_ms, put_fn put, const
 #if defined(__x86_64__)
 #define TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx2,bmi2")))
 
+static const char nothing[32] __attribute__((aligned(32)));
+
 /* 32 bytes at a time, the last ones by a masked load, which touches nothing behind
  * the word: no branch on the length of a short word, which is hard to guess. What a
  * store writes behind the word the next one overwrites, as long as there is room. */
 static inline __attribute__((always_inline)) TARGET_AVX512 char *
 put_wide(char *to, struct text from, const char *limit)
 {
-    const char *at = from.at;
+    /* A masked load of nothing from NULL is legal and takes a microcode assist,
+     * which costs more than the rest of the word together. */
+    const char *at = from.at != NULL ? from.at : nothing;
     uint32_t left = from.len;
 
     for (; left > 32; left -= 32, at += 32, to += 32)
@@ -262,20 +309,28 @@ put_wide(char *to, struct text from, const char *limit)
     return to + left;
 }
 
-static TARGET_AVX512 struct event_text *pack_wide(void *at, const struct event_draft *draft,
-                                                  int64_t ts_ms)
+static inline __attribute__((always_inline)) TARGET_AVX512 uint64_t head_wide(struct text name)
 {
-    return pack(at, draft, ts_ms, put_wide, (const char *)at + event_text_bytes(draft));
+    __m128i head = _mm_maskz_loadu_epi8((__mmask16)_bzhi_u32(0xff, name.len), name.at);
+
+    return __builtin_bswap64((uint64_t)_mm_cvtsi128_si64(head));
+}
+
+static TARGET_AVX512 struct event_text *pack_wide(void *at, size_t bytes,
+                                                  const struct event_draft *draft, int64_t ts_ms)
+{
+    return pack(at, draft, ts_ms, put_wide, head_wide, (const char *)at + bytes);
 }
 #endif
 
-struct event_text *event_text_pack(void *at, const struct event_draft *draft, int64_t ts_ms)
+struct event_text *event_text_pack(void *at, size_t bytes, const struct event_draft *draft,
+                                   int64_t ts_ms)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-        return pack_wide(at, draft, ts_ms);
+        return pack_wide(at, bytes, draft, ts_ms);
 #endif
-    return pack(at, draft, ts_ms, put_plain, NULL);
+    return pack(at, draft, ts_ms, put_plain, head_plain, (const char *)at + bytes);
 }
 
 struct id128 event_fingerprint(const struct event_text *text, uint64_t seed)

@@ -186,9 +186,10 @@ const char *event_field_name(enum event_field field);
 /* Bytes that event_text_pack() will need for `draft`. */
 size_t event_text_bytes(const struct event_draft *draft);
 
-/* Writes `draft` at `at` (8-byte aligned, event_text_bytes() long), labels
- * sorted by name. `ts_ms` is the event's own time, or the log time. */
-struct event_text *event_text_pack(void *at, const struct event_draft *draft, int64_t ts_ms);
+/* Writes `draft` at `at` (8-byte aligned), labels sorted by name. `bytes` is what
+ * event_text_bytes() says, `ts_ms` the event's own time, or the log time. */
+struct event_text *event_text_pack(void *at, size_t bytes, const struct event_draft *draft,
+                                   int64_t ts_ms);
 
 /* The identity of the alert that `text` belongs to: the seeded 128-bit hash of
  * (tenant, source, resource, check), or of (tenant, dedup key) when there is one.

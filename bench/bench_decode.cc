@@ -221,9 +221,11 @@ template <bool WITH_PACK> uint64_t run_ours(const documents &docs)
         }
         const struct event_draft *draft = &result->drafts[0];
         if (WITH_PACK) {
-            if (event_text_bytes(draft) > sizeof(packed))
+            size_t bytes = event_text_bytes(draft);
+            if (bytes > sizeof(packed))
                 exit(2);
-            const struct event_text *text = event_text_pack(packed, draft, draft->time_ms);
+            const struct event_text *text =
+                event_text_pack(packed, bytes, draft, draft->time_ms);
             struct id128 id = event_fingerprint(text, 7);
             hashes += id.hi ^ id.lo ^ event_attr_hash(text, draft->severity, draft->state, 7);
         }

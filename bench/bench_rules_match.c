@@ -65,9 +65,10 @@ static void events_make(void)
             .labels = labels,
             .label_count = 3,
         };
-        one->view = (struct event_view){.text = event_text_pack(one->text, &draft, 1000),
-                                        .severity = (uint8_t)below(SEVERITY_COUNT),
-                                        .et_ms = 1000};
+        one->view = (struct event_view){
+            .text = event_text_pack(one->text, event_text_bytes(&draft), &draft, 1000),
+            .severity = (uint8_t)below(SEVERITY_COUNT),
+            .et_ms = 1000};
     }
 }
 

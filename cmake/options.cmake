@@ -28,6 +28,19 @@ check_c_compiler_flag(-fcf-protection=full TOCSIN_HAS_CF_PROTECTION) # x86 alone
 if(TOCSIN_HAS_CF_PROTECTION)
     target_compile_options(tocsin_options INTERFACE -fcf-protection=full)
 endif()
+# Nobody replaces a function of a program by preloading: calls within a file may be inlined.
+check_c_compiler_flag(-fno-semantic-interposition TOCSIN_HAS_NO_INTERPOSITION)
+if(TOCSIN_HAS_NO_INTERPOSITION)
+    target_compile_options(tocsin_options INTERFACE -fno-semantic-interposition)
+endif()
+# gcc clears structures from 100 bytes on by `rep stos`, whose start alone costs more
+# than the few stores it saves.
+check_c_compiler_flag(-mmemset-strategy=vector_loop:512:noalign,libcall:-1:noalign
+    TOCSIN_HAS_MEMSET_STRATEGY)
+if(TOCSIN_HAS_MEMSET_STRATEGY)
+    target_compile_options(tocsin_options INTERFACE
+        -mmemset-strategy=vector_loop:512:noalign,libcall:-1:noalign)
+endif()
 if(NOT TOCSIN_SANITIZE AND CMAKE_BUILD_TYPE STREQUAL "Release")
     target_compile_options(tocsin_options INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif()

@@ -212,6 +212,8 @@ struct worker {
     uint64_t data_ns;     /* when it last read a record */
     uint64_t look_due_ns; /* next time to ask feeds for proofs and lag */
     bool bins_placed;     /* the first watermark is known: bins have a first epoch */
+    int64_t epoch;        /* of the event before, and where it starts */
+    int64_t epoch_from_ms;
     /* Not yet in the tally: added per take. */
     uint64_t records, record_bytes, events, binned, clamped, late, late_by_seal;
 

@@ -41,8 +41,9 @@ void derived_put(struct engine *engine, const struct derived *derived)
     draft.field[FIELD_MESSAGE] = text_of(derived->message);
     struct bin_slot *slot =
         bins_claim(&engine->derived, floor_div(derived->at_ms, (int64_t)engine->config.epoch_ms));
-    void *room = bins_text(&engine->derived, slot, event_text_bytes(&draft));
-    const struct event_text *text = event_text_pack(room, &draft, derived->at_ms);
+    size_t bytes = event_text_bytes(&draft);
+    void *room = bins_text(&engine->derived, slot, bytes);
+    const struct event_text *text = event_text_pack(room, bytes, &draft, derived->at_ms);
     struct id128 fingerprint = event_fingerprint(text, engine->config.seed);
     uint8_t lane = (uint8_t)(fingerprint.hi >> 56);
     *bins_event(&engine->derived, slot, lane_owner(engine, lane)) = (struct event){

@@ -33,25 +33,32 @@ static inline unsigned byte_of(uint64_t word, int index)
     return word >> 8 * index & 0xff;
 }
 
-/* Days from 1970-01-01 to the first of March based date (y, m, d).
- * Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil. */
-static int64_t days_from_date(int64_t year, unsigned month, unsigned day)
-{
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    unsigned year_of_era = (unsigned)(year - era * 400);
-    unsigned day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    unsigned day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+/* Days before the first of each month in a year that starts in March, as February
+ * 29th then comes last; the first two entries are January and February. */
+static const uint16_t days_before[] = {306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275};
 
-    return era * 146097 + (int64_t)day_of_era - 719468;
+enum { MARCH_YEAR_0_TO_1970 = 719468 }; /* days from March 1st of the year 0 */
+
+/* Days from 1970-01-01 to a date of the proleptic Gregorian calendar, years 0 to 9999.
+ * Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
+static int32_t days_from_date(uint32_t year, uint32_t month, uint32_t day)
+{
+    /* 400 years on, so that January of year 0 counts from above zero. */
+    uint32_t from_march = year + 400 - (month <= 2);
+    uint32_t days = from_march * 365 + from_march / 4 - from_march / 100 + from_march / 400;
+
+    return (int32_t)(days + days_before[month - 1] + day - 1) - 146097 - MARCH_YEAR_0_TO_1970;
 }
 
-static unsigned month_days(unsigned year, unsigned month)
+static bool month_has_day(uint32_t year, uint32_t month, uint32_t day)
 {
     static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    bool is_leap;
 
-    return days[month - 1] + (month == 2 && is_leap ? 1u : 0u);
+    if (day <= 28)
+        return day >= 1;
+    is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return day <= days[month - 1] + (month == 2 && is_leap ? 1u : 0u);
 }
 
 /* The fraction at `at`, cut to milliseconds. Returns its end, NULL if it is bad. */
@@ -112,8 +119,8 @@ static enum event_time_kind from_date(struct text text, char separator, int64_t 
     unsigned day = byte_of(clock, 0), hour = byte_of(clock, 3), minute = byte_of(clock, 6);
     unsigned second = byte_of(seconds, 6);
     /* A leap second is the first one of the next minute. */
-    if (month < 1 || month > 12 || day < 1 || day > month_days(year, month) || hour > 23 ||
-        minute > 59 || second > 60)
+    if (month < 1 || month > 12 || !month_has_day(year, month, day) || hour > 23 || minute > 59 ||
+        second > 60)
         return EVENT_TIME_BAD;
     if (at < end && *at == '.') {
         at = take_fraction(at + 1, end, &fraction);
@@ -131,7 +138,7 @@ static enum event_time_kind from_date(struct text text, char separator, int64_t 
         return EVENT_TIME_BAD;
     if (year <= 1)
         return EVENT_TIME_ABSENT;
-    *ms = days_from_date(year, month, day) * MS_PER_DAY +
+    *ms = (int64_t)days_from_date(year, month, day) * MS_PER_DAY +
           ((int64_t)hour * 60 + minute - offset) * 60000 + (int64_t)second * 1000 + fraction;
     return *ms == 0 ? EVENT_TIME_ABSENT : EVENT_TIME_SET;
 }

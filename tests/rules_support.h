@@ -52,7 +52,7 @@ static inline void sample_make(struct sample *sample, const struct words *words)
             (struct event_label){text_of(words->label[i]), text_of(words->label[i + 1])};
     assert_true(event_text_bytes(&draft) <= sizeof(sample->text));
     sample->view = (struct event_view){
-        .text = event_text_pack(sample->text, &draft, words->ts_ms),
+        .text = event_text_pack(sample->text, event_text_bytes(&draft), &draft, words->ts_ms),
         .severity = (uint8_t)words->severity,
         .state = EVENT_PROBLEM,
         .et_ms = words->et_ms != 0 ? words->et_ms : words->ts_ms,

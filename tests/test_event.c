@@ -38,7 +38,7 @@ static struct event_draft draft_of(const char *tenant, const char *source, const
 static struct event_text *pack(const struct event_draft *draft)
 {
     size_t bytes = event_text_bytes(draft);
-    struct event_text *text = event_text_pack(malloc(bytes), draft, 5);
+    struct event_text *text = event_text_pack(malloc(bytes), bytes, draft, 5);
     assert_int_equal(text->bytes, bytes);
     return text;
 }

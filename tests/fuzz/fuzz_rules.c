@@ -35,8 +35,10 @@ static void ask(const struct rule_set *set)
         .value = 91.5,
     };
     _Alignas(8) char buffer[1024];
-    struct event_view view = {
-        .text = event_text_pack(buffer, &draft, 1000), .severity = 5, .et_ms = 4000};
+    struct event_view view = {.text =
+                                  event_text_pack(buffer, event_text_bytes(&draft), &draft, 1000),
+                              .severity = 5,
+                              .et_ms = 4000};
     uint32_t out[64];
     size_t count = rule_set_match(set, &view, out, 64);
 
