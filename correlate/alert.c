@@ -79,6 +79,8 @@ static uint32_t cold_take(struct alert_lane *lane)
         struct alert_cold *page = memory_alloc(ALERT_PAGE * sizeof(*page));
         memset(page, 0, ALERT_PAGE * sizeof(*page));
         lane->pages[lane->page_count++] = page;
+        /* The free list grows here, so that an alert that comes back never allocates. */
+        vector_reserve(&lane->cold_free, (size_t)lane->page_count * ALERT_PAGE);
     }
     assert(lane->cold_used < ALERT_COLD_MAX);
     return lane->cold_used++;

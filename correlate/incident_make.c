@@ -24,18 +24,36 @@ static size_t cut(const char *text, size_t len, size_t max)
     return max;
 }
 
-/* --- a growing piece of text --------------------------------------------------------- */
+/* --- a growing piece of text, on the stack as long as it is short ---------------------- */
 
 struct buffer {
     char *at;
     size_t used, room;
+    char first[1024];
 };
+
+static void buffer_begin(struct buffer *buffer)
+{
+    buffer->at = buffer->first;
+    buffer->used = 0;
+    buffer->room = sizeof(buffer->first);
+    buffer->first[0] = '\0';
+}
+
+static void buffer_end(struct buffer *buffer)
+{
+    if (buffer->at != buffer->first)
+        free(buffer->at);
+}
 
 static void put(struct buffer *to, const char *text, size_t len)
 {
     if (to->used + len + 1 > to->room) {
+        bool is_first = to->at == to->first;
         to->room = (to->used + len + 1) * 2;
-        to->at = memory_grow(to->at, to->room);
+        to->at = memory_grow(is_first ? NULL : to->at, to->room);
+        if (is_first)
+            memcpy(to->at, to->first, to->used + 1);
     }
     if (len > 0)
         memcpy(to->at + to->used, text, len);
@@ -146,10 +164,11 @@ static void put_why(struct buffer *to, const struct opening *o)
 
 static struct id128 id_make(const struct opening *o, const char *key, size_t key_len)
 {
-    struct buffer text = {0};
+    struct buffer text;
     struct text tenant = key_text_value(o->key, 0);
     const struct order *order = &o->touch->order;
 
+    buffer_begin(&text);
     put(&text, tenant.at, tenant.len);
     put(&text, "", 1);
     put_string(&text, o->rule->id);
@@ -169,22 +188,23 @@ static struct id128 id_make(const struct opening *o, const char *key, size_t key
         put_number(&text, order->at_ms);
     }
     struct id128 id = hash128(text.at, text.used, 0);
-    free(text.at);
+    buffer_end(&text);
     return id;
 }
 
 struct id128 op_id_make(struct id128 incident, const char *sink, uint32_t number)
 {
     char hex[ID128_TEXT_BYTES];
-    struct buffer text = {0};
+    struct buffer text;
 
+    buffer_begin(&text);
     id128_format(incident, hex);
     put(&text, hex, sizeof(hex)); /* its zero byte is the border */
     put_string(&text, sink);
     put(&text, "", 1);
     put_number(&text, number);
     struct id128 id = hash128(text.at, text.used, 0);
-    free(text.at);
+    buffer_end(&text);
     return id;
 }
 
@@ -239,11 +259,13 @@ struct incident *incident_make(const struct opening *o)
                                     .severity = touch->severity,
                                     .state = EVENT_PROBLEM,
                                     .et_ms = touch->order.at_ms};
-    struct buffer key = {0}, why = {0};
+    struct buffer key, why;
     char title[TITLE_BYTES + 1];
     struct text texts[STRINGS];
     size_t bytes = sizeof(struct incident);
 
+    buffer_begin(&key);
+    buffer_begin(&why);
     put_key(&key, o->rule, o->key);
     put_why(&why, o);
     rule_title(o->rule, &view, o->value, title, sizeof(title));
@@ -278,8 +300,8 @@ struct incident *incident_make(const struct opening *o)
     incident->id = id_make(o, key.at, key.used);
     incident->priority = o->rule->priority;
     atomic_init(&incident->refs, 1);
-    free(key.at);
-    free(why.at);
+    buffer_end(&key);
+    buffer_end(&why);
     return incident;
 }
 

@@ -72,6 +72,9 @@ uint32_t key_add(struct key_lane *lane, struct id128 key)
                     memory_grow(lane->pages, lane->page_room * sizeof(struct key_state *));
             }
             lane->pages[lane->page_count++] = zeroed(KEY_PAGE * sizeof(struct key_state));
+            /* Lists of keys grow here, so that a key that comes back never allocates. */
+            vector_reserve(&lane->free, (size_t)lane->page_count * KEY_PAGE);
+            vector_reserve(&lane->dirty, (size_t)lane->page_count * KEY_PAGE);
         }
         number = lane->used++;
     }
