@@ -7,7 +7,8 @@
  * Input:  `tocsin generate` with a fixed seed, written before the clock starts.
  * Runs:   one worker pinned to one core, and, where there are two, two workers on two cores.
  *         CPU per event is the process's. Allocations, sleeps, wakes and futex calls are those of
- *         the engine's threads in the second half of each run, per million events.
+ *         the engine's threads in the second half of each run, per million events;
+ *         also of a run without faults, where no incident changes.
  * Check:  the ledger adds up, every record is accounted, and each run opens the same
  *         number of incidents.
  *
@@ -50,6 +51,16 @@ static uint64_t lines_of(const char *path)
     return lines;
 }
 
+static bool generate(const char *tool, const char *path, const char *rate, const char *more)
+{
+    char command[8192];
+
+    snprintf(command, sizeof(command),
+             "'%s' generate --output %s --duration 60s --rate %s --seed 7 --quiet %s", tool, path,
+             rate, more);
+    return system(command) == 0;
+}
+
 static void one(const char *path, uint64_t lines, unsigned workers, struct engine_run *run)
 {
     const struct file_input input = {.path = path, .topic = "events"};
@@ -75,7 +86,7 @@ int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : 7;
     const char *rate = argc > 2 ? argv[2] : "40000";
-    char path[] = "/tmp/bench-replay-XXXXXX", tool[4096], command[8192];
+    char path[] = "/tmp/bench-replay-XXXXXX", tool[4096];
     double rate_of[2][ROUNDS_MAX], cpu[2][ROUNDS_MAX], allocations[2][ROUNDS_MAX];
     double wakes[2][ROUNDS_MAX], futexes[2][ROUNDS_MAX], scale[ROUNDS_MAX];
     const char *no_futexes = NULL;
@@ -87,10 +98,7 @@ int main(int argc, char **argv)
         return 1;
     tool[got] = '\0';
     strcpy(strrchr(tool, '/'), "/../tocsin");
-    snprintf(command, sizeof(command),
-             "'%s' generate --output %s --duration 60s --rate %s --seed 7 --quiet", tool, path,
-             rate);
-    if (system(command) != 0)
+    if (!generate(tool, path, rate, ""))
         return 1;
     uint64_t lines = lines_of(path);
     unsigned cores = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 2 : 1;
@@ -115,6 +123,13 @@ int main(int argc, char **argv)
         if (cores > 1)
             scale[r] = rate_of[1][r] / rate_of[0][r];
     }
+    /* Steady state: alerts come and go, and no fault changes an incident. */
+    struct engine_run steady;
+    if (!generate(tool, path, rate, "--faults 0"))
+        return 1;
+    pin(1);
+    one(path, lines_of(path), 1, &steady);
+    bad |= steady.why[0] != '\0';
     unlink(path);
     for (unsigned w = 1; w <= cores; w++) {
         double *v = rate_of[w - 1];
@@ -132,6 +147,8 @@ int main(int argc, char **argv)
         double median = bench_median(scale, rounds);
         printf("two workers / one    %.2f  [%.2f .. %.2f]\n", median, scale[0], scale[rounds - 1]);
     }
+    printf("no faults            allocations %.1f, sleeps and wakes %.1f per million events\n",
+           steady.steady_allocations, steady.steady_wakes);
     printf("answer check: %s (%llu incidents in every run, every record accounted)\n",
            bad ? "WRONG" : "right", (unsigned long long)opened);
     return bad;
