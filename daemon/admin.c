@@ -14,6 +14,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -109,17 +110,44 @@ static void answer(struct evhttp_request *request, int code, const char *type, c
 
 static const char plain_text[] = "text/plain; charset=utf-8";
 
-static void answer_state(struct evhttp_request *request, bool is_good, const struct error *why)
+/* One sentence. */
+static void answer_state(struct evhttp_request *request, int code, const char *sentence)
 {
     char *text = NULL;
     size_t bytes = 0;
     FILE *to = open_memstream(&text, &bytes);
 
     if (to != NULL) {
-        fprintf(to, "%s\n", is_good ? "ok" : why->text);
+        fprintf(to, "%s\n", sentence);
         fclose(to);
     }
-    answer(request, is_good ? HTTP_OK : HTTP_SERVUNAVAIL, plain_text, text, bytes);
+    answer(request, code, plain_text, text, bytes);
+}
+
+/* True for a request that only reads; others get their answer here. */
+static bool is_reading(struct evhttp_request *request)
+{
+    enum evhttp_cmd_type command = evhttp_request_get_command(request);
+
+    if (command == EVHTTP_REQ_GET || command == EVHTTP_REQ_HEAD)
+        return true;
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
+    answer_state(request, HTTP_BADMETHOD, "this can only be read");
+    return false;
+}
+
+/* True for a POST that no web page made. */
+static bool is_commanding(struct evhttp_request *request)
+{
+    if (evhttp_request_get_command(request) != EVHTTP_REQ_POST) {
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "POST");
+        answer_state(request, HTTP_BADMETHOD, "this is done by POST");
+        return false;
+    }
+    if (evhttp_find_header(evhttp_request_get_input_headers(request), "Origin") == NULL)
+        return true;
+    answer_state(request, 403, "requests from web pages are refused");
+    return false;
 }
 
 static void on_health(struct evhttp_request *request, void *self)
@@ -128,7 +156,8 @@ static void on_health(struct evhttp_request *request, void *self)
     struct error why = {{0}};
     bool is_good = admin->config.healthy(admin->config.self, &why);
 
-    answer_state(request, is_good, &why);
+    if (is_reading(request))
+        answer_state(request, is_good ? HTTP_OK : HTTP_SERVUNAVAIL, is_good ? "ok" : why.text);
 }
 
 static void on_ready(struct evhttp_request *request, void *self)
@@ -137,7 +166,8 @@ static void on_ready(struct evhttp_request *request, void *self)
     struct error why = {{0}};
     bool is_good = admin->config.ready(admin->config.self, &why);
 
-    answer_state(request, is_good, &why);
+    if (is_reading(request))
+        answer_state(request, is_good ? HTTP_OK : HTTP_SERVUNAVAIL, is_good ? "ok" : why.text);
 }
 
 static void on_metrics(struct evhttp_request *request, void *self)
@@ -145,8 +175,11 @@ static void on_metrics(struct evhttp_request *request, void *self)
     struct admin *admin = self;
     char *text = NULL;
     size_t bytes = 0;
-    FILE *to = open_memstream(&text, &bytes);
+    FILE *to;
 
+    if (!is_reading(request))
+        return;
+    to = open_memstream(&text, &bytes);
     if (to != NULL) {
         admin->config.metrics(admin->config.self, to);
         fclose(to);
@@ -154,16 +187,77 @@ static void on_metrics(struct evhttp_request *request, void *self)
     answer(request, HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", text, bytes);
 }
 
+typedef int (*pick_answer)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
+
+/* Answers with what `fill` writes, or with its sentence. */
+static void answer_pick(struct evhttp_request *request, void *self, pick_answer fill)
+{
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
+    struct evkeyvalq pairs;
+    struct admin_pick pick = {NULL};
+    struct error err = {{0}};
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *to = open_memstream(&text, &bytes);
+    int rc = -ENOMEM;
+
+    error_set(&err, "out of memory");
+    if (evhttp_parse_query_str(query != NULL ? query : "", &pairs) != 0) {
+        answer_state(request, HTTP_BADREQUEST, "the query cannot be read");
+        goto out;
+    }
+    pick.sink = evhttp_find_header(&pairs, "sink");
+    pick.incident = evhttp_find_header(&pairs, "incident");
+    pick.all = evhttp_find_header(&pairs, "all") != NULL;
+    if (to != NULL)
+        rc = fill(self, &pick, to, &err);
+    evhttp_clear_headers(&pairs);
+    if (to != NULL && fclose(to) != 0)
+        rc = -ENOMEM;
+    to = NULL;
+    if (rc == 0) {
+        answer(request, HTTP_OK, "application/json", text, bytes);
+        text = NULL;
+    } else {
+        answer_state(request,
+                     rc == -EINVAL   ? HTTP_BADREQUEST
+                     : rc == -ENOENT ? HTTP_NOTFOUND
+                                     : HTTP_SERVUNAVAIL,
+                     err.text);
+    }
+out:
+    if (to != NULL)
+        fclose(to);
+    free(text);
+}
+
+static void on_dead(struct evhttp_request *request, void *self)
+{
+    struct admin *admin = self;
+
+    if (is_reading(request))
+        answer_pick(request, admin->config.self, admin->config.dead);
+}
+
+static void on_redrive(struct evhttp_request *request, void *self)
+{
+    struct admin *admin = self;
+
+    if (is_commanding(request))
+        answer_pick(request, admin->config.self, admin->config.redrive);
+}
+
 static void on_index(struct evhttp_request *request, void *self)
 {
     const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
     bool is_index = path == NULL || path[0] == '\0' || strcmp(path, "/") == 0;
-    char *text = strdup(is_index ? "tocsin " TOCSIN_VERSION "\n\n/metrics\n/healthz\n/readyz\n"
-                                 : "there is nothing here; see /\n");
 
     (void)self;
-    answer(request, is_index ? HTTP_OK : HTTP_NOTFOUND, plain_text, text,
-           text != NULL ? strlen(text) : 0);
+    if (is_reading(request))
+        answer_state(request, is_index ? HTTP_OK : HTTP_NOTFOUND,
+                     is_index ? "tocsin " TOCSIN_VERSION "\n\n/metrics\n/healthz\n/readyz\n"
+                                "/outbox/dead\n/outbox/redrive (POST)"
+                              : "there is nothing here; see /");
 }
 
 /* ---- life ---- */
@@ -242,7 +336,7 @@ static bool server_prepare(struct admin *admin)
     admin->http = admin->base != NULL ? evhttp_new(admin->base) : NULL;
     if (admin->waker < 0 || admin->connection == NULL || admin->http == NULL)
         return false;
-    evhttp_set_allowed_methods(admin->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+    evhttp_set_allowed_methods(admin->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST);
     evhttp_set_max_headers_size(admin->http, HEADER_BYTES_MAX);
     evhttp_set_max_body_size(admin->http, BODY_BYTES_MAX);
     evhttp_set_timeout(admin->http, SILENCE_S_MAX);
@@ -253,7 +347,9 @@ static bool server_prepare(struct admin *admin)
     return admin->sweep != NULL && admin->stop != NULL && event_add(admin->stop, NULL) == 0 &&
            evhttp_set_cb(admin->http, "/metrics", on_metrics, admin) == 0 &&
            evhttp_set_cb(admin->http, "/healthz", on_health, admin) == 0 &&
-           evhttp_set_cb(admin->http, "/readyz", on_ready, admin) == 0;
+           evhttp_set_cb(admin->http, "/readyz", on_ready, admin) == 0 &&
+           evhttp_set_cb(admin->http, "/outbox/dead", on_dead, admin) == 0 &&
+           evhttp_set_cb(admin->http, "/outbox/redrive", on_redrive, admin) == 0;
 }
 
 int admin_create(const struct admin_config *config, struct admin **out, struct error *err)

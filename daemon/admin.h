@@ -4,7 +4,12 @@
  *   GET /metrics   Prometheus text
  *   GET /healthz   200 while the process makes progress, else 503 and a sentence
  *   GET /readyz    200 while it can serve, else 503 and a sentence
+ *   GET /outbox/dead      dead changes as JSON; ?sink=NAME&incident=ID
+ *   POST /outbox/redrive  sends them again; ?sink=NAME, ?incident=ID or ?all=1
  *   GET /          a list of these
+ *
+ * A request that changes something and comes from a web page (it says so by its Origin) is
+ * refused: a page that somebody on this machine looks at must not command the daemon.
  *
  * One thread with libevent's HTTP server. Bounds: connections (further ones wait in
  * the listen queue), 8 KiB of headers, 4 KiB of body, 10 s of silence.
@@ -21,6 +26,13 @@
 
 struct admin;
 
+/* Which dead changes a request means; NULL: it does not say. */
+struct admin_pick {
+    const char *sink;
+    const char *incident;
+    bool all;
+};
+
 struct admin_config {
     const char *listen; /* "host:port", "[::1]:port"; port 0 takes a free one */
     unsigned connections_max;
@@ -29,6 +41,10 @@ struct admin_config {
     /* False with a sentence in *why. */
     bool (*healthy)(void *self, struct error *why);
     bool (*ready)(void *self, struct error *why);
+    /* Write one line of JSON. Errors: -EINVAL and -ENOENT blame the request, others us; with a
+     * sentence. */
+    int (*dead)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
+    int (*redrive)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
 };
 
 /* Binds and starts the thread. Errors: a negative errno with a sentence.

@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"publish", "puts recorded input back into Kafka, with its times and partitions", cmd_publish},
     {"receive", "receives pages on this machine and shows them as they arrive", cmd_receive},
     {"record", "keeps a stretch of Kafka topics in a file, for replay", cmd_record},
+    {"redrive", "lists changes that sinks were not told of, and sends them again", cmd_redrive},
     {"replay", "runs recorded input through the engine and prints incident log and ledger",
      cmd_replay},
     {"run", "the daemon: events from Kafka in, incidents out", cmd_run},

@@ -21,6 +21,7 @@ int cmd_generate(int argc, char **argv);
 int cmd_publish(int argc, char **argv);
 int cmd_receive(int argc, char **argv);
 int cmd_record(int argc, char **argv);
+int cmd_redrive(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 

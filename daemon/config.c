@@ -467,5 +467,6 @@ int config_fill_outbox(struct config *config, struct outbox_config *outbox)
     outbox->sink_count = count;
     outbox->ops_max = (size_t)config->outbox.ops_max;
     outbox->bytes_max = (size_t)config->outbox.bytes_max;
+    outbox->dead_max = (size_t)config->outbox.dead_max;
     return 0;
 }

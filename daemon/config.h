@@ -102,7 +102,7 @@ struct config {
         size_t count;
     } sinks;
     struct {
-        int64_t ops_max, bytes_max, flush_ms;
+        int64_t ops_max, bytes_max, dead_max, flush_ms;
     } outbox;
     struct {
         const char *listen; /* "host:port", or "off" */

@@ -111,6 +111,10 @@ static const struct config_key keys[] = {
      NULL, false},
     {"outbox.bytes.max", CONFIG_SIZE, AT(outbox.bytes_max), "1GiB",
      "Memory for undelivered changes; at the bound input pauses.", 65536, 0, NULL, false},
+    {"outbox.dead.max", CONFIG_COUNT, AT(outbox.dead_max), "10000",
+     "Changes given up that are kept for `tocsin redrive`, in an eighth of outbox.bytes.max at "
+     "most; beyond it the oldest go, counted.",
+     1, 1000000, NULL, false},
     {"outbox.flush", CONFIG_DURATION, AT(outbox.flush_ms), "10s",
      "How long sinks get at a shutdown to take what is waiting.", 0, 3600000, NULL, true},
 

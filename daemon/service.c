@@ -12,6 +12,7 @@
 #include "daemon/admin.h"
 #include "daemon/command.h"
 #include "daemon/config.h"
+#include "daemon/dead_ops.h"
 #include "daemon/health.h"
 #include "daemon/incident_log.h"
 #include "daemon/input.h"
@@ -192,6 +193,29 @@ static bool is_ready(void *self, struct error *why)
     return health_is_ready(&service->health, why);
 }
 
+/* The lock keeps a stop from taking the outbox away meanwhile. */
+static int list_dead(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    struct service *service = self;
+    int rc;
+
+    pthread_mutex_lock(&service->lock);
+    rc = dead_ops_list(service->outbox, pick, to, err);
+    pthread_mutex_unlock(&service->lock);
+    return rc;
+}
+
+static int redrive_dead(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    struct service *service = self;
+    int rc;
+
+    pthread_mutex_lock(&service->lock);
+    rc = dead_ops_redrive(service->outbox, pick, to, err);
+    pthread_mutex_unlock(&service->lock);
+    return rc;
+}
+
 /* ---- start ---- */
 
 /* Reads and checks; opens nothing. */
@@ -276,6 +300,8 @@ static int create_admin(struct service *service, struct error *err)
         .metrics = write_metrics,
         .healthy = is_healthy,
         .ready = is_ready,
+        .dead = list_dead,
+        .redrive = redrive_dead,
     };
 
     if (strcmp(config.listen, "off") == 0)
@@ -353,7 +379,8 @@ static void watch_sinks(struct service *service)
         if (now[i].dead > before->dead)
             log_event(LOG_ERROR, "sink_gave_up", log_text("sink", now[i].name),
                       log_text("why", now[i].last_error),
-                      log_number("changes", (int64_t)(now[i].dead - before->dead)));
+                      log_number("changes", (int64_t)(now[i].dead - before->dead)),
+                      log_text("next", "kept for `tocsin redrive`"));
         *before = now[i];
     }
 }

@@ -27,11 +27,20 @@ enum { RING_SLOTS = 8192, TAKE_MAX = 256 };
 #define MS_NS UINT64_C(1000000)
 #define NS_NEVER UINT64_MAX
 
+/* What another thread asks of the loop; on the asker's stack. */
+struct question {
+    const struct outbox_pick *pick;
+    struct outbox_redriven *redriven; /* NULL: only a list is wanted */
+    struct outbox_dead_row *rows;
+    size_t rows_max, count;
+    bool is_answered;
+};
+
 struct outbox {
     /* Constant while the thread runs. */
     struct sink **sinks;
     size_t sink_count;
-    size_t ops_max;
+    size_t ops_max, dead_max;
     uint64_t bytes_max;
     struct batch_ring *ring; /* of struct outbox_op *, submitter -> loop */
     int waker;
@@ -54,6 +63,10 @@ struct outbox {
     struct event *wake_event, *timer;
     struct transport_curl *curl;
     struct outbox_core *core;
+
+    pthread_mutex_t asking; /* one question at a time */
+    pthread_cond_t answered;
+    struct question *question; /* under lock */
 
     pthread_mutex_t lock;
     struct sink_counters *counters; /* under lock; `ops` and `waiting` are made by the reader */
@@ -137,6 +150,25 @@ static void take_all(struct outbox *outbox)
             outbox_core_take(outbox->core, taken[i]);
 }
 
+static void answer_question(struct outbox *outbox)
+{
+    struct question *question;
+
+    pthread_mutex_lock(&outbox->lock);
+    question = outbox->question;
+    outbox->question = NULL;
+    if (question != NULL) {
+        if (question->redriven != NULL)
+            outbox_core_redrive(outbox->core, question->pick, question->redriven);
+        else
+            question->count =
+                outbox_core_dead(outbox->core, question->pick, question->rows, question->rows_max);
+        question->is_answered = true;
+        pthread_cond_broadcast(&outbox->answered);
+    }
+    pthread_mutex_unlock(&outbox->lock);
+}
+
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
     struct outbox *outbox = arg;
@@ -148,6 +180,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
      * below, or before it and the submitter finds the flag down and wakes us. */
     atomic_exchange_explicit(&outbox->wake_pending, false, memory_order_acq_rel);
     take_all(outbox);
+    answer_question(outbox);
     turn(outbox);
 }
 
@@ -202,6 +235,8 @@ static void outbox_free(struct outbox *outbox)
     free(outbox->sink_ops);
     free(outbox->counters);
     pthread_mutex_destroy(&outbox->lock);
+    pthread_mutex_destroy(&outbox->asking);
+    pthread_cond_destroy(&outbox->answered);
     free(outbox);
 }
 
@@ -226,6 +261,9 @@ static int create_sinks(struct outbox *outbox, const struct outbox_config *confi
 static int create_loop(struct outbox *outbox, struct error *err)
 {
     const struct outbox_core_hooks hooks = {outbox, on_finished, on_changed};
+    const struct outbox_bounds bounds = {.ops_max = outbox->ops_max,
+                                         .dead_max = outbox->dead_max,
+                                         .dead_bytes_max = outbox->bytes_max / 8};
 
     outbox->waker = host()->waker_create(host()->self);
     if (outbox->waker < 0) {
@@ -246,7 +284,7 @@ static int create_loop(struct outbox *outbox, struct error *err)
     if (outbox->curl == NULL)
         return -ENOMEM;
     outbox->core = outbox_core_create(outbox->sinks, outbox->sink_count,
-                                      transport_curl_table(outbox->curl), outbox->ops_max, &hooks);
+                                      transport_curl_table(outbox->curl), &bounds, &hooks);
     return outbox->core != NULL ? 0 : -ENOMEM;
 }
 
@@ -261,10 +299,13 @@ int outbox_create(const struct outbox_config *config, struct outbox **out, struc
         goto out;
     outbox->waker = -1;
     pthread_mutex_init(&outbox->lock, NULL);
+    pthread_mutex_init(&outbox->asking, NULL);
+    pthread_cond_init(&outbox->answered, NULL);
     atomic_init(&outbox->stop_ns, NS_NEVER);
     outbox->sink_count = count;
     outbox->ops_max = config->ops_max > 0 ? config->ops_max : 1000000;
     outbox->bytes_max = config->bytes_max > 0 ? config->bytes_max : UINT64_C(1) << 30;
+    outbox->dead_max = config->dead_max > 0 ? config->dead_max : 10000;
     /* One more than needed: calloc(0) may return NULL. */
     outbox->sinks = calloc(count + 1, sizeof(outbox->sinks[0]));
     outbox->sink_ops = calloc(count + 1, sizeof(outbox->sink_ops[0]));
@@ -381,7 +422,50 @@ size_t outbox_counters(const struct outbox *outbox, struct sink_counters *out, s
         /* relaxed: the lock orders it after the submission of whatever is counted as
          * out. What lies in the ring is waiting, too (L5). */
         out[i].ops = atomic_load_explicit(&outbox->sink_ops[i], memory_order_relaxed);
-        out[i].waiting = out[i].ops - out[i].done - out[i].dead - out[i].superseded;
+        out[i].waiting =
+            out[i].ops + out[i].redriven - out[i].done - out[i].dead - out[i].superseded;
     }
     return outbox->sink_count;
+}
+
+static void ask(struct outbox *outbox, struct question *question)
+{
+    pthread_mutex_lock(&outbox->asking);
+    pthread_mutex_lock(&outbox->lock);
+    outbox->question = question;
+    wake(outbox);
+    while (!question->is_answered)
+        pthread_cond_wait(&outbox->answered, &outbox->lock);
+    pthread_mutex_unlock(&outbox->lock);
+    pthread_mutex_unlock(&outbox->asking);
+}
+
+void outbox_redrive(struct outbox *outbox, const struct outbox_pick *pick,
+                    struct outbox_redriven *out)
+{
+    struct question question = {.pick = pick, .redriven = out};
+
+    ask(outbox, &question);
+}
+
+size_t outbox_dead(struct outbox *outbox, const struct outbox_pick *pick,
+                   struct outbox_dead_row *out, size_t max)
+{
+    struct question question = {.pick = pick, .rows = out, .rows_max = max};
+
+    ask(outbox, &question);
+    return question.count;
+}
+
+int outbox_sink_find(const struct outbox *outbox, const char *name)
+{
+    for (size_t i = 0; i < outbox->sink_count; i++)
+        if (strcmp(outbox->sinks[i]->name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+const char *outbox_sink_name(const struct outbox *outbox, size_t sink)
+{
+    return outbox->sinks[sink]->name;
 }

@@ -11,6 +11,7 @@
  *   PENDING, RETRY -> SUPERSEDED   taken in by the op before it of the same incident
  *                                  and sink, of which no byte had left (O4)
  *   PENDING -> DEAD                waited longer than ops are tried (O5)
+ *   DEAD -> PENDING                a person sends it again
  *
  * Thread: create and destroy by setup; submit by the one thread that holds the
  *         incident role; counters by anyone.
@@ -56,6 +57,7 @@ struct outbox_config {
     size_t sink_count;
     size_t ops_max;   /* [1000000] O7 */
     size_t bytes_max; /* [1 GiB]   O7 */
+    size_t dead_max;  /* [10000]   dead ops that are kept; an eighth of bytes_max at most */
 };
 
 /* Checks one sink's configuration without opening anything. 0, or -EINVAL with a sentence. */
@@ -76,12 +78,58 @@ bool outbox_submit(struct outbox *outbox, const struct op *op);
 /* Share of the bound in use, 0..1: at 1 input pauses. */
 double outbox_fill(const struct outbox *outbox);
 
+/* Which dead ops are meant: all, those of a sink, of an incident, or of one at the other. */
+struct outbox_pick {
+    int sink; /* index; -1: of any */
+    bool has_incident;
+    struct id128 incident;
+};
+
+struct outbox_redriven {
+    uint64_t redriven;
+    uint64_t busy; /* left dead: a later op of their incident is under way this moment */
+};
+
+/* A dead op, as it is shown. */
+struct outbox_dead_row {
+    uint16_t sink;
+    uint8_t kind; /* enum op_kind */
+    uint8_t priority;
+    uint32_t number;
+    uint32_t attempts;
+    struct id128 incident;
+    int64_t died_ms;   /* wall clock */
+    const char *cause; /* a literal */
+    char error[256];   /* the sink's last words to it */
+    char title[256];
+};
+
+/* Sends dead ops again; see outbox_core_redrive(). Waits for the outbox's thread, which
+ * takes as long as one turn of its loop.
+ * Thread: any, while nobody destroys the outbox. */
+void outbox_redrive(struct outbox *outbox, const struct outbox_pick *pick,
+                    struct outbox_redriven *out);
+
+/* Lists dead ops, the newest first; returns how many there are. Thread: as above. */
+size_t outbox_dead(struct outbox *outbox, const struct outbox_pick *pick,
+                   struct outbox_dead_row *out, size_t max);
+
+/* Index of the sink of that name; -1: there is none. */
+int outbox_sink_find(const struct outbox *outbox, const char *name);
+const char *outbox_sink_name(const struct outbox *outbox, size_t sink);
+
+/* L5: ops + redriven = done + dead + superseded + waiting, and of the dead
+ * dead = dead_kept + redriven + overtaken + forgotten. */
 struct sink_counters {
     const char *name;
     const char *type;
-    uint64_t ops; /* submitted: done + dead + superseded + waiting (L5) */
+    uint64_t ops;
     uint64_t done;
-    uint64_t dead;
+    uint64_t dead;      /* times that an op was given up */
+    uint64_t dead_kept; /* now: can be sent again */
+    uint64_t redriven;  /* dead ops that a person sent again */
+    uint64_t overtaken; /* dead ops let go of, because a later op of their incident was taken */
+    uint64_t forgotten; /* dead ops that the bound pushed out */
     uint64_t superseded;
     uint64_t waiting;
     uint64_t retries;

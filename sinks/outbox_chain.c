@@ -93,7 +93,7 @@ static void heap_down(struct outbox_queue *queue, size_t index)
 
 void outbox_waiting_add(struct outbox_queue *queue, struct outbox_chain *chain)
 {
-    assert(queue->heap_count < queue->core->ops_max);
+    assert(queue->heap_count < queue->core->ops_max + queue->core->dead_max);
     chain->place = CHAIN_WAITING;
     queue->heap[queue->heap_count++] = chain;
     heap_up(queue, queue->heap_count - 1);
@@ -119,6 +119,17 @@ void outbox_chain_wake(struct outbox_queue *queue, struct outbox_chain *chain)
     outbox_ready_append(queue, chain);
 }
 
+/* The next place of a chain that stands in none. */
+void outbox_chain_rest(struct outbox_queue *queue, struct outbox_chain *chain)
+{
+    if (chain->first != NULL)
+        outbox_ready_append(queue, chain);
+    else if (chain->dead_first != NULL)
+        chain->place = CHAIN_IDLE;
+    else
+        outbox_chain_remove(queue, chain);
+}
+
 /* The first op, in its last state, leaves; the next one becomes ready. The chain
  * stands in no place when this is called, and may be gone afterwards. */
 void outbox_chain_advance(struct outbox_queue *queue, struct outbox_chain *chain)
@@ -127,10 +138,7 @@ void outbox_chain_advance(struct outbox_queue *queue, struct outbox_chain *chain
 
     chain->first = op->next;
     outbox_op_finish(queue, op);
-    if (chain->first == NULL)
-        outbox_chain_remove(queue, chain);
-    else
-        outbox_ready_append(queue, chain);
+    outbox_chain_rest(queue, chain);
 }
 
 /* O4: `later`, an update, goes into `op`, of which nothing has left. What is sent
@@ -150,8 +158,9 @@ static void op_absorb(struct outbox_queue *queue, struct outbox_op *op, struct o
 
 static bool can_absorb(const struct outbox_op *op)
 {
+    /* Bytes move from one to the other, so both must count towards the same bound. */
     return (op->op.kind == OP_OPEN || op->op.kind == OP_UPDATE) && !op->is_begun &&
-           (op->state == OP_PENDING || op->state == OP_RETRY);
+           op->account == ACCOUNT_WAITING && (op->state == OP_PENDING || op->state == OP_RETRY);
 }
 
 /* O4, policy fold_resolved: an incident of which nothing was sent, its opening
@@ -164,6 +173,7 @@ static bool chain_fold(struct outbox_queue *queue, struct outbox_chain *chain)
     if (!sink_settings(queue->sink)->fold_resolved || chain->last->op.kind != OP_RESOLVE ||
         op->op.kind != OP_OPEN || op->is_begun || op->state == OP_INTENT)
         return false;
+    assert(chain->dead_first == NULL); /* nothing comes before an open */
     if (chain->place == CHAIN_WAITING)
         outbox_waiting_remove(queue, chain);
     else
@@ -182,10 +192,10 @@ void outbox_core_take(struct outbox_core *core, struct outbox_op *op)
 {
     struct outbox_queue *queue;
     struct outbox_chain *chain;
-    bool is_new;
+    bool is_new, is_empty;
 
     assert(op->op.sink < core->queue_count);
-    assert(core->waiting < core->ops_max);
+    assert(core->waiting < core->ops_max + core->dead_max);
     queue = &core->queues[op->op.sink];
     chain = outbox_chain_find(queue, op->op.incident->id);
     is_new = chain == NULL;
@@ -205,30 +215,35 @@ void outbox_core_take(struct outbox_core *core, struct outbox_op *op)
     chain->last_number = op->op.number;
     free(op->spare);
     op->spare = NULL;
-    if (!is_new && op->op.kind == OP_UPDATE && can_absorb(chain->last)) {
+    is_empty = chain->first == NULL;
+    if (!is_empty && op->op.kind == OP_UPDATE && can_absorb(chain->last)) {
         op_absorb(queue, chain->last, op);
         return;
     }
-    if (is_new)
+    if (is_empty)
         chain->first = op;
     else
         chain->last->next = op;
     chain->last = op;
-    if (is_new)
+    if (is_empty)
         outbox_ready_append(queue, chain);
     else if (op->op.kind == OP_RESOLVE)
         chain_fold(queue, chain);
 }
 
-void outbox_chain_destroy(struct outbox_chain *chain)
+static void destroy_list(struct outbox_op *op)
 {
-    struct outbox_op *op = chain->first;
-
     while (op != NULL) {
         struct outbox_op *next = op->next;
         outbox_op_destroy(op);
         op = next;
     }
+}
+
+void outbox_chain_destroy(struct outbox_chain *chain)
+{
+    destroy_list(chain->first);
+    destroy_list(chain->dead_first);
     outbox_attempt_destroy(chain->attempt);
     free(chain);
 }

@@ -112,7 +112,7 @@ static void send_first(struct outbox_queue *queue, struct outbox_chain *chain, u
         op->failures++;
         outbox_op_retry(queue, chain, 0, now_ns);
     } else {
-        outbox_op_kill(queue, chain);
+        outbox_op_kill(queue, chain, "cannot be sent");
     }
 }
 
@@ -144,7 +144,8 @@ static uint64_t queue_due_ns(const struct outbox_queue *queue)
 }
 
 struct outbox_core *outbox_core_create(struct sink *const *sinks, size_t sink_count,
-                                       const struct transport *transport, size_t ops_max,
+                                       const struct transport *transport,
+                                       const struct outbox_bounds *bounds,
                                        const struct outbox_core_hooks *hooks)
 {
     struct outbox_core *core = calloc(1, sizeof(*core) + sink_count * sizeof(core->queues[0]));
@@ -152,12 +153,14 @@ struct outbox_core *outbox_core_create(struct sink *const *sinks, size_t sink_co
 
     if (core == NULL)
         return NULL;
-    while (bucket_count < ops_max)
+    while (bucket_count < bounds->ops_max)
         bucket_count *= 2;
     core->transport = transport;
     core->hooks = *hooks;
     core->bucket_mask = bucket_count - 1;
-    core->ops_max = ops_max;
+    core->ops_max = bounds->ops_max;
+    core->dead_max = bounds->dead_max;
+    core->dead_bytes_max = bounds->dead_bytes_max;
     core->queue_count = sink_count;
     for (size_t i = 0; i < sink_count; i++) {
         struct outbox_queue *queue = &core->queues[i];
@@ -167,7 +170,7 @@ struct outbox_core *outbox_core_create(struct sink *const *sinks, size_t sink_co
         queue->counters.type = sinks[i]->type->name;
         /* Pages of these that are never used cost nothing. */
         queue->buckets = calloc(bucket_count, sizeof(queue->buckets[0]));
-        queue->heap = calloc(ops_max, sizeof(queue->heap[0]));
+        queue->heap = calloc(core->ops_max + core->dead_max, sizeof(queue->heap[0]));
         if (queue->buckets == NULL || queue->heap == NULL) {
             outbox_core_destroy(core);
             return NULL;

@@ -11,6 +11,8 @@
  *      |                   +------ waiting (heap by due time) <--------+ retry
  *      +-------------------------- last op done or dead <--------------+
  *
+ * A chain whose ops are all dead stays, idle, as long as they are kept for a person.
+ *
  * The gate of a queue is open when its sink is not held, its breaker lets
  * something through, the sink has not asked us to stay away, the rate budget has a
  * token and fewer than in_flight_max attempts are under way. No queue looks at
@@ -55,10 +57,16 @@ void outbox_op_destroy(struct outbox_op *op);
 uint64_t outbox_op_bytes(const struct outbox_op *op);
 uint16_t outbox_op_sink(const struct outbox_op *op);
 
-/* Borrows sinks and transport. `ops_max` is the bound that the caller keeps (O7).
- * Errors: NULL when memory is short. */
+struct outbox_bounds {
+    size_t ops_max;          /* kept by the caller (O7) */
+    size_t dead_max;         /* dead ops that are kept, and those of them that are sent again; */
+    uint64_t dead_bytes_max; /* beyond either the oldest one is forgotten */
+};
+
+/* Borrows sinks and transport. Errors: NULL when memory is short. */
 struct outbox_core *outbox_core_create(struct sink *const *sinks, size_t sink_count,
-                                       const struct transport *transport, size_t ops_max,
+                                       const struct transport *transport,
+                                       const struct outbox_bounds *bounds,
                                        const struct outbox_core_hooks *hooks);
 /* The transport must have ended all exchanges: nobody may call back any more. */
 void outbox_core_destroy(struct outbox_core *core);
@@ -76,6 +84,15 @@ uint64_t outbox_core_due_ns(const struct outbox_core *core);
 /* Ops that are neither done, dead nor superseded, and attempts under way. */
 size_t outbox_core_waiting(const struct outbox_core *core);
 size_t outbox_core_in_flight(const struct outbox_core *core);
+
+/* Dead ops that `pick` means go back into their places, before all later ones of their
+ * incident (O2), with a new time to be tried in. */
+void outbox_core_redrive(struct outbox_core *core, const struct outbox_pick *pick,
+                         struct outbox_redriven *out);
+
+/* Dead ops that `pick` means, the newest first; returns how many there are. */
+size_t outbox_core_dead(const struct outbox_core *core, const struct outbox_pick *pick,
+                        struct outbox_dead_row *out, size_t max);
 
 /* `ops` counts what was taken. */
 void outbox_core_counters(const struct outbox_core *core, size_t sink, struct sink_counters *out);

@@ -15,6 +15,7 @@ static const bool legal_moves[OP_STATE_COUNT][OP_STATE_COUNT] = {
     [OP_INTENT] = {[OP_DONE] = true, [OP_DEAD] = true, [OP_RETRY] = true, [OP_UNCERTAIN] = true},
     [OP_UNCERTAIN] = {[OP_RETRY] = true, [OP_DEAD] = true},
     [OP_RETRY] = {[OP_PENDING] = true, [OP_SUPERSEDED] = true},
+    [OP_DEAD] = {[OP_PENDING] = true}, /* a person said so */
 };
 
 /* The only place where an op changes its state. */
@@ -82,6 +83,7 @@ void outbox_op_destroy(struct outbox_op *op)
         return;
     incident_unref(op->op.incident);
     free(op->spare);
+    free(op->dead);
     free(op);
 }
 
@@ -100,10 +102,18 @@ void outbox_op_finish(struct outbox_queue *queue, struct outbox_op *op)
 {
     struct outbox_core *core = queue->core;
 
-    assert(op->state == OP_DONE || op->state == OP_DEAD || op->state == OP_SUPERSEDED);
+    assert(op->state == OP_DONE || op->state == OP_SUPERSEDED);
     queue->counters.waiting--;
     core->waiting--;
-    core->hooks.finished(core->hooks.self, op->bytes);
+    switch (op->account) {
+    case ACCOUNT_WAITING:
+        core->hooks.finished(core->hooks.self, op->bytes);
+        break;
+    case ACCOUNT_DEAD:
+        core->dead_count--;
+        core->dead_bytes -= op->bytes;
+        break;
+    }
     outbox_op_destroy(op);
 }
 

@@ -4,6 +4,7 @@
  *   outbox_op.c      the states of an op, and the one function that moves them (O1)
  *   outbox_chain.c   the order of one incident at one sink, and what merges (O2, O4)
  *   outbox_gate.c    whether a sink may be sent anything now: budget, breaker, hold
+ *   outbox_dead.c    ops that were given up: kept for a person, sent again on demand
  *   outbox_retry.c   what the end of an attempt means for its op (O5, O6)
  *   outbox_core.c    sending, answers, and the functions of outbox_core.h
  *
@@ -22,6 +23,12 @@ struct outbox_attempt;
 struct outbox_chain;
 struct outbox_queue;
 
+/* Whose bound an op counts towards. */
+enum op_account {
+    ACCOUNT_WAITING, /* ops_max and bytes_max (O7) */
+    ACCOUNT_DEAD,    /* dead_max and dead_bytes_max: dead, or dead before and sent again */
+};
+
 struct outbox_op {
     struct op op;
     struct outbox_op *next;     /* in its chain */
@@ -33,9 +40,22 @@ struct outbox_op {
     enum op_state state;
     bool is_begun;  /* a byte of it may have left */
     bool is_repeat; /* class C and D: sent again after an uncertain attempt */
+    enum op_account account;
+    struct outbox_dead *dead; /* owned; not NULL while it is kept as a dead one */
 };
 
-enum chain_place { CHAIN_READY, CHAIN_WAITING, CHAIN_IN_FLIGHT };
+/* What a dead op is kept with. */
+struct outbox_dead {
+    struct outbox_op *older, *newer; /* of all that are kept */
+    struct outbox_chain *chain;
+    struct outbox_queue *queue;
+    int64_t died_ms; /* wall clock, to be shown */
+    const char *cause;
+    char error[sizeof(((struct sink_counters *)NULL)->last_error)];
+};
+
+/* IDLE: no ops but dead ones. */
+enum chain_place { CHAIN_READY, CHAIN_WAITING, CHAIN_IN_FLIGHT, CHAIN_IDLE };
 
 /* The ops of one incident for one sink, in order. */
 struct outbox_chain {
@@ -43,6 +63,7 @@ struct outbox_chain {
     struct outbox_chain *ready_next, *ready_before;
     struct id128 incident;
     struct outbox_op *first, *last;
+    struct outbox_op *dead_first, *dead_last; /* kept; numbers below that of `first` */
     enum chain_place place;
     uint32_t last_number;
     uint32_t done_number;           /* highest number that is done (O8) */
@@ -80,7 +101,11 @@ struct outbox_core {
     const struct transport *transport;
     struct outbox_core_hooks hooks;
     size_t bucket_mask;
-    size_t ops_max;
+    size_t ops_max, dead_max;
+    uint64_t dead_bytes_max;
+    size_t dead_count; /* of ACCOUNT_DEAD, and their bytes */
+    uint64_t dead_bytes;
+    struct outbox_op *dead_oldest, *dead_newest; /* kept */
     size_t waiting;
     size_t in_flight;
     size_t queue_count;
@@ -120,6 +145,8 @@ void outbox_chain_remove(struct outbox_queue *queue, struct outbox_chain *chain)
 /* The first op, in its last state, leaves; the next one becomes ready. The chain
  * stands in no place when this is called, and may be gone afterwards. */
 void outbox_chain_advance(struct outbox_queue *queue, struct outbox_chain *chain);
+/* The next place of a chain that stands in none: ready, idle or gone. */
+void outbox_chain_rest(struct outbox_queue *queue, struct outbox_chain *chain);
 /* The first op of a waiting chain may be tried again. */
 void outbox_chain_wake(struct outbox_queue *queue, struct outbox_chain *chain);
 /* Frees the chain with its ops, for the end of the core. */
@@ -143,6 +170,14 @@ void outbox_hold_end(struct outbox_queue *queue, uint64_t now_ns);
 /* Evenly in [least, ceiling]. */
 uint64_t outbox_draw_ns(uint64_t least_ns, uint64_t ceiling_ns);
 
+/* ---- outbox_dead.c ---- */
+
+/* Gives the first op of the chain up; the next one becomes ready. `cause`: a literal. The
+ * chain stands in no place when this is called, and may be gone afterwards. */
+void outbox_op_kill(struct outbox_queue *queue, struct outbox_chain *chain, const char *cause);
+/* A later op of the chain is done: it told all that the kept ones would have. */
+void outbox_dead_overtake(struct outbox_queue *queue, struct outbox_chain *chain);
+
 /* ---- outbox_retry.c ---- */
 
 /* Acts on what became of the attempt at the first op of `chain`, which stands in no
@@ -153,7 +188,6 @@ void outbox_chain_settle(struct outbox_queue *queue, struct outbox_chain *chain,
  * nothing. Too old: dead instead. */
 void outbox_op_retry(struct outbox_queue *queue, struct outbox_chain *chain, uint64_t told_ns,
                      uint64_t now_ns);
-void outbox_op_kill(struct outbox_queue *queue, struct outbox_chain *chain);
 /* Keeps the sentence as the sink's last error; `why` is redacted in place. */
 void outbox_queue_blame(struct outbox_queue *queue, struct error *why);
 /* O5 for ops that a closed gate keeps from being tried at all. */

@@ -19,6 +19,8 @@
 /* How often ops that only wait for a closed gate are checked for their age. */
 #define EXPIRE_NS (60 * SECOND_NS)
 
+static const char too_old[] = "not taken within retry_hours";
+
 /* Redacted before it is cut: half a secret would not be found any more. */
 void outbox_queue_blame(struct outbox_queue *queue, struct error *why)
 {
@@ -31,12 +33,6 @@ void outbox_queue_blame(struct outbox_queue *queue, struct error *why)
     to[bytes] = '\0';
 }
 
-void outbox_op_kill(struct outbox_queue *queue, struct outbox_chain *chain)
-{
-    outbox_op_move(queue, chain->first, OP_DEAD);
-    outbox_chain_advance(queue, chain);
-}
-
 /* Puts the chain among the waiting ones. `told_ns`: what the sink asked for, 0 for
  * nothing. Too old: dead instead. */
 void outbox_op_retry(struct outbox_queue *queue, struct outbox_chain *chain, uint64_t told_ns,
@@ -46,7 +42,7 @@ void outbox_op_retry(struct outbox_queue *queue, struct outbox_chain *chain, uin
     uint64_t ceiling_ns = 2 * RETRY_LEAST_NS, delay_ns, left_ns;
 
     if (!queue->is_held && outbox_op_is_too_old(queue, op, now_ns)) {
-        outbox_op_kill(queue, chain);
+        outbox_op_kill(queue, chain, too_old);
         return;
     }
     for (uint32_t i = 1; i < op->failures && ceiling_ns < RETRY_CEILING_NS; i++)
@@ -123,11 +119,12 @@ void outbox_chain_settle(struct outbox_queue *queue, struct outbox_chain *chain,
     switch (verdict) {
     case SINK_DELIVERED:
         chain->done_number = op->op.number;
+        outbox_dead_overtake(queue, chain);
         outbox_op_move(queue, op, OP_DONE);
         outbox_chain_advance(queue, chain);
         break;
     case SINK_REJECTED:
-        outbox_op_kill(queue, chain);
+        outbox_op_kill(queue, chain, "refused by the sink");
         break;
     case SINK_HELD:
         outbox_hold_begin(queue, now_ns);
@@ -163,7 +160,7 @@ void outbox_queue_expire(struct outbox_queue *queue, uint64_t now_ns)
             chain->ready_next; /* outbox_op_kill() appends: it is met as well */
         if (outbox_op_is_too_old(queue, chain->first, now_ns)) {
             outbox_ready_remove(queue, chain);
-            outbox_op_kill(queue, chain);
+            outbox_op_kill(queue, chain, too_old);
         }
         chain = next;
     }

@@ -60,7 +60,8 @@ static struct sink_counters counters(const struct outbox *outbox)
     struct sink_counters c[2];
 
     assert_true(outbox_counters(outbox, c, 2) >= 1);
-    assert_int_equal(c[0].ops, c[0].done + c[0].dead + c[0].superseded + c[0].waiting);
+    assert_int_equal(c[0].ops + c[0].redriven,
+                     c[0].done + c[0].dead + c[0].superseded + c[0].waiting);
     return c[0];
 }
 
@@ -254,6 +255,36 @@ static void O5_a_throttle_is_obeyed(void **state)
     fake_stop(&fake);
 }
 
+static void a_dead_op_is_listed_and_sent_again_from_another_thread(void **state)
+{
+    static const struct fake_step steps[] = {
+        {FAKE_ANSWER, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"}, {FAKE_ANSWER, FAKE_200}};
+    const struct outbox_pick pick = {.sink = 0};
+    struct outbox_redriven redriven;
+    struct outbox_dead_row row;
+    struct outbox *outbox;
+    struct sink_counters c;
+
+    (void)state;
+    start(steps, 2);
+    outbox = open_outbox(NULL, 0, 0, 0);
+    assert_int_equal(outbox_sink_find(outbox, "hook"), 0);
+    assert_int_equal(outbox_sink_find(outbox, "hoo"), -1);
+    assert_int_equal(outbox_dead(outbox, &pick, &row, 1), 0);
+    submit(outbox, 7, 1, OP_OPEN, 0);
+    assert_int_equal(wait_delivered(outbox).dead, 1);
+    assert_int_equal(outbox_dead(outbox, &pick, &row, 1), 1);
+    assert_string_equal(row.error, "HTTP 404");
+    outbox_redrive(outbox, &pick, &redriven);
+    assert_int_equal(redriven.redriven, 1);
+    wait_requests(&fake, 2);
+    c = wait_delivered(outbox);
+    assert_int_equal(c.done, 1);
+    assert_true(outbox_fill(outbox) == 0);
+    assert_int_equal(outbox_destroy(outbox, 0), 0);
+    fake_stop(&fake);
+}
+
 static void O3_a_stalled_sink_delays_no_other_sink(void **state)
 {
     static const struct fake_step stall[] = {{FAKE_STALL, NULL}},
@@ -403,6 +434,7 @@ int main(void)
         cmocka_unit_test(O6_a_kept_connection_that_dies_causes_no_hidden_repeat),
         cmocka_unit_test(connections_are_kept_where_repeats_are_harmless),
         cmocka_unit_test(O5_a_throttle_is_obeyed),
+        cmocka_unit_test(a_dead_op_is_listed_and_sent_again_from_another_thread),
         cmocka_unit_test(O3_a_stalled_sink_delays_no_other_sink),
         cmocka_unit_test(O7_at_the_bound_nothing_more_is_taken_and_nothing_dropped),
         cmocka_unit_test(many_incidents_from_another_thread_all_arrive),

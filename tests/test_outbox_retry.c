@@ -282,7 +282,7 @@ static void a_2xx_of_pagerduty_counts_only_with_its_own_words(void **state)
     config.option[0].value = "0123456789abcdef0123456789abcdef";
     config.option_count = 1;
     assert_int_equal(sink_create(&config, true, &sinks[0], &err), 0);
-    core = outbox_core_create(sinks, 2, &fixture_transport, OPS_MAX, &hooks);
+    core = outbox_core_create(sinks, 2, &fixture_transport, &bounds, &hooks);
     submit(1, 1, OP_OPEN, 0);
     outbox_core_run(core);
     fixture_answer(0, 200, "<html>log in</html>", "");

@@ -1,0 +1,96 @@
+/* admin_client.c - see admin_client.h. One request on an event loop of its own. */
+#include "daemon/admin_client.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <stdlib.h>
+#include <string.h>
+#include "daemon/units.h"
+
+struct question {
+    struct event_base *loop;
+    int status; /* 0: none came */
+    char *body;
+};
+
+static void on_answer(struct evhttp_request *request, void *self)
+{
+    struct question *question = self;
+
+    if (request != NULL && evhttp_request_get_response_code(request) != 0) {
+        struct evbuffer *from = evhttp_request_get_input_buffer(request);
+        size_t bytes = evbuffer_get_length(from);
+        question->body = malloc(bytes + 1);
+        if (question->body != NULL) {
+            evbuffer_remove(from, question->body, bytes);
+            question->body[bytes] = '\0';
+            question->status = evhttp_request_get_response_code(request);
+        }
+    }
+    event_base_loopbreak(question->loop);
+}
+
+static bool split_address(const char *address, char *name, size_t bytes, uint16_t *port)
+{
+    const char *colon = strrchr(address, ':');
+    size_t length = colon != NULL ? (size_t)(colon - address) : 0;
+    int64_t number;
+
+    if (length == 0 || length >= bytes || unit_parse_count(colon + 1, &number, NULL) != 0 ||
+        number < 1 || number > 65535)
+        return false;
+    memcpy(name, address, length);
+    name[length] = '\0';
+    *port = (uint16_t)number;
+    return true;
+}
+
+int admin_client_ask(const char *address, bool is_post, const char *path, int *status, char **body,
+                     struct error *err)
+{
+    struct question question = {.loop = event_base_new()};
+    struct evhttp_connection *connection = NULL;
+    struct evhttp_request *request;
+    char name[256];
+    uint16_t port;
+    int rc = -ENOMEM;
+
+    error_set(err, "out of memory");
+    if (!split_address(address, name, sizeof(name), &port)) {
+        error_set(err, "'%.128s' is not an address: write it like 127.0.0.1:9099", address);
+        rc = -EINVAL;
+        goto out;
+    }
+    if (question.loop == NULL)
+        goto out;
+    connection = evhttp_connection_base_new(question.loop, NULL, name, port);
+    request = evhttp_request_new(on_answer, &question);
+    if (connection == NULL || request == NULL)
+        goto out;
+    evhttp_connection_set_timeout(connection, ADMIN_CLIENT_SILENCE_S_MAX);
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Host", address);
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
+    /* The request is the connection's from here. */
+    if (evhttp_make_request(connection, request, is_post ? EVHTTP_REQ_POST : EVHTTP_REQ_GET,
+                            path) != 0)
+        goto out;
+    event_base_dispatch(question.loop);
+    if (question.status == 0) {
+        error_set(err, "no daemon answers at %s", address);
+        rc = -ETIMEDOUT;
+        goto out;
+    }
+    *status = question.status;
+    *body = question.body;
+    question.body = NULL;
+    rc = 0;
+out:
+    if (connection != NULL)
+        evhttp_connection_free(connection);
+    if (question.loop != NULL)
+        event_base_free(question.loop);
+    free(question.body);
+    return rc;
+}
