@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +28,16 @@ struct held {
 struct mark_log {
     struct line_writer *writer;
     VECTOR_OF(struct held) parts; /* by part */
-    uint64_t bytes;
+    uint64_t bytes, bytes_max;
     uint64_t flushed_ns;
     bool is_full;
+    /* Written by the sequencer's listener, read by anyone: relaxed, they say nothing of
+     * other memory. */
+    atomic_uint_fast64_t written, dropped;
+    atomic_bool failed;
 };
 
-struct mark_log *mark_log_create(const char *path, struct error *err)
+struct mark_log *mark_log_create(const char *path, uint64_t bytes_max, struct error *err)
 {
     struct mark_log *log = calloc(1, sizeof(*log));
 
@@ -45,8 +50,16 @@ struct mark_log *mark_log_create(const char *path, struct error *err)
         free(log);
         return NULL;
     }
+    log->bytes_max = bytes_max;
     log->flushed_ns = host_mono_ns();
     return log;
+}
+
+static void count(atomic_uint_fast64_t *counter)
+{
+    /* One writer: its own last store plus one. */
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
 }
 
 static void write_mark(struct mark_log *log, const struct mark *mark, const char *topic,
@@ -59,14 +72,16 @@ static void write_mark(struct mark_log *log, const struct mark *mark, const char
                           mark_kind_name(mark->kind), topic != NULL ? topic : "", partition,
                           mark->offset, mark->value_ms);
 
-    if (log->is_full)
-        return;
-    if (log->bytes + (uint64_t)length + 1 > MARK_LOG_BYTES_MAX) {
+    if (!log->is_full && log->bytes + (uint64_t)length + 1 > log->bytes_max) {
         log->is_full = true;
         log_event(LOG_WARNING, "marks_full", log_number("bytes", (int64_t)log->bytes),
                   log_text("next", "no more marks are written; the run goes on"));
+    }
+    if (log->is_full) {
+        count(&log->dropped);
         return;
     }
+    count(&log->written);
     log->bytes += (uint64_t)length + 1;
     line_writer_add(log->writer, line, (size_t)length);
 }
@@ -100,8 +115,20 @@ void mark_log_add(struct mark_log *log, const struct mark *mark, const char *top
     }
     if (now_ns - log->flushed_ns > FLUSH_EVERY_NS) {
         log->flushed_ns = now_ns;
-        line_writer_flush(log->writer); /* a failure stays with the writer, for the close */
+        /* A failure stays with the writer, for the close. */
+        atomic_store_explicit(&log->failed, line_writer_flush(log->writer) != 0,
+                              memory_order_relaxed);
     }
+}
+
+void mark_log_counters(const struct mark_log *log, struct mark_counters *out)
+{
+    *out = (struct mark_counters){0};
+    if (log == NULL)
+        return;
+    out->written = atomic_load_explicit(&log->written, memory_order_relaxed);
+    out->dropped = atomic_load_explicit(&log->dropped, memory_order_relaxed);
+    out->failed = atomic_load_explicit(&log->failed, memory_order_relaxed);
 }
 
 int mark_log_close(struct mark_log *log)

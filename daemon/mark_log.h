@@ -16,6 +16,7 @@
 #ifndef DAEMON_MARK_LOG_H
 #define DAEMON_MARK_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include "base/error.h"
@@ -25,14 +26,24 @@ enum { MARK_LOG_BYTES_MAX = 256 << 20 };
 
 struct mark_log;
 
-/* Makes `path` anew: marks of another run do not belong to this one.
+/* Makes `path` anew: marks of another run do not belong to this one. At most `bytes_max` are
+ * written.
  * Owner: the caller, until mark_log_close(). Errors: NULL with a sentence. */
-struct mark_log *mark_log_create(const char *path, struct error *err);
+struct mark_log *mark_log_create(const char *path, uint64_t bytes_max, struct error *err);
 
 /* `topic` is borrowed for the life of the log; NULL for marks of no partition. Written at the
  * latest a second after a further mark came. */
 void mark_log_add(struct mark_log *log, const struct mark *mark, const char *topic,
                   int32_t partition);
+
+struct mark_counters {
+    uint64_t written;
+    uint64_t dropped; /* the bound was reached: a replay does not get them */
+    bool failed;      /* a write failed: nothing is written any more */
+};
+
+/* NULL is allowed: zeros. Thread: any, until the close. */
+void mark_log_counters(const struct mark_log *log, struct mark_counters *out);
 
 /* Writes what is held back. 0, or the negative errno of the first write that failed.
  * NULL is allowed. */

@@ -30,6 +30,7 @@ enum metric_scope {
     LOG_LINES,
     LOGGER,
     QUARANTINE,
+    MARKS,
     DAEMON,
     BUILD
 };
@@ -53,6 +54,8 @@ struct metric {
 #define O(type, field) PROCESS, type, offsetof(struct process_counters, field)
 #define D(type, field) DAEMON, type, offsetof(struct daemon_counters, field)
 #define Q(field) QUARANTINE, U64, offsetof(struct quarantine_counters, field)
+
+#define W(type, field) MARKS, type, offsetof(struct mark_counters, field)
 
 static const struct metric rows[] = {
     {"tocsin_build_info", GAUGE, BUILD, U64, 0, "Version of the running binary, always 1."},
@@ -204,6 +207,11 @@ static const struct metric rows[] = {
      "Kept records that its bound pushed out."},
     {"tocsin_quarantine_failed_total", COUNTER, Q(failed),
      "Rejected records that could not be kept."},
+    {"tocsin_marks_written_total", COUNTER, W(U64, written), "Marks written to marks.path."},
+    {"tocsin_marks_dropped_total", COUNTER, W(U64, dropped),
+     "Marks beyond the 256 MiB of that file: from there on a replay may give other results."},
+    {"tocsin_marks_failed", GAUGE, W(BOOL, failed),
+     "1 once that file could not be written: the same."},
     {"tocsin_incident_log_failures_total", COUNTER, D(U64, incident_log_failed),
      "1 once the incident log could not be written: incidents go on without it."},
     {"tocsin_log_lines_total", COUNTER, LOG_LINES, U64, offsetof(struct log_counters, lines),
@@ -457,6 +465,9 @@ void metrics_render(const struct metrics *metrics, FILE *to)
             break;
         case QUARANTINE:
             put_single(to, row, &metrics->quarantine);
+            break;
+        case MARKS:
+            put_single(to, row, &metrics->marks);
             break;
         case DAEMON:
             put_single(to, row, &metrics->daemon);

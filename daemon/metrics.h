@@ -18,6 +18,7 @@
 #include "ingest/kafka_source.h"
 #include "sinks/outbox.h"
 #include "daemon/log.h"
+#include "daemon/mark_log.h"
 #include "daemon/quarantine.h"
 
 enum { METRICS_RULES_MAX = 4096, METRICS_PARTS_MAX = 4096, METRICS_SINKS_MAX = 256 };
@@ -44,6 +45,7 @@ struct metrics {
     struct process_counters process;
     struct log_counters log;
     struct quarantine_counters quarantine;
+    struct mark_counters marks;
     struct daemon_counters {
         double watermark_seconds;       /* event time, since 1970 */
         double watermark_delay_seconds; /* wall clock - watermark; NaN before the first */

@@ -38,7 +38,7 @@ struct service {
     struct quarantine *quarantine;    /* NULL: none */
     struct line_writer *incident_log; /* NULL: none, or failed; incident role */
     atomic_bool must_reopen;          /* set by a reload, taken by the incident role */
-    struct mark_log *marks;           /* NULL: none; sequencer role */
+    struct mark_log *marks;           /* NULL: none; sequencer role. Closed under lock */
     struct health health;
     int64_t flush_ms; /* as of the last reload */
 
@@ -167,6 +167,7 @@ static void write_metrics(void *self, FILE *to)
         metrics.sink_count = outbox_counters(service->outbox, metrics.sinks, METRICS_SINKS_MAX);
         service->counters.outbox_fill = outbox_fill(service->outbox);
     }
+    mark_log_counters(service->marks, &metrics.marks);
     metrics.daemon = service->counters;
     pthread_mutex_unlock(&service->lock);
     int64_t watermark_ms = engine_watermark(service->engine);
@@ -249,7 +250,7 @@ static int open_files(struct service *service, struct error *err)
             return EXIT_IO;
     }
     if (config->marks.path[0] != '\0') {
-        service->marks = mark_log_create(config->marks.path, err);
+        service->marks = mark_log_create(config->marks.path, MARK_LOG_BYTES_MAX, err);
         if (service->marks == NULL)
             return EXIT_IO;
     }
@@ -500,8 +501,10 @@ int service_stop(struct service *service)
     if (outbox != NULL)
         undelivered = outbox_destroy(outbox, (unsigned)flush_ms);
     code = check_ledger(service);
+    pthread_mutex_lock(&service->lock);
     rc = mark_log_close(service->marks);
     service->marks = NULL;
+    pthread_mutex_unlock(&service->lock);
     if (rc != 0)
         log_event(LOG_ERROR, "marks_failed", log_text("path", service->config->marks.path),
                   log_text("why", strerror(-rc)),

@@ -38,7 +38,7 @@ enum op_state {
     OP_STATE_COUNT
 };
 
-enum { SINK_OPTIONS_MAX = 32 };
+enum { SINK_OPTIONS_MAX = 40 }; /* all of a webhook, and its sixteen headers */
 
 /* One sink as the configuration file gives it; every option is checked against
  * the sink type's table of options. */

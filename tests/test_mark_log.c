@@ -66,7 +66,7 @@ static void the_last_seal_before_a_record_is_kept_under_the_readers_numbers(void
 {
     (void)state;
     struct error err = {{0}};
-    struct mark_log *log = mark_log_create(path, &err);
+    struct mark_log *log = mark_log_create(path, MARK_LOG_BYTES_MAX, &err);
     struct mark_list list;
 
     assert_non_null(log);
@@ -89,7 +89,7 @@ static void blind_spells_are_kept_in_the_order_of_their_making(void **state)
 {
     (void)state;
     struct error err = {{0}};
-    struct mark_log *log = mark_log_create(path, &err);
+    struct mark_log *log = mark_log_create(path, MARK_LOG_BYTES_MAX, &err);
     struct mark_list list;
 
     assert_non_null(log);
@@ -113,7 +113,7 @@ static void a_late_join_is_a_seal_and_what_cannot_be_applied_is_counted(void **s
 {
     (void)state;
     struct error err = {{0}};
-    struct mark_log *log = mark_log_create(path, &err);
+    struct mark_log *log = mark_log_create(path, MARK_LOG_BYTES_MAX, &err);
     struct mark other = {MARK_SEAL, 2, 1, 1};
     struct mark_list list;
 
@@ -178,6 +178,31 @@ static void a_line_that_a_crash_cut_off_is_left_out(void **state)
     free(list.marks);
 }
 
+static void beyond_the_bound_marks_are_counted_and_not_written(void **state)
+{
+    (void)state;
+    struct error err = {{0}};
+    const char line[] =
+        "{\"mark\":\"cap\",\"topic\":\"b\",\"partition\":1,\"offset\":1,\"value\":2}\n";
+    /* Room for two lines and a half. */
+    struct mark_log *log = mark_log_create(path, 5 * strlen(line) / 2, &err);
+    struct mark_counters counters;
+    struct mark_list list;
+
+    for (int i = 1; i <= 5; i++)
+        add(log, MARK_CAP, 0, i, 2);
+    mark_log_counters(log, &counters);
+    assert_int_equal(counters.written, 2);
+    assert_int_equal(counters.dropped, 3);
+    assert_false(counters.failed);
+    assert_int_equal(mark_log_close(log), 0);
+    list = read_marks();
+    assert_int_equal(list.count, 2);
+    free(list.marks);
+    mark_log_counters(NULL, &counters);
+    assert_int_equal(counters.written, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +211,7 @@ int main(void)
         cmocka_unit_test(a_late_join_is_a_seal_and_what_cannot_be_applied_is_counted),
         cmocka_unit_test(what_is_no_mark_is_refused_with_its_line),
         cmocka_unit_test(a_line_that_a_crash_cut_off_is_left_out),
+        cmocka_unit_test(beyond_the_bound_marks_are_counted_and_not_written),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

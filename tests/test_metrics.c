@@ -160,6 +160,7 @@ static void fill(struct metrics *metrics)
     metrics->sink_count = 1;
     metrics->log.lines[LOG_ERROR] = 2;
     metrics->quarantine.dropped = 6;
+    metrics->marks.dropped = 11;
     metrics->daemon.watermark_delay_seconds = NAN;
     metrics->daemon.outbox_fill = 0.25;
 }
@@ -188,6 +189,7 @@ static void every_figure_is_that_of_its_field(void **state)
     assert_true(value_of(&page, "tocsin_sink_held{sink=pager,type=pagerduty}") == 1);
     assert_true(value_of(&page, "tocsin_log_lines_total{level=error}") == 2);
     assert_true(value_of(&page, "tocsin_quarantine_dropped_total") == 6);
+    assert_true(value_of(&page, "tocsin_marks_dropped_total") == 11);
     assert_true(value_of(&page, "tocsin_outbox_fill_ratio") == 0.25);
     assert_true(isnan(value_of(&page, "tocsin_watermark_delay_seconds")));
     assert_true(value_of(&page, "tocsin_build_info{version=" TOCSIN_VERSION "}") == 1);
