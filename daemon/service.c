@@ -41,6 +41,7 @@ struct service {
     struct mark_log *marks;           /* NULL: none; sequencer role. Closed under lock */
     struct health health;
     int64_t flush_ms; /* as of the last reload */
+    bool is_filling;  /* the outbox, as last logged */
 
     /* What the metrics thread and the stop thread share with the main thread. */
     pthread_mutex_t lock;
@@ -386,6 +387,22 @@ static void watch_sinks(struct service *service)
     }
 }
 
+/* The log's side of the self-alert that the outbox gives its sinks. */
+static void watch_fill(struct service *service, double fill)
+{
+    bool was_filling = service->is_filling;
+
+    if (fill >= OUTBOX_FILLING)
+        service->is_filling = true;
+    else if (fill < OUTBOX_DRAINED)
+        service->is_filling = false;
+    if (service->is_filling != was_filling)
+        log_event(service->is_filling ? LOG_ERROR : LOG_INFO,
+                  service->is_filling ? "outbox_filling" : "outbox_drained",
+                  log_number("percent", (int64_t)(100 * fill)),
+                  log_text("next", service->is_filling ? "at 100 input pauses" : ""));
+}
+
 /* Records behind the reading position, where known, and events in bins. */
 static uint64_t count_waiting(struct service *service, const struct engine_counters *counters)
 {
@@ -423,6 +440,7 @@ void service_tick(struct service *service)
             log_event(LOG_WARNING, "not_ready", log_text("why", why.text));
     }
     watch_sinks(service);
+    watch_fill(service, view.outbox_fill);
     log_flush(false);
 }
 

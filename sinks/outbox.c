@@ -262,6 +262,7 @@ static int create_loop(struct outbox *outbox, struct error *err)
 {
     const struct outbox_core_hooks hooks = {outbox, on_finished, on_changed};
     const struct outbox_bounds bounds = {.ops_max = outbox->ops_max,
+                                         .bytes_max = outbox->bytes_max,
                                          .dead_max = outbox->dead_max,
                                          .dead_bytes_max = outbox->bytes_max / 8};
 
@@ -421,7 +422,8 @@ size_t outbox_counters(const struct outbox *outbox, struct sink_counters *out, s
     for (size_t i = 0; i < count; i++) {
         /* relaxed: the lock orders it after the submission of whatever is counted as
          * out. What lies in the ring is waiting, too (L5). */
-        out[i].ops = atomic_load_explicit(&outbox->sink_ops[i], memory_order_relaxed);
+        out[i].ops =
+            atomic_load_explicit(&outbox->sink_ops[i], memory_order_relaxed) + out[i].notices;
         out[i].waiting =
             out[i].ops + out[i].redriven - out[i].done - out[i].dead - out[i].superseded;
     }

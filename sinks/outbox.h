@@ -75,6 +75,11 @@ size_t outbox_destroy(struct outbox *outbox, unsigned flush_ms);
  * and the op is offered again (O7). Numbers of one incident and sink must rise. */
 bool outbox_submit(struct outbox *outbox, const struct op *op);
 
+/* From here on a self-alert says that the outbox is filling up (O7), and below the second that
+ * it is over. */
+#define OUTBOX_FILLING 0.8
+#define OUTBOX_DRAINED 0.7
+
 /* Share of the bound in use, 0..1: at 1 input pauses. */
 double outbox_fill(const struct outbox *outbox);
 
@@ -124,6 +129,7 @@ struct sink_counters {
     const char *name;
     const char *type;
     uint64_t ops;
+    uint64_t notices; /* of these: self-alerts about the outbox, made by itself */
     uint64_t done;
     uint64_t dead;      /* times that an op was given up */
     uint64_t dead_kept; /* now: can be sent again */

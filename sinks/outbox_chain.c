@@ -33,16 +33,21 @@ void outbox_chain_remove(struct outbox_queue *queue, struct outbox_chain *chain)
     free(chain);
 }
 
-void outbox_ready_append(struct outbox_queue *queue, struct outbox_chain *chain)
+void outbox_ready_add(struct outbox_queue *queue, struct outbox_chain *chain)
 {
+    bool is_notice = chain->first->account == ACCOUNT_NOTICE;
+
     chain->place = CHAIN_READY;
-    chain->ready_next = NULL;
-    chain->ready_before = queue->ready_last;
-    if (queue->ready_last == NULL)
+    chain->ready_next = is_notice ? queue->ready_first : NULL;
+    chain->ready_before = is_notice ? NULL : queue->ready_last;
+    if (chain->ready_before == NULL)
         queue->ready_first = chain;
     else
-        queue->ready_last->ready_next = chain;
-    queue->ready_last = chain;
+        chain->ready_before->ready_next = chain;
+    if (chain->ready_next == NULL)
+        queue->ready_last = chain;
+    else
+        chain->ready_next->ready_before = chain;
 }
 
 void outbox_ready_remove(struct outbox_queue *queue, struct outbox_chain *chain)
@@ -93,7 +98,7 @@ static void heap_down(struct outbox_queue *queue, size_t index)
 
 void outbox_waiting_add(struct outbox_queue *queue, struct outbox_chain *chain)
 {
-    assert(queue->heap_count < queue->core->ops_max + queue->core->dead_max);
+    assert(queue->heap_count < outbox_core_ops_max(queue->core));
     chain->place = CHAIN_WAITING;
     queue->heap[queue->heap_count++] = chain;
     heap_up(queue, queue->heap_count - 1);
@@ -116,14 +121,14 @@ void outbox_chain_wake(struct outbox_queue *queue, struct outbox_chain *chain)
 {
     outbox_waiting_remove(queue, chain);
     outbox_op_move(queue, chain->first, OP_PENDING);
-    outbox_ready_append(queue, chain);
+    outbox_ready_add(queue, chain);
 }
 
 /* The next place of a chain that stands in none. */
 void outbox_chain_rest(struct outbox_queue *queue, struct outbox_chain *chain)
 {
     if (chain->first != NULL)
-        outbox_ready_append(queue, chain);
+        outbox_ready_add(queue, chain);
     else if (chain->dead_first != NULL)
         chain->place = CHAIN_IDLE;
     else
@@ -163,15 +168,15 @@ static bool can_absorb(const struct outbox_op *op)
            op->account == ACCOUNT_WAITING && (op->state == OP_PENDING || op->state == OP_RETRY);
 }
 
-/* O4, policy fold_resolved: an incident of which nothing was sent, its opening
- * included, disappears with its resolve. Returns whether it did; then the chain is
- * gone. */
+/* O4, policy fold_resolved, and always for notices: an incident of which nothing was sent, its
+ * opening included, disappears with its resolve. Returns whether it did; then the chain is gone. */
 static bool chain_fold(struct outbox_queue *queue, struct outbox_chain *chain)
 {
     struct outbox_op *op = chain->first;
 
-    if (!sink_settings(queue->sink)->fold_resolved || chain->last->op.kind != OP_RESOLVE ||
-        op->op.kind != OP_OPEN || op->is_begun || op->state == OP_INTENT)
+    if (!(sink_settings(queue->sink)->fold_resolved || op->account == ACCOUNT_NOTICE) ||
+        chain->last->op.kind != OP_RESOLVE || op->op.kind != OP_OPEN || op->is_begun ||
+        op->state == OP_INTENT)
         return false;
     assert(chain->dead_first == NULL); /* nothing comes before an open */
     if (chain->place == CHAIN_WAITING)
@@ -195,13 +200,17 @@ void outbox_core_take(struct outbox_core *core, struct outbox_op *op)
     bool is_new, is_empty;
 
     assert(op->op.sink < core->queue_count);
-    assert(core->waiting < core->ops_max + core->dead_max);
+    assert(core->waiting < outbox_core_ops_max(core));
     queue = &core->queues[op->op.sink];
     chain = outbox_chain_find(queue, op->op.incident->id);
     is_new = chain == NULL;
     core->waiting++;
     queue->counters.ops++;
     queue->counters.waiting++;
+    if (op->account == ACCOUNT_WAITING) {
+        core->waiting_count++;
+        core->waiting_bytes += op->bytes;
+    }
     op->since_ns = outbox_queue_active_ns(queue, host_mono_ns());
     if (is_new) {
         struct outbox_chain **bucket = bucket_of(queue, op->op.incident->id);
@@ -226,7 +235,7 @@ void outbox_core_take(struct outbox_core *core, struct outbox_op *op)
         chain->last->next = op;
     chain->last = op;
     if (is_empty)
-        outbox_ready_append(queue, chain);
+        outbox_ready_add(queue, chain);
     else if (op->op.kind == OP_RESOLVE)
         chain_fold(queue, chain);
 }

@@ -159,6 +159,7 @@ struct outbox_core *outbox_core_create(struct sink *const *sinks, size_t sink_co
     core->hooks = *hooks;
     core->bucket_mask = bucket_count - 1;
     core->ops_max = bounds->ops_max;
+    core->bytes_max = bounds->bytes_max;
     core->dead_max = bounds->dead_max;
     core->dead_bytes_max = bounds->dead_bytes_max;
     core->queue_count = sink_count;
@@ -170,13 +171,16 @@ struct outbox_core *outbox_core_create(struct sink *const *sinks, size_t sink_co
         queue->counters.type = sinks[i]->type->name;
         /* Pages of these that are never used cost nothing. */
         queue->buckets = calloc(bucket_count, sizeof(queue->buckets[0]));
-        queue->heap = calloc(core->ops_max + core->dead_max, sizeof(queue->heap[0]));
+        queue->heap = calloc(outbox_core_ops_max(core), sizeof(queue->heap[0]));
         if (queue->buckets == NULL || queue->heap == NULL) {
             outbox_core_destroy(core);
             return NULL;
         }
     }
-    return core;
+    if (outbox_notices_create(core))
+        return core;
+    outbox_core_destroy(core);
+    return NULL;
 }
 
 void outbox_core_destroy(struct outbox_core *core)
@@ -196,6 +200,7 @@ void outbox_core_destroy(struct outbox_core *core)
         free(queue->buckets);
         free(queue->heap);
     }
+    outbox_notices_destroy(core);
     free(core);
 }
 
@@ -203,6 +208,7 @@ void outbox_core_run(struct outbox_core *core)
 {
     uint64_t now_ns = host_mono_ns();
 
+    outbox_notices_look(core);
     for (size_t i = 0; i < core->queue_count; i++)
         queue_run(&core->queues[i], now_ns);
 }

@@ -58,7 +58,8 @@ uint64_t outbox_op_bytes(const struct outbox_op *op);
 uint16_t outbox_op_sink(const struct outbox_op *op);
 
 struct outbox_bounds {
-    size_t ops_max;          /* kept by the caller (O7) */
+    size_t ops_max; /* these two are kept by the caller (O7) */
+    uint64_t bytes_max;
     size_t dead_max;         /* dead ops that are kept, and those of them that are sent again; */
     uint64_t dead_bytes_max; /* beyond either the oldest one is forgotten */
 };

@@ -81,7 +81,13 @@ static void keep(struct outbox_queue *queue, struct outbox_chain *chain, struct 
     struct outbox_dead *dead = calloc(1, sizeof(*dead));
 
     if (op->account == ACCOUNT_WAITING) {
+        core->waiting_count--;
+        core->waiting_bytes -= op->bytes;
         core->hooks.finished(core->hooks.self, op->bytes);
+    } else if (op->account == ACCOUNT_NOTICE) {
+        queue->notices_waiting--;
+    }
+    if (op->account != ACCOUNT_DEAD) {
         op->account = ACCOUNT_DEAD;
         core->dead_count++;
         core->dead_bytes += op->bytes;
@@ -159,7 +165,7 @@ static void revive(struct outbox_core *core, struct outbox_op *op)
     if (op->next == NULL)
         chain->last = op;
     if (chain->place == CHAIN_IDLE)
-        outbox_ready_append(queue, chain);
+        outbox_ready_add(queue, chain);
 }
 
 static bool is_picked(const struct outbox_core *core, const struct outbox_pick *pick,

@@ -89,7 +89,7 @@ static void wake_all(struct outbox_queue *queue)
             outbox_waiting_add(queue, chain);
         } else {
             outbox_op_move(queue, chain->first, OP_PENDING);
-            outbox_ready_append(queue, chain);
+            outbox_ready_add(queue, chain);
         }
     }
 }

@@ -107,11 +107,16 @@ void outbox_op_finish(struct outbox_queue *queue, struct outbox_op *op)
     core->waiting--;
     switch (op->account) {
     case ACCOUNT_WAITING:
+        core->waiting_count--;
+        core->waiting_bytes -= op->bytes;
         core->hooks.finished(core->hooks.self, op->bytes);
         break;
     case ACCOUNT_DEAD:
         core->dead_count--;
         core->dead_bytes -= op->bytes;
+        break;
+    case ACCOUNT_NOTICE:
+        queue->notices_waiting--;
         break;
     }
     outbox_op_destroy(op);

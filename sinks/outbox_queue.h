@@ -4,6 +4,7 @@
  *   outbox_op.c      the states of an op, and the one function that moves them (O1)
  *   outbox_chain.c   the order of one incident at one sink, and what merges (O2, O4)
  *   outbox_gate.c    whether a sink may be sent anything now: budget, breaker, hold
+ *   outbox_notice.c  self-alerts about the outbox, sent to the sinks that work
  *   outbox_dead.c    ops that were given up: kept for a person, sent again on demand
  *   outbox_retry.c   what the end of an attempt means for its op (O5, O6)
  *   outbox_core.c    sending, answers, and the functions of outbox_core.h
@@ -27,6 +28,7 @@ struct outbox_queue;
 enum op_account {
     ACCOUNT_WAITING, /* ops_max and bytes_max (O7) */
     ACCOUNT_DEAD,    /* dead_max and dead_bytes_max: dead, or dead before and sent again */
+    ACCOUNT_NOTICE,  /* NOTICES_MAX of their sink */
 };
 
 struct outbox_op {
@@ -73,6 +75,20 @@ struct outbox_chain {
     struct outbox_attempt *attempt; /* owned, while in flight */
 };
 
+/* Self-alerts that may wait for one sink. More are not made until it has taken some: what
+ * they say is looked at again in each turn, so only the time of the word suffers. */
+enum { NOTICES_MAX = 64 };
+
+enum { NOTICE_TEXT_BYTES = 512 };
+
+/* A condition of the outbox that people are told of. */
+struct outbox_notice {
+    bool is_active;
+    int64_t since_ms; /* wall clock; rises with each spell, so that spells have ids of their own */
+    char title[NOTICE_TEXT_BYTES], why[NOTICE_TEXT_BYTES]; /* as at the begin of the spell */
+    bool *told;                                            /* per sink: it was sent the open */
+};
+
 struct outbox_queue {
     struct outbox_core *core;
     const struct sink *sink;
@@ -93,6 +109,8 @@ struct outbox_queue {
     uint64_t hold_ns; /* next probe */
     uint64_t held_since_ns;
     uint64_t held_total_ns; /* of former holds: time that makes no op older */
+    struct outbox_notice held_notice;
+    size_t notices_waiting;
 
     struct sink_counters counters;
 };
@@ -102,7 +120,10 @@ struct outbox_core {
     struct outbox_core_hooks hooks;
     size_t bucket_mask;
     size_t ops_max, dead_max;
-    uint64_t dead_bytes_max;
+    uint64_t bytes_max, dead_bytes_max;
+    size_t waiting_count; /* of ACCOUNT_WAITING, and their bytes */
+    uint64_t waiting_bytes;
+    struct outbox_notice fill_notice;
     size_t dead_count; /* of ACCOUNT_DEAD, and their bytes */
     uint64_t dead_bytes;
     struct outbox_op *dead_oldest, *dead_newest; /* kept */
@@ -118,6 +139,12 @@ struct outbox_attempt {
     struct outbox_chain *chain;
     struct sink_request request;
 };
+
+/* All that can wait at once. */
+static inline size_t outbox_core_ops_max(const struct outbox_core *core)
+{
+    return core->ops_max + core->dead_max + NOTICES_MAX * core->queue_count;
+}
 
 static inline uint64_t outbox_later_of(uint64_t a, uint64_t b)
 {
@@ -151,8 +178,9 @@ void outbox_chain_rest(struct outbox_queue *queue, struct outbox_chain *chain);
 void outbox_chain_wake(struct outbox_queue *queue, struct outbox_chain *chain);
 /* Frees the chain with its ops, for the end of the core. */
 void outbox_chain_destroy(struct outbox_chain *chain);
-/* The two places where a chain that is not in flight stands. */
-void outbox_ready_append(struct outbox_queue *queue, struct outbox_chain *chain);
+/* The two places where a chain that is not in flight stands. Notices are ready before all
+ * others, for they must not wait behind what they tell of. */
+void outbox_ready_add(struct outbox_queue *queue, struct outbox_chain *chain);
 void outbox_ready_remove(struct outbox_queue *queue, struct outbox_chain *chain);
 void outbox_waiting_add(struct outbox_queue *queue, struct outbox_chain *chain);
 void outbox_waiting_remove(struct outbox_queue *queue, struct outbox_chain *chain);
@@ -169,6 +197,14 @@ void outbox_hold_begin(struct outbox_queue *queue, uint64_t now_ns);
 void outbox_hold_end(struct outbox_queue *queue, uint64_t now_ns);
 /* Evenly in [least, ceiling]. */
 uint64_t outbox_draw_ns(uint64_t least_ns, uint64_t ceiling_ns);
+
+/* ---- outbox_notice.c ---- */
+
+/* Room for the notices. False when memory is short. */
+bool outbox_notices_create(struct outbox_core *core);
+void outbox_notices_destroy(struct outbox_core *core);
+/* Looks at the conditions and makes the ops that tell their begin and end. */
+void outbox_notices_look(struct outbox_core *core);
 
 /* ---- outbox_dead.c ---- */
 

@@ -56,6 +56,9 @@ const struct sink_option sink_common_options[] = {
     {"fold_resolved", OPT_BOOL, OFFSET(fold_resolved), "false",
      "Whether an incident that is resolved before anything of it was sent is never sent at all.", 0,
      0},
+    {"self_alerts", OPT_BOOL, OFFSET(self_alerts), "true",
+     "Whether this sink is told when another one refuses our credentials or the outbox fills up.",
+     0, 0},
 };
 const size_t sink_common_option_count =
     sizeof(sink_common_options) / sizeof(sink_common_options[0]);

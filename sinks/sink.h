@@ -75,6 +75,7 @@ struct sink_settings {
     const char *client_key;
     const char *client_key_password;
     bool fold_resolved;
+    bool self_alerts;
 };
 
 struct sink;

@@ -23,7 +23,7 @@ static uint64_t finished_ops, finished_bytes, changes;
 
 enum { OPS_MAX = 100000, DEAD_MAX = 1000 };
 
-static struct outbox_bounds bounds = {OPS_MAX, DEAD_MAX, UINT64_C(1) << 30};
+static struct outbox_bounds bounds = {OPS_MAX, UINT64_C(1) << 40, DEAD_MAX, UINT64_C(1) << 30};
 
 static inline void on_finished(void *self, uint64_t bytes)
 {
@@ -37,6 +37,9 @@ static inline void on_changed(void *self)
     (void)self;
     changes++;
 }
+
+/* Whether sink two hears of troubles with sink one: only the tests of that want it. */
+static bool two_is_told;
 
 /* Two webhook sinks, "one" with the extra options, "two" plain. Rates unlimited. */
 static inline void begin_world(const char *const extra[][2], size_t extra_count)
@@ -52,7 +55,9 @@ static inline void begin_world(const char *const extra[][2], size_t extra_count)
     two.option[1].key = "rate_per_minute";
     two.option[1].value = "0";
     one.option_count = 1;
-    two.option_count = 2;
+    two.option[2].key = "self_alerts";
+    two.option[2].value = two_is_told ? "true" : "false";
+    two.option_count = 3;
     for (size_t i = 0; i < extra_count; i++) {
         one.option[one.option_count].key = extra[i][0];
         one.option[one.option_count++].value = extra[i][1];

@@ -1,0 +1,258 @@
+/*
+ * outbox_notice.c - self-alerts about the outbox, sent to the sinks that work.
+ *
+ *   sink-held       a sink refuses our credentials (O6)
+ *   outbox-filling  80 % of the bound of O7 are in use, until less than 70 % are
+ *
+ * They are incidents of tenant @tocsin with an open and a resolve, but not of the engine:
+ * what sinks answer is no function of records and marks, so it must not reach the incident
+ * log or a rule (X1, X2), and at the bound the engine stands still and could tell nobody.
+ * They are made here and go straight into the queues, before all that waits there.
+ *
+ * Each turn compares what is with what each sink was told. So a sink that was held itself
+ * is told later, and one that cannot be told now is told when it can.
+ */
+#include "sinks/outbox_queue.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/hash.h"
+#include "base/host.h"
+
+/* What is the same for all spells of a condition. */
+struct notice_kind {
+    const char *check; /* also the rule's id */
+    const char *message;
+};
+
+static const struct notice_kind sink_held = {
+    "sink-held", "Nothing is delivered to this sink, and nothing is given up: one attempt in five "
+                 "minutes asks whether the account works again. A changed key in tocsin's "
+                 "configuration needs a restart."};
+static const struct notice_kind outbox_filling = {
+    "outbox-filling", "Sinks take less than comes in. When the outbox is full, input pauses until "
+                      "they have taken some; nothing is dropped."};
+
+bool outbox_notices_create(struct outbox_core *core)
+{
+    /* One more than needed: calloc(0) may return NULL. */
+    size_t count = core->queue_count + 1;
+    bool is_made = (core->fill_notice.told = calloc(count, sizeof(bool))) != NULL;
+
+    for (size_t i = 0; i < core->queue_count; i++) {
+        bool *told = calloc(count, sizeof(bool));
+        core->queues[i].held_notice.told = told;
+        is_made = is_made && told != NULL;
+    }
+    return is_made;
+}
+
+void outbox_notices_destroy(struct outbox_core *core)
+{
+    free(core->fill_notice.told);
+    for (size_t i = 0; i < core->queue_count; i++)
+        free(core->queues[i].held_notice.told);
+}
+
+/* ---- ops ---- */
+
+static struct id128 hash_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Of the text, in which each | becomes a zero byte. */
+static struct id128 hash_text(const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    int length;
+
+    va_start(args, format);
+    length = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (length >= (int)sizeof(text))
+        length = (int)sizeof(text) - 1;
+    for (int i = 0; i < length; i++)
+        if (text[i] == '|')
+            text[i] = '\0';
+    return hash128(text, (size_t)length, 0);
+}
+
+/* One block, as base/incident.h asks. NULL when memory is short. */
+static struct incident *make_incident(const struct outbox_notice *notice,
+                                      const struct notice_kind *kind, const char *subject,
+                                      enum op_kind op)
+{
+    char key[NOTICE_TEXT_BYTES];
+    struct incident *incident;
+    const char *texts[6] = {key, notice->title, notice->why, subject, kind->check, kind->message};
+    size_t bytes = sizeof(*incident);
+    char *to;
+
+    snprintf(key, sizeof(key), "tenant=@tocsin resource=%s", subject);
+    for (size_t i = 0; i < 6; i++)
+        bytes += strlen(texts[i]) + 1;
+    incident = calloc(1, bytes);
+    if (incident == NULL)
+        return NULL;
+    to = (char *)(incident + 1);
+    for (size_t i = 0; i < 6; i++) {
+        size_t length = strlen(texts[i]) + 1;
+        memcpy(to, texts[i], length);
+        texts[i] = to;
+        to += length;
+    }
+    atomic_init(&incident->refs, 1);
+    incident->block_bytes = (uint32_t)bytes;
+    incident->id =
+        hash_text("@tocsin|%s|%s|outbox|%" PRId64, kind->check, texts[0], notice->since_ms);
+    incident->change = op == OP_OPEN ? INCIDENT_OPENED : INCIDENT_CLOSED;
+    incident->cause = op == OP_OPEN ? CAUSE_RULE : CAUSE_CLEARED;
+    incident->at_ms = op == OP_OPEN ? notice->since_ms : host_wall_ms();
+    incident->opened_ms = incident->first_ts_ms = notice->since_ms;
+    incident->change_number = op == OP_OPEN ? 1 : 2;
+    incident->severity = SEVERITY_CRITICAL;
+    incident->priority = PRIORITY_P1; /* passes every sink's limit, and is tried for ever */
+    incident->event_count = incident->alert_count = 1;
+    incident->open_count = op == OP_OPEN;
+    incident->tenant = "@tocsin";
+    incident->rule_id = texts[4];
+    incident->key = texts[0];
+    incident->title = texts[1];
+    incident->why = texts[2];
+    incident->source = "tocsin";
+    incident->resource = texts[3];
+    incident->check = texts[4];
+    incident->message = texts[5];
+    incident->tier = incident->runbook = incident->team = incident->host = "";
+    return incident;
+}
+
+/* Gives one sink the op. False when it cannot be now. */
+static bool tell(struct outbox_queue *queue, const struct outbox_notice *notice,
+                 const struct notice_kind *kind, const char *subject, enum op_kind op_kind)
+{
+    struct outbox_core *core = queue->core;
+    struct op op = {.number = op_kind == OP_OPEN ? 1 : 2,
+                    .sink = (uint16_t)(queue - core->queues),
+                    .kind = (uint8_t)op_kind};
+    char incident_id[ID128_TEXT_BYTES];
+    struct outbox_op *copy;
+
+    if (queue->notices_waiting >= NOTICES_MAX)
+        return false;
+    op.incident = make_incident(notice, kind, subject, op_kind);
+    if (op.incident == NULL)
+        return false;
+    id128_format(op.incident->id, incident_id);
+    op.id = hash_text("%s|%s|%" PRIu32, incident_id, queue->sink->name, op.number);
+    copy = outbox_op_create(&op);
+    if (copy == NULL) {
+        incident_unref(op.incident);
+        return false;
+    }
+    copy->account = ACCOUNT_NOTICE;
+    queue->notices_waiting++;
+    queue->counters.notices++;
+    outbox_core_take(core, copy);
+    return true;
+}
+
+/* ---- conditions ---- */
+
+static void begin(struct outbox_notice *notice)
+{
+    int64_t now_ms = host_wall_ms();
+
+    notice->is_active = true;
+    notice->since_ms = now_ms > notice->since_ms ? now_ms : notice->since_ms + 1;
+}
+
+/* Makes what each sink was told the same as what is. A spell ends only when all that were
+ * told of it have been told so. */
+static void spread(struct outbox_core *core, struct outbox_notice *notice,
+                   const struct notice_kind *kind, const char *subject)
+{
+    for (size_t i = 0; i < core->queue_count; i++) {
+        struct outbox_queue *queue = &core->queues[i];
+        if (notice->told[i] == notice->is_active)
+            continue;
+        if (notice->is_active && (queue->is_held || !sink_settings(queue->sink)->self_alerts))
+            continue;
+        if (tell(queue, notice, kind, subject, notice->is_active ? OP_OPEN : OP_RESOLVE))
+            notice->told[i] = notice->is_active;
+    }
+}
+
+/* All that were told of the last spell have been told of its end. */
+static bool is_settled(const struct outbox_core *core, const struct outbox_notice *notice)
+{
+    for (size_t i = 0; i < core->queue_count; i++)
+        if (notice->told[i])
+            return false;
+    return true;
+}
+
+static void look_at_hold(struct outbox_core *core, struct outbox_queue *queue)
+{
+    struct outbox_notice *notice = &queue->held_notice;
+
+    if (queue->is_held && !notice->is_active && is_settled(core, notice)) {
+        begin(notice);
+        snprintf(notice->title, sizeof(notice->title),
+                 "tocsin cannot page: sink %.64s refuses its credentials", queue->sink->name);
+        snprintf(notice->why, sizeof(notice->why), "%s", queue->counters.last_error);
+    } else if (!queue->is_held) {
+        notice->is_active = false;
+    }
+    spread(core, notice, &sink_held, queue->sink->name);
+}
+
+static double fill_of(const struct outbox_core *core)
+{
+    double by_ops = (double)core->waiting_count / (double)core->ops_max;
+    double by_bytes = (double)core->waiting_bytes / (double)core->bytes_max;
+
+    return by_ops > by_bytes ? by_ops : by_bytes;
+}
+
+static void describe_fill(const struct outbox_core *core, struct outbox_notice *notice, double fill)
+{
+    const struct outbox_queue *worst = &core->queues[0];
+
+    for (size_t i = 1; i < core->queue_count; i++)
+        if (core->queues[i].counters.waiting > worst->counters.waiting)
+            worst = &core->queues[i];
+    snprintf(notice->title, sizeof(notice->title),
+             "tocsin falls behind: its outbox is %.0f %% full, most of it for sink %.64s",
+             100 * fill, worst->sink->name);
+    snprintf(notice->why, sizeof(notice->why),
+             "%zu of %zu changes and %" PRIu64 " of %" PRIu64 " MiB wait; for %.64s %" PRIu64
+             ": %s",
+             core->waiting_count, core->ops_max, core->waiting_bytes >> 20, core->bytes_max >> 20,
+             worst->sink->name, worst->counters.waiting,
+             worst->counters.last_error[0] != '\0' ? worst->counters.last_error : "it is slow");
+}
+
+static void look_at_fill(struct outbox_core *core)
+{
+    struct outbox_notice *notice = &core->fill_notice;
+    double fill = fill_of(core);
+
+    if (fill >= OUTBOX_FILLING && !notice->is_active && is_settled(core, notice)) {
+        begin(notice);
+        describe_fill(core, notice, fill);
+    } else if (fill < OUTBOX_DRAINED) {
+        notice->is_active = false;
+    }
+    spread(core, notice, &outbox_filling, "outbox");
+}
+
+void outbox_notices_look(struct outbox_core *core)
+{
+    for (size_t i = 0; i < core->queue_count; i++)
+        look_at_hold(core, &core->queues[i]);
+    if (core->queue_count > 0)
+        look_at_fill(core);
+}

@@ -1,0 +1,310 @@
+/*
+ * Aim: a sink that refuses our credentials and an outbox that fills up are told to the sinks
+ * that work (O6, O7): once, ahead of what waits, with an end, and bounded. Method: the core
+ * on virtual time (outbox_world.h).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include "outbox_world.h"
+
+/* The newest request to sink two; fails when there is none but `seen` of them. */
+static size_t next_at_two(size_t *seen)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < fixture_sent_count; i++)
+        if (strcmp(fixture_sent[i].url, "http://two.example/") == 0 && count++ == *seen) {
+            (*seen)++;
+            return i;
+        }
+    fail_msg("sink two was sent %zu requests, no more", count);
+    return 0;
+}
+
+static size_t count_at_two(void)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < fixture_sent_count; i++)
+        count += strcmp(fixture_sent[i].url, "http://two.example/") == 0;
+    return count;
+}
+
+static void hold_one(void)
+{
+    size_t index = fixture_sent_count;
+
+    submit(1, 1, OP_OPEN, 0);
+    outbox_core_run(core);
+    for (; index < fixture_sent_count; index++) /* a notice for it may be among them */
+        if (strcmp(fixture_sent[index].url, "http://one.example/") == 0)
+            fixture_answer(index, 401, "who are you", "");
+    outbox_core_run(core);
+}
+
+/* Answers the next probe of sink one with a status; what sink two is sent stays open. */
+static void probe_one(int status)
+{
+    size_t index = fixture_sent_count;
+
+    for (;; index++) {
+        if (index == fixture_sent_count)
+            assert_true(run_until_sent(index, 400000));
+        if (strcmp(fixture_sent[index].url, "http://one.example/") == 0)
+            break;
+    }
+    fixture_answer(index, status, "", "");
+    outbox_core_run(core);
+}
+
+static void O6_a_held_sink_is_told_to_the_others_with_its_end(void **state)
+{
+    static const char *const says[] = {
+        "\"kind\":\"open\"",
+        "\"tenant\":\"@tocsin\"",
+        "\"rule\":\"sink-held\"",
+        "\"key\":\"tenant=@tocsin resource=one\"",
+        "\"title\":\"tocsin cannot page: sink one refuses its credentials\"",
+        "\"why\":\"HTTP 401: who are you\"",
+        "\"priority\":\"P1\"",
+        "\"severity\":\"critical\"",
+        "\"source\":\"tocsin\"",
+        "\"resource\":\"one\"",
+        "\"check\":\"sink-held\"",
+        "\"change\":\"opened\"",
+        "\"number\":1",
+        "\"opened_at\":\"2026-02-01T10:00:00.000Z\"",
+        "one attempt in five minutes asks",
+    };
+    size_t seen = 0, open, resolve;
+
+    (void)state;
+    fixture_wall_ms = 1769940000000; /* 2026-02-01T10:00:00Z */
+    begin_world(NULL, 0);
+    hold_one();
+    open = next_at_two(&seen);
+    for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++)
+        if (!sent_has(open, says[i]))
+            fail_msg("%s is not in %s", says[i], fixture_sent[open].body);
+    assert_int_equal(counters(1).notices, 1);
+    assert_int_equal(counters(1).ops, 1);
+    assert_int_equal(counters(0).notices, 0); /* it would not take it */
+    fixture_answer(open, 200, "", "");
+    probe_one(403); /* still held: no second word */
+    assert_int_equal(count_at_two(), 1);
+    probe_one(200);
+    resolve = next_at_two(&seen);
+    assert_true(sent_has(resolve, "\"kind\":\"resolve\""));
+    assert_true(sent_has(resolve, "\"change\":\"closed\""));
+    assert_true(sent_has(resolve, "\"cause\":\"cleared\""));
+    assert_int_equal(sent_number(resolve, "number"), 2);
+    assert_int_equal(incident_of(resolve), incident_of(open));
+    assert_string_not_equal(fixture_sent[resolve].headers[1], fixture_sent[open].headers[1]);
+    fixture_answer(resolve, 200, "", "");
+    assert_int_equal(counters(1).done, 2);
+}
+
+static void O6_each_spell_is_an_incident_of_its_own(void **state)
+{
+    size_t seen = 0;
+    uint64_t first, second;
+
+    (void)state;
+    begin_world(NULL, 0);
+    hold_one();
+    first = incident_of(next_at_two(&seen));
+    fixture_answer(1, 200, "", "");
+    probe_one(200);
+    fixture_answer(next_at_two(&seen), 200, "", "");
+    submit(1, 2, OP_UPDATE, 0);
+    outbox_core_run(core);
+    fixture_answer(fixture_sent_count - 1, 401, "", "");
+    outbox_core_run(core);
+    second = incident_of(next_at_two(&seen));
+    assert_true(first != second);
+}
+
+static void a_sink_that_was_held_itself_is_told_later(void **state)
+{
+    size_t seen = 0, index;
+
+    (void)state;
+    begin_world(NULL, 0);
+    submit(5, 1, OP_OPEN, 1);
+    outbox_core_run(core);
+    fixture_answer(next_at_two(&seen), 401, "", "");
+    hold_one();
+    assert_int_equal(counters(0).notices, 1); /* one heard of two before it was held as well */
+    assert_int_equal(counters(1).notices, 0); /* both are held: two cannot be told */
+    while (count_at_two() == 1)
+        probe_one(403);
+    index = next_at_two(&seen);
+    assert_true(sent_has(index, "\"kind\":\"open\""));
+    fixture_answer(index, 200, "", ""); /* two works again */
+    outbox_core_run(core);
+    index = next_at_two(&seen);
+    assert_true(sent_has(index, "\"rule\":\"sink-held\""));
+}
+
+static void O7_an_outbox_that_fills_up_is_told_ahead_of_what_waits(void **state)
+{
+    static const char *const slow[][2] = {{"in_flight_max", "1"}};
+    size_t seen = 0, index;
+
+    (void)state;
+    bounds.ops_max = 100;
+    begin_world(slow, 1);
+    submit(1000, 1, OP_OPEN, 1); /* two has work of its own, and is quick */
+    for (uint64_t i = 1; i <= 78; i++)
+        submit(i, 1, OP_OPEN, 0);
+    outbox_core_run(core);
+    fixture_answer(next_at_two(&seen), 200, "", "");
+    outbox_core_run(core);
+    assert_int_equal(counters(1).notices, 0);
+    for (uint64_t i = 79; i <= 80; i++)
+        submit(i, 1, OP_OPEN, 0);
+    for (uint64_t i = 1001; i <= 1010; i++) /* would leave first, if it were their turn */
+        submit(i, 1, OP_OPEN, 1);
+    outbox_core_run(core);
+    index = next_at_two(&seen);
+    assert_true(sent_has(index, "\"rule\":\"outbox-filling\""));
+    assert_true(sent_has(index, "\"title\":\"tocsin falls behind: its outbox is 90 % full, most of "
+                                "it for sink one\""));
+    assert_true(sent_has(index, "\"why\":\"90 of 100 changes and 0 of 1048576 MiB wait; for one "
+                                "80: it is slow\""));
+    fixture_answer(index, 200, "", "");
+    for (size_t i = 0; i < 10; i++) { /* two takes what is its own: 80 are left */
+        outbox_core_run(core);
+        fixture_answer(next_at_two(&seen), 200, "", "");
+    }
+    /* The slow one was told as well, ahead of its queue. */
+    fixture_answer(0, 200, "", "");
+    outbox_core_run(core);
+    index = fixture_sent_count - 1;
+    assert_string_equal(fixture_sent[index].url, "http://one.example/");
+    assert_true(sent_has(index, "\"rule\":\"outbox-filling\""));
+    fixture_answer(index, 200, "", "");
+    for (unsigned left = 79; left > 70; left--) {
+        outbox_core_run(core);
+        fixture_answer(fixture_sent_count - 1, 200, "", "");
+    }
+    outbox_core_run(core);
+    assert_int_equal(count_at_two(), seen); /* at 70 % it is not over yet */
+    fixture_answer(fixture_sent_count - 1, 200, "", "");
+    outbox_core_run(core);
+    index = next_at_two(&seen);
+    assert_true(sent_has(index, "\"kind\":\"resolve\""));
+    assert_true(sent_has(index, "\"rule\":\"outbox-filling\""));
+    bounds.ops_max = OPS_MAX;
+}
+
+static void O7_memory_fills_the_outbox_as_well(void **state)
+{
+    struct op op = fixture_op(1, 1, OP_OPEN, 0);
+    struct outbox_op *copy = outbox_op_create(&op);
+    size_t seen = 0;
+
+    (void)state;
+    bounds.bytes_max = outbox_op_bytes(copy) * 5 / 4; /* 80 % */
+    begin_world(NULL, 0);
+    outbox_core_take(core, copy);
+    outbox_core_run(core);
+    assert_true(sent_has(next_at_two(&seen), "\"rule\":\"outbox-filling\""));
+    bounds.bytes_max = UINT64_C(1) << 40;
+}
+
+static void what_nobody_was_told_yet_is_not_told_when_it_is_over(void **state)
+{
+    (void)state;
+    begin_world(NULL, 0);
+    for (uint64_t i = 1; i <= 8; i++) /* two is busy with as much as it may be at once */
+        submit(100 + i, 1, OP_OPEN, 1);
+    outbox_core_run(core);
+    assert_int_equal(count_at_two(), 8);
+    hold_one();
+    assert_int_equal(counters(1).notices, 1);
+    assert_int_equal(count_at_two(), 8);
+    probe_one(200);
+    assert_int_equal(counters(1).notices, 2);
+    assert_int_equal(counters(1).superseded, 2);
+    for (size_t i = 0; i < fixture_sent_count; i++)
+        if (fixture_sent[i].done != NULL)
+            fixture_answer(i, 200, "", "");
+    outbox_core_run(core);
+    assert_int_equal(count_at_two(), 8);
+}
+
+static void notices_that_wait_are_bounded(void **state)
+{
+    (void)state;
+    begin_world(NULL, 0);
+    hold_one();
+    /* Every word to two is begun and fails, so that nothing of it can be folded away. */
+    for (unsigned spell = 0; spell < 200; spell++) {
+        for (size_t i = 0; i < fixture_sent_count; i++)
+            if (fixture_sent[i].done != NULL &&
+                strcmp(fixture_sent[i].url, "http://two.example/") == 0)
+                fixture_answer(i, 500, "", "");
+        probe_one(200);
+        submit(1, spell + 2, OP_UPDATE, 0);
+        outbox_core_run(core);
+        fixture_answer(fixture_sent_count - 1, 401, "", "");
+        outbox_core_run(core);
+        assert_true(counters(1).waiting <= 64);
+    }
+    assert_true(counters(1).waiting >= 32); /* the bound was at work */
+}
+
+static void a_sink_may_want_to_hear_nothing_of_it(void **state)
+{
+    (void)state;
+    two_is_told = false;
+    begin_world(NULL, 0);
+    hold_one();
+    assert_int_equal(counters(1).notices, 0);
+    assert_int_equal(count_at_two(), 0);
+}
+
+/* Notices stay out of the account that makes input pause. */
+static void O7_notices_take_no_room_from_changes(void **state)
+{
+    (void)state;
+    begin_world(NULL, 0);
+    hold_one();
+    fixture_answer(1, 200, "", "");
+    outbox_core_run(core);
+    assert_int_equal(counters(1).done, 1);
+    assert_int_equal(finished_ops, 0);
+    probe_one(200);
+    assert_int_equal(counters(0).done, 1);
+    assert_int_equal(finished_ops, 1); /* the change alone */
+}
+
+static int told_set_up(void **state)
+{
+    two_is_told = true;
+    return set_up(state);
+}
+
+#undef TEST
+#define TEST(name) cmocka_unit_test_setup_teardown(name, told_set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(O6_a_held_sink_is_told_to_the_others_with_its_end),
+        TEST(O6_each_spell_is_an_incident_of_its_own),
+        TEST(a_sink_that_was_held_itself_is_told_later),
+        TEST(O7_an_outbox_that_fills_up_is_told_ahead_of_what_waits),
+        TEST(O7_memory_fills_the_outbox_as_well),
+        TEST(what_nobody_was_told_yet_is_not_told_when_it_is_over),
+        TEST(notices_that_wait_are_bounded),
+        TEST(a_sink_may_want_to_hear_nothing_of_it),
+        TEST(O7_notices_take_no_room_from_changes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
