@@ -5,9 +5,10 @@
  * correlation over partitions must see all of them (S5). All members subscribe with
  * the `range` assignor, which gives partition 0 of each topic to the first member; who
  * holds partition 0 of the bytewise first topic owns everything and reads all
- * partitions by hand, on the fetch client. The control client, which is the member,
- * assigns itself nothing and so never fetches. A revocation takes ownership away
- * at once: all feeds leave, after their low positions were committed for the next owner.
+ * partitions by hand, on the fetch client. First is who joined first (kafka_source.c, name_member).
+ * The control client, which is the member, assigns itself nothing and so never fetches. A
+ * revocation takes ownership away at once: all feeds leave, after their low positions were
+ * committed for the next owner.
  */
 #include <assert.h>
 #include <inttypes.h>

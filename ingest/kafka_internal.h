@@ -29,8 +29,6 @@ enum {
     KAFKA_CALL_MS = 3000, /* longest single wait for a broker by the service thread */
 };
 
-#define KAFKA_FRESH_NS 2000000000u /* brokers that answered within this can be reached */
-
 enum kafka_phase { KAFKA_NEW, KAFKA_LIVE, KAFKA_UNREADABLE, KAFKA_STOPPED, KAFKA_LEFT };
 
 /* What a reader found and the service thread must act upon. */

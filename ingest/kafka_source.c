@@ -174,6 +174,28 @@ static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 
 /* Clients */
 
+static bool has_option(const struct kafka_config *config, const char *key)
+{
+    for (size_t i = 0; i < config->option_count; i++)
+        if (strcmp(config->options[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+/* Brokers name a member by its client.id (or group.instance.id) and a random part, and who
+ * comes first by name owns the input (kafka_group.c). A name that begins with the time of joining
+ * makes the oldest member come first: one that joins takes nothing away. */
+static int name_member(rd_kafka_conf_t *conf, const struct kafka_config *config, struct error *err)
+{
+    char name[64];
+
+    if (config->mode != KAFKA_GROUP || has_option(config, "client.id") ||
+        has_option(config, "group.instance.id"))
+        return 0;
+    snprintf(name, sizeof(name), "tocsin-%013" PRId64, host_wall_ms());
+    return kafka_conf_set(conf, "client.id", name, err);
+}
+
 static rd_kafka_t *make_client(struct kafka_source *source, bool is_control)
 {
     const struct kafka_config *config = &source->config;
@@ -192,6 +214,8 @@ static rd_kafka_t *make_client(struct kafka_source *source, bool is_control)
     for (size_t i = 0; rc == 0 && i < sizeof(common) / sizeof(common[0]); i++)
         rc = kafka_conf_set(conf, common[i].key, common[i].value, &err);
     if (is_control) {
+        if (rc == 0)
+            rc = name_member(conf, config, &err);
         if (rc == 0 && config->group != NULL)
             rc = kafka_conf_set(conf, "group.id", config->group, &err);
         if (rc == 0) /* eager: cooperative rebalancing can abort the process in 2.0.2 */
@@ -380,13 +404,16 @@ static void run_due(struct kafka_source *source)
         begin_again(source);
     kafka_resolve_trouble(source);
     kafka_topics_look(source);
-    if (now_ns >= source->watch_due_ns)
+    if (now_ns >= source->watch_due_ns) {
         kafka_watch(source, now_ns);
-    else if (now_ns >= source->probe_due_ns)
+        /* Right behind an answer: a commit that nobody answers is kept by librdkafka for 45 s,
+         * and keeps it from ending. */
+        if (now_ns >= source->commit_due_ns && source->answered_ns >= now_ns) {
+            kafka_commit(source, false);
+            source->commit_due_ns = host_mono_ns() + source->config.commit_ms * ms_ns;
+        }
+    } else if (now_ns >= source->probe_due_ns) {
         kafka_probe(source, false);
-    if (host_mono_ns() >= source->commit_due_ns) {
-        kafka_commit(source, false);
-        source->commit_due_ns = host_mono_ns() + source->config.commit_ms * ms_ns;
     }
     sweep(source);
 }

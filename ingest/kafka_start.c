@@ -356,10 +356,6 @@ void kafka_commit(struct kafka_source *source, bool wait)
 
     if (!may_commit(source) || source->control == NULL)
         return;
-    /* A commit that nobody answers is kept by librdkafka for a minute, and keeps it from
-     * ending. The next one says the same. */
-    if (host_mono_ns() - source->answered_ns > KAFKA_FRESH_NS)
-        return;
     list = rd_kafka_topic_partition_list_new((int)source->feed_count + 1);
     for (struct kafka_feed *feed = source->feeds; feed != NULL; feed = feed->next_feed) {
         /* relaxed: a number on its own. */

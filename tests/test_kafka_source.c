@@ -453,6 +453,43 @@ static void one_member_owns_everything_and_another_takes_over(void **state)
     kafka_producer_destroy(producer);
 }
 
+/* The group has decided anew: the owner let go of its partitions, and one of them has them. */
+static bool is_decided(struct reader *owner, struct reader *joiner, size_t left_count)
+{
+    size_t owned = reader_changes(owner);
+
+    return reader_changes(joiner) == 2 || (owner->left_count >= left_count && owned == 2);
+}
+
+/* Each joins in the hope of coming first; brokers name members at random. */
+static void a_member_that_joins_does_not_take_over(void **state)
+{
+    (void)state;
+    enum { JOINERS = 5 };
+    static const struct kafka_option options[] = {{"session.timeout.ms", "6000"},
+                                                  {"heartbeat.interval.ms", "200"}};
+    const char *topics[] = {named("keep")};
+    struct kafka_config config = config_for(topics, 1, "earliest", topics[0]);
+    struct reader owner, joiner[JOINERS];
+
+    config.mode = KAFKA_GROUP;
+    config.options = options;
+    config.option_count = 2;
+    make_topic(topics[0], 2);
+    reader_open(&owner, &config);
+    WAIT_FOR(reader_changes(&owner) == 2);
+    for (int i = 0; i < JOINERS; i++) {
+        nap(); /* not opened within the same millisecond */
+        reader_open(&joiner[i], &config);
+        WAIT_FOR(is_decided(&owner, &joiner[i], 2 * (size_t)(i + 1)));
+        assert_int_equal(joiner[i].feed_count, 0);
+        assert_int_equal(owner.feed_count, 2);
+    }
+    for (int i = 0; i < JOINERS; i++)
+        reader_close(&joiner[i]);
+    reader_close(&owner);
+}
+
 /* T8: 4 partitions become 6 while records come; the new ones are read from offset 0. */
 static void partitions_that_are_added_under_load_join_from_their_first_record(void **state)
 {
@@ -610,6 +647,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(start_decides_once_and_committed_offsets_decide_later),
         cmocka_unit_test(no_proof_while_an_acknowledged_record_is_untaken),
         cmocka_unit_test(one_member_owns_everything_and_another_takes_over),
+        cmocka_unit_test(a_member_that_joins_does_not_take_over),
         cmocka_unit_test(partitions_that_are_added_under_load_join_from_their_first_record),
     };
 
