@@ -302,9 +302,17 @@ class Generator:
             if payload is None:
                 payload = self.payload(record["events"])
             part["records"].append(dict(record, offset=part["next"], payload=payload))
-            part["next"] += 1 + (self.chance(0.05) * r.randint(1, 5))
+            part["next"] += 1
+            if self.chance(0.05):
+                if self.chance(0.3):  # of a record that never came: it caps no other
+                    marks.append({"kind": "cap", "topic": part["topic"],
+                                  "partition": part["partition"], "offset": part["next"],
+                                  "value": clock - 700})
+                part["next"] += r.randint(1, 5)
             if self.chance(0.1):
                 self.seal(r.choice(parts), clock, marks)
+        if self.chance(0.1):
+            self.seal(r.choice(parts), clock + r.choice([700, 3000]), marks)  # behind the last record
         return parts, marks
 
     def finish_record(self, part, record, clock, marks):
@@ -324,7 +332,9 @@ class Generator:
         before = [m["value"] for m in marks if m["kind"] == "seal"
                   and (m["topic"], m["partition"]) == (part["topic"], part["partition"])]
         value = clock - self.on_grid(self.random.choice([0, 50, 50, 100, 500, -200]))
-        if not before or value > max(before):
+        if self.chance(0.1):
+            value -= 2000  # V never falls
+        if not before or value > max(before) or self.chance(0.3):
             marks.append({"kind": "seal", "topic": part["topic"], "partition": part["partition"],
                           "offset": part["next"], "value": value})
 
@@ -342,7 +352,6 @@ class LiveGenerator(Generator):
     """A script for live_runner.c, on virtual time: what a recording cannot hold."""
 
     start = LIVE_START
-    spells = False  # of blindness
 
     def rules(self):
         """Each further set is the last one with something changed."""
@@ -413,7 +422,7 @@ class LiveGenerator(Generator):
         what = r.random()
         if what < 0.1:
             self.membership_step()
-        elif what < 0.16 and self.spells:
+        elif what < 0.16:
             self.reach_step()
         elif what < 0.22 and len(self.rule_sets) > 1 + self.switched():
             self.script += [{"settle": True}, {"switch": f"rules-{self.switched() + 1}.yaml"},

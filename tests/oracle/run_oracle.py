@@ -31,7 +31,8 @@ CONTEXT = 3
 
 # What live runs must show, each in one of a hundred at the least.
 LIVE_FEATURES = ["joined late", "dropped with a leave", "rules switched", "rule drains",
-                 "switched CLEAR", "switched RAISE", "switched REPEAT", "capped", "late_by_seal"]
+                 "switched CLEAR", "switched RAISE", "switched REPEAT", "capped", "late_by_seal",
+                 "blind begin", "blind end"]
 
 
 class Runner:
