@@ -76,6 +76,7 @@ struct bench {
     struct engine *engine;
     struct engine_counters counters; /* after bench_stop() */
     bool refuses;                    /* every third op, as a full outbox does */
+    _Atomic bool is_full;            /* refuses every op */
 
     struct bench_feed *feed[BENCH_FEEDS];
     size_t feed_count;
@@ -258,7 +259,7 @@ static inline bool bench_on_op(void *self, const struct op *op)
     struct bench *bench = self;
     char line[BENCH_LINE / 2];
 
-    if (bench->refuses && ++bench->offers % 3 == 0)
+    if (atomic_load(&bench->is_full) || (bench->refuses && ++bench->offers % 3 == 0))
         return false;
     pthread_mutex_lock(&bench->lock);
     incident_log_op(op, bench->config.sink_names[op->sink], line, sizeof(line));

@@ -396,6 +396,42 @@ static void X4_keys_go_oldest_first_and_open_incidents_last(void **state)
     bench_destroy(bench);
 }
 
+/* The end of flapping makes a key in a round that has no event. */
+static void X4_a_bound_that_a_timer_passes_is_held(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create("rules:\n"
+                                       "  - id: two\n"
+                                       "    where: check == \"down\"\n"
+                                       "    by: [resource]\n"
+                                       "    window: 500ms\n"
+                                       "    when: count() >= 2\n"
+                                       "    max_keys: 1\n"
+                                       "    incident: {title: t}\n"
+                                       "    close: cleared()\n");
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench->config.flap_start = 2;
+    bench->config.flap_stop = 1;
+    bench->config.flap_window_ms = 1000;
+    bench_put(feed, 0, "a", "down", "");
+    bench_put(feed, 10, "a", "down", BENCH_CLEAR); /* flapping; its key goes at 500 */
+    bench_put(feed, 20, "a", "down", "");
+    bench_put(feed, 900, "b", "down", ""); /* the only key until 1010, when a is told as open */
+    bench_put(feed, 3000, "x", "x", "");
+    for (unsigned form = 0; form < 8; form++) {
+        bench->config.workers = form % 4 + 1;
+        bench->config.epoch_ms = form < 4 ? 20 : 200;
+        bench_run(bench);
+        assert_int_equal(bench->counters.keys_evicted, 1); /* b's, at 1200 */
+        assert_int_equal(bench->counters.evicted, 1);
+        assert_int_equal(bench->counters.expired, 2); /* both of a */
+        bench_assert_balanced(bench);
+        bench_rewind(bench, true);
+    }
+    bench_destroy(bench);
+}
+
 /* --- X5
  * ---------------------------------------------------------------------------------------- */
 
@@ -637,6 +673,7 @@ int main(void)
         cmocka_unit_test(X1_marks_make_a_run_repeatable_that_seals_have_changed),
         cmocka_unit_test(X4_a_bound_of_four_alerts_with_one_to_eight_workers),
         cmocka_unit_test(X4_keys_go_oldest_first_and_open_incidents_last),
+        cmocka_unit_test(X4_a_bound_that_a_timer_passes_is_held),
         cmocka_unit_test(X5_a_switch_moves_nothing_of_a_rule_that_stays),
         cmocka_unit_test(X6_a_self_alert_enters_at_the_next_rounds_start),
         cmocka_unit_test(X6_one_epoch_at_a_time_is_the_same_as_whole_rounds),

@@ -105,7 +105,9 @@ class Generator:
         field = r.choice(["check", "check", "resource", "source", "host", "labels.rack", "severity",
                           "message"])
         distinct = [">=", ["distinct", field], r.randint(1, 3)]
+        other = [">=", ["distinct", r.choice(["check", "source", "message"])], r.randint(1, 2)]
         return r.choice([count, count, distinct, ["and", count, distinct], ["or", count, distinct],
+                         [r.choice(["and", "or"]), distinct, other],
                          ["or", ["and", count, distinct], [">=", ["count"], high + 2]]])
 
     def close(self):
