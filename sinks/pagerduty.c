@@ -18,9 +18,9 @@
 enum {
     ROUTING_KEY_CHARS = 32,
     SUMMARY_CHARS_MAX = 1024,
-    /* Not limited by themselves, but the body is at 512 KB. With these, twelve
+    /* Not limited by themselves, but the body is at 512 KB. With these, thirteen
      * details and six short fields of nothing but control characters (six bytes
-     * each in JSON) come to 12 * 4096 * 6 + 6 * 1024 * 6 < 340,000 bytes. */
+     * each in JSON) come to 13 * 4096 * 6 + 7 * 1024 * 6 < 370,000 bytes. */
     FIELD_CHARS_MAX = 1024,
     DETAIL_CHARS_MAX = 4096,
 };
@@ -31,6 +31,7 @@ struct pagerduty {
     const char *url;
     const char *client;
     const char *client_url;
+    const char *runbook_base;
 };
 
 static const struct sink_option options[] = {
@@ -42,14 +43,33 @@ static const struct sink_option options[] = {
      "Name of the monitoring client that PagerDuty shows.", 0, 0},
     {"client_url", OPT_TEXT, offsetof(struct pagerduty, client_url), "", "Link behind that name.",
      0, 0},
+    {"runbook_base", OPT_TEXT, offsetof(struct pagerduty, runbook_base), "",
+     "What is put before a runbook that is no URL, to make the link: https://wiki.example/.", 0, 0},
 };
 
 /* PagerDuty's scale has four words. */
-static const char *const severity_words[SEVERITY_COUNT] = {
-    [SEVERITY_OK] = "info",           [SEVERITY_DEBUG] = "info",    [SEVERITY_INFO] = "info",
-    [SEVERITY_WARNING] = "warning",   [SEVERITY_MINOR] = "warning", [SEVERITY_MAJOR] = "error",
-    [SEVERITY_CRITICAL] = "critical",
+enum pd_severity { PD_INFO, PD_WARNING, PD_ERROR, PD_CRITICAL };
+
+static const char *const pd_words[] = {"info", "warning", "error", "critical"};
+
+static const enum pd_severity pd_severities[SEVERITY_COUNT] = {
+    [SEVERITY_OK] = PD_INFO,           [SEVERITY_DEBUG] = PD_INFO,    [SEVERITY_INFO] = PD_INFO,
+    [SEVERITY_WARNING] = PD_WARNING,   [SEVERITY_MINOR] = PD_WARNING, [SEVERITY_MAJOR] = PD_ERROR,
+    [SEVERITY_CRITICAL] = PD_CRITICAL,
 };
+
+/* PagerDuty makes urgency, and so whether somebody's telephone rings, from this word; the
+ * rule says it with its priority. A P1 made of warnings must ring, so the priority raises
+ * the word. It never lowers it. */
+static const char *severity_word(const struct incident *inc)
+{
+    enum pd_severity severity = pd_severities[inc->severity];
+    enum pd_severity least = inc->priority == PRIORITY_P1   ? PD_CRITICAL
+                             : inc->priority == PRIORITY_P2 ? PD_ERROR
+                                                            : PD_INFO;
+
+    return pd_words[severity > least ? severity : least];
+}
 
 static const char *const action_words[] = {
     [OP_OPEN] = "trigger",
@@ -77,6 +97,23 @@ static int check(const struct sink *sink, struct error *err)
     return -EINVAL;
 }
 
+/* What the incident is about: its key without the tenant, of a lone host or resource its
+ * name. Not the host of the event that opened it: of a rack that is one of many. */
+static const char *scope_of(const struct incident *inc)
+{
+    size_t tenant_bytes = strlen("tenant=") + strlen(inc->tenant);
+    const char *rest;
+
+    if (strlen(inc->key) <= tenant_bytes || inc->key[tenant_bytes] != ' ')
+        return "";
+    rest = inc->key + tenant_bytes + 1;
+    if (strchr(rest, '=') != strrchr(rest, '='))
+        return rest;
+    if (strncmp(rest, "host=", 5) == 0)
+        return rest + 5;
+    return strncmp(rest, "resource=", 9) == 0 ? rest + 9 : rest;
+}
+
 /* The first of the texts that says something. */
 static const char *first_of(const char *a, const char *b, const char *c, const char *d)
 {
@@ -88,21 +125,21 @@ static int add_details(json_t *details, const struct incident *inc)
     char id[ID128_TEXT_BYTES];
     int rc = 0;
 
-    id128_format(inc->id, id);
-    rc |= payload_set_text(details, "incident_id", id, FIELD_CHARS_MAX);
+    /* In the order in which somebody who was just woken wants to know it. */
+    rc |= payload_set_text(details, "why", inc->why, DETAIL_CHARS_MAX);
+    rc |= payload_set_text(details, "message", inc->message, DETAIL_CHARS_MAX);
+    rc |= payload_set_text(details, "runbook", inc->runbook, DETAIL_CHARS_MAX);
     rc |= payload_set_text(details, "tenant", inc->tenant, DETAIL_CHARS_MAX);
     rc |= payload_set_text(details, "rule", inc->rule_id, DETAIL_CHARS_MAX);
     rc |= payload_set_text(details, "key", inc->key, DETAIL_CHARS_MAX);
-    rc |= payload_set_text(details, "why", inc->why, DETAIL_CHARS_MAX);
-    rc |= payload_set_text(details, "message", inc->message, DETAIL_CHARS_MAX);
     rc |= payload_set_text(details, "priority", priority_name(inc->priority), FIELD_CHARS_MAX);
     rc |= payload_set_text(details, "severity", severity_name(inc->severity), FIELD_CHARS_MAX);
     rc |= payload_set_text(details, "monitored_by", inc->source, DETAIL_CHARS_MAX);
+    rc |= payload_set_text(details, "host", inc->host, DETAIL_CHARS_MAX);
     rc |= payload_set_text(details, "resource", inc->resource, DETAIL_CHARS_MAX);
     rc |= payload_set_text(details, "check", inc->check, DETAIL_CHARS_MAX);
     rc |= payload_set_text(details, "team", inc->team, DETAIL_CHARS_MAX);
     rc |= payload_set_text(details, "tier", inc->tier, DETAIL_CHARS_MAX);
-    rc |= payload_set_text(details, "runbook", inc->runbook, DETAIL_CHARS_MAX);
     rc |= payload_set_count(details, "change", inc->change_number);
     rc |=
         payload_set_text(details, "change_cause", incident_cause_name(inc->cause), FIELD_CHARS_MAX);
@@ -111,15 +148,44 @@ static int add_details(json_t *details, const struct incident *inc)
     rc |= payload_set_count(details, "events", inc->event_count);
     rc |= payload_set_count(details, "alerts", inc->alert_count);
     rc |= payload_set_count(details, "open_alerts", inc->open_count);
+    id128_format(inc->id, id);
+    rc |= payload_set_text(details, "incident_id", id, FIELD_CHARS_MAX);
     return rc;
 }
 
-/* The payload and the link of a trigger. `root` is borrowed. */
+static bool is_url(const char *text)
+{
+    return strncmp(text, "https://", 8) == 0 || strncmp(text, "http://", 7) == 0;
+}
+
+/* The link to the runbook, where there is one. `root` is borrowed. */
+static int add_link(json_t *root, const struct pagerduty *pd, const struct incident *inc)
+{
+    char href[FIELD_CHARS_MAX];
+    json_t *link, *links; /* stolen by the calls below */
+    int bytes, rc;
+
+    bytes = snprintf(href, sizeof(href), "%s%s", is_url(inc->runbook) ? "" : pd->runbook_base,
+                     inc->runbook);
+    if (inc->runbook[0] == '\0' || !is_url(href) || bytes >= (int)sizeof(href))
+        return 0; /* half a URL leads nowhere; the details have it whole */
+    link = json_object();
+    links = json_array();
+    rc = json_array_append_new(links, link);
+    rc |= json_object_set_new(root, "links", links);
+    if (rc != 0)
+        return -ENOMEM;
+    rc |= payload_set_text(link, "href", href, FIELD_CHARS_MAX);
+    rc |= payload_set_text(link, "text", "runbook", FIELD_CHARS_MAX);
+    return rc;
+}
+
+/* The payload and the rest of a trigger. `root` is borrowed. */
 static int add_trigger(json_t *root, const struct pagerduty *pd, const struct incident *inc)
 {
     json_t *payload = json_object(), *details = json_object(); /* stolen by the set calls */
     const char *summary = first_of(inc->title, inc->message, inc->rule_id, "incident");
-    const char *source = first_of(inc->host, inc->resource, inc->source, "tocsin");
+    const char *source = first_of(scope_of(inc), inc->host, inc->resource, "tocsin");
     int rc = 0;
 
     rc |= json_object_set_new(root, "payload", payload);
@@ -128,21 +194,14 @@ static int add_trigger(json_t *root, const struct pagerduty *pd, const struct in
         return -ENOMEM;
     rc |= payload_set_text(payload, "summary", summary, SUMMARY_CHARS_MAX);
     rc |= payload_set_text(payload, "source", source, FIELD_CHARS_MAX);
-    rc |= payload_set_text(payload, "severity", severity_words[inc->severity], FIELD_CHARS_MAX);
+    rc |= payload_set_text(payload, "severity", severity_word(inc), FIELD_CHARS_MAX);
     rc |= payload_set_time(payload, "timestamp", inc->at_ms);
     rc |= payload_set_text(payload, "component", inc->resource, FIELD_CHARS_MAX);
-    rc |= payload_set_text(payload, "group", inc->tier, FIELD_CHARS_MAX);
+    rc |=
+        payload_set_text(payload, "group", first_of(inc->team, inc->tier, "", ""), FIELD_CHARS_MAX);
     rc |= payload_set_text(payload, "class", inc->check, FIELD_CHARS_MAX);
     rc |= add_details(details, inc);
-    if (strncmp(inc->runbook, "https://", 8) == 0 || strncmp(inc->runbook, "http://", 7) == 0) {
-        json_t *link = json_object(), *links = json_array();
-        rc |= json_array_append_new(links, link);
-        rc |= json_object_set_new(root, "links", links);
-        if (rc != 0)
-            return -ENOMEM;
-        rc |= payload_set_text(link, "href", inc->runbook, FIELD_CHARS_MAX);
-        rc |= payload_set_text(link, "text", "runbook", FIELD_CHARS_MAX);
-    }
+    rc |= add_link(root, pd, inc);
     rc |= payload_set_text(root, "client", pd->client, FIELD_CHARS_MAX);
     rc |= payload_set_text(root, "client_url", pd->client_url, FIELD_CHARS_MAX);
     return rc == 0 ? 0 : -ENOMEM;

@@ -59,10 +59,17 @@ static enum sink_class class_of(const void *settings)
     return hook->idempotent ? SINK_CLASS_A : SINK_CLASS_D;
 }
 
+static int refuse_header(const char *name, struct error *err)
+{
+    error_set(err, "option \"header.%s\": this header is set by tocsin itself", name);
+    return -EINVAL;
+}
+
 static int check(const struct sink *sink, struct error *err)
 {
-    static const char *const taken[] = {"Content-Type", "Content-Length", "Host",
-                                        "Transfer-Encoding", "Idempotency-Key"};
+    static const char *const taken[] = {"Content-Type",      "Content-Length",  "Host",
+                                        "Transfer-Encoding", "Idempotency-Key", "Tocsin-Attempt",
+                                        "Connection",        "Expect",          "User-Agent"};
     const struct webhook *hook = sink->settings;
     const char *const names[] = {hook->signature_header, hook->timestamp_header};
 
@@ -75,11 +82,15 @@ static int check(const struct sink *sink, struct error *err)
         }
     for (size_t i = 0; i < sink->header_count; i++)
         for (size_t j = 0; j < sizeof(taken) / sizeof(taken[0]); j++)
-            if (strcasecmp(sink->headers[i].name, taken[j]) == 0) {
-                error_set(err, "option \"header.%s\": this header is set by tocsin itself",
-                          sink->headers[i].name);
-                return -EINVAL;
-            }
+            if (strcasecmp(sink->headers[i].name, taken[j]) == 0)
+                return refuse_header(sink->headers[i].name, err);
+    for (size_t i = 0; i < sink->header_count; i++) {
+        const char *name = sink->headers[i].name;
+        if (strcasecmp(name, hook->signature_header) == 0 ||
+            strcasecmp(name, hook->timestamp_header) == 0 ||
+            (hook->cloudevents && strncasecmp(name, "ce-", 3) == 0))
+            return refuse_header(name, err);
+    }
     return 0;
 }
 

@@ -64,24 +64,25 @@ static void an_open_is_a_trigger_with_the_whole_incident(void **state)
     assert_string_equal(request.url, "https://events.pagerduty.com/v2/enqueue");
     assert_int_equal(request.header_count, 1);
     assert_string_equal(request.headers[0], "Content-Type: application/json");
-    assert_json(request.body,
-                "{\"routing_key\":\"" ROUTING_KEY "\",\"event_action\":\"trigger\","
-                "\"dedup_key\":\"0123456789abcdef0000000000000abc\","
-                "\"client\":\"tocsin\","
-                "\"payload\":{\"summary\":\"3 alerts on db01\",\"source\":\"db01\","
-                "\"severity\":\"error\",\"timestamp\":\"2026-02-01T10:00:05.250Z\","
-                "\"component\":\"db01/sda\",\"group\":\"gold\",\"class\":\"disk\","
-                "\"custom_details\":{"
-                "\"incident_id\":\"0123456789abcdef0000000000000abc\",\"tenant\":\"acme\","
-                "\"rule\":\"disk-full\",\"key\":\"tenant=acme host=db01\","
-                "\"why\":\"3 alerts in 10m (needs 3)\",\"message\":\"disk 97% full\","
-                "\"priority\":\"P2\",\"severity\":\"major\",\"monitored_by\":\"zabbix\","
-                "\"resource\":\"db01/sda\",\"check\":\"disk\",\"team\":\"dba\",\"tier\":\"gold\","
-                "\"runbook\":\"https://wiki.example/disk\",\"change\":1,\"change_cause\":\"rule\","
-                "\"opened_at\":\"2026-02-01T10:00:05.250Z\","
-                "\"first_event_at\":\"2026-02-01T10:00:00.000Z\","
-                "\"events\":7,\"alerts\":3,\"open_alerts\":2}},"
-                "\"links\":[{\"href\":\"https://wiki.example/disk\",\"text\":\"runbook\"}]}");
+    assert_json(
+        request.body,
+        "{\"routing_key\":\"" ROUTING_KEY "\",\"event_action\":\"trigger\","
+        "\"dedup_key\":\"0123456789abcdef0000000000000abc\","
+        "\"client\":\"tocsin\","
+        "\"payload\":{\"summary\":\"3 alerts on db01\",\"source\":\"db01\","
+        "\"severity\":\"error\",\"timestamp\":\"2026-02-01T10:00:05.250Z\","
+        "\"component\":\"db01/sda\",\"group\":\"dba\",\"class\":\"disk\","
+        "\"custom_details\":{"
+        "\"incident_id\":\"0123456789abcdef0000000000000abc\",\"tenant\":\"acme\","
+        "\"rule\":\"disk-full\",\"key\":\"tenant=acme host=db01\","
+        "\"why\":\"3 alerts in 10m (needs 3)\",\"message\":\"disk 97% full\","
+        "\"priority\":\"P2\",\"severity\":\"major\",\"monitored_by\":\"zabbix\",\"host\":\"db01\","
+        "\"resource\":\"db01/sda\",\"check\":\"disk\",\"team\":\"dba\",\"tier\":\"gold\","
+        "\"runbook\":\"https://wiki.example/disk\",\"change\":1,\"change_cause\":\"rule\","
+        "\"opened_at\":\"2026-02-01T10:00:05.250Z\","
+        "\"first_event_at\":\"2026-02-01T10:00:00.000Z\","
+        "\"events\":7,\"alerts\":3,\"open_alerts\":2}},"
+        "\"links\":[{\"href\":\"https://wiki.example/disk\",\"text\":\"runbook\"}]}");
     sink_request_release(&request);
     incident_unref(op.incident);
     sink_destroy(sink);
@@ -112,25 +113,103 @@ static void each_kind_has_its_action_and_the_same_dedup_key(void **state)
     sink_destroy(sink);
 }
 
-static void severities_map_to_the_four_words(void **state)
+/* A field of the payload of an update; the caller frees it. */
+static char *payload_field(const struct sink *sink, const struct op *op, const char *name)
 {
-    static const char *const words[SEVERITY_COUNT] = {"info",    "info",  "info",    "warning",
-                                                      "warning", "error", "critical"};
+    struct sink_request request;
+    json_t *root;
+    const char *value;
+    char *copy;
+
+    build(sink, op, &request);
+    root = json_loads(request.body, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(root, "event_action")), "trigger");
+    value = json_string_value(json_object_get(json_object_get(root, "payload"), name));
+    assert_non_null(value);
+    copy = strdup(value);
+    json_decref(root);
+    sink_request_release(&request);
+    return copy;
+}
+
+static void severities_map_to_the_four_words_and_priorities_raise_them(void **state)
+{
+    /* By severity from OK to CRITICAL. */
+    static const char *const rows[][SEVERITY_COUNT] = {
+        [PRIORITY_NONE] = {"info", "info", "info", "warning", "warning", "error", "critical"},
+        [PRIORITY_P1] = {"critical", "critical", "critical", "critical", "critical", "critical",
+                         "critical"},
+        [PRIORITY_P2] = {"error", "error", "error", "error", "error", "error", "critical"},
+        [PRIORITY_P3] = {"info", "info", "info", "warning", "warning", "error", "critical"},
+        [PRIORITY_P4] = {"info", "info", "info", "warning", "warning", "error", "critical"},
+        [PRIORITY_P5] = {"info", "info", "info", "warning", "warning", "error", "critical"},
+    };
     struct sink *sink = make_sink(NULL, NULL);
 
     (void)state;
-    for (unsigned i = 0; i < SEVERITY_COUNT; i++) {
+    for (unsigned priority = 0; priority < sizeof(rows) / sizeof(rows[0]); priority++)
+        for (unsigned i = 0; i < SEVERITY_COUNT; i++) {
+            struct op op = fixture_op(1, 1, OP_UPDATE, 0);
+            char *word;
+            op.incident->severity = (uint8_t)i;
+            op.incident->priority = (uint8_t)priority;
+            word = payload_field(sink, &op, "severity");
+            assert_string_equal(word, rows[priority][i]);
+            free(word);
+            incident_unref(op.incident);
+        }
+    sink_destroy(sink);
+}
+
+static void the_source_is_what_the_incident_is_about(void **state)
+{
+    static const struct {
+        const char *key, *source;
+    } rows[] = {
+        {"tenant=acme host=db01", "db01"},
+        {"tenant=acme resource=checkout", "checkout"},
+        {"tenant=acme labels.rack=r17", "labels.rack=r17"}, /* not the host that opened it */
+        {"tenant=acme host=db01 check=disk", "host=db01 check=disk"},
+        {"tenant=acme host=a=b", "host=a=b"},
+        {"tenant=acme", "web7"}, /* says nothing: that host, then */
+    };
+    struct sink *sink = make_sink(NULL, NULL);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct op op = fixture_op(1, 1, OP_UPDATE, 0);
+        char *source;
+        op.incident->key = rows[i].key;
+        op.incident->host = "web7";
+        source = payload_field(sink, &op, "source");
+        assert_string_equal(source, rows[i].source);
+        free(source);
+        incident_unref(op.incident);
+    }
+    sink_destroy(sink);
+}
+
+static void a_base_makes_links_of_runbooks_that_are_none(void **state)
+{
+    static const struct {
+        const char *runbook, *href; /* NULL: no link */
+    } rows[] = {
+        {"kb/disk-full", "\"links\":[{\"href\":\"https://wiki.example/kb/disk-full\","},
+        {"http://other.example/x", "\"links\":[{\"href\":\"http://other.example/x\","},
+        {"", NULL},
+    };
+    struct sink *sink = make_sink("runbook_base", "https://wiki.example/");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct op op = fixture_op(1, 1, OP_OPEN, 0);
         struct sink_request request;
-        json_t *root;
-        op.incident->severity = (uint8_t)i;
+        op.incident->runbook = rows[i].runbook;
         build(sink, &op, &request);
-        root = json_loads(request.body, 0, NULL);
-        assert_string_equal(json_string_value(json_object_get(root, "event_action")), "trigger");
-        assert_string_equal(
-            json_string_value(json_object_get(json_object_get(root, "payload"), "severity")),
-            words[i]);
-        json_decref(root);
+        if (rows[i].href != NULL)
+            assert_non_null(strstr(request.body, rows[i].href));
+        else
+            assert_null(strstr(request.body, "\"links\""));
         sink_request_release(&request);
         incident_unref(op.incident);
     }
@@ -148,6 +227,7 @@ static void what_is_empty_is_left_out_but_required_fields_are_filled(void **stat
     (void)state;
     inc->title = inc->tier = inc->runbook = inc->host = inc->resource = inc->check = "";
     inc->source = inc->message = inc->team = inc->why = inc->key = "";
+    inc->priority = PRIORITY_NONE;
     build(sink, &op, &request);
     root = json_loads(request.body, 0, NULL);
     payload = json_object_get(root, "payload");
@@ -304,7 +384,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_open_is_a_trigger_with_the_whole_incident),
         cmocka_unit_test(each_kind_has_its_action_and_the_same_dedup_key),
-        cmocka_unit_test(severities_map_to_the_four_words),
+        cmocka_unit_test(severities_map_to_the_four_words_and_priorities_raise_them),
+        cmocka_unit_test(the_source_is_what_the_incident_is_about),
+        cmocka_unit_test(a_base_makes_links_of_runbooks_that_are_none),
         cmocka_unit_test(what_is_empty_is_left_out_but_required_fields_are_filled),
         cmocka_unit_test(a_runbook_that_is_no_url_becomes_no_link),
         cmocka_unit_test(a_long_summary_is_cut_at_a_character),
