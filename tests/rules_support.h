@@ -16,6 +16,13 @@
 #include "base/event.h"
 #include "rules/rule_set.h"
 
+/* Pieces of a rule, for texts in which one of them is another. */
+#define HEAD "rules:\n  - id: r\n"
+#define GOOD_WHERE "    where: 'true'\n"
+#define GOOD_WINDOW "    window: 1m\n"
+#define GOOD_WHEN "    when: count() >= 1\n"
+#define TAIL "    incident: {title: t}\n    close: cleared()\n"
+
 /* An event in the making; NULL words are absent. */
 struct words {
     const char *tenant, *source, *resource, *check, *dedup_key, *message;

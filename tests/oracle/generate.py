@@ -668,8 +668,10 @@ def write(scenario, folder):
     else:
         files.append(("log.tlog", tlog(scenario)))
     for name, text in files:
-        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+        path = os.path.join(folder, name)
+        with open(path + ".new", "w", encoding="utf-8") as file:
             file.write(text)
+        os.replace(path + ".new", path)  # whoever reads it meanwhile reads a whole file
 
 
 def cover(count):

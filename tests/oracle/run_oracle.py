@@ -239,6 +239,9 @@ def keep(scenario, folder, found, runner, wants_shrink):
     with open(os.path.join(folder, "run.txt"), "w", encoding="utf-8") as file:
         file.write(" ".join(map(str, setup)) + "\n")
     print(report(expected, got, setup))
+    if is_refusal(got):
+        print("  bytes: " + ", ".join(f"{entry.name} {entry.stat().st_size}"
+                                      for entry in sorted(os.scandir(folder), key=lambda e: e.name)))
     print(f"  kept in {folder}", flush=True)
 
 

@@ -1,0 +1,391 @@
+/*
+ * Aim: a rule file with anything wrong in it is refused whole, with line, column, the source line
+ * and a caret; and at once, however large it is. Method: small texts with worked-out messages.
+ */
+#include "rules_support.h"
+#include <errno.h>
+
+static void error_shows_line_and_caret(void **state)
+{
+    (void)state;
+    assert_refused("rules:\n"
+                   "  - id: r\n"
+                   "    where: severity >= WARNING && chek == \"a\"\n"
+                   "    window: 1m\n"
+                   "    when: count() >= 1\n" TAIL,
+                   "r.yaml:3:35: there is no field \"chek\"; did you mean \"check\"?\n"
+                   "        where: severity >= WARNING && chek == \"a\"\n"
+                   "                                      ^~~~");
+}
+
+static void several_errors_are_told_at_once(void **state)
+{
+    (void)state;
+    assert_refused("rules:\n"
+                   "  - id: A\n"
+                   "    where: true\n"
+                   "    widnow: 1m\n"
+                   "    when: count() >= 1\n"
+                   "    incident: {title: \"{hots}\"}\n"
+                   "    close: cleared()\n"
+                   "  - id: b\n"
+                   "    where: true\n"
+                   "    window: 1m\n"
+                   "    when: 5\n" TAIL,
+                   "r.yaml:4:5: a rule has no key \"widnow\"; did you mean \"window\"?\n"
+                   "        widnow: 1m\n"
+                   "        ^~~~~~\n"
+                   "r.yaml:2:9: an id is made of a-z, 0-9, \".\", \"_\" and \"-\"\n"
+                   "      - id: A\n"
+                   "            ^\n"
+                   "r.yaml:2:5: a rule needs the key \"window\"\n"
+                   "      - id: A\n"
+                   "        ^\n"
+                   "r.yaml:6:25: there is no field \"hots\"; did you mean \"host\"?\n"
+                   "        incident: {title: \"{hots}\"}\n"
+                   "                            ^~~~\n"
+                   "r.yaml:11:11: when is true or false, and this is a whole number\n"
+                   "        when: 5\n"
+                   "              ^");
+}
+
+static void more_than_ten_errors_are_counted(void **state)
+{
+    char text[4000] = "rules:\n";
+    struct rule_set *set;
+    struct error err;
+    unsigned lines = 0;
+
+    (void)state;
+    for (int i = 0; i < 15; i++)
+        strcat(text, "- 5\n");
+    assert_int_equal(rule_set_parse("r.yaml", text, strlen(text), &set, &err), -EINVAL);
+    for (const char *at = err.text; (at = strstr(at, "r.yaml:")) != NULL; at++)
+        lines++;
+    assert_int_equal(lines, 10);
+    /* Reading stops when nothing more would be shown. */
+    assert_non_null(strstr(err.text, "r.yaml:11:3: a rule is a map of keys, not text"));
+    assert_null(strstr(err.text, "r.yaml:12:"));
+}
+
+/* The same mistake in every way of writing text; the place is that in the file. */
+static void places_are_right_in_every_scalar_style(void **state)
+{
+    static const struct {
+        const char *where;
+        int line, column;
+    } cases[] = {
+        {"    where: check == \"a\" && x\n", 3, 28},
+        {"    where: 'check == \"it''s\" && x'\n", 3, 33},
+        {"    where: \"check == \\\"a\\\" && x\"\n", 3, 31},
+        {"    where: \"check == '\\u00e4\\x41' && x\"\n", 3, 38},
+        {"    where: |\n      check == \"a\" &&\n      x\n", 5, 7},
+        {"    where: |2\n      check == \"a\" &&\n      x\n", 5, 7},
+        {"    where: >-\n      check == \"a\" &&\n      x\n", 5, 7},
+        {"    where: >\n\n      check == \"a\" &&\n\n        x\n", 7, 9},
+        {"    where: check == \"a\" &&\n      x\n", 4, 7},
+        {"    where: check == \"a\" &&\n\n\n      x\n", 6, 7},
+        {"    where: 'check == \"a\" &&\n      x'\n", 4, 7},
+        {"    where: \"check == 'a' &&\n      x\"\n", 4, 7},
+        {"    where: \"check == 'a' \\\n      && x\"\n", 4, 10},
+        /* columns count characters */
+        {"    where: check == \"\xc3\xa4\xc3\xb6\" && x\n", 3, 29},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[1024], line[256];
+        snprintf(text, sizeof(text),
+                 "rules:\n  - id: r\n%s    window: 1m\n"
+                 "    when: count() >= 1\n" TAIL,
+                 cases[i].where);
+        snprintf(line, sizeof(line),
+                 "r.yaml:%d:%d: there is no field \"x\"; a label is written labels.NAME, a text "
+                 "in quotes",
+                 cases[i].line, cases[i].column);
+        assert_refused_line(text, line);
+    }
+}
+
+static void caret_stands_below_tabs_and_inside_long_lines(void **state)
+{
+    char text[2000], filler[301];
+    struct rule_set *set;
+    struct error err;
+
+    (void)state;
+    memset(filler, 'a', 300);
+    filler[300] = '\0';
+    snprintf(text, sizeof(text),
+             "rules:\n  - id: r\n    where: check ==\t\"%s\" && x\n    window: 1m\n"
+             "    when: count() >= 1\n" TAIL,
+             filler);
+    assert_int_equal(rule_set_parse("r.yaml", text, strlen(text), &set, &err), -EINVAL);
+    /* 48 bytes before the mistake are shown: 43 of the filler, `" && `. */
+    char expected[300];
+    snprintf(expected, sizeof(expected),
+             "r.yaml:3:327: there is no field \"x\"; a label is written labels.NAME, a text in "
+             "quotes\n    %.43s\" && x\n    %48s^",
+             filler, "");
+    assert_string_equal(err.text, expected);
+
+    assert_refused(
+        "rules:\n  - id: r\n    where: check ==\t\"a\" && x\n    window: 1m\n"
+        "    when: count() >= 1\n" TAIL,
+        "r.yaml:3:28: there is no field \"x\"; a label is written labels.NAME, a text in "
+        "quotes\n        where: check ==\t\"a\" && x\n"
+        "                       \t       ^");
+}
+
+/* Whole-rule mistakes: what stands in the rule, and the first line of the answer. */
+static void wrong_keys_are_refused(void **state)
+{
+    static const struct {
+        const char *text, *line;
+    } cases[] = {
+        {"", "r.yaml:1:1: the file is empty"},
+        {"5\n", "r.yaml:1:1: a rule file begins with \"rules:\""},
+        {"rule: []\n", "r.yaml:1:1: a rule file has no key \"rule\"; did you mean \"rules\"?"},
+        {"rules: {}\n", "r.yaml:1:8: rules takes a list, each entry beginning with \"-\""},
+        {"rules:\n", "r.yaml:1:1: rules takes a list, each entry beginning with \"-\""},
+        {"rules:\n  - x\n", "r.yaml:2:5: a rule is a map of keys, not text"},
+        {"rules: [\n", "r.yaml:2:1: flow sequence without a closing bracket"},
+        {"rules:\n\t- id: x\n", "r.yaml:2:1: tab character may not be used as indentation"},
+        {"rules: &a []\n",
+         "r.yaml:1:9: anchors (&name) are not allowed here; text with & needs quotes"},
+        {"rules: *a\n", "r.yaml:1:9: aliases (*name) are not allowed here"},
+        {"# c\n%YAML 1.2\n---\nrules: []\n",
+         "r.yaml:2:1: directives (a line that begins with %) are not allowed here"},
+        {"rules: []\n---\nrules: []\n",
+         "r.yaml:2:1: a second document begins here; a file holds one"},
+        {"rules: []\nrules: []\n", "r.yaml:2:1: the key \"rules\" is there already, in line 1"},
+        {"rules: \xff\n", "r.yaml:1:8: the byte 0xff here is no UTF-8 text"},
+        {"[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]", "r.yaml:1:17: nested deeper than 16 levels"},
+        {HEAD "    where: !has(value)\n" GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:12: tags (!name) are not allowed here; text that begins with ! needs quotes"},
+        {"rules:\n  - where: 'true'\n" GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:2:5: a rule needs the key \"id\""},
+        {"rules:\n  - id: ''\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:2:10: an id has 1 to 100 characters"},
+        {"rules:\n  - id: disk full\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:2:13: an id is made of a-z, 0-9, \".\", \"_\" and \"-\""},
+        {HEAD GOOD_WINDOW GOOD_WHEN TAIL, "r.yaml:2:5: a rule needs the key \"where\""},
+        {HEAD "    where: [a]\n" GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:12: an expression should stand here, not a list"},
+        {HEAD "    on: event\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:9: on is \"alerts\" (what deduplication lets through) or \"events\" (repeats "
+         "too)"},
+        {HEAD "    by: host\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:9: by takes a list of fields: [tenant, host]"},
+        {HEAD "    by: [hots]\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:10: there is no field \"hots\"; did you mean \"host\"?"},
+        {HEAD "    by: [message]\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:10: by cannot take message"},
+        {HEAD "    by: [host, host]\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:16: by names host twice"},
+        {HEAD "    by: ['labels[\"a\"]', labels.a]\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:25: by names labels.a twice"},
+        {HEAD "    by: [a == b]\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:10: by takes a field or a label here"},
+        {HEAD "    by: [source, resource, check, host, labels.a, labels.b, labels.c, "
+              "labels.d]\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:71: by takes at most 8 fields, the tenant included"},
+        {HEAD GOOD_WHERE "    window: 10\n" GOOD_WHEN TAIL,
+         "r.yaml:4:13: a duration needs a unit: ms, s, m, h or d"},
+        {HEAD GOOD_WHERE "    window: 0s\n" GOOD_WHEN TAIL,
+         "r.yaml:4:13: a window lies between 1ms and 30d"},
+        {HEAD GOOD_WHERE "    window: -5m\n" GOOD_WHEN TAIL,
+         "r.yaml:4:13: a duration is a number and a unit, for example 10m or 1h30m"},
+        {HEAD GOOD_WHERE "    window: 30d1ms\n" GOOD_WHEN TAIL,
+         "r.yaml:4:13: a window lies between 1ms and 30d"},
+        {HEAD GOOD_WHERE "    window: ten\n" GOOD_WHEN TAIL,
+         "r.yaml:4:13: a duration is a number and a unit, for example 10m or 1h30m"},
+        {HEAD GOOD_WHERE "    window:\n" GOOD_WHEN TAIL,
+         "r.yaml:4:5: a duration is a number and a unit, for example 10m"},
+        {HEAD GOOD_WHERE GOOD_WINDOW "    when: 1 < 2\n" TAIL,
+         "r.yaml:5:11: when needs count() or distinct(field)"},
+        {HEAD GOOD_WHERE GOOD_WINDOW "    when: severity > OK\n" TAIL,
+         "r.yaml:5:11: when looks at a window, not at one event: compare count() or "
+         "distinct(field)"},
+        {HEAD GOOD_WHERE GOOD_WINDOW "    when: count() > 1.5\n" TAIL,
+         "r.yaml:5:21: when compares count() and distinct(field) with whole numbers"},
+        {HEAD GOOD_WHERE GOOD_WINDOW "    when: count(check) > 1\n" TAIL,
+         "r.yaml:5:11: count() takes nothing between its parentheses"},
+        {HEAD GOOD_WHERE GOOD_WINDOW "    when: distinct() > 1\n" TAIL,
+         "r.yaml:5:11: distinct() takes exactly one thing"},
+        {HEAD GOOD_WHERE GOOD_WINDOW "    when: distinct(ts) > 1\n" TAIL,
+         "r.yaml:5:20: distinct() cannot take ts"},
+        {HEAD GOOD_WHERE GOOD_WINDOW "    when: distinct(chek) > 1\n" TAIL,
+         "r.yaml:5:20: there is no field \"chek\"; did you mean \"check\"?"},
+        {HEAD GOOD_WHERE GOOD_WINDOW "    when: count() > -1\n" TAIL,
+         "r.yaml:5:21: count() is never negative"},
+        {HEAD GOOD_WHERE GOOD_WINDOW "    when: count() < 1\n" TAIL,
+         "r.yaml:5:11: when can never be true: it is looked at when the window holds an entry"},
+        {HEAD GOOD_WHERE GOOD_WINDOW "    when: count() > 5 && count() < 6\n" TAIL,
+         "r.yaml:5:11: when can never be true: it is looked at when the window holds an entry"},
+        {HEAD GOOD_WHERE GOOD_WINDOW "    when: distinct(check) > count()\n" TAIL,
+         "r.yaml:5:11: when can never be true: it is looked at when the window holds an entry"},
+        {HEAD GOOD_WHERE GOOD_WINDOW "    when: count() > 1000\n" TAIL,
+         "r.yaml:5:11: when can never be true: a key holds at most 1000 entries (max_members)"},
+        {HEAD GOOD_WHERE GOOD_WINDOW "    when: >-\n      distinct(labels.a) + 1\n" TAIL,
+         "r.yaml:6:26: there is no arithmetic in rules"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    close: cleared()\n",
+         "r.yaml:2:5: a rule needs the key \"incident\""},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    incident: t\n    close: cleared()\n",
+         "r.yaml:6:15: incident takes a map with a title, not text"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    incident: {}\n    close: cleared()\n",
+         "r.yaml:6:15: incident needs the key \"title\""},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
+         "    incident: {title: t, prio: P1}\n    close: cleared()\n",
+         "r.yaml:6:26: incident has no key \"prio\""},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
+         "    incident: {title: t, priority: P6}\n    close: cleared()\n",
+         "r.yaml:6:36: a priority is P1, P2, P3, P4 or P5"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
+         "    incident: {title: \"a\\nb\"}\n    close: cleared()\n",
+         "r.yaml:6:24: a title is one line of 1 to 1000 bytes"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
+         "    incident: {title: t, team: \"a\\nb\"}\n    close: cleared()\n",
+         "r.yaml:6:33: team is one line of at most 200 bytes"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    incident: {title: t}\n",
+         "r.yaml:2:5: a rule needs the key \"close\""},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
+         "    incident: {title: t}\n    close: '!cleared()'\n",
+         "r.yaml:7:13: close joins quiet() and cleared() with && and || only"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    incident: {title: t}\n    close: 'true'\n",
+         "r.yaml:7:13: close is made of quiet(duration) and cleared()"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    incident: {title: t}\n    close: quiet(0s)\n",
+         "r.yaml:7:18: a quiet time lies between 1ms and 30d"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    incident: {title: t}\n    close: quiet(5)\n",
+         "r.yaml:7:18: close is made of quiet(duration) and cleared()"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
+         "    incident: {title: t}\n    close: "
+         "quiet(1s)||quiet(2s)||quiet(3s)||quiet(4s)||quiet(5s)\n",
+         "r.yaml:7:56: close has at most 4 different quiet times"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    max_keys: 0\n" TAIL,
+         "r.yaml:6:15: max_keys is a whole number from 1 to 10000000"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    max_members: many\n" TAIL,
+         "r.yaml:6:18: max_members is a whole number from 1 to 100000"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL "    description: [a]\n",
+         "r.yaml:8:18: description takes text, not a list"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL
+         "  - id: r\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:8:9: the id \"r\" is taken already: r.yaml:2:9"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_refused_line(cases[i].text, cases[i].line);
+}
+
+static void long_files_ids_and_titles_are_refused(void **state)
+{
+    char text[4096], word[1100];
+
+    (void)state;
+    memset(word, 'a', sizeof(word));
+    snprintf(text, sizeof(text), "rules:\n  - id: %.100s\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+             word);
+    rule_set_destroy(parse_good(text));
+    snprintf(text, sizeof(text), "rules:\n  - id: %.101s\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+             word);
+    assert_refused_line(text, "r.yaml:2:9: an id has 1 to 100 characters");
+    snprintf(text, sizeof(text),
+             HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
+             "    incident: {title: %.1001s}\n    close: cleared()\n",
+             word);
+    assert_refused_line(text, "r.yaml:6:23: a title is one line of 1 to 1000 bytes");
+
+    size_t bytes = (4u << 20) + 1;
+    char *large = malloc(bytes + 1);
+    struct rule_set *set = NULL;
+    struct error err;
+    memset(large, ' ', bytes);
+    large[bytes] = '\0';
+    assert_int_equal(rule_set_parse("r.yaml", large, bytes, &set, &err), -EINVAL);
+    assert_memory_equal(err.text, "r.yaml:1:1: the file is larger than 4 MiB", 41);
+    free(large);
+}
+
+/* What libfyaml would take minutes for is refused before it gets to see it. */
+static void costly_texts_are_refused_at_once(void **state)
+{
+    static const struct {
+        const char *head, *part, *line;
+        uint32_t parts;
+    } cases[] = {
+        {"", "%", "r.yaml:1:1: directives (a line that begins with %) are not allowed here",
+         4000000},
+        {"a: |\n", "\n", "r.yaml:102:1: more than 100 empty lines in a row", 4000000},
+        {"a: |\n", " \n", "r.yaml:102:2: more than 100 empty lines in a row", 2000000},
+        {"!<", "a", "r.yaml:1:1025: a word with ! in it is longer than 1024 bytes", 4000000},
+        {"", "[", "r.yaml:1:65537: this line is longer than 64 KiB", 4000000},
+    };
+    char *text = malloc(4100000);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t head = strlen(cases[i].head), part = strlen(cases[i].part);
+        strcpy(text, cases[i].head);
+        for (uint32_t p = 0; p < cases[i].parts; p++)
+            memcpy(text + head + p * part, cases[i].part, part);
+        text[head + cases[i].parts * part] = '\0';
+        assert_refused_line(text, cases[i].line);
+    }
+    free(text);
+    /* Empty lines apart, and a hundred of them, are common. */
+    char lines[300];
+    snprintf(lines, sizeof(lines), "rules: []%*s", 100, "");
+    for (char *at = lines + 9; *at != '\0'; at++)
+        *at = '\n';
+    rule_set_destroy(parse_good(lines));
+}
+
+static char *many_rules(unsigned count)
+{
+    char *text = malloc((size_t)count * 130 + 100), *at = text;
+
+    at += sprintf(at, "rules:\n");
+    for (unsigned i = 0; i < count; i++)
+        at += sprintf(at,
+                      "- {id: r%u,where: check==\"c%u\",window: 1m,when: count()>0,incident: "
+                      "{title: t},close: cleared()}\n",
+                      i, i);
+    return text;
+}
+
+static void number_of_rules_is_bounded(void **state)
+{
+    char *text = many_rules(20000);
+    struct rule_set *set = parse_good(text);
+    struct words words = {.tenant = "t", .check = "c19999"};
+    struct sample sample;
+    uint32_t out[2];
+
+    (void)state;
+    assert_int_equal(rule_set_count(set), 20000);
+    sample_make(&sample, &words);
+    assert_int_equal(rule_set_match(set, &sample.view, out, 2), 1);
+    assert_string_equal(rule_set_rule(set, out[0])->id, "r19999");
+    rule_set_destroy(set);
+    free(text);
+    text = many_rules(20001);
+    assert_refused_line(text, "r.yaml:20002:3: a set holds at most 20000 rules");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(error_shows_line_and_caret),
+        cmocka_unit_test(several_errors_are_told_at_once),
+        cmocka_unit_test(more_than_ten_errors_are_counted),
+        cmocka_unit_test(places_are_right_in_every_scalar_style),
+        cmocka_unit_test(caret_stands_below_tabs_and_inside_long_lines),
+        cmocka_unit_test(wrong_keys_are_refused),
+        cmocka_unit_test(long_files_ids_and_titles_are_refused),
+        cmocka_unit_test(costly_texts_are_refused_at_once),
+        cmocka_unit_test(number_of_rules_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

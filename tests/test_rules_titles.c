@@ -1,0 +1,121 @@
+/*
+ * Aim: titles show fields and aggregates, are cut between characters, and are refused at the very
+ * place that is wrong. Method: one rule around each title; texts and columns worked out.
+ */
+#include "rules_support.h"
+
+static const char *title_text(const char *template, char *to, size_t bytes)
+{
+    snprintf(to, bytes,
+             "rules:\n  - id: r\n    where: 'true'\n    window: 1m\n"
+             "    when: count() >= 2 && distinct(labels.rack) >= 1\n    incident:\n"
+             "      title: %s\n    close: cleared()\n",
+             template);
+    return to;
+}
+
+static void titles_show_fields_and_aggregates(void **state)
+{
+    static const struct {
+        const char *template, *title;
+    } cases[] = {
+        {"plain", "plain"},
+        {"\"{host}\"", "db01"},
+        {"\"{host}:{check}/{severity} {state} {tenant}\"", "db01:c/critical problem acme"},
+        {"\"{count()} of {distinct(labels.rack)}\"", "7 of 3"},
+        {"\"{distinct( labels['rack'] )}\"", "3"},
+        {"\"{labels.rack} {labels['rack']} [{labels.none}] [{dedup_key}]\"", "r7 r7 [] []"},
+        {"\"{{{host}}} {{}}\"", "{db01} {}"},
+        {"\"{value} {message}\"", "91.5 m"},
+        {"\"{labels['}']}|\"", "brace|"},
+    };
+    struct words words = {.tenant = "acme",
+                          .resource = "db01/sda",
+                          .check = "c",
+                          .message = "m",
+                          .severity = SEVERITY_CRITICAL,
+                          .label = {"rack", "r7", "}", "brace"},
+                          .has_value = true,
+                          .value = 91.5};
+    struct sample sample;
+
+    (void)state;
+    sample_make(&sample, &words);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[1024], title[256];
+        struct rule_set *set = parse_good(title_text(cases[i].template, text, sizeof(text)));
+        rule_title(rule_set_rule(set, 0), &sample.view, (int64_t[RULE_AGGREGATES_MAX]){7, 3}, title,
+                   sizeof(title));
+        assert_string_equal(title, cases[i].title);
+        rule_set_destroy(set);
+    }
+}
+
+static void titles_are_cut_between_characters(void **state)
+{
+    /* "ä" has two bytes, "€" three. */
+    struct words words = {.tenant = "t", .message = "a\xc3\xa4\xe2\x82\xac!"};
+    static const char *const cut[] = {"",
+                                      "",
+                                      "a",
+                                      "a",
+                                      "a\xc3\xa4",
+                                      "a\xc3\xa4",
+                                      "a\xc3\xa4",
+                                      "a\xc3\xa4\xe2\x82\xac",
+                                      "a\xc3\xa4\xe2\x82\xac!"};
+    struct sample sample;
+    char text[1024], title[16];
+    struct rule_set *set = parse_good(title_text("\"{message}\"", text, sizeof(text)));
+
+    (void)state;
+    sample_make(&sample, &words);
+    for (size_t bytes = 0; bytes <= 8; bytes++) {
+        memset(title, '#', sizeof(title));
+        if (bytes == 0)
+            title[0] = '\0';
+        rule_title(rule_set_rule(set, 0), &sample.view, (int64_t[RULE_AGGREGATES_MAX]){7, 3}, title,
+                   bytes);
+        assert_string_equal(title, cut[bytes]);
+        if (bytes > 0)
+            assert_int_equal(title[bytes], '#');
+    }
+    rule_set_destroy(set);
+}
+
+static void wrong_titles_are_refused_inside_the_text(void **state)
+{
+    static const struct {
+        const char *template;
+        int column;
+        const char *sentence;
+    } cases[] = {
+        {"\"on {hots} now\"", 19, "there is no field \"hots\"; did you mean \"host\"?"},
+        {"\"on {distinct(check)}\"", 19,
+         "when does not compute distinct(check), so a title cannot show it"},
+        {"\"on {ts}\"", 19, "a title cannot take ts"},
+        {"\"on {}\"", 18, "a placeholder names a field; a brace itself is written {{"},
+        {"\"on {host\"", 18, "this { is not closed; a brace itself is written {{"},
+        {"\"on host} \"", 22, "this } closes nothing; a brace itself is written }}"},
+        {"\"on {host == 5}\"", 19, "a title takes a field or a label here"},
+        {"\"on {host check}\"", 24, "expected &&, || or the end here"},
+        {"'it''s {hots}'", 22, "there is no field \"hots\"; did you mean \"host\"?"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[1024], line[256];
+        snprintf(line, sizeof(line), "r.yaml:7:%d: %s", cases[i].column, cases[i].sentence);
+        assert_refused_line(title_text(cases[i].template, text, sizeof(text)), line);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(titles_show_fields_and_aggregates),
+        cmocka_unit_test(titles_are_cut_between_characters),
+        cmocka_unit_test(wrong_titles_are_refused_inside_the_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
