@@ -36,6 +36,7 @@
 #include "daemon/incident_log.h"
 #include "daemon/ledger.h"
 #include "rules/rule_set.h"
+#include "tests/bench_rules.h"
 
 enum {
     BENCH_LIMIT_MS = 60000,

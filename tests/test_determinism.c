@@ -7,30 +7,7 @@
 #include "tests/engine_bench.h"
 #include "base/hash.h"
 
-static const char storm_rules[] = "rules:\n"
-                                  "  - id: pair\n"
-                                  "    where: check == \"down\"\n"
-                                  "    by: [resource]\n"
-                                  "    on: events\n"
-                                  "    window: 2s\n"
-                                  "    when: count() >= 2\n"
-                                  "    max_keys: 6\n"
-                                  "    incident: {title: \"{resource}\", priority: P2}\n"
-                                  "    close: cleared() || quiet(1s)\n"
-                                  "  - id: rack\n"
-                                  "    where: severity >= MINOR\n"
-                                  "    by: [labels.rack]\n"
-                                  "    window: 5s\n"
-                                  "    when: distinct(resource) >= 3\n"
-                                  "    incident: {title: \"rack {labels.rack}\"}\n"
-                                  "    close: cleared() || quiet(3s)\n"
-                                  "  - id: self\n"
-                                  "    where: source == \"tocsin\"\n"
-                                  "    by: [resource]\n"
-                                  "    window: 10s\n"
-                                  "    when: count() >= 1\n"
-                                  "    incident: {title: \"{message}\"}\n"
-                                  "    close: quiet(1s)\n";
+static const char storm_rules[] = RULES_STORM("6", "");
 
 static uint64_t random_state;
 
@@ -170,13 +147,8 @@ static void X3_nothing_depends_on_zone_or_seed(void **state)
 static void X2_changes_of_one_time_come_in_the_order_of_their_causes(void **state)
 {
     (void)state;
-    struct bench *bench = bench_create(BENCH_RULE_ONE "  - id: another\n"
-                                                      "    where: check == \"down\"\n"
-                                                      "    by: [resource]\n"
-                                                      "    window: 1m\n"
-                                                      "    when: count() >= 1\n"
-                                                      "    incident: {title: t}\n"
-                                                      "    close: quiet(1s)\n");
+    struct bench *bench = bench_create(
+        BENCH_RULE_ONE RULE_BY_RESOURCE("another", "down", "", "1m", "count() >= 1", "quiet(1s)"));
     struct bench_feed *b = bench_feed(bench, "b", 0), *a = bench_feed(bench, "a", 0);
 
     bench_put(b, 100, "w", "down", "");
@@ -347,16 +319,8 @@ static void X4_a_bound_of_four_alerts_with_one_to_eight_workers(void **state)
 static void X4_keys_go_oldest_first_and_open_incidents_last(void **state)
 {
     (void)state;
-    struct bench *bench = bench_create("rules:\n"
-                                       "  - id: two\n"
-                                       "    where: check == \"down\"\n"
-                                       "    by: [resource]\n"
-                                       "    on: events\n"
-                                       "    window: 1m\n"
-                                       "    when: count() >= 2\n"
-                                       "    max_keys: 4\n"
-                                       "    incident: {title: t}\n"
-                                       "    close: cleared()\n");
+    struct bench *bench = bench_create("rules:\n" RULE_BY_RESOURCE(
+        "two", "down", RULE_ON_EVENTS "    max_keys: 4\n", "1m", "count() >= 2", "cleared()"));
     struct bench_feed *feed = bench_feed(bench, "t", 0);
 
     /* a and b open; they are the oldest keys, and stay: x and y of those that only watch go. */
@@ -400,15 +364,8 @@ static void X4_keys_go_oldest_first_and_open_incidents_last(void **state)
 static void X4_a_bound_that_a_timer_passes_is_held(void **state)
 {
     (void)state;
-    struct bench *bench = bench_create("rules:\n"
-                                       "  - id: two\n"
-                                       "    where: check == \"down\"\n"
-                                       "    by: [resource]\n"
-                                       "    window: 500ms\n"
-                                       "    when: count() >= 2\n"
-                                       "    max_keys: 1\n"
-                                       "    incident: {title: t}\n"
-                                       "    close: cleared()\n");
+    struct bench *bench = bench_create("rules:\n" RULE_BY_RESOURCE(
+        "two", "down", "    max_keys: 1\n", "500ms", "count() >= 2", "cleared()"));
     struct bench_feed *feed = bench_feed(bench, "t", 0);
 
     bench->config.flap_start = 2;
@@ -435,14 +392,7 @@ static void X4_a_bound_that_a_timer_passes_is_held(void **state)
 /* --- X5
  * ---------------------------------------------------------------------------------------- */
 
-#define RULE_SHORT(id, check, close)                                                               \
-    "  - id: " id "\n"                                                                             \
-    "    where: check == \"" check "\"\n"                                                          \
-    "    by: [resource]\n"                                                                         \
-    "    window: 1m\n"                                                                             \
-    "    when: count() >= 1\n"                                                                     \
-    "    incident: {title: t}\n"                                                                   \
-    "    close: " close "\n"
+#define RULE_SHORT(id, check, close) RULE_BY_RESOURCE(id, check, "", "1m", "count() >= 1", close)
 
 static void switch_rules(struct bench *bench, const char *text)
 {
@@ -504,13 +454,7 @@ static void X5_a_switch_moves_nothing_of_a_rule_that_stays(void **state)
 static void X6_a_self_alert_enters_at_the_next_rounds_start(void **state)
 {
     (void)state;
-    struct bench *bench = bench_create(BENCH_RULE_ONE "  - id: self\n"
-                                                      "    where: source == \"tocsin\"\n"
-                                                      "    by: [resource]\n"
-                                                      "    window: 1m\n"
-                                                      "    when: count() >= 1\n"
-                                                      "    incident: {title: \"{message}\"}\n"
-                                                      "    close: quiet(10s)\n");
+    struct bench *bench = bench_create(BENCH_RULE_ONE RULE_SELF("1m", "quiet(10s)"));
     struct bench_feed *feed = bench_feed(bench, "t", 0);
 
     bench->config.alerts_max = 1;
@@ -572,14 +516,8 @@ static void X6_one_epoch_at_a_time_is_the_same_as_whole_rounds(void **state)
 static void X7_the_end_closes_what_came_and_leaves_later_timers_pending(void **state)
 {
     (void)state;
-    struct bench *bench = bench_create("rules:\n"
-                                       "  - id: q\n"
-                                       "    where: check == \"down\"\n"
-                                       "    by: [resource]\n"
-                                       "    window: 1m\n"
-                                       "    when: count() >= 1\n"
-                                       "    incident: {title: t}\n"
-                                       "    close: quiet(1s)\n");
+    struct bench *bench = bench_create(
+        "rules:\n" RULE_BY_RESOURCE("q", "down", "", "1m", "count() >= 1", "quiet(1s)"));
     struct bench_feed *feed = bench_feed(bench, "t", 0), *other = bench_feed(bench, "t", 1);
 
     /* The largest M + L is 1700: the end is the round's at 1800. Quiet at 1799 fires, at 1800

@@ -197,15 +197,8 @@ static void a_place_is_used_again_only_behind_its_last_event(void **state)
 static void a_rules_own_counters_add_up(void **state)
 {
     (void)state;
-    struct bench *bench = bench_create("rules:\n"
-                                       "  - id: two\n"
-                                       "    where: check == \"down\"\n"
-                                       "    by: [resource]\n"
-                                       "    on: events\n"
-                                       "    window: 1s\n"
-                                       "    when: count() >= 2\n"
-                                       "    incident: {title: t}\n"
-                                       "    close: quiet(1s)\n");
+    struct bench *bench = bench_create("rules:\n" RULE_BY_RESOURCE(
+        "two", "down", RULE_ON_EVENTS, "1s", "count() >= 2", "quiet(1s)"));
     struct bench_feed *feed = bench_feed(bench, "t", 0);
     struct engine_rule_counters row[2];
 

@@ -23,6 +23,7 @@
 #include "correlate/engine.h"
 #include "daemon/incident_log.h"
 #include "rules/rule_set.h"
+#include "tests/bench_rules.h"
 
 enum {
     PARTS = 6,
@@ -33,31 +34,7 @@ enum {
     MARKS_SEEN = 1 << 16,
 };
 
-static const char rules_text[] = "rules:\n"
-                                 "  - id: pair\n"
-                                 "    where: check == \"down\"\n"
-                                 "    by: [resource]\n"
-                                 "    on: events\n"
-                                 "    window: 2s\n"
-                                 "    when: count() >= 2\n"
-                                 "    max_keys: 16\n"
-                                 "    incident: {title: \"{resource}\", priority: P2}\n"
-                                 "    close: cleared() || quiet(1s)\n"
-                                 "  - id: rack\n"
-                                 "    where: severity >= MINOR\n"
-                                 "    by: [labels.rack]\n"
-                                 "    window: 5s\n"
-                                 "    when: distinct(resource) >= 3\n"
-                                 "    max_keys: 4\n"
-                                 "    incident: {title: \"rack {labels.rack}\"}\n"
-                                 "    close: cleared() || quiet(3s)\n"
-                                 "  - id: self\n"
-                                 "    where: source == \"tocsin\"\n"
-                                 "    by: [resource]\n"
-                                 "    window: 10s\n"
-                                 "    when: count() >= 1\n"
-                                 "    incident: {title: \"{message}\"}\n"
-                                 "    close: quiet(1s)\n";
+static const char rules_text[] = RULES_STORM("16", "    max_keys: 4\n");
 
 /* --- a source and a host without locks
  * ------------------------------------------------------------ */

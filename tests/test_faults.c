@@ -78,15 +78,8 @@ static void L1_L2_gaps_and_redelivered_records_are_accounted_for(void **state)
 static void L3_L4_touches_and_incidents_add_up(void **state)
 {
     (void)state;
-    struct bench *bench = bench_create("rules:\n"
-                                       "  - id: three\n"
-                                       "    where: check == \"down\"\n"
-                                       "    by: [resource]\n"
-                                       "    on: events\n"
-                                       "    window: 1s\n"
-                                       "    when: count() >= 3\n"
-                                       "    incident: {title: t}\n"
-                                       "    close: cleared()\n");
+    struct bench *bench = bench_create("rules:\n" RULE_BY_RESOURCE(
+        "three", "down", RULE_ON_EVENTS, "1s", "count() >= 3", "cleared()"));
     struct bench_feed *feed = bench_feed(bench, "t", 0);
 
     bench_put(feed, 0, "a", "down", "");

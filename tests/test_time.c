@@ -151,15 +151,8 @@ static void T3_events_count_by_time_topic_partition_offset_sub(void **state)
 static void T3_windows_are_half_open_and_timers_come_before_events(void **state)
 {
     (void)state;
-    struct bench *bench = bench_create("rules:\n"
-                                       "  - id: two\n"
-                                       "    where: check == \"down\"\n"
-                                       "    by: [resource]\n"
-                                       "    on: events\n"
-                                       "    window: 10s\n"
-                                       "    when: count() >= 2\n"
-                                       "    incident: {title: \"t\"}\n"
-                                       "    close: quiet(1s)\n");
+    struct bench *bench = bench_create("rules:\n" RULE_BY_RESOURCE(
+        "two", "down", RULE_ON_EVENTS, "10s", "count() >= 2", "quiet(1s)"));
     struct bench_feed *feed = bench_feed(bench, "t", 0);
 
     bench_put(feed, 0, "in", "down", "");
@@ -176,7 +169,8 @@ static void T3_windows_are_half_open_and_timers_come_before_events(void **state)
     bench_destroy(bench);
 }
 
-/* More partitions than the engine asks for at once: none may find that time has begun without it. */
+/* More partitions than the engine asks for at once: none may find that time has begun without it.
+ */
 static void T8_all_partitions_of_a_recording_are_there_before_time_begins(void **state)
 {
     (void)state;
@@ -278,14 +272,7 @@ static void T4_old_records_in_a_quiet_topic_close_with_the_clock(void **state)
 }
 
 #define RULE_QUIET                                                                                 \
-    "rules:\n"                                                                                     \
-    "  - id: quiet\n"                                                                              \
-    "    where: check == \"down\"\n"                                                               \
-    "    by: [resource]\n"                                                                         \
-    "    window: 1m\n"                                                                             \
-    "    when: count() >= 1\n"                                                                     \
-    "    incident: {title: t}\n"                                                                   \
-    "    close: quiet(30s)\n"
+    "rules:\n" RULE_BY_RESOURCE("quiet", "down", "", "1m", "count() >= 1", "quiet(30s)")
 
 /* Live, two partitions, one incident open since 0 that closes when 30 s are quiet. */
 static struct bench *open_incident_bench(struct bench_feed *feed[2])
