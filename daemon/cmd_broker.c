@@ -8,23 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "daemon/interrupt.h"
 #include "daemon/options.h"
 #include "ingest/mock_broker.h"
-
-static int waker = -1;
-static volatile sig_atomic_t must_end;
-
-static void on_signal(int number)
-{
-    (void)number;
-    must_end = 1;
-    host()->waker_wake(host()->self, waker);
-}
 
 struct broker {
     const char *port_file;
@@ -100,11 +90,11 @@ int cmd_broker(int argc, char **argv)
     struct broker broker = {0};
     struct mock_broker *mock = NULL;
     struct error err = {""};
-    int code = EXIT_OK;
+    int waker = -1, code = EXIT_OK;
 
     if (!options_read(&table, argc, argv, &broker, &code))
         return code;
-    waker = host()->waker_create(host()->self);
+    waker = interrupt_begin();
     mock = waker >= 0 ? mock_broker_create(&err) : NULL;
     if (mock == NULL) {
         if (waker < 0)
@@ -112,9 +102,6 @@ int cmd_broker(int argc, char **argv)
         code = EXIT_SYSTEM;
         goto out;
     }
-    struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
     for (size_t i = 0; i < broker.topics.count; i++)
         if (add_topic(mock, broker.topics.item[i], &err) != 0) {
             code = EXIT_USAGE;
@@ -129,7 +116,8 @@ int cmd_broker(int argc, char **argv)
     }
     uint64_t begin_ns = host_mono_ns();
     uint64_t for_ns = broker.for_ms == 0 ? UINT64_MAX : (uint64_t)broker.for_ms * 1000000u;
-    for (uint64_t past_ns = 0; !must_end && past_ns < for_ns; past_ns = host_mono_ns() - begin_ns) {
+    for (uint64_t past_ns = 0; !interrupt_seen() && past_ns < for_ns;
+         past_ns = host_mono_ns() - begin_ns) {
         uint64_t left_ns = for_ns - past_ns;
         host()->waker_sleep(host()->self, waker,
                             left_ns < 3600000000000u ? left_ns : 3600000000000u);
@@ -138,7 +126,6 @@ out:
     if (code != EXIT_OK)
         fprintf(stderr, "tocsin broker: %s\n", err.text);
     mock_broker_destroy(mock);
-    if (waker >= 0)
-        host()->close(host()->self, waker);
+    interrupt_end();
     return code;
 }

@@ -18,6 +18,7 @@
 #include "base/host.h"
 #include "daemon/estate.h"
 #include "daemon/estate_output.h"
+#include "daemon/interrupt.h"
 #include "daemon/options.h"
 #include "daemon/units.h"
 
@@ -102,14 +103,6 @@ static const struct option_table table = {
     .exits = "0 64 71 74",
 };
 
-static volatile sig_atomic_t is_interrupted;
-
-static void on_signal(int signal_number)
-{
-    (void)signal_number;
-    is_interrupted = 1;
-}
-
 /* What was sent, and the clock it was sent by. */
 struct run {
     struct estate *estate;
@@ -132,7 +125,7 @@ struct run {
  * is written: a live reader must not wait for a buffer to fill up. */
 static int wait_for(struct run *run, int64_t at_ms, struct error *err)
 {
-    while (!is_interrupted) {
+    while (!interrupt_seen()) {
         run->now_ms = run->start_ms + (int64_t)((host_mono_ns() - run->start_ns) / 1000000);
         if (run->now_ms >= at_ms)
             return 0;
@@ -207,15 +200,15 @@ static int generate_all(struct run *run, struct error *err)
     int rc = write_truth(run, err);
 
     run->start_ns = host_mono_ns();
-    while (rc == 0 && !is_interrupted && estate_next(run->estate, &event)) {
+    while (rc == 0 && !interrupt_seen() && estate_next(run->estate, &event)) {
         rc = write_truth(run, err);
         if (rc == 0 && run->is_live && event.emit_ms > run->now_ms)
             rc = wait_for(run, event.emit_ms, err);
-        if (rc == 0 && !is_interrupted)
+        if (rc == 0 && !interrupt_seen())
             rc = generate_event(run, &event, err);
     }
     if (rc == 0)
-        rc = estate_output_finish(run->out, is_interrupted ? INTERRUPTED_MS_MAX : FINISH_MS_MAX,
+        rc = estate_output_finish(run->out, interrupt_seen() ? INTERRUPTED_MS_MAX : FINISH_MS_MAX,
                                   err);
     return rc == 0 ? write_truth_end(run, err) : rc;
 }
@@ -266,15 +259,6 @@ static struct estate_config estate_config_of(const struct generate *options, boo
     return config;
 }
 
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN); /* a reader that left shows as an error of the write */
-}
-
 int cmd_generate(int argc, char **argv)
 {
     struct generate options = {.start_ms = INT64_MIN};
@@ -294,7 +278,7 @@ int cmd_generate(int argc, char **argv)
         .compression = options.compression,
         .partitions = (uint32_t)options.partitions,
     };
-    catch_signals();
+    signal(SIGPIPE, SIG_IGN); /* a reader that left shows as an error of the write */
     run.is_live =
         options.pace == PACE_LIVE || (options.pace == PACE_AUTO && options.brokers != NULL);
     config = estate_config_of(&options, run.is_live);
@@ -305,7 +289,7 @@ int cmd_generate(int argc, char **argv)
         goto out;
     }
     code = EXIT_IO;
-    run.waker = host()->waker_create(host()->self);
+    run.waker = interrupt_begin();
     if (estate_output_open(&output, &run.out, &err) != 0)
         goto out;
     if (options.truth != NULL) {
@@ -327,8 +311,7 @@ out:
         fprintf(stderr, "tocsin generate: %s\n", err.text);
     if (run.truth_fd >= 0)
         host()->close(host()->self, run.truth_fd);
-    if (run.waker >= 0)
-        host()->close(host()->self, run.waker);
+    interrupt_end();
     estate_output_close(run.out);
     estate_destroy(run.estate);
     return code;

@@ -12,12 +12,12 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
 #include "daemon/commands.h"
+#include "daemon/interrupt.h"
 #include "daemon/options.h"
 #include "daemon/replay_input.h"
 #include "daemon/setting_list.h"
@@ -77,14 +77,6 @@ static const struct option_table table = {
     .exits = "0 64 65 66 69 71",
 };
 
-static volatile sig_atomic_t must_end;
-
-static void on_signal(int number)
-{
-    (void)number;
-    must_end = 1;
-}
-
 /* One partition of the input and the batch that was taken from it. */
 struct track {
     struct feed *feed;
@@ -138,7 +130,7 @@ static int advance(struct publisher *publisher, struct track *track)
         return 1;
     }
     feed->ops->release(feed);
-    if (feed->ops->state(feed) == FEED_FINISHED || must_end)
+    if (feed->ops->state(feed) == FEED_FINISHED || interrupt_seen())
         return 0;
     if (source->ops->ready(source, &publisher->err))
         error_set(&publisher->err, "%s/%" PRId32 " gives no records, though it is not at its end",
@@ -185,7 +177,7 @@ static struct track *oldest(struct publisher *publisher, int64_t *limit_ms)
 /* 0 or a negative errno. */
 static int send_all(struct publisher *publisher)
 {
-    while (publisher->track_count > 0 && !must_end) {
+    while (publisher->track_count > 0 && !interrupt_seen()) {
         int64_t limit_ms;
         struct track *track = oldest(publisher, &limit_ms);
         int rc;
@@ -194,7 +186,7 @@ static int send_all(struct publisher *publisher)
             rc = forward(publisher, track);
             if (rc == 0)
                 rc = advance(publisher, track);
-        } while (rc == 1 && track->time_ms <= limit_ms && !must_end);
+        } while (rc == 1 && track->time_ms <= limit_ms && !interrupt_seen());
         if (rc < 0)
             return rc;
         if (rc == 0)
@@ -294,7 +286,7 @@ static int publish(struct publisher *publisher)
     }
     if (kafka_producer_flush(publisher->producer, FLUSH_MS_MAX, &publisher->err) != 0)
         return EXIT_UNAVAILABLE;
-    if (must_end) {
+    if (interrupt_seen()) {
         error_set(&publisher->err, "interrupted after %" PRIu64 " records",
                   publisher->record_count);
         return EXIT_UNAVAILABLE;
@@ -305,7 +297,6 @@ static int publish(struct publisher *publisher)
 int cmd_publish(int argc, char **argv)
 {
     struct publisher publisher = {.tracks = NULL};
-    struct sigaction action = {.sa_handler = on_signal};
     uint64_t begin_ns = host_mono_ns();
     int code = EXIT_OK;
 
@@ -320,8 +311,7 @@ int cmd_publish(int argc, char **argv)
         error_set(&publisher.err, "out of memory");
         code = EXIT_SYSTEM;
     } else {
-        sigaction(SIGTERM, &action, NULL);
-        sigaction(SIGINT, &action, NULL);
+        interrupt_begin();
         code = publish(&publisher);
     }
     if (code != EXIT_OK)
@@ -336,5 +326,6 @@ int cmd_publish(int argc, char **argv)
     replay_input_close(publisher.input);
     decoder_destroy(publisher.decoder);
     free(publisher.tracks);
+    interrupt_end();
     return code;
 }

@@ -8,12 +8,12 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
 #include "daemon/commands.h"
+#include "daemon/interrupt.h"
 #include "daemon/options.h"
 #include "daemon/setting_list.h"
 #include "daemon/units.h"
@@ -65,16 +65,6 @@ static const struct option_table table = {
     .exits = "0 64 65 69 71 74",
 };
 
-static int waker = -1;
-static volatile sig_atomic_t must_end;
-
-static void on_signal(int number)
-{
-    (void)number;
-    must_end = 1;
-    host()->waker_wake(host()->self, waker);
-}
-
 /* One partition on its way into the recording. */
 struct track {
     struct feed *feed;
@@ -86,6 +76,7 @@ struct track {
 
 struct recorder {
     struct record_options options;
+    int waker;
     struct source *source;
     struct recording_writer *writer;
     struct track *tracks;
@@ -158,7 +149,7 @@ static int look_for_changes(struct recorder *recorder)
             .next = feed->start_offset,
             .end_offset = ends_at_latest ? feed->start_offset + feed->ops->lag(feed) : INT64_MAX,
         };
-        ops->wake_on(recorder->source, feed, waker);
+        ops->wake_on(recorder->source, feed, recorder->waker);
     }
     return 0;
 }
@@ -225,7 +216,7 @@ static int run(struct recorder *recorder)
         recorder->options.for_ms == 0 ? UINT64_MAX : (uint64_t)recorder->options.for_ms * 1000000u;
     uint64_t sync_ns = begin_ns;
 
-    while (!must_end && host_mono_ns() - begin_ns < for_ns && !all_are_over(recorder)) {
+    while (!interrupt_seen() && host_mono_ns() - begin_ns < for_ns && !all_are_over(recorder)) {
         size_t taken = 0;
 
         if (look_for_changes(recorder) != 0)
@@ -257,7 +248,7 @@ static int run(struct recorder *recorder)
             sync_ns = now_ns;
         }
         if (taken == 0)
-            host()->waker_sleep(host()->self, waker, WAIT_MS * 1000000u);
+            host()->waker_sleep(host()->self, recorder->waker, WAIT_MS * 1000000u);
     }
     return recording_writer_finish(recorder->writer, &recorder->err) == 0 ? EXIT_OK : EXIT_IO;
 }
@@ -282,7 +273,6 @@ static int check_options(struct recorder *recorder)
 int cmd_record(int argc, char **argv)
 {
     struct recorder recorder = {.tracks = NULL};
-    struct sigaction action = {.sa_handler = on_signal};
     int code = EXIT_OK;
 
     if (!options_read(&table, argc, argv, &recorder.options, &code))
@@ -292,14 +282,12 @@ int cmd_record(int argc, char **argv)
         goto out;
     }
     recorder.tracks = calloc(FEEDS_MAX, sizeof(*recorder.tracks));
-    waker = host()->waker_create(host()->self);
-    if (recorder.tracks == NULL || waker < 0) {
+    recorder.waker = interrupt_begin();
+    if (recorder.tracks == NULL || recorder.waker < 0) {
         error_set(&recorder.err, "out of memory or descriptors");
         code = EXIT_SYSTEM;
         goto out;
     }
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
     if (open_source(&recorder) != 0) {
         code = EXIT_USAGE;
         goto out;
@@ -322,7 +310,6 @@ out:
         recorder.source->ops->close(recorder.source);
     recording_writer_destroy(recorder.writer);
     free(recorder.tracks);
-    if (waker >= 0)
-        host()->close(host()->self, waker);
+    interrupt_end();
     return code;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/arena.h"
 #include "base/host.h"
+#include "daemon/choice.h"
 #include "daemon/config_read.h"
 #include "daemon/units.h"
 
@@ -191,7 +192,7 @@ static const char *value_text(const struct config_key *key, const void *base, ch
     case CONFIG_SIZE:
         return unit_format_size(*(const int64_t *)at, to);
     case CONFIG_CHOICE:
-        return config_choice_word(key->choices, *(const int64_t *)at, to, 64);
+        return choice_word(key->choices, *(const int64_t *)at, to, 64);
     default:
         return *(const char *const *)at;
     }

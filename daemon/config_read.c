@@ -14,34 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "daemon/choice.h"
 #include "daemon/units.h"
 #include "rules/nearest.h"
 
 enum { PATH_BYTES_MAX = 128 };
-
-int64_t config_choice_index(const char *choices, const char *word)
-{
-    size_t length = strlen(word);
-
-    for (int64_t index = 0; *choices != '\0'; index++) {
-        size_t span = strcspn(choices, " ");
-        if (span == length && strncmp(choices, word, length) == 0)
-            return index;
-        choices += span;
-        choices += *choices == ' ';
-    }
-    return -1;
-}
-
-const char *config_choice_word(const char *choices, int64_t index, char *to, size_t bytes)
-{
-    for (; index > 0 && *choices != '\0'; index--) {
-        choices += strcspn(choices, " ");
-        choices += *choices == ' ';
-    }
-    snprintf(to, bytes, "%.*s", (int)strcspn(choices, " "), choices);
-    return to;
-}
 
 static const char *keep(struct config_reader *reader, const char *text)
 {
@@ -128,7 +105,7 @@ static int set_text(struct config_reader *reader, const struct config_key *key, 
     case CONFIG_SIZE:
         return parse_number(key, text, (int64_t *)at, err);
     case CONFIG_CHOICE:
-        *(int64_t *)at = config_choice_index(key->choices, text);
+        *(int64_t *)at = choice_index(key->choices, text);
         if (*(int64_t *)at >= 0)
             return 0;
         error_set(err, "'%.80s' is not one of: %s", text, key->choices);

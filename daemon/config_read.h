@@ -23,9 +23,4 @@ bool config_read_defaults(struct config_reader *reader, const char *prefix, void
 void config_read_map(struct config_reader *reader, const struct yaml_node *map, const char *prefix,
                      void *base);
 
-/* Index of the word in blank-separated choices, or -1. */
-int64_t config_choice_index(const char *choices, const char *word);
-/* The index-th word, copied to `to`. */
-const char *config_choice_word(const char *choices, int64_t index, char *to, size_t bytes);
-
 #endif

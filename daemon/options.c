@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "daemon/command.h"
+#include "daemon/choice.h"
 #include "daemon/units.h"
 #include "rules/nearest.h"
 
@@ -36,21 +37,6 @@ const char *exit_code_meaning(int code)
         if (exit_codes[i].code == code)
             return exit_codes[i].meaning;
     return NULL;
-}
-
-/* Index of `word` in the blank-separated `choices`, or -1. */
-static int64_t choice_index(const char *choices, const char *word)
-{
-    size_t length = strlen(word);
-
-    for (int64_t index = 0; *choices != '\0'; index++) {
-        size_t span = strcspn(choices, " ");
-        if (span == length && strncmp(choices, word, length) == 0)
-            return index;
-        choices += span;
-        choices += *choices == ' ';
-    }
-    return -1;
 }
 
 static int check_range(const struct option_row *row, const char *text, int64_t value,

@@ -17,6 +17,7 @@
 #include "base/event.h"
 #include "base/host.h"
 #include "ingest/recording_source.h"
+#include "tests/memory_host.h"
 #include "store/recording.h"
 #include "store/recording_format.h"
 
@@ -158,52 +159,17 @@ static void what_was_recorded_is_read_back(void **state)
 
 /* The file in memory, and a host that serves a damaged copy. */
 static char *bytes, *copy;
-static size_t byte_count, served;
-
-static int fake_open(void *self, const char *name, int flags, unsigned mode)
-{
-    (void)self, (void)name, (void)flags, (void)mode;
-    return 1000;
-}
-
-static ssize_t fake_pread(void *self, int fd, void *to, size_t count, int64_t at)
-{
-    (void)self, (void)fd;
-    if (at < 0 || (size_t)at >= served)
-        return 0;
-    if (count > served - (size_t)at)
-        count = served - (size_t)at;
-    memcpy(to, copy + at, count);
-    return (ssize_t)count;
-}
-
-static int64_t fake_size(void *self, int fd)
-{
-    (void)self, (void)fd;
-    return (int64_t)served;
-}
-
-static int fake_close(void *self, int fd)
-{
-    (void)self, (void)fd;
-    return 0;
-}
+static size_t byte_count;
 
 static void serve_from_memory(bool finish)
 {
-    static struct host fake;
-
     make(finish);
     assert_int_equal(host_read_file(path, 1 << 24, &bytes, &byte_count), 0);
     copy = malloc(byte_count);
     memcpy(copy, bytes, byte_count);
-    served = byte_count;
-    fake = *host();
-    fake.open = fake_open;
-    fake.pread = fake_pread;
-    fake.size = fake_size;
-    fake.close = fake_close;
-    host_set(&fake);
+    memory_host_file = copy;
+    memory_host_bytes = byte_count;
+    memory_host_begin();
 }
 
 static void serve_no_more(void)
@@ -237,23 +203,24 @@ static void a_file_cut_anywhere_gives_all_whole_blocks(void **state)
 {
     (void)state;
     serve_from_memory(true);
-    for (served = sizeof(struct file_head); served < byte_count; served++) {
+    for (memory_host_bytes = sizeof(struct file_head); memory_host_bytes < byte_count;
+         memory_host_bytes++) {
         struct recording *recording;
         struct error err = {""};
         uint64_t torn;
         size_t whole;
-        int want = whole_records_before(served, &whole), seen = 0;
+        int want = whole_records_before(memory_host_bytes, &whole), seen = 0;
 
         if (recording_open(path, &recording, &err) != 0)
-            fail_msg("cut at %zu: %s", served, err.text);
+            fail_msg("cut at %zu: %s", memory_host_bytes, err.text);
         assert_false(recording_is_complete(recording, &torn));
-        assert_int_equal(torn, served - whole);
+        assert_int_equal(torn, memory_host_bytes - whole);
         for (size_t part = 0; part < recording_part_count(recording); part++)
             seen += read_part(recording, (int)part, &err);
         assert_int_equal(seen, want);
         recording_destroy(recording);
     }
-    for (served = 0; served < sizeof(struct file_head); served++) {
+    for (memory_host_bytes = 0; memory_host_bytes < sizeof(struct file_head); memory_host_bytes++) {
         struct recording *recording;
         struct error err = {""};
         assert_int_equal(recording_open(path, &recording, &err), -EBADMSG);

@@ -6,52 +6,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include "base/host.h"
 #include "store/recording_format.h"
-
-static const char *served;
-static size_t served_bytes;
-
-static int fake_open(void *self, const char *path, int flags, unsigned mode)
-{
-    (void)self, (void)path, (void)flags, (void)mode;
-    return 1000;
-}
-
-static ssize_t fake_pread(void *self, int fd, void *to, size_t bytes, int64_t at)
-{
-    (void)self, (void)fd;
-    if (at < 0 || (uint64_t)at >= served_bytes)
-        return 0;
-    if (bytes > served_bytes - (size_t)at)
-        bytes = served_bytes - (size_t)at;
-    memcpy(to, served + at, bytes);
-    return (ssize_t)bytes;
-}
-
-static int64_t fake_size(void *self, int fd)
-{
-    (void)self, (void)fd;
-    return (int64_t)served_bytes;
-}
-
-static int fake_close(void *self, int fd)
-{
-    (void)self, (void)fd;
-    return 0;
-}
-
-static void set_host(void)
-{
-    static struct host fake;
-
-    fake = *host();
-    fake.open = fake_open;
-    fake.pread = fake_pread;
-    fake.size = fake_size;
-    fake.close = fake_close;
-    host_set(&fake);
-}
+#include "tests/memory_host.h"
 
 /* Gives file head, blocks in a row, and trailer the hashes that they should have. */
 static void sign(char *file, size_t bytes)
@@ -107,8 +63,8 @@ static void read_all(const char *file, size_t bytes)
     struct recording *recording;
     struct error err;
 
-    served = file;
-    served_bytes = bytes;
+    memory_host_file = file;
+    memory_host_bytes = bytes;
     if (recording_open("input", &recording, &err) != 0) {
         if (strlen(err.text) < 10)
             abort(); /* a sentence is owed */
@@ -134,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct recorded recorded;
     char *copy = malloc(bytes + 1);
 
-    set_host();
+    memory_host_begin();
     memcpy(copy, data, bytes);
     struct body_walk walk = {.at = copy, .end = copy + bytes, .has_times = bytes % 2 == 0};
     for (size_t i = 0; i <= bytes && body_walk_next(&walk, &recorded); i++)
