@@ -29,8 +29,8 @@ void derived_make_room(struct engine *engine, int64_t epoch)
 
 void derived_put(struct engine *engine, const struct derived *derived)
 {
-    struct event_draft draft = {.severity = derived->severity,
-                                .state = derived->state,
+    struct event_draft draft = {.severity = (uint8_t)derived->severity,
+                                .state = (uint8_t)derived->state,
                                 .has_time = true,
                                 .time_ms = derived->at_ms};
 

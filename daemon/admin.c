@@ -194,7 +194,7 @@ static void answer_pick(struct evhttp_request *request, void *self, pick_answer 
 {
     const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
     struct evkeyvalq pairs;
-    struct admin_pick pick = {NULL};
+    struct admin_pick pick = {.sink = NULL};
     struct error err = {{0}};
     char *text = NULL;
     size_t bytes = 0;
