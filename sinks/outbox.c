@@ -39,6 +39,7 @@ struct question {
 struct outbox {
     /* Constant while the thread runs. */
     struct sink **sinks;
+    const char **names; /* the caller's, for counters that are looked at after our end */
     size_t sink_count;
     size_t ops_max, dead_max;
     uint64_t bytes_max;
@@ -232,6 +233,7 @@ static void outbox_free(struct outbox *outbox)
     for (size_t i = 0; outbox->sinks != NULL && i < outbox->sink_count; i++)
         sink_destroy(outbox->sinks[i]);
     free(outbox->sinks);
+    free(outbox->names);
     free(outbox->sink_ops);
     free(outbox->counters);
     pthread_mutex_destroy(&outbox->lock);
@@ -250,6 +252,7 @@ static int create_sinks(struct outbox *outbox, const struct outbox_config *confi
                 error_set(err, "sink %s: there are two sinks of this name", config->sinks[i].name);
                 return -EINVAL;
             }
+        outbox->names[i] = config->sinks[i].name;
         rc = sink_create(&config->sinks[i], true, &outbox->sinks[i], err);
         if (rc != 0)
             return rc;
@@ -309,11 +312,12 @@ int outbox_create(const struct outbox_config *config, struct outbox **out, struc
     outbox->dead_max = config->dead_max > 0 ? config->dead_max : 10000;
     /* One more than needed: calloc(0) may return NULL. */
     outbox->sinks = calloc(count + 1, sizeof(outbox->sinks[0]));
+    outbox->names = calloc(count + 1, sizeof(outbox->names[0]));
     outbox->sink_ops = calloc(count + 1, sizeof(outbox->sink_ops[0]));
     outbox->counters = calloc(count + 1, sizeof(outbox->counters[0]));
     outbox->ring = batch_ring_create(RING_SLOTS);
-    if (outbox->sinks == NULL || outbox->sink_ops == NULL || outbox->counters == NULL ||
-        outbox->ring == NULL)
+    if (outbox->sinks == NULL || outbox->names == NULL || outbox->sink_ops == NULL ||
+        outbox->counters == NULL || outbox->ring == NULL)
         goto out;
     rc = create_sinks(outbox, config, &why);
     if (rc == 0)
@@ -420,6 +424,7 @@ size_t outbox_counters(const struct outbox *outbox, struct sink_counters *out, s
     memcpy(out, outbox->counters, count * sizeof(out[0]));
     pthread_mutex_unlock(lock);
     for (size_t i = 0; i < count; i++) {
+        out[i].name = outbox->names[i];
         /* relaxed: the lock orders it after the submission of whatever is counted as
          * out. What lies in the ring is waiting, too (L5). */
         out[i].ops =

@@ -63,7 +63,8 @@ struct outbox_config {
 /* Checks one sink's configuration without opening anything. 0, or -EINVAL with a sentence. */
 int sink_config_check(const struct sink_config *config, struct error *err);
 
-/* Creates the outbox and starts its thread. */
+/* Creates the outbox and starts its thread. Names of sinks are borrowed, and shown in counters:
+ * they outlive these. */
 int outbox_create(const struct outbox_config *config, struct outbox **out, struct error *err);
 
 /* Waits up to `flush_ms` for what is deliverable, then stops the thread (F10).
