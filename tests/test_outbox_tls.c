@@ -344,11 +344,16 @@ static void no_proxy_names_what_is_reached_directly(void **state)
     static const struct {
         const char *no_proxy;
         bool direct;
-    } rows[] = {{"localhost", true},
-                {"example.org, localhost", true},
-                {"*", true},
-                {"host", false},
-                {"example.org", false}};
+        const char *host; /* NULL: localhost */
+    } rows[] = {
+        {"localhost", true, NULL},
+        {"example.org, localhost", true, NULL},
+        {"*", true, NULL},
+        {"host", false, NULL},
+        {"example.org", false, NULL},
+        {"127.0.0.0/8", true, "127.0.0.1"},
+        {"10.0.0.0/8", false, "127.0.0.1"},
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -357,7 +362,7 @@ static void no_proxy_names_what_is_reached_directly(void **state)
         tls_start(&server, &localhost, NULL, answer_200);
         proxy_start(&proxy, server.listener.port, NULL);
         snprintf(proxy_url, sizeof(proxy_url), "http://127.0.0.1:%u", proxy.listener.port);
-        use_url("localhost", server.listener.port);
+        use_url(rows[i].host != NULL ? rows[i].host : "localhost", server.listener.port);
         assert_int_equal(send_page(pairs).done, 1);
         proxy_stop(&proxy);
         tls_stop(&server);
