@@ -476,6 +476,37 @@ static void T4_a_log_time_ahead_of_the_clock_is_capped_and_noted(void **state)
     bench_destroy(bench);
 }
 
+/* Of a recording: V never falls, a cap is its record's alone, and a seal behind the last record
+ * still moves the end. */
+static void T4_journaled_marks_hold_where_they_stand(void **state)
+{
+    (void)state;
+    static const struct mark marks[] = {
+        {.kind = MARK_SEAL, .offset = 0, .value_ms = BENCH_T0 + 1000},
+        {.kind = MARK_SEAL, .offset = 1, .value_ms = BENCH_T0 + 400},
+        {.kind = MARK_CAP, .offset = 5, .value_ms = BENCH_T0 + 3000}, /* it never came */
+        {.kind = MARK_SEAL, .offset = 8, .value_ms = BENCH_T0 + 5000},
+    };
+    struct bench *bench = time_bench(&any_topic);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench->config.marks = marks;
+    bench->config.mark_count = 4;
+    any_topic.gaps_expected = true;
+    bench_put(feed, 100, "a", "down", "");
+    bench_put(feed, 500, "b", "down", "");
+    feed->next_offset = 7;
+    bench_put(feed, 1200, "c", "down", "");
+    bench_run(bench);
+    any_topic.gaps_expected = false;
+    assert_string_equal(bench->brief, "1000 opened rule one resource=a n=1 alerts=1\n"
+                                      "1000 opened rule one resource=b n=1 alerts=1\n"
+                                      "1200 opened rule one resource=c n=1 alerts=1\n");
+    assert_int_equal(bench->counters.late_by_seal, 2);
+    assert_int_equal(engine_watermark(bench->engine) - BENCH_T0, 5200);
+    bench_destroy(bench);
+}
+
 static void T5_a_record_behind_a_seal_is_raised_to_it_and_counted(void **state)
 {
     (void)state;
@@ -771,6 +802,7 @@ int main(void)
         cmocka_unit_test(T4_a_partition_that_cannot_be_read_is_sealed_on_after_ten_seconds),
         cmocka_unit_test(T4_a_clock_two_hours_behind_alone_on_a_partition_delays_nobody),
         cmocka_unit_test(T4_a_log_time_ahead_of_the_clock_is_capped_and_noted),
+        cmocka_unit_test(T4_journaled_marks_hold_where_they_stand),
         cmocka_unit_test(T5_a_record_behind_a_seal_is_raised_to_it_and_counted),
         cmocka_unit_test(T6_a_jump_of_the_wall_clock_changes_nothing),
         cmocka_unit_test(T7_without_disorder_a_topic_runs_in_log_order),
