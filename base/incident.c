@@ -47,7 +47,7 @@ struct incident *incident_ref(struct incident *incident)
 
 void incident_unref(struct incident *incident)
 {
-    /* acq_rel: the last owner's free comes after every other owner's last read. */
+    /* D, both ends: the last owner's free comes after every other owner's last read. */
     if (incident != NULL &&
         atomic_fetch_sub_explicit(&incident->refs, 1, memory_order_acq_rel) == 1)
         free(incident);

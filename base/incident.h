@@ -37,7 +37,7 @@ enum incident_cause {
 
 /* One incident as it stood at one change: a snapshot, never modified. */
 struct incident {
-    atomic_uint refs;     /* relaxed up, acq_rel down */
+    atomic_uint refs;     /* relaxed up, acq_rel down: edge D */
     uint32_t block_bytes; /* of this struct and its strings, one allocation */
 
     struct id128 id;

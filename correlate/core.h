@@ -19,11 +19,16 @@
  *   R  a role (sequencer, incident) is left by a release store and entered by an acquire
  *      exchange: what its last holder wrote is seen by the next.
  *   M  an ingest thread fills a mark ring; batch-less ring of its own, see mark_ring.
- *   J  the sequencer adds a partition to a worker's list, then publishes its count (release).
+ *   J  the sequencer adds a partition to a worker's list, then publishes its count (release);
+ *      it sets a place up, then makes it a member (release); the owner reads both (acquire).
  *   K  the owner lets a leaving partition go (release); the sequencer drops it (acquire).
  *   C  the sequencer shows a partition or a rules version (release) to readers of counters.
  *   X  whoever switches rules hands a set over; the sequencer takes it.
  *   E  the sequencer says that all has finished (release); the owner reads it (acquire).
+ *   Z  who sleeps says so (seq_cst) before its last look for work; nothing is handed over.
+ *
+ * docs/architecture.md has the table of what sees each of them. A hand-over that an edge
+ * above carries already is relaxed, or no atomic at all.
  */
 #ifndef CORRELATE_CORE_H
 #define CORRELATE_CORE_H
@@ -87,6 +92,16 @@ static inline uint64_t tally_get(const _Atomic uint64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+/*
+ * Who may use a partition's feed. Each move has one mover, so plain stores do:
+ *
+ *             join (sequencer, J)         leave (sequencer)
+ *   PART_GONE --------------> PART_MEMBER --------------> PART_LEAVING
+ *       ^                                                      |
+ *       +----------------- let go (owner, K) ------------------+
+ */
+enum membership { PART_GONE, PART_MEMBER, PART_LEAVING };
+
 /* One input partition. The first block belongs to the ingest thread that owns it. */
 struct part {
     struct feed *feed; /* NULL once the source has it back */
@@ -130,11 +145,10 @@ struct part {
     _Atomic uint64_t proof_ns; /* newest proof that it stands at its end; 0: none */
     _Atomic uint64_t records, events, gaps, redelivered, rejected;
     _Atomic int64_t lag;
-    _Atomic int state;   /* enum feed_state */
-    _Atomic bool let_go; /* K */
-    /* Written by the sequencer. */
+    _Atomic int state; /* enum feed_state */
+    /* Written by the sequencer, membership by turns with the owner. */
     _Alignas(64) _Atomic int64_t seal_request; /* INT64_MIN: none */
-    _Atomic bool leaving;
+    _Atomic int membership;                    /* J, K: enum membership */
     _Atomic int64_t left_epoch; /* events of later epochs are dropped; INT64_MAX: member */
     _Atomic bool blind;
     uint64_t records_at_seal;  /* sequencer only, as the next three */
@@ -212,6 +226,7 @@ struct worker {
     uint64_t data_ns;     /* when it last read a record */
     uint64_t look_due_ns; /* next time to ask feeds for proofs and lag */
     bool bins_placed;     /* the first watermark is known: bins have a first epoch */
+    bool holds_any;       /* a feed waited for bins at the last look */
     int64_t epoch;        /* of the event before, and where it starts */
     int64_t epoch_from_ms;
     /* Not yet in the tally: added per take. */
@@ -279,7 +294,8 @@ struct engine {
     bool r_known, r_used;          /* r_used: a seal was made from it */
     struct part *parts[PARTS_MAX]; /* 0 is @derived */
     struct bins derived;           /* events that rules made (X6): read like an ingest thread's */
-    _Atomic int64_t derived_reach; /* B */
+    int64_t derived_reach; /* as reach_epoch of a worker; changes between steps alone: S, R */
+    uint64_t steps_seen;   /* F: steps known to be done, looked up once per poll */
     VECTOR_OF(struct spell_mark) spells; /* by time; those before spell_at have become events */
     size_t spell_at;
     int64_t spell_due_ms;  /* of the next event of a spell; INT64_MAX: none */
@@ -327,18 +343,23 @@ void rules_phase(struct worker *worker, uint64_t seq, const struct step *step);
 void rules_candidates_phase(struct worker *worker, const struct step *step);
 void rules_evict_phase(struct worker *worker, uint64_t seq, const struct step *step);
 bool incident_poll(struct engine *engine);
+/* correlate/engine.c: one phase of the oldest step that the worker has not finished. */
+bool stages_poll(struct worker *worker);
 /* correlate/engine.c: wakes the threads that sleep; only those that wait for bins if so said. */
 void engine_wake(struct engine *engine, bool only_for_bins);
 
 /* The bins of ingest thread `t`, or of derived events for t == worker_count, and how far
- * they may be looked into (B, acquire end). */
+ * they may be looked into. */
 static inline const struct bins *engine_bins(const struct engine *engine, unsigned t,
                                              int64_t *reach)
 {
-    bool derived = t == engine->worker_count;
-    *reach = atomic_load_explicit(
-        derived ? &engine->derived_reach : &engine->workers[t].reach_epoch, memory_order_acquire);
-    return derived ? &engine->derived : &engine->workers[t].bins;
+    if (t == engine->worker_count) {
+        *reach = engine->derived_reach;
+        return &engine->derived;
+    }
+    /* B, acquire end: the slots below are empty, or hold the epoch that they are for. */
+    *reach = atomic_load_explicit(&engine->workers[t].reach_epoch, memory_order_acquire);
+    return &engine->workers[t].bins;
 }
 
 bool engine_rule_row(const struct engine *engine, size_t index, struct engine_rule_counters *out);

@@ -22,9 +22,7 @@ static struct text text_of(const char *at)
 void derived_make_room(struct engine *engine, int64_t epoch)
 {
     bins_free_until(&engine->derived, epoch);
-    /* B, release end. */
-    atomic_store_explicit(&engine->derived_reach, epoch + engine->derived.slot_count,
-                          memory_order_release);
+    engine->derived_reach = epoch + engine->derived.slot_count;
 }
 
 void derived_put(struct engine *engine, const struct derived *derived)

@@ -74,8 +74,7 @@ static void phase_run(struct worker *worker, uint64_t seq, const struct step *st
     }
 }
 
-/* One phase of the oldest step that this worker has not finished. */
-static bool stages_poll(struct worker *worker)
+bool stages_poll(struct worker *worker)
 {
     struct engine *engine = worker->engine;
     /* relaxed: own counter. S, acquire end: the step, and through it the bins. */
@@ -106,22 +105,12 @@ void engine_wake(struct engine *engine, bool only_for_bins)
         int asleep = atomic_load_explicit(&worker->asleep, memory_order_relaxed);
         if (asleep == AWAKE || (only_for_bins && asleep != ASLEEP_FOR_BINS))
             continue;
-        asleep = atomic_exchange_explicit(&worker->asleep, AWAKE, memory_order_seq_cst);
+        /* relaxed: by exchange, so that one of several wakers makes the call; what there is to
+         * find is found through the edges of its own. */
+        asleep = atomic_exchange_explicit(&worker->asleep, AWAKE, memory_order_relaxed);
         if (asleep != AWAKE)
             host()->waker_wake(host()->self, asleep == NAPPING ? worker->nap_waker : worker->waker);
     }
-}
-
-static bool holds_any(const struct worker *worker)
-{
-    unsigned count = atomic_load_explicit(&worker->part_count, memory_order_acquire); /* J */
-
-    for (unsigned i = 0; i < count; i++)
-        /* J, acquire end: one that joins right now is not looked at. */
-        if (!atomic_load_explicit(&worker->parts[i]->leaving, memory_order_acquire) &&
-            worker->parts[i]->held)
-            return true;
-    return false;
 }
 
 static bool poll_all(struct worker *worker)
@@ -157,11 +146,10 @@ static void rest(struct worker *worker)
     if (timeout_ns > SLEEP_BUSY_NS &&
         (step_under_way(engine) || atomic_load_explicit(&engine->deferred, memory_order_relaxed)))
         timeout_ns = SLEEP_BUSY_NS;
-    atomic_exchange_explicit(&worker->asleep,
-                             naps                ? NAPPING
-                             : holds_any(worker) ? ASLEEP_FOR_BINS
-                                                 : ASLEEP,
-                             memory_order_seq_cst);
+    int asleep = naps ? NAPPING : worker->holds_any ? ASLEEP_FOR_BINS : ASLEEP;
+    /* Z, unseen by tsan: it hands no memory over; it keeps the looks for work below from
+     * passing the store. Publishers do not pay for the same, see engine_wake(). */
+    atomic_store_explicit(&worker->asleep, asleep, memory_order_seq_cst);
     /* Whoever published before it saw us asleep left something to find. */
     bool worked = naps ? stages_poll(worker) : poll_all(worker);
     if (!worked && !atomic_load_explicit(&engine->stop, memory_order_relaxed)) {
@@ -293,7 +281,7 @@ int engine_create(const struct engine_config *config, struct source *source, str
            4 * (2 * engine->disorder_max_ms + engine->slack_ms + 1000))
         engine->slot_count *= 2;
     bins_init(&engine->derived, 16, engine->worker_count, 0);
-    atomic_init(&engine->derived_reach, INT64_MIN);
+    engine->derived_reach = INT64_MIN;
     engine->spell_last_ms = INT64_MIN;
     blind_load(engine);
     engine->newest_rules = engine->last_rules =
@@ -591,7 +579,7 @@ size_t engine_rule_counters(const struct engine *engine, struct engine_rule_coun
 
 const char *engine_part_name(const struct engine *engine, uint16_t part, int32_t *partition)
 {
-    /* acquire: the parts below the count are set up; 0 of them is @derived. */
+    /* C, acquire end: the parts below the count are set up; 0 of them is @derived. */
     unsigned total = atomic_load_explicit(&engine->part_count, memory_order_acquire);
 
     if (part + 1u >= total)
@@ -607,9 +595,9 @@ size_t engine_part_counters(const struct engine *engine, struct engine_part_coun
     unsigned total = atomic_load_explicit(&engine->part_count, memory_order_acquire);
     size_t count = 0;
 
-    for (unsigned i = 0; i < total && count < max; i++) {
+    for (unsigned i = 1; i < total && count < max; i++) { /* 0 is @derived */
         const struct part *part = engine->parts[i];
-        if (i == 0 || atomic_load_explicit(&part->leaving, memory_order_relaxed))
+        if (atomic_load_explicit(&part->membership, memory_order_relaxed) != PART_MEMBER)
             continue;
         out[count++] = (struct engine_part_counters){
             .topic = part->name,

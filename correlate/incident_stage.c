@@ -104,7 +104,8 @@ bool incident_poll(struct engine *engine)
     for (;;) {
         /* relaxed: this role is its only writer. */
         uint64_t seq = atomic_load_explicit(&engine->steps_done, memory_order_relaxed);
-        if (seq == atomic_load_explicit(&engine->step_count, memory_order_acquire) || /* S */
+        /* relaxed: saves the look at the workers; what a step left comes by I. */
+        if (seq == atomic_load_explicit(&engine->step_count, memory_order_relaxed) ||
             !step_worked(engine, seq))
             break;
         if (!engine->merging)

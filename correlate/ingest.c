@@ -440,7 +440,7 @@ static void part_let_go(struct part *part)
         part->feed->ops->release(part->feed);
     part->batch_at = part->batch_count = 0;
     /* K, release end: the feed is the source's again. */
-    atomic_store_explicit(&part->let_go, true, memory_order_release);
+    atomic_store_explicit(&part->membership, PART_GONE, memory_order_release);
 }
 
 /* Memory of epochs that every worker has passed comes back. */
@@ -471,6 +471,7 @@ bool ingest_poll(struct worker *worker)
     bool moved = false;
 
     reclaim(worker);
+    worker->holds_any = false;
     if (count == 0)
         return false;
     /* Proofs and lag cost a lock each: twice per seal round is enough. */
@@ -484,21 +485,23 @@ bool ingest_poll(struct worker *worker)
                                                          : worker->next_part++ % count;
     for (unsigned i = 0; i < count; i++) {
         struct part *part = worker->parts[(first + i) % count];
-        /* J, acquire end of both, in this order: a partition that joined (again) is set up. */
-        bool let_go = atomic_load_explicit(&part->let_go, memory_order_acquire);
-        if (atomic_load_explicit(&part->leaving, memory_order_acquire)) {
-            if (!let_go) {
-                part_let_go(part);
-                moved = true;
-            }
-            continue;
+        /* J, acquire end: a partition that joined (again) is set up. */
+        int membership = atomic_load_explicit(&part->membership, memory_order_acquire);
+        if (membership == PART_LEAVING) {
+            part_let_go(part);
+            moved = true;
         }
+        if (membership != PART_MEMBER)
+            continue;
         /* Whoever holds the watermark back is never paused for memory (F7). */
         int64_t ahead = (int64_t)worker->engine->config.round_ms + part->topic->disorder_ms;
         if (full && part->max_c != INT64_MIN &&
-            atomic_load_explicit(&part->passed, memory_order_relaxed) > wm + ahead)
+            atomic_load_explicit(&part->passed, memory_order_relaxed) > wm + ahead) {
+            worker->holds_any |= part->held;
             continue;
+        }
         moved |= part_poll(worker, part, now_ns, look);
+        worker->holds_any |= part->held;
         low_publish(part, worker->bins.free_until);
         if (worker->engine->config.shuffle != 0 && moved && random_next(worker) % 4 == 0)
             break;

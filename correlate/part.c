@@ -75,12 +75,11 @@ static void part_derived(struct engine *engine)
  * more: rebalances come and go, places do not run out. */
 static struct part *part_reusable(struct engine *engine, const struct feed *feed)
 {
-    uint64_t done = atomic_load_explicit(&engine->steps_done, memory_order_acquire); /* F */
     int64_t epoch = atomic_load_explicit(&engine->done_epoch, memory_order_relaxed);
 
     for (unsigned i = 1; i < part_total(engine); i++) {
         struct part *part = engine->parts[i];
-        if (part->dropped && done >= part->dropped_step && epoch > part->low_epoch &&
+        if (part->dropped && engine->steps_seen >= part->dropped_step && epoch > part->low_epoch &&
             part->number == feed->partition && strcmp(part->name, feed->topic) == 0)
             return part;
     }
@@ -97,8 +96,6 @@ static struct part *part_add(struct engine *engine, const struct feed *feed)
     struct part *part = part_alloc(feed->topic, feed->partition);
     part->id = (uint16_t)count;
     part->owner = (uint16_t)(count % engine->worker_count);
-    atomic_store_explicit(&part->leaving, true, memory_order_relaxed);
-    atomic_store_explicit(&part->let_go, true, memory_order_relaxed);
     struct worker *owner = &engine->workers[part->owner];
     uint32_t owned = atomic_load_explicit(&owner->part_count, memory_order_relaxed);
     owner->parts[owned] = part;
@@ -106,7 +103,8 @@ static struct part *part_add(struct engine *engine, const struct feed *feed)
     /* C, release end: for readers of counters; workers learn of it through their own list (J)
      * or through a step (S). */
     atomic_store_explicit(&engine->part_count, count + 1, memory_order_release);
-    atomic_store_explicit(&owner->part_count, owned + 1, memory_order_release); /* J */
+    /* J, release end: the place in the list; it is no member yet. */
+    atomic_store_explicit(&owner->part_count, owned + 1, memory_order_release);
     return part;
 }
 
@@ -135,7 +133,7 @@ static void part_join(struct engine *engine, struct feed *feed)
     part->low_count = 0;
     part->proof_used = 0;
     part->mark_at = part->mark_end = 0;
-    /* relaxed: published by the release of `leaving` below. */
+    /* relaxed: published by the release of `membership` below. */
     atomic_store_explicit(&part->passed, wm, memory_order_relaxed);
     atomic_store_explicit(&part->seen_max_c, INT64_MIN, memory_order_relaxed);
     atomic_store_explicit(&part->reach, INT64_MIN, memory_order_relaxed);
@@ -157,12 +155,8 @@ static void part_join(struct engine *engine, struct feed *feed)
     ranks_renew(engine);
     int waker = engine->workers[part->owner].waker;
     engine->source->ops->wake_on(engine->source, feed, waker);
-    /* J, release end: the owner may read the feed. `let_go` falls after `leaving`, and the
-     * owner looks at it first: whoever sees it fallen sees a partition that does not leave, or
-     * one that leaves again. The other way round an owner that still saw the old `leaving`
-     * would let the new feed go. */
-    atomic_store_explicit(&part->leaving, false, memory_order_release);
-    atomic_store_explicit(&part->let_go, false, memory_order_release); /* J */
+    /* J, release end: the owner may read the feed. */
+    atomic_store_explicit(&part->membership, PART_MEMBER, memory_order_release);
     host()->waker_wake(host()->self, waker);
     mark_tell(engine, &(struct mark){.kind = MARK_JOIN,
                                      .part = part->id,
@@ -178,10 +172,10 @@ static void part_leave(struct engine *engine, struct feed *feed)
             continue;
         blind_leave(engine, part, host_mono_ns());
         /* Its events in epochs that no step has yet are dropped unread: another unit
-         * reads them again from the low position. relaxed: published by S and J. */
+         * reads them again from the low position. relaxed: published by S. */
         atomic_store_explicit(&part->left_epoch, engine->planned_epoch, memory_order_relaxed);
-        /* J, release end: whoever sees it leave sees `let_go` fallen. */
-        atomic_store_explicit(&part->leaving, true, memory_order_release);
+        /* relaxed: to let go the owner needs only what it read as that of a member. */
+        atomic_store_explicit(&part->membership, PART_LEAVING, memory_order_relaxed);
         mark_tell(engine, &(struct mark){.kind = MARK_LEAVE,
                                          .part = part->id,
                                          .offset = atomic_load_explicit(&part->read_offset,
@@ -213,10 +207,10 @@ bool parts_poll(struct engine *engine, uint64_t now_ns)
     } while (count == CHANGES_MAX);
     for (unsigned i = 0; i < part_total(engine); i++) {
         struct part *part = engine->parts[i];
-        /* K, acquire end: the owner does not touch the feed any more. */
         if (part->dropped)
             continue;
-        if (atomic_load_explicit(&part->let_go, memory_order_acquire)) {
+        /* K, acquire end: the owner does not touch the feed any more. */
+        if (atomic_load_explicit(&part->membership, memory_order_acquire) == PART_GONE) {
             /* relaxed: known through K. Its place may get a new life, which would forget it. */
             int64_t reach = atomic_load_explicit(&part->reach, memory_order_relaxed);
             engine->left_reach_ms = reach > engine->left_reach_ms ? reach : engine->left_reach_ms;

@@ -3,13 +3,13 @@
  *
  * A partition is told by the source, gets a place in the engine's table and an owner
  * among the workers, and is ranked among the others by (topic, partition). It goes in
- * three moves: the source takes it back (`leaving`), its owner lets it go (`let_go`),
+ * three moves: the source takes it back, its owner lets it go (enum membership, core.h),
  * and its place is dropped; the place is used again when the same partition comes back.
  *
- *      join            leave            owner             role
- *   ---------> member -------> leaving -------> let go -------> dropped
- *                ^                                                 |
- *                +------------------ join again -------------------+
+ *      join            leave            owner           role
+ *   ---------> member -------> leaving -------> gone -------> dropped
+ *                ^                                               |
+ *                +----------------- join again ------------------+
  *
  * Thread: who holds the sequencer role.
  */
@@ -31,7 +31,8 @@ static inline unsigned part_total(const struct engine *engine)
 
 static inline bool part_is_member(const struct part *part)
 {
-    return !part->dropped && !atomic_load_explicit(&part->leaving, memory_order_relaxed);
+    /* relaxed: this role alone makes a member, and ends it. */
+    return atomic_load_explicit(&part->membership, memory_order_relaxed) == PART_MEMBER;
 }
 
 #endif

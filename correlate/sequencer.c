@@ -59,10 +59,12 @@ static void finish(struct engine *engine)
 static bool poll_role(struct engine *engine)
 {
     uint64_t now_ns = host_mono_ns();
-    bool worked = parts_poll(engine, now_ns);
-    bool at_end = false;
+    bool worked, at_end = false;
     int64_t passed, closed;
 
+    /* F, acquire end: bins, places in the ring, and counts, of finished steps. */
+    engine->steps_seen = atomic_load_explicit(&engine->steps_done, memory_order_acquire);
+    worked = parts_poll(engine, now_ns);
     marks_drain(engine);
     rules_switch_poll(engine);
     step_done_publish(engine);
@@ -102,8 +104,7 @@ static bool poll_role(struct engine *engine)
         worked = true;
     }
     if (at_end && engine->planned_epoch >= closed &&
-        atomic_load_explicit(&engine->steps_done, memory_order_acquire) ==
-            atomic_load_explicit(&engine->step_count, memory_order_relaxed)) {
+        engine->steps_seen == atomic_load_explicit(&engine->step_count, memory_order_relaxed)) {
         step_done_publish(engine);
         finish(engine);
     }

@@ -66,13 +66,14 @@ static void watermark_set(struct engine *engine, int64_t epoch)
 void step_begin(struct engine *engine, int64_t epoch)
 {
     watermark_set(engine, epoch);
-    atomic_store_explicit(&engine->done_epoch, epoch, memory_order_release); /* F */
+    /* relaxed: no bin has ever been used. */
+    atomic_store_explicit(&engine->done_epoch, epoch, memory_order_relaxed);
     engine_wake(engine, true);
 }
 
 void step_done_publish(struct engine *engine)
 {
-    uint64_t done = atomic_load_explicit(&engine->steps_done, memory_order_acquire); /* F */
+    uint64_t done = engine->steps_seen;
     uint64_t seq = atomic_load_explicit(&engine->step_count, memory_order_relaxed);
     int64_t epoch =
         done == seq ? engine->planned_epoch : engine->steps[done & (STEPS - 1)].epoch_from;
@@ -153,10 +154,9 @@ bool step_plan(struct engine *engine, int64_t closed)
     const int64_t d = (int64_t)engine->config.epoch_ms;
     const int64_t per_round = (int64_t)engine->config.round_ms / d;
     const int64_t from = engine->planned_epoch, last = from + STEP_SPAN_MS / d;
-    /* relaxed: this role is the only writer of step_count. F, acquire end: places in the
-     * ring, and counts, of finished steps. */
+    /* relaxed: this role is the only writer of step_count. */
     uint64_t seq = atomic_load_explicit(&engine->step_count, memory_order_relaxed);
-    uint64_t done = atomic_load_explicit(&engine->steps_done, memory_order_acquire);
+    uint64_t done = engine->steps_seen;
 
     if (seq - done >= STEPS || (engine->draining != 0 && done < engine->draining))
         return false;

@@ -63,12 +63,18 @@ foreach(check includes host selftest)
     tocsin_test(lint_${check} ${CMAKE_CURRENT_SOURCE_DIR}/lint_${check}.sh)
 endforeach()
 
-# tocsin_weaken(NAME <name> TEST <test program> FILES <source>... [EDGES <letter>,...] [LABELS ...]
-#               [TIMEOUT <seconds>])
-# Weakens each memory order of the files and wants the test program to fail under tsan each time; see
-# weaken_orders.py. All share one copy of the tree, hence the lock.
+# tocsin_weaken(NAME <name> TEST <test program> [FILES <source>...] [FOLDERS <folder>...] [EDGES <letter>,...]
+#               [LABELS ...] [TIMEOUT <seconds>])
+# Weakens each memory order of the files, and of all sources in the folders, and wants the test program
+# to fail under tsan each time; see weaken_orders.py. All look at the tree of the preset tsan, hence
+# the lock.
 function(tocsin_weaken)
-    cmake_parse_arguments(ARG "" "NAME;TEST;EDGES;TIMEOUT" "FILES;LABELS" ${ARGN})
+    cmake_parse_arguments(ARG "" "NAME;TEST;EDGES;TIMEOUT" "FILES;FOLDERS;LABELS" ${ARGN})
+    foreach(folder ${ARG_FOLDERS})
+        file(GLOB sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/${folder}/*.c
+            ${CMAKE_SOURCE_DIR}/${folder}/*.h)
+        list(APPEND ARG_FILES ${sources})
+    endforeach()
     set(edges)
     if(ARG_EDGES)
         set(edges --edges ${ARG_EDGES})
@@ -77,7 +83,7 @@ function(tocsin_weaken)
         set(ARG_TIMEOUT 600)
     endif()
     tocsin_test(weaken_${ARG_NAME} ${CMAKE_CURRENT_SOURCE_DIR}/weaken_orders.py --test ${ARG_TEST} ${edges}
-        ${ARG_FILES})
+        --tree ${trees}/tsan ${ARG_FILES})
     file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/work/weaken)
     set_tests_properties(weaken_${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} RESOURCE_LOCK weaken
         WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/work/weaken LABELS "${ARG_LABELS}")

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """weaken_orders.py - is every memory order of a lock-free file needed, and does a test see it?
 
-    weaken_orders.py --test NAME [--edges P,C] [--tries N] [--list] FILE...
+    weaken_orders.py --test NAME [--tree DIR] [--edges P,C] [--tries N] [--list] FILE...
 
 A test of a lock-free hand-over that passes proves little: on x86 most orders cost nothing and do
-nothing that shows. So each acquire, release and acq_rel of the given files is weakened, one at a
-time, and the test tests/NAME.c, built with ThreadSanitizer, must then fail:
+nothing that shows. So each order of the given files that is stronger than relaxed is weakened, one
+at a time, and the test tests/NAME.c, built with ThreadSanitizer, must then fail:
 
-    memory_order_acquire, memory_order_release  ->  memory_order_relaxed
+    memory_order_acquire, memory_order_release, memory_order_seq_cst  ->  memory_order_relaxed
     memory_order_acq_rel                        ->  memory_order_acquire, and memory_order_release
 
 A weakening that passes all tries survived: either the order is not needed, or the test does not
@@ -17,23 +17,24 @@ The comment above the order, or behind it, names its edge: `/* P, release end: .
 the letter alone. An order without a letter is a finding too. Where no test can see an order, that comment says
 why: `unseen by tsan: <reason>`; the order is then listed and left alone.
 
-Works in a copy of the tree below the current folder and never touches the checkout.
+Builds on the tree of the preset tsan (--tree, else build/tsan, made if missing): a weakening costs
+the compilation of its file, or of all that include it, and one link. What is weakened lies in the
+folder weakened/ below the current one; neither the checkout nor the programs of the tree change.
 Needs what `./dev test` needs: cmake, ninja and a compiler with ThreadSanitizer.
 """
 
 import argparse
+import json
 import os
 import re
-import shutil
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
-COPIED = ["CMakeLists.txt", "CMakePresets.json", "cmake", "base", "ingest", "rules", "store", "correlate",
-          "predict", "sinks", "daemon", "tests", "bench"]
-ORDER = re.compile(r"\bmemory_order_(acquire|release|acq_rel)\b")
-EDGE = re.compile(r"\bedges? ([A-Z][0-9]?)\b|\b([A-Z][0-9]?), (?:acquire|release|both)\b|^/\* *([A-Z][0-9]?) *$")
+ORDER = re.compile(r"\bmemory_order_(acquire|release|acq_rel|seq_cst)\b")
+EDGE = re.compile(r"\bedges? ([A-Z][0-9]?)\b|\b([A-Z][0-9]?), (?:acquire|release|both|unseen)\b|^/\* *([A-Z][0-9]?) *$")
 UNSEEN = re.compile(r"unseen by tsan: *([^*]+?) *(?:\.|$)")
 COMMENT_REACH = 12  # lines from the start of the comment to the order it speaks of
 
@@ -86,63 +87,109 @@ def sites_of(file):
     return found
 
 
-def write_if_other(path, text):
-    if not path.exists() or path.read_text() != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-
-def copy_tree(copy):
-    """Brings the copy up to date; equal files keep their time, so that little is built again."""
-    wanted = set()
-    for name in COPIED:
-        root = TREE / name
-        for path in [root] if root.is_file() else sorted(root.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                target = copy / path.relative_to(TREE)
-                wanted.add(target)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if not target.exists() or target.read_bytes() != path.read_bytes():
-                    shutil.copy(path, target)
-    for path in copy.rglob("*"):
-        if path.is_file() and path not in wanted and "build" not in path.relative_to(copy).parts:
-            path.unlink()
+def said_by(command, folder):
+    """What a command prints; one that fails ends it all."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode != 0:
+        words = command if isinstance(command, str) else " ".join(map(str, command))
+        sys.exit(f"weaken_orders: {words}: {done.stdout[-3000:]}{done.stderr[-3000:]}")
+    return done.stdout
 
 
 class Builder:
-    """The copy of the tree, its tsan build, and the one test that is built and run there."""
+    """The tsan tree, and how one test is linked from it with a weakened file in front of the rest."""
 
-    def __init__(self, copy, test):
-        self.copy, self.test, self.build = copy, test, copy / "build" / "tsan"
-        # Weakened code may draw warnings; they must not stand for a failed test.
-        self.must(["cmake", "--preset", "tsan", "-DCMAKE_C_FLAGS=-Wno-error"])
+    def __init__(self, tree, test):
+        self.tree, self.own = tree, Path.cwd() / "weakened"
+        self.program = self.own / test
+        self.own.mkdir(exist_ok=True)
+        if not (tree / "build.ninja").exists():
+            said_by(["cmake", "--preset", "tsan", "-B", tree], TREE)
+        said_by(["cmake", "--build", tree, "--target", test], TREE)
+        self.compile, self.link = {}, None
+        wanted = set(said_by(["ninja", "-t", "inputs", test], tree).split())
+        for rule in json.loads(said_by(["ninja", "-t", "compdb"], tree)):
+            if rule["output"] == f"tests/{test}":
+                words = shlex.split(rule["command"])
+                self.link = words[words.index("&&") + 1:words.index("&&", 2)]  # ": && cc ... && :"
+            elif rule["output"] in wanted and rule["file"].endswith(".c"):
+                self.compile[rule["output"]] = (Path(rule["file"]), shlex.split(rule["command"]))
+        if self.link is None:
+            sys.exit(f"weaken_orders: no program of {tree} is named {test}")
+        self.users = self.users_of_files()
 
-    def must(self, command):
-        done = subprocess.run(command, cwd=self.copy, capture_output=True, text=True)
-        if done.returncode != 0:
-            sys.exit(f"weaken_orders: {' '.join(map(str, command))}: {done.stdout[-3000:]}{done.stderr[-1000:]}")
+    def users_of_files(self):
+        """By file of the checkout: the objects of the test that it is part of."""
+        users, current = {}, None
+        for line in said_by(["ninja", "-t", "deps"], self.tree).splitlines():
+            if line.startswith("    "):
+                path = (self.tree / line.strip()).resolve()
+                if current in self.compile and path.is_relative_to(TREE):
+                    users.setdefault(str(path.relative_to(TREE)), []).append(current)
+            elif line:
+                current = line.split(":")[0]
+        return users
 
-    def make(self):
-        self.must(["cmake", "--build", self.build, "--target", self.test])
+    def objects(self, file):
+        """The objects that a weakening of the file makes again."""
+        found = self.users.get(file, [])
+        if not found:
+            sys.exit(f"weaken_orders: {file} is no part of {self.program.name}")
+        return found
+
+    def make(self, file, text):
+        """Builds the test with the text in place of the file."""
+        weakened = self.own / file
+        weakened.parent.mkdir(parents=True, exist_ok=True)
+        weakened.write_text(text)
+        made = []
+        for output in self.objects(file):
+            source, command = self.compile[output]
+            target = self.own / (output.replace("/", "-"))
+            # In place of the source, or before it among the folders that are looked through. What
+            # is weakened may draw warnings; they must not stand for a failed test.
+            words = [word for word in command if not word.startswith("-MD")]
+            for option in ("-MT", "-MF"):
+                del words[words.index(option):words.index(option) + 2]
+            words[words.index("-o") + 1] = str(target)
+            words[-1] = str(weakened if source == TREE / file else source)
+            words[1:1] = [f"-I{self.own}", f"-iquote{source.parent}"]
+            said_by(words + ["-Wno-error"], self.tree)
+            made.append((output, str(target)))
+        weakened.unlink()
+        link = list(self.link)
+        link[link.index("-o") + 1] = str(self.program)
+        # An object of a library: what is named before the library is taken in its place.
+        front = link.index("-o")
+        for output, target in made:
+            if output in link:
+                link[link.index(output)] = target
+            else:
+                link.insert(front, target)
+        said_by(link, self.tree)
 
     def run(self, limit_s):
         """None if the test passed, else a word on how it failed."""
         environment = dict(os.environ)
-        environment["TSAN_OPTIONS"] = f"halt_on_error=1:suppressions={self.copy}/tests/tsan.supp"
+        environment["TSAN_OPTIONS"] = f"halt_on_error=1:suppressions={TREE}/tests/tsan.supp"
         try:
-            done = subprocess.run([self.build / "tests" / self.test], cwd=self.copy, timeout=limit_s,
+            # Line by line, so that what was begun before a report is told.
+            done = subprocess.run(["stdbuf", "-oL", self.program], cwd=self.own, timeout=limit_s,
                                   env=environment, capture_output=True, text=True, errors="replace")
         except subprocess.TimeoutExpired:
             return "no end"
         if done.returncode == 0:
             return None
         report = re.search(r"WARNING: ThreadSanitizer: ([a-z ]+)", done.stdout + done.stderr)
-        return report.group(1).strip() if report else f"exit code {done.returncode}"
+        begun = re.findall(r"^\[ RUN +\] (\w+)", done.stdout, flags=re.M)
+        what = report.group(1).strip() if report else f"exit code {done.returncode}"
+        return f"{what} in {begun[-1]}" if begun else what
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--test", required=True, help="the program under tests/ that must notice, e.g. test_batch_ring")
+    parser.add_argument("--tree", type=Path, default=TREE / "build" / "tsan", help="a build tree of the preset tsan [build/tsan]")
     parser.add_argument("--edges", help="only these edges, comma separated")
     parser.add_argument("--tries", type=int, default=3, help="runs before a weakening counts as survived [3]")
     parser.add_argument("--limit", type=int, default=240, help="seconds that one run may take [240]")
@@ -154,31 +201,30 @@ def main():
     if args.edges:
         sites = [site for site in sites if site.edge in args.edges.split(",")]
     if not sites:
-        sys.exit("weaken_orders: no acquire, release or acq_rel in " + " ".join(args.files))
+        sys.exit("weaken_orders: no order but relaxed in " + " ".join(args.files))
     if args.list:
         for site in sites:
             print(site, f"(unseen by tsan: {site.unseen})" if site.unseen else "")
         return 0
 
-    copy = Path.cwd() / "weakened"
-    copy_tree(copy)
-    builder = Builder(copy, args.test)
-    builder.make()
-    failure = builder.run(args.limit)
-    if failure:
-        sys.exit(f"weaken_orders: {args.test} fails as it is ({failure}), so weakening would show nothing")
+    if any(not site.unseen for site in sites):
+        builder = Builder(args.tree.resolve(), args.test)
+        first = next(site.file for site in sites if not site.unseen)
+        builder.make(first, (TREE / first).read_text())
+        failure = builder.run(args.limit)
+        if failure:
+            sys.exit(f"weaken_orders: {args.test} fails as it is ({failure}), so weakening would show nothing")
 
     survivors, nameless, seen = [], [], 0
     for site in sites:
+        if not site.edge:
+            nameless.append(site)
         if site.unseen:
             print(f"{site}: left alone, unseen by tsan: {site.unseen}", flush=True)
             continue
-        if not site.edge:
-            nameless.append(site)
         original = (TREE / site.file).read_text()
         for weaker in site.weaker():
-            write_if_other(copy / site.file, original[:site.start] + f"memory_order_{weaker}" + original[site.end:])
-            builder.make()
+            builder.make(site.file, original[:site.start] + f"memory_order_{weaker}" + original[site.end:])
             failure = None
             for _ in range(args.tries):
                 failure = builder.run(args.limit)
@@ -189,12 +235,13 @@ def main():
             else:
                 survivors.append(f"{site} -> {weaker}")
             print(f"{site} -> {weaker}: {'seen, ' + failure if failure else 'SURVIVED'}", flush=True)
-        write_if_other(copy / site.file, original)
     for survivor in survivors:
         print(f"survived: {survivor}: {args.test} passed {args.tries} times")
     for site in nameless:
         print(f"no edge: {site.file}:{site.line}: the comment above names no edge")
-    print(f"{seen} weakenings seen, {len(survivors)} survived, {len(nameless)} orders without an edge")
+    alone = sum(1 for site in sites if site.unseen)
+    print(f"{seen} weakenings seen, {len(survivors)} survived, {len(nameless)} orders without an edge, "
+          f"{alone} left alone")
     return 1 if survivors or nameless else 0
 
 
