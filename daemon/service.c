@@ -540,7 +540,7 @@ int service_stop(struct service *service)
 struct closing {
     struct source *source;
     int waker;
-    atomic_bool is_done; /* release: all that the close did is visible */
+    atomic_bool is_done; /* relaxed: what the close did is visible after the join */
 };
 
 static void *close_it(void *self)
@@ -549,7 +549,7 @@ static void *close_it(void *self)
     const struct host *h = host();
 
     closing->source->ops->close(closing->source);
-    atomic_store_explicit(&closing->is_done, true, memory_order_release);
+    atomic_store_explicit(&closing->is_done, true, memory_order_relaxed);
     h->waker_wake(h->self, closing->waker);
     return NULL;
 }
@@ -570,7 +570,7 @@ static bool close_source(struct source *source)
     if (pthread_create(&thread, NULL, close_it, closing) != 0) {
         close_it(closing);
     } else {
-        while (!atomic_load_explicit(&closing->is_done, memory_order_acquire)) {
+        while (!atomic_load_explicit(&closing->is_done, memory_order_relaxed)) {
             uint64_t now_ns = host_mono_ns();
             if (now_ns >= end_ns) {
                 pthread_detach(thread);

@@ -79,7 +79,9 @@ static void wake_reader(rd_kafka_t *rk, void *opaque)
     struct kafka_feed *feed = opaque;
 
     (void)rk;
-    /* release: whoever sees the flag finds what came before the event. */
+    /* G, release end: whoever sees the flag finds what came before the event. unseen by tsan:
+     * librdkafka calls this with the queue locked, and the reader's look takes the same lock; the
+     * order stands so that nothing hangs on that. */
     atomic_store_explicit(&feed->filled, true, memory_order_release);
     host()->waker_wake(host()->self, feed->waker);
 }
@@ -90,10 +92,12 @@ void kafka_feed_set_waker(struct kafka_feed *feed, int waker)
     if (feed->queue != NULL && feed->waker >= 0)
         rd_kafka_queue_cb_event_enable(feed->queue, NULL, NULL);
     feed->waker = waker;
-    feed->evented = waker >= 0;
+    if (feed->evented != (waker >= 0)) /* a restart does not write what the reader reads */
+        feed->evented = waker >= 0;
     if (feed->queue != NULL && waker >= 0) {
         rd_kafka_queue_cb_event_enable(feed->queue, wake_reader, feed);
-        /* What came before the call made no event. */
+        /* What came before the call made no event. G, release end. unseen by tsan: `lock` is held
+         * here, and the reader's look takes it. */
         atomic_store_explicit(&feed->filled, true, memory_order_release);
         if (rd_kafka_queue_length(feed->queue) > 0)
             host()->waker_wake(host()->self, waker);
@@ -156,6 +160,18 @@ bool kafka_feed_end(struct kafka_feed *feed)
         feed->rkt = NULL;
     }
     return true;
+}
+
+void kafka_feed_drop(struct kafka_feed *feed)
+{
+    /* N, release end: the reader's last look at the feed, known to the engine, came before. */
+    atomic_store_explicit(&feed->dropped, true, memory_order_release);
+}
+
+bool kafka_feed_dropped(const struct kafka_feed *feed)
+{
+    /* N, acquire end. */
+    return atomic_load_explicit(&feed->dropped, memory_order_acquire);
 }
 
 static bool make_room(struct kafka_feed *feed, size_t max)
@@ -230,8 +246,9 @@ static size_t feed_take(struct feed *base, const struct record **out, size_t max
     ssize_t got = 0;
 
     /* An empty feed costs one load: with a hundred partitions most are empty most of the
-     * time. Without a waker there are no events, so every take looks. acquire: see
-     * wake_reader(); cleared before the look, so what comes during it sets it again. */
+     * time. Without a waker there are no events, so every take looks. Cleared before the look,
+     * so what comes during it sets it again. G, acquire end of both. unseen by tsan: see
+     * wake_reader(); the locks of the look order the same. */
     if (feed->evented && (!atomic_load_explicit(&feed->filled, memory_order_acquire) ||
                           !atomic_exchange_explicit(&feed->filled, false, memory_order_acquire)))
         return 0;

@@ -69,11 +69,11 @@ struct kafka_feed {
     int32_t epoch_came;
 
     atomic_int phase;        /* enum kafka_phase; written by the service thread */
-    atomic_bool filled;      /* records may wait; set by librdkafka's event and the service
+    atomic_bool filled;      /* G: records may wait; set by librdkafka's event and the service
                               * thread (release), cleared by the reader before it looks */
     atomic_bool asked;       /* a proof was asked for; the reader sets, service clears */
     atomic_int_fast64_t low; /* low position as told by position(); -1: none */
-    atomic_bool dropped;     /* the engine is done with a feed that left */
+    atomic_bool dropped;     /* N: the engine is done with a feed that left */
 
     /* Service thread's own. */
     int32_t leader;        /* broker id, -1 unknown */
@@ -178,6 +178,9 @@ void kafka_feed_set_waker(struct kafka_feed *feed, int waker);
 int kafka_feed_begin(struct kafka_feed *feed);
 /* Holds the reader off; true once it has nothing out, and then the queue is gone. */
 bool kafka_feed_end(struct kafka_feed *feed);
+/* The engine is done with the feed, and whether it is; the service thread then frees it. */
+void kafka_feed_drop(struct kafka_feed *feed);
+bool kafka_feed_dropped(const struct kafka_feed *feed);
 /* What is wrong with a record of this offset and leader epoch (-1 unknown) coming next. */
 enum kafka_trouble kafka_feed_judge(const struct kafka_feed *feed, int64_t offset, int32_t epoch);
 

@@ -381,8 +381,7 @@ static void sweep(struct kafka_source *source)
 
     while (*link != NULL) {
         struct kafka_feed *feed = *link;
-        /* acquire pairs with drop(): the reader's last release came before. */
-        if (atomic_load_explicit(&feed->dropped, memory_order_acquire) && kafka_feed_end(feed)) {
+        if (kafka_feed_dropped(feed) && kafka_feed_end(feed)) {
             *link = feed->next_feed;
             source->feed_count--;
             kafka_feed_destroy(feed);
@@ -489,8 +488,7 @@ static size_t source_changes(struct source *base, struct source_change *out, siz
 static void source_drop(struct source *base, struct feed *feed)
 {
     (void)base;
-    /* release: pairs with sweep(). */
-    atomic_store_explicit(&((struct kafka_feed *)feed)->dropped, true, memory_order_release);
+    kafka_feed_drop((struct kafka_feed *)feed);
 }
 
 static void source_wake_on(struct source *base, struct feed *feed, int waker)

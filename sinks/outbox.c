@@ -6,6 +6,12 @@
  * The loop owns core and transport and never shares them. What other threads may
  * know is copied out under a mutex after each turn: they ask a few times a second,
  * far from any hot path.
+ *
+ * Memory edges, beside P and C of the ring (base/batch_ring.h). None of them hands over memory:
+ * each keeps atomics in order, so a thread sanitizer has nothing to compare.
+ *   A  who wakes has pushed before; the loop lowers the flag before it takes.
+ *   O  an op is counted in before it is counted out.
+ *   H  who ends the outbox has seen the last submission; the loop sees it before the end.
  */
 #include "sinks/outbox.h"
 
@@ -79,8 +85,9 @@ static void on_finished(void *self, uint64_t bytes)
 {
     struct outbox *outbox = self;
 
-    /* One writer, so a load and a store do. release: who sees an op gone and adds
-     * counts must not see more out than in; pairs with fill_of(). */
+    /* One writer, so a load and a store do. O, release end of both: who sees an op gone sees it
+     * counted in, so no more is out than in. unseen by tsan: all that is ordered are counters,
+     * which are atomic. */
     atomic_store_explicit(&outbox->ops_out,
                           atomic_load_explicit(&outbox->ops_out, memory_order_relaxed) + 1,
                           memory_order_release);
@@ -116,6 +123,8 @@ static bool is_over(const struct outbox *outbox, uint64_t due_ns, uint64_t stop_
 /* Sends what is due, says what is known, and sets the alarm for the next time. */
 static void turn(struct outbox *outbox)
 {
+    /* H, acquire end: an empty ring seen below is that of the end. unseen by tsan: all that is
+     * ordered is the head of the ring, which is atomic; the ops in it come by P. */
     uint64_t stop_ns = atomic_load_explicit(&outbox->stop_ns, memory_order_acquire);
     uint64_t due_ns, now_ns, delay_us;
 
@@ -177,9 +186,10 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     host()->waker_sleep(host()->self, outbox->waker, 0); /* consumes the wakes */
-    /* acq_rel: either this exchange comes after the submitter's and its push is seen
-     * below, or before it and the submitter finds the flag down and wakes us. */
-    atomic_exchange_explicit(&outbox->wake_pending, false, memory_order_acq_rel);
+    /* A, acquire end: either this exchange comes after the submitter's and its push is seen
+     * below, or before it and the submitter finds the flag down and wakes us. unseen by tsan: all
+     * that is ordered is the head of the ring, which is atomic; the ops in it come by P. */
+    atomic_exchange_explicit(&outbox->wake_pending, false, memory_order_acquire);
     take_all(outbox);
     answer_question(outbox);
     turn(outbox);
@@ -202,8 +212,9 @@ static void *loop_run(void *arg)
 
 static void wake(struct outbox *outbox)
 {
-    /* acq_rel: see on_wake(). */
-    if (!atomic_exchange_explicit(&outbox->wake_pending, true, memory_order_acq_rel))
+    /* A, release end: what was pushed shows before the flag. unseen by tsan: see on_wake(). An
+     * exchange by another thread in between does not break the chain, it only lengthens it. */
+    if (!atomic_exchange_explicit(&outbox->wake_pending, true, memory_order_release))
         host()->waker_wake(host()->self, outbox->waker);
 }
 
@@ -343,7 +354,8 @@ size_t outbox_destroy(struct outbox *outbox, unsigned flush_ms)
 
     if (outbox == NULL)
         return 0;
-    /* release: the loop then sees whatever was submitted before. */
+    /* H, release end: the loop then sees whatever was submitted before. unseen by tsan: see
+     * turn(). */
     atomic_store_explicit(&outbox->stop_ns, host_mono_ns() + flush_ms * MS_NS,
                           memory_order_release);
     wake(outbox);
@@ -357,10 +369,11 @@ size_t outbox_destroy(struct outbox *outbox, unsigned flush_ms)
 
 /* ---- other threads ---- */
 
-/* What is in use. The trailing counter first, with acquire, so that the difference
- * cannot go negative. */
+/* What is in use. */
 static void in_use(const struct outbox *outbox, uint64_t *ops, uint64_t *bytes)
 {
+    /* O, acquire end of both: the trailing counter first, so that the difference cannot go
+     * negative. unseen by tsan: see on_finished(). */
     uint64_t ops_out = atomic_load_explicit(&outbox->ops_out, memory_order_acquire);
     uint64_t bytes_out = atomic_load_explicit(&outbox->bytes_out, memory_order_acquire);
 
