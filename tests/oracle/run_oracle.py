@@ -61,6 +61,9 @@ class Runner:
                 return lines + [f"the engine ended with code {code}"]
             line = line.decode("utf-8", "replace").rstrip("\n")
             if line == "done":
+                if lines and lines[-1].startswith("not finished"):
+                    self.end()  # it ends itself: its threads cannot be trusted
+                    self.process = None
                 return lines
             lines.append(line)
 

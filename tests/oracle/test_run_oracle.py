@@ -96,6 +96,13 @@ class Harness(unittest.TestCase):
         self.assertEqual(got.returncode, 1)
         self.assertIn("the engine ended with code 7", got.stdout)
 
+    def test_an_engine_that_gives_up_is_a_difference_each_time(self):
+        got = self.run_with("input()\nprint('not finished after 60 s\\ndone', flush=True)\nsys.exit(3)",
+                            "--count", "2")
+        self.assertEqual(got.returncode, 1)
+        self.assertEqual(got.stdout.count("engine: not finished after 60 s"), 2, got.stdout)
+        self.assertNotIn("Traceback", got.stderr)
+
     def test_an_exit_code_at_the_end_is_a_failure(self):
         got = self.run_with("import atexit, os; atexit.register(lambda: os._exit(66))",
                             "--count", "1")
