@@ -239,5 +239,59 @@ class Times(unittest.TestCase):
             self.assertEqual(changes(rows)[1:], expected)
 
 
+class Marks(unittest.TestCase):
+    """What a live run's marks do: joins, leaves, switches, blind spells."""
+
+    def live(self, events, marks, rules, switches=(), **config):
+        whole = dict(scenario(events, rules, **config), script=[], switches=list(switches))
+        whole["marks"] = [dict({"member": 0, "topic": "t", "partition": 0, "offset": 0}, **m)
+                          for m in marks]
+        lines, _ = oracle.run(whole)
+        rows = [json.loads(line) for line in lines]
+        told = [(r["at"] - T, r["change"], r["rule"], r["key"]) for r in rows[:-1] if "change" in r]
+        return told, rows[-1]["ledger"]
+
+    def test_a_join_seals_and_a_leave_drops(self):
+        one = rule(id="one", by=["check"], when=[">=", ["count"], 1], close=["quiet", 60000])
+        rows, ledger = self.live(
+            [problem("a", 0), problem("b", 900), problem("c", 1000), problem("d", 1100)],
+            [{"kind": "join", "value": T + 300}, {"kind": "leave", "offset": 3, "value": T + 1000}],
+            [one])
+        # a is raised to V; c lies at the leave's value; d is not read any more.
+        self.assertEqual(rows, [(300, "opened", "one", "tenant=acme check=a"),
+                                (900, "opened", "one", "tenant=acme check=b")])
+        self.assertEqual((ledger["records"], ledger["left"], ledger["late_by_seal"]), (3, 1, 1))
+
+    def test_a_membership_that_never_joined_is_not_read(self):
+        _, ledger = self.live([problem("a", 0)], [], [rule()])
+        self.assertEqual(ledger["records"], 0)
+
+    def test_a_switch_moves_nothing_of_a_rule_that_stays(self):
+        kept = rule(id="kept", when=[">=", ["count"], 1], close=["quiet", 1000])
+        fresh = rule(id="fresh", when=[">=", ["count"], 1], close=["quiet", 60000])
+        rows, ledger = self.live([problem("a", 0), problem("a", 500), problem("x", 3000)],
+                                 [{"kind": "join", "value": None}], [kept],
+                                 [{"at": T + 200, "rules": [dict(kept, title="anew"), fresh]}])
+        # The repeat at 500 opens the rule that came, and leaves the quiet time of the other alone.
+        self.assertEqual(rows[:3], [(0, "opened", "kept", "tenant=acme host=db01"),
+                                    (500, "opened", "fresh", "tenant=acme host=db01"),
+                                    (1000, "closed", "kept", "tenant=acme host=db01")])
+        self.assertEqual((ledger["routed"], ledger["duplicate"]), (3, 0))
+
+    def test_a_blind_spell_is_told_at_its_ends_and_between(self):
+        told = rule(id="told", where=["==", "source", "tocsin"], by=["resource"], on="events",
+                    when=[">=", ["count"], 1], close=["cleared"])
+        rows, ledger = self.live([problem("a", 0), problem("x", 3000)],
+                                 [{"kind": "join", "value": None},
+                                  {"kind": "blind-begin", "value": T + 350},
+                                  {"kind": "blind-end", "value": T + 1500}], [told],
+                                 expire_ms=1000)
+        # Values are rounded up to the round, 400 and 1600; reminders each 400 ms, half of expire
+        # in whole rounds: 800 and 1200.
+        self.assertEqual(rows, [(400, "opened", "told", "tenant=@tocsin resource=t/0"),
+                                (1600, "closed", "told", "tenant=@tocsin resource=t/0")])
+        self.assertEqual(ledger["derived"], 4)
+
+
 if __name__ == "__main__":
     unittest.main()
