@@ -220,7 +220,7 @@ static int keep_proxy_user(struct sink *sink, const char *proxy)
     rc = user != NULL ? sink_keep(sink, user, user) : -ENOMEM;
     if (rc != 0)
         free(user);
-    return rc;
+    return rc; /* NOLINT(clang-analyzer-unix.Malloc): sink_keep() took it */
 }
 
 /* Reads a text option into memory of the sink. `out` stays "" when the value is a
