@@ -47,17 +47,6 @@ struct text event_text_find_label(const struct event_text *text, struct text nam
     return (struct text){NULL, 0};
 }
 
-size_t event_text_bytes(const struct event_draft *draft)
-{
-    size_t bytes = sizeof(struct event_text) + 2 * sizeof(uint32_t) * (size_t)draft->label_count;
-
-    for (int f = 0; f < EVENT_FIELD_COUNT; f++)
-        bytes += draft->field[f].len;
-    for (uint32_t i = 0; i < draft->label_count; i++)
-        bytes += (size_t)draft->labels[i].name.len + draft->labels[i].value.len;
-    return (bytes + 7) & ~(size_t)7;
-}
-
 /* Where a label's name stands in the order: its first eight bytes as one number,
  * the first byte highest, so that most comparisons need no look at the text. */
 struct label_rank {

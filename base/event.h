@@ -184,7 +184,16 @@ const char *reject_reason_name(enum reject_reason reason);
 const char *event_field_name(enum event_field field);
 
 /* Bytes that event_text_pack() will need for `draft`. */
-size_t event_text_bytes(const struct event_draft *draft);
+static inline size_t event_text_bytes(const struct event_draft *draft)
+{
+    size_t bytes = sizeof(struct event_text) + 2 * sizeof(uint32_t) * (size_t)draft->label_count;
+
+    for (int f = 0; f < EVENT_FIELD_COUNT; f++)
+        bytes += draft->field[f].len;
+    for (uint32_t i = 0; i < draft->label_count; i++)
+        bytes += (size_t)draft->labels[i].name.len + draft->labels[i].value.len;
+    return (bytes + 7) & ~(size_t)7;
+}
 
 /* Writes `draft` at `at` (8-byte aligned), labels sorted by name. `bytes` is what
  * event_text_bytes() says, `ts_ms` the event's own time, or the log time. */

@@ -12,8 +12,6 @@ struct text_block {
     _Alignas(16) char data[];
 };
 
-#define NO_EPOCH INT64_MIN
-
 static void account(struct bins *bins, size_t bytes)
 {
     /* relaxed: one writer; the reader wants a recent figure only. */
@@ -79,17 +77,6 @@ void bins_release(struct bins *bins)
     *bins = (struct bins){0};
 }
 
-struct bin_slot *bins_claim(struct bins *bins, int64_t epoch)
-{
-    struct bin_slot *slot = bins_slot(bins, epoch);
-
-    if (slot->epoch != epoch) {
-        assert(slot->epoch == NO_EPOCH);
-        slot->epoch = epoch;
-    }
-    return slot;
-}
-
 /* `bytes` is a multiple of 64 and small against a region. */
 static void *region_cut(struct bins *bins, size_t bytes)
 {
@@ -129,50 +116,39 @@ static struct text_block *block_take(struct bins *bins, uint32_t bytes)
     return block;
 }
 
-void *bins_text(struct bins *bins, struct bin_slot *slot, size_t bytes)
+void bins_text_block(struct bins *bins, struct bin_slot *slot, size_t bytes)
 {
-    if (bytes > slot->text_left) {
-        const size_t head = sizeof(struct text_block);
-        /* The first block of a slot is small: a quiet night has one event per epoch. */
-        uint32_t size = slot->texts == NULL && bytes <= TEXT_BLOCK_SMALL - head ? TEXT_BLOCK_SMALL
-                        : bytes <= TEXT_BLOCK_LARGE / 4
-                            ? TEXT_BLOCK_LARGE
-                            : (uint32_t)(bytes + head) + TEXT_BLOCK_LARGE;
-        struct text_block *block = block_take(bins, size);
-        block->next = slot->texts;
-        slot->texts = block;
-        slot->text_at = block->data;
-        slot->text_left = (uint32_t)(size - head);
-    }
-    void *at = slot->text_at;
-    slot->text_at += bytes;
-    slot->text_left -= (uint32_t)bytes;
-    return at;
+    const size_t head = sizeof(struct text_block);
+    /* The first block of a slot is small: a quiet night has one event per epoch. */
+    uint32_t size = slot->texts == NULL && bytes <= TEXT_BLOCK_SMALL - head ? TEXT_BLOCK_SMALL
+                    : bytes <= TEXT_BLOCK_LARGE / 4                         ? TEXT_BLOCK_LARGE
+                                                    : (uint32_t)(bytes + head) + TEXT_BLOCK_LARGE;
+    struct text_block *block = block_take(bins, size);
+
+    block->next = slot->texts;
+    slot->texts = block;
+    slot->text_at = block->data;
+    slot->text_left = (uint32_t)(size - head);
 }
 
-struct event *bins_event(struct bins *bins, struct bin_slot *slot, unsigned worker)
+struct event_chunk *bins_chunk(struct bins *bins, struct bin_list *list)
 {
-    struct bin_list *list = &slot->worker[worker];
-    struct event_chunk *chunk = list->last;
+    struct event_chunk *fresh = bins->chunks;
 
-    if (chunk == NULL || chunk->count == CHUNK_EVENTS) {
-        struct event_chunk *fresh = bins->chunks;
-        if (fresh != NULL) {
-            bins->chunks = fresh->next;
-        } else {
-            fresh = region_cut(bins, sizeof(*fresh));
-        }
-        bins->used += sizeof(*fresh);
-        fresh->next = NULL;
-        fresh->count = 0;
-        if (chunk == NULL)
-            list->first = fresh;
-        else
-            chunk->next = fresh;
-        list->last = chunk = fresh;
+    if (fresh != NULL) {
+        bins->chunks = fresh->next;
+    } else {
+        fresh = region_cut(bins, sizeof(*fresh));
     }
-    slot->count++;
-    return &chunk->event[chunk->count++];
+    bins->used += sizeof(*fresh);
+    fresh->next = NULL;
+    fresh->count = 0;
+    if (list->last == NULL)
+        list->first = fresh;
+    else
+        list->last->next = fresh;
+    list->last = fresh;
+    return fresh;
 }
 
 void bins_free_until(struct bins *bins, int64_t epoch)

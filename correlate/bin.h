@@ -42,6 +42,8 @@ struct bin_list {
 
 struct text_block; /* bin.c */
 
+#define NO_EPOCH INT64_MIN
+
 struct bin_slot {
     int64_t epoch;
     uint32_t count; /* events in it, all workers */
@@ -85,13 +87,45 @@ static inline bool bins_reach(const struct bins *bins, int64_t epoch)
 /* The slot of an epoch that bins_reach(), emptied for it when it was last used
  * for another. A slot still holding an older epoch's events would lose them, so
  * that is asserted. */
-struct bin_slot *bins_claim(struct bins *bins, int64_t epoch);
+static inline struct bin_slot *bins_claim(struct bins *bins, int64_t epoch)
+{
+    struct bin_slot *slot = bins_slot(bins, epoch);
+
+    if (slot->epoch != epoch) {
+        assert(slot->epoch == NO_EPOCH);
+        slot->epoch = epoch;
+    }
+    return slot;
+}
+
+/* The slot's newest block of texts has no room for `bytes`: takes another. */
+void bins_text_block(struct bins *bins, struct bin_slot *slot, size_t bytes);
 
 /* Room for a text of `bytes` in the slot. */
-void *bins_text(struct bins *bins, struct bin_slot *slot, size_t bytes);
+static inline void *bins_text(struct bins *bins, struct bin_slot *slot, size_t bytes)
+{
+    if (bytes > slot->text_left)
+        bins_text_block(bins, slot, bytes);
+    void *at = slot->text_at;
+    slot->text_at += bytes;
+    slot->text_left -= (uint32_t)bytes;
+    return at;
+}
+
+/* The list's last chunk is full, or there is none: appends another. */
+struct event_chunk *bins_chunk(struct bins *bins, struct bin_list *list);
 
 /* Room for one event of `worker` in the slot. */
-struct event *bins_event(struct bins *bins, struct bin_slot *slot, unsigned worker);
+static inline struct event *bins_event(struct bins *bins, struct bin_slot *slot, unsigned worker)
+{
+    struct bin_list *list = &slot->worker[worker];
+    struct event_chunk *chunk = list->last;
+
+    if (chunk == NULL || chunk->count == CHUNK_EVENTS)
+        chunk = bins_chunk(bins, list);
+    slot->count++;
+    return &chunk->event[chunk->count++];
+}
 
 /* Every worker has passed the epochs below `epoch`: their memory is free again. */
 void bins_free_until(struct bins *bins, int64_t epoch);

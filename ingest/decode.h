@@ -21,6 +21,16 @@ enum {
     DECODE_LABELS_MAX = RECORD_BYTES_MAX / 6 + 1,
 };
 
+/* Words of up to eight bytes that came lately, as they were written, and what they
+ * mean: sources use few, and one comparison is cheaper than the table of all. */
+enum { WORD_MEMO_BITS = 3 };
+
+struct word_memo {
+    uint64_t head;
+    uint32_t len; /* 0: empty */
+    int32_t meaning;
+};
+
 struct decoder {
     struct decode_result result;
     struct json_scan scan;
@@ -32,6 +42,8 @@ struct decoder {
     bool leave_at_alerts; /* a field `alerts` means another form: the native one stops */
     bool has_alerts;      /* it came */
     struct text default_tenant;
+    struct word_memo severities[1 << WORD_MEMO_BITS];
+    struct word_memo states[1 << WORD_MEMO_BITS];
     struct json_keys native_keys;
     struct json_keys envelope_keys;
     struct json_keys alert_keys;

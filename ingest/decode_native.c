@@ -131,10 +131,26 @@ static struct json_cursor native_value(struct decoder *decoder, struct json_curs
     return cursor;
 }
 
+/* What `look_up` makes of a word, through the words that came lately. */
+static inline int word_meaning(struct json_scan *scan, struct word_memo *memo, struct text word,
+                               int (*look_up)(struct text word))
+{
+    uint64_t head = json_scan_head(scan, word);
+    struct word_memo *it = &memo[(head * 0x9e3779b97f4a7c15ULL) >> (64 - WORD_MEMO_BITS)];
+
+    if (__builtin_expect(it->head == head && it->len == word.len, 1))
+        return it->meaning;
+    int meaning = look_up(word);
+    if (word.len <= 8)
+        *it = (struct word_memo){head, word.len, meaning};
+    return meaning;
+}
+
 /* Time, value, severity and state of an event whose texts are known. */
-static bool finish_scales(struct json_scan *scan, struct native_event *event,
+static bool finish_scales(struct decoder *decoder, struct native_event *event,
                           struct event_draft *draft)
 {
+    struct json_scan *scan = &decoder->scan;
     enum event_time_kind time = EVENT_TIME_ABSENT;
     int word;
 
@@ -151,7 +167,8 @@ static bool finish_scales(struct json_scan *scan, struct native_event *event,
     draft->has_time = time == EVENT_TIME_SET;
 
     if (event->text[NATIVE_STATE].len != 0) {
-        word = event_state_from_word(event->text[NATIVE_STATE]);
+        word =
+            word_meaning(scan, decoder->states, event->text[NATIVE_STATE], event_state_from_word);
         if (__builtin_expect(word == WORD_UNKNOWN, 0)) {
             json_scan_fault(scan, REJECT_SCHEMA, event->name_at[NATIVE_STATE],
                             "state is a word that docs/events.md does not list");
@@ -160,7 +177,8 @@ static bool finish_scales(struct json_scan *scan, struct native_event *event,
         draft->state = (uint8_t)word;
     }
     if (event->text[NATIVE_SEVERITY].len != 0) {
-        word = severity_from_word(event->text[NATIVE_SEVERITY]);
+        word = word_meaning(scan, decoder->severities, event->text[NATIVE_SEVERITY],
+                            severity_from_word);
         if (__builtin_expect(word == WORD_UNKNOWN, 0)) {
             json_scan_fault(scan, REJECT_SCHEMA, event->name_at[NATIVE_SEVERITY],
                             "severity is a word that docs/events.md does not list");
@@ -245,7 +263,7 @@ static struct json_cursor native_object(struct decoder *decoder, struct json_cur
             0))
         return json_scan_fault(scan, REJECT_SCHEMA, begin,
                                "an event needs resource and check, or dedup_key");
-    if (!finish_scales(scan, &event, draft))
+    if (!finish_scales(decoder, &event, draft))
         return (struct json_cursor){NULL, NULL};
     return cursor;
 }
