@@ -31,6 +31,7 @@ void engine_config_init(struct engine_config *config)
         .slack_ms = 50,
         .seal_ms = 10,
         .take_max = 512,
+        .bins_bytes_max = (uint64_t)64 << 20,
         .alerts_max = 1000000,
         .expire_ms = 5 * 60 * 1000,
         .flap_window_ms = 10 * 60 * 1000,

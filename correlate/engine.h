@@ -64,8 +64,12 @@ struct engine_config {
     int64_t slack_ms;  /* G, at least [50]; raised to the largest L */
     unsigned seal_ms;  /* seal round [10]; 0: never seal by the clock (replay) */
     size_t take_max;   /* records per take [512] */
-    uint64_t seed;     /* of all keyed hashes; never shows in results */
-    uint64_t shuffle;  /* tests: non-zero reads feeds in a random order with this seed */
+    /* Bins of one worker beyond which it reads only feeds that are not ahead of the others
+     * [64 MiB]. Low, because memory that was never touched costs more than the decoding of what
+     * is put there: a backlog waits in the client library. */
+    uint64_t bins_bytes_max;
+    uint64_t seed;    /* of all keyed hashes; never shows in results */
+    uint64_t shuffle; /* tests: non-zero reads feeds in a random order with this seed */
 
     uint32_t alerts_max;    /* bound of the alert table [1000000] (X4) */
     int64_t expire_ms;      /* an alert silent for this long is over [5 min] */

@@ -13,8 +13,9 @@
 #include "base/host.h"
 #include "correlate/core.h"
 
-/* Beyond this much in bins only the feed that holds the watermark back is read. */
-#define BINS_BYTES_MAX ((uint64_t)512 << 20)
+/* With full bins only feeds are read that are not ahead of the watermark by more than this,
+ * or two epochs. */
+enum { AHEAD_MS = 100 };
 
 /* Log times beyond this (the year 287396) are read as this: sums stay in 64 bits. */
 #define TIME_MS_MAX ((int64_t)1 << 53)
@@ -479,8 +480,10 @@ bool ingest_poll(struct worker *worker)
     bool look = now_ns >= worker->look_due_ns;
     if (look)
         worker->look_due_ns = now_ns + (uint64_t)worker->engine->config.seal_ms * 500000u;
-    bool full = worker->bins.used > BINS_BYTES_MAX;
+    bool full = worker->bins.used > worker->engine->config.bins_bytes_max;
     int64_t wm = atomic_load_explicit(&worker->engine->watermark_ms, memory_order_relaxed);
+    int64_t ahead = 2 * (int64_t)worker->engine->config.epoch_ms;
+    ahead = ahead > AHEAD_MS ? ahead : AHEAD_MS;
     unsigned first = worker->engine->config.shuffle != 0 ? (unsigned)(random_next(worker) % count)
                                                          : worker->next_part++ % count;
     for (unsigned i = 0; i < count; i++) {
@@ -494,7 +497,6 @@ bool ingest_poll(struct worker *worker)
         if (membership != PART_MEMBER)
             continue;
         /* Whoever holds the watermark back is never paused for memory (F7). */
-        int64_t ahead = (int64_t)worker->engine->config.round_ms + part->topic->disorder_ms;
         if (full && part->max_c != INT64_MIN &&
             atomic_load_explicit(&part->passed, memory_order_relaxed) > wm + ahead) {
             worker->holds_any |= part->held;

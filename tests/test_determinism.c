@@ -88,11 +88,16 @@ static void X1_the_log_depends_on_no_form_of_the_work(void **state)
         size_t take;
         uint64_t shuffle, seed;
         bool refuses;
+        bool bins_are_full; /* from the first event on */
     } forms[] = {
-        {2, 20, 512, 0, 7, false}, {3, 20, 1, 0, 7, false},    {8, 20, 512, 0, 7, false},
-        {1, 20, 1, 0, 7, false},   {1, 200, 512, 0, 7, false}, {1, 1, 512, 0, 7, false},
-        {4, 40, 7, 1, 7, false},   {4, 50, 100, 2, 7, true},   {1, 20, 64, 3, 7, true},
-        {2, 20, 512, 0, 1, false}, {5, 100, 3, 4, 99, true},   {7, 20, 16, 5, 12345, false},
+        {2, 20, 512, 0, 7, false, false},  {3, 20, 1, 0, 7, false, false},
+        {8, 20, 512, 0, 7, false, false},  {1, 20, 1, 0, 7, false, false},
+        {1, 200, 512, 0, 7, false, false}, {1, 1, 512, 0, 7, false, false},
+        {4, 40, 7, 1, 7, false, false},    {4, 50, 100, 2, 7, true, false},
+        {1, 20, 64, 3, 7, true, false},    {2, 20, 512, 0, 1, false, false},
+        {5, 100, 3, 4, 99, true, false},   {7, 20, 16, 5, 12345, false, false},
+        {1, 20, 64, 0, 7, false, true},    {3, 1, 7, 6, 7, false, true},
+        {2, 200, 512, 7, 7, true, true},
     };
     struct bench *bench = storm_recording();
     struct engine_counters expected;
@@ -114,6 +119,7 @@ static void X1_the_log_depends_on_no_form_of_the_work(void **state)
         bench->config.take_max = form->take;
         bench->config.shuffle = form->shuffle;
         bench->config.seed = form->seed;
+        bench->config.bins_bytes_max = form->bins_are_full ? 0 : (uint64_t)64 << 20;
         bench->refuses = form->refuses;
         bench_run(bench);
         if (strcmp(bench->log.at, log) != 0)
