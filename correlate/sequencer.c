@@ -99,7 +99,10 @@ static bool poll_role(struct engine *engine)
     bool defer = !at_end && now_ns - engine->planned_ns < GATHER_NS &&
                  closed - engine->planned_epoch < engine->slot_count / 2;
     atomic_store_explicit(&engine->deferred, defer, memory_order_relaxed);
-    while (!defer && engine->planned_epoch < closed && step_plan(engine, closed)) {
+    /* No more at a time than there are places: whoever has the role has others too. */
+    for (int i = 0; i < STEPS && !defer && engine->planned_epoch < closed; i++) {
+        if (!step_plan(engine, closed))
+            break;
         engine->planned_ns = now_ns;
         worked = true;
     }

@@ -166,6 +166,7 @@ bool step_plan(struct engine *engine, int64_t closed)
     struct rules_version *rules = rules_switch_at(engine, from, &closed);
     if (!blind_at(engine, from, seq != done, &closed))
         return false;
+    const int64_t idle_to = closed;
     if (closed > last)
         closed = last;
     /* What steps under way will add is bounded by their events: as if each made an alert
@@ -178,8 +179,13 @@ bool step_plan(struct engine *engine, int64_t closed)
     if (cut.events == 0 && !cut.tight) {
         if (seq != done)
             return false; /* its timers are not known before the others are done */
-        if (next_due(engine) >= cut.to * d) {
-            watermark_set(engine, cut.to);
+        /* Nothing in all the bins: on to the next timer at once, or to what is closed. One
+         * record with a time from long ago may lie centuries before the next. */
+        int64_t to = cut.to - from >= engine->slot_count ? idle_to : cut.to;
+        int64_t due = floor_div(next_due(engine), d);
+        to = due < to ? due : to;
+        if (to > from) {
+            watermark_set(engine, to);
             step_done_publish(engine);
             return true;
         }

@@ -186,7 +186,8 @@ static void run_line(const struct form *form)
         fail_msg("not finished");
     bench_stop(bench);
     marks_print(bench, live.joined);
-    fwrite(bench->log.at, 1, bench->log.used, stdout);
+    if (bench->log.used > 0)
+        fwrite(bench->log.at, 1, bench->log.used, stdout);
     ledger_print(&bench->counters);
     bench_destroy(bench);
     json_decref(scenario);
