@@ -2,7 +2,8 @@
 #
 # Aim: the checks of the tree refuse what they exist to refuse, and nothing else.
 # Method: each row makes a tree of one clean file and one more line, and says
-# which check must name that line, or that both must accept it.
+# which check must name that line, or that both must accept it. What `./dev lint`
+# hands to shellcheck is asked for lists of names in several orders.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tree=$(mktemp -d)
@@ -103,6 +104,21 @@ for check in includes host; do
     rm -rf "${tree:?}"/*
     if "$here/lint_$check.sh" "$tree" >/dev/null 2>&1; then
         echo "lint_$check.sh accepted a tree without folders"
+        failures=$((failures + 1))
+    fi
+done
+
+# Shell scripts are picked out, and files that are none fail nothing, wherever they stand.
+fresh
+printf '#!/usr/bin/env bash\n' >"$tree/first"
+printf '#!/bin/sh\n' >"$tree/second"
+printf '#!/usr/bin/env python3\n' >"$tree/other"
+for order in "first second other" "other first second" "first other gone second"; do
+    rows=$((rows + 1))
+    read -ra names <<<"$order"
+    if ! said=$(cd "$tree" && printf '%s\n' "${names[@]}" | "$here/lint_scripts.sh") ||
+        [[ $said != $'first\nsecond' ]]; then
+        echo "lint_scripts.sh, given $order, failed or said: $said"
         failures=$((failures + 1))
     fi
 done
