@@ -333,6 +333,9 @@ struct engine {
 
 /* correlate/ingest.c */
 bool ingest_poll(struct worker *worker);
+
+/* The worker's thread has ended: tells the source how far its partitions are done. */
+void ingest_stop(struct worker *worker);
 /* correlate/sequencer.c */
 bool sequencer_poll(struct engine *engine);
 /* correlate/dedup.c, correlation.c, incident_stage.c */

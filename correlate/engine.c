@@ -368,8 +368,12 @@ void engine_stop(struct engine *engine)
         if (worker->started) {
             host()->waker_wake(host()->self, worker->waker);
             pthread_join(worker->thread, NULL);
-            worker->started = false;
         }
+    }
+    for (unsigned w = 0; w < engine->worker_count; w++) {
+        if (engine->workers[w].started)
+            ingest_stop(&engine->workers[w]);
+        engine->workers[w].started = false;
     }
     /* Seals that were applied and worked off, but not yet told of. */
     marks_drain(engine);

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/host.h"
 #include "correlate/core.h"
+#include "correlate/part.h"
 
 /* With full bins only feeds are read that are not ahead of the watermark by more than this,
  * or two epochs. */
@@ -509,4 +510,20 @@ bool ingest_poll(struct worker *worker)
             break;
     }
     return moved;
+}
+
+void ingest_stop(struct worker *worker)
+{
+    struct source *source = worker->engine->source;
+    unsigned count = atomic_load_explicit(&worker->part_count, memory_order_relaxed);
+
+    reclaim(worker);
+    for (unsigned i = 0; source->ops->position != NULL && i < count; i++) {
+        struct part *part = worker->parts[i];
+        if (part->dropped || !part_is_member(part))
+            continue;
+        low_publish(part, worker->bins.free_until);
+        source->ops->position(source, part->feed,
+                              atomic_load_explicit(&part->low_offset, memory_order_relaxed));
+    }
 }
