@@ -59,39 +59,62 @@ static enum sink_class class_of(const void *settings)
     return hook->idempotent ? SINK_CLASS_A : SINK_CLASS_D;
 }
 
-static int refuse_header(const char *name, struct error *err)
-{
-    error_set(err, "option \"header.%s\": this header is set by tocsin itself", name);
-    return -EINVAL;
-}
-
-static int check(const struct sink *sink, struct error *err)
+/* Whether tocsin or libcurl sends this header, whatever the options say. */
+static bool is_own_header(const struct webhook *hook, const char *name)
 {
     static const char *const taken[] = {"Content-Type",      "Content-Length",  "Host",
                                         "Transfer-Encoding", "Idempotency-Key", "Tocsin-Attempt",
                                         "Connection",        "Expect",          "User-Agent"};
+
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+        if (strcasecmp(name, taken[i]) == 0)
+            return true;
+    return hook->cloudevents && strncasecmp(name, "ce-", 3) == 0;
+}
+
+/* The two headers of the signature: names, not those of other headers, and not one name. */
+static int check_signature_headers(const struct sink *sink, struct error *err)
+{
     const struct webhook *hook = sink->settings;
     const char *const names[] = {hook->signature_header, hook->timestamp_header};
+    static const char *const keys[] = {"signature_header", "timestamp_header"};
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if ((names[i][0] == '\0' && sink->is_resolved) ||
             names[i][strcspn(names[i], " :\t")] != '\0') {
-            error_set(err, "option \"%s\": \"%s\" is not the name of an HTTP header",
-                      i == 0 ? "signature_header" : "timestamp_header", names[i]);
+            error_set(err, "option \"%s\": \"%s\" is not the name of an HTTP header", keys[i],
+                      names[i]);
             return -EINVAL;
         }
-    for (size_t i = 0; i < sink->header_count; i++)
-        for (size_t j = 0; j < sizeof(taken) / sizeof(taken[0]); j++)
-            if (strcasecmp(sink->headers[i].name, taken[j]) == 0)
-                return refuse_header(sink->headers[i].name, err);
-    for (size_t i = 0; i < sink->header_count; i++) {
-        const char *name = sink->headers[i].name;
-        if (strcasecmp(name, hook->signature_header) == 0 ||
-            strcasecmp(name, hook->timestamp_header) == 0 ||
-            (hook->cloudevents && strncasecmp(name, "ce-", 3) == 0))
-            return refuse_header(name, err);
+        if (is_own_header(hook, names[i])) {
+            error_set(err, "option \"%s\": the header \"%s\" is set by tocsin itself", keys[i],
+                      names[i]);
+            return -EINVAL;
+        }
+    }
+    /* Before env: and file: are read both are empty, and nothing is known yet. */
+    if (names[0][0] != '\0' && strcasecmp(names[0], names[1]) == 0) {
+        error_set(err, "option \"timestamp_header\": \"%s\" is the signature_header already",
+                  names[1]);
+        return -EINVAL;
     }
     return 0;
+}
+
+static int check(const struct sink *sink, struct error *err)
+{
+    const struct webhook *hook = sink->settings;
+    int rc = check_signature_headers(sink, err);
+
+    for (size_t i = 0; i < sink->header_count && rc == 0; i++) {
+        const char *name = sink->headers[i].name;
+        if (is_own_header(hook, name) || strcasecmp(name, hook->signature_header) == 0 ||
+            strcasecmp(name, hook->timestamp_header) == 0) {
+            error_set(err, "option \"header.%s\": this header is set by tocsin itself", name);
+            rc = -EINVAL;
+        }
+    }
+    return rc;
 }
 
 static int add_incident(json_t *root, const struct incident *inc)
