@@ -44,7 +44,7 @@ static const struct option_row rows[] = {
      "Where to end: latest (what is there now), or a time. Without it and --for: when interrupted.",
      .min = 0},
     {"--for", OPTION_DURATION, offsetof(struct record_options, for_ms), "D", "0s",
-     "Ends after this time.", .min = 0},
+     "Ends after this time; 0s: without end.", .min = 0},
     {"--set", OPTION_LIST, offsetof(struct record_options, settings), "KEY=VALUE", NULL,
      "A librdkafka property for the connection, such as security.protocol, ssl.* and sasl.*; the "
      "value may be env:NAME or file:PATH. May be given again.",
