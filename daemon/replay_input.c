@@ -10,6 +10,7 @@
 #include "ingest/file_source.h"
 #include "ingest/recording_source.h"
 #include "ingest/tlog_source.h"
+#include "store/recording.h"
 
 enum { PARTS_MAX = 4096 };
 
@@ -79,9 +80,11 @@ static const struct form forms[] = {
 
 static const struct form *form_of(const char *path)
 {
-    const struct form *form = forms;
+    const struct form *form = forms; /* the first row is that of recordings */
     size_t length = strlen(path);
 
+    if (strcmp(path, "-") != 0 && recording_begins(path))
+        return form;
     for (; form->ending != NULL; form++) {
         size_t ending = strlen(form->ending);
         if (length >= ending && strcmp(path + length - ending, form->ending) == 0)

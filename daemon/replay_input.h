@@ -1,8 +1,9 @@
 /*
  * replay_input.h - files named on the command line as one source with its marks.
  *
- * The name's ending tells the form: .trec a recording, .tlog a small log written as
- * text, everything else events as JSON lines; "-" reads these from standard input.
+ * A file that begins with a recording's magic, or whose name ends in .trec, is a recording; one
+ * that ends in .tlog a small log written as text; everything else is events as JSON lines; "-"
+ * reads these from standard input.
  */
 #ifndef DAEMON_REPLAY_INPUT_H
 #define DAEMON_REPLAY_INPUT_H

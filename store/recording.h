@@ -70,6 +70,9 @@ uint64_t recording_writer_bytes(const struct recording_writer *writer);
 
 /* Reading */
 
+/* Whether a file begins as a recording does, whatever its name. A pipe is left untouched. */
+bool recording_begins(const char *path);
+
 struct recording; /* what a file holds; read-only after opening */
 struct recording_cursor;
 

@@ -380,6 +380,28 @@ static int check_head(struct recording *recording, struct error *err)
     return 0;
 }
 
+bool recording_begins(const char *path)
+{
+    const struct host *h = host();
+    char magic[sizeof(RECORDING_HEAD_MAGIC) - 1];
+    int fd = h->open(h->self, path, O_PATH, 0);
+    int64_t size = fd < 0 ? 0 : h->size(h->self, fd);
+    bool begins;
+
+    if (fd >= 0)
+        h->close(h->self, fd);
+    /* To open a pipe and close it again would end who writes to it: a pipe has no size. */
+    if (size < (int64_t)sizeof(magic))
+        return false;
+    fd = h->open(h->self, path, O_RDONLY, 0);
+    if (fd < 0)
+        return false;
+    begins = h->pread(h->self, fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+             memcmp(magic, RECORDING_HEAD_MAGIC, sizeof(magic)) == 0;
+    h->close(h->self, fd);
+    return begins;
+}
+
 int recording_open(const char *path, struct recording **out, struct error *err)
 {
     struct recording *recording = calloc(1, sizeof(*recording));

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "base/event.h"
 #include "base/host.h"
+#include "daemon/replay_input.h"
 #include "ingest/recording_source.h"
 #include "tests/memory_host.h"
 #include "store/recording.h"
@@ -287,6 +288,31 @@ static void an_existing_file_is_never_overwritten(void **state)
     assert_string_equal(err.text, "test.recording: the recording cannot be made: File exists");
 }
 
+static void a_replay_knows_it_by_its_first_bytes(void **state)
+{
+    (void)state;
+    const char *const recording[] = {path}, *const lines[] = {"test.lines"};
+    struct replay_input *input = NULL;
+    struct error err = {""};
+    size_t mark_count;
+    FILE *file;
+
+    make(true);
+    assert_int_equal(replay_input_open(recording, 1, "events", &input, &err), 0);
+    replay_input_marks(input, &mark_count);
+    assert_int_equal(mark_count, 3); /* lines have none */
+    replay_input_close(input);
+
+    file = fopen(lines[0], "w");
+    assert_non_null(file);
+    fputs("TOCSINR and so on\n", file);
+    fclose(file);
+    assert_false(recording_begins(lines[0]));
+    assert_false(recording_begins("no such file"));
+    assert_false(recording_begins("."));
+    unlink(lines[0]);
+}
+
 static void a_newer_format_is_refused_by_name(void **state)
 {
     (void)state;
@@ -427,6 +453,7 @@ int main(void)
         cmocka_unit_test(a_file_cut_anywhere_gives_all_whole_blocks),
         cmocka_unit_test(a_changed_byte_is_noticed_or_changes_nothing),
         cmocka_unit_test(an_existing_file_is_never_overwritten),
+        cmocka_unit_test(a_replay_knows_it_by_its_first_bytes),
         cmocka_unit_test(a_newer_format_is_refused_by_name),
         cmocka_unit_test(payloads_beyond_the_limit_are_cut_so_that_they_are_refused),
         cmocka_unit_test(as_a_source_it_has_a_feed_per_partition_that_finishes),
