@@ -24,7 +24,20 @@
 
 enum { RECORDS = 300, PARTS = 3 };
 
+static char folder[] = "/tmp/tocsin_test_recording_XXXXXX"; /* the working folder of all cases */
 static const char path[] = "test.recording";
+
+static int enter_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) != NULL ? chdir(folder) : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return unlink(path) != 0 || chdir("/") != 0 ? -1 : rmdir(folder);
+}
 
 /* Record i of a part: made from its number alone, so that a reader knows what to expect. */
 static struct recorded expected(int part, int i, char *room)
@@ -459,5 +472,5 @@ int main(void)
         cmocka_unit_test(as_a_source_it_has_a_feed_per_partition_that_finishes),
         cmocka_unit_test(a_damaged_block_stops_its_feed_and_no_other),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, enter_folder, remove_folder);
 }

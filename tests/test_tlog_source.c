@@ -1,7 +1,7 @@
 /*
  * Aim: a written-down log comes out as the feeds, records and marks that its lines say, and a
  * line that says nothing sensible is refused with its number. Method: files of a few lines in
- * the working folder.
+ * a folder of the test's own.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,10 +11,24 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/host.h"
 #include "ingest/tlog_source.h"
 
+static char folder[] = "/tmp/tocsin_test_tlog_XXXXXX"; /* the working folder of all cases */
 static const char path[] = "case.tlog";
+
+static int enter_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) != NULL ? chdir(folder) : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return unlink(path) != 0 || chdir("/") != 0 ? -1 : rmdir(folder);
+}
 
 static void write_case(const char *text)
 {
@@ -138,5 +152,5 @@ int main(void)
         cmocka_unit_test(lines_become_feeds_sorted_by_topic_and_partition),
         cmocka_unit_test(a_line_that_makes_no_sense_is_refused_with_its_number),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, enter_folder, remove_folder);
 }
