@@ -2,8 +2,8 @@
 tocsin_story(NAME publish SCRIPT publish.sh NEEDS kafka SANITIZED)
 
 # The AIT alert data set is not part of the tree (docs/real-data.md says where it comes from). Where it
-# is not, the story is reported as skipped by name; in CI, where a skipped test is a failed one, it does
-# not exist, and the configuration says so.
+# is not, the story is reported as skipped by name; in CI, where a skipped test is a failed one, CTest
+# lists it as disabled, and the configuration says why.
 set(TOCSIN_AIT_ADS "" CACHE PATH "folder of the AIT alert data set")
 if(NOT "$ENV{TOCSIN_AIT_ADS}" STREQUAL "") # the cache keeps it for the next configuration
     set(TOCSIN_AIT_ADS "$ENV{TOCSIN_AIT_ADS}" CACHE PATH "folder of the AIT alert data set" FORCE)
@@ -23,6 +23,7 @@ list(JOIN missing " and " missing)
 if(missing)
     message(STATUS "real_data needs ${missing}; TOCSIN_AIT_ADS names the folder of the AIT alert data set")
 endif()
-if(NOT missing OR NOT TOCSIN_CI)
-    tocsin_story(NAME real_data SCRIPT real_data.sh NEEDS kafka TIMEOUT 240 ARGS ${ait_ads})
+tocsin_story(NAME real_data SCRIPT real_data.sh NEEDS kafka TIMEOUT 240 ARGS ${ait_ads})
+if(missing AND TOCSIN_CI)
+    set_tests_properties(real_data PROPERTIES DISABLED ON)
 endif()
