@@ -82,6 +82,42 @@ static void every_sum_that_does_not_hold_is_named(void **state)
     }
 }
 
+/* L2 and L4 alone: one figure is wrong, and the sentence says both sides. */
+static void L2_every_event_is_in_one_place(void **state)
+{
+    (void)state;
+    struct ledger ledger = {.part_count = 0};
+    struct error err = {{0}};
+
+    ledger.engine = (struct engine_counters){.events = 50,
+                                             .derived = 5,
+                                             .duplicate = 1,
+                                             .unmatched = 2,
+                                             .routed = 4,
+                                             .in_bins = 8,
+                                             .left = 16};
+    ledger.engine.rejected[REJECT_SCHEMA] = 24;
+    assert_true(ledger_check(&ledger, &err)); /* 50 + 5 = 24 + 1 + 2 + 4 + 8 + 16 */
+    ledger.engine.in_bins = 0;                /* forgotten on its way */
+    assert_false(ledger_check(&ledger, &err));
+    assert_string_equal(err.text,
+                        "L2 does not hold: events + derived is 55, rejected + duplicate + "
+                        "unmatched + routed + in_bins + left is 47");
+}
+
+static void L4_every_incident_is_open_or_closed(void **state)
+{
+    (void)state;
+    struct ledger ledger = {.part_count = 0};
+    struct error err = {{0}};
+
+    ledger.engine = (struct engine_counters){.opened = 9, .closed = 7, .open = 2};
+    assert_true(ledger_check(&ledger, &err));
+    ledger.engine.closed = 8; /* one closed twice */
+    assert_false(ledger_check(&ledger, &err));
+    assert_string_equal(err.text, "L4 does not hold: opened is 9, closed + open is 10");
+}
+
 static void a_partition_that_lost_a_record_is_named(void **state)
 {
     (void)state;
@@ -139,6 +175,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(balanced_books_pass),
         cmocka_unit_test(every_sum_that_does_not_hold_is_named),
+        cmocka_unit_test(L2_every_event_is_in_one_place),
+        cmocka_unit_test(L4_every_incident_is_open_or_closed),
         cmocka_unit_test(a_partition_that_lost_a_record_is_named),
         cmocka_unit_test(two_faults_are_both_told),
         cmocka_unit_test(the_json_form_holds_the_same_figures),

@@ -1,4 +1,4 @@
-# Aim: SIGTERM gives the sinks what is waiting before the daemon leaves with 0; a dead sink is waited
+# Aim (F10): SIGTERM gives the sinks what is waiting before the daemon leaves with 0; a dead sink is waited
 # for no longer than outbox.flush and what is left is counted; a second signal ends it at once.
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
 start_broker events:1
