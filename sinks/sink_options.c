@@ -34,8 +34,9 @@ const struct sink_option sink_common_options[] = {
     {"in_flight_max", OPT_COUNT, OFFSET(in_flight_max), "8",
      "Attempts that may be under way at the same time, each for another incident.", 1, 256},
     {"retry_hours", OPT_COUNT, OFFSET(retry_hours), "72",
-     "How long an op is retried before it is given up as dead. Ops of P1 incidents never are.", 1,
-     8760},
+     "How long an op is retried before it is given up as dead; ops of P1 incidents without an end. "
+     "A refusal for good (4xx) makes any op dead at once.",
+     1, 8760},
     {"proxy", OPT_PROXY, OFFSET(proxy), "",
      "URL of an HTTP proxy, http://[USER:PASSWORD@]HOST:PORT. Without it connections are direct.",
      0, 0},
