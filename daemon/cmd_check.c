@@ -66,6 +66,8 @@ static void print_text(const struct config *config, const struct rule_set *rules
         const struct rule *rule = rule_set_rule(rules, i);
         printf("  %-34s %s\n", rule->id, priority_name((enum priority)rule->priority));
     }
+    if (rule_set_count(rules) == 0)
+        printf("note: there are no rules, so no incident would be opened\n");
     if (config->sinks.count == 0)
         printf("note: no sinks are named, so nobody would be told\n");
     printf("ok\n");

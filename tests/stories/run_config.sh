@@ -61,3 +61,9 @@ import json, sys
 d = json.load(sys.stdin)
 assert d["config"]["input.start"] == "earliest", d
 assert "host-down" in d["rules"], d'
+
+# What would run, but do nothing, is said.
+write_config <<<'rules: [mine.yaml]'
+echo 'rules: []' >mine.yaml
+"$TOCSIN" check --config tocsin.yaml >out || fail "no rules: refused"
+file_has out '^note: there are no rules, so no incident would be opened$' || fail "no rules: no note"
