@@ -178,7 +178,7 @@ static const struct metric rows[] = {
 
     {"tocsin_sink_ops_total", COUNTER, S(U64, ops), "Changes given to this sink (L5)."},
     {"tocsin_sink_notices_total", COUNTER, S(U64, notices),
-     "Of these, self-alerts about the outbox, which are in no incident log."},
+     "Of these, self-alerts of the outbox, which are in no incident log."},
     {"tocsin_sink_done_total", COUNTER, S(U64, done), "Changes it has taken."},
     {"tocsin_sink_dead_total", COUNTER, S(U64, dead), "Changes given up."},
     {"tocsin_sink_dead_kept", GAUGE, S(U64, dead_kept),

@@ -42,6 +42,8 @@ struct service {
     struct health health;
     int64_t flush_ms; /* as of the last reload */
     bool is_filling;  /* the outbox, as last logged */
+    bool is_lost;     /* the input, as last logged and told to the outbox */
+    uint64_t read_ns; /* when some of the input could last be read */
 
     /* What the metrics thread and the stop thread share with the main thread. */
     pthread_mutex_t lock;
@@ -323,7 +325,8 @@ int service_create(const struct service_options *options, struct service **out, 
     }
     service->options = *options;
     pthread_mutex_init(&service->lock, NULL);
-    health_init(&service->health, host_mono_ns());
+    service->read_ns = host_mono_ns();
+    health_init(&service->health, service->read_ns);
     code = load(options, &service->config, &service->rules, err);
     if (code == EXIT_OK) {
         log_configure((enum log_level)service->config->log.level,
@@ -403,6 +406,42 @@ static void watch_fill(struct service *service, double fill)
                   log_text("next", service->is_filling ? "at 100 input pauses" : ""));
 }
 
+/* Whether some of the input can be read. A member that stands by need not read. */
+static bool can_read(const struct kafka_counters *kafka)
+{
+    if (kafka->silent)
+        return false;
+    return !kafka->owner || kafka->unreadable + kafka->stopped < kafka->feeds;
+}
+
+/* With no input at all the engine's time stands still and no rule can tell of it: the outbox
+ * does. A spell begins when nothing could be read for input.unreachable. */
+static void watch_input(struct service *service, uint64_t now_ns, const char *why)
+{
+    struct kafka_counters kafka;
+    bool was_lost = service->is_lost;
+
+    kafka_source_counters(service->source, &kafka);
+    if (can_read(&kafka)) {
+        service->read_ns = now_ns;
+        service->is_lost = false;
+    } else if (now_ns - service->read_ns >=
+               (uint64_t)service->config->input.unreachable_ms * 1000000u) {
+        service->is_lost = true;
+    }
+    if (service->is_lost == was_lost)
+        return;
+    if (why[0] == '\0')
+        why = "no partition can be read";
+    log_event(service->is_lost ? LOG_ERROR : LOG_INFO,
+              service->is_lost ? "input_lost" : "input_back",
+              log_text("why", service->is_lost ? why : ""));
+    pthread_mutex_lock(&service->lock);
+    if (service->outbox != NULL)
+        outbox_tell_input(service->outbox, service->is_lost ? why : NULL);
+    pthread_mutex_unlock(&service->lock);
+}
+
 /* Records behind the reading position, where known, and events in bins. */
 static uint64_t count_waiting(struct service *service, const struct engine_counters *counters)
 {
@@ -441,6 +480,7 @@ void service_tick(struct service *service)
     }
     watch_sinks(service);
     watch_fill(service, view.outbox_fill);
+    watch_input(service, view.now_ns, source_why.text);
     log_flush(false);
 }
 

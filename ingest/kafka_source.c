@@ -609,5 +609,7 @@ void kafka_source_counters(const struct source *base, struct kafka_counters *out
 
     pthread_mutex_lock(&source->lock);
     *out = source->counters;
+    out->silent = source->refused.text[0] != '\0' ||
+                  host_mono_ns() - source->heard_ns >= source->config.unreachable_ms * ms_ns;
     pthread_mutex_unlock(&source->lock);
 }

@@ -125,6 +125,7 @@ struct kafka_counters {
     uint64_t rebuilds; /* clients made anew after a fatal error (F9) */
     uint64_t errors;   /* reported by librdkafka */
     bool owner;        /* reads, as opposed to standing by */
+    bool silent;       /* no broker has answered for unreachable_ms, or they refuse us */
 };
 void kafka_source_counters(const struct source *base, struct kafka_counters *out);
 

@@ -20,6 +20,7 @@
 #include <event2/event.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/batch_ring.h"
@@ -28,7 +29,7 @@
 #include "sinks/sink.h"
 #include "sinks/transport_curl.h"
 
-enum { RING_SLOTS = 8192, TAKE_MAX = 256 };
+enum { RING_SLOTS = 8192, TAKE_MAX = 256, INPUT_WHY_BYTES = 512 };
 
 #define MS_NS UINT64_C(1000000)
 #define NS_NEVER UINT64_MAX
@@ -73,7 +74,8 @@ struct outbox {
 
     pthread_mutex_t asking; /* one question at a time */
     pthread_cond_t answered;
-    struct question *question; /* under lock */
+    struct question *question;       /* under lock */
+    char input_why[INPUT_WHY_BYTES]; /* under lock; "": the input can be read */
 
     pthread_mutex_t lock;
     struct sink_counters *counters; /* under lock; `ops` and `waiting` are made by the reader */
@@ -160,11 +162,12 @@ static void take_all(struct outbox *outbox)
             outbox_core_take(outbox->core, taken[i]);
 }
 
-static void answer_question(struct outbox *outbox)
+static void hear_others(struct outbox *outbox)
 {
     struct question *question;
 
     pthread_mutex_lock(&outbox->lock);
+    outbox_core_tell_input(outbox->core, outbox->input_why);
     question = outbox->question;
     outbox->question = NULL;
     if (question != NULL) {
@@ -191,7 +194,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
      * that is ordered is the head of the ring, which is atomic; the ops in it come by P. */
     atomic_exchange_explicit(&outbox->wake_pending, false, memory_order_acquire);
     take_all(outbox);
-    answer_question(outbox);
+    hear_others(outbox);
     turn(outbox);
 }
 
@@ -446,6 +449,14 @@ size_t outbox_counters(const struct outbox *outbox, struct sink_counters *out, s
             out[i].ops + out[i].redriven - out[i].done - out[i].dead - out[i].superseded;
     }
     return outbox->sink_count;
+}
+
+void outbox_tell_input(struct outbox *outbox, const char *why)
+{
+    pthread_mutex_lock(&outbox->lock);
+    snprintf(outbox->input_why, sizeof(outbox->input_why), "%s", why != NULL ? why : "");
+    pthread_mutex_unlock(&outbox->lock);
+    wake(outbox);
 }
 
 static void ask(struct outbox *outbox, struct question *question)

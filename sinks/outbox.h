@@ -84,6 +84,10 @@ bool outbox_submit(struct outbox *outbox, const struct op *op);
 /* Share of the bound in use, 0..1: at 1 input pauses. */
 double outbox_fill(const struct outbox *outbox);
 
+/* From here on a self-alert says that nothing of the input can be read, for the reason `why`;
+ * NULL: it can be read again. Thread: any, while nobody destroys the outbox. */
+void outbox_tell_input(struct outbox *outbox, const char *why);
+
 /* Which dead ops are meant: all, those of a sink, of an incident, or of one at the other. */
 struct outbox_pick {
     int sink; /* index; -1: of any */
@@ -130,7 +134,7 @@ struct sink_counters {
     const char *name;
     const char *type;
     uint64_t ops;
-    uint64_t notices; /* of these: self-alerts about the outbox, made by itself */
+    uint64_t notices; /* of these: self-alerts, made by the outbox itself */
     uint64_t done;
     uint64_t dead;      /* times that an op was given up */
     uint64_t dead_kept; /* now: can be sent again */

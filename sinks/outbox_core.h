@@ -75,6 +75,9 @@ void outbox_core_destroy(struct outbox_core *core);
 /* Takes `op` into the queue of its sink. Sends nothing yet. */
 void outbox_core_take(struct outbox_core *core, struct outbox_op *op);
 
+/* What the self-alert about the input is to say from the next run on; "": it can be read. */
+void outbox_core_tell_input(struct outbox_core *core, const char *why);
+
 /* Sends whatever is due and allowed now. */
 void outbox_core_run(struct outbox_core *core);
 

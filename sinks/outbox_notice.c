@@ -1,12 +1,14 @@
 /*
- * outbox_notice.c - self-alerts about the outbox, sent to the sinks that work.
+ * outbox_notice.c - self-alerts that no rule can make, sent to the sinks that work.
  *
  *   sink-held       a sink refuses our credentials (O6)
  *   outbox-filling  80 % of the bound of O7 are in use, until less than 70 % are
+ *   input-lost      nothing of the input can be read, as the daemon says
  *
  * They are incidents of tenant @tocsin with an open and a resolve, but not of the engine:
  * what sinks answer is no function of records and marks, so it must not reach the incident
- * log or a rule (X1, X2), and at the bound the engine stands still and could tell nobody.
+ * log or a rule (X1, X2), and at the bound, or with no input at all, the engine's time stands
+ * still and it could tell nobody.
  * They are made here and go straight into the queues, before all that waits there.
  *
  * Each turn compares what is with what each sink was told. So a sink that was held itself
@@ -35,13 +37,19 @@ static const struct notice_kind sink_held = {
 static const struct notice_kind outbox_filling = {
     "outbox-filling", "Sinks take less than comes in. When the outbox is full, input pauses until "
                       "they have taken some; nothing is dropped."};
+static const struct notice_kind input_lost = {
+    "input-lost", "Nothing is correlated and no time passes for rules until Kafka can be read "
+                  "again; then it goes on where it stopped. What breaks meanwhile is not told."};
 
 bool outbox_notices_create(struct outbox_core *core)
 {
     /* One more than needed: calloc(0) may return NULL. */
     size_t count = core->queue_count + 1;
-    bool is_made = (core->fill_notice.told = calloc(count, sizeof(bool))) != NULL;
+    bool is_made;
 
+    core->fill_notice.told = calloc(count, sizeof(bool));
+    core->input_notice.told = calloc(count, sizeof(bool));
+    is_made = core->fill_notice.told != NULL && core->input_notice.told != NULL;
     for (size_t i = 0; i < core->queue_count; i++) {
         bool *told = calloc(count, sizeof(bool));
         core->queues[i].held_notice.told = told;
@@ -53,6 +61,7 @@ bool outbox_notices_create(struct outbox_core *core)
 void outbox_notices_destroy(struct outbox_core *core)
 {
     free(core->fill_notice.told);
+    free(core->input_notice.told);
     for (size_t i = 0; i < core->queue_count; i++)
         free(core->queues[i].held_notice.told);
 }
@@ -249,10 +258,32 @@ static void look_at_fill(struct outbox_core *core)
     spread(core, notice, &outbox_filling, "outbox");
 }
 
+void outbox_core_tell_input(struct outbox_core *core, const char *why)
+{
+    snprintf(core->input_why, sizeof(core->input_why), "%s", why);
+}
+
+static void look_at_input(struct outbox_core *core)
+{
+    struct outbox_notice *notice = &core->input_notice;
+
+    if (core->input_why[0] != '\0' && !notice->is_active && is_settled(core, notice)) {
+        begin(notice);
+        snprintf(notice->title, sizeof(notice->title),
+                 "tocsin is blind: nothing of its input can be read");
+        snprintf(notice->why, sizeof(notice->why), "%s", core->input_why);
+    } else if (core->input_why[0] == '\0') {
+        notice->is_active = false;
+    }
+    spread(core, notice, &input_lost, "input");
+}
+
 void outbox_notices_look(struct outbox_core *core)
 {
     for (size_t i = 0; i < core->queue_count; i++)
         look_at_hold(core, &core->queues[i]);
-    if (core->queue_count > 0)
+    if (core->queue_count > 0) {
         look_at_fill(core);
+        look_at_input(core);
+    }
 }

@@ -4,7 +4,7 @@
  *   outbox_op.c      the states of an op, and the one function that moves them (O1)
  *   outbox_chain.c   the order of one incident at one sink, and what merges (O2, O4)
  *   outbox_gate.c    whether a sink may be sent anything now: budget, breaker, hold
- *   outbox_notice.c  self-alerts about the outbox, sent to the sinks that work
+ *   outbox_notice.c  self-alerts that no rule can make, sent to the sinks that work
  *   outbox_dead.c    ops that were given up: kept for a person, sent again on demand
  *   outbox_retry.c   what the end of an attempt means for its op (O5, O6)
  *   outbox_core.c    sending, answers, and the functions of outbox_core.h
@@ -81,7 +81,7 @@ enum { NOTICES_MAX = 64 };
 
 enum { NOTICE_TEXT_BYTES = 512 };
 
-/* A condition of the outbox that people are told of. */
+/* A condition that people are told of past the engine. */
 struct outbox_notice {
     bool is_active;
     int64_t since_ms; /* wall clock; rises with each spell, so that spells have ids of their own */
@@ -123,8 +123,9 @@ struct outbox_core {
     uint64_t bytes_max, dead_bytes_max;
     size_t waiting_count; /* of ACCOUNT_WAITING, and their bytes */
     uint64_t waiting_bytes;
-    struct outbox_notice fill_notice;
-    size_t dead_count; /* of ACCOUNT_DEAD, and their bytes */
+    struct outbox_notice fill_notice, input_notice;
+    char input_why[NOTICE_TEXT_BYTES]; /* why nothing can be read; "": it can */
+    size_t dead_count;                 /* of ACCOUNT_DEAD, and their bytes */
     uint64_t dead_bytes;
     struct outbox_op *dead_oldest, *dead_newest; /* kept */
     size_t waiting;

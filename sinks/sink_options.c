@@ -56,7 +56,8 @@ const struct sink_option sink_common_options[] = {
      "Whether an incident that is resolved before anything of it was sent is never sent at all.", 0,
      0},
     {"self_alerts", OPT_BOOL, OFFSET(self_alerts), "true",
-     "Whether this sink is told when another one refuses our credentials or the outbox fills up.",
+     "Whether this sink is told when another one refuses our credentials, the outbox fills up or "
+     "nothing can be read.",
      0, 0},
 };
 const size_t sink_common_option_count =

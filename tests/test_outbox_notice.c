@@ -284,6 +284,51 @@ static void O7_notices_take_no_room_from_changes(void **state)
     assert_int_equal(finished_ops, 1); /* the change alone */
 }
 
+static void input_that_is_lost_is_told_to_all_with_its_end(void **state)
+{
+    static const char *const says[] = {
+        "\"kind\":\"open\"",
+        "\"rule\":\"input-lost\"",
+        "\"tenant\":\"@tocsin\"",
+        "\"key\":\"tenant=@tocsin resource=input\"",
+        "\"priority\":\"P1\"",
+        "\"why\":\"no broker of b:1 has answered\"",
+        "\"check\":\"input-lost\"",
+        "\"title\":\"tocsin is blind: nothing of its input can be read\"",
+    };
+    size_t seen = 0, open, resolve;
+    uint64_t first;
+
+    (void)state;
+    begin_world(NULL, 0);
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 0);
+    outbox_core_tell_input(core, "no broker of b:1 has answered");
+    outbox_core_run(core);
+    open = next_at_two(&seen);
+    for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++)
+        if (!sent_has(open, says[i]))
+            fail_msg("%s is not in %s", says[i], fixture_sent[open].body);
+    assert_int_equal(counters(0).notices, 1);
+    assert_int_equal(counters(1).notices, 1);
+    first = incident_of(open);
+    fixture_answer(0, 200, "", "");
+    fixture_answer(1, 200, "", "");
+    outbox_core_tell_input(core, "another reason");
+    outbox_core_run(core);
+    assert_int_equal(count_at_two(), 1); /* one spell, told once */
+    outbox_core_tell_input(core, "");
+    outbox_core_run(core);
+    resolve = next_at_two(&seen);
+    assert_true(sent_has(resolve, "\"kind\":\"resolve\""));
+    assert_int_equal(incident_of(resolve), first);
+    fixture_answer(2, 200, "", "");
+    fixture_answer(3, 200, "", "");
+    outbox_core_tell_input(core, "again");
+    outbox_core_run(core);
+    assert_true(incident_of(next_at_two(&seen)) != first);
+}
+
 static int told_set_up(void **state)
 {
     two_is_told = true;
@@ -305,6 +350,7 @@ int main(void)
         TEST(notices_that_wait_are_bounded),
         TEST(a_sink_may_want_to_hear_nothing_of_it),
         TEST(O7_notices_take_no_room_from_changes),
+        TEST(input_that_is_lost_is_told_to_all_with_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

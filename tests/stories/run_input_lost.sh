@@ -1,0 +1,53 @@
+# Aim: when nothing of the input can be read, the sink is told, once and with its end, though no time
+# passes for rules, and the incident log knows nothing of it. Method: a webhook; the mock broker is
+# stopped as a process and goes on.
+. "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
+cat >hook.py <<'PYTHON'
+import http.server, json
+class Hook(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with open("hook.log", "a") as log:
+            log.write(f'{body["op"]["kind"]} {body["incident"]["rule"]} {body["incident"]["why"]}\n')
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *args):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Hook)
+with open("hook.port", "w") as to:
+    to.write(f"{server.server_port}\n")
+server.serve_forever()
+PYTHON
+python3 hook.py &
+started+=($!)
+wait_for "the hook listens" test -s hook.port
+start_broker events:2
+server=${started[-1]}
+{ echo 'rules:'; rule first alpha; } >rules.yaml
+write_config <<YAML
+rules: [rules.yaml]
+input.unreachable: 2s
+sinks: [{name: hook, type: webhook, options: {url: "http://127.0.0.1:$(cat hook.port)/x"}}]
+YAML
+start_daemon
+wait_for "it is ready" answers /readyz 200
+event alpha h1 problem | send
+wait_for "the incident is told" file_has hook.log '^open first '
+! file_has hook.log 'input-lost' || fail "told though the input can be read"
+kill -STOP "$server"
+trap 'kill -CONT "$server"; finish' EXIT
+wait_for "the sink is told that the input is lost" file_has hook.log '^open input-lost no '
+file_has run.log 'level=error event=input_lost' || fail "the log does not say it"
+answers /readyz 503 || fail "ready without input"
+kill -CONT "$server"
+trap finish EXIT
+wait_for "the sink is told of the end" file_has hook.log '^resolve input-lost '
+wait_for "the log says that it is over" file_has run.log 'event=input_back'
+event alpha h1 clear | send
+wait_for "input goes on" file_has hook.log '^resolve first '
+[[ $(grep -c '^open input-lost' hook.log) == 1 ]] || fail "told more than once"
+! file_has incidents.log 'input-lost' || fail "the incident log speaks of it"
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ $code == 0 ]] || fail "exit code $code"
