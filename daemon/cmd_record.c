@@ -309,6 +309,9 @@ out:
     if (recorder.source != NULL)
         recorder.source->ops->close(recorder.source);
     recording_writer_destroy(recorder.writer);
+    /* A file of ours that holds no record would only refuse the next try. */
+    if (recorder.writer != NULL && code != EXIT_OK && recorder.record_count == 0)
+        host()->unlink(host()->self, recorder.options.output);
     free(recorder.tracks);
     interrupt_end();
     return code;

@@ -3,6 +3,7 @@ restarts under it costs nothing. Method: kcat writes and reads the topic as an i
 recording is read by a second reader, below, written from docs/recording.md."""
 import os
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -94,6 +95,12 @@ def record(name, broker, *more):
     return read_recording(path)
 
 
+# Nobody answers at this port, which is held but not listened on; given up after 30 s, looked at below.
+dead = socket.socket()
+dead.bind(("127.0.0.1", 0))
+unreachable = subprocess.Popen([TOCSIN, "record", "--brokers", f"127.0.0.1:{dead.getsockname()[1]}", "--topic",
+                                topic, "--output", "unreachable.trec"], stderr=open("unreachable.log", "w"))
+
 subprocess.run([f"{TREE}/tests/kafka/kafka", "topic", DIR, topic, "3"], check=True)
 for p in range(3):
     kcat_write(p, [f'{{"partition":{p},"n":{n}}}' for n in range(3000 if p < 2 else 0)])
@@ -124,6 +131,10 @@ for p in range(3):
 done = subprocess.run([TOCSIN, "record", "--brokers", BROKER, "--topic", topic, "--output", "plain.trec"],
                       stderr=subprocess.PIPE, text=True)
 assert done.returncode == 74 and "plain.trec: the recording cannot be made: File exists" in done.stderr, done
+
+# What recorded nothing because it failed leaves no file in the way of the next try.
+assert unreachable.wait(60) == 69, open("unreachable.log").read()
+assert not os.path.exists("unreachable.trec"), "an empty recording was left behind"
 
 # A broker of our own is restarted while it is recorded from.
 if len(sys.argv) > 1:
