@@ -82,6 +82,8 @@ const char *duration_parse(struct text text, int64_t *ms)
             return "a duration is a number and a unit, for example 10m or 1h30m";
         while (word + letters < end && is_letter(word[letters]))
             letters++;
+        if (letters == 0 && word < end && *word == ' ')
+            return "a duration has no blank, and its unit is ms, s, m, h or d: 10m";
         if (letters == 0)
             return "a duration needs a unit: ms, s, m, h or d";
         while (unit < UNITS && (strlen(units[unit].name) != letters ||
@@ -324,9 +326,12 @@ static void lex_sign(struct lexer *lexer, struct token *token)
             return;
         }
     }
-    const char *why = c == '='   ? "write == to compare"
-                      : c == '&' ? "write && for \"and\""
-                      : c == '|' ? "write || for \"or\""
+    char next = peek(lexer, 1);
+    const char *why = c == '=' && next == '>'   ? "write >= for \"at least\""
+                      : c == '=' && next == '<' ? "write <= for \"at most\""
+                      : c == '='                ? "write == to compare"
+                      : c == '&'                ? "write && for \"and\""
+                      : c == '|'                ? "write || for \"or\""
                       : c == '+' || c == '*' || c == '/' || c == '%'
                           ? "there is no arithmetic in rules"
                       : c == '?' || c == ':' ? "there is no ?: in rules; use && and ||"

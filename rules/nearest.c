@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Names are short; a longer word is no slip of the finger. */
-enum { NAME_BYTES_MAX = 48 };
+enum { NAME_BYTES_MAX = 48, SHORT_FORM_BYTES_MIN = 3 };
 
 static char lower(char c)
 {
@@ -39,6 +39,16 @@ static unsigned distance(struct text a, struct text b)
     return last[b.len];
 }
 
+/* Whether `name` is the beginning of `other`, as WARN is of WARNING. */
+static bool begins(struct text other, struct text name)
+{
+    uint32_t i = 0;
+
+    while (i < name.len && i < other.len && lower(name.at[i]) == lower(other.at[i]))
+        i++;
+    return i == name.len && i >= SHORT_FORM_BYTES_MIN;
+}
+
 const char *nearest_name(struct text name, const char *const *candidates, size_t count)
 {
     unsigned best = name.len / 3 > 1 ? name.len / 3 : 1;
@@ -56,5 +66,8 @@ const char *nearest_name(struct text name, const char *const *candidates, size_t
             nearest = candidates[i];
         }
     }
+    for (size_t i = 0; nearest == NULL && i < count; i++)
+        if (begins((struct text){candidates[i], (uint32_t)strlen(candidates[i])}, name))
+            nearest = candidates[i];
     return nearest;
 }

@@ -9,7 +9,8 @@
 
 /* The candidate with the smallest edit distance (insert, drop, change, swap of
  * neighbours, each 1) to `name`, ignoring case; NULL when none is within a third
- * of the name's length (at least 1). The first of equals.
+ * of the name's length (at least 1) and none begins with it (three letters and more: WARN of
+ * WARNING). The first of equals.
  * Source: optimal string alignment distance. */
 const char *nearest_name(struct text name, const char *const *candidates, size_t count);
 

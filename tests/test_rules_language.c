@@ -279,6 +279,9 @@ static void wrong_expressions_are_refused_at_their_place(void **state)
         {"labels[5] == \"c\"", 8, "expected a label's name in quotes here"},
         {"labels[\"\"] == \"c\"", 1, "a label has a name"},
         {"check = \"a\"", 7, "write == to compare"},
+        {"severity => MAJOR", 10, "write >= for \"at least\""},
+        {"severity =< MAJOR", 10, "write <= for \"at most\""},
+        {"severity >= WARN", 13, "there is no field \"WARN\"; did you mean \"WARNING\"?"},
         {"true & false", 6, "write && for \"and\""},
         {"true | false", 6, "write || for \"or\""},
         {"true and false", 6, "write && for \"and\""},
@@ -364,14 +367,10 @@ static void nearest_name_is_the_likely_one(void **state)
     static const struct {
         const char *typed, *meant;
     } cases[] = {
-        {"chekc", "check"},
-        {"chck", "check"},
-        {"Check", "check"},
-        {"hots", "host"},
-        {"sevirity", "severity"},
-        {"starts_with", "startsWith"},
-        {"zone", NULL},
-        {"", NULL},
+        {"chekc", "check"},  {"chck", "check"},        {"Check", "check"},
+        {"hots", "host"},    {"sevirity", "severity"}, {"starts_with", "startsWith"},
+        {"SEV", "severity"}, /* a short form */
+        {"se", NULL},        {"zone", NULL},           {"", NULL},
         {"x", NULL},
     };
 

@@ -192,6 +192,8 @@ static void wrong_keys_are_refused(void **state)
          "r.yaml:3:71: by takes at most 8 fields, the tenant included"},
         {HEAD GOOD_WHERE "    window: 10\n" GOOD_WHEN TAIL,
          "r.yaml:4:13: a duration needs a unit: ms, s, m, h or d"},
+        {HEAD GOOD_WHERE "    window: 10 min\n" GOOD_WHEN TAIL,
+         "r.yaml:4:13: a duration has no blank, and its unit is ms, s, m, h or d: 10m"},
         {HEAD GOOD_WHERE "    window: 0s\n" GOOD_WHEN TAIL,
          "r.yaml:4:13: a window lies between 1ms and 30d"},
         {HEAD GOOD_WHERE "    window: -5m\n" GOOD_WHEN TAIL,
@@ -237,7 +239,7 @@ static void wrong_keys_are_refused(void **state)
          "r.yaml:6:15: incident needs the key \"title\""},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
          "    incident: {title: t, prio: P1}\n    close: cleared()\n",
-         "r.yaml:6:26: incident has no key \"prio\""},
+         "r.yaml:6:26: incident has no key \"prio\"; did you mean \"priority\"?"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
          "    incident: {title: t, priority: P6}\n    close: cleared()\n",
          "r.yaml:6:36: a priority is P1, P2, P3, P4 or P5"},
