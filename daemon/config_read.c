@@ -7,7 +7,6 @@
  */
 #include "daemon/config_read.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -197,12 +196,27 @@ static void read_pairs(struct config_reader *reader, const struct yaml_node *map
 
 /* ---- lists ---- */
 
+/* A text with its quotes: what is wrong with the value as a whole is shown from its first sign. */
+static struct span whole_value(const struct yaml_node *node)
+{
+    const struct script *script = node->span.script;
+    struct span span = node->span;
+
+    if (node->kind == YAML_SCALAR && span.from > 0 && span.to < script->bytes &&
+        (script->text[span.to] == '"' || script->text[span.to] == '\'') &&
+        script->text[span.from - 1] == script->text[span.to]) {
+        span.from--;
+        span.to++;
+    }
+    return span;
+}
+
 static bool require_kind(struct config_reader *reader, const struct yaml_node *node,
                          enum yaml_kind kind, const char *path)
 {
     if (node->kind == kind)
         return true;
-    diagnose(reader->diag, node->span, "%s: expected %s, not %s", path, yaml_kind_name(kind),
+    diagnose(reader->diag, whole_value(node), "%s: expected %s, not %s", path, yaml_kind_name(kind),
              yaml_kind_name(node->kind));
     return false;
 }
@@ -283,14 +297,15 @@ static void check_sink(struct config_reader *reader, const struct yaml_node *nod
     config.option_count = sink->options.count;
     if (sink->name[0] == '\0' || sink->type[0] == '\0' || sink_config_check(&config, &err) == 0)
         return;
-    /* The sentence names the option at fault; point at it where it stands. */
+    if (!sink_type_exists(sink->type))
+        place = yaml_node_find(node, "type");
+    /* The sentence names the option at fault: its value is wrong, or nobody knows its name. */
     for (const struct yaml_node *option = options != NULL ? options->first : NULL; option != NULL;
          option = option->next) {
-        const char *name = option->key->text.at, *at = strstr(err.text, name);
-        size_t length = strlen(name);
-        if (at != NULL && (at == err.text || !isalnum((unsigned char)at[-1])) &&
-            !isalnum((unsigned char)at[length]) && at[length] != '_')
-            place = option->key;
+        char named[160];
+        snprintf(named, sizeof(named), "option \"%.100s\"", option->key->text.at);
+        if (strstr(err.text, named) != NULL)
+            place = strstr(err.text, "unknown option") != NULL ? option->key : option;
     }
     diagnose(reader->diag, place->span, "%s", err.text);
 }
@@ -367,7 +382,7 @@ static void read_value(struct config_reader *reader, const struct config_key *ke
     if (strlen(node->text.at) != node->text.len)
         diagnose(reader->diag, node->span, "%s: a zero byte is not allowed", key->path);
     else if (key->fallback == NULL && node->text.len == 0)
-        diagnose(reader->diag, node->span, "%s: must not be empty", key->path);
+        diagnose(reader->diag, whole_value(node), "%s: must not be empty", key->path);
     else if (set_text(reader, key, node->text.at, base, &err) != 0)
         diagnose(reader->diag, node->span, "%s: %s", key->path, err.text);
 }

@@ -62,6 +62,7 @@ struct outbox_config {
 
 /* Checks one sink's configuration without opening anything. 0, or -EINVAL with a sentence. */
 int sink_config_check(const struct sink_config *config, struct error *err);
+bool sink_type_exists(const char *type);
 
 /* Creates the outbox and starts its thread. Names of sinks are borrowed, and shown in counters:
  * they outlive these. */

@@ -30,6 +30,11 @@ static void list_types(char *to, size_t bytes)
                                  sink_types[i]->name);
 }
 
+bool sink_type_exists(const char *type)
+{
+    return find_type(type) != NULL;
+}
+
 int sink_create(const struct sink_config *config, bool resolve, struct sink **out,
                 struct error *err)
 {

@@ -210,6 +210,19 @@ static void every_mistake_is_told_with_its_place(void **state)
          "t.yaml:2:35: ssl.key.password: /nonexistent/s cannot be read: No such file or directory\n"
          "      properties: {ssl.key.password: \"file:/nonexistent/s\"}\n"
          "                                      ^~~~~~~~~~~~~~~~~~~"},
+        {"rules: \"demo\"\n", "t.yaml:1:8: rules: expected a list, not text\n"
+                               "    rules: \"demo\"\n           ^~~~~~"},
+        {"rules: demo\n", "t.yaml:1:8: rules: expected a list, not text\n"
+                           "    rules: demo\n           ^~~~"},
+        {"sinks: [{name: '', type: webhook}]\n",
+         "t.yaml:1:16: sinks[].name: must not be empty\n"
+         "    sinks: [{name: '', type: webhook}]\n                   ^~"},
+        {"sinks:\n  - name: a\n    type: slack\n",
+         "t.yaml:3:11: sink a: unknown type \"slack\"; there are: pagerduty, webhook\n"
+         "        type: slack\n              ^~~~~"},
+        {"sinks:\n  - name: a\n    type: pagerduty\n    options: {routing_key: abc}\n",
+         "t.yaml:4:28: sink a: option \"routing_key\": has 3 characters and must have 32\n"
+         "        options: {routing_key: abc}\n                               ^~~"},
         {"- a\n", "t.yaml:1:1: a configuration is a map of sections, not a list\n    - a\n    ^"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -232,9 +245,9 @@ static void a_wrong_sink_option_is_pointed_at(void **state)
     struct config *config = NULL;
     struct error err = {{0}};
     const char *text = "sinks:\n  - name: hook\n    type: webhook\n    options:\n"
-                       "      url: http://127.0.0.1:1/\n      urll: x\n";
+                       "      urll: x\n      url: http://127.0.0.1:1/\n";
     assert_int_equal(config_parse("t.yaml", text, strlen(text), &config, &err), -EINVAL);
-    assert_ptr_equal(strstr(err.text, "t.yaml:6:7: "), err.text);
+    assert_ptr_equal(strstr(err.text, "t.yaml:5:7: "), err.text);
     assert_non_null(strstr(err.text, "urll"));
 }
 
