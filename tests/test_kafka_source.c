@@ -370,8 +370,24 @@ static void a_broker_that_goes_and_comes_is_survived(void **state)
     send_numbers(producer, topics[0], 0, 10, 20);
     WAIT_FOR(take_up_to(feed, &next, 20));
     WAIT_FOR(is_proven_after(feed, &next, up_ns));
+    /* Metadata were asked for many times by now; the mock's version cannot say "make no topic". */
+    assert_false(has_line(&reader.lines, "AUTOCREATE"));
     reader_close(&reader);
     kafka_producer_destroy(producer);
+}
+
+/* The source does not set it, see make_client(). */
+static void a_reader_makes_no_topics_by_librdkafkas_default(void **state)
+{
+    (void)state;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    char value[16];
+    size_t bytes = sizeof(value);
+
+    assert_int_equal(rd_kafka_conf_get(conf, "allow.auto.create.topics", value, &bytes),
+                     RD_KAFKA_CONF_OK);
+    assert_string_equal(value, "false");
+    rd_kafka_conf_destroy(conf);
 }
 
 /* The client libraries wait for brokers when they are let to. Measured: 48 s and more. */
@@ -575,6 +591,13 @@ static void wrong_configuration_is_refused_with_a_sentence(void **state)
          1,
          KAFKA_ASSIGN,
          "latest",
+         {"allow.auto.create.topics", "true"},
+         "allow.auto.create.topics cannot be set"},
+        {"b:1",
+         topic,
+         1,
+         KAFKA_ASSIGN,
+         "latest",
          {"plugin.library.paths", "x"},
          "plugin.library.paths cannot be set"},
         {"b:1",
@@ -657,6 +680,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(records_that_vanish_before_a_slow_reader_stop_its_partition),
         cmocka_unit_test(a_fatal_error_makes_the_clients_anew_and_loses_nothing),
         cmocka_unit_test(a_broker_that_goes_and_comes_is_survived),
+        cmocka_unit_test(a_reader_makes_no_topics_by_librdkafkas_default),
         cmocka_unit_test(a_source_whose_broker_is_gone_closes_soon),
         cmocka_unit_test(one_member_owns_everything_and_another_takes_over),
     };
