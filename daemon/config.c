@@ -115,7 +115,6 @@ int config_parse(const char *name, const char *text, size_t bytes, struct config
                  struct error *err)
 {
     struct arena *arena = arena_create(ARENA_BYTES_MAX);
-    struct script script = {name, text, bytes};
     struct diagnostics diag;
     struct config_reader reader = {.diag = &diag};
     struct config *config;
@@ -134,9 +133,12 @@ int config_parse(const char *name, const char *text, size_t bytes, struct config
     }
     config->arena = arena;
     config->path = arena_copy(arena, name, strlen(name));
+    config->script = (struct script){config->path, arena_copy(arena, text, bytes), bytes};
     reader.config = config;
-    if (config_read_defaults(&reader, "", config))
-        read_document(&reader, &script, arena);
+    if (config->path == NULL || config->script.text == NULL)
+        diagnose_memory(&diag);
+    else if (config_read_defaults(&reader, "", config))
+        read_document(&reader, &config->script, arena);
     rc = diagnostics_finish(&diag);
     if (rc != 0) {
         arena_destroy(arena);

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include "base/error.h"
 #include "correlate/engine.h"
+#include "rules/diagnostics.h"
 #include "sinks/outbox.h"
 
 enum { CONFIG_BYTES_MAX = 1 << 20, CONFIG_ITEMS_MAX = 256, CONFIG_SECRET_BYTES_MAX = 64 << 10 };
@@ -43,6 +44,7 @@ enum config_kind {
 
 struct config_texts {
     const char **item;
+    const struct span *place; /* of each item; NULL: a default */
     size_t count;
 };
 
@@ -51,6 +53,7 @@ struct config_pairs {
         const char *name;
         const char *value;   /* what is handed on: file:PATH with its folder */
         const char *written; /* as the file says it */
+        struct span name_place, value_place;
     } * item;
     size_t count;
 };
@@ -75,8 +78,9 @@ struct config_sink {
 enum { INPUT_ASSIGN, INPUT_GROUP };
 
 struct config {
-    struct arena *arena; /* owns all that follows */
-    const char *path;    /* as given; "" when only defaults are in force */
+    struct arena *arena;  /* owns all that follows */
+    const char *path;     /* as given; "" when only defaults are in force */
+    struct script script; /* the file, for what is found wrong after reading it */
     struct {
         const char *brokers;
         const char *group;

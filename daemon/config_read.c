@@ -187,6 +187,8 @@ static void read_pairs(struct config_reader *reader, const struct yaml_node *map
             continue;
         }
         struct config_pair *pair = &pairs->item[pairs->count++];
+        pair->name_place = node->key->span;
+        pair->value_place = node->span;
         pair->name = keep(reader, node->key->text.at);
         pair->written = keep(reader, node->text.at);
         if (check_secret(reader, pair->written, &pair->value, &err) != 0)
@@ -338,15 +340,19 @@ static void read_texts(struct config_reader *reader, const struct yaml_node *lis
                        const struct config_key *key, struct config_texts *texts)
 {
     const char **items = list_alloc(reader, list, key->path, sizeof(*items));
+    struct span *places =
+        items != NULL ? list_alloc(reader, list, key->path, sizeof(*places)) : NULL;
 
-    if (items == NULL)
+    if (places == NULL)
         return;
     texts->item = items;
+    texts->place = places;
     texts->count = 0;
     for (const struct yaml_node *node = list->first; node != NULL; node = node->next)
         if (require_kind(reader, node, YAML_SCALAR, key->path)) {
             /* A bare word is a shipped pack; what has a slash or an ending is a path. */
             bool is_pack = strchr(node->text.at, '/') == NULL && strchr(node->text.at, '.') == NULL;
+            places[texts->count] = whole_value(node);
             items[texts->count++] =
                 is_pack ? keep(reader, node->text.at) : keep_path(reader, node->text.at);
         }

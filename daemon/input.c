@@ -70,6 +70,25 @@ static int fill(const struct config *config, struct kafka_config *kafka, struct 
     return 0;
 }
 
+/* The property at fault, shown where it stands. -EINVAL, or 0 when each is good by itself. */
+static int check_properties(const struct config *config, const struct kafka_config *kafka,
+                            struct error *err)
+{
+    for (size_t i = 0; i < kafka->option_count; i++) {
+        const struct config_pair *pair = &config->input.properties.item[i];
+        struct diagnostics diag;
+        struct error why = {""};
+        int rc = kafka_option_check(&kafka->options[i], &why);
+        if (rc == 0)
+            continue;
+        diagnostics_init(&diag, err);
+        diagnose(&diag, rc == -ENOENT ? pair->name_place : pair->value_place, "input: %s",
+                 why.text);
+        return diagnostics_finish(&diag);
+    }
+    return 0;
+}
+
 int input_check(const struct config *config, struct error *err)
 {
     struct kafka_config kafka;
@@ -77,9 +96,13 @@ int input_check(const struct config *config, struct error *err)
     int rc = fill(config, &kafka, &lists, err);
 
     if (rc == 0)
-        rc = kafka_config_check(&kafka, err);
+        rc = check_properties(config, &kafka, err);
+    if (rc != 0)
+        goto out;
+    rc = kafka_config_check(&kafka, err);
     if (rc == -EINVAL)
         error_prefix(err, "%s%sinput: ", config->path, config->path[0] != '\0' ? ": " : "");
+out:
     lists_release(&lists);
     return rc;
 }

@@ -12,15 +12,21 @@
 #include <unistd.h>
 #include "base/host.h"
 
-static bool exists(const char *path)
+/* 0 when there is such a file or folder, or a negative errno. */
+static int look_for(const char *path)
 {
     const struct host *h = host();
     int fd = h->open(h->self, path, O_RDONLY, 0);
 
     if (fd < 0)
-        return false;
+        return fd;
     h->close(h->self, fd);
-    return true;
+    return 0;
+}
+
+static bool exists(const char *path)
+{
+    return look_for(path) == 0;
 }
 
 /* The i-th folder of packs; false behind the last. Folders that are not known here are "". */
@@ -72,6 +78,16 @@ bool pack_find(const char *name, char *to, size_t bytes)
     return false;
 }
 
+#define NO_PACK                                                                                    \
+    "there is no shipped rule pack '%s'; a file is written with its folder or ending, like "       \
+    "./%s.yaml"
+
+/* A bare word is a shipped pack; what has a slash or an ending is a path. */
+static bool is_pack(const char *name)
+{
+    return strchr(name, '/') == NULL && strchr(name, '.') == NULL;
+}
+
 int packs_load_rules(const char *const *names, size_t count, struct rule_set **out,
                      struct error *err)
 {
@@ -85,13 +101,10 @@ int packs_load_rules(const char *const *names, size_t count, struct rule_set **o
     }
     for (size_t i = 0; i < count; i++) {
         paths[i] = names[i];
-        if (strchr(names[i], '/') != NULL || strchr(names[i], '.') != NULL)
+        if (!is_pack(names[i]))
             continue;
         if (!pack_find(names[i], found[i], sizeof(found[i]))) {
-            error_set(err,
-                      "there is no shipped rule pack '%s'; a file is written with its folder "
-                      "or ending, like ./%s.yaml",
-                      names[i], names[i]);
+            error_set(err, NO_PACK, names[i], names[i]);
             rc = -ENOENT;
             goto out;
         }
@@ -104,12 +117,32 @@ out:
     return rc;
 }
 
+/* What the configuration names and nobody finds is shown where it is named. */
+static int check_named(const struct config_texts *rules, struct error *err)
+{
+    struct diagnostics diag;
+    char found[PATH_MAX];
+
+    diagnostics_init(&diag, err);
+    for (size_t i = 0; rules->place != NULL && i < rules->count; i++) {
+        const char *name = rules->item[i];
+        int rc = is_pack(name) || strcmp(name, "-") == 0 ? 0 : look_for(name);
+        if (rc != 0)
+            diagnose(&diag, rules->place[i], "rules: %s: %s", name, strerrordesc_np(-rc));
+        else if (is_pack(name) && !pack_find(name, found, sizeof(found)))
+            diagnose(&diag, rules->place[i], "rules: " NO_PACK, name, name);
+    }
+    return diagnostics_finish(&diag);
+}
+
 int packs_load_configured(const struct config *config, const struct option_list *rules,
                           struct rule_set **out, struct error *err)
 {
     const char *const *names = rules->count > 0 ? rules->item : config->rules.item;
     size_t count = rules->count > 0 ? rules->count : config->rules.count;
 
+    if (rules->count == 0 && check_named(&config->rules, err) != 0)
+        return -EINVAL;
     if (count > 0)
         return packs_load_rules(names, count, out, err);
     error_set(err, "no rules are named: list files, folders or packs under `rules` in the "

@@ -24,7 +24,8 @@ int packs_load_rules(const char *const *names, size_t count, struct rule_set **o
                      struct error *err);
 
 /* The same for the command line's --rules or, without any, the configuration's `rules`.
- * Errors: also -EINVAL when neither names a file. */
+ * Errors: also -EINVAL when neither names a file, and for a name in the configuration that nobody
+ * finds, with its place there. */
 int packs_load_configured(const struct config *config, const struct option_list *rules,
                           struct rule_set **out, struct error *err);
 

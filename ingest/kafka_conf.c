@@ -66,6 +66,24 @@ static bool option_is_allowed(const char *key)
     return false;
 }
 
+/* librdkafka takes any word here and fails only when the client is made, again and again. */
+static int check_mechanism(const char *key, const char *value, struct error *err)
+{
+    static const char *const known[] = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI",
+                                        "OAUTHBEARER"};
+
+    if (strcmp(key, "sasl.mechanism") != 0 && strcmp(key, "sasl.mechanisms") != 0)
+        return 0;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (strcmp(value, known[i]) == 0)
+            return 0;
+    error_set(err,
+              "kafka option %s: the value is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI "
+              "and OAUTHBEARER",
+              key);
+    return -EINVAL;
+}
+
 /* Sets one property; "env:" and "file:" values are looked up here and live only
  * inside librdkafka. */
 int kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value, struct error *err)
@@ -92,7 +110,8 @@ int kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value, st
         file[strcspn(file, "\r\n")] = '\0';
         value = file;
     }
-    if (rd_kafka_conf_set(conf, key, value, why, sizeof(why)) != RD_KAFKA_CONF_OK) {
+    rc = check_mechanism(key, value, err);
+    if (rc == 0 && rd_kafka_conf_set(conf, key, value, why, sizeof(why)) != RD_KAFKA_CONF_OK) {
         /* librdkafka's sentence repeats the value, which may be a secret. */
         if (file != NULL || strstr(key, "password") != NULL)
             error_set(err, "kafka option %s: the value is not accepted", key);
@@ -194,6 +213,25 @@ int kafka_time_parse(const char *text, int64_t *ms)
     return 0;
 }
 
+int kafka_option_check(const struct kafka_option *option, struct error *err)
+{
+    rd_kafka_conf_t *conf;
+    int rc;
+
+    if (!option_is_allowed(option->key)) {
+        error_set(err,
+                  "kafka option %s cannot be set: it is unknown, or tocsin sets it itself "
+                  "(allowed are security.protocol, ssl.*, sasl.*, socket.* and what "
+                  "docs/kafka.md lists)",
+                  option->key);
+        return -ENOENT;
+    }
+    conf = rd_kafka_conf_new();
+    rc = kafka_conf_set(conf, option->key, option->value, err);
+    rd_kafka_conf_destroy(conf);
+    return rc;
+}
+
 int kafka_config_check(const struct kafka_config *config, struct error *err)
 {
     rd_kafka_conf_t *conf;
@@ -232,14 +270,8 @@ int kafka_config_check(const struct kafka_config *config, struct error *err)
         return -EINVAL;
     }
     for (size_t i = 0; i < config->option_count; i++)
-        if (!option_is_allowed(config->options[i].key)) {
-            error_set(err,
-                      "kafka option %s cannot be set: it is unknown, or tocsin sets it itself "
-                      "(allowed are security.protocol, ssl.*, sasl.*, socket.* and what "
-                      "docs/kafka.md lists)",
-                      config->options[i].key);
+        if (kafka_option_check(&config->options[i], err) != 0)
             return -EINVAL;
-        }
     conf = kafka_conf_create(config->options, config->option_count, config->brokers, err);
     if (conf == NULL)
         return -EINVAL;

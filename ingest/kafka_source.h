@@ -104,6 +104,9 @@ void kafka_config_init(struct kafka_config *config);
  * topic, an unreadable start, an option that is unknown, reserved or has a bad value. */
 int kafka_config_check(const struct kafka_config *config, struct error *err);
 
+/* The same for one property alone: -ENOENT for one that cannot be set, -EINVAL for its value. */
+int kafka_option_check(const struct kafka_option *option, struct error *err);
+
 /* Starts to read. Returns without waiting for a broker: until one answers, there are
  * no feeds and ready() says why. Copies what it needs of `config`.
  * Owner:  the caller, until source->ops->close().

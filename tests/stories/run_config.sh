@@ -25,11 +25,11 @@ refused "unknown key" 78 "^tocsin.yaml:[0-9]+:10: there is no key 'wrokers' here
 write_config <<<'engine: {workers: 2'
 refused "no YAML" 78 '^tocsin.yaml:[0-9]+:[0-9]+: '
 write_config <<<'rules: [mine.yaml]'
-refused "no rule file" 78 '^mine.yaml: .*No such file'
+refused "no rule file" 78 '^tocsin.yaml:[0-9]+:9: rules: mine.yaml: No such file or directory$'
 { echo 'rules:'; rule a alpha | sed 's/check ==/chek ==/'; } >mine.yaml
 refused "broken rule" 78 '^mine.yaml:3:12: .*chek'
 write_config <<<'rules: [no_such_pack]'
-refused "no such pack" 78 "there is no shipped rule pack 'no_such_pack'"
+refused "no such pack" 78 "^tocsin.yaml:[0-9]+:9: rules: there is no shipped rule pack 'no_such_pack'; "
 write_config <<<'sinks: [{name: a, type: webhok, options: {url: "http://127.0.0.1:1/"}}]'
 refused "unknown sink type" 78 '^tocsin.yaml:[0-9]+:[0-9]+: .*webhok'
 write_config <<<'sinks: [{name: a, type: webhook, options: {url: "http://127.0.0.1:1/", secret: "env:TOCSIN_NOT_SET"}}]'
@@ -37,7 +37,12 @@ refused "secret that is not there" 78 'TOCSIN_NOT_SET is not set'
 {
     printf 'input:\n  brokers: "127.0.0.1:1"\n  properties: {no.such.property: "1"}\n'
 } >tocsin.yaml
-refused "unknown Kafka property" 78 'no.such.property'
+refused "unknown Kafka property" 78 '^tocsin.yaml:3:16: input: kafka option no.such.property cannot be set'
+for setting in 'sasl.mechanism: FOO' 'security.protocol: pigeon'; do
+    printf 'input:\n  brokers: "127.0.0.1:1"\n  properties:\n    %s\n' "$setting" >tocsin.yaml
+    key=${setting%%:*}
+    refused "$setting" 78 "^tocsin.yaml:4:$((${#key} + 7)): input: kafka option $key: "
+done
 
 # A port that is taken.
 write_config </dev/null
