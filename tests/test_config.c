@@ -211,9 +211,9 @@ static void every_mistake_is_told_with_its_place(void **state)
          "      properties: {ssl.key.password: \"file:/nonexistent/s\"}\n"
          "                                      ^~~~~~~~~~~~~~~~~~~"},
         {"rules: \"demo\"\n", "t.yaml:1:8: rules: expected a list, not text\n"
-                               "    rules: \"demo\"\n           ^~~~~~"},
+                              "    rules: \"demo\"\n           ^~~~~~"},
         {"rules: demo\n", "t.yaml:1:8: rules: expected a list, not text\n"
-                           "    rules: demo\n           ^~~~"},
+                          "    rules: demo\n           ^~~~"},
         {"sinks: [{name: '', type: webhook}]\n",
          "t.yaml:1:16: sinks[].name: must not be empty\n"
          "    sinks: [{name: '', type: webhook}]\n                   ^~"},
