@@ -1,6 +1,7 @@
 /*
- * cmd_check.c - `tocsin check`: reads configuration, rules and sinks exactly as the
- * daemon would, says what would run, and starts nothing.
+ * cmd_check.c - `tocsin check`: reads configuration, rules and sinks as the daemon would,
+ * says what would run, and starts nothing. Only secrets may be missing: it runs where they
+ * do not exist.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -70,6 +71,10 @@ static void print_text(const struct config *config, const struct rule_set *rules
         printf("note: there are no rules, so no incident would be opened\n");
     if (config->sinks.count == 0)
         printf("note: no sinks are named, so nobody would be told\n");
+    if (config->absent_count > 0)
+        printf("note: %zu of the secrets cannot be read here, and where they cannot `tocsin run` "
+               "refuses: %s\n",
+               config->absent_count, config->absent);
     printf("ok\n");
 }
 
@@ -110,7 +115,8 @@ int cmd_check(int argc, char **argv)
         metrics_print_reference(stdout);
     if (check.keys || check.metrics)
         return EXIT_OK;
-    if (config_load(check.config, &config, &err) != 0 || input_check(config, &err) != 0 ||
+    if (config_load(check.config, CONFIG_SECRETS_MAY_BE_ABSENT, &config, &err) != 0 ||
+        input_check(config, &err) != 0 ||
         packs_load_configured(config, &check.rules, &rules, &err) != 0) {
         fprintf(stderr, "%s\n", err.text);
         goto out;

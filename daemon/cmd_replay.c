@@ -165,7 +165,7 @@ static int prepare(struct replay *replay, struct error *err)
     const struct replay_options *options = &replay->options;
     int rc, code;
 
-    if (config_load(options->config, &replay->config, err) != 0 ||
+    if (config_load(options->config, CONFIG_SECRETS_MAY_BE_ABSENT, &replay->config, err) != 0 ||
         packs_load_configured(replay->config, &options->rules, &replay->rules, err) != 0)
         return EXIT_CONFIG;
     code = prepare_engine_config(replay, err);

@@ -111,12 +111,12 @@ static void read_document(struct config_reader *reader, const struct script *scr
         check_together(reader, script);
 }
 
-int config_parse(const char *name, const char *text, size_t bytes, struct config **out,
-                 struct error *err)
+int config_parse(const char *name, const char *text, size_t bytes, enum config_secrets secrets,
+                 struct config **out, struct error *err)
 {
     struct arena *arena = arena_create(ARENA_BYTES_MAX);
     struct diagnostics diag;
-    struct config_reader reader = {.diag = &diag};
+    struct config_reader reader = {.diag = &diag, .secrets = secrets};
     struct config *config;
     size_t count;
     int rc;
@@ -132,6 +132,7 @@ int config_parse(const char *name, const char *text, size_t bytes, struct config
         return -ENOMEM;
     }
     config->arena = arena;
+    config->absent = "";
     config->path = arena_copy(arena, name, strlen(name));
     config->script = (struct script){config->path, arena_copy(arena, text, bytes), bytes};
     reader.config = config;
@@ -148,20 +149,21 @@ int config_parse(const char *name, const char *text, size_t bytes, struct config
     return 0;
 }
 
-int config_load(const char *path, struct config **out, struct error *err)
+int config_load(const char *path, enum config_secrets secrets, struct config **out,
+                struct error *err)
 {
     char *text = NULL;
     size_t bytes;
     int rc;
 
     if (path == NULL)
-        return config_parse("", "", 0, out, err);
+        return config_parse("", "", 0, secrets, out, err);
     rc = host_read_file(path, CONFIG_BYTES_MAX, &text, &bytes);
     if (rc != 0) {
         error_set(err, "%s: the configuration cannot be read: %s", path, strerror(-rc));
         return rc;
     }
-    rc = config_parse(path, text, bytes, out, err);
+    rc = config_parse(path, text, bytes, secrets, out, err);
     free(text);
     return rc;
 }

@@ -8,8 +8,8 @@
  * docs/configuration.md and the comparison on reload are made from the rows.
  *
  * Secrets do not stand in the file: a value of a free map (`input.properties`,
- * `sinks[].options`) may be env:NAME or file:PATH. That it can be read is checked here;
- * who needs the secret reads it, so that it never stands in a config.
+ * `sinks[].options`) may be env:NAME or file:PATH. That it can be read is checked here
+ * where it is needed; who needs the secret reads it, so that it never stands in a config.
  *
  * Thread: load and destroy by one thread; a loaded config is never modified.
  */
@@ -54,6 +54,7 @@ struct config_pairs {
         const char *value;   /* what is handed on: file:PATH with its folder */
         const char *written; /* as the file says it */
         struct span name_place, value_place;
+        bool is_absent; /* a secret that cannot be read here */
     } * item;
     size_t count;
 };
@@ -81,6 +82,8 @@ struct config {
     struct arena *arena;  /* owns all that follows */
     const char *path;     /* as given; "" when only defaults are in force */
     struct script script; /* the file, for what is found wrong after reading it */
+    size_t absent_count;  /* secrets that cannot be read here, */
+    const char *absent;   /* and what the first of them is missing */
     struct {
         const char *brokers;
         const char *group;
@@ -143,15 +146,19 @@ struct config_key {
 const struct config_key *config_keys(size_t *count);
 const char *config_kind_name(enum config_kind kind);
 
+/* Whether secrets that cannot be read are a fault: not for who sends and reads nothing. */
+enum config_secrets { CONFIG_SECRETS_NEEDED, CONFIG_SECRETS_MAY_BE_ABSENT };
+
 /* Reads and checks `path`; NULL gives the defaults.
  * Errors: -errno of reading, or -EINVAL with "file:line:column: sentence", the source
  *         line and a caret, for up to ten faults.
  * Owner:  the caller, until config_destroy(). */
-int config_load(const char *path, struct config **out, struct error *err);
+int config_load(const char *path, enum config_secrets secrets, struct config **out,
+                struct error *err);
 
 /* The same from memory; relative paths in it start at the folder of `name`. */
-int config_parse(const char *name, const char *text, size_t bytes, struct config **out,
-                 struct error *err);
+int config_parse(const char *name, const char *text, size_t bytes, enum config_secrets secrets,
+                 struct config **out, struct error *err);
 void config_destroy(struct config *config);
 
 /* Calls `each` with path and value, as text, of everything in the config; free

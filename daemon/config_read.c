@@ -171,6 +171,18 @@ static int check_secret(struct config_reader *reader, const char *written, const
     return rc;
 }
 
+static void note_absent(struct config_reader *reader, struct config_pair *pair,
+                        const struct error *why)
+{
+    char text[sizeof(why->text) + 128];
+
+    pair->is_absent = true;
+    if (reader->config->absent_count++ > 0)
+        return;
+    snprintf(text, sizeof(text), "%.80s: %s", pair->name, why->text);
+    reader->config->absent = keep(reader, text);
+}
+
 static void read_pairs(struct config_reader *reader, const struct yaml_node *map,
                        struct config_pairs *pairs)
 {
@@ -191,8 +203,12 @@ static void read_pairs(struct config_reader *reader, const struct yaml_node *map
         pair->value_place = node->span;
         pair->name = keep(reader, node->key->text.at);
         pair->written = keep(reader, node->text.at);
-        if (check_secret(reader, pair->written, &pair->value, &err) != 0)
+        if (check_secret(reader, pair->written, &pair->value, &err) == 0)
+            continue;
+        if (reader->secrets == CONFIG_SECRETS_NEEDED)
             diagnose(reader->diag, node->span, "%.80s: %s", pair->name, err.text);
+        else
+            note_absent(reader, pair, &err);
     }
 }
 

@@ -10,6 +10,7 @@
 struct config_reader {
     struct config *config;
     struct diagnostics *diag;
+    enum config_secrets secrets;
     const char *folder; /* of the file, "" for the working directory */
     /* Where the value of each row was last read, for checks between keys; key NULL: not given. */
     const struct yaml_node **place;

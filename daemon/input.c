@@ -52,8 +52,9 @@ static int fill(const struct config *config, struct kafka_config *kafka, struct 
             lists->gap_topics[kafka->gap_topic_count++] = lists->topics[i];
     }
     for (size_t i = 0; i < options; i++) {
-        lists->options[i].key = config->input.properties.item[i].name;
-        lists->options[i].value = config->input.properties.item[i].value;
+        const struct config_pair *pair = &config->input.properties.item[i];
+        lists->options[i].key = pair->name;
+        lists->options[i].value = pair->is_absent ? NULL : pair->value;
     }
     kafka->brokers = config->input.brokers;
     kafka->topics = lists->topics;

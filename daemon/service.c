@@ -226,7 +226,7 @@ static int redrive_dead(void *self, const struct admin_pick *pick, FILE *to, str
 static int load(const struct service_options *options, struct config **config,
                 struct rule_set **rules, struct error *err)
 {
-    if (config_load(options->config_path, config, err) != 0)
+    if (config_load(options->config_path, CONFIG_SECRETS_NEEDED, config, err) != 0)
         return EXIT_CONFIG;
     if (input_check(*config, err) == 0 &&
         packs_load_configured(*config, options->rules, rules, err) == 0)

@@ -139,7 +139,8 @@ rd_kafka_conf_t *kafka_conf_create(const struct kafka_option *options, size_t co
     if (rc == 0)
         rc = kafka_conf_set(conf, "log.connection.close", "false", err);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = kafka_conf_set(conf, options[i].key, options[i].value, err);
+        if (options[i].value != NULL)
+            rc = kafka_conf_set(conf, options[i].key, options[i].value, err);
     if (rc != 0) {
         rd_kafka_conf_destroy(conf);
         return NULL;
@@ -216,7 +217,7 @@ int kafka_time_parse(const char *text, int64_t *ms)
 int kafka_option_check(const struct kafka_option *option, struct error *err)
 {
     rd_kafka_conf_t *conf;
-    int rc;
+    int rc = 0;
 
     if (!option_is_allowed(option->key)) {
         error_set(err,
@@ -227,7 +228,8 @@ int kafka_option_check(const struct kafka_option *option, struct error *err)
         return -ENOENT;
     }
     conf = rd_kafka_conf_new();
-    rc = kafka_conf_set(conf, option->key, option->value, err);
+    if (option->value != NULL)
+        rc = kafka_conf_set(conf, option->key, option->value, err);
     rd_kafka_conf_destroy(conf);
     return rc;
 }

@@ -55,7 +55,8 @@ enum kafka_mode {
 };
 
 /* A librdkafka property. Values "env:NAME" and "file:PATH" stand for the contents
- * of an environment variable or the first line of a file. */
+ * of an environment variable or the first line of a file. NULL: not known, for
+ * the checks alone, which then look at the key. */
 struct kafka_option {
     const char *key;
     const char *value;

@@ -16,12 +16,13 @@
 #include <unistd.h>
 #include "base/host.h"
 #include "daemon/config.h"
+#include "daemon/input.h"
 
 static struct config *parse(const char *text)
 {
     struct config *config = NULL;
     struct error err = {{0}};
-    int rc = config_parse("t.yaml", text, strlen(text), &config, &err);
+    int rc = config_parse("t.yaml", text, strlen(text), CONFIG_SECRETS_NEEDED, &config, &err);
     if (rc != 0)
         print_error("%s\n", err.text);
     assert_int_equal(rc, 0);
@@ -32,7 +33,8 @@ static void assert_refused(const char *text, const char *sentence)
 {
     struct config *config = NULL;
     struct error err = {{0}};
-    assert_int_equal(config_parse("t.yaml", text, strlen(text), &config, &err), -EINVAL);
+    assert_int_equal(
+        config_parse("t.yaml", text, strlen(text), CONFIG_SECRETS_NEEDED, &config, &err), -EINVAL);
     assert_null(config);
     assert_string_equal(err.text, sentence);
 }
@@ -51,7 +53,7 @@ static void without_a_file_the_defaults_run(void **state)
     (void)state;
     struct config *config = NULL;
     struct error err;
-    assert_int_equal(config_load(NULL, &config, &err), 0);
+    assert_int_equal(config_load(NULL, CONFIG_SECRETS_NEEDED, &config, &err), 0);
     assert_string_equal(config->input.brokers, "127.0.0.1:9092");
     assert_string_equal(config->input.start, "latest");
     assert_int_equal(config->input.topics.count, 1);
@@ -246,9 +248,39 @@ static void a_wrong_sink_option_is_pointed_at(void **state)
     struct error err = {{0}};
     const char *text = "sinks:\n  - name: hook\n    type: webhook\n    options:\n"
                        "      urll: x\n      url: http://127.0.0.1:1/\n";
-    assert_int_equal(config_parse("t.yaml", text, strlen(text), &config, &err), -EINVAL);
+    assert_int_equal(
+        config_parse("t.yaml", text, strlen(text), CONFIG_SECRETS_NEEDED, &config, &err), -EINVAL);
     assert_ptr_equal(strstr(err.text, "t.yaml:5:7: "), err.text);
     assert_non_null(strstr(err.text, "urll"));
+}
+
+static void secrets_may_be_absent_where_nobody_needs_them(void **state)
+{
+    (void)state;
+    struct config *config = NULL;
+    struct error err = {{0}};
+    const char *text = "input:\n  properties:\n    sasl.password: env:TOCSIN_TEST_UNSET\n"
+                       "    sasl.username: me\n"
+                       "sinks:\n  - {name: a, type: pagerduty, options: "
+                       "{routing_key: \"file:/nonexistent/s\"}}\n";
+    assert_int_equal(
+        config_parse("t.yaml", text, strlen(text), CONFIG_SECRETS_NEEDED, &config, &err), -EINVAL);
+    assert_int_equal(
+        config_parse("t.yaml", text, strlen(text), CONFIG_SECRETS_MAY_BE_ABSENT, &config, &err), 0);
+    assert_int_equal(config->absent_count, 2);
+    assert_string_equal(config->absent,
+                        "sasl.password: the environment variable TOCSIN_TEST_UNSET is not set");
+    assert_true(config->input.properties.item[0].is_absent);
+    assert_false(config->input.properties.item[1].is_absent);
+    assert_int_equal(input_check(config, &err), 0);
+    config_destroy(config);
+    /* The name is looked at though the value is not known. */
+    text = "input:\n  properties: {no.such.property: \"env:TOCSIN_TEST_UNSET\"}\n";
+    assert_int_equal(
+        config_parse("t.yaml", text, strlen(text), CONFIG_SECRETS_MAY_BE_ABSENT, &config, &err), 0);
+    assert_int_equal(input_check(config, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "no.such.property"));
+    config_destroy(config);
 }
 
 static void print(void *self, const struct config_key *key, const char *name, const char *value)
@@ -271,7 +303,8 @@ static void secrets_stay_where_they_are_and_are_never_shown(void **state)
              "input:\n  properties:\n    sasl.password: env:TOCSIN_TEST_SECRET\n"
              "    ssl.key.password: file:secret\n    sasl.oauthbearer.token: plain-secret\n");
     snprintf(path, sizeof(path), "%s/t.yaml", folder);
-    assert_int_equal(config_parse(path, text, strlen(text), &config, &err), 0);
+    assert_int_equal(config_parse(path, text, strlen(text), CONFIG_SECRETS_NEEDED, &config, &err),
+                     0);
     assert_string_equal(config->input.properties.item[0].value, "env:TOCSIN_TEST_SECRET");
     snprintf(path, sizeof(path), "file:%s/secret", folder);
     assert_string_equal(config->input.properties.item[1].value, path);
@@ -299,7 +332,9 @@ static void paths_start_at_the_folder_of_the_file(void **state)
     struct config *config = NULL;
     struct error err = {{0}};
     const char *text = "rules: [rules/a.yaml, storage, /abs/b.yaml]\nquarantine: {path: q.log}\n";
-    assert_int_equal(config_parse("/etc/tocsin/t.yaml", text, strlen(text), &config, &err), 0);
+    assert_int_equal(config_parse("/etc/tocsin/t.yaml", text, strlen(text), CONFIG_SECRETS_NEEDED,
+                                  &config, &err),
+                     0);
     assert_string_equal(config->rules.item[0], "/etc/tocsin/rules/a.yaml");
     assert_string_equal(config->rules.item[1], "storage"); /* a shipped pack */
     assert_string_equal(config->rules.item[2], "/abs/b.yaml");
@@ -329,7 +364,9 @@ static void the_sample_that_ships_is_accepted(void **state)
     (void)state;
     struct config *config = NULL;
     struct error err = {{0}};
-    assert_int_equal(config_load(TESTS_DIR "/../packaging/tocsin.yaml", &config, &err), 0);
+    assert_int_equal(
+        config_load(TESTS_DIR "/../packaging/tocsin.yaml", CONFIG_SECRETS_NEEDED, &config, &err),
+        0);
     config_destroy(config);
 }
 
@@ -360,6 +397,7 @@ int main(void)
         cmocka_unit_test(every_mistake_is_told_with_its_place),
         cmocka_unit_test(two_mistakes_are_told_at_once),
         cmocka_unit_test(a_wrong_sink_option_is_pointed_at),
+        cmocka_unit_test(secrets_may_be_absent_where_nobody_needs_them),
         cmocka_unit_test(secrets_stay_where_they_are_and_are_never_shown),
         cmocka_unit_test(paths_start_at_the_folder_of_the_file),
         cmocka_unit_test(a_reload_names_the_keys_that_need_a_restart),

@@ -33,7 +33,15 @@ refused "no such pack" 78 "^tocsin.yaml:[0-9]+:9: rules: there is no shipped rul
 write_config <<<'sinks: [{name: a, type: webhok, options: {url: "http://127.0.0.1:1/"}}]'
 refused "unknown sink type" 78 '^tocsin.yaml:[0-9]+:[0-9]+: .*webhok'
 write_config <<<'sinks: [{name: a, type: webhook, options: {url: "http://127.0.0.1:1/", secret: "env:TOCSIN_NOT_SET"}}]'
-refused "secret that is not there" 78 'TOCSIN_NOT_SET is not set'
+code=0
+"$TOCSIN" run --config tocsin.yaml >out 2>run.log || code=$?
+[[ $code == 78 ]] || fail "secret that is not there: exit code $code"
+file_has run.log '^tocsin.yaml:[0-9]+:[0-9]+: secret: .*TOCSIN_NOT_SET is not set$' || fail "secret that is not there: no sentence"
+# Who sends nothing needs none.
+"$TOCSIN" check --config tocsin.yaml --rules demo >out || fail "check needs secrets"
+file_has out '^note: 1 of the secrets .* refuses: secret: .*TOCSIN_NOT_SET is not set$' || fail "check says nothing of the secret"
+"$TOCSIN" generate --seed 7 --rate 10 --duration 2s --quiet --output events.json
+"$TOCSIN" replay --config tocsin.yaml --rules demo --quiet --ledger off events.json >out || fail "replay needs secrets"
 {
     printf 'input:\n  brokers: "127.0.0.1:1"\n  properties: {no.such.property: "1"}\n'
 } >tocsin.yaml
