@@ -116,7 +116,7 @@ int cmd_check(int argc, char **argv)
     if (check.keys || check.metrics)
         return EXIT_OK;
     if (config_load(check.config, CONFIG_SECRETS_MAY_BE_ABSENT, &config, &err) != 0 ||
-        input_check(config, &err) != 0 ||
+        input_check(config, &err) != 0 || config_check_files(config, &err) != 0 ||
         packs_load_configured(config, &check.rules, &rules, &err) != 0) {
         fprintf(stderr, "%s\n", err.text);
         goto out;

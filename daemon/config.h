@@ -121,13 +121,16 @@ struct config {
     } log;
     struct {
         const char *path; /* "": none */
+        struct span place;
         int64_t bytes_max;
     } quarantine;
     struct {
         const char *path; /* "": none */
+        struct span place;
     } incident_log;
     struct {
         const char *path; /* "": none */
+        struct span place;
     } marks;
 };
 
@@ -141,6 +144,10 @@ struct config_key {
     const char *choices;
     bool live; /* SIGHUP changes it */
 };
+
+/* Whether the files that a run writes can be written; leaves none behind. Errors: -EINVAL with
+ * the keys' places and sentences (daemon/config_files.c). */
+int config_check_files(const struct config *config, struct error *err);
 
 /* The rows (daemon/config_keys.c). */
 const struct config_key *config_keys(size_t *count);

@@ -328,6 +328,8 @@ int service_create(const struct service_options *options, struct service **out, 
     service->read_ns = host_mono_ns();
     health_init(&service->health, service->read_ns);
     code = load(options, &service->config, &service->rules, err);
+    if (code == EXIT_OK && config_check_files(service->config, err) != 0)
+        code = EXIT_CONFIG;
     if (code == EXIT_OK) {
         log_configure((enum log_level)service->config->log.level,
                       (enum log_format)service->config->log.format);

@@ -51,6 +51,16 @@ for setting in 'sasl.mechanism: FOO' 'security.protocol: pigeon'; do
     key=${setting%%:*}
     refused "$setting" 78 "^tocsin.yaml:4:$((${#key} + 7)): input: kafka option $key: "
 done
+# Files that cannot be written: no folder, a file in its place, a folder in the file's.
+for key in quarantine marks; do
+    write_config <<<"$key: {path: none/of/these}"
+    refused "$key without a folder" 78 "^tocsin.yaml:[0-9]+:[0-9]+: $key.path: no file can be made in the folder none/of: No such file"
+done
+write_config </dev/null
+sed -i 's|path: incidents.log|path: tocsin.yaml/x|' tocsin.yaml
+refused "a file for a folder" 78 '^tocsin.yaml:[0-9]+:[0-9]+: incident_log.path: .*Not a directory$'
+write_config <<<'marks: {path: .}'
+refused "a folder for a file" 78 '^tocsin.yaml:[0-9]+:[0-9]+: marks.path: . cannot be written: Is a directory$'
 
 # A port that is taken.
 write_config </dev/null
