@@ -155,6 +155,7 @@ struct kafka_source {
     bool is_ready;
     uint64_t heard_ns; /* answered_ns, for ready() */
     struct error not_ready;
+    char reason[256];     /* last failure of a connection or client; empty once a broker answers */
     struct error refused; /* login or certificate, until a broker answers; empty: no */
     struct error stopped; /* the last partition that was stopped, and why */
 };

@@ -75,6 +75,7 @@ void kafka_answered(struct kafka_source *source)
     pthread_mutex_lock(&source->lock);
     source->heard_ns = source->answered_ns;
     source->refused.text[0] = '\0';
+    source->reason[0] = '\0';
     pthread_mutex_unlock(&source->lock);
 }
 
@@ -97,22 +98,34 @@ void kafka_report(struct kafka_source *source, enum source_change_kind kind,
 
 /* Callbacks of librdkafka, in the service thread's polls. */
 
+/* Bytes of a reason without librdkafka's timings behind it. */
+static int reason_bytes(const char *reason)
+{
+    const char *tail = strstr(reason, " (after ");
+    size_t bytes = strcspn(reason, "\n");
+
+    return tail != NULL && (size_t)(tail - reason) < bytes ? (int)(tail - reason) : (int)bytes;
+}
+
+/* For ready(), while nobody answers. */
+static void note_reason(struct kafka_source *source, const char *reason)
+{
+    pthread_mutex_lock(&source->lock);
+    snprintf(source->reason, sizeof(source->reason), "%.*s", reason_bytes(reason), reason);
+    pthread_mutex_unlock(&source->lock);
+}
+
 /* A login or a certificate that is not accepted: a person has to act, so it gets a sentence
  * of its own, without librdkafka's broker name before it and its timings behind. */
 static void on_refused(struct kafka_source *source, const char *what, const char *word,
                        const char *reason)
 {
-    const char *from = strstr(reason, word), *tail;
+    const char *from = strstr(reason, word);
     struct error err;
-    size_t bytes;
 
     if (from == NULL)
         from = reason;
-    tail = strstr(from, " (after ");
-    bytes = strcspn(from, "\n");
-    if (tail != NULL && (size_t)(tail - from) < bytes)
-        bytes = (size_t)(tail - from);
-    error_set(&err, "Kafka at %s %s: %.*s", source->config.brokers, what, (int)bytes, from);
+    error_set(&err, "Kafka at %s %s: %.*s", source->config.brokers, what, reason_bytes(from), from);
     pthread_mutex_lock(&source->lock);
     source->refused = err;
     pthread_mutex_unlock(&source->lock);
@@ -142,6 +155,8 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
         return;
     }
     snprintf(source->last_error, sizeof(source->last_error), "%s", reason);
+    if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) /* it follows the reason and says none */
+        note_reason(source, reason);
     kafka_say_rarely(source, LINE_BROKER, 4, "Kafka at %s: %s", source->config.brokers, reason);
 }
 
@@ -253,6 +268,7 @@ static rd_kafka_t *make_client(struct kafka_source *source, bool is_control)
         if (conf != NULL)
             rd_kafka_conf_destroy(conf);
         kafka_say_rarely(source, LINE_OTHER, 3, "%s", err.text);
+        note_reason(source, err.text);
         return NULL;
     }
     rd_kafka_conf_set_opaque(conf, source);
@@ -266,7 +282,9 @@ static rd_kafka_t *make_client(struct kafka_source *source, bool is_control)
     rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
     if (rk == NULL) {
         rd_kafka_conf_destroy(conf);
-        kafka_say_rarely(source, LINE_OTHER, 3, "cannot make a Kafka client: %s", text);
+        error_set(&err, "cannot make a Kafka client: %s", text);
+        kafka_say_rarely(source, LINE_OTHER, 3, "%s", err.text);
+        note_reason(source, err.text);
         return NULL;
     }
     rd_kafka_set_log_queue(rk, NULL);
@@ -515,6 +533,7 @@ static bool source_ready(struct source *base, struct error *why)
 
     pthread_mutex_lock(&source->lock);
     uint64_t silent_ns = host_mono_ns() - source->heard_ns;
+    const char *colon = source->reason[0] != '\0' ? ": " : "";
     is_ready = source->is_ready && silent_ns < source->config.unreachable_ms * ms_ns &&
                source->counters.stopped == 0;
     if (!is_ready && why != NULL) {
@@ -523,8 +542,11 @@ static bool source_ready(struct source *base, struct error *why)
         else if (source->is_ready && source->counters.stopped > 0)
             *why = source->stopped;
         else if (source->is_ready)
-            error_set(why, "no Kafka broker of %s has answered for %" PRIu64 " s",
-                      source->config.brokers, silent_ns / (1000 * ms_ns));
+            error_set(why, "no Kafka broker of %s has answered for %" PRIu64 " s%s%s",
+                      source->config.brokers, silent_ns / (1000 * ms_ns), colon, source->reason);
+        else if (source->heard_ns == 0)
+            error_set(why, "no Kafka broker of %s has answered yet%s%s", source->config.brokers,
+                      colon, source->reason);
         else
             *why = source->not_ready;
     }
@@ -594,7 +616,7 @@ int kafka_source_open(const struct kafka_config *config, struct source **out, st
     }
     if (rc == 0) {
         source->owner = config->mode == KAFKA_ASSIGN;
-        error_set(&source->not_ready, "no Kafka broker of %s has answered yet", config->brokers);
+        error_set(&source->not_ready, "the partitions of the topics are not known yet");
         rc = -pthread_create(&source->thread, NULL, serve, source);
         if (rc != 0)
             error_set(err, "kafka: cannot start the service thread: %s", strerror(-rc));

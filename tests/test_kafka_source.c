@@ -439,6 +439,28 @@ static void an_unreachable_broker_is_said_and_not_ready(void **state)
     assert_non_null(strstr(why.text, "no Kafka broker of 127.0.0.1:1 has answered"));
     WAIT_FOR(has_line(&reader.lines, "127.0.0.1:1"));
     assert_int_equal(reader_changes(&reader), 0);
+    WAIT_FOR(!reader.source->ops->ready(reader.source, &why) && strstr(why.text, "yet: ") != NULL);
+    assert_non_null(strstr(why.text, "Connection refused"));
+    assert_null(strstr(why.text, "after")); /* no timings, so that the sentence stays the same */
+    reader_close(&reader);
+}
+
+static void a_client_that_cannot_be_made_is_said_and_not_ready(void **state)
+{
+    (void)state;
+    const char *topics[] = {named("any")};
+    struct kafka_config config = config_for(topics, 1, "earliest", NULL);
+    const struct kafka_option options[] = {{"security.protocol", "ssl"},
+                                           {"ssl.ca.location", "/nonexistent/ca.pem"}};
+    struct reader reader;
+    struct error why = {""};
+
+    config.options = options;
+    config.option_count = 2;
+    reader_open(&reader, &config);
+    WAIT_FOR(!reader.source->ops->ready(reader.source, &why) &&
+             strstr(why.text, "yet: cannot make a Kafka client: ") != NULL);
+    assert_non_null(strstr(why.text, "ssl.ca.location"));
     reader_close(&reader);
 }
 
@@ -679,6 +701,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(wrong_configuration_is_refused_with_a_sentence),
         cmocka_unit_test(times_are_read_with_zone_and_fraction),
         cmocka_unit_test(an_unreachable_broker_is_said_and_not_ready),
+        cmocka_unit_test(a_client_that_cannot_be_made_is_said_and_not_ready),
         cmocka_unit_test(every_record_arrives_once_and_in_order),
         cmocka_unit_test(a_feed_that_is_not_taken_from_keeps_no_other_feed_waiting),
         cmocka_unit_test(start_decides_once_and_committed_offsets_decide_later),
