@@ -122,9 +122,9 @@ struct part {
     int64_t held_et;
     uint8_t held_flags;
     int64_t held_kt;
-    int64_t cap_ms;                   /* a journaled cap for the next record; INT64_MIN: none */
-    uint64_t records_run, events_run; /* not yet in the counters below */
-    size_t mark_at;                   /* replay: the next journaled mark of this partition */
+    int64_t cap_ms;       /* a journaled cap for the next record; INT64_MIN: none */
+    uint64_t records_run; /* not yet in the counters below */
+    size_t mark_at;       /* replay: the next journaled mark of this partition */
     size_t mark_end;
     bool had_event, had_log_time, finished;
     /* Records whose epoch is beyond all earlier ones': the first that is in no
@@ -143,7 +143,7 @@ struct part {
     _Atomic int64_t reach;               /* max(M + L, V): where a recording's end seals it */
     _Atomic int64_t start_offset, read_offset, low_offset;
     _Atomic uint64_t proof_ns; /* newest proof that it stands at its end; 0: none */
-    _Atomic uint64_t records, events, gaps, redelivered, rejected;
+    _Atomic uint64_t records, gaps, redelivered, rejected; /* of this membership (L1) */
     _Atomic int64_t lag;
     _Atomic int state; /* enum feed_state */
     /* Written by the sequencer, membership by turns with the owner. */
@@ -230,7 +230,7 @@ struct worker {
     int64_t epoch;        /* of the event before, and where it starts */
     int64_t epoch_from_ms;
     /* Not yet in the tally: added per take. */
-    uint64_t records, record_bytes, events, binned, clamped, late, late_by_seal;
+    uint64_t records, record_bytes, binned, clamped, late, late_by_seal;
 
     /* stages; touched by this thread between two of its phases */
     struct slab slab;

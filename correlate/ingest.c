@@ -322,8 +322,6 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
             }
             bin_event(worker, part, record, sub, draft, kt, t.et, epoch, t.flags);
         }
-        worker->events += decoded->draft_count;
-        part->events_run += decoded->draft_count;
     }
     part->held = false;
     if (record->offset > part->next_offset && !part->topic->gaps_expected) {
@@ -349,20 +347,20 @@ static void part_finish(struct worker *worker, struct part *part)
 
 static void counts_store(struct worker *worker, struct part *part)
 {
-    if (worker->records == 0 && worker->events == 0 && worker->binned == 0)
+    if (worker->records == 0 && worker->binned == 0)
         return;
     tally_add(&worker->tally.records, worker->records);
     tally_add(&worker->tally.record_bytes, worker->record_bytes);
-    tally_add(&worker->tally.events, worker->events);
+    /* An event counts when it is in its bin: a record may be held, or left, in its middle. */
+    tally_add(&worker->tally.events, worker->binned);
     tally_add(&worker->tally.binned, worker->binned);
     tally_add(&worker->tally.time_clamped, worker->clamped);
     tally_add(&worker->tally.late, worker->late);
     tally_add(&worker->tally.late_by_seal, worker->late_by_seal);
     tally_add(&part->records, part->records_run);
-    tally_add(&part->events, part->events_run);
-    worker->records = worker->record_bytes = worker->events = worker->binned = 0;
+    worker->records = worker->record_bytes = worker->binned = 0;
     worker->clamped = worker->late = worker->late_by_seal = 0;
-    part->records_run = part->events_run = 0;
+    part->records_run = 0;
     atomic_store_explicit(&part->read_offset, part->next_offset, memory_order_relaxed);
 }
 

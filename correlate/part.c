@@ -132,6 +132,7 @@ static void part_join(struct engine *engine, struct feed *feed)
     part->next_offset = feed->start_offset;
     part->low_count = 0;
     part->proof_used = 0;
+    part->records_at_seal = 0;
     part->mark_at = part->mark_end = 0;
     /* relaxed: published by the release of `membership` below. */
     atomic_store_explicit(&part->passed, wm, memory_order_relaxed);
@@ -140,6 +141,11 @@ static void part_join(struct engine *engine, struct feed *feed)
     atomic_store_explicit(&part->start_offset, feed->start_offset, memory_order_relaxed);
     atomic_store_explicit(&part->read_offset, feed->start_offset, memory_order_relaxed);
     atomic_store_explicit(&part->low_offset, feed->start_offset, memory_order_relaxed);
+    atomic_store_explicit(&part->records, 0, memory_order_relaxed);
+    atomic_store_explicit(&part->gaps, 0, memory_order_relaxed);
+    atomic_store_explicit(&part->redelivered, 0, memory_order_relaxed);
+    atomic_store_explicit(&part->rejected, 0, memory_order_relaxed);
+    atomic_store_explicit(&part->seen_records, 0, memory_order_relaxed);
     atomic_store_explicit(&part->seal_request, INT64_MIN, memory_order_relaxed);
     atomic_store_explicit(&part->left_epoch, INT64_MAX, memory_order_relaxed);
     atomic_store_explicit(&part->proof_ns, 0, memory_order_relaxed);

@@ -160,7 +160,7 @@ static const struct metric rows[] = {
     {"tocsin_rule_pending", GAUGE, R(pending), "Touches in open windows of this rule."},
 
     {"tocsin_partition_records_total", COUNTER, P(U64, records),
-     "Records read from this partition."},
+     "Records read from this partition since it was assigned."},
     {"tocsin_partition_rejected_total", COUNTER, P(U64, rejected),
      "Records of it that were refused."},
     {"tocsin_partition_gaps_total", COUNTER, P(U64, gaps), "Offsets of it that never came."},
