@@ -7,18 +7,21 @@
 #define CORRELATE_INCIDENT_MAKE_H
 
 #include "correlate/key.h"
+#include "correlate/text_buffer.h"
 #include "correlate/touch.h"
 
 /* What an opening is made of; all borrowed. */
 struct opening {
     const struct rule *rule;
     const struct key_text *key;
-    const struct window *window; /* the entries that made the condition true */
-    const struct touch *touch;   /* the one that did */
-    const char *topic;           /* of its event's partition; unused for a timer */
+    const struct order *order; /* of the touch or timer that did it */
+    struct event_view view;    /* the event of it: what title and details say */
+    const char *topic;         /* set by incident_open(): of the event's partition */
     int32_t partition;
-    int64_t value[RULE_AGGREGATES_MAX];           /* exact */
-    uint32_t distinct_index[RULE_AGGREGATES_MAX]; /* of an aggregate among an entry's values */
+    int64_t value[RULE_AGGREGATES_MAX]; /* exact */
+    /* Says why, in the form's words; what is too long is cut. */
+    void (*put_why)(struct text_buffer *to, const struct opening *opening);
+    const void *found; /* the form's own, for put_why */
 };
 
 /* A snapshot with id, title, why and all texts; counts are left zero.

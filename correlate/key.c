@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "correlate/rule_form.h"
 
 enum { SLOTS_MIN = 8, WINDOW_MIN = 4, MEMBERS_MIN = 8 };
 
@@ -110,26 +111,33 @@ void key_remove(struct key_lane *lane, struct slab *slab, uint32_t number)
         }
     }
     open_incident_free(key->open, slab);
-    window_release(&key->window, slab);
+    if (key->body != NULL)
+        rule_form_of(key)->release(key, slab);
     key->open = NULL;
+    key->body = NULL;
     key->used = false;
     lane->count--;
     vector_add(&lane->free) = number;
 }
 
-struct window_entry *window_push(struct window *window, struct slab *slab)
+static size_t window_bytes(uint32_t room)
 {
-    if (window->count == window->room) {
-        uint32_t room = window->room > 0 ? window->room * 2 : WINDOW_MIN;
-        struct window_entry *ring = slab_alloc(slab, room * sizeof(*ring));
-        for (uint32_t i = 0; i < window->count; i++)
-            ring[i] = *window_at(window, i);
-        slab_free(slab, window->ring, window->room * sizeof(*ring));
-        window->ring = ring;
-        window->first = 0;
-        window->room = room;
-    }
-    return window_at(window, window->count++);
+    return sizeof(struct window) + room * sizeof(struct window_entry);
+}
+
+struct window *window_room(struct window *window, struct slab *slab)
+{
+    uint32_t room = window != NULL ? window->room * 2 : WINDOW_MIN;
+
+    if (window != NULL && window->count < window->room)
+        return window;
+    struct window *larger = slab_alloc(slab, window_bytes(room));
+    *larger = (struct window){.room = room, .count = window != NULL ? window->count : 0};
+    for (uint32_t i = 0; i < larger->count; i++)
+        larger->ring[i] = *window_at(window, i);
+    if (window != NULL)
+        slab_free(slab, window, window_bytes(window->room));
+    return larger;
 }
 
 static void values_free(struct window_entry *entry, struct slab *slab)
@@ -146,17 +154,13 @@ void window_pop(struct window *window, struct slab *slab)
     window->count--;
 }
 
-void window_clear(struct window *window, struct slab *slab)
-{
-    while (window->count > 0)
-        window_pop(window, slab);
-}
-
 void window_release(struct window *window, struct slab *slab)
 {
-    window_clear(window, slab);
-    slab_free(slab, window->ring, window->room * sizeof(struct window_entry));
-    *window = (struct window){0};
+    if (window == NULL)
+        return;
+    while (window->count > 0)
+        window_pop(window, slab);
+    slab_free(slab, window, window_bytes(window->room));
 }
 
 struct member *members_find(const struct members *members, struct id128 alert)

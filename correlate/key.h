@@ -46,8 +46,8 @@ struct window_entry {
 };
 
 struct window {
-    struct window_entry *ring;
     uint32_t first, count, room; /* room is a power of two */
+    struct window_entry ring[];
 };
 
 /* The alerts of an incident: open addressing, load <= 1/2. */
@@ -82,11 +82,11 @@ struct key_state { /* zero but for the times below when added */
     const struct rule *rule; /* the version that opened the incident, or the current one */
     struct key_text *text;
     struct open_incident *open; /* NULL: watching */
-    struct window window;
-    int64_t last_any_ms; /* last touch of any kind, for the bound */
-    int64_t timer_ms;    /* due time of its valid heap entry; INT64_MAX: none */
-    int64_t dirty_round; /* round in which the open incident was touched; INT64_MIN: none */
-    uint32_t slot;       /* of the rule */
+    void *body;                 /* of the rule's form, while it watches (correlate/rule_form.h) */
+    int64_t last_any_ms;        /* last touch of any kind, for the bound */
+    int64_t timer_ms;           /* due time of its valid heap entry; INT64_MAX: none */
+    int64_t dirty_round;        /* round in which the open incident was touched; INT64_MIN: none */
+    uint32_t slot;              /* of the rule */
     uint16_t generation;
     bool used;
     bool listed; /* in the lane's dirty list */
@@ -146,19 +146,26 @@ static inline uint32_t key_find(const struct key_lane *lane, struct id128 key)
 /* Adds a key that key_find() did not find: watching, empty. */
 uint32_t key_add(struct key_lane *lane, struct id128 key);
 
-/* Frees what the state holds and takes it out. The text is left to the caller. */
+/* Frees what the state holds, its body too, and takes it out. The text is left to the caller. */
 void key_remove(struct key_lane *lane, struct slab *slab, uint32_t number);
 
+/* Const as the window is: who holds it constant changes nothing in it. */
 static inline struct window_entry *window_at(const struct window *window, uint32_t i)
 {
-    return &window->ring[(window->first + i) & (window->room - 1)];
+    return (struct window_entry *)&window->ring[(window->first + i) & (window->room - 1)];
 }
 
-/* Room for one entry at the young end. */
-struct window_entry *window_push(struct window *window, struct slab *slab);
-void window_pop(struct window *window, struct slab *slab); /* the oldest; frees its values */
-void window_clear(struct window *window, struct slab *slab);
-void window_release(struct window *window, struct slab *slab);
+/* A window with room for one entry more: the same one, or a larger one in its place. NULL makes
+ * an empty one. */
+struct window *window_room(struct window *window, struct slab *slab);
+
+/* The new entry at the young end, which has room. */
+static inline struct window_entry *window_push(struct window *window)
+{
+    return window_at(window, window->count++);
+}
+void window_pop(struct window *window, struct slab *slab);     /* the oldest; frees its values */
+void window_release(struct window *window, struct slab *slab); /* NULL is allowed */
 
 /* The member, or NULL. */
 struct member *members_find(const struct members *members, struct id128 alert);

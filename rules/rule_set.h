@@ -28,6 +28,9 @@ enum rule_input {
     RULE_INPUT_EVENTS, /* `on: events`: every problem event, repeats too */
 };
 
+/* What a key of the rule does while it watches (correlate/rule_form.h). */
+enum rule_form_kind { FORM_WINDOW };
+
 enum aggregate_kind { AGGREGATE_COUNT, AGGREGATE_DISTINCT };
 
 struct rule_aggregate {
@@ -44,6 +47,7 @@ struct rule {
     uint32_t index; /* in the set, by id */
     const char *id;
     enum rule_input input;
+    enum rule_form_kind form_kind;
     int64_t window_ms; /* sliding, [start, end) */
     uint32_t by_count;
     const char *by_name[RULE_BY_MAX]; /* as written: "tenant", "host", "labels.rack" */

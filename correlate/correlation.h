@@ -1,0 +1,131 @@
+/*
+ * correlation.h - what the files of stage R share (docs/correlation.md, section 3).
+ *
+ *   correlation.c     the phase: touches in order, timers, round ends
+ *   rule_key.c        a key comes and goes
+ *   rule_form.c       which form of rule does what with a key that watches
+ *   watch_window.c    the form with a window of entries
+ *   incident_life.c   an incident opens, is joined and left, is updated, closes
+ *   rules_bound.c     max_keys (X4)
+ *
+ * A key either watches, which its rule's form does, or has an open incident, which is the
+ * same for all forms:
+ *
+ *              form->raise(), form->timer(): incident_open()
+ *   (watching) --------------------------------------------> (open)
+ *        ^                                                      |
+ *        +---- incident_close(): form->closed() keeps it -------+---> (no key)
+ *
+ * Thread: a worker, in its rules phases, for keys of its own lanes.
+ */
+#ifndef CORRELATE_CORRELATION_H
+#define CORRELATE_CORRELATION_H
+
+#include "correlate/core.h"
+#include "correlate/incident_make.h"
+#include "correlate/rule_form.h"
+
+/* One worker's phase of one step. */
+struct correlation {
+    struct worker *worker;
+    const struct engine_config *config;
+    const struct step *step;
+    const struct rules_version *rules;
+    uint64_t seq;
+    uint64_t correlated, expired, evicted, retired; /* not yet in the tally */
+};
+
+static inline struct correlation correlation_begin(struct worker *worker, uint64_t seq,
+                                                   const struct step *step)
+{
+    return (struct correlation){.worker = worker,
+                                .config = &worker->engine->config,
+                                .step = step,
+                                .rules = step->rules,
+                                .seq = seq};
+}
+
+/* Adds up what was counted: the last thing of a phase. */
+void correlation_end(struct correlation *c);
+
+/* The rule's counters of this worker. */
+static inline struct rule_tally *correlation_tally(const struct correlation *c,
+                                                   const struct key_state *key)
+{
+    return &c->rules->slots[key->slot].tally[c->worker->index];
+}
+
+/* The place of what a timer or a round's end does with the key. */
+static inline struct order correlation_order(const struct correlation *c,
+                                             const struct key_state *key, int64_t at_ms,
+                                             enum order_class class, enum order_stage stage)
+{
+    return (struct order){.at_ms = at_ms,
+                          .class = (uint8_t) class,
+                          .stage = (uint8_t)stage,
+                          .rule = c->rules->slots[key->slot].order,
+                          .key = key->text};
+}
+
+/* The event of a touch as rules see it. */
+static inline struct event_view touch_view(const struct touch *touch)
+{
+    return (struct event_view){.text = touch->text,
+                               .severity = touch->severity,
+                               .state = EVENT_PROBLEM,
+                               .et_ms = touch->order.at_ms};
+}
+
+/* --- rule_key.c ------------------------------------------------------------------------- */
+
+/* The key of a touch that key_find() did not find: watching, empty. Returns its number. */
+uint32_t rule_key_make(struct correlation *c, struct key_lane *lane, const struct touch *touch);
+
+/* The key leaves the table; its words wait for the end of the step. */
+void rule_key_remove(struct correlation *c, struct key_lane *lane, uint32_t number);
+
+/* --- incident_life.c -------------------------------------------------------------------- */
+
+/* An incident begins, without members: the form adds who is in it, oldest touch first, and
+ * then shows it, which ends the key's watching. Returns owned, until it is shown. */
+struct open_incident *incident_open(struct correlation *c, struct opening *opening);
+void incident_add(struct correlation *c, struct open_incident *open, struct id128 alert,
+                  bool cleared, int64_t ts_ms, uint8_t severity);
+void incident_show(struct correlation *c, struct key_state *key, struct open_incident *open,
+                   const struct order *order);
+
+/* RAISE, CHANGE or REPEAT of a key with an open incident. */
+void incident_join(struct correlation *c, struct key_state *key, const struct touch *touch);
+
+/* CLEAR or EVICT. False when the incident closed and the key left. */
+bool incident_leave(struct correlation *c, struct key_lane *lane, uint32_t number,
+                    const struct touch *touch);
+
+/* False when the key left. */
+bool incident_close(struct correlation *c, struct key_lane *lane, uint32_t number,
+                    const struct order *order, enum incident_cause cause);
+
+/* When `close` has to be looked at next; INT64_MAX: no timer will close it. */
+int64_t incident_due(const struct key_state *key);
+
+/* Looks at `close` at such a time. False when the key left. */
+bool incident_timer(struct correlation *c, struct key_lane *lane, uint32_t number, int64_t due_ms);
+
+/* The update that the round owes, if any. */
+void incident_update(struct correlation *c, struct key_state *key, int64_t at_ms);
+
+/* X4: the key goes, its incident stays with a word about it. */
+void incident_lose(struct correlation *c, struct key_state *key);
+
+static inline int64_t round_end_ms(const struct correlation *c, int64_t round)
+{
+    return (round + 1) * (int64_t)c->config->round_ms;
+}
+
+/* Updates of the rounds that end with the step or before. */
+void correlation_lane_updates(struct correlation *c, struct key_lane *lane);
+
+/* What is due next in the worker's lanes, for the sequencer to skip idle time. */
+void correlation_publish_due(struct worker *worker);
+
+#endif

@@ -1,0 +1,227 @@
+/*
+ * incident_life.c - an incident opens, is joined and left, is updated at round ends, and
+ * closes; the same for all forms of rules.
+ */
+#include "correlate/correlation.h"
+
+/* --- changes --------------------------------------------------------------------------- */
+
+/* Logs one change of the key's open incident: a snapshot becomes the latest. */
+static void change(struct correlation *c, struct key_state *key, const struct order *order,
+                   enum incident_change what, enum incident_cause cause)
+{
+    struct open_incident *open = key->open;
+    struct incident *incident =
+        what == INCIDENT_OPENED ? incident_ref(open->latest) : incident_copy(open->latest);
+
+    incident->change = what;
+    incident->cause = cause;
+    incident->at_ms = order->at_ms;
+    incident->change_number++;
+    incident->first_ts_ms = open->first_ts_ms;
+    incident->severity = open->severity;
+    incident->event_count = open->event_count;
+    incident->alert_count = open->alert_count;
+    incident->open_count = open->open_count;
+    open->severity_told = open->severity;
+    open->alert_count_told = open->alert_count;
+    if (what != INCIDENT_OPENED) {
+        incident_unref(open->latest);
+        open->latest = incident_ref(incident);
+    }
+    worker_change(c->worker, c->seq, order, incident);
+    if (what == INCIDENT_OPENED) {
+        tally_add(&c->worker->tally.opened, 1);
+        tally_add(&correlation_tally(c, key)->opened, 1);
+    } else if (what == INCIDENT_CLOSED) {
+        tally_add(&c->worker->tally.closed, 1);
+        tally_add(&correlation_tally(c, key)->closed, 1);
+    } else {
+        tally_add(&c->worker->tally.updates, 1);
+    }
+}
+
+/* --- it opens --------------------------------------------------------------------------- */
+
+struct open_incident *incident_open(struct correlation *c, struct opening *opening)
+{
+    struct open_incident *open = slab_alloc(&c->worker->slab, sizeof(*open));
+    int64_t now_ms = opening->order->at_ms;
+
+    if (opening->order->class == ORDER_EVENT) {
+        const struct part *part = c->worker->engine->parts[opening->order->part];
+        opening->topic = part->name;
+        opening->partition = part->number;
+    }
+    *open = (struct open_incident){.latest = incident_make(opening),
+                                   .last_touch_ms = now_ms,
+                                   .quiet_checked_ms = INT64_MIN,
+                                   .first_ts_ms = INT64_MAX};
+    open->latest->opened_ms = now_ms;
+    return open;
+}
+
+void incident_add(struct correlation *c, struct open_incident *open, struct id128 alert,
+                  bool cleared, int64_t ts_ms, uint8_t severity)
+{
+    struct member *member = members_find(&open->members, alert);
+
+    if (member == NULL) {
+        member = members_add(&open->members, &c->worker->slab, alert);
+        open->alert_count++;
+    } else if (member->state == MEMBER_OPEN) {
+        open->open_count--;
+    }
+    member->state = cleared ? MEMBER_CLEARED : MEMBER_OPEN; /* the newest decides */
+    open->open_count += !cleared;
+    open->event_count++;
+    if (ts_ms < open->first_ts_ms)
+        open->first_ts_ms = ts_ms;
+    if (severity > open->severity)
+        open->severity = severity;
+}
+
+void incident_show(struct correlation *c, struct key_state *key, struct open_incident *open,
+                   const struct order *order)
+{
+    rule_form_of(key)->release(key, &c->worker->slab);
+    key->body = NULL;
+    key->open = open;
+    change(c, key, order, INCIDENT_OPENED, CAUSE_RULE);
+}
+
+/* --- it is joined and left ---------------------------------------------------------------- */
+
+static bool is_cleared(const struct open_incident *open)
+{
+    return open->open_count == 0 && !open->member_evicted;
+}
+
+void incident_join(struct correlation *c, struct key_state *key, const struct touch *touch)
+{
+    struct open_incident *open = key->open;
+    struct member *member = members_find(&open->members, touch->alert);
+
+    if (member != NULL) {
+        open->open_count += member->state != MEMBER_OPEN;
+        member->state = MEMBER_OPEN;
+    } else if (open->members.count < key->rule->max_members) {
+        members_add(&open->members, &c->worker->slab, touch->alert)->state = MEMBER_OPEN;
+        open->alert_count++;
+        open->open_count++;
+    } else if (touch->kind == TOUCH_RAISE) {
+        open->alert_count++;
+        open->untracked_open++;
+        open->open_count++;
+    }
+    open->event_count++;
+    if (touch->text->ts_ms < open->first_ts_ms)
+        open->first_ts_ms = touch->text->ts_ms;
+    if (touch->severity > open->severity)
+        open->severity = touch->severity;
+    open->last_touch_ms = touch->order.at_ms;
+    open->quiet_checked_ms = INT64_MIN;
+    c->correlated++;
+}
+
+bool incident_leave(struct correlation *c, struct key_lane *lane, uint32_t number,
+                    const struct touch *touch)
+{
+    struct key_state *key = key_at(lane, number);
+    struct open_incident *open = key->open;
+    struct member *member = members_find(&open->members, touch->alert);
+
+    if (member != NULL && member->state == MEMBER_OPEN) {
+        member->state = MEMBER_CLEARED;
+    } else if (member == NULL && open->untracked_open > 0) {
+        open->untracked_open--;
+    } else {
+        c->retired++;
+        return true;
+    }
+    open->open_count--;
+    open->event_count++;
+    c->correlated++;
+    if (touch->kind == TOUCH_EVICT) {
+        if (!open->member_evicted)
+            vector_add(&c->worker->lost) = key->slot;
+        open->evicted_now |= !open->member_evicted;
+        open->member_evicted = true;
+    } else if (is_cleared(open) &&
+               rule_close(key->rule, touch->order.at_ms - open->last_touch_ms, true)) {
+        return incident_close(c, lane, number, &touch->order, CAUSE_CLEARED);
+    }
+    return true;
+}
+
+/* --- it closes ---------------------------------------------------------------------------- */
+
+bool incident_close(struct correlation *c, struct key_lane *lane, uint32_t number,
+                    const struct order *order, enum incident_cause cause)
+{
+    struct key_state *key = key_at(lane, number);
+    const struct rule_form *form = rule_form_of(key);
+
+    change(c, key, order, INCIDENT_CLOSED, cause);
+    if (form->closed == NULL) {
+        rule_key_remove(c, lane, number);
+        return false;
+    }
+    open_incident_free(key->open, &c->worker->slab);
+    key->open = NULL;
+    key->dirty_round = INT64_MIN;
+    if (form->closed(c, key, order->at_ms))
+        return true;
+    rule_key_remove(c, lane, number);
+    return false;
+}
+
+int64_t incident_due(const struct key_state *key)
+{
+    int64_t due = INT64_MAX;
+
+    for (uint32_t i = 0; i < key->rule->quiet_count; i++) {
+        int64_t quiet = key->open->last_touch_ms + key->rule->quiet_ms[i];
+        if (quiet > key->open->quiet_checked_ms && quiet < due)
+            due = quiet;
+    }
+    return due;
+}
+
+bool incident_timer(struct correlation *c, struct key_lane *lane, uint32_t number, int64_t due_ms)
+{
+    struct key_state *key = key_at(lane, number);
+
+    if (rule_close(key->rule, due_ms - key->open->last_touch_ms, is_cleared(key->open))) {
+        struct order order = correlation_order(c, key, due_ms, ORDER_TIMER, ORDER_RULE);
+        return incident_close(c, lane, number, &order, CAUSE_QUIET);
+    }
+    key->open->quiet_checked_ms = due_ms;
+    return true;
+}
+
+/* --- at round ends ------------------------------------------------------------------------- */
+
+void incident_update(struct correlation *c, struct key_state *key, int64_t at_ms)
+{
+    struct open_incident *open = key->open;
+    struct order order = correlation_order(c, key, at_ms, ORDER_ROUND_END, ORDER_UPDATE);
+
+    key->dirty_round = INT64_MIN;
+    if (open->evicted_now)
+        change(c, key, &order, INCIDENT_UPDATED, CAUSE_EVICTED);
+    else if (open->severity > open->severity_told)
+        change(c, key, &order, INCIDENT_UPDATED, CAUSE_SEVERITY);
+    else if (open->alert_count >= 2 * open->alert_count_told)
+        change(c, key, &order, INCIDENT_UPDATED, CAUSE_GREW);
+    open->evicted_now = false;
+}
+
+void incident_lose(struct correlation *c, struct key_state *key)
+{
+    struct order order = correlation_order(c, key, c->step->to_ms, ORDER_ROUND_END, ORDER_UPDATE);
+
+    change(c, key, &order, INCIDENT_UPDATED, CAUSE_EVICTED);
+    if (!key->open->evicted_now) /* else it was counted when an alert of it went */
+        vector_add(&c->worker->lost) = key->slot;
+}

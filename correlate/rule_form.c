@@ -1,0 +1,6 @@
+/* rule_form.c - see rule_form.h. */
+#include "correlate/rule_form.h"
+
+const struct rule_form *const rule_forms[] = {
+    [FORM_WINDOW] = &watch_window,
+};

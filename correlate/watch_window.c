@@ -1,0 +1,273 @@
+/*
+ * watch_window.c - the form with a window: entries slide through it, `when` looks at their
+ * aggregates whenever it gains one.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "base/hash.h"
+#include "correlate/correlation.h"
+
+enum { WHY_VALUES = 5 };
+
+/* Entries older than the window leave. */
+static void slide(struct correlation *c, struct key_state *key, int64_t now_ms)
+{
+    struct window *window = key->body;
+
+    while (window != NULL && window->count > 0 &&
+           window_at(window, 0)->at_ms <= now_ms - key->rule->window_ms) {
+        window_pop(window, &c->worker->slab);
+        c->expired++;
+        tally_add(&correlation_tally(c, key)->expired, 1);
+        tally_add(&correlation_tally(c, key)->pending, UINT64_MAX);
+    }
+}
+
+static struct window_values *values_make(struct correlation *c, const struct rule *rule,
+                                         const struct event_view *view)
+{
+    struct text text[RULE_AGGREGATES_MAX];
+    char scratch[RULE_AGGREGATES_MAX][32];
+    size_t bytes = 0;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
+        if (rule->aggregate[i].kind != AGGREGATE_DISTINCT)
+            continue;
+        text[count] = rule_aggregate_value(rule, i, view, scratch[count]);
+        bytes += text[count].len < VALUE_TEXT_BYTES ? text[count].len : VALUE_TEXT_BYTES;
+        count++;
+    }
+    if (count == 0)
+        return NULL;
+    bytes += sizeof(struct window_values) + count * sizeof(struct window_value);
+    struct window_values *values = slab_alloc(&c->worker->slab, bytes);
+    values->bytes = (uint32_t)bytes;
+    values->count = count;
+    char *to = (char *)(values->value + count);
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t len = text[i].len < VALUE_TEXT_BYTES ? text[i].len : VALUE_TEXT_BYTES;
+        values->value[i] = (struct window_value){
+            .hash = hash64(text[i].at, text[i].len, c->config->seed ^ hash_mix(text[i].len + 1)),
+            .at = at,
+            .len = len};
+        if (len > 0)
+            memcpy(to + at, text[i].at, len);
+        at += len;
+    }
+    return values;
+}
+
+/* How many different values of distinct `index` are in the window; counting stops
+ * above `enough`, which is all that a comparison with a constant can tell apart. */
+static int64_t distinct(const struct window *window, uint32_t index, int64_t enough)
+{
+    enum { SEEN = 64 };
+    uint64_t few[SEEN], *seen = few;
+    int64_t count = 0, room = enough + 1 < SEEN ? enough + 1 : window->count;
+
+    if (room > SEEN)
+        seen = memory_alloc((size_t)room * sizeof(*seen));
+    for (uint32_t e = window->count; e-- > 0 && count <= enough;) {
+        uint64_t hash = window_at(window, e)->values->value[index].hash;
+        int64_t i = 0;
+        while (i < count && seen[i] != hash)
+            i++;
+        if (i == count)
+            seen[count++] = hash;
+    }
+    if (seen != few)
+        free(seen);
+    return count;
+}
+
+static void aggregate(const struct key_state *key, bool exact, int64_t value[RULE_AGGREGATES_MAX],
+                      uint32_t index[RULE_AGGREGATES_MAX])
+{
+    const struct window *window = key->body;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < key->rule->aggregate_count; i++) {
+        const struct rule_aggregate *agg = &key->rule->aggregate[i];
+        index[i] = 0;
+        if (agg->kind == AGGREGATE_COUNT) {
+            value[i] = window->count;
+        } else {
+            index[i] = count++;
+            value[i] = distinct(window, index[i], exact ? window->count : agg->limit);
+        }
+    }
+}
+
+/* What an opening is explained with. */
+struct found {
+    const struct window *window;
+    uint32_t index[RULE_AGGREGATES_MAX]; /* of an aggregate among an entry's values */
+};
+
+/* The different values of one distinct, in the order of their first appearance. */
+static void put_values(struct text_buffer *to, const struct window *window, uint32_t index)
+{
+    uint64_t shown[WHY_VALUES];
+    unsigned count = 0;
+
+    for (uint32_t e = 0; e < window->count; e++) {
+        const struct window_values *values = window_at(window, e)->values;
+        uint64_t hash = values->value[index].hash;
+        unsigned i = 0;
+        while (i < count && shown[i] != hash)
+            i++;
+        if (i < count)
+            continue;
+        if (count == WHY_VALUES) {
+            text_put_string(to, ", ...");
+            return;
+        }
+        struct text text = window_value_text(values, index);
+        text_put_string(to, count > 0 ? ", " : ": ");
+        if (text.len > 0)
+            text_put(to, text.at, text.len);
+        else
+            text_put_string(to, "(none)");
+        shown[count++] = hash;
+    }
+}
+
+static void put_why(struct text_buffer *to, const struct opening *o)
+{
+    const struct rule *rule = o->rule;
+    const struct found *found = o->found;
+
+    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
+        const struct rule_aggregate *aggregate = &rule->aggregate[i];
+        if (i > 0)
+            text_put_string(to, "; ");
+        text_put_number(to, o->value[i]);
+        if (aggregate->kind == AGGREGATE_COUNT) {
+            text_put_string(to, rule->input == RULE_INPUT_EVENTS ? " event" : " alert");
+            text_put_string(to, o->value[i] == 1 ? " in " : "s in ");
+        } else {
+            /* aggregate->text is "distinct(field)" */
+            size_t len = strlen(aggregate->text);
+            text_put_string(to, " different values of ");
+            text_put(to, aggregate->text + 9, len - 10);
+            text_put_string(to, " in ");
+        }
+        text_put_duration(to, rule->window_ms);
+        text_put_string(to, " (needs ");
+        text_put_number(to, aggregate->limit);
+        text_put(to, ")", 1);
+        if (aggregate->kind == AGGREGATE_DISTINCT)
+            put_values(to, found->window, found->index[i]);
+    }
+}
+
+static void window_open(struct correlation *c, struct key_state *key, const struct touch *touch)
+{
+    const struct window *window = key->body;
+    struct found found = {.window = window};
+    struct opening opening = {.rule = key->rule,
+                              .key = key->text,
+                              .order = &touch->order,
+                              .view = touch_view(touch),
+                              .put_why = put_why,
+                              .found = &found};
+
+    aggregate(key, true, opening.value, found.index);
+    struct open_incident *open = incident_open(c, &opening);
+    for (uint32_t i = 0; i < window->count; i++) {
+        const struct window_entry *entry = window_at(window, i);
+        incident_add(c, open, entry->alert, entry->cleared, entry->ts_ms, entry->severity);
+    }
+    c->correlated += window->count;
+    tally_add(&correlation_tally(c, key)->pending, (uint64_t)0 - window->count);
+    incident_show(c, key, open, &touch->order);
+}
+
+static void window_raise(struct correlation *c, struct key_state *key, const struct touch *touch)
+{
+    const struct event_view view = touch_view(touch);
+    struct window *window;
+    struct window_entry *entry = NULL;
+    int64_t value[RULE_AGGREGATES_MAX];
+    uint32_t index[RULE_AGGREGATES_MAX];
+
+    slide(c, key, touch->order.at_ms);
+    window = key->body = window_room(key->body, &c->worker->slab);
+    if (touch->kind == TOUCH_CHANGE) {
+        for (uint32_t i = window->count; entry == NULL && i-- > 0;)
+            if (id128_equal(window_at(window, i)->alert, touch->alert))
+                entry = window_at(window, i);
+    }
+    if (entry != NULL) {
+        if (entry->values != NULL)
+            slab_free(&c->worker->slab, entry->values, entry->values->bytes);
+        entry->severity = touch->severity;
+        entry->values = values_make(c, key->rule, &view);
+        c->retired++;
+    } else {
+        entry = window_push(window);
+        *entry = (struct window_entry){.at_ms = touch->order.at_ms,
+                                       .ts_ms = touch->text->ts_ms,
+                                       .alert = touch->alert,
+                                       .values = values_make(c, key->rule, &view),
+                                       .severity = touch->severity};
+        tally_add(&correlation_tally(c, key)->pending, 1);
+        if (window->count > key->rule->max_members) {
+            window_pop(window, &c->worker->slab);
+            c->evicted++;
+            tally_add(&correlation_tally(c, key)->evicted, 1);
+            tally_add(&correlation_tally(c, key)->pending, UINT64_MAX);
+        }
+    }
+    aggregate(key, false, value, index);
+    if (rule_when(key->rule, value))
+        window_open(c, key, touch);
+}
+
+static void window_clear_alert(struct correlation *c, struct key_state *key,
+                               const struct touch *touch)
+{
+    struct window *window = key->body;
+
+    for (uint32_t i = 0; i < window->count; i++) {
+        struct window_entry *entry = window_at(window, i);
+        if (id128_equal(entry->alert, touch->alert))
+            entry->cleared = true;
+    }
+    c->retired++;
+}
+
+static int64_t window_due(const struct correlation *c, const struct key_state *key)
+{
+    const struct window *window = key->body;
+
+    (void)c;
+    return window->count > 0 ? window_at(window, 0)->at_ms + key->rule->window_ms : INT64_MAX;
+}
+
+static bool window_is_empty(const struct key_state *key)
+{
+    return ((const struct window *)key->body)->count == 0;
+}
+
+static uint32_t window_pending(const struct key_state *key)
+{
+    return ((const struct window *)key->body)->count;
+}
+
+static void window_free(struct key_state *key, struct slab *slab)
+{
+    window_release(key->body, slab);
+}
+
+const struct rule_form watch_window = {
+    .raise = window_raise,
+    .clear = window_clear_alert,
+    .due = window_due,
+    .timer = slide,
+    .is_empty = window_is_empty,
+    .pending = window_pending,
+    .release = window_free,
+};
