@@ -1,0 +1,166 @@
+/* rule_form_window.c - reads the form with a window: `window` and `when`. */
+#include <string.h>
+#include "rules/lexer.h"
+#include "rules/rule_reading.h"
+
+static void read_window(struct reading *reading)
+{
+    const struct yaml_node *node = reading_required(reading, reading->node, "window", "a rule");
+    int64_t ms = 0;
+
+    if (node == NULL || !reading_is_scalar(reading, node))
+        return;
+    if (!lexer_read_duration(node, reading_diag(reading), &ms)) {
+        reading_spoil(reading);
+        return;
+    }
+    if (ms <= 0 || ms > RULE_DURATION_MS_MAX) {
+        diagnose(reading_diag(reading), node->span, "a window lies between 1ms and 30d");
+        reading_spoil(reading);
+    }
+    reading->rule->open.window_ms = ms;
+    reading_digest_number(&reading->rule->open.form, ms);
+}
+
+/* ---- when: what can never be true is refused ---- */
+
+enum { POINTS_MAX = 64, TRIALS_MAX = 2048 };
+
+/* The counts at which some comparison of `when` changes. */
+struct points {
+    int64_t value[POINTS_MAX];
+    uint32_t count;
+    int64_t max; /* max_members: no aggregate passes it */
+};
+
+static void add_point(struct points *points, int64_t value)
+{
+    value = value < 1 ? 1 : value > points->max ? points->max : value;
+    for (uint32_t i = 0; i < points->count; i++)
+        if (points->value[i] == value)
+            return;
+    if (points->count < POINTS_MAX)
+        points->value[points->count++] = value;
+}
+
+static void collect_points(const struct ast *ast, struct points *points)
+{
+    for (const struct ast *child = ast->first; child != NULL; child = child->next)
+        collect_points(child, points);
+    if (ast->kind == AST_LITERAL && ast->type == TYPE_INT) {
+        add_point(points, ast->number < INT64_MAX ? ast->number + 1 : ast->number);
+        add_point(points, ast->number);
+        add_point(points, ast->number - 1);
+    }
+}
+
+/* True when the aggregates can stand together: nothing is more often different than it is there. */
+static bool is_possible(const struct scope *when, const int64_t *value)
+{
+    for (uint32_t i = 0; i < when->aggregate_count; i++)
+        if (when->aggregate[i].kind == AGGREGATE_COUNT)
+            for (uint32_t j = 0; j < when->aggregate_count; j++)
+                if (value[j] > value[i])
+                    return false;
+    return true;
+}
+
+/* Tries every combination of points, as long as they are few; when they are many,
+ * the rule gets the benefit of the doubt. */
+static bool can_be_true(const struct reading *reading, const struct points *points)
+{
+    uint32_t count = reading->when.aggregate_count, digit[RULE_AGGREGATES_MAX] = {0};
+    int64_t value[RULE_AGGREGATES_MAX] = {0};
+    uint64_t trials = 1;
+    struct program_input input;
+
+    for (uint32_t i = 0; i < count; i++) {
+        trials *= points->count;
+        if (trials > TRIALS_MAX)
+            return true;
+    }
+    input.aggregate = value;
+    for (uint64_t trial = 0; trial < trials; trial++) {
+        for (uint32_t i = 0; i < count; i++)
+            value[i] = points->value[digit[i]];
+        if (is_possible(&reading->when, value) &&
+            program_run(&reading->rule->when, &input) == TRUTH_TRUE)
+            return true;
+        for (uint32_t i = 0; i < count && ++digit[i] == points->count; i++)
+            digit[i] = 0;
+    }
+    return false;
+}
+
+static void check_reachable(struct reading *reading)
+{
+    struct points points = {.max = reading->rule->open.max_members};
+    struct span span = reading->when_ast->span;
+
+    add_point(&points, 1);
+    add_point(&points, points.max);
+    collect_points(reading->when_ast, &points);
+    if (can_be_true(reading, &points))
+        return;
+    reading_spoil(reading);
+    for (uint32_t i = 0; i < reading->when.aggregate_count; i++) {
+        if (reading->when.aggregate[i].limit > points.max &&
+            reading->when.aggregate[i].limit < INT64_MAX) {
+            diagnose(reading_diag(reading), span,
+                     "when can never be true: a key holds at most %lld entries (max_members)",
+                     (long long)points.max);
+            return;
+        }
+    }
+    diagnose(reading_diag(reading), span,
+             "when can never be true: it is looked at when the window holds an entry");
+}
+
+static void keep_aggregates(struct reading *reading)
+{
+    struct rule *rule = &reading->rule->open;
+
+    for (uint32_t i = 0; i < reading->when.aggregate_count; i++) {
+        const struct aggregate *from = &reading->when.aggregate[i];
+        struct rule_aggregate *to = &rule->aggregate[rule->aggregate_count++];
+        to->kind = from->kind;
+        to->limit = from->limit < rule->max_members ? from->limit : rule->max_members;
+        to->text = arena_copy(reading->build->arena, from->text, strlen(from->text));
+        if (to->text == NULL ||
+            (from->argument != NULL && !operand_compile(from->argument, reading->build->arena, NULL,
+                                                        &reading->rule->distinct[i])))
+            reading_out_of_memory(reading);
+    }
+}
+
+static void read_when(struct reading *reading)
+{
+    reading->when = reading_scope(reading, SCOPE_WHEN);
+    reading->when_ast = reading_expression(reading, "when", &reading->when);
+    if (reading->when_ast == NULL)
+        return;
+    if (reading->when.aggregate_count == 0) {
+        diagnose(reading_diag(reading), reading->when_ast->span,
+                 "when needs count() or distinct(field)");
+        reading_spoil(reading);
+        return;
+    }
+    reading_compile(reading, reading->when_ast, &reading->rule->when);
+    keep_aggregates(reading);
+    reading_digest_ast(reading, &reading->rule->open.form, reading->when_ast);
+    if (reading->is_good)
+        check_reachable(reading);
+}
+
+static void read_window_form(struct reading *reading)
+{
+    read_window(reading);
+    read_when(reading);
+}
+
+const struct rule_form_reader rule_form_window = {
+    .kind = FORM_WINDOW,
+    .what = "a rule",
+    .keys = {"window", "when"},
+    .read = read_window_form,
+};

@@ -1,0 +1,65 @@
+/*
+ * rule_reading.h - what the readers of one rule share: rule_reader.c reads the keys that all
+ * rules have, rule_form_<name>.c those of one form.
+ *
+ * Whoever finds a mistake diagnoses it, spoils the reading and goes on, so that one load shows
+ * many mistakes.
+ *
+ * Thread: as rule_read().
+ */
+#ifndef RULES_RULE_READING_H
+#define RULES_RULE_READING_H
+
+#include "rules/ast.h"
+#include "rules/rule_reader.h"
+#include "rules/types.h"
+
+/* One rule while it is read. */
+struct reading {
+    struct rule_build *build;
+    const struct yaml_node *node;
+    struct compiled_rule *rule;
+    struct scope when; /* its aggregates are needed by the title */
+    struct ast *when_ast;
+    bool is_good;
+};
+
+enum { FORM_KEYS_MAX = 8 };
+
+/* How a form is read. A rule has the form whose key it has. */
+struct rule_form_reader {
+    enum rule_form_kind kind;
+    const char *chosen_by;           /* a key that no other form has */
+    const char *what;                /* for messages: "a rule", "a sequence" */
+    const char *keys[FORM_KEYS_MAX]; /* besides those that every rule may have */
+    /* After where, by and bounds, before incident and close. What decides whether keys carry on
+     * over a reload goes into rule->open.form. */
+    void (*read)(struct reading *reading);
+};
+
+extern const struct rule_form_reader rule_form_window;
+
+struct diagnostics *reading_diag(const struct reading *reading);
+void reading_spoil(struct reading *reading);
+void reading_out_of_memory(struct reading *reading);
+
+/* The value of a key; NULL, diagnosed, when it is absent. */
+const struct yaml_node *reading_required(struct reading *reading, const struct yaml_node *map,
+                                         const char *key, const char *what);
+
+/* False, diagnosed, for a list or map. */
+bool reading_is_scalar(struct reading *reading, const struct yaml_node *node);
+
+/* Parses and checks the expression under a key that must be there; NULL, diagnosed, when
+ * something is wrong. */
+struct ast *reading_expression(struct reading *reading, const char *key, struct scope *scope);
+
+struct scope reading_scope(struct reading *reading, enum scope_kind kind);
+void reading_compile(struct reading *reading, const struct ast *ast, struct program *out);
+
+/* Digests chain: each step hashes the digest so far and one thing more. */
+void reading_digest_text(struct id128 *digest, const char *text);
+void reading_digest_number(struct id128 *digest, int64_t number);
+void reading_digest_ast(struct reading *reading, struct id128 *digest, const struct ast *ast);
+
+#endif
