@@ -238,8 +238,8 @@ static int open_input(struct publisher *publisher)
 {
     const struct publish_options *options = &publisher->options;
     const char *topic = options->topic != NULL ? options->topic : "events";
-    int rc = replay_input_open(options->files.item, options->files.count, topic, &publisher->input,
-                               &publisher->err);
+    int rc = replay_input_open(options->files.item, options->files.count, topic, NULL,
+                               &publisher->input, &publisher->err);
 
     return rc == 0         ? EXIT_OK
            : rc == -EINVAL ? EXIT_DATA

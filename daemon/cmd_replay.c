@@ -1,6 +1,6 @@
 /*
- * cmd_replay.c - `tocsin replay`: recorded input through the real engine, without a
- * network, as fast as it goes; prints the incident log and the ledger.
+ * cmd_replay.c - `tocsin replay`: recorded input, or a range of topics, through the real engine, as
+ * fast as it goes or paced; prints the incident log and the ledger.
  *
  * What it prints is a function of the input, the rules and the configuration alone:
  * workers, batch sizes, epoch and the order of reading must not show, and options
@@ -21,14 +21,17 @@
 #include "daemon/line_writer.h"
 #include "daemon/options.h"
 #include "daemon/packs.h"
+#include "daemon/progress.h"
 #include "daemon/replay_input.h"
+#include "daemon/replay_range.h"
 
 enum { LINE_BYTES = 64 << 10, POLL_MS = 200 };
 
 struct replay_options {
     struct option_list files;
     const char *config;
-    const char *topic;
+    struct replay_range range;
+    const char *pace;
     const char *marks;
     struct option_list rules;
     int64_t workers, take, epoch_ms, round_ms, seed, shuffle;
@@ -36,6 +39,7 @@ struct replay_options {
     const char *ledger;
     bool is_json;
     bool quiet;
+    bool progress;
 };
 
 static const struct option_row rows[] = {
@@ -45,9 +49,12 @@ static const struct option_row rows[] = {
     {"--rules", OPTION_LIST, offsetof(struct replay_options, rules), "FILE", NULL,
      "Rule file, folder or shipped pack instead of those of the configuration; may be given again.",
      0, 0, NULL},
-    {"--topic", OPTION_TEXT, offsetof(struct replay_options, topic), "NAME", "events",
-     "Topic whose partitions 0, 1, ... the files of JSON lines stand for; its settings count.", 0,
-     0, NULL},
+    REPLAY_RANGE_ROWS(offsetof(struct replay_options, range)),
+    {"--pace", OPTION_TEXT, offsetof(struct replay_options, pace), "SPEED", NULL,
+     "Gives records out at 1x, 10x, 0.5x ... of the speed of their log times, instead of as fast "
+     "as "
+     "it goes.",
+     0, 0, NULL},
     {"--marks", OPTION_TEXT, offsetof(struct replay_options, marks), "FILE", NULL,
      "What the clock decided in the run that is replayed: the file of its marks.path.", 0, 0, NULL},
     {"--workers", OPTION_COUNT, offsetof(struct replay_options, workers), "N", NULL,
@@ -71,21 +78,23 @@ static const struct option_row rows[] = {
      "The ledger is one JSON object.", 0, 0, NULL},
     {"--quiet", OPTION_FLAG, offsetof(struct replay_options, quiet), NULL, NULL,
      "No figures about speed on standard error.", 0, 0, NULL},
+    {"--progress", OPTION_FLAG, offsetof(struct replay_options, progress), NULL, NULL,
+     "Says on standard error how far it has come, also where that is no terminal.", 0, 0, NULL},
 };
 
 static const struct option_table table = {
     .command = "replay",
-    .usage = "[options] FILE...",
+    .usage = "[options] [FILE...]",
     .about =
-        "Runs recorded input through the engine, without a network, and prints the incident "
-        "log and the ledger. FILE is a recording (.trec), a small log written as text (.tlog), "
-        "or events as JSON lines; - reads JSON lines from standard input.",
+        "Runs recorded input through the engine and prints the incident log and the ledger; nobody "
+        "is told. FILE is a recording (.trec), a small log written as text (.tlog), or events as "
+        "JSON lines; - reads JSON lines from standard input. Without a FILE it is a range of Kafka "
+        "topics; nothing is committed.",
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
-    .arguments_min = 1,
     .arguments_max = OPTION_LIST_MAX,
     .arguments_offset = offsetof(struct replay_options, files),
-    .exits = "0 64 65 66 70 71 74 78",
+    .exits = "0 64 65 66 69 70 71 74 78",
 };
 
 struct replay {
@@ -96,6 +105,7 @@ struct replay {
     struct replay_input *input;
     struct engine *engine;
     struct line_writer *incidents; /* NULL: off */
+    bool is_paced;                 /* lines are written as they come */
     uint64_t wall_ns, cpu_ns;      /* from start to finish of the engine */
 };
 
@@ -111,6 +121,8 @@ static void write_incident(void *self, struct incident *incident)
         return;
     bytes = incident_log_change(incident, line, sizeof(line));
     line_writer_add(replay->incidents, line, bytes < sizeof(line) ? bytes : sizeof(line) - 1);
+    if (replay->is_paced)
+        line_writer_flush(replay->incidents); /* a failure is told at the close */
 }
 
 static bool write_op(void *self, const struct op *op)
@@ -163,18 +175,24 @@ static int prepare_engine_config(struct replay *replay, struct error *err)
 static int prepare(struct replay *replay, struct error *err)
 {
     const struct replay_options *options = &replay->options;
+    uint32_t speed = 0;
     int rc, code;
 
+    if (options->pace != NULL && replay_range_speed(options->pace, &speed, err) != 0) {
+        error_prefix(err, "--pace %s: ", options->pace);
+        return EXIT_USAGE;
+    }
+    replay->is_paced = speed > 0;
     if (config_load(options->config, CONFIG_SECRETS_MAY_BE_ABSENT, &replay->config, err) != 0 ||
         packs_load_configured(replay->config, &options->rules, &replay->rules, err) != 0)
         return EXIT_CONFIG;
     code = prepare_engine_config(replay, err);
     if (code != EXIT_OK)
         return code;
-    rc = replay_input_open(options->files.item, options->files.count, options->topic,
-                           &replay->input, err);
-    if (rc != 0)
-        return rc == -EINVAL ? EXIT_DATA : rc == -ENOMEM ? EXIT_SYSTEM : EXIT_NO_INPUT;
+    code = replay_range_open(&options->range, &options->files, replay->config, speed, "replay",
+                             &replay->input, err);
+    if (code != EXIT_OK)
+        return code;
     if (options->marks != NULL) {
         rc = replay_input_read_marks(replay->input, options->marks, err);
         if (rc != 0)
@@ -201,10 +219,29 @@ static uint64_t cpu_ns(void)
            ((uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec) * 1000u;
 }
 
+/* Records that are still to come, by what the partitions know of their ends. */
+static void show_progress(struct replay *replay, struct progress *progress)
+{
+    enum { PARTS = 256 };
+    struct engine_part_counters parts[PARTS];
+    struct engine_counters counters;
+    size_t count;
+    uint64_t left = 0;
+
+    if (!progress->is_on)
+        return;
+    engine_counters(replay->engine, &counters);
+    count = engine_part_counters(replay->engine, parts, PARTS);
+    for (size_t i = 0; i < count && i < PARTS; i++)
+        left += parts[i].lag > 0 ? (uint64_t)parts[i].lag : 0;
+    progress_show(progress, counters.records, left > 0 ? counters.records + left : 0);
+}
+
 static int run(struct replay *replay, struct error *err)
 {
     struct engine_listener listener = {.self = replay, .incident = write_incident, .op = write_op};
     struct source *source = replay_input_source(replay->input);
+    struct progress progress;
     uint64_t cpu_start, wall_start;
     int rc = engine_create(&replay->engine_config, source, replay->rules, &listener,
                            &replay->engine, err);
@@ -215,12 +252,17 @@ static int run(struct replay *replay, struct error *err)
     wall_start = host_mono_ns();
     if (engine_start(replay->engine, err) != 0)
         return EXIT_SYSTEM;
+    progress_begin(&progress, "records", replay->options.progress, replay->options.quiet);
     /* A damaged recording stops its partition, which then never finishes. */
-    while (!engine_wait_finished(replay->engine, POLL_MS))
+    while (!engine_wait_finished(replay->engine, POLL_MS)) {
         if (!source->ops->ready(source, err)) {
+            progress_end(&progress);
             engine_stop(replay->engine);
-            return EXIT_DATA;
+            return replay->options.files.count > 0 ? EXIT_DATA : EXIT_UNAVAILABLE;
         }
+        show_progress(replay, &progress);
+    }
+    progress_end(&progress);
     engine_stop(replay->engine);
     replay->wall_ns = host_mono_ns() - wall_start;
     replay->cpu_ns = cpu_ns() - cpu_start;

@@ -4,6 +4,7 @@
 #include "daemon/input.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include "daemon/log.h"
 #include "ingest/kafka_source.h"
@@ -117,5 +118,50 @@ int input_open(const struct config *config, struct source **out, struct error *e
     if (rc == 0)
         rc = kafka_source_open(&kafka, out, err);
     lists_release(&lists);
+    return rc;
+}
+
+static void say_plainly(void *self, int level, const char *text)
+{
+    if (level <= 4)
+        fprintf(stderr, "tocsin %s: %s\n", (const char *)self, text);
+}
+
+int input_open_again(const struct config *config, const struct input_instead *instead,
+                     const char *command, struct source **out, struct error *err)
+{
+    size_t own = config->input.properties.count;
+    struct kafka_option *options = calloc(own + instead->option_count + 1, sizeof(*options));
+    struct kafka_config kafka;
+    struct lists lists = {0};
+    int rc = fill(config, &kafka, &lists, err);
+
+    if (rc == 0 && options == NULL) {
+        error_set(err, "out of memory for the input's configuration");
+        rc = -ENOMEM;
+    }
+    if (rc != 0)
+        goto out;
+    for (size_t i = 0; i < own + instead->option_count; i++)
+        options[i] = i < own ? lists.options[i] : instead->options[i - own];
+    kafka.options = options;
+    kafka.option_count = own + instead->option_count;
+    if (instead->brokers != NULL)
+        kafka.brokers = instead->brokers;
+    if (instead->topic_count > 0) {
+        kafka.topics = instead->topics;
+        kafka.topic_count = instead->topic_count;
+    }
+    kafka.group = NULL;
+    kafka.mode = KAFKA_ASSIGN;
+    kafka.read_only = true;
+    kafka.start = instead->start;
+    kafka.start_offset = instead->start_offset;
+    kafka.log = say_plainly;
+    kafka.log_self = (void *)command;
+    rc = kafka_source_open(&kafka, out, err);
+out:
+    lists_release(&lists);
+    free(options);
     return rc;
 }

@@ -5,6 +5,7 @@
 #define DAEMON_INPUT_H
 
 #include "daemon/config.h"
+#include "ingest/kafka_source.h"
 #include "ingest/source.h"
 
 /* 0 when a source could be opened with `config`; -EINVAL with a sentence otherwise. */
@@ -13,5 +14,22 @@ int input_check(const struct config *config, struct error *err);
 /* Starts to read; what the source has to say goes to the log. Returns before a
  * broker has answered. Owner: the caller, until source->ops->close(). */
 int input_open(const struct config *config, struct source **out, struct error *err);
+
+/* What a command line says instead of the configuration; NULL and 0: nothing. */
+struct input_instead {
+    const char *brokers;
+    const char *const *topics;
+    size_t topic_count;
+    const struct kafka_option *options; /* in addition */
+    size_t option_count;
+    const char *start;
+    int64_t start_offset; /* -1: none */
+};
+
+/* Opens the input to be read again: no group, nothing is committed. What the source has to say goes
+ * to standard error, after the name of the command.
+ * Owner: the caller, until source->ops->close(). */
+int input_open_again(const struct config *config, const struct input_instead *instead,
+                     const char *command, struct source **out, struct error *err);
 
 #endif

@@ -25,6 +25,7 @@ struct replay_input {
     size_t mark_count;
     struct mark *own;
     bool has_marks; /* the form can carry marks */
+    bool is_cut;    /* `source` is a range */
     uint64_t torn_bytes;
     struct mark_list read; /* counts of what --marks had */
 };
@@ -145,8 +146,51 @@ static int learn_parts(struct replay_input *input, struct error *err)
     return 0;
 }
 
+/* Marks that may be made void are a copy of ours. */
+static int cut(struct replay_input *input, const struct range_config *range, struct error *err)
+{
+    struct source *source = input->source;
+    int rc;
+
+    input->own = malloc((input->mark_count + 1) * sizeof(*input->own));
+    if (input->own == NULL) {
+        error_set(err, "out of memory for %zu marks", input->mark_count);
+        return -ENOMEM;
+    }
+    if (input->mark_count > 0)
+        memcpy(input->own, input->marks, input->mark_count * sizeof(*input->own));
+    input->marks = input->own;
+    input->source = NULL; /* taken */
+    rc = range_source_open(source, range, &input->source, err);
+    if (rc != 0)
+        return rc;
+    input->is_cut = true;
+    range_source_own_marks(input->source, input->own, input->mark_count);
+    return 0;
+}
+
+/* What all ways of opening end with. */
+static int finish_open(struct replay_input *input, const struct range_config *range,
+                       struct replay_input **out, struct error *err)
+{
+    int rc = 0;
+
+    input->base.ops = &input_ops;
+    if (range != NULL)
+        rc = cut(input, range, err);
+    if (rc == 0)
+        rc = learn_parts(input, err);
+    if (rc != 0) {
+        replay_input_close(input);
+        return rc;
+    }
+    *out = input;
+    return 0;
+}
+
 int replay_input_open(const char *const *paths, size_t count, const char *topic,
-                      struct replay_input **out, struct error *err)
+                      const struct range_config *range, struct replay_input **out,
+                      struct error *err)
 {
     const struct form *form = form_of(paths[0]);
     struct replay_input *input;
@@ -172,21 +216,30 @@ int replay_input_open(const char *const *paths, size_t count, const char *topic,
         free(input);
         return rc;
     }
-    input->base.ops = &input_ops;
-    rc = learn_parts(input, err);
-    if (rc != 0) {
-        replay_input_close(input);
-        return rc;
+    return finish_open(input, range, out, err);
+}
+
+int replay_input_take(struct source *source, const struct range_config *range,
+                      struct replay_input **out, struct error *err)
+{
+    struct replay_input *input = calloc(1, sizeof(*input));
+
+    if (input == NULL) {
+        source->ops->close(source);
+        error_set(err, "out of memory");
+        return -ENOMEM;
     }
-    *out = input;
-    return 0;
+    input->source = source;
+    input->has_marks = true;
+    return finish_open(input, range, out, err);
 }
 
 void replay_input_close(struct replay_input *input)
 {
     if (input == NULL)
         return;
-    input->source->ops->close(input->source);
+    if (input->source != NULL)
+        input->source->ops->close(input->source);
     free(input->joins);
     free(input->own);
     free(input);
@@ -212,8 +265,11 @@ int replay_input_read_marks(struct replay_input *input, const char *path, struct
     free(parts);
     if (rc != 0)
         return rc;
+    free(input->own);
     input->marks = input->own = input->read.marks;
     input->mark_count = input->read.count;
+    if (input->is_cut)
+        range_source_own_marks(input->source, input->own, input->mark_count);
     input->has_marks = false; /* given: nothing to say about their absence */
     return 0;
 }

@@ -12,18 +12,26 @@
 #include <stdio.h>
 #include "base/error.h"
 #include "base/mark.h"
+#include "ingest/range_source.h"
 #include "ingest/source.h"
 
 struct replay_input;
 
 /* Files of JSON lines count as partitions 0, 1, ... of `topic`; the other forms name their own.
+ * `range` is the stretch that is read and how fast; NULL: all of it at once.
  * Owner: the caller, until replay_input_close(), after the engine is gone.
- * Errors: -EINVAL for contents, another negative errno for reading, with a sentence. */
+ * Errors: -EINVAL for contents, those of range_source_open(), another negative errno for reading,
+ *         with a sentence. */
 int replay_input_open(const char *const *paths, size_t count, const char *topic,
-                      struct replay_input **out, struct error *err);
+                      const struct range_config *range, struct replay_input **out,
+                      struct error *err);
 void replay_input_close(struct replay_input *input);
 
 struct source *replay_input_source(struct replay_input *input);
+
+/* The same for a source that is open already, which is taken, also after an error. */
+int replay_input_take(struct source *source, const struct range_config *range,
+                      struct replay_input **out, struct error *err);
 
 /* The marks of the input itself, or those that replay_input_read_marks() put in their place. */
 const struct mark *replay_input_marks(const struct replay_input *input, size_t *count);

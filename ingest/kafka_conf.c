@@ -45,6 +45,7 @@ void kafka_config_init(struct kafka_config *config)
 {
     *config = (struct kafka_config){
         .start = "latest",
+        .start_offset = -1,
         .fetch_wait_ms = 10,
         .probe_ms = 10,
         .metadata_ms = 30000,

@@ -75,6 +75,8 @@ struct kafka_config {
     /* Where to begin when the group has no committed offset: "earliest", "latest", a
      * time as RFC 3339 with zone, or milliseconds since 1970 ["latest"]. */
     const char *start;
+    int64_t start_offset; /* instead of `start` this offset in every partition, or the nearest that
+                           * is there; -1: none [-1] */
     bool from_start; /* begin at `start` even if there are committed offsets */
     bool read_only;  /* commit nothing */
     bool accept_gap; /* go on behind missing records instead of stopping the partition */

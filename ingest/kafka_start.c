@@ -136,6 +136,10 @@ static bool resolve_starts(struct kafka_source *source, struct kafka_feed **fres
             feed->next = feed->committed = list->elems[i].offset;
         else if (have_any)
             feed->next = from_first;
+        else if (source->config.start_offset >= 0)
+            feed->next = source->config.start_offset < from_first    ? from_first
+                         : source->config.start_offset > from_latest ? from_latest
+                                                                     : source->config.start_offset;
         else if (by_time) /* -1: no record is as late as that */
             feed->next = at_time->elems[i].offset >= 0 ? at_time->elems[i].offset : from_latest;
         else

@@ -311,7 +311,7 @@ static void a_replay_knows_it_by_its_first_bytes(void **state)
     FILE *file;
 
     make(true);
-    assert_int_equal(replay_input_open(recording, 1, "events", &input, &err), 0);
+    assert_int_equal(replay_input_open(recording, 1, "events", NULL, &input, &err), 0);
     replay_input_marks(input, &mark_count);
     assert_int_equal(mark_count, 3); /* lines have none */
     replay_input_close(input);

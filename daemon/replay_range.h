@@ -1,0 +1,74 @@
+/*
+ * replay_range.h - what commands that run recorded events say about their input: files or topics,
+ * from where to where, how fast.
+ *
+ *   FILE...                            recordings, small logs, JSON lines
+ *   --brokers B --topic T --from F     topics of a Kafka
+ *   --config FILE --from F             those of the configuration's input
+ */
+#ifndef DAEMON_REPLAY_RANGE_H
+#define DAEMON_REPLAY_RANGE_H
+
+#include "daemon/config.h"
+#include "daemon/options.h"
+#include "daemon/replay_input.h"
+
+struct replay_range {
+    struct option_list topics;
+    const char *brokers;
+    struct option_list settings;
+    const char *from, *to;
+};
+
+/* Rows of a command's table whose struct has a struct replay_range at `where`. */
+#define REPLAY_RANGE_ROWS(where)                                                                    \
+    {"--brokers",                                                                                   \
+     OPTION_TEXT,                                                                                   \
+     (where) + offsetof(struct replay_range, brokers),                                              \
+     "HOST:PORT,...",                                                                               \
+     NULL,                                                                                          \
+     "Reads topics of this Kafka instead of files; those of the configuration without it.",         \
+     0,                                                                                             \
+     0,                                                                                             \
+     NULL},                                                                                         \
+        {"--topic",                                                                                 \
+         OPTION_LIST,                                                                               \
+         (where) + offsetof(struct replay_range, topics),                                           \
+         "NAME",                                                                                    \
+         NULL,                                                                                      \
+         "A topic to be read instead of those of the configuration; may be given again. With "      \
+         "files of JSON lines: the topic whose partitions 0, 1, ... they stand for [events].",      \
+         0,                                                                                         \
+         0,                                                                                         \
+         NULL},                                                                                     \
+        {"--set",     OPTION_LIST, (where) + offsetof(struct replay_range, settings),               \
+         "KEY=VALUE", NULL,        "A librdkafka property for the connection; may be given again.", \
+         0,           0,           NULL},                                                           \
+        {"--from",                                                                                  \
+         OPTION_TEXT,                                                                               \
+         (where) + offsetof(struct replay_range, from),                                             \
+         "WHERE",                                                                                   \
+         NULL,                                                                                      \
+         "Begins each partition at its first record of this log time or later, or at offset:N; "    \
+         "earliest is all.",                                                                        \
+         0,                                                                                         \
+         0,                                                                                         \
+         NULL},                                                                                     \
+    {                                                                                               \
+        "--to", OPTION_TEXT, (where) + offsetof(struct replay_range, to), "WHERE", NULL,            \
+            "Ends each partition before its first record of this log time or later, or before "     \
+            "offset:N; latest is all that is there now.",                                           \
+            0, 0, NULL                                                                              \
+    }
+
+/* Files where there are any; else topics. `speed` is that of range_config.
+ * Owner:  the caller, until replay_input_close().
+ * Returns an exit code, with a sentence. */
+int replay_range_open(const struct replay_range *range, const struct option_list *files,
+                      const struct config *config, uint32_t speed, const char *command,
+                      struct replay_input **out, struct error *err);
+
+/* "1x", "10x", "0.5x" -> thousandths. 0, or -EINVAL with a sentence. */
+int replay_range_speed(const char *text, uint32_t *speed, struct error *err);
+
+#endif
