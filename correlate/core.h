@@ -141,6 +141,7 @@ struct part {
     _Atomic int64_t seen_max_c;          /* M, for R of seals; relaxed, a bit old is fine */
     _Atomic uint64_t seen_records;       /* the same for records, with one that is held */
     _Atomic int64_t reach;               /* max(M + L, V): where a recording's end seals it */
+    _Atomic int64_t first_ms;            /* of its first event; INT64_MAX: none */
     _Atomic int64_t start_offset, read_offset, low_offset;
     _Atomic uint64_t proof_ns; /* newest proof that it stands at its end; 0: none */
     _Atomic uint64_t records, gaps, redelivered, rejected; /* of this membership (L1) */
@@ -189,6 +190,11 @@ enum sleep_state { AWAKE, ASLEEP, ASLEEP_FOR_BINS, NAPPING };
 struct change {
     struct order order;
     struct incident *incident;
+};
+
+/* An alert that became a member, on its way to a listener that asks for it. */
+struct joined {
+    struct id128 incident, alert;
 };
 
 struct touch_list {
@@ -242,6 +248,7 @@ struct worker {
     VECTOR_OF(const struct touch *) touches_in;
     struct touch_list *touches_out[STEPS]; /* [step & mask][destination worker] */
     VECTOR_OF(struct change) changes[STEPS];
+    VECTOR_OF(struct joined) joins[STEPS]; /* empty without listener.joined */
     VECTOR_OF(struct remains) remains[STEPS];
     VECTOR_OF(struct alert_candidate) alert_candidates; /* T: read by all in PHASE_ALERT_EVICT */
     VECTOR_OF(struct key_candidate) key_candidates;     /* T: read by all in PHASE_KEY_EVICT */

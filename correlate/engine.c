@@ -392,6 +392,7 @@ static void worker_release(struct worker *worker)
             free(worker->touches_out[s][w].at);
         free(worker->touches_out[s]);
         free(worker->changes[s].at);
+        free(worker->joins[s].at);
         for (size_t i = 0; i < worker->remains[s].count; i++)
             slab_free(&worker->slab, worker->remains[s].at[i].block,
                       worker->remains[s].at[i].bytes);
@@ -612,6 +613,7 @@ size_t engine_part_counters(const struct engine *engine, struct engine_part_coun
             .low_offset = atomic_load_explicit(&part->low_offset, memory_order_relaxed),
             .lag = atomic_load_explicit(&part->lag, memory_order_relaxed),
             .passed_ms = atomic_load_explicit(&part->passed, memory_order_relaxed),
+            .first_ms = atomic_load_explicit(&part->first_ms, memory_order_relaxed),
             .records = tally_get(&part->records),
             .gaps = tally_get(&part->gaps),
             .redelivered = tally_get(&part->redelivered),

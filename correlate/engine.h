@@ -36,6 +36,11 @@ struct engine_listener {
     /* True: the listener has taken the op and its reference. False: it is full;
      * the engine keeps the op, pauses input, and offers it again. */
     bool (*op)(void *self, const struct op *op);
+    /* `alert` became a member of `incident`: one of those that it tracks, in no order, after the
+     * changes of the same time. For who compares runs; NULL costs nothing. */
+    void (*joined)(void *self, struct id128 incident, struct id128 alert);
+    /* Everything before `to_ms` has been told. May be NULL. */
+    void (*passed)(void *self, int64_t to_ms);
     /* Made by the sequencer role, in order of happening. May be NULL. */
     void (*mark)(void *self, const struct mark *mark);
     /* A record was refused: for the quarantine log. `payload` is borrowed. Called
@@ -156,6 +161,7 @@ struct engine_part_counters {
     int32_t partition;
     int64_t start_offset, read_offset, low_offset, lag;
     int64_t passed_ms; /* everything before this has come */
+    int64_t first_ms;  /* effective time of the first event; INT64_MAX: none yet */
     uint64_t records, gaps, redelivered, rejected;
     enum feed_state state;
     bool blind;

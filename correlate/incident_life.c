@@ -61,13 +61,23 @@ struct open_incident *incident_open(struct correlation *c, struct opening *openi
     return open;
 }
 
+static struct member *member_new(struct correlation *c, struct open_incident *open,
+                                 struct id128 alert)
+{
+    struct worker *worker = c->worker;
+
+    if (worker->engine->listener.joined != NULL)
+        vector_add(&worker->joins[c->seq & (STEPS - 1)]) = (struct joined){open->latest->id, alert};
+    return members_add(&open->members, &worker->slab, alert);
+}
+
 void incident_add(struct correlation *c, struct open_incident *open, struct id128 alert,
                   bool cleared, int64_t ts_ms, uint8_t severity)
 {
     struct member *member = members_find(&open->members, alert);
 
     if (member == NULL) {
-        member = members_add(&open->members, &c->worker->slab, alert);
+        member = member_new(c, open, alert);
         open->alert_count++;
     } else if (member->state == MEMBER_OPEN) {
         open->open_count--;
@@ -106,7 +116,7 @@ void incident_join(struct correlation *c, struct key_state *key, const struct to
         open->open_count += member->state != MEMBER_OPEN;
         member->state = MEMBER_OPEN;
     } else if (open->members.count < key->rule->max_members) {
-        members_add(&open->members, &c->worker->slab, touch->alert)->state = MEMBER_OPEN;
+        member_new(c, open, touch->alert)->state = MEMBER_OPEN;
         open->alert_count++;
         open->open_count++;
     } else if (touch->kind == TOUCH_RAISE) {

@@ -93,6 +93,21 @@ static bool step_worked(const struct engine *engine, uint64_t seq)
     return true;
 }
 
+/* The changes of step `seq` have been told. */
+static void step_told(const struct engine *engine, uint64_t seq)
+{
+    const struct engine_listener *listener = &engine->listener;
+
+    for (unsigned w = 0; listener->joined != NULL && w < engine->worker_count; w++) {
+        const struct worker *worker = &engine->workers[w];
+        for (size_t i = 0; i < worker->joins[seq & (STEPS - 1)].count; i++)
+            listener->joined(listener->self, worker->joins[seq & (STEPS - 1)].at[i].incident,
+                             worker->joins[seq & (STEPS - 1)].at[i].alert);
+    }
+    if (listener->passed != NULL)
+        listener->passed(listener->self, engine->steps[seq & (STEPS - 1)].to_ms);
+}
+
 bool incident_poll(struct engine *engine)
 {
     bool worked = false;
@@ -118,6 +133,7 @@ bool incident_poll(struct engine *engine)
         atomic_store_explicit(&engine->paused, full, memory_order_relaxed);
         if (full)
             break;
+        step_told(engine, seq);
         engine->merging = false;
         worked = true;
         tally_add(&engine->incident_tally.steps, 1);

@@ -167,6 +167,8 @@ static struct timing timing_of(struct worker *worker, struct part *part,
         t.flags |= EVENT_LATE;
     if (t.c > part->max_c)
         part->max_c = t.c;
+    if (!part->had_event) /* relaxed: a report */
+        atomic_store_explicit(&part->first_ms, t.et, memory_order_relaxed);
     part->had_event = true;
     return t;
 }

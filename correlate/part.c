@@ -138,6 +138,7 @@ static void part_join(struct engine *engine, struct feed *feed)
     atomic_store_explicit(&part->passed, wm, memory_order_relaxed);
     atomic_store_explicit(&part->seen_max_c, INT64_MIN, memory_order_relaxed);
     atomic_store_explicit(&part->reach, INT64_MIN, memory_order_relaxed);
+    atomic_store_explicit(&part->first_ms, INT64_MAX, memory_order_relaxed);
     atomic_store_explicit(&part->start_offset, feed->start_offset, memory_order_relaxed);
     atomic_store_explicit(&part->read_offset, feed->start_offset, memory_order_relaxed);
     atomic_store_explicit(&part->low_offset, feed->start_offset, memory_order_relaxed);

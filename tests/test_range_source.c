@@ -158,6 +158,24 @@ static void offsets_are_the_same_in_every_partition(void **state)
     range_close(&range);
 }
 
+static void a_stretch_begins_behind_a_hole(void **state)
+{
+    (void)state;
+    struct range_config config = {.from = {RANGE_OFFSET, 2}};
+    struct error err = {""};
+    struct range range;
+
+    assert_int_equal(
+        range_open(&range,
+                   "{\"topic\":\"t\",\"partition\":0,\"offset\":1,\"payload\":\"a\"}\n"
+                   "{\"topic\":\"t\",\"partition\":0,\"offset\":5,\"payload\":\"b\"}\n",
+                   &config, &err),
+        0);
+    assert_int_equal(range.feed[0]->start_offset, 5); /* 2 to 4 are not missing: they never were */
+    assert_string_equal(take_all(range.feed[0], 8), "b");
+    range_close(&range);
+}
+
 static void marks_of_records_beyond_the_end_are_void(void **state)
 {
     (void)state;
@@ -243,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_partition_begins_and_ends_at_its_first_record_of_the_time),
         cmocka_unit_test(offsets_are_the_same_in_every_partition),
+        cmocka_unit_test(a_stretch_begins_behind_a_hole),
         cmocka_unit_test(marks_of_records_beyond_the_end_are_void),
         cmocka_unit_test(a_record_is_held_back_until_its_log_time_has_passed),
         cmocka_unit_test(a_time_in_the_future_is_not_waited_for),
