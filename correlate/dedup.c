@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "correlate/core.h"
 #include "correlate/sort.h"
+#include "correlate/trace.h"
 
 enum { PREFETCH_AHEAD = 16, INDEX_BITS = 24, RANK_BITS = 16 };
 
@@ -23,6 +24,7 @@ struct dedup {
     const struct engine_config *config;
     const struct step *step;
     const struct rules_version *rules;
+    const struct engine_trace *trace; /* NULL: nobody asks */
     uint64_t seq;
     uint64_t duplicate, unmatched, routed, touches, folded;
 };
@@ -283,12 +285,26 @@ static bool tell_changed(struct dedup *d, const struct order *order, struct aler
 
 /* --- timers --------------------------------------------------------------------------- */
 
+static void trace_ended(const struct dedup *d, const struct alert_slot *slot,
+                        const struct alert_cold *cold, enum trace_ending what, int64_t at_ms)
+{
+    if (d->trace == NULL || d->trace->ended == NULL)
+        return;
+    const struct trace_alert alert = {.what = what,
+                                      .at_ms = at_ms,
+                                      .alert = cold->fingerprint,
+                                      .text = cold->text,
+                                      .open = (slot->bits & ALERT_OPEN) != 0};
+    d->trace->ended(d->trace->self, &alert);
+}
+
 static void flap_end_now(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
                          int64_t at_ms)
 {
     struct order order = alert_order(at_ms, ORDER_TIMER, cold->text);
     bool is_open = (slot->bits & ALERT_OPEN) != 0;
 
+    trace_ended(d, slot, cold, TRACE_FLAP_ENDED, at_ms);
     flap_clear(d, slot);
     if (cold->told_open && !is_open) {
         tell_closed(d, &order, slot, cold, cold->text);
@@ -304,6 +320,7 @@ static void flap_end_now(struct dedup *d, struct alert_slot *slot, struct alert_
 static void expire_now(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
                        int64_t at_ms)
 {
+    trace_ended(d, slot, cold, TRACE_EXPIRED, at_ms);
     flap_clear(d, slot);
     if (cold->route_count > 0) {
         struct order order = alert_order(at_ms, ORDER_TIMER, cold->text);
@@ -550,6 +567,52 @@ static void event_full(struct dedup *d, struct alert_lane *lane, struct alert_sl
     }
 }
 
+/* --- for somebody who asks why ------------------------------------------------------------ */
+
+/* What an event for this alert comes to, told from what it finds. */
+static enum trace_outcome outcome_of(const struct event *ev, bool exists, bool open, bool matched)
+{
+    if (ev->state == EVENT_CLEAR)
+        return !exists ? TRACE_CLEAR_OF_NONE : open ? TRACE_CLEARED : TRACE_CLEAR_OF_CLOSED;
+    return !exists ? TRACE_NEW : !open ? TRACE_REFIRED : matched ? TRACE_CHANGED : TRACE_REPEATED;
+}
+
+/* event_full(), and what it did told from the outside: results cannot depend on it. */
+static void event_traced(struct dedup *d, struct alert_lane *lane, struct alert_slot *slot,
+                         const struct event *ev)
+{
+    const struct part *part = d->worker->engine->parts[ev->part];
+    struct trace_decision decision = {.event = ev,
+                                      .topic = part->name,
+                                      .partition = part->number,
+                                      .expire_ms = ev->et_ms + d->config->expire_ms,
+                                      .rules = d->rules};
+    uint64_t duplicate = d->duplicate, unmatched = d->unmatched;
+    bool exists = slot != NULL && alert_slot_last(slot, ev->et_ms) + d->config->expire_ms >
+                                      ev->et_ms; /* else its timer comes first */
+    bool open = exists && (slot->bits & ALERT_OPEN) != 0;
+    bool flapping = exists && (slot->bits & ALERT_FLAPPING) != 0 &&
+                    alert_cold(lane, alert_slot_cold(slot))->flap_end_ms > ev->et_ms;
+    bool changed = exists && slot->attr_hash != ev->attr_hash;
+
+    event_full(d, lane, slot, ev);
+    decision.counted = d->duplicate > duplicate   ? TRACE_DUPLICATE
+                       : d->unmatched > unmatched ? TRACE_UNMATCHED
+                                                  : TRACE_ROUTED;
+    decision.outcome = outcome_of(ev, exists, open, changed);
+    slot = alert_find(lane, ev->fingerprint);
+    if (slot != NULL) {
+        const struct alert_cold *cold = alert_cold(lane, alert_slot_cold(slot));
+        decision.flapping = flapping;
+        decision.flap_begun = !flapping && (slot->bits & ALERT_FLAPPING) != 0;
+        decision.calm_ms = cold->flap_end_ms;
+        decision.routes = cold->routes;
+        decision.route_count = cold->route_count;
+    }
+    if (d->trace->decided != NULL)
+        d->trace->decided(d->trace->self, &decision);
+}
+
 /* --- the phase ------------------------------------------------------------------------- */
 
 /* Collects the worker's events of the step and sorts them by (et, partition, offset, sub). */
@@ -604,7 +667,9 @@ static void batch_run(struct dedup *d, size_t count)
     const uint64_t *key = worker->sort_key.at;
     const uint64_t index_mask = ((uint64_t)1 << INDEX_BITS) - 1;
     const uint32_t expire = (uint32_t)d->config->expire_ms;
-    const uint32_t straight = d->rules->reads_message ? UINT32_MAX : ALERT_OPEN;
+    const bool traced = d->trace != NULL;
+    /* With a tracer nothing is straight: no flags are equal to this. */
+    const uint32_t straight = d->rules->reads_message || traced ? UINT32_MAX : ALERT_OPEN;
     uint64_t duplicate = 0;
 
     for (size_t i = 0; i < count && i < PREFETCH_AHEAD; i++) {
@@ -633,7 +698,10 @@ static void batch_run(struct dedup *d, size_t count)
             duplicate++;
             continue;
         }
-        event_full(d, lane, slot, ev);
+        if (traced)
+            event_traced(d, lane, slot, ev);
+        else
+            event_full(d, lane, slot, ev);
     }
     d->duplicate += duplicate;
 }
@@ -664,6 +732,7 @@ static struct dedup dedup_begin(struct worker *worker, uint64_t seq, const struc
                           .config = &worker->engine->config,
                           .step = step,
                           .rules = step->rules,
+                          .trace = worker->engine->listener.trace,
                           .seq = seq};
 }
 
@@ -788,6 +857,7 @@ static void evict(struct dedup *d, const struct alert_candidate *candidate)
     struct alert_cold *cold = alert_cold(lane, candidate->cold);
     struct alert_slot *slot = alert_find(lane, cold->fingerprint);
 
+    trace_ended(d, slot, cold, TRACE_ALERT_EVICTED, d->step->to_ms);
     flap_clear(d, slot);
     if (cold->route_count > 0) {
         struct order order = alert_order(d->step->to_ms, ORDER_ROUND_END, cold->text);

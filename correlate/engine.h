@@ -26,6 +26,7 @@
 #include "rules/rule_set.h"
 
 struct engine;
+struct engine_trace;
 
 /* What the engine reports; called by the thread that holds the incident role,
  * one call at a time, in the order of the incident log. */
@@ -47,6 +48,9 @@ struct engine_listener {
      * by ingest threads, several at once. May be NULL. */
     void (*rejected)(void *self, const char *topic, int32_t partition, const struct record *record,
                      enum reject_reason reason, uint32_t at, const char *why);
+    /* Told of every decision (correlate/trace.h); the engine has one worker then. NULL: nobody
+     * asks, and nothing is paid for it. */
+    const struct engine_trace *trace;
 };
 
 struct topic_config {

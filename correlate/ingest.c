@@ -13,6 +13,7 @@
 #include "base/host.h"
 #include "correlate/core.h"
 #include "correlate/part.h"
+#include "correlate/trace.h"
 
 /* With full bins only feeds are read that are not ahead of the watermark by more than this,
  * or two epochs. */
@@ -213,6 +214,23 @@ static inline int64_t epoch_of(struct worker *worker, int64_t et)
     return worker->epoch;
 }
 
+static void trace_received(const struct engine *engine, const struct part *part,
+                           const struct event *ev, int64_t kt)
+{
+    const struct engine_trace *trace = engine->listener.trace;
+    /* c again: a held event comes here later than its time was found. */
+    const struct trace_receipt receipt = {
+        .event = ev,
+        .topic = part->name,
+        .partition = part->number,
+        .log_ms = kt,
+        .trusted_ms = (ev->flags & EVENT_CLAMPED) != 0 || ev->ts_ms > kt ? kt : ev->ts_ms,
+        .disorder_ms = part->topic->disorder_ms};
+
+    if (trace->received != NULL)
+        trace->received(trace->self, &receipt);
+}
+
 static void bin_event(struct worker *worker, struct part *part, const struct record *record,
                       uint32_t sub, const struct event_draft *draft, int64_t kt, int64_t et,
                       int64_t epoch, uint8_t flags)
@@ -240,6 +258,8 @@ static void bin_event(struct worker *worker, struct part *part, const struct rec
         .severity = draft->severity,
         .state = draft->state,
         .flags = flags};
+    if (engine->listener.trace != NULL)
+        trace_received(engine, part, ev, kt);
     low_note(part, epoch, record->offset);
     if (epoch > atomic_load_explicit(&worker->highest_bin, memory_order_relaxed))
         atomic_store_explicit(&worker->highest_bin, epoch, memory_order_relaxed);
