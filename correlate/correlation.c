@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include "correlate/correlation.h"
+#include "correlate/rule_trace.h"
 #include "correlate/sort.h"
 
 enum { PREFETCH_AHEAD = 8, INDEX_BITS = 24, RANK_BITS = 16, CLASS_BITS = 2 };
@@ -119,18 +120,26 @@ static bool touch_open(struct correlation *c, struct key_lane *lane, uint32_t nu
     return true;
 }
 
-static void touch_run(struct correlation *c, const struct touch *touch)
+/* The touch's key, with all done that is due before the touch; UINT32_MAX: there is none. */
+static uint32_t key_ready(struct correlation *c, struct key_lane *lane, const struct touch *touch)
 {
-    struct key_lane *lane = &c->worker->engine->key_lanes[touch->lane];
     uint32_t number = key_find(lane, touch->key);
     int64_t at = touch->order.at_ms;
-    bool raises = touch->kind <= TOUCH_REPEAT;
 
-    tally_add(&c->rules->slots[touch->slot].tally[c->worker->index].touches, 1);
     if (number != UINT32_MAX &&
         !key_advance(c, lane, number, touch->order.class == ORDER_EVENT ? at : at - 1,
                      touch->order.class == ORDER_ROUND_END ? at - 1 : at))
-        number = UINT32_MAX;
+        return UINT32_MAX;
+    return number;
+}
+
+static void touch_run(struct correlation *c, const struct touch *touch)
+{
+    struct key_lane *lane = &c->worker->engine->key_lanes[touch->lane];
+    uint32_t number = key_ready(c, lane, touch);
+    bool raises = touch->kind <= TOUCH_REPEAT;
+
+    tally_add(&c->rules->slots[touch->slot].tally[c->worker->index].touches, 1);
     if (number == UINT32_MAX) {
         if (!raises) {
             c->retired++;
@@ -139,7 +148,7 @@ static void touch_run(struct correlation *c, const struct touch *touch)
         number = rule_key_make(c, lane, touch);
     }
     struct key_state *key = key_at(lane, number);
-    key->last_any_ms = at;
+    key->last_any_ms = touch->order.at_ms;
     if (key->open == NULL) {
         key->rule = c->rules->slots[key->slot].rule;
         if (raises)
@@ -155,6 +164,17 @@ static void touch_run(struct correlation *c, const struct touch *touch)
             mark_dirty(c, lane, number, touch);
     }
     timer_keep(c, lane, number);
+}
+
+/* touch_run(), and what it did told from the outside: results cannot depend on it. */
+static void touch_traced(struct correlation *c, const struct touch *touch)
+{
+    struct key_lane *lane = &c->worker->engine->key_lanes[touch->lane];
+    struct rule_trace before;
+
+    rule_trace_begin(&before, c, touch, lane, key_ready(c, lane, touch));
+    touch_run(c, touch);
+    rule_trace_end(&before, c, touch, lane, key_find(lane, touch->key));
 }
 
 static int touch_order(const void *a, const void *b)
@@ -290,7 +310,10 @@ void rules_phase(struct worker *worker, uint64_t seq, const struct step *step)
         if (i + PREFETCH_AHEAD < count)
             key_prefetch(&engine->key_lanes[touches[i + PREFETCH_AHEAD]->lane],
                          touches[i + PREFETCH_AHEAD]->key);
-        touch_run(&c, touches[i]);
+        if (c.trace == NULL)
+            touch_run(&c, touches[i]);
+        else
+            touch_traced(&c, touches[i]);
     }
     for (unsigned l = worker->index; l < LANES; l += engine->worker_count)
         lane_timers_run(&c, &engine->key_lanes[l]);

@@ -7,6 +7,7 @@
  *   watch_window.c    the form with a window of entries
  *   incident_life.c   an incident opens, is joined and left, is updated, closes
  *   rules_bound.c     max_keys (X4)
+ *   rule_trace.c      what of all this is told to somebody who asks why
  *
  * A key either watches, which its rule's form does, or has an open incident, which is the
  * same for all forms:
@@ -31,6 +32,7 @@ struct correlation {
     const struct engine_config *config;
     const struct step *step;
     const struct rules_version *rules;
+    const struct engine_trace *trace; /* NULL: nobody asks */
     uint64_t seq;
     uint64_t correlated, expired, evicted, retired; /* not yet in the tally */
 };
@@ -42,6 +44,7 @@ static inline struct correlation correlation_begin(struct worker *worker, uint64
                                 .config = &worker->engine->config,
                                 .step = step,
                                 .rules = step->rules,
+                                .trace = worker->engine->listener.trace,
                                 .seq = seq};
 }
 

@@ -3,6 +3,7 @@
  * closes; the same for all forms of rules.
  */
 #include "correlate/correlation.h"
+#include "correlate/rule_trace.h"
 
 /* --- changes --------------------------------------------------------------------------- */
 
@@ -29,6 +30,7 @@ static void change(struct correlation *c, struct key_state *key, const struct or
         incident_unref(open->latest);
         open->latest = incident_ref(incident);
     }
+    rule_trace_change(c, key, incident);
     worker_change(c->worker, c->seq, order, incident);
     if (what == INCIDENT_OPENED) {
         tally_add(&c->worker->tally.opened, 1);
@@ -76,6 +78,7 @@ void incident_add(struct correlation *c, struct open_incident *open, struct id12
 {
     struct member *member = members_find(&open->members, alert);
 
+    rule_trace_member(c, alert, cleared, ts_ms);
     if (member == NULL) {
         member = member_new(c, open, alert);
         open->alert_count++;

@@ -50,6 +50,9 @@ struct rule_form {
     /* NULL, or asked when an incident closed: true when the key goes on watching (key->body is
      * NULL then and is the form's to set), false when it leaves. */
     bool (*closed)(struct correlation *c, struct key_state *key, int64_t at_ms);
+    /* How far a key that watches is, for who asks why (correlate/trace.h): "count() 4 of 5". NULL:
+     * nothing is said. */
+    void (*explain)(const struct key_state *key, struct text_buffer *to);
 };
 
 /* By enum rule_form_kind. */

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include "correlate/correlation.h"
+#include "correlate/rule_trace.h"
 
 /* Keys that a rule holds beyond its bound. */
 static uint64_t excess(const struct correlation *c, uint32_t slot)
@@ -71,6 +72,7 @@ static void evict(struct correlation *c, const struct key_candidate *candidate)
     struct key_lane *lane = &c->worker->engine->key_lanes[candidate->lane];
     struct key_state *key = key_at(lane, candidate->number);
 
+    rule_trace_lost(c, key);
     if (key->open != NULL) {
         incident_lose(c, key);
     } else {

@@ -87,13 +87,6 @@ enum trace_fate {
     TRACE_CLOSED,  /* the open incident closed */
 };
 
-/* How far a key is that watches: what its rule's form says of it. */
-enum { TRACE_STATE_BYTES = 400 };
-struct trace_state {
-    int64_t next_ms; /* when something in it is next due to change; INT64_MAX: never */
-    char text[TRACE_STATE_BYTES]; /* "count() 4 of 5, distinct(check) 2 of 2" */
-};
-
 struct trace_touch {
     const struct touch *touch;
     const char *topic; /* of an event's touch; else NULL */
@@ -101,9 +94,13 @@ struct trace_touch {
     const struct rule *rule;
     const struct key_text *key; /* NULL: there is no such key, before and after */
     enum trace_fate fate;
-    uint64_t expired, evicted; /* held touches that went just before or for it */
+    uint64_t evicted;          /* held touches that had to go for it */
     struct id128 incident;     /* TRACE_OPENED, JOINED, LEFT, IGNORED, CLOSED */
-    struct trace_state state;  /* TRACE_WATCHED, after the touch */
+    /* TRACE_WATCHED, after the touch: how far the key is, as its rule's form says it ("count() 4
+     * of 5, distinct(check) 2 of 2"), and when something in it is next due to change by itself;
+     * INT64_MAX: never. Else "". */
+    const char *state;
+    int64_t next_ms;
 };
 
 /* A key that went because its rule has too many (X4). */
@@ -116,9 +113,8 @@ struct trace_key {
     uint32_t pending;      /* touches that it held */
 };
 
-/* A touch that an incident began with; before the call of the opening. */
+/* A touch that an incident begins with; those of one opening come together, just before it. */
 struct trace_member {
-    struct id128 key;
     struct id128 alert;
     int64_t ts_ms;
     bool cleared;

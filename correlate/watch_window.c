@@ -262,6 +262,22 @@ static void window_free(struct key_state *key, struct slab *slab)
     window_release(key->body, slab);
 }
 
+static void window_explain(const struct key_state *key, struct text_buffer *to)
+{
+    int64_t value[RULE_AGGREGATES_MAX];
+    uint32_t index[RULE_AGGREGATES_MAX];
+
+    aggregate(key, true, value, index);
+    for (uint32_t i = 0; i < key->rule->aggregate_count; i++) {
+        text_put_string(to, i > 0 ? ", " : "");
+        text_put_string(to, key->rule->aggregate[i].text);
+        text_put(to, " ", 1);
+        text_put_number(to, value[i]);
+        text_put_string(to, " of ");
+        text_put_number(to, key->rule->aggregate[i].limit);
+    }
+}
+
 const struct rule_form watch_window = {
     .raise = window_raise,
     .clear = window_clear_alert,
@@ -270,4 +286,5 @@ const struct rule_form watch_window = {
     .is_empty = window_is_empty,
     .pending = window_pending,
     .release = window_free,
+    .explain = window_explain,
 };

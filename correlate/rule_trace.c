@@ -1,0 +1,103 @@
+/* rule_trace.c - see rule_trace.h. */
+#include "correlate/rule_trace.h"
+
+#include "correlate/text_buffer.h"
+
+void rule_trace_begin(struct rule_trace *before, const struct correlation *c,
+                      const struct touch *touch, const struct key_lane *lane, uint32_t number)
+{
+    *before = (struct rule_trace){.rule = c->rules->slots[touch->slot].rule,
+                                  .correlated = c->correlated,
+                                  .evicted = c->evicted};
+    if (number == UINT32_MAX)
+        return;
+    const struct key_state *key = key_at(lane, number);
+    before->key = key->text; /* its words outlive the step */
+    before->open = key->open != NULL;
+    if (before->open) {
+        before->incident = key->open->latest->id;
+        before->rule = key->rule;
+    }
+}
+
+static enum trace_fate fate_of(const struct rule_trace *before, const struct correlation *c,
+                               const struct touch *touch, const struct key_state *key)
+{
+    const struct open_incident *open = key != NULL ? key->open : NULL;
+    bool counted = c->correlated > before->correlated;
+
+    if (!before->open)
+        return open != NULL                         ? TRACE_OPENED
+               : before->key != NULL || key != NULL ? TRACE_WATCHED
+                                                    : TRACE_NO_KEY;
+    if (open == NULL || !id128_equal(open->latest->id, before->incident))
+        return TRACE_CLOSED;
+    return !counted ? TRACE_IGNORED : touch->kind <= TOUCH_REPEAT ? TRACE_JOINED : TRACE_LEFT;
+}
+
+void rule_trace_end(const struct rule_trace *before, const struct correlation *c,
+                    const struct touch *touch, const struct key_lane *lane, uint32_t number)
+{
+    const struct key_state *key = number != UINT32_MAX ? key_at(lane, number) : NULL;
+    struct trace_touch told = {.touch = touch,
+                               .rule = before->rule,
+                               .key = key != NULL ? key->text : before->key,
+                               .fate = fate_of(before, c, touch, key),
+                               .evicted = c->evicted - before->evicted,
+                               .incident = before->incident,
+                               .state = "",
+                               .next_ms = INT64_MAX};
+    struct text_buffer state;
+
+    if (c->trace->touched == NULL)
+        return;
+    if (touch->order.class == ORDER_EVENT) {
+        const struct part *part = c->worker->engine->parts[touch->order.part];
+        told.topic = part->name;
+        told.partition = part->number;
+    }
+    if (told.fate == TRACE_OPENED)
+        told.incident = key->open->latest->id;
+    text_begin(&state);
+    if (told.fate == TRACE_WATCHED && key != NULL) {
+        const struct rule_form *form = rule_form_of(key);
+        told.next_ms = form->due(c, key);
+        if (form->explain != NULL)
+            form->explain(key, &state);
+        told.state = state.at != NULL ? state.at : "";
+    }
+    c->trace->touched(c->trace->self, &told);
+    text_end(&state);
+}
+
+void rule_trace_member(const struct correlation *c, struct id128 alert, bool cleared, int64_t ts_ms)
+{
+    if (c->trace == NULL || c->trace->member == NULL)
+        return;
+    const struct trace_member member = {.alert = alert, .ts_ms = ts_ms, .cleared = cleared};
+    c->trace->member(c->trace->self, &member);
+}
+
+void rule_trace_change(const struct correlation *c, const struct key_state *key,
+                       const struct incident *incident)
+{
+    if (c->trace == NULL || c->trace->changed == NULL)
+        return;
+    const struct trace_change change = {
+        .key = key->key, .rule = key->rule, .incident = incident};
+    c->trace->changed(c->trace->self, &change);
+}
+
+void rule_trace_lost(const struct correlation *c, const struct key_state *key)
+{
+    if (c->trace == NULL || c->trace->lost == NULL)
+        return;
+    const struct trace_key lost = {
+        .at_ms = c->step->to_ms,
+        .key = key->key,
+        .rule = key->rule,
+        .text = key->text,
+        .incident = key->open != NULL ? key->open->latest->id : (struct id128){0, 0},
+        .pending = key->open != NULL ? 0 : rule_form_of(key)->pending(key)};
+    c->trace->lost(c->trace->self, &lost);
+}
