@@ -490,3 +490,8 @@ enum truth program_run(const struct program *program, struct program_input *inpu
 {
     return run(program, 0, input);
 }
+
+enum truth program_test(const struct program *program, uint32_t index, struct program_input *input)
+{
+    return run(program, index, input);
+}

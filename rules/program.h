@@ -116,6 +116,9 @@ bool program_compile(const struct ast *ast, struct arena *arena, struct label_sl
 
 enum truth program_run(const struct program *program, struct program_input *input);
 
+/* The same of the subtree that begins at instruction `index`, which is true or false. */
+enum truth program_test(const struct program *program, uint32_t index, struct program_input *input);
+
 /* Makes the scratch ready for the next event. */
 static inline void program_input_start(struct program_input *input, const struct event_view *view)
 {
