@@ -83,8 +83,7 @@ void rule_trace_change(const struct correlation *c, const struct key_state *key,
 {
     if (c->trace == NULL || c->trace->changed == NULL)
         return;
-    const struct trace_change change = {
-        .key = key->key, .rule = key->rule, .incident = incident};
+    const struct trace_change change = {.key = key->key, .rule = key->rule, .incident = incident};
     c->trace->changed(c->trace->self, &change);
 }
 

@@ -94,8 +94,8 @@ struct trace_touch {
     const struct rule *rule;
     const struct key_text *key; /* NULL: there is no such key, before and after */
     enum trace_fate fate;
-    uint64_t evicted;          /* held touches that had to go for it */
-    struct id128 incident;     /* TRACE_OPENED, JOINED, LEFT, IGNORED, CLOSED */
+    uint64_t evicted;      /* held touches that had to go for it */
+    struct id128 incident; /* TRACE_OPENED, JOINED, LEFT, IGNORED, CLOSED */
     /* TRACE_WATCHED, after the touch: how far the key is, as its rule's form says it ("count() 4
      * of 5, distinct(check) 2 of 2"), and when something in it is next due to change by itself;
      * INT64_MAX: never. Else "". */

@@ -129,7 +129,8 @@ static void put_whole(struct line *line, enum value_type type, int64_t number)
         put_number(line, number);
 }
 
-/* --- operands ---------------------------------------------------------------------------------- */
+/* --- operands ----------------------------------------------------------------------------------
+ */
 
 /* What an instruction compares: decides how constants are read. */
 enum sort { SORT_TEXT, SORT_NUMBER, SORT_REAL };
@@ -353,7 +354,8 @@ static void put_test(struct line *line, const struct instruction *at, struct pro
     }
 }
 
-/* --- the walk ----------------------------------------------------------------------------------- */
+/* --- the walk -----------------------------------------------------------------------------------
+ */
 
 struct walk {
     const struct program *program;

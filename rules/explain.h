@@ -25,7 +25,7 @@ struct explained_test {
     uint8_t truth;       /* enum truth */
     bool decides;        /* the truth of the whole follows from this one and those like it */
     const char *written; /* "value > 90" */
-    const char *valued;  /* "71.5 > 90", "labels.rack is absent"; "" where there is nothing to add */
+    const char *valued; /* "71.5 > 90", "labels.rack is absent"; "" where there is nothing to add */
 };
 
 struct explanation {

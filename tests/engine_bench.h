@@ -76,6 +76,7 @@ struct bench {
     struct rule_set *rules;
     struct engine *engine;
     struct engine_counters counters; /* after bench_stop() */
+    const struct engine_trace *trace; /* told of every decision; NULL: nobody asks */
     bool refuses;                    /* every third op, as a full outbox does */
     _Atomic bool is_full;            /* refuses every op */
 
@@ -431,7 +432,8 @@ static inline void bench_start(struct bench *bench)
                                        .incident = bench_on_incident,
                                        .op = bench_on_op,
                                        .mark = bench_on_mark,
-                                       .rejected = bench_on_rejected};
+                                       .rejected = bench_on_rejected,
+                                       .trace = bench->trace};
     struct error err = {""};
 
     assert_null(bench->engine);

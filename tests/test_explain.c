@@ -15,7 +15,10 @@ struct row {
 };
 
 static const struct row rows[] = {
-    {"severity >= WARNING", {.severity = SEVERITY_INFO}, TRUTH_FALSE, 1,
+    {"severity >= WARNING",
+     {.severity = SEVERITY_INFO},
+     TRUTH_FALSE,
+     1,
      "severity >= WARNING: INFO >= WARNING is false"},
     {"severity >= WARNING && value > 90.0",
      {.severity = SEVERITY_MAJOR, .has_value = true, .value = 71.5},
@@ -23,35 +26,69 @@ static const struct row rows[] = {
      2,
      "value > 90: 71.5 > 90 is false"},
     {"value > 90.0", {.check = "disk"}, TRUTH_ERROR, 1, "value > 90: the event has no value"},
-    {"labels.rack == \"r7\"", {.check = "disk"}, TRUTH_ERROR, 1,
+    {"labels.rack == \"r7\"",
+     {.check = "disk"},
+     TRUTH_ERROR,
+     1,
      "labels.rack == \"r7\": labels.rack is absent"},
     /* An error decides nothing where another side is false. */
-    {"labels.rack == \"r7\" && check == \"disk\"", {.check = "fan"}, TRUTH_FALSE, 2,
+    {"labels.rack == \"r7\" && check == \"disk\"",
+     {.check = "fan"},
+     TRUTH_FALSE,
+     2,
      "check == \"disk\": \"fan\" == \"disk\" is false"},
-    {"labels[\"a b\"] != \"x\"", {.label = {"a b", "x"}}, TRUTH_FALSE, 1,
+    {"labels[\"a b\"] != \"x\"",
+     {.label = {"a b", "x"}},
+     TRUTH_FALSE,
+     1,
      "labels[\"a b\"] != \"x\": \"x\" != \"x\" is false"},
     /* All sides of || decide that it is false; the one that holds, that it is true. */
-    {"check == \"a\" || check == \"b\"", {.check = "c"}, TRUTH_FALSE, 2,
+    {"check == \"a\" || check == \"b\"",
+     {.check = "c"},
+     TRUTH_FALSE,
+     2,
      "check == \"a\": \"c\" == \"a\" is false"},
-    {"check == \"a\" || check == \"b\"", {.check = "b"}, TRUTH_TRUE, 2,
+    {"check == \"a\" || check == \"b\"",
+     {.check = "b"},
+     TRUTH_TRUE,
+     2,
      "check == \"b\": \"b\" == \"b\" is true"},
-    {"!(check == \"a\")", {.check = "a"}, TRUTH_FALSE, 1,
-     "check == \"a\": \"a\" == \"a\" is true"},
-    {"check in [\"a\", \"b\"]", {.check = "c"}, TRUTH_FALSE, 1,
+    {"!(check == \"a\")", {.check = "a"}, TRUTH_FALSE, 1, "check == \"a\": \"a\" == \"a\" is true"},
+    {"check in [\"a\", \"b\"]",
+     {.check = "c"},
+     TRUTH_FALSE,
+     1,
      "check in [\"a\", \"b\"]: \"c\" in [\"a\", \"b\"] is false"},
-    {"check in [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\"]", {.check = "9"},
-     TRUTH_FALSE, 1,
+    {"check in [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\"]",
+     {.check = "9"},
+     TRUTH_FALSE,
+     1,
      "check in [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", ... 2 more]: "
      "\"9\" in [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", ... 2 more] is false"},
-    {"has(labels.rack)", {.check = "c"}, TRUTH_FALSE, 1,
+    {"has(labels.rack)",
+     {.check = "c"},
+     TRUTH_FALSE,
+     1,
      "has(labels.rack): labels.rack is absent is false"},
-    {"message.contains(\"disk\")", {.message = "fan \"2\" off"}, TRUTH_FALSE, 1,
+    {"message.contains(\"disk\")",
+     {.message = "fan \"2\" off"},
+     TRUTH_FALSE,
+     1,
      "message.contains(\"disk\"): \"fan \\\"2\\\" off\".contains(\"disk\") is false"},
-    {"age < duration(\"5m\")", {.ts_ms = 1000, .et_ms = 301500}, TRUTH_FALSE, 1,
+    {"age < duration(\"5m\")",
+     {.ts_ms = 1000, .et_ms = 301500},
+     TRUTH_FALSE,
+     1,
      "age < 5m: 5m500ms < 5m is false"},
-    {"source == resource", {.source = "a", .resource = "b"}, TRUTH_FALSE, 1,
+    {"source == resource",
+     {.source = "a", .resource = "b"},
+     TRUTH_FALSE,
+     1,
      "source == resource: \"a\" == \"b\" is false"},
-    {"host == \"db01\"", {.resource = "db02/sda"}, TRUTH_FALSE, 1,
+    {"host == \"db01\"",
+     {.resource = "db02/sda"},
+     TRUTH_FALSE,
+     1,
      "host == \"db01\": \"db02\" == \"db01\" is false"},
 };
 
@@ -120,9 +157,8 @@ static void tests_beyond_the_bound_are_counted(void **state)
 static size_t random_where(char *to, size_t bytes, unsigned *seed, int depth)
 {
     static const char *const tests[] = {
-        "check == \"a\"",         "check != \"b\"",      "severity >= MAJOR", "labels.x == \"1\"",
-        "has(labels.x)",          "value > 1.0",         "check in [\"a\", \"c\"]",
-        "labels.x.contains(\"1\")",
+        "check == \"a\"", "check != \"b\"", "severity >= MAJOR",       "labels.x == \"1\"",
+        "has(labels.x)",  "value > 1.0",    "check in [\"a\", \"c\"]", "labels.x.contains(\"1\")",
     };
     unsigned kind = (unsigned)rand_r(seed) % 6;
 
@@ -131,9 +167,10 @@ static size_t random_where(char *to, size_t bytes, unsigned *seed, int depth)
     size_t used = (size_t)snprintf(to, bytes, kind == 3 ? "!(" : "(");
     used += random_where(to + used, bytes - used, seed, depth - 1);
     if (kind != 3) {
-        used += (size_t)snprintf(to + used, bytes - used, kind == 0   ? ") == ("
-                                                          : kind == 1 ? ") && ("
-                                                                      : ") || (");
+        used += (size_t)snprintf(to + used, bytes - used,
+                                 kind == 0   ? ") == ("
+                                 : kind == 1 ? ") && ("
+                                             : ") || (");
         used += random_where(to + used, bytes - used, seed, depth - 1);
     }
     return used + (size_t)snprintf(to + used, bytes - used, ")");
