@@ -23,7 +23,8 @@ target_compile_definitions(tocsin_options INTERFACE _GNU_SOURCE TOCSIN_VERSION="
 target_compile_options(tocsin_options INTERFACE
     -Wall -Wextra -Werror
     $<$<COMPILE_LANGUAGE:C>:-Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla>
-    -fstack-protector-strong -fstack-clash-protection -fno-strict-aliasing)
+    -fstack-protector-strong -fstack-clash-protection -fno-strict-aliasing
+    -ffp-contract=off) # the same double everywhere: no a * b + c in one rounding
 check_c_compiler_flag(-fcf-protection=full TOCSIN_HAS_CF_PROTECTION) # x86 alone
 if(TOCSIN_HAS_CF_PROTECTION)
     target_compile_options(tocsin_options INTERFACE -fcf-protection=full)

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 #include "rules/diagnostics.h"
-#include "rules/fields.h"
+#include "rules/value.h"
 
 enum ast_kind {
     AST_LITERAL, /* type says which */
@@ -20,6 +20,10 @@ enum ast_kind {
     AST_OR,
     AST_COMPARE, /* relation */
     AST_IN,
+    AST_NEGATE,
+    AST_ARITHMETIC, /* arithmetic */
+    AST_CHOOSE,     /* condition ? first : second */
+    AST_INDEX,      /* first child [second child]; labels["text"] is a member instead */
 };
 
 enum relation { RELATION_EQ, RELATION_NE, RELATION_LT, RELATION_LE, RELATION_GT, RELATION_GE };
@@ -34,7 +38,14 @@ enum meaning {
     MEANS_STARTS_WITH,
     MEANS_ENDS_WITH,
     MEANS_CONTAINS,
-    MEANS_QUIET, /* number = milliseconds */
+    MEANS_SIZE,
+    MEANS_CONVERT, /* to the node's type */
+    MEANS_LOWER,
+    MEANS_UPPER,
+    MEANS_TIME_PART, /* number = enum time_part; zone_ms */
+    MEANS_LABELS,    /* the word `labels` where the map as a whole is meant */
+    MEANS_LABEL_OF,  /* labels[expression] */
+    MEANS_QUIET,     /* number = milliseconds */
     MEANS_CLEARED,
 };
 
@@ -44,15 +55,19 @@ struct ast {
     enum value_type type;
     enum meaning meaning;
     enum rule_field field;
+    enum arithmetic arithmetic;
+    bool is_folded;   /* a constant that was an expression */
     struct span span; /* from its first to its last byte */
     struct text text;
     int64_t number; /* a bool is 0 or 1 */
     double real;
+    int64_t zone_ms;
     struct ast *receiver;
     struct ast *first, *last, *next;
     uint32_t count; /* children */
 };
 
 const char *relation_sign(enum relation relation);
+const char *arithmetic_sign(enum arithmetic arithmetic);
 
 #endif

@@ -263,7 +263,7 @@ static uint32_t lex_escape(const char *at, const char *end, char *to, uint32_t *
     return 5;
 }
 
-static void lex_string(struct lexer *lexer, struct token *token)
+static void lex_string(struct lexer *lexer, struct token *token, bool is_raw)
 {
     const char *text = lexer->text;
     char quote = text[lexer->at], *to;
@@ -278,12 +278,13 @@ static void lex_string(struct lexer *lexer, struct token *token)
         return;
     }
     while (at < lexer->end && text[at] != quote) {
-        if (text[at] == '\\') {
+        if (text[at] == '\\' && !is_raw) {
             uint32_t put = 0;
             uint32_t length = lex_escape(text + at + 1, text + lexer->end, to + used, &put);
             if (length == 0) {
                 fail(lexer, token, at, at + 2 < lexer->end ? at + 2 : lexer->end,
-                     "after a backslash comes \\, a quote, n, t, r or u and four hex digits");
+                     "after a backslash comes \\, a quote, n, t, r or u and four hex digits; "
+                     "before a pattern write r: r\"\\d+\"");
                 return;
             }
             used += put;
@@ -311,6 +312,8 @@ static const struct sign {
     {"<=", TOKEN_LE},       {">=", TOKEN_GE},        {"<", TOKEN_LT},    {">", TOKEN_GT},
     {"!", TOKEN_NOT},       {"-", TOKEN_MINUS},      {"(", TOKEN_OPEN},  {")", TOKEN_CLOSE},
     {"[", TOKEN_LIST_OPEN}, {"]", TOKEN_LIST_CLOSE}, {",", TOKEN_COMMA}, {".", TOKEN_DOT},
+    {"+", TOKEN_PLUS},      {"*", TOKEN_STAR},       {"/", TOKEN_SLASH}, {"%", TOKEN_PERCENT},
+    {"?", TOKEN_QUESTION},  {":", TOKEN_COLON},
 };
 
 static void lex_sign(struct lexer *lexer, struct token *token)
@@ -332,10 +335,7 @@ static void lex_sign(struct lexer *lexer, struct token *token)
                       : c == '='                ? "write == to compare"
                       : c == '&'                ? "write && for \"and\""
                       : c == '|'                ? "write || for \"or\""
-                      : c == '+' || c == '*' || c == '/' || c == '%'
-                          ? "there is no arithmetic in rules"
-                      : c == '?' || c == ':' ? "there is no ?: in rules; use && and ||"
-                                             : "this sign has no meaning in an expression";
+                                                : "this sign has no meaning in an expression";
     uint32_t to = lexer->at + 1;
     while (to < lexer->end && ((unsigned char)lexer->text[to] & 0xc0) == 0x80)
         to++;
@@ -357,7 +357,10 @@ struct token lexer_next(struct lexer *lexer)
     if (is_digit(c)) {
         lex_number(lexer, &token);
     } else if (c == '"' || c == '\'') {
-        lex_string(lexer, &token);
+        lex_string(lexer, &token, false);
+    } else if ((c == 'r' || c == 'R') && (peek(lexer, 1) == '"' || peek(lexer, 1) == '\'')) {
+        lexer->at++;
+        lex_string(lexer, &token, true);
     } else if (is_letter(c)) {
         token.kind = TOKEN_NAME;
         while (is_letter(peek(lexer, 0)) || is_digit(peek(lexer, 0)))

@@ -2,7 +2,7 @@
  * lexer.h - expression text into tokens.
  *
  * Numbers are read without the C library's locale. A duration is digits and a
- * unit without a blank between: 90s, 1h30m, 500ms.
+ * unit without a blank between: 90s, 1h30m, 500ms. In a raw text, r"\d+", a backslash is one.
  */
 #ifndef RULES_LEXER_H
 #define RULES_LEXER_H
@@ -29,7 +29,13 @@ enum token_kind {
     TOKEN_LE,
     TOKEN_GT,
     TOKEN_GE,
+    TOKEN_PLUS,
     TOKEN_MINUS,
+    TOKEN_STAR,
+    TOKEN_SLASH,
+    TOKEN_PERCENT,
+    TOKEN_QUESTION,
+    TOKEN_COLON,
     TOKEN_OPEN,
     TOKEN_CLOSE,
     TOKEN_LIST_OPEN,

@@ -11,7 +11,7 @@ struct parser {
     unsigned depth;
 };
 
-static struct ast *parse_or(struct parser *parser);
+static struct ast *parse_any(struct parser *parser);
 static struct ast *parse_unary(struct parser *parser);
 
 const char *relation_sign(enum relation relation)
@@ -19,6 +19,13 @@ const char *relation_sign(enum relation relation)
     static const char *const signs[] = {"==", "!=", "<", "<=", ">", ">="};
 
     return signs[relation];
+}
+
+const char *arithmetic_sign(enum arithmetic arithmetic)
+{
+    static const char *const signs[] = {"+", "-", "*", "/", "%"};
+
+    return signs[arithmetic];
 }
 
 static void advance(struct parser *parser)
@@ -88,7 +95,7 @@ static bool parse_children(struct parser *parser, struct ast *parent, enum token
             }
             advance(parser);
         }
-        child = parse_or(parser);
+        child = parse_any(parser);
         if (child == NULL)
             return false;
         child_add(parent, child);
@@ -164,7 +171,7 @@ static struct ast *parse_group(struct parser *parser)
     struct ast *ast;
 
     advance(parser);
-    ast = parse_or(parser);
+    ast = parse_any(parser);
     if (ast == NULL)
         return NULL;
     if (parser->token.kind != TOKEN_CLOSE)
@@ -215,24 +222,29 @@ static struct ast *parse_dot(struct parser *parser, struct ast *operand, uint32_
     return ast;
 }
 
-/* `operand["name"]` */
+/* `operand[key]` */
 static struct ast *parse_index(struct parser *parser, struct ast *operand, uint32_t from)
 {
-    struct ast *ast;
+    struct ast *key, *ast;
 
     advance(parser);
-    if (parser->token.kind != TOKEN_STRING)
-        return expected(parser, "a label's name in quotes");
-    struct text name = parser->token.text;
-    advance(parser);
+    key = parse_any(parser);
+    if (key == NULL)
+        return NULL;
     if (parser->token.kind != TOKEN_LIST_CLOSE)
         return expected(parser, "\"]\"");
     advance(parser);
-    ast = node_create(parser, AST_MEMBER, from);
+    ast = node_create(parser, AST_INDEX, from);
     if (ast == NULL)
         return NULL;
-    ast->text = name;
     child_add(ast, operand);
+    if (key->kind == AST_LITERAL && key->type == TYPE_TEXT && operand->kind == AST_NAME &&
+        text_equals(operand->text, "labels")) {
+        ast->kind = AST_MEMBER;
+        ast->text = key->text;
+    } else {
+        child_add(ast, key);
+    }
     return ast;
 }
 
@@ -254,15 +266,11 @@ static struct ast *parse_postfix(struct parser *parser)
     return ast;
 }
 
-static struct ast *parse_negative(struct parser *parser)
+/* A number behind a minus is a negative number; before anything else the minus is an operator. */
+static struct ast *parse_negative(struct parser *parser, uint32_t from)
 {
-    uint32_t from = parser->token.from;
-    struct ast *ast;
+    struct ast *ast = parse_literal(parser);
 
-    advance(parser);
-    if (parser->token.kind != TOKEN_INT && parser->token.kind != TOKEN_DOUBLE)
-        return expected(parser, "a number");
-    ast = parse_literal(parser);
     if (ast == NULL)
         return NULL;
     ast->number = -ast->number;
@@ -271,29 +279,72 @@ static struct ast *parse_negative(struct parser *parser)
     return ast;
 }
 
-static struct ast *parse_not(struct parser *parser)
+static struct ast *parse_unary(struct parser *parser)
 {
-    uint32_t from = parser->token.from;
-    struct ast *operand, *ast;
+    struct token sign = parser->token;
+    struct ast *operand, *ast = NULL;
 
+    if (sign.kind != TOKEN_NOT && sign.kind != TOKEN_MINUS)
+        return parse_postfix(parser);
     if (!enter(parser))
         return NULL;
     advance(parser);
+    if (sign.kind == TOKEN_MINUS &&
+        (parser->token.kind == TOKEN_INT || parser->token.kind == TOKEN_DOUBLE ||
+         parser->token.kind == TOKEN_DURATION)) {
+        parser->depth--;
+        return parse_negative(parser, sign.from);
+    }
     operand = parse_unary(parser);
     parser->depth--;
-    ast = operand != NULL ? node_create(parser, AST_NOT, from) : NULL;
+    if (operand != NULL)
+        ast = node_create(parser, sign.kind == TOKEN_NOT ? AST_NOT : AST_NEGATE, sign.from);
     if (ast != NULL)
         child_add(ast, operand);
     return ast;
 }
 
-static struct ast *parse_unary(struct parser *parser)
+/* Operators of one rank, from left to right. Each nests the tree by one level, so each counts. */
+static struct ast *parse_arithmetic(struct parser *parser, enum token_kind first,
+                                    enum token_kind last,
+                                    struct ast *(*parse_part)(struct parser *))
 {
-    if (parser->token.kind == TOKEN_NOT)
-        return parse_not(parser);
-    if (parser->token.kind == TOKEN_MINUS)
-        return parse_negative(parser);
-    return parse_postfix(parser);
+    static const enum arithmetic signs[] = {
+        [TOKEN_PLUS] = ARITHMETIC_ADD,          [TOKEN_MINUS] = ARITHMETIC_SUBTRACT,
+        [TOKEN_STAR] = ARITHMETIC_MULTIPLY,     [TOKEN_SLASH] = ARITHMETIC_DIVIDE,
+        [TOKEN_PERCENT] = ARITHMETIC_REMAINDER,
+    };
+    uint32_t from = parser->token.from;
+    unsigned depth = parser->depth;
+    struct ast *left = parse_part(parser);
+
+    while (left != NULL && parser->token.kind >= first && parser->token.kind <= last) {
+        enum arithmetic sign = signs[parser->token.kind];
+        struct ast *right, *ast;
+        if (!enter(parser))
+            return NULL;
+        advance(parser);
+        right = parse_part(parser);
+        ast = right != NULL ? node_create(parser, AST_ARITHMETIC, from) : NULL;
+        if (ast != NULL) {
+            ast->arithmetic = sign;
+            child_add(ast, left);
+            child_add(ast, right);
+        }
+        left = ast;
+    }
+    parser->depth = depth;
+    return left;
+}
+
+static struct ast *parse_product(struct parser *parser)
+{
+    return parse_arithmetic(parser, TOKEN_STAR, TOKEN_PERCENT, parse_unary);
+}
+
+static struct ast *parse_sum(struct parser *parser)
+{
+    return parse_arithmetic(parser, TOKEN_PLUS, TOKEN_MINUS, parse_product);
 }
 
 static bool at_relation(const struct parser *parser)
@@ -305,13 +356,13 @@ static bool at_relation(const struct parser *parser)
 static struct ast *parse_relation(struct parser *parser)
 {
     uint32_t from = parser->token.from;
-    struct ast *left = parse_unary(parser), *right, *ast;
+    struct ast *left = parse_sum(parser), *right, *ast;
     struct token sign = parser->token;
 
     if (left == NULL || !at_relation(parser))
         return left;
     advance(parser);
-    right = parse_unary(parser);
+    right = parse_sum(parser);
     if (right == NULL)
         return NULL;
     if (at_relation(parser)) {
@@ -360,11 +411,43 @@ static struct ast *parse_and(struct parser *parser)
 
 static struct ast *parse_or(struct parser *parser)
 {
+    return parse_chain(parser, TOKEN_OR, AST_OR, parse_and);
+}
+
+/* `condition ? first : second`; the second may be another such, without parentheses. */
+static struct ast *parse_choice(struct parser *parser, struct ast *condition, uint32_t from)
+{
+    struct ast *first, *second, *ast;
+
+    advance(parser);
+    first = parse_or(parser);
+    if (first == NULL)
+        return NULL;
+    if (parser->token.kind != TOKEN_COLON)
+        return expected(parser, "\":\"");
+    advance(parser);
+    second = parse_any(parser);
+    if (second == NULL)
+        return NULL;
+    ast = node_create(parser, AST_CHOOSE, from);
+    if (ast == NULL)
+        return NULL;
+    child_add(ast, condition);
+    child_add(ast, first);
+    child_add(ast, second);
+    return ast;
+}
+
+static struct ast *parse_any(struct parser *parser)
+{
+    uint32_t from = parser->token.from;
     struct ast *ast;
 
     if (!enter(parser))
         return NULL;
-    ast = parse_chain(parser, TOKEN_OR, AST_OR, parse_and);
+    ast = parse_or(parser);
+    if (ast != NULL && parser->token.kind == TOKEN_QUESTION)
+        ast = parse_choice(parser, ast, from);
     parser->depth--;
     return ast;
 }
@@ -383,7 +466,7 @@ static struct ast *trailing(struct parser *parser)
     else if (token.kind == TOKEN_CLOSE || token.kind == TOKEN_LIST_CLOSE)
         diagnose(parser->lexer.diag, span, "nothing was opened that this could close");
     else
-        expected(parser, "&&, || or the end");
+        expected(parser, "an operator or the end");
     return NULL;
 }
 
@@ -400,7 +483,7 @@ struct ast *parse_expression(const struct yaml_node *node, uint32_t from, uint32
     }
     lexer_init(&parser.lexer, node, from, to, arena, diag);
     advance(&parser);
-    ast = parse_or(&parser);
+    ast = parse_any(&parser);
     if (ast != NULL && parser.token.kind != TOKEN_END)
         ast = trailing(&parser);
     return ast;

@@ -1,11 +1,14 @@
 /*
  * parser.h - tokens into a tree.
  *
- *   expression = and { "||" and }
+ *   expression = or [ "?" or ":" expression ]
+ *   or         = and { "||" and }
  *   and        = relation { "&&" relation }
- *   relation   = unary [ ("==" | "!=" | "<" | "<=" | ">" | ">=" | "in") unary ]
- *   unary      = "!" unary | "-" number | postfix
- *   postfix    = primary { "." name [ arguments ] | "[" text "]" }
+ *   relation   = sum [ ("==" | "!=" | "<" | "<=" | ">" | ">=" | "in") sum ]
+ *   sum        = product { ("+" | "-") product }
+ *   product    = unary { ("*" | "/" | "%") unary }
+ *   unary      = ("!" | "-") unary | postfix
+ *   postfix    = primary { "." name [ arguments ] | "[" expression "]" }
  *   primary    = literal | name [ arguments ] | list | "(" expression ")"
  *   arguments  = "(" [ expression { "," expression } ] ")"
  *   list       = "[" [ expression { "," expression } ] "]"

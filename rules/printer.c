@@ -64,6 +64,12 @@ static void put_literal(struct printer *printer, const struct ast *ast)
     case TYPE_DURATION:
         snprintf(number, sizeof(number), "%" PRId64 "ms", ast->number);
         break;
+    case TYPE_TIME:
+        snprintf(number, sizeof(number), "time(%" PRId64 ")", ast->number);
+        break;
+    case TYPE_SEVERITY:
+        snprintf(number, sizeof(number), "severity(%" PRId64 ")", ast->number);
+        break;
     default:
         snprintf(number, sizeof(number), "%" PRId64, ast->number);
     }
@@ -106,10 +112,11 @@ static void put_children(struct printer *printer, const struct ast *ast, const c
 
 static void put_ast(struct printer *printer, const struct ast *ast)
 {
-    const char *between = ast->kind == AST_AND  ? " && "
-                          : ast->kind == AST_OR ? " || "
-                          : ast->kind == AST_IN ? " in "
-                                                : relation_sign(ast->relation);
+    const char *between = ast->kind == AST_AND          ? " && "
+                          : ast->kind == AST_OR         ? " || "
+                          : ast->kind == AST_IN         ? " in "
+                          : ast->kind == AST_ARITHMETIC ? arithmetic_sign(ast->arithmetic)
+                                                        : relation_sign(ast->relation);
 
     switch (ast->kind) {
     case AST_LITERAL:
@@ -138,8 +145,24 @@ static void put_ast(struct printer *printer, const struct ast *ast)
         put(printer, "]");
         break;
     case AST_NOT:
-        put(printer, "!");
+    case AST_NEGATE:
+        put(printer, ast->kind == AST_NOT ? "!" : "-");
         put_children(printer, ast, "");
+        break;
+    case AST_CHOOSE:
+        put(printer, "(");
+        put_ast(printer, ast->first);
+        put(printer, "?");
+        put_ast(printer, ast->first->next);
+        put(printer, ":");
+        put_ast(printer, ast->last);
+        put(printer, ")");
+        break;
+    case AST_INDEX:
+        put_ast(printer, ast->first);
+        put(printer, "[");
+        put_ast(printer, ast->last);
+        put(printer, "]");
         break;
     default:
         put(printer, "(");

@@ -1,244 +1,11 @@
-/* program.c - see program.h. */
+/* program.c - runs what compile.c made. See program.h. */
 #include "rules/program.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include "rules/timestamp.h"
 
-_Static_assert(sizeof(struct instruction) <= 64, "a test is one cache line");
-
-/* ---- compile ---- */
-
-struct compiler {
-    struct arena *arena;
-    struct label_slots *slots;
-    struct instruction *code;
-    uint32_t count;
-    bool reads_unstable;
-};
-
-static uint32_t count_instructions(const struct ast *ast)
-{
-    uint32_t count = 1;
-
-    if (ast->kind == AST_AND || ast->kind == AST_OR || ast->kind == AST_NOT ||
-        (ast->kind == AST_COMPARE && ast->first->type == TYPE_BOOL))
-        for (const struct ast *child = ast->first; child != NULL; child = child->next)
-            count += count_instructions(child);
-    return count;
-}
-
-static bool text_keep(struct arena *arena, struct text text, struct text *out)
-{
-    out->at = arena_copy(arena, text.at, text.len);
-    out->len = text.len;
-    return out->at != NULL;
-}
-
-static uint8_t slot_of(struct label_slots *slots, struct text name)
-{
-    if (slots == NULL)
-        return LABEL_SLOT_NONE;
-    for (uint32_t i = 0; i < slots->count; i++)
-        if (slots->name[i].len == name.len && memcmp(slots->name[i].at, name.at, name.len) == 0)
-            return (uint8_t)i;
-    if (slots->count == LABEL_SLOTS_MAX)
-        return LABEL_SLOT_NONE;
-    slots->name[slots->count] = name;
-    return (uint8_t)slots->count++;
-}
-
-bool operand_compile(const struct ast *ast, struct arena *arena, struct label_slots *slots,
-                     struct operand *out)
-{
-    memset(out, 0, sizeof(*out));
-    if (ast->meaning == MEANS_AGGREGATE) {
-        out->kind = OPERAND_AGGREGATE;
-        out->index = (uint32_t)ast->number;
-    } else if (ast->meaning == MEANS_FIELD && ast->field == RULE_FIELD_LABEL) {
-        out->kind = OPERAND_LABEL;
-        out->field = RULE_FIELD_LABEL;
-        if (!text_keep(arena, ast->text, &out->text))
-            return false;
-        out->slot = slot_of(slots, out->text);
-    } else if (ast->meaning == MEANS_FIELD) {
-        out->kind = OPERAND_FIELD;
-        out->field = (uint8_t)ast->field;
-    } else if (ast->type == TYPE_TEXT) {
-        return text_keep(arena, ast->text, &out->text);
-    } else if (ast->type == TYPE_DOUBLE) {
-        out->real = ast->real;
-    } else {
-        out->number = ast->number;
-    }
-    return true;
-}
-
-static bool add_operand(struct compiler *compiler, const struct ast *ast, bool as_real,
-                        struct operand *out)
-{
-    if (ast->meaning == MEANS_FIELD && ast->field != RULE_FIELD_LABEL &&
-        (field_row(ast->field)->flags & FIELD_UNSTABLE))
-        compiler->reads_unstable = true;
-    if (!operand_compile(ast, compiler->arena, compiler->slots, out))
-        return false;
-    if (as_real && ast->type == TYPE_INT)
-        out->real = (double)ast->number;
-    return true;
-}
-
-static int compare_texts(struct text a, struct text b)
-{
-    size_t common = a.len < b.len ? a.len : b.len;
-    int order = common > 0 ? memcmp(a.at, b.at, common) : 0;
-
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
-static int order_texts(const void *a, const void *b)
-{
-    const struct text *x = a, *y = b;
-
-    if (x->len != y->len)
-        return x->len < y->len ? -1 : 1;
-    return x->len > 0 ? memcmp(x->at, y->at, x->len) : 0;
-}
-
-static int order_numbers(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-static int order_reals(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static bool add_list(struct compiler *compiler, const struct ast *list, enum opcode op,
-                     struct constant_list *out)
-{
-    size_t bytes = op == OP_IN_TEXT ? sizeof(struct text) : sizeof(int64_t);
-    char *items = arena_alloc_many(compiler->arena, list->count, bytes), *at = items;
-
-    _Static_assert(sizeof(double) == sizeof(int64_t), "one size for both kinds of number");
-    if (items == NULL)
-        return false;
-    for (const struct ast *item = list->first; item != NULL; item = item->next, at += bytes) {
-        struct operand operand;
-        if (!add_operand(compiler, item, op == OP_IN_REAL, &operand))
-            return false;
-        memcpy(at, op == OP_IN_TEXT ? (void *)&operand.text : (void *)&operand.number, bytes);
-    }
-    qsort(items, list->count, bytes,
-          op == OP_IN_TEXT     ? order_texts
-          : op == OP_IN_NUMBER ? order_numbers
-                               : order_reals);
-    out->count = list->count;
-    out->texts = (const struct text *)items;
-    return true;
-}
-
-static enum opcode opcode_of(const struct ast *ast)
-{
-    enum value_type type = ast->first != NULL ? ast->first->type : TYPE_BOOL;
-    bool is_in = ast->kind == AST_IN;
-
-    switch (ast->kind) {
-    case AST_NOT:
-        return OP_NOT;
-    case AST_AND:
-        return OP_AND;
-    case AST_OR:
-        return OP_OR;
-    case AST_CALL:
-        return ast->meaning == MEANS_HAS           ? OP_HAS
-               : ast->meaning == MEANS_STARTS_WITH ? OP_STARTS_WITH
-               : ast->meaning == MEANS_ENDS_WITH   ? OP_ENDS_WITH
-               : ast->meaning == MEANS_CONTAINS    ? OP_CONTAINS
-               : ast->meaning == MEANS_QUIET       ? OP_QUIET
-                                                   : OP_CLEARED;
-    case AST_COMPARE:
-    case AST_IN:
-        break;
-    default:
-        return OP_CONSTANT;
-    }
-    if (type == TYPE_TEXT)
-        return is_in ? OP_IN_TEXT : OP_COMPARE_TEXT;
-    if (type == TYPE_BOOL)
-        return OP_COMPARE_TRUTH;
-    /* Whole numbers stay whole unless a real one is among them. */
-    bool is_real = type == TYPE_DOUBLE || (!is_in && ast->last->type == TYPE_DOUBLE);
-    if (is_in)
-        for (const struct ast *item = ast->last->first; item != NULL; item = item->next)
-            is_real = is_real || item->type == TYPE_DOUBLE;
-    return is_real ? (is_in ? OP_IN_REAL : OP_COMPARE_REAL)
-                   : (is_in ? OP_IN_NUMBER : OP_COMPARE_NUMBER);
-}
-
-static bool add(struct compiler *compiler, const struct ast *ast)
-{
-    struct instruction *at = &compiler->code[compiler->count++];
-    bool is_good = true;
-
-    at->op = (uint8_t)opcode_of(ast);
-    at->relation = (uint8_t)ast->relation;
-    switch ((enum opcode)at->op) {
-    case OP_NOT:
-    case OP_AND:
-    case OP_OR:
-    case OP_COMPARE_TRUTH:
-        for (const struct ast *child = ast->first; is_good && child != NULL; child = child->next)
-            is_good = add(compiler, child);
-        break;
-    case OP_COMPARE_TEXT:
-    case OP_COMPARE_NUMBER:
-    case OP_COMPARE_REAL:
-        is_good = add_operand(compiler, ast->first, at->op == OP_COMPARE_REAL, &at->left) &&
-                  add_operand(compiler, ast->last, at->op == OP_COMPARE_REAL, &at->right);
-        break;
-    case OP_IN_TEXT:
-    case OP_IN_NUMBER:
-    case OP_IN_REAL:
-        is_good = add_operand(compiler, ast->first, at->op == OP_IN_REAL, &at->left) &&
-                  add_list(compiler, ast->last, (enum opcode)at->op, &at->list);
-        break;
-    case OP_HAS:
-        is_good = add_operand(compiler, ast->first, false, &at->left);
-        break;
-    case OP_STARTS_WITH:
-    case OP_ENDS_WITH:
-    case OP_CONTAINS:
-        is_good = add_operand(compiler, ast->receiver, false, &at->left) &&
-                  add_operand(compiler, ast->first, false, &at->right);
-        break;
-    case OP_CONSTANT:
-    case OP_QUIET:
-        at->left.number = ast->number;
-        break;
-    case OP_CLEARED:
-        break;
-    }
-    at->end = compiler->count;
-    return is_good;
-}
-
-bool program_compile(const struct ast *ast, struct arena *arena, struct label_slots *slots,
-                     struct program *out)
-{
-    struct compiler compiler = {.arena = arena, .slots = slots};
-
-    compiler.code = arena_alloc_many(arena, count_instructions(ast), sizeof(struct instruction));
-    if (compiler.code == NULL || !add(&compiler, ast))
-        return false;
-    *out = (struct program){compiler.code, compiler.count, compiler.reads_unstable};
-    return true;
-}
-
-/* ---- run ---- */
+/* ---- operands ---- */
 
 static struct text load_label(const struct operand *operand, struct program_input *input)
 {
@@ -302,6 +69,8 @@ static bool load_real(const struct operand *operand, const struct program_input 
 {
     if (operand->kind == OPERAND_CONSTANT)
         *out = operand->real;
+    else if (operand->kind == OPERAND_AGGREGATE)
+        *out = input->aggregate_real[operand->index];
     else if (input->view->text->has_value)
         *out = input->view->text->value;
     else
@@ -345,7 +114,7 @@ static enum truth run_compare_text(const struct instruction *at, struct program_
         return TRUTH_ERROR;
     if (at->relation <= RELATION_NE)
         return truth_of(texts_equal(left, right) == (at->relation == RELATION_EQ));
-    return holds((enum relation)at->relation, compare_texts(left, right));
+    return holds((enum relation)at->relation, text_order(left, right));
 }
 
 /* A value is a JSON number and never NaN; the test for it costs nothing and keeps
@@ -362,27 +131,21 @@ static enum truth run_compare_real(const struct instruction *at, const struct pr
 
 static enum truth run_in(const struct instruction *at, struct program_input *input)
 {
-    const struct constant_list *list = &at->list;
-    struct text text;
-    double real;
-    int64_t number;
+    struct value value = {.type = at->list.type};
 
     switch ((enum opcode)at->op) {
     case OP_IN_TEXT:
-        if (!operand_text(&at->left, input, &text))
+        if (!operand_text(&at->left, input, &value.text))
             return TRUTH_ERROR;
-        return truth_of(bsearch(&text, list->texts, list->count, sizeof(text), order_texts) !=
-                        NULL);
+        break;
     case OP_IN_REAL:
-        if (!load_real(&at->left, input, &real) || real != real)
+        if (!load_real(&at->left, input, &value.real) || value.real != value.real)
             return TRUTH_ERROR;
-        return truth_of(bsearch(&real, list->reals, list->count, sizeof(real), order_reals) !=
-                        NULL);
+        break;
     default:
-        number = load_number(&at->left, input);
-        return truth_of(
-            bsearch(&number, list->numbers, list->count, sizeof(number), order_numbers) != NULL);
+        value.number = load_number(&at->left, input);
     }
+    return truth_of(constants_hold(&at->list, &value));
 }
 
 static enum truth run_has(const struct instruction *at, struct program_input *input)
@@ -396,21 +159,26 @@ static enum truth run_has(const struct instruction *at, struct program_input *in
                     (at->left.kind == OPERAND_LABEL || text.len > 0));
 }
 
+static bool search(enum opcode how, struct text text, struct text part)
+{
+    if (part.len == 0)
+        return true;
+    if (text.len < part.len)
+        return false;
+    if (how == OP_STARTS_WITH)
+        return memcmp(text.at, part.at, part.len) == 0;
+    if (how == OP_ENDS_WITH)
+        return memcmp(text.at + text.len - part.len, part.at, part.len) == 0;
+    return memmem(text.at, text.len, part.at, part.len) != NULL;
+}
+
 static enum truth run_search(const struct instruction *at, struct program_input *input)
 {
     struct text text, part;
 
     if (!operand_text(&at->left, input, &text) || !operand_text(&at->right, input, &part))
         return TRUTH_ERROR;
-    if (part.len == 0)
-        return TRUTH_TRUE;
-    if (text.len < part.len)
-        return TRUTH_FALSE;
-    if (at->op == OP_STARTS_WITH)
-        return truth_of(memcmp(text.at, part.at, part.len) == 0);
-    if (at->op == OP_ENDS_WITH)
-        return truth_of(memcmp(text.at + text.len - part.len, part.at, part.len) == 0);
-    return truth_of(memmem(text.at, text.len, part.at, part.len) != NULL);
+    return truth_of(search((enum opcode)at->op, text, part));
 }
 
 static enum truth run(const struct program *program, uint32_t index, struct program_input *input);
@@ -441,6 +209,197 @@ static enum truth run_compare_truth(const struct program *program, uint32_t inde
     if (left == TRUTH_ERROR || right == TRUTH_ERROR)
         return TRUTH_ERROR;
     return truth_of((left == right) == (program->code[index].relation == RELATION_EQ));
+}
+
+/* ---- what computes ---- */
+
+static const char *load(const struct program *program, uint32_t index, struct program_input *input,
+                        struct value *out);
+
+static const char *load_operand(const struct instruction *at, struct program_input *input,
+                                struct value *out)
+{
+    *out = (struct value){.type = at->type};
+    if (at->type == TYPE_TEXT)
+        return operand_text(&at->left, input, &out->text) ? NULL : "the label is absent";
+    if (at->type == TYPE_DOUBLE)
+        return load_real(&at->left, input, &out->real) ? NULL : "value is absent";
+    out->number = load_number(&at->left, input);
+    return NULL;
+}
+
+/* Both sides of an operation, the second behind the first. */
+static const char *load_sides(const struct program *program, uint32_t index,
+                              struct program_input *input, struct value side[2])
+{
+    const char *why = load(program, index + 1, input, &side[0]);
+
+    return why != NULL ? why : load(program, program->code[index + 1].end, input, &side[1]);
+}
+
+static const char *choose(const struct program *program, uint32_t index,
+                          struct program_input *input, struct value *out)
+{
+    uint32_t first = program->code[index + 1].end;
+    enum truth condition = run(program, index + 1, input);
+    const char *why;
+
+    if (condition == TRUTH_ERROR)
+        return "the condition cannot be computed";
+    why = load(program, condition == TRUTH_TRUE ? first : program->code[first].end, input, out);
+    /* 1 beside 2.5 is a real number. */
+    if (why == NULL && program->code[index].type == TYPE_DOUBLE && out->type == TYPE_INT)
+        *out = (struct value){.type = TYPE_DOUBLE, .real = (double)out->number};
+    return why;
+}
+
+static const char *load_text_function(const struct instruction *at, struct program_input *input,
+                                      struct value *out)
+{
+    struct text text;
+
+    switch ((enum opcode)at->op) {
+    case OP_SIZE:
+        *out = (struct value){.type = TYPE_INT, .number = text_size(out->text)};
+        return NULL;
+    case OP_LABEL_OF:
+        text = event_text_find_label(input->view->text, out->text);
+        if (text.at == NULL)
+            return "the label is absent";
+        out->text = text;
+        return NULL;
+    default:
+        return text_change_case(out->text, at->op == OP_UPPER, input->room, out);
+    }
+}
+
+static const char *time_part(const struct instruction *at, struct value *out)
+{
+    int64_t ms = out->number;
+
+    *out = (struct value){.type = TYPE_INT,
+                          .number =
+                              out->type == TYPE_DURATION
+                                  ? duration_part(ms, (enum time_part)at->form)
+                                  : timestamp_part(ms + at->left.number, (enum time_part)at->form)};
+    return NULL;
+}
+
+static const char *load(const struct program *program, uint32_t index, struct program_input *input,
+                        struct value *out)
+{
+    const struct instruction *at = &program->code[index];
+    struct value side[2];
+    enum truth truth;
+    const char *why;
+
+    switch ((enum opcode)at->op) {
+    case OP_LOAD:
+        return load_operand(at, input, out);
+    case OP_ARITHMETIC:
+        why = load_sides(program, index, input, side);
+        return why != NULL
+                   ? why
+                   : value_compute((enum arithmetic)at->form, &side[0], &side[1], input->room, out);
+    case OP_CHOOSE:
+        return choose(program, index, input, out);
+    case OP_COUNT_LABELS:
+        *out = (struct value){.type = TYPE_INT, .number = input->view->text->label_count};
+        return NULL;
+    case OP_NEGATE:
+        why = load(program, index + 1, input, out);
+        return why != NULL ? why : value_negate(out, out);
+    case OP_CONVERT:
+        why = load(program, index + 1, input, out);
+        return why != NULL ? why : value_convert((enum value_type)at->type, out, input->room, out);
+    case OP_TIME_PART:
+        why = load(program, index + 1, input, out);
+        return why != NULL ? why : time_part(at, out);
+    case OP_SIZE:
+    case OP_LABEL_OF:
+    case OP_LOWER:
+    case OP_UPPER:
+        why = load(program, index + 1, input, out);
+        return why != NULL ? why : load_text_function(at, input, out);
+    default:
+        truth = run(program, index, input);
+        *out = (struct value){.type = TYPE_BOOL, .number = truth == TRUTH_TRUE};
+        return truth == TRUTH_ERROR ? "the condition cannot be computed" : NULL;
+    }
+}
+
+static enum truth run_compare(const struct program *program, uint32_t index,
+                              struct program_input *input)
+{
+    struct value side[2];
+
+    if (load_sides(program, index, input, side) != NULL)
+        return TRUTH_ERROR;
+    return holds((enum relation)program->code[index].relation, value_order(&side[0], &side[1]));
+}
+
+/* As in CEL the list is computed before it is looked at: one item that cannot be computed makes
+ * the whole an error. */
+static enum truth run_in_items(const struct program *program, uint32_t index,
+                               struct program_input *input)
+{
+    uint32_t end = program->code[index].end;
+    struct value wanted, item;
+    bool is_there = false;
+
+    if (load(program, index + 1, input, &wanted) != NULL)
+        return TRUTH_ERROR;
+    for (uint32_t i = program->code[index + 1].end; i < end; i = program->code[i].end) {
+        if (load(program, i, input, &item) != NULL)
+            return TRUTH_ERROR;
+        is_there = is_there || value_order(&wanted, &item) == 0;
+    }
+    return truth_of(is_there);
+}
+
+static enum truth run_computed(const struct program *program, uint32_t index,
+                               struct program_input *input)
+{
+    const struct instruction *at = &program->code[index];
+    struct value side[2];
+
+    switch ((enum opcode)at->op) {
+    case OP_COMPARE:
+        return run_compare(program, index, input);
+    case OP_IN_ITEMS:
+        return run_in_items(program, index, input);
+    case OP_SEARCH:
+        if (load_sides(program, index, input, side) != NULL)
+            return TRUTH_ERROR;
+        return truth_of(search((enum opcode)at->form, side[0].text, side[1].text));
+    case OP_CHOOSE:
+        if (choose(program, index, input, side) != NULL)
+            return TRUTH_ERROR;
+        return truth_of(side[0].number != 0);
+    case OP_IN_LIST:
+        if (load(program, index + 1, input, side) != NULL)
+            return TRUTH_ERROR;
+        return truth_of(constants_hold(&at->list, side));
+    case OP_IN_LABELS:
+        if (load(program, index + 1, input, side) != NULL)
+            return TRUTH_ERROR;
+        return truth_of(event_text_find_label(input->view->text, side[0].text).at != NULL);
+    default:
+        return TRUTH_ERROR; /* not a truth: types_check() lets none through */
+    }
+}
+
+/* What a test makes of texts is gone when it is done. Apart, so that the tests of one instruction
+ * stay as short as they are. */
+static __attribute__((noinline)) enum truth
+run_with_room(const struct program *program, uint32_t index, struct program_input *input)
+{
+    uint32_t used = input->room != NULL ? input->room->used : 0;
+    enum truth truth = run_computed(program, index, input);
+
+    if (input->room != NULL)
+        input->room->used = used;
+    return truth;
 }
 
 static enum truth run(const struct program *program, uint32_t index, struct program_input *input)
@@ -482,16 +441,52 @@ static enum truth run(const struct program *program, uint32_t index, struct prog
         return truth_of(input->quiet_ms >= at->left.number);
     case OP_CLEARED:
         return truth_of(input->cleared);
+    default:
+        return run_with_room(program, index, input);
     }
-    return TRUTH_ERROR;
 }
 
-enum truth program_run(const struct program *program, struct program_input *input)
+/* Apart, so that whoever makes no text does not pay for the room on the stack. */
+static __attribute__((noinline)) enum truth
+run_in_room(const struct program *program, uint32_t index, struct program_input *input)
 {
-    return run(program, 0, input);
+    char bytes[TEXT_ROOM_BYTES];
+    struct text_room room = {bytes, sizeof(bytes), 0};
+    enum truth truth;
+
+    input->room = &room;
+    truth = run(program, index, input);
+    input->room = NULL;
+    return truth;
 }
 
 enum truth program_test(const struct program *program, uint32_t index, struct program_input *input)
 {
+    if (program->makes_text)
+        return run_in_room(program, index, input);
+    input->room = NULL;
     return run(program, index, input);
+}
+
+enum truth program_run(const struct program *program, struct program_input *input)
+{
+    return program_test(program, 0, input);
+}
+
+const char *program_value_at(const struct program *program, uint32_t index,
+                             struct program_input *input, struct text_room *room,
+                             struct value *out)
+{
+    const char *why;
+
+    input->room = room;
+    why = load(program, index, input, out);
+    input->room = NULL;
+    return why;
+}
+
+const char *program_value(const struct program *program, struct program_input *input,
+                          struct text_room *room, struct value *out)
+{
+    return program_value_at(program, 0, input, room, out);
 }

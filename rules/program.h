@@ -8,6 +8,12 @@
  *   (check == "a" && (has(value) || host in [..]))
  *   [ AND end=5 | COMPARE_TEXT | OR end=5 | HAS | IN_TEXT ]
  *
+ * A test of one field against a constant is one instruction, which the index of a set understands
+ * (rules/match_index.h); whatever computes has its operands behind it, a subtree each:
+ *
+ *   value * 2.0 > 10.0
+ *   [ COMPARE end=5 | ARITHMETIC end=4 | LOAD value | LOAD 2.0 | LOAD 10.0 ]
+ *
  * An expression is true, false or an error (a label compared that is not there).
  * As in CEL, && and || do not care for the order of their sides: false && error
  * is false, true || error is true; otherwise an error makes the whole an error.
@@ -19,6 +25,7 @@
 
 #include "base/arena.h"
 #include "rules/ast.h"
+#include "rules/constants.h"
 #include "rules/rule_set.h"
 
 enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_ERROR };
@@ -41,6 +48,23 @@ enum opcode {
     OP_CONTAINS,
     OP_QUIET,
     OP_CLEARED,
+    /* From here on the operands are the subtrees that follow. */
+    OP_LOAD,         /* none: `left` is the value */
+    OP_COMPARE,      /* two */
+    OP_IN_LIST,      /* one, looked for in the constants */
+    OP_IN_ITEMS,     /* the first, looked for among the others */
+    OP_IN_LABELS,    /* one: a label's name */
+    OP_SEARCH,       /* two; form = OP_STARTS_WITH, OP_ENDS_WITH or OP_CONTAINS */
+    OP_ARITHMETIC,   /* two; form = enum arithmetic */
+    OP_NEGATE,       /* one */
+    OP_CHOOSE,       /* three: condition, then, else */
+    OP_SIZE,         /* one */
+    OP_COUNT_LABELS, /* none */
+    OP_LABEL_OF,     /* one: a label's name */
+    OP_CONVERT,      /* one; to `type` */
+    OP_LOWER,        /* one */
+    OP_UPPER,        /* one */
+    OP_TIME_PART,    /* one; form = enum time_part, left.number = the zone's milliseconds */
 };
 
 enum operand_kind { OPERAND_CONSTANT, OPERAND_FIELD, OPERAND_LABEL, OPERAND_AGGREGATE };
@@ -61,19 +85,11 @@ struct operand {
     };
 };
 
-struct constant_list {
-    uint32_t count;
-    /* Ascending; texts by length, then bytewise. */
-    union {
-        const struct text *texts;
-        const int64_t *numbers;
-        const double *reals;
-    };
-};
-
 struct instruction {
     uint8_t op;       /* enum opcode */
     uint8_t relation; /* enum relation */
+    uint8_t type;     /* enum value_type of the result */
+    uint8_t form;     /* see the opcode */
     uint32_t end;     /* the instruction behind this one's subtree */
     struct operand left;
     union {
@@ -86,6 +102,7 @@ struct program {
     const struct instruction *code;
     uint32_t count;
     bool reads_unstable; /* message, value or time */
+    bool makes_text;
 };
 
 /* The names of labels that have a slot; shared by the programs of one set. */
@@ -98,7 +115,8 @@ struct label_slots {
  * filled on demand and good for one event. */
 struct program_input {
     const struct event_view *view;
-    const int64_t *aggregate;
+    const int64_t *aggregate;     /* those that are whole numbers */
+    const double *aggregate_real; /* those that are real ones */
     int64_t quiet_ms;
     bool cleared;
 
@@ -106,6 +124,7 @@ struct program_input {
     struct text host;
     uint64_t label_known; /* bit per slot */
     struct text label[LABEL_SLOTS_MAX];
+    struct text_room *room; /* while a program runs */
 };
 
 /* Compiles a tree that types_check() accepted. Texts are copied into `arena`;
@@ -114,10 +133,16 @@ struct program_input {
 bool program_compile(const struct ast *ast, struct arena *arena, struct label_slots *slots,
                      struct program *out);
 
+/* Runs a program that is true or false. */
 enum truth program_run(const struct program *program, struct program_input *input);
 
 /* The same of the subtree that begins at instruction `index`, which is true or false. */
 enum truth program_test(const struct program *program, uint32_t index, struct program_input *input);
+
+/* Runs a program of any type. Texts in `out` belong to the event, the program or `room`.
+ * Returns NULL, or the reason why there is no value. */
+const char *program_value(const struct program *program, struct program_input *input,
+                          struct text_room *room, struct value *out);
 
 /* Makes the scratch ready for the next event. */
 static inline void program_input_start(struct program_input *input, const struct event_view *view)

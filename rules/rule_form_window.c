@@ -47,10 +47,14 @@ static void collect_points(const struct ast *ast, struct points *points)
 {
     for (const struct ast *child = ast->first; child != NULL; child = child->next)
         collect_points(child, points);
-    if (ast->kind == AST_LITERAL && ast->type == TYPE_INT) {
-        add_point(points, ast->number < INT64_MAX ? ast->number + 1 : ast->number);
-        add_point(points, ast->number);
-        add_point(points, ast->number - 1);
+    if (ast->kind == AST_LITERAL && (ast->type == TYPE_INT || ast->type == TYPE_DOUBLE)) {
+        int64_t number = ast->type == TYPE_INT          ? ast->number
+                         : ast->real < 0                ? 0
+                         : ast->real > RULE_MEMBERS_MAX ? RULE_MEMBERS_MAX
+                                                        : (int64_t)ast->real;
+        add_point(points, number < INT64_MAX ? number + 1 : number);
+        add_point(points, number);
+        add_point(points, number - 1);
     }
 }
 

@@ -1,7 +1,8 @@
 /* timestamp.c - see timestamp.h. */
 #include "rules/timestamp.h"
 
-#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 
 struct cursor {
     const char *at, *end;
@@ -101,10 +102,105 @@ const char *timestamp_parse(struct text text, int64_t *ms)
     zone = take_zone_minutes(&cursor);
     if (!cursor.is_good || cursor.at != cursor.end)
         return why;
-    if (month < 1 || month > 12 || day < 1 || day > days_of_month(year, month) || hour > 23 ||
-        minute > 59 || second > 59)
+    if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_of_month(year, month) ||
+        hour > 23 || minute > 59 || second > 59)
         return "there is no such day or time of day";
     *ms = ((days_since_1970(year, month, day) * 24 + hour) * 60 + minute - zone) * 60000 +
           second * 1000 + fraction;
+    return timestamp_is_known(*ms) ? NULL : "the time is not between the years 1 and 9999";
+}
+
+bool timestamp_is_known(int64_t ms)
+{
+    return ms >= -62135596800000 && ms <= 253402300799999;
+}
+
+/* ---- what clock and calendar show ---- */
+
+enum { DAY_MS = 86400000 };
+
+struct date {
+    int year, month, day; /* month and day from 1 */
+};
+
+static int64_t day_of(int64_t ms)
+{
+    return ms / DAY_MS - (ms % DAY_MS < 0);
+}
+
+/* The way back of days_since_1970(), for days since the year 0. */
+static struct date date_of(int64_t day)
+{
+    int64_t days = day + 719468, era = days / 146097; /* a known time lies behind March of year 0 */
+    int in_era = (int)(days - era * 146097);
+    int year_of_era = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+    int in_year = in_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int month = (5 * in_year + 2) / 153; /* from March, 0 */
+    struct date date = {(int)era * 400 + year_of_era, month < 10 ? month + 3 : month - 9,
+                        in_year - (153 * month + 2) / 5 + 1};
+
+    date.year += date.month <= 2;
+    return date;
+}
+
+uint32_t timestamp_print(int64_t ms, char to[TIMESTAMP_TEXT_BYTES])
+{
+    struct date date = date_of(day_of(ms));
+    int in_day = (int)(ms - day_of(ms) * DAY_MS), fraction = in_day % 1000;
+    char end[8] = "Z";
+
+    if (fraction != 0)
+        snprintf(end, sizeof(end), ".%03dZ", fraction);
+    snprintf(to, TIMESTAMP_TEXT_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d%s", date.year, date.month,
+             date.day, in_day / 3600000, in_day / 60000 % 60, in_day / 1000 % 60, end);
+    return (uint32_t)strlen(to);
+}
+
+int64_t timestamp_part(int64_t ms, enum time_part part)
+{
+    int64_t day = day_of(ms), in_day = ms - day * DAY_MS;
+    struct date date;
+
+    switch (part) {
+    case TIME_HOURS:
+        return in_day / 3600000;
+    case TIME_MINUTES:
+        return in_day / 60000 % 60;
+    case TIME_SECONDS:
+        return in_day / 1000 % 60;
+    case TIME_MILLISECONDS:
+        return in_day % 1000;
+    case TIME_DAY_OF_WEEK: /* 1970 began on a Thursday */
+        return ((day + 4) % 7 + 7) % 7;
+    default:
+        break;
+    }
+    date = date_of(day);
+    return part == TIME_FULL_YEAR      ? date.year
+           : part == TIME_MONTH        ? date.month - 1
+           : part == TIME_DATE         ? date.day
+           : part == TIME_DAY_OF_MONTH ? date.day - 1
+                                       : day - days_since_1970(date.year, 1, 1);
+}
+
+int64_t duration_part(int64_t ms, enum time_part part)
+{
+    return part == TIME_HOURS     ? ms / 3600000
+           : part == TIME_MINUTES ? ms / 60000
+           : part == TIME_SECONDS ? ms / 1000
+                                  : ms % 1000;
+}
+
+const char *zone_parse(struct text text, int64_t *offset_ms)
+{
+    struct cursor cursor = {text.at, text.at + text.len, true};
+    int minutes = 0;
+
+    if (text.len != 3 || memcmp(text.at, "UTC", 3) != 0) {
+        minutes = take_zone_minutes(&cursor);
+        if (!cursor.is_good || cursor.at != cursor.end || text.len != 6)
+            return "a zone is \"UTC\" or a fixed offset: \"+02:00\"";
+    }
+    *offset_ms = (int64_t)minutes * 60000;
     return NULL;
 }

@@ -146,29 +146,6 @@ bool title_compile(const struct yaml_node *node, const struct scope *when, struc
     return true;
 }
 
-uint32_t number_print(double number, char to[NUMBER_TEXT_BYTES])
-{
-    uint32_t len;
-
-    if (number == 0)
-        number = 0; /* -0 is 0 */
-    if (number > -1e15 && number < 1e15 && number == (double)(int64_t)number) {
-        snprintf(to, NUMBER_TEXT_BYTES, "%" PRId64, (int64_t)number);
-        return (uint32_t)strlen(to);
-    }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(to, NUMBER_TEXT_BYTES, "%.*g", digits, number);
-        if (strtod(to, NULL) == number)
-            break;
-    }
-    /* The one byte that a locale may change. */
-    len = (uint32_t)strlen(to);
-    for (uint32_t i = 0; i < len; i++)
-        if (to[i] == ',')
-            to[i] = '.';
-    return len;
-}
-
 struct writer {
     char *to;
     size_t used, room;

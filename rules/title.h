@@ -33,9 +33,4 @@ bool title_compile(const struct yaml_node *node, const struct scope *when, struc
 /* Renders into `to`, cut at `bytes` on a character border, always terminated. */
 void title_render(const struct title *title, struct program_input *input, char *to, size_t bytes);
 
-/* A number as short text that reads back as the same number, whatever the locale;
- * whole ones without a point. Returns its length. */
-enum { NUMBER_TEXT_BYTES = 32 };
-uint32_t number_print(double number, char to[NUMBER_TEXT_BYTES]);
-
 #endif

@@ -2,12 +2,14 @@
 #include "rules/types.h"
 
 #include <string.h>
+#include "rules/fold.h"
 #include "rules/lexer.h"
 #include "rules/nearest.h"
 #include "rules/printer.h"
 #include "rules/timestamp.h"
 
 static bool check(struct ast *ast, struct scope *scope);
+static bool check_truth(struct ast *ast, struct scope *scope, const char *role);
 
 /* A name cut for a message. */
 static int shown(struct text text)
@@ -50,6 +52,43 @@ static bool check_label(struct ast *ast, struct diagnostics *diag)
     ast->meaning = MEANS_FIELD;
     ast->field = RULE_FIELD_LABEL;
     ast->type = TYPE_TEXT;
+    return true;
+}
+
+/* `labels[name]`, the name being computed. */
+static bool check_index(struct ast *ast, struct scope *scope)
+{
+    if (!is_labels(ast->first)) {
+        diagnose(scope->diag, ast->span, "only labels are looked up by name: labels[\"NAME\"]");
+        return false;
+    }
+    if (!check(ast->last, scope))
+        return false;
+    if (ast->last->type != TYPE_TEXT) {
+        diagnose(scope->diag, ast->last->span, "a label's name is text, and this is %s",
+                 value_type_name(ast->last->type));
+        return false;
+    }
+    ast->type = TYPE_TEXT;
+    ast->meaning = MEANS_LABEL_OF;
+    if (ast->last->meaning != MEANS_CONSTANT)
+        return true;
+    /* The name turned out to be a constant. */
+    ast->kind = AST_MEMBER;
+    ast->text = ast->last->text;
+    ast->first->next = NULL;
+    ast->last = ast->first;
+    ast->count = 1;
+    return check_label(ast, scope->diag);
+}
+
+/* The word `labels` where the whole map may stand. */
+static bool resolve_labels(struct ast *ast)
+{
+    if (!is_labels(ast))
+        return false;
+    ast->meaning = MEANS_LABELS;
+    ast->type = TYPE_LABELS;
     return true;
 }
 
@@ -117,6 +156,18 @@ bool types_check_field(struct ast *ast, unsigned flags, const char *role, struct
 
 /* ---- functions ---- */
 
+static bool is_aggregate(const struct ast *ast)
+{
+    return ast->meaning == MEANS_AGGREGATE;
+}
+
+/* Something is computed of it: there is no count from which on more makes no difference. */
+static void loosen(const struct ast *ast, struct scope *scope)
+{
+    if (is_aggregate(ast))
+        scope->aggregate[ast->number].limit = INT64_MAX;
+}
+
 static bool check_count(const struct ast *ast, struct scope *scope, uint32_t want)
 {
     if (ast->count == want)
@@ -134,37 +185,125 @@ static bool check_has(struct ast *ast, struct scope *scope)
            types_check_field(ast->first, FIELD_MAY_LACK, "has()", scope->diag);
 }
 
-/* duration("10m") and timestamp("2024-05-01T00:00:00Z"): constants, as CEL writes them. */
-static bool check_text_constant(struct ast *ast, struct scope *scope, enum value_type type)
+/* int(), double(), string(), duration(), timestamp(). A text in quotes that is no time is told as
+ * such where it stands. */
+static bool check_convert(struct ast *ast, struct scope *scope)
 {
+    enum value_type to = text_equals(ast->text, "int")        ? TYPE_INT
+                         : text_equals(ast->text, "double")   ? TYPE_DOUBLE
+                         : text_equals(ast->text, "string")   ? TYPE_TEXT
+                         : text_equals(ast->text, "duration") ? TYPE_DURATION
+                                                              : TYPE_TIME;
+    struct ast *from = ast->first;
+    const char *why = NULL;
+
+    if (!check_count(ast, scope, 1) || !check(from, scope))
+        return false;
+    loosen(from, scope);
+    if (!value_converts(to, from->type)) {
+        diagnose(scope->diag, from->span, "%.*s() does not take %s", shown(ast->text), ast->text.at,
+                 value_type_name(from->type));
+        return false;
+    }
+    ast->type = to;
+    ast->meaning = MEANS_CONVERT;
+    if (from->kind != AST_LITERAL || from->type != TYPE_TEXT ||
+        (to != TYPE_DURATION && to != TYPE_TIME))
+        return true;
+    why = to == TYPE_DURATION ? duration_parse(from->text, &ast->number)
+                              : timestamp_parse(from->text, &ast->number);
+    if (why != NULL)
+        diagnose(scope->diag, from->span, "%s", why);
+    ast->meaning = MEANS_CONSTANT;
+    return why == NULL;
+}
+
+static bool check_size(struct ast *ast, struct scope *scope)
+{
+    struct ast *of = ast->receiver != NULL ? ast->receiver : ast->first;
+
+    if (!check_count(ast, scope, ast->receiver == NULL))
+        return false;
+    ast->meaning = MEANS_SIZE;
+    ast->type = TYPE_INT;
+    ast->receiver = NULL;
+    ast->first = ast->last = of;
+    ast->count = 1;
+    if (resolve_labels(of))
+        return true;
+    if (!check(of, scope))
+        return false;
+    if (of->type == TYPE_TEXT)
+        return true;
+    diagnose(scope->diag, of->span, "size() takes a text or labels, and this is %s",
+             value_type_name(of->type));
+    return false;
+}
+
+static bool check_case(struct ast *ast, struct scope *scope)
+{
+    if (!check_count(ast, scope, 0) || !check(ast->receiver, scope))
+        return false;
+    ast->type = TYPE_TEXT;
+    ast->meaning = text_equals(ast->text, "lowerAscii") ? MEANS_LOWER : MEANS_UPPER;
+    if (ast->receiver->type == TYPE_TEXT)
+        return true;
+    diagnose(scope->diag, ast->receiver->span, "%.*s() works on text, and this is %s",
+             shown(ast->text), ast->text.at, value_type_name(ast->receiver->type));
+    return false;
+}
+
+static const struct {
+    const char *name;
+    enum time_part part;
+    bool of_duration; /* too */
+} time_parts[] = {
+    {"getFullYear", TIME_FULL_YEAR, false},
+    {"getMonth", TIME_MONTH, false},
+    {"getDate", TIME_DATE, false},
+    {"getDayOfMonth", TIME_DAY_OF_MONTH, false},
+    {"getDayOfWeek", TIME_DAY_OF_WEEK, false},
+    {"getDayOfYear", TIME_DAY_OF_YEAR, false},
+    {"getHours", TIME_HOURS, true},
+    {"getMinutes", TIME_MINUTES, true},
+    {"getSeconds", TIME_SECONDS, true},
+    {"getMilliseconds", TIME_MILLISECONDS, true},
+};
+
+/* ts.getHours(), ts.getHours("+02:00"), age.getMinutes(). */
+static bool check_time_part(struct ast *ast, struct scope *scope)
+{
+    struct ast *zone = ast->first;
+    unsigned i = 0;
     const char *why;
 
-    if (!check_count(ast, scope, 1))
+    while (!text_equals(ast->text, time_parts[i].name))
+        i++;
+    if (!check(ast->receiver, scope) || (zone != NULL && !check(zone, scope)))
         return false;
-    if (ast->first->kind != AST_LITERAL || ast->first->type != TYPE_TEXT) {
-        diagnose(scope->diag, ast->first->span, "%.*s() takes a text in quotes", shown(ast->text),
-                 ast->text.at);
-        return false;
-    }
-    why = type == TYPE_DURATION ? duration_parse(ast->first->text, &ast->number)
-                                : timestamp_parse(ast->first->text, &ast->number);
-    if (why != NULL) {
-        diagnose(scope->diag, ast->first->span, "%s", why);
+    if (ast->receiver->type != TYPE_TIME &&
+        !(ast->receiver->type == TYPE_DURATION && time_parts[i].of_duration)) {
+        diagnose(scope->diag, ast->receiver->span, "%s() works on a time%s, and this is %s",
+                 time_parts[i].name, time_parts[i].of_duration ? " or a duration" : "",
+                 value_type_name(ast->receiver->type));
         return false;
     }
-    ast->meaning = MEANS_CONSTANT;
-    ast->type = type;
-    return true;
-}
-
-static bool check_duration(struct ast *ast, struct scope *scope)
-{
-    return check_text_constant(ast, scope, TYPE_DURATION);
-}
-
-static bool check_timestamp(struct ast *ast, struct scope *scope)
-{
-    return check_text_constant(ast, scope, TYPE_TIME);
+    ast->meaning = MEANS_TIME_PART;
+    ast->type = TYPE_INT;
+    ast->number = time_parts[i].part;
+    if (zone == NULL)
+        return true;
+    if (ast->count > 1 || ast->receiver->type != TYPE_TIME || zone->kind != AST_LITERAL ||
+        zone->type != TYPE_TEXT) {
+        diagnose(scope->diag, zone->span,
+                 "%s() takes nothing, or of a time a zone in quotes: \"UTC\", \"+02:00\"",
+                 time_parts[i].name);
+        return false;
+    }
+    why = zone_parse(zone->text, &ast->zone_ms);
+    if (why != NULL)
+        diagnose(scope->diag, zone->span, "%s", why);
+    return why == NULL;
 }
 
 static bool check_method(struct ast *ast, struct scope *scope)
@@ -272,22 +411,52 @@ static bool check_cleared(struct ast *ast, struct scope *scope)
     return check_count(ast, scope, 0);
 }
 
+/* Where a function may stand. */
+enum {
+    IN_WHERE = 1 << SCOPE_WHERE,
+    IN_WHEN = 1 << SCOPE_WHEN,
+    IN_CLOSE = 1 << SCOPE_CLOSE,
+    COMPUTING = IN_WHERE | IN_WHEN,
+};
+
+enum style {
+    ALONE,  /* f(x) */
+    METHOD, /* x.f() */
+    EITHER,
+};
+
 static const struct function {
     const char *name;
-    bool is_method;
-    unsigned scopes; /* bit per enum scope_kind */
+    enum style style;
+    unsigned scopes;
     bool (*check)(struct ast *, struct scope *);
 } functions[] = {
-    {"has", false, 1 << SCOPE_WHERE, check_has},
-    {"duration", false, 1 << SCOPE_WHERE | 1 << SCOPE_CLOSE, check_duration},
-    {"timestamp", false, 1 << SCOPE_WHERE, check_timestamp},
-    {"startsWith", true, 1 << SCOPE_WHERE, check_method},
-    {"endsWith", true, 1 << SCOPE_WHERE, check_method},
-    {"contains", true, 1 << SCOPE_WHERE, check_method},
-    {"count", false, 1 << SCOPE_WHEN, check_count_call},
-    {"distinct", false, 1 << SCOPE_WHEN, check_distinct},
-    {"quiet", false, 1 << SCOPE_CLOSE, check_quiet},
-    {"cleared", false, 1 << SCOPE_CLOSE, check_cleared},
+    {"has", ALONE, IN_WHERE, check_has},
+    {"size", EITHER, IN_WHERE, check_size},
+    {"int", ALONE, COMPUTING, check_convert},
+    {"double", ALONE, COMPUTING, check_convert},
+    {"string", ALONE, COMPUTING, check_convert},
+    {"duration", ALONE, COMPUTING | IN_CLOSE, check_convert},
+    {"timestamp", ALONE, COMPUTING, check_convert},
+    {"startsWith", METHOD, COMPUTING, check_method},
+    {"endsWith", METHOD, COMPUTING, check_method},
+    {"contains", METHOD, COMPUTING, check_method},
+    {"lowerAscii", METHOD, COMPUTING, check_case},
+    {"upperAscii", METHOD, COMPUTING, check_case},
+    {"getFullYear", METHOD, COMPUTING, check_time_part},
+    {"getMonth", METHOD, COMPUTING, check_time_part},
+    {"getDate", METHOD, COMPUTING, check_time_part},
+    {"getDayOfMonth", METHOD, COMPUTING, check_time_part},
+    {"getDayOfWeek", METHOD, COMPUTING, check_time_part},
+    {"getDayOfYear", METHOD, COMPUTING, check_time_part},
+    {"getHours", METHOD, COMPUTING, check_time_part},
+    {"getMinutes", METHOD, COMPUTING, check_time_part},
+    {"getSeconds", METHOD, COMPUTING, check_time_part},
+    {"getMilliseconds", METHOD, COMPUTING, check_time_part},
+    {"count", ALONE, IN_WHEN, check_count_call},
+    {"distinct", ALONE, IN_WHEN, check_distinct},
+    {"quiet", ALONE, IN_CLOSE, check_quiet},
+    {"cleared", ALONE, IN_CLOSE, check_cleared},
 };
 
 enum { FUNCTIONS = sizeof(functions) / sizeof(functions[0]) };
@@ -328,13 +497,17 @@ static bool check_call(struct ast *ast, struct scope *scope)
                  scope_names[scope->kind]);
         return false;
     }
-    if (function->is_method != (ast->receiver != NULL)) {
-        if (function->is_method)
-            diagnose(scope->diag, ast->span, "%s() follows a text: field.%s(\"...\")",
-                     function->name, function->name);
-        else
-            diagnose(scope->diag, ast->span, "%s() stands alone, without anything before it",
-                     function->name);
+    if (function->style == METHOD && ast->receiver == NULL) {
+        bool is_of_time = function->check == check_time_part;
+        bool takes_text = function->check == check_method;
+        diagnose(scope->diag, ast->span, "%s() follows %s: %s.%s(%s)", function->name,
+                 is_of_time ? "a time" : "a text", is_of_time ? "ts" : "field", function->name,
+                 takes_text ? "\"...\"" : "");
+        return false;
+    }
+    if (function->style == ALONE && ast->receiver != NULL) {
+        diagnose(scope->diag, ast->span, "%s() stands alone, without anything before it",
+                 function->name);
         return false;
     }
     return function->check(ast, scope);
@@ -358,7 +531,7 @@ static bool mismatch(const struct ast *left, const struct ast *right, struct sco
     else if ((a == TYPE_DURATION && is_number(b)) || (b == TYPE_DURATION && is_number(a)))
         hint = "; a duration has a unit: 5m";
     else if (has_label && (is_number(a) || is_number(b)))
-        hint = "; labels hold text: put the number in quotes";
+        hint = "; labels hold text: write int() or double() around it";
     else if (a == TYPE_TIME || b == TYPE_TIME)
         hint = "; a time is written timestamp(\"2024-05-01T00:00:00Z\")";
     diagnose(scope->diag, right->span, "this is %s and cannot be compared with %s%s",
@@ -371,15 +544,11 @@ static bool check_exact(const struct ast *whole, struct scope *scope)
 {
     const int64_t limit = (int64_t)1 << 53;
 
-    if (whole->type != TYPE_INT || (whole->number <= limit && whole->number >= -limit))
+    if (whole->type != TYPE_INT || whole->meaning != MEANS_CONSTANT ||
+        (whole->number <= limit && whole->number >= -limit))
         return true;
     diagnose(scope->diag, whole->span, "this number is too large to be compared exactly");
     return false;
-}
-
-static bool is_aggregate(const struct ast *ast)
-{
-    return ast->meaning == MEANS_AGGREGATE;
 }
 
 static enum relation mirrored(enum relation relation)
@@ -404,13 +573,18 @@ static bool note_limit(struct scope *scope, const struct ast *aggregate, enum re
 {
     int64_t *limit = &scope->aggregate[aggregate->number].limit;
     int64_t need = constant->number;
+    bool is_between = false; /* two whole numbers */
 
-    if (constant->number < 0) {
+    if (constant->type == TYPE_DOUBLE) {
+        need = constant->real < 9e15 ? (int64_t)constant->real : INT64_MAX;
+        is_between = (double)need < constant->real;
+    }
+    if (constant->type == TYPE_DOUBLE ? constant->real < 0 : constant->number < 0) {
         diagnose(scope->diag, constant->span, "%s is never negative",
                  scope->aggregate[aggregate->number].text);
         return false;
     }
-    if (relation != RELATION_GE && relation != RELATION_LT && need < INT64_MAX)
+    if ((is_between || (relation != RELATION_GE && relation != RELATION_LT)) && need < INT64_MAX)
         need++;
     *limit = need > *limit ? need : *limit;
     return true;
@@ -420,15 +594,12 @@ static bool check_aggregates(const struct ast *ast, struct scope *scope)
 {
     const struct ast *left = ast->first, *right = ast->last;
 
-    if (is_aggregate(left) && is_aggregate(right)) {
-        scope->aggregate[left->number].limit = INT64_MAX;
-        scope->aggregate[right->number].limit = INT64_MAX;
-        return true;
-    }
-    if (is_aggregate(left))
+    if (is_aggregate(left) && right->meaning == MEANS_CONSTANT)
         return note_limit(scope, left, ast->relation, right);
-    if (is_aggregate(right))
+    if (is_aggregate(right) && left->meaning == MEANS_CONSTANT)
         return note_limit(scope, right, mirrored(ast->relation), left);
+    loosen(left, scope);
+    loosen(right, scope);
     return true;
 }
 
@@ -474,28 +645,42 @@ static bool check_list(struct ast *ast, struct scope *scope)
     for (struct ast *item = ast->first; item != NULL; item = item->next) {
         if (!check(item, scope))
             return false;
-        if ((item->kind != AST_LITERAL && item->meaning != MEANS_CONSTANT) ||
-            item->type == TYPE_BOOL) {
-            diagnose(scope->diag, item->span, "a list holds constants: texts, numbers, severities");
+        if (item->type == TYPE_BOOL || item->type == TYPE_LIST) {
+            diagnose(scope->diag, item->span, "a list holds texts, numbers, severities or times");
             return false;
         }
     }
     return true;
 }
 
+/* "rack" in labels */
+static bool check_in_labels(struct ast *name, struct scope *scope)
+{
+    if (name->type == TYPE_TEXT)
+        return true;
+    diagnose(scope->diag, name->span, "a label's name is text, and this is %s",
+             value_type_name(name->type));
+    return false;
+}
+
 static bool check_in(struct ast *ast, struct scope *scope)
 {
     struct ast *left = ast->first, *list = ast->last;
 
-    if (!check(left, scope) || !check(list, scope))
-        return false;
     ast->type = TYPE_BOOL;
+    if (!check(left, scope))
+        return false;
+    loosen(left, scope);
+    if (resolve_labels(list))
+        return check_in_labels(left, scope);
+    if (!check(list, scope))
+        return false;
     if (list->kind != AST_LIST) {
         diagnose(scope->diag, list->span,
                  "a list in brackets follows \"in\", for example [\"a\", \"b\"]");
         return false;
     }
-    if (left->type == TYPE_BOOL || left->type == TYPE_LIST || is_aggregate(left)) {
+    if (left->type == TYPE_BOOL || left->type == TYPE_LIST) {
         diagnose(scope->diag, left->span, "\"in\" does not apply to this; compare it instead");
         return false;
     }
@@ -513,6 +698,84 @@ static bool check_in(struct ast *ast, struct scope *scope)
     }
     return true;
 }
+
+/* ---- what computes ---- */
+
+static const char *arithmetic_hint(const struct ast *left, const struct ast *right)
+{
+    bool has_text = left->type == TYPE_TEXT || right->type == TYPE_TEXT;
+    bool has_number = is_number(left->type) || is_number(right->type);
+
+    if (has_text && has_number)
+        return "; text is made a number by int() or double(), a number text by string()";
+    if (has_text)
+        return "; other things are made text by string()";
+    if (has_number && (left->type == TYPE_DURATION || right->type == TYPE_DURATION))
+        return "; a duration has a unit: 5m";
+    return "";
+}
+
+static bool check_arithmetic(struct ast *ast, struct scope *scope)
+{
+    struct ast *left = ast->first, *right = ast->last;
+    const char *sign = arithmetic_sign(ast->arithmetic);
+
+    if (!check(left, scope) || !check(right, scope))
+        return false;
+    loosen(left, scope);
+    loosen(right, scope);
+    if (!arithmetic_type(ast->arithmetic, left->type, right->type, &ast->type)) {
+        if (left->type == right->type)
+            diagnose(scope->diag, ast->span, "%s does not apply to %s", sign,
+                     left->type == TYPE_DOUBLE ? "real numbers" : value_type_name(left->type));
+        else
+            diagnose(scope->diag, ast->span, "%s does not go between %s and %s%s", sign,
+                     value_type_name(left->type), value_type_name(right->type),
+                     arithmetic_hint(left, right));
+        return false;
+    }
+    if ((ast->arithmetic == ARITHMETIC_DIVIDE || ast->arithmetic == ARITHMETIC_REMAINDER) &&
+        right->meaning == MEANS_CONSTANT &&
+        (right->type == TYPE_DOUBLE ? right->real == 0 : right->number == 0)) {
+        diagnose(scope->diag, right->span, "this cannot be computed: division by zero");
+        return false;
+    }
+    return true;
+}
+
+static bool check_negate(struct ast *ast, struct scope *scope)
+{
+    struct ast *of = ast->first;
+
+    if (!check(of, scope))
+        return false;
+    loosen(of, scope);
+    ast->type = of->type;
+    if (is_number(of->type) || of->type == TYPE_DURATION)
+        return true;
+    diagnose(scope->diag, of->span, "- needs a number or a duration, and this is %s",
+             value_type_name(of->type));
+    return false;
+}
+
+static bool check_choose(struct ast *ast, struct scope *scope)
+{
+    struct ast *condition = ast->first, *first = condition->next, *second = ast->last;
+
+    if (!check_truth(condition, scope, "? needs") || !check(first, scope) || !check(second, scope))
+        return false;
+    loosen(first, scope);
+    loosen(second, scope);
+    ast->type = first->type == TYPE_INT ? second->type : first->type;
+    if ((first->type == second->type || (is_number(first->type) && is_number(second->type))) &&
+        first->type <= TYPE_SEVERITY)
+        return true;
+    diagnose(scope->diag, second->span, "both sides of : are of one type; this is %s, the other %s",
+             value_type_name(second->type), value_type_name(first->type));
+    return false;
+}
+
+/* ---- truth ---- */
 
 static bool check_truth(struct ast *ast, struct scope *scope, const char *role)
 {
@@ -546,33 +809,33 @@ static bool check_connective(struct ast *ast, struct scope *scope)
 
 static bool check_literal(struct ast *ast, struct scope *scope)
 {
-    bool is_allowed = scope->kind == SCOPE_WHERE ||
-                      (scope->kind == SCOPE_WHEN && ast->type == TYPE_INT) ||
-                      (scope->kind == SCOPE_CLOSE && ast->type == TYPE_DURATION);
-
     ast->meaning = MEANS_CONSTANT;
-    if (is_allowed)
+    if (scope->kind != SCOPE_CLOSE || ast->type == TYPE_DURATION || ast->type == TYPE_TEXT)
         return true;
-    diagnose(scope->diag, ast->span, "%s",
-             scope->kind == SCOPE_WHEN
-                 ? "when compares count() and distinct(field) with whole numbers"
-                 : "close is made of quiet(duration) and cleared()");
+    diagnose(scope->diag, ast->span, "close is made of quiet(duration) and cleared()");
     return false;
 }
 
-static bool check(struct ast *ast, struct scope *scope)
+/* What there is to name and to compute differs between scopes. */
+static bool check_kind(const struct ast *ast, struct scope *scope)
 {
-    /* Outside `where` there is no event to take a field of. */
-    if (scope->kind != SCOPE_WHERE &&
-        (ast->kind == AST_NAME || ast->kind == AST_MEMBER || ast->kind == AST_LIST ||
-         ast->kind == AST_IN || (scope->kind == SCOPE_CLOSE && ast->kind == AST_COMPARE))) {
-        diagnose(
-            scope->diag, ast->span, "%s",
-            scope->kind == SCOPE_WHEN
-                ? "when looks at a window, not at one event: compare count() or distinct(field)"
-                : "close is made of quiet(duration) and cleared()");
-        return false;
-    }
+    bool names_event = ast->kind == AST_NAME || ast->kind == AST_MEMBER || ast->kind == AST_INDEX;
+    bool computes = ast->kind == AST_COMPARE || ast->kind == AST_IN || ast->kind == AST_LIST ||
+                    ast->kind == AST_NEGATE || ast->kind == AST_ARITHMETIC ||
+                    ast->kind == AST_CHOOSE;
+
+    if (scope->kind == SCOPE_WHEN && names_event)
+        diagnose(scope->diag, ast->span,
+                 "when looks at a window, not at one event: compare count() or distinct(field)");
+    else if (scope->kind == SCOPE_CLOSE && (names_event || computes))
+        diagnose(scope->diag, ast->span, "close is made of quiet(duration) and cleared()");
+    else
+        return true;
+    return false;
+}
+
+static bool check_node(struct ast *ast, struct scope *scope)
+{
     switch (ast->kind) {
     case AST_LITERAL:
         return check_literal(ast, scope);
@@ -580,6 +843,8 @@ static bool check(struct ast *ast, struct scope *scope)
         return check_name(ast, scope->diag);
     case AST_MEMBER:
         return check_label(ast, scope->diag);
+    case AST_INDEX:
+        return check_index(ast, scope);
     case AST_CALL:
         return check_call(ast, scope);
     case AST_LIST:
@@ -588,9 +853,20 @@ static bool check(struct ast *ast, struct scope *scope)
         return check_compare(ast, scope);
     case AST_IN:
         return check_in(ast, scope);
+    case AST_NEGATE:
+        return check_negate(ast, scope);
+    case AST_ARITHMETIC:
+        return check_arithmetic(ast, scope);
+    case AST_CHOOSE:
+        return check_choose(ast, scope);
     default:
         return check_connective(ast, scope);
     }
+}
+
+static bool check(struct ast *ast, struct scope *scope)
+{
+    return check_kind(ast, scope) && check_node(ast, scope) && fold(ast, scope->arena, scope->diag);
 }
 
 bool types_check(struct ast *ast, struct scope *scope)
@@ -598,4 +874,14 @@ bool types_check(struct ast *ast, struct scope *scope)
     static const char *const roles[] = {"where is", "when is", "close is"};
 
     return check_truth(ast, scope, roles[scope->kind]);
+}
+
+bool types_check_value(struct ast *ast, struct scope *scope)
+{
+    if (!check(ast, scope))
+        return false;
+    if (ast->type <= TYPE_SEVERITY)
+        return true;
+    diagnose(scope->diag, ast->span, "this is %s and no single value", value_type_name(ast->type));
+    return false;
 }

@@ -3,11 +3,12 @@
  *
  * A tree is checked in one of three scopes, which differ in what can be named:
  *
- *   where: fields, labels, constants, has(), timestamp(), duration(), text methods
- *   when:  count(), distinct(field), whole numbers
+ *   where: fields and labels of an event, constants, all that computes over them
+ *   when:  count(), distinct(field), constants, all that computes over them
  *   close: quiet(duration), cleared()
  *
- * Afterwards every node carries its type and meaning, and a program can be made
+ * Afterwards every node carries its type and meaning, what is constant has been computed
+ * (rules/fold.h), and a program can be made
  * of it without a further look at names.
  */
 #ifndef RULES_TYPES_H
@@ -44,6 +45,9 @@ struct scope {
 /* Checks a whole expression, which must be true or false.
  * Errors: false, diagnosed. */
 bool types_check(struct ast *ast, struct scope *scope);
+
+/* The same for an expression that gives a value of any type: ast->type says which. */
+bool types_check_value(struct ast *ast, struct scope *scope);
 
 /* Checks that the tree names a field with all of `flags`; `role` is for the
  * message: "by", "distinct()", "a title". */

@@ -98,7 +98,7 @@ static void wrong_titles_are_refused_inside_the_text(void **state)
         {"\"on {host\"", 18, "this { is not closed; a brace itself is written {{"},
         {"\"on host} \"", 22, "this } closes nothing; a brace itself is written }}"},
         {"\"on {host == 5}\"", 19, "a title takes a field or a label here"},
-        {"\"on {host check}\"", 24, "expected &&, || or the end here"},
+        {"\"on {host check}\"", 24, "expected an operator or the end here"},
         {"'it''s {hots}'", 22, "there is no field \"hots\"; did you mean \"host\"?"},
     };
 
