@@ -144,6 +144,11 @@ enum truth program_test(const struct program *program, uint32_t index, struct pr
 const char *program_value(const struct program *program, struct program_input *input,
                           struct text_room *room, struct value *out);
 
+/* The same of the subtree that begins at instruction `index`. */
+const char *program_value_at(const struct program *program, uint32_t index,
+                             struct program_input *input, struct text_room *room,
+                             struct value *out);
+
 /* Makes the scratch ready for the next event. */
 static inline void program_input_start(struct program_input *input, const struct event_view *view)
 {
