@@ -353,6 +353,22 @@ static bool is_quiet(const struct engine *engine)
     return !step_under_way(engine);
 }
 
+bool engine_run(struct engine *engine, uint64_t timeout_ms)
+{
+    struct worker *worker = &engine->workers[0];
+    uint64_t until = host_mono_ns() + timeout_ms * 1000000u;
+
+    assert(engine->worker_count == 1);
+    assert(!worker->started);
+    /* Who finds nothing to do waits for closed epochs to gather: that is over in a moment. */
+    for (unsigned polls = 1; !is_finished(engine); polls++)
+        if ((!poll_all(worker) || polls % 1024 == 0) && timeout_ms > 0 && host_mono_ns() > until)
+            break;
+    ingest_stop(worker);
+    marks_drain(engine);
+    return is_finished(engine);
+}
+
 bool engine_wait_finished(struct engine *engine, uint64_t timeout_ms)
 {
     return wait_for(engine, is_finished, timeout_ms);

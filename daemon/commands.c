@@ -23,6 +23,8 @@ static const struct command commands[] = {
     {"replay", "runs recorded input through the engine and prints incident log and ledger",
      cmd_replay},
     {"run", "the daemon: events from Kafka in, incidents out", cmd_run},
+    {"test", "runs rule tests: events on a virtual clock, and the incidents they must open",
+     cmd_test},
 };
 
 static const size_t command_count = sizeof(commands) / sizeof(commands[0]);

@@ -24,5 +24,6 @@ int cmd_record(int argc, char **argv);
 int cmd_redrive(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_test(int argc, char **argv);
 
 #endif

@@ -1,0 +1,334 @@
+/*
+ * rule_test_compare.c - which incident meets which expectation, and what is left over.
+ *
+ * Expectations that can be met are met: a matching is searched in which as many as possible are,
+ * so the order of `expect` does not matter. What is left is then put side by side where rule and
+ * key are the same, nearest first, so that a wrong title shows as a wrong title and not as one
+ * incident missing and one too many.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "daemon/rule_test_match.h"
+#include "daemon/units.h"
+#include "rules/fields.h"
+
+#define NONE UINT32_MAX
+enum { SAID_BYTES = 512 };
+
+struct comparison {
+    const struct rule_test_file *file;
+    const struct rule_test *test;
+    const struct rule_test_run *run;
+    struct rule_test_result *result;
+    uint32_t *incident_of; /* of each expectation; NONE: not met */
+    uint32_t *meets;       /* of each incident; NONE: nothing describes it */
+    bool *visited;         /* of each incident, in one search */
+};
+
+const char *rule_test_finding_name(enum rule_test_finding_kind kind)
+{
+    static const char *const names[] = {"differs", "missing", "extra", "forbidden", "count"};
+
+    return names[kind];
+}
+
+static uint32_t unmet_rows(const struct comparison *cmp, uint32_t expectation, uint32_t incident)
+{
+    struct rule_test_rows rows = {0};
+
+    rule_test_match(cmp->file, cmp->test, &cmp->test->expect[expectation],
+                    &cmp->run->incident[incident], &rows);
+    return rows.unmet;
+}
+
+/* ---- who meets whom ---- */
+
+/* One augmenting path from an expectation (Kuhn's algorithm). */
+static bool assign(struct comparison *cmp, uint32_t expectation)
+{
+    for (uint32_t i = 0; i < cmp->run->incident_count; i++) {
+        if (cmp->visited[i] ||
+            !rule_test_match_is_same(&cmp->test->expect[expectation], &cmp->run->incident[i]) ||
+            unmet_rows(cmp, expectation, i) > 0)
+            continue;
+        cmp->visited[i] = true;
+        if (cmp->meets[i] == NONE || assign(cmp, cmp->meets[i])) {
+            cmp->meets[i] = expectation;
+            cmp->incident_of[expectation] = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The free incident of the same rule and key that differs least; NONE when there is none. */
+static uint32_t nearest_incident(const struct comparison *cmp, uint32_t expectation)
+{
+    uint32_t best = NONE, least = UINT32_MAX;
+
+    for (uint32_t i = 0; i < cmp->run->incident_count; i++) {
+        if (cmp->meets[i] != NONE ||
+            !rule_test_match_is_same(&cmp->test->expect[expectation], &cmp->run->incident[i]))
+            continue;
+        uint32_t unmet = unmet_rows(cmp, expectation, i);
+        if (unmet < least) {
+            least = unmet;
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* ---- findings ---- */
+
+static struct rule_test_finding *add_finding(struct comparison *cmp,
+                                             enum rule_test_finding_kind kind, struct span place)
+{
+    struct rule_test_result *result = cmp->result;
+    struct rule_test_finding *larger;
+
+    if (result->finding_count == result->finding_room) {
+        uint32_t room = result->finding_room == 0 ? 8 : 2 * result->finding_room;
+        larger = arena_alloc_many(result->arena, room, sizeof(*larger));
+        if (larger == NULL) {
+            result->out_of_memory = true;
+            return NULL;
+        }
+        if (result->finding_count > 0)
+            memcpy(larger, result->finding, result->finding_count * sizeof(*larger));
+        result->finding = larger;
+        result->finding_room = room;
+    }
+    result->finding[result->finding_count] =
+        (struct rule_test_finding){.kind = kind, .place = place, .said = ""};
+    return &result->finding[result->finding_count++];
+}
+
+static void say(struct comparison *cmp, struct rule_test_finding *finding, const char *text)
+{
+    finding->said = arena_copy(cmp->result->arena, text, strlen(text));
+    if (finding->said == NULL) {
+        finding->said = "";
+        cmp->result->out_of_memory = true;
+    }
+}
+
+static void add_differs(struct comparison *cmp, uint32_t expectation, uint32_t incident)
+{
+    const struct rule_test_expectation *expected = &cmp->test->expect[expectation];
+    struct rule_test_finding *finding = add_finding(cmp, FINDING_DIFFERS, expected->node->span);
+    struct rule_test_rows rows = {.arena = cmp->result->arena};
+
+    if (finding == NULL)
+        return;
+    rule_test_match(cmp->file, cmp->test, expected, &cmp->run->incident[incident], &rows);
+    finding->expectation = expected;
+    finding->incident = &cmp->run->incident[incident];
+    finding->row = rows.row;
+    finding->row_count = rows.count;
+    cmp->result->out_of_memory |= rows.out_of_memory;
+}
+
+/* How near the rule came: what the engine counted of it. */
+static void say_missing(struct comparison *cmp, struct rule_test_finding *finding,
+                        const struct yaml_node *rule)
+{
+    char text[SAID_BYTES];
+
+    for (size_t i = 0; rule != NULL && i < cmp->run->rule_count; i++) {
+        const struct engine_rule_counters *counters = &cmp->run->rules[i];
+        if (!text_equals(rule->text, counters->rule_id))
+            continue;
+        if (counters->touches == 0)
+            snprintf(text, sizeof(text), "no event reached rule %s: its `where` was never true",
+                     counters->rule_id);
+        else
+            snprintf(text, sizeof(text),
+                     "rule %s was reached by %" PRIu64 " alerts or events, and opened %" PRIu64
+                     " incidents; at the end it watched %" PRIu64 " keys",
+                     counters->rule_id, counters->touches, counters->opened, counters->keys);
+        say(cmp, finding, text);
+        return;
+    }
+}
+
+static void add_missing(struct comparison *cmp, uint32_t expectation)
+{
+    const struct rule_test_expectation *expected = &cmp->test->expect[expectation];
+    struct rule_test_finding *finding = add_finding(cmp, FINDING_MISSING, expected->node->span);
+
+    if (finding == NULL)
+        return;
+    finding->expectation = expected;
+    say_missing(cmp, finding, expected->rule);
+}
+
+static void add_extra(struct comparison *cmp, uint32_t incident)
+{
+    struct rule_test_finding *finding = add_finding(cmp, FINDING_EXTRA, cmp->test->node->span);
+
+    if (finding != NULL)
+        finding->incident = &cmp->run->incident[incident];
+}
+
+static void compare_expected(struct comparison *cmp)
+{
+    const struct rule_test *test = cmp->test;
+
+    for (uint32_t e = 0; e < test->expect_count; e++)
+        cmp->incident_of[e] = NONE;
+    for (uint32_t e = 0; e < test->expect_count; e++) {
+        memset(cmp->visited, 0, cmp->run->incident_count * sizeof(*cmp->visited));
+        assign(cmp, e);
+    }
+    for (uint32_t e = 0; e < test->expect_count; e++) {
+        uint32_t near = cmp->incident_of[e] == NONE ? nearest_incident(cmp, e) : NONE;
+        if (near != NONE) {
+            cmp->incident_of[e] = near;
+            cmp->meets[near] = e;
+            add_differs(cmp, e, near);
+        } else if (cmp->incident_of[e] == NONE) {
+            add_missing(cmp, e);
+        }
+    }
+    for (uint32_t i = 0; i < cmp->run->incident_count && test->has_expect; i++)
+        if (cmp->meets[i] == NONE && !test->others_allowed)
+            add_extra(cmp, i);
+}
+
+static void compare_forbidden(struct comparison *cmp)
+{
+    for (uint32_t e = 0; e < cmp->test->expect_not_count; e++) {
+        const struct rule_test_expectation *expected = &cmp->test->expect_not[e];
+        for (uint32_t i = 0; i < cmp->run->incident_count; i++) {
+            struct rule_test_rows rows = {0};
+            struct rule_test_finding *finding;
+            rule_test_match(cmp->file, cmp->test, expected, &cmp->run->incident[i], &rows);
+            if (rows.unmet > 0)
+                continue;
+            finding = add_finding(cmp, FINDING_FORBIDDEN, expected->node->span);
+            if (finding == NULL)
+                return;
+            finding->expectation = expected;
+            finding->incident = &cmp->run->incident[i];
+        }
+    }
+}
+
+/* ---- counts ---- */
+
+static uint64_t rejected(const struct engine_counters *counters)
+{
+    uint64_t sum = 0;
+
+    for (int i = 0; i < REJECT_REASON_COUNT; i++)
+        sum += counters->rejected[i];
+    return sum;
+}
+
+static uint64_t count_of(const struct engine_counters *counters, struct text name)
+{
+    const struct {
+        const char *name;
+        uint64_t count;
+    } rows[] = {
+        {"events", counters->events},
+        {"records", counters->records},
+        {"derived", counters->derived},
+        {"rejected", rejected(counters)},
+        {"duplicate", counters->duplicate},
+        {"unmatched", counters->unmatched},
+        {"routed", counters->routed},
+        {"late", counters->late + counters->late_by_seal},
+        {"clamped", counters->time_clamped},
+        {"opened", counters->opened},
+        {"closed", counters->closed},
+        {"updates", counters->updates},
+        {"open", counters->open},
+        {"evicted", counters->evicted},
+        {"expired", counters->expired},
+        {"touches", counters->touches},
+        {"flap_begun", counters->flap_begun},
+        {"flap_folded", counters->flap_folded},
+        {"alerts", counters->alerts},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (text_equals(name, rows[i].name))
+            return rows[i].count;
+    return 0;
+}
+
+static void compare_counts(struct comparison *cmp)
+{
+    const struct yaml_node *counts = cmp->test->counts;
+    bool names_rejected = false;
+
+    for (const struct yaml_node *at = counts != NULL ? counts->first : NULL; at != NULL;
+         at = at->next) {
+        uint64_t got = count_of(&cmp->run->counters, at->key->text);
+        struct error err;
+        struct rule_test_finding *finding;
+        char text[SAID_BYTES];
+        int64_t wanted = 0;
+
+        names_rejected |= text_equals(at->key->text, "rejected");
+        unit_parse_count(at->text.at, &wanted, &err);
+        if ((uint64_t)wanted == got)
+            continue;
+        finding = add_finding(cmp, FINDING_COUNT, at->span);
+        if (finding == NULL)
+            return;
+        snprintf(text, sizeof(text), "%s: expected %s, got %" PRIu64, at->key->text.at, at->text.at,
+                 got);
+        say(cmp, finding, text);
+    }
+    /* An event that was never read would make silence look like a pass. */
+    if (!names_rejected && cmp->run->refused[0] != '\0') {
+        const struct rule_test_event *event = cmp->run->refused_event;
+        struct rule_test_finding *finding = add_finding(
+            cmp, FINDING_COUNT, event != NULL ? event->node->span : cmp->test->node->span);
+        char text[SAID_BYTES];
+        if (finding == NULL)
+            return;
+        snprintf(text, sizeof(text),
+                 "%" PRIu64 " records were refused, the first with: %s; if that is meant, say so "
+                 "under `counts` with `rejected`",
+                 rejected(&cmp->run->counters), cmp->run->refused);
+        say(cmp, finding, text);
+    }
+}
+
+void rule_test_compare(const struct rule_test_file *file, const struct rule_test *test,
+                       const struct rule_test_run *run, struct rule_test_result *result)
+{
+    struct comparison cmp = {.file = file, .test = test, .run = run, .result = result};
+
+    *result = (struct rule_test_result){.arena = arena_create((size_t)1 << 30)};
+    if (result->arena == NULL) {
+        result->out_of_memory = true;
+        return;
+    }
+    cmp.incident_of =
+        arena_alloc_many(result->arena, test->expect_count + 1, sizeof(*cmp.incident_of));
+    cmp.meets = arena_alloc_many(result->arena, run->incident_count + 1, sizeof(*cmp.meets));
+    cmp.visited = arena_alloc_many(result->arena, run->incident_count + 1, sizeof(*cmp.visited));
+    if (cmp.incident_of == NULL || cmp.meets == NULL || cmp.visited == NULL) {
+        result->out_of_memory = true;
+        return;
+    }
+    for (uint32_t i = 0; i < run->incident_count; i++)
+        cmp.meets[i] = NONE;
+    compare_expected(&cmp);
+    compare_forbidden(&cmp);
+    compare_counts(&cmp);
+}
+
+void rule_test_result_release(struct rule_test_result *result)
+{
+    arena_destroy(result->arena);
+    *result = (struct rule_test_result){0};
+}

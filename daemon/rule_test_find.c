@@ -1,0 +1,140 @@
+/* rule_test_find.c - see rule_test_find.h. */
+#include "daemon/rule_test_find.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "daemon/packs.h"
+
+static const char ending[] = ".test.yaml";
+
+struct finding {
+    struct arena *arena;
+    struct rule_test_files *out;
+    int rc;
+};
+
+/* Entries of one folder, kept until it has been read: they are told in any order. */
+struct folder {
+    struct finding *finding;
+    const char **name;
+    size_t count, room;
+};
+
+static void add_path(struct finding *finding, const char *path)
+{
+    const char *copy = arena_copy(finding->arena, path, strlen(path));
+
+    if (finding->out->count == RULE_TEST_FILES_MAX)
+        finding->rc = -E2BIG;
+    else if (copy == NULL)
+        finding->rc = -ENOMEM;
+    else
+        finding->out->path[finding->out->count++] = copy;
+}
+
+static void take_entry(void *self, const char *name)
+{
+    struct folder *folder = self;
+
+    if (name[0] == '.' || folder->finding->rc != 0)
+        return;
+    if (folder->count == folder->room) {
+        size_t room = folder->room == 0 ? 32 : 2 * folder->room;
+        const char **larger = arena_alloc_many(folder->finding->arena, room, sizeof(*larger));
+        if (larger == NULL) {
+            folder->finding->rc = -ENOMEM;
+            return;
+        }
+        if (folder->count > 0)
+            memcpy(larger, folder->name, folder->count * sizeof(*larger));
+        folder->name = larger;
+        folder->room = room;
+    }
+    folder->name[folder->count] = arena_copy(folder->finding->arena, name, strlen(name));
+    if (folder->name[folder->count++] == NULL)
+        folder->finding->rc = -ENOMEM;
+}
+
+static int order_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool is_test_file(const char *name)
+{
+    size_t length = strlen(name), cut = strlen(ending);
+
+    return length > cut && strcmp(name + length - cut, ending) == 0;
+}
+
+/* 0, or -ENOTDIR for what is no folder, or another errno. */
+static int walk(struct finding *finding, const char *path, unsigned depth)
+{
+    struct folder folder = {.finding = finding};
+    char below[PATH_MAX];
+    int rc = host()->list(host()->self, path, take_entry, &folder);
+
+    if (rc != 0 || finding->rc != 0)
+        return rc;
+    if (folder.count > 0)
+        qsort(folder.name, folder.count, sizeof(*folder.name), order_names);
+    for (size_t i = 0; i < folder.count && finding->rc == 0; i++) {
+        if (snprintf(below, sizeof(below), "%s/%s", path, folder.name[i]) >= (int)sizeof(below))
+            continue;
+        if (is_test_file(folder.name[i]))
+            add_path(finding, below);
+        else if (depth < RULE_TEST_FOLDERS_DEPTH && strchr(folder.name[i], '.') == NULL)
+            walk(finding, below, depth + 1); /* a file without an ending is no folder: no harm */
+    }
+    return 0;
+}
+
+static int find_one(struct finding *finding, const char *name, struct error *err)
+{
+    char path[PATH_MAX], word[PATH_MAX];
+    size_t before = finding->out->count;
+    int rc;
+
+    snprintf(word, sizeof(word), "%s.test", name);
+    if (strpbrk(name, "/.") == NULL && pack_find(word, path, sizeof(path))) {
+        add_path(finding, path);
+        return finding->rc;
+    }
+    rc = walk(finding, name, 0);
+    if (rc == -ENOTDIR) {
+        add_path(finding, name);
+        rc = 0;
+    } else if (rc == 0 && finding->rc == 0 && finding->out->count == before) {
+        error_set(err, "%s: there is no *%s file in this folder or below", name, ending);
+        return -ENOENT;
+    }
+    rc = rc != 0 ? rc : finding->rc;
+    if (rc == -E2BIG)
+        error_set(err, "%s: more than %d files of tests", name, RULE_TEST_FILES_MAX);
+    else if (rc != 0)
+        error_set(err, "%s: %s", name, strerrordesc_np(-rc));
+    return rc;
+}
+
+int rule_test_files_find(const struct option_list *names, struct arena *arena,
+                         struct rule_test_files *out, struct error *err)
+{
+    struct finding finding = {.arena = arena, .out = out};
+    int rc = 0;
+
+    *out = (struct rule_test_files){
+        .path = arena_alloc_many(arena, RULE_TEST_FILES_MAX, sizeof(*out->path))};
+    if (out->path == NULL) {
+        error_set(err, "out of memory");
+        return -ENOMEM;
+    }
+    if (names->count == 0)
+        return find_one(&finding, ".", err);
+    for (size_t i = 0; i < names->count && rc == 0; i++)
+        rc = find_one(&finding, names->item[i], err);
+    return rc;
+}

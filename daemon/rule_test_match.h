@@ -1,0 +1,31 @@
+/*
+ * rule_test_match.h - one expectation against one incident, row by row.
+ */
+#ifndef DAEMON_RULE_TEST_MATCH_H
+#define DAEMON_RULE_TEST_MATCH_H
+
+#include "daemon/rule_test.h"
+
+struct rule_test_rows {
+    struct arena *arena; /* of the texts; NULL: count only */
+    struct rule_test_row *row;
+    uint32_t count, room;
+    uint32_t unmet;
+    bool out_of_memory;
+};
+
+/* Compares everything that the expectation names and adds a row for each. Whether they are about
+ * the same thing at all, rule and key, is rule_test_match_is_same(). */
+void rule_test_match(const struct rule_test_file *file, const struct rule_test *test,
+                     const struct rule_test_expectation *expectation,
+                     const struct rule_test_incident *incident, struct rule_test_rows *rows);
+
+/* True when rule and key are what the expectation says, or it says nothing of them. */
+bool rule_test_match_is_same(const struct rule_test_expectation *expectation,
+                             const struct rule_test_incident *incident);
+
+/* Adds one row. Texts are copied. */
+void rule_test_rows_add(struct rule_test_rows *rows, const char *field, struct span place,
+                        bool is_met, const char *expected, const char *got);
+
+#endif

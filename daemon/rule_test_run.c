@@ -1,0 +1,240 @@
+/*
+ * rule_test_run.c - one rule test through the real engine.
+ *
+ * One worker, on the thread that calls: a test is a handful of events, and starting threads would
+ * cost more than they do. An epoch is as long as a round, which shows in no result and makes the
+ * virtual hours between two events cheap. Nothing depends on the machine: the hash seed is
+ * fixed, and no clock is read for anything that shows.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "daemon/rule_test.h"
+#include "daemon/rule_test_record.h"
+
+/* A test that takes longer than this is not a test any more. */
+enum { RUN_LIMIT_MS = 600000 };
+
+struct running {
+    const struct rule_test_file *file;
+    struct rule_test_run *run;
+    struct rule_test_source *source;
+    struct error error; /* the first */
+    int rc;
+};
+
+static void fail(struct running *running, int rc, const char *why)
+{
+    if (running->rc == 0)
+        error_set(&running->error, "%s", why);
+    running->rc = running->rc != 0 ? running->rc : rc;
+}
+
+/* Room for one more; NULL when memory is short. */
+static void *grow(void *array, uint32_t count, uint32_t *room, size_t item_bytes)
+{
+    uint32_t wanted = *room == 0 ? 4 : 2 * *room;
+    void *larger;
+
+    if (count < *room)
+        return array;
+    larger = realloc(array, wanted * item_bytes);
+    if (larger != NULL)
+        *room = wanted;
+    return larger;
+}
+
+/* The newest first: changes and ops come close to the opening. */
+static struct rule_test_incident *find(struct rule_test_run *run, struct id128 id)
+{
+    for (uint32_t i = run->incident_count; i-- > 0;)
+        if (id128_equal(run->incident[i].change[0]->id, id))
+            return &run->incident[i];
+    return NULL;
+}
+
+static struct rule_test_incident *add_incident(struct rule_test_run *run)
+{
+    struct rule_test_incident *grown =
+        grow(run->incident, run->incident_count, &run->incident_room, sizeof(*run->incident));
+
+    if (grown == NULL)
+        return NULL;
+    run->incident = grown;
+    run->incident[run->incident_count] = (struct rule_test_incident){0};
+    return &run->incident[run->incident_count];
+}
+
+static void on_incident(void *self, struct incident *incident)
+{
+    struct running *running = self;
+    struct rule_test_incident *own = find(running->run, incident->id);
+    bool is_new = own == NULL;
+    struct incident **grown;
+
+    if (is_new)
+        own = add_incident(running->run);
+    grown = own != NULL ? grow(own->change, own->change_count, &own->change_room, sizeof(*grown))
+                        : NULL;
+    if (grown == NULL) {
+        fail(running, -ENOMEM, "out of memory");
+        return;
+    }
+    own->change = grown;
+    own->change[own->change_count++] = incident_ref(incident);
+    running->run->incident_count += is_new;
+}
+
+/* The body that the sink's own code makes of the op; owned by the caller. */
+static char *render(const struct rule_test_file *file, const struct op *op, struct error *err)
+{
+    const struct sink *sink = file->sinks[op->sink].sink;
+    struct sink_attempt attempt = {.op = op, .number = 1, .wall_ms = op->incident->at_ms};
+    struct sink_request request = {0};
+    char *body = NULL;
+
+    if (sink->type->build(sink, &attempt, &request, err) == 0) {
+        body = request.body;
+        request.body = NULL;
+    }
+    sink_request_release(&request);
+    return body;
+}
+
+static bool on_op(void *self, const struct op *op)
+{
+    struct running *running = self;
+    struct rule_test_incident *own = find(running->run, op->incident->id);
+    struct rule_test_op *grown =
+        own != NULL ? grow(own->op, own->op_count, &own->op_room, sizeof(*grown)) : NULL;
+    struct error err = {"out of memory"};
+    char *body = grown != NULL ? render(running->file, op, &err) : NULL;
+
+    if (grown != NULL)
+        own->op = grown;
+    if (body != NULL)
+        own->op[own->op_count++] = (struct rule_test_op){op->sink, body};
+    else
+        fail(running, -EINVAL, err.text);
+    incident_unref(op->incident);
+    return true;
+}
+
+static void on_rejected(void *self, const char *topic, int32_t partition,
+                        const struct record *record, enum reject_reason reason, uint32_t at,
+                        const char *why)
+{
+    struct running *running = self;
+    struct rule_test_run *run = running->run;
+
+    (void)topic;
+    if (run->refused[0] != '\0')
+        return;
+    run->refused_event = rule_test_source_event(running->source, partition, record->offset);
+    snprintf(run->refused, sizeof(run->refused), "%s at byte %" PRIu32 ": %s",
+             reject_reason_name(reason), at, why != NULL ? why : "");
+}
+
+/* ---- the engine ---- */
+
+static void fill_config(const struct rule_test *test, const struct topic_config *topic,
+                        struct engine_config *config)
+{
+    const struct rule_test_settings *settings = &test->settings;
+
+    engine_config_init(config);
+    config->workers = 1;
+    config->seal_ms = 0;
+    config->seed = 1;
+    config->epoch_ms = config->round_ms = (unsigned)settings->round_ms;
+    config->past_ms = settings->past_ms;
+    config->future_ms = settings->future_ms;
+    config->expire_ms = settings->expire_ms;
+    config->flap_window_ms = settings->flap_window_ms;
+    config->flap_start = (unsigned)settings->flap_start;
+    config->flap_stop = (unsigned)settings->flap_stop;
+    config->alerts_max = (uint32_t)settings->alerts_max;
+    if (settings->disorder_ms > config->slack_ms)
+        config->slack_ms = settings->disorder_ms;
+    config->topics = topic;
+    config->topic_count = 1;
+}
+
+static int keep_counters(struct engine *engine, uint32_t rule_count, struct rule_test_run *run)
+{
+    engine_counters(engine, &run->counters);
+    run->rules = calloc(rule_count + 1, sizeof(*run->rules));
+    if (run->rules == NULL)
+        return -ENOMEM;
+    run->rule_count = engine_rule_counters(engine, run->rules, rule_count);
+    return 0;
+}
+
+int rule_test_run(const struct rule_test_file *file, const struct rule_test *test,
+                  struct rule_set *rules, struct rule_test_run *run, struct error *err)
+{
+    struct running running = {.file = file, .run = run};
+    struct engine_listener listener = {
+        .self = &running, .incident = on_incident, .op = on_op, .rejected = on_rejected};
+    struct topic_config topic = {.format = FORMAT_AUTO,
+                                 .disorder_ms = test->settings.disorder_ms,
+                                 .log_append_time = test->settings.log_append_time,
+                                 .tenant = test->settings.tenant};
+    const char *sink_names[RULE_TEST_SINKS_MAX];
+    uint8_t priorities[RULE_TEST_SINKS_MAX];
+    struct engine_config config;
+    struct engine *engine = NULL;
+    int rc;
+
+    *run = (struct rule_test_run){0};
+    fill_config(test, &topic, &config);
+    for (uint32_t i = 0; i < file->sink_count; i++) {
+        sink_names[i] = file->sinks[i].name;
+        priorities[i] = file->sinks[i].priority_max;
+    }
+    config.sink_names = sink_names;
+    config.sink_priority_max = priorities;
+    config.sink_count = file->sink_count;
+    running.source = rule_test_source_create(test, config.slack_ms);
+    if (running.source == NULL) {
+        error_set(err, "out of memory for the test's records");
+        return -ENOMEM;
+    }
+    config.marks = rule_test_source_marks(running.source, &config.mark_count);
+    rc = engine_create(&config, rule_test_source_base(running.source), rules, &listener, &engine,
+                       err);
+    if (rc == 0 && !engine_run(engine, RUN_LIMIT_MS)) {
+        error_set(err, "the test has not ended after %d s", RUN_LIMIT_MS / 1000);
+        rc = -ETIMEDOUT;
+    }
+    if (rc == 0 && running.rc != 0) {
+        *err = running.error;
+        rc = running.rc;
+    }
+    if (rc == 0) {
+        rc = keep_counters(engine, rule_set_count(rules), run);
+        if (rc != 0)
+            error_set(err, "out of memory");
+    }
+    engine_destroy(engine);
+    rule_test_source_destroy(running.source);
+    return rc;
+}
+
+void rule_test_run_release(struct rule_test_run *run)
+{
+    for (uint32_t i = 0; i < run->incident_count; i++) {
+        struct rule_test_incident *incident = &run->incident[i];
+        for (uint32_t c = 0; c < incident->change_count; c++)
+            incident_unref(incident->change[c]);
+        for (uint32_t o = 0; o < incident->op_count; o++)
+            free(incident->op[o].body);
+        free(incident->change);
+        free(incident->op);
+    }
+    free(run->incident);
+    free(run->rules);
+    *run = (struct rule_test_run){0};
+}
