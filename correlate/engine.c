@@ -353,7 +353,7 @@ static bool is_quiet(const struct engine *engine)
     return !step_under_way(engine);
 }
 
-bool engine_run(struct engine *engine, uint64_t timeout_ms)
+bool engine_work_off(struct engine *engine, uint64_t timeout_ms)
 {
     struct worker *worker = &engine->workers[0];
     uint64_t until = host_mono_ns() + timeout_ms * 1000000u;

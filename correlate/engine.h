@@ -9,7 +9,7 @@
  * are free. With one worker the whole engine is one thread. docs/architecture.md
  * has the picture, the steps and the letters of the memory edges.
  *
- * Thread: create, start, run, stop and destroy by the owner; engine_counters(),
+ * Thread: create, start, work_off, stop and destroy by the owner; engine_counters(),
  *         engine_watermark() and engine_switch_rules() by anyone.
  */
 #ifndef CORRELATE_ENGINE_H
@@ -111,7 +111,7 @@ int engine_start(struct engine *engine, struct error *err);
  * thread that calls, with the one worker of the configuration, and returns when the feeds have
  * finished and all closed epochs are worked off. False when timeout_ms passed
  * first; 0 waits for ever. Starting and joining a thread costs more than a hundred events do. */
-bool engine_run(struct engine *engine, uint64_t timeout_ms);
+bool engine_work_off(struct engine *engine, uint64_t timeout_ms);
 
 /* Waits until every feed has finished and all closed epochs are worked off (X7).
  * False when timeout_ms passed first; 0 waits for ever. */

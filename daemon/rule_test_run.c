@@ -205,7 +205,7 @@ int rule_test_run(const struct rule_test_file *file, const struct rule_test *tes
     config.marks = rule_test_source_marks(running.source, &config.mark_count);
     rc = engine_create(&config, rule_test_source_base(running.source), rules, &listener, &engine,
                        err);
-    if (rc == 0 && !engine_run(engine, RUN_LIMIT_MS)) {
+    if (rc == 0 && !engine_work_off(engine, RUN_LIMIT_MS)) {
         error_set(err, "the test has not ended after %d s", RUN_LIMIT_MS / 1000);
         rc = -ETIMEDOUT;
     }

@@ -226,11 +226,17 @@ struct file_list {
     int rc;
 };
 
+static bool ends_with(const char *name, const char *ending)
+{
+    size_t length = strlen(name), cut = strlen(ending);
+
+    return length > cut && strcmp(name + length - cut, ending) == 0;
+}
+
+/* Tests of rules lie beside them and are none. */
 static bool is_rule_file(const char *name)
 {
-    size_t length = strlen(name);
-
-    return name[0] != '.' && length > 5 && strcmp(name + length - 5, ".yaml") == 0;
+    return name[0] != '.' && ends_with(name, ".yaml") && !ends_with(name, ".test.yaml");
 }
 
 static void list_add(struct file_list *list, const char *path, size_t bytes)

@@ -74,7 +74,7 @@ struct event_view {
     int64_t et_ms;
 };
 
-/* Loads the files (or, for a folder, every *.yaml in it, by name) as one set; refused whole.
+/* Loads the files (or, for a folder, every *.yaml in it but *.test.yaml, by name) as one set; refused whole.
  * Errors: -EINVAL or the errno of reading, with one or more lines
  *         "file:line:column: sentence" plus the source line and a caret in *err.
  * Owner:  the caller, until rule_set_destroy(). */

@@ -323,10 +323,11 @@ static void file_write(const char *folder, const char *name, const char *text)
 
 static void folder_remove(const char *folder)
 {
-    static const char *const names[] = {"a.yaml", "b.yaml", ".c.yaml", "d.txt"};
+    static const char *const names[] = {"a.yaml", "b.yaml", ".c.yaml", "d.txt",
+                                        "a.test.yaml"};
     char path[300];
 
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
         unlink(path);
     }
@@ -354,6 +355,7 @@ static void folder_is_read_by_name_and_ids_are_unique_over_files(void **state)
     file_write(folder, "a.yaml", ONE_RULE("y"));
     file_write(folder, ".c.yaml", "not read");
     file_write(folder, "d.txt", "not read");
+    file_write(folder, "a.test.yaml", "tests of a.yaml: not read");
     if (rule_set_load(paths, 1, &set, &err) != 0)
         fail_msg("%s", err.text);
     assert_int_equal(rule_set_count(set), 2);

@@ -1,0 +1,100 @@
+# Aim: `tocsin test` finds the files that are meant, says what failed in every form of report, and leaves with
+# the code that its help promises. Method: a folder of small files, good, failing and wrong.
+. "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
+mkdir -p suite/below
+cat >suite/host.yaml <<'EOF'
+rules:
+  - id: down
+    where: check == "down"
+    by: [host]
+    window: 1m
+    when: count() >= 1
+    incident: {title: "{host} is down"}
+    close: cleared()
+EOF
+one() { # TITLE
+    printf 'tests:\n  - name: %s\n    events: [{at: 1m, resource: a, check: down}]\n    expect: [{rule: down, title: "%s"}]\n' \
+        "$2" "$1"
+}
+one 'a is down' 'a host goes down' >suite/host.test.yaml
+{ echo 'rules: [../host.yaml]'; one 'b is down' 'it fails'; } >suite/below/more.test.yaml
+
+ends() { # CODE ARGUMENTS
+    local code=0 wanted=$1
+    shift
+    "$TOCSIN" test "$@" >out 2>err || code=$?
+    [[ $code == "$wanted" ]] || fail "$*: exit code $code instead of $wanted: $(cat out err)"
+}
+said() { grep -qE "$1" "$2" || fail "no $1 in: $(cat "$2")"; }
+
+ends 0 suite/host.test.yaml
+said '^1 tests in 1 files: 1 passed, 0 failed \([0-9.]+ s\)$' out
+ends 1 suite
+said '^FAIL suite/below/more.test.yaml: it fails$' out
+said 'suite/below/more.test.yaml:5:14: the incident differs' out
+said '^2 tests in 2 files: 1 passed, 1 failed' out
+ends 0 --run 'a host' suite
+said '1 passed, 0 failed, 1 not chosen' out
+ends 0 --run 'a*down' suite
+ends 64 --run 'no such test' suite
+said "no test has 'no such test' in its name" err
+ends 0 -v suite/host.test.yaml
+said '^pass suite/host.test.yaml: a host goes down$' out
+said 'rule down, key tenant=default host=a, P3, opened at 1m, still open: "a is down"' out
+(cd suite && ends 1) || exit 1
+
+# Other rules may stand in: the files' own are not read then.
+sed 's/is down/fell/' suite/host.yaml >other.yaml
+ends 1 --rules other.yaml suite/host.test.yaml
+said 'a fell' out
+printf 'rules: [other.yaml]\nengine: {expire: 30s}\n' >tocsin.yaml
+ends 1 --config tocsin.yaml suite/host.test.yaml
+said 'a fell' out
+
+ends 1 --json --junit junit.xml suite
+python3 - <<'EOF'
+import json, xml.dom.minidom
+d = json.load(open("out"))
+assert (d["passed"], d["failed"]) == (1, 1), d
+bad = [t for t in d["tests"] if not t["passed"]][0]
+f = bad["findings"][0]
+assert f["kind"] == "differs" and (f["line"], f["column"]) == (5, 14), f
+title = [r for r in f["rows"] if r["field"] == "title"][0]
+assert title["expected"] == "b is down" and title["got"] == "a is down" and not title["met"], title
+assert bad["incidents"][0]["opened_ms"] == 60000, bad
+x = xml.dom.minidom.parse("junit.xml")
+assert x.getElementsByTagName("testsuite")[0].getAttribute("failures") == "1"
+assert len(x.getElementsByTagName("testcase")) == 2
+assert "the incident differs" in x.getElementsByTagName("failure")[0].firstChild.data
+EOF
+
+# What is wrong with a file is told with its place, and the other files run.
+mkdir wrong
+cp suite/host.yaml suite/host.test.yaml wrong
+printf 'tests:\n  - name: t\n    event: []\n' >wrong/a.test.yaml
+ends 65 wrong
+said 'wrong/a.test.yaml:3:5: a test has no key "event"; did you mean "events"\?' err
+said '1 passed, 0 failed, 1 files refused' out
+ends 66 nothing.test.yaml
+said 'nothing.test.yaml: No such file' err
+mkdir empty
+ends 66 empty
+said 'there is no \*.test.yaml file' err
+rm wrong/a.test.yaml
+echo 'rules: 5' >wrong/host.yaml
+ends 78 wrong
+said 'host.yaml:1:8: rules takes a list' err
+ends 64 --no-such
+ends 74 --junit /nowhere/x.xml suite/host.test.yaml
+
+# A shipped pack's tests go by its name.
+ends 0 demo
+
+# What the manual shows passes.
+mkdir manual
+awk '/^```yaml/ { n++; inside = 1; next } /^```/ { inside = 0 } inside { print > "manual/" n ".test.yaml" }' \
+    "$TOCSIN_TREE/docs/testing-rules.md"
+ends 0 --rules storage manual/1.test.yaml
+ends 0 --rules demo manual/2.test.yaml
+ends 0 --rules demo manual/3.test.yaml
+[[ ! -e manual/4.test.yaml ]] || fail "an example that nobody runs"
