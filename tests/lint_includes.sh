@@ -36,6 +36,7 @@ find "${existing[@]}" \( -name '*.c' -o -name '*.h' \) | LC_ALL=C sort |
         library("librdkafka/rdkafka_mock.h", "^ingest/", 1)
         library("curl/", "^sinks/", 1)
         library("libfyaml.h", "^(rules|daemon)/", 1)
+        library("hs.h", "^rules/", 1)
         library("jansson.h", "^(ingest|sinks|daemon)/", 0)
         library("event2/", "^(sinks|daemon)/", 0)
         library("sqlite3.h", "^store/", 1)

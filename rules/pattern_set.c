@@ -1,0 +1,743 @@
+/* pattern_set.c - see pattern_set.h. */
+#include "rules/pattern_set.h"
+
+#include <assert.h>
+#include <hs.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/hash.h"
+
+enum {
+    /* A literal is looked for by at most this many of its bytes, those that the fewest others
+     * share: vectorscan finds literals by their last bytes, and checks one by one those that agree
+     * in them ("... on link"). */
+    FACTOR_BYTES = 8,
+    TAIL_BYTES = 32,
+    FACTOR_SLOTS = 1 << 14,
+    TABLE_SLOTS = 1 << 12,
+    LANES = 64,
+};
+
+/* ---- what is collected while loading ---- */
+
+struct entry {
+    uint32_t id;
+    struct text column, text; /* the pattern as written, or the literal */
+    enum pattern_shape shape;
+    bool is_wanted;      /* the plan looks for this literal: a database has to hold it */
+    struct text literal; /* of a plain shape; else what all that is matched begins with */
+    struct span span;
+    struct entry *next; /* in its slot */
+};
+
+struct pattern_table {
+    struct arena *arena;
+    uint32_t count, room;
+    struct entry **entries; /* by id */
+    uint64_t cost;          /* PATTERN_SET_COST_MAX */
+    struct entry *slots[TABLE_SLOTS];
+};
+
+struct pattern_table *pattern_table_create(struct arena *arena)
+{
+    struct pattern_table *table = arena_alloc(arena, sizeof(*table));
+
+    if (table != NULL)
+        table->arena = arena;
+    return table;
+}
+
+static bool texts_equal(struct text a, struct text b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+static struct entry **slot_of(struct pattern_table *table, struct text column, struct text text)
+{
+    return &table->slots[hash64(text.at, text.len, hash_mix(column.len + 1)) % TABLE_SLOTS];
+}
+
+static bool text_keep(struct arena *arena, struct text text, struct text *out)
+{
+    out->at = arena_copy(arena, text.len > 0 ? text.at : "", text.len);
+    out->len = text.len;
+    return out->at != NULL;
+}
+
+static struct entry *entry_add(struct pattern_table *table, struct text column, struct text text)
+{
+    struct entry *entry = arena_alloc(table->arena, sizeof(*entry));
+    struct entry **slot = slot_of(table, column, text);
+
+    if (table->count == table->room) {
+        uint32_t room = table->room == 0 ? 64 : 2 * table->room;
+        struct entry **entries = arena_alloc_many(table->arena, room, sizeof(*entries));
+        if (entries == NULL)
+            return NULL;
+        if (table->count > 0)
+            memcpy(entries, table->entries, table->count * sizeof(struct entry *));
+        table->entries = entries;
+        table->room = room;
+    }
+    if (entry == NULL || !text_keep(table->arena, column, &entry->column) ||
+        !text_keep(table->arena, text, &entry->text))
+        return NULL;
+    entry->id = table->count;
+    entry->next = *slot;
+    *slot = entry;
+    table->entries[table->count++] = entry;
+    return entry;
+}
+
+static enum pattern_shape shape_of(const struct pattern *pattern)
+{
+    if (!pattern->is_literal)
+        return PATTERN_SEARCHES;
+    if (pattern->at_start)
+        return pattern->at_end ? PATTERN_EQUALS : PATTERN_BEGINS;
+    return pattern->at_end ? PATTERN_ENDS : PATTERN_CONTAINS;
+}
+
+static bool has_room(const struct pattern_table *table, struct span span, struct diagnostics *diag)
+{
+    if (table->count == PATTERNS_MAX)
+        diagnose(diag, span, "a set holds at most %d different patterns", PATTERNS_MAX);
+    else if (table->cost > PATTERN_SET_COST_MAX)
+        diagnose(
+            diag, span,
+            "the regular expressions up to here are too large together: fewer, or shorter ones");
+    else
+        return true;
+    return false;
+}
+
+bool pattern_table_add(struct pattern_table *table, struct text column, struct text pattern,
+                       struct span span, struct diagnostics *diag, uint32_t *id)
+{
+    struct pattern read;
+    struct pattern_fault fault;
+    struct entry *entry = *slot_of(table, column, pattern);
+
+    while (entry != NULL && (entry->is_wanted || !texts_equal(entry->column, column) ||
+                             !texts_equal(entry->text, pattern)))
+        entry = entry->next;
+    if (entry == NULL) {
+        if (!has_room(table, span, diag))
+            return false;
+        if (!pattern_read(pattern, &read, &fault)) {
+            diagnose(diag, span, "%s", fault.why);
+            return false;
+        }
+        entry = entry_add(table, column, pattern);
+        if (entry == NULL ||
+            !text_keep(table->arena, (struct text){read.literal, read.literal_bytes},
+                       &entry->literal))
+            return diagnose_memory(diag) != NULL;
+        entry->span = span;
+        entry->shape = shape_of(&read);
+        if (entry->shape == PATTERN_SEARCHES) {
+            table->cost += 10 + (uint64_t)read.places * read.places / 100;
+            if (!read.at_start)
+                entry->literal.len = 0; /* it may stand anywhere */
+        }
+    }
+    *id = entry->id;
+    return true;
+}
+
+bool pattern_table_add_literal(struct pattern_table *table, struct text column, struct text literal,
+                               bool is_at_end, uint32_t *id)
+{
+    enum pattern_shape shape = is_at_end ? PATTERN_ENDS : PATTERN_CONTAINS;
+    struct entry *entry = *slot_of(table, column, literal);
+
+    while (entry != NULL &&
+           (!entry->is_wanted || entry->shape != shape || !texts_equal(entry->column, column) ||
+            !texts_equal(entry->text, literal)))
+        entry = entry->next;
+    if (entry == NULL) {
+        if (table->count == PATTERNS_MAX)
+            return false;
+        entry = entry_add(table, column, literal);
+        if (entry == NULL)
+            return false;
+        entry->literal = entry->text;
+        entry->shape = shape;
+        entry->is_wanted = true;
+    }
+    *id = entry->id;
+    return true;
+}
+
+struct text pattern_table_prefix(const struct pattern_table *table, uint32_t id)
+{
+    const struct entry *entry = table->entries[id];
+
+    return entry->shape == PATTERN_CONTAINS || entry->shape == PATTERN_ENDS ? (struct text){"", 0}
+                                                                            : entry->literal;
+}
+
+enum pattern_shape pattern_table_shape(const struct pattern_table *table, uint32_t id,
+                                       struct text *literal)
+{
+    *literal = table->entries[id]->literal;
+    return table->entries[id]->shape;
+}
+
+/* ---- databases, shared by the sets that hold the same ---- */
+
+/* Scratch of one thread, or of those that share its number. The lock is free but when more than
+ * LANES threads scan; it orders what the threads do to the scratch. */
+struct lane {
+    _Alignas(64) pthread_mutex_t lock;
+    hs_scratch_t *scratch; /* NULL until the first scan; of lane 0 never */
+};
+
+struct database {
+    struct lane lanes[LANES];
+    hs_database_t *hs;
+    size_t bytes; /* and one scratch */
+    struct id128 key;
+    uint32_t users;
+    struct database *next;
+};
+
+static pthread_mutex_t shelf_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct database *shelf; /* all of the process; under shelf_lock, as are next and users */
+
+static struct database *database_find(struct id128 key)
+{
+    struct database *database;
+
+    pthread_mutex_lock(&shelf_lock);
+    database = shelf;
+    while (database != NULL && !id128_equal(database->key, key))
+        database = database->next;
+    if (database != NULL)
+        database->users++;
+    pthread_mutex_unlock(&shelf_lock);
+    return database;
+}
+
+static void database_free(struct database *database)
+{
+    for (int i = 0; i < LANES; i++) {
+        pthread_mutex_destroy(&database->lanes[i].lock);
+        hs_free_scratch(database->lanes[i].scratch);
+    }
+    hs_free_database(database->hs);
+    free(database);
+}
+
+static void database_put(struct database *database)
+{
+    struct database **at = &shelf;
+
+    pthread_mutex_lock(&shelf_lock);
+    if (--database->users > 0) {
+        database = NULL;
+    } else {
+        while (*at != database)
+            at = &(*at)->next;
+        *at = database->next;
+    }
+    pthread_mutex_unlock(&shelf_lock);
+    if (database != NULL)
+        database_free(database);
+}
+
+/* Takes `hs`. Two loads at once may put the same on the shelf twice, which costs memory only. */
+static struct database *database_keep(hs_database_t *hs, struct id128 key)
+{
+    struct database *database = aligned_alloc(_Alignof(struct database), sizeof(*database));
+    size_t bytes = 0;
+
+    if (database == NULL) {
+        hs_free_database(hs);
+        return NULL;
+    }
+    memset(database, 0, sizeof(*database));
+    database->hs = hs;
+    database->key = key;
+    database->users = 1;
+    for (int i = 0; i < LANES; i++)
+        pthread_mutex_init(&database->lanes[i].lock, NULL);
+    if (hs_alloc_scratch(hs, &database->lanes[0].scratch) != HS_SUCCESS) {
+        database_free(database);
+        return NULL;
+    }
+    if (hs_database_size(hs, &bytes) == HS_SUCCESS)
+        database->bytes = bytes + sizeof(*database);
+    if (hs_scratch_size(database->lanes[0].scratch, &bytes) == HS_SUCCESS)
+        database->bytes += bytes;
+    pthread_mutex_lock(&shelf_lock);
+    database->next = shelf;
+    shelf = database;
+    pthread_mutex_unlock(&shelf_lock);
+    return database;
+}
+
+static struct lane *lane_take(struct database *database)
+{
+    static _Atomic uint32_t threads;
+    static _Thread_local uint32_t number; /* of this thread, from 1 */
+    struct lane *lane;
+
+    if (number == 0) /* relaxed: any different numbers do */
+        number = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % LANES;
+    lane = &database->lanes[number - 1];
+    pthread_mutex_lock(&lane->lock);
+    if (lane->scratch != NULL)
+        return lane;
+    pthread_mutex_unlock(&lane->lock);
+    /* Cloned under the lock of the first, which nobody may be using meanwhile. */
+    pthread_mutex_lock(&database->lanes[0].lock);
+    hs_scratch_t *scratch = NULL;
+    if (hs_clone_scratch(database->lanes[0].scratch, &scratch) != HS_SUCCESS)
+        return &database->lanes[0];
+    pthread_mutex_unlock(&database->lanes[0].lock);
+    pthread_mutex_lock(&lane->lock);
+    if (lane->scratch == NULL)
+        lane->scratch = scratch;
+    else
+        hs_free_scratch(scratch);
+    return lane;
+}
+
+/* ---- building ---- */
+
+/* A pattern as it is asked. */
+struct asked {
+    uint8_t shape;     /* enum pattern_shape */
+    bool is_wanted;    /* a literal in a database */
+    uint32_t column;   /* of the databases; UINT32_MAX: none */
+    uint32_t position; /* in its column */
+    struct text literal;
+};
+
+struct column {
+    struct database *database;
+    uint32_t count;
+    uint32_t kept;       /* its bit in `known` of a scan; UINT32_MAX: answers are not kept */
+    uint32_t first_word; /* of its bits in a scan */
+    uint32_t *ids;       /* by position */
+};
+
+struct pattern_set {
+    uint32_t count;
+    struct asked *asked; /* by id */
+    uint32_t column_count, kept_count;
+    struct column *columns;
+};
+
+struct building {
+    const struct pattern_table *table;
+    struct arena *arena;
+    struct diagnostics *diag;
+    struct pattern_set *set;
+    uint32_t word_count;
+};
+
+/* What one database is made of. */
+struct source {
+    const char **text;
+    unsigned *flags;
+    unsigned *ids;
+    uint32_t *factor_counts;
+};
+
+static uint32_t factor_slot(const char *at)
+{
+    return (uint32_t)(hash64(at, FACTOR_BYTES, 1) % FACTOR_SLOTS);
+}
+
+/* The bytes by which a literal is looked for. */
+static struct text factor_of(const struct entry *entry, const uint32_t *counts)
+{
+    struct text literal = entry->literal, best = {literal.at, FACTOR_BYTES};
+
+    if (entry->shape == PATTERN_ENDS) {
+        uint32_t bytes = literal.len < TAIL_BYTES ? literal.len : TAIL_BYTES;
+        return (struct text){literal.at + literal.len - bytes, bytes};
+    }
+    if (literal.len <= FACTOR_BYTES)
+        return literal;
+    for (uint32_t i = 1; i + FACTOR_BYTES <= literal.len; i++)
+        if (counts[factor_slot(literal.at + i)] < counts[factor_slot(best.at)])
+            best.at = literal.at + i;
+    return best;
+}
+
+static void count_factors(struct entry *const *entries, uint32_t count, uint32_t *counts)
+{
+    memset(counts, 0, FACTOR_SLOTS * sizeof(*counts));
+    for (uint32_t e = 0; e < count; e++)
+        for (uint32_t i = 0; entries[e]->is_wanted && i + FACTOR_BYTES <= entries[e]->literal.len;
+             i++)
+            counts[factor_slot(entries[e]->literal.at + i)]++;
+}
+
+/* An entry as vectorscan reads it. NULL when memory is short. */
+static const char *source_text(struct building *building, const struct entry *entry,
+                               const uint32_t *counts, unsigned *flags)
+{
+    static const char digits[] = "0123456789abcdef";
+    struct pattern pattern;
+    struct pattern_fault fault;
+    struct text factor;
+    char *text, *at;
+
+    /* Once per scan and pattern is enough. A dot is any character, the reader has seen to the rest.
+     */
+    *flags = HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY | HS_FLAG_DOTALL;
+    if (!entry->is_wanted) {
+        bool is_good = pattern_read(entry->text, &pattern, &fault);
+        assert(is_good);
+        (void)is_good;
+        *flags |= pattern.is_wide ? HS_FLAG_UTF8 : 0;
+        return arena_copy(building->table->arena, pattern.written, pattern.bytes);
+    }
+    factor = factor_of(entry, counts);
+    text = at = arena_alloc(building->table->arena, 4 * (size_t)factor.len + 3);
+    if (text == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < factor.len; i++) {
+        unsigned char byte = (unsigned char)factor.at[i];
+        *at++ = '\\';
+        *at++ = 'x';
+        *at++ = digits[byte >> 4];
+        *at++ = digits[byte & 15];
+    }
+    if (entry->shape == PATTERN_ENDS)
+        memcpy(at, "\\z", 2);
+    return text;
+}
+
+static struct id128 source_key(const struct source *source, uint32_t count)
+{
+    struct id128 key = {count, 0};
+
+    for (uint32_t i = 0; i < count; i++)
+        key = hash128(source->text[i], strlen(source->text[i]) + 1,
+                      hash_mix(key.hi + source->flags[i]) ^ key.lo);
+    return key;
+}
+
+/* "... at index 5." means places in the new form, of which nobody knows. */
+static void diagnose_build(struct building *building, struct entry *const *entries,
+                           const hs_compile_error_t *error)
+{
+    const struct entry *entry = entries[error->expression >= 0 ? error->expression : 0];
+    const char *end = strstr(error->message, " at index");
+    int bytes = (int)(end != NULL ? (size_t)(end - error->message) : strlen(error->message));
+
+    if (bytes > 0 && error->message[bytes - 1] == '.')
+        bytes--;
+    diagnose(building->diag, entry->span, "the pattern cannot be built: %.*s", bytes,
+             error->message);
+}
+
+static struct database *build_database(struct building *building, struct entry *const *entries,
+                                       uint32_t count, struct source *source)
+{
+    hs_database_t *hs = NULL;
+    hs_compile_error_t *error = NULL;
+    struct database *database;
+    struct id128 key;
+
+    count_factors(entries, count, source->factor_counts);
+    for (uint32_t i = 0; i < count; i++) {
+        source->text[i] =
+            source_text(building, entries[i], source->factor_counts, &source->flags[i]);
+        source->ids[i] = i;
+        if (source->text[i] == NULL)
+            return diagnose_memory(building->diag);
+    }
+    key = source_key(source, count);
+    database = database_find(key);
+    if (database != NULL)
+        return database;
+    switch (hs_compile_multi(source->text, source->flags, source->ids, count, HS_MODE_BLOCK, NULL,
+                             &hs, &error)) {
+    case HS_SUCCESS:
+        database = database_keep(hs, key);
+        return database != NULL ? database : diagnose_memory(building->diag);
+    case HS_COMPILER_ERROR:
+        diagnose_build(building, entries, error);
+        hs_free_compile_error(error);
+        return NULL;
+    default:
+        return diagnose_memory(building->diag);
+    }
+}
+
+static int order_entries(const void *a, const void *b)
+{
+    const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
+    int order = x->column.len != y->column.len ? (x->column.len > y->column.len ? 1 : -1)
+                                               : memcmp(x->column.at, y->column.at, x->column.len);
+
+    if (order == 0 && x->text.len != y->text.len)
+        order = x->text.len > y->text.len ? 1 : -1;
+    if (order == 0)
+        order = memcmp(x->text.at, y->text.at, x->text.len);
+    return order != 0 ? order : (x->id > y->id) - (x->id < y->id);
+}
+
+/* One column of `entries`, which stand side by side. */
+static bool build_column(struct building *building, struct entry *const *entries, uint32_t count,
+                         struct source *source)
+{
+    struct pattern_set *set = building->set;
+    struct column *column = &set->columns[set->column_count];
+    bool is_kept = entries[0]->column.len > 0 && set->kept_count < PATTERN_COLUMNS_MAX;
+
+    column->ids = arena_alloc_many(building->arena, count, sizeof(*column->ids));
+    if (column->ids == NULL)
+        return diagnose_memory(building->diag) != NULL;
+    column->database = build_database(building, entries, count, source);
+    if (column->database == NULL)
+        return false;
+    column->count = count;
+    column->kept = UINT32_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        column->ids[i] = entries[i]->id;
+        set->asked[entries[i]->id].column = set->column_count;
+        set->asked[entries[i]->id].position = i;
+    }
+    if (is_kept) {
+        column->kept = set->kept_count++;
+        column->first_word = building->word_count;
+        building->word_count += (count + 63) / 64;
+    }
+    set->column_count++;
+    return true;
+}
+
+static bool build_columns(struct building *building, struct entry **sorted, uint32_t count,
+                          struct source *source)
+{
+    for (uint32_t i = 0, end; i < count; i = end) {
+        /* What is computed stands first, and each pattern of it alone. */
+        for (end = i + 1; end < count && sorted[i]->column.len > 0 &&
+                          texts_equal(sorted[i]->column, sorted[end]->column);
+             end++)
+            ;
+        if (!build_column(building, sorted + i, end - i, source))
+            return false;
+    }
+    return true;
+}
+
+static bool build(struct building *building)
+{
+    const struct pattern_table *table = building->table;
+    struct pattern_set *set = building->set;
+    size_t room = (size_t)table->count + 1;
+    struct entry **sorted = arena_alloc_many(table->arena, room, sizeof(struct entry *));
+    struct source source = {
+        arena_alloc_many(table->arena, room, sizeof(char *)),
+        arena_alloc_many(table->arena, room, sizeof(unsigned)),
+        arena_alloc_many(table->arena, room, sizeof(unsigned)),
+        arena_alloc_many(table->arena, FACTOR_SLOTS, sizeof(uint32_t)),
+    };
+    uint32_t count = 0;
+
+    set->asked = arena_alloc_many(building->arena, room, sizeof(*set->asked));
+    set->columns = arena_alloc_many(building->arena, room, sizeof(*set->columns));
+    if (sorted == NULL || source.text == NULL || source.flags == NULL || source.ids == NULL ||
+        source.factor_counts == NULL || set->asked == NULL || set->columns == NULL)
+        return diagnose_memory(building->diag) != NULL;
+    set->count = table->count;
+    for (uint32_t i = 0; i < table->count; i++) {
+        struct entry *entry = table->entries[i];
+        set->asked[i] =
+            (struct asked){(uint8_t)entry->shape, entry->is_wanted, UINT32_MAX, 0, {"", 0}};
+        if (!text_keep(building->arena, entry->literal, &set->asked[i].literal))
+            return diagnose_memory(building->diag) != NULL;
+        if (entry->shape == PATTERN_SEARCHES || entry->is_wanted)
+            sorted[count++] = entry;
+    }
+    if (count == 0)
+        return true;
+    if (hs_valid_platform() != HS_SUCCESS) {
+        diagnose(building->diag, sorted[0]->span,
+                 "text patterns need a processor with SSE 4.2, which this one lacks");
+        return false;
+    }
+    qsort(sorted, count, sizeof(struct entry *), order_entries);
+    return build_columns(building, sorted, count, &source);
+}
+
+bool pattern_set_build(const struct pattern_table *table, struct arena *arena,
+                       struct diagnostics *diag, struct pattern_set **out)
+{
+    struct building building = {table, arena, diag, NULL, 0};
+
+    *out = NULL;
+    if (table->count == 0)
+        return true;
+    building.set = arena_alloc(arena, sizeof(*building.set));
+    if (building.set == NULL)
+        return diagnose_memory(diag) != NULL;
+    if (!build(&building)) {
+        pattern_set_destroy(building.set);
+        return false;
+    }
+    assert(building.word_count <= PATTERN_WORDS_MAX);
+    *out = building.set;
+    return true;
+}
+
+void pattern_set_destroy(struct pattern_set *set)
+{
+    if (set == NULL)
+        return;
+    for (uint32_t i = 0; i < set->column_count; i++)
+        database_put(set->columns[i].database);
+    set->column_count = 0;
+}
+
+size_t pattern_set_bytes(const struct pattern_set *set)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; set != NULL && i < set->column_count; i++)
+        bytes += set->columns[i].database->bytes;
+    return bytes;
+}
+
+/* ---- scanning ---- */
+
+static bool literal_in(const struct asked *asked, struct text text)
+{
+    struct text literal = asked->literal;
+
+    if (text.len < literal.len)
+        return false;
+    switch ((enum pattern_shape)asked->shape) {
+    case PATTERN_CONTAINS:
+        return memmem(text.at, text.len, literal.at, literal.len) != NULL;
+    case PATTERN_ENDS:
+        return memcmp(text.at + text.len - literal.len, literal.at, literal.len) == 0;
+    default:
+        return (asked->shape == PATTERN_BEGINS || text.len == literal.len) &&
+               memcmp(text.at, literal.at, literal.len) == 0;
+    }
+}
+
+/* One scan: answers go into bits from the column's first on. */
+struct scanning {
+    const struct pattern_set *set;
+    const struct column *column;
+    struct text text;
+    uint64_t *bits; /* NULL: only `wanted` is asked for */
+    uint32_t wanted;
+    bool is_found;
+    void (*visit)(void *self, uint32_t id);
+    void *self;
+};
+
+static int take_found(unsigned position, unsigned long long from, unsigned long long to,
+                      unsigned flags, void *context)
+{
+    struct scanning *scanning = context;
+    uint32_t id = scanning->column->ids[position];
+    const struct asked *asked = &scanning->set->asked[id];
+
+    (void)from;
+    (void)to;
+    (void)flags;
+    if (asked->is_wanted && !literal_in(asked, scanning->text))
+        return 0; /* a part of it only */
+    if (scanning->bits != NULL)
+        scanning->bits[position / 64] |= (uint64_t)1 << position % 64;
+    if (scanning->visit != NULL)
+        scanning->visit(scanning->self, id);
+    if (position == scanning->wanted)
+        scanning->is_found = true;
+    return 0;
+}
+
+static void scan_text(struct scanning *scanning)
+{
+    struct database *database = scanning->column->database;
+    struct lane *lane = lane_take(database);
+    hs_error_t rc = hs_scan(database->hs, scanning->text.len > 0 ? scanning->text.at : "",
+                            scanning->text.len, 0, lane->scratch, take_found, scanning);
+
+    pthread_mutex_unlock(&lane->lock);
+    assert(rc == HS_SUCCESS);
+    (void)rc;
+}
+
+/* Scans for a column whose answers are kept, unless they are there. */
+static void fill(struct pattern_scan *scan, const struct column *column, struct text text,
+                 void (*visit)(void *self, uint32_t id), void *self)
+{
+    struct scanning scanning = {.set = scan->set,
+                                .column = column,
+                                .text = text,
+                                .bits = scan->bits + column->first_word,
+                                .wanted = UINT32_MAX,
+                                .visit = visit,
+                                .self = self};
+
+    memset(scanning.bits, 0, (column->count + 63) / 64 * sizeof(uint64_t));
+    scan->known[column->kept / 64] |= (uint64_t)1 << column->kept % 64;
+    scan_text(&scanning);
+}
+
+static bool is_known(const struct pattern_scan *scan, const struct column *column)
+{
+    return scan->known[column->kept / 64] >> column->kept % 64 & 1;
+}
+
+bool pattern_scan_test(struct pattern_scan *scan, uint32_t id, struct text text)
+{
+    const struct asked *asked = &scan->set->asked[id];
+    const struct column *column;
+
+    if (asked->column == UINT32_MAX)
+        return literal_in(asked, text);
+    column = &scan->set->columns[asked->column];
+    if (column->kept == UINT32_MAX) {
+        struct scanning scanning = {
+            .set = scan->set, .column = column, .text = text, .wanted = asked->position};
+        scan_text(&scanning);
+        return scanning.is_found;
+    }
+    if (!is_known(scan, column))
+        fill(scan, column, text, NULL, NULL);
+    return scan->bits[column->first_word + asked->position / 64] >> asked->position % 64 & 1;
+}
+
+uint32_t pattern_set_column(const struct pattern_set *set, uint32_t id)
+{
+    return set->asked[id].column;
+}
+
+void pattern_scan_visit(struct pattern_scan *scan, uint32_t column_index, struct text text,
+                        void (*visit)(void *self, uint32_t id), void *self)
+{
+    const struct column *column = &scan->set->columns[column_index];
+
+    if (column->kept == UINT32_MAX) {
+        struct scanning scanning = {.set = scan->set,
+                                    .column = column,
+                                    .text = text,
+                                    .wanted = UINT32_MAX,
+                                    .visit = visit,
+                                    .self = self};
+        scan_text(&scanning);
+    } else if (!is_known(scan, column)) {
+        fill(scan, column, text, visit, self);
+    } else {
+        for (uint32_t i = 0; i < column->count; i++)
+            if (scan->bits[column->first_word + i / 64] >> i % 64 & 1)
+                visit(self, column->ids[i]);
+    }
+}
