@@ -447,8 +447,8 @@ static enum truth run(const struct program *program, uint32_t index, struct prog
 }
 
 /* Apart, so that whoever makes no text does not pay for the room on the stack. */
-static __attribute__((noinline)) enum truth
-run_in_room(const struct program *program, uint32_t index, struct program_input *input)
+static __attribute__((noinline)) enum truth run_in_room(const struct program *program,
+                                                        uint32_t index, struct program_input *input)
 {
     char bytes[TEXT_ROOM_BYTES];
     struct text_room room = {bytes, sizeof(bytes), 0};
@@ -474,8 +474,7 @@ enum truth program_run(const struct program *program, struct program_input *inpu
 }
 
 const char *program_value_at(const struct program *program, uint32_t index,
-                             struct program_input *input, struct text_room *room,
-                             struct value *out)
+                             struct program_input *input, struct text_room *room, struct value *out)
 {
     const char *why;
 

@@ -12,8 +12,8 @@
 enum { NAME_BYTES_MAX = 200, RUNBOOK_BYTES_MAX = 1000, DESCRIPTION_BYTES_MAX = 10000 };
 
 /* Keys that every rule may have; its form has more. */
-static const char *const rule_keys[] = {"id",       "description", "on",       "where",      "by",
-                                        "incident", "close",       "max_keys", "max_members"};
+static const char *const rule_keys[] = {"id", "description", "on",    "vars",     "where",
+                                        "by", "incident",    "close", "max_keys", "max_members"};
 static const char *const incident_keys[] = {"title", "priority", "tier", "runbook", "team"};
 
 enum {
@@ -178,6 +178,13 @@ static void read_id(struct reading *reading)
         reading_out_of_memory(reading);
 }
 
+static void read_vars(struct reading *reading)
+{
+    if (!vars_read(yaml_node_find(reading->node, "vars"), reading->build->var_parts,
+                   reading->build->scratch, reading_diag(reading), &reading->vars))
+        reading_spoil(reading);
+}
+
 static void read_on(struct reading *reading)
 {
     const struct yaml_node *node = yaml_node_find(reading->node, "on");
@@ -193,6 +200,16 @@ static void read_on(struct reading *reading)
     reading_spoil(reading);
 }
 
+struct ast *reading_parse(struct reading *reading, const struct yaml_node *node)
+{
+    struct ast *ast = parse_node(node, reading->build->scratch, reading_diag(reading));
+
+    if (ast != NULL && vars_place(ast, &reading->vars))
+        return ast;
+    reading_spoil(reading);
+    return NULL;
+}
+
 /* Parses and checks an expression; NULL when something is wrong, also when it is absent. */
 struct ast *reading_expression(struct reading *reading, const char *key, struct scope *scope)
 {
@@ -201,12 +218,11 @@ struct ast *reading_expression(struct reading *reading, const char *key, struct 
 
     if (node == NULL)
         return NULL;
-    ast = parse_node(node, reading->build->scratch, reading_diag(reading));
-    if (ast == NULL || !types_check(ast, scope)) {
-        reading_spoil(reading);
-        return NULL;
-    }
-    return ast;
+    ast = reading_parse(reading, node);
+    if (ast != NULL && types_check(ast, scope))
+        return ast;
+    reading_spoil(reading);
+    return NULL;
 }
 
 void reading_compile(struct reading *reading, const struct ast *ast, struct program *out)
@@ -217,8 +233,10 @@ void reading_compile(struct reading *reading, const struct ast *ast, struct prog
 
 struct scope reading_scope(struct reading *reading, enum scope_kind kind)
 {
-    return (struct scope){
-        .kind = kind, .arena = reading->build->scratch, .diag = reading_diag(reading)};
+    return (struct scope){.kind = kind,
+                          .arena = reading->build->scratch,
+                          .diag = reading_diag(reading),
+                          .vars = &reading->vars};
 }
 
 /* Digests chain: each step hashes the digest so far and the hash of one text. */
@@ -272,7 +290,7 @@ static const char *field_text(struct reading *reading, const struct ast *ast)
 static void add_by(struct reading *reading, const struct yaml_node *node)
 {
     struct rule *rule = &reading->rule->open;
-    struct ast *ast = parse_node(node, reading->build->scratch, reading_diag(reading));
+    struct ast *ast = reading_parse(reading, node);
     const char *name;
 
     if (ast == NULL || !types_check_field(ast, FIELD_IN_BY, "by", reading_diag(reading))) {
@@ -354,6 +372,8 @@ static void read_title(struct reading *reading, const struct yaml_node *incident
     if (reading->when_ast != NULL &&
         !title_compile(node, &reading->when, reading->build->arena, &reading->rule->title))
         reading_spoil(reading);
+    reading_digest_number(&reading->rule->digest, (int64_t)reading->rule->title.digest.hi);
+    reading_digest_number(&reading->rule->digest, (int64_t)reading->rule->title.digest.lo);
 }
 
 static void read_priority(struct reading *reading, const struct yaml_node *incident)
@@ -467,6 +487,7 @@ bool rule_read(const struct yaml_node *node, struct rule_build *build, struct co
     check_rule_keys(&reading, form);
     read_id(&reading);
     read_description(&reading);
+    read_vars(&reading);
     read_on(&reading);
     reading_digest_number(&out->open.form, out->open.input);
     read_where(&reading);
@@ -477,6 +498,9 @@ bool rule_read(const struct yaml_node *node, struct rule_build *build, struct co
     form->read(&reading);
     read_incident(&reading);
     read_close(&reading);
+    /* What is wrong may be why a variable was not used. */
+    if (reading.is_good && !vars_check_used(&reading.vars))
+        reading_spoil(&reading);
     digest_finish(&reading);
     return reading.is_good;
 }

@@ -35,6 +35,7 @@ struct rule_build {
     struct arena *scratch; /* of one file */
     struct diagnostics *diag;
     struct label_slots *slots;
+    uint32_t *var_parts; /* see vars.h */
 };
 
 /* Reads one entry of `rules:`. Everything that is wrong with it is diagnosed.

@@ -19,6 +19,7 @@ struct reading {
     struct rule_build *build;
     const struct yaml_node *node;
     struct compiled_rule *rule;
+    struct vars vars;
     struct scope when; /* its aggregates are needed by the title */
     struct ast *when_ast;
     bool is_good;
@@ -49,6 +50,10 @@ const struct yaml_node *reading_required(struct reading *reading, const struct y
 
 /* False, diagnosed, for a list or map. */
 bool reading_is_scalar(struct reading *reading, const struct yaml_node *node);
+
+/* Parses an expression and puts variables in their place; NULL, diagnosed, when something is
+ * wrong. */
+struct ast *reading_parse(struct reading *reading, const struct yaml_node *node);
 
 /* Parses and checks the expression under a key that must be there; NULL, diagnosed, when
  * something is wrong. */

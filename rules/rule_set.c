@@ -42,6 +42,7 @@ struct loading {
     struct compiled_rule *first, *last;
     uint32_t count;
     uint32_t file_count;
+    uint32_t var_parts; /* see vars.h */
 };
 
 static bool loading_start(struct loading *loading, struct error *err)
@@ -87,7 +88,8 @@ static bool take_rule(struct loading *loading, const struct yaml_node *node,
 static void take_root(struct loading *loading, const struct yaml_node *root, struct arena *scratch)
 {
     static const char *const keys[] = {"rules"};
-    struct rule_build build = {loading->set->arena, scratch, &loading->diag, &loading->slots};
+    struct rule_build build = {loading->set->arena, scratch, &loading->diag, &loading->slots,
+                               &loading->var_parts};
     const struct yaml_node *rules;
 
     if (root->kind != YAML_MAP) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/hash.h"
 #include "rules/parser.h"
 #include "rules/printer.h"
 
@@ -15,6 +16,7 @@ struct template
     struct arena *arena;
     struct title_part *parts;
     uint32_t count;
+    struct id128 digest;
 };
 
 static bool add_text(struct template *template, const char *at, uint32_t len)
@@ -31,30 +33,25 @@ static bool add_text(struct template *template, const char *at, uint32_t len)
     return part->operand.text.at != NULL;
 }
 
-/* count() and distinct(x) mean what `when` computed. */
-static bool resolve_aggregate(struct ast *ast, const struct scope *when)
+/* A field, label or aggregate is looked up; all else is a program. */
+static bool compile_placeholder(struct template *template, const struct ast *ast,
+                                struct title_part *part)
 {
-    const char *text = ast_print(ast, when->arena);
-
-    if (text == NULL) {
-        diagnose_memory(when->diag);
-        return false;
-    }
-    for (uint32_t i = 0; i < when->aggregate_count; i++) {
-        if (strcmp(when->aggregate[i].text, text) == 0) {
-            ast->meaning = MEANS_AGGREGATE;
-            ast->number = i;
-            return true;
-        }
-    }
-    diagnose(when->diag, ast->span, "when does not compute %.80s, so a title cannot show it", text);
-    return false;
+    part->is_placeholder = true;
+    part->computes = ast->meaning != MEANS_FIELD && ast->meaning != MEANS_AGGREGATE;
+    if (ast->type == TYPE_TIME || ast->type == TYPE_DURATION)
+        part->computes = true;
+    return part->computes ? program_compile(ast, template->arena, NULL, &part->program)
+                          : operand_compile(ast, template->arena, NULL, &part->operand);
 }
 
 static bool add_placeholder(struct template *template, uint32_t from, uint32_t to)
 {
     struct title_part *part = &template->parts[template->count++];
     struct diagnostics *diag = template->when->diag;
+    struct scope scope = *template->when;
+    struct id128 pair[2];
+    const char *text;
     struct ast *ast;
 
     if (from == to) {
@@ -62,17 +59,18 @@ static bool add_placeholder(struct template *template, uint32_t from, uint32_t t
                  "a placeholder names a field; a brace itself is written {{");
         return false;
     }
-    ast = parse_expression(template->node, from, to, template->when->arena, diag);
-    if (ast == NULL)
+    scope.kind = SCOPE_TITLE;
+    ast = parse_expression(template->node, from, to, scope.arena, diag);
+    if (ast == NULL || !vars_place(ast, scope.vars) || !types_check_value(ast, &scope))
         return false;
-    if (ast->kind == AST_CALL ? !resolve_aggregate(ast, template->when)
-                              : !types_check_field(ast, FIELD_IN_TITLE, "a title", diag))
-        return false;
-    part->is_placeholder = true;
-    if (!operand_compile(ast, template->arena, NULL, &part->operand)) {
+    text = ast_print(ast, scope.arena);
+    if (text == NULL || !compile_placeholder(template, ast, part)) {
         diagnose_memory(diag);
         return false;
     }
+    pair[0] = template->digest;
+    pair[1] = hash128(text, strlen(text), 0);
+    template->digest = hash128(pair, sizeof(pair), 0);
     return true;
 }
 
@@ -142,7 +140,7 @@ bool title_compile(const struct yaml_node *node, const struct scope *when, struc
     }
     if (!compile_parts(&template))
         return false;
-    *out = (struct title){template.parts, template.count};
+    *out = (struct title){template.parts, template.count, template.digest};
     return true;
 }
 
@@ -164,6 +162,19 @@ static void write_text(struct writer *writer, const char *at, size_t len)
     if (len > 0)
         memcpy(writer->to + writer->used, at, len);
     writer->used += len;
+}
+
+/* Apart: its room on the stack is large. */
+static __attribute__((noinline)) void
+write_computed(struct writer *writer, const struct program *program, struct program_input *input)
+{
+    char bytes[TEXT_ROOM_BYTES];
+    struct text_room room = {bytes, sizeof(bytes), 0};
+    struct value value;
+
+    if (program_value(program, input, &room, &value) == NULL &&
+        value_convert(TYPE_TEXT, &value, &room, &value) == NULL)
+        write_text(writer, value.text.at, value.text.len);
 }
 
 static void write_operand(struct writer *writer, const struct operand *operand,
@@ -190,6 +201,9 @@ void title_render(const struct title *title, struct program_input *input, char *
     if (bytes == 0)
         return;
     for (uint32_t i = 0; i < title->count; i++)
-        write_operand(&writer, &title->parts[i].operand, input);
+        if (title->parts[i].computes)
+            write_computed(&writer, &title->parts[i].program, input);
+        else
+            write_operand(&writer, &title->parts[i].operand, input);
     to[writer.used] = '\0';
 }

@@ -3,8 +3,9 @@
  *
  *   "{host}: {distinct(check)} storage checks failing"
  *
- * A placeholder is a field, a label, or an aggregate that `when` names; {{ and }}
- * stand for the braces themselves.
+ * A placeholder is an expression over the event that opened the incident and over the aggregates
+ * that `when` names; {{ and }} stand for the braces themselves. What is absent or cannot be
+ * computed is shown as nothing.
  */
 #ifndef RULES_TITLE_H
 #define RULES_TITLE_H
@@ -17,12 +18,15 @@ enum { TITLE_BYTES_MAX = 1000 };
 
 struct title_part {
     bool is_placeholder;
+    bool computes;          /* `program` and not `operand` */
     struct operand operand; /* a constant text where it is not a placeholder */
+    struct program program;
 };
 
 struct title {
     const struct title_part *parts;
     uint32_t count;
+    struct id128 digest; /* of what the placeholders mean */
 };
 
 /* Compiles a scalar; `when` is the scope after checking, with its aggregates.

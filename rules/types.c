@@ -339,6 +339,11 @@ static bool aggregate_add(struct ast *ast, struct scope *scope, enum aggregate_k
     }
     while (i < scope->aggregate_count && strcmp(scope->aggregate[i].text, text) != 0)
         i++;
+    if (i == scope->aggregate_count && scope->kind == SCOPE_TITLE) {
+        diagnose(scope->diag, ast->span, "when does not compute %.80s, so a title cannot show it",
+                 text);
+        return false;
+    }
     if (i == RULE_AGGREGATES_MAX) {
         diagnose(scope->diag, ast->span, "a rule has at most %d different aggregates",
                  RULE_AGGREGATES_MAX);
@@ -416,7 +421,10 @@ enum {
     IN_WHERE = 1 << SCOPE_WHERE,
     IN_WHEN = 1 << SCOPE_WHEN,
     IN_CLOSE = 1 << SCOPE_CLOSE,
-    COMPUTING = IN_WHERE | IN_WHEN,
+    IN_TITLE = 1 << SCOPE_TITLE,
+    OF_EVENT = IN_WHERE | IN_TITLE,
+    OF_WINDOW = IN_WHEN | IN_TITLE,
+    COMPUTING = IN_WHERE | IN_WHEN | IN_TITLE,
 };
 
 enum style {
@@ -431,8 +439,8 @@ static const struct function {
     unsigned scopes;
     bool (*check)(struct ast *, struct scope *);
 } functions[] = {
-    {"has", ALONE, IN_WHERE, check_has},
-    {"size", EITHER, IN_WHERE, check_size},
+    {"has", ALONE, OF_EVENT, check_has},
+    {"size", EITHER, OF_EVENT, check_size},
     {"int", ALONE, COMPUTING, check_convert},
     {"double", ALONE, COMPUTING, check_convert},
     {"string", ALONE, COMPUTING, check_convert},
@@ -453,15 +461,15 @@ static const struct function {
     {"getMinutes", METHOD, COMPUTING, check_time_part},
     {"getSeconds", METHOD, COMPUTING, check_time_part},
     {"getMilliseconds", METHOD, COMPUTING, check_time_part},
-    {"count", ALONE, IN_WHEN, check_count_call},
-    {"distinct", ALONE, IN_WHEN, check_distinct},
+    {"count", ALONE, OF_WINDOW, check_count_call},
+    {"distinct", ALONE, OF_WINDOW, check_distinct},
     {"quiet", ALONE, IN_CLOSE, check_quiet},
     {"cleared", ALONE, IN_CLOSE, check_cleared},
 };
 
 enum { FUNCTIONS = sizeof(functions) / sizeof(functions[0]) };
 
-static const char *const scope_names[] = {"where", "when", "close"};
+static const char *const scope_names[] = {"where", "when", "close", "a title"};
 
 static bool unknown_function(const struct ast *ast, struct scope *scope)
 {
@@ -871,7 +879,7 @@ static bool check(struct ast *ast, struct scope *scope)
 
 bool types_check(struct ast *ast, struct scope *scope)
 {
-    static const char *const roles[] = {"where is", "when is", "close is"};
+    static const char *const roles[] = {"where is", "when is", "close is", "this is"};
 
     return check_truth(ast, scope, roles[scope->kind]);
 }

@@ -1,11 +1,12 @@
 /*
  * types.h - checks what a tree means, before anything runs.
  *
- * A tree is checked in one of three scopes, which differ in what can be named:
+ * A tree is checked in one of four scopes, which differ in what can be named:
  *
  *   where: fields and labels of an event, constants, all that computes over them
  *   when:  count(), distinct(field), constants, all that computes over them
  *   close: quiet(duration), cleared()
+ *   title: what stands in where, and the aggregates that `when` names
  *
  * Afterwards every node carries its type and meaning, what is constant has been computed
  * (rules/fold.h), and a program can be made
@@ -17,8 +18,9 @@
 #include "base/arena.h"
 #include "rules/ast.h"
 #include "rules/rule_set.h"
+#include "rules/vars.h"
 
-enum scope_kind { SCOPE_WHERE, SCOPE_WHEN, SCOPE_CLOSE };
+enum scope_kind { SCOPE_WHERE, SCOPE_WHEN, SCOPE_CLOSE, SCOPE_TITLE };
 
 /* One aggregate that `when` names; the same one written twice is one. */
 struct aggregate {
@@ -33,7 +35,8 @@ struct scope {
     enum scope_kind kind;
     struct arena *arena;
     struct diagnostics *diag;
-    uint32_t aggregate_count; /* when */
+    struct vars *vars;        /* of the rule; NULL: none */
+    uint32_t aggregate_count; /* when, title */
     struct aggregate aggregate[RULE_AGGREGATES_MAX];
     uint32_t quiet_count; /* close; ascending */
     int64_t quiet_ms[RULE_QUIET_MAX];

@@ -28,6 +28,14 @@ static void titles_show_fields_and_aggregates(void **state)
         {"\"{{{host}}} {{}}\"", "{db01} {}"},
         {"\"{value} {message}\"", "91.5 m"},
         {"\"{labels['}']}|\"", "brace|"},
+        /* what is computed; what cannot be is nothing */
+        {"\"{value * 2} {100 - value}%\"", "183 8.5%"},
+        {"\"{count() * 10 / distinct(labels.rack)}\"", "23"},
+        {"\"{host.upperAscii() + '!'} {size(message)}\"", "DB01! 1"},
+        {"\"{severity >= MAJOR ? 'bad' : 'fair'} {severity > INFO}\"", "bad true"},
+        {"\"[{labels.none + 'x'}] [{1 / (count() - 7)}] [{labels.none}]\"", "[] [] []"},
+        {"\"{ts} {age} {ts.getHours('+01:00')}\"", "2024-05-01T12:30:00Z 3s 13"},
+        {"\"{5 + 5} {1.50}\"", "10 1.5"},
     };
     struct words words = {.tenant = "acme",
                           .resource = "db01/sda",
@@ -36,7 +44,9 @@ static void titles_show_fields_and_aggregates(void **state)
                           .severity = SEVERITY_CRITICAL,
                           .label = {"rack", "r7", "}", "brace"},
                           .has_value = true,
-                          .value = 91.5};
+                          .value = 91.5,
+                          .ts_ms = 1714566600000,
+                          .et_ms = 1714566603000};
     struct sample sample;
 
     (void)state;
@@ -93,11 +103,13 @@ static void wrong_titles_are_refused_inside_the_text(void **state)
         {"\"on {hots} now\"", 19, "there is no field \"hots\"; did you mean \"host\"?"},
         {"\"on {distinct(check)}\"", 19,
          "when does not compute distinct(check), so a title cannot show it"},
-        {"\"on {ts}\"", 19, "a title cannot take ts"},
+        {"\"on {labels}\"", 19, "labels needs a name: labels.NAME or labels[\"NAME\"]"},
+        {"\"on {quiet(1m)}\"", 19, "quiet() belongs into close, not into a title"},
         {"\"on {}\"", 18, "a placeholder names a field; a brace itself is written {{"},
         {"\"on {host\"", 18, "this { is not closed; a brace itself is written {{"},
         {"\"on host} \"", 22, "this } closes nothing; a brace itself is written }}"},
-        {"\"on {host == 5}\"", 19, "a title takes a field or a label here"},
+        {"\"on {host == 5}\"", 27, "this is a whole number and cannot be compared with text"},
+        {"\"on {1 / 0}\"", 23, "this cannot be computed: division by zero"},
         {"\"on {host check}\"", 24, "expected an operator or the end here"},
         {"'it''s {hots}'", 22, "there is no field \"hots\"; did you mean \"host\"?"},
     };
