@@ -323,8 +323,7 @@ static void file_write(const char *folder, const char *name, const char *text)
 
 static void folder_remove(const char *folder)
 {
-    static const char *const names[] = {"a.yaml", "b.yaml", ".c.yaml", "d.txt",
-                                        "a.test.yaml"};
+    static const char *const names[] = {"a.yaml", "b.yaml", ".c.yaml", "d.txt", "a.test.yaml"};
     char path[300];
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -426,7 +425,7 @@ static void rules_of_the_manual_load(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(blocks, 2);
+    assert_int_equal(blocks, 3);
 }
 
 int main(void)
