@@ -26,21 +26,21 @@ void *memory_grow(void *block, size_t bytes)
     return grown;
 }
 
-/* Class 4d+q holds blocks of 16 * 2^d * (4+q)/4 bytes. */
+/* Up to 64 bytes a class for each 8; above, four for each doubling. */
+enum { SMALL_BYTES = 64, SMALL_CLASSES = SMALL_BYTES / 8 };
+
 static unsigned class_of(size_t bytes, size_t *rounded)
 {
-    size_t units = bytes <= 64 ? (bytes + 15) / 16 : 0;
-
-    if (units > 0 || bytes == 0) {
-        units = units > 0 ? units : 1;
-        *rounded = units * 16;
-        return (unsigned)units - 1; /* 16, 32, 48, 64 */
+    if (bytes <= SMALL_BYTES) {
+        size_t units = bytes > 0 ? (bytes + 7) / 8 : 1;
+        *rounded = units * 8;
+        return (unsigned)units - 1;
     }
     unsigned doubling = 63u - (unsigned)__builtin_clzll(bytes - 1); /* 2^doubling < bytes */
     size_t quarter = (size_t)1 << (doubling - 2);
     size_t steps = (bytes - ((size_t)1 << doubling) + quarter - 1) / quarter; /* 1..4 */
     *rounded = ((size_t)1 << doubling) + steps * quarter;
-    return 4 + (doubling - 6) * 4 + (unsigned)steps - 1;
+    return SMALL_CLASSES + (doubling - 6) * 4 + (unsigned)steps - 1;
 }
 
 static void add_bytes(struct slab *slab, uint64_t bytes)

@@ -1,7 +1,8 @@
 /*
  * slab.h - memory for many small things of few sizes, owned by one thread.
  *
- * Sizes are rounded up to a class (four per doubling, so at most 25 % is lost);
+ * Sizes are rounded up to a class (of 8 bytes up to 64, then four per doubling, so at most
+ * 25 % is lost);
  * a freed block is the next one handed out of its class. In steady state nothing
  * reaches malloc. Blocks above SLAB_BYTES_MAX come from malloc directly.
  *
@@ -28,7 +29,8 @@ void slab_init(struct slab *slab);
 void slab_release(struct slab *slab);
 
 /* Never NULL: a failed allocation ends the process (semantics F7, exit 71), since
- * an epoch half done is never continued. 16-byte aligned. */
+ * an epoch half done is never continued. 16-byte aligned where `bytes` is a multiple of 16, else
+ * at least 8-byte aligned. */
 void *slab_alloc(struct slab *slab, size_t bytes);
 
 /* `bytes` is what was asked for. NULL is allowed. */

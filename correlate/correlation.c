@@ -14,13 +14,13 @@
 #include "correlate/rule_trace.h"
 #include "correlate/sort.h"
 
-enum { PREFETCH_AHEAD = 8, INDEX_BITS = 24, RANK_BITS = 16, CLASS_BITS = 2 };
+enum { PREFETCH_AHEAD = 8, STATE_AHEAD = 4, INDEX_BITS = 24, RANK_BITS = 16, CLASS_BITS = 2 };
 
 /* --- time passes for a key ------------------------------------------------------------- */
 
 static int64_t next_due(const struct correlation *c, const struct key_state *key)
 {
-    return key->open != NULL ? incident_due(key) : rule_form_of(key)->due(c, key);
+    return key->is_open ? incident_due(key) : correlation_form(c, key)->due(c, key);
 }
 
 /* A key that watches and holds nothing leaves. False when it did. */
@@ -28,7 +28,7 @@ static bool keep_watching(struct correlation *c, struct key_lane *lane, uint32_t
 {
     const struct key_state *key = key_at(lane, number);
 
-    if (key->open != NULL || !rule_form_of(key)->is_empty(key))
+    if (key->is_open || !correlation_form(c, key)->is_empty(c, key))
         return true;
     rule_key_remove(c, lane, number);
     return false;
@@ -39,10 +39,18 @@ static bool timer_run(struct correlation *c, struct key_lane *lane, uint32_t num
 {
     struct key_state *key = key_at(lane, number);
 
-    if (key->open != NULL)
+    if (key->is_open)
         return incident_timer(c, lane, number, due_ms);
-    rule_form_of(key)->timer(c, key, due_ms);
+    correlation_form(c, key)->timer(c, key, due_ms);
     return keep_watching(c, lane, number);
+}
+
+/* When an update may be made of the key's incident; INT64_MAX: it was not touched. */
+static int64_t update_due(const struct correlation *c, const struct key_state *key)
+{
+    return key->is_open && key->open->dirty_round != INT64_MIN
+               ? round_end_ms(c, key->open->dirty_round)
+               : INT64_MAX;
 }
 
 /*
@@ -56,7 +64,7 @@ static bool key_advance(struct correlation *c, struct key_lane *lane, uint32_t n
 
     for (;;) {
         int64_t due = next_due(c, key);
-        int64_t end = key->dirty_round != INT64_MIN ? round_end_ms(c, key->dirty_round) : INT64_MAX;
+        int64_t end = update_due(c, key);
         if (end <= rounds_ms && end <= due) {
             incident_update(c, key, end);
         } else if (due <= timers_ms) {
@@ -68,18 +76,20 @@ static bool key_advance(struct correlation *c, struct key_lane *lane, uint32_t n
     }
 }
 
-/* The heap holds an entry at or before the key's next timer. */
+/* The lane's timers hold an entry at or before the key's next due time. */
 static void timer_keep(const struct correlation *c, struct key_lane *lane, uint32_t number)
 {
     struct key_state *key = key_at(lane, number);
-    int64_t due = next_due(c, key);
+    int64_t due_ms = next_due(c, key), ahead_ms = c->step->to_ms + KEY_TIMER_AHEAD_MS;
 
-    if (due < key->timer_ms) {
-        key->timer_ms = due;
-        timer_heap_push(
-            &lane->timers,
-            (struct timer){.due_ms = due, .owner = number, .generation = key->generation});
-    }
+    if (due_ms == INT64_MAX)
+        return;
+    uint32_t due = (uint32_t)(due_ms < ahead_ms ? due_ms : ahead_ms);
+    if (key->has_timer && !key_timer_before(due, key->timer))
+        return;
+    key->has_timer = true;
+    key->timer = due;
+    key_timers_push(&lane->timers, (struct key_timer){due, number});
 }
 
 /* The round that a touch belongs to: an EVICT at a round's end belongs to that round. */
@@ -98,9 +108,9 @@ static void mark_dirty(struct correlation *c, struct key_lane *lane, uint32_t nu
 {
     struct key_state *key = key_at(lane, number);
 
-    key->dirty_round = touch_round(c, touch);
-    if (!key->listed) {
-        key->listed = true;
+    key->open->dirty_round = touch_round(c, touch);
+    if (!key->is_listed) {
+        key->is_listed = true;
         vector_add(&lane->dirty) = number;
     }
 }
@@ -110,7 +120,7 @@ static bool touch_open(struct correlation *c, struct key_lane *lane, uint32_t nu
                        const struct touch *touch)
 {
     struct key_state *key = key_at(lane, number);
-    const struct rule_form *form = rule_form_of(key);
+    const struct rule_form *form = correlation_form(c, key);
 
     if (form->touch_open != NULL)
         return form->touch_open(c, lane, number, touch);
@@ -148,19 +158,18 @@ static void touch_run(struct correlation *c, const struct touch *touch)
         number = rule_key_make(c, lane, touch);
     }
     struct key_state *key = key_at(lane, number);
-    key->last_any_ms = touch->order.at_ms;
-    if (key->open == NULL) {
-        key->rule = c->rules->slots[key->slot].rule;
+    key->last_any = TIME_PACK(touch->order.at_ms);
+    if (!key->is_open) {
         if (raises)
-            rule_form_of(key)->raise(c, key, touch);
+            correlation_form(c, key)->raise(c, key, touch);
         else
-            rule_form_of(key)->clear(c, key, touch);
+            correlation_form(c, key)->clear(c, key, touch);
         if (!keep_watching(c, lane, number))
             return;
     } else {
         if (!touch_open(c, lane, number, touch))
             return;
-        if (key->open != NULL)
+        if (key->is_open)
             mark_dirty(c, lane, number, touch);
     }
     timer_keep(c, lane, number);
@@ -234,14 +243,14 @@ static void lane_timers_run(struct correlation *c, struct key_lane *lane)
 {
     int64_t last_ms = c->step->to_ms - 1;
 
-    while (timer_heap_due(&lane->timers) <= last_ms) {
-        struct timer timer = timer_heap_pop(&lane->timers);
-        struct key_state *key = key_at(lane, timer.owner);
-        if (!key->used || key->generation != timer.generation || key->timer_ms != timer.due_ms)
+    while (key_timers_due(&lane->timers, last_ms) <= last_ms) {
+        struct key_timer timer = key_timers_pop(&lane->timers);
+        struct key_state *key = key_at(lane, timer.number);
+        if (!key->used || !key->has_timer || key->timer != timer.due)
             continue; /* of a key that is gone, or an entry that a sooner one replaced */
-        key->timer_ms = INT64_MAX;
-        if (key_advance(c, lane, timer.owner, last_ms, last_ms))
-            timer_keep(c, lane, timer.owner);
+        key->has_timer = false;
+        if (key_advance(c, lane, timer.number, last_ms, last_ms))
+            timer_keep(c, lane, timer.number);
     }
 }
 
@@ -252,15 +261,15 @@ void correlation_lane_updates(struct correlation *c, struct key_lane *lane)
     for (size_t i = 0; i < lane->dirty.count; i++) {
         uint32_t number = lane->dirty.at[i];
         struct key_state *key = key_at(lane, number);
-        if (key->used && key->open != NULL && key->dirty_round != INT64_MIN) {
-            int64_t end = round_end_ms(c, key->dirty_round);
+        int64_t end = key->used ? update_due(c, key) : INT64_MAX;
+        if (end < INT64_MAX) {
             if (end > c->step->to_ms) {
                 lane->dirty.at[kept++] = number;
                 continue;
             }
             incident_update(c, key, end);
         }
-        key->listed = false;
+        key->is_listed = false;
     }
     lane->dirty.count = kept;
 }
@@ -275,22 +284,21 @@ void correlation_end(struct correlation *c)
     tally_add(&tally->retired, c->retired);
 }
 
-void correlation_publish_due(struct worker *worker)
+void correlation_publish_due(const struct correlation *c)
 {
+    struct worker *worker = c->worker;
     struct engine *engine = worker->engine;
     int64_t due = INT64_MAX;
 
     for (unsigned l = worker->index; l < LANES; l += engine->worker_count) {
         int64_t alert = timer_heap_due(&engine->alert_lanes[l].timers);
-        int64_t key = timer_heap_due(&engine->key_lanes[l].timers);
+        int64_t key = key_timers_due(&engine->key_lanes[l].timers, c->step->to_ms);
         due = alert < due ? alert : due;
         due = key < due ? key : due;
         for (size_t i = 0; i < engine->key_lanes[l].dirty.count; i++) {
             const struct key_state *dirty =
                 key_at(&engine->key_lanes[l], engine->key_lanes[l].dirty.at[i]);
-            int64_t end = dirty->used && dirty->dirty_round != INT64_MIN
-                              ? (dirty->dirty_round + 1) * (int64_t)engine->config.round_ms
-                              : INT64_MAX;
+            int64_t end = dirty->used ? update_due(c, dirty) : INT64_MAX;
             /* A step that ends with the round makes the update. */
             due = end - 1 < due ? end - 1 : due;
         }
@@ -310,6 +318,9 @@ void rules_phase(struct worker *worker, uint64_t seq, const struct step *step)
         if (i + PREFETCH_AHEAD < count)
             key_prefetch(&engine->key_lanes[touches[i + PREFETCH_AHEAD]->lane],
                          touches[i + PREFETCH_AHEAD]->key);
+        if (i + STATE_AHEAD < count)
+            key_prefetch_state(&engine->key_lanes[touches[i + STATE_AHEAD]->lane],
+                               touches[i + STATE_AHEAD]->key);
         if (c.trace == NULL)
             touch_run(&c, touches[i]);
         else
@@ -320,7 +331,7 @@ void rules_phase(struct worker *worker, uint64_t seq, const struct step *step)
     if (!step->bounded) {
         for (unsigned l = worker->index; l < LANES; l += engine->worker_count)
             correlation_lane_updates(&c, &engine->key_lanes[l]);
-        correlation_publish_due(worker);
+        correlation_publish_due(&c);
     }
     correlation_end(&c);
 }

@@ -51,6 +51,19 @@ static inline struct correlation correlation_begin(struct worker *worker, uint64
 /* Adds up what was counted: the last thing of a phase. */
 void correlation_end(struct correlation *c);
 
+/* The rule that a key goes by: while it watches the one in force, then the one that opened. */
+static inline const struct rule *correlation_rule(const struct correlation *c,
+                                                  const struct key_state *key)
+{
+    return key->is_open ? key->open->rule : c->rules->slots[key->slot].rule;
+}
+
+static inline const struct rule_form *correlation_form(const struct correlation *c,
+                                                       const struct key_state *key)
+{
+    return rule_forms[correlation_rule(c, key)->form_kind];
+}
+
 /* The rule's counters of this worker. */
 static inline struct rule_tally *correlation_tally(const struct correlation *c,
                                                    const struct key_state *key)
@@ -86,6 +99,12 @@ uint32_t rule_key_make(struct correlation *c, struct key_lane *lane, const struc
 
 /* The key leaves the table; its words wait for the end of the step. */
 void rule_key_remove(struct correlation *c, struct key_lane *lane, uint32_t number);
+
+/* Frees what a key holds, but for its words. */
+void rule_key_free(struct key_state *key, const struct rule *rule, struct slab *slab);
+
+/* Frees all keys of a lane and the lane, when the engine ends. */
+void rule_keys_release(struct key_lane *lane, const struct rules_version *rules, struct slab *slab);
 
 /* --- incident_life.c -------------------------------------------------------------------- */
 
@@ -129,6 +148,6 @@ static inline int64_t round_end_ms(const struct correlation *c, int64_t round)
 void correlation_lane_updates(struct correlation *c, struct key_lane *lane);
 
 /* What is due next in the worker's lanes, for the sequencer to skip idle time. */
-void correlation_publish_due(struct worker *worker);
+void correlation_publish_due(const struct correlation *c);
 
 #endif

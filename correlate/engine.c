@@ -10,7 +10,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "correlate/blind.h"
-#include "correlate/core.h"
+#include "correlate/correlation.h"
 #include "correlate/mark.h"
 
 /* A thread that waits for another's phase yields this often before it sleeps; more would
@@ -456,7 +456,7 @@ void engine_destroy(struct engine *engine)
     for (int l = 0; l < LANES; l++) {
         struct worker *owner = &engine->workers[lane_owner(engine, (unsigned)l)];
         alert_lane_release(&engine->alert_lanes[l], &owner->slab, engine->config.flap_start);
-        key_lane_release(&engine->key_lanes[l], &owner->slab);
+        rule_keys_release(&engine->key_lanes[l], engine->newest_rules, &owner->slab);
     }
     for (unsigned w = 0; w < engine->worker_count; w++)
         worker_release(&engine->workers[w]);

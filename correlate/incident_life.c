@@ -55,10 +55,12 @@ struct open_incident *incident_open(struct correlation *c, struct opening *openi
         opening->topic = part->name;
         opening->partition = part->number;
     }
-    *open = (struct open_incident){.latest = incident_make(opening),
+    *open = (struct open_incident){.rule = opening->rule,
+                                   .latest = incident_make(opening),
                                    .last_touch_ms = now_ms,
                                    .quiet_checked_ms = INT64_MIN,
-                                   .first_ts_ms = INT64_MAX};
+                                   .first_ts_ms = INT64_MAX,
+                                   .dirty_round = INT64_MIN};
     open->latest->opened_ms = now_ms;
     return open;
 }
@@ -97,9 +99,14 @@ void incident_add(struct correlation *c, struct open_incident *open, struct id12
 void incident_show(struct correlation *c, struct key_state *key, struct open_incident *open,
                    const struct order *order)
 {
-    rule_form_of(key)->release(key, &c->worker->slab);
-    key->body = NULL;
+    const struct rule *rule = open->rule;
+
+    if (rule_forms[rule->form_kind]->closed != NULL)
+        open->body = key->body;
+    else if (key->body != NULL)
+        rule_forms[rule->form_kind]->release(rule, key, &c->worker->slab);
     key->open = open;
+    key->is_open = true;
     change(c, key, order, INCIDENT_OPENED, CAUSE_RULE);
 }
 
@@ -118,7 +125,7 @@ void incident_join(struct correlation *c, struct key_state *key, const struct to
     if (member != NULL) {
         open->open_count += member->state != MEMBER_OPEN;
         member->state = MEMBER_OPEN;
-    } else if (open->members.count < key->rule->max_members) {
+    } else if (open->members.count < open->rule->max_members) {
         member_new(c, open, touch->alert)->state = MEMBER_OPEN;
         open->alert_count++;
         open->open_count++;
@@ -161,7 +168,7 @@ bool incident_leave(struct correlation *c, struct key_lane *lane, uint32_t numbe
         open->evicted_now |= !open->member_evicted;
         open->member_evicted = true;
     } else if (is_cleared(open) &&
-               rule_close(key->rule, touch->order.at_ms - open->last_touch_ms, true)) {
+               rule_close(key->open->rule, touch->order.at_ms - open->last_touch_ms, true)) {
         return incident_close(c, lane, number, &touch->order, CAUSE_CLEARED);
     }
     return true;
@@ -173,16 +180,17 @@ bool incident_close(struct correlation *c, struct key_lane *lane, uint32_t numbe
                     const struct order *order, enum incident_cause cause)
 {
     struct key_state *key = key_at(lane, number);
-    const struct rule_form *form = rule_form_of(key);
+    const struct rule_form *form = correlation_form(c, key);
 
     change(c, key, order, INCIDENT_CLOSED, cause);
     if (form->closed == NULL) {
         rule_key_remove(c, lane, number);
         return false;
     }
+    void *body = key->open->body;
     open_incident_free(key->open, &c->worker->slab);
-    key->open = NULL;
-    key->dirty_round = INT64_MIN;
+    key->is_open = false;
+    key->body = body;
     if (form->closed(c, key, order->at_ms))
         return true;
     rule_key_remove(c, lane, number);
@@ -193,8 +201,8 @@ int64_t incident_due(const struct key_state *key)
 {
     int64_t due = INT64_MAX;
 
-    for (uint32_t i = 0; i < key->rule->quiet_count; i++) {
-        int64_t quiet = key->open->last_touch_ms + key->rule->quiet_ms[i];
+    for (uint32_t i = 0; i < key->open->rule->quiet_count; i++) {
+        int64_t quiet = key->open->last_touch_ms + key->open->rule->quiet_ms[i];
         if (quiet > key->open->quiet_checked_ms && quiet < due)
             due = quiet;
     }
@@ -205,7 +213,7 @@ bool incident_timer(struct correlation *c, struct key_lane *lane, uint32_t numbe
 {
     struct key_state *key = key_at(lane, number);
 
-    if (rule_close(key->rule, due_ms - key->open->last_touch_ms, is_cleared(key->open))) {
+    if (rule_close(key->open->rule, due_ms - key->open->last_touch_ms, is_cleared(key->open))) {
         struct order order = correlation_order(c, key, due_ms, ORDER_TIMER, ORDER_RULE);
         return incident_close(c, lane, number, &order, CAUSE_QUIET);
     }
@@ -220,7 +228,7 @@ void incident_update(struct correlation *c, struct key_state *key, int64_t at_ms
     struct open_incident *open = key->open;
     struct order order = correlation_order(c, key, at_ms, ORDER_ROUND_END, ORDER_UPDATE);
 
-    key->dirty_round = INT64_MIN;
+    open->dirty_round = INT64_MIN;
     if (open->evicted_now)
         change(c, key, &order, INCIDENT_UPDATED, CAUSE_EVICTED);
     else if (open->severity > open->severity_told)

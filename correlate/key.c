@@ -3,9 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include "correlate/rule_form.h"
 
-enum { SLOTS_MIN = 8, WINDOW_MIN = 4, MEMBERS_MIN = 8 };
+enum { SLOTS_MIN = 8, MEMBERS_MIN = 8 };
 
 static void *zeroed(size_t bytes)
 {
@@ -16,151 +15,101 @@ void key_lane_init(struct key_lane *lane)
 {
     memset(lane, 0, sizeof(*lane));
     lane->slots = zeroed(SLOTS_MIN * sizeof(struct key_slot));
-    lane->mask = SLOTS_MIN - 1;
+    lane->room = SLOTS_MIN;
 }
 
-void key_lane_release(struct key_lane *lane, struct slab *slab)
+void key_lane_release(struct key_lane *lane)
 {
-    for (uint32_t n = 0; n < lane->used; n++) {
-        struct key_state *key = key_at(lane, n);
-        if (key->used) {
-            slab_free(slab, key->text, key->text->bytes);
-            key_remove(lane, slab, n);
-        }
-    }
     for (uint32_t p = 0; p < lane->page_count; p++)
         free(lane->pages[p]);
     free(lane->pages);
-    free(lane->free.at);
     free(lane->dirty.at);
     free(lane->slots);
-    timer_heap_release(&lane->timers);
+    key_timers_release(&lane->timers);
     memset(lane, 0, sizeof(*lane));
 }
 
+static void place(struct key_lane *lane, struct key_slot slot)
+{
+    uint32_t at = key_home(lane, slot.hash);
+
+    while (lane->slots[at].number != 0)
+        at = key_after(lane, at);
+    lane->slots[at] = slot;
+}
+
+/* By a quarter, from a load of 4/5: a slot and its air cost 10 to 12.5 bytes per key. */
 static void grow(struct key_lane *lane)
 {
     struct key_slot *old = lane->slots;
-    uint32_t old_count = lane->mask + 1;
+    uint32_t old_room = lane->room;
 
-    lane->slots = zeroed(old_count * 2 * sizeof(struct key_slot));
-    lane->mask = old_count * 2 - 1;
-    for (uint32_t i = 0; i < old_count; i++) {
-        if (old[i].number == 0)
-            continue;
-        uint64_t at = old[i].key.lo;
-        while (lane->slots[at & lane->mask].number != 0)
-            at++;
-        lane->slots[at & lane->mask] = old[i];
-    }
+    lane->room = old_room + (old_room + 3) / 4;
+    lane->slots = zeroed(lane->room * sizeof(struct key_slot));
+    for (uint32_t i = 0; i < old_room; i++)
+        if (old[i].number != 0)
+            place(lane, old[i]);
     free(old);
+}
+
+static uint32_t take_number(struct key_lane *lane)
+{
+    uint32_t number = lane->free;
+
+    if (number > 0) {
+        lane->free = key_at(lane, number - 1)->slot;
+        return number - 1;
+    }
+    if (lane->used == lane->page_count * KEY_PAGE) {
+        if (lane->page_count == lane->page_room) {
+            lane->page_room = lane->page_room > 0 ? lane->page_room * 2 : 8;
+            lane->pages = memory_grow(lane->pages, lane->page_room * sizeof(struct key_state *));
+        }
+        lane->pages[lane->page_count++] = zeroed(KEY_PAGE * sizeof(struct key_state));
+    }
+    return lane->used++;
 }
 
 uint32_t key_add(struct key_lane *lane, struct id128 key)
 {
-    uint64_t at = key.lo;
-    uint32_t number;
-
-    if ((lane->count + 1) * 2 > lane->mask + 1)
-        grow(lane);
-    if (lane->free.count > 0) {
-        number = lane->free.at[--lane->free.count];
-    } else {
-        if (lane->used == lane->page_count * KEY_PAGE) {
-            if (lane->page_count == lane->page_room) {
-                lane->page_room = lane->page_room > 0 ? lane->page_room * 2 : 8;
-                lane->pages =
-                    memory_grow(lane->pages, lane->page_room * sizeof(struct key_state *));
-            }
-            lane->pages[lane->page_count++] = zeroed(KEY_PAGE * sizeof(struct key_state));
-            /* Lists of keys grow here, so that a key that comes back never allocates. */
-            vector_reserve(&lane->free, (size_t)lane->page_count * KEY_PAGE);
-            vector_reserve(&lane->dirty, (size_t)lane->page_count * KEY_PAGE);
-        }
-        number = lane->used++;
-    }
+    uint32_t number = take_number(lane);
     struct key_state *state = key_at(lane, number);
-    *state = (struct key_state){.key = key,
-                                .timer_ms = INT64_MAX,
-                                .dirty_round = INT64_MIN,
-                                .generation = (uint16_t)(state->generation + 1),
-                                .used = true,
-                                .listed = state->listed};
-    while (lane->slots[at & lane->mask].number != 0)
-        at++;
-    lane->slots[at & lane->mask] = (struct key_slot){key, number + 1};
+
+    if ((lane->count + 1) * 5 > lane->room * 4)
+        grow(lane);
+    /* A number that comes back may still stand in the lane's dirty list. */
+    *state = (struct key_state){.key = key, .used = true, .is_listed = state->is_listed};
+    place(lane, (struct key_slot){(uint32_t)key.lo, number + 1});
     lane->count++;
     return number;
 }
 
-void key_remove(struct key_lane *lane, struct slab *slab, uint32_t number)
+/* How far behind its home a slot lies. */
+static uint32_t distance(const struct key_lane *lane, uint32_t home, uint32_t at)
+{
+    return at >= home ? at - home : at + lane->room - home;
+}
+
+void key_remove(struct key_lane *lane, uint32_t number)
 {
     struct key_state *key = key_at(lane, number);
-    uint32_t hole = (uint32_t)key->key.lo & lane->mask;
+    uint32_t hole = key_home(lane, (uint32_t)key->key.lo);
 
     while (lane->slots[hole].number != number + 1)
-        hole = (hole + 1) & lane->mask;
+        hole = key_after(lane, hole);
     lane->slots[hole].number = 0;
-    for (uint32_t i = (hole + 1) & lane->mask; lane->slots[i].number != 0;
-         i = (i + 1) & lane->mask) {
-        uint32_t home = (uint32_t)lane->slots[i].key.lo & lane->mask;
-        if (((i - home) & lane->mask) >= ((i - hole) & lane->mask)) {
+    for (uint32_t i = key_after(lane, hole); lane->slots[i].number != 0; i = key_after(lane, i)) {
+        uint32_t home = key_home(lane, lane->slots[i].hash);
+        if (distance(lane, home, i) >= distance(lane, hole, i)) {
             lane->slots[hole] = lane->slots[i];
             lane->slots[i].number = 0;
             hole = i;
         }
     }
-    open_incident_free(key->open, slab);
-    if (key->body != NULL)
-        rule_form_of(key)->release(key, slab);
-    key->open = NULL;
-    key->body = NULL;
-    key->used = false;
     lane->count--;
-    vector_add(&lane->free) = number;
-}
-
-static size_t window_bytes(uint32_t room)
-{
-    return sizeof(struct window) + room * sizeof(struct window_entry);
-}
-
-struct window *window_room(struct window *window, struct slab *slab)
-{
-    uint32_t room = window != NULL ? window->room * 2 : WINDOW_MIN;
-
-    if (window != NULL && window->count < window->room)
-        return window;
-    struct window *larger = slab_alloc(slab, window_bytes(room));
-    *larger = (struct window){.room = room, .count = window != NULL ? window->count : 0};
-    for (uint32_t i = 0; i < larger->count; i++)
-        larger->ring[i] = *window_at(window, i);
-    if (window != NULL)
-        slab_free(slab, window, window_bytes(window->room));
-    return larger;
-}
-
-static void values_free(struct window_entry *entry, struct slab *slab)
-{
-    if (entry->values != NULL)
-        slab_free(slab, entry->values, entry->values->bytes);
-    entry->values = NULL;
-}
-
-void window_pop(struct window *window, struct slab *slab)
-{
-    values_free(window_at(window, 0), slab);
-    window->first = (window->first + 1) & (window->room - 1);
-    window->count--;
-}
-
-void window_release(struct window *window, struct slab *slab)
-{
-    if (window == NULL)
-        return;
-    while (window->count > 0)
-        window_pop(window, slab);
-    slab_free(slab, window, window_bytes(window->room));
+    key->used = false;
+    key->slot = lane->free;
+    lane->free = number + 1;
 }
 
 struct member *members_find(const struct members *members, struct id128 alert)

@@ -1,8 +1,9 @@
 /*
- * key.h - the rule keys of one lane: windows that watch, and incidents that are open.
+ * key.h - the rule keys of one lane: those that watch, and those with an open incident.
  *
- *   watching: a ring of entries, oldest first        open: members, counts, the opening
- *   [at alert values | at alert values | ...]        {alert -> open?}  last_touch ...
+ *   slots           states, in pages that stay where they are
+ *   [hash number] -> [key, words, last touch] -> watching: the body of the rule's form
+ *                                             -> open: members, counts, the opening
  *
  * Thread: the worker that owns the lane.
  */
@@ -13,42 +14,12 @@
 #include <stdint.h>
 #include "base/incident.h"
 #include "base/slab.h"
-#include "correlate/timer_heap.h"
+#include "base/vector.h"
+#include "correlate/key_timers.h"
 #include "correlate/touch.h"
 #include "rules/rule_set.h"
 
-/* What an entry remembers of the fields that `distinct` counts: a hash to compare,
- * and the text, cut to what an explanation can show. */
-enum { VALUE_TEXT_BYTES = 300, KEY_PAGE = 64 };
-
-struct window_values {
-    uint32_t bytes; /* of this record, for the slab */
-    uint32_t count;
-    struct window_value {
-        uint64_t hash;
-        uint32_t at, len; /* in the text behind the values */
-    } value[];
-};
-
-static inline struct text window_value_text(const struct window_values *values, uint32_t i)
-{
-    return (struct text){(const char *)(values->value + values->count) + values->value[i].at,
-                         values->value[i].len};
-}
-
-struct window_entry {
-    int64_t at_ms;
-    int64_t ts_ms;
-    struct id128 alert;
-    struct window_values *values; /* NULL for a rule without distinct */
-    uint8_t severity;
-    bool cleared;
-};
-
-struct window {
-    uint32_t first, count, room; /* room is a power of two */
-    struct window_entry ring[];
-};
+enum { KEY_PAGE = 64 };
 
 /* The alerts of an incident: open addressing, load <= 1/2. */
 struct member {
@@ -63,10 +34,13 @@ struct members {
 };
 
 struct open_incident {
+    const struct rule *rule; /* the version that opened it */
     struct incident *latest; /* the last logged change: what the next one is copied from */
+    void *body;              /* of a form that goes on watching after the close */
     int64_t last_touch_ms;
-    int64_t quiet_checked_ms; /* close was looked at for quiet timers up to here */
+    int64_t quiet_checked_ms; /* close was looked at for timers up to here */
     int64_t first_ts_ms;
+    int64_t dirty_round; /* round in which it was touched; INT64_MIN: none */
     uint64_t event_count;
     uint32_t alert_count, open_count;
     uint32_t untracked_open;
@@ -77,35 +51,39 @@ struct open_incident {
     struct members members;
 };
 
-struct key_state { /* zero but for the times below when added */
+/* 48 bytes: there may be millions. What else a key costs: its words (struct key_text), what its
+ * form remembers (an entry is 32 bytes), a slot and a timer of 8 bytes each and some air. */
+struct key_state {
     struct id128 key;
-    const struct rule *rule; /* the version that opened the incident, or the current one */
     struct key_text *text;
-    struct open_incident *open; /* NULL: watching */
-    void *body;                 /* of the rule's form, while it watches (correlate/rule_form.h) */
-    int64_t last_any_ms;        /* last touch of any kind, for the bound */
-    int64_t timer_ms;           /* due time of its valid heap entry; INT64_MAX: none */
-    int64_t dirty_round;        /* round in which the open incident was touched; INT64_MIN: none */
-    uint32_t slot;              /* of the rule */
-    uint16_t generation;
-    bool used;
-    bool listed; /* in the lane's dirty list */
+    union {
+        void *body;                 /* while it watches: of the rule's form (rule_form.h) */
+        struct open_incident *open; /* is_open */
+    };
+    uint64_t last_any : 56; /* last touch of any kind, for the bound: key_last_ms() */
+    uint64_t used : 1;
+    uint64_t is_open : 1;
+    uint64_t is_listed : 1; /* in the lane's dirty list */
+    uint64_t has_timer : 1;
+    uint64_t form_flag : 1; /* of the rule's form */
+    uint32_t slot;          /* of the rule; of one that is not used: the next such */
+    uint32_t timer;         /* due time of its valid entry in the lane's timers */
 };
+_Static_assert(sizeof(struct key_state) == 48, "a key that watches is small");
 
 struct key_slot {
-    struct id128 key;
+    uint32_t hash;   /* key.lo, its low half */
     uint32_t number; /* of the state, plus one; 0: free */
 };
 
 struct key_lane {
     struct key_slot *slots;
-    uint32_t mask;
-    uint32_t count;
+    uint32_t room, count;
     struct key_state **pages;
     uint32_t page_count, page_room, used;
-    VECTOR_OF(uint32_t) free;
+    uint32_t free;             /* number of a state that is not used, plus one; 0: none */
     VECTOR_OF(uint32_t) dirty; /* keys whose incident waits for its round's end */
-    struct timer_heap timers;
+    struct key_timers timers;
 };
 
 /* What a rule's bound may take: smallest (open, last, key) first. */
@@ -118,27 +96,53 @@ struct key_candidate {
     uint8_t lane;
 };
 
+static inline int64_t key_last_ms(const struct key_state *key)
+{
+    return time_unpack(key->last_any);
+}
+
 void key_lane_init(struct key_lane *lane);
-void key_lane_release(struct key_lane *lane, struct slab *slab);
 
 static inline struct key_state *key_at(const struct key_lane *lane, uint32_t number)
 {
     return &lane->pages[number / KEY_PAGE][number % KEY_PAGE];
 }
 
+/* Slots in the order of their hashes, from wherever the hash falls in the table. */
+static inline uint32_t key_home(const struct key_lane *lane, uint32_t hash)
+{
+    return (uint32_t)((uint64_t)hash * lane->room >> 32);
+}
+
+static inline uint32_t key_after(const struct key_lane *lane, uint32_t slot)
+{
+    return slot + 1 < lane->room ? slot + 1 : 0;
+}
+
 static inline void key_prefetch(const struct key_lane *lane, struct id128 key)
 {
-    __builtin_prefetch(&lane->slots[key.lo & lane->mask]);
+    __builtin_prefetch(&lane->slots[key_home(lane, (uint32_t)key.lo)]);
+}
+
+/* The same a little later: the slot has arrived, the state is fetched. */
+static inline void key_prefetch_state(const struct key_lane *lane, struct id128 key)
+{
+    const struct key_slot *slot = &lane->slots[key_home(lane, (uint32_t)key.lo)];
+
+    if (slot->number != 0)
+        __builtin_prefetch(key_at(lane, slot->number - 1));
 }
 
 /* The key's number, or UINT32_MAX. */
 static inline uint32_t key_find(const struct key_lane *lane, struct id128 key)
 {
-    for (uint64_t i = key.lo;; i++) {
-        const struct key_slot *slot = &lane->slots[i & lane->mask];
+    uint32_t hash = (uint32_t)key.lo;
+
+    for (uint32_t i = key_home(lane, hash);; i = key_after(lane, i)) {
+        const struct key_slot *slot = &lane->slots[i];
         if (slot->number == 0)
             return UINT32_MAX;
-        if (id128_equal(slot->key, key))
+        if (slot->hash == hash && id128_equal(key_at(lane, slot->number - 1)->key, key))
             return slot->number - 1;
     }
 }
@@ -146,26 +150,16 @@ static inline uint32_t key_find(const struct key_lane *lane, struct id128 key)
 /* Adds a key that key_find() did not find: watching, empty. */
 uint32_t key_add(struct key_lane *lane, struct id128 key);
 
-/* Frees what the state holds, its body too, and takes it out. The text is left to the caller. */
-void key_remove(struct key_lane *lane, struct slab *slab, uint32_t number);
+/* Takes it out. What the state points at is left to the caller. */
+void key_remove(struct key_lane *lane, uint32_t number);
 
-/* Const as the window is: who holds it constant changes nothing in it. */
-static inline struct window_entry *window_at(const struct window *window, uint32_t i)
+/* Frees the lane's tables; its keys have been taken out. */
+void key_lane_release(struct key_lane *lane);
+
+static inline struct open_incident *key_open(const struct key_state *key)
 {
-    return (struct window_entry *)&window->ring[(window->first + i) & (window->room - 1)];
+    return key->is_open ? key->open : NULL;
 }
-
-/* A window with room for one entry more: the same one, or a larger one in its place. NULL makes
- * an empty one. */
-struct window *window_room(struct window *window, struct slab *slab);
-
-/* The new entry at the young end, which has room. */
-static inline struct window_entry *window_push(struct window *window)
-{
-    return window_at(window, window->count++);
-}
-void window_pop(struct window *window, struct slab *slab);     /* the oldest; frees its values */
-void window_release(struct window *window, struct slab *slab); /* NULL is allowed */
 
 /* The member, or NULL. */
 struct member *members_find(const struct members *members, struct id128 alert);

@@ -5,7 +5,7 @@
  * rules/rule_set.h (enum rule_form_kind), its reader in rules/rule_form_<name>.c, a file
  * correlate/watch_<name>.c with its row, and a line in correlate/rule_form.c. What a key of it
  * remembers lies in `key->body`, a block of the worker's slab that the form alone reads, for
- * as long as the key watches; the form frees it in release().
+ * as long as the key watches; the form frees it in release(). correlation_rule() is its rule.
  *
  * The caller has made up for all timers and round ends before the touch, and looks at due()
  * afterwards: forms keep no timers of their own.
@@ -38,30 +38,26 @@ struct rule_form {
     /* The time has come; due() must be later afterwards. May open an incident. */
     void (*timer)(struct correlation *c, struct key_state *key, int64_t due_ms);
     /* True when a key that watches holds nothing: it leaves the table. */
-    bool (*is_empty)(const struct key_state *key);
+    bool (*is_empty)(const struct correlation *c, const struct key_state *key);
     /* Touches that the key holds, for X4: they count evicted. */
-    uint32_t (*pending)(const struct key_state *key);
-    /* Frees what the key holds. */
-    void (*release)(struct key_state *key, struct slab *slab);
+    uint32_t (*pending)(const struct correlation *c, const struct key_state *key);
+    /* Frees key->body, which is not NULL. */
+    void (*release)(const struct rule *rule, struct key_state *key, struct slab *slab);
     /* NULL, or what a touch does to an open incident of this form instead of joining or leaving
      * it. False when the key left. */
     bool (*touch_open)(struct correlation *c, struct key_lane *lane, uint32_t number,
                        const struct touch *touch);
-    /* NULL, or asked when an incident closed: true when the key goes on watching (key->body is
-     * NULL then and is the form's to set), false when it leaves. */
+    /* NULL, or the form goes on after a close: its body is kept in open->body meanwhile, and this
+     * is asked when it is key->body again. False when the key leaves. */
     bool (*closed)(struct correlation *c, struct key_state *key, int64_t at_ms);
     /* How far a key that watches is, for who asks why (correlate/trace.h): "count() 4 of 5". NULL:
      * nothing is said. */
-    void (*explain)(const struct key_state *key, struct text_buffer *to);
+    void (*explain)(const struct correlation *c, const struct key_state *key,
+                    struct text_buffer *to);
 };
 
 /* By enum rule_form_kind. */
 extern const struct rule_form *const rule_forms[];
-
-static inline const struct rule_form *rule_form_of(const struct key_state *key)
-{
-    return rule_forms[key->rule->form_kind];
-}
 
 /* correlate/watch_window.c */
 extern const struct rule_form watch_window;

@@ -1,5 +1,4 @@
 /* rule_key.c - a key comes with its first touch and goes when it holds nothing. */
-#include <string.h>
 #include "correlate/correlation.h"
 
 uint32_t rule_key_make(struct correlation *c, struct key_lane *lane, const struct touch *touch)
@@ -7,29 +6,43 @@ uint32_t rule_key_make(struct correlation *c, struct key_lane *lane, const struc
     const struct rule *rule = c->rules->slots[touch->slot].rule;
     const struct event_view view = touch_view(touch);
     struct text value[RULE_BY_MAX];
-    size_t bytes = sizeof(struct key_text) + rule->by_count * sizeof(uint32_t);
     uint32_t number = key_add(lane, touch->key);
     struct key_state *key = key_at(lane, number);
 
     rule_by_values(rule, &view, value);
-    for (uint32_t i = 0; i < rule->by_count; i++)
-        bytes += value[i].len;
-    struct key_text *text = slab_alloc(&c->worker->slab, bytes);
-    text->count = rule->by_count;
-    text->bytes = (uint32_t)bytes;
-    char *data = (char *)(text->end + text->count);
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < rule->by_count; i++) {
-        if (value[i].len > 0)
-            memcpy(data + at, value[i].at, value[i].len);
-        at += value[i].len;
-        text->end[i] = at;
-    }
+    struct key_text *text = slab_alloc(&c->worker->slab, key_text_need(value, rule->by_count));
+    key_text_pack(text, value, rule->by_count);
     key->text = text;
     key->slot = touch->slot;
-    key->rule = rule;
     tally_add(&correlation_tally(c, key)->keys, 1);
     return number;
+}
+
+void rule_key_free(struct key_state *key, const struct rule *rule, struct slab *slab)
+{
+    const struct rule_form *form = rule_forms[rule->form_kind];
+
+    if (key->is_open) {
+        struct open_incident *open = key->open;
+        key->is_open = false;
+        key->body = open->body;
+        open_incident_free(open, slab);
+    }
+    if (key->body != NULL)
+        form->release(rule, key, slab);
+    key->body = NULL;
+}
+
+void rule_keys_release(struct key_lane *lane, const struct rules_version *rules, struct slab *slab)
+{
+    for (uint32_t n = 0; n < lane->used; n++) {
+        struct key_state *key = key_at(lane, n);
+        if (!key->used)
+            continue;
+        slab_free(slab, key->text, key_text_bytes(key->text));
+        rule_key_free(key, rules->slots[key->slot].rule, slab);
+    }
+    key_lane_release(lane);
 }
 
 void rule_key_remove(struct correlation *c, struct key_lane *lane, uint32_t number)
@@ -37,6 +50,7 @@ void rule_key_remove(struct correlation *c, struct key_lane *lane, uint32_t numb
     struct key_state *key = key_at(lane, number);
 
     tally_add(&correlation_tally(c, key)->keys, UINT64_MAX);
-    worker_bury(c->worker, c->seq, key->text, key->text->bytes);
-    key_remove(lane, &c->worker->slab, number);
+    worker_bury(c->worker, c->seq, key->text, key_text_bytes(key->text));
+    rule_key_free(key, correlation_rule(c, key), &c->worker->slab);
+    key_remove(lane, number);
 }

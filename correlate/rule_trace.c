@@ -13,17 +13,17 @@ void rule_trace_begin(struct rule_trace *before, const struct correlation *c,
         return;
     const struct key_state *key = key_at(lane, number);
     before->key = key->text; /* its words outlive the step */
-    before->open = key->open != NULL;
+    before->open = key->is_open;
     if (before->open) {
         before->incident = key->open->latest->id;
-        before->rule = key->rule;
+        before->rule = key->open->rule;
     }
 }
 
 static enum trace_fate fate_of(const struct rule_trace *before, const struct correlation *c,
                                const struct touch *touch, const struct key_state *key)
 {
-    const struct open_incident *open = key != NULL ? key->open : NULL;
+    const struct open_incident *open = key != NULL ? key_open(key) : NULL;
     bool counted = c->correlated > before->correlated;
 
     if (!before->open)
@@ -60,10 +60,10 @@ void rule_trace_end(const struct rule_trace *before, const struct correlation *c
         told.incident = key->open->latest->id;
     text_begin(&state);
     if (told.fate == TRACE_WATCHED && key != NULL) {
-        const struct rule_form *form = rule_form_of(key);
+        const struct rule_form *form = correlation_form(c, key);
         told.next_ms = form->due(c, key);
         if (form->explain != NULL)
-            form->explain(key, &state);
+            form->explain(c, key, &state);
         told.state = state.at != NULL ? state.at : "";
     }
     c->trace->touched(c->trace->self, &told);
@@ -83,7 +83,8 @@ void rule_trace_change(const struct correlation *c, const struct key_state *key,
 {
     if (c->trace == NULL || c->trace->changed == NULL)
         return;
-    const struct trace_change change = {.key = key->key, .rule = key->rule, .incident = incident};
+    const struct trace_change change = {
+        .key = key->key, .rule = correlation_rule(c, key), .incident = incident};
     c->trace->changed(c->trace->self, &change);
 }
 
@@ -94,9 +95,9 @@ void rule_trace_lost(const struct correlation *c, const struct key_state *key)
     const struct trace_key lost = {
         .at_ms = c->step->to_ms,
         .key = key->key,
-        .rule = key->rule,
+        .rule = correlation_rule(c, key),
         .text = key->text,
-        .incident = key->open != NULL ? key->open->latest->id : (struct id128){0, 0},
-        .pending = key->open != NULL ? 0 : rule_form_of(key)->pending(key)};
+        .incident = key->is_open ? key->open->latest->id : (struct id128){0, 0},
+        .pending = key->is_open ? 0 : correlation_form(c, key)->pending(c, key)};
     c->trace->lost(c->trace->self, &lost);
 }

@@ -54,8 +54,8 @@ void rules_candidates_phase(struct worker *worker, const struct step *step)
             const struct key_state *key = key_at(lane, n);
             if (key->used && worker->key_excess.at[key->slot] > 0)
                 vector_add(&worker->key_candidates) =
-                    (struct key_candidate){.open = key->open != NULL,
-                                           .last_ms = key->last_any_ms,
+                    (struct key_candidate){.open = key->is_open,
+                                           .last_ms = key_last_ms(key),
                                            .text = key->text,
                                            .slot = key->slot,
                                            .number = n,
@@ -73,10 +73,10 @@ static void evict(struct correlation *c, const struct key_candidate *candidate)
     struct key_state *key = key_at(lane, candidate->number);
 
     rule_trace_lost(c, key);
-    if (key->open != NULL) {
+    if (key->is_open) {
         incident_lose(c, key);
     } else {
-        uint32_t pending = rule_form_of(key)->pending(key);
+        uint32_t pending = correlation_form(c, key)->pending(c, key);
         c->evicted += pending;
         tally_add(&correlation_tally(c, key)->evicted, pending);
         tally_add(&correlation_tally(c, key)->pending, (uint64_t)0 - pending);
@@ -115,6 +115,6 @@ void rules_evict_phase(struct worker *worker, uint64_t seq, const struct step *s
     }
     for (unsigned l = worker->index; l < LANES; l += engine->worker_count)
         correlation_lane_updates(&c, &engine->key_lanes[l]);
-    correlation_publish_due(worker);
+    correlation_publish_due(&c);
     correlation_end(&c);
 }

@@ -10,7 +10,9 @@
 #ifndef CORRELATE_TOUCH_H
 #define CORRELATE_TOUCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include "base/event.h"
 
 enum order_class { ORDER_ROUND_END, ORDER_TIMER, ORDER_EVENT };
@@ -33,19 +35,40 @@ struct order {
     const struct key_text *key;
 };
 
-/* The values of `by`, packed: count, lengths, bytes. */
+/* A time in 56 bits, which is a million years either way, and back. A macro, because the compiler
+ * has to see the mask where it is stored. */
+#define TIME_PACK(ms) ((uint64_t)(ms) & (((uint64_t)1 << 56) - 1))
+
+static inline int64_t time_unpack(uint64_t packed)
+{
+    return (int64_t)(packed << 8) >> 8;
+}
+
+/* The values of `by`, packed: how many, their lengths, their bytes. Lengths take a byte each where
+ * all values are short, else four. */
 struct key_text {
-    uint32_t count;
-    uint32_t bytes; /* of this record */
-    uint32_t end[]; /* value i spans data[end[i-1] .. end[i]) */
+    uint8_t count;
+    bool is_wide;
+    unsigned char bytes[];
 };
 
-static inline struct text key_text_value(const struct key_text *key, uint32_t i)
+static inline uint32_t key_text_length(const struct key_text *key, uint32_t i)
 {
-    const char *data = (const char *)(key->end + key->count);
-    uint32_t from = i == 0 ? 0 : key->end[i - 1];
-    return (struct text){data + from, key->end[i] - from};
+    uint32_t length = key->bytes[i];
+
+    if (key->is_wide)
+        memcpy(&length, key->bytes + i * sizeof(length), sizeof(length));
+    return length;
 }
+
+struct text key_text_value(const struct key_text *key, uint32_t i);
+
+/* Bytes of the record, and of one for such values. */
+size_t key_text_bytes(const struct key_text *key);
+size_t key_text_need(const struct text *values, uint32_t count);
+
+/* Packs the values into `at`, which has that many bytes. */
+void key_text_pack(struct key_text *at, const struct text *values, uint32_t count);
 
 /* Alerts by identity: the fields of the fingerprint, bytewise; with a dedup key first. */
 int identity_compare(const struct event_text *a, const struct event_text *b);

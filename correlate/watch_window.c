@@ -6,20 +6,41 @@
 #include <string.h>
 #include "base/hash.h"
 #include "correlate/correlation.h"
+#include "correlate/window.h"
 
 enum { WHY_VALUES = 5 };
 
-/* Entries older than the window leave. */
-static void slide(struct correlation *c, struct key_state *key, int64_t now_ms)
+/* key->form_flag: its window is a ring. */
+static struct window window_of(const struct rule *rule, const struct key_state *key)
 {
-    struct window *window = key->body;
+    return window_read(key->body, key->form_flag, rule->entry_words, rule->has_distinct);
+}
 
-    while (window != NULL && window->count > 0 &&
-           window_at(window, 0)->at_ms <= now_ms - key->rule->window_ms) {
+static void window_keep(struct key_state *key, const struct window *window)
+{
+    key->body = window->block;
+    key->form_flag = window->is_ring;
+}
+
+static void count_gone(const struct correlation *c, const struct key_state *key, uint64_t entries)
+{
+    tally_add(&correlation_tally(c, key)->pending, (uint64_t)0 - entries);
+}
+
+/* Entries older than the window leave. */
+static void slide(struct correlation *c, struct key_state *key, struct window *window,
+                  int64_t now_ms)
+{
+    int64_t before_ms = now_ms - correlation_rule(c, key)->window_ms;
+    uint32_t held = window->count;
+
+    while (window->count > 0 && window_at_ms(window, 0) <= before_ms)
         window_pop(window, &c->worker->slab);
-        c->expired++;
-        tally_add(&correlation_tally(c, key)->expired, 1);
-        tally_add(&correlation_tally(c, key)->pending, UINT64_MAX);
+    held -= window->count;
+    if (held > 0) {
+        c->expired += held;
+        tally_add(&correlation_tally(c, key)->expired, held);
+        count_gone(c, key, held);
     }
 }
 
@@ -38,8 +59,6 @@ static struct window_values *values_make(struct correlation *c, const struct rul
         bytes += text[count].len < VALUE_TEXT_BYTES ? text[count].len : VALUE_TEXT_BYTES;
         count++;
     }
-    if (count == 0)
-        return NULL;
     bytes += sizeof(struct window_values) + count * sizeof(struct window_value);
     struct window_values *values = slab_alloc(&c->worker->slab, bytes);
     values->bytes = (uint32_t)bytes;
@@ -70,7 +89,7 @@ static int64_t distinct(const struct window *window, uint32_t index, int64_t eno
     if (room > SEEN)
         seen = memory_alloc((size_t)room * sizeof(*seen));
     for (uint32_t e = window->count; e-- > 0 && count <= enough;) {
-        uint64_t hash = window_at(window, e)->values->value[index].hash;
+        uint64_t hash = window_at(window, e)->word[0].values->value[index].hash;
         int64_t i = 0;
         while (i < count && seen[i] != hash)
             i++;
@@ -82,14 +101,13 @@ static int64_t distinct(const struct window *window, uint32_t index, int64_t eno
     return count;
 }
 
-static void aggregate(const struct key_state *key, bool exact, int64_t value[RULE_AGGREGATES_MAX],
-                      uint32_t index[RULE_AGGREGATES_MAX])
+static void aggregate(const struct rule *rule, const struct window *window, bool exact,
+                      int64_t value[RULE_AGGREGATES_MAX], uint32_t index[RULE_AGGREGATES_MAX])
 {
-    const struct window *window = key->body;
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < key->rule->aggregate_count; i++) {
-        const struct rule_aggregate *agg = &key->rule->aggregate[i];
+    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
+        const struct rule_aggregate *agg = &rule->aggregate[i];
         index[i] = 0;
         if (agg->kind == AGGREGATE_COUNT) {
             value[i] = window->count;
@@ -113,7 +131,7 @@ static void put_values(struct text_buffer *to, const struct window *window, uint
     unsigned count = 0;
 
     for (uint32_t e = 0; e < window->count; e++) {
-        const struct window_values *values = window_at(window, e)->values;
+        const struct window_values *values = window_at(window, e)->word[0].values;
         uint64_t hash = values->value[index].hash;
         unsigned i = 0;
         while (i < count && shown[i] != hash)
@@ -163,76 +181,99 @@ static void put_why(struct text_buffer *to, const struct opening *o)
     }
 }
 
-static void window_open(struct correlation *c, struct key_state *key, const struct touch *touch)
+static void window_open(struct correlation *c, struct key_state *key, const struct window *window,
+                        const struct touch *touch)
 {
-    const struct window *window = key->body;
+    const struct rule *rule = correlation_rule(c, key);
     struct found found = {.window = window};
-    struct opening opening = {.rule = key->rule,
+    struct opening opening = {.rule = rule,
                               .key = key->text,
                               .order = &touch->order,
                               .view = touch_view(touch),
                               .put_why = put_why,
                               .found = &found};
 
-    aggregate(key, true, opening.value, found.index);
+    aggregate(rule, window, true, opening.value, found.index);
     struct open_incident *open = incident_open(c, &opening);
     for (uint32_t i = 0; i < window->count; i++) {
         const struct window_entry *entry = window_at(window, i);
         incident_add(c, open, entry->alert, entry->cleared, entry->ts_ms, entry->severity);
     }
     c->correlated += window->count;
-    tally_add(&correlation_tally(c, key)->pending, (uint64_t)0 - window->count);
+    count_gone(c, key, window->count);
     incident_show(c, key, open, &touch->order);
+}
+
+/* The newest entry of the touch's alert, or NULL. */
+static struct window_entry *own_entry(const struct window *window, const struct touch *touch)
+{
+    for (uint32_t i = window->count; i-- > 0;)
+        if (id128_equal(window_at(window, i)->alert, touch->alert))
+            return window_at(window, i);
+    return NULL;
+}
+
+static void entry_fill(struct correlation *c, const struct rule *rule, struct window_entry *entry,
+                       const struct touch *touch)
+{
+    const struct event_view view = touch_view(touch);
+
+    entry->severity = touch->severity & 0xfu;
+    if (rule->has_distinct)
+        entry->word[0].values = values_make(c, rule, &view);
+}
+
+static void gain(struct correlation *c, struct key_state *key, struct window *window,
+                 const struct touch *touch)
+{
+    const struct rule *rule = correlation_rule(c, key);
+    struct slab *slab = &c->worker->slab;
+    struct window_entry *entry = window_push(window, slab);
+
+    entry->at = TIME_PACK(touch->order.at_ms);
+    entry->ts_ms = touch->text->ts_ms;
+    entry->alert = touch->alert;
+    entry->cleared = false;
+    entry_fill(c, rule, entry, touch);
+    tally_add(&correlation_tally(c, key)->pending, 1);
+    if (window->count > rule->max_members) {
+        window_pop(window, slab);
+        c->evicted++;
+        tally_add(&correlation_tally(c, key)->evicted, 1);
+        count_gone(c, key, 1);
+    }
 }
 
 static void window_raise(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
-    const struct event_view view = touch_view(touch);
-    struct window *window;
+    const struct rule *rule = correlation_rule(c, key);
+    struct window window = window_of(rule, key);
     struct window_entry *entry = NULL;
     int64_t value[RULE_AGGREGATES_MAX];
     uint32_t index[RULE_AGGREGATES_MAX];
 
-    slide(c, key, touch->order.at_ms);
-    window = key->body = window_room(key->body, &c->worker->slab);
-    if (touch->kind == TOUCH_CHANGE) {
-        for (uint32_t i = window->count; entry == NULL && i-- > 0;)
-            if (id128_equal(window_at(window, i)->alert, touch->alert))
-                entry = window_at(window, i);
-    }
+    slide(c, key, &window, touch->order.at_ms);
+    if (touch->kind == TOUCH_CHANGE)
+        entry = own_entry(&window, touch);
     if (entry != NULL) {
-        if (entry->values != NULL)
-            slab_free(&c->worker->slab, entry->values, entry->values->bytes);
-        entry->severity = touch->severity;
-        entry->values = values_make(c, key->rule, &view);
+        window_values_free(&window, entry, &c->worker->slab);
+        entry_fill(c, rule, entry, touch);
         c->retired++;
     } else {
-        entry = window_push(window);
-        *entry = (struct window_entry){.at_ms = touch->order.at_ms,
-                                       .ts_ms = touch->text->ts_ms,
-                                       .alert = touch->alert,
-                                       .values = values_make(c, key->rule, &view),
-                                       .severity = touch->severity};
-        tally_add(&correlation_tally(c, key)->pending, 1);
-        if (window->count > key->rule->max_members) {
-            window_pop(window, &c->worker->slab);
-            c->evicted++;
-            tally_add(&correlation_tally(c, key)->evicted, 1);
-            tally_add(&correlation_tally(c, key)->pending, UINT64_MAX);
-        }
+        gain(c, key, &window, touch);
     }
-    aggregate(key, false, value, index);
-    if (rule_when(key->rule, value))
-        window_open(c, key, touch);
+    window_keep(key, &window);
+    aggregate(rule, &window, false, value, index);
+    if (rule_when(rule, value))
+        window_open(c, key, &window, touch);
 }
 
-static void window_clear_alert(struct correlation *c, struct key_state *key,
-                               const struct touch *touch)
+static void window_clear(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
-    struct window *window = key->body;
+    struct window window = window_of(correlation_rule(c, key), key);
 
-    for (uint32_t i = 0; i < window->count; i++) {
-        struct window_entry *entry = window_at(window, i);
+    for (uint32_t i = 0; i < window.count; i++) {
+        struct window_entry *entry = window_at(&window, i);
         if (id128_equal(entry->alert, touch->alert))
             entry->cleared = true;
     }
@@ -241,48 +282,62 @@ static void window_clear_alert(struct correlation *c, struct key_state *key,
 
 static int64_t window_due(const struct correlation *c, const struct key_state *key)
 {
-    const struct window *window = key->body;
+    const struct rule *rule = correlation_rule(c, key);
+    struct window window = window_of(rule, key);
 
+    return window.count > 0 ? window_at_ms(&window, 0) + rule->window_ms : INT64_MAX;
+}
+
+static void window_timer(struct correlation *c, struct key_state *key, int64_t due_ms)
+{
+    struct window window = window_of(correlation_rule(c, key), key);
+
+    slide(c, key, &window, due_ms);
+    window_keep(key, &window);
+}
+
+static bool window_is_empty(const struct correlation *c, const struct key_state *key)
+{
     (void)c;
-    return window->count > 0 ? window_at(window, 0)->at_ms + key->rule->window_ms : INT64_MAX;
+    return key->body == NULL;
 }
 
-static bool window_is_empty(const struct key_state *key)
+static uint32_t window_pending(const struct correlation *c, const struct key_state *key)
 {
-    return ((const struct window *)key->body)->count == 0;
+    return window_of(correlation_rule(c, key), key).count;
 }
 
-static uint32_t window_pending(const struct key_state *key)
+static void window_free(const struct rule *rule, struct key_state *key, struct slab *slab)
 {
-    return ((const struct window *)key->body)->count;
+    struct window window = window_of(rule, key);
+
+    window_release(&window, slab);
 }
 
-static void window_free(struct key_state *key, struct slab *slab)
+static void window_explain(const struct correlation *c, const struct key_state *key,
+                           struct text_buffer *to)
 {
-    window_release(key->body, slab);
-}
-
-static void window_explain(const struct key_state *key, struct text_buffer *to)
-{
+    const struct rule *rule = correlation_rule(c, key);
+    struct window window = window_of(rule, key);
     int64_t value[RULE_AGGREGATES_MAX];
     uint32_t index[RULE_AGGREGATES_MAX];
 
-    aggregate(key, true, value, index);
-    for (uint32_t i = 0; i < key->rule->aggregate_count; i++) {
+    aggregate(rule, &window, true, value, index);
+    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
         text_put_string(to, i > 0 ? ", " : "");
-        text_put_string(to, key->rule->aggregate[i].text);
+        text_put_string(to, rule->aggregate[i].text);
         text_put(to, " ", 1);
         text_put_number(to, value[i]);
         text_put_string(to, " of ");
-        text_put_number(to, key->rule->aggregate[i].limit);
+        text_put_number(to, rule->aggregate[i].limit);
     }
 }
 
 const struct rule_form watch_window = {
     .raise = window_raise,
-    .clear = window_clear_alert,
+    .clear = window_clear,
     .due = window_due,
-    .timer = slide,
+    .timer = window_timer,
     .is_empty = window_is_empty,
     .pending = window_pending,
     .release = window_free,

@@ -134,7 +134,9 @@ static void keep_aggregates(struct reading *reading)
             (from->argument != NULL && !operand_compile(from->argument, reading->build->arena, NULL,
                                                         &reading->rule->distinct[i])))
             reading_out_of_memory(reading);
+        rule->has_distinct = rule->has_distinct || to->kind == AGGREGATE_DISTINCT;
     }
+    rule->entry_words = rule->has_distinct;
 }
 
 static void read_when(struct reading *reading)

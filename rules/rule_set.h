@@ -53,7 +53,9 @@ struct rule {
     const char *by_name[RULE_BY_MAX]; /* as written: "tenant", "host", "labels.rack" */
     uint32_t aggregate_count;
     struct rule_aggregate aggregate[RULE_AGGREGATES_MAX];
-    uint32_t quiet_count;             /* the distinct durations inside quiet(...) of `close` */
+    bool has_distinct;    /* among the aggregates */
+    uint8_t entry_words;  /* what a window's entry keeps for them (correlate/window.h) */
+    uint32_t quiet_count; /* the distinct durations inside quiet(...) of `close` */
     int64_t quiet_ms[RULE_QUIET_MAX]; /* ascending */
     uint8_t priority;                 /* enum priority */
     const char *tier;                 /* "" where not given */

@@ -1,0 +1,119 @@
+/*
+ * window.h - the entries of a key that watches, oldest first.
+ *
+ * A million keys with one entry each are the ordinary case of a large estate, so one entry lies
+ * bare; from the second on a ring holds them:
+ *
+ *   one    [ entry ]
+ *   more   [ first | count | room | entry entry entry ... ]    room is a power of two
+ *
+ * An entry is followed by words of its rule's: the different values that `distinct` looks at
+ * (a pointer), and one number for each thing that other aggregates look at. How many, says
+ * rule->entry_words; every entry of a window has as many.
+ *
+ * Owner:  what the window holds lies in the worker's slab.
+ * Thread: the owner of the lane.
+ */
+#ifndef CORRELATE_WINDOW_H
+#define CORRELATE_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/event.h"
+#include "base/slab.h"
+#include "correlate/touch.h"
+
+/* What an entry remembers of the fields that `distinct` counts: a hash to compare,
+ * and the text, cut to what an explanation can show. */
+enum { VALUE_TEXT_BYTES = 300 };
+
+struct window_values {
+    uint32_t bytes; /* of this record, for the slab */
+    uint32_t count;
+    struct window_value {
+        uint64_t hash;
+        uint32_t at, len; /* in the text behind the values */
+    } value[];
+};
+
+static inline struct text window_value_text(const struct window_values *values, uint32_t i)
+{
+    return (struct text){(const char *)(values->value + values->count) + values->value[i].at,
+                         values->value[i].len};
+}
+
+struct window_entry {
+    struct id128 alert;
+    int64_t ts_ms;
+    uint64_t at : 56; /* window_at_ms() */
+    uint64_t severity : 4;
+    uint64_t cleared : 1;
+    union window_word {
+        struct window_values *values; /* the first word of a rule with distinct */
+        double number;                /* NaN: the event has none */
+    } word[];
+};
+_Static_assert(sizeof(struct window_entry) == 32, "an entry without words is half a cache line");
+
+struct window_ring {
+    uint32_t first, count, room;
+    _Alignas(8) char entries[];
+};
+
+/* A key's window, while it is worked on. */
+struct window {
+    void *block; /* NULL: empty */
+    char *entries;
+    uint32_t first, count, mask;
+    uint32_t stride; /* bytes of an entry */
+    bool is_ring;
+    bool has_values; /* the rule has a distinct: word[0] of each entry is its own */
+};
+
+static inline struct window window_read(void *block, bool is_ring, uint32_t words, bool has_values)
+{
+    struct window window = {.block = block,
+                            .entries = block,
+                            .count = block != NULL,
+                            .stride = (uint32_t)sizeof(struct window_entry) + 8 * words,
+                            .is_ring = is_ring,
+                            .has_values = has_values};
+
+    if (is_ring) {
+        struct window_ring *ring = block;
+        window.entries = ring->entries;
+        window.first = ring->first;
+        window.count = ring->count;
+        window.mask = ring->room - 1;
+    }
+    return window;
+}
+
+static inline struct window_entry *window_at(const struct window *window, uint32_t i)
+{
+    uint32_t at = (window->first + i) & window->mask;
+
+    return (struct window_entry *)(void *)(window->entries + (size_t)at * window->stride);
+}
+
+/* When entry `i` came. */
+static inline int64_t window_at_ms(const struct window *window, uint32_t i)
+{
+    return time_unpack(window_at(window, i)->at);
+}
+
+/* The new entry at the young end, its bytes undefined. The window may move. */
+struct window_entry *window_push(struct window *window, struct slab *slab);
+
+/* The oldest leaves; with the last one the block does. */
+void window_pop(struct window *window, struct slab *slab);
+
+/* Entry `i` leaves, wherever it stands. */
+void window_remove(struct window *window, uint32_t i, struct slab *slab);
+
+void window_release(struct window *window, struct slab *slab);
+
+/* Frees the values of `distinct` that the entry holds. */
+void window_values_free(const struct window *window, struct window_entry *entry, struct slab *slab);
+
+#endif
