@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { RING_MIN = 4 };
+enum { RING_MIN = 2 };
 
 static size_t block_bytes(const struct window *window)
 {

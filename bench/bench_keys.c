@@ -1,0 +1,222 @@
+/*
+ * bench_keys.c - what a rule key that watches costs in memory, and in time.
+ *
+ * Unit: one key with one entry. Workload: stage R alone, one worker, no deduplication before it,
+ * so that nothing but keys grows: one touch each of a million hosts, in steps of 32,768 touches,
+ * for each rule below. Memory is the growth of the process' resident pages (/proc/self/statm)
+ * divided by the keys, the first eight steps left out (their lists stay and are used again); each
+ * rule runs in a process of its own. The clock runs around the phases; the second time is that of
+ * a second touch of every key, in another order. Answer check: the number of keys, and that
+ * nothing opened.
+ *
+ *   bench_keys [KEYS]          [1000000]; fails when a key of the first rule takes over 128 bytes
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/hash.h"
+#include "correlate/correlation.h"
+
+enum { BATCH = 32768, WARM = STEPS * BATCH, TEXT_BYTES = 192, GOAL_BYTES = 128 };
+
+static const struct {
+    const char *name, *form;
+} rules[] = {
+    {"count() >= 5 in 10m by host", "    window: 10m\n    when: count() >= 5\n"},
+    {"distinct(check) >= 2 in 10m by host", "    window: 10m\n    when: distinct(check) >= 2\n"},
+};
+
+static _Alignas(8) char texts[BATCH][TEXT_BYTES];
+static const struct event_text *text_at[BATCH];
+
+static struct text text_of(const char *word)
+{
+    return (struct text){word, (uint32_t)strlen(word)};
+}
+
+static uint64_t resident_bytes(void)
+{
+    unsigned long all = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    if (file == NULL || fscanf(file, "%lu %lu", &all, &resident) != 2)
+        exit(2);
+    fclose(file);
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* One worker without threads, input or listener: what a rules phase needs. */
+static struct engine *engine_make(struct rule_set *set)
+{
+    struct engine *engine = aligned_alloc(64, (sizeof(*engine) + 63) / 64 * 64);
+    struct worker *worker = aligned_alloc(64, (sizeof(*worker) + 63) / 64 * 64);
+
+    if (engine == NULL || worker == NULL)
+        exit(2);
+    memset((void *)engine, 0, sizeof(*engine));
+    memset((void *)worker, 0, sizeof(*worker));
+    engine_config_init(&engine->config);
+    engine->worker_count = 1;
+    engine->workers = worker;
+    engine->alert_lanes = memory_alloc(LANES * sizeof(*engine->alert_lanes));
+    engine->key_lanes = memory_alloc(LANES * sizeof(*engine->key_lanes));
+    for (int l = 0; l < LANES; l++) {
+        alert_lane_init(&engine->alert_lanes[l]);
+        key_lane_init(&engine->key_lanes[l]);
+    }
+    engine->newest_rules = rules_version_create(set, NULL, 1);
+    worker->engine = engine;
+    slab_init(&worker->slab);
+    for (int s = 0; s < STEPS; s++) {
+        worker->touches_out[s] = memory_alloc(sizeof(struct touch_list));
+        memset(worker->touches_out[s], 0, sizeof(struct touch_list));
+    }
+    return engine;
+}
+
+static void engine_free(struct engine *engine)
+{
+    struct worker *worker = engine->workers;
+
+    for (int l = 0; l < LANES; l++) {
+        alert_lane_release(&engine->alert_lanes[l], &worker->slab, engine->config.flap_start);
+        rule_keys_release(&engine->key_lanes[l], engine->newest_rules, &worker->slab);
+    }
+    for (int s = 0; s < STEPS; s++) {
+        free(worker->touches_out[s]->at);
+        free(worker->touches_out[s]);
+        free(worker->remains[s].at);
+    }
+    free(worker->sort_key.at);
+    free(worker->sort_scratch.at);
+    free(worker->touches_in.at);
+    slab_release(&worker->slab);
+    rules_version_destroy(engine->newest_rules);
+    free(engine->alert_lanes);
+    free(engine->key_lanes);
+    free(worker);
+    free(engine);
+}
+
+/* A step in which hosts [from, from + count) have a problem each, hosts taken in strides. */
+static double step_run(struct engine *engine, uint64_t seq, int64_t at_ms, uint32_t from,
+                       uint32_t count, uint32_t stride, uint32_t hosts)
+{
+    struct touch_list *list = &engine->workers->touches_out[seq & (STEPS - 1)][0];
+    struct step step = {
+        .from_ms = at_ms, .to_ms = at_ms + 200, .events = count, .rules = engine->newest_rules};
+
+    if (list->room < count) {
+        list->at = memory_grow(list->at, BATCH * sizeof(struct touch));
+        list->room = BATCH;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        char host[32];
+        snprintf(host, sizeof(host), "host-%07u",
+                 (uint32_t)(((uint64_t)from + i) * stride % hosts));
+        struct event_draft draft = {.field = {text_of("acme"), text_of("node"), text_of(host),
+                                              text_of("disk"), text_of(""), text_of("")},
+                                    .severity = SEVERITY_MAJOR};
+        text_at[i] = event_text_pack(texts[i], event_text_bytes(&draft), &draft, at_ms);
+        struct id128 id = hash128(host, strlen(host), 1);
+        list->at[i] = (struct touch){.order = {.at_ms = at_ms, .offset = i, .class = ORDER_EVENT},
+                                     .key = id,
+                                     .alert = hash128(host, strlen(host), 2),
+                                     .text = text_at[i],
+                                     .kind = TOUCH_RAISE,
+                                     .severity = SEVERITY_MAJOR,
+                                     .lane = (uint8_t)(id.hi >> 56)};
+    }
+    list->count = count;
+    double begin = seconds();
+    rules_phase(engine->workers, seq, &step);
+    double end = seconds();
+    list->count = 0;
+    return end - begin;
+}
+
+static uint64_t keys_count(const struct engine *engine)
+{
+    uint64_t keys = 0;
+
+    for (int l = 0; l < LANES; l++)
+        keys += engine->key_lanes[l].count;
+    return keys;
+}
+
+/* False when a key takes more than GOAL_BYTES; exits on a wrong answer. */
+static bool rule_run(const char *name, const char *form, uint32_t keys)
+{
+    char text[512];
+    struct rule_set *set;
+    struct error err;
+    double first = 0, second = 0;
+    uint64_t seq = 0, before = 0;
+    int64_t at_ms = 1000000;
+
+    snprintf(text, sizeof(text),
+             "rules:\n  - id: bench\n    where: check == \"disk\"\n    by: [tenant, host]\n%s"
+             "    incident: {title: t}\n    close: quiet(5m)\n    max_keys: 10000000\n",
+             form);
+    if (rule_set_parse("bench", text, strlen(text), &set, &err) != 0) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(2);
+    }
+    struct engine *engine = engine_make(set);
+    for (uint32_t from = 0; from < keys; from += BATCH, at_ms += 200) {
+        uint32_t count = keys - from < BATCH ? keys - from : BATCH;
+        first += step_run(engine, seq++, at_ms, from, count, 1, keys);
+        if (seq == STEPS)
+            before = resident_bytes();
+    }
+    double bytes = (double)(resident_bytes() - before) / (keys - WARM);
+    for (uint32_t from = 0; from < keys; from += BATCH, at_ms += 200) {
+        uint32_t count = keys - from < BATCH ? keys - from : BATCH;
+        second += step_run(engine, seq++, at_ms, from, count, 611953, keys);
+    }
+    if (keys_count(engine) != keys || tally_get(&engine->workers->tally.opened) != 0) {
+        fprintf(stderr, "%s: %" PRIu64 " keys instead of %u, or an incident\n", name,
+                keys_count(engine), keys);
+        exit(1);
+    }
+    printf("%-40s %6.1f bytes per key  %5.0f ns for a new key  %5.0f ns for a second entry\n", name,
+           bytes, first * 1e9 / keys, second * 1e9 / keys);
+    engine_free(engine);
+    rule_set_destroy(set);
+    return bytes <= GOAL_BYTES;
+}
+
+int main(int argc, char **argv)
+{
+    uint32_t keys = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000000;
+
+    if (keys <= 2 * WARM) {
+        fprintf(stderr, "bench_keys: more than %d keys\n", 2 * WARM);
+        return 2;
+    }
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        pid_t child = fork();
+        int status = 1;
+        if (child == 0)
+            exit(rule_run(rules[i].name, rules[i].form, keys) ? 0 : 3);
+        if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
+            return 2;
+        if (WEXITSTATUS(status) != 0 && (i == 0 || WEXITSTATUS(status) != 3)) {
+            printf("%s: not as it should be\n", rules[i].name);
+            return 1;
+        }
+    }
+    return 0;
+}
