@@ -268,21 +268,87 @@ static const struct named_class posix_classes[] = {
     NAMED("punct", puncts),    NAMED("space", posix_spaces), NAMED("upper", uppers),
     NAMED("word", word_parts), NAMED("xdigit", hexes)};
 
-/* Adds a named class, or all characters that are not in it. */
+static int order_ranges(const void *a, const void *b)
+{
+    const struct range *x = a, *y = b;
+
+    return (x->low > y->low) - (x->low < y->low);
+}
+
+/* Sorts the ranges and joins those that touch. */
+static void class_join(struct class *class)
+{
+    uint32_t kept = 0;
+
+    qsort(class->range, class->count, sizeof(class->range[0]), order_ranges);
+    for (uint32_t i = 0; i < class->count; i++) {
+        struct range *last = kept > 0 ? &class->range[kept - 1] : NULL;
+        if (last != NULL && class->range[i].low <= last->high + 1)
+            last->high = last->high > class->range[i].high ? last->high : class->range[i].high;
+        else
+            class->range[kept++] = class->range[i];
+    }
+    class->count = kept;
+}
+
+static bool class_has(const struct class *class, uint32_t character)
+{
+    for (uint32_t i = 0; i < class->count; i++)
+        if (class->range[i].low <= character && character <= class->range[i].high)
+            return true;
+    return false;
+}
+
+/* The letters that fold beyond ASCII and back: the sign of Kelvin is a k, the long s an s. */
+static bool class_fold(struct reader *reader, struct class *class)
+{
+    static const uint32_t kin[2][3] = {{'k', 'K', 0x212a}, {'s', 'S', 0x17f}};
+
+    for (int i = 0; i < 2; i++) {
+        if (!class_has(class, kin[i][0]) && !class_has(class, kin[i][1]) &&
+            !class_has(class, kin[i][2]))
+            continue;
+        for (int j = 0; j < 3; j++)
+            if (!class_add(reader, class, kin[i][j], kin[i][j]))
+                return false;
+    }
+    return true;
+}
+
+/* Adds the ranges of a named class, and with (?i) what they fold to. */
+static bool class_add_ranges(struct reader *reader, struct class *class,
+                             const struct named_class *named)
+{
+    for (uint32_t i = 0; i < named->count; i++)
+        if (!class_add(reader, class, named->range[i].low, named->range[i].high))
+            return false;
+    if (!(reader->flags & FOLDS))
+        return true;
+    for (uint32_t lower = 'a'; lower <= 'z'; lower++) {
+        uint32_t upper = lower - 'a' + 'A';
+        if ((class_has(class, lower) || class_has(class, upper)) &&
+            (!class_add(reader, class, lower, lower) || !class_add(reader, class, upper, upper)))
+            return false;
+    }
+    return class_fold(reader, class);
+}
+
+/* Adds a named class, or all characters that are not in it: what folds, folds before. */
 static bool class_add_named(struct reader *reader, struct class *class,
                             const struct named_class *named, bool is_negated)
 {
+    struct class inside = {.count = 0};
     uint32_t from = 0;
 
-    for (uint32_t i = 0; i < named->count; i++) {
-        const struct range *range = &named->range[i];
-        if (!is_negated && !class_add(reader, class, range->low, range->high))
+    if (!is_negated)
+        return class_add_ranges(reader, class, named);
+    if (!class_add_ranges(reader, &inside, named))
+        return false;
+    class_join(&inside);
+    for (uint32_t i = 0; i < inside.count; from = inside.range[i++].high + 1)
+        if (inside.range[i].low > from && !class_add(reader, class, from, inside.range[i].low - 1))
             return false;
-        if (is_negated && range->low > from && !class_add(reader, class, from, range->low - 1))
-            return false;
-        from = range->high + 1;
-    }
-    return !is_negated || class_add(reader, class, from, CHARACTER_MAX);
+    return class_add(reader, class, from, CHARACTER_MAX);
 }
 
 /* \d \s \w and their negations; false when the escape at hand is none of them. */
@@ -340,53 +406,6 @@ static bool take_property(struct reader *reader, struct class *class)
     }
     class->property[class->property_count].from = from;
     class->property[class->property_count++].is_negated = is_negated;
-    return true;
-}
-
-static int order_ranges(const void *a, const void *b)
-{
-    const struct range *x = a, *y = b;
-
-    return (x->low > y->low) - (x->low < y->low);
-}
-
-/* Sorts the ranges and joins those that touch. */
-static void class_join(struct class *class)
-{
-    uint32_t kept = 0;
-
-    qsort(class->range, class->count, sizeof(class->range[0]), order_ranges);
-    for (uint32_t i = 0; i < class->count; i++) {
-        struct range *last = kept > 0 ? &class->range[kept - 1] : NULL;
-        if (last != NULL && class->range[i].low <= last->high + 1)
-            last->high = last->high > class->range[i].high ? last->high : class->range[i].high;
-        else
-            class->range[kept++] = class->range[i];
-    }
-    class->count = kept;
-}
-
-static bool class_has(const struct class *class, uint32_t character)
-{
-    for (uint32_t i = 0; i < class->count; i++)
-        if (class->range[i].low <= character && character <= class->range[i].high)
-            return true;
-    return false;
-}
-
-/* The letters that fold beyond ASCII and back: the sign of Kelvin is a k, the long s an s. */
-static bool class_fold(struct reader *reader, struct class *class)
-{
-    static const uint32_t kin[2][3] = {{'k', 'K', 0x212a}, {'s', 'S', 0x17f}};
-
-    for (int i = 0; i < 2; i++) {
-        if (!class_has(class, kin[i][0]) && !class_has(class, kin[i][1]) &&
-            !class_has(class, kin[i][2]))
-            continue;
-        for (int j = 0; j < 3; j++)
-            if (!class_add(reader, class, kin[i][j], kin[i][j]))
-                return false;
-    }
     return true;
 }
 

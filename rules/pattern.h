@@ -10,6 +10,8 @@
  * \v, \Q in classes). So nothing is handed through: a pattern is parsed here and written
  * anew from pieces that mean the same in both.
  *
+ * One difference is left: (?m)^ does not match behind a line end that ends the text.
+ *
  * Not carried over, with the reason in the fault: \C (it would split characters), and what
  * vectorscan cannot build (too large, a pattern that can never match).
  */

@@ -1,0 +1,60 @@
+/*
+ * Any bytes as a pattern (the first line) and a text (the rest): a fault inside of the pattern, or
+ * a database that answers, the same for a pattern alone and in company; never a crash.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "rules/pattern_set.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void ask(struct text pattern, struct text text)
+{
+    struct arena *arena = arena_create(64 << 20);
+    struct pattern_table *table = pattern_table_create(arena);
+    struct script script = {"fuzz.yaml", "x", 1};
+    struct span span = {&script, 0, 1};
+    struct text column = {"message", 7}, none = {"", 0};
+    struct diagnostics diag;
+    struct error err;
+    struct pattern_set *set = NULL;
+    static struct pattern_scan scan;
+    uint32_t alone, kept, other;
+
+    diagnostics_init(&diag, &err);
+    if (!pattern_table_add(table, none, pattern, span, &diag, &alone) ||
+        !pattern_table_add(table, column, pattern, span, &diag, &kept) ||
+        !pattern_table_add(table, column, (struct text){"a[bc]", 5}, span, &diag, &other))
+        abort();
+    if (pattern_set_build(table, arena, &diag, &set)) {
+        struct text prefix = pattern_table_prefix(table, kept);
+        pattern_scan_start(&scan, set);
+        bool is_found = pattern_scan_test(&scan, kept, text);
+        if (is_found != pattern_scan_test(&scan, alone, text))
+            abort();
+        if (is_found && (text.len < prefix.len || memcmp(text.at, prefix.at, prefix.len) != 0))
+            abort();
+    } else if (diagnostics_finish(&diag) != -22 || strncmp(err.text, "fuzz.yaml:1:1: ", 15) != 0) {
+        abort();
+    }
+    pattern_set_destroy(set);
+    arena_destroy(arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const uint8_t *end = size > 0 ? memchr(data, '\n', size) : NULL;
+    size_t bytes = end != NULL ? (size_t)(end - data) : size;
+    struct text pattern = {(const char *)data, (uint32_t)bytes};
+    struct text text = {"", 0};
+    struct pattern_fault fault;
+
+    if (bytes < size)
+        text = (struct text){(const char *)data + bytes + 1, (uint32_t)(size - bytes - 1)};
+    if (pattern_check(pattern, &fault))
+        ask(pattern, text);
+    else if (fault.from > fault.to || fault.to > bytes || fault.why[0] == '\0')
+        abort();
+    return 0;
+}

@@ -1,0 +1,721 @@
+/*
+ * Aim: a pattern means here what it means to RE2, a pattern that cannot be carried over is refused
+ * with its place, and no pattern makes a scan slow.
+ * Method: a table of constructs with answers worked out by hand; the same table and random patterns
+ * over random texts (seed printed) asked of RE2 itself where it is installed; patterns known to
+ * ruin engines that backtrack (tests/corpus/backtracking.tsv: pattern, head, repeated piece, tail),
+ * each over 64 KiB.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "base/host.h"
+#include "rules/pattern_set.h"
+#ifdef TESTS_HAVE_RE2
+#include "tests/re2_search.h"
+#endif
+
+enum { ARENA_BYTES = 256 << 20, TEXT_BYTES = 64 << 10, SCAN_NS_MAX = 5000000 };
+
+static struct text text_of(const char *word)
+{
+    return (struct text){word, (uint32_t)strlen(word)};
+}
+
+/* A set under construction, with one message. */
+struct world {
+    struct arena *arena;
+    struct pattern_table *table;
+    struct script script;
+    struct diagnostics diag;
+    struct error err;
+    struct pattern_set *set;
+    struct pattern_scan scan;
+};
+
+static void world_init(struct world *world, const char *file)
+{
+    world->arena = arena_create(ARENA_BYTES);
+    world->table = pattern_table_create(world->arena);
+    world->script = (struct script){"rules.yaml", file, strlen(file)};
+    world->set = NULL;
+    world->err.text[0] = '\0';
+    diagnostics_init(&world->diag, &world->err);
+}
+
+static void world_release(struct world *world)
+{
+    pattern_set_destroy(world->set);
+    arena_destroy(world->arena);
+}
+
+static uint32_t add(struct world *world, const char *column, const char *pattern)
+{
+    struct span span = {&world->script, 0, 1};
+    uint32_t id = UINT32_MAX;
+
+    if (!pattern_table_add(world->table, text_of(column), text_of(pattern), span, &world->diag,
+                           &id))
+        fail_msg("%s: %s", pattern, world->err.text);
+    return id;
+}
+
+static void build(struct world *world)
+{
+    if (!pattern_set_build(world->table, world->arena, &world->diag, &world->set))
+        fail_msg("%s", world->err.text);
+}
+
+static bool test(struct world *world, uint32_t id, struct text text)
+{
+    return pattern_scan_test(&world->scan, id, text);
+}
+
+/* ---- constructs ---- */
+
+static const struct {
+    const char *pattern, *text;
+    bool is_found;
+} constructs[] = {
+    /* anywhere, and anchored */
+    {"link", "eth0: link down", true},
+    {"link", "eth0: lin", false},
+    {"^link", "eth0: link", false},
+    {"^eth[0-9]", "eth7", true},
+    {"down$", "link down", true},
+    {"down$", "link down\n", false}, /* the very end, not the last line */
+    {"down\\z", "down", true},
+    {"\\Aeth", "eth0", true},
+    {"(?m)^b$", "a\nb\nc", true},
+    {"(?m)^b", "ab", false},
+    {"^$", "", true},
+    {"^$", "a", false},
+    {"", "", true},
+    {"", "a", true},
+    {"a|", "b", true},
+    {"(^|,)b(,|$)", "a,b", true},
+    {"(^|,)b(,|$)", "a,bc", false},
+    /* characters */
+    {"^.$", "\xe6\x97\xa5", true}, /* one character of three bytes */
+    {"^..$", "\xe6\x97\xa5", false},
+    {"^[^a]$", "\xc3\xa9", true},
+    {"a.c", "a\nc", false},
+    {"(?s)a.c", "a\nc", true},
+    {"a[^b]c", "a\nc", true},
+    {"[\xc3\xa0-\xc3\xbf]", "\xc3\xa9", true},
+    {"[\xc3\xa0-\xc3\xbf]", "\xc3\x89", false},
+    {"\\x{e9}", "\xc3\xa9", true},
+    {"\\x41\\102", "AB", true},
+    {"\\pL", "7\xc3\xa9", true},
+    {"^\\PL+$", "7 8", true},
+    {"\\p{Greek}", "\xce\xa9", true},
+    {"\\p{^Greek}", "\xce\xa9", false},
+    /* classes */
+    {"^\\d+$", "123", true},
+    {"\\d", "\xd9\xa3", false}, /* an Arabic digit is none: ASCII */
+    {"\\s", "a\vb", false},     /* as in RE2; in PCRE it is one */
+    {"[[:space:]]", "a\vb", true},
+    {"^\\w+$", "a_9", true},
+    {"\\W", "a_9", false},
+    {"^[]a]+$", "]a", true},
+    {"^[a-]+$", "a-", true},
+    {"[^[:^digit:]]", "x5", true},
+    {"^[\\d.]+$", "1.5", true},
+    {"[[:foo]", ":", true}, /* no class, but characters */
+    {"\\.", "ab", false},
+    {"^\\Qa.b\\E+$", "a.bb", true},
+    {"\\Qa.b", "axb", false},
+    {"a\\-b\\_", "a-b_", true},
+    /* letters of any case */
+    {"(?i)ERROR", "an eRRor", true},
+    {"ERR(?i)or", "ERROR", true},
+    {"ERR(?i)or", "errOR", false},
+    {"(?i:err)OR", "ERROR", true},
+    {"(?i:err)OR", "ERRor", false},
+    {"(?i)a(?-i)b", "AB", false},
+    {"(?i)gr\xc3\xb6\xc3\x9f"
+     "e",
+     "GR\xc3\x96\xc3\x9f"
+     "E",
+     true},
+    {"(?i)k", "\xe2\x84\xaa", true}, /* the sign of Kelvin */
+    {"(?i)[^k]", "K", false},
+    {"(?i)\\w", "\xe2\x84\xaa", true},
+    {"(?i)\\W", "\xe2\x84\xaa", false},
+    {"(?i)\\W", "k", false},
+    {"(?i)[[:^lower:]]", "A", false},
+    /* repetitions */
+    {"^a{2}$", "aa", true},
+    {"^a{2,3}$", "aaaa", false},
+    {"^a{2,}$", "aaaa", true},
+    {"^a{,2}$", "a{,2}", true}, /* stands for itself */
+    {"^a{$", "a{", true},
+    {"^(ab)*$", "abab", true},
+    {"^(?P<part>ab)+?$", "abab", true},
+    {"^a{0}b$", "b", true},
+    {"^(?:a|b){3}$", "abb", true},
+    {"(?U)a+", "a", true},
+    {"x*", "", true},
+    /* borders of words */
+    {"\\bdown\\b", "link down.", true},
+    {"\\bdown\\b", "downtime", false},
+    {"\\Bown", "down", true},
+};
+
+static void constructs_mean_what_they_mean_to_re2(void **state)
+{
+    struct world world;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(constructs) / sizeof(constructs[0]); i++) {
+        struct text text = text_of(constructs[i].text);
+        world_init(&world, "x");
+        uint32_t kept = add(&world, "message", constructs[i].pattern);
+        uint32_t computed = add(&world, "", constructs[i].pattern);
+        add(&world, "message", "[0-9]+x"); /* company in the database */
+        build(&world);
+        pattern_scan_start(&world.scan, world.set);
+        if (test(&world, kept, text) != constructs[i].is_found ||
+            test(&world, computed, text) != constructs[i].is_found)
+            fail_msg("%s in \"%s\" should be %s", constructs[i].pattern, constructs[i].text,
+                     constructs[i].is_found ? "found" : "absent");
+#ifdef TESTS_HAVE_RE2
+        assert_int_equal(
+            re2_search(constructs[i].pattern, strlen(constructs[i].pattern), text.at, text.len),
+            constructs[i].is_found);
+#endif
+        world_release(&world);
+    }
+}
+
+/* ---- refused ---- */
+
+static const struct {
+    const char *pattern;
+    uint32_t from, to;
+    const char *why; /* begins with */
+} refused[] = {
+    {"(a)\\1", 3, 5, "\\1 refers back to a group"},
+    {"a(?=b)", 1, 4, "looking ahead is not part of RE2"},
+    {"a(?!b)", 1, 4, "looking ahead is not part of RE2"},
+    {"(?<=a)b", 0, 4, "looking behind is not part of RE2"},
+    {"(?<!a)b", 0, 4, "looking behind is not part of RE2"},
+    {"(?>a+)", 0, 3, "an atomic group is not part of RE2"},
+    {"(?P=n)", 0, 4, "a reference back is not part of RE2"},
+    {"a(?#x)", 1, 4, "a comment is not part of RE2"},
+    {"(?x)a", 0, 3, "RE2 knows the flags i, m, s and U, not x"},
+    {"(?i", 0, 3, "the flags have no end"},
+    {"a**", 1, 3, "a repetition of a repetition"},
+    {"a{2}{3}", 1, 7, "a repetition of a repetition"},
+    {"*a", 0, 1, "nothing stands before this repetition"},
+    {"(|{2})", 2, 5, "nothing stands before this repetition"},
+    {"a{1001}", 1, 7, "something is repeated more than 1000 times"},
+    {"(a{100}){100}", 0, 13, "repetitions inside of each other come to more than 1000"},
+    {"a{3,2}", 1, 6, "the repetition runs backwards"},
+    {"(ab", 0, 1, "the group has no end"},
+    {"ab)", 2, 3, "no group is open that ) could end"},
+    {"[ab", 0, 3, "the class has no end"},
+    {"[z-a]", 1, 4, "the range runs backwards"},
+    {"[[:foo:]]", 1, 8, "there is no class of this name"},
+    {"[a-\\d]", 3, 5, "RE2 knows no escape \\d"},
+    {"a\\", 1, 2, "nothing follows the last \\"},
+    {"a\\y", 1, 3, "RE2 knows no escape \\y"},
+    {"a\\Z", 1, 3, "RE2 knows no escape \\Z"},
+    {"\\C", 0, 2, "\\C, a single byte, is not carried over"},
+    {"\\x4", 0, 3, "\\x takes two hexadecimal digits"},
+    {"\\x{110000}", 0, 10, "there is no such character"},
+    {"\\x{d800}", 0, 8, "there is no such character"},
+    {"\\p{L", 0, 4, "\\p takes a letter, or a name in braces"},
+    {"[^\\x00-\\x{10ffff}]", 0, 18, "a class that no character is in"},
+    {"a\xff", 1, 2, "this is not UTF-8"},
+    {".{126}", 0, 6, "the pattern is too large: written out it has more than 500 places"},
+};
+
+static void what_cannot_be_carried_over_is_refused_with_its_place(void **state)
+{
+    struct pattern_fault fault;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        if (pattern_check(text_of(refused[i].pattern), &fault))
+            fail_msg("%s is taken", refused[i].pattern);
+        if (fault.from != refused[i].from || fault.to != refused[i].to ||
+            strncmp(fault.why, refused[i].why, strlen(refused[i].why)) != 0)
+            fail_msg("%s: %u-%u %s", refused[i].pattern, fault.from, fault.to, fault.why);
+    }
+}
+
+static void bounds_are_told(void **state)
+{
+    struct pattern_fault fault;
+    char pattern[PATTERN_BYTES_MAX + 2];
+
+    (void)state;
+    memset(pattern, '(', PATTERN_DEPTH_MAX + 1);
+    pattern[PATTERN_DEPTH_MAX + 1] = '\0';
+    assert_false(pattern_check(text_of(pattern), &fault));
+    assert_string_equal(fault.why, "groups are nested deeper than 50");
+    memset(pattern, 'a', sizeof(pattern) - 1);
+    pattern[PATTERN_BYTES_MAX + 1] = '\0';
+    assert_false(pattern_check(text_of(pattern), &fault));
+    assert_string_equal(fault.why, "a pattern has at most 1000 bytes");
+    assert_int_equal(fault.from, PATTERN_BYTES_MAX);
+}
+
+static void what_vectorscan_cannot_build_is_refused_at_the_pattern(void **state)
+{
+    struct world world;
+    uint32_t id;
+
+    (void)state;
+    world_init(&world, "where: message.matches('a$b')");
+    add(&world, "message", "[0-9]+");
+    assert_true(pattern_table_add(world.table, text_of("message"), text_of("x?a$b"),
+                                  (struct span){&world.script, 23, 28}, &world.diag, &id));
+    assert_false(pattern_set_build(world.table, world.arena, &world.diag, &world.set));
+    assert_int_equal(diagnostics_finish(&world.diag), -22);
+    assert_non_null(strstr(world.err.text, "rules.yaml:1:24: the pattern cannot be built: "));
+    world_release(&world);
+}
+
+/* ---- many at once ---- */
+
+static void a_column_answers_for_all_its_patterns_and_no_other_does(void **state)
+{
+    struct world world;
+    uint32_t id[300], literal, tail, same;
+    char pattern[40];
+
+    (void)state;
+    world_init(&world, "x");
+    for (int i = 0; i < 300; i++) { /* more than one word of bits */
+        snprintf(pattern, sizeof(pattern), "disk-%d [a-z]+!", i);
+        id[i] = add(&world, i % 2 ? "message" : "labels.rack", pattern);
+    }
+    assert_true(pattern_table_add_literal(world.table, text_of("message"),
+                                          text_of("a long text that ends on link"), false,
+                                          &literal));
+    assert_true(
+        pattern_table_add_literal(world.table, text_of("message"), text_of("link"), true, &tail));
+    same = add(&world, "message", "disk-1 [a-z]+!");
+    assert_int_equal(same, id[1]);
+    build(&world);
+
+    pattern_scan_start(&world.scan, world.set);
+    struct text message = text_of("disk-7 failed! disk-8 failed! disk-299 gone! on link");
+    for (int i = 1; i < 300; i += 2)
+        assert_int_equal(test(&world, id[i], message), i == 7 || i == 299);
+    struct text rack = text_of("disk-8 failed!");
+    for (int i = 0; i < 300; i += 2)
+        assert_int_equal(test(&world, id[i], rack), i == 8);
+    assert_false(test(&world, literal, message)); /* a part of it alone */
+    assert_true(test(&world, tail, message));
+
+    pattern_scan_start(&world.scan, world.set); /* the next event */
+    assert_false(test(&world, id[7], text_of("nothing")));
+    assert_true(test(&world, literal, text_of("")) == false);
+    pattern_scan_start(&world.scan, world.set);
+    assert_true(test(&world, literal, text_of("here is a long text that ends on link.")));
+    assert_false(test(&world, tail, text_of("here is a long text that ends on link.")));
+    world_release(&world);
+}
+
+static void plain_patterns_are_known_as_such(void **state)
+{
+    static const struct {
+        const char *pattern, *literal;
+        enum pattern_shape shape;
+        const char *prefix; /* of all that is matched */
+    } rows[] = {
+        {"link", "link", PATTERN_CONTAINS, ""},
+        {"^disk\\.", "disk.", PATTERN_BEGINS, "disk."},
+        {"\\Qa.b\\E$", "a.b", PATTERN_ENDS, ""},
+        {"^a$", "a", PATTERN_EQUALS, "a"},
+        {"^disk\\.(a|b)", NULL, PATTERN_SEARCHES, "disk."},
+        {"^ab*", NULL, PATTERN_SEARCHES, "a"},
+        {"^ab|c", NULL, PATTERN_SEARCHES, ""},
+        {"^(ab|c)", NULL, PATTERN_SEARCHES, ""},
+        {"ab+", NULL, PATTERN_SEARCHES, ""},
+        {"^*ab", NULL, PATTERN_SEARCHES, ""},
+        {"(?m)^ab", NULL, PATTERN_SEARCHES, ""},
+        {"^ab(?i)c", NULL, PATTERN_SEARCHES, "ab"},
+        {"a$b", NULL, PATTERN_SEARCHES, ""},
+        {"", NULL, PATTERN_SEARCHES, ""},
+    };
+    struct world world;
+
+    (void)state;
+    world_init(&world, "x");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct text literal, prefix;
+        uint32_t id = add(&world, "message", rows[i].pattern);
+        assert_int_equal(pattern_table_shape(world.table, id, &literal), rows[i].shape);
+        if (rows[i].literal != NULL) {
+            assert_int_equal(literal.len, strlen(rows[i].literal));
+            assert_memory_equal(literal.at, rows[i].literal, literal.len);
+        }
+        prefix = pattern_table_prefix(world.table, id);
+        if (prefix.len != strlen(rows[i].prefix) ||
+            memcmp(prefix.at, rows[i].prefix, prefix.len) != 0)
+            fail_msg("%s: prefix %.*s", rows[i].pattern, (int)prefix.len, prefix.at);
+    }
+    world_release(&world);
+}
+
+static void sets_that_hold_the_same_share_and_outlive_each_other(void **state)
+{
+    struct world first, second;
+
+    (void)state;
+    world_init(&first, "x");
+    uint32_t a = add(&first, "message", "a+b"), b = add(&first, "message", "c+d");
+    build(&first);
+    world_init(&second, "x");
+    uint32_t other = add(&second, "message", "c+d"); /* in another order */
+    add(&second, "message", "a+b");
+    build(&second);
+    world_release(&first);
+    (void)a;
+    (void)b;
+    pattern_scan_start(&second.scan, second.set);
+    assert_true(test(&second, other, text_of("ccd")));
+    world_release(&second);
+}
+
+static void too_many_patterns_are_refused(void **state)
+{
+    struct world world;
+    char pattern[80];
+    uint32_t id, taken = 0;
+
+    (void)state;
+    world_init(&world, "where: x");
+    for (; taken < PATTERNS_MAX; taken++) { /* 120 places each: a cost of 154 */
+        snprintf(pattern, sizeof(pattern), "%05u[ab]{115}", taken);
+        if (!pattern_table_add(world.table, text_of("message"), text_of(pattern),
+                               (struct span){&world.script, 7, 8}, &world.diag, &id))
+            break;
+    }
+    assert_int_equal(taken, PATTERN_SET_COST_MAX / 154 + 1);
+    assert_non_null(strstr(world.err.text, "rules.yaml:1:8: the regular expressions up to here"));
+    world_release(&world);
+}
+
+/* ---- threads ---- */
+
+enum { THREADS = 4, TURNS = 2000 };
+
+static struct world shared;
+static uint32_t shared_id[2];
+
+static void *scan_many(void *wrong)
+{
+    struct pattern_scan scan;
+
+    for (int i = 0; i < TURNS; i++) {
+        char text[40];
+        snprintf(text, sizeof(text), "disk %d is %s", i, i % 3 ? "up" : "down");
+        pattern_scan_start(&scan, shared.set);
+        if (pattern_scan_test(&scan, shared_id[0], text_of(text)) != (i % 3 == 0) ||
+            pattern_scan_test(&scan, shared_id[1], text_of(text)) != (i % 10 == 7))
+            ++*(int *)wrong;
+    }
+    return NULL;
+}
+
+static void threads_scan_side_by_side(void **state)
+{
+    pthread_t thread[THREADS];
+    int wrong[THREADS] = {0};
+
+    (void)state;
+    world_init(&shared, "x");
+    shared_id[0] = add(&shared, "message", "is [cd]own");
+    shared_id[1] = add(&shared, "message", "[0-9]*7 is");
+    build(&shared);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, scan_many, &wrong[i]), 0);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(thread[i], NULL);
+        assert_int_equal(wrong[i], 0);
+    }
+    world_release(&shared);
+}
+
+/* ---- time ---- */
+
+static uint64_t cpu_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* 64 KiB: head, the piece as often as it fits, tail. */
+static struct text hostile_text(char *text, const char *head, const char *piece, const char *tail)
+{
+    size_t used = strlen(head), piece_bytes = strlen(piece), tail_bytes = strlen(tail);
+
+    memcpy(text, head, used);
+    for (; used + piece_bytes + tail_bytes <= TEXT_BYTES; used += piece_bytes)
+        memcpy(text + used, piece, piece_bytes);
+    for (const char *at = tail; *at != '\0'; at++, used++) {
+        bool is_newline = at[0] == '\\' && at[1] == 'n';
+        text[used] = is_newline ? '\n' : *at;
+        at += is_newline;
+    }
+    return (struct text){text, (uint32_t)used};
+}
+
+/* The clock is that of the thread and the best of three counts: what is held is the work, not what
+ * else the machine does. */
+static void no_pattern_takes_long_over_64_kib(void **state)
+{
+    static char text[TEXT_BYTES + 16];
+    char *file, *line, *rest;
+    size_t bytes, count = 0;
+    uint64_t worst = 0;
+    struct world world;
+
+    (void)state;
+    assert_int_equal(host_read_file(TESTS_DIR "/corpus/backtracking.tsv", 1 << 20, &file, &bytes),
+                     0);
+    for (line = strtok_r(file, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        char *part[4] = {line, NULL, NULL, NULL};
+        for (int i = 1; i < 4; i++) {
+            part[i] = strchr(part[i - 1], '\t');
+            assert_non_null(part[i]);
+            *part[i]++ = '\0';
+        }
+        uint64_t start = cpu_ns(), build_ns, best = UINT64_MAX;
+        world_init(&world, "x");
+        uint32_t id = add(&world, "message", part[0]);
+        build(&world);
+        build_ns = cpu_ns() - start;
+        struct text hostile = hostile_text(text, part[1], part[2], part[3]);
+        for (int i = 0; i < 3; i++) {
+            pattern_scan_start(&world.scan, world.set);
+            start = cpu_ns();
+            test(&world, id, hostile);
+            uint64_t ns = cpu_ns() - start;
+            best = ns < best ? ns : best;
+        }
+        if (best >= SCAN_NS_MAX)
+            fail_msg("%s: %.1f ms", part[0], (double)best / 1e6);
+        if (build_ns >= 1000000000u)
+            fail_msg("%s: built in %.1f ms", part[0], (double)build_ns / 1e6);
+        worst = best > worst ? best : worst;
+        count++;
+        world_release(&world);
+    }
+    print_message("%zu patterns, the slowest scan took %.3f ms\n", count, (double)worst / 1e6);
+    assert_true(count >= 200);
+    free(file);
+}
+
+/* ---- RE2 ---- */
+
+static uint64_t random_state;
+
+static uint32_t below(uint32_t n)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((random_state >> 33) % n);
+}
+
+static const char *const pieces[] = {"a",
+                                     "b",
+                                     "k",
+                                     "S",
+                                     "\xc3\xa9",
+                                     "\xc3\x9f",
+                                     "\xce\xa9",
+                                     "\xcf\x89",
+                                     "\xe6\x97\xa5",
+                                     "1",
+                                     "_",
+                                     " ",
+                                     "\\n",
+                                     "\n",
+                                     ".",
+                                     "\\d",
+                                     "\\w",
+                                     "\\s",
+                                     "\\D",
+                                     "\\W",
+                                     "\\S",
+                                     "[ab]",
+                                     "[^a]",
+                                     "[^k]",
+                                     "[a-z]",
+                                     "[\xc3\xa9-\xc3\xbc]",
+                                     "[[:alpha:]]",
+                                     "[[:^digit:]]",
+                                     "^",
+                                     "$",
+                                     "\\A",
+                                     "\\z",
+                                     "\\b",
+                                     "(?i)",
+                                     "(?m)",
+                                     "(?s)",
+                                     "(?-i)",
+                                     "(?i:k)",
+                                     "(?m:^)",
+                                     "(?m:$)",
+                                     "()",
+                                     "\\Qa.\\E",
+                                     "\\x41",
+                                     "\\x{e9}",
+                                     "\\v",
+                                     "\\t",
+                                     "\v",
+                                     "\xc5\xbf",
+                                     "\xe2\x84\xaa",
+                                     "[\\d\\s]",
+                                     "[^\\W]",
+                                     "[\\D]",
+                                     "{",
+                                     "}",
+                                     "a{",
+                                     "]",
+                                     "-",
+                                     "\\-",
+                                     "[a-]",
+                                     "[]a]",
+                                     "[^]a]",
+                                     "\\061",
+                                     "\\.",
+                                     "i",
+                                     "I",
+                                     "[[:word:]]",
+                                     "[[:space:]]",
+                                     "[[:punct:]]",
+                                     "\xcf\x83",
+                                     "\xcf\x82",
+                                     "\xce\xa3",
+                                     "\\p{Greek}"};
+
+static const char *const words[] = {"a",        "b",        "A",
+                                    "k",        "K",        "\xe2\x84\xaa",
+                                    "s",        "S",        "\xc5\xbf",
+                                    "\xc3\xa9", "\xc3\x89", "\xc3\x9f",
+                                    "\xce\xa9", "\xcf\x89", "\xe6\x97\xa5",
+                                    " ",        "\n",       "\v",
+                                    "\t",       "1",        "_",
+                                    "-",        ".",        "{",
+                                    "}",        "]",        "i",
+                                    "I",        "ab",       "\xc3\xbc",
+                                    "\xcf\x83", "\xcf\x82", "\xce\xa3"};
+
+static void pattern_make(char *pattern, int depth)
+{
+    static const char *const times[] = {"*", "+", "?", "{2}", "{0,2}", "{1,}", "*?", "{0}"};
+    uint32_t count = below(4) + (depth == 0);
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t what = below(20);
+        const char *piece = pieces[below(sizeof(pieces) / sizeof(pieces[0]))];
+        if (what == 3) {
+            strcat(pattern, "|");
+            continue;
+        }
+        if (what < 3 && depth < 3) {
+            strcat(pattern, what == 0 ? "(" : what == 1 ? "(?:" : "(?i:");
+            pattern_make(pattern, depth + 1);
+            strcat(pattern, ")");
+        } else {
+            strcat(pattern, piece);
+            /* RE2 takes a repetition behind flags as one of what stands before them. */
+            if (strncmp(piece, "(?", 2) == 0 && piece[strlen(piece) - 2] != '^')
+                continue;
+        }
+        what = below(12);
+        if (what < 8)
+            strcat(pattern, times[what]);
+    }
+}
+
+static void text_make(char *text)
+{
+    uint32_t count = below(6);
+
+    text[0] = '\0';
+    for (uint32_t i = 0; i < count; i++)
+        strcat(text, words[below(sizeof(words) / sizeof(words[0]))]);
+}
+
+static void random_patterns_mean_what_they_mean_to_re2(void **state)
+{
+    (void)state;
+#ifdef TESTS_HAVE_RE2
+    const char *given = getenv("PATTERNS_SEED");
+    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : host_mono_ns();
+    uint32_t agreed = 0, unbuilt = 0;
+    struct world world;
+
+    print_message("PATTERNS_SEED=%llu\n", (unsigned long long)seed);
+    random_state = seed;
+    for (int i = 0; i < 1500; i++) {
+        char pattern[2000] = "", text[100] = "";
+        struct pattern_fault fault;
+        uint32_t id;
+        pattern_make(pattern, 0);
+        bool is_good = pattern_check(text_of(pattern), &fault);
+        if (is_good != (re2_search(pattern, strlen(pattern), "", 0) >= 0) &&
+            strncmp(fault.why, "the pattern is too large", 24) != 0)
+            fail_msg("%s: %s", pattern, is_good ? "RE2 refuses it" : fault.why);
+        if (!is_good)
+            continue;
+        world_init(&world, pattern);
+        id = add(&world, "message", pattern);
+        if (!pattern_set_build(world.table, world.arena, &world.diag, &world.set)) {
+            unbuilt++; /* anchors in the middle, mostly: what can never match */
+            world_release(&world);
+            continue;
+        }
+        for (int t = 0; t < 40; t++) {
+            /* The one known difference, documented: behind the last line end (?m)^ is nowhere. */
+            if (strstr(pattern, "(?m") != NULL && text[0] != '\0' && text[strlen(text) - 1] == '\n')
+                strcat(text, "a");
+            pattern_scan_start(&world.scan, world.set);
+            bool is_found = test(&world, id, text_of(text));
+            if (is_found != (re2_search(pattern, strlen(pattern), text, strlen(text)) == 1))
+                fail_msg("%s in \"%s\": %d", pattern, text, is_found);
+            agreed++;
+            text_make(text);
+        }
+        world_release(&world);
+    }
+    print_message("%u answers agree, %u patterns were not built\n", agreed, unbuilt);
+    assert_true(agreed > 20000);
+#else
+    skip();
+#endif
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(constructs_mean_what_they_mean_to_re2),
+        cmocka_unit_test(what_cannot_be_carried_over_is_refused_with_its_place),
+        cmocka_unit_test(bounds_are_told),
+        cmocka_unit_test(what_vectorscan_cannot_build_is_refused_at_the_pattern),
+        cmocka_unit_test(a_column_answers_for_all_its_patterns_and_no_other_does),
+        cmocka_unit_test(plain_patterns_are_known_as_such),
+        cmocka_unit_test(sets_that_hold_the_same_share_and_outlive_each_other),
+        cmocka_unit_test(too_many_patterns_are_refused),
+        cmocka_unit_test(threads_scan_side_by_side),
+        cmocka_unit_test(no_pattern_takes_long_over_64_kib),
+        cmocka_unit_test(random_patterns_mean_what_they_mean_to_re2),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
