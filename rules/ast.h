@@ -38,6 +38,7 @@ enum meaning {
     MEANS_STARTS_WITH,
     MEANS_ENDS_WITH,
     MEANS_CONTAINS,
+    MEANS_MATCHES, /* number = the pattern's id; pattern_set */
     MEANS_SIZE,
     MEANS_CONVERT, /* to the node's type */
     MEANS_LOWER,
@@ -48,6 +49,8 @@ enum meaning {
     MEANS_QUIET,     /* number = milliseconds */
     MEANS_CLEARED,
 };
+
+struct pattern_set; /* rules/pattern_set.h */
 
 struct ast {
     enum ast_kind kind;
@@ -62,6 +65,7 @@ struct ast {
     int64_t number; /* a bool is 0 or 1 */
     double real;
     int64_t zone_ms;
+    const struct pattern_set *const *pattern_set;
     struct ast *receiver;
     struct ast *first, *last, *next;
     uint32_t count; /* children */

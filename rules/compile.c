@@ -180,6 +180,8 @@ static enum opcode call_opcode(const struct ast *ast)
     case MEANS_ENDS_WITH:
     case MEANS_CONTAINS:
         return is_plain(ast->receiver) && is_plain(ast->first) ? search_opcode(ast) : OP_SEARCH;
+    case MEANS_MATCHES:
+        return ast->receiver->meaning == MEANS_FIELD ? OP_MATCHES : OP_MATCHES_VALUE;
     case MEANS_QUIET:
         return OP_QUIET;
     case MEANS_CLEARED:
@@ -257,7 +259,8 @@ static struct subtrees subtrees_of(const struct ast *ast, enum opcode op)
         return all;
     case OP_LABEL_OF: /* labels[this] */
         return (struct subtrees){NULL, ast->last, true};
-    case OP_TIME_PART: /* its zone is in the instruction */
+    case OP_MATCHES_VALUE: /* the pattern too */
+    case OP_TIME_PART:     /* its zone is in the instruction */
         return (struct subtrees){ast->receiver, NULL, false};
     default:
         return none;
@@ -319,6 +322,14 @@ static bool add_inside(struct compiler *compiler, const struct ast *ast, struct 
     case OP_CONTAINS:
         return add_operand(compiler, ast->receiver, false, &at->left) &&
                add_operand(compiler, first, false, &at->right);
+    case OP_MATCHES:
+    case OP_MATCHES_VALUE:
+        at->pattern_set = ast->pattern_set;
+        if (!add_operand(compiler, first, false, &at->right) ||
+            (at->op == OP_MATCHES && !add_operand(compiler, ast->receiver, false, &at->left)))
+            return false;
+        at->right.index = (uint32_t)ast->number;
+        return true;
     case OP_SEARCH:
         at->form = (uint8_t)search_opcode(ast);
         return true;

@@ -181,6 +181,25 @@ static enum truth run_search(const struct instruction *at, struct program_input 
     return truth_of(search((enum opcode)at->op, text, part));
 }
 
+/* The databases of a set are built when all of it is read: only then is there something to scan
+ * with. */
+static bool pattern_is_in(const struct instruction *at, struct program_input *input,
+                          struct text text)
+{
+    if (input->patterns.set != *at->pattern_set)
+        pattern_scan_start(&input->patterns, *at->pattern_set);
+    return pattern_scan_test(&input->patterns, at->right.index, text);
+}
+
+static enum truth run_matches(const struct instruction *at, struct program_input *input)
+{
+    struct text text;
+
+    if (!operand_text(&at->left, input, &text))
+        return TRUTH_ERROR;
+    return truth_of(pattern_is_in(at, input, text));
+}
+
 static enum truth run(const struct program *program, uint32_t index, struct program_input *input);
 
 /* Stops at the first side that decides; an error waits for one that does. */
@@ -380,6 +399,10 @@ static enum truth run_computed(const struct program *program, uint32_t index,
         if (load(program, index + 1, input, side) != NULL)
             return TRUTH_ERROR;
         return truth_of(constants_hold(&at->list, side));
+    case OP_MATCHES_VALUE:
+        if (load(program, index + 1, input, side) != NULL)
+            return TRUTH_ERROR;
+        return truth_of(pattern_is_in(at, input, side[0].text));
     case OP_IN_LABELS:
         if (load(program, index + 1, input, side) != NULL)
             return TRUTH_ERROR;
@@ -437,6 +460,8 @@ static enum truth run(const struct program *program, uint32_t index, struct prog
     case OP_ENDS_WITH:
     case OP_CONTAINS:
         return run_search(at, input);
+    case OP_MATCHES:
+        return run_matches(at, input);
     case OP_QUIET:
         return truth_of(input->quiet_ms >= at->left.number);
     case OP_CLEARED:

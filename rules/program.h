@@ -26,6 +26,7 @@
 #include "base/arena.h"
 #include "rules/ast.h"
 #include "rules/constants.h"
+#include "rules/pattern_set.h"
 #include "rules/rule_set.h"
 
 enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_ERROR };
@@ -64,7 +65,9 @@ enum opcode {
     OP_CONVERT,      /* one; to `type` */
     OP_LOWER,        /* one */
     OP_UPPER,        /* one */
-    OP_TIME_PART,    /* one; form = enum time_part, left.number = the zone's milliseconds */
+    OP_MATCHES,      /* none: `left` is a field or label; right.text, .index: the pattern, its id */
+    OP_MATCHES_VALUE, /* one; right as before */
+    OP_TIME_PART,     /* one; form = enum time_part, left.number = the zone's milliseconds */
 };
 
 enum operand_kind { OPERAND_CONSTANT, OPERAND_FIELD, OPERAND_LABEL, OPERAND_AGGREGATE };
@@ -96,6 +99,7 @@ struct instruction {
         struct operand right;
         struct constant_list list;
     };
+    const struct pattern_set *const *pattern_set; /* of OP_MATCHES: filled when all is read */
 };
 
 struct program {
@@ -125,6 +129,7 @@ struct program_input {
     uint64_t label_known; /* bit per slot */
     struct text label[LABEL_SLOTS_MAX];
     struct text_room *room; /* while a program runs */
+    struct pattern_scan patterns;
 };
 
 /* Compiles a tree that types_check() accepted. Texts are copied into `arena`;
@@ -155,6 +160,7 @@ static inline void program_input_start(struct program_input *input, const struct
     input->view = view;
     input->host_known = false;
     input->label_known = 0;
+    pattern_scan_start(&input->patterns, NULL);
 }
 
 /* An operand for a field that types_check_field() accepted. */

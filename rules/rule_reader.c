@@ -236,7 +236,8 @@ struct scope reading_scope(struct reading *reading, enum scope_kind kind)
     return (struct scope){.kind = kind,
                           .arena = reading->build->scratch,
                           .diag = reading_diag(reading),
-                          .vars = &reading->vars};
+                          .vars = &reading->vars,
+                          .patterns = reading->build->patterns};
 }
 
 /* Digests chain: each step hashes the digest so far and the hash of one text. */

@@ -36,6 +36,7 @@ struct rule_build {
     struct diagnostics *diag;
     struct label_slots *slots;
     uint32_t *var_parts; /* see vars.h */
+    struct patterns *patterns;
 };
 
 /* Reads one entry of `rules:`. Everything that is wrong with it is diagnosed.

@@ -29,6 +29,7 @@ struct rule_set {
     struct compiled_rule *rules; /* by id */
     struct program *where;       /* of each rule, apart: the hot part lies together */
     struct match_index *index;
+    struct pattern_set *patterns; /* NULL when no rule has one */
     struct id128 hash;
 };
 
@@ -43,6 +44,7 @@ struct loading {
     uint32_t count;
     uint32_t file_count;
     uint32_t var_parts; /* see vars.h */
+    struct patterns patterns;
 };
 
 static bool loading_start(struct loading *loading, struct error *err)
@@ -53,8 +55,12 @@ static bool loading_start(struct loading *loading, struct error *err)
     loading->set = calloc(1, sizeof(*loading->set));
     if (loading->set != NULL)
         loading->set->arena = arena_create(set_bytes_max);
-    if (loading->kept != NULL && loading->set != NULL && loading->set->arena != NULL)
+    if (loading->kept != NULL)
+        loading->patterns.table = pattern_table_create(loading->kept);
+    if (loading->set != NULL && loading->set->arena != NULL && loading->patterns.table != NULL) {
+        loading->patterns.set = (const struct pattern_set *const *)&loading->set->patterns;
         return true;
+    }
     diagnose_memory(&loading->diag);
     return false;
 }
@@ -88,8 +94,9 @@ static bool take_rule(struct loading *loading, const struct yaml_node *node,
 static void take_root(struct loading *loading, const struct yaml_node *root, struct arena *scratch)
 {
     static const char *const keys[] = {"rules"};
-    struct rule_build build = {loading->set->arena, scratch, &loading->diag, &loading->slots,
-                               &loading->var_parts};
+    struct rule_build build = {loading->set->arena, scratch,
+                               &loading->diag,      &loading->slots,
+                               &loading->var_parts, &loading->patterns};
     const struct yaml_node *rules;
 
     if (root->kind != YAML_MAP) {
@@ -187,7 +194,7 @@ static bool assemble(struct loading *loading)
     set->index = match_index_create(set->where, set->count, set->arena, loading->kept);
     if (set->index == NULL)
         return diagnose_memory(&loading->diag) != NULL;
-    return true;
+    return pattern_set_build(loading->patterns.table, set->arena, &loading->diag, &set->patterns);
 }
 
 static int loading_finish(struct loading *loading, struct rule_set **out)
@@ -355,6 +362,7 @@ void rule_set_destroy(struct rule_set *set)
 {
     if (set == NULL)
         return;
+    pattern_set_destroy(set->patterns);
     arena_destroy(set->arena);
     free(set);
 }

@@ -218,6 +218,71 @@ static bool check_convert(struct ast *ast, struct scope *scope)
     return why == NULL;
 }
 
+/* The place of a fault inside of a text in quotes; all of it where escapes stand between. */
+static struct span fault_span(const struct ast *literal, const struct pattern_fault *fault)
+{
+    struct span span = literal->span;
+    uint32_t bytes = span.to - span.from, quotes = bytes - literal->text.len;
+
+    if (bytes <= literal->text.len || quotes > 3 ||
+        memcmp(span.script->text + span.from + quotes - 1, literal->text.at, literal->text.len) !=
+            0)
+        return span;
+    span.from += quotes - 1 + fault->from;
+    span.to = literal->span.from + quotes - 1 + fault->to;
+    return span;
+}
+
+/* A field or label has its patterns looked for all at once, a text that is computed has not. */
+static bool add_pattern(struct ast *ast, struct scope *scope)
+{
+    struct text column = {NULL, 0};
+    uint32_t id = 0;
+
+    if (ast->receiver->meaning == MEANS_FIELD) {
+        column.at = ast_print(ast->receiver, scope->arena);
+        if (column.at == NULL)
+            return diagnose_memory(scope->diag) != NULL;
+        column.len = (uint32_t)strlen(column.at);
+    }
+    if (!pattern_table_add(scope->patterns->table, column, ast->first->text, ast->first->span,
+                           scope->diag, &id))
+        return false;
+    ast->meaning = MEANS_MATCHES;
+    ast->number = id;
+    ast->pattern_set = scope->patterns->set;
+    return true;
+}
+
+static bool check_matches(struct ast *ast, struct scope *scope)
+{
+    struct ast *pattern = ast->first;
+    struct pattern_fault fault;
+
+    if (!check_count(ast, scope, 1) || !check(ast->receiver, scope) || !check(pattern, scope))
+        return false;
+    ast->type = TYPE_BOOL;
+    if (ast->receiver->type != TYPE_TEXT) {
+        diagnose(scope->diag, ast->receiver->span, "matches() works on text, and this is %s",
+                 value_type_name(ast->receiver->type));
+        return false;
+    }
+    if (pattern->meaning != MEANS_CONSTANT || pattern->type != TYPE_TEXT) {
+        diagnose(scope->diag, pattern->span,
+                 "a pattern is a constant text: matches(r\"^eth\\d+\")");
+        return false;
+    }
+    if (!pattern_check(pattern->text, &fault)) {
+        diagnose(scope->diag, fault_span(pattern, &fault), "%s", fault.why);
+        return false;
+    }
+    if (scope->patterns == NULL) {
+        diagnose(scope->diag, ast->span, "matches() cannot stand here");
+        return false;
+    }
+    return add_pattern(ast, scope);
+}
+
 static bool check_size(struct ast *ast, struct scope *scope)
 {
     struct ast *of = ast->receiver != NULL ? ast->receiver : ast->first;
@@ -449,6 +514,7 @@ static const struct function {
     {"startsWith", METHOD, COMPUTING, check_method},
     {"endsWith", METHOD, COMPUTING, check_method},
     {"contains", METHOD, COMPUTING, check_method},
+    {"matches", METHOD, OF_EVENT, check_matches},
     {"lowerAscii", METHOD, COMPUTING, check_case},
     {"upperAscii", METHOD, COMPUTING, check_case},
     {"getFullYear", METHOD, COMPUTING, check_time_part},
@@ -507,7 +573,7 @@ static bool check_call(struct ast *ast, struct scope *scope)
     }
     if (function->style == METHOD && ast->receiver == NULL) {
         bool is_of_time = function->check == check_time_part;
-        bool takes_text = function->check == check_method;
+        bool takes_text = function->check == check_method || function->check == check_matches;
         diagnose(scope->diag, ast->span, "%s() follows %s: %s.%s(%s)", function->name,
                  is_of_time ? "a time" : "a text", is_of_time ? "ts" : "field", function->name,
                  takes_text ? "\"...\"" : "");

@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "rules/ast.h"
+#include "rules/pattern_set.h"
 #include "rules/rule_set.h"
 #include "rules/vars.h"
 
@@ -31,12 +32,19 @@ struct aggregate {
     int64_t limit;    /* see struct rule_aggregate; INT64_MAX: compared with another aggregate */
 };
 
+/* Where patterns are collected, and where the databases made of them will be found. */
+struct patterns {
+    struct pattern_table *table;
+    const struct pattern_set *const *set;
+};
+
 struct scope {
     enum scope_kind kind;
     struct arena *arena;
     struct diagnostics *diag;
-    struct vars *vars;        /* of the rule; NULL: none */
-    uint32_t aggregate_count; /* when, title */
+    struct vars *vars;         /* of the rule; NULL: none */
+    struct patterns *patterns; /* NULL: matches() cannot stand here */
+    uint32_t aggregate_count;  /* when, title */
     struct aggregate aggregate[RULE_AGGREGATES_MAX];
     uint32_t quiet_count; /* close; ascending */
     int64_t quiet_ms[RULE_QUIET_MAX];
