@@ -147,6 +147,7 @@ struct rule_test {
     struct rule_test_expectation *expect_not;
     uint32_t expect_not_count;
     const struct yaml_node *counts; /* NULL: none */
+    bool looks_at_bodies;           /* some expectation says what sinks are sent */
 };
 
 struct rule_test_sink {
@@ -208,6 +209,8 @@ struct rule_test_incident {
 struct rule_test_run {
     struct rule_test_incident *incident;
     uint32_t incident_count, incident_room;
+    uint32_t *index; /* by id: number of the incident from 1, 0 for none */
+    uint32_t index_room;
     struct engine_counters counters;
     struct engine_rule_counters *rules;
     size_t rule_count;

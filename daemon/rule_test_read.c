@@ -17,6 +17,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ARENA_BYTES_MAX ((size_t)1 << 30)
+enum { DISORDER_ROUNDS_MAX = 20000 };
 #define DAY_MS ((int64_t)86400 * 1000)
 
 /* Monday, so that what depends on the day of the week can be written down without a calendar. */
@@ -240,6 +241,9 @@ static void read_settings(struct test_reader *reader, const struct yaml_node *no
         else if (test_read_is_text(reader, at, "tenant"))
             out->tenant = at->text.at;
     }
+    /* Every round between is a place in memory. */
+    if (out->disorder_ms / out->round_ms > DISORDER_ROUNDS_MAX)
+        diagnose(reader->diag, node->span, "disorder is at most %d rounds", DISORDER_ROUNDS_MAX);
 }
 
 /* ---- rules ---- */

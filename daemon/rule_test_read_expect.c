@@ -225,6 +225,7 @@ static void read_expectation(struct test_reader *reader, const struct yaml_node 
     out->sent = yaml_node_find(node, "sent");
     if (out->sent != NULL)
         check_sent(reader, out->sent);
+    reader->test->looks_at_bodies |= out->sent != NULL;
 }
 
 struct rule_test_expectation *test_read_expectations(struct test_reader *reader,

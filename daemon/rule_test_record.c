@@ -18,7 +18,7 @@
 #include "ingest/finite_source.h"
 #include "rules/fields.h"
 
-#define ARENA_BYTES_MAX ((size_t)4 << 30)
+#define ARENA_BYTES_MAX ((size_t)1 << 30)
 
 /* One record before it has bytes. */
 struct plan {
@@ -91,6 +91,8 @@ static void put(void *self, const char *at, size_t bytes)
 {
     struct rule_test_source *source = self;
 
+    if (source->used > RECORD_BYTES_MAX)
+        return; /* it is refused as too long, however much longer it were */
     if (source->room - source->used < bytes) {
         size_t room = 2 * source->room + bytes + 512;
         char *larger = realloc(source->text, room);

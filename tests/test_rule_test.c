@@ -548,6 +548,8 @@ static void mistakes_are_told_with_place_and_nearest_name(void **state)
          "x.test.yaml:4:14: counts has no key \"event\"; did you mean \"events\"?"},
         {"settings: {flap: {start: 2, stop: 2}}\n" TEST("    events: []\n    expect: []\n"),
          "x.test.yaml:1:18: flap.stop must be below flap.start"},
+        {"settings: {round: 1ms, disorder: 30s}\n" TEST("    events: []\n    expect: []\n"),
+         "x.test.yaml:1:11: disorder is at most 20000 rounds"},
         {"settings: {start: 1969-01-01T00:00:00Z}\n" TEST("    events: []\n    expect: []\n"),
          "x.test.yaml:1:19: start"},
         {"sinks: [{name: a, type: pager}]\n" TEST("    events: []\n    expect: []\n"),
