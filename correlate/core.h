@@ -195,6 +195,7 @@ struct change {
 /* An alert that became a member, on its way to a listener that asks for it. */
 struct joined {
     struct id128 incident, alert;
+    int64_t at_ms;
 };
 
 struct touch_list {

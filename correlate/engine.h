@@ -37,9 +37,9 @@ struct engine_listener {
     /* True: the listener has taken the op and its reference. False: it is full;
      * the engine keeps the op, pauses input, and offers it again. */
     bool (*op)(void *self, const struct op *op);
-    /* `alert` became a member of `incident`: one of those that it tracks, in no order, after the
-     * changes of the same time. For who compares runs; NULL costs nothing. */
-    void (*joined)(void *self, struct id128 incident, struct id128 alert);
+    /* `alert` became a member of `incident` at `at_ms`: one of those that it tracks, in no order,
+     * after the changes of the same time. For who compares runs; NULL costs nothing. */
+    void (*joined)(void *self, struct id128 incident, struct id128 alert, int64_t at_ms);
     /* Everything before `to_ms` has been told. May be NULL. */
     void (*passed)(void *self, int64_t to_ms);
     /* Made by the sequencer role, in order of happening. May be NULL. */

@@ -66,12 +66,13 @@ struct open_incident *incident_open(struct correlation *c, struct opening *openi
 }
 
 static struct member *member_new(struct correlation *c, struct open_incident *open,
-                                 struct id128 alert)
+                                 struct id128 alert, int64_t at_ms)
 {
     struct worker *worker = c->worker;
 
     if (worker->engine->listener.joined != NULL)
-        vector_add(&worker->joins[c->seq & (STEPS - 1)]) = (struct joined){open->latest->id, alert};
+        vector_add(&worker->joins[c->seq & (STEPS - 1)]) =
+            (struct joined){open->latest->id, alert, at_ms};
     return members_add(&open->members, &worker->slab, alert);
 }
 
@@ -82,7 +83,7 @@ void incident_add(struct correlation *c, struct open_incident *open, struct id12
 
     rule_trace_member(c, alert, cleared, ts_ms);
     if (member == NULL) {
-        member = member_new(c, open, alert);
+        member = member_new(c, open, alert, open->latest->opened_ms);
         open->alert_count++;
     } else if (member->state == MEMBER_OPEN) {
         open->open_count--;
@@ -126,7 +127,7 @@ void incident_join(struct correlation *c, struct key_state *key, const struct to
         open->open_count += member->state != MEMBER_OPEN;
         member->state = MEMBER_OPEN;
     } else if (open->members.count < open->rule->max_members) {
-        member_new(c, open, touch->alert)->state = MEMBER_OPEN;
+        member_new(c, open, touch->alert, touch->order.at_ms)->state = MEMBER_OPEN;
         open->alert_count++;
         open->open_count++;
     } else if (touch->kind == TOUCH_RAISE) {

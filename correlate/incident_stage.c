@@ -100,9 +100,10 @@ static void step_told(const struct engine *engine, uint64_t seq)
 
     for (unsigned w = 0; listener->joined != NULL && w < engine->worker_count; w++) {
         const struct worker *worker = &engine->workers[w];
-        for (size_t i = 0; i < worker->joins[seq & (STEPS - 1)].count; i++)
-            listener->joined(listener->self, worker->joins[seq & (STEPS - 1)].at[i].incident,
-                             worker->joins[seq & (STEPS - 1)].at[i].alert);
+        for (size_t i = 0; i < worker->joins[seq & (STEPS - 1)].count; i++) {
+            const struct joined *joined = &worker->joins[seq & (STEPS - 1)].at[i];
+            listener->joined(listener->self, joined->incident, joined->alert, joined->at_ms);
+        }
     }
     if (listener->passed != NULL)
         listener->passed(listener->self, engine->steps[seq & (STEPS - 1)].to_ms);

@@ -190,7 +190,7 @@ static int prepare(struct replay *replay, struct error *err)
     if (code != EXIT_OK)
         return code;
     code = replay_range_open(&options->range, &options->files, replay->config, speed, "replay",
-                             &replay->input, err);
+                             NULL, &replay->input, err);
     if (code != EXIT_OK)
         return code;
     if (options->marks != NULL) {

@@ -14,6 +14,7 @@ static const struct command commands[] = {
     {"broker", "runs a small Kafka broker in memory, for demos and tests", cmd_broker},
     {"check", "validates configuration, rules and sinks, and starts nothing", cmd_check},
     {"demo", "runs broker, daemon, pager and a synthetic estate in one terminal", cmd_demo},
+    {"diff", "runs two sets of rules over the same events and tells what changes", cmd_diff},
     {"generate", "writes the events of a synthetic estate with faults of known truth",
      cmd_generate},
     {"publish", "puts recorded input back into Kafka, with its times and partitions", cmd_publish},

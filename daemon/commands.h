@@ -17,6 +17,7 @@ int commands_run(int argc, char **argv);
 int cmd_broker(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
 int cmd_publish(int argc, char **argv);
 int cmd_receive(int argc, char **argv);

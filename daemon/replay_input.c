@@ -250,6 +250,11 @@ struct source *replay_input_source(struct replay_input *input)
     return &input->base;
 }
 
+const struct source *replay_input_inner(const struct replay_input *input)
+{
+    return input->source;
+}
+
 int replay_input_read_marks(struct replay_input *input, const char *path, struct error *err)
 {
     struct mark_part *parts = calloc(input->join_count + 1, sizeof(*parts));

@@ -29,6 +29,9 @@ void replay_input_close(struct replay_input *input);
 
 struct source *replay_input_source(struct replay_input *input);
 
+/* The range that it was opened with, for range_config.like. */
+const struct source *replay_input_inner(const struct replay_input *input);
+
 /* The same for a source that is open already, which is taken, also after an error. */
 int replay_input_take(struct source *source, const struct range_config *range,
                       struct replay_input **out, struct error *err);

@@ -90,7 +90,8 @@ static int open_files(const struct replay_range *range, const struct option_list
 }
 
 static int open_topics(const struct replay_range *range, const struct config *config,
-                       struct range_config *cut, const char *command, struct replay_input **out,
+                       struct range_config *cut, const char *command,
+                       const struct replay_input *like, struct replay_input **out,
                        struct error *err)
 {
     struct kafka_option settings[OPTION_LIST_MAX] = {{NULL, NULL}};
@@ -110,6 +111,7 @@ static int open_topics(const struct replay_range *range, const struct config *co
         instead.start = unit_format_time(cut->from.value, start);
     else if (cut->from.kind == RANGE_OFFSET)
         instead.start_offset = cut->from.value;
+    cut->like = like != NULL ? replay_input_inner(like) : NULL;
     cut->topics = range->topics.item;
     cut->topic_count = range->topics.count;
     if (cut->topic_count == 0) {
@@ -128,7 +130,7 @@ static int open_topics(const struct replay_range *range, const struct config *co
 
 int replay_range_open(const struct replay_range *range, const struct option_list *files,
                       const struct config *config, uint32_t speed, const char *command,
-                      struct replay_input **out, struct error *err)
+                      const struct replay_input *like, struct replay_input **out, struct error *err)
 {
     struct range_config cut = {.speed = speed};
 
@@ -140,7 +142,7 @@ int replay_range_open(const struct replay_range *range, const struct option_list
         error_set(err, "an argument is missing: name files, or --brokers and --topic, or --config");
         return EXIT_USAGE;
     }
-    return open_topics(range, config, &cut, command, out, err);
+    return open_topics(range, config, &cut, command, like, out, err);
 }
 
 int replay_range_speed(const char *text, uint32_t *speed, struct error *err)

@@ -61,12 +61,14 @@ struct replay_range {
             0, 0, NULL                                                                              \
     }
 
-/* Files where there are any; else topics. `speed` is that of range_config.
+/* Files where there are any; else topics. `speed` is that of range_config; `like` is an input that
+ * was opened in the same way and has not been read, whose range this one gets; NULL: none.
  * Owner:  the caller, until replay_input_close().
  * Returns an exit code, with a sentence. */
 int replay_range_open(const struct replay_range *range, const struct option_list *files,
                       const struct config *config, uint32_t speed, const char *command,
-                      struct replay_input **out, struct error *err);
+                      const struct replay_input *like, struct replay_input **out,
+                      struct error *err);
 
 /* "1x", "10x", "0.5x" -> thousandths. 0, or -EINVAL with a sentence. */
 int replay_range_speed(const char *text, uint32_t *speed, struct error *err);

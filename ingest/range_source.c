@@ -316,6 +316,24 @@ static int wait_for_feeds(struct range_source *source, struct error *err)
     return -ETIMEDOUT;
 }
 
+/* False when the other range did not begin here. */
+static bool set_end_like(struct range_feed *feed)
+{
+    const struct range_source *like = (const struct range_source *)feed->source->config.like;
+
+    for (size_t i = 0; i < like->feed_count; i++) {
+        const struct range_feed *other = &like->feeds[i];
+        if (other->feed.partition != feed->feed.partition ||
+            strcmp(other->feed.topic, feed->feed.topic) != 0)
+            continue;
+        if (other->end_offset < feed->end_offset)
+            feed->end_offset = other->end_offset;
+        return other->inner->start_offset == feed->inner->start_offset;
+    }
+    feed->end_offset = feed->inner->start_offset; /* a partition that is new since then */
+    return true;
+}
+
 static int set_end(struct range_source *source, struct range_feed *feed, struct error *err)
 {
     const struct range_bound *to = &source->config.to;
@@ -328,6 +346,13 @@ static int set_end(struct range_source *source, struct range_feed *feed, struct 
             return -EIO;
         }
         feed->end_offset = feed->inner->start_offset + lag;
+        if (source->config.like != NULL && !set_end_like(feed)) {
+            error_set(err,
+                      "%s/%" PRId32 ": its log has lost its first records since it was opened the "
+                      "first time; try again",
+                      feed->feed.topic, feed->feed.partition);
+            return -EIO;
+        }
     }
     if (to->kind == RANGE_OFFSET && to->value < feed->end_offset)
         feed->end_offset = to->value;

@@ -42,13 +42,16 @@ struct range_config {
     uint32_t speed;            /* thousandths of the true speed; 0: as fast as it goes */
     const char *const *topics; /* live sources: each has to show a partition; NULL: finite */
     size_t topic_count;
+    /* A range source of the same topics, opened before: this one ends where that one does, and has
+     * to begin there too. NULL: none. */
+    const struct source *like;
 };
 
 /* Takes `inner`, also when it fails. Reads up to the first record of each partition where the
  * bounds or the pace ask for it, and waits for a live source to show its partitions.
  * Owner:  the caller, until source->ops->close().
  * Errors: -EINVAL (a pace without log times), -ENOMEM, -ETIMEDOUT (a live source shows nothing),
- *         -EIO (it cannot be read), with a sentence. */
+ *         -EIO (it cannot be read, or not as `like` can), with a sentence. */
 int range_source_open(struct source *inner, const struct range_config *config, struct source **out,
                       struct error *err);
 

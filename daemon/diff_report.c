@@ -1,0 +1,278 @@
+/* diff_report.c - see diff_report.h. */
+#include "daemon/diff_report.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include "daemon/units.h"
+
+#define DAY_MS 86400000.0
+
+static const char *const side_names[DIFF_SIDES] = {"old", "new"};
+
+static uint64_t changes_of(const struct diff_row *row)
+{
+    uint64_t count = 0;
+
+    for (int k = 0; k < DIFF_KINDS; k++)
+        count += row->changed[k];
+    return count;
+}
+
+bool diff_report_is_changed(const struct diff_report *report)
+{
+    return changes_of(&report->result->total) > 0;
+}
+
+static int64_t span_ms(const struct diff_report *report)
+{
+    return report->from_ms < report->to_ms ? report->to_ms - report->from_ms : 0;
+}
+
+static int64_t page_delta(const struct diff_row *row)
+{
+    return (int64_t)(row->pages[DIFF_NEW] - row->pages[DIFF_OLD]);
+}
+
+static double per_day(const struct diff_report *report, int64_t count)
+{
+    return (double)count * DAY_MS / (double)span_ms(report);
+}
+
+/* ---- for people ---- */
+
+static void print_row(const struct diff_report *report, const struct diff_row *row, FILE *to)
+{
+    int64_t delta = page_delta(row);
+
+    fprintf(to, "  %-34s incidents %" PRIu64 " -> %" PRIu64 ", pages %" PRIu64 " -> %" PRIu64,
+            row->name[0] != '\0' ? row->name : "(none)", row->incidents[DIFF_OLD],
+            row->incidents[DIFF_NEW], row->pages[DIFF_OLD], row->pages[DIFF_NEW]);
+    if (delta != 0 && span_ms(report) > 0)
+        fprintf(to, " (%+.1f a day)", per_day(report, delta));
+    for (int k = 0; k < DIFF_KINDS; k++)
+        if (row->changed[k] > 0)
+            fprintf(to, ", %" PRIu64 " %s", row->changed[k], diff_kind_name((enum diff_kind)k));
+    fputc('\n', to);
+}
+
+static void print_incident(const struct diff_incident *incident, enum diff_side side, FILE *to)
+{
+    const struct incident *opened = incident->opened;
+    char from[UNIT_TEXT_BYTES], until[UNIT_TEXT_BYTES];
+
+    fprintf(to, "    %c %s [%s %s] %s .. %s\n", side == DIFF_OLD ? '-' : '+', opened->title,
+            priority_name((enum priority)opened->priority), opened->rule_id,
+            unit_format_time(opened->opened_ms, from),
+            incident->closed_ms == DIFF_OPEN ? "open"
+                                             : unit_format_time(incident->closed_ms, until));
+    fprintf(to, "      %s; %s; %" PRIu32 " alerts, %" PRIu32 " pages\n", opened->key, opened->why,
+            incident->alert_count, incident->pages);
+}
+
+static void print_example(const struct diff_example *example, FILE *to)
+{
+    for (int s = 0; s < DIFF_SIDES; s++) {
+        for (size_t i = 0; i < example->count[s] && i < DIFF_SHOWN; i++)
+            print_incident(&example->shown[s][i], (enum diff_side)s, to);
+        if (example->count[s] > DIFF_SHOWN)
+            fprintf(to, "    %c and %zu more\n", s == DIFF_OLD ? '-' : '+',
+                    example->count[s] - DIFF_SHOWN);
+    }
+}
+
+static void print_kinds(unsigned kinds, FILE *to)
+{
+    const char *between = "  ";
+
+    for (int k = 0; k < DIFF_KINDS; k++)
+        if (kinds >> k & 1) {
+            fprintf(to, "%s%s", between, diff_kind_name((enum diff_kind)k));
+            between = ", ";
+        }
+    fputs(":\n", to);
+}
+
+void diff_report_print_text(const struct diff_report *report, FILE *to)
+{
+    const struct diff_result *result = report->result;
+    char span[UNIT_TEXT_BYTES];
+
+    fprintf(to, "--- %s (%" PRIu32 " rules)\n+++ %s (%" PRIu32 " rules)\n", report->rules[DIFF_OLD],
+            report->rule_count[DIFF_OLD], report->rules[DIFF_NEW], report->rule_count[DIFF_NEW]);
+    fprintf(to, "%" PRIu64 " events over %s\n", report->engine[DIFF_OLD].events,
+            unit_format_duration(span_ms(report), span));
+    fprintf(to,
+            "incidents %" PRIu64 " -> %" PRIu64 ", %" PRIu64 " the same; pages %" PRIu64
+            " -> %" PRIu64,
+            result->total.incidents[DIFF_OLD], result->total.incidents[DIFF_NEW],
+            result->total.same, result->total.pages[DIFF_OLD], result->total.pages[DIFF_NEW]);
+    if (span_ms(report) > 0)
+        fprintf(to, ", %+.1f a day", per_day(report, page_delta(&result->total)));
+    fputc('\n', to);
+    if (!diff_report_is_changed(report)) {
+        fputs("nothing changed\n", to);
+        return;
+    }
+    for (int k = 0; k < DIFF_KINDS; k++)
+        if (result->total.changed[k] > 0)
+            fprintf(to, "  %-12s %" PRIu64 "\n", diff_kind_name((enum diff_kind)k),
+                    result->total.changed[k]);
+    fputs("rules\n", to);
+    for (size_t i = 0; i < result->rule_count; i++)
+        if (changes_of(&result->rules[i]) > 0)
+            print_row(report, &result->rules[i], to);
+    fputs("teams\n", to);
+    for (size_t i = 0; i < result->team_count; i++)
+        if (changes_of(&result->teams[i]) > 0)
+            print_row(report, &result->teams[i], to);
+    fputs("examples\n", to);
+    for (int k = 0; k < DIFF_KINDS; k++)
+        for (size_t i = 0; i < result->rule_count; i++)
+            for (size_t e = 0; e < result->rules[i].example_count[k]; e++) {
+                print_kinds(result->rules[i].examples[k][e].kinds, to);
+                print_example(&result->rules[i].examples[k][e], to);
+            }
+}
+
+/* ---- for programs ---- */
+
+static json_t *json_count(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+static json_t *json_pages(const struct diff_report *report, const struct diff_row *row)
+{
+    json_t *pages = json_object();
+
+    for (int s = 0; s < DIFF_SIDES; s++)
+        json_object_set_new(pages, side_names[s], json_count(row->pages[s]));
+    json_object_set_new(pages, "delta", json_integer(page_delta(row)));
+    json_object_set_new(pages, "delta_per_day",
+                        span_ms(report) > 0 ? json_real(per_day(report, page_delta(row)))
+                                            : json_null());
+    return pages;
+}
+
+/* Adds what every row has. */
+static json_t *json_row(const struct diff_report *report, const struct diff_row *row,
+                        json_t *object)
+{
+    json_t *incidents = json_object(), *changes = json_object();
+
+    for (int s = 0; s < DIFF_SIDES; s++)
+        json_object_set_new(incidents, side_names[s], json_count(row->incidents[s]));
+    for (int k = 0; k < DIFF_KINDS; k++)
+        json_object_set_new(changes, diff_kind_name((enum diff_kind)k),
+                            json_count(row->changed[k]));
+    json_object_set_new(object, "incidents", incidents);
+    json_object_set_new(object, "same", json_count(row->same));
+    json_object_set_new(object, "changes", changes);
+    json_object_set_new(object, "pages", json_pages(report, row));
+    return object;
+}
+
+static json_t *json_sinks(const struct diff_report *report, uint64_t sinks)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < report->sink_count && i < 64; i++)
+        if (sinks >> i & 1)
+            json_array_append_new(list, json_string(report->sink_names[i]));
+    return list;
+}
+
+static json_t *json_incident(const struct diff_report *report, const struct diff_incident *incident)
+{
+    const struct incident *opened = incident->opened;
+    char id[ID128_TEXT_BYTES];
+
+    id128_format(opened->id, id);
+    return json_pack(
+        "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:I,s:I,s:I,s:o}", "incident", id, "rule",
+        opened->rule_id, "tenant", opened->tenant, "key", opened->key, "team", opened->team,
+        "priority", priority_name((enum priority)opened->priority), "severity",
+        severity_name((enum severity)incident->severity), "title", opened->title, "why",
+        opened->why, "opened", (json_int_t)opened->opened_ms, "closed",
+        incident->closed_ms == DIFF_OPEN ? json_null() : json_integer(incident->closed_ms),
+        "events", (json_int_t)incident->event_count, "alerts", (json_int_t)incident->alert_count,
+        "pages", (json_int_t)incident->pages, "sinks", json_sinks(report, incident->sinks));
+}
+
+static json_t *json_example(const struct diff_report *report, const struct diff_example *example)
+{
+    json_t *object = json_object(), *kinds = json_array();
+
+    for (int k = 0; k < DIFF_KINDS; k++)
+        if (example->kinds >> k & 1)
+            json_array_append_new(kinds, json_string(diff_kind_name((enum diff_kind)k)));
+    json_object_set_new(object, "kinds", kinds);
+    for (int s = 0; s < DIFF_SIDES; s++) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < example->count[s] && i < DIFF_SHOWN; i++)
+            json_array_append_new(list, json_incident(report, &example->shown[s][i]));
+        json_object_set_new(object, side_names[s], list);
+        json_object_set_new(object, s == DIFF_OLD ? "old_count" : "new_count",
+                            json_count(example->count[s]));
+    }
+    return object;
+}
+
+static json_t *json_side(const struct diff_report *report, enum diff_side side)
+{
+    const struct engine_counters *engine = &report->engine[side];
+
+    return json_pack("{s:s,s:I,s:I,s:I,s:I}", "name", report->rules[side], "rules",
+                     (json_int_t)report->rule_count[side], "events", (json_int_t)engine->events,
+                     "incidents", (json_int_t)engine->opened, "open", (json_int_t)engine->open);
+}
+
+static json_t *json_rows(const struct diff_report *report, const char *word,
+                         const struct diff_row *rows, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        json_t *object = json_object();
+        json_object_set_new(object, word, json_string(rows[i].name));
+        json_array_append_new(list, json_row(report, &rows[i], object));
+    }
+    return list;
+}
+
+bool diff_report_print_json(const struct diff_report *report, FILE *to)
+{
+    const struct diff_result *result = report->result;
+    json_t *root = json_object(), *examples = json_array(); /* all ours */
+    char *text;
+
+    json_object_set_new(root, "schema", json_string("tocsin-diff/1"));
+    json_object_set_new(root, "changed", json_boolean(diff_report_is_changed(report)));
+    json_object_set_new(root, "span",
+                        span_ms(report) > 0
+                            ? json_pack("{s:I,s:I}", "from", (json_int_t)report->from_ms, "to",
+                                        (json_int_t)report->to_ms)
+                            : json_null());
+    json_object_set_new(root, "near_ms", json_integer(report->near_ms));
+    for (int s = 0; s < DIFF_SIDES; s++)
+        json_object_set_new(root, side_names[s], json_side(report, (enum diff_side)s));
+    json_row(report, &result->total, root);
+    json_object_set_new(root, "rules",
+                        json_rows(report, "rule", result->rules, result->rule_count));
+    json_object_set_new(root, "teams",
+                        json_rows(report, "team", result->teams, result->team_count));
+    for (int k = 0; k < DIFF_KINDS; k++)
+        for (size_t i = 0; i < result->rule_count; i++)
+            for (size_t e = 0; e < result->rules[i].example_count[k]; e++)
+                json_array_append_new(examples,
+                                      json_example(report, &result->rules[i].examples[k][e]));
+    json_object_set_new(root, "examples", examples); /* stolen */
+    text = json_dumps(root, JSON_INDENT(2));
+    json_decref(root);
+    if (text == NULL)
+        return false;
+    fprintf(to, "%s\n", text);
+    free(text);
+    return true;
+}

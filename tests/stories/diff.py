@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Aim: `tocsin diff` tells each kind of change by its name, by rule and team, with pages and examples; tells
+nothing of equal sets; and old and new in each other's place mirror the result. Method: small logs with
+worked-out incidents, then random logs and rules of the oracle's generator (its seeds are printed)."""
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.environ["TOCSIN_TREE"], "tests", "oracle"))
+import generate  # noqa: E402
+
+T0 = 1_700_000_000_000
+KINDS = ["gained", "lost", "merged", "split", "regrouped", "priority", "severity", "route", "retimed", "reworded"]
+MIRROR = {"gained": "lost", "lost": "gained", "merged": "split", "split": "merged"}
+
+
+def fail(what):
+    print("FAILED:", what)
+    sys.exit(1)
+
+
+def check(what, got, expected):
+    if got != expected:
+        fail(f"{what}: {got!r} instead of {expected!r}")
+
+
+def run(*arguments):
+    done = subprocess.run([os.environ["TOCSIN"], "diff", *arguments], capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def diff(*arguments):
+    code, out, err = run("--json", "--quiet", *arguments)
+    if code not in (0, 1):
+        fail(f"{arguments}: exit code {code}: {err}")
+    result = json.loads(out)
+    check("exit code", code, 1 if result["changed"] else 0)
+    check("schema", result["schema"], "tocsin-diff/1")
+    return result
+
+
+def changes(result):
+    check("kinds", sorted(result["changes"]), sorted(KINDS))
+    return {kind: n for kind, n in result["changes"].items() if n > 0}
+
+
+def write(name, text):
+    with open(name, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def event(second, host, check_, severity="major", clear=False, **labels):
+    return {"source": "test", "resource": f"{host}/{check_}", "check": check_, "time": T0 + int(second * 1000),
+            "severity": severity, "state": "clear" if clear else "problem", "labels": {"host": host, **labels}}
+
+
+def log(*events):
+    lines = [json.dumps({"topic": "events", "partition": 0, "offset": i, "log_time": e["time"], "payload": json.dumps(e)})
+             for i, e in enumerate(sorted(events, key=lambda e: e["time"]))]
+    write("case.tlog", "\n".join(lines) + "\n")
+
+
+def rule(id="r", where="true", by="[tenant, host]", window="10s", when="count() >= 2", title="{host}", priority="P2",
+         close="quiet(20s)", team="ops"):
+    return (f"  - id: {id}\n    where: '{where}'\n    by: {by}\n    window: {window}\n    when: {when}\n"
+            f"    incident: {{title: '{title}', priority: {priority}, team: {team}}}\n    close: {close}\n")
+
+
+def rules(name, *parts):
+    write(name, "rules:\n" + "".join(parts))
+
+
+def case(what, events, old, new, expected, same=0, pages=None, more=()):
+    """Both ways round."""
+    log(*events, event(1000, "end", "tick"))  # so that what is due by then happens
+    rules("old.yaml", *old)
+    rules("new.yaml", *new)
+    result = diff("--rules", "old.yaml", "--rules", "new.yaml", *more, "case.tlog")
+    check(what, changes(result), expected)
+    check(what + ": same", result["same"], same)
+    if pages is not None:
+        check(what + ": pages", (result["pages"]["old"], result["pages"]["new"]), pages)
+    back = diff("--rules", "new.yaml", "--rules", "old.yaml", *more, "case.tlog")
+    check(what + ": mirrored", changes(back), {MIRROR.get(k, k): n for k, n in expected.items()})
+    check(what + ": equal", changes(diff("--rules", "old.yaml", "--rules", "old.yaml", *more, "case.tlog")), {})
+    return result
+
+
+# Two alerts of h at 0 and 1 s: r opens at 1 s and is quiet 20 s later, at 21 s.
+pair = [event(0, "h", "a"), event(1, "h", "b")]
+# One event more: h opens at its second, and its third comes while it is open.
+three = pair + [event(5, "h", "c")]
+
+result = case("gained", pair, [rule(when="count() >= 3")], [rule()], {"gained": 1}, pages=(0, 1))
+example = result["examples"][0]
+check("an example", (example["kinds"], example["old"], example["old_count"], example["new_count"]), (["gained"], [], 0, 1))
+incident = example["new"][0]
+check("its incident", {k: incident[k] for k in ("rule", "key", "title", "priority", "severity", "team", "opened", "closed", "alerts", "pages", "sinks")},
+      {"rule": "r", "key": "tenant=default host=h", "title": "h", "priority": "P2", "severity": "major", "team": "ops",
+       "opened": T0 + 1000, "closed": T0 + 21000, "alerts": 2, "pages": 1, "sinks": ["page"]})
+check("why", incident["why"], "2 alerts in 10s (needs 2)")
+# First event at 0 s, the last at 1000 s; sealed 500 ms later, the disorder of a topic: in the round of 200 ms that ends at 1000.6 s.
+check("span", result["span"], {"from": T0, "to": T0 + 1000600})
+check("pages a day", round(result["pages"]["delta_per_day"], 3), round(86400000 / 1000600, 3))
+
+case("lost", pair, [rule()], [rule(where='check == "a"')], {"lost": 1}, pages=(1, 0))
+# Opens at 5 s instead of 1 s, and so closes then too: another opener, the same key.
+case("retimed at its opening", three, [rule()], [rule(when="count() >= 3")], {"retimed": 1}, pages=(1, 1))
+# The same opener: closes 20 s or 30 s after the last touch.
+case("retimed at its end", pair, [rule()], [rule(close="quiet(30s)")], {"retimed": 1})
+case("another priority, with another route", pair, [rule()], [rule(priority="P3")], {"priority": 1, "route": 1}, pages=(1, 0))
+case("another priority, the same route", pair, [rule()], [rule(priority="P1")], {"priority": 1}, pages=(1, 1))
+case("another team", pair, [rule()], [rule(team="net")], {"route": 1}, pages=(1, 1))
+case("another title", pair, [rule()], [rule(title="on {host}")], {"reworded": 1})
+# The third alert is critical; without it h opens at the same event, as major, and closes 20 s after its own last.
+graver = pair + [event(5, "h", "c", severity="critical")]
+case("another severity", graver, [rule()], [rule(where='check != "c"')], {"severity": 1, "retimed": 1})
+# Another name, so other ids and keys: the alerts tell.
+case("renamed", pair, [rule()], [rule(id="s")], {"reworded": 1})
+# h is quiet for 35 s in between: two incidents, or one with quiet(40s).
+twice = pair + [event(37, "h", "c"), event(38, "h", "d")]
+result = case("merged", twice, [rule()], [rule(close="quiet(40s)")], {"merged": 1}, pages=(2, 1))
+check("both old ones are shown", [i["opened"] for i in result["examples"][0]["old"]], [T0 + 1000, T0 + 38000])
+# One rule by rack, two rules by kind of check; each with its own team.
+rack = [event(0, "h1", "cpu", rack="r7"), event(0.5, "h2", "disk", rack="r7"), event(1, "h1", "cpu2", rack="r7"),
+        event(1.5, "h2", "disk2", rack="r7")]
+result = case("split across rules", rack, [rule(id="rack", by="[labels.rack]", team="room", title="rack {labels.rack}")],
+              [rule(id="cpu", where='check.startsWith("cpu")', team="compute"), rule(id="disk", where='check.startsWith("disk")', team="store")],
+              {"split": 1}, pages=(1, 2))
+check("by rule", [(r["rule"], r["changes"]["split"], r["pages"]["delta"]) for r in result["rules"]], [("cpu", 1, 1), ("disk", 1, 1), ("rack", 1, -1)])
+check("by team", [(t["team"], t["incidents"]["old"], t["incidents"]["new"]) for t in result["teams"]],
+      [("compute", 0, 1), ("room", 1, 0), ("store", 0, 1)])
+# A change of one rule leaves the other's incident the same.
+case("the other rule", pair + [event(0, "g", "x"), event(1, "g", "y")], [rule(where='labels.host == "h"'), rule(id="g", where='labels.host == "g"')],
+     [rule(where='labels.host == "h"', team="net"), rule(id="g", where='labels.host == "g"')], {"route": 1}, same=1)
+# --near: 21 s to 61 s are 40 s between the old end and the new opening.
+apart = pair + [event(60, "h", "c"), event(61, "h", "d")]
+first, second = 'check in ["a", "b"]', 'check in ["c", "d"]'
+case("near", apart, [rule(where=first)], [rule(where=second)], {"retimed": 1}, more=("--near", "40s"))
+case("not near", apart, [rule(where=first)], [rule(where=second)], {"lost": 1, "gained": 1}, more=("--near", "39999ms"))
+# The sinks of the configuration decide what a page is; and its rules are the old ones where --rules is given once.
+rules("old.yaml", rule())
+write("tocsin.yaml", "rules: [old.yaml]\nsinks:\n"
+      '  - {name: all, type: webhook, options: {url: "http://127.0.0.1:9/"}}\n'
+      '  - {name: urgent, type: webhook, priority: P1, options: {url: "http://127.0.0.1:9/"}}\n')
+result = case("sinks", pair, [rule()], [rule(priority="P1")], {"priority": 1, "route": 1}, pages=(1, 2), more=("--config", "tocsin.yaml"))
+check("sinks told", [i["sinks"] for side in ("old", "new") for i in result["examples"][0][side]], [["all"], ["all", "urgent"]])
+result = diff("--config", "tocsin.yaml", "--rules", "new.yaml", "case.tlog")
+check("configured", (changes(result), result["old"]["name"]), ({"priority": 1, "route": 1}, "tocsin.yaml"))
+
+# For people.
+code, out, err = run("--rules", "old.yaml", "--rules", "new.yaml", "case.tlog")
+check("exit code", code, 1)
+for words in ("--- old.yaml (1 rules)", "pages 1 -> 1", "  priority     1", "    - h [P2 r] 2023-11-14T22:13:21.000Z .. 2023-11-14T22:13:41.000Z"):
+    if words not in out:
+        fail(f"no {words!r} in: {out}")
+
+
+def refused(code, words, *arguments):
+    got, _, err = run(*arguments)
+    if got != code or words not in err:
+        fail(f"{arguments}: {got}: {err!r} instead of {code}: {words!r}")
+
+
+refused(64, "--rules is needed twice", "case.tlog")
+refused(64, "no --config says what the old rules are", "--rules", "new.yaml", "case.tlog")
+refused(64, "read twice", "--rules", "new.yaml", "--rules", "old.yaml", "-")
+refused(78, "none.yaml", "--rules", "none.yaml", "--rules", "old.yaml", "case.tlog")
+refused(66, "No such file", "--rules", "new.yaml", "--rules", "old.yaml", "none.trec")
+refused(71, "do not hold", "--memory", "1", "--rules", "new.yaml", "--rules", "old.yaml", "case.tlog")
+
+# Random logs and rules.
+count, seed, found = int(sys.argv[1]), int.from_bytes(os.urandom(4), "little"), dict.fromkeys(KINDS, 0)
+print("seeds", seed, "to", seed + count - 1)
+for i in range(seed, seed + count):
+    one, two = generate.scenario_of(i), generate.scenario_of(i + 1)
+    write("random.tlog", generate.tlog({**one, "marks": []}))
+    write("one.yaml", generate.rules_yaml(one["rules"]))
+    kept = one["rules"][1:] if i % 2 else []
+    write("two.yaml", generate.rules_yaml(kept + [r for r in two["rules"] if r["id"] not in {k["id"] for k in kept}]))
+    equal = diff("--rules", "one.yaml", "--rules", "one.yaml", "random.tlog")
+    if equal["changed"] or equal["same"] != equal["incidents"]["old"]:
+        fail(f"seed {i}: equal sets differ: {changes(equal)}")
+    forth = diff("--rules", "one.yaml", "--rules", "two.yaml", "random.tlog")
+    back = diff("--rules", "two.yaml", "--rules", "one.yaml", "random.tlog", "--workers", "2", "--take", "1")
+    for name, a, b in [("all", forth, back)] + [
+            (word, x, y) for word in ("rules", "teams") for x, y in zip(forth[word], back[word])]:
+        for kind in KINDS:
+            check(f"seed {i}: {name}: {kind}", b["changes"][MIRROR.get(kind, kind)], a["changes"][kind])
+        check(f"seed {i}: {name}: same", b["same"], a["same"])
+        for what in ("incidents", "pages"):
+            check(f"seed {i}: {name}: {what}", (b[what]["new"], b[what]["old"]), (a[what]["old"], a[what]["new"]))
+    check(f"seed {i}: span", back["span"], forth["span"])
+    check(f"seed {i}: incidents", (forth["old"]["incidents"], forth["new"]["incidents"]), (forth["incidents"]["old"], forth["incidents"]["new"]))
+    for kind, n in forth["changes"].items():
+        found[kind] += n
+print(found)
+if sum(found[kind] > 0 for kind in KINDS) < 6:
+    fail(f"the random sets hardly change anything: {found}")
