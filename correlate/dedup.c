@@ -46,24 +46,41 @@ static struct order alert_order(int64_t at_ms, enum order_class class,
         .at_ms = at_ms, .class = (uint8_t) class, .stage = ORDER_DEDUP, .identity = text};
 }
 
-static void emit(struct dedup *d, struct order order, const struct route *route,
-                 enum touch_kind kind, struct id128 alert, const struct event_text *text,
-                 uint8_t severity)
+/* Which steps of a rule made of steps the event is: here, where its own et is known, because of
+ * `age`. What a timer tells is what the alert was. */
+static uint8_t steps_of(const struct rule *rule, const struct order *order,
+                        const struct alert_cold *cold, const struct event_text *text)
 {
+    const struct event_view view = {.text = text,
+                                    .severity = cold->severity,
+                                    .state = EVENT_PROBLEM,
+                                    .et_ms = order->class == ORDER_EVENT ? order->at_ms
+                                                                         : cold->problem_et};
+
+    return (uint8_t)rule_steps(rule, &view);
+}
+
+static void emit(struct dedup *d, struct order order, const struct route *route,
+                 enum touch_kind kind, const struct alert_cold *cold, const struct event_text *text)
+{
+    const struct rule_slot *slot = &d->rules->slots[route->slot];
     struct worker *worker = d->worker;
     unsigned to = lane_owner(worker->engine, route->lane);
     struct touch_list *out = &worker->touches_out[d->seq & (STEPS - 1)][to];
+    bool has_steps = slot->rule->step_count > 0 && kind <= TOUCH_REPEAT;
 
-    order.rule = d->rules->slots[route->slot].order;
+    order.rule = slot->order;
     order.second = kind != TOUCH_CLEAR;
-    vector_add(out) = (struct touch){.order = order,
-                                     .key = route->key,
-                                     .alert = alert,
-                                     .text = text,
-                                     .slot = route->slot,
-                                     .kind = (uint8_t)kind,
-                                     .severity = severity,
-                                     .lane = route->lane};
+    vector_add(out) =
+        (struct touch){.order = order,
+                       .key = route->key,
+                       .alert = cold->fingerprint,
+                       .text = text,
+                       .slot = route->slot,
+                       .kind = (uint8_t)kind,
+                       .severity = cold->severity,
+                       .lane = route->lane,
+                       .steps = has_steps ? steps_of(slot->rule, &order, cold, text) : 0};
     d->touches++;
 }
 
@@ -71,7 +88,7 @@ static void emit_all(struct dedup *d, const struct order *order, const struct al
                      enum touch_kind kind, const struct event_text *text)
 {
     for (unsigned i = 0; i < cold->route_count; i++)
-        emit(d, *order, &cold->routes[i], kind, cold->fingerprint, text, cold->severity);
+        emit(d, *order, &cold->routes[i], kind, cold, text);
 }
 
 /* --- matching ----------------------------------------------------------------------- */
@@ -271,12 +288,12 @@ static bool tell_changed(struct dedup *d, const struct order *order, struct aler
 
     for (unsigned i = 0; i < cold->route_count; i++)
         if (!route_in(&cold->routes[i], fresh, fresh_count))
-            emit(d, *order, &cold->routes[i], TOUCH_CLEAR, cold->fingerprint, text, cold->severity);
+            emit(d, *order, &cold->routes[i], TOUCH_CLEAR, cold, text);
     for (size_t i = 0; i < fresh_count; i++) {
         if (!route_in(&fresh[i], cold->routes, cold->route_count))
-            emit(d, *order, &fresh[i], TOUCH_RAISE, cold->fingerprint, text, cold->severity);
+            emit(d, *order, &fresh[i], TOUCH_RAISE, cold, text);
         else if (held != TOUCH_REPEAT || takes_events(d, &fresh[i]))
-            emit(d, *order, &fresh[i], held, cold->fingerprint, text, cold->severity);
+            emit(d, *order, &fresh[i], held, cold, text);
     }
     routes_store(d, slot, cold);
     cold->told_attr = slot->attr_hash;
@@ -445,8 +462,7 @@ static void repeat_alert(struct dedup *d, struct alert_slot *slot, struct alert_
     }
     for (unsigned i = 0; i < cold->route_count; i++)
         if (takes_events(d, &cold->routes[i]))
-            emit(d, order, &cold->routes[i], TOUCH_REPEAT, cold->fingerprint, ev->text,
-                 ev->severity);
+            emit(d, order, &cold->routes[i], TOUCH_REPEAT, cold, ev->text);
     d->routed++;
 }
 

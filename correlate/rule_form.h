@@ -59,7 +59,7 @@ struct rule_form {
 /* By enum rule_form_kind. */
 extern const struct rule_form *const rule_forms[];
 
-/* correlate/watch_window.c */
-extern const struct rule_form watch_window;
+/* correlate/watch_<name>.c */
+extern const struct rule_form watch_window, watch_sequence, watch_all;
 
 #endif

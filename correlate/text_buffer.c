@@ -65,6 +65,8 @@ void text_put_duration(struct text_buffer *to, int64_t ms)
         const char *unit;
     } units[] = {{3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
 
+    if (ms == 0)
+        text_put_string(to, "0ms");
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (ms / units[i].ms > 0) {
             text_put_number(to, ms / units[i].ms);

@@ -21,7 +21,7 @@ void text_end(struct text_buffer *buffer);
 void text_put(struct text_buffer *to, const char *text, size_t len);
 void text_put_string(struct text_buffer *to, const char *text);
 void text_put_number(struct text_buffer *to, int64_t number);
-/* 10m, 1m30s, 1h30m, 250ms */
+/* 10m, 1m30s, 1h30m, 250ms, 0ms */
 void text_put_duration(struct text_buffer *to, int64_t ms);
 
 /* The largest length <= max at which the text can be cut between characters. */

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "base/event.h"
+#include "rules/rule_set.h"
 
 enum order_class { ORDER_ROUND_END, ORDER_TIMER, ORDER_EVENT };
 enum order_stage { ORDER_DEDUP, ORDER_RULE, ORDER_UPDATE };
@@ -88,7 +89,9 @@ struct touch {
     uint32_t slot; /* of the rule, rules_version.h */
     uint8_t kind;  /* enum touch_kind */
     uint8_t severity;
-    uint8_t lane; /* of the key */
+    uint8_t lane;  /* of the key */
+    uint8_t steps; /* of a rule made of steps: those that the event is, a bit each */
 };
+_Static_assert(RULE_STEPS_MAX <= 8, "steps are bits of a byte");
 
 #endif

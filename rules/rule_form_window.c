@@ -6,18 +6,11 @@
 static void read_window(struct reading *reading)
 {
     const struct yaml_node *node = reading_required(reading, reading->node, "window", "a rule");
-    int64_t ms = 0;
+    int64_t ms;
 
-    if (node == NULL || !reading_is_scalar(reading, node))
+    if (node == NULL)
         return;
-    if (!lexer_read_duration(node, reading_diag(reading), &ms)) {
-        reading_spoil(reading);
-        return;
-    }
-    if (ms <= 0 || ms > RULE_DURATION_MS_MAX) {
-        diagnose(reading_diag(reading), node->span, "a window lies between 1ms and 30d");
-        reading_spoil(reading);
-    }
+    ms = reading_duration(reading, node, "a window");
     reading->rule->open.window_ms = ms;
     reading_digest_number(&reading->rule->open.form, ms);
 }
@@ -143,6 +136,7 @@ static void read_when(struct reading *reading)
 {
     reading->when = reading_scope(reading, SCOPE_WHEN);
     reading->when_ast = reading_expression(reading, "when", &reading->when);
+    reading->has_title = reading->when_ast != NULL;
     if (reading->when_ast == NULL)
         return;
     if (reading->when.aggregate_count == 0) {

@@ -92,9 +92,8 @@ static bool has_control_character(struct text text)
     return false;
 }
 
-/* One line of text; "" where the key is absent. */
-static const char *read_line(struct reading *reading, const struct yaml_node *map, const char *key,
-                             uint32_t bytes_max)
+const char *reading_line(struct reading *reading, const struct yaml_node *map, const char *key,
+                         uint32_t bytes_max)
 {
     const struct yaml_node *node = yaml_node_find(map, key);
     const char *copy;
@@ -210,15 +209,18 @@ struct ast *reading_parse(struct reading *reading, const struct yaml_node *node)
     return NULL;
 }
 
-/* Parses and checks an expression; NULL when something is wrong, also when it is absent. */
 struct ast *reading_expression(struct reading *reading, const char *key, struct scope *scope)
 {
     const struct yaml_node *node = reading_required(reading, reading->node, key, "a rule");
-    struct ast *ast;
 
-    if (node == NULL)
-        return NULL;
-    ast = reading_parse(reading, node);
+    return node != NULL ? reading_expression_at(reading, node, scope) : NULL;
+}
+
+struct ast *reading_expression_at(struct reading *reading, const struct yaml_node *node,
+                                  struct scope *scope)
+{
+    struct ast *ast = reading_parse(reading, node);
+
     if (ast != NULL && types_check(ast, scope))
         return ast;
     reading_spoil(reading);
@@ -370,7 +372,7 @@ static void read_title(struct reading *reading, const struct yaml_node *incident
     }
     reading_digest_text(&reading->rule->digest, node->text.at);
     /* Without a good `when` it is not known what {count()} may mean. */
-    if (reading->when_ast != NULL &&
+    if (reading->has_title &&
         !title_compile(node, &reading->when, reading->build->arena, &reading->rule->title))
         reading_spoil(reading);
     reading_digest_number(&reading->rule->digest, (int64_t)reading->rule->title.digest.hi);
@@ -413,9 +415,9 @@ static void read_incident(struct reading *reading)
         reading_spoil(reading);
     read_title(reading, node);
     read_priority(reading, node);
-    rule->tier = read_line(reading, node, "tier", NAME_BYTES_MAX);
-    rule->team = read_line(reading, node, "team", NAME_BYTES_MAX);
-    rule->runbook = read_line(reading, node, "runbook", RUNBOOK_BYTES_MAX);
+    rule->tier = reading_line(reading, node, "tier", NAME_BYTES_MAX);
+    rule->team = reading_line(reading, node, "team", NAME_BYTES_MAX);
+    rule->runbook = reading_line(reading, node, "runbook", RUNBOOK_BYTES_MAX);
 }
 
 static void read_description(struct reading *reading)
@@ -449,7 +451,8 @@ static void digest_finish(struct reading *reading)
 /* ---- forms ---- */
 
 /* The last row is what a rule is that has no other form's key. */
-static const struct rule_form_reader *const forms[] = {&rule_form_window};
+static const struct rule_form_reader *const forms[] = {&rule_form_sequence, &rule_form_all,
+                                                       &rule_form_window};
 
 static const struct rule_form_reader *choose_form(const struct reading *reading)
 {
@@ -475,6 +478,35 @@ static void check_rule_keys(struct reading *reading, const struct rule_form_read
     reading->rule->open.form_kind = form->kind;
 }
 
+int64_t reading_duration(struct reading *reading, const struct yaml_node *node, const char *what)
+{
+    int64_t ms = 0;
+
+    if (!reading_is_scalar(reading, node))
+        return 0;
+    if (!lexer_read_duration(node, reading_diag(reading), &ms)) {
+        reading_spoil(reading);
+        return 0;
+    }
+    if (ms > 0 && ms <= RULE_DURATION_MS_MAX)
+        return ms;
+    diagnose(reading_diag(reading), node->span, "%s lies between 1ms and 30d", what);
+    reading_spoil(reading);
+    return 0;
+}
+
+/* A key that has its meaning already, so that no rule uses it for another. */
+static bool is_reserved(struct reading *reading)
+{
+    const struct yaml_node *node = yaml_node_find(reading->node, "topology");
+
+    if (node == NULL)
+        return false;
+    diagnose(reading_diag(reading), node->key->span,
+             "topology is kept for rules that follow dependencies; there are none yet");
+    return true;
+}
+
 bool rule_read(const struct yaml_node *node, struct rule_build *build, struct compiled_rule *out)
 {
     struct reading reading = {.build = build, .node = node, .rule = out, .is_good = true};
@@ -484,6 +516,8 @@ bool rule_read(const struct yaml_node *node, struct rule_build *build, struct co
                  yaml_kind_name(node->kind));
         return false;
     }
+    if (is_reserved(&reading))
+        return false;
     const struct rule_form_reader *form = choose_form(&reading);
     check_rule_keys(&reading, form);
     read_id(&reading);
@@ -491,7 +525,9 @@ bool rule_read(const struct yaml_node *node, struct rule_build *build, struct co
     read_vars(&reading);
     read_on(&reading);
     reading_digest_number(&out->open.form, out->open.input);
-    read_where(&reading);
+    reading_digest_number(&out->open.form, (int64_t)form->kind);
+    if (!form->makes_where || yaml_node_find(node, "where") != NULL)
+        read_where(&reading);
     read_by(&reading);
     out->open.max_keys = read_count(&reading, "max_keys", RULE_KEYS_DEFAULT, RULE_KEYS_MAX);
     out->open.max_members =

@@ -21,6 +21,7 @@ enum {
 struct compiled_rule {
     struct rule open;
     struct program where, when, close;
+    struct program *steps; /* of open.step */
     struct operand by[RULE_BY_MAX];
     struct operand distinct[RULE_AGGREGATES_MAX];
     struct title title;

@@ -22,6 +22,7 @@ struct reading {
     struct vars vars;
     struct scope when; /* its aggregates are needed by the title */
     struct ast *when_ast;
+    bool has_title; /* `when` is good, or there is none: the title can be read */
     bool is_good;
 };
 
@@ -32,13 +33,14 @@ struct rule_form_reader {
     enum rule_form_kind kind;
     const char *chosen_by;           /* a key that no other form has */
     const char *what;                /* for messages: "a rule", "a sequence" */
+    bool makes_where;                /* read() puts `where` together: the key is not required */
     const char *keys[FORM_KEYS_MAX]; /* besides those that every rule may have */
     /* After where, by and bounds, before incident and close. What decides whether keys carry on
      * over a reload goes into rule->open.form. */
     void (*read)(struct reading *reading);
 };
 
-extern const struct rule_form_reader rule_form_window;
+extern const struct rule_form_reader rule_form_window, rule_form_sequence, rule_form_all;
 
 struct diagnostics *reading_diag(const struct reading *reading);
 void reading_spoil(struct reading *reading);
@@ -58,6 +60,18 @@ struct ast *reading_parse(struct reading *reading, const struct yaml_node *node)
 /* Parses and checks the expression under a key that must be there; NULL, diagnosed, when
  * something is wrong. */
 struct ast *reading_expression(struct reading *reading, const char *key, struct scope *scope);
+
+/* The same of a node. */
+struct ast *reading_expression_at(struct reading *reading, const struct yaml_node *node,
+                                  struct scope *scope);
+
+/* A duration between 1ms and 30d; 0, diagnosed, when it is something else. `what` begins the
+ * sentence: "a window". */
+int64_t reading_duration(struct reading *reading, const struct yaml_node *node, const char *what);
+
+/* One line of text under a key; "" where the key is absent. */
+const char *reading_line(struct reading *reading, const struct yaml_node *map, const char *key,
+                         uint32_t bytes_max);
 
 struct scope reading_scope(struct reading *reading, enum scope_kind kind);
 void reading_compile(struct reading *reading, const struct ast *ast, struct program *out);

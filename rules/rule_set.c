@@ -445,6 +445,18 @@ struct text rule_aggregate_value(const struct rule *rule, uint32_t i, const stru
     return operand_text(operand, &input, &text) ? text : (struct text){"", 0};
 }
 
+uint32_t rule_steps(const struct rule *rule, const struct event_view *view)
+{
+    struct program_input input;
+    uint32_t bits = 0;
+
+    program_input_start(&input, view);
+    for (uint32_t i = 0; i < rule->step_count; i++)
+        if (program_run(&compiled(rule)->steps[i], &input) == TRUTH_TRUE)
+            bits |= 1u << i;
+    return bits;
+}
+
 bool rule_when(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX])
 {
     struct program_input input;

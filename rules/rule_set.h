@@ -21,7 +21,7 @@
 
 struct rule_set;
 
-enum { RULE_AGGREGATES_MAX = 8, RULE_BY_MAX = 8, RULE_QUIET_MAX = 4 };
+enum { RULE_AGGREGATES_MAX = 8, RULE_BY_MAX = 8, RULE_QUIET_MAX = 4, RULE_STEPS_MAX = 8 };
 
 enum rule_input {
     RULE_INPUT_ALERTS, /* `on: alerts`: what deduplication lets through (the default) */
@@ -29,7 +29,7 @@ enum rule_input {
 };
 
 /* What a key of the rule does while it watches (correlate/rule_form.h). */
-enum rule_form_kind { FORM_WINDOW };
+enum rule_form_kind { FORM_WINDOW, FORM_SEQUENCE, FORM_ALL };
 
 enum aggregate_kind { AGGREGATE_COUNT, AGGREGATE_DISTINCT };
 
@@ -40,6 +40,12 @@ struct rule_aggregate {
      * unless by >= or <; at most max_members. The window never needs to hold more
      * entries than this to decide (it may hold more to explain). */
     int64_t limit;
+};
+
+/* One step of a sequence, or one condition of `all`. */
+struct rule_step {
+    const char *name; /* `as`, or "step 2" */
+    bool is_negated;  /* `not`: must not come between the steps around it */
 };
 
 /* The open part of a rule: what the correlation needs besides the programs. */
@@ -53,8 +59,14 @@ struct rule {
     const char *by_name[RULE_BY_MAX]; /* as written: "tenant", "host", "labels.rack" */
     uint32_t aggregate_count;
     struct rule_aggregate aggregate[RULE_AGGREGATES_MAX];
-    bool has_distinct;    /* among the aggregates */
-    uint8_t entry_words;  /* what a window's entry keeps for them (correlate/window.h) */
+    bool has_distinct;   /* among the aggregates */
+    uint8_t entry_words; /* what a window's entry keeps for them (correlate/window.h) */
+    /* FORM_SEQUENCE and FORM_ALL; window_ms is `within` */
+    uint32_t step_count;
+    struct rule_step step[RULE_STEPS_MAX];
+    bool is_strict;       /* `contiguity: strict`: nothing of the key may come between */
+    bool keeps_later;     /* `skip: to_next`: chains that began later live on */
+    bool ends_by_absence; /* the last step is a `not`: the timer opens */
     uint32_t quiet_count; /* the distinct durations inside quiet(...) of `close` */
     int64_t quiet_ms[RULE_QUIET_MAX]; /* ascending */
     uint8_t priority;                 /* enum priority */
@@ -76,10 +88,10 @@ struct event_view {
     int64_t et_ms;
 };
 
-/* Loads the files (or, for a folder, every *.yaml in it but *.test.yaml, by name) as one set; refused whole.
- * Errors: -EINVAL or the errno of reading, with one or more lines
- *         "file:line:column: sentence" plus the source line and a caret in *err.
- * Owner:  the caller, until rule_set_destroy(). */
+/* Loads the files (or, for a folder, every *.yaml in it but *.test.yaml, by name) as one set;
+ * refused whole. Errors: -EINVAL or the errno of reading, with one or more lines "file:line:column:
+ * sentence" plus the source line and a caret in *err. Owner:  the caller, until rule_set_destroy().
+ */
 int rule_set_load(const char *const *paths, size_t path_count, struct rule_set **out,
                   struct error *err);
 
@@ -109,6 +121,9 @@ void rule_by_values(const struct rule *rule, const struct event_view *view,
 /* The text over which aggregate `i` (a distinct) counts different values. */
 struct text rule_aggregate_value(const struct rule *rule, uint32_t i, const struct event_view *view,
                                  char scratch[32]);
+
+/* The steps whose condition holds for the event, a bit each. */
+uint32_t rule_steps(const struct rule *rule, const struct event_view *view);
 
 /* `when` over the aggregates' present values. */
 bool rule_when(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX]);

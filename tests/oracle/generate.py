@@ -32,6 +32,8 @@ FEATURES = [
     "closed quiet", "quiet but not closed", "updated severity", "updated grew", "updated evicted",
     "key evicted", "key evicted with incident", "op withheld", "self-alert", "ledger late", "ledger late_by_seal",
     "ledger time_clamped", "ledger pending", "form alertmanager",
+    "step taken", "step of no chain", "sequence opened", "all opened", "sequence lives on",
+    "sequence goes on", "sequence ended by absence",
 ]
 
 
@@ -131,15 +133,36 @@ class Generator:
                 rule["priority"] = r.choice(["P1", "P2", "P3", "P4", "P5"])
             titles = ["{host}: {check}", "fault on {resource}", "plain", "{check} {message}", "{" + rule_by(rule)[-1] + "} is ill"]
             aggregates = oracle.Rule(dict(rule, title="")).aggregates
-            titles.append("{%s} seen" % aggregate_text(r.choice(aggregates)))
+            if self.chance(0.3):
+                self.make_steps(rule)
+            else:
+                titles.append("{%s} seen" % aggregate_text(r.choice(aggregates)))
             rule["title"] = r.choice(titles)
             if self.tight or self.chance(0.2):
                 rule["max_members"] = r.choice([5, 9, 40] if self.big else [2, 3, 4])
-                rule["when"] = reachable(rule["when"], rule["max_members"])
+                if "when" in rule:
+                    rule["when"] = reachable(rule["when"], rule["max_members"])
             if self.tight or self.chance(0.1):
                 rule["max_keys"] = r.choice([3, 10, 30] if self.big else [1, 2, 2, 3])
             rules.append(rule)
         return rules
+
+    def make_steps(self, rule):
+        """In place of the window: a sequence, or conditions in any order."""
+        r = self.random
+        own = rule.pop("where")
+        del rule["when"]
+        rule["in_order"] = self.chance(0.7)
+        count = r.choice([2, 2, 2, 3, 3, 4, 8])
+        rule["steps"] = [{"where": self.where(1), "name": f"s{n}" if self.chance(0.5) else f"step {n + 1}"}
+                         for n in range(count)]
+        rule["window_ms"] = r.choice([self.window, 3000, 10000])
+        if rule["in_order"]:
+            for step in rule["steps"][1:]:
+                if self.chance(0.3):
+                    step["not"] = True
+            rule["strict"], rule["to_next"] = self.chance(0.2), self.chance(0.3)
+        rule["own_where"] = own if rule.get("strict") or self.chance(0.3) else None
 
     # ---- records ----
 
@@ -615,17 +638,37 @@ def close_text(tree):
     return f"quiet({oracle.duration(tree[1])})" if tree[0] == "quiet" else "cleared()"
 
 
+def window_yaml(rule):
+    return [f"    where: {json.dumps(where_text(rule['where']))}",
+            f"    window: {oracle.duration(rule['window_ms'])}",
+            f"    when: {json.dumps(when_text(rule['when']))}"]
+
+
+def steps_yaml(rule):
+    lines = ["    sequence:" if rule["in_order"] else "    all:"]
+    for n, step in enumerate(rule["steps"]):
+        lines.append(f"      - {'not' if step.get('not') else 'where'}: {json.dumps(where_text(step['where']))}")
+        if step["name"] != f"step {n + 1}":
+            lines.append(f"        as: {step['name']}")
+    lines.append(f"    within: {oracle.duration(rule['window_ms'])}")
+    if rule.get("strict"):
+        lines.append("    contiguity: strict")
+    if rule.get("to_next"):
+        lines.append("    skip: to_next")
+    if rule.get("own_where"):
+        lines.append(f"    where: {json.dumps(where_text(rule['own_where']))}")
+    return lines
+
+
 def rules_yaml(rules):
     lines = ["rules:"]
     for rule in rules:
         lines.append(f"  - id: {rule['id']}")
         if "on" in rule:
             lines.append(f"    on: {rule['on']}")
-        lines += [f"    where: {json.dumps(where_text(rule['where']))}",
-                  f"    by: [{', '.join(rule['by'])}]",
-                  f"    window: {oracle.duration(rule['window_ms'])}",
-                  f"    when: {json.dumps(when_text(rule['when']))}", "    incident:",
-                  f"      title: {json.dumps(rule['title'])}"]
+        lines.append(f"    by: [{', '.join(rule['by'])}]")
+        lines += steps_yaml(rule) if "steps" in rule else window_yaml(rule)
+        lines += ["    incident:", f"      title: {json.dumps(rule['title'])}"]
         if "priority" in rule:
             lines.append(f"      priority: {rule['priority']}")
         lines.append(f"    close: {json.dumps(close_text(rule['close']))}")

@@ -11,6 +11,7 @@ import collections
 import json
 import sys
 
+import steps
 from xxh3 import xxh3_128_hex
 
 SEVERITIES = ["ok", "debug", "info", "warning", "minor", "major", "critical"]
@@ -139,10 +140,13 @@ class Rule:
     def __init__(self, raw):
         self.id = raw["id"]
         self.on_events = raw.get("on", "alerts") == "events"
-        self.where = raw["where"]
+        self.steps = raw.get("steps")  # a sequence, or the conditions of `all`
+        self.in_order = raw.get("in_order", False)
+        self.is_strict, self.to_next = raw.get("strict", False), raw.get("to_next", False)
+        self.where = steps.where_of(raw) if self.steps else raw["where"]
         self.by = raw["by"] if raw["by"][:1] == ["tenant"] else ["tenant"] + raw["by"]
         self.window = raw["window_ms"]
-        self.when = raw["when"]
+        self.when = raw.get("when")
         self.close = raw["close"]
         self.title = raw["title"]
         self.priority = raw.get("priority", "P3")
@@ -151,10 +155,13 @@ class Rule:
         self.aggregates = []  # (kind, field), in order of first appearance
         self.limits = {}      # the count that decides all comparisons with it
         self.quiets = set()
-        self.walk_when(self.when)
+        if self.when:
+            self.walk_when(self.when)
         self.walk_close(self.close)
         # What decides whether its windows carry on when another rule set takes its place.
-        self.form = json.dumps([self.on_events, self.where, self.by, self.window, self.when])
+        self.form = json.dumps([self.on_events, self.where, self.by, self.window, self.when,
+                                [[step["where"], step.get("not")] for step in self.steps or []],
+                                self.in_order, self.is_strict, self.to_next])
 
     def walk_when(self, tree):
         if tree[0] in ("and", "or"):
@@ -224,13 +231,22 @@ class Entry:
         self.ts = event.ts
         self.values = values
         self.is_cleared = False
+        self.is_counted = False  # with an earlier incident
 
 
 class Key:
     def __init__(self):
         self.entries = []     # oldest first
+        self.steps = None     # of a rule made of steps; on `skip: to_next` also beside an incident
         self.incident = None
         self.last_touch = NEVER  # of any kind
+
+    def pending(self):
+        held = self.steps.held() if self.steps else []
+        return len(self.entries) + sum(not seen.is_counted for seen in held)
+
+    def is_empty(self):
+        return not self.entries and not (self.steps and self.steps.held())
 
 
 class Incident:
@@ -487,7 +503,7 @@ class Oracle:
                 self.event(events[position])
                 position += 1
             next_round = (now // round_ms + 1) * round_ms
-        self.ledger["pending"] = sum(len(k.entries) for k in self.keys.values())
+        self.ledger["pending"] = sum(k.pending() for k in self.keys.values())
         self.ledger["open"] = self.ledger["opened"] - self.ledger["closed"]
 
     @staticmethod
@@ -666,8 +682,12 @@ class Oracle:
         key.last_touch = now
         if key.incident and raises:
             self.join(key.incident.rule, key.incident, kind, alert, event, now)
+            if key.steps:
+                self.take_step_open(key, alert, event, now)
         elif key.incident:
             self.leave(i, values, key, kind, alert, now)
+        elif self.rules[i].steps:
+            self.watch_steps(i, values, key, raises, alert, event, now, opener)
         elif raises:
             self.watch(i, values, key, kind, alert, event, now, opener)
         else:
@@ -693,32 +713,95 @@ class Oracle:
         counts = {a: len(key.entries) if a[0] == "count" else len({e.values[a] for e in key.entries})
                   for a in rule.aggregates}
         if rule.when_holds(counts):
-            self.open(i, values, key, event, counts, now, opener)
+            entries, key.entries = key.entries, []
+            self.open(i, values, key, entries, event, counts, self.why(rule, entries, counts), now,
+                      opener)
+
+    # Rules made of steps: a touch that is not held any more counts by what let it go.
+
+    def watch_steps(self, i, values, key, raises, alert, event, now, opener):
+        rule = self.rules[i]
+        if not raises:
+            for seen in key.steps.held():
+                seen.is_cleared |= seen.identity == alert.identity
+            self.ledger["retired"] += 1
+            return
+        if key.steps is None:
+            key.steps = (steps.Sequence if rule.in_order else steps.All)(rule)
+        before = key.steps.held()
+        seen, at = self.new_seen(key, alert, event, now, False)
+        match = key.steps.take(seen, at)
+        self.seen["step taken" if seen in key.steps.held() else "step of no chain"] += 1
+        if match:
+            self.open_steps(i, values, key, match, event, now, opener)
+        self.let_go(key, before | {seen}, "retired")
+        if not key.incident and key.is_empty():
+            del self.keys[(i, values)]
+
+    def new_seen(self, key, alert, event, now, is_counted):
+        seen = steps.Seen(key.steps.made, now, alert.identity, event, is_counted)
+        key.steps.made += 1
+        return seen, {n for n, step in enumerate(key.steps.rule.steps)
+                      if where_holds(step["where"], event) is True}
+
+    def let_go(self, key, before, counted):
+        held = key.steps.held() if key.steps else set()
+        self.ledger[counted] += sum(not s.is_counted for s in before - held)
+
+    def open_steps(self, i, values, key, match, event, now, opener):
+        key.steps.skip(match)
+        seen = sorted(set(match) | key.steps.held(), key=lambda s: s.number)
+        self.seen["sequence opened" if key.steps.rule.in_order else "all opened"] += 1
+        self.seen["sequence lives on"] += bool(key.steps.held())
+        why = key.steps.why(match, duration)
+        if not key.steps.rule.to_next:
+            key.steps = None
+        self.open(i, values, key, seen, event, {}, why, now, opener)
+        for s in seen:
+            s.is_counted = True
+
+    def take_step_open(self, key, alert, event, now):
+        key.steps.expire(now, True)
+        match = key.steps.take(*self.new_seen(key, alert, event, now, True))
+        if match:
+            key.steps.skip(match)
+
+    def step_timer(self, i, values, key, now):
+        before = key.steps.held()
+        match = key.steps.expire(now)
+        self.let_go(key, before - set(match), "expired")
+        if match:
+            self.seen["sequence ended by absence"] += 1
+            before = key.steps.held()
+            self.open_steps(i, values, key, match, match[-1].event, now, "timer")
+            self.let_go(key, before | set(match), "retired")
+        if not key.incident and key.is_empty():
+            del self.keys[(i, values)]
 
     def slide(self, rule, key, now):
         while key.entries and key.entries[0].time <= now - rule.window:
             key.entries.pop(0)
             self.ledger["expired"] += 1
 
-    def open(self, i, values, key, event, counts, now, opener):
+    def open(self, i, values, key, entries, event, counts, why, now, opener):
         rule, inc = self.rules[i], Incident()
         inc.rule, inc.tenant, inc.key_text = rule, values[0], rule.key_text(values)
         position = event.position() if opener == "event" else str(now)
         inc.id = xxh3_128_hex("\0".join([inc.tenant, rule.id, inc.key_text, opener, position]).encode())
         inc.opened = inc.last_touch = now
-        for entry in key.entries:
+        for entry in entries:
             inc.members[entry.identity] = not entry.is_cleared
         inc.alerts = len(inc.members)
-        inc.events = len(key.entries)
-        inc.first = min(e.ts for e in key.entries)
-        inc.severity = max(e.severity for e in key.entries)
+        inc.events = len(entries)
+        inc.first = min(e.ts for e in entries)
+        inc.severity = max(e.severity for e in entries)
         inc.title = cut(self.title(rule, values, event, counts), TITLE_BYTES)
-        inc.why = cut(self.why(rule, key.entries, counts), WHY_BYTES)
-        self.ledger["correlated"] += len(key.entries)
+        inc.why = cut(why, WHY_BYTES)
+        self.ledger["correlated"] += sum(not e.is_counted for e in entries)
         self.ledger["opened"] += 1
         self.seen["opened by " + opener] += 1
         self.seen["opened with cleared member"] += inc.open_count() < inc.alerts
-        key.entries, key.incident = [], inc
+        key.incident = inc
         self.log_change(inc, now, "opened", "rule")
 
     @staticmethod
@@ -790,10 +873,17 @@ class Oracle:
         self.ledger["closed"] += 1
         self.seen["closed " + cause] += 1
         self.log_change(key.incident, now, "closed", cause)
-        del self.keys[(i, values)]  # watching again, with no entry
+        key.incident = None
+        if key.steps:
+            key.steps.expire(now, True)
+            self.seen["sequence goes on"] += not key.is_empty()
+        if key.is_empty():
+            del self.keys[(i, values)]  # watching again, with no entry
 
     def key_timers(self, i, key):
         rule = key.incident.rule if key.incident else self.rules[i]
+        if not key.incident and key.steps:
+            return key.steps.ends()
         if not key.incident:
             return [key.entries[0].time + rule.window]
         inc = key.incident
@@ -802,6 +892,9 @@ class Oracle:
     def key_timer(self, i, values, now):
         key = self.keys[(i, values)]
         rule = key.incident.rule if key.incident else self.rules[i]
+        if not key.incident and key.steps:
+            self.step_timer(i, values, key, now)
+            return
         if not key.incident:
             self.slide(rule, key, now)
             self.seen["entry expired"] += 1
@@ -857,7 +950,7 @@ class Oracle:
                     for (j, values), key in self.keys.items() if j == i]
             for has_incident, _, _, values in sorted(held)[:max(0, len(held) - rule.max_keys)]:
                 key = self.keys.pop((i, values))
-                self.ledger["evicted"] += len(key.entries)
+                self.ledger["evicted"] += 0 if has_incident else key.pending()
                 self.seen["key evicted with incident" if has_incident else "key evicted"] += 1
                 if has_incident:
                     key.incident.is_lost = key.incident.is_lost_now = True

@@ -1,0 +1,91 @@
+/* seen.c - see seen.h. */
+#include "correlate/seen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct seen *seen_make(struct correlation *c, const struct key_state *key,
+                       const struct touch *touch, uint32_t number, bool is_counted)
+{
+    struct seen *seen = slab_alloc(&c->worker->slab, sizeof(*seen));
+    struct event_text *words = slab_alloc(&c->worker->slab, touch->text->bytes);
+
+    memcpy(words, touch->text, touch->text->bytes);
+    *seen = (struct seen){.at_ms = touch->order.at_ms,
+                          .alert = touch->alert,
+                          .words = words,
+                          .number = number,
+                          .holders = 1,
+                          .severity = touch->severity,
+                          .is_counted = is_counted};
+    if (!is_counted)
+        tally_add(&correlation_tally(c, key)->pending, 1);
+    return seen;
+}
+
+void seen_forget(struct seen *seen, struct slab *slab)
+{
+    if (--seen->holders > 0)
+        return;
+    slab_free(slab, seen->words, seen->words->bytes);
+    slab_free(slab, seen, sizeof(*seen));
+}
+
+void seen_let_go(struct correlation *c, const struct key_state *key, struct seen *seen,
+                 uint64_t *as)
+{
+    if (seen->holders == 1 && !seen->is_counted) {
+        ++*as;
+        tally_add(&correlation_tally(c, key)->pending, UINT64_MAX);
+        if (as == &c->expired)
+            tally_add(&correlation_tally(c, key)->expired, 1);
+    }
+    seen_forget(seen, &c->worker->slab);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct seen *const *x = a, *const *y = b;
+
+    return ((*x)->number > (*y)->number) - ((*x)->number < (*y)->number);
+}
+
+void seen_correlate(struct correlation *c, const struct key_state *key, struct open_incident *open,
+                    struct seen **seen, uint32_t count)
+{
+    qsort(seen, count, sizeof(*seen), by_number);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0 && seen[i] == seen[i - 1])
+            continue; /* it stands in several chains */
+        incident_add(c, open, seen[i]->alert, seen[i]->is_cleared, seen[i]->words->ts_ms,
+                     seen[i]->severity);
+        if (seen[i]->is_counted)
+            continue; /* with the incident before this one */
+        seen[i]->is_counted = true;
+        c->correlated++;
+        tally_add(&correlation_tally(c, key)->pending, UINT64_MAX);
+    }
+}
+
+struct event_view seen_view(const struct seen *seen)
+{
+    return (struct event_view){.text = seen->words,
+                               .severity = seen->severity,
+                               .state = EVENT_PROBLEM,
+                               .et_ms = seen->at_ms};
+}
+
+static void put_or_none(struct text_buffer *to, struct text text)
+{
+    if (text.len > 0)
+        text_put(to, text.at, text.len);
+    else
+        text_put_string(to, "(none)");
+}
+
+void seen_put(struct text_buffer *to, const struct seen *seen)
+{
+    put_or_none(to, event_text_field(seen->words, FIELD_CHECK));
+    text_put_string(to, " on ");
+    put_or_none(to, event_text_field(seen->words, FIELD_RESOURCE));
+}

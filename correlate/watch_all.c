@@ -1,0 +1,190 @@
+/*
+ * watch_all.c - the form of conditions in any order: each has to have been met, all within a
+ * time. A key holds the latest touch of each condition; a touch may meet several.
+ */
+#include <string.h>
+#include "correlate/seen.h"
+
+struct conditions {
+    uint32_t count;
+    uint32_t made;                    /* touches so far */
+    struct seen *met[RULE_STEPS_MAX]; /* NULL: not met */
+};
+
+static void let_go(struct correlation *c, const struct key_state *key, struct seen **at,
+                   uint64_t *as)
+{
+    if (*at != NULL)
+        seen_let_go(c, key, *at, as);
+    *at = NULL;
+}
+
+static int64_t end_ms(const struct rule *rule, const struct seen *seen)
+{
+    return seen != NULL ? seen->at_ms + rule->window_ms : INT64_MAX;
+}
+
+static void put_why(struct text_buffer *to, const struct opening *o)
+{
+    const struct conditions *conditions = o->found;
+
+    for (uint32_t i = 0; i < conditions->count; i++) {
+        text_put_string(to, i > 0 ? " and " : "");
+        text_put_string(to, o->rule->step[i].name);
+        text_put_string(to, ": ");
+        seen_put(to, conditions->met[i]);
+    }
+    text_put_string(to, " (within ");
+    text_put_duration(to, o->rule->window_ms);
+    text_put_string(to, ")");
+}
+
+static bool all_met(const struct conditions *conditions)
+{
+    for (uint32_t i = 0; i < conditions->count; i++)
+        if (conditions->met[i] == NULL)
+            return false;
+    return true;
+}
+
+static void all_open(struct correlation *c, struct key_state *key, const struct touch *touch)
+{
+    const struct conditions *conditions = key->body;
+    struct opening opening = {.rule = correlation_rule(c, key),
+                              .key = key->text,
+                              .order = &touch->order,
+                              .view = touch_view(touch),
+                              .put_why = put_why,
+                              .found = conditions};
+    struct open_incident *open = incident_open(c, &opening);
+    struct seen *met[RULE_STEPS_MAX];
+
+    memcpy(met, conditions->met, sizeof(met));
+    seen_correlate(c, key, open, met, conditions->count);
+    incident_show(c, key, open, &touch->order);
+}
+
+static void all_raise(struct correlation *c, struct key_state *key, const struct touch *touch)
+{
+    struct conditions *conditions = key->body;
+
+    if (conditions == NULL) {
+        conditions = key->body = slab_alloc(&c->worker->slab, sizeof(*conditions));
+        *conditions = (struct conditions){.count = correlation_rule(c, key)->step_count};
+    }
+    struct seen *seen = seen_make(c, key, touch, conditions->made++, false);
+    for (uint32_t i = 0; i < conditions->count; i++) {
+        if ((touch->steps >> i & 1) == 0)
+            continue;
+        let_go(c, key, &conditions->met[i], &c->retired);
+        conditions->met[i] = seen;
+        seen->holders++;
+    }
+    if (all_met(conditions))
+        all_open(c, key, touch);
+    seen_let_go(c, key, seen, &c->retired);
+}
+
+static void all_clear(struct correlation *c, struct key_state *key, const struct touch *touch)
+{
+    struct conditions *conditions = key->body;
+
+    for (uint32_t i = 0; i < conditions->count; i++)
+        if (conditions->met[i] != NULL && id128_equal(conditions->met[i]->alert, touch->alert))
+            conditions->met[i]->is_cleared = true;
+    c->retired++;
+}
+
+static int64_t all_due(const struct correlation *c, const struct key_state *key)
+{
+    const struct rule *rule = correlation_rule(c, key);
+    const struct conditions *conditions = key->body;
+    int64_t due = INT64_MAX;
+
+    for (uint32_t i = 0; i < conditions->count; i++)
+        if (end_ms(rule, conditions->met[i]) < due)
+            due = end_ms(rule, conditions->met[i]);
+    return due;
+}
+
+static void all_timer(struct correlation *c, struct key_state *key, int64_t due_ms)
+{
+    const struct rule *rule = correlation_rule(c, key);
+    struct conditions *conditions = key->body;
+
+    for (uint32_t i = 0; i < conditions->count; i++)
+        if (end_ms(rule, conditions->met[i]) <= due_ms)
+            let_go(c, key, &conditions->met[i], &c->expired);
+}
+
+static bool all_is_empty(const struct correlation *c, const struct key_state *key)
+{
+    const struct conditions *conditions = key->body;
+
+    (void)c;
+    for (uint32_t i = 0; i < conditions->count; i++)
+        if (conditions->met[i] != NULL)
+            return false;
+    return true;
+}
+
+/* One touch may have met several conditions. */
+static uint32_t all_pending(const struct correlation *c, const struct key_state *key)
+{
+    const struct conditions *conditions = key->body;
+    uint32_t count = 0;
+
+    (void)c;
+    for (uint32_t i = 0; i < conditions->count; i++) {
+        uint32_t before = 0;
+        while (before < i && conditions->met[before] != conditions->met[i])
+            before++;
+        count += conditions->met[i] != NULL && before == i;
+    }
+    return count;
+}
+
+static void all_release(const struct rule *rule, struct key_state *key, struct slab *slab)
+{
+    struct conditions *conditions = key->body;
+
+    (void)rule;
+    for (uint32_t i = 0; i < conditions->count; i++)
+        if (conditions->met[i] != NULL)
+            seen_forget(conditions->met[i], slab);
+    slab_free(slab, conditions, sizeof(*conditions));
+}
+
+static void all_explain(const struct correlation *c, const struct key_state *key,
+                        struct text_buffer *to)
+{
+    const struct rule *rule = correlation_rule(c, key);
+    const struct conditions *conditions = key->body;
+    const char *before = ": waits for ";
+    uint32_t met = 0;
+
+    for (uint32_t i = 0; i < conditions->count; i++)
+        met += conditions->met[i] != NULL;
+    text_put_number(to, met);
+    text_put_string(to, " of ");
+    text_put_number(to, conditions->count);
+    text_put_string(to, " conditions");
+    for (uint32_t i = 0; i < conditions->count; i++) {
+        if (conditions->met[i] != NULL)
+            continue;
+        text_put_string(to, before);
+        text_put_string(to, rule->step[i].name);
+        before = ", ";
+    }
+}
+
+const struct rule_form watch_all = {
+    .raise = all_raise,
+    .clear = all_clear,
+    .due = all_due,
+    .timer = all_timer,
+    .is_empty = all_is_empty,
+    .pending = all_pending,
+    .release = all_release,
+    .explain = all_explain,
+};

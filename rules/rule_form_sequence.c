@@ -1,0 +1,262 @@
+/*
+ * rule_form_sequence.c - reads the two forms made of steps: `sequence`, in order, and `all`, in
+ * any order; both `within` a time.
+ *
+ * Such a rule has no `where` of its own, or one that holds for every step. What makes an event
+ * one of the rule's is put together here: where && (step || step ...), so that matching,
+ * routes and clears are those of any rule. A strict sequence needs its `where`, which then says
+ * alone what may not come between.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "rules/rule_reading.h"
+
+enum { STEP_NAME_BYTES_MAX = 60 };
+
+static const char *const sequence_step_keys[] = {"where", "not", "as"};
+static const char *const all_step_keys[] = {"where", "as"};
+
+/* ---- one step ---- */
+
+static void name_step(struct reading *reading, const struct yaml_node *node, uint32_t number)
+{
+    const char *name = reading_line(reading, node, "as", STEP_NAME_BYTES_MAX);
+    char made[16];
+
+    if (name[0] == '\0') {
+        snprintf(made, sizeof(made), "step %u", (unsigned)number + 1);
+        name = arena_copy(reading->build->arena, made, strlen(made));
+        if (name == NULL) {
+            reading_out_of_memory(reading);
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < number; i++) {
+        if (reading->rule->open.step[i].name != NULL &&
+            strcmp(reading->rule->open.step[i].name, name) == 0) {
+            diagnose(reading_diag(reading), node->span, "two steps have the name \"%s\"", name);
+            reading_spoil(reading);
+        }
+    }
+    reading->rule->open.step[number].name = name;
+    reading_digest_text(&reading->rule->digest, name);
+}
+
+/* The node of a step's condition: under `where`, or under `not`. */
+static const struct yaml_node *condition_of(struct reading *reading, const struct yaml_node *node,
+                                            bool may_negate, bool *is_negated)
+{
+    const struct yaml_node *where = yaml_node_find(node, "where");
+    const struct yaml_node *not = may_negate ? yaml_node_find(node, "not") : NULL;
+
+    *is_negated = not != NULL;
+    if ((where != NULL) != (not != NULL))
+        return where != NULL ? where : not ;
+    diagnose(reading_diag(reading), node->span,
+             may_negate ? "a step has either \"where\" or \"not\"" : "a condition needs \"where\"");
+    reading_spoil(reading);
+    return NULL;
+}
+
+/* Reads a step and gives its condition once more, unchecked, for the rule's `where`; NULL when
+ * something is wrong. */
+static struct ast *read_step(struct reading *reading, const struct yaml_node *node, uint32_t number,
+                             bool may_negate)
+{
+    struct scope scope = reading_scope(reading, SCOPE_WHERE);
+    struct compiled_rule *rule = reading->rule;
+    const struct yaml_node *condition;
+
+    if (node->kind != YAML_MAP) {
+        diagnose(reading_diag(reading), node->span, "a step is a map with \"where\", not %s",
+                 yaml_kind_name(node->kind));
+        reading_spoil(reading);
+        return NULL;
+    }
+    if (!rule_check_keys(node, may_negate ? sequence_step_keys : all_step_keys, may_negate ? 3 : 2,
+                         "a step", reading_diag(reading)))
+        reading_spoil(reading);
+    name_step(reading, node, number);
+    condition = condition_of(reading, node, may_negate, &rule->open.step[number].is_negated);
+    if (condition == NULL)
+        return NULL;
+    struct ast *ast = reading_expression_at(reading, condition, &scope);
+    if (ast == NULL)
+        return NULL;
+    reading_compile(reading, ast, &rule->steps[number]);
+    rule->open.reads_message |= rule->steps[number].reads_unstable;
+    reading_digest_number(&rule->open.form, rule->open.step[number].is_negated);
+    reading_digest_ast(reading, &rule->open.form, ast);
+    return reading_parse(reading, condition);
+}
+
+/* ---- what makes an event one of the rule's ---- */
+
+static struct ast *join(struct reading *reading, enum ast_kind kind, struct ast *first,
+                        struct ast *last, uint32_t count)
+{
+    struct ast *ast = arena_alloc(reading->build->scratch, sizeof(*ast));
+
+    if (ast == NULL) {
+        reading_out_of_memory(reading);
+        return NULL;
+    }
+    *ast = (struct ast){
+        .kind = kind, .span = first->span, .first = first, .last = last, .count = count};
+    return ast;
+}
+
+/* `steps` are the conditions, chained by `next`. */
+static void make_where(struct reading *reading, struct ast *steps, struct ast *last, uint32_t count)
+{
+    const struct yaml_node *node = yaml_node_find(reading->node, "where");
+    struct scope scope = reading_scope(reading, SCOPE_WHERE);
+    struct ast *ast = join(reading, AST_OR, steps, last, count);
+
+    if (ast != NULL && node != NULL) {
+        struct ast *where = reading_parse(reading, node);
+        if (where == NULL)
+            return;
+        where->next = ast;
+        ast = join(reading, AST_AND, where, ast, 2);
+    }
+    if (ast == NULL)
+        return;
+    if (!types_check(ast, &scope)) { /* each part was good; together they may say nothing */
+        reading_spoil(reading);
+        return;
+    }
+    reading_compile(reading, ast, &reading->rule->where);
+}
+
+/* ---- the forms ---- */
+
+static bool read_steps(struct reading *reading, const char *key, bool may_negate)
+{
+    const struct yaml_node *list = yaml_node_find(reading->node, key);
+    struct rule *rule = &reading->rule->open;
+    struct ast *first = NULL, *last = NULL;
+    bool all_good = true;
+
+    if (list->kind != YAML_LIST) {
+        diagnose(reading_diag(reading), list->span, "%s takes a list of steps", key);
+        reading_spoil(reading);
+        return false;
+    }
+    reading->rule->steps =
+        arena_alloc_many(reading->build->arena, RULE_STEPS_MAX, sizeof(struct program));
+    if (reading->rule->steps == NULL) {
+        reading_out_of_memory(reading);
+        return false;
+    }
+    for (const struct yaml_node *node = list->first; node != NULL; node = node->next) {
+        if (rule->step_count == RULE_STEPS_MAX) {
+            diagnose(reading_diag(reading), node->span, "%s takes at most %d steps", key,
+                     RULE_STEPS_MAX);
+            reading_spoil(reading);
+            return false;
+        }
+        struct ast *ast = read_step(reading, node, rule->step_count++, may_negate);
+        all_good = all_good && ast != NULL;
+        if (ast == NULL)
+            continue;
+        if (last != NULL)
+            last->next = ast;
+        else
+            first = ast;
+        last = ast;
+    }
+    if (rule->step_count < 2) {
+        diagnose(reading_diag(reading), list->span, "%s needs at least two steps", key);
+        reading_spoil(reading);
+        return false;
+    }
+    if (all_good && !rule->is_strict)
+        make_where(reading, first, last, rule->step_count);
+    return all_good;
+}
+
+static void read_within(struct reading *reading, const char *what)
+{
+    const struct yaml_node *node = reading_required(reading, reading->node, "within", what);
+
+    if (node != NULL)
+        reading->rule->open.window_ms = reading_duration(reading, node, "within");
+    reading_digest_number(&reading->rule->open.form, reading->rule->open.window_ms);
+}
+
+/* A word that is one of two; false for the first. */
+static bool read_choice(struct reading *reading, const char *key, const char *first,
+                        const char *second)
+{
+    const struct yaml_node *node = yaml_node_find(reading->node, key);
+    bool is_second;
+
+    if (node == NULL || !reading_is_scalar(reading, node))
+        return false;
+    is_second = text_equals(node->text, second);
+    if (!is_second && !text_equals(node->text, first)) {
+        diagnose(reading_diag(reading), node->span, "%s is %s or %s", key, first, second);
+        reading_spoil(reading);
+    }
+    return is_second;
+}
+
+static void check_order(struct reading *reading)
+{
+    const struct rule *rule = &reading->rule->open;
+    const struct yaml_node *list = yaml_node_find(reading->node, "sequence");
+
+    if (rule->step[0].is_negated) {
+        diagnose(reading_diag(reading), list->first->span,
+                 "a sequence begins with a step that comes: \"where\"");
+        reading_spoil(reading);
+    }
+    if (rule->is_strict && yaml_node_find(reading->node, "where") == NULL) {
+        diagnose(reading_diag(reading), list->span,
+                 "a strict sequence needs \"where\": the events of which none may come between");
+        reading_spoil(reading);
+    }
+}
+
+static void read_sequence(struct reading *reading)
+{
+    struct rule *rule = &reading->rule->open;
+
+    reading->when = reading_scope(reading, SCOPE_WHEN);
+    reading->has_title = true;
+    read_within(reading, "a sequence");
+    rule->is_strict = read_choice(reading, "contiguity", "any", "strict");
+    rule->keeps_later = read_choice(reading, "skip", "past_last", "to_next");
+    reading_digest_number(&rule->form, rule->is_strict * 2 + rule->keeps_later);
+    if (!read_steps(reading, "sequence", true))
+        return;
+    rule->ends_by_absence = rule->step[rule->step_count - 1].is_negated;
+    check_order(reading);
+}
+
+static void read_all(struct reading *reading)
+{
+    reading->when = reading_scope(reading, SCOPE_WHEN);
+    reading->has_title = true;
+    read_within(reading, "a rule with \"all\"");
+    read_steps(reading, "all", false);
+}
+
+const struct rule_form_reader rule_form_sequence = {
+    .kind = FORM_SEQUENCE,
+    .chosen_by = "sequence",
+    .what = "a rule with a sequence",
+    .makes_where = true,
+    .keys = {"sequence", "within", "contiguity", "skip"},
+    .read = read_sequence,
+};
+
+const struct rule_form_reader rule_form_all = {
+    .kind = FORM_ALL,
+    .chosen_by = "all",
+    .what = "a rule with \"all\"",
+    .makes_where = true,
+    .keys = {"all", "within"},
+    .read = read_all,
+};
