@@ -273,10 +273,12 @@ static void run_test(struct testing *testing, const struct rule_test_file *file,
     struct error err = {{0}};
     uint64_t begin = host_mono_ns();
 
-    if (rule_test_run(file, test, rules, &run, &err) != 0) {
+    if (rule_test_run(file, test, rules, NULL, &run, &err) != 0) {
         outcome.trouble = err.text;
     } else {
         rule_test_compare(file, test, &run, &result);
+        if (result.finding_count > 0)
+            rule_test_explain(file, test, rules, &result);
         outcome.result = &result;
         outcome.run = &run;
     }

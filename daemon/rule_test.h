@@ -128,6 +128,7 @@ struct rule_test_expectation {
     uint32_t updated_count;
     const struct yaml_node *updates; /* NULL: not given */
     const struct yaml_node *sent;    /* a map of sinks */
+    const struct yaml_node *members; /* a list of "resource check" */
 };
 
 struct rule_test {
@@ -147,7 +148,8 @@ struct rule_test {
     struct rule_test_expectation *expect_not;
     uint32_t expect_not_count;
     const struct yaml_node *counts; /* NULL: none */
-    bool looks_at_bodies;           /* some expectation says what sinks are sent */
+    bool looks_at_bodies;           /* some expectation says what sinks are sent, */
+    bool looks_at_members;          /* or which alerts are in an incident */
 };
 
 struct rule_test_sink {
@@ -204,12 +206,19 @@ struct rule_test_incident {
         char *body; /* as the sink would be sent it; owned */
     } * op;
     uint32_t op_count, op_room;
+    struct rule_test_member {
+        struct id128 alert;
+        int64_t at_ms;    /* since 1970 */
+        const char *name; /* "resource check"; of the run's watch */
+    } * member;
+    uint32_t member_count, member_room;
 };
 
 struct rule_test_run {
     struct rule_test_incident *incident;
     uint32_t incident_count, incident_room;
-    uint32_t *index; /* by id: number of the incident from 1, 0 for none */
+    struct rule_test_watch *watch; /* owned; NULL: nothing was asked */
+    uint32_t *index;               /* by id: number of the incident from 1, 0 for none */
     uint32_t index_room;
     struct engine_counters counters;
     struct engine_rule_counters *rules;
@@ -220,10 +229,12 @@ struct rule_test_run {
 };
 
 /* Runs one test through the engine, on this thread, and renders what its sinks would be sent.
+ * `asked`, one for each rule of the set: those that are asked why; NULL: none.
  * Owner:  the caller, until rule_test_run_release(), which works after errors too.
  * Errors: -EINVAL (settings that the engine refuses), -ENOMEM, -ETIMEDOUT, with a sentence. */
 int rule_test_run(const struct rule_test_file *file, const struct rule_test *test,
-                  struct rule_set *rules, struct rule_test_run *run, struct error *err);
+                  struct rule_set *rules, const bool *asked, struct rule_test_run *run,
+                  struct error *err);
 void rule_test_run_release(struct rule_test_run *run);
 
 /* ---- comparing ---- */
@@ -251,7 +262,9 @@ struct rule_test_finding {
     const struct rule_test_incident *incident; /* NULL: missing */
     struct rule_test_row *row;
     uint32_t row_count;
-    const char *said; /* what else there is to say; "" for nothing */
+    const char *said;  /* what else there is to say; "" for nothing */
+    const char **line; /* why: see rule_test_explain() */
+    uint32_t line_count;
 };
 
 struct rule_test_result {
@@ -265,6 +278,11 @@ struct rule_test_result {
  * Owner: the caller, until rule_test_result_release(). */
 void rule_test_compare(const struct rule_test_file *file, const struct rule_test *test,
                        const struct rule_test_run *run, struct rule_test_result *result);
+
+/* Adds to each finding why: of an incident its members, of one that is missing what its rule made
+ * of the events. Runs the test a second time. Nothing is added when that fails. */
+void rule_test_explain(const struct rule_test_file *file, const struct rule_test *test,
+                       struct rule_set *rules, struct rule_test_result *result);
 void rule_test_result_release(struct rule_test_result *result);
 
 const char *rule_test_finding_name(enum rule_test_finding_kind kind);

@@ -257,6 +257,42 @@ static void add_sent(struct rule_test_rows *rows, const struct rule_test_file *f
                 add_sink(rows, bodies, (uint16_t)s, incident);
 }
 
+/* ---- members ---- */
+
+/* A member is named by its resource and check, "db1/sda smart.pending", or by the resource alone.
+ */
+static bool is_member(const struct rule_test_member *member, struct text wanted)
+{
+    return strncmp(member->name, wanted.at, wanted.len) == 0 &&
+           (member->name[wanted.len] == '\0' || member->name[wanted.len] == ' ');
+}
+
+static void add_members(struct rule_test_rows *rows, const struct yaml_node *members,
+                        const struct rule_test_incident *incident)
+{
+    char expected[24], got[24];
+
+    for (const struct yaml_node *at = members->first; at != NULL; at = at->next) {
+        uint32_t m = 0;
+        while (m < incident->member_count && !is_member(&incident->member[m], at->text))
+            m++;
+        if (m == incident->member_count)
+            rule_test_rows_add(rows, "member", at->span, false, at->text.at, "(none)");
+    }
+    for (uint32_t m = 0; m < incident->member_count; m++) {
+        const struct yaml_node *at = members->first;
+        while (at != NULL && !is_member(&incident->member[m], at->text))
+            at = at->next;
+        if (at == NULL)
+            rule_test_rows_add(rows, "member", members->span, false, "(none)",
+                               incident->member[m].name);
+    }
+    snprintf(expected, sizeof(expected), "%" PRIu32, members->count);
+    snprintf(got, sizeof(got), "%" PRIu32, incident->member_count);
+    rule_test_rows_add(rows, "members", members->span, members->count == incident->member_count,
+                       expected, got);
+}
+
 /* ---- an incident ---- */
 
 static const char *text_of(const struct incident *incident, enum rule_test_text which)
@@ -318,6 +354,8 @@ void rule_test_match(const struct rule_test_file *file, const struct rule_test *
                  closing != NULL ? incident_cause_name(closing->cause) : "(still open)");
     if (expectation->updates != NULL)
         add_updates(rows, test, expectation, incident);
+    if (expectation->members != NULL)
+        add_members(rows, expectation->members, incident);
     if (expectation->sent != NULL)
         add_sent(rows, file, expectation->sent, incident);
 }

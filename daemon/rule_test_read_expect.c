@@ -26,7 +26,8 @@ const char *const rule_test_text_names[RULE_TEST_TEXTS] = {
     "rule", "key", "title", "priority", "tenant", "tier", "team", "runbook", "source", "host",     \
         "resource", "check", "message", "why", "opened"
 
-static const char *const expect_keys[] = {EXPECT_KEYS, CHANGE_KEYS, "closed", "updates", "sent"};
+static const char *const expect_keys[] = {EXPECT_KEYS, CHANGE_KEYS, "closed",
+                                          "updates",   "sent",      "members"};
 static const char *const expect_not_keys[] = {EXPECT_KEYS};
 static const char *const change_keys[] = {CHANGE_KEYS, "at"};
 static const char *const contains_keys[] = {"contains"};
@@ -225,6 +226,11 @@ static void read_expectation(struct test_reader *reader, const struct yaml_node 
     out->sent = yaml_node_find(node, "sent");
     if (out->sent != NULL)
         check_sent(reader, out->sent);
+    out->members = yaml_node_find(node, "members");
+    if (out->members != NULL && test_read_is_list(reader, out->members, "members"))
+        for (at = out->members->first; at != NULL; at = at->next)
+            test_read_is_text(reader, at, "a member");
+    reader->test->looks_at_members |= out->members != NULL;
     reader->test->looks_at_bodies |= out->sent != NULL;
 }
 

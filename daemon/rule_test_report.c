@@ -103,6 +103,15 @@ static void print_why(const struct rule_test_incident *incident, FILE *to)
     fprintf(to, "      it opened because: %s\n", incident->change[0]->why);
 }
 
+static void print_lines(const struct rule_test_finding *finding, FILE *to)
+{
+    for (uint32_t l = 0; l < finding->line_count; l++) {
+        fprintf(to, "        ");
+        print_cell(finding->line[l], 0, to);
+        fputc('\n', to);
+    }
+}
+
 /* What of an expectation says which incident is meant. */
 static void print_wanted(const struct rule_test_expectation *expectation, FILE *to)
 {
@@ -147,6 +156,7 @@ static void print_finding(const struct rule_test_outcome *outcome,
         fprintf(to, ": %s\n", finding->said);
         break;
     }
+    print_lines(finding, to);
 }
 
 static void print_findings(const struct rule_test_outcome *outcome, FILE *to)
@@ -227,7 +237,7 @@ static json_t *incident_json(const struct rule_test *test,
 static json_t *finding_json(const struct rule_test_outcome *outcome,
                             const struct rule_test_finding *finding)
 {
-    json_t *object = json_object(), *rows = json_array();
+    json_t *object = json_object(), *rows = json_array(), *lines = json_array();
 
     set_text(object, "kind", rule_test_finding_name(finding->kind));
     set_place(object, finding->place);
@@ -246,6 +256,9 @@ static json_t *finding_json(const struct rule_test_outcome *outcome,
         json_object_set_new(object, "incident", incident_json(outcome->test, finding->incident));
     if (finding->said[0] != '\0')
         set_text(object, "said", finding->said);
+    for (uint32_t l = 0; l < finding->line_count; l++)
+        json_array_append_new(lines, json_string(finding->line[l]));
+    json_object_set_new(object, "why", lines);
     return object;
 }
 

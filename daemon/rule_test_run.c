@@ -13,6 +13,7 @@
 #include <string.h>
 #include "daemon/rule_test.h"
 #include "daemon/rule_test_record.h"
+#include "daemon/rule_test_watch.h"
 
 /* A test that takes longer than this is not a test any more. */
 enum { RUN_LIMIT_MS = 600000 };
@@ -115,8 +116,7 @@ static void on_incident(void *self, struct incident *incident)
     own->change = grown;
     own->change[own->change_count++] = incident_ref(incident);
     if (is_new)
-        running->run->index[place_of(running->run, incident->id)] =
-            ++running->run->incident_count;
+        running->run->index[place_of(running->run, incident->id)] = ++running->run->incident_count;
 }
 
 /* The body that the sink's own code makes of the op; owned by the caller. */
@@ -152,6 +152,23 @@ static bool on_op(void *self, const struct op *op)
         fail(running, -EINVAL, err.text);
     incident_unref(op->incident);
     return true;
+}
+
+static void on_joined(void *self, struct id128 incident, struct id128 alert, int64_t at_ms)
+{
+    struct running *running = self;
+    struct rule_test_incident *own = find(running->run, incident);
+    struct rule_test_member *grown =
+        own != NULL ? grow(own->member, own->member_count, &own->member_room, sizeof(*grown))
+                    : NULL;
+
+    if (grown == NULL) {
+        fail(running, -ENOMEM, "out of memory");
+        return;
+    }
+    own->member = grown;
+    own->member[own->member_count++] =
+        (struct rule_test_member){alert, at_ms, rule_test_watch_name(running->run->watch, alert)};
 }
 
 static void on_rejected(void *self, const char *topic, int32_t partition,
@@ -205,7 +222,8 @@ static int keep_counters(struct engine *engine, uint32_t rule_count, struct rule
 }
 
 int rule_test_run(const struct rule_test_file *file, const struct rule_test *test,
-                  struct rule_set *rules, struct rule_test_run *run, struct error *err)
+                  struct rule_set *rules, const bool *asked, struct rule_test_run *run,
+                  struct error *err)
 {
     struct running running = {.file = file, .run = run};
     struct engine_listener listener = {
@@ -234,6 +252,17 @@ int rule_test_run(const struct rule_test_file *file, const struct rule_test *tes
     if (running.source == NULL) {
         error_set(err, "out of memory for the test's records");
         return -ENOMEM;
+    }
+    if (asked != NULL || test->looks_at_members) {
+        run->watch = rule_test_watch_create(test, rules, asked);
+        if (run->watch == NULL) {
+            rule_test_source_destroy(running.source);
+            error_set(err, "out of memory");
+            return -ENOMEM;
+        }
+        rule_test_watch_begin(run->watch, running.source);
+        listener.trace = rule_test_watch_trace(run->watch);
+        listener.joined = on_joined;
     }
     config.marks = rule_test_source_marks(running.source, &config.mark_count);
     rc = engine_create(&config, rule_test_source_base(running.source), rules, &listener, &engine,
@@ -266,9 +295,11 @@ void rule_test_run_release(struct rule_test_run *run)
             free(incident->op[o].body);
         free(incident->change);
         free(incident->op);
+        free(incident->member);
     }
     free(run->incident);
     free(run->index);
+    rule_test_watch_destroy(run->watch);
     free(run->rules);
     *run = (struct rule_test_run){0};
 }

@@ -96,9 +96,11 @@ static const char *run_text(const char *text)
         struct rule_test_result result;
         struct rule_test_run run;
         struct error err = {""};
-        if (rule_test_run(file, &file->tests[t], rules, &run, &err) != 0)
+        if (rule_test_run(file, &file->tests[t], rules, NULL, &run, &err) != 0)
             fail_msg("%s", err.text);
         rule_test_compare(file, &file->tests[t], &run, &result);
+        if (result.finding_count > 0)
+            rule_test_explain(file, &file->tests[t], rules, &result);
         outcome.run = &run;
         outcome.result = &result;
         rule_test_report_text(&outcome, false, to);
@@ -274,6 +276,63 @@ static void partitions_are_put_in_order_by_time(void **state)
              "    expect:\n"
              "      - {rule: disks, opened: 40s, resource: db-01/c, why: {contains: \"a, "
              "db-01/b\"}}\n"));
+}
+
+static void order_in_the_file_means_nothing(void **state)
+{
+    (void)state;
+    /* In one partition: what comes later in the file and earlier in time is not late. */
+    assert_passes(
+        TEST("    events:\n" DOWN("40s") "      - {at: 0s, resource: db-02, check: down}\n"
+                                         "    expect:\n"
+                                         "      - {key: {host: db-02}, opened: 0s}\n"
+                                         "      - {key: {host: db-01}, opened: 40s}\n"
+                                         "    counts: {late: 0}\n"));
+}
+
+static void members_are_compared_by_name(void **state)
+{
+    static const char events[] =
+        TEST("    events:\n"
+             "      - {at: 0s, repeat: 3x20s, resource: \"db-01/sd{i}\", check: disk, severity: "
+             "major}\n"
+             "      - {at: 50s, resource: db-01/sd4, check: disk, severity: major}\n"
+             "    expect:\n");
+    char text[1024];
+
+    (void)state;
+    snprintf(text, sizeof(text), "%s%s", events,
+             "      - {members: [db-01/sd1 disk, db-01/sd2, db-01/sd4, db-01/sd3]}\n");
+    assert_passes(text);
+    snprintf(text, sizeof(text), "%s%s", events,
+             "      - {members: [db-01/sd1, db-01/sd2 fan, db-01/sd3, db-01/sd4]}\n");
+    FAILS(text, "! member   db-01/sd2 fan     (none)",
+          "! member   (none)            db-01/sd2 disk", "  members  4                 4");
+    /* What is told of an incident that differs: who is in it, and since when. */
+    snprintf(text, sizeof(text), "%s%s", events, "      - {title: x}\n");
+    FAILS(text, "it opened because: 3 different values", "        db-01/sd1 disk, at 40s\n",
+          "        db-01/sd4 disk, at 50s\n");
+}
+
+static void missing_incidents_say_what_their_rule_made_of_the_events(void **state)
+{
+    (void)state;
+    FAILS(
+        TEST("    events:\n"
+             "      - {at: 0s, repeat: 2x10s, resource: \"db-01/sd{i}\", check: disk, severity: "
+             "major}\n"
+             "      - {at: 30s, repeat: 3x1s, resource: db-01/sdx, check: disk, severity: info}\n"
+             "      - {at: 40s, resource: db-01, check: down}\n"
+             "    others: allowed\n"
+             "    expect:\n"
+             "      - {rule: disks}\n"),
+        "x.test.yaml:9:9: no incident of rule disks\n",
+        "rule disks was reached by 2 alerts or events, and opened 0 incidents",
+        "        at 0s tenant=default host=db-01 stood at distinct(resource) 1 of 3\n",
+        "        at 10s tenant=default host=db-01 stood at distinct(resource) 2 of 3\n",
+        "        db-01/sdx disk (line 5, 30s) and 2 more like it: severity >= MAJOR: INFO >= MAJOR "
+        "is false\n",
+        "        db-01 down (line 6, 40s): check == \"disk\": \"down\" == \"disk\" is false\n");
 }
 
 static void alertmanager_bodies_are_made(void **state)
@@ -589,6 +648,9 @@ int main(void)
         cmocka_unit_test(values_are_written_as_promtool_writes_them),
         cmocka_unit_test(late_events_count_when_the_clock_lets_them),
         cmocka_unit_test(partitions_are_put_in_order_by_time),
+        cmocka_unit_test(order_in_the_file_means_nothing),
+        cmocka_unit_test(members_are_compared_by_name),
+        cmocka_unit_test(missing_incidents_say_what_their_rule_made_of_the_events),
         cmocka_unit_test(alertmanager_bodies_are_made),
         cmocka_unit_test(defaults_stand_in_for_fields_and_labels),
         cmocka_unit_test(bodies_are_those_of_the_sinks),

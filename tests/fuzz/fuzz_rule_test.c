@@ -39,8 +39,10 @@ static void run(const struct rule_test_file *file, const struct rule_test *test,
     size_t bytes = 0;
     FILE *to;
 
-    if (rule_test_run(file, test, rules, &ran, &err) == 0) {
+    if (rule_test_run(file, test, rules, NULL, &ran, &err) == 0) {
         rule_test_compare(file, test, &ran, &result);
+        if (result.finding_count > 0)
+            rule_test_explain(file, test, rules, &result);
         outcome.run = &ran;
         outcome.result = &result;
         to = open_memstream(&text, &bytes);

@@ -1,0 +1,283 @@
+/*
+ * rule_test_watch.c - see rule_test_watch.h.
+ *
+ * A test is small and a person reads what comes of it, so what is kept is short: of events that a
+ * rule's `where` refused for one reason, the first and how many; of the keys that watched, the last
+ * looks.
+ */
+#include "daemon/rule_test_watch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "rules/explain.h"
+
+enum { REASONS_MAX = 6, LOOKS_MAX = 6, LINE_BYTES = 700, NAME_BYTES = 200 };
+#define ARENA_BYTES_MAX ((size_t)1 << 30)
+
+/* Events that a `where` refused for the same reason. */
+struct reason {
+    char text[LINE_BYTES]; /* the reason alone */
+    char first[NAME_BYTES + 64];
+    uint64_t count;
+};
+
+struct asked_rule {
+    struct reason reason[REASONS_MAX];
+    uint32_t reason_count;
+    uint64_t more; /* refused for yet other reasons */
+    char look[LOOKS_MAX][LINE_BYTES];
+    uint64_t look_count; /* the newest LOOKS_MAX of them are kept */
+    const char *line[REASONS_MAX + LOOKS_MAX + 1];
+    uint32_t line_count;
+};
+
+struct named_alert {
+    struct id128 id;
+    const char *name;
+};
+
+struct rule_test_watch {
+    struct arena *arena;
+    const struct rule_test *test;
+    const struct rule_set *rules;
+    const struct rule_test_source *source;
+    struct asked_rule **asked; /* of each rule; NULL: not asked */
+    struct named_alert *alert; /* open addressing; name NULL: free */
+    uint32_t alert_count, alert_room;
+    struct explanation explanation;
+    struct engine_trace trace;
+};
+
+/* ---- names of alerts ---- */
+
+static struct named_alert *alert_place(const struct rule_test_watch *watch, struct id128 id)
+{
+    uint32_t place = (uint32_t)id.hi & (watch->alert_room - 1);
+
+    while (watch->alert[place].name != NULL && !id128_equal(watch->alert[place].id, id))
+        place = (place + 1) & (watch->alert_room - 1);
+    return &watch->alert[place];
+}
+
+static bool alerts_grow(struct rule_test_watch *watch)
+{
+    struct named_alert *old = watch->alert;
+    uint32_t room = watch->alert_room;
+
+    if (2 * (watch->alert_count + 1) <= room)
+        return true;
+    watch->alert = calloc(room == 0 ? 32 : 2 * (size_t)room, sizeof(*watch->alert));
+    if (watch->alert == NULL) {
+        watch->alert = old;
+        return false;
+    }
+    watch->alert_room = room == 0 ? 32 : 2 * room;
+    for (uint32_t i = 0; i < room; i++)
+        if (old[i].name != NULL)
+            *alert_place(watch, old[i].id) = old[i];
+    free(old);
+    return true;
+}
+
+static void name_print(const struct event_text *text, char *to, size_t bytes)
+{
+    struct text key = event_text_field(text, FIELD_DEDUP_KEY);
+    struct text resource = event_text_field(text, FIELD_RESOURCE);
+    struct text check = event_text_field(text, FIELD_CHECK);
+
+    if (resource.len == 0 && check.len == 0)
+        snprintf(to, bytes, "%.*s", (int)key.len, key.at);
+    else
+        snprintf(to, bytes, "%.*s%s%.*s", (int)resource.len, resource.at,
+                 resource.len > 0 && check.len > 0 ? " " : "", (int)check.len, check.at);
+}
+
+static void name_keep(struct rule_test_watch *watch, const struct event *event)
+{
+    char name[NAME_BYTES];
+    struct named_alert *place;
+
+    if (!alerts_grow(watch))
+        return; /* it stays without a name */
+    place = alert_place(watch, event->fingerprint);
+    if (place->name != NULL)
+        return;
+    name_print(event->text, name, sizeof(name));
+    place->id = event->fingerprint;
+    place->name = arena_copy(watch->arena, name, strlen(name));
+    watch->alert_count += place->name != NULL;
+}
+
+const char *rule_test_watch_name(const struct rule_test_watch *watch, struct id128 alert)
+{
+    const char *name = watch->alert_room > 0 ? alert_place(watch, alert)->name : NULL;
+
+    return name != NULL ? name : "";
+}
+
+/* ---- why a rule was not reached ---- */
+
+static void reason_add(struct rule_test_watch *watch, struct asked_rule *asked,
+                       const struct trace_receipt *receipt, const char *text)
+{
+    const struct rule_test_event *event =
+        rule_test_source_event(watch->source, receipt->partition, receipt->event->offset);
+    char name[NAME_BYTES], time[RULE_TEST_TIME_BYTES];
+    struct reason *reason = asked->reason;
+
+    while (reason < asked->reason + asked->reason_count && strcmp(reason->text, text) != 0)
+        reason++;
+    if (reason == asked->reason + REASONS_MAX) {
+        asked->more++;
+        return;
+    }
+    if (reason->count++ > 0)
+        return;
+    asked->reason_count++;
+    snprintf(reason->text, sizeof(reason->text), "%s", text);
+    name_print(receipt->event->text, name, sizeof(name));
+    rule_test_format_time(receipt->event->et_ms - watch->test->settings.start_ms, time);
+    if (event != NULL)
+        snprintf(reason->first, sizeof(reason->first), "%s (line %" PRIu32 ", %s)", name,
+                 script_place(event->node->span.script, event->node->span.from).line, time);
+    else
+        snprintf(reason->first, sizeof(reason->first), "%s (%s)", name, time);
+}
+
+static void on_received(void *self, const struct trace_receipt *receipt)
+{
+    struct rule_test_watch *watch = self;
+    const struct event *event = receipt->event;
+    struct event_view view = {event->text, event->severity, event->state, event->et_ms};
+    char text[LINE_BYTES];
+
+    name_keep(watch, event);
+    for (uint32_t r = 0; watch->asked != NULL && r < rule_set_count(watch->rules); r++) {
+        const struct explained_test *test;
+        if (watch->asked[r] == NULL || event->state != EVENT_PROBLEM)
+            continue;
+        rule_explain_where(rule_set_rule(watch->rules, r), &view, &watch->explanation);
+        test = explanation_cause(&watch->explanation);
+        if (watch->explanation.truth == TRUTH_TRUE || test == NULL)
+            continue;
+        explained_test_print(test, text, sizeof(text));
+        reason_add(watch, watch->asked[r], receipt, text);
+    }
+}
+
+/* ---- how far a rule was ---- */
+
+static void on_touched(void *self, const struct trace_touch *touch)
+{
+    struct rule_test_watch *watch = self;
+    struct asked_rule *asked = watch->asked != NULL ? watch->asked[touch->rule->index] : NULL;
+    char time[RULE_TEST_TIME_BYTES], *look;
+    size_t used = 0;
+
+    if (asked == NULL || touch->fate != TRACE_WATCHED || touch->key == NULL)
+        return;
+    look = asked->look[asked->look_count++ % LOOKS_MAX];
+    rule_test_format_time(touch->touch->order.at_ms - watch->test->settings.start_ms, time);
+    used += (size_t)snprintf(look, LINE_BYTES, "at %s", time);
+    for (uint32_t i = 0; i < touch->rule->by_count && used < LINE_BYTES; i++) {
+        struct text value = key_text_value(touch->key, i);
+        used += (size_t)snprintf(look + used, LINE_BYTES - used, " %s=%.*s",
+                                 touch->rule->by_name[i], (int)value.len, value.at);
+    }
+    if (used < LINE_BYTES)
+        snprintf(look + used, LINE_BYTES - used, " stood at %s", touch->state);
+}
+
+/* ---- telling ---- */
+
+static void line_add(const struct rule_test_watch *watch, struct asked_rule *asked,
+                     const char *text)
+{
+    asked->line[asked->line_count] = arena_copy(watch->arena, text, strlen(text));
+    asked->line_count += asked->line[asked->line_count] != NULL;
+}
+
+static void lines_make(const struct rule_test_watch *watch, struct asked_rule *asked)
+{
+    uint64_t first = asked->look_count > LOOKS_MAX ? asked->look_count - LOOKS_MAX : 0;
+    char line[LINE_BYTES + NAME_BYTES + 128];
+
+    for (uint64_t l = first; l < asked->look_count; l++)
+        line_add(watch, asked, asked->look[l % LOOKS_MAX]);
+    for (uint32_t r = 0; r < asked->reason_count; r++) {
+        const struct reason *reason = &asked->reason[r];
+        char more[64] = "";
+        if (reason->count > 1)
+            snprintf(more, sizeof(more), " and %" PRIu64 " more like it", reason->count - 1);
+        snprintf(line, sizeof(line), "%s%s: %s", reason->first, more, reason->text);
+        line_add(watch, asked, line);
+    }
+    if (asked->more > 0) {
+        snprintf(line, sizeof(line), "%" PRIu64 " more events for other reasons", asked->more);
+        line_add(watch, asked, line);
+    }
+}
+
+const char *rule_test_watch_line(const struct rule_test_watch *watch, const char *rule_id,
+                                 uint32_t i)
+{
+    for (uint32_t r = 0; watch->asked != NULL && r < rule_set_count(watch->rules); r++) {
+        struct asked_rule *asked = watch->asked[r];
+        if (asked == NULL || strcmp(rule_set_rule(watch->rules, r)->id, rule_id) != 0)
+            continue;
+        if (asked->line_count == 0)
+            lines_make(watch, asked);
+        return i < asked->line_count ? asked->line[i] : NULL;
+    }
+    return NULL;
+}
+
+/* ---- life ---- */
+
+struct rule_test_watch *rule_test_watch_create(const struct rule_test *test,
+                                               const struct rule_set *rules, const bool *asked)
+{
+    struct arena *arena = arena_create(ARENA_BYTES_MAX);
+    struct rule_test_watch *watch = arena != NULL ? arena_alloc(arena, sizeof(*watch)) : NULL;
+    uint32_t count = rule_set_count(rules);
+    bool is_good = watch != NULL;
+
+    if (is_good) {
+        watch->arena = arena;
+        watch->test = test;
+        watch->rules = rules;
+        watch->trace =
+            (struct engine_trace){.self = watch, .received = on_received, .touched = on_touched};
+    }
+    if (is_good && asked != NULL) {
+        watch->asked = arena_alloc_many(arena, (size_t)count + 1, sizeof(struct asked_rule *));
+        is_good = watch->asked != NULL;
+    }
+    for (uint32_t r = 0; is_good && asked != NULL && r < count; r++)
+        if (asked[r])
+            is_good = (watch->asked[r] = arena_alloc(arena, sizeof(struct asked_rule))) != NULL;
+    if (is_good)
+        return watch;
+    arena_destroy(arena);
+    return NULL;
+}
+
+void rule_test_watch_begin(struct rule_test_watch *watch, const struct rule_test_source *source)
+{
+    watch->source = source;
+}
+
+const struct engine_trace *rule_test_watch_trace(const struct rule_test_watch *watch)
+{
+    return &watch->trace;
+}
+
+void rule_test_watch_destroy(struct rule_test_watch *watch)
+{
+    if (watch == NULL)
+        return;
+    free(watch->alert);
+    arena_destroy(watch->arena);
+}
