@@ -30,7 +30,7 @@ static void change(struct correlation *c, struct key_state *key, const struct or
         incident_unref(open->latest);
         open->latest = incident_ref(incident);
     }
-    rule_trace_change(c, key, incident);
+    rule_trace_change(c, key, order, incident);
     worker_change(c->worker, c->seq, order, incident);
     if (what == INCIDENT_OPENED) {
         tally_add(&c->worker->tally.opened, 1);

@@ -54,6 +54,8 @@ struct rule_form {
      * nothing is said. */
     void (*explain)(const struct correlation *c, const struct key_state *key,
                     struct text_buffer *to);
+    /* The same as a number from 0, nothing, to 1, enough. NULL: 0. */
+    double (*near)(const struct correlation *c, const struct key_state *key);
 };
 
 /* By enum rule_form_kind. */

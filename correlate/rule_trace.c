@@ -20,6 +20,17 @@ void rule_trace_begin(struct rule_trace *before, const struct correlation *c,
     }
 }
 
+/* Where the event of this order came from. */
+static void name_part(const struct correlation *c, const struct order *order, const char **topic,
+                      int32_t *partition)
+{
+    if (order->class != ORDER_EVENT)
+        return;
+    const struct part *part = c->worker->engine->parts[order->part];
+    *topic = part->name;
+    *partition = part->number;
+}
+
 static enum trace_fate fate_of(const struct rule_trace *before, const struct correlation *c,
                                const struct touch *touch, const struct key_state *key)
 {
@@ -51,11 +62,7 @@ void rule_trace_end(const struct rule_trace *before, const struct correlation *c
 
     if (c->trace->touched == NULL)
         return;
-    if (touch->order.class == ORDER_EVENT) {
-        const struct part *part = c->worker->engine->parts[touch->order.part];
-        told.topic = part->name;
-        told.partition = part->number;
-    }
+    name_part(c, &touch->order, &told.topic, &told.partition);
     if (told.fate == TRACE_OPENED)
         told.incident = key->open->latest->id;
     text_begin(&state);
@@ -64,6 +71,7 @@ void rule_trace_end(const struct rule_trace *before, const struct correlation *c
         told.next_ms = form->due(c, key);
         if (form->explain != NULL)
             form->explain(c, key, &state);
+        told.near = form->near != NULL ? form->near(c, key) : 0;
         told.state = state.at != NULL ? state.at : "";
     }
     c->trace->touched(c->trace->self, &told);
@@ -79,12 +87,13 @@ void rule_trace_member(const struct correlation *c, struct id128 alert, bool cle
 }
 
 void rule_trace_change(const struct correlation *c, const struct key_state *key,
-                       const struct incident *incident)
+                       const struct order *order, const struct incident *incident)
 {
     if (c->trace == NULL || c->trace->changed == NULL)
         return;
-    const struct trace_change change = {
-        .key = key->key, .rule = correlation_rule(c, key), .incident = incident};
+    struct trace_change change = {
+        .key = key->key, .order = order, .rule = correlation_rule(c, key), .incident = incident};
+    name_part(c, order, &change.topic, &change.partition);
     c->trace->changed(c->trace->self, &change);
 }
 

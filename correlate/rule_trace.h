@@ -28,7 +28,7 @@ void rule_trace_end(const struct rule_trace *before, const struct correlation *c
 void rule_trace_member(const struct correlation *c, struct id128 alert, bool cleared,
                        int64_t ts_ms);
 void rule_trace_change(const struct correlation *c, const struct key_state *key,
-                       const struct incident *incident);
+                       const struct order *order, const struct incident *incident);
 void rule_trace_lost(const struct correlation *c, const struct key_state *key);
 
 #endif

@@ -98,9 +98,10 @@ struct trace_touch {
     struct id128 incident; /* TRACE_OPENED, JOINED, LEFT, IGNORED, CLOSED */
     /* TRACE_WATCHED, after the touch: how far the key is, as its rule's form says it ("count() 4
      * of 5, distinct(check) 2 of 2"), and when something in it is next due to change by itself;
-     * INT64_MAX: never. Else "". */
+     * INT64_MAX: never; `near` is 0 for nothing, 1 for enough. Else "". */
     const char *state;
     int64_t next_ms;
+    double near;
 };
 
 /* A key that went because its rule has too many (X4). */
@@ -123,6 +124,9 @@ struct trace_member {
 /* A change of an incident, as stage R makes it. */
 struct trace_change {
     struct id128 key;
+    const struct order *order;
+    const char *topic; /* of a change that an event made; else NULL */
+    int32_t partition;
     const struct rule *rule;
     const struct incident *incident;
 };

@@ -178,6 +178,17 @@ static void all_explain(const struct correlation *c, const struct key_state *key
     }
 }
 
+static double all_near(const struct correlation *c, const struct key_state *key)
+{
+    const struct conditions *conditions = key->body;
+    uint32_t met = 0;
+
+    (void)c;
+    for (uint32_t i = 0; i < conditions->count; i++)
+        met += conditions->met[i] != NULL;
+    return (double)met / conditions->count;
+}
+
 const struct rule_form watch_all = {
     .raise = all_raise,
     .clear = all_clear,
@@ -187,4 +198,5 @@ const struct rule_form watch_all = {
     .pending = all_pending,
     .release = all_release,
     .explain = all_explain,
+    .near = all_near,
 };

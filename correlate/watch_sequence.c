@@ -389,6 +389,16 @@ static void sequence_explain(const struct correlation *c, const struct key_state
     text_put_string(to, rule->step[far < plan.count ? plan.step[far] : plan.last_unwanted].name);
 }
 
+static double sequence_near(const struct correlation *c, const struct key_state *key)
+{
+    const struct sequence *sequence = key->body;
+    uint32_t far = sequence->count;
+
+    while (far > 0 && sequence->chain[far - 1].count == 0)
+        far--;
+    return (double)far / plan_of(correlation_rule(c, key)).count;
+}
+
 const struct rule_form watch_sequence = {
     .raise = sequence_raise,
     .clear = sequence_clear,
@@ -400,4 +410,5 @@ const struct rule_form watch_sequence = {
     .touch_open = sequence_touch_open,
     .closed = sequence_closed,
     .explain = sequence_explain,
+    .near = sequence_near,
 };

@@ -333,6 +333,24 @@ static void window_explain(const struct correlation *c, const struct key_state *
     }
 }
 
+/* The share of the aggregate that lacks most. */
+static double window_near(const struct correlation *c, const struct key_state *key)
+{
+    const struct rule *rule = correlation_rule(c, key);
+    struct window window = window_of(rule, key);
+    int64_t value[RULE_AGGREGATES_MAX];
+    uint32_t index[RULE_AGGREGATES_MAX];
+    double near = 1;
+
+    aggregate(rule, &window, true, value, index);
+    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
+        int64_t limit = rule->aggregate[i].limit;
+        double share = limit > 0 ? (double)value[i] / (double)limit : 1;
+        near = share < near ? share : near;
+    }
+    return near;
+}
+
 const struct rule_form watch_window = {
     .raise = window_raise,
     .clear = window_clear,
@@ -342,4 +360,5 @@ const struct rule_form watch_window = {
     .pending = window_pending,
     .release = window_free,
     .explain = window_explain,
+    .near = window_near,
 };
