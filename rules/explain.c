@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "rules/rule_reader.h"
-#include "rules/title.h"
+#include "rules/types.h"
 
 enum {
     TEXT_SHOWN = 80,  /* bytes of one text */
@@ -13,7 +13,7 @@ enum {
     TEST_BYTES = 500, /* one side of a test */
 };
 
-/* --- a bounded piece of text ----------------------------------------------------------------- */
+/* --- a bounded piece of text ------------------------------------------------------------- */
 
 struct line {
     size_t used;
@@ -24,8 +24,11 @@ static void put_bytes(struct line *line, const char *at, size_t bytes)
 {
     size_t room = sizeof(line->at) - 1 - line->used;
 
-    if (bytes > room)
+    if (bytes > room) {
         bytes = room;
+        while (bytes > 0 && ((unsigned char)at[bytes] & 0xC0) == 0x80)
+            bytes--; /* not in the middle of a character */
+    }
     if (bytes > 0)
         memcpy(line->at + line->used, at, bytes);
     line->used += bytes;
@@ -82,26 +85,21 @@ static void put_real(struct line *line, double real)
     put_bytes(line, text, number_print(real, text));
 }
 
-/* 1h30m, 250ms: as rules are written. */
 static void put_duration(struct line *line, int64_t ms)
 {
-    static const struct {
-        int64_t ms;
-        const char *unit;
-    } units[] = {{3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
-    uint64_t left = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
+    char text[DURATION_TEXT_BYTES];
 
-    if (ms < 0)
-        put(line, "-");
-    if (left == 0)
-        put(line, "0s");
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (left / (uint64_t)units[i].ms == 0)
-            continue;
-        put_number(line, (int64_t)(left / (uint64_t)units[i].ms));
-        put(line, units[i].unit);
-        left %= (uint64_t)units[i].ms;
-    }
+    put_bytes(line, text, duration_print(ms, text));
+}
+
+static void put_time(struct line *line, int64_t ms)
+{
+    char text[TIMESTAMP_TEXT_BYTES];
+
+    if (timestamp_is_known(ms))
+        put_bytes(line, text, timestamp_print(ms, text));
+    else
+        put_number(line, ms);
 }
 
 static void put_severity(struct line *line, int64_t severity)
@@ -125,6 +123,8 @@ static void put_whole(struct line *line, enum value_type type, int64_t number)
         put_severity(line, number);
     else if (type == TYPE_DURATION)
         put_duration(line, number);
+    else if (type == TYPE_TIME)
+        put_time(line, number);
     else
         put_number(line, number);
 }
@@ -226,6 +226,8 @@ static bool put_valued(struct line *line, const struct operand *operand, enum so
             put(line, " is absent");
             return false;
         }
+    } else if (sort == SORT_REAL && operand->kind == OPERAND_AGGREGATE) {
+        put_real(line, input->aggregate_real[operand->index]);
     } else if (sort == SORT_REAL && operand->kind == OPERAND_FIELD) {
         if (input->view->text->has_value) {
             put_real(line, input->view->text->value);
@@ -240,7 +242,17 @@ static bool put_valued(struct line *line, const struct operand *operand, enum so
     return true;
 }
 
-/* --- tests ----------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------- */
+
+static void put_item(struct line *line, const struct constant_list *list, uint32_t i)
+{
+    if (list->type == TYPE_TEXT)
+        put_quoted(line, list->texts[i]);
+    else if (list->type == TYPE_DOUBLE)
+        put_real(line, list->reals[i]);
+    else
+        put_whole(line, (enum value_type)list->type, list->numbers[i]);
+}
 
 static void put_list(struct line *line, const struct instruction *at)
 {
@@ -248,16 +260,8 @@ static void put_list(struct line *line, const struct instruction *at)
 
     put(line, "[");
     for (uint32_t i = 0; i < at->list.count && i < ITEMS_SHOWN; i++) {
-        struct operand item = {.kind = OPERAND_CONSTANT};
-        enum sort sort = sort_of(at);
-        if (sort == SORT_TEXT)
-            item.text = at->list.texts[i];
-        else if (sort == SORT_REAL)
-            item.real = at->list.reals[i];
-        else
-            item.number = at->list.numbers[i];
         put(line, i > 0 ? ", " : "");
-        put_constant(line, &item, sort, operand_type(&at->left));
+        put_item(line, &at->list, i);
     }
     if (at->list.count > ITEMS_SHOWN) {
         snprintf(more, sizeof(more), ", ... %u more", (unsigned)(at->list.count - ITEMS_SHOWN));
@@ -266,11 +270,12 @@ static void put_list(struct line *line, const struct instruction *at)
     put(line, "]");
 }
 
-static const char *search_name(const struct instruction *at)
+static const char *search_name(uint8_t op)
 {
-    return at->op == OP_STARTS_WITH ? ".startsWith("
-           : at->op == OP_ENDS_WITH ? ".endsWith("
-                                    : ".contains(";
+    return op == OP_STARTS_WITH ? ".startsWith("
+           : op == OP_ENDS_WITH ? ".endsWith("
+           : op == OP_CONTAINS  ? ".contains("
+                                : ".matches(";
 }
 
 /* One side of a test: with `input` the values, else as it is written. False when a value is
@@ -297,6 +302,261 @@ static void put_has(struct line *line, const struct instruction *at, struct prog
     put(line, input == NULL ? "has(" : "");
     put_written(line, &at->left, SORT_TEXT, TYPE_TEXT, NULL);
     put(line, input == NULL ? ")" : truth == TRUTH_TRUE ? " is there" : " is absent");
+}
+
+/* --- what computes: operands are subtrees ------------------------------------------------ */
+
+struct walk {
+    const struct program *program;
+    struct program_input *input;
+    const struct rule_aggregate *aggregates;
+    struct explanation *out;
+};
+
+static void put_tree(struct line *line, const struct walk *walk, uint32_t index);
+
+/* All operands of an instruction, something between them. */
+static void put_operands(struct line *line, const struct walk *walk, uint32_t index,
+                         const char *before, const char *between, const char *behind)
+{
+    const struct instruction *code = walk->program->code;
+
+    put(line, before);
+    for (uint32_t i = index + 1; i < code[index].end; i = code[i].end) {
+        put(line, i > index + 1 ? between : "");
+        put_tree(line, walk, i);
+    }
+    put(line, behind);
+}
+
+/* The first operand, a sign, and the others as a list or alone. */
+static void put_first_and_rest(struct line *line, const struct walk *walk, uint32_t index,
+                               const char *sign, const char *behind)
+{
+    const struct instruction *code = walk->program->code;
+
+    put_tree(line, walk, index + 1);
+    put(line, sign);
+    for (uint32_t i = code[index + 1].end; i < code[index].end; i = code[i].end) {
+        put(line, i > code[index + 1].end ? ", " : "");
+        put_tree(line, walk, i);
+    }
+    put(line, behind);
+}
+
+static void put_between(struct line *line, const struct walk *walk, uint32_t index,
+                        const char *sign, bool in_brackets)
+{
+    char between[16];
+
+    snprintf(between, sizeof(between), " %s ", sign);
+    put_operands(line, walk, index, in_brackets ? "(" : "", between, in_brackets ? ")" : "");
+}
+
+static const char *conversion_name(enum value_type type)
+{
+    switch (type) {
+    case TYPE_INT:
+        return "int(";
+    case TYPE_DOUBLE:
+        return "double(";
+    case TYPE_DURATION:
+        return "duration(";
+    case TYPE_TIME:
+        return "timestamp(";
+    default:
+        return "string(";
+    }
+}
+
+static void put_test(struct line *line, const struct instruction *at, struct program_input *input,
+                     const struct rule_aggregate *aggregates, enum truth truth);
+
+static void put_load(struct line *line, const struct walk *walk, const struct instruction *at)
+{
+    enum sort sort = at->type == TYPE_TEXT     ? SORT_TEXT
+                     : at->type == TYPE_DOUBLE ? SORT_REAL
+                                               : SORT_NUMBER;
+
+    put_written(line, &at->left, sort, (enum value_type)at->type, walk->aggregates);
+}
+
+static void put_choice(struct line *line, const struct walk *walk, uint32_t index)
+{
+    const struct instruction *code = walk->program->code;
+    uint32_t first = code[index + 1].end;
+
+    put(line, "(");
+    put_tree(line, walk, index + 1);
+    put(line, " ? ");
+    put_tree(line, walk, first);
+    put(line, " : ");
+    put_tree(line, walk, code[first].end);
+    put(line, ")");
+}
+
+/* A subtree as it is written. */
+static void put_tree(struct line *line, const struct walk *walk, uint32_t index)
+{
+    const struct instruction *at = &walk->program->code[index];
+    struct line test;
+
+    if (line->used + 1 >= sizeof(line->at))
+        return; /* full: a deep tree ends here */
+    switch ((enum opcode)at->op) {
+    case OP_AND:
+        put_between(line, walk, index, "&&", true);
+        return;
+    case OP_OR:
+        put_between(line, walk, index, "||", true);
+        return;
+    case OP_NOT:
+        put_operands(line, walk, index, "!", "", "");
+        return;
+    case OP_COMPARE_TRUTH:
+    case OP_COMPARE:
+        put_between(line, walk, index, relation_sign((enum relation)at->relation), false);
+        return;
+    case OP_LOAD:
+        put_load(line, walk, at);
+        return;
+    case OP_IN_LIST:
+        put_operands(line, walk, index, "", "", " in ");
+        put_list(line, at);
+        return;
+    case OP_IN_ITEMS:
+        put_first_and_rest(line, walk, index, " in [", "]");
+        return;
+    case OP_IN_LABELS:
+        put_operands(line, walk, index, "", "", " in labels");
+        return;
+    case OP_SEARCH:
+        put_first_and_rest(line, walk, index, search_name(at->form), ")");
+        return;
+    case OP_MATCHES_VALUE:
+        put_operands(line, walk, index, "", "", ".matches(");
+        put_quoted(line, at->right.text);
+        put(line, ")");
+        return;
+    case OP_ARITHMETIC:
+        put_between(line, walk, index, arithmetic_sign((enum arithmetic)at->form), true);
+        return;
+    case OP_NEGATE:
+        put_operands(line, walk, index, "-", "", "");
+        return;
+    case OP_CHOOSE:
+        put_choice(line, walk, index);
+        return;
+    case OP_SIZE:
+        put_operands(line, walk, index, "size(", "", ")");
+        return;
+    case OP_COUNT_LABELS:
+        put(line, "size(labels)");
+        return;
+    case OP_LABEL_OF:
+        put_operands(line, walk, index, "labels[", "", "]");
+        return;
+    case OP_CONVERT:
+        put_operands(line, walk, index, conversion_name((enum value_type)at->type), "", ")");
+        return;
+    case OP_LOWER:
+        put_operands(line, walk, index, "", "", ".lowerAscii()");
+        return;
+    case OP_UPPER:
+        put_operands(line, walk, index, "", "", ".upperAscii()");
+        return;
+    case OP_TIME_PART:
+        put_operands(line, walk, index, "", "", ".");
+        put(line, time_part_name((enum time_part)at->form));
+        put(line, "()");
+        return;
+    default:
+        put_test(&test, at, NULL, walk->aggregates, TRUTH_TRUE);
+        put(line, test.at);
+    }
+}
+
+static void put_value(struct line *line, const struct value *value)
+{
+    if (value->type == TYPE_TEXT)
+        put_quoted(line, value->text);
+    else if (value->type == TYPE_DOUBLE)
+        put_real(line, value->real);
+    else if (value->type == TYPE_BOOL)
+        put(line, value->number != 0 ? "true" : "false");
+    else
+        put_whole(line, (enum value_type)value->type, value->number);
+}
+
+/* The value of an operand; false when it has none: the line says that and nothing else. */
+static bool put_computed(struct line *line, const struct walk *walk, uint32_t index)
+{
+    char made[TEXT_ROOM_BYTES];
+    struct text_room room = {made, sizeof(made), 0};
+    struct value value;
+    const char *why = program_value_at(walk->program, index, walk->input, &room, &value);
+
+    if (why == NULL) {
+        put_value(line, &value);
+        return true;
+    }
+    line->used = 0;
+    line->at[0] = '\0';
+    put_tree(line, walk, index);
+    put(line, " has no value: ");
+    put(line, why);
+    return false;
+}
+
+/* A computed test with the values of its operands. */
+static void put_computed_test(struct line *line, const struct walk *walk, uint32_t index)
+{
+    const struct instruction *code = walk->program->code, *at = &code[index];
+    uint32_t second = at->end > index + 1 ? code[index + 1].end : at->end;
+
+    line->used = 0;
+    line->at[0] = '\0';
+    if (at->op == OP_CHOOSE || at->op == OP_LOAD || at->end == index + 1)
+        return; /* nothing that the truth itself does not say */
+    if (!put_computed(line, walk, index + 1))
+        return;
+    switch ((enum opcode)at->op) {
+    case OP_COMPARE:
+        put(line, " ");
+        put(line, relation_sign((enum relation)at->relation));
+        put(line, " ");
+        put_computed(line, walk, second);
+        return;
+    case OP_IN_LIST:
+        put(line, " in ");
+        put_list(line, at);
+        return;
+    case OP_IN_LABELS:
+        put(line, " in labels");
+        return;
+    case OP_IN_ITEMS:
+        put(line, " in [");
+        for (uint32_t i = second; i < at->end; i = code[i].end) {
+            put(line, i > second ? ", " : "");
+            if (!put_computed(line, walk, i))
+                return;
+        }
+        put(line, "]");
+        return;
+    case OP_MATCHES_VALUE:
+        put(line, ".matches(");
+        put_quoted(line, at->right.text);
+        put(line, ")");
+        return;
+    case OP_SEARCH:
+        put(line, search_name(at->form));
+        if (put_computed(line, walk, second))
+            put(line, ")");
+        return;
+    default:
+        line->used = 0;
+        line->at[0] = '\0';
+    }
 }
 
 /* The test as written, or with values if there is an `input`. */
@@ -334,9 +594,10 @@ static void put_test(struct line *line, const struct instruction *at, struct pro
     case OP_STARTS_WITH:
     case OP_ENDS_WITH:
     case OP_CONTAINS:
+    case OP_MATCHES:
         if (!put_side(line, &at->left, sort, TYPE_TEXT, input, aggregates))
             return;
-        put(line, search_name(at));
+        put(line, search_name(at->op));
         put_side(line, &at->right, sort, TYPE_TEXT, input, aggregates);
         put(line, ")");
         return;
@@ -348,21 +609,18 @@ static void put_test(struct line *line, const struct instruction *at, struct pro
     case OP_CLEARED:
         put(line, input == NULL ? "cleared()" : truth == TRUTH_TRUE ? "" : "an alert is open");
         return;
-    default:
+    case OP_CONSTANT:
         if (input == NULL)
             put(line, at->left.number != 0 ? "true" : "false");
+        return;
+    default:
+        if (input == NULL)
+            put(line, "...");
     }
 }
 
 /* --- the walk -----------------------------------------------------------------------------------
  */
-
-struct walk {
-    const struct program *program;
-    struct program_input *input;
-    const struct rule_aggregate *aggregates;
-    struct explanation *out;
-};
 
 static const char *keep(struct explanation *out, const struct line *line)
 {
@@ -382,8 +640,15 @@ static void add_test(struct walk *walk, uint32_t index, enum truth truth, bool d
     struct line written, valued;
     const char *first, *second;
 
-    put_test(&written, at, NULL, walk->aggregates, truth);
-    put_test(&valued, at, walk->input, walk->aggregates, truth);
+    if (at->op >= OP_LOAD && at->op != OP_MATCHES) {
+        written.used = 0;
+        written.at[0] = '\0';
+        put_tree(&written, walk, index);
+        put_computed_test(&valued, walk, index);
+    } else {
+        put_test(&written, at, NULL, walk->aggregates, truth);
+        put_test(&valued, at, walk->input, walk->aggregates, truth);
+    }
     if (strcmp(written.at, valued.at) == 0)
         valued.at[valued.used = 0] = '\0';
     first = out->count < EXPLAIN_TESTS_MAX ? keep(out, &written) : NULL;

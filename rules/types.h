@@ -17,8 +17,8 @@
 
 #include "base/arena.h"
 #include "rules/ast.h"
-#include "rules/lookups.h"
 #include "rules/pattern_set.h"
+#include "rules/timestamp.h"
 #include "rules/rule_set.h"
 #include "rules/vars.h"
 
@@ -43,10 +43,9 @@ struct scope {
     enum scope_kind kind;
     struct arena *arena;
     struct diagnostics *diag;
-    struct vars *vars;             /* of the rule; NULL: none */
-    const struct lookups *lookups; /* sets and tables; NULL: none */
-    struct patterns *patterns;     /* NULL: matches() cannot stand here */
-    uint32_t aggregate_count;      /* when, title */
+    struct vars *vars;         /* of the rule; NULL: none */
+    struct patterns *patterns; /* NULL: matches() cannot stand here */
+    uint32_t aggregate_count;  /* when, title */
     struct aggregate aggregate[RULE_AGGREGATES_MAX];
     uint32_t quiet_count; /* close; ascending */
     int64_t quiet_ms[RULE_QUIET_MAX];
@@ -61,6 +60,9 @@ bool types_check(struct ast *ast, struct scope *scope);
 
 /* The same for an expression that gives a value of any type: ast->type says which. */
 bool types_check_value(struct ast *ast, struct scope *scope);
+
+/* "getHours": how rules write it. */
+const char *time_part_name(enum time_part part);
 
 /* Checks that the tree names a field with all of `flags`; `role` is for the
  * message: "by", "distinct()", "a title". */
