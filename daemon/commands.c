@@ -26,6 +26,8 @@ static const struct command commands[] = {
     {"run", "the daemon: events from Kafka in, incidents out", cmd_run},
     {"test", "runs rule tests: events on a virtual clock, and the incidents they must open",
      cmd_test},
+    {"why", "tells why an incident opened", cmd_why},
+    {"whynot", "tells why an event or a key opened no incident", cmd_whynot},
 };
 
 static const size_t command_count = sizeof(commands) / sizeof(commands[0]);

@@ -26,5 +26,7 @@ int cmd_redrive(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_test(int argc, char **argv);
+int cmd_why(int argc, char **argv);
+int cmd_whynot(int argc, char **argv);
 
 #endif

@@ -1,0 +1,433 @@
+/* why.c - questions, passes, and what is found in the first. See why.h. */
+#include "daemon/why.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/slab.h"
+#include "daemon/units.h"
+#include "daemon/why_parts.h"
+
+enum { INCIDENTS_KEPT = 8, ALERTS_MAX = 4096, DIGITS = 32 };
+
+/* --- questions -----------------------------------------------------------------------------------
+ */
+
+int why_ask_incident(const char *text, struct why_question *out, struct error *err)
+{
+    size_t digits = strlen(text);
+    bool is_hex = digits > 0 && digits <= DIGITS;
+
+    *out = (struct why_question){
+        .subject = WHY_INCIDENT, .at_ms = INT64_MAX, .notes_max = WHY_NOTES_MAX};
+    for (size_t i = 0; is_hex && i < digits; i++)
+        is_hex = isxdigit((unsigned char)text[i]) != 0;
+    if (!is_hex) {
+        error_set(err,
+                  "\"%.80s\" is not an incident: it is the 32 digits of its id, or the first "
+                  "of them",
+                  text);
+        return -EINVAL;
+    }
+    for (size_t i = 0; i <= digits; i++)
+        out->incident[i] = (char)tolower((unsigned char)text[i]);
+    return 0;
+}
+
+/* The number behind the last '/', which is cut off. */
+static bool take_number(char *text, int64_t *number)
+{
+    char *slash = strrchr(text, '/');
+    struct error ignored;
+
+    if (slash == NULL || unit_parse_count(slash + 1, number, &ignored) != 0)
+        return false;
+    *slash = '\0';
+    return true;
+}
+
+/* True when the text is the place of an event; topics have no '/'. */
+static bool read_place(const char *text, struct why_question *out)
+{
+    int64_t number[3];
+    size_t count = 0;
+
+    if (strlen(text) >= sizeof(out->topic))
+        return false;
+    strcpy(out->topic, text);
+    while (count < 3 && strchr(out->topic, '/') != NULL)
+        if (!take_number(out->topic, &number[count++]))
+            return false;
+    if (count < 2 || out->topic[0] == '\0' || strchr(out->topic, '/') != NULL ||
+        number[count - 1] > INT32_MAX || (count == 3 && number[0] >= RECORD_EVENTS_MAX))
+        return false;
+    out->partition = (int32_t)number[count - 1];
+    out->offset = number[count - 2];
+    out->sub = count == 3 ? number[0] : -1;
+    return true;
+}
+
+int why_ask_whynot(const char *text, struct why_question *out, struct error *err)
+{
+    *out = (struct why_question){
+        .subject = WHY_KEY, .key = text, .at_ms = INT64_MAX, .notes_max = WHY_NOTES_MAX};
+    if (strchr(text, '=') != NULL)
+        return 0;
+    out->subject = WHY_EVENT;
+    if (read_place(text, out))
+        return 0;
+    error_set(err,
+              "\"%.80s\" is neither an event (topic/partition/offset, or "
+              "topic/partition/offset/number in its record) nor a key (name=value ..., as an "
+              "incident shows it)",
+              text);
+    return -EINVAL;
+}
+
+/* --- keys -------------------------------------------------------------------------------- */
+
+static bool starts_with(const char *text, const char *name)
+{
+    size_t len = strlen(name);
+
+    return strncmp(text, name, len) == 0 && text[len] == '=';
+}
+
+/* The rule's first name that the key asked for may begin with: the tenant may be left out. */
+static uint32_t first_name(const struct rule *rule, const char *asked)
+{
+    return starts_with(asked, "tenant") || rule->by_count < 2 ? 0 : 1;
+}
+
+static bool names_fit(const struct rule *rule, const char *asked)
+{
+    for (uint32_t i = first_name(rule, asked); i < rule->by_count; i++) {
+        if (!starts_with(asked, rule->by_name[i]))
+            return false;
+        asked += strlen(rule->by_name[i]) + 1;
+        if (i + 1 == rule->by_count)
+            return true;
+        /* The next name: values may hold blanks. */
+        for (asked = strchr(asked, ' '); asked != NULL; asked = strchr(asked, ' '))
+            if (starts_with(++asked, rule->by_name[i + 1]))
+                break;
+        if (asked == NULL)
+            return false;
+    }
+    return false;
+}
+
+bool why_key_is(const struct rule *rule, const struct text *values, const char *asked)
+{
+    uint32_t first = first_name(rule, asked);
+
+    for (uint32_t i = first; i < rule->by_count; i++) {
+        if (i > first && *asked++ != ' ')
+            return false;
+        if (!starts_with(asked, rule->by_name[i]))
+            return false;
+        asked += strlen(rule->by_name[i]) + 1;
+        if (strlen(asked) < values[i].len ||
+            (values[i].len > 0 && memcmp(asked, values[i].at, values[i].len) != 0))
+            return false;
+        asked += values[i].len;
+    }
+    return *asked == '\0';
+}
+
+static bool check_rules(const struct why_question *question, const struct rule_set *rules,
+                        struct error *err)
+{
+    bool is_known = question->rule == NULL, fits = question->subject != WHY_KEY;
+
+    for (uint32_t i = 0; i < rule_set_count(rules); i++) {
+        const struct rule *rule = rule_set_rule(rules, i);
+        bool is_asked = question->rule == NULL || strcmp(question->rule, rule->id) == 0;
+        is_known = is_known || is_asked;
+        fits = fits || (is_asked && names_fit(rule, question->key));
+    }
+    if (!is_known)
+        error_set(err, "there is no rule \"%.80s\"", question->rule);
+    else if (!fits && question->rule != NULL)
+        error_set(err, "rule %.80s does not count by these names: \"%.200s\"", question->rule,
+                  question->key);
+    else if (!fits)
+        error_set(err, "no rule counts by these names: \"%.200s\"", question->key);
+    return is_known && fits;
+}
+
+/* --- small things ------------------------------------------------------------------------ */
+
+const char *why_topic(struct why *why, const char *topic)
+{
+    for (size_t i = 0; i < why->words.count; i++)
+        if (strcmp(why->words.at[i], topic) == 0)
+            return why->words.at[i];
+    char *copy = memory_alloc(strlen(topic) + 1);
+    strcpy(copy, topic);
+    vector_add(&why->words) = copy;
+    return copy;
+}
+
+bool why_asks_rule(const struct why *why, const struct rule *rule)
+{
+    const struct why_question *question = &why->question;
+
+    return (question->rule == NULL || strcmp(question->rule, rule->id) == 0) &&
+           (question->subject != WHY_KEY || names_fit(rule, question->key));
+}
+
+struct why_rule *why_rule_of(struct why *why, const struct rule *rule)
+{
+    for (size_t i = 0; i < why->per_rule.count; i++)
+        if (why->per_rule.at[i].rule == rule)
+            return &why->per_rule.at[i];
+    struct why_rule *of = &vector_add(&why->per_rule);
+    memset(of, 0, sizeof(*of));
+    of->rule = rule;
+    of->opened_ms = of->closed_ms = INT64_MIN;
+    return of;
+}
+
+struct why_alert *why_alert_of(struct why *why, struct id128 id, const struct event_text *text)
+{
+    for (size_t i = 0; i < why->alerts.count; i++)
+        if (id128_equal(why->alerts.at[i].id, id)) {
+            if (why->alerts.at[i].name == NULL && text != NULL)
+                why->alerts.at[i].name = why_words_alert(text);
+            return &why->alerts.at[i];
+        }
+    if (why->alerts.count == ALERTS_MAX)
+        return NULL;
+    struct why_alert *alert = &vector_add(&why->alerts);
+    memset(alert, 0, sizeof(*alert));
+    alert->id = id;
+    alert->name = text != NULL ? why_words_alert(text) : NULL;
+    return alert;
+}
+
+/* --- the first pass ---------------------------------------------------------------------- */
+
+static void key_add_once(struct why *why, struct id128 key, bool of_event)
+{
+    for (size_t i = 0; i < why->keys.count; i++)
+        if (id128_equal(why->keys.at[i].key, key))
+            return;
+    vector_add(&why->keys) = (struct why_key){.key = key, .of_event = of_event};
+}
+
+static bool is_place(const struct why *why, const char *topic, int32_t partition, int64_t offset)
+{
+    const struct why_question *question = &why->question;
+
+    return question->partition == partition && question->offset == offset &&
+           strcmp(question->topic, topic) == 0;
+}
+
+static bool is_event(const struct why *why, const char *topic, int32_t partition, int64_t offset,
+                     uint32_t sub)
+{
+    return sub == (why->question.sub < 0 ? 0 : (uint32_t)why->question.sub) &&
+           is_place(why, topic, partition, offset);
+}
+
+static void look_at_offset(struct why *why, const char *topic, int32_t partition, int64_t offset)
+{
+    if (why->question.partition != partition || strcmp(why->question.topic, topic) != 0)
+        return;
+    why->low = why->high < why->low || offset < why->low ? offset : why->low;
+    why->high = offset > why->high ? offset : why->high;
+}
+
+static void find_received(void *self, const struct trace_receipt *receipt)
+{
+    struct why *why = self;
+    const struct event *ev = receipt->event;
+
+    look_at_offset(why, receipt->topic, receipt->partition, ev->offset);
+    why->events += is_place(why, receipt->topic, receipt->partition, ev->offset);
+}
+
+static void find_decided(void *self, const struct trace_decision *decision)
+{
+    struct why *why = self;
+    const struct event *ev = decision->event;
+
+    if (!is_event(why, decision->topic, decision->partition, ev->offset, ev->sub))
+        return;
+    why->found = why->has_alert = true;
+    why->alert = ev->fingerprint;
+    why->event_ms = ev->et_ms;
+    why->place = (struct why_place){why_topic(why, decision->topic), decision->partition,
+                                    ev->offset, ev->sub};
+    for (uint32_t i = 0; i < decision->route_count; i++)
+        key_add_once(why, decision->routes[i].key, false);
+}
+
+static void find_touched(void *self, const struct trace_touch *touch)
+{
+    struct why *why = self;
+
+    if (touch->topic != NULL && is_event(why, touch->topic, touch->partition,
+                                         touch->touch->order.offset, touch->touch->order.sub))
+        key_add_once(why, touch->touch->key, true);
+}
+
+static void find_rejected(void *self, const char *topic, int32_t partition,
+                          const struct record *record, enum reject_reason reason, uint32_t at,
+                          const char *reject_why)
+{
+    struct why *why = self;
+
+    look_at_offset(why, topic, partition, record->offset);
+    if (!is_place(why, topic, partition, record->offset) || why->rejected != NULL)
+        return;
+    why->found = true;
+    why->place = (struct why_place){why_topic(why, topic), partition, record->offset, 0};
+    why->rejected = why_format("the record was rejected (%s): at byte %u: %s",
+                               reject_reason_name(reason), (unsigned)at, reject_why);
+}
+
+static void find_changed(void *self, const struct trace_change *change)
+{
+    struct why *why = self;
+    char id[ID128_TEXT_BYTES];
+
+    if (change->incident->change != INCIDENT_OPENED)
+        return;
+    id128_format(change->incident->id, id);
+    if (strncmp(id, why->question.incident, strlen(why->question.incident)) != 0)
+        return;
+    if (why->incident_count++ == 0)
+        key_add_once(why, change->key, true);
+    if (why->incidents.count < INCIDENTS_KEPT)
+        vector_add(&why->incidents) = incident_ref((struct incident *)change->incident);
+}
+
+static const struct engine_trace find_incident = {.changed = find_changed};
+static const struct engine_trace find_event = {
+    .received = find_received, .decided = find_decided, .touched = find_touched};
+
+/* --- passes ------------------------------------------------------------------------------ */
+
+static bool let_op_go(void *self, const struct op *op)
+{
+    (void)self;
+    incident_unref(op->incident);
+    return true;
+}
+
+static void set_listener(struct why *why)
+{
+    bool finds = why->pass == 1 && why->question.subject != WHY_KEY;
+
+    why->trace = !finds                                  ? why_watch_trace
+                 : why->question.subject == WHY_INCIDENT ? find_incident
+                                                         : find_event;
+    why->trace.self = why;
+    why->listener = (struct engine_listener){.self = why, .op = let_op_go, .trace = &why->trace};
+    if (finds && why->question.subject == WHY_EVENT)
+        why->listener.rejected = find_rejected;
+    if (!finds) {
+        why->listener.incident = why_watch_incident;
+        why->listener.op = why_watch_op;
+    }
+}
+
+struct why *why_create(const struct why_question *question, const struct rule_set *rules,
+                       const struct engine_config *config, struct error *err)
+{
+    size_t max = question->notes_max > 8 ? question->notes_max : 8;
+
+    if (!check_rules(question, rules, err))
+        return NULL;
+    struct why *why = memory_alloc(sizeof(*why));
+    memset(why, 0, sizeof(*why));
+    why->question = *question;
+    why->rules = rules;
+    why->config = config;
+    why->pass = 1;
+    why->high = -1;
+    /* What led to it: the newest. What followed: the first of it, and how it ended. */
+    why_notes_init(&why->before, 0, question->subject == WHY_KEY ? max : max / 2);
+    why_notes_init(&why->after, max / 4, max / 4);
+    set_listener(why);
+    return why;
+}
+
+void why_destroy(struct why *why)
+{
+    if (why == NULL)
+        return;
+    for (size_t i = 0; i < why->words.count; i++)
+        free(why->words.at[i]);
+    for (size_t i = 0; i < why->remarks.count; i++)
+        free(why->remarks.at[i]);
+    for (size_t i = 0; i < why->incidents.count; i++)
+        incident_unref(why->incidents.at[i]);
+    for (size_t i = 0; i < why->alerts.count; i++)
+        free(why->alerts.at[i].name);
+    incident_unref(why->latest);
+    why_notes_release(&why->before);
+    why_notes_release(&why->after);
+    free(why->words.at);
+    free(why->remarks.at);
+    free(why->incidents.at);
+    free(why->keys.at);
+    free(why->alerts.at);
+    free(why->watched.at);
+    free(why->opening.at);
+    free(why->per_rule.at);
+    free(why->rejected);
+    free(why);
+}
+
+const struct engine_listener *why_listener(struct why *why)
+{
+    return &why->listener;
+}
+
+bool why_pass(struct why *why)
+{
+    bool again = why->pass == 1 && why->question.subject != WHY_KEY &&
+                 (why->has_alert || why->incident_count == 1);
+
+    if (why->question.subject == WHY_INCIDENT)
+        why->found = why->incident_count == 1;
+    if (again) {
+        why->pass = 2;
+        set_listener(why);
+        return true;
+    }
+    why_notes_sort(&why->before);
+    why_notes_sort(&why->after);
+    why_judge(why);
+    return false;
+}
+
+void why_remark(struct why *why, const char *remark)
+{
+    char *copy = memory_alloc(strlen(remark) + 1);
+
+    strcpy(copy, remark);
+    vector_add(&why->remarks) = copy;
+}
+
+bool why_found(const struct why *why)
+{
+    return why->found;
+}
+
+const char *why_verdict(struct why *why)
+{
+    return why->verdict;
+}
+
+const char *why_member(const struct why *why, size_t index)
+{
+    for (size_t i = 0; i < why->alerts.count; i++)
+        if (why->alerts.at[i].is_member && why->alerts.at[i].order == index)
+            return why_alert_name(&why->alerts.at[i]);
+    return NULL;
+}

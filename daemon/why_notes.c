@@ -1,0 +1,104 @@
+/* why_notes.c - see why_parts.h. */
+#include <stdlib.h>
+#include <string.h>
+#include "daemon/why_parts.h"
+
+enum { LOOK_BACK = 64 };
+
+void why_notes_init(struct why_notes *notes, size_t first_max, size_t last_max)
+{
+    *notes = (struct why_notes){.first_max = first_max, .last_max = last_max > 0 ? last_max : 1};
+}
+
+static void note_release(struct why_note *note)
+{
+    free(note->text);
+    free(note->tests);
+}
+
+void why_notes_release(struct why_notes *notes)
+{
+    for (size_t i = 0; i < notes->list.count; i++)
+        note_release(&notes->list.at[i]);
+    free(notes->list.at);
+}
+
+void why_notes_add(struct why_notes *notes, const struct why_note *note)
+{
+    if (notes->list.count < notes->first_max + notes->last_max) {
+        vector_add(&notes->list) = *note;
+        return;
+    }
+    struct why_note *oldest = &notes->list.at[notes->first_max + notes->next];
+    notes->dropped += oldest->count;
+    note_release(oldest);
+    *oldest = *note;
+    notes->next = (notes->next + 1) % notes->last_max;
+}
+
+struct why_note *why_notes_last_of(struct why_notes *notes, struct id128 alert)
+{
+    size_t count = notes->list.count;
+    struct why_note *newest = NULL;
+
+    /* The ring may have turned: the number says what is newest. */
+    for (size_t i = 0; i < LOOK_BACK && i < count; i++) {
+        size_t at = count - 1 - i;
+        if (count == notes->first_max + notes->last_max && at >= notes->first_max)
+            at = notes->first_max +
+                 (notes->next + 2 * notes->last_max - 1 - i % notes->last_max) % notes->last_max;
+        struct why_note *note = &notes->list.at[at];
+        if (id128_equal(note->alert, alert) && (newest == NULL || note->number > newest->number))
+            newest = note;
+    }
+    return newest;
+}
+
+void why_notes_cut(struct why_notes *notes, int64_t from_ms)
+{
+    size_t kept = 0;
+
+    why_notes_sort(notes); /* the ring lies straight then */
+    for (size_t i = 0; i < notes->list.count; i++) {
+        if (notes->list.at[i].until_ms < from_ms)
+            note_release(&notes->list.at[i]);
+        else
+            notes->list.at[kept++] = notes->list.at[i];
+    }
+    if (kept < notes->list.count) /* what was dropped lay before what is dropped now */
+        notes->dropped = 0;
+    notes->list.count = kept;
+    notes->next = 0;
+}
+
+static int note_order(const void *a, const void *b)
+{
+    const struct why_note *x = a, *y = b;
+    int order;
+
+    if (x->at_ms != y->at_ms)
+        return x->at_ms < y->at_ms ? -1 : 1;
+    if (x->class != y->class)
+        return x->class < y->class ? -1 : 1;
+    if (x->class == ORDER_EVENT && x->place.topic != NULL && y->place.topic != NULL) {
+        order = strcmp(x->place.topic, y->place.topic);
+        if (order != 0)
+            return order;
+        if (x->place.partition != y->place.partition)
+            return x->place.partition < y->place.partition ? -1 : 1;
+        if (x->place.offset != y->place.offset)
+            return x->place.offset < y->place.offset ? -1 : 1;
+        if (x->place.sub != y->place.sub)
+            return x->place.sub < y->place.sub ? -1 : 1;
+    }
+    if (x->stage != y->stage)
+        return x->stage < y->stage ? -1 : 1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+void why_notes_sort(struct why_notes *notes)
+{
+    if (notes->list.count > 1)
+        qsort(notes->list.at, notes->list.count, sizeof(notes->list.at[0]), note_order);
+    notes->next = 0;
+}

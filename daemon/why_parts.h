@@ -1,0 +1,218 @@
+/*
+ * why_parts.h - what the files of the answer to "why" share; nobody else includes it.
+ *
+ *   why.c          questions, passes, and what is found in the first
+ *   why_watch.c    the second pass: decisions become notes
+ *   why_notes.c    notes, kept within a bound
+ *   why_words.c    decisions in words
+ *   why_verdict.c  the sentence at the end
+ *   why_print.c    the answer as text and as JSON
+ */
+#ifndef DAEMON_WHY_PARTS_H
+#define DAEMON_WHY_PARTS_H
+
+#include "base/vector.h"
+#include "correlate/trace.h"
+#include "daemon/why.h"
+#include "rules/explain.h"
+
+/* The place of an event; `topic` NULL: no event. */
+struct why_place {
+    const char *topic; /* kept by the answer */
+    int32_t partition;
+    int64_t offset;
+    uint32_t sub;
+};
+
+enum why_stage { STAGE_INGEST, STAGE_DEDUP, STAGE_RULES, STAGE_INCIDENT, STAGE_SINKS };
+
+/* One line of the story. */
+struct why_note {
+    int64_t at_ms, until_ms; /* of the first and the last that it stands for */
+    uint64_t count;
+    uint64_t number; /* order of arrival */
+    uint8_t class;   /* enum order_class */
+    uint8_t stage;   /* enum why_stage */
+    struct why_place place;
+    const char *what;     /* a word of docs/explaining.md: "repeat" */
+    const char *rule;     /* NULL: of no rule */
+    struct id128 alert;   /* zero: of no alert */
+    struct id128 subject; /* incident or key; zero: none */
+    bool has_incident;    /* `subject` is one */
+    char *text;
+    char *tests; /* why a `where` holds or not; NULL: not told */
+};
+
+/* The first `first_max` stay, of the others the newest `last_max`. */
+struct why_notes {
+    size_t first_max, last_max;
+    size_t first_count;
+    VECTOR_OF(struct why_note) list;
+    size_t next; /* of the ring behind the first ones */
+    uint64_t dropped;
+};
+
+/* An alert that is spoken of. */
+struct why_alert {
+    struct id128 id;
+    char *name;
+    struct why_place place; /* of its first event that is known */
+    int64_t at_ms;
+    bool is_member; /* of the incident that is asked for */
+    bool cleared;   /* and was cleared when that opened */
+    uint32_t order; /* of joining */
+};
+
+/* How a rule got on with what is asked for. */
+struct why_rule {
+    const struct rule *rule;
+    uint64_t failed; /* events for which `where` is false */
+    struct explained_cause {
+        bool is_set;
+        int64_t at_ms;
+        char text[600];
+    } cause; /* of the last of them */
+    uint64_t repeats, flapping;
+    bool watched;
+    int64_t watched_ms, next_ms;
+    double near;
+    char state[300]; /* the nearest that it came */
+    bool opened;     /* what is asked for opened an incident, or joined one */
+    bool by_joining;
+    struct id128 incident;
+    struct id128 opened_id;       /* the newest incident of the key */
+    int64_t opened_ms, closed_ms; /* INT64_MIN: has not */
+    bool evicted;                 /* the key went at the bound */
+};
+
+/* A rule's key that is watched in the second pass. */
+struct why_key {
+    struct id128 key;
+    bool of_event; /* a touch of the event that is asked for went there */
+};
+
+struct why {
+    struct why_question question;
+    const struct rule_set *rules;
+    const struct engine_config *config;
+    struct engine_listener listener;
+    struct engine_trace trace;
+    unsigned pass; /* 1, 2 */
+    uint64_t number;
+    bool is_done;
+
+    VECTOR_OF(char *) words; /* topics and texts that live as long as the answer */
+    VECTOR_OF(char *) remarks;
+
+    /* found in the first pass */
+    bool found;
+    size_t incident_count;                  /* with the digits that were given */
+    VECTOR_OF(struct incident *) incidents; /* the first few of them, as they opened */
+    VECTOR_OF(struct why_key) keys;
+    struct id128 alert; /* of the event */
+    bool has_alert;
+    struct why_place place;
+    int64_t event_ms;    /* its effective time */
+    char *rejected;      /* the reason, in a sentence */
+    uint32_t events;     /* of the record that is asked for */
+    int64_t low, high;   /* offsets that its partition showed; high < low: none */
+    uint64_t key_events; /* that have the key */
+
+    /* the story */
+    struct why_notes before, after;
+    bool is_after; /* notes go there */
+    VECTOR_OF(struct why_alert) alerts;
+    uint32_t member_count;
+    uint64_t members_untold;         /* beyond the bound */
+    VECTOR_OF(struct id128) watched; /* incidents */
+    struct incident *latest;         /* the incident that is asked for, as it was last */
+    VECTOR_OF(struct trace_member) opening;
+    struct explanation explanation; /* scratch */
+
+    /* of the event: what stopped it */
+    bool decided;
+    struct trace_decision decision; /* without what was borrowed */
+    bool asked_clear;
+    bool touched;
+    bool names_check; /* some rule does not fail at the event's check alone */
+    char check[128];
+    uint64_t repeat; /* of the alert, so far; its words are those of the opener */
+    struct why_place opener;
+    int64_t opener_ms;
+    uint64_t asked_repeat; /* the same when the event came */
+    struct why_place asked_opener;
+    int64_t asked_opener_ms;
+
+    VECTOR_OF(struct why_rule) per_rule;
+    char verdict[1600];
+};
+
+/* --- why_notes.c ------------------------------------------------------------------------- */
+
+void why_notes_init(struct why_notes *notes, size_t first_max, size_t last_max);
+void why_notes_release(struct why_notes *notes);
+
+/* Takes the note's texts. */
+void why_notes_add(struct why_notes *notes, const struct why_note *note);
+
+/* The newest note of this alert among the last few; NULL: none. */
+struct why_note *why_notes_last_of(struct why_notes *notes, struct id128 alert);
+
+/* Drops what lies before `from_ms`, uncounted. */
+void why_notes_cut(struct why_notes *notes, int64_t from_ms);
+
+/* In the order in which things happened. */
+void why_notes_sort(struct why_notes *notes);
+
+/* --- why.c ------------------------------------------------------------------------------- */
+
+/* A copy that lives as long as the answer; the same text gives the same copy for topics. */
+const char *why_topic(struct why *why, const char *topic);
+char *why_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+bool why_asks_rule(const struct why *why, const struct rule *rule);
+struct why_rule *why_rule_of(struct why *why, const struct rule *rule);
+
+/* Made if it is new; `text` NULL: its name is not known yet. NULL: there are too many. */
+struct why_alert *why_alert_of(struct why *why, struct id128 id, const struct event_text *text);
+
+static inline const char *why_alert_name(const struct why_alert *alert)
+{
+    return alert != NULL && alert->name != NULL ? alert->name : "an alert";
+}
+
+/* True when the key of a rule, by its values, is the one that is asked for. */
+bool why_key_is(const struct rule *rule, const struct text *values, const char *asked);
+
+/* --- why_watch.c --------------------------------------------------------------------------------
+ */
+
+extern const struct engine_trace why_watch_trace;
+void why_watch_incident(void *self, struct incident *incident);
+bool why_watch_op(void *self, const struct op *op);
+
+/* --- why_words.c ------------------------------------------------------------------------- */
+
+enum { WHY_TIME_BYTES = 40, WHY_PLACE_BYTES = WHY_TOPIC_BYTES + 64 };
+
+/* 2026-02-01T10:00:00.250Z */
+const char *why_time(int64_t ms, char to[WHY_TIME_BYTES]);
+const char *why_place_print(const struct why_place *place, char to[WHY_PLACE_BYTES]);
+
+/* Takes a character that was cut in its middle off the end. */
+void why_words_mend(char *text);
+
+/* All owned by the caller. */
+char *why_words_alert(const struct event_text *text);
+char *why_words_received(const struct trace_receipt *receipt);
+char *why_words_decided(const struct trace_decision *decision, const char *alert);
+char *why_words_touched(const struct trace_touch *touch, const char *alert);
+char *why_words_tests(const struct explanation *explanation);
+char *why_words_change(const struct incident *incident);
+
+/* --- why_verdict.c -----------------------------------------------------------------------------
+ */
+
+void why_judge(struct why *why);
+
+#endif

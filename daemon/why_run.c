@@ -1,0 +1,236 @@
+/* why_run.c - see why_run.h. */
+#include "daemon/why_run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "daemon/command.h"
+#include "daemon/packs.h"
+#include "daemon/progress.h"
+#include "daemon/units.h"
+
+enum { POLL_MS = 200, PARTS_SHOWN = 256, PASSES_MAX = 2 };
+#define SINCE_MS_DEFAULT ((int64_t)3600 * 1000)
+
+struct answering {
+    const struct why_run *run;
+    const char *command;
+    struct option_list files;
+    bool is_live; /* the last of what the configuration's daemon reads */
+    struct replay_range range;
+    char from[UNIT_TEXT_BYTES];
+    const char *marks;
+    struct config *config;
+    struct rule_set *rules;
+    struct engine_config engine_config;
+    struct why *why;
+    struct replay_input *inputs[PASSES_MAX];
+    unsigned input_count;
+};
+
+/* --- preparation -------------------------------------------------------------------------------
+ */
+
+static int prepare_engine_config(struct answering *a, struct error *err)
+{
+    struct engine_config *config = &a->engine_config;
+
+    engine_config_init(config);
+    if (config_fill_engine(a->config, config) != 0) {
+        error_set(err, "out of memory");
+        return EXIT_SYSTEM;
+    }
+    config->workers = 1;
+    config->seal_ms = 0; /* X7: what is over is sealed at its end */
+    /* All runs of one question have one seed: hashes are compared between them. */
+    host()->random(host()->self, &config->seed, sizeof(config->seed));
+    return EXIT_OK;
+}
+
+/* How long before a moment something may lie that still counts at it. */
+static int64_t memory_ms(const struct answering *a)
+{
+    int64_t longest = 0;
+
+    for (uint32_t i = 0; i < rule_set_count(a->rules); i++) {
+        int64_t window = rule_set_rule(a->rules, i)->window_ms;
+        longest = window > longest ? window : longest;
+    }
+    return longest + a->engine_config.expire_ms;
+}
+
+/* Where reading begins, of a question about what a daemon has read lately. */
+static int prepare_range(struct answering *a, struct error *err)
+{
+    const struct why_run *run = a->run;
+    int64_t since = run->since_ms > 0 ? run->since_ms : SINCE_MS_DEFAULT;
+    int64_t now = host()->wall_ms(host()->self);
+
+    a->range = run->range;
+    a->marks = run->marks;
+    if (a->files.count > 0) {
+        if (run->since_ms > 0) {
+            error_set(err, "--since is for topics, and files are named: --from cuts these");
+            return EXIT_USAGE;
+        }
+        for (size_t i = 0; i < a->files.count; i++)
+            if (strcmp(a->files.item[i], "-") == 0) {
+                error_set(err, "standard input cannot be read twice: name a file");
+                return EXIT_USAGE;
+            }
+        return EXIT_OK;
+    }
+    if (a->range.from == NULL) {
+        unit_format_time(now - since - memory_ms(a), a->from);
+        a->range.from = a->from;
+    } else if (run->since_ms > 0) {
+        error_set(err, "--since and --from both say where to begin");
+        return EXIT_USAGE;
+    }
+    a->is_live = a->range.brokers == NULL && a->range.topics.count == 0;
+    if (a->is_live && a->marks == NULL && a->config->marks.path[0] != '\0')
+        a->marks = a->config->marks.path;
+    return EXIT_OK;
+}
+
+static int prepare(struct answering *a, struct error *err)
+{
+    const struct why_run *run = a->run;
+    struct why_question question = run->question;
+    int code;
+
+    for (size_t i = 1; i < run->arguments.count; i++)
+        a->files.item[a->files.count++] = run->arguments.item[i];
+    if (config_load(run->config, CONFIG_SECRETS_MAY_BE_ABSENT, &a->config, err) != 0 ||
+        packs_load_configured(a->config, &run->rules, &a->rules, err) != 0)
+        return EXIT_CONFIG;
+    code = prepare_engine_config(a, err);
+    if (code == EXIT_OK)
+        code = prepare_range(a, err);
+    if (code != EXIT_OK)
+        return code;
+    question.rule = run->rule;
+    question.at_ms = run->at_ms;
+    question.notes_max = (size_t)run->lines;
+    a->input_count = question.subject == WHY_KEY ? 1 : PASSES_MAX;
+    a->why = why_create(&question, a->rules, &a->engine_config, err);
+    return a->why != NULL ? EXIT_OK : EXIT_USAGE;
+}
+
+/* --- one pass ---------------------------------------------------------------------------- */
+
+static void show_progress(struct engine *engine, struct progress *progress)
+{
+    struct engine_part_counters parts[PARTS_SHOWN];
+    struct engine_counters counters;
+    uint64_t left = 0;
+
+    if (!progress->is_on)
+        return;
+    engine_counters(engine, &counters);
+    size_t count = engine_part_counters(engine, parts, PARTS_SHOWN);
+    for (size_t i = 0; i < count && i < PARTS_SHOWN; i++)
+        left += parts[i].lag > 0 ? (uint64_t)parts[i].lag : 0;
+    progress_show(progress, counters.records, left > 0 ? counters.records + left : 0);
+}
+
+static int run_engine(struct answering *a, struct replay_input *input, struct error *err)
+{
+    struct source *source = replay_input_source(input);
+    struct progress progress;
+    struct engine *engine = NULL;
+    int code = EXIT_OK;
+
+    a->engine_config.marks = replay_input_marks(input, &a->engine_config.mark_count);
+    if (engine_create(&a->engine_config, source, a->rules, why_listener(a->why), &engine, err) !=
+            0 ||
+        engine_start(engine, err) != 0) {
+        engine_destroy(engine);
+        return EXIT_SYSTEM;
+    }
+    progress_begin(&progress, "records", a->run->progress, a->run->quiet);
+    /* A damaged recording stops its partition, which then never finishes. */
+    while (code == EXIT_OK && !engine_wait_finished(engine, POLL_MS)) {
+        if (!source->ops->ready(source, err))
+            code = a->files.count > 0 ? EXIT_DATA : EXIT_UNAVAILABLE;
+        show_progress(engine, &progress);
+    }
+    progress_end(&progress);
+    engine_stop(engine);
+    if (code == EXIT_OK && !source->ops->ready(source, err))
+        code = EXIT_DATA;
+    engine_destroy(engine);
+    return code;
+}
+
+/* What a reader of the answer has to know of its input. */
+static void remark_input(struct answering *a, const struct replay_input *input)
+{
+    char *text = NULL, *rest = NULL;
+    size_t bytes = 0;
+    FILE *to = open_memstream(&text, &bytes);
+
+    if (to == NULL)
+        return;
+    replay_input_say(input, to);
+    fclose(to);
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+        why_remark(a->why, strncmp(line, "note: ", 6) == 0 ? line + 6 : line);
+    free(text);
+}
+
+/* A source is read once, so there is one for each pass. All are opened before the first is read:
+ * they have one range, also where the logs grow meanwhile. */
+static int open_inputs(struct answering *a, struct error *err)
+{
+    int code = EXIT_OK;
+
+    for (unsigned i = 0; code == EXIT_OK && i < a->input_count; i++) {
+        code = replay_range_open(&a->range, &a->files, a->config, 0, a->command,
+                                 i > 0 ? a->inputs[0] : NULL, &a->inputs[i], err);
+        if (code == EXIT_OK && a->marks != NULL) {
+            int rc = replay_input_read_marks(a->inputs[i], a->marks, err);
+            if (rc != 0)
+                code = rc == -EINVAL ? EXIT_DATA : rc == -ENOMEM ? EXIT_SYSTEM : EXIT_NO_INPUT;
+        }
+    }
+    if (code == EXIT_OK)
+        remark_input(a, a->inputs[0]);
+    return code;
+}
+
+/* --- the answer -------------------------------------------------------------------------- */
+
+int why_run(struct why_run *run, const char *command, struct error *err)
+{
+    struct answering a = {.run = run, .command = command};
+    int code = prepare(&a, err);
+
+    if (code == EXIT_OK)
+        code = open_inputs(&a, err);
+    for (unsigned i = 0; code == EXIT_OK && i < a.input_count; i++) {
+        code = run_engine(&a, a.inputs[i], err);
+        if (code == EXIT_OK && !why_pass(a.why))
+            break;
+    }
+    if (code == EXIT_OK) {
+        if (run->is_json)
+            why_print_json(a.why, stdout);
+        else
+            why_print_text(a.why, stdout);
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+            error_set(err, "the answer cannot be written: %s", strerror(errno));
+            code = EXIT_IO;
+        } else if (!why_found(a.why)) {
+            code = EXIT_CHANGED;
+        }
+    }
+    for (unsigned i = 0; i < a.input_count; i++)
+        replay_input_close(a.inputs[i]);
+    why_destroy(a.why);
+    rule_set_destroy(a.rules);
+    config_destroy(a.config);
+    return code;
+}

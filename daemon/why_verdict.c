@@ -1,0 +1,321 @@
+/*
+ * why_verdict.c - the sentence that an answer ends in: the first thing that stopped what is asked
+ * for, or what came of it. See why_parts.h.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "daemon/why_parts.h"
+
+static void say(struct why *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct why *why, const char *format, ...)
+{
+    size_t used = strlen(why->verdict);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(why->verdict + used, sizeof(why->verdict) - used, format, args);
+    va_end(args);
+}
+
+static void say_time(struct why *why, const char *word, int64_t at_ms)
+{
+    char time[WHY_TIME_BYTES];
+
+    say(why, "%s%s", word, why_time(at_ms, time));
+}
+
+static void say_incident(struct why *why, const char *word, struct id128 id)
+{
+    char digits[ID128_TEXT_BYTES];
+
+    id128_format(id, digits);
+    say(why, "%s%s", word, digits);
+}
+
+/* "rule many: count() 4 of 5 at 12:00:03; the oldest left at 12:10:00" */
+static void say_watched(struct why *why, const struct why_rule *of)
+{
+    bool opened = of->opened_ms != INT64_MIN && of->opened_ms >= of->watched_ms;
+
+    say(why, "rule %s: %s", of->rule->id, of->state[0] != '\0' ? of->state : "it was counted");
+    say_time(why, " at ", of->watched_ms);
+    if (opened && of->opened_ms < of->next_ms) {
+        say_incident(why, "; it counted on until incident ", of->opened_id);
+        say_time(why, " opened at ", of->opened_ms);
+    } else if (of->evicted) {
+        say(why, "; then the key was evicted, the rule had more than max_keys");
+    } else if (of->next_ms != INT64_MAX && of->rule->form_kind == FORM_WINDOW) {
+        say_time(why, "; the oldest left at ", of->next_ms);
+    } else if (of->next_ms != INT64_MAX) {
+        say_time(why, "; it waited until ", of->next_ms);
+    }
+}
+
+static void say_failed(struct why *why, const struct why_rule *of)
+{
+    say(why, "rule %s: where does not hold: %s", of->rule->id,
+        of->cause.text[0] != '\0' ? of->cause.text : "it has more tests than can be told");
+}
+
+/* --- an incident ------------------------------------------------------------------------- */
+
+static void judge_incident(struct why *why)
+{
+    const struct incident *first = why->incidents.count > 0 ? why->incidents.at[0] : NULL;
+    const struct incident *latest = why->latest;
+
+    if (first == NULL) {
+        say(why, "no incident whose id begins with %s opens in this input", why->question.incident);
+        return;
+    }
+    if (why->incident_count > 1) {
+        say(why, "%zu incidents begin with %s:", why->incident_count, why->question.incident);
+        for (size_t i = 0; i < why->incidents.count; i++)
+            say_incident(why, i > 0 ? ", " : " ", why->incidents.at[i]->id);
+        if (why->incident_count > why->incidents.count)
+            say(why, ", ...");
+        return;
+    }
+    say_time(why, "it opened at ", first->opened_ms);
+    say(why, ": %s", first->why);
+    if (latest != NULL && latest->change == INCIDENT_CLOSED) {
+        say_time(why, "; it closed at ", latest->at_ms);
+        say(why, ", %s", incident_cause_name(latest->cause));
+    } else {
+        say(why, "; it is open at the end of the input");
+    }
+}
+
+/* --- an event ---------------------------------------------------------------------------- */
+
+static void judge_absence(struct why *why)
+{
+    const struct why_question *asked = &why->question;
+
+    if (why->events > 0 && asked->sub >= (int64_t)why->events)
+        say(why, "the record has %u event%s, numbered from 0", why->events,
+            why->events == 1 ? "" : "s");
+    else if (why->events > 0)
+        say(why, "it was read, and never worked off: its partition had left before");
+    else if (why->high < why->low)
+        say(why, "nothing of %s/%" PRId32 " is in this input", asked->topic, asked->partition);
+    else
+        say(why,
+            "there is no event at offset %" PRId64 " of %s/%" PRId32
+            " in this input, which has %" PRId64 " to %" PRId64,
+            asked->offset, asked->topic, asked->partition, why->low, why->high);
+}
+
+/* The rule that got farthest: an incident, then the nearest to one. */
+static const struct why_rule *farthest(const struct why *why)
+{
+    const struct why_rule *best = NULL;
+
+    for (size_t i = 0; i < why->per_rule.count; i++) {
+        const struct why_rule *of = &why->per_rule.at[i];
+        if (!of->opened && !of->watched)
+            continue;
+        if (best == NULL || of->opened > best->opened ||
+            (of->opened == best->opened && of->near > best->near))
+            best = of;
+    }
+    return best;
+}
+
+static const struct why_rule *failed(const struct why *why)
+{
+    for (size_t i = 0; i < why->per_rule.count; i++)
+        if (why->per_rule.at[i].failed > 0)
+            return &why->per_rule.at[i];
+    return NULL;
+}
+
+static void say_alert_state(struct why *why)
+{
+    const struct why_rule *best = farthest(why);
+
+    if (best == NULL)
+        return;
+    if (best->opened) {
+        say(why, "; its alert is in an incident of rule %s:", best->rule->id);
+        say_incident(why, " ", best->incident);
+    } else {
+        say(why, "; of its alert, ");
+        say_watched(why, best);
+    }
+}
+
+static void judge_folded(struct why *why)
+{
+    const struct trace_decision *decision = &why->decision;
+    const struct why_alert *alert = why_alert_of(why, why->alert, NULL);
+    char place[WHY_PLACE_BYTES];
+
+    if (decision->flapping) {
+        say(why, "folded: %s is flapping, its rules are told nothing", why_alert_name(alert));
+        say_time(why, " before ", decision->calm_ms);
+        return;
+    }
+    say(why, "folded as repeat %" PRIu64 " of %s", why->asked_repeat, why_alert_name(alert));
+    if (why->asked_opener.topic != NULL) {
+        say(why, ", which %s opened", why_place_print(&why->asked_opener, place));
+        say_time(why, " at ", why->asked_opener_ms);
+    }
+    if (failed(why) != NULL) {
+        say(why, "; besides, ");
+        say_failed(why, failed(why));
+    } else {
+        say_alert_state(why);
+    }
+}
+
+static void judge_clear(struct why *why)
+{
+    const struct why_alert *alert = why_alert_of(why, why->alert, NULL);
+
+    switch (why->decision.outcome) {
+    case TRACE_CLEAR_OF_NONE:
+        say(why, "it is a clear, and no alert is open that it could end: %s",
+            why_alert_name(alert));
+        return;
+    case TRACE_CLEAR_OF_CLOSED:
+        say(why, "it is a clear, and %s had cleared already", why_alert_name(alert));
+        return;
+    default:
+        if (why->decision.flapping)
+            judge_folded(why);
+        else
+            say(why, "it is a clear: it ended %s%s", why_alert_name(alert),
+                why->touched ? "" : ", which no rule had matched");
+    }
+}
+
+static void judge_unmatched(struct why *why)
+{
+    const struct why_rule *of = failed(why);
+
+    if (of == NULL)
+        say(why, "there is no rule");
+    else if (why->question.rule != NULL)
+        say_failed(why, of);
+    else if (!why->names_check)
+        say(why, "no rule names this check, \"%s\"", why->check);
+    else {
+        say(why, "no rule matches; the nearest is ");
+        say_failed(why, of);
+    }
+}
+
+static void judge_event(struct why *why)
+{
+    const struct why_rule *best = farthest(why);
+
+    if (!why->found) {
+        judge_absence(why);
+    } else if (why->rejected != NULL) {
+        say(why, "%s", why->rejected);
+    } else if (!why->decided) {
+        say(why, "it was not met again: the input has changed meanwhile");
+    } else if (why->asked_clear) {
+        judge_clear(why);
+    } else if (why->decision.counted == TRACE_DUPLICATE) {
+        judge_folded(why);
+    } else if (why->touched && best != NULL && best->opened) {
+        say(why, "it %s", best->by_joining ? "joined" : "opened");
+        say_incident(why, " incident ", best->incident);
+        say(why, " of rule %s", best->rule->id);
+        if (best->by_joining && best->opened_ms != INT64_MIN)
+            say_time(why, ", open since ", best->opened_ms);
+    } else if (why->touched && best != NULL) {
+        say_watched(why, best);
+    } else if (why->touched && failed(why) != NULL) {
+        say(why, "it ended its alert for rule %s, whose where no longer holds: %s",
+            failed(why)->rule->id, failed(why)->cause.text);
+    } else if (why->touched) {
+        say(why, "it was counted, and changed nothing");
+    } else {
+        judge_unmatched(why);
+    }
+}
+
+/* --- a key ------------------------------------------------------------------------------- */
+
+enum progress { NOTHING, FAILED, FOLDED, WATCHED, OPENED };
+
+static enum progress progress_of(const struct why_rule *of)
+{
+    return of->opened_ms != INT64_MIN            ? OPENED
+           : of->watched                         ? WATCHED
+           : of->repeats > 0 || of->flapping > 0 ? FOLDED
+           : of->failed > 0                      ? FAILED
+                                                 : NOTHING;
+}
+
+static void say_opened(struct why *why, const struct why_rule *of)
+{
+    say_incident(why, "incident ", of->opened_id);
+    say(why, " of rule %s", of->rule->id);
+    say_time(why, of->closed_ms == INT64_MIN ? " has been open since " : " was open from ",
+             of->opened_ms);
+    if (of->closed_ms == INT64_MIN)
+        return;
+    say_time(why, " to ", of->closed_ms);
+    if (of->watched) {
+        say(why, "; since then, ");
+        say_watched(why, of);
+    }
+}
+
+static void judge_key(struct why *why)
+{
+    const struct why_rule *best = NULL;
+
+    for (size_t i = 0; i < why->per_rule.count; i++) {
+        const struct why_rule *of = &why->per_rule.at[i];
+        if (best == NULL || progress_of(of) > progress_of(best) ||
+            (progress_of(of) == WATCHED && progress_of(best) == WATCHED && of->near > best->near))
+            best = of;
+    }
+    if (!why->found) {
+        say(why, "no event of this input has this key%s",
+            why->question.at_ms != INT64_MAX ? " up to then" : "");
+        return;
+    }
+    switch (best != NULL ? progress_of(best) : NOTHING) {
+    case OPENED:
+        say_opened(why, best);
+        return;
+    case WATCHED:
+        say_watched(why, best);
+        return;
+    case FOLDED:
+        say(why, "rule %s: its events were folded: %" PRIu64 " repeats, %" PRIu64 " while flapping",
+            best->rule->id, best->repeats, best->flapping);
+        return;
+    case FAILED:
+        say(why, "rule %s: where does not hold for any of %" PRIu64 " problem events; the last: %s",
+            best->rule->id, best->failed, best->cause.text);
+        return;
+    case NOTHING:
+        say(why, "the events of this key are clears: nothing was open that they could end");
+    }
+}
+
+void why_judge(struct why *why)
+{
+    why->verdict[0] = '\0';
+    switch (why->question.subject) {
+    case WHY_INCIDENT:
+        judge_incident(why);
+        break;
+    case WHY_EVENT:
+        judge_event(why);
+        break;
+    case WHY_KEY:
+        judge_key(why);
+        break;
+    }
+    why_words_mend(why->verdict);
+}

@@ -1,0 +1,235 @@
+/* why_words.c - decisions as a person would say them. See why_parts.h. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include "daemon/units.h"
+#include "daemon/why_parts.h"
+
+enum { NAME_SHOWN = 120, TESTS_SHOWN = 8, TEST_BYTES = 1200 };
+
+char *why_format(const char *format, ...)
+{
+    va_list args;
+    char *text = NULL;
+
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0)
+        text = memory_alloc(SIZE_MAX / 2); /* ends the process in one place */
+    va_end(args);
+    return text;
+}
+
+const char *why_time(int64_t ms, char to[WHY_TIME_BYTES])
+{
+    _Static_assert((int)WHY_TIME_BYTES >= (int)UNIT_TEXT_BYTES, "a time fits");
+    return unit_format_time(ms, to);
+}
+
+const char *why_place_print(const struct why_place *place, char to[WHY_PLACE_BYTES])
+{
+    snprintf(to, WHY_PLACE_BYTES, "%s/%" PRId32 "/%" PRId64 "/%" PRIu32, place->topic,
+             place->partition, place->offset, place->sub);
+    return to;
+}
+
+void why_words_mend(char *text)
+{
+    size_t end = strlen(text), lead = end;
+
+    while (lead > 0 && ((unsigned char)text[lead - 1] & 0xC0) == 0x80)
+        lead--;
+    if (lead == 0)
+        return;
+    unsigned char first = (unsigned char)text[lead - 1];
+    size_t bytes = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC0 ? 2 : 1;
+    if (end - lead + 1 < bytes)
+        text[lead - 1] = '\0';
+}
+
+static int shown(struct text text)
+{
+    uint32_t len = text.len;
+
+    if (len > NAME_SHOWN) {
+        len = NAME_SHOWN;
+        while (len > 0 && ((unsigned char)text.at[len] & 0xC0) == 0x80)
+            len--;
+    }
+    return (int)len;
+}
+
+/* "db01/sda disk.full (prometheus)", behind its tenant where that is not the one of all. */
+char *why_words_alert(const struct event_text *text)
+{
+    struct text key = event_text_field(text, FIELD_DEDUP_KEY);
+    struct text resource = event_text_field(text, FIELD_RESOURCE);
+    struct text check = event_text_field(text, FIELD_CHECK);
+    struct text source = event_text_field(text, FIELD_SOURCE);
+    struct text tenant = event_text_field(text, FIELD_TENANT);
+    const char *colon = ": ";
+
+    if (text_equals(tenant, "default")) {
+        tenant.len = 0;
+        colon = "";
+    }
+    if (key.len > 0)
+        return why_format("%.*s%skey \"%.*s\"", shown(tenant), tenant.at, colon, shown(key),
+                          key.at);
+    return why_format("%.*s%s%.*s%s%.*s%s%.*s%s", shown(tenant), tenant.at, colon, shown(resource),
+                      resource.at, resource.len > 0 && check.len > 0 ? " " : "", shown(check),
+                      check.at, source.len > 0 ? " (" : "", shown(source), source.at,
+                      source.len > 0 ? ")" : "");
+}
+
+char *why_words_received(const struct trace_receipt *receipt)
+{
+    const struct event *ev = receipt->event;
+    char time[WHY_TIME_BYTES], span[UNIT_TEXT_BYTES], *text = NULL;
+    size_t bytes = 0;
+    FILE *to = open_memstream(&text, &bytes);
+
+    if (to == NULL)
+        return why_format("out of memory");
+    fprintf(to, "received: log time %s", why_time(receipt->log_ms, time));
+    if (ev->ts_ms != receipt->log_ms)
+        fprintf(to, ", own time %s", why_time(ev->ts_ms, time));
+    if ((ev->flags & EVENT_CLAMPED) != 0)
+        fputs(", which is too far from the log time to be trusted: the log time counts", to);
+    if (ev->et_ms > receipt->trusted_ms) {
+        fprintf(to,
+                ", counts %s later: ", unit_format_duration(ev->et_ms - receipt->trusted_ms, span));
+        if ((ev->flags & EVENT_LATE_BY_SEAL) != 0)
+            fputs("the clock had closed its time", to);
+        else
+            fprintf(to, "newer ones came before it, by more than the disorder of %s",
+                    unit_format_duration(receipt->disorder_ms, span));
+    }
+    fclose(to);
+    return text;
+}
+
+static const char *counted_words(const struct trace_decision *decision)
+{
+    if (decision->flapping && decision->counted == TRACE_DUPLICATE)
+        return "; the alert is flapping, its rules are told nothing";
+    if (decision->counted == TRACE_UNMATCHED)
+        return decision->event->state == EVENT_CLEAR ? "; no rule had matched it"
+                                                     : "; no rule matches it";
+    if (decision->counted == TRACE_DUPLICATE)
+        return "; its rules are told nothing";
+    return "";
+}
+
+char *why_words_decided(const struct trace_decision *decision, const char *alert)
+{
+    static const char *const words[] = {
+        [TRACE_CLEAR_OF_NONE] = "a clear without an alert: none is open of",
+        [TRACE_NEW] = "a new alert of",
+        [TRACE_REFIRED] = "the cleared alert is open again:",
+        [TRACE_REPEATED] = "a repeat of",
+        [TRACE_CHANGED] = "other severity or labels than before:",
+        [TRACE_CLEARED] = "clears",
+        [TRACE_CLEAR_OF_CLOSED] = "a clear again, it has cleared already:",
+    };
+    char calm[WHY_TIME_BYTES];
+    const char *counted = decision->outcome == TRACE_CLEAR_OF_NONE ? "" : counted_words(decision);
+
+    return why_format(
+        "%s: %s %s%s%s%s", severity_name((enum severity)decision->event->severity),
+        words[decision->outcome], alert, counted,
+        decision->flap_begun || decision->flapping
+            ? decision->flap_begun ? "; it begins to flap, which ends at " : ", which ends at "
+            : "",
+        decision->flap_begun || decision->flapping ? why_time(decision->calm_ms, calm) : "");
+}
+
+char *why_words_touched(const struct trace_touch *touch, const char *alert)
+{
+    static const char *const kinds[] = {
+        [TOUCH_RAISE] = "counts",
+        [TOUCH_CHANGE] = "counts as changed",
+        [TOUCH_REPEAT] = "counts the repeat of",
+        [TOUCH_CLEAR] = "hears the end of",
+        [TOUCH_EVICT] = "loses",
+    };
+    const char *kind = kinds[touch->touch->kind];
+    char id[ID128_TEXT_BYTES];
+
+    id128_format(touch->incident, id);
+    switch (touch->fate) {
+    case TRACE_NO_KEY:
+        return why_format("rule %s %s %s, and holds nothing of it", touch->rule->id, kind, alert);
+    case TRACE_WATCHED:
+        return why_format("rule %s %s %s%s%s%s", touch->rule->id, kind, alert,
+                          touch->state[0] != '\0' ? ": " : "", touch->state,
+                          touch->evicted > 0 ? "; the oldest of max_members had to go" : "");
+    case TRACE_OPENED:
+        return why_format("rule %s %s %s, and opens incident %s", touch->rule->id, kind, alert, id);
+    case TRACE_JOINED:
+        return why_format("%s joins incident %s of rule %s", alert, id, touch->rule->id);
+    case TRACE_LEFT:
+        return why_format(
+            "%s is no longer open in incident %s of rule %s%s", alert, id, touch->rule->id,
+            touch->touch->kind == TOUCH_EVICT ? ": it was evicted, engine.alerts.max is reached"
+                                              : "");
+    case TRACE_IGNORED:
+        return why_format("%s is not open in incident %s of rule %s: nothing changes", alert, id,
+                          touch->rule->id);
+    case TRACE_CLOSED:
+        break;
+    }
+    return why_format("%s is no longer open in incident %s of rule %s, which closes", alert, id,
+                      touch->rule->id);
+}
+
+char *why_words_tests(const struct explanation *explanation)
+{
+    char *text = NULL, one[TEST_BYTES];
+    size_t bytes = 0;
+    uint32_t said = 0;
+    FILE *to = open_memstream(&text, &bytes);
+
+    if (to == NULL)
+        return why_format("out of memory");
+    for (uint32_t i = 0; i < explanation->count; i++) {
+        if (!explanation->test[i].decides)
+            continue;
+        if (said++ == TESTS_SHOWN)
+            break;
+        explained_test_print(&explanation->test[i], one, sizeof(one));
+        fprintf(to, "%s%s", said > 1 ? "; " : "", one);
+    }
+    if (said > TESTS_SHOWN || explanation->left_out > 0)
+        fputs("; ...", to);
+    fclose(to);
+    return text;
+}
+
+char *why_words_change(const struct incident *incident)
+{
+    static const char *const causes[] = {
+        [CAUSE_RULE] = "",
+        [CAUSE_SEVERITY] = "a worse severity has joined",
+        [CAUSE_GREW] = "its alerts have doubled",
+        [CAUSE_QUIET] = "nothing has come for it for as long as the rule asks",
+        [CAUSE_CLEARED] = "all its alerts have cleared",
+        [CAUSE_EVICTED] = "it is no longer watched, a bound was reached",
+    };
+    char id[ID128_TEXT_BYTES];
+    const char *priority = priority_name((enum priority)incident->priority);
+
+    id128_format(incident->id, id);
+    if (incident->change == INCIDENT_OPENED)
+        return why_format("incident %s of rule %s opens, %s%s%s: %s", id, incident->rule_id,
+                          priority, priority[0] != '\0' ? " " : "",
+                          severity_name((enum severity)incident->severity), incident->why);
+    return why_format("incident %s of rule %s %s: %s; %" PRIu64 " events, %u alerts, %u open", id,
+                      incident->rule_id,
+                      incident->change == INCIDENT_UPDATED ? "is updated" : "closes",
+                      (size_t)incident->cause < sizeof(causes) / sizeof(causes[0]) &&
+                              causes[incident->cause] != NULL
+                          ? causes[incident->cause]
+                          : incident_cause_name(incident->cause),
+                      incident->event_count, incident->alert_count, incident->open_count);
+}

@@ -1,0 +1,418 @@
+/*
+ * Aim: who asks why an incident opened, or why an event or a key opened none, is told what
+ * happened, and the last sentence is the first thing that stopped it. Method: rows of questions
+ * about small recordings, their sentences worked out by hand; and random recordings, where the
+ * answers about every event and every incident must agree with what the engine told itself.
+ */
+#include "correlate/trace.h"
+#include "daemon/why.h"
+#include "tests/engine_bench.h"
+
+/* BENCH_T0 as the answers write it, in seconds and milliseconds. */
+#define T "2001-09-09T01:46:"
+
+struct put {
+    int64_t at_ms;
+    const char *resource, *check, *more;
+};
+
+struct row {
+    const char *name;
+    const struct put *puts;
+    const char *asked, *rule;
+    int64_t at_ms; /* 0: all counts */
+    bool is_found;
+    const char *verdict; /* # stands for an incident's id */
+};
+
+static const char rules[] = "rules:\n"
+                            "- id: full\n  where: check == \"disk\" && value > 90.0\n"
+                            "  by: [host]\n  window: 10s\n"
+                            "  when: count() >= 3 && distinct(resource) >= 2\n"
+                            "  incident: {title: full}\n  close: cleared() || quiet(5s)\n"
+                            "- id: fans\n  where: severity >= MAJOR && check == \"fan\"\n"
+                            "  by: [labels.rack]\n  window: 2s\n  when: count() >= 2\n"
+                            "  max_keys: 1\n"
+                            "  incident: {title: fans}\n  close: quiet(1s)\n";
+
+#define VALUE(v) ",\"value\":" v
+#define RACK(r) ",\"severity\":\"major\",\"labels\":{\"rack\":\"" r "\"}"
+
+/* Alerts expire after 20 s here; flapping begins at the fourth change within 4 s. */
+static const struct put story[] = {
+    /* 0 */ {0, "db1/a", "disk", VALUE("95")},
+    /* 1 */ {100, "db1/a", "disk", VALUE("95")},
+    /* 2 */ {200, "db1/b", "disk", VALUE("97.5")},
+    /* 3 */ {300, "db1/d", "disk", VALUE("71.5")},
+    /* 4 */ {400, "db1/c", "disk", VALUE("92")},
+    /* 5 */ {500, "db2/a", "disk", VALUE("92")},
+    /* 6 */ {600, "db1/e", "disk", VALUE("99")},
+    /* 7 */ {700, "db1/e", "noise", ""},
+    /* 8 */ {800, "x", "fan", ",\"severity\":\"info\""},
+    /* 9 */ {900, "x", "probe", BENCH_CLEAR},
+    /* 10 */ {1000, "db1/a", "disk", BENCH_CLEAR},
+    /* 11 */ {1100, "db1/a", "disk", BENCH_CLEAR},
+    /* 12 */ {1200, "y", "fan", RACK("r1")},
+    /* 13 */ {1250, "z", "fan", RACK("r2")},
+    /* 14 */ {1300, "f", "disk", ""},
+    /* 15 */ {2000, "f", "disk", BENCH_CLEAR},
+    /* 16 */ {2100, "f", "disk", ""},
+    /* 17 */ {2200, "f", "disk", BENCH_CLEAR},
+    /* 18 */ {2300, "f", "disk", ""},
+    /* 19 */ {3000, "w", "fan", ",\"severity\":\"major\""},
+    /* 20 */ {4000, NULL, NULL, "{\"nonsense\":1}"},
+    /* 21 */ {4100, "db3/a", "disk", VALUE("50")},
+    /* 22 */ {4200, "db3/b", "disk", VALUE("60.5")},
+    /* 23 */ {4300, "db2/a", "disk", VALUE("12")},
+    /* 24 */ {30000, "end", "end", ""},
+    {0, NULL, NULL, NULL},
+};
+
+static const struct row rows[] = {
+    {"an event that is not there", story, "t/0/99", NULL, 0, false,
+     "there is no event at offset 99 of t/0 in this input, which has 0 to 24"},
+    {"a partition that is not there", story, "t/7/0", NULL, 0, false,
+     "nothing of t/7 is in this input"},
+    {"a number beyond the record's events", story, "t/0/1/5", NULL, 0, false,
+     "the record has 1 event, numbered from 0"},
+    {"a record that was rejected", story, "t/0/20", NULL, 0, true,
+     "the record was rejected (schema): at byte 0: an event needs resource and check, or "
+     "dedup_key"},
+    {"a repeat", story, "t/0/1", NULL, 0, true,
+     "folded as repeat 1 of db1/a disk, which t/0/0/0 opened at " T "40.000Z; of its alert, rule "
+     "full: count() 1 of 3, distinct(resource) 1 of 2 at " T
+     "40.000Z; it counted on until incident # opened at " T "40.400Z"},
+    {"a test that fails", story, "t/0/3", NULL, 0, true,
+     "no rule matches; the nearest is rule full: where does not hold: value > 90: 71.5 > 90 is "
+     "false"},
+    {"a rule that is asked about", story, "t/0/3", "fans", 0, true,
+     "rule fans: where does not hold: severity >= MAJOR: WARNING >= MAJOR is false"},
+    {"a check that no rule names", story, "t/0/7", NULL, 0, true,
+     "no rule names this check, \"noise\""},
+    {"too few in the window", story, "t/0/5", NULL, 0, true,
+     "rule full: count() 1 of 3, distinct(resource) 1 of 2 at " T "40.500Z; the oldest left at " T
+     "50.500Z"},
+    {"other values than before", story, "t/0/23", NULL, 0, true,
+     "it ended its alert for rule full, whose where no longer holds: value > 90: 12 > 90 is "
+     "false"},
+    {"the opener", story, "t/0/4", NULL, 0, true, "it opened incident # of rule full"},
+    {"one that joined", story, "t/0/6", NULL, 0, true,
+     "it joined incident # of rule full, open since " T "40.400Z"},
+    {"a clear of nothing", story, "t/0/9", NULL, 0, true,
+     "it is a clear, and no alert is open that it could end: x probe"},
+    {"a clear", story, "t/0/10", NULL, 0, true, "it is a clear: it ended db1/a disk"},
+    {"a clear again", story, "t/0/11", NULL, 0, true,
+     "it is a clear, and db1/a disk had cleared already"},
+    {"a key that was evicted", story, "t/0/12", NULL, 0, true,
+     "rule fans: count() 1 of 2 at " T
+     "41.200Z; then the key was evicted, the rule had more than max_keys"},
+    /* It changed at 1300, 2000, 2100, 2200 and 2300: at most one of these lies in the window 4 s
+     * after the one before the last. */
+    {"flapping", story, "t/0/18", NULL, 0, true,
+     "folded: f disk is flapping, its rules are told nothing before " T "46.200Z"},
+    {"an absent value", story, "t/0/14", "full", 0, true,
+     "rule full: where does not hold: value > 90: the event has no value"},
+    {"a key that no event has", story, "host=db7", NULL, 0, false,
+     "no event of this input has this key"},
+    {"a key that opened", story, "tenant=default host=db1", NULL, 0, true,
+     "incident # of rule full was open from " T "40.400Z to " T "45.600Z"},
+    {"the same before it opened", story, "host=db1", NULL, 350, true,
+     "rule full: count() 2 of 3, distinct(resource) 2 of 2 at " T "40.200Z; the oldest left at " T
+     "50.000Z"},
+    {"a key that lacks alerts", story, "host=db2", NULL, 0, true,
+     "rule full: count() 1 of 3, distinct(resource) 1 of 2 at " T "40.500Z; the oldest left at " T
+     "50.500Z"},
+    {"a key whose events fail", story, "host=db3", "full", 0, true,
+     "rule full: where does not hold for any of 2 problem events; the last: value > 90: 60.5 > "
+     "90 is false"},
+    {"a key of an absent label", story, "labels.rack=", "fans", 0, true,
+     "rule fans: count() 1 of 2 at " T "43.000Z; the oldest left at " T "45.000Z"},
+};
+
+static struct bench *bench_of(const struct put *puts)
+{
+    struct bench *bench = bench_create(rules);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench->config.expire_ms = 20000;
+    bench->config.flap_start = 4;
+    bench->config.flap_stop = 1;
+    bench->config.flap_window_ms = 4000;
+    for (; puts->more != NULL; puts++) {
+        if (puts->resource == NULL)
+            bench_put_text(feed, puts->at_ms, puts->more);
+        else
+            bench_put(feed, puts->at_ms, puts->resource, puts->check, puts->more);
+    }
+    return bench;
+}
+
+/* Runs the input as often as the answer needs. */
+static struct why *answer(struct bench *bench, const struct why_question *question)
+{
+    struct error err = {""};
+    struct why *why = why_create(question, bench->rules, &bench->config, &err);
+
+    if (why == NULL)
+        fail_msg("%s", err.text);
+    do {
+        if (engine_create(&bench->config, &bench->source, bench->rules, why_listener(why),
+                          &bench->engine, &err) != 0 ||
+            engine_start(bench->engine, &err) != 0)
+            fail_msg("%s", err.text);
+        assert_true(engine_wait_finished(bench->engine, BENCH_LIMIT_MS));
+        engine_stop(bench->engine);
+        bench_rewind(bench, true);
+    } while (why_pass(why));
+    return why;
+}
+
+/* Every id in the text, 32 digits, becomes #. */
+static void without_ids(const char *text, char *to, size_t bytes)
+{
+    size_t used = 0;
+
+    while (*text != '\0' && used + 1 < bytes) {
+        if (strspn(text, "0123456789abcdef") == 32) {
+            to[used++] = '#';
+            text += 32;
+        } else {
+            to[used++] = *text++;
+        }
+    }
+    to[used] = '\0';
+}
+
+static void the_verdict_is_the_first_thing_that_stopped_it(void **state)
+{
+    (void)state;
+    size_t wrong = 0;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bench *bench = bench_of(rows[i].puts);
+        struct why_question question;
+        struct error err = {""};
+        char said[2000];
+        assert_int_equal(why_ask_whynot(rows[i].asked, &question, &err), 0);
+        question.rule = rows[i].rule;
+        if (rows[i].at_ms != 0)
+            question.at_ms = BENCH_T0 + rows[i].at_ms;
+        struct why *why = answer(bench, &question);
+        without_ids(why_verdict(why), said, sizeof(said));
+        if (strcmp(said, rows[i].verdict) != 0 || why_found(why) != rows[i].is_found)
+            print_error("%s (%s):\n  %s\nnot\n  %s\n", rows[i].name, rows[i].asked, said,
+                        rows[i].verdict);
+        wrong += strcmp(said, rows[i].verdict) != 0 || why_found(why) != rows[i].is_found;
+        why_destroy(why);
+        bench_destroy(bench);
+    }
+    assert_int_equal(wrong, 0);
+}
+
+/* --- random recordings ---------------------------------------------------------------------------
+ */
+
+enum { ALERTS = 64, OPENINGS = 128, JOINS = 2048, EVENTS = 60 };
+
+/* What the engine told of itself, without the collector of answers. */
+struct told {
+    size_t alert_count, incident_count, join_count;
+    struct told_alert {
+        struct id128 id;
+        char name[64];
+    } alert[ALERTS];
+    struct id128 incident[OPENINGS];
+    struct {
+        struct id128 incident, alert;
+    } join[JOINS];
+    struct told_event {
+        enum trace_counted counted;
+        bool is_clear, touched;
+    } event[EVENTS];
+};
+
+static void tell_received(void *self, const struct trace_receipt *receipt)
+{
+    struct told *told = self;
+    struct text resource = event_text_field(receipt->event->text, FIELD_RESOURCE);
+    struct text check = event_text_field(receipt->event->text, FIELD_CHECK);
+
+    for (size_t i = 0; i < told->alert_count; i++)
+        if (id128_equal(told->alert[i].id, receipt->event->fingerprint))
+            return;
+    if (told->alert_count == ALERTS)
+        return;
+    struct told_alert *alert = &told->alert[told->alert_count++];
+    alert->id = receipt->event->fingerprint;
+    snprintf(alert->name, sizeof(alert->name), "%.*s %.*s", (int)resource.len, resource.at,
+             (int)check.len, check.at);
+}
+
+static void tell_decided(void *self, const struct trace_decision *decision)
+{
+    struct told *told = self;
+
+    told->event[decision->event->offset].counted = decision->counted;
+    told->event[decision->event->offset].is_clear = decision->event->state == EVENT_CLEAR;
+}
+
+static void tell_incident(void *self, struct incident *incident)
+{
+    struct told *told = self;
+
+    if (incident->change == INCIDENT_OPENED && told->incident_count < OPENINGS)
+        told->incident[told->incident_count++] = incident->id;
+}
+
+static void tell_joined(void *self, struct id128 incident, struct id128 alert, int64_t at_ms)
+{
+    struct told *told = self;
+
+    (void)at_ms;
+    if (told->join_count < JOINS) {
+        told->join[told->join_count].incident = incident;
+        told->join[told->join_count++].alert = alert;
+    }
+}
+
+static bool let_go(void *self, const struct op *op)
+{
+    (void)self;
+    incident_unref(op->incident);
+    return true;
+}
+
+static void listen_to(struct bench *bench, struct told *told)
+{
+    const struct engine_trace trace = {
+        .self = told, .received = tell_received, .decided = tell_decided};
+    const struct engine_listener listener = {.self = told,
+                                             .incident = tell_incident,
+                                             .joined = tell_joined,
+                                             .op = let_go,
+                                             .trace = &trace};
+    struct error err = {""};
+
+    memset(told, 0, sizeof(*told));
+    if (engine_create(&bench->config, &bench->source, bench->rules, &listener, &bench->engine,
+                      &err) != 0 ||
+        engine_start(bench->engine, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_true(engine_wait_finished(bench->engine, BENCH_LIMIT_MS));
+    engine_stop(bench->engine);
+    bench_rewind(bench, true);
+}
+
+static struct bench *random_bench(unsigned seed)
+{
+    struct bench *bench = bench_create(rules);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    static const char *const values[] = {VALUE("95"), VALUE("99"), VALUE("71"), BENCH_CLEAR};
+
+    bench->config.expire_ms = 3000;
+    bench->config.flap_start = 4;
+    bench->config.flap_stop = 1;
+    bench->config.flap_window_ms = 1000;
+    for (int64_t i = 0, at = 0; i < EVENTS; i++) {
+        char resource[32];
+        at += rand_r(&seed) % 12 == 0 ? 4000 : rand_r(&seed) % 300;
+        snprintf(resource, sizeof(resource), "db%d/%c", rand_r(&seed) % 2, 'a' + rand_r(&seed) % 4);
+        if (rand_r(&seed) % 4 == 0)
+            bench_put(feed, at, resource, "fan", rand_r(&seed) % 3 == 0 ? BENCH_CLEAR : RACK("r1"));
+        else
+            bench_put(feed, at, resource, "disk", values[rand_r(&seed) % 4]);
+    }
+    return bench;
+}
+
+/* The members in the answer are those that the engine had, each once. */
+static void check_members(struct bench *bench, const struct told *told, struct id128 id,
+                          unsigned seed)
+{
+    struct why_question question;
+    struct error err = {""};
+    char hex[ID128_TEXT_BYTES];
+    size_t members = 0, named = 0;
+
+    id128_format(id, hex);
+    assert_int_equal(why_ask_incident(hex, &question, &err), 0);
+    struct why *why = answer(bench, &question);
+    assert_true(why_found(why));
+    for (size_t j = 0; j < told->join_count; j++) {
+        if (!id128_equal(told->join[j].incident, id))
+            continue;
+        members++;
+        const char *name = "";
+        for (size_t a = 0; a < told->alert_count; a++)
+            if (id128_equal(told->alert[a].id, told->join[j].alert))
+                name = told->alert[a].name;
+        bool is_named = false;
+        for (size_t m = 0; why_member(why, m) != NULL; m++)
+            is_named = is_named || strcmp(why_member(why, m), name) == 0;
+        if (!is_named)
+            fail_msg("seed %u: %s is a member of %s and not named", seed, name, hex);
+    }
+    while (why_member(why, named) != NULL)
+        named++;
+    if (named != members)
+        fail_msg("seed %u: %s has %zu members, and %zu are named", seed, hex, members, named);
+    why_destroy(why);
+}
+
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* The answer about an event says what it was counted as. */
+static void check_event(struct bench *bench, const struct told *told, int64_t offset, unsigned seed)
+{
+    const struct told_event *event = &told->event[offset];
+    struct why_question question;
+    struct error err = {""};
+    char asked[64];
+
+    snprintf(asked, sizeof(asked), "t/0/%" PRId64, offset);
+    assert_int_equal(why_ask_whynot(asked, &question, &err), 0);
+    struct why *why = answer(bench, &question);
+    const char *said = why_verdict(why);
+    bool fits = event->is_clear ? begins(said, "it is a clear") || begins(said, "folded: ")
+                : event->counted == TRACE_DUPLICATE ? begins(said, "folded")
+                : event->counted == TRACE_UNMATCHED
+                    ? begins(said, "no rule matches")
+                    : begins(said, "rule ") || begins(said, "it opened") ||
+                          begins(said, "it joined") || begins(said, "it ended its alert for rule");
+    if (!fits || strstr(said, "not met again") != NULL)
+        fail_msg("seed %u: %s, counted %d, clear %d: %s", seed, asked, event->counted,
+                 event->is_clear, said);
+    why_destroy(why);
+}
+
+static void answers_agree_with_what_happened(void **state)
+{
+    (void)state;
+    static struct told told;
+    size_t incidents = 0;
+
+    for (unsigned seed = 1; seed <= 8; seed++) {
+        struct bench *bench = random_bench(seed);
+        listen_to(bench, &told);
+        for (size_t i = 0; i < told.incident_count; i++)
+            check_members(bench, &told, told.incident[i], seed);
+        for (int64_t offset = 0; offset < EVENTS; offset++)
+            check_event(bench, &told, offset, seed);
+        incidents += told.incident_count;
+        bench_destroy(bench);
+    }
+    assert_true(incidents > 8);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_verdict_is_the_first_thing_that_stopped_it),
+        cmocka_unit_test(answers_agree_with_what_happened),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
