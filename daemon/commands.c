@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"diff", "runs two sets of rules over the same events and tells what changes", cmd_diff},
     {"generate", "writes the events of a synthetic estate with faults of known truth",
      cmd_generate},
+    {"import", "converts rules of Sigma and of Prometheus Alertmanager into a rule file", cmd_import},
     {"publish", "puts recorded input back into Kafka, with its times and partitions", cmd_publish},
     {"receive", "receives pages on this machine and shows them as they arrive", cmd_receive},
     {"record", "keeps a stretch of Kafka topics in a file, for replay", cmd_record},

@@ -19,6 +19,7 @@ int cmd_check(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
+int cmd_import(int argc, char **argv);
 int cmd_publish(int argc, char **argv);
 int cmd_receive(int argc, char **argv);
 int cmd_record(int argc, char **argv);

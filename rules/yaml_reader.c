@@ -15,6 +15,7 @@ struct reader {
     struct arena *arena;
     struct diagnostics *diag;
     struct yaml_node *root;
+    struct yaml_node *documents_root;       /* list of all roots; NULL: one document is allowed */
     struct yaml_node *open[YAML_DEPTH_MAX]; /* lists and maps not yet ended */
     struct yaml_node *key[YAML_DEPTH_MAX];  /* of a map: a key that waits for its value */
     unsigned depth;
@@ -236,6 +237,7 @@ static struct yaml_node *node_create(struct reader *reader, struct fy_event *eve
     enum fy_scalar_style style = token != NULL ? fy_token_scalar_style(token) : FYSS_PLAIN;
     node->text.at = arena_copy(reader->arena, text != NULL ? text : "", text != NULL ? bytes : 0);
     node->text.len = text != NULL ? (uint32_t)bytes : 0;
+    node->is_plain = style == FYSS_PLAIN;
     if (node->text.at == NULL || !node_trace(node, reader, style, node->span.to))
         return diagnose_memory(reader->diag);
     return node;
@@ -264,13 +266,25 @@ static bool key_accept(struct reader *reader, struct yaml_node *map, struct yaml
     return true;
 }
 
-/* Hangs a node where the walk stands: as a key, a value, an entry or the root. */
+static void child_add(struct yaml_node *parent, struct yaml_node *node)
+{
+    if (parent->last != NULL)
+        parent->last->next = node;
+    else
+        parent->first = node;
+    parent->last = node;
+    parent->count++;
+}
+
+/* Hangs a node where the walk stands: as a key, a value, an entry or a root. */
 static bool node_add(struct reader *reader, struct yaml_node *node)
 {
     struct yaml_node *parent;
 
     if (reader->depth == 0) {
         reader->root = node;
+        if (reader->documents_root != NULL && (node->kind != YAML_SCALAR || node->text.len > 0))
+            child_add(reader->documents_root, node);
         return true;
     }
     parent = reader->open[reader->depth - 1];
@@ -287,12 +301,7 @@ static bool node_add(struct reader *reader, struct yaml_node *node)
             node->span = (*key)->span;
         *key = NULL;
     }
-    if (parent->last != NULL)
-        parent->last->next = node;
-    else
-        parent->first = node;
-    parent->last = node;
-    parent->count++;
+    child_add(parent, node);
     return true;
 }
 
@@ -316,7 +325,7 @@ static bool event_take(struct reader *reader, struct fy_event *event)
 
     switch (event->type) {
     case FYET_DOCUMENT_START:
-        if (reader->documents++ > 0) {
+        if (reader->documents++ > 0 && reader->documents_root == NULL) {
             diagnose(reader->diag, event_span(reader, event),
                      "a second document begins here; a file holds one");
             return false;
@@ -447,10 +456,12 @@ static bool script_accept(const struct script *script, struct diagnostics *diag)
     return true;
 }
 
-struct yaml_node *yaml_read(const struct script *script, struct arena *arena,
-                            struct diagnostics *diag)
+/* With `documents` their roots are hung into it. Returns the (last) root, or NULL. */
+static struct yaml_node *read_stream(const struct script *script, struct arena *arena,
+                                     struct diagnostics *diag, struct yaml_node *documents)
 {
-    struct reader reader = {.script = script, .arena = arena, .diag = diag};
+    struct reader reader = {
+        .script = script, .arena = arena, .diag = diag, .documents_root = documents};
     struct fy_diag_cfg log_config;
     struct fy_diag *log = NULL;
     struct fy_parser *parser = NULL;
@@ -489,4 +500,22 @@ out:
         fy_parser_destroy(parser);
     fy_diag_destroy(log);
     return is_good ? reader.root : NULL;
+}
+
+struct yaml_node *yaml_read(const struct script *script, struct arena *arena,
+                            struct diagnostics *diag)
+{
+    return read_stream(script, arena, diag, NULL);
+}
+
+struct yaml_node *yaml_read_documents(const struct script *script, struct arena *arena,
+                                      struct diagnostics *diag)
+{
+    struct yaml_node *list = arena_alloc(arena, sizeof(*list));
+
+    if (list == NULL)
+        return diagnose_memory(diag);
+    list->kind = YAML_LIST;
+    list->span = (struct span){script, 0, 0};
+    return read_stream(script, arena, diag, list) != NULL ? list : NULL;
 }

@@ -3,7 +3,8 @@
  *
  * What is read is the plain part of YAML: maps, lists and scalars. Anchors,
  * aliases, tags and several documents in one file are refused: a person should
- * see what a file says without following references. Every scalar is text here;
+ * see what a file says without following references. (Foreign files may hold several
+ * documents: yaml_read_documents().) Every scalar is text here;
  * the reader of a key decides what it has to look like.
  *
  * A scalar may be folded, quoted or a block, so the bytes of its value do not lie
@@ -41,12 +42,17 @@ struct yaml_node {
     const struct yaml_node *key; /* in a map: the key of this value */
     struct yaml_node *first, *last, *next; /* children, in the file's order */
     uint32_t count;
+    bool is_plain; /* a scalar without quotes: null, true and 5 may be meant as such */
 };
 
 /* Reads the script into `arena`.
  * Errors: NULL, with at least one diagnosis. An empty file is an error too. */
 struct yaml_node *yaml_read(const struct script *script, struct arena *arena,
                             struct diagnostics *diag);
+
+/* The same for a file of several documents: a list of their roots, empty ones left out. */
+struct yaml_node *yaml_read_documents(const struct script *script, struct arena *arena,
+                                      struct diagnostics *diag);
 
 /* Where bytes [from, to) of a scalar's text lie in the file. */
 struct span yaml_node_span(const struct yaml_node *node, uint32_t from, uint32_t to);

@@ -1,0 +1,467 @@
+/* import.c - see import.h. */
+#include "daemon/import.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/slab.h"
+#include "daemon/import_work.h"
+#include "rules/fields.h"
+#include "rules/rule_reader.h"
+
+enum { ID_TITLE_BYTES_MAX = 70 };
+
+static const char *const section_names[IMPORT_SECTIONS] = {"rules", "maintenance", "inhibit"};
+
+const char *import_effect_name(enum import_effect effect)
+{
+    return effect == IMPORT_LEFT_OUT  ? "left out"
+           : effect == IMPORT_IGNORED ? "ignored"
+                                      : "differs";
+}
+
+const char *import_format_name(enum import_format format)
+{
+    return format == IMPORT_SIGMA ? "sigma" : "alertmanager";
+}
+
+/* ---- findings ---- */
+
+static uint32_t file_of(const struct import_work *work, struct span span)
+{
+    return span.script != NULL ? (uint32_t)(span.script - work->scripts) : 0;
+}
+
+void import_find(struct import_work *work, struct span span, enum import_effect effect,
+                 const char *construct, const char *why, ...)
+{
+    char sentence[512];
+    struct import_finding *finding;
+    va_list args;
+
+    if (work->findings.count > IMPORT_FINDINGS_MAX)
+        return;
+    va_start(args, why);
+    vsnprintf(sentence, sizeof(sentence), why, args);
+    va_end(args);
+    finding = &vector_add(&work->findings);
+    *finding = (struct import_finding){
+        .span = span,
+        .file = file_of(work, span),
+        .effect = effect,
+        .construct = construct,
+        .why = import_pool_copy(&work->pool, sentence, strlen(sentence)),
+    };
+}
+
+void import_ignore_key(struct import_work *work, const struct yaml_node *node, const char *why)
+{
+    import_find(work, node->key->span, IMPORT_IGNORED,
+                import_name(work, "key %.80s", node->key->text.at), "%s", why);
+}
+
+static int finding_compare(const void *left, const void *right)
+{
+    const struct import_finding *a = left, *b = right;
+
+    if (a->file != b->file)
+        return a->file < b->file ? -1 : 1;
+    if (a->span.from != b->span.from)
+        return a->span.from < b->span.from ? -1 : 1;
+    int order = strcmp(a->construct, b->construct);
+    return order != 0 ? order : strcmp(a->why, b->why);
+}
+
+/* A place from the one before it in the same file, so that many findings cost one walk. */
+static struct place place_after(const struct script *script, uint32_t from, struct place place,
+                                uint32_t to)
+{
+    for (; from < to; from++) {
+        char c = script->text[from];
+        if (c == '\n')
+            place = (struct place){place.line + 1, 1};
+        else if (((unsigned char)c & 0xc0) != 0x80)
+            place.column++;
+    }
+    return place;
+}
+
+/* In order, each once: a base rule is met by every rule that refers to it. */
+static void findings_finish(struct import_work *work)
+{
+    struct import_finding *at = work->findings.at;
+    struct place place = {1, 1};
+    size_t count = 0;
+    uint32_t byte = 0;
+
+    if (work->findings.count == 0)
+        return;
+    qsort(at, work->findings.count, sizeof(*at), finding_compare);
+    for (size_t i = 0; i < work->findings.count; i++) {
+        if (count > 0 && finding_compare(&at[count - 1], &at[i]) == 0)
+            continue;
+        if (count == 0 || at[count - 1].file != at[i].file) {
+            byte = 0;
+            place = (struct place){1, 1};
+        }
+        place = place_after(&work->scripts[at[i].file], byte, place, at[i].span.from);
+        byte = at[i].span.from;
+        at[count] = at[i];
+        at[count++].place = place;
+    }
+    work->findings.count = count;
+}
+
+void import_finding_print(const struct import_result *result, const struct import_input *input,
+                          size_t index, struct import_text *to)
+{
+    const struct import_finding *finding = &result->findings[index];
+
+    import_text_line(to, input->files[finding->file].name,
+                     strlen(input->files[finding->file].name));
+    import_text_format(to, ":%u:%u: %s: ", (unsigned)finding->place.line,
+                       (unsigned)finding->place.column, import_effect_name(finding->effect));
+    import_text_line(to, finding->construct, strlen(finding->construct));
+    import_text_put(to, ": ");
+    import_text_line(to, finding->why, strlen(finding->why));
+}
+
+/* ---- entries ---- */
+
+void import_scratch_reset(struct import_work *work)
+{
+    import_pool_release(&work->scratch);
+}
+
+/* Letters and digits stay, all else is one "-" between them. */
+static void slug(struct import_text *text, struct text title)
+{
+    size_t bytes = 0;
+    bool is_gap = false;
+
+    for (uint32_t i = 0; i < title.len && bytes < ID_TITLE_BYTES_MAX; i++) {
+        char c = title.at[i];
+        if (c >= 'A' && c <= 'Z')
+            c = (char)(c - 'A' + 'a');
+        if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '.') {
+            is_gap = true;
+            continue;
+        }
+        if (is_gap && bytes > 0)
+            import_text_put(text, "-");
+        import_text_add(text, &c, 1);
+        is_gap = false;
+        bytes++;
+    }
+    if (bytes == 0)
+        import_text_put(text, "unnamed");
+}
+
+/* How often this id was asked for. */
+static uintptr_t id_count(struct import_work *work, const char *id)
+{
+    void **place = import_index_at(&work->ids, import_word(id));
+    uintptr_t count = (uintptr_t)*place;
+
+    *place = (void *)(count + 1);
+    return count;
+}
+
+const char *import_id(struct import_work *work, const char *prefix, struct text title)
+{
+    const char *own = import_map_prefix(work->input->map);
+    struct import_text text = {NULL, 0, 0};
+    const char *id, *base;
+    uintptr_t count;
+
+    import_text_put(&text, own != NULL ? own : prefix);
+    slug(&text, title);
+    base = id = import_text_take(&text, &work->pool);
+    /* "a" again is "a-2", unless something is called "a-2" already. */
+    count = id_count(work, base);
+    while (count > 0) {
+        id = import_name(work, "%s-%u", base, (unsigned)count + 1);
+        if (id_count(work, id) == 0)
+            break;
+        count = id_count(work, base);
+    }
+    return id;
+}
+
+/* The engine's first line, without the place: that is one of our text. */
+static const char *refusal(struct import_work *work, const struct error *err)
+{
+    const char *end = strchr(err->text, '\n'), *at = err->text;
+
+    for (int colons = 0; colons < 3; colons++) {
+        const char *colon = strchr(at, ':');
+        if (colon == NULL || (end != NULL && colon > end))
+            break;
+        at = colon + 1;
+    }
+    at += *at == ' ';
+    return import_name(work, "%.*s", end != NULL ? (int)(end - at) : (int)strlen(at), at);
+}
+
+static bool is_accepted(struct import_work *work, const struct import_entry *entry,
+                        const char **why)
+{
+    const struct import_input *input = work->input;
+    struct import_text text = {NULL, 0, 0};
+    struct error err = {""};
+    bool is_good;
+
+    if (input->accept == NULL)
+        return true;
+    import_text_format(&text, "%s:\n", section_names[entry->section]);
+    import_text_put(&text, entry->text);
+    is_good = input->accept(input->self, text.at, text.bytes, &err);
+    import_text_release(&text);
+    *why = is_good ? "" : refusal(work, &err);
+    return is_good;
+}
+
+bool import_add(struct import_work *work, enum import_section section, const char *id,
+                struct import_text *comment, struct import_text *entry, struct span span,
+                const char *construct)
+{
+    struct import_entry made = {.section = section, .id = id};
+    const char *why;
+
+    made.comment = import_text_take(comment, &work->pool);
+    made.text = import_text_take(entry, &work->pool);
+    if (!is_accepted(work, &made, &why)) {
+        import_find(work, span, IMPORT_LEFT_OUT, construct,
+                    "this tocsin does not take what it would become: %s", why);
+        return false;
+    }
+    vector_add(&work->entries) = made;
+    return true;
+}
+
+void import_comment(struct import_text *comment, const char *word, struct text value)
+{
+    import_text_format(comment, "  # %s: ", word);
+    import_text_line(comment, value.at, value.len);
+    import_text_put(comment, "\n");
+}
+
+/* ---- the file ---- */
+
+static void write_head(struct import_work *work)
+{
+    struct import_text *text = &work->text;
+
+    import_text_format(text, "# Rules converted by `tocsin import` from the form of %s:\n",
+                       work->out->format == IMPORT_SIGMA ? "Sigma" : "Prometheus Alertmanager");
+    for (size_t i = 0; i < work->input->file_count; i++) {
+        import_text_put(text, "#   ");
+        import_text_line(text, work->input->files[i].name, strlen(work->input->files[i].name));
+        import_text_put(text, "\n");
+    }
+    if (work->out->finding_count == 0) {
+        import_text_put(text, "# Everything was carried over.\n");
+        return;
+    }
+    import_text_format(text, "# Not carried over, or not quite (%zu):\n", work->out->finding_count);
+    for (size_t i = 0; i < work->out->finding_count; i++) {
+        import_text_put(text, "#   ");
+        import_finding_print(work->out, work->input, i, text);
+        import_text_put(text, "\n");
+    }
+}
+
+static void write_section(struct import_work *work, enum import_section section)
+{
+    bool is_first = true;
+
+    for (size_t i = 0; i < work->entries.count; i++) {
+        const struct import_entry *entry = &work->entries.at[i];
+        if (entry->section != section)
+            continue;
+        if (is_first)
+            import_text_format(&work->text, "\n%s:\n", section_names[section]);
+        else
+            import_text_put(&work->text, "\n");
+        is_first = false;
+        import_text_put(&work->text, entry->comment);
+        import_text_put(&work->text, entry->text);
+    }
+}
+
+static void write_all(struct import_work *work)
+{
+    struct import_result *out = work->out;
+
+    out->findings = work->findings.at;
+    out->finding_count = work->findings.count;
+    out->entries = work->entries.at;
+    out->entry_count = work->entries.count;
+    write_head(work);
+    for (int section = 0; section < IMPORT_SECTIONS; section++)
+        write_section(work, (enum import_section)section);
+    /* A file of rules without any is refused; an empty list is none of them. */
+    if (work->entries.count == 0)
+        import_text_put(&work->text, "\nrules: []\n");
+    out->text = work->text.at;
+    out->bytes = work->text.bytes;
+}
+
+/* ---- reading ---- */
+
+static bool read_file(struct import_work *work, size_t index, struct diagnostics *diag)
+{
+    const struct import_file *file = &work->input->files[index];
+    struct script *script = &work->scripts[index];
+    struct yaml_node *list;
+
+    *script = (struct script){file->name, file->text, file->bytes};
+    list = yaml_read_documents(script, work->arena, diag);
+    if (list == NULL)
+        return false;
+    if (work->document_count + list->count > IMPORT_DOCUMENTS_MAX) {
+        diagnose(diag, list->span, "more than %d documents in all", IMPORT_DOCUMENTS_MAX);
+        return false;
+    }
+    work->documents =
+        memory_grow(work->documents, (work->document_count + list->count + 1) * sizeof(list));
+    for (const struct yaml_node *node = list->first; node != NULL; node = node->next) {
+        if (node->kind != YAML_MAP) {
+            diagnose(diag, node->span, "a document here is a map of keys, not %s",
+                     yaml_kind_name(node->kind));
+            return false;
+        }
+        work->documents[work->document_count++] = node;
+    }
+    return true;
+}
+
+static bool has_any(const struct yaml_node *document, const char *const *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (yaml_node_find(document, keys[i]) != NULL)
+            return true;
+    return false;
+}
+
+static enum import_format document_format(const struct yaml_node *document)
+{
+    static const char *const sigma[] = {"detection", "correlation", "logsource", "filter"};
+    static const char *const alertmanager[] = {"route", "inhibit_rules", "receivers",
+                                               "time_intervals", "mute_time_intervals"};
+
+    if (has_any(document, sigma, sizeof(sigma) / sizeof(sigma[0])))
+        return IMPORT_SIGMA;
+    if (has_any(document, alertmanager, sizeof(alertmanager) / sizeof(alertmanager[0])))
+        return IMPORT_ALERTMANAGER;
+    return IMPORT_AUTO;
+}
+
+/* What the first document that can be told is, all are. */
+static bool recognise(struct import_work *work, struct diagnostics *diag)
+{
+    enum import_format format = work->input->format;
+
+    for (size_t i = 0; i < work->document_count; i++) {
+        enum import_format found = document_format(work->documents[i]);
+        if (format == IMPORT_AUTO)
+            format = found;
+        if (found != IMPORT_AUTO && found != format) {
+            diagnose(diag, work->documents[i]->span,
+                     "this is of the form of %s, and %s is wanted: convert the two apart",
+                     import_format_name(found), import_format_name(format));
+            return false;
+        }
+    }
+    if (format == IMPORT_AUTO) {
+        diagnose(diag, work->documents[0]->span,
+                 "neither Sigma rules (keys detection, correlation) nor a configuration of "
+                 "Alertmanager (keys route, inhibit_rules); --from names one");
+        return false;
+    }
+    work->out->format = format;
+    return true;
+}
+
+static bool read_all(struct import_work *work, struct diagnostics *diag)
+{
+    const struct import_input *input = work->input;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < input->file_count; i++) {
+        bytes += input->files[i].bytes;
+        work->scripts[i] = (struct script){input->files[i].name, input->files[i].text, 0};
+        if (bytes > IMPORT_BYTES_MAX) {
+            diagnose(diag, (struct span){&work->scripts[i], 0, 0},
+                     "the files are larger than %d MiB in all", IMPORT_BYTES_MAX >> 20);
+            return false;
+        }
+        if (!read_file(work, i, diag))
+            return false;
+    }
+    if (work->document_count == 0) {
+        diagnose(diag, (struct span){&work->scripts[0], 0, 0}, "the file is empty");
+        return false;
+    }
+    return recognise(work, diag);
+}
+
+static bool convert(struct import_work *work, struct diagnostics *diag)
+{
+    if (!read_all(work, diag))
+        return false;
+    if (work->out->format == IMPORT_SIGMA)
+        import_sigma(work);
+    else
+        import_alertmanager(work);
+    if (work->findings.count > IMPORT_FINDINGS_MAX || work->entries.count > IMPORT_ENTRIES_MAX) {
+        diagnose(diag, work->documents[0]->span,
+                 "more than %d rules, or as many things that cannot be carried over: convert the "
+                 "files in parts",
+                 IMPORT_ENTRIES_MAX);
+        return false;
+    }
+    findings_finish(work);
+    write_all(work);
+    return true;
+}
+
+int import_convert(const struct import_input *input, struct import_result *out, struct error *err)
+{
+    struct import_work *work = memory_alloc(sizeof(*work));
+    struct diagnostics diag;
+    int rc;
+
+    *out = (struct import_result){.work = work};
+    *work = (struct import_work){.input = input, .out = out, .arena = arena_create(SIZE_MAX)};
+    work->scripts = import_pool_alloc(&work->pool, (input->file_count + 1) * sizeof(struct script));
+    diagnostics_init(&diag, err);
+    if (work->arena == NULL)
+        diagnose_memory(&diag);
+    else
+        convert(work, &diag);
+    rc = diagnostics_finish(&diag);
+    if (rc != 0)
+        import_result_release(out);
+    return rc;
+}
+
+void import_result_release(struct import_result *result)
+{
+    struct import_work *work = result->work;
+
+    if (work == NULL)
+        return;
+    arena_destroy(work->arena);
+    import_index_release(&work->ids);
+    free(work->documents);
+    free(work->findings.at);
+    free(work->entries.at);
+    import_text_release(&work->text);
+    import_pool_release(&work->scratch);
+    import_pool_release(&work->pool);
+    free(work);
+    *result = (struct import_result){.format = IMPORT_AUTO};
+}

@@ -1,0 +1,501 @@
+/*
+ * import_alertmanager.c - routes of Alertmanager as rules. See import_alertmanager.h.
+ *
+ * A group of Alertmanager is a key of tocsin, its notification an incident:
+ *
+ *   matchers, own and of the way   where, and not what siblings before it and children take
+ *   group_by                       by
+ *   the alerts firing now          window: open, when: count() >= 1
+ *   group_wait                     for
+ *   all resolved                   close: cleared()
+ *   receiver                       team
+ *
+ * What has no counterpart: group_interval and repeat_interval (an incident is told when it
+ * changes, and not again), and the receivers' own settings, which are those of tocsin's sinks.
+ */
+#include "daemon/import_alertmanager.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include "rules/fields.h"
+#include "rules/types.h"
+
+enum { GROUP_WAIT_MS = 30000, TEAM_BYTES_MAX = 200, TITLE_RECEIVER_BYTES = 200 };
+
+/* ---- reading the tree ---- */
+
+/* "1h30m", "1w", "0": Alertmanager's durations. */
+static bool duration_read(struct text text, int64_t *ms)
+{
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"ms", 1},        {"y", INT64_C(31536000000)},
+                 {"w", 604800000}, {"d", 86400000},
+                 {"h", 3600000},   {"m", 60000},
+                 {"s", 1000}};
+    uint32_t at = 0;
+
+    *ms = 0;
+    if (text.len == 1 && text.at[0] == '0')
+        return true;
+    while (at < text.len) {
+        int64_t number = 0;
+        uint32_t from = at;
+        size_t unit = 0;
+        for (; at < text.len && text.at[at] >= '0' && text.at[at] <= '9' && at - from < 9; at++)
+            number = number * 10 + (text.at[at] - '0');
+        while (unit < 7 && (at == from || text.len - at < strlen(units[unit].unit) ||
+                            memcmp(text.at + at, units[unit].unit, strlen(units[unit].unit)) != 0))
+            unit++;
+        if (unit == 7)
+            return false;
+        at += (uint32_t)strlen(units[unit].unit);
+        *ms += number * units[unit].ms;
+        if (*ms > INT64_C(100) * 31536000000)
+            return false;
+    }
+    return text.len > 0;
+}
+
+static bool is_true(const struct yaml_node *node)
+{
+    return node != NULL && node->kind == YAML_SCALAR && text_equals(node->text, "true");
+}
+
+static void find_unread(struct import_work *work, const struct yaml_node *map)
+{
+    static const char *const known[] = {"receiver",
+                                        "group_by",
+                                        "group_wait",
+                                        "group_interval",
+                                        "repeat_interval",
+                                        "continue",
+                                        "match",
+                                        "match_re",
+                                        "matchers",
+                                        "routes",
+                                        "mute_time_intervals",
+                                        "active_time_intervals"};
+
+    for (const struct yaml_node *node = map->first; node != NULL; node = node->next) {
+        size_t i = 0;
+        while (i < sizeof(known) / sizeof(known[0]) && !text_equals(node->key->text, known[i]))
+            i++;
+        if (i == sizeof(known) / sizeof(known[0]))
+            import_ignore_key(work, node, "this key of a route is not known");
+        else if (text_equals(node->key->text, "group_interval"))
+            import_ignore_key(work, node, "an incident is told when it changes");
+        else if (text_equals(node->key->text, "repeat_interval"))
+            import_ignore_key(work, node, "an incident that does not change is told once");
+    }
+}
+
+static void read_settings(struct alertmanager *am, struct route *route)
+{
+    const struct yaml_node *receiver = yaml_node_find(route->node, "receiver");
+    const struct yaml_node *wait = yaml_node_find(route->node, "group_wait");
+    const struct yaml_node *by = yaml_node_find(route->node, "group_by");
+
+    if (receiver != NULL && receiver->kind == YAML_SCALAR)
+        route->receiver = receiver->text;
+    route->construct =
+        import_name(am->work, "route to \"%.*s\"",
+                    route->receiver.len < 100 ? (int)route->receiver.len : 100, route->receiver.at);
+    if (wait != NULL &&
+        (wait->kind != YAML_SCALAR || !duration_read(wait->text, &route->group_wait_ms)))
+        import_ignore_key(am->work, wait, "this is no duration");
+    if (by != NULL)
+        route->group_by = by;
+    route->goes_on = is_true(yaml_node_find(route->node, "continue"));
+}
+
+static void read_matchers(struct alertmanager *am, struct route *route)
+{
+    struct import_work *work = am->work;
+    bool is_good;
+
+    is_good = matchers_read_map(work, yaml_node_find(route->node, "match"), MATCHER_EQUAL,
+                                route->construct, &route->matchers);
+    is_good = matchers_read_map(work, yaml_node_find(route->node, "match_re"), MATCHER_PATTERN,
+                                route->construct, &route->matchers) &&
+              is_good;
+    is_good = matchers_read(work, yaml_node_find(route->node, "matchers"), route->construct,
+                            &route->matchers) &&
+              is_good;
+    route->is_bad = !is_good;
+}
+
+/* The tree is at most as deep as YAML may be nested. */
+static void read_route(struct alertmanager *am, const struct yaml_node *node, struct route *parent)
+{
+    const struct yaml_node *children;
+    struct route *route;
+
+    if (node->kind != YAML_MAP || am->routes.count == ROUTES_MAX) {
+        import_find(am->work, node->span, IMPORT_LEFT_OUT, "route",
+                    node->kind != YAML_MAP ? "a route is a map"
+                                           : "it is one of more than 2,000 routes");
+        return;
+    }
+    route = import_pool_alloc(&am->work->pool, sizeof(*route));
+    if (parent != NULL) {
+        *route = (struct route){.receiver = parent->receiver,
+                                .group_by = parent->group_by,
+                                .group_wait_ms = parent->group_wait_ms};
+        if (parent->last != NULL)
+            parent->last->next = route;
+        else
+            parent->first = route;
+        parent->last = route;
+    } else {
+        *route = (struct route){.receiver = {"default", 7}, .group_wait_ms = GROUP_WAIT_MS};
+    }
+    route->node = node;
+    route->parent = parent;
+    vector_add(&am->routes) = route;
+    find_unread(am->work, node);
+    read_settings(am, route);
+    read_matchers(am, route);
+    children = yaml_node_find(node, "routes");
+    if (children != NULL && children->kind != YAML_LIST)
+        import_ignore_key(am->work, children, "routes are a list");
+    for (const struct yaml_node *child =
+             children != NULL && children->kind == YAML_LIST ? children->first : NULL;
+         child != NULL; child = child->next)
+        read_route(am, child, route);
+}
+
+/* ---- where ---- */
+
+/* True when an alert that reaches `route` (by its way and itself) cannot be meant by `other`. */
+static bool is_excluded(const struct route *route, const struct route *other)
+{
+    for (; route != NULL; route = route->parent)
+        if (matchers_exclude(&route->matchers, &other->matchers))
+            return true;
+    return false;
+}
+
+static struct expr *without(struct alertmanager *am, const struct route *route,
+                            const struct route *other, struct expr *expr, struct expr_build *build)
+{
+    struct expr *taken;
+
+    if (build->is_full || is_excluded(route, other))
+        return expr;
+    taken = matchers_expr(am->work, &other->matchers, MATCHER_ON_EVENTS, other->construct, build);
+    return taken != NULL ? expr_join(build, EXPR_AND, expr, expr_not(build, taken)) : expr;
+}
+
+/* What comes this way, and is not taken by a sibling before. */
+static struct expr *way_expr(struct alertmanager *am, const struct route *route,
+                             const struct route *leaf, struct expr_build *build)
+{
+    struct expr *expr = expr_constant(build, true);
+    struct expr *own;
+
+    if (route->parent != NULL)
+        expr = way_expr(am, route->parent, leaf, build);
+    own = matchers_expr(am->work, &route->matchers, MATCHER_ON_EVENTS, route->construct, build);
+    if (own == NULL || expr == NULL)
+        return NULL;
+    expr = expr_join(build, EXPR_AND, expr, own);
+    for (const struct route *other = route->parent != NULL ? route->parent->first : NULL;
+         other != NULL && other != route; other = other->next)
+        if (!other->goes_on)
+            expr = without(am, leaf, other, expr, build);
+    return expr;
+}
+
+static struct expr *route_expr(struct alertmanager *am, const struct route *route,
+                               struct expr_build *build)
+{
+    struct expr *expr = way_expr(am, route, route, build);
+
+    for (const struct route *child = route->first; expr != NULL && child != NULL;
+         child = child->next)
+        expr = without(am, route, child, expr, build);
+    return expr;
+}
+
+/* ---- by ---- */
+
+static bool add_by(struct alertmanager *am, struct route *route, const struct yaml_node *node,
+                   const char *field)
+{
+    for (uint32_t i = 0; i < route->by_count; i++)
+        if (strcmp(route->by[i], field) == 0)
+            return true;
+    if (strcmp(field, "tenant") == 0)
+        return true;
+    if (route->by_count == ROUTE_BY_MAX) {
+        import_find(am->work, node->span, IMPORT_LEFT_OUT, route->construct,
+                    "a key takes %d labels beside the tenant", ROUTE_BY_MAX);
+        return false;
+    }
+    route->by[route->by_count++] = field;
+    return true;
+}
+
+static bool read_by(struct alertmanager *am, struct route *route)
+{
+    const struct yaml_node *list = route->group_by, *node;
+
+    if (list == NULL)
+        return true;
+    for (node = list->kind == YAML_LIST ? list->first : list; node != NULL;
+         node = list->kind == YAML_LIST ? node->next : NULL) {
+        struct import_target target;
+        if (node->kind != YAML_SCALAR || node->text.len == 0) {
+            import_find(am->work, node->span, IMPORT_LEFT_OUT, route->construct,
+                        "group_by is a list of labels");
+            return false;
+        }
+        if (text_equals(node->text, "...")) { /* every alert by itself */
+            if (!add_by(am, route, node, "check") || !add_by(am, route, node, "resource") ||
+                !add_by(am, route, node, "dedup_key"))
+                return false;
+            continue;
+        }
+        target = import_map_label(am->work->input->map, node->text, &am->work->pool);
+        if (target.kind == TARGET_VALUE || strcmp(target.text, "message") == 0) {
+            import_find(am->work, node->span, IMPORT_LEFT_OUT, route->construct,
+                        "%.80s is mapped to %s, which makes no key", node->text.at, target.text);
+            return false;
+        }
+        if (!add_by(am, route, node, target.text))
+            return false;
+    }
+    return true;
+}
+
+/* ---- the rule ---- */
+
+static void put_list(struct import_text *entry, const struct route *route)
+{
+    import_text_put(entry, "    by: [tenant");
+    for (uint32_t i = 0; i < route->by_count; i++) {
+        import_text_put(entry, ", ");
+        if (strchr(route->by[i], '[') != NULL)
+            import_text_quoted(entry, route->by[i], strlen(route->by[i]));
+        else
+            import_text_put(entry, route->by[i]);
+    }
+    import_text_put(entry, "]\n");
+}
+
+/* "{labels.alertname} {labels.cluster}: 3 firing". */
+static void put_title(struct import_text *entry, const struct route *route)
+{
+    struct import_text title = {NULL, 0, 0}, line = {NULL, 0, 0};
+
+    for (uint32_t i = 0; i < route->by_count; i++)
+        if (strcmp(route->by[i], "dedup_key") != 0)
+            import_text_format(&title, "%s{%s}", i > 0 ? " " : "", route->by[i]);
+    if (route->by_count == 0) {
+        import_text_line(&line, route->receiver.at,
+                         route->receiver.len < TITLE_RECEIVER_BYTES ? route->receiver.len
+                                                                    : TITLE_RECEIVER_BYTES);
+        for (size_t i = 0; i < line.bytes; i++) {
+            if (line.at[i] == '{' || line.at[i] == '}')
+                import_text_add(&title, &line.at[i], 1);
+            import_text_add(&title, &line.at[i], 1);
+        }
+    }
+    import_text_put(&title, ": {count()} firing");
+    import_text_quoted(entry, title.at, title.bytes);
+    import_text_release(&title);
+    import_text_release(&line);
+}
+
+static void put_duration(struct import_text *text, int64_t ms)
+{
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+
+    for (size_t i = 0; i < 5; i++) {
+        if (ms >= units[i].ms)
+            import_text_format(text, "%" PRId64 "%s", ms / units[i].ms, units[i].unit);
+        ms %= units[i].ms;
+    }
+}
+
+static void put_incident(struct alertmanager *am, const struct route *route,
+                         struct import_text *entry)
+{
+    struct import_receiver receiver = import_map_receiver(am->work->input->map, route->receiver);
+    struct import_text team = {NULL, 0, 0};
+
+    import_text_put(entry, "    incident:\n      title: ");
+    put_title(entry, route);
+    import_text_format(entry, "\n      priority: %s\n      team: ",
+                       receiver.priority != NULL ? receiver.priority : "P3");
+    if (receiver.team != NULL)
+        import_text_put(&team, receiver.team);
+    else
+        import_text_line(&team, route->receiver.at,
+                         route->receiver.len < TEAM_BYTES_MAX ? route->receiver.len
+                                                              : TEAM_BYTES_MAX);
+    import_text_quoted(entry, team.at != NULL ? team.at : "", team.bytes);
+    if (receiver.tier != NULL) {
+        import_text_put(entry, "\n      tier: ");
+        import_text_quoted(entry, receiver.tier, strlen(receiver.tier));
+    }
+    import_text_put(entry, "\n    close: cleared()\n");
+    import_text_release(&team);
+}
+
+static void put_rule(struct alertmanager *am, const struct route *route, const char *id,
+                     const struct expr *where, struct import_text *entry)
+{
+    import_text_format(entry, "  - id: %s\n    where: |\n      ", id);
+    expr_print(where, entry, 6);
+    import_text_put(entry, "\n");
+    put_list(entry, route);
+    import_text_put(entry, "    window: open\n    when: count() >= 1\n");
+    if (route->group_wait_ms > 0) {
+        import_text_put(entry, "    for: ");
+        put_duration(entry, route->group_wait_ms);
+        import_text_put(entry, "\n");
+    }
+    put_incident(am, route, entry);
+}
+
+static void put_comment(const struct route *route, struct import_text *comment)
+{
+    struct import_text way = {NULL, 0, 0};
+
+    for (const struct route *at = route; at != NULL; at = at->parent) {
+        struct import_text line = {NULL, 0, 0};
+        import_text_add(&line, at->receiver.at, at->receiver.len);
+        if (way.bytes > 0) {
+            import_text_put(&line, " > ");
+            import_text_add(&line, way.at, way.bytes);
+        }
+        import_text_release(&way);
+        way = line;
+    }
+    import_comment(comment, "route", (struct text){way.at, (uint32_t)way.bytes});
+    import_text_release(&way);
+}
+
+static void refuse(struct alertmanager *am, const struct route *route, const char *why)
+{
+    import_find(am->work, route->node->span, IMPORT_LEFT_OUT, route->construct, "%s", why);
+}
+
+/* A route whose matchers, or those of a route that it depends on, cannot be read. */
+static bool depends_on_bad(const struct route *route)
+{
+    for (const struct route *child = route->first; child != NULL; child = child->next)
+        if (child->is_bad)
+            return true;
+    for (; route != NULL; route = route->parent) {
+        if (route->is_bad)
+            return true;
+        for (const struct route *other = route->parent != NULL ? route->parent->first : NULL;
+             other != NULL && other != route; other = other->next)
+            if (other->is_bad && !other->goes_on)
+                return true;
+    }
+    return false;
+}
+
+static void convert_route(struct alertmanager *am, struct route *route)
+{
+    struct expr_build build = {.pool = &am->work->scratch};
+    struct import_text comment = {NULL, 0, 0}, entry = {NULL, 0, 0};
+    struct expr *where;
+    const char *id;
+
+    if (depends_on_bad(route)) {
+        refuse(am, route, "the matchers that decide what it gets cannot be carried over");
+        return;
+    }
+    if (!read_by(am, route))
+        return;
+    where = route_expr(am, route, &build);
+    if (where == NULL)
+        return; /* told where it was met */
+    if (build.is_full) {
+        refuse(am, route, "its conditions pass the 16 KiB of an expression");
+    } else if (where->kind == EXPR_FALSE) {
+        /* A node whose children take everything is common; a leaf that gets nothing is not. */
+        if (route->first == NULL)
+            refuse(am, route, "no alert ever reaches it: a route before it takes them all");
+    } else {
+        id = import_id(am->work, "am-", route->receiver);
+        put_comment(route, &comment);
+        put_rule(am, route, id, where, &entry);
+        if (import_add(am->work, IMPORT_RULES, id, &comment, &entry, route->node->span,
+                       route->construct))
+            route->id = id;
+    }
+    import_scratch_reset(am->work);
+}
+
+/* ---- the file ---- */
+
+static void find_receivers(struct alertmanager *am, const struct yaml_node *list)
+{
+    if (list->kind != YAML_LIST) {
+        import_ignore_key(am->work, list, "receivers are a list");
+        return;
+    }
+    for (const struct yaml_node *node = list->first; node != NULL; node = node->next) {
+        const struct yaml_node *name = node->kind == YAML_MAP ? yaml_node_find(node, "name") : NULL;
+        import_find(am->work, node->span, IMPORT_IGNORED,
+                    import_name(am->work, "receiver \"%.100s\"",
+                                name != NULL && name->kind == YAML_SCALAR ? name->text.at : ""),
+                    "how people are told is set under `sinks` of tocsin's configuration");
+    }
+}
+
+static void find_sections(struct alertmanager *am)
+{
+    for (const struct yaml_node *node = am->document->first; node != NULL; node = node->next) {
+        struct text key = node->key->text;
+        if (text_equals(key, "route") || text_equals(key, "inhibit_rules") ||
+            text_equals(key, "time_intervals") || text_equals(key, "mute_time_intervals"))
+            continue;
+        if (text_equals(key, "receivers"))
+            find_receivers(am, node);
+        else if (text_equals(key, "global"))
+            import_ignore_key(am->work, node,
+                              "how people are told is set under `sinks` of tocsin's configuration");
+        else if (text_equals(key, "templates"))
+            import_ignore_key(am->work, node, "what a page says is the title of a rule");
+        else
+            import_ignore_key(am->work, node, "this section is not known");
+    }
+}
+
+static void convert_document(struct import_work *work, const struct yaml_node *document)
+{
+    struct alertmanager am = {.work = work, .document = document};
+    const struct yaml_node *root = yaml_node_find(document, "route");
+
+    find_sections(&am);
+    alertmanager_intervals_read(&am);
+    if (root != NULL)
+        read_route(&am, root, NULL);
+    for (size_t i = 0; i < am.routes.count; i++)
+        convert_route(&am, am.routes.at[i]);
+    for (size_t i = 0; i < am.routes.count; i++)
+        alertmanager_intervals_mute(&am, am.routes.at[i]);
+    alertmanager_intervals_finish(&am);
+    alertmanager_inhibit(&am);
+    free(am.routes.at);
+    import_index_release(&am.intervals);
+    import_scratch_reset(work);
+}
+
+void import_alertmanager(struct import_work *work)
+{
+    for (size_t i = 0; i < work->document_count; i++)
+        convert_document(work, work->documents[i]);
+}

@@ -1,0 +1,50 @@
+/*
+ * import_alertmanager.h - the parts of the Alertmanager importer.
+ *
+ *   import_alertmanager.c  the file: its sections, and the routes, each of which becomes a rule
+ *   import_inhibit.c       inhibit_rules
+ *   import_intervals.c     time_intervals, where a route is muted by one
+ *
+ * Source: Alertmanager's configuration reference.
+ */
+#ifndef DAEMON_IMPORT_ALERTMANAGER_H
+#define DAEMON_IMPORT_ALERTMANAGER_H
+
+#include "daemon/import_matcher.h"
+
+enum { ROUTES_MAX = 2000, ROUTE_BY_MAX = 7 };
+
+/* A node of the routing tree, with what it inherits. */
+struct route {
+    const struct yaml_node *node;
+    struct route *parent, *first, *last, *next; /* next: the sibling behind it */
+    struct matchers matchers;
+    bool is_bad;  /* its matchers cannot be read */
+    bool goes_on; /* `continue: true` */
+    struct text receiver;
+    const struct yaml_node *group_by;
+    int64_t group_wait_ms;
+    const char *construct; /* route to "dba" */
+    /* Of the rule that it became; id NULL: of none. */
+    const char *id;
+    const char *by[ROUTE_BY_MAX]; /* fields, without the tenant */
+    uint32_t by_count;
+};
+
+struct alertmanager {
+    struct import_work *work;
+    const struct yaml_node *document;
+    VECTOR_OF(struct route *) routes; /* parents before children */
+    struct import_index intervals;    /* name -> struct interval_use */
+};
+
+/* "am-" rules have been written: inhibitions may name them. */
+void alertmanager_inhibit(struct alertmanager *am);
+
+/* Reads the named intervals; then, for each route that has a rule, its maintenance window. */
+void alertmanager_intervals_read(struct alertmanager *am);
+void alertmanager_intervals_mute(struct alertmanager *am, const struct route *route);
+/* Intervals that no route names. */
+void alertmanager_intervals_finish(struct alertmanager *am);
+
+#endif

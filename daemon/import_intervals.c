@@ -1,0 +1,283 @@
+/*
+ * import_intervals.c - time intervals of Alertmanager as maintenance windows. See
+ * import_alertmanager.h.
+ *
+ * The windows of tocsin take the same intervals, word for word; there is one for each route
+ * that is muted, over the incidents of its rule. An interval in which something is not known
+ * is left out whole: without it the window would mute at more times than meant.
+ */
+#include <string.h>
+#include "daemon/import_alertmanager.h"
+#include "rules/fields.h"
+
+struct interval_use {
+    const struct yaml_node *node; /* {name, time_intervals} */
+    const char *construct;
+    bool is_used, is_bad;
+};
+
+static bool refuse(struct import_work *work, struct span span, const char *construct,
+                   const char *why)
+{
+    import_find(work, span, IMPORT_LEFT_OUT, construct, "%s", why);
+    return false;
+}
+
+/* ---- reading ---- */
+
+static bool check_words(struct import_work *work, const struct yaml_node *list,
+                        const char *construct)
+{
+    if (list->kind != YAML_LIST)
+        return refuse(work, list->span, construct, "this is a list of ranges");
+    for (const struct yaml_node *node = list->first; node != NULL; node = node->next)
+        if (node->kind != YAML_SCALAR)
+            return refuse(work, node->span, construct, "a range is text");
+    return true;
+}
+
+static bool check_times(struct import_work *work, const struct yaml_node *list,
+                        const char *construct)
+{
+    if (list->kind != YAML_LIST)
+        return refuse(work, list->span, construct, "times are a list");
+    for (const struct yaml_node *node = list->first; node != NULL; node = node->next) {
+        if (node->kind != YAML_MAP || node->count != 2 ||
+            yaml_node_find(node, "start_time") == NULL ||
+            yaml_node_find(node, "end_time") == NULL || node->first->kind != YAML_SCALAR ||
+            node->last->kind != YAML_SCALAR)
+            return refuse(work, node->span, construct,
+                          "a time is a map of start_time and end_time, and nothing else");
+    }
+    return true;
+}
+
+static bool check_spec(struct import_work *work, const struct yaml_node *spec,
+                       const char *construct)
+{
+    static const char *const lists[] = {"weekdays", "days_of_month", "months", "years"};
+
+    if (spec->kind != YAML_MAP)
+        return refuse(work, spec->span, construct, "an interval is a map");
+    for (const struct yaml_node *node = spec->first; node != NULL; node = node->next) {
+        size_t i = 0;
+        while (i < 4 && !text_equals(node->key->text, lists[i]))
+            i++;
+        if (i < 4) {
+            if (!check_words(work, node, construct))
+                return false;
+        } else if (text_equals(node->key->text, "times")) {
+            if (!check_times(work, node, construct))
+                return false;
+        } else if (!text_equals(node->key->text, "location")) {
+            return refuse(work, node->key->span, construct, "this key of an interval is not known");
+        } else if (node->kind != YAML_SCALAR || text_equals(node->text, "Local")) {
+            return refuse(work, node->span, construct,
+                          "the zone of the machine that Alertmanager ran on is not known here: "
+                          "name it");
+        }
+    }
+    return true;
+}
+
+static bool check_interval(struct import_work *work, const struct interval_use *use)
+{
+    const struct yaml_node *specs = yaml_node_find(use->node, "time_intervals");
+    bool is_good = true;
+
+    for (const struct yaml_node *node = use->node->first; node != NULL; node = node->next)
+        if (!text_equals(node->key->text, "name") &&
+            !text_equals(node->key->text, "time_intervals"))
+            is_good = refuse(work, node->key->span, use->construct, "this key is not known");
+    if (specs == NULL || specs->kind != YAML_LIST || specs->first == NULL)
+        return refuse(work, use->node->span, use->construct, "it has no list time_intervals");
+    for (const struct yaml_node *spec = specs->first; spec != NULL; spec = spec->next)
+        is_good = check_spec(work, spec, use->construct) && is_good;
+    return is_good;
+}
+
+static void read_section(struct alertmanager *am, const char *key)
+{
+    const struct yaml_node *list = yaml_node_find(am->document, key);
+
+    if (list != NULL && list->kind != YAML_LIST) {
+        import_ignore_key(am->work, list, "this section is a list");
+        return;
+    }
+    for (const struct yaml_node *node = list != NULL ? list->first : NULL; node != NULL;
+         node = node->next) {
+        const struct yaml_node *name = node->kind == YAML_MAP ? yaml_node_find(node, "name") : NULL;
+        struct interval_use *use;
+        void **place;
+        if (name == NULL || name->kind != YAML_SCALAR) {
+            refuse(am->work, node->span, "time interval", "it has no name");
+            continue;
+        }
+        place = import_index_at(&am->intervals, name->text);
+        if (*place != NULL) {
+            refuse(am->work, node->span,
+                   import_name(am->work, "time interval \"%.100s\"", name->text.at),
+                   "an earlier one has this name");
+            continue;
+        }
+        *place = use = import_pool_alloc(&am->work->pool, sizeof(*use));
+        use->node = node;
+        use->construct = import_name(am->work, "time interval \"%.100s\"", name->text.at);
+        use->is_bad = !check_interval(am->work, use);
+    }
+}
+
+void alertmanager_intervals_read(struct alertmanager *am)
+{
+    read_section(am, "time_intervals");
+    read_section(am, "mute_time_intervals");
+}
+
+/* ---- writing ---- */
+
+static void put_times(const struct yaml_node *list, struct import_text *entry)
+{
+    import_text_put(entry, "times: [");
+    for (const struct yaml_node *node = list->first; node != NULL; node = node->next) {
+        const struct yaml_node *start = yaml_node_find(node, "start_time");
+        const struct yaml_node *end = yaml_node_find(node, "end_time");
+        import_text_put(entry, node != list->first ? ", {start_time: " : "{start_time: ");
+        import_text_quoted(entry, start->text.at, start->text.len);
+        import_text_put(entry, ", end_time: ");
+        import_text_quoted(entry, end->text.at, end->text.len);
+        import_text_put(entry, "}");
+    }
+    import_text_put(entry, "]\n");
+}
+
+static void put_words(const struct yaml_node *list, struct import_text *entry)
+{
+    import_text_format(entry, "%s: [", list->key->text.at);
+    for (const struct yaml_node *node = list->first; node != NULL; node = node->next) {
+        import_text_put(entry, node != list->first ? ", " : "");
+        import_text_quoted(entry, node->text.at, node->text.len);
+    }
+    import_text_put(entry, "]\n");
+}
+
+static void put_spec(const struct yaml_node *spec, struct import_text *entry)
+{
+    const char *lead = "      - ";
+
+    for (const struct yaml_node *node = spec->first; node != NULL; node = node->next) {
+        if (node->kind == YAML_LIST && node->first == NULL)
+            continue; /* an empty list is any value, as no list is */
+        import_text_put(entry, lead);
+        lead = "        ";
+        if (text_equals(node->key->text, "times")) {
+            put_times(node, entry);
+        } else if (node->kind == YAML_LIST) {
+            put_words(node, entry);
+        } else {
+            import_text_put(entry, "location: ");
+            import_text_quoted(entry, node->text.at, node->text.len);
+            import_text_put(entry, "\n");
+        }
+    }
+    if (lead[6] == '-')
+        import_text_put(entry, "      - {}\n");
+}
+
+/* The interval of this name, with its place as a reason when there is none that is good. */
+static const struct yaml_node *specs_of(struct alertmanager *am, const struct route *route,
+                                        const struct yaml_node *name)
+{
+    struct interval_use *use;
+
+    if (name->kind != YAML_SCALAR) {
+        refuse(am->work, name->span, route->construct, "the name of a time interval is wanted");
+        return NULL;
+    }
+    use = *import_index_at(&am->intervals, name->text);
+    if (use == NULL) {
+        refuse(am->work, name->span, route->construct, "there is no time interval of this name");
+        return NULL;
+    }
+    use->is_used = true;
+    if (use->is_bad) {
+        refuse(am->work, name->span, route->construct,
+               "it is muted at a time interval that cannot be carried over: its incidents are told "
+               "at that time, too");
+        return NULL;
+    }
+    return yaml_node_find(use->node, "time_intervals");
+}
+
+static void mute(struct alertmanager *am, const struct route *route, const struct yaml_node *names)
+{
+    struct import_text entry = {NULL, 0, 0}, comment = {NULL, 0, 0}, name = {NULL, 0, 0};
+    bool is_any = false;
+    const char *id;
+
+    for (const struct yaml_node *node = names->kind == YAML_LIST ? names->first : names;
+         node != NULL; node = names->kind == YAML_LIST ? node->next : NULL) {
+        const struct yaml_node *specs = specs_of(am, route, node);
+        if (specs == NULL)
+            continue;
+        import_text_format(&name, "%s%s", is_any ? ", " : "", node->text.at);
+        is_any = true;
+        for (const struct yaml_node *spec = specs->first; spec != NULL; spec = spec->next)
+            put_spec(spec, &entry);
+    }
+    if (is_any && route->id != NULL) {
+        struct import_text whole = {NULL, 0, 0};
+        /* The id is that of the rule, and says so; no rule has it. */
+        id = import_name(am->work, "%s-mute", route->id);
+        import_comment(&comment, "time intervals", (struct text){name.at, (uint32_t)name.bytes});
+        import_text_format(&whole, "  - id: %s\n    where: rule == \"%s\"\n    time_intervals:\n%s",
+                           id, route->id, entry.at);
+        import_add(am->work, IMPORT_MAINTENANCE, id, &comment, &whole, names->span,
+                   route->construct);
+    }
+    import_text_release(&comment);
+    import_text_release(&entry);
+    import_text_release(&name);
+}
+
+void alertmanager_intervals_mute(struct alertmanager *am, const struct route *route)
+{
+    const struct yaml_node *names = yaml_node_find(route->node, "mute_time_intervals");
+    const struct yaml_node *active = yaml_node_find(route->node, "active_time_intervals");
+
+    if (names != NULL)
+        mute(am, route, names);
+    if (active == NULL)
+        return;
+    for (const struct yaml_node *node = active->kind == YAML_LIST ? active->first : active;
+         node != NULL; node = active->kind == YAML_LIST ? node->next : NULL) {
+        struct interval_use *use =
+            node->kind == YAML_SCALAR ? *import_index_at(&am->intervals, node->text) : NULL;
+        if (use != NULL)
+            use->is_used = true;
+    }
+    if (active->kind != YAML_LIST || active->first != NULL)
+        import_ignore_key(am->work, active,
+                          "a window mutes while it is open, and none is open outside of intervals: "
+                          "its incidents are told at all times");
+}
+
+void alertmanager_intervals_finish(struct alertmanager *am)
+{
+    static const char *const sections[] = {"time_intervals", "mute_time_intervals"};
+
+    for (int i = 0; i < 2; i++) {
+        const struct yaml_node *list = yaml_node_find(am->document, sections[i]);
+        for (const struct yaml_node *node = list != NULL && list->kind == YAML_LIST ? list->first
+                                                                                    : NULL;
+             node != NULL; node = node->next) {
+            const struct yaml_node *name =
+                node->kind == YAML_MAP ? yaml_node_find(node, "name") : NULL;
+            struct interval_use *use = name != NULL && name->kind == YAML_SCALAR
+                                           ? *import_index_at(&am->intervals, name->text)
+                                           : NULL;
+            if (use != NULL && use->node == node && !use->is_used)
+                import_find(am->work, node->span, IMPORT_IGNORED, use->construct,
+                            "no route names it");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+/*
+ * import_work.h - what the importers share while they convert: where findings and entries go.
+ */
+#ifndef DAEMON_IMPORT_WORK_H
+#define DAEMON_IMPORT_WORK_H
+
+#include "base/arena.h"
+#include "base/vector.h"
+#include "daemon/import.h"
+#include "daemon/import_expr.h"
+#include "daemon/import_index.h"
+#include "rules/yaml_reader.h"
+
+struct import_work {
+    const struct import_input *input;
+    struct import_result *out;
+    struct arena *arena;        /* YAML nodes */
+    struct script *scripts;     /* one per file */
+    struct import_pool pool;    /* what the result points at */
+    struct import_pool scratch; /* of one rule: import_scratch_reset() */
+    const struct yaml_node **documents;
+    size_t document_count;
+    VECTOR_OF(struct import_finding) findings;
+    VECTOR_OF(struct import_entry) entries;
+    struct import_index ids; /* how often each was asked for */
+    struct import_text text;
+};
+
+/* Adds a finding unless the same one is there. The format makes the reason. */
+void import_find(struct import_work *work, struct span span, enum import_effect effect,
+                 const char *construct, const char *why, ...) __attribute__((format(printf, 5, 6)));
+
+/* A construct's name: "key %.80s". It lives as long as the result. */
+#define import_name(work, ...) import_pool_format(&(work)->pool, __VA_ARGS__)
+
+/* A key of a map that is not carried over. */
+void import_ignore_key(struct import_work *work, const struct yaml_node *node, const char *why);
+
+/* An id made of words of a title that no entry has yet: "sigma-many-failed-logins", and "-2". */
+const char *import_id(struct import_work *work, const char *prefix, struct text title);
+
+/* Shows the entry to the engine and adds it; what the engine refuses becomes a finding. Takes
+ * both texts. False: it was refused. */
+bool import_add(struct import_work *work, enum import_section section, const char *id,
+                struct import_text *comment, struct import_text *entry, struct span span,
+                const char *construct);
+
+/* A comment line of an entry: "  # WORD: value" on one line. */
+void import_comment(struct import_text *comment, const char *word, struct text value);
+
+/* Frees what one rule needed. */
+void import_scratch_reset(struct import_work *work);
+
+static inline struct text import_word(const char *word)
+{
+    return (struct text){word, (uint32_t)__builtin_strlen(word)};
+}
+
+/* The importers: daemon/import_sigma.c, daemon/import_alertmanager.c. */
+void import_sigma(struct import_work *work);
+void import_alertmanager(struct import_work *work);
+
+#endif
