@@ -303,6 +303,14 @@ static struct expr *empty_term(struct matching *m)
     return expr_join(m->build, EXPR_OR, absent, term(m, false, &text));
 }
 
+static struct expr *filled_term(struct matching *m)
+{
+    struct import_text text = {NULL, 0, 0};
+
+    import_text_format(&text, "%s != \"\"", m->target.text);
+    return term(m, false, &text);
+}
+
 static struct expr *equal_term(struct matching *m, struct text value)
 {
     struct import_text text = {NULL, 0, 0};
@@ -353,10 +361,8 @@ static struct expr *pattern_term(struct matching *m)
         return words_term(m);
     if (text_equals(pattern, ".*"))
         return expr_constant(m->build, true);
-    if (text_equals(pattern, ".+")) {
-        import_text_format(&text, "%s != \"\"", m->target.text);
-        return term(m, false, &text);
-    }
+    if (text_equals(pattern, ".+"))
+        return filled_term(m);
     import_text_put(&whole, "^(?:");
     import_text_add(&whole, pattern.at, pattern.len);
     import_text_put(&whole, ")$");
@@ -428,6 +434,8 @@ static struct expr *matcher_expr(struct import_work *work, const struct matcher 
         expr = matcher->sign >= MATCHER_PATTERN ? pattern_term(&m) : equal_term(&m, matcher->value);
     if (expr == NULL)
         return NULL;
+    if (matcher->sign == MATCHER_UNEQUAL && matcher->value.len == 0)
+        return filled_term(&m);
     return matcher->sign == MATCHER_UNEQUAL || matcher->sign == MATCHER_NO_PATTERN
                ? expr_not(build, expr)
                : expr;

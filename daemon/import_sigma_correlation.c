@@ -132,15 +132,17 @@ static bool read_rules(struct correlation *c)
 
 /* ---- group-by and aliases ---- */
 
+static bool is_called(const struct sigma_rule *rule, struct text name)
+{
+    return (rule->name.len == name.len && memcmp(rule->name.at, name.at, name.len) == 0) ||
+           (rule->id.len == name.len && memcmp(rule->id.at, name.at, name.len) == 0);
+}
+
 static const struct yaml_node *alias_field(const struct yaml_node *alias,
                                            const struct sigma_rule *base)
 {
     for (const struct yaml_node *node = alias->first; node != NULL; node = node->next) {
-        struct text key = node->key->text;
-        if ((base->name.len > 0 && key.len == base->name.len &&
-             memcmp(key.at, base->name.at, key.len) == 0) ||
-            (base->id.len > 0 && key.len == base->id.len &&
-             memcmp(key.at, base->id.at, key.len) == 0))
+        if (node->key->text.len > 0 && is_called(base, node->key->text))
             return node->kind == YAML_SCALAR ? node : NULL;
     }
     return NULL;
@@ -226,6 +228,19 @@ static bool read_by(struct correlation *c)
     return true;
 }
 
+/* Fields for rules that are not correlated. */
+static void find_unused_fields(struct correlation *c, const struct yaml_node *alias)
+{
+    for (const struct yaml_node *node = alias->kind == YAML_MAP ? alias->first : NULL; node != NULL;
+         node = node->next) {
+        uint32_t i = 0;
+        while (i < c->base_count && !is_called(c->base[i], node->key->text))
+            i++;
+        if (i == c->base_count)
+            import_ignore_key(work_of(c), node, "the correlation does not refer to this rule");
+    }
+}
+
 /* Aliases that group-by does not use do nothing. */
 static void find_unused_aliases(struct correlation *c)
 {
@@ -245,7 +260,9 @@ static void find_unused_aliases(struct correlation *c)
             is_used =
                 is_used || (node->kind == YAML_SCALAR && node->text.len == alias->key->text.len &&
                             memcmp(node->text.at, alias->key->text.at, node->text.len) == 0);
-        if (!is_used)
+        if (is_used)
+            find_unused_fields(c, alias);
+        else
             import_ignore_key(work_of(c), alias, "group-by does not name this alias");
     }
 }
@@ -629,9 +646,8 @@ void sigma_correlation_convert(struct sigma *sigma, struct sigma_rule *rule)
         sigma_rule_comment(sigma, rule, "rule", &comment);
         for (uint32_t i = 0; i < c.base_count; i++)
             sigma_base_comment(sigma, c.base[i], &comment);
-        if (put_rule(&c, id, &entry) &&
-            import_add(work, IMPORT_RULES, id, &comment, &entry, rule->document->span,
-                       rule->construct))
+        if (put_rule(&c, id, &entry) && import_add(work, IMPORT_RULES, id, &comment, &entry,
+                                                   rule->document->span, rule->construct))
             find_difference(&c);
     }
     import_text_release(&comment);

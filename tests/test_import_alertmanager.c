@@ -1,0 +1,547 @@
+/*
+ * Aim: routes, inhibitions and time intervals of Alertmanager become rules, inhibitions and
+ * maintenance windows of the same meaning, or are listed. Method: rows of matchers and of routing
+ * trees with conditions worked out by hand from its configuration reference; a whole file; a
+ * sample in which every map gets one more key, which has to be in the list.
+ */
+#include "import_support.h"
+
+/* ---- matchers ---- */
+
+static const struct matcher_row {
+    const char *matchers; /* value of `matchers:` of a child route */
+    const char *where;    /* of its rule; NULL: left out */
+    const char *finding;
+} matcher_rows[] = {
+    {"['a=b']", "labels.a == \"b\"", NULL},
+    {"[a = b]", "labels.a == \"b\"", NULL},
+    {"['a=\"b c\"']", "labels.a == \"b c\"", NULL},
+    {"['a.b=c']", "labels[\"a.b\"] == \"c\"", NULL},
+    {"['\"a b\"=c']", "labels[\"a b\"] == \"c\"", NULL},
+    /* missing and empty are the same */
+    {"['a=']", "!has(labels.a) || labels.a == \"\"", NULL},
+    {"['a=\"\"']", "!has(labels.a) || labels.a == \"\"", NULL},
+    {"['a!=b']", "!(has(labels.a) && labels.a == \"b\")", NULL},
+    {"['a!=\"\"']", "labels.a != \"\"", NULL},
+    /* patterns are anchored; plain alternatives are a list */
+    {"['a=~\"b|c\"']", "labels.a in [\"b\", \"c\"]", NULL},
+    {"['a=~b|c']", "labels.a in [\"b\", \"c\"]", NULL},
+    {"['a=~b']", "labels.a == \"b\"", NULL},
+    {"['a=~\"|b\"']", "!has(labels.a) || labels.a == \"\" || labels.a == \"b\"", NULL},
+    {"['a=~\"b.*\"']", "labels.a.matches(\"^(?:b.*)$\")", NULL},
+    {"['a=~\"b.*|c\"']", "labels.a.matches(\"^(?:b.*|c)$\")", NULL},
+    {"['a=~\"b*\"']", "(has(labels.a) ? labels.a : \"\").matches(\"^(?:b*)$\")", NULL},
+    {"['a=~\"(b|c)d\"']", "(has(labels.a) ? labels.a : \"\").matches(\"^(?:(b|c)d)$\")", NULL},
+    {"['a=~\".+\"']", "labels.a != \"\"", NULL},
+    {"['a!~\"b|c\"']", "!(has(labels.a) && labels.a in [\"b\", \"c\"])", NULL},
+    {"['a!~\"b.*\"']", "!(has(labels.a) && labels.a.matches(\"^(?:b.*)$\"))", NULL},
+    /* several */
+    {"['a=b', 'c=d']", "labels.a == \"b\" && labels.c == \"d\"", NULL},
+    {"['{a=\"b\", c!=\"d\",}']", "labels.a == \"b\" && !(has(labels.c) && labels.c == \"d\")",
+     NULL},
+    {"['a=b,c=d']", "labels.a == \"b\" && labels.c == \"d\"", NULL},
+    /* escapes: "\\" and \" and \n, before all else a backslash is itself */
+    {"['a=\"x\\\\y\\\"z\\.\"']", "labels.a == \"x\\\\y\\\"z\\\\.\"", NULL},
+    /* refused */
+    {"['a']", NULL, "=, !=, =~ or !~ is wanted here"},
+    {"['a==b']", "labels.a == \"=b\"", NULL},
+    {"['=b']", NULL, "the name of a label"},
+    {"['a=\"b']", NULL, "a closing \" is missing"},
+    {"['{a=b']", NULL, "a closing } is missing"},
+    {"['a=\"b\" c']", NULL, "the end of the matcher"},
+    {"['a=b\"c']", NULL, "needs quotes around all of it"},
+    {"['a=\"\\x41\"']", NULL, "\\x and \\u mean"},
+    {"[{a: b}]", NULL, "a matcher is text"},
+};
+
+static void matchers_become_conditions(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(matcher_rows) / sizeof(matcher_rows[0]); i++) {
+        const struct matcher_row *row = &matcher_rows[i];
+        char text[1000], where[1000] = "";
+        struct imported got;
+        snprintf(text, sizeof(text),
+                 "route:\n  receiver: r\n  routes:\n    - receiver: child\n      matchers: %s\n",
+                 row->matchers);
+        import_text_with(&got, text, NULL, false);
+        if (got.rc != 0)
+            fail_msg("%s\n%s", text, got.err.text);
+        for (size_t e = 0; e < got.result.entry_count; e++)
+            if (strcmp(got.result.entries[e].id, "am-child") == 0)
+                entry_value(&got.result.entries[e], "where", where, sizeof(where));
+        if ((row->finding == NULL && got.result.finding_count > 0) ||
+            (row->finding != NULL && !has_finding(&got, row->finding))) {
+            print_findings(&got);
+            fail_msg("row %zu: other findings than %s\n%s", i, row->finding, text);
+        }
+        assert_string_equal(where, row->where != NULL ? row->where : "");
+        /* Without the child's matchers nobody knows what is left for the root. */
+        if (row->where == NULL)
+            assert_int_equal(got.result.entry_count, 0);
+        assert_entries_load(&got);
+        imported_release(&got);
+    }
+}
+
+/* ---- the tree ---- */
+
+static const char tree_in[] = "route:\n"
+                              "  receiver: root\n"
+                              "  group_by: [alertname]\n"
+                              "  routes:\n"
+                              "    - receiver: db\n"
+                              "      match: {team: db}\n"
+                              "      routes:\n"
+                              "        - receiver: db-slow\n"
+                              "          match_re: {alertname: 'Slow.*'}\n"
+                              "          group_wait: 0s\n"
+                              "    - receiver: copy\n"
+                              "      matchers: ['env=\"prod\"']\n"
+                              "      continue: true\n"
+                              "      group_by: []\n"
+                              "    - receiver: web\n"
+                              "      matchers: ['team=~\"web|front\"']\n"
+                              "      group_by: ['...']\n"
+                              "      group_wait: 1h30m\n"
+                              "    - receiver: rest\n"
+                              "      matchers: ['env=prod']\n"
+                              "      group_by: [alertname, instance]\n";
+
+static void assert_rule(const struct imported *got, size_t index, const char *id, const char *where,
+                        const char *by, const char *hold, const char *title)
+{
+    const struct import_entry *entry = &got->result.entries[index];
+    char value[1000];
+
+    assert_string_equal(entry->id, id);
+    entry_value(entry, "where", value, sizeof(value));
+    assert_string_equal(value, where);
+    entry_value(entry, "by", value, sizeof(value));
+    assert_string_equal(value, by);
+    entry_value(entry, "for", value, sizeof(value));
+    assert_string_equal(value, hold);
+    entry_value(entry, "title", value, sizeof(value));
+    assert_string_equal(value, title);
+    assert_non_null(strstr(entry->text, "    window: open\n    when: count() >= 1\n"));
+    assert_non_null(strstr(entry->text, "    close: cleared()\n"));
+}
+
+/* The first child that matches takes an alert, unless it says `continue`; what no child takes is
+ * the parent's. Matchers that exclude each other need no negation. */
+static void each_alert_goes_where_alertmanager_sends_it(void **state)
+{
+    (void)state;
+    struct imported got;
+
+    import_text_with(&got, tree_in, NULL, false);
+    assert_int_equal(got.rc, 0);
+    if (got.result.finding_count > 0)
+        print_findings(&got);
+    assert_int_equal(got.result.finding_count, 0);
+    assert_int_equal(got.result.entry_count, 6);
+    assert_rule(&got, 0, "am-root",
+                "!(has(labels.team) && labels.team == \"db\") && "
+                "!(has(labels.env) && labels.env == \"prod\") && "
+                "!(has(labels.team) && labels.team in [\"web\", \"front\"]) && "
+                "!(has(labels.env) && labels.env == \"prod\")",
+                "[tenant, labels.alertname]", "30s", "\"{labels.alertname}: {count()} firing\"");
+    assert_rule(&got, 1, "am-db",
+                "labels.team == \"db\" && !(has(labels.alertname) && "
+                "labels.alertname.matches(\"^(?:Slow.*)$\"))",
+                "[tenant, labels.alertname]", "30s", "\"{labels.alertname}: {count()} firing\"");
+    assert_rule(&got, 2, "am-db-slow",
+                "labels.team == \"db\" && labels.alertname.matches(\"^(?:Slow.*)$\")",
+                "[tenant, labels.alertname]", "", "\"{labels.alertname}: {count()} firing\"");
+    assert_rule(&got, 3, "am-copy",
+                "labels.env == \"prod\" && !(has(labels.team) && labels.team == \"db\")",
+                "[tenant]", "30s", "\"copy: {count()} firing\"");
+    assert_rule(&got, 4, "am-web", "labels.team in [\"web\", \"front\"]",
+                "[tenant, check, resource, dedup_key]", "1h30m",
+                "\"{check} {resource}: {count()} firing\"");
+    assert_rule(&got, 5, "am-rest",
+                "labels.env == \"prod\" && !(has(labels.team) && labels.team == \"db\") && "
+                "!(has(labels.team) && labels.team in [\"web\", \"front\"])",
+                "[tenant, labels.alertname, labels.instance]", "30s",
+                "\"{labels.alertname} {labels.instance}: {count()} firing\"");
+    assert_entries_load(&got);
+    imported_release(&got);
+}
+
+static void a_map_names_teams_and_fields(void **state)
+{
+    (void)state;
+    struct imported got;
+    char value[100];
+
+    import_text_with(&got, "route: {receiver: dba, group_by: [instance, alertname]}\n",
+                     "labels: {instance: host, alertname: check}\nprefix: x-\n"
+                     "receivers: {dba: {team: Databases, tier: T2, priority: P1}}\n",
+                     false);
+    assert_int_equal(got.result.entry_count, 1);
+    assert_string_equal(got.result.entries[0].id, "x-dba");
+    entry_value(&got.result.entries[0], "by", value, sizeof(value));
+    assert_string_equal(value, "[tenant, host, check]");
+    entry_value(&got.result.entries[0], "where", value, sizeof(value));
+    assert_string_equal(value, "true");
+    assert_non_null(strstr(got.result.entries[0].text, "      priority: P1\n      team: "
+                                                       "\"Databases\"\n      tier: \"T2\"\n"));
+    imported_release(&got);
+}
+
+/* ---- inhibition ---- */
+
+static const struct inhibit_row {
+    const char *routes; /* group_by of the root, and more of it */
+    const char *rule;   /* one entry of inhibit_rules */
+    const char *source; /* NULL: left out */
+    const char *target, *equal, *finding;
+} inhibit_rows[] = {
+    {"[alertname, cluster]",
+     "{source_matchers: ['severity=critical'], target_matchers: ['severity=~\"warning|info\"'], "
+     "equal: [cluster]}",
+     "severity == CRITICAL", "severity in [INFO, WARNING]", "[labels.cluster]", NULL},
+    {"[alertname, cluster]",
+     "{source_match: {alertname: ClusterDown}, target_match_re: {alertname: 'Node.*'}, equal: "
+     "[cluster]}",
+     "labels.alertname == \"ClusterDown\"", "labels.alertname.matches(\"^(?:Node.*)$\")",
+     "[labels.cluster]", NULL},
+    /* on incidents, what is missing is empty text: no test for presence */
+    {"[alertname]",
+     "{source_matchers: ['alertname!=\"\"'], target_matchers: ['alertname=~\"b*\"']}",
+     "labels.alertname != \"\"", "labels.alertname.matches(\"^(?:b*)$\")", "", NULL},
+    {"[alertname]", "{name: Site down, source_matchers: [], target_matchers: ['alertname=x']}",
+     "true", "labels.alertname == \"x\"", "", NULL},
+    {"[alertname]", "{source_matchers: ['severity=bad'], target_matchers: ['alertname=x']}", NULL,
+     NULL, NULL, "severity is no text here"},
+    {"[alertname]", "{source_matchers: ['severity=~\"cr.*\"'], target_matchers: ['alertname=x']}",
+     NULL, NULL, NULL, "severity is no text here"},
+    /* labels that no incident carries */
+    {"[alertname]",
+     "{source_matchers: ['alertname=a'], target_matchers: ['alertname=b'], equal: "
+     "[cluster]}",
+     NULL, NULL, NULL, "no route groups by all labels"},
+    {"[alertname]", "{source_matchers: ['team=a'], target_matchers: ['alertname=b']}", NULL, NULL,
+     NULL, "no route groups by all labels"},
+    {"[alertname]",
+     "{source_matchers: ['alertname=a'], target_matchers: ['alertname=b'], when: now}", NULL, NULL,
+     NULL, "this key of an inhibition is not known"},
+    /* only some do: both sides are held to them */
+    {"[alertname, cluster]\n  routes:\n    - {receiver: flat, match: {x: y}, group_by: "
+     "[alertname]}",
+     "{source_matchers: ['alertname=a'], target_matchers: ['alertname=b'], equal: [cluster]}",
+     "labels.alertname == \"a\" && rule in [\"am-r\"]",
+     "labels.alertname == \"b\" && rule in [\"am-r\"]", "[labels.cluster]",
+     "differs: inhibition inhibit-1: it holds between incidents of those routes"},
+};
+
+static void inhibitions_hold_between_incidents_that_carry_the_labels(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(inhibit_rows) / sizeof(inhibit_rows[0]); i++) {
+        const struct inhibit_row *row = &inhibit_rows[i];
+        const struct import_entry *entry = NULL;
+        char text[2000], value[500];
+        struct imported got;
+        snprintf(text, sizeof(text),
+                 "route:\n  receiver: r\n  group_by: %s\ninhibit_rules:\n  - %s\n", row->routes,
+                 row->rule);
+        import_text_with(&got, text, NULL, false);
+        if (got.rc != 0)
+            fail_msg("%s\n%s", text, got.err.text);
+        for (size_t e = 0; e < got.result.entry_count; e++)
+            if (got.result.entries[e].section == IMPORT_INHIBIT)
+                entry = &got.result.entries[e];
+        if ((row->finding == NULL && got.result.finding_count > 0) ||
+            (row->finding != NULL && !has_finding(&got, row->finding)) ||
+            (entry != NULL) != (row->source != NULL)) {
+            print_findings(&got);
+            fail_msg("row %zu: %s", i, text);
+        }
+        if (entry != NULL) {
+            entry_value(entry, "source", value, sizeof(value));
+            assert_string_equal(value, row->source);
+            entry_value(entry, "target", value, sizeof(value));
+            assert_string_equal(value, row->target);
+            entry_value(entry, "equal", value, sizeof(value));
+            assert_string_equal(value, row->equal);
+        }
+        assert_entries_load(&got);
+        imported_release(&got);
+    }
+}
+
+/* Without routes nothing is known of what rules group by. */
+static void inhibitions_alone_are_held_to_no_rule(void **state)
+{
+    (void)state;
+    struct imported got;
+    char value[200];
+
+    import_text_with(&got,
+                     "inhibit_rules:\n  - name: Site Down\n    source_matchers: ['a=b']\n    "
+                     "target_matchers: ['c=d']\n    equal: [e]\n",
+                     NULL, false);
+    assert_int_equal(got.result.finding_count, 0);
+    assert_int_equal(got.result.entry_count, 1);
+    assert_string_equal(got.result.entries[0].id, "am-site-down");
+    entry_value(&got.result.entries[0], "target", value, sizeof(value));
+    assert_string_equal(value, "labels.c == \"d\"");
+    imported_release(&got);
+}
+
+/* ---- time intervals ---- */
+
+static void muted_routes_get_maintenance_windows(void **state)
+{
+    (void)state;
+    static const char in[] =
+        "route:\n"
+        "  receiver: r\n"
+        "  routes:\n"
+        "    - {receiver: dev, match: {a: b}, mute_time_intervals: [night, we]}\n"
+        "time_intervals:\n"
+        "  - name: night\n"
+        "    time_intervals:\n"
+        "      - times: [{start_time: 22:00, end_time: 24:00}]\n"
+        "        weekdays: ['monday:friday']\n"
+        "        location: Europe/Zurich\n"
+        "      - days_of_month: ['1:5', '-3:-1']\n"
+        "        months: ['may:august', '12']\n"
+        "        years: ['2026:2027']\n"
+        "mute_time_intervals:\n"
+        "  - name: we\n"
+        "    time_intervals: [{weekdays: [saturday]}]\n";
+    static const char out[] = "  - id: am-dev-mute\n"
+                              "    where: rule == \"am-dev\"\n"
+                              "    time_intervals:\n"
+                              "      - times: [{start_time: \"22:00\", end_time: \"24:00\"}]\n"
+                              "        weekdays: [\"monday:friday\"]\n"
+                              "        location: \"Europe/Zurich\"\n"
+                              "      - days_of_month: [\"1:5\", \"-3:-1\"]\n"
+                              "        months: [\"may:august\", \"12\"]\n"
+                              "        years: [\"2026:2027\"]\n"
+                              "      - weekdays: [\"saturday\"]\n";
+    struct imported got;
+
+    import_text_with(&got, in, NULL, false);
+    if (got.result.finding_count > 0)
+        print_findings(&got);
+    assert_int_equal(got.result.finding_count, 0);
+    assert_int_equal(got.result.entry_count, 3);
+    assert_int_equal(got.result.entries[2].section, IMPORT_MAINTENANCE);
+    assert_string_equal(got.result.entries[2].text, out);
+    assert_entries_load(&got);
+    imported_release(&got);
+}
+
+static const struct interval_row {
+    const char *names, *interval, *finding;
+} interval_rows[] = {
+    {"mute_time_intervals: [other]", "time_intervals: [{weekdays: [monday]}]",
+     "there is no time interval of this name"},
+    {"mute_time_intervals: [x]", "time_intervals: [{weekdays: [monday], moon: full}]",
+     "this key of an interval is not known"},
+    {"mute_time_intervals: [x]", "time_intervals: [{weekdays: [monday], location: Local}]",
+     "the zone of the machine"},
+    {"mute_time_intervals: [x]", "time_intervals: [{times: [{start_time: 1:00}]}]",
+     "a time is a map of start_time and end_time"},
+    {"mute_time_intervals: [x]", "time_intervals: []", "it has no list time_intervals"},
+    {"mute_time_intervals: [x]", "time_intervals: [{weekdays: monday}]", "a list of ranges"},
+    {"active_time_intervals: [x]", "time_intervals: [{weekdays: [monday]}]",
+     "ignored: key active_time_intervals"},
+    {"group_wait: 1s", "time_intervals: [{weekdays: [monday]}]",
+     "ignored: time interval \"x\": no route names it"},
+};
+
+static void intervals_that_cannot_be_kept_are_listed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(interval_rows) / sizeof(interval_rows[0]); i++) {
+        char text[1000];
+        struct imported got;
+        snprintf(text, sizeof(text),
+                 "route:\n  receiver: r\n  routes:\n    - receiver: dev\n      match: {a: b}\n"
+                 "      %s\ntime_intervals:\n  - name: x\n    %s\n",
+                 interval_rows[i].names, interval_rows[i].interval);
+        import_text_with(&got, text, NULL, false);
+        assert_int_equal(got.rc, 0);
+        if (!has_finding(&got, interval_rows[i].finding)) {
+            print_findings(&got);
+            fail_msg("row %zu: no %s\n%s", i, interval_rows[i].finding, text);
+        }
+        assert_null(strstr(got.result.text, "maintenance:"));
+        imported_release(&got);
+    }
+}
+
+/* ---- a whole file ---- */
+
+static const char whole_in[] = "global:\n"
+                               "  resolve_timeout: 5m\n"
+                               "templates: ['*.tmpl']\n"
+                               "route:\n"
+                               "  receiver: duty\n"
+                               "  group_by: [alertname, cluster]\n"
+                               "  group_interval: 5m\n"
+                               "  repeat_interval: 4h\n"
+                               "receivers:\n"
+                               "  - name: duty\n"
+                               "    webhook_configs: [{url: 'http://127.0.0.1/'}]\n"
+                               "inhibit_rules:\n"
+                               "  - source_matchers: [severity=critical]\n"
+                               "    target_matchers: [severity=warning]\n"
+                               "    equal: [cluster]\n";
+
+static const char whole_out[] =
+    "# Rules converted by `tocsin import` from the form of Prometheus Alertmanager:\n"
+    "#   in.yml\n"
+    "# Not carried over, or not quite (5):\n"
+    "#   in.yml:1:1: ignored: key global: how people are told is set under `sinks` of tocsin's "
+    "configuration\n"
+    "#   in.yml:3:1: ignored: key templates: what a page says is the title of a rule\n"
+    "#   in.yml:7:3: ignored: key group_interval: an incident is told when it changes\n"
+    "#   in.yml:8:3: ignored: key repeat_interval: an incident that does not change is told once\n"
+    "#   in.yml:10:5: ignored: receiver \"duty\": how people are told is set under `sinks` of "
+    "tocsin's configuration\n"
+    "\n"
+    "rules:\n"
+    "  # route: duty\n"
+    "  - id: am-duty\n"
+    "    where: |\n"
+    "      true\n"
+    "    by: [tenant, labels.alertname, labels.cluster]\n"
+    "    window: open\n"
+    "    when: count() >= 1\n"
+    "    for: 30s\n"
+    "    incident:\n"
+    "      title: \"{labels.alertname} {labels.cluster}: {count()} firing\"\n"
+    "      priority: P3\n"
+    "      team: \"duty\"\n"
+    "    close: cleared()\n"
+    "\n"
+    "inhibit:\n"
+    "  # from: inhibition inhibit-1\n"
+    "  - id: am-inhibit-1\n"
+    "    source: |\n"
+    "      severity == CRITICAL\n"
+    "    target: |\n"
+    "      severity == WARNING\n"
+    "    equal: [labels.cluster]\n";
+
+static void a_whole_file_is_written(void **state)
+{
+    (void)state;
+    struct imported got;
+
+    import_text_with(&got, whole_in, NULL, false);
+    assert_int_equal(got.rc, 0);
+    assert_string_equal(got.result.text, whole_out);
+    assert_entries_load(&got);
+    imported_release(&got);
+}
+
+/* ---- nothing is silent ---- */
+
+static const char walk_sample[] = "global:\n"
+                                  "  resolve_timeout: 5m\n"
+                                  "route:\n"
+                                  "  receiver: r\n"
+                                  "  group_by: [alertname]\n"
+                                  "  routes:\n"
+                                  "    - receiver: s\n"
+                                  "      matchers: [a=b]\n"
+                                  "      mute_time_intervals: [x]\n"
+                                  "      routes:\n"
+                                  "        - receiver: t\n"
+                                  "          match:\n"
+                                  "            c: d\n"
+                                  "time_intervals:\n"
+                                  "  - name: x\n"
+                                  "    time_intervals:\n"
+                                  "      - weekdays: [monday]\n"
+                                  "        times:\n"
+                                  "          - start_time: '01:00'\n"
+                                  "            end_time: '02:00'\n"
+                                  "inhibit_rules:\n"
+                                  "  - source_match:\n"
+                                  "      alertname: e\n"
+                                  "    target_matchers: [alertname=f]\n";
+
+/* One more key before each; it is in the list by its name or by its place (of a map that is taken
+ * as a whole, that of the map), or in the result. */
+static void every_unknown_key_is_listed(void **state)
+{
+    (void)state;
+    unsigned places = 0;
+    size_t line = 1;
+
+    for (const char *at = walk_sample; *at != '\0'; at += strcspn(at, "\n") + 1, line++) {
+        size_t indent = strspn(at, " -");
+        char text[2000], place[40], place_of_list[40];
+        struct imported got;
+        snprintf(text, sizeof(text), "%.*s%.*s%s: 77\n%*s%s", (int)(at - walk_sample), walk_sample,
+                 (int)indent, at, "unknown_key", (int)indent, "", at + indent);
+        import_text_with(&got, text, NULL, false);
+        if (got.rc != 0)
+            fail_msg("%s\n%s", text, got.err.text);
+        snprintf(place, sizeof(place), "in.yml:%zu:%zu:", line, indent + 1);
+        snprintf(place_of_list, sizeof(place_of_list), "in.yml:%zu:%zu:", line - 1, indent + 1);
+        if (!has_finding(&got, "unknown_key") && !has_finding(&got, place) &&
+            !has_finding(&got, place_of_list) &&
+            !(line == 2 && has_finding(&got, "ignored: key global")) &&
+            strstr(got.result.text, "labels.unknown_key == \"77\"") == NULL &&
+            !has_finding(&got, "no route groups by all labels"))
+            fail_msg("lost:\n%s\n%s", text, got.result.text);
+        places++;
+        imported_release(&got);
+    }
+    assert_int_equal(places, 24);
+}
+
+static void dead_and_broken_routes_are_listed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *route, *finding;
+    } rows[] = {
+        {"{receiver: r, routes: [{receiver: a}, {receiver: b, match: {x: y}}]}",
+         "in.yml:1:46: left out: route to \"b\": no alert ever reaches it"},
+        {"{receiver: r, group_wait: soon}", "this is no duration"},
+        {"{receiver: r, group_by: [a, b, c, d, e, f, g, h]}", "a key takes 7 labels"},
+        {"{receiver: r, group_by: [{a: b}]}", "group_by is a list of labels"},
+        {"{receiver: r, routes: {receiver: a}}", "routes are a list"},
+        {"[r]", "a route is a map"},
+        {"{receiver: r, match: [a]}", "a map of labels and texts"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[500];
+        struct imported got;
+        snprintf(text, sizeof(text), "route: %s\n", rows[i].route);
+        import_text_with(&got, text, NULL, false);
+        assert_int_equal(got.rc, 0);
+        if (!has_finding(&got, rows[i].finding)) {
+            print_findings(&got);
+            fail_msg("row %zu: no %s", i, rows[i].finding);
+        }
+        imported_release(&got);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(matchers_become_conditions),
+        cmocka_unit_test(each_alert_goes_where_alertmanager_sends_it),
+        cmocka_unit_test(a_map_names_teams_and_fields),
+        cmocka_unit_test(inhibitions_hold_between_incidents_that_carry_the_labels),
+        cmocka_unit_test(inhibitions_alone_are_held_to_no_rule),
+        cmocka_unit_test(muted_routes_get_maintenance_windows),
+        cmocka_unit_test(intervals_that_cannot_be_kept_are_listed),
+        cmocka_unit_test(a_whole_file_is_written),
+        cmocka_unit_test(every_unknown_key_is_listed),
+        cmocka_unit_test(dead_and_broken_routes_are_listed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
