@@ -1,0 +1,92 @@
+# Aim: foreign rules become a rule file that loads, finds what they would have found, and a list of
+# what was not carried over. Method: a correlation and its base rules in two files, converted with a
+# mapping file, loaded and replayed on events whose count is known; an Alertmanager configuration;
+# input that is none.
+. "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
+cat >base.yml <<'YAML'
+title: Refused login
+name: refused
+logsource: {product: windows, service: security}
+detection:
+  selection: {EventID: 4625}
+  filter: {User: probe}
+  condition: selection and not filter
+YAML
+cat >correlation.yml <<'YAML'
+title: Many refused logins
+correlation:
+  type: event_count
+  rules: [refused]
+  group-by: [User]
+  timespan: 10m
+  condition: {gte: 3}
+level: high
+YAML
+cat >map.yaml <<'YAML'
+case: exact
+logsource: {product: source, service: ignore}
+fields: {EventID: check}
+YAML
+code=0
+"$TOCSIN" import --map map.yaml --output sigma.yaml base.yml correlation.yml 2>err || code=$?
+[[ $code == 0 ]] || fail "import: exit code $code: $(cat err)"
+"$TOCSIN" check --rules sigma.yaml >check.log || fail "the result does not load: $(cat check.log sigma.yaml)"
+
+# Three refused logins of ann within ten minutes, two of bob, four of the probe, three of cat over an hour.
+event() { # MINUTE USER
+    printf '{"resource":"dc1","source":"windows","check":"4625","time":"2026-03-01T10:%02d:00Z","labels":{"User":"%s"}}\n' "$1" "$2"
+}
+for at in "0 ann" "1 bob" "2 probe" "3 probe" "4 ann" "5 probe" "6 probe" "7 cat" "8 ann" "9 bob" "25 cat" "45 cat"; do
+    event $at
+done >events.json
+"$TOCSIN" replay --quiet --rules sigma.yaml --ledger off events.json >incidents 2>replay.log || fail "$(cat replay.log)"
+opened=$(grep -c '"change":"opened"' incidents) || true
+[[ $opened == 1 ]] || fail "$opened incidents instead of 1: $(cat incidents)"
+grep '"change":"opened"' incidents | grep -q 'Many refused logins (ann)' || fail "not the one of ann: $(cat incidents)"
+
+# A key that is not carried over: listed three times, and the exit code says so.
+{ cat correlation.yml; echo 'weight: 7'; } >weight.yml
+code=0
+"$TOCSIN" import --map map.yaml base.yml weight.yml >out.yaml 2>err || code=$?
+[[ $code == 1 ]] || fail "exit code $code instead of 1"
+line='weight.yml:9:1: ignored: key weight: it is not of the specification'
+grep -qF "$line" err || fail "not on standard error: $(cat err)"
+grep -qF "$line" out.yaml || fail "not in the result: $(cat out.yaml)"
+"$TOCSIN" import --json --map map.yaml base.yml weight.yml 2>err >out.json || true
+python3 - out.yaml out.json <<'PY' || fail "JSON"
+import json, sys
+d = json.load(open(sys.argv[2]))
+assert d["text"] == open(sys.argv[1]).read()
+assert d["from"] == "sigma" and d["rules"] == ["sigma-many-refused-logins"], d
+assert [(f["file"], f["line"], f["column"], f["effect"], f["construct"]) for f in d["not_carried_over"]] == [
+    ("weight.yml", 9, 1, "ignored", "key weight")], d
+PY
+
+cat >alertmanager.yml <<'YAML'
+route:
+  receiver: duty
+  group_by: [alertname]
+  repeat_interval: 4h
+YAML
+code=0
+"$TOCSIN" import alertmanager.yml >am.yaml 2>err || code=$?
+[[ $code == 1 ]] || fail "exit code $code instead of 1"
+grep -q 'alertmanager.yml:4:3: ignored: key repeat_interval' err || fail "$(cat err)"
+"$TOCSIN" check --rules am.yaml >check.log || fail "the result does not load: $(cat check.log am.yaml)"
+
+refused() { # CODE PATTERN ARGUMENTS
+    local code=0 wanted=$1 pattern=$2
+    shift 2
+    "$TOCSIN" import "$@" >out 2>err || code=$?
+    [[ $code == "$wanted" ]] || fail "$*: exit code $code instead of $wanted: $(cat err)"
+    grep -qE "$pattern" err || fail "$*: no sentence like $pattern: $(cat err)"
+    [[ ! -s out ]] || fail "$*: something was printed"
+}
+refused 66 'nothing.yml: No such file' nothing.yml
+refused 65 'events.json:1:1: neither Sigma' events.json
+refused 65 'base.yml:1:1: this is of the form of sigma' --from alertmanager base.yml
+refused 65 'map.yaml:1:1: neither Sigma' map.yaml
+refused 65 'base.yml:1:1: a mapping file has no key "title"' --map base.yml base.yml
+refused 64 'an argument is missing'
+refused 64 'auto, sigma or alertmanager|sigma' --from snort base.yml
+refused 74 '/dev/full cannot be written' --output /dev/full base.yml
