@@ -33,12 +33,22 @@ code=0
 "$TOCSIN" check --rules sigma.yaml >check.log || fail "the result does not load: $(cat check.log sigma.yaml)"
 
 # Three refused logins of ann within ten minutes, two of bob, four of the probe, three of cat over an hour.
-event() { # MINUTE USER
-    printf '{"resource":"dc1","source":"windows","check":"4625","time":"2026-03-01T10:%02d:00Z","labels":{"User":"%s"}}\n' "$1" "$2"
-}
-for at in "0 ann" "1 bob" "2 probe" "3 probe" "4 ann" "5 probe" "6 probe" "7 cat" "8 ann" "9 bob" "25 cat" "45 cat"; do
-    event $at
-done >events.json
+while read -r minute user; do
+    printf '{"resource":"dc1","source":"windows","check":"4625","time":"2026-03-01T10:%02d:00Z","labels":{"User":"%s"}}\n' "$minute" "$user"
+done >events.json <<'EVENTS'
+0 ann
+1 bob
+2 probe
+3 probe
+4 ann
+5 probe
+6 probe
+7 cat
+8 ann
+9 bob
+25 cat
+45 cat
+EVENTS
 "$TOCSIN" replay --quiet --rules sigma.yaml --ledger off events.json >incidents 2>replay.log || fail "$(cat replay.log)"
 opened=$(grep -c '"change":"opened"' incidents) || true
 [[ $opened == 1 ]] || fail "$opened incidents instead of 1: $(cat incidents)"
@@ -83,9 +93,9 @@ refused() { # CODE PATTERN ARGUMENTS
     [[ ! -s out ]] || fail "$*: something was printed"
 }
 refused 66 'nothing.yml: No such file' nothing.yml
-refused 65 'events.json:1:1: neither Sigma' events.json
+head -n 1 events.json >event.json
+refused 65 'event.json:1:1: neither Sigma' event.json
 refused 65 'base.yml:1:1: this is of the form of sigma' --from alertmanager base.yml
-refused 65 'map.yaml:1:1: neither Sigma' map.yaml
 refused 65 'base.yml:1:1: a mapping file has no key "title"' --map base.yml base.yml
 refused 64 'an argument is missing'
 refused 64 'auto, sigma or alertmanager|sigma' --from snort base.yml
