@@ -103,7 +103,7 @@ static struct import_target label_target(struct text name, struct import_pool *p
 static bool target_parse(struct text text, struct import_pool *pool, struct import_target *target)
 {
     enum rule_field field = field_find(text);
-    struct text name = text;
+    struct text name;
 
     if (field != RULE_FIELD_COUNT) {
         if (field_row(field)->type != TYPE_TEXT && field != RULE_FIELD_VALUE)
