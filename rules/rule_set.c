@@ -191,7 +191,8 @@ static bool assemble(struct loading *loading)
         set->reads_message = set->reads_message || sorted[r]->open.reads_message;
     }
     hash_rules(set);
-    set->index = match_index_create(set->where, set->count, set->arena, loading->kept);
+    set->index = match_index_create(set->where, set->count, loading->patterns.table, set->arena,
+                                    loading->kept);
     if (set->index == NULL)
         return diagnose_memory(&loading->diag) != NULL;
     return pattern_set_build(loading->patterns.table, set->arena, &loading->diag, &set->patterns);
@@ -392,26 +393,33 @@ bool rule_set_reads_message(const struct rule_set *set)
 size_t rule_set_match(const struct rule_set *set, const struct event_view *view, uint32_t *out,
                       size_t max)
 {
-    /* Not initialized as a whole: a kilobyte of it is cache, filled on demand. */
-    uint64_t bits[RULE_WORDS_MAX];
-    const uint64_t *exact;
+    /* Neither is initialized as a whole: they are filled on demand. */
+    struct candidates found;
     struct program_input input;
+    const uint64_t *exact = match_index_exact(set->index);
     size_t count = 0;
 
     program_input_start(&input, view);
-    match_index_candidates(set->index, &input, bits);
-    exact = match_index_exact(set->index);
-    for (uint32_t w = 0; w < (set->count + 63) / 64; w++) {
-        for (uint64_t left = bits[w]; left != 0; left &= left - 1) {
-            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(left);
-            if (!(exact[w] & left & -left) && program_run(&set->where[i], &input) != TRUTH_TRUE)
-                continue;
-            if (count == max)
-                return count;
-            out[count++] = i;
+    pattern_scan_start(&input.patterns, set->patterns);
+    match_index_find(set->index, &input, &found);
+    for (uint32_t g = 0; g < RULE_GROUPS_MAX; g++)
+        for (uint64_t words = found.used[g]; words != 0; words &= words - 1) {
+            uint32_t w = g * 64 + (uint32_t)__builtin_ctzll(words);
+            for (uint64_t left = found.bits[w]; left != 0; left &= left - 1) {
+                uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(left);
+                if (!(exact[w] & left & -left) && program_run(&set->where[i], &input) != TRUTH_TRUE)
+                    continue;
+                if (count == max)
+                    return count;
+                out[count++] = i;
+            }
         }
-    }
     return count;
+}
+
+bool rule_set_is_unguarded(const struct rule_set *set, uint32_t index)
+{
+    return match_index_is_unguarded(set->index, index);
 }
 
 static const struct compiled_rule *compiled(const struct rule *rule)

@@ -113,6 +113,10 @@ bool rule_set_reads_message(const struct rule_set *set);
 size_t rule_set_match(const struct rule_set *set, const struct event_view *view, uint32_t *out,
                       size_t max);
 
+/* Is the rule's `where` evaluated for every event (that its severities let through), because
+ * nothing in it can be looked up? */
+bool rule_set_is_unguarded(const struct rule_set *set, uint32_t index);
+
 /* The values of `by` for this event, in order; absent ones are empty text.
  * `tenant` is always by_name[0], whether written or not. */
 void rule_by_values(const struct rule *rule, const struct event_view *view,
