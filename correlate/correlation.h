@@ -111,6 +111,8 @@ void rule_keys_release(struct key_lane *lane, const struct rules_version *rules,
 /* An incident begins, without members: the form adds who is in it, oldest touch first, and
  * then shows it, which ends the key's watching. Returns owned, until it is shown. */
 struct open_incident *incident_open(struct correlation *c, struct opening *opening);
+/* The same when no event did it: the opening's view is made of the key's values. */
+struct open_incident *incident_open_by_timer(struct correlation *c, struct opening *opening);
 void incident_add(struct correlation *c, struct open_incident *open, struct id128 alert,
                   bool cleared, int64_t ts_ms, uint8_t severity);
 void incident_show(struct correlation *c, struct key_state *key, struct open_incident *open,

@@ -2,6 +2,7 @@
  * incident_life.c - an incident opens, is joined and left, is updated at round ends, and
  * closes; the same for all forms of rules.
  */
+#include <stdlib.h>
 #include "correlate/correlation.h"
 #include "correlate/rule_trace.h"
 
@@ -74,6 +75,28 @@ static struct member *member_new(struct correlation *c, struct open_incident *op
         vector_add(&worker->joins[c->seq & (STEPS - 1)]) =
             (struct joined){open->latest->id, alert, at_ms};
     return members_add(&open->members, &worker->slab, alert);
+}
+
+struct open_incident *incident_open_by_timer(struct correlation *c, struct opening *opening)
+{
+    struct text value[RULE_BY_MAX];
+    struct event_label label[RULE_BY_MAX];
+    struct event_draft draft;
+
+    for (uint32_t i = 0; i < opening->rule->by_count; i++)
+        value[i] = key_text_value(opening->key, i);
+    rule_by_draft(opening->rule, value, label, &draft);
+    size_t bytes = event_text_bytes(&draft);
+    void *text = memory_alloc(bytes);
+    opening->view =
+        (struct event_view){.text = event_text_pack(text, bytes, &draft, opening->order->at_ms),
+                            .severity = draft.severity,
+                            .state = EVENT_PROBLEM,
+                            .et_ms = opening->order->at_ms};
+    struct open_incident *open = incident_open(c, opening);
+    opening->view.text = NULL;
+    free(text);
+    return open;
 }
 
 void incident_add(struct correlation *c, struct open_incident *open, struct id128 alert,

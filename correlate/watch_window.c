@@ -1,6 +1,6 @@
 /*
- * watch_window.c - the form with a window: entries slide through it, `when` looks at their
- * aggregates whenever it gains one.
+ * watch_window.c - the form with a window: entries come and go, `when` looks at their
+ * aggregates whenever it gains one, when it ends, or (`for`) whenever it is another.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,8 @@ enum { WHY_VALUES = 5 };
 /* key->form_flag: its window is a ring. */
 static struct window window_of(const struct rule *rule, const struct key_state *key)
 {
-    return window_read(key->body, key->form_flag, rule->entry_words, rule->has_distinct);
+    return window_read(key->body, key->form_flag, rule->entry_words, rule->has_distinct,
+                       rule->hold_ms > 0);
 }
 
 static void window_keep(struct key_state *key, const struct window *window)
@@ -27,6 +28,13 @@ static void count_gone(const struct correlation *c, const struct key_state *key,
     tally_add(&correlation_tally(c, key)->pending, (uint64_t)0 - entries);
 }
 
+static void count_expired(struct correlation *c, const struct key_state *key, uint64_t entries)
+{
+    c->expired += entries;
+    tally_add(&correlation_tally(c, key)->expired, entries);
+    count_gone(c, key, entries);
+}
+
 /* Entries older than the window leave. */
 static void slide(struct correlation *c, struct key_state *key, struct window *window,
                   int64_t now_ms)
@@ -36,12 +44,8 @@ static void slide(struct correlation *c, struct key_state *key, struct window *w
 
     while (window->count > 0 && window_at_ms(window, 0) <= before_ms)
         window_pop(window, &c->worker->slab);
-    held -= window->count;
-    if (held > 0) {
-        c->expired += held;
-        tally_add(&correlation_tally(c, key)->expired, held);
-        count_gone(c, key, held);
-    }
+    if (held > window->count)
+        count_expired(c, key, held - window->count);
 }
 
 static struct window_values *values_make(struct correlation *c, const struct rule *rule,
@@ -152,6 +156,16 @@ static void put_values(struct text_buffer *to, const struct window *window, uint
     }
 }
 
+/* "in 10m" */
+static void put_frame(struct text_buffer *to, const struct rule *rule)
+{
+    text_put_string(to, rule->window_kind == WINDOW_OPEN      ? "open now"
+                        : rule->window_kind == WINDOW_SESSION ? "in a session with gaps below "
+                                                              : "in ");
+    if (rule->window_kind != WINDOW_OPEN)
+        text_put_duration(to, rule->window_ms);
+}
+
 static void put_why(struct text_buffer *to, const struct opening *o)
 {
     const struct rule *rule = o->rule;
@@ -164,44 +178,58 @@ static void put_why(struct text_buffer *to, const struct opening *o)
         text_put_number(to, o->value[i]);
         if (aggregate->kind == AGGREGATE_COUNT) {
             text_put_string(to, rule->input == RULE_INPUT_EVENTS ? " event" : " alert");
-            text_put_string(to, o->value[i] == 1 ? " in " : "s in ");
+            text_put_string(to, o->value[i] == 1 ? " " : "s ");
         } else {
             /* aggregate->text is "distinct(field)" */
             size_t len = strlen(aggregate->text);
             text_put_string(to, " different values of ");
             text_put(to, aggregate->text + 9, len - 10);
-            text_put_string(to, " in ");
+            text_put(to, " ", 1);
         }
-        text_put_duration(to, rule->window_ms);
+        put_frame(to, rule);
         text_put_string(to, " (needs ");
         text_put_number(to, aggregate->limit);
         text_put(to, ")", 1);
         if (aggregate->kind == AGGREGATE_DISTINCT)
             put_values(to, found->window, found->index[i]);
     }
+    if (rule->hold_ms > 0) {
+        text_put_string(to, "; held for ");
+        text_put_duration(to, rule->hold_ms);
+    }
 }
 
+/* The entries become an incident, for an event's or a timer's sake; `touch` is NULL for the latter.
+ */
 static void window_open(struct correlation *c, struct key_state *key, const struct window *window,
-                        const struct touch *touch)
+                        const struct touch *touch, const struct order *order)
 {
     const struct rule *rule = correlation_rule(c, key);
     struct found found = {.window = window};
-    struct opening opening = {.rule = rule,
-                              .key = key->text,
-                              .order = &touch->order,
-                              .view = touch_view(touch),
-                              .put_why = put_why,
-                              .found = &found};
+    struct opening opening = {
+        .rule = rule, .key = key->text, .order = order, .put_why = put_why, .found = &found};
 
     aggregate(rule, window, true, opening.value, found.index);
-    struct open_incident *open = incident_open(c, &opening);
+    if (touch != NULL)
+        opening.view = touch_view(touch);
+    struct open_incident *open =
+        touch != NULL ? incident_open(c, &opening) : incident_open_by_timer(c, &opening);
     for (uint32_t i = 0; i < window->count; i++) {
         const struct window_entry *entry = window_at(window, i);
-        incident_add(c, open, entry->alert, entry->cleared, entry->ts_ms, entry->severity);
+        incident_add(c, open, entry->alert, entry->cleared, entry->ts_ms, (uint8_t)entry->severity);
     }
     c->correlated += window->count;
     count_gone(c, key, window->count);
-    incident_show(c, key, open, &touch->order);
+    incident_show(c, key, open, order);
+}
+
+static bool is_true(const struct rule *rule, const struct window *window)
+{
+    int64_t value[RULE_AGGREGATES_MAX];
+    uint32_t index[RULE_AGGREGATES_MAX];
+
+    aggregate(rule, window, false, value, index);
+    return rule_when(rule, value);
 }
 
 /* The newest entry of the touch's alert, or NULL. */
@@ -231,6 +259,10 @@ static void gain(struct correlation *c, struct key_state *key, struct window *wi
     struct window_entry *entry = window_push(window, slab);
 
     entry->at = TIME_PACK(touch->order.at_ms);
+    if (window->count == 1) {
+        window->since_ms = rule->hold_ms > 0 ? INT64_MAX : touch->order.at_ms;
+        window_keep_since(window);
+    }
     entry->ts_ms = touch->text->ts_ms;
     entry->alert = touch->alert;
     entry->cleared = false;
@@ -244,16 +276,28 @@ static void gain(struct correlation *c, struct key_state *key, struct window *wi
     }
 }
 
+/* A rule with `for`: since when `when` is true. */
+static void hold(const struct rule *rule, struct key_state *key, struct window *window,
+                 int64_t now_ms)
+{
+    if (window->count > 0 && !is_true(rule, window))
+        window->since_ms = INT64_MAX;
+    else if (window->since_ms == INT64_MAX)
+        window->since_ms = now_ms;
+    window_keep_since(window);
+    window_keep(key, window);
+}
+
 static void window_raise(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
     const struct rule *rule = correlation_rule(c, key);
     struct window window = window_of(rule, key);
     struct window_entry *entry = NULL;
-    int64_t value[RULE_AGGREGATES_MAX];
-    uint32_t index[RULE_AGGREGATES_MAX];
+    int64_t now_ms = touch->order.at_ms;
 
-    slide(c, key, &window, touch->order.at_ms);
-    if (touch->kind == TOUCH_CHANGE)
+    if (rule->window_kind == WINDOW_SLIDING)
+        slide(c, key, &window, now_ms);
+    if (touch->kind == TOUCH_CHANGE || rule->window_kind == WINDOW_OPEN)
         entry = own_entry(&window, touch);
     if (entry != NULL) {
         window_values_free(&window, entry, &c->worker->slab);
@@ -263,21 +307,45 @@ static void window_raise(struct correlation *c, struct key_state *key, const str
         gain(c, key, &window, touch);
     }
     window_keep(key, &window);
-    aggregate(rule, &window, false, value, index);
-    if (rule_when(rule, value))
-        window_open(c, key, &window, touch);
+    if (rule->hold_ms > 0)
+        hold(rule, key, &window, now_ms);
+    else if (!rule->looks_at_end && is_true(rule, &window))
+        window_open(c, key, &window, touch, &touch->order);
+}
+
+/* It is open no more: its entry leaves a window of what is open. */
+static void leave(struct correlation *c, struct key_state *key, struct window *window,
+                  const struct touch *touch)
+{
+    const struct rule *rule = correlation_rule(c, key);
+
+    for (uint32_t i = 0; i < window->count; i++) {
+        if (!id128_equal(window_at(window, i)->alert, touch->alert))
+            continue;
+        window_remove(window, i, &c->worker->slab);
+        window_keep(key, window);
+        count_expired(c, key, 1);
+        if (rule->hold_ms > 0)
+            hold(rule, key, window, touch->order.at_ms);
+        return;
+    }
 }
 
 static void window_clear(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
-    struct window window = window_of(correlation_rule(c, key), key);
+    const struct rule *rule = correlation_rule(c, key);
+    struct window window = window_of(rule, key);
 
+    c->retired++;
+    if (rule->window_kind == WINDOW_OPEN) {
+        leave(c, key, &window, touch);
+        return;
+    }
     for (uint32_t i = 0; i < window.count; i++) {
         struct window_entry *entry = window_at(&window, i);
         if (id128_equal(entry->alert, touch->alert))
             entry->cleared = true;
     }
-    c->retired++;
 }
 
 static int64_t window_due(const struct correlation *c, const struct key_state *key)
@@ -285,15 +353,51 @@ static int64_t window_due(const struct correlation *c, const struct key_state *k
     const struct rule *rule = correlation_rule(c, key);
     struct window window = window_of(rule, key);
 
-    return window.count > 0 ? window_at_ms(&window, 0) + rule->window_ms : INT64_MAX;
+    if (window.count == 0)
+        return INT64_MAX;
+    switch (rule->window_kind) {
+    case WINDOW_SLIDING:
+        return window_at_ms(&window, 0) + rule->window_ms;
+    case WINDOW_TUMBLING:
+        return (floor_div(window.since_ms, rule->window_ms) + 1) * rule->window_ms;
+    case WINDOW_SESSION: {
+        int64_t quiet_ms = window_at_ms(&window, window.count - 1) + rule->window_ms;
+        int64_t max_ms = window.since_ms + rule->session_max_ms;
+        return quiet_ms < max_ms ? quiet_ms : max_ms;
+    }
+    default:
+        return rule->hold_ms > 0 && window.since_ms < INT64_MAX ? window.since_ms + rule->hold_ms
+                                                                : INT64_MAX;
+    }
+}
+
+/* A tumbling window or a session ends, or `when` has held for long enough. */
+static void window_end(struct correlation *c, struct key_state *key, struct window *window,
+                       int64_t now_ms)
+{
+    const struct rule *rule = correlation_rule(c, key);
+
+    if (rule->hold_ms > 0 || (rule->looks_at_end && is_true(rule, window))) {
+        struct order order = correlation_order(c, key, now_ms, ORDER_TIMER, ORDER_RULE);
+        window_open(c, key, window, NULL, &order);
+        return;
+    }
+    count_expired(c, key, window->count);
+    window_release(window, &c->worker->slab);
+    window_keep(key, window);
 }
 
 static void window_timer(struct correlation *c, struct key_state *key, int64_t due_ms)
 {
-    struct window window = window_of(correlation_rule(c, key), key);
+    const struct rule *rule = correlation_rule(c, key);
+    struct window window = window_of(rule, key);
 
-    slide(c, key, &window, due_ms);
-    window_keep(key, &window);
+    if (rule->window_kind == WINDOW_SLIDING) {
+        slide(c, key, &window, due_ms);
+        window_keep(key, &window);
+    } else {
+        window_end(c, key, &window, due_ms);
+    }
 }
 
 static bool window_is_empty(const struct correlation *c, const struct key_state *key)

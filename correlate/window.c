@@ -36,9 +36,11 @@ static void make_ring(struct window *window, struct slab *slab)
     struct window_ring *ring = slab_alloc(slab, bytes);
 
     ring->room = room;
+    ring->since_ms = window->since_ms;
     for (uint32_t i = 0; i < window->count; i++)
         memcpy(ring->entries + (size_t)i * window->stride, window_at(window, i), window->stride);
-    slab_free(slab, window->block, block_bytes(window));
+    if (window->block != NULL)
+        slab_free(slab, window->block, block_bytes(window));
     window->block = ring;
     window->entries = ring->entries;
     window->first = 0;
@@ -48,8 +50,10 @@ static void make_ring(struct window *window, struct slab *slab)
 
 struct window_entry *window_push(struct window *window, struct slab *slab)
 {
-    if (window->block == NULL)
+    if (window->block == NULL && !window->is_always_ring)
         make_bare(window, slab);
+    else if (window->block == NULL)
+        make_ring(window, slab);
     else if (window->count > window->mask)
         make_ring(window, slab);
     window->count++;
@@ -67,7 +71,9 @@ void window_values_free(const struct window *window, struct window_entry *entry,
 static void free_block(struct window *window, struct slab *slab)
 {
     slab_free(slab, window->block, block_bytes(window));
-    *window = (struct window){.stride = window->stride, .has_values = window->has_values};
+    *window = (struct window){.stride = window->stride,
+                              .has_values = window->has_values,
+                              .is_always_ring = window->is_always_ring};
 }
 
 void window_pop(struct window *window, struct slab *slab)

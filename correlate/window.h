@@ -5,7 +5,9 @@
  * bare; from the second on a ring holds them:
  *
  *   one    [ entry ]
- *   more   [ first | count | room | entry entry entry ... ]    room is a power of two
+ *   more   [ since | first | count | room | entry entry entry ... ]    room is a power of two
+ *
+ * `since` is the form's: when the window began, or since when it has been as it is.
  *
  * An entry is followed by words of its rule's: the different values that `distinct` looks at
  * (a pointer), and one number for each thing that other aggregates look at. How many, says
@@ -56,6 +58,7 @@ struct window_entry {
 _Static_assert(sizeof(struct window_entry) == 32, "an entry without words is half a cache line");
 
 struct window_ring {
+    int64_t since_ms;
     uint32_t first, count, room;
     _Alignas(8) char entries[];
 };
@@ -64,27 +67,35 @@ struct window_ring {
 struct window {
     void *block; /* NULL: empty */
     char *entries;
+    int64_t since_ms; /* kept by a ring alone */
     uint32_t first, count, mask;
     uint32_t stride; /* bytes of an entry */
     bool is_ring;
     bool has_values; /* the rule has a distinct: word[0] of each entry is its own */
+    bool is_always_ring;
 };
 
-static inline struct window window_read(void *block, bool is_ring, uint32_t words, bool has_values)
+/* `is_always_ring`: since_ms matters even while there is one entry. */
+static inline struct window window_read(void *block, bool is_ring, uint32_t words, bool has_values,
+                                        bool is_always_ring)
 {
     struct window window = {.block = block,
                             .entries = block,
                             .count = block != NULL,
                             .stride = (uint32_t)sizeof(struct window_entry) + 8 * words,
                             .is_ring = is_ring,
-                            .has_values = has_values};
+                            .has_values = has_values,
+                            .is_always_ring = is_always_ring};
 
     if (is_ring) {
         struct window_ring *ring = block;
         window.entries = ring->entries;
+        window.since_ms = ring->since_ms;
         window.first = ring->first;
         window.count = ring->count;
         window.mask = ring->room - 1;
+    } else if (block != NULL) {
+        window.since_ms = time_unpack(((struct window_entry *)block)->at);
     }
     return window;
 }
@@ -100,6 +111,13 @@ static inline struct window_entry *window_at(const struct window *window, uint32
 static inline int64_t window_at_ms(const struct window *window, uint32_t i)
 {
     return time_unpack(window_at(window, i)->at);
+}
+
+/* Keeps since_ms, where there is a ring. */
+static inline void window_keep_since(const struct window *window)
+{
+    if (window->is_ring)
+        ((struct window_ring *)window->block)->since_ms = window->since_ms;
 }
 
 /* The new entry at the young end, its bytes undefined. The window may move. */

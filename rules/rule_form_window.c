@@ -1,18 +1,104 @@
-/* rule_form_window.c - reads the form with a window: `window` and `when`. */
+/* rule_form_window.c - reads the form with a window: `window`, `look`, `for` and `when`. */
 #include <string.h>
 #include "rules/lexer.h"
 #include "rules/rule_reading.h"
 
+/* {sliding: d}, {tumbling: d} or {session: gap, max: d} */
+static void read_window_map(struct reading *reading, const struct yaml_node *map)
+{
+    static const char *const kinds[] = {"sliding", "tumbling", "session"};
+    static const char *const keys[] = {"sliding", "tumbling", "session", "max"};
+    struct rule *rule = &reading->rule->open;
+    const struct yaml_node *chosen = NULL, *max = yaml_node_find(map, "max");
+
+    if (!rule_check_keys(map, keys, 4, "window", reading_diag(reading)))
+        reading_spoil(reading);
+    for (int kind = WINDOW_SLIDING; kind <= WINDOW_SESSION; kind++) {
+        const struct yaml_node *node = yaml_node_find(map, kinds[kind]);
+        if (node == NULL)
+            continue;
+        if (chosen != NULL) {
+            diagnose(reading_diag(reading), node->key->span,
+                     "a window is sliding, tumbling or a session, one of them");
+            reading_spoil(reading);
+        }
+        chosen = node;
+        rule->window_kind = (enum window_kind)kind;
+    }
+    if (chosen == NULL) {
+        diagnose(reading_diag(reading), map->span,
+                 "window needs the key \"sliding\", \"tumbling\" or \"session\"");
+        reading_spoil(reading);
+        return;
+    }
+    rule->window_ms = reading_duration(reading, chosen, "a window");
+    if ((max != NULL) != (rule->window_kind == WINDOW_SESSION)) {
+        diagnose(reading_diag(reading), max != NULL ? max->key->span : map->span,
+                 max != NULL ? "only a session has a max"
+                             : "a session needs a max, so that it ends: {session: 5m, max: 2h}");
+        reading_spoil(reading);
+    } else if (max != NULL) {
+        rule->session_max_ms = reading_duration(reading, max, "the max of a session");
+        if (rule->session_max_ms < rule->window_ms) {
+            diagnose(reading_diag(reading), max->span, "the max of a session is at least its gap");
+            reading_spoil(reading);
+        }
+    }
+}
+
 static void read_window(struct reading *reading)
 {
     const struct yaml_node *node = reading_required(reading, reading->node, "window", "a rule");
-    int64_t ms;
+    struct rule *rule = &reading->rule->open;
 
     if (node == NULL)
         return;
-    ms = reading_duration(reading, node, "a window");
-    reading->rule->open.window_ms = ms;
-    reading_digest_number(&reading->rule->open.form, ms);
+    if (node->kind == YAML_MAP)
+        read_window_map(reading, node);
+    else if (node->kind == YAML_SCALAR && text_equals(node->text, "open"))
+        rule->window_kind = WINDOW_OPEN;
+    else
+        rule->window_ms = reading_duration(reading, node, "a window");
+    reading_digest_number(&rule->form, rule->window_kind);
+    reading_digest_number(&rule->form, rule->window_ms);
+    reading_digest_number(&rule->form, rule->session_max_ms);
+}
+
+static void read_look(struct reading *reading)
+{
+    const struct yaml_node *node = yaml_node_find(reading->node, "look");
+    struct rule *rule = &reading->rule->open;
+
+    if (node != NULL && reading_is_scalar(reading, node)) {
+        rule->looks_at_end = text_equals(node->text, "end");
+        if (!rule->looks_at_end && !text_equals(node->text, "gain")) {
+            diagnose(reading_diag(reading), node->span,
+                     "look is \"gain\" (when the window gains an entry) or \"end\" (when it ends)");
+            reading_spoil(reading);
+        } else if (rule->looks_at_end && rule->window_kind != WINDOW_TUMBLING &&
+                   rule->window_kind != WINDOW_SESSION) {
+            diagnose(reading_diag(reading), node->span,
+                     "only a tumbling window and a session have an end to look at");
+            reading_spoil(reading);
+        }
+    }
+    reading_digest_number(&rule->form, rule->looks_at_end);
+}
+
+static void read_hold(struct reading *reading)
+{
+    const struct yaml_node *node = yaml_node_find(reading->node, "for");
+    struct rule *rule = &reading->rule->open;
+
+    if (node != NULL) {
+        rule->hold_ms = reading_duration(reading, node, "for");
+        if (rule->window_kind != WINDOW_OPEN) {
+            diagnose(reading_diag(reading), node->key->span,
+                     "for goes with \"window: open\": what is open now can hold for a while");
+            reading_spoil(reading);
+        }
+    }
+    reading_digest_number(&rule->form, rule->hold_ms);
 }
 
 /* ---- when: what can never be true is refused ---- */
@@ -155,12 +241,14 @@ static void read_when(struct reading *reading)
 static void read_window_form(struct reading *reading)
 {
     read_window(reading);
+    read_look(reading);
+    read_hold(reading);
     read_when(reading);
 }
 
 const struct rule_form_reader rule_form_window = {
     .kind = FORM_WINDOW,
     .what = "a rule",
-    .keys = {"window", "when"},
+    .keys = {"window", "look", "for", "when"},
     .read = read_window_form,
 };

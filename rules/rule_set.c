@@ -438,6 +438,36 @@ void rule_by_values(const struct rule *rule, const struct event_view *view,
             value[i] = (struct text){"", 0};
 }
 
+static void add_label(struct event_draft *draft, struct event_label *label, struct text name,
+                      struct text value)
+{
+    for (uint32_t i = 0; i < draft->label_count; i++)
+        if (text_order(label[i].name, name) == 0)
+            return;
+    label[draft->label_count++] = (struct event_label){name, value};
+}
+
+void rule_by_draft(const struct rule *rule, const struct text *value,
+                   struct event_label label[RULE_BY_MAX], struct event_draft *out)
+{
+    memset(out, 0, sizeof(*out));
+    for (int f = 0; f < EVENT_FIELD_COUNT; f++)
+        out->field[f] = (struct text){"", 0};
+    out->labels = label;
+    for (uint32_t i = 0; i < rule->by_count; i++) {
+        const struct operand *by = &compiled(rule)->by[i];
+        if (by->kind == OPERAND_LABEL)
+            add_label(out, label, by->text, value[i]);
+        else if (by->field < EVENT_FIELD_COUNT)
+            out->field[by->field] = value[i];
+        else if (by->field == RULE_FIELD_HOST)
+            add_label(out, label, (struct text){"host", 4}, value[i]);
+        else
+            for (uint8_t s = 0; s < SEVERITY_COUNT; s++)
+                out->severity = text_equals(value[i], severity_name(s)) ? s : out->severity;
+    }
+}
+
 struct text rule_aggregate_value(const struct rule *rule, uint32_t i, const struct event_view *view,
                                  char scratch[32])
 {

@@ -31,6 +31,14 @@ enum rule_input {
 /* What a key of the rule does while it watches (correlate/rule_form.h). */
 enum rule_form_kind { FORM_WINDOW, FORM_SEQUENCE, FORM_ALL };
 
+/* What a rule with a window looks at. */
+enum window_kind {
+    WINDOW_SLIDING,  /* the last window_ms */
+    WINDOW_TUMBLING, /* one stretch of window_ms after the other, from 1970 on */
+    WINDOW_SESSION,  /* until nothing came for window_ms, or for session_max_ms altogether */
+    WINDOW_OPEN,     /* alerts that are open now */
+};
+
 enum aggregate_kind { AGGREGATE_COUNT, AGGREGATE_DISTINCT };
 
 struct rule_aggregate {
@@ -54,7 +62,11 @@ struct rule {
     const char *id;
     enum rule_input input;
     enum rule_form_kind form_kind;
-    int64_t window_ms; /* sliding, [start, end) */
+    enum window_kind window_kind;
+    int64_t window_ms;
+    int64_t session_max_ms;
+    int64_t hold_ms;   /* `when` has to be true for so long without a break; 0: at once */
+    bool looks_at_end; /* `when` is looked at when the window ends, not when it gains an entry */
     uint32_t by_count;
     const char *by_name[RULE_BY_MAX]; /* as written: "tenant", "host", "labels.rack" */
     uint32_t aggregate_count;
@@ -131,6 +143,11 @@ uint32_t rule_steps(const struct rule *rule, const struct event_view *view);
 
 /* `when` over the aggregates' present values. */
 bool rule_when(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX]);
+
+/* An event that has the values of `by` and nothing else: what an incident that a timer opened has
+ * for one. `label` is room for its labels; the draft points into `value`. */
+void rule_by_draft(const struct rule *rule, const struct text *value,
+                   struct event_label label[RULE_BY_MAX], struct event_draft *out);
 
 /* `close`: `quiet_ms` since the last touch, `cleared` when no alert is open. */
 bool rule_close(const struct rule *rule, int64_t quiet_ms, bool cleared);

@@ -31,7 +31,8 @@ FEATURES = [
     "untracked alert", "retired from incident", "evicted from incident", "closed cleared",
     "closed quiet", "quiet but not closed", "updated severity", "updated grew", "updated evicted",
     "key evicted", "key evicted with incident", "op withheld", "self-alert", "ledger late", "ledger late_by_seal",
-    "ledger time_clamped", "ledger pending", "form alertmanager",
+    "ledger time_clamped", "ledger pending", "form alertmanager", "tumbling ended", "session ended",
+    "open no more", "hold broken", "opened by hold", "opened by the end of a window",
     "step taken", "step of no chain", "sequence opened", "all opened", "sequence lives on",
     "sequence goes on", "sequence ended by absence",
 ]
@@ -46,7 +47,7 @@ class Generator:
         r = self.random
         self.forms = collections.Counter()
         self.tight = r.random() < 0.45
-        self.flappy = r.random() < 0.35
+        self.flappy = r.random() < 0.42
         self.tenants = r.choice([["acme"], ["acme"], ["acme", "blue"]])
         self.window = r.choice([100, 500, 1000, 3000])
         self.expire = r.choice([3000, 30000, 300000] if big else
@@ -136,6 +137,7 @@ class Generator:
             if self.chance(0.3):
                 self.make_steps(rule)
             else:
+                self.other_window(rule)
                 titles.append("{%s} seen" % aggregate_text(r.choice(aggregates)))
             rule["title"] = r.choice(titles)
             if self.tight or self.chance(0.2):
@@ -161,8 +163,26 @@ class Generator:
             for step in rule["steps"][1:]:
                 if self.chance(0.3):
                     step["not"] = True
-            rule["strict"], rule["to_next"] = self.chance(0.2), self.chance(0.3)
+            rule["strict"], rule["to_next"] = self.chance(0.2), self.chance(0.5)
         rule["own_where"] = own if rule.get("strict") or self.chance(0.3) else None
+
+    def other_window(self, rule):
+        """A window that does not slide, for four rules of ten."""
+        r = self.random
+        kind = r.choice(["sliding"] * 6 + ["tumbling", "session", "open", "open"])
+        if kind == "sliding":
+            return
+        rule["window"] = kind
+        if kind == "open":
+            del rule["window_ms"]
+            if self.chance(0.7):
+                rule["for_ms"] = r.choice([100, 300, 1000])
+            return
+        if kind == "session":
+            rule["window_ms"] = r.choice([100, 300, 1000])
+            rule["session_max_ms"] = rule["window_ms"] * r.choice([1, 2, 3, 10])
+        if self.chance(0.5):
+            rule["look"] = "end"
 
     # ---- records ----
 
@@ -638,10 +658,24 @@ def close_text(tree):
     return f"quiet({oracle.duration(tree[1])})" if tree[0] == "quiet" else "cleared()"
 
 
+def window_text(rule):
+    kind = rule.get("window", "sliding")
+    if kind == "open":
+        return kind
+    length = oracle.duration(rule["window_ms"])
+    if kind == "session":
+        return f"{{session: {length}, max: {oracle.duration(rule['session_max_ms'])}}}"
+    return length if kind == "sliding" else f"{{{kind}: {length}}}"
+
+
 def window_yaml(rule):
-    return [f"    where: {json.dumps(where_text(rule['where']))}",
-            f"    window: {oracle.duration(rule['window_ms'])}",
-            f"    when: {json.dumps(when_text(rule['when']))}"]
+    lines = [f"    where: {json.dumps(where_text(rule['where']))}",
+             f"    window: {window_text(rule)}", f"    when: {json.dumps(when_text(rule['when']))}"]
+    if "for_ms" in rule:
+        lines.append(f"    for: {oracle.duration(rule['for_ms'])}")
+    if "look" in rule:
+        lines.append(f"    look: {rule['look']}")
+    return lines
 
 
 def steps_yaml(rule):

@@ -145,7 +145,11 @@ class Rule:
         self.is_strict, self.to_next = raw.get("strict", False), raw.get("to_next", False)
         self.where = steps.where_of(raw) if self.steps else raw["where"]
         self.by = raw["by"] if raw["by"][:1] == ["tenant"] else ["tenant"] + raw["by"]
-        self.window = raw["window_ms"]
+        self.window_kind = raw.get("window", "sliding")  # sliding, tumbling, session, open
+        self.window = raw.get("window_ms", 0)
+        self.session_max = raw.get("session_max_ms", 0)
+        self.looks_at_end = raw.get("look", "gain") == "end"
+        self.hold = raw.get("for_ms", 0)
         self.when = raw.get("when")
         self.close = raw["close"]
         self.title = raw["title"]
@@ -159,7 +163,8 @@ class Rule:
             self.walk_when(self.when)
         self.walk_close(self.close)
         # What decides whether its windows carry on when another rule set takes its place.
-        self.form = json.dumps([self.on_events, self.where, self.by, self.window, self.when,
+        self.form = json.dumps([self.on_events, self.where, self.by, self.window_kind, self.window,
+                                self.session_max, self.looks_at_end, self.hold, self.when,
                                 [[step["where"], step.get("not")] for step in self.steps or []],
                                 self.in_order, self.is_strict, self.to_next])
 
@@ -237,6 +242,8 @@ class Entry:
 class Key:
     def __init__(self):
         self.entries = []     # oldest first
+        self.begun = None     # when the first of them came
+        self.true_since = None  # a rule with `for`: since when `when` is true
         self.steps = None     # of a rule made of steps; on `skip: to_next` also beside an incident
         self.incident = None
         self.last_touch = NEVER  # of any kind
@@ -691,31 +698,71 @@ class Oracle:
         elif raises:
             self.watch(i, values, key, kind, alert, event, now, opener)
         else:
-            for entry in key.entries:
-                entry.is_cleared |= entry.identity == alert.identity
-            self.ledger["retired"] += 1
+            self.unwatch(i, values, key, alert, now)
 
     def watch(self, i, values, key, kind, alert, event, now, opener):
         rule = self.rules[i]
-        self.slide(rule, key, now)
+        if rule.window_kind == "sliding":
+            self.slide(rule, key, now)
         distinct = {a: event.field(a[1]) for a in rule.aggregates if a[0] == "distinct"}
         own = [e for e in key.entries if e.identity == alert.identity]
-        if kind == "CHANGE" and own:
+        if own and (kind == "CHANGE" or rule.window_kind == "open"):
             own[-1].severity, own[-1].values = event.severity, distinct
             self.ledger["retired"] += 1
             self.seen["entry changed"] += 1
         else:
+            if not key.entries:
+                key.begun, key.true_since = now, None
             key.entries.append(Entry(now, alert.identity, event, distinct))
         if len(key.entries) > rule.max_members:
             key.entries.pop(0)
             self.ledger["evicted"] += 1
             self.seen["entry evicted"] += 1
-        counts = {a: len(key.entries) if a[0] == "count" else len({e.values[a] for e in key.entries})
-                  for a in rule.aggregates}
-        if rule.when_holds(counts):
-            entries, key.entries = key.entries, []
-            self.open(i, values, key, entries, event, counts, self.why(rule, entries, counts), now,
-                      opener)
+        if rule.hold:
+            self.hold(rule, key, now)
+        elif not rule.looks_at_end and self.is_true(rule, key):
+            self.open_window(i, values, key, event, now, opener)
+
+    def open_window(self, i, values, key, event, now, opener):
+        counts = self.aggregates(self.rules[i], key)
+        entries, key.entries = key.entries, []
+        self.open(i, values, key, entries, event, counts, self.why(self.rules[i], entries, counts),
+                  now, opener)
+
+    @staticmethod
+    def aggregates(rule, key):
+        return {a: len(key.entries) if a[0] == "count" else len({e.values[a] for e in key.entries})
+                for a in rule.aggregates}
+
+    def is_true(self, rule, key):
+        return rule.when_holds(self.aggregates(rule, key))
+
+    def hold(self, rule, key, now):
+        """After each touch of a rule with `for`."""
+        if not self.is_true(rule, key):
+            self.seen["hold broken"] += key.true_since is not None
+            key.true_since = None
+        elif key.true_since is None:
+            key.true_since = now
+
+    def unwatch(self, i, values, key, alert, now):
+        """CLEAR or EVICT of a key that watches."""
+        rule = self.rules[i]
+        self.ledger["retired"] += 1
+        if rule.window_kind != "open":
+            for entry in key.entries:
+                entry.is_cleared |= entry.identity == alert.identity
+            return
+        left = [e for e in key.entries if e.identity != alert.identity]
+        if len(left) == len(key.entries):
+            return
+        self.seen["open no more"] += 1
+        self.ledger["expired"] += 1
+        key.entries = left
+        if not left:
+            del self.keys[(i, values)]
+        elif rule.hold:
+            self.hold(rule, key, now)
 
     # Rules made of steps: a touch that is not held any more counts by what let it go.
 
@@ -784,6 +831,7 @@ class Oracle:
             self.ledger["expired"] += 1
 
     def open(self, i, values, key, entries, event, counts, why, now, opener):
+        """`event` is None where none did it: a window's end, or what held for long enough."""
         rule, inc = self.rules[i], Incident()
         inc.rule, inc.tenant, inc.key_text = rule, values[0], rule.key_text(values)
         position = event.position() if opener == "event" else str(now)
@@ -795,7 +843,8 @@ class Oracle:
         inc.events = len(entries)
         inc.first = min(e.ts for e in entries)
         inc.severity = max(e.severity for e in entries)
-        inc.title = cut(self.title(rule, values, event, counts), TITLE_BYTES)
+        inc.title = cut(self.title(rule, values, event or self.key_event(rule, values), counts),
+                        TITLE_BYTES)
         inc.why = cut(why, WHY_BYTES)
         self.ledger["correlated"] += sum(not e.is_counted for e in entries)
         self.ledger["opened"] += 1
@@ -803,6 +852,17 @@ class Oracle:
         self.seen["opened with cleared member"] += inc.open_count() < inc.alerts
         key.incident = inc
         self.log_change(inc, now, "opened", "rule")
+
+    @staticmethod
+    def key_event(rule, values):
+        """What an opening without an event has for one: the values of `by`, and nothing else."""
+        raw = {"severity": "ok", "state": "problem", "labels": {}}
+        for name, value in zip(rule.by, values):
+            if name.startswith("labels.") or name == "host":
+                raw["labels"].setdefault(name.removeprefix("labels."), value)
+            else:
+                raw[name] = value
+        return Event(raw, "", "", 0, 0, 0)
 
     @staticmethod
     def title(rule, values, event, counts):
@@ -822,7 +882,9 @@ class Oracle:
         parts = []
         for aggregate in rule.aggregates:
             n, limit = counts[aggregate], rule.limits[aggregate]
-            frame = f"in {duration(rule.window)} (needs {limit})"
+            frame = {"open": "open now", "session": "in a session with gaps below "}.get(
+                rule.window_kind, "in ")
+            frame += (duration(rule.window) if rule.window else "") + f" (needs {limit})"
             if aggregate[0] == "count":
                 noun = "event" if rule.on_events else "alert"
                 parts.append(f"{n} {noun}{'' if n == 1 else 's'} {frame}")
@@ -831,7 +893,7 @@ class Oracle:
             shown = [v or "(none)" for v in different[:WHY_VALUES]]
             shown += ["..."] if len(different) > WHY_VALUES else []
             parts.append(f"{n} different values of {aggregate[1]} {frame}: " + ", ".join(shown))
-        return "; ".join(parts)
+        return "; ".join(parts + ([f"held for {duration(rule.hold)}"] if rule.hold else []))
 
     def join(self, rule, inc, kind, alert, event, now):
         if alert.identity in inc.members:
@@ -885,15 +947,38 @@ class Oracle:
         if not key.incident and key.steps:
             return key.steps.ends()
         if not key.incident:
-            return [key.entries[0].time + rule.window]
+            return self.window_timers(rule, key)
         inc = key.incident
         return [inc.last_touch + q for q in rule.quiets if q not in inc.quiets_done]
+
+    @staticmethod
+    def window_timers(rule, key):
+        if rule.window_kind == "sliding":
+            return [key.entries[0].time + rule.window]
+        if rule.window_kind == "tumbling":
+            return [(key.begun // rule.window + 1) * rule.window]
+        if rule.window_kind == "session":
+            return [min(key.entries[-1].time + rule.window, key.begun + rule.session_max)]
+        return [] if key.true_since is None else [key.true_since + rule.hold]
+
+    def window_end(self, i, values, key, now):
+        rule = self.rules[i]
+        if rule.hold or rule.looks_at_end and self.is_true(rule, key):
+            self.seen["opened by " + ("hold" if rule.hold else "the end of a window")] += 1
+            self.open_window(i, values, key, None, now, "timer")
+            return
+        self.seen[rule.window_kind + " ended"] += 1
+        self.ledger["expired"] += len(key.entries)
+        del self.keys[(i, values)]
 
     def key_timer(self, i, values, now):
         key = self.keys[(i, values)]
         rule = key.incident.rule if key.incident else self.rules[i]
         if not key.incident and key.steps:
             self.step_timer(i, values, key, now)
+            return
+        if not key.incident and rule.window_kind != "sliding":
+            self.window_end(i, values, key, now)
             return
         if not key.incident:
             self.slide(rule, key, now)
