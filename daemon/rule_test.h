@@ -285,6 +285,10 @@ void rule_test_explain(const struct rule_test_file *file, const struct rule_test
                        struct rule_set *rules, struct rule_test_result *result);
 void rule_test_result_release(struct rule_test_result *result);
 
+/* The names that `counts` may have. Returns how many. */
+enum { RULE_TEST_SUMS_MAX = 32 };
+size_t rule_test_sum_names(const char *names[RULE_TEST_SUMS_MAX]);
+
 const char *rule_test_finding_name(enum rule_test_finding_kind kind);
 
 /* A time of a test as people write it there: 1m30s, -5s, 0s. */

@@ -458,16 +458,13 @@ static void read_events(struct test_reader *reader, const struct yaml_node *list
     }
 }
 
-static const char *const count_names[] = {
-    "events",  "records", "derived",    "rejected",    "duplicate", "unmatched", "routed",
-    "late",    "clamped", "opened",     "closed",      "updates",   "open",      "evicted",
-    "expired", "touches", "flap_begun", "flap_folded", "alerts",
-};
-
 static void read_counts(struct test_reader *reader, const struct yaml_node *node)
 {
+    const char *names[RULE_TEST_SUMS_MAX];
+    size_t count = rule_test_sum_names(names);
+
     if (node == NULL || !test_read_is_map(reader, node, "counts") ||
-        !rule_check_keys(node, count_names, COUNT(count_names), "counts", reader->diag))
+        !rule_check_keys(node, names, count, "counts", reader->diag))
         return;
     for (const struct yaml_node *at = node->first; at != NULL; at = at->next)
         test_read_count(reader, at, at->key->text.at, 0, INT64_MAX);
