@@ -16,3 +16,9 @@ tocsin_story(NAME rule_test SCRIPT rule_test.sh SANITIZED)
 # The tests of the packs that ship.
 tocsin_test(rule_packs ${CMAKE_BINARY_DIR}/tocsin test ${CMAKE_SOURCE_DIR}/rules/packs)
 tocsin_story(NAME rule_test_speed SCRIPT rule_test_speed.sh)
+# What each form of rule does, as rule tests; the address sanitizer looks on in the full run.
+tocsin_test(rule_forms ${CMAKE_BINARY_DIR}/tocsin test ${CMAKE_SOURCE_DIR}/tests/rule_tests)
+if(TOCSIN_ALL_TREES)
+    tocsin_test(asan.rule_forms ${trees}/asan/tocsin test ${CMAKE_SOURCE_DIR}/tests/rule_tests)
+    tocsin_test(asan.rule_packs ${trees}/asan/tocsin test ${CMAKE_SOURCE_DIR}/rules/packs)
+endif()
