@@ -16,11 +16,11 @@
 #include "daemon/line_writer.h"
 #include "daemon/options.h"
 #include "daemon/packs.h"
+#include "daemon/progress.h"
 #include "daemon/rule_test.h"
 #include "daemon/rule_test_find.h"
 #include "daemon/rule_test_report.h"
 
-#define PROGRESS_NS 2000000000u
 #define NAMES_BYTES_MAX ((size_t)64 << 20)
 
 struct test_options {
@@ -31,6 +31,7 @@ struct test_options {
     const char *junit;
     bool is_json;
     bool verbose;
+    bool progress;
 };
 
 static const struct option_row rows[] = {
@@ -54,6 +55,8 @@ static const struct option_row rows[] = {
      "Prints each test, and the incidents that it opened.", 0, 0, NULL},
     {"-v", OPTION_FLAG, offsetof(struct test_options, verbose), NULL, NULL, "The same.", 0, 0,
      NULL},
+    {"--progress", OPTION_FLAG, offsetof(struct test_options, progress), NULL, NULL,
+     "Says on standard error how far the tests are, even where that is no terminal.", 0, 0, NULL},
 };
 
 static const struct option_table table = {
@@ -83,7 +86,8 @@ struct testing {
     FILE *junit;     /* with --junit: a stream in memory */
     char *junit_text;
     size_t junit_bytes;
-    uint64_t started_ns, told_ns;
+    uint64_t started_ns;
+    struct progress progress;
     size_t passed, failed, skipped, refused; /* tests; files */
     int code;
 };
@@ -241,6 +245,8 @@ static void report(struct testing *testing, const struct rule_test_outcome *outc
 {
     bool passed = rule_test_outcome_passed(outcome);
 
+    if (!passed || testing->options.verbose)
+        progress_end(&testing->progress);
     testing->passed += passed;
     testing->failed += !passed;
     if (!passed)
@@ -251,17 +257,6 @@ static void report(struct testing *testing, const struct rule_test_outcome *outc
         rule_test_report_text(outcome, testing->options.verbose, stdout);
     if (testing->junit != NULL)
         rule_test_report_junit(outcome, testing->junit);
-}
-
-static void tell_progress(struct testing *testing, size_t file)
-{
-    uint64_t now = host_mono_ns();
-
-    if (now - testing->told_ns < PROGRESS_NS)
-        return;
-    testing->told_ns = now;
-    fprintf(stderr, "tocsin test: %zu tests so far, file %zu of %zu\n",
-            testing->passed + testing->failed, file + 1, testing->files.count);
 }
 
 static void run_test(struct testing *testing, const struct rule_test_file *file,
@@ -290,6 +285,7 @@ static void run_test(struct testing *testing, const struct rule_test_file *file,
 
 static void refuse(struct testing *testing, const char *path, int code, const char *why)
 {
+    progress_end(&testing->progress);
     testing->refused++;
     note(testing, code);
     fprintf(stderr, "%s\n", why);
@@ -338,7 +334,7 @@ static void run_file(struct testing *testing, size_t index)
                 continue;
             }
             run_test(testing, file, &file->tests[t], rules);
-            tell_progress(testing, index);
+            progress_show(&testing->progress, testing->passed + testing->failed, 0);
         }
     rule_test_file_destroy(file);
 }
@@ -426,10 +422,12 @@ int cmd_test(int argc, char **argv)
 
     if (!options_read(&table, argc, argv, &testing.options, &code))
         return code;
-    testing.started_ns = testing.told_ns = host_mono_ns();
+    testing.started_ns = host_mono_ns();
+    progress_begin(&testing.progress, "tests", testing.options.progress, false);
     code = prepare(&testing, &err);
     for (size_t i = 0; i < testing.files.count && code == EXIT_OK; i++)
         run_file(&testing, i);
+    progress_end(&testing.progress);
     if (code == EXIT_OK)
         code = finish(&testing, &err);
     if (err.text[0] != '\0')

@@ -42,6 +42,8 @@ ends 0 -v suite/host.test.yaml
 said '^pass suite/host.test.yaml: a host goes down$' out
 said 'rule down, key tenant=default host=a, P3, opened at 1m, still open: "a is down"' out
 (cd suite && ends 1) || exit 1
+ends 0 --progress suite/host.test.yaml
+said '^1 tests, ' err
 
 # Other rules may stand in: the files' own are not read then.
 sed 's/is down/fell/' suite/host.yaml >other.yaml
