@@ -574,7 +574,8 @@ bool engine_rule_row(const struct engine *engine, size_t index, struct engine_ru
     if (index >= version->slot_count)
         return false;
     const struct rule_slot *slot = &version->slots[index];
-    *out = (struct engine_rule_counters){.rule_id = slot->rule->id};
+    *out = (struct engine_rule_counters){.form = slot->rule->form, .current = slot->current};
+    snprintf(out->rule_id, sizeof(out->rule_id), "%s", slot->rule->id);
     for (unsigned w = 0; w < engine->worker_count; w++) {
         const struct rule_tally *tally = &slot->tally[w];
         out->touches += tally_get(&tally->touches);

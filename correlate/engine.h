@@ -159,9 +159,13 @@ void engine_counters(const struct engine *engine, struct engine_counters *out);
  * number. NULL when no such partition has joined. */
 const char *engine_part_name(const struct engine *engine, uint16_t part, int32_t *partition);
 
-/* Per rule and per partition, for metrics; return how many there are. */
+/* Per form of a rule and per partition, for metrics; return how many there are. A rule that changed
+ * what it matches has a row of its own for each form that still holds something. */
+enum { ENGINE_RULE_ID_BYTES = 104 }; /* an id has at most 100 */
 struct engine_rule_counters {
-    const char *rule_id;
+    char rule_id[ENGINE_RULE_ID_BYTES];
+    struct id128 form; /* of the rule: equal forms carry on over a reload */
+    bool current;      /* of the newest set; false: drains */
     uint64_t touches, opened, closed, open, keys, evicted, expired, pending;
 };
 size_t engine_rule_counters(const struct engine *engine, struct engine_rule_counters *out,

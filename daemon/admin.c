@@ -247,6 +247,22 @@ static void on_redrive(struct evhttp_request *request, void *self)
         answer_pick(request, admin->config.self, admin->config.redrive);
 }
 
+static void on_rules(struct evhttp_request *request, void *self)
+{
+    struct admin *admin = self;
+
+    if (is_reading(request))
+        answer_pick(request, admin->config.self, admin->config.rules);
+}
+
+static void on_reload(struct evhttp_request *request, void *self)
+{
+    struct admin *admin = self;
+
+    if (is_commanding(request))
+        answer_pick(request, admin->config.self, admin->config.reload);
+}
+
 static void on_index(struct evhttp_request *request, void *self)
 {
     const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
@@ -256,7 +272,7 @@ static void on_index(struct evhttp_request *request, void *self)
     if (is_reading(request))
         answer_state(request, is_index ? HTTP_OK : HTTP_NOTFOUND,
                      is_index ? "tocsin " TOCSIN_VERSION "\n\n/metrics\n/healthz\n/readyz\n"
-                                "/outbox/dead\n/outbox/redrive (POST)"
+                                "/outbox/dead\n/outbox/redrive (POST)\n/rules\n/reload (POST)"
                               : "there is nothing here; see /");
 }
 
@@ -349,6 +365,8 @@ static bool server_prepare(struct admin *admin)
            evhttp_set_cb(admin->http, "/healthz", on_health, admin) == 0 &&
            evhttp_set_cb(admin->http, "/readyz", on_ready, admin) == 0 &&
            evhttp_set_cb(admin->http, "/outbox/dead", on_dead, admin) == 0 &&
+           evhttp_set_cb(admin->http, "/rules", on_rules, admin) == 0 &&
+           evhttp_set_cb(admin->http, "/reload", on_reload, admin) == 0 &&
            evhttp_set_cb(admin->http, "/outbox/redrive", on_redrive, admin) == 0;
 }
 

@@ -6,6 +6,8 @@
  *   GET /readyz    200 while it can serve, else 503 and a sentence
  *   GET /outbox/dead      dead changes as JSON; ?sink=NAME&incident=ID
  *   POST /outbox/redrive  sends them again; ?sink=NAME, ?incident=ID or ?all=1
+ *   GET /rules            the rules in force and what they hold, as JSON
+ *   POST /reload          as SIGHUP; answers with what it did to each rule
  *   GET /          a list of these
  *
  * A request that changes something and comes from a web page (it says so by its Origin) is
@@ -44,6 +46,8 @@ struct admin_config {
     /* Write one line of JSON. Errors: -EINVAL and -ENOENT blame the request, others us; with a
      * sentence. */
     int (*dead)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
+    int (*rules)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
+    int (*reload)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
     int (*redrive)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
 };
 

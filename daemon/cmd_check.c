@@ -6,16 +6,21 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include "daemon/admin_client.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
 #include "daemon/input.h"
 #include "daemon/metrics.h"
 #include "daemon/options.h"
 #include "daemon/packs.h"
+#include "daemon/rules_preview.h"
 
 struct check {
     const char *config;
     struct option_list rules;
+    const char *against;
+    const char *admin;
     bool is_json;
     bool keys;
     bool metrics;
@@ -27,6 +32,14 @@ static const struct option_row rows[] = {
     {"--rules", OPTION_LIST, offsetof(struct check, rules), "FILE", NULL,
      "Rule file, folder or shipped pack instead of those of the configuration; may be given again.",
      0, 0, NULL},
+    {"--against", OPTION_TEXT, offsetof(struct check, against), "WHAT", NULL,
+     "Tells what a reload would do to each rule: running is the daemon that --admin answers for, "
+     "anything else names the rules in force as --rules does.",
+     0, 0, NULL},
+    {"--admin", OPTION_TEXT, offsetof(struct check, admin), "HOST:PORT", NULL,
+     "Where the running daemon's admin server listens, instead of the configuration's "
+     "admin.listen.",
+     0, 0, NULL},
     {"--json", OPTION_FLAG, offsetof(struct check, is_json), NULL, NULL,
      "Prints what would run as one JSON object.", 0, 0, NULL},
     {"--keys", OPTION_FLAG, offsetof(struct check, keys), NULL, NULL,
@@ -37,12 +50,14 @@ static const struct option_row rows[] = {
 
 static const struct option_table table = {
     .command = "check",
-    .usage = "[--config FILE] [--rules FILE]... [--json]",
-    .about = "Checks configuration, rules and sinks as the daemon would at its start, prints what "
-             "would run, and starts nothing. What is wrong is told with file, line and column.",
+    .usage = "[--config FILE] [--rules FILE]... [--against WHAT] [--json]",
+    .about =
+        "Checks configuration, rules and sinks as the daemon would at its start, prints what "
+        "would run, and starts nothing. What is wrong is told with file, line and column. With "
+        "--against exit code 1 says that a reload would change some rule.",
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
-    .exits = "0 64 78",
+    .exits = "0 1 64 65 69 71 78",
 };
 
 static void print_key(void *self, const struct config_key *key, const char *path, const char *value)
@@ -99,6 +114,91 @@ static int print_json(const struct config *config, const struct rule_set *rules)
     return EXIT_OK;
 }
 
+/* ---- against what runs ---- */
+
+/* The forms that a running daemon has. Returns an exit code. */
+static int ask_running(const struct check *check, const struct config *config,
+                       struct engine_rule_counters **running, size_t *count, struct error *err)
+{
+    const char *admin = check->admin != NULL ? check->admin : config->admin.listen;
+    char *answer = NULL;
+    int status, code = EXIT_OK;
+
+    if (strcmp(admin, "off") == 0) {
+        error_set(err, "admin.listen is off: a daemon with this configuration cannot be asked");
+        return EXIT_USAGE;
+    }
+    if (admin_client_ask(admin, false, "/rules", &status, &answer, err) != 0)
+        return EXIT_UNAVAILABLE;
+    if (status != 200) {
+        error_set(err, "the daemon at %s answers %d: %s", admin, status, answer);
+        code = EXIT_UNAVAILABLE;
+    } else if (rules_running_read(answer, running, count, err) != 0) {
+        error_prefix(err, "%s: ", admin);
+        code = EXIT_DATA;
+    }
+    free(answer);
+    return code;
+}
+
+static int read_other(const struct check *check, const struct config *config,
+                      struct engine_rule_counters **running, size_t *count, struct error *err)
+{
+    const struct option_list other = {.item = {check->against}, .count = 1};
+    struct rule_set *set = NULL;
+    int code = EXIT_OK;
+
+    if (packs_load_configured(config, &other, &set, err) != 0)
+        return EXIT_CONFIG;
+    if (rules_running_of_set(set, running, count, err) != 0)
+        code = EXIT_SYSTEM;
+    rule_set_destroy(set);
+    return code;
+}
+
+static int print_preview(const struct check *check, const struct rules_preview *preview)
+{
+    char *text;
+
+    if (!check->is_json) {
+        printf("a reload would change %s\n", preview->is_changed ? "some rules" : "no rule");
+        rules_preview_print(preview, stdout);
+        return preview->is_changed ? EXIT_CHANGED : EXIT_OK;
+    }
+    json_t *root = rules_preview_json(preview);
+    text = json_dumps(root, JSON_INDENT(2));
+    json_decref(root);
+    if (text == NULL) {
+        fprintf(stderr, "tocsin check: out of memory\n");
+        return EXIT_SYSTEM;
+    }
+    puts(text);
+    free(text);
+    return preview->is_changed ? EXIT_CHANGED : EXIT_OK;
+}
+
+static int preview(const struct check *check, const struct config *config,
+                   const struct rule_set *rules, struct error *err)
+{
+    bool is_running = strcmp(check->against, "running") == 0;
+    struct engine_rule_counters *running = NULL;
+    struct rules_preview preview = {.rows = NULL};
+    size_t count = 0;
+    int code = is_running ? ask_running(check, config, &running, &count, err)
+                          : read_other(check, config, &running, &count, err);
+
+    if (code == EXIT_OK &&
+        rules_preview_make(running, count, is_running, rules, &preview, err) != 0)
+        code = EXIT_SYSTEM;
+    if (code == EXIT_OK)
+        code = print_preview(check, &preview);
+    else
+        fprintf(stderr, "%s\n", err->text);
+    rules_preview_release(&preview);
+    free(running);
+    return code;
+}
+
 int cmd_check(int argc, char **argv)
 {
     struct check check = {0};
@@ -122,7 +222,9 @@ int cmd_check(int argc, char **argv)
         goto out;
     }
     code = EXIT_OK;
-    if (check.is_json)
+    if (check.against != NULL)
+        code = preview(&check, config, rules, &err);
+    else if (check.is_json)
         code = print_json(config, rules);
     else
         print_text(config, rules);

@@ -369,6 +369,37 @@ static void put_value(FILE *to, const struct metric *row, const void *base, size
     }
 }
 
+static int by_rule(const void *a, const void *b)
+{
+    const struct engine_rule_counters *x = a, *y = b;
+
+    return strcmp(x->rule_id, y->rule_id);
+}
+
+void metrics_sum_forms(struct metrics *metrics)
+{
+    struct engine_rule_counters *rules = metrics->rules;
+    size_t kept = 0;
+
+    if (metrics->rule_count > 1)
+        qsort(rules, metrics->rule_count, sizeof(*rules), by_rule);
+    for (size_t i = 0; i < metrics->rule_count; i++) {
+        if (kept == 0 || strcmp(rules[kept - 1].rule_id, rules[i].rule_id) != 0) {
+            rules[kept++] = rules[i];
+            continue;
+        }
+        rules[kept - 1].touches += rules[i].touches;
+        rules[kept - 1].opened += rules[i].opened;
+        rules[kept - 1].closed += rules[i].closed;
+        rules[kept - 1].open += rules[i].open;
+        rules[kept - 1].keys += rules[i].keys;
+        rules[kept - 1].evicted += rules[i].evicted;
+        rules[kept - 1].expired += rules[i].expired;
+        rules[kept - 1].pending += rules[i].pending;
+    }
+    metrics->rule_count = kept;
+}
+
 static void put_rules(FILE *to, const struct metric *row, const struct metrics *metrics)
 {
     for (size_t i = 0; i < metrics->rule_count; i++) {

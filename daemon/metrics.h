@@ -65,6 +65,9 @@ void metrics_release(struct metrics *metrics);
 void metrics_read_process(struct process_counters *process);
 
 /* Writes all families. */
+/* Forms of one rule become one row: a series has to be told once. */
+void metrics_sum_forms(struct metrics *metrics);
+
 void metrics_render(const struct metrics *metrics, FILE *to);
 
 /* The reference of all metrics as a Markdown table. */

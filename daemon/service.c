@@ -1,7 +1,9 @@
 /* service.c - see service.h. */
 #include "daemon/service.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,9 +25,10 @@
 #include "daemon/metrics.h"
 #include "daemon/packs.h"
 #include "daemon/quarantine.h"
+#include "daemon/rules_preview.h"
 #include "sinks/outbox.h"
 
-enum { LINE_BYTES = 64 << 10, WHY_BYTES = 512 };
+enum { LINE_BYTES = 64 << 10, WHY_BYTES = 512, FORMS_MAX = 65536 };
 
 struct service {
     struct service_options options;
@@ -44,6 +47,11 @@ struct service {
     bool is_filling;  /* the outbox, as last logged */
     bool is_lost;     /* the input, as last logged and told to the outbox */
     uint64_t read_ns; /* when some of the input could last be read */
+
+    /* One reload at a time, from a signal or the admin server. Before `lock`. */
+    pthread_mutex_t reload_lock;
+    struct engine_rule_counters *loaded; /* forms of the set that was loaded last */
+    size_t loaded_count;
 
     /* What the metrics thread and the stop thread share with the main thread. */
     pthread_mutex_t lock;
@@ -160,6 +168,7 @@ static void write_metrics(void *self, FILE *to)
     }
     engine_counters(service->engine, &metrics.engine);
     metrics.rule_count = engine_rule_counters(service->engine, metrics.rules, METRICS_RULES_MAX);
+    metrics_sum_forms(&metrics);
     metrics.part_count = engine_part_counters(service->engine, metrics.parts, METRICS_PARTS_MAX);
     kafka_source_counters(service->source, &metrics.kafka);
     metrics_read_process(&metrics.process);
@@ -217,6 +226,96 @@ static int redrive_dead(void *self, const struct admin_pick *pick, FILE *to, str
     pthread_mutex_lock(&service->lock);
     rc = dead_ops_redrive(service->outbox, pick, to, err);
     pthread_mutex_unlock(&service->lock);
+    return rc;
+}
+
+static int by_rule_id(const void *a, const void *b)
+{
+    const struct engine_rule_counters *x = a, *y = b;
+
+    return strcmp(x->rule_id, y->rule_id);
+}
+
+/* The forms of rules that hold something or are loaded, those of the newest set marked as current:
+ * the engine may not have taken it yet. Under reload_lock. The caller frees. */
+static int forms_now(struct service *service, struct engine_rule_counters **out, size_t *count,
+                     struct error *err)
+{
+    struct engine_rule_counters *loaded = service->loaded;
+    struct engine_rule_counters *forms = calloc(FORMS_MAX + service->loaded_count, sizeof(*forms));
+    size_t *place = calloc(service->loaded_count + 1, sizeof(*place)); /* in forms, plus one */
+
+    if (forms == NULL || place == NULL) {
+        error_set(err, "out of memory");
+        free(forms);
+        free(place);
+        return -ENOMEM;
+    }
+    *count = engine_rule_counters(service->engine, forms, FORMS_MAX);
+    for (size_t i = 0; i < *count; i++) {
+        const struct engine_rule_counters *found =
+            bsearch(&forms[i], loaded, service->loaded_count, sizeof(*loaded), by_rule_id);
+        size_t *at = found != NULL ? &place[found - loaded] : NULL;
+        /* A form that came back has two rows; the later is the one that is in force. */
+        if (at != NULL && id128_equal(found->form, forms[i].form) &&
+            (*at == 0 || !forms[*at - 1].current))
+            *at = i + 1;
+    }
+    for (size_t i = 0; i < *count; i++)
+        forms[i].current = false;
+    for (size_t k = 0; k < service->loaded_count; k++) {
+        if (place[k] > 0)
+            forms[place[k] - 1].current = true;
+        else
+            forms[(*count)++] = loaded[k];
+    }
+    free(place);
+    *out = forms;
+    return 0;
+}
+
+static int write_json(json_t *root, FILE *to, struct error *err)
+{
+    char *text = json_dumps(root, JSON_COMPACT);
+
+    json_decref(root);
+    if (text == NULL) {
+        error_set(err, "out of memory");
+        return -ENOMEM;
+    }
+    fprintf(to, "%s\n", text);
+    free(text);
+    return 0;
+}
+
+static int list_rules(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    struct service *service = self;
+    struct engine_rule_counters *forms;
+    size_t count;
+    int rc;
+
+    (void)pick;
+    pthread_mutex_lock(&service->reload_lock);
+    rc = forms_now(service, &forms, &count, err);
+    pthread_mutex_unlock(&service->reload_lock);
+    if (rc != 0)
+        return rc;
+    rc = write_json(rules_running_json(forms, count), to, err);
+    free(forms);
+    return rc;
+}
+
+static int reload_by_admin(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    struct rules_preview preview;
+    int rc = service_reload(self, &preview, err);
+
+    (void)pick;
+    if (rc != 0)
+        return rc;
+    rc = write_json(rules_preview_json(&preview), to, err);
+    rules_preview_release(&preview);
     return rc;
 }
 
@@ -306,6 +405,8 @@ static int create_admin(struct service *service, struct error *err)
         .ready = is_ready,
         .dead = list_dead,
         .redrive = redrive_dead,
+        .rules = list_rules,
+        .reload = reload_by_admin,
     };
 
     if (strcmp(config.listen, "off") == 0)
@@ -325,6 +426,7 @@ int service_create(const struct service_options *options, struct service **out, 
     }
     service->options = *options;
     pthread_mutex_init(&service->lock, NULL);
+    pthread_mutex_init(&service->reload_lock, NULL);
     service->read_ns = host_mono_ns();
     health_init(&service->health, service->read_ns);
     code = load(options, &service->config, &service->rules, err);
@@ -335,7 +437,10 @@ int service_create(const struct service_options *options, struct service **out, 
                       (enum log_format)service->config->log.format);
         service->flush_ms = service->config->outbox.flush_ms;
         service->counters.rules_loaded = rule_set_count(service->rules);
-        code = open_files(service, err);
+        code =
+            rules_running_of_set(service->rules, &service->loaded, &service->loaded_count, err) == 0
+                ? open_files(service, err)
+                : EXIT_SYSTEM;
     }
     if (code == EXIT_OK)
         code = create_outbox(service, err);
@@ -497,17 +602,46 @@ static void reload_failed(struct service *service, const struct error *err)
     pthread_mutex_unlock(&service->lock);
 }
 
-void service_reload(struct service *service)
+/* What the set will do to the one that was loaded before it, which it replaces in `loaded`. Changes
+ * nothing when it fails. */
+static int preview_switch(struct service *service, const struct rule_set *rules,
+                          struct rules_preview *preview, struct error *err)
+{
+    struct engine_rule_counters *forms = NULL, *loaded = NULL;
+    size_t count, loaded_count;
+    int rc = forms_now(service, &forms, &count, err);
+
+    if (rc == 0)
+        rc = rules_running_of_set(rules, &loaded, &loaded_count, err);
+    if (rc == 0)
+        rc = rules_preview_make(forms, count, true, rules, preview, err);
+    free(forms);
+    if (rc != 0) {
+        free(loaded);
+        return rc;
+    }
+    free(service->loaded);
+    service->loaded = loaded;
+    service->loaded_count = loaded_count;
+    return 0;
+}
+
+/* Under reload_lock. */
+static int reload(struct service *service, struct rules_preview *preview, struct error *err)
 {
     struct config *config = NULL;
     struct rule_set *rules = NULL;
-    struct error err = {{0}};
     char names[WHY_BYTES];
     uint32_t count;
+    int rc;
 
-    if (load(&service->options, &config, &rules, &err) != EXIT_OK) {
-        reload_failed(service, &err);
-        return;
+    if (load(&service->options, &config, &rules, err) != EXIT_OK)
+        return -EINVAL;
+    rc = preview_switch(service, rules, preview, err);
+    if (rc != 0) {
+        rule_set_destroy(rules);
+        config_destroy(config);
+        return rc;
     }
     if (config_restart_keys(service->config, config, names, sizeof(names)) > 0)
         log_event(LOG_WARNING, "reload_needs_restart", log_text("keys", names),
@@ -524,6 +658,19 @@ void service_reload(struct service *service)
     pthread_mutex_unlock(&service->lock);
     log_event(LOG_INFO, "reloaded", log_text("config", config->path), log_number("rules", count));
     config_destroy(config);
+    return 0;
+}
+
+int service_reload(struct service *service, struct rules_preview *preview, struct error *err)
+{
+    int rc;
+
+    pthread_mutex_lock(&service->reload_lock);
+    rc = reload(service, preview, err);
+    if (rc != 0)
+        reload_failed(service, err);
+    pthread_mutex_unlock(&service->reload_lock);
+    return rc;
 }
 
 /* ---- stop ---- */
@@ -650,6 +797,8 @@ bool service_destroy(struct service *service)
     config_destroy(service->config);
     metrics_release(&service->seen);
     health_release(&service->health);
+    free(service->loaded);
+    pthread_mutex_destroy(&service->reload_lock);
     pthread_mutex_destroy(&service->lock);
     log_flush(true);
     free(service);

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include "base/error.h"
+#include "daemon/rules_preview.h"
 #include "daemon/options.h"
 
 struct service;
@@ -32,8 +33,11 @@ int service_create(const struct service_options *options, struct service **out, 
 /* The look once a second: readiness, sinks, held back log lines. */
 void service_tick(struct service *service);
 
-/* SIGHUP: reads everything again; says in the log what came of it. */
-void service_reload(struct service *service);
+/* SIGHUP: reads everything again; says in the log what came of it, and in `preview`, which the
+ * caller releases, what it did to each rule. Changes nothing when it fails.
+ * Errors: a negative errno, -EINVAL where the files are at fault, with a sentence.
+ * Thread: any. */
+int service_reload(struct service *service, struct rules_preview *preview, struct error *err);
 
 /* Stops input, works off what is closed, gives the sinks their time (F10). Returns an exit code. */
 int service_stop(struct service *service);

@@ -46,11 +46,17 @@ enum meaning {
     MEANS_TIME_PART, /* number = enum time_part; zone_ms */
     MEANS_LABELS,    /* the word `labels` where the map as a whole is meant */
     MEANS_LABEL_OF,  /* labels[expression] */
+    MEANS_SET,       /* named_set */
+    MEANS_TABLE,     /* table */
+    MEANS_ROW,       /* table[expression] */
+    MEANS_CELL,      /* row.text; table, number = the column */
     MEANS_QUIET,     /* number = milliseconds */
     MEANS_CLEARED,
 };
 
 struct pattern_set; /* rules/pattern_set.h */
+struct named_set;   /* rules/lookups.h */
+struct table;
 
 struct ast {
     enum ast_kind kind;
@@ -66,6 +72,8 @@ struct ast {
     double real;
     int64_t zone_ms;
     const struct pattern_set *const *pattern_set;
+    const struct named_set *named_set;
+    const struct table *table;
     struct ast *receiver;
     struct ast *first, *last, *next;
     uint32_t count; /* children */

@@ -86,6 +86,9 @@ static bool is_real_list(const struct ast *list)
 /* The type in which the items of a list are kept. Beside a real number all are real. */
 static enum value_type list_type(const struct ast *left, const struct ast *list)
 {
+    if (list->meaning == MEANS_SET)
+        return left->type == TYPE_INT && list->named_set->whole.count == 0 ? TYPE_DOUBLE
+                                                                           : left->type;
     return left->type == TYPE_DOUBLE || is_real_list(list) ? TYPE_DOUBLE : list->first->type;
 }
 
@@ -93,7 +96,15 @@ static bool add_list(struct compiler *compiler, const struct ast *list, enum val
                      struct constant_list *out)
 {
     size_t bytes = constant_bytes(type);
-    char *items = arena_alloc_many(compiler->arena, list->count, bytes), *at = items;
+    char *items, *at;
+
+    if (list->meaning == MEANS_SET) { /* sorted already, and shared by all that use it */
+        *out = type == TYPE_TEXT     ? list->named_set->texts
+               : type == TYPE_DOUBLE ? list->named_set->reals
+                                     : list->named_set->whole;
+        return true;
+    }
+    items = at = arena_alloc_many(compiler->arena, list->count, bytes);
 
     if (items == NULL)
         return false;
@@ -151,6 +162,8 @@ static enum opcode in_opcode(const struct ast *ast)
 
     if (right->meaning == MEANS_LABELS)
         return OP_IN_LABELS;
+    if (right->meaning == MEANS_TABLE)
+        return OP_IN_TABLE;
     for (const struct ast *item = right->first; item != NULL; item = item->next)
         if (!is_constant(item))
             return OP_IN_ITEMS;
@@ -175,7 +188,7 @@ static enum opcode call_opcode(const struct ast *ast)
     case MEANS_AGGREGATE:
         return OP_LOAD;
     case MEANS_HAS:
-        return OP_HAS;
+        return ast->first->meaning == MEANS_CELL ? OP_HAS_CELL : OP_HAS;
     case MEANS_STARTS_WITH:
     case MEANS_ENDS_WITH:
     case MEANS_CONTAINS:
@@ -222,6 +235,8 @@ static enum opcode opcode_of(const struct ast *ast)
         return OP_CHOOSE;
     case AST_INDEX:
         return OP_LABEL_OF;
+    case AST_MEMBER:
+        return ast->meaning == MEANS_CELL ? OP_CELL : OP_LOAD;
     default:
         return ast->type == TYPE_BOOL ? OP_CONSTANT : OP_LOAD;
     }
@@ -255,8 +270,13 @@ static struct subtrees subtrees_of(const struct ast *ast, enum opcode op)
         return all;
     case OP_IN_LIST:
     case OP_IN_LABELS:
+    case OP_IN_TABLE:
         all.only_first = true;
         return all;
+    case OP_CELL: /* table[this].column */
+        return (struct subtrees){NULL, ast->first->last, true};
+    case OP_HAS_CELL:
+        return (struct subtrees){NULL, ast->first->first->last, true};
     case OP_LABEL_OF: /* labels[this] */
         return (struct subtrees){NULL, ast->last, true};
     case OP_MATCHES_VALUE: /* the pattern too */
@@ -329,6 +349,14 @@ static bool add_inside(struct compiler *compiler, const struct ast *ast, struct 
             (at->op == OP_MATCHES && !add_operand(compiler, ast->receiver, false, &at->left)))
             return false;
         at->right.index = (uint32_t)ast->number;
+        return true;
+    case OP_CELL:
+    case OP_HAS_CELL:
+        at->table = at->op == OP_CELL ? ast->table : first->table;
+        at->right.index = (uint32_t)(at->op == OP_CELL ? ast->number : first->number);
+        return true;
+    case OP_IN_TABLE:
+        at->table = last->table;
         return true;
     case OP_SEARCH:
         at->form = (uint8_t)search_opcode(ast);

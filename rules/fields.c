@@ -81,7 +81,8 @@ const char *value_type_name(enum value_type type)
         [TYPE_INT] = "a whole number",       [TYPE_DOUBLE] = "a number",
         [TYPE_DURATION] = "a duration",      [TYPE_TIME] = "a time",
         [TYPE_SEVERITY] = "a severity",      [TYPE_LIST] = "a list",
-        [TYPE_LABELS] = "the set of labels",
+        [TYPE_LABELS] = "the set of labels", [TYPE_TABLE] = "a table",
+        [TYPE_ROW] = "a row of a table",
     };
 
     return (unsigned)type < sizeof(names) / sizeof(names[0]) ? names[type] : "unknown";

@@ -20,8 +20,10 @@ enum value_type {
     TYPE_DURATION, /* whole milliseconds */
     TYPE_TIME,     /* milliseconds since 1970 */
     TYPE_SEVERITY, /* enum severity */
-    TYPE_LIST,     /* on the right of `in` only */
+    TYPE_LIST,     /* on the right of `in` only; a named set too */
     TYPE_LABELS,   /* the word `labels` alone */
+    TYPE_TABLE,    /* a named table */
+    TYPE_ROW,      /* a row of one */
 };
 
 /* The first six are enum event_field. */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "rules/lookups.h"
 
 struct printer {
     char *to; /* NULL: only count */
@@ -110,6 +111,33 @@ static void put_children(struct printer *printer, const struct ast *ast, const c
     }
 }
 
+static void put_digest(struct printer *printer, const char *kind, struct id128 digest)
+{
+    char hex[40];
+
+    snprintf(hex, sizeof(hex), "(%016" PRIx64 "%016" PRIx64 ")", digest.hi, digest.lo);
+    put(printer, kind);
+    put(printer, hex);
+}
+
+/* A set or a column of a table is what it holds, whatever it is called. */
+static bool put_lookup(struct printer *printer, const struct ast *ast)
+{
+    if (ast->meaning == MEANS_SET) {
+        put_digest(printer, "set", ast->named_set->digest);
+    } else if (ast->meaning == MEANS_TABLE) {
+        put_digest(printer, "table", ast->table->digest[ast->table->key]);
+    } else if (ast->meaning == MEANS_CELL) {
+        put_digest(printer, "table", ast->table->digest[ast->number]);
+        put(printer, "[");
+        put_ast(printer, ast->first->last);
+        put(printer, "]");
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void put_ast(struct printer *printer, const struct ast *ast)
 {
     const char *between = ast->kind == AST_AND          ? " && "
@@ -118,6 +146,8 @@ static void put_ast(struct printer *printer, const struct ast *ast)
                           : ast->kind == AST_ARITHMETIC ? arithmetic_sign(ast->arithmetic)
                                                         : relation_sign(ast->relation);
 
+    if (put_lookup(printer, ast))
+        return;
     switch (ast->kind) {
     case AST_LITERAL:
         put_literal(printer, ast);

@@ -292,6 +292,16 @@ static const char *load_text_function(const struct instruction *at, struct progr
     }
 }
 
+static const char *cell_of(const struct instruction *at, struct text key, struct value *out)
+{
+    uint32_t row = table_find_row(at->table, key);
+
+    if (row == UINT32_MAX)
+        return "the table has no such row";
+    *out = (struct value){.type = TYPE_TEXT, .text = at->table->cells[at->right.index][row]};
+    return out->text.at != NULL ? NULL : "the row has nothing in this column";
+}
+
 static const char *time_part(const struct instruction *at, struct value *out)
 {
     int64_t ms = out->number;
@@ -334,6 +344,9 @@ static const char *load(const struct program *program, uint32_t index, struct pr
     case OP_TIME_PART:
         why = load(program, index + 1, input, out);
         return why != NULL ? why : time_part(at, out);
+    case OP_CELL:
+        why = load(program, index + 1, input, out);
+        return why != NULL ? why : cell_of(at, out->text, out);
     case OP_SIZE:
     case OP_LABEL_OF:
     case OP_LOWER:
@@ -399,6 +412,13 @@ static enum truth run_computed(const struct program *program, uint32_t index,
         if (load(program, index + 1, input, side) != NULL)
             return TRUTH_ERROR;
         return truth_of(constants_hold(&at->list, side));
+    case OP_HAS_CELL: /* the row of a key that cannot be computed is not there either */
+        return truth_of(load(program, index + 1, input, side) == NULL &&
+                        cell_of(at, side[0].text, side) == NULL);
+    case OP_IN_TABLE:
+        if (load(program, index + 1, input, side) != NULL)
+            return TRUTH_ERROR;
+        return truth_of(table_find_row(at->table, side[0].text) != UINT32_MAX);
     case OP_MATCHES_VALUE:
         if (load(program, index + 1, input, side) != NULL)
             return TRUTH_ERROR;

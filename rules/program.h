@@ -26,6 +26,7 @@
 #include "base/arena.h"
 #include "rules/ast.h"
 #include "rules/constants.h"
+#include "rules/lookups.h"
 #include "rules/pattern_set.h"
 #include "rules/rule_set.h"
 
@@ -65,6 +66,9 @@ enum opcode {
     OP_CONVERT,      /* one; to `type` */
     OP_LOWER,        /* one */
     OP_UPPER,        /* one */
+    OP_CELL,         /* one: the key of a row; `table`, right.index = the column */
+    OP_HAS_CELL,     /* one, the same */
+    OP_IN_TABLE,     /* one: a key */
     OP_MATCHES,      /* none: `left` is a field or label; right.text, .index: the pattern, its id */
     OP_MATCHES_VALUE, /* one; right as before */
     OP_TIME_PART,     /* one; form = enum time_part, left.number = the zone's milliseconds */
@@ -99,7 +103,10 @@ struct instruction {
         struct operand right;
         struct constant_list list;
     };
-    const struct pattern_set *const *pattern_set; /* of OP_MATCHES: filled when all is read */
+    union {
+        const struct pattern_set *const *pattern_set; /* of OP_MATCHES: filled when all is read */
+        const struct table *table;
+    };
 };
 
 struct program {

@@ -239,6 +239,7 @@ struct scope reading_scope(struct reading *reading, enum scope_kind kind)
                           .arena = reading->build->scratch,
                           .diag = reading_diag(reading),
                           .vars = &reading->vars,
+                          .lookups = reading->build->lookups,
                           .patterns = reading->build->patterns};
 }
 

@@ -38,6 +38,7 @@ struct rule_build {
     struct label_slots *slots;
     uint32_t *var_parts; /* see vars.h */
     struct patterns *patterns;
+    const struct lookups *lookups;
 };
 
 /* Reads one entry of `rules:`. Everything that is wrong with it is diagnosed.

@@ -35,6 +35,13 @@ struct rule_set {
 
 /* ---- load ---- */
 
+/* A file as it was read. All are read before anything is taken from one: sets and tables are seen
+ * by all of them. */
+struct source_file {
+    struct yaml_node *root;
+    struct source_file *next;
+};
+
 struct loading {
     struct rule_set *set;
     struct diagnostics diag;
@@ -45,6 +52,8 @@ struct loading {
     uint32_t file_count;
     uint32_t var_parts; /* see vars.h */
     struct patterns patterns;
+    struct lookups lookups;
+    struct source_file *first_file, *last_file;
 };
 
 static bool loading_start(struct loading *loading, struct error *err)
@@ -58,6 +67,8 @@ static bool loading_start(struct loading *loading, struct error *err)
     if (loading->kept != NULL)
         loading->patterns.table = pattern_table_create(loading->kept);
     if (loading->set != NULL && loading->set->arena != NULL && loading->patterns.table != NULL) {
+        loading->lookups.arena = loading->set->arena;
+        loading->lookups.diag = &loading->diag;
         loading->patterns.set = (const struct pattern_set *const *)&loading->set->patterns;
         return true;
     }
@@ -91,48 +102,98 @@ static bool take_rule(struct loading *loading, const struct yaml_node *node,
     return true;
 }
 
-static void take_root(struct loading *loading, const struct yaml_node *root, struct arena *scratch)
+/* The list under a key that may be absent. */
+static const struct yaml_node *list_of(struct loading *loading, const struct yaml_node *root,
+                                       const char *key)
 {
-    static const char *const keys[] = {"rules"};
-    struct rule_build build = {loading->set->arena, scratch,
-                               &loading->diag,      &loading->slots,
-                               &loading->var_parts, &loading->patterns};
-    const struct yaml_node *rules;
+    const struct yaml_node *list = yaml_node_find(root, key);
+
+    if (list == NULL || list->kind == YAML_LIST)
+        return list;
+    diagnose(&loading->diag, list->span, "%s takes a list, each entry beginning with \"-\"", key);
+    return NULL;
+}
+
+/* What a file may hold; the first of them says what such a file is. */
+static const char *const root_keys[] = {"rules", "sets", "tables"};
+
+enum { ROOT_KEYS = sizeof(root_keys) / sizeof(root_keys[0]) };
+
+static bool check_root(struct loading *loading, const struct yaml_node *root)
+{
+    static const char begins[] = "a rule file begins with \"rules:\"";
+    bool has_any = false;
 
     if (root->kind != YAML_MAP) {
-        diagnose(&loading->diag, root->span, "a rule file begins with \"rules:\"");
-        return;
+        diagnose(&loading->diag, root->span, "%s", begins);
+        return false;
     }
-    rule_check_keys(root, keys, 1, "a rule file", &loading->diag);
-    rules = yaml_node_find(root, "rules");
-    if (rules == NULL) {
-        if (diagnostics_clean(&loading->diag))
-            diagnose(&loading->diag, root->span, "a rule file begins with \"rules:\"");
-        return;
-    }
-    if (rules->kind != YAML_LIST) {
-        diagnose(&loading->diag, rules->span,
-                 "rules takes a list, each entry beginning with \"-\"");
-        return;
-    }
-    for (const struct yaml_node *node = rules->first; node != NULL; node = node->next)
+    if (!rule_check_keys(root, root_keys, ROOT_KEYS, "a rule file", &loading->diag))
+        return false;
+    for (size_t i = 0; i < ROOT_KEYS; i++)
+        has_any = has_any || yaml_node_find(root, root_keys[i]) != NULL;
+    if (!has_any)
+        diagnose(&loading->diag, root->span, "%s", begins);
+    return has_any;
+}
+
+static void take_rules(struct loading *loading, const struct yaml_node *root)
+{
+    const struct yaml_node *rules = list_of(loading, root, "rules");
+    struct arena *scratch = arena_create(scratch_bytes_max);
+    struct rule_build build = {
+        .arena = loading->set->arena,
+        .scratch = scratch,
+        .diag = &loading->diag,
+        .slots = &loading->slots,
+        .var_parts = &loading->var_parts,
+        .patterns = &loading->patterns,
+        .lookups = &loading->lookups,
+    };
+
+    if (scratch == NULL)
+        diagnose_memory(&loading->diag);
+    for (const struct yaml_node *node = rules != NULL && scratch != NULL ? rules->first : NULL;
+         node != NULL; node = node->next)
         if (!take_rule(loading, node, &build))
-            return;
+            break;
+    arena_destroy(scratch);
+}
+
+/* All of what was read, in the order of the files: first what rules may name. */
+static void take_files(struct loading *loading)
+{
+    bool is_good = true;
+
+    for (struct source_file *file = loading->first_file; file != NULL; file = file->next) {
+        const struct yaml_node *root = file->root;
+        is_good = lookups_read(&loading->lookups, yaml_node_find(root, "sets"),
+                               yaml_node_find(root, "tables")) &&
+                  is_good;
+    }
+    /* A rule that names what could not be read would be blamed for it. */
+    for (struct source_file *file = loading->first_file; is_good && file != NULL; file = file->next)
+        take_rules(loading, file->root);
 }
 
 static void take_script(struct loading *loading, const struct script *script)
 {
-    struct arena *scratch = arena_create(scratch_bytes_max);
-    struct yaml_node *root;
+    struct source_file *file;
+    struct yaml_node *root = yaml_read(script, loading->kept, &loading->diag);
 
-    if (scratch == NULL) {
+    if (root == NULL || !check_root(loading, root))
+        return;
+    file = arena_alloc(loading->kept, sizeof(*file));
+    if (file == NULL) {
         diagnose_memory(&loading->diag);
         return;
     }
-    root = yaml_read(script, scratch, &loading->diag);
-    if (root != NULL)
-        take_root(loading, root, scratch);
-    arena_destroy(scratch);
+    file->root = root;
+    if (loading->last_file != NULL)
+        loading->last_file->next = file;
+    else
+        loading->first_file = file;
+    loading->last_file = file;
 }
 
 static int order_by_id(const void *a, const void *b)
@@ -202,6 +263,7 @@ static int loading_finish(struct loading *loading, struct rule_set **out)
 {
     int rc;
 
+    take_files(loading);
     if (diagnostics_clean(&loading->diag))
         assemble(loading);
     rc = diagnostics_finish(&loading->diag);

@@ -11,6 +11,11 @@
 static bool check(struct ast *ast, struct scope *scope);
 static bool check_truth(struct ast *ast, struct scope *scope, const char *role);
 
+static bool is_number(enum value_type type)
+{
+    return type == TYPE_INT || type == TYPE_DOUBLE;
+}
+
 /* A name cut for a message. */
 static int shown(struct text text)
 {
@@ -24,19 +29,83 @@ static bool is_labels(const struct ast *ast)
     return ast->kind == AST_NAME && text_equals(ast->text, "labels");
 }
 
-static void unknown_name(const struct ast *ast, struct diagnostics *diag, bool with_constants)
+/* What stands in the place of a name that is none. */
+static void unknown_name(const struct ast *ast, const struct scope *scope, bool with_constants)
 {
-    const char *names[FIELD_NAMES_MAX];
+    const char *names[FIELD_NAMES_MAX + LOOKUPS_MAX];
     size_t count = field_names(names, with_constants);
-    const char *nearest = nearest_name(ast->text, names, count);
+    const char *nearest;
 
+    if (with_constants && scope->lookups != NULL) {
+        for (const struct named_set *set = scope->lookups->sets; set != NULL; set = set->next)
+            names[count++] = set->name.at;
+        for (const struct table *table = scope->lookups->tables; table != NULL; table = table->next)
+            names[count++] = table->name.at;
+    }
+    nearest = nearest_name(ast->text, names, count);
     if (nearest != NULL)
-        diagnose(diag, ast->span, "there is no field \"%.*s\"; did you mean \"%s\"?",
+        diagnose(scope->diag, ast->span, "there is no field \"%.*s\"; did you mean \"%s\"?",
                  shown(ast->text), ast->text.at, nearest);
     else
-        diagnose(diag, ast->span,
+        diagnose(scope->diag, ast->span,
                  "there is no field \"%.*s\"; a label is written labels.NAME, a text in quotes",
                  shown(ast->text), ast->text.at);
+}
+
+/* `table[key]`; its key is text. */
+static bool check_row(struct ast *ast, const struct table *table, struct scope *scope)
+{
+    struct ast *key = ast->last;
+
+    if (!check(key, scope))
+        return false;
+    if (key->type != TYPE_TEXT) {
+        diagnose(scope->diag, key->span, "the key of a row is text, and this is %s",
+                 value_type_name(key->type));
+        return false;
+    }
+    ast->table = table;
+    ast->meaning = MEANS_ROW;
+    ast->type = TYPE_ROW;
+    return true;
+}
+
+/* `table[key].column` */
+static bool check_cell(struct ast *ast, struct scope *scope)
+{
+    struct ast *row = ast->first;
+    const char *names[SHEET_COLUMNS_MAX];
+    const struct table *table;
+    const char *nearest;
+    uint32_t column;
+
+    if (!check(row, scope))
+        return false;
+    if (row->type != TYPE_ROW) {
+        diagnose(scope->diag, ast->span,
+                 "only labels have members: labels.NAME or labels[\"NAME\"]");
+        return false;
+    }
+    table = row->table;
+    column = table_find_column(table, ast->text);
+    if (column == SHEET_COLUMNS_MAX) {
+        for (uint32_t i = 0; i < table->column_count; i++)
+            names[i] = table->column[i].at;
+        nearest = nearest_name(ast->text, names, table->column_count);
+        if (nearest != NULL)
+            diagnose(scope->diag, ast->span,
+                     "the table %.*s has no column \"%.*s\"; did you mean \"%.60s\"?",
+                     shown(table->name), table->name.at, shown(ast->text), ast->text.at, nearest);
+        else
+            diagnose(scope->diag, ast->span, "the table %.*s has no column \"%.*s\"",
+                     shown(table->name), table->name.at, shown(ast->text), ast->text.at);
+        return false;
+    }
+    ast->meaning = MEANS_CELL;
+    ast->type = TYPE_TEXT;
+    ast->table = table;
+    ast->number = column;
+    return true;
 }
 
 static bool check_label(struct ast *ast, struct diagnostics *diag)
@@ -58,8 +127,14 @@ static bool check_label(struct ast *ast, struct diagnostics *diag)
 /* `labels[name]`, the name being computed. */
 static bool check_index(struct ast *ast, struct scope *scope)
 {
+    const struct table *table =
+        ast->first->kind == AST_NAME ? lookups_find_table(scope->lookups, ast->first->text) : NULL;
+
+    if (table != NULL)
+        return check_row(ast, table, scope);
     if (!is_labels(ast->first)) {
-        diagnose(scope->diag, ast->span, "only labels are looked up by name: labels[\"NAME\"]");
+        diagnose(scope->diag, ast->span,
+                 "only labels and tables are looked up by name: labels[\"NAME\"]");
         return false;
     }
     if (!check(ast->last, scope))
@@ -105,8 +180,21 @@ static bool resolve_field(struct ast *ast)
     return true;
 }
 
-static bool check_name(struct ast *ast, struct diagnostics *diag)
+/* The name of a set or table. */
+static bool resolve_lookup(struct ast *ast, const struct scope *scope)
 {
+    ast->named_set = lookups_find_set(scope->lookups, ast->text);
+    ast->table = lookups_find_table(scope->lookups, ast->text);
+    if (ast->named_set == NULL && ast->table == NULL)
+        return false;
+    ast->meaning = ast->named_set != NULL ? MEANS_SET : MEANS_TABLE;
+    ast->type = ast->named_set != NULL ? TYPE_LIST : TYPE_TABLE;
+    return true;
+}
+
+static bool check_name(struct ast *ast, struct scope *scope)
+{
+    struct diagnostics *diag = scope->diag;
     enum severity severity;
 
     if (resolve_field(ast))
@@ -118,10 +206,12 @@ static bool check_name(struct ast *ast, struct diagnostics *diag)
         ast->number = severity;
         return true;
     }
+    if (resolve_lookup(ast, scope))
+        return true;
     if (is_labels(ast))
         diagnose(diag, ast->span, "labels needs a name: labels.NAME or labels[\"NAME\"]");
     else
-        unknown_name(ast, diag, true);
+        unknown_name(ast, scope, true);
     return false;
 }
 
@@ -144,7 +234,7 @@ bool types_check_field(struct ast *ast, unsigned flags, const char *role, struct
         if (is_labels(ast))
             diagnose(diag, ast->span, "labels needs a name: labels.NAME or labels[\"NAME\"]");
         else
-            unknown_name(ast, diag, false);
+            unknown_name(ast, &(struct scope){.diag = diag}, false);
         return false;
     }
     if ((field_flags(ast->field) & flags) != flags) {
@@ -181,8 +271,11 @@ static bool check_has(struct ast *ast, struct scope *scope)
 {
     ast->meaning = MEANS_HAS;
     ast->type = TYPE_BOOL;
-    return check_count(ast, scope, 1) &&
-           types_check_field(ast->first, FIELD_MAY_LACK, "has()", scope->diag);
+    if (!check_count(ast, scope, 1))
+        return false;
+    if (ast->first->kind == AST_MEMBER && !is_labels(ast->first->first))
+        return check_cell(ast->first, scope);
+    return types_check_field(ast->first, FIELD_MAY_LACK, "has()", scope->diag);
 }
 
 /* int(), double(), string(), duration(), timestamp(). A text in quotes that is no time is told as
@@ -298,6 +391,13 @@ static bool check_size(struct ast *ast, struct scope *scope)
         return true;
     if (!check(of, scope))
         return false;
+    if (of->meaning == MEANS_SET || of->meaning == MEANS_TABLE) {
+        ast->number = of->meaning == MEANS_SET ? of->named_set->texts.count : of->table->row_count;
+        ast->kind = AST_LITERAL;
+        ast->meaning = MEANS_CONSTANT;
+        ast->first = ast->last = NULL;
+        return true;
+    }
     if (of->type == TYPE_TEXT)
         return true;
     diagnose(scope->diag, of->span, "size() takes a text or labels, and this is %s",
@@ -594,11 +694,6 @@ static bool check_call(struct ast *ast, struct scope *scope)
 
 /* ---- operators ---- */
 
-static bool is_number(enum value_type type)
-{
-    return type == TYPE_INT || type == TYPE_DOUBLE;
-}
-
 static bool mismatch(const struct ast *left, const struct ast *right, struct scope *scope)
 {
     enum value_type a = left->type, b = right->type;
@@ -742,6 +837,22 @@ static bool check_in_labels(struct ast *name, struct scope *scope)
     return false;
 }
 
+/* A set is of texts, and of numbers where all its texts are. */
+static bool check_in_set(const struct ast *left, const struct ast *list, struct scope *scope)
+{
+    const struct named_set *set = list->named_set;
+
+    if (left->type == TYPE_TEXT || (is_number(left->type) && set->reals.count == set->texts.count))
+        return true;
+    if (is_number(left->type))
+        diagnose(scope->diag, list->span, "not all of the set %.*s are numbers", shown(set->name),
+                 set->name.at);
+    else
+        diagnose(scope->diag, left->span, "a set holds texts or numbers, and this is %s",
+                 value_type_name(left->type));
+    return false;
+}
+
 static bool check_in(struct ast *ast, struct scope *scope)
 {
     struct ast *left = ast->first, *list = ast->last;
@@ -754,6 +865,15 @@ static bool check_in(struct ast *ast, struct scope *scope)
         return check_in_labels(left, scope);
     if (!check(list, scope))
         return false;
+    if (list->meaning == MEANS_TABLE) {
+        if (left->type == TYPE_TEXT)
+            return true;
+        diagnose(scope->diag, left->span, "the key of a row is text, and this is %s",
+                 value_type_name(left->type));
+        return false;
+    }
+    if (list->meaning == MEANS_SET)
+        return check_in_set(left, list, scope);
     if (list->kind != AST_LIST) {
         diagnose(scope->diag, list->span,
                  "a list in brackets follows \"in\", for example [\"a\", \"b\"]");
@@ -919,9 +1039,9 @@ static bool check_node(struct ast *ast, struct scope *scope)
     case AST_LITERAL:
         return check_literal(ast, scope);
     case AST_NAME:
-        return check_name(ast, scope->diag);
+        return check_name(ast, scope);
     case AST_MEMBER:
-        return check_label(ast, scope->diag);
+        return is_labels(ast->first) ? check_label(ast, scope->diag) : check_cell(ast, scope);
     case AST_INDEX:
         return check_index(ast, scope);
     case AST_CALL:

@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "rules/ast.h"
+#include "rules/lookups.h"
 #include "rules/pattern_set.h"
 #include "rules/timestamp.h"
 #include "rules/rule_set.h"
@@ -43,9 +44,10 @@ struct scope {
     enum scope_kind kind;
     struct arena *arena;
     struct diagnostics *diag;
-    struct vars *vars;         /* of the rule; NULL: none */
-    struct patterns *patterns; /* NULL: matches() cannot stand here */
-    uint32_t aggregate_count;  /* when, title */
+    struct vars *vars;             /* of the rule; NULL: none */
+    const struct lookups *lookups; /* sets and tables; NULL: none */
+    struct patterns *patterns;     /* NULL: matches() cannot stand here */
+    uint32_t aggregate_count;      /* when, title */
     struct aggregate aggregate[RULE_AGGREGATES_MAX];
     uint32_t quiet_count; /* close; ascending */
     int64_t quiet_ms[RULE_QUIET_MAX];

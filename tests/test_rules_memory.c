@@ -56,18 +56,20 @@ void *__wrap_realloc(void *at, size_t bytes)
 }
 
 /* Enough rules that every arena needs several blocks. */
-static char *rules_text(void)
+static char *rules_text(const char *table)
 {
-    char *text = malloc(400 * 300), *at = text;
+    char *text = malloc(500 * 300), *at = text;
 
-    at += sprintf(at, "rules:\n");
+    at += sprintf(at, "sets: {s: [a, b, '5']}\ntables: {t: {file: %s, key: k}}\nrules:\n", table);
     for (int i = 0; i < 300; i++)
         at += sprintf(
             at,
-            "  - id: r%d\n    where: check in [\"a%d\", \"b\"] && labels.l%d.startsWith(\"x\")\n"
+            "  - id: r%d\n    vars: {v: 'message.matches(\"(?i)x|y+$\")'}\n"
+            "    where: check in [\"a%d\", \"b\"] && labels.l%d.startsWith(\"x\" + \"\") && (v || "
+            "host in s || t[host].v == \"w\")\n"
             "    by: [host, labels.rack]\n    window: 5m\n"
             "    when: count() > 3 && distinct(check) >= 2\n"
-            "    incident: {title: \"{host}: {count()} 'it''s'\"}\n"
+            "    incident: {title: \"{host}: {count()} {count() + 1} 'it''s'\"}\n"
             "    close: quiet(1m) || cleared()\n",
             i, i, i);
     return text;
@@ -77,11 +79,16 @@ static void load_survives_every_failing_allocation(void **state)
 {
     char path[] = "/tmp/tocsin-rules-XXXXXX";
     const char *paths[] = {path};
-    char *text = rules_text();
+    char table[] = "/tmp/tocsin-table-XXXXXX.csv";
     long failures = 0;
-    int fd = mkstemp(path);
+    int fd = mkstemps(table, 4);
+    char *text = rules_text(table); /* its name is known now */
 
     (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "k,v\n1,w\n2,x\n", 12), 12);
+    close(fd);
+    fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     close(fd);
@@ -103,6 +110,7 @@ static void load_survives_every_failing_allocation(void **state)
     /* Fewer would mean that the loop did not reach what it is for. */
     assert_true(failures > 10);
     unlink(path);
+    unlink(table);
     free(text);
 }
 

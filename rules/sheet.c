@@ -1,0 +1,81 @@
+/* sheet.c - see sheet.h. */
+#include "rules/sheet.h"
+
+#include <string.h>
+
+enum { ROWS_MIN = 64 };
+
+uint32_t sheet_find_column(const struct sheet *sheet, struct text name)
+{
+    for (uint32_t i = 0; i < sheet->column_count; i++)
+        if (sheet->column[i].len == name.len && memcmp(sheet->column[i].at, name.at, name.len) == 0)
+            return i;
+    return SHEET_COLUMNS_MAX;
+}
+
+static void *enlarge(struct sheet *sheet, const void *old, size_t bytes, uint32_t room)
+{
+    char *larger = arena_alloc_many(sheet->arena, room, bytes);
+
+    if (larger != NULL && sheet->row_count > 0)
+        memcpy(larger, old, sheet->row_count * bytes);
+    return larger;
+}
+
+static bool make_room(struct sheet *sheet)
+{
+    uint32_t room = sheet->room > 0 ? 2 * sheet->room : ROWS_MIN;
+
+    sheet->row_place = enlarge(sheet, sheet->row_place, sizeof(uint32_t), room);
+    if (sheet->row_place == NULL)
+        return diagnose_memory(sheet->diag) != NULL;
+    for (uint32_t i = 0; i < sheet->column_count; i++) {
+        sheet->cells[i] = enlarge(sheet, sheet->cells[i], sizeof(struct text), room);
+        if (sheet->cells[i] == NULL)
+            return diagnose_memory(sheet->diag) != NULL;
+    }
+    sheet->room = room;
+    return true;
+}
+
+static bool is_too_large(const struct sheet *sheet, uint64_t rows, uint64_t columns, struct span at)
+{
+    if (rows * columns <= SHEET_CELLS_MAX)
+        return false;
+    diagnose(sheet->diag, at, "more than %d cells", SHEET_CELLS_MAX);
+    return true;
+}
+
+bool sheet_add_row(struct sheet *sheet, struct span at)
+{
+    if (is_too_large(sheet, (uint64_t)sheet->row_count + 1,
+                     sheet->column_count > 0 ? sheet->column_count : 1, at) ||
+        (sheet->row_count == sheet->room && !make_room(sheet)))
+        return false;
+    sheet->row_place[sheet->row_count++] = at.from;
+    return true;
+}
+
+uint32_t sheet_add_column(struct sheet *sheet, struct text name, struct span at)
+{
+    uint32_t i = sheet_find_column(sheet, name);
+    char *copy;
+
+    if (i < SHEET_COLUMNS_MAX)
+        return i;
+    i = sheet->column_count;
+    if (i == SHEET_COLUMNS_MAX) {
+        diagnose(sheet->diag, at, "more than %d columns", SHEET_COLUMNS_MAX);
+        return i;
+    }
+    if (is_too_large(sheet, sheet->row_count, (uint64_t)i + 1, at))
+        return SHEET_COLUMNS_MAX;
+    copy = arena_copy(sheet->arena, name.at, name.len);
+    sheet->cells[i] = arena_alloc_many(sheet->arena, sheet->room + 1, sizeof(struct text));
+    if (copy == NULL || sheet->cells[i] == NULL) {
+        diagnose_memory(sheet->diag);
+        return SHEET_COLUMNS_MAX;
+    }
+    sheet->column[i] = (struct text){copy, name.len};
+    return sheet->column_count++;
+}

@@ -1,0 +1,99 @@
+# Aim: before a reload `tocsin check --against` says for each rule what becomes of its windows and incidents,
+# and of how many; POST /reload says the same and does it, or changes nothing. Method: a daemon whose rules
+# hold keys and incidents that the story has made.
+. "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
+start_broker events:2
+make_rules() { # TITLE WINDOW IDS...: each opens at two events of its check
+    local title=$1 window=$2
+    shift 2
+    echo 'rules:'
+    for id in "$@"; do
+        echo "  - {id: $id, where: 'check == \"$id\"', on: events, by: [host], window: $window, when: count() >= 2, incident: {title: \"$title\"}, close: quiet(10m)}"
+    done
+}
+make_rules old 5m alpha beta gamma >rules.yaml
+write_config <<<'rules: [rules.yaml]'
+start_daemon
+wait_for "it is ready" answers /readyz 200
+# alpha: two keys that watch; beta: an incident and a key that watches; gamma: an incident.
+for one in "alpha h1" "alpha h2" "beta h1" "beta h1" "beta h2" "gamma h3" "gamma h3"; do
+    # shellcheck disable=SC2086 # check and host
+    event $one problem | send
+done
+keys_are() {
+    curl -s "http://127.0.0.1:$admin/rules" | python3 -c '
+import json, sys
+rules = json.load(sys.stdin)["rules"]
+sys.exit([(r["rule"], r["current"], r["keys"], r["open"]) for r in rules] != [("alpha", True, 2, 0), ("beta", True, 2, 1), ("gamma", True, 1, 1)])'
+}
+wait_for "the rules hold what was sent" keys_are
+
+check() { # CODE ARGUMENTS
+    local code=0 wanted=$1
+    shift
+    "$TOCSIN" check --config tocsin.yaml "$@" >check.out 2>check.err || code=$?
+    [[ $code == "$wanted" ]] || fail "check $*: exit code $code instead of $wanted: $(cat check.out check.err)"
+}
+rows_are() { # FILE ROWS
+    python3 - "$1" "$2" <<'PY' || fail "other rows in $1"
+import json, sys
+got = [(r["rule"], r["state"], r["keys"], r["open"]) for r in json.load(open(sys.argv[1]))["rules"]]
+expected = eval(sys.argv[2])
+if got != expected:
+    print(got, "instead of", expected)
+    sys.exit(1)
+PY
+}
+check 0 --against running
+file_has check.out 'a reload would change no rule' || fail "no word of no change"
+file_has check.out 'beta +carries on +keys 2, open incidents 1' || fail "no row of beta: $(cat check.out)"
+
+# alpha gets a title, beta a window; gamma goes and delta comes.
+cp rules.yaml before.yaml
+{ make_rules new 5m alpha; make_rules old 6m beta delta | tail -n +2; } >rules.yaml
+check 1 --against running --json
+expected='[("alpha", "carries on", 2, 0), ("beta", "starts empty", 0, 0), ("beta", "drains", 2, 1), ("delta", "new", 0, 0), ("gamma", "gone", 1, 1)]'
+rows_are check.out "$expected"
+mv check.out preview.json
+check 1 --against before.yaml --json
+rows_are check.out "[(r, s, None, None) for r, s, k, o in $expected]"
+check 1 --rules before.yaml --against rules.yaml
+file_has check.out 'gamma +new' || fail "the other way round: $(cat check.out)"
+check 0 --rules before.yaml --against before.yaml
+check 78 --against none.yaml
+check 69 --against running --admin 127.0.0.1:1
+
+reload() { # ANSWER-FILE: the status
+    curl -s -o "$1" -w '%{http_code}' -X POST "${@:2}" "http://127.0.0.1:$admin/reload"
+}
+# Refused: by a page, by GET, by a mistake in the file. Nothing changes.
+[[ $(reload answer -H 'Origin: http://evil') == 403 ]] || fail "a page may reload"
+[[ $(curl -s -o answer -w '%{http_code}' "http://127.0.0.1:$admin/reload") == 405 ]] || fail "a GET may reload"
+cp rules.yaml good.yaml
+sed -i 's/count() >= 2/cuont() >= 2/' rules.yaml
+[[ $(reload answer) == 400 ]] || fail "a broken file is not refused"
+file_has answer 'rules.yaml:2:.*cuont' || fail "no place of the mistake: $(cat answer)"
+keys_are || fail "a refused reload changed something"
+metric_is tocsin_reload_failures_total 1 || fail "it is not counted"
+metric_is tocsin_reloads_total 0 || fail "a refused one is counted as done"
+# And done: the answer is the preview.
+cp good.yaml rules.yaml
+[[ $(reload answer) == 200 ]] || fail "not reloaded: $(cat answer)"
+rows_are answer "$expected"
+python3 -c '
+import json
+a, b = json.load(open("answer")), json.load(open("preview.json"))
+assert a == b, (a, b)
+assert a["totals"]["drains"] == {"rules": 1, "keys": 2, "open": 1}, a["totals"]'
+# Now that is what runs; what drains is still shown, and changes no more.
+check 0 --against running --json
+rows_are check.out '[("alpha", "carries on", 2, 0), ("beta", "carries on", 0, 0), ("beta", "drains", 2, 1), ("delta", "carries on", 0, 0), ("gamma", "drains", 1, 1)]'
+# alpha carried on: one more event on h1 opens it, with the new title.
+event alpha h1 problem | send
+wait_for "alpha opens with what it had" file_has incidents.log '"change":"opened".*"rule":"alpha".*host=h1.*"title":"new"'
+# A series is told once, whatever forms there are.
+curl -s "http://127.0.0.1:$admin/metrics" | grep -v '^#' | sed 's/ [^ ]*$//' | sort | uniq -d >twice
+[[ ! -s twice ]] || fail "series that are there twice: $(cat twice)"
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ $code == 0 ]] || fail "exit code $code"
