@@ -203,6 +203,8 @@ static void events_enter(struct engine *engine, int64_t at_ms)
         if (mark->part >= count)
             continue; /* of a partition that is not in this replay */
         engine->parts[mark->part]->remind_ms = mark->begins ? at_ms : INT64_MAX;
+        if (!mark->begins)
+            engine->parts[mark->part]->blind_end_ms = at_ms;
         told[mark->part] = true;
     }
     for (unsigned r = 0; r < count; r++) {

@@ -159,7 +159,9 @@ struct part {
     bool blind_told;           /* the last mark made of it says blind */
     uint64_t blind_ns;         /* of a spell: since when it could not be read */
     int64_t blind_r_ms;        /* and R at that time */
-    int64_t remind_ms; /* of a spell in effective time: the next event; INT64_MAX: no spell */
+    /* Of spells in effective time; steady while steps are under way, which see them by S. */
+    int64_t remind_ms;    /* the next event of the one that lasts; INT64_MAX: none does */
+    int64_t blind_end_ms; /* of the last that is over; INT64_MIN: none is */
     uint64_t proof_used;
     bool dropped;
     uint64_t dropped_step; /* steps up to here may still know it */

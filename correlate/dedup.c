@@ -116,8 +116,38 @@ static void match(struct dedup *d, const struct event_text *text, uint8_t severi
 
     worker->routes.count = 0;
     vector_reserve(&worker->routes, count);
-    for (size_t i = 0; i < count && i < UINT16_MAX; i++)
-        worker->routes.at[worker->routes.count++] = route_make(d, worker->match.at[i], &view);
+    for (size_t i = 0; i < count && worker->routes.count < UINT16_MAX; i++)
+        if (rule_set_rule(d->rules->set, worker->match.at[i])->input != RULE_INPUT_ALL)
+            worker->routes.at[worker->routes.count++] = route_make(d, worker->match.at[i], &view);
+}
+
+/* Tells the rules that take every event, whatever becomes of it otherwise. */
+static void beat(struct dedup *d, const struct event *ev)
+{
+    struct worker *worker = d->worker;
+    const struct event_view view = {
+        .text = ev->text, .severity = ev->severity, .state = ev->state, .et_ms = ev->et_ms};
+    size_t count = rule_set_match(d->rules->set, &view, worker->match.at, worker->match.room);
+
+    for (size_t i = 0; i < count; i++) {
+        if (rule_set_rule(d->rules->set, worker->match.at[i])->input != RULE_INPUT_ALL)
+            continue;
+        struct route route = route_make(d, worker->match.at[i], &view);
+        struct touch_list *out =
+            &worker->touches_out[d->seq & (STEPS - 1)][lane_owner(worker->engine, route.lane)];
+        struct order order = event_order(d, ev);
+        order.rule = d->rules->slots[route.slot].order;
+        order.second = 1;
+        vector_add(out) = (struct touch){.order = order,
+                                         .key = route.key,
+                                         .alert = ev->fingerprint,
+                                         .text = ev->text,
+                                         .slot = route.slot,
+                                         .kind = TOUCH_BEAT,
+                                         .severity = ev->severity,
+                                         .lane = route.lane};
+        d->touches++;
+    }
 }
 
 /* Is the route's rule one that says `on: events`? */
@@ -683,7 +713,7 @@ static void batch_run(struct dedup *d, size_t count)
     const uint64_t *key = worker->sort_key.at;
     const uint64_t index_mask = ((uint64_t)1 << INDEX_BITS) - 1;
     const uint32_t expire = (uint32_t)d->config->expire_ms;
-    const bool traced = d->trace != NULL;
+    const bool traced = d->trace != NULL, takes_all = d->rules->takes_all;
     /* With a tracer nothing is straight: no flags are equal to this. */
     const uint32_t straight = d->rules->reads_message || traced ? UINT32_MAX : ALERT_OPEN;
     uint64_t duplicate = 0;
@@ -700,6 +730,8 @@ static void batch_run(struct dedup *d, size_t count)
         const struct event *ev = batch[key[i] & index_mask];
         struct alert_lane *lane = &lanes[ev->lane];
         struct alert_slot *slot = alert_find(lane, ev->fingerprint);
+        if (takes_all)
+            beat(d, ev);
         /* The straight line: a repeat of an open, calm alert that no rule wants to see. */
         if (slot != NULL && ev->state == EVENT_PROBLEM && slot->attr_hash == ev->attr_hash &&
             (slot->bits & ALERT_FLAGS) == straight &&

@@ -59,6 +59,7 @@ static struct part *part_alloc(const char *topic, int32_t number)
     part->number = number;
     atomic_init(&part->left_epoch, INT64_MAX);
     part->remind_ms = INT64_MAX;
+    part->blind_end_ms = INT64_MIN;
     return part;
 }
 

@@ -5,4 +5,5 @@ const struct rule_form *const rule_forms[] = {
     [FORM_WINDOW] = &watch_window,
     [FORM_SEQUENCE] = &watch_sequence,
     [FORM_ALL] = &watch_all,
+    [FORM_EXPECT] = &watch_expect,
 };

@@ -62,6 +62,6 @@ struct rule_form {
 extern const struct rule_form *const rule_forms[];
 
 /* correlate/watch_<name>.c */
-extern const struct rule_form watch_window, watch_sequence, watch_all;
+extern const struct rule_form watch_window, watch_sequence, watch_all, watch_expect;
 
 #endif

@@ -47,7 +47,8 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
                                       .older = older,
                                       .rule_count = count,
                                       .generation = older != NULL ? older->generation + 1 : 1,
-                                      .reads_message = rule_set_reads_message(set)};
+                                      .reads_message = rule_set_reads_message(set),
+                                      .takes_all = rule_set_takes_all(set)};
     version->slot_of = memory_alloc(count * sizeof(*version->slot_of));
     version->slots = memory_alloc(((size_t)slots + count) * sizeof(*version->slots));
     for (uint32_t s = 0; s < slots; s++) {

@@ -38,7 +38,7 @@ struct rules_version {
     uint32_t slot_count; /* of this and all earlier versions */
     uint32_t *slot_of;   /* rule index -> slot */
     struct rule_slot *slots;
-    bool reads_message;
+    bool reads_message, takes_all;
 };
 
 /* Errors: ends the process when memory is short. `older` is NULL for the first.

@@ -78,7 +78,15 @@ int key_text_compare(const struct key_text *a, const struct key_text *b);
 /* <0, 0, >0. Total: equal only for the same cause and rule. */
 int order_compare(const struct order *a, const struct order *b);
 
-enum touch_kind { TOUCH_RAISE, TOUCH_CHANGE, TOUCH_REPEAT, TOUCH_CLEAR, TOUCH_EVICT };
+/* BEAT: an event for a rule that takes them all; no alert's doing. */
+enum touch_kind {
+    TOUCH_BEAT,
+    TOUCH_RAISE,
+    TOUCH_CHANGE,
+    TOUCH_REPEAT,
+    TOUCH_CLEAR,
+    TOUCH_EVICT
+};
 
 struct touch {
     struct order order;

@@ -453,7 +453,7 @@ static void digest_finish(struct reading *reading)
 
 /* The last row is what a rule is that has no other form's key. */
 static const struct rule_form_reader *const forms[] = {&rule_form_sequence, &rule_form_all,
-                                                       &rule_form_window};
+                                                       &rule_form_expect, &rule_form_window};
 
 static const struct rule_form_reader *choose_form(const struct reading *reading)
 {

@@ -40,7 +40,8 @@ struct rule_form_reader {
     void (*read)(struct reading *reading);
 };
 
-extern const struct rule_form_reader rule_form_window, rule_form_sequence, rule_form_all;
+extern const struct rule_form_reader rule_form_window, rule_form_sequence, rule_form_all,
+    rule_form_expect;
 
 struct diagnostics *reading_diag(const struct reading *reading);
 void reading_spoil(struct reading *reading);

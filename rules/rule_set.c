@@ -25,7 +25,7 @@ static const size_t set_bytes_max = (size_t)1 << 30, scratch_bytes_max = (size_t
 struct rule_set {
     struct arena *arena;
     uint32_t count;
-    bool reads_message;
+    bool reads_message, takes_all;
     struct compiled_rule *rules; /* by id */
     struct program *where;       /* of each rule, apart: the hot part lies together */
     struct match_index *index;
@@ -250,6 +250,7 @@ static bool assemble(struct loading *loading)
         set->rules[r].next = NULL;
         set->where[r] = sorted[r]->where;
         set->reads_message = set->reads_message || sorted[r]->open.reads_message;
+        set->takes_all = set->takes_all || sorted[r]->open.input == RULE_INPUT_ALL;
     }
     hash_rules(set);
     set->index = match_index_create(set->where, set->count, loading->patterns.table, set->arena,
@@ -450,6 +451,11 @@ struct id128 rule_set_hash(const struct rule_set *set)
 bool rule_set_reads_message(const struct rule_set *set)
 {
     return set->reads_message;
+}
+
+bool rule_set_takes_all(const struct rule_set *set)
+{
+    return set->takes_all;
 }
 
 size_t rule_set_match(const struct rule_set *set, const struct event_view *view, uint32_t *out,

@@ -26,10 +26,11 @@ enum { RULE_AGGREGATES_MAX = 8, RULE_BY_MAX = 8, RULE_QUIET_MAX = 4, RULE_STEPS_
 enum rule_input {
     RULE_INPUT_ALERTS, /* `on: alerts`: what deduplication lets through (the default) */
     RULE_INPUT_EVENTS, /* `on: events`: every problem event, repeats too */
+    RULE_INPUT_ALL,    /* of `expect`: every event, clears and what is folded away too */
 };
 
 /* What a key of the rule does while it watches (correlate/rule_form.h). */
-enum rule_form_kind { FORM_WINDOW, FORM_SEQUENCE, FORM_ALL };
+enum rule_form_kind { FORM_WINDOW, FORM_SEQUENCE, FORM_ALL, FORM_EXPECT };
 
 /* What a rule with a window looks at. */
 enum window_kind {
@@ -76,10 +77,12 @@ struct rule {
     /* FORM_SEQUENCE and FORM_ALL; window_ms is `within` */
     uint32_t step_count;
     struct rule_step step[RULE_STEPS_MAX];
-    bool is_strict;       /* `contiguity: strict`: nothing of the key may come between */
-    bool keeps_later;     /* `skip: to_next`: chains that began later live on */
-    bool ends_by_absence; /* the last step is a `not`: the timer opens */
-    uint32_t quiet_count; /* the distinct durations inside quiet(...) of `close` */
+    bool is_strict;           /* `contiguity: strict`: nothing of the key may come between */
+    bool keeps_later;         /* `skip: to_next`: chains that began later live on */
+    bool ends_by_absence;     /* the last step is a `not`: the timer opens */
+    int64_t every_ms;         /* FORM_EXPECT: an event is due this long after the last */
+    uint8_t silence_severity; /* and how bad it is when none comes */
+    uint32_t quiet_count;     /* the distinct durations inside quiet(...) of `close` */
     int64_t quiet_ms[RULE_QUIET_MAX]; /* ascending */
     uint8_t priority;                 /* enum priority */
     const char *tier;                 /* "" where not given */
@@ -118,6 +121,8 @@ const struct rule *rule_set_rule(const struct rule_set *set, uint32_t index);
 struct id128 rule_set_hash(const struct rule_set *set);
 /* True when any rule reads message, value or time in `where`. */
 bool rule_set_reads_message(const struct rule_set *set);
+/* True when any rule takes every event (RULE_INPUT_ALL). */
+bool rule_set_takes_all(const struct rule_set *set);
 
 /* Indexes of the rules whose `where` is true for the event, ascending, up to
  * `max` (a set never matches more than rule_set_count()). No allocation.

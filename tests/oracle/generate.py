@@ -34,7 +34,7 @@ FEATURES = [
     "ledger time_clamped", "ledger pending", "form alertmanager", "tumbling ended", "session ended",
     "open no more", "hold broken", "opened by hold", "opened by the end of a window",
     "step taken", "step of no chain", "sequence opened", "all opened", "sequence lives on",
-    "sequence goes on", "sequence ended by absence",
+    "silence", "silence ended", "sequence goes on", "sequence ended by absence",
 ]
 
 
@@ -134,7 +134,9 @@ class Generator:
                 rule["priority"] = r.choice(["P1", "P2", "P3", "P4", "P5"])
             titles = ["{host}: {check}", "fault on {resource}", "plain", "{check} {message}", "{" + rule_by(rule)[-1] + "} is ill"]
             aggregates = oracle.Rule(dict(rule, title="")).aggregates
-            if self.chance(0.3):
+            if self.chance(0.1):
+                self.make_expect(rule)
+            elif self.chance(0.25):
                 self.make_steps(rule)
             else:
                 self.other_window(rule)
@@ -148,6 +150,16 @@ class Generator:
                 rule["max_keys"] = r.choice([3, 10, 30] if self.big else [1, 2, 2, 3])
             rules.append(rule)
         return rules
+
+    def make_expect(self, rule):
+        """In place of the window: a sign of life every so often."""
+        r = self.random
+        for name in ("when", "window_ms", "on"):
+            rule.pop(name, None)
+        rule["window_ms"] = 0
+        rule["expect"] = {"every_ms": r.choice([200, 1000, 3000, 30000])}
+        if self.chance(0.5):
+            rule["expect"]["severity"] = r.choice(["info", "minor", "critical"])
 
     def make_steps(self, rule):
         """In place of the window: a sequence, or conditions in any order."""
@@ -678,6 +690,13 @@ def window_yaml(rule):
     return lines
 
 
+def expect_yaml(rule):
+    every, severity = rule["expect"]["every_ms"], rule["expect"].get("severity")
+    return [f"    where: {json.dumps(where_text(rule['where']))}",
+            f"    expect: {{every: {oracle.duration(every)}"
+            + (f", severity: {severity.upper()}" if severity else "") + "}"]
+
+
 def steps_yaml(rule):
     lines = ["    sequence:" if rule["in_order"] else "    all:"]
     for n, step in enumerate(rule["steps"]):
@@ -701,7 +720,7 @@ def rules_yaml(rules):
         if "on" in rule:
             lines.append(f"    on: {rule['on']}")
         lines.append(f"    by: [{', '.join(rule['by'])}]")
-        lines += steps_yaml(rule) if "steps" in rule else window_yaml(rule)
+        lines += expect_yaml(rule) if "expect" in rule else steps_yaml(rule) if "steps" in rule else window_yaml(rule)
         lines += ["    incident:", f"      title: {json.dumps(rule['title'])}"]
         if "priority" in rule:
             lines.append(f"      priority: {rule['priority']}")

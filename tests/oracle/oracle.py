@@ -143,6 +143,7 @@ class Rule:
         self.steps = raw.get("steps")  # a sequence, or the conditions of `all`
         self.in_order = raw.get("in_order", False)
         self.is_strict, self.to_next = raw.get("strict", False), raw.get("to_next", False)
+        self.expect = raw.get("expect")  # {"every_ms", "severity"}
         self.where = steps.where_of(raw) if self.steps else raw["where"]
         self.by = raw["by"] if raw["by"][:1] == ["tenant"] else ["tenant"] + raw["by"]
         self.window_kind = raw.get("window", "sliding")  # sliding, tumbling, session, open
@@ -166,7 +167,8 @@ class Rule:
         self.form = json.dumps([self.on_events, self.where, self.by, self.window_kind, self.window,
                                 self.session_max, self.looks_at_end, self.hold, self.when,
                                 [[step["where"], step.get("not")] for step in self.steps or []],
-                                self.in_order, self.is_strict, self.to_next])
+                                self.in_order, self.is_strict, self.to_next,
+                                self.expect and self.expect["every_ms"]])
 
     def walk_when(self, tree):
         if tree[0] in ("and", "or"):
@@ -244,6 +246,7 @@ class Key:
         self.entries = []     # oldest first
         self.begun = None     # when the first of them came
         self.true_since = None  # a rule with `for`: since when `when` is true
+        self.expected = None  # of a rule with expect
         self.steps = None     # of a rule made of steps; on `skip: to_next` also beside an incident
         self.incident = None
         self.last_touch = NEVER  # of any kind
@@ -253,13 +256,14 @@ class Key:
         return len(self.entries) + sum(not seen.is_counted for seen in held)
 
     def is_empty(self):
-        return not self.entries and not (self.steps and self.steps.held())
+        return not self.expected and not self.entries and not (self.steps and self.steps.held())
 
 
 class Incident:
     def __init__(self):
         self.members = {}     # alert identity -> is it open
         self.untracked_open = 0
+        self.has_resumed = False  # of a rule with expect: a sign of life has come
         self.alerts = 0
         self.events = 0
         self.first = None
@@ -295,6 +299,7 @@ class Oracle:
         self.take_rules(scenario["rules"])
         self.alerts = {}
         self.keys = {}        # (slot, key values) -> Key
+        self.made = None      # touches of the event under work, or None: they count at once
         self.lines = []
         self.ledger = collections.Counter()
         self.seen = collections.Counter()  # features, for the generator's coverage
@@ -314,7 +319,7 @@ class Oracle:
                 self.rules.append(rule)
             self.current.append(slot)
         self.reads_message = any(where_reads_message(self.rules[slot].where)
-                                 for slot in self.current)
+                                 for slot in self.current if not self.rules[slot].expect)
 
     def switch(self, raw):
         self.take_rules(raw)
@@ -521,9 +526,21 @@ class Oracle:
 
     def match(self, event):
         return [(i, self.rules[i].key_values(event)) for i in self.current
-                if where_holds(self.rules[i].where, event) is True]
+                if not self.rules[i].expect and where_holds(self.rules[i].where, event) is True]
 
     def event(self, event):
+        """Its touches are made by rule, whatever made them: alerts know nothing of rules."""
+        self.made = []
+        self.alert_event(event)
+        for i in self.current:
+            rule = self.rules[i]
+            if rule.expect and where_holds(rule.where, event) is True:
+                self.touch("BEAT", i, rule.key_values(event), None, event, event.et, "event")
+        made, self.made = self.made, None
+        for touch in sorted(made, key=lambda touch: self.place(touch[1])):
+            self.touch(*touch)
+
+    def alert_event(self, event):
         alert = self.alerts.get(event.identity())
         if alert is None and not event.is_problem:
             self.ledger["unmatched"] += 1
@@ -677,8 +694,11 @@ class Oracle:
     # ---- section 3: rules ----
 
     def touch(self, kind, i, values, alert, event, now, opener):
+        if self.made is not None:
+            self.made.append((kind, i, values, alert, event, now, opener))
+            return
         self.ledger["touches"] += 1
-        raises = kind in ("RAISE", "CHANGE", "REPEAT")
+        raises = kind in ("BEAT", "RAISE", "CHANGE", "REPEAT")
         key = self.keys.get((i, values))
         if key is None and not raises:
             self.ledger["retired"] += 1
@@ -687,7 +707,9 @@ class Oracle:
         if key is None:
             key = self.keys[(i, values)] = Key()
         key.last_touch = now
-        if key.incident and raises:
+        if kind == "BEAT":
+            self.beat(i, values, key, event, now)
+        elif key.incident and raises:
             self.join(key.incident.rule, key.incident, kind, alert, event, now)
             if key.steps:
                 self.take_step_open(key, alert, event, now)
@@ -763,6 +785,55 @@ class Oracle:
             del self.keys[(i, values)]
         elif rule.hold:
             self.hold(rule, key, now)
+
+    # Rules with expect: who has shown a sign of life owes another.
+
+    def beat(self, i, values, key, event, now):
+        inc = key.incident
+        rule = inc.rule if inc else self.rules[i]
+        key.expected = {"last": now, "due": now + rule.expect["every_ms"], "topic": event.topic}
+        if not inc or inc.has_resumed:
+            self.ledger["retired"] += 1
+            return
+        self.ledger["correlated"] += 1
+        self.seen["silence ended"] += 1
+        inc.has_resumed, inc.untracked_open = True, 0
+        inc.events += 1
+        if inc.is_cleared() and rule.close_holds(now - inc.last_touch, True):
+            self.close(i, values, key, now, "cleared")
+
+    def silence(self, i, values, key, now):
+        rule, expected = self.rules[i], key.expected
+        spells = [self.spells_before(mark, now) for mark in self.spells(expected["topic"])]
+        if any(is_blind for is_blind, _ in spells):
+            expected["due"] = now + 10000
+            self.seen["silence while blind"] += 1
+            return
+        over = max((end for _, end in spells if end is not None), default=None)
+        if over is not None and now < over + 60000:
+            expected["due"] = over + 60000 + rule.expect["every_ms"]
+            self.seen["silence after blindness"] += 1
+            return
+        self.seen["silence"] += 1
+        why = (f"nothing for {duration(now - expected['last'])} "
+               f"(expects an event every {duration(rule.expect['every_ms'])})")
+        self.open(i, values, key, [], None, {}, why, now, "timer")
+
+    def spells(self, topic):
+        """Blind marks of each partition of the topic, in order: [[(time, is a begin)]]."""
+        spells = collections.defaultdict(list)
+        for mark in self.marks:
+            if mark["kind"] in ("blind-begin", "blind-end") and mark["topic"] == topic:
+                at = -(-mark["value"] // self.config["round_ms"]) * self.config["round_ms"]
+                spells[mark["partition"]].append((at, mark["kind"] == "blind-begin"))
+        return [sorted(marks, key=lambda m: m[0]) for marks in spells.values()]
+
+    @staticmethod
+    def spells_before(marks, now):
+        """Is it blind, and when did it last end to be."""
+        before = [m for m in marks if m[0] <= now]
+        ends = [at for at, begins in before if not begins]
+        return bool(before and before[-1][1]), ends[-1] if ends else None
 
     # Rules made of steps: a touch that is not held any more counts by what let it go.
 
@@ -841,8 +912,13 @@ class Oracle:
             inc.members[entry.identity] = not entry.is_cleared
         inc.alerts = len(inc.members)
         inc.events = len(entries)
-        inc.first = min(e.ts for e in entries)
-        inc.severity = max(e.severity for e in entries)
+        if rule.expect:  # what is missing counts as an alert
+            inc.alerts = inc.untracked_open = 1
+            inc.first = key.expected["last"]
+            inc.severity = SEVERITIES.index(rule.expect.get("severity", "major"))
+        else:
+            inc.first = min(e.ts for e in entries)
+            inc.severity = max(e.severity for e in entries)
         inc.title = cut(self.title(rule, values, event or self.key_event(rule, values), counts),
                         TITLE_BYTES)
         inc.why = cut(why, WHY_BYTES)
@@ -935,6 +1011,10 @@ class Oracle:
         self.ledger["closed"] += 1
         self.seen["closed " + cause] += 1
         self.log_change(key.incident, now, "closed", cause)
+        if key.expected and not key.incident.has_resumed:
+            key.expected = None  # forgotten until its next sign of life
+        elif key.expected and key.expected["due"] <= now:
+            key.expected["due"] = now + self.rules[i].expect["every_ms"]
         key.incident = None
         if key.steps:
             key.steps.expire(now, True)
@@ -944,6 +1024,8 @@ class Oracle:
 
     def key_timers(self, i, key):
         rule = key.incident.rule if key.incident else self.rules[i]
+        if not key.incident and key.expected:
+            return [key.expected["due"]]
         if not key.incident and key.steps:
             return key.steps.ends()
         if not key.incident:
@@ -974,6 +1056,9 @@ class Oracle:
     def key_timer(self, i, values, now):
         key = self.keys[(i, values)]
         rule = key.incident.rule if key.incident else self.rules[i]
+        if not key.incident and key.expected:
+            self.silence(i, values, key, now)
+            return
         if not key.incident and key.steps:
             self.step_timer(i, values, key, now)
             return

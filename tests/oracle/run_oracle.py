@@ -32,7 +32,7 @@ CONTEXT = 3
 # What live runs must show, each in one of a hundred at the least.
 LIVE_FEATURES = ["joined late", "dropped with a leave", "rules switched", "rule drains",
                  "switched CLEAR", "switched RAISE", "switched REPEAT", "capped", "late_by_seal",
-                 "blind begin", "blind end"]
+                 "blind begin", "blind end", "silence while blind"]
 
 
 class Runner:

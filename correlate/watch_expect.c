@@ -1,0 +1,195 @@
+/*
+ * watch_expect.c - the form of absence: a key that has shown a sign of life owes another one
+ * within a time.
+ *
+ *   BEAT -> due = now + every -> BEAT -> due = now + every -> ... silence -> incident
+ *                                                      BEAT: cleared, the key goes on
+ *
+ * What cannot be seen is not absent: while the topic of the key's last sign of life is blind
+ * (correlate/blind.h), and for a while after, the timer is put off (semantics T4b).
+ */
+#include <string.h>
+#include "correlate/correlation.h"
+
+/* How long after blindness signs of life may take to come in, and how often a key looks whether
+ * it is over; the latter is shorter, so that no look misses the time after it. */
+enum { GRACE_MS = 60000, LOOK_AGAIN_MS = 10000 };
+
+struct expected {
+    int64_t last_ms; /* sign of life */
+    int64_t due_ms;
+    uint16_t part;    /* of the last sign of life */
+    bool has_resumed; /* while its incident is open */
+};
+
+/* When the timer is due again, because of blindness at `now_ms`; 0: it counts. */
+static int64_t put_off(const struct correlation *c, const struct rule *rule,
+                       const struct expected *expected, int64_t now_ms)
+{
+    const struct engine *engine = c->worker->engine;
+    const char *topic = engine->parts[expected->part]->name;
+    /* C, acquire end: the partitions below the count are set up. */
+    unsigned count = atomic_load_explicit(&engine->part_count, memory_order_acquire);
+    int64_t end_ms = INT64_MIN;
+
+    for (unsigned i = 1; i < count; i++) {
+        const struct part *part = engine->parts[i];
+        if (strcmp(part->name, topic) != 0)
+            continue;
+        if (part->remind_ms != INT64_MAX)
+            return now_ms + LOOK_AGAIN_MS;
+        if (part->blind_end_ms > end_ms)
+            end_ms = part->blind_end_ms;
+    }
+    return end_ms != INT64_MIN && now_ms < end_ms + GRACE_MS ? end_ms + GRACE_MS + rule->every_ms
+                                                             : 0;
+}
+
+static void put_why(struct text_buffer *to, const struct opening *o)
+{
+    const struct expected *expected = o->found;
+
+    text_put_string(to, "nothing for ");
+    text_put_duration(to, o->order->at_ms - expected->last_ms);
+    text_put_string(to, " (expects an event every ");
+    text_put_duration(to, o->rule->every_ms);
+    text_put_string(to, ")");
+}
+
+static void expect_open(struct correlation *c, struct key_state *key, int64_t due_ms)
+{
+    const struct rule *rule = correlation_rule(c, key);
+    struct expected *expected = key->body;
+    struct order order = correlation_order(c, key, due_ms, ORDER_TIMER, ORDER_RULE);
+    struct opening opening = {
+        .rule = rule, .key = key->text, .order = &order, .put_why = put_why, .found = expected};
+    struct open_incident *open = incident_open_by_timer(c, &opening);
+
+    /* What is missing counts as one alert that nobody sent. */
+    open->alert_count = open->open_count = open->untracked_open = 1;
+    open->first_ts_ms = expected->last_ms;
+    open->severity = rule->silence_severity;
+    expected->has_resumed = false;
+    incident_show(c, key, open, &order);
+}
+
+static void note(struct expected *expected, const struct rule *rule, const struct touch *touch)
+{
+    expected->last_ms = touch->order.at_ms;
+    expected->due_ms = touch->order.at_ms + rule->every_ms;
+    expected->part = touch->order.part;
+}
+
+static void expect_raise(struct correlation *c, struct key_state *key, const struct touch *touch)
+{
+    if (key->body == NULL) {
+        key->body = slab_alloc(&c->worker->slab, sizeof(struct expected));
+        *(struct expected *)key->body = (struct expected){0};
+    }
+    note(key->body, correlation_rule(c, key), touch);
+    c->retired++;
+}
+
+/* Rules that take every event are told of no clears. */
+static void expect_clear(struct correlation *c, struct key_state *key, const struct touch *touch)
+{
+    (void)key;
+    (void)touch;
+    c->retired++;
+}
+
+static bool expect_touch_open(struct correlation *c, struct key_lane *lane, uint32_t number,
+                              const struct touch *touch)
+{
+    struct key_state *key = key_at(lane, number);
+    struct open_incident *open = key->open;
+    struct expected *expected = open->body;
+
+    note(expected, open->rule, touch);
+    if (expected->has_resumed) {
+        c->retired++;
+        return true;
+    }
+    expected->has_resumed = true;
+    open->open_count = open->untracked_open = 0;
+    open->event_count++;
+    c->correlated++;
+    if (!open->member_evicted &&
+        rule_close(open->rule, touch->order.at_ms - open->last_touch_ms, true))
+        return incident_close(c, lane, number, &touch->order, CAUSE_CLEARED);
+    return true;
+}
+
+/* It goes on where there was a sign of life; what was closed in its silence is forgotten until
+ * there is one. */
+static bool expect_closed(struct correlation *c, struct key_state *key, int64_t at_ms)
+{
+    struct expected *expected = key->body;
+
+    if (expected->has_resumed && expected->due_ms <= at_ms)
+        expected->due_ms = at_ms + correlation_rule(c, key)->every_ms;
+    return expected->has_resumed;
+}
+
+static int64_t expect_due(const struct correlation *c, const struct key_state *key)
+{
+    const struct expected *expected = key->body;
+
+    (void)c;
+    return expected->due_ms;
+}
+
+static void expect_timer(struct correlation *c, struct key_state *key, int64_t due_ms)
+{
+    struct expected *expected = key->body;
+    int64_t later_ms = put_off(c, correlation_rule(c, key), expected, due_ms);
+
+    if (later_ms != 0)
+        expected->due_ms = later_ms;
+    else
+        expect_open(c, key, due_ms);
+}
+
+static bool expect_is_empty(const struct correlation *c, const struct key_state *key)
+{
+    (void)c;
+    return key->body == NULL;
+}
+
+static uint32_t expect_pending(const struct correlation *c, const struct key_state *key)
+{
+    (void)c;
+    (void)key;
+    return 0;
+}
+
+static void expect_release(const struct rule *rule, struct key_state *key, struct slab *slab)
+{
+    (void)rule;
+    slab_free(slab, key->body, sizeof(struct expected));
+}
+
+static void expect_explain(const struct correlation *c, const struct key_state *key,
+                           struct text_buffer *to)
+{
+    const struct expected *expected = key->body;
+
+    text_put_string(to, "expects an event every ");
+    text_put_duration(to, correlation_rule(c, key)->every_ms);
+    text_put_string(to, "; the next is due ");
+    text_put_duration(to, expected->due_ms - expected->last_ms);
+    text_put_string(to, " after the last");
+}
+
+const struct rule_form watch_expect = {
+    .raise = expect_raise,
+    .clear = expect_clear,
+    .due = expect_due,
+    .timer = expect_timer,
+    .is_empty = expect_is_empty,
+    .pending = expect_pending,
+    .release = expect_release,
+    .touch_open = expect_touch_open,
+    .closed = expect_closed,
+    .explain = expect_explain,
+};
