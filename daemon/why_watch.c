@@ -729,7 +729,7 @@ bool why_watch_op(void *self, const struct op *op)
                               .at_ms = incident->at_ms,
                               .class = change != NULL ? change->class : ORDER_EVENT,
                               .stage = STAGE_SINKS,
-                              .place = change != NULL ? change->place : (struct why_place){NULL},
+                              .place = change != NULL ? change->place : (struct why_place){0},
                               .what = "op",
                               .subject = incident->id,
                               .has_incident = true,
