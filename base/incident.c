@@ -2,11 +2,12 @@
 #include "base/incident.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include "base/mark.h"
 
 static const char *const change_names[] = {"opened", "updated", "closed"};
-static const char *const cause_names[INCIDENT_CAUSE_COUNT] = {"rule",  "severity", "grew",
-                                                              "quiet", "cleared",  "evicted"};
+static const char *const cause_names[INCIDENT_CAUSE_COUNT] = {
+    "rule", "severity", "grew", "quiet", "cleared", "evicted", "unmuted"};
 static const char *const priority_names[] = {"", "P1", "P2", "P3", "P4", "P5"};
 static const char *const op_names[] = {"open", "update", "ack", "resolve"};
 static const char *const mark_names[MARK_KIND_COUNT] = {
@@ -35,6 +36,19 @@ const char *op_kind_name(enum op_kind kind)
 const char *mark_kind_name(enum mark_kind kind)
 {
     return (unsigned)kind < MARK_KIND_COUNT ? mark_names[kind] : "unknown";
+}
+
+struct text incident_field(const struct incident *incident, unsigned i, bool wants_value)
+{
+    const char *at = incident->fields;
+    struct text text = {"", 0};
+
+    for (unsigned skip = 2 * i + wants_value + 1; skip > 0; skip--) {
+        memcpy(&text.len, at, sizeof(text.len));
+        text.at = at + sizeof(text.len);
+        at = text.at + text.len;
+    }
+    return text;
 }
 
 struct incident *incident_ref(struct incident *incident)

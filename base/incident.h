@@ -32,6 +32,7 @@ enum incident_cause {
     CAUSE_QUIET,    /* closed: nothing came for the rule's quiet time */
     CAUSE_CLEARED,  /* closed: all its alerts have cleared */
     CAUSE_EVICTED,  /* updated: no longer watched, a bound was reached */
+    CAUSE_UNMUTED,  /* updated: nothing mutes it any more, and there is something to tell */
     INCIDENT_CAUSE_COUNT
 };
 
@@ -52,6 +53,8 @@ struct incident {
     uint64_t event_count;   /* touches correlated so far */
     uint32_t alert_count;   /* distinct alerts that ever joined */
     uint32_t open_count;    /* of these, not cleared */
+    bool is_forgotten;      /* its key was evicted: this is the last change of it */
+    uint8_t field_count;    /* of `fields` */
 
     /* Zero-terminated UTF-8 in the same block; "" where the rule gives none. */
     const char *tenant;
@@ -68,7 +71,14 @@ struct incident {
     const char *check;
     const char *message;
     const char *host;
+    const char *muted_by; /* "silence deploy, inhibit rack-down by 0123..."; "" when told */
+    /* The names of `by` and the values of the key: for each a uint32_t with its bytes, then
+     * these, names and values by turns. */
+    const char *fields;
 };
+
+/* Name `i` of `fields`, or its value; i < field_count. */
+struct text incident_field(const struct incident *incident, unsigned i, bool wants_value);
 
 const char *incident_change_name(enum incident_change change);
 const char *incident_cause_name(enum incident_cause cause);

@@ -45,6 +45,7 @@
 #include "correlate/bin.h"
 #include "correlate/engine.h"
 #include "correlate/key.h"
+#include "correlate/mute_stage.h"
 #include "correlate/rules_version.h"
 #include "correlate/touch.h"
 #include "ingest/decoder.h"
@@ -312,9 +313,10 @@ struct engine {
     int64_t spell_last_ms; /* of the last mark made */
     uint16_t *rank;
     VECTOR_OF(uint16_t *) old_ranks;
-    uint64_t planned_ns; /* when the last step was cut */
-    bool tight;          /* the round under way may be over a bound at its end */
-    uint64_t draining;   /* a bounded step is under way: nothing is planned before it is done */
+    uint64_t planned_ns;                 /* when the last step was cut */
+    bool tight;                          /* the round under way may be over a bound at its end */
+    struct rules_version *stepped_rules; /* of the last step */
+    uint64_t draining; /* a bounded step is under way: nothing is planned before it is done */
 
     /* S */
     _Alignas(64) _Atomic uint64_t step_count;
@@ -326,13 +328,19 @@ struct engine {
     _Atomic int64_t done_epoch;
     _Atomic bool finished; /* all that will ever come has been worked off */
 
+    /* F, with steps_done: when a mute that has incidents begins or ends next. */
+    _Atomic int64_t mute_due_ms;
+
     /* incident role */
     _Alignas(64) _Atomic bool incident_taken; /* R */
     VECTOR_OF(struct change) merge;
-    size_t merge_at;     /* next of `merge` to be reported */
-    bool merge_reported; /* its change has been, its ops from op_sink on have not */
+    size_t merge_at;         /* next of `merge` to go through the mute stage */
+    struct mute_stage mutes; /* what it says is to be told is in its `out` */
+    struct slab mute_slab;
+    size_t telling_at;     /* next of that to be told */
+    bool telling_reported; /* its change has been, its ops from op_sink on have not */
     size_t op_sink;
-    bool merging;
+    bool merging, advanced; /* advanced: all of `merge` and the times behind it went through */
     struct tally incident_tally;
 
     _Alignas(64) _Atomic bool stop_input;

@@ -12,6 +12,7 @@
 #include "correlate/blind.h"
 #include "correlate/correlation.h"
 #include "correlate/mark.h"
+#include "rules/mute.h"
 
 /* A thread that waits for another's phase yields this often before it sleeps; more would
  * take a core from the Kafka client's threads. */
@@ -287,7 +288,12 @@ int engine_create(const struct engine_config *config, struct source *source, str
     blind_load(engine);
     engine->newest_rules = engine->last_rules =
         rules_version_create(rules, NULL, engine->worker_count);
+    engine->stepped_rules = engine->newest_rules;
     atomic_init(&engine->shown_rules, engine->last_rules);
+    slab_init(&engine->mute_slab);
+    mute_stage_init(&engine->mutes, config->seed, &engine->mute_slab);
+    mute_stage_switch(&engine->mutes, engine->newest_rules, INT64_MIN);
+    atomic_init(&engine->mute_due_ms, INT64_MAX);
     engine->alert_lanes = memory_alloc(LANES * sizeof(*engine->alert_lanes));
     engine->key_lanes = memory_alloc(LANES * sizeof(*engine->key_lanes));
     for (int l = 0; l < LANES; l++) {
@@ -436,6 +442,9 @@ static void changes_drop(struct engine *engine)
     uint64_t done = atomic_load_explicit(&engine->steps_done, memory_order_relaxed);
     uint64_t count = atomic_load_explicit(&engine->step_count, memory_order_relaxed);
 
+    for (size_t i = engine->telling_at; i < engine->mutes.out.count; i++)
+        incident_unref(engine->mutes.out.at[i].incident);
+    engine->mutes.out.count = 0;
     for (size_t i = engine->merge_at; engine->merging && i < engine->merge.count; i++)
         incident_unref(engine->merge.at[i].incident);
     for (uint64_t s = done + engine->merging; s < count; s++)
@@ -468,6 +477,8 @@ void engine_destroy(struct engine *engine)
     }
     for (size_t i = 0; i < engine->old_ranks.count; i++)
         free(engine->old_ranks.at[i]);
+    mute_stage_release(&engine->mutes);
+    slab_release(&engine->mute_slab);
     bins_release(&engine->derived);
     free(engine->spells.at);
     free(engine->old_ranks.at);
@@ -544,6 +555,9 @@ void engine_counters(const struct engine *engine, struct engine_counters *out)
     out->open = sum.opened - sum.closed;
     out->ops = sum.ops;
     out->updates = sum.updates;
+    out->muted = sum.muted;
+    out->unmuted = sum.unmuted;
+    out->withheld = sum.withheld;
     out->time_clamped = sum.time_clamped;
     out->late = sum.late;
     out->late_by_seal = sum.late_by_seal;
@@ -596,6 +610,32 @@ size_t engine_rule_counters(const struct engine *engine, struct engine_rule_coun
     size_t count = 0;
 
     while (count < max && engine_rule_row(engine, count, &out[count]))
+        count++;
+    return count;
+}
+
+bool engine_mute_row(const struct engine *engine, size_t index, struct engine_mute_counters *out)
+{
+    /* C, acquire end: the version and its tallies are set up. */
+    const struct rules_version *version =
+        atomic_load_explicit(&engine->shown_rules, memory_order_acquire);
+
+    if (index >= version->mute_count)
+        return false;
+    const struct mute *mute = rule_set_mute(version->set, (uint32_t)index);
+    *out = (struct engine_mute_counters){.kind = mute_kind_name(mute->kind),
+                                         .id = mute->id,
+                                         .incidents = tally_get(&version->mutes[index]->now),
+                                         .total = tally_get(&version->mutes[index]->total)};
+    return true;
+}
+
+size_t engine_mute_counters(const struct engine *engine, struct engine_mute_counters *out,
+                            size_t max)
+{
+    size_t count = 0;
+
+    while (count < max && engine_mute_row(engine, count, &out[count]))
         count++;
     return count;
 }

@@ -142,6 +142,8 @@ struct engine_counters {
     uint64_t opened, closed, open;                                    /* L4 */
     uint64_t ops;
     uint64_t updates;
+    uint64_t muted, unmuted; /* incidents that became muted, and that are not any more */
+    uint64_t withheld;       /* changes of which no sink was told */
     uint64_t time_clamped, late, late_by_seal, capped;
     uint64_t alerts; /* in the table now */
     uint64_t alerts_opened, alerts_cleared, alerts_expired, alerts_evicted, alerts_refired;
@@ -170,6 +172,15 @@ struct engine_rule_counters {
 };
 size_t engine_rule_counters(const struct engine *engine, struct engine_rule_counters *out,
                             size_t max);
+/* Per silence, maintenance window and inhibition of the set that was built last. */
+struct engine_mute_counters {
+    const char *kind, *id;
+    uint64_t incidents; /* that it mutes now */
+    uint64_t total;     /* that it ever began to mute */
+};
+size_t engine_mute_counters(const struct engine *engine, struct engine_mute_counters *out,
+                            size_t max);
+bool engine_mute_row(const struct engine *engine, size_t index, struct engine_mute_counters *out);
 struct engine_part_counters {
     const char *topic;
     int32_t partition;

@@ -25,6 +25,7 @@ static void change(struct correlation *c, struct key_state *key, const struct or
     incident->event_count = open->event_count;
     incident->alert_count = open->alert_count;
     incident->open_count = open->open_count;
+    incident->is_forgotten = open->is_forgotten;
     open->severity_told = open->severity;
     open->alert_count_told = open->alert_count;
     if (what != INCIDENT_OPENED) {
@@ -266,6 +267,7 @@ void incident_lose(struct correlation *c, struct key_state *key)
 {
     struct order order = correlation_order(c, key, c->step->to_ms, ORDER_ROUND_END, ORDER_UPDATE);
 
+    key->open->is_forgotten = true;
     change(c, key, &order, INCIDENT_UPDATED, CAUSE_EVICTED);
     if (!key->open->evicted_now) /* else it was counted when an alert of it went */
         vector_add(&c->worker->lost) = key->slot;

@@ -25,6 +25,21 @@ static void put_key(struct text_buffer *to, const struct rule *rule, const struc
     }
 }
 
+static void put_sized(struct text_buffer *to, struct text text)
+{
+    text_put(to, (const char *)&text.len, sizeof(text.len));
+    text_put(to, text.at, text.len);
+}
+
+/* See struct incident. */
+static void put_fields(struct text_buffer *to, const struct rule *rule, const struct key_text *key)
+{
+    for (uint32_t i = 0; i < key->count; i++) {
+        put_sized(to, (struct text){rule->by_name[i], (uint32_t)strlen(rule->by_name[i])});
+        put_sized(to, key_text_value(key, i));
+    }
+}
+
 static struct id128 id_make(const struct opening *o, const char *key, size_t key_len)
 {
     struct text_buffer text;
@@ -87,6 +102,8 @@ enum {
     CHECK,
     MESSAGE,
     HOST,
+    MUTED_BY,
+    FIELDS,
     STRINGS
 };
 
@@ -97,7 +114,8 @@ static const size_t string_at[STRINGS] = {
     offsetof(struct incident, team),   offsetof(struct incident, why),
     offsetof(struct incident, source), offsetof(struct incident, resource),
     offsetof(struct incident, check),  offsetof(struct incident, message),
-    offsetof(struct incident, host),
+    offsetof(struct incident, host),   offsetof(struct incident, muted_by),
+    offsetof(struct incident, fields),
 };
 
 static const char **string_of(struct incident *incident, int which)
@@ -118,13 +136,15 @@ static struct text detail(struct text text)
 struct incident *incident_make(const struct opening *o)
 {
     const struct event_text *event = o->view.text;
-    struct text_buffer key, why;
+    struct text_buffer key, why, fields;
     char title[TITLE_BYTES + 1];
     struct text texts[STRINGS];
     size_t bytes = sizeof(struct incident);
 
     text_begin(&key);
     text_begin(&why);
+    text_begin(&fields);
+    put_fields(&fields, o->rule, o->key);
     put_key(&key, o->rule, o->key);
     o->put_why(&why, o);
     why.used = text_cut(why.at, why.used, WHY_BYTES);
@@ -143,6 +163,8 @@ struct incident *incident_make(const struct opening *o)
     texts[CHECK] = detail(event_text_field(event, FIELD_CHECK));
     texts[MESSAGE] = detail(event_text_field(event, FIELD_MESSAGE));
     texts[HOST] = detail(event_text_host(event));
+    texts[MUTED_BY] = of_string("");
+    texts[FIELDS] = (struct text){fields.at, (uint32_t)fields.used};
     for (int i = 0; i < STRINGS; i++)
         bytes += texts[i].len + 1u;
 
@@ -160,23 +182,42 @@ struct incident *incident_make(const struct opening *o)
     assert((size_t)(to - (char *)incident) == bytes);
     incident->id = id_make(o, key.at, key.used);
     incident->priority = o->rule->priority;
+    incident->field_count = (uint8_t)o->key->count;
     atomic_init(&incident->refs, 1);
     text_end(&key);
     text_end(&why);
+    text_end(&fields);
     return incident;
+}
+
+static struct incident *copy(const struct incident *from, size_t more)
+{
+    struct incident *to = memory_alloc(from->block_bytes + more);
+
+    /* All but the count of references, which others may be changing now. */
+    const size_t skip = offsetof(struct incident, block_bytes);
+    memcpy((char *)to + skip, (const char *)from + skip, from->block_bytes - skip);
+    atomic_init(&to->refs, 1);
+    for (int i = 0; i < STRINGS; i++) {
+        const char **string = string_of(to, i);
+        *string = (const char *)to + (*string - (const char *)from);
+    }
+    return to;
 }
 
 struct incident *incident_copy(const struct incident *from)
 {
-    struct incident *copy = memory_alloc(from->block_bytes);
+    return copy(from, 0);
+}
 
-    /* All but the count of references, which others may be changing now. */
-    const size_t skip = offsetof(struct incident, block_bytes);
-    memcpy((char *)copy + skip, (const char *)from + skip, from->block_bytes - skip);
-    atomic_init(&copy->refs, 1);
-    for (int i = 0; i < STRINGS; i++) {
-        const char **string = string_of(copy, i);
-        *string = (const char *)copy + (*string - (const char *)from);
-    }
-    return copy;
+struct incident *incident_copy_muted(const struct incident *from, const char *muted_by)
+{
+    size_t more = strlen(muted_by) + 1;
+    struct incident *to = copy(from, more);
+    char *room = (char *)to + from->block_bytes;
+
+    memcpy(room, muted_by, more);
+    to->muted_by = room;
+    to->block_bytes += (uint32_t)more;
+    return to;
 }

@@ -31,6 +31,9 @@ struct incident *incident_make(const struct opening *opening);
 /* A copy of `from` to be changed before it is shown. Returns owned. */
 struct incident *incident_copy(const struct incident *from);
 
+/* The same with other words of what mutes it. */
+struct incident *incident_copy_muted(const struct incident *from, const char *muted_by);
+
 struct id128 op_id_make(struct id128 incident, const char *sink, uint32_t number);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * incident_stage.c - stage I: merges the changes of a step by their order, makes the
- * ops, and tells the listener. Run by whoever holds the incident role.
+ * incident_stage.c - stage I: merges the changes of a step by their order, has the mute
+ * stage decide what is told, makes the ops, and tells the listener. Run by whoever holds the
+ * incident role.
  *
  * When the listener is full the role keeps its place: the step stays unfinished, the
  * steps behind it fill their ring, and input waits (semantics O7). Nothing is dropped.
@@ -30,14 +31,10 @@ static void merge_begin(struct engine *engine, uint64_t seq)
     if (engine->merge.count > 1)
         qsort(engine->merge.at, engine->merge.count, sizeof(struct change), change_order);
     engine->merging = true;
-    engine->merge_reported = false;
-}
-
-static enum op_kind kind_of(enum incident_change change)
-{
-    return change == INCIDENT_OPENED    ? OP_OPEN
-           : change == INCIDENT_UPDATED ? OP_UPDATE
-                                        : OP_RESOLVE;
+    engine->advanced = false;
+    const struct rules_version *rules = engine->steps[seq & (STEPS - 1)].rules;
+    if (rules != engine->mutes.version)
+        mute_stage_switch(&engine->mutes, rules, rules->from_ms);
 }
 
 /* A sink with a priority limit takes nothing less urgent, and nothing without priority. */
@@ -48,27 +45,27 @@ static bool sink_takes(const struct engine_config *config, size_t sink, uint8_t 
     return max == PRIORITY_NONE || (priority != PRIORITY_NONE && priority <= max);
 }
 
-/* False when the listener is full. */
-static bool report(struct engine *engine, const struct change *change)
+/* Tells of one change. False when the listener is full. */
+static bool report(struct engine *engine, const struct telling *telling)
 {
     const struct engine_listener *listener = &engine->listener;
-    struct incident *incident = change->incident;
+    struct incident *incident = telling->incident;
 
-    if (!engine->merge_reported) {
+    if (!engine->telling_reported) {
         if (listener->incident != NULL)
             listener->incident(listener->self, incident);
-        engine->merge_reported = true;
+        engine->telling_reported = true;
         engine->op_sink = 0;
     }
-    for (; engine->op_sink < engine->config.sink_count; engine->op_sink++) {
+    for (; telling->has_op && engine->op_sink < engine->config.sink_count; engine->op_sink++) {
         const char *name = engine->config.sink_names[engine->op_sink];
         if (!sink_takes(&engine->config, engine->op_sink, incident->priority))
             continue;
-        /* A sink gets all changes of an incident or none: their numbers are the ops'. */
-        struct op op = {.id = op_id_make(incident->id, name, incident->change_number),
-                        .number = incident->change_number,
+        /* A sink gets all ops of an incident or none, so one number counts for all. */
+        struct op op = {.id = op_id_make(incident->id, name, telling->op_number),
+                        .number = telling->op_number,
                         .sink = (uint16_t)engine->op_sink,
-                        .kind = (uint8_t)kind_of(incident->change),
+                        .kind = telling->op_kind,
                         .incident = incident_ref(incident)};
         if (listener->op == NULL) {
             incident_unref(incident);
@@ -78,9 +75,51 @@ static bool report(struct engine *engine, const struct change *change)
         }
         tally_add(&engine->incident_tally.ops, 1);
     }
-    engine->merge_reported = false;
+    engine->telling_reported = false;
     incident_unref(incident);
     return true;
+}
+
+/* Tells of all that the mute stage has let through. False when the listener is full. */
+static bool report_all(struct engine *engine)
+{
+    for (; engine->telling_at < engine->mutes.out.count; engine->telling_at++)
+        if (!report(engine, &engine->mutes.out.at[engine->telling_at]))
+            return false;
+    engine->telling_at = engine->mutes.out.count = 0;
+    return true;
+}
+
+/* The next change, or what comes behind the last one; false when the step has no more. */
+static bool merge_next(struct engine *engine, const struct step *step)
+{
+    if (engine->merge_at < engine->merge.count) {
+        const struct change *change = &engine->merge.at[engine->merge_at++];
+        mute_stage_change(&engine->mutes, &change->order, change->incident);
+        return true;
+    }
+    if (engine->advanced)
+        return false;
+    engine->advanced = true;
+    mute_stage_advance(&engine->mutes, step->to_ms - 1);
+    return true;
+}
+
+/* Shows what the step has made of the counts, and when the sequencer must not sleep on. */
+static void merge_end(struct engine *engine)
+{
+    struct mute_counts *counts = &engine->mutes.counts;
+    struct tally *tally = &engine->incident_tally;
+
+    engine->merging = false;
+    tally_add(&tally->muted, counts->begun);
+    tally_add(&tally->unmuted, counts->ended);
+    tally_add(&tally->withheld, counts->withheld);
+    tally_add(&tally->updates, counts->added);
+    *counts = (struct mute_counts){0};
+    /* relaxed: F, with steps_done behind it. */
+    atomic_store_explicit(&engine->mute_due_ms, engine->mutes.due_ms, memory_order_relaxed);
+    tally_add(&tally->steps, 1);
 }
 
 /* True when every worker has ended the last phase of step `seq` (I, acquire end). */
@@ -126,18 +165,16 @@ bool incident_poll(struct engine *engine)
             break;
         if (!engine->merging)
             merge_begin(engine, seq);
-        while (engine->merge_at < engine->merge.count &&
-               report(engine, &engine->merge.at[engine->merge_at]))
-            engine->merge_at++;
-        bool full = engine->merge_at < engine->merge.count;
+        bool full = !report_all(engine);
+        while (!full && merge_next(engine, &engine->steps[seq & (STEPS - 1)]))
+            full = !report_all(engine);
         /* relaxed: a hint for ingest threads. */
         atomic_store_explicit(&engine->paused, full, memory_order_relaxed);
         if (full)
             break;
         step_told(engine, seq);
-        engine->merging = false;
+        merge_end(engine);
         worked = true;
-        tally_add(&engine->incident_tally.steps, 1);
         /* F, release end: nobody reads the step or its bins any more. */
         atomic_store_explicit(&engine->steps_done, seq + 1, memory_order_release);
     }

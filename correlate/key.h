@@ -48,6 +48,7 @@ struct open_incident {
     uint8_t severity, severity_told;
     bool member_evicted; /* cleared() can never be proved again */
     bool evicted_now;    /* and it happened in the dirty round */
+    bool is_forgotten;   /* its key goes */
     struct members members;
 };
 

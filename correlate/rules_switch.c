@@ -36,6 +36,7 @@ struct rules_version *rules_switch_at(struct engine *engine, int64_t from, int64
     if (from >= engine->pending_epoch) {
         engine->newest_rules = engine->pending_rules;
         engine->pending_rules = NULL;
+        engine->newest_rules->from_ms = from * (int64_t)engine->config.epoch_ms;
         mark_tell(engine, &(struct mark){.kind = MARK_SWITCH,
                                          .value_ms = from * (int64_t)engine->config.epoch_ms});
     } else if (*closed > engine->pending_epoch) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/slab.h"
+#include "rules/mute.h"
 
 /* Slots in the order of (rule id, slot), for qsort. */
 static int slot_order(const void *a, const void *b)
@@ -36,6 +37,46 @@ static struct rule_tally *tally_alloc(unsigned worker_count)
     return memset(tally, 0, bytes);
 }
 
+/* The tally of the same mute in the version before, or NULL. Both are in order. */
+static struct mute_tally *mute_tally_find(const struct rules_version *older,
+                                          const struct mute *mute, uint32_t *at)
+{
+    for (; older != NULL && *at < older->mute_count; (*at)++) {
+        const struct mute *old = rule_set_mute(older->set, *at);
+        int order =
+            old->kind != mute->kind ? (old->kind > mute->kind ? 1 : -1) : strcmp(old->id, mute->id);
+        if (order >= 0)
+            return order == 0 ? older->mutes[*at] : NULL;
+    }
+    return NULL;
+}
+
+static void mutes_create(struct rules_version *version)
+{
+    uint32_t at = 0;
+
+    version->mute_count = rule_set_mute_count(version->set);
+    version->mutes = memory_alloc((version->mute_count + 1) * sizeof(struct mute_tally *));
+    for (uint32_t i = 0; i < version->mute_count; i++) {
+        struct mute_tally *tally =
+            mute_tally_find(version->older, rule_set_mute(version->set, i), &at);
+        if (tally == NULL) {
+            tally = memory_alloc(sizeof(*tally));
+            *tally = (struct mute_tally){0};
+        }
+        tally->versions++;
+        version->mutes[i] = tally;
+    }
+}
+
+static void mutes_release(struct rules_version *version)
+{
+    for (uint32_t i = 0; i < version->mute_count; i++)
+        if (--version->mutes[i]->versions == 0)
+            free(version->mutes[i]);
+    free(version->mutes);
+}
+
 struct rules_version *rules_version_create(struct rule_set *set, struct rules_version *older,
                                            unsigned worker_count)
 {
@@ -46,6 +87,7 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
     *version = (struct rules_version){.set = set,
                                       .older = older,
                                       .rule_count = count,
+                                      .from_ms = INT64_MIN,
                                       .generation = older != NULL ? older->generation + 1 : 1,
                                       .reads_message = rule_set_reads_message(set),
                                       .takes_all = rule_set_takes_all(set)};
@@ -72,6 +114,7 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
     for (uint32_t s = 0; s < slots; s++)
         sorted[s]->order = s;
     free(sorted);
+    mutes_create(version);
     return version;
 }
 
@@ -85,6 +128,7 @@ void rules_version_destroy(struct rules_version *version)
             rule_set_destroy(version->set);
         free(version->slot_of);
         free(version->slots);
+        mutes_release(version);
         free(version);
         version = older;
     }

@@ -23,6 +23,13 @@ struct rule_tally {
     _Atomic uint64_t opened, closed, keys, evicted, expired, pending;
 };
 
+/* Of one mute, by its kind and id: incidents that it mutes now, and that it ever began to. One
+ * writer, the incident role; read relaxed. */
+struct mute_tally {
+    _Atomic uint64_t now, total;
+    uint32_t versions; /* that have the mute; who makes and ends versions */
+};
+
 struct rule_slot {
     const struct rule *rule;
     struct rule_tally *tally; /* one per worker; shared by all versions that have the slot */
@@ -38,6 +45,9 @@ struct rules_version {
     uint32_t slot_count; /* of this and all earlier versions */
     uint32_t *slot_of;   /* rule index -> slot */
     struct rule_slot *slots;
+    struct mute_tally **mutes; /* by the set's index; shared by all versions that have the mute */
+    uint32_t mute_count;
+    int64_t from_ms;              /* when it took effect; INT64_MIN: from the beginning (S) */
     bool reads_message, takes_all;
 };
 

@@ -52,7 +52,8 @@ static int64_t next_due(const struct engine *engine)
         int64_t at = atomic_load_explicit(&engine->workers[w].next_due, memory_order_relaxed);
         due = at < due ? at : due;
     }
-    return due;
+    int64_t at = atomic_load_explicit(&engine->mute_due_ms, memory_order_relaxed);
+    return at < due ? at : due;
 }
 
 static void watermark_set(struct engine *engine, int64_t epoch)
@@ -130,6 +131,7 @@ static void step_publish(struct engine *engine, uint64_t seq, const struct cut *
     const int64_t from = engine->planned_epoch, to = cut->to;
     struct step *step = &engine->steps[seq & (STEPS - 1)];
 
+    engine->stepped_rules = rules;
     *step = (struct step){.epoch_from = from,
                           .epoch_to = to,
                           .from_ms = from * d,
@@ -184,7 +186,8 @@ bool step_plan(struct engine *engine, int64_t closed)
         int64_t to = cut.to - from >= engine->slot_count ? idle_to : cut.to;
         int64_t due = floor_div(next_due(engine), d);
         to = due < to ? due : to;
-        if (to > from) {
+        /* Incidents are looked at anew under the mutes of another rule set. */
+        if (to > from && rules == engine->stepped_rules) {
             watermark_set(engine, to);
             step_done_publish(engine);
             return true;

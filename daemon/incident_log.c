@@ -107,6 +107,8 @@ size_t incident_log_change(const struct incident *incident, char *to, size_t byt
     put_number(&line, "first", incident->first_ts_ms);
     put_text(&line, "title", incident->title);
     put_text(&line, "why", incident->why);
+    if (incident->muted_by != NULL && incident->muted_by[0] != '\0')
+        put_text(&line, "muted_by", incident->muted_by);
     return finish(&line);
 }
 

@@ -61,6 +61,9 @@ static const struct entry entries[] = {
     {NULL, "closed", AT(closed)},
     {NULL, "open", AT(open)},
     {NULL, "updates", AT(updates)},
+    {NULL, "muted", AT(muted)},
+    {NULL, "unmuted", AT(unmuted)},
+    {NULL, "withheld", AT(withheld)},
     {NULL, "ops", AT(ops)},
 };
 

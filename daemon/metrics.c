@@ -23,6 +23,7 @@ enum metric_scope {
     ENGINE,
     REASON,
     RULE,
+    MUTE,
     PART,
     SINK,
     KAFKA,
@@ -48,6 +49,7 @@ struct metric {
 
 #define E(field) ENGINE, U64, offsetof(struct engine_counters, field)
 #define R(field) RULE, U64, offsetof(struct engine_rule_counters, field)
+#define MU(field) MUTE, U64, offsetof(struct engine_mute_counters, field)
 #define P(type, field) PART, type, offsetof(struct engine_part_counters, field)
 #define S(type, field) SINK, type, offsetof(struct sink_counters, field)
 #define K(field) KAFKA, U64, offsetof(struct kafka_counters, field)
@@ -101,6 +103,15 @@ static const struct metric rows[] = {
     {"tocsin_incidents_closed_total", COUNTER, E(closed), "Incidents closed."},
     {"tocsin_incidents_open", GAUGE, E(open), "Incidents open now."},
     {"tocsin_incident_updates_total", COUNTER, E(updates), "Updates of open incidents."},
+    {"tocsin_incidents_muted_total", COUNTER, E(muted),
+     "Times that an incident became muted: by a silence, a maintenance window or an inhibition."},
+    {"tocsin_incidents_unmuted_total", COUNTER, E(unmuted),
+     "Times that it was not muted any more; the difference to the former is muted now."},
+    {"tocsin_changes_withheld_total", COUNTER, E(withheld),
+     "Changes of incidents of which no sink is told, because they are muted."},
+    {"tocsin_mute_incidents", GAUGE, MU(incidents),
+     "Incidents that this silence, maintenance window or inhibition mutes now."},
+    {"tocsin_mute_incidents_total", COUNTER, MU(total), "Incidents that it began to mute."},
     {"tocsin_ops_total", COUNTER, E(ops), "Changes made for sinks."},
     {"tocsin_alerts", GAUGE, E(alerts), "Alerts in the table."},
     {"tocsin_alerts_opened_total", COUNTER, E(alerts_opened), "Alerts that were new."},
@@ -236,9 +247,11 @@ bool metrics_init(struct metrics *metrics)
 {
     memset(metrics, 0, sizeof(*metrics));
     metrics->rules = calloc(METRICS_RULES_MAX, sizeof(*metrics->rules));
+    metrics->mutes = calloc(MUTES_MAX, sizeof(*metrics->mutes));
     metrics->parts = calloc(METRICS_PARTS_MAX, sizeof(*metrics->parts));
     metrics->sinks = calloc(METRICS_SINKS_MAX, sizeof(*metrics->sinks));
-    if (metrics->rules != NULL && metrics->parts != NULL && metrics->sinks != NULL)
+    if (metrics->rules != NULL && metrics->mutes != NULL && metrics->parts != NULL &&
+        metrics->sinks != NULL)
         return true;
     metrics_release(metrics);
     return false;
@@ -247,9 +260,11 @@ bool metrics_init(struct metrics *metrics)
 void metrics_release(struct metrics *metrics)
 {
     free(metrics->rules);
+    free(metrics->mutes);
     free(metrics->parts);
     free(metrics->sinks);
     metrics->rules = NULL;
+    metrics->mutes = NULL;
     metrics->parts = NULL;
     metrics->sinks = NULL;
 }
@@ -410,6 +425,17 @@ static void put_rules(FILE *to, const struct metric *row, const struct metrics *
     }
 }
 
+static void put_mutes(FILE *to, const struct metric *row, const struct metrics *metrics)
+{
+    for (size_t i = 0; i < metrics->mute_count; i++) {
+        fputs(row->name, to);
+        put_label(to, "kind", metrics->mutes[i].kind, true);
+        put_label(to, "mute", metrics->mutes[i].id, false);
+        fputc('}', to);
+        put_value(to, row, &metrics->mutes[i], 0);
+    }
+}
+
 static void put_parts(FILE *to, const struct metric *row, const struct metrics *metrics)
 {
     for (size_t i = 0; i < metrics->part_count; i++) {
@@ -478,6 +504,9 @@ void metrics_render(const struct metrics *metrics, FILE *to)
         case RULE:
             put_rules(to, row, metrics);
             break;
+        case MUTE:
+            put_mutes(to, row, metrics);
+            break;
         case PART:
             put_parts(to, row, metrics);
             break;
@@ -516,7 +545,8 @@ void metrics_print_reference(FILE *to)
 {
     static const char *const labels[] = {
         [REASON] = "reason",   [RULE] = "rule",       [PART] = "topic, partition",
-        [SINK] = "sink, type", [LOG_LINES] = "level", [BUILD] = "version",
+        [MUTE] = "kind, mute", [SINK] = "sink, type", [LOG_LINES] = "level",
+        [BUILD] = "version",
     };
 
     fprintf(to, "| metric | kind | labels | meaning |\n| --- | --- | --- | --- |\n");

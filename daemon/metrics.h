@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include "correlate/engine.h"
 #include "ingest/kafka_source.h"
+#include "rules/mute.h"
 #include "sinks/outbox.h"
 #include "daemon/log.h"
 #include "daemon/mark_log.h"
@@ -37,6 +38,8 @@ struct metrics {
     struct engine_counters engine;
     struct engine_rule_counters *rules; /* owned, METRICS_RULES_MAX long */
     size_t rule_count;
+    struct engine_mute_counters *mutes; /* owned, MUTES_MAX long */
+    size_t mute_count;
     struct engine_part_counters *parts; /* owned, METRICS_PARTS_MAX long */
     size_t part_count;
     struct sink_counters *sinks; /* owned, METRICS_SINKS_MAX long */

@@ -169,6 +169,7 @@ static void write_metrics(void *self, FILE *to)
     engine_counters(service->engine, &metrics.engine);
     metrics.rule_count = engine_rule_counters(service->engine, metrics.rules, METRICS_RULES_MAX);
     metrics_sum_forms(&metrics);
+    metrics.mute_count = engine_mute_counters(service->engine, metrics.mutes, MUTES_MAX);
     metrics.part_count = engine_part_counters(service->engine, metrics.parts, METRICS_PARTS_MAX);
     kafka_source_counters(service->source, &metrics.kafka);
     metrics_read_process(&metrics.process);

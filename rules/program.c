@@ -49,7 +49,10 @@ bool operand_text(const struct operand *operand, struct program_input *input, st
         *out = word(severity_name((enum severity)input->view->severity));
     else
         *out = word(event_state_name((enum event_state)input->view->state));
-    return operand->kind != OPERAND_LABEL || out->at != NULL;
+    if (operand->kind != OPERAND_LABEL || out->at != NULL)
+        return true;
+    *out = (struct text){"", 0};
+    return input->lacks_are_empty;
 }
 
 static int64_t load_number(const struct operand *operand, const struct program_input *input)
@@ -156,7 +159,7 @@ static enum truth run_has(const struct instruction *at, struct program_input *in
         return truth_of(input->view->text->has_value);
     /* A label may be there and empty; a field that is empty is not there. */
     return truth_of(operand_text(&at->left, input, &text) &&
-                    (at->left.kind == OPERAND_LABEL || text.len > 0));
+                    ((at->left.kind == OPERAND_LABEL && !input->lacks_are_empty) || text.len > 0));
 }
 
 static bool search(enum opcode how, struct text text, struct text part)

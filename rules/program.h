@@ -131,6 +131,7 @@ struct program_input {
     int64_t quiet_ms;
     bool cleared;
 
+    bool lacks_are_empty; /* a label that is not there is the empty text (rules/mute.h) */
     bool host_known;
     struct text host;
     uint64_t label_known; /* bit per slot */
@@ -165,6 +166,7 @@ const char *program_value_at(const struct program *program, uint32_t index,
 static inline void program_input_start(struct program_input *input, const struct event_view *view)
 {
     input->view = view;
+    input->lacks_are_empty = false;
     input->host_known = false;
     input->label_known = 0;
     pattern_scan_start(&input->patterns, NULL);

@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/host.h"
 #include "rules/match_index.h"
+#include "rules/mute_set.h"
 #include "rules/rule_reader.h"
 
 enum { FILES_MAX = 1000 };
@@ -30,6 +31,7 @@ struct rule_set {
     struct program *where;       /* of each rule, apart: the hot part lies together */
     struct match_index *index;
     struct pattern_set *patterns; /* NULL when no rule has one */
+    struct mute_set mutes;
     struct id128 hash;
 };
 
@@ -48,6 +50,7 @@ struct loading {
     struct label_slots slots;
     struct arena *kept; /* scripts and rules until the set is sorted */
     struct compiled_rule *first, *last;
+    struct mute_gathering mutes;
     uint32_t count;
     uint32_t file_count;
     uint32_t var_parts; /* see vars.h */
@@ -115,7 +118,8 @@ static const struct yaml_node *list_of(struct loading *loading, const struct yam
 }
 
 /* What a file may hold; the first of them says what such a file is. */
-static const char *const root_keys[] = {"rules", "sets", "tables"};
+static const char *const root_keys[] = {"rules",    "sets",        "tables",
+                                        "silences", "maintenance", "inhibit"};
 
 enum { ROOT_KEYS = sizeof(root_keys) / sizeof(root_keys[0]) };
 
@@ -157,6 +161,8 @@ static void take_rules(struct loading *loading, const struct yaml_node *root)
          node != NULL; node = node->next)
         if (!take_rule(loading, node, &build))
             break;
+    if (scratch != NULL)
+        mute_gather(&loading->mutes, root, &build, loading->kept);
     arena_destroy(scratch);
 }
 
@@ -253,6 +259,9 @@ static bool assemble(struct loading *loading)
         set->takes_all = set->takes_all || sorted[r]->open.input == RULE_INPUT_ALL;
     }
     hash_rules(set);
+    if (!mute_set_make(&loading->mutes, set->arena, loading->kept, &loading->diag, &set->mutes,
+                       &set->hash))
+        return false;
     set->index = match_index_create(set->where, set->count, loading->patterns.table, set->arena,
                                     loading->kept);
     if (set->index == NULL)
@@ -432,6 +441,16 @@ void rule_set_destroy(struct rule_set *set)
 }
 
 /* ---- what the running set answers ---- */
+
+uint32_t rule_set_mute_count(const struct rule_set *set)
+{
+    return set->mutes.count;
+}
+
+const struct mute *rule_set_mute(const struct rule_set *set, uint32_t index)
+{
+    return &set->mutes.mutes[index].open;
+}
 
 uint32_t rule_set_count(const struct rule_set *set)
 {

@@ -13,6 +13,7 @@ import os
 import random
 import sys
 
+import calendars
 import oracle
 
 LIVE_START = 1_000_000_000_000  # where the clock of live_runner.c begins: BENCH_T0
@@ -35,6 +36,9 @@ FEATURES = [
     "open no more", "hold broken", "opened by hold", "opened by the end of a window",
     "step taken", "step of no chain", "sequence opened", "all opened", "sequence lives on",
     "silence", "silence ended", "sequence goes on", "sequence ended by absence",
+    "opened under silence",
+    "opened under maintenance", "opened under inhibit", "closed untold", "resolved while muted",
+    "unmuted untold", "two-sided pair",
 ]
 
 
@@ -130,6 +134,8 @@ class Generator:
                     "by": ["tenant"] + by if not by or self.chance(0.5) else by, "close": self.close()}
             if self.chance(0.3):
                 rule["on"] = "events"
+            if self.chance(0.3):
+                rule["team"] = r.choice(["net", "db"])
             if self.chance(0.8):
                 rule["priority"] = r.choice(["P1", "P2", "P3", "P4", "P5"])
             titles = ["{host}: {check}", "fault on {resource}", "plain", "{check} {message}", "{" + rule_by(rule)[-1] + "} is ill"]
@@ -195,6 +201,77 @@ class Generator:
             rule["session_max_ms"] = rule["window_ms"] * r.choice([1, 2, 3, 10])
         if self.chance(0.5):
             rule["look"] = "end"
+
+    # ---- mutes ----
+
+    def matcher(self, depth=0):
+        r = self.random
+        simple = [["==", "rule", r.choice(["a", "ab", "b", "zz"])], ["!=", "rule", "a"],
+                  ["has", "tenant"], ["severity", "<", r.choice(["minor", "critical"])],
+                  ["in", "rule", r.sample(["a", "ab", "b", "r-1", "r-10", "zz"], 3)],
+                  ["startsWith", "rule", "r-"], ["==", "tenant", self.tenants[0]],
+                  ["severity", r.choice([">=", "<", "=="]), r.choice(["info", "warning", "major"])],
+                  ["==", "host", "h1"], ["has", "host"], ["==", "labels.rack", r.choice(["r1", ""])],
+                  ["==", "team", r.choice(["net", ""])], ["in", "priority", ["P1", "P3"]],
+                  ["startsWith", "check", "c"]]
+        if depth < 2 and self.chance(0.3):
+            op = r.choice(["and", "or", "not"])
+            return [op] + [self.matcher(depth + 1) for _ in range(1 if op == "not" else 2)]
+        return r.choice(simple)
+
+    def window_times(self):
+        """A time from which on something mutes, and how long."""
+        r = self.random
+        at = self.start + self.on_grid(r.choice([r.randint(-2000, 15000), r.randint(0, 4000)])) + r.choice([0, 0, 0, 1])
+        return at, r.choice([100, 400, 1000, 3000, 10000, 3600000, 86400000])
+
+    def maintenance(self, name):
+        r = self.random
+        at, duration = self.window_times()
+        window = {"id": name, "where": self.matcher()}
+        kind = r.random()
+        if kind < 0.25:
+            window["timezone"] = r.choice(calendars.ZONES)
+            interval = {"times": [r.choice([["00:00", "24:00"], ["00:00", "12:00"],
+                                            ["12:00", "24:00"], ["22:00", "22:15"]])]}
+            if self.chance(0.5):
+                interval["weekdays"] = [r.choice(["monday:friday", "tuesday", "sunday"])]
+            if self.chance(0.3):
+                interval["days_of_month"] = [r.choice(["1:15", "-20:-10"])]
+            window["time_intervals"] = [interval]
+            return window
+        zone = r.choice(calendars.ZONES)
+        local = calendars.local_at(at, zone)
+        window.update(timezone=zone, start=local.isoformat(), duration_ms=duration)
+        if kind < 0.85:
+            seconds = sorted(r.sample(range(60), r.randint(1, 20)))
+            window["rrule"] = "FREQ=" + r.choice(["DAILY", "WEEKLY", "MONTHLY"])
+            if self.chance(0.7):
+                window["rrule"] += ";BYSECOND=" + ",".join(map(str, seconds))
+            if self.chance(0.2):
+                window["rrule"] += f";COUNT={r.randint(1, 9)}"
+            elif self.chance(0.1):
+                window["except"] = [local.date().isoformat()]
+        return window
+
+    def mutes(self):
+        r = self.random
+        if self.chance(0.25):
+            return {}
+        silences, windows, inhibits = [], [], []
+        for name in r.sample(["s", "s-1", "s.2"], r.choice([0, 1, 1, 2, 3])):
+            at, length = self.window_times()
+            silences.append({"id": name, "where": self.matcher(), "to": at + length})
+            if self.chance(0.8):
+                silences[-1]["from"] = at
+        for name in r.sample(["w", "w2"], r.choice([0, 0, 1, 2])):
+            windows.append(self.maintenance(name))
+        for name in r.sample(["i", "i2", "i3", "s"], r.choice([0, 0, 1, 1, 2, 3])):
+            equal = r.sample(["host", "labels.rack", "rule", "check", "team", "tenant"],
+                             r.choice([0, 0, 1, 1, 2]))
+            inhibits.append({"id": name, "source": self.matcher(), "target": self.matcher(),
+                             "equal": equal})
+        return {"silences": silences, "maintenance": windows, "inhibit": inhibits}
 
     # ---- records ----
 
@@ -402,7 +479,7 @@ class Generator:
         for part in parts:
             del part["next"], part["config"], part["log_times"]
         return {"config": config, "topics": topics, "sinks": self.sinks(), "rules": rules,
-                "partitions": parts, "marks": marks, "forms": self.forms}
+                "partitions": parts, "marks": marks, "forms": self.forms, "mutes": self.mutes()}
 
 
 class LiveGenerator(Generator):
@@ -453,8 +530,9 @@ class LiveGenerator(Generator):
         for _ in range(self.random.choice([5, 20, 40, 60])):
             self.live_step()
         self.script += [{"settle": True}]
+        mute_sets = [self.mutes() for _ in self.rule_sets]
         return {"config": config, "topics": topics, "sinks": self.sinks(), "rules": rules,
-                "rule_sets": self.rule_sets[1:], "script": self.script, "marks": [], "forms": self.forms,
+                "mutes": mute_sets[0], "mute_sets": mute_sets[1:], "rule_sets": self.rule_sets[1:], "script": self.script, "marks": [], "forms": self.forms,
                 "partitions": [{name: value for name, value in member.items() if name != "config"}
                                for member in self.members]}
 
@@ -713,7 +791,32 @@ def steps_yaml(rule):
     return lines
 
 
-def rules_yaml(rules):
+def matcher_text(tree):
+    op, *args = tree
+    if op in ("and", "or"):
+        return "(" + (" && " if op == "and" else " || ").join(map(matcher_text, args)) + ")"
+    if op == "not":
+        return f"!({matcher_text(args[0])})"
+    return f"{args[0]} in {json.dumps(args[1])}" if op == "in" else where_text(tree)
+
+
+def mutes_yaml(mutes):
+    lines = []
+    for kind in ("silences", "maintenance", "inhibit"):
+        lines += [kind + ":"] if mutes.get(kind) else []
+        for mute in mutes.get(kind, []):
+            lines.append(f"  - id: {mute['id']}")
+            lines += [f"    {name}: {json.dumps(matcher_text(mute[name]))}"
+                      for name in ("where", "source", "target") if name in mute]
+            lines += [f"    {name}: {time_text(mute[name])}" for name in ("from", "to") if name in mute]
+            if kind == "inhibit":
+                lines.append(f"    equal: [{', '.join(mute['equal'])}]")
+            if kind == "maintenance":
+                lines += calendars.window_yaml(mute).splitlines()
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def rules_yaml(rules, mutes=None):
     lines = ["rules:"]
     for rule in rules:
         lines.append(f"  - id: {rule['id']}")
@@ -722,13 +825,15 @@ def rules_yaml(rules):
         lines.append(f"    by: [{', '.join(rule['by'])}]")
         lines += expect_yaml(rule) if "expect" in rule else steps_yaml(rule) if "steps" in rule else window_yaml(rule)
         lines += ["    incident:", f"      title: {json.dumps(rule['title'])}"]
+        if "team" in rule:
+            lines.append(f"      team: {rule['team']}")
         if "priority" in rule:
             lines.append(f"      priority: {rule['priority']}")
         lines.append(f"    close: {json.dumps(close_text(rule['close']))}")
         for name in ("max_keys", "max_members"):
             if name in rule:
                 lines.append(f"    {name}: {rule[name]}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + mutes_yaml(mutes or {})
 
 
 def tlog(scenario):
@@ -756,11 +861,12 @@ def live_script(scenario):
 def write(scenario, folder):
     os.makedirs(folder, exist_ok=True)
     files = [("scenario.json", json.dumps(scenario, indent=1) + "\n"),
-             ("rules.yaml", rules_yaml(scenario["rules"]))]
+             ("rules.yaml", rules_yaml(scenario["rules"], scenario.get("mutes")))]
     if "script" in scenario:
         files.append(("live.jsonl", live_script(scenario)))
-        files += [(f"rules-{i + 1}.yaml", rules_yaml(rules))
-                  for i, rules in enumerate(scenario["rule_sets"])]
+        mute_sets = scenario.get("mute_sets") or [None] * len(scenario["rule_sets"])
+        files += [(f"rules-{i + 1}.yaml", rules_yaml(rules, mutes))
+                  for i, (rules, mutes) in enumerate(zip(scenario["rule_sets"], mute_sets))]
     else:
         files.append(("log.tlog", tlog(scenario)))
     for name, text in files:

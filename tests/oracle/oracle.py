@@ -11,6 +11,7 @@ import collections
 import json
 import sys
 
+from mutes import Mutes
 import steps
 from xxh3 import xxh3_128_hex
 
@@ -18,9 +19,9 @@ SEVERITIES = ["ok", "debug", "info", "warning", "minor", "major", "critical"]
 NEVER = -(1 << 62)
 TITLE_BYTES, WHY_BYTES, WHY_VALUES = 255, 300, 5
 
-# Order of what happens at one time: the round end, a switch of rules, timers of alerts, timers of
-# rules, events.
-ROUND_END, SWITCH, ALERT_TIMER, KEY_TIMER, EVENT = range(5)
+# Order of what happens at one time: the round end, a switch of rules, mutes that begin or end, timers
+# of alerts, timers of rules, events.
+ROUND_END, SWITCH, MUTE, ALERT_TIMER, KEY_TIMER, EVENT = range(6)
 
 
 def text_key(text):
@@ -155,6 +156,7 @@ class Rule:
         self.close = raw["close"]
         self.title = raw["title"]
         self.priority = raw.get("priority", "P3")
+        self.team = raw.get("team", "")
         self.max_keys = raw.get("max_keys", 100000)
         self.max_members = raw.get("max_members", 1000)
         self.aggregates = []  # (kind, field), in order of first appearance
@@ -274,8 +276,16 @@ class Incident:
         self.is_lost_now = False  # and the update for it is still to come
         self.number = 0
         self.op_numbers = collections.Counter()
+        self.is_forgotten = False  # its key is gone
+        self.is_told = False       # its `open` op was made
+        self.is_behind = False     # told, and an update was withheld since
+        self.matched_severity = 0  # as mutes know it
+        self.roles = {}            # by inhibition: ((is target, is source), since when)
         self.logged_severity = 0
         self.logged_alerts = 0
+
+    def told_state(self):
+        return "untold" if not self.is_told else "behind" if self.is_behind else "told"
 
     def open_count(self):
         return sum(self.members.values()) + self.untracked_open
@@ -300,9 +310,12 @@ class Oracle:
         self.alerts = {}
         self.keys = {}        # (slot, key values) -> Key
         self.made = None      # touches of the event under work, or None: they count at once
+        self.now = NEVER         # the time that mutes are looked at
+        self.next_mute = None    # the next at which one begins or ends, once looked up
         self.lines = []
         self.ledger = collections.Counter()
         self.seen = collections.Counter()  # features, for the generator's coverage
+        self.mutes = Mutes(scenario.get("mutes"), self.seen)
 
     # ---- rule sets ----
 
@@ -488,6 +501,10 @@ class Oracle:
                     for t in self.alert_timers(a)]
             if self.switches:
                 due.append((self.switches[0]["at"], SWITCH))
+            if self.next_mute is None and self.mutes.open:
+                self.next_mute = self.mutes.boundary(self.now)
+            if self.next_mute is not None:
+                due.append((self.next_mute, MUTE))
             due += [(t, KEY_TIMER, self.place(i), self.key_order(values))
                     for (i, values), key in self.keys.items() for t in self.key_timers(i, key)]
             first = min(due)
@@ -495,6 +512,7 @@ class Oracle:
             if what == ROUND_END and now == end and now % round_ms != 0:
                 break
             if what == ROUND_END:
+                self.now = now - 1
                 derived = self.round_end(now)
                 next_round = None
                 if now == end:
@@ -503,8 +521,14 @@ class Oracle:
                 events = sorted(events[position:] + derived, key=Event.order)
                 position = 0
                 continue
+            self.now = now
             if what == SWITCH:
-                self.switch(self.switches.pop(0)["rules"])
+                switch = self.switches.pop(0)
+                self.switch(switch["rules"])
+                self.switch_mutes(switch.get("mutes"), now)
+            elif what == MUTE:
+                self.next_mute = None
+                self.tell_freed(now, now, None)
             elif what == ALERT_TIMER:
                 self.alert_timer(self.alerts[first[2]], now)
             elif what == KEY_TIMER:
@@ -905,6 +929,7 @@ class Oracle:
         """`event` is None where none did it: a window's end, or what held for long enough."""
         rule, inc = self.rules[i], Incident()
         inc.rule, inc.tenant, inc.key_text = rule, values[0], rule.key_text(values)
+        inc.key_values = values
         position = event.position() if opener == "event" else str(now)
         inc.id = xxh3_128_hex("\0".join([inc.tenant, rule.id, inc.key_text, opener, position]).encode())
         inc.opened = inc.last_touch = now
@@ -1124,6 +1149,7 @@ class Oracle:
                 self.seen["key evicted with incident" if has_incident else "key evicted"] += 1
                 if has_incident:
                     key.incident.is_lost = key.incident.is_lost_now = True
+                    key.incident.is_forgotten = True
 
     # ---- section 4: the incident log ----
 
@@ -1131,16 +1157,64 @@ class Oracle:
         self.lines.append(json.dumps(fields, ensure_ascii=False, separators=(",", ":")))
 
     def log_change(self, inc, now, change, cause):
-        inc.number += 1
+        """`self.now` is the time that mutes are looked at: the one before, at a round's end."""
+        is_last = change == "closed" or inc.is_forgotten
+        if change == "opened":
+            self.mutes.open.append(inc)
+        if not is_last:
+            inc.matched_severity = inc.severity
+            self.mutes.take_roles(inc, change == "opened")
+        names = [] if inc.is_forgotten else self.mutes.of(inc, self.now)
+        inc.logged = {"severity": SEVERITIES[inc.severity], "events": inc.events,
+                      "alerts": inc.alerts, "open": inc.open_count()}
         inc.logged_severity, inc.logged_alerts = inc.severity, inc.alerts
-        self.write({
-            "at": now, "change": change, "cause": cause, "incident": inc.id, "n": inc.number,
-            "tenant": inc.tenant, "rule": inc.rule.id, "key": inc.key_text,
-            "priority": inc.rule.priority, "severity": SEVERITIES[inc.severity],
-            "events": inc.events, "alerts": inc.alerts, "open": inc.open_count(),
-            "opened": inc.opened, "first": inc.first, "title": inc.title, "why": inc.why})
-        op = {"opened": "open", "updated": "update", "closed": "resolve"}[change]
-        for sink in self.sinks:
+        inc.logged_first = inc.first
+        if change == "closed":
+            op = "resolve" if inc.is_told else None
+            self.seen["closed untold" if not inc.is_told else "resolved while muted" if names
+                      else "resolved"] += 1
+        else:
+            op = None if names else "update" if inc.is_told else "open"
+        for name in names:
+            self.seen[f"{change} under {name.split()[0]}"] += 1
+        self.seen["forgotten untold"] += inc.is_forgotten and not inc.is_told
+        self.seen["update tells"] += change == "updated" and op == "open"
+        self.tell(inc, now, change, cause, names, op)
+        if is_last:
+            self.mutes.open.remove(inc)
+        self.tell_freed(self.now, now, inc)
+        self.next_mute = None
+
+    def tell_freed(self, looked_at, now, but):
+        """Those that nothing mutes any more and that have something to tell."""
+        for inc in self.mutes.open:
+            if inc is but or inc.told_state() == "told" or self.mutes.of(inc, looked_at):
+                continue
+            self.seen["unmuted " + inc.told_state()] += 1
+            self.tell(inc, now, "updated", "unmuted", [], "update" if inc.is_told else "open")
+
+    def switch_mutes(self, raw, now):
+        self.mutes.take(raw)
+        for inc in self.mutes.open:
+            inc.roles = {}
+            self.mutes.take_roles(inc, True)
+        self.tell_freed(now, now, None)
+        self.next_mute = None
+
+    def tell(self, inc, now, change, cause, names, op):
+        inc.number += 1
+        if op:
+            inc.is_told, inc.is_behind = True, False
+        else:
+            inc.is_behind |= inc.is_told
+        line = {"at": now, "change": change, "cause": cause, "incident": inc.id, "n": inc.number,
+                "tenant": inc.tenant, "rule": inc.rule.id, "key": inc.key_text,
+                "priority": inc.rule.priority, **inc.logged,
+                "opened": inc.opened, "first": inc.logged_first, "title": inc.title, "why": inc.why}
+        if names:
+            line["muted_by"] = self.mutes.text(names)
+        self.write(line)
+        for sink in self.sinks if op else []:
             if inc.rule.priority > sink.get("priority", "P5"):
                 self.seen["op withheld"] += 1
                 continue

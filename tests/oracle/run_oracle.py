@@ -111,7 +111,9 @@ def with_marks(scenario, got):
     marks = [json.loads(line) for line in got[:count]]
     asked = [int(step["switch"][len("rules-"):-len(".yaml")]) for step in scenario["script"]
              if "switch" in step]
-    switches = [{"at": m["value"], "rules": scenario["rule_sets"][number - 1]}
+    mute_sets = scenario.get("mute_sets") or [None] * len(scenario["rule_sets"])
+    switches = [{"at": m["value"], "rules": scenario["rule_sets"][number - 1],
+                 "mutes": mute_sets[number - 1]}
                 for m, number in zip((m for m in marks if m["kind"] == "switch"), asked)]
     watermark = next((m["value"] for m in marks if m["kind"] == "watermark"), None)
     return dict(scenario, switches=switches, watermark=watermark,
@@ -168,6 +170,10 @@ def smaller(scenario):
             place = (part["topic"], part["partition"])
             yield dict(scenario, partitions=without(scenario["partitions"], p, 1),
                        marks=[m for m in scenario["marks"] if (m["topic"], m["partition"]) != place])
+    for name in ("silences", "maintenance", "inhibit"):
+        for i in range(len(scenario.get("mutes", {}).get(name, []))):
+            mutes = dict(scenario["mutes"], **{name: without(scenario["mutes"][name], i, 1)})
+            yield dict(scenario, mutes=mutes)
     for name in ("rules", "sinks", "marks"):
         for i in range(len(scenario[name])):
             if len(scenario[name]) > (name != "marks"):

@@ -6,6 +6,15 @@ foreach(test xxh3 oracle run_oracle)
 endforeach()
 tocsin_test(oracle_cover python3 -B ${oracle_dir}/generate.py --cover 500)
 
+add_executable(calendar_runner oracle/calendar_runner.c)
+target_link_libraries(calendar_runner PRIVATE tocsin_rules)
+tocsin_test(oracle_calendars python3 -B ${oracle_dir}/calendars.py --runner
+    ${CMAKE_CURRENT_BINARY_DIR}/calendar_runner --count 150)
+tocsin_test(oracle_calendars_long python3 -B ${oracle_dir}/calendars.py --runner
+    ${CMAKE_CURRENT_BINARY_DIR}/calendar_runner --count 2000 --seed 1000000)
+set_tests_properties(oracle_calendars PROPERTIES TIMEOUT 900)
+set_tests_properties(oracle_calendars_long PROPERTIES LABELS long TIMEOUT 7200)
+
 add_executable(engine_runner oracle/engine_runner.c)
 target_link_libraries(engine_runner PRIVATE tocsin_daemon)
 add_executable(live_runner oracle/live_runner.c)

@@ -1,0 +1,223 @@
+/*
+ * calendar.c - see calendar.h.
+ */
+#include "rules/calendar.h"
+
+#include "rules/civil.h"
+
+/* ---- recurrence ---- */
+
+static bool is_excepted(const struct calendar *calendar, int64_t local)
+{
+    for (int i = 0; i < calendar->exception_count; i++) {
+        const struct calendar_exception *exception = &calendar->exceptions[i];
+        if (exception->is_all_day ? local >= exception->at && local < exception->at + DAY_S
+                                  : local == exception->at)
+            return true;
+    }
+    return false;
+}
+
+static bool start_next(const struct calendar *calendar, int64_t after, int64_t *local)
+{
+    if (calendar->recurs)
+        return recurrence_next(&calendar->rule, after, local);
+    *local = calendar->rule.start;
+    return *local > after;
+}
+
+static bool start_last(const struct calendar *calendar, int64_t from, int64_t to, int64_t *local)
+{
+    if (calendar->recurs)
+        return recurrence_last(&calendar->rule, from, to, local);
+    *local = calendar->rule.start;
+    return *local >= from && *local <= to;
+}
+
+/* The UTC time of a start; false where it is none of the calendar's. */
+static bool start_utc(const struct calendar *calendar, int64_t local, int64_t *utc)
+{
+    *utc = zone_utc(calendar->zone, local);
+    return *utc <= calendar->rule.until_utc && !is_excepted(calendar, local);
+}
+
+/* Local time goes back where a zone's offset falls, by a day at most: so far beyond the wanted
+ * time starts are looked at in either direction. */
+
+/* The latest start at or before `at` whose window may reach it. */
+static bool last_start(const struct calendar *calendar, int64_t at, int64_t *out)
+{
+    int64_t local = at + zone_offset(calendar->zone, at), utc;
+    int64_t floor = local - (calendar->duration_ms + 999) / 1000 - DAY_S, to = local + DAY_S;
+    bool found = false;
+
+    for (; start_last(calendar, floor, to, &to) && !(found && to < local - DAY_S); to--) {
+        if (start_utc(calendar, to, &utc) && utc <= at && (!found || utc > *out)) {
+            *out = utc;
+            found = true;
+        }
+    }
+    return found;
+}
+
+static bool next_start(const struct calendar *calendar, int64_t at, int64_t *out)
+{
+    int64_t local = at + zone_offset(calendar->zone, at) - DAY_S, utc, found_local = 0;
+    bool found = false;
+
+    while (start_next(calendar, local, &local) && !(found && local > found_local + DAY_S)) {
+        if (start_utc(calendar, local, &utc) && utc > at && (!found || utc < *out)) {
+            *out = utc;
+            found_local = local;
+            found = true;
+        }
+    }
+    return found;
+}
+
+static struct calendar_state recurrence_at(const struct calendar *calendar, int64_t at_ms)
+{
+    int64_t at = civil_floor(at_ms, 1000), start = 0;
+
+    if (last_start(calendar, at, &start) && at_ms < start * 1000 + calendar->duration_ms)
+        return (struct calendar_state){true, start * 1000 + calendar->duration_ms};
+    return (struct calendar_state){false,
+                                   next_start(calendar, at, &start) ? start * 1000 : INT64_MAX};
+}
+
+/* ---- intervals ---- */
+
+static bool ranges_hold(const struct interval_ranges *ranges, int value)
+{
+    for (int i = 0; i < ranges->count; i++)
+        if (value >= ranges->range[i].from && value <= ranges->range[i].to)
+            return true;
+    return ranges->count == 0;
+}
+
+static bool month_day_holds(const struct interval_ranges *ranges, int day, int days)
+{
+    for (int i = 0; i < ranges->count; i++) {
+        int from = ranges->range[i].from, to = ranges->range[i].to;
+        from = from < 0 ? days + from + 1 : from;
+        to = to < 0 ? days + to + 1 : to;
+        if (day >= from && day <= to)
+            return true;
+    }
+    return ranges->count == 0;
+}
+
+static bool day_holds(const struct interval *interval, int64_t day)
+{
+    struct civil civil = civil_of_day(day);
+
+    return ranges_hold(&interval->years, civil.year) &&
+           ranges_hold(&interval->months, civil.month) &&
+           ranges_hold(&interval->weekdays, (civil_weekday(day) + 1) % 7) &&
+           month_day_holds(&interval->month_days, civil.day,
+                           civil_month_days(civil.year, civil.month));
+}
+
+static bool minute_holds(const struct interval *interval, int minute)
+{
+    for (int i = 0; i < interval->times.count; i++)
+        if (minute >= interval->times.range[i].from && minute < interval->times.range[i].to)
+            return true;
+    return interval->times.count == 0;
+}
+
+static bool interval_holds(const struct interval *interval, int64_t utc)
+{
+    int64_t local = utc + zone_offset(interval->zone, utc), day = civil_floor(local, DAY_S);
+
+    return minute_holds(interval, (int)((local - day * DAY_S) / 60)) && day_holds(interval, day);
+}
+
+static int year_max(const struct interval *interval)
+{
+    int max = interval->years.count == 0 ? CIVIL_YEAR_MAX : 0;
+
+    for (int i = 0; i < interval->years.count; i++)
+        max = interval->years.range[i].to > max ? interval->years.range[i].to : max;
+    return max;
+}
+
+/* Where its answer may change next, later than `utc`: a limit of its times, a midnight, a change
+ * of the zone. */
+static int64_t interval_edge(const struct interval *interval, int64_t utc)
+{
+    int64_t local = utc + zone_offset(interval->zone, utc), day = civil_floor(local, DAY_S);
+    int64_t edge = (day + 1) * DAY_S, change = zone_next_change(interval->zone, utc);
+
+    if (day_holds(interval, day)) {
+        for (int i = 0; i < interval->times.count; i++) {
+            int64_t from = day * DAY_S + (int64_t)interval->times.range[i].from * 60;
+            int64_t to = day * DAY_S + (int64_t)interval->times.range[i].to * 60;
+            edge = from > local && from < edge ? from : edge;
+            edge = to > local && to < edge ? to : edge;
+        }
+    }
+    edge += utc - local;
+    return change < edge ? change : edge;
+}
+
+/* The first time later than `utc` at which the answer is another. */
+static int64_t interval_change(const struct interval *interval, int64_t utc)
+{
+    bool holds = interval_holds(interval, utc);
+    int64_t limit = utc + (int64_t)INTERVAL_YEARS_AHEAD * 366 * DAY_S, first = utc;
+
+    /* Years are the one thing that comes only once. */
+    int year = civil_of_day(civil_floor(utc, DAY_S)).year;
+    if (!holds && year > year_max(interval) + 1)
+        return INT64_MAX;
+    for (int i = 0; !holds && i < interval->years.count; i++)
+        if (interval->years.range[i].from > year + 1) {
+            int64_t begin = civil_day(interval->years.range[i].from, 1, 1) * DAY_S - DAY_S;
+            first = first == utc || begin < first ? begin : first;
+        }
+    if (first > utc && !ranges_hold(&interval->years, year) &&
+        !ranges_hold(&interval->years, year + 1)) {
+        utc = first;
+        limit = utc + (int64_t)INTERVAL_YEARS_AHEAD * 366 * DAY_S;
+    }
+    while (utc < limit) {
+        utc = interval_edge(interval, utc);
+        if (interval_holds(interval, utc) != holds)
+            return utc;
+    }
+    return INT64_MAX;
+}
+
+static struct calendar_state intervals_at(const struct calendar *calendar, int64_t at_ms)
+{
+    struct calendar_state state = {false, INT64_MAX};
+    int64_t at = civil_floor(at_ms, 1000), until = INT64_MAX;
+
+    for (int i = 0; i < calendar->interval_count; i++) {
+        const struct interval *interval = &calendar->intervals[i];
+        int64_t change = interval_change(interval, at);
+        bool holds = interval_holds(interval, at);
+        /* One that holds is enough; that which holds longest is the answer. */
+        if (holds && !state.is_open)
+            until = change;
+        else if (holds == state.is_open)
+            until = holds == (change > until) ? change : until;
+        state.is_open |= holds;
+    }
+    state.until_ms = until == INT64_MAX ? INT64_MAX : until * 1000;
+    return state;
+}
+
+struct calendar_state calendar_at(const struct calendar *calendar, int64_t at_ms)
+{
+    return calendar->intervals != NULL ? intervals_at(calendar, at_ms)
+                                       : recurrence_at(calendar, at_ms);
+}
+
+bool calendar_opens(const struct calendar *calendar)
+{
+    struct calendar_state state = calendar_at(calendar, 0);
+
+    return state.is_open || state.until_ms != INT64_MAX;
+}

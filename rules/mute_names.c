@@ -1,0 +1,83 @@
+/* mute_names.c - see mute_names.h. */
+#include "rules/mute_names.h"
+
+#include <string.h>
+#include "rules/nearest.h"
+#include "rules/printer.h"
+
+static const char *const names[] = {"rule",   "tenant",   "priority", "severity",  "team", "tier",
+                                    "source", "resource", "check",    "dedup_key", "host"};
+
+enum { NAMES = sizeof(names) / sizeof(names[0]) };
+
+static bool is_labels(const struct ast *ast)
+{
+    return ast != NULL && ast->kind == AST_NAME && text_equals(ast->text, "labels");
+}
+
+static bool is_name(struct text text)
+{
+    for (int i = 0; i < NAMES; i++)
+        if (text_equals(text, names[i]))
+            return true;
+    return false;
+}
+
+static bool refuse_name(const struct ast *ast, struct diagnostics *diag)
+{
+    int shown = ast->text.len < 60 ? (int)ast->text.len : 60;
+    const char *nearest = nearest_name(ast->text, names, NAMES);
+
+    if (is_labels(ast))
+        diagnose(diag, ast->span, "labels needs a name here: labels.NAME");
+    else if (nearest != NULL)
+        diagnose(diag, ast->span, "an incident has no \"%.*s\"; did you mean \"%s\"?", shown,
+                 ast->text.at, nearest);
+    else
+        diagnose(diag, ast->span,
+                 "an incident has no \"%.*s\": it has rule, tenant, priority, severity, team, tier "
+                 "and the fields of its rule's by",
+                 shown, ast->text.at);
+    return false;
+}
+
+/* host -> labels["host"] */
+static bool make_member(struct ast *ast, struct arena *arena, struct diagnostics *diag)
+{
+    struct ast *labels = arena_alloc(arena, sizeof(*labels));
+
+    if (labels == NULL)
+        return diagnose_memory(diag) != NULL;
+    memset(labels, 0, sizeof(*labels));
+    labels->kind = AST_NAME;
+    labels->span = ast->span;
+    labels->text = (struct text){"labels", 6};
+    ast->kind = AST_MEMBER;
+    ast->first = ast->last = labels;
+    ast->count = 1;
+    return true;
+}
+
+bool mute_names_resolve(struct ast *ast, struct arena *arena, struct diagnostics *diag)
+{
+    bool is_good = true;
+
+    if (ast->kind == AST_NAME) {
+        if (text_equals(ast->text, "severity") ||
+            severity_constant_find(ast->text) != SEVERITY_COUNT)
+            return true;
+        return is_name(ast->text) ? make_member(ast, arena, diag) : refuse_name(ast, diag);
+    }
+    if (ast->kind == AST_MEMBER && is_labels(ast->first)) {
+        const char *printed = label_print(ast->text, arena);
+        if (printed == NULL)
+            return diagnose_memory(diag) != NULL;
+        ast->text = (struct text){printed, (uint32_t)strlen(printed)};
+        return true;
+    }
+    if (ast->receiver != NULL)
+        is_good = mute_names_resolve(ast->receiver, arena, diag);
+    for (struct ast *child = ast->first; child != NULL; child = child->next)
+        is_good = mute_names_resolve(child, arena, diag) && is_good;
+    return is_good;
+}
