@@ -47,7 +47,7 @@ struct rules_version {
     struct rule_slot *slots;
     struct mute_tally **mutes; /* by the set's index; shared by all versions that have the mute */
     uint32_t mute_count;
-    int64_t from_ms;              /* when it took effect; INT64_MIN: from the beginning (S) */
+    int64_t from_ms; /* when it took effect; INT64_MIN: from the beginning (S) */
     bool reads_message, takes_all;
 };
 

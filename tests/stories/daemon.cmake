@@ -12,6 +12,7 @@ tocsin_story(NAME run_self_alert SCRIPT run_self_alert.sh SANITIZED)
 tocsin_story(NAME replay SCRIPT replay.sh SANITIZED TIMEOUT 240)
 tocsin_story(NAME replay_range SCRIPT replay_range.sh NEEDS kafka SANITIZED TIMEOUT 240)
 tocsin_story(NAME diff SCRIPT diff.py SANITIZED TIMEOUT 240 ARGS 40)
+tocsin_story(NAME run_mute SCRIPT run_mute.sh SANITIZED)
 tocsin_story(NAME run_blind SCRIPT run_blind.sh TIMEOUT 150)
 tocsin_story(NAME rule_test SCRIPT rule_test.sh SANITIZED)
 # The tests of the packs that ship.

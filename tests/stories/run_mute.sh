@@ -1,0 +1,82 @@
+# Aim: a sink hears nothing of an incident while a silence or an inhibition mutes it, and hears of it
+# once when that ends: by a reload without the silence, by the end of the source. Method: one
+# webhook that writes down what it is told, in order.
+. "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
+cat >hook.py <<'PYTHON'
+import http.server, json
+class Hook(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with open("hook.log", "a") as log:
+            log.write(f'{body["op"]["kind"]} {body["incident"]["rule"]} {body["incident"]["key"]}\n')
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *args):
+        pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+with open("hook.port", "w") as to:
+    to.write(f"{server.server_port}\n")
+server.serve_forever()
+PYTHON
+python3 hook.py &
+started+=($!)
+wait_for "the hook listens" test -s hook.port
+start_broker events:1
+rules() {
+    echo 'rules:'
+    rule first alpha
+    rule power beta
+    rule down gamma
+    echo 'inhibit: [{id: dark, source: rule == "power", target: rule == "down", equal: [host]}]'
+}
+{
+    rules
+    echo 'silences: [{id: h1-moves, where: rule == "first" && host == "h1", to: 2999-01-01T00:00:00Z}]'
+} >rules.yaml
+write_config <<YAML
+rules: [rules.yaml]
+sinks:
+  - {name: hook, type: webhook, options: {url: "http://127.0.0.1:$(cat hook.port)/"}}
+YAML
+start_daemon
+wait_for "it is ready" answers /readyz 200
+event alpha h1 problem | send
+event alpha h2 problem | send
+wait_for "the other host is told of" file_has hook.log '^open first .*host=h2$'
+file_has incidents.log '"change":"opened".*host=h1.*"muted_by":"silence h1-moves"}' || fail "no cause in the log"
+metric_is 'tocsin_mute_incidents{kind="silence",mute="h1-moves"}' 1 || fail "not counted"
+metric_is tocsin_incidents_muted_total 1 || fail "not counted as muted"
+! file_has hook.log 'host=h1$' || fail "told while silenced"
+
+# Without the silence.
+rules >rules.yaml
+kill -HUP "$daemon"
+wait_for "the reload is done" metric_is tocsin_reloads_total 1
+# The switch waits for a round later than any record: records carry time on.
+switched() {
+    event nothing h9 problem | send
+    file_has hook.log '^open first .*host=h1$'
+}
+wait_for "what was silenced is told" switched
+file_has incidents.log '"cause":"unmuted".*host=h1' || fail "the log does not say why"
+event alpha h1 clear | send
+event alpha h2 clear | send
+wait_for "both ends are told" file_has hook.log '^resolve first .*host=h1$'
+wait_for "both ends are told" file_has hook.log '^resolve first .*host=h2$'
+[[ $(grep -c 'host=h1$' hook.log) == 2 ]] || fail "told more than an open and a resolve"
+
+# The power is out on h3: that it is down is no news.
+event beta h3 problem | send
+wait_for "the source is told" file_has hook.log '^open power .*host=h3$'
+event gamma h3 problem | send
+wait_for "the target opens" file_has incidents.log '"rule":"down".*"muted_by":"inhibit dark by [0-9a-f]{32}"}'
+event gamma h4 problem | send
+wait_for "another host is told of" file_has hook.log '^open down .*host=h4$'
+! file_has hook.log '^open down .*host=h3$' || fail "told while inhibited"
+event beta h3 clear | send
+wait_for "the target is told" file_has hook.log '^open down .*host=h3$'
+[[ $(grep -c '^open down .*host=h3$' hook.log) == 1 ]] || fail "told twice"
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ $code == 0 ]] || fail "exit code $code"

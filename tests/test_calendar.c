@@ -1,0 +1,268 @@
+/*
+ * Aim: maintenance windows open and close at the right second where clocks change, no rule costs
+ * more than a moment, and what is wrong is one sentence at its place. Method: fixed cases worked
+ * out by hand from the changes of clocks in Europe and New York; a host without the tz database.
+ * Random windows are compared with Python in tests/oracle/calendars.py.
+ */
+#include "rules_support.h"
+#include <errno.h>
+#include <time.h>
+#include "base/arena.h"
+#include "base/host.h"
+#include "rules/mute.h"
+#include "rules/zone.h"
+
+#define WINDOW "maintenance:\n  - id: m\n    where: tenant != \"\"\n"
+
+/* 2026-03-29T01:00:00Z: clocks in Zurich go from 02:00 to 03:00. */
+#define SPRING INT64_C(1774746000)
+/* 2026-10-25T01:00:00Z: from 03:00 back to 02:00. */
+#define AUTUMN INT64_C(1792890000)
+#define HOUR 3600
+
+struct row {
+    int64_t at; /* seconds */
+    bool is_open;
+};
+
+static void assert_rows(const char *text, const struct row *rows, size_t count)
+{
+    struct rule_set *set = parse_good(text);
+
+    for (size_t i = 0; i < count; i++) {
+        struct calendar_state state = mute_at(rule_set_mute(set, 0), rows[i].at * 1000);
+        if (state.is_open != rows[i].is_open)
+            fail_msg("row %zu is %d\n%s", i, state.is_open, text);
+    }
+    rule_set_destroy(set);
+}
+
+#define ASSERT_ROWS(text, rows) assert_rows(text, rows, sizeof(rows) / sizeof(rows[0]))
+
+/* 02:30 is not there in spring: with the offset before the gap (+1) it is 01:30 UTC, that is 03:30.
+ * The day before it is 01:30 UTC as well, the day after 00:30. */
+static void start_in_a_gap_is_later_by_the_gap(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {SPRING - 24 * HOUR + 1799, false},
+        {SPRING - 24 * HOUR + 1800, true},
+        {SPRING + 1799, false},
+        {SPRING + 1800, true},
+        {SPRING + 1800 + HOUR - 1, true},
+        {SPRING + 1800 + HOUR, false},
+        {SPRING + 24 * HOUR - 1801, false},
+        {SPRING + 24 * HOUR - 1800, true},
+    };
+    ASSERT_ROWS(WINDOW "    start: 2026-03-01T02:30\n    duration: 1h\n    rrule: FREQ=DAILY\n"
+                       "    timezone: Europe/Zurich\n",
+                rows);
+}
+
+/* 02:30 comes twice in autumn: the first, at 00:30 UTC, is meant. Four hours are four hours. */
+static void start_in_an_overlap_is_the_first_and_lasts_as_long_as_it_says(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {AUTUMN - 1801, false},
+        {AUTUMN - 1800, true},
+        {AUTUMN - 1800 + 4 * HOUR - 1, true},
+        {AUTUMN - 1800 + 4 * HOUR, false},
+    };
+    ASSERT_ROWS(WINDOW "    start: 2026-10-01T02:30\n    duration: 4h\n"
+                       "    rrule: FREQ=WEEKLY;BYDAY=SU\n    timezone: Europe/Zurich\n",
+                rows);
+}
+
+/* Intervals look at the clock on the wall: from 02:00 to 03:00 is nothing in spring, and two hours
+ * in autumn. */
+static void interval_in_a_gap_is_empty_and_in_an_overlap_twice_as_long(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {SPRING - 1, false},    {SPRING, false},
+        {SPRING + 1800, false}, {AUTUMN - HOUR - 1, false},
+        {AUTUMN - HOUR, true},  {AUTUMN - 1, true},
+        {AUTUMN, true},         {AUTUMN + HOUR - 1, true},
+        {AUTUMN + HOUR, false},
+    };
+    ASSERT_ROWS(WINDOW "    time_intervals:\n"
+                       "      - times: [{start_time: \"02:00\", end_time: \"03:00\"}]\n"
+                       "        weekdays: [sunday]\n        location: Europe/Zurich\n",
+                rows);
+}
+
+/* 2100-07-01: no file lists that year; the rule at its end is summer time in New York, UTC-4. */
+static void years_beyond_the_table_follow_its_rule(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {INT64_C(4118083200) + 4 * HOUR - 1, false},
+        {INT64_C(4118083200) + 4 * HOUR, true},
+        {INT64_C(4118083200) + 5 * HOUR, false},
+    };
+    ASSERT_ROWS(WINDOW "    start: 2026-07-01T00:00\n    duration: 1h\n    rrule: FREQ=YEARLY\n"
+                       "    timezone: America/New_York\n",
+                rows);
+}
+
+static void what_is_wrong_is_told_at_its_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } rows[] = {
+        {"    start: 2026-01-04T02:00\n    duration: 1h\n    rrule: FREQ=SECONDLY;BYMONTH=2\n",
+         "r.yaml:6:17: FREQ is DAILY, WEEKLY, MONTHLY or YEARLY; several times a day are written "
+         "with BYHOUR and BYMINUTE\n"
+         "        rrule: FREQ=SECONDLY;BYMONTH=2\n"
+         "                    ^~~~~~~~"},
+        {"    start: 2026-01-04T02:00\n    duration: 1h\n"
+         "    rrule: FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30\n",
+         "r.yaml:6:12: this rule never happens\n"
+         "        rrule: FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30\n"
+         "               ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~"},
+        {"    start: 2026-01-04T02:00\n    duration: 1h\n    timezone: Europe/Zurick\n",
+         "r.yaml:6:15: there is no time zone \"Europe/Zurick\" in /usr/share/zoneinfo\n"
+         "        timezone: Europe/Zurick\n"
+         "                  ^~~~~~~~~~~~~"},
+        {"    start: 2026-02-30T02:00\n    duration: 1h\n",
+         "r.yaml:4:12: there is no such day or time of day\n"
+         "        start: 2026-02-30T02:00\n"
+         "               ^~~~~~~~~~~~~~~~"},
+        {"    start: 2026-01-04T02:00\n    duration: 32d\n",
+         "r.yaml:5:15: a maintenance window lasts from 1ms to 31d\n"
+         "        duration: 32d\n"
+         "                  ^~~"},
+        {"    time_intervals: [{times: [{start_time: \"22:00\", end_time: \"02:00\"}]}]\n",
+         "r.yaml:4:31: a time range begins before it ends; one over midnight is two: up to "
+         "\"24:00\", and from \"00:00\"\n"
+         "        time_intervals: [{times: [{start_time: \"22:00\", end_time: \"02:00\"}]}]\n"
+         "                                  ^"},
+        {"    time_intervals: [{months: [february], days_of_month: [\"30:31\"]}]\n",
+         "r.yaml:2:5: this maintenance window never opens\n"
+         "      - id: m\n"
+         "        ^"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[1024];
+        snprintf(text, sizeof(text), "%s%s", WINDOW, rows[i].text);
+        assert_refused(text, rows[i].message);
+    }
+}
+
+/* What ruins other readers is refused or answered within a second, generously counted. */
+static void no_rule_takes_long(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {
+        "FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=DAILY;BYMONTH=4;BYMONTHDAY=31;BYSETPOS=-1",
+        "FREQ=DAILY;INTERVAL=1000;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO;COUNT=1000",
+        "FREQ=YEARLY;INTERVAL=7;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO;COUNT=1000",
+        "FREQ=YEARLY;BYWEEKNO=53,-53;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYSETPOS=366,-366;COUNT=1000",
+        "FREQ=YEARLY;BYYEARDAY=366,-366;BYDAY=53SU,-53SU;BYHOUR=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,"
+        "15,16,17,18,19,20,21,22,23;BYSETPOS=-1",
+        "FREQ=DAILY;BYHOUR=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23;COUNT="
+        "1000",
+    };
+
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        char text[1024];
+        struct rule_set *set = NULL;
+        struct error err;
+        clock_t from = clock();
+        snprintf(text, sizeof(text),
+                 WINDOW "    start: 1970-01-01T00:00\n    duration: 31d\n    rrule: %s\n",
+                 rules[i]);
+        if (rule_set_parse("r.yaml", text, strlen(text), &set, &err) == 0)
+            for (int64_t at = 0; at < 100; at++)
+                mute_at(rule_set_mute(set, 0), at * 31557600 * 1000);
+        rule_set_destroy(set);
+        if (clock() - from > CLOCKS_PER_SEC)
+            fail_msg("%s takes %ld ms", rules[i], (long)((clock() - from) * 1000 / CLOCKS_PER_SEC));
+    }
+}
+
+/* --- a machine without the tz database ---------------------------------------------------------
+ */
+
+static int no_open(void *self, const char *path, int flags, unsigned mode)
+{
+    (void)self, (void)path, (void)flags, (void)mode;
+    return -ENOENT;
+}
+
+static int no_list(void *self, const char *path, void (*take)(void *, const char *), void *user)
+{
+    (void)self, (void)path, (void)take, (void)user;
+    return -ENOENT;
+}
+
+static void machine_without_zones_knows_utc_and_says_what_to_install(void **state)
+{
+    (void)state;
+    struct host bare = *host();
+
+    bare.open = no_open;
+    bare.list = no_list;
+    host_set(&bare);
+    rule_set_destroy(
+        parse_good(WINDOW "    start: 2026-01-04T02:00\n    duration: 1h\n    timezone: UTC\n"));
+    assert_refused(WINDOW "    start: 2026-01-04T02:00\n    duration: 1h\n"
+                          "    timezone: Europe/Zurich\n",
+                   "r.yaml:6:15: there are no time zones in /usr/share/zoneinfo, so only UTC is "
+                   "known: install the package tzdata\n"
+                   "        timezone: Europe/Zurich\n"
+                   "                  ^~~~~~~~~~~~~");
+    host_set(NULL);
+}
+
+/* Each stretch of the file that is cut off, and each byte of it that is another, gives a zone or a
+ * reason. */
+static void damaged_zone_files_are_refused(void **state)
+{
+    (void)state;
+    char *bytes = NULL;
+    size_t count = 0, good = 0;
+
+    assert_int_equal(host_read_file("/usr/share/zoneinfo/Europe/Zurich", 1 << 20, &bytes, &count),
+                     0);
+    for (size_t i = 0; i <= count; i++) {
+        struct arena *arena = arena_create(1 << 20);
+        const char *why = NULL;
+        char *part = malloc(i + 1); /* so that a read beyond its end shows */
+        memcpy(part, bytes, i);
+        good += zone_decode(part, i, arena, &why) != NULL;
+        free(part);
+        if (i < count) {
+            char *whole = malloc(count);
+            memcpy(whole, bytes, count);
+            whole[i] = (char)(whole[i] ^ 0x55);
+            const struct zone *zone = zone_decode(whole, count, arena, &why);
+            assert_true(zone != NULL || why != NULL);
+            if (zone != NULL)
+                zone_offset(zone, SPRING);
+            free(whole);
+        }
+        arena_destroy(arena);
+    }
+    assert_int_equal(good, 1); /* the whole file alone */
+    free(bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(start_in_a_gap_is_later_by_the_gap),
+        cmocka_unit_test(start_in_an_overlap_is_the_first_and_lasts_as_long_as_it_says),
+        cmocka_unit_test(interval_in_a_gap_is_empty_and_in_an_overlap_twice_as_long),
+        cmocka_unit_test(years_beyond_the_table_follow_its_rule),
+        cmocka_unit_test(what_is_wrong_is_told_at_its_place),
+        cmocka_unit_test(no_rule_takes_long),
+        cmocka_unit_test(machine_without_zones_knows_utc_and_says_what_to_install),
+        cmocka_unit_test(damaged_zone_files_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
