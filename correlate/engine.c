@@ -571,6 +571,7 @@ void engine_counters(const struct engine *engine, struct engine_counters *out)
     out->flap_ended = sum.flap_ended;
     out->flap_folded = sum.flap_folded;
     out->keys_evicted = sum.keys_evicted;
+    out->numbers_unfit = sum.numbers_unfit;
     out->steps = sum.steps;
     out->rounds = sum.rounds;
     out->seals = sum.seals;

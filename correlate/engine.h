@@ -150,6 +150,7 @@ struct engine_counters {
     uint64_t flap_begun, flap_ended, flap_folded;
     uint64_t keys; /* rule keys held now */
     uint64_t keys_evicted;
+    uint64_t numbers_unfit; /* for an aggregate: too large to be added exactly */
     uint64_t steps, rounds, seals, sleeps;
     uint64_t
         parts_refused; /* partitions beyond the 4,095 that the table has places for: not read */

@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "correlate/aggregates.h"
 #include "correlate/correlation.h"
+#include "correlate/exact_sum.h"
 #include "correlate/window.h"
+#include "rules/value.h"
 
 enum { WHY_VALUES = 5 };
 
@@ -82,46 +85,6 @@ static struct window_values *values_make(struct correlation *c, const struct rul
     return values;
 }
 
-/* How many different values of distinct `index` are in the window; counting stops
- * above `enough`, which is all that a comparison with a constant can tell apart. */
-static int64_t distinct(const struct window *window, uint32_t index, int64_t enough)
-{
-    enum { SEEN = 64 };
-    uint64_t few[SEEN], *seen = few;
-    int64_t count = 0, room = enough + 1 < SEEN ? enough + 1 : window->count;
-
-    if (room > SEEN)
-        seen = memory_alloc((size_t)room * sizeof(*seen));
-    for (uint32_t e = window->count; e-- > 0 && count <= enough;) {
-        uint64_t hash = window_at(window, e)->word[0].values->value[index].hash;
-        int64_t i = 0;
-        while (i < count && seen[i] != hash)
-            i++;
-        if (i == count)
-            seen[count++] = hash;
-    }
-    if (seen != few)
-        free(seen);
-    return count;
-}
-
-static void aggregate(const struct rule *rule, const struct window *window, bool exact,
-                      int64_t value[RULE_AGGREGATES_MAX], uint32_t index[RULE_AGGREGATES_MAX])
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
-        const struct rule_aggregate *agg = &rule->aggregate[i];
-        index[i] = 0;
-        if (agg->kind == AGGREGATE_COUNT) {
-            value[i] = window->count;
-        } else {
-            index[i] = count++;
-            value[i] = distinct(window, index[i], exact ? window->count : agg->limit);
-        }
-    }
-}
-
 /* What an opening is explained with. */
 struct found {
     const struct window *window;
@@ -166,6 +129,21 @@ static void put_frame(struct text_buffer *to, const struct rule *rule)
         text_put_duration(to, rule->window_ms);
 }
 
+/* "avg(value) is 93.5 " */
+static void put_real(struct text_buffer *to, const struct rule_aggregate *aggregate, int64_t value)
+{
+    char number[NUMBER_TEXT_BYTES];
+    double real = aggregate_to_real(value);
+
+    text_put_string(to, aggregate->text);
+    text_put_string(to, " is ");
+    if (real == real)
+        text_put(to, number, number_print(real, number));
+    else
+        text_put_string(to, "nothing");
+    text_put(to, " ", 1);
+}
+
 static void put_why(struct text_buffer *to, const struct opening *o)
 {
     const struct rule *rule = o->rule;
@@ -175,6 +153,11 @@ static void put_why(struct text_buffer *to, const struct opening *o)
         const struct rule_aggregate *aggregate = &rule->aggregate[i];
         if (i > 0)
             text_put_string(to, "; ");
+        if (aggregate_is_real(aggregate->kind)) {
+            put_real(to, aggregate, o->value[i]);
+            put_frame(to, rule);
+            continue;
+        }
         text_put_number(to, o->value[i]);
         if (aggregate->kind == AGGREGATE_COUNT) {
             text_put_string(to, rule->input == RULE_INPUT_EVENTS ? " event" : " alert");
@@ -209,7 +192,7 @@ static void window_open(struct correlation *c, struct key_state *key, const stru
     struct opening opening = {
         .rule = rule, .key = key->text, .order = order, .put_why = put_why, .found = &found};
 
-    aggregate(rule, window, true, opening.value, found.index);
+    aggregates_compute(rule, window, true, opening.value, found.index);
     if (touch != NULL)
         opening.view = touch_view(touch);
     struct open_incident *open =
@@ -228,7 +211,7 @@ static bool is_true(const struct rule *rule, const struct window *window)
     int64_t value[RULE_AGGREGATES_MAX];
     uint32_t index[RULE_AGGREGATES_MAX];
 
-    aggregate(rule, window, false, value, index);
+    aggregates_compute(rule, window, false, value, index);
     return rule_when(rule, value);
 }
 
@@ -249,6 +232,13 @@ static void entry_fill(struct correlation *c, const struct rule *rule, struct wi
     entry->severity = touch->severity & 0xfu;
     if (rule->has_distinct)
         entry->word[0].values = values_make(c, rule, &view);
+    for (uint32_t i = 0; i < rule->argument_count; i++) {
+        double number = rule_argument(rule, i, &view);
+        bool fits = exact_fits(number);
+        entry->word[rule->has_distinct + i].number = fits ? number : __builtin_nan("");
+        if (!fits && number == number)
+            tally_add(&c->worker->tally.numbers_unfit, 1);
+    }
 }
 
 static void gain(struct correlation *c, struct key_state *key, struct window *window,
@@ -426,9 +416,13 @@ static void window_explain(const struct correlation *c, const struct key_state *
     int64_t value[RULE_AGGREGATES_MAX];
     uint32_t index[RULE_AGGREGATES_MAX];
 
-    aggregate(rule, &window, true, value, index);
+    aggregates_compute(rule, &window, true, value, index);
     for (uint32_t i = 0; i < rule->aggregate_count; i++) {
         text_put_string(to, i > 0 ? ", " : "");
+        if (aggregate_is_real(rule->aggregate[i].kind)) {
+            put_real(to, &rule->aggregate[i], value[i]);
+            continue;
+        }
         text_put_string(to, rule->aggregate[i].text);
         text_put(to, " ", 1);
         text_put_number(to, value[i]);
@@ -446,7 +440,7 @@ static double window_near(const struct correlation *c, const struct key_state *k
     uint32_t index[RULE_AGGREGATES_MAX];
     double near = 1;
 
-    aggregate(rule, &window, true, value, index);
+    aggregates_compute(rule, &window, true, value, index);
     for (uint32_t i = 0; i < rule->aggregate_count; i++) {
         int64_t limit = rule->aggregate[i].limit;
         double share = limit > 0 ? (double)value[i] / (double)limit : 1;

@@ -125,6 +125,8 @@ static const struct metric rows[] = {
     {"tocsin_flapping_folded_total", COUNTER, E(flap_folded), "Changes folded while flapping."},
     {"tocsin_keys", GAUGE, E(keys), "Rule keys held."},
     {"tocsin_keys_evicted_total", COUNTER, E(keys_evicted), "Rule keys that a bound pushed out."},
+    {"tocsin_numbers_unfit_total", COUNTER, E(numbers_unfit),
+     "Numbers of events that were too large for sum, avg and their like, and left out."},
     {"tocsin_steps_total", COUNTER, E(steps), "Stretches of closed epochs worked off."},
     {"tocsin_rounds_total", COUNTER, E(rounds), "Rounds ended."},
     {"tocsin_seals_total", COUNTER, E(seals), "Seals of idle partitions by the clock."},

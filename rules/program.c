@@ -78,7 +78,7 @@ static bool load_real(const struct operand *operand, const struct program_input 
         *out = input->view->text->value;
     else
         return false;
-    return true;
+    return *out == *out; /* NaN: an aggregate of which no entry has a number */
 }
 
 static enum truth truth_of(bool value)

@@ -1,6 +1,7 @@
 /* rule_form_window.c - reads the form with a window: `window`, `look`, `for` and `when`. */
 #include <string.h>
 #include "rules/lexer.h"
+#include "rules/printer.h"
 #include "rules/rule_reading.h"
 
 /* {sliding: d}, {tumbling: d} or {session: gap, max: d} */
@@ -199,23 +200,49 @@ static void check_reachable(struct reading *reading)
              "when can never be true: it is looked at when the window holds an entry");
 }
 
+/* The rule's number for an aggregate: the same one written twice is one. */
+static uint8_t keep_argument(struct reading *reading, const struct ast *argument,
+                             const char *texts[RULE_AGGREGATES_MAX])
+{
+    struct rule *rule = &reading->rule->open;
+    const char *text = ast_print(argument, reading->build->scratch);
+
+    if (text == NULL) {
+        reading_out_of_memory(reading);
+        return 0;
+    }
+    for (uint8_t i = 0; i < rule->argument_count; i++)
+        if (strcmp(texts[i], text) == 0)
+            return i;
+    reading_compile(reading, argument, &reading->rule->argument[rule->argument_count]);
+    texts[rule->argument_count] = text;
+    return rule->argument_count++;
+}
+
 static void keep_aggregates(struct reading *reading)
 {
     struct rule *rule = &reading->rule->open;
+    const char *texts[RULE_AGGREGATES_MAX];
 
     for (uint32_t i = 0; i < reading->when.aggregate_count; i++) {
         const struct aggregate *from = &reading->when.aggregate[i];
         struct rule_aggregate *to = &rule->aggregate[rule->aggregate_count++];
         to->kind = from->kind;
         to->limit = from->limit < rule->max_members ? from->limit : rule->max_members;
-        to->text = arena_copy(reading->build->arena, from->text, strlen(from->text));
-        if (to->text == NULL ||
-            (from->argument != NULL && !operand_compile(from->argument, reading->build->arena, NULL,
-                                                        &reading->rule->distinct[i])))
+        to->share = from->share;
+        to->text = from->shown.at != NULL
+                       ? arena_copy(reading->build->arena, from->shown.at, from->shown.len)
+                       : arena_copy(reading->build->arena, from->text, strlen(from->text));
+        if (to->text == NULL)
+            reading_out_of_memory(reading);
+        if (aggregate_is_real(to->kind))
+            to->argument = keep_argument(reading, from->argument, texts);
+        else if (from->argument != NULL && !operand_compile(from->argument, reading->build->arena,
+                                                            NULL, &reading->rule->distinct[i]))
             reading_out_of_memory(reading);
         rule->has_distinct = rule->has_distinct || to->kind == AGGREGATE_DISTINCT;
     }
-    rule->entry_words = rule->has_distinct;
+    rule->entry_words = (uint8_t)(rule->has_distinct + rule->argument_count);
 }
 
 static void read_when(struct reading *reading)
@@ -227,14 +254,15 @@ static void read_when(struct reading *reading)
         return;
     if (reading->when.aggregate_count == 0) {
         diagnose(reading_diag(reading), reading->when_ast->span,
-                 "when needs count() or distinct(field)");
+                 "when needs count(), distinct(field) or another aggregate");
         reading_spoil(reading);
         return;
     }
     reading_compile(reading, reading->when_ast, &reading->rule->when);
     keep_aggregates(reading);
     reading_digest_ast(reading, &reading->rule->open.form, reading->when_ast);
-    if (reading->is_good)
+    /* Of numbers that events bring nothing is known beforehand. */
+    if (reading->is_good && reading->rule->open.argument_count == 0)
         check_reachable(reading);
 }
 

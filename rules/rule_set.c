@@ -582,11 +582,40 @@ uint32_t rule_steps(const struct rule *rule, const struct event_view *view)
     return bits;
 }
 
+/* Apart: its room on the stack is large. */
+static __attribute__((noinline)) const char *
+compute_with_room(const struct program *program, struct program_input *input, struct value *out)
+{
+    char bytes[TEXT_ROOM_BYTES];
+    struct text_room room = {bytes, sizeof(bytes), 0};
+
+    return program_value(program, input, &room, out);
+}
+
+double rule_argument(const struct rule *rule, uint32_t i, const struct event_view *view)
+{
+    const struct program *program = &compiled(rule)->argument[i];
+    struct program_input input;
+    struct value value;
+    const char *why;
+
+    program_input_start(&input, view);
+    why = program->makes_text ? compute_with_room(program, &input, &value)
+                              : program_value(program, &input, NULL, &value);
+    return why == NULL ? value.real : __builtin_nan("");
+}
+
+static void set_aggregates(struct program_input *input, const int64_t *value)
+{
+    input->aggregate = value;
+    input->aggregate_real = (const double *)(const void *)value; /* the bits of those */
+}
+
 bool rule_when(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX])
 {
     struct program_input input;
 
-    input.aggregate = value;
+    set_aggregates(&input, value);
     return program_run(&compiled(rule)->when, &input) == TRUTH_TRUE;
 }
 
@@ -605,6 +634,6 @@ void rule_title(const struct rule *rule, const struct event_view *view,
     struct program_input input;
 
     program_input_start(&input, view);
-    input.aggregate = value;
+    set_aggregates(&input, value);
     title_render(&compiled(rule)->title, &input, to, bytes);
 }

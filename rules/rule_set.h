@@ -40,11 +40,31 @@ enum window_kind {
     WINDOW_OPEN,     /* alerts that are open now */
 };
 
-enum aggregate_kind { AGGREGATE_COUNT, AGGREGATE_DISTINCT };
+enum aggregate_kind {
+    AGGREGATE_COUNT,
+    AGGREGATE_DISTINCT,
+    /* From here on over a number of each entry, and a real number themselves. */
+    AGGREGATE_SUM,
+    AGGREGATE_AVG,
+    AGGREGATE_MIN,
+    AGGREGATE_MAX,
+    AGGREGATE_STDDEV,
+    AGGREGATE_QUANTILE,
+    AGGREGATE_RATE,
+    AGGREGATE_FIRST,
+    AGGREGATE_LAST,
+};
+
+static inline bool aggregate_is_real(enum aggregate_kind kind)
+{
+    return kind >= AGGREGATE_SUM;
+}
 
 struct rule_aggregate {
     enum aggregate_kind kind;
     const char *text; /* as written, "distinct(check)" */
+    uint8_t argument; /* which of the rule's numbers it looks at */
+    double share;     /* of a quantile: 0.95 */
     /* The count that decides `when`: the largest constant it is compared with, plus 1
      * unless by >= or <; at most max_members. The window never needs to hold more
      * entries than this to decide (it may hold more to explain). */
@@ -72,8 +92,9 @@ struct rule {
     const char *by_name[RULE_BY_MAX]; /* as written: "tenant", "host", "labels.rack" */
     uint32_t aggregate_count;
     struct rule_aggregate aggregate[RULE_AGGREGATES_MAX];
-    bool has_distinct;   /* among the aggregates */
-    uint8_t entry_words; /* what a window's entry keeps for them (correlate/window.h) */
+    uint8_t argument_count; /* different numbers that they look at */
+    bool has_distinct;      /* among the aggregates */
+    uint8_t entry_words;    /* what a window's entry keeps for them (correlate/window.h) */
     /* FORM_SEQUENCE and FORM_ALL; window_ms is `within` */
     uint32_t step_count;
     struct rule_step step[RULE_STEPS_MAX];
@@ -145,6 +166,28 @@ struct text rule_aggregate_value(const struct rule *rule, uint32_t i, const stru
 
 /* The steps whose condition holds for the event, a bit each. */
 uint32_t rule_steps(const struct rule *rule, const struct event_view *view);
+
+/* The number `i` of the rule's aggregates for this event; NaN when it has none. */
+double rule_argument(const struct rule *rule, uint32_t i, const struct event_view *view);
+
+/* Values of aggregates are whole numbers, or the bits of real ones (NaN: none). */
+static inline int64_t aggregate_of_real(double real)
+{
+    union {
+        double real;
+        int64_t bits;
+    } value = {real};
+    return value.bits;
+}
+
+static inline double aggregate_to_real(int64_t value)
+{
+    union {
+        int64_t bits;
+        double real;
+    } bits = {value};
+    return bits.real;
+}
 
 /* `when` over the aggregates' present values. */
 bool rule_when(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX]);

@@ -39,7 +39,8 @@ static bool compile_placeholder(struct template *template, const struct ast *ast
 {
     part->is_placeholder = true;
     part->computes = ast->meaning != MEANS_FIELD && ast->meaning != MEANS_AGGREGATE;
-    if (ast->type == TYPE_TIME || ast->type == TYPE_DURATION)
+    if (ast->type == TYPE_TIME || ast->type == TYPE_DURATION ||
+        (ast->meaning == MEANS_AGGREGATE && ast->type == TYPE_DOUBLE))
         part->computes = true;
     return part->computes ? program_compile(ast, template->arena, NULL, &part->program)
                           : operand_compile(ast, template->arena, NULL, &part->operand);

@@ -251,6 +251,11 @@ static bool is_aggregate(const struct ast *ast)
     return ast->meaning == MEANS_AGGREGATE;
 }
 
+static bool is_real_aggregate(const struct ast *ast)
+{
+    return is_aggregate(ast) && ast->type == TYPE_DOUBLE;
+}
+
 /* Something is computed of it: there is no count from which on more makes no difference. */
 static void loosen(const struct ast *ast, struct scope *scope)
 {
@@ -498,39 +503,66 @@ static bool check_method(struct ast *ast, struct scope *scope)
     return true;
 }
 
-static bool aggregate_add(struct ast *ast, struct scope *scope, enum aggregate_kind kind)
+/* The aggregate that `when` names so; RULE_AGGREGATES_MAX, diagnosed, where there is none and it
+ * cannot be one more. */
+static uint32_t aggregate_find(const struct ast *ast, const char *text, struct scope *scope)
 {
-    const char *text = ast_print(ast, scope->arena);
     uint32_t i = 0;
 
     if (text == NULL) {
         diagnose_memory(scope->diag);
-        return false;
+        return RULE_AGGREGATES_MAX;
     }
     while (i < scope->aggregate_count && strcmp(scope->aggregate[i].text, text) != 0)
         i++;
-    if (i == scope->aggregate_count && scope->kind == SCOPE_TITLE) {
+    if (i < scope->aggregate_count)
+        return i;
+    if (scope->kind == SCOPE_TITLE)
         diagnose(scope->diag, ast->span, "when does not compute %.80s, so a title cannot show it",
                  text);
-        return false;
-    }
-    if (i == RULE_AGGREGATES_MAX) {
+    else if (i == RULE_AGGREGATES_MAX)
         diagnose(scope->diag, ast->span, "a rule has at most %d different aggregates",
                  RULE_AGGREGATES_MAX);
+    else
+        return i;
+    return RULE_AGGREGATES_MAX;
+}
+
+/* The span's bytes in the file; none where YAML says something else by them. */
+static struct text plain_source(struct span span)
+{
+    struct text text = {span.script->text + span.from, span.to - span.from};
+
+    for (uint32_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.at[i] < ' ' || text.at[i] == '\\')
+            return (struct text){NULL, 0};
+    return text;
+}
+
+/* `text` is the canonical form. */
+static bool aggregate_add(struct ast *ast, struct scope *scope, const char *text,
+                          struct aggregate aggregate)
+{
+    uint32_t i = aggregate_find(ast, text, scope);
+
+    if (i == RULE_AGGREGATES_MAX)
         return false;
-    }
+    aggregate.span = ast->span;
+    if (aggregate_is_real(aggregate.kind))
+        aggregate.shown = plain_source(ast->span);
+    aggregate.text = text;
     if (i == scope->aggregate_count)
-        scope->aggregate[scope->aggregate_count++] = (struct aggregate){
-            .kind = kind, .argument = ast->first, .span = ast->span, .text = text};
+        scope->aggregate[scope->aggregate_count++] = aggregate;
     ast->meaning = MEANS_AGGREGATE;
-    ast->type = TYPE_INT;
+    ast->type = aggregate_is_real(aggregate.kind) ? TYPE_DOUBLE : TYPE_INT;
     ast->number = i;
     return true;
 }
 
 static bool check_count_call(struct ast *ast, struct scope *scope)
 {
-    return check_count(ast, scope, 0) && aggregate_add(ast, scope, AGGREGATE_COUNT);
+    return check_count(ast, scope, 0) && aggregate_add(ast, scope, ast_print(ast, scope->arena),
+                                                       (struct aggregate){.kind = AGGREGATE_COUNT});
 }
 
 static bool check_distinct(struct ast *ast, struct scope *scope)
@@ -539,7 +571,82 @@ static bool check_distinct(struct ast *ast, struct scope *scope)
         !types_check_field(ast->first, FIELD_IN_DISTINCT, "distinct()", scope->diag))
         return false;
     /* labels["rack"] and labels.rack are one aggregate. */
-    return aggregate_add(ast, scope, AGGREGATE_DISTINCT);
+    return aggregate_add(ast, scope, ast_print(ast, scope->arena),
+                         (struct aggregate){.kind = AGGREGATE_DISTINCT, .argument = ast->first});
+}
+
+/* The argument as a real number of an event; NULL, diagnosed, when it is none. */
+static const struct ast *number_of_event(struct ast *ast, struct scope *scope)
+{
+    struct scope where = *scope;
+    struct ast *number = arena_alloc(scope->arena, 2 * sizeof(*number)), *convert = number + 1;
+
+    if (number == NULL) {
+        diagnose_memory(scope->diag);
+        return NULL;
+    }
+    where.kind = SCOPE_WHERE;
+    if (!check(ast, &where))
+        return NULL;
+    if (!is_number(ast->type) && ast->type != TYPE_TEXT) {
+        diagnose(scope->diag, ast->span,
+                 "this aggregate takes a number, or a label that holds one, and this is %s",
+                 value_type_name(ast->type));
+        return NULL;
+    }
+    *number = *ast; /* without its neighbour */
+    number->next = NULL;
+    *convert = (struct ast){.kind = AST_CALL,
+                            .text = {"double", 6},
+                            .meaning = MEANS_CONVERT,
+                            .type = TYPE_DOUBLE,
+                            .span = ast->span,
+                            .first = number,
+                            .last = number,
+                            .count = 1};
+    return ast->type == TYPE_DOUBLE ? number : convert;
+}
+
+static bool check_share(const struct ast *ast, struct scope *scope, double *share)
+{
+    *share = ast->type == TYPE_INT ? (double)ast->number : ast->real;
+    if (ast->kind == AST_LITERAL && is_number(ast->type) && *share >= 0 && *share <= 1)
+        return true;
+    diagnose(scope->diag, ast->span, "a quantile is a number from 0 to 1: quantile(value, 0.95)");
+    return false;
+}
+
+static const struct {
+    const char *name;
+    enum aggregate_kind kind;
+} number_aggregates[] = {
+    {"sum", AGGREGATE_SUM},     {"avg", AGGREGATE_AVG},   {"min", AGGREGATE_MIN},
+    {"max", AGGREGATE_MAX},     {"rate", AGGREGATE_RATE}, {"stddev", AGGREGATE_STDDEV},
+    {"first", AGGREGATE_FIRST}, {"last", AGGREGATE_LAST}, {"quantile", AGGREGATE_QUANTILE},
+};
+
+/* sum(value), quantile(double(labels.ms), 0.95) */
+static bool check_number_aggregate(struct ast *ast, struct scope *scope)
+{
+    const char *text = ast_print(ast, scope->arena); /* before labels become numbers */
+    struct aggregate aggregate = {.kind = AGGREGATE_COUNT};
+
+    for (size_t i = 0; i < sizeof(number_aggregates) / sizeof(number_aggregates[0]); i++)
+        if (text_equals(ast->text, number_aggregates[i].name))
+            aggregate.kind = number_aggregates[i].kind;
+    if (aggregate.kind == AGGREGATE_QUANTILE && ast->count != 2) {
+        diagnose(scope->diag, ast->span, "quantile() takes two things: quantile(value, 0.95)");
+        return false;
+    }
+    if (aggregate.kind != AGGREGATE_QUANTILE && !check_count(ast, scope, 1))
+        return false;
+    if (scope->kind != SCOPE_TITLE) {
+        aggregate.argument = number_of_event(ast->first, scope);
+        if (aggregate.argument == NULL ||
+            (ast->count == 2 && !check_share(ast->last, scope, &aggregate.share)))
+            return false;
+    }
+    return aggregate_add(ast, scope, text, aggregate);
 }
 
 static bool quiet_add(struct ast *ast, struct scope *scope, int64_t ms)
@@ -634,6 +741,15 @@ static const struct function {
     {"getMilliseconds", METHOD, COMPUTING, check_time_part},
     {"count", ALONE, OF_WINDOW, check_count_call},
     {"distinct", ALONE, OF_WINDOW, check_distinct},
+    {"sum", ALONE, OF_WINDOW, check_number_aggregate},
+    {"avg", ALONE, OF_WINDOW, check_number_aggregate},
+    {"min", ALONE, OF_WINDOW, check_number_aggregate},
+    {"max", ALONE, OF_WINDOW, check_number_aggregate},
+    {"stddev", ALONE, OF_WINDOW, check_number_aggregate},
+    {"quantile", ALONE, OF_WINDOW, check_number_aggregate},
+    {"rate", ALONE, OF_WINDOW, check_number_aggregate},
+    {"first", ALONE, OF_WINDOW, check_number_aggregate},
+    {"last", ALONE, OF_WINDOW, check_number_aggregate},
     {"quiet", ALONE, IN_CLOSE, check_quiet},
     {"cleared", ALONE, IN_CLOSE, check_cleared},
 };
@@ -768,6 +884,8 @@ static bool check_aggregates(const struct ast *ast, struct scope *scope)
 {
     const struct ast *left = ast->first, *right = ast->last;
 
+    if (is_real_aggregate(left) || is_real_aggregate(right))
+        return loosen(left, scope), loosen(right, scope), true;
     if (is_aggregate(left) && right->meaning == MEANS_CONSTANT)
         return note_limit(scope, left, ast->relation, right);
     if (is_aggregate(right) && left->meaning == MEANS_CONSTANT)

@@ -28,10 +28,12 @@ enum scope_kind { SCOPE_WHERE, SCOPE_WHEN, SCOPE_CLOSE, SCOPE_TITLE };
 /* One aggregate that `when` names; the same one written twice is one. */
 struct aggregate {
     enum aggregate_kind kind;
-    const struct ast *argument; /* the field of a distinct */
+    const struct ast *argument; /* the field of a distinct; the number of others, a double */
+    double share;               /* of a quantile */
     struct span span;
-    const char *text; /* canonical: "distinct(labels.rack)" */
-    int64_t limit;    /* see struct rule_aggregate; INT64_MAX: compared with another aggregate */
+    const char *text;  /* canonical: "distinct(labels.rack)" */
+    struct text shown; /* as written, where that is one line without escapes; else empty */
+    int64_t limit;     /* see struct rule_aggregate; INT64_MAX: compared with another aggregate */
 };
 
 /* Where patterns are collected, and where the databases made of them will be found. */

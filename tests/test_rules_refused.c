@@ -224,7 +224,7 @@ static void wrong_keys_are_refused(void **state)
         {HEAD GOOD_WHERE GOOD_WINDOW "    for: 5m\n" GOOD_WHEN TAIL,
          "r.yaml:5:5: for goes with \"window: open\": what is open now can hold for a while"},
         {HEAD GOOD_WHERE GOOD_WINDOW "    when: 1 < 2\n" TAIL,
-         "r.yaml:5:11: when needs count() or distinct(field)"},
+         "r.yaml:5:11: when needs count(), distinct(field) or another aggregate"},
         {HEAD GOOD_WHERE GOOD_WINDOW "    when: severity > OK\n" TAIL,
          "r.yaml:5:11: when looks at a window, not at one event: compare count() or "
          "distinct(field)"},

@@ -33,7 +33,7 @@ FEATURES = [
     "closed quiet", "quiet but not closed", "updated severity", "updated grew", "updated evicted",
     "key evicted", "key evicted with incident", "op withheld", "self-alert", "ledger late", "ledger late_by_seal",
     "ledger time_clamped", "ledger pending", "form alertmanager", "tumbling ended", "session ended",
-    "open no more", "hold broken", "opened by hold", "opened by the end of a window",
+    "open no more", "hold broken", "when an error", "opened by hold", "opened by the end of a window",
     "step taken", "step of no chain", "sequence opened", "all opened", "sequence lives on",
     "silence", "silence ended", "sequence goes on", "sequence ended by absence",
     "opened under silence",
@@ -113,9 +113,22 @@ class Generator:
                           "message"])
         distinct = [">=", ["distinct", field], r.randint(1, 3)]
         other = [">=", ["distinct", r.choice(["check", "source", "message"])], r.randint(1, 2)]
+        if self.chance(0.3):
+            number = self.number_comparison()
+            return r.choice([number, number, ["and", count, number], ["or", number, distinct],
+                             ["and", number, self.number_comparison()]])
         return r.choice([count, count, distinct, ["and", count, distinct], ["or", count, distinct],
                          [r.choice(["and", "or"]), distinct, other],
                          ["or", ["and", count, distinct], [">=", ["count"], high + 2]]])
+
+    def number_comparison(self):
+        r = self.random
+        kind = r.choice(["sum", "avg", "min", "max", "stddev", "rate", "first", "last", "quantile"])
+        aggregate = [kind, r.choice(["value", "value", "labels.ms"])]
+        if kind == "quantile":
+            aggregate.append(r.choice([0.05, 0.5, 0.5, 0.95]))
+        return [r.choice([">", ">=", "<", "<="]), aggregate,
+                r.choice([0.5, 1.0, 2.5, 3.0, 10.0] if kind != "stddev" else [0.0, 0.5, 1.5])]
 
     def close(self):
         r = self.random
@@ -301,6 +314,8 @@ class Generator:
         alert["labels"] = {}
         if self.chance(0.6):
             alert["labels"]["rack"] = r.choice(["r1", "r1", "r2", "r2", "r3", "", "=" * 90, " \U0001f525"])
+        if self.chance(0.3):
+            alert["labels"]["ms"] = r.choice(["1", "2.5", "17", "-4", "0.1", "fast"])
         if self.chance(0.15):
             alert["labels"]["host"] = r.choice(["h1", "h9"])
         if alert.get("dedup_key") and self.chance(0.3):
@@ -319,7 +334,7 @@ class Generator:
         if self.chance(0.4):
             event["message"] = r.choice(["x", "y", "fault x", "x\t\"\\/\u0001\u007f", "\u20ac" * 99])
         if self.chance(0.4):
-            event["value"] = r.choice([1.0, 2.5, 4.0, -3.0])
+            event["value"] = r.choice([1.0, 2.5, 4.0, -3.0, 0.1, 1e-9, 33.333, 1e15 / 3, 1e300])
         return event
 
     def own_time(self, clock, disorder, past):
@@ -644,6 +659,8 @@ def reachable(tree, members):
     never fire is refused."""
     if tree[0] in ("and", "or"):
         return [tree[0]] + [reachable(part, members) for part in tree[1:]]
+    if tree[1][0] not in ("count", "distinct"):
+        return tree
     return [tree[0], tree[1], min(tree[2], members - (tree[0] == ">"))]
 
 
@@ -714,7 +731,7 @@ def payload_of(event):
 
 
 def aggregate_text(aggregate):
-    return "count()" if aggregate[0] == "count" else f"distinct({aggregate[1]})"
+    return oracle.aggregate_text(aggregate)
 
 
 def where_text(tree):

@@ -8,7 +8,9 @@ shares no code and no idea of speed with the daemon: every step looks at everyth
     oracle.py --counts scenario.json the same and how often each feature occurred
 """
 import collections
+import fractions
 import json
+import math
 import sys
 
 from mutes import Mutes
@@ -41,6 +43,59 @@ def duration(ms):
             parts.append(f"{ms // size}{unit}")
         ms %= size
     return "".join(parts) or "0ms"
+
+
+def exact(number):
+    """A whole multiple of 2**-40, ties to even; None for what is too large to be added."""
+    if number is None or abs(number) >= 2.0 ** 68:
+        return None
+    return round(fractions.Fraction(number) * 2 ** 40)
+
+
+def real(number):
+    return float(number) / 2.0 ** 40
+
+
+def rate(rows):
+    """Of (time, exact number): increase per second; what fell began again at 0."""
+    seconds = (rows[-1][0] - rows[0][0]) / 1000 if rows else 0
+    if not seconds:
+        return None
+    increase = sum(now - before if now >= before else max(now, 0)
+                   for (_, before), (_, now) in zip(rows, rows[1:]))
+    return real(increase) / seconds
+
+
+def number_aggregate(kind, rows, share=None):
+    """Of (time, number) of the entries that have one; None where there is no answer."""
+    rows = [(time, number) for time, number in rows if exact(number) is not None]
+    numbers = [number for _, number in rows]
+    whole = [exact(number) for number in numbers]
+    if kind == "sum":
+        return real(sum(whole))
+    if kind == "rate":
+        return rate([(time, exact(number)) for time, number in rows])
+    if not rows:
+        return None
+    if kind == "avg":
+        return real(sum(whole)) / len(rows)
+    if kind == "stddev":
+        spread = len(rows) * sum(m * m for m in whole) - sum(whole) ** 2
+        return math.sqrt(float(spread)) / len(rows) * 2.0 ** -40
+    if kind == "quantile":
+        return sorted(numbers)[max(math.ceil(share * len(rows)), 1) - 1]
+    return {"min": min(numbers), "max": max(numbers), "first": numbers[0],
+            "last": numbers[-1]}[kind]
+
+
+def number_text(number):
+    """As short as reads back the same; whole ones without a point."""
+    if number is None:
+        return "nothing"
+    if abs(number) < 1e15 and number == int(number):
+        return str(int(number))
+    return next(text for text in (f"{number:.{digits}g}" for digits in (15, 16, 17))
+                if float(text) == number)
 
 
 def compare(op, a, b):
@@ -89,6 +144,15 @@ class Event:
             return SEVERITIES[self.severity]
         return getattr(self, name)
 
+    def number(self, name):
+        """The value, or what a label says; None without one."""
+        if name == "value":
+            return self.value
+        try:
+            return float(self.labels[name[len("labels."):]])
+        except (KeyError, ValueError):
+            return None
+
     def position(self):
         return f"{self.topic}/{self.partition}/{self.offset}/{self.sub}"
 
@@ -97,6 +161,11 @@ class Event:
 
 
 # ---- rules ----
+
+
+def aggregate_text(aggregate):
+    kind, *args = aggregate
+    return f"{kind}({', '.join(map(str, args))})"
 
 
 def where_holds(tree, event):
@@ -179,9 +248,11 @@ class Rule:
             return
         relation, aggregate, limit = tree
         aggregate = tuple(aggregate)
-        limit += relation not in (">=", "<")
         if aggregate not in self.aggregates:
             self.aggregates.append(aggregate)
+        if aggregate[0] not in ("count", "distinct"):
+            return
+        limit += relation not in (">=", "<")
         limit = min(limit, self.max_members)
         self.limits[aggregate] = max(limit, self.limits.get(aggregate, limit))
 
@@ -194,11 +265,13 @@ class Rule:
 
     def when_holds(self, values, tree=None):
         tree = tree or self.when
+        got = [self.when_holds(values, part) for part in tree[1:]] if tree[0] in ("and", "or") else []
         if tree[0] == "and":
-            return all(self.when_holds(values, part) for part in tree[1:])
+            return False if False in got else None if None in got else True
         if tree[0] == "or":
-            return any(self.when_holds(values, part) for part in tree[1:])
-        return compare(tree[0], values[tuple(tree[1])], tree[2])
+            return True if True in got else None if None in got else False
+        value = values[tuple(tree[1])]
+        return None if value is None else compare(tree[0], value, tree[2])
 
     def close_holds(self, quiet, cleared, tree=None):
         tree = tree or self.close
@@ -750,7 +823,8 @@ class Oracle:
         rule = self.rules[i]
         if rule.window_kind == "sliding":
             self.slide(rule, key, now)
-        distinct = {a: event.field(a[1]) for a in rule.aggregates if a[0] == "distinct"}
+        distinct = {a: event.number(a[1]) if a[0] not in ("count", "distinct") else
+                       event.field(a[1]) for a in rule.aggregates if a[0] != "count"}
         own = [e for e in key.entries if e.identity == alert.identity]
         if own and (kind == "CHANGE" or rule.window_kind == "open"):
             own[-1].severity, own[-1].values = event.severity, distinct
@@ -777,11 +851,15 @@ class Oracle:
 
     @staticmethod
     def aggregates(rule, key):
-        return {a: len(key.entries) if a[0] == "count" else len({e.values[a] for e in key.entries})
+        return {a: len(key.entries) if a[0] == "count"
+                else len({e.values[a] for e in key.entries}) if a[0] == "distinct"
+                else number_aggregate(a[0], [(e.time, e.values[a]) for e in key.entries], *a[2:])
                 for a in rule.aggregates}
 
     def is_true(self, rule, key):
-        return rule.when_holds(self.aggregates(rule, key))
+        got = rule.when_holds(self.aggregates(rule, key))
+        self.seen["when an error"] += got is None
+        return got is True
 
     def hold(self, rule, key, now):
         """After each touch of a rule with `for`."""
@@ -971,8 +1049,9 @@ class Oracle:
         while "{" in rest:
             before, _, rest = rest.partition("{")
             name, _, rest = rest.partition("}")
-            numbers = {"count()" if a[0] == "count" else f"distinct({a[1]})": n
-                       for a, n in counts.items()}
+            numbers = {aggregate_text(a): n if n is None or a[0] in ("count", "distinct")
+                       else number_text(n) for a, n in counts.items()}
+            numbers = {name: "" if n is None else n for name, n in numbers.items()}
             named = dict(zip(rule.by, values))
             out += before + str(numbers[name] if name in numbers
                                 else named[name] if name in named else event.field(name))
@@ -982,10 +1061,14 @@ class Oracle:
     def why(rule, entries, counts):
         parts = []
         for aggregate in rule.aggregates:
-            n, limit = counts[aggregate], rule.limits[aggregate]
+            n = counts[aggregate]
             frame = {"open": "open now", "session": "in a session with gaps below "}.get(
                 rule.window_kind, "in ")
-            frame += (duration(rule.window) if rule.window else "") + f" (needs {limit})"
+            frame += duration(rule.window) if rule.window else ""
+            if aggregate[0] not in ("count", "distinct"):
+                parts.append(f"{aggregate_text(aggregate)} is {number_text(n)} {frame}")
+                continue
+            frame += f" (needs {rule.limits[aggregate]})"
             if aggregate[0] == "count":
                 noun = "event" if rule.on_events else "alert"
                 parts.append(f"{n} {noun}{'' if n == 1 else 's'} {frame}")
