@@ -147,8 +147,8 @@ class Generator:
                     "by": ["tenant"] + by if not by or self.chance(0.5) else by, "close": self.close()}
             if self.chance(0.3):
                 rule["on"] = "events"
-            if self.chance(0.3):
-                rule["team"] = r.choice(["net", "db"])
+            if name in ("a", "zz"):
+                rule["team"] = "net"
             if self.chance(0.8):
                 rule["priority"] = r.choice(["P1", "P2", "P3", "P4", "P5"])
             titles = ["{host}: {check}", "fault on {resource}", "plain", "{check} {message}", "{" + rule_by(rule)[-1] + "} is ill"]
