@@ -287,6 +287,14 @@ static void read_prefix(struct map_reading *reading, const struct yaml_node *roo
     reading->map->prefix = prefix;
 }
 
+static void read_keywords(struct map_reading *reading, const struct yaml_node *node)
+{
+    if (node == NULL || !read_target(reading, node, &reading->map->keywords))
+        return;
+    if (reading->map->keywords.kind == TARGET_VALUE)
+        diagnose(reading->diag, node->span, "words are looked for in text, and value is a number");
+}
+
 static void read_root(struct map_reading *reading, const struct yaml_node *root)
 {
     static const char *const keys[] = {"case", "fields", "keywords",  "logsource", "sources",
@@ -299,8 +307,7 @@ static void read_root(struct map_reading *reading, const struct yaml_node *root)
     read_names(reading, yaml_node_find(root, "fields"), false, &reading->map->fields);
     read_names(reading, yaml_node_find(root, "labels"), false, &reading->map->labels);
     read_names(reading, yaml_node_find(root, "logsource"), true, &reading->map->logsource);
-    if (yaml_node_find(root, "keywords") != NULL)
-        read_target(reading, yaml_node_find(root, "keywords"), &reading->map->keywords);
+    read_keywords(reading, yaml_node_find(root, "keywords"));
     read_sources(reading, yaml_node_find(root, "sources"));
     read_by(reading, yaml_node_find(root, "by"));
     read_placeholders(reading, yaml_node_find(root, "placeholders"));

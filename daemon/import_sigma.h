@@ -107,7 +107,7 @@ struct sigma_text {
 };
 
 /* Reads escapes and wildcards; a `*` at either end becomes an open end. */
-struct sigma_text sigma_text_read(struct text text, struct import_pool *pool);
+struct sigma_text sigma_text_read(struct text from, struct import_pool *pool);
 
 /* Bytes without wildcards. */
 struct sigma_text sigma_text_plain(struct text text);

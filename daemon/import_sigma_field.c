@@ -182,7 +182,7 @@ static bool key_read(struct test *test)
         at = end;
     }
     why = modifiers_refused(test);
-    if (why != NULL)
+    if (why != NULL && test->key != NULL) /* without a key there are no modifiers */
         refuse(test, test->key, why);
     return why == NULL;
 }

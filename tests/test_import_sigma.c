@@ -250,6 +250,7 @@ static void a_bad_map_is_refused_with_its_place(void **state)
         {"sources: [{product: x}]\n", "needs the key \"where\""},
         {"receivers: {x: {colour: red}}\n", "has no key \"colour\""},
         {"fields: {A: ts}\n", "a field that holds text"},
+        {"keywords: value\n", "map.yml:1:11: words are looked for in text"},
         {"fields: {A: state}\n", "a field that holds text"},
         {"placeholders: {A: x}\n", "a list is wanted"},
         {"- a\n", "a map is wanted"},
