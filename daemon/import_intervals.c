@@ -8,6 +8,7 @@
  */
 #include <string.h>
 #include "daemon/import_alertmanager.h"
+#include "daemon/import_week.h"
 #include "rules/fields.h"
 
 struct interval_use {
@@ -200,43 +201,77 @@ static const struct yaml_node *specs_of(struct alertmanager *am, const struct ro
     }
     use->is_used = true;
     if (use->is_bad) {
-        refuse(am->work, name->span, route->construct,
-               "it is muted at a time interval that cannot be carried over: its incidents are told "
-               "at that time, too");
+        refuse(
+            am->work, name->span, route->construct,
+            "this time interval cannot be carried over: its incidents are told at that time, too");
         return NULL;
     }
     return yaml_node_find(use->node, "time_intervals");
 }
 
+/* One window over the incidents of the route's rule. Takes `intervals`. */
+static void add_window(struct alertmanager *am, const struct route *route,
+                       const struct yaml_node *names, const char *kind,
+                       struct import_text *intervals)
+{
+    struct import_text whole = {NULL, 0, 0}, comment = {NULL, 0, 0}, said = {NULL, 0, 0};
+    const char *id = import_name(am->work, "%s-%s", route->id, kind); /* no rule has it */
+
+    for (const struct yaml_node *node = names->kind == YAML_LIST ? names->first : names;
+         node != NULL; node = names->kind == YAML_LIST ? node->next : NULL)
+        if (node->kind == YAML_SCALAR)
+            import_text_format(&said, "%s%s", said.bytes > 0 ? ", " : "", node->text.at);
+    import_comment(&comment, names->key->text.at,
+                   (struct text){said.at != NULL ? said.at : "", (uint32_t)said.bytes});
+    import_text_format(&whole, "  - id: %s\n    where: rule == \"%s\"\n    time_intervals:\n%s", id,
+                       route->id, intervals->at);
+    import_add(am->work, IMPORT_MAINTENANCE, id, &comment, &whole, names->span, route->construct);
+    import_text_release(intervals);
+    import_text_release(&said);
+}
+
 static void mute(struct alertmanager *am, const struct route *route, const struct yaml_node *names)
 {
-    struct import_text entry = {NULL, 0, 0}, comment = {NULL, 0, 0}, name = {NULL, 0, 0};
-    bool is_any = false;
-    const char *id;
+    struct import_text intervals = {NULL, 0, 0};
 
     for (const struct yaml_node *node = names->kind == YAML_LIST ? names->first : names;
          node != NULL; node = names->kind == YAML_LIST ? node->next : NULL) {
         const struct yaml_node *specs = specs_of(am, route, node);
-        if (specs == NULL)
-            continue;
-        import_text_format(&name, "%s%s", is_any ? ", " : "", node->text.at);
-        is_any = true;
-        for (const struct yaml_node *spec = specs->first; spec != NULL; spec = spec->next)
-            put_spec(spec, &entry);
+        for (const struct yaml_node *spec = specs != NULL ? specs->first : NULL; spec != NULL;
+             spec = spec->next)
+            put_spec(spec, &intervals);
     }
-    if (is_any && route->id != NULL) {
-        struct import_text whole = {NULL, 0, 0};
-        /* The id is that of the rule, and says so; no rule has it. */
-        id = import_name(am->work, "%s-mute", route->id);
-        import_comment(&comment, "time intervals", (struct text){name.at, (uint32_t)name.bytes});
-        import_text_format(&whole, "  - id: %s\n    where: rule == \"%s\"\n    time_intervals:\n%s",
-                           id, route->id, entry.at);
-        import_add(am->work, IMPORT_MAINTENANCE, id, &comment, &whole, names->span,
-                   route->construct);
+    if (intervals.bytes > 0 && route->id != NULL)
+        add_window(am, route, names, "mute", &intervals);
+    import_text_release(&intervals);
+}
+
+/* Told at these times: muted at all others. */
+static void mute_rest(struct alertmanager *am, const struct route *route,
+                      const struct yaml_node *names)
+{
+    struct import_week *week = import_pool_alloc(&am->work->scratch, sizeof(*week));
+    struct import_text intervals = {NULL, 0, 0};
+    const char *why = NULL;
+    bool is_known = true;
+
+    for (const struct yaml_node *node = names->kind == YAML_LIST ? names->first : names;
+         node != NULL; node = names->kind == YAML_LIST ? node->next : NULL) {
+        const struct yaml_node *specs = specs_of(am, route, node);
+        is_known = is_known && specs != NULL;
+        for (const struct yaml_node *spec = specs != NULL ? specs->first : NULL;
+             spec != NULL && why == NULL; spec = spec->next)
+            why = import_week_add(week, spec);
     }
-    import_text_release(&comment);
-    import_text_release(&entry);
-    import_text_release(&name);
+    if (why != NULL)
+        import_find(am->work, names->key->span, IMPORT_IGNORED,
+                    import_name(am->work, "key %s", names->key->text.at),
+                    "%s: its incidents are told at all times", why);
+    else if (is_known && week->has_any && route->id != NULL &&
+             import_week_write_rest(week, &intervals))
+        add_window(am, route, names, "inactive", &intervals);
+    import_text_release(&intervals);
+    import_scratch_reset(am->work);
 }
 
 void alertmanager_intervals_mute(struct alertmanager *am, const struct route *route)
@@ -246,19 +281,8 @@ void alertmanager_intervals_mute(struct alertmanager *am, const struct route *ro
 
     if (names != NULL)
         mute(am, route, names);
-    if (active == NULL)
-        return;
-    for (const struct yaml_node *node = active->kind == YAML_LIST ? active->first : active;
-         node != NULL; node = active->kind == YAML_LIST ? node->next : NULL) {
-        struct interval_use *use =
-            node->kind == YAML_SCALAR ? *import_index_at(&am->intervals, node->text) : NULL;
-        if (use != NULL)
-            use->is_used = true;
-    }
-    if (active->kind != YAML_LIST || active->first != NULL)
-        import_ignore_key(am->work, active,
-                          "a window mutes while it is open, and none is open outside of intervals: "
-                          "its incidents are told at all times");
+    if (active != NULL)
+        mute_rest(am, route, active);
 }
 
 void alertmanager_intervals_finish(struct alertmanager *am)

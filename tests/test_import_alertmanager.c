@@ -335,6 +335,54 @@ static void muted_routes_get_maintenance_windows(void **state)
     imported_release(&got);
 }
 
+/* Told on working days from 9 to 17 and on Saturday until noon: muted at all other times. */
+static void routes_that_tell_at_times_are_muted_at_all_others(void **state)
+{
+    (void)state;
+    static const char in[] =
+        "route:\n"
+        "  receiver: r\n"
+        "  routes:\n"
+        "    - {receiver: day, match: {a: b}, active_time_intervals: [work, half]}\n"
+        "    - {receiver: all, match: {a: c}, active_time_intervals: [ever]}\n"
+        "time_intervals:\n"
+        "  - name: work\n"
+        "    time_intervals:\n"
+        "      - times: [{start_time: 09:00, end_time: 12:30}, {start_time: 12:30, end_time: "
+        "17:00}]\n"
+        "        weekdays: ['Monday:friday']\n"
+        "        location: Europe/Zurich\n"
+        "  - name: half\n"
+        "    time_intervals:\n"
+        "      - {times: [{start_time: 00:00, end_time: 12:00}], weekdays: [saturday], location: "
+        "Europe/Zurich}\n"
+        "  - name: ever\n"
+        "    time_intervals: [{}]\n";
+    static const char out[] =
+        "  - id: am-day-inactive\n"
+        "    where: rule == \"am-day\"\n"
+        "    time_intervals:\n"
+        "      - weekdays: [\"sunday\"]\n"
+        "        location: \"Europe/Zurich\"\n"
+        "      - weekdays: [\"monday\", \"tuesday\", \"wednesday\", \"thursday\", \"friday\"]\n"
+        "        times: [{start_time: \"00:00\", end_time: \"09:00\"}, {start_time: \"17:00\", "
+        "end_time: \"24:00\"}]\n"
+        "        location: \"Europe/Zurich\"\n"
+        "      - weekdays: [\"saturday\"]\n"
+        "        times: [{start_time: \"12:00\", end_time: \"24:00\"}]\n"
+        "        location: \"Europe/Zurich\"\n";
+    struct imported got;
+
+    import_text_with(&got, in, NULL, false);
+    if (got.result.finding_count > 0)
+        print_findings(&got);
+    assert_int_equal(got.result.finding_count, 0);
+    assert_int_equal(got.result.entry_count, 4);
+    assert_string_equal(got.result.entries[3].text, out);
+    assert_entries_load(&got);
+    imported_release(&got);
+}
+
 static const struct interval_row {
     const char *names, *interval, *finding;
 } interval_rows[] = {
@@ -348,8 +396,16 @@ static const struct interval_row {
      "a time is a map of start_time and end_time"},
     {"mute_time_intervals: [x]", "time_intervals: []", "it has no list time_intervals"},
     {"mute_time_intervals: [x]", "time_intervals: [{weekdays: monday}]", "a list of ranges"},
-    {"active_time_intervals: [x]", "time_intervals: [{weekdays: [monday]}]",
-     "ignored: key active_time_intervals"},
+    {"active_time_intervals: [x]", "time_intervals: [{weekdays: [monday], months: ['1']}]",
+     "ignored: key active_time_intervals: what lies outside of"},
+    {"active_time_intervals: [x]",
+     "time_intervals: [{location: UTC, weekdays: [monday]}, {location: Asia/Tokyo}]",
+     "ignored: key active_time_intervals: its intervals are in different zones"},
+    {"active_time_intervals: [x]", "time_intervals: [{weekdays: [friday:monday]}]",
+     "ignored: key active_time_intervals: its weekdays or times"},
+    {"active_time_intervals: [x]",
+     "time_intervals: [{times: [{start_time: 9:00, end_time: 10:00}]}]",
+     "ignored: key active_time_intervals: its weekdays or times"},
     {"group_wait: 1s", "time_intervals: [{weekdays: [monday]}]",
      "ignored: time interval \"x\": no route names it"},
 };
@@ -538,6 +594,7 @@ int main(void)
         cmocka_unit_test(inhibitions_hold_between_incidents_that_carry_the_labels),
         cmocka_unit_test(inhibitions_alone_are_held_to_no_rule),
         cmocka_unit_test(muted_routes_get_maintenance_windows),
+        cmocka_unit_test(routes_that_tell_at_times_are_muted_at_all_others),
         cmocka_unit_test(intervals_that_cannot_be_kept_are_listed),
         cmocka_unit_test(a_whole_file_is_written),
         cmocka_unit_test(every_unknown_key_is_listed),
