@@ -11,7 +11,7 @@
 #include "rules/fields.h"
 #include "rules/rule_reader.h"
 
-enum { ID_TITLE_BYTES_MAX = 70 };
+enum { ID_TITLE_BYTES_MAX = 70, FLUSH_COUNT = 256, HEAD_FINDINGS_MAX = 1000 };
 
 static const char *const section_names[IMPORT_SECTIONS] = {"rules", "maintenance", "inhibit"};
 
@@ -205,40 +205,65 @@ static const char *refusal(struct import_work *work, const struct error *err)
     return import_name(work, "%.*s", end != NULL ? (int)(end - at) : (int)strlen(at), at);
 }
 
-static bool is_accepted(struct import_work *work, const struct import_entry *entry,
-                        const char **why)
+/* The engine's word on entries [from, to), which may be of several sections. */
+static bool is_accepted(struct import_work *work, size_t from, size_t to, const char **why)
 {
     const struct import_input *input = work->input;
     struct import_text text = {NULL, 0, 0};
     struct error err = {""};
     bool is_good;
 
-    if (input->accept == NULL)
-        return true;
-    import_text_format(&text, "%s:\n", section_names[entry->section]);
-    import_text_put(&text, entry->text);
+    for (int section = 0; section < IMPORT_SECTIONS; section++) {
+        bool is_first = true;
+        for (size_t i = from; i < to; i++) {
+            if (work->made.at[i]->entry.section != (enum import_section)section)
+                continue;
+            if (is_first)
+                import_text_format(&text, "%s:\n", section_names[section]);
+            is_first = false;
+            import_text_put(&text, work->made.at[i]->entry.text);
+        }
+    }
     is_good = input->accept(input->self, text.at, text.bytes, &err);
     import_text_release(&text);
     *why = is_good ? "" : refusal(work, &err);
     return is_good;
 }
 
-bool import_add(struct import_work *work, enum import_section section, const char *id,
-                struct import_text *comment, struct import_text *entry, struct span span,
-                const char *construct)
+/* Loading many rules at once costs little more than loading one; only among those that are refused
+ * together each is asked for. */
+void import_flush(struct import_work *work)
 {
-    struct import_entry made = {.section = section, .id = id};
-    const char *why;
+    size_t from = work->flushed, to = work->made.count;
+    const char *why = "";
 
-    made.comment = import_text_take(comment, &work->pool);
-    made.text = import_text_take(entry, &work->pool);
-    if (!is_accepted(work, &made, &why)) {
-        import_find(work, span, IMPORT_LEFT_OUT, construct,
-                    "this tocsin does not take what it would become: %s", why);
-        return false;
+    work->flushed = to;
+    if (work->input->accept == NULL || from == to || is_accepted(work, from, to, &why))
+        return;
+    for (size_t i = from; i < to; i++) {
+        struct import_made *made = work->made.at[i];
+        made->is_refused = !is_accepted(work, i, i + 1, &why);
+        if (made->is_refused)
+            import_find(work, made->span, IMPORT_LEFT_OUT, made->construct,
+                        "this tocsin does not take what it would become: %s", why);
     }
-    vector_add(&work->entries) = made;
-    return true;
+}
+
+struct import_made *import_add(struct import_work *work, enum import_section section,
+                               const char *id, struct import_text *comment,
+                               struct import_text *entry, struct span span, const char *construct)
+{
+    struct import_made *made = import_pool_alloc(&work->pool, sizeof(*made));
+
+    made->entry = (struct import_entry){.section = section, .id = id};
+    made->entry.comment = import_text_take(comment, &work->pool);
+    made->entry.text = import_text_take(entry, &work->pool);
+    made->span = span;
+    made->construct = construct;
+    vector_add(&work->made) = made;
+    if (work->made.count - work->flushed == FLUSH_COUNT)
+        import_flush(work);
+    return made;
 }
 
 void import_comment(struct import_text *comment, const char *word, struct text value)
@@ -266,19 +291,22 @@ static void write_head(struct import_work *work)
         return;
     }
     import_text_format(text, "# Not carried over, or not quite (%zu):\n", work->out->finding_count);
-    for (size_t i = 0; i < work->out->finding_count; i++) {
+    for (size_t i = 0; i < work->out->finding_count && i < HEAD_FINDINGS_MAX; i++) {
         import_text_put(text, "#   ");
         import_finding_print(work->out, work->input, i, text);
         import_text_put(text, "\n");
     }
+    if (work->out->finding_count > HEAD_FINDINGS_MAX)
+        import_text_format(text, "#   ... and %zu more, which the command lists\n",
+                           work->out->finding_count - HEAD_FINDINGS_MAX);
 }
 
 static void write_section(struct import_work *work, enum import_section section)
 {
     bool is_first = true;
 
-    for (size_t i = 0; i < work->entries.count; i++) {
-        const struct import_entry *entry = &work->entries.at[i];
+    for (size_t i = 0; i < work->out->entry_count; i++) {
+        const struct import_entry *entry = &work->out->entries[i];
         if (entry->section != section)
             continue;
         if (is_first)
@@ -291,19 +319,35 @@ static void write_section(struct import_work *work, enum import_section section)
     }
 }
 
+/* What was taken, and how it differs. */
+static void entries_finish(struct import_work *work)
+{
+    struct import_entry *entries =
+        import_pool_alloc(&work->pool, (work->made.count + 1) * sizeof(*entries));
+
+    for (size_t i = 0; i < work->made.count; i++) {
+        const struct import_made *made = work->made.at[i];
+        if (made->is_refused)
+            continue;
+        entries[work->out->entry_count++] = made->entry;
+        if (made->differs != NULL)
+            import_find(work, made->differs_span, IMPORT_DIFFERS, made->construct, "%s",
+                        made->differs);
+    }
+    work->out->entries = entries;
+}
+
 static void write_all(struct import_work *work)
 {
     struct import_result *out = work->out;
 
     out->findings = work->findings.at;
     out->finding_count = work->findings.count;
-    out->entries = work->entries.at;
-    out->entry_count = work->entries.count;
     write_head(work);
     for (int section = 0; section < IMPORT_SECTIONS; section++)
         write_section(work, (enum import_section)section);
     /* A file of rules without any is refused; an empty list is none of them. */
-    if (work->entries.count == 0)
+    if (out->entry_count == 0)
         import_text_put(&work->text, "\nrules: []\n");
     out->text = work->text.at;
     out->bytes = work->text.bytes;
@@ -408,6 +452,26 @@ static bool read_all(struct import_work *work, struct diagnostics *diag)
     return recognise(work, diag);
 }
 
+/* Rules that are taken one by one may be too many together. */
+static bool check_whole(struct import_work *work, struct diagnostics *diag)
+{
+    const struct import_input *input = work->input;
+    struct span span = {&work->scripts[0], 0, 0};
+    struct error err = {""};
+
+    if (work->text.bytes > YAML_BYTES_MAX) {
+        diagnose(diag, span,
+                 "the result would be larger than %d MiB, the size of a rule file: convert the "
+                 "files in parts",
+                 YAML_BYTES_MAX >> 20);
+        return false;
+    }
+    if (input->accept == NULL || input->accept(input->self, work->text.at, work->text.bytes, &err))
+        return true;
+    diagnose(diag, span, "this tocsin does not take the rules together: %s", refusal(work, &err));
+    return false;
+}
+
 static bool convert(struct import_work *work, struct diagnostics *diag)
 {
     if (!read_all(work, diag))
@@ -416,7 +480,9 @@ static bool convert(struct import_work *work, struct diagnostics *diag)
         import_sigma(work);
     else
         import_alertmanager(work);
-    if (work->findings.count > IMPORT_FINDINGS_MAX || work->entries.count > IMPORT_ENTRIES_MAX) {
+    import_flush(work);
+    entries_finish(work);
+    if (work->findings.count > IMPORT_FINDINGS_MAX || work->made.count > IMPORT_ENTRIES_MAX) {
         diagnose(diag, work->documents[0]->span,
                  "more than %d rules, or as many things that cannot be carried over: convert the "
                  "files in parts",
@@ -425,7 +491,7 @@ static bool convert(struct import_work *work, struct diagnostics *diag)
     }
     findings_finish(work);
     write_all(work);
-    return true;
+    return check_whole(work, diag);
 }
 
 int import_convert(const struct import_input *input, struct import_result *out, struct error *err)
@@ -458,7 +524,7 @@ void import_result_release(struct import_result *result)
     import_index_release(&work->ids);
     free(work->documents);
     free(work->findings.at);
-    free(work->entries.at);
+    free(work->made.at);
     import_text_release(&work->text);
     import_pool_release(&work->scratch);
     import_pool_release(&work->pool);

@@ -68,8 +68,8 @@ struct import_input {
     size_t file_count;
     enum import_format format;
     const struct import_map *map;
-    /* True when the engine takes `text` as a rule file, else a sentence. NULL: everything is
-     * taken. */
+    /* True when the engine takes `text` as a rule file, else a sentence in the form of
+     * rules/diagnostics.h. NULL: everything is taken. */
     bool (*accept)(void *self, const char *text, size_t bytes, struct error *err);
     void *self;
 };

@@ -431,9 +431,9 @@ static void convert_route(struct alertmanager *am, struct route *route)
         id = import_id(am->work, "am-", route->receiver);
         put_comment(route, &comment);
         put_rule(am, route, id, where, &entry);
-        if (import_add(am->work, IMPORT_RULES, id, &comment, &entry, route->node->span,
-                       route->construct))
-            route->id = id;
+        route->id = id;
+        route->made = import_add(am->work, IMPORT_RULES, id, &comment, &entry, route->node->span,
+                                 route->construct);
     }
     import_scratch_reset(am->work);
 }
@@ -485,6 +485,10 @@ static void convert_document(struct import_work *work, const struct yaml_node *d
         read_route(&am, root, NULL);
     for (size_t i = 0; i < am.routes.count; i++)
         convert_route(&am, am.routes.at[i]);
+    import_flush(work);
+    for (size_t i = 0; i < am.routes.count; i++)
+        if (am.routes.at[i]->made != NULL && am.routes.at[i]->made->is_refused)
+            am.routes.at[i]->id = NULL;
     for (size_t i = 0; i < am.routes.count; i++)
         alertmanager_intervals_mute(&am, am.routes.at[i]);
     alertmanager_intervals_finish(&am);

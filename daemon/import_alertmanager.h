@@ -27,6 +27,7 @@ struct route {
     const char *construct; /* route to "dba" */
     /* Of the rule that it became; id NULL: of none. */
     const char *id;
+    const struct import_made *made;
     const char *by[ROUTE_BY_MAX]; /* fields, without the tenant */
     uint32_t by_count;
 };

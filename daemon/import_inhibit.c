@@ -189,6 +189,7 @@ static void convert(struct inhibition *in, const char *id)
     struct expr_build build = {.pool = &work->scratch};
     struct import_text entry = {NULL, 0, 0}, comment = {NULL, 0, 0};
     struct expr *source, *target;
+    struct import_made *made;
     bool is_held = false;
 
     source = side_expr(in, &in->source, &build, &is_held);
@@ -201,11 +202,12 @@ static void convert(struct inhibition *in, const char *id)
         put_side(&entry, "target", target);
         put_equal(in, &entry);
         import_comment(&comment, "from", import_word(in->construct));
-        if (import_add(work, IMPORT_INHIBIT, id, &comment, &entry, in->node->span, in->construct) &&
-            is_held)
-            import_find(work, in->node->span, IMPORT_DIFFERS, in->construct,
-                        "it holds between incidents of those routes that group by all labels it "
-                        "names");
+        made =
+            import_add(work, IMPORT_INHIBIT, id, &comment, &entry, in->node->span, in->construct);
+        made->differs_span = in->node->span;
+        made->differs = is_held ? "it holds between incidents of those routes that group by all "
+                                  "labels it names"
+                                : NULL;
     }
     import_scratch_reset(work);
 }

@@ -401,14 +401,16 @@ static bool check_count(struct correlation *c)
 }
 
 /* What an upper bound comes to mean. */
-static void find_difference(struct correlation *c)
+static void note_difference(struct correlation *c, struct import_made *made)
 {
-    if (c->type < TEMPORAL && c->count_max < INT64_MAX)
-        import_find(work_of(c), yaml_node_find(c->map, "condition")->span, IMPORT_DIFFERS,
-                    c->rule->construct,
-                    "that a count stays below a bound is known when the time is over: it is looked "
-                    "at at the ends of windows of %s that follow each other",
-                    c->timespan->text.at);
+    if (c->type >= TEMPORAL || c->count_max == INT64_MAX)
+        return;
+    made->differs_span = yaml_node_find(c->map, "condition")->span;
+    made->differs = import_name(work_of(c),
+                                "that a count stays below a bound is known when the time is over: "
+                                "it is looked at at the ends of windows of %s that follow each "
+                                "other",
+                                c->timespan->text.at);
 }
 
 /* The rules of a temporal correlation must all be seen; some of them is no form of tocsin. */
@@ -646,9 +648,9 @@ void sigma_correlation_convert(struct sigma *sigma, struct sigma_rule *rule)
         sigma_rule_comment(sigma, rule, "rule", &comment);
         for (uint32_t i = 0; i < c.base_count; i++)
             sigma_base_comment(sigma, c.base[i], &comment);
-        if (put_rule(&c, id, &entry) && import_add(work, IMPORT_RULES, id, &comment, &entry,
-                                                   rule->document->span, rule->construct))
-            find_difference(&c);
+        if (put_rule(&c, id, &entry))
+            note_difference(&c, import_add(work, IMPORT_RULES, id, &comment, &entry,
+                                           rule->document->span, rule->construct));
     }
     import_text_release(&comment);
     import_text_release(&entry);

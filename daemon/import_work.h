@@ -21,7 +21,8 @@ struct import_work {
     const struct yaml_node **documents;
     size_t document_count;
     VECTOR_OF(struct import_finding) findings;
-    VECTOR_OF(struct import_entry) entries;
+    VECTOR_OF(struct import_made *) made;
+    size_t flushed;          /* of them, those that the engine has seen */
     struct import_index ids; /* how often each was asked for */
     struct import_text text;
 };
@@ -39,11 +40,25 @@ void import_ignore_key(struct import_work *work, const struct yaml_node *node, c
 /* An id made of words of a title that no entry has yet: "sigma-many-failed-logins", and "-2". */
 const char *import_id(struct import_work *work, const char *prefix, struct text title);
 
-/* Shows the entry to the engine and adds it; what the engine refuses becomes a finding. Takes
- * both texts. False: it was refused. */
-bool import_add(struct import_work *work, enum import_section section, const char *id,
-                struct import_text *comment, struct import_text *entry, struct span span,
-                const char *construct);
+/* One entry on its way into the result. */
+struct import_made {
+    struct import_entry entry;
+    struct span span;
+    const char *construct;
+    struct span differs_span;
+    const char *differs; /* a finding that it brings when it is taken; NULL: none */
+    bool is_refused;     /* known after import_flush() */
+};
+
+/* Adds an entry and takes both texts. It is shown to the engine later, many at once, and what the
+ * engine refuses becomes a finding in its place.
+ * Returns what is known of it; it lives as long as the result. */
+struct import_made *import_add(struct import_work *work, enum import_section section,
+                               const char *id, struct import_text *comment,
+                               struct import_text *entry, struct span span, const char *construct);
+
+/* Shows the engine what was added since the last time. */
+void import_flush(struct import_work *work);
 
 /* A comment line of an entry: "  # WORD: value" on one line. */
 void import_comment(struct import_text *comment, const char *word, struct text value);

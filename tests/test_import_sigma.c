@@ -714,6 +714,59 @@ static void what_would_grow_without_end_is_left_out(void **state)
     import_text_release(&text);
 }
 
+/* Each rule is good, and their file would be larger than one that is read. */
+static void a_result_that_no_file_holds_is_refused(void **state)
+{
+    (void)state;
+    struct import_text text = {NULL, 0, 0};
+    struct imported got;
+
+    for (int i = 0; i < 19500; i++)
+        import_text_format(&text, "title: T%d\ndetection: {s: {A: %d}, condition: s}\n---\n", i, i);
+    import_text_with(&got, text.at, NULL, false);
+    assert_int_not_equal(got.rc, 0);
+    assert_non_null(strstr(got.err.text, "larger than 4 MiB, the size of a rule file"));
+    imported_release(&got);
+    import_text_release(&text);
+}
+
+/* What a run of findings that is too long for the head comes to. */
+static void the_head_lists_a_thousand_things(void **state)
+{
+    (void)state;
+    struct import_text text = {NULL, 0, 0};
+    struct imported got;
+
+    for (int i = 0; i < 1200; i++)
+        import_text_format(&text, "title: T\nx: 1\ndetection: {s: {A: 1}, condition: s}\n---\n");
+    import_text_with(&got, text.at, NULL, false);
+    assert_int_equal(got.rc, 0);
+    assert_int_equal(got.result.finding_count, 1200);
+    assert_non_null(strstr(got.result.text, "\n#   ... and 200 more, which the command lists\n"));
+    imported_release(&got);
+    import_text_release(&text);
+}
+
+/* Entries are shown to the engine many at once; among those refused together, each is asked for. */
+static void one_bad_rule_among_many_is_left_out_alone(void **state)
+{
+    (void)state;
+    struct import_text text = {NULL, 0, 0};
+    struct imported got;
+
+    for (int i = 0; i < 600; i++)
+        import_text_format(&text,
+                           "title: T%d\nlogsource: {product: %s}\ndetection: {s: {A: %d}, "
+                           "condition: s}\n---\n",
+                           i, i == 300 ? "bad" : "good", i);
+    import_text_with(&got, text.at, "sources: [{product: bad, where: 'chek == 1'}]\n", true);
+    assert_int_equal(got.result.entry_count, 599);
+    assert_int_equal(got.result.finding_count, 1);
+    assert_true(has_finding(&got, "in.yml:1201:1: left out: rule \"T300\""));
+    imported_release(&got);
+    import_text_release(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -728,6 +781,9 @@ int main(void)
         cmocka_unit_test(every_unknown_key_is_listed),
         cmocka_unit_test(bad_input_is_refused),
         cmocka_unit_test(other_documents_are_listed),
+        cmocka_unit_test(a_result_that_no_file_holds_is_refused),
+        cmocka_unit_test(the_head_lists_a_thousand_things),
+        cmocka_unit_test(one_bad_rule_among_many_is_left_out_alone),
         cmocka_unit_test(what_would_grow_without_end_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
