@@ -125,7 +125,7 @@ static const struct construct_probe {
     const char *part, *rule;
 } construct_probes[] = {
 #define PROBE(where, rest)                                                                         \
-    "rules:\n  - id: p\n    where: " where "\n" rest                                               \
+    "rules:\n  - id: p\n    where: |\n      " where "\n" rest                                      \
     "    incident: {title: t}\n    close: quiet(1m)\n"
 #define WINDOW "    window: 1m\n    when: count() >= 1\n"
     {".matches(", PROBE("message.matches(\"(?i)a\")", WINDOW)},

@@ -72,17 +72,53 @@ assert [(f["file"], f["line"], f["column"], f["effect"], f["construct"]) for f i
     ("weight.yml", 9, 1, "ignored", "key weight")], d
 PY
 
+# Alertmanager: what fires for group_wait opens one incident per group, at the end of it; what is
+# resolved before does not; an inhibited warning is muted.
 cat >alertmanager.yml <<'YAML'
 route:
   receiver: duty
-  group_by: [alertname]
+  group_by: [alertname, cluster]
   repeat_interval: 4h
+  routes:
+    - receiver: nobody
+      matchers: [team="test"]
+inhibit_rules:
+  - source_matchers: [alertname="ClusterDown"]
+    target_matchers: [alertname="NodeDown"]
+    equal: [cluster]
 YAML
 code=0
 "$TOCSIN" import alertmanager.yml >am.yaml 2>err || code=$?
 [[ $code == 1 ]] || fail "exit code $code instead of 1"
 grep -q 'alertmanager.yml:4:3: ignored: key repeat_interval' err || fail "$(cat err)"
+[[ $(grep -c 'alertmanager.yml' err) == 1 ]] || fail "more than one thing was not carried over: $(cat err)"
 "$TOCSIN" check --rules am.yaml >check.log || fail "the result does not load: $(cat check.log am.yaml)"
+while read -r second state alertname cluster instance team; do
+    printf '{"resource":"%s","check":"%s","state":"%s","time":"2026-03-01T10:00:%02dZ","labels":{"alertname":"%s","cluster":"%s","instance":"%s","team":"%s"}}\n' \
+        "$instance" "$alertname" "$state" "$second" "$alertname" "$cluster" "$instance" "$team"
+done >alerts.json <<'ALERTS'
+0 firing ClusterDown a a1 core
+1 firing DiskFull a a2 core
+2 firing DiskFull a a3 core
+3 firing Flap b b1 core
+4 firing NodeDown a a4 core
+5 firing NodeDown b b4 core
+6 firing DiskFull c c1 test
+20 resolved Flap b b1 core
+59 firing Late z z1 core
+ALERTS
+"$TOCSIN" replay --quiet --rules am.yaml --ledger off alerts.json >incidents 2>replay.log || fail "$(cat replay.log)"
+python3 - incidents <<'PY' || fail "Alertmanager: $(cat incidents)"
+import json, sys
+opened = [d for d in map(json.loads, open(sys.argv[1])) if d["change"] == "opened"]
+told = {(d["rule"], d["title"]): d.get("muted_by", "") for d in opened}
+wanted = {("am-duty", "ClusterDown a: 1 firing"), ("am-duty", "DiskFull a: 2 firing"),
+          ("am-duty", "NodeDown a: 1 firing"), ("am-duty", "NodeDown b: 1 firing"),
+          ("am-nobody", "DiskFull c: 1 firing")}
+assert set(told) == wanted, told
+muted = {title for (rule, title), by in told.items() if by}
+assert muted == {"NodeDown a: 1 firing"}, told
+PY
 
 refused() { # CODE PATTERN ARGUMENTS
     local code=0 wanted=$1 pattern=$2
