@@ -198,9 +198,9 @@ class Generator:
         rule["own_where"] = own if rule.get("strict") or self.chance(0.3) else None
 
     def other_window(self, rule):
-        """A window that does not slide, for four rules of ten."""
+        """A window that does not slide, for five rules of ten."""
         r = self.random
-        kind = r.choice(["sliding"] * 6 + ["tumbling", "session", "open", "open"])
+        kind = r.choice(["sliding"] * 5 + ["tumbling", "session", "open", "open", "open"])
         if kind == "sliding":
             return
         rule["window"] = kind
