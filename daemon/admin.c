@@ -239,6 +239,14 @@ static void on_dead(struct evhttp_request *request, void *self)
         answer_pick(request, admin->config.self, admin->config.dead);
 }
 
+static void on_waiting(struct evhttp_request *request, void *self)
+{
+    struct admin *admin = self;
+
+    if (is_reading(request))
+        answer_pick(request, admin->config.self, admin->config.waiting);
+}
+
 static void on_redrive(struct evhttp_request *request, void *self)
 {
     struct admin *admin = self;
@@ -272,7 +280,7 @@ static void on_index(struct evhttp_request *request, void *self)
     if (is_reading(request))
         answer_state(request, is_index ? HTTP_OK : HTTP_NOTFOUND,
                      is_index ? "tocsin " TOCSIN_VERSION "\n\n/metrics\n/healthz\n/readyz\n"
-                                "/outbox/dead\n/outbox/redrive (POST)\n/rules\n/reload (POST)"
+                                "/outbox/dead\n/outbox/waiting\n/outbox/redrive (POST)\n/rules\n/reload (POST)"
                               : "there is nothing here; see /");
 }
 
@@ -367,6 +375,7 @@ static bool server_prepare(struct admin *admin)
            evhttp_set_cb(admin->http, "/outbox/dead", on_dead, admin) == 0 &&
            evhttp_set_cb(admin->http, "/rules", on_rules, admin) == 0 &&
            evhttp_set_cb(admin->http, "/reload", on_reload, admin) == 0 &&
+           evhttp_set_cb(admin->http, "/outbox/waiting", on_waiting, admin) == 0 &&
            evhttp_set_cb(admin->http, "/outbox/redrive", on_redrive, admin) == 0;
 }
 

@@ -5,6 +5,7 @@
  *   GET /healthz   200 while the process makes progress, else 503 and a sentence
  *   GET /readyz    200 while it can serve, else 503 and a sentence
  *   GET /outbox/dead      dead changes as JSON; ?sink=NAME&incident=ID
+ *   GET /outbox/waiting   what of an incident is still to be sent; ?incident=ID
  *   POST /outbox/redrive  sends them again; ?sink=NAME, ?incident=ID or ?all=1
  *   GET /rules            the rules in force and what they hold, as JSON
  *   POST /reload          as SIGHUP; answers with what it did to each rule
@@ -48,6 +49,7 @@ struct admin_config {
     int (*dead)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
     int (*rules)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
     int (*reload)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
+    int (*waiting)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
     int (*redrive)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
 };
 

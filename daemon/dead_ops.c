@@ -24,8 +24,8 @@ static bool read_hex(const char *text, size_t digits, uint64_t *out)
     return true;
 }
 
-static int read_pick(const struct outbox *outbox, const struct admin_pick *pick,
-                     struct outbox_pick *out, struct error *err)
+int dead_ops_read_pick(const struct outbox *outbox, const struct admin_pick *pick,
+                       struct outbox_pick *out, struct error *err)
 {
     *out = (struct outbox_pick){.sink = -1};
     if (pick->sink != NULL) {
@@ -75,7 +75,7 @@ int dead_ops_list(struct outbox *outbox, const struct admin_pick *pick, FILE *to
     json_t *root = json_object(), *list = json_array(); /* ours */
     struct outbox_pick picked;
     size_t count = 0;
-    int rc = read_pick(outbox, pick, &picked, err);
+    int rc = dead_ops_read_pick(outbox, pick, &picked, err);
 
     if (rc != 0)
         goto out;
@@ -105,7 +105,7 @@ int dead_ops_redrive(struct outbox *outbox, const struct admin_pick *pick, FILE 
 {
     struct outbox_redriven redriven = {0};
     struct outbox_pick picked;
-    int rc = read_pick(outbox, pick, &picked, err);
+    int rc = dead_ops_read_pick(outbox, pick, &picked, err);
 
     if (rc != 0)
         return rc;

@@ -26,6 +26,7 @@
 #include "daemon/packs.h"
 #include "daemon/quarantine.h"
 #include "daemon/rules_preview.h"
+#include "daemon/waiting_ops.h"
 #include "sinks/outbox.h"
 
 enum { LINE_BYTES = 64 << 10, WHY_BYTES = 512, FORMS_MAX = 65536 };
@@ -219,6 +220,17 @@ static int list_dead(void *self, const struct admin_pick *pick, FILE *to, struct
     return rc;
 }
 
+static int list_waiting(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    struct service *service = self;
+    int rc;
+
+    pthread_mutex_lock(&service->lock);
+    rc = waiting_ops_list(service->outbox, pick, to, err);
+    pthread_mutex_unlock(&service->lock);
+    return rc;
+}
+
 static int redrive_dead(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
 {
     struct service *service = self;
@@ -405,6 +417,7 @@ static int create_admin(struct service *service, struct error *err)
         .healthy = is_healthy,
         .ready = is_ready,
         .dead = list_dead,
+        .waiting = list_waiting,
         .redrive = redrive_dead,
         .rules = list_rules,
         .reload = reload_by_admin,

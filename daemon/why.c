@@ -414,6 +414,13 @@ void why_remark(struct why *why, const char *remark)
     vector_add(&why->remarks) = copy;
 }
 
+size_t why_incidents(const struct why *why, struct id128 *out, size_t max)
+{
+    for (size_t i = 0; i < why->watched.count && i < max; i++)
+        out[i] = why->watched.at[i];
+    return why->watched.count;
+}
+
 bool why_found(const struct why *why)
 {
     return why->found;

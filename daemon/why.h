@@ -61,6 +61,9 @@ bool why_pass(struct why *why);
 /* A remark that the reader of the answer needs: marks that are missing. Copied. */
 void why_remark(struct why *why, const char *remark);
 
+/* The incidents that the answer speaks of, up to `max`; returns how many there are. */
+size_t why_incidents(const struct why *why, struct id128 *out, size_t max);
+
 /* True when what was asked for is in the input. */
 bool why_found(const struct why *why);
 

@@ -10,6 +10,7 @@
 #include "daemon/packs.h"
 #include "daemon/progress.h"
 #include "daemon/units.h"
+#include "daemon/why_daemon.h"
 
 enum { POLL_MS = 200, PARTS_SHOWN = 256, PASSES_MAX = 2 };
 #define SINCE_MS_DEFAULT ((int64_t)3600 * 1000)
@@ -22,6 +23,7 @@ struct answering {
     struct replay_range range;
     char from[UNIT_TEXT_BYTES];
     const char *marks;
+    bool lacks_marks; /* the daemon writes none */
     struct config *config;
     struct rule_set *rules;
     struct engine_config engine_config;
@@ -92,6 +94,8 @@ static int prepare_range(struct answering *a, struct error *err)
     a->is_live = a->range.brokers == NULL && a->range.topics.count == 0;
     if (a->is_live && a->marks == NULL && a->config->marks.path[0] != '\0')
         a->marks = a->config->marks.path;
+    else if (a->is_live && a->marks == NULL)
+        a->lacks_marks = true;
     return EXIT_OK;
 }
 
@@ -196,7 +200,10 @@ static int open_inputs(struct answering *a, struct error *err)
                 code = rc == -EINVAL ? EXIT_DATA : rc == -ENOMEM ? EXIT_SYSTEM : EXIT_NO_INPUT;
         }
     }
-    if (code == EXIT_OK)
+    if (code == EXIT_OK && a->lacks_marks)
+        why_remark(a->why, "the daemon keeps no marks (marks.path): where its clock sealed a "
+                           "silent partition, times and results may differ");
+    else if (code == EXIT_OK)
         remark_input(a, a->inputs[0]);
     return code;
 }
@@ -215,6 +222,8 @@ int why_run(struct why_run *run, const char *command, struct error *err)
         if (code == EXIT_OK && !why_pass(a.why))
             break;
     }
+    if (code == EXIT_OK && a.is_live && strcmp(a.config->admin.listen, "off") != 0)
+        why_daemon_ask(a.why, a.config->admin.listen);
     if (code == EXIT_OK) {
         if (run->is_json)
             why_print_json(a.why, stdout);

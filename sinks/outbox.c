@@ -39,6 +39,7 @@ struct question {
     const struct outbox_pick *pick;
     struct outbox_redriven *redriven; /* NULL: only a list is wanted */
     struct outbox_dead_row *rows;
+    struct outbox_waiting_row *waiting; /* not NULL: a list of these is wanted instead */
     size_t rows_max, count;
     bool is_answered;
 };
@@ -173,6 +174,9 @@ static void hear_others(struct outbox *outbox)
     if (question != NULL) {
         if (question->redriven != NULL)
             outbox_core_redrive(outbox->core, question->pick, question->redriven);
+        else if (question->waiting != NULL)
+            question->count = outbox_core_waits(outbox->core, question->pick->incident,
+                                                question->waiting, question->rows_max);
         else
             question->count =
                 outbox_core_dead(outbox->core, question->pick, question->rows, question->rows_max);
@@ -477,6 +481,16 @@ void outbox_redrive(struct outbox *outbox, const struct outbox_pick *pick,
     struct question question = {.pick = pick, .redriven = out};
 
     ask(outbox, &question);
+}
+
+size_t outbox_waits(struct outbox *outbox, struct id128 incident, struct outbox_waiting_row *out,
+                    size_t max)
+{
+    const struct outbox_pick pick = {.sink = -1, .has_incident = true, .incident = incident};
+    struct question question = {.pick = &pick, .waiting = out, .rows_max = max};
+
+    ask(outbox, &question);
+    return question.count;
 }
 
 size_t outbox_dead(struct outbox *outbox, const struct outbox_pick *pick,

@@ -125,6 +125,22 @@ void outbox_redrive(struct outbox *outbox, const struct outbox_pick *pick,
 size_t outbox_dead(struct outbox *outbox, const struct outbox_pick *pick,
                    struct outbox_dead_row *out, size_t max);
 
+/* An op that is still to be sent, as it is shown. */
+struct outbox_waiting_row {
+    uint16_t sink;
+    uint8_t kind; /* enum op_kind */
+    uint32_t number;
+    uint32_t attempts;
+    const char *reason; /* what it waits for; a literal */
+    uint64_t delay_ms;  /* how long at least; 0: not known */
+    char error[256];    /* the sink's last words, where it was tried or the sink is shut off; "" */
+};
+
+/* Lists what of the incident is still to be sent, by sink, in order; returns how many. Thread: as
+ * above. */
+size_t outbox_waits(struct outbox *outbox, struct id128 incident, struct outbox_waiting_row *out,
+                    size_t max);
+
 /* Index of the sink of that name; -1: there is none. */
 int outbox_sink_find(const struct outbox *outbox, const char *name);
 const char *outbox_sink_name(const struct outbox *outbox, size_t sink);

@@ -98,6 +98,10 @@ void outbox_core_redrive(struct outbox_core *core, const struct outbox_pick *pic
 size_t outbox_core_dead(const struct outbox_core *core, const struct outbox_pick *pick,
                         struct outbox_dead_row *out, size_t max);
 
+/* What of the incident is still to be sent, by sink, in order; returns how many. */
+size_t outbox_core_waits(const struct outbox_core *core, struct id128 incident,
+                         struct outbox_waiting_row *out, size_t max);
+
 /* `ops` counts what was taken. */
 void outbox_core_counters(const struct outbox_core *core, size_t sink, struct sink_counters *out);
 

@@ -6,6 +6,7 @@
  *   outbox_gate.c    whether a sink may be sent anything now: budget, breaker, hold
  *   outbox_notice.c  self-alerts that no rule can make, sent to the sinks that work
  *   outbox_dead.c    ops that were given up: kept for a person, sent again on demand
+ *   outbox_waiting.c what of an incident is still to be sent, for a person
  *   outbox_retry.c   what the end of an attempt means for its op (O5, O6)
  *   outbox_core.c    sending, answers, and the functions of outbox_core.h
  *

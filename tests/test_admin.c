@@ -123,7 +123,7 @@ static void each_endpoint_answers(void **state)
     assert_answer(get(admin, "/readyz?verbose=1"), 200, "ok\n");
     assert_answer(get(admin, "/"), 200,
                   "tocsin " TOCSIN_VERSION "\n\n/metrics\n/healthz\n/readyz\n/outbox/dead\n"
-                  "/outbox/redrive (POST)\n/rules\n/reload (POST)\n");
+                  "/outbox/waiting\n/outbox/redrive (POST)\n/rules\n/reload (POST)\n");
     assert_answer(get(admin, "/etc/passwd"), 404, "there is nothing here; see /\n");
     admin_destroy(admin);
 }

@@ -302,9 +302,61 @@ static void a_2xx_of_pagerduty_counts_only_with_its_own_words(void **state)
     assert_int_equal(counters(0).dead, 0);
 }
 
+/* --- what of an incident is still to be sent ----------------------------------------------- */
+
+static const struct id128 first_incident = {0x0123456789abcdefu, 1}; /* fixture_incident() */
+
+static void each_waiting_op_says_what_it_waits_for(void **state)
+{
+    struct outbox_waiting_row row[4];
+
+    (void)state;
+    begin_world(NULL, 0);
+    assert_int_equal(outbox_core_waits(core, first_incident, row, 4), 0);
+    submit(1, 1, OP_OPEN, 0);
+    submit(1, 1, OP_OPEN, 1);
+    submit(2, 1, OP_OPEN, 0); /* of another incident: not listed */
+    assert_int_equal(outbox_core_waits(core, first_incident, row, 4), 2);
+    assert_string_equal(row[0].reason, "it is its turn");
+    assert_int_equal(row[0].sink, 0);
+    assert_int_equal(row[1].sink, 1);
+    assert_int_equal(row[0].number, 1);
+    outbox_core_run(core);
+    submit(1, 2, OP_UPDATE, 0);
+    assert_int_equal(outbox_core_waits(core, first_incident, row, 4), 3);
+    assert_string_equal(row[0].reason, "it is on its way: an answer is awaited");
+    assert_string_equal(row[1].reason, "an earlier change of the incident goes first");
+    assert_int_equal(row[1].number, 2);
+    /* The first request is the open for sink one. */
+    fixture_answer(0, 503, "busy", "");
+    assert_int_equal(outbox_core_waits(core, first_incident, row, 1), 3);
+    assert_string_equal(row[0].reason, "it failed and is tried again");
+    assert_string_equal(row[0].error, "HTTP 503: busy");
+    assert_int_equal(row[0].attempts, 1);
+    assert_true(row[0].delay_ms > 0);
+}
+
+static void a_sink_that_is_held_says_so_of_what_waits(void **state)
+{
+    struct outbox_waiting_row row[2];
+
+    (void)state;
+    begin_world(NULL, 0);
+    submit(1, 1, OP_OPEN, 0);
+    outbox_core_run(core);
+    fixture_answer(0, 401, "who are you", "");
+    assert_true(counters(0).held);
+    assert_int_equal(outbox_core_waits(core, first_incident, row, 2), 1);
+    assert_string_equal(row[0].reason, "the sink refuses our credentials: it is held");
+    assert_string_equal(row[0].error, "HTTP 401: who are you");
+    assert_true(row[0].delay_ms > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(each_waiting_op_says_what_it_waits_for),
+        TEST(a_sink_that_is_held_says_so_of_what_waits),
         TEST(O5_delays_grow_from_a_second_to_five_minutes_with_jitter),
         TEST(O5_retry_after_is_honoured_in_seconds),
         TEST(O5_retry_after_is_honoured_as_a_date),

@@ -1,0 +1,138 @@
+/* why_daemon.c - see why_daemon.h. */
+#include "daemon/why_daemon.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "daemon/admin_client.h"
+#include "daemon/units.h"
+
+enum { INCIDENTS_MAX = 8, OPS_SAID = 20, LINE_BYTES = 1024 };
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "";
+}
+
+/* The answer as JSON, ours; NULL when there is none. */
+static json_t *get(const char *address, const char *path, struct error *err)
+{
+    char *body = NULL;
+    json_t *root;
+    int status;
+
+    if (admin_client_ask(address, false, path, &status, &body, err) != 0)
+        return NULL;
+    root = status == 200 ? json_loads(body, 0, NULL) : NULL;
+    if (root == NULL)
+        error_set(err, "the daemon at %s answers %d to %s", address, status, path);
+    free(body);
+    return root;
+}
+
+static void say_waiting(struct why *why, const char *incident, const json_t *list)
+{
+    const json_t *op; /* borrowed */
+    size_t i;
+
+    json_array_foreach (list, i, op) {
+        char line[LINE_BYTES], delay[UNIT_TEXT_BYTES];
+        json_int_t ms = json_integer_value(json_object_get(op, "delay_ms"));
+        if (i == OPS_SAID)
+            return;
+        snprintf(line, sizeof(line), "the %s of incident %.32s still waits for %s: %s%s%s%s%s",
+                 text_of(op, "kind"), incident, text_of(op, "sink"), text_of(op, "reason"),
+                 ms > 0 ? ", for " : "", ms > 0 ? unit_format_duration(ms, delay) : "",
+                 text_of(op, "error")[0] != '\0' ? "; it said " : "", text_of(op, "error"));
+        why_remark(why, line);
+    }
+}
+
+static void say_dead(struct why *why, const char *incident, const json_t *list)
+{
+    const json_t *op; /* borrowed */
+    size_t i;
+
+    json_array_foreach (list, i, op) {
+        char line[LINE_BYTES];
+        if (i == OPS_SAID)
+            return;
+        snprintf(line, sizeof(line), "%s was not told of the %s of incident %.32s: %s: %s",
+                 text_of(op, "sink"), text_of(op, "kind"), incident, text_of(op, "cause"),
+                 text_of(op, "error"));
+        why_remark(why, line);
+    }
+}
+
+/* False when the daemon does not answer. */
+static bool ask_about(struct why *why, const char *address, struct id128 id, struct error *err)
+{
+    char incident[ID128_TEXT_BYTES], path[128];
+    json_t *waiting, *dead;
+
+    id128_format(id, incident);
+    snprintf(path, sizeof(path), "/outbox/waiting?incident=%s", incident);
+    waiting = get(address, path, err);
+    if (waiting == NULL)
+        return false;
+    snprintf(path, sizeof(path), "/outbox/dead?incident=%s", incident);
+    dead = get(address, path, err);
+    say_waiting(why, incident, json_object_get(waiting, "waiting"));
+    say_dead(why, incident, json_object_get(dead, "dead"));
+    if (json_array_size(json_object_get(waiting, "waiting")) == 0 &&
+        json_array_size(json_object_get(dead, "dead")) == 0 && dead != NULL) {
+        char line[LINE_BYTES];
+        snprintf(line, sizeof(line), "the daemon holds nothing of incident %s for its sinks",
+                 incident);
+        why_remark(why, line);
+    }
+    json_decref(waiting);
+    json_decref(dead);
+    return true;
+}
+
+/* How often the daemon has switched its rules; -1: not known. */
+static int64_t reloads(const char *address)
+{
+    static const char name[] = "\ntocsin_reloads_total ";
+    struct error ignored;
+    char *body = NULL, *at;
+    int64_t count = -1;
+    int status;
+
+    if (admin_client_ask(address, false, "/metrics", &status, &body, &ignored) == 0 &&
+        status == 200) {
+        at = strstr(body, name);
+        count = at != NULL ? strtoll(at + sizeof(name) - 1, NULL, 10) : -1;
+    }
+    free(body);
+    return count;
+}
+
+void why_daemon_ask(struct why *why, const char *address)
+{
+    struct id128 incidents[INCIDENTS_MAX];
+    size_t count = why_incidents(why, incidents, INCIDENTS_MAX);
+    struct error err = {{0}};
+    char line[LINE_BYTES];
+    int64_t switched;
+
+    for (size_t i = 0; i < count && i < INCIDENTS_MAX; i++)
+        if (!ask_about(why, address, incidents[i], &err)) {
+            snprintf(line, sizeof(line), "what waits for sinks is not known: %.900s", err.text);
+            why_remark(why, line);
+            return;
+        }
+    switched = reloads(address);
+    if (switched > 0) {
+        snprintf(line, sizeof(line),
+                 "the daemon has switched its rules %" PRId64
+                 " times since its start; this answer was made with those of now alone",
+                 switched);
+        why_remark(why, line);
+    }
+}

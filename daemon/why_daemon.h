@@ -1,0 +1,17 @@
+/*
+ * why_daemon.h - what only the running daemon knows of an answer: what of its incidents waits for
+ * which sink and why, what was given up, and whether its rules were switched.
+ *
+ * Thread: one; blocks until the daemon has answered.
+ */
+#ifndef DAEMON_WHY_DAEMON_H
+#define DAEMON_WHY_DAEMON_H
+
+#include "base/error.h"
+#include "daemon/why.h"
+
+/* Asks the admin server at "host:port" about the incidents of the answer, and adds what it says to
+ * it. A daemon that does not answer is a remark, not a failure. */
+void why_daemon_ask(struct why *why, const char *address);
+
+#endif

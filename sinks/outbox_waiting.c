@@ -1,0 +1,71 @@
+/*
+ * outbox_waiting.c - what of one incident is still to be told, and what it waits for: for a person
+ * who asks where a page is.
+ */
+#include <string.h>
+#include "base/host.h"
+#include "sinks/outbox_queue.h"
+
+#define MS_NS UINT64_C(1000000)
+
+/* What keeps a queue from sending anything; NULL: nothing does. */
+static const char *gate_words(const struct outbox_queue *queue, uint64_t now_ns)
+{
+    if (queue->is_held)
+        return "the sink refuses our credentials: it is held";
+    if (queue->breaker_open)
+        return "the sink does not answer: its breaker is open";
+    if (queue->away_ns > now_ns)
+        return "the sink asked us to stay away";
+    return outbox_gate_due_ns(queue) > now_ns ? "its rate budget, or attempts under way" : NULL;
+}
+
+static uint64_t delay_ms(uint64_t due_ns, uint64_t now_ns)
+{
+    return due_ns > now_ns ? (due_ns - now_ns + MS_NS - 1) / MS_NS : 0;
+}
+
+static void fill(const struct outbox_queue *queue, const struct outbox_chain *chain,
+                 const struct outbox_op *op, uint64_t now_ns, struct outbox_waiting_row *row)
+{
+    const char *gate = gate_words(queue, now_ns);
+
+    *row = (struct outbox_waiting_row){.sink = (uint16_t)(queue - queue->core->queues),
+                                       .kind = op->op.kind,
+                                       .number = op->op.number,
+                                       .attempts = op->attempts};
+    if (op != chain->first) {
+        row->reason = "an earlier change of the incident goes first";
+    } else if (chain->place == CHAIN_IN_FLIGHT) {
+        row->reason = "it is on its way: an answer is awaited";
+    } else if (gate != NULL) {
+        uint64_t due_ns = outbox_gate_due_ns(queue);
+        row->reason = gate;
+        row->delay_ms = due_ns != UINT64_MAX ? delay_ms(due_ns, now_ns) : 0;
+    } else if (chain->place == CHAIN_WAITING) {
+        row->reason =
+            chain->was_told ? "the sink said when to come back" : "it failed and is tried again";
+        row->delay_ms = delay_ms(chain->due_ns, now_ns);
+    } else {
+        row->reason = "it is its turn";
+    }
+    if (op->attempts > 0 || gate != NULL)
+        memcpy(row->error, queue->counters.last_error, sizeof(row->error));
+}
+
+size_t outbox_core_waits(const struct outbox_core *core, struct id128 incident,
+                         struct outbox_waiting_row *out, size_t max)
+{
+    uint64_t now_ns = host_mono_ns();
+    size_t count = 0;
+
+    for (size_t q = 0; q < core->queue_count; q++) {
+        const struct outbox_queue *queue = &core->queues[q];
+        const struct outbox_chain *chain = outbox_chain_find(queue, incident);
+        for (const struct outbox_op *op = chain != NULL ? chain->first : NULL; op != NULL;
+             op = op->next, count++)
+            if (count < max)
+                fill(queue, chain, op, now_ns, &out[count]);
+    }
+    return count;
+}
