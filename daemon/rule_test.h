@@ -112,6 +112,7 @@ enum rule_test_text {
     TEXT_CHECK,
     TEXT_MESSAGE,
     TEXT_WHY,
+    TEXT_MUTED_BY,
     RULE_TEST_TEXTS
 };
 extern const char *const rule_test_text_names[RULE_TEST_TEXTS];

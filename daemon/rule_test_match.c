@@ -322,6 +322,8 @@ static const char *text_of(const struct incident *incident, enum rule_test_text 
         return incident->message;
     case TEXT_WHY:
         return incident->why;
+    case TEXT_MUTED_BY:
+        return incident->muted_by;
     case RULE_TEST_TEXTS:
         break;
     }

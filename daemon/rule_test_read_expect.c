@@ -17,14 +17,14 @@ const char *const rule_test_count_names[4] = {"alerts", "open", "events", "sever
 enum { COUNT_SEVERITY = 3 };
 
 const char *const rule_test_text_names[RULE_TEST_TEXTS] = {
-    "title",  "priority", "tenant",   "tier",  "team",    "runbook",
-    "source", "host",     "resource", "check", "message", "why",
+    "title", "priority", "tenant", "tier",    "team", "runbook",  "source",
+    "host",  "resource", "check",  "message", "why",  "muted_by",
 };
 
 #define CHANGE_KEYS "cause", "alerts", "open", "events", "severity"
 #define EXPECT_KEYS                                                                                \
     "rule", "key", "title", "priority", "tenant", "tier", "team", "runbook", "source", "host",     \
-        "resource", "check", "message", "why", "opened"
+        "resource", "check", "message", "why", "muted_by", "opened"
 
 static const char *const expect_keys[] = {EXPECT_KEYS, CHANGE_KEYS, "closed",
                                           "updates",   "sent",      "members"};

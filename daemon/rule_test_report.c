@@ -33,6 +33,8 @@ static void print_incident(const struct rule_test *test, const struct rule_test_
     fprintf(to, "rule %s, key %s, %s%sopened at %s, ", first->rule_id, first->key,
             priority_name((enum priority)first->priority), first->priority != 0 ? ", " : "",
             rule_test_format_time(first->at_ms - test->settings.start_ms, text));
+    if (first->muted_by[0] != '\0')
+        fprintf(to, "muted by %s, ", first->muted_by);
     if (last->change == INCIDENT_CLOSED)
         fprintf(to, "closed at %s (%s)",
                 rule_test_format_time(last->at_ms - test->settings.start_ms, text),
@@ -231,6 +233,7 @@ static json_t *incident_json(const struct rule_test *test,
     json_object_set_new(object, "events", json_integer((json_int_t)last->event_count));
     json_object_set_new(object, "open", json_integer(last->open_count));
     set_text(object, "why", first->why);
+    set_text(object, "muted_by", first->muted_by);
     return object;
 }
 

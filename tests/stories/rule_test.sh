@@ -99,4 +99,5 @@ awk '/^```yaml/ { n++; inside = 1; next } /^```/ { inside = 0 } inside { print >
 ends 0 --rules storage manual/1.test.yaml
 ends 0 --rules demo manual/2.test.yaml
 ends 0 --rules demo manual/3.test.yaml
-[[ ! -e manual/4.test.yaml ]] || fail "an example that nobody runs"
+ends 0 --rules demo manual/4.test.yaml
+[[ ! -e manual/5.test.yaml ]] || fail "an example that nobody runs"
