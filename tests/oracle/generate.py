@@ -14,6 +14,8 @@ import random
 import sys
 
 import calendars
+import expression
+import generate_expression
 import oracle
 
 LIVE_START = 1_000_000_000_000  # where the clock of live_runner.c begins: BENCH_T0
@@ -34,6 +36,7 @@ FEATURES = [
     "key evicted", "key evicted with incident", "op withheld", "self-alert", "ledger late", "ledger late_by_seal",
     "ledger time_clamped", "ledger pending", "form alertmanager", "tumbling ended", "session ended",
     "open no more", "hold broken", "when an error", "opened by hold", "opened by the end of a window",
+    "form expression", "form computed title", "form variables",
     "step taken", "step of no chain", "sequence opened", "all opened", "sequence lives on",
     "silence", "silence ended", "sequence goes on", "sequence ended by absence",
     "opened under silence",
@@ -91,8 +94,16 @@ class Generator:
 
     # ---- rules ----
 
+    def expressions(self, ages=True):
+        return generate_expression.Expressions(self.random, self.unstable, ages)
+
     def where(self, depth=0):
         r = self.random
+        if self.chance(0.1):
+            self.forms["expression"] += 1
+            tree = ["expression", self.expressions().truth(r.choice([0, 1, 2, 3]))]
+            # Most are false of most events: a rule should see some.
+            return r.choice([tree, ["or", tree, ["==", "check", "c1"]], ["not", tree]])
         simple = [["severity", ">=", r.choice(["debug", "warning", "major", "critical"])],
                   [">=", "check", ""], [">=", "check", ""],
                   ["==", "check", r.choice("cde") + "1"], ["startsWith", "check", r.choice("cd")],
@@ -161,6 +172,13 @@ class Generator:
                 self.other_window(rule)
                 titles.append("{%s} seen" % aggregate_text(r.choice(aggregates)))
             rule["title"] = r.choice(titles)
+            if self.chance(0.15):
+                self.forms["computed title"] += 1
+                counted = [a for a in aggregates if a[0] in ("count", "distinct")]
+                rule["title"] = self.title(counted if "when" in rule else [])
+            if "when" in rule and self.chance(0.15):
+                self.forms["variables"] += 1
+                rule["vars"] = True
             if self.tight or self.chance(0.2):
                 rule["max_members"] = r.choice([5, 9, 40] if self.big else [2, 3, 4])
                 if "when" in rule:
@@ -179,6 +197,19 @@ class Generator:
         rule["expect"] = {"every_ms": r.choice([200, 1000, 3000, 30000])}
         if self.chance(0.5):
             rule["expect"]["severity"] = r.choice(["info", "minor", "critical"])
+
+    def title(self, aggregates):
+        """Pieces of text and expressions, some of them over what `when` counts."""
+        r = self.random
+        parts = []
+        for _ in range(r.randint(1, 3)):
+            make = self.expressions(ages=False)  # an age is that at the opening
+            tree = make.one_of(lambda: make.text(2), lambda: make.number(2), lambda: make.real(2),
+                               lambda: make.truth(1))
+            if aggregates and self.chance(0.5):
+                tree = [r.choice("+*/%"), ["count", list(r.choice(aggregates))], make.number(1)]
+            parts += [r.choice(["of ", " {} ", "}{", ": "]), tree]
+        return parts
 
     def make_steps(self, rule):
         """In place of the window: a sequence, or conditions in any order."""
@@ -736,6 +767,8 @@ def aggregate_text(aggregate):
 
 def where_text(tree):
     op, *args = tree
+    if op == "expression":
+        return expression.text(args[0])
     if op in ("and", "or"):
         return "(" + (" && " if op == "and" else " || ").join(where_text(a) for a in args) + ")"
     if op == "not":
@@ -776,8 +809,12 @@ def window_text(rule):
 
 
 def window_yaml(rule):
-    lines = [f"    where: {json.dumps(where_text(rule['where']))}",
-             f"    window: {window_text(rule)}", f"    when: {json.dumps(when_text(rule['when']))}"]
+    where = json.dumps(where_text(rule["where"]))
+    if rule.get("vars"):
+        lines = ["    vars:", f"      w1: {where}", "      w2: w1 && true", "    where: w2 || w1"]
+    else:
+        lines = [f"    where: {where}"]
+    lines += [f"    window: {window_text(rule)}", f"    when: {json.dumps(when_text(rule['when']))}"]
     if "for_ms" in rule:
         lines.append(f"    for: {oracle.duration(rule['for_ms'])}")
     if "look" in rule:
@@ -808,6 +845,13 @@ def steps_yaml(rule):
     return lines
 
 
+def title_text(title):
+    if type(title) is str:
+        return title
+    return "".join(part.replace("{", "{{").replace("}", "}}") if type(part) is str
+                   else "{" + expression.text(part).replace('"', "'") + "}" for part in title)
+
+
 def matcher_text(tree):
     op, *args = tree
     if op in ("and", "or"):
@@ -834,14 +878,14 @@ def mutes_yaml(mutes):
 
 
 def rules_yaml(rules, mutes=None):
-    lines = ["rules:"]
+    lines = expression.lookups_yaml() + ["rules:"]
     for rule in rules:
         lines.append(f"  - id: {rule['id']}")
         if "on" in rule:
             lines.append(f"    on: {rule['on']}")
         lines.append(f"    by: [{', '.join(rule['by'])}]")
         lines += expect_yaml(rule) if "expect" in rule else steps_yaml(rule) if "steps" in rule else window_yaml(rule)
-        lines += ["    incident:", f"      title: {json.dumps(rule['title'])}"]
+        lines += ["    incident:", f"      title: {json.dumps(title_text(rule['title']))}"]
         if "team" in rule:
             lines.append(f"      team: {rule['team']}")
         if "priority" in rule:
@@ -886,6 +930,7 @@ def write(scenario, folder):
                   for i, (rules, mutes) in enumerate(zip(scenario["rule_sets"], mute_sets))]
     else:
         files.append(("log.tlog", tlog(scenario)))
+    files += expression.table_files()
     for name, text in files:
         path = os.path.join(folder, name)
         with open(path + ".new", "w", encoding="utf-8") as file:

@@ -13,6 +13,7 @@ import json
 import math
 import sys
 
+import expression
 from mutes import Mutes
 import steps
 from xxh3 import xxh3_128_hex
@@ -171,6 +172,11 @@ def aggregate_text(aggregate):
 def where_holds(tree, event):
     """True, False, or None for an evaluation error; errors are absorbed as in CEL."""
     op, *args = tree
+    if op == "expression":
+        try:
+            return expression.value(args[0], event)
+        except expression.Undefined:
+            return None
     if op == "and":
         got = [where_holds(a, event) for a in args]
         return False if False in got else None if None in got else True
@@ -201,6 +207,8 @@ def where_holds(tree, event):
 
 def where_reads_message(tree):
     op, *args = tree
+    if op == "expression":
+        return expression.reads(args[0], expression.UNSTABLE)
     if op in ("and", "or", "not"):
         return any(where_reads_message(a) for a in args)
     return op in ("value", "age") or args[0] in ("message", "ts")
@@ -1022,7 +1030,7 @@ class Oracle:
         else:
             inc.first = min(e.ts for e in entries)
             inc.severity = max(e.severity for e in entries)
-        inc.title = cut(self.title(rule, values, event or self.key_event(rule, values), counts),
+        inc.title = cut(self.title(rule, values, event or self.key_event(rule, values, now), counts),
                         TITLE_BYTES)
         inc.why = cut(why, WHY_BYTES)
         self.ledger["correlated"] += sum(not e.is_counted for e in entries)
@@ -1033,7 +1041,7 @@ class Oracle:
         self.log_change(inc, now, "opened", "rule")
 
     @staticmethod
-    def key_event(rule, values):
+    def key_event(rule, values, now):
         """What an opening without an event has for one: the values of `by`, and nothing else."""
         raw = {"severity": "ok", "state": "problem", "labels": {}}
         for name, value in zip(rule.by, values):
@@ -1041,10 +1049,24 @@ class Oracle:
                 raw["labels"].setdefault(name.removeprefix("labels."), value)
             else:
                 raw[name] = value
-        return Event(raw, "", "", 0, 0, 0)
+        event = Event(raw, "", "", 0, 0, 0)
+        event.ts = event.et = now
+        return event
+
+    @staticmethod
+    def shown(part, event, counts):
+        """A piece of text, or an expression; what cannot be computed is nothing."""
+        if type(part) is str:
+            return part
+        try:
+            return expression.text_of(expression.value(part, event, counts))
+        except expression.Undefined:
+            return ""
 
     @staticmethod
     def title(rule, values, event, counts):
+        if type(rule.title) is list:
+            return "".join(Oracle.shown(part, event, counts) for part in rule.title)
         out, rest = "", rule.title
         while "{" in rest:
             before, _, rest = rest.partition("{")
