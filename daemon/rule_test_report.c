@@ -89,9 +89,9 @@ static void print_rows(const struct rule_test_finding *finding, FILE *to)
         fprintf(to, "      %c ", row->is_met ? ' ' : '!');
         print_cell(row->field, field, to);
         fprintf(to, "  ");
-        print_cell(row->expected, expected, to);
+        print_cell(row->expected[0] != '\0' ? row->expected : "\"\"", expected, to);
         fprintf(to, "  ");
-        print_cell(row->got, 0, to);
+        print_cell(row->got[0] != '\0' ? row->got : "\"\"", 0, to);
         if (!row->is_met) {
             struct place place = script_place(row->place.script, row->place.from);
             fprintf(to, "   (line %" PRIu32 ")", place.line);

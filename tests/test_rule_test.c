@@ -150,6 +150,7 @@ static void incident_is_described_in_full(void **state)
                  "        tenant: default\n"
                  "        team: linux\n"
                  "        runbook: kb/down\n"
+                 "        muted_by: \"\"\n"
                  "        host: db-01\n"
                  "        check: down\n"
                  "        why: {contains: needs 1}\n"
@@ -436,6 +437,13 @@ static void differences_are_shown_with_their_lines(void **state)
           "it opened because: 1 alert in 1m (needs 1)\n");
 }
 
+static void empty_texts_can_be_seen(void **state)
+{
+    (void)state;
+    FAILS(TEST("    events:\n" DOWN("1m") "    expect: [{rule: down, message: x, tier: \"\"}]\n"),
+          "! message  x                 \"\"   (line 5)\n");
+}
+
 static void missing_and_extra_are_told_apart(void **state)
 {
     (void)state;
@@ -656,6 +664,7 @@ int main(void)
         cmocka_unit_test(bodies_are_those_of_the_sinks),
         cmocka_unit_test(flapping_is_the_engines),
         cmocka_unit_test(differences_are_shown_with_their_lines),
+        cmocka_unit_test(empty_texts_can_be_seen),
         cmocka_unit_test(missing_and_extra_are_told_apart),
         cmocka_unit_test(silence_is_asserted_by_an_empty_list),
         cmocka_unit_test(forbidden_incidents_are_found),
