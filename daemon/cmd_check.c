@@ -75,13 +75,21 @@ static void add_key(void *self, const struct config_key *key, const char *path, 
 
 static void print_text(const struct config *config, const struct rule_set *rules)
 {
+    uint32_t unguarded = 0;
+
     printf("configuration %s\n", config->path[0] != '\0' ? config->path : "(defaults)");
     config_walk(config, print_key, NULL);
     printf("rules %u\n", rule_set_count(rules));
     for (uint32_t i = 0; i < rule_set_count(rules); i++) {
         const struct rule *rule = rule_set_rule(rules, i);
-        printf("  %-34s %s\n", rule->id, priority_name((enum priority)rule->priority));
+        printf("  %-34s %s%s\n", rule->id, priority_name((enum priority)rule->priority),
+               rule_set_is_unguarded(rules, i) ? "  asked of every event" : "");
+        unguarded += rule_set_is_unguarded(rules, i);
     }
+    if (unguarded > 0)
+        printf("note: %u of the rules hold nothing that can be looked up, and are asked of every "
+               "event that is matched; see \"What a rule costs\" in docs/rules.md\n",
+               unguarded);
     if (rule_set_count(rules) == 0)
         printf("note: there are no rules, so no incident would be opened\n");
     if (config->sinks.count == 0)
@@ -96,13 +104,18 @@ static void print_text(const struct config *config, const struct rule_set *rules
 static int print_json(const struct config *config, const struct rule_set *rules)
 {
     json_t *root = json_object(), *keys = json_object(), *list = json_array();
+    json_t *unguarded = json_array(); /* asked of every event that is matched */
     char *text;
 
     config_walk(config, add_key, keys);
-    for (uint32_t i = 0; i < rule_set_count(rules); i++)
+    for (uint32_t i = 0; i < rule_set_count(rules); i++) {
         json_array_append_new(list, json_string(rule_set_rule(rules, i)->id));
+        if (rule_set_is_unguarded(rules, i))
+            json_array_append_new(unguarded, json_string(rule_set_rule(rules, i)->id));
+    }
     json_object_set_new(root, "config", keys); /* stolen */
     json_object_set_new(root, "rules", list);  /* stolen */
+    json_object_set_new(root, "unguarded", unguarded);
     text = json_dumps(root, JSON_INDENT(2));
     json_decref(root);
     if (text == NULL) {

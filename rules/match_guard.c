@@ -33,7 +33,7 @@ struct tally {
 };
 
 struct guard_survey {
-    const struct pattern_table *patterns;
+    struct pattern_table *patterns;
     uint32_t column_count;
     struct operand column[GUARD_COLUMNS_MAX];
     uint32_t asked[GUARD_COLUMNS_MAX]; /* by how many terms of all rules */
@@ -167,6 +167,9 @@ static bool pattern_term(const struct guard_survey *survey, const struct instruc
         *term = text_term(TERM_PREFIX, &at->left, prefix);
         return true;
     }
+    /* A text in it that few others hold; the pattern itself confirms. */
+    if (pattern_table_part(survey->patterns, at->right.index, &term->text))
+        return true;
     term->kind = TERM_PATTERN;
     term->pattern = at->right.index;
     return true;
@@ -325,8 +328,7 @@ static bool is_counted(const struct instruction *at)
 }
 
 struct guard_survey *guard_survey_create(const struct program *programs, uint32_t count,
-                                         const struct pattern_table *patterns,
-                                         struct arena *scratch)
+                                         struct pattern_table *patterns, struct arena *scratch)
 {
     struct guard_survey *survey = arena_alloc(scratch, sizeof(*survey));
     uint64_t terms = 0;
@@ -751,6 +753,7 @@ enum extent {
 
 struct exactness {
     const struct instruction *at;
+    enum pattern_shape shape; /* of matches() */
     bool is_exact;
 };
 
@@ -765,6 +768,8 @@ static bool look_at_term(void *self, const struct term *term)
         is_exact = term->text.len <= GUARD_PREFIX_BYTES_MAX && op == OP_STARTS_WITH;
     else if (term->kind == TERM_PRESENT)
         is_exact = op == OP_HAS;
+    else if (term->kind == TERM_LITERAL && op == OP_MATCHES) /* or a part of what is matched */
+        is_exact = exactness->shape != PATTERN_SEARCHES;
     exactness->is_exact = exactness->is_exact && is_exact;
     return true;
 }
@@ -772,7 +777,8 @@ static bool look_at_term(void *self, const struct term *term)
 static enum extent test_extent(const struct guard *guard, uint32_t index)
 {
     const struct instruction *at = &guard->program->code[index];
-    struct exactness exactness = {at, true};
+    struct exactness exactness = {at, PATTERN_SEARCHES, true};
+    struct text literal;
     bool reads_severity =
         at->op == OP_COMPARE_NUMBER
             ? is_severity(&at->left) != is_severity(&at->right) &&
@@ -783,6 +789,8 @@ static enum extent test_extent(const struct guard *guard, uint32_t index)
         return EXTENT_SEVERITY;
     if (guard->choices[index].cost == GUARD_NONE)
         return EXTENT_MORE;
+    if (at->op == OP_MATCHES)
+        exactness.shape = pattern_table_shape(guard->survey->patterns, at->right.index, &literal);
     own_terms(guard->survey, at, look_at_term, &exactness);
     return exactness.is_exact ? EXTENT_GUARD : EXTENT_MORE;
 }

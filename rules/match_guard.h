@@ -6,9 +6,10 @@
  *   field or label equals a text    x == "a", x in ["a", "b"], x.matches("^a$")
  *   ... begins with one             x.startsWith("a"), x.matches("^a...")
  *   two of them equal two texts     x == "a" && y == "b", where many rules share either
- *   ... a text or pattern is found  x.contains("a"), x.endsWith("a"), x.matches("a...")
- *   a number lies in an interval    value > 90, value > 80 && value <= 90, age < 5m, has(value)
- *   a label is there                has(labels.x), labels.x != "a"
+ *   ... a text or pattern is found  x.contains("a"), x.endsWith("a"), x.matches("a..."); of a
+ * pattern a text in it that few other patterns hold a number lies in an interval    value > 90,
+ * value > 80 && value <= 90, age < 5m, has(value) a label is there                has(labels.x),
+ * labels.x != "a"
  *
  * Of a conjunction the side is taken that is likely to hold for the fewest events, of a disjunction
  * the terms of all sides. How likely is estimated from the rules themselves: a text that a large
@@ -62,8 +63,7 @@ struct guard_survey;
 /* `patterns` are those that the programs' matches() point into; may be NULL where there are none.
  * Owner: `scratch`. NULL when memory is short. */
 struct guard_survey *guard_survey_create(const struct program *programs, uint32_t count,
-                                         const struct pattern_table *patterns,
-                                         struct arena *scratch);
+                                         struct pattern_table *patterns, struct arena *scratch);
 
 struct guard_choice;
 

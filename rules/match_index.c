@@ -50,6 +50,10 @@ struct match_index {
     struct pair pair[GUARD_PAIRS_MAX];
     struct match_range *range[NUMBER_COUNT];
     uint32_t entry_mask;
+    /* A bit for each hash in the table, eight places an entry: most of what events look up is not
+     * there, and this much stays in the nearest cache. */
+    uint64_t filter_mask;
+    uint64_t *filter;
     struct entry *entries;
     struct key *keys;    /* of entries */
     uint32_t *postings;  /* rules, those of one entry side by side */
@@ -133,6 +137,16 @@ static uint32_t entry_find(const struct match_index *index, uint64_t hash, const
     return at;
 }
 
+static uint64_t *filter_word(const struct match_index *index, uint64_t hash)
+{
+    return &index->filter[hash >> 8 & index->filter_mask];
+}
+
+static uint64_t filter_bit(uint64_t hash)
+{
+    return (uint64_t)1 << (hash >> 1 & 63);
+}
+
 /* ---- building ---- */
 
 struct builder {
@@ -158,6 +172,7 @@ static bool pattern_of(struct builder *builder, const struct term *term, uint32_
 
     if (term->kind == TERM_PATTERN) {
         *id = term->pattern;
+        pattern_table_want(builder->patterns, *id);
         return true;
     }
     column = guard_pattern_column(term->operand, builder->scratch);
@@ -270,6 +285,7 @@ static bool enter_term(void *self, const struct term *term)
             return false;
         }
         index->entries[at].hash = hash;
+        *filter_word(index, hash) |= filter_bit(hash);
         index->keys[at] = key;
     }
     if (builder->last_rule[at] == builder->rule + 1)
@@ -352,13 +368,15 @@ static bool build_table(struct builder *builder, const struct program *programs)
     while (room < 2 * builder->term_count)
         room *= 2;
     index->entry_mask = room - 1;
+    index->filter_mask = room / 16 - 1; /* words, for at most room / 2 entries */
+    index->filter = arena_alloc_many(builder->arena, room / 16, sizeof(uint64_t));
     index->entries = arena_alloc_many(builder->arena, room, sizeof(struct entry));
     index->keys = arena_alloc_many(builder->arena, room, sizeof(struct key));
     index->postings =
         arena_alloc_many(builder->arena, (size_t)builder->term_count + 1, sizeof(uint32_t));
     builder->last_rule = arena_alloc_many(builder->scratch, room, sizeof(uint32_t));
-    if (index->entries == NULL || index->keys == NULL || index->postings == NULL ||
-        builder->last_rule == NULL)
+    if (index->filter == NULL || index->entries == NULL || index->keys == NULL ||
+        index->postings == NULL || builder->last_rule == NULL)
         return false;
     for (int n = 0; n < NUMBER_COUNT; n++) {
         builder->intervals[n] = arena_alloc_many(
@@ -505,8 +523,11 @@ static void take_rule(void *self, uint32_t rule)
 static void take_entry(struct finding *finding, uint64_t hash, const struct key *key)
 {
     const struct match_index *index = finding->index;
-    const struct entry *entry = &index->entries[entry_find(index, hash, key)];
+    const struct entry *entry;
 
+    if (!(*filter_word(index, hash) & filter_bit(hash)))
+        return;
+    entry = &index->entries[entry_find(index, hash, key)];
     for (uint32_t i = 0; i < entry->count; i++)
         take_rule(finding->out, index->postings[entry->first + i]);
 }

@@ -14,6 +14,7 @@
 enum {
     CLASS_RANGES_MAX = 512,
     CHARACTER_MAX = 0x10ffff,
+    PATTERN_PART_BYTES_MIN = 3,
     WIDE_PLACES = 4, /* a character of several bytes */
     PROPERTY_PLACES = 50,
 };
@@ -28,6 +29,8 @@ struct reader {
     bool in_quote; /* between \Q and \E */
     bool is_bad;
     bool literal_ended;
+    bool has_sides;                /* an alternative to all of it: nothing has to be there */
+    uint32_t part_from, part_used; /* the part being read, in out->parts */
     struct pattern *out;
     struct pattern_fault *fault;
 };
@@ -37,7 +40,9 @@ struct piece {
     uint32_t places;
     uint32_t repeats; /* nested repetitions, multiplied */
     bool is_assertion;
-    bool is_nothing; /* flags for what follows */
+    bool is_nothing;   /* flags for what follows */
+    bool is_character; /* one that stands as it is */
+    bool is_repeated, may_lack;
 };
 
 static bool refuse(struct reader *reader, uint32_t from, uint32_t to, const char *format, ...)
@@ -59,6 +64,26 @@ static bool refuse(struct reader *reader, uint32_t from, uint32_t to, const char
 }
 
 /* ---- writing ---- */
+
+/* Ends the part being read: short ones say too little. */
+static void end_part(struct reader *reader)
+{
+    struct pattern *out = reader->out;
+    uint32_t bytes = reader->part_used - reader->part_from, least = 0;
+
+    if (bytes >= PATTERN_PART_BYTES_MIN && out->part_count < PATTERN_PARTS_MAX) {
+        least = out->part_count++;
+        out->part[least].bytes = 0;
+    }
+    for (uint32_t i = 0; i < out->part_count; i++)
+        if (out->part[i].bytes < out->part[least].bytes)
+            least = i;
+    if (bytes >= PATTERN_PART_BYTES_MIN && bytes > out->part[least].bytes) {
+        out->part[least].from = reader->part_from;
+        out->part[least].bytes = bytes;
+    }
+    reader->part_from = reader->part_used;
+}
 
 static void put(struct reader *reader, const char *word)
 {
@@ -543,10 +568,23 @@ static void end_literal(struct reader *reader)
     reader->out->is_literal = false;
 }
 
-/* One character as it stands. */
+static uint32_t utf8_put(uint32_t character, char bytes[4])
+{
+    static const unsigned char heads[] = {0, 0, 0xc0, 0xe0, 0xf0}; /* by count */
+    uint32_t count = character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
+
+    for (uint32_t i = count; i-- > 1; character >>= 6)
+        bytes[i] = (char)(0x80 | (character & 0x3f));
+    bytes[0] = (char)(heads[count] | character);
+    return count;
+}
+
+/* One character as it stands. What is kept of it is never longer than what was read. */
 static struct piece put_one(struct reader *reader, uint32_t character)
 {
     struct pattern *out = reader->out;
+    char bytes[4];
+    uint32_t count;
 
     if (reader->flags & FOLDS &&
         (character >= 0x80 || ((character | 0x20) >= 'a' && (character | 0x20) <= 'z'))) {
@@ -556,34 +594,18 @@ static struct piece put_one(struct reader *reader, uint32_t character)
     }
     if (out->at_end) /* something behind $ */
         end_literal(reader);
+    count = utf8_put(character, bytes);
     if (!reader->literal_ended) {
-        char bytes[4];
-        uint32_t count = 0;
-        if (character < 0x80) {
-            bytes[count++] = (char)character;
-        } else if (character < 0x800) {
-            bytes[count++] = (char)(0xc0 | character >> 6);
-            bytes[count++] = (char)(0x80 | (character & 0x3f));
-        } else if (character < 0x10000) {
-            bytes[count++] = (char)(0xe0 | character >> 12);
-            bytes[count++] = (char)(0x80 | (character >> 6 & 0x3f));
-            bytes[count++] = (char)(0x80 | (character & 0x3f));
-        } else {
-            bytes[count++] = (char)(0xf0 | character >> 18);
-            bytes[count++] = (char)(0x80 | (character >> 12 & 0x3f));
-            bytes[count++] = (char)(0x80 | (character >> 6 & 0x3f));
-            bytes[count++] = (char)(0x80 | (character & 0x3f));
-        }
-        if (out->literal_bytes + count > sizeof(out->literal)) {
-            end_literal(reader);
-        } else {
-            memcpy(out->literal + out->literal_bytes, bytes, count);
-            out->literal_bytes += count;
-        }
+        memcpy(out->literal + out->literal_bytes, bytes, count);
+        out->literal_bytes += count;
+    }
+    if (reader->depth == 0) {
+        memcpy(out->parts + reader->part_used, bytes, count);
+        reader->part_used += count;
     }
     put_character(reader, character);
     out->is_wide = out->is_wide || character >= 0x80;
-    return (struct piece){character >= 0x80 ? WIDE_PLACES : 1, .repeats = 1};
+    return (struct piece){character >= 0x80 ? WIDE_PLACES : 1, .repeats = 1, .is_character = true};
 }
 
 static struct piece put_assertion(struct reader *reader, const char *word)
@@ -838,6 +860,8 @@ static void repeat(struct reader *reader, struct piece *piece, uint32_t from, ui
     end_literal(reader);
     if (next_is(reader, '?'))
         reader->at++; /* as few as possible: which match is found does not matter here */
+    piece->is_repeated = true;
+    piece->may_lack = repetition.min == 0;
     times = reader->at;
     if (take_repetition(reader, &(struct repetition){0, 0})) {
         reader->is_bad = false;
@@ -856,7 +880,7 @@ static void repeat(struct reader *reader, struct piece *piece, uint32_t from, ui
     if (repetition.max == UINT32_MAX) {
         reader->out->bytes = written;
         put(reader, "(?:)");
-        *piece = (struct piece){.repeats = 1};
+        *piece = (struct piece){.repeats = 1, .is_repeated = true, .may_lack = true};
         return;
     }
     times = repetition.max > 0 ? repetition.max : repetition.min > 0 ? repetition.min : 1;
@@ -874,7 +898,7 @@ static struct piece take_chain(struct reader *reader)
 
     while (!reader->is_bad && more(reader)) {
         uint32_t from = reader->at, written = reader->out->bytes,
-                 literal = reader->out->literal_bytes;
+                 literal = reader->out->literal_bytes, part = reader->part_used;
         struct repetition repetition;
         struct piece piece;
         if (reader->in_quote && next_are(reader, "\\E")) {
@@ -905,6 +929,11 @@ static struct piece take_chain(struct reader *reader)
             continue;
         if (!reader->is_bad)
             repeat(reader, &piece, from, written, literal);
+        if (reader->depth == 0 && (!piece.is_character || piece.is_repeated)) {
+            if (piece.may_lack)
+                reader->part_used = part;
+            end_part(reader);
+        }
         chain.places += piece.places;
         chain.repeats = chain.repeats > piece.repeats ? chain.repeats : piece.repeats;
         if (chain.places > PATTERN_PLACES_MAX)
@@ -923,8 +952,10 @@ static struct piece take_alternation(struct reader *reader)
         struct piece side;
         reader->at++;
         end_literal(reader);
-        if (reader->depth == 0)
+        if (reader->depth == 0) {
             reader->out->literal_bytes = 0; /* one of several beginnings */
+            reader->has_sides = true;
+        }
         put(reader, "|");
         side = take_chain(reader);
         all.places += side.places;
@@ -964,7 +995,7 @@ bool pattern_read(struct text text, struct pattern *out, struct pattern_fault *f
     struct piece all;
     uint32_t bad;
 
-    out->bytes = out->places = out->literal_bytes = 0;
+    out->bytes = out->places = out->literal_bytes = out->part_count = 0;
     out->is_wide = out->at_start = out->at_end = false;
     out->is_literal = true;
     if (text.len > PATTERN_BYTES_MAX)
@@ -976,6 +1007,9 @@ bool pattern_read(struct text text, struct pattern *out, struct pattern_fault *f
     all = take_alternation(&reader);
     if (!reader.is_bad && more(&reader))
         return refuse(&reader, reader.at, reader.at + 1, "no group is open that ) could end");
+    end_part(&reader);
+    if (reader.has_sides)
+        out->part_count = 0;
     out->places = all.places;
     out->written[out->bytes] = '\0';
     if (out->literal_bytes == 0)

@@ -30,6 +30,7 @@ enum {
      * may be one counts four, a Unicode property 50. What building costs grows faster than this
      * number: 500 places take up to a second. */
     PATTERN_PLACES_MAX = 500,
+    PATTERN_PARTS_MAX = 8,
     PATTERN_WRITTEN_MAX = 15000, /* bytes of the new form; vectorscan takes 16000 */
 };
 
@@ -48,6 +49,12 @@ struct pattern {
     /* The text that follows the start of the pattern as it stands, up to the first operator. */
     char literal[PATTERN_BYTES_MAX];
     uint32_t literal_bytes;
+    /* Texts that whatever it matches holds, each as it stands; the longest where there are more. */
+    uint32_t part_count;
+    struct {
+        uint32_t from, bytes; /* in `parts` */
+    } part[PATTERN_PARTS_MAX];
+    char parts[PATTERN_BYTES_MAX];
     bool is_literal; /* that is all of it, but for anchors */
     bool at_start;   /* begins with ^ */
     bool at_end;     /* ends with $; with is_literal only */

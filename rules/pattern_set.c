@@ -27,8 +27,11 @@ struct entry {
     uint32_t id;
     struct text column, text; /* the pattern as written, or the literal */
     enum pattern_shape shape;
-    bool is_wanted;      /* the plan looks for this literal: a database has to hold it */
+    bool is_wanted;      /* the plan finds rules by it: the column's database has to hold it */
+    bool is_literal;     /* made by the plan, not a pattern of a rule */
     struct text literal; /* of a plain shape; else what all that is matched begins with */
+    uint32_t part_count; /* texts that all that is matched holds */
+    struct text *parts;
     struct span span;
     struct entry *next; /* in its slot */
 };
@@ -39,6 +42,7 @@ struct pattern_table {
     struct entry **entries; /* by id */
     uint64_t cost;          /* PATTERN_SET_COST_MAX */
     struct entry *slots[TABLE_SLOTS];
+    uint32_t *part_counts; /* of windows of the parts, once the first part is asked for */
 };
 
 struct pattern_table *pattern_table_create(struct arena *arena)
@@ -101,6 +105,19 @@ static enum pattern_shape shape_of(const struct pattern *pattern)
     return pattern->at_end ? PATTERN_ENDS : PATTERN_CONTAINS;
 }
 
+static bool parts_keep(struct arena *arena, const struct pattern *pattern, struct entry *entry)
+{
+    entry->part_count = pattern->part_count;
+    entry->parts = arena_alloc_many(arena, pattern->part_count + 1u, sizeof(struct text));
+    for (uint32_t i = 0; entry->parts != NULL && i < pattern->part_count; i++)
+        if (!text_keep(
+                arena,
+                (struct text){pattern->parts + pattern->part[i].from, pattern->part[i].bytes},
+                &entry->parts[i]))
+            return false;
+    return entry->parts != NULL;
+}
+
 static bool has_room(const struct pattern_table *table, struct span span, struct diagnostics *diag)
 {
     if (table->count == PATTERNS_MAX)
@@ -121,7 +138,7 @@ bool pattern_table_add(struct pattern_table *table, struct text column, struct t
     struct pattern_fault fault;
     struct entry *entry = *slot_of(table, column, pattern);
 
-    while (entry != NULL && (entry->is_wanted || !texts_equal(entry->column, column) ||
+    while (entry != NULL && (entry->is_literal || !texts_equal(entry->column, column) ||
                              !texts_equal(entry->text, pattern)))
         entry = entry->next;
     if (entry == NULL) {
@@ -132,7 +149,7 @@ bool pattern_table_add(struct pattern_table *table, struct text column, struct t
             return false;
         }
         entry = entry_add(table, column, pattern);
-        if (entry == NULL ||
+        if (entry == NULL || !parts_keep(table->arena, &read, entry) ||
             !text_keep(table->arena, (struct text){read.literal, read.literal_bytes},
                        &entry->literal))
             return diagnose_memory(diag) != NULL;
@@ -155,7 +172,7 @@ bool pattern_table_add_literal(struct pattern_table *table, struct text column, 
     struct entry *entry = *slot_of(table, column, literal);
 
     while (entry != NULL &&
-           (!entry->is_wanted || entry->shape != shape || !texts_equal(entry->column, column) ||
+           (!entry->is_literal || entry->shape != shape || !texts_equal(entry->column, column) ||
             !texts_equal(entry->text, literal)))
         entry = entry->next;
     if (entry == NULL) {
@@ -166,10 +183,15 @@ bool pattern_table_add_literal(struct pattern_table *table, struct text column, 
             return false;
         entry->literal = entry->text;
         entry->shape = shape;
-        entry->is_wanted = true;
+        entry->is_wanted = entry->is_literal = true;
     }
     *id = entry->id;
     return true;
+}
+
+void pattern_table_want(struct pattern_table *table, uint32_t id)
+{
+    table->entries[id]->is_wanted = true;
 }
 
 struct text pattern_table_prefix(const struct pattern_table *table, uint32_t id)
@@ -187,19 +209,76 @@ enum pattern_shape pattern_table_shape(const struct pattern_table *table, uint32
     return table->entries[id]->shape;
 }
 
+/* ---- parts: by which of its texts a pattern is told from the others ---- */
+
+static uint32_t window_bytes(struct text text)
+{
+    return text.len < FACTOR_BYTES ? text.len : FACTOR_BYTES;
+}
+
+static uint32_t window_slot(const char *at, uint32_t bytes)
+{
+    return (uint32_t)(hash64(at, bytes, bytes) % FACTOR_SLOTS);
+}
+
+static void count_windows(struct text text, uint32_t *counts)
+{
+    for (uint32_t i = 0, bytes = window_bytes(text); i + bytes <= text.len; i++)
+        counts[window_slot(text.at + i, bytes)]++;
+}
+
+/* The window of `text` that occurs least, and how often that is. */
+static const char *rarest_window(struct text text, const uint32_t *counts, uint32_t *count)
+{
+    const char *best = text.at;
+
+    *count = UINT32_MAX;
+    for (uint32_t i = 0, bytes = window_bytes(text); i + bytes <= text.len; i++) {
+        uint32_t seen = counts[window_slot(text.at + i, bytes)];
+        if (seen < *count) {
+            *count = seen;
+            best = text.at + i;
+        }
+    }
+    return best;
+}
+
+/* Counts those of all patterns read so far: the plan is made when all are. */
+static bool count_parts(struct pattern_table *table)
+{
+    if (table->part_counts != NULL)
+        return true;
+    table->part_counts = arena_alloc_many(table->arena, FACTOR_SLOTS, sizeof(uint32_t));
+    for (uint32_t e = 0; table->part_counts != NULL && e < table->count; e++)
+        for (uint32_t i = 0; i < table->entries[e]->part_count; i++)
+            count_windows(table->entries[e]->parts[i], table->part_counts);
+    return table->part_counts != NULL;
+}
+
+bool pattern_table_part(struct pattern_table *table, uint32_t id, struct text *part)
+{
+    const struct entry *entry = table->entries[id];
+    uint32_t least = UINT32_MAX, count;
+
+    if (entry->part_count == 0 || !count_parts(table))
+        return false;
+    for (uint32_t i = 0; i < entry->part_count; i++) {
+        rarest_window(entry->parts[i], table->part_counts, &count);
+        /* A few bytes occur in texts that no rule speaks of. */
+        count += entry->parts[i].len < 5 ? 8 : 0;
+        if (count < least || (count == least && entry->parts[i].len > part->len)) {
+            least = count;
+            *part = entry->parts[i];
+        }
+    }
+    return true;
+}
+
 /* ---- databases, shared by the sets that hold the same ---- */
 
-/* Scratch of one thread, or of those that share its number. The lock is free but when more than
- * LANES threads scan; it orders what the threads do to the scratch. */
-struct lane {
-    _Alignas(64) pthread_mutex_t lock;
-    hs_scratch_t *scratch; /* NULL until the first scan; of lane 0 never */
-};
-
 struct database {
-    struct lane lanes[LANES];
     hs_database_t *hs;
-    size_t bytes; /* and one scratch */
+    size_t bytes;
     struct id128 key;
     uint32_t users;
     struct database *next;
@@ -224,10 +303,6 @@ static struct database *database_find(struct id128 key)
 
 static void database_free(struct database *database)
 {
-    for (int i = 0; i < LANES; i++) {
-        pthread_mutex_destroy(&database->lanes[i].lock);
-        hs_free_scratch(database->lanes[i].scratch);
-    }
     hs_free_database(database->hs);
     free(database);
 }
@@ -252,27 +327,17 @@ static void database_put(struct database *database)
 /* Takes `hs`. Two loads at once may put the same on the shelf twice, which costs memory only. */
 static struct database *database_keep(hs_database_t *hs, struct id128 key)
 {
-    struct database *database = aligned_alloc(_Alignof(struct database), sizeof(*database));
-    size_t bytes = 0;
+    struct database *database = calloc(1, sizeof(*database));
 
     if (database == NULL) {
         hs_free_database(hs);
         return NULL;
     }
-    memset(database, 0, sizeof(*database));
     database->hs = hs;
     database->key = key;
     database->users = 1;
-    for (int i = 0; i < LANES; i++)
-        pthread_mutex_init(&database->lanes[i].lock, NULL);
-    if (hs_alloc_scratch(hs, &database->lanes[0].scratch) != HS_SUCCESS) {
-        database_free(database);
-        return NULL;
-    }
-    if (hs_database_size(hs, &bytes) == HS_SUCCESS)
-        database->bytes = bytes + sizeof(*database);
-    if (hs_scratch_size(database->lanes[0].scratch, &bytes) == HS_SUCCESS)
-        database->bytes += bytes;
+    if (hs_database_size(hs, &database->bytes) != HS_SUCCESS)
+        database->bytes = 0;
     pthread_mutex_lock(&shelf_lock);
     database->next = shelf;
     shelf = database;
@@ -280,39 +345,13 @@ static struct database *database_keep(hs_database_t *hs, struct id128 key)
     return database;
 }
 
-static struct lane *lane_take(struct database *database)
-{
-    static _Atomic uint32_t threads;
-    static _Thread_local uint32_t number; /* of this thread, from 1 */
-    struct lane *lane;
-
-    if (number == 0) /* relaxed: any different numbers do */
-        number = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % LANES;
-    lane = &database->lanes[number - 1];
-    pthread_mutex_lock(&lane->lock);
-    if (lane->scratch != NULL)
-        return lane;
-    pthread_mutex_unlock(&lane->lock);
-    /* Cloned under the lock of the first, which nobody may be using meanwhile. */
-    pthread_mutex_lock(&database->lanes[0].lock);
-    hs_scratch_t *scratch = NULL;
-    if (hs_clone_scratch(database->lanes[0].scratch, &scratch) != HS_SUCCESS)
-        return &database->lanes[0];
-    pthread_mutex_unlock(&database->lanes[0].lock);
-    pthread_mutex_lock(&lane->lock);
-    if (lane->scratch == NULL)
-        lane->scratch = scratch;
-    else
-        hs_free_scratch(scratch);
-    return lane;
-}
-
 /* ---- building ---- */
 
 /* A pattern as it is asked. */
 struct asked {
     uint8_t shape;     /* enum pattern_shape */
-    bool is_wanted;    /* a literal in a database */
+    bool is_literal;   /* made by the plan: what is found may be a part of it */
+    bool is_computed;  /* its text is another one at each call */
     uint32_t column;   /* of the databases; UINT32_MAX: none */
     uint32_t position; /* in its column */
     struct text literal;
@@ -326,7 +365,15 @@ struct column {
     uint32_t *ids;       /* by position */
 };
 
+/* Scratch of one thread, or of those that share its number. The lock is free but when more than
+ * LANES threads scan; it orders what the threads do to the scratch. */
+struct lane {
+    _Alignas(64) pthread_mutex_t lock;
+    hs_scratch_t *scratch; /* NULL until the first scan; of lane 0 never */
+};
+
 struct pattern_set {
+    struct lane *lanes; /* LANES of them */
     uint32_t count;
     struct asked *asked; /* by id */
     uint32_t column_count, kept_count;
@@ -349,35 +396,25 @@ struct source {
     uint32_t *factor_counts;
 };
 
-static uint32_t factor_slot(const char *at)
-{
-    return (uint32_t)(hash64(at, FACTOR_BYTES, 1) % FACTOR_SLOTS);
-}
-
 /* The bytes by which a literal is looked for. */
 static struct text factor_of(const struct entry *entry, const uint32_t *counts)
 {
-    struct text literal = entry->literal, best = {literal.at, FACTOR_BYTES};
+    struct text literal = entry->literal;
+    uint32_t count;
 
     if (entry->shape == PATTERN_ENDS) {
         uint32_t bytes = literal.len < TAIL_BYTES ? literal.len : TAIL_BYTES;
         return (struct text){literal.at + literal.len - bytes, bytes};
     }
-    if (literal.len <= FACTOR_BYTES)
-        return literal;
-    for (uint32_t i = 1; i + FACTOR_BYTES <= literal.len; i++)
-        if (counts[factor_slot(literal.at + i)] < counts[factor_slot(best.at)])
-            best.at = literal.at + i;
-    return best;
+    return (struct text){rarest_window(literal, counts, &count), window_bytes(literal)};
 }
 
 static void count_factors(struct entry *const *entries, uint32_t count, uint32_t *counts)
 {
     memset(counts, 0, FACTOR_SLOTS * sizeof(*counts));
     for (uint32_t e = 0; e < count; e++)
-        for (uint32_t i = 0; entries[e]->is_wanted && i + FACTOR_BYTES <= entries[e]->literal.len;
-             i++)
-            counts[factor_slot(entries[e]->literal.at + i)]++;
+        if (entries[e]->is_literal)
+            count_windows(entries[e]->literal, counts);
 }
 
 /* An entry as vectorscan reads it. NULL when memory is short. */
@@ -393,7 +430,7 @@ static const char *source_text(struct building *building, const struct entry *en
     /* Once per scan and pattern is enough. A dot is any character, the reader has seen to the rest.
      */
     *flags = HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY | HS_FLAG_DOTALL;
-    if (!entry->is_wanted) {
+    if (!entry->is_literal) {
         bool is_good = pattern_read(entry->text, &pattern, &fault);
         assert(is_good);
         (void)is_good;
@@ -474,11 +511,18 @@ static struct database *build_database(struct building *building, struct entry *
     }
 }
 
+/* Whose database holds it: that of its column if the plan wants it, else one of its own. */
+static struct text home_of(const struct entry *entry)
+{
+    return entry->is_wanted ? entry->column : (struct text){"", 0};
+}
+
 static int order_entries(const void *a, const void *b)
 {
     const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
-    int order = x->column.len != y->column.len ? (x->column.len > y->column.len ? 1 : -1)
-                                               : memcmp(x->column.at, y->column.at, x->column.len);
+    struct text home = home_of(x), other = home_of(y);
+    int order = home.len != other.len ? (home.len > other.len ? 1 : -1)
+                                      : memcmp(home.at, other.at, home.len);
 
     if (order == 0 && x->text.len != y->text.len)
         order = x->text.len > y->text.len ? 1 : -1;
@@ -493,7 +537,7 @@ static bool build_column(struct building *building, struct entry *const *entries
 {
     struct pattern_set *set = building->set;
     struct column *column = &set->columns[set->column_count];
-    bool is_kept = entries[0]->column.len > 0 && set->kept_count < PATTERN_COLUMNS_MAX;
+    bool is_kept = home_of(entries[0]).len > 0 && set->kept_count < PATTERN_COLUMNS_MAX;
 
     column->ids = arena_alloc_many(building->arena, count, sizeof(*column->ids));
     if (column->ids == NULL)
@@ -513,7 +557,10 @@ static bool build_column(struct building *building, struct entry *const *entries
         column->first_word = building->word_count;
         building->word_count += (count + 63) / 64;
     }
-    set->column_count++;
+    set->column_count++; /* from here on it is given back with the set */
+    /* Scratch grows to what the largest needs. */
+    if (hs_alloc_scratch(column->database->hs, &set->lanes[0].scratch) != HS_SUCCESS)
+        return diagnose_memory(building->diag) != NULL;
     return true;
 }
 
@@ -521,9 +568,9 @@ static bool build_columns(struct building *building, struct entry **sorted, uint
                           struct source *source)
 {
     for (uint32_t i = 0, end; i < count; i = end) {
-        /* What is computed stands first, and each pattern of it alone. */
-        for (end = i + 1; end < count && sorted[i]->column.len > 0 &&
-                          texts_equal(sorted[i]->column, sorted[end]->column);
+        /* Those that stand alone come first. */
+        for (end = i + 1; end < count && home_of(sorted[i]).len > 0 &&
+                          texts_equal(home_of(sorted[i]), home_of(sorted[end]));
              end++)
             ;
         if (!build_column(building, sorted + i, end - i, source))
@@ -554,8 +601,10 @@ static bool build(struct building *building)
     set->count = table->count;
     for (uint32_t i = 0; i < table->count; i++) {
         struct entry *entry = table->entries[i];
-        set->asked[i] =
-            (struct asked){(uint8_t)entry->shape, entry->is_wanted, UINT32_MAX, 0, {"", 0}};
+        set->asked[i] = (struct asked){.shape = (uint8_t)entry->shape,
+                                       .is_literal = entry->is_literal,
+                                       .is_computed = entry->column.len == 0,
+                                       .column = UINT32_MAX};
         if (!text_keep(building->arena, entry->literal, &set->asked[i].literal))
             return diagnose_memory(building->diag) != NULL;
         if (entry->shape == PATTERN_SEARCHES || entry->is_wanted)
@@ -572,6 +621,17 @@ static bool build(struct building *building)
     return build_columns(building, sorted, count, &source);
 }
 
+static bool lanes_create(struct pattern_set *set)
+{
+    set->lanes = aligned_alloc(_Alignof(struct lane), LANES * sizeof(struct lane));
+    if (set->lanes == NULL)
+        return false;
+    memset(set->lanes, 0, LANES * sizeof(struct lane));
+    for (int i = 0; i < LANES; i++)
+        pthread_mutex_init(&set->lanes[i].lock, NULL);
+    return true;
+}
+
 bool pattern_set_build(const struct pattern_table *table, struct arena *arena,
                        struct diagnostics *diag, struct pattern_set **out)
 {
@@ -581,7 +641,7 @@ bool pattern_set_build(const struct pattern_table *table, struct arena *arena,
     if (table->count == 0)
         return true;
     building.set = arena_alloc(arena, sizeof(*building.set));
-    if (building.set == NULL)
+    if (building.set == NULL || !lanes_create(building.set))
         return diagnose_memory(diag) != NULL;
     if (!build(&building)) {
         pattern_set_destroy(building.set);
@@ -598,19 +658,52 @@ void pattern_set_destroy(struct pattern_set *set)
         return;
     for (uint32_t i = 0; i < set->column_count; i++)
         database_put(set->columns[i].database);
-    set->column_count = 0;
+    for (int i = 0; i < LANES; i++) {
+        pthread_mutex_destroy(&set->lanes[i].lock);
+        hs_free_scratch(set->lanes[i].scratch);
+    }
+    free(set->lanes);
 }
 
 size_t pattern_set_bytes(const struct pattern_set *set)
 {
     size_t bytes = 0;
 
+    if (set == NULL || hs_scratch_size(set->lanes[0].scratch, &bytes) != HS_SUCCESS)
+        bytes = 0;
     for (uint32_t i = 0; set != NULL && i < set->column_count; i++)
         bytes += set->columns[i].database->bytes;
     return bytes;
 }
 
 /* ---- scanning ---- */
+
+static struct lane *lane_take(const struct pattern_set *set)
+{
+    static _Atomic uint32_t threads;
+    static _Thread_local uint32_t number; /* of this thread, from 1 */
+    struct lane *lane;
+
+    if (number == 0) /* relaxed: any different numbers do */
+        number = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % LANES;
+    lane = &set->lanes[number - 1];
+    pthread_mutex_lock(&lane->lock);
+    if (lane->scratch != NULL)
+        return lane;
+    pthread_mutex_unlock(&lane->lock);
+    /* Cloned under the lock of the first, which nobody may be using meanwhile. */
+    pthread_mutex_lock(&set->lanes[0].lock);
+    hs_scratch_t *scratch = NULL;
+    if (hs_clone_scratch(set->lanes[0].scratch, &scratch) != HS_SUCCESS)
+        return &set->lanes[0];
+    pthread_mutex_unlock(&set->lanes[0].lock);
+    pthread_mutex_lock(&lane->lock);
+    if (lane->scratch == NULL)
+        lane->scratch = scratch;
+    else
+        hs_free_scratch(scratch);
+    return lane;
+}
 
 static bool literal_in(const struct asked *asked, struct text text)
 {
@@ -651,7 +744,7 @@ static int take_found(unsigned position, unsigned long long from, unsigned long 
     (void)from;
     (void)to;
     (void)flags;
-    if (asked->is_wanted && !literal_in(asked, scanning->text))
+    if (asked->is_literal && !literal_in(asked, scanning->text))
         return 0; /* a part of it only */
     if (scanning->bits != NULL)
         scanning->bits[position / 64] |= (uint64_t)1 << position % 64;
@@ -664,10 +757,10 @@ static int take_found(unsigned position, unsigned long long from, unsigned long 
 
 static void scan_text(struct scanning *scanning)
 {
-    struct database *database = scanning->column->database;
-    struct lane *lane = lane_take(database);
-    hs_error_t rc = hs_scan(database->hs, scanning->text.len > 0 ? scanning->text.at : "",
-                            scanning->text.len, 0, lane->scratch, take_found, scanning);
+    struct lane *lane = lane_take(scanning->set);
+    hs_error_t rc =
+        hs_scan(scanning->column->database->hs, scanning->text.len > 0 ? scanning->text.at : "",
+                scanning->text.len, 0, lane->scratch, take_found, scanning);
 
     pthread_mutex_unlock(&lane->lock);
     assert(rc == HS_SUCCESS);
@@ -696,14 +789,36 @@ static bool is_known(const struct pattern_scan *scan, const struct column *colum
     return scan->known[column->kept / 64] >> column->kept % 64 & 1;
 }
 
+/* A pattern with a database of its own, asked of a field or label: once for an event. */
+static bool test_alone(struct pattern_scan *scan, uint32_t id, struct text text)
+{
+    uint32_t word = id / 64;
+    uint64_t bit = (uint64_t)1 << id % 64;
+    struct scanning scanning = {
+        .set = scan->set, .column = &scan->set->columns[scan->set->asked[id].column], .text = text};
+
+    if (!(scan->alone_used[word / 64] >> word % 64 & 1)) {
+        scan->alone_used[word / 64] |= (uint64_t)1 << word % 64;
+        scan->alone_known[word] = scan->alone_found[word] = 0;
+    }
+    if (!(scan->alone_known[word] & bit)) {
+        scan_text(&scanning);
+        scan->alone_known[word] |= bit;
+        scan->alone_found[word] |= scanning.is_found ? bit : 0;
+    }
+    return scan->alone_found[word] & bit;
+}
+
 bool pattern_scan_test(struct pattern_scan *scan, uint32_t id, struct text text)
 {
     const struct asked *asked = &scan->set->asked[id];
     const struct column *column;
 
-    if (asked->column == UINT32_MAX)
+    if (asked->shape != PATTERN_SEARCHES)
         return literal_in(asked, text);
     column = &scan->set->columns[asked->column];
+    if (column->count == 1 && column->kept == UINT32_MAX && !asked->is_computed)
+        return test_alone(scan, id, text);
     if (column->kept == UINT32_MAX) {
         struct scanning scanning = {
             .set = scan->set, .column = column, .text = text, .wanted = asked->position};

@@ -1,5 +1,5 @@
 /*
- * pattern_set.h - all text patterns of a rule set, one vectorscan database per field.
+ * pattern_set.h - all text patterns of a rule set, as vectorscan databases.
  *
  *   while loading:  pattern_table_add(table, "message", "link .* down") -> id
  *                   pattern_set_build(table) -> databases
@@ -7,10 +7,13 @@
  *                   pattern_scan_test(scan, id, text)   scans `text` for all patterns of its column
  *                                                       at once, the first time; then reads a bit
  *
- * A column is a text that an event has once: a field or a label. What is computed (lowerAscii(x))
- * has none; such a pattern has a database to itself and is scanned at each call. Beside regular
- * expressions a column takes plain literals, by which the plan finds rules with contains() and
- * endsWith() (match_index.h). A pattern that is a literal, "^disk\\.", needs no database.
+ * A column is a text that an event has once: a field or a label. All that rules are found by in it
+ * (match_guard.h) is in one database, scanned once for an event: the texts of contains() and
+ * endsWith(), of each regular expression the text in it that is rarest, and the whole of those that
+ * hold none. A regular expression that only confirms what was found otherwise has a database of its
+ * own: among a thousand that share " answered code=" each such message would start them all. What
+ * is computed (lowerAscii(x)) has no column; its patterns are scanned at each call. A pattern that
+ * is a literal, "^disk", needs no database.
  *
  * Time:    a scan is linear in the text, whatever the pattern.
  * Memory:  scanning allocates nothing, save that the first scan of a thread in a database makes its
@@ -51,6 +54,14 @@ bool pattern_table_add(struct pattern_table *table, struct text column, struct t
 bool pattern_table_add_literal(struct pattern_table *table, struct text column, struct text literal,
                                bool is_at_end, uint32_t *id);
 
+/* Asks for the pattern to be in the database of its column, because rules are found by it. Others
+ * have one of their own, scanned when a rule that was found otherwise asks. */
+void pattern_table_want(struct pattern_table *table, uint32_t id);
+
+/* A text that everything holds that the pattern matches, and that the fewest other patterns share.
+ * To be asked when all patterns are in the table. False when there is none. */
+bool pattern_table_part(struct pattern_table *table, uint32_t id, struct text *part);
+
 /* The text with which everything that the pattern matches begins; empty when there is none. */
 struct text pattern_table_prefix(const struct pattern_table *table, uint32_t id);
 
@@ -82,6 +93,10 @@ struct pattern_scan {
     const struct pattern_set *set;
     uint64_t known[PATTERN_COLUMNS_MAX / 64]; /* bit per column: its words of `bits` are filled */
     uint64_t bits[PATTERN_WORDS_MAX];
+    /* Of patterns that have a database of their own, by id: the words in use, then what is known
+     * and what was found. */
+    uint64_t alone_used[PATTERNS_MAX / 64 / 64];
+    uint64_t alone_known[PATTERNS_MAX / 64], alone_found[PATTERNS_MAX / 64];
 };
 
 /* Forgets the last event. A set that is NULL has no patterns. */
@@ -90,6 +105,8 @@ static inline void pattern_scan_start(struct pattern_scan *scan, const struct pa
     scan->set = set;
     for (int i = 0; i < PATTERN_COLUMNS_MAX / 64; i++)
         scan->known[i] = 0;
+    for (int i = 0; i < PATTERNS_MAX / 64 / 64; i++)
+        scan->alone_used[i] = 0;
 }
 
 /* Is pattern `id` found in `text`, the text of its column in this event? */

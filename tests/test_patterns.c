@@ -304,6 +304,8 @@ static void a_column_answers_for_all_its_patterns_and_no_other_does(void **state
     for (int i = 0; i < 300; i++) { /* more than one word of bits */
         snprintf(pattern, sizeof(pattern), "disk-%d [a-z]+!", i);
         id[i] = add(&world, i % 2 ? "message" : "labels.rack", pattern);
+        if (i % 4 < 2) /* in the database of the column, the others in one of their own */
+            pattern_table_want(world.table, id[i]);
     }
     assert_true(pattern_table_add_literal(world.table, text_of("message"),
                                           text_of("a long text that ends on link"), false,
@@ -378,6 +380,43 @@ static void plain_patterns_are_known_as_such(void **state)
         if (prefix.len != strlen(rows[i].prefix) ||
             memcmp(prefix.at, rows[i].prefix, prefix.len) != 0)
             fail_msg("%s: prefix %.*s", rows[i].pattern, (int)prefix.len, prefix.at);
+    }
+    world_release(&world);
+}
+
+static void a_pattern_is_told_from_the_others_by_its_rarest_text(void **state)
+{
+    static const struct {
+        const char *pattern, *part; /* NULL: it holds none */
+    } rows[] = {
+        {"up-17 answered code=5[0-9]+ after", "up-17 answered code=5"},
+        {"up-18 answered code=5[0-9]+ after", "up-18 answered code=5"},
+        {"pool [0-9]+ is full", " is full"},
+        {"is full (of|with) errors", "is full "},
+        {"abcx*def", "def"}, /* all three rows that follow hold "abc" */
+        {"abc?", NULL},      /* "ab" is too short to say much */
+        {"abcc+", "abcc"},
+        {"abc{2}", "abc"},
+        {"(abc)+", NULL}, /* what stands in a group is not looked at */
+        {"abc|xyz", NULL},
+        {"(?i)abc", NULL},
+        {"a.b[c]d", NULL},
+        {"\\Qx.y\\E[0-9]", "x.y"},
+    };
+    struct world world;
+    uint32_t id[sizeof(rows) / sizeof(rows[0])];
+
+    (void)state;
+    world_init(&world, "x");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        id[i] = add(&world, "message", rows[i].pattern);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct text part = {"", 0};
+        bool has_part = pattern_table_part(world.table, id[i], &part);
+        if (has_part != (rows[i].part != NULL) ||
+            (has_part &&
+             (part.len != strlen(rows[i].part) || memcmp(part.at, rows[i].part, part.len) != 0)))
+            fail_msg("%s: \"%.*s\"", rows[i].pattern, (int)part.len, part.at);
     }
     world_release(&world);
 }
@@ -724,6 +763,7 @@ int main(void)
         cmocka_unit_test(what_vectorscan_cannot_build_is_refused_at_the_pattern),
         cmocka_unit_test(a_column_answers_for_all_its_patterns_and_no_other_does),
         cmocka_unit_test(plain_patterns_are_known_as_such),
+        cmocka_unit_test(a_pattern_is_told_from_the_others_by_its_rarest_text),
         cmocka_unit_test(sets_that_hold_the_same_share_and_outlive_each_other),
         cmocka_unit_test(too_many_patterns_are_refused),
         cmocka_unit_test(threads_scan_side_by_side),
