@@ -377,6 +377,7 @@ void why_destroy(struct why *why)
     free(why->keys.at);
     free(why->alerts.at);
     free(why->watched.at);
+    free(why->mutes.at);
     free(why->opening.at);
     free(why->per_rule.at);
     free(why->rejected);

@@ -85,6 +85,13 @@ struct why_rule {
     bool evicted;                 /* the key went at the bound */
 };
 
+/* An incident that nobody was told of when it opened, or later. */
+struct why_mute {
+    struct id128 incident;
+    char by[300];
+    int64_t until_ms; /* INT64_MIN: to its end, or that of the input */
+};
+
 /* A rule's key that is watched in the second pass. */
 struct why_key {
     struct id128 key;
@@ -125,7 +132,8 @@ struct why {
     uint32_t member_count;
     uint64_t members_untold;         /* beyond the bound */
     VECTOR_OF(struct id128) watched; /* incidents */
-    struct incident *latest;         /* the incident that is asked for, as it was last */
+    VECTOR_OF(struct why_mute) mutes;
+    struct incident *latest; /* the incident that is asked for, as it was last */
     VECTOR_OF(struct trace_member) opening;
     struct explanation explanation; /* scratch */
 

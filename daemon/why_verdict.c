@@ -34,6 +34,19 @@ static void say_incident(struct why *why, const char *word, struct id128 id)
     say(why, "%s%s", word, digits);
 }
 
+/* ", muted by silence deploy until 12:00" */
+static void say_mute(struct why *why, struct id128 incident)
+{
+    for (size_t i = 0; i < why->mutes.count; i++) {
+        const struct why_mute *mute = &why->mutes.at[i];
+        if (!id128_equal(mute->incident, incident))
+            continue;
+        say(why, "; it was muted by %s", mute->by);
+        if (mute->until_ms != INT64_MIN)
+            say_time(why, " until ", mute->until_ms);
+    }
+}
+
 /* "rule many: count() 4 of 5 at 12:00:03; the oldest left at 12:10:00" */
 static void say_watched(struct why *why, const struct why_rule *of)
 {
@@ -86,6 +99,7 @@ static void judge_incident(struct why *why)
     } else {
         say(why, "; it is open at the end of the input");
     }
+    say_mute(why, first->id);
 }
 
 /* --- an event ---------------------------------------------------------------------------- */
@@ -228,6 +242,7 @@ static void judge_event(struct why *why)
         say(why, " of rule %s", best->rule->id);
         if (best->by_joining && best->opened_ms != INT64_MIN)
             say_time(why, ", open since ", best->opened_ms);
+        say_mute(why, best->incident);
     } else if (why->touched && best != NULL) {
         say_watched(why, best);
     } else if (why->touched && failed(why) != NULL) {
@@ -259,9 +274,11 @@ static void say_opened(struct why *why, const struct why_rule *of)
     say(why, " of rule %s", of->rule->id);
     say_time(why, of->closed_ms == INT64_MIN ? " has been open since " : " was open from ",
              of->opened_ms);
+    if (of->closed_ms != INT64_MIN)
+        say_time(why, " to ", of->closed_ms);
+    say_mute(why, of->opened_id);
     if (of->closed_ms == INT64_MIN)
         return;
-    say_time(why, " to ", of->closed_ms);
     if (of->watched) {
         say(why, "; since then, ");
         say_watched(why, of);

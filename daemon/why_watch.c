@@ -628,11 +628,24 @@ static void change_of_it(struct why *why, const struct trace_change *change)
     why->is_done = change->incident->change == INCIDENT_CLOSED;
 }
 
+/* The incident is of the key that is asked for: its opening may be the first that is heard of
+ * it. The tenant may be left out. */
+static bool is_of_asked_key(const struct why *why, const struct trace_change *change)
+{
+    const char *asked = why->question.key, *key = change->incident->key;
+    size_t len = strlen(key), end = asked != NULL ? strlen(asked) : 0;
+
+    return why->question.subject == WHY_KEY && why_asks_rule(why, change->rule) && len >= end &&
+           strcmp(key + len - end, asked) == 0 && (len == end || key[len - end - 1] == ' ');
+}
+
 static void watch_changed(void *self, const struct trace_change *change)
 {
     struct why *why = self;
     const struct incident *incident = change->incident;
 
+    if (is_of_asked_key(why, change))
+        watch_key(why, change->key);
     if (!is_too_late(why, incident->at_ms) && is_watched_key(why, change->key) &&
         why_asks_rule(why, change->rule)) {
         if (!is_watched_incident(why, incident->id) &&
@@ -690,10 +703,48 @@ const struct engine_trace why_watch_trace = {
 /* --- what the listener hears -------------------------------------------------------------------
  */
 
+static struct why_mute *mute_of(struct why *why, struct id128 id)
+{
+    for (size_t i = 0; i < why->mutes.count; i++)
+        if (id128_equal(why->mutes.at[i].incident, id))
+            return &why->mutes.at[i];
+    return NULL;
+}
+
+/* What mutes a watched incident, when that is new, or that nothing does any more. */
+static void note_mute(struct why *why, const struct incident *incident)
+{
+    struct why_mute *mute = mute_of(why, incident->id);
+    bool is_muted = incident->muted_by[0] != '\0';
+    struct why_note note = {.at_ms = incident->at_ms,
+                            .class = ORDER_EVENT,
+                            .stage = STAGE_SINKS,
+                            .what = is_muted ? "muted" : "unmuted",
+                            .rule = NULL,
+                            .subject = incident->id,
+                            .has_incident = true};
+
+    if (is_muted && (mute == NULL || mute->until_ms != INT64_MIN)) {
+        if (mute == NULL)
+            mute = &vector_add(&why->mutes);
+        *mute = (struct why_mute){.incident = incident->id, .until_ms = INT64_MIN};
+        snprintf(mute->by, sizeof(mute->by), "%s", incident->muted_by);
+        why_words_mend(mute->by);
+        note.text = why_format("nobody is told: it is muted by %s", incident->muted_by);
+        add_note(why, note);
+    } else if (mute != NULL && mute->until_ms == INT64_MIN && incident->cause == CAUSE_UNMUTED) {
+        mute->until_ms = incident->at_ms;
+        note.text = why_format("nothing mutes it any more: it is told now");
+        add_note(why, note);
+    }
+}
+
 void why_watch_incident(void *self, struct incident *incident)
 {
     struct why *why = self;
 
+    if (is_watched_incident(why, incident->id) && !is_too_late(why, incident->at_ms))
+        note_mute(why, incident);
     if (!is_it(why, incident->id))
         return;
     incident_unref(why->latest);

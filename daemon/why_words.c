@@ -147,11 +147,9 @@ char *why_words_decided(const struct trace_decision *decision, const char *alert
 char *why_words_touched(const struct trace_touch *touch, const char *alert)
 {
     static const char *const kinds[] = {
-        [TOUCH_RAISE] = "counts",
-        [TOUCH_CHANGE] = "counts as changed",
-        [TOUCH_REPEAT] = "counts the repeat of",
-        [TOUCH_CLEAR] = "hears the end of",
-        [TOUCH_EVICT] = "loses",
+        [TOUCH_BEAT] = "takes as a sign of life", [TOUCH_RAISE] = "counts",
+        [TOUCH_CHANGE] = "counts as changed",     [TOUCH_REPEAT] = "counts the repeat of",
+        [TOUCH_CLEAR] = "hears the end of",       [TOUCH_EVICT] = "loses",
     };
     const char *kind = kinds[touch->touch->kind];
     char id[ID128_TEXT_BYTES];
@@ -215,6 +213,7 @@ char *why_words_change(const struct incident *incident)
         [CAUSE_QUIET] = "nothing has come for it for as long as the rule asks",
         [CAUSE_CLEARED] = "all its alerts have cleared",
         [CAUSE_EVICTED] = "it is no longer watched, a bound was reached",
+        [CAUSE_UNMUTED] = "nothing mutes it any more",
     };
     char id[ID128_TEXT_BYTES];
     const char *priority = priority_name((enum priority)incident->priority);

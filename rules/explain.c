@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "rules/lookups.h"
 #include "rules/rule_reader.h"
 #include "rules/types.h"
 
@@ -433,6 +434,19 @@ static void put_tree(struct line *line, const struct walk *walk, uint32_t index)
     case OP_SEARCH:
         put_first_and_rest(line, walk, index, search_name(at->form), ")");
         return;
+    case OP_CELL:
+    case OP_HAS_CELL:
+        put(line, at->op == OP_HAS_CELL ? "has(" : "");
+        put_bytes(line, at->table->name.at, at->table->name.len);
+        put_operands(line, walk, index, "[", "", "].");
+        put_bytes(line, at->table->column[at->right.index].at,
+                  at->table->column[at->right.index].len);
+        put(line, at->op == OP_HAS_CELL ? ")" : "");
+        return;
+    case OP_IN_TABLE:
+        put_operands(line, walk, index, "", "", " in ");
+        put_bytes(line, at->table->name.at, at->table->name.len);
+        return;
     case OP_MATCHES_VALUE:
         put_operands(line, walk, index, "", "", ".matches(");
         put_quoted(line, at->right.text);
@@ -533,6 +547,13 @@ static void put_computed_test(struct line *line, const struct walk *walk, uint32
         return;
     case OP_IN_LABELS:
         put(line, " in labels");
+        return;
+    case OP_IN_TABLE:
+        put(line, " in ");
+        put_bytes(line, at->table->name.at, at->table->name.len);
+        return;
+    case OP_HAS_CELL: /* the key's value: which row was looked for */
+        put(line, " as the key");
         return;
     case OP_IN_ITEMS:
         put(line, " in [");

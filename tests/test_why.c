@@ -33,7 +33,13 @@ static const char rules[] = "rules:\n"
                             "- id: fans\n  where: severity >= MAJOR && check == \"fan\"\n"
                             "  by: [labels.rack]\n  window: 2s\n  when: count() >= 2\n"
                             "  max_keys: 1\n"
-                            "  incident: {title: fans}\n  close: quiet(1s)\n";
+                            "  incident: {title: fans}\n  close: quiet(1s)\n"
+                            "- id: probes\n  where: check == \"probe\" && severity >= MAJOR\n"
+                            "  by: [host]\n  window: 1s\n  when: count() >= 1\n"
+                            "  incident: {title: probes}\n  close: quiet(10s)\n"
+                            "silences:\n- id: work\n  where: host == \"q\"\n"
+                            "  from: 2001-09-09T01:46:40Z\n  to: 2001-09-09T01:46:48Z\n"
+                            "- id: forever\n  where: host == \"s\"\n  to: 2002-01-01T00:00:00Z\n";
 
 #define VALUE(v) ",\"value\":" v
 #define RACK(r) ",\"severity\":\"major\",\"labels\":{\"rack\":\"" r "\"}"
@@ -64,13 +70,15 @@ static const struct put story[] = {
     /* 21 */ {4100, "db3/a", "disk", VALUE("50")},
     /* 22 */ {4200, "db3/b", "disk", VALUE("60.5")},
     /* 23 */ {4300, "db2/a", "disk", VALUE("12")},
-    /* 24 */ {30000, "end", "end", ""},
+    /* 24 */ {4400, "q", "probe", ",\"severity\":\"major\""},
+    /* 25 */ {4500, "s", "probe", ",\"severity\":\"major\""},
+    /* 26 */ {30000, "end", "end", ""},
     {0, NULL, NULL, NULL},
 };
 
 static const struct row rows[] = {
     {"an event that is not there", story, "t/0/99", NULL, 0, false,
-     "there is no event at offset 99 of t/0 in this input, which has 0 to 24"},
+     "there is no event at offset 99 of t/0 in this input, which has 0 to 26"},
     {"a partition that is not there", story, "t/7/0", NULL, 0, false,
      "nothing of t/7 is in this input"},
     {"a number beyond the record's events", story, "t/0/1/5", NULL, 0, false,
@@ -95,6 +103,13 @@ static const struct row rows[] = {
     {"other values than before", story, "t/0/23", NULL, 0, true,
      "it ended its alert for rule full, whose where no longer holds: value > 90: 12 > 90 is "
      "false"},
+    {"silenced for a while", story, "t/0/24", NULL, 0, true,
+     "it opened incident # of rule probes; it was muted by silence work until " T "48.000Z"},
+    {"silenced for good", story, "t/0/25", NULL, 0, true,
+     "it opened incident # of rule probes; it was muted by silence forever"},
+    {"a key that is silenced", story, "host=s", "probes", 0, true,
+     "incident # of rule probes was open from " T "44.500Z to " T
+     "54.500Z; it was muted by silence forever"},
     {"the opener", story, "t/0/4", NULL, 0, true, "it opened incident # of rule full"},
     {"one that joined", story, "t/0/6", NULL, 0, true,
      "it joined incident # of rule full, open since " T "40.400Z"},
