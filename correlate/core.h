@@ -187,6 +187,29 @@ struct step {
     struct rules_version *rules;
 };
 
+/* What is freed when step `step`, the first that does not know it, is done. */
+enum buried_kind { BURIED_VERSION, BURIED_TALLY, BURIED_SET };
+struct buried {
+    enum buried_kind kind;
+    void *what;
+    uint64_t step;
+};
+
+/* Old rule sets, and the look for what still holds them (correlate/rules_retire.h). */
+struct rules_retire {
+    VECTOR_OF(struct buried) buried;   /* by step */
+    VECTOR_OF(struct rule_set *) sets; /* old ones that may be held, the oldest first; owned */
+    uint64_t rest_ns, ended_ns;        /* between two looks; the end of the last */
+    uint64_t looked_ns;                /* since when a look waits for its moment; 0: it does not */
+    bool must_drain, is_looking;
+    /* Of the look under way: */
+    unsigned lane;                        /* the next */
+    uint32_t slot_count;                  /* slots that are judged */
+    size_t set_count;                     /* sets that are judged */
+    bool *is_dead;                        /* by slot: drains, and nothing that holds it was seen */
+    VECTOR_OF(const struct rule *) rules; /* that open incidents go by, not the one in force */
+};
+
 enum sleep_state { AWAKE, ASLEEP, ASLEEP_FOR_BINS, NAPPING };
 
 /* An incident change on its way to the incident role; owns its incident. */
@@ -257,6 +280,7 @@ struct worker {
     VECTOR_OF(struct alert_candidate) alert_candidates; /* T: read by all in PHASE_ALERT_EVICT */
     VECTOR_OF(struct key_candidate) key_candidates;     /* T: read by all in PHASE_KEY_EVICT */
     VECTOR_OF(uint64_t) key_excess;                     /* by rule slot */
+    VECTOR_OF(uint32_t) slots_made; /* that drain and got a key since a look began; F */
     VECTOR_OF(uint32_t) lost; /* rule slot of each incident that this step stopped watching; F */
 
     struct tally tally;
@@ -286,11 +310,14 @@ struct engine {
     struct key_lane *key_lanes;     /* LANES */
 
     struct rules_version *newest_rules;          /* in force for the next step */
-    struct rules_version *last_rules;            /* built last; reaches all older ones */
     _Atomic(struct rules_version *) shown_rules; /* the same, for readers of counters */
     _Atomic(struct rule_set *) switch_request;   /* X5: taken by the sequencer */
     struct rules_version *pending_rules;         /* to take effect at pending_epoch */
     int64_t pending_epoch;
+    const struct rule_set *first_set; /* not ours */
+    pthread_mutex_t rules_lock;       /* readers of shown_rules against who frees what is old */
+    struct rules_retire retire;       /* sequencer role */
+    _Atomic uint64_t rule_sets;       /* that are held; sequencer role */
 
     struct topic_config *topics;
     size_t topic_count;
@@ -383,7 +410,8 @@ static inline const struct bins *engine_bins(const struct engine *engine, unsign
     return &engine->workers[t].bins;
 }
 
-bool engine_rule_row(const struct engine *engine, size_t index, struct engine_rule_counters *out);
+/* The row of the first slot from *index on that is not free; *index is then behind it. */
+bool engine_rule_row(const struct engine *engine, size_t *index, struct engine_rule_counters *out);
 
 static inline int64_t floor_div(int64_t a, int64_t b)
 {

@@ -12,6 +12,7 @@
 #include "correlate/blind.h"
 #include "correlate/correlation.h"
 #include "correlate/mark.h"
+#include "correlate/rules_retire.h"
 #include "rules/mute.h"
 
 /* A thread that waits for another's phase yields this often before it sleeps; more would
@@ -286,10 +287,12 @@ int engine_create(const struct engine_config *config, struct source *source, str
     engine->derived_reach = INT64_MIN;
     engine->spell_last_ms = INT64_MIN;
     blind_load(engine);
-    engine->newest_rules = engine->last_rules =
-        rules_version_create(rules, NULL, engine->worker_count);
+    pthread_mutex_init(&engine->rules_lock, NULL);
+    engine->first_set = rules;
+    atomic_init(&engine->rule_sets, 1);
+    engine->newest_rules = rules_version_create(rules, NULL, engine->worker_count);
     engine->stepped_rules = engine->newest_rules;
-    atomic_init(&engine->shown_rules, engine->last_rules);
+    atomic_init(&engine->shown_rules, engine->newest_rules);
     slab_init(&engine->mute_slab);
     mute_stage_init(&engine->mutes, config->seed, &engine->mute_slab);
     mute_stage_switch(&engine->mutes, engine->newest_rules, INT64_MIN);
@@ -430,6 +433,7 @@ static void worker_release(struct worker *worker)
     free(worker->key_candidates.at);
     free(worker->key_excess.at);
     free(worker->lost.at);
+    free(worker->slots_made.at);
     if (worker->waker > 0)
         host()->close(host()->self, worker->waker);
     if (worker->nap_waker > 0)
@@ -483,7 +487,8 @@ void engine_destroy(struct engine *engine)
     free(engine->spells.at);
     free(engine->old_ranks.at);
     free(engine->merge.at);
-    rules_version_destroy(engine->last_rules);
+    rules_retire_release(engine);
+    pthread_mutex_destroy(&engine->rules_lock);
     rule_set_destroy(atomic_load_explicit(&engine->switch_request, memory_order_relaxed));
     free(engine->topics);
     free(engine->alert_lanes);
@@ -529,7 +534,7 @@ void engine_counters(const struct engine *engine, struct engine_counters *out)
         out->state_bytes += tally_get(&engine->workers[w].slab.bytes);
     }
     struct engine_rule_counters row;
-    for (size_t i = 0; engine_rule_row(engine, i, &row); i++) {
+    for (size_t i = 0; engine_rule_row(engine, &i, &row);) {
         out->keys += row.keys;
         pending += row.pending;
     }
@@ -577,19 +582,19 @@ void engine_counters(const struct engine *engine, struct engine_counters *out)
     out->seals = sum.seals;
     out->sleeps = sum.sleeps;
     out->parts_refused = sum.parts_refused;
+    out->rule_sets = tally_get(&engine->rule_sets);
 }
 
-bool engine_rule_row(const struct engine *engine, size_t index, struct engine_rule_counters *out)
+static void row_fill(const struct engine *engine, const struct rule_slot *slot,
+                     struct engine_rule_counters *out)
 {
-    /* C, acquire end: the version built first to last shares tallies; the newest knows all slots.
-     */
-    const struct rules_version *version =
-        atomic_load_explicit(&engine->shown_rules, memory_order_acquire);
-
-    if (index >= version->slot_count)
-        return false;
-    const struct rule_slot *slot = &version->slots[index];
-    *out = (struct engine_rule_counters){.form = slot->rule->form, .current = slot->current};
+    *out = (struct engine_rule_counters){.form = slot->rule->form,
+                                         .current = slot->current,
+                                         .touches = slot->base.touches,
+                                         .opened = slot->base.opened,
+                                         .closed = slot->base.closed,
+                                         .evicted = slot->base.evicted,
+                                         .expired = slot->base.expired};
     snprintf(out->rule_id, sizeof(out->rule_id), "%s", slot->rule->id);
     for (unsigned w = 0; w < engine->worker_count; w++) {
         const struct rule_tally *tally = &slot->tally[w];
@@ -602,33 +607,57 @@ bool engine_rule_row(const struct engine *engine, size_t index, struct engine_ru
         out->pending += tally_get(&tally->pending);
     }
     out->open = out->opened - out->closed;
-    return true;
+}
+
+bool engine_rule_row(const struct engine *engine, size_t *index, struct engine_rule_counters *out)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)&engine->rules_lock;
+    bool is_there;
+
+    pthread_mutex_lock(lock);
+    /* C, acquire end: the version built first to last shares tallies; the newest knows all slots
+     * that are not free. */
+    const struct rules_version *version =
+        atomic_load_explicit(&engine->shown_rules, memory_order_acquire);
+
+    while (*index < version->slot_count && version->slots[*index].rule == NULL)
+        ++*index;
+    is_there = *index < version->slot_count;
+    if (is_there)
+        row_fill(engine, &version->slots[(*index)++], out);
+    pthread_mutex_unlock(lock);
+    return is_there;
 }
 
 size_t engine_rule_counters(const struct engine *engine, struct engine_rule_counters *out,
                             size_t max)
 {
-    size_t count = 0;
+    size_t count = 0, index = 0;
 
-    while (count < max && engine_rule_row(engine, count, &out[count]))
+    while (count < max && engine_rule_row(engine, &index, &out[count]))
         count++;
     return count;
 }
 
 bool engine_mute_row(const struct engine *engine, size_t index, struct engine_mute_counters *out)
 {
+    pthread_mutex_t *lock = (pthread_mutex_t *)&engine->rules_lock;
+
+    pthread_mutex_lock(lock);
     /* C, acquire end: the version and its tallies are set up. */
     const struct rules_version *version =
         atomic_load_explicit(&engine->shown_rules, memory_order_acquire);
+    bool is_there = index < version->mute_count;
 
-    if (index >= version->mute_count)
-        return false;
-    const struct mute *mute = rule_set_mute(version->set, (uint32_t)index);
-    *out = (struct engine_mute_counters){.kind = mute_kind_name(mute->kind),
-                                         .id = mute->id,
-                                         .incidents = tally_get(&version->mutes[index]->now),
-                                         .total = tally_get(&version->mutes[index]->total)};
-    return true;
+    if (is_there) {
+        const struct mute *mute = rule_set_mute(version->set, (uint32_t)index);
+        *out = (struct engine_mute_counters){.kind = mute_kind_name(mute->kind),
+                                             .incidents = tally_get(&version->mutes[index]->now),
+                                             .total = tally_get(&version->mutes[index]->total)};
+        snprintf(out->id, sizeof(out->id), "%s", mute->id);
+    }
+    pthread_mutex_unlock(lock);
+    return is_there;
 }
 
 size_t engine_mute_counters(const struct engine *engine, struct engine_mute_counters *out,

@@ -155,6 +155,7 @@ struct engine_counters {
     uint64_t
         parts_refused; /* partitions beyond the 4,095 that the table has places for: not read */
     uint64_t bins_bytes, state_bytes; /* taken from the system */
+    uint64_t rule_sets;               /* in force, or still gone by */
 };
 void engine_counters(const struct engine *engine, struct engine_counters *out);
 
@@ -175,7 +176,8 @@ size_t engine_rule_counters(const struct engine *engine, struct engine_rule_coun
                             size_t max);
 /* Per silence, maintenance window and inhibition of the set that was built last. */
 struct engine_mute_counters {
-    const char *kind, *id;
+    const char *kind;
+    char id[ENGINE_RULE_ID_BYTES];
     uint64_t incidents; /* that it mutes now */
     uint64_t total;     /* that it ever began to mute */
 };

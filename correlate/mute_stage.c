@@ -456,6 +456,11 @@ void mute_stage_switch(struct mute_stage *stage, const struct rules_version *ver
 {
     VECTOR_OF(struct held *) all = {0};
 
+    /* The same set, of which slots of rules were freed. */
+    if (stage->version != NULL && stage->version->set == version->set) {
+        stage->version = version;
+        return;
+    }
     if (stage->version != NULL && stage->place_count == 0 &&
         rule_set_mute_count(version->set) == 0) {
         stage->version = version;

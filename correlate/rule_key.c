@@ -1,5 +1,6 @@
 /* rule_key.c - a key comes with its first touch and goes when it holds nothing. */
 #include "correlate/correlation.h"
+#include "correlate/rules_retire.h"
 
 uint32_t rule_key_make(struct correlation *c, struct key_lane *lane, const struct touch *touch)
 {
@@ -14,6 +15,8 @@ uint32_t rule_key_make(struct correlation *c, struct key_lane *lane, const struc
     key_text_pack(text, value, rule->by_count);
     key->text = text;
     key->slot = touch->slot;
+    if (!c->rules->slots[touch->slot].current)
+        rules_retire_note(c->worker, touch->slot);
     tally_add(&correlation_tally(c, key)->keys, 1);
     return number;
 }

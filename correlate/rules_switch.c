@@ -4,10 +4,11 @@
 #include "correlate/rules_switch.h"
 
 #include "correlate/mark.h"
+#include "correlate/rules_retire.h"
 
 void rules_switch_poll(struct engine *engine)
 {
-    if (engine->pending_rules != NULL ||
+    if (engine->pending_rules != NULL || rules_retire_is_ending(engine) ||
         atomic_load_explicit(&engine->switch_request, memory_order_relaxed) == NULL)
         return;
     /* X, acquire end: the set is complete. */
@@ -22,7 +23,6 @@ void rules_switch_poll(struct engine *engine)
         highest = at > highest ? at : highest;
     }
     engine->pending_rules = rules_version_create(set, engine->newest_rules, engine->worker_count);
-    engine->last_rules = engine->pending_rules;
     /* C, release end: the version is complete. */
     atomic_store_explicit(&engine->shown_rules, engine->pending_rules, memory_order_release);
     engine->pending_epoch =
@@ -34,6 +34,7 @@ struct rules_version *rules_switch_at(struct engine *engine, int64_t from, int64
     if (engine->pending_rules == NULL)
         return engine->newest_rules;
     if (from >= engine->pending_epoch) {
+        rules_retire_add(engine, engine->newest_rules);
         engine->newest_rules = engine->pending_rules;
         engine->pending_rules = NULL;
         engine->newest_rules->from_ms = from * (int64_t)engine->config.epoch_ms;

@@ -6,13 +6,33 @@
 #include "base/slab.h"
 #include "rules/mute.h"
 
-/* Slots in the order of (rule id, slot), for qsort. */
+/* Slots in the order of (rule id, slot), for qsort; none of them is free. */
 static int slot_order(const void *a, const void *b)
 {
     const struct rule_slot *const *x = a, *const *y = b;
     int order = strcmp((*x)->rule->id, (*y)->rule->id);
 
     return order != 0 ? order : (*x > *y) - (*x < *y);
+}
+
+/* Counts what drains and gives each slot its place in the order by id. */
+static void slots_finish(struct rules_version *version)
+{
+    struct rule_slot **sorted = memory_alloc((version->slot_count + 1) * sizeof(*sorted));
+    uint32_t count = 0;
+
+    version->drain_count = 0;
+    for (uint32_t s = 0; s < version->slot_count; s++) {
+        version->slots[s].order = UINT32_MAX;
+        version->drain_count += version->slots[s].rule != NULL && !version->slots[s].current;
+        if (version->slots[s].rule != NULL)
+            sorted[count++] = &version->slots[s];
+    }
+    if (count > 1)
+        qsort(sorted, count, sizeof(*sorted), slot_order);
+    for (uint32_t i = 0; i < count; i++)
+        sorted[i]->order = i;
+    free(sorted);
 }
 
 /* The slot of an earlier version whose rule has the same id and form, or -1. */
@@ -51,15 +71,14 @@ static struct mute_tally *mute_tally_find(const struct rules_version *older,
     return NULL;
 }
 
-static void mutes_create(struct rules_version *version)
+static void mutes_create(struct rules_version *version, const struct rules_version *older)
 {
     uint32_t at = 0;
 
     version->mute_count = rule_set_mute_count(version->set);
     version->mutes = memory_alloc((version->mute_count + 1) * sizeof(struct mute_tally *));
     for (uint32_t i = 0; i < version->mute_count; i++) {
-        struct mute_tally *tally =
-            mute_tally_find(version->older, rule_set_mute(version->set, i), &at);
+        struct mute_tally *tally = mute_tally_find(older, rule_set_mute(version->set, i), &at);
         if (tally == NULL) {
             tally = memory_alloc(sizeof(*tally));
             *tally = (struct mute_tally){0};
@@ -83,16 +102,16 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
     struct rules_version *version = memory_alloc(sizeof(*version));
     uint32_t count = rule_set_count(set);
     uint32_t slots = older != NULL ? older->slot_count : 0;
+    uint32_t unused = 0; /* slots below are in use */
 
     *version = (struct rules_version){.set = set,
-                                      .older = older,
                                       .rule_count = count,
                                       .from_ms = INT64_MIN,
                                       .generation = older != NULL ? older->generation + 1 : 1,
                                       .reads_message = rule_set_reads_message(set),
                                       .takes_all = rule_set_takes_all(set)};
-    version->slot_of = memory_alloc(count * sizeof(*version->slot_of));
-    version->slots = memory_alloc(((size_t)slots + count) * sizeof(*version->slots));
+    version->slot_of = memory_alloc((count + 1) * sizeof(*version->slot_of));
+    version->slots = memory_alloc(((size_t)slots + count + 1) * sizeof(*version->slots));
     for (uint32_t s = 0; s < slots; s++) {
         version->slots[s] = older->slots[s];
         version->slots[s].current = false;
@@ -100,36 +119,90 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
     for (uint32_t i = 0; i < count; i++) {
         const struct rule *rule = rule_set_rule(set, i);
         int64_t found = slot_find(older, rule);
-        uint32_t slot = found >= 0 ? (uint32_t)found : slots++;
+        uint32_t slot = (uint32_t)found;
+        if (found >= 0) {
+            version->slots[slot].rule = rule;
+            version->slots[slot].current = true;
+        } else {
+            while (unused < slots && version->slots[unused].rule != NULL)
+                unused++;
+            slot = unused < slots ? unused : slots++;
+            version->slots[slot] = (struct rule_slot){
+                .rule = rule, .tally = tally_alloc(worker_count), .current = true};
+        }
         version->slot_of[i] = slot;
-        struct rule_tally *tally =
-            found >= 0 ? version->slots[slot].tally : tally_alloc(worker_count);
-        version->slots[slot] = (struct rule_slot){.rule = rule, .tally = tally, .current = true};
     }
     version->slot_count = slots;
-    struct rule_slot **sorted = memory_alloc(slots * sizeof(struct rule_slot *));
-    for (uint32_t s = 0; s < slots; s++)
-        sorted[s] = &version->slots[s];
-    qsort(sorted, slots, sizeof(struct rule_slot *), slot_order);
-    for (uint32_t s = 0; s < slots; s++)
-        sorted[s]->order = s;
-    free(sorted);
-    mutes_create(version);
+    slots_finish(version);
+    mutes_create(version, older);
     return version;
+}
+
+/* What the slot has counted moves to the rule's form in force, if there is one: sums per rule do
+ * not fall when a form is forgotten. */
+static void counts_move(struct rules_version *version, const struct rule_slot *dead,
+                        unsigned worker_count)
+{
+    for (uint32_t i = 0; i < version->rule_count; i++) {
+        struct rule_counts *base = &version->slots[version->slot_of[i]].base;
+        if (strcmp(version->slots[version->slot_of[i]].rule->id, dead->rule->id) != 0)
+            continue;
+        base->touches += dead->base.touches;
+        base->opened += dead->base.opened;
+        base->closed += dead->base.closed;
+        base->evicted += dead->base.evicted;
+        base->expired += dead->base.expired;
+        for (unsigned w = 0; w < worker_count; w++) {
+            const struct rule_tally *tally = &dead->tally[w];
+            /* relaxed: nobody counts under the slot any more. */
+            base->touches += atomic_load_explicit(&tally->touches, memory_order_relaxed);
+            base->opened += atomic_load_explicit(&tally->opened, memory_order_relaxed);
+            base->closed += atomic_load_explicit(&tally->closed, memory_order_relaxed);
+            base->evicted += atomic_load_explicit(&tally->evicted, memory_order_relaxed);
+            base->expired += atomic_load_explicit(&tally->expired, memory_order_relaxed);
+        }
+        return;
+    }
+}
+
+struct rules_version *rules_version_trim(const struct rules_version *version, const bool *is_dead,
+                                         unsigned worker_count)
+{
+    struct rules_version *trimmed = memory_alloc(sizeof(*trimmed));
+    size_t slot_bytes = version->slot_count * sizeof(*version->slots);
+
+    *trimmed = *version;
+    trimmed->slot_of = memory_alloc((version->rule_count + 1) * sizeof(*version->slot_of));
+    memcpy(trimmed->slot_of, version->slot_of, version->rule_count * sizeof(*version->slot_of));
+    trimmed->slots = memory_alloc(slot_bytes + sizeof(*version->slots));
+    memcpy(trimmed->slots, version->slots, slot_bytes);
+    for (uint32_t s = 0; s < version->slot_count; s++)
+        if (is_dead[s]) {
+            counts_move(trimmed, &version->slots[s], worker_count);
+            trimmed->slots[s] = (struct rule_slot){.rule = NULL};
+        }
+    slots_finish(trimmed);
+    trimmed->mutes = memory_alloc((version->mute_count + 1) * sizeof(struct mute_tally *));
+    for (uint32_t i = 0; i < version->mute_count; i++) {
+        trimmed->mutes[i] = version->mutes[i];
+        trimmed->mutes[i]->versions++;
+    }
+    return trimmed;
+}
+
+void rules_version_drop(struct rules_version *version)
+{
+    free(version->slot_of);
+    free(version->slots);
+    mutes_release(version);
+    free(version);
 }
 
 void rules_version_destroy(struct rules_version *version)
 {
-    for (uint32_t s = 0; version != NULL && s < version->slot_count; s++)
+    if (version == NULL)
+        return;
+    for (uint32_t s = 0; s < version->slot_count; s++)
         free(version->slots[s].tally);
-    while (version != NULL) {
-        struct rules_version *older = version->older;
-        if (older != NULL)
-            rule_set_destroy(version->set);
-        free(version->slot_of);
-        free(version->slots);
-        mutes_release(version);
-        free(version);
-        version = older;
-    }
+    rules_version_drop(version);
 }

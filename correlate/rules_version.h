@@ -3,10 +3,12 @@
  *
  * A slot is the number under which lanes remember a rule. Over a switch a rule
  * whose form is unchanged keeps its slot, so windows and incidents carry on;
- * every other rule gets a fresh one, and slots of gone rules drain (X5).
+ * every other rule gets a fresh one, and slots of gone rules drain (X5). A slot that
+ * nothing holds any more is free, and a later version may use its number again
+ * (correlate/rules_retire.h).
  *
- * Owner:  the engine keeps every version until it is destroyed: keys of old
- *         rules point into them.
+ * Owner:  the engine; a version goes when no step under way knows it, a rule set
+ *         when no slot and no open incident points into it.
  * Thread: built by the sequencer role, read by all.
  */
 #ifndef CORRELATE_RULES_VERSION_H
@@ -30,20 +32,26 @@ struct mute_tally {
     uint32_t versions; /* that have the mute; who makes and ends versions */
 };
 
+/* What earlier forms of the rule have counted whose slots are free by now. */
+struct rule_counts {
+    uint64_t touches, opened, closed, evicted, expired;
+};
+
 struct rule_slot {
-    const struct rule *rule;
+    const struct rule *rule;  /* NULL: the slot is free */
     struct rule_tally *tally; /* one per worker; shared by all versions that have the slot */
     uint32_t order; /* among all slots of the version, by (rule id, slot): merges touches */
     bool current;   /* false: drains, gets no new touches but for open incidents */
+    struct rule_counts base; /* of a current one */
 };
 
 struct rules_version {
     struct rule_set *set;
-    struct rules_version *older;
-    uint32_t generation; /* 1, 2, ... */
-    uint32_t rule_count; /* of the set */
-    uint32_t slot_count; /* of this and all earlier versions */
-    uint32_t *slot_of;   /* rule index -> slot */
+    uint32_t generation;  /* 1, 2, ... */
+    uint32_t rule_count;  /* of the set */
+    uint32_t slot_count;  /* free ones too */
+    uint32_t drain_count; /* slots that are neither current nor free */
+    uint32_t *slot_of;    /* rule index -> slot */
     struct rule_slot *slots;
     struct mute_tally **mutes; /* by the set's index; shared by all versions that have the mute */
     uint32_t mute_count;
@@ -56,7 +64,14 @@ struct rules_version {
 struct rules_version *rules_version_create(struct rule_set *set, struct rules_version *older,
                                            unsigned worker_count);
 
-/* Frees the version and all older ones; the very first set is left to its owner. */
+/* The same version without the slots that are marked; their tallies are left to the caller. */
+struct rules_version *rules_version_trim(const struct rules_version *version, const bool *is_dead,
+                                         unsigned worker_count);
+
+/* Frees the version; its set, and the tallies that another version has too, stay. */
+void rules_version_drop(struct rules_version *version);
+
+/* Frees the version with the tallies of its slots, but not its set. */
 void rules_version_destroy(struct rules_version *version);
 
 #endif

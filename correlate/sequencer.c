@@ -11,6 +11,7 @@
 #include "correlate/core.h"
 #include "correlate/mark.h"
 #include "correlate/part.h"
+#include "correlate/rules_retire.h"
 #include "correlate/rules_switch.h"
 #include "correlate/seal.h"
 #include "correlate/step.h"
@@ -66,6 +67,7 @@ static bool poll_role(struct engine *engine)
     engine->steps_seen = atomic_load_explicit(&engine->steps_done, memory_order_acquire);
     worked = parts_poll(engine, now_ns);
     marks_drain(engine);
+    rules_retire_poll(engine, now_ns);
     rules_switch_poll(engine);
     step_done_publish(engine);
     if (engine->config.seal_ms > 0 && now_ns >= engine->seal_due_ns) {

@@ -5,6 +5,7 @@
 
 #include "correlate/blind.h"
 #include "correlate/derived.h"
+#include "correlate/rules_retire.h"
 #include "correlate/rules_switch.h"
 
 static uint64_t events_in(const struct engine *engine, int64_t epoch)
@@ -160,6 +161,8 @@ bool step_plan(struct engine *engine, int64_t closed)
     uint64_t seq = atomic_load_explicit(&engine->step_count, memory_order_relaxed);
     uint64_t done = engine->steps_seen;
 
+    if (rules_retire_holds(engine, seq != done))
+        return false;
     if (seq - done >= STEPS || (engine->draining != 0 && done < engine->draining))
         return false;
     if (engine->draining != 0)

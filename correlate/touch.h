@@ -79,14 +79,7 @@ int key_text_compare(const struct key_text *a, const struct key_text *b);
 int order_compare(const struct order *a, const struct order *b);
 
 /* BEAT: an event for a rule that takes them all; no alert's doing. */
-enum touch_kind {
-    TOUCH_BEAT,
-    TOUCH_RAISE,
-    TOUCH_CHANGE,
-    TOUCH_REPEAT,
-    TOUCH_CLEAR,
-    TOUCH_EVICT
-};
+enum touch_kind { TOUCH_BEAT, TOUCH_RAISE, TOUCH_CHANGE, TOUCH_REPEAT, TOUCH_CLEAR, TOUCH_EVICT };
 
 struct touch {
     struct order order;

@@ -67,6 +67,8 @@ static const struct metric rows[] = {
     {"tocsin_watermark_delay_seconds", GAUGE, D(DOUBLE, watermark_delay_seconds),
      "Wall clock minus watermark: how far correlation is behind."},
     {"tocsin_rules_loaded", GAUGE, D(U64, rules_loaded), "Rules in force."},
+    {"tocsin_rule_sets", GAUGE, E(rule_sets),
+     "Rule sets held: the one in force, and earlier ones that incidents, keys or alerts go by."},
     {"tocsin_reloads_total", COUNTER, D(U64, reloads_done), "Reloads that took effect."},
     {"tocsin_reload_failures_total", COUNTER, D(U64, reloads_failed),
      "Reloads that were refused and changed nothing."},
