@@ -19,6 +19,7 @@
 /* 2026-10-25T01:00:00Z: from 03:00 back to 02:00. */
 #define AUTUMN INT64_C(1792890000)
 #define HOUR 3600
+#define DAY 86400
 
 struct row {
     int64_t at; /* seconds */
@@ -92,6 +93,21 @@ static void interval_in_a_gap_is_empty_and_in_an_overlap_twice_as_long(void **st
                 rows);
 }
 
+/* At 01:30 in spring the clock on the wall is half an hour before 03:00, not one and a half. */
+static void change_of_clocks_is_where_an_interval_may_begin(void **state)
+{
+    (void)state;
+    struct rule_set *set = parse_good(WINDOW "    time_intervals:\n"
+                                             "      - times: [{start_time: \"03:00\", end_time: "
+                                             "\"04:00\"}]\n"
+                                             "        location: Europe/Zurich\n");
+    struct calendar_state calendar = mute_at(rule_set_mute(set, 0), (SPRING - 1800) * 1000);
+
+    assert_false(calendar.is_open);
+    assert_int_equal(calendar.until_ms, SPRING * 1000);
+    rule_set_destroy(set);
+}
+
 /* 2100-07-01: no file lists that year; the rule at its end is summer time in New York, UTC-4. */
 static void years_beyond_the_table_follow_its_rule(void **state)
 {
@@ -104,6 +120,42 @@ static void years_beyond_the_table_follow_its_rule(void **state)
     ASSERT_ROWS(WINDOW "    start: 2026-07-01T00:00\n    duration: 1h\n    rrule: FREQ=YEARLY\n"
                        "    timezone: America/New_York\n",
                 rows);
+}
+
+/* The last Sunday of March 2026 is the 29th. A numbered weekday counts within the months that are
+ * named, and within the year (its last Sunday is the 27th of December) where none is. */
+static void numbered_weekday_counts_in_its_month_or_in_the_year(void **state)
+{
+    (void)state;
+    const int64_t march = 1774742400, december = 1798329600; /* these days at 00:00 */
+    const struct row in_month[] = {
+        {march - 1, false}, {march, true}, {march + HOUR, false}, {december, false}};
+    const struct row in_year[] = {
+        {march, false}, {december - 1, false}, {december, true}, {december + HOUR, false}};
+    ASSERT_ROWS(WINDOW "    start: 2026-01-01T00:00\n    duration: 1h\n"
+                       "    rrule: FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU\n",
+                in_month);
+    ASSERT_ROWS(WINDOW "    start: 2026-01-01T00:00\n    duration: 1h\n"
+                       "    rrule: FREQ=YEARLY;BYDAY=-1SU\n",
+                in_year);
+}
+
+/* In New York 20:00 of 2 January is 01:00 UTC of the 3rd: an UNTIL of that very second still lets
+ * it be, one of a second less does not; as a local time either would. */
+static void until_in_utc_is_a_time_of_utc(void **state)
+{
+    (void)state;
+    const int64_t third = 1767402000; /* 2026-01-03T01:00:00Z */
+    const struct row with[] = {{third - DAY, true}, {third, true}, {third + DAY, false}};
+    const struct row without[] = {{third - DAY, true}, {third, false}, {third + DAY, false}};
+    ASSERT_ROWS(WINDOW
+                "    start: 2026-01-01T20:00\n    duration: 1h\n    timezone: America/New_York\n"
+                "    rrule: FREQ=DAILY;UNTIL=20260103T010000Z\n",
+                with);
+    ASSERT_ROWS(WINDOW
+                "    start: 2026-01-01T20:00\n    duration: 1h\n    timezone: America/New_York\n"
+                "    rrule: FREQ=DAILY;UNTIL=20260103T005959Z\n",
+                without);
 }
 
 static void what_is_wrong_is_told_at_its_place(void **state)
@@ -258,7 +310,10 @@ int main(void)
         cmocka_unit_test(start_in_a_gap_is_later_by_the_gap),
         cmocka_unit_test(start_in_an_overlap_is_the_first_and_lasts_as_long_as_it_says),
         cmocka_unit_test(interval_in_a_gap_is_empty_and_in_an_overlap_twice_as_long),
+        cmocka_unit_test(change_of_clocks_is_where_an_interval_may_begin),
         cmocka_unit_test(years_beyond_the_table_follow_its_rule),
+        cmocka_unit_test(numbered_weekday_counts_in_its_month_or_in_the_year),
+        cmocka_unit_test(until_in_utc_is_a_time_of_utc),
         cmocka_unit_test(what_is_wrong_is_told_at_its_place),
         cmocka_unit_test(no_rule_takes_long),
         cmocka_unit_test(machine_without_zones_knows_utc_and_says_what_to_install),
