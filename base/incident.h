@@ -31,6 +31,8 @@ enum incident_cause {
     CAUSE_GREW,     /* updated: the number of alerts has doubled */
     CAUSE_QUIET,    /* closed: nothing came for the rule's quiet time */
     CAUSE_CLEARED,  /* closed: all its alerts have cleared */
+    CAUSE_FEWER,    /* closed: fewer touches than the rule's fewer() says */
+    CAUSE_VALUE,    /* closed: a number that came in made close true */
     CAUSE_EVICTED,  /* updated: no longer watched, a bound was reached */
     CAUSE_UNMUTED,  /* updated: nothing mutes it any more, and there is something to tell */
     INCIDENT_CAUSE_COUNT

@@ -126,8 +126,7 @@ static bool touch_open(struct correlation *c, struct key_lane *lane, uint32_t nu
         return form->touch_open(c, lane, number, touch);
     if (touch->kind > TOUCH_REPEAT)
         return incident_leave(c, lane, number, touch);
-    incident_join(c, key, touch);
-    return true;
+    return incident_join(c, lane, number, touch);
 }
 
 /* The touch's key, with all done that is due before the touch; UINT32_MAX: there is none. */

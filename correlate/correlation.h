@@ -118,8 +118,10 @@ void incident_add(struct correlation *c, struct open_incident *open, struct id12
 void incident_show(struct correlation *c, struct key_state *key, struct open_incident *open,
                    const struct order *order);
 
-/* RAISE, CHANGE or REPEAT of a key with an open incident. */
-void incident_join(struct correlation *c, struct key_state *key, const struct touch *touch);
+/* RAISE, CHANGE or REPEAT of a key with an open incident. False when it closed by a number that
+ * came in, and the key left. */
+bool incident_join(struct correlation *c, struct key_lane *lane, uint32_t number,
+                   const struct touch *touch);
 
 /* CLEAR or EVICT. False when the incident closed and the key left. */
 bool incident_leave(struct correlation *c, struct key_lane *lane, uint32_t number,
@@ -128,6 +130,9 @@ bool incident_leave(struct correlation *c, struct key_lane *lane, uint32_t numbe
 /* False when the key left. */
 bool incident_close(struct correlation *c, struct key_lane *lane, uint32_t number,
                     const struct order *order, enum incident_cause cause);
+
+/* Whether `close` holds. */
+bool incident_closes(const struct open_incident *open, int64_t now_ms);
 
 /* When `close` has to be looked at next; INT64_MAX: no timer will close it. */
 int64_t incident_due(const struct key_state *key);

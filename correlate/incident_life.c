@@ -2,6 +2,7 @@
  * incident_life.c - an incident opens, is joined and left, is updated at round ends, and
  * closes; the same for all forms of rules.
  */
+#include <math.h>
 #include <stdlib.h>
 #include "correlate/correlation.h"
 #include "correlate/rule_trace.h"
@@ -45,6 +46,8 @@ static void change(struct correlation *c, struct key_state *key, const struct or
     }
 }
 
+static void note_numbers(struct open_incident *open, const struct event_view *view);
+
 /* --- it opens --------------------------------------------------------------------------- */
 
 struct open_incident *incident_open(struct correlation *c, struct opening *opening)
@@ -60,10 +63,16 @@ struct open_incident *incident_open(struct correlation *c, struct opening *openi
     *open = (struct open_incident){.rule = opening->rule,
                                    .latest = incident_make(opening),
                                    .last_touch_ms = now_ms,
-                                   .quiet_checked_ms = INT64_MIN,
+                                   .quiet_checked_ms = now_ms,
                                    .first_ts_ms = INT64_MAX,
                                    .dirty_round = INT64_MIN};
     open->latest->opened_ms = now_ms;
+    for (int i = 0; i < RULE_LAST_MAX; i++)
+        open->last[i] = NAN;
+    note_numbers(open, &opening->view);
+    open->recent_room = opening->rule->fewer_touches_max;
+    if (open->recent_room > 0)
+        open->recent_ms = slab_alloc(&c->worker->slab, open->recent_room * sizeof(int64_t));
     return open;
 }
 
@@ -142,9 +151,50 @@ static bool is_cleared(const struct open_incident *open)
     return open->open_count == 0 && !open->member_evicted;
 }
 
-void incident_join(struct correlation *c, struct key_state *key, const struct touch *touch)
+/* --- what close looks at ------------------------------------------------------------------ */
+
+/* Numbers of an event that close looks at. */
+static void note_numbers(struct open_incident *open, const struct event_view *view)
 {
-    struct open_incident *open = key->open;
+    for (uint32_t i = 0; i < open->rule->last_count; i++) {
+        double number = rule_last(open->rule, i, view);
+        if (number == number)
+            open->last[i] = number;
+    }
+}
+
+static void note_recent(struct open_incident *open, int64_t at_ms)
+{
+    if (open->recent_room > 0)
+        open->recent_ms[open->recent_count++ % open->recent_room] = at_ms;
+}
+
+/* From when on fewer() number `i` is true: its stretch after the touch that is one too many, and
+ * after the opening in any case. */
+static int64_t fewer_from_ms(const struct open_incident *open, uint32_t i)
+{
+    const struct rule_fewer *fewer = &open->rule->fewer[i];
+    int64_t since_ms = open->latest->opened_ms;
+
+    if (open->recent_count >= fewer->touches)
+        since_ms = open->recent_ms[(open->recent_count - fewer->touches) % open->recent_room];
+    return since_ms + fewer->ms;
+}
+
+bool incident_closes(const struct open_incident *open, int64_t now_ms)
+{
+    struct rule_closing closing = {
+        .quiet_ms = now_ms - open->last_touch_ms, .cleared = is_cleared(open), .last = open->last};
+
+    for (uint32_t i = 0; i < open->rule->fewer_count; i++)
+        closing.fewer[i] = now_ms >= fewer_from_ms(open, i);
+    return rule_close_holds(open->rule, &closing);
+}
+
+bool incident_join(struct correlation *c, struct key_lane *lane, uint32_t number,
+                   const struct touch *touch)
+{
+    struct open_incident *open = key_at(lane, number)->open;
     struct member *member = members_find(&open->members, touch->alert);
 
     if (member != NULL) {
@@ -165,8 +215,15 @@ void incident_join(struct correlation *c, struct key_state *key, const struct to
     if (touch->severity > open->severity)
         open->severity = touch->severity;
     open->last_touch_ms = touch->order.at_ms;
-    open->quiet_checked_ms = INT64_MIN;
+    open->quiet_checked_ms = touch->order.at_ms;
     c->correlated++;
+    note_recent(open, touch->order.at_ms);
+    if (open->rule->last_count == 0)
+        return true;
+    struct event_view view = touch_view(touch);
+    note_numbers(open, &view);
+    return !incident_closes(open, touch->order.at_ms) ||
+           incident_close(c, lane, number, &touch->order, CAUSE_VALUE);
 }
 
 bool incident_leave(struct correlation *c, struct key_lane *lane, uint32_t number,
@@ -192,8 +249,7 @@ bool incident_leave(struct correlation *c, struct key_lane *lane, uint32_t numbe
             vector_add(&c->worker->lost) = key->slot;
         open->evicted_now |= !open->member_evicted;
         open->member_evicted = true;
-    } else if (is_cleared(open) &&
-               rule_close(key->open->rule, touch->order.at_ms - open->last_touch_ms, true)) {
+    } else if (is_cleared(open) && incident_closes(open, touch->order.at_ms)) {
         return incident_close(c, lane, number, &touch->order, CAUSE_CLEARED);
     }
     return true;
@@ -231,16 +287,30 @@ int64_t incident_due(const struct key_state *key)
         if (quiet > key->open->quiet_checked_ms && quiet < due)
             due = quiet;
     }
+    for (uint32_t i = 0; i < key->open->rule->fewer_count; i++) {
+        int64_t fewer = fewer_from_ms(key->open, i);
+        if (fewer > key->open->quiet_checked_ms && fewer < due)
+            due = fewer;
+    }
     return due;
+}
+
+static bool is_quiet_time(const struct open_incident *open, int64_t at_ms)
+{
+    for (uint32_t i = 0; i < open->rule->quiet_count; i++)
+        if (open->last_touch_ms + open->rule->quiet_ms[i] == at_ms)
+            return true;
+    return false;
 }
 
 bool incident_timer(struct correlation *c, struct key_lane *lane, uint32_t number, int64_t due_ms)
 {
     struct key_state *key = key_at(lane, number);
 
-    if (rule_close(key->open->rule, due_ms - key->open->last_touch_ms, is_cleared(key->open))) {
+    if (incident_closes(key->open, due_ms)) {
         struct order order = correlation_order(c, key, due_ms, ORDER_TIMER, ORDER_RULE);
-        return incident_close(c, lane, number, &order, CAUSE_QUIET);
+        return incident_close(c, lane, number, &order,
+                              is_quiet_time(key->open, due_ms) ? CAUSE_QUIET : CAUSE_FEWER);
     }
     key->open->quiet_checked_ms = due_ms;
     return true;

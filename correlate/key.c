@@ -162,5 +162,6 @@ void open_incident_free(struct open_incident *open, struct slab *slab)
     incident_unref(open->latest);
     if (open->members.slots != NULL)
         slab_free(slab, open->members.slots, (open->members.mask + 1) * sizeof(struct member));
+    slab_free(slab, open->recent_ms, open->recent_room * sizeof(int64_t));
     slab_free(slab, open, sizeof(*open));
 }

@@ -45,6 +45,9 @@ struct open_incident {
     uint32_t alert_count, open_count;
     uint32_t untracked_open;
     uint32_t alert_count_told;
+    double last[RULE_LAST_MAX]; /* numbers that close looks at; NaN: none yet */
+    int64_t *recent_ms;         /* ring of the newest touches that joined; NULL: nobody asks */
+    uint32_t recent_room, recent_count;
     uint8_t severity, severity_told;
     bool member_evicted; /* cleared() can never be proved again */
     bool evicted_now;    /* and it happened in the dirty round */

@@ -114,8 +114,7 @@ static bool expect_touch_open(struct correlation *c, struct key_lane *lane, uint
     open->open_count = open->untracked_open = 0;
     open->event_count++;
     c->correlated++;
-    if (!open->member_evicted &&
-        rule_close(open->rule, touch->order.at_ms - open->last_touch_ms, true))
+    if (!open->member_evicted && incident_closes(open, touch->order.at_ms))
         return incident_close(c, lane, number, &touch->order, CAUSE_CLEARED);
     return true;
 }

@@ -313,8 +313,9 @@ static bool sequence_touch_open(struct correlation *c, struct key_lane *lane, ui
 
     if (touch->kind > TOUCH_REPEAT)
         return incident_leave(c, lane, number, touch);
-    incident_join(c, key, touch);
-    if (key->open->body != NULL)
+    if (!incident_join(c, lane, number, touch))
+        return false;
+    if (key->is_open && key->open->body != NULL)
         advance_open(c, key, touch);
     return true;
 }

@@ -52,6 +52,7 @@ enum meaning {
     MEANS_CELL,      /* row.text; table, number = the column */
     MEANS_QUIET,     /* number = milliseconds */
     MEANS_CLEARED,
+    MEANS_FEWER, /* number = which of the rule's */
 };
 
 struct pattern_set; /* rules/pattern_set.h */

@@ -199,6 +199,8 @@ static enum opcode call_opcode(const struct ast *ast)
         return OP_QUIET;
     case MEANS_CLEARED:
         return OP_CLEARED;
+    case MEANS_FEWER:
+        return OP_FEWER;
     case MEANS_SIZE:
         return ast->first->meaning == MEANS_LABELS ? OP_COUNT_LABELS : OP_SIZE;
     case MEANS_LOWER:

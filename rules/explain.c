@@ -627,6 +627,9 @@ static void put_test(struct line *line, const struct instruction *at, struct pro
         put_duration(line, input != NULL ? input->quiet_ms : at->left.number);
         put(line, input != NULL ? "" : ")");
         return;
+    case OP_FEWER:
+        put(line, "fewer()");
+        return;
     case OP_CLEARED:
         put(line, input == NULL ? "cleared()" : truth == TRUTH_TRUE ? "" : "an alert is open");
         return;

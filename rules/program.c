@@ -487,6 +487,8 @@ static enum truth run(const struct program *program, uint32_t index, struct prog
         return run_matches(at, input);
     case OP_QUIET:
         return truth_of(input->quiet_ms >= at->left.number);
+    case OP_FEWER:
+        return truth_of(input->fewer[at->left.number]);
     case OP_CLEARED:
         return truth_of(input->cleared);
     default:

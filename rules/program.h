@@ -50,6 +50,7 @@ enum opcode {
     OP_CONTAINS,
     OP_QUIET,
     OP_CLEARED,
+    OP_FEWER, /* left.number = which of the rule's */
     /* From here on the operands are the subtrees that follow. */
     OP_LOAD,         /* none: `left` is the value */
     OP_COMPARE,      /* two */
@@ -130,6 +131,7 @@ struct program_input {
     const double *aggregate_real; /* those that are real ones */
     int64_t quiet_ms;
     bool cleared;
+    const bool *fewer;
 
     bool lacks_are_empty; /* a label that is not there is the empty text (rules/mute.h) */
     bool host_known;

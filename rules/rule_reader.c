@@ -343,6 +343,20 @@ static void read_by(struct reading *reading)
         reading_digest_text(&rule->form, rule->by_name[i]);
 }
 
+static void keep_closing(struct reading *reading, const struct scope *scope)
+{
+    struct rule *rule = &reading->rule->open;
+
+    rule->fewer_count = (uint8_t)scope->fewer_count;
+    memcpy(rule->fewer, scope->fewer, sizeof(scope->fewer));
+    for (uint32_t i = 0; i < scope->fewer_count; i++)
+        if (scope->fewer[i].touches > rule->fewer_touches_max)
+            rule->fewer_touches_max = scope->fewer[i].touches;
+    rule->last_count = (uint8_t)scope->last_count;
+    for (uint32_t i = 0; i < scope->last_count; i++)
+        reading_compile(reading, scope->last[i].argument, &reading->rule->last[i]);
+}
+
 static void read_close(struct reading *reading)
 {
     struct scope scope = reading_scope(reading, SCOPE_CLOSE);
@@ -353,6 +367,7 @@ static void read_close(struct reading *reading)
     reading_compile(reading, ast, &reading->rule->close);
     reading->rule->open.quiet_count = scope.quiet_count;
     memcpy(reading->rule->open.quiet_ms, scope.quiet_ms, sizeof(scope.quiet_ms));
+    keep_closing(reading, &scope);
     reading_digest_ast(reading, &reading->rule->digest, ast);
 }
 

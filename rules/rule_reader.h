@@ -25,6 +25,7 @@ struct compiled_rule {
     struct operand by[RULE_BY_MAX];
     struct operand distinct[RULE_AGGREGATES_MAX];
     struct program argument[RULE_AGGREGATES_MAX]; /* of rule.argument_count */
+    struct program last[RULE_LAST_MAX];           /* of rule.last_count */
     struct title title;
     struct id128 digest; /* of everything that the file says about it */
     struct span id_span; /* while loading */

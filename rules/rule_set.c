@@ -592,9 +592,8 @@ compute_with_room(const struct program *program, struct program_input *input, st
     return program_value(program, input, &room, out);
 }
 
-double rule_argument(const struct rule *rule, uint32_t i, const struct event_view *view)
+static double number_of(const struct program *program, const struct event_view *view)
 {
-    const struct program *program = &compiled(rule)->argument[i];
     struct program_input input;
     struct value value;
     const char *why;
@@ -603,6 +602,16 @@ double rule_argument(const struct rule *rule, uint32_t i, const struct event_vie
     why = program->makes_text ? compute_with_room(program, &input, &value)
                               : program_value(program, &input, NULL, &value);
     return why == NULL ? value.real : __builtin_nan("");
+}
+
+double rule_argument(const struct rule *rule, uint32_t i, const struct event_view *view)
+{
+    return number_of(&compiled(rule)->argument[i], view);
+}
+
+double rule_last(const struct rule *rule, uint32_t i, const struct event_view *view)
+{
+    return number_of(&compiled(rule)->last[i], view);
 }
 
 static void set_aggregates(struct program_input *input, const int64_t *value)
@@ -619,13 +628,25 @@ bool rule_when(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX]
     return program_run(&compiled(rule)->when, &input) == TRUTH_TRUE;
 }
 
-bool rule_close(const struct rule *rule, int64_t quiet_ms, bool cleared)
+bool rule_close_holds(const struct rule *rule, const struct rule_closing *closing)
 {
     struct program_input input;
 
-    input.quiet_ms = quiet_ms;
-    input.cleared = cleared;
+    input.quiet_ms = closing->quiet_ms;
+    input.cleared = closing->cleared;
+    input.fewer = closing->fewer;
+    input.aggregate_real = closing->last;
     return program_run(&compiled(rule)->close, &input) == TRUTH_TRUE;
+}
+
+bool rule_close(const struct rule *rule, int64_t quiet_ms, bool cleared)
+{
+    double none[RULE_LAST_MAX];
+
+    for (int i = 0; i < RULE_LAST_MAX; i++)
+        none[i] = __builtin_nan("");
+    return rule_close_holds(
+        rule, &(struct rule_closing){.quiet_ms = quiet_ms, .cleared = cleared, .last = none});
 }
 
 void rule_title(const struct rule *rule, const struct event_view *view,

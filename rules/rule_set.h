@@ -21,7 +21,14 @@
 
 struct rule_set;
 
-enum { RULE_AGGREGATES_MAX = 8, RULE_BY_MAX = 8, RULE_QUIET_MAX = 4, RULE_STEPS_MAX = 8 };
+enum {
+    RULE_AGGREGATES_MAX = 8,
+    RULE_BY_MAX = 8,
+    RULE_QUIET_MAX = 4,
+    RULE_STEPS_MAX = 8,
+    RULE_FEWER_MAX = 4,
+    RULE_LAST_MAX = 2
+};
 
 enum rule_input {
     RULE_INPUT_ALERTS, /* `on: alerts`: what deduplication lets through (the default) */
@@ -105,8 +112,15 @@ struct rule {
     uint8_t silence_severity; /* and how bad it is when none comes */
     uint32_t quiet_count;     /* the distinct durations inside quiet(...) of `close` */
     int64_t quiet_ms[RULE_QUIET_MAX]; /* ascending */
-    uint8_t priority;                 /* enum priority */
-    const char *tier;                 /* "" where not given */
+    uint8_t fewer_count;              /* the fewer(touches, ms) inside `close` */
+    struct rule_fewer {
+        uint32_t touches;
+        int64_t ms;
+    } fewer[RULE_FEWER_MAX];
+    uint32_t fewer_touches_max;
+    uint8_t last_count; /* the last(x) inside `close` */
+    uint8_t priority;   /* enum priority */
+    const char *tier;   /* "" where not given */
     const char *runbook;
     const char *team;
     uint32_t max_keys;    /* [100000] */
@@ -197,7 +211,21 @@ bool rule_when(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX]
 void rule_by_draft(const struct rule *rule, const struct text *value,
                    struct event_label label[RULE_BY_MAX], struct event_draft *out);
 
-/* `close`: `quiet_ms` since the last touch, `cleared` when no alert is open. */
+/* What `close` looks at. */
+struct rule_closing {
+    int64_t quiet_ms; /* since the last touch */
+    bool cleared;     /* no alert is open */
+    bool fewer[RULE_FEWER_MAX];
+    const double *last; /* RULE_LAST_MAX of them; NaN: none yet */
+};
+
+bool rule_close_holds(const struct rule *rule, const struct rule_closing *closing);
+
+/* The number `i` of `last` in `close` for this event; NaN when it has none. */
+double rule_last(const struct rule *rule, uint32_t i, const struct event_view *view);
+
+/* The same without fewer() and last(). `close`: `quiet_ms` since the last touch, `cleared` when no
+ * alert is open. */
 bool rule_close(const struct rule *rule, int64_t quiet_ms, bool cleared);
 
 /* Renders the title for an opening: {by-field}, {count()}, {distinct(x)}, and

@@ -625,12 +625,43 @@ static const struct {
     {"first", AGGREGATE_FIRST}, {"last", AGGREGATE_LAST}, {"quantile", AGGREGATE_QUANTILE},
 };
 
+/* last(value) in close: of what came in last. */
+static bool check_close_last(struct ast *ast, struct scope *scope)
+{
+    const char *text = ast_print(ast, scope->arena);
+    uint32_t i = 0;
+
+    if (text == NULL)
+        return diagnose_memory(scope->diag) != NULL;
+    if (!check_count(ast, scope, 1))
+        return false;
+    while (i < scope->last_count && strcmp(scope->last[i].text, text) != 0)
+        i++;
+    if (i == RULE_LAST_MAX) {
+        diagnose(scope->diag, ast->span, "close has at most %d different last()", RULE_LAST_MAX);
+        return false;
+    }
+    if (i == scope->last_count) {
+        const struct ast *number = number_of_event(ast->first, scope);
+        if (number == NULL)
+            return false;
+        scope->last[scope->last_count++] = (struct aggregate){
+            .kind = AGGREGATE_LAST, .argument = number, .span = ast->span, .text = text};
+    }
+    ast->meaning = MEANS_AGGREGATE;
+    ast->type = TYPE_DOUBLE;
+    ast->number = i;
+    return true;
+}
+
 /* sum(value), quantile(double(labels.ms), 0.95) */
 static bool check_number_aggregate(struct ast *ast, struct scope *scope)
 {
     const char *text = ast_print(ast, scope->arena); /* before labels become numbers */
     struct aggregate aggregate = {.kind = AGGREGATE_COUNT};
 
+    if (scope->kind == SCOPE_CLOSE)
+        return check_close_last(ast, scope);
     for (size_t i = 0; i < sizeof(number_aggregates) / sizeof(number_aggregates[0]); i++)
         if (text_equals(ast->text, number_aggregates[i].name))
             aggregate.kind = number_aggregates[i].kind;
@@ -684,6 +715,42 @@ static bool check_quiet(struct ast *ast, struct scope *scope)
     ast->meaning = MEANS_QUIET;
     ast->type = TYPE_BOOL;
     return quiet_add(ast, scope, ast->first->number);
+}
+
+/* fewer(3, 10m) */
+static bool check_fewer(struct ast *ast, struct scope *scope)
+{
+    enum { TOUCHES_MAX = 1000 };
+    const struct ast *touches = ast->first, *stretch = ast->last;
+
+    if (ast->count != 2) {
+        diagnose(scope->diag, ast->span, "fewer() takes a number and a duration: fewer(3, 10m)");
+        return false;
+    }
+    for (struct ast *side = ast->first; side != NULL; side = side->next)
+        if (!check(side, scope))
+            return false;
+    if (touches->kind != AST_LITERAL || touches->type != TYPE_INT || touches->number < 1 ||
+        touches->number > TOUCHES_MAX) {
+        diagnose(scope->diag, touches->span, "fewer() takes a whole number from 1 to %d first",
+                 TOUCHES_MAX);
+        return false;
+    }
+    if (stretch->type != TYPE_DURATION || stretch->number <= 0 ||
+        stretch->number > RULE_DURATION_MS_MAX) {
+        diagnose(scope->diag, stretch->span, "fewer() takes a duration from 1ms to 30d second");
+        return false;
+    }
+    if (scope->fewer_count == RULE_FEWER_MAX) {
+        diagnose(scope->diag, ast->span, "close has at most %d fewer()", RULE_FEWER_MAX);
+        return false;
+    }
+    ast->meaning = MEANS_FEWER;
+    ast->type = TYPE_BOOL;
+    ast->number = scope->fewer_count;
+    scope->fewer[scope->fewer_count++] =
+        (struct rule_fewer){(uint32_t)touches->number, stretch->number};
+    return true;
 }
 
 static bool check_cleared(struct ast *ast, struct scope *scope)
@@ -749,8 +816,9 @@ static const struct function {
     {"quantile", ALONE, OF_WINDOW, check_number_aggregate},
     {"rate", ALONE, OF_WINDOW, check_number_aggregate},
     {"first", ALONE, OF_WINDOW, check_number_aggregate},
-    {"last", ALONE, OF_WINDOW, check_number_aggregate},
+    {"last", ALONE, OF_WINDOW | IN_CLOSE, check_number_aggregate},
     {"quiet", ALONE, IN_CLOSE, check_quiet},
+    {"fewer", ALONE, IN_CLOSE, check_fewer},
     {"cleared", ALONE, IN_CLOSE, check_cleared},
 };
 
@@ -884,6 +952,12 @@ static bool check_aggregates(const struct ast *ast, struct scope *scope)
 {
     const struct ast *left = ast->first, *right = ast->last;
 
+    if (scope->kind == SCOPE_CLOSE) {
+        if (is_aggregate(left) != is_aggregate(right))
+            return true;
+        diagnose(scope->diag, ast->span, "close compares last(x) with a number: last(value) < 70");
+        return false;
+    }
     if (is_real_aggregate(left) || is_real_aggregate(right))
         return loosen(left, scope), loosen(right, scope), true;
     if (is_aggregate(left) && right->meaning == MEANS_CONSTANT)
@@ -1113,7 +1187,7 @@ static bool check_connective(struct ast *ast, struct scope *scope)
 
     ast->type = TYPE_BOOL;
     if (ast->kind == AST_NOT && scope->kind == SCOPE_CLOSE) {
-        diagnose(scope->diag, ast->span, "close joins quiet() and cleared() with && and || only");
+        diagnose(scope->diag, ast->span, "close joins its parts with && and || only");
         return false;
     }
     for (struct ast *child = ast->first; child != NULL; child = child->next)
@@ -1124,12 +1198,16 @@ static bool check_connective(struct ast *ast, struct scope *scope)
 
 /* ---- scopes ---- */
 
+static const char close_is[] =
+    "close is made of quiet(duration), cleared(), fewer(count, duration) "
+    "and comparisons of last(x)";
+
 static bool check_literal(struct ast *ast, struct scope *scope)
 {
     ast->meaning = MEANS_CONSTANT;
-    if (scope->kind != SCOPE_CLOSE || ast->type == TYPE_DURATION || ast->type == TYPE_TEXT)
+    if (scope->kind != SCOPE_CLOSE || ast->type != TYPE_BOOL)
         return true;
-    diagnose(scope->diag, ast->span, "close is made of quiet(duration) and cleared()");
+    diagnose(scope->diag, ast->span, "%s", close_is);
     return false;
 }
 
@@ -1137,15 +1215,14 @@ static bool check_literal(struct ast *ast, struct scope *scope)
 static bool check_kind(const struct ast *ast, struct scope *scope)
 {
     bool names_event = ast->kind == AST_NAME || ast->kind == AST_MEMBER || ast->kind == AST_INDEX;
-    bool computes = ast->kind == AST_COMPARE || ast->kind == AST_IN || ast->kind == AST_LIST ||
-                    ast->kind == AST_NEGATE || ast->kind == AST_ARITHMETIC ||
+    bool computes = ast->kind == AST_IN || ast->kind == AST_LIST || ast->kind == AST_ARITHMETIC ||
                     ast->kind == AST_CHOOSE;
 
     if (scope->kind == SCOPE_WHEN && names_event)
         diagnose(scope->diag, ast->span,
                  "when looks at a window, not at one event: compare count() or distinct(field)");
     else if (scope->kind == SCOPE_CLOSE && (names_event || computes))
-        diagnose(scope->diag, ast->span, "close is made of quiet(duration) and cleared()");
+        diagnose(scope->diag, ast->span, "%s", close_is);
     else
         return true;
     return false;

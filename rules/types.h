@@ -53,6 +53,10 @@ struct scope {
     struct aggregate aggregate[RULE_AGGREGATES_MAX];
     uint32_t quiet_count; /* close; ascending */
     int64_t quiet_ms[RULE_QUIET_MAX];
+    uint32_t fewer_count; /* close, in their order */
+    struct rule_fewer fewer[RULE_FEWER_MAX];
+    uint32_t last_count; /* close */
+    struct aggregate last[RULE_LAST_MAX];
 };
 
 /* Longest window and quiet time: 30 days. */

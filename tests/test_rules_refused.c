@@ -276,13 +276,14 @@ static void wrong_keys_are_refused(void **state)
          "r.yaml:2:5: a rule needs the key \"close\""},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
          "    incident: {title: t}\n    close: '!cleared()'\n",
-         "r.yaml:7:13: close joins quiet() and cleared() with && and || only"},
+         "r.yaml:7:13: close joins its parts with && and || only"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    incident: {title: t}\n    close: 'true'\n",
-         "r.yaml:7:13: close is made of quiet(duration) and cleared()"},
+         "r.yaml:7:13: close is made of quiet(duration), cleared(), fewer(count, duration) and "
+         "comparisons of last(x)"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    incident: {title: t}\n    close: quiet(0s)\n",
          "r.yaml:7:18: a quiet time lies between 1ms and 30d"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    incident: {title: t}\n    close: quiet(5)\n",
-         "r.yaml:7:18: close is made of quiet(duration) and cleared()"},
+         "r.yaml:7:18: quiet() takes a duration, for example quiet(15m)"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
          "    incident: {title: t}\n    close: "
          "quiet(1s)||quiet(2s)||quiet(3s)||quiet(4s)||quiet(5s)\n",

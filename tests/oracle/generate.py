@@ -35,8 +35,8 @@ FEATURES = [
     "closed quiet", "quiet but not closed", "updated severity", "updated grew", "updated evicted",
     "key evicted", "key evicted with incident", "op withheld", "self-alert", "ledger late", "ledger late_by_seal",
     "ledger time_clamped", "ledger pending", "form alertmanager", "tumbling ended", "session ended",
-    "open no more", "hold broken", "when an error", "opened by hold", "opened by the end of a window",
-    "form expression", "form computed title", "form variables",
+    "open no more", "hold broken", "when an error", "closed fewer", "closed value", "opened by hold",
+    "opened by the end of a window", "form expression", "form computed title", "form variables",
     "step taken", "step of no chain", "sequence opened", "all opened", "sequence lives on",
     "silence", "silence ended", "sequence goes on", "sequence ended by absence",
     "opened under silence",
@@ -145,6 +145,12 @@ class Generator:
         r = self.random
         quiet = ["quiet", r.choice([100, 300, 1000, 2000])]
         cleared = ["cleared"]
+        if self.chance(0.25):
+            fewer = ["fewer", r.randint(1, 4), r.choice([100, 300, 1000, 3000])]
+            last = ["last", r.choice(["<", "<="]), r.choice(["value", "labels.ms"]),
+                    r.choice([0.5, 2.5, 4.0])]
+            return r.choice([fewer, ["or", fewer, cleared], ["and", fewer, quiet], last,
+                             ["or", last, quiet], ["and", last, fewer], ["and", last, cleared]])
         return r.choice([quiet, cleared, ["or", quiet, cleared], ["or", quiet, cleared],
                          ["and", quiet, cleared], ["or", ["and", quiet, cleared], ["quiet", 4000]]])
 
@@ -795,6 +801,10 @@ def when_text(tree):
 def close_text(tree):
     if tree[0] in ("and", "or"):
         return "(" + (" && " if tree[0] == "and" else " || ").join(map(close_text, tree[1:])) + ")"
+    if tree[0] == "fewer":
+        return f"fewer({tree[1]}, {oracle.duration(tree[2])})"
+    if tree[0] == "last":
+        return f"last({tree[2]}) {tree[1]} {tree[3]}"
     return f"quiet({oracle.duration(tree[1])})" if tree[0] == "quiet" else "cleared()"
 
 

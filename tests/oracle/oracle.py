@@ -239,6 +239,7 @@ class Rule:
         self.aggregates = []  # (kind, field), in order of first appearance
         self.limits = {}      # the count that decides all comparisons with it
         self.quiets = set()
+        self.fewers, self.lasts = [], []  # of close: (touches, ms), names of numbers
         if self.when:
             self.walk_when(self.when)
         self.walk_close(self.close)
@@ -270,6 +271,10 @@ class Rule:
                 self.walk_close(part)
         elif tree[0] == "quiet":
             self.quiets.add(tree[1])
+        elif tree[0] == "fewer":
+            self.fewers.append((tree[1], tree[2]))
+        elif tree[0] == "last":
+            self.lasts.append(tree[2])
 
     def when_holds(self, values, tree=None):
         tree = tree or self.when
@@ -281,13 +286,22 @@ class Rule:
         value = values[tuple(tree[1])]
         return None if value is None else compare(tree[0], value, tree[2])
 
-    def close_holds(self, quiet, cleared, tree=None):
+    def close_holds(self, inc, now, tree=None):
+        """True, False, or None for an error, as `when`."""
         tree = tree or self.close
-        if tree[0] == "and":
-            return all(self.close_holds(quiet, cleared, part) for part in tree[1:])
-        if tree[0] == "or":
-            return any(self.close_holds(quiet, cleared, part) for part in tree[1:])
-        return quiet >= tree[1] if tree[0] == "quiet" else cleared
+        if tree[0] in ("and", "or"):
+            got = [self.close_holds(inc, now, part) for part in tree[1:]]
+            if tree[0] == "and":
+                return False if False in got else None if None in got else True
+            return True if True in got else None if None in got else False
+        if tree[0] == "quiet":
+            return now - inc.last_touch >= tree[1]
+        if tree[0] == "fewer":
+            return now >= inc.fewer_from(tree[1], tree[2])
+        if tree[0] == "last":
+            number = inc.last_number.get(tree[2])
+            return None if number is None else compare(tree[1], number, tree[3])
+        return inc.is_cleared()
 
     def key_values(self, event):
         return tuple(event.field(name) for name in self.by)
@@ -353,6 +367,9 @@ class Incident:
         self.severity = 0
         self.last_touch = NEVER
         self.quiets_done = set()
+        self.joined = []          # times of RAISE, CHANGE and REPEAT since the opening
+        self.looked = NEVER       # when close was looked at for fewer()
+        self.last_number = {}
         self.is_lost = False      # "no longer watched"
         self.is_lost_now = False  # and the update for it is still to come
         self.number = 0
@@ -367,6 +384,16 @@ class Incident:
 
     def told_state(self):
         return "untold" if not self.is_told else "behind" if self.is_behind else "told"
+
+    def fewer_from(self, touches, ms):
+        since = self.joined[-touches] if len(self.joined) >= touches else self.opened
+        return since + ms
+
+    def note(self, event):
+        for name in self.rule.lasts:
+            number = event.number(name)
+            if number is not None:
+                self.last_number[name] = number
 
     def open_count(self):
         return sum(self.members.values()) + self.untracked_open
@@ -816,7 +843,9 @@ class Oracle:
             self.beat(i, values, key, event, now)
         elif key.incident and raises:
             self.join(key.incident.rule, key.incident, kind, alert, event, now)
-            if key.steps:
+            if key.incident.rule.lasts and key.incident.rule.close_holds(key.incident, now):
+                self.close(i, values, key, now, "value")
+            elif key.steps:
                 self.take_step_open(key, alert, event, now)
         elif key.incident:
             self.leave(i, values, key, kind, alert, now)
@@ -909,7 +938,7 @@ class Oracle:
         self.seen["silence ended"] += 1
         inc.has_resumed, inc.untracked_open = True, 0
         inc.events += 1
-        if inc.is_cleared() and rule.close_holds(now - inc.last_touch, True):
+        if inc.is_cleared() and rule.close_holds(inc, now):
             self.close(i, values, key, now, "cleared")
 
     def silence(self, i, values, key, now):
@@ -1018,7 +1047,9 @@ class Oracle:
         inc.key_values = values
         position = event.position() if opener == "event" else str(now)
         inc.id = xxh3_128_hex("\0".join([inc.tenant, rule.id, inc.key_text, opener, position]).encode())
-        inc.opened = inc.last_touch = now
+        inc.opened = inc.last_touch = inc.looked = now
+        if event:
+            inc.note(event)
         for entry in entries:
             inc.members[entry.identity] = not entry.is_cleared
         inc.alerts = len(inc.members)
@@ -1115,6 +1146,9 @@ class Oracle:
         inc.first = min(inc.first, event.ts)
         inc.severity = max(inc.severity, event.severity)
         inc.last_touch, inc.quiets_done = now, set()
+        inc.joined.append(now)
+        inc.looked = now
+        inc.note(event)
         self.ledger["correlated"] += 1
         self.seen["joined by " + kind] += 1
 
@@ -1134,7 +1168,7 @@ class Oracle:
             self.seen["evicted from incident"] += 1
             inc.is_lost_now |= not inc.is_lost
             inc.is_lost = True
-        elif inc.is_cleared() and inc.rule.close_holds(now - inc.last_touch, True):
+        elif inc.is_cleared() and inc.rule.close_holds(inc, now):
             self.close(i, values, key, now, "cleared")
 
     def close(self, i, values, key, now, cause):
@@ -1161,7 +1195,9 @@ class Oracle:
         if not key.incident:
             return self.window_timers(rule, key)
         inc = key.incident
-        return [inc.last_touch + q for q in rule.quiets if q not in inc.quiets_done]
+        fewers = [inc.fewer_from(*fewer) for fewer in rule.fewers]
+        return ([inc.last_touch + q for q in rule.quiets if q not in inc.quiets_done]
+                + [t for t in fewers if t > inc.looked])
 
     @staticmethod
     def window_timers(rule, key):
@@ -1202,9 +1238,11 @@ class Oracle:
                 del self.keys[(i, values)]
             return
         inc = key.incident
+        is_quiet = any(inc.last_touch + q == now for q in rule.quiets)
         inc.quiets_done |= {q for q in rule.quiets if inc.last_touch + q == now}
-        if rule.close_holds(now - inc.last_touch, inc.is_cleared()):
-            self.close(i, values, key, now, "quiet")
+        inc.looked = now
+        if rule.close_holds(inc, now):
+            self.close(i, values, key, now, "quiet" if is_quiet else "fewer")
         else:
             self.seen["quiet but not closed"] += 1
 

@@ -1,0 +1,141 @@
+/*
+ * Aim: incidents close by fewer() and last() when docs/correlation.md says, and the log says why.
+ * Method: a rule and a few events at hand-picked times, edges above all, with worked-out lines.
+ */
+#include "tests/engine_bench.h"
+
+struct put {
+    int64_t at_ms;
+    double value;
+};
+
+/* Repeats of one alert of resource x; a last event far away carries time on. */
+static struct bench *run(const char *when, const char *close, const struct put *put, int count)
+{
+    char rule[1024], more[64];
+    snprintf(rule, sizeof(rule),
+             "rules:\n  - id: r\n    on: events\n    where: severity >= WARNING\n"
+             "    by: [resource]\n    window: 10s\n    when: %s\n    incident: {title: t}\n"
+             "    close: %s\n",
+             when, close);
+    struct bench *bench = bench_create(rule);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    for (int i = 0; i < count; i++) {
+        snprintf(more, sizeof(more), ",\"value\":%g", put[i].value);
+        bench_put(feed, put[i].at_ms, "x", "load", put[i].value < 0 ? "" : more);
+    }
+    bench_put(feed, 100000, "end", "info", ",\"severity\":\"info\"");
+    bench_run(bench);
+    return bench;
+}
+
+static void two_thresholds_open_and_close(void **state)
+{
+    static const struct {
+        const char *what, *when, *close;
+        struct put put[8];
+        int count;
+        const char *brief;
+    } cases[] = {
+        {"raise at 3 in 10 s, close at fewer than 2 in 5 s",
+         "count() >= 3",
+         "fewer(2, 5s)",
+         /* Joined: 3000 and 5000; of these only one lies in (3000, 8000]. */
+         {{0, 1}, {1000, 1}, {2000, 1}, {3000, 1}, {5000, 1}, {9000, 1}},
+         6,
+         "2000 opened rule r resource=x n=1 alerts=1\n"
+         "8000 closed fewer r resource=x n=2 alerts=1\n"},
+        {"never before the stretch has passed since the opening",
+         "count() >= 1",
+         "fewer(5, 4s)",
+         {{1000, 1}},
+         1,
+         "1000 opened rule r resource=x n=1 alerts=1\n"
+         "5000 closed fewer r resource=x n=2 alerts=1\n"},
+        {"a touch just at that time comes after it",
+         "count() >= 1",
+         "fewer(1, 4s)",
+         {{1000, 1}, {5000, 1}},
+         2,
+         "1000 opened rule r resource=x n=1 alerts=1\n"
+         "5000 closed fewer r resource=x n=2 alerts=1\n"
+         "5000 opened rule r resource=x n=1 alerts=1\n"
+         "9000 closed fewer r resource=x n=2 alerts=1\n"},
+        {"quiet has its own cause where both are due",
+         "count() >= 1",
+         "fewer(1, 4s) || quiet(4s)",
+         {{1000, 1}},
+         1,
+         "1000 opened rule r resource=x n=1 alerts=1\n"
+         "5000 closed quiet r resource=x n=2 alerts=1\n"},
+        {"a value below the lower threshold closes",
+         "max(value) > 90",
+         "last(value) < 70",
+         {{1000, 95}, {2000, 80}, {3000, 70}, {4000, 69}, {5000, 80}},
+         5,
+         "1000 opened rule r resource=x n=1 alerts=1\n"
+         "4000 closed value r resource=x n=2 alerts=1\n"},
+        {"an event without a value says nothing",
+         "max(value) > 90",
+         "last(value) < 70",
+         {{1000, 95}, {2000, -1}, {3000, 69}},
+         3,
+         "1000 opened rule r resource=x n=1 alerts=1\n"
+         "3000 closed value r resource=x n=2 alerts=1\n"},
+        {"and its number is remembered for a timer",
+         "max(value) > 90",
+         "last(value) < 70 && quiet(5s)",
+         {{1000, 95}, {2000, 60}},
+         2,
+         "1000 opened rule r resource=x n=1 alerts=1\n"
+         "7000 closed quiet r resource=x n=2 alerts=1\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bench *bench = run(cases[i].when, cases[i].close, cases[i].put, cases[i].count);
+        if (strcmp(bench->brief, cases[i].brief) != 0)
+            fail_msg("%s:\n%s instead of\n%s", cases[i].what, bench->brief, cases[i].brief);
+        bench_destroy(bench);
+    }
+}
+
+static void what_cannot_close_is_refused(void **state)
+{
+    static const struct {
+        const char *close, *message;
+    } cases[] = {
+        {"fewer(3)", "fewer() takes a number and a duration: fewer(3, 10m)"},
+        {"fewer(0, 1m)", "fewer() takes a whole number from 1 to 1000 first"},
+        {"fewer(3, 7)", "fewer() takes a duration from 1ms to 30d second"},
+        {"last(value)", "close is true or false, and this is a number"},
+        {"1 < 2", "close compares last(x) with a number: last(value) < 70"},
+        {"last(value) < last(labels.x)", "close compares last(x) with a number: last(value) < 70"},
+        {"last(value) < \"x\"", "this is text and cannot be compared with a number"},
+        {"avg(value) < 3", "avg() belongs into when, not into close"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char rule[512];
+        struct rule_set *set = NULL;
+        struct error err = {""};
+        snprintf(rule, sizeof(rule),
+                 "rules:\n  - id: r\n    where: true\n    window: 10s\n    when: count() >= 1\n"
+                 "    incident: {title: t}\n    close: '%s'\n",
+                 cases[i].close);
+        assert_int_not_equal(rule_set_parse("r.yaml", rule, strlen(rule), &set, &err), 0);
+        if (strstr(err.text, cases[i].message) == NULL)
+            fail_msg("%s: %s", cases[i].close, err.text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_thresholds_open_and_close),
+        cmocka_unit_test(what_cannot_close_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
