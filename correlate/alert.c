@@ -34,6 +34,7 @@ void alert_lane_release(struct alert_lane *lane, struct slab *slab, unsigned cha
         struct alert_cold *cold = alert_cold(lane, alert_slot_cold(&lane->slots[i]));
         slab_free(slab, cold->text, cold->text->bytes);
         slab_free(slab, cold->routes, cold->route_room * sizeof(struct route));
+        slab_free(slab, cold->flap_routes, cold->flap_route_count * sizeof(struct route));
         slab_free(slab, cold->changes, changes_max * sizeof(int64_t));
     }
     for (uint32_t p = 0; p < lane->page_count; p++)

@@ -50,14 +50,16 @@ enum alert_timer { ALERT_TIMER_EXPIRE, ALERT_TIMER_FLAP };
 
 struct alert_cold {
     struct id128 fingerprint;
-    uint64_t count;          /* events folded into it, less what the slot still holds */
-    struct event_text *text; /* of its last event that was not a repeat; slab */
-    struct route *routes;    /* slab */
-    int64_t *changes;        /* newest flap_start changes, a ring; slab, made at the first clear */
-    int64_t problem_et;      /* et of the event that `text` is from */
-    int64_t flap_end_ms;     /* while flapping */
-    uint64_t told_attr;      /* attributes that the rules were told last */
+    uint64_t count;            /* events folded into it, less what the slot still holds */
+    struct event_text *text;   /* of its last event that was not a repeat; slab */
+    struct route *routes;      /* slab */
+    struct route *flap_routes; /* slab; of rules of flapping alerts, while it flaps */
+    int64_t *changes;    /* newest flap_start changes, a ring; slab, made at the first clear */
+    int64_t problem_et;  /* et of the event that `text` is from */
+    int64_t flap_end_ms; /* while flapping */
+    uint64_t told_attr;  /* attributes that the rules were told last */
     uint16_t route_count, route_room;
+    uint16_t flap_route_count;
     uint16_t change_count, change_next;
     uint16_t generation;
     uint8_t severity; /* of `text` */

@@ -106,8 +106,19 @@ static struct route route_make(const struct dedup *d, uint32_t index, const stru
     return (struct route){.key = key, .slot = slot, .lane = (uint8_t)(key.hi >> 56)};
 }
 
-/* Fills worker->routes with the rules that match `text`, by rule id. */
-static void match(struct dedup *d, const struct event_text *text, uint8_t severity, int64_t et_ms)
+static bool is_of_alerts(enum rule_input input)
+{
+    return input <= RULE_INPUT_EVENTS;
+}
+
+static bool is_of_flapping(enum rule_input input)
+{
+    return input == RULE_INPUT_FLAPPING;
+}
+
+/* Fills worker->routes with the rules of such an input that match `text`, by rule id. */
+static void match_input(struct dedup *d, const struct event_text *text, uint8_t severity,
+                        int64_t et_ms, bool (*takes)(enum rule_input))
 {
     struct worker *worker = d->worker;
     const struct event_view view = {
@@ -117,8 +128,13 @@ static void match(struct dedup *d, const struct event_text *text, uint8_t severi
     worker->routes.count = 0;
     vector_reserve(&worker->routes, count);
     for (size_t i = 0; i < count && worker->routes.count < UINT16_MAX; i++)
-        if (rule_set_rule(d->rules->set, worker->match.at[i])->input != RULE_INPUT_ALL)
+        if (takes(rule_set_rule(d->rules->set, worker->match.at[i])->input))
             worker->routes.at[worker->routes.count++] = route_make(d, worker->match.at[i], &view);
+}
+
+static void match(struct dedup *d, const struct event_text *text, uint8_t severity, int64_t et_ms)
+{
+    match_input(d, text, severity, et_ms, is_of_alerts);
 }
 
 /* Tells the rules that take every event, whatever becomes of it otherwise. */
@@ -252,9 +268,39 @@ static void timer_push(struct alert_lane *lane, const struct alert_slot *slot,
                                    .kind = (uint16_t)kind});
 }
 
-/* After a recorded change at `et_ms`: begins flapping, or moves its end. */
+/* Rules of flapping alerts are told that it has begun. Their routes are apart: others do not
+ * know of flapping. */
+static void flap_tell(struct dedup *d, const struct order *order, struct alert_cold *cold)
+{
+    const struct worker *worker = d->worker;
+
+    if (!d->rules->takes_flapping)
+        return;
+    match_input(d, cold->text, cold->severity, order->at_ms, is_of_flapping);
+    size_t bytes = worker->routes.count * sizeof(struct route);
+    if (bytes == 0)
+        return;
+    cold->flap_routes = slab_alloc(&d->worker->slab, bytes);
+    memcpy(cold->flap_routes, worker->routes.at, bytes);
+    cold->flap_route_count = (uint16_t)worker->routes.count;
+    for (unsigned i = 0; i < cold->flap_route_count; i++)
+        emit(d, *order, &cold->flap_routes[i], TOUCH_RAISE, cold, cold->text);
+}
+
+/* And that it is over. */
+static void flap_tell_end(struct dedup *d, const struct order *order, struct alert_cold *cold,
+                          enum touch_kind kind)
+{
+    for (unsigned i = 0; i < cold->flap_route_count; i++)
+        emit(d, *order, &cold->flap_routes[i], kind, cold, cold->text);
+    slab_free(&d->worker->slab, cold->flap_routes, cold->flap_route_count * sizeof(struct route));
+    cold->flap_routes = NULL;
+    cold->flap_route_count = 0;
+}
+
+/* After a recorded change: begins flapping, or moves its end. */
 static void flap_look(struct dedup *d, struct alert_lane *lane, struct alert_slot *slot,
-                      struct alert_cold *cold, int64_t et_ms)
+                      struct alert_cold *cold, const struct order *order)
 {
     unsigned start = d->config->flap_start;
 
@@ -265,13 +311,14 @@ static void flap_look(struct dedup *d, struct alert_lane *lane, struct alert_slo
         return;
     }
     if (cold->change_count < start ||
-        change_at(cold, start - 1, start) <= et_ms - d->config->flap_window_ms)
+        change_at(cold, start - 1, start) <= order->at_ms - d->config->flap_window_ms)
         return;
     slot->bits |= ALERT_FLAPPING;
     cold->flap_end_ms = flap_end(d, cold);
     timer_push(lane, slot, ALERT_TIMER_FLAP, cold->flap_end_ms);
     tally_add(&d->worker->tally.flap_begun, 1);
     tally_add(&d->worker->flapping, 1);
+    flap_tell(d, order, cold);
 }
 
 static void flap_clear(struct dedup *d, struct alert_slot *slot)
@@ -353,6 +400,7 @@ static void flap_end_now(struct dedup *d, struct alert_slot *slot, struct alert_
 
     trace_ended(d, slot, cold, TRACE_FLAP_ENDED, at_ms);
     flap_clear(d, slot);
+    flap_tell_end(d, &order, cold, TOUCH_CLEAR);
     if (cold->told_open && !is_open) {
         tell_closed(d, &order, slot, cold, cold->text);
     } else if (!cold->told_open && is_open) {
@@ -367,12 +415,13 @@ static void flap_end_now(struct dedup *d, struct alert_slot *slot, struct alert_
 static void expire_now(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
                        int64_t at_ms)
 {
+    struct order order = alert_order(at_ms, ORDER_TIMER, cold->text);
+
     trace_ended(d, slot, cold, TRACE_EXPIRED, at_ms);
     flap_clear(d, slot);
-    if (cold->route_count > 0) {
-        struct order order = alert_order(at_ms, ORDER_TIMER, cold->text);
+    flap_tell_end(d, &order, cold, TOUCH_CLEAR);
+    if (cold->route_count > 0)
         tell_closed(d, &order, slot, cold, cold->text);
-    }
     if ((slot->bits & ALERT_OPEN) != 0)
         tally_add(&d->worker->tally.alerts_expired, 1);
 }
@@ -470,13 +519,13 @@ static void open_alert(struct dedup *d, struct alert_lane *lane, struct alert_sl
     text_store(d, cold, ev);
     change_record(d, cold, ev->et_ms);
     if ((slot->bits & ALERT_FLAPPING) != 0) {
-        flap_look(d, lane, slot, cold, ev->et_ms);
+        flap_look(d, lane, slot, cold, &order);
         count_folded(d);
         return;
     }
     tell_open(d, &order, slot, cold, ev->text);
     count_touched(d, cold->route_count > 0);
-    flap_look(d, lane, slot, cold, ev->et_ms);
+    flap_look(d, lane, slot, cold, &order);
 }
 
 static void repeat_alert(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
@@ -553,14 +602,14 @@ static void close_alert(struct dedup *d, struct alert_lane *lane, struct alert_s
     slot->bits &= ~(uint32_t)ALERT_OPEN;
     change_record(d, cold, ev->et_ms);
     if ((slot->bits & ALERT_FLAPPING) != 0) {
-        flap_look(d, lane, slot, cold, ev->et_ms);
+        flap_look(d, lane, slot, cold, &order);
         count_folded(d);
         return;
     }
     count_touched(d, cold->route_count > 0);
     tell_closed(d, &order, slot, cold, ev->text);
     tally_add(&d->worker->tally.alerts_cleared, 1);
-    flap_look(d, lane, slot, cold, ev->et_ms);
+    flap_look(d, lane, slot, cold, &order);
 }
 
 static void event_full(struct dedup *d, struct alert_lane *lane, struct alert_slot *slot,
@@ -905,12 +954,12 @@ static void evict(struct dedup *d, const struct alert_candidate *candidate)
     struct alert_cold *cold = alert_cold(lane, candidate->cold);
     struct alert_slot *slot = alert_find(lane, cold->fingerprint);
 
+    struct order order = alert_order(d->step->to_ms, ORDER_ROUND_END, cold->text);
+
     trace_ended(d, slot, cold, TRACE_ALERT_EVICTED, d->step->to_ms);
     flap_clear(d, slot);
-    if (cold->route_count > 0) {
-        struct order order = alert_order(d->step->to_ms, ORDER_ROUND_END, cold->text);
-        emit_all(d, &order, cold, TOUCH_EVICT, cold->text);
-    }
+    flap_tell_end(d, &order, cold, TOUCH_EVICT);
+    emit_all(d, &order, cold, TOUCH_EVICT, cold->text);
     alert_drop(d, lane, slot);
     tally_add(&d->worker->tally.alerts_evicted, 1);
 }

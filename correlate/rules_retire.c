@@ -112,6 +112,8 @@ static void lane_look(struct engine *engine, unsigned lane)
         const struct alert_cold *cold = alert_cold(alerts, alert_slot_cold(&alerts->slots[i]));
         for (unsigned r = 0; r < cold->route_count; r++)
             slot_hold(retire, cold->routes[r].slot);
+        for (unsigned r = 0; r < cold->flap_route_count; r++)
+            slot_hold(retire, cold->flap_routes[r].slot);
     }
     for (uint32_t n = 0; n < keys->used; n++) {
         const struct key_state *key = key_at(keys, n);

@@ -109,7 +109,8 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
                                       .from_ms = INT64_MIN,
                                       .generation = older != NULL ? older->generation + 1 : 1,
                                       .reads_message = rule_set_reads_message(set),
-                                      .takes_all = rule_set_takes_all(set)};
+                                      .takes_all = rule_set_takes(set, RULE_INPUT_ALL),
+                                      .takes_flapping = rule_set_takes(set, RULE_INPUT_FLAPPING)};
     version->slot_of = memory_alloc((count + 1) * sizeof(*version->slot_of));
     version->slots = memory_alloc(((size_t)slots + count + 1) * sizeof(*version->slots));
     for (uint32_t s = 0; s < slots; s++) {

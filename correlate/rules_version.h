@@ -56,7 +56,7 @@ struct rules_version {
     struct mute_tally **mutes; /* by the set's index; shared by all versions that have the mute */
     uint32_t mute_count;
     int64_t from_ms; /* when it took effect; INT64_MIN: from the beginning (S) */
-    bool reads_message, takes_all;
+    bool reads_message, takes_all, takes_flapping;
 };
 
 /* Errors: ends the process when memory is short. `older` is NULL for the first.

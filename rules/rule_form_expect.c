@@ -37,7 +37,6 @@ static void read_expect(struct reading *reading)
         reading_spoil(reading);
     }
     rule->input = RULE_INPUT_ALL;
-    rule->reads_message = false; /* its events are not remembered by alert */
     if (map->kind != YAML_MAP) {
         diagnose(reading_diag(reading), map->span, "expect takes a map: {every: 5m}");
         reading_spoil(reading);

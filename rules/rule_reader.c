@@ -194,8 +194,13 @@ static void read_on(struct reading *reading)
         reading->rule->open.input = RULE_INPUT_EVENTS;
         return;
     }
+    if (text_equals(node->text, "flapping")) {
+        reading->rule->open.input = RULE_INPUT_FLAPPING;
+        return;
+    }
     diagnose(reading_diag(reading), node->span,
-             "on is \"alerts\" (what deduplication lets through) or \"events\" (repeats too)");
+             "on is \"alerts\" (what deduplication lets through), \"events\" (repeats too) or "
+             "\"flapping\" (alerts that begin to flap)");
     reading_spoil(reading);
 }
 

@@ -26,7 +26,8 @@ static const size_t set_bytes_max = (size_t)1 << 30, scratch_bytes_max = (size_t
 struct rule_set {
     struct arena *arena;
     uint32_t count;
-    bool reads_message, takes_all;
+    bool reads_message;
+    unsigned inputs;             /* bits: those that some rule has */
     struct compiled_rule *rules; /* by id */
     struct program *where;       /* of each rule, apart: the hot part lies together */
     struct match_index *index;
@@ -255,8 +256,10 @@ static bool assemble(struct loading *loading)
         set->rules[r].open.index = r;
         set->rules[r].next = NULL;
         set->where[r] = sorted[r]->where;
-        set->reads_message = set->reads_message || sorted[r]->open.reads_message;
-        set->takes_all = set->takes_all || sorted[r]->open.input == RULE_INPUT_ALL;
+        /* Of flapping alerts and of all events nothing is remembered by alert. */
+        set->reads_message |=
+            sorted[r]->open.reads_message && sorted[r]->open.input <= RULE_INPUT_EVENTS;
+        set->inputs |= 1u << sorted[r]->open.input;
     }
     hash_rules(set);
     if (!mute_set_make(&loading->mutes, set->arena, loading->kept, &loading->diag, &set->mutes,
@@ -472,9 +475,9 @@ bool rule_set_reads_message(const struct rule_set *set)
     return set->reads_message;
 }
 
-bool rule_set_takes_all(const struct rule_set *set)
+bool rule_set_takes(const struct rule_set *set, enum rule_input input)
 {
-    return set->takes_all;
+    return (set->inputs >> input & 1) != 0;
 }
 
 size_t rule_set_match(const struct rule_set *set, const struct event_view *view, uint32_t *out,

@@ -31,9 +31,10 @@ enum {
 };
 
 enum rule_input {
-    RULE_INPUT_ALERTS, /* `on: alerts`: what deduplication lets through (the default) */
-    RULE_INPUT_EVENTS, /* `on: events`: every problem event, repeats too */
-    RULE_INPUT_ALL,    /* of `expect`: every event, clears and what is folded away too */
+    RULE_INPUT_ALERTS,   /* `on: alerts`: what deduplication lets through (the default) */
+    RULE_INPUT_EVENTS,   /* `on: events`: every problem event, repeats too */
+    RULE_INPUT_FLAPPING, /* `on: flapping`: alerts that begin to flap, until they end */
+    RULE_INPUT_ALL,      /* of `expect`: every event, clears and what is folded away too */
 };
 
 /* What a key of the rule does while it watches (correlate/rule_form.h). */
@@ -156,8 +157,8 @@ const struct rule *rule_set_rule(const struct rule_set *set, uint32_t index);
 struct id128 rule_set_hash(const struct rule_set *set);
 /* True when any rule reads message, value or time in `where`. */
 bool rule_set_reads_message(const struct rule_set *set);
-/* True when any rule takes every event (RULE_INPUT_ALL). */
-bool rule_set_takes_all(const struct rule_set *set);
+/* True when any rule has the input. */
+bool rule_set_takes(const struct rule_set *set, enum rule_input input);
 
 /* Indexes of the rules whose `where` is true for the event, ascending, up to
  * `max` (a set never matches more than rule_set_count()). No allocation.

@@ -8,6 +8,7 @@ shares no code and no idea of speed with the daemon: every step looks at everyth
     oracle.py --counts scenario.json the same and how often each feature occurred
 """
 import collections
+import copy
 import fractions
 import json
 import math
@@ -218,6 +219,7 @@ class Rule:
     def __init__(self, raw):
         self.id = raw["id"]
         self.on_events = raw.get("on", "alerts") == "events"
+        self.on_flapping = raw.get("on") == "flapping"
         self.steps = raw.get("steps")  # a sequence, or the conditions of `all`
         self.in_order = raw.get("in_order", False)
         self.is_strict, self.to_next = raw.get("strict", False), raw.get("to_next", False)
@@ -244,11 +246,14 @@ class Rule:
             self.walk_when(self.when)
         self.walk_close(self.close)
         # What decides whether its windows carry on when another rule set takes its place.
-        self.form = json.dumps([self.on_events, self.where, self.by, self.window_kind, self.window,
+        self.form = json.dumps([self.on_events, self.on_flapping, self.where, self.by, self.window_kind, self.window,
                                 self.session_max, self.looks_at_end, self.hold, self.when,
                                 [[step["where"], step.get("not")] for step in self.steps or []],
                                 self.in_order, self.is_strict, self.to_next,
                                 self.expect and self.expect["every_ms"]])
+
+    def is_of_alerts(self):
+        return not self.expect and not self.on_flapping
 
     def walk_when(self, tree):
         if tree[0] in ("and", "or"):
@@ -324,6 +329,7 @@ class Alert:
         self.told_open = False
         self.told_problem = None
         self.routes = []      # (slot, key values): what the rules were told
+        self.flap_routes = [] # the same of rules of flapping alerts, while it flaps
         self.is_stale = False # rules were switched since its routes were made
 
 
@@ -440,7 +446,7 @@ class Oracle:
                 self.rules.append(rule)
             self.current.append(slot)
         self.reads_message = any(where_reads_message(self.rules[slot].where)
-                                 for slot in self.current if not self.rules[slot].expect)
+                                 for slot in self.current if self.rules[slot].is_of_alerts())
 
     def switch(self, raw):
         self.take_rules(raw)
@@ -658,19 +664,26 @@ class Oracle:
 
     def match(self, event):
         return [(i, self.rules[i].key_values(event)) for i in self.current
-                if not self.rules[i].expect and where_holds(self.rules[i].where, event) is True]
+                if self.rules[i].is_of_alerts() and where_holds(self.rules[i].where, event) is True]
+
+    def by_rule(self, happens, *args):
+        """Touches of one event or timer count by rule, whatever made them: alerts know nothing
+        of rules."""
+        self.made = []
+        happens(*args)
+        made, self.made = self.made, None
+        for touch in sorted(made, key=lambda touch: self.place(touch[1])):
+            self.touch(*touch)
 
     def event(self, event):
-        """Its touches are made by rule, whatever made them: alerts know nothing of rules."""
-        self.made = []
+        self.by_rule(self.event_touches, event)
+
+    def event_touches(self, event):
         self.alert_event(event)
         for i in self.current:
             rule = self.rules[i]
             if rule.expect and where_holds(rule.where, event) is True:
                 self.touch("BEAT", i, rule.key_values(event), None, event, event.et, "event")
-        made, self.made = self.made, None
-        for touch in sorted(made, key=lambda touch: self.place(touch[1])):
-            self.touch(*touch)
 
     def alert_event(self, event):
         alert = self.alerts.get(event.identity())
@@ -751,12 +764,31 @@ class Oracle:
         if not was_flapping and sum(t > event.et - window for t in alert.changes) >= start:
             alert.is_flapping = True
             self.seen["flap begun"] += 1
+            self.tell_flapping(alert, event)
         if was_flapping:
             self.fold()
         elif event.is_problem:
             self.count_routed(self.tell_raise(alert, event.et, "event", event))
         else:
             self.count_routed(self.tell_clear(alert, event.et))
+
+    def tell_flapping(self, alert, event):
+        words = copy.copy(alert.problem)
+        words.et = event.et  # `age` is that at the change
+        alert.flap_routes = [(i, self.rules[i].key_values(words)) for i in self.current
+                             if self.rules[i].on_flapping
+                             and where_holds(self.rules[i].where, words) is True]
+        # Positions are those of the event: it opens what opens.
+        words.topic, words.partition, words.offset, words.sub = (
+            event.topic, event.partition, event.offset, event.sub)
+        for i, values in alert.flap_routes:
+            self.seen["flapping told"] += 1
+            self.touch("RAISE", i, values, alert, words, event.et, "event")
+
+    def tell_flapping_end(self, alert, kind, now):
+        for i, values in alert.flap_routes:
+            self.touch(kind, i, values, alert, None, now, None)
+        alert.flap_routes = []
 
     def tell_raise(self, alert, now, opener, event):
         alert.told_open, alert.told_problem = True, alert.problem
@@ -794,14 +826,19 @@ class Oracle:
         return timers
 
     def alert_timer(self, alert, now):
+        self.by_rule(self.alert_timer_touches, alert, now)
+
+    def alert_timer_touches(self, alert, now):
         if alert.last + self.config["expire_ms"] == now:
             del self.alerts[alert.identity]
             self.ledger["alerts_expired"] += alert.is_open
             self.seen["expired open" if alert.is_open else "expired closed"] += 1
             self.seen["expired while flapping"] += alert.is_flapping
+            self.tell_flapping_end(alert, "CLEAR", now)
             self.tell_clear(alert, now)
             return
         alert.is_flapping = False
+        self.tell_flapping_end(alert, "CLEAR", now)
         if alert.told_open and not alert.is_open:
             self.seen["flap ended CLEAR"] += 1
             self.tell_clear(alert, now)
@@ -820,6 +857,7 @@ class Oracle:
                 break
             del self.alerts[alert.identity]
             self.seen["alert evicted"] += 1
+            self.tell_flapping_end(alert, "EVICT", now)
             for i, values in alert.routes:
                 self.touch("EVICT", i, values, alert, None, now, None)
 
