@@ -84,6 +84,8 @@ static const struct value_row {
     {"A|windash|contains: ' -enc '", "ps +enc x", false},
     {"A|base64offset|contains: secret", "eHhzZWNyZXQ=", true},       /* "xxsecret" */
     {"A|base64offset|contains: secret", "eHNlY3JldHg=", true},       /* "xsecretx" */
+    {"A|base64offset|contains: secret", "Z3NlY3JldGc=", true},       /* "gsecretg" */
+    {"A|base64offset|contains: secret", "Z2dzZWNyZXQ=", true},       /* "ggsecret" */
     {"A|base64offset|contains: secret", "c2VjcmV0", true},           /* "secret" */
     {"A|base64offset|contains: secret", "b3RoZXIgdGV4dA==", false},  /* "other text" */
     {"A|wide|base64offset|contains: cmd", "eABjAG0AZAB4AA==", true}, /* "xcmdx" in UTF-16 */
