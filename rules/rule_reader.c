@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/hash.h"
+#include "rules/impossible.h"
 #include "rules/lexer.h"
 #include "rules/nearest.h"
 #include "rules/parser.h"
@@ -226,7 +227,8 @@ struct ast *reading_expression_at(struct reading *reading, const struct yaml_nod
 {
     struct ast *ast = reading_parse(reading, node);
 
-    if (ast != NULL && types_check(ast, scope))
+    if (ast != NULL && types_check(ast, scope) &&
+        (scope->kind != SCOPE_WHERE || impossible_check(ast, reading_diag(reading))))
         return ast;
     reading_spoil(reading);
     return NULL;

@@ -16,6 +16,7 @@ import sys
 import calendars
 import expression
 import generate_expression
+import impossible
 import oracle
 
 LIVE_START = 1_000_000_000_000  # where the clock of live_runner.c begins: BENCH_T0
@@ -98,6 +99,13 @@ class Generator:
         return generate_expression.Expressions(self.random, self.unstable, ages)
 
     def where(self, depth=0):
+        """Rules that no event can match are refused."""
+        tree = self.any_where(depth)
+        while impossible.is_impossible(tree):
+            tree = self.any_where(depth)
+        return tree
+
+    def any_where(self, depth):
         r = self.random
         if self.chance(0.1):
             self.forms["expression"] += 1
