@@ -5,8 +5,10 @@
  */
 #include "tests/engine_bench.h"
 
-/* `first` opens at two events of check "one", `other` at one event of check "two". */
+/* A mute, which is carried over as well. `first` opens at two events of check "one", `other` at one
+ * event of check "two". */
 #define RULES                                                                                      \
+    "silences:\n  - {id: nobody, where: tenant == \"none\", to: 2100-01-01T00:00:00Z}\n"           \
     "rules:\n" RULE_BY_RESOURCE("other", "two", RULE_ON_EVENTS, "1s", "count() >= 1",              \
                                 "quiet(500ms)")
 #define FIRST(window, quiet)                                                                       \
