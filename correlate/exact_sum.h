@@ -2,10 +2,7 @@
  * exact_sum.h - sums of numbers in which the order of addition cannot show (semantics X3).
  *
  * A number is kept as a whole multiple of 2^-40 (rounded to the nearest, ties to even) in 128
- * bits, its square as one of 2^-80 in 256; so what is added can be taken away again, exactly, and
- * a sliding window needs no more than that (the invertible case of Tangwongsan, Hirzel, Schneider,
- * "In-order sliding-window aggregation in worst-case constant time", 2017; for what cannot be
- * inverted see window_totals.h).
+ * bits, its square as one of 2^-80 in 256.
  *
  * Numbers of 2^68 (2.95e20) and above, either way, do not fit: 131,072 of them and their squares
  * must.
@@ -42,7 +39,6 @@ struct exact_moments {
 };
 
 void exact_add(struct exact_moments *moments, exact_number number);
-void exact_take(struct exact_moments *moments, exact_number number); /* one that was added */
 
 /* Both of at least one number. The deviation is that of the whole (divided by the count, not by
  * one less), as Prometheus has it. */

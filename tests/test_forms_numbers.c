@@ -7,7 +7,7 @@
 #include "correlate/exact_sum.h"
 #include "tests/engine_bench.h"
 
-static void what_was_added_can_be_taken_away_again(void **state)
+static void no_order_of_addition_shows(void **state)
 {
     static const double numbers[] = {0.1,   -0.1,    1e15,    3.14159, -2.5e-12,  1e20,
                                      -1e20, 1.0 / 3, 2.95e20, 0x1p-41, 0x1.8p-40, -7};
@@ -25,10 +25,6 @@ static void what_was_added_can_be_taken_away_again(void **state)
     exact_add(&moments, exact_of(1e20));
     exact_add(&moments, exact_of(-1e20));
     assert_true(exact_to_real(moments.sum) == exact_to_real(exact_of(0.1)));
-    exact_take(&moments, exact_of(1e20));
-    exact_take(&moments, exact_of(-1e20));
-    exact_take(&moments, exact_of(0.1));
-    assert_memory_equal(&moments, &(struct exact_moments){0}, sizeof(moments));
     /* Halves of 2^-40 go to the even neighbour. */
     assert_true(exact_of(0x1p-41) == 0);
     assert_true(exact_of(0x1.8p-40) == 2);
@@ -184,7 +180,7 @@ static void what_is_no_number_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_added_can_be_taken_away_again),
+        cmocka_unit_test(no_order_of_addition_shows),
         cmocka_unit_test(averages_and_deviations_are_those_of_the_numbers),
         cmocka_unit_test(each_aggregate_says_what_it_saw),
         cmocka_unit_test(a_title_shows_them),
