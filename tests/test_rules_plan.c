@@ -45,10 +45,25 @@ static const char *const fields[] = {
     "tenant",  "source", "resource",  "check",    "check",    "check",    "message",
     "message", "host",   "dedup_key", "labels.x", "labels.x", "labels.y", "labels[\"y z\"]"};
 static const char *const label_names[] = {"x", "y", "y z"};
-static const char *const patterns[] = {
-    "^disk\\\\.",         "^a$",           "down$",           "link", "^host-[12]", "e.*7",
-    "(?i)LINK (up|down)", "^(a|b)",        "[0-9]{2}",        "^$",   "",           "a|b",
-    "^disk\\\\.f?",       "tail on link$", "^link (up|down)$"};
+static const char *const patterns[] = {"^disk\\\\.",
+                                       "^a$",
+                                       "down$",
+                                       "link",
+                                       "^host-[12]",
+                                       "e.*7",
+                                       "(?i)LINK (up|down)",
+                                       "^(a|b)",
+                                       "[0-9]{2}",
+                                       "^$",
+                                       "",
+                                       "a|b",
+                                       "^disk\\\\.f?",
+                                       "tail on link$",
+                                       "^link (up|down)$",
+                                       "link u[a-z]",
+                                       "link (xx|down)",
+                                       "error 7[0-9]|disk",
+                                       "other.*tail on"};
 static const char *const relations[] = {"==", "!=", "<", "<=", ">", ">="};
 static const char *const severities[] = {"OK", "INFO", "WARNING", "MAJOR", "CRITICAL"};
 static const char *const numbers[] = {"-1.5", "0",  "0.0",  "-0.0",  "1",
