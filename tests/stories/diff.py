@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.environ["TOCSIN_TREE"], "tests", "oracle"))
+import expression  # noqa: E402
 import generate  # noqa: E402
 
 T0 = 1_700_000_000_000
@@ -172,6 +173,8 @@ refused(71, "do not hold", "--memory", "1", "--rules", "new.yaml", "--rules", "o
 
 # Random logs and rules.
 count, seed, found = int(sys.argv[1]), int.from_bytes(os.urandom(4), "little"), dict.fromkeys(KINDS, 0)
+for name, text in expression.table_files():  # that the rules of the generator look things up in
+    write(name, text)
 print("seeds", seed, "to", seed + count - 1)
 for i in range(seed, seed + count):
     one, two = generate.scenario_of(i), generate.scenario_of(i + 1)
