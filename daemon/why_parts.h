@@ -56,7 +56,7 @@ struct why_notes {
 struct why_alert {
     struct id128 id;
     char *name;
-    struct why_place place; /* of its first event that is known */
+    struct why_place place; /* of the event by which it became a member, or was counted last */
     int64_t at_ms;
     bool is_member; /* of the incident that is asked for */
     bool cleared;   /* and was cleared when that opened */

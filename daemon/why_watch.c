@@ -434,6 +434,21 @@ static void note_progress(struct why *why, const struct trace_touch *touch)
     }
 }
 
+/* Repeats that a rule counts, one after the other: the newest says how far the key is. */
+static bool fold_touch(struct why *why, const struct trace_touch *touch, const char *what,
+                       const char *alert)
+{
+    const struct touch *told = touch->touch;
+    struct why_note *last = why_notes_last_of(list_for(why, told->order.at_ms), told->alert);
+
+    if (last == NULL || last->rule == NULL || strcmp(last->rule, touch->rule->id) != 0 ||
+        !fold(why, what, told->alert, told->order.at_ms))
+        return false;
+    free(last->text);
+    last->text = why_words_touched(touch, alert);
+    return true;
+}
+
 static void note_touch(struct why *why, const struct trace_touch *touch,
                        const struct why_place *place)
 {
@@ -454,6 +469,8 @@ static void note_touch(struct why *why, const struct trace_touch *touch,
                             .subject = touch->incident,
                             .has_incident = touch->fate >= TRACE_OPENED};
 
+    if (told->kind == TOUCH_REPEAT && fold_touch(why, touch, note.what, why_alert_name(alert)))
+        return;
     if (told->kind == TOUCH_RAISE || told->kind == TOUCH_CHANGE) {
         const struct event_view view = {.text = told->text,
                                         .severity = told->severity,
@@ -586,12 +603,16 @@ static void cut_before(struct why *why)
         const struct why_note *note = &notes->list.at[i];
         if (note->what == NULL || strcmp(note->what, "counted") != 0)
             continue;
-        for (size_t m = 0; m < why->opening.count; m++)
-            if (id128_equal(why->opening.at[m].alert, note->alert)) {
-                from_ms = note->at_ms < from_ms ? note->at_ms : from_ms;
-                why->opening.at[m] = why->opening.at[--why->opening.count];
-                break;
+        uint64_t left = note->count; /* touches that the line stands for */
+        for (size_t m = 0; left > 0 && m < why->opening.count;) {
+            if (!id128_equal(why->opening.at[m].alert, note->alert)) {
+                m++;
+                continue;
             }
+            from_ms = note->at_ms < from_ms ? note->at_ms : from_ms;
+            why->opening.at[m] = why->opening.at[--why->opening.count];
+            left--;
+        }
     }
     if (from_ms != INT64_MAX)
         why_notes_cut(notes, from_ms);

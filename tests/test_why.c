@@ -422,11 +422,44 @@ static void answers_agree_with_what_happened(void **state)
     assert_true(incidents > 8);
 }
 
+/* Six events of one alert, four of which open: three that count, the opener, two that join. */
+static void repeats_that_a_rule_counts_are_one_line(void **state)
+{
+    (void)state;
+    static struct told told;
+    struct bench *bench = bench_create("rules:\n- id: each\n  on: events\n  where: check == \"c\"\n"
+                                       "  by: [resource]\n  window: 10s\n  when: count() >= 4\n"
+                                       "  incident: {title: each}\n  close: quiet(1s)\n");
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    struct why_question question;
+    struct error err = {""};
+    char hex[ID128_TEXT_BYTES], *text = NULL;
+    size_t bytes = 0;
+
+    for (int64_t i = 0; i < 6; i++)
+        bench_put(feed, 100 * i, "a", "c", "");
+    listen_to(bench, &told);
+    assert_int_equal(told.incident_count, 1);
+    id128_format(told.incident[0], hex);
+    assert_int_equal(why_ask_incident(hex, &question, &err), 0);
+    struct why *why = answer(bench, &question);
+    FILE *to = open_memstream(&text, &bytes);
+    why_print_text(why, to);
+    fclose(to);
+    if (strstr(text, "count() 3 of 4 (3 of them, until " T "40.200Z)") == NULL ||
+        strstr(text, "of rule each (2 of them, until " T "40.500Z)") == NULL)
+        fail_msg("%s", text);
+    free(text);
+    why_destroy(why);
+    bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_verdict_is_the_first_thing_that_stopped_it),
         cmocka_unit_test(answers_agree_with_what_happened),
+        cmocka_unit_test(repeats_that_a_rule_counts_are_one_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
