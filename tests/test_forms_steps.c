@@ -155,7 +155,7 @@ static void each_story_opens_as_told(void **state)
         const struct story *story = &stories[s];
         struct bench *bench = bench_create(story->rules);
         struct bench_feed *feed = bench_feed(bench, "t", 0);
-        char resource[8], got[64];
+        char resource[16], got[64];
 
         for (int i = 0; i < 8 && story->told[i].check != NULL; i++) {
             snprintf(resource, sizeof(resource), "r%d", i);
