@@ -17,9 +17,6 @@
  * at most one in 10 s, and they wait no longer than the watermark stands. */
 enum { SPELLS_MAX = 1 << 16 };
 
-/* Behind the self-alerts of rules, which count from 0. */
-enum { SUB_FIRST = 32768 };
-
 /* The largest multiple of the round that is at most half of the expiry. */
 static int64_t reminder_ms(const struct engine *engine)
 {
@@ -212,7 +209,7 @@ static void events_enter(struct engine *engine, int64_t at_ms)
         bool is_blind = part->remind_ms != INT64_MAX;
         if (!told[part->id] && part->remind_ms > at_ms)
             continue;
-        event_put(engine, part, at_ms, is_blind, (uint16_t)(SUB_FIRST + sub++));
+        event_put(engine, part, at_ms, is_blind, (uint16_t)(DERIVED_SUBS + sub++));
         if (is_blind)
             part->remind_ms = at_ms + reminder_ms(engine);
     }

@@ -282,6 +282,7 @@ struct worker {
     VECTOR_OF(uint64_t) key_excess;                     /* by rule slot */
     VECTOR_OF(uint32_t) slots_made; /* that drain and got a key since a look began; F */
     VECTOR_OF(uint32_t) lost; /* rule slot of each incident that this step stopped watching; F */
+    VECTOR_OF(uint32_t) given_up; /* and of each key without one that went; F */
 
     struct tally tally;
     _Alignas(64) _Atomic uint64_t phases_done; /* T, I: PHASES * step + phases of it */

@@ -847,7 +847,7 @@ void dedup_phase(struct worker *worker, uint64_t seq, const struct step *step)
         worker->touches_out[seq & (STEPS - 1)][w].count = 0;
     worker->changes[seq & (STEPS - 1)].count = 0;
     worker->joins[seq & (STEPS - 1)].count = 0;
-    worker->lost.count = 0;
+    worker->lost.count = worker->given_up.count = 0;
     worker->match.count = 0;
     vector_reserve(&worker->match, step->rules->rule_count);
 

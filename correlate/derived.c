@@ -61,45 +61,71 @@ void derived_put(struct engine *engine, const struct derived *derived)
     tally_add(&engine->incident_tally.binned, 1);
 }
 
-/* `count` incidents of the rule are no longer watched. */
-static void lost_put(struct engine *engine, const struct step *step, const struct rule *rule,
-                     size_t count, uint16_t sub)
+/* What a bound took from one rule in one round, in words. */
+struct taken {
+    const char *check, *noun, *is, *are, *what;
+};
+
+static const struct taken incidents_taken = {"no-longer-watched", "incident", "is", "are",
+                                             "no longer watched: a bound was reached"};
+static const struct taken keys_taken = {"keys-evicted", "key", "was", "were",
+                                        "given up: max_keys was reached"};
+
+static void taken_put(struct engine *engine, const struct step *step, const struct rule *rule,
+                      const struct taken *taken, size_t count, uint16_t sub)
 {
     char message[256];
 
-    snprintf(message, sizeof(message),
-             "%zu incident%s of rule %s %s no longer watched: a bound was reached", count,
-             count == 1 ? "" : "s", rule->id, count == 1 ? "is" : "are");
+    snprintf(message, sizeof(message), "%zu %s%s of rule %s %s %s", count, taken->noun,
+             count == 1 ? "" : "s", rule->id, count == 1 ? taken->is : taken->are, taken->what);
     derived_put(engine, &(struct derived){.at_ms = step->to_ms,
                                           .resource = rule->id,
-                                          .check = "no-longer-watched",
+                                          .check = taken->check,
                                           .message = message,
                                           .severity = SEVERITY_WARNING,
                                           .state = EVENT_PROBLEM,
                                           .sub = sub});
 }
 
-void derived_make(struct engine *engine, const struct step *step)
+/* One event per rule, by id, with subs from `sub` on; returns the next sub. `orders` has the order
+ * of the rule for each thing taken. */
+static uint16_t taken_tell(struct engine *engine, const struct step *step,
+                           const struct taken *taken, uint32_t *orders, size_t order_count,
+                           uint16_t sub)
 {
     const struct rules_version *rules = step->rules;
-    VECTOR_OF(uint32_t) orders = {0};
-    uint16_t sub = 0;
 
-    derived_make_room(engine, step->epoch_to);
-    for (unsigned w = 0; w < engine->worker_count; w++)
-        for (size_t i = 0; i < engine->workers[w].lost.count; i++)
-            vector_add(&orders) = rules->slots[engine->workers[w].lost.at[i]].order;
-    if (orders.count > 1)
-        qsort(orders.at, orders.count, sizeof(uint32_t), slot_by_order);
-    for (size_t i = 0; i < orders.count;) {
+    if (order_count > 1)
+        qsort(orders, order_count, sizeof(uint32_t), slot_by_order);
+    for (size_t i = 0; i < order_count && sub < DERIVED_SUBS;) {
         size_t end = i + 1;
         uint32_t s = 0;
-        while (end < orders.count && orders.at[end] == orders.at[i])
+        while (end < order_count && orders[end] == orders[i])
             end++;
-        while (rules->slots[s].order != orders.at[i])
+        while (rules->slots[s].order != orders[i])
             s++;
-        lost_put(engine, step, rules->slots[s].rule, end - i, sub++);
+        taken_put(engine, step, rules->slots[s].rule, taken, end - i, sub++);
         i = end;
     }
-    free(orders.at);
+    return sub;
+}
+
+void derived_make(struct engine *engine, const struct step *step)
+{
+    const struct rule_slot *slots = step->rules->slots;
+    VECTOR_OF(uint32_t) lost = {0}, given_up = {0};
+    uint16_t sub;
+
+    derived_make_room(engine, step->epoch_to);
+    for (unsigned w = 0; w < engine->worker_count; w++) {
+        const struct worker *worker = &engine->workers[w];
+        for (size_t i = 0; i < worker->lost.count; i++)
+            vector_add(&lost) = slots[worker->lost.at[i]].order;
+        for (size_t i = 0; i < worker->given_up.count; i++)
+            vector_add(&given_up) = slots[worker->given_up.at[i]].order;
+    }
+    sub = taken_tell(engine, step, &incidents_taken, lost.at, lost.count, 0);
+    taken_tell(engine, step, &keys_taken, given_up.at, given_up.count, sub);
+    free(lost.at);
+    free(given_up.at);
 }

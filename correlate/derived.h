@@ -9,6 +9,9 @@
 
 #include "correlate/core.h"
 
+/* Self-alerts of rules have the subs below, those of partitions the subs from here on. */
+enum { DERIVED_SUBS = 32768 };
+
 /* One event of tenant @tocsin. Texts are borrowed. */
 struct derived {
     int64_t at_ms; /* et and ts; in the epoch that is planned next */
@@ -23,8 +26,8 @@ struct derived {
 void derived_make_room(struct engine *engine, int64_t epoch);
 void derived_put(struct engine *engine, const struct derived *derived);
 
-/* After a bounded step: what it stopped watching enters at the start of the next round,
- * one event per rule, by rule id. Every worker has passed the step (F). */
+/* After a bounded step: what it stopped watching and which keys it gave up enters at the start of
+ * the next round, one event each per rule, by rule id. Every worker has passed the step (F). */
 void derived_make(struct engine *engine, const struct step *step);
 
 #endif

@@ -80,6 +80,7 @@ static void evict(struct correlation *c, const struct key_candidate *candidate)
         c->evicted += pending;
         tally_add(&correlation_tally(c, key)->evicted, pending);
         tally_add(&correlation_tally(c, key)->pending, (uint64_t)0 - pending);
+        vector_add(&c->worker->given_up) = key->slot;
     }
     tally_add(&c->worker->tally.keys_evicted, 1);
     rule_key_remove(c, lane, candidate->number);

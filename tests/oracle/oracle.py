@@ -1291,7 +1291,7 @@ class Oracle:
         self.evict_alerts(now)
         incidents = [(self.place(i), self.key_order(v), k.incident)
                      for (i, v), k in self.keys.items() if k.incident]  # before keys go
-        self.evict_keys()
+        given_up = self.evict_keys()
         lost = collections.Counter()  # by rule
         for place, _, inc in sorted(incidents, key=lambda row: row[:2]):
             if inc.is_lost_now:
@@ -1306,20 +1306,29 @@ class Oracle:
             inc.is_lost_now = False
             self.seen["updated " + cause] += 1
             self.log_change(inc, now, "updated", cause)
-        return [self.self_alert(now, self.rules[place[1]], lost[place], sub)
-                for sub, place in enumerate(sorted(lost))]
+        told = [("no-longer-watched", place, self.how_many(lost[place], "incident", place, "is", "are")
+                 + " no longer watched: a bound was reached") for place in sorted(lost)]
+        told += [("keys-evicted", place, self.how_many(given_up[place], "key", place, "was", "were")
+                  + " given up: max_keys was reached") for place in sorted(given_up)]
+        return [self.self_alert(now, check, self.rules[place[1]], message, sub)
+                for sub, (check, place, message) in enumerate(told)]
 
-    def self_alert(self, now, rule, count, sub):
-        are = f"{count} incidents of rule {rule.id} are" if count > 1 else f"1 incident of rule {rule.id} is"
+    def how_many(self, count, noun, place, one, many):
+        rule = self.rules[place[1]]
+        return f"{count} {noun}{'' if count == 1 else 's'} of rule {rule.id} {one if count == 1 else many}"
+
+    def self_alert(self, now, check, rule, message, sub):
         event = Event({"tenant": "@tocsin", "source": "tocsin", "resource": rule.id,
-                       "check": "no-longer-watched", "severity": "warning", "state": "problem",
-                       "message": are + " no longer watched: a bound was reached"},
+                       "check": check, "severity": "warning", "state": "problem",
+                       "message": message},
                       None, "@derived", -1, now, sub)
         event.et = event.ts = now
-        self.seen["self-alert"] += 1
+        self.seen["self-alert " + check] += 1
         return event
 
     def evict_keys(self):
+        """Returns how many keys without an incident went, by rule."""
+        given_up = collections.Counter()
         for i in self.current:  # old forms drain: nothing bounds them
             rule = self.rules[i]
             held = [(key.incident is not None, key.last_touch, self.key_order(values), values)
@@ -1331,6 +1340,9 @@ class Oracle:
                 if has_incident:
                     key.incident.is_lost = key.incident.is_lost_now = True
                     key.incident.is_forgotten = True
+                else:
+                    given_up[self.place(i)] += 1
+        return given_up
 
     # ---- section 4: the incident log ----
 
