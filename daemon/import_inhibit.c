@@ -115,10 +115,11 @@ static bool carries(struct inhibition *in, const struct route *route,
     return true;
 }
 
-/* `rule in ["a", "b"]`, where not all rules carry what is asked for; NULL with *is_none when none
- * does. */
+/* `rule in ["a", "b"]`: the imported rules that carry what is asked for. It is always written:
+ * incidents of other rules beside these are none of Alertmanager's business. *is_held when not all
+ * do, *is_none when none does. */
 static struct expr *rules_expr(struct inhibition *in, const struct matchers *matchers,
-                               struct expr_build *build, bool *is_none)
+                               struct expr_build *build, bool *is_none, bool *is_held)
 {
     struct import_text text = {NULL, 0, 0};
     uint32_t rules = 0, carrying = 0;
@@ -135,7 +136,8 @@ static struct expr *rules_expr(struct inhibition *in, const struct matchers *mat
     }
     import_text_put(&text, "]");
     *is_none = rules > 0 && carrying == 0;
-    if (carrying == rules) {
+    *is_held = *is_held || carrying < rules;
+    if (rules == 0) {
         import_text_release(&text);
         return expr_constant(build, true);
     }
@@ -146,7 +148,7 @@ static struct expr *side_expr(struct inhibition *in, const struct matchers *matc
                               struct expr_build *build, bool *is_held)
 {
     bool is_none;
-    struct expr *rules = rules_expr(in, matchers, build, &is_none), *expr;
+    struct expr *rules = rules_expr(in, matchers, build, &is_none, is_held), *expr;
 
     if (is_none) {
         refuse(in, in->node->span,
@@ -154,7 +156,6 @@ static struct expr *side_expr(struct inhibition *in, const struct matchers *matc
                "to group_by");
         return NULL;
     }
-    *is_held = *is_held || rules->kind != EXPR_TRUE;
     expr = matchers_expr(in->am->work, matchers, MATCHER_ON_INCIDENTS, in->construct, build);
     return expr != NULL ? expr_join(build, EXPR_AND, expr, rules) : NULL;
 }

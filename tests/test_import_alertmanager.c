@@ -200,18 +200,20 @@ static const struct inhibit_row {
     {"[alertname, cluster]",
      "{source_matchers: ['severity=critical'], target_matchers: ['severity=~\"warning|info\"'], "
      "equal: [cluster]}",
-     "severity == CRITICAL", "severity in [INFO, WARNING]", "[labels.cluster]", NULL},
+     "severity == CRITICAL && rule in [\"am-r\"]",
+     "severity in [INFO, WARNING] && rule in [\"am-r\"]", "[labels.cluster]", NULL},
     {"[alertname, cluster]",
      "{source_match: {alertname: ClusterDown}, target_match_re: {alertname: 'Node.*'}, equal: "
      "[cluster]}",
-     "labels.alertname == \"ClusterDown\"", "labels.alertname.matches(\"^(?:Node.*)$\")",
-     "[labels.cluster]", NULL},
+     "labels.alertname == \"ClusterDown\" && rule in [\"am-r\"]",
+     "labels.alertname.matches(\"^(?:Node.*)$\") && rule in [\"am-r\"]", "[labels.cluster]", NULL},
     /* on incidents, what is missing is empty text: no test for presence */
     {"[alertname]",
      "{source_matchers: ['alertname!=\"\"'], target_matchers: ['alertname=~\"b*\"']}",
-     "labels.alertname != \"\"", "labels.alertname.matches(\"^(?:b*)$\")", "", NULL},
+     "labels.alertname != \"\" && rule in [\"am-r\"]",
+     "labels.alertname.matches(\"^(?:b*)$\") && rule in [\"am-r\"]", "", NULL},
     {"[alertname]", "{name: Site down, source_matchers: [], target_matchers: ['alertname=x']}",
-     "true", "labels.alertname == \"x\"", "", NULL},
+     "rule in [\"am-r\"]", "labels.alertname == \"x\" && rule in [\"am-r\"]", "", NULL},
     {"[alertname]", "{source_matchers: ['severity=bad'], target_matchers: ['alertname=x']}", NULL,
      NULL, NULL, "severity is no text here"},
     {"[alertname]", "{source_matchers: ['severity=~\"cr.*\"'], target_matchers: ['alertname=x']}",
@@ -480,9 +482,9 @@ static const char whole_out[] =
     "  # from: inhibition inhibit-1\n"
     "  - id: am-inhibit-1\n"
     "    source: |\n"
-    "      severity == CRITICAL\n"
+    "      severity == CRITICAL && rule in [\"am-duty\"]\n"
     "    target: |\n"
-    "      severity == WARNING\n"
+    "      severity == WARNING && rule in [\"am-duty\"]\n"
     "    equal: [labels.cluster]\n";
 
 /* So that no entry of these tests goes unloaded. */
