@@ -184,6 +184,7 @@ struct step {
     bool bounded;         /* ends a round at which bounds may have to be held */
     bool last;            /* nothing follows (X7) */
     const uint16_t *rank; /* by part id; immutable */
+    unsigned part_count;  /* partitions there were when it was cut */
     struct rules_version *rules;
 };
 

@@ -5,6 +5,7 @@
 
 #include "correlate/blind.h"
 #include "correlate/derived.h"
+#include "correlate/part.h"
 #include "correlate/rules_retire.h"
 #include "correlate/rules_switch.h"
 
@@ -140,6 +141,7 @@ static void step_publish(struct engine *engine, uint64_t seq, const struct cut *
                           .events = cut->events,
                           .bounded = cut->tight && to == round_end,
                           .rank = engine->rank,
+                          .part_count = part_total(engine),
                           .rules = rules};
     engine->tight = cut->tight && to < round_end;
     tally_add(&engine->incident_tally.rounds,

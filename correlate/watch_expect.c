@@ -28,11 +28,9 @@ static int64_t put_off(const struct correlation *c, const struct rule *rule,
 {
     const struct engine *engine = c->worker->engine;
     const char *topic = engine->parts[expected->part]->name;
-    /* C, acquire end: the partitions below the count are set up. */
-    unsigned count = atomic_load_explicit(&engine->part_count, memory_order_acquire);
     int64_t end_ms = INT64_MIN;
 
-    for (unsigned i = 1; i < count; i++) {
+    for (unsigned i = 1; i < c->step->part_count; i++) {
         const struct part *part = engine->parts[i];
         if (strcmp(part->name, topic) != 0)
             continue;

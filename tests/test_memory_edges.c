@@ -24,14 +24,17 @@ enum { ROOM = 320, PAYLOAD = 96, BURST = 16 };
 #define T0 INT64_C(1000000000000)
 #define TURN_NS 50000000u /* the clock per look: every role finds its work due */
 
-static const char rules_text[] = "rules:\n"
-                                 "  - id: each\n"
-                                 "    where: severity >= MINOR\n"
-                                 "    by: [resource]\n"
-                                 "    window: 60s\n"
-                                 "    when: count() >= 1\n"
-                                 "    incident: {title: \"{resource} {check}\"}\n"
-                                 "    close: quiet(10m)\n";
+static const char rules_text[] =
+    "rules:\n"
+    "  - id: each\n"
+    "    where: severity >= MINOR\n"
+    "    by: [resource]\n"
+    "    window: 60s\n"
+    "    when: count() >= 1\n"
+    "    incident: {title: \"{resource} {check}\"}\n"
+    "    close: quiet(10m)\n"
+    "silences:\n"
+    "  - {id: calm, where: rule == \"none\", to: 2026-01-01T00:00:00Z}\n";
 
 /* A worker's number is its place among the threads. */
 enum thread {
@@ -544,6 +547,15 @@ static void looks_at_rules(unsigned self)
         read_outside += strlen(row.rule_id);
 }
 
+static void looks_at_mutes(unsigned self)
+{
+    struct engine_mute_counters row;
+
+    (void)self;
+    for (size_t i = 0; engine_mute_row(engine, i, &row); i++)
+        read_outside += strlen(row.id);
+}
+
 static void switches(unsigned self)
 {
     struct rule_set *set = rules_make();
@@ -576,6 +588,17 @@ static void a_switched_rule_set_is_taken_and_shown(void **state)
     turns_end();
     assert_int_equal(read_outside, strlen("each"));
     assert_ptr_equal(engine->pending_rules->set, switched[0]);
+}
+
+static void the_mutes_of_a_switched_rule_set_are_shown(void **state)
+{
+    (void)state;
+    begin(0);
+    turn(OUTSIDE, switches);
+    turn(SEQUENCER, sequences);
+    turn(OTHER, looks_at_mutes);
+    turns_end();
+    assert_int_equal(read_outside, strlen("calm"));
 }
 
 static void a_rule_set_that_was_never_taken_comes_back(void **state)
@@ -659,6 +682,7 @@ int main(void)
         IN_TURNS(a_partition_goes_back_to_the_source),
         IN_TURNS(readers_and_switchers_from_outside),
         IN_TURNS(a_switched_rule_set_is_taken_and_shown),
+        IN_TURNS(the_mutes_of_a_switched_rule_set_are_shown),
         IN_TURNS(a_rule_set_that_was_never_taken_comes_back),
         IN_TURNS(the_end_comes_after_all_that_was_told),
         IN_TURNS(an_incident_is_freed_after_its_last_reader),
