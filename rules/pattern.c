@@ -892,6 +892,15 @@ static void repeat(struct reader *reader, struct piece *piece, uint32_t from, ui
     put_repetition(reader, &repetition);
 }
 
+/* What building costs depends on all of the pattern, one side after the other too. */
+static void check_size(struct reader *reader, uint32_t places)
+{
+    if (places > PATTERN_PLACES_MAX)
+        refuse(reader, 0, reader->at,
+               "the pattern is too large: written out it has more than %d places",
+               PATTERN_PLACES_MAX);
+}
+
 static struct piece take_chain(struct reader *reader)
 {
     struct piece chain = {.repeats = 1};
@@ -936,10 +945,7 @@ static struct piece take_chain(struct reader *reader)
         }
         chain.places += piece.places;
         chain.repeats = chain.repeats > piece.repeats ? chain.repeats : piece.repeats;
-        if (chain.places > PATTERN_PLACES_MAX)
-            refuse(reader, 0, reader->at,
-                   "the pattern is too large: written out it has more than %d places",
-                   PATTERN_PLACES_MAX);
+        check_size(reader, chain.places);
     }
     return chain;
 }
@@ -960,6 +966,7 @@ static struct piece take_alternation(struct reader *reader)
         side = take_chain(reader);
         all.places += side.places;
         all.repeats = all.repeats > side.repeats ? all.repeats : side.repeats;
+        check_size(reader, all.places);
     }
     return all;
 }

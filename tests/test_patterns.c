@@ -236,6 +236,8 @@ static const struct {
     {"[^\\x00-\\x{10ffff}]", 0, 18, "a class that no character is in"},
     {"a\xff", 1, 2, "this is not UTF-8"},
     {".{126}", 0, 6, "the pattern is too large: written out it has more than 500 places"},
+    {"\\pL|\\pL|\\pL|\\pL|\\pL|\\pL|\\pL|\\pL|\\pL|\\pL|a", 0, 39,
+     "the pattern is too large: written out it has more than 500 places"},
 };
 
 static void what_cannot_be_carried_over_is_refused_with_its_place(void **state)
