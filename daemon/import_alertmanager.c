@@ -88,7 +88,10 @@ static void find_unread(struct import_work *work, const struct yaml_node *map)
         else if (text_equals(node->key->text, "group_interval"))
             import_ignore_key(work, node, "an incident is told when it changes");
         else if (text_equals(node->key->text, "repeat_interval"))
-            import_ignore_key(work, node, "an incident that does not change is told once");
+            import_ignore_key(work, node,
+                              "an incident that does not change is told once; an alert that is "
+                              "not sent again within `engine.expire` [5m] expires, so set that "
+                              "above this");
     }
 }
 
