@@ -34,6 +34,14 @@ static void stop(struct kafka_feed *feed, const char *what)
     pthread_mutex_unlock(&source->lock);
 }
 
+/* Under the lock although the reader is held off: it asks for its lag at any time. */
+static void next_set(struct kafka_feed *feed, int64_t offset)
+{
+    pthread_mutex_lock(&feed->lock);
+    feed->next = offset;
+    pthread_mutex_unlock(&feed->lock);
+}
+
 /* Says which records are missing, and either skips them or stops the feed (D6).
  * True when the feed may begin at feed->next. */
 bool kafka_check_range(struct kafka_feed *feed, int64_t first, int64_t latest)
@@ -63,7 +71,7 @@ bool kafka_check_range(struct kafka_feed *feed, int64_t first, int64_t latest)
     }
     kafka_say(source, 4, "%s/%" PRId32 ": %s; going on at %" PRId64 " as accept_gap says",
               feed->topic, feed->feed.partition, what, first);
-    feed->next = first;
+    next_set(feed, first);
     feed->epoch = -1;
     return true;
 }
@@ -114,7 +122,7 @@ static bool hole_resolve(struct kafka_feed *feed)
     kafka_say_rarely(source, LINE_SKIP, 4,
                      "%s/%" PRId32 ": %s; going on at %" PRId64 " as accept_gap says", feed->topic,
                      feed->feed.partition, what, feed->came);
-    feed->next = feed->came;
+    next_set(feed, feed->came);
     return true;
 }
 
