@@ -1,0 +1,221 @@
+/* types_names.c - what a name means: fields, labels, constants, sets and tables. See types_parts.h.
+ */
+#include "rules/types_parts.h"
+
+#include "rules/nearest.h"
+
+/* What stands in the place of a name that is none. */
+static void unknown_name(const struct ast *ast, const struct scope *scope, bool with_constants)
+{
+    const char *names[FIELD_NAMES_MAX + LOOKUPS_MAX];
+    size_t count = field_names(names, with_constants);
+    const char *nearest;
+
+    if (with_constants && scope->lookups != NULL) {
+        for (const struct named_set *set = scope->lookups->sets; set != NULL; set = set->next)
+            names[count++] = set->name.at;
+        for (const struct table *table = scope->lookups->tables; table != NULL; table = table->next)
+            names[count++] = table->name.at;
+    }
+    nearest = nearest_name(ast->text, names, count);
+    if (nearest != NULL)
+        diagnose(scope->diag, ast->span, "there is no field \"%.*s\"; did you mean \"%s\"?",
+                 types_shown(ast->text), ast->text.at, nearest);
+    else
+        diagnose(scope->diag, ast->span,
+                 "there is no field \"%.*s\"; a label is written labels.NAME, a text in quotes",
+                 types_shown(ast->text), ast->text.at);
+}
+
+/* `table[key]`; its key is text. */
+static bool check_row(struct ast *ast, const struct table *table, struct scope *scope)
+{
+    struct ast *key = ast->last;
+
+    if (!types_check_tree(key, scope))
+        return false;
+    if (key->type != TYPE_TEXT) {
+        diagnose(scope->diag, key->span, "the key of a row is text, and this is %s",
+                 value_type_name(key->type));
+        return false;
+    }
+    ast->table = table;
+    ast->meaning = MEANS_ROW;
+    ast->type = TYPE_ROW;
+    return true;
+}
+
+/* `table[key].column` */
+bool types_check_cell(struct ast *ast, struct scope *scope)
+{
+    struct ast *row = ast->first;
+    const char *names[SHEET_COLUMNS_MAX];
+    const struct table *table;
+    const char *nearest;
+    uint32_t column;
+
+    if (!types_check_tree(row, scope))
+        return false;
+    if (row->type != TYPE_ROW) {
+        diagnose(scope->diag, ast->span,
+                 "only labels have members: labels.NAME or labels[\"NAME\"]");
+        return false;
+    }
+    table = row->table;
+    column = table_find_column(table, ast->text);
+    if (column == SHEET_COLUMNS_MAX) {
+        for (uint32_t i = 0; i < table->column_count; i++)
+            names[i] = table->column[i].at;
+        nearest = nearest_name(ast->text, names, table->column_count);
+        if (nearest != NULL)
+            diagnose(scope->diag, ast->span,
+                     "the table %.*s has no column \"%.*s\"; did you mean \"%.60s\"?",
+                     types_shown(table->name), table->name.at, types_shown(ast->text), ast->text.at,
+                     nearest);
+        else
+            diagnose(scope->diag, ast->span, "the table %.*s has no column \"%.*s\"",
+                     types_shown(table->name), table->name.at, types_shown(ast->text),
+                     ast->text.at);
+        return false;
+    }
+    ast->meaning = MEANS_CELL;
+    ast->type = TYPE_TEXT;
+    ast->table = table;
+    ast->number = column;
+    return true;
+}
+
+bool types_check_label(struct ast *ast, struct diagnostics *diag)
+{
+    if (!types_is_labels(ast->first)) {
+        diagnose(diag, ast->span, "only labels have members: labels.NAME or labels[\"NAME\"]");
+        return false;
+    }
+    if (ast->text.len == 0) {
+        diagnose(diag, ast->span, "a label has a name");
+        return false;
+    }
+    ast->meaning = MEANS_FIELD;
+    ast->field = RULE_FIELD_LABEL;
+    ast->type = TYPE_TEXT;
+    return true;
+}
+
+/* `labels[name]`, the name being computed. */
+bool types_check_index(struct ast *ast, struct scope *scope)
+{
+    const struct table *table =
+        ast->first->kind == AST_NAME ? lookups_find_table(scope->lookups, ast->first->text) : NULL;
+
+    if (table != NULL)
+        return check_row(ast, table, scope);
+    if (!types_is_labels(ast->first)) {
+        diagnose(scope->diag, ast->span,
+                 "only labels and tables are looked up by name: labels[\"NAME\"]");
+        return false;
+    }
+    if (!types_check_tree(ast->last, scope))
+        return false;
+    if (ast->last->type != TYPE_TEXT) {
+        diagnose(scope->diag, ast->last->span, "a label's name is text, and this is %s",
+                 value_type_name(ast->last->type));
+        return false;
+    }
+    ast->type = TYPE_TEXT;
+    ast->meaning = MEANS_LABEL_OF;
+    if (ast->last->meaning != MEANS_CONSTANT)
+        return true;
+    /* The name turned out to be a constant. */
+    ast->kind = AST_MEMBER;
+    ast->text = ast->last->text;
+    ast->first->next = NULL;
+    ast->last = ast->first;
+    ast->count = 1;
+    return types_check_label(ast, scope->diag);
+}
+
+bool types_resolve_labels(struct ast *ast)
+{
+    if (!types_is_labels(ast))
+        return false;
+    ast->meaning = MEANS_LABELS;
+    ast->type = TYPE_LABELS;
+    return true;
+}
+
+/* A field or label; false without a word when the tree is something else. */
+static bool resolve_field(struct ast *ast)
+{
+    if (ast->kind != AST_NAME)
+        return false;
+    ast->field = field_find(ast->text);
+    if (ast->field == RULE_FIELD_COUNT)
+        return false;
+    ast->meaning = MEANS_FIELD;
+    ast->type = field_row(ast->field)->type;
+    return true;
+}
+
+/* The name of a set or table. */
+static bool resolve_lookup(struct ast *ast, const struct scope *scope)
+{
+    ast->named_set = lookups_find_set(scope->lookups, ast->text);
+    ast->table = lookups_find_table(scope->lookups, ast->text);
+    if (ast->named_set == NULL && ast->table == NULL)
+        return false;
+    ast->meaning = ast->named_set != NULL ? MEANS_SET : MEANS_TABLE;
+    ast->type = ast->named_set != NULL ? TYPE_LIST : TYPE_TABLE;
+    return true;
+}
+
+bool types_check_name(struct ast *ast, struct scope *scope)
+{
+    struct diagnostics *diag = scope->diag;
+    enum severity severity;
+
+    if (resolve_field(ast))
+        return true;
+    severity = severity_constant_find(ast->text);
+    if (severity != SEVERITY_COUNT) {
+        ast->meaning = MEANS_CONSTANT;
+        ast->type = TYPE_SEVERITY;
+        ast->number = severity;
+        return true;
+    }
+    if (resolve_lookup(ast, scope))
+        return true;
+    if (types_is_labels(ast))
+        diagnose(diag, ast->span, "labels needs a name: labels.NAME or labels[\"NAME\"]");
+    else
+        unknown_name(ast, scope, true);
+    return false;
+}
+
+static unsigned field_flags(enum rule_field field)
+{
+    return field == RULE_FIELD_LABEL
+               ? FIELD_MAY_LACK | FIELD_IN_BY | FIELD_IN_DISTINCT | FIELD_IN_TITLE
+               : field_row(field)->flags;
+}
+
+bool types_check_field(struct ast *ast, unsigned flags, const char *role, struct diagnostics *diag)
+{
+    if (ast->kind == AST_MEMBER) {
+        if (!types_check_label(ast, diag))
+            return false;
+    } else if (ast->kind != AST_NAME) {
+        diagnose(diag, ast->span, "%s takes a field or a label here", role);
+        return false;
+    } else if (!resolve_field(ast)) {
+        if (types_is_labels(ast))
+            diagnose(diag, ast->span, "labels needs a name: labels.NAME or labels[\"NAME\"]");
+        else
+            unknown_name(ast, &(struct scope){.diag = diag}, false);
+        return false;
+    }
+    if ((field_flags(ast->field) & flags) != flags) {
+        diagnose(diag, ast->span, "%s cannot take %s", role, field_row(ast->field)->name);
+        return false;
+    }
+    return true;
+}
