@@ -56,6 +56,9 @@ struct rule_form {
                     struct text_buffer *to);
     /* The same as a number from 0, nothing, to 1, enough. NULL: 0. */
     double (*near)(const struct correlation *c, const struct key_state *key);
+    /* What happens at due() when nothing comes before, and no incident opens then, told afterwards:
+     * "the oldest left". NULL: it is only said that the key waited. */
+    void (*waits)(const struct correlation *c, const struct key_state *key, struct text_buffer *to);
 };
 
 /* By enum rule_form_kind. */

@@ -57,8 +57,9 @@ void rule_trace_end(const struct rule_trace *before, const struct correlation *c
                                .evicted = c->evicted - before->evicted,
                                .incident = before->incident,
                                .state = "",
+                               .waits = "",
                                .next_ms = INT64_MAX};
-    struct text_buffer state;
+    struct text_buffer state, waits;
 
     if (c->trace->touched == NULL)
         return;
@@ -66,16 +67,21 @@ void rule_trace_end(const struct rule_trace *before, const struct correlation *c
     if (told.fate == TRACE_OPENED)
         told.incident = key->open->latest->id;
     text_begin(&state);
+    text_begin(&waits);
     if (told.fate == TRACE_WATCHED && key != NULL) {
         const struct rule_form *form = correlation_form(c, key);
         told.next_ms = form->due(c, key);
         if (form->explain != NULL)
             form->explain(c, key, &state);
         told.near = form->near != NULL ? form->near(c, key) : 0;
-        told.state = state.at != NULL ? state.at : "";
+        if (form->waits != NULL)
+            form->waits(c, key, &waits);
+        told.state = state.at;
+        told.waits = waits.at;
     }
     c->trace->touched(c->trace->self, &told);
     text_end(&state);
+    text_end(&waits);
 }
 
 void rule_trace_member(const struct correlation *c, struct id128 alert, bool cleared, int64_t ts_ms)

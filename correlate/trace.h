@@ -97,10 +97,12 @@ struct trace_touch {
     uint64_t evicted;      /* held touches that had to go for it */
     struct id128 incident; /* TRACE_OPENED, JOINED, LEFT, IGNORED, CLOSED */
     /* TRACE_WATCHED, after the touch: how far the key is, as its rule's form says it ("count() 4
-     * of 5, distinct(check) 2 of 2"), and when something in it is next due to change by itself;
-     * INT64_MAX: never; `near` is 0 for nothing, 1 for enough. Else "". */
+     * of 5, distinct(check) 2 of 2"), when something in it is next due to change by itself
+     * (INT64_MAX: never), and what that is when nothing opens ("the oldest left"); `near` is 0 for
+     * nothing, 1 for enough. Else "". */
     const char *state;
     int64_t next_ms;
+    const char *waits;
     double near;
 };
 

@@ -189,6 +189,23 @@ static double all_near(const struct correlation *c, const struct key_state *key)
     return (double)met / conditions->count;
 }
 
+/* The condition whose time is over first. */
+static void all_waits(const struct correlation *c, const struct key_state *key,
+                      struct text_buffer *to)
+{
+    const struct rule *rule = correlation_rule(c, key);
+    const struct conditions *conditions = key->body;
+    int64_t due = all_due(c, key);
+
+    for (uint32_t i = 0; i < conditions->count; i++) {
+        if (end_ms(rule, conditions->met[i]) != due || due == INT64_MAX)
+            continue;
+        text_put_string(to, rule->step[i].name);
+        text_put_string(to, " was too long ago");
+        return;
+    }
+}
+
 const struct rule_form watch_all = {
     .raise = all_raise,
     .clear = all_clear,
@@ -199,4 +216,5 @@ const struct rule_form watch_all = {
     .release = all_release,
     .explain = all_explain,
     .near = all_near,
+    .waits = all_waits,
 };

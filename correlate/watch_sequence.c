@@ -400,6 +400,14 @@ static double sequence_near(const struct correlation *c, const struct key_state 
     return (double)far / plan_of(correlation_rule(c, key)).count;
 }
 
+static void sequence_waits(const struct correlation *c, const struct key_state *key,
+                           struct text_buffer *to)
+{
+    (void)c;
+    (void)key;
+    text_put_string(to, "the time since its first step was over");
+}
+
 const struct rule_form watch_sequence = {
     .raise = sequence_raise,
     .clear = sequence_clear,
@@ -412,4 +420,5 @@ const struct rule_form watch_sequence = {
     .closed = sequence_closed,
     .explain = sequence_explain,
     .near = sequence_near,
+    .waits = sequence_waits,
 };

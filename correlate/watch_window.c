@@ -9,9 +9,8 @@
 #include "correlate/correlation.h"
 #include "correlate/exact_sum.h"
 #include "correlate/window.h"
-#include "rules/value.h"
-
-enum { WHY_VALUES = 5 };
+#include "correlate/window_words.h"
+#include "rules/needs.h"
 
 /* key->form_flag: its window is a ring. */
 static struct window window_of(const struct rule *rule, const struct key_state *key)
@@ -85,114 +84,20 @@ static struct window_values *values_make(struct correlation *c, const struct rul
     return values;
 }
 
-/* What an opening is explained with. */
-struct found {
-    const struct window *window;
-    uint32_t index[RULE_AGGREGATES_MAX]; /* of an aggregate among an entry's values */
-};
-
-/* The different values of one distinct, in the order of their first appearance. */
-static void put_values(struct text_buffer *to, const struct window *window, uint32_t index)
-{
-    uint64_t shown[WHY_VALUES];
-    unsigned count = 0;
-
-    for (uint32_t e = 0; e < window->count; e++) {
-        const struct window_values *values = window_at(window, e)->word[0].values;
-        uint64_t hash = values->value[index].hash;
-        unsigned i = 0;
-        while (i < count && shown[i] != hash)
-            i++;
-        if (i < count)
-            continue;
-        if (count == WHY_VALUES) {
-            text_put_string(to, ", ...");
-            return;
-        }
-        struct text text = window_value_text(values, index);
-        text_put_string(to, count > 0 ? ", " : ": ");
-        if (text.len > 0)
-            text_put(to, text.at, text.len);
-        else
-            text_put_string(to, "(none)");
-        shown[count++] = hash;
-    }
-}
-
-/* "in 10m" */
-static void put_frame(struct text_buffer *to, const struct rule *rule)
-{
-    text_put_string(to, rule->window_kind == WINDOW_OPEN      ? "open now"
-                        : rule->window_kind == WINDOW_SESSION ? "in a session with gaps below "
-                                                              : "in ");
-    if (rule->window_kind != WINDOW_OPEN)
-        text_put_duration(to, rule->window_ms);
-}
-
-/* "avg(value) is 93.5 " */
-static void put_real(struct text_buffer *to, const struct rule_aggregate *aggregate, int64_t value)
-{
-    char number[NUMBER_TEXT_BYTES];
-    double real = aggregate_to_real(value);
-
-    text_put_string(to, aggregate->text);
-    text_put_string(to, " is ");
-    if (real == real)
-        text_put(to, number, number_print(real, number));
-    else
-        text_put_string(to, "nothing");
-    text_put(to, " ", 1);
-}
-
-static void put_why(struct text_buffer *to, const struct opening *o)
-{
-    const struct rule *rule = o->rule;
-    const struct found *found = o->found;
-
-    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
-        const struct rule_aggregate *aggregate = &rule->aggregate[i];
-        if (i > 0)
-            text_put_string(to, "; ");
-        if (aggregate_is_real(aggregate->kind)) {
-            put_real(to, aggregate, o->value[i]);
-            put_frame(to, rule);
-            continue;
-        }
-        text_put_number(to, o->value[i]);
-        if (aggregate->kind == AGGREGATE_COUNT) {
-            text_put_string(to, rule->input == RULE_INPUT_EVENTS ? " event" : " alert");
-            text_put_string(to, o->value[i] == 1 ? " " : "s ");
-        } else {
-            /* aggregate->text is "distinct(field)" */
-            size_t len = strlen(aggregate->text);
-            text_put_string(to, " different values of ");
-            text_put(to, aggregate->text + 9, len - 10);
-            text_put(to, " ", 1);
-        }
-        put_frame(to, rule);
-        text_put_string(to, " (needs ");
-        text_put_number(to, aggregate->limit);
-        text_put(to, ")", 1);
-        if (aggregate->kind == AGGREGATE_DISTINCT)
-            put_values(to, found->window, found->index[i]);
-    }
-    if (rule->hold_ms > 0) {
-        text_put_string(to, "; held for ");
-        text_put_duration(to, rule->hold_ms);
-    }
-}
-
 /* The entries become an incident, for an event's or a timer's sake; `touch` is NULL for the latter.
  */
 static void window_open(struct correlation *c, struct key_state *key, const struct window *window,
                         const struct touch *touch, const struct order *order)
 {
     const struct rule *rule = correlation_rule(c, key);
-    struct found found = {.window = window};
-    struct opening opening = {
-        .rule = rule, .key = key->text, .order = order, .put_why = put_why, .found = &found};
+    uint32_t index[RULE_AGGREGATES_MAX];
+    struct opening opening = {.rule = rule,
+                              .key = key->text,
+                              .order = order,
+                              .put_why = window_words_why,
+                              .found = window};
 
-    aggregates_compute(rule, window, true, opening.value, found.index);
+    aggregates_compute(rule, window, true, opening.value, index);
     if (touch != NULL)
         opening.view = touch_view(touch);
     struct open_incident *open =
@@ -413,40 +318,27 @@ static void window_explain(const struct correlation *c, const struct key_state *
 {
     const struct rule *rule = correlation_rule(c, key);
     struct window window = window_of(rule, key);
-    int64_t value[RULE_AGGREGATES_MAX];
-    uint32_t index[RULE_AGGREGATES_MAX];
 
-    aggregates_compute(rule, &window, true, value, index);
-    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
-        text_put_string(to, i > 0 ? ", " : "");
-        if (aggregate_is_real(rule->aggregate[i].kind)) {
-            put_real(to, &rule->aggregate[i], value[i]);
-            continue;
-        }
-        text_put_string(to, rule->aggregate[i].text);
-        text_put(to, " ", 1);
-        text_put_number(to, value[i]);
-        text_put_string(to, " of ");
-        text_put_number(to, rule->aggregate[i].limit);
-    }
+    window_words_state(rule, &window, to);
 }
 
-/* The share of the aggregate that lacks most. */
 static double window_near(const struct correlation *c, const struct key_state *key)
 {
     const struct rule *rule = correlation_rule(c, key);
     struct window window = window_of(rule, key);
     int64_t value[RULE_AGGREGATES_MAX];
     uint32_t index[RULE_AGGREGATES_MAX];
-    double near = 1;
 
+    if (window.count == 0)
+        return 0;
     aggregates_compute(rule, &window, true, value, index);
-    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
-        int64_t limit = rule->aggregate[i].limit;
-        double share = limit > 0 ? (double)value[i] / (double)limit : 1;
-        near = share < near ? share : near;
-    }
-    return near;
+    return rule_when_near(rule, value);
+}
+
+static void window_waits(const struct correlation *c, const struct key_state *key,
+                         struct text_buffer *to)
+{
+    text_put_string(to, window_words_end(correlation_rule(c, key)));
 }
 
 const struct rule_form watch_window = {
@@ -459,4 +351,5 @@ const struct rule_form watch_window = {
     .release = window_free,
     .explain = window_explain,
     .near = window_near,
+    .waits = window_waits,
 };

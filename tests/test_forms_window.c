@@ -113,6 +113,51 @@ static void an_opening_by_a_timer_knows_its_key(void **state)
     bench_destroy(bench);
 }
 
+/* An incident says what bears its opening, in the direction in which it is asked for; what of an
+ * || was not met is not why. */
+static void why_tells_what_bears_the_opening(void **state)
+{
+    static const struct {
+        const char *form, *why;
+    } cases[] = {
+        {"    window: {tumbling: 10s}\n    look: end\n    when: count() < 20\n",
+         "3 alerts in 10s (needs fewer than 20)"},
+        {"    window: {tumbling: 10s}\n    look: end\n    when: count() <= 20\n",
+         "3 alerts in 10s (needs fewer than 21)"},
+        {"    window: {tumbling: 10s}\n    look: end\n    when: 2 < count() && count() < 3.5\n",
+         "3 alerts in 10s (needs 3, fewer than 4)"},
+        {"    window: {tumbling: 10s}\n    look: end\n    when: count() > 2.5 && count() > 2\n",
+         "3 alerts in 10s (needs 3)"},
+        {"    window: 10s\n    when: count() >= 100 || distinct(check) >= 3\n",
+         "3 different values of check in 10s (needs 3): a, b, c"},
+        {"    window: 10s\n    when: count() >= 100 || distinct(check) >= 3 && count() >= 3\n",
+         "3 alerts in 10s (needs 3); 3 different values of check in 10s (needs 3): a, b, c"},
+        {"    window: 10s\n    when: \"!(count() < 3 || distinct(check) == 9)\"\n",
+         "3 alerts in 10s (needs 3); 3 different values of check in 10s (needs other than 9): a, "
+         "b, "
+         "c"},
+        {"    window: 10s\n    when: count() + 1 > 3\n", "3 alerts in 10s"},
+        {"    window: {tumbling: 10s}\n    look: end\n    when: count() == distinct(check)\n",
+         "3 alerts in 10s; 3 different values of check in 10s: a, b, c"},
+    };
+    struct story story = {"", "", {{1000, "a", false}, {2000, "b", false}, {3000, "c", false}}, ""};
+    char rule[512], wanted[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(rule, sizeof(rule),
+                 "rules:\n  - id: r\n    where: severity >= WARNING\n    by: [resource]\n%s"
+                 "    incident: {title: t}\n    close: cleared() || quiet(1h)\n",
+                 cases[i].form);
+        story.rule = rule;
+        snprintf(wanted, sizeof(wanted), "\"why\":\"%s\"", cases[i].why);
+        struct bench *bench = run_story(&story);
+        if (strstr(bench->log.at, wanted) == NULL)
+            fail_msg("%s is not in\n%s", wanted, bench->log.at);
+        bench_destroy(bench);
+    }
+}
+
 /* The begin of a session is that of its first entry, also when a bound has pushed that one out. */
 static void the_max_of_a_session_counts_from_what_was_pushed_out(void **state)
 {
@@ -136,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_begin_and_end_at_their_times),
         cmocka_unit_test(an_opening_by_a_timer_knows_its_key),
+        cmocka_unit_test(why_tells_what_bears_the_opening),
         cmocka_unit_test(the_max_of_a_session_counts_from_what_was_pushed_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -239,7 +239,6 @@ class Rule:
         self.max_keys = raw.get("max_keys", 100000)
         self.max_members = raw.get("max_members", 1000)
         self.aggregates = []  # (kind, field), in order of first appearance
-        self.limits = {}      # the count that decides all comparisons with it
         self.quiets = set()
         self.fewers, self.lasts = [], []  # of close: (touches, ms), names of numbers
         if self.when:
@@ -260,15 +259,9 @@ class Rule:
             for part in tree[1:]:
                 self.walk_when(part)
             return
-        relation, aggregate, limit = tree
-        aggregate = tuple(aggregate)
+        aggregate = tuple(tree[1])
         if aggregate not in self.aggregates:
             self.aggregates.append(aggregate)
-        if aggregate[0] not in ("count", "distinct"):
-            return
-        limit += relation not in (">=", "<")
-        limit = min(limit, self.max_members)
-        self.limits[aggregate] = max(limit, self.limits.get(aggregate, limit))
 
     def walk_close(self, tree):
         if tree[0] in ("and", "or"):
@@ -290,6 +283,14 @@ class Rule:
             return True if True in got else None if None in got else False
         value = values[tuple(tree[1])]
         return None if value is None else compare(tree[0], value, tree[2])
+
+    def bearing(self, values, tree=None):
+        """The comparisons for which `when` is true."""
+        tree = tree or self.when
+        if tree[0] not in ("and", "or"):
+            return [tree]
+        return [leaf for part in tree[1:] if tree[0] == "and" or self.when_holds(values, part)
+                for leaf in self.bearing(values, part)]
 
     def close_holds(self, inc, now, tree=None):
         """True, False, or None for an error, as `when`."""
@@ -1151,7 +1152,12 @@ class Oracle:
     @staticmethod
     def why(rule, entries, counts):
         parts = []
+        words = {">=": "{0}", ">": "{1}", "<": "fewer than {0}", "<=": "fewer than {1}", "==": "exactly {0}", "!=": "other than {0}"}
+        bearing = rule.bearing(counts)
         for aggregate in rule.aggregates:
+            needs = [words[leaf[0]].format(leaf[2], leaf[2] + 1) for leaf in bearing if tuple(leaf[1]) == aggregate]
+            if not needs:
+                continue
             n = counts[aggregate]
             frame = {"open": "open now", "session": "in a session with gaps below "}.get(
                 rule.window_kind, "in ")
@@ -1159,7 +1165,7 @@ class Oracle:
             if aggregate[0] not in ("count", "distinct"):
                 parts.append(f"{aggregate_text(aggregate)} is {number_text(n)} {frame}")
                 continue
-            frame += f" (needs {rule.limits[aggregate]})"
+            frame += f" (needs {', '.join(dict.fromkeys(needs))})"
             if aggregate[0] == "count":
                 noun = "event" if rule.on_events else "alert"
                 parts.append(f"{n} {noun}{'' if n == 1 else 's'} {frame}")

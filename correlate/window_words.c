@@ -1,0 +1,194 @@
+/* window_words.c - see window_words.h. */
+#include "correlate/window_words.h"
+
+#include <string.h>
+#include "correlate/aggregates.h"
+#include "rules/needs.h"
+#include "rules/value.h"
+
+enum { WHY_VALUES = 5 };
+
+/* The different values of one distinct, in the order of their first appearance. `index`: of the
+ * aggregate among an entry's values. */
+static void put_values(struct text_buffer *to, const struct window *window, uint32_t index)
+{
+    uint64_t shown[WHY_VALUES];
+    unsigned count = 0;
+
+    for (uint32_t e = 0; e < window->count; e++) {
+        const struct window_values *values = window_at(window, e)->word[0].values;
+        uint64_t hash = values->value[index].hash;
+        unsigned i = 0;
+        while (i < count && shown[i] != hash)
+            i++;
+        if (i < count)
+            continue;
+        if (count == WHY_VALUES) {
+            text_put_string(to, ", ...");
+            return;
+        }
+        struct text text = window_value_text(values, index);
+        text_put_string(to, count > 0 ? ", " : ": ");
+        if (text.len > 0)
+            text_put(to, text.at, text.len);
+        else
+            text_put_string(to, "(none)");
+        shown[count++] = hash;
+    }
+}
+
+/* "in 10m" */
+static void put_frame(struct text_buffer *to, const struct rule *rule)
+{
+    text_put_string(to, rule->window_kind == WINDOW_OPEN      ? "open now"
+                        : rule->window_kind == WINDOW_SESSION ? "in a session with gaps below "
+                                                              : "in ");
+    if (rule->window_kind != WINDOW_OPEN)
+        text_put_duration(to, rule->window_ms);
+}
+
+/* "avg(value) is 93.5" */
+static void put_real(struct text_buffer *to, const struct rule_aggregate *aggregate, int64_t value)
+{
+    char number[NUMBER_TEXT_BYTES];
+    double real = aggregate_to_real(value);
+
+    text_put_string(to, aggregate->text);
+    text_put_string(to, " is ");
+    if (real == real)
+        text_put(to, number, number_print(real, number));
+    else
+        text_put_string(to, "nothing");
+}
+
+/* " (needs 5, fewer than 20)"; nothing where nothing is asked of the aggregate alone. */
+static void put_needs(struct text_buffer *to, const struct rule_needs *needs, uint32_t aggregate)
+{
+    static const char *const words[] = {[RELATION_GE] = "",
+                                        [RELATION_LT] = "fewer than ",
+                                        [RELATION_EQ] = "exactly ",
+                                        [RELATION_NE] = "other than "};
+    const char *before = " (needs ";
+    uint32_t said = 0;
+
+    for (uint32_t i = 0; i < needs->count; i++) {
+        if (needs->need[i].aggregate != aggregate)
+            continue;
+        text_put_string(to, said++ > 0 ? ", " : before);
+        text_put_string(to, words[needs->need[i].relation]);
+        text_put_number(to, needs->need[i].bound);
+    }
+    text_put_string(to, said > 0 ? ")" : "");
+}
+
+/* What one aggregate was. `index` as for put_values(). */
+static void put_one(struct text_buffer *to, const struct opening *o, const struct rule_needs *needs,
+                    uint32_t i, uint32_t index)
+{
+    const struct rule *rule = o->rule;
+    const struct rule_aggregate *aggregate = &rule->aggregate[i];
+
+    if (aggregate_is_real(aggregate->kind)) {
+        put_real(to, aggregate, o->value[i]);
+        text_put(to, " ", 1);
+        put_frame(to, rule);
+        return;
+    }
+    text_put_number(to, o->value[i]);
+    if (aggregate->kind == AGGREGATE_COUNT) {
+        text_put_string(to, rule->input == RULE_INPUT_EVENTS ? " event" : " alert");
+        text_put_string(to, o->value[i] == 1 ? " " : "s ");
+    } else {
+        /* aggregate->text is "distinct(field)" */
+        size_t len = strlen(aggregate->text);
+        text_put_string(to, " different values of ");
+        text_put(to, aggregate->text + 9, len - 10);
+        text_put(to, " ", 1);
+    }
+    put_frame(to, rule);
+    put_needs(to, needs, i);
+    if (aggregate->kind == AGGREGATE_DISTINCT)
+        put_values(to, o->found, index);
+}
+
+void window_words_why(struct text_buffer *to, const struct opening *o)
+{
+    const struct rule *rule = o->rule;
+    struct rule_needs needs;
+    uint32_t index = 0;
+    bool has_said = false;
+
+    rule_when_bears(rule, o->value, &needs);
+    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
+        if ((needs.aggregates >> i & 1) != 0) {
+            text_put_string(to, has_said ? "; " : "");
+            put_one(to, o, &needs, i, index);
+            has_said = true;
+        }
+        index += rule->aggregate[i].kind == AGGREGATE_DISTINCT;
+    }
+    if (rule->hold_ms > 0) {
+        text_put_string(to, "; held for ");
+        text_put_duration(to, rule->hold_ms);
+    }
+}
+
+/* "count() 4 of 5", or "count() 7 (needs fewer than 5)". */
+static void put_state(struct text_buffer *to, const struct rule *rule,
+                      const struct rule_needs *needs, uint32_t i, int64_t value)
+{
+    const struct rule_need *only = NULL;
+    uint32_t count = 0;
+
+    if (aggregate_is_real(rule->aggregate[i].kind)) {
+        put_real(to, &rule->aggregate[i], value);
+        return;
+    }
+    for (uint32_t n = 0; n < needs->count; n++)
+        if (needs->need[n].aggregate == i && count++ == 0)
+            only = &needs->need[n];
+    text_put_string(to, rule->aggregate[i].text);
+    text_put(to, " ", 1);
+    text_put_number(to, value);
+    if (count == 1 && only->relation == RELATION_GE) {
+        text_put_string(to, " of ");
+        text_put_number(to, only->bound);
+    } else {
+        put_needs(to, needs, i);
+    }
+}
+
+void window_words_state(const struct rule *rule, const struct window *window,
+                        struct text_buffer *to)
+{
+    int64_t value[RULE_AGGREGATES_MAX];
+    uint32_t index[RULE_AGGREGATES_MAX];
+    struct rule_needs needs;
+
+    aggregates_compute(rule, window, true, value, index);
+    rule_when_needs(rule, &needs);
+    for (uint32_t i = 0; i < rule->aggregate_count; i++) {
+        text_put_string(to, i > 0 ? ", " : "");
+        put_state(to, rule, &needs, i, value[i]);
+    }
+    if (rule->hold_ms > 0 && window->count > 0)
+        text_put_string(to, window->since_ms < INT64_MAX ? ": when holds, and has to for "
+                                                         : ": when does not hold, and has to for ");
+    if (rule->hold_ms > 0 && window->count > 0)
+        text_put_duration(to, rule->hold_ms);
+}
+
+const char *window_words_end(const struct rule *rule)
+{
+    switch (rule->window_kind) {
+    case WINDOW_SLIDING:
+        return "the oldest left";
+    case WINDOW_TUMBLING:
+        return rule->looks_at_end ? "its window ended, and when did not hold" : "its window ended";
+    case WINDOW_SESSION:
+        return rule->looks_at_end ? "its session ended, and when did not hold"
+                                  : "its session ended";
+    default:
+        return "it would have held for long enough";
+    }
+}

@@ -1,0 +1,242 @@
+/* needs.c - see needs.h. */
+#include "rules/needs.h"
+
+#include <math.h>
+#include <string.h>
+#include "rules/program.h"
+#include "rules/rule_reader.h"
+
+struct walk {
+    const struct program *program;
+    struct program_input input; /* unused where all is asked for */
+    const struct rule *rule;
+    struct rule_needs *out;
+    bool takes_all;
+};
+
+static void walk_begin(struct walk *walk, const struct rule *rule, const int64_t *value)
+{
+    const struct compiled_rule *compiled = (const struct compiled_rule *)(const void *)rule;
+
+    walk->program = &compiled->when;
+    walk->rule = rule;
+    walk->out = NULL;
+    walk->takes_all = value == NULL;
+    program_input_start(&walk->input, NULL);
+    walk->input.aggregate = value;
+    walk->input.aggregate_real = (const double *)(const void *)value; /* the bits of those */
+}
+
+static enum relation turned_round(enum relation relation)
+{
+    static const enum relation others[] = {
+        [RELATION_EQ] = RELATION_NE, [RELATION_NE] = RELATION_EQ, [RELATION_LT] = RELATION_GE,
+        [RELATION_GE] = RELATION_LT, [RELATION_LE] = RELATION_GT, [RELATION_GT] = RELATION_LE};
+
+    return others[relation];
+}
+
+static enum relation mirrored(enum relation relation)
+{
+    static const enum relation others[] = {
+        [RELATION_EQ] = RELATION_EQ, [RELATION_NE] = RELATION_NE, [RELATION_LT] = RELATION_GT,
+        [RELATION_GT] = RELATION_LT, [RELATION_LE] = RELATION_GE, [RELATION_GE] = RELATION_LE};
+
+    return others[relation];
+}
+
+/* The two sides of a comparison, wherever they stand: in the instruction, or as its subtrees. */
+static bool sides_of(const struct walk *walk, uint32_t index, const struct operand **left,
+                     const struct operand **right, bool *is_real)
+{
+    const struct instruction *code = walk->program->code, *at = &code[index];
+    const struct instruction *first = at + 1, *second;
+
+    *is_real = at->op == OP_COMPARE_REAL;
+    if (at->op == OP_COMPARE_NUMBER || at->op == OP_COMPARE_REAL) {
+        *left = &at->left;
+        *right = &at->right;
+        return true;
+    }
+    if (at->op != OP_COMPARE)
+        return false;
+    second = &code[first->end];
+    if (first->op != OP_LOAD || second->op != OP_LOAD)
+        return false;
+    *left = &first->left;
+    *right = &second->left;
+    /* One of the two is a count, whose constant may be real. */
+    *is_real = (first->left.kind == OPERAND_CONSTANT ? first : second)->type == TYPE_DOUBLE;
+    return true;
+}
+
+/* The comparison with a real constant, as the one with a whole number that means the same. */
+static bool make_whole(double real, struct rule_need *need)
+{
+    bool is_whole = real >= floor(real) && real <= floor(real);
+
+    if (!(real > -9e15 && real < 9e15))
+        return false;
+    need->bound =
+        (int64_t)(need->relation == RELATION_GT || need->relation == RELATION_LE ? floor(real)
+                                                                                 : ceil(real));
+    return is_whole || (need->relation != RELATION_EQ && need->relation != RELATION_NE);
+}
+
+/* A count compared with a constant. */
+static bool read_need(const struct walk *walk, uint32_t index, bool is_negated,
+                      struct rule_need *need)
+{
+    const struct operand *left, *right;
+    enum relation relation = (enum relation)walk->program->code[index].relation;
+    bool is_real;
+
+    if (!sides_of(walk, index, &left, &right, &is_real))
+        return false;
+    if (left->kind == OPERAND_CONSTANT) {
+        const struct operand *constant = left;
+        left = right;
+        right = constant;
+        relation = mirrored(relation);
+    }
+    if (left->kind != OPERAND_AGGREGATE || right->kind != OPERAND_CONSTANT ||
+        aggregate_is_real(walk->rule->aggregate[left->index].kind))
+        return false;
+    need->aggregate = (uint8_t)left->index;
+    need->relation = is_negated ? turned_round(relation) : relation;
+    need->bound = right->number;
+    if (is_real && !make_whole(right->real, need))
+        return false;
+    if (need->relation == RELATION_GT || need->relation == RELATION_LE) {
+        need->relation = need->relation == RELATION_GT ? RELATION_GE : RELATION_LT;
+        need->bound++;
+    }
+    return true;
+}
+
+static void add_need(struct rule_needs *out, const struct rule_need *need)
+{
+    for (uint32_t i = 0; i < out->count; i++)
+        if (out->need[i].aggregate == need->aggregate && out->need[i].relation == need->relation &&
+            out->need[i].bound == need->bound)
+            return;
+    if (out->count < RULE_NEEDS_MAX)
+        out->need[out->count++] = *need;
+}
+
+static void add_operand(const struct walk *walk, const struct operand *operand)
+{
+    if (operand->kind == OPERAND_AGGREGATE)
+        walk->out->aggregates |= 1u << operand->index;
+}
+
+static void add_leaf(const struct walk *walk, uint32_t index, bool is_negated)
+{
+    const struct instruction *code = walk->program->code;
+    struct rule_need need;
+
+    for (uint32_t i = index; i < code[index].end; i++) {
+        bool is_comparison = code[i].op == OP_COMPARE_NUMBER || code[i].op == OP_COMPARE_REAL;
+        if (is_comparison || code[i].op == OP_IN_NUMBER || code[i].op == OP_IN_REAL ||
+            code[i].op == OP_LOAD)
+            add_operand(walk, &code[i].left);
+        if (is_comparison)
+            add_operand(walk, &code[i].right);
+    }
+    if (read_need(walk, index, is_negated, &need))
+        add_need(walk->out, &need);
+}
+
+static void add_bearing(struct walk *walk, uint32_t index, bool is_negated)
+{
+    const struct instruction *code = walk->program->code, *at = &code[index];
+    bool all_bear = walk->takes_all || (at->op == OP_AND) != is_negated;
+
+    if (at->op == OP_NOT) {
+        add_bearing(walk, index + 1, !is_negated);
+        return;
+    }
+    if (at->op != OP_AND && at->op != OP_OR) {
+        add_leaf(walk, index, is_negated);
+        return;
+    }
+    for (uint32_t i = index + 1; i < at->end; i = code[i].end)
+        if (all_bear ||
+            program_test(walk->program, i, &walk->input) == (is_negated ? TRUTH_FALSE : TRUTH_TRUE))
+            add_bearing(walk, i, is_negated);
+}
+
+void rule_when_bears(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX],
+                     struct rule_needs *out)
+{
+    struct walk walk;
+
+    walk_begin(&walk, rule, value);
+    walk.out = out;
+    out->aggregates = out->count = 0;
+    add_bearing(&walk, 0, false);
+    if (out->aggregates == 0) /* true whatever they are */
+        out->aggregates = (1u << rule->aggregate_count) - 1;
+}
+
+void rule_when_needs(const struct rule *rule, struct rule_needs *out)
+{
+    struct walk walk;
+
+    walk_begin(&walk, rule, NULL);
+    walk.out = out;
+    out->aggregates = out->count = 0;
+    add_bearing(&walk, 0, false);
+}
+
+/* --- how near ---------------------------------------------------------------------------- */
+
+static double share(int64_t part, int64_t whole)
+{
+    return part >= whole ? 1 : part <= 0 ? 0 : (double)part / (double)whole;
+}
+
+static double near_need(const struct rule_need *need, int64_t value)
+{
+    switch (need->relation) {
+    case RELATION_GE:
+        return share(value, need->bound);
+    case RELATION_LT:
+        return value < need->bound ? 1 : share(need->bound, value + 1);
+    case RELATION_EQ:
+        return value < need->bound ? share(value, need->bound) : share(need->bound, value);
+    default:
+        return value != need->bound;
+    }
+}
+
+static double near_tree(struct walk *walk, uint32_t index, bool is_negated)
+{
+    const struct instruction *code = walk->program->code, *at = &code[index];
+    bool takes_least = (at->op == OP_AND) != is_negated;
+    struct rule_need need;
+    double near = -1;
+
+    if (at->op == OP_NOT)
+        return near_tree(walk, index + 1, !is_negated);
+    if (at->op == OP_AND || at->op == OP_OR) {
+        for (uint32_t i = index + 1; i < at->end; i = code[i].end) {
+            double side = near_tree(walk, i, is_negated);
+            if (near < 0 || (takes_least ? side < near : side > near))
+                near = side;
+        }
+        return near;
+    }
+    if (read_need(walk, index, is_negated, &need))
+        return near_need(&need, walk->input.aggregate[need.aggregate]);
+    return program_test(walk->program, index, &walk->input) ==
+           (is_negated ? TRUTH_FALSE : TRUTH_TRUE);
+}
+
+double rule_when_near(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX])
+{
+    struct walk walk;
+
+    walk_begin(&walk, rule, value);
+    return near_tree(&walk, 0, false);
+}
