@@ -1,0 +1,137 @@
+/* dedup_bound.c - the bound of the alert table (X4), held at round ends. See dedup_parts.h. */
+#include "correlate/dedup_parts.h"
+
+#include <stdlib.h>
+
+static uint64_t excess(const struct engine *engine)
+{
+    uint64_t alerts = 0;
+
+    for (unsigned w = 0; w < engine->worker_count; w++)
+        alerts += atomic_load_explicit(&engine->workers[w].alerts_at_phase, memory_order_relaxed);
+    return alerts > engine->config.alerts_max ? alerts - engine->config.alerts_max : 0;
+}
+
+static int candidate_order(const void *a, const void *b)
+{
+    const struct alert_candidate *x = a, *y = b;
+
+    if (x->last_ms != y->last_ms)
+        return x->last_ms < y->last_ms ? -1 : 1;
+    return identity_compare(x->identity, y->identity);
+}
+
+/*
+ * Every alert has one expiry entry in its lane's heap, due at or before last +
+ * expire: popping the heaps gives the alerts by `last` without another index.
+ * Entries of candidates that stay are pushed back by the next phase.
+ */
+void dedup_candidates_phase(struct worker *worker, const struct step *step)
+{
+    struct engine *engine = worker->engine;
+    uint64_t wanted = excess(engine);
+    VECTOR_OF(struct timer) aside = {0};
+
+    worker->alert_candidates.count = 0;
+    while (wanted > 0) {
+        struct alert_lane *lane = NULL;
+        unsigned lane_number = 0;
+        for (unsigned l = worker->index; l < LANES; l += engine->worker_count) {
+            struct alert_lane *at = &engine->alert_lanes[l];
+            if (lane == NULL || timer_heap_due(&at->timers) < timer_heap_due(&lane->timers)) {
+                lane = at;
+                lane_number = l;
+            }
+        }
+        size_t have = worker->alert_candidates.count;
+        if (lane == NULL || timer_heap_due(&lane->timers) == INT64_MAX)
+            break;
+        /* All of one `last` are needed: the identity decides among them. */
+        if (have >= wanted &&
+            timer_heap_due(&lane->timers) >
+                worker->alert_candidates.at[have - 1].last_ms + engine->config.expire_ms)
+            break;
+        struct timer timer = timer_heap_pop(&lane->timers);
+        struct alert_cold *cold = alert_cold(lane, timer.owner);
+        if (cold->generation != timer.generation)
+            continue;
+        struct alert_slot *slot = alert_find(lane, cold->fingerprint);
+        if (timer.kind == ALERT_TIMER_FLAP) {
+            vector_add(&aside) = timer;
+            aside.at[aside.count - 1].kind = (uint16_t)lane_number; /* kept for the way back */
+            continue;
+        }
+        int64_t last_ms = alert_slot_last(slot, step->to_ms);
+        if (last_ms + engine->config.expire_ms > timer.due_ms) {
+            dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, last_ms + engine->config.expire_ms);
+            continue;
+        }
+        vector_add(&worker->alert_candidates) =
+            (struct alert_candidate){.last_ms = last_ms,
+                                     .identity = cold->text,
+                                     .cold = timer.owner,
+                                     .lane = (uint8_t)lane_number};
+    }
+    for (size_t i = 0; i < aside.count; i++) {
+        struct timer timer = aside.at[i];
+        struct alert_lane *lane = &engine->alert_lanes[timer.kind];
+        timer.kind = ALERT_TIMER_FLAP;
+        timer_heap_push(&lane->timers, timer);
+    }
+    free(aside.at);
+    if (worker->alert_candidates.count > 0)
+        qsort(worker->alert_candidates.at, worker->alert_candidates.count,
+              sizeof(struct alert_candidate), candidate_order);
+}
+
+static void evict(struct dedup *d, const struct alert_candidate *candidate)
+{
+    struct alert_lane *lane = &d->worker->engine->alert_lanes[candidate->lane];
+    struct alert_cold *cold = alert_cold(lane, candidate->cold);
+    struct alert_slot *slot = alert_find(lane, cold->fingerprint);
+
+    struct order order = dedup_alert_order(d->step->to_ms, ORDER_ROUND_END, cold->text);
+
+    dedup_trace_ended(d, slot, cold, TRACE_ALERT_EVICTED, d->step->to_ms);
+    dedup_flap_clear(d, slot);
+    dedup_flap_tell_end(d, &order, cold, TOUCH_EVICT);
+    dedup_emit_all(d, &order, cold, TOUCH_EVICT, cold->text);
+    dedup_alert_drop(d, lane, slot);
+    tally_add(&d->worker->tally.alerts_evicted, 1);
+}
+
+void dedup_evict_phase(struct worker *worker, uint64_t seq, const struct step *step)
+{
+    struct engine *engine = worker->engine;
+    struct dedup d = dedup_begin(worker, seq, step);
+    uint64_t wanted = excess(engine);
+    size_t at[WORKERS_MAX] = {0};
+
+    /* Every worker merges all lists, and so comes to the same cut, and acts on its own. */
+    for (; wanted > 0; wanted--) {
+        const struct alert_candidate *least = NULL;
+        unsigned least_worker = 0;
+        for (unsigned w = 0; w < engine->worker_count; w++) {
+            const struct worker *other = &engine->workers[w];
+            if (at[w] == other->alert_candidates.count)
+                continue;
+            const struct alert_candidate *c = &other->alert_candidates.at[at[w]];
+            if (least == NULL || candidate_order(c, least) < 0) {
+                least = c;
+                least_worker = w;
+            }
+        }
+        if (least == NULL)
+            break;
+        at[least_worker]++;
+        if (least_worker == worker->index)
+            evict(&d, least);
+    }
+    for (size_t i = at[worker->index]; i < worker->alert_candidates.count; i++) {
+        const struct alert_candidate *stays = &worker->alert_candidates.at[i];
+        struct alert_lane *lane = &engine->alert_lanes[stays->lane];
+        struct alert_slot *slot = alert_find(lane, alert_cold(lane, stays->cold)->fingerprint);
+        dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, stays->last_ms + engine->config.expire_ms);
+    }
+    dedup_tally_store(&d);
+}

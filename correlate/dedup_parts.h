@@ -1,0 +1,127 @@
+/*
+ * dedup_parts.h - what the files of stage D share; its phases are in core.h.
+ *
+ *   dedup.c         the phase, and what an event does to its alert
+ *   dedup_tell.c    which rules an alert is told to, and what: routes and touches
+ *   dedup_flap.c    the last changes of an alert, and whether it flaps
+ *   dedup_timers.c  alerts that expire or come to rest
+ *   dedup_bound.c   the bound of the table, at round ends
+ *
+ * Thread: the worker whose phase it is.
+ */
+#ifndef CORRELATE_DEDUP_PARTS_H
+#define CORRELATE_DEDUP_PARTS_H
+
+#include "correlate/core.h"
+#include "correlate/trace.h"
+
+/* What the functions of one phase share. */
+struct dedup {
+    struct worker *worker;
+    const struct engine_config *config;
+    const struct step *step;
+    const struct rules_version *rules;
+    const struct engine_trace *trace; /* NULL: nobody asks */
+    uint64_t seq;
+    uint64_t duplicate, unmatched, routed, touches, folded;
+};
+
+struct dedup dedup_begin(struct worker *worker, uint64_t seq, const struct step *step);
+
+/* The counts of the phase become the worker's. */
+void dedup_tally_store(struct dedup *d);
+
+static inline struct order dedup_event_order(const struct dedup *d, const struct event *ev)
+{
+    return (struct order){.at_ms = ev->et_ms,
+                          .offset = ev->offset,
+                          .rank = d->step->rank[ev->part],
+                          .sub = ev->sub,
+                          .part = ev->part,
+                          .class = ORDER_EVENT};
+}
+
+static inline struct order dedup_alert_order(int64_t at_ms, enum order_class class,
+                                             const struct event_text *text)
+{
+    return (struct order){
+        .at_ms = at_ms, .class = (uint8_t) class, .stage = ORDER_DEDUP, .identity = text};
+}
+
+/* ---- dedup_tell.c ---- */
+
+/* Fills worker->routes with the rules of alerts that match, by rule id; `et_ms` is for `age`. */
+void dedup_match(struct dedup *d, const struct event_text *text, uint8_t severity, int64_t et_ms);
+
+/* The same with the rules of flapping alerts. */
+void dedup_match_flapping(struct dedup *d, const struct event_text *text, uint8_t severity,
+                          int64_t et_ms);
+
+/* Are worker->routes those of the alert? */
+bool dedup_routes_hold(const struct dedup *d, const struct alert_cold *cold);
+
+/* Is the route's rule one that says `on: events`? */
+bool dedup_takes_events(const struct dedup *d, const struct route *route);
+
+/* Tells the rules that take every event, whatever becomes of it otherwise. */
+void dedup_beat(struct dedup *d, const struct event *ev);
+
+/* One touch for one route, or the same for all of the alert. */
+void dedup_emit(struct dedup *d, struct order order, const struct route *route,
+                enum touch_kind kind, const struct alert_cold *cold, const struct event_text *text);
+void dedup_emit_all(struct dedup *d, const struct order *order, const struct alert_cold *cold,
+                    enum touch_kind kind, const struct event_text *text);
+
+/* The alert is told as open with fresh routes: RAISE to all. */
+void dedup_tell_open(struct dedup *d, const struct order *order, struct alert_slot *slot,
+                     struct alert_cold *cold, const struct event_text *text);
+
+/* CLEAR to all its routes; it has none then. */
+void dedup_tell_closed(struct dedup *d, const struct order *order, struct alert_slot *slot,
+                       struct alert_cold *cold, const struct event_text *text);
+
+/* worker->routes have been matched: the difference to the alert's. A route that holds still gets
+ * `held`: a CHANGE, or, where only the rules are new, what a repeat brings. True if any touch
+ * was made. */
+bool dedup_tell_changed(struct dedup *d, const struct order *order, struct alert_slot *slot,
+                        struct alert_cold *cold, const struct event_text *text,
+                        enum touch_kind held);
+
+/* ---- dedup_flap.c ---- */
+
+void dedup_change_record(struct dedup *d, struct alert_cold *cold, int64_t et_ms);
+
+/* After a recorded change: begins flapping, or moves its end. */
+void dedup_flap_look(struct dedup *d, struct alert_lane *lane, struct alert_slot *slot,
+                     struct alert_cold *cold, const struct order *order);
+
+/* It does not flap any more; nobody is told. */
+void dedup_flap_clear(struct dedup *d, struct alert_slot *slot);
+
+/* Rules of flapping alerts are told that it is over: CLEAR or EVICT. */
+void dedup_flap_tell_end(struct dedup *d, const struct order *order, struct alert_cold *cold,
+                         enum touch_kind kind);
+
+/* ---- dedup_timers.c ---- */
+
+void dedup_timer_push(struct alert_lane *lane, const struct alert_slot *slot, enum alert_timer kind,
+                      int64_t due_ms);
+
+/* The alert's own timers that are due at or before `et_ms`. True if it is over. */
+bool dedup_timers_run(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
+                      int64_t et_ms);
+
+/* What is due in a lane before the end of the step. */
+void dedup_lane_timers_run(struct dedup *d, struct alert_lane *lane);
+
+/* Frees what a cold record holds; words wait for the end of the step. */
+void dedup_cold_clear(struct dedup *d, struct alert_cold *cold);
+
+/* The alert leaves the table. */
+void dedup_alert_drop(struct dedup *d, struct alert_lane *lane, struct alert_slot *slot);
+
+/* For somebody who asks: the alert is over, or calm. */
+void dedup_trace_ended(const struct dedup *d, const struct alert_slot *slot,
+                       const struct alert_cold *cold, enum trace_ending what, int64_t at_ms);
+
+#endif

@@ -1,0 +1,131 @@
+/*
+ * dedup_timers.c - alerts that expire or come to rest. See dedup_parts.h.
+ *
+ * An entry of the heap is a lower bound: what an event moved is found when it is due.
+ */
+#include "correlate/dedup_parts.h"
+
+#include <assert.h>
+
+void dedup_timer_push(struct alert_lane *lane, const struct alert_slot *slot, enum alert_timer kind,
+                      int64_t due_ms)
+{
+    uint32_t number = alert_slot_cold(slot);
+
+    timer_heap_push(&lane->timers,
+                    (struct timer){.due_ms = due_ms,
+                                   .owner = number,
+                                   .generation = alert_cold(lane, number)->generation,
+                                   .kind = (uint16_t)kind});
+}
+
+void dedup_trace_ended(const struct dedup *d, const struct alert_slot *slot,
+                       const struct alert_cold *cold, enum trace_ending what, int64_t at_ms)
+{
+    if (d->trace == NULL || d->trace->ended == NULL)
+        return;
+    const struct trace_alert alert = {.what = what,
+                                      .at_ms = at_ms,
+                                      .alert = cold->fingerprint,
+                                      .text = cold->text,
+                                      .open = (slot->bits & ALERT_OPEN) != 0};
+    d->trace->ended(d->trace->self, &alert);
+}
+
+static void flap_end_now(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
+                         int64_t at_ms)
+{
+    struct order order = dedup_alert_order(at_ms, ORDER_TIMER, cold->text);
+    bool is_open = (slot->bits & ALERT_OPEN) != 0;
+
+    dedup_trace_ended(d, slot, cold, TRACE_FLAP_ENDED, at_ms);
+    dedup_flap_clear(d, slot);
+    dedup_flap_tell_end(d, &order, cold, TOUCH_CLEAR);
+    if (cold->told_open && !is_open) {
+        dedup_tell_closed(d, &order, slot, cold, cold->text);
+    } else if (!cold->told_open && is_open) {
+        dedup_tell_open(d, &order, slot, cold, cold->text);
+    } else if (is_open && cold->told_attr != slot->attr_hash) {
+        dedup_match(d, cold->text, cold->severity, cold->problem_et);
+        dedup_tell_changed(d, &order, slot, cold, cold->text, TOUCH_CHANGE);
+    }
+}
+
+/* The alert is over. Its slot and cold record stay for whoever called. */
+static void expire_now(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
+                       int64_t at_ms)
+{
+    struct order order = dedup_alert_order(at_ms, ORDER_TIMER, cold->text);
+
+    dedup_trace_ended(d, slot, cold, TRACE_EXPIRED, at_ms);
+    dedup_flap_clear(d, slot);
+    dedup_flap_tell_end(d, &order, cold, TOUCH_CLEAR);
+    if (cold->route_count > 0)
+        dedup_tell_closed(d, &order, slot, cold, cold->text);
+    if ((slot->bits & ALERT_OPEN) != 0)
+        tally_add(&d->worker->tally.alerts_expired, 1);
+}
+
+void dedup_cold_clear(struct dedup *d, struct alert_cold *cold)
+{
+    struct slab *slab = &d->worker->slab;
+
+    if (cold->text != NULL)
+        worker_bury(d->worker, d->seq, cold->text, cold->text->bytes);
+    slab_free(slab, cold->routes, cold->route_room * sizeof(struct route));
+    slab_free(slab, cold->changes, d->config->flap_start * sizeof(int64_t));
+    *cold = (struct alert_cold){.fingerprint = cold->fingerprint, .generation = cold->generation};
+}
+
+void dedup_alert_drop(struct dedup *d, struct alert_lane *lane, struct alert_slot *slot)
+{
+    dedup_cold_clear(d, alert_cold(lane, alert_slot_cold(slot)));
+    alert_remove(lane, slot);
+    tally_add(&d->worker->alerts, UINT64_MAX);
+}
+
+bool dedup_timers_run(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
+                      int64_t et_ms)
+{
+    int64_t over_ms = alert_slot_last(slot, et_ms) + d->config->expire_ms;
+
+    if ((slot->bits & ALERT_FLAPPING) != 0 && cold->flap_end_ms <= et_ms &&
+        cold->flap_end_ms < over_ms)
+        flap_end_now(d, slot, cold, cold->flap_end_ms);
+    if (over_ms > et_ms)
+        return false;
+    expire_now(d, slot, cold, over_ms);
+    return true;
+}
+
+void dedup_lane_timers_run(struct dedup *d, struct alert_lane *lane)
+{
+    int64_t end_ms = d->step->to_ms;
+
+    while (timer_heap_due(&lane->timers) < end_ms) {
+        struct timer timer = timer_heap_pop(&lane->timers);
+        struct alert_cold *cold = alert_cold(lane, timer.owner);
+        if (cold->generation != timer.generation)
+            continue; /* of an alert that is gone */
+        struct alert_slot *slot = alert_find(lane, cold->fingerprint);
+        assert(slot != NULL);
+        /* Times relative to the step's end: every `last` lies before it. */
+        int64_t over_ms = alert_slot_last(slot, end_ms) + d->config->expire_ms;
+        if (timer.kind == ALERT_TIMER_FLAP) {
+            if ((slot->bits & ALERT_FLAPPING) == 0)
+                continue; /* it has ended */
+            /* Later than this step, `last` may have moved and it does not expire first. */
+            if (cold->flap_end_ms >= end_ms)
+                dedup_timer_push(lane, slot, ALERT_TIMER_FLAP, cold->flap_end_ms);
+            else if (cold->flap_end_ms < over_ms)
+                flap_end_now(d, slot, cold, cold->flap_end_ms);
+        } else if (over_ms >= end_ms) {
+            dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, over_ms);
+        } else {
+            if ((slot->bits & ALERT_FLAPPING) != 0 && cold->flap_end_ms < over_ms)
+                flap_end_now(d, slot, cold, cold->flap_end_ms);
+            expire_now(d, slot, cold, over_ms);
+            dedup_alert_drop(d, lane, slot);
+        }
+    }
+}
