@@ -33,8 +33,8 @@ static const struct option_row rows[] = {
      "Rule file, folder or shipped pack instead of those of the configuration; may be given again.",
      0, 0, NULL},
     {"--against", OPTION_TEXT, offsetof(struct check, against), "WHAT", NULL,
-     "Tells what a reload would do to each rule: running is the daemon that --admin answers for, "
-     "anything else names the rules in force as --rules does.",
+     "Tells what a reload would do to each rule and mute: running is the daemon that --admin "
+     "answers for, anything else names the rules in force as --rules does.",
      0, 0, NULL},
     {"--admin", OPTION_TEXT, offsetof(struct check, admin), "HOST:PORT", NULL,
      "Where the running daemon's admin server listens, instead of the configuration's "
@@ -54,7 +54,7 @@ static const struct option_table table = {
     .about =
         "Checks configuration, rules and sinks as the daemon would at its start, prints what "
         "would run, and starts nothing. What is wrong is told with file, line and column. With "
-        "--against exit code 1 says that a reload would change some rule.",
+        "--against exit code 1 says that a reload would change something.",
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
     .exits = "0 1 64 65 69 71 78",
@@ -131,7 +131,7 @@ static int print_json(const struct config *config, const struct rule_set *rules)
 
 /* The forms that a running daemon has. Returns an exit code. */
 static int ask_running(const struct check *check, const struct config *config,
-                       struct engine_rule_counters **running, size_t *count, struct error *err)
+                       struct rules_running *running, struct error *err)
 {
     const char *admin = check->admin != NULL ? check->admin : config->admin.listen;
     char *answer = NULL;
@@ -146,7 +146,7 @@ static int ask_running(const struct check *check, const struct config *config,
     if (status != 200) {
         error_set(err, "the daemon at %s answers %d: %s", admin, status, answer);
         code = EXIT_UNAVAILABLE;
-    } else if (rules_running_read(answer, running, count, err) != 0) {
+    } else if (rules_running_read(answer, running, err) != 0) {
         error_prefix(err, "%s: ", admin);
         code = EXIT_DATA;
     }
@@ -155,7 +155,7 @@ static int ask_running(const struct check *check, const struct config *config,
 }
 
 static int read_other(const struct check *check, const struct config *config,
-                      struct engine_rule_counters **running, size_t *count, struct error *err)
+                      struct rules_running *running, struct error *err)
 {
     const struct option_list other = {.item = {check->against}, .count = 1};
     struct rule_set *set = NULL;
@@ -163,7 +163,7 @@ static int read_other(const struct check *check, const struct config *config,
 
     if (packs_load_configured(config, &other, &set, err) != 0)
         return EXIT_CONFIG;
-    if (rules_running_of_set(set, running, count, err) != 0)
+    if (rules_running_of_set(set, running, err) != 0)
         code = EXIT_SYSTEM;
     rule_set_destroy(set);
     return code;
@@ -174,9 +174,8 @@ static int print_preview(const struct check *check, const struct rules_preview *
     char *text;
 
     if (!check->is_json) {
-        printf("a reload would change %s\n", preview->is_changed ? "some rules" : "no rule");
         rules_preview_print(preview, stdout);
-        return preview->is_changed ? EXIT_CHANGED : EXIT_OK;
+        return rules_preview_is_changed(preview) ? EXIT_CHANGED : EXIT_OK;
     }
     json_t *root = rules_preview_json(preview);
     text = json_dumps(root, JSON_INDENT(2));
@@ -187,28 +186,28 @@ static int print_preview(const struct check *check, const struct rules_preview *
     }
     puts(text);
     free(text);
-    return preview->is_changed ? EXIT_CHANGED : EXIT_OK;
+    return rules_preview_is_changed(preview) ? EXIT_CHANGED : EXIT_OK;
 }
 
 static int preview(const struct check *check, const struct config *config,
                    const struct rule_set *rules, struct error *err)
 {
     bool is_running = strcmp(check->against, "running") == 0;
-    struct engine_rule_counters *running = NULL;
+    struct rules_running running = {.rules = NULL}, next = {.rules = NULL};
     struct rules_preview preview = {.rows = NULL};
-    size_t count = 0;
-    int code = is_running ? ask_running(check, config, &running, &count, err)
-                          : read_other(check, config, &running, &count, err);
+    int code = is_running ? ask_running(check, config, &running, err)
+                          : read_other(check, config, &running, err);
 
-    if (code == EXIT_OK &&
-        rules_preview_make(running, count, is_running, rules, &preview, err) != 0)
+    if (code == EXIT_OK && (rules_running_of_set(rules, &next, err) != 0 ||
+                            rules_preview_make(&running, &next, &preview, err) != 0))
         code = EXIT_SYSTEM;
     if (code == EXIT_OK)
         code = print_preview(check, &preview);
     else
         fprintf(stderr, "%s\n", err->text);
     rules_preview_release(&preview);
-    free(running);
+    rules_running_release(&running);
+    rules_running_release(&next);
     return code;
 }
 

@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SHOWN_BYTES = 120 }; /* of a setting; JSON has it whole */
+
+static const size_t arena_bytes_max = (size_t)1 << 30;
+
 static const char *const state_names[PREVIEW_STATES] = {
     [PREVIEW_CARRIES_ON] = "carries on",
     [PREVIEW_STARTS_EMPTY] = "starts empty",
@@ -19,7 +23,7 @@ const char *preview_state_name(enum preview_state state)
     return state_names[state];
 }
 
-/* ---- rows ---- */
+/* ---- rules ---- */
 
 static int row_order(const void *a, const void *b)
 {
@@ -30,16 +34,15 @@ static int row_order(const void *a, const void *b)
 }
 
 /* Ids of a set are in order. */
-static const struct rule *find_rule(const struct rule_set *set, const char *id)
+static const struct running_rule *find_rule(const struct rules_running *set, const char *id)
 {
-    uint32_t low = 0, high = rule_set_count(set);
+    size_t low = 0, high = set->count;
 
     while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        const struct rule *rule = rule_set_rule(set, middle);
-        int order = strcmp(rule->id, id);
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(set->rules[middle].held.rule_id, id);
         if (order == 0)
-            return rule;
+            return &set->rules[middle];
         if (order < 0)
             low = middle + 1;
         else
@@ -48,8 +51,9 @@ static const struct rule *find_rule(const struct rule_set *set, const char *id)
     return NULL;
 }
 
-static void add_row(struct rules_preview *preview, const char *id, enum preview_state state,
-                    const struct engine_rule_counters *held)
+static struct preview_row *add_row(struct rules_preview *preview, const char *id,
+                                   enum preview_state state,
+                                   const struct engine_rule_counters *held)
 {
     struct preview_row *row = &preview->rows[preview->count++];
 
@@ -59,72 +63,238 @@ static void add_row(struct rules_preview *preview, const char *id, enum preview_
         row->keys = held->keys;
         row->open = held->open;
     }
+    return row;
 }
 
-int rules_preview_make(const struct engine_rule_counters *running, size_t count, bool is_counted,
-                       const struct rule_set *next, struct rules_preview *out, struct error *err)
+static const char *keep(struct rules_preview *preview, const char *text)
 {
-    uint32_t next_count = rule_set_count(next);
-    bool *is_known = calloc(next_count + 1, sizeof(*is_known));
+    return arena_copy(preview->arena, text != NULL ? text : "", text != NULL ? strlen(text) : 0);
+}
 
-    *out = (struct rules_preview){.rows = calloc(count + next_count + 1, sizeof(*out->rows)),
-                                  .is_counted = is_counted};
-    if (out->rows == NULL || is_known == NULL) {
-        error_set(err, "out of memory");
-        free(is_known);
-        rules_preview_release(out);
-        return -ENOMEM;
+/* What else is new about a rule that carries on. False: memory is short. */
+static bool list_changes(struct rules_preview *preview, struct preview_row *row,
+                         const struct rule_setting *before, const struct rule_setting *after)
+{
+    struct preview_change *changes;
+
+    for (int kind = 0; kind < SETTING_COUNT; kind++)
+        row->change_count += !id128_equal(before[kind].digest, after[kind].digest);
+    if (row->change_count == 0)
+        return true;
+    changes = arena_alloc_many(preview->arena, row->change_count, sizeof(*changes));
+    row->changes = changes;
+    for (int kind = 0; changes != NULL && kind < SETTING_COUNT; kind++) {
+        if (id128_equal(before[kind].digest, after[kind].digest))
+            continue;
+        *changes = (struct preview_change){rule_setting_name((enum rule_setting_kind)kind),
+                                           keep(preview, before[kind].text),
+                                           keep(preview, after[kind].text)};
+        if (changes->from == NULL || changes->to == NULL)
+            return false;
+        changes++;
     }
-    for (size_t i = 0; i < count; i++) {
-        const struct rule *rule = find_rule(next, running[i].rule_id);
-        if (!running[i].current) {
+    preview->rules_changed++;
+    return changes != NULL;
+}
+
+/* A form that is in force now, against the set that comes. */
+static bool compare(struct rules_preview *preview, const struct running_rule *now,
+                    const struct running_rule *next)
+{
+    const char *id = now->held.rule_id;
+    struct preview_row *row;
+
+    if (next == NULL) {
+        add_row(preview, id, PREVIEW_GONE, &now->held);
+    } else if (!id128_equal(next->held.form, now->held.form)) {
+        add_row(preview, id, PREVIEW_STARTS_EMPTY, NULL);
+        add_row(preview, id, PREVIEW_DRAINS, &now->held);
+    } else {
+        row = add_row(preview, id, PREVIEW_CARRIES_ON, &now->held);
+        return now->setting == NULL || list_changes(preview, row, now->setting, next->setting);
+    }
+    preview->rules_changed++;
+    return true;
+}
+
+static bool compare_rules(struct rules_preview *preview, const struct rules_running *running,
+                          const struct rules_running *next)
+{
+    bool *is_known = calloc(next->count + 1, sizeof(*is_known));
+    bool is_good = is_known != NULL;
+
+    for (size_t i = 0; is_good && i < running->count; i++) {
+        const struct running_rule *now = &running->rules[i];
+        const struct running_rule *found = find_rule(next, now->held.rule_id);
+        if (now->held.current) {
+            if (found != NULL)
+                is_known[found - next->rules] = true;
+            is_good = compare(preview, now, found);
+        } else if (now->held.keys > 0) {
             /* Of an earlier reload: no set changes anything about it. */
-            if (running[i].keys > 0)
-                add_row(out, running[i].rule_id, PREVIEW_DRAINS, &running[i]);
-            continue;
-        }
-        out->is_changed |= rule == NULL || !id128_equal(rule->form, running[i].form);
-        if (rule == NULL) {
-            add_row(out, running[i].rule_id, PREVIEW_GONE, &running[i]);
-            continue;
-        }
-        is_known[rule->index] = true;
-        if (id128_equal(rule->form, running[i].form)) {
-            add_row(out, rule->id, PREVIEW_CARRIES_ON, &running[i]);
-        } else {
-            add_row(out, rule->id, PREVIEW_STARTS_EMPTY, NULL);
-            add_row(out, rule->id, PREVIEW_DRAINS, &running[i]);
+            add_row(preview, now->held.rule_id, PREVIEW_DRAINS, &now->held);
         }
     }
-    for (uint32_t i = 0; i < next_count; i++)
+    for (size_t i = 0; is_good && i < next->count; i++)
         if (!is_known[i]) {
-            add_row(out, rule_set_rule(next, i)->id, PREVIEW_NEW, NULL);
-            out->is_changed = true;
+            add_row(preview, next->rules[i].held.rule_id, PREVIEW_NEW, NULL);
+            preview->rules_changed++;
         }
     free(is_known);
-    if (out->count > 1)
-        qsort(out->rows, out->count, sizeof(*out->rows), row_order);
-    return 0;
+    if (preview->count > 1)
+        qsort(preview->rows, preview->count, sizeof(*preview->rows), row_order);
+    return is_good;
+}
+
+/* ---- mutes ---- */
+
+static int mute_order(const void *a, const void *b)
+{
+    const struct preview_mute *x = a, *y = b;
+    int order = strcmp(x->kind, y->kind);
+
+    return order != 0 ? order : strcmp(x->id, y->id);
+}
+
+static const struct running_mute *find_mute(const struct rules_running *set,
+                                            const struct running_mute *like)
+{
+    for (size_t i = 0; i < set->mute_count; i++)
+        if (strcmp(set->mutes[i].kind, like->kind) == 0 && strcmp(set->mutes[i].id, like->id) == 0)
+            return &set->mutes[i];
+    return NULL;
+}
+
+static bool add_mute(struct rules_preview *preview, const struct running_mute *mute,
+                     const char *state)
+{
+    struct preview_mute *row = &preview->mutes[preview->mute_count++];
+
+    *row = (struct preview_mute){keep(preview, mute->kind), keep(preview, mute->id), state,
+                                 mute->incidents};
+    preview->mutes_changed += strcmp(state, "unchanged") != 0;
+    return row->kind != NULL && row->id != NULL;
+}
+
+static bool compare_mutes(struct rules_preview *preview, const struct rules_running *running,
+                          const struct rules_running *next)
+{
+    bool is_good = true;
+
+    for (size_t i = 0; is_good && i < running->mute_count; i++) {
+        const struct running_mute *now = &running->mutes[i], *found = find_mute(next, now);
+        is_good = add_mute(preview, now,
+                           found == NULL                             ? "gone"
+                           : id128_equal(found->digest, now->digest) ? "unchanged"
+                                                                     : "changed");
+    }
+    for (size_t i = 0; is_good && i < next->mute_count; i++)
+        if (find_mute(running, &next->mutes[i]) == NULL)
+            is_good = add_mute(preview, &next->mutes[i], "new");
+    if (preview->mute_count > 1)
+        qsort(preview->mutes, preview->mute_count, sizeof(*preview->mutes), mute_order);
+    return is_good;
+}
+
+int rules_preview_make(const struct rules_running *running, const struct rules_running *next,
+                       struct rules_preview *out, struct error *err)
+{
+    /* A form that changes has two rows. */
+    size_t rows = running->count + running->count + next->count;
+
+    *out = (struct rules_preview){
+        .rows = calloc(rows + 1, sizeof(*out->rows)),
+        .mutes = calloc(running->mute_count + next->mute_count + 1, sizeof(*out->mutes)),
+        .is_counted = running->is_counted,
+        .arena = arena_create(arena_bytes_max)};
+    if (out->rows != NULL && out->mutes != NULL && out->arena != NULL &&
+        compare_rules(out, running, next) && compare_mutes(out, running, next))
+        return 0;
+    rules_preview_release(out);
+    error_set(err, "out of memory");
+    return -ENOMEM;
 }
 
 void rules_preview_release(struct rules_preview *preview)
 {
     free(preview->rows);
+    free(preview->mutes);
+    arena_destroy(preview->arena);
     *preview = (struct rules_preview){.rows = NULL};
 }
 
-/* ---- for people and programs ---- */
+/* ---- for people ---- */
 
-void rules_preview_print(const struct rules_preview *preview, FILE *to)
+static void print_shown(const char *text, FILE *to)
 {
-    for (size_t i = 0; i < preview->count; i++) {
-        const struct preview_row *row = &preview->rows[i];
-        fprintf(to, "  %-34s %-12s", row->rule_id, preview_state_name(row->state));
-        if (preview->is_counted && row->state != PREVIEW_NEW && row->state != PREVIEW_STARTS_EMPTY)
-            fprintf(to, " keys %" PRIu64 ", open incidents %" PRIu64, row->keys, row->open);
+    size_t bytes = strlen(text), cut = bytes > SHOWN_BYTES ? SHOWN_BYTES : bytes;
+
+    while (cut < bytes && cut > 0 && ((unsigned char)text[cut] & 0xc0) == 0x80)
+        cut--;
+    for (size_t i = 0; i < cut; i++)
+        fputc((unsigned char)text[i] < 0x20 ? ' ' : text[i], to);
+    if (cut < bytes)
+        fputs("...", to);
+}
+
+static void print_value(const char *text, FILE *to)
+{
+    fputc('"', to);
+    print_shown(text, to);
+    fputc('"', to);
+}
+
+static void print_changes(const struct preview_row *row, FILE *to)
+{
+    for (uint32_t i = 0; i < row->change_count; i++) {
+        const struct preview_change *change = &row->changes[i];
+        fprintf(to, "      %s ", change->key);
+        print_value(change->from, to);
+        if (strcmp(change->from, change->to) == 0) {
+            fputs(": what it names means something else", to);
+        } else {
+            fputs(" -> ", to);
+            print_value(change->to, to);
+        }
         fputc('\n', to);
     }
 }
+
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+void rules_preview_print(const struct rules_preview *preview, FILE *to)
+{
+    if (rules_preview_is_changed(preview))
+        fprintf(to, "a reload would change %zu rule%s and %zu mute%s\n", preview->rules_changed,
+                plural(preview->rules_changed), preview->mutes_changed,
+                plural(preview->mutes_changed));
+    else
+        fputs("a reload would change nothing\n", to);
+    for (size_t i = 0; i < preview->count; i++) {
+        const struct preview_row *row = &preview->rows[i];
+        if (preview->is_counted && row->state != PREVIEW_NEW && row->state != PREVIEW_STARTS_EMPTY)
+            fprintf(to, "  %-34s %-12s keys %" PRIu64 ", open incidents %" PRIu64 "\n",
+                    row->rule_id, preview_state_name(row->state), row->keys, row->open);
+        else
+            fprintf(to, "  %-34s %s\n", row->rule_id, preview_state_name(row->state));
+        print_changes(row, to);
+    }
+    for (size_t i = 0; i < preview->mute_count; i++) {
+        const struct preview_mute *mute = &preview->mutes[i];
+        int used = fprintf(to, "  %s %s", mute->kind, mute->id);
+        int gap = used < 36 ? 36 - used : 0;
+        if (preview->is_counted && strcmp(mute->state, "new") != 0)
+            fprintf(to, "%*s %-12s muted incidents %" PRIu64 "\n", gap, "", mute->state,
+                    mute->incidents);
+        else
+            fprintf(to, "%*s %s\n", gap, "", mute->state);
+    }
+}
+
+/* ---- for programs ---- */
 
 static json_t *json_known(bool is_known, uint64_t value)
 {
@@ -138,6 +308,34 @@ static json_t *json_held(bool is_known, json_t *object, uint64_t keys, uint64_t 
     return object;
 }
 
+static json_t *json_row(const struct rules_preview *preview, const struct preview_row *row)
+{
+    json_t *object = json_object(), *changes = json_array();
+
+    json_object_set_new(object, "rule", json_string(row->rule_id));
+    json_object_set_new(object, "state", json_string(preview_state_name(row->state)));
+    json_held(preview->is_counted, object, row->keys, row->open);
+    for (uint32_t i = 0; i < row->change_count; i++)
+        json_array_append_new(changes,
+                              json_pack("{s:s,s:s,s:s}", "key", row->changes[i].key, "from",
+                                        row->changes[i].from, "to", row->changes[i].to));
+    json_object_set_new(object, "changes", changes);
+    return object;
+}
+
+static json_t *json_mutes(const struct rules_preview *preview)
+{
+    json_t *mutes = json_array();
+
+    for (size_t i = 0; i < preview->mute_count; i++) {
+        const struct preview_mute *mute = &preview->mutes[i];
+        json_array_append_new(mutes, json_pack("{s:s,s:s,s:s,s:o}", "kind", mute->kind, "id",
+                                               mute->id, "state", mute->state, "incidents",
+                                               json_known(preview->is_counted, mute->incidents)));
+    }
+    return mutes;
+}
+
 json_t *rules_preview_json(const struct rules_preview *preview)
 {
     json_t *root = json_object(), *rules = json_array(), *totals = json_object();
@@ -145,10 +343,7 @@ json_t *rules_preview_json(const struct rules_preview *preview)
 
     for (size_t i = 0; i < preview->count; i++) {
         const struct preview_row *row = &preview->rows[i];
-        json_t *object = json_object();
-        json_object_set_new(object, "rule", json_string(row->rule_id));
-        json_object_set_new(object, "state", json_string(preview_state_name(row->state)));
-        json_array_append_new(rules, json_held(preview->is_counted, object, row->keys, row->open));
+        json_array_append_new(rules, json_row(preview, row));
         count[row->state]++;
         keys[row->state] += row->keys;
         open[row->state] += row->open;
@@ -159,100 +354,9 @@ json_t *rules_preview_json(const struct rules_preview *preview)
         json_object_set_new(totals, preview_state_name((enum preview_state)s),
                             json_held(preview->is_counted, object, keys[s], open[s]));
     }
-    json_object_set_new(root, "changed", json_boolean(preview->is_changed));
+    json_object_set_new(root, "changed", json_boolean(rules_preview_is_changed(preview)));
     json_object_set_new(root, "rules", rules);
+    json_object_set_new(root, "mutes", json_mutes(preview));
     json_object_set_new(root, "totals", totals);
     return root;
-}
-
-/* ---- what runs ---- */
-
-json_t *rules_running_json(const struct engine_rule_counters *running, size_t count)
-{
-    json_t *root = json_object(), *rules = json_array();
-    char form[ID128_TEXT_BYTES];
-
-    for (size_t i = 0; i < count; i++) {
-        id128_format(running[i].form, form);
-        json_array_append_new(rules, json_pack("{s:s,s:s,s:b,s:I,s:I}", "rule", running[i].rule_id,
-                                               "form", form, "current", (int)running[i].current,
-                                               "keys", (json_int_t)running[i].keys, "open",
-                                               (json_int_t)running[i].open));
-    }
-    json_object_set_new(root, "version", json_string(TOCSIN_VERSION));
-    json_object_set_new(root, "rules", rules);
-    return root;
-}
-
-static bool read_form(const char *text, struct id128 *form)
-{
-    char high[17] = {0};
-    char *end;
-
-    if (text == NULL || strlen(text) != 32 || strspn(text, "0123456789abcdef") != 32)
-        return false;
-    memcpy(high, text, 16);
-    form->hi = strtoull(high, &end, 16);
-    form->lo = strtoull(text + 16, &end, 16);
-    return true;
-}
-
-int rules_running_read(const char *text, struct engine_rule_counters **out, size_t *count,
-                       struct error *err)
-{
-    json_t *root = json_loads(text, 0, NULL); /* ours; the rest is borrowed */
-    json_t *rules = json_object_get(root, "rules");
-    struct engine_rule_counters *running = calloc(json_array_size(rules) + 1, sizeof(*running));
-    int rc = 0;
-
-    if (running == NULL) {
-        error_set(err, "out of memory");
-        rc = -ENOMEM;
-    }
-    for (size_t i = 0; rc == 0 && i < json_array_size(rules); i++) {
-        json_t *object = json_array_get(rules, i);
-        const char *id = json_string_value(json_object_get(object, "rule"));
-        const char *form = json_string_value(json_object_get(object, "form"));
-        if (id == NULL || strlen(id) >= sizeof(running[i].rule_id) ||
-            !read_form(form, &running[i].form)) {
-            rc = -EINVAL;
-            break;
-        }
-        memcpy(running[i].rule_id, id, strlen(id));
-        running[i].current = json_is_true(json_object_get(object, "current"));
-        running[i].keys = (uint64_t)json_integer_value(json_object_get(object, "keys"));
-        running[i].open = (uint64_t)json_integer_value(json_object_get(object, "open"));
-    }
-    if (rc == 0 && !json_is_array(rules))
-        rc = -EINVAL;
-    if (rc == -EINVAL)
-        error_set(err, "the daemon's answer is not a list of rules");
-    if (rc == 0) {
-        *out = running;
-        *count = json_array_size(rules);
-        running = NULL;
-    }
-    free(running);
-    json_decref(root);
-    return rc;
-}
-
-int rules_running_of_set(const struct rule_set *set, struct engine_rule_counters **out,
-                         size_t *count, struct error *err)
-{
-    struct engine_rule_counters *running = calloc(rule_set_count(set) + 1, sizeof(*running));
-
-    if (running == NULL) {
-        error_set(err, "out of memory");
-        return -ENOMEM;
-    }
-    for (uint32_t i = 0; i < rule_set_count(set); i++) {
-        const struct rule *rule = rule_set_rule(set, i);
-        snprintf(running[i].rule_id, sizeof(running[i].rule_id), "%s", rule->id);
-        running[i].form = rule->form;
-        running[i].current = true;
-    }
-    *out = running;
-    *count = rule_set_count(set);
-    return 0;
 }

@@ -29,7 +29,7 @@
 #include "daemon/waiting_ops.h"
 #include "sinks/outbox.h"
 
-enum { LINE_BYTES = 64 << 10, WHY_BYTES = 512, FORMS_MAX = 65536 };
+enum { LINE_BYTES = 64 << 10, WHY_BYTES = 512 };
 
 struct service {
     struct service_options options;
@@ -51,8 +51,7 @@ struct service {
 
     /* One reload at a time, from a signal or the admin server. Before `lock`. */
     pthread_mutex_t reload_lock;
-    struct engine_rule_counters *loaded; /* forms of the set that was loaded last */
-    size_t loaded_count;
+    struct rules_running loaded; /* the set that was loaded last */
 
     /* What the metrics thread and the stop thread share with the main thread. */
     pthread_mutex_t lock;
@@ -242,51 +241,6 @@ static int redrive_dead(void *self, const struct admin_pick *pick, FILE *to, str
     return rc;
 }
 
-static int by_rule_id(const void *a, const void *b)
-{
-    const struct engine_rule_counters *x = a, *y = b;
-
-    return strcmp(x->rule_id, y->rule_id);
-}
-
-/* The forms of rules that hold something or are loaded, those of the newest set marked as current:
- * the engine may not have taken it yet. Under reload_lock. The caller frees. */
-static int forms_now(struct service *service, struct engine_rule_counters **out, size_t *count,
-                     struct error *err)
-{
-    struct engine_rule_counters *loaded = service->loaded;
-    struct engine_rule_counters *forms = calloc(FORMS_MAX + service->loaded_count, sizeof(*forms));
-    size_t *place = calloc(service->loaded_count + 1, sizeof(*place)); /* in forms, plus one */
-
-    if (forms == NULL || place == NULL) {
-        error_set(err, "out of memory");
-        free(forms);
-        free(place);
-        return -ENOMEM;
-    }
-    *count = engine_rule_counters(service->engine, forms, FORMS_MAX);
-    for (size_t i = 0; i < *count; i++) {
-        const struct engine_rule_counters *found =
-            bsearch(&forms[i], loaded, service->loaded_count, sizeof(*loaded), by_rule_id);
-        size_t *at = found != NULL ? &place[found - loaded] : NULL;
-        /* A form that came back has two rows; the later is the one that is in force. */
-        if (at != NULL && id128_equal(found->form, forms[i].form) &&
-            (*at == 0 || !forms[*at - 1].current))
-            *at = i + 1;
-    }
-    for (size_t i = 0; i < *count; i++)
-        forms[i].current = false;
-    for (size_t k = 0; k < service->loaded_count; k++) {
-        if (place[k] > 0)
-            forms[place[k] - 1].current = true;
-        else
-            forms[(*count)++] = loaded[k];
-    }
-    free(place);
-    *out = forms;
-    return 0;
-}
-
 static int write_json(json_t *root, FILE *to, struct error *err)
 {
     char *text = json_dumps(root, JSON_COMPACT);
@@ -304,19 +258,19 @@ static int write_json(json_t *root, FILE *to, struct error *err)
 static int list_rules(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
 {
     struct service *service = self;
-    struct engine_rule_counters *forms;
-    size_t count;
+    struct rules_running running;
+    json_t *json = NULL;
     int rc;
 
     (void)pick;
     pthread_mutex_lock(&service->reload_lock);
-    rc = forms_now(service, &forms, &count, err);
+    rc = rules_running_count(&service->loaded, service->engine, &running, err);
+    if (rc == 0) {
+        json = rules_running_json(&running);
+        rules_running_release(&running);
+    }
     pthread_mutex_unlock(&service->reload_lock);
-    if (rc != 0)
-        return rc;
-    rc = write_json(rules_running_json(forms, count), to, err);
-    free(forms);
-    return rc;
+    return rc == 0 ? write_json(json, to, err) : rc;
 }
 
 static int reload_by_admin(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
@@ -451,10 +405,9 @@ int service_create(const struct service_options *options, struct service **out, 
                       (enum log_format)service->config->log.format);
         service->flush_ms = service->config->outbox.flush_ms;
         service->counters.rules_loaded = rule_set_count(service->rules);
-        code =
-            rules_running_of_set(service->rules, &service->loaded, &service->loaded_count, err) == 0
-                ? open_files(service, err)
-                : EXIT_SYSTEM;
+        code = rules_running_of_set(service->rules, &service->loaded, err) == 0
+                   ? open_files(service, err)
+                   : EXIT_SYSTEM;
     }
     if (code == EXIT_OK)
         code = create_outbox(service, err);
@@ -621,22 +574,20 @@ static void reload_failed(struct service *service, const struct error *err)
 static int preview_switch(struct service *service, const struct rule_set *rules,
                           struct rules_preview *preview, struct error *err)
 {
-    struct engine_rule_counters *forms = NULL, *loaded = NULL;
-    size_t count, loaded_count;
-    int rc = forms_now(service, &forms, &count, err);
+    struct rules_running running = {.rules = NULL}, loaded = {.rules = NULL};
+    int rc = rules_running_count(&service->loaded, service->engine, &running, err);
 
     if (rc == 0)
-        rc = rules_running_of_set(rules, &loaded, &loaded_count, err);
+        rc = rules_running_of_set(rules, &loaded, err);
     if (rc == 0)
-        rc = rules_preview_make(forms, count, true, rules, preview, err);
-    free(forms);
+        rc = rules_preview_make(&running, &loaded, preview, err);
+    rules_running_release(&running);
     if (rc != 0) {
-        free(loaded);
+        rules_running_release(&loaded);
         return rc;
     }
-    free(service->loaded);
+    rules_running_release(&service->loaded);
     service->loaded = loaded;
-    service->loaded_count = loaded_count;
     return 0;
 }
 
@@ -670,7 +621,9 @@ static int reload(struct service *service, struct rules_preview *preview, struct
     service->counters.reloads_done++;
     service->counters.rules_loaded = count;
     pthread_mutex_unlock(&service->lock);
-    log_event(LOG_INFO, "reloaded", log_text("config", config->path), log_number("rules", count));
+    log_event(LOG_INFO, "reloaded", log_text("config", config->path), log_number("rules", count),
+              log_number("rules_changed", (int64_t)preview->rules_changed),
+              log_number("mutes_changed", (int64_t)preview->mutes_changed));
     config_destroy(config);
     return 0;
 }
@@ -811,7 +764,7 @@ bool service_destroy(struct service *service)
     config_destroy(service->config);
     metrics_release(&service->seen);
     health_release(&service->health);
-    free(service->loaded);
+    rules_running_release(&service->loaded);
     pthread_mutex_destroy(&service->reload_lock);
     pthread_mutex_destroy(&service->lock);
     log_flush(true);

@@ -31,6 +31,7 @@ struct mute {
     const char *id;
     int64_t from_ms, to_ms; /* of a silence: [from, to) */
     const struct calendar *calendar;
+    struct id128 digest;  /* of everything that decides what it does */
     uint32_t equal_count; /* of an inhibition; the tenant comes first, always */
     const char *equal[MUTE_EQUAL_MAX];
 };

@@ -7,9 +7,9 @@
 #include <string.h>
 #include "base/hash.h"
 #include "rules/calendar_reader.h"
+#include "rules/meaning.h"
 #include "rules/mute_names.h"
 #include "rules/parser.h"
-#include "rules/printer.h"
 #include "rules/timestamp.h"
 #include "rules/types.h"
 
@@ -83,9 +83,9 @@ static const struct yaml_node *text_node(struct mute_reading *reading, const str
 
 static void digest_text(struct mute_reading *reading, struct text text)
 {
-    struct id128 pair[2] = {reading->mute->digest, hash128(text.at, text.len, 0)};
+    struct id128 pair[2] = {reading->mute->open.digest, hash128(text.at, text.len, 0)};
 
-    reading->mute->digest = hash128(pair, sizeof(pair), 0);
+    reading->mute->open.digest = hash128(pair, sizeof(pair), 0);
 }
 
 static void digest_string(struct mute_reading *reading, const char *text)
@@ -142,8 +142,8 @@ static void read_matcher(struct mute_reading *reading, const char *key, struct p
                           .diag = diag_of(reading),
                           .patterns = reading->build->patterns,
                           .lookups = reading->build->lookups};
+    struct id128 digest;
     struct ast *ast;
-    const char *text;
 
     if (node == NULL)
         return;
@@ -153,12 +153,12 @@ static void read_matcher(struct mute_reading *reading, const char *key, struct p
         spoil(reading);
         return;
     }
-    text = ast_print(ast, reading->build->scratch);
-    if (text == NULL || !program_compile(ast, reading->build->arena, NULL, out)) {
+    if (!program_compile(ast, reading->build->arena, NULL, out)) {
         out_of_memory(reading);
         return;
     }
-    digest_string(reading, text);
+    digest = ast_digest(ast);
+    digest_text(reading, (struct text){(const char *)&digest, sizeof(digest)});
 }
 
 /* ---- silences ---- */
@@ -264,7 +264,7 @@ static void read_maintenance(struct mute_reading *reading)
         return;
     }
     reading->mute->open.calendar = calendar;
-    if (!calendar_read(reading->node, reading->build, calendar, &reading->mute->digest))
+    if (!calendar_read(reading->node, reading->build, calendar, &reading->mute->open.digest))
         spoil(reading);
 }
 

@@ -13,7 +13,6 @@ struct compiled_mute {
     struct mute open;
     struct program where;  /* `where`, or `target` of an inhibition */
     struct program source; /* of an inhibition */
-    struct id128 digest;   /* of everything that decides what it does */
     struct span id_span;   /* while loading */
     struct compiled_mute *next;
 };

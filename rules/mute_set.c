@@ -85,7 +85,7 @@ bool mute_set_make(const struct mute_gathering *gathering, struct arena *arena, 
         }
         out->mutes[i] = *sorted[i];
         out->mutes[i].next = NULL;
-        struct id128 pair[2] = {*hash, sorted[i]->digest};
+        struct id128 pair[2] = {*hash, sorted[i]->open.digest};
         *hash = hash128(pair, sizeof(pair), 1);
     }
     out->count = count;

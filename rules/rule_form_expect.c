@@ -49,7 +49,8 @@ static void read_expect(struct reading *reading)
         rule->every_ms = reading_duration(reading, node, "every");
     reading_digest_number(&rule->form, rule->every_ms);
     read_severity(reading, map);
-    reading_digest_number(&reading->rule->digest, rule->silence_severity);
+    reading_setting(reading, SETTING_SEVERITY,
+                    severity_name((enum severity)rule->silence_severity));
 }
 
 const struct rule_form_reader rule_form_expect = {

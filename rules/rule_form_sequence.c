@@ -39,7 +39,6 @@ static void name_step(struct reading *reading, const struct yaml_node *node, uin
         }
     }
     reading->rule->open.step[number].name = name;
-    reading_digest_text(&reading->rule->digest, name);
 }
 
 /* The node of a step's condition: under `where`, or under `not`. */
@@ -86,8 +85,28 @@ static struct ast *read_step(struct reading *reading, const struct yaml_node *no
     reading_compile(reading, ast, &rule->steps[number]);
     rule->open.reads_message |= rule->steps[number].reads_unstable;
     reading_digest_number(&rule->open.form, rule->open.step[number].is_negated);
-    reading_digest_ast(reading, &rule->open.form, ast);
+    reading_digest_ast(&rule->open.form, ast);
     return reading_parse(reading, condition);
+}
+
+/* What steps are called may change while chains carry on. */
+static void keep_names(struct reading *reading)
+{
+    char names[RULE_STEPS_MAX * (STEP_NAME_BYTES_MAX + 2) + 1];
+    size_t used = 0;
+    const char *copy;
+
+    for (uint32_t i = 0; i < reading->rule->open.step_count; i++) {
+        const char *name = reading->rule->open.step[i].name;
+        if (name != NULL)
+            used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+                                     used > 0 ? ", " : "", name);
+    }
+    copy = arena_copy(reading->build->arena, names, used);
+    if (copy == NULL)
+        reading_out_of_memory(reading);
+    else
+        reading_setting(reading, SETTING_STEPS, copy);
 }
 
 /* ---- what makes an event one of the rule's ---- */
@@ -171,6 +190,7 @@ static bool read_steps(struct reading *reading, const char *key, bool may_negate
         reading_spoil(reading);
         return false;
     }
+    keep_names(reading);
     if (all_good && !rule->is_strict)
         make_where(reading, first, last, rule->step_count);
     return all_good;

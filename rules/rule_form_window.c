@@ -245,6 +245,19 @@ static void keep_aggregates(struct reading *reading)
     rule->entry_words = (uint8_t)(rule->has_distinct + rule->argument_count);
 }
 
+/* Entries of a key hold the numbers of its aggregates in their order, so that order counts, other
+ * than that of the sides of && in which they stand. */
+static void digest_aggregates(struct reading *reading)
+{
+    struct id128 *form = &reading->rule->open.form;
+
+    for (uint32_t i = 0; i < reading->when.aggregate_count; i++) {
+        reading_digest_number(form, (int64_t)reading->when.aggregate[i].kind);
+        if (reading->when.aggregate[i].argument != NULL)
+            reading_digest_ast(form, reading->when.aggregate[i].argument);
+    }
+}
+
 static void read_when(struct reading *reading)
 {
     reading->when = reading_scope(reading, SCOPE_WHEN);
@@ -260,7 +273,8 @@ static void read_when(struct reading *reading)
     }
     reading_compile(reading, reading->when_ast, &reading->rule->when);
     keep_aggregates(reading);
-    reading_digest_ast(reading, &reading->rule->open.form, reading->when_ast);
+    reading_digest_ast(&reading->rule->open.form, reading->when_ast);
+    digest_aggregates(reading);
     /* Of numbers that events bring nothing is known beforehand. */
     if (reading->is_good && reading->rule->open.argument_count == 0)
         check_reachable(reading);

@@ -1,10 +1,13 @@
 /* rule_reader.c - the keys of a rule, one function each. See rule_reader.h. */
 #include "rules/rule_reader.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/hash.h"
 #include "rules/impossible.h"
 #include "rules/lexer.h"
+#include "rules/meaning.h"
 #include "rules/nearest.h"
 #include "rules/parser.h"
 #include "rules/printer.h"
@@ -265,14 +268,57 @@ void reading_digest_number(struct id128 *digest, int64_t number)
     *digest = hash128(pair, sizeof(pair), 1);
 }
 
-void reading_digest_ast(struct reading *reading, struct id128 *digest, const struct ast *ast)
+void reading_digest_ast(struct id128 *digest, const struct ast *ast)
 {
-    const char *text = ast_print(ast, reading->build->scratch);
+    struct id128 pair[2] = {*digest, ast_digest(ast)};
 
-    if (text == NULL)
+    *digest = hash128(pair, sizeof(pair), 2);
+}
+
+const char *rule_setting_name(enum rule_setting_kind kind)
+{
+    static const char *const names[SETTING_COUNT] = {
+        [SETTING_TITLE] = "title",       [SETTING_PRIORITY] = "priority",
+        [SETTING_TIER] = "tier",         [SETTING_TEAM] = "team",
+        [SETTING_RUNBOOK] = "runbook",   [SETTING_CLOSE] = "close",
+        [SETTING_SEVERITY] = "severity", [SETTING_STEPS] = "as",
+        [SETTING_MAX_KEYS] = "max_keys", [SETTING_MAX_MEMBERS] = "max_members",
+    };
+
+    return names[kind];
+}
+
+void reading_setting(struct reading *reading, enum rule_setting_kind kind, const char *text)
+{
+    struct rule_setting *setting = &reading->rule->open.setting[kind];
+
+    setting->text = text;
+    reading_digest_text(&setting->digest, text);
+}
+
+/* A text of the file that has been used otherwise; the set keeps a copy. */
+static void setting_of_node(struct reading *reading, enum rule_setting_kind kind,
+                            const struct yaml_node *node)
+{
+    const char *copy = arena_copy(reading->build->arena, node->text.at, node->text.len);
+
+    if (copy == NULL)
         reading_out_of_memory(reading);
     else
-        reading_digest_text(digest, text);
+        reading_setting(reading, kind, copy);
+}
+
+static void setting_of_number(struct reading *reading, enum rule_setting_kind kind, uint32_t number)
+{
+    char text[16];
+    const char *copy;
+
+    snprintf(text, sizeof(text), "%" PRIu32, number);
+    copy = arena_copy(reading->build->arena, text, strlen(text));
+    if (copy == NULL)
+        reading_out_of_memory(reading);
+    else
+        reading_setting(reading, kind, copy);
 }
 
 static void read_where(struct reading *reading)
@@ -284,7 +330,7 @@ static void read_where(struct reading *reading)
         return;
     reading_compile(reading, ast, &reading->rule->where);
     reading->rule->open.reads_message = reading->rule->where.reads_unstable;
-    reading_digest_ast(reading, &reading->rule->open.form, ast);
+    reading_digest_ast(&reading->rule->open.form, ast);
 }
 
 static const char *field_text(struct reading *reading, const struct ast *ast)
@@ -375,7 +421,8 @@ static void read_close(struct reading *reading)
     reading->rule->open.quiet_count = scope.quiet_count;
     memcpy(reading->rule->open.quiet_ms, scope.quiet_ms, sizeof(scope.quiet_ms));
     keep_closing(reading, &scope);
-    reading_digest_ast(reading, &reading->rule->digest, ast);
+    setting_of_node(reading, SETTING_CLOSE, yaml_node_find(reading->node, "close"));
+    reading->rule->open.setting[SETTING_CLOSE].digest = ast_digest(ast);
 }
 
 /* ---- incident ---- */
@@ -383,6 +430,7 @@ static void read_close(struct reading *reading)
 static void read_title(struct reading *reading, const struct yaml_node *incident)
 {
     const struct yaml_node *node = reading_required(reading, incident, "title", "incident");
+    struct id128 *digest;
 
     if (node == NULL || !reading_is_scalar(reading, node))
         return;
@@ -393,13 +441,14 @@ static void read_title(struct reading *reading, const struct yaml_node *incident
         reading_spoil(reading);
         return;
     }
-    reading_digest_text(&reading->rule->digest, node->text.at);
+    setting_of_node(reading, SETTING_TITLE, node);
     /* Without a good `when` it is not known what {count()} may mean. */
     if (reading->has_title &&
         !title_compile(node, &reading->when, reading->build->arena, &reading->rule->title))
         reading_spoil(reading);
-    reading_digest_number(&reading->rule->digest, (int64_t)reading->rule->title.digest.hi);
-    reading_digest_number(&reading->rule->digest, (int64_t)reading->rule->title.digest.lo);
+    digest = &reading->rule->open.setting[SETTING_TITLE].digest;
+    reading_digest_number(digest, (int64_t)reading->rule->title.digest.hi);
+    reading_digest_number(digest, (int64_t)reading->rule->title.digest.lo);
 }
 
 static void read_priority(struct reading *reading, const struct yaml_node *incident)
@@ -441,6 +490,10 @@ static void read_incident(struct reading *reading)
     rule->tier = reading_line(reading, node, "tier", NAME_BYTES_MAX);
     rule->team = reading_line(reading, node, "team", NAME_BYTES_MAX);
     rule->runbook = reading_line(reading, node, "runbook", RUNBOOK_BYTES_MAX);
+    reading_setting(reading, SETTING_PRIORITY, priority_name((enum priority)rule->priority));
+    reading_setting(reading, SETTING_TIER, rule->tier);
+    reading_setting(reading, SETTING_TEAM, rule->team);
+    reading_setting(reading, SETTING_RUNBOOK, rule->runbook);
 }
 
 static void read_description(struct reading *reading)
@@ -463,12 +516,10 @@ static void digest_finish(struct reading *reading)
     reading_digest_text(digest, rule->id);
     reading_digest_number(digest, (int64_t)rule->form.hi);
     reading_digest_number(digest, (int64_t)rule->form.lo);
-    reading_digest_number(digest, rule->priority);
-    reading_digest_text(digest, rule->tier);
-    reading_digest_text(digest, rule->team);
-    reading_digest_text(digest, rule->runbook);
-    reading_digest_number(digest, rule->max_keys);
-    reading_digest_number(digest, rule->max_members);
+    for (int kind = 0; kind < SETTING_COUNT; kind++) {
+        reading_digest_number(digest, (int64_t)rule->setting[kind].digest.hi);
+        reading_digest_number(digest, (int64_t)rule->setting[kind].digest.lo);
+    }
 }
 
 /* ---- forms ---- */
@@ -555,6 +606,8 @@ bool rule_read(const struct yaml_node *node, struct rule_build *build, struct co
     out->open.max_keys = read_count(&reading, "max_keys", RULE_KEYS_DEFAULT, RULE_KEYS_MAX);
     out->open.max_members =
         read_count(&reading, "max_members", RULE_MEMBERS_DEFAULT, RULE_MEMBERS_MAX);
+    setting_of_number(&reading, SETTING_MAX_KEYS, out->open.max_keys);
+    setting_of_number(&reading, SETTING_MAX_MEMBERS, out->open.max_members);
     form->read(&reading);
     read_incident(&reading);
     read_close(&reading);

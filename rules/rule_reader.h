@@ -27,7 +27,7 @@ struct compiled_rule {
     struct program argument[RULE_AGGREGATES_MAX]; /* of rule.argument_count */
     struct program last[RULE_LAST_MAX];           /* of rule.last_count */
     struct title title;
-    struct id128 digest; /* of everything that the file says about it */
+    struct id128 digest; /* of id, form and settings: all that the file says about it */
     struct span id_span; /* while loading */
     struct compiled_rule *next;
 };

@@ -36,7 +36,7 @@ struct rule_form_reader {
     bool makes_where;                /* read() puts `where` together: the key is not required */
     const char *keys[FORM_KEYS_MAX]; /* besides those that every rule may have */
     /* After where, by and bounds, before incident and close. What decides whether keys carry on
-     * over a reload goes into rule->open.form. */
+     * over a reload goes into rule->open.form, all else into a setting. */
     void (*read)(struct reading *reading);
 };
 
@@ -80,6 +80,10 @@ void reading_compile(struct reading *reading, const struct ast *ast, struct prog
 /* Digests chain: each step hashes the digest so far and one thing more. */
 void reading_digest_text(struct id128 *digest, const char *text);
 void reading_digest_number(struct id128 *digest, int64_t number);
-void reading_digest_ast(struct reading *reading, struct id128 *digest, const struct ast *ast);
+void reading_digest_ast(struct id128 *digest, const struct ast *ast);
+
+/* What may change while the rule carries on. `text` lives as long as the set; its hash is the
+ * digest, unless what it means is added. */
+void reading_setting(struct reading *reading, enum rule_setting_kind kind, const char *text);
 
 #endif

@@ -79,6 +79,29 @@ struct rule_aggregate {
     int64_t limit;
 };
 
+/* What may change while the rule carries on over a reload: all that is not in its form. */
+enum rule_setting_kind {
+    SETTING_TITLE,
+    SETTING_PRIORITY,
+    SETTING_TIER,
+    SETTING_TEAM,
+    SETTING_RUNBOOK,
+    SETTING_CLOSE,
+    SETTING_SEVERITY, /* of `expect` */
+    SETTING_STEPS,    /* names of steps */
+    SETTING_MAX_KEYS,
+    SETTING_MAX_MEMBERS,
+    SETTING_COUNT
+};
+
+/* The key of the rule file. */
+const char *rule_setting_name(enum rule_setting_kind kind);
+
+struct rule_setting {
+    const char *text;    /* as written, with defaults; NULL where the rule has no such thing */
+    struct id128 digest; /* of what it means: variables may change it and not the text */
+};
+
 /* One step of a sequence, or one condition of `all`. */
 struct rule_step {
     const char *name; /* `as`, or "step 2" */
@@ -126,8 +149,10 @@ struct rule {
     const char *team;
     uint32_t max_keys;    /* [100000] */
     uint32_t max_members; /* window entries and open alerts per key [1000] */
-    /* Equal forms carry their state over a reload: hash of input, where, by, window, when. */
+    /* Equal forms carry their state over a reload: hash of input, where, by, window, when, as
+     * rules/meaning.h reads them. */
     struct id128 form;
+    struct rule_setting setting[SETTING_COUNT];
     bool reads_message; /* `where` reads message, value or time: never cached per alert */
 };
 

@@ -1,6 +1,6 @@
 # Aim: before a reload `tocsin check --against` says for each rule what becomes of its windows and incidents,
-# and of how many; POST /reload says the same and does it, or changes nothing. Method: a daemon whose rules
-# hold keys and incidents that the story has made.
+# of how many, and what else of it changes; of each mute, whether it changes. POST /reload says the same and
+# does it, or changes nothing. Method: a daemon whose rules hold keys and incidents that the story has made.
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
 start_broker events:2
 make_rules() { # TITLE WINDOW IDS...: each opens at two events of its check
@@ -45,8 +45,31 @@ if got != expected:
 PY
 }
 check 0 --against running
-file_has check.out 'a reload would change no rule' || fail "no word of no change"
+file_has check.out 'a reload would change nothing' || fail "no word of no change"
 file_has check.out 'beta +carries on +keys 2, open incidents 1' || fail "no row of beta: $(cat check.out)"
+
+# One thing at a time, nothing of which a form knows: each is a change, and named.
+alone() { # PATTERN SED-SCRIPT
+    sed "$2" before.yaml >after.yaml
+    check 1 --rules after.yaml --against before.yaml
+    file_has check.out "$1" || fail "$2 is not told: $(cat check.out)"
+    check 1 --rules after.yaml --against before.yaml --json
+    python3 -c 'import json; assert json.load(open("check.out"))["changed"]' || fail "$2: changed is false"
+}
+cp rules.yaml before.yaml
+printf 'silences:\n  - {id: deploy, where: "host == \\"h9\\"", to: "2030-01-01T00:00:00Z"}\n' >>before.yaml
+alone 'priority "P3" -> "P1"' '2s/title: "old"/&, priority: P1/'
+alone 'team "" -> "dba"' '2s/title: "old"/&, team: dba/'
+alone 'title "old" -> "young"' '2s/"old"/"young"/'
+alone 'close "quiet.10m." -> "quiet.11m."' '2s/quiet(10m)/quiet(11m)/'
+alone 'max_keys "100000" -> "7"' '2s/on: events/&, max_keys: 7/'
+alone 'silence deploy +changed' 's/2030/2031/'
+alone 'silence deploy +gone' '/silences/,$d'
+alone 'silence second +new' '$s/.*/&\n  - {id: second, where: tenant != "", to: "2030-01-01T00:00:00Z"}/'
+alone 'beta +starts empty' '3s/window: 5m/window: 6m/'
+# Other words, the same meaning.
+sed '2s/window: 5m/window: 300s/; 2s/quiet(10m)/quiet(600s)/; 2s/on: events/description: d, &/; s/host == .h9./"h9" == host/' before.yaml >after.yaml
+check 0 --rules after.yaml --against before.yaml
 
 # alpha gets a title, beta a window; gamma goes and delta comes.
 cp rules.yaml before.yaml
@@ -55,6 +78,10 @@ check 1 --against running --json
 expected='[("alpha", "carries on", 2, 0), ("beta", "starts empty", 0, 0), ("beta", "drains", 2, 1), ("delta", "new", 0, 0), ("gamma", "gone", 1, 1)]'
 rows_are check.out "$expected"
 mv check.out preview.json
+python3 -c '
+import json
+row = json.load(open("preview.json"))["rules"][0]
+assert row["changes"] == [{"key": "title", "from": "old", "to": "new"}], row'
 check 1 --against before.yaml --json
 rows_are check.out "[(r, s, None, None) for r, s, k, o in $expected]"
 check 1 --rules before.yaml --against rules.yaml

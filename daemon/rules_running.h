@@ -1,0 +1,59 @@
+/*
+ * rules_running.h - the rules and mutes that are in force, as far as a reload changes them: what
+ * GET /rules answers, `tocsin check --against` reads, and rules_preview.h compares with.
+ *
+ *   a set  --rules_running_of_set()--> what it says, without counts
+ *          --rules_running_count()--->  with what the engine holds; forms that drain are added
+ *          --rules_running_json()---->  GET /rules, and back by rules_running_read()
+ *
+ * Thread: any; everything belongs to the caller.
+ */
+#ifndef DAEMON_RULES_RUNNING_H
+#define DAEMON_RULES_RUNNING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <jansson.h>
+#include "base/arena.h"
+#include "base/error.h"
+#include "correlate/engine.h"
+#include "rules/rule_set.h"
+
+struct running_rule {
+    struct engine_rule_counters held;   /* `current`: of the newest set */
+    const struct rule_setting *setting; /* SETTING_COUNT of them; NULL: not known (it drains) */
+};
+
+/* A silence, maintenance window or inhibition. */
+struct running_mute {
+    const char *kind;
+    const char *id;
+    struct id128 digest; /* of what it does */
+    uint64_t incidents;  /* that it mutes now */
+};
+
+struct rules_running {
+    struct running_rule *rules; /* those of one set by id */
+    size_t count;
+    struct running_mute *mutes;
+    size_t mute_count;
+    bool is_counted;     /* what is held is known */
+    struct arena *arena; /* its texts; NULL: they are those of what it was made from */
+};
+
+/* All of these fill `out`, which is to be released, or fail with a sentence: -ENOMEM; of reading
+ * -EINVAL, too. */
+int rules_running_of_set(const struct rule_set *set, struct rules_running *out, struct error *err);
+
+/* `loaded` is of the newest set, which the engine may not have taken yet, and outlives `out`. */
+int rules_running_count(const struct rules_running *loaded, const struct engine *engine,
+                        struct rules_running *out, struct error *err);
+int rules_running_read(const char *text, struct rules_running *out, struct error *err);
+
+/* {"version":..,"rules":[{"rule","form","current","keys","open","settings":{name:[text,digest]}}],
+ * "mutes":[{"kind","id","digest","incidents"}]}. New reference; NULL when memory is short. */
+json_t *rules_running_json(const struct rules_running *running);
+
+void rules_running_release(struct rules_running *running);
+
+#endif
