@@ -42,6 +42,15 @@ start_broker() { # TOPIC:PARTITIONS
     broker=$(cat broker.port)
 }
 
+# A webhook that listens at $hook; what it answers and writes down is hook.py's.
+start_hook() { # LINE [PATH=CODE | FILE=CODE]...
+    python3 "$TOCSIN_TREE/tests/stories/hook.py" "$@" &
+    started+=($!)
+    wait_for "the hook listens" test -s hook.port
+    # shellcheck disable=SC2034 # used by the stories
+    hook=127.0.0.1:$(cat hook.port)
+}
+
 # Writes tocsin.yaml with the broker, a free admin port and what comes on standard input.
 write_config() {
     admin=$(free_port)

@@ -2,33 +2,14 @@
 # passes for rules, and the incident log knows nothing of it. Method: a webhook; the mock broker is
 # stopped as a process and goes on.
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
-cat >hook.py <<'PYTHON'
-import http.server, json
-class Hook(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with open("hook.log", "a") as log:
-            log.write(f'{body["op"]["kind"]} {body["incident"]["rule"]} {body["incident"]["why"]}\n')
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-    def log_message(self, *args):
-        pass
-server = http.server.HTTPServer(("127.0.0.1", 0), Hook)
-with open("hook.port", "w") as to:
-    to.write(f"{server.server_port}\n")
-server.serve_forever()
-PYTHON
-python3 hook.py &
-started+=($!)
-wait_for "the hook listens" test -s hook.port
+start_hook '{body[op][kind]} {body[incident][rule]} {body[incident][why]}'
 start_broker events:2
 server=${started[-1]}
 { echo 'rules:'; rule first alpha; } >rules.yaml
 write_config <<YAML
 rules: [rules.yaml]
 input.unreachable: 2s
-sinks: [{name: hook, type: webhook, options: {url: "http://127.0.0.1:$(cat hook.port)/x"}}]
+sinks: [{name: hook, type: webhook, options: {url: "http://$hook/x"}}]
 YAML
 start_daemon
 wait_for "it is ready" answers /readyz 200

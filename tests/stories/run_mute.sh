@@ -2,26 +2,7 @@
 # once when that ends: by a reload without the silence, by the end of the source. Method: one
 # webhook that writes down what it is told, in order.
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
-cat >hook.py <<'PYTHON'
-import http.server, json
-class Hook(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with open("hook.log", "a") as log:
-            log.write(f'{body["op"]["kind"]} {body["incident"]["rule"]} {body["incident"]["key"]}\n')
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-    def log_message(self, *args):
-        pass
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-with open("hook.port", "w") as to:
-    to.write(f"{server.server_port}\n")
-server.serve_forever()
-PYTHON
-python3 hook.py &
-started+=($!)
-wait_for "the hook listens" test -s hook.port
+start_hook '{body[op][kind]} {body[incident][rule]} {body[incident][key]}'
 start_broker events:1
 rules() {
     echo 'rules:'
@@ -37,7 +18,7 @@ rules() {
 write_config <<YAML
 rules: [rules.yaml]
 sinks:
-  - {name: hook, type: webhook, options: {url: "http://127.0.0.1:$(cat hook.port)/"}}
+  - {name: hook, type: webhook, options: {url: "http://$hook/"}}
 YAML
 start_daemon
 wait_for "it is ready" answers /readyz 200

@@ -2,32 +2,12 @@
 # mended and somebody says so; web pages and wrong names change nothing. Method: a webhook that
 # answers 404 until a file appears, and the operator's own commands.
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
-cat >hook.py <<'PYTHON'
-import http.server, json, os, sys
-class Hook(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        good = os.path.exists("mended")
-        with open("hook.log", "a") as log:
-            log.write(f'{200 if good else 404} {body["op"]["kind"]} {body["op"]["id"]}\n')
-        self.send_response(200 if good else 404)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-    def log_message(self, *args):
-        pass
-server = http.server.HTTPServer(("127.0.0.1", 0), Hook)
-with open("hook.port", "w") as to:
-    to.write(f"{server.server_port}\n")
-server.serve_forever()
-PYTHON
-python3 hook.py &
-started+=($!)
-wait_for "the hook listens" test -s hook.port
+start_hook '{code} {body[op][kind]} {body[op][id]}' mended=404
 start_broker events:1
 { echo 'rules:'; rule first alpha; } >rules.yaml
 write_config <<YAML
 rules: [rules.yaml]
-sinks: [{name: hook, type: webhook, options: {url: "http://127.0.0.1:$(cat hook.port)/x"}}]
+sinks: [{name: hook, type: webhook, options: {url: "http://$hook/x"}}]
 YAML
 redrive() {
     "$TOCSIN" redrive --admin "127.0.0.1:$admin" "$@"

@@ -2,36 +2,15 @@
 # incident log stays what records and marks make of it: not a word about the outbox. Method: two
 # webhooks, one of which answers 401.
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
-cat >hook.py <<'PYTHON'
-import http.server, json
-class Hook(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        good = self.path != "/locked"
-        inc = body["incident"]
-        with open("hook.log", "a") as log:
-            log.write(f'{self.path} {200 if good else 401} {body["op"]["kind"]} {inc["rule"]} {inc["tenant"]} {inc["id"]}\n')
-        self.send_response(200 if good else 401)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-    def log_message(self, *args):
-        pass
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-with open("hook.port", "w") as to:
-    to.write(f"{server.server_port}\n")
-server.serve_forever()
-PYTHON
-python3 hook.py &
-started+=($!)
-wait_for "the hooks listen" test -s hook.port
+start_hook '{path} {code} {body[op][kind]} {body[incident][rule]} {body[incident][tenant]} {body[incident][id]}' \
+    /locked=401
 start_broker events:1
 { echo 'rules:'; rule first alpha; } >rules.yaml
-port=$(cat hook.port)
 write_config <<YAML
 rules: [rules.yaml]
 sinks:
-  - {name: locked, type: webhook, options: {url: "http://127.0.0.1:$port/locked"}}
-  - {name: open, type: webhook, priority: P1, options: {url: "http://127.0.0.1:$port/open"}}
+  - {name: locked, type: webhook, options: {url: "http://$hook/locked"}}
+  - {name: open, type: webhook, priority: P1, options: {url: "http://$hook/open"}}
 YAML
 start_daemon
 wait_for "it is ready" answers /readyz 200

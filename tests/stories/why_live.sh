@@ -2,29 +2,13 @@
 # the daemon alone knows of its pages; without the daemon the answer says what it lacks. Method: a
 # webhook that refuses our credentials; the daemon's configuration is all that is named.
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
-cat >hook.py <<'PYTHON'
-import http.server
-class Hook(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        self.send_response(401)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-    def log_message(self, *args):
-        pass
-server = http.server.HTTPServer(("127.0.0.1", 0), Hook)
-with open("hook.port", "w") as to:
-    to.write(f"{server.server_port}\n")
-server.serve_forever()
-PYTHON
-python3 hook.py &
-started+=($!)
-wait_for "the hook listens" test -s hook.port
+start_hook '{code}' never=401
 start_broker events:1
 { echo 'rules:'; rule first alpha; } >rules.yaml
 write_config <<YAML
 rules: [rules.yaml]
 marks: {path: marks.log}
-sinks: [{name: hook, type: webhook, options: {url: "http://127.0.0.1:$(cat hook.port)/x"}}]
+sinks: [{name: hook, type: webhook, options: {url: "http://$hook/x"}}]
 YAML
 start_daemon
 wait_for "it is ready" answers /readyz 200
