@@ -1,64 +1,22 @@
 /* service.c - see service.h. */
-#include "daemon/service.h"
+#include "daemon/service_parts.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
-#include <math.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
-#include "correlate/engine.h"
-#include "daemon/admin.h"
 #include "daemon/command.h"
-#include "daemon/config.h"
-#include "daemon/dead_ops.h"
-#include "daemon/health.h"
 #include "daemon/incident_log.h"
 #include "daemon/input.h"
 #include "daemon/ledger.h"
 #include "daemon/line_writer.h"
 #include "daemon/log.h"
 #include "daemon/mark_log.h"
-#include "daemon/metrics.h"
 #include "daemon/packs.h"
 #include "daemon/quarantine.h"
-#include "daemon/rules_preview.h"
-#include "daemon/waiting_ops.h"
-#include "sinks/outbox.h"
 
 enum { LINE_BYTES = 64 << 10, WHY_BYTES = 512 };
-
-struct service {
-    struct service_options options;
-    struct config *config; /* in force since the start; borrowed by engine and outbox */
-    struct engine_config engine_config;
-    struct rule_set *rules; /* of the start; borrowed by the engine */
-    struct source *source;
-    struct engine *engine;
-    struct admin *admin;
-    struct quarantine *quarantine;    /* NULL: none */
-    struct line_writer *incident_log; /* NULL: none, or failed; incident role */
-    atomic_bool must_reopen;          /* set by a reload, taken by the incident role */
-    struct mark_log *marks;           /* NULL: none; sequencer role. Closed under lock */
-    struct health health;
-    int64_t flush_ms; /* as of the last reload */
-    bool is_filling;  /* the outbox, as last logged */
-    bool is_lost;     /* the input, as last logged and told to the outbox */
-    uint64_t read_ns; /* when some of the input could last be read */
-
-    /* One reload at a time, from a signal or the admin server. Before `lock`. */
-    pthread_mutex_t reload_lock;
-    struct rules_running loaded; /* the set that was loaded last */
-
-    /* What the metrics thread and the stop thread share with the main thread. */
-    pthread_mutex_t lock;
-    struct outbox *outbox; /* NULL: no sinks, or already flushed */
-    struct daemon_counters counters;
-    struct metrics seen; /* of the last tick: sinks, parts */
-};
 
 /* ---- what the engine reports ---- */
 
@@ -155,137 +113,6 @@ static void on_rejected(void *self, const char *topic, int32_t partition,
         quarantine_add(service->quarantine, topic, partition, record, reason, at, why);
 }
 
-/* ---- what the admin server asks ---- */
-
-static void write_metrics(void *self, FILE *to)
-{
-    struct service *service = self;
-    struct metrics metrics;
-
-    if (!metrics_init(&metrics)) {
-        fputs("# out of memory\n", to);
-        return;
-    }
-    engine_counters(service->engine, &metrics.engine);
-    metrics.rule_count = engine_rule_counters(service->engine, metrics.rules, METRICS_RULES_MAX);
-    metrics_sum_forms(&metrics);
-    metrics.mute_count = engine_mute_counters(service->engine, metrics.mutes, MUTES_MAX);
-    metrics.part_count = engine_part_counters(service->engine, metrics.parts, METRICS_PARTS_MAX);
-    kafka_source_counters(service->source, &metrics.kafka);
-    metrics_read_process(&metrics.process);
-    log_counters(&metrics.log);
-    quarantine_counters(service->quarantine, &metrics.quarantine);
-    pthread_mutex_lock(&service->lock);
-    if (service->outbox != NULL) {
-        metrics.sink_count = outbox_counters(service->outbox, metrics.sinks, METRICS_SINKS_MAX);
-        service->counters.outbox_fill = outbox_fill(service->outbox);
-    }
-    mark_log_counters(service->marks, &metrics.marks);
-    metrics.daemon = service->counters;
-    pthread_mutex_unlock(&service->lock);
-    int64_t watermark_ms = engine_watermark(service->engine);
-    bool has_watermark = watermark_ms > 0;
-    metrics.daemon.watermark_seconds = has_watermark ? (double)watermark_ms / 1000 : NAN;
-    metrics.daemon.watermark_delay_seconds =
-        has_watermark ? (double)(host_wall_ms() - watermark_ms) / 1000 : NAN;
-    metrics.daemon.is_ready = health_is_ready(&service->health, &(struct error){{0}});
-    metrics_render(&metrics, to);
-    metrics_release(&metrics);
-}
-
-static bool is_healthy(void *self, struct error *why)
-{
-    struct service *service = self;
-
-    return health_is_alive(&service->health, host_mono_ns(), why);
-}
-
-static bool is_ready(void *self, struct error *why)
-{
-    struct service *service = self;
-
-    return health_is_ready(&service->health, why);
-}
-
-/* The lock keeps a stop from taking the outbox away meanwhile. */
-static int list_dead(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
-{
-    struct service *service = self;
-    int rc;
-
-    pthread_mutex_lock(&service->lock);
-    rc = dead_ops_list(service->outbox, pick, to, err);
-    pthread_mutex_unlock(&service->lock);
-    return rc;
-}
-
-static int list_waiting(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
-{
-    struct service *service = self;
-    int rc;
-
-    pthread_mutex_lock(&service->lock);
-    rc = waiting_ops_list(service->outbox, pick, to, err);
-    pthread_mutex_unlock(&service->lock);
-    return rc;
-}
-
-static int redrive_dead(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
-{
-    struct service *service = self;
-    int rc;
-
-    pthread_mutex_lock(&service->lock);
-    rc = dead_ops_redrive(service->outbox, pick, to, err);
-    pthread_mutex_unlock(&service->lock);
-    return rc;
-}
-
-static int write_json(json_t *root, FILE *to, struct error *err)
-{
-    char *text = json_dumps(root, JSON_COMPACT);
-
-    json_decref(root);
-    if (text == NULL) {
-        error_set(err, "out of memory");
-        return -ENOMEM;
-    }
-    fprintf(to, "%s\n", text);
-    free(text);
-    return 0;
-}
-
-static int list_rules(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
-{
-    struct service *service = self;
-    struct rules_running running;
-    json_t *json = NULL;
-    int rc;
-
-    (void)pick;
-    pthread_mutex_lock(&service->reload_lock);
-    rc = rules_running_count(&service->loaded, service->engine, &running, err);
-    if (rc == 0) {
-        json = rules_running_json(&running);
-        rules_running_release(&running);
-    }
-    pthread_mutex_unlock(&service->reload_lock);
-    return rc == 0 ? write_json(json, to, err) : rc;
-}
-
-static int reload_by_admin(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
-{
-    struct rules_preview preview;
-    int rc = service_reload(self, &preview, err);
-
-    (void)pick;
-    if (rc != 0)
-        return rc;
-    rc = write_json(rules_preview_json(&preview), to, err);
-    rules_preview_release(&preview);
-    return rc;
-}
-
 /* ---- start ---- */
 
 /* Reads and checks; opens nothing. */
@@ -361,27 +188,6 @@ static int create_engine(struct service *service, struct error *err)
                : EXIT_SYSTEM;
 }
 
-static int create_admin(struct service *service, struct error *err)
-{
-    struct admin_config config = {
-        .listen = service->config->admin.listen,
-        .connections_max = (unsigned)service->config->admin.connections_max,
-        .self = service,
-        .metrics = write_metrics,
-        .healthy = is_healthy,
-        .ready = is_ready,
-        .dead = list_dead,
-        .waiting = list_waiting,
-        .redrive = redrive_dead,
-        .rules = list_rules,
-        .reload = reload_by_admin,
-    };
-
-    if (strcmp(config.listen, "off") == 0)
-        return EXIT_OK;
-    return admin_create(&config, &service->admin, err) == 0 ? EXIT_OK : EXIT_SYSTEM;
-}
-
 int service_create(const struct service_options *options, struct service **out, struct error *err)
 {
     struct service *service = calloc(1, sizeof(*service));
@@ -414,7 +220,7 @@ int service_create(const struct service_options *options, struct service **out, 
     if (code == EXIT_OK)
         code = create_engine(service, err);
     if (code == EXIT_OK)
-        code = create_admin(service, err);
+        code = service_create_admin(service, err);
     if (code == EXIT_OK && engine_start(service->engine, err) != 0)
         code = EXIT_SYSTEM;
     if (code != EXIT_OK) {
@@ -430,132 +236,6 @@ int service_create(const struct service_options *options, struct service **out, 
               log_number("workers", service->engine_config.workers));
     *out = service;
     return EXIT_OK;
-}
-
-/* ---- the look once a second ---- */
-
-/* Says what changed about the sinks since the last look. */
-static void watch_sinks(struct service *service)
-{
-    struct sink_counters now[METRICS_SINKS_MAX];
-    size_t count = 0;
-
-    pthread_mutex_lock(&service->lock);
-    if (service->outbox != NULL)
-        count = outbox_counters(service->outbox, now, METRICS_SINKS_MAX);
-    pthread_mutex_unlock(&service->lock);
-    for (size_t i = 0; i < count; i++) {
-        struct sink_counters *before = &service->seen.sinks[i];
-        if (now[i].held != before->held)
-            log_event(now[i].held ? LOG_ERROR : LOG_INFO, now[i].held ? "sink_held" : "sink_free",
-                      log_text("sink", now[i].name), log_text("why", now[i].last_error),
-                      log_number("waiting", (int64_t)now[i].waiting));
-        if (now[i].breaker_open != before->breaker_open)
-            log_event(now[i].breaker_open ? LOG_WARNING : LOG_INFO,
-                      now[i].breaker_open ? "sink_down" : "sink_up", log_text("sink", now[i].name),
-                      log_text("why", now[i].breaker_open ? now[i].last_error : ""),
-                      log_number("waiting", (int64_t)now[i].waiting));
-        if (now[i].dead > before->dead)
-            log_event(LOG_ERROR, "sink_gave_up", log_text("sink", now[i].name),
-                      log_text("why", now[i].last_error),
-                      log_number("changes", (int64_t)(now[i].dead - before->dead)),
-                      log_text("next", "kept for `tocsin redrive`"));
-        *before = now[i];
-    }
-}
-
-/* The log's side of the self-alert that the outbox gives its sinks. */
-static void watch_fill(struct service *service, double fill)
-{
-    bool was_filling = service->is_filling;
-
-    if (fill >= OUTBOX_FILLING)
-        service->is_filling = true;
-    else if (fill < OUTBOX_DRAINED)
-        service->is_filling = false;
-    if (service->is_filling != was_filling)
-        log_event(service->is_filling ? LOG_ERROR : LOG_INFO,
-                  service->is_filling ? "outbox_filling" : "outbox_drained",
-                  log_number("percent", (int64_t)(100 * fill)),
-                  log_text("next", service->is_filling ? "at 100 input pauses" : ""));
-}
-
-/* Whether some of the input can be read. A member that stands by need not read. */
-static bool can_read(const struct kafka_counters *kafka)
-{
-    if (kafka->silent)
-        return false;
-    return !kafka->owner || kafka->unreadable + kafka->stopped < kafka->feeds;
-}
-
-/* With no input at all the engine's time stands still and no rule can tell of it: the outbox
- * does. A spell begins when nothing could be read for input.unreachable. */
-static void watch_input(struct service *service, uint64_t now_ns, const char *why)
-{
-    struct kafka_counters kafka;
-    bool was_lost = service->is_lost;
-
-    kafka_source_counters(service->source, &kafka);
-    if (can_read(&kafka)) {
-        service->read_ns = now_ns;
-        service->is_lost = false;
-    } else if (now_ns - service->read_ns >=
-               (uint64_t)service->config->input.unreachable_ms * 1000000u) {
-        service->is_lost = true;
-    }
-    if (service->is_lost == was_lost)
-        return;
-    if (why[0] == '\0')
-        why = "no partition can be read";
-    log_event(service->is_lost ? LOG_ERROR : LOG_INFO,
-              service->is_lost ? "input_lost" : "input_back",
-              log_text("why", service->is_lost ? why : ""));
-    pthread_mutex_lock(&service->lock);
-    if (service->outbox != NULL)
-        outbox_tell_input(service->outbox, service->is_lost ? why : NULL);
-    pthread_mutex_unlock(&service->lock);
-}
-
-/* Records behind the reading position, where known, and events in bins. */
-static uint64_t count_waiting(struct service *service, const struct engine_counters *counters)
-{
-    struct metrics *seen = &service->seen;
-    uint64_t waiting = counters->in_bins;
-
-    seen->part_count = engine_part_counters(service->engine, seen->parts, METRICS_PARTS_MAX);
-    for (size_t i = 0; i < seen->part_count; i++)
-        if (seen->parts[i].lag > 0)
-            waiting += (uint64_t)seen->parts[i].lag;
-    return waiting;
-}
-
-void service_tick(struct service *service)
-{
-    struct engine_counters counters;
-    struct error source_why = {{0}}, why = {{0}};
-    struct health_view view = {.now_ns = host_mono_ns()};
-
-    engine_counters(service->engine, &counters);
-    view.progress =
-        counters.steps + counters.sleeps + counters.records + counters.seals + counters.rounds;
-    view.watermark_ms = engine_watermark(service->engine);
-    view.waiting = count_waiting(service, &counters);
-    view.source_ready = service->source->ops->ready(service->source, &source_why);
-    view.source_why = source_why.text;
-    pthread_mutex_lock(&service->lock);
-    view.outbox_fill = service->outbox != NULL ? outbox_fill(service->outbox) : 0;
-    pthread_mutex_unlock(&service->lock);
-    if (health_see(&service->health, &view)) {
-        if (health_is_ready(&service->health, &why))
-            log_event(LOG_INFO, "ready",
-                      log_number("partitions", (int64_t)service->seen.part_count));
-        else
-            log_event(LOG_WARNING, "not_ready", log_text("why", why.text));
-    }
-    watch_sinks(service);
-    watch_fill(service, view.outbox_fill);
-    watch_input(service, view.now_ns, source_why.text);
-    log_flush(false);
 }
 
 /* ---- reload ---- */

@@ -1,0 +1,168 @@
+/* service_admin.c - what the admin server asks of the daemon; on its thread. See service_parts.h.
+ */
+#include "daemon/service_parts.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "daemon/command.h"
+#include "daemon/dead_ops.h"
+#include "daemon/log.h"
+#include "daemon/mark_log.h"
+#include "daemon/quarantine.h"
+#include "daemon/rules_running.h"
+#include "daemon/waiting_ops.h"
+#include "ingest/kafka_source.h"
+
+static void write_metrics(void *self, FILE *to)
+{
+    struct service *service = self;
+    struct metrics metrics;
+
+    if (!metrics_init(&metrics)) {
+        fputs("# out of memory\n", to);
+        return;
+    }
+    engine_counters(service->engine, &metrics.engine);
+    metrics.rule_count = engine_rule_counters(service->engine, metrics.rules, METRICS_RULES_MAX);
+    metrics_sum_forms(&metrics);
+    metrics.mute_count = engine_mute_counters(service->engine, metrics.mutes, MUTES_MAX);
+    metrics.part_count = engine_part_counters(service->engine, metrics.parts, METRICS_PARTS_MAX);
+    kafka_source_counters(service->source, &metrics.kafka);
+    metrics_read_process(&metrics.process);
+    log_counters(&metrics.log);
+    quarantine_counters(service->quarantine, &metrics.quarantine);
+    pthread_mutex_lock(&service->lock);
+    if (service->outbox != NULL) {
+        metrics.sink_count = outbox_counters(service->outbox, metrics.sinks, METRICS_SINKS_MAX);
+        service->counters.outbox_fill = outbox_fill(service->outbox);
+    }
+    mark_log_counters(service->marks, &metrics.marks);
+    metrics.daemon = service->counters;
+    pthread_mutex_unlock(&service->lock);
+    int64_t watermark_ms = engine_watermark(service->engine);
+    bool has_watermark = watermark_ms > 0;
+    metrics.daemon.watermark_seconds = has_watermark ? (double)watermark_ms / 1000 : NAN;
+    metrics.daemon.watermark_delay_seconds =
+        has_watermark ? (double)(host_wall_ms() - watermark_ms) / 1000 : NAN;
+    metrics.daemon.is_ready = health_is_ready(&service->health, &(struct error){{0}});
+    metrics_render(&metrics, to);
+    metrics_release(&metrics);
+}
+
+static bool is_healthy(void *self, struct error *why)
+{
+    struct service *service = self;
+
+    return health_is_alive(&service->health, host_mono_ns(), why);
+}
+
+static bool is_ready(void *self, struct error *why)
+{
+    struct service *service = self;
+
+    return health_is_ready(&service->health, why);
+}
+
+/* The lock keeps a stop from taking the outbox away meanwhile. */
+static int list_dead(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    struct service *service = self;
+    int rc;
+
+    pthread_mutex_lock(&service->lock);
+    rc = dead_ops_list(service->outbox, pick, to, err);
+    pthread_mutex_unlock(&service->lock);
+    return rc;
+}
+
+static int list_waiting(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    struct service *service = self;
+    int rc;
+
+    pthread_mutex_lock(&service->lock);
+    rc = waiting_ops_list(service->outbox, pick, to, err);
+    pthread_mutex_unlock(&service->lock);
+    return rc;
+}
+
+static int redrive_dead(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    struct service *service = self;
+    int rc;
+
+    pthread_mutex_lock(&service->lock);
+    rc = dead_ops_redrive(service->outbox, pick, to, err);
+    pthread_mutex_unlock(&service->lock);
+    return rc;
+}
+
+static int write_json(json_t *root, FILE *to, struct error *err)
+{
+    char *text = json_dumps(root, JSON_COMPACT);
+
+    json_decref(root);
+    if (text == NULL) {
+        error_set(err, "out of memory");
+        return -ENOMEM;
+    }
+    fprintf(to, "%s\n", text);
+    free(text);
+    return 0;
+}
+
+static int list_rules(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    struct service *service = self;
+    struct rules_running running;
+    json_t *json = NULL;
+    int rc;
+
+    (void)pick;
+    pthread_mutex_lock(&service->reload_lock);
+    rc = rules_running_count(&service->loaded, service->engine, &running, err);
+    if (rc == 0) {
+        json = rules_running_json(&running);
+        rules_running_release(&running);
+    }
+    pthread_mutex_unlock(&service->reload_lock);
+    return rc == 0 ? write_json(json, to, err) : rc;
+}
+
+static int reload_by_admin(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    struct rules_preview preview;
+    int rc = service_reload(self, &preview, err);
+
+    (void)pick;
+    if (rc != 0)
+        return rc;
+    rc = write_json(rules_preview_json(&preview), to, err);
+    rules_preview_release(&preview);
+    return rc;
+}
+
+int service_create_admin(struct service *service, struct error *err)
+{
+    struct admin_config config = {
+        .listen = service->config->admin.listen,
+        .connections_max = (unsigned)service->config->admin.connections_max,
+        .self = service,
+        .metrics = write_metrics,
+        .healthy = is_healthy,
+        .ready = is_ready,
+        .dead = list_dead,
+        .waiting = list_waiting,
+        .redrive = redrive_dead,
+        .rules = list_rules,
+        .reload = reload_by_admin,
+    };
+
+    if (strcmp(config.listen, "off") == 0)
+        return EXIT_OK;
+    return admin_create(&config, &service->admin, err) == 0 ? EXIT_OK : EXIT_SYSTEM;
+}

@@ -1,0 +1,131 @@
+/* service_watch.c - the look once a second: health, and what the log says of sinks and input that
+ * come and go. See service_parts.h. */
+#include "daemon/service_parts.h"
+
+#include "base/host.h"
+#include "daemon/log.h"
+#include "ingest/kafka_source.h"
+
+/* Says what changed about the sinks since the last look. */
+static void watch_sinks(struct service *service)
+{
+    struct sink_counters now[METRICS_SINKS_MAX];
+    size_t count = 0;
+
+    pthread_mutex_lock(&service->lock);
+    if (service->outbox != NULL)
+        count = outbox_counters(service->outbox, now, METRICS_SINKS_MAX);
+    pthread_mutex_unlock(&service->lock);
+    for (size_t i = 0; i < count; i++) {
+        struct sink_counters *before = &service->seen.sinks[i];
+        if (now[i].held != before->held)
+            log_event(now[i].held ? LOG_ERROR : LOG_INFO, now[i].held ? "sink_held" : "sink_free",
+                      log_text("sink", now[i].name), log_text("why", now[i].last_error),
+                      log_number("waiting", (int64_t)now[i].waiting));
+        if (now[i].breaker_open != before->breaker_open)
+            log_event(now[i].breaker_open ? LOG_WARNING : LOG_INFO,
+                      now[i].breaker_open ? "sink_down" : "sink_up", log_text("sink", now[i].name),
+                      log_text("why", now[i].breaker_open ? now[i].last_error : ""),
+                      log_number("waiting", (int64_t)now[i].waiting));
+        if (now[i].dead > before->dead)
+            log_event(LOG_ERROR, "sink_gave_up", log_text("sink", now[i].name),
+                      log_text("why", now[i].last_error),
+                      log_number("changes", (int64_t)(now[i].dead - before->dead)),
+                      log_text("next", "kept for `tocsin redrive`"));
+        *before = now[i];
+    }
+}
+
+/* The log's side of the self-alert that the outbox gives its sinks. */
+static void watch_fill(struct service *service, double fill)
+{
+    bool was_filling = service->is_filling;
+
+    if (fill >= OUTBOX_FILLING)
+        service->is_filling = true;
+    else if (fill < OUTBOX_DRAINED)
+        service->is_filling = false;
+    if (service->is_filling != was_filling)
+        log_event(service->is_filling ? LOG_ERROR : LOG_INFO,
+                  service->is_filling ? "outbox_filling" : "outbox_drained",
+                  log_number("percent", (int64_t)(100 * fill)),
+                  log_text("next", service->is_filling ? "at 100 input pauses" : ""));
+}
+
+/* Whether some of the input can be read. A member that stands by need not read. */
+static bool can_read(const struct kafka_counters *kafka)
+{
+    if (kafka->silent)
+        return false;
+    return !kafka->owner || kafka->unreadable + kafka->stopped < kafka->feeds;
+}
+
+/* With no input at all the engine's time stands still and no rule can tell of it: the outbox
+ * does. A spell begins when nothing could be read for input.unreachable. */
+static void watch_input(struct service *service, uint64_t now_ns, const char *why)
+{
+    struct kafka_counters kafka;
+    bool was_lost = service->is_lost;
+
+    kafka_source_counters(service->source, &kafka);
+    if (can_read(&kafka)) {
+        service->read_ns = now_ns;
+        service->is_lost = false;
+    } else if (now_ns - service->read_ns >=
+               (uint64_t)service->config->input.unreachable_ms * 1000000u) {
+        service->is_lost = true;
+    }
+    if (service->is_lost == was_lost)
+        return;
+    if (why[0] == '\0')
+        why = "no partition can be read";
+    log_event(service->is_lost ? LOG_ERROR : LOG_INFO,
+              service->is_lost ? "input_lost" : "input_back",
+              log_text("why", service->is_lost ? why : ""));
+    pthread_mutex_lock(&service->lock);
+    if (service->outbox != NULL)
+        outbox_tell_input(service->outbox, service->is_lost ? why : NULL);
+    pthread_mutex_unlock(&service->lock);
+}
+
+/* Records behind the reading position, where known, and events in bins. */
+static uint64_t count_waiting(struct service *service, const struct engine_counters *counters)
+{
+    struct metrics *seen = &service->seen;
+    uint64_t waiting = counters->in_bins;
+
+    seen->part_count = engine_part_counters(service->engine, seen->parts, METRICS_PARTS_MAX);
+    for (size_t i = 0; i < seen->part_count; i++)
+        if (seen->parts[i].lag > 0)
+            waiting += (uint64_t)seen->parts[i].lag;
+    return waiting;
+}
+
+void service_tick(struct service *service)
+{
+    struct engine_counters counters;
+    struct error source_why = {{0}}, why = {{0}};
+    struct health_view view = {.now_ns = host_mono_ns()};
+
+    engine_counters(service->engine, &counters);
+    view.progress =
+        counters.steps + counters.sleeps + counters.records + counters.seals + counters.rounds;
+    view.watermark_ms = engine_watermark(service->engine);
+    view.waiting = count_waiting(service, &counters);
+    view.source_ready = service->source->ops->ready(service->source, &source_why);
+    view.source_why = source_why.text;
+    pthread_mutex_lock(&service->lock);
+    view.outbox_fill = service->outbox != NULL ? outbox_fill(service->outbox) : 0;
+    pthread_mutex_unlock(&service->lock);
+    if (health_see(&service->health, &view)) {
+        if (health_is_ready(&service->health, &why))
+            log_event(LOG_INFO, "ready",
+                      log_number("partitions", (int64_t)service->seen.part_count));
+        else
+            log_event(LOG_WARNING, "not_ready", log_text("why", why.text));
+    }
+    watch_sinks(service);
+    watch_fill(service, view.outbox_fill);
+    watch_input(service, view.now_ns, source_why.text);
+    log_flush(false);
+}
