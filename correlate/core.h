@@ -188,6 +188,20 @@ struct step {
     struct rules_version *rules;
 };
 
+/* Of one worker when a step is done, for the sequencer: F. */
+struct step_end {
+    uint64_t keys_made, keys_gone; /* ever, of all rules */
+    uint64_t flapping;             /* alerts that flap */
+};
+
+/* How many more keys the rule nearest to its bound had room for, and when that was looked at. */
+struct key_room {
+    int64_t left;
+    struct step_end at; /* sums over workers then */
+    uint64_t step;
+    uint32_t generation; /* of the rules; 0: never looked */
+};
+
 /* What is freed when step `step`, the first that does not know it, is done. */
 enum buried_kind { BURIED_VERSION, BURIED_TALLY, BURIED_SET };
 struct buried {
@@ -284,6 +298,8 @@ struct worker {
     VECTOR_OF(uint32_t) slots_made; /* that drain and got a key since a look began; F */
     VECTOR_OF(uint32_t) lost; /* rule slot of each incident that this step stopped watching; F */
     VECTOR_OF(uint32_t) given_up; /* and of each key without one that went; F */
+    struct step_end so_far;
+    struct step_end step_end[STEPS]; /* F */
 
     struct tally tally;
     _Alignas(64) _Atomic uint64_t phases_done; /* T, I: PHASES * step + phases of it */
@@ -345,6 +361,7 @@ struct engine {
     uint64_t planned_ns;                 /* when the last step was cut */
     bool tight;                          /* the round under way may be over a bound at its end */
     struct rules_version *stepped_rules; /* of the last step */
+    struct key_room key_room;
     uint64_t draining; /* a bounded step is under way: nothing is planned before it is done */
 
     /* S */

@@ -281,6 +281,8 @@ void correlation_end(struct correlation *c)
     tally_add(&tally->expired, c->expired);
     tally_add(&tally->evicted, c->evicted);
     tally_add(&tally->retired, c->retired);
+    c->worker->so_far.flapping = tally_get(&c->worker->flapping);
+    c->worker->step_end[c->seq & (STEPS - 1)] = c->worker->so_far;
 }
 
 void correlation_publish_due(const struct correlation *c)

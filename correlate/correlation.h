@@ -48,7 +48,7 @@ static inline struct correlation correlation_begin(struct worker *worker, uint64
                                 .seq = seq};
 }
 
-/* Adds up what was counted: the last thing of a phase. */
+/* Adds up what was counted, and shows the sequencer what it plans by: the last thing of a phase. */
 void correlation_end(struct correlation *c);
 
 /* The rule that a key goes by: while it watches the one in force, then the one that opened. */

@@ -18,6 +18,7 @@ uint32_t rule_key_make(struct correlation *c, struct key_lane *lane, const struc
     if (!c->rules->slots[touch->slot].current)
         rules_retire_note(c->worker, touch->slot);
     tally_add(&correlation_tally(c, key)->keys, 1);
+    c->worker->so_far.keys_made++;
     return number;
 }
 
@@ -53,6 +54,7 @@ void rule_key_remove(struct correlation *c, struct key_lane *lane, uint32_t numb
     struct key_state *key = key_at(lane, number);
 
     tally_add(&correlation_tally(c, key)->keys, UINT64_MAX);
+    c->worker->so_far.keys_gone++;
     worker_bury(c->worker, c->seq, key->text, key_text_bytes(key->text));
     rule_key_free(key, correlation_rule(c, key), &c->worker->slab);
     key_remove(lane, number);

@@ -22,27 +22,71 @@ static uint64_t events_in(const struct engine *engine, int64_t epoch)
     return count;
 }
 
+/* How many more keys the rule that is nearest to its bound may get. */
+static int64_t keys_left(const struct engine *engine, const struct rules_version *rules)
+{
+    int64_t least = INT64_MAX;
+
+    for (uint32_t i = 0; i < rules->rule_count; i++) {
+        const struct rule_slot *slot = &rules->slots[rules->slot_of[i]];
+        int64_t left = (int64_t)slot->rule->max_keys;
+        for (unsigned w = 0; w < engine->worker_count; w++)
+            left -= (int64_t)tally_get(&slot->tally[w].keys);
+        least = left < least ? left : least;
+    }
+    return least;
+}
+
+/* What the workers had counted when the last step that is done ended; those under way may not have
+ * shown what they do. */
+static struct step_end ended(const struct engine *engine)
+{
+    struct step_end sum = {0};
+
+    for (unsigned w = 0; engine->steps_seen > 0 && w < engine->worker_count; w++) {
+        const struct step_end *end =
+            &engine->workers[w].step_end[(engine->steps_seen - 1) & (STEPS - 1)];
+        sum.keys_made += end->keys_made;
+        sum.keys_gone += end->keys_gone;
+        sum.flapping += end->flapping;
+    }
+    return sum;
+}
+
 /*
  * How many more alerts and keys can come before some bound could be reached; below
  * zero when one may be over already. An event makes at most one alert, and one key per
- * rule; the end of flapping makes a key without an event.
+ * rule; the end of flapping makes a key without an event. `coming` is the most that steps under
+ * way will add.
+ *
+ * To look at each rule's keys before each step would cost more than some steps do. So the last look
+ * is remembered, and every key made since, of whatever rule, is taken off it: the true room is
+ * never less. A new look is due when that is not enough for a full step; it is paid for by the keys
+ * that came and went since the last, or by as many steps as cost as much as it does. Results do
+ * not show which of the two it was: too little room only makes a step end with its round.
  */
-static int64_t headroom(const struct engine *engine, const struct rules_version *rules)
+static int64_t headroom(struct engine *engine, const struct rules_version *rules, int64_t coming)
 {
-    int64_t flapping = 0, room = (int64_t)engine->config.alerts_max;
+    enum { RULES_PER_STEP = 64 }; /* a look at so many costs less than the emptiest step */
+    struct key_room *room = &engine->key_room;
+    const struct step_end now = ended(engine);
+    int64_t alerts = (int64_t)engine->config.alerts_max - coming;
+    int64_t taken = coming + (int64_t)now.flapping;
 
-    for (unsigned w = 0; w < engine->worker_count; w++) {
-        room -= (int64_t)tally_get(&engine->workers[w].alerts);
-        flapping += (int64_t)tally_get(&engine->workers[w].flapping);
+    for (unsigned w = 0; w < engine->worker_count; w++)
+        alerts -= (int64_t)tally_get(&engine->workers[w].alerts);
+    int64_t keys = room->left - (int64_t)(now.keys_made - room->at.keys_made) - taken;
+    uint64_t changes = now.keys_made - room->at.keys_made + now.keys_gone - room->at.keys_gone +
+                       RULES_PER_STEP * (engine->steps_seen - room->step);
+    if (room->generation != rules->generation ||
+        (keys < 2 * STEP_EVENTS && changes >= rules->rule_count)) {
+        *room = (struct key_room){.left = keys_left(engine, rules),
+                                  .at = now,
+                                  .step = engine->steps_seen,
+                                  .generation = rules->generation};
+        keys = room->left - taken;
     }
-    for (uint32_t i = 0; i < rules->rule_count; i++) {
-        const struct rule_slot *slot = &rules->slots[rules->slot_of[i]];
-        int64_t left = (int64_t)slot->rule->max_keys - flapping;
-        for (unsigned w = 0; w < engine->worker_count; w++)
-            left -= (int64_t)tally_get(&slot->tally[w].keys);
-        room = left < room ? left : room;
-    }
-    return room;
+    return alerts < keys ? alerts : keys;
 }
 
 /* The earliest timer; valid when no step is under way. */
@@ -178,9 +222,10 @@ bool step_plan(struct engine *engine, int64_t closed)
         closed = last;
     /* What steps under way will add is bounded by their events: as if each made an alert
      * and a key, and began flapping. */
-    int64_t room = headroom(engine, rules);
+    int64_t coming = 0;
     for (uint64_t s = done; s < seq; s++)
-        room -= 2 * (int64_t)engine->steps[s & (STEPS - 1)].events;
+        coming += 2 * (int64_t)engine->steps[s & (STEPS - 1)].events;
+    int64_t room = headroom(engine, rules, coming);
     int64_t round_end = (floor_div(from, per_round) + 1) * per_round;
     struct cut cut = step_cut(engine, closed, round_end, room);
     if (cut.events == 0 && !cut.tight) {

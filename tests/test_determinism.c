@@ -364,6 +364,40 @@ static void X4_keys_go_oldest_first_and_open_incidents_last(void **state)
     bench_destroy(bench);
 }
 
+/* With so many rules the room that they leave for keys is looked at before the first step alone,
+ * and what came since is taken off: ten keys come in each of 40 rounds, and stay. */
+static void X4_is_held_in_each_round_though_rooms_are_looked_at_once(void **state)
+{
+    (void)state;
+    enum { IDLE = 4000, ROUNDS = 40, EACH = 10, KEYS = 100 };
+    static char rules[IDLE * 256];
+    char resource[16];
+    size_t used = (size_t)snprintf(
+        rules, sizeof(rules), "rules:\n%s",
+        RULE_BY_RESOURCE("two", "down", "    max_keys: 100\n", "1m", "count() >= 2", "cleared()"));
+    for (int i = 0; i < IDLE; i++)
+        used += (size_t)snprintf(
+            rules + used, sizeof(rules) - used,
+            RULE_BY_RESOURCE("idle-%d", "idle", "", "1m", "count() >= 2", "cleared()"), i);
+    struct bench *bench = bench_create(rules);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    for (int i = 0; i < ROUNDS * EACH; i++) {
+        snprintf(resource, sizeof(resource), "r%d", i);
+        bench_put(feed, 200 * (i / EACH) + i % EACH, resource, "down", "");
+    }
+    for (unsigned form = 0; form < 4; form++) {
+        bench->config.workers = form % 2 + 1;
+        bench->config.epoch_ms = form < 2 ? 20 : 200;
+        bench_run(bench);
+        assert_int_equal(bench->counters.keys_evicted, ROUNDS * EACH - KEYS);
+        /* A self-alert for each of the rounds in which keys went. */
+        assert_int_equal(bench->counters.derived, ROUNDS - KEYS / EACH);
+        bench_rewind(bench, true);
+    }
+    bench_destroy(bench);
+}
+
 /* The end of flapping makes a key in a round that has no event. */
 static void X4_a_bound_that_a_timer_passes_is_held(void **state)
 {
@@ -611,6 +645,7 @@ int main(void)
         cmocka_unit_test(X1_marks_make_a_run_repeatable_that_seals_have_changed),
         cmocka_unit_test(X4_a_bound_of_four_alerts_with_one_to_eight_workers),
         cmocka_unit_test(X4_keys_go_oldest_first_and_open_incidents_last),
+        cmocka_unit_test(X4_is_held_in_each_round_though_rooms_are_looked_at_once),
         cmocka_unit_test(X4_a_bound_that_a_timer_passes_is_held),
         cmocka_unit_test(X5_a_switch_moves_nothing_of_a_rule_that_stays),
         cmocka_unit_test(X6_a_self_alert_enters_at_the_next_rounds_start),
