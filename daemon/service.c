@@ -2,7 +2,6 @@
 #include "daemon/service_parts.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
