@@ -448,8 +448,10 @@ static void remember(struct mute_stage *stage, struct held *held)
                        : NULL;
     held->before_count = 0;
     for (const struct mute_link *link = held->links; link != NULL; link = link->next_of_held)
-        if (link->mutes)
+        if (link->mutes) {
+            assert(held->before != NULL);
             held->before[held->before_count++] = stage->places[link->place].tally;
+        }
 }
 
 void mute_stage_switch(struct mute_stage *stage, const struct rules_version *version, int64_t at_ms)

@@ -19,6 +19,7 @@
 #ifndef CORRELATE_WINDOW_H
 #define CORRELATE_WINDOW_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/event.h"
@@ -89,6 +90,7 @@ static inline struct window window_read(void *block, bool is_ring, uint32_t word
 
     if (is_ring) {
         struct window_ring *ring = block;
+        assert(ring != NULL);
         window.entries = ring->entries;
         window.since_ms = ring->since_ms;
         window.first = ring->first;
