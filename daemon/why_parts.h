@@ -2,7 +2,9 @@
  * why_parts.h - what the files of the answer to "why" share; nobody else includes it.
  *
  *   why.c          questions, passes, and what is found in the first
- *   why_watch.c    the second pass: decisions become notes
+ *   why_watch.c    the second pass: events, and what deduplication and `where` made of them
+ *   why_keys.c     the keys of rules, and their incidents
+ *   why_told.c     who is told of the incidents
  *   why_notes.c    notes, kept within a bound
  *   why_words.c    decisions in words
  *   why_verdict.c  the sentence at the end
@@ -196,6 +198,39 @@ bool why_key_is(const struct rule *rule, const struct text *values, const char *
  */
 
 extern const struct engine_trace why_watch_trace;
+
+/* Where a line of that time goes. */
+struct why_notes *why_list_for(struct why *why, int64_t at_ms);
+/* Takes the note's texts; numbers it. */
+void why_note(struct why *why, struct why_note note);
+/* What is folded without a word: the note before it, if it says the same of the alert, stands for
+ * it too. */
+bool why_fold(struct why *why, const char *what, struct id128 alert, int64_t at_ms);
+
+/* Behind the time that is asked about. */
+bool why_is_too_late(const struct why *why, int64_t at_ms);
+struct why_place why_place_of(struct why *why, const char *topic, int32_t partition,
+                              const struct order *order);
+bool why_is_asked_event(const struct why *why, const struct why_place *place);
+bool why_watches_incident(const struct why *why, struct id128 id);
+/* The incident that is asked for. */
+bool why_is_it(const struct why *why, struct id128 id);
+
+/* why->explanation says why `where` did not hold. */
+void why_note_failure(struct why *why, const struct rule *rule, int64_t at_ms);
+
+/* --- why_keys.c -------------------------------------------------------------------------- */
+
+/* NULL: it is not watched. */
+struct why_key *why_watched_key(const struct why *why, struct id128 key);
+
+void why_watch_touched(void *self, const struct trace_touch *touch);
+void why_watch_member(void *self, const struct trace_member *member);
+void why_watch_changed(void *self, const struct trace_change *change);
+void why_watch_lost(void *self, const struct trace_key *key);
+
+/* --- why_told.c -------------------------------------------------------------------------- */
+
 void why_watch_incident(void *self, struct incident *incident);
 bool why_watch_op(void *self, const struct op *op);
 

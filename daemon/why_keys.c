@@ -1,0 +1,324 @@
+/*
+ * why_keys.c - what became of the keys that are watched: touches, incidents, bounds. See
+ * why_parts.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "daemon/why_parts.h"
+
+enum { MEMBERS_MAX = 4096 };
+
+struct why_key *why_watched_key(const struct why *why, struct id128 key)
+{
+    for (size_t i = 0; i < why->keys.count; i++)
+        if (id128_equal(why->keys.at[i].key, key))
+            return &why->keys.at[i];
+    return NULL;
+}
+
+static void watch_key(struct why *why, struct id128 key)
+{
+    if (why_watched_key(why, key) == NULL)
+        vector_add(&why->keys) = (struct why_key){.key = key};
+}
+
+/* --- touches ----------------------------------------------------------------------------- */
+
+static void note_progress(struct why *why, const struct trace_touch *touch)
+{
+    struct why_rule *of = why_rule_of(why, touch->rule);
+
+    if (why->question.subject == WHY_EVENT)
+        of->watched = of->opened = false; /* the newest touch of the alert says it */
+    if (touch->fate == TRACE_WATCHED && touch->touch->kind <= TOUCH_REPEAT &&
+        (!of->watched || touch->near >= of->near)) {
+        of->watched = true;
+        of->near = touch->near;
+        of->watched_ms = touch->touch->order.at_ms;
+        of->next_ms = touch->next_ms;
+        snprintf(of->state, sizeof(of->state), "%s", touch->state);
+        why_words_mend(of->state);
+    } else if (touch->fate == TRACE_JOINED || touch->fate == TRACE_OPENED) {
+        of->opened = true;
+        of->by_joining = touch->fate == TRACE_JOINED;
+        of->incident = touch->incident;
+    }
+}
+
+/* Repeats that a rule counts, one after the other: the newest says how far the key is. */
+static bool fold_touch(struct why *why, const struct trace_touch *touch, const char *what,
+                       const char *alert)
+{
+    const struct touch *told = touch->touch;
+    struct why_note *last = why_notes_last_of(why_list_for(why, told->order.at_ms), told->alert);
+
+    if (last == NULL || last->rule == NULL || strcmp(last->rule, touch->rule->id) != 0 ||
+        !why_fold(why, what, told->alert, told->order.at_ms))
+        return false;
+    free(last->text);
+    last->text = why_words_touched(touch, alert);
+    return true;
+}
+
+static void note_touch(struct why *why, const struct trace_touch *touch,
+                       const struct why_place *place)
+{
+    static const char *const words[] = {
+        [TRACE_NO_KEY] = "no-key", [TRACE_WATCHED] = "counted", [TRACE_OPENED] = "opened",
+        [TRACE_JOINED] = "joined", [TRACE_LEFT] = "left",       [TRACE_IGNORED] = "ignored",
+        [TRACE_CLOSED] = "closed",
+    };
+    const struct touch *told = touch->touch;
+    const struct why_alert *alert = why_alert_of(why, told->alert, told->text);
+    struct why_note note = {.at_ms = told->order.at_ms,
+                            .class = told->order.class,
+                            .stage = STAGE_RULES,
+                            .place = *place,
+                            .what = words[touch->fate],
+                            .rule = touch->rule->id,
+                            .alert = told->alert,
+                            .subject = touch->incident,
+                            .has_incident = touch->fate >= TRACE_OPENED};
+
+    if (told->kind == TOUCH_REPEAT && fold_touch(why, touch, note.what, why_alert_name(alert)))
+        return;
+    if (told->kind == TOUCH_RAISE || told->kind == TOUCH_CHANGE) {
+        const struct event_view view = {.text = told->text,
+                                        .severity = told->severity,
+                                        .state = EVENT_PROBLEM,
+                                        .et_ms = told->order.at_ms};
+        rule_explain_where(touch->rule, &view, &why->explanation);
+        note.tests = why_words_tests(&why->explanation);
+    }
+    note.text = why_words_touched(touch, why_alert_name(alert));
+    why_note(why, note);
+}
+
+static void remember_place(struct why *why, const struct touch *touch,
+                           const struct why_place *place)
+{
+    struct why_alert *alert = why_alert_of(why, touch->alert, touch->text);
+
+    if (alert == NULL || touch->kind > TOUCH_REPEAT)
+        return;
+    if (!alert->is_member || alert->place.topic == NULL) {
+        alert->place = *place;
+        alert->at_ms = touch->order.at_ms;
+    }
+}
+
+static void become_member(struct why *why, struct id128 id, const struct event_text *text,
+                          bool cleared)
+{
+    struct why_alert *alert = why->member_count < MEMBERS_MAX ? why_alert_of(why, id, text) : NULL;
+
+    if (alert == NULL) {
+        why->members_untold++;
+    } else if (!alert->is_member) {
+        alert->is_member = true;
+        alert->cleared = cleared;
+        alert->order = why->member_count++;
+    } else {
+        alert->cleared = cleared; /* the newest touch decides */
+    }
+}
+
+/* Touches of other alerts: those that count beside the event, and what opens with it. */
+static bool matters_to_event(const struct why *why, const struct trace_touch *touch)
+{
+    int64_t at_ms = touch->touch->order.at_ms;
+
+    if (at_ms > why->event_ms)
+        return touch->fate == TRACE_OPENED;
+    return touch->fate == TRACE_OPENED || touch->rule->window_ms <= 0 ||
+           (touch->fate == TRACE_WATCHED && at_ms > why->event_ms - touch->rule->window_ms);
+}
+
+/* A problem with other values than before, which the rule does not match any more. */
+static void note_end(struct why *why, const struct trace_touch *touch)
+{
+    const struct event_view view = {.text = touch->touch->text,
+                                    .severity = touch->touch->severity,
+                                    .state = EVENT_PROBLEM,
+                                    .et_ms = touch->touch->order.at_ms};
+
+    rule_explain_where(touch->rule, &view, &why->explanation);
+    if (why->explanation.truth != TRUTH_TRUE)
+        why_note_failure(why, touch->rule, view.et_ms);
+}
+
+void why_watch_touched(void *self, const struct trace_touch *touch)
+{
+    struct why *why = self;
+    const struct touch *told = touch->touch;
+    const struct why_place place = why_place_of(why, touch->topic, touch->partition, &told->order);
+
+    /* What closed it is told after the close. */
+    bool is_over =
+        why->is_done && !(touch->fate == TRACE_CLOSED && why_is_it(why, touch->incident));
+
+    if (is_over || why_is_too_late(why, told->order.at_ms))
+        return;
+    if (why->question.subject == WHY_KEY) {
+        struct text values[RULE_BY_MAX];
+        if (touch->key == NULL || !why_asks_rule(why, touch->rule))
+            return;
+        for (uint32_t i = 0; i < touch->key->count; i++)
+            values[i] = key_text_value(touch->key, i);
+        if (!why_key_is(touch->rule, values, why->question.key))
+            return;
+        watch_key(why, told->key);
+        note_progress(why, touch);
+        note_touch(why, touch, &place);
+        return;
+    }
+    if (why_watched_key(why, told->key) == NULL || !why_asks_rule(why, touch->rule))
+        return;
+    remember_place(why, told, &place);
+    if (why->question.subject == WHY_EVENT) {
+        if (why_is_asked_event(why, &place)) {
+            why->touched = true;
+            if (told->kind == TOUCH_CLEAR && !why->asked_clear)
+                note_end(why, touch);
+        }
+        if (id128_equal(told->alert, why->alert) && told->order.at_ms <= why->event_ms)
+            note_progress(why, touch);
+        if (id128_equal(told->alert, why->alert) || matters_to_event(why, touch))
+            note_touch(why, touch, &place);
+        return;
+    }
+    if (touch->fate >= TRACE_OPENED && !why_is_it(why, touch->incident))
+        return; /* of another incident of the same key */
+    if (touch->fate == TRACE_JOINED)
+        become_member(why, told->alert, told->text, false);
+    note_touch(why, touch, &place);
+}
+
+/* --- incidents -----------------------------------------------------------------------------------
+ */
+
+void why_watch_member(void *self, const struct trace_member *member)
+{
+    struct why *why = self;
+
+    vector_add(&why->opening) = *member;
+}
+
+/* The story begins with the first touch that the incident opened with. */
+static void cut_before(struct why *why)
+{
+    struct why_notes *notes = &why->before;
+    int64_t from_ms = INT64_MAX;
+
+    why_notes_sort(notes);
+    for (size_t i = notes->list.count; i-- > 0;) {
+        const struct why_note *note = &notes->list.at[i];
+        if (note->what == NULL || strcmp(note->what, "counted") != 0)
+            continue;
+        uint64_t left = note->count; /* touches that the line stands for */
+        for (size_t m = 0; left > 0 && m < why->opening.count;) {
+            if (!id128_equal(why->opening.at[m].alert, note->alert)) {
+                m++;
+                continue;
+            }
+            from_ms = note->at_ms < from_ms ? note->at_ms : from_ms;
+            why->opening.at[m] = why->opening.at[--why->opening.count];
+            left--;
+        }
+    }
+    if (from_ms != INT64_MAX)
+        why_notes_cut(notes, from_ms);
+}
+
+static void note_change(struct why *why, const struct trace_change *change)
+{
+    why_note(why, (struct why_note){
+                      .at_ms = change->incident->at_ms,
+                      .class = change->order->class,
+                      .stage = STAGE_INCIDENT,
+                      .place = why_place_of(why, change->topic, change->partition, change->order),
+                      .what = incident_change_name(change->incident->change),
+                      .rule = change->rule->id,
+                      .subject = change->incident->id,
+                      .has_incident = true,
+                      .text = why_words_change(change->incident)});
+}
+
+static void change_of_it(struct why *why, const struct trace_change *change)
+{
+    if (!why_is_it(why, change->incident->id)) {
+        if (change->incident->change == INCIDENT_OPENED && !why->is_after)
+            why_notes_cut(&why->before, INT64_MAX); /* another one took what was held */
+        return;
+    }
+    if (change->incident->change == INCIDENT_OPENED) {
+        for (size_t i = 0; i < why->opening.count; i++)
+            become_member(why, why->opening.at[i].alert, NULL, why->opening.at[i].cleared);
+        cut_before(why);
+        why->is_after = true;
+    }
+    note_change(why, change);
+    why->is_done = change->incident->change == INCIDENT_CLOSED;
+}
+
+/* The incident is of the key that is asked for: its opening may be the first that is heard of
+ * it. The tenant may be left out. */
+static bool is_of_asked_key(const struct why *why, const struct trace_change *change)
+{
+    const char *asked = why->question.key, *key = change->incident->key;
+    size_t len = strlen(key), end = asked != NULL ? strlen(asked) : 0;
+
+    return why->question.subject == WHY_KEY && why_asks_rule(why, change->rule) && len >= end &&
+           strcmp(key + len - end, asked) == 0 && (len == end || key[len - end - 1] == ' ');
+}
+
+void why_watch_changed(void *self, const struct trace_change *change)
+{
+    struct why *why = self;
+    const struct incident *incident = change->incident;
+
+    if (is_of_asked_key(why, change))
+        watch_key(why, change->key);
+    if (!why_is_too_late(why, incident->at_ms) && why_watched_key(why, change->key) != NULL &&
+        why_asks_rule(why, change->rule)) {
+        if (!why_watches_incident(why, incident->id) &&
+            (why->question.subject != WHY_INCIDENT || why_is_it(why, incident->id)))
+            vector_add(&why->watched) = incident->id;
+        if (why->question.subject == WHY_INCIDENT) {
+            change_of_it(why, change);
+        } else {
+            struct why_rule *of = why_rule_of(why, change->rule);
+            note_change(why, change);
+            if (incident->change == INCIDENT_OPENED) {
+                of->opened_id = incident->id;
+                of->opened_ms = incident->at_ms;
+                of->closed_ms = INT64_MIN;
+                if (why->question.subject == WHY_KEY)
+                    of->watched = false;
+            } else if (incident->change == INCIDENT_CLOSED) {
+                of->closed_ms = incident->at_ms;
+            }
+        }
+    }
+    if (incident->change == INCIDENT_OPENED)
+        why->opening.count = 0;
+}
+
+void why_watch_lost(void *self, const struct trace_key *key)
+{
+    struct why *why = self;
+
+    if (why_watched_key(why, key->key) == NULL || why_is_too_late(why, key->at_ms) ||
+        why->is_done || !why_asks_rule(why, key->rule))
+        return;
+    why_rule_of(why, key->rule)->evicted = true;
+    why_note(why,
+             (struct why_note){.at_ms = key->at_ms,
+                               .class = ORDER_ROUND_END,
+                               .stage = STAGE_RULES,
+                               .what = "key-evicted",
+                               .rule = key->rule->id,
+                               .text = why_format("rule %s has more keys than max_keys: this one "
+                                                  "goes, with %u that it had counted",
+                                                  key->rule->id, (unsigned)key->pending)});
+}
