@@ -187,7 +187,7 @@ static void expect_waits(const struct correlation *c, const struct key_state *ke
 {
     (void)c;
     (void)key;
-    text_put_string(to, "the next was due");
+    text_put_string(to, "it was blind when the next was due");
 }
 
 const struct rule_form watch_expect = {

@@ -186,7 +186,7 @@ struct why_rule *why_rule_of(struct why *why, const struct rule *rule)
     struct why_rule *of = &vector_add(&why->per_rule);
     memset(of, 0, sizeof(*of));
     of->rule = rule;
-    of->opened_ms = of->closed_ms = INT64_MIN;
+    of->opened_ms = of->closed_ms = of->ended_ms = INT64_MIN;
     return of;
 }
 
@@ -318,6 +318,13 @@ static bool let_op_go(void *self, const struct op *op)
     return true;
 }
 
+static void note_passed(void *self, int64_t to_ms)
+{
+    struct why *why = self;
+
+    why->passed_ms = to_ms;
+}
+
 static void set_listener(struct why *why)
 {
     bool finds = why->pass == 1 && why->question.subject != WHY_KEY;
@@ -332,6 +339,7 @@ static void set_listener(struct why *why)
     if (!finds) {
         why->listener.incident = why_watch_incident;
         why->listener.op = why_watch_op;
+        why->listener.passed = note_passed;
     }
 }
 

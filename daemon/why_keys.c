@@ -24,25 +24,136 @@ static void watch_key(struct why *why, struct id128 key)
 
 /* --- touches ----------------------------------------------------------------------------- */
 
+static void take_state(struct why_rule *of, const struct trace_touch *touch)
+{
+    of->near = touch->near;
+    of->watched_ms = touch->touch->order.at_ms;
+    of->next_ms = touch->next_ms;
+    snprintf(of->state, sizeof(of->state), "%s", touch->state);
+    snprintf(of->waits, sizeof(of->waits), "%s", touch->waits);
+    why_words_mend(of->state);
+    why_words_mend(of->waits);
+}
+
 static void note_progress(struct why *why, const struct trace_touch *touch)
 {
     struct why_rule *of = why_rule_of(why, touch->rule);
 
     if (why->question.subject == WHY_EVENT)
         of->watched = of->opened = false; /* the newest touch of the alert says it */
-    if (touch->fate == TRACE_WATCHED && touch->touch->kind <= TOUCH_REPEAT &&
-        (!of->watched || touch->near >= of->near)) {
+    if (touch->fate == TRACE_WATCHED && touch->state[0] != '\0' &&
+        touch->touch->kind <= TOUCH_REPEAT && (!of->watched || touch->near >= of->near)) {
         of->watched = true;
-        of->near = touch->near;
-        of->watched_ms = touch->touch->order.at_ms;
-        of->next_ms = touch->next_ms;
-        snprintf(of->state, sizeof(of->state), "%s", touch->state);
-        why_words_mend(of->state);
+        of->watched_key = touch->touch->key;
+        of->ended_ms = INT64_MIN;
+        take_state(of, touch);
     } else if (touch->fate == TRACE_JOINED || touch->fate == TRACE_OPENED) {
         of->opened = true;
         of->by_joining = touch->fate == TRACE_JOINED;
         of->incident = touch->incident;
     }
+}
+
+/* A touch that ends what is told of the key: a step that must not come, a `when` that has to hold
+ * and does no more, the event that was due. */
+static bool ends_wait(const struct why_rule *of, const struct trace_touch *touch)
+{
+    if (touch->rule->form_kind == FORM_EXPECT)
+        return true;
+    if (touch->rule->form_kind == FORM_SEQUENCE)
+        return touch->touch->kind <= TOUCH_REPEAT && touch->near < of->near;
+    return touch->rule->hold_ms > 0 && touch->next_ms != of->next_ms;
+}
+
+/* The names of the steps that a touch is, of those that must come or must not. */
+static void put_steps(const struct trace_touch *touch, bool negated, char *to, size_t bytes)
+{
+    size_t used = 0;
+
+    to[0] = '\0';
+    for (uint32_t i = 0; i < touch->rule->step_count && used < bytes; i++)
+        if ((touch->touch->steps >> i & 1) != 0 && touch->rule->step[i].is_negated == negated)
+            used += (size_t)snprintf(to + used, bytes - used, "%s%s", used > 0 ? " and " : "",
+                                     touch->rule->step[i].name);
+}
+
+static void note_ended(struct why *why, struct why_rule *of, const struct trace_touch *touch)
+{
+    const struct why_alert *alert = why_alert_of(why, touch->touch->alert, touch->touch->text);
+    char steps[160];
+
+    of->ended_ms = touch->touch->order.at_ms;
+    put_steps(touch, true, steps, sizeof(steps));
+    if (touch->rule->form_kind == FORM_EXPECT)
+        snprintf(of->ended, sizeof(of->ended), "the next came, %s,", why_alert_name(alert));
+    else if (touch->rule->form_kind != FORM_SEQUENCE)
+        snprintf(of->ended, sizeof(of->ended), "when held no more, by %s,", why_alert_name(alert));
+    else if (steps[0] != '\0')
+        snprintf(of->ended, sizeof(of->ended), "%s, which must not, came by %s", steps,
+                 why_alert_name(alert));
+    else
+        snprintf(of->ended, sizeof(of->ended), "%s came between, which nothing may",
+                 why_alert_name(alert));
+    why_words_mend(of->ended);
+}
+
+/* What comes after the touch that is told of: it ends what the key waited for, or the window that
+ * is looked at when it ends has got other entries. False when it does neither. */
+static bool follow(struct why *why, const struct trace_touch *touch)
+{
+    struct why_rule *of = why_rule_of(why, touch->rule);
+
+    if (!of->watched || of->ended_ms != INT64_MIN ||
+        !id128_equal(of->watched_key, touch->touch->key) || touch->fate > TRACE_WATCHED ||
+        touch->touch->order.at_ms >= of->next_ms)
+        return false;
+    if (ends_wait(of, touch)) {
+        note_ended(why, of, touch);
+        return true;
+    }
+    if (touch->rule->looks_at_end && touch->fate == TRACE_WATCHED)
+        take_state(of, touch);
+    return false;
+}
+
+/* The event that is asked for reached the rule, and no key holds anything by it. */
+static void note_vain(struct why *why, const struct trace_touch *touch, const struct why_key *key)
+{
+    struct why_rule *of = why_rule_of(why, touch->rule);
+    bool held = key->state[0] != '\0' && touch->touch->order.at_ms < key->next_ms;
+    char steps[160];
+
+    if (touch->rule->form_kind != FORM_SEQUENCE || touch->touch->kind > TOUCH_REPEAT)
+        return;
+    put_steps(touch, true, steps, sizeof(steps));
+    if (steps[0] != '\0' && held && touch->near < key->near)
+        snprintf(of->vain, sizeof(of->vain), "it is %s, which must not come, and ended: %s", steps,
+                 key->state);
+    else if (steps[0] != '\0' && touch->fate == TRACE_NO_KEY)
+        snprintf(of->vain, sizeof(of->vain),
+                 "it is %s, which must not come, and nothing waited "
+                 "for it not to",
+                 steps);
+    else if (held && touch->near < key->near)
+        snprintf(of->vain, sizeof(of->vain), "nothing may come between its steps; it ended: %s",
+                 key->state);
+    else if (touch->fate == TRACE_NO_KEY) {
+        put_steps(touch, false, steps, sizeof(steps));
+        snprintf(of->vain, sizeof(of->vain), "it is %s, and what has to come before had not come",
+                 steps[0] != '\0' ? steps : "no step");
+    }
+    why_words_mend(of->vain);
+}
+
+/* How the key is after the touch. */
+static void remember_state(struct why_key *key, const struct trace_touch *touch)
+{
+    bool watches = touch->fate == TRACE_WATCHED;
+
+    key->next_ms = watches ? touch->next_ms : INT64_MAX;
+    key->near = watches ? touch->near : 0;
+    snprintf(key->state, sizeof(key->state), "%s", watches ? touch->state : "");
+    why_words_mend(key->state);
 }
 
 /* Repeats that a rule counts, one after the other: the newest says how far the key is. */
@@ -168,11 +279,13 @@ void why_watch_touched(void *self, const struct trace_touch *touch)
         if (!why_key_is(touch->rule, values, why->question.key))
             return;
         watch_key(why, told->key);
+        follow(why, touch);
         note_progress(why, touch);
         note_touch(why, touch, &place);
         return;
     }
-    if (why_watched_key(why, told->key) == NULL || !why_asks_rule(why, touch->rule))
+    struct why_key *key = why_watched_key(why, told->key);
+    if (key == NULL || !why_asks_rule(why, touch->rule))
         return;
     remember_place(why, told, &place);
     if (why->question.subject == WHY_EVENT) {
@@ -180,11 +293,14 @@ void why_watch_touched(void *self, const struct trace_touch *touch)
             why->touched = true;
             if (told->kind == TOUCH_CLEAR && !why->asked_clear)
                 note_end(why, touch);
+            note_vain(why, touch, key);
         }
+        bool has_ended = follow(why, touch);
         if (id128_equal(told->alert, why->alert) && told->order.at_ms <= why->event_ms)
             note_progress(why, touch);
-        if (id128_equal(told->alert, why->alert) || matters_to_event(why, touch))
+        if (id128_equal(told->alert, why->alert) || has_ended || matters_to_event(why, touch))
             note_touch(why, touch, &place);
+        remember_state(key, touch);
         return;
     }
     if (touch->fate >= TRACE_OPENED && !why_is_it(why, touch->incident))
@@ -291,6 +407,7 @@ void why_watch_changed(void *self, const struct trace_change *change)
             note_change(why, change);
             if (incident->change == INCIDENT_OPENED) {
                 of->opened_id = incident->id;
+                of->opened_key = change->key;
                 of->opened_ms = incident->at_ms;
                 of->closed_ms = INT64_MIN;
                 if (why->question.subject == WHY_KEY)

@@ -75,14 +75,23 @@ struct why_rule {
         char text[600];
     } cause; /* of the last of them */
     uint64_t repeats, flapping;
+    uint64_t reached; /* events that it was told of */
+    uint64_t unheard; /* events for which `where` is true, of a kind that it is not told of */
+    double share;     /* of the tests of `where` that held, for the event that passed most */
     bool watched;
+    struct id128 watched_key; /* of which what follows is told */
     int64_t watched_ms, next_ms;
     double near;
-    char state[300]; /* the nearest that it came */
-    bool opened;     /* what is asked for opened an incident, or joined one */
+    char state[300];  /* the nearest that it came */
+    char waits[160];  /* what the key's timer did at next_ms, when nothing had come before */
+    int64_t ended_ms; /* when something came that ended it; INT64_MIN: nothing */
+    char ended[400];
+    char vain[600]; /* why the event that is asked for is held by no key; "": it is held */
+    bool opened;    /* what is asked for opened an incident, or joined one */
     bool by_joining;
     struct id128 incident;
-    struct id128 opened_id;       /* the newest incident of the key */
+    struct id128 opened_id; /* the newest incident of the key */
+    struct id128 opened_key;
     int64_t opened_ms, closed_ms; /* INT64_MIN: has not */
     bool evicted;                 /* the key went at the bound */
 };
@@ -98,6 +107,10 @@ struct why_mute {
 struct why_key {
     struct id128 key;
     bool of_event; /* a touch of the event that is asked for went there */
+    /* After its newest touch, while it watches; state "": it held nothing then. */
+    int64_t next_ms;
+    double near;
+    char state[300];
 };
 
 struct why {
@@ -109,6 +122,7 @@ struct why {
     unsigned pass; /* 1, 2 */
     uint64_t number;
     bool is_done;
+    int64_t passed_ms; /* everything before has come */
 
     VECTOR_OF(char *) words; /* topics and texts that live as long as the answer */
     VECTOR_OF(char *) remarks;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include "daemon/why_parts.h"
 
+enum { RULES_NAMED = 5 };
+
 static void say(struct why *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void say(struct why *why, const char *format, ...)
 {
@@ -47,22 +49,61 @@ static void say_mute(struct why *why, struct id128 incident)
     }
 }
 
+/* An incident opened while the key waited: by its timer at the latest, but for a window whose
+ * timer lets the oldest go. */
+static bool opened_meanwhile(const struct why_rule *of)
+{
+    bool by_timer = of->rule->form_kind != FORM_WINDOW || of->rule->window_kind != WINDOW_SLIDING;
+
+    return of->opened_ms != INT64_MIN && of->opened_ms >= of->watched_ms &&
+           id128_equal(of->opened_key, of->watched_key) &&
+           (of->opened_ms < of->next_ms || (by_timer && of->opened_ms == of->next_ms));
+}
+
+/* What became of a key that waited. */
+static void say_outcome(struct why *why, const struct why_rule *of)
+{
+    if (opened_meanwhile(of)) {
+        say_incident(why,
+                     of->rule->form_kind == FORM_EXPECT ? "; none came then, and incident "
+                                                        : "; it counted on until incident ",
+                     of->opened_id);
+        say_time(why, " opened at ", of->opened_ms);
+    } else if (of->ended_ms != INT64_MIN) {
+        say(why, "; %s", of->ended);
+        say_time(why, " at ", of->ended_ms);
+    } else if (of->evicted) {
+        say(why, "; then the key was evicted, the rule had more than max_keys");
+    } else if (of->next_ms == INT64_MAX) {
+        return;
+    } else if (why->question.at_ms != INT64_MAX && of->next_ms > why->question.at_ms) {
+        say_time(why, "; by itself it stays so until ", of->next_ms);
+    } else if (of->next_ms >= why->passed_ms) {
+        say_time(why, "; the input ends before ", of->next_ms);
+    } else {
+        say(why, "; %s", of->waits[0] != '\0' ? of->waits : "it waited");
+        say_time(why, of->waits[0] != '\0' ? " at " : " until ", of->next_ms);
+    }
+}
+
 /* "rule many: count() 4 of 5 at 12:00:03; the oldest left at 12:10:00" */
 static void say_watched(struct why *why, const struct why_rule *of)
 {
-    bool opened = of->opened_ms != INT64_MIN && of->opened_ms >= of->watched_ms;
-
     say(why, "rule %s: %s", of->rule->id, of->state[0] != '\0' ? of->state : "it was counted");
-    say_time(why, " at ", of->watched_ms);
-    if (opened && of->opened_ms < of->next_ms) {
-        say_incident(why, "; it counted on until incident ", of->opened_id);
-        say_time(why, " opened at ", of->opened_ms);
-    } else if (of->evicted) {
-        say(why, "; then the key was evicted, the rule had more than max_keys");
-    } else if (of->next_ms != INT64_MAX && of->rule->form_kind == FORM_WINDOW) {
-        say_time(why, "; the oldest left at ", of->next_ms);
-    } else if (of->next_ms != INT64_MAX) {
-        say_time(why, "; it waited until ", of->next_ms);
+    say_time(why, of->rule->form_kind == FORM_EXPECT ? ", one came at " : " at ", of->watched_ms);
+    say_outcome(why, of);
+}
+
+/* A rule that takes every event had the one that is asked for, whatever else became of it. */
+static void say_sign_of_life(struct why *why)
+{
+    for (size_t i = 0; why->touched && i < why->per_rule.count; i++) {
+        const struct why_rule *of = &why->per_rule.at[i];
+        if (of->rule->form_kind != FORM_EXPECT || !of->watched || of->watched_ms != why->event_ms)
+            continue;
+        say(why, "; ");
+        say_watched(why, of);
+        return;
     }
 }
 
@@ -206,11 +247,27 @@ static void judge_clear(struct why *why)
     }
 }
 
+/* The rules that would match, and are told of another kind of thing. */
+static const struct why_rule *unheard(const struct why *why)
+{
+    for (size_t i = 0; i < why->per_rule.count; i++)
+        if (why->per_rule.at[i].unheard > 0)
+            return &why->per_rule.at[i];
+    return NULL;
+}
+
+static void say_unheard(struct why *why, const struct why_rule *of, const char *alert)
+{
+    say(why, "rule %s is told of alerts that flap, and %s does not", of->rule->id, alert);
+}
+
 static void judge_unmatched(struct why *why)
 {
     const struct why_rule *of = failed(why);
 
-    if (of == NULL)
+    if (unheard(why) != NULL)
+        say_unheard(why, unheard(why), why_alert_name(why_alert_of(why, why->alert, NULL)));
+    else if (of == NULL)
         say(why, "there is no rule");
     else if (why->question.rule != NULL)
         say_failed(why, of);
@@ -220,6 +277,15 @@ static void judge_unmatched(struct why *why)
         say(why, "no rule matches; the nearest is ");
         say_failed(why, of);
     }
+}
+
+/* A rule that was told of the event, and holds nothing by it. */
+static const struct why_rule *in_vain(const struct why *why)
+{
+    for (size_t i = 0; i < why->per_rule.count; i++)
+        if (why->per_rule.at[i].vain[0] != '\0')
+            return &why->per_rule.at[i];
+    return NULL;
 }
 
 static void judge_event(struct why *why)
@@ -234,6 +300,7 @@ static void judge_event(struct why *why)
         say(why, "it was not met again: the input has changed meanwhile");
     } else if (why->asked_clear) {
         judge_clear(why);
+        say_sign_of_life(why);
     } else if (why->decision.counted == TRACE_DUPLICATE) {
         judge_folded(why);
     } else if (why->touched && best != NULL && best->opened) {
@@ -243,6 +310,8 @@ static void judge_event(struct why *why)
         if (best->by_joining && best->opened_ms != INT64_MIN)
             say_time(why, ", open since ", best->opened_ms);
         say_mute(why, best->incident);
+    } else if (why->touched && in_vain(why) != NULL && (best == NULL || best->near <= 0)) {
+        say(why, "rule %s: %s", in_vain(why)->rule->id, in_vain(why)->vain);
     } else if (why->touched && best != NULL) {
         say_watched(why, best);
     } else if (why->touched && failed(why) != NULL) {
@@ -257,15 +326,39 @@ static void judge_event(struct why *why)
 
 /* --- a key ------------------------------------------------------------------------------- */
 
-enum progress { NOTHING, FAILED, FOLDED, WATCHED, OPENED };
+enum progress { NOTHING, FAILED, UNHEARD, REACHED, FOLDED, WATCHED, OPENED };
 
 static enum progress progress_of(const struct why_rule *of)
 {
     return of->opened_ms != INT64_MIN            ? OPENED
            : of->watched                         ? WATCHED
            : of->repeats > 0 || of->flapping > 0 ? FOLDED
+           : of->reached > 0                     ? REACHED
+           : of->unheard > 0                     ? UNHEARD
            : of->failed > 0                      ? FAILED
                                                  : NOTHING;
+}
+
+static bool is_farther(const struct why_rule *of, const struct why_rule *than)
+{
+    enum progress progress = progress_of(of);
+
+    if (progress != progress_of(than))
+        return progress > progress_of(than);
+    return progress == WATCHED  ? of->near > than->near
+           : progress == FAILED ? of->share > than->share
+                                : false;
+}
+
+/* Where no rule has got far, the choice of the one that is named says little. */
+static void say_looked_at(struct why *why)
+{
+    size_t count = why->per_rule.count;
+
+    for (size_t i = 0; count > 1 && i < count && i < RULES_NAMED; i++)
+        say(why, "%s%s", i == 0 ? "; looked at were rules " : ", ", why->per_rule.at[i].rule->id);
+    if (count > RULES_NAMED)
+        say(why, " and %zu more", count - RULES_NAMED);
 }
 
 static void say_opened(struct why *why, const struct why_rule *of)
@@ -289,12 +382,9 @@ static void judge_key(struct why *why)
 {
     const struct why_rule *best = NULL;
 
-    for (size_t i = 0; i < why->per_rule.count; i++) {
-        const struct why_rule *of = &why->per_rule.at[i];
-        if (best == NULL || progress_of(of) > progress_of(best) ||
-            (progress_of(of) == WATCHED && progress_of(best) == WATCHED && of->near > best->near))
-            best = of;
-    }
+    for (size_t i = 0; i < why->per_rule.count; i++)
+        if (best == NULL || is_farther(&why->per_rule.at[i], best))
+            best = &why->per_rule.at[i];
     if (!why->found) {
         say(why, "no event of this input has this key%s",
             why->question.at_ms != INT64_MAX ? " up to then" : "");
@@ -310,14 +400,25 @@ static void judge_key(struct why *why)
     case FOLDED:
         say(why, "rule %s: its events were folded: %" PRIu64 " repeats, %" PRIu64 " while flapping",
             best->rule->id, best->repeats, best->flapping);
-        return;
+        break;
+    case REACHED:
+        say(why, "rule %s: it was told of %" PRIu64 " event%s of this key, and holds none",
+            best->rule->id, best->reached, best->reached == 1 ? "" : "s");
+        if (best->rule->form_kind == FORM_SEQUENCE)
+            say(why, ": none of them was its first step, %s", best->rule->step[0].name);
+        break;
     case FAILED:
-        say(why, "rule %s: where does not hold for any of %" PRIu64 " problem events; the last: %s",
-            best->rule->id, best->failed, best->cause.text);
-        return;
+        say(why,
+            "rule %s: where does not hold for any of %" PRIu64 " problem event%s; the nearest: %s",
+            best->rule->id, best->failed, best->failed == 1 ? "" : "s", best->cause.text);
+        break;
+    case UNHEARD:
+        say(why, "rule %s is told of alerts that flap: none of this key does", best->rule->id);
+        break;
     case NOTHING:
         say(why, "the events of this key are clears: nothing was open that they could end");
     }
+    say_looked_at(why);
 }
 
 void why_judge(struct why *why)

@@ -123,6 +123,12 @@ static bool has_route(const struct trace_decision *decision, const struct rule *
     return false;
 }
 
+/* Clears are matched by rules that take every event, and by no others. */
+static bool hears(const struct rule *rule, const struct event *ev)
+{
+    return ev->state != EVENT_CLEAR || rule->input == RULE_INPUT_ALL;
+}
+
 static struct event_view view_of(const struct event *ev)
 {
     return (struct event_view){
@@ -180,6 +186,15 @@ static bool fails_at_check(const struct explanation *explanation)
     return false;
 }
 
+static double share_held(const struct explanation *explanation)
+{
+    uint32_t held = 0;
+
+    for (uint32_t t = 0; t < explanation->count; t++)
+        held += explanation->test[t].truth == TRUTH_TRUE;
+    return explanation->count > 0 ? held / (double)explanation->count : 0;
+}
+
 /* The rules that come nearest to matching: most of their tests hold. */
 static void tell_nearest(struct why *why, const struct event *ev, const struct why_place *place)
 {
@@ -191,12 +206,12 @@ static void tell_nearest(struct why *why, const struct event *ev, const struct w
 
     for (uint32_t i = 0; i < rule_set_count(why->rules); i++) {
         const struct rule *rule = rule_set_rule(why->rules, i);
-        uint32_t held = 0;
-        if (!explain_failure(why, rule, ev))
+        if (!explain_failure(why, rule, ev)) {
+            why_rule_of(why, rule)->unheard++;
+            why->names_check = true;
             continue;
-        for (uint32_t t = 0; t < why->explanation.count; t++)
-            held += why->explanation.test[t].truth == TRUTH_TRUE;
-        double share = why->explanation.count > 0 ? held / (double)why->explanation.count : 0;
+        }
+        double share = share_held(&why->explanation);
         why->names_check = why->names_check || !fails_at_check(&why->explanation);
         size_t at = count < NEAREST_RULES ? count++ : NEAREST_RULES;
         while (at > 0 && nearest[at - 1].share < share) {
@@ -219,21 +234,20 @@ static void tell_rules(struct why *why, const struct trace_decision *decision)
 {
     const struct event *ev = decision->event;
 
-    if (ev->state == EVENT_CLEAR)
-        return;
     if (why->question.rule == NULL) {
-        if (decision->counted == TRACE_UNMATCHED)
+        if (decision->counted == TRACE_UNMATCHED && ev->state != EVENT_CLEAR)
             tell_nearest(why, ev, &why->place);
         return;
     }
     for (uint32_t i = 0; i < rule_set_count(why->rules); i++) {
         const struct rule *rule = rule_set_rule(why->rules, i);
-        if (!why_asks_rule(why, rule))
+        if (!why_asks_rule(why, rule) || !hears(rule, ev))
             continue;
         if (explain_failure(why, rule, ev)) {
             why_note_failure(why, rule, ev->et_ms);
             add_failure(why, rule, ev, &why->place);
         } else {
+            why_rule_of(why, rule)->unheard += rule->input == RULE_INPUT_FLAPPING;
             why_note(why, (struct why_note){.at_ms = ev->et_ms,
                                             .class = ORDER_EVENT,
                                             .stage = STAGE_RULES,
@@ -323,15 +337,25 @@ static void follow_values(struct why *why, const struct trace_decision *decision
         if (!why_key_is(rule, values, why->question.key))
             continue;
         has_key = true;
-        if (ev->state == EVENT_CLEAR)
-            continue;
         struct why_rule *of = why_rule_of(why, rule);
-        if (decision->flapping && decision->counted == TRACE_DUPLICATE) {
+        if (!hears(rule, ev))
+            continue;
+        if (rule->input == RULE_INPUT_ALERTS && decision->flapping &&
+            decision->counted == TRACE_DUPLICATE) {
             of->flapping++;
         } else if (has_route(decision, rule)) {
             of->repeats += decision->counted == TRACE_DUPLICATE;
-        } else if (explain_failure(why, rule, ev)) {
-            why_note_failure(why, rule, ev->et_ms);
+            of->reached += decision->counted == TRACE_ROUTED;
+        } else if (!explain_failure(why, rule, ev)) {
+            of->unheard += rule->input == RULE_INPUT_FLAPPING;
+        } else {
+            double share = share_held(&why->explanation);
+            if (of->failed == 0 || share >= of->share) {
+                of->share = share;
+                why_note_failure(why, rule, ev->et_ms);
+            } else {
+                of->failed++;
+            }
             if (decision->outcome != TRACE_REPEATED)
                 add_failure(why, rule, ev, place);
         }

@@ -17,7 +17,7 @@ struct put {
 };
 
 struct row {
-    const char *name;
+    const char *name, *rules;
     const struct put *puts;
     const char *asked, *rule;
     int64_t at_ms; /* 0: all counts */
@@ -76,77 +76,175 @@ static const struct put story[] = {
     {0, NULL, NULL, NULL},
 };
 
-static const struct row rows[] = {
-    {"an event that is not there", story, "t/0/99", NULL, 0, false,
+static const struct row story_rows[] = {
+    {"an event that is not there", rules, story, "t/0/99", NULL, 0, false,
      "there is no event at offset 99 of t/0 in this input, which has 0 to 26"},
-    {"a partition that is not there", story, "t/7/0", NULL, 0, false,
+    {"a partition that is not there", rules, story, "t/7/0", NULL, 0, false,
      "nothing of t/7 is in this input"},
-    {"a number beyond the record's events", story, "t/0/1/5", NULL, 0, false,
+    {"a number beyond the record's events", rules, story, "t/0/1/5", NULL, 0, false,
      "the record has 1 event, numbered from 0"},
-    {"a record that was rejected", story, "t/0/20", NULL, 0, true,
+    {"a record that was rejected", rules, story, "t/0/20", NULL, 0, true,
      "the record was rejected (schema): at byte 0: an event needs resource and check, or "
      "dedup_key"},
-    {"a repeat", story, "t/0/1", NULL, 0, true,
+    {"a repeat", rules, story, "t/0/1", NULL, 0, true,
      "folded as repeat 1 of db1/a disk, which t/0/0/0 opened at " T "40.000Z; of its alert, rule "
      "full: count() 1 of 3, distinct(resource) 1 of 2 at " T
      "40.000Z; it counted on until incident # opened at " T "40.400Z"},
-    {"a test that fails", story, "t/0/3", NULL, 0, true,
+    {"a test that fails", rules, story, "t/0/3", NULL, 0, true,
      "no rule matches; the nearest is rule full: where does not hold: value > 90: 71.5 > 90 is "
      "false"},
-    {"a rule that is asked about", story, "t/0/3", "fans", 0, true,
+    {"a rule that is asked about", rules, story, "t/0/3", "fans", 0, true,
      "rule fans: where does not hold: severity >= MAJOR: WARNING >= MAJOR is false"},
-    {"a check that no rule names", story, "t/0/7", NULL, 0, true,
+    {"a check that no rule names", rules, story, "t/0/7", NULL, 0, true,
      "no rule names this check, \"noise\""},
-    {"too few in the window", story, "t/0/5", NULL, 0, true,
+    {"too few in the window", rules, story, "t/0/5", NULL, 0, true,
      "rule full: count() 1 of 3, distinct(resource) 1 of 2 at " T "40.500Z; the oldest left at " T
      "50.500Z"},
-    {"other values than before", story, "t/0/23", NULL, 0, true,
+    {"other values than before", rules, story, "t/0/23", NULL, 0, true,
      "it ended its alert for rule full, whose where no longer holds: value > 90: 12 > 90 is "
      "false"},
-    {"silenced for a while", story, "t/0/24", NULL, 0, true,
+    {"silenced for a while", rules, story, "t/0/24", NULL, 0, true,
      "it opened incident # of rule probes; it was muted by silence work until " T "48.000Z"},
-    {"silenced for good", story, "t/0/25", NULL, 0, true,
+    {"silenced for good", rules, story, "t/0/25", NULL, 0, true,
      "it opened incident # of rule probes; it was muted by silence forever"},
-    {"a key that is silenced", story, "host=s", "probes", 0, true,
+    {"a key that is silenced", rules, story, "host=s", "probes", 0, true,
      "incident # of rule probes was open from " T "44.500Z to " T
      "54.500Z; it was muted by silence forever"},
-    {"the opener", story, "t/0/4", NULL, 0, true, "it opened incident # of rule full"},
-    {"one that joined", story, "t/0/6", NULL, 0, true,
+    {"the opener", rules, story, "t/0/4", NULL, 0, true, "it opened incident # of rule full"},
+    {"one that joined", rules, story, "t/0/6", NULL, 0, true,
      "it joined incident # of rule full, open since " T "40.400Z"},
-    {"a clear of nothing", story, "t/0/9", NULL, 0, true,
+    {"a clear of nothing", rules, story, "t/0/9", NULL, 0, true,
      "it is a clear, and no alert is open that it could end: x probe"},
-    {"a clear", story, "t/0/10", NULL, 0, true, "it is a clear: it ended db1/a disk"},
-    {"a clear again", story, "t/0/11", NULL, 0, true,
+    {"a clear", rules, story, "t/0/10", NULL, 0, true, "it is a clear: it ended db1/a disk"},
+    {"a clear again", rules, story, "t/0/11", NULL, 0, true,
      "it is a clear, and db1/a disk had cleared already"},
-    {"a key that was evicted", story, "t/0/12", NULL, 0, true,
+    {"a key that was evicted", rules, story, "t/0/12", NULL, 0, true,
      "rule fans: count() 1 of 2 at " T
      "41.200Z; then the key was evicted, the rule had more than max_keys"},
     /* It changed at 1300, 2000, 2100, 2200 and 2300: at most one of these lies in the window 4 s
      * after the one before the last. */
-    {"flapping", story, "t/0/18", NULL, 0, true,
+    {"flapping", rules, story, "t/0/18", NULL, 0, true,
      "folded: f disk is flapping, its rules are told nothing before " T "46.200Z"},
-    {"an absent value", story, "t/0/14", "full", 0, true,
+    {"an absent value", rules, story, "t/0/14", "full", 0, true,
      "rule full: where does not hold: value > 90: the event has no value"},
-    {"a key that no event has", story, "host=db7", NULL, 0, false,
+    {"a key that no event has", rules, story, "host=db7", NULL, 0, false,
      "no event of this input has this key"},
-    {"a key that opened", story, "tenant=default host=db1", NULL, 0, true,
+    {"a key that opened", rules, story, "tenant=default host=db1", NULL, 0, true,
      "incident # of rule full was open from " T "40.400Z to " T "45.600Z"},
-    {"the same before it opened", story, "host=db1", NULL, 350, true,
-     "rule full: count() 2 of 3, distinct(resource) 2 of 2 at " T "40.200Z; the oldest left at " T
-     "50.000Z"},
-    {"a key that lacks alerts", story, "host=db2", NULL, 0, true,
+    {"the same before it opened", rules, story, "host=db1", NULL, 350, true,
+     "rule full: count() 2 of 3, distinct(resource) 2 of 2 at " T "40.200Z; by itself it stays so "
+     "until " T "50.000Z"},
+    {"a key that lacks alerts", rules, story, "host=db2", NULL, 0, true,
      "rule full: count() 1 of 3, distinct(resource) 1 of 2 at " T "40.500Z; the oldest left at " T
      "50.500Z"},
-    {"a key whose events fail", story, "host=db3", "full", 0, true,
-     "rule full: where does not hold for any of 2 problem events; the last: value > 90: 60.5 > "
+    {"a key whose events fail", rules, story, "host=db3", "full", 0, true,
+     "rule full: where does not hold for any of 2 problem events; the nearest: value > 90: 60.5 > "
      "90 is false"},
-    {"a key of an absent label", story, "labels.rack=", "fans", 0, true,
+    {"a key of an absent label", rules, story, "labels.rack=", "fans", 0, true,
      "rule fans: count() 1 of 2 at " T "43.000Z; the oldest left at " T "45.000Z"},
 };
 
-static struct bench *bench_of(const struct put *puts)
+/* What each form of rule says of a key that does not open. */
+static const char forms[] =
+    "rules:\n"
+    "- id: alive\n  where: check == \"alive\"\n  by: [host]\n"
+    "  expect: {every: 4s, severity: MAJOR}\n"
+    "  incident: {title: t}\n  close: cleared()\n"
+    "- id: ended\n  by: [host]\n  sequence:\n  - where: check == \"begun\"\n"
+    "  - not: check == \"done\"\n    as: done\n  within: 5s\n"
+    "  incident: {title: t}\n  close: quiet(1h)\n"
+    "- id: few\n  where: check == \"tick\"\n  by: [host]\n  window: {tumbling: 10s}\n"
+    "  look: end\n  when: count() < 2\n  incident: {title: t}\n  close: quiet(1h)\n"
+    "- id: flaps\n  on: flapping\n  where: check == \"link\"\n  by: [host]\n  window: 10s\n"
+    "  when: count() >= 2\n  incident: {title: t}\n  close: quiet(1h)\n"
+    "- id: held\n  where: check == \"load\" && severity >= MAJOR\n  by: [host]\n  window: open\n"
+    "  for: 5s\n  when: count() >= 1\n  incident: {title: t}\n  close: quiet(1h)\n"
+    "- id: seq\n  by: [host]\n  sequence:\n  - where: check == \"down\"\n    as: a\n"
+    "  - not: check == \"up\"\n    as: up\n  - where: check == \"lost\"\n    as: b\n"
+    "  within: 10s\n  incident: {title: t}\n  close: quiet(1h)\n";
+
+#define MAJOR ",\"severity\":\"major\""
+
+static const struct put forms_story[] = {
+    /* 0 */ {0, "h1/a", "down", ""},
+    /* 1 */ {100, "h2/a", "lost", ""},
+    /* 2 */ {1000, "h3/a", "begun", ""},
+    /* 3 */ {1000, "h4/a", "begun", ""},
+    /* 4 */ {1000, "h5/a", "load", MAJOR},
+    /* 5 */ {1000, "h6/a", "tick", ""},
+    /* 6 */ {1000, "h7/a", "alive", ""},
+    /* 7 */ {1000, "h8/a", "link", ""},
+    /* 8 */ {1000, "h9/a", "noise", ""},
+    /* 9 */ {1000, "h10/a", "load", ""},
+    /* 10 */ {2000, "h1/a", "up", ""},
+    /* 11 */ {2000, "h6/b", "tick", ""},
+    /* 12 */ {3000, "h3/a", "done", ""},
+    /* 13 */ {3000, "h5/a", "load", BENCH_CLEAR},
+    /* 14 */ {3000, "h6/c", "tick", ""},
+    /* 15 */ {3000, "h7/a", "alive", ""},
+    /* 16 */ {29000, "h11/a", "down", ""},
+    /* 17 */ {30000, "end", "end", ""},
+    {0, NULL, NULL, NULL},
+};
+
+static const struct row forms_rows[] = {
+    {"a step that must not come", forms, forms_story, "t/0/0", NULL, 0, true,
+     "rule seq: 1 of 2 steps: a: down on h1/a; waits for b at " T
+     "40.000Z; up, which must not, came by h1/a up at " T "42.000Z"},
+    {"the same, asked by its key", forms, forms_story, "host=h1", NULL, 0, true,
+     "rule seq: 1 of 2 steps: a: down on h1/a; waits for b at " T
+     "40.000Z; up, which must not, came by h1/a up at " T "42.000Z"},
+    {"the step itself", forms, forms_story, "t/0/10", NULL, 0, true,
+     "rule seq: it is up, which must not come, and ended: 1 of 2 steps: a: down on h1/a; waits for "
+     "b"},
+    {"a later step without the first", forms, forms_story, "t/0/1", NULL, 0, true,
+     "rule seq: it is b, and what has to come before had not come"},
+    {"its key", forms, forms_story, "host=h2", "seq", 0, true,
+     "rule seq: it was told of 1 event of this key, and holds none: none of them was its first "
+     "step, a"},
+    {"a sequence that ends by absence, and something came", forms, forms_story, "t/0/2", NULL, 0,
+     true,
+     "rule ended: 1 of 1 steps: step 1: begun on h3/a; opens without done at " T
+     "41.000Z; done, which must not, came by h3/a done at " T "43.000Z"},
+    {"and one where nothing came", forms, forms_story, "t/0/3", NULL, 0, true,
+     "rule ended: 1 of 1 steps: step 1: begun on h4/a; opens without done at " T
+     "41.000Z; it counted on until incident # opened at " T "46.000Z"},
+    {"what had to hold and was cleared", forms, forms_story, "t/0/4", NULL, 0, true,
+     "rule held: count() 1 of 1: when holds, and has to for 5s at " T
+     "41.000Z; when held no more, by h5/a load, at " T "43.000Z"},
+    {"the same, asked by its key", forms, forms_story, "host=h5", NULL, 0, true,
+     "rule held: count() 1 of 1: when holds, and has to for 5s at " T
+     "41.000Z; when held no more, by h5/a load, at " T "43.000Z"},
+    {"too many at the end of a window", forms, forms_story, "t/0/5", NULL, 0, true,
+     "rule few: count() 3 (needs fewer than 2) at " T
+     "43.000Z; its window ended, and when did not hold at " T "50.000Z"},
+    {"a sign of life", forms, forms_story, "t/0/6", NULL, 0, true,
+     "rule alive: expects an event every 4s, one came at " T
+     "41.000Z; the next came, h7/a alive, at " T "43.000Z"},
+    {"a repeat that is the last one", forms, forms_story, "t/0/15", NULL, 0, true,
+     "folded as repeat 1 of h7/a alive, which t/0/6/0 opened at " T
+     "41.000Z; of its alert, rule alive: expects an event every 4s, one came at " T
+     "43.000Z; none came then, and incident # opened at " T "47.000Z"},
+    {"a rule of alerts that flap", forms, forms_story, "t/0/7", NULL, 0, true,
+     "rule flaps is told of alerts that flap, and h8/a link does not"},
+    {"its key", forms, forms_story, "host=h8", "flaps", 0, true,
+     "rule flaps is told of alerts that flap: none of this key does"},
+    {"a key of many rules, none of which matches", forms, forms_story, "host=h9", NULL, 0, true,
+     "rule alive: where does not hold for any of 1 problem event; the nearest: check == "
+     "\"alive\": "
+     "\"noise\" == \"alive\" is false; looked at were rules alive, ended, few, flaps, held and 1 "
+     "more"},
+    {"the one that comes nearest is named", forms, forms_story, "host=h10", NULL, 0, true,
+     "rule held: where does not hold for any of 1 problem event; the nearest: severity >= MAJOR: "
+     "WARNING >= MAJOR is false; looked at were rules alive, ended, few, flaps, held and 1 more"},
+    {"the end of the input", forms, forms_story, "t/0/16", NULL, 0, true,
+     "rule seq: 1 of 2 steps: a: down on h11/a; waits for b at 2001-09-09T01:47:09.000Z; the input "
+     "ends before 2001-09-09T01:47:19.000Z"},
+};
+
+static struct bench *bench_of(const char *text, const struct put *puts)
 {
-    struct bench *bench = bench_create(rules);
+    struct bench *bench = bench_create(text);
     struct bench_feed *feed = bench_feed(bench, "t", 0);
 
     bench->config.expire_ms = 20000;
@@ -198,13 +296,12 @@ static void without_ids(const char *text, char *to, size_t bytes)
     to[used] = '\0';
 }
 
-static void the_verdict_is_the_first_thing_that_stopped_it(void **state)
+static void ask_all(const struct row *rows, size_t count)
 {
-    (void)state;
     size_t wrong = 0;
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct bench *bench = bench_of(rows[i].puts);
+    for (size_t i = 0; i < count; i++) {
+        struct bench *bench = bench_of(rows[i].rules, rows[i].puts);
         struct why_question question;
         struct error err = {""};
         char said[2000];
@@ -222,6 +319,18 @@ static void the_verdict_is_the_first_thing_that_stopped_it(void **state)
         bench_destroy(bench);
     }
     assert_int_equal(wrong, 0);
+}
+
+static void the_verdict_is_the_first_thing_that_stopped_it(void **state)
+{
+    (void)state;
+    ask_all(story_rows, sizeof(story_rows) / sizeof(story_rows[0]));
+}
+
+static void each_form_says_what_became_of_a_key(void **state)
+{
+    (void)state;
+    ask_all(forms_rows, sizeof(forms_rows) / sizeof(forms_rows[0]));
 }
 
 /* --- random recordings ---------------------------------------------------------------------------
@@ -458,6 +567,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_verdict_is_the_first_thing_that_stopped_it),
+        cmocka_unit_test(each_form_says_what_became_of_a_key),
         cmocka_unit_test(answers_agree_with_what_happened),
         cmocka_unit_test(repeats_that_a_rule_counts_are_one_line),
     };
