@@ -7,11 +7,12 @@
 
 static const char *const change_names[] = {"opened", "updated", "closed"};
 static const char *const cause_names[INCIDENT_CAUSE_COUNT] = {
-    "rule", "severity", "grew", "quiet", "cleared", "fewer", "value", "evicted", "unmuted"};
+    "rule",  "severity", "grew",     "quiet",   "cleared",
+    "fewer", "value",    "unlisted", "evicted", "unmuted"};
 static const char *const priority_names[] = {"", "P1", "P2", "P3", "P4", "P5"};
 static const char *const op_names[] = {"open", "update", "ack", "resolve"};
 static const char *const mark_names[MARK_KIND_COUNT] = {
-    "seal", "cap", "blind-begin", "blind-end", "join", "leave", "switch", "crash", "shed"};
+    "seal", "cap", "blind-begin", "blind-end", "join", "leave", "switch", "crash", "shed", "begin"};
 
 const char *incident_change_name(enum incident_change change)
 {

@@ -33,6 +33,7 @@ enum incident_cause {
     CAUSE_CLEARED,  /* closed: all its alerts have cleared */
     CAUSE_FEWER,    /* closed: fewer touches than the rule's fewer() says */
     CAUSE_VALUE,    /* closed: a number that came in made close true */
+    CAUSE_UNLISTED, /* closed: its key is no longer listed by the rule */
     CAUSE_EVICTED,  /* updated: no longer watched, a bound was reached */
     CAUSE_UNMUTED,  /* updated: nothing mutes it any more, and there is something to tell */
     INCIDENT_CAUSE_COUNT

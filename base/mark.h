@@ -20,6 +20,7 @@ enum mark_kind {
     MARK_SWITCH, /* a new rule set takes effect at value_ms, a round's start */
     MARK_CRASH,
     MARK_SHED,
+    MARK_BEGIN, /* the first watermark: nothing was closed before value_ms */
     MARK_KIND_COUNT
 };
 

@@ -295,6 +295,7 @@ struct worker {
     VECTOR_OF(struct alert_candidate) alert_candidates; /* T: read by all in PHASE_ALERT_EVICT */
     VECTOR_OF(struct key_candidate) key_candidates;     /* T: read by all in PHASE_KEY_EVICT */
     VECTOR_OF(uint64_t) key_excess;                     /* by rule slot */
+    uint32_t listed_generation;     /* of the version whose lists it has gone by */
     VECTOR_OF(uint32_t) slots_made; /* that drain and got a key since a look began; F */
     VECTOR_OF(uint32_t) lost; /* rule slot of each incident that this step stopped watching; F */
     VECTOR_OF(uint32_t) given_up; /* and of each key without one that went; F */

@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include "correlate/correlation.h"
+#include "correlate/listed_keys.h"
 #include "correlate/rule_trace.h"
 #include "correlate/sort.h"
 
@@ -76,8 +77,7 @@ static bool key_advance(struct correlation *c, struct key_lane *lane, uint32_t n
     }
 }
 
-/* The lane's timers hold an entry at or before the key's next due time. */
-static void timer_keep(const struct correlation *c, struct key_lane *lane, uint32_t number)
+void correlation_timer_keep(const struct correlation *c, struct key_lane *lane, uint32_t number)
 {
     struct key_state *key = key_at(lane, number);
     int64_t due_ms = next_due(c, key), ahead_ms = c->step->to_ms + KEY_TIMER_AHEAD_MS;
@@ -150,7 +150,7 @@ static void touch_run(struct correlation *c, const struct touch *touch)
 
     tally_add(&c->rules->slots[touch->slot].tally[c->worker->index].touches, 1);
     if (number == UINT32_MAX) {
-        if (!raises) {
+        if (!raises || c->rules->slots[touch->slot].rule->listed_count > 0) {
             c->retired++;
             return;
         }
@@ -171,7 +171,7 @@ static void touch_run(struct correlation *c, const struct touch *touch)
         if (key->is_open)
             mark_dirty(c, lane, number, touch);
     }
-    timer_keep(c, lane, number);
+    correlation_timer_keep(c, lane, number);
 }
 
 /* touch_run(), and what it did told from the outside: results cannot depend on it. */
@@ -249,7 +249,7 @@ static void lane_timers_run(struct correlation *c, struct key_lane *lane)
             continue; /* of a key that is gone, or an entry that a sooner one replaced */
         key->has_timer = false;
         if (key_advance(c, lane, timer.number, last_ms, last_ms))
-            timer_keep(c, lane, timer.number);
+            correlation_timer_keep(c, lane, timer.number);
     }
 }
 
@@ -315,6 +315,9 @@ void rules_phase(struct worker *worker, uint64_t seq, const struct step *step)
     size_t count = touches_collect(&c);
     const struct touch **touches = (const struct touch **)(void *)worker->sort_scratch.at;
 
+    if (c.rules->lists_keys && worker->listed_generation != c.rules->generation)
+        listed_keys_apply(&c);
+    worker->listed_generation = c.rules->generation;
     for (size_t i = 0; i < count; i++) {
         if (i + PREFETCH_AHEAD < count)
             key_prefetch(&engine->key_lanes[touches[i + PREFETCH_AHEAD]->lane],

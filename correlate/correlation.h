@@ -97,6 +97,10 @@ static inline struct event_view touch_view(const struct touch *touch)
 /* The key of a touch that key_find() did not find: watching, empty. Returns its number. */
 uint32_t rule_key_make(struct correlation *c, struct key_lane *lane, const struct touch *touch);
 
+/* The same of a key of such values, which a list names. */
+uint32_t rule_key_add(struct correlation *c, struct key_lane *lane, struct id128 id, uint32_t slot,
+                      const struct text *value);
+
 /* The key leaves the table; its words wait for the end of the step. */
 void rule_key_remove(struct correlation *c, struct key_lane *lane, uint32_t number);
 
@@ -105,6 +109,13 @@ void rule_key_free(struct key_state *key, const struct rule *rule, struct slab *
 
 /* Frees all keys of a lane and the lane, when the engine ends. */
 void rule_keys_release(struct key_lane *lane, const struct rules_version *rules, struct slab *slab);
+
+/* --- watch_expect.c --------------------------------------------------------------------- */
+
+/* The rules in force list the key: from `at_ms` on where it is new. */
+void expect_list(struct correlation *c, struct key_state *key, int64_t at_ms);
+/* True for a key that the list in force has not named: it no longer watches on after a close. */
+bool expect_unlist(const struct correlation *c, struct key_state *key);
 
 /* --- incident_life.c -------------------------------------------------------------------- */
 
@@ -150,6 +161,9 @@ static inline int64_t round_end_ms(const struct correlation *c, int64_t round)
 {
     return (round + 1) * (int64_t)c->config->round_ms;
 }
+
+/* The lane's timers hold an entry at or before the key's next due time. */
+void correlation_timer_keep(const struct correlation *c, struct key_lane *lane, uint32_t number);
 
 /* Updates of the rounds that end with the step or before. */
 void correlation_lane_updates(struct correlation *c, struct key_lane *lane);

@@ -57,11 +57,9 @@ static struct route route_make(const struct dedup *d, uint32_t index, const stru
     const struct rule *rule = rule_set_rule(d->rules->set, index);
     uint32_t slot = d->rules->slot_of[index];
     struct text value[RULE_BY_MAX];
-    struct id128 key = {hash_mix(slot + 1), d->config->seed};
 
     rule_by_values(rule, view, value);
-    for (uint32_t i = 0; i < rule->by_count; i++)
-        key = hash128(value[i].at, value[i].len, hash_mix(key.hi ^ value[i].len) ^ key.lo);
+    struct id128 key = key_id(slot, d->config->seed, value, rule->by_count);
     return (struct route){.key = key, .slot = slot, .lane = (uint8_t)(key.hi >> 56)};
 }
 

@@ -291,7 +291,8 @@ int engine_create(const struct engine_config *config, struct source *source, str
     engine->first_set = rules;
     atomic_init(&engine->rule_sets, 1);
     engine->newest_rules = rules_version_create(rules, NULL, engine->worker_count);
-    engine->stepped_rules = engine->newest_rules;
+    /* Listed keys are there from the first step on: it is made, whatever there is in it. */
+    engine->stepped_rules = engine->newest_rules->lists_keys ? NULL : engine->newest_rules;
     atomic_init(&engine->shown_rules, engine->newest_rules);
     slab_init(&engine->mute_slab);
     mute_stage_init(&engine->mutes, config->seed, &engine->mute_slab);

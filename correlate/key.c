@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "base/hash.h"
 
 enum { SLOTS_MIN = 8, MEMBERS_MIN = 8 };
 
@@ -27,6 +28,15 @@ void key_lane_release(struct key_lane *lane)
     free(lane->slots);
     key_timers_release(&lane->timers);
     memset(lane, 0, sizeof(*lane));
+}
+
+struct id128 key_id(uint32_t slot, uint64_t seed, const struct text *value, uint32_t count)
+{
+    struct id128 key = {hash_mix(slot + 1), seed};
+
+    for (uint32_t i = 0; i < count; i++)
+        key = hash128(value[i].at, value[i].len, hash_mix(key.hi ^ value[i].len) ^ key.lo);
+    return key;
 }
 
 static void place(struct key_lane *lane, struct key_slot slot)

@@ -137,6 +137,9 @@ static inline void key_prefetch_state(const struct key_lane *lane, struct id128 
         __builtin_prefetch(key_at(lane, slot->number - 1));
 }
 
+/* What a key is found by: the rule's slot and the values of `by`. The high byte is its lane. */
+struct id128 key_id(uint32_t slot, uint64_t seed, const struct text *value, uint32_t count);
+
 /* The key's number, or UINT32_MAX. */
 static inline uint32_t key_find(const struct key_lane *lane, struct id128 key)
 {

@@ -2,24 +2,31 @@
 #include "correlate/correlation.h"
 #include "correlate/rules_retire.h"
 
-uint32_t rule_key_make(struct correlation *c, struct key_lane *lane, const struct touch *touch)
+uint32_t rule_key_add(struct correlation *c, struct key_lane *lane, struct id128 id, uint32_t slot,
+                      const struct text *value)
 {
-    const struct rule *rule = c->rules->slots[touch->slot].rule;
-    const struct event_view view = touch_view(touch);
-    struct text value[RULE_BY_MAX];
-    uint32_t number = key_add(lane, touch->key);
+    const struct rule *rule = c->rules->slots[slot].rule;
+    uint32_t number = key_add(lane, id);
     struct key_state *key = key_at(lane, number);
 
-    rule_by_values(rule, &view, value);
     struct key_text *text = slab_alloc(&c->worker->slab, key_text_need(value, rule->by_count));
     key_text_pack(text, value, rule->by_count);
     key->text = text;
-    key->slot = touch->slot;
-    if (!c->rules->slots[touch->slot].current)
-        rules_retire_note(c->worker, touch->slot);
+    key->slot = slot;
+    if (!c->rules->slots[slot].current)
+        rules_retire_note(c->worker, slot);
     tally_add(&correlation_tally(c, key)->keys, 1);
     c->worker->so_far.keys_made++;
     return number;
+}
+
+uint32_t rule_key_make(struct correlation *c, struct key_lane *lane, const struct touch *touch)
+{
+    const struct event_view view = touch_view(touch);
+    struct text value[RULE_BY_MAX];
+
+    rule_by_values(c->rules->slots[touch->slot].rule, &view, value);
+    return rule_key_add(c, lane, touch->key, touch->slot, value);
 }
 
 void rule_key_free(struct key_state *key, const struct rule *rule, struct slab *slab)

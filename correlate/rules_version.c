@@ -131,6 +131,7 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
             version->slots[slot] = (struct rule_slot){
                 .rule = rule, .tally = tally_alloc(worker_count), .current = true};
         }
+        version->lists_keys |= rule->listed_count > 0;
         version->slot_of[i] = slot;
     }
     version->slot_count = slots;

@@ -23,6 +23,7 @@
 struct rule_tally {
     _Alignas(64) _Atomic uint64_t touches;
     _Atomic uint64_t opened, closed, keys, evicted, expired, pending;
+    uint64_t listed; /* digest of the list of keys that the worker has gone by; it alone */
 };
 
 /* Of one mute, by its kind and id: incidents that it mutes now, and that it ever began to. One
@@ -57,6 +58,7 @@ struct rules_version {
     uint32_t mute_count;
     int64_t from_ms; /* when it took effect; INT64_MIN: from the beginning (S) */
     bool reads_message, takes_all, takes_flapping;
+    bool lists_keys; /* of some rule that expects */
 };
 
 /* Errors: ends the process when memory is short. `older` is NULL for the first.

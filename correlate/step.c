@@ -5,6 +5,7 @@
 
 #include "correlate/blind.h"
 #include "correlate/derived.h"
+#include "correlate/mark.h"
 #include "correlate/part.h"
 #include "correlate/rules_retire.h"
 #include "correlate/rules_switch.h"
@@ -112,7 +113,17 @@ static void watermark_set(struct engine *engine, int64_t epoch)
 
 void step_begin(struct engine *engine, int64_t epoch)
 {
+    const struct engine_config *config = &engine->config;
+
+    /* A live run may have begun long before its first record. */
+    for (size_t i = 0; i < config->mark_count; i++)
+        if (config->marks[i].kind == MARK_BEGIN) {
+            int64_t begin = floor_div(config->marks[i].value_ms, (int64_t)config->epoch_ms);
+            epoch = begin < epoch ? begin : epoch;
+        }
     watermark_set(engine, epoch);
+    mark_tell(engine,
+              &(struct mark){.kind = MARK_BEGIN, .value_ms = epoch * (int64_t)config->epoch_ms});
     /* relaxed: no bin has ever been used. */
     atomic_store_explicit(&engine->done_epoch, epoch, memory_order_relaxed);
     engine_wake(engine, true);

@@ -16,9 +16,11 @@
 enum { GRACE_MS = 60000, LOOK_AGAIN_MS = 10000 };
 
 struct expected {
-    int64_t last_ms; /* sign of life */
+    int64_t last_ms; /* sign of life; of a key that never gave one: when it was listed */
     int64_t due_ms;
+    uint32_t listed;  /* generation of the rules that list it; 0: none */
     uint16_t part;    /* of the last sign of life */
+    bool is_seen;     /* there was one */
     bool has_resumed; /* while its incident is open */
 };
 
@@ -27,12 +29,12 @@ static int64_t put_off(const struct correlation *c, const struct rule *rule,
                        const struct expected *expected, int64_t now_ms)
 {
     const struct engine *engine = c->worker->engine;
-    const char *topic = engine->parts[expected->part]->name;
+    const char *topic = expected->is_seen ? engine->parts[expected->part]->name : NULL;
     int64_t end_ms = INT64_MIN;
 
     for (unsigned i = 1; i < c->step->part_count; i++) {
         const struct part *part = engine->parts[i];
-        if (strcmp(part->name, topic) != 0)
+        if (topic != NULL && strcmp(part->name, topic) != 0)
             continue;
         if (part->remind_ms != INT64_MAX)
             return now_ms + LOOK_AGAIN_MS;
@@ -47,8 +49,9 @@ static void put_why(struct text_buffer *to, const struct opening *o)
 {
     const struct expected *expected = o->found;
 
-    text_put_string(to, "nothing for ");
+    text_put_string(to, expected->is_seen ? "nothing for " : "nothing since it was listed, ");
     text_put_duration(to, o->order->at_ms - expected->last_ms);
+    text_put_string(to, expected->is_seen ? "" : " ago");
     text_put_string(to, " (expects an event every ");
     text_put_duration(to, o->rule->every_ms);
     text_put_string(to, ")");
@@ -76,14 +79,19 @@ static void note(struct expected *expected, const struct rule *rule, const struc
     expected->last_ms = touch->order.at_ms;
     expected->due_ms = touch->order.at_ms + rule->every_ms;
     expected->part = touch->order.part;
+    expected->is_seen = true;
+}
+
+static void body_make(struct correlation *c, struct key_state *key)
+{
+    key->body = slab_alloc(&c->worker->slab, sizeof(struct expected));
+    *(struct expected *)key->body = (struct expected){0};
 }
 
 static void expect_raise(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
-    if (key->body == NULL) {
-        key->body = slab_alloc(&c->worker->slab, sizeof(struct expected));
-        *(struct expected *)key->body = (struct expected){0};
-    }
+    if (key->body == NULL)
+        body_make(c, key);
     note(key->body, correlation_rule(c, key), touch);
     c->retired++;
 }
@@ -117,15 +125,50 @@ static bool expect_touch_open(struct correlation *c, struct key_lane *lane, uint
     return true;
 }
 
-/* It goes on where there was a sign of life; what was closed in its silence is forgotten until
- * there is one. */
+/* A rule that is gone or was changed is told of no sign of life: its silence means nothing. */
+static bool is_told(const struct correlation *c, const struct key_state *key)
+{
+    return c->rules->slots[key->slot].current;
+}
+
+/* It goes on where it is listed, or where there was a sign of life; what was closed in its silence
+ * is forgotten until there is one. */
 static bool expect_closed(struct correlation *c, struct key_state *key, int64_t at_ms)
 {
     struct expected *expected = key->body;
 
-    if (expected->has_resumed && expected->due_ms <= at_ms)
+    const struct rule *rule = correlation_rule(c, key);
+
+    if (!is_told(c, key) ||
+        !(rule->listed_count > 0 ? expected->listed != 0 : expected->has_resumed))
+        return false;
+    if (expected->due_ms <= at_ms)
+        expected->due_ms = at_ms + rule->every_ms;
+    return true;
+}
+
+void expect_list(struct correlation *c, struct key_state *key, int64_t at_ms)
+{
+    struct expected *expected;
+
+    if (!key->is_open && key->body == NULL) {
+        body_make(c, key);
+        expected = key->body;
+        expected->last_ms = at_ms;
         expected->due_ms = at_ms + correlation_rule(c, key)->every_ms;
-    return expected->has_resumed;
+    }
+    expected = key->is_open ? key->open->body : key->body;
+    expected->listed = c->rules->generation;
+}
+
+bool expect_unlist(const struct correlation *c, struct key_state *key)
+{
+    struct expected *expected = key->is_open ? key->open->body : key->body;
+
+    if (expected->listed == c->rules->generation)
+        return false;
+    expected->listed = 0;
+    return true;
 }
 
 static int64_t expect_due(const struct correlation *c, const struct key_state *key)
@@ -139,8 +182,13 @@ static int64_t expect_due(const struct correlation *c, const struct key_state *k
 static void expect_timer(struct correlation *c, struct key_state *key, int64_t due_ms)
 {
     struct expected *expected = key->body;
-    int64_t later_ms = put_off(c, correlation_rule(c, key), expected, due_ms);
 
+    if (!is_told(c, key)) {
+        slab_free(&c->worker->slab, expected, sizeof(*expected));
+        key->body = NULL; /* it leaves */
+        return;
+    }
+    int64_t later_ms = put_off(c, correlation_rule(c, key), expected, due_ms);
     if (later_ms != 0)
         expected->due_ms = later_ms;
     else

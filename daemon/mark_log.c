@@ -216,6 +216,10 @@ static int read_line(const char *at, size_t bytes, const struct mark_part *parts
     }
     mark.offset = json_integer_value(offset);
     mark.value_ms = json_integer_value(value);
+    if (mark.kind == MARK_BEGIN) {
+        keep(list, room, mark);
+        goto out;
+    }
     if (mark.kind == MARK_JOIN) {
         if (mark.value_ms == INT64_MIN) /* from the start: nothing had been closed */
             goto out;

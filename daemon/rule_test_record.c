@@ -355,10 +355,11 @@ static int order_plans(const void *a, const void *b)
     return x->combination < y->combination ? -1 : x->combination > y->combination;
 }
 
-static void mark_add(struct rule_test_source *source, uint32_t part, int64_t offset, int64_t ms)
+static void mark_add(struct rule_test_source *source, enum mark_kind kind, uint32_t part,
+                     int64_t offset, int64_t ms)
 {
     source->marks[source->mark_count++] =
-        (struct mark){.kind = MARK_SEAL,
+        (struct mark){.kind = kind,
                       .part = (uint16_t)part,
                       .offset = offset,
                       .value_ms = source->test->settings.start_ms + ms};
@@ -381,14 +382,16 @@ static void feed_fill(struct rule_test_source *source, uint32_t part, struct pla
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        if (plans[i].at_ms - slack_ms > sealed) {
-            sealed = plans[i].at_ms - slack_ms;
-            mark_add(source, part, (int64_t)i, sealed);
+        /* Not before the clock begins: what is watched from the beginning is watched from there. */
+        int64_t seal = plans[i].at_ms > slack_ms ? plans[i].at_ms - slack_ms : 0;
+        if (seal > sealed) {
+            sealed = seal;
+            mark_add(source, MARK_SEAL, part, (int64_t)i, sealed);
         }
         feed->records[i].offset = (int64_t)i;
         record_write(source, &plans[i], &feed->records[i]);
     }
-    mark_add(source, part, (int64_t)count, source->test->last_ms);
+    mark_add(source, MARK_SEAL, part, (int64_t)count, source->test->last_ms);
 }
 
 struct rule_test_source *rule_test_source_create(const struct rule_test *test, int64_t slack_ms)
@@ -406,7 +409,7 @@ struct rule_test_source *rule_test_source_create(const struct rule_test *test, i
     finite_source_init(&source->base, &source_ops);
     source->plans = arena_alloc_many(arena, test->record_count + 1, sizeof(*source->plans));
     source->feeds = arena_alloc_many(arena, test->partition_count + 1, sizeof(*source->feeds));
-    source->marks = arena_alloc_many(arena, test->record_count + test->partition_count + 1,
+    source->marks = arena_alloc_many(arena, test->record_count + test->partition_count + 2,
                                      sizeof(*source->marks));
     if (source->plans == NULL || source->feeds == NULL || source->marks == NULL) {
         rule_test_source_destroy(source);
@@ -416,6 +419,7 @@ struct rule_test_source *rule_test_source_create(const struct rule_test *test, i
         plan_event(source, e);
     assert(source->plan_count <= test->record_count);
     qsort(source->plans, source->plan_count, sizeof(*source->plans), order_plans);
+    mark_add(source, MARK_BEGIN, 0, 0, 0);
     for (uint32_t part = 0; part < test->partition_count; part++) {
         size_t to = from;
         while (to < source->plan_count && source->plans[to].partition == part)

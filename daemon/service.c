@@ -93,7 +93,7 @@ static void on_mark(void *self, const struct mark *mark)
     const char *topic = NULL;
     int32_t partition = -1;
 
-    if (mark->kind != MARK_SWITCH)
+    if (mark->kind != MARK_SWITCH && mark->kind != MARK_BEGIN)
         topic = engine_part_name(service->engine, mark->part, &partition);
     mark_log_add(service->marks, mark, topic, partition);
 }

@@ -212,6 +212,9 @@ char *why_words_change(const struct incident *incident)
         [CAUSE_GREW] = "its alerts have doubled",
         [CAUSE_QUIET] = "nothing has come for it for as long as the rule asks",
         [CAUSE_CLEARED] = "all its alerts have cleared",
+        [CAUSE_FEWER] = "less has come for it than the rule asks for",
+        [CAUSE_VALUE] = "a number came in with which its rule closes it",
+        [CAUSE_UNLISTED] = "the rule lists its key no more",
         [CAUSE_EVICTED] = "it is no longer watched, a bound was reached",
         [CAUSE_UNMUTED] = "nothing mutes it any more",
     };

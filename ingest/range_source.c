@@ -466,4 +466,8 @@ void range_source_own_marks(struct source *base, struct mark *marks, size_t coun
 
     source->marks = marks;
     source->mark_count = count;
+    /* A range that begins later was not being watched before. */
+    for (size_t i = 0; i < count && source->config.from.kind != RANGE_ANY; i++)
+        if (marks[i].kind == MARK_BEGIN)
+            marks[i].kind = MARK_KIND_COUNT;
 }

@@ -64,6 +64,8 @@ struct definition {
     struct sheet sheet;
     struct script script; /* the file, while it is read */
     bool has_script;
+    sheet_taker taker; /* of lookups_read_sheet() */
+    void *self;
 };
 
 static struct diagnostics *diag_of(const struct definition *definition)
@@ -156,6 +158,20 @@ static bool read_file(struct definition *definition, const struct yaml_node *fil
     }
     free(text);
     return is_good;
+}
+
+static bool hand_over(struct definition *definition)
+{
+    return definition->taker(definition->self, &definition->sheet, &definition->script);
+}
+
+bool lookups_read_sheet(struct lookups *lookups, const struct yaml_node *file, const char *kind,
+                        sheet_taker taker, void *self)
+{
+    struct definition definition = {
+        .lookups = lookups, .node = file, .kind = kind, .taker = taker, .self = self};
+
+    return read_file(&definition, file, hand_over);
 }
 
 /* A column by the word under `key`; the only one where there is none. */

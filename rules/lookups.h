@@ -69,6 +69,15 @@ struct lookups {
 bool lookups_read(struct lookups *lookups, const struct yaml_node *sets,
                   const struct yaml_node *tables);
 
+/* What becomes of a file of rows; `script` is where messages about rows may point. Cells live as
+ * long as the rule set. */
+typedef bool (*sheet_taker)(void *self, const struct sheet *sheet, const struct script *script);
+
+/* Reads a file that a rule names itself, within the bounds of all of them, and hands it over.
+ * `file` is its name (a word), `kind` what it is of: "a set". Errors: false, diagnosed. */
+bool lookups_read_sheet(struct lookups *lookups, const struct yaml_node *file, const char *kind,
+                        sheet_taker taker, void *self);
+
 /* NULL when there is none of the name. `lookups` may be NULL. */
 const struct named_set *lookups_find_set(const struct lookups *lookups, struct text name);
 const struct table *lookups_find_table(const struct lookups *lookups, struct text name);

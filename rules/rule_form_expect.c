@@ -1,10 +1,11 @@
 /*
  * rule_form_expect.c - reads the form of absence: `expect`, an event every so often.
  */
+#include "rules/expect_keys.h"
 #include "rules/lexer.h"
 #include "rules/rule_reading.h"
 
-static const char *const expect_keys[] = {"every", "severity"};
+static const char *const expect_keys[] = {"every", "severity", "keys"};
 
 static void read_severity(struct reading *reading, const struct yaml_node *map)
 {
@@ -42,7 +43,7 @@ static void read_expect(struct reading *reading)
         reading_spoil(reading);
         return;
     }
-    if (!rule_check_keys(map, expect_keys, 2, "expect", reading_diag(reading)))
+    if (!rule_check_keys(map, expect_keys, 3, "expect", reading_diag(reading)))
         reading_spoil(reading);
     node = reading_required(reading, map, "every", "expect");
     if (node != NULL)
@@ -51,6 +52,12 @@ static void read_expect(struct reading *reading)
     read_severity(reading, map);
     reading_setting(reading, SETTING_SEVERITY,
                     severity_name((enum severity)rule->silence_severity));
+    node = yaml_node_find(map, "keys");
+    if (node == NULL)
+        return;
+    expect_keys_read(reading, node);
+    /* Whether keys are listed makes another rule of it, which they are does not. */
+    reading_digest_text(&rule->form, "listed");
 }
 
 const struct rule_form_reader rule_form_expect = {

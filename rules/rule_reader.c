@@ -278,11 +278,17 @@ void reading_digest_ast(struct id128 *digest, const struct ast *ast)
 const char *rule_setting_name(enum rule_setting_kind kind)
 {
     static const char *const names[SETTING_COUNT] = {
-        [SETTING_TITLE] = "title",       [SETTING_PRIORITY] = "priority",
-        [SETTING_TIER] = "tier",         [SETTING_TEAM] = "team",
-        [SETTING_RUNBOOK] = "runbook",   [SETTING_CLOSE] = "close",
-        [SETTING_SEVERITY] = "severity", [SETTING_STEPS] = "as",
-        [SETTING_MAX_KEYS] = "max_keys", [SETTING_MAX_MEMBERS] = "max_members",
+        [SETTING_TITLE] = "title",
+        [SETTING_PRIORITY] = "priority",
+        [SETTING_TIER] = "tier",
+        [SETTING_TEAM] = "team",
+        [SETTING_RUNBOOK] = "runbook",
+        [SETTING_CLOSE] = "close",
+        [SETTING_SEVERITY] = "severity",
+        [SETTING_KEYS] = "keys",
+        [SETTING_STEPS] = "as",
+        [SETTING_MAX_KEYS] = "max_keys",
+        [SETTING_MAX_MEMBERS] = "max_members",
     };
 
     return names[kind];

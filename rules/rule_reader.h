@@ -40,7 +40,7 @@ struct rule_build {
     struct label_slots *slots;
     uint32_t *var_parts; /* see vars.h */
     struct patterns *patterns;
-    const struct lookups *lookups;
+    struct lookups *lookups;
 };
 
 /* Reads one entry of `rules:`. Everything that is wrong with it is diagnosed.

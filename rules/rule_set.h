@@ -88,6 +88,7 @@ enum rule_setting_kind {
     SETTING_RUNBOOK,
     SETTING_CLOSE,
     SETTING_SEVERITY, /* of `expect` */
+    SETTING_KEYS,     /* of `expect`, those that are listed */
     SETTING_STEPS,    /* names of steps */
     SETTING_MAX_KEYS,
     SETTING_MAX_MEMBERS,
@@ -134,7 +135,11 @@ struct rule {
     bool ends_by_absence;     /* the last step is a `not`: the timer opens */
     int64_t every_ms;         /* FORM_EXPECT: an event is due this long after the last */
     uint8_t silence_severity; /* and how bad it is when none comes */
-    uint32_t quiet_count;     /* the distinct durations inside quiet(...) of `close` */
+    /* The keys that are watched, where they are listed: rows of by_count values, in order. */
+    uint32_t listed_count;
+    const struct text *listed;
+    struct id128 listed_digest;
+    uint32_t quiet_count;             /* the distinct durations inside quiet(...) of `close` */
     int64_t quiet_ms[RULE_QUIET_MAX]; /* ascending */
     uint8_t fewer_count;              /* the fewer(touches, ms) inside `close` */
     struct rule_fewer {

@@ -425,7 +425,7 @@ static void rules_of_the_manual_load(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(blocks, 11);
+    assert_int_equal(blocks, 12);
 }
 
 int main(void)

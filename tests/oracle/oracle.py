@@ -982,6 +982,10 @@ class Oracle:
 
     def silence(self, i, values, key, now):
         rule, expected = self.rules[i], key.expected
+        if i not in self.current:  # nobody tells it of a sign of life any more
+            self.seen["silence of a rule that drains"] += 1
+            del self.keys[(i, values)]
+            return
         spells = [self.spells_before(mark, now) for mark in self.spells(expected["topic"])]
         if any(is_blind for is_blind, _ in spells):
             expected["due"] = now + 10000
@@ -1219,7 +1223,7 @@ class Oracle:
         self.ledger["closed"] += 1
         self.seen["closed " + cause] += 1
         self.log_change(key.incident, now, "closed", cause)
-        if key.expected and not key.incident.has_resumed:
+        if key.expected and (i not in self.current or not key.incident.has_resumed):
             key.expected = None  # forgotten until its next sign of life
         elif key.expected and key.expected["due"] <= now:
             key.expected["due"] = now + self.rules[i].expect["every_ms"]

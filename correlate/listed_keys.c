@@ -1,0 +1,84 @@
+/*
+ * listed_keys.c - see listed_keys.h.
+ *
+ * Each worker goes through all rows of a list and takes those of its lanes: a hash per row and
+ * worker, once per list that is new. What is taken is marked with the version's generation, so a
+ * key without the mark is listed no more.
+ */
+#include "correlate/listed_keys.h"
+
+#include <stdlib.h>
+
+/* The slot's rule has a list that this worker has not gone by yet. */
+static bool is_new(const struct correlation *c, uint32_t slot)
+{
+    const struct rule_slot *s = &c->rules->slots[slot];
+
+    return s->current && s->rule->listed_count > 0 &&
+           s->tally[c->worker->index].listed != s->rule->listed_digest.lo;
+}
+
+/* When the version took effect. That is a round's start, but for the first watermark, which is cut
+ * down to one: how long an epoch is may not show. */
+static int64_t from_ms(const struct correlation *c)
+{
+    int64_t round_ms = (int64_t)c->config->round_ms;
+
+    return floor_div(c->step->from_ms, round_ms) * round_ms;
+}
+
+static void key_take(struct correlation *c, uint32_t slot, const struct text *value)
+{
+    const struct rule *rule = c->rules->slots[slot].rule;
+    struct engine *engine = c->worker->engine;
+    struct id128 id = key_id(slot, engine->config.seed, value, rule->by_count);
+    unsigned l = (unsigned)(id.hi >> 56);
+
+    if (lane_owner(engine, l) != c->worker->index)
+        return;
+    struct key_lane *lane = &engine->key_lanes[l];
+    uint32_t number = key_find(lane, id);
+    if (number == UINT32_MAX) {
+        number = rule_key_add(c, lane, id, slot, value);
+        key_at(lane, number)->last_any = TIME_PACK(from_ms(c));
+    }
+    expect_list(c, key_at(lane, number), from_ms(c));
+    correlation_timer_keep(c, lane, number);
+}
+
+/* What is no longer listed leaves the lane. */
+static void lane_sweep(struct correlation *c, struct key_lane *lane, const bool *swept)
+{
+    for (uint32_t n = 0; n < lane->used; n++) {
+        struct key_state *key = key_at(lane, n);
+        if (!key->used || !swept[key->slot] || !expect_unlist(c, key))
+            continue;
+        if (key->is_open) {
+            struct order order = correlation_order(c, key, from_ms(c), ORDER_TIMER, ORDER_RULE);
+            incident_close(c, lane, n, &order, CAUSE_UNLISTED);
+        } else {
+            rule_key_remove(c, lane, n);
+        }
+    }
+}
+
+void listed_keys_apply(struct correlation *c)
+{
+    const struct engine *engine = c->worker->engine;
+    bool *is_swept = memory_alloc(c->rules->slot_count + 1);
+    bool any = false;
+
+    for (uint32_t s = 0; s < c->rules->slot_count; s++) {
+        const struct rule_slot *slot = &c->rules->slots[s];
+        is_swept[s] = is_new(c, s);
+        if (!is_swept[s])
+            continue;
+        any = true;
+        for (uint32_t i = 0; i < slot->rule->listed_count; i++)
+            key_take(c, s, &slot->rule->listed[(size_t)i * slot->rule->by_count]);
+        slot->tally[c->worker->index].listed = slot->rule->listed_digest.lo;
+    }
+    for (unsigned l = c->worker->index; any && l < LANES; l += engine->worker_count)
+        lane_sweep(c, &engine->key_lanes[l], is_swept);
+    free(is_swept);
+}

@@ -1,0 +1,17 @@
+/*
+ * listed_keys.h - the keys that rules with `expect` list are there from the first step of a rule
+ * set on, whether anything came for them or not (docs/correlation.md, section 3).
+ *
+ * A key that was listed before carries on; one that is listed no more leaves, and its incident
+ * closes with it.
+ *
+ * Thread: a worker, for keys of its own lanes, before the touches of the step.
+ */
+#ifndef CORRELATE_LISTED_KEYS_H
+#define CORRELATE_LISTED_KEYS_H
+
+#include "correlate/correlation.h"
+
+void listed_keys_apply(struct correlation *c);
+
+#endif

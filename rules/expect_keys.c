@@ -1,0 +1,305 @@
+/* expect_keys.c - see expect_keys.h. */
+#include "rules/expect_keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/hash.h"
+#include "rules/lookups.h"
+#include "rules/nearest.h"
+
+static const char no_tenant[] = "default";
+
+/* One row, and where it stands. */
+struct listed {
+    const struct text *value; /* of each field of by */
+    uint32_t count;
+    struct span span;
+};
+
+/* All rows while they are read. */
+struct listing {
+    struct reading *reading;
+    struct span span; /* of the list */
+    struct listed *rows;
+    struct text *values; /* of all rows, in the arena of the set */
+    uint32_t count, room;
+};
+
+static uint32_t by_count(const struct listing *listing)
+{
+    return listing->reading->rule->open.by_count;
+}
+
+static const char *by_name(const struct listing *listing, uint32_t i)
+{
+    return listing->reading->rule->open.by_name[i];
+}
+
+/* ---- rows ---- */
+
+/* False, diagnosed, when there are more than the rule may hold. */
+static bool listing_begin(struct listing *listing, uint32_t room)
+{
+    struct reading *reading = listing->reading;
+    uint32_t max = reading->rule->open.max_keys;
+
+    if (room == 0 || room > max) {
+        diagnose(reading_diag(reading), listing->span,
+                 room == 0 ? "keys lists one key at least"
+                           : "keys lists more keys than max_keys, %u",
+                 (unsigned)max);
+        reading_spoil(reading);
+        return false;
+    }
+    listing->rows = arena_alloc_many(reading->build->scratch, room, sizeof(*listing->rows));
+    listing->values = arena_alloc_many(reading->build->arena, (size_t)room * by_count(listing),
+                                       sizeof(*listing->values));
+    listing->room = room;
+    if (listing->rows != NULL && listing->values != NULL)
+        return true;
+    reading_out_of_memory(reading);
+    return false;
+}
+
+/* The values of the next row, to be filled. */
+static struct text *listing_add(struct listing *listing, struct span span)
+{
+    struct text *value = &listing->values[(size_t)listing->count * by_count(listing)];
+
+    listing->rows[listing->count++] =
+        (struct listed){.value = value, .count = by_count(listing), .span = span};
+    value[0] = (struct text){no_tenant, sizeof(no_tenant) - 1};
+    return value;
+}
+
+static bool text_differs(struct text a, struct text b, int *order)
+{
+    size_t common = a.len < b.len ? a.len : b.len;
+
+    *order = common > 0 ? memcmp(a.at, b.at, common) : 0;
+    if (*order == 0)
+        *order = (a.len > b.len) - (a.len < b.len);
+    return *order != 0;
+}
+
+/* By the values; of the same key the one that stands first. */
+static int row_order(const void *a, const void *b)
+{
+    const struct listed *x = a, *y = b;
+    int order;
+
+    for (uint32_t i = 0; i < x->count; i++)
+        if (text_differs(x->value[i], y->value[i], &order))
+            return order;
+    return (x->span.from > y->span.from) - (x->span.from < y->span.from);
+}
+
+static bool is_same(const struct listed *a, const struct listed *b)
+{
+    int order;
+
+    for (uint32_t i = 0; i < a->count; i++)
+        if (text_differs(a->value[i], b->value[i], &order))
+            return false;
+    return true;
+}
+
+/* Which keys are listed may change while the rule carries on. */
+static void setting_keep(struct listing *listing)
+{
+    struct reading *reading = listing->reading;
+    struct rule *rule = &reading->rule->open;
+    char text[32];
+    int length = snprintf(text, sizeof(text), "%u key%s", (unsigned)rule->listed_count,
+                          rule->listed_count == 1 ? "" : "s");
+    const char *copy = arena_copy(reading->build->arena, text, (size_t)length);
+
+    if (copy == NULL) {
+        reading_out_of_memory(reading);
+        return;
+    }
+    reading_setting(reading, SETTING_KEYS, copy);
+    rule->setting[SETTING_KEYS].digest = rule->listed_digest;
+}
+
+/* Sorts the rows into the rule. `values` stays as memory behind them. */
+static bool listing_finish(struct listing *listing)
+{
+    struct rule *rule = &listing->reading->rule->open;
+    size_t bytes = rule->by_count * sizeof(struct text);
+    struct text *sorted = arena_alloc_many(listing->reading->build->arena, listing->count, bytes);
+
+    if (sorted == NULL) {
+        reading_out_of_memory(listing->reading);
+        return false;
+    }
+    qsort(listing->rows, listing->count, sizeof(*listing->rows), row_order);
+    for (uint32_t r = 0; r < listing->count; r++) {
+        const struct listed *row = &listing->rows[r];
+        if (r > 0 && is_same(&listing->rows[r - 1], row)) {
+            diagnose(reading_diag(listing->reading), row->span, "this key is listed twice");
+            reading_spoil(listing->reading);
+            return false;
+        }
+        memcpy(&sorted[(size_t)r * rule->by_count], row->value, bytes);
+        for (uint32_t i = 0; i < rule->by_count; i++) {
+            struct id128 pair[2] = {rule->listed_digest,
+                                    hash128(row->value[i].at, row->value[i].len, i)};
+            rule->listed_digest = hash128(pair, sizeof(pair), 0);
+        }
+    }
+    rule->listed = sorted;
+    rule->listed_count = listing->count;
+    setting_keep(listing);
+    return true;
+}
+
+/* ---- a list of maps ---- */
+
+static uint32_t by_find(const struct listing *listing, struct text name)
+{
+    uint32_t i = 0;
+
+    while (i < by_count(listing) && !text_equals(name, by_name(listing, i)))
+        i++;
+    return i;
+}
+
+static bool map_value(struct listing *listing, const struct yaml_node *node, struct text *value)
+{
+    struct reading *reading = listing->reading;
+
+    if (!reading_is_scalar(reading, node))
+        return false;
+    if (node->text.len == 0 || node->text.len > SHEET_CELL_BYTES_MAX) {
+        diagnose(reading_diag(reading), node->span, "the value of a key has 1 to %d bytes",
+                 SHEET_CELL_BYTES_MAX);
+        reading_spoil(reading);
+        return false;
+    }
+    value->at = arena_copy(reading->build->arena, node->text.at, node->text.len);
+    value->len = node->text.len;
+    if (value->at == NULL)
+        reading_out_of_memory(reading);
+    return value->at != NULL;
+}
+
+static bool take_map(struct listing *listing, const struct yaml_node *map)
+{
+    struct reading *reading = listing->reading;
+    const struct rule *rule = &reading->rule->open;
+
+    if (map->kind != YAML_MAP) {
+        diagnose(reading_diag(reading), map->span,
+                 "keys lists maps that name each field of by: {%.80s: ...}",
+                 rule->by_name[rule->by_count - 1]);
+        reading_spoil(reading);
+        return false;
+    }
+    if (!rule_check_keys(map, rule->by_name, rule->by_count, "a key of this rule",
+                         reading_diag(reading))) {
+        reading_spoil(reading);
+        return false;
+    }
+    struct text *value = listing_add(listing, map->span);
+    for (const struct yaml_node *node = map->first; node != NULL; node = node->next)
+        if (!map_value(listing, node, &value[by_find(listing, node->key->text)]))
+            return false;
+    for (uint32_t i = 1; i < rule->by_count; i++)
+        if (value[i].at == NULL) {
+            diagnose(reading_diag(reading), map->span, "this key has no %.80s", rule->by_name[i]);
+            reading_spoil(reading);
+            return false;
+        }
+    return true;
+}
+
+static bool take_list(struct listing *listing, const struct yaml_node *list)
+{
+    if (!listing_begin(listing, list->count))
+        return false;
+    for (const struct yaml_node *node = list->first; node != NULL; node = node->next)
+        if (!take_map(listing, node))
+            return false;
+    return true;
+}
+
+/* ---- a file ---- */
+
+static bool find_columns(struct listing *listing, const struct sheet *sheet, uint32_t *column)
+{
+    struct reading *reading = listing->reading;
+
+    for (uint32_t i = 0; i < by_count(listing); i++) {
+        const char *name = by_name(listing, i);
+        column[i] = sheet_find_column(sheet, (struct text){name, (uint32_t)strlen(name)});
+        if (column[i] == SHEET_COLUMNS_MAX && i > 0) {
+            diagnose(reading_diag(reading), listing->span,
+                     "the file has no column \"%.80s\", which by names", name);
+            reading_spoil(reading);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool take_sheet(void *self, const struct sheet *sheet, const struct script *script)
+{
+    struct listing *listing = self;
+    uint32_t column[RULE_BY_MAX];
+
+    if (!find_columns(listing, sheet, column) || !listing_begin(listing, sheet->row_count))
+        return false;
+    for (uint32_t r = 0; r < sheet->row_count; r++) {
+        struct span span = {script, sheet->row_place[r], sheet->row_place[r]};
+        struct text *value = listing_add(listing, span);
+        for (uint32_t i = 0; i < by_count(listing); i++) {
+            if (column[i] < SHEET_COLUMNS_MAX && sheet->cells[column[i]][r].at != NULL) {
+                value[i] = sheet->cells[column[i]][r];
+            } else if (i > 0) {
+                diagnose(reading_diag(listing->reading), span, "this row has no \"%.80s\"",
+                         by_name(listing, i));
+                reading_spoil(listing->reading);
+                return false;
+            }
+        }
+    }
+    /* While messages may still point into the file. */
+    return listing_finish(listing);
+}
+
+static void take_file(struct listing *listing, const struct yaml_node *map)
+{
+    static const char *const known[] = {"file"};
+    struct reading *reading = listing->reading;
+    const struct yaml_node *file;
+
+    if (!rule_check_keys(map, known, 1, "keys", reading_diag(reading)))
+        reading_spoil(reading);
+    file = reading_required(reading, map, "file", "keys");
+    if (file == NULL || !reading_is_scalar(reading, file))
+        return;
+    if (file->text.len == 0) {
+        diagnose(reading_diag(reading), file->span, "file takes a name");
+        reading_spoil(reading);
+    } else if (!lookups_read_sheet(reading->build->lookups, file, "keys", take_sheet, listing)) {
+        reading_spoil(reading);
+    }
+}
+
+void expect_keys_read(struct reading *reading, const struct yaml_node *keys)
+{
+    struct listing listing = {.reading = reading, .span = keys->span};
+
+    if (keys->kind == YAML_MAP) {
+        take_file(&listing, keys);
+    } else if (keys->kind == YAML_LIST) {
+        if (take_list(&listing, keys))
+            listing_finish(&listing);
+    } else {
+        diagnose(reading_diag(reading), keys->span,
+                 "keys takes a list of maps, or {file: NAME.csv}");
+        reading_spoil(reading);
+    }
+}
