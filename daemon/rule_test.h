@@ -204,7 +204,8 @@ struct rule_test_incident {
     uint32_t change_count, change_room;
     struct rule_test_op {
         uint16_t sink;
-        char *body; /* as the sink would be sent it; owned */
+        char *body;          /* as the sink would be sent it; owned */
+        struct json_t *json; /* the same, once it was looked at; owned */
     } * op;
     uint32_t op_count, op_room;
     struct rule_test_member {

@@ -18,6 +18,10 @@
 #define NONE UINT32_MAX
 enum { SAID_BYTES = 512 };
 
+/* What is known of an expectation and an incident. */
+enum pair { PAIR_UNSEEN, PAIR_CAN, PAIR_CANNOT };
+enum { PAIRS_KEPT = 64 << 20 };
+
 struct comparison {
     const struct rule_test_file *file;
     const struct rule_test *test;
@@ -26,6 +30,8 @@ struct comparison {
     uint32_t *incident_of; /* of each expectation; NONE: not met */
     uint32_t *meets;       /* of each incident; NONE: nothing describes it */
     bool *visited;         /* of each incident, in one search */
+    uint8_t *pair;         /* enum pair, by expectation and incident */
+    uint64_t pair_count;   /* the first so many are kept */
 };
 
 const char *rule_test_finding_name(enum rule_test_finding_kind kind)
@@ -35,9 +41,11 @@ const char *rule_test_finding_name(enum rule_test_finding_kind kind)
     return names[kind];
 }
 
-static uint32_t unmet_rows(const struct comparison *cmp, uint32_t expectation, uint32_t incident)
+/* How many rows are not met, counted up to `enough`. */
+static uint32_t unmet_rows(const struct comparison *cmp, uint32_t expectation, uint32_t incident,
+                           uint32_t enough)
 {
-    struct rule_test_rows rows = {0};
+    struct rule_test_rows rows = {.enough = enough};
 
     rule_test_match(cmp->file, cmp->test, &cmp->test->expect[expectation],
                     &cmp->run->incident[incident], &rows);
@@ -46,34 +54,91 @@ static uint32_t unmet_rows(const struct comparison *cmp, uint32_t expectation, u
 
 /* ---- who meets whom ---- */
 
-/* One augmenting path from an expectation (Kuhn's algorithm). */
+/* Looks at a pair once, and keeps what it saw while there is room. */
+static bool can_meet(const struct comparison *cmp, uint32_t expectation, uint32_t incident)
+{
+    uint64_t pair = (uint64_t)expectation * cmp->run->incident_count + incident;
+    uint8_t *seen = pair < cmp->pair_count ? &cmp->pair[pair] : NULL;
+    bool can;
+
+    if (seen != NULL && *seen != PAIR_UNSEEN)
+        return *seen == PAIR_CAN;
+    can = rule_test_match_is_same(&cmp->test->expect[expectation], &cmp->run->incident[incident]) &&
+          unmet_rows(cmp, expectation, incident, 1) == 0;
+    if (seen != NULL)
+        *seen = can ? PAIR_CAN : PAIR_CANNOT;
+    return can;
+}
+
+static void meet(struct comparison *cmp, uint32_t expectation, uint32_t incident)
+{
+    cmp->meets[incident] = expectation;
+    cmp->incident_of[expectation] = incident;
+}
+
+/* The n-th incident to look at: people write what they expect in the order in which it comes, so
+ * the search begins where the last one ended. */
+static uint32_t nth_from(const struct comparison *cmp, uint32_t begin, uint32_t n)
+{
+    uint64_t place = (uint64_t)begin + n;
+
+    return (uint32_t)(place < cmp->run->incident_count ? place : place - cmp->run->incident_count);
+}
+
+/* One augmenting path from an expectation (Kuhn's algorithm): a free incident, else one whose
+ * expectation can go elsewhere. */
 static bool assign(struct comparison *cmp, uint32_t expectation)
 {
     for (uint32_t i = 0; i < cmp->run->incident_count; i++) {
-        if (cmp->visited[i] ||
-            !rule_test_match_is_same(&cmp->test->expect[expectation], &cmp->run->incident[i]) ||
-            unmet_rows(cmp, expectation, i) > 0)
+        if (cmp->visited[i] || !can_meet(cmp, expectation, i))
             continue;
         cmp->visited[i] = true;
         if (cmp->meets[i] == NONE || assign(cmp, cmp->meets[i])) {
-            cmp->meets[i] = expectation;
-            cmp->incident_of[expectation] = i;
+            meet(cmp, expectation, i);
             return true;
         }
     }
     return false;
 }
 
+/* Each expectation gets the first incident that is free and meets it; only the few that find none
+ * need a search. What a search in vain has visited leads nowhere in the next one either, until one
+ * succeeds. */
+static void assign_all(struct comparison *cmp)
+{
+    uint32_t begin = 0, count = cmp->run->incident_count;
+    bool is_stale = true;
+
+    for (uint32_t e = 0; e < cmp->test->expect_count; e++) {
+        cmp->incident_of[e] = NONE;
+        for (uint32_t n = 0; n < count && cmp->incident_of[e] == NONE; n++) {
+            uint32_t i = nth_from(cmp, begin, n);
+            if (cmp->meets[i] == NONE && can_meet(cmp, e, i)) {
+                meet(cmp, e, i);
+                begin = i + 1 < count ? i + 1 : 0;
+            }
+        }
+    }
+    for (uint32_t e = 0; e < cmp->test->expect_count; e++) {
+        if (cmp->incident_of[e] != NONE)
+            continue;
+        if (is_stale)
+            memset(cmp->visited, 0, count * sizeof(*cmp->visited));
+        is_stale = assign(cmp, e);
+    }
+}
+
 /* The free incident of the same rule and key that differs least; NONE when there is none. */
-static uint32_t nearest_incident(const struct comparison *cmp, uint32_t expectation)
+static uint32_t nearest_incident(const struct comparison *cmp, uint32_t expectation, uint32_t begin)
 {
     uint32_t best = NONE, least = UINT32_MAX;
 
-    for (uint32_t i = 0; i < cmp->run->incident_count; i++) {
+    for (uint32_t n = 0; n < cmp->run->incident_count && least > 1; n++) {
+        uint32_t i = nth_from(cmp, begin, n);
         if (cmp->meets[i] != NONE ||
             !rule_test_match_is_same(&cmp->test->expect[expectation], &cmp->run->incident[i]))
             continue;
-        uint32_t unmet = unmet_rows(cmp, expectation, i);
+        uint32_t unmet = unmet_rows(cmp, expectation, i, least);
         if (unmet < least) {
             least = unmet;
             best = i;
@@ -178,15 +243,13 @@ static void compare_expected(struct comparison *cmp)
 {
     const struct rule_test *test = cmp->test;
 
-    for (uint32_t e = 0; e < test->expect_count; e++)
-        cmp->incident_of[e] = NONE;
+    uint32_t begin = 0;
+
+    assign_all(cmp);
     for (uint32_t e = 0; e < test->expect_count; e++) {
-        memset(cmp->visited, 0, cmp->run->incident_count * sizeof(*cmp->visited));
-        assign(cmp, e);
-    }
-    for (uint32_t e = 0; e < test->expect_count; e++) {
-        uint32_t near = cmp->incident_of[e] == NONE ? nearest_incident(cmp, e) : NONE;
+        uint32_t near = cmp->incident_of[e] == NONE ? nearest_incident(cmp, e, begin) : NONE;
         if (near != NONE) {
+            begin = near + 1 < cmp->run->incident_count ? near + 1 : 0;
             cmp->incident_of[e] = near;
             cmp->meets[near] = e;
             add_differs(cmp, e, near);
@@ -204,7 +267,7 @@ static void compare_forbidden(struct comparison *cmp)
     for (uint32_t e = 0; e < cmp->test->expect_not_count; e++) {
         const struct rule_test_expectation *expected = &cmp->test->expect_not[e];
         for (uint32_t i = 0; i < cmp->run->incident_count; i++) {
-            struct rule_test_rows rows = {0};
+            struct rule_test_rows rows = {.enough = 1};
             struct rule_test_finding *finding;
             rule_test_match(cmp->file, cmp->test, expected, &cmp->run->incident[i], &rows);
             if (rows.unmet > 0)
@@ -350,7 +413,13 @@ void rule_test_compare(const struct rule_test_file *file, const struct rule_test
     }
     for (uint32_t i = 0; i < run->incident_count; i++)
         cmp.meets[i] = NONE;
+    cmp.pair_count = (uint64_t)test->expect_count * run->incident_count;
+    if (cmp.pair_count > PAIRS_KEPT)
+        cmp.pair_count = PAIRS_KEPT;
+    cmp.pair = calloc(cmp.pair_count + 1, 1); /* NULL is slow, and right */
+    cmp.pair_count = cmp.pair != NULL ? cmp.pair_count : 0;
     compare_expected(&cmp);
+    free(cmp.pair);
     compare_forbidden(&cmp);
     compare_counts(&cmp);
 }

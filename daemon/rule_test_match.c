@@ -124,6 +124,10 @@ static void add_key(struct rule_test_rows *rows, const struct yaml_node *node, c
         add_text(rows, "key", node, key);
         return;
     }
+    if (rows->arena == NULL) {
+        rows->unmet += !key_matches(node, key);
+        return;
+    }
     for (const struct yaml_node *at = node->first; at != NULL && used < sizeof(expected);
          at = at->next)
         used += (size_t)snprintf(expected + used, sizeof(expected) - used, "%s%s=%s",
@@ -142,6 +146,10 @@ static void add_when(struct rule_test_rows *rows, const struct rule_test *test, 
     bool is_met = when->is_never ? change == NULL
                                  : change != NULL && at >= when->from_ms && at <= when->to_ms;
 
+    if (rows->arena == NULL) {
+        rows->unmet += !is_met;
+        return;
+    }
     if (!when->is_never && when->from_ms == when->to_ms)
         snprintf(expected, sizeof(expected), "%s", rule_test_format_time(when->from_ms, from));
     else if (!when->is_never)
@@ -158,8 +166,8 @@ static void add_count(struct rule_test_rows *rows, const char *field, const stru
     struct error err;
     int64_t expected = -1;
 
-    snprintf(text, sizeof(text), "%" PRIu64, got);
     unit_parse_count(node->text.at, &expected, &err);
+    snprintf(text, sizeof(text), "%" PRIu64, got);
     rule_test_rows_add(rows, field, node->span, expected >= 0 && (uint64_t)expected == got,
                        node->text.at, text);
 }
@@ -228,19 +236,26 @@ static void add_sink(struct rule_test_rows *rows, const struct yaml_node *bodies
 {
     const struct yaml_node *body = bodies->first;
     uint32_t got = 0;
-    char field[FIELD_BYTES], expected[24], number[24];
+    char field[FIELD_BYTES] = "", expected[24], number[24];
 
-    for (uint32_t o = 0; o < incident->op_count; o++) {
-        if (incident->op[o].sink != sink)
+    for (uint32_t o = 0; o < incident->op_count && !rule_test_rows_suffice(rows); o++) {
+        struct rule_test_op *op = &incident->op[o];
+        if (op->sink != sink)
             continue;
         got++;
-        snprintf(field, sizeof(field), "%.40s %" PRIu32, bodies->key->text.at, got);
-        if (body != NULL) {
-            json_t *json = json_loads(incident->op[o].body, 0, NULL); /* ours */
-            rule_test_json_compare(rows, field, body, json);
-            json_decref(json);
-            body = body->next;
-        }
+        if (body == NULL)
+            continue;
+        /* One incident is held against many expectations. */
+        if (op->json == NULL)
+            op->json = json_loads(op->body, 0, NULL);
+        if (rows->arena != NULL) /* names are for those who read them */
+            snprintf(field, sizeof(field), "%.40s %" PRIu32, bodies->key->text.at, got);
+        rule_test_json_compare(rows, field, body, op->json);
+        body = body->next;
+    }
+    if (rows->arena == NULL) {
+        rows->unmet += got != bodies->count;
+        return;
     }
     snprintf(field, sizeof(field), "%.40s", bodies->key->text.at);
     snprintf(expected, sizeof(expected), "%" PRIu32 " sent", bodies->count);
@@ -345,10 +360,12 @@ void rule_test_match(const struct rule_test_file *file, const struct rule_test *
         add_key(rows, expectation->key, first->key);
     add_change(rows, test, "opened", &expectation->opened, first);
     add_change(rows, test, "closed", &expectation->closed, closing);
-    for (int i = 0; i < RULE_TEST_TEXTS; i++)
+    for (int i = 0; i < RULE_TEST_TEXTS && !rule_test_rows_suffice(rows); i++)
         if (expectation->text[i] != NULL)
             add_text(rows, rule_test_text_names[i], expectation->text[i],
                      text_of(first, (enum rule_test_text)i));
+    if (rule_test_rows_suffice(rows))
+        return;
     counts.cause = NULL;
     add_change(rows, test, "", &counts, last);
     if (expectation->last.cause != NULL)
@@ -356,8 +373,8 @@ void rule_test_match(const struct rule_test_file *file, const struct rule_test *
                  closing != NULL ? incident_cause_name(closing->cause) : "(still open)");
     if (expectation->updates != NULL)
         add_updates(rows, test, expectation, incident);
-    if (expectation->members != NULL)
+    if (expectation->members != NULL && !rule_test_rows_suffice(rows))
         add_members(rows, expectation->members, incident);
-    if (expectation->sent != NULL)
+    if (expectation->sent != NULL && !rule_test_rows_suffice(rows))
         add_sent(rows, file, expectation->sent, incident);
 }

@@ -11,6 +11,7 @@ struct rule_test_rows {
     struct rule_test_row *row;
     uint32_t count, room;
     uint32_t unmet;
+    uint32_t enough; /* of a count: no more are looked for than so many; 0: all are */
     bool out_of_memory;
 };
 
@@ -23,6 +24,12 @@ void rule_test_match(const struct rule_test_file *file, const struct rule_test *
 /* True when rule and key are what the expectation says, or it says nothing of them. */
 bool rule_test_match_is_same(const struct rule_test_expectation *expectation,
                              const struct rule_test_incident *incident);
+
+/* True when a count has come to its end. */
+static inline bool rule_test_rows_suffice(const struct rule_test_rows *rows)
+{
+    return rows->arena == NULL && rows->enough > 0 && rows->unmet >= rows->enough;
+}
 
 /* Adds one row. Texts are copied. */
 void rule_test_rows_add(struct rule_test_rows *rows, const char *field, struct span place,

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,7 +148,7 @@ static bool on_op(void *self, const struct op *op)
     if (grown != NULL)
         own->op = grown;
     if (body != NULL)
-        own->op[own->op_count++] = (struct rule_test_op){op->sink, body};
+        own->op[own->op_count++] = (struct rule_test_op){op->sink, body, NULL};
     else
         fail(running, -EINVAL, err.text);
     incident_unref(op->incident);
@@ -291,8 +292,10 @@ void rule_test_run_release(struct rule_test_run *run)
         struct rule_test_incident *incident = &run->incident[i];
         for (uint32_t c = 0; c < incident->change_count; c++)
             incident_unref(incident->change[c]);
-        for (uint32_t o = 0; o < incident->op_count; o++)
+        for (uint32_t o = 0; o < incident->op_count; o++) {
             free(incident->op[o].body);
+            json_decref(incident->op[o].json);
+        }
         free(incident->change);
         free(incident->op);
         free(incident->member);
