@@ -101,16 +101,17 @@ struct incident_diff *incident_diff_create(const struct incident_diff_config *co
 void incident_diff_destroy(struct incident_diff *diff);
 
 /* What the listener of a side's engine was told (correlate/engine.h). */
-void incident_diff_told(struct incident_diff *diff, enum diff_side side, struct incident *incident);
-void incident_diff_op(struct incident_diff *diff, enum diff_side side, const struct op *op);
-void incident_diff_joined(struct incident_diff *diff, enum diff_side side, struct id128 incident,
+void incident_diff_told(struct incident_diff *diff, enum diff_side which,
+                        struct incident *incident);
+void incident_diff_op(struct incident_diff *diff, enum diff_side which, const struct op *op);
+void incident_diff_joined(struct incident_diff *diff, enum diff_side which, struct id128 incident,
                           struct id128 alert, int64_t at_ms);
 
 /* All before `to_ms` was told. May wait for the other side. */
-void incident_diff_passed(struct incident_diff *diff, enum diff_side side, int64_t to_ms);
+void incident_diff_passed(struct incident_diff *diff, enum diff_side which, int64_t to_ms);
 
 /* The side tells nothing more. */
-void incident_diff_ended(struct incident_diff *diff, enum diff_side side);
+void incident_diff_ended(struct incident_diff *diff, enum diff_side which);
 
 /* False with a sentence when the bound was reached. Any thread. */
 bool incident_diff_is_well(struct incident_diff *diff, struct error *why);

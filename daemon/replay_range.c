@@ -90,7 +90,7 @@ static int open_files(const struct replay_range *range, const struct option_list
 }
 
 static int open_topics(const struct replay_range *range, const struct config *config,
-                       struct range_config *cut, const char *command,
+                       const struct range_config *cut, const char *command,
                        const struct replay_input *like, struct replay_input **out,
                        struct error *err)
 {
@@ -104,6 +104,7 @@ static int open_topics(const struct replay_range *range, const struct config *co
                                     .option_count = range->settings.count,
                                     .start = "earliest",
                                     .start_offset = -1};
+    struct range_config live = *cut;
     struct source *source;
     int rc = setting_list_split(&range->settings, settings, err);
 
@@ -111,21 +112,21 @@ static int open_topics(const struct replay_range *range, const struct config *co
         instead.start = unit_format_time(cut->from.value, start);
     else if (cut->from.kind == RANGE_OFFSET)
         instead.start_offset = cut->from.value;
-    cut->like = like != NULL ? replay_input_inner(like) : NULL;
-    cut->topics = range->topics.item;
-    cut->topic_count = range->topics.count;
-    if (cut->topic_count == 0) {
+    live.like = like != NULL ? replay_input_inner(like) : NULL;
+    live.topics = range->topics.item;
+    live.topic_count = range->topics.count;
+    if (live.topic_count == 0) {
         for (size_t i = 0; i < config->input.topics.count; i++)
             topics[i] = config->input.topics.item[i].topic;
-        cut->topics = topics;
-        cut->topic_count = config->input.topics.count;
+        live.topics = topics;
+        live.topic_count = config->input.topics.count;
     }
     if (rc == 0)
         rc = input_open_again(config, &instead, command, &source, err);
     setting_list_release(settings, range->settings.count);
     if (rc != 0)
         return rc == -EINVAL ? EXIT_USAGE : EXIT_SYSTEM;
-    return exit_of(replay_input_take(source, cut, out, err));
+    return exit_of(replay_input_take(source, &live, out, err));
 }
 
 int replay_range_open(const struct replay_range *range, const struct option_list *files,
@@ -147,10 +148,10 @@ int replay_range_open(const struct replay_range *range, const struct option_list
 
 int replay_range_speed(const char *text, uint32_t *speed, struct error *err)
 {
-    char *end;
+    char *end = NULL;
     double value = text[0] >= '0' && text[0] <= '9' ? strtod(text, &end) : 0;
 
-    if (value > 0 && strcmp(end, "x") == 0 && value >= 1.0 / RANGE_SPEED_ONE &&
+    if (end != NULL && value > 0 && strcmp(end, "x") == 0 && value >= 1.0 / RANGE_SPEED_ONE &&
         value <= SPEED_MAX) {
         *speed = (uint32_t)(value * RANGE_SPEED_ONE + 0.5);
         return 0;

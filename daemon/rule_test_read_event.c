@@ -333,7 +333,7 @@ static void read_times(struct test_reader *reader, struct rule_test_event *out)
         diagnose(reader->diag, out->node->span, "an event needs `at`, the time of its arrival");
     else
         out->at_ms = test_read_time(reader, at, "at");
-    if (out->at_ms < 0)
+    if (at != NULL && out->at_ms < 0)
         diagnose(reader->diag, at->span,
                  "nothing arrives before the test's start; `time` and `late` may lie before it");
     if (values != NULL && repeat != NULL)

@@ -27,6 +27,7 @@ struct range_source {
     struct source source; /* first */
     struct source *inner;
     struct range_config config;
+    bool is_live; /* has ends of its own to be told of; topics are named at the opening alone */
     struct range_feed *feeds;
     size_t feed_count, told;
     uint64_t open_ns, pace_ns; /* when the opening and the pace began */
@@ -123,7 +124,7 @@ static size_t range_take(struct feed *base, const struct record **out, size_t ma
         return 0;
     if (!refill(feed, max)) {
         /* Records that were dropped by the broker or are no data may stand before the end. */
-        if (source->config.topics != NULL && feed->inner->ops->end_proof(feed->inner, &proof_ns) &&
+        if (source->is_live && feed->inner->ops->end_proof(feed->inner, &proof_ns) &&
             proof_ns >= source->open_ns)
             finish(feed);
         return 0;
@@ -300,7 +301,7 @@ static int wait_for_feeds(struct range_source *source, struct error *err)
     int waker;
 
     learn_feeds(source);
-    if (source->config.topics == NULL || missing_topic(source) == NULL)
+    if (!source->is_live || missing_topic(source) == NULL)
         return 0;
     waker = host()->waker_create(host()->self);
     while ((missing = missing_topic(source)) != NULL && host_mono_ns() < until_ns) {
@@ -338,7 +339,7 @@ static int set_end(struct range_source *source, struct range_feed *feed, struct 
 {
     const struct range_bound *to = &source->config.to;
 
-    if (source->config.topics != NULL) {
+    if (source->is_live) {
         int64_t lag = feed->inner->ops->lag(feed->inner);
         if (lag < 0) {
             error_set(err, "%s/%" PRId32 ": where its log ends is not known", feed->feed.topic,
@@ -442,9 +443,12 @@ int range_source_open(struct source *inner, const struct range_config *config, s
     source->source.ops = &range_source_ops;
     source->inner = inner;
     source->config = *config;
+    source->is_live = config->topics != NULL;
     source->open_ns = host_mono_ns();
     source->wall_ms = host_wall_ms();
     rc = wait_for_feeds(source, err);
+    source->config.topics = NULL; /* borrowed for this call */
+    source->config.topic_count = 0;
     for (size_t i = 0; rc == 0 && i < source->feed_count; i++)
         rc = set_end(source, &source->feeds[i], err);
     if (rc == 0 && (config->speed > 0 || config->from.kind != RANGE_ANY))

@@ -40,7 +40,8 @@ enum { RANGE_SPEED_ONE = 1000 };
 struct range_config {
     struct range_bound from, to;
     uint32_t speed;            /* thousandths of the true speed; 0: as fast as it goes */
-    const char *const *topics; /* live sources: each has to show a partition; NULL: finite */
+    const char *const *topics; /* live sources: each has to show a partition; NULL: finite.
+                                * Borrowed by the opening */
     size_t topic_count;
     /* A range source of the same topics, opened before: this one ends where that one does, and has
      * to begin there too. NULL: none. */
