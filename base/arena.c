@@ -18,6 +18,7 @@ struct block {
 struct arena {
     struct block *blocks;
     size_t bytes, bytes_max, block_bytes;
+    bool is_full;
 };
 
 struct arena *arena_create(size_t bytes_max)
@@ -48,8 +49,10 @@ static struct block *block_add(struct arena *arena, size_t bytes)
     size_t size = bytes > arena->block_bytes ? bytes : arena->block_bytes;
     struct block *block;
 
-    if (arena->bytes + sizeof(*block) + size > arena->bytes_max)
+    if (arena->bytes + sizeof(*block) + size > arena->bytes_max) {
+        arena->is_full = true;
         return NULL;
+    }
     block = malloc(sizeof(*block) + size);
     if (block == NULL)
         return NULL;
@@ -68,8 +71,10 @@ void *arena_alloc(struct arena *arena, size_t bytes)
     struct block *block = arena->blocks;
     void *at;
 
-    if (bytes > arena->bytes_max)
+    if (bytes > arena->bytes_max) {
+        arena->is_full = true;
         return NULL;
+    }
     bytes = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     if (block == NULL || block->size - block->used < bytes)
         block = block_add(arena, bytes);
@@ -95,6 +100,11 @@ char *arena_copy(struct arena *arena, const char *from, size_t bytes)
     if (copy != NULL && bytes > 0)
         memcpy(copy, from, bytes);
     return copy;
+}
+
+bool arena_is_full(const struct arena *arena)
+{
+    return arena->is_full;
 }
 
 size_t arena_bytes(const struct arena *arena)

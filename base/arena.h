@@ -9,6 +9,7 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena;
@@ -30,6 +31,9 @@ void *arena_alloc_many(struct arena *arena, size_t count, size_t bytes);
 
 /* A zero-terminated copy of `bytes` bytes. */
 char *arena_copy(struct arena *arena, const char *from, size_t bytes);
+
+/* True when an allocation has failed at the arena's bound, and not for want of memory. */
+bool arena_is_full(const struct arena *arena);
 
 /* Bytes that the arena has taken from the system. */
 size_t arena_bytes(const struct arena *arena);

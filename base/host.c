@@ -94,6 +94,14 @@ static int64_t real_size(void *self, int fd)
     return fstat(fd, &st) == 0 ? st.st_size : -errno;
 }
 
+static bool real_is_regular(void *self, int fd)
+{
+    struct stat st;
+
+    (void)self;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static int real_close(void *self, int fd)
 {
     (void)self;
@@ -169,6 +177,7 @@ static const struct host real_host = {
     .write = real_write,
     .sync = real_sync,
     .size = real_size,
+    .is_regular = real_is_regular,
     .close = real_close,
     .rename = real_rename,
     .unlink = real_unlink,
@@ -198,9 +207,15 @@ int host_read_file(const char *path, size_t bytes_max, char **out, size_t *bytes
     char *data = NULL;
     int fd, rc = 0;
 
-    fd = is_stdin ? STDIN_FILENO : h->open(h->self, path, O_RDONLY, 0);
+    /* The opening of a pipe would wait for a writer. */
+    fd = is_stdin ? STDIN_FILENO : h->open(h->self, path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0)
         return fd;
+    if (!is_stdin && !h->is_regular(h->self, fd)) {
+        char byte;
+        rc = h->read(h->self, fd, &byte, 1) == -EISDIR ? -EISDIR : -ESPIPE;
+        goto out;
+    }
     for (;;) {
         char *larger = realloc(data, room + 1);
         if (larger == NULL) {
@@ -236,6 +251,11 @@ out:
     if (!is_stdin)
         h->close(h->self, fd);
     return rc;
+}
+
+const char *host_read_why(int rc)
+{
+    return rc == -ESPIPE ? "this is no regular file; a pipe is read as -" : strerrordesc_np(-rc);
 }
 
 int host_write_all(int fd, const void *from, size_t bytes)

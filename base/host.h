@@ -32,6 +32,7 @@ struct host {
     ssize_t (*write)(void *self, int fd, const void *from, size_t bytes);
     int (*sync)(void *self, int fd);
     int64_t (*size)(void *self, int fd);
+    bool (*is_regular)(void *self, int fd); /* a file, and no pipe, device or folder */
     int (*close)(void *self, int fd);
     int (*rename)(void *self, const char *from, const char *to);
     int (*unlink)(void *self, const char *path);
@@ -62,8 +63,12 @@ static inline int64_t host_wall_ms(void)
 }
 
 /* Reads a whole file into memory that the caller frees; a zero byte is put
- * behind it and not counted. "-" reads standard input. Returns 0 or -errno. */
+ * behind it and not counted. "-" reads standard input; anything else has to be a regular file,
+ * for a pipe may never end. Returns 0 or a negative errno: -ESPIPE for a pipe or device. */
 int host_read_file(const char *path, size_t bytes_max, char **out, size_t *bytes);
+
+/* What a negative errno of host_read_file() means, for the end of a sentence. */
+const char *host_read_why(int rc);
 
 /* Writes all bytes or returns a negative errno. */
 int host_write_all(int fd, const void *from, size_t bytes);

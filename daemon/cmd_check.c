@@ -161,8 +161,9 @@ static int read_other(const struct check *check, const struct config *config,
     struct rule_set *set = NULL;
     int code = EXIT_OK;
 
-    if (packs_load_configured(config, &other, &set, err) != 0)
-        return EXIT_CONFIG;
+    int rc = packs_load_configured(config, &other, &set, err);
+    if (rc != 0)
+        return packs_exit_code(rc);
     if (rules_running_of_set(set, running, err) != 0)
         code = EXIT_SYSTEM;
     rule_set_destroy(set);
@@ -211,6 +212,18 @@ static int preview(const struct check *check, const struct config *config,
     return code;
 }
 
+static int load(const struct check *check, struct config **config, struct rule_set **rules,
+                struct error *err)
+{
+    int rc;
+
+    if (config_load(check->config, CONFIG_SECRETS_MAY_BE_ABSENT, config, err) != 0 ||
+        input_check(*config, err) != 0 || config_check_files(*config, err) != 0)
+        return EXIT_CONFIG;
+    rc = packs_load_configured(*config, &check->rules, rules, err);
+    return rc == 0 ? EXIT_OK : packs_exit_code(rc);
+}
+
 int cmd_check(int argc, char **argv)
 {
     struct check check = {0};
@@ -227,13 +240,11 @@ int cmd_check(int argc, char **argv)
         metrics_print_reference(stdout);
     if (check.keys || check.metrics)
         return EXIT_OK;
-    if (config_load(check.config, CONFIG_SECRETS_MAY_BE_ABSENT, &config, &err) != 0 ||
-        input_check(config, &err) != 0 || config_check_files(config, &err) != 0 ||
-        packs_load_configured(config, &check.rules, &rules, &err) != 0) {
+    code = load(&check, &config, &rules, &err);
+    if (code != EXIT_OK) {
         fprintf(stderr, "%s\n", err.text);
         goto out;
     }
-    code = EXIT_OK;
     if (check.against != NULL)
         code = preview(&check, config, rules, &err);
     else if (check.is_json)

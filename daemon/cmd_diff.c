@@ -159,8 +159,9 @@ static int load_rules(struct comparison *c, struct error *err)
             one =
                 (struct option_list){.item = {rules->item[rules->count == 1 ? 0 : s]}, .count = 1};
         c->sides[s].name = is_configured ? c->options.config : one.item[0];
-        if (packs_load_configured(c->config, &one, &c->sides[s].rules, err) != 0)
-            return EXIT_CONFIG;
+        int rc = packs_load_configured(c->config, &one, &c->sides[s].rules, err);
+        if (rc != 0)
+            return packs_exit_code(rc);
     }
     return EXIT_OK;
 }

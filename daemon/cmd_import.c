@@ -72,7 +72,7 @@ static bool read_file(const char *path, struct import_file *file, struct error *
     if (rc == -EFBIG)
         error_set(err, "%s: the file is larger than %d MiB", path, YAML_BYTES_MAX >> 20);
     else if (rc != 0)
-        error_set(err, "%s: %s", path, strerror(-rc));
+        error_set(err, "%s: %s", path, host_read_why(rc));
     return rc == 0;
 }
 

@@ -183,9 +183,11 @@ static int prepare(struct replay *replay, struct error *err)
         return EXIT_USAGE;
     }
     replay->is_paced = speed > 0;
-    if (config_load(options->config, CONFIG_SECRETS_MAY_BE_ABSENT, &replay->config, err) != 0 ||
-        packs_load_configured(replay->config, &options->rules, &replay->rules, err) != 0)
+    if (config_load(options->config, CONFIG_SECRETS_MAY_BE_ABSENT, &replay->config, err) != 0)
         return EXIT_CONFIG;
+    rc = packs_load_configured(replay->config, &options->rules, &replay->rules, err);
+    if (rc != 0)
+        return packs_exit_code(rc);
     code = prepare_engine_config(replay, err);
     if (code != EXIT_OK)
         return code;

@@ -312,7 +312,7 @@ static void run_file(struct testing *testing, size_t index)
     int rc = host_read_file(path, YAML_BYTES_MAX + 1, &text, &bytes);
 
     if (rc != 0) {
-        error_set(&err, "%s: %s", path, strerrordesc_np(-rc));
+        error_set(&err, "%s: %s", path, host_read_why(rc));
         refuse(testing, path, EXIT_NO_INPUT, err.text);
         return;
     }

@@ -163,7 +163,7 @@ int config_load(const char *path, enum config_secrets secrets, struct config **o
         return config_parse("", "", 0, secrets, out, err);
     rc = host_read_file(path, CONFIG_BYTES_MAX, &text, &bytes);
     if (rc != 0) {
-        error_set(err, "%s: the configuration cannot be read: %s", path, strerror(-rc));
+        error_set(err, "%s: the configuration cannot be read: %s", path, host_read_why(rc));
         return rc;
     }
     rc = config_parse(path, text, bytes, secrets, out, err);

@@ -160,7 +160,7 @@ static int check_secret(struct config_reader *reader, const char *written, const
         rc = -ENODATA;
     if (rc != 0) {
         error_set(err, "%s cannot be read: %s", path,
-                  rc == -ENODATA ? "it is empty" : strerror(-rc));
+                  rc == -ENODATA ? "it is empty" : host_read_why(rc));
         rc = -EINVAL;
     }
     if (text != NULL)

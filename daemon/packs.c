@@ -11,12 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/host.h"
+#include "daemon/command.h"
 
 /* 0 when there is such a file or folder, or a negative errno. */
 static int look_for(const char *path)
 {
     const struct host *h = host();
-    int fd = h->open(h->self, path, O_RDONLY, 0);
+    int fd = h->open(h->self, path, O_RDONLY | O_NONBLOCK, 0);
 
     if (fd < 0)
         return fd;
@@ -133,6 +134,11 @@ static int check_named(const struct config_texts *rules, struct error *err)
             diagnose(&diag, rules->place[i], "rules: " NO_PACK, name, name);
     }
     return diagnostics_finish(&diag);
+}
+
+int packs_exit_code(int rc)
+{
+    return rc == -ENOMEM ? EXIT_SYSTEM : EXIT_CONFIG;
 }
 
 int packs_load_configured(const struct config *config, const struct option_list *rules,

@@ -29,4 +29,8 @@ int packs_load_rules(const char *const *names, size_t count, struct rule_set **o
 int packs_load_configured(const struct config *config, const struct option_list *rules,
                           struct rule_set **out, struct error *err);
 
+/* What a command ends with whose rules could not be loaded: it is not the rules' fault when memory
+ * is short. */
+int packs_exit_code(int rc);
+
 #endif

@@ -20,7 +20,7 @@ static int each_line(const char *path,
     int rc = host_read_file(path, FILE_BYTES_MAX, &text, &bytes);
 
     if (rc != 0) {
-        error_set(err, "%s: %s", path, strerror(-rc));
+        error_set(err, "%s: %s", path, host_read_why(rc));
         return rc;
     }
     for (char *at = text; rc == 0 && at < text + bytes;) {

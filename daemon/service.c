@@ -118,14 +118,19 @@ static void on_rejected(void *self, const char *topic, int32_t partition,
 static int load(const struct service_options *options, struct config **config,
                 struct rule_set **rules, struct error *err)
 {
+    int code = EXIT_CONFIG, rc;
+
     if (config_load(options->config_path, CONFIG_SECRETS_NEEDED, config, err) != 0)
         return EXIT_CONFIG;
-    if (input_check(*config, err) == 0 &&
-        packs_load_configured(*config, options->rules, rules, err) == 0)
-        return EXIT_OK;
+    if (input_check(*config, err) == 0) {
+        rc = packs_load_configured(*config, options->rules, rules, err);
+        if (rc == 0)
+            return EXIT_OK;
+        code = packs_exit_code(rc);
+    }
     config_destroy(*config);
     *config = NULL;
-    return EXIT_CONFIG;
+    return code;
 }
 
 static int open_files(struct service *service, struct error *err)

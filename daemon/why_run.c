@@ -103,13 +103,15 @@ static int prepare(struct answering *a, struct error *err)
 {
     const struct why_run *run = a->run;
     struct why_question question = run->question;
-    int code;
+    int code, rc;
 
     for (size_t i = 1; i < run->arguments.count; i++)
         a->files.item[a->files.count++] = run->arguments.item[i];
-    if (config_load(run->config, CONFIG_SECRETS_MAY_BE_ABSENT, &a->config, err) != 0 ||
-        packs_load_configured(a->config, &run->rules, &a->rules, err) != 0)
+    if (config_load(run->config, CONFIG_SECRETS_MAY_BE_ABSENT, &a->config, err) != 0)
         return EXIT_CONFIG;
+    rc = packs_load_configured(a->config, &run->rules, &a->rules, err);
+    if (rc != 0)
+        return packs_exit_code(rc);
     code = prepare_engine_config(a, err);
     if (code == EXIT_OK)
         code = prepare_range(a, err);

@@ -263,6 +263,16 @@ static uint32_t lex_escape(const char *at, const char *end, char *to, uint32_t *
     return 5;
 }
 
+/* Bytes up to the quote that ends the text, or to the end. */
+static uint32_t string_bytes(const struct lexer *lexer, uint32_t at, char quote, bool is_raw)
+{
+    uint32_t from = at;
+
+    while (at < lexer->end && lexer->text[at] != quote)
+        at += lexer->text[at] == '\\' && !is_raw ? 2 : 1;
+    return (at < lexer->end ? at : lexer->end) - from;
+}
+
 static void lex_string(struct lexer *lexer, struct token *token, bool is_raw)
 {
     const char *text = lexer->text;
@@ -270,7 +280,7 @@ static void lex_string(struct lexer *lexer, struct token *token, bool is_raw)
     uint32_t at = lexer->at + 1, used = 0;
 
     /* An escape is never shorter than what it stands for. */
-    to = arena_alloc(lexer->arena, lexer->end - lexer->at + 1);
+    to = arena_alloc(lexer->arena, (size_t)string_bytes(lexer, at, quote, is_raw) + 1);
     token->kind = TOKEN_STRING;
     if (to == NULL) {
         diagnose_memory(lexer->diag);

@@ -145,7 +145,7 @@ static bool read_file(struct definition *definition, const struct yaml_node *fil
     if (rc == -ENOMEM)
         diagnose_memory(lookups->diag);
     else if (rc != 0 && rc != -EFBIG)
-        diagnose(lookups->diag, file->span, "%.200s: %s", path, strerrordesc_np(-rc));
+        diagnose(lookups->diag, file->span, "%.200s: %s", path, host_read_why(rc));
     lookups->bytes += bytes;
     if (rc == -EFBIG || bytes > SHEET_BYTES_MAX || lookups->bytes > LOOKUP_BYTES_MAX) {
         diagnose(lookups->diag, file->span,

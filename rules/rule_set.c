@@ -18,10 +18,11 @@
 #include "rules/mute_set.h"
 #include "rules/rule_reader.h"
 
-enum { FILES_MAX = 1000 };
+enum { FILES_MAX = 1000, FILES_MIB_MAX = 64 };
 
-/* Enough for RULES_MAX rules of ordinary size, and small enough not to end the machine. */
-static const size_t set_bytes_max = (size_t)1 << 30, scratch_bytes_max = (size_t)768 << 20;
+/* Enough for RULES_MAX rules of ordinary size, and small enough not to end the machine: what stays,
+ * what is needed until the end of the load, and what one rule is read with. */
+enum { SET_MIB_MAX = 1024, KEPT_MIB_MAX = 768, SCRATCH_MIB_MAX = 512 };
 
 struct rule_set {
     struct arena *arena;
@@ -64,10 +65,10 @@ static bool loading_start(struct loading *loading, struct error *err)
 {
     memset(loading, 0, sizeof(*loading));
     diagnostics_init(&loading->diag, err);
-    loading->kept = arena_create(scratch_bytes_max);
+    loading->kept = arena_create((size_t)KEPT_MIB_MAX << 20);
     loading->set = calloc(1, sizeof(*loading->set));
     if (loading->set != NULL)
-        loading->set->arena = arena_create(set_bytes_max);
+        loading->set->arena = arena_create((size_t)SET_MIB_MAX << 20);
     if (loading->kept != NULL)
         loading->patterns.table = pattern_table_create(loading->kept);
     if (loading->set != NULL && loading->set->arena != NULL && loading->patterns.table != NULL) {
@@ -80,11 +81,32 @@ static bool loading_start(struct loading *loading, struct error *err)
     return false;
 }
 
+/* Where a bound was reached and not the end of memory, that is a mistake like others. */
+static void tell_bound(struct loading *loading, struct span span, const struct arena *scratch)
+{
+    bool is_rule = scratch != NULL && arena_is_full(scratch);
+    bool is_set = arena_is_full(loading->set->arena) || arena_is_full(loading->kept);
+
+    if (!loading->diag.out_of_memory || (!is_rule && !is_set))
+        return;
+    loading->diag.out_of_memory = false;
+    if (is_rule)
+        diagnose(&loading->diag, span, "this alone takes more than %d MiB to be read",
+                 SCRATCH_MIB_MAX);
+    else
+        diagnose(
+            &loading->diag, span,
+            "all that was read up to here takes more than %d MiB: fewer rules, or shorter ones",
+            arena_is_full(loading->kept) ? KEPT_MIB_MAX : SET_MIB_MAX);
+    loading->diag.full = true; /* nothing more can be read */
+}
+
 /* One entry of `rules:`; false when reading should stop. */
 static bool take_rule(struct loading *loading, const struct yaml_node *node,
                       struct rule_build *build)
 {
     struct compiled_rule *rule;
+    bool is_good;
 
     if (loading->count == RULES_MAX) {
         diagnose(&loading->diag, node->span, "a set holds at most %d rules", RULES_MAX);
@@ -95,7 +117,13 @@ static bool take_rule(struct loading *loading, const struct yaml_node *node,
         diagnose_memory(&loading->diag);
         return false;
     }
-    if (!rule_read(node, build, rule))
+    /* What one rule is read with is of no use to the next. */
+    build->scratch = arena_create((size_t)SCRATCH_MIB_MAX << 20);
+    is_good = build->scratch != NULL ? rule_read(node, build, rule)
+                                     : diagnose_memory(&loading->diag) != NULL;
+    tell_bound(loading, node->span, build->scratch);
+    arena_destroy(build->scratch);
+    if (!is_good)
         return !loading->diag.out_of_memory && !loading->diag.full;
     if (loading->last != NULL)
         loading->last->next = rule;
@@ -145,10 +173,8 @@ static bool check_root(struct loading *loading, const struct yaml_node *root)
 static void take_rules(struct loading *loading, const struct yaml_node *root)
 {
     const struct yaml_node *rules = list_of(loading, root, "rules");
-    struct arena *scratch = arena_create(scratch_bytes_max);
     struct rule_build build = {
         .arena = loading->set->arena,
-        .scratch = scratch,
         .diag = &loading->diag,
         .slots = &loading->slots,
         .var_parts = &loading->var_parts,
@@ -156,15 +182,17 @@ static void take_rules(struct loading *loading, const struct yaml_node *root)
         .lookups = &loading->lookups,
     };
 
-    if (scratch == NULL)
-        diagnose_memory(&loading->diag);
-    for (const struct yaml_node *node = rules != NULL && scratch != NULL ? rules->first : NULL;
-         node != NULL; node = node->next)
+    for (const struct yaml_node *node = rules != NULL ? rules->first : NULL; node != NULL;
+         node = node->next)
         if (!take_rule(loading, node, &build))
             break;
-    if (scratch != NULL)
+    build.scratch = arena_create((size_t)SCRATCH_MIB_MAX << 20); /* at most MUTES_MAX of them */
+    if (build.scratch == NULL)
+        diagnose_memory(&loading->diag);
+    else
         mute_gather(&loading->mutes, root, &build, loading->kept);
-    arena_destroy(scratch);
+    tell_bound(loading, root->span, build.scratch);
+    arena_destroy(build.scratch);
 }
 
 /* All of what was read, in the order of the files: first what rules may name. */
@@ -188,6 +216,7 @@ static void take_script(struct loading *loading, const struct script *script)
     struct source_file *file;
     struct yaml_node *root = yaml_read(script, loading->kept, &loading->diag);
 
+    tell_bound(loading, (struct span){script, 0, 0}, NULL);
     if (root == NULL || !check_root(loading, root))
         return;
     file = arena_alloc(loading->kept, sizeof(*file));
@@ -218,10 +247,13 @@ static bool check_unique(struct loading *loading, struct compiled_rule **sorted)
         struct compiled_rule *a = sorted[i - 1], *b = sorted[i];
         if (strcmp(a->open.id, b->open.id) != 0)
             continue;
-        struct place place = script_place(a->id_span.script, a->id_span.from);
+        is_good = false;
+        /* Finding a place costs a look through the file. */
+        struct place place = {0, 0};
+        if (!loading->diag.full)
+            place = script_place(a->id_span.script, a->id_span.from);
         diagnose(&loading->diag, b->id_span, "the id \"%s\" is taken already: %.200s:%u:%u",
                  b->open.id, a->id_span.script->name, (unsigned)place.line, (unsigned)place.column);
-        is_good = false;
     }
     return is_good;
 }
@@ -277,8 +309,8 @@ static int loading_finish(struct loading *loading, struct rule_set **out)
     int rc;
 
     take_files(loading);
-    if (diagnostics_clean(&loading->diag))
-        assemble(loading);
+    if (diagnostics_clean(&loading->diag) && !assemble(loading) && loading->last != NULL)
+        tell_bound(loading, loading->last->id_span, NULL);
     rc = diagnostics_finish(&loading->diag);
     if (rc == 0) {
         *out = loading->set;
@@ -307,6 +339,7 @@ struct file_list {
     const char **paths;
     char **texts; /* to be freed when all errors have been told: spans point into them */
     size_t count;
+    size_t bytes; /* of all files read so far */
     const char *folder;
     int rc;
 };
@@ -397,9 +430,15 @@ static int load_file(struct loading *loading, struct file_list *list, size_t i, 
     if (rc == -EFBIG)
         error_set(err, "%s: the file is larger than %d MiB", list->paths[i], YAML_BYTES_MAX >> 20);
     else if (rc != 0)
-        error_set(err, "%s: %s", list->paths[i], strerrordesc_np(-rc));
+        error_set(err, "%s: %s", list->paths[i], host_read_why(rc));
     if (rc != 0)
         return rc;
+    list->bytes += bytes;
+    if (list->bytes > (size_t)FILES_MIB_MAX << 20) {
+        error_set(err, "%s: with this file the rules are larger than %d MiB together",
+                  list->paths[i], FILES_MIB_MAX);
+        return -EFBIG;
+    }
     *script = (struct script){list->paths[i], list->texts[i], bytes};
     take_script(loading, script);
     return 0;

@@ -106,7 +106,7 @@ static int read_reference(const char *value, char **out, struct error *err)
     }
     rc = host_read_file(value + 5, SECRET_FILE_BYTES_MAX, &text, &bytes);
     if (rc != 0) {
-        error_set(err, "%s cannot be read: %s", value + 5, strerror(-rc));
+        error_set(err, "%s cannot be read: %s", value + 5, host_read_why(rc));
         return rc;
     }
     while (bytes > 0 && (text[bytes - 1] == '\n' || text[bytes - 1] == '\r'))
@@ -187,7 +187,7 @@ static int check_pem(const char *path, struct error *err)
     bool is_pem;
 
     if (rc != 0) {
-        error_set(err, "%s cannot be read: %s", path, strerror(-rc));
+        error_set(err, "%s cannot be read: %s", path, host_read_why(rc));
         return rc;
     }
     is_pem = memmem(text, bytes, "-----BEGIN ", 11) != NULL;

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/arena.h"
+#include "rules/parser.h"
 
 /* The rule of the design, as users know it. */
 static const char sample_rule[] =
@@ -323,7 +325,8 @@ static void file_write(const char *folder, const char *name, const char *text)
 
 static void folder_remove(const char *folder)
 {
-    static const char *const names[] = {"a.yaml", "b.yaml", ".c.yaml", "d.txt", "a.test.yaml"};
+    static const char *const names[] = {"a.yaml",      "b.yaml",    ".c.yaml", "d.txt",
+                                        "a.test.yaml", "pipe.yaml", "pipe.csv"};
     char path[300];
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -380,6 +383,67 @@ static void folder_is_read_by_name_and_ids_are_unique_over_files(void **state)
     snprintf(expected, sizeof(expected), "%s: No such file or directory", folder);
     assert_int_equal(rule_set_load(paths, 1, &set, &err), -ENOENT);
     assert_string_equal(err.text, expected);
+}
+
+/* A test that hangs is ended by its alarm. */
+static void what_is_no_file_is_refused_at_once(void **state)
+{
+    char folder[] = "/tmp/tocsin-rules-XXXXXX", path[100], table[200], expected[700];
+    const char *paths[] = {path};
+    struct rule_set *set = NULL;
+    struct error err = {""};
+
+    (void)state;
+    alarm(20);
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/pipe.yaml", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    snprintf(expected, sizeof(expected), "%s: this is no regular file; a pipe is read as -", path);
+    assert_int_equal(rule_set_load(paths, 1, &set, &err), -ESPIPE);
+    assert_string_equal(err.text, expected);
+
+    /* A table that a rule file names. */
+    snprintf(table, sizeof(table), "tables: {t: {file: %s/pipe.csv, key: k}}\n" ONE_RULE("x"),
+             folder);
+    snprintf(path, sizeof(path), "%s/pipe.csv", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(rule_set_parse("r.yaml", table, strlen(table), &set, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "r.yaml:1:20: "));
+    assert_non_null(strstr(err.text, "pipe.csv: this is no regular file"));
+    folder_remove(folder);
+
+    paths[0] = "/dev/zero";
+    assert_int_equal(rule_set_load(paths, 1, &set, &err), -ESPIPE);
+    assert_string_equal(err.text, "/dev/zero: this is no regular file; a pipe is read as -");
+    paths[0] = folder; /* gone */
+    assert_int_equal(rule_set_load(paths, 1, &set, &err), -ENOENT);
+    alarm(0);
+}
+
+/* 800 texts of 16 KiB: each of them once, and not each with room for all that comes after it. */
+static void long_expressions_take_memory_in_proportion(void **state)
+{
+    static char text[16000];
+    struct yaml_node node = {.kind = YAML_SCALAR};
+    struct script script = {"r.yaml", text, 0};
+    struct arena *arena = arena_create(256 << 20);
+    struct diagnostics diag;
+    struct error err = {""};
+    size_t used = 0;
+
+    (void)state;
+    for (int i = 0; i < 800; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%scheck == \"a%d\"",
+                                 i > 0 ? " || " : "", i % 10);
+    assert_true(used < sizeof(text));
+    script.bytes = used;
+    node.text = (struct text){text, (uint32_t)used};
+    node.span = (struct span){&script, 0, (uint32_t)used};
+    diagnostics_init(&diag, &err);
+    assert_non_null(parse_node(&node, arena, &diag));
+    /* 800 terms of 3 nodes and a text; 8 KiB for each term it was. */
+    assert_true(arena_bytes(arena) < 800 * (3 * sizeof(struct ast) + 64) + (1 << 20));
+    arena_destroy(arena);
 }
 
 static void shipped_packs_load_together(void **state)
@@ -440,6 +504,8 @@ int main(void)
         cmocka_unit_test(rules_that_read_what_changes_in_repeats_say_so),
         cmocka_unit_test(quiet_times_are_sorted_and_single),
         cmocka_unit_test(folder_is_read_by_name_and_ids_are_unique_over_files),
+        cmocka_unit_test(what_is_no_file_is_refused_at_once),
+        cmocka_unit_test(long_expressions_take_memory_in_proportion),
         cmocka_unit_test(shipped_packs_load_together),
         cmocka_unit_test(rules_of_the_manual_load),
     };

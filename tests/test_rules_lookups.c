@@ -55,6 +55,12 @@ static int files_list(void *self, const char *path, void (*take)(void *user, con
     return -ENOTDIR;
 }
 
+static bool files_are_regular(void *self, int fd)
+{
+    (void)self, (void)fd;
+    return true;
+}
+
 static void files_begin(void)
 {
     static struct host fake;
@@ -63,6 +69,7 @@ static void files_begin(void)
     memset(files, 0, sizeof(files));
     fake = *host();
     fake.open = files_open;
+    fake.is_regular = files_are_regular;
     fake.read = files_read;
     fake.close = files_close;
     fake.list = files_list;

@@ -49,6 +49,12 @@ static int file_close(void *self, int fd)
     return 0;
 }
 
+static bool file_is_regular(void *self, int fd)
+{
+    (void)self, (void)fd;
+    return true;
+}
+
 /* Cuts the text at its "===" line; what is behind it is the file. */
 static size_t files_begin(char *text, size_t size)
 {
@@ -60,6 +66,7 @@ static size_t files_begin(char *text, size_t size)
     fake.open = file_open;
     fake.read = file_read;
     fake.close = file_close;
+    fake.is_regular = file_is_regular;
     host_set(&fake);
     file_data = cut != NULL ? cut + 5 : text;
     file_bytes = cut != NULL ? size - (size_t)(file_data - text) : 0;
