@@ -28,6 +28,8 @@ static const struct {
 } rules[] = {
     {"count() >= 5 in 10m by host", "    window: 10m\n    when: count() >= 5\n"},
     {"distinct(check) >= 2 in 10m by host", "    window: 10m\n    when: distinct(check) >= 2\n"},
+    {"deviation(count()) in 1h of 1d by host",
+     "    window: {tumbling: 1h}\n    baseline: {season: 1d}\n    when: deviation(count()) > 3\n"},
 };
 
 static _Alignas(8) char texts[BATCH][TEXT_BYTES];

@@ -159,6 +159,8 @@ void aggregates_compute(const struct rule *rule, const struct window *window, bo
         } else if (aggregate->kind == AGGREGATE_DISTINCT) {
             index[i] = count++;
             value[i] = distinct(window, index[i], exact ? window->count : aggregate->limit);
+        } else if (aggregate->kind == AGGREGATE_DEVIATION) {
+            value[i] = aggregate_of_real(NAN); /* no window knows what is usual */
         } else {
             value[i] = aggregate_of_real(real_of(rule, aggregate, window));
         }

@@ -4,7 +4,7 @@
  *   correlation.c     the phase: touches in order, timers, round ends
  *   rule_key.c        a key comes and goes
  *   rule_form.c       which form of rule does what with a key that watches
- *   watch_window.c    the form with a window of entries
+ *   watch_window.c    the form with a window of entries, watch_sequence.c and so on the others
  *   incident_life.c   an incident opens, is joined and left, is updated, closes
  *   rules_bound.c     max_keys (X4)
  *   rule_trace.c      what of all this is told to somebody who asks why
@@ -35,6 +35,8 @@ struct correlation {
     const struct engine_trace *trace; /* NULL: nobody asks */
     uint64_t seq;
     uint64_t correlated, expired, evicted, retired; /* not yet in the tally */
+    int64_t blind_until_ms;                         /* where known (watch_baseline.c) */
+    bool blind_is_known;
 };
 
 static inline struct correlation correlation_begin(struct worker *worker, uint64_t seq,

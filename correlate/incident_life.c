@@ -328,7 +328,8 @@ void incident_update(struct correlation *c, struct key_state *key, int64_t at_ms
         change(c, key, &order, INCIDENT_UPDATED, CAUSE_EVICTED);
     else if (open->severity > open->severity_told)
         change(c, key, &order, INCIDENT_UPDATED, CAUSE_SEVERITY);
-    else if (open->alert_count >= 2 * open->alert_count_told)
+    else if (open->alert_count > open->alert_count_told &&
+             open->alert_count >= 2 * open->alert_count_told)
         change(c, key, &order, INCIDENT_UPDATED, CAUSE_GREW);
     open->evicted_now = false;
 }

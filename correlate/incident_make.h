@@ -10,6 +10,8 @@
 #include "correlate/text_buffer.h"
 #include "correlate/touch.h"
 
+struct baseline_slot;
+
 /* What an opening is made of; all borrowed. */
 struct opening {
     const struct rule *rule;
@@ -21,7 +23,8 @@ struct opening {
     int64_t value[RULE_AGGREGATES_MAX]; /* exact */
     /* Says why, in the form's words; what is too long is cut. */
     void (*put_why)(struct text_buffer *to, const struct opening *opening);
-    const void *found; /* the form's own, for put_why */
+    const void *found;                 /* the form's own, for put_why */
+    const struct baseline_slot *usual; /* where the rule has deviations: see baseline.h */
 };
 
 /* A snapshot with id, title, why and all texts; counts are left zero.

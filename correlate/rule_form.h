@@ -65,6 +65,6 @@ struct rule_form {
 extern const struct rule_form *const rule_forms[];
 
 /* correlate/watch_<name>.c */
-extern const struct rule_form watch_window, watch_sequence, watch_all, watch_expect;
+extern const struct rule_form watch_window, watch_sequence, watch_all, watch_expect, watch_baseline;
 
 #endif

@@ -8,7 +8,7 @@
 #include "correlate/aggregates.h"
 #include "correlate/correlation.h"
 #include "correlate/exact_sum.h"
-#include "correlate/window.h"
+#include "correlate/watch_window.h"
 #include "correlate/window_words.h"
 #include "rules/needs.h"
 
@@ -84,6 +84,17 @@ static struct window_values *values_make(struct correlation *c, const struct rul
     return values;
 }
 
+void window_join(struct correlation *c, const struct key_state *key, const struct window *window,
+                 struct open_incident *open)
+{
+    for (uint32_t i = 0; i < window->count; i++) {
+        const struct window_entry *entry = window_at(window, i);
+        incident_add(c, open, entry->alert, entry->cleared, entry->ts_ms, (uint8_t)entry->severity);
+    }
+    c->correlated += window->count;
+    count_gone(c, key, window->count);
+}
+
 /* The entries become an incident, for an event's or a timer's sake; `touch` is NULL for the latter.
  */
 static void window_open(struct correlation *c, struct key_state *key, const struct window *window,
@@ -102,12 +113,7 @@ static void window_open(struct correlation *c, struct key_state *key, const stru
         opening.view = touch_view(touch);
     struct open_incident *open =
         touch != NULL ? incident_open(c, &opening) : incident_open_by_timer(c, &opening);
-    for (uint32_t i = 0; i < window->count; i++) {
-        const struct window_entry *entry = window_at(window, i);
-        incident_add(c, open, entry->alert, entry->cleared, entry->ts_ms, (uint8_t)entry->severity);
-    }
-    c->correlated += window->count;
-    count_gone(c, key, window->count);
+    window_join(c, key, window, open);
     incident_show(c, key, open, order);
 }
 
@@ -183,24 +189,32 @@ static void hold(const struct rule *rule, struct key_state *key, struct window *
     window_keep(key, window);
 }
 
+void window_take(struct correlation *c, struct key_state *key, struct window *window,
+                 const struct touch *touch)
+{
+    const struct rule *rule = correlation_rule(c, key);
+    struct window_entry *entry = NULL;
+
+    if (touch->kind == TOUCH_CHANGE || rule->window_kind == WINDOW_OPEN)
+        entry = own_entry(window, touch);
+    if (entry != NULL) {
+        window_values_free(window, entry, &c->worker->slab);
+        entry_fill(c, rule, entry, touch);
+        c->retired++;
+    } else {
+        gain(c, key, window, touch);
+    }
+}
+
 static void window_raise(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
     const struct rule *rule = correlation_rule(c, key);
     struct window window = window_of(rule, key);
-    struct window_entry *entry = NULL;
     int64_t now_ms = touch->order.at_ms;
 
     if (rule->window_kind == WINDOW_SLIDING)
         slide(c, key, &window, now_ms);
-    if (touch->kind == TOUCH_CHANGE || rule->window_kind == WINDOW_OPEN)
-        entry = own_entry(&window, touch);
-    if (entry != NULL) {
-        window_values_free(&window, entry, &c->worker->slab);
-        entry_fill(c, rule, entry, touch);
-        c->retired++;
-    } else {
-        gain(c, key, &window, touch);
-    }
+    window_take(c, key, &window, touch);
     window_keep(key, &window);
     if (rule->hold_ms > 0)
         hold(rule, key, &window, now_ms);
@@ -226,21 +240,25 @@ static void leave(struct correlation *c, struct key_state *key, struct window *w
     }
 }
 
+void window_mark_cleared(const struct window *window, struct id128 alert)
+{
+    for (uint32_t i = 0; i < window->count; i++) {
+        struct window_entry *entry = window_at(window, i);
+        if (id128_equal(entry->alert, alert))
+            entry->cleared = true;
+    }
+}
+
 static void window_clear(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
     const struct rule *rule = correlation_rule(c, key);
     struct window window = window_of(rule, key);
 
     c->retired++;
-    if (rule->window_kind == WINDOW_OPEN) {
+    if (rule->window_kind == WINDOW_OPEN)
         leave(c, key, &window, touch);
-        return;
-    }
-    for (uint32_t i = 0; i < window.count; i++) {
-        struct window_entry *entry = window_at(&window, i);
-        if (id128_equal(entry->alert, touch->alert))
-            entry->cleared = true;
-    }
+    else
+        window_mark_cleared(&window, touch->alert);
 }
 
 static int64_t window_due(const struct correlation *c, const struct key_state *key)
@@ -266,6 +284,12 @@ static int64_t window_due(const struct correlation *c, const struct key_state *k
     }
 }
 
+void window_expire(struct correlation *c, const struct key_state *key, struct window *window)
+{
+    count_expired(c, key, window->count);
+    window_release(window, &c->worker->slab);
+}
+
 /* A tumbling window or a session ends, or `when` has held for long enough. */
 static void window_end(struct correlation *c, struct key_state *key, struct window *window,
                        int64_t now_ms)
@@ -277,8 +301,7 @@ static void window_end(struct correlation *c, struct key_state *key, struct wind
         window_open(c, key, window, NULL, &order);
         return;
     }
-    count_expired(c, key, window->count);
-    window_release(window, &c->worker->slab);
+    window_expire(c, key, window);
     window_keep(key, window);
 }
 
@@ -319,7 +342,7 @@ static void window_explain(const struct correlation *c, const struct key_state *
     const struct rule *rule = correlation_rule(c, key);
     struct window window = window_of(rule, key);
 
-    window_words_state(rule, &window, to);
+    window_words_state(rule, &window, NULL, to);
 }
 
 static double window_near(const struct correlation *c, const struct key_state *key)

@@ -1,8 +1,11 @@
 /* window_words.c - see window_words.h. */
 #include "correlate/window_words.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "correlate/aggregates.h"
+#include "correlate/baseline.h"
 #include "rules/needs.h"
 #include "rules/value.h"
 
@@ -47,18 +50,75 @@ static void put_frame(struct text_buffer *to, const struct rule *rule)
         text_put_duration(to, rule->window_ms);
 }
 
-/* "avg(value) is 93.5" */
-static void put_real(struct text_buffer *to, const struct rule_aggregate *aggregate, int64_t value)
+static void put_number(struct text_buffer *to, double real)
 {
     char number[NUMBER_TEXT_BYTES];
-    double real = aggregate_to_real(value);
 
-    text_put_string(to, aggregate->text);
-    text_put_string(to, " is ");
     if (real == real)
         text_put(to, number, number_print(real, number));
     else
         text_put_string(to, "nothing");
+}
+
+/* "avg(value) is 93.5" */
+static void put_real(struct text_buffer *to, const struct rule_aggregate *aggregate, int64_t value)
+{
+    text_put_string(to, aggregate->text);
+    text_put_string(to, " is ");
+    put_number(to, aggregate_to_real(value));
+}
+
+/* Four digits that count: enough for people. */
+static void put_rounded(struct text_buffer *to, double real)
+{
+    char number[NUMBER_TEXT_BYTES];
+
+    snprintf(number, sizeof(number), "%.4g", real);
+    put_number(to, strtod(number, NULL));
+}
+
+static const struct baseline_slot *usual_of(const struct rule *rule,
+                                            const struct rule_aggregate *deviation,
+                                            const struct baseline_slot *usual)
+{
+    return &usual[deviation->argument * (rule->season_ms / rule->window_ms)];
+}
+
+/* "1 of 3 seasons known" */
+static void put_seasons(struct text_buffer *to, const struct rule *rule,
+                        const struct baseline_slot *usual)
+{
+    text_put_number(to, usual->count);
+    text_put_string(to, " of ");
+    text_put_number(to, rule->learn_count);
+    text_put_string(to, " seasons known");
+}
+
+/* "count() is 120 in 1h, 4.2 standard deviations from its mean 80 of 3 seasons" */
+static void put_deviation(struct text_buffer *to, const struct opening *o,
+                          const struct rule_aggregate *deviation, double real)
+{
+    const struct rule *rule = o->rule;
+    const struct rule_aggregate *of = &rule->aggregate[deviation->of];
+    const struct baseline_slot *usual = usual_of(rule, deviation, o->usual);
+
+    text_put_string(to, of->text);
+    text_put_string(to, " is ");
+    put_number(to, aggregate_is_real(of->kind) ? aggregate_to_real(o->value[deviation->of])
+                                               : (double)o->value[deviation->of]);
+    text_put(to, " ", 1);
+    put_frame(to, rule);
+    text_put_string(to, ", ");
+    if (real == real) {
+        put_rounded(to, real);
+        text_put_string(to, " standard deviations from its mean ");
+        put_rounded(to, usual->mean);
+        text_put_string(to, " of ");
+        text_put_number(to, usual->count);
+        text_put_string(to, " seasons");
+    } else {
+        put_seasons(to, rule, usual);
+    }
 }
 
 /* " (needs 5, fewer than 20)"; nothing where nothing is asked of the aggregate alone. */
@@ -88,6 +148,10 @@ static void put_one(struct text_buffer *to, const struct opening *o, const struc
     const struct rule *rule = o->rule;
     const struct rule_aggregate *aggregate = &rule->aggregate[i];
 
+    if (aggregate->kind == AGGREGATE_DEVIATION) {
+        put_deviation(to, o, aggregate, aggregate_to_real(o->value[i]));
+        return;
+    }
     if (aggregate_is_real(aggregate->kind)) {
         put_real(to, aggregate, o->value[i]);
         text_put(to, " ", 1);
@@ -133,6 +197,28 @@ void window_words_why(struct text_buffer *to, const struct opening *o)
     }
 }
 
+/* "count() is usually 80, give or take 9.5, in 1h (3 of 3 seasons known)" */
+static void put_usual(struct text_buffer *to, const struct rule *rule,
+                      const struct rule_aggregate *deviation, const struct baseline_slot *usual)
+{
+    const struct baseline_slot *slot = usual_of(rule, deviation, usual);
+
+    text_put_string(to, rule->aggregate[deviation->of].text);
+    if (slot->count > 0) {
+        text_put_string(to, " is usually ");
+        put_rounded(to, slot->mean);
+        text_put_string(to, ", give or take ");
+        put_rounded(to, baseline_spread(slot));
+        text_put(to, ", ", 2);
+    } else {
+        text_put(to, " ", 1);
+    }
+    put_frame(to, rule);
+    text_put_string(to, " (");
+    put_seasons(to, rule, slot);
+    text_put_string(to, ")");
+}
+
 /* "count() 4 of 5", or "count() 7 (needs fewer than 5)". */
 static void put_state(struct text_buffer *to, const struct rule *rule,
                       const struct rule_needs *needs, uint32_t i, int64_t value)
@@ -159,7 +245,7 @@ static void put_state(struct text_buffer *to, const struct rule *rule,
 }
 
 void window_words_state(const struct rule *rule, const struct window *window,
-                        struct text_buffer *to)
+                        const struct baseline_slot *usual, struct text_buffer *to)
 {
     int64_t value[RULE_AGGREGATES_MAX];
     uint32_t index[RULE_AGGREGATES_MAX];
@@ -169,7 +255,10 @@ void window_words_state(const struct rule *rule, const struct window *window,
     rule_when_needs(rule, &needs);
     for (uint32_t i = 0; i < rule->aggregate_count; i++) {
         text_put_string(to, i > 0 ? ", " : "");
-        put_state(to, rule, &needs, i, value[i]);
+        if (rule->aggregate[i].kind == AGGREGATE_DEVIATION)
+            put_usual(to, rule, &rule->aggregate[i], usual);
+        else
+            put_state(to, rule, &needs, i, value[i]);
     }
     if (rule->hold_ms > 0 && window->count > 0)
         text_put_string(to, window->since_ms < INT64_MAX ? ": when holds, and has to for "

@@ -12,9 +12,10 @@
 /* The incident's `why` (struct opening, with the window as `found`): docs/correlation.md. */
 void window_words_why(struct text_buffer *to, const struct opening *opening);
 
-/* "count() 4 of 5, distinct(check) 2 of 2"; with `for`, since when `when` is true. */
+/* "count() 4 of 5, distinct(check) 2 of 2"; with `for`, since when `when` is true. `usual`: of a
+ * rule with deviations, the slot of the first (correlate/baseline.h); else NULL. */
 void window_words_state(const struct rule *rule, const struct window *window,
-                        struct text_buffer *to);
+                        const struct baseline_slot *usual, struct text_buffer *to);
 
 /* What its timer does, told afterwards, where no incident opened: "the oldest left". */
 const char *window_words_end(const struct rule *rule);

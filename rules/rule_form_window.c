@@ -1,6 +1,7 @@
 /* rule_form_window.c - reads the form with a window: `window`, `look`, `for` and `when`. */
 #include <string.h>
 #include "rules/lexer.h"
+#include "rules/meaning.h"
 #include "rules/printer.h"
 #include "rules/rule_reading.h"
 
@@ -70,6 +71,7 @@ static void read_look(struct reading *reading)
     const struct yaml_node *node = yaml_node_find(reading->node, "look");
     struct rule *rule = &reading->rule->open;
 
+    rule->looks_at_end = rule->form_kind == FORM_BASELINE;
     if (node != NULL && reading_is_scalar(reading, node)) {
         rule->looks_at_end = text_equals(node->text, "end");
         if (!rule->looks_at_end && !text_equals(node->text, "gain")) {
@@ -228,6 +230,7 @@ static void keep_aggregates(struct reading *reading)
         const struct aggregate *from = &reading->when.aggregate[i];
         struct rule_aggregate *to = &rule->aggregate[rule->aggregate_count++];
         to->kind = from->kind;
+        to->is_named = from->is_named;
         to->limit = from->limit < rule->max_members ? from->limit : rule->max_members;
         to->share = from->share;
         to->text = from->shown.at != NULL
@@ -235,7 +238,10 @@ static void keep_aggregates(struct reading *reading)
                        : arena_copy(reading->build->arena, from->text, strlen(from->text));
         if (to->text == NULL)
             reading_out_of_memory(reading);
-        if (aggregate_is_real(to->kind))
+        if (to->kind == AGGREGATE_DEVIATION) {
+            to->of = (uint8_t)from->of;
+            to->argument = rule->deviation_count++;
+        } else if (aggregate_is_real(to->kind))
             to->argument = keep_argument(reading, from->argument, texts);
         else if (from->argument != NULL && !operand_compile(from->argument, reading->build->arena,
                                                             NULL, &reading->rule->distinct[i]))
@@ -252,15 +258,32 @@ static void digest_aggregates(struct reading *reading)
     struct id128 *form = &reading->rule->open.form;
 
     for (uint32_t i = 0; i < reading->when.aggregate_count; i++) {
-        reading_digest_number(form, (int64_t)reading->when.aggregate[i].kind);
-        if (reading->when.aggregate[i].argument != NULL)
-            reading_digest_ast(form, reading->when.aggregate[i].argument);
+        const struct aggregate *aggregate = &reading->when.aggregate[i];
+        reading_digest_number(form, (int64_t)aggregate->kind);
+        reading_digest_number(form, aggregate_of_real(aggregate->share));
+        reading_digest_number(form, aggregate->of);
+        if (aggregate->argument != NULL)
+            reading_digest_ast(form, aggregate->argument);
     }
+}
+
+/* What decides whether keys carry on. What a key has learned took weeks: of a baseline it is what
+ * `when` computes, and not what that is compared with. */
+static void digest_when(struct reading *reading)
+{
+    if (reading->when.has_baseline) {
+        reading_setting_of_node(reading, SETTING_WHEN, yaml_node_find(reading->node, "when"));
+        reading->rule->open.setting[SETTING_WHEN].digest = ast_digest(reading->when_ast);
+    } else {
+        reading_digest_ast(&reading->rule->open.form, reading->when_ast);
+    }
+    digest_aggregates(reading);
 }
 
 static void read_when(struct reading *reading)
 {
     reading->when = reading_scope(reading, SCOPE_WHEN);
+    reading->when.has_baseline = reading->rule->open.form_kind == FORM_BASELINE;
     reading->when_ast = reading_expression(reading, "when", &reading->when);
     reading->has_title = reading->when_ast != NULL;
     if (reading->when_ast == NULL)
@@ -273,14 +296,13 @@ static void read_when(struct reading *reading)
     }
     reading_compile(reading, reading->when_ast, &reading->rule->when);
     keep_aggregates(reading);
-    reading_digest_ast(&reading->rule->open.form, reading->when_ast);
-    digest_aggregates(reading);
+    digest_when(reading);
     /* Of numbers that events bring nothing is known beforehand. */
-    if (reading->is_good && reading->rule->open.argument_count == 0)
+    if (reading->is_good && reading->rule->open.argument_count == 0 && !reading->when.has_baseline)
         check_reachable(reading);
 }
 
-static void read_window_form(struct reading *reading)
+void rule_form_window_read(struct reading *reading)
 {
     read_window(reading);
     read_look(reading);
@@ -292,5 +314,5 @@ const struct rule_form_reader rule_form_window = {
     .kind = FORM_WINDOW,
     .what = "a rule",
     .keys = {"window", "look", "for", "when"},
-    .read = read_window_form,
+    .read = rule_form_window_read,
 };

@@ -120,10 +120,10 @@ const char *reading_line(struct reading *reading, const struct yaml_node *map, c
     return copy;
 }
 
-static uint32_t read_count(struct reading *reading, const char *key, uint32_t otherwise,
-                           uint32_t max)
+uint32_t reading_number(struct reading *reading, const struct yaml_node *map, const char *key,
+                        uint32_t otherwise, uint32_t min, uint32_t max)
 {
-    const struct yaml_node *node = yaml_node_find(reading->node, key);
+    const struct yaml_node *node = yaml_node_find(map, key);
     uint64_t number = 0;
     bool is_number;
 
@@ -136,9 +136,9 @@ static uint32_t read_count(struct reading *reading, const char *key, uint32_t ot
         is_number = node->text.at[i] >= '0' && node->text.at[i] <= '9';
         number = number * 10 + (uint64_t)(node->text.at[i] - '0');
     }
-    if (!is_number || number < 1 || number > max) {
-        diagnose(reading_diag(reading), node->span, "%s is a whole number from 1 to %u", key,
-                 (unsigned)max);
+    if (!is_number || number < min || number > max) {
+        diagnose(reading_diag(reading), node->span, "%s is a whole number from %u to %u", key,
+                 (unsigned)min, (unsigned)max);
         reading_spoil(reading);
         return otherwise;
     }
@@ -278,17 +278,12 @@ void reading_digest_ast(struct id128 *digest, const struct ast *ast)
 const char *rule_setting_name(enum rule_setting_kind kind)
 {
     static const char *const names[SETTING_COUNT] = {
-        [SETTING_TITLE] = "title",
-        [SETTING_PRIORITY] = "priority",
-        [SETTING_TIER] = "tier",
-        [SETTING_TEAM] = "team",
-        [SETTING_RUNBOOK] = "runbook",
-        [SETTING_CLOSE] = "close",
-        [SETTING_SEVERITY] = "severity",
-        [SETTING_KEYS] = "keys",
-        [SETTING_STEPS] = "as",
-        [SETTING_MAX_KEYS] = "max_keys",
-        [SETTING_MAX_MEMBERS] = "max_members",
+        [SETTING_TITLE] = "title",       [SETTING_PRIORITY] = "priority",
+        [SETTING_TIER] = "tier",         [SETTING_TEAM] = "team",
+        [SETTING_RUNBOOK] = "runbook",   [SETTING_CLOSE] = "close",
+        [SETTING_SEVERITY] = "severity", [SETTING_KEYS] = "keys",
+        [SETTING_STEPS] = "as",          [SETTING_WHEN] = "when",
+        [SETTING_MAX_KEYS] = "max_keys", [SETTING_MAX_MEMBERS] = "max_members",
     };
 
     return names[kind];
@@ -303,8 +298,8 @@ void reading_setting(struct reading *reading, enum rule_setting_kind kind, const
 }
 
 /* A text of the file that has been used otherwise; the set keeps a copy. */
-static void setting_of_node(struct reading *reading, enum rule_setting_kind kind,
-                            const struct yaml_node *node)
+void reading_setting_of_node(struct reading *reading, enum rule_setting_kind kind,
+                             const struct yaml_node *node)
 {
     const char *copy = arena_copy(reading->build->arena, node->text.at, node->text.len);
 
@@ -427,7 +422,7 @@ static void read_close(struct reading *reading)
     reading->rule->open.quiet_count = scope.quiet_count;
     memcpy(reading->rule->open.quiet_ms, scope.quiet_ms, sizeof(scope.quiet_ms));
     keep_closing(reading, &scope);
-    setting_of_node(reading, SETTING_CLOSE, yaml_node_find(reading->node, "close"));
+    reading_setting_of_node(reading, SETTING_CLOSE, yaml_node_find(reading->node, "close"));
     reading->rule->open.setting[SETTING_CLOSE].digest = ast_digest(ast);
 }
 
@@ -447,7 +442,7 @@ static void read_title(struct reading *reading, const struct yaml_node *incident
         reading_spoil(reading);
         return;
     }
-    setting_of_node(reading, SETTING_TITLE, node);
+    reading_setting_of_node(reading, SETTING_TITLE, node);
     /* Without a good `when` it is not known what {count()} may mean. */
     if (reading->has_title &&
         !title_compile(node, &reading->when, reading->build->arena, &reading->rule->title))
@@ -531,8 +526,8 @@ static void digest_finish(struct reading *reading)
 /* ---- forms ---- */
 
 /* The last row is what a rule is that has no other form's key. */
-static const struct rule_form_reader *const forms[] = {&rule_form_sequence, &rule_form_all,
-                                                       &rule_form_expect, &rule_form_window};
+static const struct rule_form_reader *const forms[] = {
+    &rule_form_sequence, &rule_form_all, &rule_form_expect, &rule_form_baseline, &rule_form_window};
 
 static const struct rule_form_reader *choose_form(const struct reading *reading)
 {
@@ -609,9 +604,10 @@ bool rule_read(const struct yaml_node *node, struct rule_build *build, struct co
     if (!form->makes_where || yaml_node_find(node, "where") != NULL)
         read_where(&reading);
     read_by(&reading);
-    out->open.max_keys = read_count(&reading, "max_keys", RULE_KEYS_DEFAULT, RULE_KEYS_MAX);
+    out->open.max_keys =
+        reading_number(&reading, node, "max_keys", RULE_KEYS_DEFAULT, 1, RULE_KEYS_MAX);
     out->open.max_members =
-        read_count(&reading, "max_members", RULE_MEMBERS_DEFAULT, RULE_MEMBERS_MAX);
+        reading_number(&reading, node, "max_members", RULE_MEMBERS_DEFAULT, 1, RULE_MEMBERS_MAX);
     setting_of_number(&reading, SETTING_MAX_KEYS, out->open.max_keys);
     setting_of_number(&reading, SETTING_MAX_MEMBERS, out->open.max_members);
     form->read(&reading);

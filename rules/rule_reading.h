@@ -41,7 +41,10 @@ struct rule_form_reader {
 };
 
 extern const struct rule_form_reader rule_form_window, rule_form_sequence, rule_form_all,
-    rule_form_expect;
+    rule_form_expect, rule_form_baseline;
+
+/* `window`, `look`, `for` and `when`, for forms that have these and more. */
+void rule_form_window_read(struct reading *reading);
 
 struct diagnostics *reading_diag(const struct reading *reading);
 void reading_spoil(struct reading *reading);
@@ -70,6 +73,11 @@ struct ast *reading_expression_at(struct reading *reading, const struct yaml_nod
  * sentence: "a window". */
 int64_t reading_duration(struct reading *reading, const struct yaml_node *node, const char *what);
 
+/* A whole number from `min` to `max` under a key; `otherwise` where the key is absent, or when it
+ * is something else, diagnosed. */
+uint32_t reading_number(struct reading *reading, const struct yaml_node *map, const char *key,
+                        uint32_t otherwise, uint32_t min, uint32_t max);
+
 /* One line of text under a key; "" where the key is absent. */
 const char *reading_line(struct reading *reading, const struct yaml_node *map, const char *key,
                          uint32_t bytes_max);
@@ -85,5 +93,8 @@ void reading_digest_ast(struct id128 *digest, const struct ast *ast);
 /* What may change while the rule carries on. `text` lives as long as the set; its hash is the
  * digest, unless what it means is added. */
 void reading_setting(struct reading *reading, enum rule_setting_kind kind, const char *text);
+/* The same of what a node says, as it is written. */
+void reading_setting_of_node(struct reading *reading, enum rule_setting_kind kind,
+                             const struct yaml_node *node);
 
 #endif

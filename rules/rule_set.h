@@ -38,7 +38,7 @@ enum rule_input {
 };
 
 /* What a key of the rule does while it watches (correlate/rule_form.h). */
-enum rule_form_kind { FORM_WINDOW, FORM_SEQUENCE, FORM_ALL, FORM_EXPECT };
+enum rule_form_kind { FORM_WINDOW, FORM_SEQUENCE, FORM_ALL, FORM_EXPECT, FORM_BASELINE };
 
 /* What a rule with a window looks at. */
 enum window_kind {
@@ -61,6 +61,7 @@ enum aggregate_kind {
     AGGREGATE_RATE,
     AGGREGATE_FIRST,
     AGGREGATE_LAST,
+    AGGREGATE_DEVIATION, /* of another aggregate, from what is usual: FORM_BASELINE alone */
 };
 
 static inline bool aggregate_is_real(enum aggregate_kind kind)
@@ -71,7 +72,9 @@ static inline bool aggregate_is_real(enum aggregate_kind kind)
 struct rule_aggregate {
     enum aggregate_kind kind;
     const char *text; /* as written, "distinct(check)" */
-    uint8_t argument; /* which of the rule's numbers it looks at */
+    uint8_t argument; /* which of the rule's numbers it looks at; of a deviation: which one it is */
+    uint8_t of;       /* of a deviation: the aggregate that deviates */
+    bool is_named;    /* by `when` itself, and not only by a deviation */
     double share;     /* of a quantile: 0.95 */
     /* The count that decides `when`: the largest constant it is compared with, plus 1
      * unless by >= or <; at most max_members. The window never needs to hold more
@@ -90,6 +93,7 @@ enum rule_setting_kind {
     SETTING_SEVERITY, /* of `expect` */
     SETTING_KEYS,     /* of `expect`, those that are listed */
     SETTING_STEPS,    /* names of steps */
+    SETTING_WHEN,     /* of a rule with a baseline */
     SETTING_MAX_KEYS,
     SETTING_MAX_MEMBERS,
     SETTING_COUNT
@@ -139,6 +143,11 @@ struct rule {
     uint32_t listed_count;
     const struct text *listed;
     struct id128 listed_digest;
+    /* FORM_BASELINE: what deviation() goes by (correlate/baseline.h) */
+    int64_t season_ms;                /* a multiple of window_ms */
+    int64_t forget_ms;                /* a key of which nothing came for so long is forgotten */
+    uint32_t learn_count;             /* seasons without which nothing is unusual */
+    uint8_t deviation_count;          /* different ones among the aggregates */
     uint32_t quiet_count;             /* the distinct durations inside quiet(...) of `close` */
     int64_t quiet_ms[RULE_QUIET_MAX]; /* ascending */
     uint8_t fewer_count;              /* the fewer(touches, ms) inside `close` */
@@ -155,7 +164,8 @@ struct rule {
     uint32_t max_keys;    /* [100000] */
     uint32_t max_members; /* window entries and open alerts per key [1000] */
     /* Equal forms carry their state over a reload: hash of input, where, by, window, when, as
-     * rules/meaning.h reads them. */
+     * rules/meaning.h reads them; of a baseline, what `when` computes, so that thresholds may
+     * change. */
     struct id128 form;
     struct rule_setting setting[SETTING_COUNT];
     bool reads_message; /* `where` reads message, value or time: never cached per alert */

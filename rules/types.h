@@ -34,6 +34,8 @@ struct aggregate {
     const char *text;  /* canonical: "distinct(labels.rack)" */
     struct text shown; /* as written, where that is one line without escapes; else empty */
     int64_t limit;     /* see struct rule_aggregate; INT64_MAX: compared with another aggregate */
+    uint32_t of;       /* of a deviation: the aggregate that deviates */
+    bool is_named;     /* stands outside of any deviation() */
 };
 
 /* Where patterns are collected, and where the databases made of them will be found. */
@@ -49,6 +51,8 @@ struct scope {
     struct vars *vars;             /* of the rule; NULL: none */
     const struct lookups *lookups; /* sets and tables; NULL: none */
     struct patterns *patterns;     /* NULL: matches() cannot stand here */
+    bool has_baseline;             /* when: deviation() has something to go by */
+    bool in_deviation;             /* when: what is checked now stands inside of one */
     uint32_t aggregate_count;      /* when, title */
     struct aggregate aggregate[RULE_AGGREGATES_MAX];
     uint32_t quiet_count; /* close; ascending */

@@ -306,6 +306,7 @@ static const struct function {
     {"rate", ALONE, OF_WINDOW, types_check_number_aggregate},
     {"first", ALONE, OF_WINDOW, types_check_number_aggregate},
     {"last", ALONE, OF_WINDOW | IN_CLOSE, types_check_number_aggregate},
+    {"deviation", ALONE, OF_WINDOW, types_check_deviation},
     {"quiet", ALONE, IN_CLOSE, types_check_quiet},
     {"fewer", ALONE, IN_CLOSE, types_check_fewer},
     {"cleared", ALONE, IN_CLOSE, types_check_cleared},

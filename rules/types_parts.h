@@ -67,6 +67,7 @@ void types_loosen(const struct ast *ast, struct scope *scope);
 bool types_check_count_call(struct ast *ast, struct scope *scope);
 bool types_check_distinct(struct ast *ast, struct scope *scope);
 bool types_check_number_aggregate(struct ast *ast, struct scope *scope);
+bool types_check_deviation(struct ast *ast, struct scope *scope);
 bool types_check_quiet(struct ast *ast, struct scope *scope);
 bool types_check_fewer(struct ast *ast, struct scope *scope);
 bool types_check_cleared(struct ast *ast, struct scope *scope);

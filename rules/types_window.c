@@ -61,6 +61,7 @@ static bool aggregate_add(struct ast *ast, struct scope *scope, const char *text
     aggregate.text = text;
     if (i == scope->aggregate_count)
         scope->aggregate[scope->aggregate_count++] = aggregate;
+    scope->aggregate[i].is_named |= !scope->in_deviation;
     ast->meaning = MEANS_AGGREGATE;
     ast->type = aggregate_is_real(aggregate.kind) ? TYPE_DOUBLE : TYPE_INT;
     ast->number = i;
@@ -186,6 +187,34 @@ bool types_check_number_aggregate(struct ast *ast, struct scope *scope)
             (ast->count == 2 && !check_share(ast->last, scope, &aggregate.share)))
             return false;
     }
+    return aggregate_add(ast, scope, text, aggregate);
+}
+
+/* deviation(count()): how far another aggregate is from what the key usually shows. */
+bool types_check_deviation(struct ast *ast, struct scope *scope)
+{
+    const char *text = ast_print(ast, scope->arena); /* before labels become numbers */
+    struct aggregate aggregate = {.kind = AGGREGATE_DEVIATION};
+    bool is_inside = scope->in_deviation;
+
+    if (scope->kind == SCOPE_WHEN && !scope->has_baseline) {
+        diagnose(scope->diag, ast->span,
+                 "deviation() needs a baseline to deviate from: baseline: {season: 7d}");
+        return false;
+    }
+    if (!types_check_count(ast, scope, 1))
+        return false;
+    scope->in_deviation = true;
+    bool is_good = types_check_tree(ast->first, scope);
+    scope->in_deviation = is_inside;
+    if (!is_good)
+        return false;
+    if (is_inside || !types_is_aggregate(ast->first)) {
+        diagnose(scope->diag, is_inside ? ast->span : ast->first->span,
+                 "deviation() takes another aggregate: deviation(count())");
+        return false;
+    }
+    aggregate.of = (uint32_t)ast->first->number;
     return aggregate_add(ast, scope, text, aggregate);
 }
 
