@@ -239,6 +239,19 @@ int rule_test_run(const struct rule_test_file *file, const struct rule_test *tes
                   struct error *err);
 void rule_test_run_release(struct rule_test_run *run);
 
+/* The same for who listens himself: the test's records go through an engine of these settings,
+ * which rule_test_engine_config() fills; no sinks. `topic` must live as long as the configuration.
+ * Errors: as rule_test_run(). */
+struct rule_test_source;
+struct topic_config;
+struct engine_config;
+struct engine_listener;
+void rule_test_engine_config(const struct rule_test *test, struct topic_config *topic,
+                             struct engine_config *config);
+int rule_test_run_for(const struct rule_test *test, const struct engine_config *config,
+                      struct rule_set *rules, const struct engine_listener *listener,
+                      struct error *err);
+
 /* ---- comparing ---- */
 
 /* One line of a finding: a field, what was expected of it and what came. */

@@ -106,13 +106,18 @@ static bool key_matches(const struct yaml_node *node, const char *key)
     return true;
 }
 
+bool rule_test_match_key(const struct rule_test_expectation *expectation, const char *key)
+{
+    return expectation->key == NULL || key_matches(expectation->key, key);
+}
+
 bool rule_test_match_is_same(const struct rule_test_expectation *expectation,
                              const struct rule_test_incident *incident)
 {
     const struct incident *first = incident->change[0];
 
     return (expectation->rule == NULL || text_equals(expectation->rule->text, first->rule_id)) &&
-           (expectation->key == NULL || key_matches(expectation->key, first->key));
+           rule_test_match_key(expectation, first->key);
 }
 
 static void add_key(struct rule_test_rows *rows, const struct yaml_node *node, const char *key)

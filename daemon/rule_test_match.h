@@ -25,6 +25,9 @@ void rule_test_match(const struct rule_test_file *file, const struct rule_test *
 bool rule_test_match_is_same(const struct rule_test_expectation *expectation,
                              const struct rule_test_incident *incident);
 
+/* True when the key's text, as incidents show it, is what the expectation says of the key. */
+bool rule_test_match_key(const struct rule_test_expectation *expectation, const char *key);
+
 /* True when a count has come to its end. */
 static inline bool rule_test_rows_suffice(const struct rule_test_rows *rows)
 {

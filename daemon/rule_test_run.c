@@ -189,11 +189,15 @@ static void on_rejected(void *self, const char *topic, int32_t partition,
 
 /* ---- the engine ---- */
 
-static void fill_config(const struct rule_test *test, const struct topic_config *topic,
-                        struct engine_config *config)
+void rule_test_engine_config(const struct rule_test *test, struct topic_config *topic,
+                             struct engine_config *config)
 {
     const struct rule_test_settings *settings = &test->settings;
 
+    *topic = (struct topic_config){.format = FORMAT_AUTO,
+                                   .disorder_ms = settings->disorder_ms,
+                                   .log_append_time = settings->log_append_time,
+                                   .tenant = settings->tenant};
     engine_config_init(config);
     config->workers = 1;
     config->seal_ms = 0;
@@ -222,6 +226,36 @@ static int keep_counters(struct engine *engine, uint32_t rule_count, struct rule
     return 0;
 }
 
+static int work_off(struct engine *engine, struct error *err)
+{
+    if (engine_work_off(engine, RUN_LIMIT_MS))
+        return 0;
+    error_set(err, "the test has not ended after %d s", RUN_LIMIT_MS / 1000);
+    return -ETIMEDOUT;
+}
+
+int rule_test_run_for(const struct rule_test *test, const struct engine_config *config,
+                      struct rule_set *rules, const struct engine_listener *listener,
+                      struct error *err)
+{
+    struct rule_test_source *source = rule_test_source_create(test, config->slack_ms);
+    struct engine_config own = *config;
+    struct engine *engine = NULL;
+    int rc;
+
+    if (source == NULL) {
+        error_set(err, "out of memory for the test's records");
+        return -ENOMEM;
+    }
+    own.marks = rule_test_source_marks(source, &own.mark_count);
+    rc = engine_create(&own, rule_test_source_base(source), rules, listener, &engine, err);
+    if (rc == 0)
+        rc = work_off(engine, err);
+    engine_destroy(engine);
+    rule_test_source_destroy(source);
+    return rc;
+}
+
 int rule_test_run(const struct rule_test_file *file, const struct rule_test *test,
                   struct rule_set *rules, const bool *asked, struct rule_test_run *run,
                   struct error *err)
@@ -229,10 +263,7 @@ int rule_test_run(const struct rule_test_file *file, const struct rule_test *tes
     struct running running = {.file = file, .run = run};
     struct engine_listener listener = {
         .self = &running, .incident = on_incident, .op = on_op, .rejected = on_rejected};
-    struct topic_config topic = {.format = FORMAT_AUTO,
-                                 .disorder_ms = test->settings.disorder_ms,
-                                 .log_append_time = test->settings.log_append_time,
-                                 .tenant = test->settings.tenant};
+    struct topic_config topic;
     const char *sink_names[RULE_TEST_SINKS_MAX];
     uint8_t priorities[RULE_TEST_SINKS_MAX];
     struct engine_config config;
@@ -240,7 +271,7 @@ int rule_test_run(const struct rule_test_file *file, const struct rule_test *tes
     int rc;
 
     *run = (struct rule_test_run){0};
-    fill_config(test, &topic, &config);
+    rule_test_engine_config(test, &topic, &config);
     /* Bodies that nobody looks at are not made. */
     for (uint32_t i = 0; test->looks_at_bodies && i < file->sink_count; i++) {
         sink_names[i] = file->sinks[i].name;
@@ -268,10 +299,8 @@ int rule_test_run(const struct rule_test_file *file, const struct rule_test *tes
     config.marks = rule_test_source_marks(running.source, &config.mark_count);
     rc = engine_create(&config, rule_test_source_base(running.source), rules, &listener, &engine,
                        err);
-    if (rc == 0 && !engine_work_off(engine, RUN_LIMIT_MS)) {
-        error_set(err, "the test has not ended after %d s", RUN_LIMIT_MS / 1000);
-        rc = -ETIMEDOUT;
-    }
+    if (rc == 0)
+        rc = work_off(engine, err);
     if (rc == 0 && running.rc != 0) {
         *err = running.error;
         rc = running.rc;

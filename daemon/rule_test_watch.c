@@ -13,7 +13,7 @@
 #include <string.h>
 #include "rules/explain.h"
 
-enum { REASONS_MAX = 6, LOOKS_MAX = 6, LINE_BYTES = 700, NAME_BYTES = 200 };
+enum { REASONS_MAX = 6, LOOKS_MAX = 6, LINE_BYTES = 700, NAME_BYTES = 200, KEYS_MAX = 256 };
 #define ARENA_BYTES_MAX ((size_t)1 << 30)
 
 /* Events that a `where` refused for the same reason. */
@@ -29,6 +29,11 @@ struct asked_rule {
     uint64_t more; /* refused for yet other reasons */
     char look[LOOKS_MAX][LINE_BYTES];
     uint64_t look_count; /* the newest LOOKS_MAX of them are kept */
+    struct near_key {
+        const char *text;
+        double near;
+    } key[KEYS_MAX]; /* that it watched, the first of them */
+    uint32_t key_count;
     const char *line[REASONS_MAX + LOOKS_MAX + 1];
     uint32_t line_count;
 };
@@ -169,25 +174,52 @@ static void on_received(void *self, const struct trace_receipt *receipt)
 
 /* ---- how far a rule was ---- */
 
+/* "tenant=default host=db1" */
+static void key_print(const struct trace_touch *touch, char *to, size_t bytes)
+{
+    size_t used = 0;
+
+    to[0] = '\0';
+    for (uint32_t i = 0; i < touch->rule->by_count && used < bytes; i++) {
+        struct text value = key_text_value(touch->key, i);
+        used += (size_t)snprintf(to + used, bytes - used, "%s%s=%.*s", i > 0 ? " " : "",
+                                 touch->rule->by_name[i], (int)value.len, value.at);
+    }
+}
+
+static void key_keep(struct rule_test_watch *watch, struct asked_rule *asked, const char *text,
+                     double near)
+{
+    struct near_key *key = asked->key;
+
+    while (key < asked->key + asked->key_count && strcmp(key->text, text) != 0)
+        key++;
+    if (key == asked->key + KEYS_MAX)
+        return;
+    if (key == asked->key + asked->key_count) {
+        key->text = arena_copy(watch->arena, text, strlen(text));
+        asked->key_count += key->text != NULL;
+        key->near = near;
+    }
+    key->near = near > key->near ? near : key->near;
+}
+
 static void on_touched(void *self, const struct trace_touch *touch)
 {
     struct rule_test_watch *watch = self;
     struct asked_rule *asked = watch->asked != NULL ? watch->asked[touch->rule->index] : NULL;
-    char time[RULE_TEST_TIME_BYTES], *look;
-    size_t used = 0;
+    char time[RULE_TEST_TIME_BYTES], key[NAME_BYTES], *look;
 
     if (asked == NULL || touch->fate != TRACE_WATCHED || touch->key == NULL)
         return;
     look = asked->look[asked->look_count++ % LOOKS_MAX];
     rule_test_format_time(touch->touch->order.at_ms - watch->test->settings.start_ms, time);
-    used += (size_t)snprintf(look, LINE_BYTES, "at %s", time);
-    for (uint32_t i = 0; i < touch->rule->by_count && used < LINE_BYTES; i++) {
-        struct text value = key_text_value(touch->key, i);
-        used += (size_t)snprintf(look + used, LINE_BYTES - used, " %s=%.*s",
-                                 touch->rule->by_name[i], (int)value.len, value.at);
-    }
-    if (used < LINE_BYTES)
-        snprintf(look + used, LINE_BYTES - used, " stood at %s", touch->state);
+    key_print(touch, key, sizeof(key));
+    key_keep(watch, asked, key, touch->near);
+    if (touch->state[0] != '\0')
+        snprintf(look, LINE_BYTES, "at %s %s stood at %.450s", time, key, touch->state);
+    else
+        snprintf(look, LINE_BYTES, "at %s %s held nothing", time, key);
 }
 
 /* ---- telling ---- */
@@ -232,6 +264,23 @@ const char *rule_test_watch_line(const struct rule_test_watch *watch, const char
         return i < asked->line_count ? asked->line[i] : NULL;
     }
     return NULL;
+}
+
+const char *rule_test_watch_nearest(const struct rule_test_watch *watch, const char *rule_id,
+                                    bool (*is_meant)(const void *self, const char *key),
+                                    const void *self)
+{
+    const struct near_key *best = NULL;
+
+    for (uint32_t r = 0; watch->asked != NULL && r < rule_set_count(watch->rules); r++) {
+        const struct asked_rule *asked = watch->asked[r];
+        if (asked == NULL || strcmp(rule_set_rule(watch->rules, r)->id, rule_id) != 0)
+            continue;
+        for (const struct near_key *key = asked->key; key < asked->key + asked->key_count; key++)
+            if ((best == NULL || key->near > best->near) && is_meant(self, key->text))
+                best = key;
+    }
+    return best != NULL ? best->text : NULL;
 }
 
 /* ---- life ---- */

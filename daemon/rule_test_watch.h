@@ -33,6 +33,12 @@ const struct engine_trace *rule_test_watch_trace(const struct rule_test_watch *w
  * as the watch. */
 const char *rule_test_watch_name(const struct rule_test_watch *watch, struct id128 alert);
 
+/* The key of a rule that was asked which came nearest to opening, of those for which `is_meant` is
+ * true; NULL: there was none. */
+const char *rule_test_watch_nearest(const struct rule_test_watch *watch, const char *rule_id,
+                                    bool (*is_meant)(const void *self, const char *key),
+                                    const void *self);
+
 /* Lines that say, for a rule that was asked, what its `where` made of the events, and how far its
  * keys were; the i-th, NULL behind the last. */
 const char *rule_test_watch_line(const struct rule_test_watch *watch, const char *rule_id,

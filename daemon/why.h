@@ -25,6 +25,14 @@ struct why;
 enum why_subject { WHY_INCIDENT, WHY_EVENT, WHY_KEY };
 
 enum { WHY_TOPIC_BYTES = 256, WHY_NOTES_MAX = 200 };
+enum { WHY_TIME_BYTES = 48, WHY_PLACE_BYTES = WHY_TOPIC_BYTES + 64 };
+
+/* How times and events are told by who has names of his own for them, as rule tests have. */
+struct why_names {
+    void *self;
+    void (*put_time)(void *self, int64_t ms, char to[WHY_TIME_BYTES]);
+    void (*put_place)(void *self, int32_t partition, int64_t offset, char to[WHY_PLACE_BYTES]);
+};
 
 struct why_question {
     enum why_subject subject;
@@ -37,6 +45,7 @@ struct why_question {
     const char *rule; /* NULL: any; borrowed */
     int64_t at_ms;    /* of a key: what is later does not count; INT64_MAX: all counts */
     size_t notes_max; /* lines of a story that are kept [WHY_NOTES_MAX] */
+    const struct why_names *names; /* NULL: dates, and topic/partition/offset/number; borrowed */
 };
 
 /* The first digits of an incident's id. Errors: -EINVAL with a sentence, here and below. */
@@ -71,6 +80,8 @@ bool why_found(const struct why *why);
 const char *why_verdict(struct why *why);
 
 void why_print_text(struct why *why, FILE *to);
+/* The lines of the story and the verdict alone. */
+void why_print_story(struct why *why, FILE *to);
 void why_print_json(struct why *why, FILE *to);
 
 /* The alerts that the incident had as members, first to last: names, for tests. NULL beyond. */

@@ -250,19 +250,19 @@ bool why_watch_op(void *self, const struct op *op);
 
 /* --- why_words.c ------------------------------------------------------------------------- */
 
-enum { WHY_TIME_BYTES = 40, WHY_PLACE_BYTES = WHY_TOPIC_BYTES + 64 };
-
-/* 2026-02-01T10:00:00.250Z */
-const char *why_time(int64_t ms, char to[WHY_TIME_BYTES]);
-const char *why_place_print(const struct why_place *place, char to[WHY_PLACE_BYTES]);
+/* 2026-02-01T10:00:00.250Z, or as the question's names have it. */
+const char *why_time(const struct why *why, int64_t ms, char to[WHY_TIME_BYTES]);
+const char *why_place_print(const struct why *why, const struct why_place *place,
+                            char to[WHY_PLACE_BYTES]);
 
 /* Takes a character that was cut in its middle off the end. */
 void why_words_mend(char *text);
 
 /* All owned by the caller. */
 char *why_words_alert(const struct event_text *text);
-char *why_words_received(const struct trace_receipt *receipt);
-char *why_words_decided(const struct trace_decision *decision, const char *alert);
+char *why_words_received(const struct why *why, const struct trace_receipt *receipt);
+char *why_words_decided(const struct why *why, const struct trace_decision *decision,
+                        const char *alert);
 char *why_words_touched(const struct trace_touch *touch, const char *alert);
 char *why_words_tests(const struct explanation *explanation);
 char *why_words_change(const struct incident *incident);

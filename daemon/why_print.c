@@ -5,35 +5,47 @@
 #include <string.h>
 #include "daemon/why_parts.h"
 
-enum { MEMBERS_SHOWN = 50, PLACE_COLUMN = 20 };
+enum { MEMBERS_SHOWN = 50 };
+
+/* Widths of the first two columns: dates and places of a topic, or shorter names. */
+static int time_column(const struct why *why)
+{
+    return why->question.names != NULL ? 8 : 24;
+}
+
+static int place_column(const struct why *why)
+{
+    return why->question.names != NULL ? 9 : 20;
+}
 
 /* --- text -------------------------------------------------------------------------------- */
 
-static void print_note(const struct why_note *note, FILE *to)
+static void print_note(const struct why *why, const struct why_note *note, FILE *to)
 {
     char time[WHY_TIME_BYTES], until[WHY_TIME_BYTES], place[WHY_PLACE_BYTES];
 
     if (note->place.topic != NULL)
-        why_place_print(&note->place, place);
+        why_place_print(why, &note->place, place);
     else
         strcpy(place, note->class == ORDER_ROUND_END ? "(round end)" : "(timer)");
-    fprintf(to, "%s  %-*s  %s", why_time(note->at_ms, time), PLACE_COLUMN, place, note->text);
+    fprintf(to, "%-*s  %-*s  %s", time_column(why), why_time(why, note->at_ms, time),
+            place_column(why), place, note->text);
     if (note->count > 1)
         fprintf(to, " (%" PRIu64 " of them, until %s)", note->count,
-                why_time(note->until_ms, until));
+                why_time(why, note->until_ms, until));
     fputc('\n', to);
     if (note->tests != NULL && note->tests[0] != '\0')
-        fprintf(to, "%*s%s\n", 24 + 2 + PLACE_COLUMN + 4, "", note->tests);
+        fprintf(to, "%*s%s\n", time_column(why) + 2 + place_column(why) + 4, "", note->tests);
 }
 
-static void print_notes(const struct why_notes *notes, FILE *to)
+static void print_notes(const struct why *why, const struct why_notes *notes, FILE *to)
 {
     if (notes->dropped > 0 && notes->first_max == 0)
         fprintf(to, "... %" PRIu64 " earlier lines are left out\n", notes->dropped);
     for (size_t i = 0; i < notes->list.count; i++) {
         if (notes->dropped > 0 && notes->first_max > 0 && i == notes->first_max)
             fprintf(to, "... %" PRIu64 " lines are left out\n", notes->dropped);
-        print_note(&notes->list.at[i], to);
+        print_note(why, &notes->list.at[i], to);
     }
 }
 
@@ -49,8 +61,8 @@ static void print_members(const struct why *why, FILE *to)
                 continue;
             fprintf(to, "  %s", why_alert_name(alert));
             if (alert->place.topic != NULL)
-                fprintf(to, ", by %s at %s", why_place_print(&alert->place, place),
-                        why_time(alert->at_ms, time));
+                fprintf(to, ", by %s at %s", why_place_print(why, &alert->place, place),
+                        why_time(why, alert->at_ms, time));
             fprintf(to, "%s\n", alert->cleared ? ", cleared before it opened" : "");
         }
     if (why->member_count + why->members_untold > MEMBERS_SHOWN)
@@ -70,12 +82,19 @@ void why_print_text(struct why *why, FILE *to)
         fprintf(to, "incident %s: %s\n", id, of->title);
         fprintf(to, "rule %s, key %s\n\n", of->rule_id, of->key);
     }
-    print_notes(&why->before, to);
-    print_notes(&why->after, to);
+    print_notes(why, &why->before, to);
+    print_notes(why, &why->after, to);
     if (of != NULL)
         print_members(why, to);
     if (why->before.list.count + why->after.list.count > 0)
         fputc('\n', to);
+    fprintf(to, "%s\n", why->verdict);
+}
+
+void why_print_story(struct why *why, FILE *to)
+{
+    print_notes(why, &why->before, to);
+    print_notes(why, &why->after, to);
     fprintf(to, "%s\n", why->verdict);
 }
 
@@ -93,11 +112,11 @@ static void put_time(json_t *object, const char *name, int64_t at_ms)
     put(object, name, json_integer(at_ms));
 }
 
-static json_t *place_json(const struct why_place *place)
+static json_t *place_json(const struct why *why, const struct why_place *place)
 {
     char text[WHY_PLACE_BYTES];
 
-    return json_string(why_place_print(place, text));
+    return json_string(why_place_print(why, place, text));
 }
 
 static json_t *id_json(struct id128 id)
@@ -115,7 +134,7 @@ static json_t *note_json(const struct why *why, const struct why_note *note)
     put_time(object, "at", note->at_ms);
     put(object, "what", json_string(note->what));
     if (note->place.topic != NULL)
-        put(object, "event", place_json(&note->place));
+        put(object, "event", place_json(why, &note->place));
     if (note->count > 1) {
         put(object, "count", json_integer((json_int_t)note->count));
         put_time(object, "until", note->until_ms);
@@ -139,13 +158,13 @@ static void put_notes(const struct why *why, const struct why_notes *notes, json
         json_array_append_new(list, note_json(why, &notes->list.at[i]));
 }
 
-static json_t *member_json(const struct why_alert *alert)
+static json_t *member_json(const struct why *why, const struct why_alert *alert)
 {
     json_t *object = json_object();
 
     put(object, "alert", json_string(why_alert_name(alert)));
     if (alert->place.topic != NULL) {
-        put(object, "event", place_json(&alert->place));
+        put(object, "event", place_json(why, &alert->place));
         put_time(object, "at", alert->at_ms);
     }
     put(object, "cleared", json_boolean(alert->cleared));
@@ -167,7 +186,7 @@ static json_t *incident_json(const struct why *why)
     for (uint32_t m = 0; m < why->member_count; m++)
         for (size_t i = 0; i < why->alerts.count; i++)
             if (why->alerts.at[i].is_member && why->alerts.at[i].order == m)
-                json_array_append_new(members, member_json(&why->alerts.at[i]));
+                json_array_append_new(members, member_json(why, &why->alerts.at[i]));
     put(object, "members", members);
     put(object, "members_untold", json_integer((json_int_t)why->members_untold));
     return object;

@@ -123,7 +123,8 @@ static int prepare(struct answering *a, struct error *err)
     a->input_count = question.subject == WHY_KEY ? 1 : PASSES_MAX;
     a->why = why_create(&question, a->rules, &a->engine_config, err);
     if (a->why != NULL && run->rules.count == 0 && a->config->rules.place == NULL)
-        why_remark(a->why, "no rules are named: this is the shipped pack demo; --rules names others");
+        why_remark(a->why,
+                   "no rules are named: this is the shipped pack demo; --rules names others");
     return a->why != NULL ? EXIT_OK : EXIT_USAGE;
 }
 

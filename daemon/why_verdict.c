@@ -25,7 +25,7 @@ static void say_time(struct why *why, const char *word, int64_t at_ms)
 {
     char time[WHY_TIME_BYTES];
 
-    say(why, "%s%s", word, why_time(at_ms, time));
+    say(why, "%s%s", word, why_time(why, at_ms, time));
 }
 
 static void say_incident(struct why *why, const char *word, struct id128 id)
@@ -215,7 +215,7 @@ static void judge_folded(struct why *why)
     }
     say(why, "folded as repeat %" PRIu64 " of %s", why->asked_repeat, why_alert_name(alert));
     if (why->asked_opener.topic != NULL) {
-        say(why, ", which %s opened", why_place_print(&why->asked_opener, place));
+        say(why, ", which %s opened", why_place_print(why, &why->asked_opener, place));
         say_time(why, " at ", why->asked_opener_ms);
     }
     if (failed(why) != NULL) {

@@ -95,7 +95,7 @@ static void watch_received(void *self, const struct trace_receipt *receipt)
                                     .stage = STAGE_INGEST,
                                     .place = why->place,
                                     .what = "received",
-                                    .text = why_words_received(receipt)});
+                                    .text = why_words_received(why, receipt)});
 }
 
 static const char *word_of(const struct trace_decision *decision)
@@ -270,13 +270,14 @@ static void note_decision(struct why *why, const struct trace_decision *decision
     if (decision->outcome == TRACE_REPEATED && decision->counted == TRACE_DUPLICATE &&
         why_fold(why, what, ev->fingerprint, ev->et_ms))
         return;
-    why_note(why, (struct why_note){.at_ms = ev->et_ms,
-                                    .class = ORDER_EVENT,
-                                    .stage = STAGE_DEDUP,
-                                    .place = *place,
-                                    .what = what,
-                                    .alert = ev->fingerprint,
-                                    .text = why_words_decided(decision, why_alert_name(alert))});
+    why_note(why,
+             (struct why_note){.at_ms = ev->et_ms,
+                               .class = ORDER_EVENT,
+                               .stage = STAGE_DEDUP,
+                               .place = *place,
+                               .what = what,
+                               .alert = ev->fingerprint,
+                               .text = why_words_decided(why, decision, why_alert_name(alert))});
 }
 
 static void follow_alert(struct why *why, const struct trace_decision *decision,
@@ -309,12 +310,13 @@ static void follow_alert(struct why *why, const struct trace_decision *decision,
     why_words_mend(why->check);
     /* A note of its own, also for a repeat. */
     const struct why_alert *alert = why_alert_of(why, ev->fingerprint, ev->text);
-    why_note(why, (struct why_note){.at_ms = ev->et_ms,
-                                    .class = ORDER_EVENT,
-                                    .stage = STAGE_DEDUP,
-                                    .place = *place,
-                                    .what = word_of(decision),
-                                    .text = why_words_decided(decision, why_alert_name(alert))});
+    why_note(why,
+             (struct why_note){.at_ms = ev->et_ms,
+                               .class = ORDER_EVENT,
+                               .stage = STAGE_DEDUP,
+                               .place = *place,
+                               .what = word_of(decision),
+                               .text = why_words_decided(why, decision, why_alert_name(alert))});
     tell_rules(why, decision);
 }
 

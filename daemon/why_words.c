@@ -20,14 +20,27 @@ char *why_format(const char *format, ...)
     return text;
 }
 
-const char *why_time(int64_t ms, char to[WHY_TIME_BYTES])
+const char *why_time(const struct why *why, int64_t ms, char to[WHY_TIME_BYTES])
 {
+    const struct why_names *names = why->question.names;
+
+    if (names != NULL) {
+        names->put_time(names->self, ms, to);
+        return to;
+    }
     _Static_assert((int)WHY_TIME_BYTES >= (int)UNIT_TEXT_BYTES, "a time fits");
     return unit_format_time(ms, to);
 }
 
-const char *why_place_print(const struct why_place *place, char to[WHY_PLACE_BYTES])
+const char *why_place_print(const struct why *why, const struct why_place *place,
+                            char to[WHY_PLACE_BYTES])
 {
+    const struct why_names *names = why->question.names;
+
+    if (names != NULL && place->partition >= 0) {
+        names->put_place(names->self, place->partition, place->offset, to);
+        return to;
+    }
     snprintf(to, WHY_PLACE_BYTES, "%s/%" PRId32 "/%" PRId64 "/%" PRIu32, place->topic,
              place->partition, place->offset, place->sub);
     return to;
@@ -82,7 +95,7 @@ char *why_words_alert(const struct event_text *text)
                       source.len > 0 ? ")" : "");
 }
 
-char *why_words_received(const struct trace_receipt *receipt)
+char *why_words_received(const struct why *why, const struct trace_receipt *receipt)
 {
     const struct event *ev = receipt->event;
     char time[WHY_TIME_BYTES], span[UNIT_TEXT_BYTES], *text = NULL;
@@ -91,9 +104,9 @@ char *why_words_received(const struct trace_receipt *receipt)
 
     if (to == NULL)
         return why_format("out of memory");
-    fprintf(to, "received: log time %s", why_time(receipt->log_ms, time));
+    fprintf(to, "received: log time %s", why_time(why, receipt->log_ms, time));
     if (ev->ts_ms != receipt->log_ms)
-        fprintf(to, ", own time %s", why_time(ev->ts_ms, time));
+        fprintf(to, ", own time %s", why_time(why, ev->ts_ms, time));
     if ((ev->flags & EVENT_CLAMPED) != 0)
         fputs(", which is too far from the log time to be trusted: the log time counts", to);
     if (ev->et_ms > receipt->trusted_ms) {
@@ -121,7 +134,8 @@ static const char *counted_words(const struct trace_decision *decision)
     return "";
 }
 
-char *why_words_decided(const struct trace_decision *decision, const char *alert)
+char *why_words_decided(const struct why *why, const struct trace_decision *decision,
+                        const char *alert)
 {
     static const char *const words[] = {
         [TRACE_CLEAR_OF_NONE] = "a clear without an alert: none is open of",
@@ -141,7 +155,7 @@ char *why_words_decided(const struct trace_decision *decision, const char *alert
         decision->flap_begun || decision->flapping
             ? decision->flap_begun ? "; it begins to flap, which ends at " : ", which ends at "
             : "",
-        decision->flap_begun || decision->flapping ? why_time(decision->calm_ms, calm) : "");
+        decision->flap_begun || decision->flapping ? why_time(why, decision->calm_ms, calm) : "");
 }
 
 char *why_words_touched(const struct trace_touch *touch, const char *alert)

@@ -37,6 +37,15 @@ static const char rules_text[] =
     "    window: 10s\n"
     "    when: count() >= 3\n"
     "    incident: {title: \"{count()} events\", priority: P1}\n"
+    "    close: quiet(1m)\n"
+    "  - id: steps\n"
+    "    by: [host]\n"
+    "    sequence:\n"
+    "      - {where: check == \"one\", as: one}\n"
+    "      - {not: check == \"end\", as: end}\n"
+    "      - {where: check == \"two\", as: two}\n"
+    "    within: 1m\n"
+    "    incident: {title: steps}\n"
     "    close: quiet(1m)\n";
 
 #define TEST(body) "tests:\n  - name: t\n" body
@@ -333,7 +342,40 @@ static void missing_incidents_say_what_their_rule_made_of_the_events(void **stat
         "        at 10s tenant=default host=db-01 stood at distinct(resource) 2 of 3\n",
         "        db-01/sdx disk (line 5, 30s) and 2 more like it: severity >= MAJOR: INFO >= MAJOR "
         "is false\n",
-        "        db-01 down (line 6, 40s): check == \"disk\": \"down\" == \"disk\" is false\n");
+        "        db-01 down (line 6, 40s): check == \"disk\": \"down\" == \"disk\" is false\n",
+        /* The key that came nearest is asked why not. */
+        "        why not, of key tenant=default host=db-01:\n",
+        "          10s       line 4     rule disks counts db-01/sd2 disk: distinct(resource) 2 of "
+        "3\n",
+        "          rule disks: distinct(resource) 2 of 3 at 10s; ");
+}
+
+static void a_key_that_holds_nothing_is_told_as_such(void **state)
+{
+    (void)state;
+    FAILS(
+        TEST("    events:\n"
+             "      - {at: 10s, resource: db-02, check: one}\n"
+             "      - {at: 20s, resource: db-02, check: end}\n"
+             "    expect: [{rule: steps}]\n"),
+        "        at 10s tenant=default host=db-02 stood at 1 of 2 steps: one: one on db-02; waits "
+        "for two\n",
+        "        at 20s tenant=default host=db-02 held nothing\n",
+        "; end, which must not, came by db-02 end at 20s\n");
+}
+
+/* Of a key that nothing counted, too, if all of it is named. */
+static void a_key_that_is_named_is_asked_why_not(void **state)
+{
+    (void)state;
+    FAILS(TEST("    events:\n"
+               "      - {at: 30s, resource: db-02/sdx, check: disk, severity: info}\n"
+               "    expect:\n"
+               "      - {rule: disks, key: {host: db-02}}\n"),
+          "        why not, of key host=db-02:\n",
+          "          30s       line 4     rule disks does not match: where is false\n",
+          "          rule disks: where does not hold for any of 1 problem event; the nearest: "
+          "severity >= MAJOR: INFO >= MAJOR is false\n");
 }
 
 static void alertmanager_bodies_are_made(void **state)
@@ -426,15 +468,19 @@ static void flapping_is_the_engines(void **state)
 static void differences_are_shown_with_their_lines(void **state)
 {
     (void)state;
-    FAILS(TEST("    events:\n" DOWN("1m") "    expect:\n"
-                                          "      - rule: down\n"
-                                          "        opened: 2m\n"
-                                          "        title: db-02 is down\n"
-                                          "        priority: P2\n"),
-          "FAIL x.test.yaml: t\n", "x.test.yaml:6:9: the incident differs\n", "  rule",
-          "! opened    2m                1m   (line 7)\n",
-          "! title     db-02 is down     db-01 is down   (line 8)\n", "  priority  P2",
-          "it opened because: 1 alert in 1m (needs 1)\n");
+    FAILS(
+        TEST("    events:\n" DOWN("1m") "    expect:\n"
+                                        "      - rule: down\n"
+                                        "        opened: 2m\n"
+                                        "        title: db-02 is down\n"
+                                        "        priority: P2\n"),
+        "FAIL x.test.yaml: t\n", "x.test.yaml:6:9: the incident differs\n", "  rule",
+        "! opened    2m                1m   (line 7)\n",
+        "! title     db-02 is down     db-01 is down   (line 8)\n", "  priority  P2",
+        "it opened because: 1 alert in 1m (needs 1)\n", "        why it opened:\n",
+        "          1m        line 4     rule down counts db-01 down, and opens incident ",
+        "                                 check == \"down\": \"down\" == \"down\" is true\n",
+        "          it opened at 1m: 1 alert in 1m (needs 1); it is open at the end of the input\n");
 }
 
 static void empty_texts_can_be_seen(void **state)
@@ -659,6 +705,8 @@ int main(void)
         cmocka_unit_test(order_in_the_file_means_nothing),
         cmocka_unit_test(members_are_compared_by_name),
         cmocka_unit_test(missing_incidents_say_what_their_rule_made_of_the_events),
+        cmocka_unit_test(a_key_that_holds_nothing_is_told_as_such),
+        cmocka_unit_test(a_key_that_is_named_is_asked_why_not),
         cmocka_unit_test(alertmanager_bodies_are_made),
         cmocka_unit_test(defaults_stand_in_for_fields_and_labels),
         cmocka_unit_test(bodies_are_those_of_the_sinks),

@@ -64,10 +64,15 @@ assert f["kind"] == "differs" and (f["line"], f["column"]) == (5, 14), f
 title = [r for r in f["rows"] if r["field"] == "title"][0]
 assert title["expected"] == "b is down" and title["got"] == "a is down" and not title["met"], title
 assert bad["incidents"][0]["opened_ms"] == 60000, bad
+# The chain of decisions is in both.
+chain = f["why"][f["why"].index("why it opened:"):]
+assert any("counts a down" in line and "opens incident" in line for line in chain), chain
+assert chain[-1].startswith("  it opened at 1m: "), chain
 x = xml.dom.minidom.parse("junit.xml")
 assert x.getElementsByTagName("testsuite")[0].getAttribute("failures") == "1"
 assert len(x.getElementsByTagName("testcase")) == 2
-assert "the incident differs" in x.getElementsByTagName("failure")[0].firstChild.data
+said = x.getElementsByTagName("failure")[0].firstChild.data
+assert "the incident differs" in said and "why it opened:" in said and "it opened at 1m: " in said, said
 EOF
 
 # What is wrong with a file is told with its place, and the other files run.
