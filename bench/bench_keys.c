@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/hash.h"
-#include "correlate/correlation.h"
+#include "bench/stage.h"
 
 enum { BATCH = 32768, WARM = STEPS * BATCH, TEXT_BYTES = 192, GOAL_BYTES = 128 };
 
@@ -59,71 +59,12 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* One worker without threads, input or listener: what a rules phase needs. */
-static struct engine *engine_make(struct rule_set *set)
-{
-    struct engine *engine = aligned_alloc(64, (sizeof(*engine) + 63) / 64 * 64);
-    struct worker *worker = aligned_alloc(64, (sizeof(*worker) + 63) / 64 * 64);
-
-    if (engine == NULL || worker == NULL)
-        exit(2);
-    memset((void *)engine, 0, sizeof(*engine));
-    memset((void *)worker, 0, sizeof(*worker));
-    engine_config_init(&engine->config);
-    engine->worker_count = 1;
-    engine->workers = worker;
-    engine->alert_lanes = memory_alloc(LANES * sizeof(*engine->alert_lanes));
-    engine->key_lanes = memory_alloc(LANES * sizeof(*engine->key_lanes));
-    for (int l = 0; l < LANES; l++) {
-        alert_lane_init(&engine->alert_lanes[l]);
-        key_lane_init(&engine->key_lanes[l]);
-    }
-    engine->newest_rules = rules_version_create(set, NULL, 1);
-    worker->engine = engine;
-    slab_init(&worker->slab);
-    for (int s = 0; s < STEPS; s++) {
-        worker->touches_out[s] = memory_alloc(sizeof(struct touch_list));
-        memset(worker->touches_out[s], 0, sizeof(struct touch_list));
-    }
-    return engine;
-}
-
-static void engine_free(struct engine *engine)
-{
-    struct worker *worker = engine->workers;
-
-    for (int l = 0; l < LANES; l++) {
-        alert_lane_release(&engine->alert_lanes[l], &worker->slab, engine->config.flap_start);
-        rule_keys_release(&engine->key_lanes[l], engine->newest_rules, &worker->slab);
-    }
-    for (int s = 0; s < STEPS; s++) {
-        free(worker->touches_out[s]->at);
-        free(worker->touches_out[s]);
-        free(worker->remains[s].at);
-    }
-    free(worker->sort_key.at);
-    free(worker->sort_scratch.at);
-    free(worker->touches_in.at);
-    slab_release(&worker->slab);
-    rules_version_destroy(engine->newest_rules);
-    free(engine->alert_lanes);
-    free(engine->key_lanes);
-    free(worker);
-    free(engine);
-}
-
 /* A step in which hosts [from, from + count) have a problem each, hosts taken in strides. */
 static double step_run(struct engine *engine, uint64_t seq, int64_t at_ms, uint32_t from,
                        uint32_t count, uint32_t stride, uint32_t hosts)
 {
-    struct touch_list *list = &engine->workers->touches_out[seq & (STEPS - 1)][0];
-    struct step step = {
-        .from_ms = at_ms, .to_ms = at_ms + 200, .events = count, .rules = engine->newest_rules};
+    struct touch *touch = stage_touches(engine, seq, count);
 
-    if (list->room < count) {
-        list->at = memory_grow(list->at, BATCH * sizeof(struct touch));
-        list->room = BATCH;
-    }
     for (uint32_t i = 0; i < count; i++) {
         char host[32];
         snprintf(host, sizeof(host), "host-%07u",
@@ -133,20 +74,17 @@ static double step_run(struct engine *engine, uint64_t seq, int64_t at_ms, uint3
                                     .severity = SEVERITY_MAJOR};
         text_at[i] = event_text_pack(texts[i], event_text_bytes(&draft), &draft, at_ms);
         struct id128 id = hash128(host, strlen(host), 1);
-        list->at[i] = (struct touch){.order = {.at_ms = at_ms, .offset = i, .class = ORDER_EVENT},
-                                     .key = id,
-                                     .alert = hash128(host, strlen(host), 2),
-                                     .text = text_at[i],
-                                     .kind = TOUCH_RAISE,
-                                     .severity = SEVERITY_MAJOR,
-                                     .lane = (uint8_t)(id.hi >> 56)};
+        touch[i] = (struct touch){.order = {.at_ms = at_ms, .offset = i, .class = ORDER_EVENT},
+                                  .key = id,
+                                  .alert = hash128(host, strlen(host), 2),
+                                  .text = text_at[i],
+                                  .kind = TOUCH_RAISE,
+                                  .severity = SEVERITY_MAJOR,
+                                  .lane = (uint8_t)(id.hi >> 56)};
     }
-    list->count = count;
     double begin = seconds();
-    rules_phase(engine->workers, seq, &step);
-    double end = seconds();
-    list->count = 0;
-    return end - begin;
+    stage_run(engine, seq, at_ms, at_ms + 200);
+    return seconds() - begin;
 }
 
 static uint64_t keys_count(const struct engine *engine)
@@ -176,7 +114,7 @@ static bool rule_run(const char *name, const char *form, uint32_t keys)
         fprintf(stderr, "%s\n", err.text);
         exit(2);
     }
-    struct engine *engine = engine_make(set);
+    struct engine *engine = stage_make(set);
     for (uint32_t from = 0; from < keys; from += BATCH, at_ms += 200) {
         uint32_t count = keys - from < BATCH ? keys - from : BATCH;
         first += step_run(engine, seq++, at_ms, from, count, 1, keys);
@@ -195,7 +133,7 @@ static bool rule_run(const char *name, const char *form, uint32_t keys)
     }
     printf("%-40s %6.1f bytes per key  %5.0f ns for a new key  %5.0f ns for a second entry\n", name,
            bytes, first * 1e9 / keys, second * 1e9 / keys);
-    engine_free(engine);
+    stage_free(engine);
     rule_set_destroy(set);
     return bytes <= GOAL_BYTES;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "correlate/exact_sum.h"
+#include "correlate/window_sums.h"
 
 /* How many different values of distinct `index` are in the window; counting stops
  * above `enough`, which is all that a comparison with a constant can tell apart. */
@@ -29,23 +30,12 @@ static int64_t distinct(const struct window *window, uint32_t index, int64_t eno
     return count;
 }
 
-/* One column of numbers of a window, entries without one left out. */
-struct column {
-    const struct window *window;
-    uint32_t word;
-};
-
-static double number_at(const struct column *column, uint32_t entry)
-{
-    return window_at(column->window, entry)->word[column->word].number;
-}
-
-static double sum_of(const struct column *column, enum aggregate_kind kind)
+static double sum_of(const struct window_column *column, enum aggregate_kind kind)
 {
     struct exact_moments moments = {0};
 
     for (uint32_t e = 0; e < column->window->count; e++) {
-        double number = number_at(column, e);
+        double number = window_number(column, e);
         if (number == number)
             exact_add(&moments, exact_of(number));
     }
@@ -56,12 +46,12 @@ static double sum_of(const struct column *column, enum aggregate_kind kind)
     return kind == AGGREGATE_AVG ? exact_average(&moments) : exact_deviation(&moments);
 }
 
-static double end_of(const struct column *column, enum aggregate_kind kind)
+static double end_of(const struct window_column *column, enum aggregate_kind kind)
 {
     double found = NAN;
 
     for (uint32_t e = 0; e < column->window->count; e++) {
-        double number = number_at(column, e);
+        double number = window_number(column, e);
         if (number != number)
             continue;
         if (found != found || kind == AGGREGATE_LAST || (kind == AGGREGATE_MIN && number < found) ||
@@ -79,7 +69,7 @@ static int number_order(const void *a, const void *b)
 }
 
 /* The smallest number that at least that share of them does not pass: one of them, always. */
-static double quantile_of(const struct column *column, double share)
+static double quantile_of(const struct window_column *column, double share)
 {
     enum { FEW = 64 };
     double few[FEW], *numbers = few, found = NAN;
@@ -88,7 +78,7 @@ static double quantile_of(const struct column *column, double share)
     if (column->window->count > FEW)
         numbers = memory_alloc(column->window->count * sizeof(*numbers));
     for (uint32_t e = 0; e < column->window->count; e++) {
-        double number = number_at(column, e);
+        double number = window_number(column, e);
         if (number == number)
             numbers[count++] = number;
     }
@@ -103,14 +93,14 @@ static double quantile_of(const struct column *column, double share)
 }
 
 /* Increase per second from the first number to the last; a counter that fell began again at 0. */
-static double rate_of(const struct column *column)
+static double rate_of(const struct window_column *column)
 {
     exact_number increase = 0, before = 0;
     int64_t first_ms = 0, last_ms = 0;
     uint32_t count = 0;
 
     for (uint32_t e = 0; e < column->window->count; e++) {
-        double number = number_at(column, e);
+        double number = window_number(column, e);
         if (number != number)
             continue;
         exact_number now = exact_of(number);
@@ -130,7 +120,7 @@ static double rate_of(const struct column *column)
 static double real_of(const struct rule *rule, const struct rule_aggregate *aggregate,
                       const struct window *window)
 {
-    struct column column = {window, (uint32_t)rule->has_distinct + aggregate->argument};
+    struct window_column column = {window, (uint32_t)rule->has_distinct + aggregate->argument};
 
     switch (aggregate->kind) {
     case AGGREGATE_SUM:
@@ -158,9 +148,13 @@ void aggregates_compute(const struct rule *rule, const struct window *window, bo
             value[i] = window->count;
         } else if (aggregate->kind == AGGREGATE_DISTINCT) {
             index[i] = count++;
-            value[i] = distinct(window, index[i], exact ? window->count : aggregate->limit);
+            value[i] = window->sums != NULL
+                           ? window_sums_value(window, i)
+                           : distinct(window, index[i], exact ? window->count : aggregate->limit);
         } else if (aggregate->kind == AGGREGATE_DEVIATION) {
             value[i] = aggregate_of_real(NAN); /* no window knows what is usual */
+        } else if (window->sums != NULL) {
+            value[i] = window_sums_value(window, i);
         } else {
             value[i] = aggregate_of_real(real_of(rule, aggregate, window));
         }

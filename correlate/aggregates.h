@@ -2,6 +2,8 @@
  * aggregates.h - what `when` compares: counts, and sums, averages, ... of an entry's numbers, over
  * a window.
  *
+ * A large window keeps what they need up to date (window_sums.h); another is looked through.
+ *
  * Nothing shows the order in which entries were added: sums are exact (exact_sum.h), the rest are
  * values of entries.
  *

@@ -96,6 +96,16 @@ void exact_add(struct exact_moments *moments, exact_number number)
     moments->count++;
 }
 
+void exact_take(struct exact_moments *moments, exact_number number)
+{
+    uint64_t square[4];
+
+    square_of(number, square);
+    words_take(moments->square, square);
+    moments->sum -= number;
+    moments->count--;
+}
+
 double exact_average(const struct exact_moments *moments)
 {
     return exact_to_real(moments->sum) / moments->count;

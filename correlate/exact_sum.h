@@ -40,6 +40,9 @@ struct exact_moments {
 
 void exact_add(struct exact_moments *moments, exact_number number);
 
+/* Takes away one that was added: nothing of it is left. */
+void exact_take(struct exact_moments *moments, exact_number number);
+
 /* Both of at least one number. The deviation is that of the whole (divided by the count, not by
  * one less), as Prometheus has it. */
 double exact_average(const struct exact_moments *moments);

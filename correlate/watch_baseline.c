@@ -58,8 +58,7 @@ static struct baseline_slot *slot_at(const struct rule *rule, struct watched *wa
 
 static struct window window_of(const struct rule *rule, const struct watched *watched)
 {
-    return window_read(watched->block, watched->is_ring, rule->entry_words, rule->has_distinct,
-                       false);
+    return window_read(watched->block, watched->is_ring, rule);
 }
 
 static void window_keep(struct watched *watched, const struct window *window)

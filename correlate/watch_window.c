@@ -9,14 +9,14 @@
 #include "correlate/correlation.h"
 #include "correlate/exact_sum.h"
 #include "correlate/watch_window.h"
+#include "correlate/window_sums.h"
 #include "correlate/window_words.h"
 #include "rules/needs.h"
 
 /* key->form_flag: its window is a ring. */
 static struct window window_of(const struct rule *rule, const struct key_state *key)
 {
-    return window_read(key->body, key->form_flag, rule->entry_words, rule->has_distinct,
-                       rule->hold_ms > 0);
+    return window_read(key->body, key->form_flag, rule);
 }
 
 static void window_keep(struct key_state *key, const struct window *window)
@@ -168,6 +168,7 @@ static void gain(struct correlation *c, struct key_state *key, struct window *wi
     entry->alert = touch->alert;
     entry->cleared = false;
     entry_fill(c, rule, entry, touch);
+    window_sums_put(window, window->count - 1, slab);
     tally_add(&correlation_tally(c, key)->pending, 1);
     if (window->count > rule->max_members) {
         window_pop(window, slab);
@@ -198,8 +199,11 @@ void window_take(struct correlation *c, struct key_state *key, struct window *wi
     if (touch->kind == TOUCH_CHANGE || rule->window_kind == WINDOW_OPEN)
         entry = own_entry(window, touch);
     if (entry != NULL) {
+        uint32_t i = window_index(window, entry);
+        window_sums_take(window, i, &c->worker->slab);
         window_values_free(window, entry, &c->worker->slab);
         entry_fill(c, rule, entry, touch);
+        window_sums_put(window, i, &c->worker->slab);
         c->retired++;
     } else {
         gain(c, key, window, touch);

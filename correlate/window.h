@@ -5,7 +5,9 @@
  * bare; from the second on a ring holds them:
  *
  *   one    [ entry ]
- *   more   [ since | first | count | room | entry entry entry ... ]    room is a power of two
+ *   more   [ since | first | count | room | entry entry entry ... | sums ]    room is a power of 2
+ *
+ * `sums` is there where a window that large is kept with them (window_sums.h).
  *
  * `since` is the form's: when the window began, or since when it has been as it is.
  *
@@ -25,6 +27,9 @@
 #include "base/event.h"
 #include "base/slab.h"
 #include "correlate/touch.h"
+#include "rules/rule_set.h"
+
+struct window_sums; /* correlate/window_sums.h */
 
 /* What an entry remembers of the fields that `distinct` counts: a hash to compare,
  * and the text, cut to what an explanation can show. */
@@ -61,32 +66,38 @@ _Static_assert(sizeof(struct window_entry) == 32, "an entry without words is hal
 struct window_ring {
     int64_t since_ms;
     uint32_t first, count, room;
+    uint32_t has_sums; /* behind the entries */
     _Alignas(8) char entries[];
 };
 
 /* A key's window, while it is worked on. */
 struct window {
+    const struct rule *rule;
     void *block; /* NULL: empty */
     char *entries;
-    int64_t since_ms; /* kept by a ring alone */
+    struct window_sums *sums; /* NULL: not kept, or not yet */
+    int64_t since_ms;         /* kept by a ring alone */
     uint32_t first, count, mask;
     uint32_t stride; /* bytes of an entry */
     bool is_ring;
-    bool has_values; /* the rule has a distinct: word[0] of each entry is its own */
-    bool is_always_ring;
+    bool has_sums;
 };
 
-/* `is_always_ring`: since_ms matters even while there is one entry. */
-static inline struct window window_read(void *block, bool is_ring, uint32_t words, bool has_values,
-                                        bool is_always_ring)
+/* Where a ring with sums keeps them. */
+static inline struct window_sums **window_ring_sums(struct window_ring *ring, uint32_t stride)
 {
-    struct window window = {.block = block,
+    return (struct window_sums **)(void *)(ring->entries + (size_t)ring->room * stride);
+}
+
+static inline struct window window_read(void *block, bool is_ring, const struct rule *rule)
+{
+    struct window window = {.rule = rule,
+                            .block = block,
                             .entries = block,
                             .count = block != NULL,
-                            .stride = (uint32_t)sizeof(struct window_entry) + 8 * words,
-                            .is_ring = is_ring,
-                            .has_values = has_values,
-                            .is_always_ring = is_always_ring};
+                            .stride =
+                                (uint32_t)sizeof(struct window_entry) + 8u * rule->entry_words,
+                            .is_ring = is_ring};
 
     if (is_ring) {
         struct window_ring *ring = block;
@@ -96,6 +107,9 @@ static inline struct window window_read(void *block, bool is_ring, uint32_t word
         window.first = ring->first;
         window.count = ring->count;
         window.mask = ring->room - 1;
+        window.has_sums = ring->has_sums != 0;
+        if (window.has_sums)
+            window.sums = *window_ring_sums(ring, window.stride);
     } else if (block != NULL) {
         window.since_ms = time_unpack(((struct window_entry *)block)->at);
     }
@@ -109,10 +123,29 @@ static inline struct window_entry *window_at(const struct window *window, uint32
     return (struct window_entry *)(void *)(window->entries + (size_t)at * window->stride);
 }
 
+/* Which entry it is. */
+static inline uint32_t window_index(const struct window *window, const struct window_entry *entry)
+{
+    uint32_t at = (uint32_t)((size_t)((const char *)entry - window->entries) / window->stride);
+
+    return (at - window->first) & window->mask;
+}
+
 /* When entry `i` came. */
 static inline int64_t window_at_ms(const struct window *window, uint32_t i)
 {
     return time_unpack(window_at(window, i)->at);
+}
+
+/* One column of numbers of a window; NaN where the entry has none. */
+struct window_column {
+    const struct window *window;
+    uint32_t word;
+};
+
+static inline double window_number(const struct window_column *column, uint32_t i)
+{
+    return window_at(column->window, i)->word[column->word].number;
 }
 
 /* Keeps since_ms, where there is a ring. */
@@ -122,7 +155,8 @@ static inline void window_keep_since(const struct window *window)
         ((struct window_ring *)window->block)->since_ms = window->since_ms;
 }
 
-/* The new entry at the young end, its bytes undefined. The window may move. */
+/* The new entry at the young end, its bytes undefined. The window may move. Once it is filled,
+ * window_sums_put() is owed. */
 struct window_entry *window_push(struct window *window, struct slab *slab);
 
 /* The oldest leaves; with the last one the block does. */

@@ -129,6 +129,32 @@ static void each_aggregate_says_what_it_saw(void **state)
     }
 }
 
+/* 59 alerts of value 1, but c10's 99, then c10 changes to 1: with the 60th the largest is 1, with
+ * the 61st, of 50, it is 50. So many entries are kept with sums. */
+static void a_change_in_a_large_window_takes_its_old_number_out(void **state)
+{
+    enum { FEW = 59 };
+    struct bench *bench = bench_create(
+        "rules:\n  - id: r\n    where: severity >= WARNING\n    by: [resource]\n"
+        "    window: 10m\n    when: count() >= 60 && max(value) >= 50 && sum(value) == 110\n"
+        "    incident: {title: t}\n    close: quiet(1h)\n");
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    (void)state;
+    for (int i = 0; i < FEW; i++) {
+        char check[16];
+        snprintf(check, sizeof(check), "c%d", i);
+        bench_put(feed, 1000 * i, "x", check, i == 10 ? ",\"value\":99" : ",\"value\":1");
+    }
+    bench_put(feed, 1000 * FEW, "x", "c10", ",\"value\":1,\"severity\":\"critical\"");
+    bench_put(feed, 1000 * FEW + 1, "x", "c59", ",\"value\":1");
+    bench_put(feed, 1000 * FEW + 2, "x", "c60", ",\"value\":50");
+    bench_put(feed, 100000, "end", "info", ",\"severity\":\"info\"");
+    bench_run(bench);
+    assert_string_equal(bench->brief, "59002 opened rule r resource=x n=1 alerts=61\n");
+    bench_destroy(bench);
+}
+
 static void a_title_shows_them(void **state)
 {
     struct bench *bench = bench_create(
@@ -180,6 +206,7 @@ int main(void)
         cmocka_unit_test(no_order_of_addition_shows),
         cmocka_unit_test(averages_and_deviations_are_those_of_the_numbers),
         cmocka_unit_test(each_aggregate_says_what_it_saw),
+        cmocka_unit_test(a_change_in_a_large_window_takes_its_old_number_out),
         cmocka_unit_test(a_title_shows_them),
         cmocka_unit_test(what_is_no_number_is_refused),
     };
