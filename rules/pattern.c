@@ -99,6 +99,7 @@ static bool take_flags(struct pattern_reader *reader, uint32_t from)
         unsigned flag = c == 'i'   ? PATTERN_FOLDS
                         : c == 'm' ? PATTERN_MULTILINE
                         : c == 's' ? PATTERN_DOT_ALL
+                        : c == 'U' ? PATTERN_UNGREEDY
                                    : 0;
         if (c == ':' || c == ')') {
             reader->at++;
@@ -109,7 +110,7 @@ static bool take_flags(struct pattern_reader *reader, uint32_t from)
             is_off = true;
         } else if (flag != 0) {
             flags = is_off ? flags & ~flag : flags | flag;
-        } else if (c != 'U') { /* which match is found does not matter here */
+        } else {
             pattern_refuse(reader, from, reader->at + 1,
                            "RE2 knows the flags i, m, s and U, not %c",
                            (unsigned char)c < 0x80 && c > ' ' ? c : '?');
@@ -120,8 +121,30 @@ static bool take_flags(struct pattern_reader *reader, uint32_t from)
     return false;
 }
 
+/* A name that is written once, if it matters. `number` is what it gets. */
+static bool add_group(struct pattern_reader *reader, uint32_t from, uint32_t bytes,
+                      uint32_t *number)
+{
+    struct pattern_groups *groups = reader->groups;
+
+    if (groups == NULL)
+        return true;
+    for (uint32_t i = 0; i < groups->count; i++)
+        if (groups->group[i].bytes == bytes &&
+            memcmp(reader->text + groups->group[i].from, reader->text + from, bytes) == 0)
+            return pattern_refuse(reader, from, from + bytes,
+                                  "two groups have this name: of which is the label?");
+    if (groups->count == PATTERN_GROUPS_MAX)
+        return pattern_refuse(reader, from, from + bytes, "a pattern has at most %d named groups",
+                              PATTERN_GROUPS_MAX);
+    *number = groups->count++;
+    groups->group[*number].from = from;
+    groups->group[*number].bytes = bytes;
+    return true;
+}
+
 /* What stands behind "(?"; true when a group begins. */
-static bool take_group_head(struct pattern_reader *reader, uint32_t from)
+static bool take_group_head(struct pattern_reader *reader, uint32_t from, uint32_t *number)
 {
     static const struct {
         const char *head, *what;
@@ -151,18 +174,26 @@ static bool take_group_head(struct pattern_reader *reader, uint32_t from)
         return false;
     }
     reader->at++;
-    return true;
+    return add_group(reader, name, reader->at - 1 - name, number);
+}
+
+static void put_group_head(struct pattern_reader *reader, uint32_t number)
+{
+    char word[16];
+
+    snprintf(word, sizeof(word), "(?P<%u>", (unsigned)number);
+    pattern_put(reader, number != UINT32_MAX ? word : "(?:");
 }
 
 static struct pattern_piece take_group(struct pattern_reader *reader)
 {
-    uint32_t from = reader->at++;
+    uint32_t from = reader->at++, number = UINT32_MAX;
     unsigned flags = reader->flags;
     struct pattern_piece inside;
 
     if (pattern_next_is(reader, '?')) {
         reader->at++;
-        if (!take_group_head(reader, from))
+        if (!take_group_head(reader, from, &number))
             return (struct pattern_piece){.is_nothing = true};
     }
     end_literal(reader);
@@ -171,7 +202,7 @@ static struct pattern_piece take_group(struct pattern_reader *reader)
                        PATTERN_DEPTH_MAX);
         return (struct pattern_piece){0};
     }
-    pattern_put(reader, "(?:");
+    put_group_head(reader, number);
     inside = take_alternation(reader);
     reader->depth--;
     reader->flags = flags;
@@ -308,7 +339,8 @@ static bool take_repetition(struct pattern_reader *reader, struct repetition *ou
     return true;
 }
 
-static void put_repetition(struct pattern_reader *reader, const struct repetition *repetition)
+static void put_repetition(struct pattern_reader *reader, const struct repetition *repetition,
+                           bool is_lazy)
 {
     char word[32];
 
@@ -320,6 +352,8 @@ static void put_repetition(struct pattern_reader *reader, const struct repetitio
         snprintf(word, sizeof(word), "{%u,%u}", (unsigned)repetition->min,
                  (unsigned)repetition->max);
     pattern_put(reader, word);
+    if (is_lazy && reader->groups != NULL)
+        pattern_put(reader, "?");
 }
 
 /* Applies what follows a piece that was written from `written` on and whose literal began at
@@ -329,6 +363,7 @@ static void repeat(struct pattern_reader *reader, struct pattern_piece *piece, u
 {
     struct repetition repetition;
     uint32_t at = reader->at, times;
+    bool is_lazy = (reader->flags & PATTERN_UNGREEDY) != 0;
 
     if (!take_repetition(reader, &repetition) || reader->is_bad)
         return;
@@ -336,8 +371,10 @@ static void repeat(struct pattern_reader *reader, struct pattern_piece *piece, u
     reader->out->literal_bytes =
         literal < reader->out->literal_bytes ? literal : reader->out->literal_bytes;
     end_literal(reader);
-    if (pattern_next_is(reader, '?'))
-        reader->at++; /* as few as possible: which match is found does not matter here */
+    if (pattern_next_is(reader, '?')) {
+        reader->at++; /* as few as possible: turned round by (?U) */
+        is_lazy = !is_lazy;
+    }
     piece->is_repeated = true;
     piece->may_lack = repetition.min == 0;
     times = reader->at;
@@ -367,7 +404,7 @@ static void repeat(struct pattern_reader *reader, struct pattern_piece *piece, u
     if (piece->repeats > PATTERN_REPEAT_MAX)
         pattern_refuse(reader, from, reader->at,
                        "repetitions inside of each other come to more than %d", PATTERN_REPEAT_MAX);
-    put_repetition(reader, &repetition);
+    put_repetition(reader, &repetition, is_lazy);
 }
 
 /* What building costs depends on all of the pattern, one side after the other too. */
@@ -388,6 +425,7 @@ static struct pattern_piece take_chain(struct pattern_reader *reader)
                  literal = reader->out->literal_bytes, part = reader->part_used;
         struct repetition repetition;
         struct pattern_piece piece;
+        reader->piece_from = from;
         if (reader->in_quote && pattern_next_are(reader, "\\E")) {
             reader->in_quote = false;
             reader->at += 2;
@@ -474,9 +512,11 @@ static uint32_t find_bad_byte(struct text text)
     return at;
 }
 
-bool pattern_read(struct text text, struct pattern *out, struct pattern_fault *fault)
+static bool read_whole(struct text text, struct pattern *out, struct pattern_groups *groups,
+                       struct pattern_fault *fault)
 {
-    struct pattern_reader reader = {.text = text.at, .end = text.len, .out = out, .fault = fault};
+    struct pattern_reader reader = {
+        .text = text.at, .end = text.len, .out = out, .groups = groups, .fault = fault};
     struct pattern_piece all;
     uint32_t bad;
 
@@ -494,13 +534,32 @@ bool pattern_read(struct text text, struct pattern *out, struct pattern_fault *f
         return pattern_refuse(&reader, reader.at, reader.at + 1,
                               "no group is open that ) could end");
     end_part(&reader);
-    if (reader.has_sides)
+    if (reader.has_sides) {
         out->part_count = 0;
+        out->at_start = false; /* of the first side alone */
+    }
     out->places = all.places;
     out->written[out->bytes] = '\0';
     if (out->literal_bytes == 0)
         out->is_literal = false;
     return !reader.is_bad;
+}
+
+bool pattern_read(struct text text, struct pattern *out, struct pattern_fault *fault)
+{
+    return read_whole(text, out, NULL, fault);
+}
+
+bool pattern_read_groups(struct text text, struct pattern *out, struct pattern_groups *groups,
+                         struct pattern_fault *fault)
+{
+    groups->count = 0;
+    if (!read_whole(text, out, groups, fault))
+        return false;
+    if (groups->count > 0)
+        return true;
+    return pattern_refuse(&(struct pattern_reader){.fault = fault}, 0, text.len,
+                          "the pattern has no named group, (?P<name>...), to extract");
 }
 
 bool pattern_check(struct text text, struct pattern_fault *fault)

@@ -32,6 +32,7 @@ enum {
     PATTERN_PLACES_MAX = 500,
     PATTERN_PARTS_MAX = 8,
     PATTERN_WRITTEN_MAX = 15000, /* bytes of the new form; vectorscan takes 16000 */
+    PATTERN_GROUPS_MAX = 16,     /* with a name, where they are kept */
 };
 
 /* What is wrong with a pattern, and where: bytes [from, to) of it. */
@@ -63,7 +64,21 @@ struct pattern {
 /* Reads `text`. False with *fault when it is no pattern, or none that can be carried over. */
 bool pattern_read(struct text text, struct pattern *out, struct pattern_fault *fault);
 
-/* The same, when only the fault matters: the check at load. */
+/* Groups that have a name: where it stands in the pattern. */
+struct pattern_groups {
+    uint32_t count;
+    struct {
+        uint32_t from, bytes;
+    } group[PATTERN_GROUPS_MAX];
+};
+
+/* The same, for rules/capture.h. The new form says besides which match is meant: named groups stand
+ * there as (?P<0>, (?P<1>, ..., a repetition that takes as little as it can has a ? behind it. What
+ * needs tables of Unicode is refused, and a pattern without a named group. */
+bool pattern_read_groups(struct text text, struct pattern *out, struct pattern_groups *groups,
+                         struct pattern_fault *fault);
+
+/* The same as pattern_read(), when only the fault matters: the check at load. */
 bool pattern_check(struct text text, struct pattern_fault *fault);
 
 #endif

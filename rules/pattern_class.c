@@ -191,6 +191,34 @@ bool pattern_take_property(struct pattern_reader *reader, struct pattern_class *
     return true;
 }
 
+/* Signs beyond ASCII that fold into it: see class_fold(). */
+static bool is_kin(uint32_t character)
+{
+    return character == 0x212a || character == 0x17f;
+}
+
+/* Is there nothing in the class, joined, that would have to be looked up in tables of Unicode?
+ * Folded is what is beyond ASCII as a whole, but for those two signs, or not at all. */
+static bool needs_no_tables(const struct pattern_reader *reader, const struct pattern_class *class)
+{
+    uint32_t from = 0x80;
+    bool has_any = false, has_all = true;
+
+    if (class->property_count > 0)
+        return false;
+    if (!(reader->flags & PATTERN_FOLDS))
+        return true;
+    for (uint32_t i = 0; i < class->count; i++) {
+        const struct pattern_range *range = &class->range[i];
+        if (range->high < 0x80)
+            continue;
+        has_any = has_any || !(range->low == range->high && is_kin(range->low));
+        has_all = has_all && (range->low <= from || (range->low == from + 1 && is_kin(from)));
+        from = range->high + 1;
+    }
+    return !has_any || (has_all && from > PATTERN_CHARACTER_MAX);
+}
+
 /* Writes a class and says how many places it takes. */
 uint32_t pattern_class_put(struct pattern_reader *reader, struct pattern_class *class)
 {
@@ -199,6 +227,13 @@ uint32_t pattern_class_put(struct pattern_reader *reader, struct pattern_class *
     if ((reader->flags & PATTERN_FOLDS) && !class_fold(reader, class))
         return 0;
     class_join(class);
+    if (reader->groups != NULL && !needs_no_tables(reader, class)) {
+        pattern_refuse(reader, reader->piece_from, reader->at,
+                       class->property_count > 0
+                           ? "\\p is not carried over to where texts are extracted"
+                           : "(?i) folds the letters of ASCII alone where texts are extracted");
+        return 0;
+    }
     if (class->count > 0 && class->range[class->count - 1].high >= 0x80)
         is_wide = true;
     /* Every character: vectorscan knows no empty class, and none that is all but empty. */

@@ -20,7 +20,12 @@ enum {
     PATTERN_WIDE_PLACES = 4, /* a character of several bytes */
 };
 
-enum pattern_flag { PATTERN_FOLDS = 1, PATTERN_MULTILINE = 2, PATTERN_DOT_ALL = 4 };
+enum pattern_flag {
+    PATTERN_FOLDS = 1,
+    PATTERN_MULTILINE = 2,
+    PATTERN_DOT_ALL = 4,
+    PATTERN_UNGREEDY = 8
+};
 
 struct pattern_reader {
     const char *text;
@@ -32,6 +37,8 @@ struct pattern_reader {
     bool literal_ended;
     bool has_sides;                /* an alternative to all of it: nothing has to be there */
     uint32_t part_from, part_used; /* the part being read, in out->parts */
+    uint32_t piece_from;           /* of the piece being read, in the pattern */
+    struct pattern_groups *groups; /* NULL: which match is found does not matter */
     struct pattern *out;
     struct pattern_fault *fault;
 };

@@ -13,6 +13,11 @@ extern "C" {
 /* 1 found, 0 not found, -1 RE2 takes no such pattern. */
 int re2_search(const char *pattern, size_t pattern_bytes, const char *text, size_t text_bytes);
 
+/* The same, and where the named groups lie, in the order in which they begin in the pattern: bytes
+ * [from[i], to[i]), -1 for one that took no part. `max` of them at most. */
+int re2_groups(const char *pattern, size_t pattern_bytes, const char *text, size_t text_bytes,
+               int max, long *from, long *to);
+
 #ifdef __cplusplus
 }
 #endif
