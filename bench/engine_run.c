@@ -120,7 +120,7 @@ double bench_median(double *values, int count)
 
 static uint64_t closed_events(const struct engine_counters *c)
 {
-    return c->duplicate + c->unmatched + c->routed;
+    return c->dropped + c->duplicate + c->unmatched + c->routed;
 }
 
 static void nap(void)

@@ -302,6 +302,8 @@ struct worker {
     struct step_end so_far;
     struct step_end step_end[STEPS]; /* F */
 
+    struct enrich_room *enrich; /* NULL until a set in force has steps */
+
     struct tally tally;
     _Alignas(64) _Atomic uint64_t phases_done; /* T, I: PHASES * step + phases of it */
     _Atomic int64_t next_due;                  /* earliest timer of its lanes; valid while idle */

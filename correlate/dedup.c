@@ -78,7 +78,8 @@ static void repeat_alert(struct dedup *d, struct alert_slot *slot, struct alert_
     }
     for (unsigned i = 0; i < cold->route_count; i++)
         if (dedup_takes_events(d, &cold->routes[i]))
-            dedup_emit(d, order, &cold->routes[i], TOUCH_REPEAT, cold, ev->text);
+            dedup_emit(d, order, &cold->routes[i], TOUCH_REPEAT, cold,
+                       (struct told){ev->text, ev->severity});
     d->routed++;
 }
 
@@ -90,6 +91,7 @@ static void again_alert(struct dedup *d, struct alert_slot *slot, struct alert_c
     bool same = slot->attr_hash == ev->attr_hash;
     bool stale = (slot->bits & ALERT_STALE) != 0;
     bool flapping = (slot->bits & ALERT_FLAPPING) != 0;
+    const struct told told = {ev->text, ev->severity};
 
     if (same && (flapping || !(stale || d->rules->reads_message))) {
         repeat_alert(d, slot, cold, ev);
@@ -101,6 +103,9 @@ static void again_alert(struct dedup *d, struct alert_slot *slot, struct alert_c
         count_folded(d);
         return;
     }
+    /* As it was sent it is the same, but an enrich step made something else of its severity. */
+    if (!stale && ev->severity != cold->severity)
+        same = false;
     dedup_match(d, ev->text, ev->severity, ev->et_ms);
     if (same && dedup_routes_hold(d, cold)) {
         slot->bits &= ~(uint32_t)ALERT_STALE;
@@ -110,7 +115,7 @@ static void again_alert(struct dedup *d, struct alert_slot *slot, struct alert_c
     if (same && stale) {
         /* Nothing new happened but a switch: what an unchanged rule knows may not move, a
          * reload is no reason for its incidents to stay open longer. */
-        if (dedup_tell_changed(d, &order, slot, cold, ev->text, TOUCH_REPEAT))
+        if (dedup_tell_changed(d, &order, slot, cold, told, TOUCH_REPEAT))
             d->routed++;
         else
             d->duplicate++;
@@ -118,7 +123,7 @@ static void again_alert(struct dedup *d, struct alert_slot *slot, struct alert_c
     }
     slot->attr_hash = ev->attr_hash;
     text_store(d, cold, ev);
-    count_touched(d, dedup_tell_changed(d, &order, slot, cold, ev->text, TOUCH_CHANGE));
+    count_touched(d, dedup_tell_changed(d, &order, slot, cold, told, TOUCH_CHANGE));
 }
 
 static void close_alert(struct dedup *d, struct alert_lane *lane, struct alert_slot *slot,
@@ -235,6 +240,41 @@ static void event_traced(struct dedup *d, struct alert_lane *lane, struct alert_
         d->trace->decided(d->trace->self, &decision);
 }
 
+/* --- enrichment ------------------------------------------------------------------------- */
+
+/* What has to be known of every event. NULL: a step drops it. */
+static const struct event *enrich_first(struct dedup *d, const struct event *ev)
+{
+    const struct enrich_step *step = dedup_drops(d, ev);
+
+    if (step == NULL)
+        return d->rules->takes_all ? dedup_enrich(d, ev) : ev;
+    d->dropped++;
+    if (d->trace != NULL && d->trace->decided != NULL) {
+        const struct part *part = d->worker->engine->parts[ev->part];
+        const struct trace_decision decision = {.event = ev,
+                                                .topic = part->name,
+                                                .partition = part->number,
+                                                .outcome = TRACE_DROPPED,
+                                                .counted = TRACE_COUNTED_DROPPED,
+                                                .dropped_by = step->id,
+                                                .rules = d->rules};
+        d->trace->decided(d->trace->self, &decision);
+    }
+    return NULL;
+}
+
+/* Does anybody see the words of this event? Not those of a repeat that is only counted, nor of a
+ * clear, which follows the routes. The same with and without a tracer. */
+static bool needs_words(const struct dedup *d, const struct alert_slot *slot,
+                        const struct event *ev)
+{
+    return ev->state == EVENT_PROBLEM &&
+           (d->rules->reads_message || slot == NULL || slot->attr_hash != ev->attr_hash ||
+            (slot->bits & ALERT_FLAGS) != ALERT_OPEN ||
+            alert_slot_last(slot, ev->et_ms) + d->config->expire_ms <= ev->et_ms);
+}
+
 /* --- the phase ------------------------------------------------------------------------- */
 
 /* Collects the worker's events of the step and sorts them by (et, partition, offset, sub). */
@@ -290,6 +330,8 @@ static void batch_run(struct dedup *d, size_t count)
     const uint64_t index_mask = ((uint64_t)1 << INDEX_BITS) - 1;
     const uint32_t expire = (uint32_t)d->config->expire_ms;
     const bool traced = d->trace != NULL, takes_all = d->rules->takes_all;
+    const bool enriches = d->rules->enrich != NULL;
+    const bool enriches_first = enriches && (takes_all || d->rules->drop_reach > 0);
     /* With a tracer nothing is straight: no flags are equal to this. */
     const uint32_t straight = d->rules->reads_message || traced ? UINT32_MAX : ALERT_OPEN;
     uint64_t duplicate = 0;
@@ -304,6 +346,8 @@ static void batch_run(struct dedup *d, size_t count)
             alert_prefetch(&lanes[ahead->lane], ahead->fingerprint);
         }
         const struct event *ev = batch[key[i] & index_mask];
+        if (enriches_first && (ev = enrich_first(d, ev)) == NULL)
+            continue;
         struct alert_lane *lane = &lanes[ev->lane];
         struct alert_slot *slot = alert_find(lane, ev->fingerprint);
         if (takes_all)
@@ -322,12 +366,16 @@ static void batch_run(struct dedup *d, size_t count)
             duplicate++;
             continue;
         }
+        if (enriches && needs_words(d, slot, ev))
+            ev = dedup_enrich(d, ev);
         if (traced)
             event_traced(d, lane, slot, ev);
         else
             event_full(d, lane, slot, ev);
     }
     d->duplicate += duplicate;
+    if (enriches)
+        dedup_enriched(d);
 }
 
 /* After a switch every alert is to be matched anew at its next event. */
@@ -346,6 +394,8 @@ void dedup_tally_store(struct dedup *d)
     tally_add(&tally->duplicate, d->duplicate);
     tally_add(&tally->unmatched, d->unmatched);
     tally_add(&tally->routed, d->routed);
+    tally_add(&tally->dropped, d->dropped);
+    tally_add(&tally->enrich_errors, d->enrich_errors);
     tally_add(&tally->touches, d->touches);
     tally_add(&tally->flap_folded, d->folded);
 }
@@ -375,6 +425,11 @@ void dedup_phase(struct worker *worker, uint64_t seq, const struct step *step)
     worker->changes[seq & (STEPS - 1)].count = 0;
     worker->joins[seq & (STEPS - 1)].count = 0;
     worker->lost.count = worker->given_up.count = 0;
+    if (step->rules->enrich != NULL && worker->enrich == NULL) {
+        worker->enrich = enrich_room_create();
+        if (worker->enrich == NULL)
+            memory_alloc(SIZE_MAX / 2); /* ends the process in one place */
+    }
     worker->match.count = 0;
     vector_reserve(&worker->match, step->rules->rule_count);
 

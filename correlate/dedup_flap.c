@@ -56,14 +56,16 @@ static void flap_tell(struct dedup *d, const struct order *order, struct alert_c
     memcpy(cold->flap_routes, worker->routes.at, bytes);
     cold->flap_route_count = (uint16_t)worker->routes.count;
     for (unsigned i = 0; i < cold->flap_route_count; i++)
-        dedup_emit(d, *order, &cold->flap_routes[i], TOUCH_RAISE, cold, cold->text);
+        dedup_emit(d, *order, &cold->flap_routes[i], TOUCH_RAISE, cold,
+                   (struct told){cold->text, cold->severity});
 }
 
 void dedup_flap_tell_end(struct dedup *d, const struct order *order, struct alert_cold *cold,
                          enum touch_kind kind)
 {
     for (unsigned i = 0; i < cold->flap_route_count; i++)
-        dedup_emit(d, *order, &cold->flap_routes[i], kind, cold, cold->text);
+        dedup_emit(d, *order, &cold->flap_routes[i], kind, cold,
+                   (struct told){cold->text, cold->severity});
     slab_free(&d->worker->slab, cold->flap_routes, cold->flap_route_count * sizeof(struct route));
     cold->flap_routes = NULL;
     cold->flap_route_count = 0;

@@ -2,6 +2,7 @@
  * dedup_parts.h - what the files of stage D share; its phases are in core.h.
  *
  *   dedup.c         the phase, and what an event does to its alert
+ *   dedup_enrich.c  events as rules see them
  *   dedup_tell.c    which rules an alert is told to, and what: routes and touches
  *   dedup_flap.c    the last changes of an alert, and whether it flaps
  *   dedup_timers.c  alerts that expire or come to rest
@@ -15,6 +16,16 @@
 #include "correlate/core.h"
 #include "correlate/trace.h"
 
+/* The event under work, as rules see it. */
+struct dedup_enriching {
+    const struct event *sent; /* NULL: none is */
+    struct event seen;
+    struct event_text *made; /* its words, where a step changed them; NULL: they are as sent */
+    uint64_t touches;        /* made before it */
+    struct enriching run;
+    struct enrich_listener listener;
+};
+
 /* What the functions of one phase share. */
 struct dedup {
     struct worker *worker;
@@ -23,7 +34,8 @@ struct dedup {
     const struct rules_version *rules;
     const struct engine_trace *trace; /* NULL: nobody asks */
     uint64_t seq;
-    uint64_t duplicate, unmatched, routed, touches, folded;
+    uint64_t duplicate, unmatched, routed, dropped, touches, folded, enrich_errors;
+    struct dedup_enriching enriching;
 };
 
 struct dedup dedup_begin(struct worker *worker, uint64_t seq, const struct step *step);
@@ -48,7 +60,24 @@ static inline struct order dedup_alert_order(int64_t at_ms, enum order_class cla
         .at_ms = at_ms, .class = (uint8_t) class, .stage = ORDER_DEDUP, .identity = text};
 }
 
+/* ---- dedup_enrich.c: only where rules->enrich is not NULL ---- */
+
+/* The step that drops the event, or NULL. */
+const struct enrich_step *dedup_drops(struct dedup *d, const struct event *ev);
+
+/* The event as rules see it: `ev`, or another that is good until the next one is looked at. */
+const struct event *dedup_enrich(struct dedup *d, const struct event *ev);
+
+/* The last event that was looked at is done with. */
+void dedup_enriched(struct dedup *d);
+
 /* ---- dedup_tell.c ---- */
+
+/* What a touch shows of an event or of an alert. */
+struct told {
+    const struct event_text *text;
+    uint8_t severity;
+};
 
 /* Fills worker->routes with the rules of alerts that match, by rule id; `et_ms` is for `age`. */
 void dedup_match(struct dedup *d, const struct event_text *text, uint8_t severity, int64_t et_ms);
@@ -68,7 +97,7 @@ void dedup_beat(struct dedup *d, const struct event *ev);
 
 /* One touch for one route, or the same for all of the alert. */
 void dedup_emit(struct dedup *d, struct order order, const struct route *route,
-                enum touch_kind kind, const struct alert_cold *cold, const struct event_text *text);
+                enum touch_kind kind, const struct alert_cold *cold, struct told told);
 void dedup_emit_all(struct dedup *d, const struct order *order, const struct alert_cold *cold,
                     enum touch_kind kind, const struct event_text *text);
 
@@ -84,8 +113,7 @@ void dedup_tell_closed(struct dedup *d, const struct order *order, struct alert_
  * `held`: a CHANGE, or, where only the rules are new, what a repeat brings. True if any touch
  * was made. */
 bool dedup_tell_changed(struct dedup *d, const struct order *order, struct alert_slot *slot,
-                        struct alert_cold *cold, const struct event_text *text,
-                        enum touch_kind held);
+                        struct alert_cold *cold, struct told told, enum touch_kind held);
 
 /* ---- dedup_flap.c ---- */
 

@@ -8,10 +8,10 @@
 /* Which steps of a rule made of steps the event is: here, where its own et is known, because of
  * `age`. What a timer tells is what the alert was. */
 static uint8_t steps_of(const struct rule *rule, const struct order *order,
-                        const struct alert_cold *cold, const struct event_text *text)
+                        const struct alert_cold *cold, struct told told)
 {
-    const struct event_view view = {.text = text,
-                                    .severity = cold->severity,
+    const struct event_view view = {.text = told.text,
+                                    .severity = told.severity,
                                     .state = EVENT_PROBLEM,
                                     .et_ms = order->class == ORDER_EVENT ? order->at_ms
                                                                          : cold->problem_et};
@@ -20,7 +20,7 @@ static uint8_t steps_of(const struct rule *rule, const struct order *order,
 }
 
 void dedup_emit(struct dedup *d, struct order order, const struct route *route,
-                enum touch_kind kind, const struct alert_cold *cold, const struct event_text *text)
+                enum touch_kind kind, const struct alert_cold *cold, struct told told)
 {
     const struct rule_slot *slot = &d->rules->slots[route->slot];
     struct worker *worker = d->worker;
@@ -34,12 +34,12 @@ void dedup_emit(struct dedup *d, struct order order, const struct route *route,
         (struct touch){.order = order,
                        .key = route->key,
                        .alert = cold->fingerprint,
-                       .text = text,
+                       .text = told.text,
                        .slot = route->slot,
                        .kind = (uint8_t)kind,
-                       .severity = cold->severity,
+                       .severity = told.severity,
                        .lane = route->lane,
-                       .steps = has_steps ? steps_of(slot->rule, &order, cold, text) : 0};
+                       .steps = has_steps ? steps_of(slot->rule, &order, cold, told) : 0};
     d->touches++;
 }
 
@@ -47,7 +47,7 @@ void dedup_emit_all(struct dedup *d, const struct order *order, const struct ale
                     enum touch_kind kind, const struct event_text *text)
 {
     for (unsigned i = 0; i < cold->route_count; i++)
-        dedup_emit(d, *order, &cold->routes[i], kind, cold, text);
+        dedup_emit(d, *order, &cold->routes[i], kind, cold, (struct told){text, cold->severity});
 }
 
 /* --- matching ----------------------------------------------------------------------- */
@@ -186,8 +186,7 @@ void dedup_tell_closed(struct dedup *d, const struct order *order, struct alert_
 }
 
 bool dedup_tell_changed(struct dedup *d, const struct order *order, struct alert_slot *slot,
-                        struct alert_cold *cold, const struct event_text *text,
-                        enum touch_kind held)
+                        struct alert_cold *cold, struct told told, enum touch_kind held)
 {
     const struct route *fresh = d->worker->routes.at;
     size_t fresh_count = d->worker->routes.count;
@@ -195,12 +194,12 @@ bool dedup_tell_changed(struct dedup *d, const struct order *order, struct alert
 
     for (unsigned i = 0; i < cold->route_count; i++)
         if (!route_in(&cold->routes[i], fresh, fresh_count))
-            dedup_emit(d, *order, &cold->routes[i], TOUCH_CLEAR, cold, text);
+            dedup_emit(d, *order, &cold->routes[i], TOUCH_CLEAR, cold, told);
     for (size_t i = 0; i < fresh_count; i++) {
         if (!route_in(&fresh[i], cold->routes, cold->route_count))
-            dedup_emit(d, *order, &fresh[i], TOUCH_RAISE, cold, text);
+            dedup_emit(d, *order, &fresh[i], TOUCH_RAISE, cold, told);
         else if (held != TOUCH_REPEAT || dedup_takes_events(d, &fresh[i]))
-            dedup_emit(d, *order, &fresh[i], held, cold, text);
+            dedup_emit(d, *order, &fresh[i], held, cold, told);
     }
     routes_store(d, slot, cold);
     cold->told_attr = slot->attr_hash;

@@ -47,7 +47,8 @@ static void flap_end_now(struct dedup *d, struct alert_slot *slot, struct alert_
         dedup_tell_open(d, &order, slot, cold, cold->text);
     } else if (is_open && cold->told_attr != slot->attr_hash) {
         dedup_match(d, cold->text, cold->severity, cold->problem_et);
-        dedup_tell_changed(d, &order, slot, cold, cold->text, TOUCH_CHANGE);
+        dedup_tell_changed(d, &order, slot, cold, (struct told){cold->text, cold->severity},
+                           TOUCH_CHANGE);
     }
 }
 

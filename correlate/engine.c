@@ -412,6 +412,7 @@ static void worker_release(struct worker *worker)
     if (engine == NULL)
         return;
     decoder_destroy(worker->decoder);
+    enrich_room_destroy(worker->enrich);
     bins_release(&worker->bins);
     for (int s = 0; s < STEPS; s++) {
         for (unsigned w = 0; worker->touches_out[s] != NULL && w < engine->worker_count; w++)
@@ -551,6 +552,8 @@ void engine_counters(const struct engine *engine, struct engine_counters *out)
     out->duplicate = sum.duplicate;
     out->unmatched = sum.unmatched;
     out->routed = sum.routed;
+    out->dropped = sum.dropped;
+    out->enrich_errors = sum.enrich_errors;
     out->touches = sum.touches;
     out->correlated = sum.correlated;
     out->expired = sum.expired;

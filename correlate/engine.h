@@ -138,6 +138,7 @@ struct engine_counters {
     uint64_t in_bins; /* decoded, in no closed epoch yet */
     uint64_t left;    /* dropped from bins with a partition that left: read by another (T8) */
     uint64_t duplicate, unmatched, routed;                            /* L2 */
+    uint64_t dropped;                                                 /* by enrich steps (L2) */
     uint64_t touches, correlated, expired, evicted, retired, pending; /* L3 */
     uint64_t opened, closed, open;                                    /* L4 */
     uint64_t ops;
@@ -150,6 +151,7 @@ struct engine_counters {
     uint64_t flap_begun, flap_ended, flap_folded;
     uint64_t keys; /* rule keys held now */
     uint64_t keys_evicted;
+    uint64_t enrich_errors; /* what enrich steps could not do */
     uint64_t numbers_unfit; /* for an aggregate: too large to be added exactly */
     uint64_t steps, rounds, seals, sleeps;
     uint64_t

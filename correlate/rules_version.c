@@ -96,6 +96,36 @@ static void mutes_release(struct rules_version *version)
     free(version->mutes);
 }
 
+static void enrich_create(struct rules_version *version, unsigned worker_count)
+{
+    enum { ALIGNMENT = 64, PER_LINE = ALIGNMENT / sizeof(struct enrich_tally) };
+    struct enrich_counts *counts;
+    size_t bytes;
+
+    version->enrich = rule_set_enrich(version->set);
+    version->drop_reach = enrich_drop_reach(version->enrich);
+    version->enrich_counts = NULL;
+    if (version->enrich == NULL)
+        return;
+    counts = memory_alloc(sizeof(*counts));
+    counts->versions = 1;
+    counts->stride = (enrich_count(version->enrich) + PER_LINE - 1) / PER_LINE * PER_LINE;
+    bytes = worker_count * counts->stride * sizeof(*counts->rows);
+    counts->rows = aligned_alloc(ALIGNMENT, bytes);
+    if (counts->rows == NULL)
+        memory_alloc(SIZE_MAX / 2); /* ends the process in one place */
+    memset(counts->rows, 0, bytes);
+    version->enrich_counts = counts;
+}
+
+static void enrich_release(struct rules_version *version)
+{
+    if (version->enrich_counts == NULL || --version->enrich_counts->versions > 0)
+        return;
+    free(version->enrich_counts->rows);
+    free(version->enrich_counts);
+}
+
 struct rules_version *rules_version_create(struct rule_set *set, struct rules_version *older,
                                            unsigned worker_count)
 {
@@ -137,6 +167,7 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
     version->slot_count = slots;
     slots_finish(version);
     mutes_create(version, older);
+    enrich_create(version, worker_count);
     return version;
 }
 
@@ -189,6 +220,8 @@ struct rules_version *rules_version_trim(const struct rules_version *version, co
         trimmed->mutes[i] = version->mutes[i];
         trimmed->mutes[i]->versions++;
     }
+    if (trimmed->enrich_counts != NULL)
+        trimmed->enrich_counts->versions++;
     return trimmed;
 }
 
@@ -197,6 +230,7 @@ void rules_version_drop(struct rules_version *version)
     free(version->slot_of);
     free(version->slots);
     mutes_release(version);
+    enrich_release(version);
     free(version);
 }
 

@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "rules/enrich.h"
 #include "rules/rule_set.h"
 
 /* Per rule and worker: one writer each, read relaxed. */
@@ -46,6 +47,13 @@ struct rule_slot {
     struct rule_counts base; /* of a current one */
 };
 
+/* What the steps of the set's enrichment have done since it took effect: a row of each worker. */
+struct enrich_counts {
+    uint32_t versions;         /* that have it; who makes and ends versions */
+    size_t stride;             /* of a row, in tallies */
+    struct enrich_tally *rows; /* one writer each */
+};
+
 struct rules_version {
     struct rule_set *set;
     uint32_t generation;  /* 1, 2, ... */
@@ -58,8 +66,18 @@ struct rules_version {
     uint32_t mute_count;
     int64_t from_ms; /* when it took effect; INT64_MIN: from the beginning (S) */
     bool reads_message, takes_all, takes_flapping;
-    bool lists_keys; /* of some rule that expects */
+    bool lists_keys;                 /* of some rule that expects */
+    const struct enrich_set *enrich; /* of the set; NULL: events are as they were sent */
+    uint32_t drop_reach;             /* its steps that every event is run through */
+    struct enrich_counts *enrich_counts;
 };
+
+/* The worker's row, by step. Only where there are steps. */
+static inline struct enrich_tally *rules_version_tally(const struct rules_version *version,
+                                                       unsigned worker)
+{
+    return version->enrich_counts->rows + worker * version->enrich_counts->stride;
+}
 
 /* Errors: ends the process when memory is short. `older` is NULL for the first.
  * Takes `set`. */

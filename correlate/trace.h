@@ -6,8 +6,8 @@
  * (NULL), and its straight lines have no word of it: with a tracer, deduplication takes the
  * long way round for every event, which comes to the same results.
  *
- *   received --> decided --> touched ... --> incident changes and ops
- *   ingest       stage D     stage R         (struct engine_listener, as always)
+ *   received --> enriched ... --> decided --> touched ... --> incident changes and ops
+ *   ingest       stage D          stage D     stage R         (struct engine_listener, as always)
  *                   |           |
  *                 ended        lost          alerts and keys that go
  *
@@ -24,6 +24,7 @@
 #include "correlate/key.h"
 #include "correlate/rules_version.h"
 #include "correlate/touch.h"
+#include "rules/enrich.h"
 #include "rules/rule_set.h"
 
 /* An event has got its effective time. */
@@ -36,6 +37,14 @@ struct trace_receipt {
     int64_t disorder_ms; /* L of the topic */
 };
 
+/* A step of enrichment did something to an event; told before the event is decided. */
+struct trace_deed {
+    const struct event *event; /* as it was sent */
+    const char *topic;
+    int32_t partition;
+    const struct enrich_deed *deed;
+};
+
 /* What deduplication made of an event. */
 enum trace_outcome {
     TRACE_CLEAR_OF_NONE,   /* no alert, none is made */
@@ -45,21 +54,23 @@ enum trace_outcome {
     TRACE_CHANGED,         /* the same with other attributes, or matched anew */
     TRACE_CLEARED,         /* an open alert is closed */
     TRACE_CLEAR_OF_CLOSED, /* of a closed one */
+    TRACE_DROPPED,         /* as if it had not been sent */
 };
 
 /* Which sum of the ledger it went into (L2). */
-enum trace_counted { TRACE_ROUTED, TRACE_DUPLICATE, TRACE_UNMATCHED };
+enum trace_counted { TRACE_ROUTED, TRACE_DUPLICATE, TRACE_UNMATCHED, TRACE_COUNTED_DROPPED };
 
 struct trace_decision {
-    const struct event *event;
+    const struct event *event; /* as rules see it */
     const char *topic;
     int32_t partition;
     enum trace_outcome outcome;
     enum trace_counted counted;
-    bool flapping;     /* the alert flaps: its rules are told nothing */
-    bool flap_begun;   /* and that began with this event */
-    int64_t calm_ms;   /* when flapping ends if nothing more changes */
-    int64_t expire_ms; /* when the alert is over if nothing more comes */
+    const char *dropped_by; /* TRACE_DROPPED: the id of the step */
+    bool flapping;          /* the alert flaps: its rules are told nothing */
+    bool flap_begun;        /* and that began with this event */
+    int64_t calm_ms;        /* when flapping ends if nothing more changes */
+    int64_t expire_ms;      /* when the alert is over if nothing more comes */
     const struct rules_version *rules;
     const struct route *routes; /* what the rules know of the alert now */
     uint32_t route_count;
@@ -136,6 +147,7 @@ struct trace_change {
 struct engine_trace {
     void *self;
     void (*received)(void *self, const struct trace_receipt *receipt);
+    void (*enriched)(void *self, const struct trace_deed *deed);
     void (*decided)(void *self, const struct trace_decision *decision);
     void (*ended)(void *self, const struct trace_alert *alert);
     void (*touched)(void *self, const struct trace_touch *touch);

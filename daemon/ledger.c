@@ -34,12 +34,14 @@ static const struct entry entries[] = {
     {NULL, "duplicate", AT(duplicate)},
     {NULL, "unmatched", AT(unmatched)},
     {NULL, "routed", AT(routed)},
+    {NULL, "dropped", AT(dropped)},
     {NULL, "in_bins", AT(in_bins)},
     {NULL, "left", AT(left)},
     {"times", "time_clamped", AT(time_clamped)},
     {NULL, "late", AT(late)},
     {NULL, "late_by_seal", AT(late_by_seal)},
     {NULL, "capped", AT(capped)},
+    {"enrich", "errors", AT(enrich_errors)},
     {"alerts", "alerts", AT(alerts)},
     {NULL, "opened", AT(alerts_opened)},
     {NULL, "refired", AT(alerts_refired)},
@@ -115,11 +117,11 @@ bool ledger_check(const struct ledger *ledger, struct error *err)
     for (int reason = 0; reason < REJECT_REASON_COUNT; reason++)
         out += c->rejected[reason];
     in = c->events + c->derived;
-    out += c->duplicate + c->unmatched + c->routed + c->in_bins + c->left;
+    out += c->dropped + c->duplicate + c->unmatched + c->routed + c->in_bins + c->left;
     if (in != out)
         differ(err, &holds,
                "L2 does not hold: events + derived is %" PRIu64
-               ", rejected + duplicate + unmatched + routed + in_bins + left is %" PRIu64,
+               ", rejected + dropped + duplicate + unmatched + routed + in_bins + left is %" PRIu64,
                in, out);
     out = c->correlated + c->expired + c->evicted + c->retired + c->pending;
     if (c->touches != out)

@@ -299,6 +299,8 @@ static const struct sum {
     SUM("duplicate", duplicate),
     SUM("unmatched", unmatched),
     SUM("routed", routed),
+    SUM("dropped", dropped),
+    SUM("enrich_errors", enrich_errors),
     {"late", offsetof(struct engine_counters, late),
      offsetof(struct engine_counters, late_by_seal)},
     SUM("clamped", time_clamped),

@@ -365,6 +365,8 @@ static const char *conversion_name(enum value_type type)
         return "duration(";
     case TYPE_TIME:
         return "timestamp(";
+    case TYPE_SEVERITY:
+        return "severity(";
     default:
         return "string(";
     }

@@ -147,18 +147,17 @@ uint32_t reading_number(struct reading *reading, const struct yaml_node *map, co
 
 /* ---- keys ---- */
 
-static void read_id(struct reading *reading)
+const char *reading_id(struct reading *reading, const char *what, struct span *span)
 {
-    const struct yaml_node *node = reading_required(reading, reading->node, "id", "a rule");
+    const struct yaml_node *node = reading_required(reading, reading->node, "id", what);
     const char *copy;
     struct text id;
 
-    reading->rule->id_span = reading->node->span;
-    reading->rule->open.id = "";
+    *span = reading->node->span;
     if (node == NULL || !reading_is_scalar(reading, node))
-        return;
+        return "";
     id = node->text;
-    reading->rule->id_span = node->span;
+    *span = node->span;
     for (uint32_t i = 0; i < id.len; i++) {
         char c = id.at[i];
         if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-')
@@ -166,22 +165,21 @@ static void read_id(struct reading *reading)
         diagnose(reading_diag(reading), yaml_node_span(node, i, i + 1),
                  "an id is made of a-z, 0-9, \".\", \"_\" and \"-\"");
         reading_spoil(reading);
-        return;
+        return "";
     }
     if (id.len == 0 || id.len > RULE_ID_BYTES_MAX) {
         diagnose(reading_diag(reading), node->span, "an id has 1 to %d characters",
                  RULE_ID_BYTES_MAX);
         reading_spoil(reading);
-        return;
+        return "";
     }
     copy = arena_copy(reading->build->arena, id.at, id.len);
-    if (copy != NULL)
-        reading->rule->open.id = copy;
-    else
+    if (copy == NULL)
         reading_out_of_memory(reading);
+    return copy != NULL ? copy : "";
 }
 
-static void read_vars(struct reading *reading)
+void reading_vars(struct reading *reading)
 {
     if (!vars_read(yaml_node_find(reading->node, "vars"), reading->build->var_parts,
                    reading->build->scratch, reading_diag(reading), &reading->vars))
@@ -595,9 +593,9 @@ bool rule_read(const struct yaml_node *node, struct rule_build *build, struct co
         return false;
     const struct rule_form_reader *form = choose_form(&reading);
     check_rule_keys(&reading, form);
-    read_id(&reading);
+    out->open.id = reading_id(&reading, "a rule", &out->id_span);
     read_description(&reading);
-    read_vars(&reading);
+    reading_vars(&reading);
     read_on(&reading);
     reading_digest_number(&out->open.form, out->open.input);
     reading_digest_number(&out->open.form, (int64_t)form->kind);

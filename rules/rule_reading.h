@@ -57,6 +57,12 @@ const struct yaml_node *reading_required(struct reading *reading, const struct y
 /* False, diagnosed, for a list or map. */
 bool reading_is_scalar(struct reading *reading, const struct yaml_node *node);
 
+/* The value of `id`, and where it stands; "", diagnosed, when it is none. `what` as above. */
+const char *reading_id(struct reading *reading, const char *what, struct span *span);
+
+/* Reads what is under `vars`. */
+void reading_vars(struct reading *reading);
+
 /* Parses an expression and puts variables in their place; NULL, diagnosed, when something is
  * wrong. */
 struct ast *reading_parse(struct reading *reading, const struct yaml_node *node);

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/host.h"
+#include "rules/enrich_reader.h"
 #include "rules/match_index.h"
 #include "rules/mute_set.h"
 #include "rules/rule_reader.h"
@@ -34,6 +35,7 @@ struct rule_set {
     struct match_index *index;
     struct pattern_set *patterns; /* NULL when no rule has one */
     struct mute_set mutes;
+    const struct enrich_set *enrich; /* NULL: no steps */
     struct id128 hash;
 };
 
@@ -53,6 +55,7 @@ struct loading {
     struct arena *kept; /* scripts and rules until the set is sorted */
     struct compiled_rule *first, *last;
     struct mute_gathering mutes;
+    struct enrich_gathering enrich;
     uint32_t count;
     uint32_t file_count;
     uint32_t var_parts; /* see vars.h */
@@ -147,8 +150,8 @@ static const struct yaml_node *list_of(struct loading *loading, const struct yam
 }
 
 /* What a file may hold; the first of them says what such a file is. */
-static const char *const root_keys[] = {"rules",    "sets",        "tables",
-                                        "silences", "maintenance", "inhibit"};
+static const char *const root_keys[] = {"rules",       "sets",    "tables", "silences",
+                                        "maintenance", "inhibit", "enrich"};
 
 enum { ROOT_KEYS = sizeof(root_keys) / sizeof(root_keys[0]) };
 
@@ -186,11 +189,14 @@ static void take_rules(struct loading *loading, const struct yaml_node *root)
          node = node->next)
         if (!take_rule(loading, node, &build))
             break;
-    build.scratch = arena_create((size_t)SCRATCH_MIB_MAX << 20); /* at most MUTES_MAX of them */
-    if (build.scratch == NULL)
+    /* Mutes and enrich steps are bounded in number: one for all of them. */
+    build.scratch = arena_create((size_t)SCRATCH_MIB_MAX << 20);
+    if (build.scratch == NULL) {
         diagnose_memory(&loading->diag);
-    else
+    } else {
         mute_gather(&loading->mutes, root, &build, loading->kept);
+        enrich_gather(&loading->enrich, root, &build, loading->kept);
+    }
     tell_bound(loading, root->span, build.scratch);
     arena_destroy(build.scratch);
 }
@@ -295,8 +301,11 @@ static bool assemble(struct loading *loading)
     }
     hash_rules(set);
     if (!mute_set_make(&loading->mutes, set->arena, loading->kept, &loading->diag, &set->mutes,
-                       &set->hash))
+                       &set->hash) ||
+        !enrich_set_make(&loading->enrich, set->arena, loading->kept, &loading->diag, &set->enrich,
+                         &set->hash))
         return false;
+    set->reads_message |= set->enrich != NULL && set->enrich->reads_unstable;
     set->index = match_index_create(set->where, set->count, loading->patterns.table, set->arena,
                                     loading->kept);
     if (set->index == NULL)
@@ -492,6 +501,11 @@ uint32_t rule_set_mute_count(const struct rule_set *set)
 const struct mute *rule_set_mute(const struct rule_set *set, uint32_t index)
 {
     return &set->mutes.mutes[index].open;
+}
+
+const struct enrich_set *rule_set_enrich(const struct rule_set *set)
+{
+    return set->enrich;
 }
 
 uint32_t rule_set_count(const struct rule_set *set)

@@ -195,7 +195,8 @@ uint32_t rule_set_count(const struct rule_set *set);
 const struct rule *rule_set_rule(const struct rule_set *set, uint32_t index);
 /* Hash of the whole set, names and programs: the same text gives the same. */
 struct id128 rule_set_hash(const struct rule_set *set);
-/* True when any rule reads message, value or time in `where`. */
+/* True when any rule reads message, value or time in `where`, or an enrich step that drops nothing
+ * (rules/enrich.h) anywhere. */
 bool rule_set_reads_message(const struct rule_set *set);
 /* True when any rule has the input. */
 bool rule_set_takes(const struct rule_set *set, enum rule_input input);

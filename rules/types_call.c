@@ -28,14 +28,15 @@ static bool check_has(struct ast *ast, struct scope *scope)
     return types_check_field(ast->first, FIELD_MAY_LACK, "has()", scope->diag);
 }
 
-/* int(), double(), string(), duration(), timestamp(). A text in quotes that is no time is told as
- * such where it stands. */
+/* int(), double(), string(), duration(), timestamp(), severity(). A text in quotes that is no time
+ * is told as such where it stands. */
 static bool check_convert(struct ast *ast, struct scope *scope)
 {
     enum value_type to = text_equals(ast->text, "int")        ? TYPE_INT
                          : text_equals(ast->text, "double")   ? TYPE_DOUBLE
                          : text_equals(ast->text, "string")   ? TYPE_TEXT
                          : text_equals(ast->text, "duration") ? TYPE_DURATION
+                         : text_equals(ast->text, "severity") ? TYPE_SEVERITY
                                                               : TYPE_TIME;
     struct ast *from = ast->first;
     const char *why = NULL;
@@ -279,6 +280,7 @@ static const struct function {
     {"string", ALONE, COMPUTING, check_convert},
     {"duration", ALONE, COMPUTING | IN_CLOSE, check_convert},
     {"timestamp", ALONE, COMPUTING, check_convert},
+    {"severity", ALONE, COMPUTING, check_convert},
     {"startsWith", METHOD, COMPUTING, check_method},
     {"endsWith", METHOD, COMPUTING, check_method},
     {"contains", METHOD, COMPUTING, check_method},

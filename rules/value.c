@@ -297,9 +297,29 @@ bool value_converts(enum value_type to, enum value_type from)
         return from == TYPE_TEXT || from == TYPE_TIME || from == TYPE_INT;
     case TYPE_DURATION:
         return from == TYPE_TEXT || from == TYPE_DURATION;
+    case TYPE_SEVERITY:
+        return from == TYPE_TEXT || from == TYPE_SEVERITY;
     default:
         return false;
     }
+}
+
+/* In any case of letters: a table may say "Critical". */
+static const char *severity_of(const struct value *value, int64_t *out)
+{
+    char upper[16];
+    struct text name = {upper, value->text.len};
+
+    if (value->type != TYPE_TEXT) {
+        *out = value->number;
+        return NULL;
+    }
+    for (uint32_t i = 0; i < name.len && i < sizeof(upper); i++) {
+        char c = value->text.at[i];
+        upper[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+    }
+    *out = name.len <= sizeof(upper) ? severity_constant_find(name) : SEVERITY_COUNT;
+    return *out < SEVERITY_COUNT ? NULL : "the text names no severity";
 }
 
 static const char *time_of(const struct value *value, int64_t *out)
@@ -333,6 +353,9 @@ const char *value_convert(enum value_type to, const struct value *value, struct 
         break;
     case TYPE_TIME:
         why = time_of(value, &result.number);
+        break;
+    case TYPE_SEVERITY:
+        why = severity_of(value, &result.number);
         break;
     default:
         if (value->type == TYPE_TEXT)

@@ -489,7 +489,7 @@ static void rules_of_the_manual_load(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(blocks, 13);
+    assert_int_equal(blocks, 14);
 }
 
 int main(void)

@@ -105,10 +105,10 @@ reasons["parse"] += 1 # the tombstone
 assert records == 4 + 1 + 7 + 1 + 2 + 1, records
 for reason in "parse", "size", "depth", "schema", "utf8":
     assert total("tocsin_events_rejected_total", reason=reason) == reasons[reason], reason
-e = {k: total(f"tocsin_events_{k}_total") for k in ("rejected", "duplicate", "unmatched", "routed")}
+e = {k: total(f"tocsin_events_{k}_total") for k in ("rejected", "dropped", "duplicate", "unmatched", "routed")}
 assert total("tocsin_events_total") == sum(e.values()) == records + 1, e
 # routed: four problems and two clears; h1's repeat is a duplicate; two events match no rule.
-assert e == {"rejected": 8, "duplicate": 1, "unmatched": 2, "routed": 6}, e
+assert e == {"rejected": 8, "dropped": 0, "duplicate": 1, "unmatched": 2, "routed": 6}, e
 # L3, L4: four faults, two of them over.
 t = {k: total(f"tocsin_touches_{k}_total") for k in ("correlated", "expired", "evicted", "retired")}
 assert total("tocsin_touches_total") == sum(t.values()) + total("tocsin_touches_pending") == 6, t

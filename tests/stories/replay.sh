@@ -24,7 +24,7 @@ d = json.load(open("one.ledger"))
 e = d["events"]
 lines = sum(1 for _ in open("events.json"))
 assert d["input"]["records"] == lines == e["events"], (d["input"], lines)
-assert e["events"] == sum(v for k, v in e.items() if k.startswith("rejected")) + e["duplicate"] + e["unmatched"] + e["routed"]
+assert e["events"] == sum(v for k, v in e.items() if k.startswith("rejected")) + e["dropped"] + e["duplicate"] + e["unmatched"] + e["routed"]
 opened = sum(1 for l in open("one.incidents") if "\"change\":\"opened\"" in l)
 assert d["incidents"]["opened"] == opened'
 

@@ -1,0 +1,361 @@
+/*
+ * Aim: rules see events as the steps under `enrich:` made them, dropped events leave no trace, and
+ * changed words live as long as anything points at them (docs/correlation.md, section 2). What
+ * steps may say and what they do to one event is in tests/rule_tests/enrich.yaml, too.
+ * Method: recordings on the bench with lines and counts worked out by hand; a storm of enriched
+ * events with one to five workers. Words that went too early show as words of other events, and
+ * large ones, which are no part of a page of the slab, under AddressSanitizer.
+ */
+#include "tests/engine_bench.h"
+#include "rules/enrich.h"
+
+#define RULE(id, where, by, more, when, close)                                                     \
+    "  - id: " id "\n    where: " where "\n    by: [" by "]\n" more                                \
+    "    window: 10s\n    when: " when "\n"                                                        \
+    "    incident: {title: \"{labels.disk}: {message}\"}\n    close: " close "\n"
+
+#define MESSAGE(text) ",\"message\":\"" text "\""
+
+static void rules_keys_titles_and_severity_are_those_of_the_enriched_event(void **state)
+{
+    (void)state;
+    struct bench *bench =
+        bench_create("enrich:\n"
+                     "  - id: words\n"
+                     "    extract: {from: message, pattern: 'disk (?P<disk>\\w+)'}\n"
+                     "    set: {severity: CRITICAL, message: '\"found \" + labels.disk'}\n"
+                     "rules:\n" RULE("disk", "severity == CRITICAL", "labels.disk", "",
+                                     "count() >= 1", "cleared()"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 0, "r", "c", MESSAGE("disk sda") ",\"severity\":\"warning\"");
+    bench_put(feed, 100, "r", "c", BENCH_CLEAR); /* finds its alert by what was sent */
+    bench_run(bench);
+    assert_string_equal(bench->brief, "0 opened rule disk labels.disk=sda n=1 alerts=1\n"
+                                      "100 closed cleared disk labels.disk=sda n=2 alerts=1\n");
+    assert_non_null(strstr(bench->log.at, "\"title\":\"sda: found sda\""));
+    assert_non_null(strstr(bench->log.at, "\"severity\":\"critical\""));
+    assert_int_equal(bench->counters.routed, 2);
+    assert_int_equal(bench->counters.enrich_errors, 0);
+    bench_destroy(bench);
+}
+
+/* The rule sees one label of the one event for which it can be computed; errors are counted. */
+static void what_cannot_be_done_changes_nothing_and_is_counted(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create("enrich:\n"
+                                       "  - id: sums\n"
+                                       "    set: {labels.disk: 'int(labels.a) / int(labels.b)'}\n"
+                                       "rules:\n" RULE("disk", "has(labels.disk)", "labels.disk",
+                                                       "", "count() >= 1", "quiet(1s)"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 0, "r", "1", ",\"labels\":{\"a\":\"7\",\"b\":\"2\"}");
+    bench_put(feed, 1, "r", "2", ",\"labels\":{\"a\":\"7\",\"b\":\"0\"}");
+    bench_put(feed, 2, "r", "3", ",\"labels\":{\"a\":\"7\"}");
+    bench_put(feed, 3, "r", "4", ",\"labels\":{\"a\":\"x\",\"b\":\"2\"}");
+    bench_run(bench);
+    assert_string_equal(bench->brief, "0 opened rule disk labels.disk=3 n=1 alerts=1\n");
+    assert_int_equal(bench->counters.enrich_errors, 3);
+    assert_int_equal(bench->counters.unmatched, 3);
+    bench_destroy(bench);
+}
+
+static void a_dropped_event_leaves_no_trace_but_time(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(
+        "enrich:\n"
+        "  - id: tests\n    where: labels.stage == \"test\"\n    drop: true\n"
+        "rules:\n" RULE("one", "check == \"down\"", "resource", "", "count() >= 1", "cleared()"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench->config.expire_ms = 1000;
+    bench_put(feed, 0, "a", "down", "");
+    bench_put(feed, 500, "a", "down", ",\"labels\":{\"stage\":\"test\"}"); /* no repeat */
+    bench_put(feed, 600, "a", "down", BENCH_CLEAR ",\"labels\":{\"stage\":\"test\"}");
+    bench_put(feed, 700, "b", "down", ",\"labels\":{\"stage\":\"test\"}");
+    bench_run(bench);
+    /* At 1000 a is over, not at 1500; the watermark would have stopped short without b. */
+    assert_string_equal(bench->brief, "0 opened rule one resource=a n=1 alerts=1\n"
+                                      "1000 closed cleared one resource=a n=2 alerts=1\n");
+    assert_int_equal(bench->counters.events, 4);
+    assert_int_equal(bench->counters.dropped, 3);
+    assert_int_equal(bench->counters.routed, 1);
+    assert_int_equal(bench->counters.alerts_opened, 1);
+    bench_destroy(bench);
+}
+
+/* Of a dropped event nothing is computed behind the step, and a step before it has counted. */
+static void steps_run_in_order_up_to_the_one_that_drops(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(
+        "enrich:\n"
+        "  - id: first\n    set: {labels.x: '\"1\"'}\n"
+        "  - id: second\n    where: labels.x == \"1\" && check == \"noise\"\n    drop: true\n"
+        "  - id: third\n    set: {labels.y: labels.none}\n"
+        "rules:\n" RULE("one", "labels.x == \"1\"", "resource", "", "count() >= 1", "cleared()"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 0, "a", "noise", "");
+    bench_put(feed, 1, "b", "down", "");
+    bench_put(feed, 2, "b", "down", ""); /* a repeat: looked at for the drop alone */
+    bench_run(bench);
+    assert_string_equal(bench->brief, "1 opened rule one resource=b n=1 alerts=1\n");
+    assert_int_equal(bench->counters.dropped, 1);
+    assert_int_equal(bench->counters.duplicate, 1);
+    assert_int_equal(bench->counters.enrich_errors, 1);
+    bench_destroy(bench);
+}
+
+/* distinct() over what REPEAT touches carry. */
+static void repeats_that_rules_see_are_enriched(void **state)
+{
+    (void)state;
+    struct bench *bench =
+        bench_create("enrich:\n"
+                     "  - id: disk\n    extract: {from: message, pattern: 'disk (?P<disk>\\w+)'}\n"
+                     "rules:\n" RULE("disks", "check == \"c\"", "resource", "    on: events\n",
+                                     "distinct(labels.disk) >= 2", "cleared()"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 0, "r", "c", MESSAGE("disk sda"));
+    bench_put(feed, 1, "r", "c", MESSAGE("disk sda"));
+    bench_put(feed, 2, "r", "c", MESSAGE("disk sdb"));
+    bench_run(bench);
+    assert_string_equal(bench->brief, "2 opened rule disks resource=r n=1 alerts=1\n");
+    assert_non_null(strstr(bench->log.at, "2 different values of labels.disk in 10s (needs 2): "
+                                          "sda, sdb"));
+    assert_int_equal(bench->counters.routed, 3);
+    bench_destroy(bench);
+}
+
+/* The route follows a message that changes: one disk is over, the other begins. */
+static void a_message_that_is_read_is_read_anew_with_every_event(void **state)
+{
+    (void)state;
+    struct bench *bench =
+        bench_create("enrich:\n"
+                     "  - id: disk\n    extract: {from: message, pattern: 'disk (?P<disk>\\w+)'}\n"
+                     "rules:\n" RULE("disk", "has(labels.disk)", "labels.disk", "", "count() >= 1",
+                                     "cleared()"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 0, "r", "c", MESSAGE("disk sda"));
+    bench_put(feed, 1, "r", "c", MESSAGE("disk sda!"));
+    bench_put(feed, 2, "r", "c", MESSAGE("disk sdb"));
+    bench_run(bench);
+    assert_string_equal(bench->brief, "0 opened rule disk labels.disk=sda n=1 alerts=1\n"
+                                      "2 closed cleared disk labels.disk=sda n=2 alerts=1\n"
+                                      "2 opened rule disk labels.disk=sdb n=1 alerts=1\n");
+    assert_int_equal(bench->counters.duplicate, 1);
+    assert_int_equal(bench->counters.routed, 2);
+    bench_destroy(bench);
+}
+
+/* 85 %, 86 %, 97 %, 97 %: the second and the last are repeats. */
+static void a_severity_that_a_step_reads_from_the_message_rises(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(
+        "enrich:\n"
+        "  - id: used\n    extract: {from: message, pattern: '(?P<used>\\d+)%'}\n"
+        "    set: {severity: 'int(labels.used) > 95 ? CRITICAL : WARNING'}\n"
+        "rules:\n" RULE("full", "check == \"disk\"", "resource", "", "count() >= 1", "cleared()"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 0, "r", "disk", MESSAGE("85%"));
+    bench_put(feed, 1, "r", "disk", MESSAGE("86%"));
+    bench_put(feed, 2, "r", "disk", MESSAGE("97%"));
+    bench_put(feed, 3, "r", "disk", MESSAGE("97%"));
+    bench_run(bench);
+    /* Updates are made at the end of the round. */
+    assert_string_equal(bench->brief, "0 opened rule full resource=r n=1 alerts=1\n"
+                                      "200 updated severity full resource=r n=2 alerts=1\n");
+    assert_int_equal(bench->counters.routed, 2);
+    assert_int_equal(bench->counters.duplicate, 2);
+    bench_destroy(bench);
+}
+
+/* The words that an alert keeps: at the end of flapping its problem is matched as it was enriched.
+ */
+static void what_an_alert_keeps_is_enriched(void **state)
+{
+    (void)state;
+    struct bench *bench =
+        bench_create("enrich:\n"
+                     "  - id: disk\n    set: {labels.disk: '\"d-\" + labels.n'}\n"
+                     "rules:\n" RULE("disk", "labels.disk.startsWith(\"d-\")", "labels.disk", "",
+                                     "count() >= 1", "quiet(1h)"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench->config.flap_start = 3;
+    bench->config.flap_stop = 1;
+    bench->config.flap_window_ms = 1000;
+    bench_put(feed, 0, "r", "c", ",\"labels\":{\"n\":\"1\"}");
+    bench_put(feed, 1, "r", "c", BENCH_CLEAR);
+    bench_put(feed, 2, "r", "c", ",\"labels\":{\"n\":\"2\"}"); /* flaps from here on */
+    bench_put(feed, 3, "r", "c", ",\"labels\":{\"n\":\"3\"}"); /* folded, and kept */
+    bench_put(feed, 5000, "x", "c", "");
+    bench_run(bench);
+    /* The second newest change lies at 1: at 1001 one is left, and the problem is that with n=3. */
+    assert_string_equal(bench->brief, "0 opened rule disk labels.disk=d-1 n=1 alerts=1\n"
+                                      "2 opened rule disk labels.disk=d-2 n=1 alerts=1\n"
+                                      "1001 opened rule disk labels.disk=d-3 n=1 alerts=1\n");
+    assert_int_equal(bench->counters.enrich_errors, 1); /* x has no label n */
+    bench_destroy(bench);
+}
+
+/* Signs of life: enriched ones count under their new key, dropped ones do not count, clears too. */
+static void signs_of_life_are_enriched_and_dropped(void **state)
+{
+    (void)state;
+    struct bench *bench =
+        bench_create("enrich:\n"
+                     "  - id: gone\n    where: labels.drop == \"yes\"\n    drop: true\n"
+                     "  - id: key\n    set: {labels.k: resource}\n"
+                     "rules:\n"
+                     "  - id: alive\n    where: check == \"hb\"\n    by: [labels.k]\n"
+                     "    expect: {every: 1s}\n    incident: {title: silent}\n"
+                     "    close: cleared()\n");
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 0, "r", "hb", "");
+    bench_put(feed, 500, "r", "hb", BENCH_CLEAR);
+    bench_put(feed, 1000, "r", "hb", ",\"labels\":{\"drop\":\"yes\"}");
+    bench_put(feed, 3000, "x", "other", "");
+    bench_run(bench);
+    assert_string_equal(bench->brief, "1500 opened rule alive labels.k=r n=1 alerts=1\n");
+    assert_int_equal(bench->counters.dropped, 1);
+    bench_destroy(bench);
+}
+
+/* What tocsin says itself reaches its rule, whatever steps there are. */
+static void self_alerts_are_left_alone(void **state)
+{
+    (void)state;
+    struct bench *bench =
+        bench_create("enrich:\n"
+                     "  - id: all\n    where: check != \"down\"\n    drop: true\n"
+                     "  - id: name\n    set: {labels.disk: '\"x\"'}\n"
+                     "rules:\n" RULE("one", "check == \"down\"", "resource", "    max_keys: 1\n",
+                                     "count() >= 3", "cleared()") RULE_SELF("10s", "quiet(1h)"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 0, "a", "down", "");
+    bench_put(feed, 1, "b", "down", "");
+    bench_put(feed, 3000, "c", "noise", "");
+    bench_run(bench);
+    /* At the end of the first round one key had to go, and tocsin says so. */
+    assert_non_null(strstr(bench->brief, "opened rule self tenant=@tocsin resource=one"));
+    assert_int_equal(bench->counters.derived, 1);
+    assert_int_equal(bench->counters.dropped, 1);
+    bench_destroy(bench);
+}
+
+/* Words too large for a page of the slab: a repeat makes them anew, is told, and is not the last.
+ */
+static void large_words_live_as_long_as_touches_point_at_them(void **state)
+{
+    (void)state;
+    struct bench *bench =
+        bench_create("enrich:\n"
+                     "  - id: large\n"
+                     "    vars: {b: 'message + message + message + message', c: b + b + b + b, d: "
+                     "c + c + c + c}\n"
+                     "    set: {labels.large: d + d + d + d + d + d + d + d}\n"
+                     "rules:\n" RULE("one", "has(labels.large)", "resource", "    on: events\n",
+                                     "distinct(labels.large) >= 3", "cleared()"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench->config.workers = 2;
+    for (int i = 0; i < 60; i++) {
+        char resource[8], more[100];
+        snprintf(resource, sizeof(resource), "r%d", i % 20);
+        snprintf(more, sizeof(more), ",\"message\":\"these are the words %d\"", i / 20);
+        bench_put(feed, i, resource, "c", more);
+    }
+    bench_run(bench);
+    assert_int_equal(bench->counters.opened, 20);
+    assert_int_equal(bench->counters.routed, 60);
+    assert_int_equal(bench->counters.enrich_errors, 0);
+    bench_destroy(bench);
+}
+
+/* ---- many ---- */
+
+#define RULES_OF_STORM                                                                             \
+    "enrich:\n"                                                                                    \
+    "  - id: noise\n    where: message.contains(\"noise\")\n    drop: true\n"                      \
+    "  - id: words\n"                                                                              \
+    "    extract: {from: message, pattern: 'disk (?P<disk>\\w+) of (?P<rack>\\w+)'}\n"             \
+    "    set: {message: '\"on \" + labels.disk + \" \" + message', labels.copy: message}\n"        \
+    "  - id: level\n    where: labels.disk == \"d3\"\n    set: {severity: CRITICAL}\n"             \
+    "rules:\n" RULE("disk", "has(labels.disk)", "labels.disk", "    on: events\n",                 \
+                    "count() >= 3 && distinct(labels.copy) >= 2", "quiet(500ms)")                  \
+        RULE("rack", "severity >= WARNING", "labels.rack", "    max_keys: 5\n",                    \
+             "distinct(message) >= 3", "cleared() || quiet(300ms)")
+
+/* Repeats, other messages, clears, expiry, flapping and evictions, all with words that steps made.
+ */
+static struct bench *storm(unsigned workers)
+{
+    struct bench *bench = bench_create(RULES_OF_STORM);
+    struct bench_feed *feed[2] = {bench_feed(bench, "t", 0), bench_feed(bench, "t", 1)};
+    uint32_t at = 1;
+
+    bench->config.workers = workers;
+    bench->config.expire_ms = 700;
+    bench->config.alerts_max = 60;
+    for (int i = 0; i < 12000; i++) {
+        char resource[16], more[200];
+        at = at * 1664525 + 1013904223;
+        uint32_t what = at >> 8;
+        snprintf(resource, sizeof(resource), "r%u", what % 97);
+        snprintf(more, sizeof(more), ",\"message\":\"%s disk d%u of k%u\"%s",
+                 what % 23 == 0 ? "noise" : "word", what / 97 % 7, what / 679 % 9,
+                 what % 11 == 0 ? BENCH_CLEAR : "");
+        bench_put(feed[what % 2], i / 2, resource, "c", more);
+    }
+    bench_run(bench);
+    return bench;
+}
+
+static void any_number_of_workers_comes_to_the_same(void **state)
+{
+    (void)state;
+    struct bench *one = storm(1);
+
+    assert_true(one->counters.dropped > 300);
+    assert_true(one->counters.opened > 100);
+    assert_true(one->counters.alerts_evicted > 10);
+    for (unsigned workers = 2; workers <= 5; workers++) {
+        struct bench *many = storm(workers);
+        assert_string_equal(many->log.at, one->log.at);
+        assert_int_equal(many->counters.dropped, one->counters.dropped);
+        assert_int_equal(many->counters.enrich_errors, one->counters.enrich_errors);
+        bench_destroy(many);
+    }
+    bench_destroy(one);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rules_keys_titles_and_severity_are_those_of_the_enriched_event),
+        cmocka_unit_test(what_cannot_be_done_changes_nothing_and_is_counted),
+        cmocka_unit_test(a_dropped_event_leaves_no_trace_but_time),
+        cmocka_unit_test(steps_run_in_order_up_to_the_one_that_drops),
+        cmocka_unit_test(repeats_that_rules_see_are_enriched),
+        cmocka_unit_test(a_message_that_is_read_is_read_anew_with_every_event),
+        cmocka_unit_test(a_severity_that_a_step_reads_from_the_message_rises),
+        cmocka_unit_test(what_an_alert_keeps_is_enriched),
+        cmocka_unit_test(signs_of_life_are_enriched_and_dropped),
+        cmocka_unit_test(self_alerts_are_left_alone),
+        cmocka_unit_test(large_words_live_as_long_as_touches_point_at_them),
+        cmocka_unit_test(any_number_of_workers_comes_to_the_same),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
