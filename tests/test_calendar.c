@@ -2,7 +2,7 @@
  * Aim: maintenance windows open and close at the right second where clocks change, no rule costs
  * more than a moment, and what is wrong is one sentence at its place. Method: fixed cases worked
  * out by hand from the changes of clocks in Europe and New York; a host without the tz database.
- * Random windows are compared with Python in tests/oracle/calendars.py.
+ * Random windows are compared with Python in tests/model/calendars.py.
  */
 #include "rules_support.h"
 #include <errno.h>

@@ -3,7 +3,7 @@
  * what must not come between, what a match uses up; and what is wrong with such a rule is said
  * with its place. Method: recordings of a few events on one key, told as "time check" pairs, and
  * the lines that they must give. That random logs give the same as a second program is the
- * oracle's part.
+ * part of tests/model.
  */
 #include "engine_bench.h"
 

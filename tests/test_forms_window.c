@@ -2,7 +2,7 @@
  * Aim: windows that do not slide begin and end when docs/correlation.md says, `look: end` and
  * `for` open by timers, and such incidents have an id, a title and a reason of their own. Method:
  * tables of a rule and a few events at hand-picked times, edges above all, with worked-out lines;
- * the oracle runs the same forms on random ones.
+ * tests/model runs the same forms on random ones.
  */
 #include "tests/engine_bench.h"
 

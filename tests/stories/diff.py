@@ -1,15 +1,15 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Aim: `tocsin diff` tells each kind of change by its name, by rule and team, with pages and examples; tells
 nothing of equal sets; and old and new in each other's place mirror the result. Method: small logs with
-worked-out incidents, then random logs and rules of the oracle's generator (its seeds are printed)."""
+worked-out incidents, then random logs and rules of the generator of tests/model (its seeds are printed)."""
 import json
 import os
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.environ["TOCSIN_TREE"], "tests", "oracle"))
-import expression  # noqa: E402
+sys.path.insert(0, os.path.join(os.environ["TOCSIN_TREE"], "tests", "model"))
 import generate  # noqa: E402
+import write as write_files  # noqa: E402
 
 T0 = 1_700_000_000_000
 KINDS = ["gained", "lost", "merged", "split", "regrouped", "priority", "severity", "route", "retimed", "reworded"]
@@ -173,15 +173,15 @@ refused(71, "do not hold", "--memory", "1", "--rules", "new.yaml", "--rules", "o
 
 # Random logs and rules.
 count, seed, found = int(sys.argv[1]), int.from_bytes(os.urandom(4), "little"), dict.fromkeys(KINDS, 0)
-for name, text in expression.table_files():  # that the rules of the generator look things up in
+for name, text in write_files.table_files():  # that the rules of the generator look things up in
     write(name, text)
 print("seeds", seed, "to", seed + count - 1)
 for i in range(seed, seed + count):
     one, two = generate.scenario_of(i), generate.scenario_of(i + 1)
-    write("random.tlog", generate.tlog({**one, "marks": []}))
-    write("one.yaml", generate.rules_yaml(one["rules"]))
+    write("random.tlog", write_files.tlog({**one, "marks": []}))
+    write("one.yaml", write_files.rules_yaml(one["rules"]))
     kept = one["rules"][1:] if i % 2 else []
-    write("two.yaml", generate.rules_yaml(kept + [r for r in two["rules"] if r["id"] not in {k["id"] for k in kept}]))
+    write("two.yaml", write_files.rules_yaml(kept + [r for r in two["rules"] if r["id"] not in {k["id"] for k in kept}]))
     equal = diff("--rules", "one.yaml", "--rules", "one.yaml", "random.tlog")
     if equal["changed"] or equal["same"] != equal["incidents"]["old"]:
         fail(f"seed {i}: equal sets differ: {changes(equal)}")

@@ -3,7 +3,7 @@ zoneinfo, and Alertmanager's time intervals looked at minute by minute.
 
     calendars.py --runner PROGRAM [--seed N] [--count N]     compares with calendar_runner
 
-The functions open_at() and starts() are what tests/oracle/oracle.py computes with.
+The functions open_at() and next_edge() are what model.py computes with.
 """
 import argparse
 import calendar

@@ -1,10 +1,12 @@
-"""Aim: the oracle says what docs/correlation.md says. Method: small logs worked out by
+"""Aim: the model says what docs/correlation.md says. Method: small logs worked out by
 hand; expected lines are written from the document, ids hashed from their parts here."""
 import json
 import unittest
 
-import oracle
-from xxh3 import xxh3_128_hex
+import xxhash
+
+import model
+from generate import COUNT, at_least, distinct, is_text, parts_of
 
 T = 1_700_000_000_000  # a multiple of the round, 200 ms
 DEFAULTS = {"round_ms": 200, "past_ms": 86400000, "future_ms": 1000, "behind_ms": 5000,
@@ -22,8 +24,8 @@ def clear(check, time):
 
 
 def rule(**changes):
-    return dict({"id": "r", "where": [">=", "check", ""], "by": ["host"], "window_ms": 10000,
-                 "when": [">=", ["count"], 2], "title": "{host}: {count()}", "priority": "P2",
+    return dict({"id": "r", "where": is_text(">=", "check", ""), "by": ["host"], "window_ms": 10000,
+                 "when": at_least(COUNT, 2), "title": [["field", "host"], ": ", COUNT], "priority": "P2",
                  "close": ["or", ["quiet", 20000], ["cleared"]]}, **changes)
 
 
@@ -44,7 +46,7 @@ def seal(offset, value):
 
 def run(*args, **kwargs):
     """Log lines as dictionaries with times relative to T; and the ledger."""
-    lines, _ = oracle.run(scenario(*args, **kwargs))
+    lines = model.run(scenario(*args, **kwargs))
     rows = [json.loads(line) for line in lines]
     for row in rows[:-1]:
         for name in ("at", "opened", "first"):
@@ -65,9 +67,9 @@ class Ids(unittest.TestCase):
     def test_fire_clear_and_fire_again_makes_two_incidents_with_ids_of_their_openers(self):
         rows, ledger = run([problem("a", 0), problem("b", 1000), clear("a", 2000), clear("b", 3000),
                             problem("a", 4000), problem("b", 5000)], [rule()])
-        first = xxh3_128_hex(b"acme\0r\0tenant=acme host=db01\0event\0t/0/1/0")
-        second = xxh3_128_hex(b"acme\0r\0tenant=acme host=db01\0event\0t/0/5/0")
-        op = [xxh3_128_hex(i.encode() + b"\0page\0" + n) for i, n in
+        first = xxhash.xxh3_128_hexdigest(b"acme\0r\0tenant=acme host=db01\0event\0t/0/1/0")
+        second = xxhash.xxh3_128_hexdigest(b"acme\0r\0tenant=acme host=db01\0event\0t/0/5/0")
+        op = [xxhash.xxh3_128_hexdigest(i.encode() + b"\0page\0" + n) for i, n in
               ((first, b"1"), (first, b"2"), (second, b"1"))]
         common = {"tenant": "acme", "rule": "r", "key": "tenant=acme host=db01", "priority": "P2",
                   "severity": "major"}
@@ -88,9 +90,9 @@ class Ids(unittest.TestCase):
                          (6, 6, 6, 2, 1, 1))
 
     def test_a_line_is_canonical_json_in_the_order_of_the_document(self):
-        lines, _ = oracle.run(scenario([problem("a\"/\n\u00e9\x01", 0)], [
-            rule(when=[">=", ["distinct", "check"], 1], priority="P4", title="{check}")]))
-        i = xxh3_128_hex(b"acme\0r\0tenant=acme host=db01\0event\0t/0/0/0")
+        lines = model.run(scenario([problem("a\"/\n\u00e9\x01", 0)], [
+            rule(when=at_least(distinct("check"), 1), priority="P4", title=parts_of("{check}"))]))
+        i = xxhash.xxh3_128_hexdigest(b"acme\0r\0tenant=acme host=db01\0event\0t/0/0/0")
         self.assertEqual(lines[0], (
             '{"at":1700000000000,"change":"opened","cause":"rule","incident":"%s","n":1,'
             '"tenant":"acme","rule":"r","key":"tenant=acme host=db01","priority":"P4",'
@@ -119,7 +121,7 @@ class Closing(unittest.TestCase):
 class Alerts(unittest.TestCase):
     def test_an_event_at_the_moment_of_expiry_makes_a_new_alert(self):
         rows, ledger = run([problem("a", 0), problem("a", 4999), problem("a", 9999)],
-                           [rule(when=[">=", ["count"], 1], close=["cleared"])], expire_ms=5000)
+                           [rule(when=at_least(COUNT, 1), close=["cleared"])], expire_ms=5000)
         # 4999 is a repeat and moves the expiry to 9999: CLEAR there, and then a new RAISE.
         self.assertEqual(changes(rows), [(0, "opened", "rule"), (9999, "closed", "cleared"),
                                          (9999, "opened", "rule")])
@@ -128,7 +130,7 @@ class Alerts(unittest.TestCase):
     def test_changes_of_a_flapping_alert_are_held_back_until_it_calms_down(self):
         events = [problem("a", 0), clear("a", 100), problem("a", 200), clear("a", 300),
                   problem("a", 400), problem("z", 9000)]
-        rows, ledger = run(events, [rule(when=[">=", ["count"], 1], close=["cleared"], by=["check"])],
+        rows, ledger = run(events, [rule(when=at_least(COUNT, 1), close=["cleared"], by=["check"])],
                            flap_start=3, flap_stop=1, flap_window_ms=2000)
         # The third change, at 200, begins flapping and is routed; 300 and 400 are folded. At
         # 300 + 2000 one change (400) is left in the window: told open, is open, nothing to say.
@@ -139,25 +141,25 @@ class Alerts(unittest.TestCase):
     def test_flapping_that_ends_closed_sends_the_clear_at_its_timer(self):
         events = [problem("a", 0), clear("a", 100), problem("a", 200), clear("a", 300),
                   problem("z", 9000)]
-        rows, _ = run(events, [rule(when=[">=", ["count"], 1], close=["cleared"], by=["check"])],
+        rows, _ = run(events, [rule(when=at_least(COUNT, 1), close=["cleared"], by=["check"])],
                       flap_start=3, flap_stop=1, flap_window_ms=2000)
         # Changes 100, 200, 300: the second newest is 200, so it ends at 2200.
         self.assertEqual(changes(rows)[3:], [(2200, "closed", "cleared"), (9000, "opened", "rule")])
 
     def test_flapping_that_ends_open_after_a_told_clear_raises_by_timer(self):
         events = [problem("a", 0), clear("a", 100), problem("a", 200, "critical"), problem("z", 9000)]
-        rows, _ = run(events, [rule(when=[">=", ["count"], 1], close=["cleared"], by=["check"])],
+        rows, _ = run(events, [rule(when=at_least(COUNT, 1), close=["cleared"], by=["check"])],
                       flap_start=2, flap_stop=1, flap_window_ms=2000)
         # 100 begins flapping, told closed. The second newest change is 100: it ends at 2100.
         self.assertEqual(changes(rows)[2:], [(2100, "opened", "rule"), (9000, "opened", "rule")])
         raised = [r for r in rows if "change" in r][2]
-        self.assertEqual(raised["incident"], xxh3_128_hex(
+        self.assertEqual(raised["incident"], xxhash.xxh3_128_hexdigest(
             b"acme\0r\0tenant=acme check=a\0timer\0" + str(T + 2100).encode()))
         self.assertEqual((raised["first"], raised["severity"]), (200, "critical"))
 
     def test_the_bound_of_four_alerts_evicts_the_oldest_at_the_round_end(self):
         events = [problem(c, i * 10) for i, c in enumerate("abcde")] + [clear("a", 300)]
-        rows, ledger = run(events, [rule(where=["==", "source", "s"], when=[">=", ["count"], 1],
+        rows, ledger = run(events, [rule(where=is_text("==", "source", "s"), when=at_least(COUNT, 1),
                                          close=["cleared"])], alerts_max=4)
         # a goes at 200: its incident says so and is never closed by cleared().
         self.assertEqual(changes(rows), [(0, "opened", "rule"), (200, "updated", "evicted")])
@@ -167,22 +169,22 @@ class Alerts(unittest.TestCase):
 
     def test_what_is_no_longer_watched_is_told_by_an_event_of_the_next_round(self):
         events = [problem(c, i * 10) for i, c in enumerate("abcde")] + [problem("z", 9000)]
-        rows, ledger = run(events, [rule(id="self", where=["==", "tenant", "@tocsin"],
-                                         when=[">=", ["count"], 1], title="{message}"),
-                                    rule(where=["==", "source", "s"], when=[">=", ["count"], 1])],
+        rows, ledger = run(events, [rule(id="self", where=is_text("==", "tenant", "@tocsin"),
+                                         when=at_least(COUNT, 1), title=parts_of("{message}")),
+                                    rule(where=is_text("==", "source", "s"), when=at_least(COUNT, 1))],
                            alerts_max=4)
         told = [r for r in rows if r.get("rule") == "self"][0]
         self.assertEqual((told["at"], told["change"], told["key"], told["severity"], told["title"]),
                          (200, "opened", "tenant=@tocsin host=r", "warning",
                           "1 incident of rule r is no longer watched: a bound was reached"))
-        self.assertEqual(told["incident"], xxh3_128_hex(
+        self.assertEqual(told["incident"], xxhash.xxh3_128_hexdigest(
             b"@tocsin\0self\0tenant=@tocsin host=r\0event\0@derived/-1/%d/0" % (T + 200)))
         self.assertEqual(counts(ledger, "events", "derived"), (6, 1))
 
 
 class Windows(unittest.TestCase):
     def test_an_entry_leaves_at_exactly_its_window(self):
-        r = rule(when=[">=", ["count"], 2])
+        r = rule(when=at_least(COUNT, 2))
         self.assertEqual(changes(run([problem("a", 0), problem("b", 9999)], [r])[0]),
                          [(9999, "opened", "rule")])
         rows, ledger = run([problem("a", 0), problem("b", 10000)], [r])
@@ -190,7 +192,7 @@ class Windows(unittest.TestCase):
 
     def test_max_members_drops_the_oldest_entry(self):
         rows, ledger = run([problem(c, i) for i, c in enumerate("abcd")],
-                           [rule(when=[">=", ["count"], 4], max_members=3)])
+                           [rule(when=at_least(COUNT, 4), max_members=3)])
         self.assertEqual((rows, counts(ledger, "evicted", "pending")), ([], (1, 3)))
 
     def test_updates_come_once_at_the_round_end_severity_first(self):
@@ -203,7 +205,7 @@ class Windows(unittest.TestCase):
     def test_max_keys_drops_watching_keys_before_open_ones(self):
         events = [dict(problem(c, i), resource=h) for i, (c, h) in
                   enumerate([("a", "h1"), ("b", "h1"), ("a", "h2"), ("a", "h3"), ("b", "h3")])]
-        rows, ledger = run(events, [rule(max_keys=1, where=["==", "source", "s"])])
+        rows, ledger = run(events, [rule(max_keys=1, where=is_text("==", "source", "s"))])
         # h1 and h3 have incidents, h2 watches one entry. At 200 h2 goes, then h1, the older.
         self.assertEqual(changes(rows), [(1, "opened", "rule"), (4, "opened", "rule"),
                                          (200, "updated", "evicted")])
@@ -217,7 +219,7 @@ class Times(unittest.TestCase):
         # own time:  0     2000        1600 (in L)  1000 (late: 1500)  9000 (beyond F: 5000)
         events = [problem("a", 0), problem("b", 2000), problem("c", 1600), problem("d", 1000),
                   problem("e", 9000)]
-        rows, ledger = run(events, [rule(when=[">=", ["count"], 1], by=["check"],
+        rows, ledger = run(events, [rule(when=at_least(COUNT, 1), by=["check"],
                                          close=["quiet", 3600000])],
                            log_times=[0, 2000, 2100, 2200, 5000])
         self.assertEqual([(r["at"], r["key"][-1], r["first"]) for r in rows if "change" in r],
@@ -227,7 +229,7 @@ class Times(unittest.TestCase):
 
     def test_a_seal_raises_what_comes_behind_it(self):
         events = [problem("a", 0), problem("b", 100)]
-        rows, ledger = run(events, [rule(when=[">=", ["count"], 1], by=["check"])],
+        rows, ledger = run(events, [rule(when=at_least(COUNT, 1), by=["check"])],
                            marks=[seal(1, 450)])
         self.assertEqual(changes(rows), [(0, "opened", "rule"), (450, "opened", "rule")])
         self.assertEqual(counts(ledger, "late", "late_by_seal"), (0, 1))
@@ -246,13 +248,13 @@ class Marks(unittest.TestCase):
         whole = dict(scenario(events, rules, **config), script=[], switches=list(switches))
         whole["marks"] = [dict({"member": 0, "topic": "t", "partition": 0, "offset": 0}, **m)
                           for m in marks]
-        lines, _ = oracle.run(whole)
+        lines = model.run(whole)
         rows = [json.loads(line) for line in lines]
         told = [(r["at"] - T, r["change"], r["rule"], r["key"]) for r in rows[:-1] if "change" in r]
         return told, rows[-1]["ledger"]
 
     def test_a_join_seals_and_a_leave_drops(self):
-        one = rule(id="one", by=["check"], when=[">=", ["count"], 1], close=["quiet", 60000])
+        one = rule(id="one", by=["check"], when=at_least(COUNT, 1), close=["quiet", 60000])
         rows, ledger = self.live(
             [problem("a", 0), problem("b", 900), problem("c", 1000), problem("d", 1100)],
             [{"kind": "join", "value": T + 300}, {"kind": "leave", "offset": 3, "value": T + 1000}],
@@ -267,11 +269,11 @@ class Marks(unittest.TestCase):
         self.assertEqual(ledger["records"], 0)
 
     def test_a_switch_moves_nothing_of_a_rule_that_stays(self):
-        kept = rule(id="kept", when=[">=", ["count"], 1], close=["quiet", 1000])
-        fresh = rule(id="fresh", when=[">=", ["count"], 1], close=["quiet", 60000])
+        kept = rule(id="kept", when=at_least(COUNT, 1), close=["quiet", 1000])
+        fresh = rule(id="fresh", when=at_least(COUNT, 1), close=["quiet", 60000])
         rows, ledger = self.live([problem("a", 0), problem("a", 500), problem("x", 3000)],
                                  [{"kind": "join", "value": None}], [kept],
-                                 [{"at": T + 200, "rules": [dict(kept, title="anew"), fresh]}])
+                                 [{"at": T + 200, "rules": [dict(kept, title=["anew"]), fresh]}])
         # The repeat at 500 opens the rule that came, and leaves the quiet time of the other alone.
         self.assertEqual(rows[:3], [(0, "opened", "kept", "tenant=acme host=db01"),
                                     (500, "opened", "fresh", "tenant=acme host=db01"),
@@ -279,8 +281,8 @@ class Marks(unittest.TestCase):
         self.assertEqual((ledger["routed"], ledger["duplicate"]), (3, 0))
 
     def test_a_blind_spell_is_told_at_its_ends_and_between(self):
-        told = rule(id="told", where=["==", "source", "tocsin"], by=["resource"], on="events",
-                    when=[">=", ["count"], 1], close=["cleared"])
+        told = rule(id="told", where=is_text("==", "source", "tocsin"), by=["resource"], on="events",
+                    when=at_least(COUNT, 1), close=["cleared"])
         rows, ledger = self.live([problem("a", 0), problem("x", 3000)],
                                  [{"kind": "join", "value": None},
                                   {"kind": "blind-begin", "value": T + 350},

@@ -4,51 +4,29 @@ tight bounds, timers that meet events. One number makes one scenario.
     generate.py SEED FOLDER      writes scenario.json, rules.yaml and log.tlog
     generate.py SEED FOLDER big  the same, with hundreds of alerts and events
     generate.py SEED FOLDER live a script on virtual time (live_runner.c) instead of a recording
-    generate.py --cover COUNT    runs the oracle over COUNT scenarios and says how many show each
-                                 feature; fails when one shows in fewer than 1 of 100
 """
 import collections
+import datetime
 import json
-import os
+import math
 import random
+import re
 import sys
 
 import calendars
-import expression
 import generate_expression
 import impossible
-import oracle
+import model
+from model import RELATIONS
+from write import payload_of, time_text, write
 
 LIVE_START = 1_000_000_000_000  # where the clock of live_runner.c begins: BENCH_T0
 START = 1_700_000_000_000  # a multiple of every round length below
-SHARE_MIN = 0.01
-
-# What a set of scenarios must show, as the oracle names it.
-FEATURES = [
-    "capped", "rejected parse", "rejected schema", "rejected tenant", "clear of no alert", "re-fire",
-    "clear", "other attributes", "repeat routed", "repeat folded", "repeat while flapping",
-    "flap begun", "flap ended CLEAR", "flap ended RAISE", "flap ended other attributes",
-    "flap ended same", "expired open", "expired closed", "expired while flapping", "alert evicted",
-    "clear of no key", "entry changed", "entry evicted", "entry expired", "attributes CLEAR",
-    "attributes CHANGE", "attributes RAISE", "opened by event", "opened by timer",
-    "opened with cleared member", "joined by RAISE", "joined by CHANGE", "joined by REPEAT",
-    "untracked alert", "retired from incident", "evicted from incident", "closed cleared",
-    "closed quiet", "quiet but not closed", "updated severity", "updated grew", "updated evicted",
-    "key evicted", "key evicted with incident", "op withheld", "self-alert no-longer-watched",
-    "self-alert keys-evicted", "ledger late", "ledger late_by_seal",
-    "ledger time_clamped", "ledger pending", "form alertmanager", "tumbling ended", "session ended",
-    "open no more", "hold broken", "when an error", "closed fewer", "closed value", "opened by hold",
-    "opened by the end of a window", "form expression", "form computed title", "form variables",
-    "step taken", "step of no chain", "sequence opened", "all opened", "sequence lives on",
-    "flapping told", "silence", "silence ended", "sequence goes on", "sequence ended by absence",
-    "opened under silence",
-    "opened under maintenance", "opened under inhibit", "closed untold", "resolved while muted",
-    "unmuted untold", "two-sided pair",
-]
 
 
 class Generator:
     start = START
+    computes = True  # in `when`; some of it is impossible, and refused
 
     def __init__(self, seed, big=False):
         self.random = random.Random(seed)
@@ -108,18 +86,19 @@ class Generator:
 
     def any_where(self, depth):
         r = self.random
-        if self.chance(0.1):
+        if self.chance(0.2):
             self.forms["expression"] += 1
-            tree = ["expression", self.expressions().truth(r.choice([0, 1, 2, 3]))]
+            tree = self.expressions().truth(r.choice([0, 1, 2, 3]))
             # Most are false of most events: a rule should see some.
-            return r.choice([tree, ["or", tree, ["==", "check", "c1"]], ["not", tree]])
-        simple = [["severity", ">=", r.choice(["debug", "warning", "major", "critical"])],
-                  [">=", "check", ""], [">=", "check", ""],
-                  ["==", "check", r.choice("cde") + "1"], ["startsWith", "check", r.choice("cd")],
-                  ["!=", "source", "s2"], ["==", "labels.rack", r.choice(["r1", "r2"])],
-                  ["has", "labels.rack"], ["==", "host", "h1"]]
+            return r.choice([tree, ["or", tree, is_text("==", "check", "c1")], ["not", tree]])
+        simple = [compare(">=", "severity", "severity", r.choice(["debug", "warning", "major", "critical"])),
+                  is_text(">=", "check", ""), is_text(">=", "check", ""),
+                  is_text("==", "check", r.choice("cde") + "1"), is_text("startsWith", "check", r.choice("cd")),
+                  is_text("!=", "source", "s2"), is_text("==", "labels.rack", r.choice(["r1", "r2"])),
+                  ["has", "labels.rack"], is_text("==", "host", "h1")]
         if self.unstable:
-            simple += [["value", ">", 2.5], ["contains", "message", "x"], ["age", "<=", 100]] * 2
+            simple += [compare(">", "value", "real", 2.5), is_text("contains", "message", "x"),
+                       compare("<=", "age", "duration", 100)] * 2
         if depth < 2 and self.chance(0.3):
             op = r.choice(["and", "or", "not"])
             return [op] + [self.where(depth + 1) for _ in range(1 if op == "not" else 2)]
@@ -128,27 +107,56 @@ class Generator:
     def when(self):
         r = self.random
         high = 2 if self.tight and self.chance(0.5) else 15 if self.big else 4
-        count = [r.choice([">=", ">=", ">"]), ["count"], r.randint(1, high)]
+        count = at_least(COUNT, r.randint(1, high), r.choice([">=", ">=", ">"]))
         field = r.choice(["check", "check", "resource", "source", "host", "labels.rack", "severity",
                           "message"])
-        distinct = [">=", ["distinct", field], r.randint(1, 3)]
-        other = [">=", ["distinct", r.choice(["check", "source", "message"])], r.randint(1, 2)]
+        different = at_least(distinct(field), r.randint(1, 3))
+        other = at_least(distinct(r.choice(["check", "source", "message"])), r.randint(1, 2))
+        if self.chance(0.2):
+            return self.computed_when(count, different)
         if self.chance(0.3):
             number = self.number_comparison()
-            return r.choice([number, number, ["and", count, number], ["or", number, distinct],
+            return r.choice([number, number, ["and", count, number], ["or", number, different],
                              ["and", number, self.number_comparison()]])
-        return r.choice([count, count, distinct, ["and", count, distinct], ["or", count, distinct],
-                         [r.choice(["and", "or"]), distinct, other],
-                         ["or", ["and", count, distinct], [">=", ["count"], high + 2]]])
+        return r.choice([count, count, different, ["and", count, different], ["or", count, different],
+                         [r.choice(["and", "or"]), different, other],
+                         ["or", ["and", count, different], at_least(COUNT, high + 2)]])
+
+    def computed_when(self, count, different):
+        """Conditions that compute with what they count."""
+        r = self.random
+        self.forms["computed when"] += 1
+        several = at_least(different[1], r.randint(2, 3))
+        fewer = [r.choice(["<", "<="]), r.choice([COUNT, different[1]]), ["const", "int", r.randint(2, 4)]]
+        whole = [r.choice([COUNT, different[1]]), ["const", "int", r.randint(1, 3)]]
+        r.shuffle(whole)
+        number = r.choice([self.number(), COUNT, different[1]])
+        computed = r.choice([
+            [r.choice(["+", "-", "*", "%", "/"]), *whole],
+            [r.choice(["+", "-", "*", "/"]), self.number(), r.choice([COUNT, self.number(), ["const", "real", 1.5]])],
+            ["?:", fewer, COUNT, ["-", different[1], COUNT]]])
+        relation = r.choice([">", ">=", "<", "<=", "==", "!="])
+        possible = [
+            ["not", ["<", fewer[1], ["const", "int", 2]]], ["or", ["not", several], self.number_comparison()],
+            ["?:", fewer, self.number_comparison(), r.choice([count, different])], ["not", ["and", fewer, several]],
+            ["or", fewer, ["not", ["or", count, self.number_comparison()]]],
+            [RELATIONS[count[0]][1], count[2], count[1]]]
+        return r.choice(possible if not self.computes else possible + [
+            [relation, computed, r.choice([["const", "int", 1], ["const", "real", 2.5], number])],
+            [relation, computed, number], ["or", [">=", COUNT, ["const", "real", 1.5]], ["==", *whole]]])
 
     def number_comparison(self):
         r = self.random
+        number = self.number()
+        return [r.choice([">", ">=", "<", "<="]), number, ["const", "real", r.choice(
+            [0.5, 1.0, 2.5, 3.0, 10.0] if number[2] != "stddev" else [0.0, 0.5, 1.5])]]
+
+    def number(self):
+        r = self.random
         kind = r.choice(["sum", "avg", "min", "max", "stddev", "rate", "first", "last", "quantile"])
-        aggregate = [kind, r.choice(["value", "value", "labels.ms"])]
-        if kind == "quantile":
-            aggregate.append(r.choice([0.05, 0.5, 0.5, 0.95]))
-        return [r.choice([">", ">=", "<", "<="]), aggregate,
-                r.choice([0.5, 1.0, 2.5, 3.0, 10.0] if kind != "stddev" else [0.0, 0.5, 1.5])]
+        of = r.choice(["value", "value", "labels.ms"])
+        share = [r.choice([0.05, 0.5, 0.5, 0.95])] if kind == "quantile" else []
+        return ["aggregate", f"{kind}({', '.join(map(str, [of] + share))})", kind, ["field", of]] + share
 
     def close(self):
         r = self.random
@@ -156,8 +164,8 @@ class Generator:
         cleared = ["cleared"]
         if self.chance(0.25):
             fewer = ["fewer", r.randint(1, 4), r.choice([100, 300, 1000, 3000])]
-            last = ["last", r.choice(["<", "<="]), r.choice(["value", "labels.ms"]),
-                    r.choice([0.5, 2.5, 4.0])]
+            relation, of = r.choice(["<", "<="]), r.choice(["value", "labels.ms"])
+            last = [relation, ["last", ["field", of]], ["const", "real", r.choice([0.5, 2.5, 4.0])]]
             return r.choice([fewer, ["or", fewer, cleared], ["and", fewer, quiet], last,
                              ["or", last, quiet], ["and", last, fewer], ["and", last, cleared]])
         return r.choice([quiet, cleared, ["or", quiet, cleared], ["or", quiet, cleared],
@@ -165,7 +173,7 @@ class Generator:
 
     def rules(self):
         r = self.random
-        self.unstable = self.chance(0.2)
+        self.unstable = self.chance(0.3)
         rules = []
         for name in r.sample(["a", "ab", "b", "r-1", "r-10", "zz"], r.choice([1, 2, 2, 3, 5])):
             by = r.sample(["host", "resource", "check", "source", "labels.rack"], r.choice([0, 1, 1, 2]))
@@ -180,18 +188,19 @@ class Generator:
             if self.chance(0.8):
                 rule["priority"] = r.choice(["P1", "P2", "P3", "P4", "P5"])
             titles = ["{host}: {check}", "fault on {resource}", "plain", "{check} {message}", "{" + rule_by(rule)[-1] + "} is ill"]
-            aggregates = oracle.Rule(dict(rule, title="")).aggregates
+            aggregates = aggregates_of(rule["when"])
             if self.chance(0.1):
                 self.make_expect(rule)
             elif self.chance(0.25):
                 self.make_steps(rule)
             else:
                 self.other_window(rule)
-                titles.append("{%s} seen" % aggregate_text(r.choice(aggregates)))
-            rule["title"] = r.choice(titles)
+                chosen = r.choice(aggregates)
+                titles.append([chosen, " seen"])
+            rule["title"] = parts_of(r.choice(titles))
             if self.chance(0.15):
                 self.forms["computed title"] += 1
-                counted = [a for a in aggregates if a[0] in ("count", "distinct")]
+                counted = [a for a in aggregates if a[2] in ("count", "distinct")]
                 rule["title"] = self.title(counted if "when" in rule else [])
             if "when" in rule and self.chance(0.15):
                 self.forms["variables"] += 1
@@ -224,7 +233,7 @@ class Generator:
             tree = make.one_of(lambda: make.text(2), lambda: make.number(2), lambda: make.real(2),
                                lambda: make.truth(1))
             if aggregates and self.chance(0.5):
-                tree = [r.choice("+*/%"), ["count", list(r.choice(aggregates))], make.number(1)]
+                tree = [r.choice("+*/%"), r.choice(aggregates), make.number(1)]
             parts += [r.choice(["of ", " {} ", "}{", ": "]), tree]
         return parts
 
@@ -267,14 +276,14 @@ class Generator:
 
     def matcher(self, depth=0):
         r = self.random
-        simple = [["==", "rule", r.choice(["a", "ab", "b", "zz"])], ["!=", "rule", "a"],
-                  ["has", "tenant"], ["severity", "<", r.choice(["minor", "critical"])],
-                  ["in", "rule", r.sample(["a", "ab", "b", "r-1", "r-10", "zz"], 3)],
-                  ["startsWith", "rule", "r-"], ["==", "tenant", self.tenants[0]],
-                  ["severity", r.choice([">=", "<", "=="]), r.choice(["info", "warning", "major"])],
-                  ["==", "host", "h1"], ["has", "host"], ["==", "labels.rack", r.choice(["r1", ""])],
-                  ["==", "team", r.choice(["net", ""])], ["in", "priority", ["P1", "P3"]],
-                  ["startsWith", "check", "c"]]
+        simple = [is_text("==", "rule", r.choice(["a", "ab", "b", "zz"])), is_text("!=", "rule", "a"),
+                  ["has", "tenant"], compare("<", "severity", "severity", r.choice(["minor", "critical"])),
+                  among("rule", r.sample(["a", "ab", "b", "r-1", "r-10", "zz"], 3)),
+                  is_text("startsWith", "rule", "r-"), is_text("==", "tenant", self.tenants[0]),
+                  compare(r.choice([">=", "<", "=="]), "severity", "severity", r.choice(["info", "warning", "major"])),
+                  is_text("==", "host", "h1"), ["has", "host"], is_text("==", "labels.rack", r.choice(["r1", ""])),
+                  is_text("==", "team", r.choice(["net", ""])), among("priority", ["P1", "P3"]),
+                  is_text("startsWith", "check", "c")]
         if depth < 2 and self.chance(0.3):
             op = r.choice(["and", "or", "not"])
             return [op] + [self.matcher(depth + 1) for _ in range(1 if op == "not" else 2)]
@@ -407,7 +416,8 @@ class Generator:
         if kind < (0.7 if self.big else 0.3):
             return 0
         if kind > 0.995:
-            idle = [60000] * 5 + [3600000] * 5 + [172800000, 4320000000]
+            # A rule whose bound is reached may be told so each round, as by an event of its own.
+            idle = [60000] * 5 + ([] if self.bounded else [3600000] * 5 + [172800000, 4320000000])
             return r.choice(idle) + r.choice([0, 1, 77])
         if kind < 0.75:
             return self.on_grid(r.choice([1, 20, 50, 100, 100, 200, 300]))
@@ -515,11 +525,14 @@ class Generator:
     def finish_record(self, part, record, clock, marks):
         lacks_time = any("time" not in e for e in record.get("events", []))
         if part["log_times"] == "none" or part["log_times"] == "some" and self.chance(0.3):
-            if lacks_time and not part["records"]:
-                record["events"][0]["time"] = clock  # a first record without any time has none
-                record["log_time"] = clock
-            elif part["records"] and "events" in part["records"][0]:
+            # A first record that has no time at all would take the daemon's.
+            if part["records"] and "events" in part["records"][0] \
+                    or "time" in record.get("events", [{}])[0] and not part["config"]["tenant_fixed"]:
                 record["log_time"] = None
+                for event in record.get("events", []):  # which may be the partition's clock
+                    event.update({"time": min(event["time"], clock + 90000)} if "time" in event else {})
+            elif lacks_time:
+                record["events"][0]["time"] = clock
         elif self.chance(0.03):
             marks.append({"kind": "cap", "topic": part["topic"], "partition": part["partition"],
                           "offset": part["next"], "value": record["log_time"]})
@@ -538,6 +551,7 @@ class Generator:
     def scenario(self):
         config, topics = self.config(), self.topics()
         rules = self.rules()
+        self.bounded = config["alerts_max"] < 1000 or any("max_keys" in rule for rule in rules)
         parts, marks = self.partitions(topics, config)
         for part in parts:
             del part["next"], part["config"], part["log_times"]
@@ -549,6 +563,7 @@ class LiveGenerator(Generator):
     """A script for live_runner.c, on virtual time: what a recording cannot hold."""
 
     start = LIVE_START
+    computes = False  # in `when`: a live run cannot go on without its rules
 
     def rules(self):
         """Each further set is the last one with something changed."""
@@ -567,7 +582,7 @@ class LiveGenerator(Generator):
             if kind < 0.3:
                 changed.append(rule)
             elif kind < 0.6:  # of the same form: windows and incidents carry on
-                rule["title"] = "{resource}, anew"
+                rule["title"] = parts_of("{resource}, anew")
                 rule["close"] = self.close()
                 if self.tight:
                     rule["max_keys"] = self.random.choice([1, 2, 3])
@@ -702,33 +717,67 @@ class LiveGenerator(Generator):
                     self.script.append({"settle": True})
 
 
+# ---- trees ----
+
+
+COUNT = ["aggregate", "count()", "count"]
+
+
+def distinct(field):
+    return ["aggregate", f"distinct({field})", "distinct", ["field", field]]
+
+
+def compare(relation, field, kind, constant):
+    return [relation, ["field", field], ["const", kind, constant]]
+
+
+def is_text(relation, field, constant):
+    return compare(relation, field, "text", constant)
+
+
+def among(field, words):
+    return ["in", ["field", field]] + [["const", "text", word] for word in words]
+
+
+def at_least(aggregate, number, relation=">="):
+    return [relation, aggregate, ["const", "int", number]]
+
+
+def aggregates_of(tree):
+    """In order of first appearance."""
+    found = [tree] if tree[0] == "aggregate" else [a for part in tree[1:] if isinstance(part, list)
+                                                   for a in aggregates_of(part)]
+    return [a for i, a in enumerate(found) if a not in found[:i]]
+
+
+def parts_of(title):
+    """Of a title: pieces of text, and fields where names stand in braces."""
+    if isinstance(title, list):
+        return title
+    parts = [["field", part[1:-1]] if part[0] == "{" else part for part in re.findall(r"\{[^}]*\}|[^{]+", title)]
+    return parts
+
+
 def reachable(tree, members):
     """The same condition with numbers that a window of so many entries can show: a rule that can
     never fire is refused."""
-    if tree[0] in ("and", "or"):
-        return [tree[0]] + [reachable(part, members) for part in tree[1:]]
-    if tree[1][0] not in ("count", "distinct"):
-        return tree
-    return [tree[0], tree[1], min(tree[2], members - (tree[0] == ">"))]
+    op, *args = tree
+    if op in (">=", ">") and is_count(args[0]) and args[1][0] == "const":
+        return [op, args[0], ["const", "int", min(math.ceil(args[1][2]), members - (op == ">"))]]
+    if op in ("<=", "<") and is_count(args[1]) and args[0][0] == "const":
+        return [op, ["const", "int", min(math.ceil(args[0][2]), members - (op == "<"))], args[1]]
+    return [reachable(arg, members) if isinstance(arg, list) and arg[0] != "const" else arg for arg in tree]
+
+
+def is_count(tree):
+    return tree[0] == "aggregate" and tree[2] in ("count", "distinct")
 
 
 def rule_by(rule):
     return rule["by"] if "tenant" in rule["by"] else ["tenant"] + rule["by"]
 
 
-def time_text(ms):
-    """RFC 3339 with milliseconds, by integers alone."""
-    days, rest = divmod(ms, 86400000)
-    # Civil date from days since 1970, Howard Hinnant's algorithm.
-    z = days + 719468
-    era, doe = divmod(z, 146097)
-    yoe = (doe - doe // 1460 + doe // 36524 - doe // 146096) // 365
-    doy = doe - (365 * yoe + yoe // 4 - yoe // 100)
-    mp = (5 * doy + 2) // 153
-    day, month = doy - (153 * mp + 2) // 5 + 1, mp + 3 if mp < 10 else mp - 9
-    year = yoe + era * 400 + (month <= 2)
-    return "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ" % (
-        year, month, day, rest // 3600000, rest // 60000 % 60, rest // 1000 % 60, rest % 1000)
+# ---- what Alertmanager sends ----
 
 
 def fingerprint_of(labels):
@@ -760,222 +809,13 @@ def event_of_alert(alert, source):
 
 def ms_of(text):
     """Of what time_text() wrote."""
-    year, month, day = int(text[:4]), int(text[5:7]), int(text[8:10])
-    y, m = (year - 1, month + 9) if month <= 2 else (year, month - 3)
-    yoe = y % 400
-    days = y // 400 * 146097 + yoe * 365 + yoe // 4 - yoe // 100 + (153 * m + 2) // 5 + day - 1 - 719468
-    clock = (int(text[11:13]) * 60 + int(text[14:16])) * 60 + int(text[17:19])
-    return days * 86400000 + clock * 1000 + int(text[20:23])
-
-
-def payload_of(event):
-    payload = dict(event)
-    if "time" in payload:
-        payload["time"] = time_text(payload["time"])
-    return payload
-
-
-# ---- rules as YAML ----
-
-
-def aggregate_text(aggregate):
-    return oracle.aggregate_text(aggregate)
-
-
-def where_text(tree):
-    op, *args = tree
-    if op == "expression":
-        return expression.text(args[0])
-    if op in ("and", "or"):
-        return "(" + (" && " if op == "and" else " || ").join(where_text(a) for a in args) + ")"
-    if op == "not":
-        return f"!({where_text(args[0])})"
-    if op == "severity":
-        return f"severity {args[0]} {args[1].upper()}"
-    if op == "value":
-        return f"value {args[0]} {args[1]}"
-    if op == "age":
-        return f"age {args[0]} duration(\"{args[1]}ms\")"
-    if op == "has":
-        return f"has({args[0]})"
-    if op in ("startsWith", "contains"):
-        return f"{args[0]}.{op}({json.dumps(args[1])})"
-    return f"{args[0]} {op} {json.dumps(args[1])}"
-
-
-def when_text(tree):
-    if tree[0] in ("and", "or"):
-        return "(" + (" && " if tree[0] == "and" else " || ").join(map(when_text, tree[1:])) + ")"
-    return f"{aggregate_text(tree[1])} {tree[0]} {tree[2]}"
-
-
-def close_text(tree):
-    if tree[0] in ("and", "or"):
-        return "(" + (" && " if tree[0] == "and" else " || ").join(map(close_text, tree[1:])) + ")"
-    if tree[0] == "fewer":
-        return f"fewer({tree[1]}, {oracle.duration(tree[2])})"
-    if tree[0] == "last":
-        return f"last({tree[2]}) {tree[1]} {tree[3]}"
-    return f"quiet({oracle.duration(tree[1])})" if tree[0] == "quiet" else "cleared()"
-
-
-def window_text(rule):
-    kind = rule.get("window", "sliding")
-    if kind == "open":
-        return kind
-    length = oracle.duration(rule["window_ms"])
-    if kind == "session":
-        return f"{{session: {length}, max: {oracle.duration(rule['session_max_ms'])}}}"
-    return length if kind == "sliding" else f"{{{kind}: {length}}}"
-
-
-def window_yaml(rule):
-    where = json.dumps(where_text(rule["where"]))
-    if rule.get("vars"):
-        lines = ["    vars:", f"      w1: {where}", "      w2: w1 && true", "    where: w2 || w1"]
-    else:
-        lines = [f"    where: {where}"]
-    lines += [f"    window: {window_text(rule)}", f"    when: {json.dumps(when_text(rule['when']))}"]
-    if "for_ms" in rule:
-        lines.append(f"    for: {oracle.duration(rule['for_ms'])}")
-    if "look" in rule:
-        lines.append(f"    look: {rule['look']}")
-    return lines
-
-
-def expect_yaml(rule):
-    every, severity = rule["expect"]["every_ms"], rule["expect"].get("severity")
-    return [f"    where: {json.dumps(where_text(rule['where']))}",
-            f"    expect: {{every: {oracle.duration(every)}"
-            + (f", severity: {severity.upper()}" if severity else "") + "}"]
-
-
-def steps_yaml(rule):
-    lines = ["    sequence:" if rule["in_order"] else "    all:"]
-    for n, step in enumerate(rule["steps"]):
-        lines.append(f"      - {'not' if step.get('not') else 'where'}: {json.dumps(where_text(step['where']))}")
-        if step["name"] != f"step {n + 1}":
-            lines.append(f"        as: {step['name']}")
-    lines.append(f"    within: {oracle.duration(rule['window_ms'])}")
-    if rule.get("strict"):
-        lines.append("    contiguity: strict")
-    if rule.get("to_next"):
-        lines.append("    skip: to_next")
-    if rule.get("own_where"):
-        lines.append(f"    where: {json.dumps(where_text(rule['own_where']))}")
-    return lines
-
-
-def title_text(title):
-    if type(title) is str:
-        return title
-    return "".join(part.replace("{", "{{").replace("}", "}}") if type(part) is str
-                   else "{" + expression.text(part).replace('"', "'") + "}" for part in title)
-
-
-def matcher_text(tree):
-    op, *args = tree
-    if op in ("and", "or"):
-        return "(" + (" && " if op == "and" else " || ").join(map(matcher_text, args)) + ")"
-    if op == "not":
-        return f"!({matcher_text(args[0])})"
-    return f"{args[0]} in {json.dumps(args[1])}" if op == "in" else where_text(tree)
-
-
-def mutes_yaml(mutes):
-    lines = []
-    for kind in ("silences", "maintenance", "inhibit"):
-        lines += [kind + ":"] if mutes.get(kind) else []
-        for mute in mutes.get(kind, []):
-            lines.append(f"  - id: {mute['id']}")
-            lines += [f"    {name}: {json.dumps(matcher_text(mute[name]))}"
-                      for name in ("where", "source", "target") if name in mute]
-            lines += [f"    {name}: {time_text(mute[name])}" for name in ("from", "to") if name in mute]
-            if kind == "inhibit":
-                lines.append(f"    equal: [{', '.join(mute['equal'])}]")
-            if kind == "maintenance":
-                lines += calendars.window_yaml(mute).splitlines()
-    return "\n".join(lines) + "\n" if lines else ""
-
-
-def rules_yaml(rules, mutes=None):
-    lines = expression.lookups_yaml() + ["rules:"]
-    for rule in rules:
-        lines.append(f"  - id: {rule['id']}")
-        if "on" in rule:
-            lines.append(f"    on: {rule['on']}")
-        lines.append(f"    by: [{', '.join(rule['by'])}]")
-        lines += expect_yaml(rule) if "expect" in rule else steps_yaml(rule) if "steps" in rule else window_yaml(rule)
-        lines += ["    incident:", f"      title: {json.dumps(title_text(rule['title']))}"]
-        if "team" in rule:
-            lines.append(f"      team: {rule['team']}")
-        if "priority" in rule:
-            lines.append(f"      priority: {rule['priority']}")
-        lines.append(f"    close: {json.dumps(close_text(rule['close']))}")
-        for name in ("max_keys", "max_members"):
-            if name in rule:
-                lines.append(f"    {name}: {rule[name]}")
-    return "\n".join(lines) + "\n" + mutes_yaml(mutes or {})
-
-
-def tlog(scenario):
-    lines = []
-    for part in scenario["partitions"]:
-        place = {"topic": part["topic"], "partition": part["partition"]}
-        lines.append(place)
-        for record in part["records"]:
-            lines.append(dict(place, offset=record["offset"], log_time=record["log_time"],
-                              payload=record["payload"]))
-    for mark in scenario["marks"]:
-        mark = dict(mark)
-        lines.append({"mark": mark.pop("kind"), **mark})
-    return "".join(json.dumps(line) + "\n" for line in lines)
+    epoch = datetime.datetime(1970, 1, 1)
+    return (datetime.datetime.fromisoformat(text.removesuffix("Z")) - epoch) // datetime.timedelta(milliseconds=1)
 
 
 def scenario_of(seed, big=False, live=False):
     return LiveGenerator(seed).scenario() if live else Generator(seed, big).scenario()
 
 
-def live_script(scenario):
-    return "".join(json.dumps(step) + "\n" for step in scenario["script"])
-
-
-def write(scenario, folder):
-    os.makedirs(folder, exist_ok=True)
-    files = [("scenario.json", json.dumps(scenario, indent=1) + "\n"),
-             ("rules.yaml", rules_yaml(scenario["rules"], scenario.get("mutes")))]
-    if "script" in scenario:
-        files.append(("live.jsonl", live_script(scenario)))
-        mute_sets = scenario.get("mute_sets") or [None] * len(scenario["rule_sets"])
-        files += [(f"rules-{i + 1}.yaml", rules_yaml(rules, mutes))
-                  for i, (rules, mutes) in enumerate(zip(scenario["rule_sets"], mute_sets))]
-    else:
-        files.append(("log.tlog", tlog(scenario)))
-    files += expression.table_files()
-    for name, text in files:
-        path = os.path.join(folder, name)
-        with open(path + ".new", "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(path + ".new", path)  # whoever reads it meanwhile reads a whole file
-
-
-def cover(count):
-    shown = collections.Counter()
-    for seed in range(count):
-        scenario = scenario_of(seed)
-        _, got = oracle.run(scenario)
-        shown.update("form " + name for name in scenario["forms"])
-        shown.update(name for name, n in got.seen.items() if n > 0)
-        shown.update("ledger " + name for name, n in got.ledger.items() if n > 0)
-    for name in sorted(set(FEATURES) | set(n for n in shown if not n.startswith("ledger"))):
-        print(f"{100 * shown[name] / count:6.1f} %  {name}")
-    rare = [name for name in FEATURES if shown[name] < SHARE_MIN * count]
-    if rare:
-        sys.exit("too rare: " + ", ".join(rare))
-
-
 if __name__ == "__main__":
-    if sys.argv[1] == "--cover":
-        cover(int(sys.argv[2]))
-    else:
-        write(scenario_of(int(sys.argv[1]), "big" in sys.argv[3:], "live" in sys.argv[3:]), sys.argv[2])
+    write(scenario_of(int(sys.argv[1]), "big" in sys.argv[3:], "live" in sys.argv[3:]), sys.argv[2])

@@ -1,9 +1,9 @@
 /*
- * scenario.h - what the programs that run scenarios of tests/oracle/generate.py share: settings out
- * of scenario.json, and the ledger in the oracle's form.
+ * scenario.h - what the programs that run scenarios of tests/model/generate.py share: settings out
+ * of scenario.json, and the ledger in the model's form.
  */
-#ifndef TESTS_ORACLE_SCENARIO_H
-#define TESTS_ORACLE_SCENARIO_H
+#ifndef TESTS_MODEL_SCENARIO_H
+#define TESTS_MODEL_SCENARIO_H
 
 #include <assert.h>
 #include <inttypes.h>

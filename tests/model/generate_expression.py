@@ -24,13 +24,14 @@ class Expressions:
     def text(self, depth):
         r = self.random
         plain = [["field", name] for name in ("check", "check", "host", "resource", "source", "tenant")]
-        plain += [["label", "rack"], ["label", "host"]]
+        plain += [["field", "labels.rack"], ["field", "labels.host"]]
         if self.unstable:
             plain += [["field", "message"]] * 3
         if depth <= 0 or r.random() < 0.4:
             return r.choice(plain)
+        timed = [lambda: ["string", r.choice([self.time(), self.duration()])]] * 2 if self.unstable else []
         return self.one_of(
-            lambda: [r.choice(["lower", "upper"]), self.text(depth - 1)],
+            *timed, lambda: [r.choice(["lower", "upper"]), self.text(depth - 1)],
             lambda: ["+", self.text(depth - 1), r.choice([self.word(), self.text(depth - 1)])],
             lambda: ["?:", self.truth(depth - 1), self.text(depth - 1), r.choice([self.word(), self.text(depth - 1)])],
             lambda: ["string", self.one_of(lambda: self.number(depth - 1), lambda: self.real(depth - 1),
@@ -53,23 +54,34 @@ class Expressions:
                    lambda: ["*", self.number(depth - 1), ["const", "int", (1 << 62) + r.choice([0, 12345])]],
                    lambda: ["?:", self.truth(depth - 1), self.number(depth - 1), other()]]
         if self.unstable:
-            choices += [lambda: ["part", r.choice(["getHours", "getMinutes", "getSeconds", "getMilliseconds"]),
-                                 None, self.duration()],
-                        lambda: ["part", r.choice(["getHours", "getMinutes", "getSeconds", "getMilliseconds", "getDate",
-                                                   "getMonth", "getFullYear", "getDayOfMonth", "getDayOfWeek",
-                                                   "getDayOfYear"]), r.choice(ZONES), self.time()]]
+            choices += [self.part] * 3
         return self.one_of(*choices)
+
+    def part(self):
+        """Of a duration or of a time."""
+        r = self.random
+        names = ["getHours", "getMinutes", "getSeconds", "getMilliseconds"]
+        if r.random() < 0.3:
+            return ["part", r.choice(names), None, self.duration()]
+        names += ["getDate", "getMonth", "getFullYear", "getDayOfMonth", "getDayOfWeek", "getDayOfYear"]
+        return ["part", r.choice(names), r.choice(ZONES), self.time()]
 
     def real(self, depth):
         r = self.random
         base = [["double", self.number(depth - 1)]] + ([["field", "value"]] * 3 if self.unstable else [])
         if depth <= 0 or r.random() < 0.4:
             return r.choice(base)
-        other = lambda: r.choice([["const", "real", r.choice([2.5, 0.1, -3.0, 1e20])], self.number(depth - 1),
+        other = lambda: r.choice([["const", "real", r.choice([2.5, 0.1, -3.0, 1e20, 1e20])], self.number(depth - 1),
                                   self.real(depth - 1)])
         return self.one_of(lambda: [r.choice("+-*/"), self.real(depth - 1), other()],
                            lambda: ["double", self.text(depth - 1)],
+                           lambda: ["*", ["double", ["+", self.digits(), ["const", "text", "e300"]]], r.choice([["const", "real", 1e20], other()])],
+                           lambda: ["/", self.real(depth - 1), ["-", self.number(0), ["const", "int", r.choice([0, 1, 2])]]],
                            lambda: ["neg", self.real(depth - 1)])
+
+    def digits(self):
+        """Text that is often empty or a digit."""
+        return ["string", ["-", self.number(0), ["const", "int", self.random.choice([0, 1, 2])]]]
 
     def duration(self):
         r = self.random
@@ -105,12 +117,13 @@ class Expressions:
             lambda: ["in table", "owners", self.text(depth - 1)],
             lambda: ["has cell", "owners", self.text(depth - 1), r.choice(["team", "rank"])],
             lambda: ["in labels", self.text(depth - 1)],
-            lambda: ["has", r.choice(["rack", "host"])],
-            lambda: [relation, ["field", "severity"], ["?:", self.truth(depth - 1), ["severity", "minor"],
-                                                       ["severity", "major"]]],
+            lambda: ["has", r.choice(["labels.rack", "labels.host"])],
+            lambda: [relation, ["field", "severity"], ["?:", self.truth(depth - 1), ["const", "severity", "minor"],
+                                                       ["const", "severity", "major"]]],
         ]
         if self.unstable:
-            choices += [lambda: [relation, self.duration(), self.duration()],
+            choices += [lambda: [relation, self.part(), ["const", "int", r.choice([0, 1, 5, 13, 300, 2023])]],
+                        lambda: [relation, self.duration(), self.duration()],
                         lambda: [relation, self.time(), r.choice([self.time(), ["const", "time", 1700000000000]])]] * 2
         if depth > 0 and r.random() < 0.35:
             choices = [lambda: [r.choice(["and", "or"]), self.truth(depth - 1), self.truth(depth - 1)],

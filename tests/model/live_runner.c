@@ -1,5 +1,5 @@
 /*
- * live_runner.c - runs live scenarios of tests/oracle/generate.py on the bench's virtual time.
+ * live_runner.c - runs live scenarios of tests/model/generate.py on the bench's virtual time.
  *
  * What a recording cannot show is shown here: partitions that join and leave, that cannot be read
  * for a while, seals and caps by the clock, and rules that are switched under way. The scenario's
@@ -13,11 +13,11 @@
  *
  * When it is over all partitions end, as recordings do. A line of standard input is a run, as for
  * engine_runner; the answer begins with the marks that the run made and the watermark at which it
- * ended, a line each, and then goes on in the same way: incident log, ledger, "done". The oracle
+ * ended, a line each, and then goes on in the same way: incident log, ledger, "done". The model
  * computes with those marks: what the clock and the threads decided is in them and nowhere else.
  */
 #include "tests/engine_bench.h"
-#include "tests/oracle/scenario.h"
+#include "tests/model/scenario.h"
 
 #include <unistd.h>
 
@@ -37,8 +37,10 @@ static void marks_print(const struct bench *bench, const int *joined)
             printf("{\"kind\":\"switch\",\"value\":%" PRId64 "}\n", mark->value_ms);
             continue;
         }
-        if (mark->kind == MARK_BEGIN)
-            continue; /* it matters to keys that are listed, of which these rules have none */
+        if (mark->kind == MARK_BEGIN) {
+            printf("{\"kind\":\"begin\",\"value\":%" PRId64 "}\n", mark->value_ms);
+            continue;
+        }
         assert(mark->part < BENCH_FEEDS);
         if (mark->kind == MARK_JOIN)
             member_of[mark->part] = joined[joins++];

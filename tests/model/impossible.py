@@ -1,49 +1,38 @@
 """Which random conditions are refused because nothing can meet them: two sides of an `and` over one
 field or label that exclude each other. See docs/rules.md, "What can never be true"."""
-import oracle
+import operator
+
+from values import SEVERITIES
+
+COMPARE = {"==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt,
+           ">=": operator.ge}
 
 
 def chain(tree):
-    if tree[0] == "and":
-        return [side for part in tree[1:] for side in chain(part)]
-    if tree[0] == "expression":
-        return chain(tree[1])
-    return [tree]
+    return [side for part in tree[1:] for side in chain(part)] if tree[0] == "and" else [tree]
+
+
+def constant_of(tree):
+    """The value of a constant, None for what is none."""
+    if tree[0] != "const":
+        return None
+    return SEVERITIES.index(tree[2]) if tree[1] == "severity" else tree[2]
 
 
 def test_of(tree):
-    """(field, what holds of a value, the values that it names or None, bounds), or None."""
+    """(field, relation, the constants that it is compared with), or None."""
     op = tree[0]
-    if op in ("severity", "value", "age"):
-        relation, constant = tree[1], tree[2]
-        if op == "severity":
-            constant = oracle.SEVERITIES.index(constant)
-        return op, relation, [constant]
-    if op == "in":
-        subject, items = subject_of(tree[1]), tree[2:]
-        if subject and all(item[0] == "const" for item in items):
-            return subject, "in", [item[2] for item in items]
+    if op not in COMPARE and op not in ("in", "startsWith") or tree[1][0] != "field":
         return None
-    if op in ("==", "!=", "<", "<=", ">", ">=", "startsWith"):
-        if type(tree[1]) is str:
-            return tree[1], op, [tree[2]]
-        subject = subject_of(tree[1])
-        if subject and tree[2][0] == "const":
-            return subject, op, [tree[2][2]]
-    return None
-
-
-def subject_of(tree):
-    return tree[1] if tree[0] == "field" else "labels." + tree[1] if tree[0] == "label" else None
+    constants = [constant_of(item) for item in tree[2:]]
+    return None if None in constants else (tree[1][1], op, constants)
 
 
 def meets(value, test):
     _, op, items = test
     if op == "in":
         return value in items
-    if op == "startsWith":
-        return value.startswith(items[0])
-    return oracle.compare(op, value, items[0])
+    return value.startswith(items[0]) if op == "startsWith" else COMPARE[op](value, items[0])
 
 
 def exclude(a, b):

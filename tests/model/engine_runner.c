@@ -1,5 +1,5 @@
 /*
- * engine_runner.c - runs scenarios of tests/oracle/generate.py through the engine.
+ * engine_runner.c - runs scenarios of tests/model/generate.py through the engine.
  *
  * One process does many runs, so that a thousand scenarios in several configurations take a
  * minute and not an hour. Each line of standard input is one run:
@@ -18,7 +18,7 @@
 #include "daemon/incident_log.h"
 #include "ingest/tlog_source.h"
 #include "rules/rule_set.h"
-#include "tests/oracle/scenario.h"
+#include "tests/model/scenario.h"
 
 enum { RUN_MS = 60000, LINE_BYTES = 256 << 10, PATH_BYTES = 1024 };
 

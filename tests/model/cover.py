@@ -1,0 +1,112 @@
+"""What random scenarios reach: every line of the model, and every way in which an incident changes, must come up in some
+of them, or their agreement says nothing about it.
+
+    cover.py --live-runner PROGRAM --work FOLDER [--count N] [--live-count N]
+
+Joins, leaves, switches and blind spells show in live runs alone, whose marks live_runner makes.
+"""
+import argparse
+import collections
+import json
+import os
+import sys
+
+import generate
+import model
+import records
+import run_model
+import values
+
+SCENARIOS_MIN = 1  # that reach a line or show a change
+CHANGES = ["opened rule", "closed cleared", "closed quiet", "closed fewer", "closed value", "updated severity",
+           "updated grew", "updated evicted", "updated unmuted", "opened under silence", "opened under maintenance",
+           "opened under inhibit", "closed under silence", "op open", "op update", "op resolve"]
+UNREACHED = {"__main__", "open(sys.argv", "print(", "import "}  # the command line
+
+
+class Lines:
+    """Which lines of the model have run, by scenario."""
+
+    def __init__(self):
+        self.files = {module.__file__: module for module in (model, values, records)}
+        self.wanted = {(name, line) for name in self.files for line in self.lines_of(name)}
+        self.reached = collections.Counter()
+        self.now = set()
+
+    @staticmethod
+    def lines_of(name):
+        with open(name, encoding="utf-8") as file:
+            todo = [compile(file.read(), name, "exec")]
+        while todo:
+            code = todo.pop()
+            inner = [const for const in code.co_consts if hasattr(const, "co_lines")]
+            todo += inner
+            if code.co_flags & 2:  # of functions: what stands outside of them has run when they do
+                yield from {line for _, _, line in code.co_lines() if line and line > code.co_firstlineno}
+
+    def trace(self, frame, event, _argument):
+        name = frame.f_code.co_filename
+        if name not in self.files:
+            return None
+        if event == "line":
+            self.now.add((name, frame.f_lineno))
+        return self.trace
+
+    def run(self, scenario):
+        self.now = set()
+        sys.settrace(self.trace)
+        try:
+            return model.run(scenario)
+        finally:
+            sys.settrace(None)
+            self.reached.update(self.now)
+
+    def rare(self):
+        for name, line in sorted(self.wanted):
+            with open(name, encoding="utf-8") as file:
+                text = file.readlines()[line - 1].strip()
+            if self.reached[name, line] < SCENARIOS_MIN and not any(part in text for part in UNREACHED):
+                yield f"{os.path.basename(name)}:{line}: in {self.reached[name, line]} scenarios: {text}"
+
+
+def changes_of(lines):
+    for line in map(json.loads, lines):
+        if "op" in line:
+            yield "op " + line["op"]
+        elif "change" in line:
+            yield f"{line['change']} {line['cause']}"
+            for name in line.get("muted_by", "").split(", "):
+                yield f"{line['change']} under {name.split(' ')[0]}"
+
+
+def live_scenarios(args):
+    """With the marks that a run made."""
+    runner = run_model.Runner(args.live_runner)
+    for seed in range(args.live_count):
+        scenario = generate.scenario_of(seed, live=True)
+        folder = os.path.join(args.work, "cover")
+        run_model.write(scenario, folder)
+        yield run_model.with_marks(scenario, runner.run(folder, run_model.setups(seed, 1, False)[0]))[0]
+    runner.end()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--live-runner", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--count", type=int, default=1500)
+    parser.add_argument("--live-count", type=int, default=150)
+    args = parser.parse_args()
+    lines, shown, forms = Lines(), collections.Counter(), collections.Counter()
+    scenarios = [generate.scenario_of(seed) for seed in range(args.count)]
+    for scenario in scenarios + list(live_scenarios(args)):
+        shown.update(set(changes_of(lines.run(scenario)[:-1])))
+        forms.update(scenario["forms"].keys())
+    rare = list(lines.rare()) + [f"{name}: {shown[name]}" for name in CHANGES if shown[name] < SCENARIOS_MIN]
+    print(f"{args.count} scenarios and {args.live_count} live ones reach {len(lines.wanted)} lines; forms: {dict(forms)}")
+    if rare:
+        sys.exit("too rare:\n" + "\n".join(rare))
+
+
+if __name__ == "__main__":
+    main()
