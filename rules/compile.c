@@ -1,4 +1,5 @@
 /* compile.c - a checked tree into instructions. See program.h. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "rules/program.h"
@@ -89,6 +90,7 @@ static enum value_type list_type(const struct ast *left, const struct ast *list)
     if (list->meaning == MEANS_SET)
         return left->type == TYPE_INT && list->named_set->whole.count == 0 ? TYPE_DOUBLE
                                                                            : left->type;
+    assert(list->first != NULL);
     return left->type == TYPE_DOUBLE || is_real_list(list) ? TYPE_DOUBLE : list->first->type;
 }
 

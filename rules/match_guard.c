@@ -1,6 +1,7 @@
 /* match_guard.c - see match_guard.h. */
 #include "rules/match_guard.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 #include "base/hash.h"
@@ -56,6 +57,7 @@ struct guard_choice {
 
 static bool is_same_column(const struct operand *a, const struct operand *b)
 {
+    assert(a != NULL && b != NULL);
     if (a->kind != b->kind)
         return false;
     if (a->kind == OPERAND_FIELD)
@@ -570,14 +572,15 @@ static struct guard_choice weigh_conjunction(struct guard_survey *survey, const 
         if (guard->choices[i].cost < choice.cost)
             choice =
                 (struct guard_choice){.cost = guard->choices[i].cost, .way = WAY_SIDE, .first = i};
-    for (uint8_t number = 0; number < NUMBER_COUNT; number++) {
+    for (unsigned number = 0; number < NUMBER_COUNT; number++) {
         struct term term;
         uint32_t cost;
         if (!joint_range(guard->program, index, (enum guard_number)number, &term))
             continue;
         cost = term_cost(survey, &term, 1);
         if (cost <= choice.cost)
-            choice = (struct guard_choice){.cost = cost, .way = WAY_RANGE, .number = number};
+            choice =
+                (struct guard_choice){.cost = cost, .way = WAY_RANGE, .number = (uint8_t)number};
     }
     try_pair(survey, guard, index, &choice);
     return choice;

@@ -7,6 +7,7 @@
  * routes and clears are those of any rule. A strict sequence needs its `where`, which then says
  * alone what may not come between.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include "rules/rule_reading.h"
@@ -120,6 +121,7 @@ static struct ast *join(struct reading *reading, enum ast_kind kind, struct ast 
         reading_out_of_memory(reading);
         return NULL;
     }
+    assert(first != NULL);
     *ast = (struct ast){
         .kind = kind, .span = first->span, .first = first, .last = last, .count = count};
     return ast;

@@ -224,7 +224,7 @@ static uint8_t keep_argument(struct reading *reading, const struct ast *argument
 static void keep_aggregates(struct reading *reading)
 {
     struct rule *rule = &reading->rule->open;
-    const char *texts[RULE_AGGREGATES_MAX];
+    const char *texts[RULE_AGGREGATES_MAX] = {NULL};
 
     for (uint32_t i = 0; i < reading->when.aggregate_count; i++) {
         const struct aggregate *from = &reading->when.aggregate[i];

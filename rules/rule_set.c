@@ -606,8 +606,9 @@ void rule_by_draft(const struct rule *rule, const struct text *value,
         else if (by->field == RULE_FIELD_HOST)
             add_label(out, label, (struct text){"host", 4}, value[i]);
         else
-            for (uint8_t s = 0; s < SEVERITY_COUNT; s++)
-                out->severity = text_equals(value[i], severity_name(s)) ? s : out->severity;
+            for (unsigned s = 0; s < SEVERITY_COUNT; s++)
+                out->severity =
+                    text_equals(value[i], severity_name(s)) ? (uint8_t)s : out->severity;
     }
 }
 

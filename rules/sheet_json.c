@@ -251,7 +251,7 @@ static bool read_map_row(struct json *json)
 
     open_part(json, '}', &more);
     while (more) {
-        struct text name, cell;
+        struct text name = {NULL, 0}, cell;
         struct span span;
         uint32_t column;
         if (!read_name(json, &name, &span))

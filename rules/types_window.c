@@ -2,6 +2,7 @@
  * cleared(). See types_parts.h. */
 #include "rules/types_parts.h"
 
+#include <assert.h>
 #include <string.h>
 #include "rules/printer.h"
 
@@ -268,6 +269,7 @@ bool types_check_fewer(struct ast *ast, struct scope *scope)
     for (struct ast *side = ast->first; side != NULL; side = side->next)
         if (!types_check_tree(side, scope))
             return false;
+    assert(touches != NULL && stretch != NULL);
     if (touches->kind != AST_LITERAL || touches->type != TYPE_INT || touches->number < 1 ||
         touches->number > TOUCHES_MAX) {
         diagnose(scope->diag, touches->span, "fewer() takes a whole number from 1 to %d first",

@@ -38,7 +38,7 @@ static void assert_rows(const char *text, const struct row *rows, size_t count)
     rule_set_destroy(set);
 }
 
-#define ASSERT_ROWS(text, rows) assert_rows(text, rows, sizeof(rows) / sizeof(rows[0]))
+#define ASSERT_ROWS(text, rows) assert_rows(text, rows, sizeof(rows) / sizeof((rows)[0]))
 
 /* 02:30 is not there in spring: with the offset before the gap (+1) it is 01:30 UTC, that is 03:30.
  * The day before it is 01:30 UTC as well, the day after 00:30. */

@@ -412,6 +412,7 @@ static void alerts_reach_the_rules_of_their_routes(void **state)
         for (const char *line = text.at; *line != '\0'; line += strcspn(line, "\n") + 1)
             import_text_format(&deep, "%s%.*s\n", line == text.at ? "" : "  ",
                                (int)strcspn(line, "\n"), line);
+        assert_non_null(deep.at);
         import_text_with(&got, deep.at, NULL, false);
         if (got.rc != 0)
             fail_msg("seed %d\n%s\n%s", (int)seed, deep.at, got.err.text);

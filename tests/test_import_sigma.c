@@ -434,7 +434,7 @@ static void correlations_become_rules(void **state)
             print_findings(&got);
             fail_msg("row %zu: expected %s\n%s", i, row->finding, text);
         }
-        for (int p = 0; p < 6 && row->parts[p] != NULL; p++)
+        for (int p = 0; entry != NULL && p < 6 && row->parts[p] != NULL; p++)
             if (strstr(entry->text, row->parts[p]) == NULL)
                 fail_msg("row %zu: no %s in\n%s", i, row->parts[p], entry->text);
         assert_entries_load(&got);
