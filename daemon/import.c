@@ -11,7 +11,7 @@
 #include "rules/fields.h"
 #include "rules/rule_reader.h"
 
-enum { ID_TITLE_BYTES_MAX = 70, FLUSH_COUNT = 256, HEAD_FINDINGS_MAX = 1000 };
+enum { ID_TITLE_BYTES_MAX = 70, FLUSH_COUNT = 256, HEAD_FINDINGS_MAX = 1000, SETS_MAX = 200 };
 
 static const char *const section_names[IMPORT_SECTIONS] = {"rules", "maintenance", "inhibit"};
 
@@ -190,6 +190,29 @@ const char *import_id(struct import_work *work, const char *prefix, struct text 
     return id;
 }
 
+const char *import_set(struct import_work *work, const char *words)
+{
+    const char *own = import_map_prefix(work->input->map);
+    struct import_text name = {NULL, 0, 0};
+
+    if (work->set_count == SETS_MAX)
+        return NULL;
+    import_text_put(&name, "am_");
+    for (; own != NULL && *own != '\0'; own++) {
+        bool is_letter = (*own >= 'a' && *own <= 'z') || (*own >= '0' && *own <= '9');
+        import_text_add(&name, is_letter ? own : "_", 1);
+    }
+    import_text_format(&name, "rules_%u", (unsigned)++work->set_count);
+    /* One on a line: a line has at most 64 KiB. */
+    import_text_format(&work->sets_text, "%s  %s:\n", work->sets_text.bytes == 0 ? "sets:\n" : "",
+                       name.at);
+    for (const char *end; *words != '\0'; words = end + strspn(end, ", ")) {
+        end = words + strcspn(words, ",");
+        import_text_format(&work->sets_text, "    - %.*s\n", (int)(end - words), words);
+    }
+    return import_text_take(&name, &work->pool);
+}
+
 /* The engine's first line, without the place: that is one of our text. */
 static const char *refusal(struct import_work *work, const struct error *err)
 {
@@ -213,6 +236,8 @@ static bool is_accepted(struct import_work *work, size_t from, size_t to, const 
     struct error err = {""};
     bool is_good;
 
+    if (work->sets_text.bytes > 0)
+        import_text_put(&text, work->sets_text.at);
     for (int section = 0; section < IMPORT_SECTIONS; section++) {
         bool is_first = true;
         for (size_t i = from; i < to; i++) {
@@ -344,6 +369,8 @@ static void write_all(struct import_work *work)
     out->findings = work->findings.at;
     out->finding_count = work->findings.count;
     write_head(work);
+    if (work->sets_text.bytes > 0)
+        import_text_format(&work->text, "\n%s", work->sets_text.at);
     for (int section = 0; section < IMPORT_SECTIONS; section++)
         write_section(work, (enum import_section)section);
     /* A file of rules without any is refused; an empty list is none of them. */
@@ -522,6 +549,7 @@ void import_result_release(struct import_result *result)
         return;
     arena_destroy(work->arena);
     import_index_release(&work->ids);
+    import_text_release(&work->sets_text);
     free(work->documents);
     free(work->findings.at);
     free(work->made.at);

@@ -408,10 +408,39 @@ static bool depends_on_bad(const struct route *route)
     return false;
 }
 
+static bool has_channel(const struct yaml_node *receiver)
+{
+    static const char ending[] = "_configs";
+
+    for (const struct yaml_node *node = receiver->first; node != NULL; node = node->next)
+        if (node->key->text.len >= strlen(ending) &&
+            strcmp(node->key->text.at + node->key->text.len - strlen(ending), ending) == 0 &&
+            node->first != NULL)
+            return true;
+    return false;
+}
+
+/* A receiver without a channel swallows; where none are listed, its usual name says so. */
+static bool tells_nobody(const struct alertmanager *am, const struct route *route)
+{
+    const struct yaml_node *list = yaml_node_find(am->document, "receivers");
+
+    for (const struct yaml_node *node = list != NULL && list->kind == YAML_LIST ? list->first
+                                                                                : NULL;
+         node != NULL; node = node->next) {
+        const struct yaml_node *name = node->kind == YAML_MAP ? yaml_node_find(node, "name") : NULL;
+        if (name != NULL && name->kind == YAML_SCALAR && name->text.len == route->receiver.len &&
+            memcmp(name->text.at, route->receiver.at, name->text.len) == 0)
+            return !has_channel(node);
+    }
+    return text_equals(route->receiver, "null");
+}
+
 static void convert_route(struct alertmanager *am, struct route *route)
 {
     struct expr_build build = {.pool = &am->work->scratch};
     struct import_text comment = {NULL, 0, 0}, entry = {NULL, 0, 0};
+    struct import_made *made;
     struct expr *where;
     const char *id;
 
@@ -435,8 +464,15 @@ static void convert_route(struct alertmanager *am, struct route *route)
         put_comment(route, &comment);
         put_rule(am, route, id, where, &entry);
         route->id = id;
-        route->made = import_add(am->work, IMPORT_RULES, id, &comment, &entry, route->node->span,
-                                 route->construct);
+        made = import_add(am->work, IMPORT_RULES, id, &comment, &entry, route->node->span,
+                          route->construct);
+        route->is_untold = tells_nobody(am, route);
+        if (route->is_untold) {
+            made->differs_span = route->node->span;
+            made->differs = "its receiver tells nobody: its incidents are there, for inhibitions "
+                            "and the incident log, and always muted";
+        }
+        route->made = made;
     }
     import_scratch_reset(am->work);
 }
@@ -498,6 +534,7 @@ static void convert_document(struct import_work *work, const struct yaml_node *d
     alertmanager_inhibit(&am);
     free(am.routes.at);
     import_index_release(&am.intervals);
+    import_index_release(&am.meant);
     import_scratch_reset(work);
 }
 

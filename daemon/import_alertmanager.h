@@ -28,6 +28,7 @@ struct route {
     /* Of the rule that it became; id NULL: of none. */
     const char *id;
     const struct import_made *made;
+    bool is_untold;               /* its receiver tells nobody */
     const char *by[ROUTE_BY_MAX]; /* fields, without the tenant */
     uint32_t by_count;
 };
@@ -37,6 +38,7 @@ struct alertmanager {
     const struct yaml_node *document;
     VECTOR_OF(struct route *) routes; /* parents before children */
     struct import_index intervals;    /* name -> struct interval_use */
+    struct import_index meant;        /* labels -> rules that group by them, import_inhibit.c */
 };
 
 /* "am-" rules have been written: inhibitions may name them. */

@@ -13,9 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 #include "daemon/import_alertmanager.h"
+#include "ingest/severity.h"
 #include "rules/fields.h"
 
-enum { EQUAL_MAX = 16 };
+enum { EQUAL_MAX = 16, INLINE_MAX = 8 /* rules named where they are meant */ };
 
 struct inhibition {
     struct alertmanager *am;
@@ -24,6 +25,8 @@ struct inhibition {
     struct matchers source, target;
     const char *equal[EQUAL_MAX];
     uint32_t equal_count;
+    bool is_held;     /* to some of the rules */
+    bool has_absence; /* an alert without a severity would be taken otherwise */
 };
 
 static bool refuse(struct inhibition *in, struct span span, const char *why)
@@ -92,72 +95,128 @@ static bool check_keys(struct inhibition *in)
 
 /* ---- which rules ---- */
 
-static bool groups_by(const struct route *route, const char *field)
+/* The imported rules that group by some labels. */
+struct rules_meant {
+    uint32_t rules, carrying;
+    const char *term; /* of an expression; NULL: none can be written */
+};
+
+static bool groups_by(const struct route *route, struct text field)
 {
     for (uint32_t i = 0; i < route->by_count; i++)
-        if (strcmp(route->by[i], field) == 0)
+        if (text_equals(field, route->by[i]))
             return true;
-    return strcmp(field, "tenant") == 0;
+    return text_equals(field, "tenant");
 }
 
-static bool carries(struct inhibition *in, const struct route *route,
-                    const struct matchers *matchers)
+/* `fields`: one on a line. */
+static bool carries(const struct route *route, const char *fields)
 {
-    struct import_work *work = in->am->work;
-
-    for (uint32_t i = 0; i < in->equal_count; i++)
-        if (!groups_by(route, in->equal[i]))
+    for (const char *end; *fields != '\0'; fields = end + 1) {
+        end = strchr(fields, '\n');
+        if (!groups_by(route, (struct text){fields, (uint32_t)(end - fields)}))
             return false;
-    for (const struct matcher *m = matchers->first; m != NULL; m = m->next)
-        if (!text_equals(m->label, "severity") &&
-            !groups_by(route, import_map_label(work->input->map, m->label, &work->scratch).text))
-            return false;
+    }
     return true;
 }
 
-/* `rule in ["a", "b"]`: the imported rules that carry what is asked for. It is always written:
- * incidents of other rules beside these are none of Alertmanager's business. *is_held when not all
- * do, *is_none when none does. */
-static struct expr *rules_expr(struct inhibition *in, const struct matchers *matchers,
-                               struct expr_build *build, bool *is_none, bool *is_held)
+/* `rule in ["a", "b"]`; many have a name, which all inhibitions of them share. */
+static const char *rules_term(struct import_work *work, struct import_text *words, uint32_t count)
 {
-    struct import_text text = {NULL, 0, 0};
-    uint32_t rules = 0, carrying = 0;
+    const char *name = count > INLINE_MAX ? import_set(work, words->at) : NULL;
 
-    import_text_put(&text, "rule in [");
-    for (size_t i = 0; i < in->am->routes.count; i++) {
-        const struct route *route = in->am->routes.at[i];
-        if (route->id == NULL)
-            continue;
-        rules++;
-        if (!carries(in, route, matchers))
-            continue;
-        import_text_format(&text, "%s\"%s\"", carrying++ > 0 ? ", " : "", route->id);
-    }
-    import_text_put(&text, "]");
-    *is_none = rules > 0 && carrying == 0;
-    *is_held = *is_held || carrying < rules;
-    if (rules == 0) {
-        import_text_release(&text);
-        return expr_constant(build, true);
-    }
-    return expr_term(build, import_text_take(&text, &in->am->work->scratch), NULL, false);
+    if (name != NULL)
+        return import_name(work, "rule in %s", name);
+    return count > INLINE_MAX ? NULL : import_name(work, "rule in [%s]", words->at);
 }
 
-static struct expr *side_expr(struct inhibition *in, const struct matchers *matchers,
-                              struct expr_build *build, bool *is_held)
+static struct rules_meant *rules_find(struct alertmanager *am, const char *fields)
 {
-    bool is_none;
-    struct expr *rules = rules_expr(in, matchers, build, &is_none, is_held), *expr;
+    struct rules_meant *meant = import_pool_alloc(&am->work->pool, sizeof(*meant));
+    struct import_text words = {NULL, 0, 0};
 
-    if (is_none) {
+    *meant = (struct rules_meant){.term = NULL};
+    for (size_t i = 0; i < am->routes.count; i++) {
+        const struct route *route = am->routes.at[i];
+        if (route->id == NULL)
+            continue;
+        meant->rules++;
+        if (carries(route, fields))
+            import_text_format(&words, "%s\"%s\"", meant->carrying++ > 0 ? ", " : "", route->id);
+    }
+    if (meant->carrying > 0)
+        meant->term = rules_term(am->work, &words, meant->carrying);
+    import_text_release(&words);
+    return meant;
+}
+
+/* The rules for one side: the same labels have the same rules, however many inhibitions name them.
+ */
+static const struct rules_meant *rules_of_side(struct inhibition *in,
+                                               const struct matchers *matchers)
+{
+    struct import_work *work = in->am->work;
+    struct import_text fields = {NULL, 0, 0};
+    const char *key;
+    void **place;
+
+    for (uint32_t i = 0; i < in->equal_count; i++)
+        import_text_format(&fields, "%s\n", in->equal[i]);
+    for (const struct matcher *m = matchers->first; m != NULL; m = m->next)
+        if (!text_equals(m->label, "severity"))
+            import_text_format(&fields, "%s\n",
+                               import_map_label(work->input->map, m->label, &work->scratch).text);
+    key = import_text_take(&fields, &work->pool);
+    place = import_index_at(&in->am->meant, import_word(key));
+    if (*place == NULL)
+        *place = rules_find(in->am, key);
+    return *place;
+}
+
+/* ---- one side ---- */
+
+/* True when an alert without the label `severity`, which is a warning here and has an empty label
+ * in Alertmanager, meets the matcher in one of the two and not in the other. */
+static bool turns_on_absence(const struct matcher *m)
+{
+    struct text word = m->value;
+
+    if (!text_equals(m->label, "severity"))
+        return false;
+    /* A pattern that is taken is words with | between. */
+    for (const char *end = m->value.at + m->value.len; word.at <= end; word.at += word.len + 1) {
+        word.len = 0;
+        while (word.at + word.len < end && word.at[word.len] != '|')
+            word.len++;
+        if (word.len == 0 || severity_from_word(word) == SEVERITY_WARNING)
+            return true;
+    }
+    return false;
+}
+
+/* It is always written which rules are meant: incidents of other rules beside these are none of
+ * Alertmanager's business. */
+static struct expr *side_expr(struct inhibition *in, const struct matchers *matchers,
+                              struct expr_build *build)
+{
+    const struct rules_meant *meant = rules_of_side(in, matchers);
+    struct expr *expr;
+
+    in->is_held = in->is_held || meant->carrying < meant->rules;
+    for (const struct matcher *m = matchers->first; m != NULL; m = m->next)
+        in->has_absence = in->has_absence || turns_on_absence(m);
+    if (meant->rules > 0 && meant->term == NULL) {
         refuse(in, in->node->span,
-               "no route groups by all labels that it names, so no incident carries them: add them "
-               "to group_by");
+               meant->carrying > 0
+                   ? "inhibitions name more than 200 different groups of routes by their labels"
+                   : "no route groups by all labels that it names, so no incident carries them: "
+                     "add them to group_by");
         return NULL;
     }
     expr = matchers_expr(in->am->work, matchers, MATCHER_ON_INCIDENTS, in->construct, build);
-    return expr != NULL ? expr_join(build, EXPR_AND, expr, rules) : NULL;
+    if (expr == NULL || meant->rules == 0)
+        return expr;
+    return expr_join(build, EXPR_AND, expr, expr_term(build, meant->term, NULL, false));
 }
 
 /* ---- the entry ---- */
@@ -184,6 +243,18 @@ static void put_equal(struct inhibition *in, struct import_text *entry)
     import_text_put(entry, "]\n");
 }
 
+static const char *difference(const struct inhibition *in)
+{
+    static const char held[] =
+        "it holds between incidents of those routes that group by all labels it names";
+    static const char absence[] =
+        "an alert without the label severity is a warning here, and has none in Alertmanager";
+
+    if (in->is_held && in->has_absence)
+        return import_name(in->am->work, "%s; and %s", held, absence);
+    return in->is_held ? held : in->has_absence ? absence : NULL;
+}
+
 static void convert(struct inhibition *in, const char *id)
 {
     struct import_work *work = in->am->work;
@@ -191,10 +262,9 @@ static void convert(struct inhibition *in, const char *id)
     struct import_text entry = {NULL, 0, 0}, comment = {NULL, 0, 0};
     struct expr *source, *target;
     struct import_made *made;
-    bool is_held = false;
 
-    source = side_expr(in, &in->source, &build, &is_held);
-    target = source != NULL ? side_expr(in, &in->target, &build, &is_held) : NULL;
+    source = side_expr(in, &in->source, &build);
+    target = source != NULL ? side_expr(in, &in->target, &build) : NULL;
     if (target != NULL && build.is_full) {
         refuse(in, in->node->span, "its conditions pass the 16 KiB of an expression");
     } else if (target != NULL) {
@@ -206,9 +276,7 @@ static void convert(struct inhibition *in, const char *id)
         made =
             import_add(work, IMPORT_INHIBIT, id, &comment, &entry, in->node->span, in->construct);
         made->differs_span = in->node->span;
-        made->differs = is_held ? "it holds between incidents of those routes that group by all "
-                                  "labels it names"
-                                : NULL;
+        made->differs = difference(in);
     }
     import_scratch_reset(work);
 }

@@ -184,28 +184,32 @@ static void put_spec(const struct yaml_node *spec, struct import_text *entry)
         import_text_put(entry, "      - {}\n");
 }
 
+/* The route's rule is there; what is missing is a time at which it is muted. */
+static const struct yaml_node *differs(struct alertmanager *am, const struct route *route,
+                                       const struct yaml_node *name, const char *why,
+                                       bool is_active)
+{
+    if (route->id != NULL)
+        import_find(am->work, name->span, IMPORT_DIFFERS, route->construct, "%s: %s", why,
+                    is_active ? "its incidents are told at all times"
+                              : "its incidents are told at that time, too");
+    return NULL;
+}
+
 /* The interval of this name, with its place as a reason when there is none that is good. */
 static const struct yaml_node *specs_of(struct alertmanager *am, const struct route *route,
-                                        const struct yaml_node *name)
+                                        const struct yaml_node *name, bool is_active)
 {
     struct interval_use *use;
 
-    if (name->kind != YAML_SCALAR) {
-        refuse(am->work, name->span, route->construct, "the name of a time interval is wanted");
-        return NULL;
-    }
+    if (name->kind != YAML_SCALAR)
+        return differs(am, route, name, "the name of a time interval is wanted", is_active);
     use = *import_index_at(&am->intervals, name->text);
-    if (use == NULL) {
-        refuse(am->work, name->span, route->construct, "there is no time interval of this name");
-        return NULL;
-    }
+    if (use == NULL)
+        return differs(am, route, name, "there is no time interval of this name", is_active);
     use->is_used = true;
-    if (use->is_bad) {
-        refuse(
-            am->work, name->span, route->construct,
-            "this time interval cannot be carried over: its incidents are told at that time, too");
-        return NULL;
-    }
+    if (use->is_bad)
+        return differs(am, route, name, "this time interval cannot be carried over", is_active);
     return yaml_node_find(use->node, "time_intervals");
 }
 
@@ -236,7 +240,7 @@ static void mute(struct alertmanager *am, const struct route *route, const struc
 
     for (const struct yaml_node *node = names->kind == YAML_LIST ? names->first : names;
          node != NULL; node = names->kind == YAML_LIST ? node->next : NULL) {
-        const struct yaml_node *specs = specs_of(am, route, node);
+        const struct yaml_node *specs = specs_of(am, route, node, false);
         for (const struct yaml_node *spec = specs != NULL ? specs->first : NULL; spec != NULL;
              spec = spec->next)
             put_spec(spec, &intervals);
@@ -257,7 +261,7 @@ static void mute_rest(struct alertmanager *am, const struct route *route,
 
     for (const struct yaml_node *node = names->kind == YAML_LIST ? names->first : names;
          node != NULL; node = names->kind == YAML_LIST ? node->next : NULL) {
-        const struct yaml_node *specs = specs_of(am, route, node);
+        const struct yaml_node *specs = specs_of(am, route, node, true);
         is_known = is_known && specs != NULL;
         for (const struct yaml_node *spec = specs != NULL ? specs->first : NULL;
              spec != NULL && why == NULL; spec = spec->next)
@@ -274,11 +278,27 @@ static void mute_rest(struct alertmanager *am, const struct route *route,
     import_scratch_reset(am->work);
 }
 
+/* One interval of which nothing is said: always. */
+static void mute_always(struct alertmanager *am, const struct route *route)
+{
+    struct import_text whole = {NULL, 0, 0}, comment = {NULL, 0, 0};
+    const char *id = import_name(am->work, "%s-untold", route->id); /* no rule has it */
+
+    import_comment(&comment, "receiver", route->receiver);
+    import_text_format(&whole,
+                       "  - id: %s\n    where: rule == \"%s\"\n    time_intervals:\n      - {}\n",
+                       id, route->id);
+    import_add(am->work, IMPORT_MAINTENANCE, id, &comment, &whole, route->node->span,
+               route->construct);
+}
+
 void alertmanager_intervals_mute(struct alertmanager *am, const struct route *route)
 {
     const struct yaml_node *names = yaml_node_find(route->node, "mute_time_intervals");
     const struct yaml_node *active = yaml_node_find(route->node, "active_time_intervals");
 
+    if (route->is_untold && route->id != NULL)
+        mute_always(am, route);
     if (names != NULL)
         mute(am, route, names);
     if (active != NULL)

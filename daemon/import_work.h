@@ -22,8 +22,10 @@ struct import_work {
     size_t document_count;
     VECTOR_OF(struct import_finding) findings;
     VECTOR_OF(struct import_made *) made;
-    size_t flushed;          /* of them, those that the engine has seen */
-    struct import_index ids; /* how often each was asked for */
+    size_t flushed;               /* of them, those that the engine has seen */
+    struct import_index ids;      /* how often each was asked for */
+    struct import_text sets_text; /* the section `sets` of the result */
+    uint32_t set_count;
     struct import_text text;
 };
 
@@ -59,6 +61,10 @@ struct import_made *import_add(struct import_work *work, enum import_section sec
 
 /* Shows the engine what was added since the last time. */
 void import_flush(struct import_work *work);
+
+/* Puts a list of quoted words, "a", "b", under `sets` of the result, and gives its name there.
+ * NULL: there are as many sets as a file may have. */
+const char *import_set(struct import_work *work, const char *words);
 
 /* A comment line of an entry: "  # WORD: value" on one line. */
 void import_comment(struct import_text *comment, const char *word, struct text value);

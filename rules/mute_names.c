@@ -58,7 +58,8 @@ static bool make_member(struct ast *ast, struct arena *arena, struct diagnostics
     return true;
 }
 
-bool mute_names_resolve(struct ast *ast, struct arena *arena, struct diagnostics *diag)
+bool mute_names_resolve(struct ast *ast, const struct lookups *lookups, struct arena *arena,
+                        struct diagnostics *diag)
 {
     bool is_good = true;
 
@@ -66,7 +67,10 @@ bool mute_names_resolve(struct ast *ast, struct arena *arena, struct diagnostics
         if (text_equals(ast->text, "severity") ||
             severity_constant_find(ast->text) != SEVERITY_COUNT)
             return true;
-        return is_name(ast->text) ? make_member(ast, arena, diag) : refuse_name(ast, diag);
+        if (is_name(ast->text))
+            return make_member(ast, arena, diag);
+        return lookups_find_set(lookups, ast->text) != NULL ||
+               lookups_find_table(lookups, ast->text) != NULL || refuse_name(ast, diag);
     }
     if (ast->kind == AST_MEMBER && is_labels(ast->first)) {
         const char *printed = label_print(ast->text, arena);
@@ -76,8 +80,8 @@ bool mute_names_resolve(struct ast *ast, struct arena *arena, struct diagnostics
         return true;
     }
     if (ast->receiver != NULL)
-        is_good = mute_names_resolve(ast->receiver, arena, diag);
+        is_good = mute_names_resolve(ast->receiver, lookups, arena, diag);
     for (struct ast *child = ast->first; child != NULL; child = child->next)
-        is_good = mute_names_resolve(child, arena, diag) && is_good;
+        is_good = mute_names_resolve(child, lookups, arena, diag) && is_good;
     return is_good;
 }

@@ -148,7 +148,9 @@ static void read_matcher(struct mute_reading *reading, const char *key, struct p
     if (node == NULL)
         return;
     ast = parse_node(node, reading->build->scratch, diag_of(reading));
-    if (ast == NULL || !mute_names_resolve(ast, reading->build->scratch, diag_of(reading)) ||
+    if (ast == NULL ||
+        !mute_names_resolve(ast, reading->build->lookups, reading->build->scratch,
+                            diag_of(reading)) ||
         !types_check(ast, &scope)) {
         spoil(reading);
         return;
@@ -204,7 +206,8 @@ static void add_equal(struct mute_reading *reading, const struct yaml_node *node
     struct ast *ast = parse_node(node, reading->build->scratch, diag_of(reading));
     const char *name = NULL;
 
-    if (ast == NULL || !mute_names_resolve(ast, reading->build->scratch, diag_of(reading))) {
+    if (ast == NULL || !mute_names_resolve(ast, reading->build->lookups, reading->build->scratch,
+                                           diag_of(reading))) {
         spoil(reading);
         return;
     }

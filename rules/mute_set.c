@@ -22,7 +22,7 @@ static bool take(struct mute_gathering *gathering, const struct yaml_node *node,
         return false;
     }
     if (!mute_read(node, kind, build, mute))
-        return !build->diag->out_of_memory && !build->diag->full;
+        return !build->diag->out_of_memory;
     if (gathering->last != NULL)
         gathering->last->next = mute;
     else

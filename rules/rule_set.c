@@ -62,6 +62,7 @@ struct loading {
     struct patterns patterns;
     struct lookups lookups;
     struct source_file *first_file, *last_file;
+    bool is_over; /* a bound was reached: nothing more is read */
 };
 
 static bool loading_start(struct loading *loading, struct error *err)
@@ -101,7 +102,7 @@ static void tell_bound(struct loading *loading, struct span span, const struct a
             &loading->diag, span,
             "all that was read up to here takes more than %d MiB: fewer rules, or shorter ones",
             arena_is_full(loading->kept) ? KEPT_MIB_MAX : SET_MIB_MAX);
-    loading->diag.full = true; /* nothing more can be read */
+    loading->is_over = true;
 }
 
 /* One entry of `rules:`; false when reading should stop. */
@@ -126,8 +127,9 @@ static bool take_rule(struct loading *loading, const struct yaml_node *node,
                                      : diagnose_memory(&loading->diag) != NULL;
     tell_bound(loading, node->span, build->scratch);
     arena_destroy(build->scratch);
+    /* Mistakes that are not shown any more are counted. */
     if (!is_good)
-        return !loading->diag.out_of_memory && !loading->diag.full;
+        return !loading->diag.out_of_memory && !loading->is_over;
     if (loading->last != NULL)
         loading->last->next = rule;
     else

@@ -201,7 +201,19 @@ static const struct inhibit_row {
      "{source_matchers: ['severity=critical'], target_matchers: ['severity=~\"warning|info\"'], "
      "equal: [cluster]}",
      "severity == CRITICAL && rule in [\"am-r\"]",
-     "severity in [INFO, WARNING] && rule in [\"am-r\"]", "[labels.cluster]", NULL},
+     "severity in [INFO, WARNING] && rule in [\"am-r\"]", "[labels.cluster]",
+     "differs: inhibition inhibit-1: an alert without the label severity is a warning"},
+    {"[alertname, cluster]",
+     "{source_matchers: ['severity=critical'], target_matchers: ['severity!=critical'], equal: "
+     "[cluster]}",
+     "severity == CRITICAL && rule in [\"am-r\"]", "!(severity == CRITICAL) && rule in [\"am-r\"]",
+     "[labels.cluster]", NULL},
+    {"[alertname, cluster]",
+     "{source_matchers: ['severity!=warning'], target_matchers: ['severity=info'], equal: "
+     "[cluster]}",
+     "!(severity == WARNING) && rule in [\"am-r\"]", "severity == INFO && rule in [\"am-r\"]",
+     "[labels.cluster]",
+     "differs: inhibition inhibit-1: an alert without the label severity is a warning"},
     {"[alertname, cluster]",
      "{source_match: {alertname: ClusterDown}, target_match_re: {alertname: 'Node.*'}, equal: "
      "[cluster]}",
@@ -454,7 +466,7 @@ static const char whole_in[] = "global:\n"
 static const char whole_out[] =
     "# Rules converted by `tocsin import` from the form of Prometheus Alertmanager:\n"
     "#   in.yml\n"
-    "# Not carried over, or not quite (5):\n"
+    "# Not carried over, or not quite (6):\n"
     "#   in.yml:1:1: ignored: key global: how people are told is set under `sinks` of tocsin's "
     "configuration\n"
     "#   in.yml:3:1: ignored: key templates: what a page says is the title of a rule\n"
@@ -463,6 +475,8 @@ static const char whole_out[] =
     "an alert that is not sent again within `engine.expire` [5m] expires, so set that above this\n"
     "#   in.yml:10:5: ignored: receiver \"duty\": how people are told is set under `sinks` of "
     "tocsin's configuration\n"
+    "#   in.yml:13:5: differs: inhibition inhibit-1: an alert without the label severity is a "
+    "warning here, and has none in Alertmanager\n"
     "\n"
     "rules:\n"
     "  # route: duty\n"
@@ -567,6 +581,89 @@ static void every_unknown_key_is_listed(void **state)
     assert_int_equal(places, 24);
 }
 
+/* A receiver without a channel, and one of the usual name where none are listed. */
+static void routes_to_nobody_are_muted(void **state)
+{
+    static const char *const texts[] = {
+        "route: {receiver: duty, routes: [{receiver: nothing, matchers: [a=b]}]}\n"
+        "receivers: [{name: duty, webhook_configs: [{url: x}]}, {name: nothing}]\n",
+        "route: {receiver: duty, routes: [{receiver: nothing, matchers: [a=b]}]}\n"
+        "receivers: [{name: duty, slack_configs: [{}]}, {name: nothing, email_configs: []}]\n",
+        "route: {receiver: duty, routes: [{receiver: 'null', matchers: [a=b]}]}\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        const char *name = i == 2 ? "null" : "nothing";
+        char where[80];
+        struct imported got;
+        import_text_with(&got, texts[i], NULL, true);
+        assert_int_equal(got.rc, 0);
+        /* Both rules: what the route swallows does not go on to the other, and may inhibit. */
+        assert_int_equal(got.result.entry_count, 3);
+        assert_true(has_finding(&got, "its receiver tells nobody: its incidents are there"));
+        assert_false(has_finding(&got, "differs: route to \"duty\""));
+        assert_int_equal(got.result.entries[2].section, IMPORT_MAINTENANCE);
+        snprintf(where, sizeof(where),
+                 "where: rule == \"am-%s\"\n    time_intervals:\n      - {}\n", name);
+        assert_non_null(strstr(got.result.entries[2].text, where));
+        assert_entries_load(&got);
+        imported_release(&got);
+    }
+}
+
+static void an_interval_that_is_not_there_differs(void **state)
+{
+    struct imported got;
+
+    (void)state;
+    import_text_with(&got,
+                     "route: {receiver: r, routes: [{receiver: s, matchers: [a=b], "
+                     "mute_time_intervals: [x]}, {receiver: t, active_time_intervals: [y]}]}\n",
+                     NULL, false);
+    assert_int_equal(got.rc, 0);
+    assert_false(has_finding(&got, "left out: route to \"s\""));
+    assert_true(has_finding(&got,
+                            "differs: route to \"s\": there is no time interval of this name: "
+                            "its incidents are told at that time, too"));
+    assert_true(has_finding(&got,
+                            "differs: route to \"t\": there is no time interval of this name: "
+                            "its incidents are told at all times"));
+    imported_release(&got);
+}
+
+/* 300 routes and 900 inhibitions: the rules are written once, so the whole stays small. */
+static void many_routes_share_a_set(void **state)
+{
+    struct import_text text = {NULL, 0, 0};
+    struct imported got;
+    size_t sets = 0;
+
+    (void)state;
+    import_text_put(&text, "route:\n  receiver: r\n  group_by: [cluster]\n  routes:\n");
+    for (int i = 0; i < 300; i++)
+        import_text_format(&text, "    - {receiver: r%d, matchers: ['team=t%d']}\n", i, i);
+    import_text_put(&text, "inhibit_rules:\n");
+    for (int i = 0; i < 900; i++)
+        import_text_format(&text,
+                           "  - {source_matchers: ['severity=critical'], target_matchers: "
+                           "['cluster=c%d'], equal: [cluster]}\n",
+                           i);
+    import_text_with(&got, text.at, NULL, true);
+    if (got.rc != 0)
+        fail_msg("%s", got.err.text);
+    assert_int_equal(got.result.entry_count, 1201);
+    assert_int_equal(got.result.finding_count, 0);
+    assert_non_null(strstr(got.result.text, "\nsets:\n  am_rules_1:\n    - \"am-r\"\n"));
+    for (const char *at = got.result.text; (at = strstr(at, "\"am-r17\"")) != NULL; at++)
+        sets++;
+    /* By `cluster` and `equal`, or `equal` alone: two sets of labels, two lists. */
+    assert_true(sets <= 2);
+    assert_true(got.result.bytes < 400000);
+    imported_release(&got);
+    import_text_release(&text);
+}
+
 static void dead_and_broken_routes_are_listed(void **state)
 {
     (void)state;
@@ -612,6 +709,9 @@ int main(void)
         cmocka_unit_test(a_whole_file_is_written),
         cmocka_unit_test(every_unknown_key_is_listed),
         cmocka_unit_test(dead_and_broken_routes_are_listed),
+        cmocka_unit_test(routes_to_nobody_are_muted),
+        cmocka_unit_test(an_interval_that_is_not_there_differs),
+        cmocka_unit_test(many_routes_share_a_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -446,6 +446,30 @@ static void long_expressions_take_memory_in_proportion(void **state)
     arena_destroy(arena);
 }
 
+/* As many mistakes as there are, however few have room in the message. */
+static void mistakes_that_are_not_shown_are_counted(void **state)
+{
+    char text[8000] = "rules:\n";
+    struct rule_set *set = NULL;
+    struct error err = {""};
+    unsigned shown = 0, more = 0;
+    size_t used = strlen(text);
+    const char *at;
+
+    (void)state;
+    for (int i = 0; i < 25; i++)
+        used += (size_t)snprintf(
+            text + used, sizeof(text) - used,
+            "  - id: r%d\n    where: chek == \"a\"\n" GOOD_WINDOW GOOD_WHEN TAIL, i);
+    assert_int_equal(rule_set_parse("r.yaml", text, used, &set, &err), -EINVAL);
+    for (at = err.text; (at = strstr(at, "there is no field")) != NULL; at++)
+        shown++;
+    at = strstr(err.text, "... and ");
+    assert_non_null(at);
+    more = (unsigned)strtoul(at + strlen("... and "), NULL, 10);
+    assert_int_equal(shown + more, 25);
+}
+
 static void shipped_packs_load_together(void **state)
 {
     const char *paths[] = {TESTS_DIR "/../rules/packs"};
@@ -506,6 +530,7 @@ int main(void)
         cmocka_unit_test(folder_is_read_by_name_and_ids_are_unique_over_files),
         cmocka_unit_test(what_is_no_file_is_refused_at_once),
         cmocka_unit_test(long_expressions_take_memory_in_proportion),
+        cmocka_unit_test(mistakes_that_are_not_shown_are_counted),
         cmocka_unit_test(shipped_packs_load_together),
         cmocka_unit_test(rules_of_the_manual_load),
     };

@@ -7,6 +7,7 @@
 #include "rules_support.h"
 #include <errno.h>
 #include "base/host.h"
+#include "rules/mute.h"
 
 /* ---- files in memory ---- */
 
@@ -469,9 +470,28 @@ static void every_row_of_a_large_table_is_found(void **state)
     free(csv);
 }
 
+/* They have their names in matchers of mutes, too. */
+static void mutes_look_up_as_well(void **state)
+{
+    static const char text[] =
+        "sets: {core: [db1, db2]}\ntables: {owners: {file: owners.csv, key: host}}\n"
+        "silences:\n"
+        "  - {id: a, where: host in core, to: \"2030-01-01T00:00:00Z\"}\n"
+        "  - id: b\n    where: owners[host].team == \"storage\" && rule in core\n"
+        "    to: \"2030-01-01T00:00:00Z\"\n";
+
+    (void)state;
+    files_begin();
+    files[0] = (struct file){"./owners.csv", owners_csv, 0};
+    struct rule_set *set = parse_good(text);
+    assert_int_equal(rule_set_mute_count(set), 2);
+    rule_set_destroy(set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(mutes_look_up_as_well, files_end),
         cmocka_unit_test_teardown(sets_and_tables_answer_what_they_hold, files_end),
         cmocka_unit_test_teardown(content_belongs_to_the_form_of_who_uses_it, files_end),
         cmocka_unit_test_teardown(files_are_found_beside_the_rules, files_end),
