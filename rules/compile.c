@@ -88,8 +88,7 @@ static bool is_real_list(const struct ast *list)
 static enum value_type list_type(const struct ast *left, const struct ast *list)
 {
     if (list->meaning == MEANS_SET)
-        return left->type == TYPE_INT && list->named_set->whole.count == 0 ? TYPE_DOUBLE
-                                                                           : left->type;
+        return left->type;
     assert(list->first != NULL);
     return left->type == TYPE_DOUBLE || is_real_list(list) ? TYPE_DOUBLE : list->first->type;
 }

@@ -228,7 +228,20 @@ static bool keep_name(struct definition *definition, struct text *name)
     return name->at != NULL || diagnose_memory(diag_of(definition)) != NULL;
 }
 
-/* Numbers of the texts, when all are. */
+/* A whole number that some real number is equal to. */
+static bool is_exact(int64_t number)
+{
+    double real = (double)number;
+
+    return real < 0x1p63 && (int64_t)real == number;
+}
+
+static bool is_whole(double real)
+{
+    return real >= -0x1p63 && real < 0x1p63 && (double)(int64_t)real == real;
+}
+
+/* The texts as numbers, each with those that can be equal to it. */
 static bool add_numbers(struct definition *definition, struct named_set *set)
 {
     struct arena *arena = definition->lookups->arena;
@@ -239,19 +252,25 @@ static bool add_numbers(struct definition *definition, struct named_set *set)
 
     if (reals == NULL || whole == NULL)
         return diagnose_memory(definition->lookups->diag) != NULL;
+    set->is_numbers = true;
     for (uint32_t i = 0; i < count; i++) {
         struct value text = {.type = TYPE_TEXT, .text = set->texts.texts[i]}, number;
-        if (value_convert(TYPE_DOUBLE, &text, NULL, &number) == NULL)
-            reals[real_count++] = number.real;
-        if (value_convert(TYPE_INT, &text, NULL, &number) == NULL)
+        if (value_convert(TYPE_INT, &text, NULL, &number) == NULL) {
             whole[whole_count++] = number.number;
+            if (is_exact(number.number))
+                reals[real_count++] = (double)number.number;
+        } else if (value_convert(TYPE_DOUBLE, &text, NULL, &number) == NULL) {
+            reals[real_count++] = number.real;
+            if (is_whole(number.real))
+                whole[whole_count++] = (int64_t)number.real;
+        } else {
+            set->is_numbers = false;
+        }
     }
     constants_sort(reals, real_count, TYPE_DOUBLE);
     constants_sort(whole, whole_count, TYPE_INT);
-    set->reals = (struct constant_list){
-        .count = real_count == count ? count : 0, .type = TYPE_DOUBLE, .reals = reals};
-    set->whole = (struct constant_list){
-        .count = whole_count == count ? count : 0, .type = TYPE_INT, .numbers = whole};
+    set->reals = (struct constant_list){.count = real_count, .type = TYPE_DOUBLE, .reals = reals};
+    set->whole = (struct constant_list){.count = whole_count, .type = TYPE_INT, .numbers = whole};
     return true;
 }
 

@@ -36,7 +36,9 @@ struct named_set {
     struct text name;
     struct span span;
     struct constant_list texts;
-    /* The same as numbers; `whole` only where all are. Empty where some text is none. */
+    bool is_numbers; /* all texts are */
+    /* Those of them that a real number, and that a whole one, can be equal to. 2^53 + 1 is no real
+     * number, and 2.5 no whole one. */
     struct constant_list reals, whole;
     struct id128 digest;
     struct named_set *next;

@@ -164,7 +164,7 @@ static bool check_in_set(const struct ast *left, const struct ast *list, struct 
     const struct named_set *set = list->named_set;
 
     if (left->type == TYPE_TEXT ||
-        (types_is_number(left->type) && set->reals.count == set->texts.count))
+        (types_is_number(left->type) && set->is_numbers))
         return true;
     if (types_is_number(left->type))
         diagnose(scope->diag, list->span, "not all of the set %.*s are numbers",

@@ -127,6 +127,8 @@ static void sets_and_tables_answer_what_they_hold(void **state)
                                "  hosts: [db01, 'db02']\n"
                                "  ports: [80, 443, 8080]\n"
                                "  some: [0.5, x]\n"
+                               "  large: [9007199254740993]\n"
+                               "  mixed: [9007199254740993, 0.5, 4.0]\n"
                                "  from_csv: {file: hosts.csv, column: host}\n"
                                "  from_json: {file: list.json}\n"
                                "tables:\n"
@@ -149,6 +151,12 @@ static void sets_and_tables_answer_what_they_hold(void **state)
         {"value / 2 in ports || int(labels.port) in ports", true},
         {"int(labels.port) + 1 in ports", false},
         {"labels.half in some", false},
+        /* 2^53 + 1 is no real number, and equal to none */
+        {"int(\"9007199254740993\") in large && int(\"9007199254740993\") in mixed", true},
+        {"int(\"9007199254740992\") in large || int(\"9007199254740992\") in mixed", false},
+        {"double(\"9007199254740992\") in large || double(\"9007199254740992\") in mixed", false},
+        {"double(\"0.5\") in mixed && double(\"4\") in mixed && int(\"4\") in mixed", true},
+        {"int(\"0\") in mixed || double(\"0.25\") in mixed", false},
         {"size(ports) == 3 && size(owners) == 3 && size(from_csv) == 2", true},
         /* files: a cell that is there twice counts once, a missing one not at all */
         {"host in from_csv && !(\"\" in from_csv)", true},
