@@ -388,6 +388,8 @@ void why_destroy(struct why *why)
     free(why->mutes.at);
     free(why->opening.at);
     free(why->per_rule.at);
+    why_deeds_clear(why);
+    free(why->deeds.at);
     free(why->rejected);
     free(why);
 }

@@ -3,6 +3,7 @@
  *
  *   why.c          questions, passes, and what is found in the first
  *   why_watch.c    the second pass: events, and what deduplication and `where` made of them
+ *   why_enrich.c   what enrich steps did to events
  *   why_keys.c     the keys of rules, and their incidents
  *   why_told.c     who is told of the incidents
  *   why_notes.c    notes, kept within a bound
@@ -52,6 +53,12 @@ struct why_notes {
     VECTOR_OF(struct why_note) list;
     size_t next; /* of the ring behind the first ones */
     uint64_t dropped;
+};
+
+/* What one enrich step did to an event: a line to be. */
+struct why_deed {
+    const char *step; /* kept by the answer */
+    char *text;       /* owned */
 };
 
 /* An alert that is spoken of. */
@@ -135,11 +142,13 @@ struct why {
     struct id128 alert; /* of the event */
     bool has_alert;
     struct why_place place;
-    int64_t event_ms;    /* its effective time */
-    char *rejected;      /* the reason, in a sentence */
-    uint32_t events;     /* of the record that is asked for */
-    int64_t low, high;   /* offsets that its partition showed; high < low: none */
-    uint64_t key_events; /* that have the key */
+    int64_t event_ms;       /* its effective time */
+    char *rejected;         /* the reason, in a sentence */
+    uint32_t events;        /* of the record that is asked for */
+    int64_t low, high;      /* offsets that its partition showed; high < low: none */
+    uint64_t key_events;    /* that have the key */
+    uint64_t key_dropped;   /* and that an enrich step dropped */
+    const char *dropped_by; /* the last of them, or the event that is asked for */
 
     /* the story */
     struct why_notes before, after;
@@ -151,7 +160,9 @@ struct why {
     VECTOR_OF(struct why_mute) mutes;
     struct incident *latest; /* the incident that is asked for, as it was last */
     VECTOR_OF(struct trace_member) opening;
-    struct explanation explanation; /* scratch */
+    struct explanation explanation;   /* scratch */
+    VECTOR_OF(struct why_deed) deeds; /* of the event `deeds_of` */
+    struct why_place deeds_of;
 
     /* of the event: what stopped it */
     bool decided;
@@ -232,6 +243,14 @@ bool why_is_it(const struct why *why, struct id128 id);
 
 /* why->explanation says why `where` did not hold. */
 void why_note_failure(struct why *why, const struct rule *rule, int64_t at_ms);
+
+/* --- why_enrich.c ------------------------------------------------------------------------ */
+
+void why_watch_enriched(void *self, const struct trace_deed *deed);
+
+/* Makes lines of what steps did to the event, if that is the last they did. */
+void why_note_deeds(struct why *why, const struct event *ev, const struct why_place *place);
+void why_deeds_clear(struct why *why);
 
 /* --- why_keys.c -------------------------------------------------------------------------- */
 

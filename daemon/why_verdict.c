@@ -298,6 +298,8 @@ static void judge_event(struct why *why)
         say(why, "%s", why->rejected);
     } else if (!why->decided) {
         say(why, "it was not met again: the input has changed meanwhile");
+    } else if (why->decision.outcome == TRACE_DROPPED) {
+        say(why, "dropped by %s, as if it had not been sent", why->dropped_by);
     } else if (why->asked_clear) {
         judge_clear(why);
         say_sign_of_life(why);
@@ -388,6 +390,11 @@ static void judge_key(struct why *why)
     if (!why->found) {
         say(why, "no event of this input has this key%s",
             why->question.at_ms != INT64_MAX ? " up to then" : "");
+        return;
+    }
+    if (why->key_dropped == why->key_events) {
+        say(why, "dropped by %s, as if %s had not been sent", why->dropped_by,
+            why->key_events == 1 ? "its event" : "its events");
         return;
     }
     switch (best != NULL ? progress_of(best) : NOTHING) {

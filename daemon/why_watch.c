@@ -108,6 +108,7 @@ static const char *word_of(const struct trace_decision *decision)
         [TRACE_CHANGED] = "changed",
         [TRACE_CLEARED] = "cleared",
         [TRACE_CLEAR_OF_CLOSED] = "clear-again",
+        [TRACE_DROPPED] = "dropped",
     };
 
     if (decision->flapping && decision->counted == TRACE_DUPLICATE)
@@ -301,6 +302,9 @@ static void follow_alert(struct why *why, const struct trace_decision *decision,
     why->decision = *decision;
     why->decision.event = NULL;
     why->decision.routes = NULL;
+    if (decision->outcome == TRACE_DROPPED)
+        why->dropped_by = why_topic(why, decision->dropped_by);
+    why_note_deeds(why, ev, place);
     why->asked_repeat = why->repeat;
     why->asked_opener = why->opener;
     why->asked_opener_ms = why->opener_ms;
@@ -317,7 +321,8 @@ static void follow_alert(struct why *why, const struct trace_decision *decision,
                                .place = *place,
                                .what = word_of(decision),
                                .text = why_words_decided(why, decision, why_alert_name(alert))});
-    tell_rules(why, decision);
+    if (decision->outcome != TRACE_DROPPED)
+        tell_rules(why, decision);
 }
 
 /* An event whose values make the key that is asked for, by one of the rules. */
@@ -339,6 +344,8 @@ static void follow_values(struct why *why, const struct trace_decision *decision
         if (!why_key_is(rule, values, why->question.key))
             continue;
         has_key = true;
+        if (decision->outcome == TRACE_DROPPED)
+            break;
         struct why_rule *of = why_rule_of(why, rule);
         if (!hears(rule, ev))
             continue;
@@ -366,6 +373,12 @@ static void follow_values(struct why *why, const struct trace_decision *decision
         return;
     why->found = true;
     why->key_events++;
+    if (decision->outcome == TRACE_DROPPED) {
+        why->key_dropped++;
+        why->dropped_by = why_topic(why, decision->dropped_by);
+    }
+    if (decision->counted != TRACE_DUPLICATE)
+        why_note_deeds(why, ev, place);
     note_decision(why, decision, place);
 }
 
@@ -385,12 +398,16 @@ static void watch_decided(void *self, const struct trace_decision *decision)
         follow_values(why, decision, &place);
         return;
     case WHY_INCIDENT:
-        /* What rules are told of comes as a touch; here is what they are not told. */
-        if (why->is_done || decision->counted != TRACE_DUPLICATE)
+        /* What rules are told of comes as a touch; here is what they are not told, and what the
+         * event was made of. */
+        if (why->is_done)
             return;
         for (uint32_t i = 0; i < decision->route_count; i++)
             if (why_watched_key(why, decision->routes[i].key) != NULL) {
-                note_decision(why, decision, &place);
+                if (decision->counted == TRACE_DUPLICATE)
+                    note_decision(why, decision, &place);
+                else
+                    why_note_deeds(why, ev, &place);
                 return;
             }
     }
@@ -422,6 +439,7 @@ static void watch_ended(void *self, const struct trace_alert *alert)
 
 const struct engine_trace why_watch_trace = {
     .received = watch_received,
+    .enriched = why_watch_enriched,
     .decided = watch_decided,
     .ended = watch_ended,
     .touched = why_watch_touched,

@@ -147,6 +147,10 @@ char *why_words_decided(const struct why *why, const struct trace_decision *deci
         [TRACE_CLEAR_OF_CLOSED] = "a clear again, it has cleared already:",
     };
     char calm[WHY_TIME_BYTES];
+    if (decision->outcome == TRACE_DROPPED)
+        return why_format("%s: enrich %s drops %s",
+                          severity_name((enum severity)decision->event->severity),
+                          decision->dropped_by, alert);
     const char *counted = decision->outcome == TRACE_CLEAR_OF_NONE ? "" : counted_words(decision);
 
     return why_format(

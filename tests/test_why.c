@@ -242,6 +242,40 @@ static const struct row forms_rows[] = {
      "ends before 2001-09-09T01:47:19.000Z"},
 };
 
+static const char enriching[] =
+    "enrich:\n"
+    "- id: no-pings\n  where: check == \"ping\" && severity <= INFO\n  drop: true\n"
+    "- id: disk-of-message\n  where: check == \"disk\"\n"
+    "  extract: {from: message, pattern: 'disk (?P<disk>\\w+)'}\n"
+    "  set: {severity: severity(labels.level)}\n  remove: [labels.level]\n"
+    "rules:\n"
+    "- id: disks\n  where: check == \"disk\" && severity >= MAJOR\n  by: [labels.disk]\n"
+    "  window: 10s\n  when: count() >= 2\n  incident: {title: t}\n  close: quiet(20s)\n"
+    "- id: pings\n  where: check == \"ping\"\n  by: [host]\n  window: 10s\n  when: count() >= 1\n"
+    "  incident: {title: t}\n  close: quiet(20s)\n";
+
+#define DISK(disk, level) ",\"message\":\"disk " disk "\",\"labels\":{\"level\":\"" level "\"}"
+
+static const struct put enriching_story[] = {
+    /* 0 */ {0, "a", "ping", ",\"severity\":\"info\""},
+    /* 1 */ {100, "b", "disk", DISK("sda", "major")},
+    /* 2 */ {200, "c", "disk", DISK("sdb", "minor")},
+    /* 3 */ {300, "d", "disk", ",\"message\":\"full\""},
+    /* 4 */ {30000, "z", "noise", ""},
+    {0, NULL, NULL, NULL}};
+
+static const struct row enriching_rows[] = {
+    {"an event that a step drops", enriching, enriching_story, "t/0/0", NULL, 0, true,
+     "dropped by no-pings, as if it had not been sent"},
+    {"its key", enriching, enriching_story, "host=a", NULL, 0, true,
+     "dropped by no-pings, as if its event had not been sent"},
+    {"a key that a step made", enriching, enriching_story, "labels.disk=sda", NULL, 0, true,
+     "rule disks: count() 1 of 2 at " T "40.100Z; the oldest left at " T "50.100Z"},
+    {"where sees what steps made", enriching, enriching_story, "t/0/2", NULL, 0, true,
+     "no rule matches; the nearest is rule disks: where does not hold: severity >= MAJOR: MINOR >= "
+     "MAJOR is false"},
+};
+
 static struct bench *bench_of(const char *text, const struct put *puts)
 {
     struct bench *bench = bench_create(text);
@@ -325,6 +359,42 @@ static void the_verdict_is_the_first_thing_that_stopped_it(void **state)
 {
     (void)state;
     ask_all(story_rows, sizeof(story_rows) / sizeof(story_rows[0]));
+}
+
+static void what_steps_made_of_an_event_decides(void **state)
+{
+    (void)state;
+    ask_all(enriching_rows, sizeof(enriching_rows) / sizeof(enriching_rows[0]));
+}
+
+/* The line of each step, in the story of the event that is asked for. */
+static void each_step_that_did_something_has_a_line(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t offset;
+        const char *line;
+    } cases[] = {
+        {1, "enrich disk-of-message: labels.disk = sda, severity = major, labels.level removed\n"},
+        {3, "enrich disk-of-message: severity stays as it is: the label is absent\n"},
+        {0, "info: enrich no-pings drops a ping\n"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bench *bench = bench_of(enriching, enriching_story);
+        struct why_question question = {
+            .subject = WHY_EVENT, .at_ms = INT64_MAX, .topic = "t", .offset = cases[i].offset};
+        struct why *why = answer(bench, &question);
+        char *text = NULL;
+        size_t bytes = 0;
+        FILE *to = open_memstream(&text, &bytes);
+        why_print_text(why, to);
+        fclose(to);
+        if (strstr(text, cases[i].line) == NULL)
+            fail_msg("%s is missing in:\n%s", cases[i].line, text);
+        free(text);
+        why_destroy(why);
+        bench_destroy(bench);
+    }
 }
 
 static void each_form_says_what_became_of_a_key(void **state)
@@ -568,6 +638,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_verdict_is_the_first_thing_that_stopped_it),
         cmocka_unit_test(each_form_says_what_became_of_a_key),
+        cmocka_unit_test(what_steps_made_of_an_event_decides),
+        cmocka_unit_test(each_step_that_did_something_has_a_line),
         cmocka_unit_test(answers_agree_with_what_happened),
         cmocka_unit_test(repeats_that_a_rule_counts_are_one_line),
     };
