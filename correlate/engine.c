@@ -675,6 +675,30 @@ size_t engine_mute_counters(const struct engine *engine, struct engine_mute_coun
     return count;
 }
 
+size_t engine_enrich_counters(const struct engine *engine, struct engine_enrich_counters *out,
+                              size_t max)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)&engine->rules_lock;
+    size_t count = 0;
+
+    pthread_mutex_lock(lock);
+    /* C, acquire end: the version and its tallies are set up. */
+    const struct rules_version *version =
+        atomic_load_explicit(&engine->shown_rules, memory_order_acquire);
+    for (; count < max && count < enrich_count(version->enrich); count++) {
+        const struct enrich_step *step = enrich_step_at(version->enrich, (uint32_t)count);
+        out[count] = (struct engine_enrich_counters){.applied = 0};
+        snprintf(out[count].step, sizeof(out[count].step), "%s", step->id);
+        for (unsigned w = 0; w < engine->worker_count; w++) {
+            const struct enrich_tally *tally = rules_version_tally(version, w) + count;
+            out[count].applied += tally_get(&tally->applied);
+            out[count].errors += tally_get(&tally->errors);
+        }
+    }
+    pthread_mutex_unlock(lock);
+    return count;
+}
+
 const char *engine_part_name(const struct engine *engine, uint16_t part, int32_t *partition)
 {
     /* C, acquire end: the parts below the count are set up; 0 of them is @derived. */

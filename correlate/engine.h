@@ -186,6 +186,16 @@ struct engine_mute_counters {
 size_t engine_mute_counters(const struct engine *engine, struct engine_mute_counters *out,
                             size_t max);
 bool engine_mute_row(const struct engine *engine, size_t index, struct engine_mute_counters *out);
+
+/* Per enrich step of the set in force, in their order: since it took effect. */
+struct engine_enrich_counters {
+    char step[ENGINE_RULE_ID_BYTES];
+    uint64_t applied; /* its `where` was true */
+    uint64_t errors;  /* what it could not do */
+};
+size_t engine_enrich_counters(const struct engine *engine, struct engine_enrich_counters *out,
+                              size_t max);
+
 struct engine_part_counters {
     const char *topic;
     int32_t partition;

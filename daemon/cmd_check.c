@@ -73,6 +73,17 @@ static void add_key(void *self, const struct config_key *key, const char *path, 
     json_object_set_new(self, path, json_string(value));
 }
 
+static void print_steps(const struct enrich_set *steps)
+{
+    if (enrich_count(steps) > 0)
+        printf("enrich steps %u\n", enrich_count(steps));
+    for (uint32_t i = 0; i < enrich_count(steps); i++) {
+        const struct enrich_step *step = enrich_step_at(steps, i);
+        printf("  %-34s%s%s\n", step->id, step->drops ? " drops" : "",
+               i < enrich_drop_reach(steps) ? "  run for every event" : "");
+    }
+}
+
 static void print_text(const struct config *config, const struct rule_set *rules)
 {
     uint32_t unguarded = 0;
@@ -86,6 +97,7 @@ static void print_text(const struct config *config, const struct rule_set *rules
                rule_set_is_unguarded(rules, i) ? "  asked of every event" : "");
         unguarded += rule_set_is_unguarded(rules, i);
     }
+    print_steps(rule_set_enrich(rules));
     if (unguarded > 0)
         printf("note: %u of the rules hold nothing that can be looked up, and are asked of every "
                "event that is matched; see \"What a rule costs\" in docs/rules.md\n",
@@ -116,6 +128,7 @@ static int print_json(const struct config *config, const struct rule_set *rules)
     json_object_set_new(root, "config", keys); /* stolen */
     json_object_set_new(root, "rules", list);  /* stolen */
     json_object_set_new(root, "unguarded", unguarded);
+    json_object_set_new(root, "enrich_steps", json_integer(enrich_count(rule_set_enrich(rules))));
     text = json_dumps(root, JSON_INDENT(2));
     json_decref(root);
     if (text == NULL) {

@@ -208,7 +208,8 @@ int rules_preview_make(const struct rules_running *running, const struct rules_r
         .is_counted = running->is_counted,
         .arena = arena_create(arena_bytes_max)};
     if (out->rows != NULL && out->mutes != NULL && out->arena != NULL &&
-        compare_rules(out, running, next) && compare_mutes(out, running, next))
+        compare_rules(out, running, next) && compare_mutes(out, running, next) &&
+        enrich_steps_compare(&running->steps, &next->steps, out->arena, &out->steps))
         return 0;
     rules_preview_release(out);
     error_set(err, "out of memory");
@@ -268,9 +269,14 @@ static const char *plural(size_t count)
 void rules_preview_print(const struct rules_preview *preview, FILE *to)
 {
     if (rules_preview_is_changed(preview))
-        fprintf(to, "a reload would change %zu rule%s and %zu mute%s\n", preview->rules_changed,
+        fprintf(to, "a reload would change %zu rule%s and %zu mute%s", preview->rules_changed,
                 plural(preview->rules_changed), preview->mutes_changed,
                 plural(preview->mutes_changed));
+    if (preview->steps.changed > 0)
+        fprintf(to, ", and %zu enrich step%s", preview->steps.changed,
+                plural(preview->steps.changed));
+    if (rules_preview_is_changed(preview))
+        fputc('\n', to);
     else
         fputs("a reload would change nothing\n", to);
     for (size_t i = 0; i < preview->count; i++) {
@@ -292,6 +298,7 @@ void rules_preview_print(const struct rules_preview *preview, FILE *to)
         else
             fprintf(to, "%*s %s\n", gap, "", mute->state);
     }
+    enrich_steps_print(&preview->steps, preview->is_counted, to);
 }
 
 /* ---- for programs ---- */
@@ -357,6 +364,8 @@ json_t *rules_preview_json(const struct rules_preview *preview)
     json_object_set_new(root, "changed", json_boolean(rules_preview_is_changed(preview)));
     json_object_set_new(root, "rules", rules);
     json_object_set_new(root, "mutes", json_mutes(preview));
+    json_object_set_new(root, "enrich",
+                        enrich_steps_preview_json(&preview->steps, preview->is_counted));
     json_object_set_new(root, "totals", totals);
     return root;
 }

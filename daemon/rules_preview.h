@@ -10,7 +10,8 @@
  *   gone           there is no such rule any more: what it holds drains
  *
  * A rule whose form changes has two rows, `starts empty` and `drains`. What makes a form is decided
- * by rules/rule_set.h alone. Mutes are unchanged, changed, new or gone.
+ * by rules/rule_set.h alone. Mutes are unchanged, changed, new or gone; enrich steps, too, or
+ * moved.
  *
  * Thread: any; everything belongs to the caller.
  */
@@ -61,6 +62,7 @@ struct rules_preview {
     size_t count;
     struct preview_mute *mutes; /* by (kind, id) */
     size_t mute_count;
+    struct preview_steps steps;
     bool is_counted;                     /* keys, open and muted incidents are known */
     size_t rules_changed, mutes_changed; /* 0: a reload would change nothing */
     struct arena *arena;
@@ -68,7 +70,7 @@ struct rules_preview {
 
 static inline bool rules_preview_is_changed(const struct rules_preview *preview)
 {
-    return preview->rules_changed > 0 || preview->mutes_changed > 0;
+    return preview->rules_changed > 0 || preview->mutes_changed > 0 || preview->steps.changed > 0;
 }
 
 /* `next` is what the set says. Errors: -ENOMEM. Release what it fills. */
@@ -79,7 +81,8 @@ void rules_preview_release(struct rules_preview *preview);
 void rules_preview_print(const struct rules_preview *preview, FILE *to);
 
 /* {"changed":b,"rules":[{"rule":..,"state":..,"keys":n,"open":n,"changes":[{"key","from","to"}]}],
- * "mutes":[{"kind","id","state","incidents"}],"totals":{state:{rules,keys,open}}};
+ * "mutes":[{"kind","id","state","incidents"}],"enrich":[{"step","state","applied","errors"}],
+ * "totals":{state:{rules,keys,open}}};
  * numbers are null where they are not known. New reference; NULL when memory is short. */
 json_t *rules_preview_json(const struct rules_preview *preview);
 

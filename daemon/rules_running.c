@@ -18,12 +18,12 @@ static int out_of_memory(struct rules_running *running, struct error *err)
     return -ENOMEM;
 }
 
-static bool make_room(struct rules_running *out, size_t rules, size_t mutes, bool needs_arena)
+static bool make_room(struct rules_running *out, size_t rules, size_t mutes)
 {
     *out = (struct rules_running){.rules = calloc(rules + 1, sizeof(*out->rules)),
                                   .mutes = calloc(mutes + 1, sizeof(*out->mutes)),
-                                  .arena = needs_arena ? arena_create(arena_bytes_max) : NULL};
-    return out->rules != NULL && out->mutes != NULL && (out->arena != NULL || !needs_arena);
+                                  .arena = arena_create(arena_bytes_max)};
+    return out->rules != NULL && out->mutes != NULL && out->arena != NULL;
 }
 
 void rules_running_release(struct rules_running *running)
@@ -61,7 +61,7 @@ static bool keep_settings(struct rules_running *running, const struct rule *rule
 
 int rules_running_of_set(const struct rule_set *set, struct rules_running *out, struct error *err)
 {
-    if (!make_room(out, rule_set_count(set), rule_set_mute_count(set), true))
+    if (!make_room(out, rule_set_count(set), rule_set_mute_count(set)))
         return out_of_memory(out, err);
     for (uint32_t i = 0; i < rule_set_count(set); i++) {
         const struct rule *rule = rule_set_rule(set, i);
@@ -81,7 +81,7 @@ int rules_running_of_set(const struct rule_set *set, struct rules_running *out, 
         if (row->id == NULL)
             return out_of_memory(out, err);
     }
-    return 0;
+    return enrich_steps_of_set(set, out->arena, &out->steps) ? 0 : out_of_memory(out, err);
 }
 
 /* ---- with what the engine holds ---- */
@@ -145,11 +145,22 @@ static bool count_mutes(const struct rules_running *loaded, const struct engine 
     return true;
 }
 
+static bool count_steps(const struct rules_running *loaded, const struct engine *engine,
+                        struct rules_running *out)
+{
+    out->steps.at = arena_alloc_many(out->arena, loaded->steps.count + 1, sizeof(*out->steps.at));
+    if (out->steps.at == NULL)
+        return false;
+    out->steps.count = loaded->steps.count;
+    memcpy(out->steps.at, loaded->steps.at, loaded->steps.count * sizeof(*out->steps.at));
+    return enrich_steps_count(&out->steps, engine);
+}
+
 int rules_running_count(const struct rules_running *loaded, const struct engine *engine,
                         struct rules_running *out, struct error *err)
 {
     struct engine_rule_counters *forms = calloc(FORMS_MAX, sizeof(*forms));
-    bool has_room = make_room(out, FORMS_MAX + loaded->count, loaded->mute_count, false);
+    bool has_room = make_room(out, FORMS_MAX + loaded->count, loaded->mute_count);
 
     if (forms == NULL || !has_room) {
         free(forms);
@@ -160,7 +171,10 @@ int rules_running_count(const struct rules_running *loaded, const struct engine 
     for (size_t i = 0; i < out->count; i++)
         out->rules[i].held = forms[i];
     free(forms);
-    return merge(loaded, out) && count_mutes(loaded, engine, out) ? 0 : out_of_memory(out, err);
+    return merge(loaded, out) && count_mutes(loaded, engine, out) &&
+                   count_steps(loaded, engine, out)
+               ? 0
+               : out_of_memory(out, err);
 }
 
 /* ---- as JSON, and back ---- */
@@ -206,6 +220,7 @@ json_t *rules_running_json(const struct rules_running *running)
     json_object_set_new(root, "version", json_string(TOCSIN_VERSION));
     json_object_set_new(root, "rules", rules);
     json_object_set_new(root, "mutes", mutes);
+    json_object_set_new(root, "enrich", enrich_steps_json(&running->steps));
     return root;
 }
 
@@ -286,13 +301,15 @@ int rules_running_read(const char *text, struct rules_running *out, struct error
     const json_t *rules = json_object_get(root, "rules"), *mutes = json_object_get(root, "mutes");
     int rc = json_is_array(rules) && json_is_array(mutes) ? 0 : -EINVAL;
 
-    if (!make_room(out, json_array_size(rules), json_array_size(mutes), true))
+    if (!make_room(out, json_array_size(rules), json_array_size(mutes)))
         rc = -ENOMEM;
     out->is_counted = true;
     for (size_t i = 0; rc == 0 && i < json_array_size(rules); i++)
         rc = read_rule(out, json_array_get(rules, i));
     for (size_t i = 0; rc == 0 && i < json_array_size(mutes); i++)
         rc = read_mute(out, json_array_get(mutes, i));
+    if (rc == 0)
+        rc = enrich_steps_read(json_object_get(root, "enrich"), out->arena, &out->steps);
     json_decref(root);
     if (rc == 0)
         return 0;

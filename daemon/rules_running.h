@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "correlate/engine.h"
+#include "daemon/enrich_steps.h"
 #include "rules/rule_set.h"
 
 struct running_rule {
@@ -37,8 +38,9 @@ struct rules_running {
     size_t count;
     struct running_mute *mutes;
     size_t mute_count;
+    struct running_steps steps;
     bool is_counted;     /* what is held is known */
-    struct arena *arena; /* its texts; NULL: they are those of what it was made from */
+    struct arena *arena; /* its texts, those that are not of what it was made from */
 };
 
 /* All of these fill `out`, which is to be released, or fail with a sentence: -ENOMEM; of reading
@@ -51,7 +53,8 @@ int rules_running_count(const struct rules_running *loaded, const struct engine 
 int rules_running_read(const char *text, struct rules_running *out, struct error *err);
 
 /* {"version":..,"rules":[{"rule","form","current","keys","open","settings":{name:[text,digest]}}],
- * "mutes":[{"kind","id","digest","incidents"}]}. New reference; NULL when memory is short. */
+ * "mutes":[{"kind","id","digest","incidents"}],"enrich":[{"step","digest","applied","errors"}]}.
+ * New reference; NULL when memory is short. */
 json_t *rules_running_json(const struct rules_running *running);
 
 void rules_running_release(struct rules_running *running);

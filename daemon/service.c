@@ -307,7 +307,8 @@ static int reload(struct service *service, struct rules_preview *preview, struct
     pthread_mutex_unlock(&service->lock);
     log_event(LOG_INFO, "reloaded", log_text("config", config->path), log_number("rules", count),
               log_number("rules_changed", (int64_t)preview->rules_changed),
-              log_number("mutes_changed", (int64_t)preview->mutes_changed));
+              log_number("mutes_changed", (int64_t)preview->mutes_changed),
+              log_number("enrich_steps_changed", (int64_t)preview->steps.changed));
     config_destroy(config);
     return 0;
 }

@@ -255,6 +255,35 @@ static void self_alerts_are_left_alone(void **state)
     bench_destroy(bench);
 }
 
+static void what_each_step_did_is_shown(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(
+        "enrich:\n"
+        "  - id: noise\n    where: check == \"noise\"\n    drop: true\n"
+        "  - id: label\n    set: {labels.a: labels.none, labels.b: resource, value: "
+        "double(labels.none)}\n"
+        "rules:\n" RULE("one", "labels.b == \"a\"", "resource", "", "count() >= 1", "cleared()"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    struct engine_enrich_counters counters[3];
+
+    bench->config.workers = 2;
+    bench_put(feed, 0, "a", "noise", "");
+    bench_put(feed, 1, "a", "down", "");
+    bench_put(feed, 2, "a", "down", ""); /* a repeat */
+    bench_put(feed, 3, "b", "down", "");
+    bench_run(bench);
+    assert_int_equal(engine_enrich_counters(bench->engine, counters, 3), 2);
+    assert_string_equal(counters[0].step, "noise");
+    assert_int_equal(counters[0].applied, 1);
+    assert_int_equal(counters[0].errors, 0);
+    assert_string_equal(counters[1].step, "label");
+    assert_int_equal(counters[1].applied, 2);
+    assert_int_equal(counters[1].errors, 4);
+    assert_int_equal(bench->counters.enrich_errors, 4);
+    bench_destroy(bench);
+}
+
 /* Words too large for a page of the slab: a repeat makes them anew, is told, and is not the last.
  */
 static void large_words_live_as_long_as_touches_point_at_them(void **state)
@@ -354,6 +383,7 @@ int main(void)
         cmocka_unit_test(what_an_alert_keeps_is_enriched),
         cmocka_unit_test(signs_of_life_are_enriched_and_dropped),
         cmocka_unit_test(self_alerts_are_left_alone),
+        cmocka_unit_test(what_each_step_did_is_shown),
         cmocka_unit_test(large_words_live_as_long_as_touches_point_at_them),
         cmocka_unit_test(any_number_of_workers_comes_to_the_same),
     };

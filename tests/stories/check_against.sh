@@ -71,6 +71,21 @@ alone 'beta +starts empty' '3s/window: 5m/window: 6m/'
 sed '2s/window: 5m/window: 300s/; 2s/quiet(10m)/quiet(600s)/; 2s/on: events/description: d, &/; s/host == .h9./"h9" == host/' before.yaml >after.yaml
 check 0 --rules after.yaml --against before.yaml
 
+# Enrich steps: a says something else, b goes behind c, d goes and e comes.
+make_steps() { # ID VALUE ...
+    cat before.yaml
+    echo "enrich:"
+    printf '  - {id: %s, set: {labels.x: "string(%s)"}}\n' "$@"
+}
+make_steps a 1 b 2 c 3 d 4 >steps.yaml
+make_steps a 9 c 3 b 2 e 5 >after.yaml
+check 1 --rules after.yaml --against steps.yaml
+file_has check.out '0 rules and 0 mutes, and 4 enrich steps$' || fail "steps: $(cat check.out)"
+for row in 'a +changed' 'b +unchanged' 'c +moved' 'd +gone' 'e +new'; do
+    file_has check.out "enrich $row" || fail "no row $row: $(cat check.out)"
+done
+check 0 --rules steps.yaml --against steps.yaml
+
 # alpha gets a title, beta a window; gamma goes and delta comes.
 cp rules.yaml before.yaml
 { make_rules new 5m alpha; make_rules old 6m beta delta | tail -n +2; } >rules.yaml

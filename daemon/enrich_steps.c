@@ -1,0 +1,184 @@
+/* enrich_steps.c - see enrich_steps.h. */
+#include "daemon/enrich_steps.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *keep(struct arena *arena, const char *text)
+{
+    return arena_copy(arena, text, strlen(text));
+}
+
+static bool make_room(struct running_steps *out, size_t count, struct arena *arena)
+{
+    *out = (struct running_steps){.at = arena_alloc_many(arena, count + 1, sizeof(*out->at))};
+    return out->at != NULL;
+}
+
+bool enrich_steps_of_set(const struct rule_set *set, struct arena *arena, struct running_steps *out)
+{
+    const struct enrich_set *steps = rule_set_enrich(set);
+
+    if (!make_room(out, enrich_count(steps), arena))
+        return false;
+    for (uint32_t i = 0; i < enrich_count(steps); i++) {
+        const struct enrich_step *step = enrich_step_at(steps, i);
+        out->at[out->count] =
+            (struct running_step){.id = keep(arena, step->id), .digest = step->digest};
+        if (out->at[out->count++].id == NULL)
+            return false;
+    }
+    return true;
+}
+
+bool enrich_steps_count(struct running_steps *steps, const struct engine *engine)
+{
+    struct engine_enrich_counters *counters = calloc(ENRICH_STEPS_MAX, sizeof(*counters));
+    size_t count =
+        counters != NULL ? engine_enrich_counters(engine, counters, ENRICH_STEPS_MAX) : 0;
+
+    for (size_t i = 0; i < steps->count; i++)
+        for (size_t k = 0; k < count; k++)
+            if (strcmp(counters[k].step, steps->at[i].id) == 0) {
+                steps->at[i].applied = counters[k].applied;
+                steps->at[i].errors = counters[k].errors;
+            }
+    free(counters);
+    return counters != NULL;
+}
+
+/* ---- as JSON, and back ---- */
+
+json_t *enrich_steps_json(const struct running_steps *steps)
+{
+    json_t *list = json_array();
+    char digest[ID128_TEXT_BYTES];
+
+    for (size_t i = 0; i < steps->count; i++) {
+        const struct running_step *step = &steps->at[i];
+        id128_format(step->digest, digest);
+        json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:I}", "step", step->id, "digest",
+                                              digest, "applied", (json_int_t)step->applied,
+                                              "errors", (json_int_t)step->errors));
+    }
+    return list;
+}
+
+static bool read_digest(const char *text, struct id128 *digest)
+{
+    char high[17] = {0};
+    char *end;
+
+    if (text == NULL || strlen(text) != 32 || strspn(text, "0123456789abcdef") != 32)
+        return false;
+    memcpy(high, text, 16);
+    digest->hi = strtoull(high, &end, 16);
+    digest->lo = strtoull(text + 16, &end, 16);
+    return true;
+}
+
+static uint64_t read_number(const json_t *object, const char *key)
+{
+    return (uint64_t)json_integer_value(json_object_get(object, key));
+}
+
+int enrich_steps_read(const json_t *from, struct arena *arena, struct running_steps *out)
+{
+    if (!make_room(out, json_array_size(from), arena))
+        return -ENOMEM;
+    for (size_t i = 0; i < json_array_size(from); i++) {
+        const json_t *object = json_array_get(from, i);
+        const char *id = json_string_value(json_object_get(object, "step"));
+        struct running_step *step = &out->at[out->count++];
+        if (id == NULL ||
+            !read_digest(json_string_value(json_object_get(object, "digest")), &step->digest))
+            return -EINVAL;
+        step->id = keep(arena, id);
+        step->applied = read_number(object, "applied");
+        step->errors = read_number(object, "errors");
+        if (step->id == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* ---- what a reload would do ---- */
+
+/* Its place, or the count where there is none. */
+static size_t find(const struct running_steps *steps, const char *id)
+{
+    size_t i = 0;
+
+    while (i < steps->count && strcmp(steps->at[i].id, id) != 0)
+        i++;
+    return i;
+}
+
+bool enrich_steps_compare(const struct running_steps *running, const struct running_steps *next,
+                          struct arena *arena, struct preview_steps *out)
+{
+    size_t behind = 0; /* the furthest place of one that stays and is not moved, plus one */
+
+    *out = (struct preview_steps){
+        .at = arena_alloc_many(arena, running->count + next->count + 1, sizeof(*out->at))};
+    if (out->at == NULL)
+        return false;
+    for (size_t i = 0; i < running->count; i++) {
+        const struct running_step *now = &running->at[i];
+        size_t place = find(next, now->id);
+        const char *state = "gone";
+        if (place < next->count) {
+            state = !id128_equal(next->at[place].digest, now->digest) ? "changed"
+                    : place < behind                                  ? "moved"
+                                                                      : "unchanged";
+            behind = place >= behind ? place + 1 : behind;
+        }
+        out->at[out->count++] =
+            (struct preview_step){keep(arena, now->id), state, now->applied, now->errors};
+        out->changed += strcmp(state, "unchanged") != 0;
+    }
+    for (size_t i = 0; i < next->count; i++)
+        if (find(running, next->at[i].id) == running->count) {
+            out->at[out->count++] = (struct preview_step){keep(arena, next->at[i].id), "new", 0, 0};
+            out->changed++;
+        }
+    for (size_t i = 0; i < out->count; i++)
+        if (out->at[i].id == NULL)
+            return false;
+    return true;
+}
+
+void enrich_steps_print(const struct preview_steps *steps, bool is_counted, FILE *to)
+{
+    for (size_t i = 0; i < steps->count; i++) {
+        const struct preview_step *step = &steps->at[i];
+        int used = fprintf(to, "  enrich %s", step->id);
+        int gap = used < 36 ? 36 - used : 0;
+        if (is_counted && strcmp(step->state, "new") != 0)
+            fprintf(to, "%*s %-12s applied %" PRIu64 ", errors %" PRIu64 "\n", gap, "", step->state,
+                    step->applied, step->errors);
+        else
+            fprintf(to, "%*s %s\n", gap, "", step->state);
+    }
+}
+
+static json_t *known(bool is_known, uint64_t value)
+{
+    return is_known ? json_integer((json_int_t)value) : json_null();
+}
+
+json_t *enrich_steps_preview_json(const struct preview_steps *steps, bool is_counted)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < steps->count; i++) {
+        const struct preview_step *step = &steps->at[i];
+        json_array_append_new(list,
+                              json_pack("{s:s,s:s,s:o,s:o}", "step", step->id, "state", step->state,
+                                        "applied", known(is_counted, step->applied), "errors",
+                                        known(is_counted, step->errors)));
+    }
+    return list;
+}
