@@ -15,6 +15,8 @@
 #include "daemon/options.h"
 #include "daemon/packs.h"
 #include "daemon/rules_preview.h"
+#include "rules/mute_reach.h"
+#include "rules/value.h"
 
 struct check {
     const char *config;
@@ -84,6 +86,84 @@ static void print_steps(const struct enrich_set *steps)
     }
 }
 
+/* ---- mutes ---- */
+
+/* More than this takes longer than people wait. */
+enum { REACH_LOOKS_MAX = 5000000 };
+
+static bool has_reach(const struct rule_set *rules)
+{
+    return (uint64_t)rule_set_mute_count(rules) * rule_set_count(rules) <= REACH_LOOKS_MAX;
+}
+
+static void print_mute(const struct rule_set *rules, uint32_t index)
+{
+    const struct mute *mute = rule_set_mute(rules, index);
+    struct mute_reach reach = mute_reach(rules, index);
+
+    if (!reach.is_possible)
+        printf("note: %s %s can match no incident of these rules\n", mute_kind_name(mute->kind),
+               mute->id);
+    for (uint32_t i = 0; reach.is_possible && i < mute->equal_count; i++)
+        if (reach.idle_equal & 1u << i)
+            printf("note: %s %s: no two rules that it is about have %s in `by`, so in `equal` it "
+                   "makes no difference: what neither has counts as equal\n",
+                   mute_kind_name(mute->kind), mute->id, mute->equal[i]);
+}
+
+static void print_mutes(const struct rule_set *rules)
+{
+    uint32_t count[MUTE_KIND_COUNT] = {0};
+
+    for (uint32_t i = 0; i < rule_set_mute_count(rules); i++)
+        count[rule_set_mute(rules, i)->kind]++;
+    printf("mutes %u: silences %u, maintenance windows %u, inhibitions %u\n",
+           rule_set_mute_count(rules), count[MUTE_SILENCE], count[MUTE_MAINTENANCE],
+           count[MUTE_INHIBIT]);
+    for (uint32_t i = 0; has_reach(rules) && i < rule_set_mute_count(rules); i++)
+        print_mute(rules, i);
+}
+
+static json_t *json_mutes(const struct rule_set *rules)
+{
+    json_t *list = json_array();
+
+    for (uint32_t m = 0; m < rule_set_mute_count(rules); m++) {
+        const struct mute *mute = rule_set_mute(rules, m);
+        json_t *object = json_pack("{s:s,s:s}", "kind", mute_kind_name(mute->kind), "id", mute->id);
+        json_t *idle = json_array();
+        struct mute_reach reach = {true, 0};
+        if (has_reach(rules))
+            reach = mute_reach(rules, m);
+        for (uint32_t i = 0; reach.is_possible && i < mute->equal_count; i++)
+            if (reach.idle_equal & 1u << i)
+                json_array_append_new(idle, json_string(mute->equal[i]));
+        json_object_set_new(object, "matches_nothing", json_boolean(!reach.is_possible));
+        json_object_set_new(object, "equal_without_effect", idle);
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+/* ---- what would run ---- */
+
+/* An alert that is sent once is over before it could have held. */
+static void print_holds(const struct config *config, const struct rule_set *rules)
+{
+    char expire[DURATION_TEXT_BYTES], hold[DURATION_TEXT_BYTES];
+
+    expire[duration_print(config->engine.expire_ms, expire)] = '\0';
+    for (uint32_t i = 0; i < rule_set_count(rules); i++) {
+        const struct rule *rule = rule_set_rule(rules, i);
+        if (rule->hold_ms == 0 || rule->hold_ms < config->engine.expire_ms)
+            continue;
+        hold[duration_print(rule->hold_ms, hold)] = '\0';
+        printf("note: rule %s holds for %s, and an alert that is not sent again expires after "
+               "engine.expire, %s: it opens for alerts alone that are repeated\n",
+               rule->id, hold, expire);
+    }
+}
+
 static void print_text(const struct config *config, const struct rule_set *rules)
 {
     uint32_t unguarded = 0;
@@ -102,6 +182,8 @@ static void print_text(const struct config *config, const struct rule_set *rules
         printf("note: %u of the rules hold nothing that can be looked up, and are asked of every "
                "event that is matched; see \"What a rule costs\" in docs/rules.md\n",
                unguarded);
+    print_mutes(rules);
+    print_holds(config, rules);
     if (rule_set_count(rules) == 0)
         printf("note: there are no rules, so no incident would be opened\n");
     if (config->sinks.count == 0)
@@ -129,6 +211,7 @@ static int print_json(const struct config *config, const struct rule_set *rules)
     json_object_set_new(root, "rules", list);  /* stolen */
     json_object_set_new(root, "unguarded", unguarded);
     json_object_set_new(root, "enrich_steps", json_integer(enrich_count(rule_set_enrich(rules))));
+    json_object_set_new(root, "mutes", json_mutes(rules));
     text = json_dumps(root, JSON_INDENT(2));
     json_decref(root);
     if (text == NULL) {

@@ -86,6 +86,19 @@ for row in 'a +changed' 'b +unchanged' 'c +moved' 'd +gone' 'e +new'; do
 done
 check 0 --rules steps.yaml --against steps.yaml
 
+# Mutes are counted, and those that can do nothing named; so is a rule that holds longer than alerts live.
+{
+    cat before.yaml
+    printf '  - {id: typo, where: "rule == \\"aplha\\"", to: "2030-01-01T00:00:00Z"}\n'
+    echo "inhibit: [{id: rack, source: 'rule == \"alpha\"', target: 'rule == \"beta\"', equal: [host, labels.rakc]}]"
+} | sed '4s/window: 5m/window: open, for: 5m/' >after.yaml
+check 0 --rules after.yaml
+file_has check.out '^mutes 3: silences 2, maintenance windows 0, inhibitions 1' || fail "mutes are not counted: $(cat check.out)"
+file_has check.out '^note: silence typo can match no incident of these rules' || fail "no word of the typo"
+file_has check.out '^note: inhibit rack: no two rules .* labels.rakc' || fail "no word of the typo in equal"
+file_has check.out '^note: silence deploy' && fail "a good silence is doubted"
+file_has check.out '^note: rule gamma holds for 5m, .* engine.expire, 5m' || fail "no word of the rule that holds too long"
+
 # alpha gets a title, beta a window; gamma goes and delta comes.
 cp rules.yaml before.yaml
 { make_rules new 5m alpha; make_rules old 6m beta delta | tail -n +2; } >rules.yaml

@@ -1,0 +1,141 @@
+/* mute_reach.c - matchers over what is known of incidents before there are any. See mute_reach.h.
+ */
+#include "rules/mute_reach.h"
+
+#include <assert.h>
+#include <string.h>
+#include "rules/mute_reader.h"
+
+enum { MASKS = 1 << MUTE_EQUAL_MAX, KNOWN_LABELS = 4, VIEW_BYTES = 4096 };
+
+/* One rule, as far as its incidents are known. */
+struct looking {
+    const struct rule *rule;
+    const struct program *program;
+    struct program_input input;
+};
+
+static bool has_name(const struct rule *rule, struct text name)
+{
+    for (uint32_t i = 0; i < rule->by_count; i++)
+        if (text_equals(name, rule->by_name[i]))
+            return true;
+    return false;
+}
+
+static bool is_known(const struct looking *looking, const struct operand *operand)
+{
+    return operand->kind == OPERAND_CONSTANT ||
+           (operand->kind == OPERAND_LABEL && !has_name(looking->rule, operand->text));
+}
+
+/* True when nothing in the subtree depends on what only an incident knows. */
+static bool is_decided(const struct looking *looking, uint32_t index)
+{
+    const struct instruction *code = looking->program->code;
+
+    for (uint32_t i = index; i < code[index].end; i++) {
+        bool has_right = code[i].op >= OP_COMPARE_TEXT && code[i].op <= OP_COMPARE_REAL;
+        if (code[i].op == OP_LABEL_OF || code[i].op == OP_IN_LABELS ||
+            code[i].op == OP_COUNT_LABELS || !is_known(looking, &code[i].left) ||
+            (has_right && !is_known(looking, &code[i].right)))
+            return false;
+    }
+    return true;
+}
+
+/* TRUTH_ERROR: it depends. The depth is that of an expression. */
+static enum truth evaluate(struct looking *looking, uint32_t index)
+{
+    const struct instruction *at = &looking->program->code[index];
+    enum truth decides = at->op == OP_AND ? TRUTH_FALSE : TRUTH_TRUE, truth;
+    bool is_open = false;
+
+    if (is_decided(looking, index))
+        return program_test(looking->program, index, &looking->input);
+    if (at->op == OP_NOT) {
+        truth = evaluate(looking, index + 1);
+        return truth == TRUTH_ERROR ? TRUTH_ERROR : truth == TRUTH_TRUE ? TRUTH_FALSE : TRUTH_TRUE;
+    }
+    if (at->op != OP_AND && at->op != OP_OR)
+        return TRUTH_ERROR;
+    for (uint32_t i = index + 1; i < at->end; i = looking->program->code[i].end) {
+        truth = evaluate(looking, i);
+        if (truth == decides)
+            return truth;
+        is_open = is_open || truth == TRUTH_ERROR;
+    }
+    return is_open ? TRUTH_ERROR : decides == TRUTH_FALSE ? TRUTH_TRUE : TRUTH_FALSE;
+}
+
+static bool may_match(const struct rule *rule, const struct program *program,
+                      const struct event_view *view)
+{
+    struct looking looking = {.rule = rule, .program = program};
+
+    program_input_start(&looking.input, view);
+    looking.input.lacks_are_empty = true;
+    return evaluate(&looking, 0) != TRUTH_FALSE;
+}
+
+static struct event_label label(const char *name, const char *value)
+{
+    return (struct event_label){{name, (uint32_t)strlen(name)}, {value, (uint32_t)strlen(value)}};
+}
+
+/* What all incidents of the rule have. Empty values are as good as absent ones. */
+static struct event_text *rule_view(const struct rule *rule, void *to)
+{
+    struct event_label labels[KNOWN_LABELS] = {
+        label("rule", rule->id),
+        label("priority", priority_name((enum priority)rule->priority)),
+        label("team", rule->team),
+        label("tier", rule->tier),
+    };
+    struct event_draft draft = {.labels = labels, .label_count = KNOWN_LABELS};
+
+    for (int f = 0; f < EVENT_FIELD_COUNT; f++)
+        draft.field[f] = (struct text){"", 0};
+    assert(event_text_bytes(&draft) <= VIEW_BYTES);
+    return event_text_pack(to, event_text_bytes(&draft), &draft, 0);
+}
+
+/* The `equal` names that the rule carries, a bit each. */
+static uint32_t carried(const struct rule *rule, const struct mute *mute)
+{
+    uint32_t mask = 0;
+
+    for (uint32_t i = 0; i < mute->equal_count; i++)
+        if (has_name(rule, (struct text){mute->equal[i], (uint32_t)strlen(mute->equal[i])}))
+            mask |= 1u << i;
+    return mask;
+}
+
+struct mute_reach mute_reach(const struct rule_set *set, uint32_t index)
+{
+    const struct mute *mute = rule_set_mute(set, index);
+    const struct compiled_mute *compiled = (const struct compiled_mute *)(const void *)mute;
+    struct mute_reach reach = {false, (1u << mute->equal_count) - 1};
+    /* By the names that they carry: rules whose incidents may be a source, and a target. */
+    uint64_t source[MASKS / 64] = {0}, target[MASKS / 64] = {0};
+    _Alignas(16) char bytes[VIEW_BYTES];
+
+    for (uint32_t i = 0; i < rule_set_count(set); i++) {
+        const struct rule *rule = rule_set_rule(set, i);
+        struct event_view view = {.text = rule_view(rule, bytes)};
+        uint32_t mask = carried(rule, mute);
+        if (may_match(rule, &compiled->where, &view)) {
+            target[mask / 64] |= (uint64_t)1 << mask % 64;
+            reach.is_possible |= mute->kind != MUTE_INHIBIT;
+        }
+        if (mute->kind == MUTE_INHIBIT && may_match(rule, &compiled->source, &view))
+            source[mask / 64] |= (uint64_t)1 << mask % 64;
+    }
+    /* A name that one side lacks is equal when the other lacks it, too. */
+    for (uint32_t mask = 0; mute->kind == MUTE_INHIBIT && mask < MASKS; mask++)
+        if (source[mask / 64] & target[mask / 64] & (uint64_t)1 << mask % 64) {
+            reach.is_possible = true;
+            reach.idle_equal &= ~mask;
+        }
+    return reach;
+}

@@ -1,0 +1,27 @@
+/*
+ * mute_reach.h - whether a mute can do anything beside the rules of its set.
+ *
+ *   rules of the set  ->  what is known of their incidents: rule, priority, team, tier; which names
+ *                         they carry (`by`), and of those none of the values; any severity
+ *   matcher           ->  false for all that is known: it can match none of that rule
+ *
+ * A typo in a rule's name or in `by` shows so. One in `equal` does not keep an inhibition from
+ * muting: a name that neither side carries counts as equal, so it mutes everything; that is told
+ * as a name that makes no difference.
+ *
+ * Thread: any.
+ */
+#ifndef RULES_MUTE_REACH_H
+#define RULES_MUTE_REACH_H
+
+#include "rules/mute.h"
+
+struct mute_reach {
+    bool is_possible;    /* some incident of the set's rules may be muted by it */
+    uint32_t idle_equal; /* of a possible inhibition: bits of `equal` that make no difference */
+};
+
+/* Costs a look at each rule. */
+struct mute_reach mute_reach(const struct rule_set *set, uint32_t index);
+
+#endif

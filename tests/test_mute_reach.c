@@ -1,0 +1,113 @@
+/*
+ * Aim: a mute that can do nothing beside its rules is found, and no other is called so. Method:
+ * three rules with different keys, and mutes over them, a row each.
+ */
+#include "tests/rules_support.h"
+#include "rules/mute_reach.h"
+
+#define RULE(id, by, team)                                                                         \
+    "  - {id: " id ", where: 'check == \"a\"', by: " by ", window: 1m, when: count() >= 2, "       \
+    "incident: {title: t, team: " team ", priority: P2}, close: cleared()}\n"
+
+static const char rules[] =
+    "sets: {known: [host-down, x], unknown: [y]}\nrules:\n" RULE("host-down", "[host]", "ops")
+        RULE("rack-host", "[labels.rack, host]", "ops") RULE("rack-power", "[labels.rack]", "dc");
+
+static struct mute_reach reach_of(const char *mute)
+{
+    char text[4096];
+    struct rule_set *set;
+    struct mute_reach reach;
+
+    snprintf(text, sizeof(text), "%s%s", rules, mute);
+    set = parse_good(text);
+    reach = mute_reach(set, 0);
+    rule_set_destroy(set);
+    return reach;
+}
+
+static void matchers_that_no_rule_meets_are_found(void **state)
+{
+    static const struct {
+        const char *where;
+        bool is_possible;
+    } cases[] = {
+        {"rule == \"host-down\"", true},
+        {"rule == \"host-dwon\"", false},
+        {"rule.startsWith(\"rack-\")", true},
+        {"rule.startsWith(\"site-\")", false},
+        {"rule in known", true},
+        {"rule in unknown", false},
+        {"rule.matches(\"^(host|site)-\")", true},
+        {"rule.matches(\"^site-\")", false},
+        {"priority == \"P2\" && team == \"dc\"", true},
+        {"priority == \"P1\"", false},
+        {"team == \"ops\" && has(labels.rack)", true},
+        {"team == \"dc\" && has(host)", false},
+        {"team == \"dc\" && !has(host)", true},
+        {"rule == \"host-down\" && labels.rack == \"\"", true},
+        {"rule == \"host-down\" && labels.rack != \"\"", false},
+        {"labels.site == \"x\"", false},
+        {"labels.site == \"x\" || host == \"h\"", true},
+        {"tenant != \"\"", true},
+        {"severity >= MAJOR && rule == \"host-down\"", true},
+        {"severity >= MAJOR && rule == \"host-dwon\"", false},
+        {"host == \"h\" && host.startsWith(\"h\") && !(host in known)", true},
+        {"(has(host) ? host : \"none\") == \"none\"", true},
+        {"(has(labels.site) ? labels.site : \"none\") == \"some\"", false},
+        {"size(team) == 2", true},
+        {"size(team) == 4", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char mute[400];
+        snprintf(mute, sizeof(mute),
+                 "silences:\n  - id: s\n    to: \"2999-01-01T00:00:00Z\"\n    where: |\n      %s\n",
+                 cases[i].where);
+        if (reach_of(mute).is_possible != cases[i].is_possible)
+            fail_msg("%s is not %d", cases[i].where, cases[i].is_possible);
+    }
+}
+
+static void names_in_equal_that_make_no_difference_are_found(void **state)
+{
+    static const struct {
+        const char *source, *target, *equal;
+        bool is_possible;
+        uint32_t idle; /* the tenant is the first */
+    } cases[] = {
+        {"rack-power", "rack-host", "labels.rack", true, 0},
+        {"rack-power", "rack-host", "labels.rakc", true, 2},
+        {"rack-power", "rack-host", "labels.rack, labels.rakc", true, 4},
+        {"rack-power", "rack-host", "host", false, 0},
+        {"rack-power", "host-down", "labels.rack", false, 0},
+        {"rack-host", "host-down", "host", true, 0},
+        {"rack-host", "host-down", "host, labels.rack", false, 0},
+        {"none", "host-down", "host", false, 0},
+        {"rack-host", "none", "host", false, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char mute[400];
+        snprintf(mute, sizeof(mute),
+                 "inhibit:\n  - {id: i, source: 'rule == \"%s\"', target: 'rule == \"%s\"', equal: "
+                 "[%s]}\n",
+                 cases[i].source, cases[i].target, cases[i].equal);
+        struct mute_reach reach = reach_of(mute);
+        if (reach.is_possible != cases[i].is_possible ||
+            (reach.is_possible && reach.idle_equal != cases[i].idle))
+            fail_msg("case %zu: %d, %x", i, reach.is_possible, (unsigned)reach.idle_equal);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(matchers_that_no_rule_meets_are_found),
+        cmocka_unit_test(names_in_equal_that_make_no_difference_are_found),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
