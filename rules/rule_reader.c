@@ -429,6 +429,7 @@ static void read_close(struct reading *reading)
 static void read_title(struct reading *reading, const struct yaml_node *incident)
 {
     const struct yaml_node *node = reading_required(reading, incident, "title", "incident");
+    const struct title_known known = {reading->rule->by, reading->rule->open.by_count};
     struct id128 *digest;
 
     if (node == NULL || !reading_is_scalar(reading, node))
@@ -443,7 +444,9 @@ static void read_title(struct reading *reading, const struct yaml_node *incident
     reading_setting_of_node(reading, SETTING_TITLE, node);
     /* Without a good `when` it is not known what {count()} may mean. */
     if (reading->has_title &&
-        !title_compile(node, &reading->when, reading->build->arena, &reading->rule->title))
+        !title_compile(node, &reading->when,
+                       reading->rule->open.form_kind == FORM_EXPECT ? &known : NULL,
+                       reading->build->arena, &reading->rule->title))
         reading_spoil(reading);
     digest = &reading->rule->open.setting[SETTING_TITLE].digest;
     reading_digest_number(digest, (int64_t)reading->rule->title.digest.hi);

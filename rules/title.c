@@ -13,6 +13,7 @@ struct template
 {
     const struct yaml_node *node;
     const struct scope *when;
+    const struct title_known *known;
     struct arena *arena;
     struct title_part *parts;
     uint32_t count;
@@ -46,6 +47,46 @@ static bool compile_placeholder(struct template *template, const struct ast *ast
                           : operand_compile(ast, template->arena, NULL, &part->operand);
 }
 
+static bool is_known(const struct title_known *known, const struct ast *ast)
+{
+    for (uint32_t i = 0; i < known->count; i++) {
+        const struct operand *field = &known->field[i];
+        if (field->field == ast->field &&
+            (ast->field != RULE_FIELD_LABEL ||
+             (field->text.len == ast->text.len &&
+              memcmp(field->text.at, ast->text.at, ast->text.len) == 0)))
+            return true;
+    }
+    return false;
+}
+
+/* The first field that would stay empty; NULL: there is none. */
+static const struct ast *find_empty(const struct title_known *known, const struct ast *ast)
+{
+    const struct ast *found = NULL;
+
+    if (ast->meaning == MEANS_FIELD)
+        return is_known(known, ast) ? NULL : ast;
+    if (ast->meaning == MEANS_AGGREGATE)
+        return NULL;
+    if (ast->receiver != NULL)
+        found = find_empty(known, ast->receiver);
+    for (const struct ast *part = ast->first; found == NULL && part != NULL; part = part->next)
+        found = find_empty(known, part);
+    return found;
+}
+
+static bool check_known(const struct template *template, const struct ast *ast)
+{
+    const struct ast *empty = template->known != NULL ? find_empty(template->known, ast) : NULL;
+
+    if (empty != NULL)
+        diagnose(template->when->diag, empty->span,
+                 "this would stay empty: no event opens an incident of this rule, so its title "
+                 "knows what \"by\" names and no more");
+    return empty == NULL;
+}
+
 static bool add_placeholder(struct template *template, uint32_t from, uint32_t to)
 {
     struct title_part *part = &template->parts[template->count++];
@@ -62,7 +103,8 @@ static bool add_placeholder(struct template *template, uint32_t from, uint32_t t
     }
     scope.kind = SCOPE_TITLE;
     ast = parse_expression(template->node, from, to, scope.arena, diag);
-    if (ast == NULL || !vars_place(ast, scope.vars) || !types_check_value(ast, &scope))
+    if (ast == NULL || !vars_place(ast, scope.vars) || !types_check_value(ast, &scope) ||
+        !check_known(template, ast))
         return false;
     text = ast_print(ast, scope.arena);
     if (text == NULL || !compile_placeholder(template, ast, part)) {
@@ -126,10 +168,10 @@ static bool compile_parts(struct template *template)
     return add_text(template, text.at + from, at - from);
 }
 
-bool title_compile(const struct yaml_node *node, const struct scope *when, struct arena *arena,
-                   struct title *out)
+bool title_compile(const struct yaml_node *node, const struct scope *when,
+                   const struct title_known *known, struct arena *arena, struct title *out)
 {
-    struct template template = {.node = node, .when = when, .arena = arena};
+    struct template template = {.node = node, .when = when, .known = known, .arena = arena};
     uint32_t braces = 0;
 
     for (uint32_t i = 0; i < node->text.len; i++)

@@ -23,16 +23,23 @@ struct title_part {
     struct program program;
 };
 
+struct title_known {
+    const struct operand *field;
+    uint32_t count;
+};
+
 struct title {
     const struct title_part *parts;
     uint32_t count;
     struct id128 digest; /* of what the placeholders mean */
 };
 
-/* Compiles a scalar; `when` is the scope after checking, with its aggregates.
+/* Compiles a scalar; `when` is the scope after checking, with its aggregates. Where no event opens
+ * an incident, `known` are the only fields that are not empty then, and others are refused; NULL:
+ * all are known.
  * Errors: false, diagnosed (or memory noted). */
-bool title_compile(const struct yaml_node *node, const struct scope *when, struct arena *arena,
-                   struct title *out);
+bool title_compile(const struct yaml_node *node, const struct scope *when,
+                   const struct title_known *known, struct arena *arena, struct title *out);
 
 /* Renders into `to`, cut at `bytes` on a character border, always terminated. */
 void title_render(const struct title *title, struct program_input *input, char *to, size_t bytes);

@@ -105,6 +105,13 @@ static const struct ast *number_of_event(struct ast *ast, struct scope *scope)
                  value_type_name(ast->type));
         return NULL;
     }
+    if (ast->meaning == MEANS_FIELD && ast->field != RULE_FIELD_LABEL && ast->type == TYPE_TEXT) {
+        diagnose(scope->diag, ast->span,
+                 "this aggregate takes a number, or a label that holds one, and %.*s is text; what "
+                 "computes a number of it may be named: double(%.*s)",
+                 (int)ast->text.len, ast->text.at, (int)ast->text.len, ast->text.at);
+        return NULL;
+    }
     *number = *ast; /* without its neighbour */
     number->next = NULL;
     *convert = (struct ast){.kind = AST_CALL,

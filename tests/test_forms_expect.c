@@ -153,6 +153,15 @@ static const struct {
     {"rules:\n  - id: r\n    where: 'true'\n    expect: 5m\n    incident: {title: t}\n"
      "    close: cleared()\n",
      "expect takes a map"},
+#define TITLED(title)                                                                              \
+    "rules:\n- id: r\n  where: 'true'\n  by: [host, labels.rack]\n  vars: {place: labels.rack}\n"  \
+    "  expect: {every: 5m}\n  incident: {title: \"{host} of {place}: " title                       \
+    "\"}\n  close: cleared()\n"
+    {TITLED("{resource} is silent"),
+     "r.yaml:7:42: this would stay empty: no event opens an incident of this rule"},
+    {TITLED("{labels.row}"), "r.yaml:7:42: this would stay empty"},
+    {TITLED("{has(labels.row) ? 1 : 2}"), "r.yaml:7:46: this would stay empty"},
+    {TITLED("{host + message}"), "r.yaml:7:49: this would stay empty"},
 };
 
 static void what_is_wrong_is_said(void **state)
@@ -166,6 +175,12 @@ static void what_is_wrong_is_said(void **state)
         if (strstr(err.text, refused[i].message) == NULL)
             fail_msg("row %zu: \"%s\" is not in\n%s", i, refused[i].message, err.text);
     }
+    struct rule_set *set = NULL;
+    struct error err = {""};
+    const char *good = TITLED("{tenant} {labels.rack + host}");
+    if (rule_set_parse("r.yaml", good, strlen(good), &set, &err) != 0)
+        fail_msg("%s", err.text);
+    rule_set_destroy(set);
 }
 
 int main(void)

@@ -177,6 +177,10 @@ static void what_is_no_number_is_refused(void **state)
     } cases[] = {
         {"sum(severity) > 1", "this aggregate takes a number, or a label that holds one, and this "
                               "is a severity"},
+        {"sum(message) > 1",
+         "r.yaml:5:16: this aggregate takes a number, or a label that holds one, "
+         "and message is text; what computes a number of it may be named: "
+         "double(message)"},
         {"sum() > 1", "sum() takes exactly one thing"},
         {"quantile(value) > 1", "quantile() takes two things: quantile(value, 0.95)"},
         {"quantile(value, 95) > 1", "a quantile is a number from 0 to 1: quantile(value, 0.95)"},

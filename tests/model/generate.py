@@ -202,6 +202,8 @@ class Generator:
                 self.forms["computed title"] += 1
                 counted = [a for a in aggregates if a[2] in ("count", "distinct")]
                 rule["title"] = self.title(counted if "when" in rule else [])
+            if "expect" in rule:  # no event opens it
+                rule["title"] = parts_of("{" + rule_by(rule)[-1] + "} is silent")
             if "when" in rule and self.chance(0.15):
                 self.forms["variables"] += 1
                 rule["vars"] = True
@@ -582,7 +584,7 @@ class LiveGenerator(Generator):
             if kind < 0.3:
                 changed.append(rule)
             elif kind < 0.6:  # of the same form: windows and incidents carry on
-                rule["title"] = parts_of("{resource}, anew")
+                rule["title"] = parts_of("anew" if "expect" in rule else "{resource}, anew")
                 rule["close"] = self.close()
                 if self.tight:
                     rule["max_keys"] = self.random.choice([1, 2, 3])
