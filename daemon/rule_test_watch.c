@@ -217,7 +217,7 @@ static void on_touched(void *self, const struct trace_touch *touch)
     key_print(touch, key, sizeof(key));
     key_keep(watch, asked, key, touch->near);
     if (touch->state[0] != '\0')
-        snprintf(look, LINE_BYTES, "at %s %s stood at %.450s", time, key, touch->state);
+        snprintf(look, LINE_BYTES, "at %s %s stood at %.400s", time, key, touch->state);
     else
         snprintf(look, LINE_BYTES, "at %s %s held nothing", time, key);
 }
