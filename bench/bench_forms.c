@@ -1,0 +1,259 @@
+/*
+ * bench_forms.c - what an event costs with a rule of each form, against a plain threshold rule.
+ *
+ * Unit:   one event of a replay of JSON lines: read, decoded, deduplicated, matched, correlated.
+ * Input:  hosts in cycles of a minute, spread evenly: ten checks c0 ... c9 fail a second apart,
+ * with values 1 ... 10, and ten seconds after its failure each is clear again; then 40 s of
+ *         nothing. Written before the clock starts.
+ * Rules:  one rule per run. Each but the last opens one incident per host and cycle, and closes it
+ *         before the next, so that openings cost the same for all; of a composite the rule below
+ *         opens another. The last learns what a host's cycle is like, and opens once, when it is
+ *         another.
+ * Clock:  CPU of the process from the first record read until 99 % of the events are in closed
+ *         epochs; one worker, pinned.
+ * Runs:   each form beside a run of the threshold rule, round by round; a ratio is that of the two
+ *         neighbours.
+ * Check:  the number of incidents of each run, worked out, and the ledger.
+ *
+ * usage: bench_forms [rounds, 5] [hosts, 2000] [cycles, 5, at least 4]
+ */
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "bench/engine_run.h"
+#include "ingest/file_source.h"
+
+enum {
+    ROUNDS_MAX = 32,
+    CYCLE_MS = 60000,
+    CHECKS = 10,
+    STEP_MS = 1000,
+    CYCLES_MIN = 4,  /* three to learn from */
+    END_MS = 180000, /* one more event this long after the last cycle: all timers are due by then */
+};
+
+/* What most rules begin with and end with. */
+#define WATCHED "    where: severity >= MAJOR\n    by: [resource]\n"
+#define CLOSED "    close: cleared() || quiet(20s)\n"
+#define WINDOW(window, when) WATCHED "    window: " window "\n    when: " when "\n" CLOSED
+#define STEPS(more) "    by: [resource]\n" more CLOSED
+
+enum opens { EACH_CYCLE, TWICE_EACH_CYCLE, ONCE };
+
+static const struct form {
+    const char *name;
+    const char *rule; /* without id and incident */
+    enum opens opens;
+    bool flaps;        /* alerts flap from the second change in 30 s on */
+    const char *below; /* another rule, or NULL */
+} forms[] = {
+    {"threshold: count() in 30s", WINDOW("30s", "count() >= 5"), EACH_CYCLE, false, NULL},
+    {"on: events", "    on: events\n" WINDOW("30s", "count() >= 5"), EACH_CYCLE, false, NULL},
+    {"distinct()", WINDOW("30s", "distinct(check) >= 5"), EACH_CYCLE, false, NULL},
+    {"tumbling", WINDOW("{tumbling: 20s}", "count() >= 5"), EACH_CYCLE, false, NULL},
+    {"tumbling, look: end", "    look: end\n" WINDOW("{tumbling: 20s}", "count() >= 5"), EACH_CYCLE,
+     false, NULL},
+    {"session", WINDOW("{session: 5s, max: 1m}", "count() >= 5"), EACH_CYCLE, false, NULL},
+    {"session, look: end", "    look: end\n" WINDOW("{session: 5s, max: 1m}", "count() >= 10"),
+     EACH_CYCLE, false, NULL},
+    {"open", WINDOW("open", "count() >= 5"), EACH_CYCLE, false, NULL},
+    {"open, for: 3s (hold)", "    for: 3s\n" WINDOW("open", "count() >= 5"), EACH_CYCLE, false,
+     NULL},
+    {"sum()", WINDOW("30s", "sum(value) >= 15"), EACH_CYCLE, false, NULL},
+    {"avg()", WINDOW("30s", "avg(value) >= 3"), EACH_CYCLE, false, NULL},
+    {"stddev()", WINDOW("30s", "stddev(value) >= 1.4"), EACH_CYCLE, false, NULL},
+    {"min()", WINDOW("30s", "min(value) <= 1 && count() >= 5"), EACH_CYCLE, false, NULL},
+    {"max()", WINDOW("30s", "max(value) >= 5"), EACH_CYCLE, false, NULL},
+    {"quantile()", WINDOW("30s", "quantile(value, 0.5) >= 3"), EACH_CYCLE, false, NULL},
+    {"rate()", WINDOW("30s", "rate(value) >= 1 && count() >= 5"), EACH_CYCLE, false, NULL},
+    {"first()", WINDOW("30s", "first(value) == 1 && count() >= 5"), EACH_CYCLE, false, NULL},
+    {"last()", WINDOW("30s", "last(value) >= 5"), EACH_CYCLE, false, NULL},
+    {"hysteresis: close by last()",
+     WATCHED "    window: 30s\n    when: count() >= 5\n"
+             "    close: last(value) >= 10 || quiet(20s)\n",
+     EACH_CYCLE, false, NULL},
+    {"hysteresis: close by fewer()",
+     WATCHED "    window: 30s\n    when: count() >= 5\n    close: fewer(1, 12s)\n", EACH_CYCLE,
+     false, NULL},
+    {"sequence of three",
+     STEPS("    sequence: [{where: check == \"c1\"}, {where: check == \"c4\"},\n"
+           "               {where: check == \"c7\"}]\n    within: 30s\n"),
+     EACH_CYCLE, false, NULL},
+    {"sequence, strict",
+     STEPS("    where: severity >= MAJOR\n"
+           "    sequence: [{where: check == \"c3\"}, {where: check == \"c4\"}]\n"
+           "    contiguity: strict\n    within: 30s\n"),
+     EACH_CYCLE, false, NULL},
+    {"sequence, then not",
+     STEPS("    sequence: [{where: check == \"c2\"}, {not: check == \"fixed\"}]\n"
+           "    within: 5s\n"),
+     EACH_CYCLE, false, NULL},
+    {"all of three",
+     STEPS("    all: [{where: check == \"c1\"}, {where: check == \"c5\"},\n"
+           "          {where: check == \"c8\"}]\n    within: 30s\n"),
+     EACH_CYCLE, false, NULL},
+    {"expect", WATCHED "    expect: {every: 15s}\n    close: cleared()\n", EACH_CYCLE, false, NULL},
+    {"on: flapping", "    on: flapping\n" WINDOW("30s", "count() >= 10"), EACH_CYCLE, true, NULL},
+    {"deviation()",
+     WATCHED "    window: {tumbling: 1m}\n    baseline: {season: 1m, learn: 2}\n"
+             "    when: deviation(sum(labels.load)) > 4\n    close: quiet(10m)\n",
+     ONCE, false, NULL},
+};
+enum { FORMS = sizeof(forms) / sizeof(forms[0]) };
+
+/* --- input ----------------------------------------------------------------------------------- */
+
+struct happening {
+    int64_t at_ms;
+    uint32_t host;
+    uint8_t number; /* 0 ... 9 a failure, 10 ... 19 the clear of it */
+    bool is_unlike; /* of the last cycle */
+};
+
+static int happening_order(const void *a, const void *b)
+{
+    const struct happening *x = a, *y = b;
+
+    if (x->at_ms != y->at_ms)
+        return x->at_ms < y->at_ms ? -1 : 1;
+    return (x->host > y->host) - (x->host < y->host);
+}
+
+static void line_write(FILE *file, int64_t at_ms, const char *resource, const char *more)
+{
+    fprintf(file,
+            "{\"time\":\"2026-01-01T%02d:%02d:%02d.%03dZ\",\"tenant\":\"acme\",\"source\":\"node\","
+            "\"resource\":\"%s\",\"message\":\"request took longer than it should\",%s}\n",
+            (int)(at_ms / 3600000), (int)(at_ms / 60000 % 60), (int)(at_ms / 1000 % 60),
+            (int)(at_ms % 1000), resource, more);
+}
+
+/* Returns how many lines. */
+static uint64_t lines_write(const char *path, uint32_t hosts, uint32_t cycles)
+{
+    size_t count = (size_t)hosts * cycles * 2 * CHECKS, n = 0;
+    struct happening *all = malloc(count * sizeof(*all));
+    FILE *file = fopen(path, "w");
+    char resource[32], more[256];
+
+    if (all == NULL || file == NULL)
+        exit(1);
+    for (uint32_t c = 0; c < cycles; c++)
+        for (uint32_t h = 0; h < hosts; h++)
+            for (uint8_t i = 0; i < 2 * CHECKS; i++)
+                all[n++] = (struct happening){
+                    (int64_t)c * CYCLE_MS + (int64_t)h * CYCLE_MS / hosts + (int64_t)i * STEP_MS, h,
+                    i, c == cycles - 1};
+    qsort(all, count, sizeof(*all), happening_order);
+    for (size_t i = 0; i < count; i++) {
+        const struct happening *what = &all[i];
+        snprintf(resource, sizeof(resource), "host-%05u", what->host);
+        snprintf(more, sizeof(more),
+                 "\"check\":\"c%d\",\"severity\":\"major\",\"state\":\"%s\",\"value\":%d,"
+                 "\"labels\":{\"site\":\"fra1\",\"os\":\"linux\",\"load\":\"%d\"}",
+                 what->number % CHECKS, what->number < CHECKS ? "problem" : "clear",
+                 what->number % CHECKS + 1, what->is_unlike ? 100 : 1);
+        line_write(file, what->at_ms, resource, more);
+    }
+    line_write(file, (int64_t)cycles * CYCLE_MS + END_MS, "end",
+               "\"check\":\"end\",\"severity\":\"info\"");
+    free(all);
+    if (fclose(file) != 0)
+        exit(1);
+    return count + 1;
+}
+
+/* --- runs ------------------------------------------------------------------------------------- */
+
+static struct rule_set *rules_read(const struct form *form)
+{
+    char text[2048];
+    struct rule_set *set = NULL;
+    struct error err = {""};
+
+    snprintf(text, sizeof(text), "rules:\n  - id: bench\n    incident: {title: t}\n%s%s%s",
+             form->rule, form->below != NULL ? "  - id: below\n    incident: {title: t}\n" : "",
+             form->below != NULL ? form->below : "");
+    if (rule_set_parse(form->name, text, strlen(text), &set, &err) != 0) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+    return set;
+}
+
+/* CPU per event in ns; false when an answer is wrong. */
+static bool run(const struct form *form, const char *path, uint64_t lines, uint64_t expected,
+                double *ns)
+{
+    const struct file_input input = {.path = path, .topic = "events"};
+    struct engine_config config;
+    struct error err = {""};
+    struct engine_run run = {
+        .config = &config, .rules = rules_read(form), .records = lines, .share = 0.99};
+
+    engine_config_init(&config);
+    config.workers = 1;
+    config.seal_ms = 0;
+    config.flap_start = form->flaps ? 2 : 0;
+    config.flap_stop = 1;
+    config.flap_window_ms = 30000;
+    if (file_source_open(&input, 1, &run.source, &err) != 0) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+    engine_run(&run);
+    run.source->ops->close(run.source);
+    rule_set_destroy(run.rules);
+    *ns = run.cpu_ns_event;
+    if (run.why[0] == '\0' && run.opened == expected)
+        return true;
+    printf("%s: WRONG: %llu incidents instead of %llu %s\n", form->name,
+           (unsigned long long)run.opened, (unsigned long long)expected, run.why);
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    static double ns[FORMS][ROUNDS_MAX], ratio[FORMS][ROUNDS_MAX];
+    int rounds = argc > 1 ? atoi(argv[1]) : 5;
+    uint32_t hosts = argc > 2 ? (uint32_t)atoi(argv[2]) : 2000;
+    uint32_t cycles = argc > 3 ? (uint32_t)atoi(argv[3]) : 5;
+    char path[] = "/tmp/bench-forms-XXXXXX";
+    bool is_right = true;
+    cpu_set_t one_core;
+
+    if (rounds < 1 || rounds > ROUNDS_MAX || hosts < 1 || hosts > 50000 || cycles < CYCLES_MIN ||
+        cycles > 60 || close(mkstemp(path)) != 0) {
+        fprintf(stderr, "usage: bench_forms [rounds] [hosts] [cycles]\n");
+        return 2;
+    }
+    CPU_ZERO(&one_core);
+    CPU_SET(0, &one_core);
+    if (sched_setaffinity(0, sizeof(one_core), &one_core) != 0)
+        fprintf(stderr, "not pinned: the kernel refuses\n");
+    uint64_t lines = lines_write(path, hosts, cycles);
+    for (int r = 0; r < rounds; r++)
+        for (int f = 0; f < FORMS; f++) {
+            uint64_t each = (uint64_t)hosts * cycles;
+            uint64_t expected = forms[f].opens == EACH_CYCLE         ? each
+                                : forms[f].opens == TWICE_EACH_CYCLE ? 2 * each
+                                                                     : hosts;
+            double plain;
+            is_right = run(&forms[0], path, lines, each, &plain) && is_right;
+            is_right = run(&forms[f], path, lines, expected, &ns[f][r]) && is_right;
+            ratio[f][r] = ns[f][r] / plain;
+        }
+    unlink(path);
+    printf("%llu events; CPU per event, and as a ratio to the threshold rule: median [least .. "
+           "most] of %d rounds\n",
+           (unsigned long long)lines, rounds);
+    for (int f = 0; f < FORMS; f++) {
+        double median = bench_median(ns[f], rounds), share = bench_median(ratio[f], rounds);
+        printf("%-30s %6.0f ns  %.2f [%.2f .. %.2f]\n", forms[f].name, median, share, ratio[f][0],
+               ratio[f][rounds - 1]);
+    }
+    printf("answer check: %s\n", is_right ? "right" : "WRONG");
+    return is_right ? 0 : 1;
+}
