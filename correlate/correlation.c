@@ -150,7 +150,7 @@ static void touch_run(struct correlation *c, const struct touch *touch)
 
     tally_add(&c->rules->slots[touch->slot].tally[c->worker->index].touches, 1);
     if (number == UINT32_MAX) {
-        if (!raises || c->rules->slots[touch->slot].rule->listed_count > 0) {
+        if (!raises || c->rules->slots[touch->slot].is_listed) {
             c->retired++;
             return;
         }
@@ -308,6 +308,24 @@ void correlation_publish_due(const struct correlation *c)
     atomic_store_explicit(&worker->next_due, due, memory_order_relaxed);
 }
 
+/* What a touch will look at, a while before: its key's place and its rule's slot, then the state
+ * and what the slot points at. Of ten thousand rules no cache holds much. */
+static void prefetch_far(const struct correlation *c, const struct touch *touch)
+{
+    key_prefetch(&c->worker->engine->key_lanes[touch->lane], touch->key);
+    __builtin_prefetch(&c->rules->slots[touch->slot]);
+}
+
+static void prefetch_near(const struct correlation *c, const struct touch *touch)
+{
+    const struct rule_slot *slot = &c->rules->slots[touch->slot];
+
+    key_prefetch_state(&c->worker->engine->key_lanes[touch->lane], touch->key);
+    __builtin_prefetch(&slot->tally[c->worker->index], 1);
+    __builtin_prefetch(slot->rule);
+    __builtin_prefetch((const char *)slot->rule + 64);
+}
+
 void rules_phase(struct worker *worker, uint64_t seq, const struct step *step)
 {
     struct engine *engine = worker->engine;
@@ -320,11 +338,9 @@ void rules_phase(struct worker *worker, uint64_t seq, const struct step *step)
     worker->listed_generation = c.rules->generation;
     for (size_t i = 0; i < count; i++) {
         if (i + PREFETCH_AHEAD < count)
-            key_prefetch(&engine->key_lanes[touches[i + PREFETCH_AHEAD]->lane],
-                         touches[i + PREFETCH_AHEAD]->key);
+            prefetch_far(&c, touches[i + PREFETCH_AHEAD]);
         if (i + STATE_AHEAD < count)
-            key_prefetch_state(&engine->key_lanes[touches[i + STATE_AHEAD]->lane],
-                               touches[i + STATE_AHEAD]->key);
+            prefetch_near(&c, touches[i + STATE_AHEAD]);
         if (c.trace == NULL)
             touch_run(&c, touches[i]);
         else

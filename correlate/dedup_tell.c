@@ -26,7 +26,7 @@ void dedup_emit(struct dedup *d, struct order order, const struct route *route,
     struct worker *worker = d->worker;
     unsigned to = lane_owner(worker->engine, route->lane);
     struct touch_list *out = &worker->touches_out[d->seq & (STEPS - 1)][to];
-    bool has_steps = slot->rule->step_count > 0 && kind <= TOUCH_REPEAT;
+    bool has_steps = slot->has_steps && kind <= TOUCH_REPEAT;
 
     order.rule = slot->order;
     order.second = kind != TOUCH_CLEAR;
@@ -85,7 +85,7 @@ static void match_input(struct dedup *d, const struct event_text *text, uint8_t 
     worker->routes.count = 0;
     vector_reserve(&worker->routes, count);
     for (size_t i = 0; i < count && worker->routes.count < UINT16_MAX; i++)
-        if (takes(rule_set_rule(d->rules->set, worker->match.at[i])->input))
+        if (takes(d->rules->slots[d->rules->slot_of[worker->match.at[i]]].input))
             worker->routes.at[worker->routes.count++] = route_make(d, worker->match.at[i], &view);
 }
 
@@ -130,7 +130,7 @@ void dedup_beat(struct dedup *d, const struct event *ev)
 
 bool dedup_takes_events(const struct dedup *d, const struct route *route)
 {
-    return d->rules->slots[route->slot].rule->input == RULE_INPUT_EVENTS;
+    return d->rules->slots[route->slot].input == RULE_INPUT_EVENTS;
 }
 
 static bool route_equal(const struct route *a, const struct route *b)

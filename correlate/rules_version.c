@@ -162,6 +162,9 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
                 .rule = rule, .tally = tally_alloc(worker_count), .current = true};
         }
         version->lists_keys |= rule->listed_count > 0;
+        version->slots[slot].input = (uint8_t)rule->input;
+        version->slots[slot].has_steps = rule->step_count > 0;
+        version->slots[slot].is_listed = rule->listed_count > 0;
         version->slot_of[i] = slot;
     }
     version->slot_count = slots;

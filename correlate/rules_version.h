@@ -44,6 +44,10 @@ struct rule_slot {
     struct rule_tally *tally; /* one per worker; shared by all versions that have the slot */
     uint32_t order; /* among all slots of the version, by (rule id, slot): merges touches */
     bool current;   /* false: drains, gets no new touches but for open incidents */
+    /* Of the rule, for those who want no more of it: ten thousand rules are in no cache. */
+    uint8_t input; /* enum rule_input */
+    bool has_steps;
+    bool is_listed;
     struct rule_counts base; /* of a current one */
 };
 

@@ -552,6 +552,9 @@ size_t rule_set_match(const struct rule_set *set, const struct event_view *view,
             uint32_t w = g * 64 + (uint32_t)__builtin_ctzll(words);
             for (uint64_t left = found.bits[w]; left != 0; left &= left - 1) {
                 uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(left);
+                /* For rule_by_values(), while `where` is evaluated. */
+                __builtin_prefetch((const char *)&set->rules[i] + 64);
+                __builtin_prefetch(&set->rules[i].by);
                 if (!(exact[w] & left & -left) && program_run(&set->where[i], &input) != TRUTH_TRUE)
                     continue;
                 if (count == max)

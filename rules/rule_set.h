@@ -122,17 +122,19 @@ struct rule {
     enum window_kind window_kind;
     int64_t window_ms;
     int64_t session_max_ms;
-    int64_t hold_ms;   /* `when` has to be true for so long without a break; 0: at once */
+    int64_t hold_ms; /* `when` has to be true for so long without a break; 0: at once */
+    /* Up to here and from here on a cache line: what is looked at for every touch. */
     bool looks_at_end; /* `when` is looked at when the window ends, not when it gains an entry */
-    uint32_t by_count;
-    const char *by_name[RULE_BY_MAX]; /* as written: "tenant", "host", "labels.rack" */
-    uint32_t aggregate_count;
-    struct rule_aggregate aggregate[RULE_AGGREGATES_MAX];
-    uint8_t argument_count; /* different numbers that they look at */
+    uint8_t argument_count; /* different numbers that the aggregates look at */
     bool has_distinct;      /* among the aggregates */
     uint8_t entry_words;    /* what a window's entry keeps for them (correlate/window.h) */
-    /* FORM_SEQUENCE and FORM_ALL; window_ms is `within` */
-    uint32_t step_count;
+    uint32_t by_count;
+    uint32_t aggregate_count;
+    uint32_t max_members; /* window entries and open alerts per key [1000] */
+    uint32_t max_keys;    /* [100000] */
+    uint32_t step_count;  /* FORM_SEQUENCE and FORM_ALL; window_ms is `within` */
+    struct rule_aggregate aggregate[RULE_AGGREGATES_MAX];
+    const char *by_name[RULE_BY_MAX]; /* as written: "tenant", "host", "labels.rack" */
     struct rule_step step[RULE_STEPS_MAX];
     bool is_strict;           /* `contiguity: strict`: nothing of the key may come between */
     bool keeps_later;         /* `skip: to_next`: chains that began later live on */
@@ -161,8 +163,6 @@ struct rule {
     const char *tier;   /* "" where not given */
     const char *runbook;
     const char *team;
-    uint32_t max_keys;    /* [100000] */
-    uint32_t max_members; /* window entries and open alerts per key [1000] */
     /* Equal forms carry their state over a reload: hash of input, where, by, window, when, as
      * rules/meaning.h reads them; of a baseline, what `when` computes, so that thresholds may
      * change. */
