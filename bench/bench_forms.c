@@ -12,7 +12,7 @@
  * Clock:  CPU of the process from the first record read until 99 % of the events are in closed
  *         epochs; one worker, pinned.
  * Runs:   each form beside a run of the threshold rule, round by round; a ratio is that of the two
- *         neighbours.
+ *         neighbours. On a busy machine the ratio of the least times says more than their median.
  * Check:  the number of incidents of each run, worked out, and the ledger.
  *
  * usage: bench_forms [rounds, 5] [hosts, 2000] [cycles, 5, at least 4]
@@ -217,6 +217,7 @@ static bool run(const struct form *form, const char *path, uint64_t lines, uint6
 int main(int argc, char **argv)
 {
     static double ns[FORMS][ROUNDS_MAX], ratio[FORMS][ROUNDS_MAX];
+    double least = 1e18; /* of the threshold rule: what a busy machine adds is never negative */
     int rounds = argc > 1 ? atoi(argv[1]) : 5;
     uint32_t hosts = argc > 2 ? (uint32_t)atoi(argv[2]) : 2000;
     uint32_t cycles = argc > 3 ? (uint32_t)atoi(argv[3]) : 5;
@@ -244,15 +245,16 @@ int main(int argc, char **argv)
             is_right = run(&forms[0], path, lines, each, &plain) && is_right;
             is_right = run(&forms[f], path, lines, expected, &ns[f][r]) && is_right;
             ratio[f][r] = ns[f][r] / plain;
+            least = plain < least ? plain : least;
         }
     unlink(path);
     printf("%llu events; CPU per event, and as a ratio to the threshold rule: median [least .. "
-           "most] of %d rounds\n",
+           "most] of %d rounds, and that of the least CPU of both\n",
            (unsigned long long)lines, rounds);
     for (int f = 0; f < FORMS; f++) {
         double median = bench_median(ns[f], rounds), share = bench_median(ratio[f], rounds);
-        printf("%-30s %6.0f ns  %.2f [%.2f .. %.2f]\n", forms[f].name, median, share, ratio[f][0],
-               ratio[f][rounds - 1]);
+        printf("%-30s %6.0f ns  %.2f [%.2f .. %.2f]  %.2f\n", forms[f].name, median, share,
+               ratio[f][0], ratio[f][rounds - 1], ns[f][0] / least);
     }
     printf("answer check: %s\n", is_right ? "right" : "WRONG");
     return is_right ? 0 : 1;
