@@ -327,7 +327,7 @@ static double real_of(const struct window *window, uint32_t p)
     case AGGREGATE_LAST:
         return part->ends.count > 0 ? window_number(&column, part->ends.last - base) : NAN;
     default:
-        assert(!"an aggregate that is kept");
+        assert(false && "an aggregate that is kept");
         return NAN;
     }
 }
