@@ -3,6 +3,7 @@
  */
 #include "correlate/derived.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,22 +64,29 @@ void derived_put(struct engine *engine, const struct derived *derived)
 
 /* What a bound took from one rule in one round, in words. */
 struct taken {
-    const char *check, *noun, *is, *are, *what;
+    const char *check, *noun[2], *is[2], *what; /* of one, of several */
 };
 
-static const struct taken incidents_taken = {"no-longer-watched", "incident", "is", "are",
+static const struct taken incidents_taken = {"no-longer-watched",
+                                             {"incident", "incidents"},
+                                             {"is", "are"},
                                              "no longer watched: a bound was reached"};
-static const struct taken keys_taken = {"keys-evicted", "key", "was", "were",
-                                        "given up: max_keys was reached"};
+static const struct taken keys_taken = {
+    "keys-evicted", {"key", "keys"}, {"was", "were"}, "given up: max_keys was reached"};
 
-static void taken_put(struct engine *engine, const struct step *step, const struct rule *rule,
-                      const struct taken *taken, size_t count, uint16_t sub)
+static const struct taken entries_taken = {"members-evicted",
+                                           {"entry", "entries"},
+                                           {"was", "were"},
+                                           "pushed out: max_members was reached"};
+
+static void taken_put(struct engine *engine, int64_t at_ms, const struct rule *rule,
+                      const struct taken *taken, uint64_t count, uint16_t sub)
 {
     char message[256];
 
-    snprintf(message, sizeof(message), "%zu %s%s of rule %s %s %s", count, taken->noun,
-             count == 1 ? "" : "s", rule->id, count == 1 ? taken->is : taken->are, taken->what);
-    derived_put(engine, &(struct derived){.at_ms = step->to_ms,
+    snprintf(message, sizeof(message), "%" PRIu64 " %s of rule %s %s %s", count,
+             taken->noun[count != 1], rule->id, taken->is[count != 1], taken->what);
+    derived_put(engine, &(struct derived){.at_ms = at_ms,
                                           .resource = rule->id,
                                           .check = taken->check,
                                           .message = message,
@@ -104,13 +112,19 @@ static uint16_t taken_tell(struct engine *engine, const struct step *step,
             end++;
         while (rules->slots[s].order != orders[i])
             s++;
-        taken_put(engine, step, rules->slots[s].rule, taken, end - i, sub++);
+        taken_put(engine, step->to_ms, rules->slots[s].rule, taken, end - i, sub++);
         i = end;
     }
     return sub;
 }
 
-void derived_make(struct engine *engine, const struct step *step)
+void derived_tell_members(struct engine *engine, int64_t epoch, const struct rule *rule,
+                          uint64_t count, uint16_t sub)
+{
+    taken_put(engine, epoch * (int64_t)engine->config.epoch_ms, rule, &entries_taken, count, sub);
+}
+
+uint16_t derived_make(struct engine *engine, const struct step *step)
 {
     const struct rule_slot *slots = step->rules->slots;
     VECTOR_OF(uint32_t) lost = {0}, given_up = {0};
@@ -125,7 +139,8 @@ void derived_make(struct engine *engine, const struct step *step)
             vector_add(&given_up) = slots[worker->given_up.at[i]].order;
     }
     sub = taken_tell(engine, step, &incidents_taken, lost.at, lost.count, 0);
-    taken_tell(engine, step, &keys_taken, given_up.at, given_up.count, sub);
+    sub = taken_tell(engine, step, &keys_taken, given_up.at, given_up.count, sub);
     free(lost.at);
     free(given_up.at);
+    return sub;
 }

@@ -27,7 +27,12 @@ void derived_make_room(struct engine *engine, int64_t epoch);
 void derived_put(struct engine *engine, const struct derived *derived);
 
 /* After a bounded step: what it stopped watching and which keys it gave up enters at the start of
- * the next round, one event each per rule, by rule id. Every worker has passed the step (F). */
-void derived_make(struct engine *engine, const struct step *step);
+ * the next round, one event each per rule, by rule id. Every worker has passed the step (F).
+ * Returns the next sub of that time. */
+uint16_t derived_make(struct engine *engine, const struct step *step);
+
+/* What max_members pushed out of a rule's windows enters at `epoch` (members_bound.h). */
+void derived_tell_members(struct engine *engine, int64_t epoch, const struct rule *rule,
+                          uint64_t count, uint16_t sub);
 
 #endif

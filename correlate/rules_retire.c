@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "correlate/members_bound.h"
 
 enum { LANES_AT_ONCE = 4 };
 #define REST_MIN_NS UINT64_C(1000000000)
@@ -178,8 +179,10 @@ static uint32_t slots_drop(struct engine *engine)
     if (count > 0) {
         struct rules_version *trimmed = rules_version_trim(version, is_dead, engine->worker_count);
         for (uint32_t s = 0; s < version->slot_count; s++)
-            if (is_dead[s])
+            if (is_dead[s]) {
                 bury(engine, BURIED_TALLY, version->slots[s].tally);
+                members_forget(engine, s);
+            }
         bury(engine, BURIED_VERSION, version);
         engine->newest_rules = trimmed;
         /* relaxed: readers look at it under the lock. */

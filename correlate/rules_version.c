@@ -15,6 +15,11 @@ static int slot_order(const void *a, const void *b)
     return order != 0 ? order : (*x > *y) - (*x < *y);
 }
 
+static bool holds_windows(const struct rule *rule)
+{
+    return rule != NULL && (rule->form_kind == FORM_WINDOW || rule->form_kind == FORM_BASELINE);
+}
+
 /* Counts what drains and gives each slot its place in the order by id. */
 static void slots_finish(struct rules_version *version)
 {
@@ -22,9 +27,13 @@ static void slots_finish(struct rules_version *version)
     uint32_t count = 0;
 
     version->drain_count = 0;
+    version->members_least = UINT32_MAX;
     for (uint32_t s = 0; s < version->slot_count; s++) {
         version->slots[s].order = UINT32_MAX;
         version->drain_count += version->slots[s].rule != NULL && !version->slots[s].current;
+        if (holds_windows(version->slots[s].rule) &&
+            version->slots[s].rule->max_members < version->members_least)
+            version->members_least = version->slots[s].rule->max_members;
         if (version->slots[s].rule != NULL)
             sorted[count++] = &version->slots[s];
     }

@@ -60,11 +60,12 @@ struct enrich_counts {
 
 struct rules_version {
     struct rule_set *set;
-    uint32_t generation;  /* 1, 2, ... */
-    uint32_t rule_count;  /* of the set */
-    uint32_t slot_count;  /* free ones too */
-    uint32_t drain_count; /* slots that are neither current nor free */
-    uint32_t *slot_of;    /* rule index -> slot */
+    uint32_t generation;    /* 1, 2, ... */
+    uint32_t rule_count;    /* of the set */
+    uint32_t slot_count;    /* free ones too */
+    uint32_t drain_count;   /* slots that are neither current nor free */
+    uint32_t members_least; /* smallest max_members of a rule with windows; of all slots */
+    uint32_t *slot_of;      /* rule index -> slot */
     struct rule_slot *slots;
     struct mute_tally **mutes; /* by the set's index; shared by all versions that have the mute */
     uint32_t mute_count;

@@ -5,6 +5,7 @@
 
 #include "correlate/blind.h"
 #include "correlate/derived.h"
+#include "correlate/members_bound.h"
 #include "correlate/mark.h"
 #include "correlate/part.h"
 #include "correlate/rules_retire.h"
@@ -153,17 +154,23 @@ struct cut {
 
 /*
  * Calm: no bound can be reached inside, so the step may span rounds. Tight: the step
- * ends with its round at the latest, and if it ends there, holds the bounds.
+ * ends with its round at the latest, and if it ends there, holds the bounds. `members` is how
+ * many entries windows can take (members_bound.h).
  */
 static struct cut step_cut(const struct engine *engine, int64_t closed, int64_t round_end,
-                           int64_t room)
+                           int64_t room, int64_t members)
 {
-    const int64_t from = engine->planned_epoch;
+    const int64_t from = engine->planned_epoch, minute = members_period(engine);
     struct cut cut = {.to = from, .tight = engine->tight || room < 0};
 
     while (!cut.tight && cut.to < closed && cut.events < STEP_EVENTS) {
-        if (cut.to - from >= engine->slot_count) {
-            cut.to = closed; /* bins reach no further */
+        /* What may be pushed out before a minute is told at it. */
+        bool ends = 2 * (int64_t)cut.events >= members;
+        if (ends && cut.to > from && cut.to % minute == 0)
+            break;
+        if (cut.to - from >= engine->slot_count) { /* bins reach no further */
+            int64_t next = (floor_div(cut.to, minute) + 1) * minute;
+            cut.to = ends && next < closed ? next : closed;
             break;
         }
         uint64_t more = events_in(engine, cut.to);
@@ -222,12 +229,18 @@ bool step_plan(struct engine *engine, int64_t closed)
         return false;
     if (seq - done >= STEPS || (engine->draining != 0 && done < engine->draining))
         return false;
+    uint16_t sub = 0;
     if (engine->draining != 0)
-        derived_make(engine, &engine->steps[(engine->draining - 1) & (STEPS - 1)]);
+        sub = derived_make(engine, &engine->steps[(engine->draining - 1) & (STEPS - 1)]);
     engine->draining = 0;
+    if (!members_tell(engine, from, sub))
+        return false;
     struct rules_version *rules = rules_switch_at(engine, from, &closed);
     if (!blind_at(engine, from, seq != done, &closed))
         return false;
+    const int64_t members = members_room(engine, rules);
+    const int64_t members_end = members_limit(engine, from, members);
+    closed = members_end < closed ? members_end : closed;
     const int64_t idle_to = closed;
     if (closed > last)
         closed = last;
@@ -238,7 +251,7 @@ bool step_plan(struct engine *engine, int64_t closed)
         coming += 2 * (int64_t)engine->steps[s & (STEPS - 1)].events;
     int64_t room = headroom(engine, rules, coming);
     int64_t round_end = (floor_div(from, per_round) + 1) * per_round;
-    struct cut cut = step_cut(engine, closed, round_end, room);
+    struct cut cut = step_cut(engine, closed, round_end, room, members);
     if (cut.events == 0 && !cut.tight) {
         if (seq != done)
             return false; /* its timers are not known before the others are done */

@@ -8,6 +8,7 @@
 #include "correlate/aggregates.h"
 #include "correlate/correlation.h"
 #include "correlate/exact_sum.h"
+#include "correlate/members_bound.h"
 #include "correlate/watch_window.h"
 #include "correlate/window_sums.h"
 #include "correlate/window_words.h"
@@ -170,7 +171,10 @@ static void gain(struct correlation *c, struct key_state *key, struct window *wi
     entry_fill(c, rule, entry, touch);
     window_sums_put(window, window->count - 1, slab);
     tally_add(&correlation_tally(c, key)->pending, 1);
+    if (window->count > c->worker->so_far.fullest)
+        c->worker->so_far.fullest = window->count;
     if (window->count > rule->max_members) {
+        members_pushed(c->worker, key->slot);
         window_pop(window, slab);
         c->evicted++;
         tally_add(&correlation_tally(c, key)->evicted, 1);

@@ -437,6 +437,7 @@ class Window(Form):
         if len(self.entries) > self.rule.max_members:
             self.entries.pop(0)
             self.count("evicted")
+            self.key.model.pushed[self.key.place] += 1
         if self.rule.hold:
             self.look_for_long(now)
         elif not self.rule.looks_at_end and self.look():
@@ -971,6 +972,7 @@ class Model:
         self.take_rules(scenario["rules"])
         self.alerts = Alerts(self)
         self.keys = {}        # (place, values) -> Key
+        self.pushed = collections.Counter()  # by place: entries that max_members pushed out in this minute
         self.now = NEVER      # the time that mutes are looked at
         self.next_mute = None # the next at which one begins or ends, once looked up
         self.log = Log(self, scenario)
@@ -996,12 +998,14 @@ class Model:
 
     def run(self):
         events, end, round_ms = self.recording.events, self.recording.end, self.config["round_ms"]
+        minute = -(-60000 // round_ms) * round_ms
         next_round = None  # nothing has happened yet that a round end could see
         if end is not None:
             self.list_keys(self.recording.begin // round_ms * round_ms)
         while end is not None:
             due = [(end, ROUND_END)]  # the last thing that happens
             due += [(next_round, ROUND_END)] if next_round is not None else []
+            due += [((self.now // minute + 1) * minute, ROUND_END)] if self.pushed else []
             due += [(switch["at"], SWITCH) for switch in self.switches[:1]]
             if self.next_mute is None:
                 self.next_mute = self.log.boundary(self.now)
@@ -1013,7 +1017,7 @@ class Model:
             now, what, *which = min(due)
             if what == ROUND_END:
                 self.now = now - 1
-                derived = self.round_end(now)
+                derived = self.round_end(now, now % minute == 0)
                 if now == end:
                     break
                 next_round = None
@@ -1076,7 +1080,7 @@ class Model:
         self.log.switch(switch.get("mutes"), switch["at"])
         self.list_keys(switch["at"])
 
-    def round_end(self, now):
+    def round_end(self, now, ends_minute):
         """Returns the self-alerts, events of the next round's start."""
         for touch in self.alerts.evict(now):
             self.touch_all([touch])
@@ -1089,13 +1093,17 @@ class Model:
             inc.is_lost_now = False
             if cause:
                 self.log.change(inc, now, "updated", cause)
-        told = [("no-longer-watched", place, n, "incident", "is", "are", "no longer watched: a bound was reached")
+        told = [("no-longer-watched", place, n, "incident is", "incidents are", "no longer watched: a bound was reached")
                 for place, n in sorted(lost.items()) if n]
-        told += [("keys-evicted", place, n, "key", "was", "were", "given up: max_keys was reached")
+        told += [("keys-evicted", place, n, "key was", "keys were", "given up: max_keys was reached")
                  for place, n in sorted(given_up.items())]
-        return [self_alert(now, sub, rule, check, "warning", f"{n} {noun}{'' if n == 1 else 's'} of rule {rule} "
-                           f"{one if n == 1 else many} {says}")
-                for sub, (check, (rule, _), n, noun, one, many, says) in enumerate(told)]
+        if ends_minute:
+            told += [("members-evicted", place, self.pushed[place], "entry was", "entries were",
+                      "pushed out: max_members was reached") for place, _ in self.current() if self.pushed[place]]
+            self.pushed.clear()
+        return [self_alert(now, sub, rule, check, "warning", f"{n} {noun} of rule {rule} {verb} {says}")
+                for sub, (check, (rule, _), n, one, many, says) in enumerate(told)
+                for noun, verb in [(one if n == 1 else many).split()]]
 
     def evict_keys(self):
         """Returns how many keys without an incident went, by rule."""

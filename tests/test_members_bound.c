@@ -1,0 +1,200 @@
+/*
+ * Aim: what max_members pushes out of a rule's windows is told once a minute, exactly, however
+ * steps were cut (docs/correlation.md, section 3). Method: a rule whose windows hold three entries
+ * and one that listens to tocsin itself; minutes end at 20 s, 80 s, ... of the bench.
+ */
+#include "engine_bench.h"
+
+#include "base/hash.h"
+
+/* `full` opens nothing: its events are of one check. */
+#define FULL(members)                                                                              \
+    "rules:\n  - id: full\n    on: events\n    where: check == \"a\"\n    by: [resource]\n"        \
+    "    window: 10m\n    when: distinct(check) >= 2\n    max_members: " members "\n"              \
+    "    incident: {title: t}\n    close: quiet(1s)\n"
+#define LISTEN                                                                                     \
+    "  - id: told\n    on: events\n    where: check == \"members-evicted\" && severity == "        \
+    "WARNING\n    by: [resource]\n    window: 1s\n    when: count() >= 1\n"                        \
+    "    incident: {title: \"{message}\"}\n    close: quiet(1s)\n"
+
+static void put_many(struct bench_feed *feed, int64_t at_ms, int count)
+{
+    for (int i = 0; i < count; i++)
+        bench_put(feed, at_ms + i * 100, "x", "a", "");
+}
+
+static void assert_told(const struct bench *bench, int64_t at_ms, const char *message)
+{
+    char line[256];
+
+    snprintf(line, sizeof(line), "\"at\":%" PRId64 ",\"change\":\"opened\"", BENCH_T0 + at_ms);
+    const char *found = strstr(bench->log.at != NULL ? bench->log.at : "", line);
+    if (found == NULL)
+        fail_msg("nothing is told at %" PRId64 ":\n%s", at_ms, bench->brief);
+    snprintf(line, sizeof(line), "\"title\":\"%s\"", message);
+    const char *end = strchr(found, '\n'), *title = strstr(found, line);
+    if (title == NULL || title > end)
+        fail_msg("%s is not in\n%.*s", line, (int)(end - found), found);
+}
+
+static void what_is_pushed_out_is_told_at_the_minute(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(FULL("3") LISTEN);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    put_many(feed, 1000, 5); /* nothing comes for more than a minute then */
+    put_many(feed, 80500, 1);
+    bench_put(feed, 400000, "end", "other", "");
+    bench_run(bench);
+    assert_told(bench, 20000, "2 entries of rule full were pushed out: max_members was reached");
+    assert_told(bench, 140000, "1 entry of rule full was pushed out: max_members was reached");
+    assert_int_equal(bench->counters.opened, 2);
+    assert_int_equal(bench->counters.derived, 2);
+    assert_int_equal(bench->counters.evicted, 3);
+    bench_destroy(bench);
+}
+
+/* One step could hold all of it. */
+static void minutes_are_kept_apart_however_close_they_are(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(FULL("3") LISTEN);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    put_many(feed, 19500, 5); /* the last at 19900 */
+    put_many(feed, 20000, 4);
+    bench_put(feed, 100000, "end", "other", "");
+    bench_run(bench);
+    assert_told(bench, 20000, "2 entries of rule full were pushed out: max_members was reached");
+    assert_told(bench, 80000, "4 entries of rule full were pushed out: max_members was reached");
+    assert_int_equal(bench->counters.derived, 2);
+    bench_destroy(bench);
+}
+
+static void what_fits_is_not_told(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(FULL("3") LISTEN);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    put_many(feed, 1000, 3);
+    bench_put(feed, 100000, "end", "other", "");
+    bench_run(bench);
+    assert_int_equal(bench->counters.derived, 0);
+    bench_destroy(bench);
+}
+
+static void switch_to(struct bench *bench, const char *rules)
+{
+    struct rule_set *set = NULL;
+    struct error err = {""};
+
+    assert_int_equal(rule_set_parse("next.yaml", rules, strlen(rules), &set, &err), 0);
+    engine_switch_rules(bench->engine, set);
+}
+
+/* Room for more comes too late for what has gone. */
+static void what_was_pushed_out_is_told_when_there_is_room_again(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(FULL("3") LISTEN);
+
+    bench_go_live(bench);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    feed->answers = true;
+    bench_start(bench);
+    bench_pass(bench, 400, 20);
+    put_many(feed, 500, 5);
+    bench_pass(bench, 5000, 100);
+    switch_to(bench, FULL("500") LISTEN);
+    bench_pass(bench, 25000, 700);
+    bench_stop(bench);
+    assert_told(bench, 20000, "2 entries of rule full were pushed out: max_members was reached");
+    bench_destroy(bench);
+}
+
+/* Rules come and go: those of the set in force are told of. */
+static void a_rule_that_is_gone_is_not_told_of(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(FULL("3") LISTEN);
+
+    bench_go_live(bench);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    feed->answers = true;
+    bench_start(bench);
+    bench_pass(bench, 400, 20);
+    put_many(feed, 500, 5);
+    bench_pass(bench, 5000, 100);
+    switch_to(bench, "rules:\n" LISTEN);
+    bench_pass(bench, 20000, 100);
+    bench_stop(bench);
+    assert_int_equal(bench->counters.evicted, 2);
+    assert_int_equal(bench->counters.derived, 0);
+    bench_destroy(bench);
+}
+
+/* Twelve minutes in which many keys are full, some hold more or less, and alerts flap. */
+static char *run_many(unsigned workers, uint64_t *told)
+{
+    struct bench *bench = bench_create(
+        "rules:\n  - id: a\n    on: events\n    where: check in [\"c1\", \"c2\"]\n"
+        "    by: [resource]\n    window: 30s\n    when: distinct(check) >= 9\n    max_members: 12\n"
+        "    incident: {title: t}\n    close: quiet(1s)\n"
+        "  - id: b\n    where: 'check != \"other\" && tenant != \"@tocsin\"'\n    by: "
+        "[labels.none]\n"
+        "    window: {session: 2s, max: 1m}\n    when: distinct(resource) >= 500\n"
+        "    max_members: 600\n    incident: {title: t}\n    close: quiet(1s)\n" LISTEN);
+    struct bench_feed *feed[3];
+    uint64_t random = 11;
+
+    bench->config.workers = workers;
+    for (int f = 0; f < 3; f++)
+        feed[f] = bench_feed(bench, "t", f);
+    for (int i = 0; i < 30000; i++) {
+        char resource[16], check[8];
+        random = hash_mix(random + 1);
+        snprintf(resource, sizeof(resource), "r%u", (unsigned)(random % 30));
+        snprintf(check, sizeof(check), "c%u", (unsigned)(random >> 8) % 5);
+        bench_put(feed[i % 3], i * 24, resource, check, random >> 20 & 127 ? "" : BENCH_CLEAR);
+    }
+    bench_run(bench);
+    *told = bench->counters.derived;
+    assert_int_equal(bench->counters.touches, bench->counters.correlated + bench->counters.expired +
+                                                  bench->counters.evicted +
+                                                  bench->counters.retired +
+                                                  bench->counters.pending);
+    char *log = strdup(bench->log.at);
+    bench_destroy(bench);
+    return log;
+}
+
+static void it_is_the_same_for_any_number_of_threads(void **state)
+{
+    (void)state;
+    uint64_t told = 0, again = 0;
+    char *one = run_many(1, &told);
+
+    assert_in_range(told, 10, 24);
+    for (unsigned workers = 2; workers <= 4; workers++) {
+        char *more = run_many(workers, &again);
+        assert_string_equal(one, more);
+        assert_int_equal(told, again);
+        free(more);
+    }
+    free(one);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_pushed_out_is_told_at_the_minute),
+        cmocka_unit_test(minutes_are_kept_apart_however_close_they_are),
+        cmocka_unit_test(what_fits_is_not_told),
+        cmocka_unit_test(what_was_pushed_out_is_told_when_there_is_room_again),
+        cmocka_unit_test(a_rule_that_is_gone_is_not_told_of),
+        cmocka_unit_test(it_is_the_same_for_any_number_of_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
