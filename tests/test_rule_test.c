@@ -130,6 +130,7 @@ static void assert_fails(const char *text, const char *const *parts)
 {
     const char *at = run_text(text);
 
+    assert_non_null(at);
     assert_string_not_equal(at, "");
     for (; *parts != NULL; parts++) {
         const char *found = strstr(at, *parts);
@@ -340,8 +341,9 @@ static void missing_incidents_say_what_their_rule_made_of_the_events(void **stat
         "rule disks was reached by 2 alerts or events, and opened 0 incidents",
         "        at 0s tenant=default host=db-01 stood at distinct(resource) 1 of 3\n",
         "        at 10s tenant=default host=db-01 stood at distinct(resource) 2 of 3\n",
-        "        db-01/sdx disk (line 5, 30s) and 2 more like it: severity >= MAJOR: INFO >= MAJOR "
-        "is false\n",
+        ("        db-01/sdx disk (line 5, 30s) and 2 more like it: severity >= MAJOR: INFO >= "
+         "MAJOR "
+         "is false\n"),
         "        db-01 down (line 6, 40s): check == \"disk\": \"down\" == \"disk\" is false\n",
         /* The key that came nearest is asked why not. */
         "        why not, of key tenant=default host=db-01:\n",
@@ -500,8 +502,8 @@ static void missing_and_extra_are_told_apart(void **state)
           "rule down was reached by 1 alerts or events, and opened 1 incidents",
           "x.test.yaml:7:9: no incident of rule disks\n",
           "no event reached rule disks: its `where` was never true",
-          "x.test.yaml:2:5: an incident that is not expected: rule down, key tenant=default "
-          "host=db-01, P2, opened at 1m, still open: \"db-01 is down\"\n",
+          ("x.test.yaml:2:5: an incident that is not expected: rule down, key tenant=default "
+           "host=db-01, P2, opened at 1m, still open: \"db-01 is down\"\n"),
           "it opened because: 1 alert in 1m (needs 1)\n");
     assert_passes(TEST("    events:\n" DOWN("1m") "    expect: []\n"
                                                   "    others: allowed\n"));
