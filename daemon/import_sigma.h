@@ -3,6 +3,8 @@
  *
  *   import_sigma.c              documents, names, metadata, rules that stand alone
  *   import_sigma_correlation.c  event_count, value_count, temporal, temporal_ordered
+ *   import_sigma_group.c        their group-by and aliases
+ *   import_sigma_count.c        their timespan and condition
  *   import_sigma_condition.c    `selection and not 1 of filter*`
  *   import_sigma_detection.c    search identifiers: maps and lists of fields
  *   import_sigma_field.c        one field with modifiers and values
