@@ -5,9 +5,53 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include "rules/capture.h"
 #include "rules/pattern_set.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool is_ascii(struct text text)
+{
+    for (uint32_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.at[i] >= 0x80)
+            return false;
+    return true;
+}
+
+static bool has_flags(struct text pattern)
+{
+    for (uint32_t i = 0; i + 2 < pattern.len; i++)
+        if (memcmp(pattern.at + i, "(?", 2) == 0 && strchr("P<:", pattern.at[i + 2]) == NULL)
+            return true;
+    return false;
+}
+
+/* Groups lie inside of the text; and what vectorscan finds is found, save where the two differ
+ * (rules/pattern.h). */
+static void extract(struct text pattern, struct text text, bool is_found)
+{
+    static struct capture_room *room;
+    struct arena *arena = arena_create(64 << 20);
+    struct text value[PATTERN_GROUPS_MAX];
+    struct pattern_fault fault;
+    struct capture *capture = capture_create(pattern, arena, &fault);
+
+    if (room == NULL)
+        room = calloc(1, capture_room_bytes());
+    if (capture == NULL &&
+        (fault.from > fault.to || fault.to > pattern.len || fault.why[0] == '\0'))
+        abort();
+    if (capture != NULL && room != NULL) {
+        bool has = capture_search(capture, text, room, value);
+        if (has != is_found && is_ascii(text) && !has_flags(pattern))
+            abort();
+        for (uint32_t i = 0; has && i < capture_count(capture); i++)
+            if (value[i].at != NULL &&
+                (value[i].at < text.at || value[i].at + value[i].len > text.at + text.len))
+                abort();
+    }
+    arena_destroy(arena);
+}
 
 static void ask(struct text pattern, struct text text)
 {
@@ -33,6 +77,7 @@ static void ask(struct text pattern, struct text text)
         bool is_found = pattern_scan_test(&scan, kept, text);
         if (is_found != pattern_scan_test(&scan, alone, text))
             abort();
+        extract(pattern, text, is_found);
         if (is_found && (text.len < prefix.len || memcmp(text.at, prefix.at, prefix.len) != 0))
             abort();
     } else if (diagnostics_finish(&diag) != -22 || strncmp(err.text, "fuzz.yaml:1:1: ", 15) != 0) {

@@ -19,7 +19,8 @@ static const char rules_text[] =
     "rules:\n"
     "  - {id: down, where: check == 'down', by: [host], window: 1m, when: count() >= 1,\n"
     "     incident: {title: '{host} is down', priority: P2}, close: cleared()}\n"
-    "  - {id: disks, where: check == 'disk', by: [host], window: 1m, when: distinct(resource) >= 2,\n"
+    "  - {id: disks, where: check == 'disk', by: [host], window: 1m, when: distinct(resource) >= "
+    "2,\n"
     "     incident: {title: t}, close: cleared() || quiet(10m)}\n";
 
 /* See fuzz_rules.c: libfyaml 0.7.12 loses memory of its own on a few malformed texts. */

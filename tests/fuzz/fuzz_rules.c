@@ -1,13 +1,15 @@
 /*
  * Any bytes as a rule file: an error with a place, or a set that answers; never a
- * crash, never more than a second. An accepted set is matched, keyed, evaluated
- * titled and explained with one event, and read a second time: the same text gives the same hash.
- * What follows a line "===" is what every file holds that the rules name (a set, a table).
+ * crash, never more than a second. An accepted set enriches one event, and is matched, keyed,
+ * evaluated, titled and explained with what comes of it, and read a second time: the same text
+ * gives the same hash. What follows a line "===" is what every file holds that the rules name (a
+ * set, a table).
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "rules/enrich.h"
 #include "rules/explain.h"
 #include "rules/rule_set.h"
 
@@ -83,6 +85,25 @@ static struct text text_of(const char *word)
     return (struct text){word, (uint32_t)strlen(word)};
 }
 
+/* The event as steps make it, or as it was; `it` holds its words. */
+static struct event_view enriched(const struct rule_set *set, const struct event_view *view,
+                                  struct enriching *it)
+{
+    static struct enrich_room *room;
+    static struct enrich_tally tally[ENRICH_STEPS_MAX];
+    const struct enrich_set *steps = rule_set_enrich(set);
+
+    if (room == NULL)
+        room = enrich_room_create();
+    if (room == NULL || steps == NULL)
+        return *view;
+    enrich_start(it, steps, room, view);
+    enrich_run(it, enrich_drop_reach(steps), tally);
+    if (enrich_run(it, enrich_count(steps), tally) != NULL)
+        return *view;
+    return it->view;
+}
+
 static void ask(const struct rule_set *set)
 {
     static const struct event_label labels[] = {{{"rack", 4}, {"r7", 2}}, {{"x", 1}, {"", 0}}};
@@ -99,7 +120,9 @@ static void ask(const struct rule_set *set)
                                   event_text_pack(buffer, event_text_bytes(&draft), &draft, 1000),
                               .severity = 5,
                               .et_ms = 4000};
+    struct enriching it;
     uint32_t out[64];
+    view = enriched(set, &view, &it);
     size_t count = rule_set_match(set, &view, out, 64);
     static struct explanation explanation;
 
