@@ -16,10 +16,6 @@
 
 enum { DEAD_OPS_LISTED_MAX = 1000 };
 
-/* What a request means. Errors: as below. */
-int dead_ops_read_pick(const struct outbox *outbox, const struct admin_pick *pick,
-                       struct outbox_pick *out, struct error *err);
-
 /* Writes the newest DEAD_OPS_LISTED_MAX that `pick` means, the newest first, and how many there
  * are. `outbox` may be NULL: no sinks.
  * Errors: -ENOENT there is no such sink, -EINVAL that is no incident id, -ENOMEM. */

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
-#include "daemon/dead_ops.h"
+#include "daemon/op_list.h"
 #include "sinks/payload.h"
 
 /* New reference, NULL when memory is short. */
@@ -26,38 +26,38 @@ static json_t *row_as_json(const struct outbox *outbox, const struct outbox_wait
     return NULL;
 }
 
+struct rows {
+    const struct outbox *outbox;
+    const struct outbox_waiting_row *row;
+};
+
+static json_t *row_at(const void *self, size_t index)
+{
+    const struct rows *rows = self;
+
+    return row_as_json(rows->outbox, &rows->row[index]);
+}
+
 int waiting_ops_list(struct outbox *outbox, const struct admin_pick *pick, FILE *to,
                      struct error *err)
 {
     struct outbox_waiting_row *rows = calloc(WAITING_OPS_LISTED_MAX, sizeof(*rows));
-    json_t *root = json_object(), *list = json_array(); /* ours */
     struct outbox_pick picked;
     size_t count = 0;
-    int rc = dead_ops_read_pick(outbox, pick, &picked, err);
+    int rc = op_list_read_pick(outbox, pick, &picked, err);
 
     if (rc == 0 && !picked.has_incident) {
         error_set(err, "say of which incident: incident=ID");
         rc = -EINVAL;
+    } else if (rc == 0 && rows == NULL) {
+        error_set(err, "out of memory");
+        rc = -ENOMEM;
     }
-    if (rc != 0)
-        goto out;
-    rc = -ENOMEM;
-    error_set(err, "out of memory");
-    if (rows == NULL || json_object_set(root, "waiting", list) != 0)
-        goto out;
-    if (outbox != NULL)
+    if (rc == 0 && outbox != NULL)
         count = outbox_waits(outbox, picked.incident, rows, WAITING_OPS_LISTED_MAX);
-    for (size_t i = 0; i < count && i < WAITING_OPS_LISTED_MAX; i++)
-        if (json_array_append_new(list, row_as_json(outbox, &rows[i])) != 0)
-            goto out;
-    if (payload_set_count(root, "count", count) != 0 ||
-        json_dumpf(root, to, JSON_COMPACT | JSON_PRESERVE_ORDER) != 0)
-        goto out;
-    fputc('\n', to);
-    rc = 0;
-out:
-    json_decref(list);
-    json_decref(root);
+    if (rc == 0)
+        rc = op_list_write("waiting", count, WAITING_OPS_LISTED_MAX, row_at,
+                           &(struct rows){outbox, rows}, to, err);
     free(rows);
     return rc;
 }
