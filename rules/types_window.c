@@ -12,6 +12,28 @@ void types_loosen(const struct ast *ast, struct scope *scope)
         scope->aggregate[ast->number].limit = INT64_MAX;
 }
 
+/* The span's bytes in the file; none where YAML says something else by them. */
+static struct text plain_source(struct span span)
+{
+    struct text text = {span.script->text + span.from, span.to - span.from};
+
+    for (uint32_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.at[i] < ' ' || text.at[i] == '\\')
+            return (struct text){NULL, 0};
+    return text;
+}
+
+/* Says it as it is written: the canonical `text` has the bits of real numbers. */
+static void title_refuse(const struct ast *ast, const char *text, struct scope *scope)
+{
+    struct text written = plain_source(ast->span);
+
+    if (written.len == 0)
+        written = (struct text){text, (uint32_t)strlen(text)};
+    diagnose(scope->diag, ast->span, "when does not compute %.*s, so a title cannot show it",
+             written.len < 80 ? (int)written.len : 80, written.at);
+}
+
 /* The aggregate that `when` names so; RULE_AGGREGATES_MAX, diagnosed, where there is none and it
  * cannot be one more. */
 static uint32_t aggregate_find(const struct ast *ast, const char *text, struct scope *scope)
@@ -27,25 +49,13 @@ static uint32_t aggregate_find(const struct ast *ast, const char *text, struct s
     if (i < scope->aggregate_count)
         return i;
     if (scope->kind == SCOPE_TITLE)
-        diagnose(scope->diag, ast->span, "when does not compute %.80s, so a title cannot show it",
-                 text);
+        title_refuse(ast, text, scope);
     else if (i == RULE_AGGREGATES_MAX)
         diagnose(scope->diag, ast->span, "a rule has at most %d different aggregates",
                  RULE_AGGREGATES_MAX);
     else
         return i;
     return RULE_AGGREGATES_MAX;
-}
-
-/* The span's bytes in the file; none where YAML says something else by them. */
-static struct text plain_source(struct span span)
-{
-    struct text text = {span.script->text + span.from, span.to - span.from};
-
-    for (uint32_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.at[i] < ' ' || text.at[i] == '\\')
-            return (struct text){NULL, 0};
-    return text;
 }
 
 /* `text` is the canonical form. */

@@ -103,6 +103,8 @@ static void wrong_titles_are_refused_inside_the_text(void **state)
         {"\"on {hots} now\"", 19, "there is no field \"hots\"; did you mean \"host\"?"},
         {"\"on {distinct(check)}\"", 19,
          "when does not compute distinct(check), so a title cannot show it"},
+        {"\"on {quantile(value, 0.9)}\"", 19,
+         "when does not compute quantile(value, 0.9), so a title cannot show it"},
         {"\"on {labels}\"", 19, "labels needs a name: labels.NAME or labels[\"NAME\"]"},
         {"\"on {quiet(1m)}\"", 19, "quiet() belongs into close, not into a title"},
         {"\"on {}\"", 18, "a placeholder names a field; a brace itself is written {{"},
