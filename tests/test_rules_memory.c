@@ -58,9 +58,18 @@ void *__wrap_realloc(void *at, size_t bytes)
 /* Enough rules that every arena needs several blocks. */
 static char *rules_text(const char *table)
 {
-    char *text = malloc(500 * 300), *at = text;
+    char *text = malloc(500 * 300 + 500 * 20), *at = text;
 
-    at += sprintf(at, "sets: {s: [a, b, '5']}\ntables: {t: {file: %s, key: k}}\nrules:\n", table);
+    at += sprintf(at, "sets: {s: [a, b, '5']}\ntables: {t: {file: %s, key: k}}\nenrich:\n", table);
+    for (int i = 0; i < 20; i++)
+        at +=
+            sprintf(at,
+                    "  - id: e%d\n    vars: {v: labels.x}\n    where: has(labels.x) && host in s\n"
+                    "    extract: {from: message, pattern: '(?P<g>[a-z\xc3\xa9]+)(?P<h>\\d)?'}\n"
+                    "    set: {labels.y: v + \"%d\", severity: 'severity(t[host].v)'}\n"
+                    "    remove: [labels.x, host]\n",
+                    i, i);
+    at += sprintf(at, "rules:\n");
     for (int i = 0; i < 300; i++)
         at += sprintf(
             at,

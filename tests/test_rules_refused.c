@@ -380,6 +380,105 @@ static char *many_rules(unsigned count)
     return text;
 }
 
+/* One step, and what is wrong with it at which line and column. */
+static void wrong_enrich_steps_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *step, *sentence;
+    } cases[] = {
+        {"{id: a, wher: check == \"x\"}",
+         "r.yaml:2:13: an enrich step has no key \"wher\"; did you mean \"where\"?"},
+        {"{set: {labels.a: check}}", "r.yaml:2:5: an enrich step needs the key \"id\""},
+        {"{id: a}", "r.yaml:2:5: an enrich step needs extract, set, remove or drop"},
+        {"step", "r.yaml:2:5: an enrich step is a map of keys, not text"},
+        {"{id: a, where: chek == \"x\", drop: true}",
+         "r.yaml:2:20: there is no field \"chek\"; did you mean \"check\"?"},
+        {"{id: a, where: severity > CRITICAL, drop: true}",
+         "r.yaml:2:20: this can never be true: there is no such severity"},
+        {"{id: a, drop: true}", "r.yaml:2:5: a step that drops needs the key \"where\""},
+        {"{id: a, where: value > 1, drop: no}",
+         "r.yaml:2:37: drop takes true; a step without it drops nothing"},
+        {"{id: a, where: value > 1, drop: true, remove: [labels.a]}",
+         "r.yaml:2:43: a step that drops does nothing else"},
+        {"{id: a, set: {check: message}}",
+         "r.yaml:2:19: check cannot be changed: it identifies the event; set a label instead"},
+        {"{id: a, set: {state: message}}",
+         "r.yaml:2:19: state cannot be changed: problems and clears find each other as they were "
+         "sent"},
+        {"{id: a, set: {ts: ts}}",
+         "r.yaml:2:19: ts cannot be changed: times are those of the event as it was sent"},
+        {"{id: a, set: {mesage: check}}",
+         "r.yaml:2:19: there is no field \"mesage\"; did you mean \"message\"?"},
+        {"{id: a, set: {labels: check}}",
+         "r.yaml:2:19: labels needs a name: labels.NAME or labels[\"NAME\"]"},
+        {"{id: a, set: {severity: check}}",
+         "r.yaml:2:29: severity takes a severity, not text; severity(...) makes one of it"},
+        {"{id: a, set: {severity: 5}}", "r.yaml:2:29: severity takes a severity"},
+        {"{id: a, set: {severity: severity(\"bad\")}}",
+         "r.yaml:2:29: this cannot be computed: the text names no severity"},
+        {"{id: a, set: {severity: severity(value)}}",
+         "r.yaml:2:38: severity() does not take a number"},
+        {"{id: a, set: {value: check}}",
+         "r.yaml:2:26: value takes a number, not text; double(...) makes one of it"},
+        {"{id: a, set: [labels.a]}",
+         "r.yaml:2:18: set takes a map: {labels.team: \"...\", severity: ...}"},
+        {"{id: a, remove: [message]}", "r.yaml:2:22: only labels can be removed"},
+        {"{id: a, remove: labels.a}",
+         "r.yaml:2:21: remove takes a list of labels: [labels.pod_uid]"},
+        {"{id: a, vars: {v: check}, set: {labels.a: message}}",
+         "r.yaml:2:20: nothing in the rule uses this variable"},
+        {"{id: a, extract: {from: message}}", "r.yaml:2:22: extract needs the key \"pattern\""},
+        {"{id: a, extract: {from: value, pattern: '(?P<a>x)'}}",
+         "r.yaml:2:29: extract takes text to read from, not a number"},
+        {"{id: a, extract: {from: message, pattern: 'disk .*'}}",
+         "r.yaml:2:48: the pattern has no named group, (?P<name>...), to extract"},
+        {"{id: a, extract: {from: message, pattern: 'x(?P<a>b'}}",
+         "r.yaml:2:49: the group has no end: ) is missing"},
+        {"{id: a, extract: {from: message, pattern: '(?P<a>b)(?P<a>c)'}}",
+         "r.yaml:2:60: two groups have this name: of which is the label?"},
+    };
+    size_t wrong = 0;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[500];
+        struct rule_set *set = NULL;
+        struct error err = {""};
+        snprintf(text, sizeof(text), "enrich:\n  - %s\n", cases[i].step);
+        assert_int_equal(rule_set_parse("r.yaml", text, strlen(text), &set, &err), -EINVAL);
+        bool is_right = strncmp(err.text, cases[i].sentence, strlen(cases[i].sentence)) == 0;
+        if (!is_right)
+            print_error("%s\nis refused with\n%s\nnot\n%s\n", cases[i].step, err.text,
+                        cases[i].sentence);
+        wrong += !is_right;
+    }
+    assert_int_equal(wrong, 0);
+}
+
+static void enrich_steps_are_unique_and_bounded(void **state)
+{
+    (void)state;
+    enum { STEPS = 1001 };
+    char *text = malloc(STEPS * 60 + 20), *at = text;
+    struct rule_set *set = NULL;
+    struct error err = {""};
+
+    assert_refused("enrich:\n  - {id: a, set: {labels.a: check}}\n  - {id: a, remove: [host]}\n",
+                   "r.yaml:3:10: the id \"a\" is taken already: r.yaml:2:10\n"
+                   "      - {id: a, remove: [host]}\n"
+                   "             ^");
+    assert_non_null(text);
+    at += sprintf(at, "enrich:\n");
+    for (int i = 0; i < STEPS; i++) {
+        if (i == STEPS - 1)
+            assert_int_equal(rule_set_parse("r.yaml", text, (size_t)(at - text), &set, &err), 0);
+        at += sprintf(at, "  - {id: s%d, set: {labels.a: check}}\n", i);
+    }
+    rule_set_destroy(set);
+    assert_int_equal(rule_set_parse("r.yaml", text, (size_t)(at - text), &set, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "r.yaml:1002:5: a set holds at most 1000 enrich steps"));
+    free(text);
+}
+
 static void number_of_rules_is_bounded(void **state)
 {
     char *text = many_rules(20000);
@@ -411,6 +510,8 @@ int main(void)
         cmocka_unit_test(wrong_keys_are_refused),
         cmocka_unit_test(long_files_ids_and_titles_are_refused),
         cmocka_unit_test(costly_texts_are_refused_at_once),
+        cmocka_unit_test(wrong_enrich_steps_are_refused),
+        cmocka_unit_test(enrich_steps_are_unique_and_bounded),
         cmocka_unit_test(number_of_rules_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
