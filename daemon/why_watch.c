@@ -90,6 +90,8 @@ static void watch_received(void *self, const struct trace_receipt *receipt)
 
     if (!why_is_asked_event(why, &place))
         return;
+    /* Records of plain files may have no time and get that of the clock, another in each run. */
+    why->event_ms = ev->et_ms;
     why_note(why, (struct why_note){.at_ms = ev->et_ms,
                                     .class = ORDER_EVENT,
                                     .stage = STAGE_INGEST,
