@@ -102,7 +102,7 @@ static json_t *finding_json(const struct import_finding *finding, const struct i
 static int print_json(const struct import_result *result, const struct import_input *input,
                       bool with_text)
 {
-    static const char *const sections[IMPORT_SECTIONS] = {"rules", "maintenance", "inhibit"};
+    static const char *const sections[IMPORT_SECTIONS] = {"rules", "maintenance", "inhibit", "enrich"};
     json_t *root = json_object(), *findings = json_array(), *ids[IMPORT_SECTIONS];
     char *text;
 

@@ -13,7 +13,8 @@
 
 enum { ID_TITLE_BYTES_MAX = 70, FLUSH_COUNT = 256, HEAD_FINDINGS_MAX = 1000, SETS_MAX = 200 };
 
-static const char *const section_names[IMPORT_SECTIONS] = {"rules", "maintenance", "inhibit"};
+static const char *const section_names[IMPORT_SECTIONS] = {"rules", "maintenance", "inhibit",
+                                                           "enrich"};
 
 const char *import_effect_name(enum import_effect effect)
 {

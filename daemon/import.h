@@ -47,9 +47,15 @@ struct import_finding {
     const char *why;
 };
 
-enum import_section { IMPORT_RULES, IMPORT_MAINTENANCE, IMPORT_INHIBIT, IMPORT_SECTIONS };
+enum import_section {
+    IMPORT_RULES,
+    IMPORT_MAINTENANCE,
+    IMPORT_INHIBIT,
+    IMPORT_ENRICH,
+    IMPORT_SECTIONS
+};
 
-/* One rule, maintenance window or inhibition of the result. */
+/* One rule, maintenance window, inhibition or enrich step of the result. */
 struct import_entry {
     enum import_section section;
     const char *id;

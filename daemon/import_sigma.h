@@ -27,6 +27,7 @@ enum {
     SIGMA_BY_MAX = 7,                 /* and the tenant */
     SIGMA_MEMBERS_MAX = 100000,       /* entries that a window can hold */
     SIGMA_MEMBERS_DEFAULT = 1000,
+    SIGMA_ENRICH_MAX = 1000, /* enrich steps of a set */
 };
 
 enum sigma_kind { SIGMA_DETECTION, SIGMA_CORRELATION, SIGMA_OTHER };
@@ -46,6 +47,7 @@ struct sigma {
     struct sigma_rule *rules;
     size_t count;
     struct import_index names; /* name or id -> rule; an id that stands twice: the first */
+    uint32_t step_count;       /* enrich steps that make labels of aliases */
 };
 
 /* One condition under construction. */

@@ -340,7 +340,7 @@ void sigma_correlation_convert(struct sigma *sigma, struct sigma_rule *rule)
         sigma_rule_comment(sigma, rule, "rule", &comment);
         for (uint32_t i = 0; i < c.base_count; i++)
             sigma_base_comment(sigma, c.base[i], &comment);
-        if (put_rule(&c, id, &entry))
+        if (put_rule(&c, id, &entry) && correlation_add_steps(&c))
             note_difference(&c, import_add(work, IMPORT_RULES, id, &comment, &entry,
                                            rule->document->span, rule->construct));
     }

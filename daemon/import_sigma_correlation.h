@@ -12,6 +12,14 @@
 
 enum correlation_type { EVENT_COUNT, VALUE_COUNT, TEMPORAL, TEMPORAL_ORDERED };
 
+/* An alias that stands for different fields: a label that enrich steps make of them. */
+struct correlation_alias {
+    const struct yaml_node *node;
+    const char *id;              /* of the first step, "sigma-alias-who" */
+    const char *label;           /* labels["sigma-alias-who"] */
+    struct import_target *field; /* of each base */
+};
+
 struct correlation {
     struct sigma *sigma;
     struct sigma_rule *rule;
@@ -21,6 +29,8 @@ struct correlation {
     uint32_t base_count;
     struct import_target by[SIGMA_BY_MAX];
     uint32_t by_count;
+    struct correlation_alias alias[SIGMA_BY_MAX];
+    uint32_t alias_count;
     const struct yaml_node *timespan;
     struct import_text when;      /* "count() > 5 && count() <= 9" */
     int64_t count_min, count_max; /* what the condition lets through; INT64_MAX: any more */
@@ -40,6 +50,9 @@ bool correlation_read_condition(struct correlation *c);
 /* Whether a window, or steps, can hold what was read. */
 bool correlation_check_count(struct correlation *c);
 bool correlation_check_steps(struct correlation *c);
+
+/* The steps that make the labels of aliases, once all else is good. */
+bool correlation_add_steps(struct correlation *c);
 
 /* Aliases that do nothing. */
 void correlation_find_unused_aliases(struct correlation *c);

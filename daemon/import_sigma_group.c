@@ -23,32 +23,135 @@ static const struct yaml_node *alias_field(const struct yaml_node *alias,
     return NULL;
 }
 
+static const char *alias_id(struct correlation *c, const struct yaml_node *alias)
+{
+    struct import_work *work = c->sigma->work;
+
+    return import_id(work, "sigma-",
+                     import_word(import_name(work, "alias %.60s", alias->key->text.at)));
+}
+
+/* Different fields become one label, made by an enrich step for each rule. */
+static bool alias_make(struct correlation *c, const struct yaml_node *node,
+                       struct import_target *field, struct import_target *target)
+{
+    struct import_work *work = c->sigma->work;
+    struct correlation_alias *alias = &c->alias[c->alias_count];
+
+    for (uint32_t i = 0; i < c->base_count; i++)
+        if (field[i].kind == TARGET_VALUE || strcmp(field[i].text, "message") == 0)
+            return correlation_refuse(c, node->span,
+                                      "the alias %.80s is mapped to %s, which makes no key",
+                                      node->key->text.at, field[i].text);
+    if (c->alias_count == SIGMA_BY_MAX)
+        return correlation_refuse(c, node->span, "a key takes %d fields beside the tenant",
+                                  SIGMA_BY_MAX);
+    for (uint32_t i = 0; i < c->alias_count; i++)
+        if (c->alias[i].node == node)
+            alias = &c->alias[i]; /* named twice by group-by */
+    if (alias->node == NULL) {
+        alias->node = node;
+        alias->field = field;
+        /* An id is unique over all files of a set, or they do not load together: so is the label.
+         */
+        alias->id = alias_id(c, node);
+        alias->label = import_name(work, "labels[\"%s\"]", alias->id);
+        c->alias_count++;
+    }
+    *target = (struct import_target){TARGET_LABEL, alias->label,
+                                     import_pool_format(&work->scratch, "has(%s)", alias->label)};
+    return true;
+}
+
 /* An alias stands for one field of each rule. Keys of tocsin are made of the same field for all
- * events of a rule, so it has to be one in the end. */
+ * events of a rule. */
 static bool read_alias(struct correlation *c, const struct yaml_node *alias,
                        struct import_target *target)
 {
     struct import_work *work = c->sigma->work;
+    struct import_target *other =
+        import_pool_alloc(&work->scratch, (c->base_count + 1) * sizeof(*other));
+    bool is_one = true;
 
     if (alias->kind != YAML_MAP)
         return correlation_refuse(c, alias->span, "an alias is a map of rules and their fields");
     for (uint32_t i = 0; i < c->base_count; i++) {
         const struct yaml_node *field = alias_field(alias, c->base[i]);
-        struct import_target other;
         if (field == NULL)
             return correlation_refuse(c, alias->span, "the alias %.80s names no field of %.120s",
                                       alias->key->text.at, c->base[i]->construct);
-        other = import_map_field(work->input->map, field->text, &work->scratch);
-        if (i > 0 && strcmp(other.text, target->text) != 0)
-            return correlation_refuse(
-                c, field->span,
-                "the alias %.60s is %.80s for one rule and %.80s for another, and a key "
-                "is made of one field: give both the same one in the mapping file",
-                alias->key->text.at, target->text, other.text);
-        *target = other;
+        other[i] = import_map_field(work->input->map, field->text, &work->scratch);
+        is_one = is_one && strcmp(other[i].text, other[0].text) == 0;
+    }
+    *target = other[0];
+    return is_one || alias_make(c, alias, other, target);
+}
+
+/* ---- steps ---- */
+
+static bool put_step(struct correlation *c, const struct correlation_alias *alias, uint32_t base,
+                     const char *id, struct import_text *entry)
+{
+    struct expr_build build = {.pool = &c->sigma->work->scratch};
+    struct expr *where = sigma_rule_where(c->sigma, c->base[base], &build);
+
+    if (where == NULL)
+        return correlation_refuse(c, alias->node->span,
+                                  "it is made of the %.140s, which cannot be carried over",
+                                  c->base[base]->construct);
+    where = expr_join(&build, EXPR_AND, expr_term(&build, alias->field[base].presence, NULL, true),
+                      where);
+    if (build.is_full)
+        return correlation_refuse(c, alias->node->span,
+                                  "its conditions pass the 16 KiB of an expression");
+    import_text_format(entry, "  - id: %s\n    where: |\n      ", id);
+    expr_print(where, entry, 6);
+    import_text_put(entry, "\n    set:\n      ");
+    import_text_quoted(entry, alias->label, strlen(alias->label));
+    import_text_put(entry, ": ");
+    import_text_quoted(entry, alias->field[base].text, strlen(alias->field[base].text));
+    import_text_put(entry, "\n");
+    return true;
+}
+
+static bool add_step(struct correlation *c, const struct correlation_alias *alias, uint32_t base)
+{
+    struct import_work *work = c->sigma->work;
+    struct import_text entry = {NULL, 0, 0}, comment = {NULL, 0, 0};
+    const char *id = base == 0 ? alias->id : alias_id(c, alias->node);
+    bool is_good = put_step(c, alias, base, id, &entry);
+
+    if (is_good) {
+        import_comment(&comment, "alias", alias->node->key->text);
+        import_comment(&comment, "of", import_word(c->base[base]->construct));
+        import_add(work, IMPORT_ENRICH, id, &comment, &entry, alias->node->span,
+                   c->rule->construct);
+        c->sigma->step_count++;
+    }
+    import_text_release(&entry);
+    return is_good;
+}
+
+bool correlation_add_steps(struct correlation *c)
+{
+    if (c->sigma->step_count + c->alias_count * c->base_count > SIGMA_ENRICH_MAX)
+        return correlation_refuse(
+            c, c->rule->document->span,
+            "aliases of different fields take more than %d enrich steps in all", SIGMA_ENRICH_MAX);
+    for (uint32_t a = 0; a < c->alias_count; a++) {
+        for (uint32_t i = 0; i < c->base_count; i++)
+            if (!add_step(c, &c->alias[a], i))
+                return false;
+        import_find(
+            c->sigma->work, c->alias[a].node->span, IMPORT_DIFFERS, c->rule->construct,
+            "the alias %.80s is a label that enrich steps make of different fields: an event "
+            "of several of its rules has the field of the last of them",
+            c->alias[a].node->key->text.at);
     }
     return true;
 }
+
+/* ---- group-by ---- */
 
 static const struct yaml_node *alias_find(const struct correlation *c, struct text name)
 {
@@ -61,8 +164,6 @@ static const struct yaml_node *alias_find(const struct correlation *c, struct te
             return node;
     return NULL;
 }
-
-/* ---- group-by ---- */
 
 static bool read_by_field(struct correlation *c, const struct yaml_node *node)
 {

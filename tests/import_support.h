@@ -171,7 +171,7 @@ static inline bool engine_has_all(const struct import_entry *entry)
 /* Every entry whose constructs the engine has, loads. Returns how many were looked at. */
 static inline size_t assert_entries_load(const struct imported *imported)
 {
-    static const char *const sections[] = {"rules", "maintenance", "inhibit"};
+    static const char *const sections[] = {"rules", "maintenance", "inhibit", "enrich"};
     size_t count = 0;
 
     for (size_t i = 0; i < imported->result.entry_count; i++) {

@@ -352,7 +352,7 @@ static const struct correlation_row {
       "\"a\"\n",
       "within: 1h\n", "priority: P2\n"},
      NULL},
-    /* an alias of one and the same field is that field; of two it makes no key */
+    /* an alias of one and the same field is that field; of two, a label that steps make */
     {"  type: temporal\n  rules: [a, b]\n  group-by: [who]\n  timespan: 5m\n  aliases:\n    who: "
      "{a: "
      "U, b: U}\n",
@@ -361,8 +361,9 @@ static const struct correlation_row {
     {"  type: temporal\n  rules: [a, b]\n  group-by: [who]\n  timespan: 5m\n  aliases:\n    who: "
      "{a: "
      "U, b: V}\n",
-     {NULL},
-     "in.yml:19:20: left out: rule \"C\": the alias who is labels.U for one rule and labels.V"},
+     {"by: [tenant, \"labels[\\\"sigma-alias-who\\\"]\"]\n",
+      "      has(labels[\"sigma-alias-who\"])\n"},
+     "in.yml:19:10: differs: rule \"C\": the alias who is a label that enrich steps make"},
     {"  type: temporal\n  rules: [a, b]\n  group-by: [who]\n  timespan: 5m\n  aliases:\n    who: "
      "{a: "
      "U}\n",

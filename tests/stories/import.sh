@@ -136,3 +136,31 @@ refused 65 'base.yml:1:1: a mapping file has no key "title"' --map base.yml base
 refused 64 'an argument is missing'
 refused 64 'auto, sigma or alertmanager|sigma' --from snort base.yml
 refused 74 '/dev/full cannot be written' --output /dev/full base.yml
+
+# An alias of different fields: the source address of one rule is the user of the other.
+cat >alias.yml <<'YAML'
+title: A
+name: a
+detection: {s: {X: '1'}, condition: s}
+---
+title: B
+name: b
+detection: {s: {X: '2'}, condition: s}
+---
+title: C
+correlation: {type: temporal, rules: [a, b], group-by: [who], timespan: 5m, aliases: {who: {a: src.ip, b: user}}}
+YAML
+"$TOCSIN" import --output alias.yaml alias.yml 2>err && fail "an alias that differs is not listed"
+cat >alias.test.yaml <<'YAML'
+settings: {expire: 1d}
+tests:
+  - name: two fields are one key
+    defaults: {source: s, check: c, severity: major}
+    events:
+      - {at: 1m, resource: r1, labels: {X: "1", "src.ip": "10.1"}}
+      - {at: 2m, resource: r2, labels: {X: "2", user: "10.2"}}
+      - {at: 3m, resource: r3, labels: {X: "2", user: "10.1"}}
+    expect:
+      - {rule: sigma-c, opened: 3m, title: "C (10.1)"}
+YAML
+"$TOCSIN" test --rules alias.yaml alias.test.yaml >out 2>&1 || fail "the alias makes no key: $(cat out)"
