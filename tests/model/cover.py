@@ -11,6 +11,7 @@ import json
 import os
 import sys
 
+import forms
 import generate
 import model
 import records
@@ -28,7 +29,7 @@ class Lines:
     """Which lines of the model have run, by scenario."""
 
     def __init__(self):
-        self.files = {module.__file__: module for module in (model, values, records)}
+        self.files = {module.__file__: module for module in (model, forms, values, records)}
         self.wanted = {(name, line) for name in self.files for line in self.lines_of(name)}
         self.reached = collections.Counter()
         self.now = set()
@@ -97,13 +98,13 @@ def main():
     parser.add_argument("--count", type=int, default=1500)
     parser.add_argument("--live-count", type=int, default=150)
     args = parser.parse_args()
-    lines, shown, forms = Lines(), collections.Counter(), collections.Counter()
+    lines, shown, made = Lines(), collections.Counter(), collections.Counter()
     scenarios = [generate.scenario_of(seed) for seed in range(args.count)]
     for scenario in scenarios + list(live_scenarios(args)):
         shown.update(set(changes_of(lines.run(scenario)[:-1])))
-        forms.update(scenario["forms"].keys())
+        made.update(scenario["forms"].keys())
     rare = list(lines.rare()) + [f"{name}: {shown[name]}" for name in CHANGES if shown[name] < SCENARIOS_MIN]
-    print(f"{args.count} scenarios and {args.live_count} live ones reach {len(lines.wanted)} lines; forms: {dict(forms)}")
+    print(f"{args.count} scenarios and {args.live_count} live ones reach {len(lines.wanted)} lines; forms: {dict(made)}")
     if rare:
         sys.exit("too rare:\n" + "\n".join(rare))
 

@@ -17,15 +17,21 @@ import calendars
 import generate_expression
 import impossible
 import model
-from model import RELATIONS
+from forms import RELATIONS
 from write import payload_of, time_text, write
 
 LIVE_START = 1_000_000_000_000  # where the clock of live_runner.c begins: BENCH_T0
 START = 1_700_000_000_000  # a multiple of every round length below
 
 
+EXTRACTS = [r"(?P<rack>r[0-9])", r"^(?P<word>[a-z]+)(?P<n>\d)?", "(?P<rack>x|y)", "(?P<rack>.*?)1", "(?P<word>c|c1)(?P<n>1?)",
+            r"(?i)(?P<word>FAULT) (?P<host>.)", "(?P<ms>[0-9.]+)|(?P<word>debug|fast|INFO)", "(?P<n>a*)", "^$(?P<rack>)",
+            "(?P<word>minor|Error|[a-z]{4,})$"]
+
+
 class Generator:
     start = START
+    composites = False
     computes = True  # in `when`; some of it is impossible, and refused
 
     def __init__(self, seed, big=False):
@@ -189,10 +195,14 @@ class Generator:
                 rule["priority"] = r.choice(["P1", "P2", "P3", "P4", "P5"])
             titles = ["{host}: {check}", "fault on {resource}", "plain", "{check} {message}", "{" + rule_by(rule)[-1] + "} is ill"]
             aggregates = aggregates_of(rule["when"])
-            if self.chance(0.1):
+            if self.chance(0.13):
                 self.make_expect(rule)
             elif self.chance(0.25):
                 self.make_steps(rule)
+            elif self.chance(0.15):
+                self.make_baseline(rule)
+                aggregates = aggregates_of(rule["when"])
+                titles.append([r.choice(aggregates), " is unusual"])
             else:
                 self.other_window(rule)
                 chosen = r.choice(aggregates)
@@ -212,9 +222,37 @@ class Generator:
                 if "when" in rule:
                     rule["when"] = reachable(rule["when"], rule["max_members"])
             if self.tight or self.chance(0.1):
-                rule["max_keys"] = r.choice([3, 10, 30] if self.big else [1, 2, 2, 3])
+                rule["max_keys"] = max(r.choice([3, 10, 30] if self.big else [1, 2, 2, 3]),
+                                       len(rule.get("expect", {}).get("keys", [])))
             rules.append(rule)
+        for rule in sorted(rules, key=lambda rule: rule["id"])[1:]:
+            if self.composites and self.chance(0.12) and "expect" not in rule and "baseline" not in rule:
+                self.make_composite(rule, sorted(other["id"] for other in rules if other["id"] < rule["id"]))
         return rules
+
+    def make_composite(self, rule, others):
+        """Over incidents of rules that stand before it by id, so that no circle is made."""
+        r = self.random
+        self.forms["composite"] += 1
+        rule["on"], rule["of"] = "incidents", r.sample(others, r.randint(1, len(others)))
+        rule.pop("vars", None)
+        if self.chance(0.5):
+            rule["by"] = ["tenant"]
+        conditions = [["has", "labels.rack"], is_text("==", "check", rule["of"][0]),
+                      is_text("==", "source", "tocsin"), compare(">=", "severity", "severity", "warning"),
+                      ["matches", ["field", "resource"], "tenant=[ab]"], is_text(">=", "check", "")]
+        if "steps" in rule:
+            for step in rule["steps"]:
+                step["where"] = r.choice(conditions[:2] + [is_text("==", "check", r.choice(rule["of"]))] * 2)
+            rule["own_where"] = r.choice(conditions[3:]) if rule.get("strict") else None
+            return
+        rule["where"] = r.choice(conditions + [None] * 3)
+        if self.chance(0.6):
+            high = rule.get("max_members", 3)
+            rule["when"] = r.choice([at_least(COUNT, 1), at_least(COUNT, min(2, high)), at_least(distinct("check"), 1),
+                                     at_least(distinct("check"), min(2, high))])
+            rule["title"] = parts_of("{check}: {message} of {resource}") + [r.choice([" ", COUNT])] if (
+                rule["when"][1] == COUNT) else parts_of("{check}: {message} of {resource}")
 
     def make_expect(self, rule):
         """In place of the window: a sign of life every so often."""
@@ -224,7 +262,44 @@ class Generator:
         rule["window_ms"] = 0
         rule["expect"] = {"every_ms": r.choice([200, 1000, 3000, 30000])}
         if self.chance(0.5):
+            self.forms["listed keys"] += 1
+            rule["expect"]["keys"] = self.listed_keys(rule_by(rule))
+        if self.chance(0.5):
             rule["expect"]["severity"] = r.choice(["info", "minor", "critical"])
+
+    def make_baseline(self, rule):
+        """A window that is compared with those of earlier seasons."""
+        r = self.random
+        self.forms["baseline"] += 1
+        length, slots = r.choice([1000, 1000, 2000]), r.choice([1, 1, 2, 3])
+        rule.update(window="tumbling", window_ms=length, baseline={"season_ms": length * slots})
+        if self.chance(0.8):
+            rule["baseline"]["learn"] = r.choice([2, 2, 3, 4])
+        if self.chance(0.6):
+            rule["baseline"]["forget_ms"] = length * slots * r.choice([1, 3, 10, 10])
+        if self.chance(0.5) and rule.get("on") != "flapping":
+            rule["on"] = "events"
+        unusual = [self.deviation(), self.deviation()]
+        rule["when"] = r.choice([unusual[0], unusual[0], ["or", *unusual], ["and", *unusual], ["not", unusual[0]],
+                                 ["or", unusual[0], at_least(COUNT, 3)], ["and", unusual[0], self.number_comparison()],
+                                 ["or", at_least(distinct("check"), 2), unusual[0]],
+                                 [">", ["+", unusual[0][1], COUNT], ["const", "real", 2.5]],
+                                 ["?:", at_least(COUNT, 2), *unusual]])
+
+    def deviation(self):
+        r = self.random
+        of = r.choice([COUNT, COUNT, distinct(r.choice(["check", "resource", "message"])), self.number(), self.number()])
+        return [r.choice([">", ">=", "<", "<=", ">", ">"]), ["aggregate", f"deviation({of[1]})", "deviation", of],
+                r.choice([["const", "real", r.choice([0.5, 1.5, 2.5])], ["const", "int", r.choice([0, 1, 2])],
+                          ["neg", ["const", "real", 0.5]]])]
+
+    def listed_keys(self, by):
+        r = self.random
+        words = {"tenant": self.tenants + self.tenants + ["default"], "host": ["h1", "h2", "h3"], "resource": ["h1", "h2", "h1/sda"],
+                 "check": ["c1", "c2", "d1", "\u00fc\"1"], "source": ["s1", "s2"], "labels.rack": ["r1", "r2", "r3"]}
+        by = sorted(by, key=lambda name: name != "tenant")
+        keys = [[r.choice(words[name]) for name in by] for _ in range(r.choice([1, 2, 3]))]
+        return [key for i, key in enumerate(keys) if key not in keys[:i]]
 
     def title(self, aggregates):
         """Pieces of text and expressions, some of them over what `when` counts."""
@@ -273,6 +348,43 @@ class Generator:
             rule["session_max_ms"] = rule["window_ms"] * r.choice([1, 2, 3, 10])
         if self.chance(0.5):
             rule["look"] = "end"
+
+    # ---- enrich ----
+
+    def enrich(self):
+        r = self.random
+        if self.chance(0.7):
+            return []
+        self.forms["enrich"] += 1
+        steps = []
+        for name in r.sample(["e1", "e2", "e3", "e4"], r.choice([1, 1, 2, 4])):
+            step = {"id": name}
+            is_drop = self.chance(0.2)
+            if is_drop or self.chance(0.6):
+                step["where"] = self.where(1)
+            steps.append(step)
+            if is_drop:
+                step["drop"] = True
+                continue
+            make = self.expressions()
+            texts = [["field", name] for name in ("check", "resource", "host", "labels.rack", "labels.ms")]
+            texts += [["field", "message"]] * 2 if self.unstable else []
+            if self.chance(0.5):
+                step["extract"] = [[r.choice(texts + [make.text(1)]), r.choice(EXTRACTS)]
+                                   for _ in range(r.choice([1, 1, 2]))]
+            values = {"severity": lambda: r.choice([
+                          ["?:", make.truth(1), ["const", "severity", "critical"], ["field", "severity"]],
+                          ["severity_of", r.choice(texts + [["field", "labels.word"]])], ["const", "severity", "info"]]),
+                      "value": lambda: make.one_of(lambda: make.real(1), lambda: make.number(1),
+                                                   lambda: ["double", ["field", "labels.n"]])}
+            names = r.sample(["severity", "value", "message", "labels.rack", "labels.rack", "host", "labels.ms",
+                              "labels.new"], r.randint(0 if "extract" in step else 1, 3))
+            step["set"] = [[name, values.get(name, lambda: make.one_of(
+                lambda: make.text(2), lambda: make.number(1), lambda: make.truth(1), make.word))()]
+                for name in dict.fromkeys(names)]
+            if self.chance(0.3):
+                step["remove"] = r.sample(["labels.rack", "host", "labels.new", "labels.word"], r.randint(1, 2))
+        return steps
 
     # ---- mutes ----
 
@@ -558,7 +670,7 @@ class Generator:
         for part in parts:
             del part["next"], part["config"], part["log_times"]
         return {"config": config, "topics": topics, "sinks": self.sinks(), "rules": rules,
-                "partitions": parts, "marks": marks, "forms": self.forms, "mutes": self.mutes()}
+                "partitions": parts, "marks": marks, "forms": self.forms, "mutes": self.mutes(), "enrich": self.enrich()}
 
 
 class LiveGenerator(Generator):
@@ -586,14 +698,25 @@ class LiveGenerator(Generator):
             elif kind < 0.6:  # of the same form: windows and incidents carry on
                 rule["title"] = parts_of("anew" if "expect" in rule else "{resource}, anew")
                 rule["close"] = self.close()
+                if "keys" in rule.get("expect", {}):
+                    rule["expect"]["keys"] = self.listed_keys(rule_by(rule))
                 if self.tight:
-                    rule["max_keys"] = self.random.choice([1, 2, 3])
+                    rule["max_keys"] = self.random.choice([3, 4] if "expect" in rule else [1, 2, 3])
                 changed.append(rule)
             elif kind < 0.8 and rule["id"] in names:
                 changed.append(fresh[names.index(rule["id"])])
         held = [rule["id"] for rule in changed]
         changed += [rule for rule in fresh if rule["id"] not in held and self.chance(0.5)]
-        return changed or fresh
+        return self.with_parts(changed) or [rule for rule in fresh if "of" not in rule] or self.changed_rules(rules)
+
+    @staticmethod
+    def with_parts(rules):
+        """Composites name rules that are there."""
+        for rule in sorted(rules, key=lambda rule: rule["id"]):
+            if "of" in rule:
+                rule["of"] = [name for name in rule["of"] if any(other["id"] == name for other in rules)]
+                rules = rules if rule["of"] else [other for other in rules if other is not rule]
+        return rules
 
     def scenario(self):
         config, topics = self.config(), self.topics()
@@ -611,8 +734,9 @@ class LiveGenerator(Generator):
             self.live_step()
         self.script += [{"settle": True}]
         mute_sets = [self.mutes() for _ in self.rule_sets]
+        enrich_sets = [self.enrich() for _ in self.rule_sets]
         return {"config": config, "topics": topics, "sinks": self.sinks(), "rules": rules,
-                "mutes": mute_sets[0], "mute_sets": mute_sets[1:], "rule_sets": self.rule_sets[1:], "script": self.script, "marks": [], "forms": self.forms,
+                "mutes": mute_sets[0], "mute_sets": mute_sets[1:], "enrich": enrich_sets[0], "enrich_sets": enrich_sets[1:], "rule_sets": self.rule_sets[1:], "script": self.script, "marks": [], "forms": self.forms,
                 "partitions": [{name: value for name, value in member.items() if name != "config"}
                                for member in self.members]}
 
@@ -747,6 +871,8 @@ def at_least(aggregate, number, relation=">="):
 
 def aggregates_of(tree):
     """In order of first appearance."""
+    if tree[0] == "aggregate" and tree[2] == "deviation":
+        return aggregates_of(tree[3]) + [tree]
     found = [tree] if tree[0] == "aggregate" else [a for part in tree[1:] if isinstance(part, list)
                                                    for a in aggregates_of(part)]
     return [a for i, a in enumerate(found) if a not in found[:i]]

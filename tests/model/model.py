@@ -10,20 +10,19 @@ docs/rules.md, and shares no code and no idea of speed with the daemon: every st
 import collections
 import copy
 import dataclasses
-import fractions
-import itertools
 import json
-import math
+import re
 import sys
 
 import xxhash
 
 import calendars
+from forms import Baseline, Counted, Expect, Steps, Window, aggregates_in
 from records import NEVER, Event, Recording, self_alert
-from values import (SEVERITIES, Severity, Undefined, duration_text, frozen, is_true, is_volatile, member, number_text,
-                    parts_of, text_of, to_double, value)
+from values import (SEVERITIES, Severity, Undefined, frozen, is_true, is_volatile, member, parts_of, text_of, to_double,
+                    value)
 
-TITLE_BYTES, WHY_BYTES, WHY_VALUES, MUTES_NAMED = 255, 300, 5, 5
+TITLE_BYTES, WHY_BYTES, MUTES_NAMED = 255, 300, 5
 
 # The order of what happens at one time.
 ROUND_END, SWITCH, MUTE, ALERT_TIMER, KEY_TIMER, EVENT = range(6)
@@ -66,6 +65,7 @@ class Alert:
         self.changes = []      # their times, newest last
         self.routes = []       # (place, key values): what the rules were told
         self.flap_routes = []  # the same of rules of flapping alerts
+        self.is_given_up = False  # the key of the incident that it is was evicted
         self.is_stale = False  # rules were switched since its routes were made
 
 
@@ -77,6 +77,8 @@ class Alerts:
         self.table = {}
 
     def match(self, event, forms=("alerts", "events")):
+        if event.of_incident:
+            forms = ("incidents",) if "alerts" in forms else ()
         return [(place, rule.key_values(event)) for place, rule in self.model.current()
                 if rule.on in forms and is_true(rule.where, event)]
 
@@ -87,6 +89,7 @@ class Alerts:
             return []
         alert = self.table.setdefault(identity, Alert(identity))
         alert.last = event.et
+        alert.is_given_up |= event.of_incident == "given up"
         if event.is_problem != alert.is_open:
             return self.change(alert, event)
         if not event.is_problem:
@@ -95,7 +98,8 @@ class Alerts:
         if event.attributes() == alert.problem.attributes():
             if alert.is_stale and not alert.is_flapping:
                 return self.repeat_after_switch(alert, event)
-            if alert.is_flapping or not self.model.reads_volatile or self.match(event) == alert.routes:
+            if alert.is_flapping or not self.model.reads_volatile or (
+                    self.match(event) == alert.routes and event.severity == alert.problem.severity):
                 return self.repeat(alert, event)
         alert.problem = event
         if alert.is_flapping:
@@ -172,12 +176,19 @@ class Alerts:
         return self.counted([Touch("REPEAT", *route, alert.identity, event, event.et) for route in routes],
                             "duplicate")
 
+    def lasts(self, alert):
+        """Alerts that are incidents do not expire while these are open."""
+        return alert.is_open and alert.identity[-1] is True and not alert.is_given_up and self.model.composites()
+
     def timers(self, alert):
         if alert.is_flapping:
             yield alert.changes[-1 - self.config["flap_stop"]] + self.config["flap_window_ms"]
         yield alert.last + self.config["expire_ms"]
 
     def timer(self, alert, now):
+        if alert.last + self.config["expire_ms"] == now and self.lasts(alert):
+            alert.last = now
+            return []
         if alert.last + self.config["expire_ms"] == now:
             del self.table[alert.identity]
             self.count("alerts_expired", alert.is_open)
@@ -200,6 +211,58 @@ class Alerts:
             yield from self.tell_clear(alert, now, "EVICT")
 
 
+# Enrichment: what rules see of an event is what the steps of the set make of it.
+
+
+class Step:
+    def __init__(self, raw):
+        self.where, self.drops = raw.get("where"), raw.get("drop", False)
+        self.extract, self.set, self.remove = (raw.get(name, ()) for name in ("extract", "set", "remove"))
+        trees = [self.where or (), *(tree for tree, _ in self.extract), *(tree for _, tree in self.set)]
+        self.is_volatile = not self.drops and any(map(is_volatile, filter(None, trees)))
+
+    def run(self, event):
+        for tree, pattern in self.extract:
+            text = self.computed(tree, event)
+            found = re.search(pattern, text, re.ASCII) if text is not None else None
+            if found:
+                event.labels.update({name: part for name, part in found.groupdict().items() if part is not None})
+        for name, tree in self.set:
+            got = self.computed(tree, event)
+            if got is None:
+                continue
+            if name in ("severity", "value"):
+                setattr(event, name, got)
+            elif name == "message":
+                event.message = text_of(got)
+            else:
+                event.labels[name.removeprefix("labels.")] = text_of(got)
+        for name in self.remove:
+            event.labels.pop(name.removeprefix("labels."), None)
+
+    @staticmethod
+    def computed(tree, event):
+        """None where it cannot be."""
+        try:
+            return value(tree, event)
+        except Undefined:
+            return None
+
+
+def enriched(steps, event):
+    """None where a step drops it."""
+    if event.topic == "@derived":
+        return event
+    made = copy.copy(event)
+    made.labels = dict(event.labels)
+    for step in steps:
+        if step.where is None or is_true(step.where, made):
+            if step.drops:
+                return None
+            step.run(made)
+    return made
+
+
 # ---- section 3: rules ----
 
 
@@ -212,7 +275,11 @@ class Rule:
         self.steps = raw.get("steps")  # of a sequence, or the conditions of `all`
         self.in_order, self.is_strict, self.to_next = (bool(raw.get(n)) for n in ("in_order", "strict", "to_next"))
         self.expect = raw.get("expect")
-        self.where = raw["where"] if not self.steps else self.where_of_steps(raw.get("own_where"))
+        self.where = raw.get("where") if not self.steps else self.where_of_steps(raw.get("own_where"))
+        self.of = raw.get("of", ())    # the rules whose incidents a composite is made of
+        if self.of:
+            is_of = ("in", ("field", "check"), *(("const", "text", name) for name in self.of))
+            self.where = ("and", is_of, self.where) if self.where else is_of
         self.by = raw["by"] if raw["by"][:1] == ("tenant",) else ("tenant",) + raw["by"]
         self.kind = raw.get("window", "sliding")  # sliding, tumbling, session, open
         self.window, self.session_max = raw.get("window_ms", 0), raw.get("session_max_ms", 0)
@@ -220,14 +287,21 @@ class Rule:
         self.when, self.close, self.title = raw.get("when"), raw["close"], raw["title"]
         self.priority, self.team = raw.get("priority", "P3"), raw.get("team", "")
         self.max_keys, self.max_members = raw.get("max_keys", 100000), raw.get("max_members", 1000)
-        self.aggregates = list(dict.fromkeys(part for part in parts_of(self.when or ()) if part[:1] == ("aggregate",)))
+        self.aggregates = list(dict.fromkeys(aggregates_in(self.when))) if self.when else []
+        self.baseline = raw.get("baseline")
+        if self.baseline:
+            self.season = self.baseline["season_ms"]
+            self.slots, self.learn = self.season // self.window, self.baseline.get("learn", 3)
+            self.forget = self.baseline.get("forget_ms", 2 * self.season)
+            self.looks_at_end = True
         of_close = list(parts_of(self.close))
         self.quiets = {part[1] for part in of_close if part[0] == "quiet"}
         self.fewers = {part[1:] for part in of_close if part[0] == "fewer"}
         self.lasts = {part[1] for part in of_close if part[0] == "last"}
         # What decides whether its windows carry on when another rule set takes its place.
         self.form = (self.on, self.where, self.by, self.kind, self.window, self.session_max, self.looks_at_end,
-                     self.hold, self.when, [(s["where"], s.get("not")) for s in self.steps or ()], self.in_order,
+                     self.hold, self.aggregates if self.baseline else self.when,
+                     self.baseline and (self.season, self.learn, self.forget), [(s["where"], s.get("not")) for s in self.steps or ()], self.in_order,
                      self.is_strict, self.to_next, self.expect and self.expect["every_ms"])
 
     def where_of_steps(self, own):
@@ -250,413 +324,6 @@ class Rule:
         return event
 
 
-class Entry:
-    """A touch that a key holds."""
-    serials = itertools.count()
-
-    def __init__(self, touch, is_counted=False):
-        self.serial = next(self.serials)
-        self.time, self.alert, self.event = touch.time, touch.alert, touch.event
-        self.ts, self.severity = touch.event.ts, touch.event.severity
-        self.is_cleared = False
-        self.is_counted = is_counted  # in the ledger, with an incident
-
-    def change(self, event):
-        self.event, self.severity = event, event.severity
-
-    def said(self):
-        return f"{self.event.check or '(none)'} on {self.event.resource or '(none)'}"
-
-    def number(self, tree):
-        """What the tree gives for its event; None for nothing."""
-        try:
-            return to_double(value(tree, self.event))
-        except Undefined:
-            return None
-
-
-# Numbers: sums are exact, in steps of 2**-40.
-
-STEP = 2 ** 40
-
-
-def exact(number):
-    """A whole number of steps, ties to even."""
-    return round(fractions.Fraction(number) * STEP)
-
-
-def real(steps):
-    return float(steps) / STEP
-
-
-def rate(_share, times, whole_ones):
-    seconds = (times[-1] - times[0]) / 1000 if times else 0
-    if not seconds:
-        return None
-    rises = (b - a if b >= a else max(b, 0) for a, b in zip(whole_ones, whole_ones[1:]))
-    return real(sum(rises)) / seconds
-
-
-def stddev(m):
-    return math.sqrt(float(len(m) * sum(x * x for x in m) - sum(m) ** 2)) / len(m) / STEP
-
-
-NUMBERS = {  # of: the numbers, in order; the same in steps; a share
-    "sum": lambda v, m, q: real(sum(m)), "avg": lambda v, m, q: real(sum(m)) / len(m),
-    "stddev": lambda v, m, q: stddev(m), "min": lambda v, m, q: min(v), "max": lambda v, m, q: max(v),
-    "first": lambda v, m, q: v[0], "last": lambda v, m, q: v[-1],
-    "quantile": lambda v, m, q: sorted(v)[max(1, math.ceil(q * len(v))) - 1],
-}
-
-
-def aggregate(entries, _op, _text, kind, tree=None, share=None):
-    """Its value, None where there is none."""
-    if kind == "count":
-        return len(entries)
-    if kind == "distinct":
-        return len({entry.event.text(tree[1]) for entry in entries})
-    rows = [(entry.time, entry.number(tree)) for entry in entries]
-    rows = [(at, number) for at, number in rows if number is not None and abs(number) < 2.0 ** 68]
-    numbers, steps = [number for _, number in rows], [exact(number) for _, number in rows]
-    if kind == "rate":
-        return rate(share, [at for at, _ in rows], steps)
-    return NUMBERS[kind](numbers, steps, share) if rows or kind == "sum" else None
-
-
-class Counted:
-    """An event and what was counted: the world of `when` and of titles."""
-
-    def __init__(self, counts, event=None):
-        self.counts, self.event = counts, event
-        self.labels = event.labels if event else {}
-
-    def field(self, name):
-        return self.event.field(name)
-
-    def has(self, name):
-        return self.event.has(name)
-
-    def aggregate(self, *tree):
-        if self.counts[("aggregate", *tree)] is None:
-            raise Undefined
-        return self.counts[("aggregate", *tree)]
-
-
-# What bears a `when` that is true.
-
-RELATIONS = {  # turned round; with its sides exchanged
-    "<": (">=", ">"), "<=": (">", ">="), ">": ("<=", "<"), ">=": ("<", "<="), "==": ("!=", "=="), "!=": ("==", "!=")}
-
-
-def truth(tree, world):
-    try:
-        return value(tree, world)
-    except Undefined:
-        return None
-
-
-def bearing(tree, world, turned=False):
-    """Its leaves that bear it, or with `turned` its being false; and whether they are turned round."""
-    if tree[0] == "not":
-        yield from bearing(tree[1], world, not turned)
-    elif tree[0] in ("and", "or"):
-        for side in tree[1:]:
-            if (tree[0] == "and") is not turned or truth(side, world) is (not turned):
-                yield from bearing(side, world, turned)
-    else:
-        yield tree, turned
-
-
-def need(leaf, turned, counted):
-    """What a leaf asks of an aggregate, in words; None where it is no comparison of it with a constant."""
-    op, *sides = leaf
-    if op in RELATIONS and sides[0][0] == "const":
-        op, sides = RELATIONS[op][1], sides[::-1]
-    if op not in RELATIONS or sides[0] != counted or sides[1][0] != "const":
-        return None
-    op, n = RELATIONS[op][0] if turned else op, sides[1][2]
-    if op in ("==", "!="):
-        return f"{'exactly' if op == '==' else 'other than'} {int(n)}" if n == int(n) else None
-    least = math.ceil(n) if op in (">=", "<") else math.floor(n) + 1
-    return f"{'fewer than ' if op[0] == '<' else ''}{least}"
-
-
-class Form:
-    """What a key holds while it watches; each form of rule has its own."""
-
-    def __init__(self, key):
-        self.key, self.count = key, key.model.count
-        self.entries = []
-
-    @property
-    def rule(self):
-        return self.key.rule
-
-    def held(self):
-        return self.entries
-
-    def is_empty(self):
-        return not self.held()
-
-    def drop(self, touch):
-        """CLEAR or EVICT of a key that watches."""
-        self.count("retired")
-        for entry in self.held():
-            entry.is_cleared |= entry.alert == touch.alert
-
-    def take_open(self, touch):
-        """A touch that has joined the open incident."""
-
-    def closed(self, now, inc):
-        """Its incident has closed."""
-
-
-class Window(Form):
-    begun = None       # when the first of its entries came
-    true_since = None  # with `for`: since when `when` is true
-
-    def look(self):
-        self.counts = {part: aggregate(self.entries, *part) for part in self.rule.aggregates}
-        try:
-            return value(self.rule.when, Counted(self.counts))
-        except Undefined:
-            return False
-
-    def take(self, touch):
-        now = touch.time
-        if self.rule.kind == "sliding":
-            self.slide(now)
-        own = [entry for entry in self.entries if entry.alert == touch.alert]
-        if own and (touch.kind == "CHANGE" or self.rule.kind == "open"):
-            own[-1].change(touch.event)
-            self.count("retired")
-        else:
-            if not self.entries:
-                self.begun, self.true_since = now, None
-            self.entries.append(Entry(touch))
-        if len(self.entries) > self.rule.max_members:
-            self.entries.pop(0)
-            self.count("evicted")
-            self.key.model.pushed[self.key.place] += 1
-        if self.rule.hold:
-            self.look_for_long(now)
-        elif not self.rule.looks_at_end and self.look():
-            self.open(touch.event, now, touch.opener)
-
-    def look_for_long(self, now):
-        if not self.look():
-            self.true_since = None
-        elif self.true_since is None:
-            self.true_since = now
-
-    def drop(self, touch):
-        super().drop(touch)
-        left = [entry for entry in self.entries if entry.alert != touch.alert]
-        if self.rule.kind == "open" and len(left) < len(self.entries):
-            self.count("expired")
-            self.entries = left
-            if left and self.rule.hold:
-                self.look_for_long(touch.time)
-
-    def slide(self, now):
-        left = [entry for entry in self.entries if entry.time > now - self.rule.window]
-        self.count("expired", len(self.entries) - len(left))
-        self.entries = left
-
-    def timers(self):
-        rule = self.rule
-        return {"sliding": lambda: self.entries[0].time + rule.window,
-                "tumbling": lambda: (self.begun // rule.window + 1) * rule.window,
-                "session": lambda: min(self.entries[-1].time + rule.window, self.begun + rule.session_max),
-                "open": lambda: None if self.true_since is None else self.true_since + rule.hold}[rule.kind]()
-
-    def timer(self, now):
-        if self.rule.kind == "sliding":
-            self.slide(now)
-        elif self.rule.hold or self.rule.looks_at_end and self.look():
-            self.look()
-            self.open(None, now, "timer")
-        else:
-            self.count("expired", len(self.entries))
-            self.entries = []
-
-    def open(self, event, now, opener):
-        entries, self.entries = self.entries, []
-        self.key.open(entries, event, self.why(entries), now, opener, self.counts)
-
-    def why(self, entries):
-        rule, parts = self.rule, []
-        frame = {"open": "open now", "session": "in a session with gaps below "}.get(rule.kind, "in ")
-        frame += duration_text(rule.window) if rule.window else ""
-        leaves = list(bearing(rule.when, Counted(self.counts)))
-        bear = [part for part in rule.aggregates if any(part in parts_of(leaf) for leaf, _ in leaves)]
-        for part in bear or rule.aggregates:
-            (_, text, kind, *args), n = part, self.counts[part]
-            needed = list(dict.fromkeys(filter(None, (need(leaf, turned, part) for leaf, turned in leaves))))
-            needs = f" (needs {', '.join(needed)})" if needed else ""
-            if kind == "count":
-                parts.append(f"{n} {'event' if rule.repeats else 'alert'}{'' if n == 1 else 's'} {frame}{needs}")
-            elif kind == "distinct":
-                different = list(dict.fromkeys(entry.event.text(args[0][1]) for entry in entries))
-                shown = [text or "(none)" for text in different[:WHY_VALUES]] + ["..."] * (len(different) > WHY_VALUES)
-                parts.append(f"{n} different values of {args[0][1]} {frame}{needs}: " + ", ".join(shown))
-            else:
-                parts.append(f"{text} is {'nothing' if n is None else number_text(n)} {frame}")
-        return "; ".join(parts + [f"held for {duration_text(rule.hold)}"] * (rule.hold > 0))
-
-
-class Steps(Form):
-    """A sequence: of each step that comes, but the last, the chain that leads to it. Or `all`: its conditions."""
-
-    def __init__(self, key):
-        super().__init__(key)
-        steps = self.rule.steps
-        self.come = [i for i, step in enumerate(steps) if not step.get("not")]
-        self.waits = bool(steps[-1].get("not"))  # for its timer, with all that comes
-        self.chains = [()] * len(self.come)
-
-    def held(self):
-        return list(dict.fromkeys(entry for chain in self.chains for entry in chain))
-
-    def steps_of(self, event):
-        return {i for i, step in enumerate(self.rule.steps) if is_true(step["where"], event)}
-
-    def advance(self, entry, steps):
-        """Returns the match, or ()."""
-        if not self.rule.in_order:
-            self.chains = [(entry,) if i in steps else chain for i, chain in enumerate(self.chains)]
-            return tuple(entry for chain in self.chains for entry in chain) if all(self.chains) else ()
-        last, made, match = len(self.come) - 1, set(), ()
-        for i, _ in enumerate(self.chains):
-            end = self.come[i + 1] if i < last else len(self.rule.steps)
-            if steps & set(range(self.come[i] + 1, end)):
-                self.chains[i] = ()
-        for i in reversed(range(len(self.come))):
-            if self.come[i] not in steps or i > 0 and not self.chains[i - 1]:
-                continue
-            chain = (self.chains[i - 1] if i > 0 else ()) + (entry,)
-            if i == last and not self.waits:
-                match = chain
-            elif i < last or not self.chains[i] or self.rule.is_strict:
-                self.chains[i] = chain
-                made.add(i)
-        if self.rule.is_strict:
-            self.chains = [chain if i in made else () for i, chain in enumerate(self.chains)]
-        return match
-
-    def skip(self, match):
-        """What a match leaves."""
-        self.chains = [chain if self.rule.to_next and chain and chain[0].time > match[0].time else ()
-                       for chain in self.chains]
-
-    def take(self, touch):
-        before, entry = self.held(), Entry(touch)
-        match = self.advance(entry, self.steps_of(touch.event))
-        if match:
-            self.open(match, touch.event, touch.time, touch.opener)
-        self.let_go(before + [entry], "retired")
-
-    def let_go(self, before, counted):
-        self.count(counted, sum(not entry.is_counted for entry in set(before) - set(self.held())))
-
-    def take_open(self, touch):
-        if self.rule.to_next:
-            self.end_chains(touch.time)
-            match = self.advance(Entry(touch, True), self.steps_of(touch.event))
-            if match:
-                self.skip(match)
-
-    def closed(self, now, inc):
-        self.end_chains(now)
-
-    def end_chains(self, now):
-        """Those whose time is over; returns the one that waited for it, or ()."""
-        over = [bool(chain) and chain[0].time + self.rule.window <= now for chain in self.chains]
-        waited = self.chains[-1] if self.waits and over[-1] else ()
-        self.chains = [() if is_over else chain for is_over, chain in zip(over, self.chains)]
-        return waited
-
-    def timers(self):
-        return min((chain[0].time + self.rule.window for chain in self.chains if chain), default=None)
-
-    def timer(self, now):
-        before = self.held()
-        match = self.end_chains(now)
-        self.let_go([entry for entry in before if entry not in match], "expired")
-        if match:
-            before = self.held() + list(match)
-            self.open(match, match[-1].event, now, "timer")
-            self.let_go(before, "retired")
-
-    def open(self, match, event, now, opener):
-        self.skip(match)
-        entries = sorted({*match, *self.held()}, key=lambda entry: entry.serial)
-        self.key.open(entries, event, self.why(match), now, opener, {})
-
-    def why(self, match):
-        steps = self.rule.steps
-        said = [f"{steps[i]['name']}: {entry.said()}" for i, entry in zip(self.come, match)]
-        if self.rule.in_order:
-            said[1:] = [f"{text} {duration_text(b.time - a.time)} later" for text, a, b in zip(said[1:], match, match[1:])]
-            said += ["no " + steps[-1]["name"]] * self.waits
-        return (", then " if self.rule.in_order else " and ").join(said) + f" (within {duration_text(self.rule.window)})"
-
-
-class Expect(Form):
-    """Absence: who has shown a sign of life, or is listed, owes another."""
-    last = due = topic = listed = None
-
-    def is_empty(self):
-        return self.due is None
-
-    def list(self, now):
-        self.listed, self.due = now, now + self.rule.expect["every_ms"]
-
-    def sign(self, touch):
-        self.last, self.due, self.topic = touch.time, touch.time + self.rule.expect["every_ms"], touch.event.topic
-
-    def take(self, touch):
-        self.sign(touch)
-        self.count("retired")
-
-    def take_open(self, touch):
-        self.sign(touch)
-        inc = self.key.incident
-        if inc.has_resumed:
-            self.count("retired")
-            return
-        self.count("correlated")
-        inc.has_resumed, inc.untracked_open = True, 0
-        inc.events += 1
-        if inc.cleared() and inc.may_close(touch.time):
-            self.key.close(touch.time, "cleared")
-
-    def timers(self):
-        return self.due
-
-    def timer(self, now):
-        recording, every = self.key.model.recording, self.rule.expect["every_ms"]
-        places = [place for place in recording.blind if self.topic in (place[0], None)]
-        over = max((recording.sight_since(place, now) for place in places), default=NEVER)
-        if self.key.unlisted is not None or self.key.drains():
-            self.due = None  # nobody would tell it of a sign of life
-        elif any(recording.is_blind(place, now) for place in places):
-            self.due = now + 10000
-        elif now < over + 60000:
-            self.due = over + 60000 + every
-        else:
-            said = (f"nothing since it was listed, {duration_text(now - self.listed)} ago" if self.last is None
-                    else f"nothing for {duration_text(now - self.last)}")
-            self.key.open([], None, f"{said} (expects an event every {duration_text(every)})", now, "timer", {})
-
-    def closed(self, now, inc):
-        is_listed = self.key.values in self.rule.listed
-        if self.key.drains() or self.key.unlisted is not None or not (inc.has_resumed or is_listed):
-            self.due = None  # forgotten until its next sign of life
-        elif self.due <= now:
-            self.due = now + self.rule.expect["every_ms"]
-
-
 class Key:
     """Of a rule: watching, or with an open incident."""
 
@@ -665,7 +332,8 @@ class Key:
         self.incident = None
         self.last_touch = NEVER  # of any kind
         self.unlisted = None     # when a switch took it from the keys that are listed
-        self.form = (Expect if self.rule.expect else Steps if self.rule.steps else Window)(self)
+        forms = {"expect": Expect, "steps": Steps, "baseline": Baseline}
+        self.form = next((forms[name] for name in forms if getattr(self.rule, name)), Window)(self)
 
     @property
     def rule(self):
@@ -740,9 +408,9 @@ class Incident:
             self.alerts = self.untracked_open = 1
             self.first = key.form.listed if key.form.last is None else key.form.last
             self.severity = SEVERITIES.index(self.rule.expect.get("severity", "major"))
-        else:
-            self.first = min(entry.ts for entry in entries)
-            self.severity = max(entry.severity for entry in entries)
+        else:                      # only the window of a baseline may be empty
+            self.first = min((entry.ts for entry in entries), default=now - self.rule.window)
+            self.severity = max((entry.severity for entry in entries), default=SEVERITIES.index("warning"))
         shown = Counted(counts, event or self.rule.key_event(key.values, now))
         self.title = cut("".join(self.shown(part, shown) for part in self.rule.title), TITLE_BYTES)
         self.why = cut(why, WHY_BYTES)
@@ -752,6 +420,7 @@ class Incident:
         self.note_numbers(event)
         self.is_lost = self.is_lost_now = False  # "no longer watched"; and its update is to come
         self.is_forgotten = False  # its key is gone
+        self.is_told_on = False    # to composite rules
         self.is_told = self.is_behind = False    # to sinks
         self.number, self.op_numbers = 0, collections.Counter()
         self.roles = {}            # by inhibition: ((is target, is source), since when)
@@ -917,9 +586,24 @@ class Log:
         else:
             op = None if names else "update" if inc.is_told else "open"
         self.tell(inc, now, change, cause, names, op)
+        if change != "updated" or cause == "severity" or inc.is_forgotten:
+            self.tell_composites(inc, change)
         if is_last:
             self.open.remove(inc)
         self.tell_freed(self.model.now, now, inc)
+
+    def tell_composites(self, inc, change):
+        """What composite rules will see of it at the next round start."""
+        composites = self.model.composites()
+        inc.is_told_on |= any(inc.rule.id in rule.of for rule in composites)
+        if composites and inc.is_told_on:
+            labels = {name.removeprefix("labels."): text for name, text in inc.key_values.items()
+                      if name not in ("tenant", "source", "resource", "check") and text}
+            self.model.told_on.append(dict(
+                tenant=inc.tenant, source=inc.key_values.get("source") or "tocsin", check=inc.rule.id,
+                resource=inc.key_values.get("resource") or inc.key_text, dedup_key=inc.id, message=inc.title, labels=labels,
+                severity=SEVERITIES[inc.severity], state="clear" if change == "closed" else "problem",
+                of_incident="given up" if inc.is_forgotten else True))
 
     def tell_freed(self, looked_at, now, but=None):
         """Those that nothing mutes any more and that have something to tell."""
@@ -969,8 +653,9 @@ class Model:
         self.switches = list(scenario.get("switches", []))  # in order of their time
         self.rules = {}       # place -> rule: an id, and a number for each form that the id ever had
         self.in_force = []    # places of the set in force
-        self.take_rules(scenario["rules"])
+        self.take_rules(scenario["rules"], scenario.get("enrich"))
         self.alerts = Alerts(self)
+        self.told_on = []     # events of changes of incidents, for composite rules
         self.keys = {}        # (place, values) -> Key
         self.pushed = collections.Counter()  # by place: entries that max_members pushed out in this minute
         self.now = NEVER      # the time that mutes are looked at
@@ -980,10 +665,13 @@ class Model:
     def count(self, name, times=1):
         self.ledger[name] += times
 
+    def composites(self):
+        return [rule for _, rule in self.current() if rule.of]
+
     def current(self):
         return [(place, self.rules[place]) for place in self.in_force]
 
-    def take_rules(self, raw):
+    def take_rules(self, raw, enrich):
         """A rule whose form is unchanged keeps its place, any other gets a new one."""
         old = {place[0]: place for place in self.in_force}
         self.in_force = []
@@ -993,13 +681,16 @@ class Model:
                 place = (rule.id, len(self.rules))
             self.rules[place] = rule
             self.in_force.append(place)
-        self.reads_volatile = any(is_volatile(rule.where) for _, rule in self.current()
-                                  if rule.on in ("alerts", "events"))
+        self.steps = [Step(step) for step in frozen(enrich or [])]
+        self.reads_volatile = any(step.is_volatile for step in self.steps) or any(
+            is_volatile(rule.where) for _, rule in self.current() if rule.on in ("alerts", "events", "incidents"))
 
     def run(self):
         events, end, round_ms = self.recording.events, self.recording.end, self.config["round_ms"]
         minute = -(-60000 // round_ms) * round_ms
         next_round = None  # nothing has happened yet that a round end could see
+        while end is not None and self.switches and self.switches[0]["at"] <= self.recording.begin:
+            self.switch(self.switches.pop(0))  # what it replaces was never in force
         if end is not None:
             self.list_keys(self.recording.begin // round_ms * round_ms)
         while end is not None:
@@ -1028,6 +719,7 @@ class Model:
             self.now = now
             if what == SWITCH:
                 self.switch(self.switches.pop(0))
+                self.list_keys(now)
             elif what == MUTE:
                 self.log.tell_freed(now, now)
             elif what == ALERT_TIMER:
@@ -1036,8 +728,11 @@ class Model:
                 self.keys[tuple(which)].timer(now)
                 self.forget(tuple(which))
             else:
-                event = events.pop(0)
-                self.touch_all(self.alerts.event(event) + self.beats(event))
+                event = enriched(self.steps, events.pop(0))
+                if event:
+                    self.touch_all(self.alerts.event(event) + self.beats(event))
+                else:
+                    self.count("dropped")
             next_round = (now // round_ms + 1) * round_ms
         self.ledger["pending"] = sum(not entry.is_counted for key in self.keys.values() for entry in key.form.held())
         self.ledger["open"] = self.ledger["opened"] - self.ledger["closed"]
@@ -1074,11 +769,10 @@ class Model:
             del self.keys[name]
 
     def switch(self, switch):
-        self.take_rules(switch["rules"])
+        self.take_rules(switch["rules"], switch.get("enrich"))
         for alert in self.alerts.table.values():
             alert.is_stale = True
         self.log.switch(switch.get("mutes"), switch["at"])
-        self.list_keys(switch["at"])
 
     def round_end(self, now, ends_minute):
         """Returns the self-alerts, events of the next round's start."""
@@ -1089,7 +783,7 @@ class Model:
         for (place, _), inc in open_ones:
             lost[place] += inc.is_lost_now
             cause = ("evicted" if inc.is_lost_now else "severity" if inc.severity > inc.logged_severity
-                     else "grew" if inc.alerts >= 2 * inc.logged["alerts"] else None)
+                     else "grew" if inc.alerts > inc.logged["alerts"] and inc.alerts >= 2 * inc.logged["alerts"] else None)
             inc.is_lost_now = False
             if cause:
                 self.log.change(inc, now, "updated", cause)
@@ -1101,9 +795,11 @@ class Model:
             told += [("members-evicted", place, self.pushed[place], "entry was", "entries were",
                       "pushed out: max_members was reached") for place, _ in self.current() if self.pushed[place]]
             self.pushed.clear()
+        told_on, self.told_on = self.told_on, []
         return [self_alert(now, sub, rule, check, "warning", f"{n} {noun} of rule {rule} {verb} {says}")
                 for sub, (check, (rule, _), n, one, many, says) in enumerate(told)
-                for noun, verb in [(one if n == 1 else many).split()]]
+                for noun, verb in [(one if n == 1 else many).split()]] + [
+                    self_alert(now, 36864 + i, **words) for i, words in enumerate(told_on)]
 
     def evict_keys(self):
         """Returns how many keys without an incident went, by rule."""
@@ -1121,7 +817,7 @@ class Model:
         return given_up
 
 
-LEDGER = ["records", "events", "derived", "left", "rejected", "duplicate", "unmatched", "routed", "touches",
+LEDGER = ["records", "events", "derived", "left", "rejected", "dropped", "duplicate", "unmatched", "routed", "touches",
           "correlated", "expired", "evicted", "retired", "pending", "opened", "closed", "open", "time_clamped", "late",
           "late_by_seal", "alerts_expired", "flap_folded"]
 
@@ -1132,7 +828,7 @@ def run(scenario):
     model.run()
     ledger = model.ledger
     assert ledger["events"] + ledger["derived"] == sum(
-        ledger[name] for name in ("rejected", "duplicate", "unmatched", "routed", "left")), "L2"
+        ledger[name] for name in ("rejected", "dropped", "duplicate", "unmatched", "routed", "left")), "L2"
     assert ledger["touches"] == sum(
         ledger[name] for name in ("correlated", "expired", "evicted", "retired", "pending")), "L3"
     model.log.write({"ledger": {name: ledger[name] for name in LEDGER}})

@@ -19,6 +19,8 @@ class Event:
         self.place = (topic, partition, offset, sub)
         self.position = "/".join(map(str, self.place))
         self.ts, self.et = raw.get("time"), None
+        self.sent = self            # as it was before enrichment
+        self.of_incident = False    # made of a change of an incident, for composite rules
 
     @property
     def is_problem(self):
@@ -27,11 +29,13 @@ class Event:
     def identity(self):
         """The alert it belongs to; compares in the order of the section "Bound"."""
         if self.dedup_key:
-            return (self.tenant, 0, self.dedup_key)
+            return (self.tenant, 0, self.dedup_key, bool(self.of_incident))
         return (self.tenant, 1, self.source, self.resource, self.check)
 
     def attributes(self):
-        return (self.severity, self.labels, self.dedup_key and (self.source, self.resource, self.check))
+        """Of the event as it was sent."""
+        sent = self.sent
+        return (sent.severity, sent.labels, self.dedup_key and (self.source, self.resource, self.check))
 
     def field(self, name):
         if name.startswith("labels."):
@@ -180,9 +184,10 @@ class Recording:
             subs[at] += 1
 
 
-def self_alert(at, sub, resource, check, severity, message, state="problem", **more):
+def self_alert(at, sub, resource, check, severity, message, state="problem", of_incident=False, **more):
     raw = {"tenant": "@tocsin", "source": "tocsin", "resource": resource, "check": check, "severity": severity,
            "state": state, "message": message, **more}
     event = Event(raw, None, "@derived", -1, at, sub)
     event.et = event.ts = at
+    event.of_incident = of_incident
     return event

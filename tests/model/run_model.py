@@ -1,6 +1,7 @@
 """Compares the engine with the model, byte for byte, on random scenarios.
 
     run_model.py --runner PROGRAM --work FOLDER [--seed N] [--count N] [--runs N] [--all] [--big] [--live] [--shrink]
+                 [--form NAME]
     run_model.py --runner PROGRAM --work FOLDER --seed N --count 1      a single seed
     run_model.py --runner PROGRAM --work FOLDER --case FILE ...         kept scenarios (scenario.json), all runs
 
@@ -106,9 +107,8 @@ def with_marks(scenario, got):
     marks = [json.loads(line) for line in got[:count]]
     asked = [int(step["switch"][len("rules-"):-len(".yaml")]) for step in scenario["script"]
              if "switch" in step]
-    mute_sets = scenario.get("mute_sets") or [None] * len(scenario["rule_sets"])
     switches = [{"at": m["value"], "rules": scenario["rule_sets"][number - 1],
-                 "mutes": mute_sets[number - 1]}
+                 "mutes": scenario["mute_sets"][number - 1], "enrich": scenario["enrich_sets"][number - 1]}
                 for m, number in zip((m for m in marks if m["kind"] == "switch"), asked)]
     watermark = next((m["value"] for m in marks if m["kind"] == "watermark"), None)
     return dict(scenario, switches=switches, watermark=watermark,
@@ -264,6 +264,8 @@ def run_seeds(args, seeds):
     runner, said, done, differences = Runner(args.runner), [], 0, 0
     for seed in seeds:
         scenario = case_of(seed) if args.case else generate.scenario_of(seed, args.big, args.live)
+        if args.form and args.form not in scenario["forms"]:
+            continue
         try:
             found = compare(scenario, folder, runner, setups(seed, args.runs, args.all))
         except Exception as error:
@@ -292,6 +294,7 @@ def main():
     parser.add_argument("--all", action="store_true", help="configurations")
     parser.add_argument("--big", action="store_true", help="hundreds of alerts and events")
     parser.add_argument("--live", action="store_true", help="scripts for live_runner")
+    parser.add_argument("--form", help="only scenarios that hold it, such as baseline or enrich")
     parser.add_argument("--shrink", action="store_true")
     parser.add_argument("--stop-after", type=int, default=5, help="differences")
     parser.add_argument("--case", nargs="+", default=[])

@@ -117,6 +117,7 @@ static inline void ledger_print(const struct engine_counters *c)
         {"derived", c->derived},
         {"left", c->left},
         {"rejected", rejected},
+        {"dropped", c->dropped},
         {"duplicate", c->duplicate},
         {"unmatched", c->unmatched},
         {"routed", c->routed},

@@ -200,7 +200,7 @@ STRICT = {
     "cell": lambda name, key, column: member(member(TABLES[name], key), column),
     "startsWith": str.startswith, "endsWith": str.endswith, "contains": operator.contains,
     "matches": lambda a, pattern: re.search(pattern, a, re.ASCII) is not None,
-    "severity_of": lambda a: Severity(member({name: i for i, name in enumerate(SEVERITIES)}, a)),
+    "severity_of": lambda a: Severity(member({**{name: i for i, name in enumerate(SEVERITIES)}, "error": 5}, a.lower())),
 }
 
 

@@ -84,6 +84,8 @@ def window_text(rule):
 
 
 def where_yaml(rule):
+    if not rule.get("where"):
+        return []
     if not rule.get("vars"):
         return [f"    where: {quoted(rule['where'])}"]
     return ["    vars:", f"      w1: {quoted(rule['where'])}", "      w2: w1 && true", "    where: w2 || w1"]
@@ -91,6 +93,11 @@ def where_yaml(rule):
 
 def window_yaml(rule):
     lines = where_yaml(rule) + [f"    window: {window_text(rule)}", f"    when: {quoted(rule['when'])}"]
+    if "baseline" in rule:
+        own = rule["baseline"]
+        known = [f"season: {duration_text(own['season_ms'])}"] + ([f"learn: {own['learn']}"] if "learn" in own else [])
+        known += [f"forget: {duration_text(own['forget_ms'])}"] if "forget_ms" in own else []
+        lines.append(f"    baseline: {{{', '.join(known)}}}")
     if "for_ms" in rule:
         lines.append(f"    for: {duration_text(rule['for_ms'])}")
     if "look" in rule:
@@ -98,10 +105,20 @@ def window_yaml(rule):
     return lines
 
 
+def keys_text(rule):
+    names = ["tenant"] + [name for name in rule["by"] if name != "tenant"]
+    rows = [zip(names, values) for values in rule["expect"]["keys"]]
+    # Tenant `default` is the one that may be left out.
+    return "[" + ", ".join("{" + ", ".join(f"{name}: {json.dumps(text)}" for name, text in row
+                                          if (name, text) != ("tenant", "default")) + "}" for row in rows) + "]"
+
+
 def expect_yaml(rule):
     expect = [f"every: {duration_text(rule['expect']['every_ms'])}"]
     if "severity" in rule["expect"]:
         expect.append(f"severity: {rule['expect']['severity'].upper()}")
+    if "keys" in rule["expect"]:
+        expect.append("keys: " + keys_text(rule))
     return where_yaml(rule) + [f"    expect: {{{', '.join(expect)}}}"]
 
 
@@ -135,6 +152,7 @@ def mutes_yaml(mutes):
 def rule_yaml(rule):
     lines = [f"  - id: {rule['id']}"]
     lines += [f"    on: {rule['on']}"] if "on" in rule else []
+    lines += [f"    of: [{', '.join(rule['of'])}]"] if "of" in rule else []
     lines.append(f"    by: [{', '.join(rule['by'])}]")
     lines += (expect_yaml if "expect" in rule else steps_yaml if "steps" in rule else window_yaml)(rule)
     lines += ["    incident:", f"      title: {json.dumps(title_text(rule['title']))}"]
@@ -143,13 +161,25 @@ def rule_yaml(rule):
     return lines + [f"    {name}: {rule[name]}" for name in ("max_keys", "max_members") if name in rule]
 
 
+def step_yaml(step):
+    lines = [f"  - id: {step['id']}"] + (where_yaml(step) if "where" in step else [])
+    lines += ["    drop: true"] if step.get("drop") else []
+    if step.get("extract"):
+        lines += ["    extract:"] + [f"      - {{from: {quoted(tree)}, pattern: {json.dumps(pattern)}}}"
+                                     for tree, pattern in step["extract"]]
+    if step.get("set"):
+        lines += ["    set:"] + [f"      {name}: {quoted(tree)}" for name, tree in step["set"]]
+    return lines + ([f"    remove: [{', '.join(step['remove'])}]"] if step.get("remove") else [])
+
+
 def lookups_yaml():
     lines = ["sets:"] + [f"  {name}: {json.dumps(words)}" for name, words in SETS.items()]
     return lines + ["tables:"] + [f"  {name}: {{file: {name}.csv, key: name}}" for name in TABLES]
 
 
-def rules_yaml(rules, mutes=None):
+def rules_yaml(rules, mutes=None, enrich=None):
     lines = lookups_yaml() + ["rules:"] + [line for rule in rules for line in rule_yaml(rule)]
+    lines += (["enrich:"] if enrich else []) + [line for step in enrich or [] for line in step_yaml(step)]
     return "\n".join(lines + mutes_yaml(mutes or {})) + "\n"
 
 
@@ -184,12 +214,11 @@ def tlog(scenario):
 
 def files_of(scenario):
     yield "scenario.json", json.dumps(scenario) + "\n"
-    yield "rules.yaml", rules_yaml(scenario["rules"], scenario.get("mutes"))
+    yield "rules.yaml", rules_yaml(scenario["rules"], scenario.get("mutes"), scenario.get("enrich"))
     if "script" in scenario:
         yield "live.jsonl", "".join(json.dumps(step) + "\n" for step in scenario["script"])
-        mute_sets = scenario.get("mute_sets") or [None] * len(scenario["rule_sets"])
-        for i, (rules, mutes) in enumerate(zip(scenario["rule_sets"], mute_sets)):
-            yield f"rules-{i + 1}.yaml", rules_yaml(rules, mutes)
+        for i, rules in enumerate(scenario["rule_sets"]):
+            yield f"rules-{i + 1}.yaml", rules_yaml(rules, *(of[i] for of in (scenario["mute_sets"], scenario["enrich_sets"])))
     else:
         yield "log.tlog", tlog(scenario)
     yield from table_files()
