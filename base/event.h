@@ -102,7 +102,8 @@ struct event_text {
     uint32_t bytes; /* of this record, head included */
     uint16_t label_count;
     uint8_t has_value; /* the event carried `value` */
-    uint8_t reserved;
+    uint8_t
+        of_incident; /* made of an incident, whose id is the dedup key and whose rule the check */
     double value;
     /* Field f spans data[field_end[f-1] .. field_end[f]), f 0 starts at 0. */
     uint32_t field_end[EVENT_FIELD_COUNT];
@@ -135,6 +136,8 @@ enum {
     EVENT_LATE_BY_SEAL = 2, /* by a seal alone */
     EVENT_CLAMPED = 4,      /* ts was outside the trusted range */
     EVENT_DERIVED = 8,      /* made by tocsin itself (self-alert) */
+    EVENT_OF_INCIDENT = 16, /* a change of an incident, for rules on incidents alone */
+    EVENT_LAST_WORD = 32,   /* and nothing will be heard of that incident any more */
 };
 
 _Static_assert(sizeof(struct event) == 64, "an event is one cache line");

@@ -23,9 +23,10 @@ enum {
     ALERT_FLAPPING = 2,
     ALERT_EVENT_ROUTES = 4, /* a route of a rule that says `on: events` */
     ALERT_STALE = 8,        /* rules changed since its routes were made */
-    ALERT_FLAGS = 15,
-    ALERT_COUNT_SHIFT = 4, /* repeats not yet added to the cold record */
-    ALERT_COUNT_MAX = 255,
+    ALERT_INCIDENT = 16,    /* it stands for an incident: rules on incidents alone see it */
+    ALERT_FLAGS = 31,
+    ALERT_COUNT_SHIFT = 5, /* repeats not yet added to the cold record */
+    ALERT_COUNT_MAX = 127,
     ALERT_COLD_SHIFT = 12, /* number of the cold record, plus one; 0: the slot is free */
     ALERT_COLD_MAX = (1 << 20) - 2,
     ALERT_PAGE = 64, /* cold records per page */
@@ -64,6 +65,7 @@ struct alert_cold {
     uint16_t generation;
     uint8_t severity; /* of `text` */
     bool told_open;
+    bool is_held;         /* of an open incident: it does not expire */
     int64_t first_change; /* before `changes` exists: its only change */
 };
 

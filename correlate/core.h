@@ -233,6 +233,14 @@ enum sleep_state { AWAKE, ASLEEP, ASLEEP_FOR_BINS, NAPPING };
 struct change {
     struct order order;
     struct incident *incident;
+    const struct rule *told; /* composites are told; of which rule it is. NULL: they are not */
+};
+
+/* A change that becomes an event; owns its incident. The rule lives: nothing is freed before the
+ * event is made. */
+struct incident_event {
+    struct incident *incident;
+    const struct rule *rule;
 };
 
 /* An alert that became a member, on its way to a listener that asks for it. */
@@ -396,6 +404,13 @@ struct engine {
     bool merging, advanced; /* advanced: all of `merge` and the times behind it went through */
     struct tally incident_tally;
 
+    /* Changes that become events at a round's start, in the order of the log, from
+     * incident_event_at on. The incident role adds them while a step is under way; the sequencer
+     * role takes them when none is (F, S). */
+    VECTOR_OF(struct incident_event) incident_events;
+    size_t incident_event_at;
+    bool incidents_wait; /* some were left at the last round's start; sequencer role */
+
     _Alignas(64) _Atomic bool stop_input;
     _Atomic bool stop;
     _Atomic bool deferred; /* closed epochs wait to be cut together: relaxed, bounds a sleep */
@@ -457,11 +472,11 @@ static inline void worker_bury(struct worker *worker, uint64_t seq, void *block,
         vector_add(&worker->remains[seq & (STEPS - 1)]) = (struct remains){block, bytes};
 }
 
-/* Appends a change; takes the incident. */
+/* Appends a change; takes the incident. `told` as in struct change. */
 static inline void worker_change(struct worker *worker, uint64_t seq, const struct order *order,
-                                 struct incident *incident)
+                                 struct incident *incident, const struct rule *told)
 {
-    vector_add(&worker->changes[seq & (STEPS - 1)]) = (struct change){*order, incident};
+    vector_add(&worker->changes[seq & (STEPS - 1)]) = (struct change){*order, incident, told};
 }
 
 #endif

@@ -53,6 +53,10 @@ static void open_alert(struct dedup *d, struct alert_lane *lane, struct alert_sl
 
     slot->attr_hash = ev->attr_hash;
     slot->bits |= ALERT_OPEN;
+    if ((ev->flags & EVENT_OF_INCIDENT) != 0) {
+        slot->bits |= ALERT_INCIDENT;
+        cold->is_held = d->rules->takes_incidents && (ev->flags & EVENT_LAST_WORD) == 0;
+    }
     text_store(d, cold, ev);
     dedup_change_record(d, cold, ev->et_ms);
     if ((slot->bits & ALERT_FLAPPING) != 0) {
@@ -106,7 +110,7 @@ static void again_alert(struct dedup *d, struct alert_slot *slot, struct alert_c
     /* As it was sent it is the same, but an enrich step made something else of its severity. */
     if (!stale && ev->severity != cold->severity)
         same = false;
-    dedup_match(d, ev->text, ev->severity, ev->et_ms);
+    dedup_match(d, slot, ev->text, ev->severity, ev->et_ms);
     if (same && dedup_routes_hold(d, cold)) {
         slot->bits &= ~(uint32_t)ALERT_STALE;
         repeat_alert(d, slot, cold, ev);
@@ -181,6 +185,8 @@ static void event_full(struct dedup *d, struct alert_lane *lane, struct alert_sl
     }
     slot->last32 = (uint32_t)ev->et_ms;
     cold->count++;
+    if ((ev->flags & EVENT_LAST_WORD) != 0)
+        cold->is_held = false;
     if (ev->state == EVENT_CLEAR) {
         if ((slot->bits & ALERT_OPEN) != 0)
             close_alert(d, lane, slot, cold, ev);
@@ -215,8 +221,9 @@ static void event_traced(struct dedup *d, struct alert_lane *lane, struct alert_
                                       .expire_ms = ev->et_ms + d->config->expire_ms,
                                       .rules = d->rules};
     uint64_t duplicate = d->duplicate, unmatched = d->unmatched;
-    bool exists = slot != NULL && alert_slot_last(slot, ev->et_ms) + d->config->expire_ms >
-                                      ev->et_ms; /* else its timer comes first */
+    bool exists =
+        slot != NULL && dedup_over_ms(d, slot, alert_cold(lane, alert_slot_cold(slot)), ev->et_ms) >
+                            ev->et_ms; /* else its timer comes first */
     bool open = exists && (slot->bits & ALERT_OPEN) != 0;
     bool flapping = exists && (slot->bits & ALERT_FLAPPING) != 0 &&
                     alert_cold(lane, alert_slot_cold(slot))->flap_end_ms > ev->et_ms;
@@ -350,7 +357,7 @@ static void batch_run(struct dedup *d, size_t count)
             continue;
         struct alert_lane *lane = &lanes[ev->lane];
         struct alert_slot *slot = alert_find(lane, ev->fingerprint);
-        if (takes_all)
+        if (takes_all && (ev->flags & EVENT_OF_INCIDENT) == 0)
             dedup_beat(d, ev);
         /* The straight line: a repeat of an open, calm alert that no rule wants to see. */
         if (slot != NULL && ev->state == EVENT_PROBLEM && slot->attr_hash == ev->attr_hash &&
@@ -378,13 +385,19 @@ static void batch_run(struct dedup *d, size_t count)
         dedup_enriched(d);
 }
 
-/* After a switch every alert is to be matched anew at its next event. */
-static void lane_stale(struct alert_lane *lane, uint32_t generation)
+/* After a switch every alert is to be matched anew at its next event. Without composites nobody is
+ * told the end of an incident: its alert expires as others do. */
+static void lane_stale(struct alert_lane *lane, const struct rules_version *rules)
 {
-    for (uint32_t i = 0; i <= lane->mask; i++)
-        if (lane->slots[i].bits != 0)
-            lane->slots[i].bits |= ALERT_STALE;
-    lane->generation = generation;
+    for (uint32_t i = 0; i <= lane->mask; i++) {
+        struct alert_slot *slot = &lane->slots[i];
+        if (slot->bits == 0)
+            continue;
+        slot->bits |= ALERT_STALE;
+        if ((slot->bits & ALERT_INCIDENT) != 0 && !rules->takes_incidents)
+            alert_cold(lane, alert_slot_cold(slot))->is_held = false;
+    }
+    lane->generation = rules->generation;
 }
 
 void dedup_tally_store(struct dedup *d)
@@ -435,7 +448,7 @@ void dedup_phase(struct worker *worker, uint64_t seq, const struct step *step)
 
     for (unsigned lane = worker->index; lane < LANES; lane += engine->worker_count)
         if (engine->alert_lanes[lane].generation != step->rules->generation)
-            lane_stale(&engine->alert_lanes[lane], step->rules->generation);
+            lane_stale(&engine->alert_lanes[lane], step->rules);
     size_t count = batch_collect(worker, step);
     batch_run(&d, count);
     for (unsigned lane = worker->index; lane < LANES; lane += engine->worker_count)

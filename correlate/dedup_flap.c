@@ -90,7 +90,8 @@ void dedup_flap_look(struct dedup *d, struct alert_lane *lane, struct alert_slot
     dedup_timer_push(lane, slot, ALERT_TIMER_FLAP, cold->flap_end_ms);
     tally_add(&d->worker->tally.flap_begun, 1);
     tally_add(&d->worker->flapping, 1);
-    flap_tell(d, order, cold);
+    if ((slot->bits & ALERT_INCIDENT) == 0)
+        flap_tell(d, order, cold);
 }
 
 void dedup_flap_clear(struct dedup *d, struct alert_slot *slot)

@@ -79,8 +79,10 @@ struct told {
     uint8_t severity;
 };
 
-/* Fills worker->routes with the rules of alerts that match, by rule id; `et_ms` is for `age`. */
-void dedup_match(struct dedup *d, const struct event_text *text, uint8_t severity, int64_t et_ms);
+/* Fills worker->routes with the rules of alerts, or of incidents where the alert stands for one,
+ * that match, by rule id; `et_ms` is for `age`. */
+void dedup_match(struct dedup *d, const struct alert_slot *slot, const struct event_text *text,
+                 uint8_t severity, int64_t et_ms);
 
 /* The same with the rules of flapping alerts. */
 void dedup_match_flapping(struct dedup *d, const struct event_text *text, uint8_t severity,
@@ -134,6 +136,10 @@ void dedup_flap_tell_end(struct dedup *d, const struct order *order, struct aler
 
 void dedup_timer_push(struct alert_lane *lane, const struct alert_slot *slot, enum alert_timer kind,
                       int64_t due_ms);
+
+/* When the alert is over, if nothing comes for it; one that is held goes on beyond `now_ms`. */
+int64_t dedup_over_ms(const struct dedup *d, struct alert_slot *slot, const struct alert_cold *cold,
+                      int64_t now_ms);
 
 /* The alert's own timers that are due at or before `et_ms`. True if it is over. */
 bool dedup_timers_run(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,

@@ -73,6 +73,11 @@ static bool is_of_flapping(enum rule_input input)
     return input == RULE_INPUT_FLAPPING;
 }
 
+static bool is_of_incidents(enum rule_input input)
+{
+    return input == RULE_INPUT_INCIDENTS;
+}
+
 /* Fills worker->routes with the rules of such an input that match `text`, by rule id. */
 static void match_input(struct dedup *d, const struct event_text *text, uint8_t severity,
                         int64_t et_ms, bool (*takes)(enum rule_input))
@@ -89,9 +94,12 @@ static void match_input(struct dedup *d, const struct event_text *text, uint8_t 
             worker->routes.at[worker->routes.count++] = route_make(d, worker->match.at[i], &view);
 }
 
-void dedup_match(struct dedup *d, const struct event_text *text, uint8_t severity, int64_t et_ms)
+void dedup_match(struct dedup *d, const struct alert_slot *slot, const struct event_text *text,
+                 uint8_t severity, int64_t et_ms)
 {
-    match_input(d, text, severity, et_ms, is_of_alerts);
+    bool is_incident = (slot->bits & ALERT_INCIDENT) != 0;
+
+    match_input(d, text, severity, et_ms, is_incident ? is_of_incidents : is_of_alerts);
 }
 
 void dedup_match_flapping(struct dedup *d, const struct event_text *text, uint8_t severity,
@@ -169,7 +177,7 @@ static void routes_store(struct dedup *d, struct alert_slot *slot, struct alert_
 void dedup_tell_open(struct dedup *d, const struct order *order, struct alert_slot *slot,
                      struct alert_cold *cold, const struct event_text *text)
 {
-    dedup_match(d, text, cold->severity, cold->problem_et);
+    dedup_match(d, slot, text, cold->severity, cold->problem_et);
     routes_store(d, slot, cold);
     dedup_emit_all(d, order, cold, TOUCH_RAISE, text);
     cold->told_open = true;

@@ -46,7 +46,7 @@ static void flap_end_now(struct dedup *d, struct alert_slot *slot, struct alert_
     } else if (!cold->told_open && is_open) {
         dedup_tell_open(d, &order, slot, cold, cold->text);
     } else if (is_open && cold->told_attr != slot->attr_hash) {
-        dedup_match(d, cold->text, cold->severity, cold->problem_et);
+        dedup_match(d, slot, cold->text, cold->severity, cold->problem_et);
         dedup_tell_changed(d, &order, slot, cold, (struct told){cold->text, cold->severity},
                            TOUCH_CHANGE);
     }
@@ -85,10 +85,25 @@ void dedup_alert_drop(struct dedup *d, struct alert_lane *lane, struct alert_slo
     tally_add(&d->worker->alerts, UINT64_MAX);
 }
 
+int64_t dedup_over_ms(const struct dedup *d, struct alert_slot *slot, const struct alert_cold *cold,
+                      int64_t now_ms)
+{
+    int64_t expire_ms = d->config->expire_ms;
+    int64_t over_ms = alert_slot_last(slot, now_ms) + expire_ms;
+
+    /* An open incident is a sign of life whenever one is needed: so `last` stays near, and every
+     * alert has its place among those that a bound may take. */
+    if (cold->is_held && (slot->bits & ALERT_OPEN) != 0 && over_ms <= now_ms) {
+        over_ms += (now_ms - over_ms) / expire_ms * expire_ms + expire_ms;
+        slot->last32 = (uint32_t)(over_ms - expire_ms);
+    }
+    return over_ms;
+}
+
 bool dedup_timers_run(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
                       int64_t et_ms)
 {
-    int64_t over_ms = alert_slot_last(slot, et_ms) + d->config->expire_ms;
+    int64_t over_ms = dedup_over_ms(d, slot, cold, et_ms);
 
     if ((slot->bits & ALERT_FLAPPING) != 0 && cold->flap_end_ms <= et_ms &&
         cold->flap_end_ms < over_ms)
@@ -111,7 +126,7 @@ void dedup_lane_timers_run(struct dedup *d, struct alert_lane *lane)
         struct alert_slot *slot = alert_find(lane, cold->fingerprint);
         assert(slot != NULL);
         /* Times relative to the step's end: every `last` lies before it. */
-        int64_t over_ms = alert_slot_last(slot, end_ms) + d->config->expire_ms;
+        int64_t over_ms = dedup_over_ms(d, slot, cold, end_ms - 1);
         if (timer.kind == ALERT_TIMER_FLAP) {
             if ((slot->bits & ALERT_FLAPPING) == 0)
                 continue; /* it has ended */

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Any number: apart from fingerprints of other events. */
+#define OF_INCIDENT UINT64_C(0x9ae16a3b2f90404f)
+
 static int slot_by_order(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -38,26 +41,36 @@ void derived_put(struct engine *engine, const struct derived *derived)
     draft.field[FIELD_RESOURCE] = text_of(derived->resource);
     draft.field[FIELD_CHECK] = text_of(derived->check);
     draft.field[FIELD_MESSAGE] = text_of(derived->message);
+    derived_bin(engine, &draft, derived->sub, 0);
+}
+
+void derived_bin(struct engine *engine, const struct event_draft *draft, uint16_t sub,
+                 uint8_t flags)
+{
+    int64_t at_ms = draft->time_ms;
     struct bin_slot *slot =
-        bins_claim(&engine->derived, floor_div(derived->at_ms, (int64_t)engine->config.epoch_ms));
-    size_t bytes = event_text_bytes(&draft);
+        bins_claim(&engine->derived, floor_div(at_ms, (int64_t)engine->config.epoch_ms));
+    size_t bytes = event_text_bytes(draft);
     void *room = bins_text(&engine->derived, slot, bytes);
-    const struct event_text *text = event_text_pack(room, bytes, &draft, derived->at_ms);
-    struct id128 fingerprint = event_fingerprint(text, engine->config.seed);
+    struct event_text *text = event_text_pack(room, bytes, draft, at_ms);
+    text->of_incident = (flags & EVENT_OF_INCIDENT) != 0;
+    /* An event from outside that names the id of an incident is no word about that incident. */
+    uint64_t seed = engine->config.seed ^ ((flags & EVENT_OF_INCIDENT) != 0 ? OF_INCIDENT : 0);
+    struct id128 fingerprint = event_fingerprint(text, seed);
     uint8_t lane = (uint8_t)(fingerprint.hi >> 56);
     *bins_event(&engine->derived, slot, lane_owner(engine, lane)) = (struct event){
         .fingerprint = fingerprint,
-        .attr_hash = event_attr_hash(text, draft.severity, draft.state, engine->config.seed),
-        .et_ms = derived->at_ms,
-        .ts_ms = derived->at_ms,
-        .offset = derived->at_ms,
+        .attr_hash = event_attr_hash(text, draft->severity, draft->state, engine->config.seed),
+        .et_ms = at_ms,
+        .ts_ms = at_ms,
+        .offset = at_ms,
         .text = text,
         .part = 0,
-        .sub = derived->sub,
+        .sub = sub,
         .lane = lane,
-        .severity = draft.severity,
-        .state = draft.state,
-        .flags = EVENT_DERIVED};
+        .severity = draft->severity,
+        .state = draft->state,
+        .flags = (uint8_t)(EVENT_DERIVED | flags)};
     tally_add(&engine->incident_tally.derived, 1);
     tally_add(&engine->incident_tally.binned, 1);
 }

@@ -26,6 +26,10 @@ struct derived {
 void derived_make_room(struct engine *engine, int64_t epoch);
 void derived_put(struct engine *engine, const struct derived *derived);
 
+/* Any event of @derived, at the time of the draft. */
+void derived_bin(struct engine *engine, const struct event_draft *draft, uint16_t sub,
+                 uint8_t flags);
+
 /* After a bounded step: what it stopped watching and which keys it gave up enters at the start of
  * the next round, one event each per rule, by rule id. Every worker has passed the step (F).
  * Returns the next sub of that time. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "correlate/blind.h"
+#include "correlate/composite.h"
 #include "correlate/correlation.h"
 #include "correlate/mark.h"
 #include "correlate/rules_retire.h"
@@ -470,6 +471,7 @@ void engine_destroy(struct engine *engine)
     if (engine == NULL)
         return;
     changes_drop(engine);
+    composite_release(engine);
     for (int l = 0; l < LANES; l++) {
         struct worker *owner = &engine->workers[lane_owner(engine, (unsigned)l)];
         alert_lane_release(&engine->alert_lanes[l], &owner->slab, engine->config.flap_start);

@@ -9,6 +9,20 @@
 
 /* --- changes --------------------------------------------------------------------------- */
 
+/* The rule, when what happens to the incident is told to composites. What they have heard of they
+ * hear the end of. */
+static const struct rule *told_of(const struct correlation *c, const struct key_state *key,
+                                  enum incident_change what, enum incident_cause cause)
+{
+    struct open_incident *open = key->open;
+
+    if (!c->rules->takes_incidents || !(open->is_told || c->rules->slots[key->slot].is_told) ||
+        (what == INCIDENT_UPDATED && cause != CAUSE_SEVERITY && !open->is_forgotten))
+        return NULL;
+    open->is_told = true;
+    return open->rule;
+}
+
 /* Logs one change of the key's open incident: a snapshot becomes the latest. */
 static void change(struct correlation *c, struct key_state *key, const struct order *order,
                    enum incident_change what, enum incident_cause cause)
@@ -34,7 +48,7 @@ static void change(struct correlation *c, struct key_state *key, const struct or
         open->latest = incident_ref(incident);
     }
     rule_trace_change(c, key, order, incident);
-    worker_change(c->worker, c->seq, order, incident);
+    worker_change(c->worker, c->seq, order, incident, told_of(c, key, what, cause));
     if (what == INCIDENT_OPENED) {
         tally_add(&c->worker->tally.opened, 1);
         tally_add(&correlation_tally(c, key)->opened, 1);

@@ -95,6 +95,9 @@ static bool merge_next(struct engine *engine, const struct step *step)
 {
     if (engine->merge_at < engine->merge.count) {
         const struct change *change = &engine->merge.at[engine->merge_at++];
+        if (change->told != NULL)
+            vector_add(&engine->incident_events) =
+                (struct incident_event){incident_ref(change->incident), change->told};
         mute_stage_change(&engine->mutes, &change->order, change->incident);
         return true;
     }

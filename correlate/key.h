@@ -52,6 +52,7 @@ struct open_incident {
     bool member_evicted; /* cleared() can never be proved again */
     bool evicted_now;    /* and it happened in the dirty round */
     bool is_forgotten;   /* its key goes */
+    bool is_told;        /* composites know of it */
     struct members members;
 };
 

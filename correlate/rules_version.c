@@ -56,6 +56,21 @@ static int64_t slot_find(const struct rules_version *older, const struct rule *r
     return -1;
 }
 
+/* Incidents of an earlier form of a rule are its incidents, too. */
+static void slots_tell(struct rules_version *version)
+{
+    for (uint32_t s = 0; s < version->slot_count; s++) {
+        struct rule_slot *slot = &version->slots[s];
+        slot->is_told = slot->current && slot->rule->is_named;
+        for (uint32_t i = 0; version->takes_incidents && slot->rule != NULL && !slot->current &&
+                             i < version->rule_count;
+             i++) {
+            const struct rule *rule = rule_set_rule(version->set, i);
+            slot->is_told |= rule->is_named && strcmp(rule->id, slot->rule->id) == 0;
+        }
+    }
+}
+
 static struct rule_tally *tally_alloc(unsigned worker_count)
 {
     size_t bytes = worker_count * sizeof(struct rule_tally);
@@ -149,7 +164,8 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
                                       .generation = older != NULL ? older->generation + 1 : 1,
                                       .reads_message = rule_set_reads_message(set),
                                       .takes_all = rule_set_takes(set, RULE_INPUT_ALL),
-                                      .takes_flapping = rule_set_takes(set, RULE_INPUT_FLAPPING)};
+                                      .takes_flapping = rule_set_takes(set, RULE_INPUT_FLAPPING),
+                                      .takes_incidents = rule_set_takes(set, RULE_INPUT_INCIDENTS)};
     version->slot_of = memory_alloc((count + 1) * sizeof(*version->slot_of));
     version->slots = memory_alloc(((size_t)slots + count + 1) * sizeof(*version->slots));
     for (uint32_t s = 0; s < slots; s++) {
@@ -177,6 +193,7 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
         version->slot_of[i] = slot;
     }
     version->slot_count = slots;
+    slots_tell(version);
     slots_finish(version);
     mutes_create(version, older);
     enrich_create(version, worker_count);

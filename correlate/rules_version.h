@@ -43,6 +43,7 @@ struct rule_slot {
     const struct rule *rule;  /* NULL: the slot is free */
     struct rule_tally *tally; /* one per worker; shared by all versions that have the slot */
     uint32_t order; /* among all slots of the version, by (rule id, slot): merges touches */
+    bool is_told;   /* what happens to its incidents is told to composites of the set */
     bool current;   /* false: drains, gets no new touches but for open incidents */
     /* Of the rule, for those who want no more of it: ten thousand rules are in no cache. */
     uint8_t input; /* enum rule_input */
@@ -71,6 +72,7 @@ struct rules_version {
     uint32_t mute_count;
     int64_t from_ms; /* when it took effect; INT64_MIN: from the beginning (S) */
     bool reads_message, takes_all, takes_flapping;
+    bool takes_incidents;
     bool lists_keys;                 /* of some rule that expects */
     const struct enrich_set *enrich; /* of the set; NULL: events are as they were sent */
     uint32_t drop_reach;             /* its steps that every event is run through */

@@ -4,6 +4,7 @@
 #include "correlate/step.h"
 
 #include "correlate/blind.h"
+#include "correlate/composite.h"
 #include "correlate/derived.h"
 #include "correlate/members_bound.h"
 #include "correlate/mark.h"
@@ -31,6 +32,8 @@ static int64_t keys_left(const struct engine *engine, const struct rules_version
 
     for (uint32_t i = 0; i < rules->rule_count; i++) {
         const struct rule_slot *slot = &rules->slots[rules->slot_of[i]];
+        if (slot->rule->listed_count > 0)
+            continue; /* it gets no key by an event, and its list is within the bound */
         int64_t left = (int64_t)slot->rule->max_keys;
         for (unsigned w = 0; w < engine->worker_count; w++)
             left -= (int64_t)tally_get(&slot->tally[w].keys);
@@ -152,6 +155,16 @@ struct cut {
     bool tight; /* a bound could be reached in the round it is in */
 };
 
+/* The first epoch from `epoch` on that holds an event: `closed`, or as far as bins reach, if none
+ * does. */
+static int64_t first_filled(const struct engine *engine, int64_t epoch, int64_t closed)
+{
+    while (epoch < closed && epoch - engine->planned_epoch < engine->slot_count &&
+           events_in(engine, epoch) == 0)
+        epoch++;
+    return epoch;
+}
+
 /*
  * Calm: no bound can be reached inside, so the step may span rounds. Tight: the step
  * ends with its round at the latest, and if it ends there, holds the bounds. `members` is how
@@ -229,6 +242,8 @@ bool step_plan(struct engine *engine, int64_t closed)
         return false;
     if (seq - done >= STEPS || (engine->draining != 0 && done < engine->draining))
         return false;
+    if (composite_holds(engine, from, seq != done))
+        return false;
     uint16_t sub = 0;
     if (engine->draining != 0)
         sub = derived_make(engine, &engine->steps[(engine->draining - 1) & (STEPS - 1)]);
@@ -241,6 +256,9 @@ bool step_plan(struct engine *engine, int64_t closed)
     const int64_t members = members_room(engine, rules);
     const int64_t members_end = members_limit(engine, from, members);
     closed = members_end < closed ? members_end : closed;
+    int64_t round_end = (floor_div(from, per_round) + 1) * per_round;
+    if (composite_enter(engine, from, seq != done) && closed > round_end)
+        closed = round_end;
     const int64_t idle_to = closed;
     if (closed > last)
         closed = last;
@@ -250,14 +268,15 @@ bool step_plan(struct engine *engine, int64_t closed)
     for (uint64_t s = done; s < seq; s++)
         coming += 2 * (int64_t)engine->steps[s & (STEPS - 1)].events;
     int64_t room = headroom(engine, rules, coming);
-    int64_t round_end = (floor_div(from, per_round) + 1) * per_round;
-    struct cut cut = step_cut(engine, closed, round_end, room, members);
+    bool by_rounds = rules->takes_incidents && closed > round_end;
+    struct cut cut = step_cut(engine, by_rounds ? round_end : closed, round_end, room, members);
     if (cut.events == 0 && !cut.tight) {
         if (seq != done)
             return false; /* its timers are not known before the others are done */
         /* Nothing in all the bins: on to the next timer at once, or to what is closed. One
          * record with a time from long ago may lie centuries before the next. */
-        int64_t to = cut.to - from >= engine->slot_count ? idle_to : cut.to;
+        int64_t to = by_rounds ? first_filled(engine, cut.to, closed) : cut.to;
+        to = to - from >= engine->slot_count ? idle_to : to;
         int64_t due = floor_div(next_due(engine), d);
         to = due < to ? due : to;
         /* Incidents are looked at anew under the mutes of another rule set. */

@@ -160,7 +160,9 @@ static void put_one(struct text_buffer *to, const struct opening *o, const struc
     }
     text_put_number(to, o->value[i]);
     if (aggregate->kind == AGGREGATE_COUNT) {
-        text_put_string(to, rule->input == RULE_INPUT_EVENTS ? " event" : " alert");
+        text_put_string(to, rule->input == RULE_INPUT_EVENTS      ? " event"
+                            : rule->input == RULE_INPUT_INCIDENTS ? " incident"
+                                                                  : " alert");
         text_put_string(to, o->value[i] == 1 ? " " : "s ");
     } else {
         /* aggregate->text is "distinct(field)" */

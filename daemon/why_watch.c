@@ -126,9 +126,14 @@ static bool has_route(const struct trace_decision *decision, const struct rule *
     return false;
 }
 
-/* Clears are matched by rules that take every event, and by no others. */
+/* Clears are matched by rules that take every event, and by no others; what happens to incidents by
+ * rules on incidents, and they see nothing else. */
 static bool hears(const struct rule *rule, const struct event *ev)
 {
+    bool is_incident = (ev->flags & EVENT_OF_INCIDENT) != 0;
+
+    if (is_incident != (rule->input == RULE_INPUT_INCIDENTS))
+        return false;
     return ev->state != EVENT_CLEAR || rule->input == RULE_INPUT_ALL;
 }
 

@@ -86,6 +86,9 @@ char *why_words_alert(const struct event_text *text)
         tenant.len = 0;
         colon = "";
     }
+    if (text->of_incident)
+        return why_format("%.*s%sincident %.*s of rule %.*s", shown(tenant), tenant.at, colon,
+                          shown(key), key.at, shown(check), check.at);
     if (key.len > 0)
         return why_format("%.*s%skey \"%.*s\"", shown(tenant), tenant.at, colon, shown(key),
                           key.at);

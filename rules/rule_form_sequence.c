@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include "rules/composite.h"
 #include "rules/rule_reading.h"
 
 enum { STEP_NAME_BYTES_MAX = 60 };
@@ -147,7 +148,9 @@ static void make_where(struct reading *reading, struct ast *steps, struct ast *l
         reading_spoil(reading);
         return;
     }
-    reading_compile(reading, ast, &reading->rule->where);
+    ast = composite_where(reading, ast);
+    if (ast != NULL)
+        reading_compile(reading, ast, &reading->rule->where);
 }
 
 /* ---- the forms ---- */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/hash.h"
+#include "rules/composite.h"
 #include "rules/impossible.h"
 #include "rules/lexer.h"
 #include "rules/meaning.h"
@@ -16,8 +17,9 @@
 enum { NAME_BYTES_MAX = 200, RUNBOOK_BYTES_MAX = 1000, DESCRIPTION_BYTES_MAX = 10000 };
 
 /* Keys that every rule may have; its form has more. */
-static const char *const rule_keys[] = {"id", "description", "on",    "vars",     "where",
-                                        "by", "incident",    "close", "max_keys", "max_members"};
+static const char *const rule_keys[] = {"id",    "description", "on",         "of",
+                                        "vars",  "where",       "by",         "incident",
+                                        "close", "max_keys",    "max_members"};
 static const char *const incident_keys[] = {"title", "priority", "tier", "runbook", "team"};
 
 enum {
@@ -200,9 +202,13 @@ static void read_on(struct reading *reading)
         reading->rule->open.input = RULE_INPUT_FLAPPING;
         return;
     }
+    if (text_equals(node->text, "incidents")) {
+        reading->rule->open.input = RULE_INPUT_INCIDENTS;
+        return;
+    }
     diagnose(reading_diag(reading), node->span,
-             "on is \"alerts\" (what deduplication lets through), \"events\" (repeats too) or "
-             "\"flapping\" (alerts that begin to flap)");
+             "on is \"alerts\" (what deduplication lets through), \"events\" (repeats too), "
+             "\"flapping\" (alerts that begin to flap) or \"incidents\" (of other rules)");
     reading_spoil(reading);
 }
 
@@ -323,13 +329,19 @@ static void setting_of_number(struct reading *reading, enum rule_setting_kind ki
 static void read_where(struct reading *reading)
 {
     struct scope scope = reading_scope(reading, SCOPE_WHERE);
-    struct ast *ast = reading_expression(reading, "where", &scope);
+    bool is_composite = reading->rule->open.input == RULE_INPUT_INCIDENTS;
+    bool may_lack = is_composite && yaml_node_find(reading->node, "where") == NULL;
+    struct ast *ast = may_lack ? NULL : reading_expression(reading, "where", &scope);
 
+    if (ast == NULL && !may_lack)
+        return;
+    if (ast != NULL)
+        reading_digest_ast(&reading->rule->open.form, ast);
+    ast = composite_where(reading, ast);
     if (ast == NULL)
         return;
     reading_compile(reading, ast, &reading->rule->where);
     reading->rule->open.reads_message = reading->rule->where.reads_unstable;
-    reading_digest_ast(&reading->rule->open.form, ast);
 }
 
 static const char *field_text(struct reading *reading, const struct ast *ast)
@@ -602,6 +614,7 @@ bool rule_read(const struct yaml_node *node, struct rule_build *build, struct co
     read_on(&reading);
     reading_digest_number(&out->open.form, out->open.input);
     reading_digest_number(&out->open.form, (int64_t)form->kind);
+    composite_read(&reading);
     if (!form->makes_where || yaml_node_find(node, "where") != NULL)
         read_where(&reading);
     read_by(&reading);

@@ -17,6 +17,13 @@ enum {
     RULE_MEMBERS_MAX = 100000,
 };
 
+/* One of the rules that a composite is made of. */
+struct composite_name {
+    const char *id;
+    struct span span; /* while loading */
+    uint32_t index;   /* of that rule in the set */
+};
+
 /* The open part comes first: a pointer to one is a pointer to the other. */
 struct compiled_rule {
     struct rule open;
@@ -27,8 +34,9 @@ struct compiled_rule {
     struct program argument[RULE_AGGREGATES_MAX]; /* of rule.argument_count */
     struct program last[RULE_LAST_MAX];           /* of rule.last_count */
     struct title title;
-    struct id128 digest; /* of id, form and settings: all that the file says about it */
-    struct span id_span; /* while loading */
+    struct composite_name *of; /* of open.of_count, by id */
+    struct id128 digest;       /* of id, form and settings: all that the file says about it */
+    struct span id_span;       /* while loading */
     struct compiled_rule *next;
 };
 

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/host.h"
+#include "rules/composite.h"
 #include "rules/enrich_reader.h"
 #include "rules/match_index.h"
 #include "rules/mute_set.h"
@@ -301,6 +302,8 @@ static bool assemble(struct loading *loading)
             sorted[r]->open.reads_message && sorted[r]->open.input <= RULE_INPUT_EVENTS;
         set->inputs |= 1u << sorted[r]->open.input;
     }
+    if (!composite_check(set->rules, set->count, loading->kept, &loading->diag))
+        return false;
     hash_rules(set);
     if (!mute_set_make(&loading->mutes, set->arena, loading->kept, &loading->diag, &set->mutes,
                        &set->hash) ||
@@ -584,6 +587,18 @@ void rule_by_values(const struct rule *rule, const struct event_view *view,
     for (uint32_t i = 0; i < rule->by_count; i++)
         if (!operand_text(&compiled(rule)->by[i], &input, &value[i]))
             value[i] = (struct text){"", 0};
+}
+
+bool rule_by_label(const struct rule *rule, uint32_t i, struct text *name)
+{
+    const struct operand *by = &compiled(rule)->by[i];
+
+    if (by->kind != OPERAND_LABEL && by->field <= (enum rule_field)FIELD_CHECK)
+        return false;
+    *name = by->kind == OPERAND_LABEL
+                ? by->text
+                : (struct text){rule->by_name[i], (uint32_t)strlen(rule->by_name[i])};
+    return true;
 }
 
 static void add_label(struct event_draft *draft, struct event_label *label, struct text name,

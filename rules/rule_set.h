@@ -27,14 +27,16 @@ enum {
     RULE_QUIET_MAX = 4,
     RULE_STEPS_MAX = 8,
     RULE_FEWER_MAX = 4,
-    RULE_LAST_MAX = 2
+    RULE_LAST_MAX = 2,
+    RULE_OF_MAX = 100
 };
 
 enum rule_input {
-    RULE_INPUT_ALERTS,   /* `on: alerts`: what deduplication lets through (the default) */
-    RULE_INPUT_EVENTS,   /* `on: events`: every problem event, repeats too */
-    RULE_INPUT_FLAPPING, /* `on: flapping`: alerts that begin to flap, until they end */
-    RULE_INPUT_ALL,      /* of `expect`: every event, clears and what is folded away too */
+    RULE_INPUT_ALERTS,    /* `on: alerts`: what deduplication lets through (the default) */
+    RULE_INPUT_EVENTS,    /* `on: events`: every problem event, repeats too */
+    RULE_INPUT_FLAPPING,  /* `on: flapping`: alerts that begin to flap, until they end */
+    RULE_INPUT_ALL,       /* of `expect`: every event, clears and what is folded away too */
+    RULE_INPUT_INCIDENTS, /* `on: incidents`: what happens to incidents of the rules in `of` */
 };
 
 /* What a key of the rule does while it watches (correlate/rule_form.h). */
@@ -119,6 +121,8 @@ struct rule {
     const char *id;
     enum rule_input input;
     enum rule_form_kind form_kind;
+    uint32_t of_count; /* of RULE_INPUT_INCIDENTS: rules that it is made of */
+    bool is_named;     /* some rule is made of it */
     enum window_kind window_kind;
     int64_t window_ms;
     int64_t session_max_ms;
@@ -215,6 +219,10 @@ bool rule_set_is_unguarded(const struct rule_set *set, uint32_t index);
  * `tenant` is always by_name[0], whether written or not. */
 void rule_by_values(const struct rule *rule, const struct event_view *view,
                     struct text value[RULE_BY_MAX]);
+
+/* The label under which the i-th value of `by` stands in an event about an incident of the rule.
+ * False for tenant, source, resource and check, which are fields there. */
+bool rule_by_label(const struct rule *rule, uint32_t i, struct text *name);
 
 /* The text over which aggregate `i` (a distinct) counts different values. */
 struct text rule_aggregate_value(const struct rule *rule, uint32_t i, const struct event_view *view,

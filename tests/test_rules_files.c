@@ -513,7 +513,7 @@ static void rules_of_the_manual_load(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(blocks, 14);
+    assert_int_equal(blocks, 15);
 }
 
 int main(void)

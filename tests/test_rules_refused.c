@@ -173,8 +173,8 @@ static void wrong_keys_are_refused(void **state)
         {HEAD "    where: [a]\n" GOOD_WINDOW GOOD_WHEN TAIL,
          "r.yaml:3:12: an expression should stand here, not a list"},
         {HEAD "    on: event\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
-         "r.yaml:3:9: on is \"alerts\" (what deduplication lets through), \"events\" (repeats too) "
-         "or \"flapping\" (alerts that begin to flap)"},
+         "r.yaml:3:9: on is \"alerts\" (what deduplication lets through), \"events\" (repeats too), "
+         "\"flapping\" (alerts that begin to flap) or \"incidents\" (of other rules)"},
         {HEAD "    by: host\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
          "r.yaml:3:9: by takes a list of fields: [tenant, host]"},
         {HEAD "    by: [hots]\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,

@@ -1,0 +1,310 @@
+/* composite.c - see composite.h. */
+#include "rules/composite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "rules/impossible.h"
+#include "rules/nearest.h"
+
+/* ---- of ---- */
+
+static bool is_named(const struct compiled_rule *rule, struct text id)
+{
+    for (uint32_t i = 0; i < rule->open.of_count; i++)
+        if (text_equals(id, rule->of[i].id))
+            return true;
+    return false;
+}
+
+static void add_name(struct reading *reading, const struct yaml_node *node)
+{
+    struct compiled_rule *rule = reading->rule;
+    const char *copy;
+
+    if (node->kind != YAML_SCALAR || node->text.len == 0 || is_named(rule, node->text)) {
+        diagnose(reading_diag(reading), node->span,
+                 node->kind == YAML_SCALAR && node->text.len > 0 ? "of names %.100s twice"
+                                                                 : "of lists ids of rules",
+                 node->kind == YAML_SCALAR ? node->text.at : "");
+        reading_spoil(reading);
+        return;
+    }
+    copy = arena_copy(reading->build->arena, node->text.at, node->text.len);
+    if (copy == NULL) {
+        reading_out_of_memory(reading);
+        return;
+    }
+    rule->of[rule->open.of_count++] = (struct composite_name){.id = copy, .span = node->span};
+}
+
+static int order_by_id(const void *a, const void *b)
+{
+    const struct composite_name *x = a, *y = b;
+
+    return strcmp(x->id, y->id);
+}
+
+static void read_names(struct reading *reading, const struct yaml_node *list)
+{
+    struct compiled_rule *rule = reading->rule;
+
+    if (list->kind != YAML_LIST || list->count == 0 || list->count > RULE_OF_MAX) {
+        diagnose(reading_diag(reading), list->span, "of takes a list of 1 to %d ids of rules",
+                 RULE_OF_MAX);
+        reading_spoil(reading);
+        return;
+    }
+    rule->of = arena_alloc_many(reading->build->arena, list->count, sizeof(*rule->of));
+    if (rule->of == NULL) {
+        reading_out_of_memory(reading);
+        return;
+    }
+    for (const struct yaml_node *node = list->first; node != NULL; node = node->next)
+        add_name(reading, node);
+    qsort(rule->of, rule->open.of_count, sizeof(*rule->of), order_by_id);
+    for (uint32_t i = 0; i < rule->open.of_count; i++)
+        reading_digest_text(&rule->open.form, rule->of[i].id);
+}
+
+void composite_read(struct reading *reading)
+{
+    const struct yaml_node *of = yaml_node_find(reading->node, "of");
+    bool is_composite = reading->rule->open.input == RULE_INPUT_INCIDENTS;
+
+    if (is_composite && of != NULL) {
+        read_names(reading, of);
+    } else if (is_composite) {
+        reading_required(reading, reading->node, "of", "a rule on incidents");
+    } else if (of != NULL) {
+        diagnose(reading_diag(reading), of->key->span,
+                 "of names rules whose incidents are looked at: that takes \"on: incidents\"");
+        reading_spoil(reading);
+    }
+}
+
+/* ---- the condition ---- */
+
+static struct ast *node_make(struct reading *reading, enum ast_kind kind)
+{
+    struct ast *ast = arena_alloc(reading->build->scratch, sizeof(*ast));
+
+    if (ast == NULL) {
+        reading_out_of_memory(reading);
+        return NULL;
+    }
+    *ast = (struct ast){.kind = kind, .span = reading->node->span};
+    return ast;
+}
+
+static void child_add(struct ast *ast, struct ast *child)
+{
+    if (ast->last != NULL)
+        ast->last->next = child;
+    else
+        ast->first = child;
+    ast->last = child;
+    ast->count++;
+}
+
+/* check in ["a", "b"] */
+static struct ast *make_condition(struct reading *reading)
+{
+    const struct compiled_rule *rule = reading->rule;
+    struct ast *in = node_make(reading, AST_IN), *check = node_make(reading, AST_NAME);
+    struct ast *list = node_make(reading, AST_LIST);
+    struct scope scope = reading_scope(reading, SCOPE_WHERE);
+
+    if (in == NULL || check == NULL || list == NULL)
+        return NULL;
+    check->text = (struct text){"check", 5};
+    for (uint32_t i = 0; i < rule->open.of_count; i++) {
+        struct ast *id = node_make(reading, AST_LITERAL);
+        if (id == NULL)
+            return NULL;
+        id->type = TYPE_TEXT;
+        id->text = (struct text){rule->of[i].id, (uint32_t)strlen(rule->of[i].id)};
+        child_add(list, id);
+    }
+    child_add(in, check);
+    child_add(in, list);
+    if (types_check(in, &scope))
+        return in;
+    reading_spoil(reading);
+    return NULL;
+}
+
+struct ast *composite_where(struct reading *reading, struct ast *ast)
+{
+    struct ast *condition, *both;
+
+    if (reading->rule->open.of_count == 0)
+        return ast;
+    condition = make_condition(reading);
+    if (condition == NULL || ast == NULL)
+        return condition;
+    both = node_make(reading, AST_AND);
+    if (both == NULL)
+        return NULL;
+    both->type = TYPE_BOOL;
+    both->span = ast->span;
+    child_add(both, condition);
+    child_add(both, ast);
+    if (impossible_check(both, reading_diag(reading)))
+        return both;
+    reading_spoil(reading);
+    return NULL;
+}
+
+/* ---- the set ---- */
+
+static int order_to_rule(const void *id, const void *rule)
+{
+    return strcmp(id, ((const struct compiled_rule *)rule)->open.id);
+}
+
+static bool diagnose_unknown(const struct composite_name *name, const struct compiled_rule *rules,
+                             uint32_t count, struct arena *scratch, struct diagnostics *diag)
+{
+    const char **ids = arena_alloc_many(scratch, count + 1, sizeof(*ids)), *nearest;
+
+    if (ids == NULL)
+        return diagnose_memory(diag) != NULL;
+    for (uint32_t i = 0; i < count; i++)
+        ids[i] = rules[i].open.id;
+    nearest = nearest_name((struct text){name->id, (uint32_t)strlen(name->id)}, ids, count);
+    if (nearest != NULL)
+        diagnose(diag, name->span, "there is no rule \"%s\"; did you mean \"%s\"?", name->id,
+                 nearest);
+    else
+        diagnose(diag, name->span, "there is no rule \"%s\"", name->id);
+    return false;
+}
+
+/* Finds whom each rule names. */
+static bool resolve(struct compiled_rule *rules, uint32_t count, struct arena *scratch,
+                    struct diagnostics *diag)
+{
+    bool is_good = true;
+
+    for (uint32_t r = 0; r < count; r++) {
+        for (uint32_t i = 0; i < rules[r].open.of_count; i++) {
+            struct composite_name *name = &rules[r].of[i];
+            struct compiled_rule *found =
+                bsearch(name->id, rules, count, sizeof(*rules), order_to_rule);
+            if (found == NULL) {
+                is_good = diagnose_unknown(name, rules, count, scratch, diag);
+                if (diag->out_of_memory || diag->full)
+                    return false;
+                continue;
+            }
+            name->index = (uint32_t)(found - rules);
+            found->open.is_named = true;
+        }
+    }
+    return is_good;
+}
+
+/* Who is made of whom, turned round: for each rule those that name it. */
+struct turned {
+    uint32_t *first; /* by rule: an edge, plus one; 0: none */
+    uint32_t *next, *who;
+    uint32_t count;
+};
+
+static bool turn(const struct compiled_rule *rules, uint32_t count, struct arena *scratch,
+                 struct turned *out)
+{
+    uint32_t edges = 0;
+
+    for (uint32_t r = 0; r < count; r++)
+        edges += rules[r].open.of_count;
+    *out = (struct turned){.first = arena_alloc_many(scratch, count + 1, sizeof(uint32_t)),
+                           .next = arena_alloc_many(scratch, edges + 1, sizeof(uint32_t)),
+                           .who = arena_alloc_many(scratch, edges + 1, sizeof(uint32_t))};
+    if (out->first == NULL || out->next == NULL || out->who == NULL)
+        return false;
+    for (uint32_t r = 0; r < count; r++)
+        for (uint32_t i = 0; i < rules[r].open.of_count; i++) {
+            uint32_t named = rules[r].of[i].index;
+            out->who[out->count] = r;
+            out->next[out->count] = out->first[named];
+            out->first[named] = ++out->count;
+        }
+    return true;
+}
+
+/* Takes out whoever is made of nobody who is left, one after the other. `waits` says of each rule
+ * for how many it waits: above 0 are in the end those that are made of themselves, and those above
+ * them. Returns how many rules were taken out. */
+static uint32_t peel(const struct compiled_rule *rules, uint32_t count, const struct turned *turned,
+                     uint32_t *waits, uint32_t *queue)
+{
+    uint32_t used = 0;
+
+    for (uint32_t r = 0; r < count; r++) {
+        waits[r] = rules[r].open.of_count;
+        if (waits[r] == 0)
+            queue[used++] = r;
+    }
+    for (uint32_t at = 0; at < used; at++)
+        for (uint32_t e = turned->first[queue[at]]; e != 0; e = turned->next[e - 1])
+            if (--waits[turned->who[e - 1]] == 0)
+                queue[used++] = turned->who[e - 1];
+    return used;
+}
+
+/* The first that a rule is made of and that is left too. */
+static const struct composite_name *below(const struct compiled_rule *rule, const uint32_t *waits)
+{
+    uint32_t i = 0;
+
+    while (waits[rule->of[i].index] == 0)
+        i++;
+    return &rule->of[i];
+}
+
+/* Whoever is left is made of somebody who is left: that way leads into a circle. */
+static void diagnose_circle(const struct compiled_rule *rules, uint32_t count,
+                            const uint32_t *waits, struct diagnostics *diag)
+{
+    const struct composite_name *name;
+    char way[400];
+    size_t used = 0;
+    uint32_t r = 0;
+
+    while (waits[r] == 0)
+        r++;
+    for (uint32_t i = 0; i < count; i++)
+        r = below(&rules[r], waits)->index;
+    for (uint32_t at = below(&rules[r], waits)->index, end = r; at != end;
+         at = below(&rules[at], waits)->index)
+        r = at < r ? at : r; /* it begins with the first by id */
+    name = below(&rules[r], waits);
+    for (uint32_t at = name->index; at != r && used + RULE_ID_BYTES_MAX + 20 < sizeof(way);
+         at = below(&rules[at], waits)->index)
+        used += (size_t)snprintf(way + used, sizeof(way) - used, "%s, which is made of ",
+                                 rules[at].open.id);
+    way[used] = '\0';
+    diagnose(diag, name->span, "rule %s is made of itself: of %s%s", rules[r].open.id, way,
+             rules[r].open.id);
+}
+
+bool composite_check(struct compiled_rule *rules, uint32_t count, struct arena *scratch,
+                     struct diagnostics *diag)
+{
+    uint32_t *waits = arena_alloc_many(scratch, count + 1, sizeof(*waits));
+    uint32_t *queue = arena_alloc_many(scratch, count + 1, sizeof(*queue));
+    struct turned turned;
+
+    if (waits == NULL || queue == NULL)
+        return diagnose_memory(diag) != NULL;
+    if (!resolve(rules, count, scratch, diag))
+        return false;
+    if (!turn(rules, count, scratch, &turned))
+        return diagnose_memory(diag) != NULL;
+    if (peel(rules, count, &turned, waits, queue) == count)
+        return true;
+    diagnose_circle(rules, count, waits, diag);
+    return false;
+}
