@@ -696,7 +696,8 @@ static bool go_on(struct search *search, const struct ways *from, struct ways *t
     return false;
 }
 
-/* The place from which on a match can begin at the earliest; text.len + 1 when there is none. */
+/* The place from which on a match can begin at the earliest; text.len + 1 when there is none. What
+ * stands before it is asked by nobody: a pattern with such a text begins with it. */
 static uint32_t skip_to_prefix(const struct capture *capture, struct text text, uint32_t at)
 {
     const char *found;
@@ -721,10 +722,6 @@ static bool search_run(struct search *search, uint32_t *found)
             uint32_t begin = skip_to_prefix(capture, search->text, search->at);
             if (is_found || begin > search->text.len || (capture->at_start && begin > 0))
                 break;
-            if (begin > search->at) {
-                search->before = (unsigned char)search->text.at[begin - 1]; /* part of a word? */
-                from->seen_count = 0;                                       /* that was elsewhere */
-            }
             search->at = begin;
         }
         search->here = character_at(search->text, search->at, &bytes);

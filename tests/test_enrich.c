@@ -132,6 +132,27 @@ static void repeats_that_rules_see_are_enriched(void **state)
     bench_destroy(bench);
 }
 
+/* The same where nothing reads the message, so that rules are not asked anew: all four carry x-1.
+ */
+static void repeats_are_enriched_where_rules_are_not_asked_anew(void **state)
+{
+    (void)state;
+    struct bench *bench =
+        bench_create("enrich:\n"
+                     "  - id: copy\n    set: {labels.copy: '\"x-\" + labels.n'}\n"
+                     "rules:\n" RULE("copies", "check == \"c\"", "resource", "    on: events\n",
+                                     "count() >= 4 && distinct(labels.copy) >= 1", "cleared()"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    for (int i = 0; i < 4; i++)
+        bench_put(feed, i, "r", "c", ",\"labels\":{\"n\":\"1\"}");
+    bench_run(bench);
+    assert_string_equal(bench->brief, "3 opened rule copies resource=r n=1 alerts=1\n");
+    assert_non_null(
+        strstr(bench->log.at, "1 different values of labels.copy in 10s (needs 1): x-1"));
+    bench_destroy(bench);
+}
+
 /* The route follows a message that changes: one disk is over, the other begins. */
 static void a_message_that_is_read_is_read_anew_with_every_event(void **state)
 {
@@ -238,8 +259,8 @@ static void self_alerts_are_left_alone(void **state)
     (void)state;
     struct bench *bench =
         bench_create("enrich:\n"
+                     "  - id: name\n    set: {message: '\"x\"'}\n"
                      "  - id: all\n    where: check != \"down\"\n    drop: true\n"
-                     "  - id: name\n    set: {labels.disk: '\"x\"'}\n"
                      "rules:\n" RULE("one", "check == \"down\"", "resource", "    max_keys: 1\n",
                                      "count() >= 3", "cleared()") RULE_SELF("10s", "quiet(1h)"));
     struct bench_feed *feed = bench_feed(bench, "t", 0);
@@ -250,6 +271,7 @@ static void self_alerts_are_left_alone(void **state)
     bench_run(bench);
     /* At the end of the first round one key had to go, and tocsin says so. */
     assert_non_null(strstr(bench->brief, "opened rule self tenant=@tocsin resource=one"));
+    assert_non_null(strstr(bench->log.at, "1 key of rule one was given up"));
     assert_int_equal(bench->counters.derived, 1);
     assert_int_equal(bench->counters.dropped, 1);
     bench_destroy(bench);
@@ -378,6 +400,7 @@ int main(void)
         cmocka_unit_test(a_dropped_event_leaves_no_trace_but_time),
         cmocka_unit_test(steps_run_in_order_up_to_the_one_that_drops),
         cmocka_unit_test(repeats_that_rules_see_are_enriched),
+        cmocka_unit_test(repeats_are_enriched_where_rules_are_not_asked_anew),
         cmocka_unit_test(a_message_that_is_read_is_read_anew_with_every_event),
         cmocka_unit_test(a_severity_that_a_step_reads_from_the_message_rises),
         cmocka_unit_test(what_an_alert_keeps_is_enriched),
