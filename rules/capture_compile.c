@@ -1,0 +1,449 @@
+/*
+ * capture_compile.c - a pattern's written form into a program. See capture.h.
+ *
+ * The written form holds no parenthesis and no bracket but those of groups and classes (others
+ * are escapes by number), so where a piece ends is found by counting. A repetition is a piece
+ * compiled several times from the same bytes.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "rules/capture_program.h"
+
+struct compiler {
+    const char *text; /* the written form */
+    struct arena *arena;
+    struct capture_instruction code[CAPTURE_CODE_MAX];
+    struct capture_class classes[CAPTURE_CODE_MAX];
+    uint32_t code_count, class_count;
+    bool is_too_large, is_out_of_memory;
+};
+
+static uint16_t emit(struct compiler *compiler, enum capture_opcode op, uint32_t first)
+{
+    if (compiler->code_count == CAPTURE_CODE_MAX) {
+        compiler->is_too_large = true;
+        return 0;
+    }
+    compiler->code[compiler->code_count] =
+        (struct capture_instruction){.op = (uint8_t)op, .first = (uint16_t)first};
+    return (uint16_t)compiler->code_count++;
+}
+
+static bool starts(const struct compiler *compiler, uint32_t at, const char *word)
+{
+    return strncmp(compiler->text + at, word, strlen(word)) == 0;
+}
+
+/* Behind the parenthesis that ends the group which begins at `at`. */
+static uint32_t group_end(const struct compiler *compiler, uint32_t at)
+{
+    uint32_t depth = 0;
+
+    for (;; at++) {
+        depth += compiler->text[at] == '(';
+        if (compiler->text[at] == ')' && --depth == 0)
+            return at + 1;
+    }
+}
+
+/* Behind the piece that begins at `at`, without its repetition. */
+static uint32_t piece_end(const struct compiler *compiler, uint32_t at)
+{
+    const char *text = compiler->text;
+
+    if (text[at] == '(')
+        return group_end(compiler, at);
+    if (text[at] == '[')
+        return at + (uint32_t)(strchr(text + at, ']') - (text + at)) + 1;
+    if (text[at] != '\\')
+        return at + 1;
+    if (text[at + 1] == 'x')
+        return at + (uint32_t)(strchr(text + at, '}') - (text + at)) + 1;
+    return at + 2;
+}
+
+/* A letter, a digit or \x{...}; `at` moves behind it. */
+static uint32_t take_character(const struct compiler *compiler, uint32_t *at)
+{
+    const char *text = compiler->text;
+    uint32_t character = 0;
+
+    if (text[*at] != '\\')
+        return (unsigned char)text[(*at)++];
+    for (*at += 3; text[*at] != '}'; ++*at) {
+        char c = text[*at];
+        character = character * 16 + (uint32_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    ++*at;
+    return character;
+}
+
+static void ascii_add(uint64_t ascii[2], uint32_t low, uint32_t high)
+{
+    for (uint32_t c = low; c <= high && c < 0x80; c++)
+        ascii[c / 64] |= (uint64_t)1 << c % 64;
+}
+
+/* Letters of ASCII are there in both cases; what they fold to beyond it stands in the class. */
+static void ascii_fold(uint64_t ascii[2])
+{
+    uint64_t upper = ascii[1] & 0x07fffffe, lower = ascii[1] >> 32 & 0x07fffffe;
+
+    ascii[1] |= upper << 32 | lower;
+}
+
+/* Ranges from `at` up to `end`, of a class or of one character. */
+static void emit_class(struct compiler *compiler, uint32_t at, uint32_t end, bool is_negated,
+                       bool folds)
+{
+    struct capture_class class = {.is_negated = is_negated};
+    struct capture_range *range = NULL;
+    uint32_t count = 0, room = end - at;
+
+    if (compiler->is_out_of_memory || compiler->class_count == CAPTURE_CODE_MAX) {
+        compiler->is_too_large = true;
+        return;
+    }
+    while (at < end) {
+        uint32_t low = take_character(compiler, &at), high = low;
+        if (at < end && compiler->text[at] == '-') {
+            at++;
+            high = take_character(compiler, &at);
+        }
+        ascii_add(class.ascii, low, high);
+        if (high < 0x80)
+            continue;
+        if (range == NULL)
+            range = arena_alloc_many(compiler->arena, room, sizeof(*range));
+        if (range == NULL) {
+            compiler->is_out_of_memory = true;
+            return;
+        }
+        range[count++] = (struct capture_range){low, high};
+    }
+    if (folds)
+        ascii_fold(class.ascii);
+    for (int i = 0; is_negated && i < 2; i++)
+        class.ascii[i] = ~class.ascii[i];
+    class.range = range;
+    class.range_count = count;
+    compiler->classes[compiler->class_count] = class;
+    emit(compiler, CAPTURE_CHARACTER, compiler->class_count++);
+}
+
+static void emit_bracket(struct compiler *compiler, uint32_t at, bool folds)
+{
+    uint32_t end = piece_end(compiler, at) - 1;
+    bool is_negated = compiler->text[++at] == '^';
+
+    emit_class(compiler, at + is_negated, end, is_negated, folds);
+}
+
+static void emit_alternation(struct compiler *compiler, uint32_t at, uint32_t end);
+
+/* "(?:", "(?P<3>", "(?i:[", "(?m:^)", "(?m:$)" */
+static void emit_group(struct compiler *compiler, uint32_t at, uint32_t end)
+{
+    uint32_t group = 0;
+
+    if (starts(compiler, at, "(?m:")) {
+        emit(compiler, CAPTURE_ASSERT,
+             compiler->text[at + 4] == '^' ? ASSERT_LINE_BEGIN : ASSERT_LINE_END);
+        return;
+    }
+    if (starts(compiler, at, "(?i:")) {
+        emit_bracket(compiler, at + 4, true);
+        return;
+    }
+    if (starts(compiler, at, "(?:")) {
+        emit_alternation(compiler, at + 3, end - 1);
+        return;
+    }
+    for (at += 4; compiler->text[at] != '>'; at++)
+        group = group * 10 + (uint32_t)(compiler->text[at] - '0');
+    emit(compiler, CAPTURE_SAVE, 2 * group);
+    emit_alternation(compiler, at + 1, end - 1);
+    emit(compiler, CAPTURE_SAVE, 2 * group + 1);
+}
+
+static void emit_piece(struct compiler *compiler, uint32_t at, uint32_t end)
+{
+    static const struct {
+        const char *word;
+        enum capture_assertion assertion;
+    } assertions[] = {{"\\A", ASSERT_TEXT_BEGIN},
+                      {"\\z", ASSERT_TEXT_END},
+                      {"\\b", ASSERT_WORD_BORDER},
+                      {"\\B", ASSERT_NO_WORD_BORDER}};
+
+    for (size_t i = 0; i < sizeof(assertions) / sizeof(assertions[0]); i++)
+        if (starts(compiler, at, assertions[i].word)) {
+            emit(compiler, CAPTURE_ASSERT, assertions[i].assertion);
+            return;
+        }
+    if (compiler->text[at] == '(')
+        emit_group(compiler, at, end);
+    else if (compiler->text[at] == '[')
+        emit_bracket(compiler, at, false);
+    else if (compiler->text[at] == '.')
+        emit_class(compiler, at, at, true, false); /* all that is not in nothing */
+    else
+        emit_class(compiler, at, end, false, false);
+}
+
+/* The other way of a split is what comes next. */
+static void split_here(struct compiler *compiler, uint16_t split, bool is_lazy)
+{
+    struct capture_instruction *at = &compiler->code[split];
+    uint16_t inside = (uint16_t)(split + 1), behind = (uint16_t)compiler->code_count;
+
+    if (compiler->is_too_large)
+        return;
+    at->first = is_lazy ? behind : inside;
+    at->second = is_lazy ? inside : behind;
+}
+
+static uint32_t take_number(const struct compiler *compiler, uint32_t *at)
+{
+    uint32_t number = 0;
+
+    for (; compiler->text[*at] >= '0' && compiler->text[*at] <= '9'; ++*at)
+        number = number * 10 + (uint32_t)(compiler->text[*at] - '0');
+    return number;
+}
+
+/* How often a piece stands there; at most UINT32_MAX times: as often as it goes. */
+struct times {
+    uint32_t min, max;
+    bool is_lazy;
+};
+
+/* Reads the repetition at `at`; returns what is behind it, `at` where there is none. */
+static uint32_t take_times(const struct compiler *compiler, uint32_t at, struct times *out)
+{
+    char sign = compiler->text[at];
+
+    *out = (struct times){.min = sign != '*' && sign != '?',
+                          .max = sign == '*' || sign == '+' ? UINT32_MAX : 1};
+    if (sign != '*' && sign != '+' && sign != '?' && sign != '{')
+        return at;
+    at++;
+    if (sign == '{') {
+        out->min = take_number(compiler, &at);
+        at++; /* the comma: it is always written */
+        out->max = compiler->text[at] != '}' ? take_number(compiler, &at) : UINT32_MAX;
+        at++;
+    }
+    out->is_lazy = compiler->text[at] == '?';
+    return at + out->is_lazy;
+}
+
+static bool sides_may_be_empty(const struct compiler *compiler, uint32_t at, uint32_t end);
+
+/* Can the piece match without taking a character? */
+static bool piece_may_be_empty(const struct compiler *compiler, uint32_t at, uint32_t end)
+{
+    const char *text = compiler->text;
+
+    if (text[at] == '\\')
+        return text[at + 1] != 'x';
+    if (text[at] != '(' || starts(compiler, at, "(?i:"))
+        return false;
+    if (starts(compiler, at, "(?m:"))
+        return true;
+    at += (uint32_t)strcspn(text + at, ":>") + 1;
+    return sides_may_be_empty(compiler, at, end - 1);
+}
+
+static bool sides_may_be_empty(const struct compiler *compiler, uint32_t at, uint32_t end)
+{
+    bool may_be_empty = true;
+
+    while (at < end) {
+        struct times times;
+        uint32_t behind;
+        if (compiler->text[at] == '|') {
+            if (may_be_empty)
+                return true;
+            may_be_empty = true;
+            at++;
+            continue;
+        }
+        behind = piece_end(compiler, at);
+        bool is_empty = piece_may_be_empty(compiler, at, behind);
+        at = take_times(compiler, behind, &times);
+        may_be_empty = may_be_empty && (is_empty || times.min == 0);
+    }
+    return may_be_empty;
+}
+
+/* As often as it goes, but once at least. */
+static void emit_plus(struct compiler *compiler, uint32_t at, uint32_t end, bool is_lazy)
+{
+    uint32_t begin = compiler->code_count;
+    uint16_t split;
+
+    emit_piece(compiler, at, end);
+    split = emit(compiler, CAPTURE_SPLIT, 0);
+    if (compiler->is_too_large)
+        return;
+    compiler->code[split].first = (uint16_t)(is_lazy ? split + 1u : begin);
+    compiler->code[split].second = (uint16_t)(is_lazy ? begin : split + 1u);
+}
+
+/* The loop looks at one place whether to go on. Where the piece may be empty, RE2 takes x* for
+ * (x+)?: which empty match is preferred depends on it. */
+static void emit_star(struct compiler *compiler, uint32_t at, uint32_t end, bool is_lazy)
+{
+    uint16_t split = emit(compiler, CAPTURE_SPLIT, 0);
+
+    if (piece_may_be_empty(compiler, at, end)) {
+        emit_plus(compiler, at, end, is_lazy);
+    } else {
+        emit_piece(compiler, at, end);
+        emit(compiler, CAPTURE_JUMP, split);
+    }
+    split_here(compiler, split, is_lazy);
+}
+
+/* x{2,4} is xx(x(x)?)?: all splits leave for the same end. */
+static void emit_counted(struct compiler *compiler, uint32_t at, uint32_t end, uint32_t min,
+                         uint32_t max, bool is_lazy)
+{
+    uint16_t splits[PATTERN_REPEAT_MAX];
+    uint32_t split_count = 0;
+
+    for (uint32_t i = 0; i < min && !compiler->is_too_large; i++)
+        emit_piece(compiler, at, end);
+    for (uint32_t i = min; i < max && !compiler->is_too_large; i++) {
+        splits[split_count++] = emit(compiler, CAPTURE_SPLIT, 0);
+        emit_piece(compiler, at, end);
+    }
+    while (split_count > 0)
+        split_here(compiler, splits[--split_count], is_lazy);
+}
+
+/* x{2,} is xx+. */
+static void emit_at_least(struct compiler *compiler, uint32_t at, uint32_t end, uint32_t min,
+                          bool is_lazy)
+{
+    for (uint32_t i = 1; i < min && !compiler->is_too_large; i++)
+        emit_piece(compiler, at, end);
+    emit_plus(compiler, at, end, is_lazy);
+}
+
+/* The piece from `at` to `end` with what follows it; returns what is behind. */
+static uint32_t emit_repeated(struct compiler *compiler, uint32_t at, uint32_t end)
+{
+    struct times times;
+    uint32_t behind = take_times(compiler, end, &times);
+
+    if (behind == end)
+        emit_piece(compiler, at, end);
+    else if (times.max != UINT32_MAX)
+        emit_counted(compiler, at, end, times.min, times.max, times.is_lazy);
+    else if (times.min == 0)
+        emit_star(compiler, at, end, times.is_lazy);
+    else
+        emit_at_least(compiler, at, end, times.min, times.is_lazy);
+    return behind;
+}
+
+/* Behind the side that begins at `at`. */
+static uint32_t side_end(const struct compiler *compiler, uint32_t at, uint32_t end)
+{
+    while (at < end && compiler->text[at] != '|')
+        at = piece_end(compiler, at);
+    return at;
+}
+
+/* Sides of which the first that leads to a match is taken. */
+static void emit_alternation(struct compiler *compiler, uint32_t at, uint32_t end)
+{
+    uint16_t jumps[PATTERN_BYTES_MAX];
+    uint32_t jump_count = 0, side;
+
+    for (; !compiler->is_too_large; at = side + 1) {
+        uint16_t split = 0;
+        side = side_end(compiler, at, end);
+        if (side < end)
+            split = emit(compiler, CAPTURE_SPLIT, 0);
+        while (at < side && !compiler->is_too_large)
+            at = emit_repeated(compiler, at, piece_end(compiler, at));
+        if (side == end)
+            break;
+        jumps[jump_count++] = emit(compiler, CAPTURE_JUMP, 0);
+        split_here(compiler, split, false);
+    }
+    while (!compiler->is_too_large && jump_count > 0)
+        compiler->code[jumps[--jump_count]].first = (uint16_t)compiler->code_count;
+}
+
+/* ---- making ---- */
+
+static const void *copy_of(struct compiler *compiler, const void *from, size_t count, size_t bytes)
+{
+    void *copy = arena_alloc_many(compiler->arena, count + 1, bytes);
+
+    if (copy == NULL)
+        compiler->is_out_of_memory = true;
+    else
+        memcpy(copy, from, count * bytes);
+    return copy;
+}
+
+static struct text text_copy(struct compiler *compiler, const char *from, uint32_t bytes)
+{
+    return (struct text){copy_of(compiler, from, bytes, 1), bytes};
+}
+
+/* What can be looked for without the program. */
+static void keep_texts(struct compiler *compiler, const struct pattern *pattern,
+                       struct capture *capture)
+{
+    uint32_t longest = 0;
+
+    capture->at_start = pattern->at_start;
+    if (!pattern->at_start)
+        capture->prefix = text_copy(compiler, pattern->literal, pattern->literal_bytes);
+    if (pattern->part_count == 0)
+        return;
+    for (uint32_t i = 1; i < pattern->part_count; i++)
+        if (pattern->part[i].bytes > pattern->part[longest].bytes)
+            longest = i;
+    capture->part = text_copy(compiler, pattern->parts + pattern->part[longest].from,
+                              pattern->part[longest].bytes);
+}
+
+struct capture *capture_create(struct text text, struct arena *arena, struct pattern_fault *fault)
+{
+    struct pattern pattern;
+    struct pattern_groups groups;
+    struct compiler compiler = {.text = pattern.written, .arena = arena};
+    struct capture *capture = arena_alloc(arena, sizeof(*capture));
+
+    fault->why[0] = '\0';
+    if (capture == NULL || !pattern_read_groups(text, &pattern, &groups, fault))
+        return NULL;
+    emit_alternation(&compiler, 0, pattern.bytes);
+    emit(&compiler, CAPTURE_MATCH, 0);
+    if (compiler.is_too_large && !compiler.is_out_of_memory) {
+        *fault = (struct pattern_fault){0, text.len, ""};
+        snprintf(fault->why, sizeof(fault->why),
+                 "the pattern is too large to extract with: it takes more than %d steps",
+                 CAPTURE_CODE_MAX);
+        return NULL;
+    }
+    capture->code_count = compiler.code_count;
+    capture->class_count = compiler.class_count;
+    capture->code =
+        copy_of(&compiler, compiler.code, compiler.code_count, sizeof(compiler.code[0]));
+    capture->classes =
+        copy_of(&compiler, compiler.classes, compiler.class_count, sizeof(compiler.classes[0]));
+    keep_texts(&compiler, &pattern, capture);
+    capture->group_count = groups.count;
+    for (uint32_t i = 0; i < groups.count; i++)
+        capture->name[i] =
+            text_copy(&compiler, text.at + groups.group[i].from, groups.group[i].bytes);
+    return compiler.is_out_of_memory ? NULL : capture;
+}
