@@ -16,13 +16,15 @@ static bool take(struct mute_gathering *gathering, const struct yaml_node *node,
                  "a set holds at most %d silences, maintenance windows and inhibitions", MUTES_MAX);
         return false;
     }
-    mute = arena_alloc(kept, sizeof(*mute));
+    mute = gathering->spare != NULL ? gathering->spare : arena_alloc(kept, sizeof(*mute));
+    gathering->spare = mute;
     if (mute == NULL) {
         diagnose_memory(build->diag);
         return false;
     }
     if (!mute_read(node, kind, build, mute))
         return !build->diag->out_of_memory;
+    gathering->spare = NULL;
     if (gathering->last != NULL)
         gathering->last->next = mute;
     else

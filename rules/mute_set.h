@@ -9,6 +9,7 @@
 /* While a set is loaded. Zero to begin with. */
 struct mute_gathering {
     struct compiled_mute *first, *last;
+    struct compiled_mute *spare; /* one that was wrong: room for the next */
     uint32_t count;
 };
 

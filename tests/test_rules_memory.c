@@ -123,6 +123,28 @@ static void load_survives_every_failing_allocation(void **state)
     free(text);
 }
 
+/* Half a million entries that are no rules: 768 MiB would hold no room for each of them, and the
+ * file is refused for what is wrong with it. */
+static void wrong_rules_take_no_room(void **state)
+{
+    enum { COUNT = 700000 };
+    size_t bytes = strlen("rules:\n") + COUNT * strlen("- a\n");
+    char *text = malloc(bytes + 1), *at = text;
+    struct rule_set *set = NULL;
+    struct error err = {""};
+
+    (void)state;
+    assert_non_null(text);
+    at += sprintf(at, "rules:\n");
+    for (int i = 0; i < COUNT; i++)
+        at += sprintf(at, "- a\n");
+    assert_int_equal(rule_set_parse("r.yaml", text, bytes, &set, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "r.yaml:2:3: a rule is a map of keys"));
+    assert_null(strstr(err.text, "MiB"));
+    assert_non_null(strstr(err.text, "... and 6999"));
+    free(text);
+}
+
 static void arena_holds_its_bound(void **state)
 {
     struct arena *arena = arena_create(64 << 10);
@@ -151,6 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(load_survives_every_failing_allocation),
+        cmocka_unit_test(wrong_rules_take_no_room),
         cmocka_unit_test(arena_holds_its_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
