@@ -83,7 +83,7 @@ static bool read_base(struct correlation *c, const struct yaml_node *node)
         return correlation_refuse(
             c, node->span,
             "%.100s is a correlation itself: a chain of correlations is written by hand, "
-            "as a rule over incidents",
+            "as a rule with `on: incidents`",
             node->text.at);
     if (base->kind != SIGMA_DETECTION)
         return correlation_refuse(c, node->span, "%.100s has no detection", node->text.at);
