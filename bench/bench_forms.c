@@ -96,6 +96,10 @@ static const struct form {
      EACH_CYCLE, false, NULL},
     {"expect", WATCHED "    expect: {every: 15s}\n    close: cleared()\n", EACH_CYCLE, false, NULL},
     {"on: flapping", "    on: flapping\n" WINDOW("30s", "count() >= 10"), EACH_CYCLE, true, NULL},
+    {"composite of threshold, and it",
+     "    on: incidents\n    of: [below]\n    by: [resource]\n    window: 30s\n"
+     "    when: count() >= 1\n" CLOSED,
+     TWICE_EACH_CYCLE, false, WINDOW("30s", "count() >= 5")},
     {"deviation()",
      WATCHED "    window: {tumbling: 1m}\n    baseline: {season: 1m, learn: 2}\n"
              "    when: deviation(sum(labels.load)) > 4\n    close: quiet(10m)\n",
