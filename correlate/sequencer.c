@@ -51,6 +51,16 @@ static int64_t end_of_all(const struct engine *engine)
     return reach == INT64_MIN ? INT64_MIN : (floor_div(reach, round) + 1) * round;
 }
 
+/* With composites a step goes no further than its round: once that is closed nothing is gathered.
+ */
+static bool ends_round(const struct engine *engine, int64_t closed)
+{
+    int64_t per_round = (int64_t)(engine->config.round_ms / engine->config.epoch_ms);
+
+    return engine->newest_rules->takes_incidents &&
+           floor_div(closed, per_round) > floor_div(engine->planned_epoch, per_round);
+}
+
 static void finish(struct engine *engine)
 {
     /* E, release end: what the incident role told, known through F, comes before. */
@@ -98,7 +108,8 @@ static bool poll_role(struct engine *engine)
     }
     /* A step has a fixed price (a look at all lanes, a meeting of all workers), so closed
      * epochs are let to gather for a moment, unless bins would stop filling meanwhile. */
-    bool defer = !at_end && now_ns - engine->planned_ns < GATHER_NS &&
+    bool defer = !at_end && !ends_round(engine, closed) &&
+                 now_ns - engine->planned_ns < GATHER_NS &&
                  closed - engine->planned_epoch < engine->slot_count / 2;
     atomic_store_explicit(&engine->deferred, defer, memory_order_relaxed);
     /* No more at a time than there are places: whoever has the role has others too. */
