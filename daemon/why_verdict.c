@@ -258,7 +258,10 @@ static const struct why_rule *unheard(const struct why *why)
 
 static void say_unheard(struct why *why, const struct why_rule *of, const char *alert)
 {
-    say(why, "rule %s is told of alerts that flap, and %s does not", of->rule->id, alert);
+    if (of->rule->input == RULE_INPUT_INCIDENTS)
+        say(why, "rule %s is told of incidents, and of no event", of->rule->id);
+    else
+        say(why, "rule %s is told of alerts that flap, and %s does not", of->rule->id, alert);
 }
 
 static void judge_unmatched(struct why *why)

@@ -214,6 +214,8 @@ static void tell_nearest(struct why *why, const struct event *ev, const struct w
 
     for (uint32_t i = 0; i < rule_set_count(why->rules); i++) {
         const struct rule *rule = rule_set_rule(why->rules, i);
+        if (!hears(rule, ev))
+            continue;
         if (!explain_failure(why, rule, ev)) {
             why_rule_of(why, rule)->unheard++;
             why->names_check = true;
@@ -249,8 +251,12 @@ static void tell_rules(struct why *why, const struct trace_decision *decision)
     }
     for (uint32_t i = 0; i < rule_set_count(why->rules); i++) {
         const struct rule *rule = rule_set_rule(why->rules, i);
-        if (!why_asks_rule(why, rule) || !hears(rule, ev))
+        if (!why_asks_rule(why, rule))
             continue;
+        if (!hears(rule, ev)) {
+            why_rule_of(why, rule)->unheard += rule->input == RULE_INPUT_INCIDENTS;
+            continue;
+        }
         if (explain_failure(why, rule, ev)) {
             why_note_failure(why, rule, ev->et_ms);
             add_failure(why, rule, ev, &why->place);

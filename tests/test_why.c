@@ -276,6 +276,20 @@ static const struct row enriching_rows[] = {
      "MAJOR is false"},
 };
 
+static const char composed[] =
+    "rules:\n- id: down\n  where: check == \"down\"\n  by: [host]\n  window: 1m\n"
+    "  when: count() >= 1\n  incident: {title: t}\n  close: quiet(1h)\n"
+    "- id: wave\n  on: incidents\n  of: [down]\n  window: 1m\n  when: count() >= 2\n"
+    "  incident: {title: t}\n  close: quiet(1h)\n";
+
+/* A rule on incidents sees no events: none is near to it. */
+static const struct row composed_rows[] = {
+    {"an event beside a rule on incidents", composed, forms_story, "t/0/8", NULL, 0, true,
+     "no rule names this check, \"noise\""},
+    {"the rule itself", composed, forms_story, "t/0/8", "wave", 0, true,
+     "rule wave is told of incidents, and of no event"},
+};
+
 static struct bench *bench_of(const char *text, const struct put *puts)
 {
     struct bench *bench = bench_create(text);
@@ -401,6 +415,7 @@ static void each_form_says_what_became_of_a_key(void **state)
 {
     (void)state;
     ask_all(forms_rows, sizeof(forms_rows) / sizeof(forms_rows[0]));
+    ask_all(composed_rows, sizeof(composed_rows) / sizeof(composed_rows[0]));
 }
 
 /* --- random recordings ---------------------------------------------------------------------------
