@@ -31,7 +31,7 @@ EXTRACTS = [r"(?P<rack>r[0-9])", r"^(?P<word>[a-z]+)(?P<n>\d)?", "(?P<rack>x|y)"
 
 class Generator:
     start = START
-    composites = False
+    composites = True
     computes = True  # in `when`; some of it is impossible, and refused
 
     def __init__(self, seed, big=False):
@@ -530,7 +530,8 @@ class Generator:
         if kind < (0.7 if self.big else 0.3):
             return 0
         if kind > 0.995:
-            # A rule whose bound is reached may be told so each round, as by an event of its own.
+            # A rule whose bound is reached may be told so each round, as by an event of its own; keys that are listed
+            # are missed again and again.
             idle = [60000] * 5 + ([] if self.bounded else [3600000] * 5 + [172800000, 4320000000])
             return r.choice(idle) + r.choice([0, 1, 77])
         if kind < 0.75:
@@ -665,7 +666,8 @@ class Generator:
     def scenario(self):
         config, topics = self.config(), self.topics()
         rules = self.rules()
-        self.bounded = config["alerts_max"] < 1000 or any("max_keys" in rule for rule in rules)
+        self.bounded = config["alerts_max"] < 1000 or any(
+            "max_keys" in rule or "keys" in rule.get("expect", {}) for rule in rules)
         parts, marks = self.partitions(topics, config)
         for part in parts:
             del part["next"], part["config"], part["log_times"]
