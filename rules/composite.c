@@ -136,6 +136,7 @@ static struct ast *make_condition(struct reading *reading)
 
 struct ast *composite_where(struct reading *reading, struct ast *ast)
 {
+    const struct yaml_node *of = yaml_node_find(reading->node, "of");
     struct ast *condition, *both;
 
     if (reading->rule->open.of_count == 0)
@@ -143,6 +144,8 @@ struct ast *composite_where(struct reading *reading, struct ast *ast)
     condition = make_condition(reading);
     if (condition == NULL || ast == NULL)
         return condition;
+    if (of != NULL && of->key != NULL)
+        condition->span = of->key->span; /* what a mistake in `where` is told to be beside */
     both = node_make(reading, AST_AND);
     if (both == NULL)
         return NULL;

@@ -402,7 +402,7 @@ static const struct {
      "r.yaml:17:5: of names rules whose incidents are looked at: that takes \"on: incidents\""},
     {"rules:\n" TWO "  - id: c\n    on: incidents\n    of: [disk]\n    where: check == \"net\"\n"
      "    window: 1m\n    when: count() >= 1\n    incident: {title: t}\n    close: cleared()\n",
-     "can never be true"},
+     "this can never be true beside of\n"},
     {"rules:\n" TWO "  - id: c\n    on: incidents\n    of: [disk]\n    expect: {every: 5m}\n"
      "    where: 'true'\n    incident: {title: t}\n    close: cleared()\n",
      "there is no \"on\" to choose"},
