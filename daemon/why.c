@@ -387,6 +387,7 @@ void why_destroy(struct why *why)
     free(why->watched.at);
     free(why->mutes.at);
     free(why->opening.at);
+    free(why->expired.at);
     free(why->per_rule.at);
     why_deeds_clear(why);
     free(why->deeds.at);

@@ -49,8 +49,29 @@ static void note_progress(struct why *why, const struct trace_touch *touch)
         take_state(of, touch);
     } else if (touch->fate == TRACE_JOINED || touch->fate == TRACE_OPENED) {
         of->opened = true;
+        of->as_member = false;
         of->by_joining = touch->fate == TRACE_JOINED;
         of->incident = touch->incident;
+    }
+    if (touch->touch->kind <= TOUCH_REPEAT && touch->touch->text != NULL) {
+        of->newest_ms = touch->touch->text->ts_ms;
+        if (touch->touch->kind != TOUCH_CHANGE)
+            of->own_ms = of->newest_ms;
+    }
+}
+
+/* An incident opened by another touch, and holds what the event that is asked for, or its alert,
+ * was counted as. */
+static void note_held(struct why *why, struct why_rule *of, const struct incident *incident)
+{
+    for (size_t i = 0; !of->opened && i < why->opening.count; i++) {
+        const struct trace_member *member = &why->opening.at[i];
+        if (!id128_equal(member->alert, why->alert) ||
+            (member->ts_ms != of->own_ms && member->ts_ms != of->newest_ms))
+            continue;
+        of->opened = of->as_member = true;
+        of->by_joining = false;
+        of->incident = incident->id;
     }
 }
 
@@ -168,6 +189,9 @@ static bool fold_touch(struct why *why, const struct trace_touch *touch, const c
         return false;
     free(last->text);
     last->text = why_words_touched(touch, alert);
+    int64_t own_ms = told->text != NULL ? told->text->ts_ms : told->order.at_ms;
+    last->own_ms[0] = own_ms < last->own_ms[0] ? own_ms : last->own_ms[0];
+    last->own_ms[1] = own_ms > last->own_ms[1] ? own_ms : last->own_ms[1];
     return true;
 }
 
@@ -191,6 +215,10 @@ static void note_touch(struct why *why, const struct trace_touch *touch,
                             .subject = touch->incident,
                             .has_incident = touch->fate >= TRACE_OPENED};
 
+    if (touch->fate == TRACE_WATCHED && told->kind <= TOUCH_REPEAT && told->text != NULL) {
+        note.is_held = true;
+        note.own_ms[0] = note.own_ms[1] = told->text->ts_ms;
+    }
     if (told->kind == TOUCH_REPEAT && fold_touch(why, touch, note.what, why_alert_name(alert)))
         return;
     if (told->kind == TOUCH_RAISE || told->kind == TOUCH_CHANGE) {
@@ -205,12 +233,28 @@ static void note_touch(struct why *why, const struct trace_touch *touch,
     why_note(why, note);
 }
 
+/* A timer ends an alert when it expires, or when its flapping ends and it had cleared. */
+static bool is_expiry(const struct why *why, const struct touch *touch)
+{
+    if (touch->kind != TOUCH_CLEAR || touch->order.class != ORDER_TIMER)
+        return false;
+    for (size_t i = 0; i < why->expired.count; i++)
+        if (why->expired.at[i].at_ms == touch->order.at_ms &&
+            id128_equal(why->expired.at[i].alert, touch->alert))
+            return true;
+    return false;
+}
+
 static void remember_place(struct why *why, const struct touch *touch,
                            const struct why_place *place)
 {
     struct why_alert *alert = why_alert_of(why, touch->alert, touch->text);
 
-    if (alert == NULL || touch->kind > TOUCH_REPEAT)
+    if (alert == NULL)
+        return;
+    if (!alert->is_member)
+        alert->expired = is_expiry(why, touch);
+    if (touch->kind > TOUCH_REPEAT)
         return;
     if (!alert->is_member || alert->place.topic == NULL) {
         alert->place = *place;
@@ -326,20 +370,13 @@ static void cut_before(struct why *why)
     struct why_notes *notes = &why->before;
     int64_t from_ms = INT64_MAX;
 
-    why_notes_sort(notes);
-    for (size_t i = notes->list.count; i-- > 0;) {
+    for (size_t i = 0; i < notes->list.count; i++) {
         const struct why_note *note = &notes->list.at[i];
-        if (note->what == NULL || strcmp(note->what, "counted") != 0)
-            continue;
-        uint64_t left = note->count; /* touches that the line stands for */
-        for (size_t m = 0; left > 0 && m < why->opening.count;) {
-            if (!id128_equal(why->opening.at[m].alert, note->alert)) {
-                m++;
-                continue;
-            }
-            from_ms = note->at_ms < from_ms ? note->at_ms : from_ms;
-            why->opening.at[m] = why->opening.at[--why->opening.count];
-            left--;
+        for (size_t m = 0; note->is_held && m < why->opening.count; m++) {
+            const struct trace_member *member = &why->opening.at[m];
+            if (id128_equal(member->alert, note->alert) && member->ts_ms >= note->own_ms[0] &&
+                member->ts_ms <= note->own_ms[1] && note->at_ms < from_ms)
+                from_ms = note->at_ms;
         }
     }
     if (from_ms != INT64_MAX)
@@ -412,6 +449,8 @@ void why_watch_changed(void *self, const struct trace_change *change)
                 of->closed_ms = INT64_MIN;
                 if (why->question.subject == WHY_KEY)
                     of->watched = false;
+                else
+                    note_held(why, of, incident);
             } else if (incident->change == INCIDENT_CLOSED) {
                 of->closed_ms = incident->at_ms;
             }

@@ -40,6 +40,8 @@ struct why_note {
     const char *what;     /* a word of docs/explaining.md: "repeat" */
     const char *rule;     /* NULL: of no rule */
     struct id128 alert;   /* zero: of no alert */
+    bool is_held;         /* "counted": it is a problem that the key holds, */
+    int64_t own_ms[2];    /* of these own times, from and to */
     struct id128 subject; /* incident or key; zero: none */
     bool has_incident;    /* `subject` is one */
     char *text;
@@ -68,7 +70,8 @@ struct why_alert {
     struct why_place place; /* of the event by which it became a member, or was counted last */
     int64_t at_ms;
     bool is_member; /* of the incident that is asked for */
-    bool cleared;   /* and was cleared when that opened */
+    bool cleared;   /* and was cleared when that opened, */
+    bool expired;   /* or was over by then, as nothing more had come for it */
     uint32_t order; /* of joining */
 };
 
@@ -96,6 +99,8 @@ struct why_rule {
     char vain[600]; /* why the event that is asked for is held by no key; "": it is held */
     bool opened;    /* what is asked for opened an incident, or joined one */
     bool by_joining;
+    bool as_member;            /* it opened by another, with this one among its members */
+    int64_t own_ms, newest_ms; /* own times of the alert's problem that counts, and of its change */
     struct id128 incident;
     struct id128 opened_id; /* the newest incident of the key */
     struct id128 opened_key;
@@ -160,6 +165,13 @@ struct why {
     VECTOR_OF(struct why_mute) mutes;
     struct incident *latest; /* the incident that is asked for, as it was last */
     VECTOR_OF(struct trace_member) opening;
+    /* Alerts that expired, the newest of them: deduplication is ahead of the rules. */
+    VECTOR_OF(struct why_expired {
+        struct id128 alert;
+        int64_t at_ms;
+    })
+    expired;
+    size_t expired_next;              /* of the ring that it becomes */
     struct explanation explanation;   /* scratch */
     VECTOR_OF(struct why_deed) deeds; /* of the event `deeds_of` */
     struct why_place deeds_of;

@@ -63,7 +63,10 @@ static void print_members(const struct why *why, FILE *to)
             if (alert->place.topic != NULL)
                 fprintf(to, ", by %s at %s", why_place_print(why, &alert->place, place),
                         why_time(why, alert->at_ms, time));
-            fprintf(to, "%s\n", alert->cleared ? ", cleared before it opened" : "");
+            fprintf(to, "%s\n",
+                    !alert->cleared  ? ""
+                    : alert->expired ? ", expired before it opened"
+                                     : ", cleared before it opened");
         }
     if (why->member_count + why->members_untold > MEMBERS_SHOWN)
         fprintf(to, "  ... %" PRIu64 " more\n",
@@ -168,6 +171,8 @@ static json_t *member_json(const struct why *why, const struct why_alert *alert)
         put_time(object, "at", alert->at_ms);
     }
     put(object, "cleared", json_boolean(alert->cleared));
+    if (alert->cleared && alert->expired)
+        put(object, "expired", json_true());
     return object;
 }
 

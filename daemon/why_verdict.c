@@ -194,8 +194,15 @@ static void say_alert_state(struct why *why)
     if (best == NULL)
         return;
     if (best->opened) {
-        say(why, "; its alert is in an incident of rule %s:", best->rule->id);
-        say_incident(why, " ", best->incident);
+        bool is_over = best->closed_ms != INT64_MIN && best->closed_ms <= why->event_ms &&
+                       id128_equal(best->incident, best->opened_id);
+        say_incident(why, is_over ? "; its alert was in incident " : "; its alert is in incident ",
+                     best->incident);
+        say(why, " of rule %s", best->rule->id);
+        if (best->opened_ms != INT64_MIN && id128_equal(best->incident, best->opened_id))
+            say_time(why, ", which opened at ", best->opened_ms);
+        if (is_over)
+            say_time(why, " and closed at ", best->closed_ms);
     } else {
         say(why, "; of its alert, ");
         say_watched(why, best);
@@ -309,10 +316,12 @@ static void judge_event(struct why *why)
     } else if (why->decision.counted == TRACE_DUPLICATE) {
         judge_folded(why);
     } else if (why->touched && best != NULL && best->opened) {
-        say(why, "it %s", best->by_joining ? "joined" : "opened");
+        say(why, "it %s", best->as_member ? "is in" : best->by_joining ? "joined" : "opened");
         say_incident(why, " incident ", best->incident);
         say(why, " of rule %s", best->rule->id);
-        if (best->by_joining && best->opened_ms != INT64_MIN)
+        if (best->as_member)
+            say_time(why, ", which opened at ", best->opened_ms);
+        else if (best->by_joining && best->opened_ms != INT64_MIN)
             say_time(why, ", open since ", best->opened_ms);
         say_mute(why, best->incident);
     } else if (why->touched && in_vain(why) != NULL && (best == NULL || best->near <= 0)) {

@@ -9,7 +9,7 @@
 #include <string.h>
 #include "daemon/why_parts.h"
 
-enum { NEAREST_RULES = 3 };
+enum { NEAREST_RULES = 3, EXPIRED_KEPT = 4096 };
 
 /* --- notes -------------------------------------------------------------------------------------
  */
@@ -426,6 +426,16 @@ static void watch_decided(void *self, const struct trace_decision *decision)
     }
 }
 
+static void remember_expiry(struct why *why, const struct trace_alert *alert)
+{
+    const struct why_expired expired = {alert->alert, alert->at_ms};
+
+    if (why->expired.count < EXPIRED_KEPT)
+        vector_add(&why->expired) = expired;
+    else
+        why->expired.at[why->expired_next++ % EXPIRED_KEPT] = expired;
+}
+
 static void watch_ended(void *self, const struct trace_alert *alert)
 {
     static const char *const words[] = {
@@ -438,6 +448,8 @@ static void watch_ended(void *self, const struct trace_alert *alert)
                                         [TRACE_ALERT_EVICTED] = "alert-evicted"};
     struct why *why = self;
 
+    if (alert->what == TRACE_EXPIRED && why->question.subject == WHY_INCIDENT)
+        remember_expiry(why, alert);
     if (why->question.subject != WHY_EVENT || !id128_equal(alert->alert, why->alert))
         return;
     const struct why_alert *named = why_alert_of(why, alert->alert, alert->text);

@@ -87,9 +87,8 @@ static const struct row story_rows[] = {
      "the record was rejected (schema): at byte 0: an event needs resource and check, or "
      "dedup_key"},
     {"a repeat", rules, story, "t/0/1", NULL, 0, true,
-     "folded as repeat 1 of db1/a disk, which t/0/0/0 opened at " T "40.000Z; of its alert, rule "
-     "full: count() 1 of 3, distinct(resource) 1 of 2 at " T
-     "40.000Z; it counted on until incident # opened at " T "40.400Z"},
+     "folded as repeat 1 of db1/a disk, which t/0/0/0 opened at " T
+     "40.000Z; its alert is in incident # of rule full, which opened at " T "40.400Z"},
     {"a test that fails", rules, story, "t/0/3", NULL, 0, true,
      "no rule matches; the nearest is rule full: where does not hold: value > 90: 71.5 > 90 is "
      "false"},
@@ -207,8 +206,7 @@ static const struct row forms_rows[] = {
      "rule ended: 1 of 1 steps: step 1: begun on h3/a; opens without done at " T
      "41.000Z; done, which must not, came by h3/a done at " T "43.000Z"},
     {"and one where nothing came", forms, forms_story, "t/0/3", NULL, 0, true,
-     "rule ended: 1 of 1 steps: step 1: begun on h4/a; opens without done at " T
-     "41.000Z; it counted on until incident # opened at " T "46.000Z"},
+     "it is in incident # of rule ended, which opened at " T "46.000Z"},
     {"what had to hold and was cleared", forms, forms_story, "t/0/4", NULL, 0, true,
      "rule held: count() 1 of 1: when holds, and has to for 5s at " T
      "41.000Z; when held no more, by h5/a load, at " T "43.000Z"},
@@ -288,6 +286,27 @@ static const struct row composed_rows[] = {
      "no rule names this check, \"noise\""},
     {"the rule itself", composed, forms_story, "t/0/8", "wave", 0, true,
      "rule wave is told of incidents, and of no event"},
+};
+
+/* A rule that is far from opening beside one that opens, by another event. */
+static const char beside[] =
+    "rules:\n- id: host-down\n  where: check == \"down\"\n  by: [host]\n  window: 1m\n"
+    "  when: count() >= 2\n  incident: {title: t}\n  close: quiet(1h)\n"
+    "- id: rack\n  where: check == \"down\"\n  by: [labels.rack]\n  window: 10s\n"
+    "  when: distinct(host) >= 3\n  incident: {title: t}\n  close: quiet(1h)\n";
+
+static const struct put beside_story[] = {
+    /* 0 */ {0, "h0", "down", RACK("r")},
+    /* 1 */ {6000, "h1", "down", RACK("r")},
+    /* 2 */ {12000, "h2", "down", RACK("r")}, /* h0 has left the window */
+    /* 3 */ {13000, "h3", "down", RACK("r")}, {0, NULL, NULL, NULL},
+};
+
+static const struct row beside_rows[] = {
+    {"a member of an incident that another opens", beside, beside_story, "t/0/1", NULL, 0, true,
+     "it is in incident # of rule rack, which opened at " T "53.000Z"},
+    {"one that had left the window", beside, beside_story, "t/0/0", "rack", 0, true,
+     "rule rack: distinct(host) 1 of 3 at " T "40.000Z; the oldest left at " T "50.000Z"},
 };
 
 static struct bench *bench_of(const char *text, const struct put *puts)
@@ -379,6 +398,25 @@ static void what_steps_made_of_an_event_decides(void **state)
 {
     (void)state;
     ask_all(enriching_rows, sizeof(enriching_rows) / sizeof(enriching_rows[0]));
+}
+
+static void an_incident_that_it_is_in_is_named(void **state)
+{
+    (void)state;
+    ask_all(beside_rows, sizeof(beside_rows) / sizeof(beside_rows[0]));
+}
+
+/* The answer about an incident, or about what is asked for, as a person gets it; freed by the
+ * caller. */
+static char *text_of(struct why *why)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *to = open_memstream(&text, &bytes);
+
+    why_print_text(why, to);
+    fclose(to);
+    return text;
 }
 
 /* The line of each step, in the story of the event that is asked for. */
@@ -590,7 +628,8 @@ static void check_event(struct bench *bench, const struct told *told, int64_t of
                 : event->counted == TRACE_UNMATCHED
                     ? begins(said, "no rule matches")
                     : begins(said, "rule ") || begins(said, "it opened") ||
-                          begins(said, "it joined") || begins(said, "it ended its alert for rule");
+                          begins(said, "it joined") || begins(said, "it is in incident") ||
+                          begins(said, "it ended its alert for rule");
     if (!fits || strstr(said, "not met again") != NULL)
         fail_msg("seed %u: %s, counted %d, clear %d: %s", seed, asked, event->counted,
                  event->is_clear, said);
@@ -648,15 +687,63 @@ static void repeats_that_a_rule_counts_are_one_line(void **state)
     bench_destroy(bench);
 }
 
+/* The story of the first incident that opens. */
+static char *story_of_first(struct bench *bench)
+{
+    static struct told told;
+    struct why_question question;
+    struct error err = {""};
+    char hex[ID128_TEXT_BYTES];
+
+    listen_to(bench, &told);
+    assert_true(told.incident_count > 0);
+    id128_format(told.incident[0], hex);
+    assert_int_equal(why_ask_incident(hex, &question, &err), 0);
+    struct why *why = answer(bench, &question);
+    char *text = text_of(why);
+    why_destroy(why);
+    return text;
+}
+
+/* What counted, and was over when the incident opened, is the beginning of its story. */
+static void the_story_begins_with_what_counted_first(void **state)
+{
+    (void)state;
+    static const struct {
+        struct put put[4];
+        const char *line, *member;
+    } cases[] = {
+        {{{0, "db/a", "one", ""}, {1000, "db/a", "one", BENCH_CLEAR}, {3000, "db/a", "two", ""}},
+         T "40.000Z  t/0/0/0               rule pair counts db/a one: count() 1 of 2\n",
+         "db/a one, by t/0/0/0 at " T "40.000Z, cleared before it opened\n"},
+        {{{0, "db/a", "one", ""}, {30000, "db/a", "two", ""}}, /* it expires at 20 s */
+         T "40.000Z  t/0/0/0               rule pair counts db/a one: count() 1 of 2\n",
+         "db/a one, by t/0/0/0 at " T "40.000Z, expired before it opened\n"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bench *bench = bench_of("rules:\n- id: pair\n  where: host == \"db\"\n  by: "
+                                       "[host]\n  window: 10m\n  when: count() >= 2\n"
+                                       "  incident: {title: t}\n  close: quiet(1h)\n",
+                                       cases[i].put);
+        char *text = story_of_first(bench);
+        if (strstr(text, cases[i].line) == NULL || strstr(text, cases[i].member) == NULL)
+            fail_msg("%s", text);
+        free(text);
+        bench_destroy(bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_verdict_is_the_first_thing_that_stopped_it),
+        cmocka_unit_test(an_incident_that_it_is_in_is_named),
         cmocka_unit_test(each_form_says_what_became_of_a_key),
         cmocka_unit_test(what_steps_made_of_an_event_decides),
         cmocka_unit_test(each_step_that_did_something_has_a_line),
         cmocka_unit_test(answers_agree_with_what_happened),
         cmocka_unit_test(repeats_that_a_rule_counts_are_one_line),
+        cmocka_unit_test(the_story_begins_with_what_counted_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
