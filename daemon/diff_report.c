@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include "daemon/units.h"
+#include "rules/value.h"
 
 #define DAY_MS 86400000.0
 
@@ -41,6 +42,29 @@ static double per_day(const struct diff_report *report, int64_t count)
 
 /* ---- for people ---- */
 
+static const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+/* 16m40s600ms, not 1000600ms. */
+static void print_span(const struct diff_report *report, FILE *to)
+{
+    char span[DURATION_TEXT_BYTES];
+
+    fwrite(span, 1, duration_print(span_ms(report), span), to);
+}
+
+/* What is reckoned from less than a day says so. */
+static void print_per_day(const struct diff_report *report, int64_t count, FILE *to)
+{
+    fprintf(to, "%+.1f a day", per_day(report, count));
+    if ((double)span_ms(report) < DAY_MS) {
+        fputs(" reckoned from ", to);
+        print_span(report, to);
+    }
+}
+
 static void print_row(const struct diff_report *report, const struct diff_row *row, FILE *to)
 {
     int64_t delta = page_delta(row);
@@ -48,8 +72,11 @@ static void print_row(const struct diff_report *report, const struct diff_row *r
     fprintf(to, "  %-34s incidents %" PRIu64 " -> %" PRIu64 ", pages %" PRIu64 " -> %" PRIu64,
             row->name[0] != '\0' ? row->name : "(none)", row->incidents[DIFF_OLD],
             row->incidents[DIFF_NEW], row->pages[DIFF_OLD], row->pages[DIFF_NEW]);
-    if (delta != 0 && span_ms(report) > 0)
-        fprintf(to, " (%+.1f a day)", per_day(report, delta));
+    if (delta != 0 && span_ms(report) > 0) {
+        fputs(" (", to);
+        print_per_day(report, delta, to);
+        fputc(')', to);
+    }
     for (int k = 0; k < DIFF_KINDS; k++)
         if (row->changed[k] > 0)
             fprintf(to, ", %" PRIu64 " %s", row->changed[k], diff_kind_name((enum diff_kind)k));
@@ -66,8 +93,9 @@ static void print_incident(const struct diff_incident *incident, enum diff_side 
             unit_format_time(opened->opened_ms, from),
             incident->closed_ms == DIFF_OPEN ? "open"
                                              : unit_format_time(incident->closed_ms, until));
-    fprintf(to, "      %s; %s; %" PRIu32 " alerts, %" PRIu32 " pages\n", opened->key, opened->why,
-            incident->alert_count, incident->pages);
+    fprintf(to, "      %s; %s; %" PRIu32 " alert%s, %" PRIu32 " page%s\n", opened->key, opened->why,
+            incident->alert_count, plural(incident->alert_count), incident->pages,
+            plural(incident->pages));
 }
 
 static void print_example(const struct diff_example *example, FILE *to)
@@ -96,19 +124,23 @@ static void print_kinds(unsigned kinds, FILE *to)
 void diff_report_print_text(const struct diff_report *report, FILE *to)
 {
     const struct diff_result *result = report->result;
-    char span[UNIT_TEXT_BYTES];
 
-    fprintf(to, "--- %s (%" PRIu32 " rules)\n+++ %s (%" PRIu32 " rules)\n", report->rules[DIFF_OLD],
-            report->rule_count[DIFF_OLD], report->rules[DIFF_NEW], report->rule_count[DIFF_NEW]);
-    fprintf(to, "%" PRIu64 " events over %s\n", report->engine[DIFF_OLD].events,
-            unit_format_duration(span_ms(report), span));
+    for (int s = 0; s < DIFF_SIDES; s++)
+        fprintf(to, "%s %s (%" PRIu32 " rule%s)\n", s == DIFF_OLD ? "---" : "+++", report->rules[s],
+                report->rule_count[s], plural(report->rule_count[s]));
+    fprintf(to, "%" PRIu64 " event%s over ", report->engine[DIFF_OLD].events,
+            plural(report->engine[DIFF_OLD].events));
+    print_span(report, to);
+    fputc('\n', to);
     fprintf(to,
             "incidents %" PRIu64 " -> %" PRIu64 ", %" PRIu64 " the same; pages %" PRIu64
             " -> %" PRIu64,
             result->total.incidents[DIFF_OLD], result->total.incidents[DIFF_NEW],
             result->total.same, result->total.pages[DIFF_OLD], result->total.pages[DIFF_NEW]);
-    if (span_ms(report) > 0)
-        fprintf(to, ", %+.1f a day", per_day(report, page_delta(&result->total)));
+    if (span_ms(report) > 0) {
+        fputs(", ", to);
+        print_per_day(report, page_delta(&result->total), to);
+    }
     fputc('\n', to);
     if (!diff_report_is_changed(report)) {
         fputs("nothing changed\n", to);

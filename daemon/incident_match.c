@@ -2,10 +2,11 @@
  * incident_match.c - see incident_match.h.
  *
  * Three stages, each of which looks at all incidents as the stage before left them, so that
- * neither the order of incidents nor which run is called old makes a difference. What may meet
- * is found in runs: incidents with one (rule, key), ordered by opening, or with one alert, ordered
- * by when it joined, each with the latest end so far, so that a search begins where anything can
- * still overlap.
+ * neither the order of incidents nor which run is called old makes a difference. A key may find
+ * what has a partner, an alert may not: else each incident of a rule that was added would change
+ * those of every rule that looks at the same alerts. What may meet is found in runs: incidents with
+ * one (rule, key), ordered by opening, or with one alert, ordered by when it joined, each with the
+ * latest end so far, so that a search begins where anything can still overlap.
  */
 #include "daemon/incident_match.h"
 
@@ -271,7 +272,7 @@ static void choose_by_alerts(struct match *m, uint32_t at)
             run_find(m, &m->alerts, held->member[k].alert, from_ms, at, &from, &to);
             for (size_t i = from; i < to; i++) {
                 const struct place *place = &m->alerts.at[i];
-                if (!may_join(m, at, from_ms, place))
+                if (m->is_joined[place->at] || !may_join(m, at, from_ms, place))
                     continue;
                 if (pass == 0)
                     m->shared[place->at]++;

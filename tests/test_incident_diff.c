@@ -218,14 +218,35 @@ static void incidents_become_one_and_one_becomes_many(void **state)
            .changed[DIFF_REWORDED] = 1);
 }
 
+/* A rule is added, or taken away, over alerts that another rule has incidents of: that rule's own
+ * are what they were. */
+static void a_rule_more_leaves_the_others_alone(void **state)
+{
+    (void)state;
+    const struct life more[] = {
+        LIFE(OLD, .id = 1, .opened = 10, .closed = 50, .alerts = "ab", .rule = "disk"),
+        LIFE(NEW, .id = 1, .opened = 10, .closed = 50, .alerts = "ab", .rule = "disk"),
+        LIFE(NEW, .id = 2, .opened = 12, .closed = 40, .alerts = "a", .rule = "extra"),
+        LIFE(NEW, .id = 3, .opened = 12, .closed = 40, .alerts = "b", .rule = "extra")};
+    /* Also where it opens at another time now, which only its key tells. */
+    const struct life later[] = {
+        LIFE(OLD, .id = 1, .opened = 10, .closed = 50, .alerts = "a", .rule = "disk"),
+        LIFE(NEW, .id = 2, .opened = 20, .closed = 50, .alerts = "a", .rule = "disk"),
+        LIFE(NEW, .id = 3, .opened = 12, .closed = 40, .alerts = "a", .rule = "extra")};
+
+    EXPECT(more, .same = 1, .changed[DIFF_GAINED] = 2);
+    EXPECT(later, .changed[DIFF_RETIMED] = 1, .changed[DIFF_GAINED] = 1);
+}
+
 static void several_may_become_several(void **state)
 {
     (void)state;
+    /* n2 has most of its alerts with o1, o2 with n1, and o1 with n1. */
     const struct life lives[] = {
-        LIFE(OLD, .id = 1, .opened = 10, .closed = 50, .alerts = "a"),
-        LIFE(NEW, .id = 1, .opened = 10, .closed = 50, .alerts = "b"),
-        LIFE(NEW, .id = 2, .opened = 12, .closed = 20, .alerts = "a", .rule = "s"),
-        LIFE(OLD, .id = 3, .opened = 13, .closed = 20, .alerts = "b", .rule = "t")};
+        LIFE(OLD, .id = 1, .opened = 10, .closed = 50, .alerts = "abc"),
+        LIFE(NEW, .id = 2, .opened = 10, .closed = 50, .alerts = "abd", .rule = "r2"),
+        LIFE(NEW, .id = 3, .opened = 12, .closed = 20, .alerts = "c", .rule = "s"),
+        LIFE(OLD, .id = 4, .opened = 13, .closed = 20, .alerts = "d", .rule = "t")};
     EXPECT(lives, .changed[DIFF_REGROUPED] = 1);
 }
 
@@ -462,6 +483,8 @@ static void model_stage(struct model *m, bool by_alerts)
         const struct life *x = &m->lives[i];
         m->partner[i] = SIZE_MAX;
         for (size_t k = 0; k < m->count && !m->joined[i]; k++) {
+            if (by_alerts && m->joined[k])
+                continue;
             const struct life *y = &m->lives[k];
             bool fits = by_alerts ? shared(x, y) > 0
                                   : strcmp(x->rule, y->rule) == 0 && strcmp(x->key, y->key) == 0;
@@ -571,6 +594,7 @@ int main(void)
         cmocka_unit_test(each_change_of_a_pair_counts),
         cmocka_unit_test(a_key_or_an_alert_finds_what_ids_do_not),
         cmocka_unit_test(incidents_become_one_and_one_becomes_many),
+        cmocka_unit_test(a_rule_more_leaves_the_others_alone),
         cmocka_unit_test(several_may_become_several),
         cmocka_unit_test(how_near_is_near),
         cmocka_unit_test(more_alerts_then_longer_together_then_nearer_decide),
