@@ -11,7 +11,9 @@
  *   receiver                       team
  *
  * What has no counterpart: group_interval and repeat_interval (an incident is told when it
- * changes, and not again), and the receivers' own settings, which are those of tocsin's sinks.
+ * changes, and not again), and the receivers' own settings, which are those of tocsin's sinks. How
+ * often a firing alert comes again decides when it is over, though: one sentence says which
+ * engine.expire goes with the routes.
  */
 #include "daemon/import_alertmanager.h"
 
@@ -21,7 +23,15 @@
 #include "rules/fields.h"
 #include "rules/types.h"
 
-enum { GROUP_WAIT_MS = 30000, TEAM_BYTES_MAX = 200, TITLE_RECEIVER_BYTES = 200 };
+/* Times are Alertmanager's defaults. */
+enum {
+    GROUP_WAIT_MS = 30000,
+    GROUP_INTERVAL_MS = 300000,
+    REPEAT_MS = 4 * 3600000,
+    EXPIRE_MS = 300000, /* of tocsin */
+    TEAM_BYTES_MAX = 200,
+    TITLE_RECEIVER_BYTES = 200
+};
 
 /* ---- reading the tree ---- */
 
@@ -87,28 +97,42 @@ static void find_unread(struct import_work *work, const struct yaml_node *map)
             import_ignore_key(work, node, "this key of a route is not known");
         else if (text_equals(node->key->text, "group_interval"))
             import_ignore_key(work, node, "an incident is told when it changes");
-        else if (text_equals(node->key->text, "repeat_interval"))
-            import_ignore_key(work, node,
-                              "an incident that does not change is told once; an alert that is "
-                              "not sent again within `engine.expire` [5m] expires, so set that "
-                              "above this");
     }
+}
+
+/* One that cannot be read leaves what is inherited. */
+static const struct yaml_node *read_duration(struct alertmanager *am, const struct route *route,
+                                             const char *key, int64_t *ms)
+{
+    const struct yaml_node *node = yaml_node_find(route->node, key);
+    int64_t read;
+
+    if (node == NULL)
+        return NULL;
+    if (node->kind != YAML_SCALAR || !duration_read(node->text, &read)) {
+        import_ignore_key(am->work, node, "this is no duration");
+        return NULL;
+    }
+    *ms = read;
+    return node;
 }
 
 static void read_settings(struct alertmanager *am, struct route *route)
 {
     const struct yaml_node *receiver = yaml_node_find(route->node, "receiver");
-    const struct yaml_node *wait = yaml_node_find(route->node, "group_wait");
     const struct yaml_node *by = yaml_node_find(route->node, "group_by");
+    const struct yaml_node *repeat;
 
     if (receiver != NULL && receiver->kind == YAML_SCALAR)
         route->receiver = receiver->text;
     route->construct =
         import_name(am->work, "route to \"%.*s\"",
                     route->receiver.len < 100 ? (int)route->receiver.len : 100, route->receiver.at);
-    if (wait != NULL &&
-        (wait->kind != YAML_SCALAR || !duration_read(wait->text, &route->group_wait_ms)))
-        import_ignore_key(am->work, wait, "this is no duration");
+    read_duration(am, route, "group_wait", &route->group_wait_ms);
+    read_duration(am, route, "group_interval", &route->group_interval_ms);
+    repeat = read_duration(am, route, "repeat_interval", &route->repeat_ms);
+    if (repeat != NULL)
+        route->repeat_node = repeat;
     if (by != NULL)
         route->group_by = by;
     route->goes_on = is_true(yaml_node_find(route->node, "continue"));
@@ -146,14 +170,20 @@ static void read_route(struct alertmanager *am, const struct yaml_node *node, st
     if (parent != NULL) {
         *route = (struct route){.receiver = parent->receiver,
                                 .group_by = parent->group_by,
-                                .group_wait_ms = parent->group_wait_ms};
+                                .group_wait_ms = parent->group_wait_ms,
+                                .group_interval_ms = parent->group_interval_ms,
+                                .repeat_ms = parent->repeat_ms,
+                                .repeat_node = parent->repeat_node};
         if (parent->last != NULL)
             parent->last->next = route;
         else
             parent->first = route;
         parent->last = route;
     } else {
-        *route = (struct route){.receiver = {"default", 7}, .group_wait_ms = GROUP_WAIT_MS};
+        *route = (struct route){.receiver = {"default", 7},
+                                .group_wait_ms = GROUP_WAIT_MS,
+                                .group_interval_ms = GROUP_INTERVAL_MS,
+                                .repeat_ms = REPEAT_MS};
     }
     route->node = node;
     route->parent = parent;
@@ -513,6 +543,38 @@ static void find_sections(struct alertmanager *am)
     }
 }
 
+/* A group is looked at every group_interval, and repeated at the first look after repeat_interval:
+ * so long a firing alert may not be heard of. */
+static int64_t silence_of(const struct route *route)
+{
+    return route->repeat_ms + route->group_interval_ms;
+}
+
+/* One sentence for the route that repeats most rarely, for engine.expire is one for all. */
+static void find_expire(struct alertmanager *am)
+{
+    struct import_text repeat = {NULL, 0, 0}, expire = {NULL, 0, 0};
+    const struct route *longest = NULL;
+
+    for (size_t i = 0; i < am->routes.count; i++) {
+        const struct route *route = am->routes.at[i];
+        if (route->id != NULL && (longest == NULL || silence_of(route) > silence_of(longest)))
+            longest = route;
+    }
+    if (longest == NULL || silence_of(longest) <= EXPIRE_MS)
+        return;
+    put_duration(&repeat, longest->repeat_ms);
+    put_duration(&expire, silence_of(longest));
+    import_find(am->work,
+                longest->repeat_node != NULL ? longest->repeat_node->span : longest->node->span,
+                IMPORT_DIFFERS, "repeat_interval",
+                "an alert that is told once is over after `engine.expire` [5m], and its incident "
+                "with it; Alertmanager repeats a firing one after %s: set engine.expire: %s",
+                repeat.at != NULL ? repeat.at : "0", expire.at);
+    import_text_release(&repeat);
+    import_text_release(&expire);
+}
+
 static void convert_document(struct import_work *work, const struct yaml_node *document)
 {
     struct alertmanager am = {.work = work, .document = document};
@@ -528,6 +590,7 @@ static void convert_document(struct import_work *work, const struct yaml_node *d
     for (size_t i = 0; i < am.routes.count; i++)
         if (am.routes.at[i]->made != NULL && am.routes.at[i]->made->is_refused)
             am.routes.at[i]->id = NULL;
+    find_expire(&am);
     for (size_t i = 0; i < am.routes.count; i++)
         alertmanager_intervals_mute(&am, am.routes.at[i]);
     alertmanager_intervals_finish(&am);

@@ -23,8 +23,9 @@ struct route {
     bool goes_on; /* `continue: true` */
     struct text receiver;
     const struct yaml_node *group_by;
-    int64_t group_wait_ms;
-    const char *construct; /* route to "dba" */
+    int64_t group_wait_ms, group_interval_ms, repeat_ms;
+    const struct yaml_node *repeat_node; /* where that is said; NULL: nowhere */
+    const char *construct;               /* route to "dba" */
     /* Of the rule that it became; id NULL: of none. */
     const char *id;
     const struct import_made *made;
