@@ -294,6 +294,9 @@ static void find_changed(void *self, const struct trace_change *change)
     struct why *why = self;
     char id[ID128_TEXT_BYTES];
 
+    if (change->incident->change == INCIDENT_CLOSED && why->incidents.count > 0 &&
+        id128_equal(change->incident->id, why->incidents.at[0]->id))
+        why->closed_ms = change->incident->at_ms;
     if (change->incident->change != INCIDENT_OPENED)
         return;
     id128_format(change->incident->id, id);
@@ -357,9 +360,11 @@ struct why *why_create(const struct why_question *question, const struct rule_se
     why->config = config;
     why->pass = 1;
     why->high = -1;
+    why->closed_ms = INT64_MAX;
     /* What led to it: the newest. What followed: the first of it, and how it ended. */
     why_notes_init(&why->before, 0, question->subject == WHY_KEY ? max : max / 2);
     why_notes_init(&why->after, max / 4, max / 4);
+    why_notes_init(&why->ahead, max / 4, max / 4);
     set_listener(why);
     return why;
 }
@@ -379,6 +384,7 @@ void why_destroy(struct why *why)
     incident_unref(why->latest);
     why_notes_release(&why->before);
     why_notes_release(&why->after);
+    why_notes_release(&why->ahead);
     free(why->words.at);
     free(why->remarks.at);
     free(why->incidents.at);
@@ -414,6 +420,7 @@ bool why_pass(struct why *why)
     }
     why_notes_sort(&why->before);
     why_notes_sort(&why->after);
+    why_notes_settle(&why->before, &why->after);
     why_judge(why);
     return false;
 }

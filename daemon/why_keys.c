@@ -411,6 +411,8 @@ static void change_of_it(struct why *why, const struct trace_change *change)
         why->is_after = true;
     }
     note_change(why, change);
+    if (change->incident->change == INCIDENT_OPENED)
+        why_notes_move(&why->ahead, &why->after);
     why->is_done = change->incident->change == INCIDENT_CLOSED;
 }
 

@@ -102,3 +102,28 @@ void why_notes_sort(struct why_notes *notes)
         qsort(notes->list.at, notes->list.count, sizeof(notes->list.at[0]), note_order);
     notes->next = 0;
 }
+
+void why_notes_move(struct why_notes *from, struct why_notes *to)
+{
+    why_notes_sort(from);
+    for (size_t i = 0; i < from->list.count; i++)
+        why_notes_add(to, &from->list.at[i]);
+    to->dropped += from->dropped;
+    from->list.count = from->dropped = 0;
+}
+
+void why_notes_settle(struct why_notes *before, struct why_notes *after)
+{
+    size_t kept = before->list.count, moved;
+
+    while (kept > 0 && after->list.count > 0 &&
+           note_order(&before->list.at[kept - 1], &after->list.at[0]) > 0)
+        kept--;
+    moved = before->list.count - kept;
+    after->first_max += moved;
+    for (size_t i = kept; i < before->list.count; i++)
+        vector_add(&after->list) = before->list.at[i];
+    before->list.count = kept;
+    if (moved > 0)
+        why_notes_sort(after);
+}

@@ -158,6 +158,10 @@ struct why {
     /* the story */
     struct why_notes before, after;
     bool is_after; /* notes go there */
+    /* Deduplication is ahead of the rules: what it told of the time after an opening that is still
+     * to come. */
+    struct why_notes ahead;
+    int64_t closed_ms; /* of the incident that is asked for; INT64_MAX: it stays open */
     VECTOR_OF(struct why_alert) alerts;
     uint32_t member_count;
     uint64_t members_untold;         /* beyond the bound */
@@ -210,6 +214,12 @@ void why_notes_cut(struct why_notes *notes, int64_t from_ms);
 
 /* In the order in which things happened. */
 void why_notes_sort(struct why_notes *notes);
+
+/* Moves what is in `from` to the end of `to`. */
+void why_notes_move(struct why_notes *from, struct why_notes *to);
+
+/* Both are sorted; what is in `before` and comes after the first of `after` moves there. */
+void why_notes_settle(struct why_notes *before, struct why_notes *after);
 
 /* --- why.c ------------------------------------------------------------------------------- */
 

@@ -18,7 +18,9 @@ struct why_notes *why_list_for(struct why *why, int64_t at_ms)
 {
     switch (why->question.subject) {
     case WHY_INCIDENT:
-        return why->is_after ? &why->after : &why->before;
+        return why->is_after                             ? &why->after
+               : at_ms > why->incidents.at[0]->opened_ms ? &why->ahead
+                                                         : &why->before;
     case WHY_EVENT:
         return at_ms < why->event_ms ? &why->before : &why->after;
     default:
@@ -413,7 +415,7 @@ static void watch_decided(void *self, const struct trace_decision *decision)
     case WHY_INCIDENT:
         /* What rules are told of comes as a touch; here is what they are not told, and what the
          * event was made of. */
-        if (why->is_done)
+        if (why->is_done || ev->et_ms > why->closed_ms)
             return;
         for (uint32_t i = 0; i < decision->route_count; i++)
             if (why_watched_key(why, decision->routes[i].key) != NULL) {
