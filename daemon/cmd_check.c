@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/host.h"
 #include "daemon/admin_client.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
@@ -15,6 +16,7 @@
 #include "daemon/options.h"
 #include "daemon/packs.h"
 #include "daemon/rules_preview.h"
+#include "daemon/units.h"
 #include "rules/mute_reach.h"
 #include "rules/value.h"
 
@@ -96,19 +98,37 @@ static bool has_reach(const struct rule_set *rules)
     return (uint64_t)rule_set_mute_count(rules) * rule_set_count(rules) <= REACH_LOOKS_MAX;
 }
 
+static const char *idle_reason(const struct mute *mute, const struct mute_reach *reach)
+{
+    if (mute->kind != MUTE_INHIBIT)
+        return "can match no incident of these rules";
+    if (!reach->has_source)
+        return "can inhibit nothing: no incident of these rules can match its source";
+    if (!reach->has_target)
+        return "can inhibit nothing: no incident of these rules can match its target";
+    return "can inhibit nothing: no two rules whose incidents match source and target have the "
+           "same names of `equal` in `by`";
+}
+
 static void print_mute(const struct rule_set *rules, uint32_t index)
 {
     const struct mute *mute = rule_set_mute(rules, index);
     struct mute_reach reach = mute_reach(rules, index);
 
     if (!reach.is_possible)
-        printf("note: %s %s can match no incident of these rules\n", mute_kind_name(mute->kind),
-               mute->id);
+        printf("note: %s: %s %s %s\n", mute->place, mute_kind_name(mute->kind), mute->id,
+               idle_reason(mute, &reach));
+    if (mute->kind == MUTE_SILENCE && mute->to_ms <= host_wall_ms()) {
+        char ended[UNIT_TEXT_BYTES];
+        printf("note: %s: silence %s ended at %s\n", mute->place, mute->id,
+               unit_format_time(mute->to_ms, ended));
+    }
     for (uint32_t i = 0; reach.is_possible && i < mute->equal_count; i++)
         if (reach.idle_equal & 1u << i)
-            printf("note: %s %s: no two rules that it is about have %s in `by`, so in `equal` it "
-                   "makes no difference: what neither has counts as equal\n",
-                   mute_kind_name(mute->kind), mute->id, mute->equal[i]);
+            printf(
+                "note: %s: %s %s: no two rules that it is about have %s in `by`, so in `equal` it "
+                "makes no difference: what neither has counts as equal\n",
+                mute->place, mute_kind_name(mute->kind), mute->id, mute->equal[i]);
 }
 
 static void print_mutes(const struct rule_set *rules)
@@ -130,9 +150,10 @@ static json_t *json_mutes(const struct rule_set *rules)
 
     for (uint32_t m = 0; m < rule_set_mute_count(rules); m++) {
         const struct mute *mute = rule_set_mute(rules, m);
-        json_t *object = json_pack("{s:s,s:s}", "kind", mute_kind_name(mute->kind), "id", mute->id);
+        json_t *object = json_pack("{s:s,s:s,s:s}", "kind", mute_kind_name(mute->kind), "id",
+                                   mute->id, "place", mute->place);
         json_t *idle = json_array();
-        struct mute_reach reach = {true, 0};
+        struct mute_reach reach = {.is_possible = true};
         if (has_reach(rules))
             reach = mute_reach(rules, m);
         for (uint32_t i = 0; reach.is_possible && i < mute->equal_count; i++)
@@ -169,7 +190,9 @@ static void print_text(const struct config *config, const struct rule_set *rules
     uint32_t unguarded = 0;
 
     printf("configuration %s\n", config->path[0] != '\0' ? config->path : "(defaults)");
-    config_walk(config, print_key, NULL);
+    /* Forty defaults would bury what was asked for. */
+    if (config->path[0] != '\0')
+        config_walk(config, print_key, NULL);
     printf("rules %u\n", rule_set_count(rules));
     for (uint32_t i = 0; i < rule_set_count(rules); i++) {
         const struct rule *rule = rule_set_rule(rules, i);

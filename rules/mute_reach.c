@@ -115,7 +115,7 @@ struct mute_reach mute_reach(const struct rule_set *set, uint32_t index)
 {
     const struct mute *mute = rule_set_mute(set, index);
     const struct compiled_mute *compiled = (const struct compiled_mute *)(const void *)mute;
-    struct mute_reach reach = {false, (1u << mute->equal_count) - 1};
+    struct mute_reach reach = {.idle_equal = (1u << mute->equal_count) - 1};
     /* By the names that they carry: rules whose incidents may be a source, and a target. */
     uint64_t source[MASKS / 64] = {0}, target[MASKS / 64] = {0};
     _Alignas(16) char bytes[VIEW_BYTES];
@@ -126,10 +126,13 @@ struct mute_reach mute_reach(const struct rule_set *set, uint32_t index)
         uint32_t mask = carried(rule, mute);
         if (may_match(rule, &compiled->where, &view)) {
             target[mask / 64] |= (uint64_t)1 << mask % 64;
+            reach.has_target = true;
             reach.is_possible |= mute->kind != MUTE_INHIBIT;
         }
-        if (mute->kind == MUTE_INHIBIT && may_match(rule, &compiled->source, &view))
+        if (mute->kind == MUTE_INHIBIT && may_match(rule, &compiled->source, &view)) {
             source[mask / 64] |= (uint64_t)1 << mask % 64;
+            reach.has_source = true;
+        }
     }
     /* A name that one side lacks is equal when the other lacks it, too. */
     for (uint32_t mask = 0; mute->kind == MUTE_INHIBIT && mask < MASKS; mask++)

@@ -18,6 +18,8 @@
 
 struct mute_reach {
     bool is_possible;    /* some incident of the set's rules may be muted by it */
+    bool has_target;     /* some may match its `where` or `target` */
+    bool has_source;     /* and its `source`; of an inhibition */
     uint32_t idle_equal; /* of a possible inhibition: bits of `equal` that make no difference */
 };
 

@@ -1,9 +1,32 @@
 /* mute_set.c - see mute_set.h. */
 #include "rules/mute_set.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+
+static const char *place_of(struct mute_gathering *gathering, struct span span, struct arena *arena)
+{
+    char text[512];
+    unsigned column = 1;
+
+    if (gathering->counted != span.script || gathering->counted_to > span.from) {
+        gathering->counted = span.script;
+        gathering->counted_to = gathering->line_start = 0;
+        gathering->line = 1;
+    }
+    for (; gathering->counted_to < span.from; gathering->counted_to++)
+        if (span.script->text[gathering->counted_to] == '\n') {
+            gathering->line++;
+            gathering->line_start = gathering->counted_to + 1;
+        }
+    for (uint32_t i = gathering->line_start; i < span.from; i++)
+        column += ((unsigned char)span.script->text[i] & 0xc0) != 0x80; /* characters */
+    snprintf(text, sizeof(text), "%.400s:%u:%u", span.script->name, (unsigned)gathering->line,
+             column);
+    return arena_copy(arena, text, strlen(text));
+}
 
 /* One entry; false when reading should stop. */
 static bool take(struct mute_gathering *gathering, const struct yaml_node *node,
@@ -24,6 +47,11 @@ static bool take(struct mute_gathering *gathering, const struct yaml_node *node,
     }
     if (!mute_read(node, kind, build, mute))
         return !build->diag->out_of_memory;
+    mute->open.place = place_of(gathering, mute->id_span, build->arena);
+    if (mute->open.place == NULL) {
+        diagnose_memory(build->diag);
+        return false;
+    }
     gathering->spare = NULL;
     if (gathering->last != NULL)
         gathering->last->next = mute;

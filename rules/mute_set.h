@@ -11,6 +11,10 @@ struct mute_gathering {
     struct compiled_mute *first, *last;
     struct compiled_mute *spare; /* one that was wrong: room for the next */
     uint32_t count;
+    /* How far places were counted: a section is read from its begin to its end, so that a thousand
+     * mutes of one file do not cost a thousand looks through it. */
+    const struct script *counted;
+    uint32_t counted_to, line, line_start;
 };
 
 struct mute_set {

@@ -94,10 +94,27 @@ check 0 --rules steps.yaml --against steps.yaml
 } | sed '4s/window: 5m/window: open, for: 5m/' >after.yaml
 check 0 --rules after.yaml
 file_has check.out '^mutes 3: silences 2, maintenance windows 0, inhibitions 1' || fail "mutes are not counted: $(cat check.out)"
-file_has check.out '^note: silence typo can match no incident of these rules' || fail "no word of the typo"
-file_has check.out '^note: inhibit rack: no two rules .* labels.rakc' || fail "no word of the typo in equal"
-file_has check.out '^note: silence deploy' && fail "a good silence is doubted"
+file_has check.out '^note: [^ ]*:[0-9]*:[0-9]*: silence typo can match no incident of these rules' || fail "no word of the typo"
+file_has check.out '^note: [^ ]*: inhibit rack: no two rules .* labels.rakc' || fail "no word of the typo in equal"
+file_has check.out '^note: [^ ]*: silence deploy' && fail "a good silence is doubted"
 file_has check.out '^note: rule gamma holds for 5m, .* engine.expire, 5m' || fail "no word of the rule that holds too long"
+# Which side of an inhibition nothing matches, and what has ended; ids stand behind "  - {id: ".
+cat >doubtful.yaml <<'YAML'
+rules:
+  - {id: alpha, where: check == "ü", by: [host], window: 5m, when: count() >= 1, incident: {title: t, priority: P3}, close: cleared()}
+inhibit:
+  - {id: one, source: 'rule == "nosuch"', target: 'rule == "alpha"'}
+  - {id: two, source: 'rule == "alpha"', target: 'priority == "P9"'}
+silences:
+  - {id: past, where: tenant != "", to: "2020-01-05T00:20:00Z"}
+YAML
+check 0 --rules doubtful.yaml
+file_has check.out '^note: doubtful.yaml:4:10: inhibit one .* can match its source$' || fail "no word of the source"
+file_has check.out '^note: doubtful.yaml:5:10: inhibit two .* can match its target$' || fail "no word of the target"
+file_has check.out '^note: doubtful.yaml:7:10: silence past ended at 2020-01-05T00:20:00.000Z$' || fail "no word of the end"
+file_has check.out '^  engine.expire' || fail "keys of a configuration are not listed"
+"$TOCSIN" check --rules doubtful.yaml >check.out
+file_has check.out 'engine.expire +5m' && fail "defaults that nobody asked for are listed"
 
 # alpha gets a title, beta a window; gamma goes and delta comes.
 cp rules.yaml before.yaml
