@@ -125,10 +125,10 @@ const char *rule_test_watch_name(const struct rule_test_watch *watch, struct id1
 /* ---- why a rule was not reached ---- */
 
 static void reason_add(struct rule_test_watch *watch, struct asked_rule *asked,
-                       const struct trace_receipt *receipt, const char *text)
+                       const struct trace_decision *decision, const char *text)
 {
     const struct rule_test_event *event =
-        rule_test_source_event(watch->source, receipt->partition, receipt->event->offset);
+        rule_test_source_event(watch->source, decision->partition, decision->event->offset);
     char name[NAME_BYTES], time[RULE_TEST_TIME_BYTES];
     struct reason *reason = asked->reason;
 
@@ -142,8 +142,8 @@ static void reason_add(struct rule_test_watch *watch, struct asked_rule *asked,
         return;
     asked->reason_count++;
     snprintf(reason->text, sizeof(reason->text), "%s", text);
-    name_print(receipt->event->text, name, sizeof(name));
-    rule_test_format_time(receipt->event->et_ms - watch->test->settings.start_ms, time);
+    name_print(decision->event->text, name, sizeof(name));
+    rule_test_format_time(decision->event->et_ms - watch->test->settings.start_ms, time);
     if (event != NULL)
         snprintf(reason->first, sizeof(reason->first), "%s (line %" PRIu32 ", %s)", name,
                  script_place(event->node->span.script, event->node->span.from).line, time);
@@ -151,24 +151,34 @@ static void reason_add(struct rule_test_watch *watch, struct asked_rule *asked,
         snprintf(reason->first, sizeof(reason->first), "%s (%s)", name, time);
 }
 
-static void on_received(void *self, const struct trace_receipt *receipt)
+/* As rules see the event: after the steps of enrichment. */
+static void on_decided(void *self, const struct trace_decision *decision)
 {
     struct rule_test_watch *watch = self;
-    const struct event *event = receipt->event;
+    const struct event *event = decision->event;
     struct event_view view = {event->text, event->severity, event->state, event->et_ms};
+    bool is_incident = (event->flags & EVENT_OF_INCIDENT) != 0;
     char text[LINE_BYTES];
 
     name_keep(watch, event);
     for (uint32_t r = 0; watch->asked != NULL && r < rule_set_count(watch->rules); r++) {
+        const struct rule *rule = rule_set_rule(watch->rules, r);
         const struct explained_test *test;
-        if (watch->asked[r] == NULL || event->state != EVENT_PROBLEM)
+        if (watch->asked[r] == NULL || event->state != EVENT_PROBLEM ||
+            is_incident != (rule->input == RULE_INPUT_INCIDENTS))
             continue;
-        rule_explain_where(rule_set_rule(watch->rules, r), &view, &watch->explanation);
+        if (decision->outcome == TRACE_DROPPED) {
+            snprintf(text, sizeof(text), "dropped by %s, as if it had not been sent",
+                     decision->dropped_by);
+            reason_add(watch, watch->asked[r], decision, text);
+            continue;
+        }
+        rule_explain_where(rule, &view, &watch->explanation);
         test = explanation_cause(&watch->explanation);
         if (watch->explanation.truth == TRUTH_TRUE || test == NULL)
             continue;
         explained_test_print(test, text, sizeof(text));
-        reason_add(watch, watch->asked[r], receipt, text);
+        reason_add(watch, watch->asked[r], decision, text);
     }
 }
 
@@ -298,7 +308,7 @@ struct rule_test_watch *rule_test_watch_create(const struct rule_test *test,
         watch->test = test;
         watch->rules = rules;
         watch->trace =
-            (struct engine_trace){.self = watch, .received = on_received, .touched = on_touched};
+            (struct engine_trace){.self = watch, .decided = on_decided, .touched = on_touched};
     }
     if (is_good && asked != NULL) {
         watch->asked = arena_alloc_many(arena, (size_t)count + 1, sizeof(struct asked_rule *));

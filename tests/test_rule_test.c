@@ -15,6 +15,9 @@
 #include "daemon/rule_test_report.h"
 
 static const char rules_text[] =
+    "enrich:\n"
+    "  - {id: raise, where: labels.step == \"raise\", set: {severity: MAJOR}}\n"
+    "  - {id: spare, where: labels.step == \"spare\", drop: true}\n"
     "rules:\n"
     "  - id: down\n"
     "    where: check == \"down\"\n"
@@ -350,6 +353,23 @@ static void missing_incidents_say_what_their_rule_made_of_the_events(void **stat
         "          10s       line 4     rule disks counts db-01/sd2 disk: distinct(resource) 2 of "
         "3\n",
         "          rule disks: distinct(resource) 2 of 3 at 10s; ");
+}
+
+/* What `where` made of an event is told of the event that it saw. */
+static void steps_have_been_taken_before_it_is_said_why(void **state)
+{
+    (void)state;
+    FAILS(TEST("    events:\n"
+               "      - {at: 10s, resource: db-09/a, check: disk, severity: info, labels: {step: "
+               "raise}}\n"
+               "      - {at: 20s, resource: db-09/b, check: disk, severity: major, labels: {step: "
+               "spare}}\n"
+               "      - {at: 30s, resource: db-09/c, check: disk, severity: minor}\n"
+               "    expect: [{rule: disks}]\n"),
+          "        at 10s tenant=default host=db-09 stood at distinct(resource) 1 of 3\n",
+          "        db-09/b disk (line 5, 20s): dropped by spare, as if it had not been sent\n",
+          "        db-09/c disk (line 6, 30s): severity >= MAJOR: MINOR >= MAJOR is false\n");
+    assert_null(strstr(report, "INFO >= MAJOR"));
 }
 
 static void a_key_that_holds_nothing_is_told_as_such(void **state)
@@ -707,6 +727,7 @@ int main(void)
         cmocka_unit_test(order_in_the_file_means_nothing),
         cmocka_unit_test(members_are_compared_by_name),
         cmocka_unit_test(missing_incidents_say_what_their_rule_made_of_the_events),
+        cmocka_unit_test(steps_have_been_taken_before_it_is_said_why),
         cmocka_unit_test(a_key_that_holds_nothing_is_told_as_such),
         cmocka_unit_test(a_key_that_is_named_is_asked_why_not),
         cmocka_unit_test(alertmanager_bodies_are_made),
