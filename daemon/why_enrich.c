@@ -76,11 +76,19 @@ void why_note_deeds(struct why *why, const struct event *ev, const struct why_pl
     if (!is_same_place(&why->deeds_of, place))
         return;
     for (size_t i = 0; i < why->deeds.count; i++) {
+        struct why_note *same = why_notes_last_deed(why_list_for(why, ev->et_ms), ev->fingerprint,
+                                                    why->deeds.at[i].text);
+        if (same != NULL) {
+            same->count++;
+            same->until_ms = ev->et_ms;
+            continue;
+        }
         why_note(why, (struct why_note){.at_ms = ev->et_ms,
                                         .class = ORDER_EVENT,
                                         .stage = STAGE_DEDUP,
                                         .place = *place,
-                                        .what = "enriched",
+                                        .what = why_word_enriched,
+                                        .alert = ev->fingerprint,
                                         .text = why->deeds.at[i].text});
         why->deeds.at[i].text = NULL; /* the note has taken it */
     }

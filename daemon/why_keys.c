@@ -177,18 +177,18 @@ static void remember_state(struct why_key *key, const struct trace_touch *touch)
     why_words_mend(key->state);
 }
 
-/* Repeats that a rule counts, one after the other: the newest says how far the key is. */
-static bool fold_touch(struct why *why, const struct trace_touch *touch, const char *what,
-                       const char *alert)
+/* Repeats that a rule counts, one after the other: the newest says how far the key is then. */
+static bool fold_touch(struct why *why, const struct trace_touch *touch, const char *what)
 {
     const struct touch *told = touch->touch;
     struct why_note *last = why_notes_last_of(why_list_for(why, told->order.at_ms), told->alert);
 
     if (last == NULL || last->rule == NULL || strcmp(last->rule, touch->rule->id) != 0 ||
+        (touch->fate == TRACE_WATCHED && !last->is_repeat) ||
         !why_fold(why, what, told->alert, told->order.at_ms))
         return false;
-    free(last->text);
-    last->text = why_words_touched(touch, alert);
+    free(last->until_state);
+    last->until_state = touch->state[0] != '\0' ? why_format("%s", touch->state) : NULL;
     int64_t own_ms = told->text != NULL ? told->text->ts_ms : told->order.at_ms;
     last->own_ms[0] = own_ms < last->own_ms[0] ? own_ms : last->own_ms[0];
     last->own_ms[1] = own_ms > last->own_ms[1] ? own_ms : last->own_ms[1];
@@ -212,6 +212,7 @@ static void note_touch(struct why *why, const struct trace_touch *touch,
                             .what = words[touch->fate],
                             .rule = touch->rule->id,
                             .alert = told->alert,
+                            .is_repeat = told->kind == TOUCH_REPEAT,
                             .subject = touch->incident,
                             .has_incident = touch->fate >= TRACE_OPENED};
 
@@ -219,7 +220,7 @@ static void note_touch(struct why *why, const struct trace_touch *touch,
         note.is_held = true;
         note.own_ms[0] = note.own_ms[1] = told->text->ts_ms;
     }
-    if (told->kind == TOUCH_REPEAT && fold_touch(why, touch, note.what, why_alert_name(alert)))
+    if (told->kind == TOUCH_REPEAT && fold_touch(why, touch, note.what))
         return;
     if (told->kind == TOUCH_RAISE || told->kind == TOUCH_CHANGE) {
         const struct event_view view = {.text = told->text,

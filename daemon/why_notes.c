@@ -5,6 +5,8 @@
 
 enum { LOOK_BACK = 64 };
 
+const char why_word_enriched[] = "enriched";
+
 void why_notes_init(struct why_notes *notes, size_t first_max, size_t last_max)
 {
     *notes = (struct why_notes){.first_max = first_max, .last_max = last_max > 0 ? last_max : 1};
@@ -14,6 +16,7 @@ static void note_release(struct why_note *note)
 {
     free(note->text);
     free(note->tests);
+    free(note->until_state);
 }
 
 void why_notes_release(struct why_notes *notes)
@@ -36,7 +39,15 @@ void why_notes_add(struct why_notes *notes, const struct why_note *note)
     notes->next = (notes->next + 1) % notes->last_max;
 }
 
-struct why_note *why_notes_last_of(struct why_notes *notes, struct id128 alert)
+/* A line of what a step did, with that text; or one of anything else. */
+static bool is_wanted(const struct why_note *note, const char *deed)
+{
+    bool is_deed = strcmp(note->what, why_word_enriched) == 0;
+
+    return deed != NULL ? is_deed && strcmp(note->text, deed) == 0 : !is_deed;
+}
+
+static struct why_note *find_last(struct why_notes *notes, struct id128 alert, const char *deed)
 {
     size_t count = notes->list.count;
     struct why_note *newest = NULL;
@@ -48,10 +59,21 @@ struct why_note *why_notes_last_of(struct why_notes *notes, struct id128 alert)
             at = notes->first_max +
                  (notes->next + 2 * notes->last_max - 1 - i % notes->last_max) % notes->last_max;
         struct why_note *note = &notes->list.at[at];
-        if (id128_equal(note->alert, alert) && (newest == NULL || note->number > newest->number))
+        if (id128_equal(note->alert, alert) && is_wanted(note, deed) &&
+            (newest == NULL || note->number > newest->number))
             newest = note;
     }
     return newest;
+}
+
+struct why_note *why_notes_last_of(struct why_notes *notes, struct id128 alert)
+{
+    return find_last(notes, alert, NULL);
+}
+
+struct why_note *why_notes_last_deed(struct why_notes *notes, struct id128 alert, const char *text)
+{
+    return find_last(notes, alert, text);
 }
 
 void why_notes_cut(struct why_notes *notes, int64_t from_ms)

@@ -45,7 +45,9 @@ struct why_note {
     struct id128 subject; /* incident or key; zero: none */
     bool has_incident;    /* `subject` is one */
     char *text;
-    char *tests; /* why a `where` holds or not; NULL: not told */
+    char *tests;       /* why a `where` holds or not; NULL: not told */
+    bool is_repeat;    /* a repeat that a key counts */
+    char *until_state; /* how far the key was at the last that it stands for; NULL: not told */
 };
 
 /* The first `first_max` stay, of the others the newest `last_max`. */
@@ -206,8 +208,13 @@ void why_notes_release(struct why_notes *notes);
 /* Takes the note's texts. */
 void why_notes_add(struct why_notes *notes, const struct why_note *note);
 
-/* The newest note of this alert among the last few; NULL: none. */
+/* The `what` of a line of what an enrich step did. */
+extern const char why_word_enriched[];
+
+/* The newest note of this alert among the last few, but for what enrich steps did; NULL: none. */
 struct why_note *why_notes_last_of(struct why_notes *notes, struct id128 alert);
+/* That of what an enrich step did, with this text. */
+struct why_note *why_notes_last_deed(struct why_notes *notes, struct id128 alert, const char *text);
 
 /* Drops what lies before `from_ms`, uncounted. */
 void why_notes_cut(struct why_notes *notes, int64_t from_ms);

@@ -31,8 +31,9 @@ static void print_note(const struct why *why, const struct why_note *note, FILE 
     fprintf(to, "%-*s  %-*s  %s", time_column(why), why_time(why, note->at_ms, time),
             place_column(why), place, note->text);
     if (note->count > 1)
-        fprintf(to, " (%" PRIu64 " of them, until %s)", note->count,
-                why_time(why, note->until_ms, until));
+        fprintf(to, " (%" PRIu64 " of them, until %s%s%s)", note->count,
+                why_time(why, note->until_ms, until), note->until_state != NULL ? ": " : "",
+                note->until_state != NULL ? note->until_state : "");
     fputc('\n', to);
     if (note->tests != NULL && note->tests[0] != '\0')
         fprintf(to, "%*s%s\n", time_column(why) + 2 + place_column(why) + 4, "", note->tests);
@@ -141,6 +142,8 @@ static json_t *note_json(const struct why *why, const struct why_note *note)
     if (note->count > 1) {
         put(object, "count", json_integer((json_int_t)note->count));
         put_time(object, "until", note->until_ms);
+        if (note->until_state != NULL)
+            put(object, "until_state", json_string(note->until_state));
     }
     if (note->rule != NULL)
         put(object, "rule", json_string(note->rule));

@@ -209,6 +209,47 @@ static void say_alert_state(struct why *why)
     }
 }
 
+/* The rules that would match, and are told of another kind of thing. */
+static const struct why_rule *unheard(const struct why *why)
+{
+    for (size_t i = 0; i < why->per_rule.count; i++)
+        if (why->per_rule.at[i].unheard > 0)
+            return &why->per_rule.at[i];
+    return NULL;
+}
+
+static void say_unheard(struct why *why, const struct why_rule *of, const char *alert)
+{
+    if (of->rule->input == RULE_INPUT_INCIDENTS)
+        say(why, "rule %s is told of incidents, and of no event", of->rule->id);
+    else
+        say(why, "rule %s is told of alerts that flap, and %s does not", of->rule->id, alert);
+}
+
+/* A rule that is about the event and does not match says more than one that is told of other things
+ * and would match everything. */
+static void judge_unmatched(struct why *why)
+{
+    const struct why_rule *of = failed(why), *deaf = unheard(why);
+    const char *alert = why_alert_name(why_alert_of(why, why->alert, NULL));
+    bool is_near = of != NULL && why->names_check && why->question.rule == NULL;
+
+    if (is_near) {
+        say(why, "no rule matches; the nearest is ");
+        say_failed(why, of);
+        if (deaf != NULL)
+            say(why, "; ");
+    }
+    if (deaf != NULL)
+        say_unheard(why, deaf, alert);
+    else if (of == NULL)
+        say(why, "there is no rule");
+    else if (why->question.rule != NULL)
+        say_failed(why, of);
+    else if (!is_near)
+        say(why, "no rule names this check, \"%s\"", why->check);
+}
+
 static void judge_folded(struct why *why)
 {
     const struct trace_decision *decision = &why->decision;
@@ -220,12 +261,18 @@ static void judge_folded(struct why *why)
         say_time(why, " before ", decision->calm_ms);
         return;
     }
-    say(why, "folded as repeat %" PRIu64 " of %s", why->asked_repeat, why_alert_name(alert));
+    bool is_unmatched = decision->route_count == 0 && !why->touched && why->question.rule == NULL;
+    if (is_unmatched)
+        judge_unmatched(why);
+    say(why, "%s repeat %" PRIu64 " of %s", is_unmatched ? "; besides, it is" : "folded as",
+        why->asked_repeat, why_alert_name(alert));
     if (why->asked_opener.topic != NULL) {
         say(why, ", which %s opened", why_place_print(why, &why->asked_opener, place));
         say_time(why, " at ", why->asked_opener_ms);
     }
-    if (failed(why) != NULL) {
+    if (is_unmatched) {
+        return;
+    } else if (failed(why) != NULL) {
         say(why, "; besides, ");
         say_failed(why, failed(why));
     } else {
@@ -251,41 +298,6 @@ static void judge_clear(struct why *why)
         else
             say(why, "it is a clear: it ended %s%s", why_alert_name(alert),
                 why->touched ? "" : ", which no rule had matched");
-    }
-}
-
-/* The rules that would match, and are told of another kind of thing. */
-static const struct why_rule *unheard(const struct why *why)
-{
-    for (size_t i = 0; i < why->per_rule.count; i++)
-        if (why->per_rule.at[i].unheard > 0)
-            return &why->per_rule.at[i];
-    return NULL;
-}
-
-static void say_unheard(struct why *why, const struct why_rule *of, const char *alert)
-{
-    if (of->rule->input == RULE_INPUT_INCIDENTS)
-        say(why, "rule %s is told of incidents, and of no event", of->rule->id);
-    else
-        say(why, "rule %s is told of alerts that flap, and %s does not", of->rule->id, alert);
-}
-
-static void judge_unmatched(struct why *why)
-{
-    const struct why_rule *of = failed(why);
-
-    if (unheard(why) != NULL)
-        say_unheard(why, unheard(why), why_alert_name(why_alert_of(why, why->alert, NULL)));
-    else if (of == NULL)
-        say(why, "there is no rule");
-    else if (why->question.rule != NULL)
-        say_failed(why, of);
-    else if (!why->names_check)
-        say(why, "no rule names this check, \"%s\"", why->check);
-    else {
-        say(why, "no rule matches; the nearest is ");
-        say_failed(why, of);
     }
 }
 

@@ -220,7 +220,6 @@ static void tell_nearest(struct why *why, const struct event *ev, const struct w
             continue;
         if (!explain_failure(why, rule, ev)) {
             why_rule_of(why, rule)->unheard++;
-            why->names_check = true;
             continue;
         }
         double share = share_held(&why->explanation);
@@ -241,13 +240,23 @@ static void tell_nearest(struct why *why, const struct event *ev, const struct w
     }
 }
 
+/* A repeat of an alert that no rule was told of, and none is told of the event either. */
+static bool is_of_no_rule(const struct why *why, const struct trace_decision *decision)
+{
+    for (size_t i = 0; i < why->keys.count; i++)
+        if (why->keys.at[i].of_event)
+            return false;
+    return decision->route_count == 0 && !decision->flapping;
+}
+
 /* What the rules thought of the event that is asked for. */
 static void tell_rules(struct why *why, const struct trace_decision *decision)
 {
     const struct event *ev = decision->event;
 
     if (why->question.rule == NULL) {
-        if (decision->counted == TRACE_UNMATCHED && ev->state != EVENT_CLEAR)
+        bool is_unmatched = decision->counted == TRACE_UNMATCHED || is_of_no_rule(why, decision);
+        if (is_unmatched && ev->state != EVENT_CLEAR)
             tell_nearest(why, ev, &why->place);
         return;
     }

@@ -302,6 +302,39 @@ static const struct put beside_story[] = {
     /* 3 */ {13000, "h3", "down", RACK("r")}, {0, NULL, NULL, NULL},
 };
 
+/* A rule that matches all that flaps, beside one that is about the check. */
+static const char broad[] =
+    "enrich:\n- id: team\n  where: check == \"lat\"\n  set: {labels.team: '\"net\"'}\n"
+    "rules:\n- id: flappy\n  on: flapping\n  where: severity >= WARNING\n"
+    "  by: [resource, check]\n  window: 1h\n  when: count() >= 1\n  incident: {title: t}\n"
+    "  close: cleared()\n"
+    "- id: latency\n  on: events\n  where: check == \"lat\" && value > 800\n  by: [host]\n"
+    "  window: 1m\n  when: count() >= 4\n  incident: {title: t}\n  close: quiet(1h)\n";
+
+static const struct put broad_story[] = {
+    /* 0 */ {0, "h", "lat", VALUE("71")},
+    /* 1 */ {100, "h", "fan", ""},
+    /* 2 */ {200, "h", "lat", VALUE("72")},
+    /* 3 */ {300, "h", "fan", ",\"severity\":\"info\""},
+    /* 4 */ {400, "h", "fan", ",\"severity\":\"info\""},
+    {0, NULL, NULL, NULL},
+};
+
+static const struct row broad_rows[] = {
+    {"the near miss comes first", broad, broad_story, "t/0/0", NULL, 0, true,
+     "no rule matches; the nearest is rule latency: where does not hold: value > 800: 71 > 800 is "
+     "false; rule flappy is told of alerts that flap, and h lat does not"},
+    {"none is near", broad, broad_story, "t/0/1", NULL, 0, true,
+     "rule flappy is told of alerts that flap, and h fan does not"},
+    {"a repeat that no rule matches", broad, broad_story, "t/0/2", NULL, 0, true,
+     "no rule matches; the nearest is rule latency: where does not hold: value > 800: 72 > 800 is "
+     "false; rule flappy is told of alerts that flap, and h lat does not; besides, it is repeat 1 "
+     "of h lat, which t/0/0/0 opened at " T "40.000Z"},
+    {"a repeat that no rule is about", composed, broad_story, "t/0/4", NULL, 0, true,
+     "no rule names this check, \"fan\"; besides, it is repeat 1 of h fan, which t/0/3/0 opened "
+     "at " T "40.300Z"},
+};
+
 static const struct row beside_rows[] = {
     {"a member of an incident that another opens", beside, beside_story, "t/0/1", NULL, 0, true,
      "it is in incident # of rule rack, which opened at " T "53.000Z"},
@@ -398,6 +431,12 @@ static void what_steps_made_of_an_event_decides(void **state)
 {
     (void)state;
     ask_all(enriching_rows, sizeof(enriching_rows) / sizeof(enriching_rows[0]));
+}
+
+static void a_rule_that_is_about_the_event_is_named_first(void **state)
+{
+    (void)state;
+    ask_all(broad_rows, sizeof(broad_rows) / sizeof(broad_rows[0]));
 }
 
 static void an_incident_that_it_is_in_is_named(void **state)
@@ -626,7 +665,8 @@ static void check_event(struct bench *bench, const struct told *told, int64_t of
     struct why *why = answer(bench, &question);
     const char *said = why_verdict(why);
     bool fits = event->is_clear ? begins(said, "it is a clear") || begins(said, "folded: ")
-                : event->counted == TRACE_DUPLICATE ? begins(said, "folded")
+                : event->counted == TRACE_DUPLICATE
+                    ? begins(said, "folded") || strstr(said, "; besides, it is repeat ") != NULL
                 : event->counted == TRACE_UNMATCHED
                     ? begins(said, "no rule matches")
                     : begins(said, "rule ") || begins(said, "it opened") ||
@@ -681,7 +721,9 @@ static void repeats_that_a_rule_counts_are_one_line(void **state)
     FILE *to = open_memstream(&text, &bytes);
     why_print_text(why, to);
     fclose(to);
-    if (strstr(text, "count() 3 of 4 (3 of them, until " T "40.200Z)") == NULL ||
+    if (strstr(text, "rule each counts a c: count() 1 of 4\n") == NULL ||
+        strstr(text, "counts the repeat of a c: count() 2 of 4 (2 of them, until " T
+                     "40.200Z: count() 3 of 4)") == NULL ||
         strstr(text, "of rule each (2 of them, until " T "40.500Z)") == NULL)
         fail_msg("%s", text);
     free(text);
@@ -705,6 +747,25 @@ static char *story_of_first(struct bench *bench)
     char *text = text_of(why);
     why_destroy(why);
     return text;
+}
+
+/* Each event that a rule counts was enriched before: four lines, of which three are one. */
+static void what_a_step_did_again_is_one_line(void **state)
+{
+    (void)state;
+    static const struct put puts[] = {{0, "h", "lat", VALUE("900")},
+                                      {100, "h", "lat", VALUE("901")},
+                                      {200, "h", "lat", VALUE("902")},
+                                      {300, "h", "lat", VALUE("903")},
+                                      {0, NULL, NULL, NULL}};
+    struct bench *bench = bench_of(broad, puts);
+    char *text = story_of_first(bench);
+    const char *line = strstr(text, "enrich team: labels.team = net (4 of them, until " T);
+
+    if (line == NULL || strstr(line + 1, "enrich team") != NULL)
+        fail_msg("%s", text);
+    free(text);
+    bench_destroy(bench);
 }
 
 /* What counted, and was over when the incident opened, is the beginning of its story. */
@@ -780,6 +841,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_verdict_is_the_first_thing_that_stopped_it),
+        cmocka_unit_test(a_rule_that_is_about_the_event_is_named_first),
+        cmocka_unit_test(what_a_step_did_again_is_one_line),
         cmocka_unit_test(an_incident_that_it_is_in_is_named),
         cmocka_unit_test(each_form_says_what_became_of_a_key),
         cmocka_unit_test(what_steps_made_of_an_event_decides),
