@@ -36,7 +36,7 @@ static inline bool id128_equal(struct id128 a, struct id128 b)
 }
 
 /* One scale for the severity words of all systems, worst last. The mapping of
- * words is a table in ingest/severity.c and is documented in docs/events.md. */
+ * words is a table in base/severity.c and is documented in docs/events.md. */
 enum severity {
     SEVERITY_OK,
     SEVERITY_DEBUG,

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "daemon/import_alertmanager.h"
-#include "ingest/severity.h"
+#include "base/severity.h"
 #include "rules/fields.h"
 
 enum { EQUAL_MAX = 16, INLINE_MAX = 8 /* rules named where they are meant */ };

@@ -2,7 +2,7 @@
 #include "daemon/import_matcher.h"
 
 #include <string.h>
-#include "ingest/severity.h"
+#include "base/severity.h"
 #include "rules/fields.h"
 
 enum { ALTERNATIVES_MAX = 200 };

@@ -15,7 +15,7 @@
 #include "ingest/decode.h"
 
 #include "ingest/event_time.h"
-#include "ingest/severity.h"
+#include "base/severity.h"
 
 enum envelope_field {
     ENVELOPE_EXTERNAL_URL,

@@ -8,7 +8,7 @@
 #include "ingest/decode.h"
 
 #include "ingest/event_time.h"
-#include "ingest/severity.h"
+#include "base/severity.h"
 
 enum native_field {
     /* 0 .. EVENT_FIELD_COUNT - 1 are the texts of enum event_field. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/severity.h"
 #include "rules/lexer.h"
 #include "rules/timestamp.h"
 
@@ -304,22 +305,11 @@ bool value_converts(enum value_type to, enum value_type from)
     }
 }
 
-/* In any case of letters: a table may say "Critical". */
+/* The words that an event may say it with: a table or label holds what foreign systems write. */
 static const char *severity_of(const struct value *value, int64_t *out)
 {
-    char upper[16];
-    struct text name = {upper, value->text.len};
-
-    if (value->type != TYPE_TEXT) {
-        *out = value->number;
-        return NULL;
-    }
-    for (uint32_t i = 0; i < name.len && i < sizeof(upper); i++) {
-        char c = value->text.at[i];
-        upper[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-    }
-    *out = name.len <= sizeof(upper) ? severity_constant_find(name) : SEVERITY_COUNT;
-    return *out < SEVERITY_COUNT ? NULL : "the text names no severity";
+    *out = value->type == TYPE_TEXT ? severity_from_word(value->text) : value->number;
+    return *out != WORD_UNKNOWN ? NULL : "the text names no severity";
 }
 
 static const char *time_of(const struct value *value, int64_t *out)

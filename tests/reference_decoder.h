@@ -22,7 +22,7 @@
 #include <string.h>
 #include <time.h>
 #include "ingest/decoder.h"
-#include "ingest/severity.h"
+#include "base/severity.h"
 
 struct ref_event {
     json_t *object; /* borrowed from the tree */

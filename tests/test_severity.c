@@ -10,7 +10,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include "ingest/severity.h"
+#include "base/severity.h"
 
 static int severity_of(const char *word)
 {

@@ -9,6 +9,13 @@ import operator
 import re
 
 SEVERITIES = ["ok", "debug", "info", "warning", "minor", "major", "critical"]
+SEVERITY_WORDS = {word: severity for severity, words in enumerate((  # docs/events.md
+    "ok,clear,cleared,normal,resolved,recovery,recovered,up,success", "debug,trace,verbose,sev4",
+    "info,information,informational,notice,not classified,none,lowest,p5,sev3",
+    "warning,warn,low,unknown,indeterminate,unusual,p4,sev2", "minor,average,medium,moderate,p3",
+    "major,error,err,high,unreachable,p2,sev1",
+    "critical,crit,emergency,emerg,panic,alert,fatal,disaster,urgent,severe,page,highest,down,p1,sev0",
+)) for word in words.split(",")}
 DAY_MS = 86400000
 TIME_MIN, TIME_MAX = -62135596800000, 253402300799999  # years 1 to 9999
 
@@ -16,6 +23,10 @@ TIME_MIN, TIME_MAX = -62135596800000, 253402300799999  # years 1 to 9999
 SETS = {"core": ["h1", "s1", "c1", "r2"], "few": ["2", "4.0", "-3", "1e0"]}
 TABLES = {"owners": {"h1": {"name": "h1", "team": "db", "rank": "3"}, "c1": {"name": "c1", "team": "web"},
                      "s2": {"name": "s2", "rank": "x"}, "r1": {"name": "r1", "team": "a \"b\", c", "rank": "-12"}}}
+
+
+def lower(text):
+    return re.sub("[A-Z]+", lambda found: found[0].lower(), text)
 
 
 def frozen(tree):
@@ -192,7 +203,7 @@ STRICT = {
     "*": functools.partial(arithmetic, operator.mul), "/": functools.partial(arithmetic, operator.truediv),
     "%": functools.partial(arithmetic, operator.mod), "neg": negative, "not": operator.not_,
     "size": len, "int": to_int, "double": to_double, "string": text_of, "part": part_of,
-    "lower": lambda a: re.sub("[A-Z]+", lambda found: found[0].lower(), a),
+    "lower": lower,
     "upper": lambda a: re.sub("[a-z]+", lambda found: found[0].upper(), a),
     "in": lambda a, *items: a in items,
     "in set": lambda a, name: a in (SETS[name] if isinstance(a, str) else list(map(float, SETS[name]))),
@@ -200,7 +211,7 @@ STRICT = {
     "cell": lambda name, key, column: member(member(TABLES[name], key), column),
     "startsWith": str.startswith, "endsWith": str.endswith, "contains": operator.contains,
     "matches": lambda a, pattern: re.search(pattern, a, re.ASCII) is not None,
-    "severity_of": lambda a: Severity(member({**{name: i for i, name in enumerate(SEVERITIES)}, "error": 5}, a.lower())),
+    "severity_of": lambda a: Severity(member(SEVERITY_WORDS, lower(a).replace("-", " ").replace("_", " "))),
 }
 
 

@@ -4,7 +4,7 @@
  * Rows are ordered by length, the most usual ones first, so that a look-up
  * compares the few words of its length, sixteen bytes at once.
  */
-#include "ingest/severity.h"
+#include "base/severity.h"
 
 #include "base/bytes.h"
 

@@ -7,8 +7,8 @@
  *
  * Thread: any.
  */
-#ifndef INGEST_SEVERITY_H
-#define INGEST_SEVERITY_H
+#ifndef BASE_SEVERITY_H
+#define BASE_SEVERITY_H
 
 #include "base/event.h"
 
