@@ -124,6 +124,15 @@ static const char *set_value(struct enriching *it, double value)
     return NULL;
 }
 
+/* An event that is OK is a clear, and what an event is cannot be changed. */
+static const char *set_severity(struct enriching *it, int64_t severity)
+{
+    if (severity == SEVERITY_OK && it->view.state == EVENT_PROBLEM)
+        return "a problem is not OK";
+    it->view.severity = (uint8_t)severity;
+    return NULL;
+}
+
 static const char *set(struct enriching *it, const struct deed *deed, struct value *value,
                        struct text_room *room)
 {
@@ -131,8 +140,7 @@ static const char *set(struct enriching *it, const struct deed *deed, struct val
 
     switch (deed->kind) {
     case DEED_SEVERITY:
-        it->view.severity = (uint8_t)value->number;
-        return NULL;
+        return set_severity(it, value->number);
     case DEED_VALUE:
         return set_value(it, value->type == TYPE_INT ? (double)value->number : value->real);
     default:

@@ -282,6 +282,12 @@ static void read_one_set(struct step_reading *reading, const struct yaml_node *n
         refuse(reading, ast->span, refused);
         return;
     }
+    if (deed->kind == DEED_SEVERITY && ast->meaning == MEANS_CONSTANT &&
+        ast->number == SEVERITY_OK) {
+        refuse(reading, ast->span,
+               "a problem is never OK: DEBUG is the least, and drop: true drops the event");
+        return;
+    }
     digest_part(reading, "set", deed->what);
     compile(reading, ast, &deed->program);
     reading->step->deed_count++;

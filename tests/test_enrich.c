@@ -62,6 +62,26 @@ static void what_cannot_be_done_changes_nothing_and_is_counted(void **state)
     bench_destroy(bench);
 }
 
+/* The word says that all is well, and the event that it is a problem: the latter is its state. */
+static void a_problem_is_not_made_ok(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(
+        "enrich:\n"
+        "  - id: words\n"
+        "    set: {severity: severity(labels.word), labels.disk: string(severity)}\n"
+        "rules:\n" RULE("disk", "severity >= OK", "labels.disk", "", "count() >= 1", "cleared()"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 0, "a", "c", ",\"severity\":\"major\",\"labels\":{\"word\":\"normal\"}");
+    bench_put(feed, 1, "b", "c", ",\"severity\":\"major\",\"labels\":{\"word\":\"low\"}");
+    bench_run(bench);
+    assert_string_equal(bench->brief, "0 opened rule disk labels.disk=major n=1 alerts=1\n"
+                                      "1 opened rule disk labels.disk=warning n=1 alerts=1\n");
+    assert_int_equal(bench->counters.enrich_errors, 1);
+    bench_destroy(bench);
+}
+
 static void a_dropped_event_leaves_no_trace_but_time(void **state)
 {
     (void)state;
@@ -397,6 +417,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_keys_titles_and_severity_are_those_of_the_enriched_event),
         cmocka_unit_test(what_cannot_be_done_changes_nothing_and_is_counted),
+        cmocka_unit_test(a_problem_is_not_made_ok),
         cmocka_unit_test(a_dropped_event_leaves_no_trace_but_time),
         cmocka_unit_test(steps_run_in_order_up_to_the_one_that_drops),
         cmocka_unit_test(repeats_that_rules_see_are_enriched),

@@ -173,7 +173,8 @@ static void wrong_keys_are_refused(void **state)
         {HEAD "    where: [a]\n" GOOD_WINDOW GOOD_WHEN TAIL,
          "r.yaml:3:12: an expression should stand here, not a list"},
         {HEAD "    on: event\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
-         "r.yaml:3:9: on is \"alerts\" (what deduplication lets through), \"events\" (repeats too), "
+         "r.yaml:3:9: on is \"alerts\" (what deduplication lets through), \"events\" (repeats "
+         "too), "
          "\"flapping\" (alerts that begin to flap) or \"incidents\" (of other rules)"},
         {HEAD "    by: host\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
          "r.yaml:3:9: by takes a list of fields: [tenant, host]"},
@@ -417,6 +418,10 @@ static void wrong_enrich_steps_are_refused(void **state)
         {"{id: a, set: {severity: 5}}", "r.yaml:2:29: severity takes a severity"},
         {"{id: a, set: {severity: severity(\"bad\")}}",
          "r.yaml:2:29: this cannot be computed: the text names no severity"},
+        {"{id: a, set: {severity: OK}}",
+         "r.yaml:2:29: a problem is never OK: DEBUG is the least, and drop: true drops the event"},
+        {"{id: a, set: {severity: 'severity(\"cleared\")'}}",
+         "r.yaml:2:30: a problem is never OK: DEBUG is the least, and drop: true drops the event"},
         {"{id: a, set: {severity: severity(value)}}",
          "r.yaml:2:38: severity() does not take a number"},
         {"{id: a, set: {value: check}}",

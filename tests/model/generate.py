@@ -372,7 +372,7 @@ class Generator:
             if self.chance(0.5):
                 step["extract"] = [[r.choice(texts + [make.text(1)]), r.choice(EXTRACTS)]
                                    for _ in range(r.choice([1, 1, 2]))]
-            words = ["?:", make.truth(1), ["const", "text", r.choice(["P1", "Not_Classified", "Low"])], r.choice(texts)]
+            words = ["?:", make.truth(1), ["const", "text", r.choice(["P1", "Not_Classified", "up"])], r.choice(texts)]
             values = {"severity": lambda: r.choice([
                           ["?:", make.truth(1), ["const", "severity", "critical"], ["field", "severity"]],
                           ["severity_of", r.choice(texts + [["field", "labels.word"], words])], ["const", "severity", "info"]]),

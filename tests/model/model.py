@@ -229,7 +229,7 @@ class Step:
                 event.labels.update({name: part for name, part in found.groupdict().items() if part is not None})
         for name, tree in self.set:
             got = self.computed(tree, event)
-            if got is None:
+            if got is None or (name == "severity" and got == 0 and event.state == "problem"):
                 continue
             if name in ("severity", "value"):
                 setattr(event, name, got)
