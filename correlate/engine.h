@@ -190,7 +190,7 @@ bool engine_mute_row(const struct engine *engine, size_t index, struct engine_mu
 /* Per enrich step of the set in force, in their order: since it took effect. */
 struct engine_enrich_counters {
     char step[ENGINE_RULE_ID_BYTES];
-    uint64_t applied; /* its `where` was true */
+    uint64_t applied; /* events that it dropped or changed */
     uint64_t errors;  /* what it could not do */
 };
 size_t engine_enrich_counters(const struct engine *engine, struct engine_enrich_counters *out,

@@ -89,6 +89,16 @@ static void fail(struct enriching *it, const struct compiled_step *step, const c
 
 static const char too_large[] = "the event would be too large";
 
+/* Marks and words, without what fills a record up behind them. */
+static bool is_same(const struct event_text *a, const struct event_text *b)
+{
+    uint32_t end = a->label_count > 0 ? a->label_end[2 * a->label_count - 1]
+                                      : a->field_end[EVENT_FIELD_COUNT - 1];
+    size_t used = (size_t)(event_text_data(a) - (const char *)a) + end;
+
+    return a->bytes == b->bytes && memcmp(a, b, used) == 0;
+}
+
 /* NULL, or why the event is as it was. */
 static const char *edit_words(struct enriching *it, const struct event_edit *edit)
 {
@@ -98,6 +108,7 @@ static const char *edit_words(struct enriching *it, const struct event_edit *edi
 
     if (text == NULL)
         return too_large;
+    it->has_effect |= !is_same(it->view.text, text);
     room->used = side;
     it->is_changed = true;
     it->view.text = text;
@@ -119,6 +130,7 @@ static const char *set_value(struct enriching *it, double value)
     if (why != NULL)
         return why;
     struct event_text *text = (struct event_text *)(void *)it->room->side[it->room->used];
+    it->has_effect |= !text->has_value || text->value != value;
     text->value = value;
     text->has_value = true;
     return NULL;
@@ -129,6 +141,7 @@ static const char *set_severity(struct enriching *it, int64_t severity)
 {
     if (severity == SEVERITY_OK && it->view.state == EVENT_PROBLEM)
         return "a problem is not OK";
+    it->has_effect |= it->view.severity != severity;
     it->view.severity = (uint8_t)severity;
     return NULL;
 }
@@ -254,11 +267,13 @@ const struct enrich_step *enrich_run(struct enriching *it, uint32_t until,
         const struct compiled_step *step = &it->set->steps[it->next];
         if (step->has_where && program_run(&step->where, &it->room->input) != TRUTH_TRUE)
             continue;
-        count(&tally[it->next].applied);
-        if (step->open.drops)
-            return &step->open;
+        it->has_effect = step->open.drops;
         for (uint32_t i = 0; i < step->deed_count; i++)
             run_deed(it, step, &step->deeds[i], &tally[it->next]);
+        if (it->has_effect)
+            count(&tally[it->next].applied);
+        if (step->open.drops)
+            return &step->open;
     }
     return NULL;
 }

@@ -50,7 +50,7 @@ void enrich_room_destroy(struct enrich_room *room);
 
 /* Of one step. One writer; read relaxed. */
 struct enrich_tally {
-    _Atomic uint64_t applied; /* its `where` was true */
+    _Atomic uint64_t applied; /* events that it dropped or changed */
     _Atomic uint64_t errors;  /* deeds that could not be done */
 };
 
@@ -75,6 +75,7 @@ struct enriching {
     struct event_view view; /* as it is by now; words that were changed lie in the room */
     uint32_t next;          /* step to come */
     bool is_changed;        /* view.text is in the room */
+    bool has_effect;        /* the step that runs now has changed something */
     uint64_t errors;
     const struct enrich_listener *listener; /* NULL: nobody asks */
 };

@@ -326,6 +326,48 @@ static void what_each_step_did_is_shown(void **state)
     bench_destroy(bench);
 }
 
+/* One event that is changed once in each way, and one that is that already. */
+static void a_step_applied_where_it_changed_something(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(
+        "enrich:\n"
+        "  - id: label\n    set: {labels.a: '\"x\"'}\n"
+        "  - id: new\n    set: {labels.b: '\"\"'}\n"
+        "  - id: message\n    set: {message: '\"new\"'}\n"
+        "  - id: severity\n    set: {severity: MINOR}\n"
+        "  - id: value\n    set: {value: 2}\n"
+        "  - id: remove\n    remove: [labels.c]\n"
+        "  - id: extract\n    extract: {from: resource, pattern: '(?P<d>.)'}\n"
+        "  - id: absent\n    extract: {from: resource, pattern: '(?P<e>q)'}\n"
+        "  - id: fails\n    set: {value: double(labels.none)}\n"
+        "  - id: first-fails\n    set: {value: double(labels.none), labels.f: '\"y\"'}\n"
+        "rules:\n" RULE("one", "severity >= OK", "resource", "", "count() >= 1", "cleared()"));
+    static const struct {
+        const char *step;
+        uint64_t applied, errors;
+    } expected[] = {{"label", 1, 0}, {"new", 1, 0},        {"message", 1, 0}, {"severity", 1, 0},
+                    {"value", 1, 0}, {"remove", 1, 0},     {"extract", 1, 0}, {"absent", 0, 0},
+                    {"fails", 0, 2}, {"first-fails", 1, 2}};
+    enum { STEPS = sizeof(expected) / sizeof(expected[0]) };
+    struct engine_enrich_counters counters[STEPS];
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 0, "r", "1", MESSAGE("old") ",\"severity\":\"major\",\"labels\":{\"c\":\"z\"}");
+    bench_put(feed, 1, "r", "2",
+              MESSAGE("new") ",\"severity\":\"minor\",\"value\":2,\"labels\":{\"a\":\"x\","
+                             "\"b\":\"\",\"d\":\"r\",\"f\":\"y\"}");
+    bench_run(bench);
+    assert_int_equal(engine_enrich_counters(bench->engine, counters, STEPS), STEPS);
+    for (size_t i = 0; i < STEPS; i++) {
+        assert_string_equal(counters[i].step, expected[i].step);
+        if (counters[i].applied != expected[i].applied || counters[i].errors != expected[i].errors)
+            fail_msg("%s: applied %u, errors %u", expected[i].step, (unsigned)counters[i].applied,
+                     (unsigned)counters[i].errors);
+    }
+    bench_destroy(bench);
+}
+
 /* Words too large for a page of the slab: a repeat makes them anew, is told, and is not the last.
  */
 static void large_words_live_as_long_as_touches_point_at_them(void **state)
@@ -428,6 +470,7 @@ int main(void)
         cmocka_unit_test(signs_of_life_are_enriched_and_dropped),
         cmocka_unit_test(self_alerts_are_left_alone),
         cmocka_unit_test(what_each_step_did_is_shown),
+        cmocka_unit_test(a_step_applied_where_it_changed_something),
         cmocka_unit_test(large_words_live_as_long_as_touches_point_at_them),
         cmocka_unit_test(any_number_of_workers_comes_to_the_same),
     };
