@@ -84,13 +84,15 @@ static const struct baseline_slot *usual_of(const struct rule *rule,
     return &usual[deviation->argument * (rule->season_ms / rule->window_ms)];
 }
 
-/* "1 of 3 seasons known" */
+/* "1 of 3 seasons known", "5 seasons known" */
 static void put_seasons(struct text_buffer *to, const struct rule *rule,
                         const struct baseline_slot *usual)
 {
     text_put_number(to, usual->count);
-    text_put_string(to, " of ");
-    text_put_number(to, rule->learn_count);
+    if (usual->count <= rule->learn_count) {
+        text_put_string(to, " of ");
+        text_put_number(to, rule->learn_count);
+    }
     text_put_string(to, " seasons known");
 }
 
@@ -162,6 +164,7 @@ static void put_one(struct text_buffer *to, const struct opening *o, const struc
     if (aggregate->kind == AGGREGATE_COUNT) {
         text_put_string(to, rule->input == RULE_INPUT_EVENTS      ? " event"
                             : rule->input == RULE_INPUT_INCIDENTS ? " incident"
+                            : rule->input == RULE_INPUT_FLAPPING  ? " flapping alert"
                                                                   : " alert");
         text_put_string(to, o->value[i] == 1 ? " " : "s ");
     } else {

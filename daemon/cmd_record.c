@@ -303,6 +303,9 @@ int cmd_record(int argc, char **argv)
                 " bytes in a file of %" PRIu64 "\n",
                 recorder.record_count, recorder.track_count, recorder.payload_bytes,
                 recording_writer_bytes(recorder.writer));
+    if (code == EXIT_OK && recorder.record_count == 0)
+        fprintf(stderr, "note: no record was there; where the broker cannot look up offsets by "
+                        "time, --from earliest reads all\n");
 out:
     if (code != EXIT_OK)
         fprintf(stderr, "tocsin record: %s\n", recorder.err.text);

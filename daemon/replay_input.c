@@ -298,7 +298,8 @@ void replay_input_say(const struct replay_input *input, FILE *to)
         fprintf(to, "note: %zu marks are of partitions that are not in the input\n",
                 input->read.foreign);
     if (input->read.switches > 0)
-        fprintf(to, "note: the run switched its rules; from there on results differ\n");
+        fprintf(to, "note: the run switched its rules, and these read all of it: results "
+                    "differ where others were in force\n");
     if (input->read.leaves > 0)
         fprintf(to, "note: partitions left the run; from there on results may differ\n");
 }

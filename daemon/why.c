@@ -118,6 +118,66 @@ static bool names_fit(const struct rule *rule, const char *asked)
     return false;
 }
 
+/* Where the value of `name` stands in the key, NULL: nowhere. */
+static const char *find_name(const char *asked, const char *name)
+{
+    for (const char *at = asked; at != NULL; at = strchr(at, ' ')) {
+        at += at != asked || *at == ' ';
+        if (starts_with(at, name))
+            return at + strlen(name) + 1;
+    }
+    return NULL;
+}
+
+/* The end of the value that begins at `at`: where the next of the rule's names begins. */
+static const char *value_end(const struct rule *rule, const char *at)
+{
+    for (const char *end = strchr(at, ' '); end != NULL; end = strchr(end + 1, ' '))
+        for (uint32_t i = 0; i < rule->by_count; i++)
+            if (starts_with(end + 1, rule->by_name[i]))
+                return end;
+    return at + strlen(at);
+}
+
+/* The key with its names in the rule's order, owned by the caller; NULL: it has not just these. */
+static char *in_order(const struct rule *rule, const char *asked)
+{
+    char *to = memory_alloc(strlen(asked) + 2);
+    size_t used = 0;
+
+    for (uint32_t i = 0; i < rule->by_count; i++) {
+        const char *at = find_name(asked, rule->by_name[i]);
+        if (at == NULL && i == 0 && rule->by_count > 1)
+            continue; /* the tenant may be left out */
+        const char *end = at != NULL ? value_end(rule, at) : NULL;
+        size_t name = strlen(rule->by_name[i]) + 1;
+        if (at == NULL || used + name + (size_t)(end - at) + 1 > strlen(asked) + 1) {
+            free(to);
+            return NULL;
+        }
+        memcpy(to + used, at - name, name + (size_t)(end - at));
+        used += name + (size_t)(end - at);
+        to[used++] = ' ';
+    }
+    if (used != strlen(asked) + 1) { /* something is left over */
+        free(to);
+        return NULL;
+    }
+    to[used - 1] = '\0';
+    return to;
+}
+
+/* A key whose names no rule has in this order becomes that of the first rule that has them. */
+static void order_key(struct why_question *question, const struct rule_set *rules, char **owned)
+{
+    for (uint32_t i = 0; i < rule_set_count(rules); i++)
+        if (names_fit(rule_set_rule(rules, i), question->key))
+            return;
+    for (uint32_t i = 0; i < rule_set_count(rules) && *owned == NULL; i++)
+        *owned = in_order(rule_set_rule(rules, i), question->key);
+    question->key = *owned != NULL ? *owned : question->key;
+}
+
 bool why_key_is(const struct rule *rule, const struct text *values, const char *asked)
 {
     uint32_t first = first_name(rule, asked);
@@ -351,11 +411,19 @@ struct why *why_create(const struct why_question *question, const struct rule_se
 {
     size_t max = question->notes_max > 8 ? question->notes_max : 8;
 
-    if (!check_rules(question, rules, err))
+    struct why_question ordered = *question;
+    char *key = NULL;
+
+    if (question->subject == WHY_KEY)
+        order_key(&ordered, rules, &key);
+    if (!check_rules(&ordered, rules, err)) {
+        free(key);
         return NULL;
+    }
     struct why *why = memory_alloc(sizeof(*why));
     memset(why, 0, sizeof(*why));
-    why->question = *question;
+    why->question = ordered;
+    why->key = key;
     why->rules = rules;
     why->config = config;
     why->pass = 1;
@@ -398,6 +466,7 @@ void why_destroy(struct why *why)
     why_deeds_clear(why);
     free(why->deeds.at);
     free(why->rejected);
+    free(why->key);
     free(why);
 }
 

@@ -129,6 +129,7 @@ struct why_key {
 
 struct why {
     struct why_question question;
+    char *key; /* the one that is asked for, its names in a rule's order; NULL: as it was given */
     const struct rule_set *rules;
     const struct engine_config *config;
     struct engine_listener listener;

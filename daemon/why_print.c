@@ -54,7 +54,10 @@ static void print_members(const struct why *why, FILE *to)
 {
     char place[WHY_PLACE_BYTES], time[WHY_TIME_BYTES];
 
-    fprintf(to, "\nmembers: %" PRIu64 "\n", why->member_count + why->members_untold);
+    fprintf(to, "\nmembers: %" PRIu64 "%s\n", why->member_count + why->members_untold,
+            why->member_count == 0 && why->latest->alert_count > 0
+                ? ": it counts as one alert that what was due did not come"
+                : "");
     for (uint32_t m = 0; m < why->member_count && m < MEMBERS_SHOWN; m++)
         for (size_t i = 0; i < why->alerts.count; i++) {
             const struct why_alert *alert = &why->alerts.at[i];

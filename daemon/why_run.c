@@ -24,6 +24,7 @@ struct answering {
     char from[UNIT_TEXT_BYTES];
     const char *marks;
     bool lacks_marks; /* the daemon writes none */
+    bool has_records;
     struct config *config;
     struct rule_set *rules;
     struct engine_config engine_config;
@@ -150,6 +151,7 @@ static int run_engine(struct answering *a, struct replay_input *input, struct er
     struct source *source = replay_input_source(input);
     struct progress progress;
     struct engine *engine = NULL;
+    struct engine_counters counters;
     int code = EXIT_OK;
 
     a->engine_config.marks = replay_input_marks(input, &a->engine_config.mark_count);
@@ -168,6 +170,8 @@ static int run_engine(struct answering *a, struct replay_input *input, struct er
     }
     progress_end(&progress);
     engine_stop(engine);
+    engine_counters(engine, &counters);
+    a->has_records = a->has_records || counters.records > 0;
     if (code == EXIT_OK && !source->ops->ready(source, err))
         code = EXIT_DATA;
     engine_destroy(engine);
@@ -227,6 +231,11 @@ int why_run(struct why_run *run, const char *command, struct error *err)
         if (code == EXIT_OK && !why_pass(a.why))
             break;
     }
+    if (code == EXIT_OK && !a.has_records)
+        why_remark(a.why, a.range.from == NULL
+                              ? "the input is empty: no record was read"
+                              : "the input is empty: no record was read from there on; where the "
+                                "broker cannot look up offsets by time, --from earliest reads all");
     if (code == EXIT_OK && a.is_live && strcmp(a.config->admin.listen, "off") != 0)
         why_daemon_ask(a.why, a.config->admin.listen);
     if (code == EXIT_OK) {

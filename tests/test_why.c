@@ -320,7 +320,17 @@ static const struct put broad_story[] = {
     {0, NULL, NULL, NULL},
 };
 
+/* Its key begins with the tenant that nobody wrote. */
+static const char two_names[] =
+    "rules:\n- id: both\n  where: check == \"fan\"\n  by: [resource, check]\n"
+    "  window: 10s\n  when: count() >= 2\n  incident: {title: t}\n  close: quiet(1h)\n";
+
 static const struct row broad_rows[] = {
+    {"a key in another order", two_names, broad_story, "check=fan resource=h", NULL, 0, true,
+     "rule both: count() 1 of 2 at " T "40.300Z; the input ends before " T "50.100Z"},
+    {"the same with its tenant at the end", two_names, broad_story,
+     "check=fan tenant=default resource=h", NULL, 0, true,
+     "rule both: count() 1 of 2 at " T "40.300Z; the input ends before " T "50.100Z"},
     {"the near miss comes first", broad, broad_story, "t/0/0", NULL, 0, true,
      "no rule matches; the nearest is rule latency: where does not hold: value > 800: 71 > 800 is "
      "false; rule flappy is told of alerts that flap, and h lat does not"},

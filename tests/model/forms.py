@@ -257,7 +257,7 @@ class Window(Form):
             needed = list(dict.fromkeys(filter(None, (need(leaf, turned, part) for leaf, turned in leaves))))
             needs = f" (needs {', '.join(needed)})" if needed else ""
             if kind == "count":
-                noun = {"events": "event", "incidents": "incident"}.get(rule.on, "alert")
+                noun = {"events": "event", "incidents": "incident", "flapping": "flapping alert"}.get(rule.on, "alert")
                 parts.append(f"{n} {noun}{'' if n == 1 else 's'} {frame}{needs}")
             elif kind == "distinct":
                 different = list(dict.fromkeys(entry.event.text(args[0][1]) for entry in entries))
@@ -348,7 +348,7 @@ class Baseline(Window):
         x, (k, mean, _), n = self.numbers[part], self.known[part], self.counts[part]
         said = f"{part[3][1]} is {'nothing' if x is None else number_text(x)} {frame}, "
         if n is None:
-            return f"{said}{k} of {self.rule.learn} seasons known"
+            return f"{said}{k}{'' if k > self.rule.learn else f' of {self.rule.learn}'} seasons known"
         n, mean = (number_text(float(f"{number:.4g}")) for number in (n, mean))
         return f"{said}{n} standard deviations from its mean {mean} of {k} seasons"
 

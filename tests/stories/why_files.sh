@@ -78,3 +78,17 @@ told host=h1 --rule full --at $at:01Z stopped.json "^rule full: count\(\) 2 of 5
 # Without times it is the clock's, another in each of the runs that one question takes.
 told events/0/3 timeless.json '^rule full: count\(\) 4 of 5 at '
 told events/0/7 timeless.json '^it opened incident [0-9a-f]* of rule one$'
+# An input without records, and an incident without members, say why they are.
+: >empty.json
+ask 1 whynot events/0/0 empty.json --rules stopped.yaml
+file_has answer '^note: the input is empty: no record was read$' || fail "an empty input: $(cat answer)"
+ask 0 whynot events/0/0 stopped.json --rules stopped.yaml
+if file_has answer 'the input is empty'; then fail "records were read: $(cat answer)"; fi
+cat >alive.yaml <<'YAML'
+rules:
+- {id: alive, where: check == "disk", by: [host], expect: {every: 5s}, incident: {title: silent}, close: quiet(1h)}
+YAML
+"$TOCSIN" replay stopped.json --rules alive.yaml >log 2>/dev/null
+id=$(sed -n 's/.*"change":"opened".*"incident":"\([0-9a-f]*\)".*/\1/p' log | head -1)
+ask 0 why "$id" stopped.json --rules alive.yaml
+file_has answer '^members: 0: it counts as one alert that what was due did not come$' || fail "members of an absence: $(cat answer)"
