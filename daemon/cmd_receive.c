@@ -483,10 +483,11 @@ static void print_counts(const struct receiver *receiver)
 
     for (int i = 0; i < PAGE_CHANNEL_COUNT; i++)
         if (receiver->of[i].pages > 0)
-            printf("%-7s  %" PRIu64 " pages: %" PRIu64 " opened, %" PRIu64 " updated, %" PRIu64
+            printf("%-7s  %" PRIu64 " page%s: %" PRIu64 " opened, %" PRIu64 " updated, %" PRIu64
                    " resolved, %" PRIu64 " repeats\n",
-                   names[i], receiver->of[i].pages, receiver->of[i].opened, receiver->of[i].updated,
-                   receiver->of[i].resolved, receiver->of[i].repeats);
+                   names[i], receiver->of[i].pages, receiver->of[i].pages == 1 ? "" : "s",
+                   receiver->of[i].opened, receiver->of[i].updated, receiver->of[i].resolved,
+                   receiver->of[i].repeats);
     if (receiver->options.secret[0] != '\0')
         printf("webhook signatures: %" PRIu64 " right, %" PRIu64 " wrong\n",
                receiver->signatures_right, receiver->signatures_wrong);

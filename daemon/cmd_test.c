@@ -221,6 +221,9 @@ static struct rule_set *load_rules(struct testing *testing, const struct rule_te
     testing->rules = NULL;
     testing->rules_names = NULL;
     if (packs_load_rules(names, count, &testing->rules, err) != 0) {
+        if (names == (const char *const *)file->rules && file->rules_are_default)
+            error_prefix(err, "%s has no `rules`, so its rules are %s: ", file->script.name,
+                         names[0]);
         free(joined);
         return NULL;
     }
@@ -341,17 +344,24 @@ static void run_file(struct testing *testing, size_t index)
 
 /* ---- at the end ---- */
 
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static void print_sum(const struct testing *testing)
 {
     char skipped[48] = "", refused[48] = "";
+    size_t ran = testing->passed + testing->failed;
 
     if (testing->skipped > 0)
         snprintf(skipped, sizeof(skipped), ", %zu not chosen", testing->skipped);
     if (testing->refused > 0)
-        snprintf(refused, sizeof(refused), ", %zu files refused", testing->refused);
-    printf("%zu tests in %zu files: %zu passed, %zu failed%s%s (%.2f s)\n",
-           testing->passed + testing->failed, testing->files.count, testing->passed,
-           testing->failed, skipped, refused, (double)(host_mono_ns() - testing->started_ns) / 1e9);
+        snprintf(refused, sizeof(refused), ", %zu file%s refused", testing->refused,
+                 plural(testing->refused));
+    printf("%zu test%s in %zu file%s: %zu passed, %zu failed%s%s (%.2f s)\n", ran, plural(ran),
+           testing->files.count, plural(testing->files.count), testing->passed, testing->failed,
+           skipped, refused, (double)(host_mono_ns() - testing->started_ns) / 1e9);
 }
 
 static int print_json(struct testing *testing)

@@ -252,7 +252,10 @@ static void print_changes(const struct preview_row *row, FILE *to)
         fprintf(to, "      %s ", change->key);
         print_value(change->from, to);
         if (strcmp(change->from, change->to) == 0) {
-            fputs(": what it names means something else", to);
+            fputs(strcmp(change->key, rule_setting_name(SETTING_KEYS)) == 0
+                      ? ": others than before"
+                      : ": what it names means something else",
+                  to);
         } else {
             fputs(" -> ", to);
             print_value(change->to, to);

@@ -74,6 +74,7 @@ static struct ast *read_value(struct step_reading *reading, const struct yaml_no
     struct scope scope = reading_scope(&reading->common, SCOPE_WHERE);
     struct ast *ast = reading_parse(&reading->common, node);
 
+    scope.name = "an enrich step";
     if (ast != NULL && types_check_value(ast, &scope))
         return ast;
     reading_spoil(&reading->common);

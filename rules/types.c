@@ -57,7 +57,8 @@ static bool check_kind(const struct ast *ast, struct scope *scope)
 
     if (scope->kind == SCOPE_WHEN && names_event)
         diagnose(scope->diag, ast->span,
-                 "when looks at a window, not at one event: compare count() or distinct(field)");
+                 "when looks at a window, not at one event: compare count(), distinct(field), or "
+                 "sum, avg, min, max, first, last and the like of a number, as max(value)");
     else if (scope->kind == SCOPE_CLOSE && (names_event || computes))
         diagnose(scope->diag, ast->span, "%s", close_is);
     else

@@ -46,6 +46,7 @@ struct patterns {
 
 struct scope {
     enum scope_kind kind;
+    const char *name; /* of what is computed, where that is not the kind's: "an enrich step" */
     struct arena *arena;
     struct diagnostics *diag;
     struct vars *vars;             /* of the rule; NULL: none */

@@ -349,7 +349,7 @@ bool types_check_call(struct ast *ast, struct scope *scope)
                                        : function->scopes & 1u << SCOPE_WHEN ? SCOPE_WHEN
                                                                              : SCOPE_CLOSE];
         diagnose(scope->diag, ast->span, "%s() belongs into %s, not into %s", function->name, home,
-                 scope_names[scope->kind]);
+                 scope->name != NULL ? scope->name : scope_names[scope->kind]);
         return false;
     }
     if (function->style == METHOD && ast->receiver == NULL) {

@@ -101,6 +101,27 @@ bool types_check_label(struct ast *ast, struct diagnostics *diag)
     return true;
 }
 
+enum { TABLE_NAMES_MAX = 64 }; /* those that a slip of the pen is compared with */
+
+/* name[...] where nothing is called so: most often a table with a slip of the pen. */
+static void refuse_table(const struct ast *ast, const struct scope *scope)
+{
+    const char *names[TABLE_NAMES_MAX], *nearest;
+    size_t count = 0;
+
+    for (const struct table *table = scope->lookups != NULL ? scope->lookups->tables : NULL;
+         table != NULL && count < TABLE_NAMES_MAX; table = table->next)
+        names[count++] = table->name.at;
+    nearest = nearest_name(ast->text, names, count);
+    if (nearest != NULL)
+        diagnose(scope->diag, ast->span, "there is no table \"%.*s\"; did you mean \"%.60s\"?",
+                 types_shown(ast->text), ast->text.at, nearest);
+    else
+        diagnose(scope->diag, ast->span,
+                 "there is no table \"%.*s\": only labels and tables are looked up by name",
+                 types_shown(ast->text), ast->text.at);
+}
+
 /* `labels[name]`, the name being computed. */
 bool types_check_index(struct ast *ast, struct scope *scope)
 {
@@ -109,6 +130,12 @@ bool types_check_index(struct ast *ast, struct scope *scope)
 
     if (table != NULL)
         return check_row(ast, table, scope);
+    if (ast->first->kind == AST_NAME && !types_is_labels(ast->first) &&
+        field_find(ast->first->text) == RULE_FIELD_COUNT &&
+        lookups_find_set(scope->lookups, ast->first->text) == NULL) {
+        refuse_table(ast->first, scope);
+        return false;
+    }
     if (!types_is_labels(ast->first)) {
         diagnose(scope->diag, ast->span,
                  "only labels and tables are looked up by name: labels[\"NAME\"]");

@@ -227,8 +227,9 @@ static void wrong_keys_are_refused(void **state)
         {HEAD GOOD_WHERE GOOD_WINDOW "    when: 1 < 2\n" TAIL,
          "r.yaml:5:11: when needs count(), distinct(field) or another aggregate"},
         {HEAD GOOD_WHERE GOOD_WINDOW "    when: severity > OK\n" TAIL,
-         "r.yaml:5:11: when looks at a window, not at one event: compare count() or "
-         "distinct(field)"},
+         "r.yaml:5:11: when looks at a window, not at one event: compare count(), "
+         "distinct(field), or sum, avg, min, max, first, last and the like of a number, as "
+         "max(value)"},
         {HEAD GOOD_WHERE GOOD_WINDOW "    when: count() > \"a\"\n" TAIL,
          "r.yaml:5:21: this is text and cannot be compared with a whole number"},
         {HEAD GOOD_WHERE GOOD_WINDOW "    when: count() > -1.5\n" TAIL,

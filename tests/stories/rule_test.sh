@@ -28,7 +28,7 @@ ends() { # CODE ARGUMENTS
 said() { grep -qE "$1" "$2" || fail "no $1 in: $(cat "$2")"; }
 
 ends 0 suite/host.test.yaml
-said '^1 tests in 1 files: 1 passed, 0 failed \([0-9.]+ s\)$' out
+said '^1 test in 1 file: 1 passed, 0 failed \([0-9.]+ s\)$' out
 ends 1 suite
 said '^FAIL suite/below/more.test.yaml: it fails$' out
 said 'suite/below/more.test.yaml:5:14: the incident differs' out
@@ -81,9 +81,13 @@ cp suite/host.yaml suite/host.test.yaml wrong
 printf 'tests:\n  - name: t\n    event: []\n' >wrong/a.test.yaml
 ends 65 wrong
 said 'wrong/a.test.yaml:3:5: a test has no key "event"; did you mean "events"\?' err
-said '1 passed, 0 failed, 1 files refused' out
+said '1 passed, 0 failed, 1 file refused' out
 ends 66 nothing.test.yaml
 said 'nothing.test.yaml: No such file' err
+mkdir alone
+cp suite/host.test.yaml alone/orphan.test.yaml
+ends 78 alone/orphan.test.yaml
+said 'alone/orphan.test.yaml has no `rules`, so its rules are alone/orphan.yaml: alone/orphan.yaml: No such file' err
 mkdir empty
 ends 66 empty
 said 'there is no \*.test.yaml file' err
