@@ -290,7 +290,10 @@ void rule_test_report_xml_text(const char *text, FILE *to)
 {
     for (; *text != '\0'; text++) {
         unsigned char c = (unsigned char)*text;
-        if (c == '&' || c == '<' || c == '>' || c == '"')
+        /* U+FFFE and U+FFFF are characters for UTF-8 and none for XML. */
+        if (strncmp(text, "\xef\xbf\xbe", 3) == 0 || strncmp(text, "\xef\xbf\xbf", 3) == 0)
+            text += 2;
+        else if (c == '&' || c == '<' || c == '>' || c == '"')
             fprintf(to, "&#%d;", c);
         else if (c >= 0x20 || c == '\n' || c == '\t')
             fputc(c, to);

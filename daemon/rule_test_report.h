@@ -33,7 +33,7 @@ json_t *rule_test_report_json(const struct rule_test_outcome *outcome);
 /* One <testcase>. */
 void rule_test_report_junit(const struct rule_test_outcome *outcome, FILE *to);
 
-/* Text as XML takes it, in attributes too: control characters that XML cannot hold are left out. */
+/* Text as XML takes it, in attributes too: characters that XML cannot hold are left out. */
 void rule_test_report_xml_text(const char *text, FILE *to);
 
 #endif

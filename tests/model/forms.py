@@ -166,8 +166,11 @@ class Form:
         for entry in self.held():
             entry.is_cleared |= entry.alert == touch.alert
 
+    def hear(self, touch):
+        """A touch of a key whose incident is open."""
+
     def take_open(self, touch):
-        """A touch that has joined the open incident."""
+        """A touch that has joined the open incident and did not close it."""
 
     def closed(self, now, inc):
         """Its incident has closed."""
@@ -287,7 +290,7 @@ class Baseline(Window):
         self.last = touch.time
         self.due = self.due or (touch.time // self.rule.window + 1) * self.rule.window
 
-    def take_open(self, touch):
+    def hear(self, touch):
         self.last = touch.time
 
     def closed(self, now, inc):

@@ -350,6 +350,7 @@ class Key:
         elif touch.kind == "BEAT":
             self.form.take_open(touch)
         elif touch.raises:
+            self.form.hear(touch)
             self.incident.join(touch)
             if self.incident.rule.lasts and self.incident.may_close(touch.time):
                 self.close(touch.time, "value")

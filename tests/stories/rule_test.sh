@@ -75,6 +75,15 @@ said = x.getElementsByTagName("failure")[0].firstChild.data
 assert "the incident differs" in said and "why it opened:" in said and "it opened at 1m: " in said, said
 EOF
 
+# A character that XML cannot hold.
+mkdir odd
+cp suite/host.yaml odd
+{ echo 'rules: [host.yaml]'; one 'a is down' '"an odd\uFFFE name"'; } >odd/odd.test.yaml
+ends 0 --junit odd.xml odd
+python3 -c 'import xml.dom.minidom
+x = xml.dom.minidom.parse("odd.xml")
+assert x.getElementsByTagName("testcase")[0].getAttribute("name") == "an odd name"'
+
 # What is wrong with a file is told with its place, and the other files run.
 mkdir wrong
 cp suite/host.yaml suite/host.test.yaml wrong
