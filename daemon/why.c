@@ -368,6 +368,17 @@ static void find_changed(void *self, const struct trace_change *change)
         vector_add(&why->incidents) = incident_ref((struct incident *)change->incident);
 }
 
+/* Which alerts matter is known before deduplication speaks of them again. */
+static void find_joined(void *self, struct id128 incident, struct id128 alert, int64_t at_ms)
+{
+    struct why *why = self;
+
+    (void)at_ms;
+    if (why->incidents.count > 0 && id128_equal(incident, why->incidents.at[0]->id) &&
+        why->joined.count < ALERTS_MAX)
+        vector_add(&why->joined) = alert;
+}
+
 static const struct engine_trace find_incident = {.changed = find_changed};
 static const struct engine_trace find_event = {
     .received = find_received, .decided = find_decided, .touched = find_touched};
@@ -399,6 +410,8 @@ static void set_listener(struct why *why)
     why->listener = (struct engine_listener){.self = why, .op = let_op_go, .trace = &why->trace};
     if (finds && why->question.subject == WHY_EVENT)
         why->listener.rejected = find_rejected;
+    if (finds && why->question.subject == WHY_INCIDENT)
+        why->listener.joined = find_joined;
     if (!finds) {
         why->listener.incident = why_watch_incident;
         why->listener.op = why_watch_op;
@@ -467,6 +480,7 @@ void why_destroy(struct why *why)
     free(why->deeds.at);
     free(why->rejected);
     free(why->key);
+    free(why->joined.at);
     free(why);
 }
 

@@ -164,6 +164,8 @@ struct why {
     /* Deduplication is ahead of the rules: what it told of the time after an opening that is still
      * to come. */
     struct why_notes ahead;
+    VECTOR_OF(struct id128)
+    joined;            /* alerts of the incident that is asked for, the first of them */
     int64_t closed_ms; /* of the incident that is asked for; INT64_MAX: it stays open */
     VECTOR_OF(struct why_alert) alerts;
     uint32_t member_count;

@@ -406,6 +406,17 @@ static void follow_values(struct why *why, const struct trace_decision *decision
     note_decision(why, decision, place);
 }
 
+/* A clear of a member that a step drops leaves it open. */
+static bool is_dropped_clear(const struct why *why, const struct trace_decision *decision)
+{
+    if (decision->outcome != TRACE_DROPPED || decision->event->state != EVENT_CLEAR)
+        return false;
+    for (size_t i = 0; i < why->joined.count; i++)
+        if (id128_equal(why->joined.at[i], decision->event->fingerprint))
+            return true;
+    return false;
+}
+
 static void watch_decided(void *self, const struct trace_decision *decision)
 {
     struct why *why = self;
@@ -426,6 +437,8 @@ static void watch_decided(void *self, const struct trace_decision *decision)
          * event was made of. */
         if (why->is_done || ev->et_ms > why->closed_ms)
             return;
+        if (is_dropped_clear(why, decision))
+            note_decision(why, decision, &place);
         for (uint32_t i = 0; i < decision->route_count; i++)
             if (why_watched_key(why, decision->routes[i].key) != NULL) {
                 if (decision->counted == TRACE_DUPLICATE)

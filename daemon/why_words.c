@@ -151,9 +151,10 @@ char *why_words_decided(const struct why *why, const struct trace_decision *deci
     };
     char calm[WHY_TIME_BYTES];
     if (decision->outcome == TRACE_DROPPED)
-        return why_format("%s: enrich %s drops %s",
+        return why_format("%s: enrich %s drops %s%s",
                           severity_name((enum severity)decision->event->severity),
-                          decision->dropped_by, alert);
+                          decision->dropped_by,
+                          decision->event->state == EVENT_CLEAR ? "the clear of " : "", alert);
     const char *counted = decision->outcome == TRACE_CLEAR_OF_NONE ? "" : counted_words(decision);
 
     return why_format(
@@ -232,7 +233,7 @@ char *why_words_change(const struct incident *incident)
         [CAUSE_SEVERITY] = "a worse severity has joined",
         [CAUSE_GREW] = "its alerts have doubled",
         [CAUSE_QUIET] = "nothing has come for it for as long as the rule asks",
-        [CAUSE_CLEARED] = "all its alerts have cleared",
+        [CAUSE_CLEARED] = "all its alerts have cleared or expired",
         [CAUSE_FEWER] = "less has come for it than the rule asks for",
         [CAUSE_VALUE] = "a number came in with which its rule closes it",
         [CAUSE_UNLISTED] = "the rule lists its key no more",
@@ -247,12 +248,13 @@ char *why_words_change(const struct incident *incident)
         return why_format("incident %s of rule %s opens, %s%s%s: %s", id, incident->rule_id,
                           priority, priority[0] != '\0' ? " " : "",
                           severity_name((enum severity)incident->severity), incident->why);
-    return why_format("incident %s of rule %s %s: %s; %" PRIu64 " events, %u alerts, %u open", id,
-                      incident->rule_id,
-                      incident->change == INCIDENT_UPDATED ? "is updated" : "closes",
-                      (size_t)incident->cause < sizeof(causes) / sizeof(causes[0]) &&
-                              causes[incident->cause] != NULL
-                          ? causes[incident->cause]
-                          : incident_cause_name(incident->cause),
-                      incident->event_count, incident->alert_count, incident->open_count);
+    return why_format(
+        "incident %s of rule %s %s: %s; it was told %" PRIu64 " time%s of %u alert%s, %u open", id,
+        incident->rule_id, incident->change == INCIDENT_UPDATED ? "is updated" : "closes",
+        (size_t)incident->cause < sizeof(causes) / sizeof(causes[0]) &&
+                causes[incident->cause] != NULL
+            ? causes[incident->cause]
+            : incident_cause_name(incident->cause),
+        incident->event_count, incident->event_count == 1 ? "" : "s", incident->alert_count,
+        incident->alert_count == 1 ? "" : "s", incident->open_count);
 }

@@ -778,6 +778,34 @@ static void what_a_step_did_again_is_one_line(void **state)
     bench_destroy(bench);
 }
 
+/* The clear of a member that a step drops keeps the incident open until the alert expires. */
+static void a_dropped_clear_of_a_member_has_a_line(void **state)
+{
+    (void)state;
+    static const struct put puts[] = {{0, "h", "ping", ""},
+                                      {5000, "h", "ping", BENCH_CLEAR},
+                                      {6000, "g", "ping", BENCH_CLEAR}, /* of no member */
+                                      {30000, "end", "end", ""},
+                                      {0, NULL, NULL, NULL}};
+    struct bench *bench =
+        bench_of("enrich:\n- {id: calm, where: severity <= INFO, drop: true}\n"
+                 "rules:\n- id: pings\n  where: check == \"ping\"\n  by: [host]\n  window: 10s\n"
+                 "  when: count() >= 1\n  incident: {title: t}\n  close: cleared()\n",
+                 puts);
+    char *text = story_of_first(bench);
+
+    if (strstr(text,
+               T "45.000Z  t/0/1/0               ok: enrich calm drops the clear of h ping\n") ==
+            NULL ||
+        strstr(text, "g ping") != NULL ||
+        strstr(text,
+               "closes: all its alerts have cleared or expired; it was told 2 times of 1 alert, "
+               "0 open\n") == NULL)
+        fail_msg("%s", text);
+    free(text);
+    bench_destroy(bench);
+}
+
 /* What counted, and was over when the incident opened, is the beginning of its story. */
 static void the_story_begins_with_what_counted_first(void **state)
 {
@@ -853,6 +881,7 @@ int main(void)
         cmocka_unit_test(the_verdict_is_the_first_thing_that_stopped_it),
         cmocka_unit_test(a_rule_that_is_about_the_event_is_named_first),
         cmocka_unit_test(what_a_step_did_again_is_one_line),
+        cmocka_unit_test(a_dropped_clear_of_a_member_has_a_line),
         cmocka_unit_test(an_incident_that_it_is_in_is_named),
         cmocka_unit_test(each_form_says_what_became_of_a_key),
         cmocka_unit_test(what_steps_made_of_an_event_decides),
