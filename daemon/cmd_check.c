@@ -77,6 +77,11 @@ static void add_key(void *self, const struct config_key *key, const char *path, 
     json_object_set_new(self, path, json_string(value));
 }
 
+static bool drops_clears(const struct enrich_step *step)
+{
+    return step->drops && step->takes_clears;
+}
+
 static void print_steps(const struct enrich_set *steps)
 {
     if (enrich_count(steps) > 0)
@@ -86,6 +91,22 @@ static void print_steps(const struct enrich_set *steps)
         printf("  %-34s%s%s\n", step->id, step->drops ? " drops" : "",
                i < enrich_drop_reach(steps) ? "  run for every event" : "");
     }
+    for (uint32_t i = 0; i < enrich_count(steps); i++)
+        if (drops_clears(enrich_step_at(steps, i)))
+            printf("note: enrich step %s drops clears as well: a clear is OK unless it says "
+                   "otherwise, so problems that are worse are not ended by theirs; "
+                   "state == \"problem\" in its where leaves clears alone\n",
+                   enrich_step_at(steps, i)->id);
+}
+
+static json_t *json_drops_clears(const struct enrich_set *steps)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < enrich_count(steps); i++)
+        if (drops_clears(enrich_step_at(steps, i)))
+            json_array_append_new(list, json_string(enrich_step_at(steps, i)->id));
+    return list;
 }
 
 /* ---- mutes ---- */
@@ -234,6 +255,7 @@ static int print_json(const struct config *config, const struct rule_set *rules)
     json_object_set_new(root, "rules", list);  /* stolen */
     json_object_set_new(root, "unguarded", unguarded);
     json_object_set_new(root, "enrich_steps", json_integer(enrich_count(rule_set_enrich(rules))));
+    json_object_set_new(root, "enrich_drops_clears", json_drops_clears(rule_set_enrich(rules)));
     json_object_set_new(root, "mutes", json_mutes(rules));
     text = json_dumps(root, JSON_INDENT(2));
     json_decref(root);

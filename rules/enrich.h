@@ -30,6 +30,7 @@ struct enrich_room;
 struct enrich_step {
     const char *id;
     bool drops;
+    bool takes_clears;   /* and its `where` has them, perhaps unawares (rules/enrich_clears.h) */
     struct id128 digest; /* of everything that the file says about it */
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "rules/enrich_clears.h"
 #include "rules/impossible.h"
 #include "rules/parser.h"
 #include "rules/printer.h"
@@ -346,6 +347,7 @@ static void read_where(struct step_reading *reading)
     if (ast == NULL)
         return;
     reading_digest_text(&reading->step->open.digest, "where");
+    reading->step->open.takes_clears = enrich_takes_clears(ast);
     compile(reading, ast, &reading->step->where);
     reading->step->has_where = true;
 }

@@ -10,7 +10,7 @@
  *         severity: 'int(labels.used) > 95 ? CRITICAL : WARNING'
  *       remove: [labels.pod_uid]
  *     - id: no-pings
- *       where: check == "ping" && severity <= INFO
+ *       where: check == "ping" && severity <= INFO && state == "problem"
  *       drop: true
  *
  * Whoever finds a mistake diagnoses it and goes on, so that one load shows many.

@@ -107,11 +107,23 @@ inhibit:
   - {id: two, source: 'rule == "alpha"', target: 'priority == "P9"'}
 silences:
   - {id: past, where: tenant != "", to: "2020-01-05T00:20:00Z"}
+enrich:
+  - {id: swallows, where: 'check == "ping" && severity <= INFO', drop: true}
+  - {id: listed, where: 'severity in [OK, INFO]', drop: true}
+  - {id: problems, where: 'check == "ping" && severity <= INFO && state == "problem"', drop: true}
+  - {id: worse, where: severity >= INFO, drop: true}
+  - {id: any, where: 'check == "ping" && severity >= OK', drop: true}
+  - {id: changes, where: severity <= INFO, set: {labels.a: check}}
 YAML
 check 0 --rules doubtful.yaml
 file_has check.out '^note: doubtful.yaml:4:10: inhibit one .* can match its source$' || fail "no word of the source"
 file_has check.out '^note: doubtful.yaml:5:10: inhibit two .* can match its target$' || fail "no word of the target"
 file_has check.out '^note: doubtful.yaml:7:10: silence past ended at 2020-01-05T00:20:00.000Z$' || fail "no word of the end"
+noted=$(sed -n 's/^note: enrich step \(.*\) drops clears as well: .*/\1/p' check.out | tr '\n' ' ')
+[[ $noted == "swallows listed " ]] || fail "noted as dropping clears: $noted"
+"$TOCSIN" check --rules doubtful.yaml --json | python3 -c '
+import json, sys
+assert json.load(sys.stdin)["enrich_drops_clears"] == ["swallows", "listed"]' || fail "not so in JSON"
 file_has check.out '^  engine.expire' || fail "keys of a configuration are not listed"
 "$TOCSIN" check --rules doubtful.yaml >check.out
 file_has check.out 'engine.expire +5m' && fail "defaults that nobody asked for are listed"
