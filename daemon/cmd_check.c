@@ -18,6 +18,7 @@
 #include "daemon/rules_preview.h"
 #include "daemon/units.h"
 #include "rules/mute_reach.h"
+#include "rules/needs.h"
 #include "rules/value.h"
 
 struct check {
@@ -206,6 +207,34 @@ static void print_holds(const struct config *config, const struct rule_set *rule
     }
 }
 
+/* A bound from above that bears a `when` of one entry: meant of the whole window, most often. */
+static void print_first_openers(const struct rule_set *rules)
+{
+    for (uint32_t i = 0; i < rule_set_count(rules); i++) {
+        const struct rule *rule = rule_set_rule(rules, i);
+        int64_t one[RULE_AGGREGATES_MAX];
+        struct rule_needs needs = {.count = 0};
+        bool is_counts = rule->form_kind == FORM_WINDOW && !rule->looks_at_end;
+
+        for (uint32_t a = 0; a < rule->aggregate_count; a++) {
+            is_counts = is_counts && !aggregate_is_real(rule->aggregate[a].kind);
+            one[a] = 1;
+        }
+        if (!is_counts || !rule_when(rule, one))
+            continue;
+        rule_when_bears(rule, one, &needs);
+        for (uint32_t n = 0; n < needs.count; n++)
+            if (needs.need[n].relation == RELATION_LT) {
+                printf("note: rule %s opens at the first event that reaches it: one is fewer than "
+                       "the %lld that `when` asks %s to stay below; what a window holds altogether "
+                       "is seen with `look: end`\n",
+                       rule->id, (long long)needs.need[n].bound,
+                       rule->aggregate[needs.need[n].aggregate].text);
+                break;
+            }
+    }
+}
+
 static void print_text(const struct config *config, const struct rule_set *rules)
 {
     uint32_t unguarded = 0;
@@ -228,6 +257,7 @@ static void print_text(const struct config *config, const struct rule_set *rules
                unguarded);
     print_mutes(rules);
     print_holds(config, rules);
+    print_first_openers(rules);
     if (rule_set_count(rules) == 0)
         printf("note: there are no rules, so no incident would be opened\n");
     if (config->sinks.count == 0)

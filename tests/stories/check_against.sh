@@ -115,6 +115,10 @@ enrich:
   - {id: any, where: 'check == "ping" && severity >= OK', drop: true}
   - {id: changes, where: severity <= INFO, set: {labels.a: check}}
 YAML
+sed '2{p;s/alpha/few/;s/count() >= 1/count() < 5/;p;s/few/whole/;s/5m/{tumbling: 5m}, look: end/}' doubtful.yaml >few.yaml
+check 0 --rules few.yaml
+file_has check.out '^note: rule few opens at the first event .* 5 that .* asks count[(][)] to stay below' || fail "no word of the first event"
+[[ $(grep -c 'opens at the first event' check.out) == 1 ]] || fail "more rules are doubted than few: $(cat check.out)"
 check 0 --rules doubtful.yaml
 file_has check.out '^note: doubtful.yaml:4:10: inhibit one .* can match its source$' || fail "no word of the source"
 file_has check.out '^note: doubtful.yaml:5:10: inhibit two .* can match its target$' || fail "no word of the target"
