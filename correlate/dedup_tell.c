@@ -206,7 +206,9 @@ bool dedup_tell_changed(struct dedup *d, const struct order *order, struct alert
     for (size_t i = 0; i < fresh_count; i++) {
         if (!route_in(&fresh[i], cold->routes, cold->route_count))
             dedup_emit(d, *order, &fresh[i], TOUCH_RAISE, cold, told);
-        else if (held != TOUCH_REPEAT || dedup_takes_events(d, &fresh[i]))
+        else if (dedup_takes_events(d, &fresh[i]))
+            dedup_emit(d, *order, &fresh[i], TOUCH_REPEAT, cold, told); /* one more event */
+        else if (held != TOUCH_REPEAT)
             dedup_emit(d, *order, &fresh[i], held, cold, told);
     }
     routes_store(d, slot, cold);

@@ -195,10 +195,18 @@ static int64_t fewer_from_ms(const struct open_incident *open, uint32_t i)
     return since_ms + fewer->ms;
 }
 
+/* While one of its alerts is open something still comes, though rules hear nothing of repeats. What
+ * is missing comes to nobody. */
+static bool is_heard(const struct open_incident *open)
+{
+    return open->open_count > 0 && open->rule->form_kind != FORM_EXPECT;
+}
+
 bool incident_closes(const struct open_incident *open, int64_t now_ms)
 {
-    struct rule_closing closing = {
-        .quiet_ms = now_ms - open->last_touch_ms, .cleared = is_cleared(open), .last = open->last};
+    struct rule_closing closing = {.quiet_ms = is_heard(open) ? 0 : now_ms - open->last_touch_ms,
+                                   .cleared = is_cleared(open),
+                                   .last = open->last};
 
     for (uint32_t i = 0; i < open->rule->fewer_count; i++)
         closing.fewer[i] = now_ms >= fewer_from_ms(open, i);
@@ -258,6 +266,8 @@ bool incident_leave(struct correlation *c, struct key_lane *lane, uint32_t numbe
     open->open_count--;
     open->event_count++;
     c->correlated++;
+    if (open->open_count == 0)
+        open->last_touch_ms = touch->order.at_ms; /* quiet begins */
     if (touch->kind == TOUCH_EVICT) {
         if (!open->member_evicted)
             vector_add(&c->worker->lost) = key->slot;
@@ -296,7 +306,7 @@ int64_t incident_due(const struct key_state *key)
 {
     int64_t due = INT64_MAX;
 
-    for (uint32_t i = 0; i < key->open->rule->quiet_count; i++) {
+    for (uint32_t i = 0; !is_heard(key->open) && i < key->open->rule->quiet_count; i++) {
         int64_t quiet = key->open->last_touch_ms + key->open->rule->quiet_ms[i];
         if (quiet > key->open->quiet_checked_ms && quiet < due)
             due = quiet;
@@ -311,7 +321,7 @@ int64_t incident_due(const struct key_state *key)
 
 static bool is_quiet_time(const struct open_incident *open, int64_t at_ms)
 {
-    for (uint32_t i = 0; i < open->rule->quiet_count; i++)
+    for (uint32_t i = 0; !is_heard(open) && i < open->rule->quiet_count; i++)
         if (open->last_touch_ms + open->rule->quiet_ms[i] == at_ms)
             return true;
     return false;

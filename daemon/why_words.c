@@ -232,7 +232,7 @@ char *why_words_change(const struct incident *incident)
         [CAUSE_RULE] = "",
         [CAUSE_SEVERITY] = "a worse severity has joined",
         [CAUSE_GREW] = "its alerts have doubled",
-        [CAUSE_QUIET] = "nothing has come for it for as long as the rule asks",
+        [CAUSE_QUIET] = "it has been quiet for as long as the rule asks",
         [CAUSE_CLEARED] = "all its alerts have cleared or expired",
         [CAUSE_FEWER] = "less has come for it than the rule asks for",
         [CAUSE_VALUE] = "a number came in with which its rule closes it",

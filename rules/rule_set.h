@@ -263,7 +263,7 @@ void rule_by_draft(const struct rule *rule, const struct text *value,
 
 /* What `close` looks at. */
 struct rule_closing {
-    int64_t quiet_ms; /* since the last touch */
+    int64_t quiet_ms; /* since the last touch or the end of its last alert; 0: one is open */
     bool cleared;     /* no alert is open */
     bool fewer[RULE_FEWER_MAX];
     const double *last; /* RULE_LAST_MAX of them; NaN: none yet */
@@ -274,8 +274,8 @@ bool rule_close_holds(const struct rule *rule, const struct rule_closing *closin
 /* The number `i` of `last` in `close` for this event; NaN when it has none. */
 double rule_last(const struct rule *rule, uint32_t i, const struct event_view *view);
 
-/* The same without fewer() and last(). `close`: `quiet_ms` since the last touch, `cleared` when no
- * alert is open. */
+/* The same without fewer() and last(). `close`: `quiet_ms` as in struct rule_closing, `cleared`
+ * when no alert is open. */
 bool rule_close(const struct rule *rule, int64_t quiet_ms, bool cleared);
 
 /* Renders the title for an opening: {by-field}, {count()}, {distinct(x)}, and

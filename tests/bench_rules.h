@@ -38,13 +38,13 @@
     "    when: count() >= 2\n"                                                                     \
     "    max_keys: " pair_keys "\n"                                                                \
     "    incident: {title: \"{resource}\", priority: P2}\n"                                        \
-    "    close: cleared() || quiet(1s)\n"                                                          \
+    "    close: cleared() || fewer(1, 1s)\n"                                                       \
     "  - id: rack\n"                                                                               \
     "    where: severity >= MINOR\n"                                                               \
     "    by: [labels.rack]\n"                                                                      \
     "    window: 5s\n"                                                                             \
     "    when: distinct(resource) >= 3\n" rack_more                                                \
     "    incident: {title: \"rack {labels.rack}\"}\n"                                              \
-    "    close: cleared() || quiet(3s)\n" RULE_SELF("10s", "quiet(1s)")
+    "    close: cleared() || quiet(3s)\n" RULE_SELF("10s", "fewer(1, 1s)")
 
 #endif

@@ -56,6 +56,39 @@ static void problems_pair_with_clears_and_come_back(void **state)
     bench_destroy(bench);
 }
 
+/* Three logins of three users are one alert. A rule on events counts each of them, one on alerts
+ * what the alert is now. */
+static void events_of_other_labels_are_counted(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(
+        "rules:\n" RULE_BY_RESOURCE("events", "login", RULE_ON_EVENTS, "1m",
+                                    "count() >= 3 && distinct(labels.user) >= 3 && sum(value) >= 6",
+                                    "cleared()")
+            RULE_BY_RESOURCE("alerts", "login", "", "1m", "count() >= 2", "cleared()")
+                RULE_BY_RESOURCE("now", "login", "", "1m", "max(value) >= 3", "cleared()"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    struct engine_rule_counters row[3];
+
+    bench_put(feed, 10, "a", "login", ",\"value\":1,\"labels\":{\"user\":\"x\"}");
+    bench_put(feed, 20, "a", "login", ",\"value\":2,\"labels\":{\"user\":\"y\"}");
+    bench_put(feed, 30, "a", "login", ",\"value\":3,\"labels\":{\"user\":\"z\"}");
+    bench_put(feed, 40, "a", "login", ",\"value\":4,\"labels\":{\"user\":\"z\"}"); /* a repeat */
+    bench_run(bench);
+    assert_string_equal(bench->brief, "30 opened rule events resource=a n=1 alerts=1\n"
+                                      "30 opened rule now resource=a n=1 alerts=1\n");
+    assert_non_null(strstr(bench->log.at,
+                           "\"why\":\"3 events in 1m (needs 3); 3 different values of "
+                           "labels.user in 1m (needs 3): x, y, z; "
+                           "sum(value) is 6 in 1m\""));
+    assert_int_equal(engine_rule_counters(bench->engine, row, 3), 3);
+    assert_string_equal(row[1].rule_id, "events");
+    assert_int_equal(row[0].touches, 3);
+    assert_int_equal(row[1].touches, 4);
+    assert_int_equal(bench->counters.routed, 4);
+    bench_destroy(bench);
+}
+
 static void a_silent_alert_expires_at_last_plus_expire(void **state)
 {
     (void)state;
@@ -159,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_fingerprint_is_tenant_source_resource_and_check),
         cmocka_unit_test(problems_pair_with_clears_and_come_back),
+        cmocka_unit_test(events_of_other_labels_are_counted),
         cmocka_unit_test(a_silent_alert_expires_at_last_plus_expire),
         cmocka_unit_test(flapping_begins_and_ends_with_hysteresis),
         cmocka_unit_test(the_flap_window_is_open_at_its_begin),

@@ -152,8 +152,8 @@ static void X3_nothing_depends_on_zone_or_seed(void **state)
 static void X2_changes_of_one_time_come_in_the_order_of_their_causes(void **state)
 {
     (void)state;
-    struct bench *bench = bench_create(
-        BENCH_RULE_ONE RULE_BY_RESOURCE("another", "down", "", "1m", "count() >= 1", "quiet(1s)"));
+    struct bench *bench = bench_create(BENCH_RULE_ONE RULE_BY_RESOURCE(
+        "another", "down", "", "1m", "count() >= 1", "fewer(1, 1s)"));
     struct bench_feed *b = bench_feed(bench, "b", 0), *a = bench_feed(bench, "a", 0);
 
     bench_put(b, 100, "w", "down", "");
@@ -171,9 +171,9 @@ static void X2_changes_of_one_time_come_in_the_order_of_their_causes(void **stat
                                           "100 opened rule one resource=w n=1 alerts=1\n"
                                           "100 opened rule another resource=v n=1 alerts=1\n"
                                           "100 opened rule one resource=v n=1 alerts=1\n"
-                                          "1100 closed quiet another resource=v n=2 alerts=1\n"
-                                          "1100 closed quiet another resource=w n=2 alerts=1\n"
-                                          "1100 closed quiet another resource=z n=2 alerts=1\n"
+                                          "1100 closed fewer another resource=v n=2 alerts=1\n"
+                                          "1100 closed fewer another resource=w n=2 alerts=1\n"
+                                          "1100 closed fewer another resource=z n=2 alerts=1\n"
                                           "1100 opened rule another resource=y n=1 alerts=1\n"
                                           "1100 opened rule one resource=y n=1 alerts=1\n");
         bench_rewind(bench, true);
@@ -442,14 +442,14 @@ static void switch_rules(struct bench *bench, const char *text)
     bench_settle(bench);
 }
 
-/* A repeat is no touch for `kept`, before a switch and after it: its quiet time goes on. Rules that
+/* A repeat is no touch for `kept`, before a switch and after it: its five seconds go on. Rules that
  * came get the alert at that repeat, those that went let it go, one of another form does both. */
 static void X5_a_switch_moves_nothing_of_a_rule_that_stays(void **state)
 {
     (void)state;
     struct bench *bench = bench_create("rules:\n" RULE_SHORT("changed", "down", "cleared()")
                                            RULE_SHORT("gone", "down", "cleared()")
-                                               RULE_SHORT("kept", "down", "quiet(5s)"));
+                                               RULE_SHORT("kept", "down", "fewer(1, 5s)"));
     bench_go_live(bench);
     struct bench_feed *feed = bench_feed(bench, "t", 0);
 
@@ -460,7 +460,7 @@ static void X5_a_switch_moves_nothing_of_a_rule_that_stays(void **state)
     bench_pass(bench, 1000, 20);
     switch_rules(bench, "rules:\n" RULE_SHORT("changed", "down\" && check != \"x", "cleared()")
                             RULE_SHORT("fresh", "down", "cleared()")
-                                RULE_SHORT("kept", "down", "quiet(30s)"));
+                                RULE_SHORT("kept", "down", "fewer(1, 30s)"));
     bench_pass(bench, 1000, 20);
     bench_put(feed, 2000, "a", "down", ""); /* the first after the switch */
     bench_put(feed, 2100, "a", "down", ""); /* a repeat like any other */
@@ -478,7 +478,7 @@ static void X5_a_switch_moves_nothing_of_a_rule_that_stays(void **state)
                                       "2200 opened rule changed resource=b n=1 alerts=1\n"
                                       "2200 opened rule fresh resource=b n=1 alerts=1\n"
                                       "2200 opened rule kept resource=b n=1 alerts=1\n"
-                                      "5000 closed quiet kept resource=a n=2 alerts=1\n");
+                                      "5000 closed fewer kept resource=a n=2 alerts=1\n");
     assert_int_equal(bench_marks(bench, MARK_SWITCH), 1);
     assert_int_equal(bench->counters.duplicate, 1);
     bench_destroy(bench);
@@ -552,11 +552,11 @@ static void X7_the_end_closes_what_came_and_leaves_later_timers_pending(void **s
 {
     (void)state;
     struct bench *bench = bench_create(
-        "rules:\n" RULE_BY_RESOURCE("q", "down", "", "1m", "count() >= 1", "quiet(1s)"));
+        "rules:\n" RULE_BY_RESOURCE("q", "down", "", "1m", "count() >= 1", "fewer(1, 1s)"));
     struct bench_feed *feed = bench_feed(bench, "t", 0), *other = bench_feed(bench, "t", 1);
 
-    /* The largest M + L is 1700: the end is the round's at 1800. Quiet at 1799 fires, at 1800
-     * it does not. A refused record and a partition without events move nothing. */
+    /* The largest M + L is 1700: the end is the round's at 1800. A timer of 1799 fires, one of 1800
+     * does not. A refused record and a partition without events move nothing. */
     bench_put(feed, 799, "fires", "down", "");
     bench_put(feed, 800, "stays", "down", "");
     bench_put(feed, 1200, "x", "x", "");
@@ -567,7 +567,7 @@ static void X7_the_end_closes_what_came_and_leaves_later_timers_pending(void **s
         bench_run(bench);
         assert_string_equal(bench->brief, "799 opened rule q resource=fires n=1 alerts=1\n"
                                           "800 opened rule q resource=stays n=1 alerts=1\n"
-                                          "1799 closed quiet q resource=fires n=2 alerts=1\n");
+                                          "1799 closed fewer q resource=fires n=2 alerts=1\n");
         assert_int_equal(engine_watermark(bench->engine), BENCH_T0 + 1800);
         assert_int_equal(bench->counters.in_bins, 0);
         assert_int_equal(bench->counters.open, 1);

@@ -203,15 +203,16 @@ static void a_rules_own_counters_add_up(void **state)
     struct engine_rule_counters row[2];
 
     bench_put(feed, 0, "a", "down", "");
-    bench_put(feed, 10, "a", "down", "");   /* opens, closes at 1010 */
-    bench_put(feed, 20, "b", "down", "");   /* expires at 1020 */
-    bench_put(feed, 1500, "c", "down", ""); /* is pending at the end, at 2200 */
+    bench_put(feed, 10, "a", "down", "");          /* opens */
+    bench_put(feed, 10, "a", "down", BENCH_CLEAR); /* closes at 1010 */
+    bench_put(feed, 20, "b", "down", "");          /* expires at 1020 */
+    bench_put(feed, 1500, "c", "down", "");        /* is pending at the end, at 2200 */
     bench_put(feed, 1520, "d", "down", "");
     bench_put(feed, 1530, "d", "down", ""); /* opens, and is open at the end */
     bench_run(bench);
     assert_int_equal(engine_rule_counters(bench->engine, row, 2), 1);
     assert_string_equal(row[0].rule_id, "two");
-    assert_int_equal(row[0].touches, 6);
+    assert_int_equal(row[0].touches, 7);
     assert_int_equal(row[0].opened, 2);
     assert_int_equal(row[0].closed, 1);
     assert_int_equal(row[0].open, 1);

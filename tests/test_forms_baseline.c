@@ -16,7 +16,9 @@
     "    window: {tumbling: 10s}\n    baseline: {season: " season "}\n    when: " when "\n"        \
     "    incident: {title: \"{resource}\"}\n    close: quiet(1s)\n" more
 
-enum { WINDOW_MS = 10000, WINDOWS = 16 };
+/* EXPIRE_MS: what came in a window is over at its end, so that an incident is quiet from its
+ * opening on. */
+enum { WINDOW_MS = 10000, WINDOWS = 16, EXPIRE_MS = 1000 };
 
 /* `count` events in a window, from its first tenth of a second on. */
 static void put_window(struct bench_feed *feed, const char *resource, int window, int count)
@@ -126,6 +128,7 @@ static void windows_are_compared_with_those_of_earlier_seasons(void **state)
     for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
         struct bench *bench = bench_create(stories[i].rule);
         struct bench_feed *feed = bench_feed(bench, "t", 0);
+        bench->config.expire_ms = EXPIRE_MS;
         put_windows(feed, "x", stories[i].count, stories[i].windows);
         put_end(feed, stories[i].windows);
         bench_run(bench);
@@ -194,6 +197,7 @@ static void a_long_incident_does_not_make_forget(void **state)
     struct bench *bench = bench_create(RULE("10s", "deviation(count()) > 3", ""));
     struct bench_feed *feed = bench_feed(bench, "t", 0);
 
+    bench->config.expire_ms = EXPIRE_MS; /* and so, after 65000, quiet from 66000 on */
     put_windows(feed, "x", (const int[]){2, 4, 3, 30}, 4);
     for (int at_ms = 40500; at_ms <= 65000; at_ms += 500)
         bench_put(feed, at_ms, "x", "login", "");
@@ -201,7 +205,7 @@ static void a_long_incident_does_not_make_forget(void **state)
     put_end(feed, 8);
     bench_run(bench);
     assert_string_equal(bench->brief, "40000 opened rule r resource=x n=1 alerts=1\n"
-                                      "66000 closed quiet r resource=x n=2 alerts=1\n"
+                                      "67000 closed quiet r resource=x n=2 alerts=1\n"
                                       "80000 opened rule r resource=x n=1 alerts=1\n");
     bench_destroy(bench);
 }
@@ -215,6 +219,7 @@ static void averages_of_nothing_teach_nothing(void **state)
         bench_create(RULE("10s, forget: 100s", "deviation(avg(value)) > 20 || count() < 1", ""));
     struct bench_feed *feed = bench_feed(bench, "t", 0);
 
+    bench->config.expire_ms = EXPIRE_MS;
     for (int w = 0; w < 5; w++) {
         char more[32];
         if (value[w] == NULL)
@@ -286,6 +291,7 @@ static struct bench *begin_live(const char *rules, struct bench_feed **feed)
 
     bench_go_live(bench);
     bench->config.future_ms = INT64_C(24) * 3600 * 1000;
+    bench->config.expire_ms = EXPIRE_MS;
     *feed = bench_feed(bench, "t", 0);
     (*feed)->answers = true;
     bench_start(bench);

@@ -9,7 +9,10 @@ struct put {
     double value;
 };
 
-/* Repeats of one alert of resource x; a last event far away carries time on. */
+/* Stands for a clear. */
+#define CLEAR (-2)
+
+/* Events of one alert of resource x; a last event far away carries time on. */
 static struct bench *run(const char *when, const char *close, const struct put *put, int count)
 {
     char rule[1024], more[64];
@@ -23,7 +26,10 @@ static struct bench *run(const char *when, const char *close, const struct put *
 
     for (int i = 0; i < count; i++) {
         snprintf(more, sizeof(more), ",\"value\":%g", put[i].value);
-        bench_put(feed, put[i].at_ms, "x", "load", put[i].value < 0 ? "" : more);
+        bench_put(feed, put[i].at_ms, "x", "load",
+                  put[i].value == CLEAR ? BENCH_CLEAR
+                  : put[i].value < 0    ? ""
+                                        : more);
     }
     bench_put(feed, 100000, "end", "info", ",\"severity\":\"info\"");
     bench_run(bench);
@@ -65,10 +71,17 @@ static void two_thresholds_open_and_close(void **state)
         {"quiet has its own cause where both are due",
          "count() >= 1",
          "fewer(1, 4s) || quiet(4s)",
+         {{1000, 1}, {1000, CLEAR}},
+         2,
+         "1000 opened rule r resource=x n=1 alerts=1\n"
+         "5000 closed quiet r resource=x n=2 alerts=1\n"},
+        {"but not while its alert is open",
+         "count() >= 1",
+         "fewer(1, 4s) || quiet(4s)",
          {{1000, 1}},
          1,
          "1000 opened rule r resource=x n=1 alerts=1\n"
-         "5000 closed quiet r resource=x n=2 alerts=1\n"},
+         "5000 closed fewer r resource=x n=2 alerts=1\n"},
         {"a value below the lower threshold closes",
          "max(value) > 90",
          "last(value) < 70",
@@ -86,8 +99,8 @@ static void two_thresholds_open_and_close(void **state)
         {"and its number is remembered for a timer",
          "max(value) > 90",
          "last(value) < 70 && quiet(5s)",
-         {{1000, 95}, {2000, 60}},
-         2,
+         {{1000, 95}, {2000, 60}, {2000, CLEAR}},
+         3,
          "1000 opened rule r resource=x n=1 alerts=1\n"
          "7000 closed quiet r resource=x n=2 alerts=1\n"},
     };
@@ -99,6 +112,96 @@ static void two_thresholds_open_and_close(void **state)
             fail_msg("%s:\n%s instead of\n%s", cases[i].what, bench->brief, cases[i].brief);
         bench_destroy(bench);
     }
+}
+
+/* An incident as long as one of its alerts is open, however long ago it was told of: repeats are
+ * folded before a rule `on: alerts` sees them. */
+static void quiet_waits_while_an_alert_is_open(void **state)
+{
+    static const struct {
+        const char *what, *on, *close;
+        const char
+            *more[12]; /* of what comes at 0 s, 1 s, ...; a letter before it names the alert */
+        const char *brief;
+    } cases[] = {
+        {"repeats of an open alert hold it; its clear begins the quiet",
+         "alerts",
+         "quiet(2s)",
+         {"a", "a", "a", "a", "a", "a", "a" BENCH_CLEAR},
+         "0 opened rule r tenant=default n=1 alerts=1\n"
+         "8000 closed quiet r tenant=default n=2 alerts=1\n"},
+        {"so does that of the last of several, and no other",
+         "alerts",
+         "quiet(2s)",
+         {"a", "b", "a" BENCH_CLEAR, "b", NULL, "b" BENCH_CLEAR, "b" BENCH_CLEAR},
+         "0 opened rule r tenant=default n=1 alerts=1\n"
+         "1200 updated grew r tenant=default n=2 alerts=2\n"
+         "7000 closed quiet r tenant=default n=3 alerts=2\n"},
+        {"an alert that comes back ends it",
+         "alerts",
+         "quiet(2s)",
+         {"a", "a" BENCH_CLEAR, "a", NULL, "a", NULL, "a" BENCH_CLEAR},
+         "0 opened rule r tenant=default n=1 alerts=1\n"
+         "8000 closed quiet r tenant=default n=2 alerts=1\n"},
+        {"an alert without a clear expires, 4 s after its last event",
+         "events",
+         "quiet(2s)",
+         {"a", "a", NULL, "a"},
+         "0 opened rule r tenant=default n=1 alerts=1\n"
+         "9000 closed quiet r tenant=default n=2 alerts=1\n"},
+        {"beside cleared() it is not waited for",
+         "alerts",
+         "quiet(2s) || cleared()",
+         {"a", "a", "a", "a", "a" BENCH_CLEAR},
+         "0 opened rule r tenant=default n=1 alerts=1\n"
+         "4000 closed cleared r tenant=default n=2 alerts=1\n"},
+        {"with it there is a linger",
+         "alerts",
+         "quiet(2s) && cleared()",
+         {"a", NULL, "a", NULL, "a" BENCH_CLEAR},
+         "0 opened rule r tenant=default n=1 alerts=1\n"
+         "6000 closed quiet r tenant=default n=2 alerts=1\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char rule[512];
+        snprintf(rule, sizeof(rule),
+                 "rules:\n  - id: r\n    on: %s\n    where: check == \"down\"\n    window: 10s\n"
+                 "    when: count() >= 1\n    incident: {title: t}\n    close: %s\n",
+                 cases[i].on, cases[i].close);
+        struct bench *bench = bench_create(rule);
+        struct bench_feed *feed = bench_feed(bench, "t", 0);
+        bench->config.expire_ms = 4000;
+        for (int s = 0; s < 12; s++)
+            if (cases[i].more[s] != NULL)
+                bench_put(feed, s * 1000, (char[]){cases[i].more[s][0], '\0'}, "down",
+                          cases[i].more[s] + 1);
+        bench_put(feed, 100000, "end", "other", "");
+        bench_run(bench);
+        if (strcmp(bench->brief, cases[i].brief) != 0)
+            fail_msg("%s:\n%s instead of\n%s", cases[i].what, bench->brief, cases[i].brief);
+        bench_destroy(bench);
+    }
+}
+
+/* An alert that a bound takes is over as well, though it never can be said to have cleared. */
+static void quiet_begins_when_the_last_alert_is_evicted(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create("rules:\n" RULE_BY_RESOURCE(
+        "r", "down", "", "10s", "count() >= 1", "cleared() || quiet(2s)"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench->config.alerts_max = 1;
+    bench_put(feed, 10, "a", "down", "");
+    bench_put(feed, 3010, "x", "other", ""); /* at the round's end, 3200, `a` goes */
+    bench_put(feed, 100000, "end", "other", "");
+    bench_run(bench);
+    assert_string_equal(bench->brief, "10 opened rule r resource=a n=1 alerts=1\n"
+                                      "3200 updated evicted r resource=a n=2 alerts=1\n"
+                                      "5200 closed quiet r resource=a n=3 alerts=1\n");
+    bench_destroy(bench);
 }
 
 static void what_cannot_close_is_refused(void **state)
@@ -135,6 +238,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_thresholds_open_and_close),
+        cmocka_unit_test(quiet_waits_while_an_alert_is_open),
+        cmocka_unit_test(quiet_begins_when_the_last_alert_is_evicted),
         cmocka_unit_test(what_cannot_close_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -323,7 +323,7 @@ static struct bench *storm(unsigned workers, uint32_t epoch_ms, size_t take_max)
         "rules:\n" TWO BOTH("") "  - id: above\n    on: incidents\n    of: [both, disk]\n"
                                 "    window: 2s\n    when: distinct(labels.rack) >= 3\n"
                                 "    incident: {title: \"{distinct(labels.rack)} {check}\"}\n"
-                                "    close: cleared() || quiet(900ms)\n"
+                                "    close: cleared() || fewer(1, 900ms)\n"
                                 "  - id: top\n    on: incidents\n    of: [above]\n    window: 1m\n"
                                 "    when: count() >= 2\n    incident: {title: t}\n"
                                 "    close: quiet(1s)\n");

@@ -181,7 +181,7 @@ static void to_next_goes_on_behind_an_incident(void **state)
         snprintf(rules, sizeof(rules),
                  "rules:\n  - id: steps\n    sequence:\n" STEP("a")
                      STEP("b") "    within: 10s\n"
-                               "    skip: %s\n    incident: {title: t}\n    close: quiet(1s)\n",
+                               "    skip: %s\n    incident: {title: t}\n    close: fewer(1, 1s)\n",
                  skips[i]);
         struct bench *bench = bench_create(rules);
         struct bench_feed *feed = bench_feed(bench, "t", 0);

@@ -15,7 +15,7 @@
 #define LISTEN                                                                                     \
     "  - id: told\n    on: events\n    where: check == \"members-evicted\" && severity == "        \
     "WARNING\n    by: [resource]\n    window: 1s\n    when: count() >= 1\n"                        \
-    "    incident: {title: \"{message}\"}\n    close: quiet(1s)\n"
+    "    incident: {title: \"{message}\"}\n    close: fewer(1, 1s)\n"
 
 static void put_many(struct bench_feed *feed, int64_t at_ms, int count)
 {

@@ -236,12 +236,13 @@ static void repetition_and_each_make_many_events(void **state)
 static void values_are_written_as_promtool_writes_them(void **state)
 {
     (void)state;
-    /* 10 15 20 25 30 then nothing, then 40: above 20 are 25 at 3 s, 30 at 4 s, 40 at 6 s. */
+    /* 10 15 20 25 30 then nothing, then 40: above 20 are 25 at 3 s, 30 at 4 s, 40 at 6 s. The alert
+     * expires 5 min later, which is the fourth touch, and a minute after that it was quiet. */
     assert_passes(
         TEST("    events:\n"
              "      - {at: 0s, values: 10+5x4 _ 40, every: 1s, resource: r, check: noise}\n"
              "    expect:\n"
-             "      - {rule: noise, opened: 6s, closed: 1m6s, cause: quiet, events: 3}\n"
+             "      - {rule: noise, opened: 6s, closed: 6m6s, cause: quiet, events: 4}\n"
              "    counts: {events: 6}\n"));
     /* 21 three times, at 0 s, 1 s and 2 s. */
     assert_passes(TEST("    events:\n"
@@ -452,13 +453,13 @@ static void bodies_are_those_of_the_sinks(void **state)
         "sinks:\n"
         "  - {name: pager, type: pagerduty, priority: P1, options: {client: here}}\n"
         "  - {name: hook, type: webhook}\n" TEST("    events:\n" DOWN(
-            "0s") "      - {at: 1m, values: 30x2, every: 1s, resource: r, check: noise}\n"
+            "0s") "      - {at: 1m, values: 30x2 clear, every: 1s, resource: r, check: noise}\n"
                   "    expect:\n"
                   "      - rule: down\n"
                   "        closed: never\n"
                   "        sent: {pager: [], hook: [{incident: {rule: down, alerts: 1}}]}\n"
                   "      - rule: noise\n"
-                  "        closed: 2m2s\n"
+                  "        closed: 2m3s\n"
                   "        sent:\n"
                   "          pager:\n"
                   "            - event_action: trigger\n"

@@ -481,10 +481,11 @@ static void shipped_packs_load_together(void **state)
         fail_msg("%s", err.text);
     assert_true(rule_set_count(set) >= 7);
     for (uint32_t i = 0; i < rule_set_count(set); i++) {
-        /* A rule that ships says whom to call and where to read on. */
+        /* A rule that ships says whom to call and where to read on, and ends by itself. */
         const struct rule *rule = rule_set_rule(set, i);
-        if (rule->team[0] == '\0' || rule->runbook[0] == '\0' || rule->quiet_count == 0)
-            fail_msg("%s lacks team, runbook or quiet time", rule->id);
+        if (rule->team[0] == '\0' || rule->runbook[0] == '\0' ||
+            rule->quiet_count + rule->fewer_count == 0)
+            fail_msg("%s lacks team, runbook or a time to close", rule->id);
     }
     rule_set_destroy(set);
 }

@@ -158,7 +158,8 @@ static void T3_windows_are_half_open_and_timers_come_before_events(void **state)
     bench_put(feed, 0, "in", "down", "");
     bench_put(feed, 0, "out", "down", "");
     bench_put(feed, 9999, "in", "down", "");
-    bench_put(feed, 10000, "out", "down", ""); /* the first has left at this very time */
+    bench_put(feed, 9999, "in", "down", BENCH_CLEAR); /* quiet from here on */
+    bench_put(feed, 10000, "out", "down", "");        /* the first has left at this very time */
     /* The timer of quiet is due at 10999: it closes before the event of that time counts, which
      * then stands alone in a new window. */
     bench_put(feed, 10999, "in", "down", "");
@@ -274,7 +275,7 @@ static void T4_old_records_in_a_quiet_topic_close_with_the_clock(void **state)
 #define RULE_QUIET                                                                                 \
     "rules:\n" RULE_BY_RESOURCE("quiet", "down", "", "1m", "count() >= 1", "quiet(30s)")
 
-/* Live, two partitions, one incident open since 0 that closes when 30 s are quiet. */
+/* Live, two partitions, one incident since 0, quiet from then on, that closes after 30 s. */
 static struct bench *open_incident_bench(struct bench_feed *feed[2])
 {
     struct bench *bench = bench_create(RULE_QUIET);
@@ -285,6 +286,7 @@ static struct bench *open_incident_bench(struct bench_feed *feed[2])
     bench_start(bench);
     bench_settle(bench);
     bench_put(feed[0], 0, "a", "down", "");
+    bench_put(feed[0], 0, "a", "down", BENCH_CLEAR);
     bench_settle(bench);
     bench_pass(bench, 1000, 20);
     assert_string_equal(bench->brief, "0 opened rule quiet resource=a n=1 alerts=1\n");

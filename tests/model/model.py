@@ -162,8 +162,8 @@ class Alerts:
 
     def tell_attributes(self, alert, now, opener="event"):
         alert.told = alert.problem
-        touches = self.tell_anew(alert, alert.problem, now, lambda route: "CHANGE", opener)
-        return touches
+        return self.tell_anew(alert, alert.problem, now,
+                              lambda route: "REPEAT" if self.model.rules[route[0]].repeats else "CHANGE", opener)
 
     def repeat_after_switch(self, alert, event):
         touches = self.tell_anew(alert, event, event.et, lambda route: self.model.rules[route[0]].repeats and "REPEAT")
@@ -373,7 +373,7 @@ class Key:
             self.close_by_timer(now)
 
     def close_by_timer(self, now):
-        is_quiet = any(self.incident.last_touch + quiet == now for quiet in self.incident.rule.quiets)
+        is_quiet = now in self.incident.quiet_ends()
         self.incident.looked = now
         if self.incident.may_close(now):
             self.close(now, "quiet" if is_quiet else "fewer")
@@ -471,6 +471,8 @@ class Incident:
             return False
         self.events += 1
         self.count("correlated")
+        if self.open_count() == 0:
+            self.last_touch = touch.time
         if touch.kind == "EVICT":
             self.is_lost_now |= not self.is_lost
             self.is_lost = True
@@ -488,8 +490,15 @@ class Incident:
     def cleared(self):
         return self.open_count() == 0 and not self.is_lost
 
+    def is_heard(self):
+        """An open alert still comes; what is missing does not."""
+        return self.open_count() > 0 and not self.rule.expect
+
     def quiet(self, ms):
-        return self.now - self.last_touch >= ms
+        return not self.is_heard() and self.now - self.last_touch >= ms
+
+    def quiet_ends(self):
+        return [] if self.is_heard() else [self.last_touch + quiet for quiet in self.rule.quiets]
 
     def fewer(self, touches, ms):
         return self.now >= self.fewer_from(touches, ms)
@@ -501,8 +510,7 @@ class Incident:
         return member(self.last_numbers, tree)
 
     def timers(self):
-        due = [self.last_touch + quiet for quiet in self.rule.quiets]
-        due += [self.fewer_from(*fewer) for fewer in self.rule.fewers]
+        due = self.quiet_ends() + [self.fewer_from(*fewer) for fewer in self.rule.fewers]
         return min((t for t in due if t > self.looked), default=None)
 
     # What matchers ask.

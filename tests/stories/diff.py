@@ -65,7 +65,7 @@ def log(*events):
 
 
 def rule(id="r", where="true", by="[tenant, host]", window="10s", when="count() >= 2", title="{host}", priority="P2",
-         close="quiet(20s)", team="ops"):
+         close="fewer(1, 20s)", team="ops"):
     return (f"  - id: {id}\n    where: '{where}'\n    by: {by}\n    window: {window}\n    when: {when}\n"
             f"    incident: {{title: '{title}', priority: {priority}, team: {team}}}\n    close: {close}\n")
 
@@ -111,7 +111,7 @@ case("lost", pair, [rule()], [rule(where='check == "a"')], {"lost": 1}, pages=(1
 # Opens at 5 s instead of 1 s, and so closes then too: another opener, the same key.
 case("retimed at its opening", three, [rule()], [rule(when="count() >= 3")], {"retimed": 1}, pages=(1, 1))
 # The same opener: closes 20 s or 30 s after the last touch.
-case("retimed at its end", pair, [rule()], [rule(close="quiet(30s)")], {"retimed": 1})
+case("retimed at its end", pair, [rule()], [rule(close="fewer(1, 30s)")], {"retimed": 1})
 case("another priority, with another route", pair, [rule()], [rule(priority="P3")], {"priority": 1, "route": 1}, pages=(1, 0))
 case("another priority, the same route", pair, [rule()], [rule(priority="P1")], {"priority": 1}, pages=(1, 1))
 case("another team", pair, [rule()], [rule(team="net")], {"route": 1}, pages=(1, 1))
@@ -121,9 +121,9 @@ graver = pair + [event(5, "h", "c", severity="critical")]
 case("another severity", graver, [rule()], [rule(where='check != "c"')], {"severity": 1, "retimed": 1})
 # Another name, so other ids and keys: the alerts tell.
 case("renamed", pair, [rule()], [rule(id="s")], {"reworded": 1})
-# h is quiet for 35 s in between: two incidents, or one with quiet(40s).
+# h is quiet for 35 s in between: two incidents, or one with fewer(1, 40s).
 twice = pair + [event(37, "h", "c"), event(38, "h", "d")]
-result = case("merged", twice, [rule()], [rule(close="quiet(40s)")], {"merged": 1}, pages=(2, 1))
+result = case("merged", twice, [rule()], [rule(close="fewer(1, 40s)")], {"merged": 1}, pages=(2, 1))
 check("both old ones are shown", [i["opened"] for i in result["examples"][0]["old"]], [T0 + 1000, T0 + 38000])
 # One rule by rack, two rules by kind of check; each with its own team.
 rack = [event(0, "h1", "cpu", rack="r7"), event(0.5, "h2", "disk", rack="r7"), event(1, "h1", "cpu2", rack="r7"),
