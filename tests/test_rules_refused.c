@@ -439,6 +439,8 @@ static void wrong_enrich_steps_are_refused(void **state)
          "r.yaml:2:29: extract takes text to read from, not a number"},
         {"{id: a, extract: {from: message, pattern: 'disk .*'}}",
          "r.yaml:2:48: the pattern has no named group, (?P<name>...), to extract"},
+        {"{id: v, set: {labels.v: count()}}",
+         "r.yaml:2:29: count() belongs into when, not into an enrich step"},
         {"{id: a, extract: {from: message, pattern: 'x(?P<a>b'}}",
          "r.yaml:2:49: the group has no end: ) is missing"},
         {"{id: a, extract: {from: message, pattern: '(?P<a>b)(?P<a>c)'}}",
