@@ -5,10 +5,33 @@
 # the marks of each live run.
 . "$TOCSIN_TREE/tests/stories/e2e_lib.sh"
 make_topic 6
+# Beside the demo's rules a step that changes words, and a rule on incidents, which waits for rounds.
+cat >more.yaml <<'YAML'
+enrich:
+  - id: of-rack
+    where: has(labels.rack)
+    set: {labels.place: 'check + " in " + labels.rack', severity: 'severity == MINOR ? MAJOR : severity'}
+rules:
+  - id: place
+    where: has(labels.place) && check in ["host.down", "disk.smart", "disk.full", "process.restart"]
+    by: [tenant, labels.place]
+    window: 10s
+    when: count() >= 1
+    incident: {title: "{labels.place}: {count()}", priority: P4}
+    close: cleared() || quiet(5s)
+  - id: ill
+    on: incidents
+    of: [place, host-down, link-down, service-outage]
+    by: [tenant]
+    window: 1m
+    when: count() >= 2
+    incident: {title: "{count()} incidents, last {message}", priority: P2}
+    close: quiet(2s)
+YAML
 config() { # NAME DISORDER
     config_for "$1" <<TEXT
 $(plain_input "$2")
-rules: [demo]
+rules: [demo, more.yaml]
 marks: {path: $1.marks}
 sinks: [{name: hook, type: webhook, options: {url: "http://127.0.0.1:1/", idempotent: "true"}}]
 outbox: {flush: 0s}
@@ -84,6 +107,8 @@ for name in "live", "strict":
     live, replay, bare = lines(name), lines(name + ".one"), lines(name + ".bare")
     opened = sum('"change":"opened"' in line for line in live)
     assert opened >= 5, opened
+    for rule in "place", "ill":
+        assert any(f'"rule":"{rule}"' in line for line in live), f"{name}: {rule} opened nothing"
     same_up_to_the_shorter(live, replay, name + ", live and replayed with its marks")
     assert len(replay) >= len(live), (len(replay), len(live))
     ledger = json.load(open(name + ".one.ledger"))
