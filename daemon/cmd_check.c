@@ -46,7 +46,7 @@ static const struct option_row rows[] = {
      "admin.listen.",
      0, 0, NULL},
     {"--json", OPTION_FLAG, offsetof(struct check, is_json), NULL, NULL,
-     "Prints what would run as one JSON object.", 0, 0, NULL},
+     "Prints what would run, or the mistakes, as one JSON object.", 0, 0, NULL},
     {"--keys", OPTION_FLAG, offsetof(struct check, keys), NULL, NULL,
      "Prints the reference of all configuration keys, and checks nothing.", 0, 0, NULL},
     {"--metrics", OPTION_FLAG, offsetof(struct check, metrics), NULL, NULL,
@@ -395,6 +395,16 @@ static int load(const struct check *check, struct config **config, struct rule_s
     return rc == 0 ? EXIT_OK : packs_exit_code(rc);
 }
 
+/* The mistakes for a script, as people read them on standard error. */
+static void print_mistakes(const char *text)
+{
+    json_t *root = json_pack("{s:s}", "mistakes", text);
+
+    json_dumpf(root, stdout, JSON_INDENT(2));
+    fputc('\n', stdout);
+    json_decref(root);
+}
+
 int cmd_check(int argc, char **argv)
 {
     struct check check = {0};
@@ -414,6 +424,8 @@ int cmd_check(int argc, char **argv)
     code = load(&check, &config, &rules, &err);
     if (code != EXIT_OK) {
         fprintf(stderr, "%s\n", err.text);
+        if (check.is_json)
+            print_mistakes(err.text);
         goto out;
     }
     if (check.against != NULL)

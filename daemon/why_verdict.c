@@ -404,8 +404,20 @@ static void say_opened(struct why *why, const struct why_rule *of)
     }
 }
 
+/* A rule on incidents hears nothing of the key's events. */
+static const struct rule *asked_of_incidents(const struct why *why)
+{
+    for (uint32_t i = 0; i < rule_set_count(why->rules); i++) {
+        const struct rule *rule = rule_set_rule(why->rules, i);
+        if (rule->input == RULE_INPUT_INCIDENTS && why_asks_rule(why, rule))
+            return rule;
+    }
+    return NULL;
+}
+
 static void judge_key(struct why *why)
 {
+    const struct rule *above = asked_of_incidents(why);
     const struct why_rule *best = NULL;
 
     for (size_t i = 0; i < why->per_rule.count; i++)
@@ -447,7 +459,11 @@ static void judge_key(struct why *why)
         say(why, "rule %s is told of alerts that flap: none of this key does", best->rule->id);
         break;
     case NOTHING:
-        say(why, "the events of this key are clears: nothing was open that they could end");
+        if (above != NULL)
+            say(why, "rule %s is told of incidents: no rule that it names had one of this key",
+                above->id);
+        else
+            say(why, "the events of this key are clears: nothing was open that they could end");
     }
     say_looked_at(why);
 }

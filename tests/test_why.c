@@ -278,7 +278,7 @@ static const struct row enriching_rows[] = {
 static const char composed[] =
     "rules:\n- id: down\n  where: check == \"down\"\n  by: [host]\n  window: 1m\n"
     "  when: count() >= 1\n  incident: {title: t}\n  close: quiet(1h)\n"
-    "- id: wave\n  on: incidents\n  of: [down]\n  window: 1m\n  when: count() >= 2\n"
+    "- id: wave\n  on: incidents\n  of: [down]\n  by: [host]\n  window: 1m\n  when: count() >= 2\n"
     "  incident: {title: t}\n  close: quiet(1h)\n";
 
 /* A rule on incidents sees no events: none is near to it. */
@@ -287,6 +287,8 @@ static const struct row composed_rows[] = {
      "no rule names this check, \"noise\""},
     {"the rule itself", composed, forms_story, "t/0/8", "wave", 0, true,
      "rule wave is told of incidents, and of no event"},
+    {"a key of which there are events and no incident", composed, forms_story, "host=h8", "wave", 0,
+     true, "rule wave is told of incidents: no rule that it names had one of this key"},
 };
 
 /* A rule that is far from opening beside one that opens, by another event. */

@@ -86,6 +86,12 @@ for row in 'a +changed' 'b +unchanged' 'c +moved' 'd +gone' 'e +new'; do
 done
 check 0 --rules steps.yaml --against steps.yaml
 
+# What is wrong is told to scripts as well.
+printf 'rules: [{id: broken}]\n' >broken.yaml
+code=0
+"$TOCSIN" check --rules broken.yaml --json >mistakes.json 2>/dev/null || code=$?
+[[ $code == 78 ]] || fail "a broken file: exit code $code"
+python3 -c 'import json; assert "broken.yaml:1:9: " in json.load(open("mistakes.json"))["mistakes"]'
 # Mutes are counted, and those that can do nothing named; so is a rule that holds longer than alerts live.
 {
     cat before.yaml
