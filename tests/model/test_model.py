@@ -102,20 +102,22 @@ class Ids(unittest.TestCase):
 
 
 class Closing(unittest.TestCase):
-    def test_quiet_counts_from_the_last_raise_and_a_clear_does_not_move_it(self):
-        events = [problem("a", 0), problem("b", 1000), clear("a", 9000), problem("z", 40000)]
+    def test_quiet_counts_from_the_clear_that_leaves_none_open(self):
+        events = [problem("a", 0), problem("b", 1000), clear("a", 2000), clear("b", 9000), problem("z", 40000)]
         rows, _ = run(events, [rule(close=["quiet", 20000])])
-        self.assertEqual(changes(rows), [(1000, "opened", "rule"), (21000, "closed", "quiet")])
+        self.assertEqual(changes(rows), [(1000, "opened", "rule"), (29000, "closed", "quiet")])
+
+    def test_quiet_waits_while_an_alert_is_open(self):
+        events = [problem("a", 0), problem("b", 1000), clear("a", 9000), dict(problem("z", 40000), resource="other")]
+        rows, _ = run(events, [rule(close=["quiet", 20000])])
+        self.assertEqual(changes(rows), [(1000, "opened", "rule")])
 
     def test_quiet_and_cleared_closes_at_the_later_of_both(self):
         both = rule(close=["and", ["quiet", 5000], ["cleared"]])
-        late_clear = [problem("a", 0), problem("b", 1000), clear("a", 2000), clear("b", 8000)]
-        rows, _ = run(late_clear, [both])
-        self.assertEqual(changes(rows), [(1000, "opened", "rule"), (8000, "closed", "cleared")])
-        early_clear = [problem("a", 0), problem("b", 1000), clear("a", 2000), clear("b", 3000),
-                       dict(problem("z", 9000), resource="other")]
-        rows, _ = run(early_clear, [both])
-        self.assertEqual(changes(rows), [(1000, "opened", "rule"), (6000, "closed", "quiet")])
+        events = [problem("a", 0), problem("b", 1000), clear("a", 2000), clear("b", 3000),
+                  dict(problem("z", 9000), resource="other")]
+        rows, _ = run(events, [both])
+        self.assertEqual(changes(rows), [(1000, "opened", "rule"), (8000, "closed", "quiet")])
 
 
 class Alerts(unittest.TestCase):
@@ -235,9 +237,9 @@ class Times(unittest.TestCase):
         self.assertEqual(counts(ledger, "late", "late_by_seal"), (0, 1))
 
     def test_a_recording_ends_at_the_round_end_behind_its_last_event(self):
-        # M + L = 700, the end is 800: a quiet timer due at 799 fires, one at 800 does not.
-        for quiet, expected in ((599, [(799, "closed", "quiet")]), (600, [])):
-            rows, _ = run([problem("a", 0), problem("b", 200)], [rule(close=["quiet", quiet])])
+        # M + L = 700, the end is 800: a timer due at 799 fires, one at 800 does not.
+        for ms, expected in ((599, [(799, "closed", "fewer")]), (600, [])):
+            rows, _ = run([problem("a", 0), problem("b", 200)], [rule(close=["fewer", 1, ms])])
             self.assertEqual(changes(rows)[1:], expected)
 
 
@@ -269,12 +271,12 @@ class Marks(unittest.TestCase):
         self.assertEqual(ledger["records"], 0)
 
     def test_a_switch_moves_nothing_of_a_rule_that_stays(self):
-        kept = rule(id="kept", when=at_least(COUNT, 1), close=["quiet", 1000])
+        kept = rule(id="kept", when=at_least(COUNT, 1), close=["fewer", 1, 1000])
         fresh = rule(id="fresh", when=at_least(COUNT, 1), close=["quiet", 60000])
         rows, ledger = self.live([problem("a", 0), problem("a", 500), problem("x", 3000)],
                                  [{"kind": "join", "value": None}], [kept],
                                  [{"at": T + 200, "rules": [dict(kept, title=["anew"]), fresh]}])
-        # The repeat at 500 opens the rule that came, and leaves the quiet time of the other alone.
+        # The repeat at 500 opens the rule that came, and is nothing new to the other.
         self.assertEqual(rows[:3], [(0, "opened", "kept", "tenant=acme host=db01"),
                                     (500, "opened", "fresh", "tenant=acme host=db01"),
                                     (1000, "closed", "kept", "tenant=acme host=db01")])

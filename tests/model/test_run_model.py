@@ -30,12 +30,14 @@ slide, timers = Window.slide, Window.timers
 Window.slide = lambda self, now: slide(self, now - 1)
 Window.timers = lambda self: timers(self) + (self.rule.kind == "sliding") if self.entries else None""",
     "an event before the timers of its time": "model.EVENT, model.KEY_TIMER = model.KEY_TIMER, model.EVENT",
-    "a clear that moves quiet": """
+    "a last clear that does not move quiet": """
 leave = Incident.leave
-def moved(self, touch):
-    self.last_touch = touch.time
-    return leave(self, touch)
-Incident.leave = moved""",
+def unmoved(self, touch):
+    last = self.last_touch
+    is_member = leave(self, touch)
+    self.last_touch = last
+    return is_member
+Incident.leave = unmoved""",
     "evictions newest first": """
 evict = Alerts.evict
 def newest(self, now):
