@@ -33,6 +33,8 @@ static const char rules_text[] =
     "    when: count() >= 1\n"
     "    incident: {title: \"{resource} {check}\"}\n"
     "    close: quiet(10m)\n"
+    "enrich:\n"
+    "  - {id: team, where: check == \"none\", set: {labels.team: '\"x\"'}}\n"
     "silences:\n"
     "  - {id: calm, where: rule == \"none\", to: 2026-01-01T00:00:00Z}\n";
 
@@ -556,6 +558,16 @@ static void looks_at_mutes(unsigned self)
         read_outside += strlen(row.id);
 }
 
+static void looks_at_steps(unsigned self)
+{
+    struct engine_enrich_counters row[2];
+    size_t count = engine_enrich_counters(engine, row, 2);
+
+    (void)self;
+    for (size_t i = 0; i < count; i++)
+        read_outside += strlen(row[i].step);
+}
+
 static void switches(unsigned self)
 {
     struct rule_set *set = rules_make();
@@ -599,6 +611,17 @@ static void the_mutes_of_a_switched_rule_set_are_shown(void **state)
     turn(OTHER, looks_at_mutes);
     turns_end();
     assert_int_equal(read_outside, strlen("calm"));
+}
+
+static void the_enrich_steps_of_a_switched_rule_set_are_shown(void **state)
+{
+    (void)state;
+    begin(0);
+    turn(OUTSIDE, switches);
+    turn(SEQUENCER, sequences);
+    turn(OTHER, looks_at_steps);
+    turns_end();
+    assert_int_equal(read_outside, strlen("team"));
 }
 
 static void a_rule_set_that_was_never_taken_comes_back(void **state)
@@ -683,6 +706,7 @@ int main(void)
         IN_TURNS(readers_and_switchers_from_outside),
         IN_TURNS(a_switched_rule_set_is_taken_and_shown),
         IN_TURNS(the_mutes_of_a_switched_rule_set_are_shown),
+        IN_TURNS(the_enrich_steps_of_a_switched_rule_set_are_shown),
         IN_TURNS(a_rule_set_that_was_never_taken_comes_back),
         IN_TURNS(the_end_comes_after_all_that_was_told),
         IN_TURNS(an_incident_is_freed_after_its_last_reader),

@@ -38,11 +38,13 @@ class Lines:
     @staticmethod
     def lines_of(name):
         with open(name, encoding="utf-8") as file:
-            todo = [compile(file.read(), name, "exec")]
+            module = compile(file.read(), name, "exec")
+        todo = [module]
         while todo:
             code = todo.pop()
             inner = [const for const in code.co_consts if hasattr(const, "co_lines")]
-            todo += inner
+            # A table that is computed outside of functions has been so by then.
+            todo += [const for const in inner if code is not module or not const.co_name.endswith("comp>")]
             if code.co_flags & 2:  # of functions: what stands outside of them has run when they do
                 yield from {line for _, _, line in code.co_lines() if line and line > code.co_firstlineno}
 
