@@ -84,9 +84,9 @@ function(tocsin_weaken)
     endif()
     tocsin_test(weaken_${ARG_NAME} ${CMAKE_CURRENT_SOURCE_DIR}/weaken_orders.py --test ${ARG_TEST} ${edges}
         --tree ${trees}/tsan ${ARG_FILES})
-    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/work/weaken)
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/scratch/weaken)
     set_tests_properties(weaken_${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} RESOURCE_LOCK weaken
-        WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/work/weaken LABELS "${ARG_LABELS}")
+        WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/scratch/weaken LABELS "${ARG_LABELS}")
 endfunction()
 
 file(GLOB areas CONFIGURE_DEPENDS stories/*.cmake)
