@@ -1,4 +1,4 @@
-"""Random expressions of the rule language, as trees of expression.py, over the words of generate.py.
+"""Random expressions of the rule language, as trees of values.py, over the words of generate_events.py.
 
 No part is constant as a whole: such parts are computed when rules are read, where an impossible
 one is refused. Fields that differ from repeat to repeat are used where the caller wants them.

@@ -6,7 +6,7 @@ import unittest
 import xxhash
 
 import model
-from generate import COUNT, at_least, distinct, is_text, parts_of
+from generate_trees import COUNT, at_least, distinct, is_text, parts_of
 
 T = 1_700_000_000_000  # a multiple of the round, 200 ms
 DEFAULTS = {"round_ms": 200, "past_ms": 86400000, "future_ms": 1000, "behind_ms": 5000,
