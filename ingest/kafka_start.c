@@ -322,7 +322,8 @@ void kafka_watch(struct kafka_source *source, uint64_t now_ns)
         feed->seen_next = feed->next;
         pthread_mutex_unlock(&feed->lock);
         /* A probe that answered has renewed alive_ns; it speaks for a feed only
-         * while no record is due. `moves` speaks for itself. */
+         * while no record is due. `moves` speaks for itself: what waits in the queue will be read
+         * without a broker, and must not come late behind a blind partition's watermark. */
         if (moves)
             feed->stall_ns = 0;
         else if (!waits && feed->stall_ns == 0)

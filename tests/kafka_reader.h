@@ -1,6 +1,10 @@
 /*
  * kafka_reader.h - for tests of the Kafka source: the mock broker (or a real one), a producer, and
  * a source whose feeds the test takes from itself, as an engine would.
+ *
+ * Readers and producers are closed behind each test (KAFKA_TEST), also behind one that failed: it
+ * is left by a jump, and what its threads still use must neither lie in its frame nor live on
+ * beside the next test. A test closes a reader itself where that is part of what it tells.
  */
 #ifndef TESTS_KAFKA_READER_H
 #define TESTS_KAFKA_READER_H
@@ -18,7 +22,7 @@
 #include "ingest/kafka_source.h"
 #include "tests/mock_process.h"
 
-enum { DEADLINE_S = 60, TAKE = 100 };
+enum { DEADLINE_S = 60, TAKE = 100, OPEN_MAX = 8 };
 
 static struct mock_process mock;
 static bool is_real;
@@ -96,9 +100,14 @@ static inline bool has_line(struct lines *lines, const char *part)
     return found;
 }
 
+/* What is open, and what the sources said. */
+static struct source *sources[OPEN_MAX];
+static struct lines lines_of[OPEN_MAX];
+static struct kafka_producer *producers[OPEN_MAX];
+
 /* A source with its feeds, as an engine holds them. */
 struct reader {
-    struct lines lines;
+    struct lines *lines;
     struct source *source;
     struct feed *feeds[64];
     size_t feed_count, left_count;
@@ -121,13 +130,20 @@ static inline struct kafka_config config_for(const char *const *topics, size_t c
 static inline void reader_open(struct reader *reader, struct kafka_config *config)
 {
     struct error err = {""};
+    size_t at = 0;
 
+    while (at < OPEN_MAX && sources[at] != NULL)
+        at++;
+    assert_true(at < OPEN_MAX);
     memset(reader, 0, sizeof(*reader));
-    pthread_mutex_init(&reader->lines.lock, NULL);
+    reader->lines = &lines_of[at];
+    memset(reader->lines, 0, sizeof(*reader->lines));
+    pthread_mutex_init(&reader->lines->lock, NULL);
     config->log = keep_line;
-    config->log_self = &reader->lines;
+    config->log_self = reader->lines;
     if (kafka_source_open(config, &reader->source, &err) != 0)
         fail_msg("%s", err.text);
+    sources[at] = reader->source;
 }
 
 static inline size_t reader_changes(struct reader *reader)
@@ -151,19 +167,43 @@ static inline size_t reader_changes(struct reader *reader)
 
 static inline void reader_close(struct reader *reader)
 {
+    for (size_t i = 0; i < OPEN_MAX; i++)
+        if (sources[i] == reader->source)
+            sources[i] = NULL;
     reader->source->ops->close(reader->source);
 }
 
 static inline struct kafka_producer *producer_open(void)
 {
     struct kafka_producer_config config = {.brokers = address, .linger_ms = 1};
-    struct kafka_producer *producer;
     struct error err = {""};
+    size_t at = 0;
 
-    if (kafka_producer_create(&config, &producer, &err) != 0)
+    while (at < OPEN_MAX && producers[at] != NULL)
+        at++;
+    assert_true(at < OPEN_MAX);
+    if (kafka_producer_create(&config, &producers[at], &err) != 0)
         fail_msg("%s", err.text);
-    return producer;
+    return producers[at];
 }
+
+/* Behind each test: closes what it left open, on a broker that answers. */
+static inline int close_all(void **state)
+{
+    (void)state;
+    if (!is_real && !mock_process_do(&mock, "up"))
+        return -1;
+    for (size_t i = OPEN_MAX; i-- > 0;) { /* who joined last leaves first */
+        if (sources[i] != NULL)
+            sources[i]->ops->close(sources[i]);
+        sources[i] = NULL;
+        kafka_producer_destroy(producers[i]);
+        producers[i] = NULL;
+    }
+    return 0;
+}
+
+#define KAFKA_TEST(test) cmocka_unit_test_teardown(test, close_all)
 
 static inline void send_numbers(struct kafka_producer *producer, const char *topic,
                                 int32_t partition, int from, int to)

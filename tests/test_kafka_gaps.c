@@ -154,10 +154,10 @@ static void L1_a_hole_is_fetched_again_once_and_then_stops_the_partition(void **
     struct feed *feed = reader.feeds[0];
     WAIT_FOR(is_stopped(feed, &next));
     assert_int_equal(next, 4); /* what came before it was read, nothing behind it */
-    assert_true(has_line(&reader.lines,
+    assert_true(has_line(reader.lines,
                          "4 hole/0: offsets 4 to 6 (3) never came, and the topic is not "
                          "declared gaps_expected; fetching them again"));
-    assert_true(has_line(&reader.lines,
+    assert_true(has_line(reader.lines,
                          "3 hole/0: offsets 4 to 6 (3) never came, and the topic is not "
                          "declared gaps_expected; the partition is stopped until tocsin is "
                          "started with accept_gap"));
@@ -180,11 +180,10 @@ static void L1_a_hole_is_fetched_again_once_and_then_stops_the_partition(void **
     next = 7;
     WAIT_FOR(take_up_to(feed, &next, 10));
     WAIT_FOR(is_proven_after(feed, &next, 0));
-    assert_true(has_line(&reader.lines, "going on at 7 as accept_gap says"));
+    assert_true(has_line(reader.lines, "going on at 7 as accept_gap says"));
     kafka_source_counters(reader.source, &counters);
     assert_int_equal(counters.skipped, 3);
     assert_int_equal(feed->ops->state(feed), FEED_LIVE);
-    reader_close(&reader);
 }
 
 static void L1_a_hole_of_a_topic_that_is_declared_is_read_over(void **state)
@@ -213,7 +212,6 @@ static void L1_a_hole_of_a_topic_that_is_declared_is_read_over(void **state)
     WAIT_FOR(is_proven_after(feed, &next, 0));
     kafka_source_counters(reader.source, &counters);
     assert_int_equal(counters.holes, 0);
-    reader_close(&reader);
 }
 
 static void L1_a_hole_at_the_end_of_the_log_is_one_too(void **state)
@@ -230,8 +228,7 @@ static void L1_a_hole_at_the_end_of_the_log_is_one_too(void **state)
     WAIT_FOR(reader_changes(&reader) == 1);
     WAIT_FOR(is_stopped(reader.feeds[0], &next));
     assert_int_equal(next, 8);
-    assert_true(has_line(&reader.lines, "tail/0: offsets 8 to 9 (2) never came"));
-    reader_close(&reader);
+    assert_true(has_line(reader.lines, "tail/0: offsets 8 to 9 (2) never came"));
 }
 
 /* What the client left out, the broker still has: the second fetch brings it. */
@@ -262,8 +259,6 @@ static void L1_a_hole_that_the_second_fetch_fills_stops_nothing(void **state)
     assert_int_equal(counters.holes, 1);
     assert_int_equal(counters.skipped, 0);
     assert_int_equal(feed->ops->state(feed), FEED_LIVE);
-    reader_close(&reader);
-    kafka_producer_destroy(producer);
 }
 
 static void D6_a_leader_epoch_that_goes_back_is_noticed(void **state)
@@ -314,13 +309,12 @@ static void D6_a_leader_epoch_that_goes_back_stops_the_partition(void **state)
             WAIT_FOR(is_stopped(feed, &next));
         else
             WAIT_FOR(take_up_to(feed, &next, 20));
-        assert_true(has_line(&reader.lines,
+        assert_true(has_line(reader.lines,
                              "epoch/0: record 15 is of leader epoch 3, the one before it of 7: "
                              "the log was truncated behind our position and written anew"));
         assert_int_equal(next, accept == 0 ? 15 : 20);
         reader_close(&reader);
     }
-    kafka_producer_destroy(producer);
 }
 
 /* The mock broker does not know the question; a declared topic is told of, others are not. */
@@ -336,10 +330,9 @@ static void D6_a_compaction_lag_that_cannot_be_learned_is_said(void **state)
     make_topic(topics[0], 1);
     make_topic(topics[1], 1);
     reader_open(&reader, &config);
-    WAIT_FOR(has_line(&reader.lines, "4 topic lag-b is declared gaps_expected, and whether its "
-                                     "min.compaction.lag.ms is above 600000 cannot be learned: "));
-    assert_false(has_line(&reader.lines, "topic lag-a"));
-    reader_close(&reader);
+    WAIT_FOR(has_line(reader.lines, "4 topic lag-b is declared gaps_expected, and whether its "
+                                    "min.compaction.lag.ms is above 600000 cannot be learned: "));
+    assert_false(has_line(reader.lines, "topic lag-a"));
 }
 
 /* --- on a real Kafka ---------------------------------------------------------------------------
@@ -407,7 +400,7 @@ static void L1_markers_of_transactions_are_holes_unless_declared(void **state)
         assert_int_equal(total, declared == 1 ? 20 : 10);
         assert_int_equal(last, declared == 1 ? 20 : 9);
         assert_int_equal(feed->ops->state(feed), declared == 1 ? FEED_LIVE : FEED_STOPPED);
-        assert_int_equal(has_line(&reader.lines, "offsets 10 to 10 (1) never came"), !declared);
+        assert_int_equal(has_line(reader.lines, "offsets 10 to 10 (1) never came"), !declared);
         reader_close(&reader);
     }
 }
@@ -433,32 +426,31 @@ static void D6_a_compaction_lag_that_is_too_short_is_said(void **state)
              "4 topic %s is compacted and its min.compaction.lag.ms is 600000, which is not above "
              "600000",
              topics[1]);
-    WAIT_FOR(has_line(&reader.lines, line));
+    WAIT_FOR(has_line(reader.lines, line));
     WAIT_FOR((kafka_source_counters(reader.source, &counters), counters.unsafe == 1));
     snprintf(line, sizeof(line), "4 topic %s is compacted and not declared gaps_expected",
              topics[0]);
-    assert_true(has_line(&reader.lines, line));
+    assert_true(has_line(reader.lines, line));
     for (int i = 2; i < 4; i++) {
         snprintf(line, sizeof(line), "topic %s", topics[i]);
-        assert_false(has_line(&reader.lines, line));
+        assert_false(has_line(reader.lines, line));
     }
-    reader_close(&reader);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(L1_a_hole_is_fetched_again_once_and_then_stops_the_partition),
-        cmocka_unit_test(L1_a_hole_of_a_topic_that_is_declared_is_read_over),
-        cmocka_unit_test(L1_a_hole_at_the_end_of_the_log_is_one_too),
-        cmocka_unit_test(L1_a_hole_that_the_second_fetch_fills_stops_nothing),
-        cmocka_unit_test(D6_a_leader_epoch_that_goes_back_is_noticed),
-        cmocka_unit_test(D6_a_leader_epoch_that_goes_back_stops_the_partition),
-        cmocka_unit_test(D6_a_compaction_lag_that_cannot_be_learned_is_said),
+        KAFKA_TEST(L1_a_hole_is_fetched_again_once_and_then_stops_the_partition),
+        KAFKA_TEST(L1_a_hole_of_a_topic_that_is_declared_is_read_over),
+        KAFKA_TEST(L1_a_hole_at_the_end_of_the_log_is_one_too),
+        KAFKA_TEST(L1_a_hole_that_the_second_fetch_fills_stops_nothing),
+        KAFKA_TEST(D6_a_leader_epoch_that_goes_back_is_noticed),
+        KAFKA_TEST(D6_a_leader_epoch_that_goes_back_stops_the_partition),
+        KAFKA_TEST(D6_a_compaction_lag_that_cannot_be_learned_is_said),
     };
     const struct CMUnitTest real[] = {
-        cmocka_unit_test(L1_markers_of_transactions_are_holes_unless_declared),
-        cmocka_unit_test(D6_a_compaction_lag_that_is_too_short_is_said),
+        KAFKA_TEST(L1_markers_of_transactions_are_holes_unless_declared),
+        KAFKA_TEST(D6_a_compaction_lag_that_is_too_short_is_said),
     };
 
     RUN_ON_KAFKA(argc, argv, tests, real);

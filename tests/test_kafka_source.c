@@ -41,8 +41,6 @@ static void every_record_arrives_once_and_in_order(void **state)
     assert_int_equal(last->ops->lag(last), 0);
     struct error why;
     assert_true(reader.source->ops->ready(reader.source, &why));
-    reader_close(&reader);
-    kafka_producer_destroy(producer);
 }
 
 static void a_feed_that_is_not_taken_from_keeps_no_other_feed_waiting(void **state)
@@ -62,8 +60,6 @@ static void a_feed_that_is_not_taken_from_keeps_no_other_feed_waiting(void **sta
     WAIT_FOR(take_up_to(reader.feeds[1], &next, 1000));
     next = 0;
     WAIT_FOR(take_up_to(reader.feeds[0], &next, 1000));
-    reader_close(&reader);
-    kafka_producer_destroy(producer);
 }
 
 static void start_decides_once_and_committed_offsets_decide_later(void **state)
@@ -102,33 +98,49 @@ static void start_decides_once_and_committed_offsets_decide_later(void **state)
     reader_open(&reader, &config);
     WAIT_FOR(reader_changes(&reader) == 1);
     assert_int_equal(reader.feeds[0]->start_offset, 0);
-    reader_close(&reader);
-    kafka_producer_destroy(producer);
 }
 
-struct pour {
+static struct pour {
     struct kafka_producer *producer;
     const char *topic;
     atomic_int acknowledged; /* records below this one are */
     uint64_t at_ns[1 << 20]; /* record n was by then; written before the count moves */
     atomic_bool stop;
-};
+    pthread_t thread;
+    bool runs;
+} pour;
 
 /* Single records with pauses from nothing to some milliseconds: each may fall
  * between any two steps of a probe. */
-static void *pour_run(void *self)
+static void *pour_run(void *unused)
 {
-    struct pour *pour = self;
     unsigned seed = 7;
 
-    for (int i = 0; !atomic_load(&pour->stop); i++) {
-        send_numbers(pour->producer, pour->topic, 0, i, i + 1);
-        pour->at_ns[i] = host_mono_ns();
-        atomic_store(&pour->acknowledged, i + 1);
+    for (int i = 0; !atomic_load(&pour.stop); i++) {
+        send_numbers(pour.producer, pour.topic, 0, i, i + 1);
+        pour.at_ns[i] = host_mono_ns();
+        atomic_store(&pour.acknowledged, i + 1);
         for (int n = rand_r(&seed) % 30; n > 0; n--)
             nap();
     }
-    return NULL;
+    return unused;
+}
+
+static void pour_begin(const char *topic)
+{
+    pour.producer = producer_open();
+    pour.topic = topic;
+    pour.runs = pthread_create(&pour.thread, NULL, pour_run, NULL) == 0;
+    assert_true(pour.runs);
+}
+
+static int pour_end(void **state)
+{
+    atomic_store(&pour.stop, true);
+    if (pour.runs)
+        pthread_join(pour.thread, NULL);
+    pour.runs = false;
+    return close_all(state);
 }
 
 static void no_proof_while_an_acknowledged_record_is_untaken(void **state)
@@ -136,20 +148,16 @@ static void no_proof_while_an_acknowledged_record_is_untaken(void **state)
     (void)state;
     const char *topics[] = {named("proof")};
     struct kafka_config config = config_for(topics, 1, "earliest", NULL);
-    static struct pour pour;
     struct reader reader;
-    pthread_t thread;
     uint64_t proof_ns, last_ns = 0;
     int next = 0, proofs = 0;
 
-    pour.producer = producer_open();
-    pour.topic = topics[0];
     config.probe_ms = 1;
     make_topic(topics[0], 1);
     reader_open(&reader, &config);
     WAIT_FOR(reader_changes(&reader) == 1);
     struct feed *feed = reader.feeds[0];
-    pthread_create(&thread, NULL, pour_run, &pour);
+    pour_begin(topics[0]);
     uint64_t until_ns = host_mono_ns() + (uint64_t)DEADLINE_S * 1000000000u;
     while (next < 150 || proofs < 100) {
         if (host_mono_ns() > until_ns)
@@ -168,10 +176,6 @@ static void no_proof_while_an_acknowledged_record_is_untaken(void **state)
             nap();
         }
     }
-    atomic_store(&pour.stop, true);
-    pthread_join(thread, NULL);
-    reader_close(&reader);
-    kafka_producer_destroy(pour.producer);
 }
 
 static void records_that_are_gone_stop_the_partition_or_are_skipped(void **state)
@@ -203,7 +207,7 @@ static void records_that_are_gone_stop_the_partition_or_are_skipped(void **state
     WAIT_FOR(reader_changes(&reader) == 1);
     assert_int_equal(reader.feeds[0]->ops->state(reader.feeds[0]), FEED_STOPPED);
     assert_int_equal(reader.feeds[0]->start_offset, 0);
-    assert_true(has_line(&reader.lines, "gone/0: records 0 to "));
+    assert_true(has_line(reader.lines, "gone/0: records 0 to "));
     kafka_source_counters(reader.source, &counters);
     assert_true(counters.lost > 100);
     uint64_t lost = counters.lost;
@@ -220,8 +224,6 @@ static void records_that_are_gone_stop_the_partition_or_are_skipped(void **state
     WAIT_FOR((count = feed->ops->take(feed, &records, 1)) == 1);
     assert_int_equal(records[0].offset, (int64_t)lost);
     feed->ops->release(feed);
-    reader_close(&reader);
-    kafka_producer_destroy(producer);
 }
 
 /* Retention overtakes a reader that is at work: the engine paused it, say. */
@@ -269,10 +271,8 @@ static void records_that_vanish_before_a_slow_reader_stop_its_partition(void **s
     assert_int_equal(feed->ops->state(feed), FEED_STOPPED);
     char line[200];
     snprintf(line, sizeof(line), "%s/0: records %d to ", topics[0], (int)next);
-    assert_true(has_line(&reader.lines, line));
+    assert_true(has_line(reader.lines, line));
     WAIT_FOR((kafka_source_counters(reader.source, &counters), counters.lost > 0));
-    reader_close(&reader);
-    kafka_producer_destroy(producer);
 }
 
 /* Takes the hold off that an attempt to make the clients anew puts on a feed; true if there was
@@ -310,7 +310,7 @@ static void a_fatal_error_makes_the_clients_anew_and_loses_nothing(void **state)
     WAIT_FOR(feed->ops->take(feed, &records, 1) == 1);
     rd_kafka_test_fatal_error(((struct kafka_source *)reader.source)->fetch,
                               RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, "made by a test");
-    WAIT_FOR(has_line(&reader.lines, "made by a test"));
+    WAIT_FOR(has_line(reader.lines, "made by a test"));
     /* The service thread tries, sees the batch, leaves it at that, and tries again. */
     for (int attempt = 0; attempt < 2; attempt++) {
         WAIT_FOR((kafka_source_counters(reader.source, &counters), counters.rebuilds > 0) ||
@@ -328,8 +328,14 @@ static void a_fatal_error_makes_the_clients_anew_and_loses_nothing(void **state)
     WAIT_FOR(take_up_to(feed, &next, 1010));
     WAIT_FOR(is_proven_after(feed, &next, 0));
     assert_int_equal(reader.left_count, 0);
-    reader_close(&reader);
-    kafka_producer_destroy(producer);
+}
+
+/* Takes, as an engine does: while something that was fetched waits to be taken, be it the note that
+ * the log ends here, a feed can be read. */
+static bool is_in_state(struct feed *feed, int *next, enum feed_state wanted)
+{
+    take_numbers(feed, next);
+    return feed->ops->state(feed) == wanted;
 }
 
 static void a_broker_that_goes_and_comes_is_survived(void **state)
@@ -352,28 +358,30 @@ static void a_broker_that_goes_and_comes_is_survived(void **state)
     struct feed *feed = reader.feeds[0];
     WAIT_FOR(take_up_to(feed, &next, 10));
     WAIT_FOR(is_proven_after(feed, &next, 0));
+    send_numbers(producer, topics[0], 0, 10, 11);
+    /* It, and the note that the log ends: before it if that was not taken yet, or behind it. */
+    WAIT_FOR(rd_kafka_queue_length(((struct kafka_feed *)feed)->queue) >= 2);
 
     assert_true(mock_process_do(&mock, "down"));
     uint64_t down_ns = host_mono_ns();
     WAIT_FOR(!reader.source->ops->ready(reader.source, &why));
     assert_non_null(strstr(why.text, "has answered for"));
-    WAIT_FOR(feed->ops->state(feed) == FEED_UNREADABLE);
+    WAIT_FOR(is_in_state(feed, &next, FEED_UNREADABLE));
+    assert_int_equal(next, 11);
     /* The last proof may still be told, a newer one may not. */
     if (feed->ops->end_proof(feed, &proof_ns))
         assert_true(proof_ns <= down_ns);
-    assert_true(has_line(&reader.lines, mock.address));
+    assert_true(has_line(reader.lines, mock.address));
 
     assert_true(mock_process_do(&mock, "up"));
     uint64_t up_ns = host_mono_ns();
     WAIT_FOR(reader.source->ops->ready(reader.source, &why));
-    WAIT_FOR(feed->ops->state(feed) == FEED_LIVE);
-    send_numbers(producer, topics[0], 0, 10, 20);
+    WAIT_FOR(is_in_state(feed, &next, FEED_LIVE));
+    send_numbers(producer, topics[0], 0, 11, 20);
     WAIT_FOR(take_up_to(feed, &next, 20));
     WAIT_FOR(is_proven_after(feed, &next, up_ns));
     /* Metadata were asked for many times by now; the mock's version cannot say "make no topic". */
-    assert_false(has_line(&reader.lines, "AUTOCREATE"));
-    reader_close(&reader);
-    kafka_producer_destroy(producer);
+    assert_false(has_line(reader.lines, "AUTOCREATE"));
 }
 
 /* The source does not set it, see make_client(). */
@@ -422,7 +430,6 @@ static void a_source_whose_broker_is_gone_closes_soon(void **state)
         assert_true(took_ms < SOON_S * 1000);
         assert_true(mock_process_do(&mock, "up"));
     }
-    kafka_producer_destroy(producer);
 }
 
 static void an_unreachable_broker_is_said_and_not_ready(void **state)
@@ -437,12 +444,11 @@ static void an_unreachable_broker_is_said_and_not_ready(void **state)
     reader_open(&reader, &config);
     assert_false(reader.source->ops->ready(reader.source, &why));
     assert_non_null(strstr(why.text, "no Kafka broker of 127.0.0.1:1 has answered"));
-    WAIT_FOR(has_line(&reader.lines, "127.0.0.1:1"));
+    WAIT_FOR(has_line(reader.lines, "127.0.0.1:1"));
     assert_int_equal(reader_changes(&reader), 0);
     WAIT_FOR(!reader.source->ops->ready(reader.source, &why) && strstr(why.text, "yet: ") != NULL);
     assert_non_null(strstr(why.text, "Connection refused"));
     assert_null(strstr(why.text, "after")); /* no timings, so that the sentence stays the same */
-    reader_close(&reader);
 }
 
 static void a_client_that_cannot_be_made_is_said_and_not_ready(void **state)
@@ -461,7 +467,6 @@ static void a_client_that_cannot_be_made_is_said_and_not_ready(void **state)
     WAIT_FOR(!reader.source->ops->ready(reader.source, &why) &&
              strstr(why.text, "yet: cannot make a Kafka client: ") != NULL);
     assert_non_null(strstr(why.text, "ssl.ca.location"));
-    reader_close(&reader);
 }
 
 static void one_member_owns_everything_and_another_takes_over(void **state)
@@ -506,8 +511,6 @@ static void one_member_owns_everything_and_another_takes_over(void **state)
             strcmp(standby->feeds[i]->topic, topics[1]) == 0 && standby->feeds[i]->partition == 1;
         assert_int_equal(standby->feeds[i]->start_offset, is_read ? 60 : 0);
     }
-    reader_close(standby);
-    kafka_producer_destroy(producer);
 }
 
 /* The group has decided anew: the owner let go of its partitions, and one of them has them. */
@@ -542,9 +545,6 @@ static void a_member_that_joins_does_not_take_over(void **state)
         assert_int_equal(joiner[i].feed_count, 0);
         assert_int_equal(owner.feed_count, 2);
     }
-    for (int i = 0; i < JOINERS; i++)
-        reader_close(&joiner[i]);
-    reader_close(&owner);
 }
 
 /* T8: 4 partitions become 6 while records come; the new ones are read from offset 0. */
@@ -574,9 +574,6 @@ static void partitions_that_are_added_under_load_join_from_their_first_record(vo
         WAIT_FOR(take_up_to(reader.feeds[i], &next[i], 2000));
     }
     assert_int_equal(reader.left_count, 0);
-    reader_close(&reader);
-    kafka_producer_destroy(fresh);
-    kafka_producer_destroy(producer);
 }
 
 static void wrong_configuration_is_refused_with_a_sentence(void **state)
@@ -698,30 +695,30 @@ static void times_are_read_with_zone_and_fraction(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_configuration_is_refused_with_a_sentence),
-        cmocka_unit_test(times_are_read_with_zone_and_fraction),
-        cmocka_unit_test(an_unreachable_broker_is_said_and_not_ready),
-        cmocka_unit_test(a_client_that_cannot_be_made_is_said_and_not_ready),
-        cmocka_unit_test(every_record_arrives_once_and_in_order),
-        cmocka_unit_test(a_feed_that_is_not_taken_from_keeps_no_other_feed_waiting),
-        cmocka_unit_test(start_decides_once_and_committed_offsets_decide_later),
-        cmocka_unit_test(no_proof_while_an_acknowledged_record_is_untaken),
-        cmocka_unit_test(records_that_are_gone_stop_the_partition_or_are_skipped),
-        cmocka_unit_test(records_that_vanish_before_a_slow_reader_stop_its_partition),
-        cmocka_unit_test(a_fatal_error_makes_the_clients_anew_and_loses_nothing),
-        cmocka_unit_test(a_broker_that_goes_and_comes_is_survived),
-        cmocka_unit_test(a_reader_makes_no_topics_by_librdkafkas_default),
-        cmocka_unit_test(a_source_whose_broker_is_gone_closes_soon),
-        cmocka_unit_test(one_member_owns_everything_and_another_takes_over),
+        KAFKA_TEST(wrong_configuration_is_refused_with_a_sentence),
+        KAFKA_TEST(times_are_read_with_zone_and_fraction),
+        KAFKA_TEST(an_unreachable_broker_is_said_and_not_ready),
+        KAFKA_TEST(a_client_that_cannot_be_made_is_said_and_not_ready),
+        KAFKA_TEST(every_record_arrives_once_and_in_order),
+        KAFKA_TEST(a_feed_that_is_not_taken_from_keeps_no_other_feed_waiting),
+        KAFKA_TEST(start_decides_once_and_committed_offsets_decide_later),
+        cmocka_unit_test_teardown(no_proof_while_an_acknowledged_record_is_untaken, pour_end),
+        KAFKA_TEST(records_that_are_gone_stop_the_partition_or_are_skipped),
+        KAFKA_TEST(records_that_vanish_before_a_slow_reader_stop_its_partition),
+        KAFKA_TEST(a_fatal_error_makes_the_clients_anew_and_loses_nothing),
+        KAFKA_TEST(a_broker_that_goes_and_comes_is_survived),
+        KAFKA_TEST(a_reader_makes_no_topics_by_librdkafkas_default),
+        KAFKA_TEST(a_source_whose_broker_is_gone_closes_soon),
+        KAFKA_TEST(one_member_owns_everything_and_another_takes_over),
     };
     const struct CMUnitTest real[] = {
-        cmocka_unit_test(every_record_arrives_once_and_in_order),
-        cmocka_unit_test(a_feed_that_is_not_taken_from_keeps_no_other_feed_waiting),
-        cmocka_unit_test(start_decides_once_and_committed_offsets_decide_later),
-        cmocka_unit_test(no_proof_while_an_acknowledged_record_is_untaken),
-        cmocka_unit_test(one_member_owns_everything_and_another_takes_over),
-        cmocka_unit_test(a_member_that_joins_does_not_take_over),
-        cmocka_unit_test(partitions_that_are_added_under_load_join_from_their_first_record),
+        KAFKA_TEST(every_record_arrives_once_and_in_order),
+        KAFKA_TEST(a_feed_that_is_not_taken_from_keeps_no_other_feed_waiting),
+        KAFKA_TEST(start_decides_once_and_committed_offsets_decide_later),
+        cmocka_unit_test_teardown(no_proof_while_an_acknowledged_record_is_untaken, pour_end),
+        KAFKA_TEST(one_member_owns_everything_and_another_takes_over),
+        KAFKA_TEST(a_member_that_joins_does_not_take_over),
+        KAFKA_TEST(partitions_that_are_added_under_load_join_from_their_first_record),
     };
 
     RUN_ON_KAFKA(argc, argv, tests, real);
