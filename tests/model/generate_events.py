@@ -7,6 +7,8 @@ from write import payload_of, time_text
 
 
 class Events(World):
+    changes = 0.12  # share of events with which what is reported changes
+
     def alerts(self):
         """The conditions that this world has; each is reported again and again."""
         r = self.random
@@ -43,7 +45,7 @@ class Events(World):
     def event(self, pool, state_of):
         r = self.random
         i = int(len(pool) * r.random() ** (3 if self.big else 1))
-        if self.chance(0.12):
+        if self.chance(self.changes):
             self.new_attributes(pool[i])
         event = json.loads(json.dumps(pool[i]))
         turn = 0.75 if self.flappy else 0.4

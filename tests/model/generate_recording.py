@@ -49,6 +49,9 @@ class Recording(Rules, Enrich, Mutes, Events):
         return r.choice([self.window, min(self.expire, 3000), config["round_ms"],
                          config["flap_window_ms"], 2000, 4000]) - r.choice([0, 0, 0, 1])
 
+    def record_count(self):
+        return self.random.choice([300, 900] if self.big else [1, 5, 20, 40, 40, 80])
+
     def partitions(self, topics, config):
         r = self.random
         parts = []
@@ -61,8 +64,7 @@ class Recording(Rules, Enrich, Mutes, Events):
         pool = self.alerts()
         state_of = [False] * len(pool)
         marks, clock = [], self.start + r.choice([0, 1, 150, 7777])
-        count = r.choice([300, 900] if self.big else [1, 5, 20, 40, 40, 80])
-        for _ in range(count):
+        for _ in range(self.record_count()):
             clock += self.step(config)
             part = r.choice([p for p in parts if p is not silent])
             record, payload = self.record(part["config"], clock, pool, state_of, config["past_ms"])
