@@ -24,6 +24,7 @@ void alert_lane_init(struct alert_lane *lane)
     /* Two slots more than the mask tells: the prefetch of the next line stays inside. */
     lane->slots = slots_alloc(SLOTS_MIN);
     lane->mask = SLOTS_MIN - 1;
+    lane->untimed_due_ms = INT64_MAX;
 }
 
 void alert_lane_release(struct alert_lane *lane, struct slab *slab, unsigned changes_max)
@@ -41,6 +42,7 @@ void alert_lane_release(struct alert_lane *lane, struct slab *slab, unsigned cha
         free(lane->pages[p]);
     free(lane->pages);
     free(lane->cold_free.at);
+    free(lane->untimed.at);
     free(lane->slots);
     timer_heap_release(&lane->timers);
     memset(lane, 0, sizeof(*lane));

@@ -65,7 +65,7 @@ struct alert_cold {
     uint16_t generation;
     uint8_t severity; /* of `text` */
     bool told_open;
-    bool is_held;         /* of an open incident: it does not expire */
+    bool is_held;         /* it is open, and of an open incident: it does not expire */
     int64_t first_change; /* before `changes` exists: its only change */
 };
 
@@ -78,8 +78,18 @@ struct alert_lane {
     uint32_t cold_used; /* numbers ever handed out */
     VECTOR_OF(uint32_t) cold_free;
     struct timer_heap timers;
-    uint32_t generation; /* of the rules its STALE flags are about */
+    VECTOR_OF(uint32_t) untimed; /* cold numbers of alerts that wait without a timer: is_held */
+    int64_t untimed_due_ms; /* when they are to be looked at all the same; INT64_MAX: none waits */
+    uint32_t generation;    /* of the rules its STALE flags are about */
 };
+
+/* When the lane has to be looked at next. */
+static inline int64_t alert_lane_due(const struct alert_lane *lane)
+{
+    int64_t due = timer_heap_due(&lane->timers);
+
+    return due < lane->untimed_due_ms ? due : lane->untimed_due_ms;
+}
 
 /* What the bound may take: smallest (last, identity) first. */
 struct alert_candidate {

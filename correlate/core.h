@@ -358,6 +358,7 @@ struct engine {
     /* sequencer role */
     _Alignas(64) _Atomic bool sequencer_taken; /* R */
     int64_t planned_epoch; /* first epoch that is in no step; INT64_MIN before the start */
+    int64_t empty_epoch;   /* behind planned_epoch and before it only derived events can come */
     int64_t wall_at_start, r_ms;
     uint64_t mono_at_start, r_ns, seal_due_ns, changes_due_ns;
     int64_t left_reach_ms;         /* the largest `reach` of partitions that have left */

@@ -292,7 +292,7 @@ void correlation_publish_due(const struct correlation *c)
     int64_t due = INT64_MAX;
 
     for (unsigned l = worker->index; l < LANES; l += engine->worker_count) {
-        int64_t alert = timer_heap_due(&engine->alert_lanes[l].timers);
+        int64_t alert = alert_lane_due(&engine->alert_lanes[l]);
         int64_t key = key_timers_due(&engine->key_lanes[l].timers, c->step->to_ms);
         due = alert < due ? alert : due;
         due = key < due ? key : due;

@@ -135,6 +135,7 @@ static void close_alert(struct dedup *d, struct alert_lane *lane, struct alert_s
 {
     struct order order = dedup_event_order(d, ev);
 
+    dedup_let_go(d, lane, slot, cold, ev->et_ms);
     slot->bits &= ~(uint32_t)ALERT_OPEN;
     dedup_change_record(d, cold, ev->et_ms);
     if ((slot->bits & ALERT_FLAPPING) != 0) {
@@ -186,7 +187,7 @@ static void event_full(struct dedup *d, struct alert_lane *lane, struct alert_sl
     slot->last32 = (uint32_t)ev->et_ms;
     cold->count++;
     if ((ev->flags & EVENT_LAST_WORD) != 0)
-        cold->is_held = false;
+        dedup_let_go(d, lane, slot, cold, ev->et_ms);
     if (ev->state == EVENT_CLEAR) {
         if ((slot->bits & ALERT_OPEN) != 0)
             close_alert(d, lane, slot, cold, ev);
@@ -387,8 +388,12 @@ static void batch_run(struct dedup *d, size_t count)
 
 /* After a switch every alert is to be matched anew at its next event. Without composites nobody is
  * told the end of an incident: its alert expires as others do. */
-static void lane_stale(struct alert_lane *lane, const struct rules_version *rules)
+static void lane_stale(struct dedup *d, struct alert_lane *lane)
 {
+    const struct rules_version *rules = d->rules;
+
+    if (!rules->takes_incidents)
+        dedup_timed_again(d, lane, d->step->from_ms);
     for (uint32_t i = 0; i <= lane->mask; i++) {
         struct alert_slot *slot = &lane->slots[i];
         if (slot->bits == 0)
@@ -448,7 +453,7 @@ void dedup_phase(struct worker *worker, uint64_t seq, const struct step *step)
 
     for (unsigned lane = worker->index; lane < LANES; lane += engine->worker_count)
         if (engine->alert_lanes[lane].generation != step->rules->generation)
-            lane_stale(&engine->alert_lanes[lane], step->rules);
+            lane_stale(&d, &engine->alert_lanes[lane]);
     size_t count = batch_collect(worker, step);
     batch_run(&d, count);
     for (unsigned lane = worker->index; lane < LANES; lane += engine->worker_count)

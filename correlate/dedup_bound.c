@@ -29,10 +29,13 @@ static int candidate_order(const void *a, const void *b)
 void dedup_candidates_phase(struct worker *worker, const struct step *step)
 {
     struct engine *engine = worker->engine;
+    struct dedup d = dedup_begin(worker, 0, step);
     uint64_t wanted = excess(engine);
     VECTOR_OF(struct timer) aside = {0};
 
     worker->alert_candidates.count = 0;
+    for (unsigned l = worker->index; wanted > 0 && l < LANES; l += engine->worker_count)
+        dedup_timed_again(&d, &engine->alert_lanes[l], step->to_ms);
     while (wanted > 0) {
         struct alert_lane *lane = NULL;
         unsigned lane_number = 0;

@@ -141,6 +141,13 @@ void dedup_timer_push(struct alert_lane *lane, const struct alert_slot *slot, en
 int64_t dedup_over_ms(const struct dedup *d, struct alert_slot *slot, const struct alert_cold *cold,
                       int64_t now_ms);
 
+/* The alert is held no more: it is over when nothing comes for it, from `last_ms` on. */
+void dedup_let_go(struct dedup *d, struct alert_lane *lane, const struct alert_slot *slot,
+                  struct alert_cold *cold, int64_t last_ms);
+
+/* Alerts that are held and wait without a timer get theirs, as they are before `end_ms`. */
+void dedup_timed_again(struct dedup *d, struct alert_lane *lane, int64_t end_ms);
+
 /* The alert's own timers that are due at or before `et_ms`. True if it is over. */
 bool dedup_timers_run(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
                       int64_t et_ms);

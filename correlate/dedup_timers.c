@@ -1,11 +1,20 @@
 /*
  * dedup_timers.c - alerts that expire or come to rest. See dedup_parts.h.
  *
- * An entry of the heap is a lower bound: what an event moved is found when it is due.
+ * An entry of the heap is a lower bound: what an event moved is found when it is due. An alert that
+ * is held does not expire, however long its incident is open. When its entry is due for the first
+ * time it goes to a list, where it costs nothing: a day in which nothing happens is then one
+ * stretch, and not one step per `expire`. What `last` is meanwhile can be worked out at any time;
+ * it is, where somebody asks: at its next event, and for the bound, which compares all alerts.
  */
 #include "correlate/dedup_parts.h"
 
 #include <assert.h>
+
+/* A slot keeps 32 bits of `last`, which is at most `expire` (30 days) back when an alert begins to
+ * wait; with this it stays below 2^32 ms (49 days). Its multiples are the times at which the lists
+ * are gone through: of all lanes in one step. */
+#define UNTIMED_MS ((int64_t)1 << 30)
 
 void dedup_timer_push(struct alert_lane *lane, const struct alert_slot *slot, enum alert_timer kind,
                       int64_t due_ms)
@@ -93,7 +102,7 @@ int64_t dedup_over_ms(const struct dedup *d, struct alert_slot *slot, const stru
 
     /* An open incident is a sign of life whenever one is needed: so `last` stays near, and every
      * alert has its place among those that a bound may take. */
-    if (cold->is_held && (slot->bits & ALERT_OPEN) != 0 && over_ms <= now_ms) {
+    if (cold->is_held && over_ms <= now_ms) {
         over_ms += (now_ms - over_ms) / expire_ms * expire_ms + expire_ms;
         slot->last32 = (uint32_t)(over_ms - expire_ms);
     }
@@ -114,10 +123,64 @@ bool dedup_timers_run(struct dedup *d, struct alert_slot *slot, struct alert_col
     return true;
 }
 
+static int64_t untimed_next(int64_t now_ms)
+{
+    return (floor_div(now_ms, UNTIMED_MS) + 1) * UNTIMED_MS;
+}
+
+static void untimed_add(struct alert_lane *lane, uint32_t number, int64_t now_ms)
+{
+    if (lane->untimed.count == 0)
+        lane->untimed_due_ms = untimed_next(now_ms);
+    vector_add(&lane->untimed) = number;
+}
+
+/* `last` of those that wait stays near. */
+static void untimed_renew(struct dedup *d, struct alert_lane *lane, int64_t now_ms)
+{
+    for (size_t i = 0; i < lane->untimed.count; i++) {
+        struct alert_cold *cold = alert_cold(lane, lane->untimed.at[i]);
+        dedup_over_ms(d, alert_find(lane, cold->fingerprint), cold, now_ms);
+    }
+    lane->untimed_due_ms = untimed_next(now_ms);
+}
+
+void dedup_let_go(struct dedup *d, struct alert_lane *lane, const struct alert_slot *slot,
+                  struct alert_cold *cold, int64_t last_ms)
+{
+    uint32_t number = alert_slot_cold(slot);
+
+    if (!cold->is_held)
+        return;
+    cold->is_held = false;
+    for (size_t i = 0; i < lane->untimed.count; i++) {
+        if (lane->untimed.at[i] != number)
+            continue;
+        lane->untimed.at[i] = lane->untimed.at[--lane->untimed.count];
+        if (lane->untimed.count == 0)
+            lane->untimed_due_ms = INT64_MAX;
+        dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, last_ms + d->config->expire_ms);
+        return;
+    }
+}
+
+void dedup_timed_again(struct dedup *d, struct alert_lane *lane, int64_t end_ms)
+{
+    for (size_t i = 0; i < lane->untimed.count; i++) {
+        struct alert_cold *cold = alert_cold(lane, lane->untimed.at[i]);
+        struct alert_slot *slot = alert_find(lane, cold->fingerprint);
+        dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, dedup_over_ms(d, slot, cold, end_ms - 1));
+    }
+    lane->untimed.count = 0;
+    lane->untimed_due_ms = INT64_MAX;
+}
+
 void dedup_lane_timers_run(struct dedup *d, struct alert_lane *lane)
 {
     int64_t end_ms = d->step->to_ms;
 
+    if (lane->untimed_due_ms < end_ms)
+        untimed_renew(d, lane, end_ms - 1);
     while (timer_heap_due(&lane->timers) < end_ms) {
         struct timer timer = timer_heap_pop(&lane->timers);
         struct alert_cold *cold = alert_cold(lane, timer.owner);
@@ -135,6 +198,8 @@ void dedup_lane_timers_run(struct dedup *d, struct alert_lane *lane)
                 dedup_timer_push(lane, slot, ALERT_TIMER_FLAP, cold->flap_end_ms);
             else if (cold->flap_end_ms < over_ms)
                 flap_end_now(d, slot, cold, cold->flap_end_ms);
+        } else if (cold->is_held) {
+            untimed_add(lane, timer.owner, end_ms);
         } else if (over_ms >= end_ms) {
             dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, over_ms);
         } else {

@@ -275,6 +275,7 @@ int engine_create(const struct engine_config *config, struct source *source, str
     engine->listener = *listener;
     engine->worker_count = listener->trace != NULL ? 1 : config->workers;
     engine->planned_epoch = INT64_MIN;
+    engine->empty_epoch = INT64_MIN;
     engine->left_reach_ms = INT64_MIN;
     atomic_init(&engine->watermark_ms, INT64_MIN);
     atomic_init(&engine->done_epoch, INT64_MIN);

@@ -129,7 +129,8 @@ static void part_join(struct engine *engine, struct feed *feed)
         engine->slack_ms = part->topic->disorder_ms;
     part->dropped = part->held = part->had_event = part->had_log_time = part->finished = false;
     part->max_c = part->last_kt = part->cap_ms = INT64_MIN;
-    part->sealed = wm; /* INT64_MIN before the start */
+    part->sealed = wm;               /* INT64_MIN before the start */
+    engine->empty_epoch = INT64_MIN; /* its events may lie where there were none */
     part->next_offset = feed->start_offset;
     part->low_count = 0;
     part->proof_used = 0;

@@ -155,13 +155,32 @@ struct cut {
     bool tight; /* a bound could be reached in the round it is in */
 };
 
-/* The first epoch from `epoch` on that holds an event: `closed`, or as far as bins reach, if none
- * does. */
-static int64_t first_filled(const struct engine *engine, int64_t epoch, int64_t closed)
+/*
+ * The first epoch from `epoch` on that may hold an event; `closed`, if none does. It is found
+ * without a look where one was taken before: a stretch without events may hold many timers, each
+ * with a step of its own, and nothing comes to a closed epoch but derived events, which enter at
+ * planned_epoch. Bins reach no further than slot_count.
+ */
+static int64_t idle_until(const struct engine *engine, int64_t epoch, int64_t closed)
 {
-    while (epoch < closed && epoch - engine->planned_epoch < engine->slot_count &&
-           events_in(engine, epoch) == 0)
+    const int64_t from = engine->planned_epoch;
+    int64_t to = epoch;
+
+    if (epoch - from >= engine->slot_count)
+        to = closed;
+    else if (epoch > from && epoch < engine->empty_epoch)
+        to = engine->empty_epoch;
+    return to < closed ? to : closed;
+}
+
+/* The first epoch from `epoch` on that holds an event, or `closed`; all before `epoch` are empty.
+ * One record with a time from long ago may lie centuries before the next. */
+static int64_t first_filled(struct engine *engine, int64_t epoch, int64_t closed)
+{
+    while ((epoch = idle_until(engine, epoch, closed)) < closed && events_in(engine, epoch) == 0)
         epoch++;
+    if (epoch > engine->empty_epoch)
+        engine->empty_epoch = epoch;
     return epoch;
 }
 
@@ -181,10 +200,11 @@ static struct cut step_cut(const struct engine *engine, int64_t closed, int64_t 
         bool ends = 2 * (int64_t)cut.events >= members;
         if (ends && cut.to > from && cut.to % minute == 0)
             break;
-        if (cut.to - from >= engine->slot_count) { /* bins reach no further */
-            int64_t next = (floor_div(cut.to, minute) + 1) * minute;
-            cut.to = ends && next < closed ? next : closed;
-            break;
+        int64_t next = idle_until(engine, cut.to, closed);
+        if (next > cut.to) {
+            int64_t minute_end = (floor_div(cut.to, minute) + 1) * minute;
+            cut.to = ends && minute_end < next ? minute_end : next;
+            continue;
         }
         uint64_t more = events_in(engine, cut.to);
         if (2 * (int64_t)(cut.events + more) > room) {
@@ -273,10 +293,8 @@ bool step_plan(struct engine *engine, int64_t closed)
     if (cut.events == 0 && !cut.tight) {
         if (seq != done)
             return false; /* its timers are not known before the others are done */
-        /* Nothing in all the bins: on to the next timer at once, or to what is closed. One
-         * record with a time from long ago may lie centuries before the next. */
-        int64_t to = by_rounds ? first_filled(engine, cut.to, closed) : cut.to;
-        to = to - from >= engine->slot_count ? idle_to : to;
+        /* On to the next timer at once, or event, or to what is closed. */
+        int64_t to = first_filled(engine, cut.to, idle_to);
         int64_t due = floor_div(next_due(engine), d);
         to = due < to ? due : to;
         /* Incidents are looked at anew under the mutes of another rule set. */

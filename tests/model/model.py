@@ -180,16 +180,19 @@ class Alerts:
         """Alerts that are incidents do not expire while these are open."""
         return alert.is_open and alert.identity[-1] is True and not alert.is_given_up and self.model.composites()
 
+    def settle(self, now):
+        """What `last` of those that last has become before `now`."""
+        for alert in filter(self.lasts, self.table.values()):
+            alert.last += (now - 1 - alert.last) // self.config["expire_ms"] * self.config["expire_ms"]
+
     def timers(self, alert):
         if alert.is_flapping:
             yield alert.changes[-1 - self.config["flap_stop"]] + self.config["flap_window_ms"]
-        yield alert.last + self.config["expire_ms"]
+        if not self.lasts(alert):
+            yield alert.last + self.config["expire_ms"]
 
     def timer(self, alert, now):
-        if alert.last + self.config["expire_ms"] == now and self.lasts(alert):
-            alert.last = now
-            return []
-        if alert.last + self.config["expire_ms"] == now:
+        if alert.last + self.config["expire_ms"] == now and not self.lasts(alert):
             del self.table[alert.identity]
             self.count("alerts_expired", alert.is_open)
             return self.tell_flapping_end(alert, "CLEAR", now) + self.tell_clear(alert, now)
@@ -204,6 +207,7 @@ class Alerts:
         return touches
 
     def evict(self, now):
+        self.settle(now)
         oldest = sorted(self.table.values(), key=lambda alert: (alert.last, alert.identity))
         for alert in oldest[:max(0, len(oldest) - self.config["alerts_max"])]:
             del self.table[alert.identity]
@@ -778,9 +782,11 @@ class Model:
             del self.keys[name]
 
     def switch(self, switch):
+        self.alerts.settle(switch["at"])
         self.take_rules(switch["rules"], switch.get("enrich"))
         for alert in self.alerts.table.values():
             alert.is_stale = True
+            alert.is_given_up |= not self.composites()
         self.log.switch(switch.get("mutes"), switch["at"])
 
     def round_end(self, now, ends_minute):
