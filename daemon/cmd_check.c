@@ -4,6 +4,7 @@
  * do not exist.
  */
 #include <jansson.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,12 +113,17 @@ static json_t *json_drops_clears(const struct enrich_set *steps)
 
 /* ---- mutes ---- */
 
-/* More than this takes longer than people wait. */
-enum { REACH_LOOKS_MAX = 5000000 };
+/* More looks than this take longer than people wait. */
+enum { REACH_LOOKS_MAX = 5000000, STRAY_BYTES = 256 };
+
+static uint64_t reach_looks(const struct rule_set *rules)
+{
+    return (uint64_t)rule_set_mute_count(rules) * rule_set_count(rules);
+}
 
 static bool has_reach(const struct rule_set *rules)
 {
-    return (uint64_t)rule_set_mute_count(rules) * rule_set_count(rules) <= REACH_LOOKS_MAX;
+    return reach_looks(rules) <= REACH_LOOKS_MAX;
 }
 
 static const char *idle_reason(const struct mute *mute, const struct mute_reach *reach)
@@ -137,9 +143,13 @@ static void print_mute(const struct rule_set *rules, uint32_t index)
     const struct mute *mute = rule_set_mute(rules, index);
     struct mute_reach reach = mute_reach(rules, index);
 
-    if (!reach.is_possible)
-        printf("note: %s: %s %s %s\n", mute->place, mute_kind_name(mute->kind), mute->id,
-               idle_reason(mute, &reach));
+    char stray[STRAY_BYTES];
+
+    if (!reach.is_possible) {
+        bool has_stray = mute_reach_stray(rules, index, stray, sizeof(stray));
+        printf("note: %s: %s %s %s%s%s\n", mute->place, mute_kind_name(mute->kind), mute->id,
+               idle_reason(mute, &reach), has_stray ? "; " : "", has_stray ? stray : "");
+    }
     if (mute->kind == MUTE_SILENCE && mute->to_ms <= host_wall_ms()) {
         char ended[UNIT_TEXT_BYTES];
         printf("note: %s: silence %s ended at %s\n", mute->place, mute->id,
@@ -162,8 +172,30 @@ static void print_mutes(const struct rule_set *rules)
     printf("mutes %u: silences %u, maintenance windows %u, inhibitions %u\n",
            rule_set_mute_count(rules), count[MUTE_SILENCE], count[MUTE_MAINTENANCE],
            count[MUTE_INHIBIT]);
+    if (!has_reach(rules))
+        printf("note: whether each mute can match anything was not looked at: %" PRIu32
+               " mutes beside %" PRIu32 " rules are %" PRIu64
+               " looks, and more than %d take longer than people wait\n",
+               rule_set_mute_count(rules), rule_set_count(rules), reach_looks(rules),
+               REACH_LOOKS_MAX);
     for (uint32_t i = 0; has_reach(rules) && i < rule_set_mute_count(rules); i++)
         print_mute(rules, i);
+}
+
+static void json_reach(const struct rule_set *rules, uint32_t index, json_t *object)
+{
+    const struct mute *mute = rule_set_mute(rules, index);
+    struct mute_reach reach = mute_reach(rules, index);
+    json_t *idle = json_array();
+    char stray[STRAY_BYTES];
+
+    for (uint32_t i = 0; reach.is_possible && i < mute->equal_count; i++)
+        if (reach.idle_equal & 1u << i)
+            json_array_append_new(idle, json_string(mute->equal[i]));
+    json_object_set_new(object, "matches_nothing", json_boolean(!reach.is_possible));
+    if (!reach.is_possible && mute_reach_stray(rules, index, stray, sizeof(stray)))
+        json_object_set_new(object, "why", json_string(stray));
+    json_object_set_new(object, "equal_without_effect", idle);
 }
 
 static json_t *json_mutes(const struct rule_set *rules)
@@ -174,16 +206,9 @@ static json_t *json_mutes(const struct rule_set *rules)
         const struct mute *mute = rule_set_mute(rules, m);
         json_t *object = json_pack("{s:s,s:s,s:s}", "kind", mute_kind_name(mute->kind), "id",
                                    mute->id, "place", mute->place);
-        json_t *idle = json_array();
-        struct mute_reach reach = {.is_possible = true};
-        if (has_reach(rules))
-            reach = mute_reach(rules, m);
-        for (uint32_t i = 0; reach.is_possible && i < mute->equal_count; i++)
-            if (reach.idle_equal & 1u << i)
-                json_array_append_new(idle, json_string(mute->equal[i]));
-        json_object_set_new(object, "matches_nothing", json_boolean(!reach.is_possible));
-        json_object_set_new(object, "equal_without_effect", idle);
         json_array_append_new(list, object);
+        if (has_reach(rules))
+            json_reach(rules, m, object);
     }
     return list;
 }
@@ -287,6 +312,7 @@ static int print_json(const struct config *config, const struct rule_set *rules)
     json_object_set_new(root, "enrich_steps", json_integer(enrich_count(rule_set_enrich(rules))));
     json_object_set_new(root, "enrich_drops_clears", json_drops_clears(rule_set_enrich(rules)));
     json_object_set_new(root, "mutes", json_mutes(rules));
+    json_object_set_new(root, "mutes_looked_at", json_boolean(has_reach(rules)));
     text = json_dumps(root, JSON_INDENT(2));
     json_decref(root);
     if (text == NULL) {

@@ -68,6 +68,7 @@ struct ast {
     enum arithmetic arithmetic;
     bool is_folded;   /* a constant that was an expression */
     struct span span; /* from its first to its last byte */
+    struct span name; /* AST_CALL: of `text` alone */
     struct text text;
     int64_t number; /* a bool is 0 or 1 */
     double real;

@@ -3,6 +3,8 @@
 
 #include <assert.h>
 #include <string.h>
+#include "base/severity.h"
+#include "rules/nearest.h"
 
 enum { EVERYWHERE = FIELD_IN_BY | FIELD_IN_DISTINCT | FIELD_IN_TITLE };
 
@@ -72,6 +74,35 @@ enum severity severity_constant_find(struct text name)
         if (text_equals(name, severities[i].name))
             return severities[i].severity;
     return SEVERITY_COUNT;
+}
+
+enum { EVENT_WORDS_MAX = 128 }; /* that events name severities by, with room for more */
+
+static const char *severity_constant_name(int severity)
+{
+    size_t i = 0;
+
+    while (i < SEVERITIES && (int)severities[i].severity != severity)
+        i++;
+    return i < SEVERITIES ? severities[i].name : NULL;
+}
+
+const char *severity_constant_meant(struct text word)
+{
+    const char *names[SEVERITIES + EVENT_WORDS_MAX], *nearest;
+    enum severity severity;
+    size_t count = 0;
+
+    if (severity_from_word(word) != WORD_UNKNOWN)
+        return severity_constant_name(severity_from_word(word));
+    for (size_t i = 0; i < SEVERITIES; i++)
+        names[count++] = severities[i].name;
+    for (size_t n = 0; n < EVENT_WORDS_MAX && severity_table_word(n, &severity) != NULL; n++)
+        names[count++] = severity_table_word(n, &severity);
+    nearest = nearest_name(word, names, count);
+    return nearest != NULL ? severity_constant_name(severity_from_word(
+                                 (struct text){nearest, (uint32_t)strlen(nearest)}))
+                           : NULL;
 }
 
 const char *value_type_name(enum value_type type)

@@ -68,6 +68,10 @@ enum rule_field field_find(struct text name);
 /* OK ... CRITICAL, ERROR being MAJOR; SEVERITY_COUNT when the word is none of them. */
 enum severity severity_constant_find(struct text name);
 
+/* The constant that was meant by a word that is none: `MAJOR` by majr, high and error. NULL when
+ * none is near. */
+const char *severity_constant_meant(struct text word);
+
 /* "text", "a duration": for messages. */
 const char *value_type_name(enum value_type type);
 

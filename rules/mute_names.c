@@ -28,6 +28,8 @@ static bool refuse_name(const struct ast *ast, struct diagnostics *diag)
     int shown = ast->text.len < 60 ? (int)ast->text.len : 60;
     const char *nearest = nearest_name(ast->text, names, NAMES);
 
+    nearest = nearest != NULL ? nearest : severity_constant_meant(ast->text);
+
     if (is_labels(ast))
         diagnose(diag, ast->span, "labels needs a name here: labels.NAME");
     else if (nearest != NULL)

@@ -3,8 +3,11 @@
 #include "rules/mute_reach.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "rules/mute_reader.h"
+#include "rules/nearest.h"
 
 enum { MASKS = 1 << MUTE_EQUAL_MAX, KNOWN_LABELS = 4, VIEW_BYTES = 4096 };
 
@@ -141,4 +144,105 @@ struct mute_reach mute_reach(const struct rule_set *set, uint32_t index)
             reach.idle_equal &= ~mask;
         }
     return reach;
+}
+
+/* ---- names that nothing has ---- */
+
+static const char *rule_id(const struct rule *rule)
+{
+    return rule->id;
+}
+
+static const char *rule_team(const struct rule *rule)
+{
+    return rule->team;
+}
+
+static const char *rule_tier(const struct rule *rule)
+{
+    return rule->tier;
+}
+
+static const struct {
+    const char *name;
+    const char *(*of)(const struct rule *rule);
+} kept[] = {{"rule", rule_id}, {"team", rule_team}, {"tier", rule_tier}};
+
+enum { KEPT = sizeof(kept) / sizeof(kept[0]) };
+
+struct stray {
+    const struct rule_set *set;
+    char *to;
+    size_t bytes;
+};
+
+/* `names` has room for each rule. */
+static bool is_stray(const struct stray *stray, size_t kind, struct text value, const char **names)
+{
+    uint32_t count = rule_set_count(stray->set);
+    char hint[NEAREST_HINT_BYTES];
+
+    for (uint32_t i = 0; i < count; i++) {
+        names[i] = kept[kind].of(rule_set_rule(stray->set, i));
+        if (text_equals(value, names[i]))
+            return false;
+    }
+    snprintf(stray->to, stray->bytes, "there is no %s \"%.*s\"%s", kept[kind].name,
+             value.len < 60 ? (int)value.len : 60, value.at,
+             nearest_hint(value, names, count, hint));
+    return true;
+}
+
+/* A label compared with one constant, or looked for among some: how many, at `values`. */
+static uint32_t asked_for(const struct instruction *at, struct text *name,
+                          const struct text **values)
+{
+    bool is_equal = at->op == OP_COMPARE_TEXT && at->relation == RELATION_EQ;
+
+    if (at->op == OP_IN_TEXT && at->left.kind == OPERAND_LABEL) {
+        *name = at->left.text;
+        *values = at->list.texts;
+        return at->list.count;
+    }
+    if (is_equal && at->left.kind == OPERAND_LABEL && at->right.kind == OPERAND_CONSTANT) {
+        *name = at->left.text;
+        *values = &at->right.text;
+        return 1;
+    }
+    if (is_equal && at->right.kind == OPERAND_LABEL && at->left.kind == OPERAND_CONSTANT) {
+        *name = at->right.text;
+        *values = &at->left.text;
+        return 1;
+    }
+    return 0;
+}
+
+static bool program_stray(const struct stray *stray, const struct program *program,
+                          const char **names)
+{
+    for (uint32_t i = 0; i < program->count; i++) {
+        const struct text *values = NULL;
+        struct text name = {"", 0};
+        uint32_t count = asked_for(&program->code[i], &name, &values);
+        for (size_t kind = 0; kind < KEPT; kind++)
+            for (uint32_t v = 0; text_equals(name, kept[kind].name) && v < count; v++)
+                if (is_stray(stray, kind, values[v], names))
+                    return true;
+    }
+    return false;
+}
+
+bool mute_reach_stray(const struct rule_set *set, uint32_t index, char *to, size_t bytes)
+{
+    const struct compiled_mute *mute =
+        (const struct compiled_mute *)(const void *)rule_set_mute(set, index);
+    const struct stray stray = {set, to, bytes};
+    const char **names = calloc((size_t)rule_set_count(set) + 1, sizeof(*names));
+    bool is_found =
+        names != NULL &&
+        (program_stray(&stray, &mute->where, names) ||
+         (mute->open.kind == MUTE_INHIBIT && program_stray(&stray, &mute->source, names)));
+
+    free(names);
+    return is_found;
 }

@@ -1,6 +1,7 @@
 /* nearest.c - see nearest.h. */
 #include "rules/nearest.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Names are short; a longer word is no slip of the finger. */
@@ -58,7 +59,9 @@ const char *nearest_name(struct text name, const char *const *candidates, size_t
         return NULL;
     for (size_t i = 0; i < count; i++) {
         struct text other = {candidates[i], (uint32_t)strlen(candidates[i])};
-        if (other.len > NAME_BYTES_MAX)
+        /* Each byte that one has more is an edit. */
+        if (other.len > NAME_BYTES_MAX || other.len > name.len + best ||
+            name.len > other.len + best)
             continue;
         unsigned edits = distance(name, other);
         if (edits < best || (edits == best && nearest == NULL)) {
@@ -70,4 +73,15 @@ const char *nearest_name(struct text name, const char *const *candidates, size_t
         if (begins((struct text){candidates[i], (uint32_t)strlen(candidates[i])}, name))
             nearest = candidates[i];
     return nearest;
+}
+
+const char *nearest_hint(struct text name, const char *const *candidates, size_t count,
+                         char hint[NEAREST_HINT_BYTES])
+{
+    const char *nearest = nearest_name(name, candidates, count);
+
+    hint[0] = '\0';
+    if (nearest != NULL)
+        snprintf(hint, NEAREST_HINT_BYTES, "; did you mean \"%.64s\"?", nearest);
+    return hint;
 }

@@ -14,4 +14,11 @@
  * Source: optimal string alignment distance. */
 const char *nearest_name(struct text name, const char *const *candidates, size_t count);
 
+enum { NEAREST_HINT_BYTES = 96 };
+
+/* The end of a sentence that says what is not there: `; did you mean "WARNING"?`, empty when no
+ * name is near. Returns `hint`. */
+const char *nearest_hint(struct text name, const char *const *candidates, size_t count,
+                         char hint[NEAREST_HINT_BYTES]);
+
 #endif

@@ -104,9 +104,12 @@ static bool parse_children(struct parser *parser, struct ast *parent, enum token
     return true;
 }
 
-static struct ast *parse_arguments(struct parser *parser, struct ast *call, uint32_t from)
+/* `name` is the token before the parenthesis. */
+static struct ast *parse_arguments(struct parser *parser, struct ast *call, uint32_t from,
+                                   const struct token *name)
 {
     call->kind = AST_CALL;
+    call->name = span_of(parser, name->from, name->to);
     if (!parse_children(parser, call, TOKEN_CLOSE, "\",\" or \")\""))
         return NULL;
     call->span = span_of(parser, from, parser->last_to);
@@ -162,7 +165,8 @@ static struct ast *parse_name(struct parser *parser)
     if (ast == NULL)
         return NULL;
     ast->text = token.text;
-    return parser->token.kind == TOKEN_OPEN ? parse_arguments(parser, ast, token.from) : ast;
+    return parser->token.kind == TOKEN_OPEN ? parse_arguments(parser, ast, token.from, &token)
+                                            : ast;
 }
 
 static struct ast *parse_group(struct parser *parser)
@@ -208,15 +212,15 @@ static struct ast *parse_dot(struct parser *parser, struct ast *operand, uint32_
     advance(parser);
     if (parser->token.kind != TOKEN_NAME)
         return expected(parser, "a name");
-    struct text name = parser->token.text;
+    struct token name = parser->token;
     advance(parser);
     ast = node_create(parser, AST_MEMBER, from);
     if (ast == NULL)
         return NULL;
-    ast->text = name;
+    ast->text = name.text;
     if (parser->token.kind == TOKEN_OPEN) {
         ast->receiver = operand;
-        return parse_arguments(parser, ast, from);
+        return parse_arguments(parser, ast, from, &name);
     }
     child_add(ast, operand);
     return ast;

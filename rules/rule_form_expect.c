@@ -1,6 +1,7 @@
 /*
  * rule_form_expect.c - reads the form of absence: `expect`, an event every so often.
  */
+#include <string.h>
 #include "rules/expect_keys.h"
 #include "rules/lexer.h"
 #include "rules/rule_reading.h"
@@ -16,9 +17,12 @@ static void read_severity(struct reading *reading, const struct yaml_node *map)
     if (node == NULL || !reading_is_scalar(reading, node))
         return;
     severity = severity_constant_find(node->text);
-    if (severity == SEVERITY_COUNT) {
+    if (severity == SEVERITY_COUNT || severity == SEVERITY_OK) {
+        const char *meant = severity_constant_meant(node->text);
+        bool is_near = meant != NULL && strcmp(meant, "OK") != 0;
         diagnose(reading_diag(reading), node->span,
-                 "severity is DEBUG, INFO, WARNING, MINOR, MAJOR or CRITICAL");
+                 "severity is DEBUG, INFO, WARNING, MINOR, MAJOR or CRITICAL%s%s%s",
+                 is_near ? "; did you mean " : "", is_near ? meant : "", is_near ? "?" : "");
         reading_spoil(reading);
         return;
     }

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "rules/lexer.h"
 #include "rules/meaning.h"
+#include "rules/nearest.h"
 #include "rules/printer.h"
 #include "rules/rule_reading.h"
 
@@ -50,6 +51,7 @@ static void read_window_map(struct reading *reading, const struct yaml_node *map
 
 static void read_window(struct reading *reading)
 {
+    static const char *const open_word = "open";
     const struct yaml_node *node = reading_required(reading, reading->node, "window", "a rule");
     struct rule *rule = &reading->rule->open;
 
@@ -59,7 +61,11 @@ static void read_window(struct reading *reading)
         read_window_map(reading, node);
     else if (node->kind == YAML_SCALAR && text_equals(node->text, "open"))
         rule->window_kind = WINDOW_OPEN;
-    else
+    else if (node->kind == YAML_SCALAR && nearest_name(node->text, &open_word, 1) != NULL) {
+        diagnose(reading_diag(reading), node->span,
+                 "there is no window \"%.40s\"; did you mean \"open\"?", node->text.at);
+        reading_spoil(reading);
+    } else
         rule->window_ms = reading_duration(reading, node, "a window");
     reading_digest_number(&rule->form, rule->window_kind);
     reading_digest_number(&rule->form, rule->window_ms);

@@ -43,9 +43,12 @@ void reading_out_of_memory(struct reading *reading)
     reading_spoil(reading);
 }
 
-bool rule_check_keys(const struct yaml_node *map, const char *const *known, size_t count,
-                     const char *what, struct diagnostics *diag)
+/* False, diagnosed, when a key is none of the first `count` names; behind them stand others that
+ * may have been meant. */
+static bool check_keys(const struct yaml_node *map, const char *const *known, size_t count,
+                       size_t candidate_count, const char *what, struct diagnostics *diag)
 {
+    char hint[NEAREST_HINT_BYTES];
     bool is_good = true;
 
     for (const struct yaml_node *node = map->first; node != NULL; node = node->next) {
@@ -55,15 +58,17 @@ bool rule_check_keys(const struct yaml_node *map, const char *const *known, size
             i++;
         if (i < count)
             continue;
-        const char *nearest = nearest_name(key, known, count);
         is_good = false;
-        if (nearest != NULL)
-            diagnose(diag, node->key->span, "%s has no key \"%.60s\"; did you mean \"%s\"?", what,
-                     key.at, nearest);
-        else
-            diagnose(diag, node->key->span, "%s has no key \"%.60s\"", what, key.at);
+        diagnose(diag, node->key->span, "%s has no key \"%.60s\"%s", what, key.at,
+                 nearest_hint(key, known, candidate_count, hint));
     }
     return is_good;
+}
+
+bool rule_check_keys(const struct yaml_node *map, const char *const *known, size_t count,
+                     const char *what, struct diagnostics *diag)
+{
+    return check_keys(map, known, count, count, what, diag);
 }
 
 const struct yaml_node *reading_required(struct reading *reading, const struct yaml_node *map,
@@ -190,6 +195,8 @@ void reading_vars(struct reading *reading)
 
 static void read_on(struct reading *reading)
 {
+    static const char *const inputs[] = {"alerts", "events", "flapping", "incidents"};
+    char hint[NEAREST_HINT_BYTES];
     const struct yaml_node *node = yaml_node_find(reading->node, "on");
 
     if (node == NULL || !reading_is_scalar(reading, node) || text_equals(node->text, "alerts"))
@@ -208,7 +215,8 @@ static void read_on(struct reading *reading)
     }
     diagnose(reading_diag(reading), node->span,
              "on is \"alerts\" (what deduplication lets through), \"events\" (repeats too), "
-             "\"flapping\" (alerts that begin to flap) or \"incidents\" (of other rules)");
+             "\"flapping\" (alerts that begin to flap) or \"incidents\" (of other rules)%s",
+             nearest_hint(node->text, inputs, sizeof(inputs) / sizeof(inputs[0]), hint));
     reading_spoil(reading);
 }
 
@@ -465,9 +473,15 @@ static void read_title(struct reading *reading, const struct yaml_node *incident
     reading_digest_number(digest, (int64_t)reading->rule->title.digest.lo);
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 static void read_priority(struct reading *reading, const struct yaml_node *incident)
 {
     const struct yaml_node *node = yaml_node_find(incident, "priority");
+    char hint[32] = "", last;
 
     reading->rule->open.priority = PRIORITY_P3;
     if (node == NULL || !reading_is_scalar(reading, node))
@@ -478,7 +492,12 @@ static void read_priority(struct reading *reading, const struct yaml_node *incid
             return;
         }
     }
-    diagnose(reading_diag(reading), node->span, "a priority is P1, P2, P3, P4 or P5");
+    /* p2, 2 and prio2; of P9 nothing is nearer than all. */
+    last = node->text.len > 0 ? node->text.at[node->text.len - 1] : '\0';
+    if (last >= '1' && last <= '5' &&
+        (node->text.len == 1 || !is_digit(node->text.at[node->text.len - 2])))
+        snprintf(hint, sizeof(hint), "; did you mean P%c?", last);
+    diagnose(reading_diag(reading), node->span, "a priority is P1, P2, P3, P4 or P5%s", hint);
     reading_spoil(reading);
 }
 
@@ -554,14 +573,18 @@ static const struct rule_form_reader *choose_form(const struct reading *reading)
 
 static void check_rule_keys(struct reading *reading, const struct rule_form_reader *form)
 {
-    const char *known[RULE_KEY_COUNT + FORM_KEYS_MAX];
-    size_t count = 0;
+    const char *known[RULE_KEY_COUNT + FORM_KEYS_MAX + sizeof(forms) / sizeof(forms[0])];
+    size_t count = 0, candidates;
 
     for (size_t i = 0; i < RULE_KEY_COUNT; i++)
         known[count++] = rule_keys[i];
     for (size_t i = 0; i < FORM_KEYS_MAX && form->keys[i] != NULL; i++)
         known[count++] = form->keys[i];
-    if (!rule_check_keys(reading->node, known, count, form->what, reading_diag(reading)))
+    /* A slip in the key that chooses a form makes a rule of the last form. */
+    candidates = count;
+    for (size_t i = 0; i + 1 < sizeof(forms) / sizeof(forms[0]); i++)
+        known[candidates++] = forms[i]->chosen_by;
+    if (!check_keys(reading->node, known, count, candidates, form->what, reading_diag(reading)))
         reading_spoil(reading);
     reading->rule->open.form_kind = form->kind;
 }

@@ -48,6 +48,23 @@ static bool check_literal(struct ast *ast, struct scope *scope)
     return false;
 }
 
+/* A bare word where only functions have names. */
+static bool refuse_word(const struct ast *ast, struct scope *scope)
+{
+    bool is_other = field_find(ast->text) != RULE_FIELD_COUNT || types_is_labels(ast);
+    const char *usage = is_other ? NULL : types_call_usage(ast->text, scope);
+    const char *meant = is_other ? NULL : types_call_meant(ast->text, scope);
+
+    if (usage != NULL)
+        diagnose(scope->diag, ast->span, "%.*s is a function: write %s", types_shown(ast->text),
+                 ast->text.at, usage);
+    else if (meant != NULL)
+        diagnose(scope->diag, ast->span, "there is no \"%.*s\" in %s; did you mean %s?",
+                 types_shown(ast->text), ast->text.at, scope->kind == SCOPE_WHEN ? "when" : "close",
+                 meant);
+    return usage != NULL || meant != NULL;
+}
+
 /* What there is to name and to compute differs between scopes. */
 static bool check_kind(const struct ast *ast, struct scope *scope)
 {
@@ -55,14 +72,17 @@ static bool check_kind(const struct ast *ast, struct scope *scope)
     bool computes = ast->kind == AST_IN || ast->kind == AST_LIST || ast->kind == AST_ARITHMETIC ||
                     ast->kind == AST_CHOOSE;
 
-    if (scope->kind == SCOPE_WHEN && names_event)
+    if (!(scope->kind == SCOPE_WHEN && names_event) &&
+        !(scope->kind == SCOPE_CLOSE && (names_event || computes)))
+        return true;
+    if (ast->kind == AST_NAME && refuse_word(ast, scope))
+        return false;
+    if (scope->kind == SCOPE_WHEN)
         diagnose(scope->diag, ast->span,
                  "when looks at a window, not at one event: compare count(), distinct(field), or "
                  "sum, avg, min, max, first, last and the like of a number, as max(value)");
-    else if (scope->kind == SCOPE_CLOSE && (names_event || computes))
-        diagnose(scope->diag, ast->span, "%s", close_is);
     else
-        return true;
+        diagnose(scope->diag, ast->span, "%s", close_is);
     return false;
 }
 

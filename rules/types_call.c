@@ -3,6 +3,7 @@
 #include "rules/types_parts.h"
 
 #include <string.h>
+#include "base/severity.h"
 #include "rules/lexer.h"
 #include "rules/nearest.h"
 #include "rules/printer.h"
@@ -28,6 +29,20 @@ static bool check_has(struct ast *ast, struct scope *scope)
     return types_check_field(ast->first, FIELD_MAY_LACK, "has()", scope->diag);
 }
 
+/* severity("major") */
+static bool check_severity_word(const struct ast *word, struct scope *scope)
+{
+    const char *meant;
+
+    if (severity_from_word(word->text) != WORD_UNKNOWN)
+        return true;
+    meant = severity_constant_meant(word->text);
+    diagnose(scope->diag, word->span, "there is no severity \"%.*s\"%s%s%s",
+             types_shown(word->text), word->text.at, meant != NULL ? "; did you mean " : "",
+             meant != NULL ? meant : "", meant != NULL ? "?" : "");
+    return false;
+}
+
 /* int(), double(), string(), duration(), timestamp(), severity(). A text in quotes that is no time
  * is told as such where it stands. */
 static bool check_convert(struct ast *ast, struct scope *scope)
@@ -51,8 +66,11 @@ static bool check_convert(struct ast *ast, struct scope *scope)
     }
     ast->type = to;
     ast->meaning = MEANS_CONVERT;
-    if (from->kind != AST_LITERAL || from->type != TYPE_TEXT ||
-        (to != TYPE_DURATION && to != TYPE_TIME))
+    if (from->kind != AST_LITERAL || from->type != TYPE_TEXT)
+        return true;
+    if (to == TYPE_SEVERITY)
+        return check_severity_word(from, scope);
+    if (to != TYPE_DURATION && to != TYPE_TIME)
         return true;
     why = to == TYPE_DURATION ? duration_parse(from->text, &ast->number)
                               : timestamp_parse(from->text, &ast->number);
@@ -269,99 +287,161 @@ enum style {
 
 static const struct function {
     const char *name;
+    const char *usage;
     enum style style;
     unsigned scopes;
     bool (*check)(struct ast *, struct scope *);
 } functions[] = {
-    {"has", ALONE, OF_EVENT, check_has},
-    {"size", EITHER, OF_EVENT, check_size},
-    {"int", ALONE, COMPUTING, check_convert},
-    {"double", ALONE, COMPUTING, check_convert},
-    {"string", ALONE, COMPUTING, check_convert},
-    {"duration", ALONE, COMPUTING | IN_CLOSE, check_convert},
-    {"timestamp", ALONE, COMPUTING, check_convert},
-    {"severity", ALONE, COMPUTING, check_convert},
-    {"startsWith", METHOD, COMPUTING, check_method},
-    {"endsWith", METHOD, COMPUTING, check_method},
-    {"contains", METHOD, COMPUTING, check_method},
-    {"matches", METHOD, OF_EVENT, check_matches},
-    {"lowerAscii", METHOD, COMPUTING, check_case},
-    {"upperAscii", METHOD, COMPUTING, check_case},
-    {"getFullYear", METHOD, COMPUTING, check_time_part},
-    {"getMonth", METHOD, COMPUTING, check_time_part},
-    {"getDate", METHOD, COMPUTING, check_time_part},
-    {"getDayOfMonth", METHOD, COMPUTING, check_time_part},
-    {"getDayOfWeek", METHOD, COMPUTING, check_time_part},
-    {"getDayOfYear", METHOD, COMPUTING, check_time_part},
-    {"getHours", METHOD, COMPUTING, check_time_part},
-    {"getMinutes", METHOD, COMPUTING, check_time_part},
-    {"getSeconds", METHOD, COMPUTING, check_time_part},
-    {"getMilliseconds", METHOD, COMPUTING, check_time_part},
-    {"count", ALONE, OF_WINDOW, types_check_count_call},
-    {"distinct", ALONE, OF_WINDOW, types_check_distinct},
-    {"sum", ALONE, OF_WINDOW, types_check_number_aggregate},
-    {"avg", ALONE, OF_WINDOW, types_check_number_aggregate},
-    {"min", ALONE, OF_WINDOW, types_check_number_aggregate},
-    {"max", ALONE, OF_WINDOW, types_check_number_aggregate},
-    {"stddev", ALONE, OF_WINDOW, types_check_number_aggregate},
-    {"quantile", ALONE, OF_WINDOW, types_check_number_aggregate},
-    {"rate", ALONE, OF_WINDOW, types_check_number_aggregate},
-    {"first", ALONE, OF_WINDOW, types_check_number_aggregate},
-    {"last", ALONE, OF_WINDOW | IN_CLOSE, types_check_number_aggregate},
-    {"deviation", ALONE, OF_WINDOW, types_check_deviation},
-    {"quiet", ALONE, IN_CLOSE, types_check_quiet},
-    {"fewer", ALONE, IN_CLOSE, types_check_fewer},
-    {"cleared", ALONE, IN_CLOSE, types_check_cleared},
+    {"has", "has(labels.rack)", ALONE, OF_EVENT, check_has},
+    {"size", "size(message)", EITHER, OF_EVENT, check_size},
+    {"int", "int(labels.n)", ALONE, COMPUTING, check_convert},
+    {"double", "double(labels.ms)", ALONE, COMPUTING, check_convert},
+    {"string", "string(value)", ALONE, COMPUTING, check_convert},
+    {"duration", "duration(\"5m\")", ALONE, COMPUTING | IN_CLOSE, check_convert},
+    {"timestamp", "timestamp(\"2024-05-01T00:00:00Z\")", ALONE, COMPUTING, check_convert},
+    {"severity", "severity(labels.prio)", ALONE, COMPUTING, check_convert},
+    {"startsWith", "check.startsWith(\"disk.\")", METHOD, COMPUTING, check_method},
+    {"endsWith", "host.endsWith(\".example\")", METHOD, COMPUTING, check_method},
+    {"contains", "message.contains(\"full\")", METHOD, COMPUTING, check_method},
+    {"matches", "check.matches(\"^eth\")", METHOD, OF_EVENT, check_matches},
+    {"lowerAscii", "host.lowerAscii()", METHOD, COMPUTING, check_case},
+    {"upperAscii", "host.upperAscii()", METHOD, COMPUTING, check_case},
+    {"getFullYear", "ts.getFullYear()", METHOD, COMPUTING, check_time_part},
+    {"getMonth", "ts.getMonth()", METHOD, COMPUTING, check_time_part},
+    {"getDate", "ts.getDate()", METHOD, COMPUTING, check_time_part},
+    {"getDayOfMonth", "ts.getDayOfMonth()", METHOD, COMPUTING, check_time_part},
+    {"getDayOfWeek", "ts.getDayOfWeek()", METHOD, COMPUTING, check_time_part},
+    {"getDayOfYear", "ts.getDayOfYear()", METHOD, COMPUTING, check_time_part},
+    {"getHours", "ts.getHours()", METHOD, COMPUTING, check_time_part},
+    {"getMinutes", "ts.getMinutes()", METHOD, COMPUTING, check_time_part},
+    {"getSeconds", "ts.getSeconds()", METHOD, COMPUTING, check_time_part},
+    {"getMilliseconds", "ts.getMilliseconds()", METHOD, COMPUTING, check_time_part},
+    {"count", "count()", ALONE, OF_WINDOW, types_check_count_call},
+    {"distinct", "distinct(check)", ALONE, OF_WINDOW, types_check_distinct},
+    {"sum", "sum(value)", ALONE, OF_WINDOW, types_check_number_aggregate},
+    {"avg", "avg(value)", ALONE, OF_WINDOW, types_check_number_aggregate},
+    {"min", "min(value)", ALONE, OF_WINDOW, types_check_number_aggregate},
+    {"max", "max(value)", ALONE, OF_WINDOW, types_check_number_aggregate},
+    {"stddev", "stddev(value)", ALONE, OF_WINDOW, types_check_number_aggregate},
+    {"quantile", "quantile(value, 0.95)", ALONE, OF_WINDOW, types_check_number_aggregate},
+    {"rate", "rate(value)", ALONE, OF_WINDOW, types_check_number_aggregate},
+    {"first", "first(value)", ALONE, OF_WINDOW, types_check_number_aggregate},
+    {"last", "last(value)", ALONE, OF_WINDOW | IN_CLOSE, types_check_number_aggregate},
+    {"deviation", "deviation(count())", ALONE, OF_WINDOW, types_check_deviation},
+    {"quiet", "quiet(15m)", ALONE, IN_CLOSE, types_check_quiet},
+    {"fewer", "fewer(3, 10m)", ALONE, IN_CLOSE, types_check_fewer},
+    {"cleared", "cleared()", ALONE, IN_CLOSE, types_check_cleared},
 };
 
 enum { FUNCTIONS = sizeof(functions) / sizeof(functions[0]) };
 
 static const char *const scope_names[] = {"where", "when", "close", "a title"};
 
-static bool unknown_function(const struct ast *ast, struct scope *scope)
+/* What other languages call them. */
+static const struct {
+    const char *word, *name;
+} aliases[] = {
+    {"length", "size"},         {"len", "size"},          {"lower", "lowerAscii"},
+    {"toLower", "lowerAscii"},  {"upper", "upperAscii"},  {"toUpper", "upperAscii"},
+    {"regex", "matches"},       {"includes", "contains"}, {"prefix", "startsWith"},
+    {"suffix", "endsWith"},     {"exists", "has"},        {"float", "double"},
+    {"unique", "distinct"},     {"average", "avg"},       {"mean", "avg"},
+    {"minimum", "min"},         {"maximum", "max"},       {"stdev", "stddev"},
+    {"percentile", "quantile"}, {"silent", "quiet"},      {"resolved", "cleared"},
+};
+
+enum { ALIASES = sizeof(aliases) / sizeof(aliases[0]) };
+
+static const struct function *function_find(struct text name)
 {
-    const char *names[FUNCTIONS], *nearest;
+    for (size_t i = 0; i < FUNCTIONS; i++)
+        if (text_equals(name, functions[i].name))
+            return &functions[i];
+    return NULL;
+}
+
+static const struct function *function_called(const char *name)
+{
+    return function_find((struct text){name, (uint32_t)strlen(name)});
+}
+
+static bool stands_in(const struct function *function, enum scope_kind kind)
+{
+    return (function->scopes & 1u << kind) != 0;
+}
+
+/* The function that a mistyped or foreign name stands for, of those that can stand here. */
+static const char *nearest_function(struct text name, enum scope_kind kind)
+{
+    const char *names[FUNCTIONS + ALIASES], *nearest;
     size_t count = 0;
 
     for (size_t i = 0; i < FUNCTIONS; i++)
-        if (functions[i].scopes & 1u << scope->kind)
+        if (stands_in(&functions[i], kind))
             names[count++] = functions[i].name;
-    nearest = nearest_name(ast->text, names, count);
+    for (size_t i = 0; i < ALIASES; i++)
+        if (stands_in(function_called(aliases[i].name), kind))
+            names[count++] = aliases[i].word;
+    nearest = nearest_name(name, names, count);
+    for (size_t i = 0; nearest != NULL && i < ALIASES; i++)
+        if (nearest == aliases[i].word)
+            return aliases[i].name;
+    return nearest;
+}
+
+const char *types_call_usage(struct text name, const struct scope *scope)
+{
+    const struct function *function = function_find(name);
+
+    return function != NULL && stands_in(function, scope->kind) ? function->usage : NULL;
+}
+
+const char *types_call_meant(struct text name, const struct scope *scope)
+{
+    const char *nearest = nearest_function(name, scope->kind);
+
+    return nearest != NULL ? function_called(nearest)->usage : NULL;
+}
+
+static bool unknown_function(const struct ast *ast, struct scope *scope)
+{
+    const char *nearest = nearest_function(ast->text, scope->kind);
+
+    for (int kind = SCOPE_WHERE; nearest == NULL && kind <= SCOPE_CLOSE; kind++)
+        nearest = nearest_function(ast->text, (enum scope_kind)kind);
     if (nearest != NULL)
-        diagnose(scope->diag, ast->span, "there is no function \"%.*s\"; did you mean \"%s\"?",
+        diagnose(scope->diag, ast->name, "there is no function \"%.*s\"; did you mean \"%s\"?",
                  types_shown(ast->text), ast->text.at, nearest);
     else
-        diagnose(scope->diag, ast->span, "there is no function \"%.*s\"", types_shown(ast->text),
+        diagnose(scope->diag, ast->name, "there is no function \"%.*s\"", types_shown(ast->text),
                  ast->text.at);
     return false;
 }
 
 bool types_check_call(struct ast *ast, struct scope *scope)
 {
-    const struct function *function = functions;
+    const struct function *function = function_find(ast->text);
 
-    while (function < functions + FUNCTIONS && !text_equals(ast->text, function->name))
-        function++;
-    if (function == functions + FUNCTIONS)
+    if (function == NULL)
         return unknown_function(ast, scope);
-    if (!(function->scopes & 1u << scope->kind)) {
+    if (!stands_in(function, scope->kind)) {
         const char *home = scope_names[function->scopes & 1u << SCOPE_WHERE  ? SCOPE_WHERE
                                        : function->scopes & 1u << SCOPE_WHEN ? SCOPE_WHEN
                                                                              : SCOPE_CLOSE];
-        diagnose(scope->diag, ast->span, "%s() belongs into %s, not into %s", function->name, home,
+        diagnose(scope->diag, ast->name, "%s() belongs into %s, not into %s", function->name, home,
                  scope->name != NULL ? scope->name : scope_names[scope->kind]);
         return false;
     }
     if (function->style == METHOD && ast->receiver == NULL) {
         bool is_of_time = function->check == check_time_part;
         bool takes_text = function->check == check_method || function->check == check_matches;
-        diagnose(scope->diag, ast->span, "%s() follows %s: %s.%s(%s)", function->name,
+        diagnose(scope->diag, ast->name, "%s() follows %s: %s.%s(%s)", function->name,
                  is_of_time ? "a time" : "a text", is_of_time ? "ts" : "field", function->name,
                  takes_text ? "\"...\"" : "");
         return false;
     }
     if (function->style == ALONE && ast->receiver != NULL) {
-        diagnose(scope->diag, ast->span, "%s() stands alone, without anything before it",
+        diagnose(scope->diag, ast->name, "%s() stands alone, without anything before it",
                  function->name);
         return false;
     }

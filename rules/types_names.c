@@ -7,17 +7,26 @@
 /* What stands in the place of a name that is none. */
 static void unknown_name(const struct ast *ast, const struct scope *scope, bool with_constants)
 {
-    const char *names[FIELD_NAMES_MAX + LOOKUPS_MAX];
+    const char *names[FIELD_NAMES_MAX + LOOKUPS_MAX + VARS_MAX];
     size_t count = field_names(names, with_constants);
-    const char *nearest;
+    const char *nearest, *usage = types_call_usage(ast->text, scope);
 
+    if (with_constants && usage != NULL) {
+        diagnose(scope->diag, ast->span, "%.*s is a function: write %s", types_shown(ast->text),
+                 ast->text.at, usage);
+        return;
+    }
     if (with_constants && scope->lookups != NULL) {
         for (const struct named_set *set = scope->lookups->sets; set != NULL; set = set->next)
             names[count++] = set->name.at;
         for (const struct table *table = scope->lookups->tables; table != NULL; table = table->next)
             names[count++] = table->name.at;
     }
+    for (uint32_t i = 0; scope->vars != NULL && i < scope->vars->count; i++)
+        names[count++] = scope->vars->var[i].name.at;
     nearest = nearest_name(ast->text, names, count);
+    if (nearest == NULL && with_constants)
+        nearest = severity_constant_meant(ast->text);
     if (nearest != NULL)
         diagnose(scope->diag, ast->span, "there is no field \"%.*s\"; did you mean \"%s\"?",
                  types_shown(ast->text), ast->text.at, nearest);
@@ -87,6 +96,16 @@ bool types_check_cell(struct ast *ast, struct scope *scope)
 
 bool types_check_label(struct ast *ast, struct diagnostics *diag)
 {
+    static const char *const labels[] = {"labels"};
+    char hint[NEAREST_HINT_BYTES];
+
+    if (ast->first->kind == AST_NAME && field_find(ast->first->text) == RULE_FIELD_COUNT &&
+        nearest_hint(ast->first->text, labels, 1, hint)[0] != '\0' &&
+        !types_is_labels(ast->first)) {
+        diagnose(diag, ast->first->span, "there is no \"%.*s\"%s", types_shown(ast->first->text),
+                 ast->first->text.at, hint);
+        return false;
+    }
     if (!types_is_labels(ast->first)) {
         diagnose(diag, ast->span, "only labels have members: labels.NAME or labels[\"NAME\"]");
         return false;

@@ -1,9 +1,32 @@
 /* types_operator.c - what operators take: comparison, `in`, arithmetic, `?:`. See types_parts.h. */
 #include "rules/types_parts.h"
 
+#include "base/severity.h"
+
+#define SEVERITIES_ARE "OK, DEBUG, INFO, WARNING, MINOR, MAJOR, ERROR or CRITICAL"
+
 static bool is_real_aggregate(const struct ast *ast)
 {
     return types_is_aggregate(ast) && ast->type == TYPE_DOUBLE;
+}
+
+/* A severity beside a text in quotes: most often its name, or nearly so. */
+static bool refuse_severity(const struct ast *word, struct scope *scope)
+{
+    const char *meant = severity_constant_meant(word->text);
+
+    if (meant != NULL && severity_from_word(word->text) != WORD_UNKNOWN)
+        diagnose(scope->diag, word->span,
+                 "this is text and cannot be compared with a severity; write %s, without quotes",
+                 meant);
+    else if (meant != NULL)
+        diagnose(scope->diag, word->span,
+                 "there is no severity \"%.*s\"; did you mean %s, without quotes?",
+                 types_shown(word->text), word->text.at, meant);
+    else
+        diagnose(scope->diag, word->span, "there is no severity \"%.*s\"; it is " SEVERITIES_ARE,
+                 types_shown(word->text), word->text.at);
+    return false;
 }
 
 static bool mismatch(const struct ast *left, const struct ast *right, struct scope *scope)
@@ -12,8 +35,12 @@ static bool mismatch(const struct ast *left, const struct ast *right, struct sco
     bool has_label = left->field == RULE_FIELD_LABEL || right->field == RULE_FIELD_LABEL;
     const char *hint = "";
 
+    if (a == TYPE_SEVERITY && right->kind == AST_LITERAL && b == TYPE_TEXT)
+        return refuse_severity(right, scope);
+    if (b == TYPE_SEVERITY && left->kind == AST_LITERAL && a == TYPE_TEXT)
+        return refuse_severity(left, scope);
     if (a == TYPE_SEVERITY || b == TYPE_SEVERITY)
-        hint = "; a severity is OK, DEBUG, INFO, WARNING, MINOR, MAJOR, ERROR or CRITICAL";
+        hint = "; a severity is " SEVERITIES_ARE;
     else if ((a == TYPE_DURATION && types_is_number(b)) ||
              (b == TYPE_DURATION && types_is_number(a)))
         hint = "; a duration has a unit: 5m";
@@ -163,8 +190,7 @@ static bool check_in_set(const struct ast *left, const struct ast *list, struct 
 {
     const struct named_set *set = list->named_set;
 
-    if (left->type == TYPE_TEXT ||
-        (types_is_number(left->type) && set->is_numbers))
+    if (left->type == TYPE_TEXT || (types_is_number(left->type) && set->is_numbers))
         return true;
     if (types_is_number(left->type))
         diagnose(scope->diag, list->span, "not all of the set %.*s are numbers",

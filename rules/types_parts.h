@@ -56,6 +56,13 @@ bool types_resolve_labels(struct ast *ast);
 
 bool types_check_call(struct ast *ast, struct scope *scope);
 
+/* How the function of this name is written, "count()", where it may stand here; NULL: there is
+ * none. */
+const char *types_call_usage(struct text name, const struct scope *scope);
+
+/* The same of the function that a mistyped name is nearest to. */
+const char *types_call_meant(struct text name, const struct scope *scope);
+
 /* A call has `want` arguments: none or one. */
 bool types_check_count(const struct ast *ast, struct scope *scope, uint32_t want);
 

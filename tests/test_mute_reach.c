@@ -102,11 +102,43 @@ static void names_in_equal_that_make_no_difference_are_found(void **state)
     }
 }
 
+/* Of a mute that can match nothing it is told which name of it nothing has. */
+static void names_that_no_rule_has_are_told_with_the_nearest(void **state)
+{
+    static const struct {
+        const char *where, *sentence; /* NULL: none */
+    } cases[] = {
+        {"rule == \"host-dwon\"", "there is no rule \"host-dwon\"; did you mean \"host-down\"?"},
+        {"\"host-dwon\" == rule", "there is no rule \"host-dwon\"; did you mean \"host-down\"?"},
+        {"team in [\"dc\", \"opps\"] && host == \"a\"",
+         "there is no team \"opps\"; did you mean \"ops\"?"},
+        {"team == \"network\"", "there is no team \"network\""},
+        {"tier == \"T1\"", "there is no tier \"T1\""},
+        {"rule == \"host-down\" && labels.rack != \"\"", NULL},
+        {"rule.startsWith(\"site-\")", NULL},
+        {"labels.site == \"x\"", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[4096], told[256] = "";
+        snprintf(text, sizeof(text),
+                 "%ssilences:\n  - id: s\n    to: \"2999-01-01T00:00:00Z\"\n    where: |\n      "
+                 "%s\n",
+                 rules, cases[i].where);
+        struct rule_set *set = parse_good(text);
+        assert_int_equal(mute_reach_stray(set, 0, told, sizeof(told)), cases[i].sentence != NULL);
+        assert_string_equal(told, cases[i].sentence != NULL ? cases[i].sentence : "");
+        rule_set_destroy(set);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matchers_that_no_rule_meets_are_found),
         cmocka_unit_test(names_in_equal_that_make_no_difference_are_found),
+        cmocka_unit_test(names_that_no_rule_has_are_told_with_the_nearest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

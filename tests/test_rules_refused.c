@@ -175,7 +175,8 @@ static void wrong_keys_are_refused(void **state)
         {HEAD "    on: event\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
          "r.yaml:3:9: on is \"alerts\" (what deduplication lets through), \"events\" (repeats "
          "too), "
-         "\"flapping\" (alerts that begin to flap) or \"incidents\" (of other rules)"},
+         "\"flapping\" (alerts that begin to flap) or \"incidents\" (of other rules); did you mean "
+         "\"events\"?"},
         {HEAD "    by: host\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
          "r.yaml:3:9: by takes a list of fields: [tenant, host]"},
         {HEAD "    by: [hots]\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
@@ -418,7 +419,7 @@ static void wrong_enrich_steps_are_refused(void **state)
          "r.yaml:2:29: severity takes a severity, not text; severity(...) makes one of it"},
         {"{id: a, set: {severity: 5}}", "r.yaml:2:29: severity takes a severity"},
         {"{id: a, set: {severity: severity(\"bad\")}}",
-         "r.yaml:2:29: this cannot be computed: the text names no severity"},
+         "r.yaml:2:38: there is no severity \"bad\""},
         {"{id: a, set: {severity: OK}}",
          "r.yaml:2:29: a problem is never OK: DEBUG is the least, and drop: true drops the event"},
         {"{id: a, set: {severity: 'severity(\"cleared\")'}}",

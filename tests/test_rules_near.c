@@ -1,0 +1,179 @@
+/*
+ * Aim: a name that is none is told with the one that was meant, at the name and nothing more of the
+ * line. Method: one slip of the pen per row, in each place of a rule file that takes a name, and
+ * the first line of the answer; the stretch that carets stand below, for calls.
+ */
+#include "rules_support.h"
+#include "rules/nearest.h"
+
+#define WHERE(text) "    where: '" text "'\n"
+#define WHEN(text) "    when: " text "\n"
+#define RULE HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL
+#define MEANT(what, wrong, right) "there is no " what " \"" wrong "\"; did you mean " right "?"
+
+struct near_case {
+    const char *text, *line;
+};
+
+static void check(const struct near_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_refused_line(cases[i].text, cases[i].line);
+}
+
+static void severities_are_told_with_the_one_that_was_meant(void **state)
+{
+    static const struct near_case cases[] = {
+        {HEAD WHERE("severity >= \"majr\"") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:25: there is no severity \"majr\"; did you mean MAJOR, without quotes?"},
+        {HEAD WHERE("\"majr\" <= severity") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:13: there is no severity \"majr\"; did you mean MAJOR, without quotes?"},
+        {HEAD WHERE("severity >= \"high\"") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:25: this is text and cannot be compared with a severity; write MAJOR, without "
+         "quotes"},
+        {HEAD WHERE("severity in [MAJOR, \"xyzzy\"]") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:33: there is no severity \"xyzzy\"; it is OK, DEBUG, INFO, WARNING, MINOR, "
+         "MAJOR, ERROR or CRITICAL"},
+        {HEAD WHERE("severity >= high") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:25: " MEANT("field", "high", "\"MAJOR\"")},
+        {HEAD WHERE("severity >= severity(\"majr\")") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:34: " MEANT("severity", "majr", "MAJOR")},
+        {HEAD WHERE("severity >= severity(\"xyzzy\")") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:34: there is no severity \"xyzzy\""},
+        {HEAD GOOD_WHERE "    expect: {every: 5m, severity: majr}\n" TAIL,
+         "r.yaml:4:35: severity is DEBUG, INFO, WARNING, MINOR, MAJOR or CRITICAL; did you mean "
+         "MAJOR?"},
+        {HEAD GOOD_WHERE "    expect: {every: 5m, severity: OK}\n" TAIL,
+         "r.yaml:4:35: severity is DEBUG, INFO, WARNING, MINOR, MAJOR or CRITICAL"},
+        {RULE "silences:\n  - {id: s, to: \"2999-01-01T00:00:00Z\", where: severity >= MAJR}\n",
+         "r.yaml:9:60: an incident has no \"MAJR\"; did you mean \"MAJOR\"?"},
+    };
+
+    (void)state;
+    check(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+static void functions_are_told_with_the_one_that_was_meant(void **state)
+{
+    static const struct near_case cases[] = {
+        {HEAD WHERE("check.lenght() > 3") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:19: " MEANT("function", "lenght", "\"size\"")},
+        {HEAD WHERE("len(check) > 3") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:13: " MEANT("function", "len", "\"size\"")},
+        {HEAD WHERE("host.toLower() == \"a\"") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:18: " MEANT("function", "toLower", "\"lowerAscii\"")},
+        {HEAD GOOD_WHERE GOOD_WINDOW WHEN("avrage(value) > 3") TAIL,
+         "r.yaml:5:11: " MEANT("function", "avrage", "\"avg\"")},
+        /* it stands elsewhere, which is told once it is written well */
+        {HEAD WHERE("quite(5m)") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:13: " MEANT("function", "quite", "\"quiet\"")},
+        {HEAD GOOD_WHERE GOOD_WINDOW WHEN("count >= 2") TAIL,
+         "r.yaml:5:11: count is a function: write count()"},
+        {HEAD GOOD_WHERE GOOD_WINDOW WHEN("distinct > 1 && count() > 2") TAIL,
+         "r.yaml:5:11: distinct is a function: write distinct(check)"},
+        {HEAD GOOD_WHERE GOOD_WINDOW WHEN("cuont >= 2") TAIL,
+         "r.yaml:5:11: there is no \"cuont\" in when; did you mean count()?"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
+         "    incident: {title: t}\n    close: cleared || quiet(5m)\n",
+         "r.yaml:7:12: cleared is a function: write cleared()"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    incident: {title: t}\n    close: clear\n",
+         "r.yaml:7:12: there is no \"clear\" in close; did you mean cleared()?"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
+         "    incident: {title: \"{count}\"}\n    close: cleared()\n",
+         "r.yaml:6:25: count is a function: write count()"},
+        {HEAD WHERE("size > 3") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:13: size is a function: write size(message)"},
+        /* a field is no slip of a function */
+        {HEAD GOOD_WHERE GOOD_WINDOW WHEN("host >= 2") TAIL,
+         "r.yaml:5:11: when looks at a window, not at one event: compare count(), distinct(field), "
+         "or sum, avg, min, max, first, last and the like of a number, as max(value)"},
+    };
+
+    (void)state;
+    check(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+static void carets_of_a_wrong_call_stand_below_its_name(void **state)
+{
+    static const struct {
+        const char *where, *answer;
+    } cases[] = {
+        {"check.lenght() > 3", "r.yaml:4:13: there is no function \"lenght\"; did you mean "
+                               "\"size\"?\n          check.lenght() > 3\n"
+                               "                ^~~~~~"},
+        {"has(value) && sise(check) > 3",
+         "r.yaml:4:21: there is no function \"sise\"; did you mean "
+         "\"size\"?\n          has(value) && sise(check) > 3\n"
+         "                        ^~~~"},
+        {"check.count() > 3", "r.yaml:4:13: count() belongs into when, not into where\n"
+                              "          check.count() > 3\n"
+                              "                ^~~~~"},
+        {"labels.x.has(check)", "r.yaml:4:16: has() stands alone, without anything before it\n"
+                                "          labels.x.has(check)\n"
+                                "                   ^~~"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[1024];
+        assert_refused(rule_with_where(cases[i].where, text, sizeof(text)), cases[i].answer);
+    }
+}
+
+static void keys_and_words_are_told_with_the_one_that_was_meant(void **state)
+{
+    static const struct near_case cases[] = {
+        {HEAD "    sequnce: []\n    within: 5m\n" TAIL,
+         "r.yaml:3:5: a rule has no key \"sequnce\"; did you mean \"sequence\"?"},
+        {HEAD GOOD_WHERE "    expct: {every: 5m}\n" TAIL,
+         "r.yaml:4:5: a rule has no key \"expct\"; did you mean \"expect\"?"},
+        {HEAD "    on: evnts\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:9: on is \"alerts\" (what deduplication lets through), \"events\" (repeats "
+         "too), \"flapping\" (alerts that begin to flap) or \"incidents\" (of other rules); did "
+         "you mean \"events\"?"},
+        {HEAD GOOD_WHERE "    window: opne\n" GOOD_WHEN TAIL,
+         "r.yaml:4:13: " MEANT("window", "opne", "\"open\"")},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
+         "    incident: {title: t, priority: p2}\n    close: cleared()\n",
+         "r.yaml:6:36: a priority is P1, P2, P3, P4 or P5; did you mean P2?"},
+        /* P9 is no nearer to one than to another */
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
+         "    incident: {title: t, priority: P9}\n    close: cleared()\n",
+         "r.yaml:6:36: a priority is P1, P2, P3, P4 or P5"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN
+         "    incident: {title: t, priority: P11}\n    close: cleared()\n",
+         "r.yaml:6:36: a priority is P1, P2, P3, P4 or P5"},
+        {HEAD "    vars: {free: 100.0 - value}\n" WHERE("fere < 3.0 && free > 1.0")
+             GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:4:13: " MEANT("field", "fere", "\"free\"")},
+        {HEAD "    by: [lables.x]\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:10: there is no \"lables\"; did you mean \"labels\"?"},
+    };
+
+    (void)state;
+    check(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+static void a_hint_is_empty_where_nothing_is_near(void **state)
+{
+    static const char *const names[] = {"severity", "source"};
+    char hint[NEAREST_HINT_BYTES];
+
+    (void)state;
+    assert_string_equal(nearest_hint(text_of("sevrity"), names, 2, hint),
+                        "; did you mean \"severity\"?");
+    assert_string_equal(nearest_hint(text_of("colour"), names, 2, hint), "");
+    assert_string_equal(nearest_hint(text_of(""), names, 2, hint), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(severities_are_told_with_the_one_that_was_meant),
+        cmocka_unit_test(functions_are_told_with_the_one_that_was_meant),
+        cmocka_unit_test(carets_of_a_wrong_call_stand_below_its_name),
+        cmocka_unit_test(keys_and_words_are_told_with_the_one_that_was_meant),
+        cmocka_unit_test(a_hint_is_empty_where_nothing_is_near),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
