@@ -49,7 +49,7 @@ struct generate {
 static const struct option_row rows[] = {
     {"--output", OPTION_TEXT, FIELD(output), "FILE", "-",
      "Where events go, one JSON object a line; - is standard output.", .min = 0},
-    {"--brokers", OPTION_TEXT, FIELD(brokers), "HOST:PORT", NULL,
+    {"--brokers", OPTION_BROKERS, FIELD(brokers), "HOST:PORT", NULL,
      "Sends the events to Kafka instead, each alert's to one partition.", .min = 0},
     {"--recording", OPTION_TEXT, FIELD(recording), "FILE", NULL,
      "Writes a recording for `tocsin replay` instead.", .min = 0},

@@ -43,7 +43,7 @@ struct publish_options {
 };
 
 static const struct option_row rows[] = {
-    {"--brokers", OPTION_TEXT, offsetof(struct publish_options, brokers), "HOST:PORT,...", NULL,
+    {"--brokers", OPTION_BROKERS, offsetof(struct publish_options, brokers), "HOST:PORT,...", NULL,
      "Where to connect first.", .min = 0},
     {"--topic", OPTION_TEXT, offsetof(struct publish_options, topic), "NAME", NULL,
      "Topic for all records, with at least as many partitions as the input. Without it a recording "

@@ -34,7 +34,7 @@ struct record_options {
 };
 
 static const struct option_row rows[] = {
-    {"--brokers", OPTION_TEXT, offsetof(struct record_options, brokers), "HOST:PORT,...", NULL,
+    {"--brokers", OPTION_BROKERS, offsetof(struct record_options, brokers), "HOST:PORT,...", NULL,
      "Where to connect first.", .min = 0},
     {"--topic", OPTION_LIST, offsetof(struct record_options, topics), "NAME", NULL,
      "A topic to record, all partitions; may be given again.", .min = 0},

@@ -19,12 +19,19 @@ enum { ARENA_BYTES_MAX = 64 << 20 };
 const char *config_kind_name(enum config_kind kind)
 {
     static const char *const names[] = {
-        [CONFIG_TEXT] = "text",          [CONFIG_FLAG] = "true or false",
-        [CONFIG_COUNT] = "count",        [CONFIG_DURATION] = "duration",
-        [CONFIG_SIZE] = "size",          [CONFIG_CHOICE] = "word",
-        [CONFIG_START] = "time",         [CONFIG_ADDRESS] = "host:port",
-        [CONFIG_TEXTS] = "list of text", [CONFIG_PAIRS] = "map of text",
-        [CONFIG_TOPICS] = "list",        [CONFIG_SINKS] = "list",
+        [CONFIG_TEXT] = "text",
+        [CONFIG_FLAG] = "true or false",
+        [CONFIG_COUNT] = "count",
+        [CONFIG_DURATION] = "duration",
+        [CONFIG_SIZE] = "size",
+        [CONFIG_CHOICE] = "word",
+        [CONFIG_START] = "time",
+        [CONFIG_ADDRESS] = "host:port",
+        [CONFIG_TEXTS] = "list of text",
+        [CONFIG_PAIRS] = "map of text",
+        [CONFIG_TOPICS] = "list",
+        [CONFIG_SINKS] = "list",
+        [CONFIG_BROKERS] = "host:port,...",
     };
     return names[kind];
 }

@@ -36,6 +36,7 @@ enum config_kind {
     CONFIG_CHOICE,   /* int64_t: index into `choices` */
     CONFIG_START,    /* const char *: earliest, latest or a time */
     CONFIG_ADDRESS,  /* const char *: host:port, or "off" */
+    CONFIG_BROKERS,  /* const char *: daemon/brokers.h */
     CONFIG_TEXTS,    /* struct config_texts: a list of words */
     CONFIG_PAIRS,    /* struct config_pairs: a map of free names */
     CONFIG_TOPICS,   /* struct config_topics: rows "input.topics[].x" */

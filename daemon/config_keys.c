@@ -11,8 +11,9 @@
 enum { DAY_MS = 86400000 };
 
 static const struct config_key keys[] = {
-    {"input.brokers", CONFIG_TEXT, AT(input.brokers), "127.0.0.1:9092",
-     "Kafka brokers to start from, host:port, comma separated.", 0, 0, NULL, false},
+    {"input.brokers", CONFIG_BROKERS, AT(input.brokers), "127.0.0.1:9092",
+     "Kafka brokers to start from, host:port, comma separated; an IPv6 address in brackets.", 0, 0,
+     NULL, false},
     {"input.group", CONFIG_TEXT, AT(input.group), "tocsin",
      "Name under which positions are told to Kafka, for lag tools; in group mode also the group.",
      0, 0, NULL, false},

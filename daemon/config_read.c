@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "daemon/brokers.h"
 #include "daemon/choice.h"
 #include "daemon/units.h"
 #include "rules/nearest.h"
@@ -379,6 +380,7 @@ static void read_texts(struct config_reader *reader, const struct yaml_node *lis
 static void read_value(struct config_reader *reader, const struct config_key *key,
                        const struct yaml_node *node, void *base)
 {
+    struct brokers_fault fault;
     struct error err = {{0}};
     void *at = (char *)base + key->offset;
 
@@ -403,6 +405,9 @@ static void read_value(struct config_reader *reader, const struct config_key *ke
         return;
     if (strlen(node->text.at) != node->text.len)
         diagnose(reader->diag, node->span, "%s: a zero byte is not allowed", key->path);
+    else if (key->kind == CONFIG_BROKERS && !brokers_check(node->text.at, &fault))
+        diagnose(reader->diag, yaml_node_span(node, (uint32_t)fault.from, (uint32_t)fault.to),
+                 "%s: %s", key->path, fault.why.text);
     else if (key->fallback == NULL && node->text.len == 0)
         diagnose(reader->diag, whole_value(node), "%s: must not be empty", key->path);
     else if (set_text(reader, key, node->text.at, base, &err) != 0)

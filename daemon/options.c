@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "daemon/brokers.h"
 #include "daemon/command.h"
 #include "daemon/choice.h"
 #include "daemon/units.h"
@@ -81,6 +82,7 @@ static int set_number(const struct option_row *row, const char *text, int64_t *t
 static int set_value(const struct option_row *row, const char *text, void *to, struct error *err)
 {
     char *at = (char *)to + row->offset;
+    struct brokers_fault fault;
 
     switch (row->kind) {
     case OPTION_FLAG:
@@ -89,6 +91,17 @@ static int set_value(const struct option_row *row, const char *text, void *to, s
     case OPTION_TEXT:
         *(const char **)at = text;
         return 0;
+    case OPTION_BROKERS:
+        *(const char **)at = text;
+        if (text[0] == '\0') {
+            error_set(err, "%s: must not be empty", row->name);
+            return -EINVAL;
+        }
+        if (brokers_check(text, &fault))
+            return 0;
+        *err = fault.why;
+        error_prefix(err, "%s: ", row->name);
+        return -EINVAL;
     case OPTION_CHOICE:
         *(int64_t *)at = choice_index(row->choices, text);
         if (*(int64_t *)at >= 0)

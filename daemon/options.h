@@ -31,6 +31,7 @@ enum option_kind {
     OPTION_SIZE,     /* int64_t, bytes */
     OPTION_TIME,     /* int64_t, milliseconds since 1970 */
     OPTION_CHOICE,   /* int64_t: index into `choices` */
+    OPTION_BROKERS,  /* const char *, borrowed from argv: daemon/brokers.h */
     OPTION_LIST,     /* struct option_list: the option may be given again */
 };
 

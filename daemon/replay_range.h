@@ -23,7 +23,7 @@ struct replay_range {
 /* Rows of a command's table whose struct has a struct replay_range at `where`. */
 #define REPLAY_RANGE_ROWS(where)                                                                    \
     {"--brokers",                                                                                   \
-     OPTION_TEXT,                                                                                   \
+     OPTION_BROKERS,                                                                                \
      (where) + offsetof(struct replay_range, brokers),                                              \
      "HOST:PORT,...",                                                                               \
      NULL,                                                                                          \

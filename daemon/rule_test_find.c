@@ -14,6 +14,7 @@ static const char ending[] = ".test.yaml";
 struct finding {
     struct arena *arena;
     struct rule_test_files *out;
+    size_t before; /* files of earlier names */
     int rc;
 };
 
@@ -26,8 +27,13 @@ struct folder {
 
 static void add_path(struct finding *finding, const char *path)
 {
-    const char *copy = arena_copy(finding->arena, path, strlen(path));
+    const char *copy;
 
+    /* rules and rules/a.test.yaml name one file twice, and it is run once. */
+    for (size_t i = 0; i < finding->before; i++)
+        if (strcmp(finding->out->path[i], path) == 0)
+            return;
+    copy = arena_copy(finding->arena, path, strlen(path));
     if (finding->out->count == RULE_TEST_FILES_MAX)
         finding->rc = -E2BIG;
     else if (copy == NULL)
@@ -83,7 +89,8 @@ static int walk(struct finding *finding, const char *path, unsigned depth)
     if (folder.count > 0)
         qsort(folder.name, folder.count, sizeof(*folder.name), order_names);
     for (size_t i = 0; i < folder.count && finding->rc == 0; i++) {
-        if (snprintf(below, sizeof(below), "%s/%s", path, folder.name[i]) >= (int)sizeof(below))
+        if (snprintf(below, sizeof(below), "%s/%s", strcmp(path, "/") == 0 ? "" : path,
+                     folder.name[i]) >= (int)sizeof(below))
             continue;
         if (is_test_file(folder.name[i]))
             add_path(finding, below);
@@ -95,20 +102,29 @@ static int walk(struct finding *finding, const char *path, unsigned depth)
 
 static int find_one(struct finding *finding, const char *name, struct error *err)
 {
-    char path[PATH_MAX], word[PATH_MAX];
-    size_t before = finding->out->count;
+    char path[PATH_MAX], word[PATH_MAX], folder[PATH_MAX];
+    size_t length = strlen(name);
     int rc;
 
+    finding->before = finding->out->count;
+    /* rules/ is the folder rules. */
+    while (length > 1 && name[length - 1] == '/')
+        length--;
+    if (length >= sizeof(folder)) {
+        error_set(err, "%.80s...: %s", name, strerrordesc_np(ENAMETOOLONG));
+        return -ENAMETOOLONG;
+    }
+    snprintf(folder, sizeof(folder), "%.*s", (int)length, name);
     snprintf(word, sizeof(word), "%s.test", name);
     if (strpbrk(name, "/.") == NULL && pack_find(word, path, sizeof(path))) {
         add_path(finding, path);
         return finding->rc;
     }
-    rc = walk(finding, name, 0);
+    rc = walk(finding, folder, 0);
     if (rc == -ENOTDIR) {
         add_path(finding, name);
         rc = 0;
-    } else if (rc == 0 && finding->rc == 0 && finding->out->count == before) {
+    } else if (rc == 0 && finding->rc == 0 && finding->out->count == finding->before) {
         error_set(err, "%s: there is no *%s file in this folder or below", name, ending);
         return -ENOENT;
     }

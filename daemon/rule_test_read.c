@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "daemon/rule_test_names.h"
 #include "daemon/units.h"
 #include "rules/fields.h"
 #include "rules/nearest.h"
@@ -490,6 +491,23 @@ static void read_others(struct test_reader *reader, const struct yaml_node *node
         diagnose(reader->diag, node->span, "others is allowed or refused [refused]");
 }
 
+static void read_name(struct test_reader *reader, const struct yaml_node *node)
+{
+    const struct rule_test_name *taken = NULL;
+    struct rule_test_name mine = {.path = reader->file->script.name};
+
+    if (!test_read_is_text(reader, node, "name"))
+        return;
+    reader->test->name = mine.name = node->text.at;
+    mine.place = script_place(&reader->file->script, node->span.from);
+    if (reader->names == NULL || !rule_test_names_add(reader->names, &mine, &taken))
+        diagnose_memory(reader->diag);
+    else if (taken != NULL)
+        diagnose(reader->diag, node->span,
+                 "the test at %.200s:%" PRIu32 ":%" PRIu32 " has the name \"%.80s\" already",
+                 taken->path, taken->place.line, taken->place.column, taken->name);
+}
+
 static void read_test(struct test_reader *reader, const struct yaml_node *node,
                       struct rule_test *test)
 {
@@ -504,8 +522,8 @@ static void read_test(struct test_reader *reader, const struct yaml_node *node,
     name = yaml_node_find(node, "name");
     if (name == NULL)
         diagnose(reader->diag, node->span, "a test needs a name");
-    else if (test_read_is_text(reader, name, "name"))
-        test->name = name->text.at;
+    else
+        read_name(reader, name);
     read_settings(reader, yaml_node_find(node, "settings"), &test->settings);
     if (yaml_node_find(node, "defaults") != NULL)
         test_read_defaults(reader, yaml_node_find(node, "defaults"), &test->defaults);
@@ -588,11 +606,16 @@ int rule_test_file_read(const char *path, const char *text, size_t bytes,
     if (file->script.name == NULL || file->script.text == NULL) {
         diagnose_memory(&diag);
     } else {
-        struct test_reader reader = {
-            .file = file, .diag = &diag, .base = base, .settings = base->settings};
+        struct rule_test_names *own = base->names == NULL ? rule_test_names_create() : NULL;
+        struct test_reader reader = {.file = file,
+                                     .diag = &diag,
+                                     .base = base,
+                                     .settings = base->settings,
+                                     .names = base->names != NULL ? base->names : own};
         root = yaml_read(&file->script, arena, &diag);
         if (root != NULL)
             read_root(&reader, root);
+        rule_test_names_destroy(own);
     }
     rc = diagnostics_finish(&diag);
     if (rc != 0) {

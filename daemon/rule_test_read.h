@@ -19,6 +19,7 @@ struct test_reader {
     struct rule_test_settings settings; /* of the file */
     struct rule_test_fields defaults;   /* of the file */
     struct rule_test *test;             /* that is being read */
+    struct rule_test_names *names;      /* taken so far; NULL: memory was short */
 };
 
 /* Diagnose what is none; `what` names the key in the sentence. */

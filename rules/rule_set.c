@@ -397,6 +397,9 @@ static void take_entry(void *self, const char *name)
 
     if (!is_rule_file(name) || list->rc != 0)
         return;
+    /* rules/ is the folder rules. */
+    while (folder > 0 && list->folder[folder - 1] == '/')
+        folder--;
     path = arena_alloc(list->arena, folder + length + 2);
     if (path == NULL) {
         list->rc = -ENOMEM;

@@ -231,6 +231,83 @@ static void every_mistake_is_told_with_its_place(void **state)
         assert_refused(cases[i].text, cases[i].sentence);
 }
 
+/* Brokers that nobody could reach: where the carets stand, and what is wrong. */
+static void wrong_brokers_are_pointed_at(void **state)
+{
+    static const struct {
+        const char *brokers;
+        int column, carets; /* in the list, from 1 */
+        const char *sentence;
+    } cases[] = {
+        {"a:0", 3, 1, "the port '0' is no number from 1 to 65535"},
+        {"a:9092,b:65536", 10, 5, "the port '65536' is no number from 1 to 65535"},
+        {"a:9092, b:70000, c", 11, 5, "the port '70000' is no number from 1 to 65535"},
+        {"a:99999999999999999999", 3, 20,
+         "the port '99999999999999999999' is no number from 1 to 65535"},
+        {"a:-1", 3, 2, "the port '-1' is no number from 1 to 65535"},
+        {"a:9092x", 3, 5, "the port '9092x' is no number from 1 to 65535"},
+        {"a:http", 3, 4, "the port 'http' is no number from 1 to 65535"},
+        {"a:", 1, 2, "'a:' has no port behind its colon"},
+        {":9092", 1, 5, "':9092' has no host before its port"},
+        {"a:9092,:9092", 8, 5, "':9092' has no host before its port"},
+        {"a:9092,", 8, 1, "a broker is missing here, beside a comma"},
+        {",a:9092", 1, 1, "a broker is missing here, beside a comma"},
+        {"a:9092, ,b", 9, 1, "a broker is missing here, beside a comma"},
+        {"a b:9092", 1, 3, "'a b' is no name of a host"},
+        {"a/b:9092", 1, 3, "'a/b' is no name of a host"},
+        {"http://a:9092", 1, 4,
+         "'http' is no protocol of Kafka: it is PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL, or "
+         "left "
+         "out"},
+        {"SSL://:1", 1, 8, "'SSL://:1' has no host before its port"},
+        {"::1", 1, 3, "an IPv6 address stands in brackets: [::1]:9092"},
+        {"2001:db8::7:9092", 1, 16, "an IPv6 address stands in brackets: [::1]:9092"},
+        {"[::1", 1, 4, "'[::1' has no ] behind its address"},
+        {"[]:9092", 1, 2, "'[]' is no IPv6 address, and nothing else stands in brackets"},
+        {"[host]:9092", 1, 6, "'[host]' is no IPv6 address, and nothing else stands in brackets"},
+        {"[fe80::xyz]:1", 1, 11,
+         "'[fe80::xyz]' is no IPv6 address, and nothing else stands in brackets"},
+        {"[::1]9092", 6, 4, "behind ] comes a colon and the port: [::1]:9092"},
+        {"[::1]:0", 7, 1, "the port '0' is no number from 1 to 65535"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[128], expected[512], carets[32] = "^~~~~~~~~~~~~~~~~~~~~~~~~";
+        carets[cases[i].carets] = '\0';
+        snprintf(text, sizeof(text), "input:\n  brokers: \"%s\"\n", cases[i].brokers);
+        snprintf(expected, sizeof(expected),
+                 "t.yaml:2:%d: input.brokers: %s\n      brokers: \"%s\"\n%*s%s",
+                 cases[i].column + 12, cases[i].sentence, cases[i].brokers, cases[i].column + 15,
+                 "", carets);
+        assert_refused(text, expected);
+    }
+}
+
+static void good_brokers_are_taken(void **state)
+{
+    static const char *const lists[] = {
+        "a:1",
+        "kafka-1.example_net:65535, 10.0.0.7:9092",
+        "a",
+        "[::1]:9092",
+        "[2001:db8::7]",
+        "[fe80::1%eth0]:9092,[::ffff:10.0.0.1]:9092",
+        "SASL_SSL://a:9093,plaintext://[::1]:9092",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        char text[256];
+        snprintf(text, sizeof(text), "input:\n  brokers: \"%s\"\n", lists[i]);
+        struct config *config = parse(text);
+        struct error err = {""};
+        assert_string_equal(config->input.brokers, lists[i]);
+        assert_int_equal(input_check(config, &err), 0);
+        config_destroy(config);
+    }
+}
+
 static void two_mistakes_are_told_at_once(void **state)
 {
     (void)state;
@@ -395,6 +472,8 @@ int main(void)
         cmocka_unit_test(every_default_is_valid_and_every_row_has_help),
         cmocka_unit_test(a_full_file_reaches_the_engine_and_the_outbox),
         cmocka_unit_test(every_mistake_is_told_with_its_place),
+        cmocka_unit_test(wrong_brokers_are_pointed_at),
+        cmocka_unit_test(good_brokers_are_taken),
         cmocka_unit_test(two_mistakes_are_told_at_once),
         cmocka_unit_test(a_wrong_sink_option_is_pointed_at),
         cmocka_unit_test(secrets_may_be_absent_where_nobody_needs_them),

@@ -17,7 +17,7 @@
 struct sample {
     struct option_list files;
     bool is_json;
-    const char *path;
+    const char *path, *brokers;
     int64_t workers, wait_ms, room_bytes, from_ms, format;
     struct option_list rules;
 };
@@ -35,6 +35,8 @@ static const struct option_row rows[] = {
     {"--from", OPTION_TIME, offsetof(struct sample, from_ms), "TIME", NULL, "Start.", 0, 0, NULL},
     {"--format", OPTION_CHOICE, offsetof(struct sample, format), "NAME", "text", "Form.", 0, 0,
      "text json"},
+    {"--brokers", OPTION_BROKERS, offsetof(struct sample, brokers), "HOST:PORT", NULL, "Kafka.", 0,
+     0, NULL},
     {"--rules", OPTION_LIST, offsetof(struct sample, rules), "FILE", NULL, "Rules.", 0, 0, NULL},
 };
 
@@ -119,6 +121,8 @@ static void every_mistake_gets_its_sentence(void **state)
                         "1h30m"},
         {"--room 0 f", "--room: 0 is too small, it must be at least 1"},
         {"--format yaml f", "--format: 'yaml' is not one of: text json"},
+        {"--brokers a:1,b:70000 f", "--brokers: the port '70000' is no number from 1 to 65535"},
+        {"--brokers= f", "--brokers: must not be empty"},
         {"--json=1 f", "--json takes no value"},
         {"a b c d", "'d' is one argument too many"},
         {"--json", "an argument is missing: tocsin sample [options] FILE..."},

@@ -621,6 +621,8 @@ static void mistakes_are_told_with_place_and_nearest_name(void **state)
          "x.test.yaml:3:5: a test has no key \"event\"; did you mean \"events\"?"},
         {"tests:\n  - events: []\n    expect: []\n", "x.test.yaml:2:5: a test needs a name"},
         {TEST("    expect: []\n"), "x.test.yaml:2:5: a test needs events"},
+        {TEST("    events: []\n    expect: []\n") "  - name: t\n    events: []\n    expect: []\n",
+         "x.test.yaml:5:11: the test at x.test.yaml:2:11 has the name \"t\" already"},
         {TEST("    events: []\n"), "x.test.yaml:2:5: a test expects something: `expect: []`"},
         {TEST("    events:\n      - {resource: r, check: c}\n    expect: []\n"),
          "x.test.yaml:4:9: an event needs `at`"},

@@ -45,6 +45,22 @@ said 'rule down, key tenant=default host=a, P3, opened at 1m, still open: "a is 
 ends 0 --progress suite/host.test.yaml
 said '^1 tests, ' err
 
+# A folder is named with or without a slash, and a file that is named twice is run once.
+ends 1 suite/
+said '^FAIL suite/below/more.test.yaml: it fails$' out
+ends 0 suite/host.test.yaml suite/host.test.yaml
+said '^1 test in 1 file: 1 passed' out
+ends 1 suite/host.test.yaml suite//
+said '^2 tests in 2 files: 1 passed, 1 failed' out
+
+# Two tests of one name could not be told apart.
+mkdir twice
+{ echo 'rules: [../suite/host.yaml]'; one 'a is down' 'same'; } >twice/one.test.yaml
+{ echo 'rules: [../suite/host.yaml]'; one 'a is down' 'same'; } >twice/two.test.yaml
+ends 65 twice
+said '^twice/two.test.yaml:3:11: the test at twice/one.test.yaml:3:11 has the name "same" already$' err
+said '^1 test in 2 files: 1 passed, 0 failed, 1 file refused' out
+
 # Other rules may stand in: the files' own are not read then.
 sed 's/is down/fell/' suite/host.yaml >other.yaml
 ends 1 --rules other.yaml suite/host.test.yaml
