@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/plural.h"
 #include "correlate/aggregates.h"
 #include "correlate/baseline.h"
 #include "rules/needs.h"
@@ -166,11 +167,14 @@ static void put_one(struct text_buffer *to, const struct opening *o, const struc
                             : rule->input == RULE_INPUT_INCIDENTS ? " incident"
                             : rule->input == RULE_INPUT_FLAPPING  ? " flapping alert"
                                                                   : " alert");
-        text_put_string(to, o->value[i] == 1 ? " " : "s ");
+        text_put_string(to, plural((uint64_t)o->value[i]));
+        text_put(to, " ", 1);
     } else {
         /* aggregate->text is "distinct(field)" */
         size_t len = strlen(aggregate->text);
-        text_put_string(to, " different values of ");
+        text_put_string(to, " different value");
+        text_put_string(to, plural((uint64_t)o->value[i]));
+        text_put_string(to, " of ");
         text_put(to, aggregate->text + 9, len - 10);
         text_put(to, " ", 1);
     }

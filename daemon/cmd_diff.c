@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/plural.h"
 #include "correlate/engine.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
@@ -379,8 +380,10 @@ static int report(struct comparison *c, struct error *err)
     }
     if (!c->options.quiet)
         fprintf(stderr,
-                "compared %" PRIu64 " events twice in %.3f s with %u workers each: %.0f events/s\n",
-                report.engine[DIFF_OLD].events, seconds, c->engine_config.workers,
+                "compared %" PRIu64
+                " event%s twice in %.3f s with %u worker%s each: %.0f events/s\n",
+                report.engine[DIFF_OLD].events, plural(report.engine[DIFF_OLD].events), seconds,
+                c->engine_config.workers, plural(c->engine_config.workers),
                 seconds > 0 ? 2 * (double)report.engine[DIFF_OLD].events / seconds : 0);
     return diff_report_is_changed(&report) ? EXIT_CHANGED : EXIT_OK;
 }

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/host.h"
+#include "base/plural.h"
 #include "daemon/estate.h"
 #include "daemon/estate_output.h"
 #include "daemon/interrupt.h"
@@ -217,8 +218,8 @@ static void print_counts(const struct run *run)
 {
     double seconds = (double)(host_mono_ns() - run->start_ns) / 1e9;
 
-    fprintf(stderr, "generated %" PRIu64 " events, %.1f MB, in %.2f s: %.0f events/s\n",
-            run->events, (double)estate_output_bytes(run->out) / 1e6, seconds,
+    fprintf(stderr, "generated %" PRIu64 " event%s, %.1f MB, in %.2f s: %.0f events/s\n",
+            run->events, plural(run->events), (double)estate_output_bytes(run->out) / 1e6, seconds,
             (double)run->events / (seconds > 0 ? seconds : 1));
     for (int i = 0; i < ESTATE_CAUSE_COUNT; i++)
         fprintf(stderr, "  %12" PRIu64 "  %s\n", run->by_cause[i],

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/plural.h"
 #include "daemon/commands.h"
 #include "daemon/import.h"
 #include "daemon/line_writer.h"
@@ -87,8 +88,8 @@ static void print_findings(const struct import_result *result, const struct impo
         fprintf(stderr, "%s\n", line.at);
         import_text_release(&line);
     }
-    fprintf(stderr, "%zu carried over, %zu things not or not quite\n", result->entry_count,
-            result->finding_count);
+    fprintf(stderr, "%zu carried over, %zu thing%s not or not quite\n", result->entry_count,
+            result->finding_count, plural(result->finding_count));
 }
 
 static json_t *finding_json(const struct import_finding *finding, const struct import_input *input)
@@ -102,7 +103,8 @@ static json_t *finding_json(const struct import_finding *finding, const struct i
 static int print_json(const struct import_result *result, const struct import_input *input,
                       bool with_text)
 {
-    static const char *const sections[IMPORT_SECTIONS] = {"rules", "maintenance", "inhibit", "enrich"};
+    static const char *const sections[IMPORT_SECTIONS] = {"rules", "maintenance", "inhibit",
+                                                          "enrich"};
     json_t *root = json_object(), *findings = json_array(), *ids[IMPORT_SECTIONS];
     char *text;
 

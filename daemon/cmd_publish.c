@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/plural.h"
 #include "daemon/commands.h"
 #include "daemon/interrupt.h"
 #include "daemon/options.h"
@@ -287,8 +288,8 @@ static int publish(struct publisher *publisher)
     if (kafka_producer_flush(publisher->producer, FLUSH_MS_MAX, &publisher->err) != 0)
         return EXIT_UNAVAILABLE;
     if (interrupt_seen()) {
-        error_set(&publisher->err, "interrupted after %" PRIu64 " records",
-                  publisher->record_count);
+        error_set(&publisher->err, "interrupted after %" PRIu64 " record%s",
+                  publisher->record_count, plural(publisher->record_count));
         return EXIT_UNAVAILABLE;
     }
     return EXIT_OK;
@@ -318,10 +319,11 @@ int cmd_publish(int argc, char **argv)
         fprintf(stderr, "tocsin publish: %s\n", publisher.err.text);
     else if (!publisher.options.is_quiet)
         fprintf(stderr,
-                "published %" PRIu64 " records, %" PRIu64 " bytes, in %.3f s; %" PRIu64
+                "published %" PRIu64 " record%s, %" PRIu64 " byte%s, in %.3f s; %" PRIu64
                 " without a time of their own, stamped now\n",
-                publisher.record_count, publisher.payload_bytes,
-                (double)(host_mono_ns() - begin_ns) / 1e9, publisher.undated_count);
+                publisher.record_count, plural(publisher.record_count), publisher.payload_bytes,
+                plural(publisher.payload_bytes), (double)(host_mono_ns() - begin_ns) / 1e9,
+                publisher.undated_count);
     kafka_producer_destroy(publisher.producer);
     replay_input_close(publisher.input);
     decoder_destroy(publisher.decoder);

@@ -26,6 +26,7 @@
 #include <unistd.h>
 #include "base/hash.h"
 #include "base/host.h"
+#include "base/plural.h"
 #include "daemon/options.h"
 #include "daemon/page.h"
 #include "daemon/units.h"
@@ -204,7 +205,8 @@ static void page_note(const struct page *page, const struct seen *incident, char
     else if (page->kind == PAGE_UPDATE && strcmp(page->cause, "severity") == 0)
         snprintf(to, NOTE_BYTES, "  now %s", page->severity);
     else if (page->kind == PAGE_UPDATE && strcmp(page->cause, "grew") == 0)
-        snprintf(to, NOTE_BYTES, "  now %" PRId64 " alerts", page->alerts);
+        snprintf(to, NOTE_BYTES, "  now %" PRId64 " alert%s", page->alerts,
+                 plural((uint64_t)page->alerts));
     else if (page->kind == PAGE_UPDATE)
         snprintf(to, NOTE_BYTES, "  %s", page->cause);
 }
@@ -484,10 +486,10 @@ static void print_counts(const struct receiver *receiver)
     for (int i = 0; i < PAGE_CHANNEL_COUNT; i++)
         if (receiver->of[i].pages > 0)
             printf("%-7s  %" PRIu64 " page%s: %" PRIu64 " opened, %" PRIu64 " updated, %" PRIu64
-                   " resolved, %" PRIu64 " repeats\n",
-                   names[i], receiver->of[i].pages, receiver->of[i].pages == 1 ? "" : "s",
+                   " resolved, %" PRIu64 " repeat%s\n",
+                   names[i], receiver->of[i].pages, plural(receiver->of[i].pages),
                    receiver->of[i].opened, receiver->of[i].updated, receiver->of[i].resolved,
-                   receiver->of[i].repeats);
+                   receiver->of[i].repeats, plural(receiver->of[i].repeats));
     if (receiver->options.secret[0] != '\0')
         printf("webhook signatures: %" PRIu64 " right, %" PRIu64 " wrong\n",
                receiver->signatures_right, receiver->signatures_wrong);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/plural.h"
 #include "daemon/commands.h"
 #include "daemon/interrupt.h"
 #include "daemon/options.h"
@@ -299,10 +300,11 @@ int cmd_record(int argc, char **argv)
     code = run(&recorder);
     if (code == EXIT_OK && !recorder.options.is_quiet)
         fprintf(stderr,
-                "recorded %" PRIu64 " records of %zu partitions, %" PRIu64
-                " bytes in a file of %" PRIu64 "\n",
-                recorder.record_count, recorder.track_count, recorder.payload_bytes,
-                recording_writer_bytes(recorder.writer));
+                "recorded %" PRIu64 " record%s of %zu partition%s, %" PRIu64
+                " byte%s in a file of %" PRIu64 "\n",
+                recorder.record_count, plural(recorder.record_count), recorder.track_count,
+                plural(recorder.track_count), recorder.payload_bytes,
+                plural(recorder.payload_bytes), recording_writer_bytes(recorder.writer));
     if (code == EXIT_OK && recorder.record_count == 0)
         fprintf(stderr, "note: no record was there; where the broker cannot look up offsets by "
                         "time, --from earliest reads all\n");

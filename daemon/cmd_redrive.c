@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "daemon/admin_client.h"
+#include "base/plural.h"
 #include "daemon/commands.h"
 #include "daemon/options.h"
 
@@ -69,11 +70,6 @@ static const char *text_of(const json_t *object, const char *name)
     return text != NULL ? text : "";
 }
 
-static const char *plural(json_int_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 static void print_list(const json_t *root)
 {
     const json_t *item; /* borrowed */
@@ -85,9 +81,11 @@ static void print_list(const json_t *root)
         printf("%s  %s  %s %s %s\n  %s\n  %s after %" JSON_INTEGER_FORMAT " attempt%s: %s\n",
                text_of(item, "died_at"), text_of(item, "sink"), text_of(item, "incident"),
                text_of(item, "kind"), text_of(item, "priority"), text_of(item, "title"),
-               text_of(item, "cause"), attempts, plural(attempts), text_of(item, "error"));
+               text_of(item, "cause"), attempts, plural((uint64_t)attempts),
+               text_of(item, "error"));
     }
-    printf("%" JSON_INTEGER_FORMAT " change%s given up can be sent again", count, plural(count));
+    printf("%" JSON_INTEGER_FORMAT " change%s given up can be sent again", count,
+           plural((uint64_t)count));
     if ((json_int_t)listed < count)
         printf("; the newest %zu are listed", listed);
     putchar('\n');
@@ -98,7 +96,7 @@ static void print_redriven(const json_t *root)
     json_int_t redriven = json_integer_value(json_object_get(root, "redriven"));
     json_int_t busy = json_integer_value(json_object_get(root, "busy"));
 
-    printf("%" JSON_INTEGER_FORMAT " change%s sent again\n", redriven, plural(redriven));
+    printf("%" JSON_INTEGER_FORMAT " change%s sent again\n", redriven, plural((uint64_t)redriven));
     if (busy > 0)
         printf("%" JSON_INTEGER_FORMAT
                " left, because a later change of the same incident is under way; try again\n",

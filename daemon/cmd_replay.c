@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include "base/host.h"
+#include "base/plural.h"
 #include "correlate/engine.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
@@ -318,8 +319,9 @@ static void print_speed(const struct replay *replay, const struct engine_counter
 
     fprintf(stderr,
             "replayed %" PRIu64
-            " events in %.3f s with %u workers: %.0f events/s, %.0f ns CPU/event\n",
-            counters->events, seconds, replay->engine_config.workers,
+            " event%s in %.3f s with %u worker%s: %.0f events/s, %.0f ns CPU/event\n",
+            counters->events, plural(counters->events), seconds, replay->engine_config.workers,
+            plural(replay->engine_config.workers),
             seconds > 0 ? (double)counters->events / seconds : 0, (double)replay->cpu_ns / events);
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/plural.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
 #include "daemon/line_writer.h"
@@ -346,11 +347,6 @@ static void run_file(struct testing *testing, size_t index)
 }
 
 /* ---- at the end ---- */
-
-static const char *plural(size_t count)
-{
-    return count == 1 ? "" : "s";
-}
 
 static void print_sum(const struct testing *testing)
 {

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/host.h"
+#include "base/plural.h"
 #include "daemon/units.h"
 
 enum {
@@ -268,9 +269,10 @@ int demo_start_all(struct demo *demo, struct error *err)
            PLAIN(demo), demo->receiver_port);
     unit_format_duration(demo->options.for_ms, length);
     printf("%s  estate    %s16 racks, 192 hosts, 24 services; %s events/s, %" PRId64
-           " faults%s%s\n",
+           " fault%s%s%s\n",
            DIM(demo), PLAIN(demo), demo_grouped((double)demo->options.rate, rate),
-           demo->options.faults, demo->options.is_forever ? " a minute, until Ctrl-C" : " in ",
+           demo->options.faults, plural((uint64_t)demo->options.faults),
+           demo->options.is_forever ? " a minute, until Ctrl-C" : " in ",
            demo->options.is_forever ? "" : length);
     printf("\n%sPages as they arrive; times are UTC%s\n", DIM(demo), PLAIN(demo));
     fflush(stdout);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include "base/plural.h"
 #include "daemon/units.h"
 #include "rules/value.h"
 
@@ -41,11 +42,6 @@ static double per_day(const struct diff_report *report, int64_t count)
 }
 
 /* ---- for people ---- */
-
-static const char *plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
-}
 
 /* 16m40s600ms, not 1000600ms. */
 static void print_span(const struct diff_report *report, FILE *to)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/plural.h"
 #include "daemon/mark_log.h"
 #include "daemon/options.h"
 #include "ingest/file_source.h"
@@ -289,14 +290,14 @@ void replay_input_say(const struct replay_input *input, FILE *to)
 {
     if (input->torn_bytes > 0)
         fprintf(to,
-                "note: the recording was cut off; %" PRIu64 " bytes at its end were not readable\n",
-                input->torn_bytes);
+                "note: the recording was cut off; %" PRIu64 " byte%s at its end cannot be read\n",
+                input->torn_bytes, plural(input->torn_bytes));
     if (input->has_marks && input->mark_count == 0)
         fprintf(to, "note: no marks were recorded; where the clock sealed a partition live, "
                     "results may differ\n");
     if (input->read.foreign > 0)
-        fprintf(to, "note: %zu marks are of partitions that are not in the input\n",
-                input->read.foreign);
+        fprintf(to, "note: %zu mark%s of partitions that are not in the input\n",
+                input->read.foreign, input->read.foreign == 1 ? " is" : "s are");
     if (input->read.switches > 0)
         fprintf(to, "note: the run switched its rules, and these read all of it: results "
                     "differ where others were in force\n");

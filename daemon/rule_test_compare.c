@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "daemon/rule_test_match.h"
+#include "base/plural.h"
 #include "daemon/units.h"
 #include "rules/fields.h"
 
@@ -212,9 +213,11 @@ static void say_missing(struct comparison *cmp, struct rule_test_finding *findin
                      counters->rule_id);
         else
             snprintf(text, sizeof(text),
-                     "rule %s was reached by %" PRIu64 " alerts or events, and opened %" PRIu64
-                     " incidents; at the end it watched %" PRIu64 " keys",
-                     counters->rule_id, counters->touches, counters->opened, counters->keys);
+                     "rule %s was reached by %" PRIu64 " alert%s or event%s, and opened %" PRIu64
+                     " incident%s; at the end it watched %" PRIu64 " key%s",
+                     counters->rule_id, counters->touches, plural(counters->touches),
+                     plural(counters->touches), counters->opened, plural(counters->opened),
+                     counters->keys, plural(counters->keys));
         say(cmp, finding, text);
         return;
     }
@@ -388,9 +391,10 @@ static void compare_counts(struct comparison *cmp)
         if (finding == NULL)
             return;
         snprintf(text, sizeof(text),
-                 "%" PRIu64 " records were refused, the first with: %s; if that is meant, say so "
+                 "%" PRIu64 " record%s refused, the first with: %s; if that is meant, say so "
                  "under `counts` with `rejected`",
-                 rejected(&cmp->run->counters), cmp->run->refused);
+                 rejected(&cmp->run->counters),
+                 rejected(&cmp->run->counters) == 1 ? " was" : "s were", cmp->run->refused);
         say(cmp, finding, text);
     }
 }

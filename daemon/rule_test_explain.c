@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "daemon/rule_test_match.h"
+#include "base/plural.h"
 #include "daemon/rule_test_watch.h"
 #include "daemon/rule_test_why.h"
 #include "rules/fields.h"
@@ -40,7 +41,8 @@ static void explain_incident(const struct rule_test *test, const struct rule_tes
             twin = &run->incident[i];
     for (uint32_t m = 0; twin != NULL && m < twin->member_count; m++) {
         if (m == MEMBERS_SHOWN) {
-            snprintf(line, sizeof(line), "and %" PRIu32 " more alerts", twin->member_count - m);
+            snprintf(line, sizeof(line), "and %" PRIu32 " more alert%s", twin->member_count - m,
+                     plural(twin->member_count - m));
             add_line(result, finding, line);
             return;
         }

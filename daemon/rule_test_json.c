@@ -57,7 +57,8 @@ static void compare_list(struct rule_test_rows *rows, const char *field,
     char path[PATH_BYTES] = "", wanted[24], shown[SHOWN_BYTES];
 
     if (!json_is_array(got) || json_array_size(got) != expected->count) {
-        snprintf(wanted, sizeof(wanted), "%" PRIu32 " entries", expected->count);
+        snprintf(wanted, sizeof(wanted), "%" PRIu32 " entr%s", expected->count,
+                 expected->count == 1 ? "y" : "ies");
         show(got, shown, sizeof(shown));
         rule_test_rows_add(rows, field, expected->span, false, wanted, shown);
         return;

@@ -323,7 +323,8 @@ void rule_test_report_junit(const struct rule_test_outcome *outcome, FILE *to)
     if (outcome->trouble != NULL)
         rule_test_report_xml_text(outcome->trouble, to);
     else
-        fprintf(to, "%" PRIu32 " expectations are not met", outcome->result->finding_count);
+        fprintf(to, "%" PRIu32 " expectation%s not met", outcome->result->finding_count,
+                outcome->result->finding_count == 1 ? " is" : "s are");
     fprintf(to, "\">");
     lines = open_memstream(&text, &bytes);
     if (lines != NULL) {

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/plural.h"
 #include "rules/explain.h"
 
 enum { REASONS_MAX = 6, LOOKS_MAX = 6, LINE_BYTES = 700, NAME_BYTES = 200, KEYS_MAX = 256 };
@@ -257,7 +258,8 @@ static void lines_make(const struct rule_test_watch *watch, struct asked_rule *a
         line_add(watch, asked, line);
     }
     if (asked->more > 0) {
-        snprintf(line, sizeof(line), "%" PRIu64 " more events for other reasons", asked->more);
+        snprintf(line, sizeof(line), "%" PRIu64 " more event%s for other reasons", asked->more,
+                 plural(asked->more));
         line_add(watch, asked, line);
     }
 }

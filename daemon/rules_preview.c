@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/plural.h"
 
 enum { SHOWN_BYTES = 120 }; /* of a setting; JSON has it whole */
 
@@ -262,11 +263,6 @@ static void print_changes(const struct preview_row *row, FILE *to)
         }
         fputc('\n', to);
     }
-}
-
-static const char *plural(size_t count)
-{
-    return count == 1 ? "" : "s";
 }
 
 void rules_preview_print(const struct rules_preview *preview, FILE *to)

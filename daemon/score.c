@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/plural.h"
 
 enum { FILE_BYTES_MAX = 1 << 30 };
 
@@ -368,11 +369,11 @@ void score_print(const struct score *score, FILE *to, bool has_colour)
             fprintf(to, "  %sfalse%s  %s %s: %s (%s)\n", bad, off, page->priority, page->rule,
                     page->title, page->key);
     }
-    fprintf(to, "\n  %s%zu of %zu faults caught, %zu missed, %zu false%s", is_good ? good : bad,
-            score->caught, score->caught + score->missed, score->missed, score->wrong, off);
+    fprintf(to, "\n  %s%zu of %zu fault%s caught, %zu missed, %zu false%s", is_good ? good : bad,
+            score->caught, score->caught + score->missed, plural(score->caught + score->missed),
+            score->missed, score->wrong, off);
     if (score->side > 0)
-        fprintf(to, "; %zu more incident%s of these faults", score->side,
-                score->side == 1 ? "" : "s");
+        fprintf(to, "; %zu more incident%s of these faults", score->side, plural(score->side));
     if (score->caught > 0)
         fprintf(to, "\n  time to page: median %.1f s, worst %.1f s",
                 (double)score->page_ms_median / 1000, (double)score->page_ms_worst / 1000);

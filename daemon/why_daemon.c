@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/plural.h"
 #include "daemon/admin_client.h"
 #include "daemon/units.h"
 
@@ -131,8 +132,8 @@ void why_daemon_ask(struct why *why, const char *address)
     if (switched > 0) {
         snprintf(line, sizeof(line),
                  "the daemon has switched its rules %" PRId64
-                 " times since its start; this answer was made with those of now alone",
-                 switched);
+                 " time%s since its start; this answer was made with those of now alone",
+                 switched, plural((uint64_t)switched));
         why_remark(why, line);
     }
 }

@@ -42,10 +42,12 @@ static void print_note(const struct why *why, const struct why_note *note, FILE 
 static void print_notes(const struct why *why, const struct why_notes *notes, FILE *to)
 {
     if (notes->dropped > 0 && notes->first_max == 0)
-        fprintf(to, "... %" PRIu64 " earlier lines are left out\n", notes->dropped);
+        fprintf(to, "... %" PRIu64 " earlier line%s left out\n", notes->dropped,
+                notes->dropped == 1 ? " is" : "s are");
     for (size_t i = 0; i < notes->list.count; i++) {
         if (notes->dropped > 0 && notes->first_max > 0 && i == notes->first_max)
-            fprintf(to, "... %" PRIu64 " lines are left out\n", notes->dropped);
+            fprintf(to, "... %" PRIu64 " line%s left out\n", notes->dropped,
+                    notes->dropped == 1 ? " is" : "s are");
         print_note(why, &notes->list.at[i], to);
     }
 }

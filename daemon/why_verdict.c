@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/plural.h"
 #include "daemon/why_parts.h"
 
 enum { RULES_NAMED = 5 };
@@ -150,8 +151,7 @@ static void judge_absence(struct why *why)
     const struct why_question *asked = &why->question;
 
     if (why->events > 0 && asked->sub >= (int64_t)why->events)
-        say(why, "the record has %u event%s, numbered from 0", why->events,
-            why->events == 1 ? "" : "s");
+        say(why, "the record has %u event%s, numbered from 0", why->events, plural(why->events));
     else if (why->events > 0)
         say(why, "it was read, and never worked off: its partition had left before");
     else if (why->high < why->low)
@@ -441,19 +441,20 @@ static void judge_key(struct why *why)
         say_watched(why, best);
         return;
     case FOLDED:
-        say(why, "rule %s: its events were folded: %" PRIu64 " repeats, %" PRIu64 " while flapping",
-            best->rule->id, best->repeats, best->flapping);
+        say(why,
+            "rule %s: its events were folded: %" PRIu64 " repeat%s, %" PRIu64 " while flapping",
+            best->rule->id, best->repeats, plural(best->repeats), best->flapping);
         break;
     case REACHED:
         say(why, "rule %s: it was told of %" PRIu64 " event%s of this key, and holds none",
-            best->rule->id, best->reached, best->reached == 1 ? "" : "s");
+            best->rule->id, best->reached, plural(best->reached));
         if (best->rule->form_kind == FORM_SEQUENCE)
             say(why, ": none of them was its first step, %s", best->rule->step[0].name);
         break;
     case FAILED:
         say(why,
             "rule %s: where does not hold for any of %" PRIu64 " problem event%s; the nearest: %s",
-            best->rule->id, best->failed, best->failed == 1 ? "" : "s", best->cause.text);
+            best->rule->id, best->failed, plural(best->failed), best->cause.text);
         break;
     case UNHEARD:
         say(why, "rule %s is told of alerts that flap: none of this key does", best->rule->id);

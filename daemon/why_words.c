@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "daemon/units.h"
+#include "base/plural.h"
 #include "daemon/why_parts.h"
 
 enum { NAME_SHOWN = 120, TESTS_SHOWN = 8, TEST_BYTES = 1200 };
@@ -255,6 +256,6 @@ char *why_words_change(const struct incident *incident)
                 causes[incident->cause] != NULL
             ? causes[incident->cause]
             : incident_cause_name(incident->cause),
-        incident->event_count, incident->event_count == 1 ? "" : "s", incident->alert_count,
-        incident->alert_count == 1 ? "" : "s", incident->open_count);
+        incident->event_count, plural(incident->event_count), incident->alert_count,
+        plural(incident->alert_count), incident->open_count);
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/plural.h"
 #include "ingest/kafka_internal.h"
 
 /* Runs in the service thread, inside its poll of the control client. */
@@ -187,8 +188,8 @@ static void join(struct kafka_source *source, struct found *found)
         source->feed_count++;
         kafka_report(source, SOURCE_JOIN, feed);
     }
-    kafka_say(source, 6, "%zu partitions joined, %zu in all", found->fresh_count,
-              source->feed_count);
+    kafka_say(source, 6, "%zu partition%s joined, %zu in all", found->fresh_count,
+              plural(found->fresh_count), source->feed_count);
     source->had_feeds = true;
 }
 

@@ -150,13 +150,14 @@ int kafka_producer_flush(struct kafka_producer *producer, unsigned timeout_ms, s
     rd_kafka_resp_err_t code = rd_kafka_flush(producer->rk, (int)timeout_ms);
 
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        error_set(err, "kafka: %d records were not acknowledged within %u ms",
-                  rd_kafka_outq_len(producer->rk), timeout_ms);
+        int waiting = rd_kafka_outq_len(producer->rk);
+        error_set(err, "kafka: %d record%s not acknowledged within %u ms", waiting,
+                  waiting == 1 ? " was" : "s were", timeout_ms);
         return -ETIMEDOUT;
     }
     if (producer->refused > 0) {
-        error_set(err, "kafka: %llu records were refused: %s",
-                  (unsigned long long)producer->refused, producer->why);
+        error_set(err, "kafka: %llu record%s refused: %s", (unsigned long long)producer->refused,
+                  producer->refused == 1 ? " was" : "s were", producer->why);
         return -EIO;
     }
     return 0;

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/plural.h"
 #include "ingest/finite_source.h"
 #include "store/recording.h"
 
@@ -53,8 +54,8 @@ static size_t feed_take(struct feed *base, const struct record **out, size_t max
     count = recording_cursor_next(feed->cursor, feed->recorded, max, &err);
     if (count <= 0) {
         if (count == 0)
-            error_set(&err, "%s/%" PRId32 ": the recording ends %" PRIu64 " records too early",
-                      base->topic, base->partition, feed->left);
+            error_set(&err, "%s/%" PRId32 ": the recording ends %" PRIu64 " record%s too early",
+                      base->topic, base->partition, feed->left, plural(feed->left));
         feed->left = 0;
         finite_feed_stop(&feed->source->base, &feed->base, &err);
         return 0;

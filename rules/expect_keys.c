@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "base/plural.h"
 #include "rules/lookups.h"
 #include "rules/nearest.h"
 
@@ -112,7 +113,7 @@ static void setting_keep(struct listing *listing)
     struct rule *rule = &reading->rule->open;
     char text[32];
     int length = snprintf(text, sizeof(text), "%u key%s", (unsigned)rule->listed_count,
-                          rule->listed_count == 1 ? "" : "s");
+                          plural(rule->listed_count));
     const char *copy = arena_copy(reading->build->arena, text, (size_t)length);
 
     if (copy == NULL) {

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sinks/payload.h"
+#include "base/plural.h"
 #include "sinks/sink.h"
 
 enum {
@@ -92,8 +93,8 @@ static int check(const struct sink *sink, struct error *err)
     /* Empty means a reference that was not read: sink_config_check(). */
     if (chars == ROUTING_KEY_CHARS || (chars == 0 && !sink->is_resolved))
         return 0;
-    error_set(err, "option \"routing_key\": has %zu characters and must have %d", chars,
-              ROUTING_KEY_CHARS);
+    error_set(err, "option \"routing_key\": has %zu character%s and must have %d", chars,
+              plural(chars), ROUTING_KEY_CHARS);
     return -EINVAL;
 }
 

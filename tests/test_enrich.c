@@ -169,7 +169,7 @@ static void repeats_are_enriched_where_rules_are_not_asked_anew(void **state)
     bench_run(bench);
     assert_string_equal(bench->brief, "3 opened rule copies resource=r n=1 alerts=1\n");
     assert_non_null(
-        strstr(bench->log.at, "1 different values of labels.copy in 10s (needs 1): x-1"));
+        strstr(bench->log.at, "1 different value of labels.copy in 10s (needs 1): x-1"));
     bench_destroy(bench);
 }
 

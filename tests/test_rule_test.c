@@ -520,7 +520,7 @@ static void missing_and_extra_are_told_apart(void **state)
                                           "      - {rule: down, key: {host: db-02}}\n"
                                           "      - {rule: disks}\n"),
           "x.test.yaml:6:9: no incident of rule down, key host=db-02\n",
-          "rule down was reached by 1 alerts or events, and opened 1 incidents",
+          "rule down was reached by 1 alert or event, and opened 1 incident;",
           "x.test.yaml:7:9: no incident of rule disks\n",
           "no event reached rule disks: its `where` was never true",
           ("x.test.yaml:2:5: an incident that is not expected: rule down, key tenant=default "
@@ -571,7 +571,7 @@ static void refused_records_do_not_look_like_silence(void **state)
                "      - {at: 0s, resource: r, check: other}\n"
                "      - {at: 0s, resource: r}\n"
                "    expect: []\n"),
-          "x.test.yaml:5:9: 1 records were refused, the first with: schema at byte ");
+          "x.test.yaml:5:9: 1 record was refused, the first with: schema at byte ");
     assert_passes(TEST("    events:\n"
                        "      - {at: 0s, record: '{\"resource\":'}\n"
                        "    expect: []\n"

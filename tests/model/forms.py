@@ -265,7 +265,7 @@ class Window(Form):
             elif kind == "distinct":
                 different = list(dict.fromkeys(entry.event.text(args[0][1]) for entry in entries))
                 shown = [text or "(none)" for text in different[:WHY_VALUES]] + ["..."] * (len(different) > WHY_VALUES)
-                parts.append(f"{n} different values of {args[0][1]} {frame}{needs}: " + ", ".join(shown))
+                parts.append(f"{n} different value{'' if n == 1 else 's'} of {args[0][1]} {frame}{needs}: " + ", ".join(shown))
             elif kind == "deviation":
                 parts.append(self.why_unusual(part, frame))
             else:

@@ -98,7 +98,7 @@ class Ids(unittest.TestCase):
             '"tenant":"acme","rule":"r","key":"tenant=acme host=db01","priority":"P4",'
             '"severity":"major","events":1,"alerts":1,"open":1,"opened":1700000000000,'
             '"first":1700000000000,"title":"a\\"/\\n\u00e9\\u0001",'
-            '"why":"1 different values of check in 10s (needs 1): a\\"/\\n\u00e9\\u0001"}') % i)
+            '"why":"1 different value of check in 10s (needs 1): a\\"/\\n\u00e9\\u0001"}') % i)
 
 
 class Closing(unittest.TestCase):
