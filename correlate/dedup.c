@@ -137,6 +137,7 @@ static void close_alert(struct dedup *d, struct alert_lane *lane, struct alert_s
 
     dedup_let_go(d, lane, slot, cold, ev->et_ms);
     slot->bits &= ~(uint32_t)ALERT_OPEN;
+    tally_add(&d->worker->tally.alerts_cleared, 1); /* as re-fires are: while it is flapping too */
     dedup_change_record(d, cold, ev->et_ms);
     if ((slot->bits & ALERT_FLAPPING) != 0) {
         dedup_flap_look(d, lane, slot, cold, &order);
@@ -145,7 +146,6 @@ static void close_alert(struct dedup *d, struct alert_lane *lane, struct alert_s
     }
     count_touched(d, cold->route_count > 0);
     dedup_tell_closed(d, &order, slot, cold, ev->text);
-    tally_add(&d->worker->tally.alerts_cleared, 1);
     dedup_flap_look(d, lane, slot, cold, &order);
 }
 
@@ -374,6 +374,8 @@ static void batch_run(struct dedup *d, size_t count)
             duplicate++;
             continue;
         }
+        if (enriches && slot != NULL) /* else it would show in counts where a step happens to end */
+            dedup_flap_run(d, slot, alert_cold(lane, alert_slot_cold(slot)), ev->et_ms);
         if (enriches && needs_words(d, slot, ev))
             ev = dedup_enrich(d, ev);
         if (traced)

@@ -148,6 +148,10 @@ void dedup_let_go(struct dedup *d, struct alert_lane *lane, const struct alert_s
 /* Alerts that are held and wait without a timer get theirs, as they are before `end_ms`. */
 void dedup_timed_again(struct dedup *d, struct alert_lane *lane, int64_t end_ms);
 
+/* Ends flapping where that is due at or before `et_ms`, and the alert is not over before. */
+void dedup_flap_run(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
+                    int64_t et_ms);
+
 /* The alert's own timers that are due at or before `et_ms`. True if it is over. */
 bool dedup_timers_run(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
                       int64_t et_ms);

@@ -109,14 +109,20 @@ int64_t dedup_over_ms(const struct dedup *d, struct alert_slot *slot, const stru
     return over_ms;
 }
 
+void dedup_flap_run(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
+                    int64_t et_ms)
+{
+    if ((slot->bits & ALERT_FLAPPING) != 0 && cold->flap_end_ms <= et_ms &&
+        cold->flap_end_ms < dedup_over_ms(d, slot, cold, et_ms))
+        flap_end_now(d, slot, cold, cold->flap_end_ms);
+}
+
 bool dedup_timers_run(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
                       int64_t et_ms)
 {
     int64_t over_ms = dedup_over_ms(d, slot, cold, et_ms);
 
-    if ((slot->bits & ALERT_FLAPPING) != 0 && cold->flap_end_ms <= et_ms &&
-        cold->flap_end_ms < over_ms)
-        flap_end_now(d, slot, cold, cold->flap_end_ms);
+    dedup_flap_run(d, slot, cold, et_ms);
     if (over_ms > et_ms)
         return false;
     expire_now(d, slot, cold, over_ms);

@@ -25,6 +25,7 @@ struct mute_link {
     uint32_t place;
     uint8_t role;
     bool mutes;
+    bool was_muting; /* when that was counted last */
 };
 
 /* The incidents of one inhibition that agree in all equal values. */
@@ -180,8 +181,6 @@ static void link_set(struct mute_stage *stage, struct mute_link *link, bool mute
         return;
     link->mutes = mutes;
     tally_move(&tally->now, mutes ? 1 : UINT64_MAX);
-    if (mutes && !was_muting(held, tally))
-        tally_move(&tally->total, 1);
     held->muting += mutes ? 1 : UINT32_MAX;
     mark(stage, held);
 }
@@ -347,6 +346,7 @@ static void link_all(struct mute_stage *stage, struct held *held, const struct i
     for (uint32_t i = 0; i < stage->place_count; i++) {
         enum role role = role_of(stage->places[i].mute, &view);
         struct mute_link *link = *at != NULL && (*at)->place == i ? *at : NULL;
+        bool was_muting = link != NULL && link->was_muting;
         if (link != NULL && link->role != role) {
             *at = link->next_of_held;
             link_free(stage, link);
@@ -358,6 +358,7 @@ static void link_all(struct mute_stage *stage, struct held *held, const struct i
             struct mute_link *next = *at;
             *at = link = link_make(stage, held, i, role, &view, at_ms);
             link->next_of_held = next;
+            link->was_muting = was_muting;
             if (link->group != NULL) /* first what it is to those that are there */
                 group_refresh(stage, link->group);
             link_set(stage, link,
@@ -386,6 +387,18 @@ static int by_opening(const void *a, const void *b)
     return ((*x)->order > (*y)->order) - ((*x)->order < (*y)->order);
 }
 
+/* Counts the mutes that began: not those that only ended and began again by one change, as when
+ * what muted others by its severity does so by its new one. */
+static void count_begun(struct mute_stage *stage, struct held *held)
+{
+    for (struct mute_link *link = held->links; link != NULL; link = link->next_of_held) {
+        struct mute_tally *tally = stage->places[link->place].tally;
+        if (link->mutes && !link->was_muting && !was_muting(held, tally))
+            tally_move(&tally->total, 1);
+        link->was_muting = link->mutes;
+    }
+}
+
 /* Counts whose muting began or ended, and tells of those that came free, in the order of their
  * openings. `but` is told of by its own change. */
 static void settle(struct mute_stage *stage, int64_t at_ms, const struct held *but)
@@ -396,6 +409,7 @@ static void settle(struct mute_stage *stage, int64_t at_ms, const struct held *b
         struct held *held = stage->moved.at[i];
         bool is_muted = held->muting > 0;
         held->is_marked = false;
+        count_begun(stage, held);
         if (held->is_muted == is_muted)
             continue;
         held->is_muted = is_muted;
@@ -482,6 +496,7 @@ void mute_stage_switch(struct mute_stage *stage, const struct rules_version *ver
     places_make(stage, version);
     for (size_t i = 0; i < all.count; i++)
         link_all(stage, all.at[i], all.at[i]->latest, at_ms);
+    settle(stage, at_ms, NULL);
     for (size_t i = 0; i < all.count; i++) {
         struct held *held = all.at[i];
         slab_free(stage->slab, held->before, held->before_count * sizeof(struct mute_tally *));
@@ -489,7 +504,6 @@ void mute_stage_switch(struct mute_stage *stage, const struct rules_version *ver
         held->before_count = 0;
     }
     free(all.at);
-    settle(stage, at_ms, NULL);
 }
 
 static struct held *held_make(struct mute_stage *stage, struct incident *incident)

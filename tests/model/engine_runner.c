@@ -6,7 +6,8 @@
  *
  *   FOLDER WORKERS TAKE EPOCH_MS SHUFFLE SEED
  *
- * and is answered by the incident log, one line with the ledger, and "done". SHUFFLE other than
+ * and is answered by the incident log, one line with the ledger, one of counts for each rule, step,
+ * mute and partition, and "done". SHUFFLE other than
  * 0 also makes the listener refuse every third offer of an op, as a full outbox does.
  * A run that does not finish within RUN_MS ends the process: its threads cannot be trusted.
  */
@@ -75,6 +76,7 @@ static bool run_engine(const struct engine_config *config, struct source *source
     engine_stop(engine);
     engine_counters(engine, &counters);
     ledger_print(&counters);
+    rows_print(engine);
     engine_destroy(engine);
     return true;
 }

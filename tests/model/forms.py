@@ -4,7 +4,7 @@ import itertools
 import math
 
 from records import NEVER
-from values import Undefined, duration_text, is_true, number_text, parts_of, to_double, value
+from values import Undefined, duration_text, is_true, number_text, to_double, value
 
 WHY_VALUES = 5
 
@@ -48,6 +48,10 @@ def real(steps):
     return float(steps) / STEP
 
 
+def fits(number):
+    return abs(number) < 2.0 ** 68
+
+
 def rate(_share, times, whole_ones):
     seconds = (times[-1] - times[0]) / 1000 if times else 0
     if not seconds:
@@ -75,7 +79,7 @@ def aggregate(entries, _op, _text, kind, tree=None, share=None):
     if kind == "distinct":
         return len({entry.event.text(tree[1]) for entry in entries})
     rows = [(entry.time, entry.number(tree)) for entry in entries]
-    rows = [(at, number) for at, number in rows if number is not None and abs(number) < 2.0 ** 68]
+    rows = [(at, number) for at, number in rows if number is not None and fits(number)]
     numbers, steps = [number for _, number in rows], [exact(number) for _, number in rows]
     if kind == "rate":
         return rate(share, [at for at, _ in rows], steps)
@@ -147,7 +151,7 @@ class Form:
     """What a key holds while it watches; each form of rule has its own."""
 
     def __init__(self, key):
-        self.key, self.count = key, key.model.count
+        self.key, self.count = key, key.count
         self.entries = []
 
     @property
@@ -198,7 +202,9 @@ class Window(Form):
         else:
             if not self.entries:
                 self.begun, self.true_since = now, None
-            self.entries.append(Entry(touch))
+            own = [Entry(touch)]
+            self.entries += own
+        self.count("numbers_unfit", self.unfit(own[-1]))
         if len(self.entries) > self.rule.max_members:
             self.entries.pop(0)
             self.count("evicted")
@@ -207,6 +213,11 @@ class Window(Form):
             self.look_for_long(now)
         elif not self.rule.looks_at_end and self.look():
             self.open(touch.event, now, touch.opener)
+
+    def unfit(self, entry):
+        """How many numbers of it no aggregate takes."""
+        numbers = map(entry.number, {part[3] for part in self.rule.aggregates if part[2] in NUMBERS or part[2] == "rate"})
+        return sum(number is not None and not fits(number) for number in numbers)
 
     def look_for_long(self, now):
         if not self.look():

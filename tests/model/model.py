@@ -11,12 +11,13 @@ import collections
 import copy
 import dataclasses
 import json
-import re
 import sys
 
 import xxhash
 
 import calendars
+import ledger
+from enrich import Enrichment
 from forms import Baseline, Counted, Expect, Steps, Window, aggregates_in
 from records import NEVER, Event, Recording, self_alert
 from values import (SEVERITIES, Severity, Undefined, frozen, is_true, is_volatile, member, parts_of, text_of, to_double,
@@ -87,6 +88,8 @@ class Alerts:
         if identity not in self.table and not event.is_problem:
             self.count("unmatched")
             return []
+        self.count("alerts_opened", identity not in self.table)
+        self.count("alerts_refired", event.is_problem and identity in self.table and not self.table[identity].is_open)
         alert = self.table.setdefault(identity, Alert(identity))
         alert.last = event.et
         alert.is_given_up |= event.of_incident == "given up"
@@ -117,6 +120,7 @@ class Alerts:
 
     def change(self, alert, event):
         """An open alert closes or a closed one opens."""
+        self.count("alerts_cleared", alert.is_open)
         alert.is_open = event.is_problem
         alert.problem = event if event.is_problem else alert.problem
         alert.changes = (alert.changes + [event.et])[-self.config["flap_start"]:]
@@ -127,6 +131,7 @@ class Alerts:
         since = event.et - self.config["flap_window_ms"]
         if sum(t > since for t in alert.changes) >= self.config["flap_start"]:
             alert.is_flapping = True
+            self.count("flap_begun")
             touches += self.tell_flapping(alert, event)
         return touches
 
@@ -173,6 +178,7 @@ class Alerts:
         routes = [route for route in alert.routes if self.model.rules[route[0]].repeats]
         if alert.is_flapping and event.attributes() != alert.told.attributes():
             routes = []  # of what the rules were not told
+        event.goes_nowhere = not routes and not alert.is_flapping and not self.model.reads_volatile
         return self.counted([Touch("REPEAT", *route, alert.identity, event, event.et) for route in routes],
                             "duplicate")
 
@@ -192,6 +198,7 @@ class Alerts:
             yield alert.last + self.config["expire_ms"]
 
     def timer(self, alert, now):
+        self.count("flap_ended", alert.is_flapping)
         if alert.last + self.config["expire_ms"] == now and not self.lasts(alert):
             del self.table[alert.identity]
             self.count("alerts_expired", alert.is_open)
@@ -211,60 +218,10 @@ class Alerts:
         oldest = sorted(self.table.values(), key=lambda alert: (alert.last, alert.identity))
         for alert in oldest[:max(0, len(oldest) - self.config["alerts_max"])]:
             del self.table[alert.identity]
+            self.count("alerts_evicted")
+            self.count("flap_ended", alert.is_flapping)
             yield from self.tell_flapping_end(alert, "EVICT", now)
             yield from self.tell_clear(alert, now, "EVICT")
-
-
-# Enrichment: what rules see of an event is what the steps of the set make of it.
-
-
-class Step:
-    def __init__(self, raw):
-        self.where, self.drops = raw.get("where"), raw.get("drop", False)
-        self.extract, self.set, self.remove = (raw.get(name, ()) for name in ("extract", "set", "remove"))
-        trees = [self.where or (), *(tree for tree, _ in self.extract), *(tree for _, tree in self.set)]
-        self.is_volatile = not self.drops and any(map(is_volatile, filter(None, trees)))
-
-    def run(self, event):
-        for tree, pattern in self.extract:
-            text = self.computed(tree, event)
-            found = re.search(pattern, text, re.ASCII) if text is not None else None
-            if found:
-                event.labels.update({name: part for name, part in found.groupdict().items() if part is not None})
-        for name, tree in self.set:
-            got = self.computed(tree, event)
-            if got is None or (name == "severity" and got == 0 and event.state == "problem"):
-                continue
-            if name in ("severity", "value"):
-                setattr(event, name, got)
-            elif name == "message":
-                event.message = text_of(got)
-            else:
-                event.labels[name.removeprefix("labels.")] = text_of(got)
-        for name in self.remove:
-            event.labels.pop(name.removeprefix("labels."), None)
-
-    @staticmethod
-    def computed(tree, event):
-        """None where it cannot be."""
-        try:
-            return value(tree, event)
-        except Undefined:
-            return None
-
-
-def enriched(steps, event):
-    """None where a step drops it."""
-    if event.topic == "@derived":
-        return event
-    made = copy.copy(event)
-    made.labels = dict(event.labels)
-    for step in steps:
-        if step.where is None or is_true(step.where, made):
-            if step.drops:
-                return None
-            step.run(made)
-    return made
 
 
 # ---- section 3: rules ----
@@ -343,6 +300,11 @@ class Key:
     def rule(self):
         return self.model.rules[self.place]
 
+    def count(self, name, times=1):
+        """In the ledger, and for its rule."""
+        self.model.count(name, times)
+        self.model.rule_counts[self.place][name] += times
+
     def drains(self):
         """Its rule is gone or was changed."""
         return self.place not in self.model.in_force
@@ -397,7 +359,7 @@ class Incident:
     """Also the world of `close`, and of the matchers of mutes."""
 
     def __init__(self, key, entries, event, why, now, opener, counts):
-        self.rule, self.count = key.rule, key.model.count
+        self.rule, self.count = key.rule, key.count
         self.key_values, self.opened = dict(zip(self.rule.by, key.values)), now
         self.tenant = key.values[0]
         self.key_text = " ".join(f"{name}={text}" for name, text in self.key_values.items())
@@ -428,6 +390,7 @@ class Incident:
         self.is_told_on = False    # to composite rules
         self.is_told = self.is_behind = False    # to sinks
         self.number, self.op_numbers = 0, collections.Counter()
+        self.muting = []           # (kind, id) of what mutes it
         self.roles = {}            # by inhibition: ((is target, is source), since when)
         self.count("correlated", sum(not entry.is_counted for entry in entries))
         self.count("opened")
@@ -536,6 +499,7 @@ class Log:
         self.model, self.count = model, model.count
         self.sinks, self.lines = scenario["sinks"], []
         self.open = []         # incidents, in the order of their openings
+        self.mute_counts = collections.Counter()  # by (kind, id): incidents that it began to mute
         self.role_number = 0
         self.take_mutes(scenario.get("mutes"))
 
@@ -575,7 +539,7 @@ class Log:
 
     def boundary(self, now):
         """A time later than `now`, at or before the next at which a silence or window begins or ends for somebody."""
-        if all(inc.is_told and not inc.is_behind for inc in self.open):
+        if not self.open:
             return None
         times = [mute[name] for mute in self.silences for name in ("from", "to") if name in mute]
         times += [edge for mute in self.windows for edge in (calendars.next_edge(mute, now),) if edge is not None]
@@ -595,7 +559,7 @@ class Log:
         inc.logged_severity = inc.severity
         if change == "closed":
             op = "resolve" if inc.is_told else None
-            self.count("closed")
+            inc.count("closed")
         else:
             op = None if names else "update" if inc.is_told else "open"
         self.tell(inc, now, change, cause, names, op)
@@ -603,6 +567,7 @@ class Log:
             self.tell_composites(inc, change)
         if is_last:
             self.open.remove(inc)
+            self.count("unmuted", inc.muting != [])
         self.tell_freed(self.model.now, now, inc)
 
     def tell_composites(self, inc, change):
@@ -623,7 +588,15 @@ class Log:
         for inc in self.open:
             if inc is not but and (inc.is_behind or not inc.is_told) and not self.muted_by(inc, looked_at):
                 self.tell(inc, now, "updated", "unmuted", [], "update" if inc.is_told else "open")
+            self.count_muting(inc, looked_at)
         self.model.next_mute = None
+
+    def count_muting(self, inc, now):
+        """Who mutes it by now."""
+        before, inc.muting = inc.muting, [tuple(name.split()[:2]) for name in self.muted_by(inc, now)]
+        self.count("muted", before == [] != inc.muting)
+        self.count("unmuted", before != [] == inc.muting)
+        self.mute_counts.update(set(inc.muting) - set(before))
 
     def switch(self, raw, now):
         self.take_mutes(raw)
@@ -633,6 +606,8 @@ class Log:
         self.tell_freed(now, now)
 
     def tell(self, inc, now, change, cause, names, op):
+        self.count("updates", change == "updated")
+        self.count("withheld", not op)
         inc.number += 1
         inc.is_behind = inc.is_told and not op
         inc.is_told |= op is not None
@@ -646,6 +621,7 @@ class Log:
         for sink in self.sinks if op else []:
             if inc.rule.priority > sink.get("priority", "P5"):
                 continue
+            self.count("ops")
             inc.op_numbers[sink["name"]] += 1
             number = inc.op_numbers[sink["name"]]
             self.write({"at": now, "op": op, "incident": inc.id, "sink": sink["name"], "number": number,
@@ -662,6 +638,7 @@ class Model:
     def __init__(self, scenario):
         self.config = scenario["config"]
         self.ledger = collections.Counter()
+        self.rule_counts = collections.defaultdict(collections.Counter)  # by place
         self.recording = Recording(self, scenario)
         self.switches = list(scenario.get("switches", []))  # in order of their time
         self.rules = {}       # place -> rule: an id, and a number for each form that the id ever had
@@ -694,8 +671,8 @@ class Model:
                 place = (rule.id, len(self.rules))
             self.rules[place] = rule
             self.in_force.append(place)
-        self.steps = [Step(step) for step in frozen(enrich or [])]
-        self.reads_volatile = any(step.is_volatile for step in self.steps) or any(
+        self.enrichment = Enrichment(frozen(enrich or []))
+        self.reads_volatile = any(step.is_volatile for step in self.enrichment.steps) or any(
             is_volatile(rule.where) for _, rule in self.current() if rule.on in ("alerts", "events", "incidents"))
 
     def run(self):
@@ -741,14 +718,18 @@ class Model:
                 self.keys[tuple(which)].timer(now)
                 self.forget(tuple(which))
             else:
-                event = enriched(self.steps, events.pop(0))
-                if event:
-                    self.touch_all(self.alerts.event(event) + self.beats(event))
-                else:
-                    self.count("dropped")
+                self.take_event(events.pop(0))
             next_round = (now // round_ms + 1) * round_ms
-        self.ledger["pending"] = sum(not entry.is_counted for key in self.keys.values() for entry in key.form.held())
-        self.ledger["open"] = self.ledger["opened"] - self.ledger["closed"]
+
+    def take_event(self, sent):
+        event = self.enrichment.run(sent)
+        if event:
+            self.touch_all(self.alerts.event(event) + self.beats(event))
+        else:
+            self.count("dropped")
+        # What nobody looks at is not enriched.
+        ran_all = event and (event.is_problem and not event.goes_nowhere or any(rule.expect for _, rule in self.current()))
+        self.count("enrich_errors", self.enrichment.count(ran_all))
 
     def beats(self, event):
         return [Touch("BEAT", *route, None, event, event.et) for route in self.alerts.match(event, ("beats",))]
@@ -758,6 +739,7 @@ class Model:
         for touch in sorted(touches, key=lambda touch: touch.place):
             name = (touch.place, touch.values)
             self.count("touches")
+            self.rule_counts[touch.place]["touches"] += 1
             listed = self.rules[touch.place].listed
             if name not in self.keys and (not touch.raises or listed and touch.values not in listed):
                 self.count("retired")
@@ -824,29 +806,22 @@ class Model:
                           if name[0] == place)
             for has_incident, _, name in held[:max(0, len(held) - rule.max_keys)]:
                 key = self.keys.pop(name)
+                self.count("keys_evicted")
                 if has_incident:
                     key.incident.is_lost = key.incident.is_lost_now = key.incident.is_forgotten = True
                 else:
-                    self.count("evicted", sum(not entry.is_counted for entry in key.form.held()))
+                    key.count("evicted", sum(not entry.is_counted for entry in key.form.held()))
                     given_up[place] += 1
         return given_up
 
 
-LEDGER = ["records", "events", "derived", "left", "rejected", "dropped", "duplicate", "unmatched", "routed", "touches",
-          "correlated", "expired", "evicted", "retired", "pending", "opened", "closed", "open", "time_clamped", "late",
-          "late_by_seal", "alerts_expired", "flap_folded"]
-
-
 def run(scenario):
-    """The lines of the incident log, the ledger's line last."""
+    """The lines of the incident log, the ledger's line, and in a recording the rows of its parts."""
     model = Model(scenario)
     model.run()
-    ledger = model.ledger
-    assert ledger["events"] + ledger["derived"] == sum(
-        ledger[name] for name in ("rejected", "dropped", "duplicate", "unmatched", "routed", "left")), "L2"
-    assert ledger["touches"] == sum(
-        ledger[name] for name in ("correlated", "expired", "evicted", "retired", "pending")), "L3"
-    model.log.write({"ledger": {name: ledger[name] for name in LEDGER}})
+    model.log.write(ledger.totals(model))
+    for row in ledger.rows(model) if "script" not in scenario else ():
+        model.log.write(row)
     return model.log.lines
 
 

@@ -20,6 +20,7 @@ class Event:
         self.position = "/".join(map(str, self.place))
         self.ts, self.et = raw.get("time"), None
         self.sent = self            # as it was before enrichment
+        self.goes_nowhere = False   # a repeat that no rule is told of
         self.of_incident = False    # made of a change of an incident, for composite rules
 
     @property
@@ -71,14 +72,14 @@ class Recording:
         self.config, self.count = model.config, model.count
         self.marks = scenario["marks"]
         self.topics = {topic["topic"]: topic for topic in scenario["topics"]}
-        self.events, reached, self.begins = [], [], []
+        self.events, reached, self.begins, self.parts = [], [], [], {}
         joined = {mark["member"] for mark in self.marks if mark["kind"] == "join"}
         for number, part in enumerate(scenario["partitions"]):
             if "script" in scenario and number not in joined:
                 continue
             place = (part["topic"], part["partition"])
             # In a live run the marks name the membership; a recording has one of each partition.
-            reached.append(self.read(part, [m for m in self.marks if m.get("member", number) == number
+            reached.append(self.read(part, "script" in scenario, [m for m in self.marks if m.get("member", number) == number
                                             and (m.get("topic"), m.get("partition")) == place]))
         round_ms = self.config["round_ms"]
         ends = [reach // round_ms * round_ms + round_ms for reach in reached if reach is not None]
@@ -92,7 +93,7 @@ class Recording:
             self.events += self.blind_alerts()
         self.events.sort(key=Event.order)
 
-    def read(self, part, marks):
+    def read(self, part, is_live, marks):
         """Reads a partition, or one membership of it; returns the largest M + L or V, if it had an event."""
         past, future, behind = (self.config[name] for name in ("past_ms", "future_ms", "behind_ms"))
         topic = self.topics[part["topic"]]
@@ -101,16 +102,21 @@ class Recording:
         seals = [m for m in marks if m["kind"] in ("seal", "join") and m["value"] is not None]
         leave = next((m for m in marks if m["kind"] == "leave"), None)
         caps = {m["offset"]: m["value"] for m in marks if m["kind"] == "cap"}
-        latest, kt, has_log_time, had_event = NEVER, None, False, False
+        latest, kt, has_log_time, had_event, after = NEVER, None, False, False, None
+        counts = self.parts.setdefault((part["topic"], part["partition"]), collections.Counter())
         for record in part["records"]:
             if leave and record["offset"] >= leave["offset"]:
                 break  # not read any more
             self.count("records")
-            events = self.decode(part, topic, record)
+            counts["records"] += 1
+            counts["gaps"] += record["offset"] - after if after is not None else 0
+            after = record["offset"] + 1
+            events = self.decode(part, topic, record, counts)
             if record["log_time"] is not None:
                 kt, has_log_time = record["log_time"], True
             elif not has_log_time and events and events[0].ts is not None:
                 kt = events[0].ts
+            self.count("capped", is_live and record["offset"] in caps)  # a replay caps nothing itself
             if record["offset"] in caps:
                 kt = caps[record["offset"]]
             seal = max((m["value"] for m in seals if m["offset"] <= record["offset"]), default=NEVER)
@@ -134,7 +140,7 @@ class Recording:
                     self.events.append(event)
         return max([latest + disorder] + [m["value"] for m in seals]) if had_event else None
 
-    def decode(self, part, topic, record):
+    def decode(self, part, topic, record, counts):
         """The record's events; none where it is refused."""
         events = [Event(raw, topic["tenant"], part["topic"], part["partition"], record["offset"], sub)
                   for sub, raw in enumerate(record.get("events", []))]
@@ -143,6 +149,7 @@ class Recording:
         self.count("events", 1 if reason else len(events))
         if reason:
             self.count("rejected")
+            counts["rejected"] += 1
         return [] if reason else events
 
     # Blind spells, from their marks.

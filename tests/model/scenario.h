@@ -88,7 +88,7 @@ static inline void scenario_read(const json_t *scenario, struct settings *to,
             .log_append_time = json_is_true(json_object_get(topic, "log_append_time")),
             .tenant = json_string_value(json_object_get(topic, "tenant")),
             .tenant_fixed = json_is_true(json_object_get(topic, "tenant_fixed")),
-            .gaps_expected = true,
+            .gaps_expected = false, /* they are counted */
         };
     }
     config->sink_names = to->sink;
@@ -102,16 +102,25 @@ static inline void scenario_read(const json_t *scenario, struct settings *to,
     }
 }
 
+struct count {
+    const char *name;
+    uint64_t count;
+};
+
+static inline void counts_print(const struct count *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        printf("%s\"%s\":%" PRIu64, i == 0 ? "" : ",", rows[i].name, rows[i].count);
+}
+
+/* One line: what L2 to L4 name, and what else is the same however the engine runs. */
 static inline void ledger_print(const struct engine_counters *c)
 {
     uint64_t rejected = 0;
 
     for (int i = 0; i < REJECT_REASON_COUNT; i++)
         rejected += c->rejected[i];
-    const struct {
-        const char *name;
-        uint64_t count;
-    } rows[] = {
+    const struct count rows[] = {
         {"records", c->records},
         {"events", c->events},
         {"derived", c->derived},
@@ -135,10 +144,73 @@ static inline void ledger_print(const struct engine_counters *c)
         {"late_by_seal", c->late_by_seal},
         {"alerts_expired", c->alerts_expired},
         {"flap_folded", c->flap_folded},
+        {"capped", c->capped},
+        {"alerts", c->alerts},
+        {"alerts_opened", c->alerts_opened},
+        {"alerts_refired", c->alerts_refired},
+        {"alerts_cleared", c->alerts_cleared},
+        {"alerts_evicted", c->alerts_evicted},
+        {"flap_begun", c->flap_begun},
+        {"flap_ended", c->flap_ended},
+        {"keys", c->keys},
+        {"keys_evicted", c->keys_evicted},
+        {"enrich_errors", c->enrich_errors},
+        {"numbers_unfit", c->numbers_unfit},
+        {"updates", c->updates},
+        {"ops", c->ops},
+        {"muted", c->muted},
+        {"unmuted", c->unmuted},
+        {"withheld", c->withheld},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        printf("%s\"%s\":%" PRIu64, i == 0 ? "{\"ledger\":{" : ",", rows[i].name, rows[i].count);
+    printf("{\"ledger\":{");
+    counts_print(rows, sizeof(rows) / sizeof(rows[0]));
     printf("}}\n");
+}
+
+/* A line for each rule, in the order of their ids, each enrich step and mute of the set, and each
+ * partition of the recording. */
+static inline void rows_print(const struct engine *engine)
+{
+    enum { ROWS_MAX = 64 };
+    static struct engine_rule_counters rule[ROWS_MAX];
+    static struct engine_mute_counters mute[ROWS_MAX];
+    static struct engine_enrich_counters step[ROWS_MAX];
+    static struct engine_part_counters part[ROWS_MAX];
+    size_t count = engine_rule_counters(engine, rule, ROWS_MAX);
+
+    assert(count <= ROWS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const struct count rows[] = {
+            {"touches", rule[i].touches}, {"opened", rule[i].opened},
+            {"closed", rule[i].closed},   {"open", rule[i].open},
+            {"keys", rule[i].keys},       {"evicted", rule[i].evicted},
+            {"expired", rule[i].expired}, {"pending", rule[i].pending},
+        };
+        printf("{\"counts of rule\":\"%s\",", rule[i].rule_id);
+        counts_print(rows, sizeof(rows) / sizeof(rows[0]));
+        printf("}\n");
+    }
+    count = engine_enrich_counters(engine, step, ROWS_MAX);
+    assert(count <= ROWS_MAX);
+    for (size_t i = 0; i < count; i++)
+        printf("{\"counts of step\":\"%s\",\"applied\":%" PRIu64 ",\"errors\":%" PRIu64 "}\n",
+               step[i].step, step[i].applied, step[i].errors);
+    count = engine_mute_counters(engine, mute, ROWS_MAX);
+    assert(count <= ROWS_MAX);
+    for (size_t i = 0; i < count; i++)
+        printf("{\"counts of %s\":\"%s\",\"incidents\":%" PRIu64 ",\"total\":%" PRIu64 "}\n",
+               mute[i].kind, mute[i].id, mute[i].incidents, mute[i].total);
+    count = engine_part_counters(engine, part, ROWS_MAX);
+    assert(count <= ROWS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const struct count rows[] = {{"records", part[i].records},
+                                     {"gaps", part[i].gaps},
+                                     {"redelivered", part[i].redelivered},
+                                     {"rejected", part[i].rejected}};
+        printf("{\"counts of partition\":\"%s/%d\",", part[i].topic, (int)part[i].partition);
+        counts_print(rows, sizeof(rows) / sizeof(rows[0]));
+        printf("}\n");
+    }
 }
 
 #endif

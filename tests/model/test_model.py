@@ -46,13 +46,13 @@ def seal(offset, value):
 
 def run(*args, **kwargs):
     """Log lines as dictionaries with times relative to T; and the ledger."""
-    lines = model.run(scenario(*args, **kwargs))
-    rows = [json.loads(line) for line in lines]
-    for row in rows[:-1]:
+    rows = [json.loads(line) for line in model.run(scenario(*args, **kwargs))]
+    counts = next(i for i, row in enumerate(rows) if "ledger" in row)
+    for row in rows[:counts]:
         for name in ("at", "opened", "first"):
             if name in row:
                 row[name] -= T
-    return rows[:-1], rows[-1]["ledger"]
+    return rows[:counts], rows[counts]["ledger"]
 
 
 def changes(rows):

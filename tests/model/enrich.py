@@ -1,0 +1,87 @@
+"""What rules see of an event, once the steps of the set have run over it: docs/correlation.md, section 2, "Enrichment"."""
+import collections
+import copy
+import re
+
+from values import Undefined, is_true, is_volatile, text_of, value
+
+LABELS_MAX, TEXT_BYTES_MAX, EVENT_BYTES_MAX = 512, 64 << 10, 1 << 20
+
+
+class Step:
+    def __init__(self, raw):
+        self.where, self.drops = raw.get("where"), raw.get("drop", False)
+        self.extract, self.set, self.remove = (raw.get(name, ()) for name in ("extract", "set", "remove"))
+        trees = [self.where or (), *(tree for tree, _ in self.extract), *(tree for _, tree in self.set)]
+        self.is_volatile = not self.drops and any(map(is_volatile, filter(None, trees)))
+
+    def run(self, event):
+        """Whether an entry of it changed anything, and how many could not be done."""
+        done = []  # of each entry: True, False, or None where it could not be
+        for tree, pattern in self.extract:
+            try:
+                found = re.search(pattern, value(tree, event), re.ASCII)
+                parts = found.groupdict() if found else {}
+                done += [put(event, "labels." + name, part) for name, part in sorted(parts.items()) if part is not None]
+            except Undefined:
+                done.append(None)
+        for name, tree in self.set:
+            try:
+                done.append(put(event, name, value(tree, event)))
+            except Undefined:
+                done.append(None)
+        for name in self.remove:
+            done.append(event.labels.pop(name.removeprefix("labels."), None) is not None)
+        return any(done), done.count(None)
+
+
+def put(event, name, got):
+    """Whether that changes it; None, and it does not, where it may not be."""
+    if name == "severity" and got == 0 and event.is_problem:
+        return None
+    after = copy.copy(event)
+    if name in ("severity", "value"):
+        setattr(after, name, got)
+    elif name == "message":
+        after.message = text_of(got)
+    else:
+        after.labels = {**event.labels, name.removeprefix("labels."): text_of(got)}
+    texts = [after.tenant, after.source, after.resource, after.check, after.dedup_key, after.message,
+             *after.labels, *after.labels.values()]
+    sizes = [len(text.encode()) for text in texts]
+    if len(after.labels) > LABELS_MAX or max(sizes) > TEXT_BYTES_MAX or sum(sizes) > EVENT_BYTES_MAX:
+        return None
+    before, now = ((of.severity, of.value, of.message, of.labels) for of in (event, after))
+    event.severity, event.value, event.message, event.labels = now
+    return now != before
+
+
+class Enrichment:
+    """The steps of a set. `noted` is what they made of the last event: of those whose `where` was true."""
+
+    def __init__(self, raw):
+        self.ids, self.steps, self.noted = [step["id"] for step in raw], list(map(Step, raw)), []
+        self.drops = max((i for i, step in enumerate(self.steps) if step.drops), default=-1)  # the last that does
+        self.applied, self.errors = collections.Counter(), collections.Counter()
+
+    def run(self, event):
+        """None where a step drops it."""
+        self.noted = []
+        if event.topic == "@derived":
+            return event
+        made = copy.copy(event)
+        made.labels = dict(event.labels)
+        for i, step in enumerate(self.steps):
+            if step.where is None or is_true(step.where, made):
+                self.noted.append((i, *((True, 0) if step.drops else step.run(made))))
+                if step.drops:
+                    return None
+        return made
+
+    def count(self, ran_all):
+        """Of the last event, where it ran through all steps or only up to the last that drops; returns the errors."""
+        ran = [noted for noted in self.noted if ran_all or noted[0] <= self.drops]
+        for i, was_applied, errors in ran:
+            self.applied[i] += was_applied
+            self.errors[i] += errors
+        return sum(errors for _, _, errors in ran)
