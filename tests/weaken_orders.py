@@ -153,7 +153,8 @@ class Builder:
                 del words[words.index(option):words.index(option) + 2]
             words[words.index("-o") + 1] = str(target)
             words[-1] = str(weakened if source == TREE / file else source)
-            words[1:1] = [f"-I{self.own}", f"-iquote{source.parent}"]
+            options = next(at for at, word in enumerate(words) if word.startswith("-"))  # a launcher may come first
+            words[options:options] = [f"-I{self.own}", f"-iquote{source.parent}"]
             said_by(words + ["-Wno-error"], self.tree)
             made.append((output, str(target)))
         weakened.unlink()

@@ -98,7 +98,7 @@ static bool run_line(const char *text, struct error *err)
         return false;
     }
     engine_config_init(&config);
-    snprintf(path, sizeof(path), "%s/scenario.json", form.folder);
+    snprintf(path, sizeof(path), "%s/settings.json", form.folder);
     scenario = json_load_file(path, 0, &fault);
     if (scenario == NULL) {
         error_set(err, "%s:%d: %s", path, fault.line, fault.text);

@@ -5,7 +5,7 @@
  * for a while, seals and caps by the clock, and rules that are switched under way. The scenario's
  * live.jsonl is a script, one step a line:
  *
- *   {"put":M,"offset":N,"log_time":N,"payload":S}   a record for membership M of scenario.json
+ *   {"put":M,"offset":N,"log_time":N,"payload":S}   a record for membership M of settings.json
  *   {"pass":MS} {"settle":true}                     the clock goes on; the engine comes to rest
  *   {"join":M} {"leave":M}                          of a partition's membership
  *   {"readable":M,"is":B} {"answers":M,"is":B}      whether it can be read, and is answered
@@ -170,7 +170,7 @@ static void run_line(const struct form *form)
     struct live live = {.bench = bench, .folder = form->folder};
     json_error_t fault;
 
-    snprintf(path, sizeof(path), "%s/scenario.json", form->folder);
+    snprintf(path, sizeof(path), "%s/settings.json", form->folder);
     json_t *scenario = json_load_file(path, 0, &fault); /* ours */
     if (scenario == NULL)
         fail_msg("%s:%d: %s", path, fault.line, fault.text);

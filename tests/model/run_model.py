@@ -266,10 +266,13 @@ def run_seeds(args, seeds):
         scenario = case_of(seed) if args.case else generate.scenario_of(seed, args.big, args.live)
         if args.form and args.form not in scenario["forms"]:
             continue
+        # A folder for each: to write a file anew makes the file system put it on the disk first.
+        here = os.path.join(folder, str(done))
         try:
-            found = compare(scenario, folder, runner, setups(seed, args.runs, args.all))
+            found = compare(scenario, here, runner, setups(seed, args.runs, args.all))
         except Exception as error:
             raise RuntimeError(f"the model fails at seed {seed}") from error
+        shutil.rmtree(here)
         done += 1
         if found:
             differences += 1

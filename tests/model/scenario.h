@@ -1,6 +1,6 @@
 /*
  * scenario.h - what the programs that run scenarios of tests/model/generate.py share: settings out
- * of scenario.json, and the ledger in the model's form.
+ * of settings.json, and the ledger in the model's form.
  */
 #ifndef TESTS_MODEL_SCENARIO_H
 #define TESTS_MODEL_SCENARIO_H

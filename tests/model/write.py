@@ -1,5 +1,5 @@
 """A scenario as the files that the daemon reads: rules.yaml, log.tlog or live.jsonl, and the tables that its rules look
-things up in; and scenario.json, which the model and the runners read."""
+things up in; scenario.json, which the model reads, and settings.json, the runners' part of it."""
 import csv
 import datetime
 import io
@@ -212,8 +212,16 @@ def tlog(scenario):
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 
+def settings_of(scenario):
+    """What the runners want to know: they read it at each run, and the rest of a scenario is long."""
+    return {"config": scenario["config"], "topics": scenario["topics"], "sinks": scenario["sinks"],
+            "partitions": [{name: value for name, value in part.items() if name != "records"}
+                           for part in scenario["partitions"]]}
+
+
 def files_of(scenario):
     yield "scenario.json", json.dumps(scenario) + "\n"
+    yield "settings.json", json.dumps(settings_of(scenario)) + "\n"
     yield "rules.yaml", rules_yaml(scenario["rules"], scenario.get("mutes"), scenario.get("enrich"))
     if "script" in scenario:
         yield "live.jsonl", "".join(json.dumps(step) + "\n" for step in scenario["script"])
