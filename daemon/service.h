@@ -43,9 +43,10 @@ int service_reload(struct service *service, struct rules_preview *preview, struc
 int service_stop(struct service *service);
 
 /* Releases everything. False when the Kafka client did not let go in SOURCE_CLOSE_MS (it
- * waits for answers of a broker that is gone): all else is done then, and the process
- * is to end without further ado. NULL is allowed. */
-enum { SOURCE_CLOSE_MS = 3000 };
+ * waits for answers of a broker that is gone; one wait of 3 s may have just begun, and a farewell
+ * of half a second follows): all else is done then, and the process is to end without further ado.
+ * NULL is allowed. */
+enum { SOURCE_CLOSE_MS = 5000 };
 bool service_destroy(struct service *service);
 
 #endif
