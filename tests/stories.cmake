@@ -1,7 +1,7 @@
 # Stories: whole ways through the program, told by scripts in tests/stories/, and the real parts they
 # need. Each area lists its own in tests/stories/<area>.cmake.
 #
-#   tocsin_story(NAME <name> SCRIPT <file in tests/stories> [NEEDS kafka] [SANITIZED] [SERIAL]
+#   tocsin_story(NAME <name> SCRIPT <file in tests/stories> [NEEDS kafka] [SANITIZED] [BUSY]
 #                [LABELS <label>...] [TIMEOUT <seconds>] [ARGS <argument>...])
 #
 # The script passes with exit code 0; 77 means that something it needs cannot be had here, and it
@@ -10,12 +10,12 @@
 #   TOCSIN_TREE   the checkout                  TOCSIN_KAFKA  host:port, and the rest of the variables
 #                                               that tests/kafka/kafka writes, with NEEDS kafka
 # SANITIZED runs the story on the programs of the presets asan and tsan as well, as asan.<name> and
-# tsan.<name>; SERIAL keeps other tests from running beside it; the label `long` keeps it out of a
-# plain `./dev test`.
+# tsan.<name>; BUSY says that it computes for more than a third of its time, where most stories wait (see
+# tocsin_waits); the label `long` keeps it out of a plain `./dev test`.
 set(kafka_dir ${CMAKE_BINARY_DIR}/kafka)
 
 function(tocsin_story)
-    cmake_parse_arguments(ARG "SANITIZED;SERIAL" "NAME;SCRIPT;TIMEOUT" "NEEDS;LABELS;ARGS" ${ARGN})
+    cmake_parse_arguments(ARG "SANITIZED;BUSY" "NAME;SCRIPT;TIMEOUT" "NEEDS;LABELS;ARGS" ${ARGN})
     set(script ${CMAKE_CURRENT_SOURCE_DIR}/stories/${ARG_SCRIPT})
     if(ARG_UNPARSED_ARGUMENTS OR NOT ARG_NAME OR NOT EXISTS ${script})
         message(FATAL_ERROR "tocsin_story: ${ARGV}: no such script, or an argument that is unknown")
@@ -42,8 +42,8 @@ function(tocsin_story)
         if(ARG_LABELS)
             set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
         endif()
-        if(ARG_SERIAL)
-            set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+        if(NOT ARG_BUSY)
+            tocsin_waits(${name})
         endif()
         if("kafka" IN_LIST ARG_NEEDS)
             set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED kafka)
@@ -57,6 +57,7 @@ tocsin_test(kafka_up ${CMAKE_CURRENT_SOURCE_DIR}/kafka/fixture up ${kafka_dir})
 tocsin_test(kafka_down ${CMAKE_CURRENT_SOURCE_DIR}/kafka/fixture down ${kafka_dir})
 set_tests_properties(kafka_up PROPERTIES FIXTURES_SETUP kafka TIMEOUT 600)
 set_tests_properties(kafka_down PROPERTIES FIXTURES_CLEANUP kafka TIMEOUT 60)
+tocsin_waits(kafka_up kafka_down)
 
 # Checks of the tree itself.
 foreach(check includes host selftest)
@@ -85,7 +86,7 @@ function(tocsin_weaken)
     tocsin_test(weaken_${ARG_NAME} ${CMAKE_CURRENT_SOURCE_DIR}/weaken_orders.py --test ${ARG_TEST} ${edges}
         --tree ${trees}/tsan ${ARG_FILES})
     file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/scratch/weaken)
-    set_tests_properties(weaken_${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} RESOURCE_LOCK weaken
+    set_tests_properties(weaken_${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} RESOURCE_LOCK weaken COST 100
         WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/scratch/weaken LABELS "${ARG_LABELS}")
 endfunction()
 

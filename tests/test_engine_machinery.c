@@ -4,6 +4,7 @@
  * with more of one thing than other tests have; lines and counts worked out by hand.
  */
 #include "tests/engine_bench.h"
+#include "tests/sanitized.h"
 
 #define MINUTE_MS 60000
 
@@ -123,7 +124,7 @@ static void a_full_listener_makes_steps_wait(void **state)
 static void memory_of_what_is_gone_is_used_again(void **state)
 {
     (void)state;
-    enum { WAVES = 200, COUNT = 80 };
+    enum { WAVES = ROUNDS(200, 50), COUNT = 80 };
     uint64_t bytes[2];
 
     for (int twice = 0; twice < 2; twice++) {

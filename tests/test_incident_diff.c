@@ -17,6 +17,7 @@
 #include "base/host.h"
 #include "daemon/incident_diff.h"
 #include "daemon/incident_match.h"
+#include "tests/sanitized.h"
 
 enum { NEAR = 100, LIVES_MAX = 64, MEMBERS_MAX = 4 };
 
@@ -560,7 +561,7 @@ static void random_lives_agree_with_the_model(void **state)
     uint64_t first;
 
     host()->random(host()->self, &first, sizeof(first));
-    for (uint64_t i = 0; i < 3000; i++) {
+    for (uint64_t i = 0; i < ROUNDS(3000, 200); i++) {
         struct expected expected;
         seed = first + i * 1000003;
         size_t count = random_lives(lives, alerts);

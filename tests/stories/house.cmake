@@ -1,7 +1,7 @@
 tocsin_story(NAME real_kafka SCRIPT real_kafka.sh NEEDS kafka)
 
 if(EXISTS ${CMAKE_SOURCE_DIR}/daemon/main/main.c)
-    tocsin_story(NAME hardening SCRIPT hardening.sh)
+    tocsin_story(NAME hardening SCRIPT hardening.sh BUSY)
 endif()
 
 # The sanitized trees and the copies that are weakened are part of the full run alone.

@@ -1,3 +1,3 @@
 if(EXISTS ${CMAKE_SOURCE_DIR}/daemon/main/main.c)
-    tocsin_story(NAME import SCRIPT import.sh SANITIZED)
+    tocsin_story(NAME import SCRIPT import.sh BUSY SANITIZED)
 endif()

@@ -34,7 +34,10 @@ tocsin_test(model_long ${compare_all} --count 100000 --seed 1000000 --runs 4 --s
 tocsin_test(model_live_long ${compare_live} --count 5000 --seed 1000000 --runs 4 --shrink)
 set_tests_properties(model_10000 model_big model_live model_cover model_calendars model_test_run_model
     PROPERTIES TIMEOUT 1800)
-set_tests_properties(model_10000 model_long model_live_long PROPERTIES PROCESSORS 2)
+# On both cores, and first; one place is left for a test that waits.
+math(EXPR both "${busy} + 1")
+set_tests_properties(model_10000 model_long model_live_long PROPERTIES PROCESSORS ${both} COST 1000)
+set_tests_properties(model_big model_live model_cover model_calendars PROPERTIES COST 100)
 set_tests_properties(model_long model_live_long model_calendars_long PROPERTIES LABELS long TIMEOUT 14400)
 if(TOCSIN_ALL_TREES)
     foreach(tree asan tsan)
