@@ -1,5 +1,5 @@
 /*
- * calendar_runner.c - answers what maintenance windows say, for tests/model/calendars.py.
+ * calendar_runner.c - answers what maintenance windows say, for tests/model/run_calendars.py.
  *
  * A request is a line "BYTES COUNT", the bytes of a rule file whose first mute is a maintenance
  * window, and COUNT lines with a time in milliseconds. The answer is COUNT lines "OPEN UNTIL",

@@ -4,26 +4,25 @@ Reads one scenario (JSON: configuration, rules, records per partition, marks, an
 prints the incident log and the ledger. It follows docs/correlation.md section by section and the expressions of
 docs/rules.md, and shares no code and no idea of speed with the daemon: every step looks at everything.
 
-    model.py scenario.json           incident log, then one line with the ledger
-    model.py --counts scenario.json  the same, and how often each feature occurred
+    model.py scenario.json       the incident log, then lines with what was counted
+
+Section 1 is records.py, section 2 alerts.py and enrich.py, section 3 this file and forms.py, sections 4 and 5 log.py; values.py
+computes expressions, calendars.py maintenance windows, and ledger.py sums up.
 """
 import collections
-import copy
-import dataclasses
 import json
 import sys
 
-import xxhash
-
-import calendars
 import ledger
+from alerts import Alerts, Touch
 from enrich import Enrichment
 from forms import Baseline, Counted, Expect, Steps, Window, aggregates_in
+from log import Log, hash_of
 from records import NEVER, Event, Recording, self_alert
 from values import (SEVERITIES, Severity, Undefined, frozen, is_true, is_volatile, member, parts_of, text_of, to_double,
                     value)
 
-TITLE_BYTES, WHY_BYTES, MUTES_NAMED = 255, 300, 5
+TITLE_BYTES, WHY_BYTES = 255, 300
 
 # The order of what happens at one time.
 ROUND_END, SWITCH, MUTE, ALERT_TIMER, KEY_TIMER, EVENT = range(6)
@@ -34,197 +33,7 @@ def cut(text, limit):
     return text.encode()[:limit].decode("utf-8", "ignore")
 
 
-def hash_of(*parts):
-    return xxhash.xxh3_128_hexdigest("\0".join(parts).encode())
-
-
-# ---- section 2: alerts ----
-
-
-@dataclasses.dataclass
-class Touch:
-    kind: str      # RAISE, CHANGE, REPEAT, CLEAR, EVICT or BEAT
-    place: tuple   # of the rule: its id, and which of its forms
-    values: tuple  # of the key
-    alert: tuple   # its identity
-    event: Event
-    time: int
-    opener: str = "event"
-
-    @property
-    def raises(self):
-        return self.kind not in ("CLEAR", "EVICT")
-
-
-class Alert:
-    def __init__(self, identity):
-        self.identity = identity
-        self.is_open = self.is_flapping = self.told_open = False
-        self.last = NEVER
-        self.problem = None    # the last problem event that was not a repeat
-        self.told = None       # the one that the rules were told last
-        self.changes = []      # their times, newest last
-        self.routes = []       # (place, key values): what the rules were told
-        self.flap_routes = []  # the same of rules of flapping alerts
-        self.is_given_up = False  # the key of the incident that it is was evicted
-        self.is_stale = False  # rules were switched since its routes were made
-
-
-class Alerts:
-    """What happens to an alert comes back as the touches that it makes."""
-
-    def __init__(self, model):
-        self.model, self.config, self.count = model, model.config, model.count
-        self.table = {}
-
-    def match(self, event, forms=("alerts", "events")):
-        if event.of_incident:
-            forms = ("incidents",) if "alerts" in forms else ()
-        return [(place, rule.key_values(event)) for place, rule in self.model.current()
-                if rule.on in forms and is_true(rule.where, event)]
-
-    def event(self, event):
-        identity = event.identity()
-        if identity not in self.table and not event.is_problem:
-            self.count("unmatched")
-            return []
-        self.count("alerts_opened", identity not in self.table)
-        self.count("alerts_refired", event.is_problem and identity in self.table and not self.table[identity].is_open)
-        alert = self.table.setdefault(identity, Alert(identity))
-        alert.last = event.et
-        alert.is_given_up |= event.of_incident == "given up"
-        if event.is_problem != alert.is_open:
-            return self.change(alert, event)
-        if not event.is_problem:
-            self.count("duplicate")
-            return []
-        if event.attributes() == alert.problem.attributes():
-            if alert.is_stale and not alert.is_flapping:
-                return self.repeat_after_switch(alert, event)
-            if alert.is_flapping or not self.model.reads_volatile or (
-                    self.match(event) == alert.routes and event.severity == alert.problem.severity):
-                return self.repeat(alert, event)
-        alert.problem = event
-        if alert.is_flapping:
-            return self.fold()
-        return self.counted(self.tell_attributes(alert, event.et))
-
-    def counted(self, touches, otherwise="unmatched"):
-        self.count("routed" if touches else otherwise)
-        return touches
-
-    def fold(self):
-        self.count("duplicate")
-        self.count("flap_folded")
-        return []
-
-    def change(self, alert, event):
-        """An open alert closes or a closed one opens."""
-        self.count("alerts_cleared", alert.is_open)
-        alert.is_open = event.is_problem
-        alert.problem = event if event.is_problem else alert.problem
-        alert.changes = (alert.changes + [event.et])[-self.config["flap_start"]:]
-        if alert.is_flapping:
-            return self.fold()
-        told = self.tell_raise(alert, event.et) if event.is_problem else self.tell_clear(alert, event.et)
-        touches = self.counted(told)
-        since = event.et - self.config["flap_window_ms"]
-        if sum(t > since for t in alert.changes) >= self.config["flap_start"]:
-            alert.is_flapping = True
-            self.count("flap_begun")
-            touches += self.tell_flapping(alert, event)
-        return touches
-
-    def tell_flapping(self, alert, event):
-        words = copy.copy(alert.problem)
-        words.et, words.position = event.et, event.position  # it opens what opens; `age` is that at the change
-        alert.flap_routes = self.match(words, ("flapping",))
-        return [Touch("RAISE", *route, alert.identity, words, event.et) for route in alert.flap_routes]
-
-    def tell_flapping_end(self, alert, kind, now):
-        routes, alert.flap_routes = alert.flap_routes, []
-        return [Touch(kind, *route, alert.identity, None, now) for route in routes]
-
-    def tell_raise(self, alert, now, opener="event"):
-        alert.told_open, alert.told = True, alert.problem
-        alert.routes, alert.is_stale = self.match(alert.problem), False
-        return [Touch("RAISE", *route, alert.identity, alert.problem, now, opener) for route in alert.routes]
-
-    def tell_clear(self, alert, now, kind="CLEAR"):
-        alert.told_open = False
-        routes, alert.routes = alert.routes, []
-        return [Touch(kind, *route, alert.identity, None, now) for route in routes]
-
-    def tell_anew(self, alert, event, now, kind, opener="event"):
-        """Rules are matched anew: CLEAR, RAISE, and what `kind` says of a route that holds still."""
-        old, alert.routes, alert.is_stale = alert.routes, self.match(event), False
-        touches = [Touch("CLEAR", *route, alert.identity, None, now) for route in old if route not in alert.routes]
-        for route in alert.routes:
-            of_kind = kind(route) if route in old else "RAISE"
-            if of_kind:
-                touches.append(Touch(of_kind, *route, alert.identity, event, now, opener))
-        return touches
-
-    def tell_attributes(self, alert, now, opener="event"):
-        alert.told = alert.problem
-        return self.tell_anew(alert, alert.problem, now,
-                              lambda route: "REPEAT" if self.model.rules[route[0]].repeats else "CHANGE", opener)
-
-    def repeat_after_switch(self, alert, event):
-        touches = self.tell_anew(alert, event, event.et, lambda route: self.model.rules[route[0]].repeats and "REPEAT")
-        return self.counted(touches, "duplicate")
-
-    def repeat(self, alert, event):
-        routes = [route for route in alert.routes if self.model.rules[route[0]].repeats]
-        if alert.is_flapping and event.attributes() != alert.told.attributes():
-            routes = []  # of what the rules were not told
-        event.goes_nowhere = not routes and not alert.is_flapping and not self.model.reads_volatile
-        return self.counted([Touch("REPEAT", *route, alert.identity, event, event.et) for route in routes],
-                            "duplicate")
-
-    def lasts(self, alert):
-        """Alerts that are incidents do not expire while these are open."""
-        return alert.is_open and alert.identity[-1] is True and not alert.is_given_up and self.model.composites()
-
-    def settle(self, now):
-        """What `last` of those that last has become before `now`."""
-        for alert in filter(self.lasts, self.table.values()):
-            alert.last += (now - 1 - alert.last) // self.config["expire_ms"] * self.config["expire_ms"]
-
-    def timers(self, alert):
-        if alert.is_flapping:
-            yield alert.changes[-1 - self.config["flap_stop"]] + self.config["flap_window_ms"]
-        if not self.lasts(alert):
-            yield alert.last + self.config["expire_ms"]
-
-    def timer(self, alert, now):
-        self.count("flap_ended", alert.is_flapping)
-        if alert.last + self.config["expire_ms"] == now and not self.lasts(alert):
-            del self.table[alert.identity]
-            self.count("alerts_expired", alert.is_open)
-            return self.tell_flapping_end(alert, "CLEAR", now) + self.tell_clear(alert, now)
-        alert.is_flapping = False
-        touches = self.tell_flapping_end(alert, "CLEAR", now)
-        if not alert.is_open:
-            return touches + (self.tell_clear(alert, now) if alert.told_open else [])
-        if not alert.told_open:
-            return touches + self.tell_raise(alert, now, "timer")
-        if alert.told.attributes() != alert.problem.attributes():
-            return touches + self.tell_attributes(alert, now, "timer")
-        return touches
-
-    def evict(self, now):
-        self.settle(now)
-        oldest = sorted(self.table.values(), key=lambda alert: (alert.last, alert.identity))
-        for alert in oldest[:max(0, len(oldest) - self.config["alerts_max"])]:
-            del self.table[alert.identity]
-            self.count("alerts_evicted")
-            self.count("flap_ended", alert.is_flapping)
-            yield from self.tell_flapping_end(alert, "EVICT", now)
-            yield from self.tell_clear(alert, now, "EVICT")
-
-
-# ---- section 3: rules ----
+# ---- section 3: rules, their keys and incidents ----
 
 
 class Rule:
@@ -489,146 +298,6 @@ class Incident:
 
     def has(self, name):
         return self.field(name) != ""
-
-
-# ---- section 4: the incident log; section 5: muting ----
-
-
-class Log:
-    def __init__(self, model, scenario):
-        self.model, self.count = model, model.count
-        self.sinks, self.lines = scenario["sinks"], []
-        self.open = []         # incidents, in the order of their openings
-        self.mute_counts = collections.Counter()  # by (kind, id): incidents that it began to mute
-        self.role_number = 0
-        self.take_mutes(scenario.get("mutes"))
-
-    def take_mutes(self, raw):
-        sets = frozen(raw or {})
-        self.silences, self.windows, self.inhibits = (
-            sorted(sets.get(kind, ()), key=lambda mute: mute["id"]) for kind in ("silences", "maintenance", "inhibit"))
-
-    def take_roles(self, inc, anew):
-        """What the incident is to each inhibition, and since when."""
-        for rule in self.inhibits:
-            role = (value(rule["target"], inc), value(rule["source"], inc))
-            if anew or inc.roles[rule["id"]][0] != role:
-                self.role_number += 1
-                inc.roles[rule["id"]] = (role, self.role_number)
-
-    def inhibitors(self, rule, inc):
-        """The open incidents that mute this one by the rule, each with since when."""
-        (is_target, is_source), _ = inc.roles[rule["id"]]
-        for other in self.open:
-            (other_is_target, other_is_source), since = other.roles[rule["id"]]
-            two_sided = is_source and is_target and other_is_source and other_is_target
-            if (is_target and other_is_source and not (is_source and other_is_target) and other is not inc
-                    and all(inc.field(name) == other.field(name) for name in ("tenant", *rule["equal"]))):
-                yield since, other.id
-
-    def muted_by(self, inc, now):
-        """The names of all that mutes the incident at that time."""
-        names = [f"silence {mute['id']}" for mute in self.silences
-                 if mute.get("from", now) <= now < mute["to"] and value(mute["where"], inc)]
-        names += [f"maintenance {mute['id']}" for mute in self.windows
-                  if value(mute["where"], inc) and calendars.open_at(mute, now)]
-        for rule in self.inhibits:
-            sources = sorted(self.inhibitors(rule, inc))
-            names += [f"inhibit {rule['id']} by {sources[0][1]}"] if sources else []
-        return names
-
-    def boundary(self, now):
-        """A time later than `now`, at or before the next at which a silence or window begins or ends for somebody."""
-        if not self.open:
-            return None
-        times = [mute[name] for mute in self.silences for name in ("from", "to") if name in mute]
-        times += [edge for mute in self.windows for edge in (calendars.next_edge(mute, now),) if edge is not None]
-        return min((t for t in times if t > now), default=None)
-
-    def change(self, inc, now, change, cause):
-        """`model.now` is the time that mutes are looked at: the one before, at a round's end."""
-        is_last = change == "closed" or inc.is_forgotten
-        if change == "opened":
-            self.open.append(inc)
-        if not is_last:
-            inc.matched_severity = inc.severity
-            self.take_roles(inc, change == "opened")
-        names = [] if inc.is_forgotten else self.muted_by(inc, self.model.now)
-        inc.logged = {"severity": SEVERITIES[inc.severity], "events": inc.events, "alerts": inc.alerts,
-                      "open": inc.open_count(), "opened": inc.opened, "first": inc.first}
-        inc.logged_severity = inc.severity
-        if change == "closed":
-            op = "resolve" if inc.is_told else None
-            inc.count("closed")
-        else:
-            op = None if names else "update" if inc.is_told else "open"
-        self.tell(inc, now, change, cause, names, op)
-        if change != "updated" or cause == "severity" or inc.is_forgotten:
-            self.tell_composites(inc, change)
-        if is_last:
-            self.open.remove(inc)
-            self.count("unmuted", inc.muting != [])
-        self.tell_freed(self.model.now, now, inc)
-
-    def tell_composites(self, inc, change):
-        """What composite rules will see of it at the next round start."""
-        composites = self.model.composites()
-        inc.is_told_on |= any(inc.rule.id in rule.of for rule in composites)
-        if composites and inc.is_told_on:
-            labels = {name.removeprefix("labels."): text for name, text in inc.key_values.items()
-                      if name not in ("tenant", "source", "resource", "check") and text}
-            self.model.told_on.append(dict(
-                tenant=inc.tenant, source=inc.key_values.get("source") or "tocsin", check=inc.rule.id,
-                resource=inc.key_values.get("resource") or inc.key_text, dedup_key=inc.id, message=inc.title, labels=labels,
-                severity=SEVERITIES[inc.severity], state="clear" if change == "closed" else "problem",
-                of_incident="given up" if inc.is_forgotten else True))
-
-    def tell_freed(self, looked_at, now, but=None):
-        """Those that nothing mutes any more and that have something to tell."""
-        for inc in self.open:
-            if inc is not but and (inc.is_behind or not inc.is_told) and not self.muted_by(inc, looked_at):
-                self.tell(inc, now, "updated", "unmuted", [], "update" if inc.is_told else "open")
-            self.count_muting(inc, looked_at)
-        self.model.next_mute = None
-
-    def count_muting(self, inc, now):
-        """Who mutes it by now."""
-        before, inc.muting = inc.muting, [tuple(name.split()[:2]) for name in self.muted_by(inc, now)]
-        self.count("muted", before == [] != inc.muting)
-        self.count("unmuted", before != [] == inc.muting)
-        self.mute_counts.update(set(inc.muting) - set(before))
-
-    def switch(self, raw, now):
-        self.take_mutes(raw)
-        for inc in self.open:
-            inc.roles = {}
-            self.take_roles(inc, True)
-        self.tell_freed(now, now)
-
-    def tell(self, inc, now, change, cause, names, op):
-        self.count("updates", change == "updated")
-        self.count("withheld", not op)
-        inc.number += 1
-        inc.is_behind = inc.is_told and not op
-        inc.is_told |= op is not None
-        counts = dict(inc.logged)
-        line = {"at": now, "change": change, "cause": cause, "incident": inc.id, "n": inc.number, "tenant": inc.tenant,
-                "rule": inc.rule.id, "key": inc.key_text, "priority": inc.rule.priority, **counts,
-                "title": inc.title, "why": inc.why}
-        if names:
-            line["muted_by"] = ", ".join(names[:MUTES_NAMED] + ["..."] * (len(names) > MUTES_NAMED))
-        self.write(line)
-        for sink in self.sinks if op else []:
-            if inc.rule.priority > sink.get("priority", "P5"):
-                continue
-            self.count("ops")
-            inc.op_numbers[sink["name"]] += 1
-            number = inc.op_numbers[sink["name"]]
-            self.write({"at": now, "op": op, "incident": inc.id, "sink": sink["name"], "number": number,
-                        "id": hash_of(inc.id, sink["name"], str(number))})
-
-    def write(self, line):
-        self.lines.append(json.dumps(line, ensure_ascii=False, separators=(",", ":")))
 
 
 # ---- the order of everything ----

@@ -79,8 +79,10 @@ class Recording:
                 continue
             place = (part["topic"], part["partition"])
             # In a live run the marks name the membership; a recording has one of each partition.
-            reached.append(self.read(part, "script" in scenario, [m for m in self.marks if m.get("member", number) == number
+            reached.append(self.read(part, [m for m in self.marks if m.get("member", number) == number
                                             and (m.get("topic"), m.get("partition")) == place]))
+        if "script" in scenario:  # a replay caps nothing itself
+            self.count("capped", sum(mark["kind"] == "cap" for mark in self.marks))
         round_ms = self.config["round_ms"]
         ends = [reach // round_ms * round_ms + round_ms for reach in reached if reach is not None]
         # Partitions without events may have carried a live run further than that.
@@ -93,7 +95,7 @@ class Recording:
             self.events += self.blind_alerts()
         self.events.sort(key=Event.order)
 
-    def read(self, part, is_live, marks):
+    def read(self, part, marks):
         """Reads a partition, or one membership of it; returns the largest M + L or V, if it had an event."""
         past, future, behind = (self.config[name] for name in ("past_ms", "future_ms", "behind_ms"))
         topic = self.topics[part["topic"]]
@@ -116,7 +118,6 @@ class Recording:
                 kt, has_log_time = record["log_time"], True
             elif not has_log_time and events and events[0].ts is not None:
                 kt = events[0].ts
-            self.count("capped", is_live and record["offset"] in caps)  # a replay caps nothing itself
             if record["offset"] in caps:
                 kt = caps[record["offset"]]
             seal = max((m["value"] for m in seals if m["offset"] <= record["offset"]), default=NEVER)

@@ -6,7 +6,6 @@ import io
 import json
 import os
 
-import calendars
 from values import SETS, TABLES, duration_text
 
 
@@ -134,6 +133,32 @@ def steps_yaml(rule):
     return lines + ([f"    where: {quoted(rule['own_where'])}"] if rule.get("own_where") else [])
 
 
+def maintenance_yaml(window, indent="    "):
+    lines = []
+    if "timezone" in window:
+        lines.append(f"timezone: {window['timezone']}")
+    if "time_intervals" in window:
+        lines.append("time_intervals:")
+        for interval in window["time_intervals"]:
+            fields = []
+            if "times" in interval:
+                fields.append("times: [" + ", ".join(
+                    f'{{start_time: "{a}", end_time: "{b}"}}' for a, b in interval["times"]) + "]")
+            for name in ("weekdays", "days_of_month", "months", "years"):
+                if name in interval:
+                    fields.append(f"{name}: [" + ", ".join(f'"{v}"' for v in interval[name]) + "]")
+            if "location" in interval:
+                fields.append(f"location: {interval['location']}")
+            lines.append("  - {" + ", ".join(fields) + "}")
+    else:
+        lines += [f"start: {window['start']}", f"duration: {window['duration_ms']}ms"]
+        if window.get("rrule"):
+            lines.append(f"rrule: {window['rrule']}")
+        if "except" in window:
+            lines.append("except: [" + ", ".join(window["except"]) + "]")
+    return "".join(indent + line + "\n" for line in lines)
+
+
 def mutes_yaml(mutes):
     lines = []
     for kind in ("silences", "maintenance", "inhibit"):
@@ -145,7 +170,7 @@ def mutes_yaml(mutes):
             if kind == "inhibit":
                 lines.append(f"    equal: [{', '.join(mute['equal'])}]")
             if kind == "maintenance":
-                lines += calendars.window_yaml(mute).splitlines()
+                lines += maintenance_yaml(mute).splitlines()
     return lines
 
 

@@ -10,7 +10,7 @@ endforeach()
 
 add_executable(calendar_runner model/calendar_runner.c)
 target_link_libraries(calendar_runner PRIVATE tocsin_rules)
-set(calendars ${model_python} ${model_dir}/calendars.py --runner $<TARGET_FILE:calendar_runner>)
+set(calendars ${model_python} ${model_dir}/run_calendars.py --runner $<TARGET_FILE:calendar_runner>)
 tocsin_test(model_calendars ${calendars} --count 150)
 tocsin_test(model_calendars_long ${calendars} --count 2000 --seed 1000000)
 
