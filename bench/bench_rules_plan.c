@@ -369,7 +369,7 @@ static double replay_one(const char *tool, const char *folder, uint32_t lines, u
     FILE *output = popen(command, "r");
     while (output != NULL && fgets(line, sizeof(line), output) != NULL)
         if (strncmp(line, "replayed ", 9) == 0)
-            sscanf(line, "replayed %llu events in %*f s with 1 workers: %lf events/s, %lf", &seen,
+            sscanf(line, "replayed %llu events in %*f s with 1 worker: %lf events/s, %lf", &seen,
                    rate, &ns);
     if (output == NULL || pclose(output) != 0 || seen != lines || ns <= 0) {
         fprintf(stderr, "the replay went wrong: %s\n", command);
