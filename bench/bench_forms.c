@@ -7,15 +7,15 @@
  *         nothing. Written before the clock starts.
  * Rules:  one rule per run. Each but the last opens one incident per host and cycle, and closes it
  *         before the next, so that openings cost the same for all; of a composite the rule below
- *         opens another. The last learns what a host's cycle is like, and opens once, when it is
- *         another.
+ *         opens another. Where something mutes, it mutes each of them: they open all the same.
+ *         The last learns what a host's cycle is like, and opens once, when it is another.
  * Clock:  CPU of the process from the first record read until 99 % of the events are in closed
  *         epochs; one worker, pinned.
  * Runs:   each form beside a run of the threshold rule, round by round; a ratio is that of the two
  *         neighbours. On a busy machine the ratio of the least times says more than their median.
- * Check:  the number of incidents of each run, worked out, and the ledger.
+ * Check:  the number of incidents of each run and of muted ones, worked out, and the ledger.
  *
- * usage: bench_forms [rounds, 5] [hosts, 2000] [cycles, 5, at least 4]
+ * usage: bench_forms [rounds, 5] [hosts, 2000] [cycles, 5, at least 4] [part of a form's name]
  */
 #include <sched.h>
 #include <stdio.h>
@@ -48,62 +48,76 @@ static const struct form {
     enum opens opens;
     bool flaps;        /* alerts flap from the second change in 30 s on */
     const char *below; /* another rule, or NULL */
+    const char *mutes; /* sections behind the rules, or NULL */
 } forms[] = {
-    {"threshold: count() in 30s", WINDOW("30s", "count() >= 5"), EACH_CYCLE, false, NULL},
-    {"on: events", "    on: events\n" WINDOW("30s", "count() >= 5"), EACH_CYCLE, false, NULL},
-    {"distinct()", WINDOW("30s", "distinct(check) >= 5"), EACH_CYCLE, false, NULL},
-    {"tumbling", WINDOW("{tumbling: 20s}", "count() >= 5"), EACH_CYCLE, false, NULL},
+    {"threshold: count() in 30s", WINDOW("30s", "count() >= 5"), EACH_CYCLE, false, NULL, NULL},
+    {"on: events", "    on: events\n" WINDOW("30s", "count() >= 5"), EACH_CYCLE, false, NULL, NULL},
+    {"distinct()", WINDOW("30s", "distinct(check) >= 5"), EACH_CYCLE, false, NULL, NULL},
+    {"tumbling", WINDOW("{tumbling: 20s}", "count() >= 5"), EACH_CYCLE, false, NULL, NULL},
     {"tumbling, look: end", "    look: end\n" WINDOW("{tumbling: 20s}", "count() >= 5"), EACH_CYCLE,
-     false, NULL},
-    {"session", WINDOW("{session: 5s, max: 1m}", "count() >= 5"), EACH_CYCLE, false, NULL},
+     false, NULL, NULL},
+    {"session", WINDOW("{session: 5s, max: 1m}", "count() >= 5"), EACH_CYCLE, false, NULL, NULL},
     {"session, look: end", "    look: end\n" WINDOW("{session: 5s, max: 1m}", "count() >= 10"),
-     EACH_CYCLE, false, NULL},
-    {"open", WINDOW("open", "count() >= 5"), EACH_CYCLE, false, NULL},
+     EACH_CYCLE, false, NULL, NULL},
+    {"open", WINDOW("open", "count() >= 5"), EACH_CYCLE, false, NULL, NULL},
     {"open, for: 3s (hold)", "    for: 3s\n" WINDOW("open", "count() >= 5"), EACH_CYCLE, false,
-     NULL},
-    {"sum()", WINDOW("30s", "sum(value) >= 15"), EACH_CYCLE, false, NULL},
-    {"avg()", WINDOW("30s", "avg(value) >= 3"), EACH_CYCLE, false, NULL},
-    {"stddev()", WINDOW("30s", "stddev(value) >= 1.4"), EACH_CYCLE, false, NULL},
-    {"min()", WINDOW("30s", "min(value) <= 1 && count() >= 5"), EACH_CYCLE, false, NULL},
-    {"max()", WINDOW("30s", "max(value) >= 5"), EACH_CYCLE, false, NULL},
-    {"quantile()", WINDOW("30s", "quantile(value, 0.5) >= 3"), EACH_CYCLE, false, NULL},
-    {"rate()", WINDOW("30s", "rate(value) >= 1 && count() >= 5"), EACH_CYCLE, false, NULL},
-    {"first()", WINDOW("30s", "first(value) == 1 && count() >= 5"), EACH_CYCLE, false, NULL},
-    {"last()", WINDOW("30s", "last(value) >= 5"), EACH_CYCLE, false, NULL},
+     NULL, NULL},
+    {"sum()", WINDOW("30s", "sum(value) >= 15"), EACH_CYCLE, false, NULL, NULL},
+    {"avg()", WINDOW("30s", "avg(value) >= 3"), EACH_CYCLE, false, NULL, NULL},
+    {"stddev()", WINDOW("30s", "stddev(value) >= 1.4"), EACH_CYCLE, false, NULL, NULL},
+    {"min()", WINDOW("30s", "min(value) <= 1 && count() >= 5"), EACH_CYCLE, false, NULL, NULL},
+    {"max()", WINDOW("30s", "max(value) >= 5"), EACH_CYCLE, false, NULL, NULL},
+    {"quantile()", WINDOW("30s", "quantile(value, 0.5) >= 3"), EACH_CYCLE, false, NULL, NULL},
+    {"rate()", WINDOW("30s", "rate(value) >= 1 && count() >= 5"), EACH_CYCLE, false, NULL, NULL},
+    {"first()", WINDOW("30s", "first(value) == 1 && count() >= 5"), EACH_CYCLE, false, NULL, NULL},
+    {"last()", WINDOW("30s", "last(value) >= 5"), EACH_CYCLE, false, NULL, NULL},
     {"hysteresis: close by last()",
      WATCHED "    window: 30s\n    when: count() >= 5\n"
              "    close: last(value) >= 10 || quiet(20s)\n",
-     EACH_CYCLE, false, NULL},
+     EACH_CYCLE, false, NULL, NULL},
     {"hysteresis: close by fewer()",
      WATCHED "    window: 30s\n    when: count() >= 5\n    close: fewer(1, 12s)\n", EACH_CYCLE,
-     false, NULL},
+     false, NULL, NULL},
     {"sequence of three",
      STEPS("    sequence: [{where: check == \"c1\"}, {where: check == \"c4\"},\n"
            "               {where: check == \"c7\"}]\n    within: 30s\n"),
-     EACH_CYCLE, false, NULL},
+     EACH_CYCLE, false, NULL, NULL},
     {"sequence, strict",
      STEPS("    where: severity >= MAJOR\n"
            "    sequence: [{where: check == \"c3\"}, {where: check == \"c4\"}]\n"
            "    contiguity: strict\n    within: 30s\n"),
-     EACH_CYCLE, false, NULL},
+     EACH_CYCLE, false, NULL, NULL},
     {"sequence, then not",
      STEPS("    sequence: [{where: check == \"c2\"}, {not: check == \"fixed\"}]\n"
            "    within: 5s\n"),
-     EACH_CYCLE, false, NULL},
+     EACH_CYCLE, false, NULL, NULL},
     {"all of three",
      STEPS("    all: [{where: check == \"c1\"}, {where: check == \"c5\"},\n"
            "          {where: check == \"c8\"}]\n    within: 30s\n"),
-     EACH_CYCLE, false, NULL},
-    {"expect", WATCHED "    expect: {every: 15s}\n    close: cleared()\n", EACH_CYCLE, false, NULL},
-    {"on: flapping", "    on: flapping\n" WINDOW("30s", "count() >= 10"), EACH_CYCLE, true, NULL},
+     EACH_CYCLE, false, NULL, NULL},
+    {"expect", WATCHED "    expect: {every: 15s}\n    close: cleared()\n", EACH_CYCLE, false, NULL,
+     NULL},
+    {"on: flapping", "    on: flapping\n" WINDOW("30s", "count() >= 10"), EACH_CYCLE, true, NULL,
+     NULL},
     {"composite of threshold, and it",
      "    on: incidents\n    of: [below]\n    by: [resource]\n    window: 30s\n"
      "    when: count() >= 1\n" CLOSED,
-     TWICE_EACH_CYCLE, false, WINDOW("30s", "count() >= 5")},
+     TWICE_EACH_CYCLE, false, WINDOW("30s", "count() >= 5"), NULL},
+    {"muted: by inhibition", WINDOW("30s", "count() >= 5"), TWICE_EACH_CYCLE, false,
+     WINDOW("30s", "count() >= 3"),
+     "inhibit:\n  - {id: i, source: 'rule == \"below\"', target: 'rule == \"bench\"', equal: "
+     "[resource]}\n"},
+    {"not muted: the same two rules", WINDOW("30s", "count() >= 5"), TWICE_EACH_CYCLE, false,
+     WINDOW("30s", "count() >= 3"), NULL},
+    {"muted: by a silence", WINDOW("30s", "count() >= 5"), EACH_CYCLE, false, NULL,
+     "silences:\n  - {id: s, where: 'rule == \"bench\"', to: \"2030-01-01T00:00:00Z\"}\n"},
+    {"muted: by maintenance", WINDOW("30s", "count() >= 5"), EACH_CYCLE, false, NULL,
+     "maintenance:\n  - {id: m, where: 'rule == \"bench\"', start: "
+     "2026-01-01T00:00, duration: 1d, rrule: FREQ=DAILY}\n"},
     {"deviation()",
      WATCHED "    window: {tumbling: 1m}\n    baseline: {season: 1m, learn: 2}\n"
              "    when: deviation(sum(labels.load)) > 4\n    close: quiet(10m)\n",
-     ONCE, false, NULL},
+     ONCE, false, NULL, NULL},
 };
 enum { FORMS = sizeof(forms) / sizeof(forms[0]) };
 
@@ -177,9 +191,9 @@ static struct rule_set *rules_read(const struct form *form)
     struct rule_set *set = NULL;
     struct error err = {""};
 
-    snprintf(text, sizeof(text), "rules:\n  - id: bench\n    incident: {title: t}\n%s%s%s",
+    snprintf(text, sizeof(text), "rules:\n  - id: bench\n    incident: {title: t}\n%s%s%s%s",
              form->rule, form->below != NULL ? "  - id: below\n    incident: {title: t}\n" : "",
-             form->below != NULL ? form->below : "");
+             form->below != NULL ? form->below : "", form->mutes != NULL ? form->mutes : "");
     if (rule_set_parse(form->name, text, strlen(text), &set, &err) != 0) {
         fprintf(stderr, "%s\n", err.text);
         exit(1);
@@ -189,7 +203,7 @@ static struct rule_set *rules_read(const struct form *form)
 
 /* CPU per event in ns; false when an answer is wrong. */
 static bool run(const struct form *form, const char *path, uint64_t lines, uint64_t expected,
-                double *ns)
+                uint64_t muted, double *ns)
 {
     const struct file_input input = {.path = path, .topic = "events"};
     struct engine_config config;
@@ -211,10 +225,11 @@ static bool run(const struct form *form, const char *path, uint64_t lines, uint6
     run.source->ops->close(run.source);
     rule_set_destroy(run.rules);
     *ns = run.cpu_ns_event;
-    if (run.why[0] == '\0' && run.opened == expected)
+    if (run.why[0] == '\0' && run.opened == expected && run.counters.muted == muted)
         return true;
-    printf("%s: WRONG: %llu incidents instead of %llu %s\n", form->name,
-           (unsigned long long)run.opened, (unsigned long long)expected, run.why);
+    printf("%s: WRONG: %llu incidents instead of %llu, %llu muted instead of %llu %s\n", form->name,
+           (unsigned long long)run.opened, (unsigned long long)expected,
+           (unsigned long long)run.counters.muted, (unsigned long long)muted, run.why);
     return false;
 }
 
@@ -225,13 +240,14 @@ int main(int argc, char **argv)
     int rounds = argc > 1 ? atoi(argv[1]) : 5;
     uint32_t hosts = argc > 2 ? (uint32_t)atoi(argv[2]) : 2000;
     uint32_t cycles = argc > 3 ? (uint32_t)atoi(argv[3]) : 5;
+    const char *only = argc > 4 ? argv[4] : "";
     char path[] = "/tmp/bench-forms-XXXXXX";
     bool is_right = true;
     cpu_set_t one_core;
 
     if (rounds < 1 || rounds > ROUNDS_MAX || hosts < 1 || hosts > 50000 || cycles < CYCLES_MIN ||
         cycles > 60 || close(mkstemp(path)) != 0) {
-        fprintf(stderr, "usage: bench_forms [rounds] [hosts] [cycles]\n");
+        fprintf(stderr, "usage: bench_forms [rounds] [hosts] [cycles] [part of a form's name]\n");
         return 2;
     }
     CPU_ZERO(&one_core);
@@ -246,8 +262,12 @@ int main(int argc, char **argv)
                                 : forms[f].opens == TWICE_EACH_CYCLE ? 2 * each
                                                                      : hosts;
             double plain;
-            is_right = run(&forms[0], path, lines, each, &plain) && is_right;
-            is_right = run(&forms[f], path, lines, expected, &ns[f][r]) && is_right;
+            if (strstr(forms[f].name, only) == NULL)
+                continue;
+            is_right = run(&forms[0], path, lines, each, 0, &plain) && is_right;
+            is_right = run(&forms[f], path, lines, expected, forms[f].mutes != NULL ? each : 0,
+                           &ns[f][r]) &&
+                       is_right;
             ratio[f][r] = ns[f][r] / plain;
             least = plain < least ? plain : least;
         }
@@ -256,6 +276,8 @@ int main(int argc, char **argv)
            "most] of %d rounds, and that of the least CPU of both\n",
            (unsigned long long)lines, rounds);
     for (int f = 0; f < FORMS; f++) {
+        if (strstr(forms[f].name, only) == NULL)
+            continue;
         double median = bench_median(ns[f], rounds), share = bench_median(ratio[f], rounds);
         printf("%-30s %6.0f ns  %.2f [%.2f .. %.2f]  %.2f\n", forms[f].name, median, share,
                ratio[f][0], ratio[f][rounds - 1], ns[f][0] / least);

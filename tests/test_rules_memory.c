@@ -3,7 +3,8 @@
  * load says so, gives everything back, and works when memory is there again.
  * Method: the linker sends our own malloc, calloc and realloc through this file
  * (not those of libfyaml), and the n-th of them fails, for n = 1, 2, 3 ... until a
- * load succeeds. Leaks are the address sanitizer's to find.
+ * load succeeds. Arenas are made through this file as well, so that a bound can be small. Leaks are
+ * the address sanitizer's to find.
  */
 #include "rules_support.h"
 #include <errno.h>
@@ -11,6 +12,8 @@
 #include <unistd.h>
 #include "base/arena.h"
 
+struct arena *__real_arena_create(size_t bytes_max);
+struct arena *__wrap_arena_create(size_t bytes_max);
 void *__real_malloc(size_t bytes);
 void *__real_calloc(size_t count, size_t bytes);
 void *__real_realloc(void *at, size_t bytes);
@@ -53,6 +56,14 @@ void *__wrap_realloc(void *at, size_t bytes)
         return NULL;
     }
     return __real_realloc(at, bytes);
+}
+
+/* Of the arena that is created with the bound `large`: `small` in its place. */
+static size_t large, small;
+
+struct arena *__wrap_arena_create(size_t bytes_max)
+{
+    return __real_arena_create(bytes_max == large ? small : bytes_max);
 }
 
 /* Enough rules that every arena needs several blocks. */
@@ -145,6 +156,46 @@ static void wrong_rules_take_no_room(void **state)
     free(text);
 }
 
+/* What is kept until all is read, what stays, and what one rule is read with. The bounds themselves
+ * are far too large for a test, so each is a small one here in turn. */
+static void memory_of_a_load_is_bounded(void **state)
+{
+    enum { MIB = 1 << 20, RULES = 400 };
+    static const struct {
+        size_t large, small;
+        const char *says;
+    } bounds[] = {
+        {(size_t)768 * MIB, 128 << 10, ": all that was read up to here takes more than 768 MiB: "},
+        {(size_t)1024 * MIB, 128 << 10,
+         ": all that was read up to here takes more than 1024 MiB: "},
+        {(size_t)512 * MIB, 4 << 10, ":3:5: this alone takes more than 512 MiB to be read\n"},
+    };
+    char *text = malloc(RULES * 200 + 64), *at = text;
+
+    (void)state;
+    assert_non_null(text);
+    at += sprintf(at, "# rules\nrules:\n");
+    for (int i = 0; i < RULES; i++)
+        at += sprintf(
+            at, "  - id: r%d\n    where: labels.l%d == \"x\"\n" GOOD_WINDOW GOOD_WHEN TAIL, i, i);
+    for (size_t b = 0; b < sizeof(bounds) / sizeof(bounds[0]); b++) {
+        struct rule_set *set = NULL;
+        struct error err = {""};
+        large = bounds[b].large;
+        small = bounds[b].small;
+        assert_int_equal(rule_set_parse("r.yaml", text, (size_t)(at - text), &set, &err), -EINVAL);
+        assert_null(set);
+        if (strstr(err.text, bounds[b].says) == NULL)
+            fail_msg("%s is not said in:\n%s", bounds[b].says, err.text);
+        /* It is told once, at the rule that was too much, and nothing is read behind it. */
+        assert_int_equal(strncmp(err.text, "r.yaml:", 7), 0);
+        assert_null(strstr(strchr(err.text, '\n'), "r.yaml:"));
+        large = 0;
+    }
+    rule_set_destroy(parse_good(text));
+    free(text);
+}
+
 static void arena_holds_its_bound(void **state)
 {
     struct arena *arena = arena_create(64 << 10);
@@ -174,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(load_survives_every_failing_allocation),
         cmocka_unit_test(wrong_rules_take_no_room),
+        cmocka_unit_test(memory_of_a_load_is_bounded),
         cmocka_unit_test(arena_holds_its_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -410,11 +410,24 @@ static void without_ids(const char *text, char *to, size_t bytes)
     to[used] = '\0';
 }
 
-static void ask_all(const struct row *rows, size_t count)
+/* Rows of one story, a test each. */
+struct questions {
+    const struct row *rows;
+    size_t count;
+};
+
+#define QUESTIONS(rows)                                                                            \
+    {                                                                                              \
+        rows, sizeof(rows) / sizeof((rows)[0])                                                     \
+    }
+
+static void each_question_has_its_verdict(void **state)
 {
+    const struct questions *questions = *state;
+    const struct row *rows = questions->rows;
     size_t wrong = 0;
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < questions->count; i++) {
         struct bench *bench = bench_of(rows[i].rules, rows[i].puts);
         struct why_question question;
         struct error err = {""};
@@ -433,30 +446,6 @@ static void ask_all(const struct row *rows, size_t count)
         bench_destroy(bench);
     }
     assert_int_equal(wrong, 0);
-}
-
-static void the_verdict_is_the_first_thing_that_stopped_it(void **state)
-{
-    (void)state;
-    ask_all(story_rows, sizeof(story_rows) / sizeof(story_rows[0]));
-}
-
-static void what_steps_made_of_an_event_decides(void **state)
-{
-    (void)state;
-    ask_all(enriching_rows, sizeof(enriching_rows) / sizeof(enriching_rows[0]));
-}
-
-static void a_rule_that_is_about_the_event_is_named_first(void **state)
-{
-    (void)state;
-    ask_all(broad_rows, sizeof(broad_rows) / sizeof(broad_rows[0]));
-}
-
-static void an_incident_that_it_is_in_is_named(void **state)
-{
-    (void)state;
-    ask_all(beside_rows, sizeof(beside_rows) / sizeof(beside_rows[0]));
 }
 
 /* The answer about an incident, or about what is asked for, as a person gets it; freed by the
@@ -489,24 +478,13 @@ static void each_step_that_did_something_has_a_line(void **state)
         struct why_question question = {
             .subject = WHY_EVENT, .at_ms = INT64_MAX, .topic = "t", .offset = cases[i].offset};
         struct why *why = answer(bench, &question);
-        char *text = NULL;
-        size_t bytes = 0;
-        FILE *to = open_memstream(&text, &bytes);
-        why_print_text(why, to);
-        fclose(to);
+        char *text = text_of(why);
         if (strstr(text, cases[i].line) == NULL)
             fail_msg("%s is missing in:\n%s", cases[i].line, text);
         free(text);
         why_destroy(why);
         bench_destroy(bench);
     }
-}
-
-static void each_form_says_what_became_of_a_key(void **state)
-{
-    (void)state;
-    ask_all(forms_rows, sizeof(forms_rows) / sizeof(forms_rows[0]));
-    ask_all(composed_rows, sizeof(composed_rows) / sizeof(composed_rows[0]));
 }
 
 /* --- random recordings ---------------------------------------------------------------------------
@@ -883,13 +861,20 @@ static void the_story_is_told_in_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_verdict_is_the_first_thing_that_stopped_it),
-        cmocka_unit_test(a_rule_that_is_about_the_event_is_named_first),
+        {"the_verdict_is_the_first_thing_that_stopped_it", each_question_has_its_verdict, NULL,
+         NULL, &(struct questions)QUESTIONS(story_rows)},
+        {"a_rule_that_is_about_the_event_is_named_first", each_question_has_its_verdict, NULL, NULL,
+         &(struct questions)QUESTIONS(broad_rows)},
         cmocka_unit_test(what_a_step_did_again_is_one_line),
         cmocka_unit_test(a_dropped_clear_of_a_member_has_a_line),
-        cmocka_unit_test(an_incident_that_it_is_in_is_named),
-        cmocka_unit_test(each_form_says_what_became_of_a_key),
-        cmocka_unit_test(what_steps_made_of_an_event_decides),
+        {"an_incident_that_it_is_in_is_named", each_question_has_its_verdict, NULL, NULL,
+         &(struct questions)QUESTIONS(beside_rows)},
+        {"each_form_says_what_became_of_a_key", each_question_has_its_verdict, NULL, NULL,
+         &(struct questions)QUESTIONS(forms_rows)},
+        {"a_rule_on_incidents_says_what_became_of_a_key", each_question_has_its_verdict, NULL, NULL,
+         &(struct questions)QUESTIONS(composed_rows)},
+        {"what_steps_made_of_an_event_decides", each_question_has_its_verdict, NULL, NULL,
+         &(struct questions)QUESTIONS(enriching_rows)},
         cmocka_unit_test(each_step_that_did_something_has_a_line),
         cmocka_unit_test(answers_agree_with_what_happened),
         cmocka_unit_test(repeats_that_a_rule_counts_are_one_line),
