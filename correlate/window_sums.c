@@ -148,8 +148,9 @@ static double rate(const struct window *window, const struct part *part)
 /* --- one aggregate -----------------------------------------------------------------------------
  */
 
-static void part_put(struct window_sums *sums, uint32_t p, const struct window_column *column,
-                     uint32_t i, struct slab *slab)
+/* Takes the number of entry `i` in, or out again. */
+static void part_change(struct window_sums *sums, uint32_t p, const struct window_column *column,
+                        uint32_t i, bool comes, struct slab *slab)
 {
     const struct rule_aggregate *aggregate = &column->window->rule->aggregate[p];
     struct part *part = &sums->part[p];
@@ -161,52 +162,25 @@ static void part_put(struct window_sums *sums, uint32_t p, const struct window_c
     case AGGREGATE_SUM:
     case AGGREGATE_AVG:
     case AGGREGATE_STDDEV:
-        exact_add(&part->moments, exact_of(number));
+        (comes ? exact_add : exact_take)(&part->moments, exact_of(number));
         break;
     case AGGREGATE_MIN:
     case AGGREGATE_MAX:
-        extremes_put(&part->extremes, column, sums->base, i, slab);
+        (comes ? extremes_put : extremes_take)(&part->extremes, column, sums->base, i, slab);
         break;
     case AGGREGATE_QUANTILE:
-        order_tree_add(&part->tree, number, slab);
+        if (comes)
+            order_tree_add(&part->tree, number, slab);
+        else
+            order_tree_take(&part->tree, number);
         break;
-    case AGGREGATE_RATE:
-        part->increase += rise_of(part, column, sums->base, i);
-        ends_put(&part->ends, sums->base, i);
-        break;
-    default:
-        ends_put(&part->ends, sums->base, i);
-    }
-}
-
-static void part_take(struct window_sums *sums, uint32_t p, const struct window_column *column,
-                      uint32_t i, struct slab *slab)
-{
-    const struct rule_aggregate *aggregate = &column->window->rule->aggregate[p];
-    struct part *part = &sums->part[p];
-    double number = window_number(column, i);
-
-    if (number != number)
-        return;
-    switch (aggregate->kind) {
-    case AGGREGATE_SUM:
-    case AGGREGATE_AVG:
-    case AGGREGATE_STDDEV:
-        exact_take(&part->moments, exact_of(number));
-        break;
-    case AGGREGATE_MIN:
-    case AGGREGATE_MAX:
-        extremes_take(&part->extremes, column, sums->base, i, slab);
-        break;
-    case AGGREGATE_QUANTILE:
-        order_tree_take(&part->tree, number);
-        break;
-    case AGGREGATE_RATE:
-        part->increase -= rise_of(part, column, sums->base, i);
-        ends_take(&part->ends, column, sums->base, i);
-        break;
-    default:
-        ends_take(&part->ends, column, sums->base, i);
+    default: /* of its ends: first, last, rate */
+        if (aggregate->kind == AGGREGATE_RATE)
+            part->increase += (comes ? 1 : -1) * rise_of(part, column, sums->base, i);
+        if (comes)
+            ends_put(&part->ends, sums->base, i);
+        else
+            ends_take(&part->ends, column, sums->base, i);
     }
 }
 
@@ -216,7 +190,7 @@ static struct window_column column_of(const struct window *window, uint32_t p)
                                               window->rule->aggregate[p].argument};
 }
 
-static void put(const struct window *window, uint32_t i, struct slab *slab)
+static void change(const struct window *window, uint32_t i, bool comes, struct slab *slab)
 {
     const struct rule *rule = window->rule;
     uint32_t distinct = 0;
@@ -224,11 +198,14 @@ static void put(const struct window *window, uint32_t i, struct slab *slab)
     for (uint32_t p = 0; p < rule->aggregate_count; p++) {
         struct part *part = &window->sums->part[p];
         if (rule->aggregate[p].kind == AGGREGATE_DISTINCT) {
-            const struct window_values *values = window_at(window, i)->word[0].values;
-            value_counts_add(&part->counts, values->value[distinct++].hash, slab);
+            uint64_t hash = window_at(window, i)->word[0].values->value[distinct++].hash;
+            if (comes)
+                value_counts_add(&part->counts, hash, slab);
+            else
+                value_counts_take(&part->counts, hash);
         } else if (aggregate_is_real(rule->aggregate[p].kind)) {
             const struct window_column column = column_of(window, p);
-            part_put(window->sums, p, &column, i, slab);
+            part_change(window->sums, p, &column, i, comes, slab);
         }
     }
 }
@@ -246,34 +223,22 @@ static void make(struct window *window, struct slab *slab)
         if (rule->aggregate[p].kind == AGGREGATE_MAX)
             window->sums->part[p].extremes.is_max = true;
     for (uint32_t i = 0; i < window->count; i++)
-        put(window, i, slab);
+        change(window, i, true, slab);
     *window_ring_sums(window->block, window->stride) = window->sums;
 }
 
 void window_sums_put(struct window *window, uint32_t i, struct slab *slab)
 {
     if (window->sums != NULL)
-        put(window, i, slab);
+        change(window, i, true, slab);
     else if (window->has_sums)
         make(window, slab);
 }
 
 void window_sums_take(struct window *window, uint32_t i, struct slab *slab)
 {
-    const struct rule *rule = window->rule;
-    uint32_t distinct = 0;
-
-    if (window->sums == NULL)
-        return;
-    for (uint32_t p = 0; p < rule->aggregate_count; p++) {
-        if (rule->aggregate[p].kind == AGGREGATE_DISTINCT) {
-            const struct window_values *values = window_at(window, i)->word[0].values;
-            value_counts_take(&window->sums->part[p].counts, values->value[distinct++].hash);
-        } else if (aggregate_is_real(rule->aggregate[p].kind)) {
-            const struct window_column column = column_of(window, p);
-            part_take(window->sums, p, &column, i, slab);
-        }
-    }
+    if (window->sums != NULL)
+        change(window, i, false, slab);
 }
 
 void window_sums_pop(struct window *window, struct slab *slab)
