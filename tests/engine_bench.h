@@ -35,8 +35,8 @@
 #include "correlate/engine.h"
 #include "daemon/incident_log.h"
 #include "daemon/ledger.h"
-#include "rules/rule_set.h"
 #include "tests/bench_rules.h"
+#include "tests/rules_parsed.h"
 
 enum {
     BENCH_LIMIT_MS = 60000,
@@ -75,10 +75,10 @@ struct bench {
     struct engine_config config;
     struct rule_set *rules;
     struct engine *engine;
-    struct engine_counters counters; /* after bench_stop() */
+    struct engine_counters counters;  /* after bench_stop() */
     const struct engine_trace *trace; /* told of every decision; NULL: nobody asks */
-    bool refuses;                    /* every third op, as a full outbox does */
-    _Atomic bool is_full;            /* refuses every op */
+    bool refuses;                     /* every third op, as a full outbox does */
+    _Atomic bool is_full;             /* refuses every op */
 
     struct bench_feed *feed[BENCH_FEEDS];
     size_t feed_count;
@@ -305,7 +305,6 @@ static inline struct bench *bench_create(const char *rules)
                                           .ready = bench_ready,
                                           .close = bench_source_close};
     struct bench *bench = calloc(1, sizeof(*bench));
-    struct error err = {""};
 
     assert_non_null(bench);
     bench->source.ops = &ops;
@@ -316,8 +315,7 @@ static inline struct bench *bench_create(const char *rules)
     bench->config.workers = 1;
     bench->config.seed = 7;
     bench->brief = "";
-    if (rule_set_parse("rules.yaml", rules, strlen(rules), &bench->rules, &err) != 0)
-        fail_msg("%s", err.text);
+    bench->rules = parse_good(rules);
     return bench;
 }
 
@@ -585,6 +583,12 @@ static inline void bench_settle(struct bench *bench)
     } while (memcmp(&before, &after, sizeof(before)) != 0);
     bench->real->close(bench->real->self, waker);
     bench_show(bench);
+}
+
+/* Other rules from the engine's next look on. */
+static inline void bench_switch(struct bench *bench, const char *rules)
+{
+    engine_switch_rules(bench->engine, parse_good(rules));
 }
 
 static inline void bench_clock_move(struct bench *bench, int64_t ms)

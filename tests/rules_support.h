@@ -1,6 +1,6 @@
 /*
- * rules_support.h - what the tests of rules/ share: events from words, rule text around one
- * expression, and one look at an error.
+ * rules_support.h - what the tests of rules/ share beside rules_parsed.h: events from words, and
+ * rule text around one expression.
  */
 #ifndef TESTS_RULES_SUPPORT_H
 #define TESTS_RULES_SUPPORT_H
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include "base/event.h"
-#include "rules/rule_set.h"
+#include "tests/rules_parsed.h"
 
 /* Pieces of a rule, for texts in which one of them is another. */
 #define HEAD "rules:\n  - id: r\n"
@@ -64,42 +64,6 @@ static inline void sample_make(struct sample *sample, const struct words *words)
         .state = EVENT_PROBLEM,
         .et_ms = words->et_ms != 0 ? words->et_ms : words->ts_ms,
     };
-}
-
-static inline struct rule_set *parse_good(const char *text)
-{
-    struct rule_set *set = NULL;
-    struct error err = {""};
-
-    if (rule_set_parse("r.yaml", text, strlen(text), &set, &err) != 0)
-        fail_msg("refused:\n%s\n%s", err.text, text);
-    return set;
-}
-
-/* The whole message of a refused text. */
-static inline void assert_refused(const char *text, const char *message)
-{
-    struct rule_set *set = NULL;
-    struct error err = {""};
-    int rc = rule_set_parse("r.yaml", text, strlen(text), &set, &err);
-
-    if (rc == 0)
-        fail_msg("accepted:\n%s", text);
-    assert_int_equal(rc, -22);
-    assert_null(set);
-    assert_string_equal(err.text, message);
-}
-
-/* Its first line. */
-static inline void assert_refused_line(const char *text, const char *line)
-{
-    struct rule_set *set = NULL;
-    struct error err = {""};
-
-    if (rule_set_parse("r.yaml", text, strlen(text), &set, &err) == 0)
-        fail_msg("accepted:\n%s", text);
-    err.text[strcspn(err.text, "\n")] = '\0';
-    assert_string_equal(err.text, line);
 }
 
 /* One rule around a `where`, which stands in a literal block, so that it may hold anything. It

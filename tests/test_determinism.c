@@ -431,17 +431,6 @@ static void X4_a_bound_that_a_timer_passes_is_held(void **state)
 
 #define RULE_SHORT(id, check, close) RULE_BY_RESOURCE(id, check, "", "1m", "count() >= 1", close)
 
-static void switch_rules(struct bench *bench, const char *text)
-{
-    struct rule_set *set = NULL;
-    struct error err = {""};
-
-    if (rule_set_parse("rules.yaml", text, strlen(text), &set, &err) != 0)
-        fail_msg("%s", err.text);
-    engine_switch_rules(bench->engine, set);
-    bench_settle(bench);
-}
-
 /* A repeat is no touch for `kept`, before a switch and after it: its five seconds go on. Rules that
  * came get the alert at that repeat, those that went let it go, one of another form does both. */
 static void X5_a_switch_moves_nothing_of_a_rule_that_stays(void **state)
@@ -458,9 +447,10 @@ static void X5_a_switch_moves_nothing_of_a_rule_that_stays(void **state)
     bench_put(feed, 0, "a", "down", "");
     bench_settle(bench);
     bench_pass(bench, 1000, 20);
-    switch_rules(bench, "rules:\n" RULE_SHORT("changed", "down\" && check != \"x", "cleared()")
+    bench_switch(bench, "rules:\n" RULE_SHORT("changed", "down\" && check != \"x", "cleared()")
                             RULE_SHORT("fresh", "down", "cleared()")
                                 RULE_SHORT("kept", "down", "fewer(1, 30s)"));
+    bench_settle(bench);
     bench_pass(bench, 1000, 20);
     bench_put(feed, 2000, "a", "down", ""); /* the first after the switch */
     bench_put(feed, 2100, "a", "down", ""); /* a repeat like any other */

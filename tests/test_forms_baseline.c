@@ -275,16 +275,6 @@ static void a_bound_takes_what_was_learned(void **state)
 
 /* --- on virtual time ---------------------------------------------------------------------- */
 
-static void switch_to(struct bench *bench, const char *rules)
-{
-    struct rule_set *set = NULL;
-    struct error err = {""};
-
-    if (rule_set_parse("next.yaml", rules, strlen(rules), &set, &err) != 0)
-        fail_msg("%s", err.text);
-    engine_switch_rules(bench->engine, set);
-}
-
 static struct bench *begin_live(const char *rules, struct bench_feed **feed)
 {
     struct bench *bench = bench_create(rules);
@@ -317,7 +307,7 @@ static void opens_after_switch(const char *first, const char *next, const char *
     struct bench *bench = begin_live(first, &feed);
 
     pass_windows(bench, feed, 0, 3, count);
-    switch_to(bench, next);
+    bench_switch(bench, next);
     pass_windows(bench, feed, 3, 6, count);
     assert_string_equal(bench->brief, brief);
     bench_stop(bench);
@@ -357,7 +347,7 @@ static void the_keys_of_a_rule_that_is_gone_leave(void **state)
     pass_windows(bench, feed, 0, 3, count);
     put_window(feed, "x", 3, 1);
     bench_pass(bench, 2000, 500);
-    switch_to(bench, "rules: []\n");
+    bench_switch(bench, "rules: []\n");
     bench_pass(bench, 2000, 500);
     assert_int_equal(engine_rule_counters(bench->engine, &row, 1), 1);
     assert_int_equal(row.keys, 1);
@@ -484,9 +474,7 @@ static void the_log_is_the_same_for_any_number_of_threads(void **state)
     "cleared()\n"
 #define WHEN "    when: deviation(count()) > 3\n"
 
-static const struct {
-    const char *rules, *message;
-} refused[] = {
+static const struct refusal refused[] = {
     {FORM("    window: {tumbling: 1h}\n    baseline: 7d\n" WHEN), "baseline takes a map"},
     {FORM("    window: {tumbling: 1h}\n    baseline: {learn: 3}\n" WHEN),
      "baseline needs the key \"season\""},
@@ -525,14 +513,7 @@ static const struct {
 static void what_is_wrong_is_said(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        struct rule_set *set = NULL;
-        struct error err = {""};
-        assert_int_not_equal(
-            rule_set_parse("r.yaml", refused[i].rules, strlen(refused[i].rules), &set, &err), 0);
-        if (strstr(err.text, refused[i].message) == NULL)
-            fail_msg("row %zu: \"%s\" is not in\n%s", i, refused[i].message, err.text);
-    }
+    assert_each_refused(refused, sizeof(refused) / sizeof(refused[0]));
 }
 
 int main(void)

@@ -142,9 +142,7 @@ static void T4_absence_is_put_off_while_its_topic_is_blind(void **state)
     bench_destroy(bench);
 }
 
-static const struct {
-    const char *rules, *message;
-} refused[] = {
+static const struct refusal refused[] = {
     {EXPECT("0s", "cleared()", ""), "every lies between 1ms and 30d"},
     {EXPECT("1s, evry: 2s", "cleared()", ""), "expect has no key \"evry\""},
     {EXPECT("1s, severity: BAD", "cleared()", ""), "severity is DEBUG"},
@@ -167,20 +165,8 @@ static const struct {
 static void what_is_wrong_is_said(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        struct rule_set *set = NULL;
-        struct error err = {""};
-        assert_int_not_equal(
-            rule_set_parse("r.yaml", refused[i].rules, strlen(refused[i].rules), &set, &err), 0);
-        if (strstr(err.text, refused[i].message) == NULL)
-            fail_msg("row %zu: \"%s\" is not in\n%s", i, refused[i].message, err.text);
-    }
-    struct rule_set *set = NULL;
-    struct error err = {""};
-    const char *good = TITLED("{tenant} {labels.rack + host}");
-    if (rule_set_parse("r.yaml", good, strlen(good), &set, &err) != 0)
-        fail_msg("%s", err.text);
-    rule_set_destroy(set);
+    assert_each_refused(refused, sizeof(refused) / sizeof(refused[0]));
+    rule_set_destroy(parse_good(TITLED("{tenant} {labels.rack + host}")));
 }
 
 int main(void)

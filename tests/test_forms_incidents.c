@@ -231,17 +231,6 @@ static void an_event_that_names_the_incident_is_another_alert(void **state)
     bench_destroy(bench);
 }
 
-static void switch_rules(struct bench *bench, const char *text)
-{
-    struct rule_set *set = NULL;
-    struct error err = {""};
-
-    if (rule_set_parse("rules.yaml", text, strlen(text), &set, &err) != 0)
-        fail_msg("%s", err.text);
-    engine_switch_rules(bench->engine, set);
-    bench_settle(bench);
-}
-
 /* A set without composites lets their alerts go; one that has them hears of what happens from then
  * on, and of the end of what was told before. */
 static void X5_composites_come_and_go(void **state)
@@ -258,9 +247,11 @@ static void X5_composites_come_and_go(void **state)
         bench_put(feed, at, "a", "disk", R1);
         bench_put(feed, at, "b", "net", R1);
         if (at == 3000)
-            switch_rules(bench, "rules:\n" TWO);
+            bench_switch(bench, "rules:\n" TWO);
+        bench_settle(bench);
         if (at == 8000)
-            switch_rules(bench, "rules:\n" TWO BOTH(""));
+            bench_switch(bench, "rules:\n" TWO BOTH(""));
+        bench_settle(bench);
         bench_settle(bench);
         bench_pass(bench, 1000, 20);
     }
@@ -385,9 +376,7 @@ static void X2_neither_workers_nor_epochs_nor_takes_show(void **state)
     "  - id: " id "\n    on: incidents\n    of: " of "\n    window: 1m\n    when: count() >= 1\n"  \
     "    incident: {title: t}\n    close: cleared()\n"
 
-static const struct {
-    const char *rules, *message;
-} refused[] = {
+static const struct refusal refused[] = {
     {"rules:\n" TWO ON("c", "[disk, nett]"),
      "r.yaml:18:16: there is no rule \"nett\"; did you mean \"net\"?"},
     {"rules:\n" TWO ON("c", "[qqqqq]"), "r.yaml:18:10: there is no rule \"qqqqq\""},
@@ -415,14 +404,7 @@ static const struct {
 static void what_is_wrong_is_said(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        struct rule_set *set = NULL;
-        struct error err = {""};
-        assert_int_not_equal(
-            rule_set_parse("r.yaml", refused[i].rules, strlen(refused[i].rules), &set, &err), 0);
-        if (strstr(err.text, refused[i].message) == NULL)
-            fail_msg("row %zu: \"%s\" is not in\n%s", i, refused[i].message, err.text);
-    }
+    assert_each_refused(refused, sizeof(refused) / sizeof(refused[0]));
 }
 
 int main(void)

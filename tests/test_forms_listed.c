@@ -99,17 +99,6 @@ static void what_is_closed_in_its_silence_is_due_again(void **state)
     bench_destroy(bench);
 }
 
-static void switch_rules(struct bench *bench, const char *text)
-{
-    struct rule_set *set = NULL;
-    struct error err = {""};
-
-    if (rule_set_parse("rules.yaml", text, strlen(text), &set, &err) != 0)
-        fail_msg("%s", err.text);
-    engine_switch_rules(bench->engine, set);
-    bench_settle(bench);
-}
-
 /* What is no longer listed goes with its incident, what stays is not asked anew, what comes is due
  * from the switch on. */
 static void X5_another_list_moves_only_what_it_changes(void **state)
@@ -125,8 +114,9 @@ static void X5_another_list_moves_only_what_it_changes(void **state)
     bench_put(feed, 0, "b", "hb", "");
     bench_settle(bench);
     bench_pass(bench, 1900, 20); /* both have opened */
-    switch_rules(bench, "rules:\n" LISTED("alive", "1s", "[{resource: c}, {resource: b}]",
+    bench_switch(bench, "rules:\n" LISTED("alive", "1s", "[{resource: c}, {resource: b}]",
                                           "cleared() || quiet(30s)"));
+    bench_settle(bench);
     bench_pass(bench, 300, 20);
     bench_put(feed, 2200, "a", "hb", ""); /* of nobody */
     bench_put(feed, 2200, "b", "hb", ""); /* b is back: not due before 3200 */
@@ -168,7 +158,8 @@ static void X5_a_rule_that_is_gone_expects_nothing(void **state)
     bench_put(feed, 0, "a", "hb", "");
     bench_settle(bench);
     bench_pass(bench, 600, 20);
-    switch_rules(bench, "rules:\n" LISTED("other", "10s", A_AND_B, "cleared()"));
+    bench_switch(bench, "rules:\n" LISTED("other", "10s", A_AND_B, "cleared()"));
+    bench_settle(bench);
     bench_pass(bench, 2000, 20);
     assert_int_equal(engine_rule_counters(bench->engine, row, 2), 2);
     assert_int_equal(row[0].keys, 0);
@@ -312,9 +303,7 @@ static void X2_the_number_of_workers_never_shows(void **state)
 
 #define REFUSED(keys) "rules:\n" LISTED("r", "1s", keys, "cleared()")
 
-static const struct {
-    const char *rules, *message;
-} refused[] = {
+static const struct refusal refused[] = {
     {REFUSED("5"), "r.yaml:5:31: keys takes a list of maps, or {file: NAME.csv}"},
     {REFUSED("[]"), "keys lists one key at least"},
     {REFUSED("[a]"), "keys lists maps that name each field of by: {resource: ...}"},
@@ -336,14 +325,7 @@ static const struct {
 static void what_is_wrong_is_said(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        struct rule_set *set = NULL;
-        struct error err = {""};
-        assert_int_not_equal(
-            rule_set_parse("r.yaml", refused[i].rules, strlen(refused[i].rules), &set, &err), 0);
-        if (strstr(err.text, refused[i].message) == NULL)
-            fail_msg("row %zu: \"%s\" is not in\n%s", i, refused[i].message, err.text);
-    }
+    assert_each_refused(refused, sizeof(refused) / sizeof(refused[0]));
 }
 
 int main(void)

@@ -170,38 +170,30 @@ static void a_title_shows_them(void **state)
     bench_destroy(bench);
 }
 
+#define OPENED_BY(when)                                                                            \
+    "rules:\n  - id: r\n    where: true\n    window: 10s\n    when: '" when "'\n"                  \
+    "    incident: {title: t}\n    close: quiet(1h)\n"
+
+static const struct refusal refused[] = {
+    {OPENED_BY("sum(severity) > 1"),
+     "this aggregate takes a number, or a label that holds one, and this is a severity"},
+    {OPENED_BY("sum(message) > 1"),
+     "r.yaml:5:16: this aggregate takes a number, or a label that holds one, "
+     "and message is text; what computes a number of it may be named: "
+     "double(message)"},
+    {OPENED_BY("sum() > 1"), "sum() takes exactly one thing"},
+    {OPENED_BY("quantile(value) > 1"), "quantile() takes two things: quantile(value, 0.95)"},
+    {OPENED_BY("quantile(value, 95) > 1"),
+     "a quantile is a number from 0 to 1: quantile(value, 0.95)"},
+    {OPENED_BY("avg(vlaue) > 1"), "there is no field \"vlaue\"; did you mean \"value\"?"},
+    {OPENED_BY("avg(count()) > 1"), "count() belongs into when, not into where"},
+    {OPENED_BY("avg(value) > \"a\""), "this is text and cannot be compared with a number"},
+};
+
 static void what_is_no_number_is_refused(void **state)
 {
-    static const struct {
-        const char *when, *message;
-    } cases[] = {
-        {"sum(severity) > 1", "this aggregate takes a number, or a label that holds one, and this "
-                              "is a severity"},
-        {"sum(message) > 1",
-         "r.yaml:5:16: this aggregate takes a number, or a label that holds one, "
-         "and message is text; what computes a number of it may be named: "
-         "double(message)"},
-        {"sum() > 1", "sum() takes exactly one thing"},
-        {"quantile(value) > 1", "quantile() takes two things: quantile(value, 0.95)"},
-        {"quantile(value, 95) > 1", "a quantile is a number from 0 to 1: quantile(value, 0.95)"},
-        {"avg(vlaue) > 1", "there is no field \"vlaue\"; did you mean \"value\"?"},
-        {"avg(count()) > 1", "count() belongs into when, not into where"},
-        {"avg(value) > \"a\"", "this is text and cannot be compared with a number"},
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        char rule[512];
-        struct rule_set *set = NULL;
-        struct error err = {""};
-        snprintf(rule, sizeof(rule),
-                 "rules:\n  - id: r\n    where: true\n    window: 10s\n    when: '%s'\n"
-                 "    incident: {title: t}\n    close: quiet(1h)\n",
-                 cases[i].when);
-        assert_int_not_equal(rule_set_parse("r.yaml", rule, strlen(rule), &set, &err), 0);
-        if (strstr(err.text, cases[i].message) == NULL)
-            fail_msg("%s: %s", cases[i].when, err.text);
-    }
+    assert_each_refused(refused, sizeof(refused) / sizeof(refused[0]));
 }
 
 int main(void)

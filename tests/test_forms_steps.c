@@ -211,9 +211,7 @@ static void keys_have_chains_of_their_own(void **state)
     bench_destroy(bench);
 }
 
-static const struct {
-    const char *rules, *message;
-} refused[] = {
+static const struct refusal refused[] = {
     {RULE_OF("    sequence: a\n", ""), ":3:15: sequence takes a list of steps"},
     {SEQUENCE(STEP("a"), ""), "sequence needs at least two steps"},
     {SEQUENCE(NOT("a") STEP("b"), ""), "a sequence begins with a step that comes"},
@@ -240,14 +238,7 @@ static const struct {
 static void what_is_wrong_is_said(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        struct rule_set *set = NULL;
-        struct error err = {""};
-        assert_int_not_equal(
-            rule_set_parse("r.yaml", refused[i].rules, strlen(refused[i].rules), &set, &err), 0);
-        if (strstr(err.text, refused[i].message) == NULL)
-            fail_msg("row %zu: \"%s\" is not in\n%s", i, refused[i].message, err.text);
-    }
+    assert_each_refused(refused, sizeof(refused) / sizeof(refused[0]));
 }
 
 int main(void)

@@ -85,15 +85,6 @@ static void what_fits_is_not_told(void **state)
     bench_destroy(bench);
 }
 
-static void switch_to(struct bench *bench, const char *rules)
-{
-    struct rule_set *set = NULL;
-    struct error err = {""};
-
-    assert_int_equal(rule_set_parse("next.yaml", rules, strlen(rules), &set, &err), 0);
-    engine_switch_rules(bench->engine, set);
-}
-
 /* Room for more comes too late for what has gone. */
 static void what_was_pushed_out_is_told_when_there_is_room_again(void **state)
 {
@@ -107,7 +98,7 @@ static void what_was_pushed_out_is_told_when_there_is_room_again(void **state)
     bench_pass(bench, 400, 20);
     put_many(feed, 500, 5);
     bench_pass(bench, 5000, 100);
-    switch_to(bench, FULL("500") LISTEN);
+    bench_switch(bench, FULL("500") LISTEN);
     bench_pass(bench, 25000, 700);
     bench_stop(bench);
     assert_told(bench, 20000, "2 entries of rule full were pushed out: max_members was reached");
@@ -127,7 +118,7 @@ static void a_rule_that_is_gone_is_not_told_of(void **state)
     bench_pass(bench, 400, 20);
     put_many(feed, 500, 5);
     bench_pass(bench, 5000, 100);
-    switch_to(bench, "rules:\n" LISTEN);
+    bench_switch(bench, "rules:\n" LISTEN);
     bench_pass(bench, 20000, 100);
     bench_stop(bench);
     assert_int_equal(bench->counters.evicted, 2);

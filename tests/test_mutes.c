@@ -491,16 +491,6 @@ static void mutes_are_counted_by_id(void **state)
 /* --- live --------------------------------------------------------------------------------------
  */
 
-static struct rule_set *rules_of(const char *text)
-{
-    struct rule_set *set = NULL;
-    struct error err = {""};
-
-    if (rule_set_parse("next.yaml", text, strlen(text), &set, &err) != 0)
-        fail_msg("%s", err.text);
-    return set;
-}
-
 /* Nothing comes any more: seals alone carry time on, and the silence ends all the same. */
 static void silence_ends_while_nothing_happens(void **state)
 {
@@ -538,8 +528,7 @@ static void silences_come_and_go_with_the_rule_set(void **state)
     bench_put(feed, 0, "a", "down", "");
     bench_settle(bench);
     bench_pass(bench, 2000, 100);
-    engine_switch_rules(bench->engine, rules_of(RULE_DOWN "silences:\n" SILENCE(
-                                           "s", "team == \"net\"", "40", "59")));
+    bench_switch(bench, RULE_DOWN "silences:\n" SILENCE("s", "team == \"net\"", "40", "59"));
     bench_settle(bench);
     bench_pass(bench, 2000, 100);
     bench_put(feed, 4000, "b", "down", "");
@@ -551,7 +540,7 @@ static void silences_come_and_go_with_the_rule_set(void **state)
                                          "4000 opened rule b (silence s)\n"
                                          "4000 closed cleared a (silence s)\n"
                                          "4000 op resolve 2\n");
-    engine_switch_rules(bench->engine, rules_of(RULE_DOWN));
+    bench_switch(bench, RULE_DOWN);
     bench_settle(bench);
     bench_pass(bench, 2000, 100);
     struct mark mark = bench_mark(bench, MARK_SWITCH);

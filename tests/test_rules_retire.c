@@ -14,16 +14,6 @@
 #define FIRST(window, quiet)                                                                       \
     RULE_BY_RESOURCE("first", "one", RULE_ON_EVENTS, window, "count() >= 2", "quiet(" quiet ")")
 
-static void switch_to(struct bench *bench, const char *rules)
-{
-    struct rule_set *set = NULL;
-    struct error err = {""};
-
-    if (rule_set_parse("next.yaml", rules, strlen(rules), &set, &err) != 0)
-        fail_msg("%s", err.text);
-    engine_switch_rules(bench->engine, set);
-}
-
 static uint64_t sets_held(struct bench *bench)
 {
     struct engine_counters counters;
@@ -63,12 +53,12 @@ static void a_set_stays_while_an_incident_goes_by_it(void **state)
     struct bench_feed *feed;
     struct bench *bench = begin(&feed);
 
-    switch_to(bench, RULES FIRST("3s", "10s"));
+    bench_switch(bench, RULES FIRST("3s", "10s"));
     bench_pass(bench, 1000, 20);
     bench_put(feed, now(bench), "a", "one", "");
     bench_put(feed, now(bench) + 1, "a", "one", "");
     bench_pass(bench, 1000, 20); /* open, and closes 10 s after: by the set that opened it */
-    switch_to(bench, RULES FIRST("3s", "1s"));
+    bench_switch(bench, RULES FIRST("3s", "1s"));
     bench_pass(bench, 6000, 100);
     assert_non_null(strstr(bench->brief, "opened rule first"));
     assert_null(strstr(bench->brief, "closed quiet first"));
@@ -90,7 +80,7 @@ static void a_form_stays_while_a_key_has_it(void **state)
     bench_put(feed, now(bench) + 1, "a", "one", "");
     bench_put(feed, now(bench) + 2, "b", "one", ""); /* watches for two seconds */
     bench_pass(bench, 200, 20);
-    switch_to(bench, RULES FIRST("3s", "1s"));
+    bench_switch(bench, RULES FIRST("3s", "1s"));
     bench_pass(bench, 1000, 20);
     assert_int_equal(forms_held(bench), 3);
     bench_pass(bench, 20000, 100); /* closed, slid out, expired, looked at */
@@ -105,7 +95,7 @@ static void a_form_stays_while_a_key_has_it(void **state)
             assert_int_equal(rows[i].closed, 1);
         }
     /* Its place is used again, and the new form counts from there. */
-    switch_to(bench, RULES FIRST("4s", "1s"));
+    bench_switch(bench, RULES FIRST("4s", "1s"));
     bench_pass(bench, 1000, 20);
     bench_put(feed, now(bench), "a", "one", "");
     bench_put(feed, now(bench) + 1, "a", "one", "");
@@ -163,7 +153,7 @@ static void run_storm(bool switches, unsigned workers, char *lines, size_t bytes
         bench_put(feed, now(bench), resource, "one", "");
         bench_put(feed, now(bench) + 1, resource, "one", "");
         if (switches)
-            switch_to(bench, sets[i % 4]);
+            bench_switch(bench, sets[i % 4]);
         bench_pass(bench, 100, 50);
         *most = sets_held(bench) > *most ? sets_held(bench) : *most;
     }
