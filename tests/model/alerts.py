@@ -24,10 +24,10 @@ class Touch:
 class Alert:
     def __init__(self, identity):
         self.identity = identity
-        self.is_open = self.is_flapping = self.told_open = False
+        self.is_open = self.is_flapping = False
         self.last = NEVER
         self.problem = None    # the last problem event that was not a repeat
-        self.told = None       # the one that the rules were told last
+        self.told = None       # the one that the rules were told last; None: told closed
         self.changes = []      # their times, newest last
         self.routes = []       # (place, key values): what the rules were told
         self.flap_routes = []  # the same of rules of flapping alerts
@@ -65,14 +65,12 @@ class Alerts:
             return []
         if event.attributes() == alert.problem.attributes():
             if alert.is_stale and not alert.is_flapping:
-                return self.repeat_after_switch(alert, event)
+                return self.counted(self.tell(alert, self.match(event), event, event.et, kept=self.repeats), "duplicate")
             if alert.is_flapping or not self.model.reads_volatile or (
                     self.match(event) == alert.routes and event.severity == alert.problem.severity):
                 return self.repeat(alert, event)
         alert.problem = event
-        if alert.is_flapping:
-            return self.fold()
-        return self.counted(self.tell_attributes(alert, event.et))
+        return self.fold() if alert.is_flapping else self.counted(self.tell_problem(alert, event.et))
 
     def counted(self, touches, otherwise="unmatched"):
         self.count("routed" if touches else otherwise)
@@ -91,7 +89,7 @@ class Alerts:
         alert.changes = (alert.changes + [event.et])[-self.config["flap_start"]:]
         if alert.is_flapping:
             return self.fold()
-        told = self.tell_raise(alert, event.et) if event.is_problem else self.tell_clear(alert, event.et)
+        told = self.tell_problem(alert, event.et) if event.is_problem else self.tell_clear(alert, event.et)
         touches = self.counted(told)
         since = event.et - self.config["flap_window_ms"]
         if sum(t > since for t in alert.changes) >= self.config["flap_start"]:
@@ -99,6 +97,26 @@ class Alerts:
             self.count("flap_begun")
             touches += self.tell_flapping(alert, event)
         return touches
+
+    def tell(self, alert, routes, event, now, opener="event", kept=None, gone="CLEAR"):
+        """These are its routes from now on: touches of those that are gone, are new, or hold still (what `kept` says)."""
+        old, alert.routes, alert.is_stale = alert.routes, routes, False
+        kinds = [(gone, route) for route in old if route not in routes]
+        kinds += [(kept(route) if route in old else "RAISE", route) for route in routes]
+        return [Touch(kind, *route, alert.identity, event, now, opener) for kind, route in kinds if kind]
+
+    def repeats(self, route):
+        return "REPEAT" if self.model.rules[route[0]].repeats else None
+
+    def tell_problem(self, alert, now, opener="event"):
+        """As it is now; nobody may have been told of it before."""
+        alert.told = alert.problem
+        return self.tell(alert, self.match(alert.problem), alert.problem, now, opener,
+                         lambda route: self.repeats(route) or "CHANGE")
+
+    def tell_clear(self, alert, now, kind="CLEAR"):
+        alert.told = None
+        return self.tell(alert, [], None, now, gone=kind)
 
     def tell_flapping(self, alert, event):
         words = copy.copy(alert.problem)
@@ -110,42 +128,12 @@ class Alerts:
         routes, alert.flap_routes = alert.flap_routes, []
         return [Touch(kind, *route, alert.identity, None, now) for route in routes]
 
-    def tell_raise(self, alert, now, opener="event"):
-        alert.told_open, alert.told = True, alert.problem
-        alert.routes, alert.is_stale = self.match(alert.problem), False
-        return [Touch("RAISE", *route, alert.identity, alert.problem, now, opener) for route in alert.routes]
-
-    def tell_clear(self, alert, now, kind="CLEAR"):
-        alert.told_open = False
-        routes, alert.routes = alert.routes, []
-        return [Touch(kind, *route, alert.identity, None, now) for route in routes]
-
-    def tell_anew(self, alert, event, now, kind, opener="event"):
-        """Rules are matched anew: CLEAR, RAISE, and what `kind` says of a route that holds still."""
-        old, alert.routes, alert.is_stale = alert.routes, self.match(event), False
-        touches = [Touch("CLEAR", *route, alert.identity, None, now) for route in old if route not in alert.routes]
-        for route in alert.routes:
-            of_kind = kind(route) if route in old else "RAISE"
-            if of_kind:
-                touches.append(Touch(of_kind, *route, alert.identity, event, now, opener))
-        return touches
-
-    def tell_attributes(self, alert, now, opener="event"):
-        alert.told = alert.problem
-        return self.tell_anew(alert, alert.problem, now,
-                              lambda route: "REPEAT" if self.model.rules[route[0]].repeats else "CHANGE", opener)
-
-    def repeat_after_switch(self, alert, event):
-        touches = self.tell_anew(alert, event, event.et, lambda route: self.model.rules[route[0]].repeats and "REPEAT")
-        return self.counted(touches, "duplicate")
-
     def repeat(self, alert, event):
-        routes = [route for route in alert.routes if self.model.rules[route[0]].repeats]
-        if alert.is_flapping and event.attributes() != alert.told.attributes():
+        routes = list(filter(self.repeats, alert.routes))
+        if alert.is_flapping and alert.told and event.attributes() != alert.told.attributes():
             routes = []  # of what the rules were not told
         event.goes_nowhere = not routes and not alert.is_flapping and not self.model.reads_volatile
-        return self.counted([Touch("REPEAT", *route, alert.identity, event, event.et) for route in routes],
-                            "duplicate")
+        return self.counted([Touch("REPEAT", *route, alert.identity, event, event.et) for route in routes], "duplicate")
 
     def lasts(self, alert):
         """Alerts that are incidents do not expire while these are open."""
@@ -171,11 +159,9 @@ class Alerts:
         alert.is_flapping = False
         touches = self.tell_flapping_end(alert, "CLEAR", now)
         if not alert.is_open:
-            return touches + (self.tell_clear(alert, now) if alert.told_open else [])
-        if not alert.told_open:
-            return touches + self.tell_raise(alert, now, "timer")
-        if alert.told.attributes() != alert.problem.attributes():
-            return touches + self.tell_attributes(alert, now, "timer")
+            return touches + (self.tell_clear(alert, now) if alert.told else [])
+        if alert.told is None or alert.told.attributes() != alert.problem.attributes():
+            return touches + self.tell_problem(alert, now, "timer")
         return touches
 
     def evict(self, now):

@@ -4,7 +4,7 @@ import itertools
 import math
 
 from records import NEVER
-from values import Undefined, duration_text, is_true, number_text, to_double, value
+from values import Undefined, computed, duration_text, is_true, number_text
 
 WHY_VALUES = 5
 
@@ -28,10 +28,7 @@ class Entry:
 
     def number(self, tree):
         """What the tree gives for its event; None for nothing."""
-        try:
-            return to_double(value(tree, self.event))
-        except Undefined:
-            return None
+        return computed(("double", tree), self.event)
 
 
 # Numbers: sums are exact, in steps of 2**-40.
@@ -107,20 +104,13 @@ RELATIONS = {  # turned round; with its sides exchanged
     "<": (">=", ">"), "<=": (">", ">="), ">": ("<=", "<"), ">=": ("<", "<="), "==": ("!=", "=="), "!=": ("==", "!=")}
 
 
-def truth(tree, world):
-    try:
-        return value(tree, world)
-    except Undefined:
-        return None
-
-
 def bearing(tree, world, turned=False):
     """Its leaves that bear it, or with `turned` its being false; and whether they are turned round."""
     if tree[0] == "not":
         yield from bearing(tree[1], world, not turned)
     elif tree[0] in ("and", "or"):
         for side in tree[1:]:
-            if (tree[0] == "and") is not turned or truth(side, world) is (not turned):
+            if (tree[0] == "and") is not turned or computed(side, world) is (not turned):
                 yield from bearing(side, world, turned)
     else:
         yield tree, turned
@@ -186,17 +176,14 @@ class Window(Form):
 
     def look(self):
         self.counts = {part: aggregate(self.entries, *part) for part in self.rule.aggregates}
-        try:
-            return value(self.rule.when, Counted(self.counts))
-        except Undefined:
-            return False
+        return is_true(self.rule.when, Counted(self.counts))
 
     def take(self, touch):
         now = touch.time
-        if self.rule.kind == "sliding":
+        if self.rule.window == "sliding":
             self.slide(now)
         own = [entry for entry in self.entries if entry.alert == touch.alert]
-        if own and (touch.kind == "CHANGE" or self.rule.kind == "open"):
+        if own and (touch.kind == "CHANGE" or self.rule.window == "open"):
             own[-1].change(touch.event)
             self.count("retired")
         else:
@@ -209,9 +196,9 @@ class Window(Form):
             self.entries.pop(0)
             self.count("evicted")
             self.key.model.pushed[self.key.place] += 1
-        if self.rule.hold:
+        if self.rule.for_ms:
             self.look_for_long(now)
-        elif not self.rule.looks_at_end and self.look():
+        elif self.rule.look != "end" and self.look():
             self.open(touch.event, now, touch.opener)
 
     def unfit(self, entry):
@@ -228,28 +215,28 @@ class Window(Form):
     def drop(self, touch):
         super().drop(touch)
         left = [entry for entry in self.entries if entry.alert != touch.alert]
-        if self.rule.kind == "open" and len(left) < len(self.entries):
+        if self.rule.window == "open" and len(left) < len(self.entries):
             self.count("expired")
             self.entries = left
-            if left and self.rule.hold:
+            if left and self.rule.for_ms:
                 self.look_for_long(touch.time)
 
     def slide(self, now):
-        left = [entry for entry in self.entries if entry.time > now - self.rule.window]
+        left = [entry for entry in self.entries if entry.time > now - self.rule.window_ms]
         self.count("expired", len(self.entries) - len(left))
         self.entries = left
 
     def timers(self):
         rule = self.rule
-        return {"sliding": lambda: self.entries[0].time + rule.window,
-                "tumbling": lambda: (self.begun // rule.window + 1) * rule.window,
-                "session": lambda: min(self.entries[-1].time + rule.window, self.begun + rule.session_max),
-                "open": lambda: None if self.true_since is None else self.true_since + rule.hold}[rule.kind]()
+        return {"sliding": lambda: self.entries[0].time + rule.window_ms,
+                "tumbling": lambda: (self.begun // rule.window_ms + 1) * rule.window_ms,
+                "session": lambda: min(self.entries[-1].time + rule.window_ms, self.begun + rule.session_max_ms),
+                "open": lambda: None if self.true_since is None else self.true_since + rule.for_ms}[rule.window]()
 
     def timer(self, now):
-        if self.rule.kind == "sliding":
+        if self.rule.window == "sliding":
             self.slide(now)
-        elif self.rule.hold or self.rule.looks_at_end and self.look():
+        elif self.rule.for_ms or self.rule.look == "end" and self.look():
             self.look()
             self.open(None, now, "timer")
         else:
@@ -262,8 +249,8 @@ class Window(Form):
 
     def why(self, entries):
         rule, parts = self.rule, []
-        frame = {"open": "open now", "session": "in a session with gaps below "}.get(rule.kind, "in ")
-        frame += duration_text(rule.window) if rule.window else ""
+        frame = {"open": "open now", "session": "in a session with gaps below "}.get(rule.window, "in ")
+        frame += duration_text(rule.window_ms) if rule.window_ms else ""
         leaves = list(bearing(rule.when, Counted(self.counts)))
         bear = [part for part in rule.aggregates if any(part in aggregates_in(leaf, False) for leaf, _ in leaves)]
         for part in bear or rule.aggregates:
@@ -281,7 +268,7 @@ class Window(Form):
                 parts.append(self.why_unusual(part, frame))
             else:
                 parts.append(f"{text} is {'nothing' if n is None else number_text(n)} {frame}")
-        return "; ".join(parts + [f"held for {duration_text(rule.hold)}"] * (rule.hold > 0))
+        return "; ".join(parts + [f"held for {duration_text(rule.for_ms)}"] * (rule.for_ms > 0))
 
 
 class Baseline(Window):
@@ -299,21 +286,21 @@ class Baseline(Window):
     def take(self, touch):
         super().take(touch)
         self.last = touch.time
-        self.due = self.due or (touch.time // self.rule.window + 1) * self.rule.window
+        self.due = self.due or (touch.time // self.rule.window_ms + 1) * self.rule.window_ms
 
     def hear(self, touch):
         self.last = touch.time
 
     def closed(self, now, inc):
         self.closed_at = now
-        self.due = None if self.key.drains() else (now // self.rule.window + 1) * self.rule.window
+        self.due = None if self.key.drains() else (now // self.rule.window_ms + 1) * self.rule.window_ms
 
     def timers(self):
         return self.due
 
     def timer(self, now):
-        recording, begin = self.key.model.recording, now - self.rule.window
-        self.due = now + self.rule.window
+        recording, begin = self.key.model.recording, now - self.rule.window_ms
+        self.due = now + self.rule.window_ms
         self.now = now
         is_blind = any(recording.is_blind(place, now) or recording.sight_since(place, now) + 60000 > begin
                        for place in recording.blind)
@@ -336,7 +323,7 @@ class Baseline(Window):
                 is_zero = not self.entries and part[2] == "rate"
                 self.counts[part] = 0.0 if is_zero else aggregate(self.entries, *part)
                 continue
-            x, slot = self.counts[part[3]], (self.now // self.rule.window - 1) % self.rule.slots
+            x, slot = self.counts[part[3]], (self.now // self.rule.window_ms - 1) % self.rule.slots
             self.numbers[part] = None if x is None else float(x)
             self.known[part] = self.learned.get((part, slot), (0, 0.0, 0.0))
             self.counts[part] = self.deviation(self.numbers[part], *self.known[part])
@@ -355,7 +342,7 @@ class Baseline(Window):
                 k, mean, q = self.known[part]
                 step = x - mean
                 mean += step / (k + 1)
-                slot = (self.now // self.rule.window - 1) % self.rule.slots
+                slot = (self.now // self.rule.window_ms - 1) % self.rule.slots
                 self.learned[part, slot] = (k + 1, mean, q + step * (x - mean))
 
     def why_unusual(self, part, frame):
@@ -399,10 +386,10 @@ class Steps(Form):
             chain = (self.chains[i - 1] if i > 0 else ()) + (entry,)
             if i == last and not self.waits:
                 match = chain
-            elif i < last or not self.chains[i] or self.rule.is_strict:
+            elif i < last or not self.chains[i] or self.rule.strict:
                 self.chains[i] = chain
                 made.add(i)
-        if self.rule.is_strict:
+        if self.rule.strict:
             self.chains = [chain if i in made else () for i, chain in enumerate(self.chains)]
         return match
 
@@ -433,13 +420,13 @@ class Steps(Form):
 
     def end_chains(self, now):
         """Those whose time is over; returns the one that waited for it, or ()."""
-        over = [bool(chain) and chain[0].time + self.rule.window <= now for chain in self.chains]
+        over = [bool(chain) and chain[0].time + self.rule.window_ms <= now for chain in self.chains]
         waited = self.chains[-1] if self.waits and over[-1] else ()
         self.chains = [() if is_over else chain for is_over, chain in zip(over, self.chains)]
         return waited
 
     def timers(self):
-        return min((chain[0].time + self.rule.window for chain in self.chains if chain), default=None)
+        return min((chain[0].time + self.rule.window_ms for chain in self.chains if chain), default=None)
 
     def timer(self, now):
         before = self.held()
@@ -461,7 +448,7 @@ class Steps(Form):
         if self.rule.in_order:
             said[1:] = [f"{text} {duration_text(b.time - a.time)} later" for text, a, b in zip(said[1:], match, match[1:])]
             said += ["no " + steps[-1]["name"]] * self.waits
-        return (", then " if self.rule.in_order else " and ").join(said) + f" (within {duration_text(self.rule.window)})"
+        return (", then " if self.rule.in_order else " and ").join(said) + f" (within {duration_text(self.rule.window_ms)})"
 
 
 class Expect(Form):

@@ -19,8 +19,7 @@ from enrich import Enrichment
 from forms import Baseline, Counted, Expect, Steps, Window, aggregates_in
 from log import Log, hash_of
 from records import NEVER, Event, Recording, self_alert
-from values import (SEVERITIES, Severity, Undefined, frozen, is_true, is_volatile, member, parts_of, text_of, to_double,
-                    value)
+from values import SEVERITIES, Severity, Undefined, computed, frozen, is_true, is_volatile, parts_of
 
 TITLE_BYTES, WHY_BYTES = 255, 300
 
@@ -37,46 +36,41 @@ def cut(text, limit):
 
 
 class Rule:
+    """What the scenario says of it, by the same names, and what follows from that."""
+    defaults = dict.fromkeys(["where", "own_where", "when", "steps", "expect", "baseline"]) | {
+        "on": "alerts", "of": (), "window": "sliding", "window_ms": 0, "session_max_ms": 0, "for_ms": 0, "look": "always",
+        "in_order": False, "strict": False, "to_next": False, "priority": "P3", "team": "", "max_keys": 100000,
+        "max_members": 1000}
+
     def __init__(self, raw):
-        raw = frozen(raw)
-        self.id, self.on = raw["id"], "beats" if "expect" in raw else raw.get("on", "alerts")
+        self.__dict__.update(self.defaults, **frozen(raw))
+        self.on = "beats" if self.expect else self.on
         self.repeats = self.on == "events"
-        self.listed = raw.get("expect", {}).get("keys", ())  # keys that are watched, and no others
-        self.steps = raw.get("steps")  # of a sequence, or the conditions of `all`
-        self.in_order, self.is_strict, self.to_next = (bool(raw.get(n)) for n in ("in_order", "strict", "to_next"))
-        self.expect = raw.get("expect")
-        self.where = raw.get("where") if not self.steps else self.where_of_steps(raw.get("own_where"))
-        self.of = raw.get("of", ())    # the rules whose incidents a composite is made of
-        if self.of:
-            is_of = ("in", ("field", "check"), *(("const", "text", name) for name in self.of))
-            self.where = ("and", is_of, self.where) if self.where else is_of
-        self.by = raw["by"] if raw["by"][:1] == ("tenant",) else ("tenant",) + raw["by"]
-        self.kind = raw.get("window", "sliding")  # sliding, tumbling, session, open
-        self.window, self.session_max = raw.get("window_ms", 0), raw.get("session_max_ms", 0)
-        self.looks_at_end, self.hold = raw.get("look") == "end", raw.get("for_ms", 0)
-        self.when, self.close, self.title = raw.get("when"), raw["close"], raw["title"]
-        self.priority, self.team = raw.get("priority", "P3"), raw.get("team", "")
-        self.max_keys, self.max_members = raw.get("max_keys", 100000), raw.get("max_members", 1000)
+        self.listed = self.expect.get("keys", ()) if self.expect else ()  # keys that are watched, and no others
+        self.by = self.by if self.by[:1] == ("tenant",) else ("tenant",) + self.by
+        if self.steps:
+            any_step = ("or", *(step["where"] for step in self.steps))
+            self.where = self.both(self.own_where, None if self.strict else any_step)
+        if self.of:  # the rules whose incidents it is made of
+            self.where = self.both(("in", ("field", "check"), *(("const", "text", name) for name in self.of)), self.where)
         self.aggregates = list(dict.fromkeys(aggregates_in(self.when))) if self.when else []
-        self.baseline = raw.get("baseline")
         if self.baseline:
-            self.season = self.baseline["season_ms"]
-            self.slots, self.learn = self.season // self.window, self.baseline.get("learn", 3)
-            self.forget = self.baseline.get("forget_ms", 2 * self.season)
-            self.looks_at_end = True
+            self.look, season = "end", self.baseline["season_ms"]
+            self.slots, self.learn = season // self.window_ms, self.baseline.get("learn", 3)
+            self.forget = self.baseline.get("forget_ms", 2 * season)
         of_close = list(parts_of(self.close))
         self.quiets = {part[1] for part in of_close if part[0] == "quiet"}
         self.fewers = {part[1:] for part in of_close if part[0] == "fewer"}
         self.lasts = {part[1] for part in of_close if part[0] == "last"}
         # What decides whether its windows carry on when another rule set takes its place.
-        self.form = (self.on, self.where, self.by, self.kind, self.window, self.session_max, self.looks_at_end,
-                     self.hold, self.aggregates if self.baseline else self.when,
-                     self.baseline and (self.season, self.learn, self.forget), [(s["where"], s.get("not")) for s in self.steps or ()], self.in_order,
-                     self.is_strict, self.to_next, self.expect and self.expect["every_ms"])
+        self.form = (self.on, self.where, self.by, self.window, self.window_ms, self.session_max_ms, self.look, self.for_ms,
+                     self.baseline and (self.aggregates, season, self.learn, self.forget) or self.when, self.in_order,
+                     self.strict, self.to_next, [(step["where"], step.get("not")) for step in self.steps or ()],
+                     self.expect and self.expect["every_ms"])
 
-    def where_of_steps(self, own):
-        any_step = ("or", *(step["where"] for step in self.steps))
-        return own if self.is_strict else ("and", own, any_step) if own else any_step
+    @staticmethod
+    def both(a, b):
+        return ("and", a, b) if a and b else a or b
 
     def key_values(self, event):
         return tuple(map(event.text, self.by))
@@ -185,15 +179,16 @@ class Incident:
             self.first = key.form.listed if key.form.last is None else key.form.last
             self.severity = SEVERITIES.index(self.rule.expect.get("severity", "major"))
         else:                      # only the window of a baseline may be empty
-            self.first = min((entry.ts for entry in entries), default=now - self.rule.window)
+            self.first = min((entry.ts for entry in entries), default=now - self.rule.window_ms)
             self.severity = max((entry.severity for entry in entries), default=SEVERITIES.index("warning"))
         shown = Counted(counts, event or self.rule.key_event(key.values, now))
-        self.title = cut("".join(self.shown(part, shown) for part in self.rule.title), TITLE_BYTES)
+        # Pieces of text, and expressions; what cannot be computed is nothing.
+        pieces = [part if isinstance(part, str) else computed(("string", part), shown) or "" for part in self.rule.title]
+        self.title = cut("".join(pieces), TITLE_BYTES)
         self.why = cut(why, WHY_BYTES)
         self.last_touch = self.looked = now
         self.joined = []           # times of RAISE, CHANGE and REPEAT since the opening
-        self.last_numbers = {}
-        self.note_numbers(event)
+        self.heard = [event] if event else []  # the one that opened it, and those of these touches
         self.is_lost = self.is_lost_now = False  # "no longer watched"; and its update is to come
         self.is_forgotten = False  # its key is gone
         self.is_told_on = False    # to composite rules
@@ -205,21 +200,6 @@ class Incident:
         self.count("opened")
         for entry in entries:
             entry.is_counted = True
-
-    @staticmethod
-    def shown(part, world):
-        """A piece of text, or an expression; what cannot be computed is nothing."""
-        try:
-            return part if isinstance(part, str) else text_of(value(part, world))
-        except Undefined:
-            return ""
-
-    def note_numbers(self, event):
-        for tree in self.rule.lasts if event else ():
-            try:
-                self.last_numbers[tree] = to_double(value(tree, event))
-            except Undefined:
-                pass
 
     def join(self, touch):
         if touch.alert in self.members or len(self.members) < self.rule.max_members:
@@ -233,7 +213,7 @@ class Incident:
         self.severity = max(self.severity, touch.event.severity)
         self.last_touch = self.looked = touch.time
         self.joined.append(touch.time)
-        self.note_numbers(touch.event)
+        self.heard.append(touch.event)
         self.count("correlated")
 
     def leave(self, touch):
@@ -283,7 +263,10 @@ class Incident:
         return (self.joined[-touches] if len(self.joined) >= touches else self.opened) + ms
 
     def last(self, tree):
-        return member(self.last_numbers, tree)
+        numbers = [number for number in (computed(("double", tree), event) for event in self.heard) if number is not None]
+        if not numbers:
+            raise Undefined
+        return numbers[-1]
 
     def timers(self):
         due = self.quiet_ends() + [self.fewer_from(*fewer) for fewer in self.rule.fewers]

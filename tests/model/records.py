@@ -1,7 +1,7 @@
 """Events as rules see them, and when they count: docs/correlation.md, section 1."""
 import collections
 
-from values import Duration, Severity, SEVERITIES, Time, Undefined, member, text_of
+from values import Duration, Severity, SEVERITIES, Time, Undefined, computed, member
 
 NEVER = -(1 << 62)
 
@@ -56,10 +56,7 @@ class Event:
 
     def text(self, name):
         """As keys have it: what is absent is empty."""
-        try:
-            return text_of(self.field(name))
-        except Undefined:
-            return ""
+        return computed(("string", ("field", name)), self) or ""
 
     def order(self):
         return (self.et, *self.place)

@@ -175,10 +175,7 @@ def logic(decisive, world, *parts):
 
 
 def has_cell(world, table, key, column):
-    try:
-        return column in TABLES[table].get(value(key, world), {})
-    except Undefined:
-        return False
+    return column in TABLES[table].get(computed(key, world), {})
 
 
 def constant(_world, kind, got):
@@ -224,11 +221,16 @@ def value(tree, world):
     return getattr(world, op)(*args)  # what only the world knows: field, has, aggregate, quiet ...
 
 
-def is_true(tree, world):
+def computed(tree, world):
+    """Its value, or None."""
     try:
         return value(tree, world)
     except Undefined:
-        return False
+        return None
+
+
+def is_true(tree, world):
+    return computed(tree, world) is True
 
 
 def parts_of(tree):
