@@ -51,11 +51,15 @@ static bool mark_push(struct worker *worker, const struct mark *mark)
     return true;
 }
 
-static void passed_publish(struct part *part)
+static void passed_publish(const struct worker *worker, struct part *part)
 {
     int64_t least = part->max_c != INT64_MIN ? part->max_c - part->topic->disorder_ms : INT64_MIN;
     int64_t passed = part->sealed > least ? part->sealed : least;
 
+    /* A replay begins with the first events: how far seals alone have brought a partition whose
+     * first records are refused depends on how many of these were taken at once. */
+    if (!part->had_event && worker->engine->config.seal_ms == 0)
+        passed = INT64_MIN;
     if (part->had_event) {
         int64_t reach = part->max_c + part->topic->disorder_ms;
         /* relaxed: read after passed has been seen to be at the end (W). */
@@ -104,7 +108,7 @@ static bool seal_apply(struct worker *worker, struct part *part)
                                                                    .value_ms = value}))
         return false; /* V never falls; a seal that cannot be noted is not made */
     part->sealed = value;
-    passed_publish(part);
+    passed_publish(worker, part);
     return true;
 }
 
@@ -364,7 +368,7 @@ static void part_finish(struct worker *worker, struct part *part)
 {
     marks_apply(worker, part, INT64_MAX); /* seals after its last record */
     part->finished = true;
-    passed_publish(part);
+    passed_publish(worker, part);
 }
 
 static void counts_store(struct worker *worker, struct part *part)
@@ -448,7 +452,7 @@ static bool part_poll(struct worker *worker, struct part *part, uint64_t now_ns,
     if (part->batch_at == part->batch_count)
         ops->release(part->feed);
     counts_store(worker, part);
-    passed_publish(part);
+    passed_publish(worker, part);
     worker->data_ns = now_ns;
     if (look)
         lag_look(part);

@@ -333,7 +333,7 @@ class Model:
         next_round = None  # nothing has happened yet that a round end could see
         while end is not None and self.switches and self.switches[0]["at"] <= self.recording.begin:
             self.switch(self.switches.pop(0))  # what it replaces was never in force
-        if end is not None:
+        if end is not None and end > self.recording.begin:
             self.list_keys(self.recording.begin // round_ms * round_ms)
         while end is not None:
             due = [(end, ROUND_END)]  # the last thing that happens
