@@ -4,6 +4,7 @@
  * do not exist.
  */
 #include <jansson.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +64,7 @@ static const struct option_table table = {
         "--against exit code 1 says that a reload would change something.",
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
-    .exits = "0 1 64 65 69 71 78",
+    .exits = "0 1 64 65 69 71 74 78",
 };
 
 static void print_key(void *self, const struct config_key *key, const char *path, const char *value)
@@ -332,14 +333,15 @@ static int ask_running(const struct check *check, const struct config *config,
 {
     const char *admin = check->admin != NULL ? check->admin : config->admin.listen;
     char *answer = NULL;
-    int status, code = EXIT_OK;
+    int status, rc, code = EXIT_OK;
 
     if (strcmp(admin, "off") == 0) {
         error_set(err, "admin.listen is off: a daemon with this configuration cannot be asked");
         return EXIT_USAGE;
     }
-    if (admin_client_ask(admin, false, "/rules", &status, &answer, err) != 0)
-        return EXIT_UNAVAILABLE;
+    rc = admin_client_ask(admin, false, "/rules", &status, &answer, err);
+    if (rc != 0)
+        return rc == -EINVAL ? EXIT_USAGE : EXIT_UNAVAILABLE;
     if (status != 200) {
         error_set(err, "the daemon at %s answers %d: %s", admin, status, answer);
         code = EXIT_UNAVAILABLE;

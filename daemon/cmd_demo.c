@@ -23,6 +23,7 @@
 #include "base/host.h"
 #include "daemon/demo.h"
 #include "daemon/options.h"
+#include "daemon/units.h"
 
 enum {
     DRAIN_MS_MAX = 20000, /* after the last event: incidents close, pages leave */
@@ -246,10 +247,15 @@ int cmd_demo(int argc, char **argv)
     struct demo demo = {0};
     struct error err = {""};
     int code = EXIT_OK;
+    double share;
     int rc;
 
     if (!options_read(&table, argc, argv, &demo.options, &code))
         return code;
+    if (unit_parse_share(demo.options.fail, &share, &err) != 0) {
+        fprintf(stderr, "tocsin demo: --fail: %s\n", err.text);
+        return EXIT_USAGE;
+    }
     rc = prepare(&demo, &err);
     if (rc != 0) {
         fprintf(stderr, "tocsin demo: %s\n", err.text);

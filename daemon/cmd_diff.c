@@ -208,10 +208,7 @@ static int open_input(struct comparison *c, struct side *side, struct error *err
     if (code != EXIT_OK || options->marks == NULL)
         return code;
     rc = replay_input_read_marks(side->input, options->marks, err);
-    return rc == 0         ? EXIT_OK
-           : rc == -EINVAL ? EXIT_DATA
-           : rc == -ENOMEM ? EXIT_SYSTEM
-                           : EXIT_NO_INPUT;
+    return replay_input_exit_code(rc);
 }
 
 /* Loads and checks everything before anything runs. Returns an exit code. */

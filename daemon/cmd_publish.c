@@ -239,13 +239,10 @@ static int open_input(struct publisher *publisher)
 {
     const struct publish_options *options = &publisher->options;
     const char *topic = options->topic != NULL ? options->topic : "events";
-    int rc = replay_input_open(options->files.item, options->files.count, topic, NULL,
-                               &publisher->input, &publisher->err);
 
-    return rc == 0         ? EXIT_OK
-           : rc == -EINVAL ? EXIT_DATA
-           : rc == -ENOMEM ? EXIT_SYSTEM
-                           : EXIT_NO_INPUT;
+    return replay_input_exit_code(replay_input_open(options->files.item, options->files.count,
+                                                    topic, NULL, &publisher->input,
+                                                    &publisher->err));
 }
 
 static int open_producer(struct publisher *publisher)

@@ -574,15 +574,11 @@ int cmd_receive(int argc, char **argv)
     struct receiver receiver = {.out_fd = -1};
     struct error err = {""};
     int code = EXIT_OK;
-    char *end;
 
     if (!options_read(&table, argc, argv, &receiver.options, &code))
         return code;
-    receiver.fail_share = strtod(receiver.options.fail, &end);
-    if (*end != '\0' || end == receiver.options.fail || !(receiver.fail_share >= 0) ||
-        receiver.fail_share > 1) {
-        fprintf(stderr, "tocsin receive: --fail is a share between 0 and 1, not '%s'\n",
-                receiver.options.fail);
+    if (unit_parse_share(receiver.options.fail, &receiver.fail_share, &err) != 0) {
+        fprintf(stderr, "tocsin receive: --fail: %s\n", err.text);
         return EXIT_USAGE;
     }
     receiver.draws = (uint64_t)receiver.options.seed;

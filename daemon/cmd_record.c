@@ -251,6 +251,10 @@ static int run(struct recorder *recorder)
         if (taken == 0)
             host()->waker_sleep(host()->self, recorder->waker, WAIT_MS * 1000000u);
     }
+    /* No partition was ever shown: what was to be recorded is not known to be empty. */
+    if (recorder->track_count == 0 && !interrupt_seen() &&
+        !recorder->source->ops->ready(recorder->source, &recorder->err))
+        return EXIT_UNAVAILABLE;
     return recording_writer_finish(recorder->writer, &recorder->err) == 0 ? EXIT_OK : EXIT_IO;
 }
 

@@ -48,7 +48,7 @@ static const struct option_table table = {
         "time\nto be tried in; what a later change has told in the meantime is not among them.",
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
-    .exits = "0 1 64 69",
+    .exits = "0 1 64 69 74",
 };
 
 /* Appends "?name=value" or "&name=value", encoded. `value` may be NULL: nothing. */
@@ -134,7 +134,7 @@ int cmd_redrive(int argc, char **argv)
     struct redrive redrive = {0};
     struct error err = {{0}};
     char path[2048], *body = NULL;
-    int code, status;
+    int code, status, rc;
 
     if (!options_read(&table, argc, argv, &redrive, &code))
         return code;
@@ -147,9 +147,10 @@ int cmd_redrive(int argc, char **argv)
     add_to_query(path, sizeof(path), "sink", redrive.sink);
     add_to_query(path, sizeof(path), "incident", redrive.incident);
     add_to_query(path, sizeof(path), "all", redrive.all ? "1" : NULL);
-    if (admin_client_ask(redrive.admin, !redrive.list, path, &status, &body, &err) != 0) {
+    rc = admin_client_ask(redrive.admin, !redrive.list, path, &status, &body, &err);
+    if (rc != 0) {
         fprintf(stderr, "tocsin redrive: %s\n", err.text);
-        return EXIT_UNAVAILABLE;
+        return rc == -EINVAL ? EXIT_USAGE : EXIT_UNAVAILABLE;
     }
     code = show(&redrive, status, body);
     free(body);

@@ -199,7 +199,7 @@ static int prepare(struct replay *replay, struct error *err)
     if (options->marks != NULL) {
         rc = replay_input_read_marks(replay->input, options->marks, err);
         if (rc != 0)
-            return rc == -EINVAL ? EXIT_DATA : rc == -ENOMEM ? EXIT_SYSTEM : EXIT_NO_INPUT;
+            return replay_input_exit_code(rc);
     }
     replay->engine_config.marks =
         replay_input_marks(replay->input, &replay->engine_config.mark_count);
@@ -283,7 +283,7 @@ static int write_ledger(const struct replay *replay, const struct ledger *ledger
     char *text = NULL;
     size_t bytes = 0;
     FILE *to = open_memstream(&text, &bytes);
-    int code = EXIT_OK;
+    int code = EXIT_OK, rc;
 
     if (to == NULL) {
         error_set(err, "out of memory");
@@ -302,8 +302,9 @@ static int write_ledger(const struct replay *replay, const struct ledger *ledger
             code = EXIT_IO;
         } else {
             line_writer_add(writer, text, bytes - 1); /* the writer ends the line */
-            if (line_writer_close(writer) != 0) {
-                error_set(err, "%s cannot be written", path);
+            rc = line_writer_close(writer);
+            if (rc != 0) {
+                line_writer_say(path, rc, err);
                 code = EXIT_IO;
             }
         }
@@ -357,7 +358,7 @@ int cmd_replay(int argc, char **argv)
 {
     struct replay replay = {.options = {.seed = -1}};
     struct error err = {{0}};
-    int code;
+    int code, rc;
 
     if (!options_read(&table, argc, argv, &replay.options, &code))
         return code;
@@ -366,8 +367,9 @@ int cmd_replay(int argc, char **argv)
         replay_input_say(replay.input, stderr);
         code = run(&replay, &err);
     }
-    if (line_writer_close(replay.incidents) != 0 && code == EXIT_OK) {
-        error_set(&err, "%s cannot be written", replay.options.incidents);
+    rc = line_writer_close(replay.incidents);
+    if (rc != 0 && code == EXIT_OK) {
+        line_writer_say(replay.options.incidents, rc, &err);
         code = EXIT_IO;
     }
     if (code == EXIT_OK)

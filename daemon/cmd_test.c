@@ -384,6 +384,7 @@ static int write_junit(struct testing *testing, struct error *err)
 {
     struct line_writer *writer;
     char head[256];
+    int rc;
 
     fclose(testing->junit);
     testing->junit = NULL;
@@ -400,9 +401,10 @@ static int write_junit(struct testing *testing, struct error *err)
     if (testing->junit_bytes > 0)
         line_writer_add(writer, testing->junit_text, testing->junit_bytes - 1);
     line_writer_add(writer, "  </testsuite>\n</testsuites>", 28);
-    if (line_writer_close(writer) == 0)
+    rc = line_writer_close(writer);
+    if (rc == 0)
         return EXIT_OK;
-    error_set(err, "%s cannot be written", testing->options.junit);
+    line_writer_say(testing->options.junit, rc, err);
     return EXIT_IO;
 }
 

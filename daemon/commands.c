@@ -5,6 +5,7 @@
  */
 #include "daemon/commands.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "daemon/options.h"
@@ -60,11 +61,15 @@ static void print_help(void)
 
 static int unknown_command(const char *name)
 {
-    const char *names[sizeof(commands) / sizeof(commands[0])], *near;
+    const char *names[sizeof(commands) / sizeof(commands[0]) + 3], *near;
+    size_t count = 0;
 
     for (size_t i = 0; i < command_count; i++)
-        names[i] = commands[i].name;
-    near = nearest_name((struct text){name, (uint32_t)strlen(name)}, names, command_count);
+        names[count++] = commands[i].name;
+    names[count++] = "--help";
+    names[count++] = "--version";
+    names[count++] = "help";
+    near = nearest_name((struct text){name, (uint32_t)strlen(name)}, names, count);
     if (near != NULL)
         fprintf(stderr, "tocsin: unknown command '%s'; did you mean '%s'?\n", name, near);
     else
@@ -97,7 +102,7 @@ static int help(int argc, char **argv)
     return command->run(2, as_option);
 }
 
-int commands_run(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     const struct command *command;
 
@@ -117,4 +122,16 @@ int commands_run(int argc, char **argv)
         return help(argc - 1, argv + 1);
     command = find(argv[1]);
     return command != NULL ? command->run(argc - 1, argv + 1) : unknown_command(argv[1]);
+}
+
+/* What a command printed may be in a buffer still, and nobody would learn that it was lost. */
+int commands_run(int argc, char **argv)
+{
+    int code = run(argc, argv);
+    bool is_lost = fflush(stdout) != 0 || ferror(stdout) != 0;
+
+    if (!is_lost || (code != EXIT_OK && code != EXIT_CHANGED))
+        return code;
+    fprintf(stderr, "tocsin: standard output cannot be written: %s\n", strerror(errno));
+    return EXIT_IO;
 }

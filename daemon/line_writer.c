@@ -88,3 +88,9 @@ int line_writer_close(struct line_writer *writer)
     free(writer);
     return rc;
 }
+
+void line_writer_say(const char *path, int rc, struct error *err)
+{
+    error_set(err, "%s cannot be written: %s", strcmp(path, "-") == 0 ? "standard output" : path,
+              strerror(-rc));
+}

@@ -29,4 +29,7 @@ int line_writer_flush(struct line_writer *writer);
 /* Flushes, syncs and closes; returns as line_writer_flush(). NULL is allowed. */
 int line_writer_close(struct line_writer *writer);
 
+/* The sentence about `path`, to which `rc`, a negative errno, kept lines from being written. */
+void line_writer_say(const char *path, int rc, struct error *err);
+
 #endif

@@ -40,17 +40,31 @@ const char *exit_code_meaning(int code)
     return NULL;
 }
 
+/* As it would be written. */
+static void format_number(const struct option_row *row, int64_t number, char to[UNIT_TEXT_BYTES])
+{
+    if (row->kind == OPTION_DURATION)
+        unit_format_duration(number, to);
+    else if (row->kind == OPTION_SIZE)
+        unit_format_size(number, to);
+    else
+        snprintf(to, UNIT_TEXT_BYTES, "%" PRId64, number);
+}
+
 static int check_range(const struct option_row *row, const char *text, int64_t value,
                        struct error *err)
 {
+    char low[UNIT_TEXT_BYTES], high[UNIT_TEXT_BYTES];
+
     if (value >= row->min && (row->max == 0 || value <= row->max))
         return 0;
+    format_number(row, row->min, low);
+    format_number(row, row->max, high);
     if (row->max == 0)
-        error_set(err, "%s: %s is too small, it must be at least %" PRId64, row->name, text,
-                  row->min);
+        error_set(err, "%s: %s is too small, it must be at least %s", row->name, text, low);
     else
-        error_set(err, "%s: %s is out of range, it must be from %" PRId64 " to %" PRId64, row->name,
-                  text, row->min, row->max);
+        error_set(err, "%s: %s is out of range, it must be from %s to %s", row->name, text, low,
+                  high);
     return -EINVAL;
 }
 

@@ -12,6 +12,9 @@
 #include <unistd.h>
 #include "base/host.h"
 #include "daemon/command.h"
+#include "rules/nearest.h"
+
+enum { PACKS_MAX = 64, PACK_NAME_BYTES = 48 };
 
 /* 0 when there is such a file or folder, or a negative errno. */
 static int look_for(const char *path)
@@ -79,14 +82,56 @@ bool pack_find(const char *name, char *to, size_t bytes)
     return false;
 }
 
-#define NO_PACK                                                                                    \
-    "there is no shipped rule pack '%s'; a file is written with its folder or ending, like "       \
-    "./%s.yaml"
+/* The packs that ship, for who mistypes one. */
+struct pack_names {
+    char text[PACKS_MAX][PACK_NAME_BYTES];
+    const char *name[PACKS_MAX];
+    size_t count;
+};
 
-/* A bare word is a shipped pack; what has a slash or an ending is a path. */
+static void take_pack(void *self, const char *file)
+{
+    static const char ending[] = ".yaml";
+    struct pack_names *packs = self;
+    size_t length = strlen(file), cut = strlen(ending);
+
+    if (length <= cut || strcmp(file + length - cut, ending) != 0 ||
+        length - cut >= PACK_NAME_BYTES || memchr(file, '.', length - cut) != NULL ||
+        packs->count == PACKS_MAX)
+        return;
+    snprintf(packs->text[packs->count], PACK_NAME_BYTES, "%.*s", (int)(length - cut), file);
+    packs->name[packs->count] = packs->text[packs->count];
+    packs->count++;
+}
+
+/* Says that there is no such pack, and what may have been meant. */
+static void refuse_pack(const char *name, struct error *err)
+{
+    struct pack_names packs = {.count = 0};
+    char folder[PATH_MAX + 64], hint[NEAREST_HINT_BYTES];
+
+    for (unsigned i = 0; pack_folder(i, folder, sizeof(folder)); i++)
+        if (folder[0] != '\0')
+            host()->list(host()->self, folder, take_pack, &packs);
+    if (exists(name))
+        error_set(
+            err,
+            "there is no shipped rule pack '%.200s'; what has this name here is written ./%.200s",
+            name, name);
+    else if (nearest_hint((struct text){name, (uint32_t)strlen(name)}, packs.name, packs.count,
+                          hint)[0] != '\0')
+        error_set(err, "there is no shipped rule pack '%.200s'%s", name, hint);
+    else
+        error_set(err,
+                  "there is no shipped rule pack '%.200s'; a file is written with its folder or "
+                  "ending, like ./%.200s.yaml",
+                  name, name);
+}
+
+/* A bare word is a shipped pack; what has a slash or an ending is a path, - standard input. */
 static bool is_pack(const char *name)
 {
-    return strchr(name, '/') == NULL && strchr(name, '.') == NULL;
+    return strchr(name, '/') == NULL && strchr(name, '.') == NULL && strcmp(name, "-") != 0;
 }
 
 int packs_load_rules(const char *const *names, size_t count, struct rule_set **out,
@@ -105,7 +150,7 @@ int packs_load_rules(const char *const *names, size_t count, struct rule_set **o
         if (!is_pack(names[i]))
             continue;
         if (!pack_find(names[i], found[i], sizeof(found[i]))) {
-            error_set(err, NO_PACK, names[i], names[i]);
+            refuse_pack(names[i], err);
             rc = -ENOENT;
             goto out;
         }
@@ -123,6 +168,7 @@ static int check_named(const struct config_texts *rules, struct error *err)
 {
     struct diagnostics diag;
     char found[PATH_MAX];
+    struct error why;
 
     diagnostics_init(&diag, err);
     for (size_t i = 0; rules->place != NULL && i < rules->count; i++) {
@@ -130,8 +176,10 @@ static int check_named(const struct config_texts *rules, struct error *err)
         int rc = is_pack(name) || strcmp(name, "-") == 0 ? 0 : look_for(name);
         if (rc != 0)
             diagnose(&diag, rules->place[i], "rules: %s: %s", name, strerrordesc_np(-rc));
-        else if (is_pack(name) && !pack_find(name, found, sizeof(found)))
-            diagnose(&diag, rules->place[i], "rules: " NO_PACK, name, name);
+        else if (is_pack(name) && !pack_find(name, found, sizeof(found))) {
+            refuse_pack(name, &why);
+            diagnose(&diag, rules->place[i], "rules: %s", why.text);
+        }
     }
     return diagnostics_finish(&diag);
 }

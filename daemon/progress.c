@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include "base/host.h"
 
@@ -19,6 +20,12 @@ void progress_begin(struct progress *progress, const char *unit, bool is_wanted,
                                   .unit = unit};
 }
 
+/* Units are given in the plural: a single word loses its s for one. */
+static int unit_length(const struct progress *progress, uint64_t count)
+{
+    return (int)strlen(progress->unit) - (count == 1 && strchr(progress->unit, ' ') == NULL);
+}
+
 void progress_show(struct progress *progress, uint64_t done, uint64_t total)
 {
     uint64_t now_ns = host_mono_ns();
@@ -31,10 +38,10 @@ void progress_show(struct progress *progress, uint64_t done, uint64_t total)
     progress->shown_ns = now_ns;
     fprintf(stderr, "%s%" PRIu64, progress->is_terminal ? "\r" : "", done);
     if (total > 0)
-        fprintf(stderr, " of %" PRIu64 " %s, %.0f %%", total, progress->unit,
-                100.0 * (double)done / (double)total);
+        fprintf(stderr, " of %" PRIu64 " %.*s, %.0f %%", total, unit_length(progress, total),
+                progress->unit, 100.0 * (double)done / (double)total);
     else
-        fprintf(stderr, " %s", progress->unit);
+        fprintf(stderr, " %.*s", unit_length(progress, done), progress->unit);
     fprintf(stderr, ", %.1f s", seconds);
     if (total > done && done > 0)
         fprintf(stderr, ", %.0f s to go", seconds * (double)(total - done) / (double)done);

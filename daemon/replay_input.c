@@ -1,4 +1,5 @@
 /* replay_input.c - see replay_input.h. */
+#include "daemon/command.h"
 #include "daemon/replay_input.h"
 
 #include <errno.h>
@@ -303,4 +304,23 @@ void replay_input_say(const struct replay_input *input, FILE *to)
                     "differ where others were in force\n");
     if (input->read.leaves > 0)
         fprintf(to, "note: partitions left the run; from there on results may differ\n");
+}
+
+int replay_input_exit_code(int rc)
+{
+    switch (rc) {
+    case 0:
+        return EXIT_OK;
+    case -EINVAL:
+    case -EBADMSG:
+        return EXIT_DATA;
+    case -ENOMEM:
+        return EXIT_SYSTEM;
+    case -ETIMEDOUT:
+        return EXIT_UNAVAILABLE;
+    case -EIO:
+        return EXIT_IO;
+    default:
+        return EXIT_NO_INPUT;
+    }
 }

@@ -27,6 +27,9 @@ int replay_input_open(const char *const *paths, size_t count, const char *topic,
                       struct error *err);
 void replay_input_close(struct replay_input *input);
 
+/* The exit code of a command that got `rc` from one of these. */
+int replay_input_exit_code(int rc);
+
 struct source *replay_input_source(struct replay_input *input);
 
 /* The range that it was opened with, for range_config.like. */

@@ -51,24 +51,6 @@ static int read_bounds(const struct replay_range *range, struct range_config *co
     return rc;
 }
 
-static int exit_of(int rc)
-{
-    switch (rc) {
-    case 0:
-        return EXIT_OK;
-    case -EINVAL:
-        return EXIT_DATA;
-    case -ENOMEM:
-        return EXIT_SYSTEM;
-    case -ETIMEDOUT:
-        return EXIT_UNAVAILABLE;
-    case -EIO:
-        return EXIT_IO;
-    default:
-        return EXIT_NO_INPUT;
-    }
-}
-
 static int open_files(const struct replay_range *range, const struct option_list *files,
                       const struct range_config *config, struct replay_input **out,
                       struct error *err)
@@ -84,9 +66,9 @@ static int open_files(const struct replay_range *range, const struct option_list
         error_set(err, "files of JSON lines stand for one topic, and --topic is given again");
         return EXIT_USAGE;
     }
-    return exit_of(replay_input_open(files->item, files->count,
-                                     range->topics.count > 0 ? range->topics.item[0] : "events",
-                                     is_whole && config->speed == 0 ? NULL : config, out, err));
+    return replay_input_exit_code(replay_input_open(
+        files->item, files->count, range->topics.count > 0 ? range->topics.item[0] : "events",
+        is_whole && config->speed == 0 ? NULL : config, out, err));
 }
 
 static int open_topics(const struct replay_range *range, const struct config *config,
@@ -126,7 +108,7 @@ static int open_topics(const struct replay_range *range, const struct config *co
     setting_list_release(settings, range->settings.count);
     if (rc != 0)
         return rc == -EINVAL ? EXIT_USAGE : EXIT_SYSTEM;
-    return exit_of(replay_input_take(source, &live, out, err));
+    return replay_input_exit_code(replay_input_take(source, &live, out, err));
 }
 
 int replay_range_open(const struct replay_range *range, const struct option_list *files,

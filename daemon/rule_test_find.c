@@ -120,7 +120,7 @@ static int find_one(struct finding *finding, const char *name, struct error *err
         add_path(finding, path);
         return finding->rc;
     }
-    rc = walk(finding, folder, 0);
+    rc = strcmp(name, "-") == 0 ? -ENOTDIR : walk(finding, folder, 0);
     if (rc == -ENOTDIR) {
         add_path(finding, name);
         rc = 0;

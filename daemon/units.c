@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct unit {
@@ -225,4 +226,17 @@ const char *unit_format_time(int64_t ms, char to[UNIT_TEXT_BYTES])
              (int)day, (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60),
              (int)(rest % 1000));
     return to;
+}
+
+int unit_parse_share(const char *text, double *share, struct error *err)
+{
+    char *end;
+    double value = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(value >= 0 && value <= 1)) {
+        error_set(err, "'%.80s' is not a share: a number from 0 to 1", text);
+        return -EINVAL;
+    }
+    *share = value;
+    return 0;
 }

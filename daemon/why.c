@@ -8,6 +8,7 @@
 #include "base/slab.h"
 #include "daemon/units.h"
 #include "daemon/why_parts.h"
+#include "rules/nearest.h"
 
 enum { INCIDENTS_KEPT = 8, ALERTS_MAX = 4096, DIGITS = 32 };
 
@@ -196,6 +197,19 @@ bool why_key_is(const struct rule *rule, const struct text *values, const char *
     return *asked == '\0';
 }
 
+static void unknown_rule(const char *id, const struct rule_set *rules, struct error *err)
+{
+    uint32_t count = rule_set_count(rules);
+    const char **ids = memory_alloc((count + 1) * sizeof(*ids));
+    char hint[NEAREST_HINT_BYTES];
+
+    for (uint32_t i = 0; i < count; i++)
+        ids[i] = rule_set_rule(rules, i)->id;
+    error_set(err, "there is no rule \"%.80s\"%s", id,
+              nearest_hint((struct text){id, (uint32_t)strlen(id)}, ids, count, hint));
+    free(ids);
+}
+
 static bool check_rules(const struct why_question *question, const struct rule_set *rules,
                         struct error *err)
 {
@@ -208,7 +222,7 @@ static bool check_rules(const struct why_question *question, const struct rule_s
         fits = fits || (is_asked && names_fit(rule, question->key));
     }
     if (!is_known)
-        error_set(err, "there is no rule \"%.80s\"", question->rule);
+        unknown_rule(question->rule, rules, err);
     else if (!fits && question->rule != NULL)
         error_set(err, "rule %.80s does not count by these names: \"%.200s\"", question->rule,
                   question->key);

@@ -206,7 +206,7 @@ static int open_inputs(struct answering *a, struct error *err)
         if (code == EXIT_OK && a->marks != NULL) {
             int rc = replay_input_read_marks(a->inputs[i], a->marks, err);
             if (rc != 0)
-                code = rc == -EINVAL ? EXIT_DATA : rc == -ENOMEM ? EXIT_SYSTEM : EXIT_NO_INPUT;
+                code = replay_input_exit_code(rc);
         }
     }
     if (code == EXIT_OK && a->lacks_marks)

@@ -238,6 +238,10 @@ static int open_feed(struct file_source *source, const struct file_input *input,
         error_set(err, "%s: %s", input->path, strerror(-feed->fd));
         return feed->fd;
     }
+    if (host()->read(host()->self, feed->fd, NULL, 0) == -EISDIR) {
+        error_set(err, "%s: %s", input->path, strerror(EISDIR));
+        return -EISDIR;
+    }
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "rules/nearest.h"
 #include "sinks/sink_options.h"
 
 const struct sink_type *const sink_types[] = {&sink_pagerduty, &sink_webhook};
@@ -30,6 +31,19 @@ static void list_types(char *to, size_t bytes)
                                  sink_types[i]->name);
 }
 
+static const char *nearest_type(const char *type, char hint[NEAREST_HINT_BYTES])
+{
+    enum { TYPES_MAX = 16 };
+    const char *names[TYPES_MAX];
+    size_t count = 0;
+
+    while (count < sink_type_count && count < TYPES_MAX) {
+        names[count] = sink_types[count]->name;
+        count++;
+    }
+    return nearest_hint((struct text){type, (uint32_t)strlen(type)}, names, count, hint);
+}
+
 bool sink_type_exists(const char *type)
 {
     return find_type(type) != NULL;
@@ -49,10 +63,11 @@ int sink_create(const struct sink_config *config, bool resolve, struct sink **ou
         return -EINVAL;
     }
     if (type == NULL) {
-        char names[256];
+        char names[256], hint[NEAREST_HINT_BYTES];
         list_types(names, sizeof(names));
-        error_set(err, "sink %s: unknown type \"%s\"; there are: %s", config->name,
-                  config->type != NULL ? config->type : "", names);
+        error_set(err, "sink %s: unknown type \"%s\"; there are: %s%s", config->name,
+                  config->type != NULL ? config->type : "", names,
+                  nearest_type(config->type != NULL ? config->type : "", hint));
         return -EINVAL;
     }
     sink = calloc(1, sizeof(*sink));

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "rules/nearest.h"
 
 enum {
     SECRET_FILE_BYTES_MAX = 16 << 10,
@@ -380,6 +381,20 @@ static void list_options(const struct sink_type *type, char *to, size_t bytes)
     }
 }
 
+static const char *nearest_option(const struct sink_type *type, const char *key,
+                                  char hint[NEAREST_HINT_BYTES])
+{
+    enum { NAMES_MAX = 64 };
+    const char *names[NAMES_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < type->option_count && count < NAMES_MAX; i++)
+        names[count++] = type->options[i].name;
+    for (size_t i = 0; i < sink_common_option_count && count < NAMES_MAX; i++)
+        names[count++] = sink_common_options[i].name;
+    return nearest_hint((struct text){key, (uint32_t)strlen(key)}, names, count, hint);
+}
+
 static bool is_given(const struct sink_config *config, const char *key)
 {
     for (size_t i = 0; i < config->option_count; i++)
@@ -391,7 +406,7 @@ static bool is_given(const struct sink_config *config, const char *key)
 /* Reads what was given, each key once. */
 static int read_given(struct sink *sink, const struct sink_config *config, struct error *err)
 {
-    char names[1024];
+    char names[1024], hint[NEAREST_HINT_BYTES];
 
     for (size_t i = 0; i < config->option_count; i++) {
         const char *key = config->option[i].key, *value = config->option[i].value;
@@ -399,8 +414,8 @@ static int read_given(struct sink *sink, const struct sink_config *config, struc
         int rc;
         if (row == NULL) {
             list_options(sink->type, names, sizeof(names));
-            error_set(err, "unknown option \"%s\"; a %s sink has: %s", key, sink->type->name,
-                      names);
+            error_set(err, "unknown option \"%s\"; a %s sink has: %s%s", key, sink->type->name,
+                      names, nearest_option(sink->type, key, hint));
             return -EINVAL;
         }
         for (size_t j = 0; j < i; j++)

@@ -100,7 +100,7 @@ python3 -c 'import json; assert "broken.yaml:1:9: " in json.load(open("mistakes.
 } | sed '4s/window: 5m/window: open, for: 5m/' >after.yaml
 check 0 --rules after.yaml
 file_has check.out '^mutes 3: silences 2, maintenance windows 0, inhibitions 1' || fail "mutes are not counted: $(cat check.out)"
-file_has check.out '^note: [^ ]*:[0-9]*:[0-9]*: silence typo can match no incident of these rules' || fail "no word of the typo"
+file_has check.out '^note: [^ ]*:[0-9]*:[0-9]*: silence typo can match no incident of these rules; there is no rule "aplha"; did you mean "alpha"[?]$' || fail "no word of the typo"
 file_has check.out '^note: [^ ]*: inhibit rack: no two rules .* labels.rakc' || fail "no word of the typo in equal"
 file_has check.out '^note: [^ ]*: silence deploy' && fail "a good silence is doubted"
 file_has check.out '^note: rule gamma holds for 5m, .* engine.expire, 5m' || fail "no word of the rule that holds too long"
@@ -126,7 +126,7 @@ check 0 --rules few.yaml
 file_has check.out '^note: rule few opens at the first event .* 5 that .* asks count[(][)] to stay below' || fail "no word of the first event"
 [[ $(grep -c 'opens at the first event' check.out) == 1 ]] || fail "more rules are doubted than few: $(cat check.out)"
 check 0 --rules doubtful.yaml
-file_has check.out '^note: doubtful.yaml:4:10: inhibit one .* can match its source$' || fail "no word of the source"
+file_has check.out '^note: doubtful.yaml:4:10: inhibit one .* can match its source; there is no rule "nosuch"$' || fail "no word of the source"
 file_has check.out '^note: doubtful.yaml:5:10: inhibit two .* can match its target$' || fail "no word of the target"
 file_has check.out '^note: doubtful.yaml:7:10: silence past ended at 2020-01-05T00:20:00.000Z$' || fail "no word of the end"
 noted=$(sed -n 's/^note: enrich step \(.*\) drops clears as well: .*/\1/p' check.out | tr '\n' ' ')

@@ -1,4 +1,5 @@
 # The daemon and its commands, from outside.
+tocsin_story(NAME commands SCRIPT commands.sh)
 tocsin_story(NAME run_config SCRIPT run_config.sh SANITIZED)
 tocsin_story(NAME run_unreachable SCRIPT run_unreachable.sh SANITIZED)
 tocsin_story(NAME run_broker_gone SCRIPT run_broker_gone.sh TIMEOUT 150)

@@ -43,7 +43,7 @@ said '^pass suite/host.test.yaml: a host goes down$' out
 said 'rule down, key tenant=default host=a, P3, opened at 1m, still open: "a is down"' out
 (cd suite && ends 1) || exit 1
 ends 0 --progress suite/host.test.yaml
-said '^1 tests, ' err
+said '^1 test, ' err
 
 # A folder is named with or without a slash, and a file that is named twice is run once.
 ends 1 suite/

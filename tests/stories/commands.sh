@@ -1,0 +1,116 @@
+# Aim: whoever mistypes something at the prompt gets one clear sentence and the exit code of that kind
+# of mistake, whatever the command. Method: a mistake per line, each with the code and the beginning of
+# what is said; then every command that prints, with its standard output on a full device.
+. "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
+cat >rules.yaml <<'EOF'
+rules:
+  - id: down
+    where: check == "down"
+    by: [host]
+    window: 1m
+    when: count() >= 1
+    incident: {title: "{host} is down"}
+    close: cleared()
+EOF
+cat >rules.test.yaml <<'EOF'
+tests:
+  - name: a host goes down
+    events: [{at: 1m, resource: a, check: down}]
+    expect: [{rule: down}]
+EOF
+printf '{"time":"2026-01-01T00:00:00Z","resource":"a","check":"down","severity":"major"}\n' >one.jsonl
+mkdir folder
+head -c 4096 /dev/zero >zeros.trec
+printf 'sinks:\n  - {name: a, type: pagerdut}\n' >type.yaml
+printf 'sinks:\n  - {name: a, type: webhook, options: {urll: "http://a/"}}\n' >option.yaml
+# A silence and rules in such number that looking at each pair would take longer than people wait.
+{
+    echo 'rules:'
+    for i in {1..5001}; do
+        echo "  - {id: r$i, where: check == \"c$i\", window: 1m, when: count() > 1, incident: {title: t}, close: cleared()}"
+    done
+    echo 'silences:'
+    for i in {1..1000}; do echo "  - {id: s$i, where: rule == \"none\", to: 2999-01-01T00:00:00Z}"; done
+} >many.yaml
+
+ends() { # CODE BEGINNING ARGUMENTS: how it ends and what it says first on standard error
+    local code=0 wanted=$1 says=$2
+    shift 2
+    timeout 30 "$TOCSIN" "$@" >out 2>err || code=$?
+    [[ $code == "$wanted" ]] || fail "$*: exit code $code instead of $wanted: $(head -c 600 out err)"
+    [[ $(cat err) == "$says"* ]] || fail "$*: does not begin with '$says': $(head -c 600 err)"
+}
+
+# names
+ends 64 "tocsin: unknown command '--verison'; did you mean '--version'?" --verison
+ends 64 "tocsin: unknown command 'tset'; did you mean 'test'?" tset
+ends 78 "there is no shipped rule pack 'storge'; did you mean \"storage\"?" check --rules storge
+ends 78 "there is no shipped rule pack 'folder'; what has this name here is written ./folder" check --rules folder
+ends 78 "there is no shipped rule pack 'xyzzy'; a file is written with its folder or ending, like ./xyzzy.yaml" check --rules xyzzy
+ends 78 'type.yaml:2:21: sink a: unknown type "pagerdut"; there are: pagerduty, webhook; did you mean "pagerduty"?' check --config type.yaml
+ends 78 'option.yaml:2:40: sink a: unknown option "urll"; a webhook sink has: url,' check --config option.yaml
+grep -q '; did you mean "url"?' err || fail "no nearest option: $(cat err)"
+ends 64 'tocsin whynot: there is no rule "donw"; did you mean "down"?' whynot --rules rules.yaml --rule donw host=a one.jsonl
+
+# addresses, numbers and shares
+ends 64 "'nowhere' is not an address: write it like 127.0.0.1:9099" check --rules rules.yaml --against running --admin nowhere
+ends 64 "tocsin redrive: 'nowhere' is not an address: write it like 127.0.0.1:9099" redrive --list --admin nowhere
+ends 64 "tocsin publish: --brokers: the port '70000' is no number from 1 to 65535" publish --brokers a:70000 one.jsonl
+ends 64 'tocsin replay: --round: 0s is out of range, it must be from 1ms to 1m' replay --round 0s one.jsonl
+ends 64 "tocsin receive: --fail: '2' is not a share: a number from 0 to 1" receive --fail 2
+ends 64 "tocsin demo: --fail: 'half' is not a share: a number from 0 to 1" demo --fail half
+
+# what is no input: a folder cannot be read, a file of something else is wrong
+ends 66 'folder: Is a directory' replay --rules rules.yaml folder
+ends 66 'folder: Is a directory' diff --rules rules.yaml --rules rules.yaml folder
+ends 66 'tocsin why: folder: Is a directory' why --rules rules.yaml ab folder
+ends 66 'tocsin publish: folder: Is a directory' publish --brokers 127.0.0.1:1 folder
+ends 65 'zeros.trec: byte 0: this is no recording' replay --rules rules.yaml zeros.trec
+ends 65 'zeros.trec: byte 0: this is no recording' diff --rules rules.yaml --rules rules.yaml zeros.trec
+ends 65 'tocsin publish: zeros.trec: byte 0: this is no recording' publish --brokers 127.0.0.1:1 zeros.trec
+ends 69 'tocsin record: ' record --brokers 127.0.0.1:1 --topic t --output new.trec --for 100ms
+[[ ! -e new.trec ]] || fail "a recording of nothing was left behind"
+
+# - is standard input, of rules and of tests
+ends 0 '' check --rules - <rules.yaml
+ends 0 '' test --rules rules.yaml - <rules.test.yaml
+# rules/ is the folder rules
+mkdir wrong && sed 's/check ==/chek ==/' rules.yaml >wrong/down.yaml
+ends 78 'wrong/down.yaml:3:12: there is no field "chek"; did you mean "check"?' check --rules wrong/
+
+# what was not looked at is said
+ends 0 '' check --rules many.yaml
+grep -q '^note: whether each mute can match anything was not looked at: 1000 mutes beside 5001 rules are 5001000 looks' out ||
+    fail "nothing is said of mutes that were not looked at: $(grep -v '^  r' out | head -c 600)"
+grep -q 'can match no incident' out && fail "mutes were looked at all the same"
+ends 0 '' check --json --rules many.yaml
+grep -q '"mutes_looked_at": false' out || fail "the JSON does not say that mutes were not looked at"
+
+# one is singular
+ends 0 'replayed 1 event in ' replay --ledger off --rules rules.yaml --workers 1 one.jsonl
+grep -q ' s with 1 worker: ' err || fail "one worker: $(cat err)"
+ends 0 '1 test, ' test --progress rules.test.yaml
+
+# Output that cannot be written is not lost in silence.
+lost() {
+    local code=0
+    timeout 30 "$TOCSIN" "$@" >/dev/full 2>err || code=$?
+    [[ $code == 74 ]] || fail "$* >/dev/full: exit code $code instead of 74: $(cat err)"
+    grep -qE 'cannot be written: No space left on device$|: -: No space left on device$' err || fail "$* >/dev/full says: $(cat err)"
+    [[ $(grep -c 'No space' err) == 1 ]] || fail "$* >/dev/full is told twice: $(cat err)"
+}
+lost check --rules rules.yaml
+lost check --json --rules rules.yaml
+lost check --rules rules.yaml --against rules.yaml
+lost check --keys
+lost test rules.test.yaml
+lost test --json rules.test.yaml
+lost test --junit - rules.test.yaml
+lost replay --quiet --ledger off --rules rules.yaml one.jsonl
+lost replay --quiet --incidents off --ledger - --rules rules.yaml one.jsonl
+lost diff --quiet --rules rules.yaml --rules rules.yaml one.jsonl
+lost whynot --rules rules.yaml events/0/0 one.jsonl
+lost generate --quiet --duration 1s --rate 10
+lost --help
+lost --version
+lost why --help
