@@ -251,7 +251,7 @@ pack(void *at, const struct event_draft *draft, int64_t ts_ms, put_fn put, head_
     text->ts_ms = ts_ms;
     text->label_count = (uint16_t)count;
     text->has_value = draft->has_value;
-    text->of_incident = false;
+    text->of_incident = text->is_self_alert = false;
     text->value = draft->value;
     data = to = (char *)(text->label_end + 2 * (size_t)count);
     for (int f = 0; f < EVENT_FIELD_COUNT; f++) {

@@ -102,8 +102,9 @@ struct event_text {
     uint32_t bytes; /* of this record, head included */
     uint16_t label_count;
     uint8_t has_value; /* the event carried `value` */
-    uint8_t
-        of_incident; /* made of an incident, whose id is the dedup key and whose rule the check */
+    /* Made of an incident, whose id is the dedup key and whose rule the check. */
+    uint8_t of_incident : 1;
+    uint8_t is_self_alert : 1; /* said by tocsin of itself */
     double value;
     /* Field f spans data[field_end[f-1] .. field_end[f]), f 0 starts at 0. */
     uint32_t field_end[EVENT_FIELD_COUNT];

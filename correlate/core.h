@@ -192,8 +192,14 @@ struct step {
 struct step_end {
     uint64_t keys_made, keys_gone; /* ever, of all rules */
     uint64_t flapping;             /* alerts that flap */
-    uint64_t pushed;               /* entries that max_members pushed out, ever */
+    uint64_t untold;               /* keys and entries that were added to worker.untold, ever */
     uint64_t fullest;              /* most entries that a window ever held */
+};
+
+/* What bounds took of a rule and nobody was told of yet (correlate/bounds_tell.h). */
+struct untold {
+    uint64_t keys;    /* that watched */
+    uint64_t entries; /* of windows */
 };
 
 /* How many more keys the rule nearest to its bound had room for, and when that was looked at. */
@@ -308,8 +314,7 @@ struct worker {
     uint32_t listed_generation;     /* of the version whose lists it has gone by */
     VECTOR_OF(uint32_t) slots_made; /* that drain and got a key since a look began; F */
     VECTOR_OF(uint32_t) lost; /* rule slot of each incident that this step stopped watching; F */
-    VECTOR_OF(uint32_t) given_up; /* and of each key without one that went; F */
-    VECTOR_OF(uint64_t) pushed;   /* by rule slot: entries pushed out and not told of yet; F, S */
+    VECTOR_OF(struct untold) untold; /* by rule slot; F, S */
     struct step_end so_far;
     struct step_end step_end[STEPS]; /* F */
 
@@ -377,8 +382,8 @@ struct engine {
     bool tight;                          /* the round under way may be over a bound at its end */
     struct rules_version *stepped_rules; /* of the last step */
     struct key_room key_room;
-    uint64_t pushed_told; /* of the workers' step_end.pushed */
-    uint64_t draining;    /* a bounded step is under way: nothing is planned before it is done */
+    uint64_t gone_told; /* of the workers' step_end.untold */
+    uint64_t draining;  /* a bounded step is under way: nothing is planned before it is done */
 
     /* S */
     _Alignas(64) _Atomic uint64_t step_count;

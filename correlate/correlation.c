@@ -158,6 +158,8 @@ static void touch_run(struct correlation *c, const struct touch *touch)
     }
     struct key_state *key = key_at(lane, number);
     key->last_any = TIME_PACK(touch->order.at_ms);
+    if (raises)
+        key->is_self_touched = touch->text->is_self_alert;
     if (!key->is_open) {
         if (raises)
             correlation_form(c, key)->raise(c, key, touch);

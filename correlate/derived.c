@@ -3,10 +3,9 @@
  */
 #include "correlate/derived.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "correlate/text_buffer.h"
 
 /* Any number: apart from fingerprints of other events. */
 #define OF_INCIDENT UINT64_C(0x9ae16a3b2f90404f)
@@ -54,6 +53,7 @@ void derived_bin(struct engine *engine, const struct event_draft *draft, uint16_
     void *room = bins_text(&engine->derived, slot, bytes);
     struct event_text *text = event_text_pack(room, bytes, draft, at_ms);
     text->of_incident = (flags & EVENT_OF_INCIDENT) != 0;
+    text->is_self_alert = !text->of_incident;
     /* An event from outside that names the id of an incident is no word about that incident. */
     uint64_t seed = engine->config.seed ^ ((flags & EVENT_OF_INCIDENT) != 0 ? OF_INCIDENT : 0);
     struct id128 fingerprint = event_fingerprint(text, seed);
@@ -75,85 +75,89 @@ void derived_bin(struct engine *engine, const struct event_draft *draft, uint16_
     tally_add(&engine->incident_tally.binned, 1);
 }
 
-/* What a bound took from one rule in one round, in words. */
+/* What a bound took from one rule, in words. */
 struct taken {
-    const char *check, *noun[2], *is[2], *what; /* of one, of several */
+    const char *check, *noun[2], *is[2], *what, *why; /* of one, of several */
 };
 
 static const struct taken incidents_taken = {"no-longer-watched",
                                              {"incident", "incidents"},
                                              {"is", "are"},
-                                             "no longer watched: a bound was reached"};
-static const struct taken keys_taken = {
-    "keys-evicted", {"key", "keys"}, {"was", "were"}, "given up: max_keys was reached"};
+                                             "no longer watched",
+                                             "a bound was reached"};
+static const struct taken gone[] = {
+    [DERIVED_KEYS] =
+        {"keys-evicted", {"key", "keys"}, {"was", "were"}, "given up", "max_keys was reached"},
+    [DERIVED_ENTRIES] = {"members-evicted",
+                         {"entry", "entries"},
+                         {"was", "were"},
+                         "pushed out",
+                         "max_members was reached"},
+};
 
-static const struct taken entries_taken = {"members-evicted",
-                                           {"entry", "entries"},
-                                           {"was", "were"},
-                                           "pushed out: max_members was reached"};
-
+/* `within_ms`: in which they were taken; 0: nothing is said of it. */
 static void taken_put(struct engine *engine, int64_t at_ms, const struct rule *rule,
-                      const struct taken *taken, uint64_t count, uint16_t sub)
+                      const struct taken *taken, uint64_t count, int64_t within_ms, uint16_t sub)
 {
-    char message[256];
+    struct text_buffer message;
 
-    snprintf(message, sizeof(message), "%" PRIu64 " %s of rule %s %s %s", count,
-             taken->noun[count != 1], rule->id, taken->is[count != 1], taken->what);
+    text_begin(&message);
+    text_put_number(&message, (int64_t)count);
+    text_put_string(&message, " ");
+    text_put_string(&message, taken->noun[count != 1]);
+    text_put_string(&message, " of rule ");
+    text_put_string(&message, rule->id);
+    text_put_string(&message, " ");
+    text_put_string(&message, taken->is[count != 1]);
+    text_put_string(&message, " ");
+    text_put_string(&message, taken->what);
+    if (within_ms > 0) {
+        text_put_string(&message, " within ");
+        text_put_duration(&message, within_ms);
+    }
+    text_put_string(&message, ": ");
+    text_put_string(&message, taken->why);
     derived_put(engine, &(struct derived){.at_ms = at_ms,
                                           .resource = rule->id,
                                           .check = taken->check,
-                                          .message = message,
+                                          .message = message.at,
                                           .severity = SEVERITY_WARNING,
                                           .state = EVENT_PROBLEM,
                                           .sub = sub});
+    text_end(&message);
 }
 
-/* One event per rule, by id, with subs from `sub` on; returns the next sub. `orders` has the order
- * of the rule for each thing taken. */
-static uint16_t taken_tell(struct engine *engine, const struct step *step,
-                           const struct taken *taken, uint32_t *orders, size_t order_count,
-                           uint16_t sub)
+void derived_tell_gone(struct engine *engine, int64_t epoch, const struct rule *rule,
+                       enum derived_gone what, uint64_t count, int64_t within_ms, uint16_t sub)
 {
-    const struct rules_version *rules = step->rules;
-
-    if (order_count > 1)
-        qsort(orders, order_count, sizeof(uint32_t), slot_by_order);
-    for (size_t i = 0; i < order_count && sub < DERIVED_SUBS;) {
-        size_t end = i + 1;
-        uint32_t s = 0;
-        while (end < order_count && orders[end] == orders[i])
-            end++;
-        while (rules->slots[s].order != orders[i])
-            s++;
-        taken_put(engine, step->to_ms, rules->slots[s].rule, taken, end - i, sub++);
-        i = end;
-    }
-    return sub;
-}
-
-void derived_tell_members(struct engine *engine, int64_t epoch, const struct rule *rule,
-                          uint64_t count, uint16_t sub)
-{
-    taken_put(engine, epoch * (int64_t)engine->config.epoch_ms, rule, &entries_taken, count, sub);
+    taken_put(engine, epoch * (int64_t)engine->config.epoch_ms, rule, &gone[what], count, within_ms,
+              sub);
 }
 
 uint16_t derived_make(struct engine *engine, const struct step *step)
 {
     const struct rule_slot *slots = step->rules->slots;
-    VECTOR_OF(uint32_t) lost = {0}, given_up = {0};
-    uint16_t sub;
+    VECTOR_OF(uint32_t) lost = {0}; /* the order of the rule for each incident */
+    uint16_t sub = 0;
 
     derived_make_room(engine, step->epoch_to);
     for (unsigned w = 0; w < engine->worker_count; w++) {
         const struct worker *worker = &engine->workers[w];
         for (size_t i = 0; i < worker->lost.count; i++)
             vector_add(&lost) = slots[worker->lost.at[i]].order;
-        for (size_t i = 0; i < worker->given_up.count; i++)
-            vector_add(&given_up) = slots[worker->given_up.at[i]].order;
     }
-    sub = taken_tell(engine, step, &incidents_taken, lost.at, lost.count, 0);
-    sub = taken_tell(engine, step, &keys_taken, given_up.at, given_up.count, sub);
+    if (lost.count > 1)
+        qsort(lost.at, lost.count, sizeof(uint32_t), slot_by_order);
+    for (size_t i = 0; i < lost.count && sub < DERIVED_SUBS;) {
+        size_t end = i + 1;
+        uint32_t s = 0;
+        while (end < lost.count && lost.at[end] == lost.at[i])
+            end++;
+        while (slots[s].order != lost.at[i])
+            s++;
+        taken_put(engine, step->to_ms, slots[s].rule, &incidents_taken, end - i, 0, sub++);
+        i = end;
+    }
     free(lost.at);
-    free(given_up.at);
     return sub;
 }

@@ -30,13 +30,15 @@ void derived_put(struct engine *engine, const struct derived *derived);
 void derived_bin(struct engine *engine, const struct event_draft *draft, uint16_t sub,
                  uint8_t flags);
 
-/* After a bounded step: what it stopped watching and which keys it gave up enters at the start of
- * the next round, one event each per rule, by rule id. Every worker has passed the step (F).
- * Returns the next sub of that time. */
+/* After a bounded step: the incidents that it stopped watching enter at the start of the next
+ * round, one event per rule, by rule id. Every worker has passed the step (F). Returns the next sub
+ * of that time. */
 uint16_t derived_make(struct engine *engine, const struct step *step);
 
-/* What max_members pushed out of a rule's windows enters at `epoch` (members_bound.h). */
-void derived_tell_members(struct engine *engine, int64_t epoch, const struct rule *rule,
-                          uint64_t count, uint16_t sub);
+/* So many keys of a rule, or entries of its windows, went within that time: enters at `epoch`
+ * (bounds_tell.h). */
+enum derived_gone { DERIVED_KEYS, DERIVED_ENTRIES };
+void derived_tell_gone(struct engine *engine, int64_t epoch, const struct rule *rule,
+                       enum derived_gone what, uint64_t count, int64_t within_ms, uint16_t sub);
 
 #endif

@@ -437,8 +437,7 @@ static void worker_release(struct worker *worker)
     free(worker->key_candidates.at);
     free(worker->key_excess.at);
     free(worker->lost.at);
-    free(worker->given_up.at);
-    free(worker->pushed.at);
+    free(worker->untold.at);
     free(worker->slots_made.at);
     if (worker->waker > 0)
         host()->close(host()->self, worker->waker);

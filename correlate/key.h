@@ -70,9 +70,10 @@ struct key_state {
     uint64_t is_open : 1;
     uint64_t is_listed : 1; /* in the lane's dirty list */
     uint64_t has_timer : 1;
-    uint64_t form_flag : 1; /* of the rule's form */
-    uint32_t slot;          /* of the rule; of one that is not used: the next such */
-    uint32_t timer;         /* due time of its valid entry in the lane's timers */
+    uint64_t form_flag : 1;       /* of the rule's form */
+    uint64_t is_self_touched : 1; /* by a self-alert, last of RAISE, CHANGE, REPEAT and BEAT */
+    uint32_t slot;                /* of the rule; of one that is not used: the next such */
+    uint32_t timer;               /* due time of its valid entry in the lane's timers */
 };
 _Static_assert(sizeof(struct key_state) == 48, "a key that watches is small");
 

@@ -3,6 +3,7 @@
  * could go, merge the same lists, and each evicts its own.
  */
 #include <stdlib.h>
+#include "correlate/bounds_tell.h"
 #include "correlate/correlation.h"
 #include "correlate/rule_trace.h"
 
@@ -80,7 +81,8 @@ static void evict(struct correlation *c, const struct key_candidate *candidate)
         c->evicted += pending;
         tally_add(&correlation_tally(c, key)->evicted, pending);
         tally_add(&correlation_tally(c, key)->pending, (uint64_t)0 - pending);
-        vector_add(&c->worker->given_up) = key->slot;
+        if (!key->is_self_touched)
+            bounds_gave_up(c->worker, key->slot);
     }
     tally_add(&c->worker->tally.keys_evicted, 1);
     rule_key_remove(c, lane, candidate->number);

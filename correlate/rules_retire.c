@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include "correlate/members_bound.h"
+#include "correlate/bounds_tell.h"
 
 enum { LANES_AT_ONCE = 4 };
 #define REST_MIN_NS UINT64_C(1000000000)
@@ -181,7 +181,7 @@ static uint32_t slots_drop(struct engine *engine)
         for (uint32_t s = 0; s < version->slot_count; s++)
             if (is_dead[s]) {
                 bury(engine, BURIED_TALLY, version->slots[s].tally);
-                members_forget(engine, s);
+                bounds_forget(engine, s);
             }
         bury(engine, BURIED_VERSION, version);
         engine->newest_rules = trimmed;

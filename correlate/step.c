@@ -6,7 +6,7 @@
 #include "correlate/blind.h"
 #include "correlate/composite.h"
 #include "correlate/derived.h"
-#include "correlate/members_bound.h"
+#include "correlate/bounds_tell.h"
 #include "correlate/mark.h"
 #include "correlate/part.h"
 #include "correlate/rules_retire.h"
@@ -187,12 +187,12 @@ static int64_t first_filled(struct engine *engine, int64_t epoch, int64_t closed
 /*
  * Calm: no bound can be reached inside, so the step may span rounds. Tight: the step
  * ends with its round at the latest, and if it ends there, holds the bounds. `members` is how
- * many entries windows can take (members_bound.h).
+ * many entries windows can take (bounds_tell.h).
  */
 static struct cut step_cut(const struct engine *engine, int64_t closed, int64_t round_end,
                            int64_t room, int64_t members)
 {
-    const int64_t from = engine->planned_epoch, minute = members_period(engine);
+    const int64_t from = engine->planned_epoch, minute = bounds_period(engine);
     struct cut cut = {.to = from, .tight = engine->tight || room < 0};
 
     while (!cut.tight && cut.to < closed && cut.events < STEP_EVENTS) {
@@ -268,13 +268,13 @@ bool step_plan(struct engine *engine, int64_t closed)
     if (engine->draining != 0)
         sub = derived_make(engine, &engine->steps[(engine->draining - 1) & (STEPS - 1)]);
     engine->draining = 0;
-    if (!members_tell(engine, from, sub))
+    if (!bounds_tell(engine, from, sub))
         return false;
     struct rules_version *rules = rules_switch_at(engine, from, &closed);
     if (!blind_at(engine, from, seq != done, &closed))
         return false;
-    const int64_t members = members_room(engine, rules);
-    const int64_t members_end = members_limit(engine, from, members);
+    const int64_t members = bounds_room(engine, rules);
+    const int64_t members_end = bounds_limit(engine, from, members);
     closed = members_end < closed ? members_end : closed;
     int64_t round_end = (floor_div(from, per_round) + 1) * per_round;
     if (composite_enter(engine, from, seq != done) && closed > round_end)

@@ -8,7 +8,7 @@
 #include "correlate/aggregates.h"
 #include "correlate/correlation.h"
 #include "correlate/exact_sum.h"
-#include "correlate/members_bound.h"
+#include "correlate/bounds_tell.h"
 #include "correlate/watch_window.h"
 #include "correlate/window_sums.h"
 #include "correlate/window_words.h"
@@ -174,7 +174,7 @@ static void gain(struct correlation *c, struct key_state *key, struct window *wi
     if (window->count > c->worker->so_far.fullest)
         c->worker->so_far.fullest = window->count;
     if (window->count > rule->max_members) {
-        members_pushed(c->worker, key->slot);
+        bounds_pushed(c->worker, key->slot, touch);
         window_pop(window, slab);
         c->evicted++;
         tally_add(&correlation_tally(c, key)->evicted, 1);

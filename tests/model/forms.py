@@ -195,7 +195,8 @@ class Window(Form):
         if len(self.entries) > self.rule.max_members:
             self.entries.pop(0)
             self.count("evicted")
-            self.key.model.pushed[self.key.place] += 1
+            if not touch.event.is_self_alert():
+                self.key.model.pushed[self.key.place] += 1
         if self.rule.for_ms:
             self.look_for_long(now)
         elif self.rule.look != "end" and self.look():

@@ -19,7 +19,7 @@ from enrich import Enrichment
 from forms import Baseline, Counted, Expect, Steps, Window, aggregates_in
 from log import Log, hash_of
 from records import NEVER, Event, Recording, self_alert
-from values import SEVERITIES, Severity, Undefined, computed, frozen, is_true, is_volatile, parts_of
+from values import SEVERITIES, Severity, Undefined, computed, duration_text, frozen, is_true, is_volatile, parts_of
 
 TITLE_BYTES, WHY_BYTES = 255, 300
 
@@ -95,6 +95,7 @@ class Key:
         self.model, self.place, self.values = model, place, values
         self.incident = None
         self.last_touch = NEVER  # of any kind
+        self.is_self_touched = False  # by a self-alert, the last that was no CLEAR or EVICT
         self.unlisted = None     # when a switch took it from the keys that are listed
         forms = {"expect": Expect, "steps": Steps, "baseline": Baseline}
         self.form = next((forms[name] for name in forms if getattr(self.rule, name)), Window)(self)
@@ -114,6 +115,8 @@ class Key:
 
     def touch(self, touch):
         self.last_touch = touch.time
+        if touch.raises:
+            self.is_self_touched = touch.event.is_self_alert()
         if self.incident is None:
             (self.form.take if touch.raises else self.form.drop)(touch)
         elif touch.kind == "BEAT":
@@ -299,7 +302,8 @@ class Model:
         self.alerts = Alerts(self)
         self.told_on = []     # events of changes of incidents, for composite rules
         self.keys = {}        # (place, values) -> Key
-        self.pushed = collections.Counter()  # by place: entries that max_members pushed out in this minute
+        # By place: keys given up and entries pushed out in this minute.
+        self.given_up, self.pushed = collections.Counter(), collections.Counter()
         self.now = NEVER      # the time that mutes are looked at
         self.next_mute = None # the next at which one begins or ends, once looked up
         self.log = Log(self, scenario)
@@ -329,7 +333,7 @@ class Model:
 
     def run(self):
         events, end, round_ms = self.recording.events, self.recording.end, self.config["round_ms"]
-        minute = -(-60000 // round_ms) * round_ms
+        minute = self.minute = -(-60000 // round_ms) * round_ms
         next_round = None  # nothing has happened yet that a round end could see
         while end is not None and self.switches and self.switches[0]["at"] <= self.recording.begin:
             self.switch(self.switches.pop(0))  # what it replaces was never in force
@@ -338,7 +342,7 @@ class Model:
         while end is not None:
             due = [(end, ROUND_END)]  # the last thing that happens
             due += [(next_round, ROUND_END)] if next_round is not None else []
-            due += [((self.now // minute + 1) * minute, ROUND_END)] if self.pushed else []
+            due += [((self.now // minute + 1) * minute, ROUND_END)] if self.pushed or self.given_up else []
             due += [(switch["at"], SWITCH) for switch in self.switches[:1]]
             if self.next_mute is None:
                 self.next_mute = self.log.boundary(self.now)
@@ -428,7 +432,8 @@ class Model:
         for touch in self.alerts.evict(now):
             self.touch_all([touch])
         open_ones = sorted((name, key.incident) for name, key in self.keys.items() if key.incident)  # before keys go
-        given_up, lost = self.evict_keys(), collections.Counter()  # by rule
+        self.evict_keys()
+        lost = collections.Counter()  # by rule
         for (place, _), inc in open_ones:
             lost[place] += inc.is_lost_now
             cause = ("evicted" if inc.is_lost_now else "severity" if inc.severity > inc.logged_severity
@@ -438,11 +443,13 @@ class Model:
                 self.log.change(inc, now, "updated", cause)
         told = [("no-longer-watched", place, n, "incident is", "incidents are", "no longer watched: a bound was reached")
                 for place, n in sorted(lost.items()) if n]
-        told += [("keys-evicted", place, n, "key was", "keys were", "given up: max_keys was reached")
-                 for place, n in sorted(given_up.items())]
         if ends_minute:
+            within = f"within {duration_text(self.minute)}"
+            told += [("keys-evicted", place, self.given_up[place], "key was", "keys were",
+                      f"given up {within}: max_keys was reached") for place, _ in self.current() if self.given_up[place]]
             told += [("members-evicted", place, self.pushed[place], "entry was", "entries were",
-                      "pushed out: max_members was reached") for place, _ in self.current() if self.pushed[place]]
+                      f"pushed out {within}: max_members was reached") for place, _ in self.current() if self.pushed[place]]
+            self.given_up.clear()
             self.pushed.clear()
         told_on, self.told_on = self.told_on, []
         return [self_alert(now, sub, rule, check, "warning", f"{n} {noun} of rule {rule} {verb} {says}")
@@ -451,8 +458,6 @@ class Model:
                     self_alert(now, 36864 + i, **words) for i, words in enumerate(told_on)]
 
     def evict_keys(self):
-        """Returns how many keys without an incident went, by rule."""
-        given_up = collections.Counter()
         for place, rule in self.current():  # old forms drain: nothing bounds them
             held = sorted((key.incident is not None, key.last_touch, name) for name, key in self.keys.items()
                           if name[0] == place)
@@ -463,8 +468,8 @@ class Model:
                     key.incident.is_lost = key.incident.is_lost_now = key.incident.is_forgotten = True
                 else:
                     key.count("evicted", sum(not entry.is_counted for entry in key.form.held()))
-                    given_up[place] += 1
-        return given_up
+                    if not key.is_self_touched:
+                        self.given_up[place] += 1
 
 
 def run(scenario):

@@ -33,6 +33,9 @@ class Event:
             return (self.tenant, 0, self.dedup_key, bool(self.of_incident))
         return (self.tenant, 1, self.source, self.resource, self.check)
 
+    def is_self_alert(self):
+        return self.topic == "@derived" and not self.of_incident
+
     def attributes(self):
         """Of the event as it was sent."""
         sent = self.sent

@@ -1,7 +1,8 @@
 /*
- * Aim: what max_members pushes out of a rule's windows is told once a minute, exactly, however
- * steps were cut (docs/correlation.md, section 3). Method: a rule whose windows hold three entries
- * and one that listens to tocsin itself; minutes end at 20 s, 80 s, ... of the bench.
+ * Aim: what max_members pushes out of a rule's windows, and which keys max_keys gives up, is told
+ * once a minute, exactly, however steps were cut, and ends by itself (docs/correlation.md, section
+ * 3). Method: a rule that holds few entries or keys and one that listens to tocsin itself; minutes
+ * end at 20 s, 80 s, ... of the bench.
  */
 #include "engine_bench.h"
 
@@ -13,9 +14,18 @@
     "    window: 10m\n    when: distinct(check) >= 2\n    max_members: " members "\n"              \
     "    incident: {title: t}\n    close: quiet(1s)\n"
 #define LISTEN                                                                                     \
-    "  - id: told\n    on: events\n    where: check == \"members-evicted\" && severity == "        \
-    "WARNING\n    by: [resource]\n    window: 1s\n    when: count() >= 1\n"                        \
+    "  - id: told\n    on: events\n    where: check in [\"members-evicted\", "                     \
+    "\"keys-evicted\"] && severity == WARNING\n    by: [resource]\n    window: 1s\n    when: "     \
+    "count() >= 1\n"                                                                               \
     "    incident: {title: \"{message}\"}\n    close: fewer(1, 1s)\n"
+
+enum { MINUTES = 6 };
+
+/* `keys` holds two. */
+#define KEYS(where, when)                                                                          \
+    "rules:\n  - id: keys\n    on: events\n    where: " where "\n    by: [resource]\n"             \
+    "    window: 10m\n    when: " when "\n    max_keys: 2\n"                                       \
+    "    incident: {title: t}\n    close: last(value) < 0.0\n"
 
 static void put_many(struct bench_feed *feed, int64_t at_ms, int count)
 {
@@ -47,8 +57,10 @@ static void what_is_pushed_out_is_told_at_the_minute(void **state)
     put_many(feed, 80500, 1);
     bench_put(feed, 400000, "end", "other", "");
     bench_run(bench);
-    assert_told(bench, 20000, "2 entries of rule full were pushed out: max_members was reached");
-    assert_told(bench, 140000, "1 entry of rule full was pushed out: max_members was reached");
+    assert_told(bench, 20000,
+                "2 entries of rule full were pushed out within 1m: max_members was reached");
+    assert_told(bench, 140000,
+                "1 entry of rule full was pushed out within 1m: max_members was reached");
     assert_int_equal(bench->counters.opened, 2);
     assert_int_equal(bench->counters.derived, 2);
     assert_int_equal(bench->counters.evicted, 3);
@@ -66,8 +78,10 @@ static void minutes_are_kept_apart_however_close_they_are(void **state)
     put_many(feed, 20000, 4);
     bench_put(feed, 100000, "end", "other", "");
     bench_run(bench);
-    assert_told(bench, 20000, "2 entries of rule full were pushed out: max_members was reached");
-    assert_told(bench, 80000, "4 entries of rule full were pushed out: max_members was reached");
+    assert_told(bench, 20000,
+                "2 entries of rule full were pushed out within 1m: max_members was reached");
+    assert_told(bench, 80000,
+                "4 entries of rule full were pushed out within 1m: max_members was reached");
     assert_int_equal(bench->counters.derived, 2);
     bench_destroy(bench);
 }
@@ -101,7 +115,8 @@ static void what_was_pushed_out_is_told_when_there_is_room_again(void **state)
     bench_switch(bench, FULL("500") LISTEN);
     bench_pass(bench, 25000, 700);
     bench_stop(bench);
-    assert_told(bench, 20000, "2 entries of rule full were pushed out: max_members was reached");
+    assert_told(bench, 20000,
+                "2 entries of rule full were pushed out within 1m: max_members was reached");
     bench_destroy(bench);
 }
 
@@ -177,6 +192,61 @@ static void it_is_the_same_for_any_number_of_threads(void **state)
     free(one);
 }
 
+static void put_resources(struct bench_feed *feed, int64_t at_ms, int first, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char resource[16];
+        snprintf(resource, sizeof(resource), "r%d", first + i);
+        bench_put(feed, at_ms + i * 1000, resource, "a", "");
+    }
+}
+
+/* Each in a round of its own; the fourth goes when the minute ends. */
+static void keys_given_up_are_told_at_the_minute(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(KEYS("check == \"a\"", "distinct(check) >= 2") LISTEN);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    put_resources(feed, 1000, 0, 5);
+    put_resources(feed, 19900, 5, 1);
+    put_resources(feed, 20000, 6, 1); /* the next minute */
+    bench_put(feed, 100000, "end", "other", "");
+    bench_run(bench);
+    assert_told(bench, 20000, "4 keys of rule keys were given up within 1m: max_keys was reached");
+    assert_told(bench, 80000, "1 key of rule keys was given up within 1m: max_keys was reached");
+    assert_int_equal(bench->counters.keys_evicted, 5);
+    assert_int_equal(bench->counters.derived, 2);
+    bench_destroy(bench);
+}
+
+/* Rules that take what is said of them: an event each minute, for fifty days, if that counted. */
+static void what_is_told_of_a_rule_is_no_reason_to_tell_it_again(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {
+        /* r0 and r1 have incidents for ever, so whatever else comes is what goes. */
+        KEYS("check != \"\"", "count() >= 2"),
+        /* Three entries of ten minutes; what is said of it is a key of its own, of @tocsin. */
+        "rules:\n  - id: full\n    on: events\n    where: check != \"\"\n    by: [labels.none]\n"
+        "    window: 10m\n    when: distinct(severity) >= 3\n    max_members: 3\n"
+        "    incident: {title: t}\n    close: quiet(1s)\n"};
+
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        struct bench *bench = bench_create(rules[i]);
+        struct bench_feed *feed = bench_feed(bench, "t", 0);
+        for (int minute = 0; minute < MINUTES; minute++) {
+            put_resources(feed, minute * 60000 + 1000, 0, 2);
+            put_resources(feed, minute * 60000 + 3000, 0, 3);
+        }
+        bench_put(feed, INT64_C(50) * 86400 * 1000, "r0", "a", "");
+        bench_run(bench);
+        assert_int_equal(bench->counters.derived, MINUTES);
+        assert_in_range(bench->counters.steps, MINUTES, 100);
+        bench_destroy(bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +256,8 @@ int main(void)
         cmocka_unit_test(what_was_pushed_out_is_told_when_there_is_room_again),
         cmocka_unit_test(a_rule_that_is_gone_is_not_told_of),
         cmocka_unit_test(it_is_the_same_for_any_number_of_threads),
+        cmocka_unit_test(keys_given_up_are_told_at_the_minute),
+        cmocka_unit_test(what_is_told_of_a_rule_is_no_reason_to_tell_it_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
