@@ -51,7 +51,8 @@ static const struct option_table table_whynot = {
     .usage = "[options] (EVENT | KEY) [FILE...]",
     .about = "Tells why an event, or a rule's key, opened no incident: the last line is the first "
              "thing that stopped it. EVENT is topic/partition/offset, or topic/partition/offset/N "
-             "for one of several in a record; KEY is what an incident shows, \"tenant=acme "
+             "for one of several in a record (@derived/-1/TIME/N: one that tocsin made); KEY is "
+             "what an incident shows, \"tenant=acme "
              "host=db01\"." WHY_ABOUT_INPUT,
     .rows = rows_whynot,
     .row_count = OPTION_ROWS(rows_whynot),

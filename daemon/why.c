@@ -48,6 +48,26 @@ static bool take_number(char *text, int64_t *number)
     return true;
 }
 
+/* Of events that tocsin makes: "@derived/-1/1769853601200/36864", the time they are of for offset.
+ */
+static bool read_derived_place(const char *text, struct why_question *out)
+{
+    static const char prefix[] = "@derived/-1/";
+    char numbers[64];
+
+    if (strncmp(text, prefix, sizeof(prefix) - 1) != 0 ||
+        strlen(text) - (sizeof(prefix) - 1) >= sizeof(numbers) - 1)
+        return false;
+    snprintf(numbers, sizeof(numbers), "/%s", text + sizeof(prefix) - 1);
+    out->sub = -1;
+    if (strrchr(numbers, '/') != numbers &&
+        (!take_number(numbers, &out->sub) || out->sub > UINT16_MAX))
+        return false;
+    snprintf(out->topic, sizeof(out->topic), "@derived");
+    out->partition = -1;
+    return take_number(numbers, &out->offset) && numbers[0] == '\0';
+}
+
 /* True when the text is the place of an event; topics have no '/'. */
 static bool read_place(const char *text, struct why_question *out)
 {
@@ -76,7 +96,7 @@ int why_ask_whynot(const char *text, struct why_question *out, struct error *err
     if (strchr(text, '=') != NULL)
         return 0;
     out->subject = WHY_EVENT;
-    if (read_place(text, out))
+    if (read_derived_place(text, out) || read_place(text, out))
         return 0;
     error_set(err,
               "\"%.80s\" is neither an event (topic/partition/offset, or "
@@ -328,6 +348,13 @@ static void find_decided(void *self, const struct trace_decision *decision)
     struct why *why = self;
     const struct event *ev = decision->event;
 
+    if ((ev->flags & EVENT_DERIVED) != 0) { /* they are made, and not received */
+        bool is_place_asked = is_place(why, decision->topic, decision->partition, ev->offset);
+        look_at_offset(why, decision->topic, decision->partition, ev->offset);
+        why->events += is_place_asked;
+        if (is_place_asked && why->question.sub < 0)
+            why->question.sub = ev->sub; /* the first of its time */
+    }
     if (!is_event(why, decision->topic, decision->partition, ev->offset, ev->sub))
         return;
     why->found = why->has_alert = true;

@@ -51,8 +51,8 @@ struct why_question {
 /* The first digits of an incident's id. Errors: -EINVAL with a sentence, here and below. */
 int why_ask_incident(const char *text, struct why_question *out, struct error *err);
 
-/* "topic/partition/offset" or "topic/partition/offset/sub" asks for an event, "name=value ..." for
- * a key. */
+/* "topic/partition/offset" or "topic/partition/offset/sub" asks for an event ("@derived/-1/..." for
+ * one that tocsin made), "name=value ..." for a key. */
 int why_ask_whynot(const char *text, struct why_question *out, struct error *err);
 
 /* Borrows all three until why_destroy().

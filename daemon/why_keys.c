@@ -195,6 +195,18 @@ static bool fold_touch(struct why *why, const struct trace_touch *touch, const c
     return true;
 }
 
+/* A timer ends an alert when it expires, or when its flapping ends and it had cleared. */
+static bool is_expiry(const struct why *why, const struct touch *touch)
+{
+    if (touch->kind != TOUCH_CLEAR || touch->order.class != ORDER_TIMER)
+        return false;
+    for (size_t i = 0; i < why->expired.count; i++)
+        if (why->expired.at[i].at_ms == touch->order.at_ms &&
+            id128_equal(why->expired.at[i].alert, touch->alert))
+            return true;
+    return false;
+}
+
 static void note_touch(struct why *why, const struct trace_touch *touch,
                        const struct why_place *place)
 {
@@ -230,20 +242,12 @@ static void note_touch(struct why *why, const struct trace_touch *touch,
         rule_explain_where(touch->rule, &view, &why->explanation);
         note.tests = why_words_tests(&why->explanation);
     }
-    note.text = why_words_touched(touch, why_alert_name(alert));
+    bool expired = is_expiry(why, told);
+    if (expired && touch->fate == TRACE_CLOSED)
+        why_rule_of(why, touch->rule)->expired_incident = touch->incident;
+    note.text =
+        why_words_touched(touch, why_alert_name(alert), expired ? why->config->expire_ms : 0);
     why_note(why, note);
-}
-
-/* A timer ends an alert when it expires, or when its flapping ends and it had cleared. */
-static bool is_expiry(const struct why *why, const struct touch *touch)
-{
-    if (touch->kind != TOUCH_CLEAR || touch->order.class != ORDER_TIMER)
-        return false;
-    for (size_t i = 0; i < why->expired.count; i++)
-        if (why->expired.at[i].at_ms == touch->order.at_ms &&
-            id128_equal(why->expired.at[i].alert, touch->alert))
-            return true;
-    return false;
 }
 
 static void remember_place(struct why *why, const struct touch *touch,

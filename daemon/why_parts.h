@@ -106,8 +106,9 @@ struct why_rule {
     struct id128 incident;
     struct id128 opened_id; /* the newest incident of the key */
     struct id128 opened_key;
-    int64_t opened_ms, closed_ms; /* INT64_MIN: has not */
-    bool evicted;                 /* the key went at the bound */
+    int64_t opened_ms, closed_ms;  /* INT64_MIN: has not */
+    struct id128 expired_incident; /* its newest that an alert's expiry closed; zero: none */
+    bool evicted;                  /* the key went at the bound */
 };
 
 /* An incident that nobody was told of when it opened, or later. */
@@ -188,7 +189,7 @@ struct why {
     /* of the event: what stopped it */
     bool decided;
     struct trace_decision decision; /* without what was borrowed */
-    bool asked_clear;
+    bool asked_clear, asked_of_incident;
     bool touched;
     bool names_check; /* some rule does not fail at the event's check alone */
     char check[128];
@@ -314,7 +315,10 @@ char *why_words_alert(const struct event_text *text);
 char *why_words_received(const struct why *why, const struct trace_receipt *receipt);
 char *why_words_decided(const struct why *why, const struct trace_decision *decision,
                         const char *alert);
-char *why_words_touched(const struct trace_touch *touch, const char *alert);
+/* `expire_ms`: the alert's, which was over then; 0: it was not that which made the touch. */
+char *why_words_touched(const struct trace_touch *touch, const char *alert, int64_t expire_ms);
+/* What an event of @derived was made of. */
+char *why_words_made(const struct event *ev);
 char *why_words_tests(const struct explanation *explanation);
 char *why_words_change(const struct incident *incident);
 

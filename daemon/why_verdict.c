@@ -108,6 +108,14 @@ static void say_sign_of_life(struct why *why)
     }
 }
 
+static bool is_closed_by_expiry(const struct why *why, struct id128 incident)
+{
+    for (size_t i = 0; i < why->per_rule.count; i++)
+        if (id128_equal(why->per_rule.at[i].expired_incident, incident))
+            return true;
+    return false;
+}
+
 static void say_failed(struct why *why, const struct why_rule *of)
 {
     say(why, "rule %s: where does not hold: %s", of->rule->id,
@@ -138,6 +146,8 @@ static void judge_incident(struct why *why)
     if (latest != NULL && latest->change == INCIDENT_CLOSED) {
         say_time(why, "; it closed at ", latest->at_ms);
         say(why, ", %s", incident_cause_name(latest->cause));
+        if (is_closed_by_expiry(why, first->id))
+            say(why, ": its last open alert expired");
     } else {
         say(why, "; it is open at the end of the input");
     }
@@ -150,7 +160,14 @@ static void judge_absence(struct why *why)
 {
     const struct why_question *asked = &why->question;
 
-    if (why->events > 0 && asked->sub >= (int64_t)why->events)
+    if (asked->partition < 0) {
+        say(why, "tocsin made no such event in this input");
+        if (why->events > 0)
+            say(why, "; it made %u of that time, with other numbers", why->events);
+        else if (why->high >= why->low)
+            say(why, "; the first that it made is of %" PRId64 ", the last of %" PRId64, why->low,
+                why->high);
+    } else if (why->events > 0 && asked->sub >= (int64_t)why->events)
         say(why, "the record has %u event%s, numbered from 0", why->events, plural(why->events));
     else if (why->events > 0)
         say(why, "it was read, and never worked off: its partition had left before");
@@ -222,6 +239,8 @@ static void say_unheard(struct why *why, const struct why_rule *of, const char *
 {
     if (of->rule->input == RULE_INPUT_INCIDENTS)
         say(why, "rule %s is told of incidents, and of no event", of->rule->id);
+    else if (why->asked_of_incident)
+        say(why, "rule %s is told of events, and of no incident", of->rule->id);
     else
         say(why, "rule %s is told of alerts that flap, and %s does not", of->rule->id, alert);
 }
@@ -395,6 +414,8 @@ static void say_opened(struct why *why, const struct why_rule *of)
              of->opened_ms);
     if (of->closed_ms != INT64_MIN)
         say_time(why, " to ", of->closed_ms);
+    if (of->closed_ms != INT64_MIN && is_closed_by_expiry(why, of->opened_id))
+        say(why, ", when its last open alert expired");
     say_mute(why, of->opened_id);
     if (of->closed_ms == INT64_MIN)
         return;

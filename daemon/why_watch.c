@@ -265,7 +265,8 @@ static void tell_rules(struct why *why, const struct trace_decision *decision)
         if (!why_asks_rule(why, rule))
             continue;
         if (!hears(rule, ev)) {
-            why_rule_of(why, rule)->unheard += rule->input == RULE_INPUT_INCIDENTS;
+            why_rule_of(why, rule)->unheard +=
+                (rule->input == RULE_INPUT_INCIDENTS) != why->asked_of_incident;
             continue;
         }
         if (explain_failure(why, rule, ev)) {
@@ -328,11 +329,19 @@ static void follow_alert(struct why *why, const struct trace_decision *decision,
     why->decision.routes = NULL;
     if (decision->outcome == TRACE_DROPPED)
         why->dropped_by = why_topic(why, decision->dropped_by);
+    if ((ev->flags & EVENT_DERIVED) != 0)
+        why_note(why, (struct why_note){.at_ms = ev->et_ms,
+                                        .class = ORDER_EVENT,
+                                        .stage = STAGE_INGEST,
+                                        .place = why->place,
+                                        .what = "made",
+                                        .text = why_words_made(ev)});
     why_note_deeds(why, ev, place);
     why->asked_repeat = why->repeat;
     why->asked_opener = why->opener;
     why->asked_opener_ms = why->opener_ms;
     why->asked_clear = ev->state == EVENT_CLEAR;
+    why->asked_of_incident = (ev->flags & EVENT_OF_INCIDENT) != 0;
     struct text check = event_text_field(ev->text, FIELD_CHECK);
     snprintf(why->check, sizeof(why->check), "%.*s", (int)check.len, check.at);
     why_words_mend(why->check);
@@ -472,7 +481,7 @@ static void watch_ended(void *self, const struct trace_alert *alert)
                                         [TRACE_ALERT_EVICTED] = "alert-evicted"};
     struct why *why = self;
 
-    if (alert->what == TRACE_EXPIRED && why->question.subject == WHY_INCIDENT)
+    if (alert->what == TRACE_EXPIRED)
         remember_expiry(why, alert);
     if (why->question.subject != WHY_EVENT || !id128_equal(alert->alert, why->alert))
         return;

@@ -167,7 +167,23 @@ char *why_words_decided(const struct why *why, const struct trace_decision *deci
         decision->flap_begun || decision->flapping ? why_time(why, decision->calm_ms, calm) : "");
 }
 
-char *why_words_touched(const struct trace_touch *touch, const char *alert)
+char *why_words_made(const struct event *ev)
+{
+    struct text id = event_text_field(ev->text, FIELD_DEDUP_KEY);
+    struct text rule = event_text_field(ev->text, FIELD_CHECK);
+    struct text message = event_text_field(ev->text, FIELD_MESSAGE);
+
+    if ((ev->flags & EVENT_OF_INCIDENT) == 0)
+        return why_format("tocsin says of itself: %.*s", shown(message), message.at);
+    return why_format("made of incident %.*s of rule %.*s, which had %s: %.*s", shown(id), id.at,
+                      shown(rule), rule.at,
+                      (ev->flags & EVENT_LAST_WORD) != 0 ? "lost its key to a bound"
+                      : ev->state == EVENT_CLEAR         ? "closed"
+                                                         : "opened or got worse",
+                      shown(message), message.at);
+}
+
+static char *touched_words(const struct trace_touch *touch, const char *alert)
 {
     static const char *const kinds[] = {
         [TOUCH_BEAT] = "takes as a sign of life", [TOUCH_RAISE] = "counts",
@@ -202,6 +218,19 @@ char *why_words_touched(const struct trace_touch *touch, const char *alert)
     }
     return why_format("%s is no longer open in incident %s of rule %s, which closes", alert, id,
                       touch->rule->id);
+}
+
+char *why_words_touched(const struct trace_touch *touch, const char *alert, int64_t expire_ms)
+{
+    char span[UNIT_TEXT_BYTES];
+    char *words = touched_words(touch, alert);
+
+    if (expire_ms == 0)
+        return words;
+    char *text = why_format("%s; the alert has expired: nothing came for it for %s", words,
+                            unit_format_duration(expire_ms, span));
+    free(words);
+    return text;
 }
 
 char *why_words_tests(const struct explanation *explanation)

@@ -131,7 +131,8 @@ static const struct row story_rows[] = {
      "no event of this input has this key"},
     /* The last of its alerts, of 600, expires after 20 s, and then all of them have cleared. */
     {"a key that opened", rules, story, "tenant=default host=db1", NULL, 0, true,
-     "incident # of rule full was open from " T "40.400Z to 2001-09-09T01:47:00.600Z"},
+     "incident # of rule full was open from " T
+     "40.400Z to 2001-09-09T01:47:00.600Z, when its last open alert expired"},
     {"the same before it opened", rules, story, "host=db1", NULL, 350, true,
      "rule full: count() 2 of 3, distinct(resource) 2 of 2 at " T "40.200Z; by itself it stays so "
      "until " T "50.000Z"},
@@ -290,6 +291,47 @@ static const struct row composed_rows[] = {
      "rule wave is told of incidents, and of no event"},
     {"a key of which there are events and no incident", composed, forms_story, "host=h8", "wave", 0,
      true, "rule wave is told of incidents: no rule that it names had one of this key"},
+};
+
+/* What tocsin makes itself: `down` has incidents at 100 and 300, told in the rounds after, and a
+ * third key for two; that is said when a minute begins. */
+static const char making[] =
+    "rules:\n- id: down\n  where: check == \"down\"\n  by: [resource]\n  window: 1m\n"
+    "  when: count() >= 1\n  incident: {title: t}\n  close: cleared()\n"
+    "- id: few\n  where: check == \"noise\"\n  by: [resource]\n  window: 1m\n"
+    "  when: count() >= 2\n  max_keys: 2\n  incident: {title: t}\n  close: cleared()\n"
+    "- id: wave\n  on: incidents\n  of: [down]\n  window: 1m\n  when: count() >= 2\n"
+    "  incident: {title: t}\n  close: quiet(1h)\n";
+
+static const struct put making_story[] = {
+    {100, "a", "down", ""},      {300, "b", "down", ""},   {1100, "x", "noise", ""},
+    {1200, "y", "noise", ""},    {1300, "z", "noise", ""}, {15000, "b", "down", BENCH_CLEAR},
+    {25000, "end", "other", ""}, {0, NULL, NULL, NULL},
+};
+
+#define MADE "@derived/-1/10000000"
+
+static const struct row making_rows[] = {
+    {"a change of an incident", making, making_story, MADE "00200/36864", NULL, 0, true,
+     "it is in incident # of rule wave, which opened at " T "40.400Z"},
+    {"the first event of a time", making, making_story, MADE "00400", NULL, 0, true,
+     "it opened incident # of rule wave"},
+    {"the end of an incident", making, making_story, MADE "15200/36864", NULL, 0, true,
+     "it is a clear: it ended incident # of rule down"},
+    {"a rule of events is not told of it", making, making_story, MADE "00200", "down", 0, true,
+     "rule down is told of events, and of no incident"},
+    {"what tocsin says of itself", making, making_story, MADE "20000/0", NULL, 0, true,
+     "no rule names this check, \"keys-evicted\""},
+    {"another number", making, making_story, MADE "00400/3", NULL, 0, false,
+     "tocsin made no such event in this input; it made 1 of that time, with other numbers"},
+    {"another time", making, making_story, MADE "00300", NULL, 0, false,
+     "tocsin made no such event in this input; the first that it made is of 1000000000200, the "
+     "last of 1000000020200"},
+    {"an incident that an expiry closed", making, making_story, "resource=a", "down", 0, true,
+     "incident # of rule down was open from " T "40.100Z to 2001-09-09T01:47:00.100Z, when its "
+     "last open alert expired"},
+    {"and one that a clear closed", making, making_story, "resource=b", "down", 0, true,
+     "incident # of rule down was open from " T "40.300Z to " T "55.000Z"},
 };
 
 /* A rule that is far from opening beside one that opens, by another event. */
@@ -742,6 +784,44 @@ static char *story_of_first(struct bench *bench)
     return text;
 }
 
+/* `a` expires 20 s after its only event; nobody has sent a clear of it. */
+static void an_end_by_expiry_is_told_as_such(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_of(making, making_story);
+    char *text = story_of_first(bench);
+
+    if (strstr(text, "a down is no longer open in incident ") == NULL ||
+        strstr(text, ", which closes; the alert has expired: nothing came for it for 20s\n") ==
+            NULL ||
+        strstr(text,
+               "it closed at 2001-09-09T01:47:00.100Z, cleared: its last open alert expired") ==
+            NULL)
+        fail_msg("%s", text);
+    free(text);
+    bench_destroy(bench);
+}
+
+/* Where it comes from, and what deduplication made of it. */
+static void the_story_of_a_change_begins_with_its_incident(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_of(making, making_story);
+    struct why_question question;
+    struct error err = {""};
+
+    assert_int_equal(why_ask_whynot(MADE "15200", &question, &err), 0);
+    struct why *why = answer(bench, &question);
+    char *text = text_of(why);
+    if (strstr(text, "made of incident ") == NULL ||
+        strstr(text, " of rule down, which had closed: t\n") == NULL ||
+        strstr(text, "clears incident ") == NULL)
+        fail_msg("%s", text);
+    free(text);
+    why_destroy(why);
+    bench_destroy(bench);
+}
+
 /* Each event that a rule counts was enriched before: four lines, of which three are one. */
 static void what_a_step_did_again_is_one_line(void **state)
 {
@@ -873,9 +953,13 @@ int main(void)
          &(struct questions)QUESTIONS(forms_rows)},
         {"a_rule_on_incidents_says_what_became_of_a_key", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(composed_rows)},
+        {"events_that_tocsin_makes_have_their_verdict_too", each_question_has_its_verdict, NULL,
+         NULL, &(struct questions)QUESTIONS(making_rows)},
         {"what_steps_made_of_an_event_decides", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(enriching_rows)},
         cmocka_unit_test(each_step_that_did_something_has_a_line),
+        cmocka_unit_test(an_end_by_expiry_is_told_as_such),
+        cmocka_unit_test(the_story_of_a_change_begins_with_its_incident),
         cmocka_unit_test(answers_agree_with_what_happened),
         cmocka_unit_test(repeats_that_a_rule_counts_are_one_line),
         cmocka_unit_test(the_story_begins_with_what_counted_first),
