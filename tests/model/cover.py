@@ -104,7 +104,9 @@ def live_scenarios(args):
         scenario = generate.scenario_of(seed, live=True)
         folder = os.path.join(args.work, "cover")
         run_model.write(scenario, folder)
-        yield run_model.with_marks(scenario, runner.run(folder, run_model.setups(seed, 1, False)[0]))[0]
+        got = runner.run(folder, run_model.setups(seed, 1, False)[0])
+        if not run_model.is_impossible(got):
+            yield run_model.with_marks(scenario, got)[0]
     runner.end()
 
 

@@ -16,10 +16,12 @@ from write import write
 DENSE_EVERY = 20  # seeds: the model takes its time over them
 
 
-def scenario_of(seed, big=False, live=False):
+def scenario_of(seed, big=False, live=False, draw=0):
+    """`draw`: which one of this seed, where those before it were refused."""
+    of = f"{seed} again {draw}" if draw else seed
     if live:
-        return Live(seed).scenario()
-    return Dense(seed).scenario() if seed % DENSE_EVERY == 7 and not big else Recording(seed, big).scenario()
+        return Live(of).scenario()
+    return Dense(of).scenario() if seed % DENSE_EVERY == 7 and not big else Recording(of, big).scenario()
 
 
 if __name__ == "__main__":

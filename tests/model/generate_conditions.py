@@ -39,14 +39,15 @@ class Conditions(World):
             return [op] + [self.where(depth + 1) for _ in range(1 if op == "not" else 2)]
         return r.choice(simple)
 
-    def when(self):
+    def when(self, by=()):
+        """By is what keys are made of: of such fields there is one value."""
         r = self.random
         high = 2 if self.tight and self.chance(0.5) else 15 if self.big else 4
         count = at_least(COUNT, r.randint(1, high), r.choice([">=", ">=", ">"]))
-        field = r.choice(["check", "check", "resource", "source", "host", "labels.rack", "severity",
-                          "message"])
+        fields = ["check", "check", "resource", "source", "host", "labels.rack", "severity", "message"]
+        field = r.choice([name for name in fields if name not in by])
         different = at_least(distinct(field), r.randint(1, 3))
-        other = at_least(distinct(r.choice(["check", "source", "message"])), r.randint(1, 2))
+        other = at_least(distinct(r.choice([name for name in ("check", "source", "message") if name not in by])), r.randint(1, 2))
         if self.chance(0.2):
             return self.computed_when(count, different)
         if self.chance(0.3):
@@ -84,7 +85,7 @@ class Conditions(World):
         r = self.random
         number = self.number()
         return [r.choice([">", ">=", "<", "<="]), number, ["const", "real", r.choice(
-            [0.5, 1.0, 2.5, 3.0, 10.0] if number[2] != "stddev" else [0.0, 0.5, 1.5])]]
+            [0.5, 1.0, 2.5, 3.0, 10.0] if number[2] != "stddev" else [0.5, 1.5])]]
 
     def number(self):
         r = self.random
@@ -93,11 +94,12 @@ class Conditions(World):
         share = [r.choice([0.05, 0.5, 0.5, 0.95])] if kind == "quantile" else []
         return ["aggregate", f"{kind}({', '.join(map(str, [of] + share))})", kind, ["field", of]] + share
 
-    def close(self):
+    def close(self, hears=True):
+        """Of a rule that hears events: what does not come has no number."""
         r = self.random
         quiet = ["quiet", r.choice([100, 300, 1000, 2000])]
         cleared = ["cleared"]
-        if self.chance(0.25):
+        if self.chance(0.25) and hears:
             fewer = ["fewer", r.randint(1, 4), r.choice([100, 300, 1000, 3000])]
             relation, of = r.choice(["<", "<="]), r.choice(["value", "labels.ms"])
             last = [relation, ["last", ["field", of]], ["const", "real", r.choice([0.5, 2.5, 4.0])]]

@@ -89,6 +89,6 @@ class Dense(Recording):
         """One that is seldom reached, or never: a title tells what `when` names."""
         far = {"sum": [(">", 30.0), (">", 80.0), ("<", -20.0)], "avg": [(">", 1.0), ("<", -1.0)], "min": [("<", -2.5)],
                "max": [(">", 30.0)], "stddev": [(">", 9.0)], "rate": [(">", 50.0), (">", 500.0)], "first": [(">", 4.0)],
-               "last": [(">", 4.0)], "quantile": [(">", 2.0), ("<", -2.0)], "distinct": [(">", 1e9)]}
-        relation, number = self.random.choice(far[aggregate[2]] + [(">", 1e9)])
+               "last": [(">", 4.0)], "quantile": [(">", 2.0), ("<", -2.0)], "distinct": [(">=", 2.0), (">", 3.5)]}
+        relation, number = self.random.choice(far[aggregate[2]] + [(">", 1e9)] * (aggregate[2] != "distinct"))
         return [relation, aggregate, ["const", "real", number]]

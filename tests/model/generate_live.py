@@ -30,7 +30,7 @@ class Live(Recording):
                 changed.append(rule)
             elif kind < 0.6:  # of the same form: windows and incidents carry on
                 rule["title"] = parts_of("anew" if "expect" in rule else "{resource}, anew")
-                rule["close"] = self.close()
+                rule["close"] = self.close(hears="expect" not in rule)
                 if "keys" in rule.get("expect", {}):
                     rule["expect"]["keys"] = self.listed_keys(rule_by(rule))
                 if self.tight:

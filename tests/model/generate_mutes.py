@@ -1,11 +1,18 @@
 """Random silences, maintenance windows and inhibitions, and the matchers they are made of."""
 import calendars
+import impossible
 from generate_trees import among, compare, is_text
 from generate_world import World
 
 
 class Mutes(World):
     def matcher(self, depth=0):
+        tree = self.any_matcher(depth)
+        while impossible.is_impossible(tree):
+            tree = self.any_matcher(depth)
+        return tree
+
+    def any_matcher(self, depth):
         r = self.random
         simple = [is_text("==", "rule", r.choice(["a", "ab", "b", "zz"])), is_text("!=", "rule", "a"),
                   ["has", "tenant"], compare("<", "severity", "severity", r.choice(["minor", "critical"])),

@@ -12,7 +12,7 @@ class Rules(Conditions):
         rules = []
         for name in r.sample(["a", "ab", "b", "r-1", "r-10", "zz"], r.choice([1, 2, 2, 3, 5])):
             by = r.sample(["host", "resource", "check", "source", "labels.rack"], r.choice([0, 1, 1, 2]))
-            rule = {"id": name, "where": self.where(), "window_ms": self.window, "when": self.when(),
+            rule = {"id": name, "where": self.where(), "window_ms": self.window, "when": self.when(by),
                     "by": ["tenant"] + by if not by or self.chance(0.5) else by, "close": self.close()}
             if self.chance(0.3):
                 rule["on"] = "events"
@@ -79,7 +79,7 @@ class Rules(Conditions):
         if self.chance(0.6):
             high = rule.get("max_members", 3)
             rule["when"] = r.choice([at_least(COUNT, 1), at_least(COUNT, min(2, high)), at_least(distinct("check"), 1),
-                                     at_least(distinct("check"), min(2, high))])
+                                     at_least(distinct("check"), min(2, high, len(rule["of"])))])
             rule["title"] = parts_of("{check}: {message} of {resource}") + [r.choice([" ", COUNT])] if (
                 rule["when"][1] == COUNT) else parts_of("{check}: {message} of {resource}")
 
@@ -88,7 +88,7 @@ class Rules(Conditions):
         r = self.random
         for name in ("when", "window_ms", "on"):
             rule.pop(name, None)
-        rule["window_ms"] = 0
+        rule["window_ms"], rule["close"] = 0, self.close(hears=False)
         rule["expect"] = {"every_ms": r.choice([200, 1000, 3000, 30000])}
         if self.chance(0.5):
             self.forms["listed keys"] += 1
@@ -111,7 +111,7 @@ class Rules(Conditions):
         unusual = [self.deviation(), self.deviation()]
         rule["when"] = r.choice([unusual[0], unusual[0], ["or", *unusual], ["and", *unusual], ["not", unusual[0]],
                                  ["or", unusual[0], at_least(COUNT, 3)], ["and", unusual[0], self.number_comparison()],
-                                 ["or", at_least(distinct("check"), 2), unusual[0]],
+                                 ["or", at_least(distinct("message"), 2), unusual[0]],
                                  [">", ["+", unusual[0][1], COUNT], ["const", "real", 2.5]],
                                  ["?:", at_least(COUNT, 2), *unusual]])
 

@@ -53,6 +53,8 @@ def exclude(a, b):
 def is_impossible(tree):
     if not isinstance(tree, list) or not tree:
         return False
+    if tree == ["not", [">=", ["field", "check"], ["const", "text", ""]]]:
+        return True
     if tree[0] == "and":
         tests = [test for test in map(test_of, chain(tree)) if test]
         for i, a in enumerate(tests):

@@ -21,7 +21,7 @@
 
 #include <unistd.h>
 
-enum { RUN_S = 120, PATH_BYTES = 1024, LIVE_LINE_BYTES = 64 << 10 };
+enum { RUN_S = 120, PATH_BYTES = 1024, LIVE_LINE_BYTES = 64 << 10, SETS_MAX = 8 };
 
 /* Memberships are counted in the order of their joins, and a place may be used again: what comes
  * after a join belongs to it. */
@@ -60,21 +60,33 @@ static void marks_print(const struct bench *bench, const int *joined)
         printf("{\"kind\":\"watermark\",\"value\":%" PRId64 "}\n", watermark);
 }
 
-static struct rule_set *rules_load(const char *folder, const char *name)
+/* rules.yaml and those that it is switched to, rules-1.yaml and so on. False with a sentence on
+ * standard output when one is refused: which random conditions are possible only the loader says.
+ */
+static bool rules_load(const char *folder, struct rule_set **sets)
 {
-    char path[PATH_BYTES];
     struct error err = {""};
-    struct rule_set *set = NULL;
 
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    if (rule_set_load((const char *[]){path}, 1, &set, &err) != 0)
-        fail_msg("%s", err.text);
-    return set;
+    for (int i = 0; i < SETS_MAX; i++) {
+        char path[PATH_BYTES];
+        if (i == 0)
+            snprintf(path, sizeof(path), "%s/rules.yaml", folder);
+        else
+            snprintf(path, sizeof(path), "%s/rules-%d.yaml", folder, i);
+        if (i > 0 && access(path, F_OK) != 0)
+            break;
+        if (rule_set_load((const char *[]){path}, 1, &sets[i], &err) != 0) {
+            printf("%s\n", err.text);
+            return false;
+        }
+    }
+    return true;
 }
 
 struct live {
     struct bench *bench;
     const char *folder;
+    struct rule_set **sets;  /* NULL where taken by the engine */
     int joined[BENCH_FEEDS]; /* memberships in the order of their joins */
     int join_count;
 };
@@ -101,6 +113,16 @@ static void put(struct bench_feed *feed, const json_t *step)
                     json_string_length(payload));
 }
 
+static void switch_rules(struct live *live, const char *name)
+{
+    unsigned i;
+
+    if (sscanf(name, "rules-%u.yaml", &i) != 1 || i >= SETS_MAX || live->sets[i] == NULL)
+        fail_msg("%s is not there, or was switched to before", name);
+    engine_switch_rules(live->bench->engine, live->sets[i]);
+    live->sets[i] = NULL;
+}
+
 static void step_run(struct live *live, const json_t *step)
 {
     const json_t *value;
@@ -121,8 +143,7 @@ static void step_run(struct live *live, const json_t *step)
     else if ((value = json_object_get(step, "answers")) != NULL)
         bench_answers_set(feed_of(live, value), is);
     else if ((value = json_object_get(step, "switch")) != NULL)
-        engine_switch_rules(live->bench->engine,
-                            rules_load(live->folder, json_string_value(value)));
+        switch_rules(live, json_string_value(value));
     else
         fail_msg("an unknown step in live.jsonl");
 }
@@ -162,12 +183,12 @@ static void members_read(struct live *live, const json_t *members)
     }
 }
 
-static void run_line(const struct form *form)
+static void run_line(const struct form *form, struct rule_set **sets)
 {
     char path[PATH_BYTES];
     struct settings settings;
     struct bench *bench = bench_create(BENCH_RULE_ONE);
-    struct live live = {.bench = bench, .folder = form->folder};
+    struct live live = {.bench = bench, .folder = form->folder, .sets = sets};
     json_error_t fault;
 
     snprintf(path, sizeof(path), "%s/settings.json", form->folder);
@@ -175,7 +196,8 @@ static void run_line(const struct form *form)
     if (scenario == NULL)
         fail_msg("%s:%d: %s", path, fault.line, fault.text);
     rule_set_destroy(bench->rules);
-    bench->rules = rules_load(form->folder, "rules.yaml");
+    bench->rules = sets[0];
+    sets[0] = NULL;
     scenario_read(scenario, &settings, &bench->config);
     form_apply(form, &bench->config);
     bench->refuses = form->shuffle != 0;
@@ -206,8 +228,11 @@ int main(void)
     setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
     while (fgets(line, sizeof(line), stdin) != NULL) {
         alarm(RUN_S); /* a run that hangs ends the process */
-        if (form_read(line, &form))
-            run_line(&form);
+        struct rule_set *sets[SETS_MAX] = {NULL};
+        if (form_read(line, &form) && rules_load(form.folder, sets))
+            run_line(&form, sets);
+        for (int i = 0; i < SETS_MAX; i++)
+            rule_set_destroy(sets[i]);
         printf("done\n");
         fflush(stdout);
     }

@@ -28,7 +28,7 @@ Alerts.timer = late""",
     "a window that holds its border": """
 slide, timers = Window.slide, Window.timers
 Window.slide = lambda self, now: slide(self, now - 1)
-Window.timers = lambda self: timers(self) + (self.rule.kind == "sliding") if self.entries else None""",
+Window.timers = lambda self: timers(self) + (self.rule.window == "sliding") if self.entries else None""",
     "an event before the timers of its time": "model.EVENT, model.KEY_TIMER = model.KEY_TIMER, model.EVENT",
     "a last clear that does not move quiet": """
 leave = Incident.leave
@@ -50,7 +50,7 @@ Alerts.evict = newest""",
 timer = Alerts.timer
 def forget(self, alert, now):
     if alert.is_flapping and not alert.is_open and now < alert.last + self.config["expire_ms"]:
-        alert.told_open = False
+        alert.told = None
     return timer(self, alert, now)
 Alerts.timer = forget""",
     "ids from the half that is lower": """
