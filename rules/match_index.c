@@ -5,21 +5,9 @@
 #include "base/hash.h"
 #include "rules/match_guard.h"
 #include "rules/match_range.h"
+#include "rules/match_table.h"
 
 enum { LABEL_NAMES = 2 * GUARD_COLUMNS_MAX, NO_PATTERN = UINT32_MAX };
-
-/* What an event looks at first: sixteen bytes, four to a cache line. */
-struct entry {
-    uint64_t hash;         /* 0: free */
-    uint32_t first, count; /* of its rules in the list of all postings */
-};
-
-/* What an entry stands for, looked at when the hash agrees. */
-struct key {
-    struct text text, other;
-    uint32_t column, other_column; /* of a pattern: its id */
-    enum term_kind kind;
-};
 
 struct column {
     struct operand operand;
@@ -49,14 +37,7 @@ struct match_index {
     uint32_t pair_count;
     struct pair pair[GUARD_PAIRS_MAX];
     struct match_range *range[NUMBER_COUNT];
-    uint32_t entry_mask;
-    /* A bit for each hash in the table, eight places an entry: most of what events look up is not
-     * there, and this much stays in the nearest cache. */
-    uint64_t filter_mask;
-    uint64_t *filter;
-    struct entry *entries;
-    struct key *keys;    /* of entries */
-    uint32_t *postings;  /* rules, those of one entry side by side */
+    struct match_table table;
     uint64_t *unguarded; /* bit per rule without a guard */
     uint32_t always_count[SEVERITY_COUNT];
     struct used_word *always[SEVERITY_COUNT]; /* of those, who can be true at the severity */
@@ -73,25 +54,19 @@ static uint64_t text_hash(uint32_t column, struct text text)
     return hash64(text.at, text.len, hash_mix(column + 1));
 }
 
-/* Never 0, which marks a free entry. */
-static uint64_t equals_hash(uint64_t text_hash)
-{
-    return text_hash | 1;
-}
-
 static uint64_t pair_hash(uint64_t low, uint64_t high)
 {
-    return hash_mix(low ^ (high << 32 | high >> 32)) | 1;
+    return hash_mix(low ^ (high << 32 | high >> 32));
 }
 
 static uint64_t present_hash(uint32_t column)
 {
-    return hash_mix((uint64_t)column << 32 | TERM_PRESENT) | 1;
+    return hash_mix((uint64_t)column << 32 | TERM_PRESENT);
 }
 
 static uint64_t pattern_hash(uint32_t id)
 {
-    return hash_mix((uint64_t)id << 32 | TERM_PATTERN) | 1;
+    return hash_mix((uint64_t)id << 32 | TERM_PATTERN);
 }
 
 /* Prefixes have a hash that grows byte by byte, so that one walk over a text gives
@@ -112,39 +87,12 @@ static uint64_t prefix_hash(uint32_t column, struct text text)
 
     for (uint32_t i = 0; i < text.len; i++)
         hash = prefix_add(hash, text.at[i]);
-    return hash_mix(hash) | 1;
+    return hash_mix(hash);
 }
 
 static bool texts_equal(struct text a, struct text b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
-
-static bool is_same_key(const struct key *a, const struct key *b)
-{
-    return a->kind == b->kind && a->column == b->column && a->other_column == b->other_column &&
-           texts_equal(a->text, b->text) && texts_equal(a->other, b->other);
-}
-
-/* The entry of a key, or the free one where it would stand. */
-static uint32_t entry_find(const struct match_index *index, uint64_t hash, const struct key *key)
-{
-    uint32_t at = (uint32_t)(hash >> 32) & index->entry_mask;
-
-    while (index->entries[at].hash != 0 &&
-           (index->entries[at].hash != hash || !is_same_key(&index->keys[at], key)))
-        at = (at + 1) & index->entry_mask;
-    return at;
-}
-
-static uint64_t *filter_word(const struct match_index *index, uint64_t hash)
-{
-    return &index->filter[hash >> 8 & index->filter_mask];
-}
-
-static uint64_t filter_bit(uint64_t hash)
-{
-    return (uint64_t)1 << (hash >> 1 & 63);
 }
 
 /* ---- building ---- */
@@ -158,10 +106,10 @@ struct builder {
     uint64_t term_count;  /* of all guards */
     uint32_t range_count[NUMBER_COUNT];
     struct interval *intervals[NUMBER_COUNT];
-    uint32_t *last_rule; /* of each entry: entered last, counted from 1 */
+    struct match_filling *filling;
     uint32_t rule;
     uint8_t severities; /* of this rule */
-    bool is_counting;   /* first round: how many postings an entry has */
+    bool is_counting;   /* first round: how many rules a term has */
     bool out_of_memory;
 };
 
@@ -208,12 +156,13 @@ static void note_pair(struct match_index *index, uint32_t low, uint32_t high)
 }
 
 /* The key and hash of a term, noting at its columns what an event has to look up. */
-static uint64_t read_term(struct builder *builder, const struct term *term, struct key *key)
+static uint64_t read_term(struct builder *builder, const struct term *term, struct match_key *key)
 {
     struct match_index *index = builder->index;
     struct column *column;
 
-    *key = (struct key){.kind = term->kind, .column = guard_column(builder->survey, term->operand)};
+    *key = (struct match_key){.kind = term->kind,
+                              .column = guard_column(builder->survey, term->operand)};
     column = &index->column[key->column];
     switch (term->kind) {
     case TERM_PRESENT:
@@ -239,37 +188,19 @@ static uint64_t read_term(struct builder *builder, const struct term *term, stru
         if (!pattern_of(builder, term, &column->pattern))
             builder->out_of_memory = true;
         column->pattern_severities |= builder->severities;
-        *key = (struct key){.kind = TERM_PATTERN, .column = column->pattern};
+        *key = (struct match_key){.kind = TERM_PATTERN, .column = column->pattern};
         return pattern_hash(column->pattern);
     default:
         key->text = term->text;
         column->is_hashed = column->has_equals = true;
-        return equals_hash(text_hash(key->column, key->text));
+        return text_hash(key->column, key->text);
     }
-}
-
-/* Patterns' texts do not outlive the load. */
-static bool keep_texts(struct builder *builder, struct key *key)
-{
-    struct text *texts[] = {&key->text, &key->other};
-
-    for (int i = 0; i < 2; i++) {
-        if (texts[i]->len == 0)
-            continue;
-        texts[i]->at = arena_copy(builder->arena, texts[i]->at, texts[i]->len);
-        if (texts[i]->at == NULL)
-            return false;
-    }
-    return true;
 }
 
 static bool enter_term(void *self, const struct term *term)
 {
     struct builder *builder = self;
-    struct match_index *index = builder->index;
-    struct key key;
-    uint64_t hash;
-    uint32_t at;
+    struct match_key key;
 
     if (term->kind == TERM_RANGE) {
         if (!builder->is_counting)
@@ -277,37 +208,12 @@ static bool enter_term(void *self, const struct term *term)
                 (struct interval){term->low, term->high, builder->rule};
         return true;
     }
-    hash = read_term(builder, term, &key);
-    at = entry_find(index, hash, &key);
-    if (index->entries[at].hash == 0) {
-        if (!keep_texts(builder, &key)) {
-            builder->out_of_memory = true;
-            return false;
-        }
-        index->entries[at].hash = hash;
-        *filter_word(index, hash) |= filter_bit(hash);
-        index->keys[at] = key;
-    }
-    if (builder->last_rule[at] == builder->rule + 1)
-        return true; /* the same term twice in one rule */
-    builder->last_rule[at] = builder->rule + 1;
-    if (!builder->is_counting)
-        index->postings[index->entries[at].first + index->entries[at].count] = builder->rule;
-    index->entries[at].count++;
+    uint64_t hash = read_term(builder, term, &key);
+    if (builder->is_counting)
+        match_table_count(builder->filling, hash, &key, builder->rule);
+    else
+        match_table_enter(builder->filling, hash, &key, builder->rule);
     return true;
-}
-
-/* Gives every entry its stretch of the list of postings. */
-static void place_postings(struct builder *builder)
-{
-    struct match_index *index = builder->index;
-    uint32_t first = 0;
-
-    for (uint32_t i = 0; i <= index->entry_mask; i++) {
-        index->entries[i].first = first;
-        first += index->entries[i].count;
-        index->entries[i].count = builder->last_rule[i] = 0;
-    }
 }
 
 static uint64_t *bits_create(const struct match_index *index, struct arena *arena)
@@ -362,21 +268,9 @@ static void enter_guards(struct builder *builder, const struct program *programs
 /* The table of terms, filled in two rounds: counted, then entered. */
 static bool build_table(struct builder *builder, const struct program *programs)
 {
-    struct match_index *index = builder->index;
-    uint32_t room = 16;
-
-    while (room < 2 * builder->term_count)
-        room *= 2;
-    index->entry_mask = room - 1;
-    index->filter_mask = room / 16 - 1; /* words, for at most room / 2 entries */
-    index->filter = arena_alloc_many(builder->arena, room / 16, sizeof(uint64_t));
-    index->entries = arena_alloc_many(builder->arena, room, sizeof(struct entry));
-    index->keys = arena_alloc_many(builder->arena, room, sizeof(struct key));
-    index->postings =
-        arena_alloc_many(builder->arena, (size_t)builder->term_count + 1, sizeof(uint32_t));
-    builder->last_rule = arena_alloc_many(builder->scratch, room, sizeof(uint32_t));
-    if (index->filter == NULL || index->entries == NULL || index->keys == NULL ||
-        index->postings == NULL || builder->last_rule == NULL)
+    builder->filling = match_table_fill(&builder->index->table, builder->term_count, builder->arena,
+                                        builder->scratch);
+    if (builder->filling == NULL)
         return false;
     for (int n = 0; n < NUMBER_COUNT; n++) {
         builder->intervals[n] = arena_alloc_many(
@@ -386,7 +280,8 @@ static bool build_table(struct builder *builder, const struct program *programs)
         builder->range_count[n] = 0;
     }
     enter_guards(builder, programs, true);
-    place_postings(builder);
+    if (builder->out_of_memory || !match_table_place(builder->filling))
+        return false;
     enter_guards(builder, programs, false);
     return !builder->out_of_memory;
 }
@@ -491,16 +386,32 @@ struct match_index *match_index_create(const struct program *programs, uint32_t 
 
 /* ---- finding ---- */
 
-/* One event on its way through the index. */
+enum { HITS_MAX = 16 };
+
+/* A term that the event seems to have. */
+struct hit {
+    uint64_t hash;
+    struct match_key key;
+};
+
+/*
+ * One event on its way through the index. Of many thousand terms hardly a slot or record is in a
+ * cache near by, so nothing waits for one: all that the event says is looked for in the filter
+ * first, what passed is fetched while the rest, and then patterns, are searched for, and read last.
+ */
 struct finding {
     const struct match_index *index;
     struct candidates *out;
     struct program_input *input;
     unsigned severity;
+    uint32_t hit_count, near_count; /* near: whose records are on their way */
+    uint32_t search_count;
+    uint16_t search[GUARD_COLUMNS_MAX]; /* columns of which patterns are searched for */
     uint64_t has_text[GUARD_COLUMNS_MAX / 64];
     struct text
         text[GUARD_COLUMNS_MAX]; /* where has_text says so; the hash of those that have one */
     uint64_t hash[GUARD_COLUMNS_MAX];
+    struct hit hit[HITS_MAX];
 };
 
 static void take_bits(struct candidates *out, uint32_t word, uint64_t bits)
@@ -520,19 +431,40 @@ static void take_rule(void *self, uint32_t rule)
     take_bits(self, rule / 64, (uint64_t)1 << rule % 64);
 }
 
-static void take_entry(struct finding *finding, uint64_t hash, const struct key *key)
+/* Fetches the records of the hits that have none on its way. */
+static void hits_near(struct finding *finding)
 {
-    const struct match_index *index = finding->index;
-    const struct entry *entry;
-
-    if (!(*filter_word(index, hash) & filter_bit(hash)))
-        return;
-    entry = &index->entries[entry_find(index, hash, key)];
-    for (uint32_t i = 0; i < entry->count; i++)
-        take_rule(finding->out, index->postings[entry->first + i]);
+    for (; finding->near_count < finding->hit_count; finding->near_count++)
+        match_table_prefetch_record(&finding->index->table, finding->hit[finding->near_count].hash);
 }
 
-static void take_prefixes(struct finding *finding, uint32_t column, struct text text)
+/* Takes the rules of all hits. */
+static void hits_take(struct finding *finding)
+{
+    hits_near(finding);
+    for (uint32_t i = 0; i < finding->hit_count; i++) {
+        uint32_t count = 0;
+        const uint32_t *rules = match_table_find(&finding->index->table, finding->hit[i].hash,
+                                                 &finding->hit[i].key, &count);
+        for (uint32_t r = 0; r < count; r++)
+            take_rule(finding->out, rules[r]);
+    }
+    finding->hit_count = finding->near_count = 0;
+}
+
+static void look_up(struct finding *finding, uint64_t hash, const struct match_key *key)
+{
+    const struct match_table *table = &finding->index->table;
+
+    if (!match_table_may_hold(table, hash))
+        return;
+    match_table_prefetch_slot(table, hash);
+    if (finding->hit_count == HITS_MAX)
+        hits_take(finding);
+    finding->hit[finding->hit_count++] = (struct hit){hash, *key};
+}
+
+static void look_up_prefixes(struct finding *finding, uint32_t column, struct text text)
 {
     uint64_t left = finding->index->column[column].prefix_mask, hash = prefix_start(column);
     uint32_t length = 0;
@@ -543,14 +475,15 @@ static void take_prefixes(struct finding *finding, uint32_t column, struct text 
             return;
         while (length < wanted)
             hash = prefix_add(hash, text.at[length++]);
-        take_entry(finding, hash_mix(hash) | 1,
-                   &(struct key){.kind = TERM_PREFIX, .column = column, .text = {text.at, length}});
+        look_up(
+            finding, hash_mix(hash),
+            &(struct match_key){.kind = TERM_PREFIX, .column = column, .text = {text.at, length}});
     }
 }
 
-static void take_pattern(void *self, uint32_t id)
+static void look_up_pattern(void *self, uint32_t id)
 {
-    take_entry(self, pattern_hash(id), &(struct key){.kind = TERM_PATTERN, .column = id});
+    look_up(self, pattern_hash(id), &(struct match_key){.kind = TERM_PATTERN, .column = id});
 }
 
 static bool has_text(const struct finding *finding, uint32_t column)
@@ -558,40 +491,49 @@ static bool has_text(const struct finding *finding, uint32_t column)
     return finding->has_text[column / 64] >> column % 64 & 1;
 }
 
-static void take_column(struct finding *finding, uint32_t c, struct text text)
+static void look_up_column(struct finding *finding, uint32_t c, struct text text)
 {
     const struct column *column = &finding->index->column[c];
-    struct pattern_scan *patterns = &finding->input->patterns;
 
     finding->has_text[c / 64] |= (uint64_t)1 << c % 64;
     finding->text[c] = text;
     if (column->is_hashed) {
         finding->hash[c] = text_hash(c, text);
         if (column->has_equals)
-            take_entry(finding, equals_hash(finding->hash[c]),
-                       &(struct key){.kind = TERM_EQUALS, .column = c, .text = text});
+            look_up(finding, finding->hash[c],
+                    &(struct match_key){.kind = TERM_EQUALS, .column = c, .text = text});
     }
     if (column->has_present)
-        take_entry(finding, present_hash(c), &(struct key){.kind = TERM_PRESENT, .column = c});
+        look_up(finding, present_hash(c), &(struct match_key){.kind = TERM_PRESENT, .column = c});
     if (column->prefix_mask != 0)
-        take_prefixes(finding, c, text);
+        look_up_prefixes(finding, c, text);
     /* Not before a rule that the severity lets through asks for it. */
     if (column->pattern != NO_PATTERN && (column->pattern_severities >> finding->severity & 1))
-        pattern_scan_visit(patterns, pattern_set_column(patterns->set, column->pattern), text,
-                           take_pattern, finding);
+        finding->search[finding->search_count++] = (uint16_t)c;
 }
 
-static void take_pairs(struct finding *finding)
+static void look_up_pairs(struct finding *finding)
 {
     for (uint32_t i = 0; i < finding->index->pair_count; i++) {
         uint32_t low = finding->index->pair[i].low, high = finding->index->pair[i].high;
         if (has_text(finding, low) && has_text(finding, high))
-            take_entry(finding, pair_hash(finding->hash[low], finding->hash[high]),
-                       &(struct key){.kind = TERM_PAIR,
-                                     .column = low,
-                                     .other_column = high,
-                                     .text = finding->text[low],
-                                     .other = finding->text[high]});
+            look_up(finding, pair_hash(finding->hash[low], finding->hash[high]),
+                    &(struct match_key){.kind = TERM_PAIR,
+                                        .column = low,
+                                        .other_column = high,
+                                        .text = finding->text[low],
+                                        .other = finding->text[high]});
+    }
+}
+
+static void search_columns(struct finding *finding)
+{
+    struct pattern_scan *patterns = &finding->input->patterns;
+
+    for (uint32_t i = 0; i < finding->search_count; i++) {
+        const struct column *column = &finding->index->column[finding->search[i]];
+        pattern_scan_visit(patterns, pattern_set_column(patterns->set, column->pattern),
+                           finding->text[finding->search[i]], look_up_pattern, finding);
     }
 }
 
@@ -622,6 +564,7 @@ void match_index_find(const struct match_index *index, struct program_input *inp
     finding.out = out;
     finding.input = input;
     finding.severity = input->view->severity < SEVERITY_COUNT ? input->view->severity : 0;
+    finding.hit_count = finding.near_count = finding.search_count = 0;
     memset(finding.has_text, 0, sizeof(finding.has_text));
     memset(out->used, 0, sizeof(out->used));
     for (uint32_t i = 0; i < index->always_count[finding.severity]; i++)
@@ -629,15 +572,19 @@ void match_index_find(const struct match_index *index, struct program_input *inp
                   index->always[finding.severity][i].bits);
     for (uint32_t i = 0; i < index->field_count; i++)
         if (operand_text(&index->column[index->field[i]].operand, input, &text))
-            take_column(&finding, index->field[i], text);
+            look_up_column(&finding, index->field[i], text);
     for (uint32_t i = 0; index->label_count > 0 && i < event->label_count; i++) {
         struct event_label label = event_text_label(event, i);
         uint16_t column = index->label[label_place(index, label.name)];
         if (column != 0 && !has_text(&finding, column - 1u)) /* of equal names the first counts */
-            take_column(&finding, column - 1u, label.value);
+            look_up_column(&finding, column - 1u, label.value);
     }
-    take_pairs(&finding);
+    look_up_pairs(&finding);
+    hits_near(&finding);
+    search_columns(&finding);
+    hits_near(&finding);
     take_numbers(&finding);
+    hits_take(&finding);
     for (uint32_t g = 0; g < RULE_GROUPS_MAX; g++)
         for (uint64_t left = out->used[g]; left != 0; left &= left - 1) {
             uint32_t w = g * 64 + (uint32_t)__builtin_ctzll(left);
