@@ -4,10 +4,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-/* Blocks double from 4 KiB, so that a small set is small, up to 1 MiB, so that the
- * unused end of the last one stays small beside a large set. */
-enum { BLOCK_BYTES_MIN = 4 << 10, BLOCK_BYTES_MAX = 1 << 20, ALIGNMENT = 16 };
+/* Blocks double from 4 KiB, so that a small set is small, up to 2 MiB, so that the
+ * unused end of the last one stays small beside a large set. From there on they are huge pages:
+ * what is built once and read for ever at random places would else miss in the processor's table
+ * of pages as well. */
+enum { BLOCK_BYTES_MIN = 4 << 10, BLOCK_BYTES_MAX = 2 << 20, ALIGNMENT = 16 };
 
 struct block {
     struct block *next;
@@ -44,16 +47,39 @@ void arena_destroy(struct arena *arena)
     free(arena);
 }
 
+/* Memory for a block and its header. */
+static struct block *block_alloc(size_t bytes)
+{
+    struct block *block;
+
+    if (bytes % BLOCK_BYTES_MAX != 0)
+        return malloc(bytes);
+    block = aligned_alloc(BLOCK_BYTES_MAX, bytes);
+    if (block != NULL)
+        madvise(block, bytes, MADV_HUGEPAGE); /* a wish: its failure is no harm */
+    return block;
+}
+
+/* Whole huge pages once the arena has grown to them; the header is in the first. */
+static size_t block_size(const struct arena *arena, size_t bytes)
+{
+    const size_t page = BLOCK_BYTES_MAX, header = sizeof(struct block);
+
+    if (arena->block_bytes < page)
+        return bytes > arena->block_bytes ? bytes : arena->block_bytes;
+    return (header + bytes + page - 1) / page * page - header;
+}
+
 static struct block *block_add(struct arena *arena, size_t bytes)
 {
-    size_t size = bytes > arena->block_bytes ? bytes : arena->block_bytes;
+    size_t size = block_size(arena, bytes);
     struct block *block;
 
     if (arena->bytes + sizeof(*block) + size > arena->bytes_max) {
         arena->is_full = true;
         return NULL;
     }
-    block = malloc(sizeof(*block) + size);
+    block = block_alloc(sizeof(*block) + size);
     if (block == NULL)
         return NULL;
     block->next = arena->blocks;
