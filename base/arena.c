@@ -10,7 +10,7 @@
  * unused end of the last one stays small beside a large set. From there on they are huge pages:
  * what is built once and read for ever at random places would else miss in the processor's table
  * of pages as well. */
-enum { BLOCK_BYTES_MIN = 4 << 10, BLOCK_BYTES_MAX = 2 << 20, ALIGNMENT = 16 };
+enum { BLOCK_BYTES_MIN = 4 << 10, BLOCK_BYTES_MAX = 2 << 20, ALIGNMENT = 16, LINE_BYTES = 64 };
 
 struct block {
     struct block *next;
@@ -92,6 +92,12 @@ static struct block *block_add(struct arena *arena, size_t bytes)
     return block;
 }
 
+/* Bytes to leave out before the next allocation. */
+static size_t padding(const struct block *block, size_t bytes)
+{
+    return bytes % LINE_BYTES == 0 ? -(uintptr_t)(block->data + block->used) % LINE_BYTES : 0;
+}
+
 void *arena_alloc(struct arena *arena, size_t bytes)
 {
     struct block *block = arena->blocks;
@@ -102,10 +108,11 @@ void *arena_alloc(struct arena *arena, size_t bytes)
         return NULL;
     }
     bytes = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    if (block == NULL || block->size - block->used < bytes)
-        block = block_add(arena, bytes);
+    if (block == NULL || block->size - block->used < bytes + padding(block, bytes))
+        block = block_add(arena, bytes + LINE_BYTES);
     if (block == NULL)
         return NULL;
+    block->used += padding(block, bytes);
     at = block->data + block->used;
     block->used += bytes;
     memset(at, 0, bytes);

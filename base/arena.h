@@ -22,7 +22,8 @@ struct arena *arena_create(size_t bytes_max);
 /* Releases everything in it. NULL is allowed. */
 void arena_destroy(struct arena *arena);
 
-/* `bytes` of zeroed memory, aligned for any type.
+/* `bytes` of zeroed memory, aligned for any type; to a cache line where they are a multiple of one,
+ * so that what is laid out by lines lies in lines.
  * Errors: NULL when memory is short or the arena's bound is reached. */
 void *arena_alloc(struct arena *arena, size_t bytes);
 

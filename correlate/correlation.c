@@ -15,7 +15,14 @@
 #include "correlate/rule_trace.h"
 #include "correlate/sort.h"
 
-enum { PREFETCH_AHEAD = 8, STATE_AHEAD = 4, INDEX_BITS = 24, RANK_BITS = 16, CLASS_BITS = 2 };
+enum {
+    PREFETCH_AHEAD = 8,
+    STATE_AHEAD = 5,
+    BODY_AHEAD = 2,
+    INDEX_BITS = 24,
+    RANK_BITS = 16,
+    CLASS_BITS = 2
+};
 
 /* --- time passes for a key ------------------------------------------------------------- */
 
@@ -311,7 +318,8 @@ void correlation_publish_due(const struct correlation *c)
 }
 
 /* What a touch will look at, a while before: its key's place and its rule's slot, then the state
- * and what the slot points at. Of ten thousand rules no cache holds much. */
+ * and what the slot points at, then what these two point at. Of ten thousand rules no cache holds
+ * much. */
 static void prefetch_far(const struct correlation *c, const struct touch *touch)
 {
     key_prefetch(&c->worker->engine->key_lanes[touch->lane], touch->key);
@@ -324,8 +332,13 @@ static void prefetch_near(const struct correlation *c, const struct touch *touch
 
     key_prefetch_state(&c->worker->engine->key_lanes[touch->lane], touch->key);
     __builtin_prefetch(&slot->tally[c->worker->index], 1);
-    __builtin_prefetch(slot->rule);
-    __builtin_prefetch((const char *)slot->rule + 64);
+    rule_prefetch(slot->rule);
+}
+
+static void prefetch_next(const struct correlation *c, const struct touch *touch)
+{
+    key_prefetch_body(&c->worker->engine->key_lanes[touch->lane], touch->key);
+    rule_prefetch_when(c->rules->slots[touch->slot].rule);
 }
 
 void rules_phase(struct worker *worker, uint64_t seq, const struct step *step)
@@ -343,6 +356,8 @@ void rules_phase(struct worker *worker, uint64_t seq, const struct step *step)
             prefetch_far(&c, touches[i + PREFETCH_AHEAD]);
         if (i + STATE_AHEAD < count)
             prefetch_near(&c, touches[i + STATE_AHEAD]);
+        if (i + BODY_AHEAD < count)
+            prefetch_next(&c, touches[i + BODY_AHEAD]);
         if (c.trace == NULL)
             touch_run(&c, touches[i]);
         else

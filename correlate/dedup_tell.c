@@ -58,6 +58,7 @@ static struct route route_make(const struct dedup *d, uint32_t index, const stru
     uint32_t slot = d->rules->slot_of[index];
     struct text value[RULE_BY_MAX];
 
+    __builtin_prefetch(&d->rules->slots[slot]); /* for dedup_emit() */
     rule_by_values(rule, view, value);
     struct id128 key = key_id(slot, d->config->seed, value, rule->by_count);
     return (struct route){.key = key, .slot = slot, .lane = (uint8_t)(key.hi >> 56)};
@@ -90,7 +91,7 @@ static void match_input(struct dedup *d, const struct event_text *text, uint8_t 
     worker->routes.count = 0;
     vector_reserve(&worker->routes, count);
     for (size_t i = 0; i < count && worker->routes.count < UINT16_MAX; i++)
-        if (takes(d->rules->slots[d->rules->slot_of[worker->match.at[i]]].input))
+        if (takes(d->rules->input_of[worker->match.at[i]]))
             worker->routes.at[worker->routes.count++] = route_make(d, worker->match.at[i], &view);
 }
 
@@ -116,7 +117,7 @@ void dedup_beat(struct dedup *d, const struct event *ev)
     size_t count = rule_set_match(d->rules->set, &view, worker->match.at, worker->match.room);
 
     for (size_t i = 0; i < count; i++) {
-        if (rule_set_rule(d->rules->set, worker->match.at[i])->input != RULE_INPUT_ALL)
+        if (d->rules->input_of[worker->match.at[i]] != RULE_INPUT_ALL)
             continue;
         struct route route = route_make(d, worker->match.at[i], &view);
         struct touch_list *out =

@@ -593,16 +593,19 @@ void engine_counters(const struct engine *engine, struct engine_counters *out)
     out->rule_sets = tally_get(&engine->rule_sets);
 }
 
-static void row_fill(const struct engine *engine, const struct rule_slot *slot,
+static void row_fill(const struct engine *engine, const struct rules_version *version, size_t index,
                      struct engine_rule_counters *out)
 {
+    const struct rule_slot *slot = &version->slots[index];
+    const struct rule_counts *earlier = &version->earlier[index];
+
     *out = (struct engine_rule_counters){.form = slot->rule->form,
                                          .current = slot->current,
-                                         .touches = slot->base.touches,
-                                         .opened = slot->base.opened,
-                                         .closed = slot->base.closed,
-                                         .evicted = slot->base.evicted,
-                                         .expired = slot->base.expired};
+                                         .touches = earlier->touches,
+                                         .opened = earlier->opened,
+                                         .closed = earlier->closed,
+                                         .evicted = earlier->evicted,
+                                         .expired = earlier->expired};
     snprintf(out->rule_id, sizeof(out->rule_id), "%s", slot->rule->id);
     for (unsigned w = 0; w < engine->worker_count; w++) {
         const struct rule_tally *tally = &slot->tally[w];
@@ -632,7 +635,7 @@ bool engine_rule_row(const struct engine *engine, size_t *index, struct engine_r
         ++*index;
     is_there = *index < version->slot_count;
     if (is_there)
-        row_fill(engine, &version->slots[(*index)++], out);
+        row_fill(engine, version, (*index)++, out);
     pthread_mutex_unlock(lock);
     return is_there;
 }

@@ -139,6 +139,15 @@ static inline void key_prefetch_state(const struct key_lane *lane, struct id128 
         __builtin_prefetch(key_at(lane, slot->number - 1));
 }
 
+/* And at last what the state points at. */
+static inline void key_prefetch_body(const struct key_lane *lane, struct id128 key)
+{
+    const struct key_slot *slot = &lane->slots[key_home(lane, (uint32_t)key.lo)];
+
+    if (slot->number != 0)
+        __builtin_prefetch(key_at(lane, slot->number - 1)->body);
+}
+
 /* What a key is found by: the rule's slot and the values of `by`. The high byte is its lane. */
 struct id128 key_id(uint32_t slot, uint64_t seed, const struct text *value, uint32_t count);
 

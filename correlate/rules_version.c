@@ -167,10 +167,13 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
                                       .takes_flapping = rule_set_takes(set, RULE_INPUT_FLAPPING),
                                       .takes_incidents = rule_set_takes(set, RULE_INPUT_INCIDENTS)};
     version->slot_of = memory_alloc((count + 1) * sizeof(*version->slot_of));
+    version->input_of = memory_alloc(count + 1);
     version->slots = memory_alloc(((size_t)slots + count + 1) * sizeof(*version->slots));
+    version->earlier = memory_alloc(((size_t)slots + count + 1) * sizeof(*version->earlier));
     for (uint32_t s = 0; s < slots; s++) {
         version->slots[s] = older->slots[s];
         version->slots[s].current = false;
+        version->earlier[s] = older->earlier[s];
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct rule *rule = rule_set_rule(set, i);
@@ -185,9 +188,10 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
             slot = unused < slots ? unused : slots++;
             version->slots[slot] = (struct rule_slot){
                 .rule = rule, .tally = tally_alloc(worker_count), .current = true};
+            version->earlier[slot] = (struct rule_counts){0};
         }
         version->lists_keys |= rule->listed_count > 0;
-        version->slots[slot].input = (uint8_t)rule->input;
+        version->slots[slot].input = version->input_of[i] = (uint8_t)rule->input;
         version->slots[slot].has_steps = rule->step_count > 0;
         version->slots[slot].is_listed = rule->listed_count > 0;
         version->slot_of[i] = slot;
@@ -202,26 +206,28 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
 
 /* What the slot has counted moves to the rule's form in force, if there is one: sums per rule do
  * not fall when a form is forgotten. */
-static void counts_move(struct rules_version *version, const struct rule_slot *dead,
-                        unsigned worker_count)
+static void counts_move(struct rules_version *version, uint32_t slot, unsigned worker_count)
 {
+    const struct rule_slot *dead = &version->slots[slot];
+    const struct rule_counts *counts = &version->earlier[slot];
+
     for (uint32_t i = 0; i < version->rule_count; i++) {
-        struct rule_counts *base = &version->slots[version->slot_of[i]].base;
+        struct rule_counts *earlier = &version->earlier[version->slot_of[i]];
         if (strcmp(version->slots[version->slot_of[i]].rule->id, dead->rule->id) != 0)
             continue;
-        base->touches += dead->base.touches;
-        base->opened += dead->base.opened;
-        base->closed += dead->base.closed;
-        base->evicted += dead->base.evicted;
-        base->expired += dead->base.expired;
+        earlier->touches += counts->touches;
+        earlier->opened += counts->opened;
+        earlier->closed += counts->closed;
+        earlier->evicted += counts->evicted;
+        earlier->expired += counts->expired;
         for (unsigned w = 0; w < worker_count; w++) {
             const struct rule_tally *tally = &dead->tally[w];
             /* relaxed: nobody counts under the slot any more. */
-            base->touches += atomic_load_explicit(&tally->touches, memory_order_relaxed);
-            base->opened += atomic_load_explicit(&tally->opened, memory_order_relaxed);
-            base->closed += atomic_load_explicit(&tally->closed, memory_order_relaxed);
-            base->evicted += atomic_load_explicit(&tally->evicted, memory_order_relaxed);
-            base->expired += atomic_load_explicit(&tally->expired, memory_order_relaxed);
+            earlier->touches += atomic_load_explicit(&tally->touches, memory_order_relaxed);
+            earlier->opened += atomic_load_explicit(&tally->opened, memory_order_relaxed);
+            earlier->closed += atomic_load_explicit(&tally->closed, memory_order_relaxed);
+            earlier->evicted += atomic_load_explicit(&tally->evicted, memory_order_relaxed);
+            earlier->expired += atomic_load_explicit(&tally->expired, memory_order_relaxed);
         }
         return;
     }
@@ -232,16 +238,22 @@ struct rules_version *rules_version_trim(const struct rules_version *version, co
 {
     struct rules_version *trimmed = memory_alloc(sizeof(*trimmed));
     size_t slot_bytes = version->slot_count * sizeof(*version->slots);
+    size_t earlier_bytes = version->slot_count * sizeof(*version->earlier);
 
     *trimmed = *version;
     trimmed->slot_of = memory_alloc((version->rule_count + 1) * sizeof(*version->slot_of));
     memcpy(trimmed->slot_of, version->slot_of, version->rule_count * sizeof(*version->slot_of));
     trimmed->slots = memory_alloc(slot_bytes + sizeof(*version->slots));
     memcpy(trimmed->slots, version->slots, slot_bytes);
+    trimmed->input_of = memory_alloc(version->rule_count + 1);
+    memcpy(trimmed->input_of, version->input_of, version->rule_count);
+    trimmed->earlier = memory_alloc(earlier_bytes + sizeof(*version->earlier));
+    memcpy(trimmed->earlier, version->earlier, earlier_bytes);
     for (uint32_t s = 0; s < version->slot_count; s++)
         if (is_dead[s]) {
-            counts_move(trimmed, &version->slots[s], worker_count);
+            counts_move(trimmed, s, worker_count);
             trimmed->slots[s] = (struct rule_slot){.rule = NULL};
+            trimmed->earlier[s] = (struct rule_counts){0};
         }
     slots_finish(trimmed);
     trimmed->mutes = memory_alloc((version->mute_count + 1) * sizeof(struct mute_tally *));
@@ -257,7 +269,9 @@ struct rules_version *rules_version_trim(const struct rules_version *version, co
 void rules_version_drop(struct rules_version *version)
 {
     free(version->slot_of);
+    free(version->input_of);
     free(version->slots);
+    free(version->earlier);
     mutes_release(version);
     enrich_release(version);
     free(version);

@@ -34,7 +34,7 @@ struct mute_tally {
     uint32_t versions; /* that have the mute; who makes and ends versions */
 };
 
-/* What earlier forms of the rule have counted whose slots are free by now. */
+/* What earlier forms of a rule have counted whose slots are free by now. */
 struct rule_counts {
     uint64_t touches, opened, closed, evicted, expired;
 };
@@ -49,8 +49,8 @@ struct rule_slot {
     uint8_t input; /* enum rule_input */
     bool has_steps;
     bool is_listed;
-    struct rule_counts base; /* of a current one */
 };
+_Static_assert(sizeof(struct rule_slot) == 32, "two to a cache line");
 
 /* What the steps of the set's enrichment have done since it took effect: a row of each worker. */
 struct enrich_counts {
@@ -67,8 +67,10 @@ struct rules_version {
     uint32_t drain_count;   /* slots that are neither current nor free */
     uint32_t members_least; /* smallest max_members of a rule with windows; of all slots */
     uint32_t *slot_of;      /* rule index -> slot */
+    uint8_t *input_of;      /* rule index -> enum rule_input, where all of them stay near */
     struct rule_slot *slots;
-    struct mute_tally **mutes; /* by the set's index; shared by all versions that have the mute */
+    struct rule_counts *earlier; /* by slot; of current ones */
+    struct mute_tally **mutes;   /* by the set's index; shared by all versions that have the mute */
     uint32_t mute_count;
     int64_t from_ms; /* when it took effect; INT64_MIN: from the beginning (S) */
     bool reads_message, takes_all, takes_flapping;

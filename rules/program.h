@@ -109,6 +109,7 @@ struct instruction {
         const struct table *table;
     };
 };
+_Static_assert(sizeof(struct instruction) == 64, "an arena puts it into one cache line");
 
 struct program {
     const struct instruction *code;

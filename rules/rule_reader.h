@@ -27,9 +27,11 @@ struct composite_name {
 /* The open part comes first: a pointer to one is a pointer to the other. */
 struct compiled_rule {
     struct rule open;
-    struct program where, when, close;
-    struct program *steps; /* of open.step */
+    /* A cache line: what finding and watching a key takes. */
+    _Alignas(64) struct program when;
     struct operand by[RULE_BY_MAX];
+    struct program where, close;
+    struct program *steps; /* of open.step */
     struct operand distinct[RULE_AGGREGATES_MAX];
     struct program argument[RULE_AGGREGATES_MAX]; /* of rule.argument_count */
     struct program last[RULE_LAST_MAX];           /* of rule.last_count */
@@ -39,6 +41,8 @@ struct compiled_rule {
     struct span id_span;       /* while loading */
     struct compiled_rule *next;
 };
+_Static_assert(sizeof(struct program) + 2 * sizeof(struct operand) == 64,
+               "`when` and the first two of `by` fill a line");
 
 /* Where things go while a set is built. */
 struct rule_build {

@@ -564,8 +564,8 @@ size_t rule_set_match(const struct rule_set *set, const struct event_view *view,
             for (uint64_t left = found.bits[w]; left != 0; left &= left - 1) {
                 uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(left);
                 /* For rule_by_values(), while `where` is evaluated. */
-                __builtin_prefetch((const char *)&set->rules[i] + 64);
-                __builtin_prefetch(&set->rules[i].by);
+                __builtin_prefetch(&set->rules[i].open.by_count);
+                __builtin_prefetch(&set->rules[i].when);
                 if (!(exact[w] & left & -left) && program_run(&set->where[i], &input) != TRUTH_TRUE)
                     continue;
                 if (count == max)
@@ -703,6 +703,18 @@ static void set_aggregates(struct program_input *input, const int64_t *value)
 {
     input->aggregate = value;
     input->aggregate_real = (const double *)(const void *)value; /* the bits of those */
+}
+
+void rule_prefetch(const struct rule *rule)
+{
+    __builtin_prefetch(rule);
+    __builtin_prefetch(&rule->by_count);
+    __builtin_prefetch(&compiled(rule)->when);
+}
+
+void rule_prefetch_when(const struct rule *rule)
+{
+    __builtin_prefetch(compiled(rule)->when.code);
 }
 
 bool rule_when(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX])

@@ -175,6 +175,8 @@ struct rule {
     bool reads_message; /* `where` reads message, value or time: never cached per alert */
 };
 
+_Static_assert(offsetof(struct rule, looks_at_end) == 64, "the first line is full");
+
 /* One event as rules see it. */
 struct event_view {
     const struct event_text *text;
@@ -252,6 +254,10 @@ static inline double aggregate_to_real(int64_t value)
     } bits = {value};
     return bits.real;
 }
+
+/* Fetches what a touch looks at in the rule; the second, when that has come, what `when` is. */
+void rule_prefetch(const struct rule *rule);
+void rule_prefetch_when(const struct rule *rule);
 
 /* `when` over the aggregates' present values. */
 bool rule_when(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX]);
