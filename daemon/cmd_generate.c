@@ -101,7 +101,7 @@ static const struct option_table table = {
         "storms, and faults that cascade, of which the truth is known exactly.",
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
-    .exits = "0 64 71 74",
+    .exits = "0 64 69 71 74",
 };
 
 /* What was sent, and the clock it was sent by. */
@@ -291,8 +291,12 @@ int cmd_generate(int argc, char **argv)
     }
     code = EXIT_IO;
     run.waker = interrupt_begin();
-    if (estate_output_open(&output, &run.out, &err) != 0)
+    rc = estate_output_open(&output, &run.out, &err);
+    if (rc != 0) {
+        /* Of Kafka the first thing that is asked is the topic. */
+        code = rc == -ENOMEM ? EXIT_SYSTEM : options.brokers != NULL ? EXIT_UNAVAILABLE : EXIT_IO;
         goto out;
+    }
     if (options.truth != NULL) {
         run.truth_name = options.truth;
         run.truth_fd =
@@ -302,8 +306,11 @@ int cmd_generate(int argc, char **argv)
             goto out;
         }
     }
-    if (generate_all(&run, &err) != 0)
+    rc = generate_all(&run, &err);
+    if (rc != 0) {
+        code = rc == -ETIMEDOUT ? EXIT_UNAVAILABLE : EXIT_IO;
         goto out;
+    }
     code = EXIT_OK;
     if (!options.quiet)
         print_counts(&run);

@@ -49,7 +49,7 @@ static const struct option_table table = {
     .arguments_min = 1,
     .arguments_max = IMPORT_FILES_MAX,
     .arguments_offset = offsetof(struct import_command, files),
-    .exits = "0 1 64 65 66 74",
+    .exits = "0 1 64 65 66 71 74",
 };
 
 static bool accept_rules(void *self, const char *text, size_t bytes, struct error *err)

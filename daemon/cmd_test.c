@@ -66,7 +66,9 @@ static const struct option_table table = {
     .usage = "[options] [FILE...]",
     .about = "Runs rule tests: events on a virtual clock through the real engine, and what is "
              "expected of them. FILE is a file of tests, a folder whose *.test.yaml are run with "
-             "those below it, or the name of a shipped pack; without any it is the working folder. "
+             "those below it, the name of a shipped pack, or - for standard input; without any it "
+             "is the "
+             "working folder. "
              "Exit code 1 means that a test failed, 65 that a test file is refused.",
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
