@@ -27,3 +27,18 @@ const char *choice_word(const char *choices, int64_t index, char *to, size_t byt
     snprintf(to, bytes, "%.*s", (int)strcspn(choices, " "), choices);
     return to;
 }
+
+const char *choice_hint(const char *choices, const char *word, char hint[NEAREST_HINT_BYTES])
+{
+    enum { CHOICES_MAX = 16, CHOICE_BYTES = 32 };
+    char text[CHOICES_MAX][CHOICE_BYTES];
+    const char *names[CHOICES_MAX];
+    size_t count = 0;
+
+    for (; *choices != '\0' && count < CHOICES_MAX; count++) {
+        names[count] = choice_word(choices, 0, text[count], CHOICE_BYTES);
+        choices += strcspn(choices, " ");
+        choices += *choices == ' ';
+    }
+    return nearest_hint((struct text){word, (uint32_t)strlen(word)}, names, count, hint);
+}

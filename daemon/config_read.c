@@ -48,8 +48,8 @@ static bool is_address(const char *text)
     int64_t port;
 
     return strcmp(text, "off") == 0 ||
-           (colon != NULL && colon != text && unit_parse_count(colon + 1, &port, NULL) == 0 &&
-            port <= 65535);
+           (colon != NULL && colon != text && strpbrk(text, " \t/,") == NULL &&
+            unit_parse_count(colon + 1, &port, NULL) == 0 && port <= 65535);
 }
 
 static int parse_number(const struct config_key *key, const char *text, int64_t *to,
@@ -90,7 +90,7 @@ static bool key_is_path(const struct config_key *key)
 static int set_text(struct config_reader *reader, const struct config_key *key, const char *text,
                     void *base, struct error *err)
 {
-    char *at = (char *)base + key->offset;
+    char *at = (char *)base + key->offset, hint[NEAREST_HINT_BYTES];
     int64_t time_ms;
 
     switch (key->kind) {
@@ -108,7 +108,8 @@ static int set_text(struct config_reader *reader, const struct config_key *key, 
         *(int64_t *)at = choice_index(key->choices, text);
         if (*(int64_t *)at >= 0)
             return 0;
-        error_set(err, "'%.80s' is not one of: %s", text, key->choices);
+        error_set(err, "'%.80s' is not one of: %s%s", text, key->choices,
+                  choice_hint(key->choices, text, hint));
         return -EINVAL;
     case CONFIG_START:
         if (strcmp(text, "earliest") != 0 && strcmp(text, "latest") != 0 &&

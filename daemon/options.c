@@ -97,6 +97,7 @@ static int set_value(const struct option_row *row, const char *text, void *to, s
 {
     char *at = (char *)to + row->offset;
     struct brokers_fault fault;
+    char hint[NEAREST_HINT_BYTES];
 
     switch (row->kind) {
     case OPTION_FLAG:
@@ -120,7 +121,8 @@ static int set_value(const struct option_row *row, const char *text, void *to, s
         *(int64_t *)at = choice_index(row->choices, text);
         if (*(int64_t *)at >= 0)
             return 0;
-        error_set(err, "%s: '%s' is not one of: %s", row->name, text, row->choices);
+        error_set(err, "%s: '%s' is not one of: %s%s", row->name, text, row->choices,
+                  choice_hint(row->choices, text, hint));
         return -EINVAL;
     case OPTION_LIST: {
         struct option_list *list = (struct option_list *)at;

@@ -80,13 +80,29 @@ static void check_cause(struct test_reader *reader, const struct yaml_node *node
 
 static void check_severity(struct test_reader *reader, const struct yaml_node *node)
 {
+    const char *names[SEVERITY_COUNT];
+    char hint[NEAREST_HINT_BYTES];
+
     if (!test_read_is_text(reader, node, "severity"))
         return;
-    for (int severity = 0; severity < SEVERITY_COUNT; severity++)
-        if (text_equals(node->text, severity_name((enum severity)severity)))
+    for (int severity = 0; severity < SEVERITY_COUNT; severity++) {
+        names[severity] = severity_name((enum severity)severity);
+        if (text_equals(node->text, names[severity]))
             return;
+    }
     diagnose(reader->diag, node->span,
-             "a severity is ok, debug, info, warning, minor, major or critical");
+             "a severity is ok, debug, info, warning, minor, major or critical%s",
+             nearest_hint(node->text, names, SEVERITY_COUNT, hint));
+}
+
+static void check_priority(struct test_reader *reader, const struct yaml_node *node)
+{
+    if (node->kind != YAML_SCALAR || node->text.len == 0)
+        return; /* a map says what it contains */
+    for (int priority = PRIORITY_P1; priority <= PRIORITY_P5; priority++)
+        if (text_equals(node->text, priority_name((enum priority)priority)))
+            return;
+    diagnose(reader->diag, node->span, "a priority is P1, P2, P3, P4 or P5");
 }
 
 /* What stands in `map` about one change beside its time. */
@@ -208,6 +224,8 @@ static void read_expectation(struct test_reader *reader, const struct yaml_node 
         out->text[i] = yaml_node_find(node, rule_test_text_names[i]);
         if (out->text[i] != NULL)
             check_text(reader, out->text[i], rule_test_text_names[i]);
+        if (out->text[i] != NULL && i == TEXT_PRIORITY)
+            check_priority(reader, out->text[i]);
     }
     at = yaml_node_find(node, "opened");
     if (at != NULL)

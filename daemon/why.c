@@ -230,9 +230,38 @@ static void unknown_rule(const char *id, const struct rule_set *rules, struct er
     free(ids);
 }
 
+/* About the first name of the key that is near one of a rule and none. */
+static const char *key_hint(const struct why_question *question, const struct rule_set *rules,
+                            char hint[NEAREST_HINT_BYTES])
+{
+    const char **names =
+        memory_alloc(((size_t)rule_set_count(rules) * RULE_BY_MAX + 1) * sizeof(*names));
+    size_t count = 0;
+
+    hint[0] = '\0';
+    for (uint32_t r = 0; r < rule_set_count(rules); r++) {
+        const struct rule *rule = rule_set_rule(rules, r);
+        for (uint32_t i = 0; i < rule->by_count; i++)
+            if (question->rule == NULL || strcmp(question->rule, rule->id) == 0)
+                names[count++] = rule->by_name[i];
+    }
+    for (const char *at = question->key; at != NULL && hint[0] == '\0';
+         at = strchr(at, ' ') != NULL ? strchr(at, ' ') + 1 : NULL) {
+        struct text name = {at, (uint32_t)strcspn(at, "= ")};
+        bool is_known = at[name.len] != '=';
+        for (size_t i = 0; i < count; i++)
+            is_known = is_known || text_equals(name, names[i]);
+        if (!is_known)
+            nearest_hint(name, names, count, hint);
+    }
+    free(names);
+    return hint;
+}
+
 static bool check_rules(const struct why_question *question, const struct rule_set *rules,
                         struct error *err)
 {
+    char hint[NEAREST_HINT_BYTES];
     bool is_known = question->rule == NULL, fits = question->subject != WHY_KEY;
 
     for (uint32_t i = 0; i < rule_set_count(rules); i++) {
@@ -244,10 +273,11 @@ static bool check_rules(const struct why_question *question, const struct rule_s
     if (!is_known)
         unknown_rule(question->rule, rules, err);
     else if (!fits && question->rule != NULL)
-        error_set(err, "rule %.80s does not count by these names: \"%.200s\"", question->rule,
-                  question->key);
+        error_set(err, "rule %.80s does not count by these names: \"%.200s\"%s", question->rule,
+                  question->key, key_hint(question, rules, hint));
     else if (!fits)
-        error_set(err, "no rule counts by these names: \"%.200s\"", question->key);
+        error_set(err, "no rule counts by these names: \"%.200s\"%s", question->key,
+                  key_hint(question, rules, hint));
     return is_known && fits;
 }
 

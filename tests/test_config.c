@@ -189,6 +189,12 @@ static void every_mistake_is_told_with_its_place(void **state)
         {"input:\n  start: now\n", "t.yaml:2:10: input.start: 'now' is neither earliest, latest "
                                    "nor a time like 2026-02-01T10:00:00Z\n"
                                    "      start: now\n             ^~~"},
+        {"log:\n  level: warn\n",
+         "t.yaml:2:10: log.level: 'warn' is not one of: debug info warning error; did you mean "
+         "\"warning\"?\n      level: warn\n             ^~~~"},
+        {"admin:\n  listen: a b:9099\n", "t.yaml:2:11: admin.listen: 'a b:9099' is not an address: "
+                                         "write it like 127.0.0.1:9099, or "
+                                         "off\n      listen: a b:9099\n              ^~~~~~~~"},
         {"input:\n  mode: shared\n",
          "t.yaml:2:9: input.mode: 'shared' is not one of: assign group\n"
          "      mode: shared\n            ^~~~~~"},

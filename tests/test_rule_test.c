@@ -676,6 +676,11 @@ static void mistakes_are_told_with_place_and_nearest_name(void **state)
          "x.test.yaml:5:18: an incident that never opens belongs to expect_not"},
         {TEST("    events: []\n    expect:\n      - {cause: clear}\n"),
          "x.test.yaml:5:17: there is no cause \"clear\"; did you mean \"cleared\"?"},
+        {TEST("    events: []\n    expect:\n      - {severity: majr}\n"),
+         "x.test.yaml:5:20: a severity is ok, debug, info, warning, minor, major or critical; did "
+         "you mean \"major\"?"},
+        {TEST("    events: []\n    expect:\n      - {priority: p1}\n"),
+         "x.test.yaml:5:20: a priority is P1, P2, P3, P4 or P5"},
         {TEST("    events: []\n    expect:\n      - {severity: bad}\n"),
          "x.test.yaml:5:20: a severity is ok, debug, info, warning, minor, major or critical"},
         {TEST("    events: []\n    expect:\n      - {sent: {pagerdut: []}}\n"),

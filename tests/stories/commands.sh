@@ -52,6 +52,9 @@ ends 78 'option.yaml:2:40: sink a: unknown option "urll"; a webhook sink has: ur
 grep -q '; did you mean "url"?' err || fail "no nearest option: $(cat err)"
 ends 64 'tocsin whynot: there is no rule "donw"; did you mean "down"?' whynot --rules rules.yaml --rule donw host=a one.jsonl
 
+ends 64 'tocsin whynot: no rule counts by these names: "hst=a"; did you mean "host"?' whynot --rules rules.yaml hst=a one.jsonl
+ends 64 "tocsin import: --from: 'sigm' is not one of: auto sigma alertmanager; did you mean \"sigma\"?" import --from sigm rules.yaml
+
 # addresses, numbers and shares
 ends 64 "'nowhere' is not an address: write it like 127.0.0.1:9099" check --rules rules.yaml --against running --admin nowhere
 ends 64 "tocsin redrive: 'nowhere' is not an address: write it like 127.0.0.1:9099" redrive --list --admin nowhere
