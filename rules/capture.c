@@ -5,7 +5,7 @@
 #include <string.h>
 #include "rules/capture_program.h"
 
-enum { CHARACTER_NONE = UINT32_MAX, PLACE_NONE = UINT32_MAX };
+enum { PLACE_NONE = UINT32_MAX };
 
 uint32_t capture_count(const struct capture *capture)
 {
@@ -54,30 +54,6 @@ size_t capture_room_bytes(void)
     return sizeof(struct capture_room);
 }
 
-/* The character at `at` and its length in bytes, 0 at the end. */
-static uint32_t character_at(struct text text, uint32_t at, uint32_t *bytes)
-{
-    unsigned char first;
-    uint32_t character;
-
-    *bytes = 0;
-    if (at >= text.len)
-        return CHARACTER_NONE;
-    first = (unsigned char)text.at[at];
-    *bytes = 1;
-    if (first < 0x80)
-        return first;
-    character = first < 0xe0 ? first & 0x1f : first < 0xf0 ? first & 0xf : first & 7;
-    while (at + *bytes < text.len && ((unsigned char)text.at[at + *bytes] & 0xc0) == 0x80)
-        character = character << 6 | ((unsigned char)text.at[at + (*bytes)++] & 0x3f);
-    return character;
-}
-
-static bool is_word_part(uint32_t c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
 static bool assertion_holds(const struct search *search, enum capture_assertion assertion)
 {
     switch (assertion) {
@@ -90,20 +66,9 @@ static bool assertion_holds(const struct search *search, enum capture_assertion 
     case ASSERT_LINE_END:
         return search->at == search->text.len || search->here == '\n';
     default:
-        return (is_word_part(search->before) != is_word_part(search->here)) ==
+        return (capture_is_word(search->before) != capture_is_word(search->here)) ==
                (assertion == ASSERT_WORD_BORDER);
     }
-}
-
-static bool class_holds(const struct capture_class *class, uint32_t character)
-{
-    bool is_in = false;
-
-    if (character < 0x80)
-        return (class->ascii[character / 64] >> character % 64 & 1) != 0;
-    for (uint32_t i = 0; !is_in && i < class->range_count; i++)
-        is_in = class->range[i].low <= character && character <= class->range[i].high;
-    return is_in != class->is_negated;
 }
 
 /* True the first time. */
@@ -180,7 +145,7 @@ static bool go_on(struct search *search, const struct ways *from, struct ways *t
     /* What follows is behind the character. */
     search->at += bytes;
     search->before = here;
-    search->here = character_at(search->text, search->at, &length);
+    search->here = capture_character_at(search->text, search->at, &length);
     for (uint32_t i = 0; i < from->count; i++) {
         const struct capture_instruction *code = &capture->code[from->at[i]];
         if (code->op == CAPTURE_MATCH) {
@@ -190,7 +155,7 @@ static bool go_on(struct search *search, const struct ways *from, struct ways *t
             search->here = here;
             return true;
         }
-        if (here == CHARACTER_NONE || !class_holds(&capture->classes[code->first], here))
+        if (here == CHARACTER_NONE || !capture_class_holds(&capture->classes[code->first], here))
             continue;
         memcpy(search->place, from->place[i], place_bytes);
         follow(search, to, (uint16_t)(from->at[i] + 1));
@@ -229,7 +194,7 @@ static bool search_run(struct search *search, uint32_t *found)
                 break;
             search->at = begin;
         }
-        search->here = character_at(search->text, search->at, &bytes);
+        search->here = capture_character_at(search->text, search->at, &bytes);
         if (!is_found && (!capture->at_start || search->at == 0)) {
             for (uint32_t i = 0; i < 2 * capture->group_count; i++)
                 search->place[i] = PLACE_NONE;

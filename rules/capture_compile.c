@@ -415,7 +415,8 @@ static void keep_texts(struct compiler *compiler, const struct pattern *pattern,
                               pattern->part[longest].bytes);
 }
 
-struct capture *capture_create(struct text text, struct arena *arena, struct pattern_fault *fault)
+struct capture *capture_program_create(struct text text, struct arena *arena,
+                                       struct pattern_fault *fault)
 {
     struct pattern pattern;
     struct pattern_groups groups;
@@ -446,4 +447,16 @@ struct capture *capture_create(struct text text, struct arena *arena, struct pat
         capture->name[i] =
             text_copy(&compiler, text.at + groups.group[i].from, groups.group[i].bytes);
     return compiler.is_out_of_memory ? NULL : capture;
+}
+
+struct capture *capture_create(struct text text, struct arena *arena, struct pattern_fault *fault)
+{
+    struct capture *capture = capture_program_create(text, arena, fault);
+
+    if (capture == NULL || capture->group_count > 0)
+        return capture;
+    *fault = (struct pattern_fault){0, text.len, ""};
+    snprintf(fault->why, sizeof(fault->why),
+             "the pattern has no named group, (?P<name>...), to extract");
+    return NULL;
 }

@@ -1,5 +1,6 @@
 /*
- * capture_program.h - what capture_compile.c makes and capture.c runs; nobody else includes it.
+ * capture_program.h - what capture_compile.c makes, and capture.c and automaton.c run; nobody else
+ * includes it.
  */
 #ifndef RULES_CAPTURE_PROGRAM_H
 #define RULES_CAPTURE_PROGRAM_H
@@ -51,5 +52,46 @@ struct capture {
     struct text prefix, part;
     bool at_start; /* it can match at the beginning of the text alone */
 };
+
+/* As capture_create(), and patterns without a named group are taken, too. */
+struct capture *capture_program_create(struct text pattern, struct arena *arena,
+                                       struct pattern_fault *fault);
+
+enum { CHARACTER_NONE = UINT32_MAX };
+
+/* The character at `at` and its length in bytes, 0 at the end. */
+static inline uint32_t capture_character_at(struct text text, uint32_t at, uint32_t *bytes)
+{
+    unsigned char first;
+    uint32_t character;
+
+    *bytes = 0;
+    if (at >= text.len)
+        return CHARACTER_NONE;
+    first = (unsigned char)text.at[at];
+    *bytes = 1;
+    if (first < 0x80)
+        return first;
+    character = first < 0xe0 ? first & 0x1f : first < 0xf0 ? first & 0xf : first & 7;
+    while (at + *bytes < text.len && ((unsigned char)text.at[at + *bytes] & 0xc0) == 0x80)
+        character = character << 6 | ((unsigned char)text.at[at + (*bytes)++] & 0x3f);
+    return character;
+}
+
+static inline bool capture_is_word(uint32_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+static inline bool capture_class_holds(const struct capture_class *class, uint32_t character)
+{
+    bool is_in = false;
+
+    if (character < 0x80)
+        return (class->ascii[character / 64] >> character % 64 & 1) != 0;
+    for (uint32_t i = 0; !is_in && i < class->range_count; i++)
+        is_in = class->range[i].low <= character && character <= class->range[i].high;
+    return is_in != class->is_negated;
+}
 
 #endif

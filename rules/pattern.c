@@ -554,12 +554,7 @@ bool pattern_read_groups(struct text text, struct pattern *out, struct pattern_g
                          struct pattern_fault *fault)
 {
     groups->count = 0;
-    if (!read_whole(text, out, groups, fault))
-        return false;
-    if (groups->count > 0)
-        return true;
-    return pattern_refuse(&(struct pattern_reader){.fault = fault}, 0, text.len,
-                          "the pattern has no named group, (?P<name>...), to extract");
+    return read_whole(text, out, groups, fault);
 }
 
 bool pattern_check(struct text text, struct pattern_fault *fault)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PROPERTY_PLACES = 50 };
+enum { CATEGORY_PLACES = 100, SCRIPT_PLACES = 20 };
 
 static bool class_add(struct pattern_reader *reader, struct pattern_class *class, uint32_t low,
                       uint32_t high)
@@ -220,6 +220,21 @@ static bool needs_no_tables(const struct pattern_reader *reader, const struct pa
 }
 
 /* Writes a class and says how many places it takes. */
+/* What it costs to build depends on the ranges beyond ASCII: scripts have few, categories (L, Lu)
+ * hundreds. */
+static uint32_t class_places(const struct pattern_class *class, bool is_wide)
+{
+    uint32_t wide = 0, properties = 0;
+
+    for (uint32_t i = 0; i < class->count; i++)
+        wide += class->range[i].high >= 0x80;
+    for (uint32_t i = 0; i < class->property_count; i++)
+        properties += class->property[i].bytes <= 2 ? CATEGORY_PLACES : SCRIPT_PLACES;
+    if (wide < PATTERN_WIDE_PLACES)
+        wide = is_wide ? PATTERN_WIDE_PLACES : 1;
+    return properties + wide;
+}
+
 uint32_t pattern_class_put(struct pattern_reader *reader, struct pattern_class *class)
 {
     bool is_wide = class->is_negated || class->property_count > 0;
@@ -267,7 +282,7 @@ uint32_t pattern_class_put(struct pattern_reader *reader, struct pattern_class *
     }
     pattern_put(reader, reader->flags & PATTERN_FOLDS ? "])" : "]");
     reader->out->is_wide = reader->out->is_wide || is_wide;
-    return class->property_count * PROPERTY_PLACES + (is_wide ? PATTERN_WIDE_PLACES : 1);
+    return class_places(class, is_wide);
 }
 
 /* [:alpha:] and [:^alpha:] inside of a class; false when there is none. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "rules/automaton.h"
 
 enum {
     /* A literal is looked for by at most this many of its bytes, those that the fewest others
@@ -30,7 +31,9 @@ struct entry {
     bool is_wanted;      /* the plan finds rules by it: the column's database has to hold it */
     bool is_literal;     /* made by the plan, not a pattern of a rule */
     struct text literal; /* of a plain shape; else what all that is matched begins with */
-    uint32_t part_count; /* texts that all that is matched holds */
+    uint32_t places;
+    const struct automaton *automaton; /* that answers in place of a database; NULL: none */
+    uint32_t part_count;               /* texts that all that is matched holds */
     struct text *parts;
     struct span span;
     struct entry *next; /* in its slot */
@@ -40,7 +43,6 @@ struct pattern_table {
     struct arena *arena;
     uint32_t count, room;
     struct entry **entries; /* by id */
-    uint64_t cost;          /* PATTERN_SET_COST_MAX */
     struct entry *slots[TABLE_SLOTS];
     uint32_t *part_counts; /* of windows of the parts, once the first part is asked for */
 };
@@ -120,14 +122,9 @@ static bool parts_keep(struct arena *arena, const struct pattern *pattern, struc
 
 static bool has_room(const struct pattern_table *table, struct span span, struct diagnostics *diag)
 {
-    if (table->count == PATTERNS_MAX)
-        diagnose(diag, span, "a set holds at most %d different patterns", PATTERNS_MAX);
-    else if (table->cost > PATTERN_SET_COST_MAX)
-        diagnose(
-            diag, span,
-            "the regular expressions up to here are too large together: fewer, or shorter ones");
-    else
+    if (table->count < PATTERNS_MAX)
         return true;
+    diagnose(diag, span, "a set holds at most %d different patterns", PATTERNS_MAX);
     return false;
 }
 
@@ -156,7 +153,7 @@ bool pattern_table_add(struct pattern_table *table, struct text column, struct t
         entry->span = span;
         entry->shape = shape_of(&read);
         if (entry->shape == PATTERN_SEARCHES) {
-            table->cost += 10 + (uint64_t)read.places * read.places / 100;
+            entry->places = read.places;
             if (!read.at_start)
                 entry->literal.len = 0; /* it may stand anywhere */
         }
@@ -349,20 +346,21 @@ static struct database *database_keep(hs_database_t *hs, struct id128 key)
 
 /* A pattern as it is asked. */
 struct asked {
-    uint8_t shape;     /* enum pattern_shape */
-    bool is_literal;   /* made by the plan: what is found may be a part of it */
-    bool is_computed;  /* its text is another one at each call */
-    uint32_t column;   /* of the databases; UINT32_MAX: none */
-    uint32_t position; /* in its column */
+    uint8_t shape;                     /* enum pattern_shape */
+    const struct automaton *automaton; /* NULL: none, or a database tells */
+    bool is_literal;                   /* made by the plan: what is found may be a part of it */
+    bool is_computed;                  /* its text is another one at each call */
+    uint32_t column;                   /* of the databases; UINT32_MAX: none */
+    uint32_t position;                 /* in its column */
     struct text literal;
 };
 
 struct column {
-    struct database *database;
-    uint32_t count;
-    uint32_t kept;       /* its bit in `known` of a scan; UINT32_MAX: answers are not kept */
-    uint32_t first_word; /* of its bits in a scan */
-    uint32_t *ids;       /* by position */
+    struct database *database; /* NULL: tables answer for all of it */
+    uint32_t count, built;     /* the first `built` are in the database, the others have tables */
+    uint32_t kept;             /* its bit in `known` of a scan; UINT32_MAX: answers are not kept */
+    uint32_t first_word;       /* of its bits in a scan */
+    uint32_t *ids;             /* by position */
 };
 
 /* Scratch of one thread, or of those that share its number. The lock is free but when more than
@@ -386,6 +384,7 @@ struct building {
     struct diagnostics *diag;
     struct pattern_set *set;
     uint32_t word_count;
+    uint64_t cost, column_cost; /* PATTERN_SET_COST_MAX, PATTERN_COLUMN_COST_MAX */
 };
 
 /* What one database is made of. */
@@ -417,6 +416,13 @@ static void count_factors(struct entry *const *entries, uint32_t count, uint32_t
             count_windows(entries[e]->literal, counts);
 }
 
+/* Once per scan and pattern is enough. A dot is any character, the reader has seen to the rest. */
+static unsigned flags_of(bool is_wide)
+{
+    return HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY | HS_FLAG_DOTALL |
+           (is_wide ? HS_FLAG_UTF8 : 0u);
+}
+
 /* An entry as vectorscan reads it. NULL when memory is short. */
 static const char *source_text(struct building *building, const struct entry *entry,
                                const uint32_t *counts, unsigned *flags)
@@ -427,14 +433,12 @@ static const char *source_text(struct building *building, const struct entry *en
     struct text factor;
     char *text, *at;
 
-    /* Once per scan and pattern is enough. A dot is any character, the reader has seen to the rest.
-     */
-    *flags = HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY | HS_FLAG_DOTALL;
+    *flags = flags_of(false);
     if (!entry->is_literal) {
         bool is_good = pattern_read(entry->text, &pattern, &fault);
         assert(is_good);
         (void)is_good;
-        *flags |= pattern.is_wide ? HS_FLAG_UTF8 : 0;
+        *flags = flags_of(pattern.is_wide);
         return arena_copy(building->table->arena, pattern.written, pattern.bytes);
     }
     factor = factor_of(entry, counts);
@@ -524,6 +528,8 @@ static int order_entries(const void *a, const void *b)
     int order = home.len != other.len ? (home.len > other.len ? 1 : -1)
                                       : memcmp(home.at, other.at, home.len);
 
+    if (order == 0)
+        order = (x->automaton != NULL) - (y->automaton != NULL);
     if (order == 0 && x->text.len != y->text.len)
         order = x->text.len > y->text.len ? 1 : -1;
     if (order == 0)
@@ -542,8 +548,11 @@ static bool build_column(struct building *building, struct entry *const *entries
     column->ids = arena_alloc_many(building->arena, count, sizeof(*column->ids));
     if (column->ids == NULL)
         return diagnose_memory(building->diag) != NULL;
-    column->database = build_database(building, entries, count, source);
-    if (column->database == NULL)
+    while (column->built < count && entries[column->built]->automaton == NULL)
+        column->built++;
+    if (column->built > 0)
+        column->database = build_database(building, entries, column->built, source);
+    if (column->built > 0 && column->database == NULL)
         return false;
     column->count = count;
     column->kept = UINT32_MAX;
@@ -559,7 +568,8 @@ static bool build_column(struct building *building, struct entry *const *entries
     }
     set->column_count++; /* from here on it is given back with the set */
     /* Scratch grows to what the largest needs. */
-    if (hs_alloc_scratch(column->database->hs, &set->lanes[0].scratch) != HS_SUCCESS)
+    if (column->database != NULL &&
+        hs_alloc_scratch(column->database->hs, &set->lanes[0].scratch) != HS_SUCCESS)
         return diagnose_memory(building->diag) != NULL;
     return true;
 }
@@ -577,6 +587,75 @@ static bool build_columns(struct building *building, struct entry **sorted, uint
             return false;
     }
     return true;
+}
+
+/* What building takes at most, in microseconds, by what was measured of many random patterns and of
+ * those that are known to be the worst: reading a pattern and working at its table; vectorscan with
+ * a pattern that has one, less if its ways hardly ever differ, and with one that has none. */
+static uint64_t table_cost(uint32_t work)
+{
+    return 25 + work / 400;
+}
+
+static uint64_t small_cost(const struct entry *entry, const struct automaton *automaton,
+                           uint32_t work)
+{
+    if (automaton_state_count(automaton) <= entry->places + 3)
+        return 500 + 100 * (uint64_t)entry->places;
+    return 500 + 2 * (uint64_t)work + 200 * (uint64_t)entry->places;
+}
+
+static uint64_t large_cost(const struct entry *entry)
+{
+    return 1000 + 1000 * (uint64_t)entry->places;
+}
+
+/* Anchors in the middle, "(a|^b)c", are beyond it. */
+static bool vectorscan_takes(const struct entry *entry)
+{
+    struct pattern pattern;
+    struct pattern_fault fault;
+    hs_expr_info_t *info = NULL;
+    hs_compile_error_t *error = NULL;
+    bool is_good = pattern_read(entry->text, &pattern, &fault);
+
+    assert(is_good);
+    is_good =
+        hs_expression_info(pattern.written, flags_of(pattern.is_wide), &info, &error) == HS_SUCCESS;
+    hs_free_compile_error(error);
+    free(info);
+    return is_good;
+}
+
+/* Decides who answers for a regular expression. A table does for what only confirms; of those by
+ * which rules are found in a column, vectorscan looks for as many at once as it can build in time.
+ */
+static bool choose(struct building *building, struct entry *entry)
+{
+    bool is_alone = home_of(entry).len == 0, can_match = true, is_built = false;
+    struct automaton *automaton;
+    uint32_t work;
+
+    automaton = automaton_create(entry->text, building->arena, building->table->arena, &work);
+    building->cost += table_cost(work);
+    if (automaton == NULL)
+        building->cost += large_cost(entry);
+    else if (!is_alone &&
+             building->column_cost + small_cost(entry, automaton, work) <= PATTERN_COLUMN_COST_MAX)
+        is_built = vectorscan_takes(entry);
+    if (is_built)
+        building->column_cost += small_cost(entry, automaton, work);
+    else
+        entry->automaton = automaton;
+    if (automaton != NULL)
+        can_match = automaton_can_find(automaton);
+    if (!can_match)
+        diagnose(building->diag, entry->span, "the pattern can never match");
+    else if (building->cost > PATTERN_SET_COST_MAX)
+        diagnose(building->diag, entry->span,
+                 "the regular expressions up to here take too long to build: fewer, or simpler "
+                 "ones");
+    return can_match && building->cost <= PATTERN_SET_COST_MAX;
 }
 
 static bool build(struct building *building)
@@ -607,7 +686,10 @@ static bool build(struct building *building)
                                        .column = UINT32_MAX};
         if (!text_keep(building->arena, entry->literal, &set->asked[i].literal))
             return diagnose_memory(building->diag) != NULL;
-        if (entry->shape == PATTERN_SEARCHES || entry->is_wanted)
+        if (entry->shape == PATTERN_SEARCHES && !choose(building, entry))
+            return false;
+        set->asked[i].automaton = entry->automaton;
+        if (entry->is_wanted || (entry->shape == PATTERN_SEARCHES && entry->automaton == NULL))
             sorted[count++] = entry;
     }
     if (count == 0)
@@ -635,7 +717,7 @@ static bool lanes_create(struct pattern_set *set)
 bool pattern_set_build(const struct pattern_table *table, struct arena *arena,
                        struct diagnostics *diag, struct pattern_set **out)
 {
-    struct building building = {table, arena, diag, NULL, 0};
+    struct building building = {.table = table, .arena = arena, .diag = diag};
 
     *out = NULL;
     if (table->count == 0)
@@ -657,7 +739,8 @@ void pattern_set_destroy(struct pattern_set *set)
     if (set == NULL)
         return;
     for (uint32_t i = 0; i < set->column_count; i++)
-        database_put(set->columns[i].database);
+        if (set->columns[i].database != NULL)
+            database_put(set->columns[i].database);
     for (int i = 0; i < LANES; i++) {
         pthread_mutex_destroy(&set->lanes[i].lock);
         hs_free_scratch(set->lanes[i].scratch);
@@ -669,10 +752,11 @@ size_t pattern_set_bytes(const struct pattern_set *set)
 {
     size_t bytes = 0;
 
-    if (set == NULL || hs_scratch_size(set->lanes[0].scratch, &bytes) != HS_SUCCESS)
+    if (set == NULL || set->lanes[0].scratch == NULL ||
+        hs_scratch_size(set->lanes[0].scratch, &bytes) != HS_SUCCESS)
         bytes = 0;
     for (uint32_t i = 0; set != NULL && i < set->column_count; i++)
-        bytes += set->columns[i].database->bytes;
+        bytes += set->columns[i].database != NULL ? set->columns[i].database->bytes : 0;
     return bytes;
 }
 
@@ -755,7 +839,7 @@ static int take_found(unsigned position, unsigned long long from, unsigned long 
     return 0;
 }
 
-static void scan_text(struct scanning *scanning)
+static void scan_database(struct scanning *scanning)
 {
     struct lane *lane = lane_take(scanning->set);
     hs_error_t rc =
@@ -765,6 +849,17 @@ static void scan_text(struct scanning *scanning)
     pthread_mutex_unlock(&lane->lock);
     assert(rc == HS_SUCCESS);
     (void)rc;
+}
+
+static void scan_text(struct scanning *scanning)
+{
+    const struct column *column = scanning->column;
+
+    if (column->database != NULL)
+        scan_database(scanning);
+    for (uint32_t i = column->built; i < column->count; i++)
+        if (automaton_search(scanning->set->asked[column->ids[i]].automaton, scanning->text))
+            take_found(i, 0, 0, 0, scanning);
 }
 
 /* Scans for a column whose answers are kept, unless they are there. */
@@ -789,22 +884,33 @@ static bool is_known(const struct pattern_scan *scan, const struct column *colum
     return scan->known[column->kept / 64] >> column->kept % 64 & 1;
 }
 
-/* A pattern with a database of its own, asked of a field or label: once for an event. */
+/* A pattern with a table or a database of its own. */
+static bool search_alone(const struct pattern_set *set, uint32_t id, struct text text)
+{
+    const struct asked *asked = &set->asked[id];
+    struct scanning scanning = {.set = set, .text = text};
+
+    if (asked->automaton != NULL)
+        return automaton_search(asked->automaton, text);
+    scanning.column = &set->columns[asked->column];
+    scanning.wanted = asked->position;
+    scan_text(&scanning);
+    return scanning.is_found;
+}
+
+/* The same asked of a field or label: once for an event. */
 static bool test_alone(struct pattern_scan *scan, uint32_t id, struct text text)
 {
     uint32_t word = id / 64;
     uint64_t bit = (uint64_t)1 << id % 64;
-    struct scanning scanning = {
-        .set = scan->set, .column = &scan->set->columns[scan->set->asked[id].column], .text = text};
 
     if (!(scan->alone_used[word / 64] >> word % 64 & 1)) {
         scan->alone_used[word / 64] |= (uint64_t)1 << word % 64;
         scan->alone_known[word] = scan->alone_found[word] = 0;
     }
     if (!(scan->alone_known[word] & bit)) {
-        scan_text(&scanning);
         scan->alone_known[word] |= bit;
-        scan->alone_found[word] |= scanning.is_found ? bit : 0;
+        scan->alone_found[word] |= search_alone(scan->set, id, text) ? bit : 0;
     }
     return scan->alone_found[word] & bit;
 }
@@ -816,14 +922,11 @@ bool pattern_scan_test(struct pattern_scan *scan, uint32_t id, struct text text)
 
     if (asked->shape != PATTERN_SEARCHES)
         return literal_in(asked, text);
-    column = &scan->set->columns[asked->column];
-    if (column->count == 1 && column->kept == UINT32_MAX && !asked->is_computed)
-        return test_alone(scan, id, text);
-    if (column->kept == UINT32_MAX) {
-        struct scanning scanning = {
-            .set = scan->set, .column = column, .text = text, .wanted = asked->position};
-        scan_text(&scanning);
-        return scanning.is_found;
+    column = asked->automaton != NULL ? NULL : &scan->set->columns[asked->column];
+    if (column == NULL || column->kept == UINT32_MAX) {
+        bool is_alone = column == NULL || column->count == 1;
+        return is_alone && !asked->is_computed ? test_alone(scan, id, text)
+                                               : search_alone(scan->set, id, text);
     }
     if (!is_known(scan, column))
         fill(scan, column, text, NULL, NULL);

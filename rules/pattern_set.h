@@ -8,12 +8,13 @@
  *                                                       at once, the first time; then reads a bit
  *
  * A column is a text that an event has once: a field or a label. All that rules are found by in it
- * (match_guard.h) is in one database, scanned once for an event: the texts of contains() and
- * endsWith(), of each regular expression the text in it that is rarest, and the whole of those that
- * hold none. A regular expression that only confirms what was found otherwise has a database of its
- * own: among a thousand that share " answered code=" each such message would start them all. What
- * is computed (lowerAscii(x)) has no column; its patterns are scanned at each call. A pattern that
- * is a literal, "^disk", needs no database.
+ * (match_guard.h) is looked for in one database, scanned once for an event: the texts of contains()
+ * and endsWith(), of each regular expression the text in it that is rarest, and the whole of those
+ * that hold none, as many of these as vectorscan can build in time. A regular expression that only
+ * confirms what was found otherwise is asked apart: among a thousand that share " answered code="
+ * each such message would start them all. It has a table of its own (automaton.h), and a database
+ * of its own only where no table can be made. What is computed (lowerAscii(x)) has no column; its
+ * patterns are asked at each call. A pattern that is a literal, "^disk", needs neither.
  *
  * Time:    a scan is linear in the text, whatever the pattern.
  * Memory:  scanning allocates nothing, save that the first scan of a thread in a database makes its
@@ -31,9 +32,11 @@
 
 enum {
     PATTERNS_MAX = 16384, /* different ones in a set */
-    /* What the regular expressions of a set may cost together; one of p places costs 10 + p * p /
-     * 100. Two thousand ordinary ones fit, or sixteen of the largest: some seconds of building. */
-    PATTERN_SET_COST_MAX = 40000,
+    /* Microseconds that building the regular expressions of a set takes at most, by an estimate
+     * that is the same on each machine (choose() in pattern_set.c); and of those by which rules are
+     * found, how many of these vectorscan is given: the others are searched for one by one. */
+    PATTERN_SET_COST_MAX = 500000,
+    PATTERN_COLUMN_COST_MAX = 250000,
     PATTERN_COLUMNS_MAX = 128, /* those beyond are scanned at each call */
     PATTERN_WORDS_MAX = PATTERNS_MAX / 64 + PATTERN_COLUMNS_MAX,
 };

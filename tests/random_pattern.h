@@ -241,13 +241,14 @@ static enum random_end random_chain_end(const struct random_node *chain)
  * program (Prog::Flatten), a step that is reached from two lists has to head a list of its own; it
  * looks for such steps once and does not look again behind those that it found. So where the loop
  * inside of the body leads straight to the split of the outer loop, that split heads a list in
- * which the body's sides stand before what follows the loop, though they were tried already. */
+ * which the body's sides stand before what follows the loop, though they were tried already; so
+ * with (|a+)+ behind some other patterns. */
 static bool random_meets_defect(const struct random_node *chain)
 {
     for (const struct random_node *node = chain; node != NULL; node = node->next) {
         if (node->is_bar || node->leaf != NULL)
             continue;
-        if (node->times != NULL && node->times->min == 0 && node->times->max == 0 &&
+        if (node->times != NULL && node->times->max == 0 &&
             random_chain_may_be_empty(node->inside, NULL) &&
             random_chain_end(node->inside) == END_LOOP)
             return true;

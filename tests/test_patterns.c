@@ -1,6 +1,6 @@
 /*
  * Aim: a pattern means here what it means to RE2, a pattern that cannot be carried over is refused
- * with its place, and no pattern makes a scan slow.
+ * with its place, and no pattern makes a scan slow; its table and vectorscan agree.
  * Method: a table of constructs with answers worked out by hand; the same table and random patterns
  * over random texts (seed printed) asked of RE2 itself where it is installed; patterns known to
  * ruin engines that backtrack (tests/corpus/backtracking.tsv: pattern, head, repeated piece, tail),
@@ -168,6 +168,10 @@ static const struct {
     {"\\bdown\\b", "link down.", true},
     {"\\bdown\\b", "downtime", false},
     {"\\Bown", "down", true},
+    /* places in the middle, which vectorscan does not take */
+    {"(?:a|^b)c", "bc", true},
+    {"(?:a|^b)c", "abc", false},
+    {"(?:a$|b)c?", "xa", true},
 };
 
 static void constructs_mean_what_they_mean_to_re2(void **state)
@@ -180,10 +184,14 @@ static void constructs_mean_what_they_mean_to_re2(void **state)
         world_init(&world, "x");
         uint32_t kept = add(&world, "message", constructs[i].pattern);
         uint32_t computed = add(&world, "", constructs[i].pattern);
-        add(&world, "message", "[0-9]+x"); /* company in the database */
+        uint32_t wanted = add(&world, "check", constructs[i].pattern);
+        uint32_t company = add(&world, "check", "[0-9]+x"); /* in the database */
+        pattern_table_want(world.table, wanted);
+        pattern_table_want(world.table, company);
         build(&world);
         pattern_scan_start(&world.scan, world.set);
         if (test(&world, kept, text) != constructs[i].is_found ||
+            test(&world, wanted, text) != constructs[i].is_found ||
             test(&world, computed, text) != constructs[i].is_found)
             fail_msg("%s in \"%s\" should be %s", constructs[i].pattern, constructs[i].text,
                      constructs[i].is_found ? "found" : "absent");
@@ -237,7 +245,7 @@ static const struct {
     {"[^\\x00-\\x{10ffff}]", 0, 18, "a class that no character is in"},
     {"a\xff", 1, 2, "this is not UTF-8"},
     {".{126}", 0, 6, "the pattern is too large: written out it has more than 500 places"},
-    {"\\pL|\\pL|\\pL|\\pL|\\pL|\\pL|\\pL|\\pL|\\pL|\\pL|a", 0, 39,
+    {"\\pL|\\pL|\\pL|\\pL|\\pL|a", 0, 19,
      "the pattern is too large: written out it has more than 500 places"},
 };
 
@@ -272,20 +280,27 @@ static void bounds_are_told(void **state)
     assert_int_equal(fault.from, PATTERN_BYTES_MAX);
 }
 
-static void what_vectorscan_cannot_build_is_refused_at_the_pattern(void **state)
+static void build_refuses(const char *pattern, const char *why)
 {
     struct world world;
     uint32_t id;
 
-    (void)state;
-    world_init(&world, "where: message.matches('a$b')");
+    world_init(&world, "where: message.matches('it')");
     add(&world, "message", "[0-9]+");
-    assert_true(pattern_table_add(world.table, text_of("message"), text_of("x?a$b"),
+    assert_true(pattern_table_add(world.table, text_of("message"), text_of(pattern),
                                   (struct span){&world.script, 23, 28}, &world.diag, &id));
     assert_false(pattern_set_build(world.table, world.arena, &world.diag, &world.set));
     assert_int_equal(diagnostics_finish(&world.diag), -22);
-    assert_non_null(strstr(world.err.text, "rules.yaml:1:24: the pattern cannot be built: "));
+    if (strstr(world.err.text, why) == NULL)
+        fail_msg("%s: %s", pattern, world.err.text);
     world_release(&world);
+}
+
+static void what_cannot_be_built_is_refused_at_the_pattern(void **state)
+{
+    (void)state;
+    build_refuses("x?a$b", "rules.yaml:1:24: the pattern can never match\n");
+    build_refuses("a.{100}b", "rules.yaml:1:24: the pattern cannot be built: Pattern is too large");
 }
 
 /* ---- many at once ---- */
@@ -446,20 +461,91 @@ static void sets_that_hold_the_same_share_and_outlive_each_other(void **state)
 
 static void too_many_patterns_are_refused(void **state)
 {
+    struct span span;
     struct world world;
     char pattern[80];
-    uint32_t id, taken = 0;
+    uint32_t id;
 
     (void)state;
     world_init(&world, "where: x");
-    for (; taken < PATTERNS_MAX; taken++) { /* 120 places each: a cost of 154 */
-        snprintf(pattern, sizeof(pattern), "%05u[ab]{115}", taken);
-        if (!pattern_table_add(world.table, text_of("message"), text_of(pattern),
-                               (struct span){&world.script, 7, 8}, &world.diag, &id))
-            break;
+    span = (struct span){&world.script, 7, 8};
+    for (uint32_t i = 0; i < PATTERNS_MAX; i++) {
+        snprintf(pattern, sizeof(pattern), "%05u", i);
+        add(&world, "message", pattern);
     }
-    assert_int_equal(taken, PATTERN_SET_COST_MAX / 154 + 1);
-    assert_non_null(strstr(world.err.text, "rules.yaml:1:8: the regular expressions up to here"));
+    add(&world, "message", "00001"); /* is there */
+    assert_false(
+        pattern_table_add(world.table, text_of("message"), text_of("x"), span, &world.diag, &id));
+    assert_non_null(
+        strstr(world.err.text, "rules.yaml:1:8: a set holds at most 16384 different patterns"));
+    world_release(&world);
+}
+
+/* Without a table, because of \B, one of p places costs 25 + 1000 + 1000 p microseconds. */
+static void what_takes_long_to_build_is_bounded(void **state)
+{
+    enum { FITTING = PATTERN_SET_COST_MAX / (25 + 1000 + 5 * 1000) };
+
+    (void)state;
+    for (uint32_t count = FITTING; count <= FITTING + 1; count++) {
+        struct world world;
+        char pattern[80];
+        world_init(&world, "where: x");
+        for (uint32_t i = 0; i < count; i++) {
+            snprintf(pattern, sizeof(pattern), "\\B%05u", i);
+            add(&world, "message", pattern);
+        }
+        assert_int_equal(pattern_set_build(world.table, world.arena, &world.diag, &world.set),
+                         count == FITTING);
+        if (count > FITTING)
+            assert_non_null(strstr(world.err.text, "rules.yaml:1:1: the regular expressions up to "
+                                                   "here take too long to build"));
+        world_release(&world);
+    }
+}
+
+struct visits {
+    uint32_t count, last;
+};
+
+static void count_visit(void *self, uint32_t id)
+{
+    struct visits *visits = self;
+
+    visits->count++;
+    visits->last = id;
+}
+
+/* One of them costs 500 + 100 * 6 microseconds or more: 227 at most are in the database. */
+static void a_column_answers_for_more_than_its_database_can_hold(void **state)
+{
+    enum { COUNT = 300 };
+    struct world world;
+    uint32_t id[COUNT];
+    char pattern[40], text[40];
+
+    (void)state;
+    world_init(&world, "x");
+    for (uint32_t i = 0; i < COUNT; i++) {
+        snprintf(pattern, sizeof(pattern), "[xy]+%04u[a-z]", i);
+        id[i] = add(&world, "message", pattern);
+        pattern_table_want(world.table, id[i]);
+    }
+    build(&world);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        struct visits visits = {0, 0};
+        snprintf(text, sizeof(text), "a %04ub xx%04uc", (i + 1) % COUNT, i);
+        pattern_scan_start(&world.scan, world.set);
+        for (int again = 0; again < 2; again++) { /* scanned, then remembered */
+            visits.count = 0;
+            pattern_scan_visit(&world.scan, pattern_set_column(world.set, id[i]), text_of(text),
+                               count_visit, &visits);
+            assert_int_equal(visits.count, 1);
+            assert_int_equal(visits.last, id[i]);
+        }
+        assert_true(test(&world, id[i], text_of(text)));
+        assert_false(test(&world, id[(i + 1) % COUNT], text_of(text)));
+    }
     world_release(&world);
 }
 
@@ -722,7 +808,7 @@ static void random_patterns_mean_what_they_mean_to_re2(void **state)
     for (int i = 0; i < ROUNDS(1500, 150); i++) {
         char pattern[2000] = "", text[100] = "";
         struct pattern_fault fault;
-        uint32_t id;
+        uint32_t id, wanted;
         pattern_make(pattern, 0);
         bool is_good = pattern_check(text_of(pattern), &fault);
         if (is_good != (re2_search(pattern, strlen(pattern), "", 0) >= 0) &&
@@ -731,9 +817,11 @@ static void random_patterns_mean_what_they_mean_to_re2(void **state)
         if (!is_good)
             continue;
         world_init(&world, pattern);
-        id = add(&world, "message", pattern);
+        id = add(&world, "message", pattern);   /* has a table, if it can have one */
+        wanted = add(&world, "check", pattern); /* in a database */
+        pattern_table_want(world.table, wanted);
         if (!pattern_set_build(world.table, world.arena, &world.diag, &world.set)) {
-            unbuilt++; /* anchors in the middle, mostly: what can never match */
+            unbuilt++; /* what can never match, mostly */
             world_release(&world);
             continue;
         }
@@ -745,6 +833,8 @@ static void random_patterns_mean_what_they_mean_to_re2(void **state)
             bool is_found = test(&world, id, text_of(text));
             if (is_found != (re2_search(pattern, strlen(pattern), text, strlen(text)) == 1))
                 fail_msg("%s in \"%s\": %d", pattern, text, is_found);
+            if (test(&world, wanted, text_of(text)) != is_found)
+                fail_msg("%s in \"%s\": another answer of its database", pattern, text);
             agreed++;
             text_make(text);
         }
@@ -763,12 +853,14 @@ int main(void)
         cmocka_unit_test(constructs_mean_what_they_mean_to_re2),
         cmocka_unit_test(what_cannot_be_carried_over_is_refused_with_its_place),
         cmocka_unit_test(bounds_are_told),
-        cmocka_unit_test(what_vectorscan_cannot_build_is_refused_at_the_pattern),
+        cmocka_unit_test(what_cannot_be_built_is_refused_at_the_pattern),
         cmocka_unit_test(a_column_answers_for_all_its_patterns_and_no_other_does),
         cmocka_unit_test(plain_patterns_are_known_as_such),
         cmocka_unit_test(a_pattern_is_told_from_the_others_by_its_rarest_text),
         cmocka_unit_test(sets_that_hold_the_same_share_and_outlive_each_other),
         cmocka_unit_test(too_many_patterns_are_refused),
+        cmocka_unit_test(what_takes_long_to_build_is_bounded),
+        cmocka_unit_test(a_column_answers_for_more_than_its_database_can_hold),
         cmocka_unit_test(threads_scan_side_by_side),
         cmocka_unit_test(no_pattern_takes_long_over_64_kib),
         cmocka_unit_test(random_patterns_mean_what_they_mean_to_re2),
