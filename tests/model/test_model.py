@@ -140,6 +140,12 @@ class Alerts(unittest.TestCase):
                                          (200, "opened", "rule"), (9000, "opened", "rule")])
         self.assertEqual(counts(ledger, "flap_folded", "duplicate", "routed"), (2, 2, 4))
 
+    def test_re_fires_and_clears_of_a_flapping_alert_are_counted(self):
+        events = [make("c", 100 * i) for i, make in enumerate([problem, clear] * 4)]
+        _, ledger = run(events, [rule()], flap_start=6, flap_stop=2)
+        self.assertEqual([ledger[name] for name in ("alerts_opened", "alerts_refired", "alerts_cleared", "flap_folded")],
+                         [1, 3, 4, 2])
+
     def test_flapping_that_ends_closed_sends_the_clear_at_its_timer(self):
         events = [problem("a", 0), clear("a", 100), problem("a", 200), clear("a", 300),
                   problem("z", 9000)]
