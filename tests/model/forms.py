@@ -1,5 +1,6 @@
 """What a key of a rule holds while it watches, by the form of the rule: docs/correlation.md, section 3."""
 import fractions
+import functools
 import itertools
 import math
 
@@ -36,6 +37,7 @@ class Entry:
 STEP = 2 ** 40
 
 
+@functools.cache
 def exact(number):
     """A whole number of steps, ties to even."""
     return round(fractions.Fraction(number) * STEP)
