@@ -7,6 +7,7 @@ Joins, leaves, switches and blind spells show in live runs alone, whose marks li
 """
 import argparse
 import collections
+import glob
 import json
 import os
 import sys
@@ -120,6 +121,8 @@ def main():
     lines, shown, made, looks = Lines(), collections.Counter(), collections.Counter(), collections.Counter()
     count_looks(looks)
     scenarios = [generate.scenario_of(seed) for seed in range(args.count)]
+    # The bounds of enrichment are reached by these alone.
+    scenarios += map(run_model.case_of, glob.glob(os.path.join(os.path.dirname(__file__), "cases", "enrich-*.json")))
     for scenario in scenarios + list(live_scenarios(args)):
         shown.update(set(changes_of(lines.run(scenario))))
         made.update(scenario["forms"].keys())
