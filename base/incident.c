@@ -78,3 +78,20 @@ void id128_format(struct id128 id, char to[ID128_TEXT_BYTES])
     }
     to[32] = '\0';
 }
+
+bool id128_parse(const char *text, struct id128 *out)
+{
+    uint64_t half[2] = {0, 0};
+
+    if (text == NULL || strlen(text) != ID128_TEXT_BYTES - 1)
+        return false;
+    for (int i = 0; i < ID128_TEXT_BYTES - 1; i++) {
+        char c = text[i];
+        bool is_digit = c >= '0' && c <= '9';
+        if (!is_digit && (c < 'a' || c > 'f'))
+            return false;
+        half[i / 16] = half[i / 16] << 4 | (uint64_t)(is_digit ? c - '0' : c - 'a' + 10);
+    }
+    *out = (struct id128){half[0], half[1]};
+    return true;
+}

@@ -107,5 +107,7 @@ const char *op_kind_name(enum op_kind kind);
 /* 32 lower-case hexadecimal digits and a zero byte. */
 enum { ID128_TEXT_BYTES = 33 };
 void id128_format(struct id128 id, char to[ID128_TEXT_BYTES]);
+/* The other way. False for anything else, NULL too; `out` is then left alone. */
+bool id128_parse(const char *text, struct id128 *out);
 
 #endif

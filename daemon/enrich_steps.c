@@ -66,19 +66,6 @@ json_t *enrich_steps_json(const struct running_steps *steps)
     return list;
 }
 
-static bool read_digest(const char *text, struct id128 *digest)
-{
-    char high[17] = {0};
-    char *end;
-
-    if (text == NULL || strlen(text) != 32 || strspn(text, "0123456789abcdef") != 32)
-        return false;
-    memcpy(high, text, 16);
-    digest->hi = strtoull(high, &end, 16);
-    digest->lo = strtoull(text + 16, &end, 16);
-    return true;
-}
-
 static uint64_t read_number(const json_t *object, const char *key)
 {
     return (uint64_t)json_integer_value(json_object_get(object, key));
@@ -93,7 +80,7 @@ int enrich_steps_read(const json_t *from, struct arena *arena, struct running_st
         const char *id = json_string_value(json_object_get(object, "step"));
         struct running_step *step = &out->at[out->count++];
         if (id == NULL ||
-            !read_digest(json_string_value(json_object_get(object, "digest")), &step->digest))
+            !id128_parse(json_string_value(json_object_get(object, "digest")), &step->digest))
             return -EINVAL;
         step->id = keep(arena, id);
         step->applied = read_number(object, "applied");

@@ -6,21 +6,6 @@
 #include <string.h>
 #include "sinks/payload.h"
 
-static bool read_hex(const char *text, size_t digits, uint64_t *out)
-{
-    *out = 0;
-    for (size_t i = 0; i < digits; i++) {
-        char c = text[i];
-        unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
-                                                : 16;
-        if (digit == 16)
-            return false;
-        *out = *out << 4 | digit;
-    }
-    return true;
-}
-
 int op_list_read_pick(const struct outbox *outbox, const struct admin_pick *pick,
                       struct outbox_pick *out, struct error *err)
 {
@@ -35,8 +20,7 @@ int op_list_read_pick(const struct outbox *outbox, const struct admin_pick *pick
     if (pick->incident == NULL)
         return 0;
     out->has_incident = true;
-    if (strlen(pick->incident) == 32 && read_hex(pick->incident, 16, &out->incident.hi) &&
-        read_hex(pick->incident + 16, 16, &out->incident.lo))
+    if (id128_parse(pick->incident, &out->incident))
         return 0;
     error_set(err, "'%.64s' is no incident id: it has 32 digits 0-9 and a-f", pick->incident);
     return -EINVAL;

@@ -224,20 +224,6 @@ json_t *rules_running_json(const struct rules_running *running)
     return root;
 }
 
-static bool read_digest(const json_t *from, struct id128 *digest)
-{
-    const char *text = json_string_value(from);
-    char high[17] = {0};
-    char *end;
-
-    if (text == NULL || strlen(text) != 32 || strspn(text, "0123456789abcdef") != 32)
-        return false;
-    memcpy(high, text, 16);
-    digest->hi = strtoull(high, &end, 16);
-    digest->lo = strtoull(text + 16, &end, 16);
-    return true;
-}
-
 static uint64_t read_number(const json_t *object, const char *key)
 {
     return (uint64_t)json_integer_value(json_object_get(object, key));
@@ -255,7 +241,8 @@ static int read_settings(struct rules_running *running, const json_t *from,
         const char *text = json_string_value(json_array_get(pair, 0));
         if (pair == NULL)
             continue;
-        if (text == NULL || !read_digest(json_array_get(pair, 1), &setting[kind].digest))
+        if (text == NULL ||
+            !id128_parse(json_string_value(json_array_get(pair, 1)), &setting[kind].digest))
             return -EINVAL;
         setting[kind].text = keep(running, text);
         if (setting[kind].text == NULL)
@@ -270,7 +257,7 @@ static int read_rule(struct rules_running *running, const json_t *object)
     const char *id = json_string_value(json_object_get(object, "rule"));
 
     if (id == NULL || strlen(id) >= sizeof(row->held.rule_id) ||
-        !read_digest(json_object_get(object, "form"), &row->held.form))
+        !id128_parse(json_string_value(json_object_get(object, "form")), &row->held.form))
         return -EINVAL;
     memcpy(row->held.rule_id, id, strlen(id));
     row->held.current = json_is_true(json_object_get(object, "current"));
@@ -287,7 +274,8 @@ static int read_mute(struct rules_running *running, const json_t *object)
     const char *id = json_string_value(json_object_get(object, "id"));
     const char *kind = json_string_value(json_object_get(object, "kind"));
 
-    if (id == NULL || kind == NULL || !read_digest(json_object_get(object, "digest"), &row->digest))
+    if (id == NULL || kind == NULL ||
+        !id128_parse(json_string_value(json_object_get(object, "digest")), &row->digest))
         return -EINVAL;
     row->id = keep(running, id);
     row->kind = keep(running, kind);

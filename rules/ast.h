@@ -84,4 +84,7 @@ struct ast {
 const char *relation_sign(enum relation relation);
 const char *arithmetic_sign(enum arithmetic arithmetic);
 
+/* Behind the children that are there. */
+void ast_add_child(struct ast *parent, struct ast *child);
+
 #endif

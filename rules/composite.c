@@ -97,16 +97,6 @@ static struct ast *node_make(struct reading *reading, enum ast_kind kind)
     return ast;
 }
 
-static void child_add(struct ast *ast, struct ast *child)
-{
-    if (ast->last != NULL)
-        ast->last->next = child;
-    else
-        ast->first = child;
-    ast->last = child;
-    ast->count++;
-}
-
 /* check in ["a", "b"] */
 static struct ast *make_condition(struct reading *reading)
 {
@@ -124,10 +114,10 @@ static struct ast *make_condition(struct reading *reading)
             return NULL;
         id->type = TYPE_TEXT;
         id->text = (struct text){rule->of[i].id, (uint32_t)strlen(rule->of[i].id)};
-        child_add(list, id);
+        ast_add_child(list, id);
     }
-    child_add(in, check);
-    child_add(in, list);
+    ast_add_child(in, check);
+    ast_add_child(in, list);
     if (types_check(in, &scope))
         return in;
     reading_spoil(reading);
@@ -151,8 +141,8 @@ struct ast *composite_where(struct reading *reading, struct ast *ast)
         return NULL;
     both->type = TYPE_BOOL;
     both->span = ast->span;
-    child_add(both, condition);
-    child_add(both, ast);
+    ast_add_child(both, condition);
+    ast_add_child(both, ast);
     if (impossible_check(both, reading_diag(reading)))
         return both;
     reading_spoil(reading);

@@ -28,6 +28,16 @@ const char *arithmetic_sign(enum arithmetic arithmetic)
     return signs[arithmetic];
 }
 
+void ast_add_child(struct ast *parent, struct ast *child)
+{
+    if (parent->last != NULL)
+        parent->last->next = child;
+    else
+        parent->first = child;
+    parent->last = child;
+    parent->count++;
+}
+
 static void advance(struct parser *parser)
 {
     parser->last_to = parser->token.to;
@@ -71,16 +81,6 @@ static struct ast *node_create(struct parser *parser, enum ast_kind kind, uint32
     return ast;
 }
 
-static void child_add(struct ast *parent, struct ast *child)
-{
-    if (parent->last != NULL)
-        parent->last->next = child;
-    else
-        parent->first = child;
-    parent->last = child;
-    parent->count++;
-}
-
 /* Children separated by commas, up to `close`. */
 static bool parse_children(struct parser *parser, struct ast *parent, enum token_kind close,
                            const char *close_name)
@@ -98,7 +98,7 @@ static bool parse_children(struct parser *parser, struct ast *parent, enum token
         child = parse_any(parser);
         if (child == NULL)
             return false;
-        child_add(parent, child);
+        ast_add_child(parent, child);
     }
     advance(parser);
     return true;
@@ -222,7 +222,7 @@ static struct ast *parse_dot(struct parser *parser, struct ast *operand, uint32_
         ast->receiver = operand;
         return parse_arguments(parser, ast, from, &name);
     }
-    child_add(ast, operand);
+    ast_add_child(ast, operand);
     return ast;
 }
 
@@ -241,13 +241,13 @@ static struct ast *parse_index(struct parser *parser, struct ast *operand, uint3
     ast = node_create(parser, AST_INDEX, from);
     if (ast == NULL)
         return NULL;
-    child_add(ast, operand);
+    ast_add_child(ast, operand);
     if (key->kind == AST_LITERAL && key->type == TYPE_TEXT && operand->kind == AST_NAME &&
         text_equals(operand->text, "labels")) {
         ast->kind = AST_MEMBER;
         ast->text = key->text;
     } else {
-        child_add(ast, key);
+        ast_add_child(ast, key);
     }
     return ast;
 }
@@ -304,7 +304,7 @@ static struct ast *parse_unary(struct parser *parser)
     if (operand != NULL)
         ast = node_create(parser, sign.kind == TOKEN_NOT ? AST_NOT : AST_NEGATE, sign.from);
     if (ast != NULL)
-        child_add(ast, operand);
+        ast_add_child(ast, operand);
     return ast;
 }
 
@@ -332,8 +332,8 @@ static struct ast *parse_arithmetic(struct parser *parser, enum token_kind first
         ast = right != NULL ? node_create(parser, AST_ARITHMETIC, from) : NULL;
         if (ast != NULL) {
             ast->arithmetic = sign;
-            child_add(ast, left);
-            child_add(ast, right);
+            ast_add_child(ast, left);
+            ast_add_child(ast, right);
         }
         left = ast;
     }
@@ -379,8 +379,8 @@ static struct ast *parse_relation(struct parser *parser)
         return NULL;
     if (ast->kind == AST_COMPARE)
         ast->relation = (enum relation)(sign.kind - TOKEN_EQ);
-    child_add(ast, left);
-    child_add(ast, right);
+    ast_add_child(ast, left);
+    ast_add_child(ast, right);
     return ast;
 }
 
@@ -396,13 +396,13 @@ static struct ast *parse_chain(struct parser *parser, enum token_kind sign, enum
     ast = node_create(parser, kind, from);
     if (ast == NULL)
         return NULL;
-    child_add(ast, part);
+    ast_add_child(ast, part);
     while (parser->token.kind == sign) {
         advance(parser);
         part = parse_part(parser);
         if (part == NULL)
             return NULL;
-        child_add(ast, part);
+        ast_add_child(ast, part);
     }
     ast->span = span_of(parser, from, parser->last_to);
     return ast;
@@ -436,9 +436,9 @@ static struct ast *parse_choice(struct parser *parser, struct ast *condition, ui
     ast = node_create(parser, AST_CHOOSE, from);
     if (ast == NULL)
         return NULL;
-    child_add(ast, condition);
-    child_add(ast, first);
-    child_add(ast, second);
+    ast_add_child(ast, condition);
+    ast_add_child(ast, first);
+    ast_add_child(ast, second);
     return ast;
 }
 

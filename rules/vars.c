@@ -72,15 +72,6 @@ static uint32_t find(const struct vars *vars, struct text name)
     return i;
 }
 
-static void child_add(struct ast *parent, struct ast *child)
-{
-    if (parent->last != NULL)
-        parent->last->next = child;
-    else
-        parent->first = child;
-    parent->last = child;
-}
-
 /* A tree of its own: checking a tree changes it. */
 static struct ast *copy(const struct ast *from, struct vars *vars)
 {
@@ -95,13 +86,14 @@ static struct ast *copy(const struct ast *from, struct vars *vars)
     }
     *to = *from;
     to->first = to->last = to->next = NULL;
+    to->count = 0;
     if (from->receiver != NULL && (to->receiver = copy(from->receiver, vars)) == NULL)
         return NULL;
     for (const struct ast *child = from->first; child != NULL; child = child->next) {
         part = copy(child, vars);
         if (part == NULL)
             return NULL;
-        child_add(to, part);
+        ast_add_child(to, part);
     }
     return to;
 }

@@ -90,6 +90,30 @@ static void a_short_buffer_is_cut_terminated_and_never_passed(void **state)
     }
 }
 
+static void an_id_is_read_as_it_is_written(void **state)
+{
+    static const char *const wrong[] = {NULL,
+                                        "",
+                                        "0123456789abcdeffedcba987654321",
+                                        "0123456789abcdeffedcba98765432100",
+                                        "0123456789ABCDEFfedcba9876543210",
+                                        "0123456789abcdeffedcba987654321g",
+                                        " 123456789abcdeffedcba9876543210",
+                                        "0x23456789abcdeffedcba9876543210"};
+    struct id128 id = {1, 2};
+    char text[ID128_TEXT_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_false(id128_parse(wrong[i], &id));
+    assert_int_equal(id.hi, 1);
+    assert_int_equal(id.lo, 2);
+    id128_format(incident.id, text);
+    assert_true(id128_parse(text, &id));
+    assert_int_equal(id.hi, incident.id.hi);
+    assert_int_equal(id.lo, incident.id.lo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +121,7 @@ int main(void)
         cmocka_unit_test(a_rule_without_priority_leaves_the_text_empty),
         cmocka_unit_test(an_op_names_its_incident_sink_and_number),
         cmocka_unit_test(a_short_buffer_is_cut_terminated_and_never_passed),
+        cmocka_unit_test(an_id_is_read_as_it_is_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
