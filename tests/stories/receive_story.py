@@ -86,7 +86,7 @@ def plays_pagerduty():
     assert send(port, "/webhook", "{}", signed("{}"))[0] == 400
 
     said = end(process)
-    assert "pager    4 pages: 1 opened, 1 updated, 1 resolved, 1 repeats" in said, said
+    assert "pager    4 pages: 1 opened, 1 updated, 1 resolved, 1 repeat" in said, said
     assert "webhook  1 page: 1 opened, 0 updated, 0 resolved, 0 repeats" in said, said
     assert "webhook signatures: 2 right, 3 wrong" in said, said
     assert re.search(r"P1 OPEN +rack r1: 12 hosts  \[31m down", said), said
