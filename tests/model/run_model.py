@@ -233,8 +233,8 @@ def is_refusal(got):
 
 
 def is_impossible(got):
-    """Refused as nothing can meet it, or all does: which conditions that are is more than the generator knows."""
-    return is_refusal(got) and re.search("can never be|is always true", got[0]) is not None
+    """Refused as nothing can meet it, or all does, or as incidents do not have it: which that are, the generator does not know."""
+    return is_refusal(got) and re.search("can never be|is always true|no rule of `of` has|an incident has no", got[0]) is not None
 
 
 # ---- all of it ----
