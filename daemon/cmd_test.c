@@ -20,7 +20,6 @@
 #include "daemon/progress.h"
 #include "daemon/rule_test.h"
 #include "daemon/rule_test_find.h"
-#include "daemon/rule_test_names.h"
 #include "daemon/rule_test_report.h"
 
 #define NAMES_BYTES_MAX ((size_t)64 << 20)
@@ -156,13 +155,11 @@ static int prepare(struct testing *testing, struct error *err)
     int rc, code = EXIT_OK;
 
     rule_test_base_init(&testing->base);
-    testing->base.names = rule_test_names_create();
     testing->arena = arena_create(NAMES_BYTES_MAX);
     testing->results = testing->options.is_json ? json_array() : NULL;
     if (testing->options.junit != NULL)
         testing->junit = open_memstream(&testing->junit_text, &testing->junit_bytes);
-    if (testing->arena == NULL || testing->base.names == NULL ||
-        (testing->options.is_json && testing->results == NULL) ||
+    if (testing->arena == NULL || (testing->options.is_json && testing->results == NULL) ||
         (testing->options.junit != NULL && testing->junit == NULL)) {
         error_set(err, "out of memory");
         return EXIT_SYSTEM;
@@ -452,7 +449,6 @@ int cmd_test(int argc, char **argv)
     rule_set_destroy(testing.rules);
     free(testing.rules_names);
     config_destroy(testing.config);
-    rule_test_names_destroy(testing.base.names);
     arena_destroy(testing.arena);
     return code;
 }

@@ -178,7 +178,6 @@ struct rule_test_base {
     const struct sink_config *sinks;
     const uint8_t *sink_priority_max;
     size_t sink_count;
-    struct rule_test_names *names; /* of the tests of all files; NULL: each file's own */
 };
 void rule_test_base_init(struct rule_test_base *base);
 

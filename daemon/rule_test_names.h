@@ -1,6 +1,6 @@
 /*
- * rule_test_names.h - the names of tests of one run, each with the place where it was given: two
- * tests of one name could not be told apart in a report, nor chosen by --run.
+ * rule_test_names.h - the names of tests of one file, each with the place where it was given: two
+ * tests of one name could not be told apart in a report, which names the file besides.
  *
  * Thread: one at a time.
  */

@@ -606,16 +606,15 @@ int rule_test_file_read(const char *path, const char *text, size_t bytes,
     if (file->script.name == NULL || file->script.text == NULL) {
         diagnose_memory(&diag);
     } else {
-        struct rule_test_names *own = base->names == NULL ? rule_test_names_create() : NULL;
         struct test_reader reader = {.file = file,
                                      .diag = &diag,
                                      .base = base,
                                      .settings = base->settings,
-                                     .names = base->names != NULL ? base->names : own};
+                                     .names = rule_test_names_create()};
         root = yaml_read(&file->script, arena, &diag);
         if (root != NULL)
             read_root(&reader, root);
-        rule_test_names_destroy(own);
+        rule_test_names_destroy(reader.names);
     }
     rc = diagnostics_finish(&diag);
     if (rc != 0) {
