@@ -22,6 +22,7 @@
 #include <string.h>
 #include "rules/fields.h"
 #include "rules/types.h"
+#include "rules/where_check.h"
 
 /* Times are Alertmanager's defaults. */
 enum {
@@ -466,6 +467,20 @@ static bool tells_nobody(const struct alertmanager *am, const struct route *rout
     return text_equals(route->receiver, "null");
 }
 
+/* What siblings before it and its children take may be all that its own matchers ask for. */
+static bool gets_nothing(const struct expr *where)
+{
+    struct import_text text = {NULL, 0, 0};
+    bool is_possible;
+
+    if (where->kind == EXPR_FALSE)
+        return true;
+    expr_print(where, &text, 0);
+    is_possible = where_can_be_true((struct text){text.at, (uint32_t)text.bytes});
+    import_text_release(&text);
+    return !is_possible;
+}
+
 static void convert_route(struct alertmanager *am, struct route *route)
 {
     struct expr_build build = {.pool = &am->work->scratch};
@@ -485,7 +500,7 @@ static void convert_route(struct alertmanager *am, struct route *route)
         return; /* told where it was met */
     if (build.is_full) {
         refuse(am, route, "its conditions pass the 16 KiB of an expression");
-    } else if (where->kind == EXPR_FALSE) {
+    } else if (gets_nothing(where)) {
         /* A node whose children take everything is common; a leaf that gets nothing is not. */
         if (route->first == NULL)
             refuse(am, route, "no alert ever reaches it: a route before it takes them all");

@@ -6,6 +6,7 @@
 #define RULES_AST_H
 
 #include <stdint.h>
+#include "base/event.h"
 #include "rules/diagnostics.h"
 #include "rules/value.h"
 
@@ -67,6 +68,8 @@ struct ast {
     enum rule_field field;
     enum arithmetic arithmetic;
     bool is_folded;   /* a constant that was an expression */
+    bool has_key;     /* `key` is there; facts.c alone looks at it */
+    struct id128 key; /* of what the part means */
     struct span span; /* from its first to its last byte */
     struct span name; /* AST_CALL: of `text` alone */
     struct text text;

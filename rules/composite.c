@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "rules/impossible.h"
 #include "rules/nearest.h"
 
 /* ---- of ---- */
@@ -132,10 +131,10 @@ struct ast *composite_where(struct reading *reading, struct ast *ast)
     if (reading->rule->open.of_count == 0)
         return ast;
     condition = make_condition(reading);
+    if (condition != NULL && of != NULL && of->key != NULL)
+        condition->span = of->key->span; /* what a mistake in `where` is told to be beside */
     if (condition == NULL || ast == NULL)
         return condition;
-    if (of != NULL && of->key != NULL)
-        condition->span = of->key->span; /* what a mistake in `where` is told to be beside */
     both = node_make(reading, AST_AND);
     if (both == NULL)
         return NULL;
@@ -143,7 +142,7 @@ struct ast *composite_where(struct reading *reading, struct ast *ast)
     both->span = ast->span;
     ast_add_child(both, condition);
     ast_add_child(both, ast);
-    if (impossible_check(both, reading_diag(reading)))
+    if (reading_is_possible(reading, ast, condition))
         return both;
     reading_spoil(reading);
     return NULL;
@@ -193,6 +192,62 @@ static bool resolve(struct compiled_rule *rules, uint32_t count, struct arena *s
             }
             name->index = (uint32_t)(found - rules);
             found->open.is_named = true;
+        }
+    }
+    return is_good;
+}
+
+/* An incident has a label for each value of its key; a label of `by` that no rule of `of` has there
+ * is absent of all of them. */
+static bool has_label(const struct rule *rule, const char *label)
+{
+    static const char prefix[] = "labels.";
+    bool is_plain = strncmp(label, prefix, sizeof(prefix) - 1) == 0;
+
+    for (uint32_t i = 0; i < rule->by_count; i++)
+        if (strcmp(rule->by_name[i], label) == 0 ||
+            (is_plain && strcmp(rule->by_name[i], label + sizeof(prefix) - 1) == 0))
+            return true;
+    return false;
+}
+
+static bool diagnose_label(const struct compiled_rule *rules, const struct compiled_rule *rule,
+                           uint32_t by, struct diagnostics *diag)
+{
+    const char *names[RULE_OF_MAX * RULE_BY_MAX], *label = rule->open.by_name[by], *nearest;
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < rule->open.of_count; i++) {
+        const struct rule *of = &rules[rule->of[i].index].open;
+        for (uint32_t k = 0; k < of->by_count; k++)
+            if (strncmp(of->by_name[k], "labels", 6) == 0)
+                names[count++] = of->by_name[k];
+    }
+    nearest = nearest_name((struct text){label, (uint32_t)strlen(label)}, names, count);
+    if (nearest != NULL)
+        diagnose(diag, rule->by_span[by],
+                 "no rule of `of` has %.80s in its `by`; did you mean \"%.80s\"?", label, nearest);
+    else
+        diagnose(diag, rule->by_span[by], "no rule of `of` has %.80s in its `by`", label);
+    return false;
+}
+
+static bool check_labels(const struct compiled_rule *rules, uint32_t count,
+                         struct diagnostics *diag)
+{
+    bool is_good = true;
+
+    for (uint32_t r = 0; r < count; r++) {
+        const struct compiled_rule *rule = &rules[r];
+        for (uint32_t by = 0; rule->open.of_count > 0 && by < rule->open.by_count; by++) {
+            uint32_t i = 0;
+            if (strncmp(rule->open.by_name[by], "labels", 6) != 0)
+                continue;
+            while (i < rule->open.of_count &&
+                   !has_label(&rules[rule->of[i].index].open, rule->open.by_name[by]))
+                i++;
+            if (i == rule->open.of_count)
+                is_good = diagnose_label(rules, rule, by, diag);
         }
     }
     return is_good;
@@ -292,7 +347,7 @@ bool composite_check(struct compiled_rule *rules, uint32_t count, struct arena *
 
     if (waits == NULL || queue == NULL)
         return diagnose_memory(diag) != NULL;
-    if (!resolve(rules, count, scratch, diag))
+    if (!resolve(rules, count, scratch, diag) || !check_labels(rules, count, diag))
         return false;
     if (!turn(rules, count, scratch, &turned))
         return diagnose_memory(diag) != NULL;

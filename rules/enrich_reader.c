@@ -5,7 +5,6 @@
 #include <string.h>
 #include "base/hash.h"
 #include "rules/enrich_clears.h"
-#include "rules/impossible.h"
 #include "rules/parser.h"
 #include "rules/printer.h"
 #include "rules/rule_reading.h"

@@ -1,258 +1,547 @@
-/* impossible.c - see impossible.h. */
+/*
+ * impossible.c - see impossible.h.
+ *
+ * A condition is a row of sides that all have to hold. Whether they can is asked of all at once;
+ * only where they cannot it is looked for a few that are to blame, by leaving out one after the
+ * other. Sides of `where` come first: what follows from them is a mistake of what stands later.
+ */
 #include "rules/impossible.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include "rules/conjunctions.h"
+#include "rules/facts_text.h"
+#include "rules/rule_reader.h"
 
-enum {
-    SIDES_MAX = 64, /* of one &&, each compared with each; those beyond are taken on trust */
-    ITEMS_MAX = 64, /* of a list */
-};
+/* Of one condition: as many looks as it is large, and some. A mistake has to be explained, too. */
+enum { SIDES_MAX = 128, LOOKS = 1000, LOOKS_EACH = 10, LOOKS_TO_EXPLAIN = 400000 };
 
-/* One side of && that tests a field or label against constants. */
 struct side {
     const struct ast *ast;
-    const struct ast *subject;
-    const struct ast *constant; /* or the first of a list */
-    enum relation relation;
-    bool is_prefix;
-    bool is_list;
+    const struct ast *shown; /* with the ! before it */
+    bool want, shown_want;
+    bool is_where; /* of ground->where, of which a window or close is made */
+    bool is_left_out;
 };
-
-static bool is_subject(const struct ast *ast)
-{
-    return ast->meaning == MEANS_FIELD;
-}
-
-static bool is_constant(const struct ast *ast)
-{
-    return ast->meaning == MEANS_CONSTANT;
-}
-
-static enum relation mirrored(enum relation relation)
-{
-    static const enum relation mirror[] = {RELATION_EQ, RELATION_NE, RELATION_GT,
-                                           RELATION_GE, RELATION_LT, RELATION_LE};
-
-    return mirror[relation];
-}
-
-static bool is_constant_list(const struct ast *list)
-{
-    if (list->kind != AST_LIST || list->count > ITEMS_MAX)
-        return false;
-    for (const struct ast *item = list->first; item != NULL; item = item->next)
-        if (!is_constant(item))
-            return false;
-    return true;
-}
-
-static bool side_of(const struct ast *ast, struct side *out)
-{
-    const struct ast *left = ast->first, *right = ast->last;
-
-    *out = (struct side){.ast = ast, .relation = RELATION_EQ};
-    if (ast->kind == AST_COMPARE && left->type != TYPE_BOOL) {
-        bool is_mirrored = is_constant(left);
-        out->subject = is_mirrored ? right : left;
-        out->constant = is_mirrored ? left : right;
-        out->relation = is_mirrored ? mirrored(ast->relation) : ast->relation;
-        return is_subject(out->subject) && is_constant(out->constant);
-    }
-    if (ast->kind == AST_IN && is_subject(left) && is_constant_list(right)) {
-        out->subject = left;
-        out->constant = right->first;
-        out->is_list = true;
-        return true;
-    }
-    if (ast->kind == AST_CALL && ast->meaning == MEANS_STARTS_WITH && is_subject(ast->receiver) &&
-        is_constant(left)) {
-        out->subject = ast->receiver;
-        out->constant = left;
-        out->is_prefix = true;
-        return true;
-    }
-    return false;
-}
-
-static bool is_same_subject(const struct ast *a, const struct ast *b)
-{
-    return a->field == b->field &&
-           (a->field != RULE_FIELD_LABEL ||
-            (a->text.len == b->text.len && memcmp(a->text.at, b->text.at, a->text.len) == 0));
-}
-
-/* ---- one value against one side ---- */
-
-static struct value value_of(const struct ast *constant)
-{
-    struct value value = {.type = (uint8_t)constant->type, .number = constant->number};
-
-    if (constant->type == TYPE_TEXT)
-        value.text = constant->text;
-    else if (constant->type == TYPE_DOUBLE)
-        value.real = constant->real;
-    return value;
-}
-
-static bool holds(enum relation relation, int order)
-{
-    return relation == RELATION_EQ   ? order == 0
-           : relation == RELATION_NE ? order != 0
-           : relation == RELATION_LT ? order < 0
-           : relation == RELATION_LE ? order <= 0
-           : relation == RELATION_GT ? order > 0
-                                     : order >= 0;
-}
-
-static bool meets(const struct value *value, const struct side *side)
-{
-    struct text text = value->text;
-
-    if (side->is_prefix)
-        return text.len >= side->constant->text.len &&
-               memcmp(text.at, side->constant->text.at, side->constant->text.len) == 0;
-    for (const struct ast *item = side->constant; item != NULL;
-         item = side->is_list ? item->next : NULL) {
-        struct value constant = value_of(item);
-        if (holds(side->relation, value_order(value, &constant)))
-            return true;
-    }
-    return false;
-}
-
-/* Whether a value that `exact` names meets `other`, too. */
-static bool any_meets(const struct side *exact, const struct side *other)
-{
-    for (const struct ast *item = exact->constant; item != NULL;
-         item = exact->is_list ? item->next : NULL) {
-        struct value value = value_of(item);
-        if (meets(&value, other))
-            return true;
-    }
-    return false;
-}
-
-/* ---- two sides ---- */
-
-static bool is_exact(const struct side *side)
-{
-    return !side->is_prefix && side->relation == RELATION_EQ;
-}
-
-/* a < 3 and a > 5: from above and from below, with nothing between. */
-static bool leave_nothing_between(const struct side *a, const struct side *b)
-{
-    bool a_above = a->relation == RELATION_GT || a->relation == RELATION_GE;
-    bool b_above = b->relation == RELATION_GT || b->relation == RELATION_GE;
-    const struct side *low = a_above ? a : b, *high = a_above ? b : a;
-    struct value from = value_of(low->constant), to = value_of(high->constant);
-    bool is_open = low->relation == RELATION_GT || high->relation == RELATION_LT;
-    int order;
-
-    if (a->relation == RELATION_NE || b->relation == RELATION_NE || a_above == b_above)
-        return false;
-    if (from.type > TYPE_DOUBLE && to.type > TYPE_DOUBLE) { /* a duration, time or severity */
-        int64_t next, last;
-        return __builtin_add_overflow(from.number, low->relation == RELATION_GT, &next) ||
-               __builtin_sub_overflow(to.number, high->relation == RELATION_LT, &last) ||
-               next > last;
-    }
-    order = value_order(&from, &to);
-    if (order != 0)
-        return order > 0;
-    return is_open;
-}
-
-static bool exclude(const struct side *a, const struct side *b)
-{
-    uint32_t common;
-
-    if (is_exact(a))
-        return !any_meets(a, b);
-    if (is_exact(b))
-        return !any_meets(b, a);
-    if (a->is_prefix != b->is_prefix)
-        return false;
-    if (!a->is_prefix)
-        return leave_nothing_between(a, b);
-    common = a->constant->text.len < b->constant->text.len ? a->constant->text.len
-                                                           : b->constant->text.len;
-    return common > 0 && memcmp(a->constant->text.at, b->constant->text.at, common) != 0;
-}
-
-/* ---- the walk ---- */
 
 struct sides {
     uint32_t count;
     struct side side[SIDES_MAX];
 };
 
-/* (a && b) && c is one chain. */
-static void collect(const struct ast *ast, struct sides *sides)
+/* One load's question. */
+struct question {
+    const struct ground *ground;
+    struct work work;
+    bool is_explaining; /* sides are left out */
+    struct aggregate_bound bound[RULE_AGGREGATES_MAX];
+};
+
+static bool is_window(const struct ground *ground)
 {
-    if (ast->kind == AST_AND) {
-        for (const struct ast *child = ast->first; child != NULL; child = child->next)
-            collect(child, sides);
-    } else if (sides->count < SIDES_MAX && side_of(ast, &sides->side[sides->count])) {
-        sides->count++;
-    }
+    return ground->kind == GROUND_WINDOW || ground->kind == GROUND_CLOSE;
 }
 
-static bool check_chain(const struct ast *ast, struct diagnostics *diag)
-{
-    struct sides sides = {.count = 0};
+/* ---- sides ---- */
 
-    collect(ast, &sides);
-    for (uint32_t i = 1; i < sides.count; i++) {
-        for (uint32_t k = 0; k < i; k++) {
-            const struct side *a = &sides.side[k], *b = &sides.side[i];
-            struct span other = a->ast->span;
-            if (!is_same_subject(a->subject, b->subject) || !exclude(a, b))
-                continue;
-            diagnose(diag, b->ast->span, "this can never be true beside %.*s",
-                     other.to - other.from < 80 ? (int)(other.to - other.from) : 80,
-                     other.script->text + other.from);
-            return false;
+static void add_sides(struct sides *sides, struct side side)
+{
+    const struct ast *ast = side.ast;
+
+    if (ast->kind == AST_NOT) {
+        side.ast = ast->first;
+        side.want = !side.want;
+        add_sides(sides, side);
+    } else if (ast->kind == (side.want ? AST_AND : AST_OR)) {
+        side.shown_want = side.want;
+        for (const struct ast *child = ast->first; child != NULL; child = child->next) {
+            side.ast = side.shown = child;
+            add_sides(sides, side);
         }
+    } else if (sides->count < SIDES_MAX) {
+        sides->side[sides->count++] = side;
     }
-    return true;
 }
 
-/* severity > CRITICAL */
-static bool check_severity(const struct ast *ast, struct diagnostics *diag)
+static struct side side_of(const struct ast *ast, bool is_where)
 {
-    struct side side;
+    return (struct side){
+        .ast = ast, .shown = ast, .want = true, .shown_want = true, .is_where = is_where};
+}
 
-    if (!side_of(ast, &side) || side.subject->type != TYPE_SEVERITY)
-        return true;
-    for (int64_t severity = 0; severity < SEVERITY_COUNT; severity++) {
-        struct value value = {.type = TYPE_SEVERITY, .number = severity};
-        if (meets(&value, &side))
+/* The sides that are in, plain ones first: they rule out ways early. */
+static const struct goal *goals_of(const struct sides *sides, bool of_where,
+                                   struct goal goals[SIDES_MAX])
+{
+    const struct goal *first = NULL;
+    uint32_t count = 0;
+
+    for (int is_plain = 0; is_plain < 2; is_plain++)
+        for (uint32_t i = sides->count; i-- > 0;) {
+            const struct side *side = &sides->side[i];
+            if (side->is_left_out || side->is_where != of_where ||
+                goal_is_plain(side->ast, side->want) != (is_plain == 1))
+                continue;
+            goals[count] = (struct goal){side->ast, side->want, false, first};
+            first = &goals[count++];
+        }
+    return first;
+}
+
+/* ---- what `where` and `by` say of a window ---- */
+
+/* Gathered over the ways in which an event can meet `where`. */
+struct gathering {
+    struct question *question;
+    bool is_first;
+    uint32_t values[RULE_AGGREGATES_MAX]; /* of a distinct(): how many; above the maximum: many */
+    struct value value[RULE_AGGREGATES_MAX][FACT_VALUES_MAX];
+    struct interval number[RULE_AGGREGATES_MAX];
+};
+
+static void add_values(struct gathering *gathering, uint32_t index, const struct facts *facts,
+                       const struct ast *field)
+{
+    struct value more[FACT_VALUES_MAX];
+    uint32_t count = facts_values(facts, field, more), *known = &gathering->values[index];
+
+    for (uint32_t i = 0; i < count && count <= FACT_VALUES_MAX; i++) {
+        uint32_t k = 0;
+        while (k < *known && *known <= FACT_VALUES_MAX &&
+               value_order(&gathering->value[index][k], &more[i]) != 0)
+            k++;
+        if (k < *known)
+            continue;
+        if (*known < FACT_VALUES_MAX)
+            gathering->value[index][*known] = more[i];
+        ++*known;
+    }
+    if (count > FACT_VALUES_MAX)
+        *known = FACT_VALUES_MAX + 1;
+}
+
+static void gather(void *self, const struct facts *facts)
+{
+    struct gathering *gathering = self;
+    const struct ground *ground = gathering->question->ground;
+
+    for (uint32_t i = 0; i < ground->aggregate_count; i++) {
+        const struct aggregate *aggregate = &ground->aggregate[i];
+        if (aggregate->argument == NULL)
+            continue;
+        if (aggregate->kind == AGGREGATE_DISTINCT) {
+            add_values(gathering, i, facts, aggregate->argument);
+            continue;
+        }
+        struct interval number = facts_range(facts, aggregate->argument);
+        gathering->number[i] =
+            gathering->is_first ? number : interval_join(gathering->number[i], number);
+    }
+    gathering->is_first = false;
+}
+
+static bool is_by(const struct compiled_rule *rule, const struct ast *field)
+{
+    for (uint32_t i = 0; i < rule->open.by_count; i++) {
+        const struct operand *by = &rule->by[i];
+        if (field->field == RULE_FIELD_LABEL
+                ? by->kind == OPERAND_LABEL && by->text.len == field->text.len &&
+                      memcmp(by->text.at, field->text.at, field->text.len) == 0
+                : by->kind == OPERAND_FIELD && by->field == field->field)
             return true;
     }
-    diagnose(diag, ast->span, "this can never be true: there is no such severity");
     return false;
 }
 
-static bool walk(const struct ast *ast, struct diagnostics *diag, bool is_in_chain)
+bool impossible_is_fixed(const struct ast *ast, const struct compiled_rule *rule)
 {
-    bool is_chain = ast->kind == AST_AND || ast->kind == AST_OR;
-
-    if (ast->is_folded && ast->type == TYPE_BOOL && ast->number == 0) {
-        diagnose(diag, ast->span, "this can never be true");
+    if (ast->meaning == MEANS_FIELD)
+        return is_by(rule, ast);
+    if (ast->meaning == MEANS_LABELS || ast->meaning == MEANS_LABEL_OF)
         return false;
-    }
-    if (ast->kind == AST_AND && !is_in_chain && !check_chain(ast, diag))
-        return false;
-    if (!check_severity(ast, diag))
+    if (ast->receiver != NULL && !impossible_is_fixed(ast->receiver, rule))
         return false;
     for (const struct ast *child = ast->first; child != NULL; child = child->next)
-        if ((is_chain || ast->kind == AST_NOT) && !walk(child, diag, ast->kind == AST_AND))
+        if (!impossible_is_fixed(child, rule))
             return false;
     return true;
 }
 
-bool impossible_check(const struct ast *ast, struct diagnostics *diag)
+/* An average is rounded: first each number, then the division. Neither passes zero. */
+static struct interval rounded(struct interval a)
 {
-    return walk(ast, diag, false);
+    const long double step = 0x1p-40L, share = 0x1p-50L;
+    long double lo = a.lo - step - fabsl(a.lo) * share, hi = a.hi + step + fabsl(a.hi) * share;
+
+    return (struct interval){.lo = a.lo >= 0 && lo < 0 ? 0 : lo,
+                             .hi = a.hi <= 0 && hi > 0 ? 0 : hi};
+}
+
+/* Of up to `count` numbers, or of none. */
+static struct interval sum_of(struct interval a, uint32_t count)
+{
+    a = rounded(a);
+    a.lo = a.lo < 0 ? a.lo * count - fabsl(a.lo) : 0;
+    a.hi = a.hi > 0 ? a.hi * count + fabsl(a.hi) : 0;
+    return a;
+}
+
+static struct interval at_least(long double lo)
+{
+    struct interval range = interval_all(TYPE_DOUBLE);
+
+    range.lo = lo;
+    return range;
+}
+
+static struct aggregate_bound bound_of(const struct ground *ground, uint32_t index,
+                                       const struct gathering *gathering)
+{
+    const struct aggregate *aggregate = &ground->aggregate[index];
+    const struct rule *rule = &ground->rule->open;
+    /* A window with a baseline is looked at when it holds nothing, too. */
+    int64_t least = rule->form_kind == FORM_BASELINE ? 0 : 1, most = rule->max_members;
+    struct interval number = gathering->number[index];
+
+    switch (aggregate->kind) {
+    case AGGREGATE_COUNT:
+        return (struct aggregate_bound){interval_whole(least, most), "max_members"};
+    case AGGREGATE_DISTINCT:
+        if (is_by(ground->rule, aggregate->argument))
+            return (struct aggregate_bound){interval_whole(least, 1), "it is in `by`"};
+        if (gathering->values[index] <= FACT_VALUES_MAX && gathering->values[index] < most)
+            return (struct aggregate_bound){interval_whole(least, gathering->values[index]), NULL};
+        return (struct aggregate_bound){interval_whole(least, most), "max_members"};
+    case AGGREGATE_SUM:
+        return (struct aggregate_bound){sum_of(number, rule->max_members), NULL};
+    case AGGREGATE_AVG:
+        return (struct aggregate_bound){rounded(number), NULL};
+    case AGGREGATE_STDDEV:
+    case AGGREGATE_RATE:
+        return (struct aggregate_bound){at_least(0), NULL};
+    case AGGREGATE_DEVIATION:
+        return (struct aggregate_bound){interval_whole(-1000000, 1000000), NULL};
+    default:
+        return (struct aggregate_bound){number, NULL};
+    }
+}
+
+static void bound_aggregates(struct question *question, const struct sides *sides)
+{
+    const struct ground events = {.kind = GROUND_EVENT,
+                                  .sees_clears = question->ground->sees_clears};
+    struct gathering gathering = {.question = question, .is_first = true};
+    struct goal goals[SIDES_MAX];
+    struct search search = {
+        .ground = &events, .work = &question->work, .each = gather, .self = &gathering};
+    bool is_known = !search_goals(&search, goals_of(sides, true, goals)) && !gathering.is_first;
+
+    for (uint32_t i = 0; i < question->ground->aggregate_count; i++) {
+        if (!is_known) {
+            gathering.values[i] = FACT_VALUES_MAX + 1;
+            gathering.number[i] = interval_all(TYPE_DOUBLE);
+        }
+        question->bound[i] = bound_of(question->ground, i, &gathering);
+        question->bound[i].range.is_whole =
+            question->ground->aggregate[i].kind <= AGGREGATE_DISTINCT;
+    }
+}
+
+/* ---- can it be? ---- */
+
+static bool is_possible(struct question *question, const struct sides *sides)
+{
+    struct goal goals[SIDES_MAX];
+    struct search search = {.ground = question->ground, .work = &question->work};
+
+    if (is_window(question->ground)) {
+        if (question->is_explaining)
+            bound_aggregates(question, sides);
+        search.bound = question->bound;
+    }
+    return search_goals(&search, goals_of(sides, false, goals));
+}
+
+/* ---- who is to blame ---- */
+
+/* Leaves out all that is not needed for the sides to be impossible. The last that is left is the
+ * one that makes them so. False when that took too long. */
+static bool find_culprits(struct question *question, struct sides *sides)
+{
+    uint32_t all = sides->count, count = 0;
+
+    question->work.left = LOOKS_TO_EXPLAIN;
+    question->is_explaining = true;
+    do
+        sides->count = ++count;
+    while (count < all && is_possible(question, sides));
+    for (uint32_t i = 0; i + 1 < count; i++) {
+        sides->side[i].is_left_out = true;
+        sides->side[i].is_left_out = !is_possible(question, sides);
+    }
+    return question->work.left > 0 && !is_possible(question, sides);
+}
+
+/* What a span says, on one line. */
+static struct text words_of(struct span span)
+{
+    struct text text = {span.script->text + span.from, span.to - span.from};
+    const char *end = memchr(text.at, '\n', text.len);
+
+    if (end != NULL)
+        text.len = (uint32_t)(end - text.at);
+    if (text.len > 80)
+        text.len = 80;
+    while (text.len > 0 && ((unsigned char)text.at[text.len] & 0xc0) == 0x80)
+        text.len--;
+    return text;
+}
+
+enum { NUMBER_BYTES = 64, RANGE_BYTES = 160, WORDS_BYTES = 512 };
+
+static void print_number(long double number, enum value_type type, char to[NUMBER_BYTES])
+{
+    uint32_t len = type == TYPE_DURATION ? duration_print((int64_t)number, to)
+                                         : number_print((double)number, to);
+
+    to[len] = '\0';
+}
+
+/* "from 0 to 23" */
+static void print_range(struct interval range, enum value_type type, char to[RANGE_BYTES])
+{
+    struct interval all = interval_all(type);
+    char low[NUMBER_BYTES], high[NUMBER_BYTES];
+
+    print_number(range.lo, type, low);
+    print_number(range.hi, type, high);
+    if (interval_is_point(&range))
+        snprintf(to, RANGE_BYTES, "always %s", low);
+    else if (range.hi >= all.hi)
+        snprintf(to, RANGE_BYTES, "%s %s", range.lo_open ? "above" : "at least", low);
+    else if (range.lo <= all.lo)
+        snprintf(to, RANGE_BYTES, "%s %s", range.hi_open ? "below" : "at most", high);
+    else
+        snprintf(to, RANGE_BYTES, "from %s to %s", low, high);
+}
+
+/* 10.5 lies where whole numbers do, and is none: their range says nothing. */
+static bool names_number_of(const struct test *test, struct interval range)
+{
+    for (const struct ast *item = test->constant; item != NULL; item = test_next(test, item)) {
+        struct value value = value_of_constant(item);
+        struct interval point = interval_of(&value);
+        if ((test->is_list || test->relation == RELATION_EQ) && interval_holds(&range, point.lo))
+            return true;
+    }
+    return false;
+}
+
+/* What the subject of a comparison can be by itself, for the end of the sentence; empty where that
+ * is not what makes it impossible. */
+static void explain_range(struct question *question, const struct side *side, char to[WORDS_BYTES])
+{
+    const struct conjunction nothing = {.count = 0};
+    struct interval range, all;
+    char words[RANGE_BYTES];
+    const char *why = NULL;
+    struct facts facts;
+    struct test test;
+
+    to[0] = '\0';
+    if (!test_of(side->ast, question->ground, &test))
+        return;
+    if (test.subject->meaning == MEANS_FIELD && test.subject->field == RULE_FIELD_STATE &&
+        !question->ground->sees_clears) {
+        snprintf(to, WORDS_BYTES, ": what it sees are problems, state is always \"problem\"");
+        return;
+    }
+    if (test.subject->type < TYPE_INT || test.subject->type > TYPE_SEVERITY ||
+        test.subject->type == TYPE_TIME)
+        return;
+    if (test.subject->type == TYPE_SEVERITY && side->shown_want) {
+        snprintf(to, WORDS_BYTES, ": there is no such severity");
+        return;
+    }
+    facts_gather(&facts, question->ground, question->bound, &nothing, &question->work);
+    range = facts_range(&facts, test.subject);
+    all = interval_all(test.subject->type);
+    if ((range.lo <= all.lo && range.hi >= all.hi) || test.subject->type == TYPE_SEVERITY ||
+        names_number_of(&test, range))
+        return;
+    if (test.subject->meaning == MEANS_AGGREGATE)
+        why = question->bound[test.subject->number].why;
+    print_range(range, test.subject->type, words);
+    struct text subject = words_of(test.subject->span);
+    snprintf(to, WORDS_BYTES, ": %.*s is %s%s%s%s", (int)subject.len, subject.at, words,
+             why != NULL ? " (" : "", why != NULL ? why : "", why != NULL ? ")" : "");
+}
+
+/* " beside value > 5 at 3:12 and ..." */
+static void explain_others(const struct sides *sides, char to[WORDS_BYTES])
+{
+    uint32_t told = 0;
+    size_t used = 0;
+
+    to[0] = '\0';
+    for (uint32_t i = 0; i + 1 < sides->count; i++) {
+        const struct side *side = &sides->side[i];
+        struct text words = words_of(side->shown->span);
+        struct place place = script_place(side->shown->span.script, side->shown->span.from);
+        if (side->is_left_out)
+            continue;
+        if (told++ == 2) {
+            snprintf(to + used, WORDS_BYTES - used, " and more");
+            return;
+        }
+        used += (size_t)snprintf(to + used, WORDS_BYTES - used, "%s%.*s%s at %u:%u",
+                                 told == 1 ? " beside " : " and ", (int)words.len, words.at,
+                                 side->shown_want ? "" : ", which has to be false,",
+                                 (unsigned)place.line, (unsigned)place.column);
+    }
+}
+
+static void explain(struct question *question, struct sides *sides, const struct ast *dead,
+                    struct diagnostics *diag)
+{
+    char words[WORDS_BYTES];
+    const struct side *side;
+
+    /* What is not shown is counted, and needs no words. */
+    if (diag->full || !find_culprits(question, sides)) {
+        diagnose(diag, dead->span, "this can never be true");
+        return;
+    }
+    side = &sides->side[sides->count - 1];
+    explain_others(sides, words);
+    if (words[0] == '\0')
+        explain_range(question, side, words);
+    diagnose(diag, side->shown->span, "this can never be %s%s", side->shown_want ? "true" : "false",
+             words);
+}
+
+/* ---- the walk ---- */
+
+/* What is wrong with a condition. */
+struct finding {
+    const struct ast *dead; /* can never be true */
+    const struct ast *idle; /* true as such, which makes the sides beside it idle */
+    struct sides sides;     /* of what is dead */
+};
+
+static bool check_sides(struct question *question, const struct ast *ast, bool is_whole,
+                        struct finding *finding)
+{
+    const struct ast *where = question->ground->where;
+
+    finding->sides.count = 0;
+    if (where != NULL && (is_whole || is_window(question->ground)))
+        add_sides(&finding->sides, side_of(where, is_window(question->ground)));
+    add_sides(&finding->sides, side_of(ast, false));
+    if (is_possible(question, &finding->sides))
+        return true;
+    finding->dead = ast;
+    return false;
+}
+
+/* A constant among sides: what was computed may be false by mistake, `true ||` leaves nothing to
+ * ask for. */
+static bool check_constant(const struct ast *ast, const struct ast *parent, struct finding *finding)
+{
+    bool is_true = ast->number != 0;
+
+    if (!is_true && ast->is_folded && (parent == NULL || parent->type == TYPE_BOOL))
+        finding->dead = ast;
+    else if (is_true && parent != NULL && parent->kind == AST_OR)
+        finding->idle = ast;
+    else
+        return true;
+    finding->sides.count = 0;
+    return false;
+}
+
+/* Within && each side is looked at with all of them, and !!x is x. */
+static bool stands_alone(const struct ast *ast, const struct ast *parent)
+{
+    return ast->type == TYPE_BOOL && ast->kind != AST_OR &&
+           (parent == NULL ||
+            (parent->kind != AST_AND && (parent->kind != AST_NOT || ast->kind != AST_NOT)));
+}
+
+/* From the leaves up, so that the smallest part that is wrong is told. */
+static bool walk(struct question *question, const struct ast *ast, const struct ast *parent,
+                 struct finding *finding)
+{
+    if (ast->meaning == MEANS_CONSTANT)
+        return ast->type != TYPE_BOOL || check_constant(ast, parent, finding);
+    if (ast->meaning == MEANS_AGGREGATE || ast->meaning == MEANS_FIELD)
+        return true;
+    if (ast->receiver != NULL && !walk(question, ast->receiver, ast, finding))
+        return false;
+    for (const struct ast *child = ast->first; child != NULL; child = child->next)
+        if (!walk(question, child, ast, finding))
+            return false;
+    return !stands_alone(ast, parent) || check_sides(question, ast, parent == NULL, finding);
+}
+
+static void begin(struct question *question, const struct ast *ast, struct finding *finding)
+{
+    const struct ast *where = question->ground->where;
+    struct sides *sides = &finding->sides;
+
+    finding->dead = finding->idle = NULL;
+    sides->count = 0;
+    question->work.left =
+        LOOKS + LOOKS_EACH * (tree_weight(ast) + (where != NULL ? tree_weight(where) : 0));
+    if (is_window(question->ground)) {
+        if (where != NULL)
+            add_sides(sides, side_of(where, true));
+        bound_aggregates(question, sides);
+    }
+}
+
+static bool find(struct question *question, const struct ast *ast, struct finding *finding)
+{
+    const struct ast *where = question->ground->where;
+
+    begin(question, ast, finding);
+    if (!walk(question, ast, NULL, finding))
+        return true;
+    /* || as a whole has not been asked beside `where` yet. */
+    return ast->kind == AST_OR && where != NULL && !check_sides(question, ast, true, finding);
+}
+
+bool impossible_check(const struct ast *ast, const struct ground *ground, struct diagnostics *diag)
+{
+    struct question question = {.ground = ground};
+    struct finding finding;
+
+    if (!find(&question, ast, &finding))
+        return true;
+    if (finding.idle != NULL)
+        diagnose(diag, finding.idle->span,
+                 "this is always true, so the other sides of || make no difference");
+    else if (finding.sides.count == 0)
+        diagnose(diag, finding.dead->span, "this can never be true");
+    else
+        explain(&question, &finding.sides, finding.dead, diag);
+    return false;
+}
+
+bool impossible_can_be_true(const struct ast *ast, const struct ground *ground)
+{
+    struct question question = {.ground = ground};
+    struct finding finding;
+
+    begin(&question, ast, &finding);
+    return check_sides(&question, ast, true, &finding);
+}
+
+const struct ast *impossible_find(const struct ast *ast, const struct ground *ground)
+{
+    struct question question = {.ground = ground};
+    struct finding finding;
+
+    return find(&question, ast, &finding) ? finding.dead : NULL;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/hash.h"
 #include "rules/calendar_reader.h"
+#include "rules/impossible.h"
 #include "rules/meaning.h"
 #include "rules/mute_names.h"
 #include "rules/parser.h"
@@ -142,6 +143,7 @@ static void read_matcher(struct mute_reading *reading, const char *key, struct p
                           .diag = diag_of(reading),
                           .patterns = reading->build->patterns,
                           .lookups = reading->build->lookups};
+    const struct ground ground = {.kind = GROUND_INCIDENT};
     struct id128 digest;
     struct ast *ast;
 
@@ -151,7 +153,7 @@ static void read_matcher(struct mute_reading *reading, const char *key, struct p
     if (ast == NULL ||
         !mute_names_resolve(ast, reading->build->lookups, reading->build->scratch,
                             diag_of(reading)) ||
-        !types_check(ast, &scope)) {
+        !types_check(ast, &scope) || !impossible_check(ast, &ground, diag_of(reading))) {
         spoil(reading);
         return;
     }

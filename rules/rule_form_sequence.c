@@ -62,7 +62,7 @@ static const struct yaml_node *condition_of(struct reading *reading, const struc
 /* Reads a step and gives its condition once more, unchecked, for the rule's `where`; NULL when
  * something is wrong. */
 static struct ast *read_step(struct reading *reading, const struct yaml_node *node, uint32_t number,
-                             bool may_negate)
+                             bool may_negate, const struct ast *where)
 {
     struct scope scope = reading_scope(reading, SCOPE_WHERE);
     struct compiled_rule *rule = reading->rule;
@@ -84,6 +84,10 @@ static struct ast *read_step(struct reading *reading, const struct yaml_node *no
     struct ast *ast = reading_expression_at(reading, condition, &scope);
     if (ast == NULL)
         return NULL;
+    if (where != NULL && !reading_is_possible(reading, ast, where)) {
+        reading_spoil(reading);
+        return NULL;
+    }
     reading_compile(reading, ast, &rule->steps[number]);
     rule->open.reads_message |= rule->steps[number].reads_unstable;
     reading_digest_number(&rule->open.form, rule->open.step[number].is_negated);
@@ -149,8 +153,10 @@ static void make_where(struct reading *reading, struct ast *steps, struct ast *l
         return;
     }
     ast = composite_where(reading, ast);
-    if (ast != NULL)
-        reading_compile(reading, ast, &reading->rule->where);
+    if (ast == NULL)
+        return;
+    reading->where_ast = ast;
+    reading_compile(reading, ast, &reading->rule->where);
 }
 
 /* ---- the forms ---- */
@@ -160,8 +166,11 @@ static bool read_steps(struct reading *reading, const char *key, bool may_negate
     const struct yaml_node *list = yaml_node_find(reading->node, key);
     struct rule *rule = &reading->rule->open;
     struct ast *first = NULL, *last = NULL;
+    const struct ast *where = reading->where_ast; /* holds of every step */
     bool all_good = true;
 
+    if (where == NULL && yaml_node_find(reading->node, "where") == NULL)
+        where = composite_where(reading, NULL);
     if (list->kind != YAML_LIST) {
         diagnose(reading_diag(reading), list->span, "%s takes a list of steps", key);
         reading_spoil(reading);
@@ -180,7 +189,7 @@ static bool read_steps(struct reading *reading, const char *key, bool may_negate
             reading_spoil(reading);
             return false;
         }
-        struct ast *ast = read_step(reading, node, rule->step_count++, may_negate);
+        struct ast *ast = read_step(reading, node, rule->step_count++, may_negate, where);
         all_good = all_good && ast != NULL;
         if (ast == NULL)
             continue;

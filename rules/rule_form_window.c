@@ -1,5 +1,6 @@
 /* rule_form_window.c - reads the form with a window: `window`, `look`, `for` and `when`. */
 #include <string.h>
+#include "rules/impossible.h"
 #include "rules/lexer.h"
 #include "rules/meaning.h"
 #include "rules/nearest.h"
@@ -110,103 +111,7 @@ static void read_hold(struct reading *reading)
     reading_digest_number(&rule->form, rule->hold_ms);
 }
 
-/* ---- when: what can never be true is refused ---- */
-
-enum { POINTS_MAX = 64, TRIALS_MAX = 2048 };
-
-/* The counts at which some comparison of `when` changes. */
-struct points {
-    int64_t value[POINTS_MAX];
-    uint32_t count;
-    int64_t max; /* max_members: no aggregate passes it */
-};
-
-static void add_point(struct points *points, int64_t value)
-{
-    value = value < 1 ? 1 : value > points->max ? points->max : value;
-    for (uint32_t i = 0; i < points->count; i++)
-        if (points->value[i] == value)
-            return;
-    if (points->count < POINTS_MAX)
-        points->value[points->count++] = value;
-}
-
-static void collect_points(const struct ast *ast, struct points *points)
-{
-    for (const struct ast *child = ast->first; child != NULL; child = child->next)
-        collect_points(child, points);
-    if (ast->kind == AST_LITERAL && (ast->type == TYPE_INT || ast->type == TYPE_DOUBLE)) {
-        int64_t number = ast->type == TYPE_INT          ? ast->number
-                         : ast->real < 0                ? 0
-                         : ast->real > RULE_MEMBERS_MAX ? RULE_MEMBERS_MAX
-                                                        : (int64_t)ast->real;
-        add_point(points, number < INT64_MAX ? number + 1 : number);
-        add_point(points, number);
-        add_point(points, number - 1);
-    }
-}
-
-/* True when the aggregates can stand together: nothing is more often different than it is there. */
-static bool is_possible(const struct scope *when, const int64_t *value)
-{
-    for (uint32_t i = 0; i < when->aggregate_count; i++)
-        if (when->aggregate[i].kind == AGGREGATE_COUNT)
-            for (uint32_t j = 0; j < when->aggregate_count; j++)
-                if (value[j] > value[i])
-                    return false;
-    return true;
-}
-
-/* Tries every combination of points, as long as they are few; when they are many,
- * the rule gets the benefit of the doubt. */
-static bool can_be_true(const struct reading *reading, const struct points *points)
-{
-    uint32_t count = reading->when.aggregate_count, digit[RULE_AGGREGATES_MAX] = {0};
-    int64_t value[RULE_AGGREGATES_MAX] = {0};
-    uint64_t trials = 1;
-    struct program_input input;
-
-    for (uint32_t i = 0; i < count; i++) {
-        trials *= points->count;
-        if (trials > TRIALS_MAX)
-            return true;
-    }
-    input.aggregate = value;
-    for (uint64_t trial = 0; trial < trials; trial++) {
-        for (uint32_t i = 0; i < count; i++)
-            value[i] = points->value[digit[i]];
-        if (is_possible(&reading->when, value) &&
-            program_run(&reading->rule->when, &input) == TRUTH_TRUE)
-            return true;
-        for (uint32_t i = 0; i < count && ++digit[i] == points->count; i++)
-            digit[i] = 0;
-    }
-    return false;
-}
-
-static void check_reachable(struct reading *reading)
-{
-    struct points points = {.max = reading->rule->open.max_members};
-    struct span span = reading->when_ast->span;
-
-    add_point(&points, 1);
-    add_point(&points, points.max);
-    collect_points(reading->when_ast, &points);
-    if (can_be_true(reading, &points))
-        return;
-    reading_spoil(reading);
-    for (uint32_t i = 0; i < reading->when.aggregate_count; i++) {
-        if (reading->when.aggregate[i].limit > points.max &&
-            reading->when.aggregate[i].limit < INT64_MAX) {
-            diagnose(reading_diag(reading), span,
-                     "when can never be true: a key holds at most %lld entries (max_members)",
-                     (long long)points.max);
-            return;
-        }
-    }
-    diagnose(reading_diag(reading), span,
-             "when can never be true: it is looked at when the window holds an entry");
-}
+/* ---- when ---- */
 
 /* The rule's number for an aggregate: the same one written twice is one. */
 static uint8_t keep_argument(struct reading *reading, const struct ast *argument,
@@ -286,6 +191,19 @@ static void digest_when(struct reading *reading)
     digest_aggregates(reading);
 }
 
+/* By what `where`, `by` and max_members say, too; where these are wrong, that is told first. */
+static void check_possible(struct reading *reading)
+{
+    const struct ground ground = {.kind = GROUND_WINDOW,
+                                  .where = reading->where_ast,
+                                  .aggregate = reading->when.aggregate,
+                                  .aggregate_count = reading->when.aggregate_count,
+                                  .rule = reading->rule};
+
+    if (reading->is_good && !impossible_check(reading->when_ast, &ground, reading_diag(reading)))
+        reading_spoil(reading);
+}
+
 static void read_when(struct reading *reading)
 {
     reading->when = reading_scope(reading, SCOPE_WHEN);
@@ -303,9 +221,7 @@ static void read_when(struct reading *reading)
     reading_compile(reading, reading->when_ast, &reading->rule->when);
     keep_aggregates(reading);
     digest_when(reading);
-    /* Of numbers that events bring nothing is known beforehand. */
-    if (reading->is_good && reading->rule->open.argument_count == 0 && !reading->when.has_baseline)
-        check_reachable(reading);
+    check_possible(reading);
 }
 
 void rule_form_window_read(struct reading *reading)

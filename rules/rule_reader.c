@@ -243,10 +243,22 @@ struct ast *reading_expression_at(struct reading *reading, const struct yaml_nod
     struct ast *ast = reading_parse(reading, node);
 
     if (ast != NULL && types_check(ast, scope) &&
-        (scope->kind != SCOPE_WHERE || impossible_check(ast, reading_diag(reading))))
+        (scope->kind != SCOPE_WHERE || reading_is_possible(reading, ast, NULL)))
         return ast;
     reading_spoil(reading);
     return NULL;
+}
+
+bool reading_is_possible(struct reading *reading, const struct ast *ast, const struct ast *where)
+{
+    /* Of what is no rule, enrich steps, clears are asked as well. */
+    const struct ground ground = {
+        .kind = GROUND_EVENT,
+        .where = where,
+        .sees_clears = reading->rule == NULL || reading->rule->open.form_kind == FORM_EXPECT,
+    };
+
+    return impossible_check(ast, &ground, reading_diag(reading));
 }
 
 void reading_compile(struct reading *reading, const struct ast *ast, struct program *out)
@@ -262,7 +274,9 @@ struct scope reading_scope(struct reading *reading, enum scope_kind kind)
                           .diag = reading_diag(reading),
                           .vars = &reading->vars,
                           .lookups = reading->build->lookups,
-                          .patterns = reading->build->patterns};
+                          .patterns = reading->build->patterns,
+                          .is_of_incidents = reading->rule != NULL &&
+                                             reading->rule->open.input == RULE_INPUT_INCIDENTS};
 }
 
 /* Digests chain: each step hashes the digest so far and the hash of one text. */
@@ -348,6 +362,7 @@ static void read_where(struct reading *reading)
     ast = composite_where(reading, ast);
     if (ast == NULL)
         return;
+    reading->where_ast = ast;
     reading_compile(reading, ast, &reading->rule->where);
     reading->rule->open.reads_message = reading->rule->where.reads_unstable;
 }
@@ -393,6 +408,7 @@ static void add_by(struct reading *reading, const struct yaml_node *node)
         reading_out_of_memory(reading);
         return;
     }
+    reading->rule->by_span[rule->by_count] = node->span;
     rule->by_name[rule->by_count++] = name;
 }
 
@@ -429,12 +445,43 @@ static void keep_closing(struct reading *reading, const struct scope *scope)
         reading_compile(reading, scope->last[i].argument, &reading->rule->last[i]);
 }
 
+/* What last() can be: a number of an event that made `where` true, and where it is made of the key
+ * alone, always the same. */
+static bool is_close_possible(struct reading *reading, const struct ast *ast,
+                              const struct scope *scope)
+{
+    const struct ground ground = {.kind = GROUND_CLOSE,
+                                  .where = reading->where_ast,
+                                  .aggregate = scope->last,
+                                  .aggregate_count = scope->last_count,
+                                  .rule = reading->rule};
+
+    for (uint32_t i = 0; i < scope->last_count; i++) {
+        const char *why = reading->rule->open.form_kind == FORM_EXPECT
+                              ? "there is no number of what does not come: no event opens or joins "
+                                "an incident of a rule with \"expect\""
+                          : impossible_is_fixed(scope->last[i].argument, reading->rule)
+                              ? "this never changes while an incident is open: it is made of "
+                                "what `by` names"
+                              : NULL;
+        if (why == NULL)
+            continue;
+        diagnose(reading_diag(reading), scope->last[i].span, "%s", why);
+        reading_spoil(reading);
+        return false;
+    }
+    if (!reading->is_good || impossible_check(ast, &ground, reading_diag(reading)))
+        return true;
+    reading_spoil(reading);
+    return false;
+}
+
 static void read_close(struct reading *reading)
 {
     struct scope scope = reading_scope(reading, SCOPE_CLOSE);
     struct ast *ast = reading_expression(reading, "close", &scope);
 
-    if (ast == NULL)
+    if (ast == NULL || !is_close_possible(reading, ast, &scope))
         return;
     reading_compile(reading, ast, &reading->rule->close);
     reading->rule->open.quiet_count = scope.quiet_count;

@@ -39,6 +39,7 @@ struct compiled_rule {
     struct composite_name *of; /* of open.of_count, by id */
     struct id128 digest;       /* of id, form and settings: all that the file says about it */
     struct span id_span;       /* while loading */
+    struct span by_span[RULE_BY_MAX];
     struct compiled_rule *next;
 };
 _Static_assert(sizeof(struct program) + 2 * sizeof(struct operand) == 64,

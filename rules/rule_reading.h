@@ -20,9 +20,9 @@ struct reading {
     const struct yaml_node *node;
     struct compiled_rule *rule;
     struct vars vars;
-    struct scope when; /* its aggregates are needed by the title */
-    struct ast *when_ast;
-    bool has_title; /* `when` is good, or there is none: the title can be read */
+    struct scope when;                /* its aggregates are needed by the title */
+    struct ast *when_ast, *where_ast; /* of all of the rule's events; NULL: not good */
+    bool has_title;                   /* `when` is good, or there is none: the title can be read */
     bool is_good;
 };
 
@@ -74,6 +74,10 @@ struct ast *reading_expression(struct reading *reading, const char *key, struct 
 /* The same of a node. */
 struct ast *reading_expression_at(struct reading *reading, const struct yaml_node *node,
                                   struct scope *scope);
+
+/* Refuses a condition on events that none can meet; `where` is what else they have to meet, or
+ * NULL. False, diagnosed. */
+bool reading_is_possible(struct reading *reading, const struct ast *ast, const struct ast *where);
 
 /* A duration between 1ms and 30d; 0, diagnosed, when it is something else. `what` begins the
  * sentence: "a window". */

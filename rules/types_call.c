@@ -26,7 +26,8 @@ static bool check_has(struct ast *ast, struct scope *scope)
         return false;
     if (ast->first->kind == AST_MEMBER && !types_is_labels(ast->first->first))
         return types_check_cell(ast->first, scope);
-    return types_check_field(ast->first, FIELD_MAY_LACK, "has()", scope->diag);
+    return types_check_field(ast->first, FIELD_MAY_LACK, "has()", scope->diag) &&
+           types_check_has_field(ast->first, scope);
 }
 
 /* severity("major") */

@@ -214,13 +214,23 @@ static bool resolve_lookup(struct ast *ast, const struct scope *scope)
     return true;
 }
 
+bool types_check_has_field(const struct ast *ast, struct scope *scope)
+{
+    if (!scope->is_of_incidents || ast->meaning != MEANS_FIELD || ast->field != RULE_FIELD_VALUE)
+        return true;
+    diagnose(scope->diag, ast->span,
+             "an incident has no value: a rule on incidents sees rule, title, severity and `by` of "
+             "them");
+    return false;
+}
+
 bool types_check_name(struct ast *ast, struct scope *scope)
 {
     struct diagnostics *diag = scope->diag;
     enum severity severity;
 
     if (resolve_field(ast))
-        return true;
+        return types_check_has_field(ast, scope);
     severity = severity_constant_find(ast->text);
     if (severity != SEVERITY_COUNT) {
         ast->meaning = MEANS_CONSTANT;

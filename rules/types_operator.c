@@ -125,16 +125,6 @@ static bool check_aggregates(const struct ast *ast, struct scope *scope)
     return true;
 }
 
-/* `state` is compared with one of its two words; `where` sees problems only. */
-static bool check_state(const struct ast *field, const struct ast *word, struct scope *scope)
-{
-    if (field->meaning != MEANS_FIELD || field->field != RULE_FIELD_STATE ||
-        word->kind != AST_LITERAL || text_equals(word->text, "problem"))
-        return true;
-    diagnose(scope->diag, word->span, "where sees problems only: state is always \"problem\"");
-    return false;
-}
-
 bool types_check_compare(struct ast *ast, struct scope *scope)
 {
     struct ast *left = ast->first, *right = ast->last;
@@ -157,8 +147,7 @@ bool types_check_compare(struct ast *ast, struct scope *scope)
     }
     if (left->type != right->type && !(check_exact(left, scope) && check_exact(right, scope)))
         return false;
-    return check_state(left, right, scope) && check_state(right, left, scope) &&
-           check_aggregates(ast, scope);
+    return check_aggregates(ast, scope);
 }
 
 bool types_check_list(struct ast *ast, struct scope *scope)
@@ -240,8 +229,6 @@ bool types_check_in(struct ast *ast, struct scope *scope)
             !(types_is_number(item->type) && types_is_number(left->type)))
             return mismatch(left, item, scope);
         if (item->type != left->type && !(check_exact(left, scope) && check_exact(item, scope)))
-            return false;
-        if (!check_state(left, item, scope))
             return false;
     }
     return true;

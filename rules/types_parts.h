@@ -45,6 +45,9 @@ static inline bool types_is_labels(const struct ast *ast)
 }
 
 bool types_check_name(struct ast *ast, struct scope *scope);
+
+/* A field that what is looked at never has. */
+bool types_check_has_field(const struct ast *ast, struct scope *scope);
 bool types_check_label(struct ast *ast, struct diagnostics *diag);
 bool types_check_cell(struct ast *ast, struct scope *scope);
 bool types_check_index(struct ast *ast, struct scope *scope);

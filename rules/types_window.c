@@ -89,7 +89,8 @@ bool types_check_count_call(struct ast *ast, struct scope *scope)
 bool types_check_distinct(struct ast *ast, struct scope *scope)
 {
     if (!types_check_count(ast, scope, 1) ||
-        !types_check_field(ast->first, FIELD_IN_DISTINCT, "distinct()", scope->diag))
+        !types_check_field(ast->first, FIELD_IN_DISTINCT, "distinct()", scope->diag) ||
+        !types_check_has_field(ast->first, scope))
         return false;
     /* labels["rack"] and labels.rack are one aggregate. */
     return aggregate_add(ast, scope, ast_print(ast, scope->arena),

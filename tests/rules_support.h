@@ -66,6 +66,14 @@ static inline void sample_make(struct sample *sample, const struct words *words)
     };
 }
 
+/* Whether a message says that a condition, or a part of it, makes no sense: random ones do that now
+ * and then. */
+static inline bool is_said_impossible(const char *message)
+{
+    return strstr(message, "this can never be ") != NULL ||
+           strstr(message, "this is always true") != NULL;
+}
+
 /* One rule around a `where`, which stands in a literal block, so that it may hold anything. It
  * begins at line 4, column 7. */
 static inline const char *rule_with_where(const char *where, char *to, size_t bytes)

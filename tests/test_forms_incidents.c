@@ -376,6 +376,11 @@ static void X2_neither_workers_nor_epochs_nor_takes_show(void **state)
     "  - id: " id "\n    on: incidents\n    of: " of "\n    window: 1m\n    when: count() >= 1\n"  \
     "    incident: {title: t}\n    close: cleared()\n"
 
+#define ABOVE(by, where, when, title)                                                              \
+    "  - id: c\n    on: incidents\n    of: [disk, net]\n    by: " by "\n    where: " where         \
+    "\n    window: 1m\n    when: " when "\n    incident: {title: " title                           \
+    "}\n    close: cleared()\n"
+
 static const struct refusal refused[] = {
     {"rules:\n" TWO ON("c", "[disk, nett]"),
      "r.yaml:18:16: there is no rule \"nett\"; did you mean \"net\"?"},
@@ -395,10 +400,23 @@ static const struct refusal refused[] = {
      "r.yaml:17:5: of names rules whose incidents are looked at: that takes \"on: incidents\""},
     {"rules:\n" TWO "  - id: c\n    on: incidents\n    of: [disk]\n    where: check == \"net\"\n"
      "    window: 1m\n    when: count() >= 1\n    incident: {title: t}\n    close: cleared()\n",
-     "this can never be true beside of\n"},
+     "this can never be true beside of at 18:5\n"},
     {"rules:\n" TWO "  - id: c\n    on: incidents\n    of: [disk]\n    expect: {every: 5m}\n"
      "    where: 'true'\n    incident: {title: t}\n    close: cleared()\n",
      "there is no \"on\" to choose"},
+    /* what an incident never has */
+    {"rules:\n" TWO ABOVE("[labels.rakc]", "'true'", "count() >= 1", "t"),
+     "r.yaml:19:10: no rule of `of` has labels.rakc in its `by`; did you mean \"labels.rack\"?"},
+    {"rules:\n" TWO ABOVE("[host]", "value > 5", "count() >= 1", "t"),
+     "r.yaml:20:12: an incident has no value"},
+    {"rules:\n" TWO ABOVE("[host]", "'!has(value)'", "count() >= 1", "t"),
+     "r.yaml:20:18: an incident has no value"},
+    {"rules:\n" TWO ABOVE("[host]", "'true'", "avg(value) >= 1", "t"),
+     "r.yaml:22:15: an incident has no value"},
+    {"rules:\n" TWO ABOVE("[host]", "'true'", "distinct(value) >= 1", "t"),
+     "r.yaml:22:20: an incident has no value"},
+    {"rules:\n" TWO ABOVE("[host]", "'true'", "count() >= 1", "'{value}'"),
+     "r.yaml:23:25: an incident has no value"},
 };
 
 static void what_is_wrong_is_said(void **state)

@@ -417,13 +417,13 @@ static void alerts_reach_the_rules_of_their_routes(void **state)
         if (got.rc != 0)
             fail_msg("seed %d\n%s\n%s", (int)seed, deep.at, got.err.text);
         put_plain_windows(got.result.text, &plain);
-        /* A `where` that can be seen to be false is refused: then no rule of it may be missed. */
-        if (rule_set_parse("c.yaml", plain.at, plain.bytes, &set, &err) == 0) {
-            for (int event = 0; event < 16; event++) {
-                const char *label[2] = {values[event % 4], values[event / 4]};
-                assert_tree(&tree, set, label, deep.at);
-                compared++;
-            }
+        /* Routes that no alert reaches are left out: of them nothing may be missed. */
+        if (rule_set_parse("c.yaml", plain.at, plain.bytes, &set, &err) != 0)
+            fail_msg("seed %d\n%s\n%s", (int)seed, plain.at, err.text);
+        for (int event = 0; event < 16; event++) {
+            const char *label[2] = {values[event % 4], values[event / 4]};
+            assert_tree(&tree, set, label, deep.at);
+            compared++;
         }
         rule_set_destroy(set);
         imported_release(&got);
@@ -431,7 +431,7 @@ static void alerts_reach_the_rules_of_their_routes(void **state)
         import_text_release(&deep);
         import_text_release(&plain);
     }
-    assert_true(compared > 400 * 16);
+    assert_int_equal(compared, 500 * 16);
 }
 
 int main(void)

@@ -174,7 +174,7 @@ static void sets_and_tables_answer_what_they_hold(void **state)
         {"owners[labels.owner].team == \"\"", false},
         {"owners[check].team != \"storage\"", false},
         {"!(owners[check].team == \"storage\")", false},
-        {"owners[check].team == \"storage\" || true", true},
+        {"owners[check].team == \"storage\" || check != \"\"", true},
         {"labels.zone in owners || !(labels.zone in owners)", false},
         {"(has(owners[check].team) ? owners[check].team : \"none\") == \"none\"", true},
         {"owners[owners[\"db0\" + \"1\"].host].team.startsWith(\"sto\")", true},

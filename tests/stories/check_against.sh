@@ -110,7 +110,7 @@ rules:
   - {id: alpha, where: check == "ü", by: [host], window: 5m, when: count() >= 1, incident: {title: t, priority: P3}, close: cleared()}
 inhibit:
   - {id: one, source: 'rule == "nosuch"', target: 'rule == "alpha"'}
-  - {id: two, source: 'rule == "alpha"', target: 'priority == "P9"'}
+  - {id: two, source: 'rule == "alpha"', target: 'priority == "P5"'}
 silences:
   - {id: past, where: tenant != "", to: "2020-01-05T00:20:00Z"}
 enrich:
