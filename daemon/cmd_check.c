@@ -114,17 +114,16 @@ static json_t *json_drops_clears(const struct enrich_set *steps)
 
 /* ---- mutes ---- */
 
-/* More looks than this take longer than people wait. */
-enum { REACH_LOOKS_MAX = 5000000, STRAY_BYTES = 256 };
-
-static uint64_t reach_looks(const struct rule_set *rules)
-{
-    return (uint64_t)rule_set_mute_count(rules) * rule_set_count(rules);
-}
+/* What more than this costs takes longer than people wait. */
+enum { REACH_COST_MAX = 5000000, STRAY_BYTES = 256 };
 
 static bool has_reach(const struct rule_set *rules)
 {
-    return reach_looks(rules) <= REACH_LOOKS_MAX;
+    uint64_t cost = 0;
+
+    for (uint32_t i = 0; i < rule_set_mute_count(rules); i++)
+        cost += mute_reach_cost(rules, i);
+    return cost <= REACH_COST_MAX;
 }
 
 static const char *idle_reason(const struct mute *mute, const struct mute_reach *reach)
@@ -139,13 +138,15 @@ static const char *idle_reason(const struct mute *mute, const struct mute_reach 
            "same names of `equal` in `by`";
 }
 
-static void print_mute(const struct rule_set *rules, uint32_t index)
+static void print_mute(const struct rule_set *rules, uint32_t index, bool is_looked_at)
 {
     const struct mute *mute = rule_set_mute(rules, index);
-    struct mute_reach reach = mute_reach(rules, index);
+    struct mute_reach reach = {.is_possible = true};
 
     char stray[STRAY_BYTES];
 
+    if (is_looked_at)
+        reach = mute_reach(rules, index);
     if (!reach.is_possible) {
         bool has_stray = mute_reach_stray(rules, index, stray, sizeof(stray));
         printf("note: %s: %s %s %s%s%s\n", mute->place, mute_kind_name(mute->kind), mute->id,
@@ -167,20 +168,19 @@ static void print_mute(const struct rule_set *rules, uint32_t index)
 static void print_mutes(const struct rule_set *rules)
 {
     uint32_t count[MUTE_KIND_COUNT] = {0};
+    bool is_looked_at = has_reach(rules);
 
     for (uint32_t i = 0; i < rule_set_mute_count(rules); i++)
         count[rule_set_mute(rules, i)->kind]++;
     printf("mutes %u: silences %u, maintenance windows %u, inhibitions %u\n",
            rule_set_mute_count(rules), count[MUTE_SILENCE], count[MUTE_MAINTENANCE],
            count[MUTE_INHIBIT]);
-    if (!has_reach(rules))
+    if (!is_looked_at)
         printf("note: whether each mute can match anything was not looked at: %" PRIu32
-               " mutes beside %" PRIu32 " rules are %" PRIu64
-               " looks, and more than %d take longer than people wait\n",
-               rule_set_mute_count(rules), rule_set_count(rules), reach_looks(rules),
-               REACH_LOOKS_MAX);
-    for (uint32_t i = 0; has_reach(rules) && i < rule_set_mute_count(rules); i++)
-        print_mute(rules, i);
+               " mutes beside %" PRIu32 " rules are too many for that\n",
+               rule_set_mute_count(rules), rule_set_count(rules));
+    for (uint32_t i = 0; i < rule_set_mute_count(rules); i++)
+        print_mute(rules, i, is_looked_at);
 }
 
 static void json_reach(const struct rule_set *rules, uint32_t index, json_t *object)
@@ -202,13 +202,14 @@ static void json_reach(const struct rule_set *rules, uint32_t index, json_t *obj
 static json_t *json_mutes(const struct rule_set *rules)
 {
     json_t *list = json_array();
+    bool is_looked_at = has_reach(rules);
 
     for (uint32_t m = 0; m < rule_set_mute_count(rules); m++) {
         const struct mute *mute = rule_set_mute(rules, m);
         json_t *object = json_pack("{s:s,s:s,s:s}", "kind", mute_kind_name(mute->kind), "id",
                                    mute->id, "place", mute->place);
         json_array_append_new(list, object);
-        if (has_reach(rules))
+        if (is_looked_at)
             json_reach(rules, m, object);
     }
     return list;

@@ -13,6 +13,7 @@
 #include "daemon/import.h"
 #include "daemon/line_writer.h"
 #include "daemon/options.h"
+#include "daemon/progress.h"
 #include "rules/rule_set.h"
 #include "rules/yaml_reader.h"
 
@@ -20,7 +21,7 @@ struct import_command {
     struct option_list files;
     int64_t from;
     const char *map, *output;
-    bool is_json;
+    bool is_json, progress;
 };
 
 static const struct option_row rows[] = {
@@ -34,6 +35,8 @@ static const struct option_row rows[] = {
      "Prints what was and what was not carried over as one JSON object on standard output, with "
      "the rule file in it unless --output names a file.",
      0, 0, NULL},
+    {"--progress", OPTION_FLAG, offsetof(struct import_command, progress), NULL, NULL,
+     "Says on standard error how far it has come, also where that is no terminal.", 0, 0, NULL},
 };
 
 static const struct option_table table = {
@@ -52,14 +55,12 @@ static const struct option_table table = {
     .exits = "0 1 64 65 66 71 74",
 };
 
-static bool accept_rules(void *self, const char *text, size_t bytes, struct error *err)
+static bool accept_rules(void *self, const char *text, size_t bytes, bool is_whole,
+                         struct error *err)
 {
-    struct rule_set *set = NULL;
-    int rc = rule_set_parse("converted", text, bytes, &set, err);
-
     (void)self;
-    rule_set_destroy(set);
-    return rc == 0;
+    (void)is_whole;
+    return rule_set_check("converted", text, bytes, err) == 0;
 }
 
 /* A file into memory that the caller frees. */
@@ -184,12 +185,21 @@ static struct import_map *read_map(const char *path, int *code, struct error *er
     return map;
 }
 
+static void show_progress(void *self, size_t done, size_t total)
+{
+    struct progress *progress = self;
+
+    progress_show(progress, done, total);
+}
+
 static int run(const struct import_command *command, struct import_file *files)
 {
     struct import_input input = {.files = files,
                                  .file_count = command->files.count,
                                  .format = (enum import_format)command->from,
-                                 .accept = accept_rules};
+                                 .accept = accept_rules,
+                                 .progress = show_progress};
+    struct progress progress;
     struct import_result result;
     struct import_map *map;
     struct error err = {""};
@@ -203,8 +213,11 @@ static int run(const struct import_command *command, struct import_file *files)
         if (!read_file(command->files.item[i], &files[i], &err))
             goto out;
     input.map = map;
-    code = EXIT_DATA;
-    if (import_convert(&input, &result, &err) != 0)
+    progress_begin(&progress, "rules", command->progress, false);
+    input.self = &progress;
+    code = import_convert(&input, &result, &err) == 0 ? EXIT_OK : EXIT_DATA;
+    progress_end(&progress);
+    if (code != EXIT_OK)
         goto out;
     code = tell(command, &input, &result);
     import_result_release(&result);

@@ -9,9 +9,17 @@
 #include "base/slab.h"
 #include "daemon/import_work.h"
 #include "rules/fields.h"
+#include "rules/mute.h"
 #include "rules/rule_reader.h"
 
-enum { ID_TITLE_BYTES_MAX = 70, FLUSH_COUNT = 256, HEAD_FINDINGS_MAX = 1000, SETS_MAX = 200 };
+enum {
+    ID_TITLE_BYTES_MAX = 70,
+    FLUSH_COUNT = 256,
+    HEAD_FINDINGS_MAX = 1000,
+    SETS_MAX = 200,
+    SETS_BYTES_MAX = 1 << 20,
+    INLINE_MAX = 8 /* rules named where they are meant */
+};
 
 static const char *const section_names[IMPORT_SECTIONS] = {"rules", "maintenance", "inhibit",
                                                            "enrich"};
@@ -191,12 +199,13 @@ const char *import_id(struct import_work *work, const char *prefix, struct text 
     return id;
 }
 
-const char *import_set(struct import_work *work, const char *words)
+/* Puts the words under `sets` of the result, and gives their name there. */
+static const char *set_add(struct import_work *work, const char *words)
 {
     const char *own = import_map_prefix(work->input->map);
     struct import_text name = {NULL, 0, 0};
 
-    if (work->set_count == SETS_MAX)
+    if (work->set_count == SETS_MAX || work->sets_text.bytes + strlen(words) > SETS_BYTES_MAX)
         return NULL;
     import_text_put(&name, "am_");
     for (; own != NULL && *own != '\0'; own++) {
@@ -207,11 +216,22 @@ const char *import_set(struct import_work *work, const char *words)
     /* One on a line: a line has at most 64 KiB. */
     import_text_format(&work->sets_text, "%s  %s:\n", work->sets_text.bytes == 0 ? "sets:\n" : "",
                        name.at);
+    import_text_format(&work->sets_stub, "%s  %s: [a]\n",
+                       work->sets_stub.bytes == 0 ? "sets:\n" : "", name.at);
     for (const char *end; *words != '\0'; words = end + strspn(end, ", ")) {
         end = words + strcspn(words, ",");
         import_text_format(&work->sets_text, "    - %.*s\n", (int)(end - words), words);
     }
     return import_text_take(&name, &work->pool);
+}
+
+const char *import_rules_term(struct import_work *work, const char *words, uint32_t count)
+{
+    const char *name = count > INLINE_MAX ? set_add(work, words) : NULL;
+
+    if (name != NULL)
+        return import_name(work, "rule in %s", name);
+    return count > INLINE_MAX ? NULL : import_name(work, "rule in [%s]", words);
 }
 
 /* The engine's first line, without the place: that is one of our text. */
@@ -229,31 +249,63 @@ static const char *refusal(struct import_work *work, const struct error *err)
     return import_name(work, "%.*s", end != NULL ? (int)(end - at) : (int)strlen(at), at);
 }
 
+bool import_is_taken(struct import_work *work, const char *text, size_t bytes, const char **why)
+{
+    const struct import_input *input = work->input;
+    struct error err = {""};
+
+    *why = "";
+    if (input->accept == NULL || input->accept(input->self, text, bytes, false, &err))
+        return true;
+    *why = refusal(work, &err);
+    return false;
+}
+
 /* The engine's word on entries [from, to), which may be of several sections. */
 static bool is_accepted(struct import_work *work, size_t from, size_t to, const char **why)
 {
-    const struct import_input *input = work->input;
     struct import_text text = {NULL, 0, 0};
-    struct error err = {""};
     bool is_good;
 
-    if (work->sets_text.bytes > 0)
-        import_text_put(&text, work->sets_text.at);
+    if (work->sets_stub.bytes > 0)
+        import_text_put(&text, work->sets_stub.at);
     for (int section = 0; section < IMPORT_SECTIONS; section++) {
         bool is_first = true;
         for (size_t i = from; i < to; i++) {
-            if (work->made.at[i]->entry.section != (enum import_section)section)
+            const struct import_made *made = work->made.at[i];
+            if (made->entry.section != (enum import_section)section || made->is_refused)
                 continue;
             if (is_first)
                 import_text_format(&text, "%s:\n", section_names[section]);
             is_first = false;
-            import_text_put(&text, work->made.at[i]->entry.text);
+            import_text_put(&text, made->entry.text);
         }
     }
-    is_good = input->accept(input->self, text.at, text.bytes, &err);
+    is_good =
+        text.bytes == work->sets_stub.bytes || import_is_taken(work, text.at, text.bytes, why);
     import_text_release(&text);
-    *why = is_good ? "" : refusal(work, &err);
     return is_good;
+}
+
+static void refuse_made(struct import_work *work, struct import_made *made, const char *why)
+{
+    made->is_refused = true;
+    work->made_bytes -= strlen(made->entry.text) + strlen(made->entry.comment);
+    import_find(work, made->span, IMPORT_LEFT_OUT, made->construct, "%s%s%s", why,
+                made->without != NULL ? ": " : "", made->without != NULL ? made->without : "");
+}
+
+/* Those for which a set has no more room. */
+static void refuse_mutes(struct import_work *work, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        struct import_made *made = work->made.at[i];
+        if (made->entry.section != IMPORT_MAINTENANCE && made->entry.section != IMPORT_INHIBIT)
+            continue;
+        if (work->mute_count++ >= MUTES_MAX)
+            refuse_made(work, made,
+                        import_name(work, "a set holds at most %d mutes of all kinds", MUTES_MAX));
+    }
 }
 
 /* Loading many rules at once costs little more than loading one; only among those that are refused
@@ -264,15 +316,35 @@ void import_flush(struct import_work *work)
     const char *why = "";
 
     work->flushed = to;
-    if (work->input->accept == NULL || from == to || is_accepted(work, from, to, &why))
+    refuse_mutes(work, from, to);
+    if (from == to || is_accepted(work, from, to, &why))
         return;
-    for (size_t i = from; i < to; i++) {
-        struct import_made *made = work->made.at[i];
-        made->is_refused = !is_accepted(work, i, i + 1, &why);
-        if (made->is_refused)
-            import_find(work, made->span, IMPORT_LEFT_OUT, made->construct,
-                        "this tocsin does not take what it would become: %s", why);
-    }
+    for (size_t i = from; i < to; i++)
+        if (!is_accepted(work, i, i + 1, &why))
+            refuse_made(
+                work, work->made.at[i],
+                import_name(work, "this tocsin does not take what it would become: %s", why));
+}
+
+/* The size of the result is known at its end; what is too large now, only grows. */
+static void see_bounds(struct import_work *work)
+{
+    if (work->made.count - work->flushed >= FLUSH_COUNT || work->made_bytes > YAML_BYTES_MAX)
+        import_flush(work);
+    if (work->over == NULL &&
+        (work->made_bytes > YAML_BYTES_MAX || work->made.count > IMPORT_ENTRIES_MAX))
+        work->over = work->made.at[work->made.count - 1];
+}
+
+bool import_is_over(const struct import_work *work)
+{
+    return work->over != NULL || work->findings.count > IMPORT_FINDINGS_MAX;
+}
+
+void import_tell(const struct import_work *work, size_t done, size_t total)
+{
+    if (work->input->progress != NULL)
+        work->input->progress(work->input->self, done, total);
 }
 
 struct import_made *import_add(struct import_work *work, enum import_section section,
@@ -281,14 +353,14 @@ struct import_made *import_add(struct import_work *work, enum import_section sec
 {
     struct import_made *made = import_pool_alloc(&work->pool, sizeof(*made));
 
+    see_bounds(work); /* here, for the caller may add to what it gets */
+    work->made_bytes += comment->bytes + entry->bytes;
     made->entry = (struct import_entry){.section = section, .id = id};
     made->entry.comment = import_text_take(comment, &work->pool);
     made->entry.text = import_text_take(entry, &work->pool);
     made->span = span;
     made->construct = construct;
     vector_add(&work->made) = made;
-    if (work->made.count - work->flushed == FLUSH_COUNT)
-        import_flush(work);
     return made;
 }
 
@@ -335,6 +407,7 @@ static void write_section(struct import_work *work, enum import_section section)
         const struct import_entry *entry = &work->out->entries[i];
         if (entry->section != section)
             continue;
+        work->written[i].begin = work->text.bytes;
         if (is_first)
             import_text_format(&work->text, "\n%s:\n", section_names[section]);
         else
@@ -351,10 +424,13 @@ static void entries_finish(struct import_work *work)
     struct import_entry *entries =
         import_pool_alloc(&work->pool, (work->made.count + 1) * sizeof(*entries));
 
+    work->written =
+        import_pool_alloc(&work->pool, (work->made.count + 1) * sizeof(work->written[0]));
     for (size_t i = 0; i < work->made.count; i++) {
         const struct import_made *made = work->made.at[i];
         if (made->is_refused)
             continue;
+        work->written[work->out->entry_count].made = made;
         entries[work->out->entry_count++] = made->entry;
         if (made->differs != NULL)
             import_find(work, made->differs_span, IMPORT_DIFFERS, made->construct, "%s",
@@ -480,6 +556,36 @@ static bool read_all(struct import_work *work, struct diagnostics *diag)
     return recognise(work, diag);
 }
 
+/* What was converted to the entry that stands in a line of the result; the begin of the first file
+ * where no entry stands there. */
+static struct span blamed(const struct import_work *work, unsigned long line)
+{
+    struct span span = {&work->scripts[0], 0, 0};
+    size_t at = 0, begin = 0;
+
+    for (const char *end; line > 1; line--) {
+        end = memchr(work->text.at + at, '\n', work->text.bytes - at);
+        if (end == NULL)
+            break;
+        at = (size_t)(end - work->text.at) + 1;
+    }
+    for (size_t i = 0; i < work->out->entry_count; i++) {
+        if (work->written[i].begin <= at && work->written[i].begin >= begin) {
+            begin = work->written[i].begin;
+            span = work->written[i].made->span;
+        }
+    }
+    return span;
+}
+
+/* The line of "converted:LINE:COLUMN: ...". */
+static unsigned long refused_line(const struct error *err)
+{
+    const char *colon = strchr(err->text, ':');
+
+    return colon != NULL ? strtoul(colon + 1, NULL, 10) : 0;
+}
+
 /* Rules that are taken one by one may be too many together. */
 static bool check_whole(struct import_work *work, struct diagnostics *diag)
 {
@@ -494,9 +600,30 @@ static bool check_whole(struct import_work *work, struct diagnostics *diag)
                  YAML_BYTES_MAX >> 20);
         return false;
     }
-    if (input->accept == NULL || input->accept(input->self, work->text.at, work->text.bytes, &err))
+    if (input->accept == NULL ||
+        input->accept(input->self, work->text.at, work->text.bytes, true, &err))
         return true;
-    diagnose(diag, span, "this tocsin does not take the rules together: %s", refusal(work, &err));
+    diagnose(diag, blamed(work, refused_line(&err)),
+             "this tocsin does not take the rules up to here together: %s", refusal(work, &err));
+    return false;
+}
+
+static bool check_bounds(const struct import_work *work, struct diagnostics *diag)
+{
+    if (work->over != NULL)
+        diagnose(
+            diag, work->over->span,
+            work->made_bytes > YAML_BYTES_MAX
+                ? "from here on the result would be larger than 4 MiB, the size of a rule "
+                  "file: convert the files in parts"
+                : "from here on it would be more than 10000 rules: convert the files in parts");
+    else if (work->findings.count > IMPORT_FINDINGS_MAX)
+        diagnose(
+            diag, work->findings.at[IMPORT_FINDINGS_MAX].span,
+            "more than %d things cannot be carried over up to here: convert the files in parts",
+            IMPORT_FINDINGS_MAX);
+    else
+        return true;
     return false;
 }
 
@@ -510,13 +637,8 @@ static bool convert(struct import_work *work, struct diagnostics *diag)
         import_alertmanager(work);
     import_flush(work);
     entries_finish(work);
-    if (work->findings.count > IMPORT_FINDINGS_MAX || work->made.count > IMPORT_ENTRIES_MAX) {
-        diagnose(diag, work->documents[0]->span,
-                 "more than %d rules, or as many things that cannot be carried over: convert the "
-                 "files in parts",
-                 IMPORT_ENTRIES_MAX);
+    if (!check_bounds(work, diag))
         return false;
-    }
     findings_finish(work);
     write_all(work);
     return check_whole(work, diag);
@@ -551,6 +673,7 @@ void import_result_release(struct import_result *result)
     arena_destroy(work->arena);
     import_index_release(&work->ids);
     import_text_release(&work->sets_text);
+    import_text_release(&work->sets_stub);
     free(work->documents);
     free(work->findings.at);
     free(work->made.at);

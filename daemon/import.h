@@ -27,7 +27,7 @@ enum {
     IMPORT_BYTES_MAX = 16 << 20, /* of all files */
     IMPORT_DOCUMENTS_MAX = 20000,
     IMPORT_FINDINGS_MAX = 20000, /* one more, and the import fails */
-    IMPORT_ENTRIES_MAX = 20000,  /* as many rules as a set takes */
+    IMPORT_ENTRIES_MAX = 10000,  /* half of what a set takes: each is read twice */
 };
 
 enum import_format { IMPORT_AUTO, IMPORT_SIGMA, IMPORT_ALERTMANAGER };
@@ -75,8 +75,11 @@ struct import_input {
     enum import_format format;
     const struct import_map *map;
     /* True when the engine takes `text` as a rule file, else a sentence in the form of
-     * rules/diagnostics.h. NULL: everything is taken. */
-    bool (*accept)(void *self, const char *text, size_t bytes, struct error *err);
+     * rules/diagnostics.h. It is asked of some entries at a time and at the end of the whole file.
+     * NULL: everything is taken. */
+    bool (*accept)(void *self, const char *text, size_t bytes, bool is_whole, struct error *err);
+    /* Told from time to time how much of the input is converted. NULL: nobody asks. */
+    void (*progress)(void *self, size_t done, size_t total);
     void *self;
 };
 

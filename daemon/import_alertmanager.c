@@ -164,7 +164,7 @@ static void read_route(struct alertmanager *am, const struct yaml_node *node, st
     if (node->kind != YAML_MAP || am->routes.count == ROUTES_MAX) {
         import_find(am->work, node->span, IMPORT_LEFT_OUT, "route",
                     node->kind != YAML_MAP ? "a route is a map"
-                                           : "it is one of more than 2,000 routes");
+                                           : "it is one of more than 1,000 routes");
         return;
     }
     route = import_pool_alloc(&am->work->pool, sizeof(*route));
@@ -599,8 +599,10 @@ static void convert_document(struct import_work *work, const struct yaml_node *d
     alertmanager_intervals_read(&am);
     if (root != NULL)
         read_route(&am, root, NULL);
-    for (size_t i = 0; i < am.routes.count; i++)
+    for (size_t i = 0; i < am.routes.count && !import_is_over(work); i++) {
         convert_route(&am, am.routes.at[i]);
+        import_tell(work, i + 1, am.routes.count);
+    }
     import_flush(work);
     for (size_t i = 0; i < am.routes.count; i++)
         if (am.routes.at[i]->made != NULL && am.routes.at[i]->made->is_refused)
@@ -613,6 +615,7 @@ static void convert_document(struct import_work *work, const struct yaml_node *d
     free(am.routes.at);
     import_index_release(&am.intervals);
     import_index_release(&am.meant);
+    import_index_release(&am.windows);
     import_scratch_reset(work);
 }
 

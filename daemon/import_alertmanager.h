@@ -12,7 +12,7 @@
 
 #include "daemon/import_matcher.h"
 
-enum { ROUTES_MAX = 2000, ROUTE_BY_MAX = 7 };
+enum { ROUTES_MAX = 1000, ROUTE_BY_MAX = 7 };
 
 /* A node of the routing tree, with what it inherits. */
 struct route {
@@ -40,15 +40,17 @@ struct alertmanager {
     VECTOR_OF(struct route *) routes; /* parents before children */
     struct import_index intervals;    /* name -> struct interval_use */
     struct import_index meant;        /* labels -> rules that group by them, import_inhibit.c */
+    struct import_index windows;      /* kind and intervals -> struct route_window */
+    struct route_window *first_window, *last_window;
 };
 
 /* "am-" rules have been written: inhibitions may name them. */
 void alertmanager_inhibit(struct alertmanager *am);
 
-/* Reads the named intervals; then, for each route that has a rule, its maintenance window. */
+/* Reads the named intervals; then, for each route that has a rule, joins a maintenance window. */
 void alertmanager_intervals_read(struct alertmanager *am);
 void alertmanager_intervals_mute(struct alertmanager *am, const struct route *route);
-/* Intervals that no route names. */
+/* Adds the windows, and finds intervals that no route names. */
 void alertmanager_intervals_finish(struct alertmanager *am);
 
 #endif

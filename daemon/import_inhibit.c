@@ -16,7 +16,7 @@
 #include "base/severity.h"
 #include "rules/fields.h"
 
-enum { EQUAL_MAX = 16, INLINE_MAX = 8 /* rules named where they are meant */ };
+enum { EQUAL_MAX = 16 };
 
 struct inhibition {
     struct alertmanager *am;
@@ -120,16 +120,6 @@ static bool carries(const struct route *route, const char *fields)
     return true;
 }
 
-/* `rule in ["a", "b"]`; many have a name, which all inhibitions of them share. */
-static const char *rules_term(struct import_work *work, struct import_text *words, uint32_t count)
-{
-    const char *name = count > INLINE_MAX ? import_set(work, words->at) : NULL;
-
-    if (name != NULL)
-        return import_name(work, "rule in %s", name);
-    return count > INLINE_MAX ? NULL : import_name(work, "rule in [%s]", words->at);
-}
-
 static struct rules_meant *rules_find(struct alertmanager *am, const char *fields)
 {
     struct rules_meant *meant = import_pool_alloc(&am->work->pool, sizeof(*meant));
@@ -145,7 +135,7 @@ static struct rules_meant *rules_find(struct alertmanager *am, const char *field
             import_text_format(&words, "%s\"%s\"", meant->carrying++ > 0 ? ", " : "", route->id);
     }
     if (meant->carrying > 0)
-        meant->term = rules_term(am->work, &words, meant->carrying);
+        meant->term = import_rules_term(am->work, words.at, meant->carrying);
     import_text_release(&words);
     return meant;
 }

@@ -2,19 +2,34 @@
  * import_intervals.c - time intervals of Alertmanager as maintenance windows. See
  * import_alertmanager.h.
  *
- * The windows of tocsin take the same intervals, word for word; there is one for each route
- * that is muted, over the incidents of its rule. An interval in which something is not known
- * is left out whole: without it the window would mute at more times than meant.
+ * The windows of tocsin take the same intervals, word for word; there is one for all routes
+ * that are muted by the same ones, over the incidents of their rules. An interval in which
+ * something is not known is left out whole: without it the window would mute at more times than
+ * meant. Each is shown to the engine by itself before routes name it.
  */
 #include <string.h>
 #include "daemon/import_alertmanager.h"
 #include "daemon/import_week.h"
 #include "rules/fields.h"
 
+enum { TIME_INTERVALS_MAX = 1000 };
+
 struct interval_use {
     const struct yaml_node *node; /* {name, time_intervals} */
     const char *construct;
     bool is_used, is_bad;
+};
+
+/* One maintenance window on its way: the rules of all routes that have the same one. */
+struct route_window {
+    struct route_window *next;
+    const char *kind;              /* "mute" */
+    const char *intervals;         /* entries of time_intervals */
+    const char *said;              /* for a comment: the names of the intervals */
+    const struct yaml_node *names; /* of the first route; NULL: its receiver tells nobody */
+    const struct route *route;     /* the first */
+    struct import_text rules;      /* "am-a", "am-b" */
+    uint32_t rule_count;
 };
 
 static bool refuse(struct import_work *work, struct span span, const char *construct,
@@ -97,6 +112,27 @@ static bool check_interval(struct import_work *work, const struct interval_use *
     return is_good;
 }
 
+static void put_spec(const struct yaml_node *spec, struct import_text *entry);
+
+/* The engine knows zones, and what a day may be. */
+static bool engine_takes(struct import_work *work, const struct interval_use *use)
+{
+    const struct yaml_node *specs = yaml_node_find(use->node, "time_intervals");
+    struct import_text text = {NULL, 0, 0};
+    const char *why;
+    bool is_good;
+
+    import_text_put(&text, "maintenance:\n  - id: a\n    where: tenant != \"\"\n"
+                           "    time_intervals:\n");
+    for (const struct yaml_node *spec = specs->first; spec != NULL; spec = spec->next)
+        put_spec(spec, &text);
+    is_good = import_is_taken(work, text.at, text.bytes, &why);
+    import_text_release(&text);
+    if (!is_good)
+        refuse(work, use->node->span, use->construct, why);
+    return is_good;
+}
+
 static void read_section(struct alertmanager *am, const char *key)
 {
     const struct yaml_node *list = yaml_node_find(am->document, key);
@@ -114,6 +150,10 @@ static void read_section(struct alertmanager *am, const char *key)
             refuse(am->work, node->span, "time interval", "it has no name");
             continue;
         }
+        if (am->intervals.count == TIME_INTERVALS_MAX) {
+            refuse(am->work, node->span, "time interval", "it is one of more than 1,000");
+            return;
+        }
         place = import_index_at(&am->intervals, name->text);
         if (*place != NULL) {
             refuse(am->work, node->span,
@@ -124,7 +164,7 @@ static void read_section(struct alertmanager *am, const char *key)
         *place = use = import_pool_alloc(&am->work->pool, sizeof(*use));
         use->node = node;
         use->construct = import_name(am->work, "time interval \"%.100s\"", name->text.at);
-        use->is_bad = !check_interval(am->work, use);
+        use->is_bad = !check_interval(am->work, use) || !engine_takes(am->work, use);
     }
 }
 
@@ -213,25 +253,87 @@ static const struct yaml_node *specs_of(struct alertmanager *am, const struct ro
     return yaml_node_find(use->node, "time_intervals");
 }
 
-/* One window over the incidents of the route's rule. Takes `intervals`. */
-static void add_window(struct alertmanager *am, const struct route *route,
-                       const struct yaml_node *names, const char *kind,
-                       struct import_text *intervals)
+/* The names of a list, or one. */
+static const char *names_said(struct import_work *work, const struct yaml_node *names)
 {
-    struct import_text whole = {NULL, 0, 0}, comment = {NULL, 0, 0}, said = {NULL, 0, 0};
-    const char *id = import_name(am->work, "%s-%s", route->id, kind); /* no rule has it */
+    struct import_text said = {NULL, 0, 0};
 
     for (const struct yaml_node *node = names->kind == YAML_LIST ? names->first : names;
          node != NULL; node = names->kind == YAML_LIST ? node->next : NULL)
         if (node->kind == YAML_SCALAR)
             import_text_format(&said, "%s%s", said.bytes > 0 ? ", " : "", node->text.at);
-    import_comment(&comment, names->key->text.at,
-                   (struct text){said.at != NULL ? said.at : "", (uint32_t)said.bytes});
-    import_text_format(&whole, "  - id: %s\n    where: rule == \"%s\"\n    time_intervals:\n%s", id,
-                       route->id, intervals->at);
-    import_add(am->work, IMPORT_MAINTENANCE, id, &comment, &whole, names->span, route->construct);
-    import_text_release(intervals);
-    import_text_release(&said);
+    return import_text_take(&said, &work->pool);
+}
+
+/* Adds the route's rule to the window of these intervals, which is made when it is the first.
+ * Takes `intervals`. */
+static void window_join(struct alertmanager *am, const struct route *route,
+                        const struct yaml_node *names, const char *kind,
+                        struct import_text *intervals)
+{
+    struct import_work *work = am->work;
+    const char *text = import_text_take(intervals, &work->pool);
+    struct route_window *window;
+    void **place;
+
+    place = import_index_at(&am->windows, import_word(import_name(work, "%s\n%s", kind, text)));
+    window = *place;
+    if (window == NULL) {
+        *place = window = import_pool_alloc(&work->pool, sizeof(*window));
+        *window = (struct route_window){.kind = kind,
+                                        .intervals = text,
+                                        .names = names,
+                                        .said = names != NULL ? names_said(work, names) : "",
+                                        .route = route};
+        if (am->last_window != NULL)
+            am->last_window->next = window;
+        else
+            am->first_window = window;
+        am->last_window = window;
+    }
+    import_text_format(&window->rules, "%s\"%s\"", window->rule_count++ > 0 ? ", " : "", route->id);
+}
+
+static void window_comment(const struct route_window *window, struct import_text *comment)
+{
+    if (window->names != NULL)
+        import_comment(comment, window->names->key->text.at, import_word(window->said));
+    else
+        import_comment(comment, "receiver", window->route->receiver);
+}
+
+/* One window over the incidents of its rules. */
+static void window_add(struct alertmanager *am, struct route_window *window)
+{
+    struct import_work *work = am->work;
+    struct import_text whole = {NULL, 0, 0}, comment = {NULL, 0, 0};
+    const struct route *route = window->route;
+    /* No rule has such an id. */
+    const char *id = import_name(work, "%s-%s", route->id, window->kind);
+    const char *construct, *where;
+    struct import_made *made;
+
+    construct = window->names == NULL ? import_name(work, "muting of the %s", route->construct)
+                                      : import_name(work, "%s of the %s",
+                                                    window->names->key->text.at, route->construct);
+    if (window->rule_count > 1)
+        construct =
+            import_name(work, "%s and of %u more", construct, (unsigned)window->rule_count - 1);
+    where = window->rule_count == 1 ? import_name(work, "rule == \"%s\"", route->id)
+                                    : import_rules_term(work, window->rules.at, window->rule_count);
+    if (where == NULL) {
+        import_find(work, route->node->span, IMPORT_LEFT_OUT, construct,
+                    "routes have more than 200 different groups of time intervals: their "
+                    "incidents are told at all times");
+        return;
+    }
+    window_comment(window, &comment);
+    import_text_format(&whole, "  - id: %s\n    where: %s\n    time_intervals:\n%s", id, where,
+                       window->intervals);
+    made = import_add(work, IMPORT_MAINTENANCE, id, &comment, &whole,
+                      window->names != NULL ? window->names->span : route->node->span, construct);
+    made->without = strcmp(window->kind, "mute") == 0 ? "the incidents are told at these times, too"
+                                                      : "the incidents are told at all times";
 }
 
 static void mute(struct alertmanager *am, const struct route *route, const struct yaml_node *names)
@@ -246,7 +348,7 @@ static void mute(struct alertmanager *am, const struct route *route, const struc
             put_spec(spec, &intervals);
     }
     if (intervals.bytes > 0 && route->id != NULL)
-        add_window(am, route, names, "mute", &intervals);
+        window_join(am, route, names, "mute", &intervals);
     import_text_release(&intervals);
 }
 
@@ -273,7 +375,7 @@ static void mute_rest(struct alertmanager *am, const struct route *route,
                     "%s: its incidents are told at all times", why);
     else if (is_known && week->has_any && route->id != NULL &&
              import_week_write_rest(week, &intervals))
-        add_window(am, route, names, "inactive", &intervals);
+        window_join(am, route, names, "inactive", &intervals);
     import_text_release(&intervals);
     import_scratch_reset(am->work);
 }
@@ -281,15 +383,10 @@ static void mute_rest(struct alertmanager *am, const struct route *route,
 /* One interval of which nothing is said: always. */
 static void mute_always(struct alertmanager *am, const struct route *route)
 {
-    struct import_text whole = {NULL, 0, 0}, comment = {NULL, 0, 0};
-    const char *id = import_name(am->work, "%s-untold", route->id); /* no rule has it */
+    struct import_text intervals = {NULL, 0, 0};
 
-    import_comment(&comment, "receiver", route->receiver);
-    import_text_format(&whole,
-                       "  - id: %s\n    where: rule == \"%s\"\n    time_intervals:\n      - {}\n",
-                       id, route->id);
-    import_add(am->work, IMPORT_MAINTENANCE, id, &comment, &whole, route->node->span,
-               route->construct);
+    import_text_put(&intervals, "      - {}\n");
+    window_join(am, route, NULL, "untold", &intervals);
 }
 
 void alertmanager_intervals_mute(struct alertmanager *am, const struct route *route)
@@ -309,6 +406,10 @@ void alertmanager_intervals_finish(struct alertmanager *am)
 {
     static const char *const sections[] = {"time_intervals", "mute_time_intervals"};
 
+    for (struct route_window *window = am->first_window; window != NULL; window = window->next) {
+        window_add(am, window);
+        import_text_release(&window->rules);
+    }
     for (int i = 0; i < 2; i++) {
         const struct yaml_node *list = yaml_node_find(am->document, sections[i]);
         for (const struct yaml_node *node = list != NULL && list->kind == YAML_LIST ? list->first

@@ -417,8 +417,9 @@ static void convert_all(struct sigma *sigma)
     for (size_t i = 0; i < sigma->count; i++)
         if (sigma->rules[i].kind == SIGMA_CORRELATION)
             sigma_correlation_refer(sigma, &sigma->rules[i]);
-    for (size_t i = 0; i < sigma->count; i++) {
+    for (size_t i = 0; i < sigma->count && !import_is_over(sigma->work); i++) {
         struct sigma_rule *rule = &sigma->rules[i];
+        import_tell(sigma->work, i, sigma->count);
         if (rule->kind == SIGMA_OTHER) {
             find_other(sigma, rule);
             continue;

@@ -25,8 +25,19 @@ struct import_work {
     size_t flushed;               /* of them, those that the engine has seen */
     struct import_index ids;      /* how often each was asked for */
     struct import_text sets_text; /* the section `sets` of the result */
+    struct import_text sets_stub; /* the same with one word in each, to show entries with */
     uint32_t set_count;
+    uint32_t mute_count;
+    const struct import_made *over; /* the first for which the result has no room; NULL: none */
     struct import_text text;
+    struct import_written *written; /* of each entry of the result */
+    size_t made_bytes;              /* of all entries, taken or not */
+};
+
+/* Where an entry stands in the result's text, and what it was made of. */
+struct import_written {
+    const struct import_made *made;
+    size_t begin;
 };
 
 /* Adds a finding unless the same one is there. The format makes the reason. */
@@ -49,6 +60,7 @@ struct import_made {
     const char *construct;
     struct span differs_span;
     const char *differs; /* a finding that it brings when it is taken; NULL: none */
+    const char *without; /* what that means where it is not taken; NULL: that it is not there */
     bool is_refused;     /* known after import_flush() */
 };
 
@@ -62,9 +74,18 @@ struct import_made *import_add(struct import_work *work, enum import_section sec
 /* Shows the engine what was added since the last time. */
 void import_flush(struct import_work *work);
 
-/* Puts a list of quoted words, "a", "b", under `sets` of the result, and gives its name there.
- * NULL: there are as many sets as a file may have. */
-const char *import_set(struct import_work *work, const char *words);
+/* Whether the engine takes this text, and why not. */
+bool import_is_taken(struct import_work *work, const char *text, size_t bytes, const char **why);
+
+/* True when a bound of the result is reached: whatever is converted from here on is in vain. */
+bool import_is_over(const struct import_work *work);
+
+/* Says how far it is, to who wants to know. */
+void import_tell(const struct import_work *work, size_t done, size_t total);
+
+/* `rule in ["a", "b"]` of a list of quoted ids; many have a name under `sets`. NULL: there are as
+ * many names as a file may have. */
+const char *import_rules_term(struct import_work *work, const char *words, uint32_t count);
 
 /* A comment line of an entry: "  # WORD: value" on one line. */
 void import_comment(struct import_text *comment, const char *word, struct text value);

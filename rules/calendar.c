@@ -5,10 +5,13 @@
 
 #include "rules/civil.h"
 
+enum { MONTH_WORK = 32 }; /* to look at a month of an interval */
+
 /* ---- recurrence ---- */
 
 static bool is_excepted(const struct calendar *calendar, int64_t local)
 {
+    recurrence_spend(&calendar->rule, 1 + (uint64_t)calendar->exception_count / 8);
     for (int i = 0; i < calendar->exception_count; i++) {
         const struct calendar_exception *exception = &calendar->exceptions[i];
         if (exception->is_all_day ? local >= exception->at && local < exception->at + DAY_S
@@ -161,8 +164,67 @@ static int64_t interval_edge(const struct interval *interval, int64_t utc)
     return change < edge ? change : edge;
 }
 
+/* The days of day's month that count, a bit for each from 0; *first is its first day. */
+static uint32_t month_days_that_hold(const struct interval *interval, int64_t day, int64_t *first,
+                                     int *days)
+{
+    struct civil civil = civil_of_day(day);
+    uint32_t bits = 0;
+
+    *days = civil_month_days(civil.year, civil.month);
+    *first = day - civil.day + 1;
+    if (!ranges_hold(&interval->years, civil.year) || !ranges_hold(&interval->months, civil.month))
+        return 0;
+    for (int i = 0; i < *days; i++)
+        if (ranges_hold(&interval->weekdays, (civil_weekday(*first + i) + 1) % 7) &&
+            month_day_holds(&interval->month_days, i + 1, *days))
+            bits |= 1u << i;
+    return bits;
+}
+
+/* The first day at or after `day`, and before `end`, that counts or does not as `holds` says; `end`
+ * where there is none. Whole months are passed over at a time. */
+static int64_t day_next(const struct calendar *calendar, const struct interval *interval,
+                        int64_t day, int64_t end, bool holds)
+{
+    if (holds ? interval->years.count > 0 && civil_of_day(day).year > year_max(interval)
+              : interval->years.count + interval->months.count + interval->weekdays.count +
+                        interval->month_days.count ==
+                    0)
+        return end;
+    while (day < end && recurrence_spend(&calendar->rule, MONTH_WORK)) {
+        int64_t first;
+        int days;
+        uint32_t bits = month_days_that_hold(interval, day, &first, &days);
+        bits = (holds ? bits : ~bits) & (uint32_t)((UINT64_C(1) << days) - 1);
+        bits &= UINT32_MAX << (day - first);
+        if (bits != 0)
+            return first + __builtin_ctz(bits) < end ? first + __builtin_ctz(bits) : end;
+        day = first + days;
+    }
+    return end;
+}
+
+/* A time before the next edge at which the answer may change, where days that all count, or all do
+ * not, lie between; else `utc`. Local time never lies more than a day off, nor goes back by more:
+ * so the days before have to be alike, too. */
+static int64_t pass_days(const struct calendar *calendar, const struct interval *interval,
+                         int64_t utc, int64_t limit)
+{
+    int64_t day = civil_floor(utc + zone_offset(interval->zone, utc), DAY_S);
+    bool holds = day_holds(interval, day);
+    int64_t next;
+
+    if ((holds && interval->times.count > 0) || day_holds(interval, day - 1) != holds ||
+        day_holds(interval, day - 2) != holds)
+        return utc;
+    next = day_next(calendar, interval, day + 1, civil_floor(limit, DAY_S), !holds);
+    return (next - 2) * DAY_S > utc ? (next - 2) * DAY_S : utc;
+}
+
 /* The first time later than `utc` at which the answer is another. */
-static int64_t interval_change(const struct interval *interval, int64_t utc)
+static int64_t interval_change(const struct calendar *calendar, const struct interval *interval,
+                               int64_t utc)
 {
     bool holds = interval_holds(interval, utc);
     int64_t limit = utc + (int64_t)INTERVAL_YEARS_AHEAD * 366 * DAY_S, first = utc;
@@ -181,8 +243,8 @@ static int64_t interval_change(const struct interval *interval, int64_t utc)
         utc = first;
         limit = utc + (int64_t)INTERVAL_YEARS_AHEAD * 366 * DAY_S;
     }
-    while (utc < limit) {
-        utc = interval_edge(interval, utc);
+    while (utc < limit && recurrence_spend(&calendar->rule, 1)) {
+        utc = interval_edge(interval, pass_days(calendar, interval, utc, limit));
         if (interval_holds(interval, utc) != holds)
             return utc;
     }
@@ -196,7 +258,7 @@ static struct calendar_state intervals_at(const struct calendar *calendar, int64
 
     for (int i = 0; i < calendar->interval_count; i++) {
         const struct interval *interval = &calendar->intervals[i];
-        int64_t change = interval_change(interval, at);
+        int64_t change = interval_change(calendar, interval, at);
         bool holds = interval_holds(interval, at);
         /* One that holds is enough; that which holds longest is the answer. */
         if (holds && !state.is_open)

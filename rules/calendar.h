@@ -24,6 +24,9 @@ enum {
     INTERVAL_RANGES_MAX = 32,  /* of one field */
     INTERVAL_YEARS_AHEAD = 40, /* weekdays and days of months come together within 40 years */
     CALENDAR_EXCEPTIONS_MAX = 500,
+    /* Days, times and values that are looked at while a set is read, of all its calendars: some
+     * tenths of a second. One that opens every week takes a few hundred. */
+    CALENDAR_WORK_MAX = 20000000,
 };
 
 /* 31 days: a longer window is two. */

@@ -3,6 +3,7 @@
  */
 #include "rules/calendar_reader.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include "base/hash.h"
@@ -124,7 +125,8 @@ static void read_rrule(struct calendar_reading *reading, int64_t start)
         return;
     reading->calendar->recurs = true;
     digest_bytes(reading, text.at, text.len);
-    if (!recurrence_read(text, start, &reading->calendar->rule, &fault))
+    if (!recurrence_read(text, start, reading->build->calendar_work, &reading->calendar->rule,
+                         &fault))
         REFUSE(reading, yaml_node_span(node, fault.from, fault.to), "%s", fault.why);
 }
 
@@ -350,6 +352,34 @@ static void read_times(struct calendar_reading *reading, const struct yaml_node 
     }
 }
 
+static int by_begin(const void *a, const void *b)
+{
+    const struct interval_range *x = a, *y = b;
+
+    return x->from - y->from;
+}
+
+/* Ranges that meet are one, and what is all of the day is none: at no edge that is left the answer
+ * stays as it is. */
+static void join_times(struct interval_ranges *times)
+{
+    int count = 0;
+
+    if (times->count == 0)
+        return;
+    qsort(times->range, (size_t)times->count, sizeof(times->range[0]), by_begin);
+    for (int i = 1; i < times->count; i++) {
+        struct interval_range *last = &times->range[count], *next = &times->range[i];
+        if (next->from > last->to)
+            times->range[++count] = *next;
+        else if (next->to > last->to)
+            last->to = next->to;
+    }
+    times->count = count + 1;
+    if (times->count == 1 && times->range[0].from == 0 && times->range[0].to == 24 * 60)
+        times->count = 0;
+}
+
 static void read_interval(struct calendar_reading *reading, const struct yaml_node *node,
                           struct interval *out)
 {
@@ -377,6 +407,7 @@ static void read_interval(struct calendar_reading *reading, const struct yaml_no
                                                  &out->months, &out->years};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         digest_bytes(reading, all[i], sizeof(*all[i]));
+    join_times(&out->times);
 }
 
 static void read_intervals(struct calendar_reading *reading, const struct yaml_node *list)
@@ -414,7 +445,11 @@ bool calendar_read(const struct yaml_node *map, struct rule_build *build, struct
         read_intervals(&reading, intervals);
     else
         read_recurrence(&reading);
-    if (reading.is_good && !calendar_opens(out))
+    out->rule.work = build->calendar_work;
+    if (reading.is_good && !calendar_opens(out) && *build->calendar_work > 0)
         REFUSE(&reading, map->span, "this maintenance window never opens");
+    if (reading.is_good && *build->calendar_work == 0)
+        REFUSE(&reading, map->span, RECURRENCE_TOO_LONG);
+    out->rule.work = NULL;
     return reading.is_good;
 }

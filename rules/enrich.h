@@ -22,7 +22,8 @@
 #include <stdatomic.h>
 #include "rules/rule_set.h"
 
-enum { ENRICH_STEPS_MAX = 1000 };
+/* Of a set. A pattern of `extract` takes up to 30 KiB, and tens of microseconds to be read. */
+enum { ENRICH_STEPS_MAX = 1000, ENRICH_PATTERNS_MAX = 10000 };
 
 struct enrich_set;
 struct enrich_room;

@@ -184,6 +184,10 @@ static void read_pattern(struct step_reading *reading, const struct yaml_node *n
 {
     struct pattern_fault fault;
 
+    if ((*reading->common.build->extract_count)++ == ENRICH_PATTERNS_MAX)
+        refuse(reading, node->span, "a set extracts by at most 10000 patterns");
+    if (*reading->common.build->extract_count > ENRICH_PATTERNS_MAX)
+        return;
     deed->capture = capture_create(node->text, reading->common.build->arena, &fault);
     if (deed->capture == NULL && fault.why[0] != '\0') {
         refuse(reading, yaml_node_span(node, fault.from, fault.to), fault.why);

@@ -80,14 +80,35 @@ static void take_branch(struct ast *ast)
     ast->next = next;
 }
 
-bool fold(struct ast *ast, struct arena *arena, struct diagnostics *diag)
+static bool fold_into(struct ast *ast, const struct program *program, struct text_room *room,
+                      struct arena *arena, struct diagnostics *diag)
+{
+    struct program_input input;
+    struct value value;
+    const char *why = program_value(program, &input, room, &value);
+
+    if (why != NULL) {
+        diagnose(diag, ast->span, "this cannot be computed: %s", why);
+        return false;
+    }
+    if (!become(ast, &value, arena))
+        return diagnose_memory(diag) != NULL;
+    return true;
+}
+
+/* Apart: its room on the stack is large, and each page of it is touched. */
+static __attribute__((noinline)) bool fold_text(struct ast *ast, const struct program *program,
+                                                struct arena *arena, struct diagnostics *diag)
 {
     char bytes[TEXT_ROOM_BYTES];
     struct text_room room = {bytes, sizeof(bytes), 0};
-    struct program_input input;
+
+    return fold_into(ast, program, &room, arena, diag);
+}
+
+bool fold(struct ast *ast, struct arena *arena, struct diagnostics *diag)
+{
     struct program program;
-    struct value value;
-    const char *why;
 
     if (!is_foldable(ast)) {
         if (ast->kind == AST_CHOOSE && is_constant(ast->first))
@@ -96,12 +117,6 @@ bool fold(struct ast *ast, struct arena *arena, struct diagnostics *diag)
     }
     if (!program_compile(ast, arena, NULL, &program))
         return diagnose_memory(diag) != NULL;
-    why = program_value(&program, &input, &room, &value);
-    if (why != NULL) {
-        diagnose(diag, ast->span, "this cannot be computed: %s", why);
-        return false;
-    }
-    if (!become(ast, &value, arena))
-        return diagnose_memory(diag) != NULL;
-    return true;
+    return program.makes_text ? fold_text(ast, &program, arena, diag)
+                              : fold_into(ast, &program, NULL, arena, diag);
 }

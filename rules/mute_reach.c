@@ -114,6 +114,14 @@ static uint32_t carried(const struct rule *rule, const struct mute *mute)
     return mask;
 }
 
+uint64_t mute_reach_cost(const struct rule_set *set, uint32_t index)
+{
+    const struct mute *mute = rule_set_mute(set, index);
+    const struct compiled_mute *compiled = (const struct compiled_mute *)(const void *)mute;
+
+    return (uint64_t)rule_set_count(set) * (8 + compiled->where.count + compiled->source.count);
+}
+
 struct mute_reach mute_reach(const struct rule_set *set, uint32_t index)
 {
     const struct mute *mute = rule_set_mute(set, index);

@@ -23,6 +23,9 @@ struct mute_reach {
     uint32_t idle_equal; /* of a possible inhibition: bits of `equal` that make no difference */
 };
 
+/* What a look at each rule costs, in steps of some ten nanoseconds. */
+uint64_t mute_reach_cost(const struct rule_set *set, uint32_t index);
+
 /* Costs a look at each rule. */
 struct mute_reach mute_reach(const struct rule_set *set, uint32_t index);
 

@@ -34,7 +34,7 @@ static bool take(struct mute_gathering *gathering, const struct yaml_node *node,
 {
     struct compiled_mute *mute;
 
-    if (gathering->count == MUTES_MAX) {
+    if (gathering->seen++ == MUTES_MAX) {
         diagnose(build->diag, node->span,
                  "a set holds at most %d silences, maintenance windows and inhibitions", MUTES_MAX);
         return false;

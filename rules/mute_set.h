@@ -10,7 +10,7 @@
 struct mute_gathering {
     struct compiled_mute *first, *last;
     struct compiled_mute *spare; /* one that was wrong: room for the next */
-    uint32_t count;
+    uint32_t count, seen;        /* seen: with those that were wrong */
     /* How far places were counted: a section is read from its begin to its end, so that a thousand
      * mutes of one file do not cost a thousand looks through it. */
     const struct script *counted;

@@ -351,6 +351,8 @@ static bool set_end(struct reading *reading)
     for (int i = 0; i < count; i++) {
         if (find(rule, at + 1, reach < LAST_S ? reach : LAST_S, false, &at))
             continue;
+        if (!recurrence_spend(rule, 0))
+            return refuse_all(reading, RECURRENCE_TOO_LONG);
         if (i == 0)
             return refuse_all(reading, "this rule never happens");
         break;
@@ -360,7 +362,7 @@ static bool set_end(struct reading *reading)
     return true;
 }
 
-bool recurrence_read(struct text text, int64_t start, struct recurrence *out,
+bool recurrence_read(struct text text, int64_t start, uint64_t *work, struct recurrence *out,
                      struct recurrence_fault *fault)
 {
     struct reading reading = {.text = text, .rule = out, .fault = fault};
@@ -368,6 +370,7 @@ bool recurrence_read(struct text text, int64_t start, struct recurrence *out,
 
     memset(out, 0, sizeof(*out));
     out->start = start;
+    out->work = work;
     out->until = out->until_utc = INT64_MAX;
     out->interval = 1;
     if (text.len > RECURRENCE_TEXT_MAX)
@@ -517,6 +520,14 @@ static bool day_holds(const struct recurrence *rule, int64_t day)
     return rule->weeks.count == 0 || week_holds(rule, day, civil.year);
 }
 
+/* How many values a day may be compared with, in units of a simple step. */
+static uint64_t value_count(const struct recurrence *rule)
+{
+    return (uint64_t)(rule->month_days.count + rule->year_days.count + rule->days.count +
+                      rule->weeks.count) /
+           8;
+}
+
 /* The first or last time of the period in [from, to]. */
 static bool period_find(const struct recurrence *rule, struct period period, int64_t from,
                         int64_t to, bool wants_last, int64_t *out)
@@ -525,13 +536,16 @@ static bool period_find(const struct recurrence *rule, struct period period, int
     int count = 0, at = 0;
 
     if (rule->positions.count > 0)
-        for (int64_t day = period.from; day < period.to; day++)
+        for (int64_t day = period.from; day < period.to && recurrence_spend(rule, 1); day++)
             count += day_holds(rule, day) ? rule->time_count : 0;
     for (int64_t day = period.from; day < period.to; day++) {
         if (rule->positions.count == 0 && ((day + 1) * DAY_S <= from || day * DAY_S > to))
             continue;
+        if (!recurrence_spend(rule, 1 + value_count(rule)))
+            return found;
         if (!day_holds(rule, day))
             continue;
+        recurrence_spend(rule, (uint64_t)(rule->time_count * (1 + rule->positions.count)));
         for (int t = 0; t < rule->time_count; t++) {
             int64_t time = day * DAY_S + rule->times[t];
             at++;
@@ -560,7 +574,7 @@ static bool find(const struct recurrence *rule, int64_t from, int64_t to, bool w
         return false;
     first = (period_number(rule, civil_floor(from, DAY_S)) - base) / rule->interval;
     last = (period_number(rule, civil_floor(to, DAY_S)) - base) / rule->interval;
-    for (int64_t i = 0; i <= last - first; i++) {
+    for (int64_t i = 0; i <= last - first && recurrence_spend(rule, 1); i++) {
         int64_t number = wants_last ? last - i : first + i;
         if (period_find(rule, period_at(rule, base + number * rule->interval), from, to, wants_last,
                         out))

@@ -60,6 +60,9 @@ struct recurrence {
     struct recurrence_list month_days, year_days, weeks, positions;
     int64_t times[RECURRENCE_TIMES_MAX]; /* seconds since midnight, ascending */
     int time_count;
+    /* While it is read: how many days, times and values may still be looked at. NULL: as many as it
+     * takes. */
+    uint64_t *work;
 };
 
 /* What is wrong, and with which bytes of the text. */
@@ -69,10 +72,23 @@ struct recurrence_fault {
 };
 
 /* Reads "FREQ=...", for a series that begins at `start`. What the text leaves open is taken
- * from the start. A count becomes the `until` that it means.
- * Errors: false, with *fault filled. */
-bool recurrence_read(struct text text, int64_t start, struct recurrence *out,
+ * from the start. A count becomes the `until` that it means. out->work stays `work`, until the
+ * caller makes it NULL.
+ * Errors: false, with *fault filled; also when *work is used up. */
+bool recurrence_read(struct text text, int64_t start, uint64_t *work, struct recurrence *out,
                      struct recurrence_fault *fault);
+
+#define RECURRENCE_TOO_LONG                                                                        \
+    "the calendars up to here take too long to be followed: fewer, or simpler ones"
+
+/* Takes `count` from what may still be looked at. False when that is nothing any more. */
+static inline bool recurrence_spend(const struct recurrence *rule, uint64_t count)
+{
+    if (rule->work == NULL)
+        return true;
+    *rule->work -= count < *rule->work ? count : *rule->work;
+    return *rule->work > 0;
+}
 
 /* The first time later than `after`, the last one in [from, to]; false when there is none
  * within RECURRENCE_YEARS_AHEAD years. */

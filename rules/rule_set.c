@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/host.h"
+#include "rules/calendar.h"
 #include "rules/composite.h"
 #include "rules/enrich_reader.h"
 #include "rules/match_index.h"
@@ -58,19 +59,24 @@ struct loading {
     struct mute_gathering mutes;
     struct enrich_gathering enrich;
     uint32_t count;
+    uint32_t seen; /* rules, with those that were wrong */
     uint32_t file_count;
     uint32_t var_parts; /* see vars.h */
+    uint32_t extract_count;
+    uint64_t calendar_work;
     struct patterns patterns;
     struct lookups lookups;
     struct source_file *first_file, *last_file;
     struct compiled_rule *spare;
-    bool is_over; /* a bound was reached: nothing more is read */
+    bool is_over;    /* a bound was reached: nothing more is read */
+    bool is_checked; /* and nothing is built */
 };
 
 static bool loading_start(struct loading *loading, struct error *err)
 {
     memset(loading, 0, sizeof(*loading));
     diagnostics_init(&loading->diag, err);
+    loading->calendar_work = CALENDAR_WORK_MAX;
     loading->kept = arena_create((size_t)KEPT_MIB_MAX << 20);
     loading->set = calloc(1, sizeof(*loading->set));
     if (loading->set != NULL)
@@ -114,7 +120,7 @@ static bool take_rule(struct loading *loading, const struct yaml_node *node,
     struct compiled_rule *rule;
     bool is_good;
 
-    if (loading->count == RULES_MAX) {
+    if (loading->seen++ == RULES_MAX) {
         diagnose(&loading->diag, node->span, "a set holds at most %d rules", RULES_MAX);
         return false;
     }
@@ -189,6 +195,8 @@ static void take_rules(struct loading *loading, const struct yaml_node *root)
         .diag = &loading->diag,
         .slots = &loading->slots,
         .var_parts = &loading->var_parts,
+        .extract_count = &loading->extract_count,
+        .calendar_work = &loading->calendar_work,
         .patterns = &loading->patterns,
         .lookups = &loading->lookups,
     };
@@ -320,6 +328,8 @@ static bool assemble(struct loading *loading)
                                     loading->kept);
     if (set->index == NULL)
         return diagnose_memory(&loading->diag) != NULL;
+    if (loading->is_checked)
+        return true;
     return pattern_set_build(loading->patterns.table, set->arena, &loading->diag, &set->patterns);
 }
 
@@ -349,6 +359,22 @@ int rule_set_parse(const char *name, const char *text, size_t bytes, struct rule
     if (loading_start(&loading, err))
         take_script(&loading, &script);
     return loading_finish(&loading, out);
+}
+
+int rule_set_check(const char *name, const char *text, size_t bytes, struct error *err)
+{
+    struct script script = {name, text, bytes};
+    struct rule_set *set = NULL;
+    struct loading loading;
+    int rc;
+
+    if (loading_start(&loading, err)) {
+        loading.is_checked = true;
+        take_script(&loading, &script);
+    }
+    rc = loading_finish(&loading, &set);
+    rule_set_destroy(set);
+    return rc;
 }
 
 /* ---- files ---- */

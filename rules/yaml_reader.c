@@ -330,6 +330,11 @@ static bool event_take(struct reader *reader, struct fy_event *event)
                      "a second document begins here; a file holds one");
             return false;
         }
+        if (reader->documents > YAML_DOCUMENTS_MAX) {
+            diagnose(reader->diag, event_span(reader, event),
+                     "the file holds more than %d documents", YAML_DOCUMENTS_MAX);
+            return false;
+        }
         return true;
     case FYET_ALIAS:
         diagnose(reader->diag, event_span(reader, event), "aliases (*name) are not allowed here");
@@ -399,13 +404,14 @@ static void parser_error(struct reader *reader, struct fy_diag *log)
 }
 
 /* libfyaml 0.7.12 takes time with the square of the length of directives, tags and
- * runs of empty lines, and looks ahead to the end of a line. None of it is of use
+ * runs of empty lines, and looks ahead to the end of a line and, from a bracket inside of
+ * another, to where that closes, with half a KiB for each thing between. None of it is of use
  * here, so it does not get to see more than a little of each. Returns why `*at` is
  * refused, or NULL. */
 static const char *find_costly(const struct script *script, uint32_t *at)
 {
     const char *text = script->text;
-    uint32_t bytes = (uint32_t)script->bytes, line = 0, empty_lines = 0, tag = 0;
+    uint32_t bytes = (uint32_t)script->bytes, line = 0, empty_lines = 0, tag = 0, marks = 0;
     bool is_empty = true, in_tag = false;
 
     for (uint32_t i = 0; i < bytes; i++) {
@@ -418,9 +424,13 @@ static const char *find_costly(const struct script *script, uint32_t *at)
         if (c == '\n') {
             empty_lines = is_empty ? empty_lines + 1 : 0;
             if (empty_lines > YAML_EMPTY_LINES_MAX)
-                return "more than 100 empty lines in a row";
+                return "more than 50 empty lines in a row";
             line = i + 1;
         }
+        /* In text they are counted, too: what is text, only the whole reader knows. */
+        marks += c == '[' || c == '{' || c == ',';
+        if (marks > YAML_MARKS_MAX)
+            return "the file holds more than 500000 brackets and commas up to here";
         is_empty = c == '\n' || (is_empty && (is_blank(c) || c == '\r'));
         if (c == '!' && !in_tag)
             tag = i;

@@ -26,9 +26,11 @@ enum {
     YAML_BYTES_MAX = 4 << 20,
     YAML_DEPTH_MAX = 16,
     YAML_KEYS_MAX = 256, /* of one map */
-    YAML_NODES_MAX = 1000000,
+    YAML_NODES_MAX = 500000,
+    YAML_MARKS_MAX = 500000,    /* brackets and commas */
+    YAML_DOCUMENTS_MAX = 20000, /* of a foreign file */
     YAML_LINE_BYTES_MAX = 64 << 10,
-    YAML_EMPTY_LINES_MAX = 100, /* in a row */
+    YAML_EMPTY_LINES_MAX = 50, /* in a row */
     YAML_TAG_BYTES_MAX = 1024,  /* tags are refused, but read first */
 };
 

@@ -736,9 +736,58 @@ static void dead_and_broken_routes_are_listed(void **state)
     }
 }
 
+/* One window for all routes with the same intervals, and one for all that tell nobody; an interval
+ * that the engine does not take is left out by its name, and the rest of the route's stay. */
+static void routes_share_windows_and_a_bad_interval_has_a_name(void **state)
+{
+    static const char in[] =
+        "route:\n"
+        "  receiver: top\n"
+        "  group_by: [alertname]\n"
+        "  repeat_interval: 0s\n"
+        "  group_interval: 5m\n"
+        "  routes:\n"
+        "    - {receiver: a, matchers: ['t=\"1\"'], mute_time_intervals: [bad, good]}\n"
+        "    - {receiver: b, matchers: ['t=\"2\"'], mute_time_intervals: [good]}\n"
+        "    - {receiver: \"null\", matchers: ['t=\"4\"']}\n"
+        "    - {receiver: \"null\", matchers: ['t=\"5\"']}\n"
+        "time_intervals:\n"
+        "  - {name: good, time_intervals: [{weekdays: [monday]}]}\n"
+        "  - {name: bad, time_intervals: [{location: Mars/Olympus}]}\n";
+    static const char *const out[] = {"  - id: am-a-mute\n"
+                                      "    where: rule in [\"am-a\", \"am-b\"]\n"
+                                      "    time_intervals:\n"
+                                      "      - weekdays: [\"monday\"]\n",
+                                      "  - id: am-null-untold\n"
+                                      "    where: rule in [\"am-null\", \"am-null-2\"]\n"
+                                      "    time_intervals:\n"
+                                      "      - {}\n"};
+    struct imported got;
+    bool is_told = false;
+
+    (void)state;
+    import_text_with(&got, in, NULL, true);
+    assert_int_equal(got.rc, 0);
+    for (size_t i = 0; i < 2; i++)
+        if (strstr(got.result.text, out[i]) == NULL)
+            fail_msg("%s\nis not in\n%s", out[i], got.result.text);
+    for (size_t i = 0; i < got.result.finding_count; i++) {
+        const struct import_finding *finding = &got.result.findings[i];
+        if (strcmp(finding->construct, "time interval \"bad\"") != 0)
+            continue;
+        is_told = true;
+        assert_int_equal(finding->effect, IMPORT_LEFT_OUT);
+        assert_int_equal(finding->place.line, 13);
+        assert_non_null(strstr(finding->why, "there is no time zone \"Mars/Olympus\""));
+    }
+    assert_true(is_told);
+    imported_release(&got);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(routes_share_windows_and_a_bad_interval_has_a_name),
         cmocka_unit_test(matchers_become_conditions),
         cmocka_unit_test(each_alert_goes_where_alertmanager_sends_it),
         cmocka_unit_test(a_map_names_teams_and_fields),

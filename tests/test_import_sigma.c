@@ -722,8 +722,10 @@ static void a_result_that_no_file_holds_is_refused(void **state)
     struct import_text text = {NULL, 0, 0};
     struct imported got;
 
-    for (int i = 0; i < 19500; i++)
-        import_text_format(&text, "title: T%d\ndetection: {s: {A: %d}, condition: s}\n---\n", i, i);
+    for (int i = 0; i < 9000; i++)
+        import_text_format(
+            &text, "title: T%d\ndescription: %0370d\ndetection: {s: {A: %d}, condition: s}\n---\n",
+            i, i, i);
     import_text_with(&got, text.at, NULL, false);
     assert_int_not_equal(got.rc, 0);
     assert_non_null(strstr(got.err.text, "larger than 4 MiB, the size of a rule file"));

@@ -53,7 +53,7 @@ static void ask_rule(const char *text, size_t size)
     struct recurrence_fault fault;
     struct text words = {text, (uint32_t)size};
 
-    if (!recurrence_read(words, 1767492000, &rule, &fault)) {
+    if (!recurrence_read(words, 1767492000, NULL, &rule, &fault)) {
         if (fault.why == NULL || fault.from > fault.to || fault.to > size)
             abort();
         return;

@@ -1,0 +1,107 @@
+# Aim: any file of bytes is taken or refused within a second, by each command that reads one: rule files,
+# tests of rules, mapping files, Sigma, Alertmanager, calendars, sets and tables. Method: for each reader
+# the worst that its limits let through, found by a search over many kinds of files, and one step beyond
+# each limit; the CPU time of a run counts, so that a busy machine does not decide.
+. "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
+python3 - <<'PY'
+import os, subprocess
+
+tocsin = os.environ["TOCSIN"]
+FULL = (4 << 20) - 64
+
+
+def fill(unit, head="", limit=FULL, most=10**9):
+    """The head and unit(0), unit(1), ... up to the limit of a file."""
+    out, size, i = [head], len(head), 0
+    while i < most:
+        text = unit(i) if callable(unit) else unit
+        size += len(text)
+        if size > limit:
+            break
+        out.append(text)
+        i += 1
+    return "".join(out)
+
+
+def rule(i, where):
+    return ("- {id: r%d, where: '%s', by: [host], window: 1m, when: count() >= 2, incident: {title: t}, "
+            "close: quiet(1m)}\n" % (i, where))
+
+
+def maintenance(when, most=1000):
+    return fill(lambda i: "- {id: m%d, where: tenant != \"\", %s}\n" % (i, when), "maintenance:\n", most=most)
+
+
+def sigma(i, detection):
+    return "---\ntitle: Rule %d\nlevel: high\ndetection:\n  s: {%s}\n  condition: s\n" % (i, detection)
+
+
+def route(i, sign="="):
+    return "  - {receiver: \"null\", matchers: ['team%s\"t%d.*x\"']}\n" % (sign, i)
+
+
+routes = "route:\n  receiver: top\n  group_by: [alertname]\n  routes:\n"
+hours = ",".join(map(str, range(24)))
+check, test = ["check", "--rules"], ["test"]
+sigma_in, alert_in = ["import", "--from", "sigma"], ["import", "--from", "alertmanager"]
+cases = [
+    # What all YAML is read with: name, arguments, text, exit code, a part of what is said.
+    ("values", check, fill("- a\n"), 78, "more than 500000 values"),
+    ("brackets", test, fill("[a,\"\",[a],\n"), 65, "more than 500000 brackets and commas"),
+    ("brackets, fewer", sigma_in, fill("[\n", limit=999999), 65, "nested deeper than 16 levels"),
+    ("documents", alert_in, fill("---\n"), 65, "more than 20000 documents"),
+    ("tabs", check, fill("\t\t\n" * 50 + "a\n"), 78, "begins with"),
+    ("two bytes a character", check, "rules: []\n".encode("utf-16"), 78, "no UTF-8"),
+    ("digits", check, "rules:\n" + rule(0, "value > " + "1" * 15000), 78, "c.yaml:2:"),
+    # Rule files.
+    ("empty rules", check, fill("- a\n", "rules:\n", most=499000), 78, "and 19991 more"),
+    ("arithmetic", check, fill(lambda i: rule(i, "value > " + "+".join(["1"] * 60)), "rules:\n"), 0, "ok"),
+    ("many fields", check, fill(lambda i: rule(i, " && ".join('labels.a%d == "%d"' % (j, i) for j in range(600))),
+                                "rules:\n"), 0, "ok"),
+    ("extracts", check, fill(lambda i: "- id: e%d\n  extract:\n" % i + "".join(
+        '  - {from: message, pattern: "(?P<a%d>[a-z]{1,90}) .*[0-9]{90}x"}\n' % j for j in range(500)),
+        "enrich:\n"), 78, "at most 10000 patterns"),
+    ("mutes", check, "rules:\n" + "".join(rule(i, 'check == "%d"' % i) for i in range(3000)) + fill(
+        lambda i: "- {id: i%d, source: '%s', target: 'rule == \"x\"'}\n" % (
+            i, " || ".join('rule == "q%d"' % j for j in range(200))), "inhibit:\n", 3 << 20, 1000), 0, "not looked at"),
+    ("set", check, fill(lambda i: "  - w%d\n" % i, "sets:\n  s:\n", most=200000) + "rules:\n" + "".join(
+        rule(i, "check in s") for i in range(4000)), 0, "ok"),
+    # Calendars: one that is never open, one that seldom is, one whose times meet, one with many starts.
+    ("never", check, maintenance("time_intervals: [{days_of_month: [\"31\"], months: [\"2\", \"4\", \"6\"]}]"), 78, "never opens"),
+    ("seldom", check, maintenance("start: 2026-01-04T02:00, duration: 4h, "
+                                  "rrule: FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;COUNT=1000"), 78, "take too long"),
+    ("all day", check, maintenance("time_intervals: [{times: [{start_time: \"00:00\", end_time: \"12:00\"}, "
+                                   "{start_time: \"12:00\", end_time: \"24:00\"}], location: UTC}]"), 0, "ok"),
+    ("starts", check, maintenance("start: 1970-01-01T00:00, duration: 31d, rrule: \"FREQ=YEARLY;BYDAY=MO,TU;BYHOUR=%s;"
+                                  "BYSETPOS=%s\"" % (hours, ",".join(map(str, range(1, 65))))), 78, "take too long"),
+    # Importers.
+    ("rules of Sigma", sigma_in, fill(lambda i: sigma(i, "X: %d" % i), most=10000), 0, "10000 carried over"),
+    ("patterns of Sigma", sigma_in, fill(lambda i: sigma(i, "X|re: 'a%d.*b'" % i), most=2000), 0, "2000 carried over"),
+    ("many more of them", sigma_in, fill(lambda i: sigma(i, "X|re: 'a%d.*b'" % i), most=9000), 0, "9000 carried over"),
+    ("too long together", sigma_in, fill(lambda i: sigma(i, "X: %d" % i), most=20000), 65, "more than 10000 rules"),
+    ("refused ones", sigma_in, fill(lambda i: sigma(i, "X|re: 'a(?=b)%d'" % i), most=9000), 1, "0 carried over"),
+    ("routes to nobody", alert_in, fill(route, routes, most=999), 1, "1000 carried over"),
+    ("routes of patterns", alert_in, fill(lambda i: route(i, "=~"), routes, most=999), 1, "pass the 16 KiB"),
+    ("inhibitions", alert_in, fill(route, routes, most=100) + "inhibit_rules:\n" + "".join(
+        "- {source_matchers: ['alertname=\"A%d\"'], target_matchers: ['alertname=\"B%d\"'], equal: [alertname]}\n" % (i, i)
+        for i in range(2000)), 1, "a set holds at most 1000 mutes"),
+]
+slow = []
+total = 0
+for name, arguments, text, code, said in cases:
+    path = "c.test.yaml" if arguments == test else "c.yaml"
+    with open(path, "wb") as to:
+        to.write(text if isinstance(text, bytes) else text.encode())
+    with open("out", "wb") as out:
+        run = subprocess.Popen([tocsin] + arguments + [path], stdout=out, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(run.pid, 0)
+    cpu = used.ru_utime + used.ru_stime
+    total += cpu
+    answer = open("out", errors="replace").read()
+    print("%-24s %.2f s of CPU, %.1f MB" % (name, cpu, os.path.getsize(path) / 1e6))
+    assert os.waitstatus_to_exitcode(status) == code and said in answer, (name, status, answer[-600:])
+    if cpu >= 1:
+        slow.append(name)
+print("%.1f s in all" % total)
+assert not slow, slow
+PY
