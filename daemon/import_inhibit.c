@@ -7,8 +7,9 @@
  * which it and `equal` name: without that, incidents that all lack a label would count as equal
  * in it, and be muted. `severity` is a field of every incident, whatever it is grouped by.
  *
- * A file without routes is about rules written elsewhere: nothing is known of what they group by,
- * and nothing is held to them.
+ * A file without a route section is about rules written elsewhere: nothing is known of what they
+ * group by, so nothing is held to them, which is told. Where there is one, of which no route became
+ * a rule, there is nothing that an inhibition could hold between.
  */
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct inhibition {
     const char *equal[EQUAL_MAX];
     uint32_t equal_count;
     bool is_held;     /* to some of the rules */
+    bool is_open;     /* to none: whatever rules are loaded with it */
     bool has_absence; /* an alert without a severity would be taken otherwise */
 };
 
@@ -193,8 +195,13 @@ static struct expr *side_expr(struct inhibition *in, const struct matchers *matc
     struct expr *expr;
 
     in->is_held = in->is_held || meant->carrying < meant->rules;
+    in->is_open = meant->rules == 0;
     for (const struct matcher *m = matchers->first; m != NULL; m = m->next)
         in->has_absence = in->has_absence || turns_on_absence(m);
+    if (meant->rules == 0 && yaml_node_find(in->am->document, "route") != NULL) {
+        refuse(in, in->node->span, "no route became a rule, so there is no incident it is about");
+        return NULL;
+    }
     if (meant->rules > 0 && meant->term == NULL) {
         refuse(in, in->node->span,
                meant->carrying > 0
@@ -237,12 +244,17 @@ static const char *difference(const struct inhibition *in)
 {
     static const char held[] =
         "it holds between incidents of those routes that group by all labels it names";
+    static const char open[] = "the file has no routes, so it holds between incidents of all rules "
+                               "that it is loaded with, "
+                               "and those that lack a label of `equal` are equal in it";
     static const char absence[] =
         "an alert without the label severity is a warning here, and has none in Alertmanager";
 
-    if (in->is_held && in->has_absence)
-        return import_name(in->am->work, "%s; and %s", held, absence);
-    return in->is_held ? held : in->has_absence ? absence : NULL;
+    const char *scope = in->is_open ? open : in->is_held ? held : NULL;
+
+    if (scope != NULL && in->has_absence)
+        return import_name(in->am->work, "%s; and %s", scope, absence);
+    return scope != NULL ? scope : in->has_absence ? absence : NULL;
 }
 
 static void convert(struct inhibition *in, const char *id)

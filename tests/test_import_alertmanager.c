@@ -306,11 +306,26 @@ static void inhibitions_alone_are_held_to_no_rule(void **state)
                      "inhibit_rules:\n  - name: Site Down\n    source_matchers: ['a=b']\n    "
                      "target_matchers: ['c=d']\n    equal: [e]\n",
                      NULL, false);
-    assert_int_equal(other_findings(&got), 0);
+    assert_int_equal(other_findings(&got), 1);
+    assert_true(has_finding(&got,
+                            "differs: inhibition Site Down: the file has no routes, so it holds "
+                            "between incidents of all rules"));
     assert_int_equal(got.result.entry_count, 1);
     assert_string_equal(got.result.entries[0].id, "am-site-down");
     entry_value(&got.result.entries[0], "target", value, sizeof(value));
     assert_string_equal(value, "labels.c == \"d\"");
+    imported_release(&got);
+
+    /* There are routes, but none of which a rule could be made. */
+    import_text_with(&got,
+                     "route: {receiver: r, group_by: {a: b}}\n"
+                     "inhibit_rules:\n  - source_matchers: ['a=b']\n    "
+                     "target_matchers: ['c=d']\n    equal: [e]\n",
+                     NULL, false);
+    assert_int_equal(got.result.entry_count, 0);
+    assert_true(has_finding(&got,
+                            "left out: inhibition inhibit-1: no route became a rule, so there "
+                            "is no incident it is about"));
     imported_release(&got);
 }
 
