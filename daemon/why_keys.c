@@ -47,10 +47,12 @@ static void note_progress(struct why *why, const struct trace_touch *touch)
         of->watched_key = touch->touch->key;
         of->ended_ms = INT64_MIN;
         take_state(of, touch);
-    } else if (touch->fate == TRACE_JOINED || touch->fate == TRACE_OPENED) {
+    } else if (touch->fate == TRACE_JOINED || touch->fate == TRACE_OPENED ||
+               (touch->fate == TRACE_CLOSED && touch->touch->kind <= TOUCH_REPEAT)) {
         of->opened = true;
         of->as_member = false;
-        of->by_joining = touch->fate == TRACE_JOINED;
+        of->by_joining = touch->fate != TRACE_OPENED;
+        of->by_closing = touch->fate == TRACE_CLOSED;
         of->incident = touch->incident;
     }
     if (touch->touch->kind <= TOUCH_REPEAT && touch->touch->text != NULL) {
@@ -70,7 +72,7 @@ static void note_held(struct why *why, struct why_rule *of, const struct inciden
             (member->ts_ms != of->own_ms && member->ts_ms != of->newest_ms))
             continue;
         of->opened = of->as_member = true;
-        of->by_joining = false;
+        of->by_joining = of->by_closing = false;
         of->incident = incident->id;
     }
 }

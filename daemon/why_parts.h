@@ -101,6 +101,7 @@ struct why_rule {
     char vain[600]; /* why the event that is asked for is held by no key; "": it is held */
     bool opened;    /* what is asked for opened an incident, or joined one */
     bool by_joining;
+    bool by_closing;           /* it joined, and its number closed the incident */
     bool as_member;            /* it opened by another, with this one among its members */
     int64_t own_ms, newest_ms; /* own times of the alert's problem that counts, and of its change */
     struct id128 incident;

@@ -354,6 +354,8 @@ static void judge_event(struct why *why)
             say_time(why, ", which opened at ", best->opened_ms);
         else if (best->by_joining && best->opened_ms != INT64_MIN)
             say_time(why, ", open since ", best->opened_ms);
+        if (best->by_closing)
+            say(why, ", and closed it by its number");
         say_mute(why, best->incident);
     } else if (why->touched && in_vain(why) != NULL && (best == NULL || best->near <= 0)) {
         say(why, "rule %s: %s", in_vain(why)->rule->id, in_vain(why)->vain);

@@ -214,6 +214,9 @@ static char *touched_words(const struct trace_touch *touch, const char *alert)
         return why_format("%s is not open in incident %s of rule %s: nothing changes", alert, id,
                           touch->rule->id);
     case TRACE_CLOSED:
+        if (touch->touch->kind <= TOUCH_REPEAT)
+            return why_format("%s joins incident %s of rule %s, and closes it by its number", alert,
+                              id, touch->rule->id);
         break;
     }
     return why_format("%s is no longer open in incident %s of rule %s, which closes", alert, id,

@@ -391,7 +391,23 @@ static const struct row broad_rows[] = {
      "at " T "40.300Z"},
 };
 
+/* A number may close an incident: the event that brings it joins, and is its last. */
+static const char cooling[] =
+    "rules:\n- id: hot\n  on: events\n  where: check == \"temp\"\n  by: [host]\n  window: 1m\n"
+    "  when: last(value) > 80\n  incident: {title: t}\n  close: last(value) < 60\n";
+
+static const struct put cooling_story[] = {
+    /* 0 */ {0, "h", "temp", VALUE("90")},
+    /* 1 */ {100, "h", "temp", VALUE("70")},
+    /* 2 */ {200, "h", "temp", VALUE("50")},
+    {0, NULL, NULL, NULL},
+};
+
 static const struct row beside_rows[] = {
+    {"an event that joins by its number", cooling, cooling_story, "t/0/1", NULL, 0, true,
+     "it joined incident # of rule hot, open since " T "40.000Z"},
+    {"one whose number closes", cooling, cooling_story, "t/0/2", NULL, 0, true,
+     "it joined incident # of rule hot, open since " T "40.000Z, and closed it by its number"},
     {"a member of an incident that another opens", beside, beside_story, "t/0/1", NULL, 0, true,
      "it is in incident # of rule rack, which opened at " T "53.000Z"},
     {"one that had left the window", beside, beside_story, "t/0/0", "rack", 0, true,
