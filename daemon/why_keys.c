@@ -285,12 +285,31 @@ static void become_member(struct why *why, struct id128 id, const struct event_t
     }
 }
 
+/* What is told behind the event that is asked for; events of one time have their order as well. */
+static bool is_behind_event(const struct why *why, const struct trace_touch *touch,
+                            const struct why_place *place)
+{
+    const struct order *order = &touch->touch->order;
+    int by_topic;
+
+    if (order->at_ms != why->event_ms || order->class != ORDER_EVENT)
+        return order->at_ms > why->event_ms; /* timers of its time come before it */
+    by_topic = strcmp(place->topic, why->place.topic);
+    if (by_topic != 0)
+        return by_topic > 0;
+    if (place->partition != why->place.partition)
+        return place->partition > why->place.partition;
+    return place->offset != why->place.offset ? place->offset > why->place.offset
+                                              : place->sub > why->place.sub;
+}
+
 /* Touches of other alerts: those that count beside the event, and what opens with it. */
-static bool matters_to_event(const struct why *why, const struct trace_touch *touch)
+static bool matters_to_event(const struct why *why, const struct trace_touch *touch,
+                             const struct why_place *place)
 {
     int64_t at_ms = touch->touch->order.at_ms;
 
-    if (at_ms > why->event_ms)
+    if (is_behind_event(why, touch, place))
         return touch->fate == TRACE_OPENED;
     return touch->fate == TRACE_OPENED || touch->rule->window_ms <= 0 ||
            (touch->fate == TRACE_WATCHED && at_ms > why->event_ms - touch->rule->window_ms);
@@ -347,9 +366,10 @@ void why_watch_touched(void *self, const struct trace_touch *touch)
             note_vain(why, touch, key);
         }
         bool has_ended = follow(why, touch);
-        if (id128_equal(told->alert, why->alert) && told->order.at_ms <= why->event_ms)
+        if (id128_equal(told->alert, why->alert) && !is_behind_event(why, touch, &place))
             note_progress(why, touch);
-        if (id128_equal(told->alert, why->alert) || has_ended || matters_to_event(why, touch))
+        if (id128_equal(told->alert, why->alert) || has_ended ||
+            matters_to_event(why, touch, &place))
             note_touch(why, touch, &place);
         remember_state(key, touch);
         return;

@@ -400,6 +400,11 @@ static const struct put cooling_story[] = {
     /* 0 */ {0, "h", "temp", VALUE("90")},
     /* 1 */ {100, "h", "temp", VALUE("70")},
     /* 2 */ {200, "h", "temp", VALUE("50")},
+    /* Two events of one time: the second does not change what the first did. */
+    /* 3 */ {900, "g", "temp", VALUE("95")},
+    /* 4 */ {900, "g", "temp", VALUE("96")},
+    /* 5 */ {901, "g", "temp", VALUE("97")},
+    /* 6 */ {901, "g", "temp", BENCH_CLEAR},
     {0, NULL, NULL, NULL},
 };
 
@@ -408,6 +413,10 @@ static const struct row beside_rows[] = {
      "it joined incident # of rule hot, open since " T "40.000Z"},
     {"one whose number closes", cooling, cooling_story, "t/0/2", NULL, 0, true,
      "it joined incident # of rule hot, open since " T "40.000Z, and closed it by its number"},
+    {"one that opens before another of its time", cooling, cooling_story, "t/0/3", NULL, 0, true,
+     "it opened incident # of rule hot"},
+    {"one that joins before a clear of its time", cooling, cooling_story, "t/0/5", NULL, 0, true,
+     "it joined incident # of rule hot, open since " T "40.900Z"},
     {"a member of an incident that another opens", beside, beside_story, "t/0/1", NULL, 0, true,
      "it is in incident # of rule rack, which opened at " T "53.000Z"},
     {"one that had left the window", beside, beside_story, "t/0/0", "rack", 0, true,
