@@ -35,9 +35,11 @@ static void note_mute(struct why *why, const struct incident *incident)
         why_words_mend(mute->by);
         note.text = why_format("nobody is told: it is muted by %s", incident->muted_by);
         why_note(why, note);
-    } else if (mute != NULL && mute->until_ms == INT64_MIN && incident->cause == CAUSE_UNMUTED) {
+    } else if (!is_muted && mute != NULL && mute->until_ms == INT64_MIN) {
+        /* By a change of its own, a worse severity, as well as by the end of a mute. */
         mute->until_ms = incident->at_ms;
-        note.text = why_format("nothing mutes it any more: it is told now");
+        note.text = why_format("nothing mutes it any more%s",
+                               incident->cause == CAUSE_UNMUTED ? ": it is told now" : "");
         why_note(why, note);
     }
 }

@@ -394,7 +394,9 @@ static const struct row broad_rows[] = {
 /* A number may close an incident: the event that brings it joins, and is its last. */
 static const char cooling[] =
     "rules:\n- id: hot\n  on: events\n  where: check == \"temp\"\n  by: [host]\n  window: 1m\n"
-    "  when: last(value) > 80\n  incident: {title: t}\n  close: last(value) < 60\n";
+    "  when: last(value) > 80\n  incident: {title: t}\n  close: last(value) < 60\n"
+    "silences:\n- id: mild\n  where: host == \"i\" && severity < CRITICAL\n"
+    "  to: 2002-01-01T00:00:00Z\n";
 
 static const struct put cooling_story[] = {
     /* 0 */ {0, "h", "temp", VALUE("90")},
@@ -405,6 +407,8 @@ static const struct put cooling_story[] = {
     /* 4 */ {900, "g", "temp", VALUE("96")},
     /* 5 */ {901, "g", "temp", VALUE("97")},
     /* 6 */ {901, "g", "temp", BENCH_CLEAR},
+    /* 7 */ {2000, "i", "temp", VALUE("95") ",\"severity\":\"warning\""},
+    /* 8 */ {2100, "i", "temp", VALUE("96") ",\"severity\":\"critical\""},
     {0, NULL, NULL, NULL},
 };
 
@@ -415,6 +419,8 @@ static const struct row beside_rows[] = {
      "it joined incident # of rule hot, open since " T "40.000Z, and closed it by its number"},
     {"one that opens before another of its time", cooling, cooling_story, "t/0/3", NULL, 0, true,
      "it opened incident # of rule hot"},
+    {"muted until it was worse", cooling, cooling_story, "t/0/7", NULL, 0, true,
+     "it opened incident # of rule hot; it was muted by silence mild until " T "42.200Z"},
     {"one that joins before a clear of its time", cooling, cooling_story, "t/0/5", NULL, 0, true,
      "it joined incident # of rule hot, open since " T "40.900Z"},
     {"a member of an incident that another opens", beside, beside_story, "t/0/1", NULL, 0, true,
