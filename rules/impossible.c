@@ -15,7 +15,7 @@
 #include "rules/rule_reader.h"
 
 /* Of one condition: as many looks as it is large, and some. A mistake has to be explained, too. */
-enum { SIDES_MAX = 128, LOOKS = 1000, LOOKS_EACH = 10, LOOKS_TO_EXPLAIN = 400000 };
+enum { SIDES_MAX = 128, LOOKS = 1500, LOOKS_EACH = 2, LOOKS_TO_EXPLAIN = 400000 };
 
 struct side {
     const struct ast *ast;
