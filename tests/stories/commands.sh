@@ -83,7 +83,7 @@ ends 78 'wrong/down.yaml:3:12: there is no field "chek"; did you mean "check"?' 
 
 # what was not looked at is said
 ends 0 '' check --rules many.yaml
-grep -q '^note: whether each mute can match anything was not looked at: 1000 mutes beside 5001 rules are 5001000 looks' out ||
+grep -q '^note: whether each mute can match anything was not looked at: 1000 mutes beside 5001 rules are too many for that$' out ||
     fail "nothing is said of mutes that were not looked at: $(grep -v '^  r' out | head -c 600)"
 grep -q 'can match no incident' out && fail "mutes were looked at all the same"
 ends 0 '' check --json --rules many.yaml
