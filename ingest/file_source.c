@@ -208,6 +208,7 @@ static const struct source_ops file_source_ops = {
 
 static int open_feed(struct file_source *source, const struct file_input *input, struct error *err)
 {
+    char nothing;
     struct file_feed *feed = &source->feeds[source->feed_count++];
 
     feed->fd = -1;
@@ -238,7 +239,8 @@ static int open_feed(struct file_source *source, const struct file_input *input,
         error_set(err, "%s: %s", input->path, strerror(-feed->fd));
         return feed->fd;
     }
-    if (host()->read(host()->self, feed->fd, NULL, 0) == -EISDIR) {
+    /* Of no bytes: it takes nothing, and tells a folder. */
+    if (host()->read(host()->self, feed->fd, &nothing, 0) == -EISDIR) {
         error_set(err, "%s: %s", input->path, strerror(EISDIR));
         return -EISDIR;
     }
