@@ -5,6 +5,7 @@
  * end at 20 s, 80 s, ... of the bench.
  */
 #include "engine_bench.h"
+#include "sanitized.h"
 
 #include "base/hash.h"
 
@@ -141,7 +142,8 @@ static void a_rule_that_is_gone_is_not_told_of(void **state)
     bench_destroy(bench);
 }
 
-/* Twelve minutes (under ThreadSanitizer five) in which many keys are full, some hold more or less, and alerts flap. */
+/* Twelve minutes (under ThreadSanitizer five) in which many keys are full, some hold more or less,
+ * and alerts flap. */
 static char *run_many(unsigned workers, uint64_t *told)
 {
     struct bench *bench = bench_create(
