@@ -162,7 +162,7 @@ static void wrong_rules_take_no_room(void **state)
  * are far too large for a test, so each is a small one here in turn. */
 static void memory_of_a_load_is_bounded(void **state)
 {
-    enum { MIB = 1 << 20, RULES = 400 };
+    enum { MIB = 1 << 20, MANY = 400 };
     static const struct {
         size_t large, small;
         const char *says;
@@ -172,12 +172,12 @@ static void memory_of_a_load_is_bounded(void **state)
          ": all that was read up to here takes more than 1024 MiB: "},
         {(size_t)512 * MIB, 4 << 10, ":3:5: this alone takes more than 512 MiB to be read\n"},
     };
-    char *text = malloc(RULES * 200 + 64), *at = text;
+    char *text = malloc(MANY * 200 + 64), *at = text;
 
     (void)state;
     assert_non_null(text);
     at += sprintf(at, "# rules\nrules:\n");
-    for (int i = 0; i < RULES; i++)
+    for (int i = 0; i < MANY; i++)
         at += sprintf(
             at, "  - id: r%d\n    where: labels.l%d == \"x\"\n" GOOD_WINDOW GOOD_WHEN TAIL, i, i);
     for (size_t b = 0; b < sizeof(bounds) / sizeof(bounds[0]); b++) {
