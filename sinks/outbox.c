@@ -72,6 +72,7 @@ struct outbox {
     struct event *wake_event, *timer;
     struct transport_curl *curl;
     struct outbox_core *core;
+    bool is_ending; /* the core knows of stop_ns */
 
     pthread_mutex_t asking; /* one question at a time */
     pthread_cond_t answered;
@@ -131,6 +132,10 @@ static void turn(struct outbox *outbox)
     uint64_t stop_ns = atomic_load_explicit(&outbox->stop_ns, memory_order_acquire);
     uint64_t due_ns, now_ns, delay_us;
 
+    if (stop_ns != NS_NEVER && !outbox->is_ending) {
+        outbox->is_ending = true;
+        outbox_core_end(outbox->core);
+    }
     outbox_core_run(outbox->core);
     publish(outbox);
     due_ns = outbox_core_due_ns(outbox->core);

@@ -68,7 +68,8 @@ bool sink_type_exists(const char *type);
  * they outlive these. */
 int outbox_create(const struct outbox_config *config, struct outbox **out, struct error *err);
 
-/* Waits up to `flush_ms` for what is deliverable, then stops the thread (F10).
+/* Tries once more, at once, what a sink did not take (outbox_core_end()), waits up to `flush_ms`
+ * for what is deliverable, then stops the thread (F10).
  * Returns how many ops were left undelivered. */
 size_t outbox_destroy(struct outbox *outbox, unsigned flush_ms);
 

@@ -213,6 +213,14 @@ void outbox_core_run(struct outbox_core *core)
         queue_run(&core->queues[i], now_ns);
 }
 
+void outbox_core_end(struct outbox_core *core)
+{
+    core->is_ending = true;
+    for (size_t i = 0; i < core->queue_count; i++)
+        if (!core->queues[i].is_held)
+            outbox_queue_wake(&core->queues[i]);
+}
+
 uint64_t outbox_core_due_ns(const struct outbox_core *core)
 {
     uint64_t due_ns = UINT64_MAX;

@@ -81,6 +81,11 @@ void outbox_core_tell_input(struct outbox_core *core, const char *why);
 /* Sends whatever is due and allowed now. */
 void outbox_core_run(struct outbox_core *core);
 
+/* The daemon stops: what waits for a sink that did not answer is due now, once more, and no breaker
+ * keeps it. A time that the sink asked for stands, and a sink that is held is left alone: it has
+ * said no, and another attempt would only look like guessing. */
+void outbox_core_end(struct outbox_core *core);
+
 /* When outbox_core_run() has something to do again; UINT64_MAX: not before an op or
  * an answer comes. Unit: nanoseconds on host_mono_ns()'s scale. */
 uint64_t outbox_core_due_ns(const struct outbox_core *core);

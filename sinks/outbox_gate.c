@@ -42,12 +42,13 @@ void outbox_gate_spend(struct outbox_queue *queue, uint64_t now_ns)
 /* When the gate opens, given what is known now; UINT64_MAX: an answer must come. */
 uint64_t outbox_gate_due_ns(const struct outbox_queue *queue)
 {
-    bool is_probing = queue->is_held || queue->breaker_open;
+    bool is_broken = queue->breaker_open && !queue->core->is_ending;
+    bool is_probing = queue->is_held || is_broken;
     uint64_t due_ns = outbox_later_of(queue->away_ns, budget_due_ns(queue));
 
     if (queue->in_flight >= (is_probing ? 1 : sink_settings(queue->sink)->in_flight_max))
         return UINT64_MAX;
-    if (queue->breaker_open)
+    if (is_broken)
         due_ns = outbox_later_of(due_ns, queue->breaker_ns);
     if (queue->is_held)
         due_ns = outbox_later_of(due_ns, queue->hold_ns);
@@ -75,9 +76,7 @@ void outbox_breaker_failure(struct outbox_queue *queue, uint64_t now_ns)
     queue->breaker_ns = now_ns + outbox_draw_ns(queue->breaker_wait_ns / 2, queue->breaker_wait_ns);
 }
 
-/* The sink answers again: what waited because it did not is due at once, within the
- * budget. What the sink gave a time of its own keeps that. */
-static void wake_all(struct outbox_queue *queue)
+void outbox_queue_wake(struct outbox_queue *queue)
 {
     size_t count = queue->heap_count;
 
@@ -99,7 +98,7 @@ void outbox_breaker_success(struct outbox_queue *queue)
     queue->failures_in_a_row = 0;
     if (queue->breaker_open) {
         queue->breaker_open = false;
-        wake_all(queue);
+        outbox_queue_wake(queue);
     }
 }
 
@@ -117,5 +116,5 @@ void outbox_hold_end(struct outbox_queue *queue, uint64_t now_ns)
         return;
     queue->held_total_ns += now_ns - queue->held_since_ns;
     queue->is_held = false;
-    wake_all(queue);
+    outbox_queue_wake(queue);
 }

@@ -117,6 +117,7 @@ struct outbox_queue {
 };
 
 struct outbox_core {
+    bool is_ending; /* breakers hold nothing back any more */
     const struct transport *transport;
     struct outbox_core_hooks hooks;
     size_t bucket_mask;
@@ -197,6 +198,9 @@ void outbox_breaker_failure(struct outbox_queue *queue, uint64_t now_ns);
 void outbox_breaker_success(struct outbox_queue *queue);
 void outbox_hold_begin(struct outbox_queue *queue, uint64_t now_ns);
 void outbox_hold_end(struct outbox_queue *queue, uint64_t now_ns);
+/* The sink answers again, or this is the end: what waits because an attempt failed is due at once,
+ * within the budget. What the sink gave a time of its own keeps that. */
+void outbox_queue_wake(struct outbox_queue *queue);
 /* Evenly in [least, ceiling]. */
 uint64_t outbox_draw_ns(uint64_t least_ns, uint64_t ceiling_ns);
 

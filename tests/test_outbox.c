@@ -355,6 +355,72 @@ static void O7_what_was_taken_is_given_back_to_the_byte(void **state)
     assert_int_equal(finished_bytes, bytes);
 }
 
+/* ---- the end ---- */
+
+static void at_the_end_what_failed_is_tried_once_more_at_once_past_a_breaker(void **state)
+{
+    uint64_t from_ns;
+
+    (void)state;
+    begin_world(NULL, 0);
+    for (uint64_t i = 1; i <= 10; i++)
+        submit(i, 1, OP_OPEN, 0);
+    outbox_core_run(core);
+    for (size_t i = 0; i < 8; i++) /* in_flight_max; two wait behind the breaker */
+        fixture_fail(i, TRANSPORT_CONNECT);
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 8);
+    from_ns = fixture_mono_ns;
+    outbox_core_end(core);
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 16);
+    for (size_t i = 8; i < 16; i++) /* also one that fails again leaves the others their try */
+        fixture_fail(i, TRANSPORT_CONNECT);
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 18);
+    fixture_answer(16, 200, "", "");
+    fixture_answer(17, 200, "", "");
+    assert_int_equal(fixture_mono_ns, from_ns);
+    /* Each has had its try: nothing more is due at once. */
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 18 + 8); /* the answers told that the sink is back */
+}
+
+static void at_the_end_a_time_that_the_sink_asked_for_stands(void **state)
+{
+    (void)state;
+    begin_world(NULL, 0);
+    submit(1, 1, OP_OPEN, 0);
+    submit(2, 1, OP_OPEN, 1);
+    outbox_core_run(core);
+    fixture_answer(0, 503, "", "120"); /* of one op */
+    fixture_answer(1, 429, "", "120"); /* of a whole sink */
+    submit(3, 1, OP_OPEN, 1);
+    outbox_core_end(core);
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 2);
+    assert_true(run_until_sent(2, 200000));
+    assert_int_equal(fixture_sent[2].at_ns - fixture_sent[0].at_ns, 120 * UINT64_C(1000000000));
+}
+
+static void at_the_end_a_held_sink_is_left_alone(void **state)
+{
+    (void)state;
+    begin_world(NULL, 0);
+    submit(1, 1, OP_OPEN, 0);
+    submit(2, 1, OP_OPEN, 0);
+    outbox_core_run(core);
+    fixture_fail(1, TRANSPORT_CONNECT);
+    fixture_answer(0, 401, "", "");
+    assert_true(counters(0).held);
+    outbox_core_end(core);
+    for (int i = 0; i < 2; i++)
+        outbox_core_run(core);
+    /* Nothing but the word of it to the other sink. */
+    for (size_t i = 2; i < fixture_sent_count; i++)
+        assert_string_equal(fixture_sent[i].url, "http://two.example/");
+}
+
 static void ops_left_at_the_end_are_released(void **state)
 {
     (void)state;
@@ -389,6 +455,9 @@ int main(void)
         TEST(O4_opens_and_resolves_never_vanish),
         TEST(O4_fold_resolved_drops_an_incident_of_which_nothing_was_sent),
         TEST(O7_what_was_taken_is_given_back_to_the_byte),
+        TEST(at_the_end_what_failed_is_tried_once_more_at_once_past_a_breaker),
+        TEST(at_the_end_a_time_that_the_sink_asked_for_stands),
+        TEST(at_the_end_a_held_sink_is_left_alone),
         TEST(ops_left_at_the_end_are_released),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -382,6 +382,33 @@ static void many_incidents_from_another_thread_all_arrive(void **state)
     fake_stop(&fake);
 }
 
+/* The sixth attempt and later ones are seconds away: a breaker is open. */
+static void a_stop_tries_once_more_what_a_sink_that_was_down_did_not_take(void **state)
+{
+    static const struct fake_step steps[] = {
+        {FAKE_ANSWER, "HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n"},
+        {FAKE_ANSWER, "HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n"},
+        {FAKE_ANSWER, "HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n"},
+        {FAKE_ANSWER, "HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n"},
+        {FAKE_ANSWER, "HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n"},
+        {FAKE_ANSWER, FAKE_200},
+    };
+    uint64_t deadline_ns = host_mono_ns() + DEADLINE_S * UINT64_C(1000000000);
+    struct outbox *outbox;
+
+    (void)state;
+    start(steps, 6);
+    outbox = open_outbox(NULL, 0, 0, 0);
+    for (uint64_t i = 1; i <= 5; i++)
+        submit(outbox, i, 1, OP_OPEN, 0);
+    while (!counters(outbox).breaker_open && !is_past(deadline_ns))
+        continue;
+    assert_int_equal(counters(outbox).waiting, 5);
+    /* Less than the least delay, a second: by itself nothing would be due in that time. */
+    assert_int_equal(outbox_destroy(outbox, 900), 0);
+    fake_stop(&fake);
+}
+
 static void a_server_that_cannot_be_trusted_gets_nothing(void **state)
 {
     /* It speaks plain HTTP on a port that is expected to speak TLS. */
@@ -438,6 +465,7 @@ int main(void)
         cmocka_unit_test(O3_a_stalled_sink_delays_no_other_sink),
         cmocka_unit_test(O7_at_the_bound_nothing_more_is_taken_and_nothing_dropped),
         cmocka_unit_test(many_incidents_from_another_thread_all_arrive),
+        cmocka_unit_test(a_stop_tries_once_more_what_a_sink_that_was_down_did_not_take),
         cmocka_unit_test(a_server_that_cannot_be_trusted_gets_nothing),
         cmocka_unit_test(a_broken_configuration_starts_nothing),
     };
