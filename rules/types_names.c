@@ -219,8 +219,8 @@ bool types_check_has_field(const struct ast *ast, struct scope *scope)
     if (!scope->is_of_incidents || ast->meaning != MEANS_FIELD || ast->field != RULE_FIELD_VALUE)
         return true;
     diagnose(scope->diag, ast->span,
-             "an incident has no value: a rule on incidents sees rule, title, severity and `by` of "
-             "them");
+             "an incident has no value: a rule on incidents sees check (its rule), message (its "
+             "title), severity and what is in its `by`");
     return false;
 }
 

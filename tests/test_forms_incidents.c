@@ -408,7 +408,8 @@ static const struct refusal refused[] = {
     {"rules:\n" TWO ABOVE("[labels.rakc]", "'true'", "count() >= 1", "t"),
      "r.yaml:19:10: no rule of `of` has labels.rakc in its `by`; did you mean \"labels.rack\"?"},
     {"rules:\n" TWO ABOVE("[host]", "value > 5", "count() >= 1", "t"),
-     "r.yaml:20:12: an incident has no value"},
+     "r.yaml:20:12: an incident has no value: a rule on incidents sees check (its rule), message "
+     "(its title), severity and what is in its `by`"},
     {"rules:\n" TWO ABOVE("[host]", "'!has(value)'", "count() >= 1", "t"),
      "r.yaml:20:18: an incident has no value"},
     {"rules:\n" TWO ABOVE("[host]", "'true'", "avg(value) >= 1", "t"),
