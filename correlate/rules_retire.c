@@ -40,8 +40,7 @@ static void bury(struct engine *engine, enum buried_kind kind, void *what)
 void rules_retire_add(struct engine *engine, struct rules_version *old)
 {
     bury(engine, BURIED_VERSION, old);
-    if (old->set != engine->first_set)
-        vector_add(&engine->retire.sets) = old->set;
+    vector_add(&engine->retire.sets) = old->set;
     engine->retire.rest_ns = REST_MIN_NS;
     count_sets(engine);
 }
@@ -194,6 +193,13 @@ static uint32_t slots_drop(struct engine *engine)
     return count;
 }
 
+/* The first set is the creator's: it is forgotten, and freed by whom it belongs to. */
+static void set_drop(struct engine *engine, struct rule_set *set)
+{
+    if (set != engine->first_set)
+        bury(engine, BURIED_SET, set);
+}
+
 static void look_end(struct engine *engine, uint64_t now_ns)
 {
     struct rules_retire *retire = &engine->retire;
@@ -208,7 +214,7 @@ static void look_end(struct engine *engine, uint64_t now_ns)
         if (i >= retire->set_count || set_is_held(engine, retire->sets.at[i])) {
             retire->sets.at[kept++] = retire->sets.at[i];
         } else {
-            bury(engine, BURIED_SET, retire->sets.at[i]);
+            set_drop(engine, retire->sets.at[i]);
             freed++;
         }
     }
@@ -267,7 +273,8 @@ void rules_retire_release(struct engine *engine)
     for (size_t i = 0; i < retire->buried.count; i++)
         free_buried(&retire->buried.at[i]);
     for (size_t i = 0; i < retire->sets.count; i++)
-        rule_set_destroy(retire->sets.at[i]);
+        if (retire->sets.at[i] != engine->first_set)
+            rule_set_destroy(retire->sets.at[i]);
     if (engine->pending_rules != NULL) { /* has all slots of the one in force */
         rule_set_destroy(engine->pending_rules->set);
         rules_version_destroy(engine->pending_rules);

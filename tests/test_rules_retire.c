@@ -69,6 +69,34 @@ static void a_set_stays_while_an_incident_goes_by_it(void **state)
     bench_destroy(bench);
 }
 
+/* It is not the engine's to free, and counted as the others. */
+static void the_first_set_counts_while_an_incident_goes_by_it(void **state)
+{
+    (void)state;
+    struct bench_feed *feed;
+    struct bench *bench = bench_create(RULES FIRST("2s", "10s"));
+
+    bench->config.expire_ms = 3000;
+    bench_go_live(bench);
+    feed = bench_feed(bench, "t", 0);
+    feed->answers = true;
+    bench_start(bench);
+    bench_pass(bench, 400, 20);
+    bench_put(feed, now(bench), "a", "one", "");
+    bench_put(feed, now(bench) + 1, "a", "one", "");
+    bench_pass(bench, 1000, 20);
+    assert_int_equal(sets_held(bench), 1);
+    bench_switch(bench, RULES FIRST("3s", "1s"));
+    bench_pass(bench, 6000, 100);
+    assert_null(strstr(bench->brief, "closed quiet first"));
+    assert_int_equal(sets_held(bench), 2);
+    bench_pass(bench, 12000, 100);
+    assert_non_null(strstr(bench->brief, "closed quiet first"));
+    assert_int_equal(sets_held(bench), 1);
+    bench_stop(bench);
+    bench_destroy(bench);
+}
+
 static void a_form_stays_while_a_key_has_it(void **state)
 {
     (void)state;
@@ -186,6 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_set_stays_while_an_incident_goes_by_it),
+        cmocka_unit_test(the_first_set_counts_while_an_incident_goes_by_it),
         cmocka_unit_test(a_form_stays_while_a_key_has_it),
         cmocka_unit_test(a_storm_of_reloads_changes_no_other_rule_and_leaves_nothing),
     };
