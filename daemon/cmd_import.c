@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "base/plural.h"
+#include "base/same_file.h"
 #include "daemon/commands.h"
 #include "daemon/import.h"
 #include "daemon/line_writer.h"
@@ -30,7 +31,8 @@ static const struct option_row rows[] = {
     {"--map", OPTION_TEXT, offsetof(struct import_command, map), "FILE", NULL,
      "Where the fields of the rules lie in events (docs/importing.md).", 0, 0, NULL},
     {"--output", OPTION_TEXT, offsetof(struct import_command, output), "FILE", "-",
-     "Where the rule file goes; - is standard output.", 0, 0, NULL},
+     "Where the rule file goes; - is standard output. None of the files that are read.", 0, 0,
+     NULL},
     {"--json", OPTION_FLAG, offsetof(struct import_command, is_json), NULL, NULL,
      "Prints what was and what was not carried over as one JSON object on standard output, with "
      "the rule file in it unless --output names a file.",
@@ -61,6 +63,16 @@ static bool accept_rules(void *self, const char *text, size_t bytes, bool is_who
     (void)self;
     (void)is_whole;
     return rule_set_check("converted", text, bytes, err) == 0;
+}
+
+/* What the result would take the place of before anybody has seen what is not in it. */
+static bool is_input(const struct import_command *command, const char *path)
+{
+    bool is_one = command->map != NULL && same_file(command->map, path);
+
+    for (size_t i = 0; i < command->files.count; i++)
+        is_one |= same_file(command->files.item[i], path);
+    return is_one;
 }
 
 /* A file into memory that the caller frees. */
@@ -205,6 +217,13 @@ static int run(const struct import_command *command, struct import_file *files)
     struct error err = {""};
     int code = EXIT_NO_INPUT;
 
+    if (strcmp(command->output, "-") != 0 && is_input(command, command->output)) {
+        fprintf(stderr,
+                "tocsin import: --output %s is one of the files that are read, and is not "
+                "overwritten: name another\n",
+                command->output);
+        return EXIT_USAGE;
+    }
     map = read_map(command->map, &code, &err);
     if (map == NULL)
         goto out;

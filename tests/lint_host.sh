@@ -37,6 +37,8 @@ find "${existing[@]}" \( -name '*.c' -o -name '*.h' \) | LC_ALL=C sort | xargs -
         door["base/host.c"] = "clock random file wait"
         # The last words of a process that is out of memory, when nothing else can be called.
         door["base/slab.c"] = "write"
+        # Which file a path names is asked of the file system.
+        door["base/same_file.c"] = "stat"
         # A command that only waits for the signal that ends it.
         door["daemon/cmd_broker.c"] = "poll"
         # The demo makes a folder for the processes that it starts, and removes it.

@@ -72,6 +72,18 @@ assert [(f["file"], f["line"], f["column"], f["effect"], f["construct"]) for f i
     ("weight.yml", 9, 1, "ignored", "key weight")], d
 PY
 
+# What is read is not overwritten, by whatever name.
+ln -sf base.yml other.yml
+cp base.yml before.yml
+for output in base.yml ./base.yml other.yml; do
+    code=0
+    "$TOCSIN" import --output "$output" base.yml 2>err || code=$?
+    [[ $code == 64 ]] || fail "--output $output: exit code $code instead of 64"
+    grep -qF "tocsin import: --output $output is one of the files that are read, and is not overwritten: name another" err ||
+        fail "$(cat err)"
+    cmp -s base.yml before.yml || fail "--output $output has replaced its input"
+done
+
 # Alertmanager: what fires for group_wait opens one incident per group, at the end of it; what is
 # resolved before does not; an inhibited warning is muted.
 cat >alertmanager.yml <<'YAML'

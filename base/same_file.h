@@ -1,0 +1,14 @@
+/*
+ * same_file.h - do two paths name one file?
+ *
+ * Thread: any.
+ */
+#ifndef BASE_SAME_FILE_H
+#define BASE_SAME_FILE_H
+
+#include <stdbool.h>
+
+/* True for equal paths, and for what is one file by another name, a link for example. */
+bool same_file(const char *one, const char *other);
+
+#endif
