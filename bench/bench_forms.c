@@ -82,6 +82,16 @@ static const struct form {
      STEPS("    sequence: [{where: check == \"c1\"}, {where: check == \"c4\"},\n"
            "               {where: check == \"c7\"}]\n    within: 30s\n"),
      EACH_CYCLE, false, NULL, NULL},
+    /* Any three: each failure begins a chain, ends one and is in the middle of one. */
+    {"sequence of any three",
+     STEPS("    where: severity >= MAJOR\n"
+           "    sequence: [{where: 'true'}, {where: 'true'}, {where: 'true'}]\n    within: 30s\n"),
+     EACH_CYCLE, false, NULL, NULL},
+    {"sequence of any three, skip: to_next",
+     STEPS("    where: severity >= MAJOR\n"
+           "    sequence: [{where: 'true'}, {where: 'true'}, {where: 'true'}]\n    within: 30s\n"
+           "    skip: to_next\n"),
+     EACH_CYCLE, false, NULL, NULL},
     {"sequence, strict",
      STEPS("    where: severity >= MAJOR\n"
            "    sequence: [{where: check == \"c3\"}, {where: check == \"c4\"}]\n"
@@ -279,7 +289,7 @@ int main(int argc, char **argv)
         if (strstr(forms[f].name, only) == NULL)
             continue;
         double median = bench_median(ns[f], rounds), share = bench_median(ratio[f], rounds);
-        printf("%-30s %6.0f ns  %.2f [%.2f .. %.2f]  %.2f\n", forms[f].name, median, share,
+        printf("%-36s %6.0f ns  %.2f [%.2f .. %.2f]  %.2f\n", forms[f].name, median, share,
                ratio[f][0], ratio[f][rounds - 1], ns[f][0] / least);
     }
     printf("answer check: %s\n", is_right ? "right" : "WRONG");

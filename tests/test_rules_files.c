@@ -514,7 +514,7 @@ static void rules_of_the_manual_load(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(blocks, 15);
+    assert_int_equal(blocks, 23);
 }
 
 int main(void)

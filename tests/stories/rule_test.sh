@@ -138,3 +138,14 @@ ends 0 --rules demo manual/2.test.yaml
 ends 0 --rules demo manual/3.test.yaml
 ends 0 --rules demo manual/4.test.yaml
 [[ ! -e manual/5.test.yaml ]] || fail "an example that nobody runs"
+
+# So do the worked examples of the manual of rules, taken from its text.
+mkdir examples
+awk '/^```yaml/ { n++; inside = 1; next } /^```/ { inside = 0 } inside { print > "examples/" n ".yaml" }' \
+    "$TOCSIN_TREE/docs/rules.md"
+examples=()
+while read -r id; do
+    examples+=(--rules "$(grep -lx "  - id: $id" examples/*.yaml)") || fail "the manual has no $id"
+done < <(sed -n 's/^  - id: //p' "$TOCSIN_TREE/tests/rule_tests/manual.yaml")
+[[ ${#examples[@]} == 16 ]] || fail "not the eight examples: ${examples[*]}"
+ends 0 "${examples[@]}" "$TOCSIN_TREE/tests/rule_tests/manual.test.yaml"
