@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <string.h>
+#include "base/event.h"
 #include "base/hash.h"
 #include "rules/facts_text.h"
 #include "rules/meaning.h"
@@ -326,7 +327,8 @@ static struct interval natural_range(const struct facts *facts, const struct ast
     if (ast->meaning == MEANS_AGGREGATE && facts->bound != NULL)
         return facts->bound[ast->number].range;
     if (ast->meaning == MEANS_SIZE)
-        return interval_whole(0, INT64_MAX);
+        return interval_whole(0,
+                              ast->first->meaning == MEANS_LABELS ? RECORD_FIELDS_MAX : INT64_MAX);
     if (ast->meaning == MEANS_TIME_PART)
         return part_range((enum time_part)ast->number, ast->receiver->type);
     if (ast->meaning == MEANS_CONVERT && is_number(ast->first))

@@ -353,6 +353,18 @@ static const struct {
 
 enum { ALIASES = sizeof(aliases) / sizeof(aliases[0]) };
 
+/* What of CEL goes through lists and maps, `labels.exists(l, ...)`, and what to say instead. */
+static const struct {
+    const char *name, *instead;
+} macros[] = {
+    {"all", "name each condition and join them by &&"},
+    {"exists", "name each condition and join them by ||; \"x\" in labels asks for the label x"},
+    {"exists_one", "name each case, the others in it behind a !, and join them by ||"},
+    {"existsOne", "name each case, the others in it behind a !, and join them by ||"},
+    {"filter", "name the conditions themselves; size(labels) is the number of labels"},
+    {"map", "a step of enrich computes labels and numbers of an event"},
+};
+
 static const struct function *function_find(struct text name)
 {
     for (size_t i = 0; i < FUNCTIONS; i++)
@@ -404,10 +416,26 @@ const char *types_call_meant(struct text name, const struct scope *scope)
     return nearest != NULL ? function_called(nearest)->usage : NULL;
 }
 
+/* False when it is none. They follow what they go through; exists(labels.x) is another thing. */
+static bool tell_macro(const struct ast *ast, struct scope *scope)
+{
+    for (size_t i = 0; ast->receiver != NULL && i < sizeof(macros) / sizeof(macros[0]); i++)
+        if (text_equals(ast->text, macros[i].name)) {
+            diagnose(scope->diag, ast->name,
+                     "macros of CEL are not part of this language, and %s() is one: %s",
+                     macros[i].name, macros[i].instead);
+            return true;
+        }
+    return false;
+}
+
 static bool unknown_function(const struct ast *ast, struct scope *scope)
 {
-    const char *nearest = nearest_function(ast->text, scope->kind);
+    const char *nearest;
 
+    if (tell_macro(ast, scope))
+        return false;
+    nearest = nearest_function(ast->text, scope->kind);
     for (int kind = SCOPE_WHERE; nearest == NULL && kind <= SCOPE_CLOSE; kind++)
         nearest = nearest_function(ast->text, (enum scope_kind)kind);
     if (nearest != NULL)

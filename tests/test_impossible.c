@@ -62,6 +62,8 @@ static const struct {
     {"(value > 5) == (value <= 5)", NULL, NULL, "4:7: this can never be true"},
     /* ranges of functions */
     {"size(check) == -1", NULL, NULL, "4:7: this can never be true: size(check) is at least 0"},
+    {"size(labels) == 600", NULL, NULL,
+     "4:7: this can never be true: size(labels) is from 0 to 512"},
     {"check == \"a\" && ts.getHours() >= 24", NULL, NULL,
      "4:23: this can never be true: ts.getHours() is from 0 to 23"},
     {"ts.getDayOfWeek(\"+02:00\") > 6", NULL, NULL,
@@ -147,6 +149,7 @@ static const struct {
     {"int(value) == 0 && value < 0", NULL, NULL}, /* -0.5 */
     {"value + 1 == value", NULL, NULL},           /* 1e20 */
     {"size(check) % 3 == 2", NULL, NULL},
+    {"size(labels) == 512", NULL, NULL},
     {"true", "distinct(host) < 2", NULL},
     {"check in [\"a\", \"b\"]", "distinct(check) >= 2", NULL},
     {"check == \"a\" || has(value)", "distinct(check) >= 2", NULL},

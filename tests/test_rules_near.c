@@ -93,6 +93,34 @@ static void functions_are_told_with_the_one_that_was_meant(void **state)
     check(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
+static void macros_of_cel_are_named_with_what_to_use_instead(void **state)
+{
+#define MACRO(name) "macros of CEL are not part of this language, and " name "() is one: "
+#define CASE(where)                                                                                \
+    HEAD WHERE(where)                                                                              \
+    GOOD_WINDOW GOOD_WHEN TAIL
+    static const struct refusal cases[] = {
+        {CASE("labels.map(l, l == \"x\") == \"y\""),
+         "r.yaml:3:20: " MACRO("map") "a step of enrich computes labels and numbers"},
+        {CASE("labels.filter(l, l == \"x\").size() > 1"),
+         "r.yaml:3:20: " MACRO("filter") "name the conditions themselves"},
+        {CASE("[\"a\", \"b\"].all(x, x != check)"),
+         "r.yaml:3:24: " MACRO("all") "name each condition and join them by &&"},
+        {CASE("labels.exists(l, l == \"x\")"),
+         "r.yaml:3:20: " MACRO("exists") "name each condition and join them by ||"},
+        {CASE("labels.exists_one(l, l == \"x\")"), "r.yaml:3:20: " MACRO("exists_one") "name each"},
+        {CASE("labels.existsOne(l, l == \"x\")"), "r.yaml:3:20: " MACRO("existsOne") "name each"},
+        /* No macros: the word of other languages, and a slip. */
+        {CASE("exists(labels.x)"), "r.yaml:3:13: " MEANT("function", "exists", "\"has\"")},
+        {CASE("check.filterr(5)"), "r.yaml:3:19: there is no function \"filterr\""},
+    };
+#undef CASE
+#undef MACRO
+
+    (void)state;
+    assert_each_refused(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
 static void carets_of_a_wrong_call_stand_below_its_name(void **state)
 {
     static const struct {
@@ -171,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(severities_are_told_with_the_one_that_was_meant),
         cmocka_unit_test(functions_are_told_with_the_one_that_was_meant),
+        cmocka_unit_test(macros_of_cel_are_named_with_what_to_use_instead),
         cmocka_unit_test(carets_of_a_wrong_call_stand_below_its_name),
         cmocka_unit_test(keys_and_words_are_told_with_the_one_that_was_meant),
         cmocka_unit_test(a_hint_is_empty_where_nothing_is_near),
