@@ -22,6 +22,7 @@ struct answering {
     bool is_live; /* the last of what the configuration's daemon reads */
     struct replay_range range;
     char from[UNIT_TEXT_BYTES];
+    int64_t since_ms, before_ms; /* which `from` was made of; 0: it was not */
     const char *marks;
     bool lacks_marks; /* the daemon writes none */
     bool has_records;
@@ -86,7 +87,9 @@ static int prepare_range(struct answering *a, struct error *err)
         return EXIT_OK;
     }
     if (a->range.from == NULL) {
-        unit_format_time(now - since - memory_ms(a), a->from);
+        a->since_ms = since;
+        a->before_ms = memory_ms(a);
+        unit_format_time(now - since - a->before_ms, a->from);
         a->range.from = a->from;
     } else if (run->since_ms > 0) {
         error_set(err, "--since and --from both say where to begin");
@@ -219,6 +222,19 @@ static int open_inputs(struct answering *a, struct error *err)
 
 /* --- the answer -------------------------------------------------------------------------- */
 
+/* What was not found may lie before the stretch that was read, which nobody named. */
+static void remark_since(struct answering *a)
+{
+    char line[256], since[UNIT_TEXT_BYTES], before[UNIT_TEXT_BYTES];
+
+    snprintf(line, sizeof(line),
+             "nothing from before %s was read: that is %s ago (--since), and %s more for windows "
+             "and alerts; a longer --since, or --from, reads further back",
+             a->from, unit_format_duration(a->since_ms, since),
+             unit_format_duration(a->before_ms, before));
+    why_remark(a->why, line);
+}
+
 int why_run(struct why_run *run, const char *command, struct error *err)
 {
     struct answering a = {.run = run, .command = command};
@@ -236,6 +252,8 @@ int why_run(struct why_run *run, const char *command, struct error *err)
                               ? "the input is empty: no record was read"
                               : "the input is empty: no record was read from there on; where the "
                                 "broker cannot look up offsets by time, --from earliest reads all");
+    if (code == EXIT_OK && a.since_ms > 0 && !why_found(a.why))
+        remark_since(&a);
     if (code == EXIT_OK && a.is_live && strcmp(a.config->admin.listen, "off") != 0)
         why_daemon_ask(a.why, a.config->admin.listen);
     if (code == EXIT_OK) {
