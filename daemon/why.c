@@ -10,7 +10,7 @@
 #include "daemon/why_parts.h"
 #include "rules/nearest.h"
 
-enum { INCIDENTS_KEPT = 8, ALERTS_MAX = 4096, DIGITS = 32 };
+enum { INCIDENTS_KEPT = 8, ALERTS_MAX = 4096, DIGITS = 32, NAMES_BYTES = 240 };
 
 /* --- questions -----------------------------------------------------------------------------------
  */
@@ -188,14 +188,34 @@ static char *in_order(const struct rule *rule, const char *asked)
     return to;
 }
 
-/* A key whose names no rule has in this order becomes that of the first rule that has them. */
+static bool is_asked(const struct why_question *question, const struct rule *rule)
+{
+    return question->rule == NULL || strcmp(question->rule, rule->id) == 0;
+}
+
+/* A key whose names the rules that are asked have in another order becomes that of the one with
+ * most names, if that is more than those have that it fits as it is: the names that they lack
+ * would be part of a value. */
 static void order_key(struct why_question *question, const struct rule_set *rules, char **owned)
 {
-    for (uint32_t i = 0; i < rule_set_count(rules); i++)
-        if (names_fit(rule_set_rule(rules, i), question->key))
-            return;
-    for (uint32_t i = 0; i < rule_set_count(rules) && *owned == NULL; i++)
-        *owned = in_order(rule_set_rule(rules, i), question->key);
+    uint32_t names = 0;
+
+    for (uint32_t i = 0; i < rule_set_count(rules); i++) {
+        const struct rule *rule = rule_set_rule(rules, i);
+        if (is_asked(question, rule) && rule->by_count > names && names_fit(rule, question->key))
+            names = rule->by_count;
+    }
+    for (uint32_t i = 0; i < rule_set_count(rules); i++) {
+        const struct rule *rule = rule_set_rule(rules, i);
+        char *ordered = is_asked(question, rule) && rule->by_count > names
+                            ? in_order(rule, question->key)
+                            : NULL;
+        if (ordered == NULL)
+            continue;
+        free(*owned);
+        *owned = ordered;
+        names = rule->by_count;
+    }
     question->key = *owned != NULL ? *owned : question->key;
 }
 
@@ -258,23 +278,44 @@ static const char *key_hint(const struct why_question *question, const struct ru
     return hint;
 }
 
+/* "tenant, host and labels.rack" */
+static const char *names_of(const char *id, const struct rule_set *rules, char to[NAMES_BYTES])
+{
+    size_t used = 0;
+
+    to[0] = '\0';
+    for (uint32_t r = 0; r < rule_set_count(rules); r++) {
+        const struct rule *rule = rule_set_rule(rules, r);
+        for (uint32_t i = 0; strcmp(rule->id, id) == 0 && i < rule->by_count; i++)
+            if (used < NAMES_BYTES)
+                used += (size_t)snprintf(to + used, NAMES_BYTES - used, "%s%s",
+                                         i == 0                    ? ""
+                                         : i + 1 == rule->by_count ? " and "
+                                                                   : ", ",
+                                         rule->by_name[i]);
+    }
+    why_words_mend(to);
+    return to;
+}
+
 static bool check_rules(const struct why_question *question, const struct rule_set *rules,
                         struct error *err)
 {
-    char hint[NEAREST_HINT_BYTES];
+    char hint[NEAREST_HINT_BYTES], names[NAMES_BYTES];
     bool is_known = question->rule == NULL, fits = question->subject != WHY_KEY;
 
     for (uint32_t i = 0; i < rule_set_count(rules); i++) {
         const struct rule *rule = rule_set_rule(rules, i);
-        bool is_asked = question->rule == NULL || strcmp(question->rule, rule->id) == 0;
-        is_known = is_known || is_asked;
-        fits = fits || (is_asked && names_fit(rule, question->key));
+        bool asked = is_asked(question, rule);
+        is_known = is_known || asked;
+        fits = fits || (asked && names_fit(rule, question->key));
     }
     if (!is_known)
         unknown_rule(question->rule, rules, err);
     else if (!fits && question->rule != NULL)
-        error_set(err, "rule %.80s does not count by these names: \"%.200s\"%s", question->rule,
-                  question->key, key_hint(question, rules, hint));
+        error_set(err, "rule %.80s does not count by these names: \"%.200s\"%s; it counts by %s",
+                  question->rule, question->key, key_hint(question, rules, hint),
+                  names_of(question->rule, rules, names));
     else if (!fits)
         error_set(err, "no rule counts by these names: \"%.200s\"%s", question->key,
                   key_hint(question, rules, hint));
@@ -310,7 +351,7 @@ struct why_rule *why_rule_of(struct why *why, const struct rule *rule)
     struct why_rule *of = &vector_add(&why->per_rule);
     memset(of, 0, sizeof(*of));
     of->rule = rule;
-    of->opened_ms = of->closed_ms = of->ended_ms = INT64_MIN;
+    of->opened_ms = of->closed_ms = of->ended_ms = of->since_ms = INT64_MIN;
     return of;
 }
 

@@ -54,6 +54,7 @@ static void note_progress(struct why *why, const struct trace_touch *touch)
         of->by_joining = touch->fate != TRACE_OPENED;
         of->by_closing = touch->fate == TRACE_CLOSED;
         of->incident = touch->incident;
+        of->since_ms = id128_equal(of->opened_id, touch->incident) ? of->opened_ms : INT64_MIN;
     }
     if (touch->touch->kind <= TOUCH_REPEAT && touch->touch->text != NULL) {
         of->newest_ms = touch->touch->text->ts_ms;
@@ -74,6 +75,7 @@ static void note_held(struct why *why, struct why_rule *of, const struct inciden
         of->opened = of->as_member = true;
         of->by_joining = of->by_closing = false;
         of->incident = incident->id;
+        of->since_ms = incident->at_ms;
     }
 }
 
@@ -100,24 +102,28 @@ static void put_steps(const struct trace_touch *touch, bool negated, char *to, s
                                      touch->rule->step[i].name);
 }
 
-static void note_ended(struct why *why, struct why_rule *of, const struct trace_touch *touch)
+/* "maint, which must not, came by r1 maint" */
+static void put_end(struct why *why, const struct trace_touch *touch, char *to, size_t bytes)
 {
     const struct why_alert *alert = why_alert_of(why, touch->touch->alert, touch->touch->text);
     char steps[160];
 
-    of->ended_ms = touch->touch->order.at_ms;
     put_steps(touch, true, steps, sizeof(steps));
     if (touch->rule->form_kind == FORM_EXPECT)
-        snprintf(of->ended, sizeof(of->ended), "the next came, %s,", why_alert_name(alert));
+        snprintf(to, bytes, "the next came, %s,", why_alert_name(alert));
     else if (touch->rule->form_kind != FORM_SEQUENCE)
-        snprintf(of->ended, sizeof(of->ended), "when held no more, by %s,", why_alert_name(alert));
+        snprintf(to, bytes, "when held no more, by %s,", why_alert_name(alert));
     else if (steps[0] != '\0')
-        snprintf(of->ended, sizeof(of->ended), "%s, which must not, came by %s", steps,
-                 why_alert_name(alert));
+        snprintf(to, bytes, "%s, which must not, came by %s", steps, why_alert_name(alert));
     else
-        snprintf(of->ended, sizeof(of->ended), "%s came between, which nothing may",
-                 why_alert_name(alert));
-    why_words_mend(of->ended);
+        snprintf(to, bytes, "%s came between, which nothing may", why_alert_name(alert));
+    why_words_mend(to);
+}
+
+static void note_ended(struct why *why, struct why_rule *of, const struct trace_touch *touch)
+{
+    of->ended_ms = touch->touch->order.at_ms;
+    put_end(why, touch, of->ended, sizeof(of->ended));
 }
 
 /* What comes after the touch that is told of: it ends what the key waited for, or the window that
@@ -160,12 +166,35 @@ static void note_vain(struct why *why, const struct trace_touch *touch, const st
     else if (held && touch->near < key->near)
         snprintf(of->vain, sizeof(of->vain), "nothing may come between its steps; it ended: %s",
                  key->state);
-    else if (touch->fate == TRACE_NO_KEY) {
+    else if (touch->fate == TRACE_NO_KEY && key->was[0] != '\0' &&
+             touch->touch->order.at_ms < key->was_next_ms) {
+        char time[WHY_TIME_BYTES];
+        put_steps(touch, false, steps, sizeof(steps));
+        snprintf(of->vain, sizeof(of->vain),
+                 "it is %s, and what had come before was over: %s; %s at %s",
+                 steps[0] != '\0' ? steps : "no step", key->was, key->ended,
+                 why_time(why, key->ended_ms, time));
+    } else if (touch->fate == TRACE_NO_KEY) {
         put_steps(touch, false, steps, sizeof(steps));
         snprintf(of->vain, sizeof(of->vain), "it is %s, and what has to come before had not come",
                  steps[0] != '\0' ? steps : "no step");
     }
     why_words_mend(of->vain);
+}
+
+/* Steps had come in a sequence, and the touch ends them before their time: what had come, NULL
+ * where there is no such thing. */
+static const char *end_chain(struct why *why, struct why_key *key, const struct trace_touch *touch)
+{
+    if (touch->rule->form_kind != FORM_SEQUENCE || touch->touch->kind > TOUCH_REPEAT ||
+        touch->fate > TRACE_WATCHED || key->state[0] == '\0' ||
+        touch->touch->order.at_ms >= key->next_ms || touch->near >= key->near)
+        return NULL;
+    snprintf(key->was, sizeof(key->was), "%s", key->state);
+    put_end(why, touch, key->ended, sizeof(key->ended));
+    key->was_next_ms = key->next_ms;
+    key->ended_ms = touch->touch->order.at_ms;
+    return key->was;
 }
 
 /* How the key is after the touch. */
@@ -209,8 +238,9 @@ static bool is_expiry(const struct why *why, const struct touch *touch)
     return false;
 }
 
+/* `over`: the steps of a sequence that the touch ends; NULL: it ends none. */
 static void note_touch(struct why *why, const struct trace_touch *touch,
-                       const struct why_place *place)
+                       const struct why_place *place, const char *over)
 {
     static const char *const words[] = {
         [TRACE_NO_KEY] = "no-key", [TRACE_WATCHED] = "counted", [TRACE_OPENED] = "opened",
@@ -249,6 +279,11 @@ static void note_touch(struct why *why, const struct trace_touch *touch,
         why_rule_of(why, touch->rule)->expired_incident = touch->incident;
     note.text =
         why_words_touched(touch, why_alert_name(alert), expired ? why->config->expire_ms : 0);
+    if (over != NULL) {
+        char *text = why_format("%s; that ends: %s", note.text, over);
+        free(note.text);
+        note.text = text;
+    }
     why_note(why, note);
 }
 
@@ -315,7 +350,8 @@ static bool matters_to_event(const struct why *why, const struct trace_touch *to
            (touch->fate == TRACE_WATCHED && at_ms > why->event_ms - touch->rule->window_ms);
 }
 
-/* A problem with other values than before, which the rule does not match any more. */
+/* A problem with other values than before, which the rule does not match any more, or counts for
+ * another key. */
 static void note_end(struct why *why, const struct trace_touch *touch)
 {
     const struct event_view view = {.text = touch->touch->text,
@@ -326,6 +362,38 @@ static void note_end(struct why *why, const struct trace_touch *touch)
     rule_explain_where(touch->rule, &view, &why->explanation);
     if (why->explanation.truth != TRUTH_TRUE)
         why_note_failure(why, touch->rule, view.et_ms);
+    if (touch->fate == TRACE_CLOSED) {
+        struct why_rule *of = why_rule_of(why, touch->rule);
+        of->by_leaving = true;
+        of->left = touch->incident;
+    }
+}
+
+/* A touch of the key that is asked for. One that finds no key there, and leaves none, is of it
+ * where it had been there before. */
+static void watch_asked_key(struct why *why, const struct trace_touch *touch,
+                            const struct why_place *place)
+{
+    struct why_key *key = why_watched_key(why, touch->touch->key);
+    struct text values[RULE_BY_MAX];
+
+    if (!why_asks_rule(why, touch->rule))
+        return;
+    if (touch->key == NULL) {
+        if (key != NULL && touch->touch->kind <= TOUCH_REPEAT)
+            note_touch(why, touch, place, NULL);
+        return;
+    }
+    for (uint32_t i = 0; i < touch->key->count; i++)
+        values[i] = key_text_value(touch->key, i);
+    if (!why_key_is(touch->rule, values, why->question.key))
+        return;
+    watch_key(why, touch->touch->key);
+    key = why_watched_key(why, touch->touch->key);
+    follow(why, touch);
+    note_progress(why, touch);
+    note_touch(why, touch, place, end_chain(why, key, touch));
+    remember_state(key, touch);
 }
 
 void why_watch_touched(void *self, const struct trace_touch *touch)
@@ -341,17 +409,7 @@ void why_watch_touched(void *self, const struct trace_touch *touch)
     if (is_over || why_is_too_late(why, told->order.at_ms))
         return;
     if (why->question.subject == WHY_KEY) {
-        struct text values[RULE_BY_MAX];
-        if (touch->key == NULL || !why_asks_rule(why, touch->rule))
-            return;
-        for (uint32_t i = 0; i < touch->key->count; i++)
-            values[i] = key_text_value(touch->key, i);
-        if (!why_key_is(touch->rule, values, why->question.key))
-            return;
-        watch_key(why, told->key);
-        follow(why, touch);
-        note_progress(why, touch);
-        note_touch(why, touch, &place);
+        watch_asked_key(why, touch, &place);
         return;
     }
     struct why_key *key = why_watched_key(why, told->key);
@@ -359,6 +417,7 @@ void why_watch_touched(void *self, const struct trace_touch *touch)
         return;
     remember_place(why, told, &place);
     if (why->question.subject == WHY_EVENT) {
+        const char *over = end_chain(why, key, touch);
         if (why_is_asked_event(why, &place)) {
             why->touched = true;
             if (told->kind == TOUCH_CLEAR && !why->asked_clear)
@@ -370,15 +429,17 @@ void why_watch_touched(void *self, const struct trace_touch *touch)
             note_progress(why, touch);
         if (id128_equal(told->alert, why->alert) || has_ended ||
             matters_to_event(why, touch, &place))
-            note_touch(why, touch, &place);
+            note_touch(why, touch, &place, over);
         remember_state(key, touch);
         return;
     }
+    const char *over = end_chain(why, key, touch);
+    remember_state(key, touch);
     if (touch->fate >= TRACE_OPENED && !why_is_it(why, touch->incident))
         return; /* of another incident of the same key */
     if (touch->fate == TRACE_JOINED)
         become_member(why, told->alert, told->text, false);
-    note_touch(why, touch, &place);
+    note_touch(why, touch, &place, over);
 }
 
 /* --- incidents -----------------------------------------------------------------------------------

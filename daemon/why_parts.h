@@ -98,10 +98,13 @@ struct why_rule {
     char waits[160];  /* what the key's timer did at next_ms, when nothing had come before */
     int64_t ended_ms; /* when something came that ended it; INT64_MIN: nothing */
     char ended[400];
-    char vain[600]; /* why the event that is asked for is held by no key; "": it is held */
-    bool opened;    /* what is asked for opened an incident, or joined one */
+    char vain[1000]; /* why the event that is asked for is held by no key; "": it is held */
+    bool opened;     /* what is asked for opened an incident, or joined one */
     bool by_joining;
-    bool by_closing;           /* it joined, and its number closed the incident */
+    bool by_closing; /* it joined, and its number closed the incident */
+    bool by_leaving; /* the event that is asked for left it, and that closed `left` */
+    struct id128 left;
+    int64_t since_ms;          /* when `incident` opened; INT64_MIN: not told */
     bool as_member;            /* it opened by another, with this one among its members */
     int64_t own_ms, newest_ms; /* own times of the alert's problem that counts, and of its change */
     struct id128 incident;
@@ -127,6 +130,9 @@ struct why_key {
     int64_t next_ms;
     double near;
     char state[300];
+    /* The newest chain of steps that something ended, before its time; "": none. */
+    char was[300], ended[400];
+    int64_t ended_ms, was_next_ms;
 };
 
 struct why {

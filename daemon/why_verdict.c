@@ -329,6 +329,27 @@ static const struct why_rule *in_vain(const struct why *why)
     return NULL;
 }
 
+/* The incidents that closed because the event's values are others than its alert had: its rule no
+ * longer matches, or counts it for another key. False: there is none. */
+static bool say_closed(struct why *why, const char *before)
+{
+    bool has_said = false;
+
+    for (size_t i = 0; i < why->per_rule.count; i++) {
+        const struct why_rule *of = &why->per_rule.at[i];
+        if (!of->by_leaving)
+            continue;
+        say(why, "%sit ended its alert for rule %s, ", has_said ? "; " : before, of->rule->id);
+        if (of->failed > 0)
+            say(why, "whose where no longer holds: %s", of->cause.text);
+        else
+            say(why, "which counts it for another key now");
+        say_incident(why, "; that closed incident ", of->left);
+        has_said = true;
+    }
+    return has_said;
+}
+
 static void judge_event(struct why *why)
 {
     const struct why_rule *best = farthest(why);
@@ -351,12 +372,18 @@ static void judge_event(struct why *why)
         say_incident(why, " incident ", best->incident);
         say(why, " of rule %s", best->rule->id);
         if (best->as_member)
-            say_time(why, ", which opened at ", best->opened_ms);
-        else if (best->by_joining && best->opened_ms != INT64_MIN)
-            say_time(why, ", open since ", best->opened_ms);
+            say_time(why, ", which opened at ", best->since_ms);
+        else if (best->by_joining && best->since_ms != INT64_MIN)
+            say_time(why, ", open since ", best->since_ms);
         if (best->by_closing)
             say(why, ", and closed it by its number");
         say_mute(why, best->incident);
+        say_closed(why, "; ");
+    } else if (say_closed(why, "")) {
+        if (best != NULL && best->near > 0) {
+            say(why, "; ");
+            say_watched(why, best);
+        }
     } else if (why->touched && in_vain(why) != NULL && (best == NULL || best->near <= 0)) {
         say(why, "rule %s: %s", in_vain(why)->rule->id, in_vain(why)->vain);
     } else if (why->touched && best != NULL) {
@@ -438,6 +465,20 @@ static const struct rule *asked_of_incidents(const struct why *why)
     return NULL;
 }
 
+/* Of a rule with one name, other names in the key are part of that one's value. */
+static void say_lone_name(struct why *why)
+{
+    const char *first = strchr(why->question.key, '=');
+
+    if (why->question.rule == NULL || first == NULL || strchr(first + 1, '=') == NULL)
+        return;
+    for (uint32_t i = 0; i < rule_set_count(why->rules); i++) {
+        const struct rule *rule = rule_set_rule(why->rules, i);
+        if (strcmp(rule->id, why->question.rule) == 0 && rule->by_count == 1)
+            say(why, "; rule %s counts by %s alone", rule->id, rule->by_name[0]);
+    }
+}
+
 static void judge_key(struct why *why)
 {
     const struct rule *above = asked_of_incidents(why);
@@ -449,6 +490,7 @@ static void judge_key(struct why *why)
     if (!why->found) {
         say(why, "no event of this input has this key%s",
             why->question.at_ms != INT64_MAX ? " up to then" : "");
+        say_lone_name(why);
         return;
     }
     if (why->key_dropped == why->key_events) {

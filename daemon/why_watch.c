@@ -205,12 +205,14 @@ static double share_held(const struct explanation *explanation)
     return explanation->count > 0 ? held / (double)explanation->count : 0;
 }
 
-/* The rules that come nearest to matching: most of their tests hold. */
+/* The rules that come nearest to matching: most of their tests hold, and of equals those first that
+ * are about the event's check. */
 static void tell_nearest(struct why *why, const struct event *ev, const struct why_place *place)
 {
     struct nearest {
         const struct rule *rule;
         double share;
+        bool names_check;
     } nearest[NEAREST_RULES];
     size_t count = 0;
 
@@ -223,15 +225,18 @@ static void tell_nearest(struct why *why, const struct event *ev, const struct w
             continue;
         }
         double share = share_held(&why->explanation);
-        why->names_check = why->names_check || !fails_at_check(&why->explanation);
+        bool names_check = !fails_at_check(&why->explanation);
+        why->names_check = why->names_check || names_check;
         size_t at = count < NEAREST_RULES ? count++ : NEAREST_RULES;
-        while (at > 0 && nearest[at - 1].share < share) {
+        while (at > 0 &&
+               (nearest[at - 1].share < share ||
+                (nearest[at - 1].share == share && names_check && !nearest[at - 1].names_check))) {
             if (at < NEAREST_RULES)
                 nearest[at] = nearest[at - 1];
             at--;
         }
         if (at < NEAREST_RULES)
-            nearest[at] = (struct nearest){rule, share};
+            nearest[at] = (struct nearest){rule, share, names_check};
     }
     for (size_t i = 0; i < count; i++) {
         explain_failure(why, nearest[i].rule, ev);
@@ -286,6 +291,19 @@ static void tell_rules(struct why *why, const struct trace_decision *decision)
     }
 }
 
+static bool ends_nothing(const struct trace_decision *decision)
+{
+    return decision->outcome == TRACE_CLEAR_OF_NONE || decision->outcome == TRACE_CLEAR_OF_CLOSED;
+}
+
+/* The line before it of the alert is this one. */
+static bool says_the_same(struct why *why, const struct event *ev, const char *text)
+{
+    const struct why_note *last = why_notes_last_of(why_list_for(why, ev->et_ms), ev->fingerprint);
+
+    return last != NULL && strcmp(last->text, text) == 0;
+}
+
 static void note_decision(struct why *why, const struct trace_decision *decision,
                           const struct why_place *place)
 {
@@ -296,14 +314,19 @@ static void note_decision(struct why *why, const struct trace_decision *decision
     if (decision->outcome == TRACE_REPEATED && decision->counted == TRACE_DUPLICATE &&
         why_fold(why, what, ev->fingerprint, ev->et_ms))
         return;
-    why_note(why,
-             (struct why_note){.at_ms = ev->et_ms,
-                               .class = ORDER_EVENT,
-                               .stage = STAGE_DEDUP,
-                               .place = *place,
-                               .what = what,
-                               .alert = ev->fingerprint,
-                               .text = why_words_decided(why, decision, why_alert_name(alert))});
+    char *text = why_words_decided(why, decision, why_alert_name(alert));
+    if (ends_nothing(decision) && says_the_same(why, ev, text) &&
+        why_fold(why, what, ev->fingerprint, ev->et_ms)) {
+        free(text);
+        return;
+    }
+    why_note(why, (struct why_note){.at_ms = ev->et_ms,
+                                    .class = ORDER_EVENT,
+                                    .stage = STAGE_DEDUP,
+                                    .place = *place,
+                                    .what = what,
+                                    .alert = ev->fingerprint,
+                                    .text = text});
 }
 
 static void follow_alert(struct why *why, const struct trace_decision *decision,
@@ -382,10 +405,11 @@ static void follow_values(struct why *why, const struct trace_decision *decision
         struct why_rule *of = why_rule_of(why, rule);
         if (!hears(rule, ev))
             continue;
-        if (rule->input == RULE_INPUT_ALERTS && decision->flapping &&
-            decision->counted == TRACE_DUPLICATE) {
+        bool is_calmed = rule->input == RULE_INPUT_ALERTS && decision->flapping &&
+                         decision->counted == TRACE_DUPLICATE;
+        if (is_calmed && !explain_failure(why, rule, ev)) {
             of->flapping++;
-        } else if (has_route(decision, rule)) {
+        } else if (!is_calmed && has_route(decision, rule)) {
             of->repeats += decision->counted == TRACE_DUPLICATE;
             of->reached += decision->counted == TRACE_ROUTED;
         } else if (!explain_failure(why, rule, ev)) {

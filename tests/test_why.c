@@ -142,6 +142,10 @@ static const struct row story_rows[] = {
     {"a key whose events fail", rules, story, "host=db3", "full", 0, true,
      "rule full: where does not hold for any of 2 problem events; the nearest: value > 90: 60.5 > "
      "90 is false"},
+    /* They flap, and none of them would have matched. */
+    {"a key whose events flap and fail", rules, story, "host=f", "full", 0, true,
+     "rule full: where does not hold for any of 3 problem events; the nearest: value > 90: the "
+     "event has no value"},
     {"a key of an absent label", rules, story, "labels.rack=", "fans", 0, true,
      "rule fans: count() 1 of 2 at " T "43.000Z; the oldest left at " T "45.000Z"},
 };
@@ -241,6 +245,23 @@ static const struct row forms_rows[] = {
     {"the end of the input", forms, forms_story, "t/0/16", NULL, 0, true,
      "rule seq: 1 of 2 steps: a: down on h11/a; waits for b at 2001-09-09T01:47:09.000Z; the input "
      "ends before 2001-09-09T01:47:19.000Z"},
+};
+
+/* A step that must not come ends what had begun; the last `lost` comes when its time is over. */
+static const struct put broken_story[] = {
+    /* 0 */ {0, "h1/a", "down", ""},
+    /* 1 */ {1000, "h1/a", "up", ""},
+    /* 2 */ {2000, "h1/a", "lost", ""},
+    /* 3 */ {15000, "h1/b", "lost", ""},
+    /* 4 */ {30000, "end", "end", ""},   {0, NULL, NULL, NULL},
+};
+
+static const struct row broken_rows[] = {
+    {"a later step of what has ended", forms, broken_story, "t/0/2", NULL, 0, true,
+     "rule seq: it is b, and what had come before was over: 1 of 2 steps: a: down on h1/a; waits "
+     "for b; up, which must not, came by h1/a up at " T "41.000Z"},
+    {"and one after its time", forms, broken_story, "t/0/3", NULL, 0, true,
+     "rule seq: it is b, and what has to come before had not come"},
 };
 
 static const char enriching[] =
@@ -409,10 +430,60 @@ static const struct put cooling_story[] = {
     /* 6 */ {901, "g", "temp", BENCH_CLEAR},
     /* 7 */ {2000, "i", "temp", VALUE("95") ",\"severity\":\"warning\""},
     /* 8 */ {2100, "i", "temp", VALUE("96") ",\"severity\":\"critical\""},
+    /* Another incident of the key, which is not what 1 and 2 joined. */
+    /* 9 */ {3000, "h", "temp", VALUE("91")},
     {0, NULL, NULL, NULL},
 };
 
+/* Other values end an alert for a rule, or move it to another key, while others count it on. */
+static const char leaving[] =
+    "rules:\n- id: bad\n  where: check == \"c\" && severity >= MAJOR\n  by: [host]\n  window: 1m\n"
+    "  when: count() >= 1\n  incident: {title: t}\n  close: cleared()\n"
+    "- id: half\n  where: check == \"c\"\n  by: [host]\n  window: open\n  when: count() >= 2\n"
+    "  incident: {title: t}\n  close: cleared()\n"
+    "- id: racks\n  where: check == \"d\"\n  by: [labels.rack]\n  window: 1m\n"
+    "  when: count() >= 1\n  incident: {title: t}\n  close: cleared()\n";
+
+static const struct put leaving_story[] = {
+    /* 0 */ {0, "h", "c", ",\"severity\":\"major\""},
+    /* 1 */ {1000, "h", "c", ",\"severity\":\"warning\""},
+    /* 2 */ {2000, "m", "d", RACK("r")},
+    /* 3 */ {3000, "m", "d", RACK("s")},
+    {0, NULL, NULL, NULL},
+};
+
+/* Equal shares of their tests hold; one is about the check. */
+static const char alike[] =
+    "rules:\n- id: a\n  where: check == \"smart\" && severity >= WARNING\n  by: [host]\n"
+    "  window: 1m\n  when: count() >= 1\n  incident: {title: t}\n  close: cleared()\n"
+    "- id: b\n  where: check == \"down\" && severity >= CRITICAL\n  by: [host]\n"
+    "  window: 1m\n  when: count() >= 1\n  incident: {title: t}\n  close: cleared()\n";
+
+/* The one name of the first would take the other's as part of its value. */
+static const char nested[] =
+    "rules:\n- id: racks\n  where: check == \"down\"\n  by: [labels.rack]\n  window: open\n"
+    "  when: count() >= 9\n  incident: {title: t}\n  close: cleared()\n"
+    "- id: hosts\n  where: check == \"down\"\n  by: [host, labels.rack]\n  window: open\n"
+    "  when: count() >= 2\n  incident: {title: t}\n  close: cleared()\n"
+    "- id: all\n  where: check == \"down\"\n  window: open\n"
+    "  when: count() >= 9\n  incident: {title: t}\n  close: cleared()\n";
+
 static const struct row beside_rows[] = {
+    {"one that leaves an incident, which closes", leaving, leaving_story, "t/0/1", NULL, 0, true,
+     "it ended its alert for rule bad, whose where no longer holds: severity >= MAJOR: WARNING >= "
+     "MAJOR is false; that closed incident #; rule half: count() 1 of 2 at " T "41.000Z"},
+    {"one that leaves an incident for another", leaving, leaving_story, "t/0/3", NULL, 0, true,
+     "it opened incident # of rule racks; it ended its alert for rule racks, which counts it for "
+     "another key now; that closed incident #"},
+    {"of equals the one about the check", alike, beside_story, "t/0/0", NULL, 0, true,
+     "no rule matches; the nearest is rule b: where does not hold: severity >= CRITICAL: MAJOR >= "
+     "CRITICAL is false"},
+    {"a key whose order fits another rule", nested, beside_story, "labels.rack=r host=h0", "hosts",
+     0, true, "rule hosts: count() 1 of 2 at " T "40.000Z"},
+    {"the same of all rules", nested, beside_story, "labels.rack=r host=h0", NULL, 0, true,
+     "rule hosts: count() 1 of 2 at " T "40.000Z"},
+    {"a name that the rule does not count by", nested, beside_story, "tenant=default host=h0",
+     "all", 0, false, "no event of this input has this key; rule all counts by tenant alone"},
     {"an event that joins by its number", cooling, cooling_story, "t/0/1", NULL, 0, true,
      "it joined incident # of rule hot, open since " T "40.000Z"},
     {"one whose number closes", cooling, cooling_story, "t/0/2", NULL, 0, true,
@@ -969,6 +1040,62 @@ static void the_story_is_told_in_order(void **state)
     bench_destroy(bench);
 }
 
+/* The answer about a key of that input, as a person gets it. */
+static char *story_of_key(const char *rules_text, const struct put *puts, const char *key)
+{
+    struct bench *bench = bench_of(rules_text, puts);
+    struct why_question question;
+    struct error err = {""};
+
+    assert_int_equal(why_ask_whynot(key, &question, &err), 0);
+    struct why *why = answer(bench, &question);
+    char *text = text_of(why);
+    why_destroy(why);
+    bench_destroy(bench);
+    return text;
+}
+
+static void what_ends_a_sequence_has_a_line_in_the_story_of_its_key(void **state)
+{
+    (void)state;
+    char *text = story_of_key(forms, broken_story, "host=h1");
+
+    if (strstr(text, "rule seq counts h1/a up; that ends: 1 of 2 steps: a: down on h1/a; waits for "
+                     "b\n") == NULL ||
+        strstr(text, "rule seq counts h1/a lost, and holds nothing of it\n") == NULL)
+        fail_msg("%s", text);
+    free(text);
+}
+
+static void clears_of_nothing_are_one_line(void **state)
+{
+    (void)state;
+    static const struct put puts[] = {{0, "h", "fan", BENCH_CLEAR},
+                                      {100, "h", "fan", BENCH_CLEAR},
+                                      {200, "h", "fan", BENCH_CLEAR},
+                                      {0, NULL, NULL, NULL}};
+    char *text = story_of_key(two_names, puts, "resource=h check=fan");
+
+    if (strstr(text, "none is open of h fan (3 of them, until " T "40.200Z)\n") == NULL)
+        fail_msg("%s", text);
+    free(text);
+}
+
+static void a_key_by_other_names_is_told_the_right_ones(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_of(nested, beside_story);
+    struct why_question question;
+    struct error err = {""};
+
+    assert_int_equal(why_ask_whynot("site=fra", &question, &err), 0);
+    question.rule = "hosts";
+    assert_null(why_create(&question, bench->rules, &bench->config, &err));
+    assert_string_equal(err.text, "rule hosts does not count by these names: \"site=fra\"; it "
+                                  "counts by tenant, host and labels.rack");
+    bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -982,6 +1109,11 @@ int main(void)
          &(struct questions)QUESTIONS(beside_rows)},
         {"each_form_says_what_became_of_a_key", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(forms_rows)},
+        {"a_sequence_that_was_ended_is_told_as_begun", each_question_has_its_verdict, NULL, NULL,
+         &(struct questions)QUESTIONS(broken_rows)},
+        cmocka_unit_test(what_ends_a_sequence_has_a_line_in_the_story_of_its_key),
+        cmocka_unit_test(clears_of_nothing_are_one_line),
+        cmocka_unit_test(a_key_by_other_names_is_told_the_right_ones),
         {"a_rule_on_incidents_says_what_became_of_a_key", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(composed_rows)},
         {"events_that_tocsin_makes_have_their_verdict_too", each_question_has_its_verdict, NULL,
