@@ -29,6 +29,7 @@ from write import payload_of, write
 
 WORKERS, TAKES, EPOCHS = (1, 2, 3, 4, 8), (1, 7, 512, 65536), (1, 20, 200)
 CONTEXT = 3
+IMPOSSIBLE = "can never be|is always true|no rule of `of` has|an incident has no"
 DRAWS_MAX = 20  # of one seed, while its rules are refused as impossible
 CHUNK = 50  # seeds that a process takes at a time
 
@@ -234,7 +235,7 @@ def is_refusal(got):
 
 def is_impossible(got):
     """Refused as nothing can meet it, or all does, or as incidents do not have it: which that are, the generator does not know."""
-    return is_refusal(got) and re.search("can never be|is always true|no rule of `of` has|an incident has no", got[0]) is not None
+    return is_refusal(got) and re.search(IMPOSSIBLE, got[0]) is not None
 
 
 # ---- all of it ----
