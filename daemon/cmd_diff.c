@@ -375,6 +375,7 @@ static int report(struct comparison *c, struct error *err)
         error_set(err, "standard output cannot be written: %s", strerror(errno));
         return EXIT_IO;
     }
+    replay_range_say_empty(&c->options.range, report.engine[DIFF_OLD].records, stderr);
     if (!c->options.quiet)
         fprintf(stderr,
                 "compared %" PRIu64

@@ -346,6 +346,7 @@ static int report(struct replay *replay, struct error *err)
         code = write_ledger(replay, &ledger, err);
     if (!replay->options.quiet)
         print_speed(replay, &ledger.engine);
+    replay_range_say_empty(&replay->options.range, ledger.engine.records, stderr);
     if (code == EXIT_OK && !ledger_check(&ledger, &difference)) {
         *err = difference;
         code = EXIT_INTERNAL;

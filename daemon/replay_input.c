@@ -35,6 +35,7 @@ struct replay_input {
 /* One form of input: a row of the table below. */
 struct form {
     const char *ending; /* NULL: any other */
+    bool lends_time;    /* there may be records without log time: their events lend them one */
     int (*open)(const char *const *paths, size_t count, const char *topic,
                 struct replay_input *input, struct error *err);
 };
@@ -76,9 +77,9 @@ static int open_lines(const char *const *paths, size_t count, const char *topic,
 }
 
 static const struct form forms[] = {
-    {".trec", open_recording},
-    {".tlog", open_tlog},
-    {NULL, open_lines},
+    {".trec", false, open_recording},
+    {".tlog", true, open_tlog},
+    {NULL, true, open_lines},
 };
 
 static const struct form *form_of(const char *path)
@@ -195,6 +196,7 @@ int replay_input_open(const char *const *paths, size_t count, const char *topic,
                       struct error *err)
 {
     const struct form *form = form_of(paths[0]);
+    struct range_config own;
     struct replay_input *input;
     int rc;
 
@@ -217,6 +219,11 @@ int replay_input_open(const char *const *paths, size_t count, const char *topic,
     if (rc != 0) {
         free(input);
         return rc;
+    }
+    if (range != NULL) {
+        own = *range;
+        own.lends_time = form->lends_time;
+        range = &own;
     }
     return finish_open(input, range, out, err);
 }

@@ -128,6 +128,14 @@ int replay_range_open(const struct replay_range *range, const struct option_list
     return open_topics(range, config, &cut, command, like, out, err);
 }
 
+void replay_range_say_empty(const struct replay_range *range, uint64_t records, FILE *to)
+{
+    if (records == 0 && (range->from != NULL || range->to != NULL))
+        fprintf(to, "note: the input has no record from %s to %s\n",
+                range->from != NULL ? range->from : "its beginning",
+                range->to != NULL ? range->to : "its end");
+}
+
 int replay_range_speed(const char *text, uint32_t *speed, struct error *err)
 {
     char *end = NULL;

@@ -57,7 +57,8 @@ struct replay_range {
     {                                                                                               \
         "--to", OPTION_TEXT, (where) + offsetof(struct replay_range, to), "WHERE", NULL,            \
             "Ends each partition before its first record of this log time or later, or before "     \
-            "offset:N; latest is all that is there now.",                                           \
+            "offset:N; latest is all that is there now. JSON lines have no log time: that of a "    \
+            "line's first event stands for it.",                                                    \
             0, 0, NULL                                                                              \
     }
 
@@ -69,6 +70,10 @@ int replay_range_open(const struct replay_range *range, const struct option_list
                       const struct config *config, uint32_t speed, const char *command,
                       const struct replay_input *like, struct replay_input **out,
                       struct error *err);
+
+/* A note where a stretch was asked for and `records`, what was read of it, is 0: an answer from
+ * nothing may look like one from something. */
+void replay_range_say_empty(const struct replay_range *range, uint64_t records, FILE *to);
 
 /* "1x", "10x", "0.5x" -> thousandths. 0, or -EINVAL with a sentence. */
 int replay_range_speed(const char *text, uint32_t *speed, struct error *err);

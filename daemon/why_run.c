@@ -248,9 +248,11 @@ int why_run(struct why_run *run, const char *command, struct error *err)
             break;
     }
     if (code == EXIT_OK && !a.has_records)
-        why_remark(a.why, a.range.from == NULL
+        why_remark(a.why, a.range.from == NULL && a.range.to == NULL
                               ? "the input is empty: no record was read"
-                              : "the input is empty: no record was read from there on; where the "
+                          : a.files.count > 0
+                              ? "the input is empty: the files have no record of that stretch"
+                              : "the input is empty: no record was read of that stretch; where the "
                                 "broker cannot look up offsets by time, --from earliest reads all");
     if (code == EXIT_OK && a.since_ms > 0 && !why_found(a.why))
         remark_since(&a);

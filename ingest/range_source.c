@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "ingest/decoder.h"
 
 enum { FEEDS_MAX = 4096, PRIME = 512, REACH_S = 30, WAIT_NS = 2000000 };
 
@@ -17,9 +18,13 @@ struct range_feed {
     /* What the inner feed gave out and has not got back: records [at, count). */
     const struct record *batch;
     size_t at, count;
-    size_t given;       /* of them, out with our reader */
-    int64_t next;       /* offset behind the last record that was passed over or given out */
-    int64_t end_offset; /* ends here at the latest */
+    size_t given;            /* of them, out with our reader */
+    int64_t next;            /* offset behind the last record that was passed over or given out */
+    int64_t end_offset;      /* ends here at the latest */
+    struct decoder *decoder; /* NULL: events lend no time, or nobody asks for it */
+    int64_t timed;           /* offset of the record whose time was told last; -1: none */
+    int64_t last_ms;         /* that time; LOG_TIME_NONE: none yet */
+    bool had_log_time;
     bool is_over;
 };
 
@@ -44,27 +49,57 @@ static struct range_feed *feed_of(struct feed *base)
 
 /* ---- bounds and pace ---- */
 
-static bool is_before(const struct range_bound *bound, const struct record *record)
+/* The time of the first event, which does not depend on the tenant; LOG_TIME_NONE: it has none. */
+static int64_t lent_time(struct range_feed *feed, const struct record *record)
 {
-    switch (bound->kind) {
+    const struct decode_result *decoded =
+        decoder_decode(feed->decoder, FORMAT_AUTO, record->payload, record->bytes,
+                       (struct text){"default", sizeof("default") - 1});
+
+    return decoded->draft_count > 0 && decoded->drafts[0].has_time ? decoded->drafts[0].time_ms
+                                                                   : LOG_TIME_NONE;
+}
+
+/* Asked in the order of the records. The one at the end of a range is asked for again. */
+static int64_t time_of(struct range_feed *feed, const struct record *record)
+{
+    int64_t time = record->log_time_ms;
+
+    if (record->offset == feed->timed)
+        return feed->last_ms;
+    if (time != LOG_TIME_NONE)
+        feed->had_log_time = true;
+    else if (feed->decoder != NULL && record->payload != NULL && !feed->had_log_time)
+        time = lent_time(feed, record);
+    feed->timed = record->offset;
+    if (time != LOG_TIME_NONE)
+        feed->last_ms = time;
+    return feed->last_ms;
+}
+
+/* LOG_TIME_NONE is less than every time. */
+static bool is_before(struct range_feed *feed, const struct record *record)
+{
+    const struct range_bound *from = &feed->source->config.from;
+
+    switch (from->kind) {
     case RANGE_ANY:
         break;
     case RANGE_TIME:
-        return record->log_time_ms == LOG_TIME_NONE || record->log_time_ms < bound->value;
+        return time_of(feed, record) < from->value;
     case RANGE_OFFSET:
-        return record->offset < bound->value;
+        return record->offset < from->value;
     }
     return false;
 }
 
-static bool is_beyond(const struct range_feed *feed, const struct record *record)
+static bool is_beyond(struct range_feed *feed, const struct record *record)
 {
     const struct range_bound *to = &feed->source->config.to;
 
     if (record->offset >= feed->end_offset)
         return true;
-    return to->kind == RANGE_TIME && record->log_time_ms != LOG_TIME_NONE &&
-           record->log_time_ms >= to->value;
+    return to->kind == RANGE_TIME && time_of(feed, record) >= to->value;
 }
 
 /* Log times up to here are due. */
@@ -237,9 +272,11 @@ static void range_close(struct source *base)
 
     if (source == NULL)
         return;
-    for (size_t i = 0; i < source->feed_count; i++)
+    for (size_t i = 0; i < source->feed_count; i++) {
         if (source->feeds[i].count > 0)
             give_back(&source->feeds[i]);
+        decoder_destroy(source->feeds[i].decoder);
+    }
     source->inner->ops->close(source->inner);
     free(source->feeds);
     free(source);
@@ -287,7 +324,9 @@ static void learn_feeds(struct range_source *source)
                                         .inner = changes[i].feed,
                                         .index = source->feed_count++,
                                         .next = changes[i].feed->start_offset,
-                                        .end_offset = INT64_MAX};
+                                        .end_offset = INT64_MAX,
+                                        .timed = -1,
+                                        .last_ms = LOG_TIME_NONE};
             feed->feed.ops = &range_feed_ops;
         }
     } while (count == 64);
@@ -335,6 +374,22 @@ static bool set_end_like(struct range_feed *feed)
     return true;
 }
 
+static int borrow_times(struct range_source *source, struct error *err)
+{
+    const struct range_config *config = &source->config;
+
+    if (!config->lends_time || (config->from.kind != RANGE_TIME && config->to.kind != RANGE_TIME))
+        return 0;
+    for (size_t i = 0; i < source->feed_count; i++) {
+        source->feeds[i].decoder = decoder_create();
+        if (source->feeds[i].decoder == NULL) {
+            error_set(err, "out of memory");
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
 static int set_end(struct range_source *source, struct range_feed *feed, struct error *err)
 {
     const struct range_bound *to = &source->config.to;
@@ -367,7 +422,7 @@ static bool prime(struct range_feed *feed)
 {
     while (!feed->is_over && refill(feed, PRIME)) {
         const struct record *record = &feed->batch[feed->at];
-        if (!is_before(&feed->source->config.from, record) || is_beyond(feed, record))
+        if (!is_before(feed, record) || is_beyond(feed, record))
             return true;
         feed->next = record->offset + 1;
         feed->at++;
@@ -449,6 +504,8 @@ int range_source_open(struct source *inner, const struct range_config *config, s
     rc = wait_for_feeds(source, err);
     source->config.topics = NULL; /* borrowed for this call */
     source->config.topic_count = 0;
+    if (rc == 0)
+        rc = borrow_times(source, err);
     for (size_t i = 0; rc == 0 && i < source->feed_count; i++)
         rc = set_end(source, &source->feeds[i], err);
     if (rc == 0 && (config->speed > 0 || config->from.kind != RANGE_ANY))

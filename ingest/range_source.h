@@ -8,6 +8,11 @@
  * and nothing is filtered. A live source (Kafka) ends at the latest where its logs stood when
  * the range was opened.
  *
+ * The time of a record without log time is the one that it counts by (docs/correlation.md): that
+ * of its partition's last record where log times have been seen; before that, in a plain file, its
+ * first event's own, else the last record's. What has no time yet lies before every `from`
+ * and before every `to`. The record itself stays as it is.
+ *
  * Paced, a record is given out when its log time, counted from the earliest of all partitions,
  * has passed at the given speed on the monotonic clock. A record whose log time lies in the
  * future of the wall clock is not waited for: no true log time does.
@@ -40,6 +45,8 @@ enum { RANGE_SPEED_ONE = 1000 };
 struct range_config {
     struct range_bound from, to;
     uint32_t speed;            /* thousandths of the true speed; 0: as fast as it goes */
+    bool lends_time;           /* events lend their time to records without log time: these are
+                                * decoded here too, where a bound is a time */
     const char *const *topics; /* live sources: each has to show a partition; NULL: finite.
                                 * Borrowed by the opening */
     size_t topic_count;

@@ -256,10 +256,67 @@ static void a_pace_needs_log_times(void **state)
     assert_string_equal(err.text, "t/0: a pace goes by log times, and the records have none");
 }
 
+/* Events at 1000, 3000, 2000 and 4000 ms; the line at offset 1 is none, that at 4 has no time. */
+#define TIMELESS(offset, payload)                                                                  \
+    "{\"topic\":\"t\",\"partition\":0,\"offset\":" offset                                          \
+    ",\"log_time\":null,\"payload\":\"" payload "\"}\n"
+#define EVENT(more)                                                                                \
+    "{\\\"resource\\\":\\\"r\\\",\\\"check\\\":\\\"c\\\",\\\"severity\\\":\\\"critical\\\"" more "}"
+#define AT(second) ",\\\"time\\\":\\\"1970-01-01T00:00:0" second "Z\\\""
+static const char timeless_text[] =
+    TIMELESS("0", EVENT(AT("1"))) TIMELESS("1", "none") TIMELESS("2", EVENT(AT("3")))
+        TIMELESS("3", EVENT(AT("2"))) TIMELESS("4", EVENT("")) TIMELESS("5", EVENT(AT("4")));
+
+/* The offsets that are given out, as digits. */
+static const char *offsets_of(struct feed *feed)
+{
+    static char text[16];
+    size_t used = 0, count;
+    const struct record *records;
+
+    while ((count = feed->ops->take(feed, &records, 2)) > 0) {
+        for (size_t i = 0; i < count; i++) {
+            assert_true(records[i].log_time_ms == LOG_TIME_NONE);
+            text[used++] = (char)('0' + records[i].offset);
+        }
+        feed->ops->release(feed);
+    }
+    text[used] = '\0';
+    return text;
+}
+
+static void events_lend_their_time_to_records_without_log_time(void **state)
+{
+    (void)state;
+    static const struct {
+        struct range_bound from, to;
+        const char *offsets;
+    } cases[] = {
+        {{RANGE_TIME, 1000}, {RANGE_TIME, 4000}, "01234"},
+        /* 1 is of the time of 0, and 4 of that of 3; order decides behind the first. */
+        {{RANGE_TIME, 1001}, {RANGE_ANY, 0}, "2345"},
+        {{RANGE_TIME, 3001}, {RANGE_ANY, 0}, "5"},
+        {{RANGE_TIME, 4001}, {RANGE_ANY, 0}, ""},
+        {{RANGE_ANY, 0}, {RANGE_TIME, 3000}, "01"},
+        {{RANGE_ANY, 0}, {RANGE_TIME, 1000}, ""},
+        {{RANGE_OFFSET, 1}, {RANGE_TIME, 3001}, "1234"},
+    };
+    struct error err = {""};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct range_config config = {.from = cases[i].from, .to = cases[i].to, .lends_time = true};
+        struct range range;
+        assert_int_equal(range_open(&range, timeless_text, &config, &err), 0);
+        assert_string_equal(offsets_of(range.feed[0]), cases[i].offsets);
+        range_close(&range);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_partition_begins_and_ends_at_its_first_record_of_the_time),
+        cmocka_unit_test(events_lend_their_time_to_records_without_log_time),
         cmocka_unit_test(offsets_are_the_same_in_every_partition),
         cmocka_unit_test(a_stretch_begins_behind_a_hole),
         cmocka_unit_test(marks_of_records_beyond_the_end_are_void),

@@ -54,6 +54,22 @@ for i in 0 1 2 3 4 5 6 7; do
 done >lines.json
 run lines --from offset:2 --to offset:5 lines.json
 grep -q '"records": 3' lines.ledger || fail "lines 2, 3 and 4: $(cat lines.ledger)"
+# They have no log time: that of their first event stands for it, for every command that takes a stretch.
+stretch=(--from 2026-02-01T00:00:02Z --to 2026-02-01T00:00:05Z)
+run times "${stretch[@]}" lines.json
+same lines times
+"$TOCSIN" diff --rules demo --rules demo "${stretch[@]}" lines.json >out 2>err || fail "diff: $(cat out err)"
+file_has out '^3 events over' || fail "diff of another stretch: $(cat out)"
+"$TOCSIN" whynot events/0/5 --rules demo "${stretch[@]}" lines.json >out 2>err || true
+file_has out 'in this input, which has 2 to 4$' || fail "whynot of another stretch: $(cat out err)"
+# A stretch of nothing says so, and blames no broker.
+empty=2026-02-01T00:01:00Z
+run nothing --from $empty lines.json
+file_has nothing.log "^note: the input has no record from $empty to its end" || fail "replay of nothing: $(cat nothing.log)"
+"$TOCSIN" diff --rules demo --rules demo --from $empty --quiet lines.json >out 2>err || fail "diff: $(cat out err)"
+file_has err "^note: the input has no record from $empty to its end" || fail "diff of nothing: $(cat out err)"
+"$TOCSIN" whynot events/0/5 --rules demo --from $empty lines.json >out 2>err || true
+file_has out 'the input is empty: the files have no record of that stretch$' || fail "whynot of nothing: $(cat out err)"
 
 # Paced: nothing else comes out, and not before its time. 19.5 s at 20x are 0.97 s; with a slow machine more.
 begin=$(date +%s%N)
@@ -75,6 +91,7 @@ refused() { # CODE PATTERN ARGUMENTS
 refused 64 '--to offset:3 is not after --from offset:3' --from offset:3 --to offset:3 all.trec
 refused 64 '--from yesterday: it is earliest, offset:N or a time' --from yesterday all.trec
 refused 64 '--pace 0x: a pace is written like' --pace 0x all.trec
+refused 64 'is not after --from' --from 2026-02-01T00:00:03Z --to 2026-02-01T00:00:02Z lines.json
 refused 65 'goes by log times' --pace 1x lines.json
 refused 64 'one or the other' --brokers "$broker" all.trec
 refused 64 'an argument is missing'
