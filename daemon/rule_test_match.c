@@ -14,24 +14,8 @@ enum { FIELD_BYTES = 64 };
 
 const char *rule_test_format_time(int64_t ms, char to[RULE_TEST_TIME_BYTES])
 {
-    static const struct {
-        int64_t ms;
-        const char *name;
-    } units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
-    int64_t rest = ms < 0 ? -ms : ms;
-    size_t used = 0;
-
-    if (ms == 0)
-        return strcpy(to, "0s");
-    to[used] = '-';
-    used += ms < 0;
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (rest >= units[i].ms)
-            used += (size_t)snprintf(to + used, RULE_TEST_TIME_BYTES - used, "%" PRId64 "%s",
-                                     rest / units[i].ms, units[i].name);
-        rest %= units[i].ms;
-    }
-    return to;
+    _Static_assert((int)RULE_TEST_TIME_BYTES >= (int)UNIT_TEXT_BYTES, "a span fits");
+    return unit_format_span(ms, to);
 }
 
 /* ---- rows ---- */

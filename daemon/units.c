@@ -190,6 +190,22 @@ const char *unit_format_duration(int64_t ms, char to[UNIT_TEXT_BYTES])
     return to;
 }
 
+const char *unit_format_span(int64_t ms, char to[UNIT_TEXT_BYTES])
+{
+    uint64_t rest = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
+    size_t used = ms < 0, unit = sizeof(duration_units) / sizeof(duration_units[0]) - 1;
+
+    memcpy(to, ms == 0 ? "0s" : "-", ms == 0 ? 3 : 2);
+    while (unit-- > 0) {
+        uint64_t factor = (uint64_t)duration_units[unit].factor;
+        if (rest >= factor)
+            used += (size_t)snprintf(to + used, UNIT_TEXT_BYTES - used, "%" PRIu64 "%s",
+                                     rest / factor, duration_units[unit].name);
+        rest %= factor;
+    }
+    return to;
+}
+
 const char *unit_format_size(int64_t bytes, char to[UNIT_TEXT_BYTES])
 {
     static const struct unit binary[] = {

@@ -27,6 +27,8 @@ int unit_parse_share(const char *text, double *share, struct error *err);
 
 /* The shortest text that the parser reads back as the same value. */
 const char *unit_format_duration(int64_t ms, char to[UNIT_TEXT_BYTES]);
+/* The same span for people, in parts: 2196d9h, 1m30s, -5s, 0s. */
+const char *unit_format_span(int64_t ms, char to[UNIT_TEXT_BYTES]);
 const char *unit_format_size(int64_t bytes, char to[UNIT_TEXT_BYTES]);
 
 /* 2026-02-01T10:00:00.250Z */

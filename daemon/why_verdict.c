@@ -220,6 +220,7 @@ static void say_alert_state(struct why *why)
             say_time(why, ", which opened at ", best->opened_ms);
         if (is_over)
             say_time(why, " and closed at ", best->closed_ms);
+        say_mute(why, best->incident);
     } else {
         say(why, "; of its alert, ");
         say_watched(why, best);

@@ -114,13 +114,12 @@ char *why_words_received(const struct why *why, const struct trace_receipt *rece
     if ((ev->flags & EVENT_CLAMPED) != 0)
         fputs(", which is too far from the log time to be trusted: the log time counts", to);
     if (ev->et_ms > receipt->trusted_ms) {
-        fprintf(to,
-                ", counts %s later: ", unit_format_duration(ev->et_ms - receipt->trusted_ms, span));
+        fprintf(to, ", counts %s later: ", unit_format_span(ev->et_ms - receipt->trusted_ms, span));
         if ((ev->flags & EVENT_LATE_BY_SEAL) != 0)
             fputs("the clock had closed its time", to);
         else
             fprintf(to, "newer ones came before it, by more than the disorder of %s",
-                    unit_format_duration(receipt->disorder_ms, span));
+                    unit_format_span(receipt->disorder_ms, span));
     }
     fclose(to);
     return text;

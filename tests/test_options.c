@@ -184,6 +184,27 @@ static void durations_are_read_and_written_back(void **state)
     }
 }
 
+static void spans_are_written_in_parts_of_days_and_less(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ms;
+        const char *written;
+    } cases[] = {
+        {0, "0s"},
+        {6500, "6s500ms"},
+        {-5000, "-5s"},
+        {3600000, "1h"},
+        {2196 * INT64_C(86400000) + 9 * 3600000 + 52500, "2196d9h52s500ms"},
+        /* 106751991167 days are 9223372036828800000 ms; 25975808 ms are left. */
+        {INT64_MIN, "-106751991167d7h12m55s808ms"},
+    };
+    char to[UNIT_TEXT_BYTES];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_string_equal(unit_format_span(cases[i].ms, to), cases[i].written);
+}
+
 static void times_are_read_in_every_zone_and_written_in_utc(void **state)
 {
     (void)state;
@@ -264,6 +285,7 @@ int main(void)
         cmocka_unit_test(every_mistake_gets_its_sentence),
         cmocka_unit_test(help_is_asked_for_by_both_names),
         cmocka_unit_test(durations_are_read_and_written_back),
+        cmocka_unit_test(spans_are_written_in_parts_of_days_and_less),
         cmocka_unit_test(times_are_read_in_every_zone_and_written_in_utc),
         cmocka_unit_test(sizes_know_binary_and_decimal_units),
         cmocka_unit_test(a_mistyped_command_is_a_usage_error),

@@ -73,13 +73,14 @@ static const struct put story[] = {
     /* 23 */ {4300, "db2/a", "disk", VALUE("12")},
     /* 24 */ {4400, "q", "probe", ",\"severity\":\"major\""},
     /* 25 */ {4500, "s", "probe", ",\"severity\":\"major\""},
-    /* 26 */ {30000, "end", "end", ""},
+    /* 26 */ {4600, "s", "probe", ",\"severity\":\"major\""},
+    /* 27 */ {30000, "end", "end", ""},
     {0, NULL, NULL, NULL},
 };
 
 static const struct row story_rows[] = {
     {"an event that is not there", rules, story, "t/0/99", NULL, 0, false,
-     "there is no event at offset 99 of t/0 in this input, which has 0 to 26"},
+     "there is no event at offset 99 of t/0 in this input, which has 0 to 27"},
     {"a partition that is not there", rules, story, "t/7/0", NULL, 0, false,
      "nothing of t/7 is in this input"},
     {"a number beyond the record's events", rules, story, "t/0/1/5", NULL, 0, false,
@@ -107,6 +108,10 @@ static const struct row story_rows[] = {
      "it opened incident # of rule probes; it was muted by silence work until " T "48.000Z"},
     {"silenced for good", rules, story, "t/0/25", NULL, 0, true,
      "it opened incident # of rule probes; it was muted by silence forever"},
+    {"a repeat whose incident is silenced", rules, story, "t/0/26", NULL, 0, true,
+     "folded as repeat 1 of s probe, which t/0/25/0 opened at " T
+     "44.500Z; its alert is in incident # of rule probes, which opened at " T
+     "44.500Z; it was muted by silence forever"},
     {"a key that is silenced", rules, story, "host=s", "probes", 0, true,
      "incident # of rule probes was open from " T "44.500Z to " T
      "54.500Z; it was muted by silence forever"},

@@ -73,7 +73,10 @@ told events/0/5 stopped.json '^no rule matches; the nearest is rule full: where 
 told events/0/6 stopped.json '^the record was rejected \(schema\): at byte 0: '
 told events/0/7 stopped.json '^it opened incident [0-9a-f]* of rule one; it was muted by silence work$'
 told events/0/9 stopped.json '^it opened incident [0-9a-f]* of rule one; it was muted by inhibit rack by [0-9a-f]*$'
-told events/0/10 stopped.json 'counts 6500ms later: newer ones came before it, by more than the disorder of 500ms$'
+told events/0/10 stopped.json 'counts 6s500ms later: newer ones came before it, by more than the disorder of 500ms$'
+# Effective time: that of the record before it, 2191 days later (six years, one leap day between), less the disorder of 500 ms.
+printf '{"resource":"r","check":"c","time":"%s-03-01T10:00:00Z"}\n' 2026 2020 >years.json
+told events/0/1 years.json 'counts 2190d23h59m59s500ms later: newer ones came before it'
 told host=h1 --rule full --at $at:01Z stopped.json "^rule full: count\(\) 2 of 5 at $at:01.000Z; by itself it stays so until 2026-03-01T10:10:00.000Z$"
 # Without times it is the clock's, another in each of the runs that one question takes.
 told events/0/3 timeless.json '^rule full: count\(\) 4 of 5 at '
