@@ -118,6 +118,31 @@ static const struct yaml_node *read_duration(struct alertmanager *am, const stru
     return node;
 }
 
+static const struct yaml_node *find_receiver(const struct alertmanager *am, struct text name)
+{
+    const struct yaml_node *list = yaml_node_find(am->document, "receivers");
+
+    for (const struct yaml_node *node = list != NULL && list->kind == YAML_LIST ? list->first
+                                                                                : NULL;
+         node != NULL; node = node->next) {
+        const struct yaml_node *own = node->kind == YAML_MAP ? yaml_node_find(node, "name") : NULL;
+        if (own != NULL && own->kind == YAML_SCALAR && own->text.len == name.len &&
+            memcmp(own->text.at, name.at, name.len) == 0)
+            return node;
+    }
+    return NULL;
+}
+
+/* Alertmanager refuses a name that is not listed. A part of a file lists none. */
+static void check_receiver(struct alertmanager *am, const struct route *route,
+                           const struct yaml_node *receiver)
+{
+    if (yaml_node_find(am->document, "receivers") != NULL &&
+        find_receiver(am, route->receiver) == NULL)
+        import_find(am->work, receiver->span, IMPORT_DIFFERS, route->construct,
+                    "`receivers` lists no receiver of this name; its rule is made all the same");
+}
+
 static void read_settings(struct alertmanager *am, struct route *route)
 {
     const struct yaml_node *receiver = yaml_node_find(route->node, "receiver");
@@ -129,6 +154,8 @@ static void read_settings(struct alertmanager *am, struct route *route)
     route->construct =
         import_name(am->work, "route to \"%.*s\"",
                     route->receiver.len < 100 ? (int)route->receiver.len : 100, route->receiver.at);
+    if (receiver != NULL && receiver->kind == YAML_SCALAR)
+        check_receiver(am, route, receiver);
     read_duration(am, route, "group_wait", &route->group_wait_ms);
     read_duration(am, route, "group_interval", &route->group_interval_ms);
     repeat = read_duration(am, route, "repeat_interval", &route->repeat_ms);
@@ -454,16 +481,10 @@ static bool has_channel(const struct yaml_node *receiver)
 /* A receiver without a channel swallows; where none are listed, its usual name says so. */
 static bool tells_nobody(const struct alertmanager *am, const struct route *route)
 {
-    const struct yaml_node *list = yaml_node_find(am->document, "receivers");
+    const struct yaml_node *receiver = find_receiver(am, route->receiver);
 
-    for (const struct yaml_node *node = list != NULL && list->kind == YAML_LIST ? list->first
-                                                                                : NULL;
-         node != NULL; node = node->next) {
-        const struct yaml_node *name = node->kind == YAML_MAP ? yaml_node_find(node, "name") : NULL;
-        if (name != NULL && name->kind == YAML_SCALAR && name->text.len == route->receiver.len &&
-            memcmp(name->text.at, route->receiver.at, name->text.len) == 0)
-            return !has_channel(node);
-    }
+    if (receiver != NULL)
+        return !has_channel(receiver);
     return text_equals(route->receiver, "null");
 }
 

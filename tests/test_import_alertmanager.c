@@ -607,6 +607,26 @@ static void every_unknown_key_is_listed(void **state)
     assert_int_equal(places, 24);
 }
 
+static void a_receiver_that_is_not_listed_is_told(void **state)
+{
+    static const char text[] = "route: {receiver: duty, routes: [{receiver: dutty, matchers: "
+                               "[a=b]}, {matchers: [a=c]}]}\n";
+    char listed[300];
+    struct imported got;
+
+    (void)state;
+    import_text_with(&got, text, NULL, true);
+    assert_false(has_finding(&got, "lists no receiver"));
+    imported_release(&got);
+    snprintf(listed, sizeof(listed), "%sreceivers: [{name: duty, webhook_configs: [{url: x}]}]\n",
+             text);
+    import_text_with(&got, listed, NULL, true);
+    assert_true(has_finding(&got, "in.yml:1:45: differs: route to \"dutty\": `receivers` lists no "
+                                  "receiver of this name; its rule is made all the same"));
+    assert_false(has_finding(&got, "route to \"duty\""));
+    imported_release(&got);
+}
+
 /* A receiver without a channel, and one of the usual name where none are listed. */
 static void routes_to_nobody_are_muted(void **state)
 {
@@ -815,6 +835,7 @@ int main(void)
         cmocka_unit_test(a_whole_file_is_written),
         cmocka_unit_test(every_unknown_key_is_listed),
         cmocka_unit_test(dead_and_broken_routes_are_listed),
+        cmocka_unit_test(a_receiver_that_is_not_listed_is_told),
         cmocka_unit_test(routes_to_nobody_are_muted),
         cmocka_unit_test(an_interval_that_is_not_there_differs),
         cmocka_unit_test(how_rarely_alerts_are_repeated_is_listed),
