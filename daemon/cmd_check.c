@@ -130,6 +130,9 @@ static const char *idle_reason(const struct mute *mute, const struct mute_reach 
 {
     if (mute->kind != MUTE_INHIBIT)
         return "can match no incident of these rules";
+    if (!reach->has_source && !reach->has_target)
+        return "can inhibit nothing: no incident of these rules can match its source, and none its "
+               "target";
     if (!reach->has_source)
         return "can inhibit nothing: no incident of these rules can match its source";
     if (!reach->has_target)

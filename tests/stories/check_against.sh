@@ -92,6 +92,13 @@ code=0
 "$TOCSIN" check --rules broken.yaml --json >mistakes.json 2>/dev/null || code=$?
 [[ $code == 78 ]] || fail "a broken file: exit code $code"
 python3 -c 'import json; assert "broken.yaml:1:9: " in json.load(open("mistakes.json"))["mistakes"]'
+# Of an inhibition of which neither side can be, both are told.
+{
+    sed '/^silences/,$d' before.yaml
+    echo "inhibit: [{id: no, source: 'rule == \"alpha9\"', target: 'rule == \"zzz\"'}]"
+} >neither.yaml
+check 0 --rules neither.yaml
+file_has check.out 'inhibit no can inhibit nothing: no incident of these rules can match its source, and none its target; there is no rule "zzz"' || fail "not both sides are told: $(cat check.out)"
 # Mutes are counted, and those that can do nothing named; so is a rule that holds longer than alerts live.
 {
     cat before.yaml
