@@ -326,6 +326,20 @@ static void print_speed(const struct replay *replay, const struct engine_counter
             seconds > 0 ? (double)counters->events / seconds : 0, (double)replay->cpu_ns / events);
 }
 
+/* A file of another form, most likely, which a ledger alone does not say. */
+static void say_all_rejected(const struct engine_counters *counters)
+{
+    uint64_t rejected = 0;
+
+    for (int reason = 0; reason < REJECT_REASON_COUNT; reason++)
+        rejected += counters->rejected[reason];
+    if (rejected > 0 && rejected == counters->events)
+        fprintf(stderr,
+                "nothing was replayed: every record, %" PRIu64
+                " of them, was rejected; docs/events.md says what a record looks like\n",
+                rejected);
+}
+
 static int report(struct replay *replay, struct error *err)
 {
     enum { PARTS_MAX = 65536 };
@@ -344,6 +358,7 @@ static int report(struct replay *replay, struct error *err)
         ledger.gaps_expected |= replay->engine_config.topics[i].gaps_expected;
     if (replay->options.ledger == NULL || strcmp(replay->options.ledger, "off") != 0)
         code = write_ledger(replay, &ledger, err);
+    say_all_rejected(&ledger.engine);
     if (!replay->options.quiet)
         print_speed(replay, &ledger.engine);
     replay_range_say_empty(&replay->options.range, ledger.engine.records, stderr);

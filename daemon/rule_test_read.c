@@ -571,10 +571,31 @@ static const char *const file_keys[] = {
     "description", "rules", "settings", "sinks", "defaults", "tests",
 };
 
+/* Rules lie in it themselves, not the names of their files. */
+static bool is_rule_file(const struct yaml_node *root)
+{
+    static const char *const sections[] = {"silences", "maintenance", "inhibit", "enrich"};
+    const struct yaml_node *rules = yaml_node_find(root, "rules");
+
+    if (yaml_node_find(root, "tests") != NULL)
+        return false;
+    for (size_t i = 0; i < COUNT(sections); i++)
+        if (yaml_node_find(root, sections[i]) != NULL)
+            return true;
+    return rules != NULL && rules->kind == YAML_LIST && rules->first != NULL &&
+           rules->first->kind == YAML_MAP;
+}
+
 static void read_root(struct test_reader *reader, const struct yaml_node *root)
 {
-    if (!test_read_is_map(reader, root, "a file of rule tests") ||
-        !rule_check_keys(root, file_keys, COUNT(file_keys), "a file of rule tests", reader->diag))
+    if (!test_read_is_map(reader, root, "a file of rule tests"))
+        return;
+    if (is_rule_file(root)) {
+        diagnose(reader->diag, root->span,
+                 "this is a rule file: name a file of tests, or give it with --rules");
+        return;
+    }
+    if (!rule_check_keys(root, file_keys, COUNT(file_keys), "a file of rule tests", reader->diag))
         return;
     read_rules(reader, yaml_node_find(root, "rules"));
     read_settings(reader, yaml_node_find(root, "settings"), &reader->settings);

@@ -35,6 +35,14 @@ run two a.json b.json
 run two_again --workers 2 --shuffle 3 a.json b.json
 cmp two.incidents two_again.incidents || fail "two files: other incidents"
 
+# A file of another form is told in words.
+printf '{"a":1}\n{"b":2}\n' >other_form.json
+"$TOCSIN" replay --quiet --ledger off other_form.json >out 2>err || fail "exit code $?: $(cat err)"
+grep -q '^nothing was replayed: every record, 2 of them, was rejected; docs/events.md says what a record looks like$' err || fail "$(cat err)"
+{ cat other_form.json; head -1 events.json; } >mixed_form.json
+"$TOCSIN" replay --quiet --ledger off mixed_form.json >out 2>err || fail "exit code $?: $(cat err)"
+if grep -q 'nothing was replayed' err; then fail "one record was replayed"; fi
+
 refused() { # CODE PATTERN ARGUMENTS
     local code=0 wanted=$1 pattern=$2
     shift 2
