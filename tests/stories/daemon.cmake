@@ -20,6 +20,10 @@ tocsin_story(NAME run_blind SCRIPT run_blind.sh TIMEOUT 150)
 tocsin_story(NAME rule_test SCRIPT rule_test.sh BUSY SANITIZED)
 # The tests of the packs that ship.
 tocsin_test(rule_packs ${CMAKE_BINARY_DIR}/tocsin test ${CMAKE_SOURCE_DIR}/rules/packs)
+# Does a test see each of their numbers? Every sixth, and all of them in the long form.
+tocsin_test(pack_mutants ${CMAKE_CURRENT_SOURCE_DIR}/mutate_packs.py --tocsin ${CMAKE_BINARY_DIR}/tocsin --every 6)
+tocsin_test(pack_mutants_long ${CMAKE_CURRENT_SOURCE_DIR}/mutate_packs.py --tocsin ${CMAKE_BINARY_DIR}/tocsin)
+set_tests_properties(pack_mutants_long PROPERTIES LABELS long TIMEOUT 600)
 tocsin_story(NAME rule_test_speed SCRIPT rule_test_speed.sh BUSY)
 # What each form of rule does, as rule tests; the address sanitizer looks on in the full run.
 tocsin_test(rule_forms ${CMAKE_BINARY_DIR}/tocsin test ${CMAKE_SOURCE_DIR}/tests/rule_tests)
