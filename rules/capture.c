@@ -4,8 +4,13 @@
 #include <assert.h>
 #include <string.h>
 #include "rules/capture_program.h"
+#include "rules/capture_required.h"
 
-enum { PLACE_NONE = UINT32_MAX };
+enum {
+    PLACE_NONE = UINT32_MAX,
+    /* In shorter texts the program has said no as soon. */
+    WORTH_A_LOOK_BYTES = 256,
+};
 
 uint32_t capture_count(const struct capture *capture)
 {
@@ -37,7 +42,7 @@ struct pending {
 
 struct capture_room {
     struct ways ways[2];
-    struct pending pending[2 * CAPTURE_CODE_MAX + 1];
+    struct pending pending[CAPTURE_CODE_MAX]; /* one of an instruction that was looked at */
 };
 
 struct search {
@@ -83,52 +88,69 @@ static bool ways_see(struct ways *ways, uint16_t at)
     return true;
 }
 
+/* Most patterns have one group or two, for which a call would cost more than the copy. */
+static inline void copy_places(uint32_t *restrict to, const uint32_t *restrict from,
+                               uint32_t group_count)
+{
+    enum { INLINE_GROUPS = 2 };
+
+    memcpy(to, from, 2 * INLINE_GROUPS * sizeof(uint32_t)); /* there is room for all groups */
+    if (group_count > INLINE_GROUPS)
+        memcpy(to, from, 2 * group_count * sizeof(uint32_t));
+}
+
 static void ways_add(struct search *search, struct ways *ways, uint16_t at)
 {
-    size_t bytes = 2 * search->capture->group_count * sizeof(uint32_t);
-
-    memcpy(ways->place[ways->count], search->place, bytes);
+    copy_places(ways->place[ways->count], search->place, search->capture->group_count);
     ways->at[ways->count++] = at;
+}
+
+/* Goes on from `at` with what is preferred, up to an instruction that takes a character, the match,
+ * or one that was looked at; what is to be followed afterwards is pending. Returns how much. */
+static uint32_t go_straight(struct search *search, struct ways *ways, uint16_t at,
+                            struct pending *pending, uint32_t count)
+{
+    while (ways_see(ways, at)) {
+        const struct capture_instruction *code = &search->capture->code[at];
+        switch ((enum capture_opcode)code->op) {
+        case CAPTURE_SPLIT:
+            pending[count++] = (struct pending){.at = code->second};
+            at = code->first;
+            break;
+        case CAPTURE_JUMP:
+            at = code->first;
+            break;
+        case CAPTURE_SAVE:
+            pending[count++] = (struct pending){
+                .at = CAPTURE_CODE_MAX, .slot = code->first, .place = search->place[code->first]};
+            search->place[code->first] = search->at;
+            at++;
+            break;
+        case CAPTURE_ASSERT:
+            if (!assertion_holds(search, (enum capture_assertion)code->first))
+                return count;
+            at++;
+            break;
+        default:
+            ways_add(search, ways, at);
+            return count;
+        }
+    }
+    return count;
 }
 
 /* Follows what takes no character from `at` on, with search->place as it is there. */
 static void follow(struct search *search, struct ways *ways, uint16_t at)
 {
     struct pending *pending = search->room->pending;
-    uint32_t count = 0;
+    uint32_t count = go_straight(search, ways, at, pending, 0);
 
-    pending[count++] = (struct pending){.at = at};
     while (count > 0) {
         struct pending next = pending[--count];
-        const struct capture_instruction *code;
-        if (next.at == CAPTURE_CODE_MAX) {
+        if (next.at == CAPTURE_CODE_MAX)
             search->place[next.slot] = next.place;
-            continue;
-        }
-        if (!ways_see(ways, next.at))
-            continue;
-        code = &search->capture->code[next.at];
-        switch ((enum capture_opcode)code->op) {
-        case CAPTURE_SPLIT:
-            pending[count++] = (struct pending){.at = code->second};
-            pending[count++] = (struct pending){.at = code->first};
-            break;
-        case CAPTURE_JUMP:
-            pending[count++] = (struct pending){.at = code->first};
-            break;
-        case CAPTURE_SAVE:
-            pending[count++] = (struct pending){
-                .at = CAPTURE_CODE_MAX, .slot = code->first, .place = search->place[code->first]};
-            search->place[code->first] = search->at;
-            pending[count++] = (struct pending){.at = (uint16_t)(next.at + 1)};
-            break;
-        case CAPTURE_ASSERT:
-            if (assertion_holds(search, (enum capture_assertion)code->first))
-                pending[count++] = (struct pending){.at = (uint16_t)(next.at + 1)};
-            break;
-        default:
-            ways_add(search, ways, next.at);
-        }
+        else
+            count = go_straight(search, ways, next.at, pending, count);
     }
 }
 
@@ -138,7 +160,6 @@ static bool go_on(struct search *search, const struct ways *from, struct ways *t
                   uint32_t *found)
 {
     const struct capture *capture = search->capture;
-    size_t place_bytes = 2 * capture->group_count * sizeof(uint32_t);
     uint32_t at = search->at, before = search->before, here = search->here, length;
 
     to->count = to->seen_count = 0;
@@ -149,7 +170,7 @@ static bool go_on(struct search *search, const struct ways *from, struct ways *t
     for (uint32_t i = 0; i < from->count; i++) {
         const struct capture_instruction *code = &capture->code[from->at[i]];
         if (code->op == CAPTURE_MATCH) {
-            memcpy(found, from->place[i], place_bytes);
+            copy_places(found, from->place[i], capture->group_count);
             search->at = at;
             search->before = before;
             search->here = here;
@@ -157,7 +178,7 @@ static bool go_on(struct search *search, const struct ways *from, struct ways *t
         }
         if (here == CHARACTER_NONE || !capture_class_holds(&capture->classes[code->first], here))
             continue;
-        memcpy(search->place, from->place[i], place_bytes);
+        copy_places(search->place, from->place[i], capture->group_count);
         follow(search, to, (uint16_t)(from->at[i] + 1));
     }
     search->at = at;
@@ -221,6 +242,8 @@ bool capture_search(const struct capture *capture, struct text text, struct capt
     assert(text.len < CHARACTER_NONE);
     if (capture->part.len > 0 &&
         memmem(text.at, text.len, capture->part.at, capture->part.len) == NULL)
+        return false;
+    if (text.len >= WORTH_A_LOOK_BYTES && !capture_required_in(capture, text))
         return false;
     if (!search_run(&search, found))
         return false;

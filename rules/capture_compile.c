@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "rules/capture_program.h"
+#include "rules/capture_required.h"
 
 struct compiler {
     const char *text; /* the written form */
@@ -415,6 +416,14 @@ static void keep_texts(struct compiler *compiler, const struct pattern *pattern,
                               pattern->part[longest].bytes);
 }
 
+static void keep_required(struct compiler *compiler, struct capture *capture)
+{
+    uint16_t required[CAPTURE_CODE_MAX];
+
+    capture->required_count = capture_required_find(compiler->code, compiler->code_count, required);
+    capture->required = copy_of(compiler, required, capture->required_count, sizeof(required[0]));
+}
+
 struct capture *capture_program_create(struct text text, struct arena *arena,
                                        struct pattern_fault *fault)
 {
@@ -442,6 +451,7 @@ struct capture *capture_program_create(struct text text, struct arena *arena,
     capture->classes =
         copy_of(&compiler, compiler.classes, compiler.class_count, sizeof(compiler.classes[0]));
     keep_texts(&compiler, &pattern, capture);
+    keep_required(&compiler, capture);
     capture->group_count = groups.count;
     for (uint32_t i = 0; i < groups.count; i++)
         capture->name[i] =

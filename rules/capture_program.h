@@ -50,6 +50,9 @@ struct capture {
     /* What need not be looked for character by character: a text that all matches begin with, one
      * that all hold; empty when there is none. */
     struct text prefix, part;
+    /* Classes of which it takes a character each, in this order (rules/capture_required.h). */
+    const uint16_t *required;
+    uint32_t required_count;
     bool at_start; /* it can match at the beginning of the text alone */
 };
 

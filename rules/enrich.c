@@ -231,17 +231,47 @@ static void set_groups(struct enriching *it, const struct compiled_step *step,
                                    .value = event_text_find_label(it->view.text, label[i].name)});
 }
 
+static struct text beginning_of(struct text text)
+{
+    if (text.len <= ENRICH_LOOK_BYTES)
+        return text;
+    text.len = ENRICH_LOOK_BYTES;
+    while (text.len > 0 && ((unsigned char)text.at[text.len] & 0xc0) == 0x80)
+        text.len--; /* what comes next belongs to the last character */
+    return text;
+}
+
+/* The text to search; NULL, or why there is none. */
+static const char *look_at(struct enriching *it, const struct deed *deed, struct text *out)
+{
+    static const char too_much[] = "the extractions before it have looked at 64 KiB";
+    struct text_room room = {it->room->made, sizeof(it->room->made), 0};
+    struct value from;
+    const char *why;
+    uint32_t bytes;
+
+    if (it->looked_at == ENRICH_LOOK_EVENT_BYTES)
+        return too_much; /* what it would look at need not be made */
+    why = program_value(&deed->program, &it->room->input, &room, &from);
+    if (why != NULL)
+        return why;
+    *out = beginning_of(from.text);
+    bytes = out->len > 0 ? out->len : 1;
+    if (bytes > ENRICH_LOOK_EVENT_BYTES - it->looked_at)
+        return "with it the extractions would look at more than 64 KiB";
+    it->looked_at += bytes;
+    return NULL;
+}
+
 static void run_extract(struct enriching *it, const struct compiled_step *step,
                         const struct deed *deed, struct enrich_tally *tally)
 {
-    struct text_room room = {it->room->made, sizeof(it->room->made), 0};
-    struct text value[PATTERN_GROUPS_MAX];
-    struct value from;
-    const char *why = program_value(&deed->program, &it->room->input, &room, &from);
+    struct text value[PATTERN_GROUPS_MAX], text;
+    const char *why = look_at(it, deed, &text);
 
     if (why != NULL)
         fail(it, step, deed->what, why, tally);
-    else if (capture_search(deed->capture, from.text, it->room->capture, value))
+    else if (capture_search(deed->capture, text, it->room->capture, value))
         set_groups(it, step, deed, value, tally);
 }
 

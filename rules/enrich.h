@@ -10,6 +10,9 @@
  * absent, a number is none, something would be too large) leaves the event as it is and counts as
  * an error of its step. What identifies an event, its state and its times cannot be changed.
  *
+ * Time:    an extraction takes its text as if it were no longer than ENRICH_LOOK_BYTES; one with
+ *          which those of the event would look at more than ENRICH_LOOK_EVENT_BYTES is an error.
+ *
  * Words are packed, so each deed copies them, from one side of the room to the other; an event that
  * no deed changes is not copied at all.
  *
@@ -24,6 +27,10 @@
 
 /* Of a set. A pattern of `extract` takes up to 30 KiB, and tens of microseconds to be read. */
 enum { ENRICH_STEPS_MAX = 1000, ENRICH_PATTERNS_MAX = 10000 };
+
+/* Of the text of one `extract`, cut on a character border; and of all that run over one event,
+ * where an empty text counts as one byte. */
+enum { ENRICH_LOOK_BYTES = 4 << 10, ENRICH_LOOK_EVENT_BYTES = 64 << 10 };
 
 struct enrich_set;
 struct enrich_room;
@@ -78,6 +85,7 @@ struct enriching {
     uint32_t next;          /* step to come */
     bool is_changed;        /* view.text is in the room */
     bool has_effect;        /* the step that runs now has changed something */
+    uint32_t looked_at;     /* bytes, by the extractions so far */
     uint64_t errors;
     const struct enrich_listener *listener; /* NULL: nobody asks */
 };

@@ -4,8 +4,10 @@
  * Method: a table of texts worked out by hand; random patterns over random texts (seed printed)
  * asked of a matcher that is slow and obvious (tests/random_pattern.h); both asked of RE2 itself
  * where it is installed, but for loops of one kind that RE2 has wrong; the patterns that ruin
- * engines which backtrack (tests/corpus/backtracking.tsv) over 16 and 64 KiB: four times the text
- * may not take much more than four times as long.
+ * engines which backtrack (tests/corpus/backtracking.tsv) over 4 and 16 KiB: four times the text
+ * may not take much more than four times as long; and over the 4 KiB that an extraction looks at,
+ * which may take 5 ms. Each text ends with all that its pattern needs, so that the program has to
+ * run, and once without, where the patterns need something.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +20,8 @@
 #include <time.h>
 #include "base/host.h"
 #include "rules/capture.h"
+#include "rules/capture_required.h"
+#include "rules/enrich.h"
 #include "tests/random_pattern.h"
 #ifdef TESTS_HAVE_RE2
 #include "tests/re2_search.h"
@@ -26,9 +30,9 @@
 /* A sanitizer sees in short texts what it would see in long ones, and takes tens of times as long.
  */
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { TEXT_BYTES = 4 << 10, RANDOM_PATTERNS = 300 };
+enum { TEXT_BYTES = 4 << 10, RANDOM_PATTERNS = 300, IS_TIMED = false };
 #else
-enum { TEXT_BYTES = 64 << 10, RANDOM_PATTERNS = 4000 };
+enum { TEXT_BYTES = 16 << 10, RANDOM_PATTERNS = 4000, IS_TIMED = true };
 #endif
 
 enum { ARENA_BYTES = 16 << 20 };
@@ -267,6 +271,23 @@ static struct text hostile_text(char *text, size_t max, const char *head, const 
     return (struct text){text, (uint32_t)(used + strlen(tail))};
 }
 
+/* One character of each class that the pattern needs, as `tail`; the last of them are left out when
+ * they are many. */
+static void needed_tail(const struct capture *capture, char *tail, size_t room)
+{
+    size_t used = 0;
+
+    for (uint32_t i = 0; i < capture->required_count && used + 1 < room; i++) {
+        const struct capture_class *class = &capture->classes[capture->required[i]];
+        for (uint32_t c = 0x7e; c >= '\t'; c--)
+            if (capture_class_holds(class, c)) {
+                tail[used++] = (char)c;
+                break;
+            }
+    }
+    tail[used] = '\0';
+}
+
 /* The best of three counts: what is held is the work, not what else the machine does. */
 static uint64_t best_ns(struct world *world, struct text text)
 {
@@ -282,21 +303,20 @@ static uint64_t best_ns(struct world *world, struct text text)
     return best;
 }
 
-static void time_is_linear_in_the_text(void **state)
+enum { PARTS = 4 }; /* of a line: pattern, head, piece, tail */
+
+/* Calls `measure` with each pattern that is taken; returns how many these are. */
+static size_t each_hostile(void (*measure)(struct world *world, char *const part[PARTS]))
 {
-    static char text[TEXT_BYTES + 16];
-    enum { SLACK_NS = 2000000 };
     char *file, *line, *rest;
     size_t bytes, count = 0;
-    uint64_t worst = 0;
 
-    (void)state;
     assert_int_equal(host_read_file(TESTS_DIR "/corpus/backtracking.tsv", 1 << 20, &file, &bytes),
                      0);
     for (line = strtok_r(file, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-        char *part[4] = {line, NULL, NULL, NULL}, pattern[1200];
+        char *part[PARTS] = {line, NULL, NULL, NULL}, pattern[1200];
         struct world world;
-        for (int i = 1; i < 4; i++) {
+        for (int i = 1; i < PARTS; i++) {
             part[i] = strchr(part[i - 1], '\t');
             assert_non_null(part[i]);
             *part[i]++ = '\0';
@@ -304,38 +324,144 @@ static void time_is_linear_in_the_text(void **state)
         snprintf(pattern, sizeof(pattern), "(?P<all>%s)", part[0]);
         world_init(&world, pattern);
         if (world.capture != NULL) { /* else it speaks of more than ASCII */
-            uint64_t quarter =
-                best_ns(&world, hostile_text(text, TEXT_BYTES / 4, part[1], part[2], part[3]));
-            uint64_t whole =
-                best_ns(&world, hostile_text(text, TEXT_BYTES, part[1], part[2], part[3]));
-            if (whole > 8 * quarter + SLACK_NS)
-                fail_msg("%s: %llu ns for a quarter, %llu ns for the whole", pattern,
-                         (unsigned long long)quarter, (unsigned long long)whole);
-            worst = whole > worst ? whole : worst;
+            measure(&world, part);
             count++;
         }
         world_release(&world);
     }
-    print_message("%zu patterns, the slowest %llu us over %d KiB\n", count,
-                  (unsigned long long)worst / 1000, TEXT_BYTES >> 10);
-    assert_true(count > 150);
     free(file);
+    return count;
+}
+
+static char hostile[TEXT_BYTES + 16];
+static uint64_t worst_ns[2]; /* with all that the pattern needs, and without */
+
+static uint64_t needy_ns(struct world *world, char *const part[PARTS], size_t max)
+{
+    char tail[700];
+
+    needed_tail(world->capture, tail, sizeof(tail));
+    return best_ns(world, hostile_text(hostile, max, part[1], part[2], tail));
+}
+
+static void measure_growth(struct world *world, char *const part[PARTS])
+{
+    enum { SLACK_NS = 2000000 };
+    uint64_t quarter = needy_ns(world, part, TEXT_BYTES / 4);
+    uint64_t whole = needy_ns(world, part, TEXT_BYTES);
+
+    if (whole > 8 * quarter + SLACK_NS)
+        fail_msg("%s: %llu ns for a quarter, %llu ns for the whole", part[0],
+                 (unsigned long long)quarter, (unsigned long long)whole);
+    worst_ns[0] = whole > worst_ns[0] ? whole : worst_ns[0];
+}
+
+static void time_is_linear_in_the_text(void **state)
+{
+    (void)state;
+    worst_ns[0] = 0;
+    size_t count = each_hostile(measure_growth);
+    print_message("%zu patterns, the slowest %llu us over %d KiB\n", count,
+                  (unsigned long long)worst_ns[0] / 1000, TEXT_BYTES >> 10);
+    assert_true(count > 150);
+}
+
+static void measure_look(struct world *world, char *const part[PARTS])
+{
+    /* A text that lacks something is walked over once. */
+    static const uint64_t most_ns[2] = {5000000, 2500000};
+    uint64_t took[2] = {
+        needy_ns(world, part, ENRICH_LOOK_BYTES),
+        best_ns(world, hostile_text(hostile, ENRICH_LOOK_BYTES, part[1], part[2], part[3]))};
+
+    for (int i = 0; i < 2; i++) {
+        if (IS_TIMED && took[i] > most_ns[i])
+            fail_msg("%s: %llu ns", part[0], (unsigned long long)took[i]);
+        worst_ns[i] = took[i] > worst_ns[i] ? took[i] : worst_ns[i];
+    }
+}
+
+static void no_hostile_pattern_takes_long_for_what_is_looked_at(void **state)
+{
+    (void)state;
+    worst_ns[0] = worst_ns[1] = 0;
+    size_t count = each_hostile(measure_look);
+    print_message(
+        "%zu patterns, the slowest %llu us over %d KiB; %llu us where the text lacks what "
+        "it needs\n",
+        count, (unsigned long long)worst_ns[0] / 1000, ENRICH_LOOK_BYTES >> 10,
+        (unsigned long long)worst_ns[1] / 1000);
+    assert_true(count > 150);
 }
 
 /* The most that a pattern can cost: all of its steps are alive all the time. */
 static void the_largest_program_takes_a_bounded_time(void **state)
 {
     (void)state;
-    static char text[TEXT_BYTES];
+    enum { LARGEST_NS_MAX = 60000000 }; /* some five times what it takes */
+    struct text text = hostile_text(hostile, ENRICH_LOOK_BYTES, "", "a", "b-c");
     struct world world;
 
-    memset(text, 'a', sizeof(text));
-    world_init(&world, "(?P<a>(?:a?){290})(?P<b>b)");
+    world_init(&world, "(?P<a>(?:a?){290})(?P<b>bc)");
     assert_non_null(world.capture);
-    uint64_t took = best_ns(&world, (struct text){text, sizeof(text)});
+    uint64_t took = best_ns(&world, text);
     print_message("the largest program: %llu us over %d KiB\n", (unsigned long long)took / 1000,
-                  TEXT_BYTES >> 10);
-    assert_true(took < 5 * UINT64_C(1000000000)); /* ten times what it takes */
+                  ENRICH_LOOK_BYTES >> 10);
+    assert_true(!IS_TIMED || took < LARGEST_NS_MAX);
+    world_release(&world);
+}
+
+/* ---- what a text must hold ---- */
+
+static void what_a_pattern_needs_is_looked_for_in_its_order(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *text;
+        bool is_in;
+    } needs[] = {
+        {"(?P<a>a{1,50}b[0-9]?!)", "a b !", true},
+        {"(?P<a>a{1,50}b[0-9]?!)", "b a !", false}, /* the order */
+        {"(?P<a>a{1,50}b[0-9]?!)", "aaaaa!", false},
+        {"(?P<a>(?:a|b)+)c", "xc", true}, /* neither side of a choice */
+        {"(?P<a>(?:ab|cb))c", "bc", true},
+        {"(?P<a>x*)(?:y?z)*", "", true}, /* nothing of what may be left out */
+        {"(?P<a>(?:x*y)+)z", "xz", false},
+        {"(?P<a>(?:x*y)+)z", "yz", true},
+        {"(?P<a>aa)", "a", false}, /* a character each */
+        {"(?P<a>aa)", "a a", true},
+        {"(?P<a>[^a])b", "aab", false},
+        {"(?P<a>[^a])b",
+         "\xc3\xa9"
+         "b",
+         true}, /* beyond ASCII */
+        {"(?P<a>[\xc3\xa9-\xc3\xbc])", "\xc3\xa8", false},
+        {"(?P<a>[\xc3\xa9-\xc3\xbc])", "\xc3\xaa", true},
+    };
+    for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+        struct world world;
+        world_init(&world, needs[i].pattern);
+        assert_non_null(world.capture);
+        if (capture_required_in(world.capture, text_of(needs[i].text)) != needs[i].is_in)
+            fail_msg("%s in \"%s\"", needs[i].pattern, needs[i].text);
+        world_release(&world);
+    }
+}
+
+/* A search over a text that is long enough asks first; what it finds is the same. */
+static void a_long_text_is_searched_as_a_short_one(void **state)
+{
+    (void)state;
+    static char text[1000], got[300];
+    struct world world;
+
+    world_init(&world, "(?P<a>[a-z]+)=(?P<b>[0-9]+);");
+    snprintf(text, sizeof(text), "%*s=%s", 900, "key", "17;");
+    shown(&world, text, got, sizeof(got));
+    assert_string_equal(got, "a=key b=17");
+    snprintf(text, sizeof(text), "%*s=%s", 900, "key", "17");
+    shown(&world, text, got, sizeof(got));
+    assert_string_equal(got, "none");
     world_release(&world);
 }
 
@@ -418,6 +544,8 @@ static void compare_one(struct world *world, const struct random_pattern *patter
     for (int t = 0; t < 30; t++) {
         random_text_make(text);
         int found = random_pattern_groups(pattern, text, place);
+        if (found == 1 && !capture_required_in(world->capture, text_of(text)))
+            fail_msg("%s in \"%s\": found, and said not to be", pattern->written, text);
         if (found >= 0 && !agrees(world, text, found, place))
             fail_msg("%s in \"%s\": another match than the rules say", pattern->written, text);
         tally->agreed += found >= 0;
@@ -481,7 +609,10 @@ int main(void)
         cmocka_unit_test(what_cannot_be_carried_over_is_refused_with_its_place),
         cmocka_unit_test(sixteen_names_are_taken_and_no_more),
         cmocka_unit_test(time_is_linear_in_the_text),
+        cmocka_unit_test(no_hostile_pattern_takes_long_for_what_is_looked_at),
         cmocka_unit_test(the_largest_program_takes_a_bounded_time),
+        cmocka_unit_test(what_a_pattern_needs_is_looked_for_in_its_order),
+        cmocka_unit_test(a_long_text_is_searched_as_a_short_one),
         cmocka_unit_test(groups_hold_what_they_hold_in_re2),
         cmocka_unit_test(random_patterns_hold_what_the_rules_say),
     };

@@ -82,6 +82,82 @@ static void a_problem_is_not_made_ok(void **state)
     bench_destroy(bench);
 }
 
+/* A message of `count` letters x and `tail`. */
+static void put_long(struct bench_feed *feed, int ms, const char *resource, uint32_t count,
+                     const char *tail)
+{
+    static char letters[ENRICH_LOOK_BYTES + 1], text[ENRICH_LOOK_BYTES + 200];
+
+    assert_true(count < sizeof(letters));
+    memset(letters, 'x', count);
+    letters[count] = '\0';
+    snprintf(text, sizeof(text), "{\"resource\":\"%s\",\"check\":\"c\",\"message\":\"%s%s\"}",
+             resource, letters, tail);
+    bench_put_text(feed, ms, text);
+}
+
+/* The last character that is looked at, where the text ends within 4,096 bytes and where not. */
+static void an_extraction_looks_at_the_first_4_kib(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(
+        "enrich:\n"
+        "  - id: last\n    extract: {from: message, pattern: '(?P<disk>.)$'}\n"
+        "rules:\n" RULE("r", "has(labels.disk)", "labels.disk", "", "count() >= 1", "cleared()"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    put_long(feed, 0, "a", ENRICH_LOOK_BYTES - 2, "1");         /* 4,095 bytes */
+    put_long(feed, 1, "b", ENRICH_LOOK_BYTES - 1, "2");         /* 4,096 */
+    put_long(feed, 2, "c", ENRICH_LOOK_BYTES, "3");             /* 4,097: the last is not seen */
+    put_long(feed, 3, "d", ENRICH_LOOK_BYTES - 2, "\xc3\xa9");  /* just fits */
+    put_long(feed, 4, "e", ENRICH_LOOK_BYTES - 2, "5\xc3\xa9"); /* does not: cut before it */
+    put_long(feed, 5, "f", ENRICH_LOOK_BYTES - 4, "6\xf0\x9f\x98\x80");
+    bench_run(bench);
+    assert_string_equal(bench->brief, "0 opened rule r labels.disk=1 n=1 alerts=1\n"
+                                      "1 opened rule r labels.disk=2 n=1 alerts=1\n"
+                                      "2 opened rule r labels.disk=x n=1 alerts=1\n"
+                                      "3 opened rule r labels.disk=\xc3\xa9 n=1 alerts=1\n"
+                                      "4 opened rule r labels.disk=5 n=1 alerts=1\n"
+                                      "5 opened rule r labels.disk=6 n=1 alerts=1\n");
+    assert_int_equal(bench->counters.enrich_errors, 0);
+    bench_destroy(bench);
+}
+
+/* Sixteen look at the message, then one at nothing, which counts as one byte. */
+static void the_extractions_of_an_event_look_at_64_kib(void **state)
+{
+    (void)state;
+    enum { WHOLE = ENRICH_LOOK_EVENT_BYTES / ENRICH_LOOK_BYTES };
+    char rules[4096] = "enrich:\n"
+                       "  - id: one-byte\n    where: resource == \"d\"\n"
+                       "    extract: {from: resource, pattern: '(?P<first>d)'}\n"
+                       "  - id: many\n    extract:\n";
+
+    for (int i = 1; i < WHOLE; i++)
+        strcat(rules, "      - {from: message, pattern: '(?P<x>x)'}\n");
+    strcat(rules,
+           "      - {from: message, pattern: '(?P<last>.)$'}\n"
+           "      - {from: '\"\"', pattern: '(?P<empty>)'}\n"
+           "    set:\n"
+           "      labels.disk: '(has(labels.last) ? labels.last : \"none\") + \" \" + "
+           "string(has(labels.empty))'\n"
+           "rules:\n" RULE("r", "check == \"c\"", "labels.disk", "", "count() >= 1", "cleared()"));
+    struct bench *bench = bench_create(rules);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    put_long(feed, 0, "a", ENRICH_LOOK_BYTES - 2, "1"); /* 16 bytes are left */
+    put_long(feed, 1, "b", ENRICH_LOOK_BYTES - 1, "2"); /* none is left for the last */
+    put_long(feed, 2, "c", ENRICH_LOOK_BYTES, "3");     /* the same: what is cut off counts not */
+    put_long(feed, 3, "d", ENRICH_LOOK_BYTES - 1, "4"); /* one more: the next to last is too much */
+    bench_run(bench);
+    assert_string_equal(bench->brief, "0 opened rule r labels.disk=1 true n=1 alerts=1\n"
+                                      "1 opened rule r labels.disk=2 false n=1 alerts=1\n"
+                                      "2 opened rule r labels.disk=x false n=1 alerts=1\n"
+                                      "3 opened rule r labels.disk=none true n=1 alerts=1\n");
+    assert_int_equal(bench->counters.enrich_errors, 3);
+    bench_destroy(bench);
+}
+
 static void a_dropped_event_leaves_no_trace_but_time(void **state)
 {
     (void)state;
@@ -461,6 +537,8 @@ int main(void)
         cmocka_unit_test(rules_keys_titles_and_severity_are_those_of_the_enriched_event),
         cmocka_unit_test(what_cannot_be_done_changes_nothing_and_is_counted),
         cmocka_unit_test(a_problem_is_not_made_ok),
+        cmocka_unit_test(an_extraction_looks_at_the_first_4_kib),
+        cmocka_unit_test(the_extractions_of_an_event_look_at_64_kib),
         cmocka_unit_test(a_dropped_event_leaves_no_trace_but_time),
         cmocka_unit_test(steps_run_in_order_up_to_the_one_that_drops),
         cmocka_unit_test(repeats_that_rules_see_are_enriched),

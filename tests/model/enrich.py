@@ -6,6 +6,7 @@ import re
 from values import Undefined, is_true, is_volatile, text_of, value
 
 LABELS_MAX, TEXT_BYTES_MAX, EVENT_BYTES_MAX = 512, 64 << 10, 1 << 20
+LOOK_BYTES, LOOK_EVENT_BYTES = 4 << 10, 64 << 10  # of one extraction, and of those of an event
 
 
 class Step:
@@ -20,7 +21,7 @@ class Step:
         done = []  # of each entry: True, False, or None where it could not be
         for tree, pattern in self.extract:
             try:
-                found = re.search(pattern, value(tree, event), re.ASCII)
+                found = re.search(pattern, look_at(value(tree, event), event), re.ASCII)
                 parts = found.groupdict() if found else {}
                 done += [put(event, "labels." + name, part) for name, part in sorted(parts.items()) if part is not None]
             except Undefined:
@@ -33,6 +34,16 @@ class Step:
         for name in self.remove:
             done.append(event.labels.pop(name.removeprefix("labels."), None) is not None)
         return any(done), done.count(None)
+
+
+def look_at(text, event):
+    """Of a text what an extraction sees; undefined where the event has had its share."""
+    seen = text.encode()[:LOOK_BYTES].decode(errors="ignore")  # what is left of a character is none
+    looked_at = event.looked_at + max(1, len(seen.encode()))
+    if looked_at > LOOK_EVENT_BYTES:
+        raise Undefined
+    event.looked_at = looked_at
+    return seen
 
 
 def put(event, name, got):
@@ -70,7 +81,7 @@ class Enrichment:
         if event.topic == "@derived":
             return event
         made = copy.copy(event)
-        made.labels = dict(event.labels)
+        made.labels, made.looked_at = dict(event.labels), 0
         for i, step in enumerate(self.steps):
             if step.where is None or is_true(step.where, made):
                 self.noted.append((i, *((True, 0) if step.drops else step.run(made))))
