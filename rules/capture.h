@@ -36,8 +36,8 @@
 
 enum {
     /* Each step may have to be looked at for each character: the largest pattern there is takes
-     * some 20 ms for 4 KiB, patterns that ruin engines which backtrack less than 5
-     * (test_capture.c). */
+     * some 20 ms for 4 KiB, patterns that ruin engines which backtrack some 4 at most
+     * (tests/test_capture.c). */
     CAPTURE_CODE_MAX = 600,
     CAPTURE_PLACES = 2 * PATTERN_GROUPS_MAX, /* begin and end of each group */
 };
