@@ -144,6 +144,25 @@ static void put_needs(struct text_buffer *to, const struct rule_needs *needs, ui
     text_put_string(to, said > 0 ? ")" : "");
 }
 
+/* " (needs more than 100)"; nothing where nothing is asked of the number alone. */
+static void put_real_needs(struct text_buffer *to, const struct rule_needs *needs,
+                           uint32_t aggregate)
+{
+    static const char *const words[] = {
+        [RELATION_EQ] = "exactly ", [RELATION_NE] = "other than ", [RELATION_LT] = "less than ",
+        [RELATION_LE] = "at most ", [RELATION_GT] = "more than ",  [RELATION_GE] = "at least "};
+    uint32_t said = 0;
+
+    for (uint32_t i = 0; i < needs->real_count; i++) {
+        if (needs->real[i].aggregate != aggregate)
+            continue;
+        text_put_string(to, said++ > 0 ? ", " : " (needs ");
+        text_put_string(to, words[needs->real[i].relation]);
+        put_number(to, needs->real[i].bound);
+    }
+    text_put_string(to, said > 0 ? ")" : "");
+}
+
 /* What one aggregate was. `index` as for put_values(). */
 static void put_one(struct text_buffer *to, const struct opening *o, const struct rule_needs *needs,
                     uint32_t i, uint32_t index)
@@ -228,7 +247,8 @@ static void put_usual(struct text_buffer *to, const struct rule *rule,
     text_put_string(to, ")");
 }
 
-/* "count() 4 of 5", or "count() 7 (needs fewer than 5)". */
+/* "count() 4 of 5", "count() 7 (needs fewer than 5)" or "sum(value) is 100 (needs more than 100)".
+ */
 static void put_state(struct text_buffer *to, const struct rule *rule,
                       const struct rule_needs *needs, uint32_t i, int64_t value)
 {
@@ -237,6 +257,7 @@ static void put_state(struct text_buffer *to, const struct rule *rule,
 
     if (aggregate_is_real(rule->aggregate[i].kind)) {
         put_real(to, &rule->aggregate[i], value);
+        put_real_needs(to, needs, i);
         return;
     }
     for (uint32_t n = 0; n < needs->count; n++)

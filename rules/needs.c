@@ -83,29 +83,57 @@ static bool make_whole(double real, struct rule_need *need)
     return is_whole || (need->relation != RELATION_EQ && need->relation != RELATION_NE);
 }
 
-/* A count compared with a constant. */
+/* An aggregate compared with a constant, which stands on the right then. */
+struct comparison {
+    const struct operand *aggregate, *constant;
+    enum relation relation;
+    bool is_real; /* the constant is */
+};
+
+static bool read_comparison(const struct walk *walk, uint32_t index, bool is_negated,
+                            struct comparison *out)
+{
+    enum relation relation = (enum relation)walk->program->code[index].relation;
+
+    if (!sides_of(walk, index, &out->aggregate, &out->constant, &out->is_real))
+        return false;
+    if (out->aggregate->kind == OPERAND_CONSTANT) {
+        const struct operand *constant = out->aggregate;
+        out->aggregate = out->constant;
+        out->constant = constant;
+        relation = mirrored(relation);
+    }
+    out->relation = is_negated ? turned_round(relation) : relation;
+    return out->aggregate->kind == OPERAND_AGGREGATE && out->constant->kind == OPERAND_CONSTANT;
+}
+
+/* A number that is not a count. */
+static bool read_real_need(const struct walk *walk, uint32_t index, bool is_negated,
+                           struct rule_real_need *need)
+{
+    struct comparison found;
+
+    if (!read_comparison(walk, index, is_negated, &found) || !found.is_real ||
+        !aggregate_is_real(walk->rule->aggregate[found.aggregate->index].kind))
+        return false;
+    *need = (struct rule_real_need){(uint8_t)found.aggregate->index, found.relation,
+                                    found.constant->real};
+    return true;
+}
+
+/* A count. */
 static bool read_need(const struct walk *walk, uint32_t index, bool is_negated,
                       struct rule_need *need)
 {
-    const struct operand *left, *right;
-    enum relation relation = (enum relation)walk->program->code[index].relation;
-    bool is_real;
+    struct comparison found;
 
-    if (!sides_of(walk, index, &left, &right, &is_real))
+    if (!read_comparison(walk, index, is_negated, &found) ||
+        aggregate_is_real(walk->rule->aggregate[found.aggregate->index].kind))
         return false;
-    if (left->kind == OPERAND_CONSTANT) {
-        const struct operand *constant = left;
-        left = right;
-        right = constant;
-        relation = mirrored(relation);
-    }
-    if (left->kind != OPERAND_AGGREGATE || right->kind != OPERAND_CONSTANT ||
-        aggregate_is_real(walk->rule->aggregate[left->index].kind))
-        return false;
-    need->aggregate = (uint8_t)left->index;
-    need->relation = is_negated ? turned_round(relation) : relation;
-    need->bound = right->number;
-    if (is_real && !make_whole(right->real, need))
+    need->aggregate = (uint8_t)found.aggregate->index;
+    need->relation = found.relation;
+    need->bound = found.constant->number;
+    if (found.is_real && !make_whole(found.constant->real, need))
         return false;
     if (need->relation == RELATION_GT || need->relation == RELATION_LE) {
         need->relation = need->relation == RELATION_GT ? RELATION_GE : RELATION_LT;
@@ -124,6 +152,18 @@ static void add_need(struct rule_needs *out, const struct rule_need *need)
         out->need[out->count++] = *need;
 }
 
+static void add_real_need(struct rule_needs *out, const struct rule_real_need *need)
+{
+    for (uint32_t i = 0; i < out->real_count; i++) {
+        const struct rule_real_need *other = &out->real[i];
+        if (other->aggregate == need->aggregate && other->relation == need->relation &&
+            other->bound >= need->bound && other->bound <= need->bound)
+            return;
+    }
+    if (out->real_count < RULE_NEEDS_MAX)
+        out->real[out->real_count++] = *need;
+}
+
 static void add_operand(const struct walk *walk, const struct operand *operand)
 {
     if (operand->kind == OPERAND_AGGREGATE)
@@ -133,6 +173,7 @@ static void add_operand(const struct walk *walk, const struct operand *operand)
 static void add_leaf(const struct walk *walk, uint32_t index, bool is_negated)
 {
     const struct instruction *code = walk->program->code;
+    struct rule_real_need real;
     struct rule_need need;
 
     for (uint32_t i = index; i < code[index].end; i++) {
@@ -145,6 +186,8 @@ static void add_leaf(const struct walk *walk, uint32_t index, bool is_negated)
     }
     if (read_need(walk, index, is_negated, &need))
         add_need(walk->out, &need);
+    else if (read_real_need(walk, index, is_negated, &real))
+        add_real_need(walk->out, &real);
 }
 
 static void add_bearing(struct walk *walk, uint32_t index, bool is_negated)
@@ -173,7 +216,7 @@ void rule_when_bears(const struct rule *rule, const int64_t value[RULE_AGGREGATE
 
     walk_begin(&walk, rule, value);
     walk.out = out;
-    out->aggregates = out->count = 0;
+    out->aggregates = out->count = out->real_count = 0;
     add_bearing(&walk, 0, false);
     if (out->aggregates == 0) /* true whatever they are */
         out->aggregates = (1u << rule->aggregate_count) - 1;
@@ -185,7 +228,7 @@ void rule_when_needs(const struct rule *rule, struct rule_needs *out)
 
     walk_begin(&walk, rule, NULL);
     walk.out = out;
-    out->aggregates = out->count = 0;
+    out->aggregates = out->count = out->real_count = 0;
     add_bearing(&walk, 0, false);
 }
 

@@ -25,8 +25,18 @@ struct rule_need {
     int64_t bound;
 };
 
+/* A comparison of a number that is none of whole ones, sum(value), with a constant: any relation.
+ */
+struct rule_real_need {
+    uint8_t aggregate;
+    enum relation relation;
+    double bound;
+};
+
 struct rule_needs {
     uint32_t aggregates; /* bits: those that bear, or all */
+    uint32_t real_count;
+    struct rule_real_need real[RULE_NEEDS_MAX]; /* as `need` */
     uint32_t count;
     struct rule_need need[RULE_NEEDS_MAX]; /* in the order in which they are written, each once */
 };

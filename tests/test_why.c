@@ -473,7 +473,22 @@ static const char nested[] =
     "- id: all\n  where: check == \"down\"\n  window: open\n"
     "  when: count() >= 9\n  incident: {title: t}\n  close: cleared()\n";
 
+/* Numbers of which one is not enough: 60 and 40 are not more than 100. */
+static const char numbers[] =
+    "rules:\n- id: sums\n  on: events\n  where: check == \"load\"\n  by: [host]\n"
+    "  window: {tumbling: 10s}\n"
+    "  when: sum(value) > 100 && distinct(resource) >= 2 && 0.5 <= avg(value)\n"
+    "  incident: {title: t}\n  close: quiet(1h)\n";
+
+static const struct put numbers_story[] = {{0, "h/a", "load", VALUE("60")},
+                                           {1000, "h/b", "load", VALUE("40")},
+                                           {30000, "end", "end", ""},
+                                           {0, NULL, NULL, NULL}};
+
 static const struct row beside_rows[] = {
+    {"a number that is not enough", numbers, numbers_story, "host=h", NULL, 0, true,
+     "rule sums: sum(value) is 100 (needs more than 100), distinct(resource) 2 of 2, avg(value) is "
+     "50 (needs at least 0.5) at " T "41.000Z; its window ended at " T "50.000Z"},
     {"one that leaves an incident, which closes", leaving, leaving_story, "t/0/1", NULL, 0, true,
      "it ended its alert for rule bad, whose where no longer holds: severity >= MAJOR: WARNING >= "
      "MAJOR is false; that closed incident #; rule half: count() 1 of 2 at " T "41.000Z"},
