@@ -278,10 +278,12 @@ static void on_index(struct evhttp_request *request, void *self)
 
     (void)self;
     if (is_reading(request))
-        answer_state(request, is_index ? HTTP_OK : HTTP_NOTFOUND,
-                     is_index ? "tocsin " TOCSIN_VERSION "\n\n/metrics\n/healthz\n/readyz\n"
-                                "/outbox/dead\n/outbox/waiting\n/outbox/redrive (POST)\n/rules\n/reload (POST)"
-                              : "there is nothing here; see /");
+        answer_state(
+            request, is_index ? HTTP_OK : HTTP_NOTFOUND,
+            is_index
+                ? "tocsin " TOCSIN_VERSION "\n\n/metrics\n/healthz\n/readyz\n"
+                  "/outbox/dead\n/outbox/waiting\n/outbox/redrive (POST)\n/rules\n/reload (POST)"
+                : "there is nothing here; see /");
 }
 
 /* ---- life ---- */

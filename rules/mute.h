@@ -29,7 +29,7 @@ enum mute_kind { MUTE_SILENCE, MUTE_MAINTENANCE, MUTE_INHIBIT, MUTE_KIND_COUNT }
 struct mute {
     enum mute_kind kind;
     const char *id;
-    const char *place; /* where that stands: "rules/mutes.yaml:12:9" */
+    const char *place;      /* where that stands: "rules/mutes.yaml:12:9" */
     int64_t from_ms, to_ms; /* of a silence: [from, to) */
     const struct calendar *calendar;
     struct id128 digest;  /* of everything that decides what it does */

@@ -31,7 +31,7 @@ enum {
     YAML_DOCUMENTS_MAX = 20000, /* of a foreign file */
     YAML_LINE_BYTES_MAX = 64 << 10,
     YAML_EMPTY_LINES_MAX = 50, /* in a row */
-    YAML_TAG_BYTES_MAX = 1024,  /* tags are refused, but read first */
+    YAML_TAG_BYTES_MAX = 1024, /* tags are refused, but read first */
 };
 
 enum yaml_kind { YAML_SCALAR, YAML_LIST, YAML_MAP };
