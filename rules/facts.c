@@ -99,6 +99,15 @@ static const struct subject *find(const struct facts *facts, struct id128 key)
     return NULL;
 }
 
+/* All that its type and the ground allow: an event that is OK is a clear. */
+static struct interval range_of_type(const struct facts *facts, const struct ast *ast)
+{
+    if (is_field(ast, RULE_FIELD_SEVERITY) && facts->ground->kind != GROUND_INCIDENT &&
+        !facts->ground->sees_clears)
+        return interval_whole(SEVERITY_DEBUG, SEVERITY_CRITICAL);
+    return interval_all(ast->type);
+}
+
 /* NULL when there are too many: nothing is noted of it then. */
 static struct subject *subject_at(struct facts *facts, struct id128 key, const struct ast *ast)
 {
@@ -108,12 +117,12 @@ static struct subject *subject_at(struct facts *facts, struct id128 key, const s
         subject = &facts->subject[facts->count++];
         *subject = (struct subject){.key = key};
         if (ast != NULL && is_number(ast))
-            subject->range = interval_all(ast->type);
+            subject->range = range_of_type(facts, ast);
     }
     if (subject != NULL && subject->ast == NULL && ast != NULL) {
         subject->ast = ast;
         if (is_number(ast))
-            subject->range = interval_all(ast->type);
+            subject->range = range_of_type(facts, ast);
     }
     return subject;
 }
@@ -341,7 +350,7 @@ static struct interval natural_range(const struct facts *facts, const struct ast
     if (ast->kind == AST_CHOOSE)
         return interval_join(of_side(facts, ast->first->next, ast->type),
                              of_side(facts, ast->last, ast->type));
-    return interval_all(ast->type);
+    return range_of_type(facts, ast);
 }
 
 struct interval facts_range(const struct facts *facts, const struct ast *ast)

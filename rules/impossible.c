@@ -338,6 +338,17 @@ static bool names_number_of(const struct test *test, struct interval range)
     return false;
 }
 
+/* Whether a side could be true of a clear. */
+static bool is_of_clears(struct question *question, const struct side *side)
+{
+    const struct goal goal = {side->ast, side->want, false, NULL};
+    struct ground ground = *question->ground;
+    struct search search = {.ground = &ground, .bound = question->bound, .work = &question->work};
+
+    ground.sees_clears = true;
+    return !question->ground->sees_clears && search_goals(&search, &goal);
+}
+
 /* What the subject of a comparison can be by itself, for the end of the sentence; empty where that
  * is not what makes it impossible. */
 static void explain_range(struct question *question, const struct side *side, char to[WORDS_BYTES])
@@ -361,7 +372,9 @@ static void explain_range(struct question *question, const struct side *side, ch
         test.subject->type == TYPE_TIME)
         return;
     if (test.subject->type == TYPE_SEVERITY && side->shown_want) {
-        snprintf(to, WORDS_BYTES, ": there is no such severity");
+        snprintf(to, WORDS_BYTES, "%s",
+                 is_of_clears(question, side) ? ": what it sees are problems, none of them is OK"
+                                              : ": there is no such severity");
         return;
     }
     facts_gather(&facts, question->ground, question->bound, &nothing, &question->work);

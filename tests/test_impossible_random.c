@@ -185,7 +185,7 @@ static struct program compiled(const struct ast *ast, struct arena *arena)
 static const char *const checks[] = {"", "a", "b", "A", "ab"};
 static const char *const labels[] = {NULL, "", "1", "2", "a"};
 static const double values[] = {NAN, -1, 0, 0.1, 1, 2.5};
-static const enum severity severity_of[] = {SEVERITY_OK, SEVERITY_WARNING, SEVERITY_MAJOR,
+static const enum severity severity_of[] = {SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_MAJOR,
                                             SEVERITY_CRITICAL};
 
 enum { EVENTS = COUNT_OF(checks) * COUNT_OF(labels) * COUNT_OF(values) * COUNT_OF(severity_of) };
