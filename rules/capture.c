@@ -8,6 +8,7 @@
 
 enum {
     PLACE_NONE = UINT32_MAX,
+    WIDE = 0x80,
     /* In shorter texts the program has said no as soon. */
     WORTH_A_LOOK_BYTES = 256,
 };
@@ -199,6 +200,27 @@ static uint32_t skip_to_prefix(const struct capture *capture, struct text text, 
     return found != NULL ? (uint32_t)(found - text.at) : text.len + 1;
 }
 
+/* The same by its first character. */
+static void skip_to_first(struct search *search)
+{
+    const struct capture *capture = search->capture;
+    uint32_t begin = search->at;
+    unsigned char byte;
+
+    if (!capture->has_first || capture->at_start)
+        return;
+    for (; search->at < search->text.len; search->at++) {
+        byte = (unsigned char)search->text.at[search->at];
+        if (byte < 0x80 ? (capture->first[byte / 64] >> byte % 64 & 1) != 0
+                        : capture->first_is_wide)
+            break;
+    }
+    if (search->at == begin)
+        return;
+    byte = (unsigned char)search->text.at[search->at - 1];
+    search->before = byte < 0x80 ? byte : WIDE; /* all the same to assertions */
+}
+
 static bool search_run(struct search *search, uint32_t *found)
 {
     const struct capture *capture = search->capture;
@@ -214,6 +236,7 @@ static bool search_run(struct search *search, uint32_t *found)
             if (is_found || begin > search->text.len || (capture->at_start && begin > 0))
                 break;
             search->at = begin;
+            skip_to_first(search);
         }
         search->here = capture_character_at(search->text, search->at, &bytes);
         if (!is_found && (!capture->at_start || search->at == 0)) {
@@ -223,7 +246,7 @@ static bool search_run(struct search *search, uint32_t *found)
         }
         if (go_on(search, from, to, bytes, found))
             is_found = true;
-        if (bytes == 0)
+        if (bytes == 0 || (is_found && capture->group_count == 0))
             break;
         search->before = search->here;
         struct ways *swap = from;

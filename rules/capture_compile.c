@@ -93,6 +93,18 @@ static void ascii_fold(uint64_t ascii[2])
     ascii[1] |= upper << 32 | lower;
 }
 
+/* `class` has no ranges. */
+static bool is_last_class(const struct compiler *compiler, const struct capture_class *class)
+{
+    const struct capture_class *last = compiler->classes;
+
+    if (compiler->class_count == 0)
+        return false;
+    last += compiler->class_count - 1;
+    return last->range_count == 0 && last->is_negated == class->is_negated &&
+           memcmp(last->ascii, class->ascii, sizeof(last->ascii)) == 0;
+}
+
 /* Ranges from `at` up to `end`, of a class or of one character. */
 static void emit_class(struct compiler *compiler, uint32_t at, uint32_t end, bool is_negated,
                        bool folds)
@@ -126,6 +138,10 @@ static void emit_class(struct compiler *compiler, uint32_t at, uint32_t end, boo
         ascii_fold(class.ascii);
     for (int i = 0; is_negated && i < 2; i++)
         class.ascii[i] = ~class.ascii[i];
+    if (count == 0 && is_last_class(compiler, &class)) { /* as in x{100} */
+        emit(compiler, CAPTURE_CHARACTER, compiler->class_count - 1);
+        return;
+    }
     class.range = range;
     class.range_count = count;
     compiler->classes[compiler->class_count] = class;
@@ -424,6 +440,47 @@ static void keep_required(struct compiler *compiler, struct capture *capture)
     capture->required = copy_of(compiler, required, capture->required_count, sizeof(required[0]));
 }
 
+static void first_add(struct capture *capture, const struct capture_class *class)
+{
+    capture->first[0] |= class->ascii[0];
+    capture->first[1] |= class->ascii[1];
+    capture->first_is_wide |= class->is_negated || class->range_count > 0;
+}
+
+/* Follows what takes no character from the begin on, as if all assertions held. */
+static void find_first(struct capture *capture)
+{
+    bool seen[CAPTURE_CODE_MAX] = {false};
+    uint16_t pending[2 * CAPTURE_CODE_MAX + 1] = {0};
+    uint32_t count = 1;
+
+    capture->has_first = true;
+    while (count > 0) {
+        uint16_t at = pending[--count];
+        const struct capture_instruction *code = &capture->code[at];
+        if (seen[at])
+            continue;
+        seen[at] = true;
+        switch ((enum capture_opcode)code->op) {
+        case CAPTURE_CHARACTER:
+            first_add(capture, &capture->classes[code->first]);
+            break;
+        case CAPTURE_SPLIT:
+            pending[count++] = code->second;
+            pending[count++] = code->first;
+            break;
+        case CAPTURE_JUMP:
+            pending[count++] = code->first;
+            break;
+        case CAPTURE_MATCH:
+            capture->has_first = false;
+            break;
+        default:
+            pending[count++] = (uint16_t)(at + 1);
+        }
+    }
+}
+
 struct capture *capture_program_create(struct text text, struct arena *arena,
                                        struct pattern_fault *fault)
 {
@@ -452,6 +509,8 @@ struct capture *capture_program_create(struct text text, struct arena *arena,
         copy_of(&compiler, compiler.classes, compiler.class_count, sizeof(compiler.classes[0]));
     keep_texts(&compiler, &pattern, capture);
     keep_required(&compiler, capture);
+    if (!compiler.is_out_of_memory)
+        find_first(capture);
     capture->group_count = groups.count;
     for (uint32_t i = 0; i < groups.count; i++)
         capture->name[i] =

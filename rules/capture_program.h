@@ -46,6 +46,9 @@ struct capture {
     uint32_t code_count, class_count, group_count;
     const struct capture_instruction *code;
     const struct capture_class *classes;
+    /* The characters that a match can begin with, of ASCII as bits; false: it may be empty. */
+    uint64_t first[2];
+    bool has_first, first_is_wide;
     struct text name[PATTERN_GROUPS_MAX];
     /* What need not be looked for character by character: a text that all matches begin with, one
      * that all hold; empty when there is none. */

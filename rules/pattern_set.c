@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/hash.h"
 #include "rules/automaton.h"
+#include "rules/capture_program.h"
 
 enum {
     /* A literal is looked for by at most this many of its bytes, those that the fewest others
@@ -20,6 +21,10 @@ enum {
     FACTOR_SLOTS = 1 << 14,
     TABLE_SLOTS = 1 << 12,
     LANES = 64,
+    /* Of one that has no table: vectorscan takes 0.2 s for "user .{1,100}failed". */
+    LARGE_PLACES_MAX = 125,
+    /* From then on tables of those as large are not tried. */
+    FAILED_COST_MAX = 100000,
 };
 
 /* ---- what is collected while loading ---- */
@@ -32,8 +37,10 @@ struct entry {
     bool is_literal;     /* made by the plan, not a pattern of a rule */
     struct text literal; /* of a plain shape; else what all that is matched begins with */
     uint32_t places;
-    const struct automaton *automaton; /* that answers in place of a database; NULL: none */
-    uint32_t part_count;               /* texts that all that is matched holds */
+    /* That answers in place of a database; both NULL: none. */
+    const struct automaton *automaton;
+    const struct capture *program;
+    uint32_t part_count; /* texts that all that is matched holds */
     struct text *parts;
     struct span span;
     struct entry *next; /* in its slot */
@@ -347,17 +354,18 @@ static struct database *database_keep(hs_database_t *hs, struct id128 key)
 /* A pattern as it is asked. */
 struct asked {
     uint8_t shape;                     /* enum pattern_shape */
-    const struct automaton *automaton; /* NULL: none, or a database tells */
-    bool is_literal;                   /* made by the plan: what is found may be a part of it */
-    bool is_computed;                  /* its text is another one at each call */
-    uint32_t column;                   /* of the databases; UINT32_MAX: none */
-    uint32_t position;                 /* in its column */
+    const struct automaton *automaton; /* NULL, as is the next: none, or a database tells */
+    const struct capture *program;
+    bool is_literal;   /* made by the plan: what is found may be a part of it */
+    bool is_computed;  /* its text is another one at each call */
+    uint32_t column;   /* of the databases; UINT32_MAX: none */
+    uint32_t position; /* in its column */
     struct text literal;
 };
 
 struct column {
-    struct database *database; /* NULL: tables answer for all of it */
-    uint32_t count, built;     /* the first `built` are in the database, the others have tables */
+    struct database *database; /* NULL: tables and programs answer for all of it */
+    uint32_t count, built;     /* the first `built` are in the database, the others have those */
     uint32_t kept;             /* its bit in `known` of a scan; UINT32_MAX: answers are not kept */
     uint32_t first_word;       /* of its bits in a scan */
     uint32_t *ids;             /* by position */
@@ -367,7 +375,8 @@ struct column {
  * LANES threads scan; it orders what the threads do to the scratch. */
 struct lane {
     _Alignas(64) pthread_mutex_t lock;
-    hs_scratch_t *scratch; /* NULL until the first scan; of lane 0 never */
+    hs_scratch_t *scratch;     /* NULL until the first scan; of lane 0 only without databases */
+    struct capture_room *room; /* the same, with programs */
 };
 
 struct pattern_set {
@@ -385,6 +394,7 @@ struct building {
     struct pattern_set *set;
     uint32_t word_count;
     uint64_t cost, column_cost; /* PATTERN_SET_COST_MAX, PATTERN_COLUMN_COST_MAX */
+    uint64_t failed_cost;       /* of tables that came to nothing: FAILED_COST_MAX */
 };
 
 /* What one database is made of. */
@@ -521,6 +531,11 @@ static struct text home_of(const struct entry *entry)
     return entry->is_wanted ? entry->column : (struct text){"", 0};
 }
 
+static bool is_unbuilt(const struct entry *entry)
+{
+    return entry->automaton != NULL || entry->program != NULL;
+}
+
 static int order_entries(const void *a, const void *b)
 {
     const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
@@ -529,7 +544,7 @@ static int order_entries(const void *a, const void *b)
                                       : memcmp(home.at, other.at, home.len);
 
     if (order == 0)
-        order = (x->automaton != NULL) - (y->automaton != NULL);
+        order = is_unbuilt(x) - is_unbuilt(y);
     if (order == 0 && x->text.len != y->text.len)
         order = x->text.len > y->text.len ? 1 : -1;
     if (order == 0)
@@ -548,7 +563,7 @@ static bool build_column(struct building *building, struct entry *const *entries
     column->ids = arena_alloc_many(building->arena, count, sizeof(*column->ids));
     if (column->ids == NULL)
         return diagnose_memory(building->diag) != NULL;
-    while (column->built < count && entries[column->built]->automaton == NULL)
+    while (column->built < count && !is_unbuilt(entries[column->built]))
         column->built++;
     if (column->built > 0)
         column->database = build_database(building, entries, column->built, source);
@@ -627,35 +642,84 @@ static bool vectorscan_takes(const struct entry *entry)
     return is_good;
 }
 
-/* Decides who answers for a regular expression. A table does for what only confirms; of those by
- * which rules are found in a column, vectorscan looks for as many at once as it can build in time.
- */
+/* One that has no table for its states would be too many is followed through the text, state by
+ * state, if its characters are known here. NULL: they are not. */
+static const struct capture *follow_program(struct building *building, const struct entry *entry)
+{
+    struct pattern_fault fault;
+    const struct capture *program = capture_program_create(entry->text, building->arena, &fault);
+
+    for (uint32_t i = 0; program != NULL && i < program->code_count; i++)
+        if (program->code[i].op == CAPTURE_ASSERT &&
+            program->code[i].first == ASSERT_NO_WORD_BORDER)
+            return NULL;
+    return program;
+}
+
+/* Shall vectorscan have it, though others can do it? */
+static bool can_build(struct building *building, const struct entry *entry,
+                      const struct automaton *automaton, uint32_t work)
+{
+    bool is_alone = home_of(entry).len == 0;
+    uint64_t cost = automaton != NULL ? small_cost(entry, automaton, work) : large_cost(entry);
+
+    if (automaton != NULL ? is_alone : entry->places > LARGE_PLACES_MAX)
+        return false;
+    if (building->column_cost + cost > PATTERN_COLUMN_COST_MAX || !vectorscan_takes(entry))
+        return false;
+    building->column_cost += cost;
+    return true;
+}
+
+static const struct automaton *try_table(struct building *building, const struct entry *entry,
+                                         uint32_t *work)
+{
+    const struct automaton *automaton;
+
+    if (building->cost + table_cost(AUTOMATON_WORK_MAX) > PATTERN_SET_COST_MAX ||
+        (building->failed_cost > FAILED_COST_MAX && entry->places > LARGE_PLACES_MAX))
+        return NULL;
+    automaton = automaton_create(entry->text, building->arena, building->table->arena, work);
+    building->cost += table_cost(*work);
+    building->failed_cost += automaton == NULL ? table_cost(*work) : 0;
+    return automaton;
+}
+
+/* Decides who answers for a regular expression. A table does for what only confirms, or where that
+ * would be too large its program; of those by which rules are found in a column, vectorscan looks
+ * for as many at once as it can build in time. What nobody else knows is left to it at any cost. */
 static bool choose(struct building *building, struct entry *entry)
 {
-    bool is_alone = home_of(entry).len == 0, can_match = true, is_built = false;
-    struct automaton *automaton;
-    uint32_t work;
+    uint32_t work = 0;
+    const struct automaton *automaton = try_table(building, entry, &work);
+    const struct capture *program = NULL;
 
-    automaton = automaton_create(entry->text, building->arena, building->table->arena, &work);
-    building->cost += table_cost(work);
     if (automaton == NULL)
+        program = follow_program(building, entry);
+    if (automaton == NULL && program == NULL) {
         building->cost += large_cost(entry);
-    else if (!is_alone &&
-             building->column_cost + small_cost(entry, automaton, work) <= PATTERN_COLUMN_COST_MAX)
-        is_built = vectorscan_takes(entry);
-    if (is_built)
-        building->column_cost += small_cost(entry, automaton, work);
-    else
+    } else if (!can_build(building, entry, automaton, work)) {
         entry->automaton = automaton;
-    if (automaton != NULL)
-        can_match = automaton_can_find(automaton);
-    if (!can_match)
+        entry->program = program;
+    }
+    if (automaton != NULL && !automaton_can_find(automaton)) {
         diagnose(building->diag, entry->span, "the pattern can never match");
-    else if (building->cost > PATTERN_SET_COST_MAX)
+        return false;
+    }
+    if (building->cost > PATTERN_SET_COST_MAX) {
         diagnose(building->diag, entry->span,
                  "the regular expressions up to here take too long to build: fewer, or simpler "
                  "ones");
-    return can_match && building->cost <= PATTERN_SET_COST_MAX;
+        return false;
+    }
+    return true;
+}
+
+static bool room_create(struct lane *lane)
+{
+    if (lane->room == NULL) /* zeroed: what it remembers is looked at before it is written */
+        lane->room = calloc(1, capture_room_bytes());
+    return lane->room != NULL;
 }
 
 static bool build(struct building *building)
@@ -689,7 +753,10 @@ static bool build(struct building *building)
         if (entry->shape == PATTERN_SEARCHES && !choose(building, entry))
             return false;
         set->asked[i].automaton = entry->automaton;
-        if (entry->is_wanted || (entry->shape == PATTERN_SEARCHES && entry->automaton == NULL))
+        set->asked[i].program = entry->program;
+        if (entry->program != NULL && !room_create(&set->lanes[0]))
+            return diagnose_memory(building->diag) != NULL;
+        if (entry->is_wanted || (entry->shape == PATTERN_SEARCHES && !is_unbuilt(entry)))
             sorted[count++] = entry;
     }
     if (count == 0)
@@ -744,6 +811,7 @@ void pattern_set_destroy(struct pattern_set *set)
     for (int i = 0; i < LANES; i++) {
         pthread_mutex_destroy(&set->lanes[i].lock);
         hs_free_scratch(set->lanes[i].scratch);
+        free(set->lanes[i].room);
     }
     free(set->lanes);
 }
@@ -762,15 +830,20 @@ size_t pattern_set_bytes(const struct pattern_set *set)
 
 /* ---- scanning ---- */
 
-static struct lane *lane_take(const struct pattern_set *set)
+static struct lane *lane_of_thread(const struct pattern_set *set)
 {
     static _Atomic uint32_t threads;
     static _Thread_local uint32_t number; /* of this thread, from 1 */
-    struct lane *lane;
 
     if (number == 0) /* relaxed: any different numbers do */
         number = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % LANES;
-    lane = &set->lanes[number - 1];
+    return &set->lanes[number - 1];
+}
+
+static struct lane *lane_take(const struct pattern_set *set)
+{
+    struct lane *lane = lane_of_thread(set);
+
     pthread_mutex_lock(&lane->lock);
     if (lane->scratch != NULL)
         return lane;
@@ -787,6 +860,32 @@ static struct lane *lane_take(const struct pattern_set *set)
     else
         hs_free_scratch(scratch);
     return lane;
+}
+
+static bool program_search(const struct pattern_set *set, const struct capture *program,
+                           struct text text)
+{
+    struct text none[PATTERN_GROUPS_MAX];
+    struct lane *lane = lane_of_thread(set);
+    bool is_found;
+
+    pthread_mutex_lock(&lane->lock);
+    if (!room_create(lane)) {
+        pthread_mutex_unlock(&lane->lock);
+        lane = &set->lanes[0];
+        pthread_mutex_lock(&lane->lock);
+    }
+    is_found = capture_search(program, text, lane->room, none);
+    pthread_mutex_unlock(&lane->lock);
+    return is_found;
+}
+
+/* Asks for one that has a table or a program. */
+static bool unbuilt_search(const struct pattern_set *set, const struct asked *asked,
+                           struct text text)
+{
+    return asked->automaton != NULL ? automaton_search(asked->automaton, text)
+                                    : program_search(set, asked->program, text);
 }
 
 static bool literal_in(const struct asked *asked, struct text text)
@@ -858,7 +957,7 @@ static void scan_text(struct scanning *scanning)
     if (column->database != NULL)
         scan_database(scanning);
     for (uint32_t i = column->built; i < column->count; i++)
-        if (automaton_search(scanning->set->asked[column->ids[i]].automaton, scanning->text))
+        if (unbuilt_search(scanning->set, &scanning->set->asked[column->ids[i]], scanning->text))
             take_found(i, 0, 0, 0, scanning);
 }
 
@@ -884,14 +983,14 @@ static bool is_known(const struct pattern_scan *scan, const struct column *colum
     return scan->known[column->kept / 64] >> column->kept % 64 & 1;
 }
 
-/* A pattern with a table or a database of its own. */
+/* A pattern with a table, a program or a database of its own. */
 static bool search_alone(const struct pattern_set *set, uint32_t id, struct text text)
 {
     const struct asked *asked = &set->asked[id];
     struct scanning scanning = {.set = set, .text = text};
 
-    if (asked->automaton != NULL)
-        return automaton_search(asked->automaton, text);
+    if (asked->automaton != NULL || asked->program != NULL)
+        return unbuilt_search(set, asked, text);
     scanning.column = &set->columns[asked->column];
     scanning.wanted = asked->position;
     scan_text(&scanning);
@@ -922,7 +1021,9 @@ bool pattern_scan_test(struct pattern_scan *scan, uint32_t id, struct text text)
 
     if (asked->shape != PATTERN_SEARCHES)
         return literal_in(asked, text);
-    column = asked->automaton != NULL ? NULL : &scan->set->columns[asked->column];
+    column = asked->automaton != NULL || asked->program != NULL
+                 ? NULL
+                 : &scan->set->columns[asked->column];
     if (column == NULL || column->kept == UINT32_MAX) {
         bool is_alone = column == NULL || column->count == 1;
         return is_alone && !asked->is_computed ? test_alone(scan, id, text)

@@ -12,9 +12,11 @@
  * and endsWith(), of each regular expression the text in it that is rarest, and the whole of those
  * that hold none, as many of these as vectorscan can build in time. A regular expression that only
  * confirms what was found otherwise is asked apart: among a thousand that share " answered code="
- * each such message would start them all. It has a table of its own (automaton.h), and a database
- * of its own only where no table can be made. What is computed (lowerAscii(x)) has no column; its
- * patterns are asked at each call. A pattern that is a literal, "^disk", needs neither.
+ * each such message would start them all. It has a table of its own (automaton.h); where that
+ * would be too large ("user .{1,100}failed") its program is followed (capture.h), and a database of
+ * its own only where it has neither, or where that is soon built. What is computed (lowerAscii(x))
+ * has no column; its patterns are asked at each call. A pattern that is a literal, "^disk", needs
+ * neither.
  *
  * Time:    a scan is linear in the text, whatever the pattern.
  * Memory:  scanning allocates nothing, save that the first scan of a thread in a database makes its
@@ -33,8 +35,9 @@
 enum {
     PATTERNS_MAX = 16384, /* different ones in a set */
     /* Microseconds that building the regular expressions of a set takes at most, by an estimate
-     * that is the same on each machine (choose() in pattern_set.c); and of those by which rules are
-     * found, how many of these vectorscan is given: the others are searched for one by one. */
+     * that is the same on each machine (choose() in pattern_set.c): tables are made while it lasts,
+     * and what only vectorscan knows is refused beyond. Of those that others know, too, how many
+     * vectorscan is given: the rest are searched for one by one. */
     PATTERN_SET_COST_MAX = 500000,
     PATTERN_COLUMN_COST_MAX = 250000,
     PATTERN_COLUMNS_MAX = 128, /* those beyond are scanned at each call */

@@ -56,6 +56,10 @@ cases = [
     # Rule files.
     ("empty rules", check, fill("- a\n", "rules:\n", most=499000), 78, "and 19991 more"),
     ("arithmetic", check, fill(lambda i: rule(i, "value > " + "+".join(["1"] * 60)), "rules:\n"), 0, "ok"),
+    ("patterns of long gaps", check, fill(lambda i: rule(i, 'message.matches(r"user%d .{1,100}failed")' % i), "rules:\n",
+                                          most=10000), 0, "ok"),
+    ("more of them", check, fill(lambda i: rule(i, 'message.matches(r"(?i)abcdef%d.{1,30}ghijkl[a-z]{1,20}mnopqr")' % i),
+                                 "rules:\n", most=10000), 0, "ok"),
     ("many fields", check, fill(lambda i: rule(i, " && ".join('labels.a%d == "%d"' % (j, i) for j in range(600))),
                                 "rules:\n"), 0, "ok"),
     ("extracts", check, fill(lambda i: "- id: e%d\n  extract:\n" % i + "".join(
@@ -79,6 +83,8 @@ cases = [
     ("patterns of Sigma", sigma_in, fill(lambda i: sigma(i, "X|re: 'a%d.*b'" % i), most=2000), 0, "2000 carried over"),
     ("many more of them", sigma_in, fill(lambda i: sigma(i, "X|re: 'a%d.*b'" % i), most=9000), 0, "9000 carried over"),
     ("too long together", sigma_in, fill(lambda i: sigma(i, "X: %d" % i), most=20000), 65, "more than 10000 rules"),
+    ("long gaps of Sigma", sigma_in, fill(lambda i: sigma(i, "X|re: '(?i)abcdef%d.{1,30}ghijkl[a-z]{1,20}mnopqr'"
+                                                          % i), most=2000), 0, "2000 carried over"),
     ("refused ones", sigma_in, fill(lambda i: sigma(i, "X|re: 'a(?=b)%d'" % i), most=9000), 1, "0 carried over"),
     ("routes to nobody", alert_in, fill(route, routes, most=999), 1, "1000 carried over"),
     ("routes of patterns", alert_in, fill(lambda i: route(i, "=~"), routes, most=999), 1, "pass the 16 KiB"),
