@@ -313,9 +313,9 @@ static bool check_rules(const struct why_question *question, const struct rule_s
     if (!is_known)
         unknown_rule(question->rule, rules, err);
     else if (!fits && question->rule != NULL)
-        error_set(err, "rule %.80s does not count by these names: \"%.200s\"%s; it counts by %s",
-                  question->rule, question->key, key_hint(question, rules, hint),
-                  names_of(question->rule, rules, names));
+        error_set(err, "rule %.80s does not count by these names, but by %s: \"%.200s\"%s",
+                  question->rule, names_of(question->rule, rules, names), question->key,
+                  key_hint(question, rules, hint));
     else if (!fits)
         error_set(err, "no rule counts by these names: \"%.200s\"%s", question->key,
                   key_hint(question, rules, hint));

@@ -48,7 +48,8 @@ static void note_progress(struct why *why, const struct trace_touch *touch)
         of->ended_ms = INT64_MIN;
         take_state(of, touch);
     } else if (touch->fate == TRACE_JOINED || touch->fate == TRACE_OPENED ||
-               (touch->fate == TRACE_CLOSED && touch->touch->kind <= TOUCH_REPEAT)) {
+               (touch->fate == TRACE_CLOSED && touch->touch->kind > TOUCH_BEAT &&
+                touch->touch->kind <= TOUCH_REPEAT)) {
         of->opened = true;
         of->as_member = false;
         of->by_joining = touch->fate != TRACE_OPENED;
@@ -350,6 +351,15 @@ static bool matters_to_event(const struct why *why, const struct trace_touch *to
            (touch->fate == TRACE_WATCHED && at_ms > why->event_ms - touch->rule->window_ms);
 }
 
+/* The event that is asked for closed an incident that it is not in. */
+static void note_close(struct why *why, const struct trace_touch *touch)
+{
+    struct why_rule *of = why_rule_of(why, touch->rule);
+
+    of->has_closed = true;
+    of->left = touch->incident;
+}
+
 /* A problem with other values than before, which the rule does not match any more, or counts for
  * another key. */
 static void note_end(struct why *why, const struct trace_touch *touch)
@@ -362,11 +372,8 @@ static void note_end(struct why *why, const struct trace_touch *touch)
     rule_explain_where(touch->rule, &view, &why->explanation);
     if (why->explanation.truth != TRUTH_TRUE)
         why_note_failure(why, touch->rule, view.et_ms);
-    if (touch->fate == TRACE_CLOSED) {
-        struct why_rule *of = why_rule_of(why, touch->rule);
-        of->by_leaving = true;
-        of->left = touch->incident;
-    }
+    if (touch->fate == TRACE_CLOSED)
+        note_close(why, touch);
 }
 
 /* A touch of the key that is asked for. One that finds no key there, and leaves none, is of it
@@ -422,6 +429,8 @@ void why_watch_touched(void *self, const struct trace_touch *touch)
             why->touched = true;
             if (told->kind == TOUCH_CLEAR && !why->asked_clear)
                 note_end(why, touch);
+            if (told->kind == TOUCH_BEAT && touch->fate == TRACE_CLOSED)
+                note_close(why, touch);
             note_vain(why, touch, key);
         }
         bool has_ended = follow(why, touch);

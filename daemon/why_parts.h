@@ -102,7 +102,7 @@ struct why_rule {
     bool opened;     /* what is asked for opened an incident, or joined one */
     bool by_joining;
     bool by_closing; /* it joined, and its number closed the incident */
-    bool by_leaving; /* the event that is asked for left it, and that closed `left` */
+    bool has_closed; /* the event that is asked for closed `left`, and is not in it */
     struct id128 left;
     int64_t since_ms;          /* when `incident` opened; INT64_MIN: not told */
     bool as_member;            /* it opened by another, with this one among its members */

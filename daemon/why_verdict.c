@@ -330,21 +330,25 @@ static const struct why_rule *in_vain(const struct why *why)
     return NULL;
 }
 
-/* The incidents that closed because the event's values are others than its alert had: its rule no
- * longer matches, or counts it for another key. False: there is none. */
+/* The incidents that closed because the event's values are others than its alert had, its rule no
+ * longer matches or counts it for another key, or because it came at all. False: there is none. */
 static bool say_closed(struct why *why, const char *before)
 {
     bool has_said = false;
 
     for (size_t i = 0; i < why->per_rule.count; i++) {
         const struct why_rule *of = &why->per_rule.at[i];
-        if (!of->by_leaving)
+        if (!of->has_closed)
             continue;
-        say(why, "%sit ended its alert for rule %s, ", has_said ? "; " : before, of->rule->id);
-        if (of->failed > 0)
-            say(why, "whose where no longer holds: %s", of->cause.text);
+        say(why, "%s", has_said ? "; " : before);
+        if (of->rule->form_kind == FORM_EXPECT)
+            say(why, "it is the sign of life that rule %s waited for", of->rule->id);
+        else if (of->failed > 0)
+            say(why, "it ended its alert for rule %s, whose where no longer holds: %s",
+                of->rule->id, of->cause.text);
         else
-            say(why, "which counts it for another key now");
+            say(why, "it ended its alert for rule %s, which counts it for another key now",
+                of->rule->id);
         say_incident(why, "; that closed incident ", of->left);
         has_said = true;
     }
@@ -366,8 +370,10 @@ static void judge_event(struct why *why)
     } else if (why->asked_clear) {
         judge_clear(why);
         say_sign_of_life(why);
+        say_closed(why, "; ");
     } else if (why->decision.counted == TRACE_DUPLICATE) {
         judge_folded(why);
+        say_closed(why, "; ");
     } else if (why->touched && best != NULL && best->opened) {
         say(why, "it %s", best->as_member ? "is in" : best->by_joining ? "joined" : "opened");
         say_incident(why, " incident ", best->incident);

@@ -213,6 +213,9 @@ static char *touched_words(const struct trace_touch *touch, const char *alert)
         return why_format("%s is not open in incident %s of rule %s: nothing changes", alert, id,
                           touch->rule->id);
     case TRACE_CLOSED:
+        if (touch->touch->kind == TOUCH_BEAT)
+            return why_format("rule %s %s %s, and closes incident %s", touch->rule->id, kind, alert,
+                              id);
         if (touch->touch->kind <= TOUCH_REPEAT)
             return why_format("%s joins incident %s of rule %s, and closes it by its number", alert,
                               id, touch->rule->id);

@@ -261,7 +261,21 @@ static const struct put broken_story[] = {
     /* 4 */ {30000, "end", "end", ""},   {0, NULL, NULL, NULL},
 };
 
+/* Signs of life that come too late: they are in no incident, and close it. */
+static const struct put late_story[] = {
+    /* 0 */ {0, "h/a", "alive", ""},
+    /* 1 */ {6000, "h/b", "alive", ""},
+    /* 2 */ {12000, "h/c", "alive", BENCH_CLEAR},
+    /* 3 */ {13000, "end", "end", ""},
+    {0, NULL, NULL, NULL},
+};
+
 static const struct row broken_rows[] = {
+    {"a sign of life that closes", forms, late_story, "t/0/1", NULL, 0, true,
+     "it is the sign of life that rule alive waited for; that closed incident #"},
+    {"a clear that is one", forms, late_story, "t/0/2", NULL, 0, true,
+     "it is a clear, and no alert is open that it could end: h/c alive; it is the sign of life "
+     "that rule alive waited for; that closed incident #"},
     {"a later step of what has ended", forms, broken_story, "t/0/2", NULL, 0, true,
      "rule seq: it is b, and what had come before was over: 1 of 2 steps: a: down on h1/a; waits "
      "for b; up, which must not, came by h1/a up at " T "41.000Z"},
@@ -1108,11 +1122,11 @@ static void a_key_by_other_names_is_told_the_right_ones(void **state)
     struct why_question question;
     struct error err = {""};
 
-    assert_int_equal(why_ask_whynot("site=fra", &question, &err), 0);
+    assert_int_equal(why_ask_whynot("hots=h0", &question, &err), 0);
     question.rule = "hosts";
     assert_null(why_create(&question, bench->rules, &bench->config, &err));
-    assert_string_equal(err.text, "rule hosts does not count by these names: \"site=fra\"; it "
-                                  "counts by tenant, host and labels.rack");
+    assert_string_equal(err.text, "rule hosts does not count by these names, but by tenant, host "
+                                  "and labels.rack: \"hots=h0\"; did you mean \"host\"?");
     bench_destroy(bench);
 }
 
