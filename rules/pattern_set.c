@@ -656,6 +656,24 @@ static const struct capture *follow_program(struct building *building, const str
     return program;
 }
 
+static bool holds(struct text text, const char *part)
+{
+    return memmem(text.at, text.len, part, strlen(part)) != NULL;
+}
+
+/* Does it negate a class under (?i), as far as its text tells? RE2 folds a class and negates that,
+ * vectorscan the other way round: its (?i)\W and (?i)[^k] take the sign of Kelvin, which is a k. */
+static bool negates_folded(struct text text)
+{
+    bool folds = false;
+
+    for (uint32_t i = 0; i + 2 < text.len && !folds; i++)
+        if (text.at[i] == '(' && text.at[i + 1] == '?')
+            for (uint32_t f = i + 2; f < text.len && strchr("imsU-", text.at[f]) != NULL; f++)
+                folds = folds || text.at[f] == 'i';
+    return folds && (holds(text, "\\W") || holds(text, "[^"));
+}
+
 /* Shall vectorscan have it, though others can do it? */
 static bool can_build(struct building *building, const struct entry *entry,
                       const struct automaton *automaton, uint32_t work)
@@ -663,7 +681,8 @@ static bool can_build(struct building *building, const struct entry *entry,
     bool is_alone = home_of(entry).len == 0;
     uint64_t cost = automaton != NULL ? small_cost(entry, automaton, work) : large_cost(entry);
 
-    if (automaton != NULL ? is_alone : entry->places > LARGE_PLACES_MAX)
+    if ((automaton != NULL ? is_alone : entry->places > LARGE_PLACES_MAX) ||
+        negates_folded(entry->text))
         return false;
     if (building->column_cost + cost > PATTERN_COLUMN_COST_MAX || !vectorscan_takes(entry))
         return false;
@@ -696,6 +715,12 @@ static bool choose(struct building *building, struct entry *entry)
 
     if (automaton == NULL)
         program = follow_program(building, entry);
+    if (automaton == NULL && program == NULL && negates_folded(entry->text)) {
+        diagnose(building->diag, entry->span,
+                 "a negated class under (?i) does not go with \\B, with properties, letters beyond "
+                 "ASCII under (?i) or more than 600 steps: write it outside of (?i)");
+        return false;
+    }
     if (automaton == NULL && program == NULL) {
         building->cost += large_cost(entry);
     } else if (!can_build(building, entry, automaton, work)) {
