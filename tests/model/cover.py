@@ -122,7 +122,8 @@ def main():
     count_looks(looks)
     scenarios = [generate.scenario_of(seed) for seed in range(args.count)]
     # The bounds of enrichment are reached by these alone.
-    scenarios += map(run_model.case_of, glob.glob(os.path.join(os.path.dirname(__file__), "cases", "enrich-*.json")))
+    for name in ("enrich-*.json", "extract*.json"):
+        scenarios += map(run_model.case_of, glob.glob(os.path.join(os.path.dirname(__file__), "cases", name)))
     for scenario in scenarios + list(live_scenarios(args)):
         shown.update(set(changes_of(lines.run(scenario))))
         made.update(scenario["forms"].keys())
