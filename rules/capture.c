@@ -232,11 +232,13 @@ static bool search_run(struct search *search, uint32_t *found)
     search->before = CHARACTER_NONE;
     for (search->at = 0; search->at <= search->text.len; search->at += bytes) {
         if (from->count == 0) {
-            uint32_t begin = skip_to_prefix(capture, search->text, search->at);
+            uint32_t here = search->at, begin = skip_to_prefix(capture, search->text, here);
             if (is_found || begin > search->text.len || (capture->at_start && begin > 0))
                 break;
             search->at = begin;
             skip_to_first(search);
+            if (search->at != here) /* what was seen was seen at another place */
+                from->seen_count = 0;
         }
         search->here = capture_character_at(search->text, search->at, &bytes);
         if (!is_found && (!capture->at_start || search->at == 0)) {
