@@ -39,7 +39,7 @@ enum meaning {
     MEANS_STARTS_WITH,
     MEANS_ENDS_WITH,
     MEANS_CONTAINS,
-    MEANS_MATCHES, /* number = the pattern's id; pattern_set */
+    MEANS_MATCHES, /* number = the pattern's id in pattern_set */
     MEANS_SIZE,
     MEANS_CONVERT, /* to the node's type */
     MEANS_LOWER,

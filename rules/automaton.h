@@ -8,12 +8,13 @@
  * where vectorscan takes a millisecond and more to build a database for it; and asking them takes
  * no scratch. Characters that the pattern cannot tell apart are one kind.
  *
- * Limits:  a pattern that has more states than fit is followed by its program (pattern_set.c);
+ * Limits:  a pattern that has more states than fit is followed by its program (pattern_choice.h);
  *          left to vectorscan are those that capture.h refuses (properties, letters beyond ASCII
- * under (?i)) and those with \B, which RE2 finds between the bytes of a character, too. Time:    a
- * search is linear in the text; making a table takes AUTOMATON_WORK_MAX steps at most, the same for
- * the same pattern on each machine. Thread:  an automaton is immutable. Source:  the subset
- * construction (Rabin, Scott 1959) over the program of rules/capture.h.
+ *          under (?i)) and those with \B, which RE2 finds between the bytes of a character, too.
+ * Time:    a search is linear in the text; making a table takes AUTOMATON_WORK_MAX steps at most,
+ *          the same for the same pattern on each machine.
+ * Thread:  an automaton is immutable.
+ * Source:  the subset construction (Rabin, Scott 1959) over the program of rules/capture.h.
  */
 #ifndef RULES_AUTOMATON_H
 #define RULES_AUTOMATON_H

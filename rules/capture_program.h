@@ -1,6 +1,6 @@
 /*
- * capture_program.h - what capture_compile.c makes, and capture.c and automaton.c run; nobody else
- * includes it.
+ * capture_program.h - what capture_compile.c makes: capture.c follows it, automaton.c makes a table
+ * of it, capture_required.c and pattern_choice.c look into it; nobody else includes it.
  */
 #ifndef RULES_CAPTURE_PROGRAM_H
 #define RULES_CAPTURE_PROGRAM_H

@@ -20,7 +20,7 @@
 #ifndef RULES_MATCH_GUARD_H
 #define RULES_MATCH_GUARD_H
 
-#include "rules/pattern_set.h"
+#include "rules/pattern_table.h"
 #include "rules/program.h"
 
 enum {

@@ -27,7 +27,7 @@
 #include "rules/ast.h"
 #include "rules/constants.h"
 #include "rules/lookups.h"
-#include "rules/pattern_set.h"
+#include "rules/pattern_scan.h"
 #include "rules/rule_set.h"
 
 enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_ERROR };

@@ -18,7 +18,7 @@
 #include "base/arena.h"
 #include "rules/ast.h"
 #include "rules/lookups.h"
-#include "rules/pattern_set.h"
+#include "rules/pattern_table.h"
 #include "rules/timestamp.h"
 #include "rules/rule_set.h"
 #include "rules/vars.h"

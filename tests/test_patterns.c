@@ -17,7 +17,8 @@
 #include <string.h>
 #include <time.h>
 #include "base/host.h"
-#include "rules/pattern_set.h"
+#include "rules/pattern_choice.h"
+#include "rules/pattern_scan.h"
 #include "tests/sanitized.h"
 #ifdef TESTS_HAVE_RE2
 #include "tests/re2_search.h"

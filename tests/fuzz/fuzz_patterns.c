@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "rules/capture.h"
-#include "rules/pattern_set.h"
+#include "rules/pattern_scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

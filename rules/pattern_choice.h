@@ -1,0 +1,41 @@
+/*
+ * pattern_choice.h - who answers for a regular expression.
+ *
+ *   what only confirms            -> its table (automaton.h)
+ *   ... too large for a table     -> its program, followed through the text (capture.h)
+ *   what rules are found by       -> vectorscan with all others of the column at once, as many as
+ *                                    it can build in time; the others as above
+ *   what has neither              -> vectorscan, at any cost
+ *
+ * Making a table takes some ten microseconds, asking vectorscan for a database a millisecond and
+ * more for each pattern: a set of rules has to be read within a second, whatever it holds.
+ *
+ * Time:    both bounds are estimates that are the same on each machine, so a set that one machine
+ *          takes is taken by all.
+ */
+#ifndef RULES_PATTERN_CHOICE_H
+#define RULES_PATTERN_CHOICE_H
+
+#include "rules/pattern_entry.h"
+
+enum {
+    /* Microseconds that building the regular expressions of a set takes at most: tables are made
+     * while it lasts, and what only vectorscan knows is refused beyond. Of those that others know,
+     * too, how many vectorscan is given: the rest are searched for one by one. */
+    PATTERN_SET_COST_MAX = 500000,
+    PATTERN_COLUMN_COST_MAX = 250000,
+};
+
+/* What one set has cost so far, in microseconds. Zeroed but for the first three. */
+struct pattern_choosing {
+    struct arena *arena, *scratch; /* tables and programs lie in `arena` */
+    struct diagnostics *diag;
+    uint64_t cost, column_cost; /* PATTERN_SET_COST_MAX, PATTERN_COLUMN_COST_MAX */
+    uint64_t failed_cost;       /* of tables that came to nothing */
+};
+
+/* Decides for `entry`, which searches: sets its table or program, or neither: then a database has
+ * to be built. Errors: false, with a diagnosis. */
+bool pattern_choose(struct pattern_choosing *choosing, struct pattern_entry *entry);
+
+#endif
