@@ -176,6 +176,38 @@ static void groups_hold_the_leftmost_first_match(void **state)
     }
 }
 
+/* Each loop comes back, behind its first round, to where the pattern begins, and fails there: all
+ * ways are at their end. The search goes on at the next `a`, and what it looked at before is to be
+ * looked at again. */
+static void what_failed_at_one_place_is_tried_at_the_next(void **state)
+{
+    static const struct {
+        const char *pattern, *text, *expected;
+    } rows[] = {
+        {"(?P<a>(?:\\ba)+)$", "ab a", "a=a"},
+        {"(?P<a>(?:\\ba)+)$", "ab", "none"},
+        {"(?P<a>(?:\\bab)+)$", "aba ab", "a=ab"},
+        {"(?P<a>(?m:^a\n?)+)\\z", "ab\na", "a=a"},
+        /* behind a letter of two bytes is no border less: it is no letter of a word */
+        {"(?P<a>(?:\\ba)+)$",
+         "ab\xc3\xa9"
+         "a",
+         "a=a"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct world world;
+        char got[300];
+        world_init(&world, rows[i].pattern);
+        assert_non_null(world.capture);
+        shown(&world, rows[i].text, got, sizeof(got));
+        if (strcmp(got, rows[i].expected) != 0)
+            fail_msg("%s in \"%s\": %s", rows[i].pattern, rows[i].text, got);
+        world_release(&world);
+    }
+}
+
 static void a_room_remembers_nothing_of_the_last_text(void **state)
 {
     (void)state;
@@ -616,6 +648,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_hold_the_leftmost_first_match),
         cmocka_unit_test(loops_of_nothing_take_nothing),
+        cmocka_unit_test(what_failed_at_one_place_is_tried_at_the_next),
         cmocka_unit_test(a_room_remembers_nothing_of_the_last_text),
         cmocka_unit_test(what_cannot_be_carried_over_is_refused_with_its_place),
         cmocka_unit_test(sixteen_names_are_taken_and_no_more),

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/host.h"
+#include "daemon/brokers.h"
 #include "daemon/config.h"
 #include "daemon/input.h"
 
@@ -265,6 +266,9 @@ static void wrong_brokers_are_pointed_at(void **state)
          "'http' is no protocol of Kafka: it is PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL, or "
          "left "
          "out"},
+        {"SS://a:1", 1, 2,
+         "'SS' is no protocol of Kafka: it is PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL, or left "
+         "out"},
         {"SSL://:1", 1, 8, "'SSL://:1' has no host before its port"},
         {"::1", 1, 3, "an IPv6 address stands in brackets: [::1]:9092"},
         {"2001:db8::7:9092", 1, 16, "an IPv6 address stands in brackets: [::1]:9092"},
@@ -273,6 +277,8 @@ static void wrong_brokers_are_pointed_at(void **state)
         {"[host]:9092", 1, 6, "'[host]' is no IPv6 address, and nothing else stands in brackets"},
         {"[fe80::xyz]:1", 1, 11,
          "'[fe80::xyz]' is no IPv6 address, and nothing else stands in brackets"},
+        {"[1:2:3:4:5:6:7:8:9:a]", 1, 21,
+         "'[1:2:3:4:5:6:7:8:9:a]' is no IPv6 address, and nothing else stands in brackets"},
         {"[::1]9092", 6, 4, "behind ] comes a colon and the port: [::1]:9092"},
         {"[::1]:0", 7, 1, "the port '0' is no number from 1 to 65535"},
     };
@@ -295,6 +301,7 @@ static void good_brokers_are_taken(void **state)
     static const char *const lists[] = {
         "a:1",
         "kafka-1.example_net:65535, 10.0.0.7:9092",
+        " a:9092 , b ",
         "a",
         "[::1]:9092",
         "[2001:db8::7]",
@@ -312,6 +319,22 @@ static void good_brokers_are_taken(void **state)
         assert_int_equal(input_check(config, &err), 0);
         config_destroy(config);
     }
+}
+
+static void the_name_of_a_broker_has_an_end(void **state)
+{
+    struct brokers_fault fault;
+    char list[260];
+
+    (void)state;
+    memset(list, 'a', sizeof(list));
+    list[253] = '\0';
+    assert_true(brokers_check(list, &fault));
+    list[253] = 'a';
+    list[254] = '\0';
+    assert_false(brokers_check(list, &fault));
+    assert_string_equal(fault.why.text, "a host's name has at most 253 characters");
+    assert_int_equal(fault.to, 254);
 }
 
 static void two_mistakes_are_told_at_once(void **state)
@@ -480,6 +503,7 @@ int main(void)
         cmocka_unit_test(every_mistake_is_told_with_its_place),
         cmocka_unit_test(wrong_brokers_are_pointed_at),
         cmocka_unit_test(good_brokers_are_taken),
+        cmocka_unit_test(the_name_of_a_broker_has_an_end),
         cmocka_unit_test(two_mistakes_are_told_at_once),
         cmocka_unit_test(a_wrong_sink_option_is_pointed_at),
         cmocka_unit_test(secrets_may_be_absent_where_nobody_needs_them),

@@ -426,6 +426,44 @@ static void what_is_wrong_is_said(void **state)
     assert_each_refused(refused, sizeof(refused) / sizeof(refused[0]));
 }
 
+/* A host of `by` is a label of the incident, so is a label. */
+static void what_by_names_is_there(void **state)
+{
+    (void)state;
+    rule_set_destroy(
+        parse_good("rules:\n  - id: a\n    where: has(host)\n    by: [host, labels.rack]\n"
+                   "    window: 1m\n    when: count() >= 1\n    incident: {title: t}\n"
+                   "    close: cleared()\n" ON("c", "[a]") "    by: [labels.host, labels.rack]\n"));
+}
+
+static void a_hundred_rules_may_be_named(void **state)
+{
+    char text[30000];
+
+    (void)state;
+    for (int count = 100; count <= 101; count++) {
+        size_t used = (size_t)snprintf(text, sizeof(text), "rules:\n");
+        for (int i = 0; i < count; i++)
+            used += (size_t)snprintf(text + used, sizeof(text) - used,
+                                     "  - {id: r%d, where: check == \"a\", by: [host], window: 1m, "
+                                     "when: count() >= 1, incident: {title: t}, close: "
+                                     "cleared()}\n",
+                                     i);
+        used +=
+            (size_t)snprintf(text + used, sizeof(text) - used,
+                             "  - id: c\n    on: incidents\n    window: 1m\n    when: count() >= "
+                             "1\n    incident: {title: t}\n    close: cleared()\n    of: [");
+        for (int i = 0; i < count; i++)
+            used += (size_t)snprintf(text + used, sizeof(text) - used, "r%d%s", i,
+                                     i + 1 < count ? ", " : "]\n");
+        if (count == 100)
+            rule_set_destroy(parse_good(text));
+        else
+            assert_non_null(
+                strstr(parse_bad(text).text, "of takes a list of 1 to 100 ids of rules"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +481,8 @@ int main(void)
 #endif
         cmocka_unit_test(X2_neither_workers_nor_epochs_nor_takes_show),
         cmocka_unit_test(what_is_wrong_is_said),
+        cmocka_unit_test(what_by_names_is_there),
+        cmocka_unit_test(a_hundred_rules_may_be_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

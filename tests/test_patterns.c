@@ -637,6 +637,47 @@ static void a_column_answers_for_more_than_its_database_can_hold(void **state)
     world_release(&world);
 }
 
+/* The answers of a column are kept for an event, but for those of the columns beyond the 128th,
+ * which are scanned each time. */
+static void each_of_many_columns_has_answers_of_its_own(void **state)
+{
+    enum { COUNT = PATTERN_COLUMNS_MAX + 2 };
+    struct world world;
+    uint32_t id[COUNT];
+    char column[20];
+
+    (void)state;
+    world_init(&world, "x");
+    for (uint32_t i = 0; i < COUNT; i++) {
+        snprintf(column, sizeof(column), "labels.%03u", i);
+        id[i] = add(&world, column, "^[xy]+z");
+        pattern_table_want(world.table, id[i]);
+        pattern_table_want(world.table, add(&world, column, "^[xy]+w"));
+    }
+    build(&world);
+    for (uint32_t odd = 0; odd < 2; odd++) {
+        uint32_t kept = 0;
+        pattern_scan_start(&world.scan, world.set);
+        for (uint32_t i = COUNT; i-- > 0;)
+            assert_int_equal(test(&world, id[i], text_of(i % 2 == odd ? "xyz" : "zyx")),
+                             i % 2 == odd);
+        for (uint32_t i = 0; i < COUNT; i++) {
+            bool is_found = test(&world, id[i], text_of(i % 2 == odd ? "zyx" : "xyz"));
+            if (i < PATTERN_COLUMNS_MAX)
+                assert_int_equal(is_found, i % 2 == odd);
+            kept += is_found == (i % 2 == odd);
+        }
+        assert_int_equal(kept, PATTERN_COLUMNS_MAX);
+        for (uint32_t i = 0; i < COUNT; i++) {
+            struct visits visits = {0, 0};
+            pattern_scan_visit(&world.scan, pattern_set_column(world.set, id[i]),
+                               text_of(i % 2 == odd ? "xyz" : "zyx"), count_visit, &visits);
+            assert_int_equal(visits.count, i % 2 == odd);
+        }
+    }
+    world_release(&world);
+}
+
 /* ---- threads ---- */
 
 enum { THREADS = 4, TURNS = 2000 };
@@ -943,6 +984,7 @@ int main(void)
         cmocka_unit_test(negated_classes_under_i_are_those_of_re2),
         cmocka_unit_test(patterns_of_long_gaps_fill_no_set),
         cmocka_unit_test(a_column_answers_for_more_than_its_database_can_hold),
+        cmocka_unit_test(each_of_many_columns_has_answers_of_its_own),
         cmocka_unit_test(threads_scan_side_by_side),
         cmocka_unit_test(no_pattern_takes_long_over_64_kib),
         cmocka_unit_test(random_patterns_mean_what_they_mean_to_re2),

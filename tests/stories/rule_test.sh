@@ -60,6 +60,13 @@ mkdir twice
 ends 65 twice
 said '^twice/two.test.yaml:6:11: the test at twice/two.test.yaml:3:11 has the name "same" already$' err
 said '^1 test in 2 files: 1 passed, 0 failed, 1 file refused' out
+# So it is with the first and the last of many.
+{
+    printf 'rules: [../suite/host.yaml]\ntests:\n'
+    for i in {1..300} 1; do printf '  - {name: n%d, events: [], expect: []}\n' "$i"; done
+} >twice/two.test.yaml
+ends 65 twice
+said '^twice/two.test.yaml:303:12: the test at twice/two.test.yaml:3:12 has the name "n1" already$' err
 cp twice/one.test.yaml twice/two.test.yaml
 ends 0 twice
 said '^2 tests in 2 files: 2 passed' out
