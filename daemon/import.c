@@ -207,7 +207,7 @@ static const char *set_add(struct import_work *work, const char *words)
 
     if (work->set_count == SETS_MAX || work->sets_text.bytes + strlen(words) > SETS_BYTES_MAX)
         return NULL;
-    import_text_put(&name, "am_");
+    import_text_put(&name, work->out->format == IMPORT_SIGMA ? "sigma_" : "am_");
     for (; own != NULL && *own != '\0'; own++) {
         bool is_letter = (*own >= 'a' && *own <= 'z') || (*own >= '0' && *own <= '9');
         import_text_add(&name, is_letter ? own : "_", 1);

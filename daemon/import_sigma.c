@@ -425,11 +425,14 @@ static void convert_all(struct sigma *sigma)
             continue;
         }
         find_unknown(sigma, rule);
+        if (rule->is_referenced && !rule->is_generated)
+            continue;
         if (rule->kind == SIGMA_CORRELATION)
             sigma_correlation_convert(sigma, rule);
-        else if (!rule->is_referenced || rule->is_generated)
+        else
             alone_convert(sigma, rule);
     }
+    sigma_chains_finish(sigma);
 }
 
 void import_sigma(struct import_work *work)

@@ -5,6 +5,7 @@
  *   import_sigma_correlation.c  event_count, value_count, temporal, temporal_ordered
  *   import_sigma_group.c        their group-by and aliases
  *   import_sigma_count.c        their timespan and condition
+ *   import_sigma_chain.c        correlations of correlations
  *   import_sigma_condition.c    `selection and not 1 of filter*`
  *   import_sigma_detection.c    search identifiers: maps and lists of fields
  *   import_sigma_field.c        one field with modifiers and values
@@ -27,7 +28,10 @@ enum {
     SIGMA_BY_MAX = 7,                 /* and the tenant */
     SIGMA_MEMBERS_MAX = 100000,       /* entries that a window can hold */
     SIGMA_MEMBERS_DEFAULT = 1000,
-    SIGMA_ENRICH_MAX = 1000, /* enrich steps of a set */
+    SIGMA_ENRICH_MAX = 1000,     /* enrich steps of a set */
+    SIGMA_PARTS_MAX = 16,        /* rules that a chain is made of, over others too */
+    SIGMA_ALL_PARTS_MAX = 5000,  /* of all chains of a set */
+    SIGMA_ALL_BASES_MAX = 10000, /* rules that correlations in chains refer to, in all */
 };
 
 enum sigma_kind { SIGMA_DETECTION, SIGMA_CORRELATION, SIGMA_OTHER };
@@ -40,7 +44,10 @@ struct sigma_rule {
     uint8_t level;               /* 0: none, 1 informational ... 5 critical */
     bool is_referenced;
     bool is_generated; /* a correlation asks for it as a rule of its own, too */
+    bool is_carried;   /* a part of a chain that is in the result */
 };
+
+struct sigma_chain; /* daemon/import_sigma_correlation.h */
 
 struct sigma {
     struct import_work *work;
@@ -48,6 +55,9 @@ struct sigma {
     size_t count;
     struct import_index names; /* name or id -> rule; an id that stands twice: the first */
     uint32_t step_count;       /* enrich steps that make labels of aliases */
+    uint32_t part_count;       /* of all chains */
+    uint32_t part_base_count;  /* what correlations in chains refer to */
+    struct sigma_chain *first_chain, *last_chain; /* in the order of the result */
 };
 
 /* One condition under construction. */
@@ -87,6 +97,10 @@ const char *sigma_priority(uint8_t level);
  * sigma_correlation_refer() has been called for all before. */
 void sigma_correlation_refer(struct sigma *sigma, struct sigma_rule *rule);
 void sigma_correlation_convert(struct sigma *sigma, struct sigma_rule *rule);
+
+/* import_sigma_chain.c: what is known once all are converted: a maintenance window keeps what
+ * chains are made of from being told. */
+void sigma_chains_finish(struct sigma *sigma);
 
 /* import_sigma_condition.c: a scalar of the condition language. */
 struct expr *sigma_condition(struct sigma_build *build, const struct yaml_node *node);

@@ -13,6 +13,8 @@
  *
  * Fields of group-by and the counted field must be there: an event without them would
  * otherwise fall under one key with all that lack them.
+ *
+ * A correlation of correlations is a rule on the incidents of others: import_sigma_chain.c.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -79,16 +81,27 @@ static bool read_base(struct correlation *c, const struct yaml_node *node)
     if (base == NULL)
         return correlation_refuse(c, node->span, "no rule in these files has the name or id %.100s",
                                   node->kind == YAML_SCALAR ? node->text.at : "(not a text)");
-    if (base->kind == SIGMA_CORRELATION)
-        return correlation_refuse(
-            c, node->span,
-            "%.100s is a correlation itself: a chain of correlations is written by hand, "
-            "as a rule with `on: incidents`",
-            node->text.at);
-    if (base->kind != SIGMA_DETECTION)
+    if (base->kind == SIGMA_OTHER)
         return correlation_refuse(c, node->span, "%.100s has no detection", node->text.at);
     c->base[c->base_count++] = base;
+    c->is_chain = c->is_chain || base->kind == SIGMA_CORRELATION;
     return true;
+}
+
+/* The correlations among them. */
+static bool read_parts(struct correlation *c)
+{
+    struct import_pool *pool = &c->sigma->work->scratch;
+    struct span span = yaml_node_find(c->map, "rules")->span;
+    bool is_good = true;
+
+    if (!c->is_chain)
+        return true;
+    c->part = import_pool_alloc(pool, c->base_count * sizeof(struct correlation *));
+    c->part_id = import_pool_alloc(pool, c->base_count * sizeof(const char *));
+    for (uint32_t i = 0; i < c->base_count && is_good; i++)
+        is_good = chain_read_part(c, i, span);
+    return is_good;
 }
 
 static bool read_rules(struct correlation *c)
@@ -101,10 +114,10 @@ static bool read_rules(struct correlation *c)
                                   "a correlation needs the key \"rules\" with a list");
     c->base = import_pool_alloc(&c->sigma->work->scratch, (list->count + 1) * sizeof(c->base[0]));
     if (list->kind != YAML_LIST)
-        return read_base(c, list);
+        return read_base(c, list) && read_parts(c);
     for (const struct yaml_node *node = list->first; node != NULL; node = node->next)
         is_good = read_base(c, node) && is_good;
-    return is_good;
+    return is_good && read_parts(c);
 }
 
 /* ---- the rule ---- */
@@ -123,10 +136,19 @@ static struct expr *presence_expr(struct correlation *c)
     return expr;
 }
 
-static struct expr *base_expr(struct correlation *c, uint32_t i)
+struct expr *correlation_base_expr(struct correlation *c, uint32_t i, struct expr_build *build)
 {
-    struct expr *expr = sigma_rule_where(c->sigma, c->base[i], &c->expr);
+    struct correlation *part = c->is_chain ? c->part[i] : NULL;
+    struct expr *expr = NULL;
 
+    if (part == NULL)
+        expr = sigma_rule_where(c->sigma, c->base[i], build);
+    for (uint32_t j = 0; part != NULL && j < part->base_count && !build->is_full; j++) {
+        struct expr *one = correlation_base_expr(part, j, build);
+        if (one == NULL)
+            return NULL;
+        expr = expr_join(build, EXPR_OR, expr, one);
+    }
     if (expr == NULL)
         correlation_refuse(c, c->rule->document->span,
                            "it is made of the %.140s, which cannot be carried over",
@@ -145,8 +167,10 @@ static bool put_counted(struct correlation *c, struct import_text *entry)
 {
     struct expr *any = NULL, *where;
 
+    if (c->is_chain)
+        return true; /* `of` says it */
     for (uint32_t i = 0; i < c->base_count; i++) {
-        struct expr *expr = base_expr(c, i);
+        struct expr *expr = correlation_base_expr(c, i, &c->expr);
         if (expr == NULL)
             return false;
         any = expr_join(&c->expr, EXPR_OR, any, expr);
@@ -159,7 +183,7 @@ static bool put_counted(struct correlation *c, struct import_text *entry)
 
 static bool put_steps(struct correlation *c, struct import_text *entry)
 {
-    struct expr *presence = presence_expr(c);
+    struct expr *presence = c->is_chain ? NULL : presence_expr(c);
 
     if (presence != NULL) {
         import_text_put(entry, "    ");
@@ -168,8 +192,8 @@ static bool put_steps(struct correlation *c, struct import_text *entry)
     import_text_format(entry, "    %s:\n", c->type == TEMPORAL ? "all" : "sequence");
     for (uint32_t i = 0; i < c->base_count; i++) {
         struct text name = c->base[i]->name;
-        struct expr *expr = base_expr(c, i);
-        if (expr == NULL)
+        struct expr *expr = c->is_chain ? NULL : correlation_base_expr(c, i, &c->expr);
+        if (expr == NULL && !c->is_chain)
             return false;
         import_text_put(entry, "      - ");
         if (name.len > 0 && name.len <= STEP_NAME_BYTES_MAX) {
@@ -177,24 +201,38 @@ static bool put_steps(struct correlation *c, struct import_text *entry)
             import_text_quoted(entry, name.at, name.len);
             import_text_put(entry, "\n        ");
         }
-        put_where(entry, expr, 10);
+        if (c->is_chain)
+            import_text_format(entry, "where: check == \"%s\"\n", c->part_id[i]);
+        else
+            put_where(entry, expr, 10);
     }
     return true;
 }
 
-static void put_by(struct correlation *c, struct import_text *entry)
+static void put_key(const char *text, struct import_text *entry)
 {
+    if (strcmp(text, "tenant") == 0)
+        return;
+    import_text_put(entry, ", ");
+    /* labels["a.b"] is text to YAML only in quotes. */
+    if (strchr(text, '[') != NULL)
+        import_text_quoted(entry, text, strlen(text));
+    else
+        import_text_put(entry, text);
+}
+
+void correlation_put_by(struct correlation *c, const struct import_target *more,
+                        struct import_text *entry)
+{
+    bool is_new = more != NULL;
+
     import_text_put(entry, "    by: [tenant");
     for (uint32_t i = 0; i < c->by_count; i++) {
-        if (strcmp(c->by[i].text, "tenant") == 0)
-            continue;
-        import_text_put(entry, ", ");
-        /* labels["a.b"] is text to YAML only in quotes. */
-        if (strchr(c->by[i].text, '[') != NULL)
-            import_text_quoted(entry, c->by[i].text, strlen(c->by[i].text));
-        else
-            import_text_put(entry, c->by[i].text);
+        put_key(c->by[i].text, entry);
+        is_new = is_new && strcmp(more->text, c->by[i].text) != 0;
     }
+    if (is_new)
+        put_key(more->text, entry);
     import_text_put(entry, "]\n");
 }
 
@@ -212,7 +250,7 @@ static void put_time(struct correlation *c, struct import_text *entry)
         import_text_format(entry, "    window: {tumbling: %s}\n    look: end\n", timespan);
     else
         import_text_format(entry, "    window: %s\n", timespan);
-    import_text_format(entry, "    when: %s\n", c->when.at);
+    import_text_format(entry, "    when: %s\n", c->when);
     if (c->type == VALUE_COUNT)
         members = members * 10 < SIGMA_MEMBERS_MAX ? members * 10 : SIGMA_MEMBERS_MAX;
     if (members > SIGMA_MEMBERS_DEFAULT)
@@ -224,24 +262,36 @@ static uint8_t level_of(const struct correlation *c)
 {
     uint8_t level = c->rule->level;
 
-    for (uint32_t i = 0; c->rule->level == 0 && i < c->base_count; i++)
-        level = c->base[i]->level > level ? c->base[i]->level : level;
+    for (uint32_t i = 0; c->rule->level == 0 && i < c->base_count; i++) {
+        const struct correlation *part = c->is_chain ? c->part[i] : NULL;
+        uint8_t of_base = part != NULL ? level_of(part) : c->base[i]->level;
+        level = of_base > level ? of_base : level;
+    }
     return level;
 }
 
-static void put_incident(struct correlation *c, struct import_text *entry)
+void correlation_put_title(struct correlation *c, const struct sigma_rule *rule,
+                           struct import_text *entry)
 {
     struct import_text title = {NULL, 0, 0};
 
-    sigma_title(c->rule, &title);
+    sigma_title(rule, &title);
     for (uint32_t i = 0; i < c->by_count; i++)
         import_text_format(&title, "%s{%s}%s", i == 0 ? " (" : ", ", c->by[i].text,
                            i + 1 == c->by_count ? ")" : "");
     import_text_put(entry, "    incident:\n      title: ");
     import_text_quoted(entry, title.at, title.bytes);
-    import_text_format(entry, "\n      priority: %s\n    close: quiet(%s)\n",
-                       sigma_priority(level_of(c)), c->timespan->text.at);
     import_text_release(&title);
+}
+
+static void put_incident(struct correlation *c, struct import_text *entry)
+{
+    correlation_put_title(c, c->rule, entry);
+    import_text_format(entry, "\n      priority: %s\n", sigma_priority(level_of(c)));
+    if (c->parent != NULL)
+        import_text_put(entry, "    close: " CHAIN_PART_CLOSE "\n");
+    else
+        import_text_format(entry, "    close: quiet(%s)\n", c->timespan->text.at);
 }
 
 /* What an upper bound comes to mean. */
@@ -257,20 +307,24 @@ static void note_difference(struct correlation *c, struct import_made *made)
                                 c->timespan->text.at);
 }
 
-static bool put_rule(struct correlation *c, const char *id, struct import_text *entry)
+bool correlation_put_rule(struct correlation *c, const char *id, struct import_text *entry)
 {
     bool is_good;
 
+    if (c->is_chain && !chain_put_parts(c, entry))
+        return false;
     import_text_format(entry, "  - id: %s\n", id);
     sigma_rule_description(c->sigma, c->rule, entry);
-    import_text_put(entry, "    on: events\n");
+    import_text_format(entry, "    on: %s\n", c->is_chain ? "incidents\n    of:" : "events");
+    for (uint32_t i = 0; c->is_chain && i < c->base_count; i++)
+        import_text_format(entry, "      - %s\n", c->part_id[i]);
     is_good = c->type < TEMPORAL ? put_counted(c, entry) : put_steps(c, entry);
     if (!is_good)
         return false;
     if (c->expr.is_full)
         return correlation_refuse(c, c->rule->document->span,
                                   "its conditions pass the 16 KiB of an expression");
-    put_by(c, entry);
+    correlation_put_by(c, NULL, entry);
     put_time(c, entry);
     put_incident(c, entry);
     return true;
@@ -312,7 +366,7 @@ static bool check_keys(struct correlation *c)
     return is_good;
 }
 
-static bool read_all(struct correlation *c)
+bool correlation_read_all(struct correlation *c)
 {
     if (c->map->kind != YAML_MAP)
         return correlation_refuse(c, c->map->span, "a correlation is a map");
@@ -335,17 +389,20 @@ void sigma_correlation_convert(struct sigma *sigma, struct sigma_rule *rule)
     };
     struct import_text comment = {NULL, 0, 0}, entry = {NULL, 0, 0};
 
-    if (read_all(&c)) {
+    if (correlation_read_all(&c)) {
         const char *id = import_id(work, "sigma-", rule->title.len > 0 ? rule->title : rule->name);
         sigma_rule_comment(sigma, rule, "rule", &comment);
-        for (uint32_t i = 0; i < c.base_count; i++)
+        for (uint32_t i = 0; i < c.base_count && !c.is_chain; i++)
             sigma_base_comment(sigma, c.base[i], &comment);
-        if (put_rule(&c, id, &entry) && correlation_add_steps(&c))
-            note_difference(&c, import_add(work, IMPORT_RULES, id, &comment, &entry,
-                                           rule->document->span, rule->construct));
+        if (correlation_put_rule(&c, id, &entry) && correlation_add_steps(&c)) {
+            struct import_made *made = import_add(work, IMPORT_RULES, id, &comment, &entry,
+                                                  rule->document->span, rule->construct);
+            note_difference(&c, made);
+            if (c.is_chain)
+                chain_note(&c, made);
+        }
     }
     import_text_release(&comment);
     import_text_release(&entry);
-    import_text_release(&c.when);
     import_scratch_reset(work);
 }

@@ -76,8 +76,9 @@ static bool read_criterion(struct correlation *c, const struct yaml_node *node,
         if (!read_number(node, &number))
             return correlation_refuse(c, node->span, "%s takes a whole number of at most %d digits",
                                       signs[i].word, COUNT_DIGITS_MAX);
-        import_text_format(&c->when, "%s%s %s %" PRId64, c->when.bytes > 0 ? " && " : "", aggregate,
-                           signs[i].sign, number);
+        c->when = import_pool_format(&c->sigma->work->scratch, "%s%s%s %s %" PRId64,
+                                     c->when != NULL ? c->when : "", c->when != NULL ? " && " : "",
+                                     aggregate, signs[i].sign, number);
         narrow(c, signs[i].sign, number);
         return true;
     }
@@ -97,8 +98,22 @@ static bool read_field(struct correlation *c, const struct yaml_node *node)
         return correlation_refuse(
             c, node->span,
             "values of several fields together cannot be counted: distinct() takes one");
-    c->field = import_map_field(work->input->map, node->text, &work->scratch);
-    return true;
+    if (!c->is_chain) {
+        c->field = import_map_field(work->input->map, node->text, &work->scratch);
+        return true;
+    }
+    for (uint32_t i = 0; i < c->base_count; i++) {
+        struct import_target field;
+        if (!correlation_field(c, i, node->text, node->span, &field))
+            return false;
+        if (i > 0 && strcmp(field.text, c->field.text) != 0)
+            return correlation_refuse(c, node->span,
+                                      "the rules of the chain have %.80s in different fields, %s "
+                                      "and %s",
+                                      node->text.at, c->field.text, field.text);
+        c->field = field;
+    }
+    return chain_is_shown(c, &c->field, node->span);
 }
 
 bool correlation_read_condition(struct correlation *c)
@@ -126,7 +141,7 @@ bool correlation_read_condition(struct correlation *c)
     for (const struct yaml_node *node = map->first; node != NULL; node = node->next)
         if (node != field && !read_criterion(c, node, aggregate))
             return false;
-    if (c->when.bytes == 0 && c->type < TEMPORAL)
+    if (c->when == NULL && c->type < TEMPORAL)
         return correlation_refuse(c, map->span, "the condition has no gt, gte, lt, lte or eq");
     if (c->count_min > c->count_max)
         return correlation_refuse(c, map->span, "the condition can never be true");

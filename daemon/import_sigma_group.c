@@ -4,6 +4,7 @@
  */
 #include <string.h>
 #include "daemon/import_sigma_correlation.h"
+#include "rules/fields.h"
 
 /* ---- aliases ---- */
 
@@ -23,16 +24,17 @@ static const struct yaml_node *alias_field(const struct yaml_node *alias,
     return NULL;
 }
 
-static const char *alias_id(struct correlation *c, const struct yaml_node *alias)
+static const char *alias_id(struct correlation *c, struct text name)
 {
     struct import_work *work = c->sigma->work;
 
-    return import_id(work, "sigma-",
-                     import_word(import_name(work, "alias %.60s", alias->key->text.at)));
+    return import_id(
+        work, "sigma-",
+        import_word(import_name(work, "alias %.*s", name.len < 60 ? (int)name.len : 60, name.at)));
 }
 
 /* Different fields become one label, made by an enrich step for each rule. */
-static bool alias_make(struct correlation *c, const struct yaml_node *node,
+static bool alias_make(struct correlation *c, struct text name, struct span span,
                        struct import_target *field, struct import_target *target)
 {
     struct import_work *work = c->sigma->work;
@@ -40,51 +42,78 @@ static bool alias_make(struct correlation *c, const struct yaml_node *node,
 
     for (uint32_t i = 0; i < c->base_count; i++)
         if (field[i].kind == TARGET_VALUE || strcmp(field[i].text, "message") == 0)
-            return correlation_refuse(c, node->span,
+            return correlation_refuse(c, span,
                                       "the alias %.80s is mapped to %s, which makes no key",
-                                      node->key->text.at, field[i].text);
+                                      name.at, field[i].text);
     if (c->alias_count == SIGMA_BY_MAX)
-        return correlation_refuse(c, node->span, "a key takes %d fields beside the tenant",
-                                  SIGMA_BY_MAX);
+        return correlation_refuse(c, span, "a key takes %d fields beside the tenant", SIGMA_BY_MAX);
     for (uint32_t i = 0; i < c->alias_count; i++)
-        if (c->alias[i].node == node)
+        if (text_equals(name, c->alias[i].name.at))
             alias = &c->alias[i]; /* named twice by group-by */
-    if (alias->node == NULL) {
-        alias->node = node;
+    if (alias->label == NULL) {
+        alias->name = name;
+        alias->span = span;
         alias->field = field;
         /* An id is unique over all files of a set, or they do not load together: so is the label.
          */
-        alias->id = alias_id(c, node);
+        alias->id = alias_id(c, name);
         alias->label = import_name(work, "labels[\"%s\"]", alias->id);
         c->alias_count++;
     }
     *target = (struct import_target){TARGET_LABEL, alias->label,
                                      import_pool_format(&work->scratch, "has(%s)", alias->label)};
+    for (uint32_t i = 0; c->is_chain && i < c->base_count; i++)
+        if (c->part[i] != NULL && !chain_add_key(c->part[i], *target, span))
+            return false;
     return true;
 }
 
-/* An alias stands for one field of each rule. Keys of tocsin are made of the same field for all
- * events of a rule. */
-static bool read_alias(struct correlation *c, const struct yaml_node *alias,
-                       struct import_target *target)
+bool correlation_field(struct correlation *c, uint32_t i, struct text name, struct span span,
+                       struct import_target *out)
 {
+    const struct correlation *part = c->is_chain ? c->part[i] : NULL;
     struct import_work *work = c->sigma->work;
+
+    if (part == NULL) {
+        *out = import_map_field(work->input->map, name, &work->scratch);
+        return true;
+    }
+    for (uint32_t k = 0; k < part->by_count; k++) {
+        if (part->by_name[k].len == name.len &&
+            memcmp(part->by_name[k].at, name.at, name.len) == 0) {
+            *out = part->by[k];
+            return true;
+        }
+    }
+    return correlation_refuse(c, span,
+                              "%.80s is no group-by of the %.120s: what it correlates is told "
+                              "apart by nothing else",
+                              name.at, part->rule->construct);
+}
+
+/* An alias stands for one field of each rule, and in a chain each rule may have made something
+ * else of the name. Keys of tocsin are made of the same field for all events of a rule. `alias` is
+ * NULL where `name` is a field. */
+static bool read_each(struct correlation *c, struct text name, struct span span,
+                      const struct yaml_node *alias, struct import_target *target)
+{
     struct import_target *other =
-        import_pool_alloc(&work->scratch, (c->base_count + 1) * sizeof(*other));
+        import_pool_alloc(&c->sigma->work->scratch, (c->base_count + 1) * sizeof(*other));
     bool is_one = true;
 
-    if (alias->kind != YAML_MAP)
-        return correlation_refuse(c, alias->span, "an alias is a map of rules and their fields");
+    if (alias != NULL && alias->kind != YAML_MAP)
+        return correlation_refuse(c, span, "an alias is a map of rules and their fields");
     for (uint32_t i = 0; i < c->base_count; i++) {
-        const struct yaml_node *field = alias_field(alias, c->base[i]);
-        if (field == NULL)
-            return correlation_refuse(c, alias->span, "the alias %.80s names no field of %.120s",
-                                      alias->key->text.at, c->base[i]->construct);
-        other[i] = import_map_field(work->input->map, field->text, &work->scratch);
+        const struct yaml_node *field = alias != NULL ? alias_field(alias, c->base[i]) : NULL;
+        if (alias != NULL && field == NULL)
+            return correlation_refuse(c, span, "the alias %.80s names no field of %.120s", name.at,
+                                      c->base[i]->construct);
+        if (!correlation_field(c, i, field != NULL ? field->text : name, span, &other[i]))
+            return false;
         is_one = is_one && strcmp(other[i].text, other[0].text) == 0;
     }
     *target = other[0];
-    return is_one || alias_make(c, alias, other, target);
+    return is_one ? chain_is_shown(c, target, span) : alias_make(c, name, span, other, target);
 }
 
 /* ---- steps ---- */
@@ -93,16 +122,14 @@ static bool put_step(struct correlation *c, const struct correlation_alias *alia
                      const char *id, struct import_text *entry)
 {
     struct expr_build build = {.pool = &c->sigma->work->scratch};
-    struct expr *where = sigma_rule_where(c->sigma, c->base[base], &build);
+    struct expr *where = correlation_base_expr(c, base, &build);
 
     if (where == NULL)
-        return correlation_refuse(c, alias->node->span,
-                                  "it is made of the %.140s, which cannot be carried over",
-                                  c->base[base]->construct);
+        return false;
     where = expr_join(&build, EXPR_AND, expr_term(&build, alias->field[base].presence, NULL, true),
                       where);
     if (build.is_full)
-        return correlation_refuse(c, alias->node->span,
+        return correlation_refuse(c, alias->span,
                                   "its conditions pass the 16 KiB of an expression");
     import_text_format(entry, "  - id: %s\n    where: |\n      ", id);
     expr_print(where, entry, 6);
@@ -118,14 +145,13 @@ static bool add_step(struct correlation *c, const struct correlation_alias *alia
 {
     struct import_work *work = c->sigma->work;
     struct import_text entry = {NULL, 0, 0}, comment = {NULL, 0, 0};
-    const char *id = base == 0 ? alias->id : alias_id(c, alias->node);
+    const char *id = base == 0 ? alias->id : alias_id(c, alias->name);
     bool is_good = put_step(c, alias, base, id, &entry);
 
     if (is_good) {
-        import_comment(&comment, "alias", alias->node->key->text);
+        import_comment(&comment, "alias", alias->name);
         import_comment(&comment, "of", import_word(c->base[base]->construct));
-        import_add(work, IMPORT_ENRICH, id, &comment, &entry, alias->node->span,
-                   c->rule->construct);
+        import_add(work, IMPORT_ENRICH, id, &comment, &entry, alias->span, c->rule->construct);
         c->sigma->step_count++;
     }
     import_text_release(&entry);
@@ -134,6 +160,9 @@ static bool add_step(struct correlation *c, const struct correlation_alias *alia
 
 bool correlation_add_steps(struct correlation *c)
 {
+    for (uint32_t i = 0; c->is_chain && i < c->base_count; i++)
+        if (c->part[i] != NULL && !correlation_add_steps(c->part[i]))
+            return false;
     if (c->sigma->step_count + c->alias_count * c->base_count > SIGMA_ENRICH_MAX)
         return correlation_refuse(
             c, c->rule->document->span,
@@ -143,10 +172,10 @@ bool correlation_add_steps(struct correlation *c)
             if (!add_step(c, &c->alias[a], i))
                 return false;
         import_find(
-            c->sigma->work, c->alias[a].node->span, IMPORT_DIFFERS, c->rule->construct,
+            c->sigma->work, c->alias[a].span, IMPORT_DIFFERS, c->rule->construct,
             "the alias %.80s is a label that enrich steps make of different fields: an event "
             "of several of its rules has the field of the last of them",
-            c->alias[a].node->key->text.at);
+            c->alias[a].name.at);
     }
     return true;
 }
@@ -174,9 +203,9 @@ static bool read_by_field(struct correlation *c, const struct yaml_node *node)
     if (node->kind != YAML_SCALAR || node->text.len == 0)
         return correlation_refuse(c, node->span, "group-by takes names of fields");
     alias = alias_find(c, node->text);
-    if (alias == NULL)
+    if (alias == NULL && !c->is_chain)
         target = import_map_field(work->input->map, node->text, &work->scratch);
-    else if (!read_alias(c, alias, &target))
+    else if (!read_each(c, node->text, alias != NULL ? alias->span : node->span, alias, &target))
         return false;
     if (target.kind == TARGET_VALUE)
         return correlation_refuse(c, node->span, "%.80s is mapped to value: a number makes no key",
@@ -190,6 +219,7 @@ static bool read_by_field(struct correlation *c, const struct yaml_node *node)
     if (c->by_count == SIGMA_BY_MAX)
         return correlation_refuse(c, node->span, "a key takes %d fields beside the tenant",
                                   SIGMA_BY_MAX);
+    c->by_name[c->by_count] = node->text;
     c->by[c->by_count++] = target;
     return true;
 }

@@ -381,7 +381,7 @@ static const struct correlation_row {
      "no rule in these files has the name or id c"},
     {"  type: event_count\n  rules: [many]\n  timespan: 5m\n  condition: {gte: 2}\n",
      {NULL},
-     "chain of correlations"},
+     "in.yml:15:10: left out: rule \"C\": it is made of itself"},
     {"  type: value_median\n  rules: [a]\n  timespan: 5m\n  condition: {gte: 2}\n",
      {NULL},
      "a correlation is event_count"},
