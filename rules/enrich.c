@@ -89,12 +89,17 @@ static void fail(struct enriching *it, const struct compiled_step *step, const c
 
 static const char too_large[] = "the event would be too large";
 
+/* Bytes of fields, names and values of labels. */
+static uint32_t words_end(const struct event_text *text)
+{
+    return text->label_count > 0 ? text->label_end[2 * text->label_count - 1]
+                                 : text->field_end[EVENT_FIELD_COUNT - 1];
+}
+
 /* Marks and words, without what fills a record up behind them. */
 static bool is_same(const struct event_text *a, const struct event_text *b)
 {
-    uint32_t end = a->label_count > 0 ? a->label_end[2 * a->label_count - 1]
-                                      : a->field_end[EVENT_FIELD_COUNT - 1];
-    size_t used = (size_t)(event_text_data(a) - (const char *)a) + end;
+    size_t used = (size_t)(event_text_data(a) - (const char *)a) + words_end(a);
 
     return a->bytes == b->bytes && memcmp(a, b, used) == 0;
 }
@@ -275,9 +280,28 @@ static void run_extract(struct enriching *it, const struct compiled_step *step,
         set_groups(it, step, deed, value, tally);
 }
 
+/* Is there time left for the deed? Then it is taken. */
+static bool pass(struct enriching *it, const struct deed *deed)
+{
+    const struct event_text *text = it->view.text;
+    uint64_t times = deed->kind == DEED_EXTRACT ? capture_count(deed->capture) : 1;
+    uint64_t bytes =
+        times * (words_end(text) + (uint64_t)text->label_count * ENRICH_PASS_LABEL_BYTES);
+
+    if (bytes > ENRICH_PASS_BYTES - it->passed)
+        return false;
+    it->passed += (uint32_t)bytes;
+    return true;
+}
+
 static void run_deed(struct enriching *it, const struct compiled_step *step,
                      const struct deed *deed, struct enrich_tally *tally)
 {
+    if (!pass(it, deed)) {
+        fail(it, step, deed->what, "with it the steps would pass over more than 16 MiB of words",
+             tally);
+        return;
+    }
     switch (deed->kind) {
     case DEED_EXTRACT:
         run_extract(it, step, deed, tally);

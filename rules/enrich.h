@@ -10,11 +10,14 @@
  * absent, a number is none, something would be too large) leaves the event as it is and counts as
  * an error of its step. What identifies an event, its state and its times cannot be changed.
  *
- * Time:    an extraction takes its text as if it were no longer than ENRICH_LOOK_BYTES; one with
- *          which those of the event would look at more than ENRICH_LOOK_EVENT_BYTES is an error.
- *
  * Words are packed, so each deed copies them, from one side of the room to the other; an event that
  * no deed changes is not copied at all.
+ *
+ * Time:    an extraction takes its text as if it were no longer than ENRICH_LOOK_BYTES; one with
+ *          which those of the event would look at more than ENRICH_LOOK_EVENT_BYTES is an error.
+ *          A deed passes over the words of the event once, an extraction once for each of its
+ *          groups; one with which those of the event would pass over more than ENRICH_PASS_BYTES
+ *          is an error, and not even computed.
  *
  * Memory:  all work is done in a room; nothing is allocated for an event.
  * Thread:  a set is immutable. A room belongs to one thread; a tally has one writer.
@@ -25,12 +28,17 @@
 #include <stdatomic.h>
 #include "rules/rule_set.h"
 
-/* Of a set. A pattern of `extract` takes up to 30 KiB, and tens of microseconds to be read. */
-enum { ENRICH_STEPS_MAX = 1000, ENRICH_PATTERNS_MAX = 10000 };
+/* Of a set; a deed is an entry of `extract`, `set` or `remove`. A pattern of `extract` takes up to
+ * 30 KiB, and tens of microseconds to be read. */
+enum { ENRICH_STEPS_MAX = 1000, ENRICH_DEEDS_MAX = 10000 };
 
 /* Of the text of one `extract`, cut on a character border; and of all that run over one event,
  * where an empty text counts as one byte. */
 enum { ENRICH_LOOK_BYTES = 4 << 10, ENRICH_LOOK_EVENT_BYTES = 64 << 10 };
+
+/* Of all deeds of one event. Words count as a deed finds them: a byte each, and so much more for
+ * each label, which takes some 25 ns to copy, as 16 MiB take a millisecond. */
+enum { ENRICH_PASS_BYTES = 16 << 20, ENRICH_PASS_LABEL_BYTES = 128 };
 
 struct enrich_set;
 struct enrich_room;
@@ -86,6 +94,7 @@ struct enriching {
     bool is_changed;        /* view.text is in the room */
     bool has_effect;        /* the step that runs now has changed something */
     uint32_t looked_at;     /* bytes, by the extractions so far */
+    uint32_t passed;        /* bytes, by the deeds so far */
     uint64_t errors;
     const struct enrich_listener *listener; /* NULL: nobody asks */
 };

@@ -51,6 +51,14 @@ static struct deed *next_deed(struct step_reading *reading, const struct yaml_no
         reading_spoil(&reading->common);
         return NULL;
     }
+    if (*reading->common.build->deed_count >= ENRICH_DEEDS_MAX) {
+        if ((*reading->common.build->deed_count)++ == ENRICH_DEEDS_MAX)
+            refuse(reading, node->span,
+                   "the enrich steps of a set extract, set and remove at most 10000 things");
+        reading_spoil(&reading->common);
+        return NULL;
+    }
+    ++*reading->common.build->deed_count;
     return memset(&reading->deeds[step->deed_count], 0, sizeof(struct deed));
 }
 
@@ -184,10 +192,6 @@ static void read_pattern(struct step_reading *reading, const struct yaml_node *n
 {
     struct pattern_fault fault;
 
-    if ((*reading->common.build->extract_count)++ == ENRICH_PATTERNS_MAX)
-        refuse(reading, node->span, "a set extracts by at most 10000 patterns");
-    if (*reading->common.build->extract_count > ENRICH_PATTERNS_MAX)
-        return;
     deed->capture = capture_create(node->text, reading->common.build->arena, &fault);
     if (deed->capture == NULL && fault.why[0] != '\0') {
         refuse(reading, yaml_node_span(node, fault.from, fault.to), fault.why);

@@ -62,7 +62,7 @@ struct loading {
     uint32_t seen; /* rules, with those that were wrong */
     uint32_t file_count;
     uint32_t var_parts; /* see vars.h */
-    uint32_t extract_count;
+    uint32_t deed_count;
     uint64_t calendar_work;
     struct patterns patterns;
     struct lookups lookups;
@@ -195,7 +195,7 @@ static void take_rules(struct loading *loading, const struct yaml_node *root)
         .diag = &loading->diag,
         .slots = &loading->slots,
         .var_parts = &loading->var_parts,
-        .extract_count = &loading->extract_count,
+        .deed_count = &loading->deed_count,
         .calendar_work = &loading->calendar_work,
         .patterns = &loading->patterns,
         .lookups = &loading->lookups,

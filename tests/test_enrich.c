@@ -158,6 +158,65 @@ static void the_extractions_of_an_event_look_at_64_kib(void **state)
     bench_destroy(bench);
 }
 
+/* An event of `count` bytes in all with `labels` and, last, as much message as is needed. */
+static void put_words(struct bench_feed *feed, int ms, const char *resource, uint32_t count,
+                      const char *labels)
+{
+    static char letters[RECORD_STRING_BYTES_MAX + 1], text[RECORD_STRING_BYTES_MAX + 200];
+
+    assert_true(count < sizeof(letters));
+    memset(letters, 'x', count);
+    letters[count] = '\0';
+    snprintf(text, sizeof(text),
+             "{\"tenant\":\"t\",\"source\":\"s\",\"resource\":\"%s\",\"check\":\"c\",\"value\":0,"
+             "\"message\":\"%s\",\"labels\":{%s}}",
+             resource, letters, labels);
+    bench_put_text(feed, ms, text);
+}
+
+#define VALUE_IS(n)                                                                                \
+    "  - {id: v" n ", where: value == " n ", by: [resource], window: 10s, when: count() >= 1, "    \
+    "incident: {title: t}, close: cleared()}\n"
+
+/* 64 KiB each, so that 256 entries add one to the value, less by what else there is: a byte more in
+ * the event, two groups to look for, a label to remove. */
+static void the_entries_of_an_event_pass_over_16_mib(void **state)
+{
+    (void)state;
+    enum { EACH = 64 << 10, TIMES = ENRICH_PASS_BYTES / EACH, FIELDS = 4 };
+    enum { LABEL = ENRICH_PASS_LABEL_BYTES + 2 };
+    char rules[32 << 10] = "enrich:\n"
+                           "  - id: groups\n    where: resource == \"d\"\n"
+                           "    extract: {from: check, pattern: 'no(?P<x>a)(?P<y>b)(d|e)'}\n"
+                           "  - {id: absent, where: resource == \"e\", remove: [labels.q]}\n";
+    char *end = rules + strlen(rules);
+
+    for (int i = 0; i < TIMES; i++) {
+        if (i == TIMES - 1) /* for two passes there is no room any more, for one there is */
+            end += sprintf(end, "  - id: late\n    where: resource == \"f\"\n"
+                                "    extract: {from: check, pattern: 'no(?P<x>a)(?P<y>b)'}\n");
+        end += sprintf(end, "  - {id: s%d, set: {value: value + 1.0}}\n", i);
+    }
+    strcpy(end, "rules:\n" VALUE_IS("254") VALUE_IS("255") VALUE_IS("256"));
+    struct bench *bench = bench_create(rules);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    put_words(feed, 0, "a", EACH - FIELDS, "");
+    put_words(feed, 1, "b", EACH - FIELDS + 1, ""); /* one error */
+    put_words(feed, 2, "c", EACH - FIELDS - LABEL, "\"l\":\"v\"");
+    put_words(feed, 3, "d", EACH - FIELDS, ""); /* two */
+    put_words(feed, 4, "e", EACH - FIELDS, ""); /* one */
+    put_words(feed, 5, "f", EACH - FIELDS, ""); /* one */
+    bench_run(bench);
+    assert_string_equal(bench->brief, "0 opened rule v256 tenant=t resource=a n=1 alerts=1\n"
+                                      "1 opened rule v255 tenant=t resource=b n=1 alerts=1\n"
+                                      "2 opened rule v256 tenant=t resource=c n=1 alerts=1\n"
+                                      "3 opened rule v254 tenant=t resource=d n=1 alerts=1\n"
+                                      "4 opened rule v255 tenant=t resource=e n=1 alerts=1\n"
+                                      "5 opened rule v256 tenant=t resource=f n=1 alerts=1\n");
+    assert_int_equal(bench->counters.enrich_errors, 5);
+    bench_destroy(bench);
+}
+
 static void a_dropped_event_leaves_no_trace_but_time(void **state)
 {
     (void)state;
@@ -539,6 +598,7 @@ int main(void)
         cmocka_unit_test(a_problem_is_not_made_ok),
         cmocka_unit_test(an_extraction_looks_at_the_first_4_kib),
         cmocka_unit_test(the_extractions_of_an_event_look_at_64_kib),
+        cmocka_unit_test(the_entries_of_an_event_pass_over_16_mib),
         cmocka_unit_test(a_dropped_event_leaves_no_trace_but_time),
         cmocka_unit_test(steps_run_in_order_up_to_the_one_that_drops),
         cmocka_unit_test(repeats_that_rules_see_are_enriched),

@@ -7,6 +7,7 @@ from values import Undefined, is_true, is_volatile, text_of, value
 
 LABELS_MAX, TEXT_BYTES_MAX, EVENT_BYTES_MAX = 512, 64 << 10, 1 << 20
 LOOK_BYTES, LOOK_EVENT_BYTES = 4 << 10, 64 << 10  # of one extraction, and of those of an event
+PASS_BYTES, PASS_LABEL_BYTES = 16 << 20, 128      # of all entries of an event; for each label
 
 
 class Step:
@@ -21,6 +22,7 @@ class Step:
         done = []  # of each entry: True, False, or None where it could not be
         for tree, pattern in self.extract:
             try:
+                pass_over(event, len(re.compile(pattern).groupindex))
                 found = re.search(pattern, look_at(value(tree, event), event), re.ASCII)
                 parts = found.groupdict() if found else {}
                 done += [put(event, "labels." + name, part) for name, part in sorted(parts.items()) if part is not None]
@@ -28,11 +30,16 @@ class Step:
                 done.append(None)
         for name, tree in self.set:
             try:
+                pass_over(event)
                 done.append(put(event, name, value(tree, event)))
             except Undefined:
                 done.append(None)
         for name in self.remove:
-            done.append(event.labels.pop(name.removeprefix("labels."), None) is not None)
+            try:
+                pass_over(event)
+                done.append(event.labels.pop(name.removeprefix("labels."), None) is not None)
+            except Undefined:
+                done.append(None)
         return any(done), done.count(None)
 
 
@@ -46,6 +53,20 @@ def look_at(text, event):
     return seen
 
 
+def pass_over(event, times=1):
+    """What an entry does to the words of the event; undefined where the event has had its share."""
+    passed = event.passed + times * (sum(text_sizes(event)) + PASS_LABEL_BYTES * len(event.labels))
+    if passed > PASS_BYTES:
+        raise Undefined
+    event.passed = passed
+
+
+def text_sizes(event):
+    texts = [event.tenant, event.source, event.resource, event.check, event.dedup_key, event.message,
+             *event.labels, *event.labels.values()]
+    return [len(text.encode()) for text in texts]
+
+
 def put(event, name, got):
     """Whether that changes it; None, and it does not, where it may not be."""
     if name == "severity" and got == 0 and event.is_problem:
@@ -57,9 +78,7 @@ def put(event, name, got):
         after.message = text_of(got)
     else:
         after.labels = {**event.labels, name.removeprefix("labels."): text_of(got)}
-    texts = [after.tenant, after.source, after.resource, after.check, after.dedup_key, after.message,
-             *after.labels, *after.labels.values()]
-    sizes = [len(text.encode()) for text in texts]
+    sizes = text_sizes(after)
     if len(after.labels) > LABELS_MAX or max(sizes) > TEXT_BYTES_MAX or sum(sizes) > EVENT_BYTES_MAX:
         return None
     before, now = ((of.severity, of.value, of.message, of.labels) for of in (event, after))
@@ -81,7 +100,7 @@ class Enrichment:
         if event.topic == "@derived":
             return event
         made = copy.copy(event)
-        made.labels, made.looked_at = dict(event.labels), 0
+        made.labels, made.looked_at, made.passed = dict(event.labels), 0, 0
         for i, step in enumerate(self.steps):
             if step.where is None or is_true(step.where, made):
                 self.noted.append((i, *((True, 0) if step.drops else step.run(made))))

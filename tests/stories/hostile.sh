@@ -1,10 +1,11 @@
 # Aim: any file of bytes is taken or refused within a second, by each command that reads one: rule files,
 # tests of rules, mapping files, Sigma, Alertmanager, calendars, sets and tables. Method: for each reader
 # the worst that its limits let through, found by a search over many kinds of files, and one step beyond
-# each limit; the CPU time of a run counts, so that a busy machine does not decide.
+# each limit; and events that are the worst for the steps of such a file. The CPU time of a run counts,
+# so that a busy machine does not decide.
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
 python3 - <<'PY'
-import os, subprocess
+import json, os, subprocess
 
 tocsin = os.environ["TOCSIN"]
 FULL = (4 << 20) - 64
@@ -40,9 +41,22 @@ def route(i, sign="="):
     return "  - {receiver: \"null\", matchers: ['team%s\"t%d.*x\"']}\n" % (sign, i)
 
 
+def settings(steps):
+    return fill(lambda i: "- id: s%d\n  set: {%s}\n" % (i, ", ".join("labels.a%d: '\"%d\"'" % (j, i) for j in range(250))),
+                "enrich:\n", most=steps)
+
+
+def event(name, labels):
+    return json.dumps({"resource": "r", "check": "c", "severity": "major",
+                       "labels": {"%s%d" % (name, i): text for i, text in enumerate(labels)}}) + "\n"
+
+
 routes = "route:\n  receiver: top\n  group_by: [alertname]\n  routes:\n"
 hours = ",".join(map(str, range(24)))
 check, test = ["check", "--rules"], ["test"]
+replay = ["replay", "--quiet", "--incidents", "off", "--json", "--rules", "settings.yaml"]
+with open("settings.yaml", "w") as to:
+    to.write(settings(40) + "rules:\n" + rule(0, "value > 1"))
 sigma_in, alert_in = ["import", "--from", "sigma"], ["import", "--from", "alertmanager"]
 cases = [
     # What all YAML is read with: name, arguments, text, exit code, a part of what is said.
@@ -64,7 +78,12 @@ cases = [
                                 "rules:\n"), 0, "ok"),
     ("extracts", check, fill(lambda i: "- id: e%d\n  extract:\n" % i + "".join(
         '  - {from: message, pattern: "(?P<a%d>[a-z]{1,90}) .*[0-9]{90}x"}\n' % j for j in range(500)),
-        "enrich:\n"), 78, "at most 10000 patterns"),
+        "enrich:\n"), 78, "remove at most 10000 things"),
+    ("settings", check, settings(80), 78, "remove at most 10000 things"),
+    # Ten events of which each of 10,000 entries copies the words, until 16 MiB are passed over: after 20 entries of
+    # large ones, after 254 where there are many labels.
+    ("large events", replay, event("l", ["x" * 50000] * 16) * 10, 0, '"errors": 99800'),
+    ("events of many labels", replay, event("a", [""] * 500) * 10, 0, '"errors": 97460'),
     ("mutes", check, "rules:\n" + "".join(rule(i, 'check == "%d"' % i) for i in range(3000)) + fill(
         lambda i: "- {id: i%d, source: '%s', target: 'rule == \"x\"'}\n" % (
             i, " || ".join('rule == "q%d"' % j for j in range(200))), "inhibit:\n", 3 << 20, 1000), 0, "not looked at"),
