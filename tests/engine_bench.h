@@ -424,6 +424,18 @@ static inline void bench_go_live(struct bench *bench)
     host_set(&bench->host);
 }
 
+/* Creates and starts the engine for another listener than the bench's own. */
+static inline void bench_start_for(struct bench *bench, const struct engine_listener *listener)
+{
+    struct error err = {""};
+
+    assert_null(bench->engine);
+    if (engine_create(&bench->config, &bench->source, bench->rules, listener, &bench->engine,
+                      &err) != 0 ||
+        engine_start(bench->engine, &err) != 0)
+        fail_msg("%s", err.text);
+}
+
 static inline void bench_start(struct bench *bench)
 {
     struct engine_listener listener = {.self = bench,
@@ -432,18 +444,12 @@ static inline void bench_start(struct bench *bench)
                                        .mark = bench_on_mark,
                                        .rejected = bench_on_rejected,
                                        .trace = bench->trace};
-    struct error err = {""};
-
-    assert_null(bench->engine);
     static uint64_t runs;
+
     bench->run = ++runs;
     bench->owner = pthread_self();
     atomic_store(&bench->sleeper_count, 0);
-    if (engine_create(&bench->config, &bench->source, bench->rules, &listener, &bench->engine,
-                      &err) != 0)
-        fail_msg("%s", err.text);
-    if (engine_start(bench->engine, &err) != 0)
-        fail_msg("%s", err.text);
+    bench_start_for(bench, &listener);
 }
 
 static inline void bench_show(struct bench *bench)
