@@ -6,18 +6,28 @@
 #include <string.h>
 #include "daemon/why_parts.h"
 
-static struct why_mute *mute_of(struct why *why, struct id128 id)
+/* What an incident's sentence names of mutes: the first ones and the last. */
+enum { MUTES_TOLD = 4 };
+
+/* The latest mute of the incident, and how many are known. */
+static struct why_mute *mute_of(struct why *why, struct id128 id, uint32_t *count)
 {
+    struct why_mute *latest = NULL;
+
+    *count = 0;
     for (size_t i = 0; i < why->mutes.count; i++)
-        if (id128_equal(why->mutes.at[i].incident, id))
-            return &why->mutes.at[i];
-    return NULL;
+        if (id128_equal(why->mutes.at[i].incident, id)) {
+            latest = &why->mutes.at[i];
+            ++*count;
+        }
+    return latest;
 }
 
 /* What mutes a watched incident, when that is new, or that nothing does any more. */
 static void note_mute(struct why *why, const struct incident *incident)
 {
-    struct why_mute *mute = mute_of(why, incident->id);
+    uint32_t count;
+    struct why_mute *mute = mute_of(why, incident->id, &count);
     bool is_muted = incident->muted_by[0] != '\0';
     struct why_note note = {.at_ms = incident->at_ms,
                             .class = ORDER_EVENT,
@@ -28,7 +38,7 @@ static void note_mute(struct why *why, const struct incident *incident)
                             .has_incident = true};
 
     if (is_muted && (mute == NULL || mute->until_ms != INT64_MIN)) {
-        if (mute == NULL)
+        if (count < MUTES_TOLD)
             mute = &vector_add(&why->mutes);
         *mute = (struct why_mute){.incident = incident->id, .until_ms = INT64_MIN};
         snprintf(mute->by, sizeof(mute->by), "%s", incident->muted_by);

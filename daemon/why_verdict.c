@@ -37,14 +37,17 @@ static void say_incident(struct why *why, const char *word, struct id128 id)
     say(why, "%s%s", word, digits);
 }
 
-/* ", muted by silence deploy until 12:00" */
+/* "; it was muted by silence deploy until 12:00, then by silence night" */
 static void say_mute(struct why *why, struct id128 incident)
 {
+    const char *lead = "; it was muted by ";
+
     for (size_t i = 0; i < why->mutes.count; i++) {
         const struct why_mute *mute = &why->mutes.at[i];
         if (!id128_equal(mute->incident, incident))
             continue;
-        say(why, "; it was muted by %s", mute->by);
+        say(why, "%s%s", lead, mute->by);
+        lead = ", then by ";
         if (mute->until_ms != INT64_MIN)
             say_time(why, " until ", mute->until_ms);
     }

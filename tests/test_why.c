@@ -179,7 +179,9 @@ static const char cooling[] =
     "rules:\n- id: hot\n  on: events\n  where: check == \"temp\"\n  by: [host]\n  window: 1m\n"
     "  when: last(value) > 80\n  incident: {title: t}\n  close: last(value) < 60\n"
     "silences:\n- id: mild\n  where: host == \"i\" && severity < CRITICAL\n"
-    "  to: 2002-01-01T00:00:00Z\n";
+    "  to: 2002-01-01T00:00:00Z\n"
+    "- id: night\n  where: host == \"i\" && severity == CRITICAL\n"
+    "  from: 2001-09-09T01:46:44Z\n  to: 2002-01-01T00:00:00Z\n";
 
 static const struct put cooling_story[] = {
     /* 0 */ {0, "h", "temp", VALUE("90")},
@@ -194,6 +196,8 @@ static const struct put cooling_story[] = {
     /* 8 */ {2100, "i", "temp", VALUE("96") ",\"severity\":\"critical\""},
     /* Another incident of the key, which is not what 1 and 2 joined. */
     /* 9 */ {3000, "h", "temp", VALUE("91")},
+    /* What mutes 7's once more. */
+    /* 10 */ {4500, "i", "temp", VALUE("50") ",\"severity\":\"critical\""},
     {0, NULL, NULL, NULL},
 };
 
@@ -267,8 +271,9 @@ static const struct row beside_rows[] = {
      "it joined incident # of rule hot, open since " T "40.000Z, and closed it by its number"},
     {"one that opens before another of its time", cooling, cooling_story, "t/0/3", NULL, 0, true,
      "it opened incident # of rule hot"},
-    {"muted until it was worse", cooling, cooling_story, "t/0/7", NULL, 0, true,
-     "it opened incident # of rule hot; it was muted by silence mild until " T "42.200Z"},
+    {"muted until it was worse, and once more", cooling, cooling_story, "t/0/7", NULL, 0, true,
+     "it opened incident # of rule hot; it was muted by silence mild until " T
+     "42.200Z, then by silence night"},
     {"one that joins before a clear of its time", cooling, cooling_story, "t/0/5", NULL, 0, true,
      "it joined incident # of rule hot, open since " T "40.900Z"},
     {"a member of an incident that another opens", beside, beside_story, "t/0/1", NULL, 0, true,
