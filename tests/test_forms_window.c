@@ -176,6 +176,30 @@ static void the_max_of_a_session_counts_from_what_was_pushed_out(void **state)
     bench_destroy(bench);
 }
 
+/* What is kept of a value has an end; which values are the same is told by all of it. */
+static void values_that_differ_at_their_ends_are_different(void **state)
+{
+    (void)state;
+    for (unsigned differ = 0; differ < 2; differ++) {
+        char begin[401], more[500];
+        struct bench *bench = bench_create(
+            "rules:\n  - id: r\n    on: events\n    where: severity >= WARNING\n    by: "
+            "[resource]\n"
+            "    window: 10s\n    when: distinct(message) >= 2\n    incident: {title: t}\n"
+            "    close: quiet(1h)\n");
+        struct bench_feed *feed = bench_feed(bench, "t", 0);
+        memset(begin, 'm', sizeof(begin) - 1);
+        begin[sizeof(begin) - 1] = '\0';
+        for (unsigned i = 0; i < 2; i++) {
+            snprintf(more, sizeof(more), ",\"message\":\"%s%u\"", begin, i * differ);
+            bench_put(feed, 1000 * (int64_t)i, "x", "a", more);
+        }
+        bench_run(bench);
+        assert_int_equal(strstr(bench->brief, "opened rule r") != NULL, differ == 1);
+        bench_destroy(bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +207,7 @@ int main(void)
         cmocka_unit_test(an_opening_by_a_timer_knows_its_key),
         cmocka_unit_test(why_tells_what_bears_the_opening),
         cmocka_unit_test(the_max_of_a_session_counts_from_what_was_pushed_out),
+        cmocka_unit_test(values_that_differ_at_their_ends_are_different),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
