@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/plural.h"
 #include "daemon/units.h"
 #include "rules/value.h"
@@ -79,30 +80,180 @@ static void print_row(const struct diff_report *report, const struct diff_row *r
     fputc('\n', to);
 }
 
-static void print_incident(const struct diff_incident *incident, enum diff_side side, FILE *to)
+/* ---- what a pair differs in ---- */
+
+/* What an incident is compared by, in the order in which it is told. */
+enum aspect {
+    ASPECT_RULE,
+    ASPECT_TITLE,
+    ASPECT_TEAM,
+    ASPECT_TIER,
+    ASPECT_RUNBOOK,
+    ASPECT_PRIORITY,
+    ASPECT_SEVERITY,
+    ASPECT_TOLD,
+    ASPECT_OPENED,
+    ASPECT_CLOSED,
+    ASPECTS
+};
+
+static const struct {
+    const char *json, *text;
+} aspects[ASPECTS] = {
+    [ASPECT_RULE] = {"rule", "rule"},
+    [ASPECT_TITLE] = {"title", "title"},
+    [ASPECT_TEAM] = {"team", "team"},
+    [ASPECT_TIER] = {"tier", "tier"},
+    [ASPECT_RUNBOOK] = {"runbook", "runbook"},
+    [ASPECT_PRIORITY] = {"priority", "priority"},
+    [ASPECT_SEVERITY] = {"severity", "severity"},
+    [ASPECT_TOLD] = {"sinks", "told"},
+    [ASPECT_OPENED] = {"opened", "opened"},
+    [ASPECT_CLOSED] = {"closed", "closed"},
+};
+
+/* An aspect that is text; "" where the rule gives none, NULL where it is none. */
+static const char *aspect_text(const struct diff_incident *incident, enum aspect aspect)
 {
     const struct incident *opened = incident->opened;
-    char from[UNIT_TEXT_BYTES], until[UNIT_TEXT_BYTES];
 
-    fprintf(to, "    %c %s [%s %s] %s .. %s\n", side == DIFF_OLD ? '-' : '+', opened->title,
+    switch (aspect) {
+    case ASPECT_RULE:
+        return opened->rule_id;
+    case ASPECT_TITLE:
+        return opened->title;
+    case ASPECT_TEAM:
+        return opened->team;
+    case ASPECT_TIER:
+        return opened->tier;
+    case ASPECT_RUNBOOK:
+        return opened->runbook;
+    case ASPECT_PRIORITY:
+        return priority_name((enum priority)opened->priority);
+    case ASPECT_SEVERITY:
+        return severity_name((enum severity)incident->severity);
+    default:
+        return NULL;
+    }
+}
+
+static bool aspect_differs(const struct diff_incident *old, const struct diff_incident *new,
+                           enum aspect aspect)
+{
+    if (aspect == ASPECT_TOLD)
+        return old->sinks != new->sinks;
+    if (aspect == ASPECT_OPENED)
+        return old->opened->opened_ms != new->opened->opened_ms;
+    if (aspect == ASPECT_CLOSED)
+        return old->closed_ms != new->closed_ms;
+    return strcmp(aspect_text(old, aspect), aspect_text(new, aspect)) != 0;
+}
+
+static bool is_pair(const struct diff_example *example)
+{
+    return example->count[DIFF_OLD] == 1 && example->count[DIFF_NEW] == 1;
+}
+
+static void print_told(const struct diff_report *report, uint64_t sinks, FILE *to)
+{
+    const char *between = "";
+
+    for (size_t i = 0; i < report->sink_count && i < 64; i++)
+        if (sinks >> i & 1) {
+            fprintf(to, "%s%s", between, report->sink_names[i]);
+            between = ", ";
+        }
+    if (sinks == 0)
+        fputs("nobody", to);
+}
+
+static void print_end(const struct diff_incident *incident, FILE *to)
+{
+    char time[UNIT_TEXT_BYTES];
+
+    fputs(incident->closed_ms == DIFF_OPEN ? "open" : unit_format_time(incident->closed_ms, time),
+          to);
+}
+
+static void print_aspect(const struct diff_report *report, const struct diff_incident *incident,
+                         enum aspect aspect, FILE *to)
+{
+    const char *text = aspect_text(incident, aspect);
+    char time[UNIT_TEXT_BYTES];
+
+    if (aspect == ASPECT_TOLD)
+        print_told(report, incident->sinks, to);
+    else if (aspect == ASPECT_OPENED)
+        fputs(unit_format_time(incident->opened->opened_ms, time), to);
+    else if (aspect == ASPECT_CLOSED)
+        print_end(incident, to);
+    else
+        fputs(text[0] != '\0' ? text : "none", to);
+}
+
+static void print_differs(const struct diff_report *report, const struct diff_example *example,
+                          FILE *to)
+{
+    const struct diff_incident *old = &example->shown[DIFF_OLD][0];
+    const struct diff_incident *new = &example->shown[DIFF_NEW][0];
+    const char *between = "    ";
+
+    for (int a = 0; a < ASPECTS; a++) {
+        if (!aspect_differs(old, new, (enum aspect)a))
+            continue;
+        fprintf(to, "%s%s ", between, aspects[a].text);
+        print_aspect(report, old, (enum aspect)a, to);
+        fputs(" -> ", to);
+        print_aspect(report, new, (enum aspect)a, to);
+        between = "; ";
+    }
+    fputc('\n', to);
+}
+
+/* Whom it concerns and what they are to do, which decides whether a change is meant. */
+static void print_route(const struct diff_report *report, const struct diff_incident *incident,
+                        FILE *to)
+{
+    const struct incident *opened = incident->opened;
+
+    fprintf(to, "      %s%s, ", opened->team[0] != '\0' ? "team " : "no team", opened->team);
+    if (opened->tier[0] != '\0')
+        fprintf(to, "tier %s, ", opened->tier);
+    fprintf(to, "%s%s; %s; told ", opened->runbook[0] != '\0' ? "runbook " : "no runbook",
+            opened->runbook, severity_name((enum severity)incident->severity));
+    print_told(report, incident->sinks, to);
+    fputc('\n', to);
+}
+
+static void print_incident(const struct diff_report *report, const struct diff_incident *incident,
+                           enum diff_side side, FILE *to)
+{
+    const struct incident *opened = incident->opened;
+    char from[UNIT_TEXT_BYTES];
+
+    fprintf(to, "    %c %s [%s %s] %s .. ", side == DIFF_OLD ? '-' : '+', opened->title,
             priority_name((enum priority)opened->priority), opened->rule_id,
-            unit_format_time(opened->opened_ms, from),
-            incident->closed_ms == DIFF_OPEN ? "open"
-                                             : unit_format_time(incident->closed_ms, until));
+            unit_format_time(opened->opened_ms, from));
+    print_end(incident, to);
+    fputc('\n', to);
+    print_route(report, incident, to);
     fprintf(to, "      %s; %s; %" PRIu32 " alert%s, %" PRIu32 " page%s\n", opened->key, opened->why,
             incident->alert_count, plural(incident->alert_count), incident->pages,
             plural(incident->pages));
 }
 
-static void print_example(const struct diff_example *example, FILE *to)
+static void print_example(const struct diff_report *report, const struct diff_example *example,
+                          FILE *to)
 {
     for (int s = 0; s < DIFF_SIDES; s++) {
         for (size_t i = 0; i < example->count[s] && i < DIFF_SHOWN; i++)
-            print_incident(&example->shown[s][i], (enum diff_side)s, to);
+            print_incident(report, &example->shown[s][i], (enum diff_side)s, to);
         if (example->count[s] > DIFF_SHOWN)
             fprintf(to, "    %c and %zu more\n", s == DIFF_OLD ? '-' : '+',
                     example->count[s] - DIFF_SHOWN);
     }
+    if (is_pair(example))
+        print_differs(report, example, to);
 }
 
 static void print_kinds(unsigned kinds, FILE *to)
@@ -159,7 +310,7 @@ void diff_report_print_text(const struct diff_report *report, FILE *to)
         for (size_t i = 0; i < result->rule_count; i++)
             for (size_t e = 0; e < result->rules[i].example_count[k]; e++) {
                 print_kinds(result->rules[i].examples[k][e].kinds, to);
-                print_example(&result->rules[i].examples[k][e], to);
+                print_example(report, &result->rules[i].examples[k][e], to);
             }
 }
 
@@ -218,14 +369,49 @@ static json_t *json_incident(const struct diff_report *report, const struct diff
 
     id128_format(opened->id, id);
     return json_pack(
-        "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:I,s:I,s:I,s:o}", "incident", id, "rule",
-        opened->rule_id, "tenant", opened->tenant, "key", opened->key, "team", opened->team,
-        "priority", priority_name((enum priority)opened->priority), "severity",
+        "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:I,s:I,s:I,s:o}", "incident", id,
+        "rule", opened->rule_id, "tenant", opened->tenant, "key", opened->key, "team", opened->team,
+        "tier", opened->tier, "runbook", opened->runbook, "priority",
+        priority_name((enum priority)opened->priority), "severity",
         severity_name((enum severity)incident->severity), "title", opened->title, "why",
         opened->why, "opened", (json_int_t)opened->opened_ms, "closed",
         incident->closed_ms == DIFF_OPEN ? json_null() : json_integer(incident->closed_ms),
         "events", (json_int_t)incident->event_count, "alerts", (json_int_t)incident->alert_count,
         "pages", (json_int_t)incident->pages, "sinks", json_sinks(report, incident->sinks));
+}
+
+static json_t *json_aspect(const struct diff_report *report, const struct diff_incident *incident,
+                           enum aspect aspect)
+{
+    switch (aspect) {
+    case ASPECT_TOLD:
+        return json_sinks(report, incident->sinks);
+    case ASPECT_OPENED:
+        return json_integer((json_int_t)incident->opened->opened_ms);
+    case ASPECT_CLOSED:
+        return incident->closed_ms == DIFF_OPEN ? json_null() : json_integer(incident->closed_ms);
+    default:
+        return json_string(aspect_text(incident, aspect));
+    }
+}
+
+/* What a pair differs in: name -> [old, new]. */
+static json_t *json_differs(const struct diff_report *report, const struct diff_example *example)
+{
+    const struct diff_incident *old = &example->shown[DIFF_OLD][0];
+    const struct diff_incident *new = &example->shown[DIFF_NEW][0];
+    json_t *object = json_object();
+
+    for (int a = 0; a < ASPECTS; a++) {
+        json_t *both;
+        if (!aspect_differs(old, new, (enum aspect)a))
+            continue;
+        both = json_array();
+        json_array_append_new(both, json_aspect(report, old, (enum aspect)a));
+        json_array_append_new(both, json_aspect(report, new, (enum aspect)a));
+        json_object_set_new(object, aspects[a].json, both);
+    }
+    return object;
 }
 
 static json_t *json_example(const struct diff_report *report, const struct diff_example *example)
@@ -244,6 +430,8 @@ static json_t *json_example(const struct diff_report *report, const struct diff_
         json_object_set_new(object, s == DIFF_OLD ? "old_count" : "new_count",
                             json_count(example->count[s]));
     }
+    if (is_pair(example))
+        json_object_set_new(object, "differs", json_differs(report, example));
     return object;
 }
 

@@ -67,9 +67,9 @@ def log(*events):
 
 
 def rule(id="r", where="true", by="[tenant, host]", window="10s", when="count() >= 2", title="{host}", priority="P2",
-         close="fewer(1, 20s)", team="ops"):
+         close="fewer(1, 20s)", team="ops", more=""):
     return (f"  - id: {id}\n    where: '{where}'\n    by: {by}\n    window: {window}\n    when: {when}\n"
-            f"    incident: {{title: '{title}', priority: {priority}, team: {team}}}\n    close: {close}\n")
+            f"    incident: {{title: '{title}', priority: {priority}, team: {team}{more and ', ' + more}}}\n    close: {close}\n")
 
 
 def rules(name, *parts):
@@ -116,8 +116,14 @@ case("retimed at its opening", three, [rule()], [rule(when="count() >= 3")], {"r
 case("retimed at its end", pair, [rule()], [rule(close="fewer(1, 30s)")], {"retimed": 1})
 case("another priority, with another route", pair, [rule()], [rule(priority="P3")], {"priority": 1, "route": 1}, pages=(1, 0))
 case("another priority, the same route", pair, [rule()], [rule(priority="P1")], {"priority": 1}, pages=(1, 1))
-case("another team", pair, [rule()], [rule(team="net")], {"route": 1}, pages=(1, 1))
-case("another title", pair, [rule()], [rule(title="on {host}")], {"reworded": 1})
+result = case("another team", pair, [rule()], [rule(team="net")], {"route": 1}, pages=(1, 1))
+check("what differs", result["examples"][0]["differs"], {"team": ["ops", "net"]})
+result = case("another title", pair, [rule()], [rule(title="on {host}")], {"reworded": 1})
+check("what differs", result["examples"][0]["differs"], {"title": ["h", "on h"]})
+result = case("another runbook and tier", pair, [rule(more="runbook: kb/1, tier: T1")], [rule(more="runbook: kb/2")], {"reworded": 1})
+check("what differs", result["examples"][0]["differs"], {"tier": ["T1", ""], "runbook": ["kb/1", "kb/2"]})
+check("whom it concerns", [(i["team"], i["tier"], i["runbook"]) for side in ("old", "new") for i in result["examples"][0][side]],
+      [("ops", "T1", "kb/1"), ("ops", "", "kb/2")])
 # The third alert is critical; without it h opens at the same event, as major, and closes 20 s after its own last.
 graver = pair + [event(5, "h", "c", severity="critical")]
 case("another severity", graver, [rule()], [rule(where='check != "c"')], {"severity": 1, "retimed": 1})
@@ -153,6 +159,8 @@ write("tocsin.yaml", "rules: [old.yaml]\nsinks:\n"
       '  - {name: urgent, type: webhook, priority: P1, options: {url: "http://127.0.0.1:9/"}}\n')
 result = case("sinks", pair, [rule()], [rule(priority="P1")], {"priority": 1, "route": 1}, pages=(1, 2), more=("--config", "tocsin.yaml"))
 check("sinks told", [i["sinks"] for side in ("old", "new") for i in result["examples"][0][side]], [["all"], ["all", "urgent"]])
+check("what differs", result["examples"][0]["differs"], {"priority": ["P2", "P1"], "sinks": [["all"], ["all", "urgent"]]})
+check("a group that is no pair says nothing of it", "differs" in diff("--rules", "old.yaml", "--rules", "demo", "case.tlog")["examples"][0], False)
 result = diff("--config", "tocsin.yaml", "--rules", "new.yaml", "case.tlog")
 check("configured", (changes(result), result["old"]["name"]), ({"priority": 1, "route": 1}, "tocsin.yaml"))
 
@@ -161,6 +169,14 @@ code, out, err = run("--rules", "old.yaml", "--rules", "new.yaml", "case.tlog")
 check("exit code", code, 1)
 # The span is that of above, 1000.6 s.
 for words in ("--- old.yaml (1 rule)\n", "pages 1 -> 1, +0.0 a day reckoned from 16m40s600ms\n", "  priority     1", "    - h [P2 r] 2023-11-14T22:13:21.000Z .. 2023-11-14T22:13:41.000Z"):
+    if words not in out:
+        fail(f"no {words!r} in: {out}")
+# Whom an example concerns, what they are to do, and what of it is another.
+rules("old.yaml", rule(more="runbook: kb/disks, tier: T2"))
+rules("new.yaml", rule(team="net", close="fewer(1, 1h)", priority="P4"))
+code, out, err = run("--rules", "old.yaml", "--rules", "new.yaml", "case.tlog")
+for words in ("      team ops, tier T2, runbook kb/disks; major; told page\n", "      team net, no runbook; major; told nobody\n",
+              "    team ops -> net; tier T2 -> none; runbook kb/disks -> none; priority P2 -> P4; told page -> nobody; closed 2023-11-14T22:13:41.000Z -> open\n"):
     if words not in out:
         fail(f"no {words!r} in: {out}")
 
