@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include "base/host.h"
 #include "base/plural.h"
+#include "base/same_file.h"
 #include "correlate/engine.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
@@ -26,7 +27,8 @@
 #include "daemon/replay_input.h"
 #include "daemon/replay_range.h"
 
-enum { LINE_BYTES = 64 << 10, POLL_MS = 200 };
+/* A sink's name has at most 100 bytes, of which a byte may become six. */
+enum { OP_LINE_BYTES = 1 << 10, POLL_MS = 200 };
 
 struct replay_options {
     struct option_list files;
@@ -115,13 +117,10 @@ struct replay {
 static void write_incident(void *self, struct incident *incident)
 {
     struct replay *replay = self;
-    char line[LINE_BYTES];
-    size_t bytes;
 
     if (replay->incidents == NULL)
         return;
-    bytes = incident_log_change(incident, line, sizeof(line));
-    line_writer_add(replay->incidents, line, bytes < sizeof(line) ? bytes : sizeof(line) - 1);
+    incident_log_add_change(replay->incidents, incident);
     if (replay->is_paced)
         line_writer_flush(replay->incidents); /* a failure is told at the close */
 }
@@ -129,12 +128,12 @@ static void write_incident(void *self, struct incident *incident)
 static bool write_op(void *self, const struct op *op)
 {
     struct replay *replay = self;
-    char line[512];
+    char line[OP_LINE_BYTES];
     size_t bytes;
 
     if (replay->incidents != NULL) {
         bytes = incident_log_op(op, replay->engine_config.sink_names[op->sink], line, sizeof(line));
-        line_writer_add(replay->incidents, line, bytes < sizeof(line) ? bytes : sizeof(line) - 1);
+        line_writer_add(replay->incidents, line, bytes);
     }
     incident_unref(op->incident);
     return true;
@@ -172,6 +171,29 @@ static int prepare_engine_config(struct replay *replay, struct error *err)
     return EXIT_USAGE;
 }
 
+/* False, with a sentence, where the writing of `path` would destroy what is read, or what is
+ * written beside it. */
+static bool can_write(const struct replay_options *options, const char *option, const char *path,
+                      struct error *err)
+{
+    const char *const others[] = {options->config, options->marks,
+                                  path == options->ledger ? options->incidents : NULL};
+    const struct option_list *const lists[] = {&options->files, &options->rules};
+    bool is_one = false;
+
+    if (path == NULL || strcmp(path, "-") == 0 || strcmp(path, "off") == 0)
+        return true;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        is_one |= others[i] != NULL && same_regular_file(others[i], path);
+    for (size_t l = 0; l < sizeof(lists) / sizeof(lists[0]); l++)
+        for (size_t i = 0; i < lists[l]->count; i++)
+            is_one |= same_regular_file(lists[l]->item[i], path);
+    if (is_one)
+        error_set(err, "%s %s is another of the files named here, and is not overwritten", option,
+                  path);
+    return !is_one;
+}
+
 /* Loads and checks everything before anything runs. Returns an exit code. */
 static int prepare(struct replay *replay, struct error *err)
 {
@@ -183,6 +205,9 @@ static int prepare(struct replay *replay, struct error *err)
         error_prefix(err, "--pace %s: ", options->pace);
         return EXIT_USAGE;
     }
+    if (!can_write(options, "--incidents", options->incidents, err) ||
+        !can_write(options, "--ledger", options->ledger, err))
+        return EXIT_USAGE;
     replay->is_paced = speed > 0;
     if (config_load(options->config, CONFIG_SECRETS_MAY_BE_ABSENT, &replay->config, err) != 0)
         return EXIT_CONFIG;

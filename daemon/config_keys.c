@@ -96,8 +96,8 @@ static const struct config_key keys[] = {
     {"sinks", CONFIG_SINKS, AT(sinks), "", "Systems that are told of incidents.", 0, 0, NULL,
      false},
     {"sinks[].name", CONFIG_TEXT, SINK(name), NULL,
-     "Name of the sink, part of the ids of what is sent: do not change it while incidents are "
-     "open.",
+     "Name of the sink, at most 100 bytes, part of the ids of what is sent: do not change it while "
+     "incidents are open.",
      0, 0, NULL, false},
     {"sinks[].type", CONFIG_TEXT, SINK(type), NULL, "Kind of system: pagerduty, webhook.", 0, 0,
      NULL, false},

@@ -3,7 +3,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include "base/slab.h"
+
+/* Nearly all lines have some 400 bytes. */
+enum { LINE_BYTES = 8 << 10 };
 
 struct line {
     char *to;
@@ -124,4 +129,19 @@ size_t incident_log_op(const struct op *op, const char *sink_name, char *to, siz
     put_number(&line, "number", op->number);
     put_id(&line, "id", op->id);
     return finish(&line);
+}
+
+void incident_log_add_change(struct line_writer *writer, const struct incident *incident)
+{
+    char line[LINE_BYTES], *longer;
+    size_t bytes = incident_log_change(incident, line, sizeof(line));
+
+    if (bytes < sizeof(line)) {
+        line_writer_add(writer, line, bytes);
+        return;
+    }
+    longer = memory_alloc(bytes + 1);
+    incident_log_change(incident, longer, bytes + 1);
+    line_writer_add(writer, longer, bytes);
+    free(longer);
 }

@@ -15,7 +15,8 @@
 #include "daemon/packs.h"
 #include "daemon/quarantine.h"
 
-enum { LINE_BYTES = 64 << 10, WHY_BYTES = 512 };
+/* A sink's name has at most 100 bytes, of which a byte may become six. */
+enum { OP_LINE_BYTES = 1 << 10, WHY_BYTES = 512 };
 
 /* ---- what the engine reports ---- */
 
@@ -47,16 +48,18 @@ static void reopen_incident_log(struct service *service)
     service->incident_log = fresh;
 }
 
-static void write_line(struct service *service, const char *line, size_t bytes)
+static void before_line(struct service *service)
 {
-    int rc;
-
     /* relaxed: the flag says nothing about other memory; the path never changes. */
     if (atomic_load_explicit(&service->must_reopen, memory_order_relaxed) &&
         atomic_exchange_explicit(&service->must_reopen, false, memory_order_relaxed))
         reopen_incident_log(service);
-    line_writer_add(service->incident_log, line, bytes < LINE_BYTES ? bytes : LINE_BYTES - 1);
-    rc = line_writer_flush(service->incident_log);
+}
+
+static void after_line(struct service *service)
+{
+    int rc = line_writer_flush(service->incident_log);
+
     if (rc != 0)
         incident_log_failed(service, rc);
 }
@@ -64,16 +67,18 @@ static void write_line(struct service *service, const char *line, size_t bytes)
 static void on_incident(void *self, struct incident *incident)
 {
     struct service *service = self;
-    char line[LINE_BYTES];
 
-    if (service->incident_log != NULL)
-        write_line(service, line, incident_log_change(incident, line, sizeof(line)));
+    if (service->incident_log == NULL)
+        return;
+    before_line(service);
+    incident_log_add_change(service->incident_log, incident);
+    after_line(service);
 }
 
 static bool on_op(void *self, const struct op *op)
 {
     struct service *service = self;
-    char line[LINE_BYTES];
+    char line[OP_LINE_BYTES];
     size_t bytes = 0;
 
     /* Rendered first: once submitted, the incident may be gone. */
@@ -82,8 +87,11 @@ static bool on_op(void *self, const struct op *op)
             incident_log_op(op, service->engine_config.sink_names[op->sink], line, sizeof(line));
     if (!outbox_submit(service->outbox, op))
         return false;
-    if (bytes > 0)
-        write_line(service, line, bytes);
+    if (bytes > 0) {
+        before_line(service);
+        line_writer_add(service->incident_log, line, bytes);
+        after_line(service);
+    }
     return true;
 }
 

@@ -14,6 +14,9 @@
 const struct sink_type *const sink_types[] = {&sink_pagerduty, &sink_webhook};
 const size_t sink_type_count = sizeof(sink_types) / sizeof(sink_types[0]);
 
+/* It stands in each line of the incident log and in labels of metrics. */
+enum { NAME_BYTES_MAX = 100 };
+
 static const struct sink_type *find_type(const char *name)
 {
     for (size_t i = 0; i < sink_type_count; i++)
@@ -60,6 +63,11 @@ int sink_create(const struct sink_config *config, bool resolve, struct sink **ou
 
     if (config->name == NULL || config->name[0] == '\0') {
         error_set(err, "a sink needs a name");
+        return -EINVAL;
+    }
+    if (strlen(config->name) > NAME_BYTES_MAX) {
+        error_set(err, "sink %.40s...: the name of a sink has at most %d bytes", config->name,
+                  NAME_BYTES_MAX);
         return -EINVAL;
     }
     if (type == NULL) {

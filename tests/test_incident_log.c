@@ -8,7 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include "base/host.h"
 #include "daemon/incident_log.h"
 
 static struct incident incident = {
@@ -90,6 +93,37 @@ static void a_short_buffer_is_cut_terminated_and_never_passed(void **state)
     }
 }
 
+/* Eight values of 64 KiB, all of which has to be escaped: with a fixed buffer the line was cut in
+ * the middle of a text, and no JSON. */
+static void the_longest_line_is_written_whole(void **state)
+{
+    enum { KEY_BYTES = 8 * (64 << 10) };
+    struct incident with = incident;
+    char *key = malloc(KEY_BYTES + 1), *text = NULL, path[] = "incident-log-XXXXXX";
+    int fd = mkstemp(path);
+    struct line_writer *writer = line_writer_open(path, LINE_WRITER_TRUNCATE, NULL);
+    size_t bytes = 0, plain = strlen(change_line) - strlen(incident.key);
+
+    (void)state;
+    assert_non_null(key);
+    assert_non_null(writer);
+    memset(key, '\x01', KEY_BYTES);
+    key[KEY_BYTES] = '\0';
+    with.key = key;
+    incident_log_add_change(writer, &with);
+    incident_log_add_change(writer, &incident);
+    assert_int_equal(line_writer_close(writer), 0);
+    assert_int_equal(host_read_file(path, 8 << 20, &text, &bytes), 0);
+    assert_int_equal(bytes, plain + 6 * KEY_BYTES + 1 + strlen(change_line) + 1);
+    assert_int_equal(text[plain + 6 * KEY_BYTES], '\n');
+    assert_memory_equal(text + bytes - 1 - strlen(change_line), change_line, strlen(change_line));
+    assert_memory_equal(text + plain + 6 * KEY_BYTES - 2, "\"}", 2);
+    free(text);
+    free(key);
+    close(fd);
+    unlink(path);
+}
+
 static void an_id_is_read_as_it_is_written(void **state)
 {
     static const char *const wrong[] = {NULL,
@@ -121,6 +155,7 @@ int main(void)
         cmocka_unit_test(a_rule_without_priority_leaves_the_text_empty),
         cmocka_unit_test(an_op_names_its_incident_sink_and_number),
         cmocka_unit_test(a_short_buffer_is_cut_terminated_and_never_passed),
+        cmocka_unit_test(the_longest_line_is_written_whole),
         cmocka_unit_test(an_id_is_read_as_it_is_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,24 @@ static void every_default_is_valid(void **state)
     }
 }
 
+static void the_name_of_a_sink_is_bounded(void **state)
+{
+    static const struct pair pd[] = {{"routing_key", KEY32}};
+    struct sink_config config = config_of("pagerduty", pd, 1);
+    struct error err = {""};
+    char name[102];
+
+    (void)state;
+    memset(name, 'n', sizeof(name));
+    name[101] = '\0';
+    config.name = name;
+    assert_int_equal(sink_config_check(&config, &err), -EINVAL);
+    assert_string_equal(err.text, "sink nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn...: "
+                                  "the name of a sink has at most 100 bytes");
+    name[100] = '\0';
+    assert_int_equal(sink_config_check(&config, &err), 0);
+}
+
 static void wrong_configurations_get_one_clear_sentence(void **state)
 {
     static const struct {
@@ -338,6 +356,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_has_help_and_a_name_of_its_own),
         cmocka_unit_test(every_default_is_valid),
+        cmocka_unit_test(the_name_of_a_sink_is_bounded),
         cmocka_unit_test(wrong_configurations_get_one_clear_sentence),
         cmocka_unit_test(a_check_reads_no_secret_but_a_start_does),
         cmocka_unit_test(secrets_come_from_the_environment_and_from_files),
