@@ -8,6 +8,7 @@
 #ifndef BASE_MARK_H
 #define BASE_MARK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum mark_kind {
@@ -30,6 +31,18 @@ struct mark {
     int64_t offset;   /* next record of the partition when the mark was made */
     int64_t value_ms; /* a time on the scale of effective time */
 };
+
+/* Times lie between this and its negative, some 285,000 years: durations can be added to them and
+ * multiples taken of them. */
+#define TIME_MS_MAX ((int64_t)1 << 53)
+
+/* False for what no run writes, and what nothing could be reckoned from. A partition that is read
+ * from its beginning joins at INT64_MIN. */
+static inline bool mark_is_possible(const struct mark *mark)
+{
+    return (mark->kind == MARK_JOIN && mark->value_ms == INT64_MIN) ||
+           (mark->value_ms >= -TIME_MS_MAX && mark->value_ms <= TIME_MS_MAX);
+}
 
 const char *mark_kind_name(enum mark_kind kind);
 

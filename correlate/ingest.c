@@ -19,9 +19,6 @@
  * or two epochs. */
 enum { AHEAD_MS = 100 };
 
-/* Log times beyond this (the year 287396) are read as this: sums stay in 64 bits. */
-#define TIME_MS_MAX ((int64_t)1 << 53)
-
 struct timing {
     int64_t c, et;
     uint8_t flags;
@@ -128,6 +125,7 @@ static bool log_time(struct worker *worker, struct part *part, const struct reco
         return true;
     }
     part->had_log_time = true;
+    /* Log times beyond (the year 287396) are read as this: sums stay in 64 bits. */
     *kt = record->log_time_ms < -TIME_MS_MAX  ? -TIME_MS_MAX
           : record->log_time_ms > TIME_MS_MAX ? TIME_MS_MAX
                                               : record->log_time_ms;

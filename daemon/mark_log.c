@@ -216,6 +216,11 @@ static int read_line(const char *at, size_t bytes, const struct mark_part *parts
     }
     mark.offset = json_integer_value(offset);
     mark.value_ms = json_integer_value(value);
+    if (!mark_is_possible(&mark)) {
+        error_set(err, "the value %lld of this mark is no time", (long long)mark.value_ms);
+        rc = -EINVAL;
+        goto out;
+    }
     if (mark.kind == MARK_BEGIN) {
         keep(list, room, mark);
         goto out;
@@ -249,7 +254,7 @@ int mark_log_read(const char *path, const struct mark_part *parts, size_t part_c
     int rc = host_read_file(path, MARK_LOG_BYTES_MAX, &text, &bytes);
 
     if (rc != 0) {
-        error_set(err, "%s: %s", path, strerror(-rc));
+        error_set(err, "%s: %s", path, host_read_why(rc));
         return rc;
     }
     for (const char *at = text, *end; at < text + bytes; at = end + 1) {

@@ -247,7 +247,10 @@ static int read_mark(struct tlog_source *self, struct tlog_feed *feed, const jso
     self->pending = pending;
     self->pending[self->mark_count++] = (struct tlog_mark){
         {kinds[k], 0, json_integer_value(offset), json_integer_value(value)}, feed};
-    return 0;
+    if (mark_is_possible(&self->pending[self->mark_count - 1].mark))
+        return 0;
+    error_set(err, "the value %lld of this mark is no time", (long long)json_integer_value(value));
+    return -EINVAL;
 }
 
 static int read_line(struct tlog_source *self, const char *at, size_t bytes, struct error *err)
@@ -327,7 +330,7 @@ int tlog_source_open(const char *path, struct source **out, const struct mark **
     finite_source_init(&self->base, &tlog_source_ops);
     rc = host_read_file(path, TLOG_BYTES_MAX, &text, &bytes);
     if (rc != 0) {
-        error_set(err, "%s: %s", path, strerror(-rc));
+        error_set(err, "%s: %s", path, host_read_why(rc));
         goto out;
     }
     for (at = text; at < text + bytes; at = end + 1) {

@@ -229,6 +229,8 @@ static int add_marks(struct recording *recording, const struct block_head *head,
             .offset = entry.offset,
             .value_ms = entry.value_ms,
         };
+        if (!mark_is_possible(&recording->marks[recording->mark_count - 1]))
+            return refuse(recording, at, "the value of a mark is no time", err);
     }
     return 0;
 }

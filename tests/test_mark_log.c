@@ -155,6 +155,12 @@ static void what_is_no_mark_is_refused_with_its_line(void **state)
         {"{\"mark\":\"seal\",\"topic\":\"a\",\"partition\":\"0\",\"offset\":1,\"value\":2}\n",
          ":2: a mark has a topic"},
         {"[]\n", ":2: there is no such mark"},
+        {"{\"mark\":\"seal\",\"topic\":\"a\",\"partition\":0,\"offset\":1,"
+         "\"value\":9007199254740993}\n",
+         ":2: the value 9007199254740993 of this mark is no time"},
+        {"{\"mark\":\"begin\",\"topic\":\"\",\"partition\":-1,\"offset\":0,"
+         "\"value\":-9223372036854775808}\n",
+         ":2: the value -9223372036854775808 of this mark is no time"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char text[512];

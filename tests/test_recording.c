@@ -326,6 +326,27 @@ static void a_replay_knows_it_by_its_first_bytes(void **state)
     unlink(lines[0]);
 }
 
+static void a_mark_whose_value_is_no_time_is_refused(void **state)
+{
+    static const struct mark beyond[] = {
+        {MARK_SEAL, 0, 0, ((int64_t)1 << 53) + 1},
+        {MARK_BLIND_BEGIN, 0, 0, -((int64_t)1 << 53) - 1},
+        {MARK_SEAL, 0, 0, INT64_MIN}, /* a partition joins there, and is sealed nowhere before */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++) {
+        struct recording_writer *writer = begin();
+        struct recording *recording = NULL;
+        struct error err = {""};
+        assert_int_equal(recording_writer_add_mark(writer, &beyond[i], &err), 0);
+        assert_int_equal(recording_writer_finish(writer, &err), 0);
+        recording_writer_destroy(writer);
+        assert_int_not_equal(recording_open(path, &recording, &err), 0);
+        assert_non_null(strstr(err.text, "the value of a mark is no time"));
+    }
+}
+
 static void a_newer_format_is_refused_by_name(void **state)
 {
     (void)state;
@@ -467,6 +488,7 @@ int main(void)
         cmocka_unit_test(a_changed_byte_is_noticed_or_changes_nothing),
         cmocka_unit_test(an_existing_file_is_never_overwritten),
         cmocka_unit_test(a_replay_knows_it_by_its_first_bytes),
+        cmocka_unit_test(a_mark_whose_value_is_no_time_is_refused),
         cmocka_unit_test(a_newer_format_is_refused_by_name),
         cmocka_unit_test(payloads_beyond_the_limit_are_cut_so_that_they_are_refused),
         cmocka_unit_test(as_a_source_it_has_a_feed_per_partition_that_finishes),

@@ -128,6 +128,9 @@ static void a_line_that_makes_no_sense_is_refused_with_its_number(void **state)
          "case.tlog:2: mark must"},
         {"{\"topic\":\"a\",\"partition\":0,\"mark\":\"seal\",\"offset\":6}",
          "case.tlog:2: a mark has"},
+        {"{\"topic\":\"a\",\"partition\":0,\"mark\":\"cap\",\"offset\":6,"
+         "\"value\":9007199254740993}",
+         "case.tlog:2: the value 9007199254740993 of this mark is no time"},
     };
     struct source *source;
     const struct mark *marks;
