@@ -330,6 +330,8 @@ bool sheet_read_json(const struct script *script, struct arena *arena, struct di
     char c;
 
     *out = (struct sheet){.arena = arena, .diag = diag};
+    if (script->bytes >= 3 && memcmp(script->text, "\xef\xbb\xbf", 3) == 0)
+        json.at = 3; /* a byte order mark: not in JSON's grammar, but in what Windows writes */
     c = peek(&json);
     if (c != '[' && c != '{')
         return fail_here(&json, "a list or a map should stand here");

@@ -188,8 +188,8 @@ static void sets_and_tables_answer_what_they_hold(void **state)
     files[1] = (struct file){"./list.json",
                              "[\"db01\", 2.50, true, null, \"\\u00e4\\\\U\", \"db01\"]\n", 0};
     files[2] = (struct file){"./owners.csv", owners_csv, 0};
-    files[3] =
-        (struct file){"./map.json", "{\"db01\": {\"rank\": 3, \"flag\": true}, \"db02\": {}}", 0};
+    files[3] = (struct file){
+        "./map.json", "\xef\xbb\xbf{\"db01\": {\"rank\": 3, \"flag\": true}, \"db02\": {}}", 0};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         if (matches(head, cases[i].where) != cases[i].is_true)
             fail_msg("%s is not %d", cases[i].where, cases[i].is_true);
