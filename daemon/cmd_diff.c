@@ -220,11 +220,8 @@ static int prepare(struct comparison *c, struct error *err)
                                           .examples_max = (size_t)options->examples};
     int code;
 
-    for (size_t i = 0; i < options->files.count; i++)
-        if (strcmp(options->files.item[i], "-") == 0) {
-            error_set(err, "standard input cannot be read twice: name a file");
-            return EXIT_USAGE;
-        }
+    if (replay_input_can_repeat(options->files.item, options->files.count, err) != 0)
+        return EXIT_USAGE;
     if (config_load(options->config, CONFIG_SECRETS_MAY_BE_ABSENT, &c->config, err) != 0)
         return EXIT_CONFIG;
     code = load_rules(c, err);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "base/plural.h"
+#include "base/same_file.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
 #include "daemon/line_writer.h"
@@ -150,6 +151,22 @@ static int take_config(struct testing *testing, struct error *err)
     return EXIT_OK;
 }
 
+/* The tests and rules that are read, and the configuration, are not what a report replaces. */
+static bool can_write(const struct testing *testing, const char *path, struct error *err)
+{
+    const struct test_options *options = &testing->options;
+    bool is_one = options->config != NULL && same_regular_file(options->config, path);
+
+    for (size_t i = 0; i < testing->files.count; i++)
+        is_one |= same_regular_file(testing->files.path[i], path);
+    for (size_t i = 0; i < options->rules.count; i++)
+        is_one |= same_regular_file(options->rules.item[i], path);
+    if (is_one)
+        error_set(err, "--junit %s is one of the files that are read, and is not overwritten",
+                  path);
+    return !is_one;
+}
+
 static int prepare(struct testing *testing, struct error *err)
 {
     int rc, code = EXIT_OK;
@@ -169,7 +186,12 @@ static int prepare(struct testing *testing, struct error *err)
     if (code != EXIT_OK)
         return code;
     rc = rule_test_files_find(&testing->options.files, testing->arena, &testing->files, err);
-    return rc == 0 ? EXIT_OK : rc == -ENOMEM ? EXIT_SYSTEM : EXIT_NO_INPUT;
+    if (rc != 0)
+        return rc == -ENOMEM ? EXIT_SYSTEM : EXIT_NO_INPUT;
+    if (testing->options.junit != NULL && strcmp(testing->options.junit, "-") != 0 &&
+        !can_write(testing, testing->options.junit, err))
+        return EXIT_USAGE;
+    return EXIT_OK;
 }
 
 /* ---- rules ---- */

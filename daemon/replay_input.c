@@ -3,9 +3,11 @@
 #include "daemon/replay_input.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/host.h"
 #include "base/plural.h"
 #include "daemon/mark_log.h"
 #include "daemon/options.h"
@@ -241,6 +243,32 @@ int replay_input_take(struct source *source, const struct range_config *range,
     input->source = source;
     input->has_marks = true;
     return finish_open(input, range, out, err);
+}
+
+int replay_input_can_repeat(const char *const *paths, size_t count, struct error *err)
+{
+    const struct host *h = host();
+
+    for (size_t i = 0; i < count; i++) {
+        bool can_repeat;
+        char byte;
+        int fd;
+        if (strcmp(paths[i], "-") == 0) {
+            error_set(err, "standard input cannot be read twice: name a file");
+            return -EINVAL;
+        }
+        /* The opening of a pipe would wait for a writer. */
+        fd = h->open(h->self, paths[i], O_RDONLY | O_NONBLOCK, 0);
+        if (fd < 0)
+            continue;
+        can_repeat = h->is_regular(h->self, fd) || h->read(h->self, fd, &byte, 1) == -EISDIR;
+        h->close(h->self, fd);
+        if (!can_repeat) {
+            error_set(err, "%s: this is no regular file, and cannot be read twice", paths[i]);
+            return -EINVAL;
+        }
+    }
+    return 0;
 }
 
 void replay_input_close(struct replay_input *input)

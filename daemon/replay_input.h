@@ -27,6 +27,11 @@ int replay_input_open(const char *const *paths, size_t count, const char *topic,
                       struct error *err);
 void replay_input_close(struct replay_input *input);
 
+/* For commands that read their input twice, which a pipe gives once: what is named there is a file.
+ * What cannot be opened, or is a folder, is told by the opening.
+ * Errors: -EINVAL with a sentence. */
+int replay_input_can_repeat(const char *const *paths, size_t count, struct error *err);
+
 /* The exit code of a command that got `rc` from one of these. */
 int replay_input_exit_code(int rc);
 

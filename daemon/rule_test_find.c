@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/same_file.h"
 #include "daemon/packs.h"
 
 static const char ending[] = ".test.yaml";
@@ -23,6 +24,12 @@ struct folder {
     struct finding *finding;
     const char **name;
     size_t count, room;
+};
+
+/* The folders from the one that was named to the one that is read. */
+struct way {
+    const char *path;
+    const struct way *up; /* NULL: the one that was named */
 };
 
 static void add_path(struct finding *finding, const char *path)
@@ -77,10 +84,19 @@ static bool is_test_file(const char *name)
     return length > cut && strcmp(name + length - cut, ending) == 0;
 }
 
+/* A link may lead back to where it lies in. */
+static bool is_inside(const struct way *way, const char *path)
+{
+    while (way != NULL && !same_file(way->path, path))
+        way = way->up;
+    return way != NULL;
+}
+
 /* 0, or -ENOTDIR for what is no folder, or another errno. */
-static int walk(struct finding *finding, const char *path, unsigned depth)
+static int walk(struct finding *finding, const char *path, unsigned depth, const struct way *up)
 {
     struct folder folder = {.finding = finding};
+    const struct way way = {path, up};
     char below[PATH_MAX];
     int rc = host()->list(host()->self, path, take_entry, &folder);
 
@@ -94,8 +110,10 @@ static int walk(struct finding *finding, const char *path, unsigned depth)
             continue;
         if (is_test_file(folder.name[i]))
             add_path(finding, below);
-        else if (depth < RULE_TEST_FOLDERS_DEPTH && strchr(folder.name[i], '.') == NULL)
-            walk(finding, below, depth + 1); /* a file without an ending is no folder: no harm */
+        else if (depth < RULE_TEST_FOLDERS_DEPTH && strchr(folder.name[i], '.') == NULL &&
+                 !is_inside(&way, below))
+            walk(finding, below, depth + 1,
+                 &way); /* a file without an ending is no folder: no harm */
     }
     return 0;
 }
@@ -120,7 +138,7 @@ static int find_one(struct finding *finding, const char *name, struct error *err
         add_path(finding, path);
         return finding->rc;
     }
-    rc = strcmp(name, "-") == 0 ? -ENOTDIR : walk(finding, folder, 0);
+    rc = strcmp(name, "-") == 0 ? -ENOTDIR : walk(finding, folder, 0, NULL);
     if (rc == -ENOTDIR) {
         add_path(finding, name);
         rc = 0;

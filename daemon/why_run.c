@@ -79,12 +79,8 @@ static int prepare_range(struct answering *a, struct error *err)
             error_set(err, "--since is for topics, and files are named: --from cuts these");
             return EXIT_USAGE;
         }
-        for (size_t i = 0; i < a->files.count; i++)
-            if (strcmp(a->files.item[i], "-") == 0) {
-                error_set(err, "standard input cannot be read twice: name a file");
-                return EXIT_USAGE;
-            }
-        return EXIT_OK;
+        return replay_input_can_repeat(a->files.item, a->files.count, err) == 0 ? EXIT_OK
+                                                                                : EXIT_USAGE;
     }
     if (a->range.from == NULL) {
         a->since_ms = since;

@@ -74,6 +74,40 @@ ends 65 'tocsin publish: zeros.trec: byte 0: this is no recording' publish --bro
 ends 69 'tocsin record: ' record --brokers 127.0.0.1:1 --topic t --output new.trec --for 100ms
 [[ ! -e new.trec ]] || fail "a recording of nothing was left behind"
 
+# What a pipe gives once cannot be read twice, and a second reading that finds nothing left looks like
+# a run without incidents.
+mkfifo pipe
+ends 64 'standard input cannot be read twice: name a file' diff --rules rules.yaml --rules rules.yaml -
+ends 64 'pipe: this is no regular file, and cannot be read twice' diff --rules rules.yaml --rules rules.yaml pipe
+ends 64 'tocsin why: pipe: this is no regular file, and cannot be read twice' why --rules rules.yaml ab pipe
+ends 64 'tocsin whynot: pipe: this is no regular file, and cannot be read twice' whynot --rules rules.yaml host=a pipe
+ends 66 'pipe: this is no regular file; a pipe is read as -' replay --rules rules.yaml --marks pipe one.jsonl
+# A pipe that is read once will do.
+cat one.jsonl >pipe &
+ends 0 '' replay --quiet --ledger off --rules rules.yaml pipe
+
+# What is read is not written over.
+not_over() { # FILE ARGUMENTS
+    local kept=$1
+    shift
+    cp "$kept" kept
+    ends 64 "$@"
+    cmp "$kept" kept || fail "$kept was written over"
+}
+ln -s one.jsonl link.jsonl
+not_over one.jsonl '--incidents one.jsonl is another of the files named here, and is not overwritten' \
+    replay --rules rules.yaml --incidents one.jsonl one.jsonl
+not_over one.jsonl '--ledger link.jsonl is another of the files' replay --rules rules.yaml --ledger link.jsonl one.jsonl
+not_over rules.yaml '--ledger rules.yaml is another of the files' replay --rules rules.yaml --ledger rules.yaml one.jsonl
+not_over one.jsonl '--ledger both is another of the files' replay --rules rules.yaml --incidents both --ledger both one.jsonl
+not_over rules.test.yaml 'tocsin test: --junit rules.test.yaml is one of the files that are read' test --junit rules.test.yaml rules.test.yaml
+ends 0 '' replay --quiet --rules rules.yaml --incidents /dev/null --ledger /dev/null one.jsonl
+
+# Links that lead back to where they lie in are not followed for ever, nor is a test run twice for them.
+mkdir -p circle/a && cp rules.yaml rules.test.yaml circle && ln -s . circle/self && ln -s ../../circle circle/a/back
+ends 0 '' test circle
+grep -q '^1 test in 1 file: 1 passed' out || fail "links in circles: $(cat out)"
+
 # - is standard input, of rules and of tests
 ends 0 '' check --rules - <rules.yaml
 ends 0 '' test --rules rules.yaml - <rules.test.yaml
@@ -117,3 +151,18 @@ lost generate --quiet --duration 1s --rate 10
 lost --help
 lost --version
 lost why --help
+# Nor is it where it was closed: the first file that is opened does not take its place.
+closed() {
+    local code=0
+    timeout 30 "$TOCSIN" "$@" >&- 2>err || code=$?
+    [[ $code == 74 ]] || fail "$* >&-: exit code $code instead of 74: $(cat err)"
+    grep -q 'standard output cannot be written: Bad file descriptor$' err || fail "$* >&- says: $(cat err)"
+}
+closed --help
+closed replay --quiet --ledger off --rules rules.yaml one.jsonl
+closed replay --quiet --incidents off --ledger - --rules rules.yaml one.jsonl
+closed test rules.test.yaml
+ends 0 '' replay --quiet --ledger off --rules rules.yaml --incidents log one.jsonl
+code=0
+"$TOCSIN" replay --quiet --ledger off --rules rules.yaml --incidents log.closed one.jsonl <&- >&- 2>&- || code=$?
+[[ $code == 0 ]] && cmp log log.closed || fail "with all of them closed: exit code $code"
