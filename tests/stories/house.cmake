@@ -1,6 +1,7 @@
 tocsin_story(NAME real_kafka SCRIPT real_kafka.sh NEEDS kafka)
 
 if(EXISTS ${CMAKE_SOURCE_DIR}/daemon/main/main.c)
+    tocsin_story(NAME manual SCRIPT manual.py)
     tocsin_story(NAME hardening SCRIPT hardening.sh BUSY)
 endif()
 
