@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "base/text.h"
 #include "rules/enrich.h"
 
 enum { EVENTS = 4096, HOSTS = 1000, TEXT_BYTES = 512, PASSES_MAX = 1000, SET_BYTES = 1 << 20 };
@@ -28,11 +29,6 @@ struct one {
 
 static struct one events[EVENTS];
 static struct enrich_tally tally[ENRICH_STEPS_MAX];
-
-static struct text text_of(const char *word)
-{
-    return (struct text){word, (uint32_t)strlen(word)};
-}
 
 static void events_make(void)
 {

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/hash.h"
+#include "base/text.h"
 #include "bench/stage.h"
 
 enum { BATCH = 32768, WARM = STEPS * BATCH, TEXT_BYTES = 192, GOAL_BYTES = 128 };
@@ -34,11 +35,6 @@ static const struct {
 
 static _Alignas(8) char texts[BATCH][TEXT_BYTES];
 static const struct event_text *text_at[BATCH];
-
-static struct text text_of(const char *word)
-{
-    return (struct text){word, (uint32_t)strlen(word)};
-}
 
 static uint64_t resident_bytes(void)
 {

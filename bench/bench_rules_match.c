@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/text.h"
 #include "rules/rule_set.h"
 
 enum { EVENTS = 4096, CHECKS = 64, RACKS = 100, PASSES = 15, TEXT_BYTES = 512, RULES = 10000 };
@@ -40,11 +41,6 @@ struct one {
 
 static struct plan plans[RULES];
 static struct one events[EVENTS];
-
-static struct text text_of(const char *word)
-{
-    return (struct text){word, (uint32_t)strlen(word)};
-}
 
 static void events_make(void)
 {

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/text.h"
 #include "bench/engine_run.h"
 #include "rules/rule_set.h"
 
@@ -215,11 +216,6 @@ struct one {
 };
 
 static struct one events[EVENTS];
-
-static struct text text_of(const char *word)
-{
-    return (struct text){word, (uint32_t)strlen(word)};
-}
 
 static void events_make(void)
 {

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "base/text.h"
 #include "bench/stage.h"
 
 enum { EVENTS = 4096, TEXT_BYTES = 256, BATCH = 256, STEPS_MAX = 200, SIZES = 3, ROUNDS_MAX = 32 };
@@ -40,11 +41,6 @@ enum { AGGREGATES = sizeof(aggregates) / sizeof(aggregates[0]) };
 
 static _Alignas(8) char texts[EVENTS][TEXT_BYTES];
 static const struct event_text *text_at[EVENTS];
-
-static struct text text_of(const char *word)
-{
-    return (struct text){word, (uint32_t)strlen(word)};
-}
 
 static void events_make(void)
 {

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "base/text.h"
 #include "correlate/derived.h"
 
 /* Behind self-alerts of rules, and of as many partitions as there can be. */
@@ -31,11 +32,6 @@ bool composite_holds(const struct engine *engine, int64_t epoch, bool busy)
 }
 
 /* ---- one event ---- */
-
-static struct text text_of(const char *at)
-{
-    return (struct text){at, (uint32_t)strlen(at)};
-}
 
 /* The next length-prefixed text of struct incident's fields. */
 static struct text field_next(const char **at)

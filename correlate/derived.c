@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "base/text.h"
 #include "correlate/text_buffer.h"
 
 /* Any number: apart from fingerprints of other events. */
@@ -15,11 +16,6 @@ static int slot_by_order(const void *a, const void *b)
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
     return (x > y) - (x < y);
-}
-
-static struct text text_of(const char *at)
-{
-    return (struct text){at, (uint32_t)strlen(at)};
 }
 
 void derived_make_room(struct engine *engine, int64_t epoch)

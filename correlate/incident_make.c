@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/hash.h"
 #include "base/slab.h"
+#include "base/text.h"
 
 enum { TITLE_BYTES = 255, WHY_BYTES = 300, DETAIL_BYTES = 4096 };
 
@@ -35,7 +36,7 @@ static void put_sized(struct text_buffer *to, struct text text)
 static void put_fields(struct text_buffer *to, const struct rule *rule, const struct key_text *key)
 {
     for (uint32_t i = 0; i < key->count; i++) {
-        put_sized(to, (struct text){rule->by_name[i], (uint32_t)strlen(rule->by_name[i])});
+        put_sized(to, text_of(rule->by_name[i]));
         put_sized(to, key_text_value(key, i));
     }
 }
@@ -123,11 +124,6 @@ static const char **string_of(struct incident *incident, int which)
     return (const char **)(void *)((char *)incident + string_at[which]);
 }
 
-static struct text of_string(const char *text)
-{
-    return (struct text){text, (uint32_t)strlen(text)};
-}
-
 static struct text detail(struct text text)
 {
     return (struct text){text.at, (uint32_t)text_cut(text.at, text.len, DETAIL_BYTES)};
@@ -151,19 +147,19 @@ struct incident *incident_make(const struct opening *o)
     why.at[why.used] = '\0';
     rule_title(o->rule, &o->view, o->value, title, sizeof(title));
     texts[TENANT] = key_text_value(o->key, 0);
-    texts[RULE] = of_string(o->rule->id);
+    texts[RULE] = text_of(o->rule->id);
     texts[KEY] = (struct text){key.at, (uint32_t)key.used};
-    texts[TITLE] = of_string(title);
-    texts[TIER] = of_string(o->rule->tier);
-    texts[RUNBOOK] = of_string(o->rule->runbook);
-    texts[TEAM] = of_string(o->rule->team);
+    texts[TITLE] = text_of(title);
+    texts[TIER] = text_of(o->rule->tier);
+    texts[RUNBOOK] = text_of(o->rule->runbook);
+    texts[TEAM] = text_of(o->rule->team);
     texts[WHY] = (struct text){why.at, (uint32_t)why.used};
     texts[SOURCE] = detail(event_text_field(event, FIELD_SOURCE));
     texts[RESOURCE] = detail(event_text_field(event, FIELD_RESOURCE));
     texts[CHECK] = detail(event_text_field(event, FIELD_CHECK));
     texts[MESSAGE] = detail(event_text_field(event, FIELD_MESSAGE));
     texts[HOST] = detail(event_text_host(event));
-    texts[MUTED_BY] = of_string("");
+    texts[MUTED_BY] = text_of("");
     texts[FIELDS] = (struct text){fields.at, (uint32_t)fields.used};
     for (int i = 0; i < STRINGS; i++)
         bytes += texts[i].len + 1u;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include "base/hash.h"
 #include "base/host.h"
+#include "base/text.h"
 #include "correlate/core.h"
 #include "correlate/part.h"
 #include "correlate/trace.h"
@@ -312,7 +313,7 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
     }
     const struct decode_result *decoded = decoder_decode(
         worker->decoder, part->topic->format, record->payload != NULL ? record->payload : "",
-        record->bytes, (struct text){tenant, (uint32_t)strlen(tenant)});
+        record->bytes, text_of(tenant));
     if (part->held) {
         sub = part->held_sub;
         kt = part->held_kt;

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/text.h"
 #include "rules/program.h"
 
 _Static_assert(sizeof(struct instruction) <= 64, "a test is one cache line");
@@ -14,13 +15,6 @@ struct compiler {
     bool reads_unstable;
     bool makes_text;
 };
-
-static bool text_keep(struct arena *arena, struct text text, struct text *out)
-{
-    out->at = arena_copy(arena, text.at, text.len);
-    out->len = text.len;
-    return out->at != NULL;
-}
 
 static uint8_t slot_of(struct label_slots *slots, struct text name)
 {

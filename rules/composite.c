@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/text.h"
 #include "rules/nearest.h"
 
 /* ---- of ---- */
@@ -112,7 +113,7 @@ static struct ast *make_condition(struct reading *reading)
         if (id == NULL)
             return NULL;
         id->type = TYPE_TEXT;
-        id->text = (struct text){rule->of[i].id, (uint32_t)strlen(rule->of[i].id)};
+        id->text = text_of(rule->of[i].id);
         ast_add_child(list, id);
     }
     ast_add_child(in, check);
@@ -164,7 +165,7 @@ static bool diagnose_unknown(const struct composite_name *name, const struct com
         return diagnose_memory(diag) != NULL;
     for (uint32_t i = 0; i < count; i++)
         ids[i] = rules[i].open.id;
-    nearest = nearest_name((struct text){name->id, (uint32_t)strlen(name->id)}, ids, count);
+    nearest = nearest_name(text_of(name->id), ids, count);
     if (nearest != NULL)
         diagnose(diag, name->span, "there is no rule \"%s\"; did you mean \"%s\"?", name->id,
                  nearest);
@@ -223,7 +224,7 @@ static bool diagnose_label(const struct compiled_rule *rules, const struct compi
             if (strncmp(of->by_name[k], "labels", 6) == 0)
                 names[count++] = of->by_name[k];
     }
-    nearest = nearest_name((struct text){label, (uint32_t)strlen(label)}, names, count);
+    nearest = nearest_name(text_of(label), names, count);
     if (nearest != NULL)
         diagnose(diag, rule->by_span[by],
                  "no rule of `of` has %.80s in its `by`; did you mean \"%.80s\"?", label, nearest);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/hash.h"
 #include "base/plural.h"
+#include "base/text.h"
 #include "rules/lookups.h"
 #include "rules/nearest.h"
 
@@ -234,7 +235,7 @@ static bool find_columns(struct listing *listing, const struct sheet *sheet, uin
 
     for (uint32_t i = 0; i < by_count(listing); i++) {
         const char *name = by_name(listing, i);
-        column[i] = sheet_find_column(sheet, (struct text){name, (uint32_t)strlen(name)});
+        column[i] = sheet_find_column(sheet, text_of(name));
         if (column[i] == SHEET_COLUMNS_MAX && i > 0) {
             diagnose(reading_diag(reading), listing->span,
                      "the file has no column \"%.80s\", which by names", name);

@@ -188,17 +188,6 @@ void explain_put_written(struct explain_line *line, const struct operand *operan
         explain_put(line, field_row((enum rule_field)operand->field)->name);
 }
 
-static int64_t whole_of(const struct operand *operand, const struct program_input *input)
-{
-    if (operand->kind == OPERAND_AGGREGATE)
-        return input->aggregate[operand->index];
-    if (operand->field == RULE_FIELD_SEVERITY)
-        return input->view->severity;
-    if (operand->field == RULE_FIELD_TS)
-        return input->view->text->ts_ms;
-    return input->view->et_ms - input->view->text->ts_ms;
-}
-
 /* Its value; false when there is none, which is what is put then. */
 static bool put_valued(struct explain_line *line, const struct operand *operand,
                        enum explain_sort sort, enum value_type type, struct program_input *input)
@@ -227,7 +216,7 @@ static bool put_valued(struct explain_line *line, const struct operand *operand,
             return false;
         }
     } else {
-        explain_put_whole(line, operand_type(operand), whole_of(operand, input));
+        explain_put_whole(line, operand_type(operand), operand_whole(operand, input));
     }
     return true;
 }

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 #include "base/severity.h"
+#include "base/text.h"
 #include "rules/nearest.h"
 
 enum { EVERYWHERE = FIELD_IN_BY | FIELD_IN_DISTINCT | FIELD_IN_TITLE };
@@ -100,9 +101,7 @@ const char *severity_constant_meant(struct text word)
     for (size_t n = 0; n < EVENT_WORDS_MAX && severity_table_word(n, &severity) != NULL; n++)
         names[count++] = severity_table_word(n, &severity);
     nearest = nearest_name(word, names, count);
-    return nearest != NULL ? severity_constant_name(severity_from_word(
-                                 (struct text){nearest, (uint32_t)strlen(nearest)}))
-                           : NULL;
+    return nearest != NULL ? severity_constant_name(severity_from_word(text_of(nearest))) : NULL;
 }
 
 const char *value_type_name(enum value_type type)

@@ -6,16 +6,12 @@
 #include <string.h>
 #include "base/hash.h"
 #include "base/host.h"
+#include "base/text.h"
 #include "rules/nearest.h"
 #include "rules/rule_reader.h"
 #include "rules/vars.h"
 
 /* ---- what is found at run time ---- */
-
-static bool texts_equal(struct text a, struct text b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
 
 const struct named_set *lookups_find_set(const struct lookups *lookups, struct text name)
 {

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/hash.h"
+#include "base/text.h"
 #include "rules/match_range.h"
 #include "rules/printer.h"
 
@@ -90,7 +91,7 @@ struct text guard_pattern_column(const struct operand *operand, struct arena *ar
                            ? label_print(operand->text, arena)
                            : field_row((enum rule_field)operand->field)->name;
 
-    return name != NULL ? (struct text){name, (uint32_t)strlen(name)} : (struct text){NULL, 0};
+    return name != NULL ? text_of(name) : (struct text){NULL, 0};
 }
 
 static bool is_text_operand(const struct operand *operand)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/hash.h"
+#include "base/text.h"
 #include "rules/match_guard.h"
 #include "rules/match_range.h"
 #include "rules/match_table.h"
@@ -88,11 +89,6 @@ static uint64_t prefix_hash(uint32_t column, struct text text)
     for (uint32_t i = 0; i < text.len; i++)
         hash = prefix_add(hash, text.at[i]);
     return hash_mix(hash);
-}
-
-static bool texts_equal(struct text a, struct text b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
 /* ---- building ---- */

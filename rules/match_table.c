@@ -1,5 +1,6 @@
 /* match_table.c - see match_table.h. */
 #include "rules/match_table.h"
+#include "base/text.h"
 
 #include <assert.h>
 #include <string.h>
@@ -31,11 +32,6 @@ struct match_filling {
 static uint32_t tag_of(uint64_t hash)
 {
     return (uint32_t)(hash >> 32) ^ (uint32_t)hash;
-}
-
-static bool texts_equal(struct text a, struct text b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
 /* ---- filling ---- */

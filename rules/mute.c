@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/hash.h"
 #include "base/slab.h"
+#include "base/text.h"
 #include "rules/mute_reader.h"
 
 static const struct compiled_mute *compiled(const struct mute *mute)
@@ -34,11 +35,6 @@ struct calendar_state mute_at(const struct mute *mute, int64_t at_ms)
 static struct event_label label(struct text name, struct text value)
 {
     return (struct event_label){name, value};
-}
-
-static struct text text_of(const char *at)
-{
-    return (struct text){at, (uint32_t)strlen(at)};
 }
 
 /* Empty values are left out: missing and empty are the same. */

@@ -2,6 +2,7 @@
 #include "rules/mute_names.h"
 
 #include <string.h>
+#include "base/text.h"
 #include "rules/nearest.h"
 #include "rules/printer.h"
 
@@ -78,7 +79,7 @@ bool mute_names_resolve(struct ast *ast, const struct lookups *lookups, struct a
         const char *printed = label_print(ast->text, arena);
         if (printed == NULL)
             return diagnose_memory(diag) != NULL;
-        ast->text = (struct text){printed, (uint32_t)strlen(printed)};
+        ast->text = text_of(printed);
         return true;
     }
     if (ast->receiver != NULL)

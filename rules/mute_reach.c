@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/text.h"
 #include "rules/mute_reader.h"
 #include "rules/nearest.h"
 
@@ -109,7 +110,7 @@ static uint32_t carried(const struct rule *rule, const struct mute *mute)
     uint32_t mask = 0;
 
     for (uint32_t i = 0; i < mute->equal_count; i++)
-        if (has_name(rule, (struct text){mute->equal[i], (uint32_t)strlen(mute->equal[i])}))
+        if (has_name(rule, text_of(mute->equal[i])))
             mask |= 1u << i;
     return mask;
 }

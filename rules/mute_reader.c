@@ -6,6 +6,7 @@
 
 #include <string.h>
 #include "base/hash.h"
+#include "base/text.h"
 #include "rules/calendar_reader.h"
 #include "rules/impossible.h"
 #include "rules/meaning.h"
@@ -91,7 +92,7 @@ static void digest_text(struct mute_reading *reading, struct text text)
 
 static void digest_string(struct mute_reading *reading, const char *text)
 {
-    digest_text(reading, (struct text){text, (uint32_t)strlen(text)});
+    digest_text(reading, text_of(text));
 }
 
 static void read_id(struct mute_reading *reading)

@@ -1,5 +1,6 @@
 /* nearest.c - see nearest.h. */
 #include "rules/nearest.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -70,7 +71,7 @@ const char *nearest_name(struct text name, const char *const *candidates, size_t
         }
     }
     for (size_t i = 0; nearest == NULL && i < count; i++)
-        if (begins((struct text){candidates[i], (uint32_t)strlen(candidates[i])}, name))
+        if (begins(text_of(candidates[i]), name))
             nearest = candidates[i];
     return nearest;
 }

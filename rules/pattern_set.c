@@ -4,11 +4,11 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/text.h"
 #include "rules/pattern_choice.h"
 #include "rules/pattern_columns.h"
 #include "rules/pattern_database.h"
 #include "rules/pattern_lane.h"
-#include "rules/text.h"
 #include "rules/text_pieces.h"
 
 enum {

@@ -2,8 +2,8 @@
 #include "rules/pattern_table.h"
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "rules/pattern_entry.h"
-#include "rules/text.h"
 #include "rules/text_pieces.h"
 
 struct pattern_table *pattern_table_create(struct arena *arena)

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "base/text.h"
 #include "rules/timestamp.h"
 
 /* ---- operands ---- */
@@ -30,11 +31,6 @@ static struct text load_host(struct program_input *input)
     return input->host;
 }
 
-static struct text word(const char *name)
-{
-    return (struct text){name, (uint32_t)strlen(name)};
-}
-
 bool operand_text(const struct operand *operand, struct program_input *input, struct text *out)
 {
     if (operand->kind == OPERAND_CONSTANT)
@@ -46,26 +42,13 @@ bool operand_text(const struct operand *operand, struct program_input *input, st
     else if (operand->field == RULE_FIELD_HOST)
         *out = load_host(input);
     else if (operand->field == RULE_FIELD_SEVERITY)
-        *out = word(severity_name((enum severity)input->view->severity));
+        *out = text_of(severity_name((enum severity)input->view->severity));
     else
-        *out = word(event_state_name((enum event_state)input->view->state));
+        *out = text_of(event_state_name((enum event_state)input->view->state));
     if (operand->kind != OPERAND_LABEL || out->at != NULL)
         return true;
     *out = (struct text){"", 0};
     return input->lacks_are_empty;
-}
-
-static int64_t load_number(const struct operand *operand, const struct program_input *input)
-{
-    if (operand->kind == OPERAND_CONSTANT)
-        return operand->number;
-    if (operand->kind == OPERAND_AGGREGATE)
-        return input->aggregate[operand->index];
-    if (operand->field == RULE_FIELD_SEVERITY)
-        return input->view->severity;
-    if (operand->field == RULE_FIELD_TS)
-        return input->view->text->ts_ms;
-    return input->view->et_ms - input->view->text->ts_ms; /* age */
 }
 
 static bool load_real(const struct operand *operand, const struct program_input *input, double *out)
@@ -102,11 +85,6 @@ static enum truth holds(enum relation relation, int order)
     default:
         return truth_of(order >= 0);
     }
-}
-
-static bool texts_equal(struct text a, struct text b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
 static enum truth run_compare_text(const struct instruction *at, struct program_input *input)
@@ -146,7 +124,7 @@ static enum truth run_in(const struct instruction *at, struct program_input *inp
             return TRUTH_ERROR;
         break;
     default:
-        value.number = load_number(&at->left, input);
+        value.number = operand_whole(&at->left, input);
     }
     return truth_of(constants_hold(&at->list, &value));
 }
@@ -246,7 +224,7 @@ static const char *load_operand(const struct instruction *at, struct program_inp
         return operand_text(&at->left, input, &out->text) ? NULL : "the label is absent";
     if (at->type == TYPE_DOUBLE)
         return load_real(&at->left, input, &out->real) ? NULL : "value is absent";
-    out->number = load_number(&at->left, input);
+    out->number = operand_whole(&at->left, input);
     return NULL;
 }
 
@@ -466,7 +444,7 @@ static enum truth run(const struct program *program, uint32_t index, struct prog
     case OP_COMPARE_TEXT:
         return run_compare_text(at, input);
     case OP_COMPARE_NUMBER: {
-        int64_t left = load_number(&at->left, input), right = load_number(&at->right, input);
+        int64_t left = operand_whole(&at->left, input), right = operand_whole(&at->right, input);
         return holds((enum relation)at->relation, (left > right) - (left < right));
     }
     case OP_COMPARE_REAL:

@@ -182,4 +182,19 @@ bool operand_compile(const struct ast *ast, struct arena *arena, struct label_sl
 /* The text of a text field, label, severity or state. False when a label is absent. */
 bool operand_text(const struct operand *operand, struct program_input *input, struct text *out);
 
+/* The number of an operand that is whole: severity, a time, a duration, an aggregate. */
+static inline int64_t operand_whole(const struct operand *operand,
+                                    const struct program_input *input)
+{
+    if (operand->kind == OPERAND_CONSTANT)
+        return operand->number;
+    if (operand->kind == OPERAND_AGGREGATE)
+        return input->aggregate[operand->index];
+    if (operand->field == RULE_FIELD_SEVERITY)
+        return input->view->severity;
+    if (operand->field == RULE_FIELD_TS)
+        return input->view->text->ts_ms;
+    return input->view->et_ms - input->view->text->ts_ms; /* age */
+}
+
 #endif

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/host.h"
+#include "base/text.h"
 #include "rules/calendar.h"
 #include "rules/composite.h"
 #include "rules/enrich_reader.h"
@@ -629,9 +630,7 @@ bool rule_by_label(const struct rule *rule, uint32_t i, struct text *name)
 
     if (by->kind != OPERAND_LABEL && by->field <= (enum rule_field)FIELD_CHECK)
         return false;
-    *name = by->kind == OPERAND_LABEL
-                ? by->text
-                : (struct text){rule->by_name[i], (uint32_t)strlen(rule->by_name[i])};
+    *name = by->kind == OPERAND_LABEL ? by->text : text_of(rule->by_name[i]);
     return true;
 }
 

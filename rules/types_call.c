@@ -1,5 +1,6 @@
 /* types_call.c - calls: which function may stand where, and those of an event. See types_parts.h.
  */
+#include "base/text.h"
 #include "rules/types_parts.h"
 
 #include <string.h>
@@ -375,7 +376,7 @@ static const struct function *function_find(struct text name)
 
 static const struct function *function_called(const char *name)
 {
-    return function_find((struct text){name, (uint32_t)strlen(name)});
+    return function_find(text_of(name));
 }
 
 static bool stands_in(const struct function *function, enum scope_kind kind)

@@ -1,5 +1,6 @@
 /* types_window.c - the functions of a window and of `close`: aggregates, quiet(), fewer(),
  * cleared(). See types_parts.h. */
+#include "base/text.h"
 #include "rules/types_parts.h"
 
 #include <assert.h>
@@ -29,7 +30,7 @@ static void title_refuse(const struct ast *ast, const char *text, struct scope *
     struct text written = plain_source(ast->span);
 
     if (written.len == 0)
-        written = (struct text){text, (uint32_t)strlen(text)};
+        written = text_of(text);
     diagnose(scope->diag, ast->span, "when does not compute %.*s, so a title cannot show it",
              written.len < 80 ? (int)written.len : 80, written.at);
 }

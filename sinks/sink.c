@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/text.h"
 #include "rules/nearest.h"
 #include "sinks/sink_options.h"
 
@@ -44,7 +45,7 @@ static const char *nearest_type(const char *type, char hint[NEAREST_HINT_BYTES])
         names[count] = sink_types[count]->name;
         count++;
     }
-    return nearest_hint((struct text){type, (uint32_t)strlen(type)}, names, count, hint);
+    return nearest_hint(text_of(type), names, count, hint);
 }
 
 bool sink_type_exists(const char *type)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/text.h"
 #include "rules/nearest.h"
 
 enum {
@@ -392,7 +393,7 @@ static const char *nearest_option(const struct sink_type *type, const char *key,
         names[count++] = type->options[i].name;
     for (size_t i = 0; i < sink_common_option_count && count < NAMES_MAX; i++)
         names[count++] = sink_common_options[i].name;
-    return nearest_hint((struct text){key, (uint32_t)strlen(key)}, names, count, hint);
+    return nearest_hint(text_of(key), names, count, hint);
 }
 
 static bool is_given(const struct sink_config *config, const char *key)

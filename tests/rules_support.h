@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include "base/event.h"
+#include "base/text.h"
 #include "tests/rules_parsed.h"
 
 /* Pieces of a rule, for texts in which one of them is another. */
@@ -37,11 +38,6 @@ struct sample {
     struct event_view view;
     _Alignas(8) char text[2048];
 };
-
-static inline struct text text_of(const char *word)
-{
-    return (struct text){word != NULL ? word : "", word != NULL ? (uint32_t)strlen(word) : 0};
-}
 
 static inline void sample_make(struct sample *sample, const struct words *words)
 {

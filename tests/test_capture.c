@@ -19,6 +19,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/host.h"
+#include "base/text.h"
 #include "rules/capture.h"
 #include "rules/capture_required.h"
 #include "rules/enrich.h"
@@ -36,11 +37,6 @@ enum { TEXT_BYTES = 16 << 10, RANDOM_PATTERNS = 4000, IS_TIMED = true };
 #endif
 
 enum { ARENA_BYTES = 16 << 20 };
-
-static struct text text_of(const char *word)
-{
-    return (struct text){word, (uint32_t)strlen(word)};
-}
 
 struct world {
     struct arena *arena;

@@ -13,13 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/event.h"
+#include "base/text.h"
 
 enum { SEED = 42 };
-
-static struct text text_of(const char *words)
-{
-    return (struct text){words, (uint32_t)strlen(words)};
-}
 
 static struct event_draft draft_of(const char *tenant, const char *source, const char *resource,
                                    const char *check, const char *dedup_key, const char *message)

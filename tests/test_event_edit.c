@@ -13,6 +13,7 @@
 #include <string.h>
 #include "base/event_edit.h"
 #include "base/host.h"
+#include "base/text.h"
 
 enum { LABELS = 8, NAMES = 12 };
 
@@ -26,11 +27,6 @@ static uint32_t below(uint32_t bound)
 {
     random_state = random_state * 6364136223846793005u + 1442695040888963407u;
     return (uint32_t)(random_state >> 33) % bound;
-}
-
-static struct text text_of(const char *word)
-{
-    return (struct text){word, (uint32_t)strlen(word)};
 }
 
 static struct text any_word(void)

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/host.h"
+#include "base/text.h"
 #include "rules/pattern_choice.h"
 #include "rules/pattern_scan.h"
 #include "tests/sanitized.h"
@@ -25,11 +26,6 @@
 #endif
 
 enum { ARENA_BYTES = 256 << 20, TEXT_BYTES = 64 << 10, SCAN_NS_MAX = 5000000 };
-
-static struct text text_of(const char *word)
-{
-    return (struct text){word, (uint32_t)strlen(word)};
-}
 
 /* A set under construction, with one message. */
 struct world {

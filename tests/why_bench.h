@@ -98,7 +98,7 @@ static inline struct why *answer(struct bench *bench, const struct why_question 
 }
 
 /* The answer as a person gets it; freed by the caller. */
-static inline char *text_of(struct why *why)
+static inline char *answer_text(struct why *why)
 {
     char *text = NULL;
     size_t bytes = 0;
@@ -260,7 +260,7 @@ static inline char *story_of_incident(struct bench *bench, struct id128 id)
     id128_format(id, hex);
     assert_int_equal(why_ask_incident(hex, &question, &err), 0);
     struct why *why = answer(bench, &question);
-    char *text = text_of(why);
+    char *text = answer_text(why);
     why_destroy(why);
     return text;
 }
@@ -283,7 +283,7 @@ static inline char *story_of(struct bench *bench, const char *asked)
 
     assert_int_equal(why_ask_whynot(asked, &question, &err), 0);
     struct why *why = answer(bench, &question);
-    char *text = text_of(why);
+    char *text = answer_text(why);
     why_destroy(why);
     return text;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/text.h"
 #include "rules/enrich.h"
 #include "rules/explain.h"
 #include "rules/rule_set.h"
@@ -79,11 +80,6 @@ static size_t files_begin(char *text, size_t size)
 }
 
 /* ---- one event ---- */
-
-static struct text text_of(const char *word)
-{
-    return (struct text){word, (uint32_t)strlen(word)};
-}
 
 /* The event as steps make it, or as it was; `it` holds its words. */
 static struct event_view enriched(const struct rule_set *set, const struct event_view *view,

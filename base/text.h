@@ -1,13 +1,19 @@
 /*
- * text.h - two small things done with texts everywhere: comparing and keeping them.
+ * text.h - small things done with texts everywhere: making, comparing and keeping them.
  */
-#ifndef RULES_TEXT_H
-#define RULES_TEXT_H
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
 
 #include <stdbool.h>
 #include <string.h>
 #include "base/arena.h"
 #include "base/event.h"
+
+/* A zero-terminated word as a text; none (NULL) as the empty one. */
+static inline struct text text_of(const char *word)
+{
+    return word != NULL ? (struct text){word, (uint32_t)strlen(word)} : (struct text){"", 0};
+}
 
 /* Inline: rules are matched with it. A text of no bytes may lie nowhere. */
 static inline bool texts_equal(struct text a, struct text b)
