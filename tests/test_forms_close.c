@@ -226,6 +226,31 @@ static void what_cannot_close_is_refused(void **state)
     assert_each_refused(refused, sizeof(refused) / sizeof(refused[0]));
 }
 
+/* b was open before the incident, whose one place for members a has: its repeat is no member, and
+ * shows all the same that something still comes. */
+static void what_is_not_tracked_puts_off_the_quiet(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(
+        "rules:\n  - id: r\n    on: events\n    where: severity >= WARNING\n    by: [check]\n"
+        "    window: 10s\n    when: count() >= 1\n    incident: {title: t}\n"
+        "    close: last(value) < 10 || quiet(2s)\n    max_members: 1\n");
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 0, "b", "load", ",\"value\":50");
+    bench_put(feed, 1000, "b", "load", ",\"value\":5");
+    bench_put(feed, 3000, "a", "load", ",\"value\":50");
+    bench_put(feed, 4000, "a", "load", ",\"value\":50" BENCH_CLEAR);
+    bench_put(feed, 4500, "b", "load", ",\"value\":50");
+    bench_put(feed, 100000, "end", "info", ",\"severity\":\"info\"");
+    bench_run(bench);
+    assert_string_equal(bench->brief, "0 opened rule r check=load n=1 alerts=1\n"
+                                      "1000 closed value r check=load n=2 alerts=1\n"
+                                      "3000 opened rule r check=load n=1 alerts=1\n"
+                                      "6500 closed quiet r check=load n=2 alerts=1\n");
+    bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +258,7 @@ int main(void)
         cmocka_unit_test(quiet_waits_while_an_alert_is_open),
         cmocka_unit_test(quiet_begins_when_the_last_alert_is_evicted),
         cmocka_unit_test(what_cannot_close_is_refused),
+        cmocka_unit_test(what_is_not_tracked_puts_off_the_quiet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

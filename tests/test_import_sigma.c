@@ -282,7 +282,7 @@ static const struct correlation_row {
      NULL},
     {"  type: event_count\n  rules: [id-a, b]\n  timespan: 1h\n  condition: {gt: 2}\n",
      {"      labels.X == \"1\" || labels.X == \"2\"\n", "    by: [tenant]\n", "when: count() > 2\n",
-      "title: \"C\"\n"},
+      "title: \"C\"\n", "priority: P2\n"},
      NULL},
     {"  type: event_count\n  rules: a\n  group-by: [U]\n  timespan: 90s\n  condition: {gte: "
      "5000}\n",
@@ -391,6 +391,18 @@ static const struct correlation_row {
     {"  type: event_count\n  rules: [a]\n  timespan: 31d\n  condition: {gte: 2}\n",
      {NULL},
      "at most 30 days"},
+    {"  type: event_count\n  rules: [a]\n  timespan: 30d\n  condition: {gte: 2}\n",
+     {"window: 30d\n"},
+     NULL},
+    {"  type: event_count\n  rules: [a]\n  timespan: 5M\n  condition: {gte: 2}\n",
+     {NULL},
+     "a timespan is a number"},
+    {"  type: event_count\n  rules: [a]\n  timespan: 5m\n  condition: {lt: 3, gt: 4, lte: 9}\n",
+     {NULL},
+     "never be true"},
+    {"  type: event_count\n  rules: [a]\n  timespan: 5m\n  condition: {lt: 1000000000}\n",
+     {NULL},
+     "at most 9 digits"},
     {"  type: event_count\n  rules: [a]\n  timespan: 5m\n  condition: {gte: two}\n",
      {NULL},
      "a whole number"},
@@ -462,6 +474,16 @@ static void base_rules_stand_alone_when_asked_to(void **state)
     import_text_with(&got,
                      BASES "title: C\ncorrelation: {type: event_count, rules: [a], timespan: 5m, "
                            "generate: true, condition: {gte: 2}}\n",
+                     NULL, false);
+    assert_non_null(entry_called(&got, "sigma-a"));
+    imported_release(&got);
+
+    /* One that says so is enough. */
+    import_text_with(&got,
+                     BASES "title: C\ncorrelation: {type: event_count, rules: [a], timespan: 5m, "
+                           "generate: true, condition: {gte: 2}}\n---\n"
+                           "title: D\ncorrelation: {type: event_count, rules: [a], timespan: 5m, "
+                           "condition: {gte: 3}}\n",
                      NULL, false);
     assert_non_null(entry_called(&got, "sigma-a"));
     imported_release(&got);
