@@ -197,6 +197,30 @@ static void to_next_goes_on_behind_an_incident(void **state)
     }
 }
 
+/* A chain that began within the match ends with it, or lives on as a part of the incident. */
+static void only_what_lives_on_is_a_member_beside_the_match(void **state)
+{
+    (void)state;
+    static const char *const skips[] = {"past_last", "to_next"};
+    for (int i = 0; i < 2; i++) {
+        char more[64], wanted[64];
+        snprintf(more, sizeof(more), "    skip: %s\n", skips[i]);
+        char rules[1024];
+        snprintf(rules, sizeof(rules), SEQUENCE(STEP("a") STEP("b") STEP("c"), "%s"), more);
+        struct bench *bench = bench_create(rules);
+        struct bench_feed *feed = bench_feed(bench, "t", 0);
+        bench_put(feed, 0, "r0", "a", "");
+        bench_put(feed, 100, "r1", "b", "");
+        bench_put(feed, 200, "r2", "a", "");
+        bench_put(feed, 300, "r3", "c", "");
+        bench_run(bench);
+        snprintf(wanted, sizeof(wanted), "300 opened rule steps tenant=default n=1 alerts=%d\n",
+                 3 + i);
+        assert_string_equal(bench->brief, wanted);
+        bench_destroy(bench);
+    }
+}
+
 static void keys_have_chains_of_their_own(void **state)
 {
     (void)state;
@@ -246,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_story_opens_as_told),
         cmocka_unit_test(to_next_goes_on_behind_an_incident),
+        cmocka_unit_test(only_what_lives_on_is_a_member_beside_the_match),
         cmocka_unit_test(keys_have_chains_of_their_own),
         cmocka_unit_test(what_is_wrong_is_said),
     };

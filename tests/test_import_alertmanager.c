@@ -178,6 +178,34 @@ static void each_alert_goes_where_alertmanager_sends_it(void **state)
     imported_release(&got);
 }
 
+/* A route waits as its parent does, where it says nothing. */
+static void durations_are_inherited_and_have_units(void **state)
+{
+    static const struct {
+        const char *wait, *hold; /* of both routes */
+    } rows[] = {
+        {"1w", "7d"},     {"1h30m", "1h30m"}, {"1500ms", "1s500ms"},
+        {"90s", "1m30s"}, {"2d12h", "2d12h"}, {"0s", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[300], hold[100];
+        struct imported got;
+        snprintf(text, sizeof(text),
+                 "route: {receiver: r, group_wait: %s, routes: [{receiver: s, matchers: [a=b]}]}\n",
+                 rows[i].wait);
+        import_text_with(&got, text, NULL, false);
+        assert_int_equal(got.result.entry_count, 2);
+        for (size_t e = 0; e < 2; e++) {
+            entry_value(&got.result.entries[e], "for", hold, sizeof(hold));
+            assert_string_equal(hold, rows[i].hold);
+        }
+        assert_entries_load(&got);
+        imported_release(&got);
+    }
+}
+
 static void a_map_names_teams_and_fields(void **state)
 {
     (void)state;
@@ -293,6 +321,25 @@ static void inhibitions_hold_between_incidents_that_carry_the_labels(void **stat
         assert_entries_load(&got);
         imported_release(&got);
     }
+}
+
+/* Every incident has a tenant, whatever its rule groups by. */
+static void a_label_that_is_the_tenant_is_always_there(void **state)
+{
+    (void)state;
+    struct imported got;
+    char value[200];
+
+    import_text_with(&got,
+                     "route: {receiver: r, group_by: [a]}\n"
+                     "inhibit_rules:\n  - source_matchers: ['a=b']\n    "
+                     "target_matchers: ['a=c']\n    equal: [customer]\n",
+                     "labels: {customer: tenant}\n", false);
+    assert_int_equal(got.result.entry_count, 2);
+    entry_value(&got.result.entries[1], "equal", value, sizeof(value));
+    assert_string_equal(value, "[tenant]");
+    assert_entries_load(&got);
+    imported_release(&got);
 }
 
 /* Without routes nothing is known of what rules group by. */
@@ -825,8 +872,10 @@ int main(void)
         cmocka_unit_test(routes_share_windows_and_a_bad_interval_has_a_name),
         cmocka_unit_test(matchers_become_conditions),
         cmocka_unit_test(each_alert_goes_where_alertmanager_sends_it),
+        cmocka_unit_test(durations_are_inherited_and_have_units),
         cmocka_unit_test(a_map_names_teams_and_fields),
         cmocka_unit_test(inhibitions_hold_between_incidents_that_carry_the_labels),
+        cmocka_unit_test(a_label_that_is_the_tenant_is_always_there),
         cmocka_unit_test(inhibitions_alone_are_held_to_no_rule),
         cmocka_unit_test(muted_routes_get_maintenance_windows),
         cmocka_unit_test(routes_that_tell_at_times_are_muted_at_all_others),
