@@ -323,10 +323,35 @@ static void members_are_compared_by_name(void **state)
              "      - {members: [db-01/sd1, db-01/sd2 fan, db-01/sd3, db-01/sd4]}\n");
     FAILS(text, "! member   db-01/sd2 fan     (none)",
           "! member   (none)            db-01/sd2 disk", "  members  4                 4");
+    /* One that is named twice is there once. */
+    snprintf(text, sizeof(text), "%s%s", events,
+             "      - {members: [db-01/sd1, db-01/sd2, db-01/sd3, db-01/sd4, db-01/sd4 disk]}\n");
+    FAILS(text, "! members  5                 4");
     /* What is told of an incident that differs: who is in it, and since when. */
     snprintf(text, sizeof(text), "%s%s", events, "      - {title: x}\n");
     FAILS(text, "it opened because: 3 different values", "        db-01/sd1 disk, at 40s\n",
           "        db-01/sd4 disk, at 50s\n");
+}
+
+/* "host=db-01" holds "ost=db-01" as well. */
+static void a_name_of_a_key_is_a_whole_name(void **state)
+{
+    (void)state;
+    FAILS(TEST("    events:\n" DOWN("1m") "    expect:\n      - {key: {ost: db-01}}\n"),
+          "ost=db-01");
+}
+
+static void updates_are_counted(void **state)
+{
+    static const char events[] =
+        TEST("    events:\n" DOWN("1m") "      - {at: 4m, resource: db-01, "
+                                        "check: down, clear: true}\n    expect:\n");
+    char text[1024];
+
+    (void)state;
+    snprintf(text, sizeof(text), "%s%s", events,
+             "      - {rule: down, updates: [{cause: grew}]}\n");
+    FAILS(text, "! updates  1                 0");
 }
 
 static void missing_incidents_say_what_their_rule_made_of_the_events(void **state)
@@ -738,6 +763,8 @@ int main(void)
         cmocka_unit_test(partitions_are_put_in_order_by_time),
         cmocka_unit_test(order_in_the_file_means_nothing),
         cmocka_unit_test(members_are_compared_by_name),
+        cmocka_unit_test(a_name_of_a_key_is_a_whole_name),
+        cmocka_unit_test(updates_are_counted),
         cmocka_unit_test(missing_incidents_say_what_their_rule_made_of_the_events),
         cmocka_unit_test(steps_have_been_taken_before_it_is_said_why),
         cmocka_unit_test(a_key_that_holds_nothing_is_told_as_such),

@@ -117,10 +117,14 @@ for name, arguments, text, code, said in cases:
     path = "c.test.yaml" if arguments == test else "c.yaml"
     with open(path, "wb") as to:
         to.write(text if isinstance(text, bytes) else text.encode())
-    with open("out", "wb") as out:
-        run = subprocess.Popen([tocsin] + arguments + [path], stdout=out, stderr=subprocess.STDOUT)
-        _, status, used = os.wait4(run.pid, 0)
-    cpu = used.ru_utime + used.ru_stime
+    cpu = 9e9
+    for again in range(3):  # the least counts: it is the work that is held, not what else runs beside it
+        with open("out", "wb") as out:
+            run = subprocess.Popen([tocsin] + arguments + [path], stdout=out, stderr=subprocess.STDOUT)
+            _, status, used = os.wait4(run.pid, 0)
+        cpu = min(cpu, used.ru_utime + used.ru_stime)
+        if cpu < 1:
+            break
     total += cpu
     answer = open("out", errors="replace").read()
     print("%-24s %.2f s of CPU, %.1f MB" % (name, cpu, os.path.getsize(path) / 1e6))
