@@ -32,6 +32,10 @@ metric_is tocsin_incidents_muted_total 1 || fail "not counted as muted"
 
 # Without the silence.
 rules >rules.yaml
+code=0
+"$TOCSIN" check --config tocsin.yaml --against running >check.out 2>&1 || code=$?
+[[ $code == 1 ]] && file_has check.out 'h1-moves +gone +muted incidents 1$' ||
+    fail "what the silence mutes is not told before the reload: $code $(cat check.out)"
 kill -HUP "$daemon"
 wait_for "the reload is done" metric_is tocsin_reloads_total 1
 # The switch waits for a round later than any record: records carry time on.
