@@ -237,6 +237,24 @@ static void averages_of_nothing_teach_nothing(void **state)
     bench_destroy(bench);
 }
 
+/* Two seasons of ten seconds after its last event a key is over: the window that ends just then is
+ * not looked at. A millisecond later it would be. */
+static void what_is_forgotten_at_the_end_of_a_window_is_not_looked_at(void **state)
+{
+    (void)state;
+    for (int later_ms = 0; later_ms < 2; later_ms++) {
+        struct bench *bench = bench_create(RULE("10s", "deviation(count()) != 0", ""));
+        struct bench_feed *feed = bench_feed(bench, "t", 0);
+        for (int w = 0; w < 4; w++)
+            bench_put(feed, w * WINDOW_MS + later_ms, "x", "login", "");
+        put_end(feed, 8);
+        bench_run(bench);
+        assert_int_equal(strstr(bench->brief, "50000 opened rule r resource=x") != NULL, later_ms);
+        check_ledger(bench);
+        bench_destroy(bench);
+    }
+}
+
 static void forgotten_keys_leave_the_table(void **state)
 {
     (void)state;
@@ -525,6 +543,7 @@ int main(void)
         cmocka_unit_test(what_is_missing_does_not_grow_by_a_clear),
         cmocka_unit_test(a_long_incident_does_not_make_forget),
         cmocka_unit_test(averages_of_nothing_teach_nothing),
+        cmocka_unit_test(what_is_forgotten_at_the_end_of_a_window_is_not_looked_at),
         cmocka_unit_test(forgotten_keys_leave_the_table),
         cmocka_unit_test(a_bound_takes_what_was_learned),
         cmocka_unit_test(what_was_learned_outlives_another_threshold),
