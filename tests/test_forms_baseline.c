@@ -237,6 +237,39 @@ static void averages_of_nothing_teach_nothing(void **state)
     bench_destroy(bench);
 }
 
+/* Where nothing comes nothing is summed and nothing rises; the rest of it has no number. In windows
+ * of two events rate and sum are 2, 4 and 3: nothing is sqrt(3/2) * 3 = 3.67 spreads below. */
+static void of_nothing_sums_and_rates_are_nothing(void **state)
+{
+    static const struct {
+        const char *aggregate;
+        bool opens;
+    } rows[] = {{"rate(value)", true}, {"sum(value)", true},   {"avg(value)", false},
+                {"max(value)", false}, {"last(value)", false}, {"stddev(value)", false}};
+    static const int rises[] = {2, 4, 3};
+
+    (void)state;
+    for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+        char rule[512], more[32];
+        snprintf(rule, sizeof(rule), RULE("10s, forget: 100s", "deviation(%s) < -3", ""),
+                 rows[r].aggregate);
+        struct bench *bench = bench_create(rule);
+        struct bench_feed *feed = bench_feed(bench, "t", 0);
+        bench->config.expire_ms = EXPIRE_MS;
+        for (int w = 0; w < 3; w++)
+            for (int i = 0; i < 2; i++) {
+                snprintf(more, sizeof(more), ",\"value\":%d", i * rises[w]);
+                bench_put(feed, w * WINDOW_MS + 100 + i * 1000, "x", "login", more);
+            }
+        put_end(feed, 5);
+        bench_run(bench);
+        if ((strstr(bench->brief, "40000 opened rule r resource=x n=1 alerts=0\n") != NULL) !=
+            rows[r].opens)
+            fail_msg("%s: %s", rows[r].aggregate, bench->brief);
+        bench_destroy(bench);
+    }
+}
+
 /* Two seasons of ten seconds after its last event a key is over: the window that ends just then is
  * not looked at. A millisecond later it would be. */
 static void what_is_forgotten_at_the_end_of_a_window_is_not_looked_at(void **state)
@@ -543,6 +576,7 @@ int main(void)
         cmocka_unit_test(what_is_missing_does_not_grow_by_a_clear),
         cmocka_unit_test(a_long_incident_does_not_make_forget),
         cmocka_unit_test(averages_of_nothing_teach_nothing),
+        cmocka_unit_test(of_nothing_sums_and_rates_are_nothing),
         cmocka_unit_test(what_is_forgotten_at_the_end_of_a_window_is_not_looked_at),
         cmocka_unit_test(forgotten_keys_leave_the_table),
         cmocka_unit_test(a_bound_takes_what_was_learned),

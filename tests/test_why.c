@@ -198,6 +198,8 @@ static const struct put cooling_story[] = {
     /* 9 */ {3000, "h", "temp", VALUE("91")},
     /* What mutes 7's once more. */
     /* 10 */ {4500, "i", "temp", VALUE("50") ",\"severity\":\"critical\""},
+    /* Others of the rule opened since 3's. */
+    /* 11 */ {5200, "g", "temp", VALUE("98")},
     {0, NULL, NULL, NULL},
 };
 
@@ -269,6 +271,8 @@ static const struct row beside_rows[] = {
      "it joined incident # of rule hot, open since " T "40.000Z"},
     {"one whose number closes", cooling, cooling_story, "t/0/2", NULL, 0, true,
      "it joined incident # of rule hot, open since " T "40.000Z, and closed it by its number"},
+    {"one that joins behind others of the rule", cooling, cooling_story, "t/0/11", NULL, 0, true,
+     "it joined incident # of rule hot, open since " T "40.900Z"},
     {"one that opens before another of its time", cooling, cooling_story, "t/0/3", NULL, 0, true,
      "it opened incident # of rule hot"},
     {"muted until it was worse, and once more", cooling, cooling_story, "t/0/7", NULL, 0, true,
