@@ -13,6 +13,7 @@
 #include "daemon/admin_client.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
+#include "daemon/config_running.h"
 #include "daemon/input.h"
 #include "daemon/metrics.h"
 #include "daemon/options.h"
@@ -333,7 +334,8 @@ static int print_json(const struct config *config, const struct rule_set *rules)
 
 /* The forms that a running daemon has. Returns an exit code. */
 static int ask_running(const struct check *check, const struct config *config,
-                       struct rules_running *running, struct error *err)
+                       struct rules_running *running, char restart[RESTART_KEYS_BYTES],
+                       struct error *err)
 {
     const char *admin = check->admin != NULL ? check->admin : config->admin.listen;
     char *answer = NULL;
@@ -352,6 +354,8 @@ static int ask_running(const struct check *check, const struct config *config,
     } else if (rules_running_read(answer, running, err) != 0) {
         error_prefix(err, "%s: ", admin);
         code = EXIT_DATA;
+    } else {
+        config_running_restart(answer, config, restart, RESTART_KEYS_BYTES);
     }
     free(answer);
     return code;
@@ -399,12 +403,17 @@ static int preview(const struct check *check, const struct config *config,
     bool is_running = strcmp(check->against, "running") == 0;
     struct rules_running running = {.rules = NULL}, next = {.rules = NULL};
     struct rules_preview preview = {.rows = NULL};
-    int code = is_running ? ask_running(check, config, &running, err)
+    char restart[RESTART_KEYS_BYTES] = "";
+    int code = is_running ? ask_running(check, config, &running, restart, err)
                           : read_other(check, config, &running, err);
 
     if (code == EXIT_OK && (rules_running_of_set(rules, &next, err) != 0 ||
                             rules_preview_make(&running, &next, &preview, err) != 0))
         code = EXIT_SYSTEM;
+    if (code == EXIT_OK && !rules_preview_needs_restart(&preview, restart)) {
+        error_set(err, "out of memory");
+        code = EXIT_SYSTEM;
+    }
     if (code == EXIT_OK)
         code = print_preview(check, &preview);
     else

@@ -178,6 +178,7 @@ void config_walk(const struct config *config,
 
 /* The keys that differ and that a running daemon cannot follow. Returns how many;
  * their paths, comma separated, go to `names`. */
+enum { RESTART_KEYS_BYTES = 4096 }; /* room for the names of all keys */
 size_t config_restart_keys(const struct config *old, const struct config *new, char *names,
                            size_t bytes);
 

@@ -207,6 +207,7 @@ int rules_preview_make(const struct rules_running *running, const struct rules_r
         .rows = calloc(rows + 1, sizeof(*out->rows)),
         .mutes = calloc(running->mute_count + next->mute_count + 1, sizeof(*out->mutes)),
         .is_counted = running->is_counted,
+        .restart = "",
         .arena = arena_create(arena_bytes_max)};
     if (out->rows != NULL && out->mutes != NULL && out->arena != NULL &&
         compare_rules(out, running, next) && compare_mutes(out, running, next) &&
@@ -215,6 +216,12 @@ int rules_preview_make(const struct rules_running *running, const struct rules_r
     rules_preview_release(out);
     error_set(err, "out of memory");
     return -ENOMEM;
+}
+
+bool rules_preview_needs_restart(struct rules_preview *preview, const char *names)
+{
+    preview->restart = keep(preview, names);
+    return preview->restart != NULL;
 }
 
 void rules_preview_release(struct rules_preview *preview)
@@ -278,6 +285,10 @@ void rules_preview_print(const struct rules_preview *preview, FILE *to)
         fputc('\n', to);
     else
         fputs("a reload would change nothing\n", to);
+    if (preview->restart[0] != '\0')
+        fprintf(to, "a reload would not change %s: %s the restart of the daemon\n",
+                preview->restart,
+                strchr(preview->restart, ',') != NULL ? "these keys need" : "this key needs");
     for (size_t i = 0; i < preview->count; i++) {
         const struct preview_row *row = &preview->rows[i];
         if (preview->is_counted && row->state != PREVIEW_NEW && row->state != PREVIEW_STARTS_EMPTY)
@@ -342,6 +353,18 @@ static json_t *json_mutes(const struct rules_preview *preview)
     return mutes;
 }
 
+static json_t *json_restart(const struct rules_preview *preview)
+{
+    json_t *list = json_array();
+
+    for (const char *at = preview->restart; *at != '\0'; at += *at == ',') {
+        size_t bytes = strcspn(at, ",");
+        json_array_append_new(list, json_stringn(at, bytes));
+        at += bytes;
+    }
+    return list;
+}
+
 json_t *rules_preview_json(const struct rules_preview *preview)
 {
     json_t *root = json_object(), *rules = json_array(), *totals = json_object();
@@ -366,5 +389,6 @@ json_t *rules_preview_json(const struct rules_preview *preview)
     json_object_set_new(root, "enrich",
                         enrich_steps_preview_json(&preview->steps, preview->is_counted));
     json_object_set_new(root, "totals", totals);
+    json_object_set_new(root, "restart", json_restart(preview));
     return root;
 }

@@ -65,6 +65,8 @@ struct rules_preview {
     struct preview_steps steps;
     bool is_counted;                     /* keys, open and muted incidents are known */
     size_t rules_changed, mutes_changed; /* 0: a reload would change nothing */
+    const char *restart; /* keys of the configuration that differ and wait for a restart, comma
+                            separated; "": none, or not known */
     struct arena *arena;
 };
 
@@ -76,13 +78,16 @@ static inline bool rules_preview_is_changed(const struct rules_preview *preview)
 /* `next` is what the set says. Errors: -ENOMEM. Release what it fills. */
 int rules_preview_make(const struct rules_running *running, const struct rules_running *next,
                        struct rules_preview *out, struct error *err);
+
+/* Keeps the keys that a reload does not follow. False: memory is short. */
+bool rules_preview_needs_restart(struct rules_preview *preview, const char *names);
 void rules_preview_release(struct rules_preview *preview);
 
 void rules_preview_print(const struct rules_preview *preview, FILE *to);
 
 /* {"changed":b,"rules":[{"rule":..,"state":..,"keys":n,"open":n,"changes":[{"key","from","to"}]}],
  * "mutes":[{"kind","id","state","incidents"}],"enrich":[{"step","state","applied","errors"}],
- * "totals":{state:{rules,keys,open}}};
+ * "totals":{state:{rules,keys,open}},"restart":["engine.expire"]};
  * numbers are null where they are not known. New reference; NULL when memory is short. */
 json_t *rules_preview_json(const struct rules_preview *preview);
 

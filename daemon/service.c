@@ -288,7 +288,7 @@ static int reload(struct service *service, struct rules_preview *preview, struct
 {
     struct config *config = NULL;
     struct rule_set *rules = NULL;
-    char names[WHY_BYTES];
+    char names[RESTART_KEYS_BYTES];
     uint32_t count;
     int rc;
 
@@ -300,9 +300,13 @@ static int reload(struct service *service, struct rules_preview *preview, struct
         config_destroy(config);
         return rc;
     }
-    if (config_restart_keys(service->config, config, names, sizeof(names)) > 0)
+    if (config_restart_keys(service->config, config, names, sizeof(names)) > 0) {
         log_event(LOG_WARNING, "reload_needs_restart", log_text("keys", names),
                   log_text("next", "the old values stay in force"));
+        /* Where memory is short the answer does without them; the log has them. */
+        if (!rules_preview_needs_restart(preview, names))
+            preview->restart = "";
+    }
     log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
     count = rule_set_count(rules);
     engine_switch_rules(service->engine, rules); /* taken */

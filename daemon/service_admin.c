@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "daemon/command.h"
+#include "daemon/config_running.h"
 #include "daemon/dead_ops.h"
 #include "daemon/log.h"
 #include "daemon/mark_log.h"
@@ -127,6 +128,7 @@ static int list_rules(void *self, const struct admin_pick *pick, FILE *to, struc
     rc = rules_running_count(&service->loaded, service->engine, &running, err);
     if (rc == 0) {
         json = rules_running_json(&running);
+        json_object_set_new(json, "config", config_running_json(service->config));
         rules_running_release(&running);
     }
     pthread_mutex_unlock(&service->reload_lock);

@@ -145,6 +145,20 @@ file_has check.out '^  engine.expire' || fail "keys of a configuration are not l
 "$TOCSIN" check --rules doubtful.yaml >check.out
 file_has check.out 'engine.expire +5m' && fail "defaults that nobody asked for are listed"
 
+# Keys of the configuration that a reload does not follow are named: one of the engine, a sink; log.level is followed.
+cp tocsin.yaml as_started.yaml
+sed 's/^admin:.*/&\nengine: {expire: 7m}\nlog: {level: debug}\nsinks: [{name: chat, type: webhook, options: {url: "http:\/\/127.0.0.1:9\/"}}]/' as_started.yaml >tocsin.yaml
+check 0 --against running
+file_has check.out '^a reload would not change engine.expire,sinks: these keys need the restart of the daemon$' || fail "no word of the restart: $(cat check.out)"
+check 0 --against running --json
+python3 -c 'import json; got = json.load(open("check.out"))["restart"]; assert got == ["engine.expire", "sinks"], got' || fail "not so in JSON"
+cp as_started.yaml tocsin.yaml
+# The same file by another path is the same configuration.
+code=0
+"$TOCSIN" check --config "$PWD/tocsin.yaml" --against running >check.out 2>check.err || code=$?
+[[ $code == 0 ]] || fail "by its whole path: exit code $code: $(cat check.out check.err)"
+file_has check.out 'restart' && fail "it seems to differ by its path: $(cat check.out)"
+
 # alpha gets a title, beta a window; gamma goes and delta comes.
 cp rules.yaml before.yaml
 { make_rules new 5m alpha; make_rules old 6m beta delta | tail -n +2; } >rules.yaml
@@ -179,11 +193,13 @@ metric_is tocsin_reload_failures_total 1 || fail "it is not counted"
 metric_is tocsin_reloads_total 0 || fail "a refused one is counted as done"
 # And done: the answer is the preview.
 cp good.yaml rules.yaml
+sed -i 's/^admin:.*/&\nengine: {expire: 7m}/' tocsin.yaml
 [[ $(reload answer) == 200 ]] || fail "not reloaded: $(cat answer)"
 rows_are answer "$expected"
 python3 -c '
 import json
 a, b = json.load(open("answer")), json.load(open("preview.json"))
+assert a.pop("restart") == ["engine.expire"] and b.pop("restart") == [], (a, b)
 assert a == b, (a, b)
 assert a["totals"]["drains"] == {"rules": 1, "keys": 2, "open": 1}, a["totals"]'
 # Now that is what runs; what drains is still shown, and changes no more.
