@@ -1,6 +1,7 @@
 /* bounds_tell.c - see bounds_tell.h. */
 #include "correlate/bounds_tell.h"
 
+#include <stdlib.h>
 #include "correlate/derived.h"
 
 #define PERIOD_MS INT64_C(60000)
@@ -19,9 +20,16 @@ void bounds_pushed(struct worker *worker, uint32_t slot, const struct touch *tou
         untold_at(worker, slot)->entries++;
 }
 
-void bounds_gave_up(struct worker *worker, uint32_t slot)
+void bounds_gave_up(struct worker *worker, const struct key_state *key)
 {
-    untold_at(worker, slot)->keys++;
+    if (!key->is_self_touched)
+        untold_at(worker, key->slot)->keys++;
+}
+
+void bounds_lost(struct worker *worker, const struct key_state *key)
+{
+    if (!key->is_self_touched)
+        untold_at(worker, key->slot)->incidents++;
 }
 
 int64_t bounds_period(const struct engine *engine)
@@ -89,13 +97,50 @@ static struct untold untold_of(const struct engine *engine, uint32_t slot)
     for (unsigned w = 0; w < engine->worker_count; w++) {
         if (slot >= engine->workers[w].untold.count)
             continue;
+        sum.incidents += engine->workers[w].untold.at[slot].incidents;
         sum.keys += engine->workers[w].untold.at[slot].keys;
         sum.entries += engine->workers[w].untold.at[slot].entries;
     }
     return sum;
 }
 
-bool bounds_tell(struct engine *engine, int64_t epoch, uint16_t sub)
+bool bounds_owes(const struct engine *engine, uint32_t slot)
+{
+    return untold_of(engine, slot).incidents > 0;
+}
+
+/* Slots that stand for rules by these, of two forms of one id the older first. */
+struct owed {
+    uint32_t order, slot;
+};
+
+static int owed_order(const void *a, const void *b)
+{
+    const struct owed *x = a, *y = b;
+
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+/* Of rules that are gone, too: their incidents are open still. Returns the next sub. */
+static uint16_t tell_lost(struct engine *engine, int64_t epoch)
+{
+    const struct rules_version *rules = engine->newest_rules;
+    VECTOR_OF(struct owed) owed = {0};
+    uint16_t sub = 0;
+
+    for (uint32_t s = 0; s < rules->slot_count; s++)
+        if (rules->slots[s].rule != NULL && bounds_owes(engine, s))
+            vector_add(&owed) = (struct owed){rules->slots[s].order, s};
+    if (owed.count > 1)
+        qsort(owed.at, owed.count, sizeof(struct owed), owed_order);
+    for (size_t i = 0; i < owed.count && sub < DERIVED_SUBS; i++)
+        derived_tell_gone(engine, epoch, rules->slots[owed.at[i].slot].rule, DERIVED_INCIDENTS,
+                          untold_of(engine, owed.at[i].slot).incidents, 0, sub++);
+    free(owed.at);
+    return sub;
+}
+
+bool bounds_tell(struct engine *engine, int64_t epoch)
 {
     const struct rules_version *rules = engine->newest_rules;
     uint64_t gone = gone_ever(engine);
@@ -110,6 +155,7 @@ bool bounds_tell(struct engine *engine, int64_t epoch, uint16_t sub)
         return true;
     int64_t within_ms = bounds_period(engine) * (int64_t)engine->config.epoch_ms;
     derived_make_room(engine, epoch);
+    uint16_t sub = tell_lost(engine, epoch);
     for (unsigned of_entries = 0; of_entries < 2; of_entries++)
         for (uint32_t i = 0; i < rules->rule_count; i++) {
             const struct untold untold = untold_of(engine, rules->slot_of[i]);

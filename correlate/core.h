@@ -192,14 +192,15 @@ struct step {
 struct step_end {
     uint64_t keys_made, keys_gone; /* ever, of all rules */
     uint64_t flapping;             /* alerts that flap */
-    uint64_t untold;               /* keys and entries that were added to worker.untold, ever */
+    uint64_t untold;               /* all that was added to worker.untold, ever */
     uint64_t fullest;              /* most entries that a window ever held */
 };
 
 /* What bounds took of a rule and nobody was told of yet (correlate/bounds_tell.h). */
 struct untold {
-    uint64_t keys;    /* that watched */
-    uint64_t entries; /* of windows */
+    uint64_t incidents; /* that are no longer watched */
+    uint64_t keys;      /* that watched */
+    uint64_t entries;   /* of windows */
 };
 
 /* How many more keys the rule nearest to its bound had room for, and when that was looked at. */
@@ -311,9 +312,8 @@ struct worker {
     VECTOR_OF(struct alert_candidate) alert_candidates; /* T: read by all in PHASE_ALERT_EVICT */
     VECTOR_OF(struct key_candidate) key_candidates;     /* T: read by all in PHASE_KEY_EVICT */
     VECTOR_OF(uint64_t) key_excess;                     /* by rule slot */
-    uint32_t listed_generation;     /* of the version whose lists it has gone by */
-    VECTOR_OF(uint32_t) slots_made; /* that drain and got a key since a look began; F */
-    VECTOR_OF(uint32_t) lost; /* rule slot of each incident that this step stopped watching; F */
+    uint32_t listed_generation;      /* of the version whose lists it has gone by */
+    VECTOR_OF(uint32_t) slots_made;  /* that drain and got a key since a look began; F */
     VECTOR_OF(struct untold) untold; /* by rule slot; F, S */
     struct step_end so_far;
     struct step_end step_end[STEPS]; /* F */

@@ -3,20 +3,12 @@
  */
 #include "correlate/derived.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include "base/text.h"
 #include "correlate/text_buffer.h"
 
 /* Any number: apart from fingerprints of other events. */
 #define OF_INCIDENT UINT64_C(0x9ae16a3b2f90404f)
-
-static int slot_by_order(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return (x > y) - (x < y);
-}
 
 void derived_make_room(struct engine *engine, int64_t epoch)
 {
@@ -76,12 +68,12 @@ struct taken {
     const char *check, *noun[2], *is[2], *what, *why; /* of one, of several */
 };
 
-static const struct taken incidents_taken = {"no-longer-watched",
-                                             {"incident", "incidents"},
-                                             {"is", "are"},
-                                             "no longer watched",
-                                             "a bound was reached"};
 static const struct taken gone[] = {
+    [DERIVED_INCIDENTS] = {"no-longer-watched",
+                           {"incident", "incidents"},
+                           {"is", "are"},
+                           "no longer watched",
+                           "a bound was reached"},
     [DERIVED_KEYS] =
         {"keys-evicted", {"key", "keys"}, {"was", "were"}, "given up", "max_keys was reached"},
     [DERIVED_ENTRIES] = {"members-evicted",
@@ -91,10 +83,10 @@ static const struct taken gone[] = {
                          "max_members was reached"},
 };
 
-/* `within_ms`: in which they were taken; 0: nothing is said of it. */
-static void taken_put(struct engine *engine, int64_t at_ms, const struct rule *rule,
-                      const struct taken *taken, uint64_t count, int64_t within_ms, uint16_t sub)
+void derived_tell_gone(struct engine *engine, int64_t epoch, const struct rule *rule,
+                       enum derived_gone what, uint64_t count, int64_t within_ms, uint16_t sub)
 {
+    const struct taken *taken = &gone[what];
     struct text_buffer message;
 
     text_begin(&message);
@@ -107,13 +99,13 @@ static void taken_put(struct engine *engine, int64_t at_ms, const struct rule *r
     text_put_string(&message, taken->is[count != 1]);
     text_put_string(&message, " ");
     text_put_string(&message, taken->what);
-    if (within_ms > 0) {
+    if (what != DERIVED_INCIDENTS) { /* these are what they are from then on */
         text_put_string(&message, " within ");
         text_put_duration(&message, within_ms);
     }
     text_put_string(&message, ": ");
     text_put_string(&message, taken->why);
-    derived_put(engine, &(struct derived){.at_ms = at_ms,
+    derived_put(engine, &(struct derived){.at_ms = epoch * (int64_t)engine->config.epoch_ms,
                                           .resource = rule->id,
                                           .check = taken->check,
                                           .message = message.at,
@@ -121,39 +113,4 @@ static void taken_put(struct engine *engine, int64_t at_ms, const struct rule *r
                                           .state = EVENT_PROBLEM,
                                           .sub = sub});
     text_end(&message);
-}
-
-void derived_tell_gone(struct engine *engine, int64_t epoch, const struct rule *rule,
-                       enum derived_gone what, uint64_t count, int64_t within_ms, uint16_t sub)
-{
-    taken_put(engine, epoch * (int64_t)engine->config.epoch_ms, rule, &gone[what], count, within_ms,
-              sub);
-}
-
-uint16_t derived_make(struct engine *engine, const struct step *step)
-{
-    const struct rule_slot *slots = step->rules->slots;
-    VECTOR_OF(uint32_t) lost = {0}; /* the order of the rule for each incident */
-    uint16_t sub = 0;
-
-    derived_make_room(engine, step->epoch_to);
-    for (unsigned w = 0; w < engine->worker_count; w++) {
-        const struct worker *worker = &engine->workers[w];
-        for (size_t i = 0; i < worker->lost.count; i++)
-            vector_add(&lost) = slots[worker->lost.at[i]].order;
-    }
-    if (lost.count > 1)
-        qsort(lost.at, lost.count, sizeof(uint32_t), slot_by_order);
-    for (size_t i = 0; i < lost.count && sub < DERIVED_SUBS;) {
-        size_t end = i + 1;
-        uint32_t s = 0;
-        while (end < lost.count && lost.at[end] == lost.at[i])
-            end++;
-        while (slots[s].order != lost.at[i])
-            s++;
-        taken_put(engine, step->to_ms, slots[s].rule, &incidents_taken, end - i, 0, sub++);
-        i = end;
-    }
-    free(lost.at);
-    return sub;
 }

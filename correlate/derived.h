@@ -1,6 +1,6 @@
 /*
- * derived.h - events that the engine makes itself (semantics X6): what is no longer
- * watched because a bound was reached is told as an event like any other.
+ * derived.h - events that the engine makes itself (semantics X6): what bounds took is told as an
+ * event like any other.
  *
  * Thread: who holds the sequencer role.
  */
@@ -30,14 +30,9 @@ void derived_put(struct engine *engine, const struct derived *derived);
 void derived_bin(struct engine *engine, const struct event_draft *draft, uint16_t sub,
                  uint8_t flags);
 
-/* After a bounded step: the incidents that it stopped watching enter at the start of the next
- * round, one event per rule, by rule id. Every worker has passed the step (F). Returns the next sub
- * of that time. */
-uint16_t derived_make(struct engine *engine, const struct step *step);
-
-/* So many keys of a rule, or entries of its windows, went within that time: enters at `epoch`
- * (bounds_tell.h). */
-enum derived_gone { DERIVED_KEYS, DERIVED_ENTRIES };
+/* So many incidents of a rule are no longer watched, or keys of it or entries of its windows went,
+ * within that time: enters at `epoch` (bounds_tell.h). */
+enum derived_gone { DERIVED_INCIDENTS, DERIVED_KEYS, DERIVED_ENTRIES };
 void derived_tell_gone(struct engine *engine, int64_t epoch, const struct rule *rule,
                        enum derived_gone what, uint64_t count, int64_t within_ms, uint16_t sub);
 

@@ -436,7 +436,6 @@ static void worker_release(struct worker *worker)
     free(worker->alert_candidates.at);
     free(worker->key_candidates.at);
     free(worker->key_excess.at);
-    free(worker->lost.at);
     free(worker->untold.at);
     free(worker->slots_made.at);
     if (worker->waker > 0)

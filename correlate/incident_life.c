@@ -4,6 +4,7 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include "correlate/bounds_tell.h"
 #include "correlate/correlation.h"
 #include "correlate/rule_trace.h"
 
@@ -270,7 +271,7 @@ bool incident_leave(struct correlation *c, struct key_lane *lane, uint32_t numbe
         open->last_touch_ms = touch->order.at_ms; /* quiet begins */
     if (touch->kind == TOUCH_EVICT) {
         if (!open->member_evicted)
-            vector_add(&c->worker->lost) = key->slot;
+            bounds_lost(c->worker, key);
         open->evicted_now |= !open->member_evicted;
         open->member_evicted = true;
     } else if (is_cleared(open) && incident_closes(open, touch->order.at_ms)) {
@@ -365,5 +366,5 @@ void incident_lose(struct correlation *c, struct key_state *key)
     key->open->is_forgotten = true;
     change(c, key, &order, INCIDENT_UPDATED, CAUSE_EVICTED);
     if (!key->open->evicted_now) /* else it was counted when an alert of it went */
-        vector_add(&c->worker->lost) = key->slot;
+        bounds_lost(c->worker, key);
 }

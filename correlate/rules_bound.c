@@ -81,8 +81,7 @@ static void evict(struct correlation *c, const struct key_candidate *candidate)
         c->evicted += pending;
         tally_add(&correlation_tally(c, key)->evicted, pending);
         tally_add(&correlation_tally(c, key)->pending, (uint64_t)0 - pending);
-        if (!key->is_self_touched)
-            bounds_gave_up(c->worker, key->slot);
+        bounds_gave_up(c->worker, key);
     }
     tally_add(&c->worker->tally.keys_evicted, 1);
     rule_key_remove(c, lane, candidate->number);

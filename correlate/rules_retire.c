@@ -172,7 +172,7 @@ static uint32_t slots_drop(struct engine *engine)
     uint32_t count = 0;
 
     for (uint32_t s = 0; s < version->slot_count; s++) {
-        is_dead[s] = s < retire->slot_count && retire->is_dead[s];
+        is_dead[s] = s < retire->slot_count && retire->is_dead[s] && !bounds_owes(engine, s);
         count += is_dead[s];
     }
     if (count > 0) {

@@ -264,11 +264,8 @@ bool step_plan(struct engine *engine, int64_t closed)
         return false;
     if (composite_holds(engine, from, seq != done))
         return false;
-    uint16_t sub = 0;
-    if (engine->draining != 0)
-        sub = derived_make(engine, &engine->steps[(engine->draining - 1) & (STEPS - 1)]);
     engine->draining = 0;
-    if (!bounds_tell(engine, from, sub))
+    if (!bounds_tell(engine, from))
         return false;
     struct rules_version *rules = rules_switch_at(engine, from, &closed);
     if (!blind_at(engine, from, seq != done, &closed))

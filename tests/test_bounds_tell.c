@@ -1,8 +1,8 @@
 /*
- * Aim: what max_members pushes out of a rule's windows, and which keys max_keys gives up, is told
- * once a minute, exactly, however steps were cut, and ends by itself (docs/correlation.md, section
- * 3). Method: a rule that holds few entries or keys and one that listens to tocsin itself; minutes
- * end at 20 s, 80 s, ... of the bench.
+ * Aim: which incidents are no longer watched, what max_members pushes out of a rule's windows and
+ * which keys max_keys gives up is told once a minute, exactly, however steps were cut, and ends by
+ * itself (docs/correlation.md, section 3). Method: a rule that holds few entries or keys and one
+ * that listens to tocsin itself; minutes end at 20 s, 80 s, ... of the bench.
  */
 #include "engine_bench.h"
 #include "sanitized.h"
@@ -16,7 +16,8 @@
     "    incident: {title: t}\n    close: quiet(1s)\n"
 #define LISTEN                                                                                     \
     "  - id: told\n    on: events\n    where: check in [\"members-evicted\", "                     \
-    "\"keys-evicted\"] && severity == WARNING\n    by: [resource]\n    window: 1s\n    when: "     \
+    "\"keys-evicted\", \"no-longer-watched\"] && severity == WARNING\n    by: [resource]\n    "    \
+    "window: 1s\n    when: "                                                                       \
     "count() >= 1\n"                                                                               \
     "    incident: {title: \"{message}\"}\n    close: fewer(1, 1s)\n"
 
@@ -27,6 +28,11 @@ enum { MINUTES = 6 };
     "rules:\n  - id: keys\n    on: events\n    where: " where "\n    by: [resource]\n"             \
     "    window: 10m\n    when: " when "\n    max_keys: 2\n"                                       \
     "    incident: {title: t}\n    close: last(value) < 0.0\n"
+
+/* Of any event, and only one key. */
+#define CATCH_ALL(id)                                                                              \
+    "  - {id: " id ", on: events, where: 'check != \"\"', by: [resource], window: 10m, "           \
+    "when: count() >= 1, max_keys: 1, incident: {title: t}, close: last(value) < 0.0}\n"
 
 static void put_many(struct bench_feed *feed, int64_t at_ms, int count)
 {
@@ -223,28 +229,76 @@ static void keys_given_up_are_told_at_the_minute(void **state)
     bench_destroy(bench);
 }
 
-/* Rules that take what is said of them: an event each minute, for fifty days, if that counted. */
+/* As many incidents as keys: each that is given up is one. */
+static void incidents_no_longer_watched_are_told_at_the_minute(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(KEYS("check == \"a\"", "count() >= 1") LISTEN);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    put_resources(feed, 1000, 0, 5);
+    put_resources(feed, 19900, 5, 1);
+    put_resources(feed, 20000, 6, 1); /* the next minute */
+    bench_put(feed, 100000, "end", "other", "");
+    bench_run(bench);
+    assert_told(bench, 20000,
+                "4 incidents of rule keys are no longer watched: a bound was reached");
+    assert_told(bench, 80000, "1 incident of rule keys is no longer watched: a bound was reached");
+    assert_int_equal(bench->counters.derived, 2);
+    bench_destroy(bench);
+}
+
+/* Its incidents are open, whoever opened them. */
+static void incidents_of_a_rule_that_is_gone_are_told_of(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(KEYS("check == \"a\"", "count() >= 1") LISTEN);
+
+    bench_go_live(bench);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    feed->answers = true;
+    bench_start(bench);
+    bench_pass(bench, 400, 20);
+    for (int i = 0; i < 3; i++)
+        put_resources(feed, 500, i, 1);
+    bench_pass(bench, 5000, 100); /* one of three has gone */
+    bench_switch(bench, "rules:\n" LISTEN);
+    bench_pass(bench, 20000, 100);
+    bench_stop(bench);
+    assert_told(bench, 20000, "1 incident of rule keys is no longer watched: a bound was reached");
+    bench_destroy(bench);
+}
+
+/* Rules that take what is said of them: an event each minute, for five days, if that counted. */
 static void what_is_told_of_a_rule_is_no_reason_to_tell_it_again(void **state)
 {
     (void)state;
-    static const char *const rules[] = {
+    static const struct {
+        const char *rules;
+        int told;
+    } cases[] = {
         /* r0 and r1 have incidents for ever, so whatever else comes is what goes. */
-        KEYS("check != \"\"", "count() >= 2"),
+        {KEYS("check != \"\"", "count() >= 2"), MINUTES},
         /* Three entries of ten minutes; what is said of it is a key of its own, of @tocsin. */
-        "rules:\n  - id: full\n    on: events\n    where: check != \"\"\n    by: [labels.none]\n"
-        "    window: 10m\n    when: distinct(severity) >= 3\n    max_members: 3\n"
-        "    incident: {title: t}\n    close: quiet(1s)\n"};
+        {"rules:\n  - id: full\n    on: events\n    where: check != \"\"\n    by: [labels.none]\n"
+         "    window: 10m\n    when: distinct(severity) >= 3\n    max_members: 3\n"
+         "    incident: {title: t}\n    close: quiet(1s)\n",
+         MINUTES},
+        /* Both have an incident of each key, and room for one. What is said of either is one, too,
+         * and takes the place of the last that came: of that they are told a minute later. */
+        {"rules:\n" CATCH_ALL("a") CATCH_ALL("b"), 2 * (MINUTES + 1)},
+    };
 
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        struct bench *bench = bench_create(rules[i]);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bench *bench = bench_create(cases[i].rules);
         struct bench_feed *feed = bench_feed(bench, "t", 0);
         for (int minute = 0; minute < MINUTES; minute++) {
             put_resources(feed, minute * 60000 + 1000, 0, 2);
             put_resources(feed, minute * 60000 + 3000, 0, 3);
         }
-        bench_put(feed, INT64_C(50) * 86400 * 1000, "r0", "a", "");
+        bench_put(feed, INT64_C(5) * 86400 * 1000, "r0", "a", "");
         bench_run(bench);
-        assert_int_equal(bench->counters.derived, MINUTES);
+        assert_int_equal(bench->counters.derived, cases[i].told);
         assert_in_range(bench->counters.steps, MINUTES, 100);
         bench_destroy(bench);
     }
@@ -260,6 +314,8 @@ int main(void)
         cmocka_unit_test(a_rule_that_is_gone_is_not_told_of),
         cmocka_unit_test(it_is_the_same_for_any_number_of_threads),
         cmocka_unit_test(keys_given_up_are_told_at_the_minute),
+        cmocka_unit_test(incidents_no_longer_watched_are_told_at_the_minute),
+        cmocka_unit_test(incidents_of_a_rule_that_is_gone_are_told_of),
         cmocka_unit_test(what_is_told_of_a_rule_is_no_reason_to_tell_it_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -312,7 +312,7 @@ static void replay(unsigned workers, struct log *log, struct engine_counters *co
     struct error err = {""};
 
     feeds_make();
-    feeds_fill(false, INT64_C(1000000000000));
+    feeds_fill(false, INT64_C(1000000015000)); /* what bounds took is told 5 s later */
     config_fill(&config, workers);
     log_make(log);
     assert_int_equal(engine_create(&config, &source, rules, &listener, &engine, &err), 0);
@@ -341,7 +341,7 @@ static void X1_four_workers_tell_what_one_tells(void **state)
     /* All phases had work. */
     assert_true(counters.alerts_evicted > 100);
     assert_true(counters.keys_evicted > 100);
-    assert_true(counters.derived > 10);
+    assert_true(counters.derived > 2);
     assert_true(counters.updates > 10);
     assert_true(counters.opened > 100);
     assert_int_equal(again.alerts_evicted, counters.alerts_evicted);

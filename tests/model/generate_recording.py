@@ -38,8 +38,7 @@ class Recording(Rules, Enrich, Mutes, Events):
         if kind < (0.7 if self.big else 0.3):
             return 0
         if kind > 0.995:
-            # A rule whose bound is reached may be told so each round, as by an event of its own; keys that are listed
-            # are missed again and again.
+            # A rule whose bound is reached may be told so each minute; keys that are listed are missed again and again.
             idle = [60000] * 5 + ([] if self.bounded else [3600000] * 5 + [172800000, 4320000000])
             return r.choice(idle) + r.choice([0, 1, 77])
         if kind < 0.75:

@@ -2,7 +2,7 @@
 import collections
 import random
 
-START = 1_700_000_000_000  # a multiple of every round length
+START = 1_700_000_036_000  # a multiple of every round length, 4 s before a minute: bounds are told then
 
 
 class World:

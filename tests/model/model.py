@@ -302,8 +302,8 @@ class Model:
         self.alerts = Alerts(self)
         self.told_on = []     # events of changes of incidents, for composite rules
         self.keys = {}        # (place, values) -> Key
-        # By place: keys given up and entries pushed out in this minute.
-        self.given_up, self.pushed = collections.Counter(), collections.Counter()
+        # By place: incidents no longer watched, keys given up and entries pushed out in this minute.
+        self.lost, self.given_up, self.pushed = collections.Counter(), collections.Counter(), collections.Counter()
         self.now = NEVER      # the time that mutes are looked at
         self.next_mute = None # the next at which one begins or ends, once looked up
         self.log = Log(self, scenario)
@@ -342,7 +342,7 @@ class Model:
         while end is not None:
             due = [(end, ROUND_END)]  # the last thing that happens
             due += [(next_round, ROUND_END)] if next_round is not None else []
-            due += [((self.now // minute + 1) * minute, ROUND_END)] if self.pushed or self.given_up else []
+            due += [((self.now // minute + 1) * minute, ROUND_END)] if self.lost or self.pushed or self.given_up else []
             due += [(switch["at"], SWITCH) for switch in self.switches[:1]]
             if self.next_mute is None:
                 self.next_mute = self.log.boundary(self.now)
@@ -431,24 +431,26 @@ class Model:
         """Returns the self-alerts, events of the next round's start."""
         for touch in self.alerts.evict(now):
             self.touch_all([touch])
-        open_ones = sorted((name, key.incident) for name, key in self.keys.items() if key.incident)  # before keys go
+        open_ones = sorted((name, key, key.incident) for name, key in self.keys.items() if key.incident)  # before keys go
         self.evict_keys()
-        lost = collections.Counter()  # by rule
-        for (place, _), inc in open_ones:
-            lost[place] += inc.is_lost_now
+        for (place, _), key, inc in open_ones:
+            if inc.is_lost_now and not key.is_self_touched:
+                self.lost[place] += 1
             cause = ("evicted" if inc.is_lost_now else "severity" if inc.severity > inc.logged_severity
                      else "grew" if inc.alerts > inc.logged["alerts"] and inc.alerts >= 2 * inc.logged["alerts"] else None)
             inc.is_lost_now = False
             if cause:
                 self.log.change(inc, now, "updated", cause)
-        told = [("no-longer-watched", place, n, "incident is", "incidents are", "no longer watched: a bound was reached")
-                for place, n in sorted(lost.items()) if n]
+        told = []
         if ends_minute:
             within = f"within {duration_text(self.minute)}"
+            told += [("no-longer-watched", place, n, "incident is", "incidents are", "no longer watched: a bound was reached")
+                     for place, n in sorted(self.lost.items())]
             told += [("keys-evicted", place, self.given_up[place], "key was", "keys were",
                       f"given up {within}: max_keys was reached") for place, _ in self.current() if self.given_up[place]]
             told += [("members-evicted", place, self.pushed[place], "entry was", "entries were",
                       f"pushed out {within}: max_members was reached") for place, _ in self.current() if self.pushed[place]]
+            self.lost.clear()
             self.given_up.clear()
             self.pushed.clear()
         told_on, self.told_on = self.told_on, []
