@@ -99,8 +99,8 @@ static const struct config_key keys[] = {
      "Name of the sink, at most 100 bytes, part of the ids of what is sent: do not change it while "
      "incidents are open.",
      0, 0, NULL, false},
-    {"sinks[].type", CONFIG_TEXT, SINK(type), NULL, "Kind of system: pagerduty, webhook.", 0, 0,
-     NULL, false},
+    {"sinks[].type", CONFIG_TEXT, SINK(type), NULL,
+     "Kind of system: pagerduty, servicenow, webhook, zendesk.", 0, 0, NULL, false},
     {"sinks[].priority", CONFIG_CHOICE, SINK(priority), "all",
      "Only incidents of this priority and more urgent ones are sent.", 0, 0, "all P1 P2 P3 P4 P5",
      false},

@@ -310,17 +310,31 @@ static const char *const sink_keys[] = {"name", "type", "priority", "options"};
 /* What a type must have and a test need not say, for nothing is sent. */
 static const struct {
     const char *type, *key, *value;
+    const char *instead[3]; /* any of these makes it needless */
 } stand_ins[] = {
-    {"pagerduty", "routing_key", "00000000000000000000000000000000"},
-    {"webhook", "url", "https://webhook.example/"},
+    {"pagerduty", "routing_key", "00000000000000000000000000000000", {NULL}},
+    {"servicenow", "url", "https://servicenow.example/", {NULL}},
+    {"servicenow", "token", "0000", {"user", "password", "api_key"}},
+    {"webhook", "url", "https://webhook.example/", {NULL}},
+    {"zendesk", "url", "https://zendesk.example/", {NULL}},
+    {"zendesk", "token", "0000", {"user", "api_token", NULL}},
 };
+
+static bool has_option(const struct sink_config *config, const char *key)
+{
+    for (size_t i = 0; i < config->option_count && key != NULL; i++)
+        if (strcmp(config->option[i].key, key) == 0)
+            return true;
+    return false;
+}
 
 static void add_stand_ins(struct sink_config *config)
 {
     for (size_t i = 0; i < COUNT(stand_ins); i++) {
-        bool is_given = strcmp(stand_ins[i].type, config->type) != 0;
-        for (size_t o = 0; o < config->option_count; o++)
-            is_given |= strcmp(config->option[o].key, stand_ins[i].key) == 0;
+        bool is_given =
+            strcmp(stand_ins[i].type, config->type) != 0 || has_option(config, stand_ins[i].key);
+        for (size_t j = 0; j < COUNT(stand_ins[i].instead); j++)
+            is_given |= has_option(config, stand_ins[i].instead[j]);
         if (!is_given && config->option_count < SINK_OPTIONS_MAX) {
             config->option[config->option_count].key = stand_ins[i].key;
             config->option[config->option_count++].value = stand_ins[i].value;

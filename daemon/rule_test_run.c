@@ -124,7 +124,12 @@ static void on_incident(void *self, struct incident *incident)
 static char *render(const struct rule_test_file *file, const struct op *op, struct error *err)
 {
     const struct sink *sink = file->sinks[op->sink].sink;
-    struct sink_attempt attempt = {.op = op, .number = 1, .wall_ms = op->incident->at_ms};
+    const struct sink_remote remote = {.ref = "0", .label = "0"};
+    struct sink_attempt attempt = {.op = op,
+                                   .number = 1,
+                                   .wall_ms = op->incident->at_ms,
+                                   .step = sink_step_of(sink, (enum op_kind)op->kind),
+                                   .remote = &remote};
     struct sink_request request = {0};
     char *body = NULL;
 

@@ -7,7 +7,7 @@
  * know is copied out under a mutex after each turn: they ask a few times a second,
  * far from any hot path.
  *
- * Memory edges, beside P and C of the ring (base/batch_ring.h). None of them hands over memory:
+ * Memory edges, beside P and C of the rings (base/batch_ring.h). None of them hands over memory:
  * each keeps atomics in order, so a thread sanitizer has nothing to compare.
  *   A  who wakes has pushed before; the loop lowers the flag before it takes.
  *   O  an op is counted in before it is counted out.
@@ -29,7 +29,7 @@
 #include "sinks/sink.h"
 #include "sinks/transport_curl.h"
 
-enum { RING_SLOTS = 8192, TAKE_MAX = 256, INPUT_WHY_BYTES = 512 };
+enum { RING_SLOTS = 8192, TAKE_MAX = 256, INPUT_WHY_BYTES = 512, REFS_MAX = 100000 };
 
 #define MS_NS UINT64_C(1000000)
 #define NS_NEVER UINT64_MAX
@@ -73,6 +73,10 @@ struct outbox {
     struct transport_curl *curl;
     struct outbox_core *core;
     bool is_ending; /* the core knows of stop_ns */
+    bool (*moved)(void *self, const struct outbox_move *move);
+    void *moved_self;
+
+    struct batch_ring *gates; /* of what outbox_permit() was given, permitter -> loop */
 
     pthread_mutex_t asking; /* one question at a time */
     pthread_cond_t answered;
@@ -106,6 +110,13 @@ static void on_changed(void *self)
     struct outbox *outbox = self;
 
     event_active(outbox->timer, EV_TIMEOUT, 0);
+}
+
+static bool on_moved(void *self, const struct outbox_move *move)
+{
+    const struct outbox *outbox = self;
+
+    return outbox->moved(outbox->moved_self, move);
 }
 
 static void publish(struct outbox *outbox)
@@ -168,6 +179,16 @@ static void take_all(struct outbox *outbox)
             outbox_core_take(outbox->core, taken[i]);
 }
 
+static void open_gates(struct outbox *outbox)
+{
+    void *gates[TAKE_MAX];
+    size_t count;
+
+    while ((count = batch_ring_pop(outbox->gates, gates, TAKE_MAX)) > 0)
+        for (size_t i = 0; i < count; i++)
+            outbox_core_permit(outbox->core, gates[i]);
+}
+
 static void hear_others(struct outbox *outbox)
 {
     struct question *question;
@@ -203,6 +224,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
      * that is ordered is the head of the ring, which is atomic; the ops in it come by P. */
     atomic_exchange_explicit(&outbox->wake_pending, false, memory_order_acquire);
     take_all(outbox);
+    open_gates(outbox);
     hear_others(outbox);
     turn(outbox);
 }
@@ -245,6 +267,7 @@ static void outbox_free(struct outbox *outbox)
         for (size_t i = 0; i < count; i++)
             outbox_op_destroy(left[i]);
     batch_ring_destroy(outbox->ring);
+    batch_ring_destroy(outbox->gates);
     if (outbox->timer != NULL)
         event_free(outbox->timer);
     if (outbox->wake_event != NULL)
@@ -283,14 +306,31 @@ static int create_sinks(struct outbox *outbox, const struct outbox_config *confi
     return 0;
 }
 
-/* A descriptor for the loop; -ENOMEM stands for all of libevent's refusals. */
-static int create_loop(struct outbox *outbox, struct error *err)
+/* Room for every op that can be gated at once. */
+static bool create_gates(struct outbox *outbox)
 {
-    const struct outbox_core_hooks hooks = {outbox, on_finished, on_changed};
+    size_t count = 0, slots = 64;
+
+    for (size_t i = 0; i < outbox->sink_count; i++)
+        count += sink_settings(outbox->sinks[i])->in_flight_max;
+    while (slots < count)
+        slots *= 2;
+    outbox->gates = batch_ring_create(slots);
+    return outbox->gates != NULL;
+}
+
+/* A descriptor for the loop; -ENOMEM stands for all of libevent's refusals. */
+static int create_loop(struct outbox *outbox, const struct outbox_config *config, struct error *err)
+{
+    const struct outbox_core_hooks hooks = {outbox, on_finished, on_changed,
+                                            config->moved != NULL ? on_moved : NULL};
     const struct outbox_bounds bounds = {.ops_max = outbox->ops_max,
                                          .bytes_max = outbox->bytes_max,
                                          .dead_max = outbox->dead_max,
-                                         .dead_bytes_max = outbox->bytes_max / 8};
+                                         .dead_bytes_max = outbox->bytes_max / 8,
+                                         .refs_max =
+                                             config->refs_max > 0 ? config->refs_max : REFS_MAX,
+                                         .resumed_max = config->resumed_count};
 
     outbox->waker = host()->waker_create(host()->self);
     if (outbox->waker < 0) {
@@ -315,10 +355,35 @@ static int create_loop(struct outbox *outbox, struct error *err)
     return outbox->core != NULL ? 0 : -ENOMEM;
 }
 
+static void add_relaxed(atomic_uint_fast64_t *counter, uint64_t add)
+{
+    /* One writer: its own last store plus something. */
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + add,
+                          memory_order_relaxed);
+}
+
+/* Before the thread runs. `taken` says of how many the references are gone. */
+static int resume_all(struct outbox *outbox, const struct outbox_config *config, size_t *taken)
+{
+    while (*taken < config->resumed_count) {
+        const struct outbox_resumed *from = &config->resumed[(*taken)++];
+        uint64_t bytes = 0;
+        assert(from->op.sink < outbox->sink_count);
+        if (!outbox_core_resume(outbox->core, from, &bytes))
+            return -ENOMEM;
+        if (from->state == OP_DONE)
+            continue;
+        add_relaxed(&outbox->ops_in, 1);
+        add_relaxed(&outbox->bytes_in, bytes);
+        add_relaxed(&outbox->sink_ops[from->op.sink], 1);
+    }
+    return 0;
+}
+
 int outbox_create(const struct outbox_config *config, struct outbox **out, struct error *err)
 {
     struct outbox *outbox = calloc(1, sizeof(*outbox));
-    size_t count = config->sink_count;
+    size_t count = config->sink_count, taken = 0;
     struct error why = {"out of memory for the outbox"};
     int rc = -ENOMEM;
 
@@ -329,6 +394,8 @@ int outbox_create(const struct outbox_config *config, struct outbox **out, struc
     pthread_mutex_init(&outbox->asking, NULL);
     pthread_cond_init(&outbox->answered, NULL);
     atomic_init(&outbox->stop_ns, NS_NEVER);
+    outbox->moved = config->moved;
+    outbox->moved_self = config->moved_self;
     outbox->sink_count = count;
     outbox->ops_max = config->ops_max > 0 ? config->ops_max : 1000000;
     outbox->bytes_max = config->bytes_max > 0 ? config->bytes_max : UINT64_C(1) << 30;
@@ -344,17 +411,24 @@ int outbox_create(const struct outbox_config *config, struct outbox **out, struc
         goto out;
     rc = create_sinks(outbox, config, &why);
     if (rc == 0)
-        rc = create_loop(outbox, &why);
+        rc = create_gates(outbox) ? create_loop(outbox, config, &why) : -ENOMEM;
+    if (rc == 0) {
+        error_set(&why, "out of memory for the outbox");
+        rc = resume_all(outbox, config, &taken);
+    }
     if (rc != 0)
         goto out;
     publish(outbox);
     rc = -pthread_create(&outbox->thread, NULL, loop_run, outbox);
     if (rc == 0) {
+        wake(outbox); /* what was resumed may be due */
         *out = outbox;
         return 0;
     }
     error_set(&why, "the outbox cannot start its thread: %s", strerror(-rc));
 out:
+    for (; taken < config->resumed_count; taken++)
+        incident_unref(config->resumed[taken].op.incident);
     error_set(err, "%s", why.text);
     outbox_free(outbox);
     return rc;
@@ -394,13 +468,6 @@ static void in_use(const struct outbox *outbox, uint64_t *ops, uint64_t *bytes)
     *bytes = atomic_load_explicit(&outbox->bytes_in, memory_order_relaxed) - bytes_out;
 }
 
-static void add_relaxed(atomic_uint_fast64_t *counter, uint64_t add)
-{
-    /* One writer: its own last store plus something. */
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + add,
-                          memory_order_relaxed);
-}
-
 bool outbox_submit(struct outbox *outbox, const struct op *op)
 {
     struct outbox_op *copy;
@@ -426,6 +493,15 @@ bool outbox_submit(struct outbox *outbox, const struct op *op)
     (void)pushed;
     wake(outbox);
     return true;
+}
+
+void outbox_permit(struct outbox *outbox, void *gate)
+{
+    size_t pushed = batch_ring_push(outbox->gates, &gate, 1);
+
+    assert(pushed == 1);
+    (void)pushed;
+    wake(outbox);
 }
 
 double outbox_fill(const struct outbox *outbox)

@@ -7,7 +7,9 @@
  *
  *   PENDING -> INTENT -> DONE
  *      ^          |----> DEAD(reason)
- *      +- RETRY <-+----> UNCERTAIN -> (by class) RETRY
+ *      |          |----> MADE -> DONE            class C: the ticket stands, and is looked up
+ *      +- RETRY <-+----> UNCERTAIN -> RETRY      once more; what UNCERTAIN means goes by class
+ *   PENDING -> DONE, RETRY, DEAD   by a look-up, which is no intent: it changes nothing
  *   PENDING, RETRY -> SUPERSEDED   taken in by the op before it of the same incident
  *                                  and sink, of which no byte had left (O4)
  *   PENDING -> DEAD                waited longer than ops are tried (O5)
@@ -32,10 +34,48 @@ enum op_state {
     OP_INTENT,
     OP_RETRY,
     OP_UNCERTAIN,
+    OP_MADE,
     OP_DONE,
     OP_DEAD,
     OP_SUPERSEDED,
     OP_STATE_COUNT
+};
+
+/* What a sink calls a ticket of ours. */
+enum { SINK_REF_BYTES = 40, SINK_LABEL_BYTES = 32 };
+
+struct sink_remote {
+    char ref[SINK_REF_BYTES];     /* by which it is reached; "": none is known */
+    char label[SINK_LABEL_BYTES]; /* by which people know it: INC0010042 */
+};
+
+/* One move of an op, as the journal keeps it (O1). */
+struct outbox_move {
+    struct id128 op, incident;
+    uint32_t number;
+    uint16_t sink;
+    uint8_t kind; /* enum op_kind */
+    enum op_state state;
+    bool may_exist;                   /* an attempt without a clear answer may have been taken */
+    int64_t not_before_ms;            /* of RETRY and MADE, wall clock */
+    const struct sink_remote *remote; /* "" while none is known */
+    const char *cause;                /* of DEAD, a literal; else NULL */
+    /* Not NULL: this is an INTENT of a sink of class C or D, and whoever hears of it may have
+     * nothing leave before it is durable. */
+    void *gate;
+};
+
+/* An op as a former process left it, or of which it only left the result. */
+struct outbox_resumed {
+    struct op op; /* its incident's reference is taken; NULL with DONE */
+    struct id128 incident;
+    /* PENDING; INTENT and UNCERTAIN: an attempt was or may have been under way; RETRY; MADE;
+     * DEAD; DONE: only `remote` and the number are of interest (O8). */
+    enum op_state state;
+    bool may_exist;
+    int64_t not_before_ms; /* of RETRY and MADE */
+    int64_t since_ms;      /* wall clock of its commit, for O5; 0: now */
+    struct sink_remote remote;
 };
 
 enum { SINK_OPTIONS_MAX = 40 }; /* all of a webhook, and its sixteen headers */
@@ -58,6 +98,19 @@ struct outbox_config {
     size_t ops_max;   /* [1000000] O7 */
     size_t bytes_max; /* [1 GiB]   O7 */
     size_t dead_max;  /* [10000]   dead ops that are kept; an eighth of bytes_max at most */
+    size_t refs_max;  /* [100000]  references to open tickets that are kept */
+
+    /* Told of every move of an op, in the order of happening; NULL: nobody is. With a `gate` it
+     * returns whether the op waits for outbox_permit(). Thread: the outbox's, which it must not
+     * hold up. */
+    bool (*moved)(void *self, const struct outbox_move *move);
+    void *moved_self;
+
+    /* Ops that a former process left, per incident and sink in the order of their numbers. They
+     * count towards the bounds, and are taken also beyond these. Borrowed for the call; their
+     * references to incidents are taken, whatever the call returns. */
+    struct outbox_resumed *resumed;
+    size_t resumed_count;
 };
 
 /* Checks one sink's configuration without opening anything. 0, or -EINVAL with a sentence. */
@@ -77,6 +130,10 @@ size_t outbox_destroy(struct outbox *outbox, unsigned flush_ms);
  * outbox is at its bound or memory is short: the caller keeps the op, input pauses,
  * and the op is offered again (O7). Numbers of one incident and sink must rise. */
 bool outbox_submit(struct outbox *outbox, const struct op *op);
+
+/* The intent that was told with this gate is durable: the op may leave.
+ * Thread: one at a time, while nobody destroys the outbox. */
+void outbox_permit(struct outbox *outbox, void *gate);
 
 /* From here on a self-alert says that the outbox is filling up (O7), and below the second that
  * it is over. */
@@ -164,6 +221,12 @@ struct sink_counters {
     uint64_t retries;
     uint64_t uncertain;
     uint64_t possible_repeats; /* class D, sent again after an uncertain attempt */
+    uint64_t lookups;          /* answered ones, classes B and C */
+    uint64_t duplicates;       /* second tickets of an incident that were found, and are closed */
+    uint64_t duplicates_left;  /* of these, refused to be closed: a person must */
+    uint64_t unseen;           /* tickets that were made, but the look-up after does not show */
+    uint64_t refs;             /* now: references to open tickets that are kept */
+    uint64_t refs_forgotten;   /* that their bound pushed out: looked up when needed again */
     uint64_t bytes_sent;
     bool held; /* 401/403: nothing but one attempt in five minutes is sent
                 * until one is accepted or the configuration changes (O6) */

@@ -23,10 +23,22 @@ struct outbox_chain *outbox_chain_find(const struct outbox_queue *queue, struct 
     return chain;
 }
 
+void outbox_chain_add(struct outbox_queue *queue, struct id128 incident, struct outbox_chain *room)
+{
+    struct outbox_chain **bucket = bucket_of(queue, incident);
+
+    room->incident = incident;
+    room->place = CHAIN_IDLE;
+    room->bucket_next = *bucket;
+    *bucket = room;
+}
+
 void outbox_chain_remove(struct outbox_queue *queue, struct outbox_chain *chain)
 {
     struct outbox_chain **at = bucket_of(queue, chain->incident);
 
+    outbox_ref_drop(queue, chain);
+    free(chain->twins);
     while (*at != chain)
         at = &(*at)->bucket_next;
     *at = chain->bucket_next;
@@ -35,11 +47,12 @@ void outbox_chain_remove(struct outbox_queue *queue, struct outbox_chain *chain)
 
 void outbox_ready_add(struct outbox_queue *queue, struct outbox_chain *chain)
 {
-    bool is_notice = chain->first->account == ACCOUNT_NOTICE;
+    /* What a look-up showed grows old. */
+    bool goes_first = chain->first->account == ACCOUNT_NOTICE || chain->first->is_absent;
 
     chain->place = CHAIN_READY;
-    chain->ready_next = is_notice ? queue->ready_first : NULL;
-    chain->ready_before = is_notice ? NULL : queue->ready_last;
+    chain->ready_next = goes_first ? queue->ready_first : NULL;
+    chain->ready_before = goes_first ? NULL : queue->ready_last;
     if (chain->ready_before == NULL)
         queue->ready_first = chain;
     else
@@ -120,7 +133,13 @@ void outbox_waiting_remove(struct outbox_queue *queue, struct outbox_chain *chai
 void outbox_chain_wake(struct outbox_queue *queue, struct outbox_chain *chain)
 {
     outbox_waiting_remove(queue, chain);
-    outbox_op_move(queue, chain->first, OP_PENDING);
+    outbox_chain_awaken(queue, chain);
+}
+
+void outbox_chain_awaken(struct outbox_queue *queue, struct outbox_chain *chain)
+{
+    if (chain->first->state == OP_RETRY)
+        outbox_op_move(queue, chain->first, OP_PENDING, NULL);
     outbox_ready_add(queue, chain);
 }
 
@@ -129,7 +148,7 @@ void outbox_chain_rest(struct outbox_queue *queue, struct outbox_chain *chain)
 {
     if (chain->first != NULL)
         outbox_ready_add(queue, chain);
-    else if (chain->dead_first != NULL)
+    else if (chain->dead_first != NULL || chain->remote.ref[0] != '\0')
         chain->place = CHAIN_IDLE;
     else
         outbox_chain_remove(queue, chain);
@@ -157,7 +176,7 @@ static void op_absorb(struct outbox_queue *queue, struct outbox_op *op, struct o
     op->bytes = later->bytes;
     later->op.incident = incident;
     later->bytes = bytes;
-    outbox_op_move(queue, later, OP_SUPERSEDED);
+    outbox_op_move(queue, later, OP_SUPERSEDED, NULL);
     outbox_op_finish(queue, later);
 }
 
@@ -176,7 +195,7 @@ static bool chain_fold(struct outbox_queue *queue, struct outbox_chain *chain)
 
     if (!(sink_settings(queue->sink)->fold_resolved || op->account == ACCOUNT_NOTICE) ||
         chain->last->op.kind != OP_RESOLVE || op->op.kind != OP_OPEN || op->is_begun ||
-        op->state == OP_INTENT)
+        op->state == OP_INTENT || outbox_chain_is_busy(chain))
         return false;
     assert(chain->dead_first == NULL); /* nothing comes before an open */
     if (chain->place == CHAIN_WAITING)
@@ -185,7 +204,7 @@ static bool chain_fold(struct outbox_queue *queue, struct outbox_chain *chain)
         outbox_ready_remove(queue, chain);
     while (op != NULL) {
         struct outbox_op *next = op->next;
-        outbox_op_move(queue, op, OP_SUPERSEDED);
+        outbox_op_move(queue, op, OP_SUPERSEDED, NULL);
         outbox_op_finish(queue, op);
         op = next;
     }
@@ -197,13 +216,12 @@ void outbox_core_take(struct outbox_core *core, struct outbox_op *op)
 {
     struct outbox_queue *queue;
     struct outbox_chain *chain;
-    bool is_new, is_empty;
+    bool is_empty;
 
     assert(op->op.sink < core->queue_count);
     assert(core->waiting < outbox_core_ops_max(core));
     queue = &core->queues[op->op.sink];
     chain = outbox_chain_find(queue, op->op.incident->id);
-    is_new = chain == NULL;
     core->waiting++;
     queue->counters.ops++;
     queue->counters.waiting++;
@@ -212,13 +230,10 @@ void outbox_core_take(struct outbox_core *core, struct outbox_op *op)
         core->waiting_bytes += op->bytes;
     }
     op->since_ns = outbox_queue_active_ns(queue, host_mono_ns());
-    if (is_new) {
-        struct outbox_chain **bucket = bucket_of(queue, op->op.incident->id);
+    if (chain == NULL) {
         chain = op->spare;
         op->spare = NULL;
-        chain->incident = op->op.incident->id;
-        chain->bucket_next = *bucket;
-        *bucket = chain;
+        outbox_chain_add(queue, op->op.incident->id, chain);
     }
     assert(op->op.number > chain->last_number);
     chain->last_number = op->op.number;
@@ -254,5 +269,6 @@ void outbox_chain_destroy(struct outbox_chain *chain)
     destroy_list(chain->first);
     destroy_list(chain->dead_first);
     outbox_attempt_destroy(chain->attempt);
+    free(chain->twins);
     free(chain);
 }

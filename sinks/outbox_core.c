@@ -17,6 +17,13 @@ void outbox_attempt_destroy(struct outbox_attempt *attempt)
     free(attempt);
 }
 
+/* Whether a byte of this step is a byte of the op (O1, O4). A look-up changes nothing, and a twin
+ * may be closed any number of times. */
+static bool tells_the_op(enum sink_step step)
+{
+    return step != SINK_STEP_FIND && step != SINK_STEP_TWIN;
+}
+
 static void attempt_done(void *arg, const struct transport_answer *answer)
 {
     struct outbox_attempt *attempt = arg;
@@ -24,31 +31,40 @@ static void attempt_done(void *arg, const struct transport_answer *answer)
     struct outbox_chain *chain = attempt->chain;
     struct outbox_core *core = queue->core;
 
+    enum sink_step step = attempt->step;
+
     assert(chain->place == CHAIN_IN_FLIGHT);
-    assert(chain->first->state == OP_INTENT);
+    assert(chain->first->state == (tells_the_op(step) ? OP_INTENT : chain->first->state));
     queue->in_flight--;
     core->in_flight--;
     if (answer->result == TRANSPORT_ANSWERED || answer->result == TRANSPORT_AFTER_FIRST_BYTE) {
-        chain->first->is_begun = true;
+        if (tells_the_op(step))
+            chain->first->is_begun = true;
         queue->counters.bytes_sent += attempt->request.body_bytes;
     }
     chain->attempt = NULL;
     outbox_attempt_destroy(attempt);
-    outbox_chain_settle(queue, chain, answer);
+    outbox_chain_settle(queue, chain, step, answer);
     core->hooks.changed(core->hooks.self);
 }
 
 /* Begins one attempt. Errors: as sink_type.build() and transport.send(). */
-static int begin(struct outbox_queue *queue, struct outbox_chain *chain, struct error *why)
+static int begin(struct outbox_queue *queue, struct outbox_chain *chain, enum sink_step step,
+                 struct error *why)
 {
     const struct sink_settings *settings = sink_settings(queue->sink);
+    const struct sink_class_rules *rules = outbox_rules(queue);
     const struct transport *transport = queue->core->transport;
     struct outbox_op *op = chain->first;
+    const struct sink_found *twins = chain->twins;
     struct sink_attempt given = {
         .op = &op->op,
         .number = op->attempts,
-        .possible_repeat = op->is_repeat,
+        .possible_repeat = op->may_exist && rules->marks_repeats,
         .wall_ms = host_wall_ms(),
+        .step = step,
+        .remote = twins != NULL ? &twins->ticket[0].remote : &chain->remote,
+        .twin = twins != NULL ? &twins->ticket[1].remote : NULL,
     };
     struct outbox_attempt *attempt = calloc(1, sizeof(*attempt));
     int rc;
@@ -57,16 +73,17 @@ static int begin(struct outbox_queue *queue, struct outbox_chain *chain, struct 
         return -ENOMEM;
     attempt->queue = queue;
     attempt->chain = chain;
+    attempt->step = step;
     rc = queue->sink->type->build(queue->sink, &given, &attempt->request, why);
     if (rc == 0) {
-        enum sink_class class = sink_class_of(queue->sink);
+        const struct sink_request *made = &attempt->request;
         struct transport_request request = {
-            .method = "POST",
-            .url = attempt->request.url,
-            .headers = (const char *const *)attempt->request.headers,
-            .header_count = attempt->request.header_count,
-            .body = attempt->request.body,
-            .body_bytes = attempt->request.body_bytes,
+            .method = made->method != NULL ? made->method : "POST",
+            .url = made->url,
+            .headers = (const char *const *)made->headers,
+            .header_count = made->header_count,
+            .body = made->body != NULL ? made->body : "",
+            .body_bytes = made->body_bytes,
             .connect_timeout_ms = settings->connect_timeout_ms,
             .timeout_ms = settings->timeout_ms,
             .proxy = settings->proxy,
@@ -75,7 +92,7 @@ static int begin(struct outbox_queue *queue, struct outbox_chain *chain, struct 
             .client_cert = settings->client_cert,
             .client_key = settings->client_key,
             .client_key_password = settings->client_key_password,
-            .may_reuse_connection = class == SINK_CLASS_A || class == SINK_CLASS_B,
+            .may_reuse_connection = rules->repeats_are_folded || !tells_the_op(step),
         };
         error_set(why, "the transport refused the request");
         rc = transport->send(transport->self, &request, attempt_done, attempt);
@@ -87,19 +104,16 @@ static int begin(struct outbox_queue *queue, struct outbox_chain *chain, struct 
     return rc;
 }
 
-/* Sends the first op of a chain that stands in no place. */
-static void send_first(struct outbox_queue *queue, struct outbox_chain *chain, uint64_t now_ns)
+/* Sends the next step of a chain that stands in no place, and whose op is where it must be. */
+static void depart(struct outbox_queue *queue, struct outbox_chain *chain, enum sink_step step,
+                   uint64_t now_ns)
 {
     struct outbox_op *op = chain->first;
     struct error why = {"out of memory"};
-    int rc;
+    int rc = begin(queue, chain, step, &why);
 
-    assert(op->op.number > chain->done_number); /* O8 */
-    op->attempts++;
-    outbox_op_move(queue, op, OP_INTENT);
-    rc = begin(queue, chain, &why);
     if (rc == 0) {
-        if (op->is_repeat)
+        if (op->may_exist && outbox_rules(queue)->marks_repeats)
             queue->counters.possible_repeats++;
         chain->place = CHAIN_IN_FLIGHT;
         queue->in_flight++;
@@ -108,12 +122,46 @@ static void send_first(struct outbox_queue *queue, struct outbox_chain *chain, u
         return;
     }
     outbox_queue_blame(queue, &why);
-    if (rc == -ENOMEM || rc == -EAGAIN) {
+    if (rc == -ENOMEM || rc == -EAGAIN || op->state == OP_MADE) {
         op->failures++;
-        outbox_op_retry(queue, chain, 0, now_ns);
+        outbox_op_retry(queue, chain, WAIT_FAILED, 0, now_ns);
     } else {
         outbox_op_kill(queue, chain, "cannot be sent");
     }
+}
+
+/* Begins the next step of a chain that stands in no place. */
+static void send_first(struct outbox_queue *queue, struct outbox_chain *chain, uint64_t now_ns)
+{
+    struct outbox_op *op = chain->first;
+    enum sink_step step = outbox_step_next(queue, chain, now_ns);
+    struct op_move_facts facts = {.remote = &chain->remote};
+
+    assert(op->op.number > chain->done_number); /* O8 */
+    op->attempts++;
+    if (tells_the_op(step)) {
+        facts.gate = outbox_rules(queue)->keeps_intent ? chain : NULL;
+        if (outbox_op_move(queue, op, OP_INTENT, &facts)) {
+            chain->place = CHAIN_GATED;
+            chain->gate_queue = queue;
+            queue->in_flight++;
+            queue->core->in_flight++;
+            return;
+        }
+    }
+    depart(queue, chain, step, now_ns);
+}
+
+void outbox_core_permit(struct outbox_core *core, void *gate)
+{
+    struct outbox_chain *chain = gate;
+    struct outbox_queue *queue = chain->gate_queue;
+    uint64_t now_ns = host_mono_ns();
+
+    assert(chain->place == CHAIN_GATED);
+    queue->in_flight--;
+    core->in_flight--;
+    depart(queue, chain, outbox_step_next(queue, chain, now_ns), now_ns);
 }
 
 static void queue_run(struct outbox_queue *queue, uint64_t now_ns)
@@ -162,6 +210,8 @@ struct outbox_core *outbox_core_create(struct sink *const *sinks, size_t sink_co
     core->bytes_max = bounds->bytes_max;
     core->dead_max = bounds->dead_max;
     core->dead_bytes_max = bounds->dead_bytes_max;
+    core->refs_max = bounds->refs_max;
+    core->resumed_max = bounds->resumed_max;
     core->queue_count = sink_count;
     for (size_t i = 0; i < sink_count; i++) {
         struct outbox_queue *queue = &core->queues[i];

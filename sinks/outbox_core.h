@@ -7,11 +7,13 @@
  *
  *              take()                  gate opens
  *   (no ops) ----------> ready (FIFO) -----------> in flight --answer--+
- *      ^                   ^                                           |
- *      |                   +------ waiting (heap by due time) <--------+ retry
+ *      ^                   ^             gated --->    |               |
+ *      |                   +------ waiting (heap by due time) <--------+ retry, next step
  *      +-------------------------- last op done or dead <--------------+
  *
- * A chain whose ops are all dead stays, idle, as long as they are kept for a person.
+ * A chain whose ops are all dead stays, idle, as long as they are kept for a person, and one that
+ * knows the ticket of its incident until the incident is resolved. Gated is an op whose intent is
+ * not durable yet (O1).
  *
  * The gate of a queue is open when its sink is not held, its breaker lets
  * something through, the sink has not asked us to stay away, the rate budget has a
@@ -45,6 +47,8 @@ struct outbox_core_hooks {
     void (*finished)(void *self, uint64_t bytes);
     /* outbox_core_due_ns() may have changed outside outbox_core_run(). */
     void (*changed)(void *self);
+    /* As in struct outbox_config; NULL: nobody is told. */
+    bool (*moved)(void *self, const struct outbox_move *move);
 };
 
 /* Copies `op` and takes its reference. NULL, taking nothing, when memory is short.
@@ -62,6 +66,8 @@ struct outbox_bounds {
     uint64_t bytes_max;
     size_t dead_max;         /* dead ops that are kept, and those of them that are sent again; */
     uint64_t dead_bytes_max; /* beyond either the oldest one is forgotten */
+    size_t refs_max;         /* chains that are kept for their ticket's reference alone */
+    size_t resumed_max;      /* ops that outbox_core_resume() takes beyond ops_max */
 };
 
 /* Borrows sinks and transport. Errors: NULL when memory is short. */
@@ -74,6 +80,15 @@ void outbox_core_destroy(struct outbox_core *core);
 
 /* Takes `op` into the queue of its sink. Sends nothing yet. */
 void outbox_core_take(struct outbox_core *core, struct outbox_op *op);
+
+/* Takes an op as a former process left it, before any later one of its incident and sink.
+ * `bytes`: what it counts towards the bound. False, taking nothing, when memory is short; the
+ * reference to the incident is gone in any case. */
+bool outbox_core_resume(struct outbox_core *core, const struct outbox_resumed *from,
+                        uint64_t *bytes);
+
+/* The intent with this gate is durable: its op leaves now. */
+void outbox_core_permit(struct outbox_core *core, void *gate);
 
 /* What the self-alert about the input is to say from the next run on; "": it can be read. */
 void outbox_core_tell_input(struct outbox_core *core, const char *why);

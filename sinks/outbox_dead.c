@@ -64,8 +64,8 @@ static void kept_drop(struct outbox_core *core, struct outbox_op *op)
     core->dead_count--;
     core->dead_bytes -= op->bytes;
     outbox_op_destroy(op);
-    if (chain->place == CHAIN_IDLE && chain->dead_first == NULL)
-        outbox_chain_remove(queue, chain);
+    if (chain->place == CHAIN_IDLE)
+        outbox_chain_rest(queue, chain);
 }
 
 static bool is_over_bound(const struct outbox_core *core)
@@ -124,7 +124,8 @@ void outbox_op_kill(struct outbox_queue *queue, struct outbox_chain *chain, cons
     struct outbox_op *op = chain->first;
 
     assert(chain->place != CHAIN_IDLE);
-    outbox_op_move(queue, op, OP_DEAD);
+    outbox_op_move(queue, op, OP_DEAD,
+                   &(struct op_move_facts){.remote = &chain->remote, .cause = cause});
     queue->counters.waiting--;
     queue->core->waiting--;
     chain->first = op->next;
@@ -152,8 +153,10 @@ static void revive(struct outbox_core *core, struct outbox_op *op)
     kept_unlink(core, op);
     free(op->dead);
     op->dead = NULL;
-    outbox_op_move(queue, op, OP_PENDING);
+    outbox_op_move(queue, op, OP_PENDING, NULL);
     op->failures = 0;
+    op->is_absent = op->was_refused = false;
+    op->wants_find = op->may_exist;
     op->since_ns = outbox_queue_active_ns(queue, host_mono_ns());
     queue->counters.redriven++;
     queue->counters.waiting++;
@@ -186,7 +189,7 @@ void outbox_core_redrive(struct outbox_core *core, const struct outbox_pick *pic
         struct outbox_op *newer = op->dead->newer;
         if (is_picked(core, pick, op)) {
             /* Behind what is under way it would come out of order. */
-            if (op->dead->chain->place == CHAIN_IN_FLIGHT) {
+            if (outbox_chain_is_busy(op->dead->chain)) {
                 out->busy++;
             } else {
                 revive(core, op);

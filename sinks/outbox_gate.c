@@ -76,6 +76,12 @@ void outbox_breaker_failure(struct outbox_queue *queue, uint64_t now_ns)
     queue->breaker_ns = now_ns + outbox_draw_ns(queue->breaker_wait_ns / 2, queue->breaker_wait_ns);
 }
 
+/* At the end a ticket that was made is looked up at once: late is not possible any more. */
+static bool is_last_look(const struct outbox_queue *queue, const struct outbox_chain *chain)
+{
+    return queue->core->is_ending && chain->wait == WAIT_SETTLE && chain->first->state == OP_MADE;
+}
+
 void outbox_queue_wake(struct outbox_queue *queue)
 {
     size_t count = queue->heap_count;
@@ -84,12 +90,10 @@ void outbox_queue_wake(struct outbox_queue *queue)
     queue->heap_count = 0;
     for (size_t i = 0; i < count; i++) {
         struct outbox_chain *chain = queue->heap[i];
-        if (chain->was_told) {
+        if (chain->wait == WAIT_FAILED || is_last_look(queue, chain))
+            outbox_chain_awaken(queue, chain);
+        else
             outbox_waiting_add(queue, chain);
-        } else {
-            outbox_op_move(queue, chain->first, OP_PENDING);
-            outbox_ready_add(queue, chain);
-        }
     }
 }
 

@@ -162,6 +162,7 @@ static bool tell(struct outbox_queue *queue, const struct outbox_notice *notice,
         return false;
     }
     copy->account = ACCOUNT_NOTICE;
+    copy->is_notice = true;
     queue->notices_waiting++;
     queue->counters.notices++;
     outbox_core_take(core, copy);

@@ -7,20 +7,62 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/host.h"
 
 #define SECOND_NS UINT64_C(1000000000)
+#define MS_NS UINT64_C(1000000)
 
 static const bool legal_moves[OP_STATE_COUNT][OP_STATE_COUNT] = {
-    [OP_PENDING] = {[OP_INTENT] = true, [OP_SUPERSEDED] = true, [OP_DEAD] = true},
-    [OP_INTENT] = {[OP_DONE] = true, [OP_DEAD] = true, [OP_RETRY] = true, [OP_UNCERTAIN] = true},
+    [OP_PENDING] = {[OP_INTENT] = true,
+                    [OP_SUPERSEDED] = true,
+                    [OP_DEAD] = true,
+                    /* by a look-up, or because a former process came this far */
+                    [OP_RETRY] = true,
+                    [OP_DONE] = true,
+                    [OP_MADE] = true},
+    [OP_INTENT] = {[OP_DONE] = true,
+                   [OP_DEAD] = true,
+                   [OP_RETRY] = true,
+                   [OP_UNCERTAIN] = true,
+                   [OP_MADE] = true},
     [OP_UNCERTAIN] = {[OP_RETRY] = true, [OP_DEAD] = true},
     [OP_RETRY] = {[OP_PENDING] = true, [OP_SUPERSEDED] = true},
+    [OP_MADE] = {[OP_DONE] = true},
     [OP_DEAD] = {[OP_PENDING] = true}, /* a person said so */
 };
 
-/* The only place where an op changes its state. */
-void outbox_op_move(struct outbox_queue *queue, struct outbox_op *op, enum op_state to)
+/* Tells who keeps the states of ops. Self-alerts of the outbox are no ops of the engine: nobody
+ * could say after a restart what they belong to. */
+static bool tell(const struct outbox_queue *queue, const struct outbox_op *op,
+                 const struct op_move_facts *facts)
 {
+    static const struct sink_remote unknown;
+    const struct outbox_core *core = queue->core;
+    struct outbox_move move = {
+        .op = op->op.id,
+        .incident = op->op.incident->id,
+        .number = op->op.number,
+        .sink = op->op.sink,
+        .kind = op->op.kind,
+        .state = op->state,
+        .may_exist = op->may_exist,
+        .remote = facts->remote != NULL ? facts->remote : &unknown,
+        .cause = facts->cause,
+        .gate = facts->gate,
+    };
+
+    if (core->hooks.moved == NULL || op->is_notice)
+        return false;
+    if (op->state == OP_RETRY || op->state == OP_MADE)
+        move.not_before_ms = host_wall_ms() + (int64_t)((facts->delay_ns + MS_NS - 1) / MS_NS);
+    return core->hooks.moved(core->hooks.self, &move) && facts->gate != NULL;
+}
+
+/* The only place where an op changes its state. */
+bool outbox_op_move(struct outbox_queue *queue, struct outbox_op *op, enum op_state to,
+                    const struct op_move_facts *facts)
+{
+    static const struct op_move_facts none;
     struct sink_counters *counters = &queue->counters;
 
     assert(legal_moves[op->state][to]);
@@ -43,9 +85,11 @@ void outbox_op_move(struct outbox_queue *queue, struct outbox_op *op, enum op_st
         break;
     case OP_PENDING:
     case OP_INTENT:
+    case OP_MADE:
     case OP_STATE_COUNT:
         break;
     }
+    return tell(queue, op, facts != NULL ? facts : &none);
 }
 
 static uint64_t incident_bytes(const struct incident *inc)

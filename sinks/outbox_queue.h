@@ -8,6 +8,8 @@
  *   outbox_dead.c    ops that were given up: kept for a person, sent again on demand
  *   outbox_waiting.c what of an incident is still to be sent, for a person
  *   outbox_retry.c   what the end of an attempt means for its op (O5, O6)
+ *   outbox_ticket.c  the steps of an op at a ticketing system, and references to tickets (D3)
+ *   outbox_resume.c  ops as a former process left them
  *   outbox_core.c    sending, answers, and the functions of outbox_core.h
  *
  * Nothing else includes this header. Thread: as outbox_core.h.
@@ -42,7 +44,17 @@ struct outbox_op {
     uint32_t failures; /* attempts that count for the back-off */
     enum op_state state;
     bool is_begun;  /* a byte of it may have left */
-    bool is_repeat; /* class C and D: sent again after an uncertain attempt */
+    bool may_exist; /* an attempt without a clear answer may have been taken */
+    bool is_notice; /* a self-alert: nobody is told of its moves */
+
+    /* At a ticketing system only. */
+    bool is_absent;   /* the last look-up showed no ticket, at absent_ns */
+    bool wants_find;  /* a look-up is the next step */
+    bool was_refused; /* with a 4xx, after which one look-up decides (O6) */
+    uint64_t absent_ns;
+    uint64_t doubt_ns; /* end of the first attempt that may have made a ticket */
+    uint8_t looks;     /* look-ups after a creation that did not show it */
+
     enum op_account account;
     struct outbox_dead *dead; /* owned; not NULL while it is kept as a dead one */
 };
@@ -57,8 +69,15 @@ struct outbox_dead {
     char error[sizeof(((struct sink_counters *)NULL)->last_error)];
 };
 
-/* IDLE: no ops but dead ones. */
-enum chain_place { CHAIN_READY, CHAIN_WAITING, CHAIN_IN_FLIGHT, CHAIN_IDLE };
+/* GATED: its intent is not durable yet; counts as in flight. IDLE: no ops but dead ones. */
+enum chain_place { CHAIN_READY, CHAIN_WAITING, CHAIN_GATED, CHAIN_IN_FLIGHT, CHAIN_IDLE };
+
+/* Why a chain waits, and so what may end it early. */
+enum chain_wait {
+    WAIT_FAILED, /* for a sink that did not take it: ends when the sink answers again */
+    WAIT_TOLD,   /* the sink said when to come back */
+    WAIT_SETTLE, /* for what a look-up will show */
+};
 
 /* The ops of one incident for one sink, in order. */
 struct outbox_chain {
@@ -69,11 +88,18 @@ struct outbox_chain {
     struct outbox_op *dead_first, *dead_last; /* kept; numbers below that of `first` */
     enum chain_place place;
     uint32_t last_number;
-    uint32_t done_number;           /* highest number that is done (O8) */
-    size_t heap_index;              /* while waiting */
-    uint64_t due_ns;                /* while waiting */
-    bool was_told;                  /* the sink said when to come back */
-    struct outbox_attempt *attempt; /* owned, while in flight */
+    uint32_t done_number;            /* highest number that is done (O8) */
+    size_t heap_index;               /* while waiting */
+    uint64_t due_ns;                 /* while waiting */
+    enum chain_wait wait;            /* while waiting */
+    struct outbox_queue *gate_queue; /* while gated */
+    struct outbox_attempt *attempt;  /* owned, while in flight */
+
+    /* At a ticketing system only. */
+    struct sink_remote remote; /* the incident's ticket */
+    struct sink_found *twins;  /* owned: found[1...] are to be closed */
+    struct outbox_queue *ref_queue;
+    struct outbox_chain *ref_older, *ref_newer; /* of all that know a ticket */
 };
 
 /* Self-alerts that may wait for one sink. More are not made until it has taken some: what
@@ -130,6 +156,9 @@ struct outbox_core {
     size_t dead_count;                 /* of ACCOUNT_DEAD, and their bytes */
     uint64_t dead_bytes;
     struct outbox_op *dead_oldest, *dead_newest; /* kept */
+    size_t ref_count, refs_max;
+    struct outbox_chain *ref_oldest, *ref_newest;
+    size_t resumed_max;
     size_t waiting;
     size_t in_flight;
     size_t queue_count;
@@ -140,13 +169,25 @@ struct outbox_core {
 struct outbox_attempt {
     struct outbox_queue *queue;
     struct outbox_chain *chain;
+    enum sink_step step;
     struct sink_request request;
 };
 
 /* All that can wait at once. */
 static inline size_t outbox_core_ops_max(const struct outbox_core *core)
 {
-    return core->ops_max + core->dead_max + NOTICES_MAX * core->queue_count;
+    return core->ops_max + core->resumed_max + core->dead_max + NOTICES_MAX * core->queue_count;
+}
+
+static inline const struct sink_class_rules *outbox_rules(const struct outbox_queue *queue)
+{
+    return &sink_classes[sink_class_of(queue->sink)];
+}
+
+/* Under way, or about to be: nothing may go before it. */
+static inline bool outbox_chain_is_busy(const struct outbox_chain *chain)
+{
+    return chain->place == CHAIN_IN_FLIGHT || chain->place == CHAIN_GATED;
 }
 
 static inline uint64_t outbox_later_of(uint64_t a, uint64_t b)
@@ -156,8 +197,17 @@ static inline uint64_t outbox_later_of(uint64_t a, uint64_t b)
 
 /* ---- outbox_op.c ---- */
 
-/* The only place where an op changes its state. */
-void outbox_op_move(struct outbox_queue *queue, struct outbox_op *op, enum op_state to);
+/* What is told of a move beside the op itself. */
+struct op_move_facts {
+    const struct sink_remote *remote; /* NULL: none is known */
+    uint64_t delay_ns;                /* of RETRY and MADE: until the next attempt */
+    const char *cause;                /* of DEAD */
+    void *gate;                       /* of INTENT */
+};
+
+/* The only place where an op changes its state. Returns whether it waits for its gate. */
+bool outbox_op_move(struct outbox_queue *queue, struct outbox_op *op, enum op_state to,
+                    const struct op_move_facts *facts);
 /* Lets go of an op that has reached its last state and is in no chain. */
 void outbox_op_finish(struct outbox_queue *queue, struct outbox_op *op);
 /* Time on which ops grow old: the clock without the times of hold. */
@@ -177,8 +227,11 @@ void outbox_chain_remove(struct outbox_queue *queue, struct outbox_chain *chain)
 void outbox_chain_advance(struct outbox_queue *queue, struct outbox_chain *chain);
 /* The next place of a chain that stands in none: ready, idle or gone. */
 void outbox_chain_rest(struct outbox_queue *queue, struct outbox_chain *chain);
-/* The first op of a waiting chain may be tried again. */
+/* The first op of a waiting chain may be tried again; of one that was just taken out, too. */
 void outbox_chain_wake(struct outbox_queue *queue, struct outbox_chain *chain);
+void outbox_chain_awaken(struct outbox_queue *queue, struct outbox_chain *chain);
+/* Makes zeroed `room`, which it takes, the chain of an incident that has none. */
+void outbox_chain_add(struct outbox_queue *queue, struct id128 incident, struct outbox_chain *room);
 /* Frees the chain with its ops, for the end of the core. */
 void outbox_chain_destroy(struct outbox_chain *chain);
 /* The two places where a chain that is not in flight stands. Notices are ready before all
@@ -225,15 +278,37 @@ void outbox_dead_overtake(struct outbox_queue *queue, struct outbox_chain *chain
 /* Acts on what became of the attempt at the first op of `chain`, which stands in no
  * place and may be gone afterwards. */
 void outbox_chain_settle(struct outbox_queue *queue, struct outbox_chain *chain,
-                         const struct transport_answer *answer);
-/* Puts the chain among the waiting ones. `told_ns`: what the sink asked for, 0 for
- * nothing. Too old: dead instead. */
-void outbox_op_retry(struct outbox_queue *queue, struct outbox_chain *chain, uint64_t told_ns,
-                     uint64_t now_ns);
+                         enum sink_step step, const struct transport_answer *answer);
+/* Puts the chain among the waiting ones: until the sink asked for, or as `wait` says, at least
+ * `least_ns`; 0: as failures in a row have it. Too old: dead instead. */
+void outbox_op_retry(struct outbox_queue *queue, struct outbox_chain *chain, enum chain_wait wait,
+                     uint64_t least_ns, uint64_t now_ns);
+/* The first op is done; the next one becomes ready. As outbox_chain_advance(). */
+void outbox_op_deliver(struct outbox_queue *queue, struct outbox_chain *chain);
 /* Keeps the sentence as the sink's last error; `why` is redacted in place. */
 void outbox_queue_blame(struct outbox_queue *queue, struct error *why);
 /* O5 for ops that a closed gate keeps from being tried at all. */
 void outbox_queue_expire(struct outbox_queue *queue, uint64_t now_ns);
+
+/* ---- outbox_ticket.c ---- */
+
+/* What the next attempt at the first op of the chain is for. */
+enum sink_step outbox_step_next(const struct outbox_queue *queue, struct outbox_chain *chain,
+                                uint64_t now_ns);
+/* The step was taken, and showed these tickets: the op is done, or comes to its next step. */
+void outbox_step_taken(struct outbox_queue *queue, struct outbox_chain *chain, enum sink_step step,
+                       const struct sink_found *found, uint64_t now_ns);
+/* The step was refused for good. */
+void outbox_step_refused(struct outbox_queue *queue, struct outbox_chain *chain,
+                         enum sink_step step, uint64_t now_ns);
+/* A creation may have made a ticket, says an answer that is none. Returns how long it is left
+ * alone before it is looked up; 0: it is sent again as it is. */
+uint64_t outbox_step_doubted(const struct outbox_queue *queue, struct outbox_op *op,
+                             uint64_t now_ns);
+/* The chain knows its ticket; beyond the bound the one that was learnt first is forgotten. */
+void outbox_ref_keep(struct outbox_queue *queue, struct outbox_chain *chain,
+                     const struct sink_remote *remote);
+void outbox_ref_drop(struct outbox_queue *queue, struct outbox_chain *chain);
 
 /* ---- outbox_core.c ---- */
 

@@ -20,6 +20,16 @@ static const char *gate_words(const struct outbox_queue *queue, uint64_t now_ns)
     return outbox_gate_due_ns(queue) > now_ns ? "its rate budget, or attempts under way" : NULL;
 }
 
+static const char *wait_words(const struct outbox_chain *chain)
+{
+    if (chain->wait == WAIT_TOLD)
+        return "the sink said when to come back";
+    if (chain->wait == WAIT_FAILED)
+        return "it failed and is tried again";
+    return chain->first->state == OP_MADE ? "its ticket is made, and is looked up once more"
+                                          : "its ticket may have been made: it is looked up";
+}
+
 static uint64_t delay_ms(uint64_t due_ns, uint64_t now_ns)
 {
     return due_ns > now_ns ? (due_ns - now_ns + MS_NS - 1) / MS_NS : 0;
@@ -36,6 +46,8 @@ static void fill(const struct outbox_queue *queue, const struct outbox_chain *ch
                                        .attempts = op->attempts};
     if (op != chain->first) {
         row->reason = "an earlier change of the incident goes first";
+    } else if (chain->place == CHAIN_GATED) {
+        row->reason = "it is written down before it leaves";
     } else if (chain->place == CHAIN_IN_FLIGHT) {
         row->reason = "it is on its way: an answer is awaited";
     } else if (gate != NULL) {
@@ -43,8 +55,7 @@ static void fill(const struct outbox_queue *queue, const struct outbox_chain *ch
         row->reason = gate;
         row->delay_ms = due_ns != UINT64_MAX ? delay_ms(due_ns, now_ns) : 0;
     } else if (chain->place == CHAIN_WAITING) {
-        row->reason =
-            chain->was_told ? "the sink said when to come back" : "it failed and is tried again";
+        row->reason = wait_words(chain);
         row->delay_ms = delay_ms(chain->due_ns, now_ns);
     } else {
         row->reason = "it is its turn";

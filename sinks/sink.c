@@ -12,7 +12,8 @@
 #include "rules/nearest.h"
 #include "sinks/sink_options.h"
 
-const struct sink_type *const sink_types[] = {&sink_pagerduty, &sink_webhook};
+const struct sink_type *const sink_types[] = {&sink_pagerduty, &sink_servicenow, &sink_webhook,
+                                              &sink_zendesk};
 const size_t sink_type_count = sizeof(sink_types) / sizeof(sink_types[0]);
 
 /* It stands in each line of the incident log and in labels of metrics. */
@@ -125,6 +126,7 @@ int sink_config_check(const struct sink_config *config, struct error *err)
         sink_destroy(sink);
     return rc;
 }
+
 /* Bytes at the end of `text` with which `secret` begins: a text that was cut. */
 static size_t cut_secret_bytes(const char *text, const char *secret)
 {
@@ -153,6 +155,33 @@ void sink_redact(const struct sink *sink, char *text)
             memcpy(text + strlen(text) - bytes, "***", 4);
     }
 }
+
+static bool is_older(const struct sink_ticket *a, const struct sink_ticket *b)
+{
+    size_t a_bytes = strlen(a->remote.ref), b_bytes = strlen(b->remote.ref);
+    int order = strcmp(a->created, b->created);
+
+    if (order == 0) /* numbers sort by length first */
+        order = a_bytes != b_bytes ? (a_bytes < b_bytes ? -1 : 1)
+                                   : strcmp(a->remote.ref, b->remote.ref);
+    return order < 0;
+}
+
+void sink_found_add(struct sink_found *found, const struct sink_ticket *ticket)
+{
+    size_t at = found->count;
+
+    while (at > 0 && is_older(ticket, &found->ticket[at - 1]))
+        at--;
+    if (at == SINK_FOUND_MAX)
+        return;
+    if (found->count < SINK_FOUND_MAX)
+        found->count++;
+    memmove(&found->ticket[at + 1], &found->ticket[at],
+            (found->count - at - 1) * sizeof(found->ticket[0]));
+    found->ticket[at] = *ticket;
+}
+
 int sink_request_add_header(struct sink_request *request, const char *format, ...)
 {
     va_list args;
@@ -175,5 +204,6 @@ void sink_request_release(struct sink_request *request)
     for (size_t i = 0; i < request->header_count; i++)
         free(request->headers[i]);
     free(request->body);
+    free(request->own_url);
     memset(request, 0, sizeof(*request));
 }

@@ -6,11 +6,10 @@
  * contain. Queueing, order, retries and budgets are the outbox's and the same
  * for all types.
  *
- * Classes say what makes a repeated request harmless:
- *   A  the sink folds repeats of our key          (retry freely)
- *   B  the sink honours a request key on creation (retry freely with that key)
- *   C  we can search before we create
- *   D  nothing: a repeat is marked as a possible one and counted
+ * An op at a paging service is one request. An op at a ticketing system is done in steps, each
+ * a request of its own: look up, create, change, close a twin. Which step comes when is the
+ * outbox's affair and follows from the class of the sink (sinks/sink_class.h); a type says how a
+ * step looks as a request and what an answer to it says.
  *
  * Secrets: text options may be `env:NAME` or `file:/path`. What was read that
  * way, and every option of kind OPT_SECRET, is replaced by *** in all sentences.
@@ -24,9 +23,8 @@
 #include "base/error.h"
 #include "base/incident.h"
 #include "sinks/outbox.h"
+#include "sinks/sink_class.h"
 #include "sinks/transport.h"
-
-enum sink_class { SINK_CLASS_A, SINK_CLASS_B, SINK_CLASS_C, SINK_CLASS_D };
 
 /* What an answer means for the op (semantics O6). */
 enum sink_verdict {
@@ -76,7 +74,38 @@ struct sink_settings {
     const char *client_key_password;
     bool fold_resolved;
     bool self_alerts;
+    /* Of ticketing systems; rows of their types' own options. */
+    uint32_t settle_ms;   /* D3: so long may a look-up be behind */
+    uint32_t key_minutes; /* so long is a request key surely remembered; class B */
 };
+
+/* What one request is for. */
+enum sink_step {
+    SINK_STEP_SEND,   /* the op itself; the only step of types that have no tickets */
+    SINK_STEP_FIND,   /* which tickets carry our key? Changes nothing */
+    SINK_STEP_CREATE, /* a new ticket, with our key in it */
+    SINK_STEP_CHANGE, /* of the ticket that is known: an update, an ack or a resolve */
+    SINK_STEP_TWIN,   /* a second ticket with our key is linked to the first, and closed */
+    SINK_STEP_COUNT
+};
+
+/* A ticket with our key, as a look-up or a creation shows it. */
+struct sink_ticket {
+    struct sink_remote remote;
+    char created[32]; /* as text that sorts by time */
+    bool is_open;
+};
+
+/* The tickets of one answer, the oldest first: each owner of an incident keeps the same one. */
+enum { SINK_FOUND_MAX = 8 };
+
+struct sink_found {
+    size_t count;
+    struct sink_ticket ticket[SINK_FOUND_MAX];
+};
+
+/* Puts the ticket into its place; the youngest falls out when there are too many. */
+void sink_found_add(struct sink_found *found, const struct sink_ticket *ticket);
 
 struct sink;
 
@@ -86,14 +115,19 @@ struct sink_attempt {
     uint32_t number;      /* of this attempt, from 1 */
     bool possible_repeat; /* class D: an earlier attempt may have been taken */
     int64_t wall_ms;      /* now, for signatures */
+    enum sink_step step;
+    const struct sink_remote *remote; /* of CHANGE the ticket, of TWIN the one that is kept */
+    const struct sink_remote *twin;   /* of TWIN: the one to close */
 };
 
 enum { SINK_HEADERS_MAX = 40, SINK_CUSTOM_HEADERS_MAX = 16 };
 
 /* A request under construction. */
 struct sink_request {
-    const char *url; /* borrowed from the sink */
-    char *body;      /* owned */
+    const char *url;    /* borrowed from the sink, or own_url */
+    char *own_url;      /* owned */
+    const char *method; /* a literal; NULL: POST */
+    char *body;         /* owned; NULL: none */
     size_t body_bytes;
     char *headers[SINK_HEADERS_MAX]; /* owned, "Name: value" */
     size_t header_count;
@@ -115,6 +149,11 @@ struct sink_type {
      * that with a sentence. NULL: the status alone decides. */
     enum sink_verdict (*judge)(const struct sink *sink, const struct transport_answer *answer,
                                enum sink_verdict by_status, struct error *err);
+    /* The same for a type of tickets, whose judge is NULL: says as well which tickets of the
+     * incident an answer in 2xx shows; after SINK_STEP_CREATE exactly one. */
+    enum sink_verdict (*read)(const struct sink *sink, enum sink_step step, struct id128 incident,
+                              const struct transport_answer *answer, enum sink_verdict by_status,
+                              struct sink_found *out, struct error *err);
 };
 
 struct sink_header {
@@ -129,6 +168,7 @@ struct sink {
     struct sink_header headers[SINK_CUSTOM_HEADERS_MAX];
     size_t header_count;
     bool is_resolved; /* false: made for a check, env: and file: were not read */
+    uint64_t given;   /* bit i: the type's option i stands in the configuration */
 
     char **texts; /* owns every string of the settings */
     size_t text_count;
@@ -158,6 +198,19 @@ static inline enum sink_class sink_class_of(const struct sink *sink)
     return sink->type->class_of(sink->settings);
 }
 
+static inline bool sink_has_tickets(const struct sink *sink)
+{
+    return sink->type->read != NULL;
+}
+
+/* The step that tells the op itself, once what it needs to know is known. */
+static inline enum sink_step sink_step_of(const struct sink *sink, enum op_kind kind)
+{
+    if (!sink_has_tickets(sink))
+        return SINK_STEP_SEND;
+    return kind == OP_OPEN ? SINK_STEP_CREATE : SINK_STEP_CHANGE;
+}
+
 /* Overwrites every secret of the sink that occurs in `text` with ***. */
 void sink_redact(const struct sink *sink, char *text);
 
@@ -168,6 +221,8 @@ void sink_request_release(struct sink_request *request);
 
 /* The rows of sink_types[], one file each. */
 extern const struct sink_type sink_pagerduty;
+extern const struct sink_type sink_servicenow;
 extern const struct sink_type sink_webhook;
+extern const struct sink_type sink_zendesk;
 
 #endif

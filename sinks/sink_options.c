@@ -458,6 +458,9 @@ int sink_options_read(struct sink *sink, const struct sink_config *config, struc
     const struct sink_type *type = sink->type;
     int rc = read_given(sink, config, err);
 
+    for (size_t i = 0; i < type->option_count && i < 64; i++)
+        if (is_given(config, type->options[i].name))
+            sink->given |= UINT64_C(1) << i;
     if (rc == 0)
         rc = read_defaults(sink, config, sink_common_options, sink_common_option_count, err);
     if (rc == 0)

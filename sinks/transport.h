@@ -32,7 +32,7 @@ enum transport_result {
 };
 
 struct transport_request {
-    const char *method;
+    const char *method; /* "GET" carries no body */
     const char *url;
     const char *const *headers; /* "Name: value" */
     size_t header_count;

@@ -267,9 +267,13 @@ static CURLcode set_request(struct exchange *ex, const struct transport_request 
 #define SET(option, value) (rc = rc == CURLE_OK ? curl_easy_setopt(easy, option, value) : rc)
     SET(CURLOPT_URL, request->url);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
-    SET(CURLOPT_CUSTOMREQUEST, request->method);
-    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
-    SET(CURLOPT_POSTFIELDS, request->body); /* borrowed until done */
+    if (strcmp(request->method, "GET") == 0) {
+        SET(CURLOPT_HTTPGET, 1L);
+    } else {
+        SET(CURLOPT_CUSTOMREQUEST, request->method);
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
+        SET(CURLOPT_POSTFIELDS, request->body); /* borrowed until done */
+    }
     SET(CURLOPT_HTTPHEADER, ex->headers);
     SET(CURLOPT_USERAGENT, "tocsin/" TOCSIN_VERSION);
     SET(CURLOPT_FOLLOWLOCATION, 0L);

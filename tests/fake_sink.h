@@ -95,6 +95,8 @@ static inline size_t fake_read_request(struct fake_sink *fake, int fd, char *to,
             size_t body = strtoul(length + 18, NULL, 10);
             want = (size_t)(end - to) + 4 + (half_body ? body / 2 : body);
             assert(want < FAKE_REQUEST_BYTES);
+        } else if (end != NULL && strncmp(to, "GET ", 4) == 0) {
+            want = (size_t)(end - to) + 4;
         }
     }
     return used;

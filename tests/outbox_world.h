@@ -23,7 +23,8 @@ static uint64_t finished_ops, finished_bytes, changes;
 
 enum { OPS_MAX = 100000, DEAD_MAX = 1000 };
 
-static struct outbox_bounds bounds = {OPS_MAX, UINT64_C(1) << 40, DEAD_MAX, UINT64_C(1) << 30};
+static struct outbox_bounds bounds = {OPS_MAX, UINT64_C(1) << 40, DEAD_MAX, UINT64_C(1) << 30, 0,
+                                      0};
 
 static inline void on_finished(void *self, uint64_t bytes)
 {
@@ -44,7 +45,7 @@ static bool two_is_told;
 /* Two webhook sinks, "one" with the extra options, "two" plain. Rates unlimited. */
 static inline void begin_world(const char *const extra[][2], size_t extra_count)
 {
-    const struct outbox_core_hooks hooks = {NULL, on_finished, on_changed};
+    const struct outbox_core_hooks hooks = {NULL, on_finished, on_changed, NULL};
     struct sink_config one = {.name = "one", .type = "webhook"};
     struct sink_config two = {.name = "two", .type = "webhook"};
     struct error err = {""};

@@ -227,7 +227,7 @@ static void every_mistake_is_told_with_its_place(void **state)
          "t.yaml:1:16: sinks[].name: must not be empty\n"
          "    sinks: [{name: '', type: webhook}]\n                   ^~"},
         {"sinks:\n  - name: a\n    type: slack\n",
-         "t.yaml:3:11: sink a: unknown type \"slack\"; there are: pagerduty, webhook\n"
+         "t.yaml:3:11: sink a: unknown type \"slack\"; there are: pagerduty, servicenow, webhook, zendesk\n"
          "        type: slack\n              ^~~~~"},
         {"sinks:\n  - name: a\n    type: pagerduty\n    options: {routing_key: abc}\n",
          "t.yaml:4:28: sink a: option \"routing_key\": has 3 characters and must have 32\n"

@@ -451,6 +451,142 @@ static void a_broken_configuration_starts_nothing(void **state)
     assert_non_null(strstr(err.text, "sink b: unknown type \"pager\""));
 }
 
+/* ---- tickets, and the doors of the journal ---- */
+
+#define SYS_ID "00000000000000000000000000000001"
+#define JSON(status, bytes, body) "HTTP/1.1 " status "\r\nContent-Length: " bytes "\r\n\r\n" body
+#define RECORD                                                                                     \
+    "{\"sys_id\":\"" SYS_ID "\",\"number\":\"INC1\",\"state\":\"1\","                              \
+    "\"correlation_id\":\"0123456789abcdef0000000000000007\"}"
+
+/* What is told of moves; kept until the test opens its gate. */
+static pthread_mutex_t told_lock = PTHREAD_MUTEX_INITIALIZER;
+static void *told_gate;
+static enum op_state told_last;
+static size_t told_count;
+
+static bool on_moved(void *self, const struct outbox_move *move)
+{
+    (void)self;
+    pthread_mutex_lock(&told_lock);
+    told_count++;
+    told_last = move->state;
+    if (move->gate != NULL)
+        told_gate = move->gate;
+    pthread_mutex_unlock(&told_lock);
+    return move->gate != NULL;
+}
+
+/* Waits for the next gate, and opens it. */
+static void open_next_gate(struct outbox *outbox)
+{
+    uint64_t deadline_ns = host_mono_ns() + DEADLINE_S * UINT64_C(1000000000);
+    void *gate = NULL;
+
+    while (gate == NULL && !is_past(deadline_ns)) {
+        pthread_mutex_lock(&told_lock);
+        gate = told_gate;
+        told_gate = NULL;
+        pthread_mutex_unlock(&told_lock);
+    }
+    assert_non_null(gate);
+    outbox_permit(outbox, gate);
+}
+
+static struct outbox *open_servicenow(struct outbox_resumed *resumed, size_t count)
+{
+    static char base[64];
+    struct sink_config config = {
+        .name = "snow",
+        .type = "servicenow",
+        .option = {{"url", base}, {"user", "tocsin"}, {"password", "x"}, {"settle_ms", "100"}},
+        .option_count = 4};
+    struct outbox_config outbox_config = {.sinks = &config,
+                                          .sink_count = 1,
+                                          .moved = on_moved,
+                                          .resumed = resumed,
+                                          .resumed_count = count};
+    struct outbox *outbox = NULL;
+    struct error err = {""};
+
+    snprintf(base, sizeof(base), "http://127.0.0.1:%u", fake.port);
+    told_gate = NULL;
+    told_count = 0;
+    if (outbox_create(&outbox_config, &outbox, &err) != 0)
+        fail_msg("%s", err.text);
+    return outbox;
+}
+
+static void assert_request(size_t index, const char *line)
+{
+    if (strncmp(fake.requests[index], line, strlen(line)) != 0)
+        fail_msg("request %zu is %.120s", index, fake.requests[index]);
+}
+
+static void a_ticket_is_looked_up_made_looked_up_and_changed(void **state)
+{
+    static const struct fake_step steps[] = {
+        {FAKE_ANSWER_CLOSE, JSON("200 OK", "13", "{\"result\":[]}")},
+        {FAKE_HANG_UP, NULL}, /* 200 then lost */
+        {FAKE_ANSWER_CLOSE, JSON("200 OK", "138", "{\"result\":[" RECORD "]}")},
+        {FAKE_ANSWER_CLOSE, JSON("200 OK", "136", "{\"result\":" RECORD "}")},
+    };
+    struct outbox *outbox;
+    struct sink_counters c;
+
+    (void)state;
+    start(steps, 4);
+    outbox = open_servicenow(NULL, 0);
+    submit(outbox, 7, 1, OP_OPEN, 0);
+    open_next_gate(outbox);
+    wait_requests(&fake, 3);
+    submit(outbox, 7, 2, OP_RESOLVE, 0);
+    open_next_gate(outbox);
+    wait_requests(&fake, 4);
+    c = wait_delivered(outbox);
+    assert_int_equal(c.done, 2);
+    assert_int_equal(c.uncertain, 1);
+    assert_int_equal(outbox_destroy(outbox, 1000), 0);
+    assert_request(0,
+                   "GET /api/now/table/incident?sysparm_query=correlation_id%3D0123456789abcdef");
+    assert_request(1, "POST /api/now/table/incident HTTP/1.1\r\n");
+    assert_request(2, "GET /api/now/table/incident?");
+    assert_request(3, "PATCH /api/now/table/incident/" SYS_ID " HTTP/1.1\r\n");
+    assert_null(strcasestr(fake.requests[0], "Content-Length"));
+    assert_non_null(strstr(fake.requests[0], "Authorization: Basic dG9jc2luOng=\r\n"));
+    assert_non_null(strstr(fake.requests[3], "\"state\":\"6\""));
+    fake_stop(&fake);
+}
+
+static void O1_ops_of_a_former_process_go_on_and_count(void **state)
+{
+    static const struct fake_step steps[] = {
+        {FAKE_ANSWER, JSON("200 OK", "136", "{\"result\":" RECORD "}")},
+    };
+    struct outbox_resumed left[2] = {
+        {.state = OP_DONE, .op = {.number = 1}, .remote = {SYS_ID, "INC1"}},
+        {.state = OP_PENDING, .op = fixture_op(7, 2, OP_RESOLVE, 0)},
+    };
+    struct outbox *outbox;
+    struct sink_counters c;
+
+    (void)state;
+    left[0].incident = left[1].incident = left[1].op.incident->id;
+    start(steps, 1);
+    outbox = open_servicenow(left, 2);
+    assert_true(outbox_fill(outbox) > 0);
+    open_next_gate(outbox);
+    c = wait_delivered(outbox);
+    assert_int_equal(c.ops, 1);
+    assert_int_equal(c.done, 1);
+    assert_true(outbox_fill(outbox) == 0);
+    assert_int_equal(outbox_destroy(outbox, 1000), 0);
+    assert_int_equal(told_count, 2);
+    assert_int_equal(told_last, OP_DONE);
+    assert_request(0, "PATCH /api/now/table/incident/" SYS_ID " HTTP/1.1\r\n");
+    fake_stop(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -468,6 +604,8 @@ int main(void)
         cmocka_unit_test(a_stop_tries_once_more_what_a_sink_that_was_down_did_not_take),
         cmocka_unit_test(a_server_that_cannot_be_trusted_gets_nothing),
         cmocka_unit_test(a_broken_configuration_starts_nothing),
+        cmocka_unit_test(a_ticket_is_looked_up_made_looked_up_and_changed),
+        cmocka_unit_test(O1_ops_of_a_former_process_go_on_and_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

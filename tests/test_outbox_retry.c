@@ -270,7 +270,7 @@ static void O6_a_2xx_without_the_expected_body_is_not_delivered(void **state)
 
 static void a_2xx_of_pagerduty_counts_only_with_its_own_words(void **state)
 {
-    const struct outbox_core_hooks hooks = {NULL, on_finished, on_changed};
+    const struct outbox_core_hooks hooks = {NULL, on_finished, on_changed, NULL};
     struct sink_config config = {.name = "pd", .type = "pagerduty"};
     struct error err = {""};
 

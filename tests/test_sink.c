@@ -72,12 +72,15 @@ static void every_default_is_valid(void **state)
 {
     /* The required options given, all others at their defaults. */
     static const struct pair pd[] = {{"routing_key", KEY32}}, hook[] = {{"url", "http://a/"}};
-    struct sink_config configs[] = {config_of("pagerduty", pd, 1), config_of("webhook", hook, 1)};
+    static const struct pair desk[] = {{"url", "http://a/"}, {"token", "1234"}};
+    struct sink_config configs[] = {config_of("pagerduty", pd, 1), config_of("webhook", hook, 1),
+                                    config_of("servicenow", desk, 2),
+                                    config_of("zendesk", desk, 2)};
     struct error err = {""};
 
     (void)state;
-    assert_int_equal(sink_type_count, 2);
-    for (size_t i = 0; i < 2; i++) {
+    assert_int_equal(sink_type_count, 4);
+    for (size_t i = 0; i < 4; i++) {
         assert_int_equal(sink_config_check(&configs[i], &err), 0);
         assert_string_equal(err.text, "");
     }
@@ -109,7 +112,10 @@ static void wrong_configurations_get_one_clear_sentence(void **state)
         size_t count;
         const char *says[3];
     } rows[] = {
-        {"pagerdutty", {{0}}, 0, {"sink s: unknown type \"pagerdutty\"", "pagerduty, webhook"}},
+        {"pagerdutty",
+         {{0}},
+         0,
+         {"sink s: unknown type \"pagerdutty\"", "pagerduty, servicenow, webhook, zendesk"}},
         {"pagerduty", {{0}}, 0, {"option \"routing_key\" is missing", "Integration key"}},
         {"pagerduty", {{"routing_key", "short"}}, 1, {"routing_key", "5 characters", "32"}},
         {"pagerduty",
@@ -185,6 +191,46 @@ static void wrong_configurations_get_one_clear_sentence(void **state)
          3,
          {"option \"timestamp_header\"", "\"x-sign\" is the signature_header already"}},
         {"pagerduty", {{"routing_key", KEY32}, {"header.X", "y"}}, 2, {"unknown option"}},
+        {"servicenow",
+         {{"url", "http://a/"}},
+         1,
+         {"needs one of: \"user\" and \"password\", \"token\", \"api_key\""}},
+        {"servicenow",
+         {{"url", "http://a/"}, {"user", "u"}},
+         2,
+         {"option \"user\": is given without \"password\""}},
+        {"servicenow",
+         {{"url", "http://a/"}, {"password", "env:P"}},
+         2,
+         {"option \"password\": is given without \"user\""}},
+        {"servicenow",
+         {{"url", "http://a/"}, {"token", "env:T"}, {"api_key", "env:K"}},
+         3,
+         {"needs one of", "it has several"}},
+        {"servicenow",
+         {{"url", "http://a/"}, {"token", "env:T"}, {"table", "x/../y"}},
+         3,
+         {"option \"table\": is no name of a table"}},
+        {"servicenow",
+         {{"url", "http://a/"}, {"token", "env:T"}, {"ack_state", "6"}},
+         3,
+         {"option \"ack_state\": must be below resolved_state"}},
+        {"servicenow",
+         {{"url", "http://a/"}, {"user", "u:v"}, {"password", "env:P"}},
+         3,
+         {"option \"user\": must not contain a colon"}},
+        {"zendesk",
+         {{"url", "http://a/"}},
+         1,
+         {"needs one of: \"user\" and \"api_token\", \"token\""}},
+        {"zendesk",
+         {{"url", "http://a/"}, {"api_token", "env:P"}},
+         2,
+         {"option \"api_token\": is given without \"user\""}},
+        {"zendesk",
+         {{"url", "http://a/"}, {"token", "env:T"}, {"key_minutes", "0"}},
+         3,
+         {"option \"key_minutes\"", "a number from 1 to 10080"}},
     };
 
     (void)state;

@@ -47,7 +47,7 @@ ends 64 "tocsin: unknown command 'tset'; did you mean 'test'?" tset
 ends 78 "there is no shipped rule pack 'storge'; did you mean \"storage\"?" check --rules storge
 ends 78 "there is no shipped rule pack 'folder'; what has this name here is written ./folder" check --rules folder
 ends 78 "there is no shipped rule pack 'xyzzy'; a file is written with its folder or ending, like ./xyzzy.yaml" check --rules xyzzy
-ends 78 'type.yaml:2:21: sink a: unknown type "pagerdut"; there are: pagerduty, webhook; did you mean "pagerduty"?' check --config type.yaml
+ends 78 'type.yaml:2:21: sink a: unknown type "pagerdut"; there are: pagerduty, servicenow, webhook, zendesk; did you mean "pagerduty"?' check --config type.yaml
 ends 78 'option.yaml:2:40: sink a: unknown option "urll"; a webhook sink has: url,' check --config option.yaml
 grep -q '; did you mean "url"?' err || fail "no nearest option: $(cat err)"
 ends 64 'tocsin whynot: there is no rule "donw"; did you mean "down"?' whynot --rules rules.yaml --rule donw host=a one.jsonl

@@ -1,0 +1,123 @@
+/*
+ * outbox_resume.c - ops as a former process left them (O1).
+ *
+ * An op that was on its way when the process died may have been taken: it is uncertain, and what
+ * that means goes by the class of its sink. A folds the repeat; B and C look it up, C only after
+ * the settle time, for the look-up may be behind; D sends it again and says so.
+ */
+#include "sinks/outbox_queue.h"
+
+#include <stdlib.h>
+#include "base/host.h"
+
+#define MS_NS UINT64_C(1000000)
+
+/* How far a time of the wall clock lies ahead. */
+static uint64_t ahead_ns(int64_t at_ms)
+{
+    int64_t now_ms = host_wall_ms();
+
+    return at_ms > now_ms ? (uint64_t)(at_ms - now_ms) * MS_NS : 0;
+}
+
+/* All that is left of a done op is its number and the ticket. */
+static bool know(struct outbox_core *core, const struct outbox_resumed *from)
+{
+    struct outbox_queue *queue = &core->queues[from->op.sink];
+    struct outbox_chain *chain = outbox_chain_find(queue, from->incident);
+
+    if (from->remote.ref[0] == '\0' || from->op.kind == OP_RESOLVE)
+        return true;
+    if (chain == NULL) {
+        chain = calloc(1, sizeof(*chain));
+        if (chain == NULL)
+            return false;
+        outbox_chain_add(queue, from->incident, chain);
+    }
+    outbox_ref_keep(queue, chain, &from->remote);
+    chain->done_number = chain->last_number = from->op.number;
+    return true;
+}
+
+/* The chain, which is ready, waits instead. */
+static void wait_until(struct outbox_queue *queue, struct outbox_chain *chain, enum op_state state,
+                       enum chain_wait wait, uint64_t delay_ns)
+{
+    outbox_ready_remove(queue, chain);
+    outbox_op_move(queue, chain->first, state,
+                   &(struct op_move_facts){.remote = &chain->remote, .delay_ns = delay_ns});
+    chain->due_ns = host_mono_ns() + delay_ns;
+    chain->wait = wait;
+    outbox_waiting_add(queue, chain);
+}
+
+static bool is_in_doubt(const struct outbox_resumed *from)
+{
+    return from->state == OP_INTENT || from->state == OP_UNCERTAIN ||
+           (from->state == OP_RETRY && from->may_exist);
+}
+
+/* Gives the op, the first of its chain and ready, the place that its state asks for. */
+static void put(struct outbox_queue *queue, struct outbox_chain *chain,
+                const struct outbox_resumed *from)
+{
+    struct outbox_op *op = chain->first;
+    uint64_t delay_ns = ahead_ns(from->not_before_ms), settle_ns = 0;
+
+    if (is_in_doubt(from)) {
+        if (from->state != OP_RETRY)
+            queue->counters.uncertain++;
+        if (sink_step_of(queue->sink, op->op.kind) == SINK_STEP_CREATE) {
+            settle_ns = outbox_step_doubted(queue, op, host_mono_ns());
+            op->wants_find = true; /* whether its key is still remembered nobody knows */
+        }
+        if (from->state != OP_RETRY)
+            delay_ns = settle_ns;
+        else if (settle_ns > 0)
+            delay_ns = outbox_later_of(delay_ns, settle_ns);
+        if (delay_ns > 0)
+            wait_until(queue, chain, OP_RETRY, settle_ns > 0 ? WAIT_SETTLE : WAIT_TOLD, delay_ns);
+    } else if (from->state == OP_RETRY && delay_ns > 0) {
+        wait_until(queue, chain, OP_RETRY, WAIT_TOLD, delay_ns);
+    } else if (from->state == OP_MADE) {
+        wait_until(queue, chain, OP_MADE, WAIT_SETTLE, delay_ns);
+    } else if (from->state == OP_DEAD) {
+        outbox_ready_remove(queue, chain);
+        outbox_op_kill(queue, chain, "given up by a former run");
+    }
+}
+
+bool outbox_core_resume(struct outbox_core *core, const struct outbox_resumed *from,
+                        uint64_t *bytes)
+{
+    struct outbox_queue *queue = &core->queues[from->op.sink];
+    struct outbox_chain *chain;
+    struct outbox_op *op;
+
+    *bytes = 0;
+    if (from->state == OP_DONE) {
+        incident_unref(from->op.incident);
+        return know(core, from);
+    }
+    op = outbox_op_create(&from->op);
+    if (op == NULL) {
+        incident_unref(from->op.incident);
+        return false;
+    }
+    *bytes = outbox_op_bytes(op);
+    op->may_exist = from->may_exist || is_in_doubt(from);
+    op->is_begun = from->state != OP_PENDING;
+    op->attempts = from->state != OP_PENDING;
+    outbox_core_take(core, op);
+    chain = outbox_chain_find(queue, from->incident);
+    if (chain == NULL) /* it went into another one, or both were folded */
+        return true;
+    if (from->since_ms > 0 && from->since_ms < host_wall_ms())
+        chain->last->since_ns -= (uint64_t)(host_wall_ms() - from->since_ms) * MS_NS;
+    if (from->remote.ref[0] != '\0')
+        outbox_ref_keep(queue, chain, &from->remote);
+    if (chain->first == chain->last && chain->first->op.number == from->op.number &&
+        chain->place == CHAIN_READY)
+        put(queue, chain, from);
+    return true;
+}
