@@ -47,6 +47,7 @@
 #include "correlate/key.h"
 #include "correlate/mute_stage.h"
 #include "correlate/rules_version.h"
+#include "correlate/step_size.h"
 #include "correlate/touch.h"
 #include "ingest/decoder.h"
 
@@ -55,7 +56,7 @@ enum {
     WORKERS_MAX = 64,
     PARTS_MAX = 4096,
     STEPS = 8,              /* in flight, a power of two */
-    STEP_EVENTS = 32 << 10, /* soft limit: a step is cut after the epoch that reaches it */
+    STEP_EVENTS = 32 << 10, /* most that step_size.events is */
     PHASES = 6,
     LOW_MARKS = 256,
     MARKS = 256, /* per worker, waiting for the sequencer */
@@ -194,6 +195,7 @@ struct step_end {
     uint64_t flapping;             /* alerts that flap */
     uint64_t untold;               /* all that was added to worker.untold, ever */
     uint64_t fullest;              /* most entries that a window ever held */
+    uint64_t touches;              /* ever made */
 };
 
 /* What bounds took of a rule and nobody was told of yet (correlate/bounds_tell.h). */
@@ -382,6 +384,7 @@ struct engine {
     bool tight;                          /* the round under way may be over a bound at its end */
     struct rules_version *stepped_rules; /* of the last step */
     struct key_room key_room;
+    struct step_size step_size;
     uint64_t gone_told; /* of the workers' step_end.untold */
     uint64_t draining;  /* a bounded step is under way: nothing is planned before it is done */
 

@@ -8,7 +8,6 @@
  * the end of the step in keys without touches comes from the lane's heap. The order
  * of the changes is restored by sorting them in stage I.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include "correlate/correlation.h"
 #include "correlate/listed_keys.h"
@@ -19,7 +18,7 @@ enum {
     PREFETCH_AHEAD = 8,
     STATE_AHEAD = 5,
     BODY_AHEAD = 2,
-    INDEX_BITS = 24,
+    INDEX_BITS = SORT_INDEX_BITS,
     RANK_BITS = 16,
     CLASS_BITS = 2
 };
@@ -201,6 +200,30 @@ static int touch_order(const void *a, const void *b)
     return order_compare(&(*x)->order, &(*y)->order);
 }
 
+/* What worker `w` made for this one. */
+static const struct touch_list *touches_of(const struct correlation *c, unsigned w)
+{
+    const struct worker *from = &c->worker->engine->workers[w];
+
+    return &from->touches_out[c->seq & (STEPS - 1)][c->worker->index];
+}
+
+/* More than the keys have numbers for, as of events that thousands of rules ask for. */
+static void touches_sort_many(struct correlation *c, size_t count)
+{
+    struct worker *worker = c->worker;
+    const struct touch **sorted;
+
+    worker->sort_scratch.count = 0;
+    vector_reserve(&worker->sort_scratch, count);
+    sorted = (const struct touch **)(void *)worker->sort_scratch.at;
+    count = 0;
+    for (unsigned w = 0; w < worker->engine->worker_count; w++)
+        for (size_t i = 0; i < touches_of(c, w)->count; i++)
+            sorted[count++] = &touches_of(c, w)->at[i];
+    qsort(sorted, count, sizeof(*sorted), touch_order);
+}
+
 /* Collects what all workers made for this one and puts it in order. */
 static size_t touches_collect(struct correlation *c)
 {
@@ -208,10 +231,16 @@ static size_t touches_collect(struct correlation *c)
     struct engine *engine = worker->engine;
     size_t count = 0;
 
+    for (unsigned w = 0; w < engine->worker_count; w++)
+        count += touches_of(c, w)->count;
+    if (count > engine->config.sort_max) {
+        touches_sort_many(c, count);
+        return count;
+    }
+    count = 0;
     worker->touches_in.count = worker->sort_key.count = 0;
     for (unsigned w = 0; w < engine->worker_count; w++) {
-        const struct touch_list *list =
-            &engine->workers[w].touches_out[c->seq & (STEPS - 1)][worker->index];
+        const struct touch_list *list = touches_of(c, w);
         vector_reserve(&worker->touches_in, list->count);
         vector_reserve(&worker->sort_key, list->count);
         for (size_t i = 0; i < list->count; i++) {
@@ -219,7 +248,6 @@ static size_t touches_collect(struct correlation *c)
             uint64_t time = (uint64_t)(touch->order.at_ms - c->step->from_ms);
             uint64_t order = (time << CLASS_BITS | touch->order.class) << RANK_BITS |
                              (touch->order.class == ORDER_EVENT ? touch->order.rank : 0u);
-            assert(count < (size_t)1 << INDEX_BITS);
             worker->touches_in.at[count] = touch;
             worker->sort_key.at[count] = order << INDEX_BITS | (uint64_t)count;
             count++;

@@ -10,11 +10,11 @@
  */
 #include "correlate/dedup_parts.h"
 
-#include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 #include "correlate/sort.h"
 
-enum { PREFETCH_AHEAD = 16, INDEX_BITS = 24, RANK_BITS = 16 };
+enum { PREFETCH_AHEAD = 16, INDEX_BITS = SORT_INDEX_BITS, RANK_BITS = 16 };
 
 /* --- words -------------------------------------------------------------------------  */
 
@@ -285,7 +285,33 @@ static bool needs_words(const struct dedup *d, const struct alert_slot *slot,
 
 /* --- the phase ------------------------------------------------------------------------- */
 
-/* Collects the worker's events of the step and sorts them by (et, partition, offset, sub). */
+/* By (et, partition, offset, sub); `step` knows the order of partitions. */
+static int event_order(const void *a, const void *b, void *step)
+{
+    const struct event *x = *(const struct event *const *)a, *y = *(const struct event *const *)b;
+    const uint16_t *rank = ((const struct step *)step)->rank;
+
+    if (x->et_ms != y->et_ms)
+        return x->et_ms < y->et_ms ? -1 : 1;
+    if (rank[x->part] != rank[y->part])
+        return rank[x->part] < rank[y->part] ? -1 : 1;
+    if (x->offset != y->offset)
+        return x->offset < y->offset ? -1 : 1;
+    return (x->sub > y->sub) - (x->sub < y->sub);
+}
+
+/* More than the keys have numbers for, as in a file whose records all have one time: the events
+ * themselves are put in order, and the keys are their places. */
+static void batch_sort_many(struct worker *worker, const struct step *step, size_t count)
+{
+    qsort_r(worker->batch.at, count, sizeof(*worker->batch.at), event_order,
+            (void *)(uintptr_t)step);
+    for (size_t i = 0; i < count; i++)
+        worker->sort_key.at[i] = i;
+}
+
+/* Collects the worker's events of the step and sorts them by (et, partition, offset, sub). Which
+ * of the batch comes i-th, the low bits of the i-th key say. */
 static size_t batch_collect(struct worker *worker, const struct step *step)
 {
     struct engine *engine = worker->engine;
@@ -314,7 +340,6 @@ static size_t batch_collect(struct worker *worker, const struct step *step)
                     }
                     uint64_t time = (uint64_t)(ev->et_ms - step->from_ms);
                     uint64_t rank = step->rank[ev->part];
-                    assert(count < (size_t)1 << INDEX_BITS);
                     worker->sort_key.at[count] =
                         (time << RANK_BITS | rank) << INDEX_BITS | (uint64_t)count;
                     worker->batch.at[count++] = ev;
@@ -322,6 +347,10 @@ static size_t batch_collect(struct worker *worker, const struct step *step)
                 }
             }
         }
+    }
+    if (count > engine->config.sort_max) {
+        batch_sort_many(worker, step, count);
+        return count;
     }
     worker->sort_scratch.count = 0;
     vector_reserve(&worker->sort_scratch, count);
@@ -335,7 +364,7 @@ static void batch_run(struct dedup *d, size_t count)
     struct alert_lane *lanes = worker->engine->alert_lanes;
     const struct event **batch = worker->batch.at;
     const uint64_t *key = worker->sort_key.at;
-    const uint64_t index_mask = ((uint64_t)1 << INDEX_BITS) - 1;
+    const uint64_t index_mask = count > d->config->sort_max ? UINT64_MAX : SORT_MAX - 1;
     const uint32_t expire = (uint32_t)d->config->expire_ms;
     const bool traced = d->trace != NULL, takes_all = d->rules->takes_all;
     const bool enriches = d->rules->enrich != NULL;
@@ -417,6 +446,7 @@ void dedup_tally_store(struct dedup *d)
     tally_add(&tally->dropped, d->dropped);
     tally_add(&tally->enrich_errors, d->enrich_errors);
     tally_add(&tally->touches, d->touches);
+    d->worker->so_far.touches += d->touches;
     tally_add(&tally->flap_folded, d->folded);
 }
 

@@ -14,6 +14,7 @@
 #include "correlate/correlation.h"
 #include "correlate/mark.h"
 #include "correlate/rules_retire.h"
+#include "correlate/sort.h"
 #include "rules/mute.h"
 
 /* A thread that waits for another's phase yields this often before it sleeps; more would
@@ -35,6 +36,8 @@ void engine_config_init(struct engine_config *config)
         .seal_ms = 10,
         .take_max = 512,
         .bins_bytes_max = (uint64_t)64 << 20,
+        .step_touches = 1 << 20,
+        .sort_max = SORT_MAX,
         .alerts_max = 1000000,
         .expire_ms = 5 * 60 * 1000,
         .flap_window_ms = 10 * 60 * 1000,
@@ -198,6 +201,8 @@ static int config_check(const struct engine_config *config, struct error *err)
                   config->round_ms, config->epoch_ms);
     else if (config->take_max == 0)
         error_set(err, "take must be at least 1");
+    else if (config->step_touches == 0 || config->sort_max > SORT_MAX)
+        error_set(err, "a step has touches, and at most %zu are sorted by keys", SORT_MAX);
     else if (config->alerts_max == 0)
         error_set(err, "alerts.max must be at least 1");
     else if (config->expire_ms <= 0 || config->expire_ms > (int64_t)30 * 86400 * 1000)

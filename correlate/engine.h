@@ -77,6 +77,10 @@ struct engine_config {
      * [64 MiB]. Low, because memory that was never touched costs more than the decoding of what
      * is put there: a backlog waits in the client library. */
     uint64_t bins_bytes_max;
+    /* How large a step is (step_size.h), and how many events or touches of one are sorted by keys
+     * that have room for their number [16 Mi]; more are compared. Neither shows in results. */
+    uint64_t step_touches; /* [1 Mi] */
+    size_t sort_max;
     uint64_t seed;    /* of all keyed hashes; never shows in results */
     uint64_t shuffle; /* tests: non-zero reads feeds in a random order with this seed */
 

@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Bits of the index, and how many it can tell apart. */
+enum { SORT_INDEX_BITS = 24 };
+#define SORT_MAX ((size_t)1 << SORT_INDEX_BITS)
+
 /* Sorts keys[0..count) by the bits from `low_bit` up, stably. `scratch` has room
  * for `count` keys. */
 void sort_keys(uint64_t *keys, uint64_t *scratch, size_t count, unsigned low_bit);

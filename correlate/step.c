@@ -195,7 +195,7 @@ static struct cut step_cut(const struct engine *engine, int64_t closed, int64_t 
     const int64_t from = engine->planned_epoch, minute = bounds_period(engine);
     struct cut cut = {.to = from, .tight = engine->tight || room < 0};
 
-    while (!cut.tight && cut.to < closed && cut.events < STEP_EVENTS) {
+    while (!cut.tight && cut.to < closed && cut.events < engine->step_size.events) {
         /* What may be pushed out before a minute is told at it. */
         bool ends = 2 * (int64_t)cut.events >= members;
         if (ends && cut.to > from && cut.to % minute == 0)
@@ -214,7 +214,8 @@ static struct cut step_cut(const struct engine *engine, int64_t closed, int64_t 
         cut.events += more;
         cut.to++;
     }
-    while (cut.tight && cut.to < closed && cut.to < round_end && cut.events < STEP_EVENTS)
+    while (cut.tight && cut.to < closed && cut.to < round_end &&
+           cut.events < engine->step_size.events)
         cut.events += events_in(engine, cut.to++);
     return cut;
 }
@@ -270,6 +271,7 @@ bool step_plan(struct engine *engine, int64_t closed)
     struct rules_version *rules = rules_switch_at(engine, from, &closed);
     if (!blind_at(engine, from, seq != done, &closed))
         return false;
+    step_size_look(engine, rules);
     const int64_t members = bounds_room(engine, rules);
     const int64_t members_end = bounds_limit(engine, from, members);
     closed = members_end < closed ? members_end : closed;

@@ -91,20 +91,24 @@ static void X1_the_log_depends_on_no_form_of_the_work(void **state)
         size_t take;
         uint64_t shuffle, seed;
         bool refuses;
-        bool bins_are_full; /* from the first event on */
+        bool bins_are_full;            /* from the first event on */
+        size_t sort_max, step_touches; /* 0: as always */
     } forms[] = {
-        {2, 20, 512, 0, 7, false, false},  {3, 20, 1, 0, 7, false, false},
-        {8, 20, 512, 0, 7, false, false},  {1, 20, 1, 0, 7, false, false},
-        {1, 200, 512, 0, 7, false, false}, {1, 1, 512, 0, 7, false, false},
-        {4, 40, 7, 1, 7, false, false},    {4, 50, 100, 2, 7, true, false},
-        {1, 20, 64, 3, 7, true, false},    {2, 20, 512, 0, 1, false, false},
-        {5, 100, 3, 4, 99, true, false},   {7, 20, 16, 5, 12345, false, false},
-        {1, 20, 64, 0, 7, false, true},    {3, 1, 7, 6, 7, false, true},
-        {2, 200, 512, 7, 7, true, true},
+        {2, 20, 512, 0, 7, false, false, 0, 0},     {3, 20, 1, 0, 7, false, false, 0, 0},
+        {8, 20, 512, 0, 7, false, false, 0, 0},     {1, 20, 1, 0, 7, false, false, 0, 0},
+        {1, 200, 512, 0, 7, false, false, 0, 0},    {1, 1, 512, 0, 7, false, false, 0, 0},
+        {4, 40, 7, 1, 7, false, false, 0, 0},       {4, 50, 100, 2, 7, true, false, 0, 0},
+        {1, 20, 64, 3, 7, true, false, 0, 0},       {2, 20, 512, 0, 1, false, false, 0, 0},
+        {5, 100, 3, 4, 99, true, false, 0, 0},      {7, 20, 16, 5, 12345, false, false, 0, 0},
+        {1, 20, 64, 0, 7, false, true, 0, 0},       {3, 1, 7, 6, 7, false, true, 0, 0},
+        {2, 200, 512, 7, 7, true, true, 0, 0},      {1, 20, 512, 0, 7, false, false, 1, 1},
+        {3, 200, 512, 8, 7, false, false, 40, 300},
     };
+    struct engine_config always;
     struct bench *bench = storm_recording();
     struct engine_counters expected;
 
+    engine_config_init(&always);
     bench_run(bench);
     char *log = kept(&bench->log);
     expected = bench->counters;
@@ -121,7 +125,10 @@ static void X1_the_log_depends_on_no_form_of_the_work(void **state)
         bench->config.take_max = form->take;
         bench->config.shuffle = form->shuffle;
         bench->config.seed = form->seed;
-        bench->config.bins_bytes_max = form->bins_are_full ? 0 : (uint64_t)64 << 20;
+        bench->config.bins_bytes_max = form->bins_are_full ? 0 : always.bins_bytes_max;
+        bench->config.sort_max = form->sort_max > 0 ? form->sort_max : always.sort_max;
+        bench->config.step_touches =
+            form->step_touches > 0 ? form->step_touches : always.step_touches;
         bench->refuses = form->refuses;
         bench_run(bench);
         if (strcmp(bench->log.at, log) != 0)
@@ -129,6 +136,44 @@ static void X1_the_log_depends_on_no_form_of_the_work(void **state)
         forget_form(&bench->counters);
         assert_memory_equal(&bench->counters, &expected, sizeof(expected));
     }
+    free(log);
+    bench_destroy(bench);
+}
+
+/* A hundred rules ask for every event: 6,400 touches are those of 64 events. */
+static void a_step_takes_as_many_events_as_its_touches_allow(void **state)
+{
+    enum { RULES = 100, EVENTS = 2000, AIM = 6400 };
+    static char rules[RULES * 200];
+    size_t used = (size_t)snprintf(rules, sizeof(rules), "rules:\n");
+    char *log = NULL;
+
+    (void)state;
+    for (int r = 0; r < RULES; r++)
+        used += (size_t)snprintf(rules + used, sizeof(rules) - used,
+                                 "  - {id: r%d, where: check == \"down\", by: [host], window: 1m, "
+                                 "when: count() >= %d, incident: {title: t}, close: cleared()}\n",
+                                 r, r == 0 ? 1 : 2);
+    struct bench *bench = bench_create(rules);
+    struct bench_feed *feed = bench_feed(bench, "a", 0);
+    for (int i = 0; i < EVENTS; i++) {
+        char resource[16];
+        snprintf(resource, sizeof(resource), "h%d", i);
+        bench_put(feed, 1000 + 20 * i, resource, "down", "");
+    }
+    for (int small = 0; small < 2; small++) {
+        if (small == 1)
+            bench_rewind(bench, true);
+        bench->config.workers = 1;
+        if (small == 1)
+            bench->config.step_touches = AIM;
+        bench_run(bench);
+        assert_int_equal(bench->counters.touches, RULES * EVENTS);
+        if (small == 0)
+            log = kept(&bench->log);
+    }
+    assert_string_equal(bench->log.at, log);
+    assert_true(bench->counters.steps >= EVENTS / (AIM / RULES));
     free(log);
     bench_destroy(bench);
 }
@@ -640,6 +685,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(X1_the_log_depends_on_no_form_of_the_work),
+        cmocka_unit_test(a_step_takes_as_many_events_as_its_touches_allow),
         cmocka_unit_test(X3_nothing_depends_on_zone_or_seed),
         cmocka_unit_test(X2_changes_of_one_time_come_in_the_order_of_their_causes),
         cmocka_unit_test(X1b_live_is_replayed_where_no_seal_changed_a_time),
