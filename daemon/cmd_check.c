@@ -142,24 +142,35 @@ static const char *idle_reason(const struct mute *mute, const struct mute_reach 
            "same names of `equal` in `by`";
 }
 
+/* What is to be mended: a name that nothing has, or a severity. False: neither is known. */
+static bool idle_cause(const struct rule_set *rules, uint32_t index, const struct mute_reach *reach,
+                       char to[STRAY_BYTES])
+{
+    if (mute_reach_stray(rules, index, to, STRAY_BYTES))
+        return true;
+    snprintf(to, STRAY_BYTES, "the rules that it names open no incident of such a severity");
+    return reach->is_severity;
+}
+
 static void print_mute(const struct rule_set *rules, uint32_t index, bool is_looked_at)
 {
     const struct mute *mute = rule_set_mute(rules, index);
     struct mute_reach reach = {.is_possible = true};
-
+    int64_t end_ms = mute_end(mute, host_wall_ms());
     char stray[STRAY_BYTES];
 
     if (is_looked_at)
         reach = mute_reach(rules, index);
     if (!reach.is_possible) {
-        bool has_stray = mute_reach_stray(rules, index, stray, sizeof(stray));
+        bool has_why = idle_cause(rules, index, &reach, stray);
         printf("note: %s: %s %s %s%s%s\n", mute->place, mute_kind_name(mute->kind), mute->id,
-               idle_reason(mute, &reach), has_stray ? "; " : "", has_stray ? stray : "");
+               idle_reason(mute, &reach), has_why ? "; " : "", has_why ? stray : "");
     }
-    if (mute->kind == MUTE_SILENCE && mute->to_ms <= host_wall_ms()) {
+    if (end_ms != INT64_MAX) {
         char ended[UNIT_TEXT_BYTES];
-        printf("note: %s: silence %s ended at %s\n", mute->place, mute->id,
-               unit_format_time(mute->to_ms, ended));
+        printf("note: %s: %s %s ended at %s%s\n", mute->place, mute_kind_name(mute->kind), mute->id,
+               unit_format_time(end_ms, ended),
+               mute->kind == MUTE_MAINTENANCE ? ", and opens no more" : "");
     }
     for (uint32_t i = 0; reach.is_possible && i < mute->equal_count; i++)
         if (reach.idle_equal & 1u << i)
@@ -198,7 +209,7 @@ static void json_reach(const struct rule_set *rules, uint32_t index, json_t *obj
         if (reach.idle_equal & 1u << i)
             json_array_append_new(idle, json_string(mute->equal[i]));
     json_object_set_new(object, "matches_nothing", json_boolean(!reach.is_possible));
-    if (!reach.is_possible && mute_reach_stray(rules, index, stray, sizeof(stray)))
+    if (!reach.is_possible && idle_cause(rules, index, &reach, stray))
         json_object_set_new(object, "why", json_string(stray));
     json_object_set_new(object, "equal_without_effect", idle);
 }
@@ -210,9 +221,12 @@ static json_t *json_mutes(const struct rule_set *rules)
 
     for (uint32_t m = 0; m < rule_set_mute_count(rules); m++) {
         const struct mute *mute = rule_set_mute(rules, m);
+        int64_t end_ms = mute_end(mute, host_wall_ms());
         json_t *object = json_pack("{s:s,s:s,s:s}", "kind", mute_kind_name(mute->kind), "id",
                                    mute->id, "place", mute->place);
         json_array_append_new(list, object);
+        json_object_set_new(object, "ended",
+                            end_ms != INT64_MAX ? json_integer(end_ms) : json_null());
         if (is_looked_at)
             json_reach(rules, m, object);
     }

@@ -277,6 +277,32 @@ struct calendar_state calendar_at(const struct calendar *calendar, int64_t at_ms
                                        : recurrence_at(calendar, at_ms);
 }
 
+static bool is_over(const struct calendar *calendar, int64_t at_ms)
+{
+    struct calendar_state state = calendar_at(calendar, at_ms);
+
+    return !state.is_open && state.until_ms == INT64_MAX;
+}
+
+/* What is over stays so, which makes it a search by halves. */
+int64_t calendar_end(const struct calendar *calendar, int64_t now_ms)
+{
+    int64_t before = 0, over = now_ms;
+
+    if (!is_over(calendar, now_ms))
+        return INT64_MAX;
+    if (is_over(calendar, before))
+        return before;
+    while (over - before > 1) {
+        int64_t middle = before + (over - before) / 2;
+        if (is_over(calendar, middle))
+            over = middle;
+        else
+            before = middle;
+    }
+    return over;
+}
+
 bool calendar_opens(const struct calendar *calendar)
 {
     struct calendar_state state = calendar_at(calendar, 0);

@@ -73,6 +73,10 @@ struct calendar_state {
 
 struct calendar_state calendar_at(const struct calendar *calendar, int64_t at_ms);
 
+/* The end of its last opening (0: before 1970), where that lies behind `now_ms` and it opens no
+ * more. INT64_MAX: it is open, or will be. */
+int64_t calendar_end(const struct calendar *calendar, int64_t now_ms);
+
 /* False: it is never open, whenever one asks (for the reader: such a calendar is a mistake). */
 bool calendar_opens(const struct calendar *calendar);
 

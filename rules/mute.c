@@ -32,6 +32,15 @@ struct calendar_state mute_at(const struct mute *mute, int64_t at_ms)
                                    at_ms < mute->to_ms ? mute->to_ms : INT64_MAX};
 }
 
+int64_t mute_end(const struct mute *mute, int64_t now_ms)
+{
+    if (mute->kind == MUTE_INHIBIT)
+        return INT64_MAX;
+    if (mute->kind == MUTE_MAINTENANCE)
+        return calendar_end(mute->calendar, now_ms);
+    return mute->to_ms <= now_ms ? mute->to_ms : INT64_MAX;
+}
+
 static struct event_label label(struct text name, struct text value)
 {
     return (struct event_label){name, value};

@@ -52,6 +52,10 @@ const char *mute_kind_name(enum mute_kind kind);
 /* Whether a silence or maintenance window is in force. */
 struct calendar_state mute_at(const struct mute *mute, int64_t at_ms);
 
+/* When a silence or maintenance window that can be in force no more was so for the last time
+ * (0: before 1970). INT64_MAX: it is or will be, or it is an inhibition. */
+int64_t mute_end(const struct mute *mute, int64_t now_ms);
+
 /* Errors: ends the process when memory is short. */
 void mute_view_begin(struct mute_view *view, const struct incident *incident);
 void mute_view_end(struct mute_view *view);

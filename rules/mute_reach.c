@@ -17,6 +17,7 @@ struct looking {
     const struct rule *rule;
     const struct program *program;
     struct program_input input;
+    bool has_severity; /* that of the view is the incident's */
 };
 
 static bool has_name(const struct rule *rule, struct text name)
@@ -29,6 +30,8 @@ static bool has_name(const struct rule *rule, struct text name)
 
 static bool is_known(const struct looking *looking, const struct operand *operand)
 {
+    if (operand->kind == OPERAND_FIELD && operand->field == RULE_FIELD_SEVERITY)
+        return looking->has_severity;
     return operand->kind == OPERAND_CONSTANT ||
            (operand->kind == OPERAND_LABEL && !has_name(looking->rule, operand->text));
 }
@@ -72,14 +75,44 @@ static enum truth evaluate(struct looking *looking, uint32_t index)
     return is_open ? TRUTH_ERROR : decides == TRUTH_FALSE ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
-static bool may_match(const struct rule *rule, const struct program *program,
-                      const struct event_view *view)
+static bool may_match_at(const struct rule *rule, const struct program *program,
+                         const struct event_view *view, bool has_severity)
 {
-    struct looking looking = {.rule = rule, .program = program};
+    struct looking looking = {.rule = rule, .program = program, .has_severity = has_severity};
 
     program_input_start(&looking.input, view);
     looking.input.lacks_are_empty = true;
     return evaluate(&looking, 0) != TRUTH_FALSE;
+}
+
+static bool asks_severity(const struct program *program)
+{
+    for (uint32_t i = 0; i < program->count; i++) {
+        const struct instruction *at = &program->code[i];
+        bool has_right = at->op >= OP_COMPARE_TEXT && at->op <= OP_COMPARE_REAL;
+        if ((at->left.kind == OPERAND_FIELD && at->left.field == RULE_FIELD_SEVERITY) ||
+            (has_right && at->right.kind == OPERAND_FIELD &&
+             at->right.field == RULE_FIELD_SEVERITY))
+            return true;
+    }
+    return false;
+}
+
+/* `severities`: of the rule's incidents. *by_severity: it is these alone that do not match. */
+static bool may_match(const struct rule *rule, const struct program *program,
+                      struct event_view *view, uint8_t severities, bool *by_severity)
+{
+    if (!may_match_at(rule, program, view, false))
+        return false;
+    if (!asks_severity(program))
+        return true;
+    for (uint8_t s = 0; s < SEVERITY_COUNT; s++) {
+        view->severity = s;
+        if ((severities >> s & 1) != 0 && may_match_at(rule, program, view, true))
+            return true;
+    }
+    *by_severity = true;
+    return false;
 }
 
 static struct event_label label(const char *name, const char *value)
@@ -120,7 +153,10 @@ uint64_t mute_reach_cost(const struct rule_set *set, uint32_t index)
     const struct mute *mute = rule_set_mute(set, index);
     const struct compiled_mute *compiled = (const struct compiled_mute *)(const void *)mute;
 
-    return (uint64_t)rule_set_count(set) * (8 + compiled->where.count + compiled->source.count);
+    /* Once, and once for each severity. */
+    return (uint64_t)rule_set_count(set) *
+           (8 + compiled->where.count * (asks_severity(&compiled->where) ? 8 : 1) +
+            compiled->source.count * (asks_severity(&compiled->source) ? 8 : 1));
 }
 
 struct mute_reach mute_reach(const struct rule_set *set, uint32_t index)
@@ -136,12 +172,14 @@ struct mute_reach mute_reach(const struct rule_set *set, uint32_t index)
         const struct rule *rule = rule_set_rule(set, i);
         struct event_view view = {.text = rule_view(rule, bytes)};
         uint32_t mask = carried(rule, mute);
-        if (may_match(rule, &compiled->where, &view)) {
+        uint8_t severities = rule_set_severities(set, i);
+        if (may_match(rule, &compiled->where, &view, severities, &reach.is_severity)) {
             target[mask / 64] |= (uint64_t)1 << mask % 64;
             reach.has_target = true;
             reach.is_possible |= mute->kind != MUTE_INHIBIT;
         }
-        if (mute->kind == MUTE_INHIBIT && may_match(rule, &compiled->source, &view)) {
+        if (mute->kind == MUTE_INHIBIT &&
+            may_match(rule, &compiled->source, &view, severities, &reach.is_severity)) {
             source[mask / 64] |= (uint64_t)1 << mask % 64;
             reach.has_source = true;
         }

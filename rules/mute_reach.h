@@ -2,7 +2,8 @@
  * mute_reach.h - whether a mute can do anything beside the rules of its set.
  *
  *   rules of the set  ->  what is known of their incidents: rule, priority, team, tier; which names
- *                         they carry (`by`), and of those none of the values; any severity
+ *                         they carry (`by`), and of those none of the values; the severities that
+ *                         its `where` lets through
  *   matcher           ->  false for all that is known: it can match none of that rule
  *
  * A typo in a rule's name or in `by` shows so. One in `equal` does not keep an inhibition from
@@ -20,6 +21,7 @@ struct mute_reach {
     bool is_possible;    /* some incident of the set's rules may be muted by it */
     bool has_target;     /* some may match its `where` or `target` */
     bool has_source;     /* and its `source`; of an inhibition */
+    bool is_severity;    /* what no incident has is the severity that it asks for */
     uint32_t idle_equal; /* of a possible inhibition: bits of `equal` that make no difference */
 };
 

@@ -18,6 +18,7 @@
 #include "rules/calendar.h"
 #include "rules/composite.h"
 #include "rules/enrich_reader.h"
+#include "rules/match_guard.h"
 #include "rules/match_index.h"
 #include "rules/mute_set.h"
 #include "rules/rule_reader.h"
@@ -606,6 +607,18 @@ size_t rule_set_match(const struct rule_set *set, const struct event_view *view,
 bool rule_set_is_unguarded(const struct rule_set *set, uint32_t index)
 {
     return match_index_is_unguarded(set->index, index);
+}
+
+uint8_t rule_set_severities(const struct rule_set *set, uint32_t index)
+{
+    const struct rule *rule = rule_set_rule(set, index);
+
+    /* No event opens it; and a window of a baseline may be empty. */
+    if (rule->form_kind == FORM_EXPECT)
+        return (uint8_t)(1u << rule->silence_severity);
+    if (rule->form_kind == FORM_BASELINE)
+        return (1 << SEVERITY_COUNT) - 1;
+    return guard_severities(&set->where[index]);
 }
 
 static const struct compiled_rule *compiled(const struct rule *rule)

@@ -217,6 +217,10 @@ bool rule_set_takes(const struct rule_set *set, enum rule_input input);
 size_t rule_set_match(const struct rule_set *set, const struct event_view *view, uint32_t *out,
                       size_t max);
 
+/* The severities that incidents of the rule can have, a bit each; more than those where its `where`
+ * does not tell. */
+uint8_t rule_set_severities(const struct rule_set *set, uint32_t index);
+
 /* Is the rule's `where` evaluated for every event (that its severities let through), because
  * nothing in it can be looked up? */
 bool rule_set_is_unguarded(const struct rule_set *set, uint32_t index);

@@ -9,9 +9,15 @@
     "  - {id: " id ", where: 'check == \"a\"', by: " by ", window: 1m, when: count() >= 2, "       \
     "incident: {title: t, team: " team ", priority: P2}, close: cleared()}\n"
 
-static const char rules[] =
-    "sets: {known: [host-down, x], unknown: [y]}\nrules:\n" RULE("host-down", "[host]", "ops")
-        RULE("rack-host", "[labels.rack, host]", "ops") RULE("rack-power", "[labels.rack]", "dc");
+static const char rules[] = "sets: {known: [host-down, x], unknown: [y]}\nrules:\n" RULE(
+    "host-down", "[host]", "ops") RULE("rack-host", "[labels.rack, host]", "ops")
+    RULE("rack-power", "[labels.rack]",
+         "dc") "  - {id: minor-only, where: 'check == \"m\" && severity in [WARNING, MINOR]', by: "
+               "[host], "
+               "window: 1m, when: count() >= 2, incident: {title: t, priority: P4}, close: "
+               "cleared()}\n"
+               "  - {id: gone, where: check == \"beat\", by: [host], expect: {every: 5m, severity: "
+               "MAJOR}, incident: {title: t, priority: P5}, close: cleared()}\n";
 
 static struct mute_reach reach_of(const char *mute)
 {
@@ -52,6 +58,14 @@ static void matchers_that_no_rule_meets_are_found(void **state)
         {"tenant != \"\"", true},
         {"severity >= MAJOR && rule == \"host-down\"", true},
         {"severity >= MAJOR && rule == \"host-dwon\"", false},
+        /* Severities that the rule's own `where` lets through. */
+        {"rule == \"minor-only\" && severity >= MINOR", true},
+        {"rule == \"minor-only\" && severity == CRITICAL", false},
+        {"rule == \"minor-only\" && !(severity < MAJOR)", false},
+        {"(rule == \"minor-only\" || priority == \"P1\") && severity > MINOR", false},
+        {"(rule == \"minor-only\" || rule == \"host-down\") && severity > MINOR", true},
+        {"rule == \"gone\" && severity == MAJOR && host == \"h\"", true},
+        {"rule == \"gone\" && (severity == CRITICAL || host == \"\" && severity < MAJOR)", false},
         {"host == \"h\" && host.startsWith(\"h\") && !(host in known)", true},
         {"(has(host) ? host : \"none\") == \"none\"", true},
         {"(has(labels.site) ? labels.site : \"none\") == \"some\"", false},

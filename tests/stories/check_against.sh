@@ -115,11 +115,18 @@ file_has check.out '^note: rule gamma holds for 5m, .* engine.expire, 5m' || fai
 cat >doubtful.yaml <<'YAML'
 rules:
   - {id: alpha, where: check == "ü", by: [host], window: 5m, when: count() >= 1, incident: {title: t, priority: P3}, close: cleared()}
+  - {id: grave, where: check == "v" && severity >= MAJOR, by: [host], window: 5m, when: count() >= 1, incident: {title: t, priority: P3}, close: cleared()}
 inhibit:
   - {id: one, source: 'rule == "nosuch"', target: 'rule == "alpha"'}
   - {id: two, source: 'rule == "alpha"', target: 'priority == "P5"'}
 silences:
   - {id: past, where: tenant != "", to: "2020-01-05T00:20:00Z"}
+  - {id: never, where: rule == "grave" && severity < MAJOR, to: "2120-01-05T00:20:00Z"}
+maintenance:
+  - {id: once, where: tenant != "", start: "2020-03-01T22:00", duration: 8h, timezone: Europe/Zurich}
+  - {id: five, where: tenant != "", start: "2020-03-01T22:00", duration: 8h, rrule: FREQ=WEEKLY;COUNT=5}
+  - {id: years, where: tenant != "", time_intervals: [{years: ["2019:2020"], months: ["january:march"]}]}
+  - {id: weekly, where: tenant != "", start: "2020-03-01T22:00", duration: 8h, rrule: FREQ=WEEKLY}
 enrich:
   - {id: swallows, where: 'check == "ping" && severity <= INFO', drop: true}
   - {id: listed, where: 'severity in [OK, INFO]', drop: true}
@@ -133,14 +140,27 @@ check 0 --rules few.yaml
 file_has check.out '^note: rule few opens at the first event .* 5 that .* asks count[(][)] to stay below' || fail "no word of the first event"
 [[ $(grep -c 'opens at the first event' check.out) == 1 ]] || fail "more rules are doubted than few: $(cat check.out)"
 check 0 --rules doubtful.yaml
-file_has check.out '^note: doubtful.yaml:4:10: inhibit one .* can match its source; there is no rule "nosuch"$' || fail "no word of the source"
-file_has check.out '^note: doubtful.yaml:5:10: inhibit two .* can match its target$' || fail "no word of the target"
-file_has check.out '^note: doubtful.yaml:7:10: silence past ended at 2020-01-05T00:20:00.000Z$' || fail "no word of the end"
+file_has check.out '^note: doubtful.yaml:5:10: inhibit one .* can match its source; there is no rule "nosuch"$' || fail "no word of the source"
+file_has check.out '^note: doubtful.yaml:6:10: inhibit two .* can match its target$' || fail "no word of the target"
+file_has check.out '^note: doubtful.yaml:8:10: silence past ended at 2020-01-05T00:20:00.000Z$' || fail "no word of the end"
+file_has check.out '^note: doubtful.yaml:9:10: silence never can match no incident of these rules; the rules that it names open no incident of such a severity$' || fail "no word of the severity"
+# The first of March at 22:00 in Zurich is 21:00 UTC; five weeks end on the 30th, a Monday.
+while read -r id line end; do
+    file_has check.out "^note: doubtful.yaml:$line:10: maintenance $id ended at $end, and opens no more$" || fail "no word of $id: $(grep "$id" check.out)"
+done <<'ENDS'
+once 11 2020-03-02T05:00:00.000Z
+five 12 2020-03-30T06:00:00.000Z
+years 13 2020-04-01T00:00:00.000Z
+ENDS
+file_has check.out 'weekly ended' && fail "a window that comes again has ended"
 noted=$(sed -n 's/^note: enrich step \(.*\) drops clears as well: .*/\1/p' check.out | tr '\n' ' ')
 [[ $noted == "swallows listed " ]] || fail "noted as dropping clears: $noted"
 "$TOCSIN" check --rules doubtful.yaml --json | python3 -c '
 import json, sys
-assert json.load(sys.stdin)["enrich_drops_clears"] == ["swallows", "listed"]' || fail "not so in JSON"
+got = json.load(sys.stdin)
+assert got["enrich_drops_clears"] == ["swallows", "listed"]
+ended = {m["id"]: m["ended"] for m in got["mutes"]}
+assert ended["once"] == 1583125200000 and ended["weekly"] is None and ended["one"] is None, ended' || fail "not so in JSON"
 file_has check.out '^  engine.expire' || fail "keys of a configuration are not listed"
 "$TOCSIN" check --rules doubtful.yaml >check.out
 file_has check.out 'engine.expire +5m' && fail "defaults that nobody asked for are listed"
