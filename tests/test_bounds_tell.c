@@ -93,6 +93,23 @@ static void minutes_are_kept_apart_however_close_they_are(void **state)
     bench_destroy(bench);
 }
 
+/* Nine rounds of 7 s are the first that make a minute; 63 s end at 8 s of the bench. */
+static void a_minute_is_whole_rounds(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(FULL("3") LISTEN);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench->config.round_ms = 7000;
+    put_many(feed, 1000, 5);
+    bench_put(feed, 100000, "end", "other", "");
+    bench_run(bench);
+    assert_told(bench, 8000,
+                "2 entries of rule full were pushed out within 1m3s: max_members was reached");
+    assert_int_equal(bench->counters.derived, 1);
+    bench_destroy(bench);
+}
+
 static void what_fits_is_not_told(void **state)
 {
     (void)state;
@@ -309,6 +326,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_pushed_out_is_told_at_the_minute),
         cmocka_unit_test(minutes_are_kept_apart_however_close_they_are),
+        cmocka_unit_test(a_minute_is_whole_rounds),
         cmocka_unit_test(what_fits_is_not_told),
         cmocka_unit_test(what_was_pushed_out_is_told_when_there_is_room_again),
         cmocka_unit_test(a_rule_that_is_gone_is_not_told_of),

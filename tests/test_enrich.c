@@ -357,6 +357,39 @@ static void a_severity_that_a_step_reads_from_the_message_rises(void **state)
 
 /* The words that an alert keeps: at the end of flapping its problem is matched as it was enriched.
  */
+/* The first event after a switch is none that rises, whatever it says; the next one is. */
+static void a_severity_rises_behind_a_switch_as_before(void **state)
+{
+    (void)state;
+#define USED                                                                                       \
+    "enrich:\n"                                                                                    \
+    "  - id: used\n    extract: {from: message, pattern: '(?P<used>\\d+)%'}\n"                     \
+    "    set: {severity: 'int(labels.used) > 95 ? CRITICAL : WARNING'}\n"                          \
+    "rules:\n" RULE("full", "check == \"disk\"", "resource", "", "count() >= 1", "cleared()")
+    static const char *const first[] = {MESSAGE("86%"), MESSAGE("97%")};
+    for (size_t i = 0; i < 2; i++) {
+        struct bench *bench = bench_create(USED);
+        bench_go_live(bench);
+        struct bench_feed *feed = bench_feed(bench, "t", 0);
+        feed->answers = true;
+        bench_start(bench);
+        bench_pass(bench, 400, 20);
+        bench_put(feed, 500, "r", "disk", MESSAGE("85%"));
+        bench_pass(bench, 1000, 100);
+        bench_switch(bench, USED RULE("more", "check == \"none\"", "resource", "", "count() >= 1",
+                                      "cleared()"));
+        bench_pass(bench, 1000, 100);
+        bench_put(feed, 2500, "r", "disk", first[i]);
+        bench_pass(bench, 500, 100);
+        bench_put(feed, 3000, "r", "disk", MESSAGE("97%"));
+        bench_pass(bench, 1000, 100);
+        bench_stop(bench);
+        assert_string_equal(bench->brief, "500 opened rule full resource=r n=1 alerts=1\n"
+                                          "3200 updated severity full resource=r n=2 alerts=1\n");
+        bench_destroy(bench);
+    }
+}
+
 static void what_an_alert_keeps_is_enriched(void **state)
 {
     (void)state;
@@ -605,6 +638,7 @@ int main(void)
         cmocka_unit_test(repeats_are_enriched_where_rules_are_not_asked_anew),
         cmocka_unit_test(a_message_that_is_read_is_read_anew_with_every_event),
         cmocka_unit_test(a_severity_that_a_step_reads_from_the_message_rises),
+        cmocka_unit_test(a_severity_rises_behind_a_switch_as_before),
         cmocka_unit_test(what_an_alert_keeps_is_enriched),
         cmocka_unit_test(signs_of_life_are_enriched_and_dropped),
         cmocka_unit_test(self_alerts_are_left_alone),

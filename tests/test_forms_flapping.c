@@ -74,12 +74,39 @@ static void an_alert_that_is_calm_or_of_another_check_is_not_told(void **state)
     bench_destroy(bench);
 }
 
+/* An incident that opens and closes is no alert to it, though rules on incidents hear of it as of
+ * one. */
+static void incidents_do_not_flap(void **state)
+{
+    (void)state;
+    struct bench *bench = flap_bench(
+        FLAPPING
+        "  - id: link\n    where: check == \"a\"\n    by: [resource]\n    window: 1m\n"
+        "    when: count() >= 1\n    incident: {title: t}\n    close: cleared()\n"
+        "  - id: above\n    on: incidents\n    of: [link]\n    by: [resource]\n    window: 1m\n"
+        "    when: count() >= 1\n    incident: {title: t}\n    close: quiet(1h)\n");
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench->config.flap_start = 2;
+    bench->config.flap_window_ms = 5000;
+    bench_put(feed, 0, "r", "a", "");
+    bench_put(feed, 1000, "r", "a", BENCH_CLEAR);
+    bench_put(feed, 9000, "x", "other", "");
+    bench_run(bench);
+    assert_non_null(strstr(bench->brief, "closed cleared link"));
+    assert_non_null(strstr(bench->brief, "opened rule above"));
+    assert_null(strstr(bench->brief, "opened rule flaps"));
+    assert_int_equal(bench->counters.flap_begun, 2); /* the alert, and that of its incident */
+    bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_third_change_opens_and_rest_clears),
         cmocka_unit_test(a_clear_may_begin_it),
         cmocka_unit_test(an_alert_that_is_calm_or_of_another_check_is_not_told),
+        cmocka_unit_test(incidents_do_not_flap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
