@@ -321,6 +321,31 @@ static void what_is_told_of_a_rule_is_no_reason_to_tell_it_again(void **state)
     }
 }
 
+/* Two alerts of two incidents are given up, and a key of them in the same round: two incidents are
+ * not watched any more, not three. */
+static void an_incident_is_lost_once(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(
+        "rules:\n  - id: r\n    where: check == \"a\"\n    by: [resource]\n    window: 10m\n"
+        "    when: count() >= 1\n    max_keys: 1\n    incident: {title: t}\n"
+        "    close: cleared()\n"
+        "  - id: told\n    on: events\n    where: check == \"no-longer-watched\"\n"
+        "    window: 1s\n    when: count() >= 1\n    incident: {title: \"{message}\"}\n"
+        "    close: fewer(1, 1s)\n");
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench->config.alerts_max = 1;
+    bench_put(feed, 10, "x", "a", "");
+    bench_put(feed, 20, "y", "a", "");
+    bench_put(feed, 30, "z", "b", "");
+    bench_put(feed, 50000, "end", "other", "");
+    bench_run(bench);
+    assert_told(bench, 20000, "2 incidents of rule r are no longer watched: a bound was reached");
+    assert_int_equal(bench->counters.keys_evicted, 1);
+    bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +360,7 @@ int main(void)
         cmocka_unit_test(incidents_no_longer_watched_are_told_at_the_minute),
         cmocka_unit_test(incidents_of_a_rule_that_is_gone_are_told_of),
         cmocka_unit_test(what_is_told_of_a_rule_is_no_reason_to_tell_it_again),
+        cmocka_unit_test(an_incident_is_lost_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

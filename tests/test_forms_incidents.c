@@ -70,6 +70,28 @@ static void nobody_else_sees_them_and_they_see_nothing_else(void **state)
     bench_destroy(bench);
 }
 
+/* The incident of a key without a rack has no label of this name. */
+static void what_is_empty_in_a_key_is_absent(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(
+        "rules:\n  - id: a\n    where: check == \"x\"\n    by: [labels.rack]\n    window: 1m\n"
+        "    when: count() >= 1\n    incident: {title: t}\n    close: cleared()\n"
+        "  - id: racked\n    on: incidents\n    of: [a]\n    where: has(labels.rack)\n"
+        "    by: [labels.rack]\n    window: 1m\n    when: count() >= 1\n"
+        "    incident: {title: t}\n    close: cleared()\n");
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 1000, "a", "x", "");
+    bench_put(feed, 1000, "b", "x", R1);
+    bench_put(feed, 5000, "x", "y", "");
+    bench_run(bench);
+    assert_string_equal(bench->brief, "1000 opened rule a labels.rack= n=1 alerts=1\n"
+                                      "1000 opened rule a labels.rack=r1 n=1 alerts=1\n"
+                                      "1200 opened rule racked labels.rack=r1 n=1 alerts=1\n");
+    bench_destroy(bench);
+}
+
 static void a_worse_severity_is_told(void **state)
 {
     (void)state;
@@ -469,6 +491,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_incidents_of_a_rack_make_one_until_both_are_over),
         cmocka_unit_test(nobody_else_sees_them_and_they_see_nothing_else),
+        cmocka_unit_test(what_is_empty_in_a_key_is_absent),
         cmocka_unit_test(a_worse_severity_is_told),
         cmocka_unit_test(a_composite_may_be_named_by_another),
         cmocka_unit_test(a_sequence_of_incidents),
