@@ -82,6 +82,60 @@ static void a_problem_is_not_made_ok(void **state)
     bench_destroy(bench);
 }
 
+/* A clear may be: it is none more than before. */
+static void a_clear_may_be_made_ok(void **state)
+{
+    (void)state;
+    struct bench *bench =
+        bench_create("enrich:\n"
+                     "  - id: calm\n    set: {severity: severity(labels.word)}\n"
+                     "rules:\n"
+                     "  - id: alive\n    where: severity == OK\n    by: [resource]\n"
+                     "    expect: {every: 1s}\n    incident: {title: silent}\n"
+                     "    close: cleared()\n");
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 0, "r", "hb",
+              ",\"severity\":\"major\",\"labels\":{\"word\":\"normal\"}" BENCH_CLEAR);
+    bench_put(feed, 3000, "x", "other", ",\"labels\":{\"word\":\"low\"}");
+    bench_run(bench);
+    assert_string_equal(bench->brief, "1000 opened rule alive resource=r n=1 alerts=1\n");
+    assert_int_equal(bench->counters.enrich_errors, 0);
+    bench_destroy(bench);
+}
+
+/* 500 labels and eleven more leave room for one: of the groups of a pattern for that whose name
+ * comes first. */
+static void groups_fit_in_the_order_of_their_names(void **state)
+{
+    (void)state;
+#define FILL(n) "labels.f" n ": check, "
+    struct bench *bench = bench_create(
+        "enrich:\n  - id: fill\n    set: {" FILL("1") FILL("2") FILL("3") FILL("4") FILL("5")
+            FILL("6") FILL("7") FILL("8") FILL("9") FILL(
+                "10") "labels.f11: check}\n"
+                      "  - id: e\n    extract: {from: message, pattern: '(?P<zb>.)(?P<za>.)'}\n"
+                      "rules:\n" RULE("first", "has(labels.za)", "labels.za", "", "count() >= 1",
+                                      "cleared()") RULE("second", "has(labels.zb)", "labels.zb", "",
+                                                        "count() >= 1", "cleared()"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    static char text[500 * 12 + 200];
+    size_t used =
+        (size_t)snprintf(text, sizeof(text),
+                         "{\"tenant\":\"t\",\"source\":\"s\",\"resource\":\"r\",\"check\":"
+                         "\"c\",\"message\":\"ba\",\"labels\":{");
+
+    for (int i = 0; i < 500; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s\"l%d\":\"\"",
+                                 i > 0 ? "," : "", i);
+    snprintf(text + used, sizeof(text) - used, "}}");
+    bench_put_text(feed, 0, text);
+    bench_run(bench);
+    assert_string_equal(bench->brief, "0 opened rule first tenant=t labels.za=a n=1 alerts=1\n");
+    assert_int_equal(bench->counters.enrich_errors, 1);
+    bench_destroy(bench);
+}
+
 /* A message of `count` letters x and `tail`. */
 static void put_long(struct bench_feed *feed, int ms, const char *resource, uint32_t count,
                      const char *tail)
@@ -629,6 +683,8 @@ int main(void)
         cmocka_unit_test(rules_keys_titles_and_severity_are_those_of_the_enriched_event),
         cmocka_unit_test(what_cannot_be_done_changes_nothing_and_is_counted),
         cmocka_unit_test(a_problem_is_not_made_ok),
+        cmocka_unit_test(a_clear_may_be_made_ok),
+        cmocka_unit_test(groups_fit_in_the_order_of_their_names),
         cmocka_unit_test(an_extraction_looks_at_the_first_4_kib),
         cmocka_unit_test(the_extractions_of_an_event_look_at_64_kib),
         cmocka_unit_test(the_entries_of_an_event_pass_over_16_mib),

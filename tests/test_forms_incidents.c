@@ -394,6 +394,40 @@ static void X2_neither_workers_nor_epochs_nor_takes_show(void **state)
     bench_destroy(one);
 }
 
+/* The set after the switch asks about incidents of `net` alone; what `both` has heard of the end of
+ * an incident of `disk` it hears all the same. */
+static void X5_what_was_told_is_told_to_its_end(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create("rules:\n" TWO BOTH(""));
+    bench_go_live(bench);
+    bench->config.expire_ms = 60000;
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    feed->answers = true;
+    bench_start(bench);
+    bench_pass(bench, 400, 20);
+    bench_put(feed, 400, "a", "disk", R1);
+    bench_put(feed, 400, "b", "net", R1);
+    bench_pass(bench, 5000, 100);
+    bench_switch(bench,
+                 "rules:\n" TWO "  - id: nets\n    on: incidents\n    of: [net]\n    window: 1m\n"
+                 "    when: count() >= 9\n    incident: {title: t}\n    close: cleared()\n");
+    bench_pass(bench, 1000, 100);
+    bench_put(feed, 7500, "a", "disk", R1 BENCH_CLEAR);
+    bench_put(feed, 7500, "b", "net", R1 BENCH_CLEAR);
+    bench_pass(bench, 3000, 100);
+    bench_stop(bench);
+    assert_string_equal(bench->brief,
+                        "400 opened rule disk resource=a labels.rack=r1 n=1 alerts=1\n"
+                        "400 opened rule net resource=b labels.rack=r1 n=1 alerts=1\n"
+                        "600 opened rule both labels.rack=r1 n=1 alerts=2\n"
+                        "7500 closed cleared disk resource=a labels.rack=r1 n=2 alerts=1\n"
+                        "7500 closed cleared net resource=b labels.rack=r1 n=2 alerts=1\n"
+                        "7600 closed cleared both labels.rack=r1 n=2 alerts=2\n");
+    bench_destroy(bench);
+}
+
 #define ON(id, of)                                                                                 \
     "  - id: " id "\n    on: incidents\n    of: " of "\n    window: 1m\n    when: count() >= 1\n"  \
     "    incident: {title: t}\n    close: cleared()\n"
@@ -499,6 +533,7 @@ int main(void)
         cmocka_unit_test(an_incident_that_was_given_up_is_silent),
         cmocka_unit_test(an_event_that_names_the_incident_is_another_alert),
         cmocka_unit_test(X5_composites_come_and_go),
+        cmocka_unit_test(X5_what_was_told_is_told_to_its_end),
 #ifdef HAS_TIME_FOR_MANY
         cmocka_unit_test(X2_what_is_too_much_for_one_round_enters_at_the_next),
 #endif
