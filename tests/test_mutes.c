@@ -189,6 +189,26 @@ static void withheld_update_is_made_up_for_when_the_silence_ends(void **state)
     bench_destroy(bench);
 }
 
+/* Once made up for, it is not made up for again. */
+static void what_was_made_up_for_is_over(void **state)
+{
+    (void)state;
+    struct bench *bench = mute_bench(RULE_RACK "silences:\n" SILENCE(
+        "s", "labels.rack == \"r\"", "45", "50") SILENCE("t", "labels.rack == \"r\"", "55", "58"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 1000, "a", "down", WARNING IN_RACK);
+    bench_put(feed, 6000, "b", "down", MAJOR IN_RACK);
+    bench_put(feed, 30000, "c", "other", "");
+    bench_run(bench);
+    assert_string_equal(brief_of(bench), "1000 opened rule r\n"
+                                         "1000 op open 1\n"
+                                         "6200 updated severity r (silence s)\n"
+                                         "10000 updated unmuted r\n"
+                                         "10000 op update 2\n");
+    bench_destroy(bench);
+}
+
 static void silence_without_a_change_leaves_no_trace(void **state)
 {
     (void)state;
@@ -460,6 +480,69 @@ static void tenants_never_inhibit_each_other(void **state)
     bench_destroy(bench);
 }
 
+/* The incident of a rule, as the log has it. */
+static void incident_of(const struct bench *bench, const char *rule, char to[33])
+{
+    char field[64];
+
+    snprintf(field, sizeof(field), "\"rule\":\"%s\"", rule);
+    const char *line = strstr(bench->log.at, field);
+    assert_non_null(line);
+    while (line > bench->log.at && line[-1] != '\n')
+        line--;
+    field_of(line, strchr(line, '\n'), "incident", to, 33);
+}
+
+/* Of what is a source alone and what is a target as well, the older. */
+static void the_oldest_source_is_named(void **state)
+{
+    static const char *const order[][2] = {{"both", "source"}, {"source", "both"}};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct bench *bench = mute_bench(
+            "rules:\n" RULE_OF("source", "source", "resource", "")
+                RULE_OF("both", "both", "resource", "") RULE_OF(
+                    "down", "down", "resource", "") "inhibit:\n  - {id: i, source: 'rule in "
+                                                    "[\"source\", \"both\"]', target: 'rule in "
+                                                    "[\"down\", \"both\"]', equal: [resource]}\n");
+        struct bench_feed *feed = bench_feed(bench, "t", 0);
+        char id[33], by[64];
+        bench_put(feed, 1000, "a", order[i][0], "");
+        bench_put(feed, 2000, "a", order[i][1], "");
+        bench_put(feed, 3000, "a", "down", "");
+        bench_run(bench);
+        incident_of(bench, order[i][0], id);
+        snprintf(by, sizeof(by), "\"muted_by\":\"inhibit i by %s\"", id);
+        const char *down = strstr(bench->log.at, "\"rule\":\"down\"");
+        assert_non_null(down);
+        if (strstr(down, by) == NULL)
+            fail_msg("no %s in\n%s", by, bench->log.at);
+        bench_destroy(bench);
+    }
+}
+
+/* Eighty values, none of which a source and a target share. */
+static void values_that_differ_inhibit_nothing(void **state)
+{
+    (void)state;
+    struct bench *bench = mute_bench("rules:\n" RULE_OF("source", "source", "resource", "") RULE_OF(
+        "down", "down", "resource", "") "inhibit:\n  - {id: i, source: 'rule == "
+                                        "\"source\"', target: 'rule == \"down\"', "
+                                        "equal: [resource]}\n");
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    char resource[16];
+
+    for (int i = 0; i < 80; i++) {
+        snprintf(resource, sizeof(resource), "r%d", i);
+        bench_put(feed, 1000 + i, resource, i % 2 == 0 ? "source" : "down", "");
+    }
+    bench_run(bench);
+    assert_int_equal(bench->counters.opened, 80);
+    assert_int_equal(bench->counters.muted, 0);
+    bench_destroy(bench);
+}
+
 static void mutes_are_counted_by_id(void **state)
 {
     (void)state;
@@ -554,6 +637,34 @@ static void silences_come_and_go_with_the_rule_set(void **state)
     bench_destroy(bench);
 }
 
+/* A silence that stays over a reload has not begun again. */
+static void what_mutes_on_behind_a_switch_has_not_begun_again(void **state)
+{
+    (void)state;
+    static const char silenced[] =
+        RULE_DOWN "silences:\n" SILENCE("s", "team == \"net\"", "40", "59");
+    struct engine_mute_counters mutes[4];
+    struct bench *bench = mute_bench(silenced);
+
+    bench_go_live(bench);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    feed->answers = true;
+    bench_start(bench);
+    bench_pass(bench, 400, 20);
+    bench_put(feed, 500, "a", "down", "");
+    bench_pass(bench, 2000, 100);
+    bench_switch(bench, "rules:\n" RULE_OF("more", "more", "resource", "")
+                            RULE_OF("down", "down", "resource",
+                                    "") "silences:\n" SILENCE("s", "team == \"net\"", "40", "59"));
+    bench_pass(bench, 2000, 100);
+    bench_stop(bench);
+    assert_int_equal(bench_marks(bench, MARK_SWITCH), 1);
+    assert_int_equal(engine_mute_counters(bench->engine, mutes, 4), 1);
+    assert_int_equal(mutes[0].incidents, 1);
+    assert_int_equal(mutes[0].total, 1);
+    bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -561,6 +672,7 @@ int main(void)
         cmocka_unit_test(what_is_open_when_the_silence_ends_is_told_then),
         cmocka_unit_test(told_incident_keeps_its_resolve_and_loses_its_updates),
         cmocka_unit_test(withheld_update_is_made_up_for_when_the_silence_ends),
+        cmocka_unit_test(what_was_made_up_for_is_over),
         cmocka_unit_test(silence_without_a_change_leaves_no_trace),
         cmocka_unit_test(severity_that_leaves_the_matcher_tells),
         cmocka_unit_test(round_end_comes_before_a_mute_that_ends_with_it),
@@ -571,9 +683,12 @@ int main(void)
         cmocka_unit_test(target_is_told_when_its_source_closes),
         cmocka_unit_test(muted_source_inhibits_all_the_same),
         cmocka_unit_test(tenants_never_inhibit_each_other),
+        cmocka_unit_test(the_oldest_source_is_named),
+        cmocka_unit_test(values_that_differ_inhibit_nothing),
         cmocka_unit_test(mutes_are_counted_by_id),
         cmocka_unit_test(silence_ends_while_nothing_happens),
         cmocka_unit_test(silences_come_and_go_with_the_rule_set),
+        cmocka_unit_test(what_mutes_on_behind_a_switch_has_not_begun_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
