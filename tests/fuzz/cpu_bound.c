@@ -1,6 +1,6 @@
 /*
- * An input may cost so much time of the processor and no more: what a fuzzer's own -timeout measures is
- * the time of the wall, in which other programs of a busy machine run too.
+ * An input may cost so much time of the processor and no more: what a fuzzer's own -timeout
+ * measures is the time of the wall, in which other programs of a busy machine run too.
  *
  * Linked into each fuzzer with --wrap=LLVMFuzzerTestOneInput: libFuzzer calls what stands here, and
  * this the fuzzer's own function. An input beyond the bound is kept like that of a crash.
@@ -31,8 +31,8 @@ int __wrap_LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     double spent = seconds_of_processor() - begun;
 
     if (spent > SECONDS_MAX) {
-        fprintf(stderr, "an input of %zu bytes took %.1f s of the processor, more than %.0f s\n", size,
-                spent, SECONDS_MAX);
+        fprintf(stderr, "an input of %zu bytes took %.1f s of the processor, more than %.0f s\n",
+                size, spent, SECONDS_MAX);
         abort();
     }
     return answer;
