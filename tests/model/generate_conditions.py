@@ -1,7 +1,7 @@
 """Random conditions of rules: which events they see, when they open and when they close an incident."""
 import generate_expression
 import impossible
-from forms import RELATIONS
+from aggregates import RELATIONS
 from generate_trees import COUNT, at_least, compare, distinct, is_text
 from generate_world import World
 

@@ -6,34 +6,33 @@ TOTALS = ["records", "events", "derived", "left", "rejected", "dropped", "duplic
           "alerts_cleared", "alerts_evicted", "flap_begun", "flap_ended", "keys", "keys_evicted", "enrich_errors",
           "numbers_unfit", "updates", "ops", "muted", "unmuted", "withheld"]
 OF_A_RULE = ["touches", "opened", "closed", "open", "keys", "evicted", "expired", "pending"]
+OF_A_PARTITION = ["records", "gaps", "redelivered", "rejected"]
 
 
 def totals(model):
-    count = model.ledger
-    for (place, _), key in model.keys.items():
-        pending = sum(not entry.is_counted for entry in key.form.held())
-        key.count("pending", pending)
+    counts = model.counts
+    for key in model.keys.values():
         key.count("keys")
-    for counts in (count, *model.rule_counts.values()):
-        counts["open"] = counts["opened"] - counts["closed"]
-    count["alerts"] = len(model.alerts.table)
-    assert count["events"] + count["derived"] == sum(
-        count[name] for name in ("rejected", "dropped", "duplicate", "unmatched", "routed", "left")), "L2"
-    assert count["touches"] == sum(
-        count[name] for name in ("correlated", "expired", "evicted", "retired", "pending")), "L3"
-    return {"ledger": {name: count[name] for name in TOTALS}}
+        key.count("pending", sum(not entry.is_counted for entry in key.entries))
+    model.count("alerts", len(model.alerts.table))
+    assert counts["events"] + counts["derived"] == sum(
+        counts[name] for name in ("rejected", "dropped", "duplicate", "unmatched", "routed", "left")), "L2"
+    assert counts["touches"] == sum(
+        counts[name] for name in ("correlated", "expired", "evicted", "retired", "pending")), "L3"
+    return {"ledger": {name: counts[name] for name in TOTALS}}
 
 
-def rows(model):
+def rows(model, scenario):
+    counts = model.counts
     for place in model.in_force:
-        yield {"counts of rule": place[0], **{name: model.rule_counts[place][name] for name in OF_A_RULE}}
-    for i, step in enumerate(model.enrichment.ids):
-        yield {"counts of step": step, "applied": model.enrichment.applied[i], "errors": model.enrichment.errors[i]}
-    log = model.log
-    for kind, mutes in (("silence", log.silences), ("maintenance", log.windows), ("inhibit", log.inhibits)):
-        for name in [(kind, mute["id"]) for mute in mutes]:
-            yield {f"counts of {kind}": name[1], "incidents": sum(name in inc.muting for inc in log.open),
-                   "total": log.mute_counts[name]}
-    for place, counts in sorted(model.recording.parts.items()):
-        yield {"counts of partition": "/".join(map(str, place)),
-               **{name: counts[name] for name in ("records", "gaps", "redelivered", "rejected")}}
+        yield {"counts of rule": place[0], **{name: counts[place, name] for name in OF_A_RULE}}
+    for i, step in enumerate(model.enrichment.steps):
+        yield {"counts of step": step["id"], "applied": counts[("step", i), "applied"],
+               "errors": counts[("step", i), "enrich_errors"]}
+    for kind, mute in model.log.mutes:
+        name = (kind, mute["id"])
+        yield {f"counts of {kind}": name[1], "incidents": sum(name in inc.muting for inc in model.log.open),
+               "total": counts[name, "total"]}
+    for topic, number in sorted({(part["topic"], part["partition"]) for part in scenario["partitions"]}):
+        yield {"counts of partition": f"{topic}/{number}",
+               **{name: counts[(topic, number), name] for name in OF_A_PARTITION}}

@@ -1,31 +1,24 @@
 """Events as rules see them, and when they count: docs/correlation.md, section 1."""
 import collections
+import math
 
-from values import Duration, Severity, SEVERITIES, Time, Undefined, computed, member
+from values import Duration, Severity, SEVERITIES, Time, checked, computed, member
 
 NEVER = -(1 << 62)
+TEXTS = ("source", "resource", "check", "dedup_key", "message")
+KINDS = {"severity": Severity, "value": float, "ts": Time, "age": Duration}  # of fields that are no texts
 
 
 class Event:
-    def __init__(self, raw, tenant, topic, partition, offset, sub):
-        self.tenant = raw.get("tenant") or tenant
-        self.source, self.resource, self.check, self.dedup_key, self.message = (
-            raw.get(name, "") for name in ("source", "resource", "check", "dedup_key", "message"))
-        self.value = raw.get("value")
-        self.severity = SEVERITIES.index(raw["severity"])
-        self.state = raw["state"]
-        self.labels = dict(raw.get("labels", {}))
-        self.topic = topic
-        self.place = (topic, partition, offset, sub)
-        self.position = "/".join(map(str, self.place))
-        self.ts, self.et = raw.get("time"), None
-        self.sent = self            # as it was before enrichment
-        self.goes_nowhere = False   # a repeat that no rule is told of
-        self.of_incident = False    # made of a change of an incident, for composite rules
+    goes_nowhere = False  # a repeat that no rule is told of
+    of_incident = False   # made of a change of an incident, for composite rules
 
-    @property
-    def is_problem(self):
-        return self.state == "problem"
+    def __init__(self, raw, tenant, *place):
+        self.__dict__.update(dict.fromkeys(TEXTS, "") | {"value": None, "labels": {}} | raw)
+        self.topic, self.place, self.position = place[0], place, "/".join(map(str, place))
+        self.tenant, self.ts = raw.get("tenant") or tenant, raw.get("time")
+        self.severity, self.is_problem = SEVERITIES.index(raw["severity"]), raw["state"] == "problem"
+        self.sent = self  # as it was before enrichment
 
     def identity(self):
         """The alert it belongs to; compares in the order of the section "Bound"."""
@@ -33,146 +26,133 @@ class Event:
             return (self.tenant, 0, self.dedup_key, bool(self.of_incident))
         return (self.tenant, 1, self.source, self.resource, self.check)
 
+    def attributes(self):
+        """Of the event as it was sent."""
+        return self.sent.severity, self.sent.labels, self.dedup_key and (self.source, self.resource, self.check)
+
     def is_self_alert(self):
         return self.topic == "@derived" and not self.of_incident
 
-    def attributes(self):
-        """Of the event as it was sent."""
-        sent = self.sent
-        return (sent.severity, sent.labels, self.dedup_key and (self.source, self.resource, self.check))
+    def order(self):
+        return (self.et, *self.place)
+
+    # What expressions ask.
 
     def field(self, name):
         if name.startswith("labels."):
-            return member(self.labels, name[len("labels."):])
-        if name == "host":
-            return self.labels["host"] if "host" in self.labels else self.resource.split("/")[0]
-        if name == "value":
-            if self.value is None:
-                raise Undefined
-            return float(self.value)
-        kinds = {"severity": lambda: Severity(self.severity), "ts": lambda: Time(self.ts),
-                 "age": lambda: Duration(self.et - self.ts)}
-        return kinds.get(name, lambda: getattr(self, name))()
+            return member(self.labels, name.removeprefix("labels."))
+        got = getattr(self, name)
+        return KINDS.get(name, str)(checked(got, got is not None))
 
-    def has(self, name):
-        return name[len("labels."):] in self.labels if name.startswith("labels.") else self.text(name) != ""
+    @property
+    def host(self):
+        return self.labels.get("host", self.resource.split("/")[0])
+
+    @property
+    def age(self):
+        return self.et - self.ts
 
     def text(self, name):
         """As keys have it: what is absent is empty."""
         return computed(("string", ("field", name)), self) or ""
 
-    def order(self):
-        return (self.et, *self.place)
+    def has(self, name):
+        return name.removeprefix("labels.") in self.labels if name.startswith("labels.") else self.text(name) != ""
 
 
 class Recording:
-    """All events with their et, in counting order, and when the recording ends."""
+    """All events with their effective times, in counting order, and when the recording begins and ends."""
 
     def __init__(self, model, scenario):
         self.config, self.count = model.config, model.count
-        self.marks = scenario["marks"]
         self.topics = {topic["topic"]: topic for topic in scenario["topics"]}
-        self.events, reached, self.begins, self.parts = [], [], [], {}
-        joined = {mark["member"] for mark in self.marks if mark["kind"] == "join"}
+        self.events, self.begins, self.ends, marks = [], [], [], scenario["marks"]
+        joined = {mark["member"] for mark in marks if mark["kind"] == "join"}
         for number, part in enumerate(scenario["partitions"]):
-            if "script" in scenario and number not in joined:
-                continue
-            place = (part["topic"], part["partition"])
             # In a live run the marks name the membership; a recording has one of each partition.
-            reached.append(self.read(part, [m for m in self.marks if m.get("member", number) == number
-                                            and (m.get("topic"), m.get("partition")) == place]))
+            if "script" not in scenario or number in joined:
+                self.read(part, [mark for mark in marks if mark.get("member", number) == number
+                                 and (mark.get("topic"), mark.get("partition")) == (part["topic"], part["partition"])])
         if "script" in scenario:  # a replay caps nothing itself
-            self.count("capped", sum(mark["kind"] == "cap" for mark in self.marks))
-        round_ms = self.config["round_ms"]
-        ends = [reach // round_ms * round_ms + round_ms for reach in reached if reach is not None]
-        # Partitions without events may have carried a live run further than that.
-        self.end = max(ends + [scenario[name] for name in ("watermark",) if scenario.get(name) is not None],
-                       default=None)
+            self.count("capped", sum(mark["kind"] == "cap" for mark in marks))
         # The first watermark; a live run says it by a mark, which a replay goes by at the latest.
-        self.begin = min(self.begins + [m["value"] for m in self.marks if m["kind"] == "begin"], default=None)
-        self.blind = self.spells()
-        if self.end is not None:
-            self.events += self.blind_alerts()
+        self.begin = min(self.begins + [mark["value"] for mark in marks if mark["kind"] == "begin"], default=None)
+        # Partitions without events may have carried a live run further than those with.
+        round_ms, carried = self.config["round_ms"], scenario.get("watermark")
+        ends = [end // round_ms * round_ms + round_ms for end in self.ends] + ([] if carried is None else [carried])
+        self.end = max(ends, default=None)
+        self.blind = collections.defaultdict(list)  # (topic, partition) -> [(value, is it a begin)] in order
+        for mark in marks:
+            if mark["kind"] in ("blind-begin", "blind-end"):
+                at = -(-mark["value"] // round_ms) * round_ms
+                self.blind[mark["topic"], mark["partition"]].append((at, mark["kind"] == "blind-begin"))
+        for spells in self.blind.values():
+            spells.sort(key=lambda spell: spell[0])  # stable: those of one time in the order made
+        self.events += [] if self.end is None else self.blind_alerts()
         self.events.sort(key=Event.order)
 
     def read(self, part, marks):
-        """Reads a partition, or one membership of it; returns the largest M + L or V, if it had an event."""
+        """Reads a partition, or one membership of it."""
+        topic, place = self.topics[part["topic"]], (part["topic"], part["partition"])
         past, future, behind = (self.config[name] for name in ("past_ms", "future_ms", "behind_ms"))
-        topic = self.topics[part["topic"]]
-        disorder = topic["disorder_ms"]
         # A partition that joins begins with V at the watermark: a seal from its first offset on.
-        seals = [m for m in marks if m["kind"] in ("seal", "join") and m["value"] is not None]
-        leave = next((m for m in marks if m["kind"] == "leave"), None)
-        caps = {m["offset"]: m["value"] for m in marks if m["kind"] == "cap"}
-        latest, kt, has_log_time, had_event, after = NEVER, None, False, False, None
-        counts = self.parts.setdefault((part["topic"], part["partition"]), collections.Counter())
+        seals = [mark for mark in marks if mark["kind"] in ("seal", "join") and mark["value"] is not None]
+        leave = next((mark for mark in marks if mark["kind"] == "leave"), None)
+        caps = {mark["offset"]: mark["value"] for mark in marks if mark["kind"] == "cap"}
+        latest, kt, has_log_time, next_offset, had_event = NEVER, None, False, None, False
         for record in part["records"]:
-            if leave and record["offset"] >= leave["offset"]:
+            offset = record["offset"]
+            if leave and offset >= leave["offset"]:
                 break  # not read any more
-            self.count("records")
-            counts["records"] += 1
-            counts["gaps"] += record["offset"] - after if after is not None else 0
-            after = record["offset"] + 1
-            events = self.decode(part, topic, record, counts)
+            self.count("records", 1, place)
+            self.count("gaps", 0 if next_offset is None else offset - next_offset, place)
+            next_offset = offset + 1
+            events = self.decode(topic, record, place)
             if record["log_time"] is not None:
                 kt, has_log_time = record["log_time"], True
             elif not has_log_time and events and events[0].ts is not None:
                 kt = events[0].ts
-            if record["offset"] in caps:
-                kt = caps[record["offset"]]
-            seal = max((m["value"] for m in seals if m["offset"] <= record["offset"]), default=NEVER)
+            kt = caps.get(offset, kt)
+            seal = max((mark["value"] for mark in seals if mark["offset"] <= offset), default=NEVER)
             for event in events:
                 event.ts = kt if event.ts is None else event.ts
                 is_near = kt - past <= event.ts <= kt + future
-                c = min(event.ts, kt) if is_near else kt
                 self.count("time_clamped", not is_near)
+                c = min(event.ts, kt) if is_near else kt
                 if topic["log_append_time"]:
                     latest = max(latest, kt - behind)
-                event.et = max(c, latest - disorder, seal)
-                if event.et > c:
-                    self.count("late_by_seal" if max(c, latest - disorder) < event.et else "late")
+                in_order = latest - topic["disorder_ms"]
+                event.et = max(c, in_order, seal)
+                self.count("late_by_seal" if max(c, in_order) < event.et else "late", event.et > c)
                 latest = max(latest, c)
-                if not had_event:
-                    had_event = True
-                    self.begins.append(max(latest - disorder, seal))
+                self.begins += [] if had_event else [max(latest - topic["disorder_ms"], seal)]
+                had_event = True
                 if leave and (leave["value"] is None or event.et >= leave["value"]):
                     self.count("left")
                 else:
                     self.events.append(event)
-        return max([latest + disorder] + [m["value"] for m in seals]) if had_event else None
+        if had_event:
+            self.ends.append(max([latest + topic["disorder_ms"]] + [mark["value"] for mark in seals]))
 
-    def decode(self, part, topic, record, counts):
-        """The record's events; none where it is refused."""
-        events = [Event(raw, topic["tenant"], part["topic"], part["partition"], record["offset"], sub)
+    def decode(self, topic, record, place):
+        """The record's events; none where it is rejected."""
+        events = [Event(raw, topic["tenant"], *place, record["offset"], sub)
                   for sub, raw in enumerate(record.get("events", []))]
         is_foreign = topic["tenant_fixed"] and any(event.tenant != topic["tenant"] for event in events)
-        reason = record.get("rejected") or ("tenant" if is_foreign else None)
-        self.count("events", 1 if reason else len(events))
-        if reason:
-            self.count("rejected")
-            counts["rejected"] += 1
-        return [] if reason else events
+        is_rejected = "rejected" in record or is_foreign
+        self.count("events", 1 if is_rejected else len(events))
+        self.count("rejected", is_rejected, place)
+        return [] if is_rejected else events
 
-    # Blind spells, from their marks.
+    # Blind spells.
 
-    def spells(self):
-        """(topic, partition) -> [(value, is it a begin)] in order."""
-        spells = collections.defaultdict(list)
-        for mark in self.marks:
-            if mark["kind"] in ("blind-begin", "blind-end"):
-                at = -(-mark["value"] // self.config["round_ms"]) * self.config["round_ms"]
-                spells[mark["topic"], mark["partition"]].append((at, mark["kind"] == "blind-begin"))
-        for marks in spells.values():
-            marks.sort(key=lambda mark: mark[0])  # stable: those of one time in the order made
-        return spells
-
-    def is_blind(self, place, now):
-        before = [begins for at, begins in self.blind[place] if at <= now]
-        return bool(before) and before[-1]
-
-    def sight_since(self, place, now):
-        """When its last spell before now ended."""
-        return max((at for at, begins in self.blind[place] if at <= now and not begins), default=NEVER)
+    def sight_since(self, now, topic=None):
+        """When the last spell of the partitions of a topic, or of all, ended before now; never while one goes on."""
+        past = [[spell for spell in spells if spell[0] <= now]
+                for (of, _), spells in self.blind.items() if topic in (None, of)]
+        if any(spells[-1][1] for spells in past if spells):
+            return math.inf
+        return max((at for spells in past for at, begins in spells if not begins), default=NEVER)
 
     def blind_alerts(self):
         round_ms = self.config["round_ms"]
@@ -183,19 +163,18 @@ class Recording:
                 told.update({(t, place): True for t in range(at, until, reminder) if begins})
                 told[at, place] = begins
         subs = collections.Counter()
-        for at, place in sorted(key for key in told if key[0] < self.end):
-            begins, name = told[at, place], f"{place[0]}/{place[1]}"
-            says = "cannot be read: what it holds is not correlated" if begins else "can be read again"
-            self.count("derived")
-            yield self_alert(at, 32768 + subs[at], name, "input-blind", "critical", f"{name} {says}",
-                             "problem" if begins else "clear")
-            subs[at] += 1
+        for (at, (topic, number)), begins in sorted(told.items()):
+            if at < self.end:
+                self.count("derived")
+                says = "cannot be read: what it holds is not correlated" if begins else "can be read again"
+                yield self_alert(at, 32768 + subs[at], f"{topic}/{number}", "input-blind", "critical",
+                                 f"{topic}/{number} {says}", state="problem" if begins else "clear")
+                subs[at] += 1
 
 
-def self_alert(at, sub, resource, check, severity, message, state="problem", of_incident=False, **more):
+def self_alert(at, sub, resource, check, severity, message, of_incident=False, **more):
     raw = {"tenant": "@tocsin", "source": "tocsin", "resource": resource, "check": check, "severity": severity,
-           "state": state, "message": message, **more}
+           "state": "problem", "message": message, **more}
     event = Event(raw, None, "@derived", -1, at, sub)
-    event.et = event.ts = at
-    event.of_incident = of_incident
+    event.et, event.ts, event.of_incident = at, at, of_incident
     return event

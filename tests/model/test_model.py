@@ -1,6 +1,9 @@
 """Aim: the model says what docs/correlation.md says. Method: small logs worked out by
 hand; expected lines are written from the document, ids hashed from their parts here."""
+import ast
 import json
+import os
+import sys
 import unittest
 
 import xxhash
@@ -301,6 +304,38 @@ class Marks(unittest.TestCase):
         self.assertEqual(rows, [(400, "opened", "told", "tenant=@tocsin resource=t/0"),
                                 (1600, "closed", "told", "tenant=@tocsin resource=t/0")])
         self.assertEqual(ledger["derived"], 4)
+
+
+class Size(unittest.TestCase):
+    """The model is there to be read: it stays as short as it is, and its files are all of it."""
+    FILES = {"model", "records", "alerts", "enrich", "forms", "aggregates", "incident", "log", "values", "calendars",
+             "ledger"}
+    CODE_LINES_MAX, LINE_MAX = 1356, 120
+
+    def setUp(self):
+        self.texts = []
+        for name in sorted(self.FILES):
+            with open(os.path.join(os.path.dirname(model.__file__), name + ".py"), encoding="utf-8") as file:
+                self.texts.append(file.read())
+
+    @staticmethod
+    def code_lines(text):
+        """Those that are neither blank nor a comment, and no docstring."""
+        lines = {at for at, line in enumerate(text.splitlines(), 1) if line.strip() and line.strip()[0] != "#"}
+        for part in ast.walk(ast.parse(text)):
+            if isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant):
+                lines -= set(range(part.lineno, part.end_lineno + 1))
+        return len(lines)
+
+    def test_it_does_not_grow(self):
+        self.assertLessEqual(sum(map(self.code_lines, self.texts)), self.CODE_LINES_MAX)
+        self.assertLessEqual(max(len(line) for text in self.texts for line in text.splitlines()), self.LINE_MAX)
+
+    def test_it_uses_nothing_of_what_tests_it(self):
+        for part in (part for text in self.texts for part in ast.walk(ast.parse(text))):
+            names = [part.module] if isinstance(part, ast.ImportFrom) else (
+                [alias.name for alias in part.names] if isinstance(part, ast.Import) else [])
+            self.assertLessEqual(set(names), self.FILES | {"dateutil", "xxhash"} | sys.stdlib_module_names)
 
 
 if __name__ == "__main__":

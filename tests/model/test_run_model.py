@@ -26,9 +26,9 @@ def late(self, alert, now):
     return timer(self, alert, now)
 Alerts.timer = late""",
     "a window that holds its border": """
-slide, timers = Window.slide, Window.timers
+slide, due = Window.slide, Window.due
 Window.slide = lambda self, now: slide(self, now - 1)
-Window.timers = lambda self: timers(self) + (self.rule.window == "sliding") if self.entries else None""",
+Window.due = lambda self: due(self) + (self.rule.window == "sliding")""",
     "an event before the timers of its time": "model.EVENT, model.KEY_TIMER = model.KEY_TIMER, model.EVENT",
     "a last clear that does not move quiet": """
 leave = Incident.leave
@@ -54,15 +54,17 @@ def forget(self, alert, now):
     return timer(self, alert, now)
 Alerts.timer = forget""",
     "ids from the half that is lower": """
-hash_of = model.hash_of
-model.hash_of = lambda *parts: hash_of(*parts)[16:] + hash_of(*parts)[:16]""",
+hash_of = incident.hash_of
+incident.hash_of = lambda *parts: hash_of(*parts)[16:] + hash_of(*parts)[:16]""",
 }
 
 STAND_IN = """#!{python} -O
 import json, sys
 sys.path.insert(0, {here!r})
+import incident
 import model
-from model import Alerts, Incident, Recording, Window
+from forms import Incident, Window
+from model import Alerts, Recording
 {fault}
 for line in sys.stdin:
     with open(line.split()[0] + "/scenario.json", encoding="utf-8") as file:
