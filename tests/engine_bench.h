@@ -628,6 +628,21 @@ static inline void bench_answers_set(struct bench_feed *feed, bool answers)
     pthread_mutex_unlock(&feed->lock);
 }
 
+/* From now on the feed can be read no more, and proves nothing; or it can be again. */
+static inline void bench_blind(struct bench_feed *feed)
+{
+    bench_answers_set(feed, false);
+    bench_state_set(feed, FEED_UNREADABLE);
+    bench_settle(feed->bench);
+}
+
+static inline void bench_see(struct bench_feed *feed)
+{
+    bench_state_set(feed, FEED_LIVE);
+    bench_answers_set(feed, true);
+    bench_settle(feed->bench);
+}
+
 /* One answered fetch, now, that found the feed at its end. */
 static inline void bench_prove(struct bench_feed *feed)
 {

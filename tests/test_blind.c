@@ -35,20 +35,6 @@ static struct bench *blind_bench(struct bench_feed **feed)
     return bench;
 }
 
-static void goes(struct bench *bench, struct bench_feed *feed)
-{
-    bench_answers_set(feed, false);
-    bench_state_set(feed, FEED_UNREADABLE);
-    bench_settle(bench);
-}
-
-static void comes(struct bench *bench, struct bench_feed *feed)
-{
-    bench_state_set(feed, FEED_LIVE);
-    bench_answers_set(feed, true);
-    bench_settle(bench);
-}
-
 static const struct mark *mark_of(const struct bench *bench, enum mark_kind kind, uint16_t part)
 {
     for (size_t i = 0; i < bench->mark_count; i++)
@@ -64,7 +50,7 @@ static void T4_a_blind_spell_is_told_until_it_is_over(void **state)
     struct bench_feed *feed[2];
     struct bench *bench = blind_bench(feed);
 
-    goes(bench, feed[1]);
+    bench_blind(feed[1]);
     bench_pass(bench, 10, 10);    /* seen since 1010 */
     bench_pass(bench, 9980, 998); /* 20 ms short of 10 s */
     assert_int_equal(bench_marks(bench, MARK_BLIND_BEGIN), 0);
@@ -78,7 +64,7 @@ static void T4_a_blind_spell_is_told_until_it_is_over(void **state)
                                           "correlated\""));
     assert_non_null(strstr(bench->log.at, "\"severity\":\"critical\""));
     bench_pass(bench, 7900, 100); /* at 20000 */
-    comes(bench, feed[1]);
+    bench_see(feed[1]);
     bench_pass(bench, 1000, 10);
     /* The end is seen between 20000 and 20200. R has gone on with the clock. */
     assert_int_equal(mark_of(bench, MARK_BLIND_END, 1)->value_ms, BENCH_T0 + 20200);
@@ -104,9 +90,9 @@ static void T4_the_alert_of_a_spell_does_not_expire_before_its_end(void **state)
     bench_start(bench);
     bench_settle(bench);
     bench_pass(bench, 1000, 10);
-    goes(bench, feed[1]);
+    bench_blind(feed[1]);
     bench_pass(bench, 19000, 100);
-    comes(bench, feed[1]);
+    bench_see(feed[1]);
     bench_pass(bench, 1000, 10);
     assert_string_equal(bench->brief,
                         "600 opened rule blind tenant=@tocsin resource=t/1 n=1 alerts=1\n"
@@ -123,8 +109,8 @@ static void T4_a_broker_that_is_gone_blinds_all_and_closes_nothing(void **state)
     struct bench_feed *feed[2];
     struct bench *bench = blind_bench(feed);
 
-    goes(bench, feed[0]);
-    goes(bench, feed[1]);
+    bench_blind(feed[0]);
+    bench_blind(feed[1]);
     bench_pass(bench, 20, 10);
     int64_t watermark = engine_watermark(bench->engine);
     bench_pass(bench, 9900, 990); /* at 10920 */
@@ -138,9 +124,9 @@ static void T4_a_broker_that_is_gone_blinds_all_and_closes_nothing(void **state)
     /* One comes back with a record from inside of the outage, the other one had none: nothing
      * was sealed meanwhile, so the record is not late. */
     bench_put(feed[1], 300000, "x", "down", "");
-    comes(bench, feed[0]);
+    bench_see(feed[0]);
     bench_pass(bench, 50, 10);
-    comes(bench, feed[1]);
+    bench_see(feed[1]);
     bench_pass(bench, 2000, 10);
     assert_string_equal(bench->brief,
                         "600 opened rule blind tenant=@tocsin resource=t/0 n=1 alerts=1\n"
@@ -161,7 +147,7 @@ static void T4_the_length_of_an_outage_lies_inside_of_its_spell(void **state)
     struct bench_feed *feed[2];
     struct bench *bench = blind_bench(feed);
 
-    goes(bench, feed[0]);
+    bench_blind(feed[0]);
     bench_answers_set(feed[1], false);
     bench_state_set(feed[1], FEED_STOPPED); /* the bench's feed is read all the same */
     bench_pass(bench, 60000, 1000);         /* at 61000 */
@@ -169,7 +155,7 @@ static void T4_the_length_of_an_outage_lies_inside_of_its_spell(void **state)
     bench_put(feed[1], 1100, "x", "down", "");
     bench_settle(bench);
     bench_pass(bench, 20, 10);
-    comes(bench, feed[1]);
+    bench_see(feed[1]);
     bench_pass(bench, 50, 10);
     assert_int_equal(mark_of(bench, MARK_BLIND_END, 1)->value_ms, BENCH_T0 + 61200);
     bench_stop(bench);
@@ -197,7 +183,7 @@ static void T4_a_partition_that_leaves_ends_its_spell(void **state)
     struct bench_feed *feed[2];
     struct bench *bench = blind_bench(feed);
 
-    goes(bench, feed[1]);
+    bench_blind(feed[1]);
     bench_pass(bench, 14000, 100); /* at 15000 */
     bench_change(feed[1], SOURCE_LEAVE);
     bench_pass(bench, 2000, 10);
@@ -218,7 +204,7 @@ static void T4_a_spell_from_the_start_is_told_when_time_begins(void **state)
     bench_go_live(bench);
     struct bench_feed *a = bench_feed(bench, "t", 0), *b = bench_feed(bench, "t", 1);
     bench_start(bench);
-    goes(bench, b);
+    bench_blind(b);
     bench_put(a, 10, "x", "down", "");
     bench_pass(bench, 12000, 100);
     assert_int_equal(bench_marks(bench, MARK_BLIND_BEGIN), 1);
@@ -237,9 +223,9 @@ static void X1_spells_are_replayed_from_their_marks(void **state)
 
     for (int i = 0; i < 40; i++) {
         if (i == 10)
-            goes(bench, feed[1]);
+            bench_blind(feed[1]);
         if (i == 30)
-            comes(bench, feed[1]);
+            bench_see(feed[1]);
         char name[16];
         snprintf(name, sizeof(name), "h%d", i);
         if (i < 10 || i >= 30)

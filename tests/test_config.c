@@ -18,6 +18,7 @@
 #include "daemon/brokers.h"
 #include "daemon/config.h"
 #include "daemon/input.h"
+#include "tests/docs_page.h"
 
 static struct config *parse(const char *text)
 {
@@ -227,7 +228,8 @@ static void every_mistake_is_told_with_its_place(void **state)
          "t.yaml:1:16: sinks[].name: must not be empty\n"
          "    sinks: [{name: '', type: webhook}]\n                   ^~"},
         {"sinks:\n  - name: a\n    type: slack\n",
-         "t.yaml:3:11: sink a: unknown type \"slack\"; there are: pagerduty, servicenow, webhook, zendesk\n"
+         "t.yaml:3:11: sink a: unknown type \"slack\"; there are: pagerduty, servicenow, webhook, "
+         "zendesk\n"
          "        type: slack\n              ^~~~~"},
         {"sinks:\n  - name: a\n    type: pagerduty\n    options: {routing_key: abc}\n",
          "t.yaml:4:28: sink a: option \"routing_key\": has 3 characters and must have 32\n"
@@ -479,19 +481,7 @@ static void the_sample_that_ships_is_accepted(void **state)
 static void the_reference_in_docs_is_made_from_the_rows(void **state)
 {
     (void)state;
-    char *made = NULL, *page = NULL;
-    size_t made_bytes, page_bytes;
-    FILE *to = open_memstream(&made, &made_bytes);
-    assert_non_null(to);
-    config_print_reference(to);
-    fclose(to);
-    assert_int_equal(
-        host_read_file(TESTS_DIR "/../docs/configuration.md", 1 << 20, &page, &page_bytes), 0);
-    if (strstr(page, made) == NULL)
-        print_error("put the output of `tocsin check --keys` into docs/configuration.md\n");
-    assert_non_null(strstr(page, made));
-    free(made);
-    free(page);
+    assert_page_holds("configuration.md", config_print_reference, "tocsin check --keys");
 }
 
 int main(void)

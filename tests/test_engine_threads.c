@@ -24,6 +24,7 @@
 #include "daemon/incident_log.h"
 #include "rules/rule_set.h"
 #include "tests/bench_rules.h"
+#include "tests/wakerless_host.h"
 
 enum {
     PARTS = 6,
@@ -111,18 +112,6 @@ static void wake_on(struct source *source, struct feed *feed, int waker)
 
 static const struct host *real;
 
-static int no_waker_create(void *self)
-{
-    (void)self;
-    return 1000000;
-}
-
-static void no_waker_wake(void *self, int waker)
-{
-    (void)self;
-    (void)waker;
-}
-
 static void yield_sleep(void *self, int waker, uint64_t timeout_ns)
 {
     (void)self;
@@ -131,24 +120,14 @@ static void yield_sleep(void *self, int waker, uint64_t timeout_ns)
     sched_yield();
 }
 
-static int no_close(void *self, int fd)
-{
-    (void)self;
-    (void)fd;
-    return 0;
-}
-
 static struct host yielding_host;
 
 static int setup(void **state)
 {
     (void)state;
     real = host();
-    yielding_host = *real;
-    yielding_host.waker_create = no_waker_create;
-    yielding_host.waker_wake = no_waker_wake;
+    yielding_host = wakerless_host();
     yielding_host.waker_sleep = yield_sleep;
-    yielding_host.close = no_close;
     host_set(&yielding_host);
     return 0;
 }

@@ -428,13 +428,9 @@ static void windows_of_a_blind_spell_are_passed_over(void **state)
     bench_settle(bench);
     pass_windows(bench, feed, 0, 4, (const int[]){5, 6, 5, 6});
     bench_pass(bench, 5000, 500);
-    bench_answers_set(blind, false);
-    bench_state_set(blind, FEED_UNREADABLE);
-    bench_settle(bench);
+    bench_blind(blind);
     bench_pass(bench, 20000, 500);
-    bench_state_set(blind, FEED_LIVE);
-    bench_answers_set(blind, true);
-    bench_settle(bench);
+    bench_see(blind);
     bench_pass(bench, 60000, 500);
     /* Nothing came for eight windows. */
     assert_string_equal(bench->brief, "");

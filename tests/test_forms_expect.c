@@ -124,13 +124,9 @@ static void T4_absence_is_put_off_while_its_topic_is_blind(void **state)
     bench_put(feed[2], 100, "elsewhere", "hb", "");
     bench_settle(bench);
     bench_pass(bench, 1000, 10);
-    bench_answers_set(feed[1], false);
-    bench_state_set(feed[1], FEED_UNREADABLE);
-    bench_settle(bench);
+    bench_blind(feed[1]);
     bench_pass(bench, 39000, 100); /* at 40000 */
-    bench_state_set(feed[1], FEED_LIVE);
-    bench_answers_set(feed[1], true);
-    bench_settle(bench);
+    bench_see(feed[1]);
     bench_pass(bench, 1000, 10);
     assert_int_equal(bench_mark(bench, MARK_BLIND_END).value_ms, BENCH_T0 + 40200);
     /* The other topic was never blind. */

@@ -183,13 +183,9 @@ static void T4_any_blind_topic_hides_what_was_never_seen(void **state)
     bench_start(bench);
     bench_settle(bench);
     bench_pass(bench, 1000, 10);
-    bench_answers_set(feed[1], false);
-    bench_state_set(feed[1], FEED_UNREADABLE);
-    bench_settle(bench);
+    bench_blind(feed[1]);
     bench_pass(bench, 39000, 100); /* at 40000 */
-    bench_state_set(feed[1], FEED_LIVE);
-    bench_answers_set(feed[1], true);
-    bench_settle(bench);
+    bench_see(feed[1]);
     bench_pass(bench, 1000, 10);
     int64_t end = bench_mark(bench, MARK_BLIND_END).value_ms;
     assert_string_equal(bench->brief, "");

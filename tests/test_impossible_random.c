@@ -12,6 +12,7 @@
 #include "rules/parser.h"
 #include "rules/program.h"
 #include "rules/rule_reader.h"
+#include "tests/random_text.h"
 
 static uint64_t random_state; /* IMPOSSIBLE_SEED, the same in each run unless it is given */
 
@@ -23,22 +24,7 @@ static uint32_t below(uint32_t end)
     return (uint32_t)((random_state >> 11) % end);
 }
 
-#define COUNT_OF(list) (sizeof(list) / sizeof((list)[0]))
-#define PICK(list) (list)[below((uint32_t)COUNT_OF(list))]
-
 /* ---- random text ---- */
-
-static char *put(char *at, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static char *put(char *at, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    at += vsprintf(at, format, args);
-    va_end(args);
-    return at;
-}
 
 static const char *const relations[] = {"==", "!=", "<", "<=", ">", ">="};
 

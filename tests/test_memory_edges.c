@@ -19,6 +19,7 @@
 #include "correlate/core.h"
 #include "rules/rule_set.h"
 #include "tests/turns.h"
+#include "tests/wakerless_host.h"
 
 enum { ROOM = 320, PAYLOAD = 96, BURST = 16 };
 #define T0 INT64_C(1000000000000)
@@ -175,32 +176,6 @@ static int64_t fixed_clock(void *self)
     return T0;
 }
 
-static int no_waker_create(void *self)
-{
-    (void)self;
-    return 1000000;
-}
-
-static void no_waker_wake(void *self, int waker)
-{
-    (void)self;
-    (void)waker;
-}
-
-static void no_waker_sleep(void *self, int waker, uint64_t timeout_ns)
-{
-    (void)self;
-    (void)waker;
-    (void)timeout_ns;
-}
-
-static int no_close(void *self, int fd)
-{
-    (void)self;
-    (void)fd;
-    return 0;
-}
-
 /* --- the engine under test
  * ------------------------------------------------------------------------ */
 
@@ -247,13 +222,9 @@ static struct rule_set *rules_make(void)
 static int setup(void **state)
 {
     (void)state;
-    plain_host = *host();
+    plain_host = wakerless_host();
     plain_host.mono_ns = turn_clock;
     plain_host.wall_ms = fixed_clock;
-    plain_host.waker_create = no_waker_create;
-    plain_host.waker_wake = no_waker_wake;
-    plain_host.waker_sleep = no_waker_sleep;
-    plain_host.close = no_close;
     host_set(&plain_host);
     memset((void *)feeds, 0, sizeof(feeds));
     /* The first that joins is worker 1's, the second worker 0's. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "base/host.h"
 #include "daemon/metrics.h"
+#include "tests/docs_page.h"
 
 enum { SAMPLES_MAX = 512, TEXT_MAX = 256 };
 
@@ -262,19 +263,7 @@ static void the_process_is_measured(void **state)
 static void the_reference_in_docs_is_made_from_the_rows(void **state)
 {
     (void)state;
-    char *made = NULL, *page = NULL;
-    size_t made_bytes, page_bytes;
-    FILE *to = open_memstream(&made, &made_bytes);
-    assert_non_null(to);
-    metrics_print_reference(to);
-    fclose(to);
-    assert_int_equal(host_read_file(TESTS_DIR "/../docs/operating.md", 1 << 20, &page, &page_bytes),
-                     0);
-    if (strstr(page, made) == NULL)
-        print_error("put the output of `tocsin check --metrics` into docs/operating.md\n");
-    assert_non_null(strstr(page, made));
-    free(made);
-    free(page);
+    assert_page_holds("operating.md", metrics_print_reference, "tocsin check --metrics");
 }
 
 int main(void)

@@ -9,6 +9,7 @@
 #include "rules_support.h"
 #include "base/host.h"
 #include "rules/match_range.h"
+#include "tests/random_text.h"
 
 enum { SETS = 150, EVENTS = 150, RULES_MAX_HERE = 300, WHERE_BYTES = 4000 };
 
@@ -19,8 +20,6 @@ static uint32_t below(uint32_t n)
     random_state = random_state * 6364136223846793005u + 1442695040888963407u;
     return (uint32_t)((random_state >> 33) % n);
 }
-
-#define PICK(list) (list)[below(sizeof(list) / sizeof((list)[0]))]
 
 static const char *const words[] = {"",
                                     "a",
@@ -70,19 +69,6 @@ static const char *const numbers[] = {"-1.5", "0",  "0.0",  "-0.0",  "1",
                                       "2.5",  "90", "90.5", "1e300", "-1e300"};
 static const char *const ages[] = {"0s", "1s", "5s", "1m"};
 static const char *const methods[] = {"startsWith", "endsWith", "contains"};
-
-/* Appends to `at`, of which there is always enough. */
-static char *put(char *at, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static char *put(char *at, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    at += vsprintf(at, format, args);
-    va_end(args);
-    return at;
-}
 
 static char *put_test(char *at)
 {
