@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/standard_files.h"
 
 static ssize_t or_errno(ssize_t rc)
 {
@@ -207,6 +208,8 @@ int host_read_file(const char *path, size_t bytes_max, char **out, size_t *bytes
     char *data = NULL;
     int fd, rc = 0;
 
+    if (is_stdin && !standard_input_take())
+        return -EALREADY;
     /* The opening of a pipe would wait for a writer. */
     fd = is_stdin ? STDIN_FILENO : h->open(h->self, path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0)
@@ -255,7 +258,14 @@ out:
 
 const char *host_read_why(int rc)
 {
-    return rc == -ESPIPE ? "this is no regular file; a pipe is read as -" : strerrordesc_np(-rc);
+    switch (rc) {
+    case -ESPIPE:
+        return "this is no regular file; a pipe is read as -";
+    case -EALREADY:
+        return STANDARD_INPUT_TAKEN;
+    default:
+        return strerrordesc_np(-rc);
+    }
 }
 
 int host_write_all(int fd, const void *from, size_t bytes)

@@ -64,7 +64,8 @@ static inline int64_t host_wall_ms(void)
 
 /* Reads a whole file into memory that the caller frees; a zero byte is put
  * behind it and not counted. "-" reads standard input; anything else has to be a regular file,
- * for a pipe may never end. Returns 0 or a negative errno: -ESPIPE for a pipe or device. */
+ * for a pipe may never end. Returns 0 or a negative errno: -ESPIPE for a pipe or device, -EALREADY
+ * where standard input is read for something else (base/standard_files.h). */
 int host_read_file(const char *path, size_t bytes_max, char **out, size_t *bytes);
 
 /* What a negative errno of host_read_file() means, for the end of a sentence. */

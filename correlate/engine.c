@@ -203,8 +203,8 @@ static int config_check(const struct engine_config *config, struct error *err)
         error_set(err, "take must be at least 1");
     else if (config->step_touches == 0 || config->sort_max > SORT_MAX)
         error_set(err, "a step has touches, and at most %zu are sorted by keys", SORT_MAX);
-    else if (config->alerts_max == 0)
-        error_set(err, "alerts.max must be at least 1");
+    else if (config->alerts_max == 0 || config->alerts_max > ALERTS_MAX_MOST)
+        error_set(err, "alerts.max must be 1 to %d", ALERTS_MAX_MOST);
     else if (config->expire_ms <= 0 || config->expire_ms > (int64_t)30 * 86400 * 1000)
         error_set(err, "expire must be above 0 and at most 30 days");
     else if (config->flap_start > 0 && (config->flap_stop >= config->flap_start ||

@@ -63,6 +63,9 @@ struct topic_config {
     bool gaps_expected;   /* compacted or transactional: holes in offsets are normal */
 };
 
+/* Alerts have numbers of 20 bits in each of 256 lanes, and inside a round the bound is passed. */
+#define ALERTS_MAX_MOST 200000000
+
 struct engine_config {
     unsigned workers;  /* [number of cores] */
     unsigned epoch_ms; /* D [20]; divides round_ms */

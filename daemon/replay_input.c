@@ -349,6 +349,8 @@ int replay_input_exit_code(int rc)
     case -EINVAL:
     case -EBADMSG:
         return EXIT_DATA;
+    case -EALREADY:
+        return EXIT_USAGE;
     case -ENOMEM:
         return EXIT_SYSTEM;
     case -ETIMEDOUT:

@@ -23,6 +23,9 @@ struct why_run {
     struct why_question question; /* rule, at_ms and notes_max are filled by why_run() */
 };
 
+/* Ten years: what lies before 1970 is no time. */
+#define WHY_SINCE_MS_MAX ((int64_t)3650 * 86400 * 1000)
+
 #define WHY_RUN_ROWS(where)                                                                        \
     {"--config",                                                                                   \
      OPTION_TEXT,                                                                                  \
@@ -52,7 +55,7 @@ struct why_run {
          "Of topics: how far back the answer looks [1h]; reading begins as much earlier as "       \
          "windows and alerts last.",                                                               \
          1,                                                                                        \
-         0,                                                                                        \
+         WHY_SINCE_MS_MAX,                                                                         \
          NULL},                                                                                    \
         {"--marks",                                                                                \
          OPTION_TEXT,                                                                              \

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/standard_files.h"
 #include "ingest/finite_source.h"
 
 enum {
@@ -232,6 +233,10 @@ static int open_feed(struct file_source *source, const struct file_input *input,
     if (!finite_source_add(&source->base, &feed->base)) {
         error_set(err, "%s: out of memory", input->path);
         return -ENOMEM;
+    }
+    if (strcmp(input->path, "-") == 0 && !standard_input_take()) {
+        error_set(err, "-: " STANDARD_INPUT_TAKEN);
+        return -EALREADY;
     }
     feed->fd = strcmp(input->path, "-") == 0 ? STDIN_DESCRIPTOR
                                              : host()->open(host()->self, input->path, O_RDONLY, 0);

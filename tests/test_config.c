@@ -169,6 +169,11 @@ static void every_mistake_is_told_with_its_place(void **state)
          "          tenent: x\n          ^~~~~~"},
         {"engine:\n  workers: many\n", "t.yaml:2:12: engine.workers: 'many' is not a whole number\n"
                                        "      workers: many\n               ^~~~"},
+        /* Alerts beyond would have no numbers. */
+        {"engine: {alerts.max: 200000001}\n", "t.yaml:1:22: engine.alerts.max: 200000001 is out of "
+                                              "range, it must be from 1 to 200000000\n"
+                                              "    engine: {alerts.max: 200000001}\n"
+                                              "                         ^~~~~~~~~"},
         {"engine:\n  workers: 65\n",
          "t.yaml:2:12: engine.workers: 65 is out of range, it must be from 0 to 64\n"
          "      workers: 65\n               ^~"},

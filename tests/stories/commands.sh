@@ -86,6 +86,12 @@ ends 66 'pipe: this is no regular file; a pipe is read as -' replay --rules rule
 cat one.jsonl >pipe &
 ends 0 '' replay --quiet --ledger off --rules rules.yaml pipe
 
+# Standard input is read for one thing: two would share its lines by chance, or the second find none.
+ends 64 '-: standard input is read for something else already: name a file' replay --rules rules.yaml - - <one.jsonl
+ends 64 '-: standard input is read for something else already' replay --rules - - <rules.yaml
+ends 78 '-: standard input is read for something else already' check --rules - --rules - <rules.yaml
+ends 64 "tocsin why: --since: 9999999d is out of range, it must be from 1ms to 3650d" why --since 9999999d --config type.yaml ab
+
 # What is read is not written over.
 not_over() { # FILE ARGUMENTS
     local kept=$1
