@@ -57,12 +57,11 @@ static const struct option_table table = {
     .exits = "0 1 64 65 66 71 74",
 };
 
-static bool accept_rules(void *self, const char *text, size_t bytes, bool is_whole,
-                         struct error *err)
+static bool accept_rules(void *self, const char *text, size_t bytes,
+                         const struct diagnostics_listener *whole, struct error *err)
 {
     (void)self;
-    (void)is_whole;
-    return rule_set_check("converted", text, bytes, err) == 0;
+    return rule_set_check("converted", text, bytes, whole, err) == 0;
 }
 
 /* What the result would take the place of before anybody has seen what is not in it. */

@@ -255,7 +255,7 @@ bool import_is_taken(struct import_work *work, const char *text, size_t bytes, c
     struct error err = {""};
 
     *why = "";
-    if (input->accept == NULL || input->accept(input->self, text, bytes, false, &err))
+    if (input->accept == NULL || input->accept(input->self, text, bytes, NULL, &err))
         return true;
     *why = refusal(work, &err);
     return false;
@@ -407,7 +407,8 @@ static void write_section(struct import_work *work, enum import_section section)
         const struct import_entry *entry = &work->out->entries[i];
         if (entry->section != section)
             continue;
-        work->written[i].begin = work->text.bytes;
+        work->written[work->written_count++] =
+            (struct import_written){work->taken[i], work->text.bytes};
         if (is_first)
             import_text_format(&work->text, "\n%s:\n", section_names[section]);
         else
@@ -418,25 +419,108 @@ static void write_section(struct import_work *work, enum import_section section)
     }
 }
 
-/* What was taken, and how it differs. */
-static void entries_finish(struct import_work *work)
+/* Those that were taken. */
+static void entries_gather(struct import_work *work)
 {
-    struct import_entry *entries =
-        import_pool_alloc(&work->pool, (work->made.count + 1) * sizeof(*entries));
+    size_t count = 0;
 
-    work->written =
-        import_pool_alloc(&work->pool, (work->made.count + 1) * sizeof(work->written[0]));
     for (size_t i = 0; i < work->made.count; i++) {
-        const struct import_made *made = work->made.at[i];
+        struct import_made *made = work->made.at[i];
         if (made->is_refused)
             continue;
-        work->written[work->out->entry_count].made = made;
-        entries[work->out->entry_count++] = made->entry;
-        if (made->differs != NULL)
+        work->taken[count] = made;
+        work->entries[count++] = made->entry;
+    }
+    work->out->entries = work->entries;
+    work->out->entry_count = count;
+}
+
+static void write_entries(struct import_work *work)
+{
+    work->written_count = 0;
+    if (work->sets_text.bytes > 0)
+        import_text_format(&work->text, "\n%s", work->sets_text.at);
+    for (int section = 0; section < IMPORT_SECTIONS; section++)
+        write_section(work, (enum import_section)section);
+    /* A file of rules without any is refused; an empty list is none of them. */
+    if (work->out->entry_count == 0)
+        import_text_put(&work->text, "\nrules: []\n");
+}
+
+/* ---- all entries together ---- */
+
+/* What is read of the whole, again and again, but at least twice: a fifth of a second for 4 MiB. */
+#define SETTLE_BYTES_MAX ((size_t)8 << 20)
+
+/* What the engine does not take of the whole. */
+struct unsettled {
+    struct import_work *work;
+    size_t refused; /* entries, in this round */
+};
+
+/* The entry that stands at this byte of the text; NULL: none. */
+static struct import_made *made_at(const struct import_work *work, size_t at)
+{
+    size_t from = 0, to = work->written_count;
+
+    while (from < to) {
+        size_t mid = from + (to - from) / 2;
+        if (work->written[mid].begin <= at)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from > 0 ? work->written[from - 1].made : NULL;
+}
+
+static void refuse_at(void *self, struct span span, const char *sentence)
+{
+    struct unsettled *unsettled = self;
+    struct import_made *made = made_at(unsettled->work, span.from);
+
+    if (made == NULL || made->is_refused)
+        return;
+    unsettled->refused++;
+    refuse_made(unsettled->work, made,
+                import_name(unsettled->work, "this tocsin does not take it with all the others: %s",
+                            sentence));
+}
+
+/* Entries that are taken one by one may be too many together, and one may go with another: what is
+ * refused is left out until all the rest is taken. False, diagnosed, when that does not end. */
+static bool settle(struct import_work *work, struct diagnostics *diag)
+{
+    const struct import_input *input = work->input;
+    struct unsettled unsettled = {work, 0};
+    const struct diagnostics_listener listener = {&unsettled, refuse_at};
+    struct error err = {""};
+    size_t bytes = 0;
+
+    do {
+        unsettled.refused = 0;
+        work->text.bytes = 0;
+        entries_gather(work);
+        write_entries(work);
+        if (input->accept == NULL || work->text.bytes > YAML_BYTES_MAX ||
+            input->accept(input->self, work->text.at, work->text.bytes, &listener, &err))
+            return true;
+        bytes += work->text.bytes;
+    } while (unsettled.refused > 0 && bytes <= SETTLE_BYTES_MAX);
+    diagnose(diag, (struct span){&work->scripts[0], 0, 0},
+             "this tocsin does not take what the files would become together: %s",
+             refusal(work, &err));
+    return false;
+}
+
+/* How what was taken differs. */
+static void entries_finish(struct import_work *work)
+{
+    for (size_t i = 0; i < work->made.count; i++) {
+        const struct import_made *made = work->made.at[i];
+        if (!made->is_refused && made->differs != NULL)
             import_find(work, made->differs_span, IMPORT_DIFFERS, made->construct, "%s",
                         made->differs);
     }
-    work->out->entries = entries;
 }
 
 static void write_all(struct import_work *work)
@@ -445,14 +529,9 @@ static void write_all(struct import_work *work)
 
     out->findings = work->findings.at;
     out->finding_count = work->findings.count;
+    work->text.bytes = 0;
     write_head(work);
-    if (work->sets_text.bytes > 0)
-        import_text_format(&work->text, "\n%s", work->sets_text.at);
-    for (int section = 0; section < IMPORT_SECTIONS; section++)
-        write_section(work, (enum import_section)section);
-    /* A file of rules without any is refused; an empty list is none of them. */
-    if (out->entry_count == 0)
-        import_text_put(&work->text, "\nrules: []\n");
+    write_entries(work);
     out->text = work->text.at;
     out->bytes = work->text.bytes;
 }
@@ -556,58 +635,6 @@ static bool read_all(struct import_work *work, struct diagnostics *diag)
     return recognise(work, diag);
 }
 
-/* What was converted to the entry that stands in a line of the result; the begin of the first file
- * where no entry stands there. */
-static struct span blamed(const struct import_work *work, unsigned long line)
-{
-    struct span span = {&work->scripts[0], 0, 0};
-    size_t at = 0, begin = 0;
-
-    for (const char *end; line > 1; line--) {
-        end = memchr(work->text.at + at, '\n', work->text.bytes - at);
-        if (end == NULL)
-            break;
-        at = (size_t)(end - work->text.at) + 1;
-    }
-    for (size_t i = 0; i < work->out->entry_count; i++) {
-        if (work->written[i].begin <= at && work->written[i].begin >= begin) {
-            begin = work->written[i].begin;
-            span = work->written[i].made->span;
-        }
-    }
-    return span;
-}
-
-/* The line of "converted:LINE:COLUMN: ...". */
-static unsigned long refused_line(const struct error *err)
-{
-    const char *colon = strchr(err->text, ':');
-
-    return colon != NULL ? strtoul(colon + 1, NULL, 10) : 0;
-}
-
-/* Rules that are taken one by one may be too many together. */
-static bool check_whole(struct import_work *work, struct diagnostics *diag)
-{
-    const struct import_input *input = work->input;
-    struct span span = {&work->scripts[0], 0, 0};
-    struct error err = {""};
-
-    if (work->text.bytes > YAML_BYTES_MAX) {
-        diagnose(diag, span,
-                 "the result would be larger than %d MiB, the size of a rule file: convert the "
-                 "files in parts",
-                 YAML_BYTES_MAX >> 20);
-        return false;
-    }
-    if (input->accept == NULL ||
-        input->accept(input->self, work->text.at, work->text.bytes, true, &err))
-        return true;
-    diagnose(diag, blamed(work, refused_line(&err)),
-             "this tocsin does not take the rules up to here together: %s", refusal(work, &err));
-    return false;
-}
-
 static bool check_bounds(const struct import_work *work, struct diagnostics *diag)
 {
     if (work->over != NULL)
@@ -627,6 +654,17 @@ static bool check_bounds(const struct import_work *work, struct diagnostics *dia
     return false;
 }
 
+static bool check_bytes(const struct import_work *work, struct diagnostics *diag)
+{
+    if (work->text.bytes <= YAML_BYTES_MAX)
+        return true;
+    diagnose(diag, (struct span){&work->scripts[0], 0, 0},
+             "the result would be larger than %d MiB, the size of a rule file: convert the "
+             "files in parts",
+             YAML_BYTES_MAX >> 20);
+    return false;
+}
+
 static bool convert(struct import_work *work, struct diagnostics *diag)
 {
     if (!read_all(work, diag))
@@ -636,12 +674,21 @@ static bool convert(struct import_work *work, struct diagnostics *diag)
     else
         import_alertmanager(work);
     import_flush(work);
+    if (!check_bounds(work, diag))
+        return false;
+    work->taken = import_pool_alloc(&work->pool, (work->made.count + 1) * sizeof(work->taken[0]));
+    work->written =
+        import_pool_alloc(&work->pool, (work->made.count + 1) * sizeof(work->written[0]));
+    work->entries =
+        import_pool_alloc(&work->pool, (work->made.count + 1) * sizeof(work->entries[0]));
+    if (!settle(work, diag))
+        return false;
     entries_finish(work);
     if (!check_bounds(work, diag))
         return false;
     findings_finish(work);
     write_all(work);
-    return check_whole(work, diag);
+    return check_bytes(work, diag);
 }
 
 int import_convert(const struct import_input *input, struct import_result *out, struct error *err)

@@ -7,8 +7,9 @@
  *
  * What cannot be carried over becomes a finding, and nothing else is silent: a key that may
  * change what a rule matches leaves the rule out; one that only describes is listed alone.
- * Every entry is shown to `accept` (the loader of the engine) before it is written; what the
- * engine refuses is left out with the engine's own reason. So the result always loads.
+ * Every entry is shown to `accept` (the loader of the engine) before it is written, then all of
+ * them together; what the engine refuses is left out with the engine's own reason. So the result
+ * always loads.
  *
  * The same input gives the same bytes.
  *
@@ -75,9 +76,10 @@ struct import_input {
     enum import_format format;
     const struct import_map *map;
     /* True when the engine takes `text` as a rule file, else a sentence in the form of
-     * rules/diagnostics.h. It is asked of some entries at a time and at the end of the whole file.
-     * NULL: everything is taken. */
-    bool (*accept)(void *self, const char *text, size_t bytes, bool is_whole, struct error *err);
+     * rules/diagnostics.h. It is asked of some entries at a time, and at the end of all of them:
+     * then `whole` is told of each place that is not taken. NULL: everything is taken. */
+    bool (*accept)(void *self, const char *text, size_t bytes,
+                   const struct diagnostics_listener *whole, struct error *err);
     /* Told from time to time how much of the input is converted. NULL: nobody asks. */
     void (*progress)(void *self, size_t done, size_t total);
     void *self;

@@ -30,13 +30,16 @@ struct import_work {
     uint32_t mute_count;
     const struct import_made *over; /* the first for which the result has no room; NULL: none */
     struct import_text text;
-    struct import_written *written; /* of each entry of the result */
-    size_t made_bytes;              /* of all entries, taken or not */
+    struct import_entry *entries;   /* of the result */
+    struct import_made **taken;     /* what they were made of */
+    struct import_written *written; /* where they stand in the text, in its order */
+    size_t written_count;
+    size_t made_bytes; /* of all entries, taken or not */
 };
 
 /* Where an entry stands in the result's text, and what it was made of. */
 struct import_written {
-    const struct import_made *made;
+    struct import_made *made;
     size_t begin;
 };
 
@@ -61,7 +64,7 @@ struct import_made {
     struct span differs_span;
     const char *differs; /* a finding that it brings when it is taken; NULL: none */
     const char *without; /* what that means where it is not taken; NULL: that it is not there */
-    bool is_refused;     /* known after import_flush() */
+    bool is_refused;     /* known after import_flush(), unless it is of the whole */
 };
 
 /* Adds an entry and takes both texts. It is shown to the engine later, many at once, and what the

@@ -121,12 +121,16 @@ void diagnose(struct diagnostics *diag, struct span span, const char *format, ..
     size_t head;
 
     diag->count++;
-    if (diag->err == NULL || diag->full)
+    if (diag->listener == NULL && (diag->err == NULL || diag->full))
         return;
-    place = script_place(span.script, span.from);
     va_start(args, format);
     vsnprintf(sentence, sizeof(sentence), format, args);
     va_end(args);
+    if (diag->listener != NULL)
+        diag->listener->told(diag->listener->self, span, sentence);
+    if (diag->err == NULL || diag->full)
+        return;
+    place = script_place(span.script, span.from);
     snprintf(text, sizeof(text), "%.200s:%u:%u: %s\n", span.script->name, (unsigned)place.line,
              (unsigned)place.column, sentence);
     head = strlen(text);

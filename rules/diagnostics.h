@@ -41,9 +41,16 @@ struct place {
     uint32_t column;
 };
 
+/* Somebody who wants to know of every error, shown or not, as it is found. */
+struct diagnostics_listener {
+    void *self;
+    void (*told)(void *self, struct span span, const char *sentence);
+};
+
 struct diagnostics {
-    struct error *err; /* may be NULL */
-    unsigned count;    /* errors so far, shown or not */
+    struct error *err;                           /* may be NULL */
+    const struct diagnostics_listener *listener; /* NULL: nobody; set after diagnostics_init() */
+    unsigned count;                              /* errors so far, shown or not */
     unsigned shown;
     size_t used;
     bool full;          /* nothing more is shown */

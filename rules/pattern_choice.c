@@ -137,7 +137,61 @@ bool pattern_choose(struct pattern_choosing *choosing, struct pattern_entry *ent
         diagnose(choosing->diag, entry->span,
                  "the regular expressions up to here take too long to build: fewer, or simpler "
                  "ones");
+        choosing->cost -= large_cost(entry); /* who goes on does without it */
         return false;
     }
     return true;
+}
+
+/* Only an assertion or a negated class can make a pattern that never matches. */
+static bool may_never_match(struct text text)
+{
+    static const char *const signs[] = {"^", "$", "\\A", "\\z", "\\b"};
+
+    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+        if (holds(text, signs[i]))
+            return true;
+    return false;
+}
+
+/* What only vectorscan knows it may still refuse when it builds it. */
+static bool can_be_built(const struct pattern_choosing *choosing, const struct pattern_entry *entry)
+{
+    struct pattern_sources sources;
+    struct pattern_database *database;
+    struct pattern pattern;
+    struct pattern_fault fault;
+    bool is_good = pattern_read(entry->text, &pattern, &fault);
+
+    assert(is_good);
+    (void)is_good;
+    if (!pattern_sources_create(&sources, 1, choosing->scratch))
+        return diagnose_memory(choosing->diag) != NULL;
+    pattern_sources_put(&sources, 0, pattern.written, pattern.is_wide, entry->span);
+    database = pattern_database_take(&sources, 1, choosing->diag);
+    pattern_database_put(database);
+    return database != NULL;
+}
+
+bool pattern_choices_check(const struct pattern_table *table, struct arena *arena,
+                           struct diagnostics *diag)
+{
+    struct pattern_choosing choosing = {arena, table->arena, diag, 0, 0, 0};
+    bool needs_vectorscan = false, is_good = true;
+
+    for (uint32_t i = 0; i < table->count && !needs_vectorscan; i++)
+        needs_vectorscan = table->entries[i]->shape == PATTERN_SEARCHES &&
+                           follow_program(&choosing, table->entries[i]) == NULL;
+    for (uint32_t i = 0; i < table->count; i++) {
+        struct pattern_entry *entry = table->entries[i];
+        if (entry->shape != PATTERN_SEARCHES ||
+            (!needs_vectorscan && !may_never_match(entry->text)))
+            continue;
+        uint64_t before = choosing.cost; /* a table costs less than anything of vectorscan's */
+        if (!pattern_choose(&choosing, entry))
+            is_good = false;
+        else if (choosing.cost - before >= large_cost(entry))
+            is_good = can_be_built(&choosing, entry) && is_good;
+    }
+    return is_good;
 }

@@ -38,4 +38,9 @@ struct pattern_choosing {
  * to be built. Errors: false, with a diagnosis. */
 bool pattern_choose(struct pattern_choosing *choosing, struct pattern_entry *entry);
 
+/* Diagnoses every pattern of the table that would be refused, each as if those that are were not
+ * there; less work than to choose for all, where none is for vectorscan alone. Errors: false. */
+bool pattern_choices_check(const struct pattern_table *table, struct arena *arena,
+                           struct diagnostics *diag);
+
 #endif

@@ -21,6 +21,7 @@
 #include "rules/match_guard.h"
 #include "rules/match_index.h"
 #include "rules/mute_set.h"
+#include "rules/pattern_choice.h"
 #include "rules/rule_reader.h"
 
 enum { FILES_MAX = 1000, FILES_MIB_MAX = 64 };
@@ -331,7 +332,8 @@ static bool assemble(struct loading *loading)
     if (set->index == NULL)
         return diagnose_memory(&loading->diag) != NULL;
     if (loading->is_checked)
-        return true;
+        return loading->diag.listener == NULL ||
+               pattern_choices_check(loading->patterns.table, set->arena, &loading->diag);
     return pattern_set_build(loading->patterns.table, set->arena, &loading->diag, &set->patterns);
 }
 
@@ -363,7 +365,8 @@ int rule_set_parse(const char *name, const char *text, size_t bytes, struct rule
     return loading_finish(&loading, out);
 }
 
-int rule_set_check(const char *name, const char *text, size_t bytes, struct error *err)
+int rule_set_check(const char *name, const char *text, size_t bytes,
+                   const struct diagnostics_listener *listener, struct error *err)
 {
     struct script script = {name, text, bytes};
     struct rule_set *set = NULL;
@@ -372,6 +375,7 @@ int rule_set_check(const char *name, const char *text, size_t bytes, struct erro
 
     if (loading_start(&loading, err)) {
         loading.is_checked = true;
+        loading.diag.listener = listener;
         take_script(&loading, &script);
     }
     rc = loading_finish(&loading, &set);

@@ -19,6 +19,7 @@
 #include "base/event.h"
 #include "base/incident.h"
 
+struct diagnostics_listener; /* rules/diagnostics.h */
 struct rule_set;
 
 enum {
@@ -197,8 +198,11 @@ int rule_set_parse(const char *name, const char *text, size_t bytes, struct rule
                    struct error *err);
 
 /* Whether it would be taken: the same sentences, and no set. What takes most of the time is left
- * out: patterns are read, but nothing is built of them. */
-int rule_set_check(const char *name, const char *text, size_t bytes, struct error *err);
+ * out, without a listener all that is known of patterns together: they are read, but nothing is
+ * built of them. A listener is told of every error, and the answer is then that of
+ * rule_set_parse(). */
+int rule_set_check(const char *name, const char *text, size_t bytes,
+                   const struct diagnostics_listener *listener, struct error *err);
 void rule_set_destroy(struct rule_set *set);
 
 uint32_t rule_set_count(const struct rule_set *set);

@@ -26,20 +26,25 @@ struct imported {
     int rc;
 };
 
-/* As the command does, but that what is checked as a whole is loaded as well. */
-static inline bool rules_accept(void *self, const char *text, size_t bytes, bool is_whole,
-                                struct error *err)
+static inline bool rules_load(const char *text, size_t bytes, struct error *err)
 {
     struct rule_set *set = NULL;
-    int rc;
+    int rc = rule_set_parse("converted", text, bytes, &set, err);
+
+    rule_set_destroy(set);
+    return rc == 0;
+}
+
+/* As the command does, but that what is checked as a whole is loaded as well. */
+static inline bool rules_accept(void *self, const char *text, size_t bytes,
+                                const struct diagnostics_listener *whole, struct error *err)
+{
+    bool is_good = rule_set_check("converted", text, bytes, whole, err) == 0;
 
     (void)self;
-    if (!is_whole)
-        return rule_set_check("converted", text, bytes, err) == 0;
-    rc = rule_set_parse("converted", text, bytes, &set, err);
-    rule_set_destroy(set);
-    assert_int_equal(rule_set_check("converted", text, bytes, err), rc);
-    return rc == 0;
+    if (whole != NULL)
+        assert_int_equal(rules_load(text, bytes, err), is_good);
+    return is_good;
 }
 
 static inline void import_text_with(struct imported *out, const char *text, const char *map,
@@ -161,7 +166,7 @@ static inline bool engine_takes(const char *text)
 {
     struct error err = {""};
 
-    return rules_accept(NULL, text, strlen(text), true, &err);
+    return rules_load(text, strlen(text), &err);
 }
 
 /* True when the engine has all that the entry uses. */
@@ -188,7 +193,7 @@ static inline size_t assert_entries_load(const struct imported *imported)
             continue;
         count++;
         import_text_format(&text, "%s:\n%s", sections[entry->section], entry->text);
-        if (!rules_accept(NULL, text.at, text.bytes, true, &err))
+        if (!rules_load(text.at, text.bytes, &err))
             fail_msg("%s\n%s", text.at, err.text);
         import_text_release(&text);
     }

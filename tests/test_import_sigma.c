@@ -792,6 +792,44 @@ static void one_bad_rule_among_many_is_left_out_alone(void **state)
     import_text_release(&text);
 }
 
+/* What no entry is refused for alone: letters of any script with \B are known to vectorscan only,
+ * and a hundred places of a millisecond each fill half a second after four. */
+static void what_is_too_much_together_is_left_out_and_the_rest_taken(void **state)
+{
+    (void)state;
+    struct import_text text = {NULL, 0, 0};
+    struct imported got;
+    char want[80];
+    size_t count = 0;
+
+    for (int i = 0; i < 10; i++)
+        import_text_format(
+            &text, "title: T%d\ndetection: {s: {A|re: '\\pL%d\\Bx'}, condition: s}\n---\n", i, i);
+    for (int i = 0; i < 2; i++) /* of one pattern: the second is found when the first is gone */
+        import_text_format(&text, "title: N%d\ndetection: {s: {A|re: 'a$b'}, condition: s}\n---\n",
+                           i);
+    import_text_put(&text, "title: F\ndetection: {s: {A|re: '(?i)[^k]\\Bx'}, condition: s}\n---\n"
+                           "title: G\ndetection: {s: {A|re: 'a.*b'}, condition: s}\n");
+    import_text_with(&got, text.at, NULL, true);
+    assert_int_equal(got.rc, 0);
+    for (int i = 0; i < 10; i++) {
+        snprintf(want, sizeof(want), ":1: left out: rule \"T%d\": this tocsin does not take it", i);
+        count += has_finding(&got, want);
+        assert_true(i < 4 || has_finding(&got, want));
+    }
+    assert_int_equal(count, 6);
+    assert_true(has_finding(&got,
+                            "in.yml:31:1: left out: rule \"N0\": this tocsin does not take it with "
+                            "all the others: the pattern can never match"));
+    assert_true(has_finding(&got, "left out: rule \"N1\": "));
+    assert_true(has_finding(
+        &got, "left out: rule \"F\": this tocsin does not take it with all the others: a "
+              "negated class under (?i)"));
+    assert_int_equal(got.result.entry_count, 14 - 6 - 3);
+    imported_release(&got);
+    import_text_release(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -809,6 +847,7 @@ int main(void)
         cmocka_unit_test(a_result_that_no_file_holds_is_refused),
         cmocka_unit_test(the_head_lists_a_thousand_things),
         cmocka_unit_test(one_bad_rule_among_many_is_left_out_alone),
+        cmocka_unit_test(what_is_too_much_together_is_left_out_and_the_rest_taken),
         cmocka_unit_test(what_would_grow_without_end_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,12 +18,11 @@ const char *__lsan_default_suppressions(void)
     return "leak:libfyaml";
 }
 
-static bool accept_rules(void *self, const char *text, size_t bytes, bool is_whole,
-                         struct error *err)
+static bool accept_rules(void *self, const char *text, size_t bytes,
+                         const struct diagnostics_listener *whole, struct error *err)
 {
     (void)self;
-    (void)is_whole;
-    return rule_set_check("converted", text, bytes, err) == 0;
+    return rule_set_check("converted", text, bytes, whole, err) == 0;
 }
 
 static bool loads(const char *text, size_t bytes)

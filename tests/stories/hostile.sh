@@ -104,6 +104,7 @@ cases = [
     ("too long together", sigma_in, fill(lambda i: sigma(i, "X: %d" % i), most=20000), 65, "more than 10000 rules"),
     ("long gaps of Sigma", sigma_in, fill(lambda i: sigma(i, "X|re: '(?i)abcdef%d.{1,30}ghijkl[a-z]{1,20}mnopqr'"
                                                           % i), most=2000), 0, "2000 carried over"),
+    ("known to vectorscan", sigma_in, fill(lambda i: sigma(i, "X|re: '\\pL%d\\Bx'" % i), most=2000), 1, "4 carried over"),
     ("refused ones", sigma_in, fill(lambda i: sigma(i, "X|re: 'a(?=b)%d'" % i), most=9000), 1, "0 carried over"),
     ("routes to nobody", alert_in, fill(route, routes, most=999), 1, "1000 carried over"),
     ("routes of patterns", alert_in, fill(lambda i: route(i, "=~"), routes, most=999), 1, "pass the 16 KiB"),
