@@ -17,7 +17,8 @@ def shown(number):
 
 
 class Key:
-    """It watches and holds touches as entries, or has an open incident; each form of rule has a class of its own."""
+    """It watches and holds touches as entries, or has an open incident. The class of a form of rule says what it does
+    while it watches (take, clear), when by itself (due, pass_time), and beside an incident (take_open, closed)."""
     entries, counts = [], {}
     incident = last_raise = None
     last_touch = NEVER
@@ -194,15 +195,13 @@ class Window(Key):
 
 class Baseline(Window):
     """A tumbling window that is looked at each time it ends, and learns what is usual in its slot of the season."""
+    due = Key.due  # the end of the window, also where it holds no entry
 
     def __init__(self, *of):
         super().__init__(*of)
         self.closed_at = NEVER
         self.learned = {}  # (deviation, slot) -> (windows, their mean, sum of squared distances)
         self.known = {}    # deviation -> (what it is of now, and what was learned of that)
-
-    def due(self):
-        return self.due_at
 
     def end_after(self, now):
         return (now // self.rule.window_ms + 1) * self.rule.window_ms

@@ -41,16 +41,10 @@ class Event:
     def field(self, name):
         if name.startswith("labels."):
             return member(self.labels, name.removeprefix("labels."))
-        got = getattr(self, name)
+        if name == "host":
+            return self.labels.get("host", self.resource.split("/")[0])
+        got = self.et - self.ts if name == "age" else getattr(self, name)
         return KINDS.get(name, str)(checked(got, got is not None))
-
-    @property
-    def host(self):
-        return self.labels.get("host", self.resource.split("/")[0])
-
-    @property
-    def age(self):
-        return self.et - self.ts
 
     def text(self, name):
         """As keys have it: what is absent is empty."""
