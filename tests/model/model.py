@@ -127,7 +127,8 @@ class Model:
             self.in_force.append(place)
         self.enrichment = Enrichment(self, frozen(enrich or []))
         self.reads_volatile = self.enrichment.is_volatile or any(
-            is_volatile(rule.where) for _, rule in self.current() if rule.on in ("alerts", "events", "incidents"))
+            is_volatile((rule.where, *(step["where"] for step in rule.steps or ())))
+            for _, rule in self.current() if rule.on in ("alerts", "events", "incidents"))
 
     def due(self):
         """All that may come next: when, its place at that time, whose it is, and what does it."""
