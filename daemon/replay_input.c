@@ -37,7 +37,6 @@ struct replay_input {
 /* One form of input: a row of the table below. */
 struct form {
     const char *ending; /* NULL: any other */
-    bool lends_time;    /* there may be records without log time: their events lend them one */
     int (*open)(const char *const *paths, size_t count, const char *topic,
                 struct replay_input *input, struct error *err);
 };
@@ -79,9 +78,9 @@ static int open_lines(const char *const *paths, size_t count, const char *topic,
 }
 
 static const struct form forms[] = {
-    {".trec", false, open_recording},
-    {".tlog", true, open_tlog},
-    {NULL, true, open_lines},
+    {".trec", open_recording},
+    {".tlog", open_tlog},
+    {NULL, open_lines},
 };
 
 static const struct form *form_of(const char *path)
@@ -224,7 +223,7 @@ int replay_input_open(const char *const *paths, size_t count, const char *topic,
     }
     if (range != NULL) {
         own = *range;
-        own.lends_time = form->lends_time;
+        own.lends_time = true; /* to records without log time, which every form may have */
         range = &own;
     }
     return finish_open(input, range, out, err);

@@ -57,8 +57,9 @@ struct replay_range {
     {                                                                                               \
         "--to", OPTION_TEXT, (where) + offsetof(struct replay_range, to), "WHERE", NULL,            \
             "Ends each partition before its first record of this log time or later, or before "     \
-            "offset:N; latest is all that is there now. JSON lines have no log time: that of a "    \
-            "line's first event stands for it.",                                                    \
+            "offset:N; latest is all that is there now. JSON lines, and recordings of topics "      \
+            "without timestamps, have no log times: that of a record's first event stands for "     \
+            "it.",                                                                                  \
             0, 0, NULL                                                                              \
     }
 

@@ -480,9 +480,78 @@ static void a_damaged_block_stops_its_feed_and_no_other(void **state)
     serve_no_more();
 }
 
+/* Events at 10, 20 and 30 s of a producer that stamps nothing; the second line has no time. */
+static void record_timeless(void)
+{
+    static const char *const events[] = {
+        "{\"resource\":\"r\",\"check\":\"c\",\"severity\":\"major\",\"time\":\"1970-01-01T00:00:"
+        "10Z\"}",
+        "{\"resource\":\"r\",\"check\":\"c\",\"severity\":\"major\"}",
+        "{\"resource\":\"r\",\"check\":\"c\",\"severity\":\"major\",\"time\":\"1970-01-01T00:00:"
+        "20Z\"}",
+        "{\"resource\":\"r\",\"check\":\"c\",\"severity\":\"major\",\"time\":\"1970-01-01T00:00:"
+        "30Z\"}",
+    };
+    struct recording_writer *writer;
+    struct error err = {""};
+
+    unlink(path);
+    assert_int_equal(recording_writer_create(path, &writer, &err), 0);
+    assert_int_equal(recording_writer_add_part(writer, "t", 0, 0, &err), 0);
+    for (int i = 0; i < 4; i++) {
+        struct recorded recorded = {.offset = i,
+                                    .time_ms = RECORDING_NO_TIME,
+                                    .payload = events[i],
+                                    .bytes = (uint32_t)strlen(events[i])};
+        assert_int_equal(recording_writer_add(writer, 0, &recorded, &err), 0);
+    }
+    assert_int_equal(recording_writer_finish(writer, &err), 0);
+    recording_writer_destroy(writer);
+}
+
+/* A stretch of a recording without log times goes by its events' own, as one of JSON lines does. */
+static void a_stretch_of_records_without_log_times_goes_by_their_events(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t from_ms, to_ms;
+        const char *offsets;
+    } cases[] = {
+        {10000, 30000, "012"},
+        {10001, 30001, "23"}, /* 1 is of the time of 0 */
+        {30001, 40000, ""},
+    };
+    const char *const paths[] = {path};
+
+    record_timeless();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct range_config config = {.from = {RANGE_TIME, cases[i].from_ms},
+                                      .to = {RANGE_TIME, cases[i].to_ms}};
+        struct replay_input *input;
+        struct source_change change;
+        struct error err = {""};
+        const struct record *records;
+        char offsets[8];
+        size_t used = 0, count;
+        if (replay_input_open(paths, 1, "events", &config, &input, &err) != 0)
+            fail_msg("%s", err.text);
+        struct source *source = replay_input_source(input);
+        assert_int_equal(source->ops->changes(source, &change, 1), 1);
+        while ((count = change.feed->ops->take(change.feed, &records, 2)) > 0) {
+            for (size_t r = 0; r < count; r++)
+                offsets[used++] = (char)('0' + records[r].offset);
+            change.feed->ops->release(change.feed);
+        }
+        offsets[used] = '\0';
+        assert_string_equal(offsets, cases[i].offsets);
+        replay_input_close(input);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_stretch_of_records_without_log_times_goes_by_their_events),
         cmocka_unit_test(what_was_recorded_is_read_back),
         cmocka_unit_test(a_file_cut_anywhere_gives_all_whole_blocks),
         cmocka_unit_test(a_changed_byte_is_noticed_or_changes_nothing),
