@@ -60,8 +60,11 @@ struct outbox_move {
     int64_t not_before_ms;            /* of RETRY and MADE, wall clock */
     const struct sink_remote *remote; /* "" while none is known */
     const char *cause;                /* of DEAD, a literal; else NULL */
-    /* Not NULL: this is an INTENT of a sink of class C or D, and whoever hears of it may have
-     * nothing leave before it is durable. */
+    /* Of SUPERSEDED: number of the op that told it instead, which is not done yet: until it is,
+     * this one may have to be told after all. 0: it vanished together with its open (O4). */
+    uint32_t into;
+    /* Not NULL: this is an INTENT that must be durable before its first byte leaves: each one at
+     * sinks of class C and D, at class A those of what follows an open. */
     void *gate;
 };
 
@@ -69,8 +72,10 @@ struct outbox_move {
 struct outbox_resumed {
     struct op op; /* its incident's reference is taken; NULL with DONE */
     struct id128 incident;
-    /* PENDING; INTENT and UNCERTAIN: an attempt was or may have been under way; RETRY; MADE;
-     * DEAD; DONE: only `remote` and the number are of interest (O8). */
+    /* The last that was told of it and is durable: PENDING when nothing is, and when it is
+     * SUPERSEDED by an op that is not done. At sinks of class A and B, of which an intent is not
+     * durable by itself, it may have been under way in any state but the last ones. DONE: only
+     * `remote` and the number are of interest (O8). */
     enum op_state state;
     bool may_exist;
     int64_t not_before_ms; /* of RETRY and MADE */

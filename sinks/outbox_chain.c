@@ -176,7 +176,7 @@ static void op_absorb(struct outbox_queue *queue, struct outbox_op *op, struct o
     op->bytes = later->bytes;
     later->op.incident = incident;
     later->bytes = bytes;
-    outbox_op_move(queue, later, OP_SUPERSEDED, NULL);
+    outbox_op_move(queue, later, OP_SUPERSEDED, &(struct op_move_facts){.into = op->op.number});
     outbox_op_finish(queue, later);
 }
 

@@ -134,13 +134,15 @@ static void depart(struct outbox_queue *queue, struct outbox_chain *chain, enum 
 static void send_first(struct outbox_queue *queue, struct outbox_chain *chain, uint64_t now_ns)
 {
     struct outbox_op *op = chain->first;
+    const struct sink_class_rules *rules = outbox_rules(queue);
     enum sink_step step = outbox_step_next(queue, chain, now_ns);
     struct op_move_facts facts = {.remote = &chain->remote};
 
     assert(op->op.number > chain->done_number); /* O8 */
     op->attempts++;
     if (tells_the_op(step)) {
-        facts.gate = outbox_rules(queue)->keeps_intent ? chain : NULL;
+        if (rules->keeps_intent || (rules->reopens && op->op.kind != OP_OPEN))
+            facts.gate = chain; /* its intent is told after the end of what was before it */
         if (outbox_op_move(queue, op, OP_INTENT, &facts)) {
             chain->place = CHAIN_GATED;
             chain->gate_queue = queue;

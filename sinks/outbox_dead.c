@@ -156,6 +156,7 @@ static void revive(struct outbox_core *core, struct outbox_op *op)
     outbox_op_move(queue, op, OP_PENDING, NULL);
     op->failures = 0;
     op->is_absent = op->was_refused = false;
+    op->looks = 0;
     op->wants_find = op->may_exist;
     op->since_ns = outbox_queue_active_ns(queue, host_mono_ns());
     queue->counters.redriven++;

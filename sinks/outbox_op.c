@@ -48,6 +48,7 @@ static bool tell(const struct outbox_queue *queue, const struct outbox_op *op,
         .may_exist = op->may_exist,
         .remote = facts->remote != NULL ? facts->remote : &unknown,
         .cause = facts->cause,
+        .into = facts->into,
         .gate = facts->gate,
     };
 

@@ -202,6 +202,7 @@ struct op_move_facts {
     const struct sink_remote *remote; /* NULL: none is known */
     uint64_t delay_ns;                /* of RETRY and MADE: until the next attempt */
     const char *cause;                /* of DEAD */
+    uint32_t into;                    /* of SUPERSEDED */
     void *gate;                       /* of INTENT */
 };
 

@@ -3,7 +3,8 @@
  *
  * An op that was on its way when the process died may have been taken: it is uncertain, and what
  * that means goes by the class of its sink. A folds the repeat; B and C look it up, C only after
- * the settle time, for the look-up may be behind; D sends it again and says so.
+ * the settle time, for the look-up may be behind; D sends it again and says so. At A and B, where
+ * the op's own commit is its intent, the first op of an incident is always one of these.
  */
 #include "sinks/outbox_queue.h"
 
@@ -51,10 +52,18 @@ static void wait_until(struct outbox_queue *queue, struct outbox_chain *chain, e
     outbox_waiting_add(queue, chain);
 }
 
-static bool is_in_doubt(const struct outbox_resumed *from)
+static bool is_in_doubt(const struct outbox_queue *queue, const struct outbox_resumed *from)
 {
-    return from->state == OP_INTENT || from->state == OP_UNCERTAIN ||
-           (from->state == OP_RETRY && from->may_exist);
+    switch (from->state) {
+    case OP_INTENT:
+    case OP_UNCERTAIN:
+        return true;
+    case OP_PENDING:
+    case OP_RETRY:
+        return from->may_exist || !outbox_rules(queue)->keeps_intent;
+    default:
+        return false;
+    }
 }
 
 /* Gives the op, the first of its chain and ready, the place that its state asks for. */
@@ -64,10 +73,10 @@ static void put(struct outbox_queue *queue, struct outbox_chain *chain,
     struct outbox_op *op = chain->first;
     uint64_t delay_ns = ahead_ns(from->not_before_ms), settle_ns = 0;
 
-    if (is_in_doubt(from)) {
-        if (from->state != OP_RETRY)
+    if (is_in_doubt(queue, from)) {
+        if (from->state == OP_INTENT || from->state == OP_UNCERTAIN)
             queue->counters.uncertain++;
-        if (sink_step_of(queue->sink, op->op.kind) == SINK_STEP_CREATE) {
+        if (sink_step_of(queue->sink, (enum op_kind)op->op.kind) == SINK_STEP_CREATE) {
             settle_ns = outbox_step_doubted(queue, op, host_mono_ns());
             op->wants_find = true; /* whether its key is still remembered nobody knows */
         }
@@ -91,7 +100,8 @@ bool outbox_core_resume(struct outbox_core *core, const struct outbox_resumed *f
                         uint64_t *bytes)
 {
     struct outbox_queue *queue = &core->queues[from->op.sink];
-    struct outbox_chain *chain;
+    struct outbox_chain *chain = outbox_chain_find(queue, from->incident);
+    bool is_first = chain == NULL || chain->first == NULL;
     struct outbox_op *op;
 
     *bytes = 0;
@@ -105,8 +115,8 @@ bool outbox_core_resume(struct outbox_core *core, const struct outbox_resumed *f
         return false;
     }
     *bytes = outbox_op_bytes(op);
-    op->may_exist = from->may_exist || is_in_doubt(from);
-    op->is_begun = from->state != OP_PENDING;
+    op->may_exist = from->may_exist || (is_first && is_in_doubt(queue, from));
+    op->is_begun = op->may_exist || from->state != OP_PENDING;
     op->attempts = from->state != OP_PENDING;
     outbox_core_take(core, op);
     chain = outbox_chain_find(queue, from->incident);
@@ -116,8 +126,7 @@ bool outbox_core_resume(struct outbox_core *core, const struct outbox_resumed *f
         chain->last->since_ns -= (uint64_t)(host_wall_ms() - from->since_ms) * MS_NS;
     if (from->remote.ref[0] != '\0')
         outbox_ref_keep(queue, chain, &from->remote);
-    if (chain->first == chain->last && chain->first->op.number == from->op.number &&
-        chain->place == CHAIN_READY)
+    if (is_first && chain->place == CHAIN_READY)
         put(queue, chain, from);
     return true;
 }

@@ -26,8 +26,9 @@
 /* Where a type has no settle time of its own: how long an empty look-up may be acted on. */
 #define FRESH_NS (30000 * MS_NS)
 
-/* A ticket that was made is looked for so often; then it is taken to be the only one. */
-enum { LOOKS_MAX = 3 };
+/* A ticket that was made is looked for so often; then it is taken to be the only one. One that is
+ * to be changed is taken not to exist after these. */
+enum { LOOKS_MAX = 3, ABSENT_LOOKS = 2 };
 
 static const char refused[] = "refused by the sink";
 
@@ -100,11 +101,14 @@ void outbox_ref_keep(struct outbox_queue *queue, struct outbox_chain *chain,
 
 /* ---- which step comes next ---- */
 
+static uint64_t fresh_ns(const struct outbox_queue *queue)
+{
+    return settle_ns(queue) > 0 ? settle_ns(queue) : FRESH_NS;
+}
+
 static bool is_absent(const struct outbox_queue *queue, const struct outbox_op *op, uint64_t now_ns)
 {
-    uint64_t fresh_ns = settle_ns(queue) > 0 ? settle_ns(queue) : FRESH_NS;
-
-    return op->is_absent && now_ns - op->absent_ns < fresh_ns;
+    return op->is_absent && now_ns - op->absent_ns < fresh_ns(queue);
 }
 
 static bool key_may_be_forgotten(const struct outbox_queue *queue, const struct outbox_op *op,
@@ -191,7 +195,10 @@ static void found_none(struct outbox_queue *queue, struct outbox_chain *chain, u
         not_seen(queue, chain, now_ns);
         return;
     }
-    if (ends) { /* nothing is left to be resolved */
+    if (op->op.kind != OP_OPEN && ++op->looks < ABSENT_LOOKS) {
+        op->wants_find = true; /* it may have been made a moment ago */
+        outbox_op_retry(queue, chain, WAIT_SETTLE, fresh_ns(queue), now_ns);
+    } else if (ends) { /* nothing is left to be resolved */
         outbox_ref_drop(queue, chain);
         outbox_op_deliver(queue, chain);
     } else if (op->was_refused) {

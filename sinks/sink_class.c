@@ -4,6 +4,7 @@
 const struct sink_class_rules sink_classes[SINK_CLASS_COUNT] = {
     [SINK_CLASS_A] = {.letter = 'A',
                       .repeats_are_folded = true,
+                      .reopens = true,
                       .promise = "At most one open ticket per incident, always."},
     [SINK_CLASS_B] = {.letter = 'B',
                       .repeats_are_folded = true,

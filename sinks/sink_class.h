@@ -24,6 +24,9 @@ struct sink_class_rules {
     /* O1: the intent to send is durable by itself before the first byte leaves. Where repeats
      * are folded the op's own commit is its intent. */
     bool keeps_intent;
+    /* An open that is sent again after its resolve opens anew: so what follows an open waits until
+     * it is durable that the open is done. */
+    bool reopens;
     bool finds_before; /* a creation follows a look-up that found nothing */
     bool finds_after;  /* and is followed by one, which finds a second ticket */
     /* An answer that neither takes nor refuses (5xx, a page in the sink's place) may come from

@@ -394,6 +394,12 @@ static void the_documentation_lists_every_option(void **state)
     walk_rows(find_in_docs, docs);
     for (size_t i = 0; i < sink_type_count; i++)
         assert_non_null(strstr(docs, sink_types[i]->help));
+    for (size_t i = 0; i < SINK_CLASS_COUNT; i++) {
+        char line[32];
+        snprintf(line, sizeof(line), "\n| %c | ", sink_classes[i].letter);
+        assert_non_null(strstr(docs, line));
+        assert_non_null(strstr(docs, sink_classes[i].promise));
+    }
     free(docs);
 }
 
