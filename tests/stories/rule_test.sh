@@ -104,11 +104,13 @@ EOF
 # A character that XML cannot hold.
 mkdir odd
 cp suite/host.yaml odd
-{ echo 'rules: [host.yaml]'; one 'a is down' '"an odd\uFFFE name"'; } >odd/odd.test.yaml
+{ echo 'rules: [host.yaml]'; one 'a is down' '"an odd\uFFFE <name> & \"more\""'; } >odd/odd.test.yaml
 ends 0 --junit odd.xml odd
 python3 -c 'import xml.dom.minidom
 x = xml.dom.minidom.parse("odd.xml")
-assert x.getElementsByTagName("testcase")[0].getAttribute("name") == "an odd name"'
+one = x.getElementsByTagName("testcase")[0]
+assert one.getAttribute("name") == "an odd <name> & \"more\"", one.getAttribute("name")
+assert (one.getAttribute("file"), one.getAttribute("line")) == ("odd/odd.test.yaml", "3"), one.toxml()'
 
 # What is wrong with a file is told with its place, and the other files run.
 mkdir wrong
