@@ -158,6 +158,28 @@ static void until_in_utc_is_a_time_of_utc(void **state)
                 without);
 }
 
+/* February of 2026 has 28 days: the last two are the 27th and the 28th. */
+static void days_count_from_the_end_of_their_month(void **state)
+{
+    (void)state;
+    const int64_t day27 = 1772150400; /* 2026-02-27T00:00:00Z */
+    const struct row rows[] = {
+        {day27 - 1, false}, {day27, true}, {day27 + 2 * DAY - 1, true}, {day27 + 2 * DAY, false}};
+    ASSERT_ROWS(WINDOW "    time_intervals: [{days_of_month: [\"-2:-1\"], months: [february]}]\n",
+                rows);
+}
+
+/* A date alone takes out its day, and not the first moment of the next. */
+static void a_day_that_is_taken_out_ends_at_midnight(void **state)
+{
+    (void)state;
+    const int64_t third = 1767398400; /* 2026-01-03T00:00:00Z */
+    const struct row rows[] = {{third - DAY, true}, {third, false}, {third + DAY, true}};
+    ASSERT_ROWS(WINDOW "    start: 2026-01-01T00:00\n    duration: 1h\n    rrule: FREQ=DAILY\n"
+                       "    except: [2026-01-03]\n",
+                rows);
+}
+
 static void what_is_wrong_is_told_at_its_place(void **state)
 {
     (void)state;
@@ -314,6 +336,8 @@ int main(void)
         cmocka_unit_test(years_beyond_the_table_follow_its_rule),
         cmocka_unit_test(numbered_weekday_counts_in_its_month_or_in_the_year),
         cmocka_unit_test(until_in_utc_is_a_time_of_utc),
+        cmocka_unit_test(days_count_from_the_end_of_their_month),
+        cmocka_unit_test(a_day_that_is_taken_out_ends_at_midnight),
         cmocka_unit_test(what_is_wrong_is_told_at_its_place),
         cmocka_unit_test(no_rule_takes_long),
         cmocka_unit_test(machine_without_zones_knows_utc_and_says_what_to_install),

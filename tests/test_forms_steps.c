@@ -221,6 +221,25 @@ static void only_what_lives_on_is_a_member_beside_the_match(void **state)
     }
 }
 
+/* A touch that meets two conditions is lost once with its key. */
+static void what_meets_two_conditions_is_one(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(
+        RULE_OF("    all:\n" STEP("a") "      - where: check in [\"a\", \"b\"]\n" STEP("c"),
+                "    by: [resource]\n    max_keys: 1\n"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 0, "x", "a", "");
+    bench_put(feed, 10, "y", "a", "");
+    bench_put(feed, 5000, "z", "other", "");
+    bench_run(bench);
+    assert_int_equal(bench->counters.touches, 2);
+    assert_int_equal(bench->counters.evicted, 1);
+    assert_int_equal(bench->counters.expired, 1);
+    bench_destroy(bench);
+}
+
 static void keys_have_chains_of_their_own(void **state)
 {
     (void)state;
@@ -271,6 +290,7 @@ int main(void)
         cmocka_unit_test(each_story_opens_as_told),
         cmocka_unit_test(to_next_goes_on_behind_an_incident),
         cmocka_unit_test(only_what_lives_on_is_a_member_beside_the_match),
+        cmocka_unit_test(what_meets_two_conditions_is_one),
         cmocka_unit_test(keys_have_chains_of_their_own),
         cmocka_unit_test(what_is_wrong_is_said),
     };

@@ -176,6 +176,32 @@ static void the_max_of_a_session_counts_from_what_was_pushed_out(void **state)
     bench_destroy(bench);
 }
 
+/* Counting stops where a comparison can tell no more, and not before. */
+static void as_many_different_values_as_asked_for_and_no_more(void **state)
+{
+    static const struct story stories_of[] = {
+        {"",
+         RULE("    window: {tumbling: 10s}\n    look: end\n    when: distinct(check) == 2\n"),
+         {{1000, "a", false}, {2000, "b", false}},
+         "10000 opened rule r resource=x n=1 alerts=2\n"},
+        {"",
+         RULE("    window: {tumbling: 10s}\n    look: end\n    when: distinct(check) == 2\n"),
+         {{1000, "a", false}, {2000, "b", false}, {3000, "c", false}},
+         ""},
+        {"",
+         RULE("    window: {tumbling: 10s}\n    look: end\n    when: distinct(check) > 2\n"),
+         {{1000, "a", false}, {2000, "b", false}, {3000, "c", false}},
+         "10000 opened rule r resource=x n=1 alerts=3\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(stories_of) / sizeof(stories_of[0]); i++) {
+        struct bench *bench = run_story(&stories_of[i]);
+        assert_string_equal(bench->brief, stories_of[i].brief);
+        bench_destroy(bench);
+    }
+}
+
 /* What is kept of a value has an end; which values are the same is told by all of it. */
 static void values_that_differ_at_their_ends_are_different(void **state)
 {
@@ -207,6 +233,7 @@ int main(void)
         cmocka_unit_test(an_opening_by_a_timer_knows_its_key),
         cmocka_unit_test(why_tells_what_bears_the_opening),
         cmocka_unit_test(the_max_of_a_session_counts_from_what_was_pushed_out),
+        cmocka_unit_test(as_many_different_values_as_asked_for_and_no_more),
         cmocka_unit_test(values_that_differ_at_their_ends_are_different),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

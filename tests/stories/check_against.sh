@@ -67,6 +67,8 @@ alone 'silence deploy +changed' 's/2030/2031/'
 alone 'silence deploy +gone' '/silences/,$d'
 alone 'silence second +new' '$s/.*/&\n  - {id: second, where: tenant != "", to: "2030-01-01T00:00:00Z"}/'
 alone 'beta +starts empty' '3s/window: 5m/window: 6m/'
+alone 'gamma +gone' '4d'
+alone 'delta +new' '4{p;s/gamma/delta/g}'
 # Other words, the same meaning.
 sed '2s/window: 5m/window: 300s/; 2s/quiet(10m)/quiet(600s)/; 2s/on: events/description: d, &/; s/host == .h9./"h9" == host/' before.yaml >after.yaml
 check 0 --rules after.yaml --against before.yaml
