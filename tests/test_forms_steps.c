@@ -125,6 +125,11 @@ static const struct story stories[] = {
      {{0, "a"}, {500, "a"}, {1400, "b"}},
      "1400 ",
      "a: a on r1 and b: b on r2 (within 1s)"},
+    {"what is over takes nothing else with it",
+     ALL(STEP("a") STEP("b") STEP("c")),
+     {{0, "a"}, {600, "b"}, {1200, "c"}, {1300, "a"}},
+     "1300 ",
+     "a: a on r3 and b: b on r1 and c: c on r2 (within 1s)"},
     {"an event may meet several",
      ALL("      - where: check == \"a\"\n"
          "      - where: check in [\"a\", \"b\"]\n"),
