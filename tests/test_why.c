@@ -371,6 +371,46 @@ static void a_key_by_other_names_is_told_the_right_ones(void **state)
     bench_destroy(bench);
 }
 
+/* Six silences, a second each, and in each the incident grows to twice its alerts. */
+static void of_many_mutes_the_first_and_the_last_are_named(void **state)
+{
+    enum { MUTES = 6, EVENTS = 1 << MUTES };
+    static char rules[2000], names[EVENTS][16];
+    struct put puts[EVENTS + 2] = {{0, "r", "m", ""}};
+    size_t used = (size_t)snprintf(rules, sizeof(rules),
+                                   "rules:\n- id: grows\n  where: check == \"m\"\n  window: 1m\n"
+                                   "  when: count() >= 1\n  incident: {title: t}\n"
+                                   "  close: quiet(1h)\nsilences:\n");
+    struct why_question question;
+    struct error err = {""};
+    char said[2000];
+    int count = 1;
+
+    (void)state;
+    for (int m = 0; m < MUTES; m++) {
+        used +=
+            (size_t)snprintf(rules + used, sizeof(rules) - used,
+                             "- {id: s%d, where: tenant != \"\", from: 2001-09-09T01:46:%dZ, to: "
+                             "2001-09-09T01:46:%dZ}\n",
+                             m, 42 + 2 * m, 43 + 2 * m);
+        for (int more = count; more > 0; more--, count++) {
+            snprintf(names[count], sizeof(names[count]), "r%d", count);
+            puts[count] = (struct put){2000 + 2000 * m + 500, names[count], "m", ""};
+        }
+    }
+    puts[count] = (struct put){15000, "end", "end", ""};
+    struct bench *bench = bench_of(rules, puts);
+    assert_int_equal(why_ask_whynot("t/0/0", &question, &err), 0);
+    struct why *why = answer(bench, &question);
+    without_ids(why_verdict(why), said, sizeof(said));
+    assert_string_equal(
+        said, "it opened incident # of rule grows; it was muted by silence s0 until " T
+              "43.000Z, then by silence s1 until " T "45.000Z, then by silence s2 until " T
+              "47.000Z, then by silence s5 until " T "53.000Z");
+    why_destroy(why);
+    bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +423,7 @@ int main(void)
         cmocka_unit_test(what_a_step_did_again_is_one_line),
         cmocka_unit_test(clears_of_nothing_are_one_line),
         cmocka_unit_test(a_key_by_other_names_is_told_the_right_ones),
+        cmocka_unit_test(of_many_mutes_the_first_and_the_last_are_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
