@@ -106,9 +106,6 @@ uint32_t rule_key_add(struct correlation *c, struct key_lane *lane, struct id128
 /* The key leaves the table; its words wait for the end of the step. */
 void rule_key_remove(struct correlation *c, struct key_lane *lane, uint32_t number);
 
-/* Frees what a key holds, but for its words. */
-void rule_key_free(struct key_state *key, const struct rule *rule, struct slab *slab);
-
 /* Frees all keys of a lane and the lane, when the engine ends. */
 void rule_keys_release(struct key_lane *lane, const struct rules_version *rules, struct slab *slab);
 

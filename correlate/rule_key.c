@@ -29,7 +29,8 @@ uint32_t rule_key_make(struct correlation *c, struct key_lane *lane, const struc
     return rule_key_add(c, lane, touch->key, touch->slot, value);
 }
 
-void rule_key_free(struct key_state *key, const struct rule *rule, struct slab *slab)
+/* Frees what a key holds, but for its words. */
+static void key_free(struct key_state *key, const struct rule *rule, struct slab *slab)
 {
     const struct rule_form *form = rule_forms[rule->form_kind];
 
@@ -51,7 +52,7 @@ void rule_keys_release(struct key_lane *lane, const struct rules_version *rules,
         if (!key->used)
             continue;
         slab_free(slab, key->text, key_text_bytes(key->text));
-        rule_key_free(key, rules->slots[key->slot].rule, slab);
+        key_free(key, rules->slots[key->slot].rule, slab);
     }
     key_lane_release(lane);
 }
@@ -63,6 +64,6 @@ void rule_key_remove(struct correlation *c, struct key_lane *lane, uint32_t numb
     tally_add(&correlation_tally(c, key)->keys, UINT64_MAX);
     c->worker->so_far.keys_gone++;
     worker_bury(c->worker, c->seq, key->text, key_text_bytes(key->text));
-    rule_key_free(key, correlation_rule(c, key), &c->worker->slab);
+    key_free(key, correlation_rule(c, key), &c->worker->slab);
     key_remove(lane, number);
 }

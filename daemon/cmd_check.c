@@ -15,6 +15,7 @@
 #include "daemon/config.h"
 #include "daemon/config_running.h"
 #include "daemon/input.h"
+#include "daemon/json_print.h"
 #include "daemon/metrics.h"
 #include "daemon/options.h"
 #include "daemon/packs.h"
@@ -318,7 +319,6 @@ static int print_json(const struct config *config, const struct rule_set *rules)
 {
     json_t *root = json_object(), *keys = json_object(), *list = json_array();
     json_t *unguarded = json_array(); /* asked of every event that is matched */
-    char *text;
 
     config_walk(config, add_key, keys);
     for (uint32_t i = 0; i < rule_set_count(rules); i++) {
@@ -333,14 +333,10 @@ static int print_json(const struct config *config, const struct rule_set *rules)
     json_object_set_new(root, "enrich_drops_clears", json_drops_clears(rule_set_enrich(rules)));
     json_object_set_new(root, "mutes", json_mutes(rules));
     json_object_set_new(root, "mutes_looked_at", json_boolean(has_reach(rules)));
-    text = json_dumps(root, JSON_INDENT(2));
-    json_decref(root);
-    if (text == NULL) {
+    if (!json_print(root, JSON_INDENT(2), stdout)) {
         fprintf(stderr, "tocsin check: out of memory\n");
         return EXIT_SYSTEM;
     }
-    puts(text);
-    free(text);
     return EXIT_OK;
 }
 
@@ -393,21 +389,14 @@ static int read_other(const struct check *check, const struct config *config,
 
 static int print_preview(const struct check *check, const struct rules_preview *preview)
 {
-    char *text;
-
     if (!check->is_json) {
         rules_preview_print(preview, stdout);
         return rules_preview_is_changed(preview) ? EXIT_CHANGED : EXIT_OK;
     }
-    json_t *root = rules_preview_json(preview);
-    text = json_dumps(root, JSON_INDENT(2));
-    json_decref(root);
-    if (text == NULL) {
+    if (!json_print(rules_preview_json(preview), JSON_INDENT(2), stdout)) {
         fprintf(stderr, "tocsin check: out of memory\n");
         return EXIT_SYSTEM;
     }
-    puts(text);
-    free(text);
     return rules_preview_is_changed(preview) ? EXIT_CHANGED : EXIT_OK;
 }
 

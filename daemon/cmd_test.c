@@ -15,6 +15,7 @@
 #include "base/same_file.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
+#include "daemon/json_print.h"
 #include "daemon/line_writer.h"
 #include "daemon/options.h"
 #include "daemon/packs.h"
@@ -391,14 +392,8 @@ static int print_json(struct testing *testing)
                   (json_int_t)testing->failed, "not_chosen", (json_int_t)testing->skipped,
                   "files_refused", (json_int_t)testing->refused, "seconds",
                   (double)(host_mono_ns() - testing->started_ns) / 1e9, "tests", testing->results);
-    char *text = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
 
-    json_decref(root);
-    if (text == NULL)
-        return EXIT_SYSTEM;
-    puts(text);
-    free(text);
-    return EXIT_OK;
+    return json_print(root, JSON_INDENT(2), stdout) ? EXIT_OK : EXIT_SYSTEM;
 }
 
 static int write_junit(struct testing *testing, struct error *err)

@@ -16,7 +16,7 @@
 
 enum { ARENA_BYTES_MAX = 64 << 20 };
 
-const char *config_kind_name(enum config_kind kind)
+static const char *kind_name(enum config_kind kind)
 {
     static const char *const names[] = {
         [CONFIG_TEXT] = "text",
@@ -386,7 +386,7 @@ void config_print_reference(FILE *to)
     fprintf(to, "| key | kind | default | SIGHUP | meaning |\n| --- | --- | --- | --- | --- |\n");
     for (size_t i = 0; i < count; i++) {
         const char *fallback = keys[i].fallback;
-        fprintf(to, "| `%s` | %s | ", keys[i].path, config_kind_name(keys[i].kind));
+        fprintf(to, "| `%s` | %s | ", keys[i].path, kind_name(keys[i].kind));
         if (fallback == NULL)
             fprintf(to, "required");
         else if (fallback[0] == '\0')

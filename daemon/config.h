@@ -152,7 +152,6 @@ int config_check_files(const struct config *config, struct error *err);
 
 /* The rows (daemon/config_keys.c). */
 const struct config_key *config_keys(size_t *count);
-const char *config_kind_name(enum config_kind kind);
 
 /* Whether secrets that cannot be read are a fault: not for who sends and reads nothing. */
 enum config_secrets { CONFIG_SECRETS_NEEDED, CONFIG_SECRETS_MAY_BE_ABSENT };

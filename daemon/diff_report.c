@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/plural.h"
+#include "daemon/json_print.h"
 #include "daemon/units.h"
 #include "rules/value.h"
 
@@ -461,7 +462,6 @@ bool diff_report_print_json(const struct diff_report *report, FILE *to)
 {
     const struct diff_result *result = report->result;
     json_t *root = json_object(), *examples = json_array(); /* all ours */
-    char *text;
 
     json_object_set_new(root, "schema", json_string("tocsin-diff/1"));
     json_object_set_new(root, "changed", json_boolean(diff_report_is_changed(report)));
@@ -484,11 +484,5 @@ bool diff_report_print_json(const struct diff_report *report, FILE *to)
                 json_array_append_new(examples,
                                       json_example(report, &result->rules[i].examples[k][e]));
     json_object_set_new(root, "examples", examples); /* stolen */
-    text = json_dumps(root, JSON_INDENT(2));
-    json_decref(root);
-    if (text == NULL)
-        return false;
-    fprintf(to, "%s\n", text);
-    free(text);
-    return true;
+    return json_print(root, JSON_INDENT(2), to);
 }

@@ -195,9 +195,6 @@ struct estate {
 bool estate_plan_act(struct estate *estate);
 void estate_script_release(struct estate_script *script);
 
-/* Which entity a symptom is about. */
-enum estate_entity estate_symptom_entity(uint8_t symptom);
-
 /* Makes the fragments of all entities and symptoms. False when memory is short. */
 bool estate_text_prepare(struct estate *estate);
 void estate_text_release(struct estate *estate);

@@ -118,11 +118,6 @@ static void fragment_set(struct fragment *to, const char *format, ...)
     to->bytes = (uint32_t)bytes;
 }
 
-enum estate_entity estate_symptom_entity(uint8_t symptom)
-{
-    return symptom_rows[symptom].entity;
-}
-
 static void words_prepare(struct estate_words *words)
 {
     for (int i = 0; i < ESTATE_SYMPTOM_COUNT; i++) {
@@ -318,7 +313,7 @@ size_t estate_event_write(struct estate *estate, const struct estate_event *even
 
 struct text estate_event_key(const struct estate *estate, const struct estate_event *event)
 {
-    if (estate_symptom_entity(event->symptom) == ENTITY_HOST) {
+    if (symptom_rows[event->symptom].entity == ENTITY_HOST) {
         const struct estate_host *host = &estate->hosts[event->entity];
         return (struct text){host->name, host->name_bytes};
     }

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include "daemon/json_print.h"
 
 /* A field of the counters, and the group that it is printed in. */
 struct entry {
@@ -153,7 +154,6 @@ void ledger_print_text(const struct ledger *ledger, FILE *to)
 bool ledger_print_json(const struct ledger *ledger, FILE *to)
 {
     json_t *root = json_object(), *group = NULL, *parts = json_array(); /* all ours */
-    char *text;
 
     for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
         if (entries[i].group != NULL) {
@@ -173,11 +173,5 @@ bool ledger_print_json(const struct ledger *ledger, FILE *to)
                       "rejected", (json_int_t)part->rejected, "gaps", (json_int_t)part->gaps));
     }
     json_object_set_new(root, "partitions", parts); /* stolen */
-    text = json_dumps(root, JSON_INDENT(2));
-    json_decref(root);
-    if (text == NULL)
-        return false;
-    fprintf(to, "%s\n", text);
-    free(text);
-    return true;
+    return json_print(root, JSON_INDENT(2), to);
 }

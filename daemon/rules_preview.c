@@ -19,7 +19,7 @@ static const char *const state_names[PREVIEW_STATES] = {
     [PREVIEW_GONE] = "gone",
 };
 
-const char *preview_state_name(enum preview_state state)
+static const char *preview_state_name(enum preview_state state)
 {
     return state_names[state];
 }

@@ -36,8 +36,6 @@ enum preview_state {
     PREVIEW_STATES
 };
 
-const char *preview_state_name(enum preview_state state);
-
 /* A setting of a rule that carries on. Equal texts: what they name is another. */
 struct preview_change {
     const char *key, *from, *to;

@@ -1,5 +1,6 @@
 /* service_admin.c - what the admin server asks of the daemon; on its thread. See service_parts.h.
  */
+#include "daemon/json_print.h"
 #include "daemon/service_parts.h"
 
 #include <errno.h>
@@ -104,16 +105,10 @@ static int redrive_dead(void *self, const struct admin_pick *pick, FILE *to, str
 
 static int write_json(json_t *root, FILE *to, struct error *err)
 {
-    char *text = json_dumps(root, JSON_COMPACT);
-
-    json_decref(root);
-    if (text == NULL) {
-        error_set(err, "out of memory");
-        return -ENOMEM;
-    }
-    fprintf(to, "%s\n", text);
-    free(text);
-    return 0;
+    if (json_print(root, JSON_COMPACT, to))
+        return 0;
+    error_set(err, "out of memory");
+    return -ENOMEM;
 }
 
 static int list_rules(void *self, const struct admin_pick *pick, FILE *to, struct error *err)

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include "daemon/json_print.h"
 #include "daemon/why_parts.h"
 
 enum { MEMBERS_SHOWN = 50 };
@@ -210,7 +211,6 @@ void why_print_json(struct why *why, FILE *to)
     static const char *const subjects[] = {
         [WHY_INCIDENT] = "incident", [WHY_EVENT] = "event", [WHY_KEY] = "key"};
     json_t *root = json_object(), *story = json_array(), *remarks = json_array();
-    char *text;
 
     put(root, "asked", json_string(subjects[why->question.subject]));
     put(root, "found", json_boolean(why->found));
@@ -224,8 +224,6 @@ void why_print_json(struct why *why, FILE *to)
     for (size_t i = 0; i < why->remarks.count; i++)
         json_array_append_new(remarks, json_string(why->remarks.at[i]));
     put(root, "notes", remarks);
-    text = json_dumps(root, JSON_COMPACT);
-    fprintf(to, "%s\n", text != NULL ? text : "{}");
-    free(text);
-    json_decref(root);
+    if (!json_print(root, JSON_COMPACT, to))
+        fprintf(to, "{}\n");
 }

@@ -15,7 +15,7 @@ struct kafka_producer {
     rd_kafka_t *rk;
     rd_kafka_topic_t *topics[TOPICS_MAX]; /* a look-up by name for each record costs more */
     size_t topic_count;
-    uint64_t sent, acknowledged, refused;
+    uint64_t sent, refused;
     char why[256]; /* of the first refusal */
 };
 
@@ -24,11 +24,8 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
     struct kafka_producer *producer = opaque;
 
     (void)rk;
-    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        producer->acknowledged++;
-    } else if (producer->refused++ == 0) {
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && producer->refused++ == 0)
         snprintf(producer->why, sizeof(producer->why), "%s", rd_kafka_err2str(message->err));
-    }
 }
 
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
@@ -185,9 +182,4 @@ int kafka_producer_partitions(struct kafka_producer *producer, const char *topic
         return -EIO;
     }
     return count;
-}
-
-uint64_t kafka_producer_acknowledged(const struct kafka_producer *producer)
-{
-    return producer->acknowledged;
 }

@@ -47,6 +47,4 @@ int kafka_producer_flush(struct kafka_producer *producer, unsigned timeout_ms, s
 int kafka_producer_partitions(struct kafka_producer *producer, const char *topic,
                               unsigned timeout_ms, struct error *err);
 
-uint64_t kafka_producer_acknowledged(const struct kafka_producer *producer);
-
 #endif

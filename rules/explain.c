@@ -63,24 +63,17 @@ static void add_tree(struct explain_walk *walk, uint32_t index, bool decides)
     }
 }
 
-void program_explain(const struct program *program, struct program_input *input,
-                     const struct rule_aggregate *aggregates, struct explanation *out)
-{
-    struct explain_walk walk = {program, input, aggregates, out};
-
-    out->count = out->left_out = out->used = 0;
-    out->truth = program_test(program, 0, input);
-    add_tree(&walk, 0, true);
-}
-
 void rule_explain_where(const struct rule *rule, const struct event_view *view,
                         struct explanation *out)
 {
     const struct compiled_rule *compiled = (const struct compiled_rule *)(const void *)rule;
     struct program_input input;
+    struct explain_walk walk = {&compiled->where, &input, NULL, out};
 
     program_input_start(&input, view);
-    program_explain(&compiled->where, &input, NULL, out);
+    out->count = out->left_out = out->used = 0;
+    out->truth = program_test(walk.program, 0, &input);
+    add_tree(&walk, 0, true);
 }
 
 const struct explained_test *explanation_cause(const struct explanation *explanation)

@@ -37,12 +37,8 @@ struct explanation {
     char text[EXPLAIN_TEXT_BYTES]; /* `written` and `valued` point into it */
 };
 
-/* All tests, in the order in which they are written. `aggregates` are those of the rule, for
- * their names; NULL where the program has none. */
-void program_explain(const struct program *program, struct program_input *input,
-                     const struct rule_aggregate *aggregates, struct explanation *out);
-
-/* Why a rule's `where` holds for an event or does not. */
+/* Why a rule's `where` holds for an event or does not: all tests, in the order in which they are
+ * written. */
 void rule_explain_where(const struct rule *rule, const struct event_view *view,
                         struct explanation *out);
 

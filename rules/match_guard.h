@@ -7,9 +7,9 @@
  *   ... begins with one             x.startsWith("a"), x.matches("^a...")
  *   two of them equal two texts     x == "a" && y == "b", where many rules share either
  *   ... a text or pattern is found  x.contains("a"), x.endsWith("a"), x.matches("a..."); of a
- * pattern a text in it that few other patterns hold a number lies in an interval    value > 90,
- * value > 80 && value <= 90, age < 5m, has(value) a label is there                has(labels.x),
- * labels.x != "a"
+ *                                   pattern a text in it that few other patterns hold
+ *   a number lies in an interval    value > 90, value > 80 && value <= 90, age < 5m, has(value)
+ *   a label is there                has(labels.x), labels.x != "a"
  *
  * Of a conjunction the side is taken that is likely to hold for the fewest events, of a disjunction
  * the terms of all sides. How likely is estimated from the rules themselves: a text that a large
@@ -81,9 +81,6 @@ bool guard_exists(const struct guard *guard);
 
 /* Visits the terms, which are the same each time. */
 bool guard_visit(const struct guard *guard, term_visit visit, void *self);
-
-/* The severities at which the program can be true, a bit each. */
-uint8_t guard_severities(const struct program *program);
 
 /* True when guard (if there is one) and severities say all that the program says. */
 bool guard_is_all(const struct guard *guard);

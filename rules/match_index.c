@@ -7,6 +7,7 @@
 #include "rules/match_guard.h"
 #include "rules/match_range.h"
 #include "rules/match_table.h"
+#include "rules/severities.h"
 
 enum { LABEL_NAMES = 2 * GUARD_COLUMNS_MAX, NO_PATTERN = UINT32_MAX };
 
@@ -30,7 +31,6 @@ struct used_word {
 
 struct match_index {
     uint32_t rule_count, word_count;
-    uint32_t unguarded_count;
     uint32_t column_count, field_count, label_count;
     uint16_t field[GUARD_COLUMNS_MAX]; /* the columns that are no labels */
     struct column column[GUARD_COLUMNS_MAX];
@@ -230,14 +230,12 @@ static bool choose_guards(struct builder *builder, const struct program *program
 
     for (uint32_t i = 0; i < index->rule_count; i++) {
         struct guard *guard = &builder->guards[i];
-        uint8_t severities = guard_severities(&programs[i]);
+        uint8_t severities = severities_possible(&programs[i]);
         if (!guard_choose(builder->survey, &programs[i], builder->scratch, guard))
             return false;
         bool has_guard = guard_exists(guard) && guard_visit(guard, prepare_term, builder);
-        if (!has_guard) {
+        if (!has_guard)
             bit_set(index->unguarded, i);
-            index->unguarded_count++;
-        }
         for (unsigned s = 0; s < SEVERITY_COUNT; s++)
             if (severities & 1u << s)
                 bit_set(index->possible[s], i);
@@ -255,7 +253,7 @@ static void enter_guards(struct builder *builder, const struct program *programs
     builder->is_counting = is_counting;
     for (uint32_t i = 0; i < index->rule_count && !builder->out_of_memory; i++) {
         builder->rule = i;
-        builder->severities = guard_severities(&programs[i]);
+        builder->severities = severities_possible(&programs[i]);
         if (!(index->unguarded[i / 64] >> i % 64 & 1))
             guard_visit(&builder->guards[i], enter_term, builder);
     }
@@ -596,9 +594,4 @@ const uint64_t *match_index_exact(const struct match_index *index)
 bool match_index_is_unguarded(const struct match_index *index, uint32_t rule)
 {
     return index->unguarded[rule / 64] >> rule % 64 & 1;
-}
-
-uint32_t match_index_unguarded(const struct match_index *index)
-{
-    return index->unguarded_count;
 }

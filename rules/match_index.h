@@ -56,8 +56,7 @@ void match_index_find(const struct match_index *index, struct program_input *inp
 /* The rules for which being a candidate is enough, a bit each. */
 const uint64_t *match_index_exact(const struct match_index *index);
 
-/* Is the rule a candidate for every event (of some severity)? And how many are. */
+/* Is the rule a candidate for every event (of some severity)? */
 bool match_index_is_unguarded(const struct match_index *index, uint32_t rule);
-uint32_t match_index_unguarded(const struct match_index *index);
 
 #endif

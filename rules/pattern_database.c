@@ -10,7 +10,6 @@
 
 struct pattern_database {
     hs_database_t *hs;
-    size_t bytes;
     struct id128 key;
     uint32_t users;
     struct pattern_database *next;
@@ -85,8 +84,6 @@ static struct pattern_database *shelf_keep(hs_database_t *hs, struct id128 key)
     database->hs = hs;
     database->key = key;
     database->users = 1;
-    if (hs_database_size(hs, &database->bytes) != HS_SUCCESS)
-        database->bytes = 0;
     pthread_mutex_lock(&shelf_lock);
     database->next = shelf;
     shelf = database;
@@ -170,11 +167,6 @@ struct pattern_database *pattern_database_take(const struct pattern_sources *sou
     }
 }
 
-size_t pattern_database_bytes(const struct pattern_database *database)
-{
-    return database->bytes;
-}
-
 /* ---- scratch and scanning ---- */
 
 bool pattern_scratch_fit(struct hs_scratch **scratch, const struct pattern_database *database)
@@ -192,13 +184,6 @@ struct hs_scratch *pattern_scratch_clone(const struct hs_scratch *scratch)
 void pattern_scratch_free(struct hs_scratch *scratch)
 {
     hs_free_scratch(scratch);
-}
-
-size_t pattern_scratch_bytes(const struct hs_scratch *scratch)
-{
-    size_t bytes;
-
-    return scratch != NULL && hs_scratch_size(scratch, &bytes) == HS_SUCCESS ? bytes : 0;
 }
 
 void pattern_database_scan(const struct pattern_database *database, struct text text,

@@ -52,14 +52,11 @@ struct pattern_database *pattern_database_take(const struct pattern_sources *sou
 /* Gives it back; the last user's frees it. NULL is allowed. */
 void pattern_database_put(struct pattern_database *database);
 
-size_t pattern_database_bytes(const struct pattern_database *database);
-
-/* Makes *scratch, or lets it grow to what the database needs; clones; frees (NULL is allowed); its
- * size. False and NULL when memory is short. */
+/* Makes *scratch, or lets it grow to what the database needs; clones; frees (NULL is allowed).
+ * False and NULL when memory is short. */
 bool pattern_scratch_fit(struct hs_scratch **scratch, const struct pattern_database *database);
 struct hs_scratch *pattern_scratch_clone(const struct hs_scratch *scratch);
 void pattern_scratch_free(struct hs_scratch *scratch);
-size_t pattern_scratch_bytes(const struct hs_scratch *scratch);
 
 /* As vectorscan calls: `position` was found; the others say nothing here. It returns 0. */
 typedef int (*pattern_found_fn)(unsigned position, unsigned long long from, unsigned long long to,

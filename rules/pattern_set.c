@@ -267,16 +267,6 @@ void pattern_set_destroy(struct pattern_set *set)
     pattern_lanes_destroy(set->lanes);
 }
 
-size_t pattern_set_bytes(const struct pattern_set *set)
-{
-    size_t bytes = set != NULL ? pattern_scratch_bytes(set->lanes[0].scratch) : 0;
-
-    for (uint32_t i = 0; set != NULL && i < set->column_count; i++)
-        if (set->columns[i].database != NULL)
-            bytes += pattern_database_bytes(set->columns[i].database);
-    return bytes;
-}
-
 uint32_t pattern_set_column(const struct pattern_set *set, uint32_t id)
 {
     return set->asked[id].column;

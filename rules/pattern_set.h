@@ -43,9 +43,6 @@ bool pattern_set_build(const struct pattern_table *table, struct arena *arena,
 /* Gives the databases back. NULL is allowed. */
 void pattern_set_destroy(struct pattern_set *set);
 
-/* Bytes of all databases and of the scratch of one thread, for tests and figures. */
-size_t pattern_set_bytes(const struct pattern_set *set);
-
 /* For the plan: the column of a pattern that a database holds, UINT32_MAX when there is none. */
 uint32_t pattern_set_column(const struct pattern_set *set, uint32_t id);
 

@@ -18,11 +18,11 @@
 #include "rules/calendar.h"
 #include "rules/composite.h"
 #include "rules/enrich_reader.h"
-#include "rules/match_guard.h"
 #include "rules/match_index.h"
 #include "rules/mute_set.h"
 #include "rules/pattern_choice.h"
 #include "rules/rule_reader.h"
+#include "rules/severities.h"
 
 enum { FILES_MAX = 1000, FILES_MIB_MAX = 64 };
 
@@ -622,7 +622,7 @@ uint8_t rule_set_severities(const struct rule_set *set, uint32_t index)
         return (uint8_t)(1u << rule->silence_severity);
     if (rule->form_kind == FORM_BASELINE)
         return (1 << SEVERITY_COUNT) - 1;
-    return guard_severities(&set->where[index]);
+    return severities_possible(&set->where[index]);
 }
 
 static const struct compiled_rule *compiled(const struct rule *rule)

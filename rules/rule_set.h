@@ -187,9 +187,10 @@ struct event_view {
 };
 
 /* Loads the files (or, for a folder, every *.yaml in it but *.test.yaml, by name) as one set;
- * refused whole. Errors: -EINVAL or the errno of reading, with one or more lines "file:line:column:
- * sentence" plus the source line and a caret in *err. Owner:  the caller, until rule_set_destroy().
- */
+ * refused whole.
+ * Owner:  the caller, until rule_set_destroy().
+ * Errors: -EINVAL or the errno of reading, with one or more lines "file:line:column: sentence" plus
+ *         the source line and a caret in *err. */
 int rule_set_load(const char *const *paths, size_t path_count, struct rule_set **out,
                   struct error *err);
 
