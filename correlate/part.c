@@ -12,29 +12,30 @@
 enum { CHANGES_MAX = 64 };
 #define CHANGES_EVERY_NS 20000000u
 
-/* True when `a` comes before `b`; one that left and joined again before its later self. */
-static bool part_before(const struct part *a, const struct part *b)
+/* One that left and joined again comes before its later self. */
+static int part_order(const void *one, const void *other)
 {
+    const struct part *a = *(struct part *const *)one, *b = *(struct part *const *)other;
     int order = strcmp(a->name, b->name);
 
     if (order != 0)
-        return order < 0;
-    return a->number != b->number ? a->number < b->number : a->id < b->id;
+        return order;
+    return a->number != b->number ? (a->number > b->number) - (a->number < b->number)
+                                  : (a->id > b->id) - (a->id < b->id);
 }
 
-/* Ranks of all partitions by (topic, partition): a new immutable array per change,
+/* Ranks of all partitions by (topic, partition): a new immutable array where there are new ones,
  * because steps under way still read the old one. */
 static void ranks_renew(struct engine *engine)
 {
     unsigned count = part_total(engine);
-    uint16_t *rank = memory_alloc((count > 0 ? count : 1) * sizeof(*rank));
+    uint16_t *rank = memory_alloc(count * sizeof(*rank));
+    struct part *sorted[PARTS_MAX];
 
-    for (unsigned i = 0; i < count; i++) {
-        unsigned before = 0;
-        for (unsigned j = 0; j < count; j++)
-            before += part_before(engine->parts[j], engine->parts[i]);
-        rank[i] = (uint16_t)before;
-    }
+    memcpy(sorted, engine->parts, count * sizeof(struct part *));
+    qsort(sorted, count, sizeof(struct part *), part_order);
+    for (unsigned i = 0; i < count; i++)
+        rank[sorted[i]->id] = (uint16_t)i;
     vector_add(&engine->old_ranks) = rank;
     engine->rank = rank;
 }
@@ -161,7 +162,6 @@ static void part_join(struct engine *engine, struct feed *feed)
             part->mark_at = i;
         part->mark_end = i + 1;
     }
-    ranks_renew(engine);
     int waker = engine->workers[part->owner].waker;
     engine->source->ops->wake_on(engine->source, feed, waker);
     /* J, release end: the owner may read the feed. */
@@ -197,6 +197,7 @@ static void part_leave(struct engine *engine, struct feed *feed)
 bool parts_poll(struct engine *engine, uint64_t now_ns)
 {
     struct source_change change[CHANGES_MAX];
+    unsigned total = part_total(engine);
     bool changed = false;
     size_t count;
 
@@ -214,6 +215,10 @@ bool parts_poll(struct engine *engine, uint64_t now_ns)
         }
         changed = changed || count > 0;
     } while (count == CHANGES_MAX);
+    /* Nobody asks for the rank of a new one before a step has its events, and steps are cut by this
+     * role. */
+    if (part_total(engine) != total)
+        ranks_renew(engine);
     for (unsigned i = 0; i < part_total(engine); i++) {
         struct part *part = engine->parts[i];
         if (part->dropped)

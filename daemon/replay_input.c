@@ -16,6 +16,7 @@
 #include "ingest/tlog_source.h"
 #include "store/recording.h"
 
+/* One more than an engine takes. */
 enum { PARTS_MAX = 4096 };
 
 /* A source whose partitions are known before the engine asks, so that marks can be told whose
@@ -147,7 +148,10 @@ static int learn_parts(struct replay_input *input, struct error *err)
         return -ENOMEM;
     }
     input->join_count = input->source->ops->changes(input->source, input->joins, PARTS_MAX);
-    return 0;
+    if (input->join_count < PARTS_MAX)
+        return 0;
+    error_set(err, "the input has more than %d partitions", PARTS_MAX - 1);
+    return -EINVAL;
 }
 
 /* Marks that may be made void are a copy of ours. */

@@ -74,6 +74,13 @@ ends 65 'tocsin publish: zeros.trec: byte 0: this is no recording' publish --bro
 ends 69 'tocsin record: ' record --brokers 127.0.0.1:1 --topic t --output new.trec --for 100ms
 [[ ! -e new.trec ]] || fail "a recording of nothing was left behind"
 
+# As many partitions as an engine takes, and one more.
+for i in {1..4095}; do echo "{\"topic\":\"t\",\"partition\":$i,\"offset\":0,\"payload\":\"{}\"}"; done >parts.tlog
+ends 0 '' replay --quiet --ledger off --incidents off --rules rules.yaml parts.tlog
+echo '{"topic":"t","partition":0}' >>parts.tlog
+ends 65 'the input has more than 4095 partitions' replay --rules rules.yaml parts.tlog
+ends 65 'the input has more than 4095 partitions' diff --rules rules.yaml --rules rules.yaml parts.tlog
+
 # What a pipe gives once cannot be read twice, and a second reading that finds nothing left looks like
 # a run without incidents.
 mkfifo pipe
