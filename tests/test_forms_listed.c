@@ -99,6 +99,29 @@ static void what_is_closed_in_its_silence_is_due_again(void **state)
     bench_destroy(bench);
 }
 
+/* A key that watches when another list comes, and is in both, is due when it was. */
+static void X5_a_key_that_stays_listed_is_due_as_before(void **state)
+{
+    (void)state;
+    struct bench *bench = listed_bench("rules:\n" LISTED("alive", "3s", A_AND_B, "cleared()"));
+
+    bench_go_live(bench);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    bench_start(bench);
+    bench_settle(bench);
+    bench_put(feed, 0, "b", "hb", "");
+    bench_settle(bench);
+    bench_pass(bench, 1000, 20);
+    bench_switch(bench,
+                 "rules:\n" LISTED("alive", "3s", "[{resource: c}, {resource: b}]", "cleared()"));
+    bench_settle(bench);
+    bench_pass(bench, 3000, 20);
+    bench_stop(bench);
+    assert_int_equal(bench_marks(bench, MARK_SWITCH), 1);
+    assert_string_equal(bench->brief, "3000 opened rule alive resource=b n=1 alerts=1\n");
+    bench_destroy(bench);
+}
+
 /* What is no longer listed goes with its incident, what stays is not asked anew, what comes is due
  * from the switch on. */
 static void X5_another_list_moves_only_what_it_changes(void **state)
@@ -331,6 +354,7 @@ int main(void)
         cmocka_unit_test(what_is_not_listed_is_not_watched),
         cmocka_unit_test(the_tenant_may_be_named),
         cmocka_unit_test(what_is_closed_in_its_silence_is_due_again),
+        cmocka_unit_test(X5_a_key_that_stays_listed_is_due_as_before),
         cmocka_unit_test(X5_another_list_moves_only_what_it_changes),
         cmocka_unit_test(X5_a_rule_that_is_gone_expects_nothing),
         cmocka_unit_test(T4_any_blind_topic_hides_what_was_never_seen),
