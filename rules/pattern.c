@@ -411,9 +411,11 @@ static void repeat(struct pattern_reader *reader, struct pattern_piece *piece, u
 static void check_size(struct pattern_reader *reader, uint32_t places)
 {
     if (places > PATTERN_PLACES_MAX)
-        pattern_refuse(reader, 0, reader->at,
-                       "the pattern is too large: written out it has more than %d places",
-                       PATTERN_PLACES_MAX);
+        pattern_refuse(
+            reader, 0, reader->at,
+            "the pattern is too large: written out it has more than %d places, and a . has "
+            "four; write .* where the length does not matter",
+            PATTERN_PLACES_MAX);
 }
 
 static struct pattern_piece take_chain(struct pattern_reader *reader)

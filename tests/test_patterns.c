@@ -185,7 +185,10 @@ static const struct {
     {"\\p{L", 0, 4, "\\p takes a letter, or a name in braces"},
     {"[^\\x00-\\x{10ffff}]", 0, 18, "a class that no character is in"},
     {"a\xff", 1, 2, "this is not UTF-8"},
-    {".{126}", 0, 6, "the pattern is too large: written out it has more than 500 places"},
+    {".{126}", 0, 6,
+     "the pattern is too large: written out it has more than 500 places, and a . has four; write "
+     ".* "
+     "where the length does not matter"},
     {"\\pL|\\pL|\\pL|\\pL|\\pL|a", 0, 19,
      "the pattern is too large: written out it has more than 500 places"},
 };
