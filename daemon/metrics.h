@@ -1,9 +1,9 @@
 /*
  * metrics.h - what the daemon counts, as rows of a table and as Prometheus text.
  *
- * metrics_collect() copies the counters of engine, sinks, log and process into a plain
- * struct; metrics_render() turns that into the text format 0.0.4. Names follow the
- * conventions of Prometheus: base units, `_total` for counters.
+ * The service copies the counters of engine, sinks, log and process into a plain struct
+ * (daemon/service_admin.c); metrics_render() turns that into the text format 0.0.4. Names follow
+ * the conventions of Prometheus: base units, `_total` for counters.
  *
  * Thread: collect and render by any thread; each struct metrics belongs to its caller.
  */
