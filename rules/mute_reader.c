@@ -77,8 +77,8 @@ static const struct yaml_node *text_node(struct mute_reading *reading, const str
 {
     if (node == NULL || node->kind == YAML_SCALAR)
         return node;
-    diagnose(diag_of(reading), node->span, "%s takes text, not %s", node->key->text.at,
-             yaml_kind_name(node->kind));
+    diagnose(diag_of(reading), node->span, "%s takes text, not %s%s", node->key->text.at,
+             yaml_kind_name(node->kind), yaml_unquoted_hint(node->kind));
     spoil(reading);
     return NULL;
 }

@@ -496,8 +496,8 @@ struct ast *parse_expression(const struct yaml_node *node, uint32_t from, uint32
 struct ast *parse_node(const struct yaml_node *node, struct arena *arena, struct diagnostics *diag)
 {
     if (node->kind != YAML_SCALAR) {
-        diagnose(diag, node->span, "an expression should stand here, not %s",
-                 yaml_kind_name(node->kind));
+        diagnose(diag, node->span, "an expression should stand here, not %s%s",
+                 yaml_kind_name(node->kind), yaml_unquoted_hint(node->kind));
         return NULL;
     }
     return parse_expression(node, 0, node->text.len, arena, diag);

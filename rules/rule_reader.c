@@ -89,8 +89,8 @@ bool reading_is_scalar(struct reading *reading, const struct yaml_node *node)
 {
     if (node->kind == YAML_SCALAR)
         return true;
-    diagnose(reading_diag(reading), node->span, "%s takes text, not %s", node->key->text.at,
-             yaml_kind_name(node->kind));
+    diagnose(reading_diag(reading), node->span, "%s takes text, not %s%s", node->key->text.at,
+             yaml_kind_name(node->kind), yaml_unquoted_hint(node->kind));
     reading_spoil(reading);
     return false;
 }

@@ -28,6 +28,14 @@ const char *yaml_kind_name(enum yaml_kind kind)
     return kind == YAML_SCALAR ? "text" : kind == YAML_LIST ? "a list" : "a map";
 }
 
+const char *yaml_unquoted_hint(enum yaml_kind kind)
+{
+    return kind == YAML_LIST  ? "; if it is text, put it in quotes: [ and - begin a list"
+           : kind == YAML_MAP ? "; if it is text, put it in quotes: { begins a map, and so does a "
+                                "colon before a blank"
+                              : "";
+}
+
 struct span yaml_node_span(const struct yaml_node *node, uint32_t from, uint32_t to)
 {
     struct span span = node->span;
@@ -337,7 +345,9 @@ static bool event_take(struct reader *reader, struct fy_event *event)
         }
         return true;
     case FYET_ALIAS:
-        diagnose(reader->diag, event_span(reader, event), "aliases (*name) are not allowed here");
+        diagnose(reader->diag, event_span(reader, event),
+                 "aliases (*name) are not allowed here; text that begins with * "
+                 "needs quotes");
         return false;
     case FYET_SCALAR:
         anchor = event->scalar.anchor;
@@ -388,19 +398,64 @@ static uint32_t offset_of(const struct script *script, int line, int column)
     return at;
 }
 
+/* What libfyaml says is true and helps nobody who forgot quotes. By how its sentences begin. */
+static const struct {
+    const char *begin, *said;
+} unquoted[] = {
+    {"invalid nested block mapping on the same line",
+     "a colon before a blank begins a map, and here is one already: if it is text, put it in "
+     "quotes"},
+    {"invalid mapping value", "a colon before a blank begins a map, which cannot stand here: if it "
+                              "is text, put it in quotes"},
+    {"invalid mapping key", "text that begins with ? needs quotes"},
+    {"invalid trailing content after double-quoted scalar",
+     "the quotes end here, and more text comes: put all of it in quotes, \\\" for one inside"},
+    {"invalid trailing content after single-quoted scalar",
+     "the quotes end here, and more text comes: put all of it in quotes, '' for one inside"},
+    {"block sequence on the same line as a mapping key",
+     "a - before a blank begins a list, which cannot stand here: if it is text, put it in quotes"},
+    {"block scalar no linebreak found",
+     "behind | or > nothing stands in the same line: if it is text, put it in quotes"},
+    {"missing comma in flow mapping",
+     "a comma or a } is missing: text that begins with { needs quotes"},
+    {"flow mapping without a closing brace",
+     "a { further up is not closed: if it begins a text, put that in quotes"},
+    {"missing comma in flow sequence",
+     "a comma or a ] is missing: text that begins with [ needs quotes"},
+    {"invalid value after mapping", "more text behind a }: text that begins with { needs quotes"},
+    {"invalid value after sequence", "more text behind a ]: text that begins with [ needs quotes"},
+    {"flow sequence without a closing bracket",
+     "a [ further up is not closed: if it begins a text, put that in quotes"},
+};
+
+static const char *unquoted_said(const char *why)
+{
+    for (size_t i = 0; i < sizeof(unquoted) / sizeof(unquoted[0]); i++)
+        if (strncmp(why, unquoted[i].begin, strlen(unquoted[i].begin)) == 0)
+            return unquoted[i].said;
+    return NULL;
+}
+
 static void parser_error(struct reader *reader, struct fy_diag *log)
 {
+    static const char wrong_start[] = "plain scalar cannot start with ";
     struct fy_diag_error *error;
     void *iterator = NULL;
     uint32_t at = (uint32_t)reader->script->bytes;
-    const char *why = "this is not YAML";
+    const char *why = "this is not YAML", *said;
 
     error = fy_diag_errors_iterate(log, &iterator);
     if (error != NULL && error->msg != NULL) {
         why = error->msg;
         at = offset_of(reader->script, error->line, error->column);
     }
-    diagnose(reader->diag, (struct span){reader->script, at, at}, "%s", why);
+    said = unquoted_said(why);
+    if (strncmp(why, wrong_start, sizeof(wrong_start) - 1) == 0)
+        diagnose(reader->diag, (struct span){reader->script, at, at},
+                 "text that begins with %s needs quotes", why + sizeof(wrong_start) - 1);
+    else
+        diagnose(reader->diag, (struct span){reader->script, at, at}, "%s",
+                 said != NULL ? said : why);
 }
 
 /* libfyaml 0.7.12 takes time with the square of the length of directives, tags and

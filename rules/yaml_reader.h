@@ -65,4 +65,8 @@ const struct yaml_node *yaml_node_find(const struct yaml_node *map, const char *
 /* "a list", "a map", "text": for messages. */
 const char *yaml_kind_name(enum yaml_kind kind);
 
+/* Where text is wanted and something else was found: what of it may have been meant as text and
+ * lacks quotes, as the end of a sentence. */
+const char *yaml_unquoted_hint(enum yaml_kind kind);
+
 #endif

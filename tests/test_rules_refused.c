@@ -149,11 +149,39 @@ static void wrong_keys_are_refused(void **state)
         {"rules: {}\n", "r.yaml:1:8: rules takes a list, each entry beginning with \"-\""},
         {"rules:\n", "r.yaml:1:1: rules takes a list, each entry beginning with \"-\""},
         {"rules:\n  - x\n", "r.yaml:2:5: a rule is a map of keys, not text"},
-        {"rules: [\n", "r.yaml:2:1: flow sequence without a closing bracket"},
+        {"rules: [\n",
+         "r.yaml:2:1: a [ further up is not closed: if it begins a text, put that in quotes"},
         {"rules:\n\t- id: x\n", "r.yaml:2:1: tab character may not be used as indentation"},
         {"rules: &a []\n",
          "r.yaml:1:9: anchors (&name) are not allowed here; text with & needs quotes"},
-        {"rules: *a\n", "r.yaml:1:9: aliases (*name) are not allowed here"},
+        {"rules: *a\n",
+         "r.yaml:1:9: aliases (*name) are not allowed here; text that begins with * needs quotes"},
+        /* What YAML takes for something else, because it lacks quotes. */
+        {"rules: a: b\n", "r.yaml:1:9: a colon before a blank begins a map, and here is one "
+                          "already: if it is text, put it in quotes"},
+        {"rules: @a\n", "r.yaml:1:8: text that begins with '@' needs quotes"},
+        {"rules: %a\n", "r.yaml:1:8: text that begins with '%' needs quotes"},
+        {"rules: `a\n", "r.yaml:1:8: text that begins with '`' needs quotes"},
+        {"rules: {a} b\n",
+         "r.yaml:1:12: more text behind a }: text that begins with { needs quotes"},
+        {"rules: {a: {b}: c}\n",
+         "r.yaml:1:15: a comma or a } is missing: text that begins with { needs quotes"},
+        {"rules: \"a\" b\n", "r.yaml:1:12: the quotes end here, and more text comes: put all of it "
+                             "in quotes, \\\" for one inside"},
+        {"rules: 'it's'\n",
+         "r.yaml:1:12: the quotes end here, and more text comes: put all of it in "
+         "quotes, '' for one inside"},
+        {"rules: - a\n",
+         "r.yaml:1:8: a - before a blank begins a list, which cannot stand here: if "
+         "it is text, put it in quotes"},
+        {"rules: | a\n", "r.yaml:1:10: behind | or > nothing stands in the same line: if it is "
+                         "text, put it in quotes"},
+        {HEAD "    where: [a]\n" GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:12: an expression should stand here, not a list; if it is text, put it in "
+         "quotes: [ and - begin a list"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    description: {host}\n" TAIL,
+         "r.yaml:6:18: description takes text, not a map; if it is text, put it in quotes: { "
+         "begins a map, and so does a colon before a blank"},
         {"# c\n%YAML 1.2\n---\nrules: []\n",
          "r.yaml:2:1: directives (a line that begins with %) are not allowed here"},
         {"rules: []\n---\nrules: []\n",
@@ -171,7 +199,8 @@ static void wrong_keys_are_refused(void **state)
          "r.yaml:2:13: an id is made of a-z, 0-9, \".\", \"_\" and \"-\""},
         {HEAD GOOD_WINDOW GOOD_WHEN TAIL, "r.yaml:2:5: a rule needs the key \"where\""},
         {HEAD "    where: [a]\n" GOOD_WINDOW GOOD_WHEN TAIL,
-         "r.yaml:3:12: an expression should stand here, not a list"},
+         "r.yaml:3:12: an expression should stand here, not a list; if it is text, put it in "
+         "quotes: [ and - begin a list"},
         {HEAD "    on: event\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
          "r.yaml:3:9: on is \"alerts\" (what deduplication lets through), \"events\" (repeats "
          "too), "
@@ -296,7 +325,8 @@ static void wrong_keys_are_refused(void **state)
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    max_members: many\n" TAIL,
          "r.yaml:6:18: max_members is a whole number from 1 to 100000"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL "    description: [a]\n",
-         "r.yaml:8:18: description takes text, not a list"},
+         "r.yaml:8:18: description takes text, not a list; if it is text, put it in "
+         "quotes: [ and - begin a list"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL
          "  - id: r\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,
          "r.yaml:8:9: the id \"r\" is taken already: r.yaml:2:9"},

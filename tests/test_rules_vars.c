@@ -139,7 +139,9 @@ static void wrong_variables_are_refused_at_their_place(void **state)
         {"    vars: {labels: 'true'}\n", "true", "r.yaml:3:12: this word has a meaning of its own"},
         {"    vars: {x: 'value >'}\n", "x",
          "r.yaml:3:23: the expression ends where a field, a value or \"(\" should follow"},
-        {"    vars: {x: [a]}\n", "x", "r.yaml:3:15: an expression should stand here, not a list"},
+        {"    vars: {x: [a]}\n", "x",
+         "r.yaml:3:15: an expression should stand here, not a list; if it is text, put it in "
+         "quotes: [ and - begin a list"},
         {"    vars: {x: 'true'}\n", "true", "r.yaml:3:12: nothing in the rule uses this variable"},
         {"    vars: {x: 'value > 5'}\n", "x == 5",
          "r.yaml:4:17: this is a whole number and cannot be compared with true or false"},
