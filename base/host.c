@@ -95,6 +95,16 @@ static int64_t real_size(void *self, int fd)
     return fstat(fd, &st) == 0 ? st.st_size : -errno;
 }
 
+static int64_t real_modified_ms(void *self, int fd)
+{
+    struct stat st;
+
+    (void)self;
+    if (fstat(fd, &st) != 0)
+        return INT64_MIN;
+    return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+}
+
 static bool real_is_regular(void *self, int fd)
 {
     struct stat st;
@@ -178,6 +188,7 @@ static const struct host real_host = {
     .write = real_write,
     .sync = real_sync,
     .size = real_size,
+    .modified_ms = real_modified_ms,
     .is_regular = real_is_regular,
     .close = real_close,
     .rename = real_rename,

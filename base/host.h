@@ -32,6 +32,8 @@ struct host {
     ssize_t (*write)(void *self, int fd, const void *from, size_t bytes);
     int (*sync)(void *self, int fd);
     int64_t (*size)(void *self, int fd);
+    int64_t (*modified_ms)(void *self,
+                           int fd);         /* since 1970: the last change; INT64_MIN: unknown */
     bool (*is_regular)(void *self, int fd); /* a file, and no pipe, device or folder */
     int (*close)(void *self, int fd);
     int (*rename)(void *self, const char *from, const char *to);

@@ -39,6 +39,7 @@ void engine_config_init(struct engine_config *config)
         .step_touches = 1 << 20,
         .sort_max = SORT_MAX,
         .alerts_max = 1000000,
+        .undated_ms = INT64_MIN,
         .expire_ms = 5 * 60 * 1000,
         .flap_window_ms = 10 * 60 * 1000,
         .flap_start = 6,
@@ -579,6 +580,7 @@ void engine_counters(const struct engine *engine, struct engine_counters *out)
     out->late = sum.late;
     out->late_by_seal = sum.late_by_seal;
     out->capped = sum.capped;
+    out->undated = sum.undated;
     out->alerts_opened = sum.alerts_opened;
     out->alerts_cleared = sum.alerts_cleared;
     out->alerts_expired = sum.alerts_expired;

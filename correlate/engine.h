@@ -87,6 +87,9 @@ struct engine_config {
     uint64_t seed;    /* of all keyed hashes; never shows in results */
     uint64_t shuffle; /* tests: non-zero reads feeds in a random order with this seed */
 
+    /* kt of a record that nothing dates: no log time, none of its own, none before it. A replay
+     * gives what does not depend on when it runs; INT64_MIN: the daemon's clock [that]. */
+    int64_t undated_ms;
     uint32_t alerts_max;    /* bound of the alert table [1000000] (X4) */
     int64_t expire_ms;      /* an alert silent for this long is over [5 min] */
     int64_t flap_window_ms; /* [10 min] */
@@ -153,7 +156,9 @@ struct engine_counters {
     uint64_t muted, unmuted; /* incidents that became muted, and that are not any more */
     uint64_t withheld;       /* changes of which no sink was told */
     uint64_t time_clamped, late, late_by_seal, capped;
-    uint64_t alerts; /* in the table now */
+    uint64_t undated; /* records without log time whose first event has none either, where no log
+                         time came before */
+    uint64_t alerts;  /* in the table now */
     uint64_t alerts_opened, alerts_cleared, alerts_expired, alerts_evicted, alerts_refired;
     uint64_t flap_begun, flap_ended, flap_folded;
     uint64_t keys; /* rule keys held now */

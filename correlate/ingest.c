@@ -119,10 +119,15 @@ static bool log_time(struct worker *worker, struct part *part, const struct reco
     struct engine *engine = worker->engine;
 
     if (record->log_time_ms == LOG_TIME_NONE) {
-        if (!part->had_log_time && decoded->draft_count > 0 && decoded->drafts[0].has_time)
+        if (!part->had_log_time && decoded->draft_count > 0 && decoded->drafts[0].has_time) {
             *kt = decoded->drafts[0].time_ms; /* a plain file: the event lends its own time */
-        else
-            *kt = part->last_kt != INT64_MIN ? part->last_kt : clock_ms(engine);
+            return true;
+        }
+        if (!part->had_log_time && decoded->draft_count > 0)
+            tally_add(&worker->tally.undated, 1);
+        *kt = part->last_kt != INT64_MIN               ? part->last_kt
+              : engine->config.undated_ms != INT64_MIN ? engine->config.undated_ms
+                                                       : clock_ms(engine);
         return true;
     }
     part->had_log_time = true;

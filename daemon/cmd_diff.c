@@ -250,6 +250,8 @@ static int start(struct comparison *c, struct side *side, struct error *err)
     struct engine_config config = c->engine_config;
     int rc;
 
+    /* One answer for both sides, also where it is the clock's. */
+    config.undated_ms = replay_input_undated(c->sides[DIFF_OLD].input);
     config.marks = replay_input_marks(side->input, &config.mark_count);
     rc = engine_create(&config, replay_input_source(side->input), side->rules, &listener,
                        &side->engine, err);
@@ -373,6 +375,7 @@ static int report(struct comparison *c, struct error *err)
         return EXIT_IO;
     }
     replay_range_say_empty(&c->options.range, report.engine[DIFF_OLD].records, stderr);
+    replay_input_say_undated(c->sides[DIFF_OLD].input, report.engine[DIFF_OLD].undated, stderr);
     if (!c->options.quiet)
         fprintf(stderr,
                 "compared %" PRIu64

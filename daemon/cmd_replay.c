@@ -226,6 +226,7 @@ static int prepare(struct replay *replay, struct error *err)
         if (rc != 0)
             return replay_input_exit_code(rc);
     }
+    replay->engine_config.undated_ms = replay_input_undated(replay->input);
     replay->engine_config.marks =
         replay_input_marks(replay->input, &replay->engine_config.mark_count);
     if (strcmp(options->incidents, "off") != 0) {
@@ -384,6 +385,7 @@ static int report(struct replay *replay, struct error *err)
     if (replay->options.ledger == NULL || strcmp(replay->options.ledger, "off") != 0)
         code = write_ledger(replay, &ledger, err);
     say_all_rejected(&ledger.engine);
+    replay_input_say_undated(replay->input, ledger.engine.undated, stderr);
     if (!replay->options.quiet)
         print_speed(replay, &ledger.engine);
     replay_range_say_empty(&replay->options.range, ledger.engine.records, stderr);

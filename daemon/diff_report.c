@@ -440,9 +440,10 @@ static json_t *json_side(const struct diff_report *report, enum diff_side side)
 {
     const struct engine_counters *engine = &report->engine[side];
 
-    return json_pack("{s:s,s:I,s:I,s:I,s:I}", "name", report->rules[side], "rules",
+    return json_pack("{s:s,s:I,s:I,s:I,s:I,s:I}", "name", report->rules[side], "rules",
                      (json_int_t)report->rule_count[side], "events", (json_int_t)engine->events,
-                     "incidents", (json_int_t)engine->opened, "open", (json_int_t)engine->open);
+                     "undated", (json_int_t)engine->undated, "incidents",
+                     (json_int_t)engine->opened, "open", (json_int_t)engine->open);
 }
 
 static json_t *json_rows(const struct diff_report *report, const char *word,

@@ -42,6 +42,7 @@ static const struct entry entries[] = {
     {NULL, "late", AT(late)},
     {NULL, "late_by_seal", AT(late_by_seal)},
     {NULL, "capped", AT(capped)},
+    {NULL, "undated", AT(undated)},
     {"enrich", "errors", AT(enrich_errors)},
     {"alerts", "alerts", AT(alerts)},
     {NULL, "opened", AT(alerts_opened)},

@@ -99,6 +99,8 @@ static const struct metric rows[] = {
      "Late events that were late by a seal of the clock alone."},
     {"tocsin_records_capped_total", COUNTER, E(capped),
      "Records whose log time lay in the future and was capped."},
+    {"tocsin_records_undated_total", COUNTER, E(undated),
+     "Records of logs without times whose first event has no time either."},
     {"tocsin_touches_total", COUNTER, E(touches), "Events times rules that they reached (L3)."},
     {"tocsin_touches_correlated_total", COUNTER, E(correlated), "Touches that are in an incident."},
     {"tocsin_touches_expired_total", COUNTER, E(expired), "Touches that slid out of their window."},

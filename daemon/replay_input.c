@@ -10,6 +10,7 @@
 #include "base/host.h"
 #include "base/plural.h"
 #include "daemon/mark_log.h"
+#include "daemon/units.h"
 #include "daemon/options.h"
 #include "ingest/file_source.h"
 #include "ingest/recording_source.h"
@@ -32,6 +33,8 @@ struct replay_input {
     bool has_marks; /* the form can carry marks */
     bool is_cut;    /* `source` is a range */
     uint64_t torn_bytes;
+    int64_t undated_ms;
+    bool is_dated_by_file; /* that is the last change of a file */
     struct mark_list read; /* counts of what --marks had */
 };
 
@@ -177,6 +180,31 @@ static int cut(struct replay_input *input, const struct range_config *range, str
     return 0;
 }
 
+/* What no time of the log and no event dates is dated by its file. */
+static void note_modified(struct replay_input *input, const char *const *paths, size_t count)
+{
+    const struct host *h = host();
+    int64_t latest = INT64_MIN;
+
+    for (size_t i = 0; i < count && strcmp(paths[i], "-") != 0; i++) {
+        int fd = h->open(h->self, paths[i], O_RDONLY | O_NONBLOCK, 0);
+        int64_t modified = INT64_MIN;
+        if (fd < 0)
+            return;
+        if (h->is_regular(h->self, fd))
+            modified = h->modified_ms(h->self, fd);
+        h->close(h->self, fd);
+        if (modified == INT64_MIN)
+            return;
+        if (modified > latest)
+            latest = modified;
+    }
+    if (latest == INT64_MIN)
+        return;
+    input->undated_ms = latest;
+    input->is_dated_by_file = true;
+}
+
 /* What all ways of opening end with. */
 static int finish_open(struct replay_input *input, const struct range_config *range,
                        struct replay_input **out, struct error *err)
@@ -225,6 +253,8 @@ int replay_input_open(const char *const *paths, size_t count, const char *topic,
         free(input);
         return rc;
     }
+    input->undated_ms = host_wall_ms();
+    note_modified(input, paths, count);
     if (range != NULL) {
         own = *range;
         own.lends_time = true; /* to records without log time, which every form may have */
@@ -244,6 +274,7 @@ int replay_input_take(struct source *source, const struct range_config *range,
         return -ENOMEM;
     }
     input->source = source;
+    input->undated_ms = host_wall_ms();
     input->has_marks = true;
     return finish_open(input, range, out, err);
 }
@@ -323,6 +354,25 @@ const struct mark *replay_input_marks(const struct replay_input *input, size_t *
 {
     *count = input->mark_count;
     return input->marks;
+}
+
+int64_t replay_input_undated(const struct replay_input *input)
+{
+    return input->undated_ms;
+}
+
+void replay_input_say_undated(const struct replay_input *input, uint64_t undated, FILE *to)
+{
+    char when[UNIT_TEXT_BYTES];
+
+    if (undated == 0)
+        return;
+    fprintf(to,
+            "note: %" PRIu64 " record%s no time, neither in the event (`time`) nor in the log: "
+            "they count as of the time of the one before, the first as of %s, %s\n",
+            undated, undated == 1 ? " has" : "s have",
+            input->is_dated_by_file ? "the last change of the file" : "the opening of the input",
+            unit_format_time(input->undated_ms, when));
 }
 
 void replay_input_say(const struct replay_input *input, FILE *to)

@@ -51,7 +51,14 @@ const struct mark *replay_input_marks(const struct replay_input *input, size_t *
  * Errors: a negative errno with a sentence. */
 int replay_input_read_marks(struct replay_input *input, const char *path, struct error *err);
 
+/* engine_config.undated_ms for this input: the last change of the latest of its files, which is the
+ * same in each run; where it is a pipe or a Kafka, when it was opened. */
+int64_t replay_input_undated(const struct replay_input *input);
+
 /* Says what a reader of the results has to know: torn ends, marks that are missing. */
 void replay_input_say(const struct replay_input *input, FILE *to);
+
+/* The same of engine_counters.undated, once the input has been read. */
+void replay_input_say_undated(const struct replay_input *input, uint64_t undated, FILE *to);
 
 #endif

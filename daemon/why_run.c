@@ -26,6 +26,7 @@ struct answering {
     const char *marks;
     bool lacks_marks; /* the daemon writes none */
     bool has_records;
+    uint64_t undated; /* engine_counters.undated of the last pass */
     struct config *config;
     struct rule_set *rules;
     struct engine_config engine_config;
@@ -153,6 +154,8 @@ static int run_engine(struct answering *a, struct replay_input *input, struct er
     struct engine_counters counters;
     int code = EXIT_OK;
 
+    /* One answer for all passes, also where it is the clock's. */
+    a->engine_config.undated_ms = replay_input_undated(a->inputs[0]);
     a->engine_config.marks = replay_input_marks(input, &a->engine_config.mark_count);
     if (engine_create(&a->engine_config, source, a->rules, why_listener(a->why), &engine, err) !=
             0 ||
@@ -171,14 +174,15 @@ static int run_engine(struct answering *a, struct replay_input *input, struct er
     engine_stop(engine);
     engine_counters(engine, &counters);
     a->has_records = a->has_records || counters.records > 0;
+    a->undated = counters.undated;
     if (code == EXIT_OK && !source->ops->ready(source, err))
         code = EXIT_DATA;
     engine_destroy(engine);
     return code;
 }
 
-/* What a reader of the answer has to know of its input. */
-static void remark_input(struct answering *a, const struct replay_input *input)
+/* What a reader of the answer has to know of its input, before it was read or after. */
+static void remark_input(struct answering *a, const struct replay_input *input, bool was_read)
 {
     char *text = NULL, *rest = NULL;
     size_t bytes = 0;
@@ -186,7 +190,10 @@ static void remark_input(struct answering *a, const struct replay_input *input)
 
     if (to == NULL)
         return;
-    replay_input_say(input, to);
+    if (was_read)
+        replay_input_say_undated(input, a->undated, to);
+    else
+        replay_input_say(input, to);
     fclose(to);
     for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
         why_remark(a->why, strncmp(line, "note: ", 6) == 0 ? line + 6 : line);
@@ -212,7 +219,7 @@ static int open_inputs(struct answering *a, struct error *err)
         why_remark(a->why, "the daemon keeps no marks (marks.path): where its clock sealed a "
                            "silent partition, times and results may differ");
     else if (code == EXIT_OK)
-        remark_input(a, a->inputs[0]);
+        remark_input(a, a->inputs[0], false);
     return code;
 }
 
@@ -250,6 +257,8 @@ int why_run(struct why_run *run, const char *command, struct error *err)
                               ? "the input is empty: the files have no record of that stretch"
                               : "the input is empty: no record was read of that stretch; where the "
                                 "broker cannot look up offsets by time, --from earliest reads all");
+    if (code == EXIT_OK)
+        remark_input(&a, a.inputs[0], true);
     if (code == EXIT_OK && a.since_ms > 0 && !why_found(a.why))
         remark_since(&a);
     if (code == EXIT_OK && a.is_live && strcmp(a.config->admin.listen, "off") != 0)

@@ -61,6 +61,26 @@ static void T1_a_record_without_log_time_takes_the_last_one(void **state)
     bench_destroy(bench);
 }
 
+static void T1_what_nothing_dates_is_dated_by_the_input(void **state)
+{
+    (void)state;
+    struct bench *bench = time_bench(&any_topic);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench->config.undated_ms = BENCH_T0 + 500;
+    bench_put(feed, LOG_TIME_NONE, "a", "down", "");
+    bench_put(feed, LOG_TIME_NONE, "b", "down", "");
+    bench_put_own(feed, LOG_TIME_NONE, 700, "c", "down");
+    bench_put(feed, LOG_TIME_NONE, "d", "down", "");
+    bench_run(bench);
+    assert_string_equal(bench->brief, "500 opened rule one resource=a n=1 alerts=1\n"
+                                      "500 opened rule one resource=b n=1 alerts=1\n"
+                                      "700 opened rule one resource=c n=1 alerts=1\n"
+                                      "700 opened rule one resource=d n=1 alerts=1\n");
+    assert_int_equal(bench->counters.undated, 3);
+    bench_destroy(bench);
+}
+
 static void T1_in_a_plain_file_the_event_lends_its_time(void **state)
 {
     (void)state;
@@ -815,6 +835,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(T1_own_time_counts_within_the_trusted_range),
         cmocka_unit_test(T1_a_record_without_log_time_takes_the_last_one),
+        cmocka_unit_test(T1_what_nothing_dates_is_dated_by_the_input),
         cmocka_unit_test(T1_in_a_plain_file_the_event_lends_its_time),
         cmocka_unit_test(T2_an_event_beyond_the_disorder_is_late_and_not_lost),
         cmocka_unit_test(T2_on_log_append_topics_the_log_time_alone_moves_M),

@@ -43,6 +43,20 @@ grep -q '^nothing was replayed: every record, 2 of them, was rejected; docs/even
 "$TOCSIN" replay --quiet --ledger off mixed_form.json >out 2>err || fail "exit code $?: $(cat err)"
 if grep -q 'nothing was replayed' err; then fail "one record was replayed"; fi
 
+# What nothing dates is dated by its file, so that two replays are equal, and a note says so.
+printf '{"resource":"h%d","check":"down","severity":"critical","ts":%d}\n' 1 1 2 2 3 3 >undated.json
+printf 'rules:\n  - id: each\n    where: check == "down"\n    by: [resource]\n    window: 1m\n    when: count() >= 1\n    incident: {title: t}\n    close: cleared()\n' >each.yaml
+touch -d 2026-01-05T07:00:00Z undated.json
+"$TOCSIN" replay --quiet --ledger off --rules each.yaml undated.json >out 2>err || fail "exit code $?: $(cat err)"
+[[ $(grep -c '"at":1767596400000,"change":"opened"' out) == 3 ]] || fail "dated otherwise: $(cat out)"
+grep -q '^note: 3 records have no time, .* the first as of the last change of the file, 2026-01-05T07:00:00' err || fail "$(cat err)"
+"$TOCSIN" diff --quiet --rules each.yaml --rules each.yaml undated.json >out 2>err || fail "differs from itself: $(cat out err)"
+grep -q '^note: 3 records have no time' err || fail "$(cat err)"
+"$TOCSIN" diff --quiet --json --rules each.yaml --rules each.yaml undated.json 2>err | grep -q '"undated": *3' || fail "no count in --json"
+"$TOCSIN" whynot --rules each.yaml events/0/0 undated.json >out 2>err || true
+grep -q '3 records have no time' out || fail "whynot says nothing: $(cat out err)"
+if "$TOCSIN" replay --ledger off events.json 2>&1 >out | grep -q 'no time'; then fail "these have times"; fi
+
 refused() { # CODE PATTERN ARGUMENTS
     local code=0 wanted=$1 pattern=$2
     shift 2
