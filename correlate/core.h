@@ -393,6 +393,7 @@ struct engine {
     struct step steps[STEPS];
     _Atomic uint32_t part_count;
     _Atomic int64_t watermark_ms;
+    _Atomic int64_t begin_ms; /* the first of them */
     /* F */
     _Alignas(64) _Atomic uint64_t steps_done;
     _Atomic int64_t done_epoch;

@@ -44,6 +44,7 @@ void engine_config_init(struct engine_config *config)
         .flap_window_ms = 10 * 60 * 1000,
         .flap_start = 6,
         .flap_stop = 2,
+        .until_ms = INT64_MIN,
     };
 }
 
@@ -284,6 +285,7 @@ int engine_create(const struct engine_config *config, struct source *source, str
     engine->empty_epoch = INT64_MIN;
     engine->left_reach_ms = INT64_MIN;
     atomic_init(&engine->watermark_ms, INT64_MIN);
+    atomic_init(&engine->begin_ms, INT64_MIN);
     atomic_init(&engine->done_epoch, INT64_MIN);
     topics_copy(engine);
     /* Room for four times the disorder, at least 4096 epochs. */
@@ -518,6 +520,11 @@ void engine_switch_rules(struct engine *engine, struct rule_set *rules)
 int64_t engine_watermark(const struct engine *engine)
 {
     return atomic_load_explicit(&engine->watermark_ms, memory_order_relaxed);
+}
+
+int64_t engine_begin(const struct engine *engine)
+{
+    return atomic_load_explicit(&engine->begin_ms, memory_order_relaxed);
 }
 
 /* --- counters -----------------------------------------------------------------------------------

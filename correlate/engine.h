@@ -10,7 +10,7 @@
  * has the picture, the steps and the letters of the memory edges.
  *
  * Thread: create, start, work_off, stop and destroy by the owner; engine_counters(),
- *         engine_watermark() and engine_switch_rules() by anyone.
+ *         engine_watermark(), engine_begin() and engine_switch_rules() by anyone.
  */
 #ifndef CORRELATE_ENGINE_H
 #define CORRELATE_ENGINE_H
@@ -105,6 +105,9 @@ struct engine_config {
     /* Marks to be applied instead of made: a replay of a recording (X7). */
     const struct mark *marks;
     size_t mark_count;
+    /* How far the clock of the run had come that is replayed, where that is known and no record
+     * tells: when all recordings have ended, the watermark goes at least there [INT64_MIN]. */
+    int64_t until_ms;
 };
 
 /* Fills the defaults in brackets above. */
@@ -135,6 +138,9 @@ void engine_stop(struct engine *engine);
 void engine_switch_rules(struct engine *engine, struct rule_set *rules);
 
 int64_t engine_watermark(const struct engine *engine);
+
+/* The first watermark: nothing was closed before; INT64_MIN before it. */
+int64_t engine_begin(const struct engine *engine);
 
 /* The ledger (semantics section 6) and what metrics show. All counts are since start. */
 struct engine_counters {

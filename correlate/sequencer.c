@@ -48,7 +48,8 @@ static int64_t end_of_all(const struct engine *engine)
         int64_t at = atomic_load_explicit(&engine->parts[i]->reach, memory_order_relaxed);
         reach = at > reach ? at : reach;
     }
-    return reach == INT64_MIN ? INT64_MIN : (floor_div(reach, round) + 1) * round;
+    int64_t end = reach == INT64_MIN ? INT64_MIN : (floor_div(reach, round) + 1) * round;
+    return end > engine->config.until_ms ? end : engine->config.until_ms;
 }
 
 /* With composites a step goes no further than its round: once that is closed nothing is gathered.
@@ -95,7 +96,7 @@ static bool poll_role(struct engine *engine)
     if (passed == INT64_MAX) {
         passed = end_of_all(engine);
         at_end = true;
-        if (passed == INT64_MIN) { /* no event at all: nothing closes */
+        if (passed == INT64_MIN) { /* no event at all, and no clock: nothing closes */
             finish(engine);
             return worked;
         }

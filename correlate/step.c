@@ -126,8 +126,10 @@ void step_begin(struct engine *engine, int64_t epoch)
             epoch = begin < epoch ? begin : epoch;
         }
     watermark_set(engine, epoch);
-    mark_tell(engine,
-              &(struct mark){.kind = MARK_BEGIN, .value_ms = epoch * (int64_t)config->epoch_ms});
+    int64_t begin_ms = epoch * (int64_t)config->epoch_ms;
+    mark_tell(engine, &(struct mark){.kind = MARK_BEGIN, .value_ms = begin_ms});
+    /* relaxed: for metrics. */
+    atomic_store_explicit(&engine->begin_ms, begin_ms, memory_order_relaxed);
     /* relaxed: no bin has ever been used. */
     atomic_store_explicit(&engine->done_epoch, epoch, memory_order_relaxed);
     engine_wake(engine, true);

@@ -64,6 +64,8 @@ static const struct metric rows[] = {
     {"tocsin_ready", GAUGE, D(BOOL, is_ready), "1 while /readyz answers 200."},
     {"tocsin_watermark_seconds", GAUGE, D(DOUBLE, watermark_seconds),
      "Event time up to which everything is correlated, since 1970."},
+    {"tocsin_watermark_begin_seconds", GAUGE, D(DOUBLE, watermark_begin_seconds),
+     "The first watermark: event time before which nothing was closed, since 1970."},
     {"tocsin_watermark_delay_seconds", GAUGE, D(DOUBLE, watermark_delay_seconds),
      "Wall clock minus watermark: how far correlation is behind."},
     {"tocsin_rules_loaded", GAUGE, D(U64, rules_loaded), "Rules in force."},

@@ -51,6 +51,7 @@ struct metrics {
     struct mark_counters marks;
     struct daemon_counters {
         double watermark_seconds;       /* event time, since 1970 */
+        double watermark_begin_seconds; /* the first; NaN before it */
         double watermark_delay_seconds; /* wall clock - watermark; NaN before the first */
         double outbox_fill;             /* 0..1 */
         uint64_t rules_loaded;          /* in force */

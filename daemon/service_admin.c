@@ -48,6 +48,8 @@ static void write_metrics(void *self, FILE *to)
     int64_t watermark_ms = engine_watermark(service->engine);
     bool has_watermark = watermark_ms > 0;
     metrics.daemon.watermark_seconds = has_watermark ? (double)watermark_ms / 1000 : NAN;
+    int64_t begin_ms = engine_begin(service->engine);
+    metrics.daemon.watermark_begin_seconds = begin_ms > 0 ? (double)begin_ms / 1000 : NAN;
     metrics.daemon.watermark_delay_seconds =
         has_watermark ? (double)(host_wall_ms() - watermark_ms) / 1000 : NAN;
     metrics.daemon.is_ready = health_is_ready(&service->health, &(struct error){{0}});

@@ -3,9 +3,11 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/mark.h"
 #include "base/plural.h"
 #include "daemon/admin_client.h"
 #include "daemon/units.h"
@@ -96,22 +98,44 @@ static bool ask_about(struct why *why, const char *address, struct id128 id, str
     return true;
 }
 
-/* How often the daemon has switched its rules; -1: not known. */
-static int64_t reloads(const char *address)
+/* The daemon's metrics, owned by the caller; NULL: it does not answer. */
+static char *metrics(const char *address)
 {
-    static const char name[] = "\ntocsin_reloads_total ";
     struct error ignored;
-    char *body = NULL, *at;
-    int64_t count = -1;
+    char *body = NULL;
     int status;
 
     if (admin_client_ask(address, false, "/metrics", &status, &body, &ignored) == 0 &&
-        status == 200) {
-        at = strstr(body, name);
-        count = at != NULL ? strtoll(at + sizeof(name) - 1, NULL, 10) : -1;
-    }
+        status == 200)
+        return body;
     free(body);
-    return count;
+    return NULL;
+}
+
+/* The number of a series; `name` has the line end before it and the blank behind it. NAN: unknown.
+ */
+static double metric(const char *body, const char *name)
+{
+    const char *at = body != NULL ? strstr(body, name) : NULL;
+
+    return at != NULL ? strtod(at + strlen(name), NULL) : NAN;
+}
+
+static int64_t metric_ms(const char *body, const char *name)
+{
+    double seconds = metric(body, name);
+
+    return seconds > 0 && seconds < (double)TIME_MS_MAX / 1000 ? llround(seconds * 1000)
+                                                               : INT64_MIN;
+}
+
+void why_daemon_span(const char *address, int64_t *begin_ms, int64_t *watermark_ms)
+{
+    char *body = metrics(address);
+
+    *begin_ms = metric_ms(body, "\ntocsin_watermark_begin_seconds ");
+    *watermark_ms = metric_ms(body, "\ntocsin_watermark_seconds ");
+    free(body);
 }
 
 void why_daemon_ask(struct why *why, const char *address)
@@ -120,7 +144,7 @@ void why_daemon_ask(struct why *why, const char *address)
     size_t count = why_incidents(why, incidents, INCIDENTS_MAX);
     struct error err = {{0}};
     char line[LINE_BYTES];
-    int64_t switched;
+    double switched;
 
     for (size_t i = 0; i < count && i < INCIDENTS_MAX; i++)
         if (!ask_about(why, address, incidents[i], &err)) {
@@ -128,11 +152,13 @@ void why_daemon_ask(struct why *why, const char *address)
             why_remark(why, line);
             return;
         }
-    switched = reloads(address);
+    char *body = metrics(address);
+    switched = metric(body, "\ntocsin_reloads_total ");
+    free(body);
     if (switched > 0) {
         snprintf(line, sizeof(line),
-                 "the daemon has switched its rules %" PRId64
-                 " time%s since its start; this answer was made with those of now alone",
+                 "the daemon has switched its rules %.0f time%s since its start; this answer was "
+                 "made with those of now alone",
                  switched, plural((uint64_t)switched));
         why_remark(why, line);
     }

@@ -1,6 +1,7 @@
 /*
- * why_daemon.h - what only the running daemon knows of an answer: what of its incidents waits for
- * which sink and why, what was given up, and whether its rules were switched.
+ * why_daemon.h - what only the running daemon knows of an answer: how far its clock has come, what
+ * of its incidents waits for which sink and why, what was given up, and whether its rules were
+ * switched.
  *
  * Thread: one; blocks until the daemon has answered.
  */
@@ -9,6 +10,10 @@
 
 #include "base/error.h"
 #include "daemon/why.h"
+
+/* Between which times the daemon at "host:port" has decided, also where no event came: its first
+ * watermark and the one of now. Both INT64_MIN: there is none, or it does not answer. */
+void why_daemon_span(const char *address, int64_t *begin_ms, int64_t *watermark_ms);
 
 /* Asks the admin server at "host:port" about the incidents of the answer, and adds what it says to
  * it. A daemon that does not answer is a remark, not a failure. */

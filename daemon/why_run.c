@@ -23,8 +23,12 @@ struct answering {
     struct replay_range range;
     char from[UNIT_TEXT_BYTES];
     int64_t since_ms, before_ms; /* which `from` was made of; 0: it was not */
+    int64_t from_ms;             /* INT64_MIN: all is read; INT64_MAX: not known */
     const char *marks;
     bool lacks_marks; /* the daemon writes none */
+    bool asks_daemon; /* which has an admin server */
+    bool has_begin;   /* it told what its marks would have begun with */
+    struct mark begin;
     bool has_records;
     uint64_t undated; /* engine_counters.undated of the last pass */
     struct config *config;
@@ -86,13 +90,17 @@ static int prepare_range(struct answering *a, struct error *err)
     if (a->range.from == NULL) {
         a->since_ms = since;
         a->before_ms = memory_ms(a);
-        unit_format_time(now - since - a->before_ms, a->from);
+        a->from_ms = now - since - a->before_ms;
+        unit_format_time(a->from_ms, a->from);
         a->range.from = a->from;
     } else if (run->since_ms > 0) {
         error_set(err, "--since and --from both say where to begin");
         return EXIT_USAGE;
     }
+    if (a->since_ms == 0)
+        a->from_ms = strcmp(a->range.from, "earliest") == 0 ? INT64_MIN : INT64_MAX;
     a->is_live = a->range.brokers == NULL && a->range.topics.count == 0;
+    a->asks_daemon = a->is_live && strcmp(a->config->admin.listen, "off") != 0;
     if (a->is_live && a->marks == NULL && a->config->marks.path[0] != '\0')
         a->marks = a->config->marks.path;
     else if (a->is_live && a->marks == NULL)
@@ -157,6 +165,10 @@ static int run_engine(struct answering *a, struct replay_input *input, struct er
     /* One answer for all passes, also where it is the clock's. */
     a->engine_config.undated_ms = replay_input_undated(a->inputs[0]);
     a->engine_config.marks = replay_input_marks(input, &a->engine_config.mark_count);
+    if (a->has_begin) {
+        a->engine_config.marks = &a->begin;
+        a->engine_config.mark_count = 1;
+    }
     if (engine_create(&a->engine_config, source, a->rules, why_listener(a->why), &engine, err) !=
             0 ||
         engine_start(engine, err) != 0) {
@@ -198,6 +210,25 @@ static void remark_input(struct answering *a, const struct replay_input *input, 
     for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
         why_remark(a->why, strncmp(line, "note: ", 6) == 0 ? line + 6 : line);
     free(text);
+}
+
+/* A daemon whose topics are quiet goes on by its clock, and timers open incidents: the run goes as
+ * far as it is, and begins where it did. To be asked before the topics are opened, so that what it
+ * has read is in these. */
+static void follow_clock(struct answering *a)
+{
+    int64_t now = host()->wall_ms(host()->self), begin, watermark;
+
+    if (!a->asks_daemon || a->range.to != NULL)
+        return;
+    why_daemon_span(a->config->admin.listen, &begin, &watermark);
+    /* What lies in the future it has from events, which the run reads too. */
+    a->engine_config.until_ms = watermark < now ? watermark : now;
+    if (watermark == INT64_MIN && a->lacks_marks)
+        why_remark(a->why, "the daemon does not say how far its clock is: what its timers did "
+                           "after the last event is not told");
+    a->has_begin = a->lacks_marks && begin != INT64_MIN && begin >= a->from_ms;
+    a->begin = (struct mark){.kind = MARK_BEGIN, .value_ms = begin};
 }
 
 /* A source is read once, so there is one for each pass. All are opened before the first is read:
@@ -244,6 +275,8 @@ int why_run(struct why_run *run, const char *command, struct error *err)
     int code = prepare(&a, err);
 
     if (code == EXIT_OK)
+        follow_clock(&a);
+    if (code == EXIT_OK)
         code = open_inputs(&a, err);
     for (unsigned i = 0; code == EXIT_OK && i < a.input_count; i++) {
         code = run_engine(&a, a.inputs[i], err);
@@ -261,7 +294,7 @@ int why_run(struct why_run *run, const char *command, struct error *err)
         remark_input(&a, a.inputs[0], true);
     if (code == EXIT_OK && a.since_ms > 0 && !why_found(a.why))
         remark_since(&a);
-    if (code == EXIT_OK && a.is_live && strcmp(a.config->admin.listen, "off") != 0)
+    if (code == EXIT_OK && a.asks_daemon)
         why_daemon_ask(a.why, a.config->admin.listen);
     if (code == EXIT_OK) {
         if (run->is_json)

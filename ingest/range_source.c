@@ -524,11 +524,13 @@ int range_source_open(struct source *inner, const struct range_config *config, s
 void range_source_own_marks(struct source *base, struct mark *marks, size_t count)
 {
     struct range_source *source = (struct range_source *)base;
+    const struct range_bound *from = &source->config.from;
 
     source->marks = marks;
     source->mark_count = count;
-    /* A range that begins later was not being watched before. */
-    for (size_t i = 0; i < count && source->config.from.kind != RANGE_ANY; i++)
-        if (marks[i].kind == MARK_BEGIN)
+    /* A range that begins later than the run was not being watched before. */
+    for (size_t i = 0; i < count && from->kind != RANGE_ANY; i++)
+        if (marks[i].kind == MARK_BEGIN &&
+            (from->kind != RANGE_TIME || marks[i].value_ms < from->value))
             marks[i].kind = MARK_KIND_COUNT;
 }

@@ -255,6 +255,36 @@ static void X1_a_replay_begins_where_the_run_began(void **state)
     bench_destroy(bench);
 }
 
+/* A run that is replayed may have gone on by its clock, with records or without any. */
+static void X7_a_replay_goes_as_far_as_the_clock_of_the_run_did(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t until; /* from BENCH_T0 */
+        const char *brief;
+    } rows[] = {
+        {5419, ""}, /* epochs are 20 ms long, and that of the timer has not ended */
+        {5420, "5400 opened rule alive resource=a n=1 alerts=1\n"
+               "5400 opened rule alive resource=b n=1 alerts=1\n"},
+    };
+    static struct mark begin = {.kind = MARK_BEGIN, .value_ms = BENCH_T0 + 400};
+
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bench *bench = listed_bench("rules:\n" LISTED("alive", "5s", A_AND_B, "cleared()"));
+        struct bench_feed *feed = bench_feed(bench, "t", 0);
+        if (i % 2 == 0) {
+            bench_put(feed, 1000, "c", "x", "");
+        } else {
+            bench->config.marks = &begin;
+            bench->config.mark_count = 1;
+        }
+        bench->config.until_ms = BENCH_T0 + rows[i / 2].until;
+        bench_run(bench);
+        assert_string_equal(bench->brief, rows[i / 2].brief);
+        bench_destroy(bench);
+    }
+}
+
 /* Nor does the length of an epoch, though the first watermark is a multiple of it. */
 static void X2_the_length_of_an_epoch_never_shows(void **state)
 {
@@ -359,6 +389,7 @@ int main(void)
         cmocka_unit_test(X5_a_rule_that_is_gone_expects_nothing),
         cmocka_unit_test(T4_any_blind_topic_hides_what_was_never_seen),
         cmocka_unit_test(X1_a_replay_begins_where_the_run_began),
+        cmocka_unit_test(X7_a_replay_goes_as_far_as_the_clock_of_the_run_did),
         cmocka_unit_test(X2_the_length_of_an_epoch_never_shows),
         cmocka_unit_test(X2_the_number_of_workers_never_shows),
         cmocka_unit_test(what_is_wrong_is_said),

@@ -197,6 +197,33 @@ static void marks_of_records_beyond_the_end_are_void(void **state)
     range_close(&range);
 }
 
+/* A run that began within the range was watching all of it. */
+static void the_mark_of_a_beginning_before_the_range_is_void(void **state)
+{
+    (void)state;
+    static const struct {
+        struct range_bound from;
+        int64_t begin;
+        bool is_void;
+    } rows[] = {
+        {{RANGE_ANY, 0}, -5, false},
+        {{RANGE_TIME, 200}, 199, true},
+        {{RANGE_TIME, 200}, 200, false},
+        {{RANGE_OFFSET, 11}, 900, true},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct range_config config = {.from = rows[i].from};
+        struct mark mark = {.kind = MARK_BEGIN, .value_ms = rows[i].begin};
+        struct error err = {""};
+        struct range range;
+        assert_int_equal(range_open(&range, log_text, &config, &err), 0);
+        range_source_own_marks(range.source, &mark, 1);
+        assert_int_equal(mark.kind, rows[i].is_void ? MARK_KIND_COUNT : MARK_BEGIN);
+        range_close(&range);
+    }
+}
+
 static void a_record_is_held_back_until_its_log_time_has_passed(void **state)
 {
     (void)state;
@@ -320,6 +347,7 @@ int main(void)
         cmocka_unit_test(offsets_are_the_same_in_every_partition),
         cmocka_unit_test(a_stretch_begins_behind_a_hole),
         cmocka_unit_test(marks_of_records_beyond_the_end_are_void),
+        cmocka_unit_test(the_mark_of_a_beginning_before_the_range_is_void),
         cmocka_unit_test(a_record_is_held_back_until_its_log_time_has_passed),
         cmocka_unit_test(a_time_in_the_future_is_not_waited_for),
         cmocka_unit_test(a_pace_needs_log_times),

@@ -6,3 +6,4 @@ tocsin_story(NAME kafka_gaps SCRIPT kafka_source.sh NEEDS kafka TIMEOUT 240
 tocsin_story(NAME record SCRIPT record.py NEEDS kafka TIMEOUT 240 ARGS restart)
 # Questions to a running daemon go back from now, which takes a Kafka that knows offsets of times.
 tocsin_story(NAME why_since SCRIPT why_since.sh NEEDS kafka)
+tocsin_story(NAME why_timers SCRIPT why_timers.sh NEEDS kafka)
