@@ -146,6 +146,13 @@ static bool follow(struct why *why, const struct trace_touch *touch)
     return false;
 }
 
+/* A sign of life of a key that the rule does not list. */
+static bool is_unlisted(const struct trace_touch *touch)
+{
+    return touch->touch->kind == TOUCH_BEAT && touch->fate == TRACE_NO_KEY &&
+           touch->rule->listed_count > 0;
+}
+
 /* The event that is asked for reached the rule, and no key holds anything by it. */
 static void note_vain(struct why *why, const struct trace_touch *touch, const struct why_key *key)
 {
@@ -153,6 +160,12 @@ static void note_vain(struct why *why, const struct trace_touch *touch, const st
     bool held = key->state[0] != '\0' && touch->touch->order.at_ms < key->next_ms;
     char steps[160];
 
+    if (is_unlisted(touch)) {
+        snprintf(of->vain, sizeof(of->vain),
+                 "it is a sign of life of a key that expect.keys does not list, which counts for "
+                 "nothing");
+        return;
+    }
     if (touch->rule->form_kind != FORM_SEQUENCE || touch->touch->kind > TOUCH_REPEAT)
         return;
     put_steps(touch, true, steps, sizeof(steps));
@@ -258,6 +271,7 @@ static void note_touch(struct why *why, const struct trace_touch *touch,
                             .rule = touch->rule->id,
                             .alert = told->alert,
                             .is_repeat = told->kind == TOUCH_REPEAT,
+                            .is_beat = told->kind == TOUCH_BEAT,
                             .subject = touch->incident,
                             .has_incident = touch->fate >= TRACE_OPENED};
 
@@ -285,7 +299,10 @@ static void note_touch(struct why *why, const struct trace_touch *touch,
         free(note.text);
         note.text = text;
     }
-    why_note(why, note);
+    if (note.is_beat)
+        why_note_once(why, note);
+    else
+        why_note(why, note);
 }
 
 static void remember_place(struct why *why, const struct touch *touch,
@@ -370,10 +387,27 @@ static void note_end(struct why *why, const struct trace_touch *touch)
                                     .et_ms = touch->touch->order.at_ms};
 
     rule_explain_where(touch->rule, &view, &why->explanation);
-    if (why->explanation.truth != TRUTH_TRUE)
+    if (why->explanation.truth != TRUTH_TRUE) {
         why_note_failure(why, touch->rule, view.et_ms);
+        why_rule_of(why, touch->rule)->has_ended = true;
+    }
     if (touch->fate == TRACE_CLOSED)
         note_close(why, touch);
+}
+
+/* A sign of life that a rule does not take, as it lists its keys: of the key that is asked for? */
+static bool is_asked_unlisted(const struct why *why, const struct trace_touch *touch)
+{
+    const struct event_view view = {.text = touch->touch->text,
+                                    .severity = touch->touch->severity,
+                                    .state = EVENT_PROBLEM,
+                                    .et_ms = touch->touch->order.at_ms};
+    struct text values[RULE_BY_MAX];
+
+    if (!is_unlisted(touch))
+        return false;
+    rule_by_values(touch->rule, &view, values);
+    return why_key_is(touch->rule, values, why->question.key);
 }
 
 /* A touch of the key that is asked for. One that finds no key there, and leaves none, is of it
@@ -387,7 +421,10 @@ static void watch_asked_key(struct why *why, const struct trace_touch *touch,
     if (!why_asks_rule(why, touch->rule))
         return;
     if (touch->key == NULL) {
-        if (key != NULL && touch->touch->kind <= TOUCH_REPEAT)
+        bool is_asked = is_asked_unlisted(why, touch);
+        if (is_asked)
+            why_rule_of(why, touch->rule)->unlisted++;
+        if (is_asked || (key != NULL && touch->touch->kind <= TOUCH_REPEAT))
             note_touch(why, touch, place, NULL);
         return;
     }

@@ -6,6 +6,7 @@
 enum { LOOK_BACK = 64 };
 
 const char why_word_enriched[] = "enriched";
+const char why_word_failed[] = "where-false";
 
 void why_notes_init(struct why_notes *notes, size_t first_max, size_t last_max)
 {
@@ -39,15 +40,22 @@ void why_notes_add(struct why_notes *notes, const struct why_note *note)
     notes->next = (notes->next + 1) % notes->last_max;
 }
 
-/* A line of what a step did, with that text; or one of anything else. */
-static bool is_wanted(const struct why_note *note, const char *deed)
-{
-    bool is_deed = strcmp(note->what, why_word_enriched) == 0;
+/* Which lines are looked for: of a step with this text, aside of this rule, or all others. */
+struct wanted {
+    const char *deed, *rule;
+};
 
-    return deed != NULL ? is_deed && strcmp(note->text, deed) == 0 : !is_deed;
+static bool is_wanted(const struct why_note *note, const struct wanted *wanted)
+{
+    if (strcmp(note->what, why_word_enriched) == 0)
+        return wanted->deed != NULL && strcmp(note->text, wanted->deed) == 0;
+    if (note->is_beat || strcmp(note->what, why_word_failed) == 0)
+        return wanted->rule != NULL && strcmp(note->rule, wanted->rule) == 0;
+    return wanted->deed == NULL && wanted->rule == NULL;
 }
 
-static struct why_note *find_last(struct why_notes *notes, struct id128 alert, const char *deed)
+static struct why_note *find_last(struct why_notes *notes, struct id128 alert,
+                                  const struct wanted *wanted)
 {
     size_t count = notes->list.count;
     struct why_note *newest = NULL;
@@ -59,7 +67,7 @@ static struct why_note *find_last(struct why_notes *notes, struct id128 alert, c
             at = notes->first_max +
                  (notes->next + 2 * notes->last_max - 1 - i % notes->last_max) % notes->last_max;
         struct why_note *note = &notes->list.at[at];
-        if (id128_equal(note->alert, alert) && is_wanted(note, deed) &&
+        if (id128_equal(note->alert, alert) && is_wanted(note, wanted) &&
             (newest == NULL || note->number > newest->number))
             newest = note;
     }
@@ -68,12 +76,17 @@ static struct why_note *find_last(struct why_notes *notes, struct id128 alert, c
 
 struct why_note *why_notes_last_of(struct why_notes *notes, struct id128 alert)
 {
-    return find_last(notes, alert, NULL);
+    return find_last(notes, alert, &(struct wanted){0});
 }
 
 struct why_note *why_notes_last_deed(struct why_notes *notes, struct id128 alert, const char *text)
 {
-    return find_last(notes, alert, text);
+    return find_last(notes, alert, &(struct wanted){.deed = text});
+}
+
+struct why_note *why_notes_last_aside(struct why_notes *notes, struct id128 alert, const char *rule)
+{
+    return find_last(notes, alert, &(struct wanted){.rule = rule});
 }
 
 void why_notes_cut(struct why_notes *notes, int64_t from_ms)

@@ -47,6 +47,7 @@ struct why_note {
     char *text;
     char *tests;       /* why a `where` holds or not; NULL: not told */
     bool is_repeat;    /* a repeat that a key counts */
+    bool is_beat;      /* a sign of life */
     char *until_state; /* how far the key was at the last that it stands for; NULL: not told */
 };
 
@@ -87,9 +88,13 @@ struct why_rule {
         char text[600];
     } cause; /* of the last of them */
     uint64_t repeats, flapping;
-    uint64_t reached; /* events that it was told of */
-    uint64_t unheard; /* events for which `where` is true, of a kind that it is not told of */
-    double share;     /* of the tests of `where` that held, for the event that passed most */
+    uint64_t reached;  /* events that it was told of */
+    uint64_t unheard;  /* events for which `where` is true, of a kind that it is not told of */
+    uint64_t unlisted; /* signs of life of the key that is asked for, which it does not list */
+    /* Of a rule that lists its keys: whether the one that is asked for was looked for, in vain. */
+    bool has_looked, is_not_listed;
+    bool has_ended; /* the event that is asked for ended its alert: `where` holds no more */
+    double share;   /* of the tests of `where` that held, for the event that passed most */
     bool watched;
     struct id128 watched_key; /* of which what follows is told */
     int64_t watched_ms, next_ms;
@@ -219,11 +224,16 @@ void why_notes_release(struct why_notes *notes);
 /* Takes the note's texts. */
 void why_notes_add(struct why_notes *notes, const struct why_note *note);
 
-/* The `what` of a line of what an enrich step did. */
+/* The `what` of a line of what an enrich step did, and of one of a `where` that did not hold. */
 extern const char why_word_enriched[];
+extern const char why_word_failed[];
 
-/* The newest note of this alert among the last few, but for what enrich steps did; NULL: none. */
+/* The newest note of this alert among the last few, but for those two and signs of life; NULL:
+ * none. */
 struct why_note *why_notes_last_of(struct why_notes *notes, struct id128 alert);
+/* That of what kept this rule from matching, or of a sign of life that it was told of. */
+struct why_note *why_notes_last_aside(struct why_notes *notes, struct id128 alert,
+                                      const char *rule);
 /* That of what an enrich step did, with this text. */
 struct why_note *why_notes_last_deed(struct why_notes *notes, struct id128 alert, const char *text);
 
@@ -268,6 +278,9 @@ extern const struct engine_trace why_watch_trace;
 struct why_notes *why_list_for(struct why *why, int64_t at_ms);
 /* Takes the note's texts; numbers it. */
 void why_note(struct why *why, struct why_note note);
+/* The same of what keeps a rule from matching, and of a sign of life: if the one before it says the
+ * same of the alert, that stands for it too. */
+void why_note_once(struct why *why, struct why_note note);
 /* What is folded without a word: the note before it, if it says the same of the alert, stands for
  * it too. */
 bool why_fold(struct why *why, const char *what, struct id128 alert, int64_t at_ms);

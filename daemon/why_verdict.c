@@ -98,6 +98,15 @@ static void say_watched(struct why *why, const struct why_rule *of)
     say_outcome(why, of);
 }
 
+/* A rule that was told of the event, and holds nothing by it. */
+static const struct why_rule *in_vain(const struct why *why)
+{
+    for (size_t i = 0; i < why->per_rule.count; i++)
+        if (why->per_rule.at[i].vain[0] != '\0')
+            return &why->per_rule.at[i];
+    return NULL;
+}
+
 /* A rule that takes every event had the one that is asked for, whatever else became of it. */
 static void say_sign_of_life(struct why *why)
 {
@@ -109,6 +118,9 @@ static void say_sign_of_life(struct why *why)
         say_watched(why, of);
         return;
     }
+    const struct why_rule *vain = in_vain(why);
+    if (vain != NULL && vain->rule->form_kind == FORM_EXPECT)
+        say(why, "; rule %s: %s", vain->rule->id, vain->vain);
 }
 
 static bool is_closed_by_expiry(const struct why *why, struct id128 incident)
@@ -203,6 +215,15 @@ static const struct why_rule *failed(const struct why *why)
 {
     for (size_t i = 0; i < why->per_rule.count; i++)
         if (why->per_rule.at[i].failed > 0)
+            return &why->per_rule.at[i];
+    return NULL;
+}
+
+/* A rule that had matched the alert, and does not with the values of this event. */
+static const struct why_rule *ended(const struct why *why)
+{
+    for (size_t i = 0; i < why->per_rule.count; i++)
+        if (why->per_rule.at[i].has_ended)
             return &why->per_rule.at[i];
     return NULL;
 }
@@ -324,15 +345,6 @@ static void judge_clear(struct why *why)
     }
 }
 
-/* A rule that was told of the event, and holds nothing by it. */
-static const struct why_rule *in_vain(const struct why *why)
-{
-    for (size_t i = 0; i < why->per_rule.count; i++)
-        if (why->per_rule.at[i].vain[0] != '\0')
-            return &why->per_rule.at[i];
-    return NULL;
-}
-
 /* The incidents that closed because the event's values are others than its alert had, its rule no
  * longer matches or counts it for another key, or because it came at all. False: there is none. */
 static bool say_closed(struct why *why, const char *before)
@@ -377,6 +389,8 @@ static void judge_event(struct why *why)
     } else if (why->decision.counted == TRACE_DUPLICATE) {
         judge_folded(why);
         say_closed(why, "; ");
+        if (best == NULL)
+            say_sign_of_life(why);
     } else if (why->touched && best != NULL && best->opened) {
         say(why, "it %s", best->as_member ? "is in" : best->by_joining ? "joined" : "opened");
         say_incident(why, " incident ", best->incident);
@@ -394,13 +408,14 @@ static void judge_event(struct why *why)
             say(why, "; ");
             say_watched(why, best);
         }
-    } else if (why->touched && in_vain(why) != NULL && (best == NULL || best->near <= 0)) {
+    } else if (why->touched && in_vain(why) != NULL &&
+               (best == NULL || (best->near <= 0 && best->rule->form_kind != FORM_EXPECT))) {
         say(why, "rule %s: %s", in_vain(why)->rule->id, in_vain(why)->vain);
     } else if (why->touched && best != NULL) {
         say_watched(why, best);
-    } else if (why->touched && failed(why) != NULL) {
+    } else if (why->touched && ended(why) != NULL) {
         say(why, "it ended its alert for rule %s, whose where no longer holds: %s",
-            failed(why)->rule->id, failed(why)->cause.text);
+            ended(why)->rule->id, ended(why)->cause.text);
     } else if (why->touched) {
         say(why, "it was counted, and changed nothing");
     } else {
@@ -410,7 +425,7 @@ static void judge_event(struct why *why)
 
 /* --- a key ------------------------------------------------------------------------------- */
 
-enum progress { NOTHING, FAILED, UNHEARD, REACHED, FOLDED, WATCHED, OPENED };
+enum progress { NOTHING, FAILED, UNHEARD, UNLISTED, REACHED, FOLDED, WATCHED, OPENED };
 
 static enum progress progress_of(const struct why_rule *of)
 {
@@ -418,6 +433,7 @@ static enum progress progress_of(const struct why_rule *of)
            : of->watched                         ? WATCHED
            : of->repeats > 0 || of->flapping > 0 ? FOLDED
            : of->reached > 0                     ? REACHED
+           : of->unlisted > 0                    ? UNLISTED
            : of->unheard > 0                     ? UNHEARD
            : of->failed > 0                      ? FAILED
                                                  : NOTHING;
@@ -527,9 +543,18 @@ static void judge_key(struct why *why)
             say(why, ": none of them was its first step, %s", best->rule->step[0].name);
         break;
     case FAILED:
+        /* A rule that takes every event also had the clears. */
+        say(why, "rule %s: where does not hold for any of %" PRIu64 " %sevent%s; the nearest: %s",
+            best->rule->id, best->failed, best->rule->input == RULE_INPUT_ALL ? "" : "problem ",
+            plural(best->failed), best->cause.text);
+        if (best->is_not_listed)
+            say(why, "; nor does its expect.keys list the key");
+        break;
+    case UNLISTED:
         say(why,
-            "rule %s: where does not hold for any of %" PRIu64 " problem event%s; the nearest: %s",
-            best->rule->id, best->failed, plural(best->failed), best->cause.text);
+            "rule %s: its expect.keys does not list this key: %" PRIu64
+            " sign%s of life of it counted for nothing",
+            best->rule->id, best->unlisted, plural(best->unlisted));
         break;
     case UNHEARD:
         say(why, "rule %s is told of alerts that flap: none of this key does", best->rule->id);

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "base/text.h"
 #include "daemon/why_parts.h"
 
 enum { NEAREST_RULES = 3, EXPIRED_KEPT = 4096 };
@@ -45,6 +46,26 @@ bool why_fold(struct why *why, const char *what, struct id128 alert, int64_t at_
     last->count++;
     last->until_ms = at_ms;
     return true;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+void why_note_once(struct why *why, struct why_note note)
+{
+    struct why_note *last =
+        why_notes_last_aside(why_list_for(why, note.at_ms), note.alert, note.rule);
+
+    if (last == NULL || !is_same(last->text, note.text) || !is_same(last->tests, note.tests)) {
+        why_note(why, note);
+        return;
+    }
+    last->count++;
+    last->until_ms = note.at_ms;
+    free(note.text);
+    free(note.tests);
 }
 
 bool why_is_too_late(const struct why *why, int64_t at_ms)
@@ -171,18 +192,20 @@ void why_note_failure(struct why *why, const struct rule *rule, int64_t at_ms)
 static void add_failure(struct why *why, const struct rule *rule, const struct event *ev,
                         const struct why_place *place)
 {
-    why_note(why,
-             (struct why_note){.at_ms = ev->et_ms,
-                               .class = ORDER_EVENT,
-                               .stage = STAGE_RULES,
-                               .place = *place,
-                               .what = "where-false",
-                               .rule = rule->id,
-                               .text = why_format("rule %s does not match: where is %s", rule->id,
-                                                  why->explanation.truth == TRUTH_FALSE
-                                                      ? "false"
-                                                      : "an error, which is no match"),
-                               .tests = why_words_tests(&why->explanation)});
+    const char *failure =
+        why->explanation.truth == TRUTH_FALSE ? "false" : "an error, which is no match";
+    struct why_note note = {
+        .at_ms = ev->et_ms,
+        .class = ORDER_EVENT,
+        .stage = STAGE_RULES,
+        .place = *place,
+        .what = why_word_failed,
+        .rule = rule->id,
+        .alert = ev->fingerprint,
+        .text = why_format("rule %s does not match: where is %s", rule->id, failure),
+        .tests = why_words_tests(&why->explanation)};
+
+    why_note_once(why, note);
 }
 
 /* The event's check alone keeps the rule from matching, whatever else does. */
@@ -381,6 +404,28 @@ static void follow_alert(struct why *why, const struct trace_decision *decision,
         tell_rules(why, decision);
 }
 
+/* A rule that lists its keys lists these values. */
+static bool lists(const struct rule *rule, const struct text *values)
+{
+    for (uint32_t k = 0; k < rule->listed_count; k++) {
+        const struct text *row = &rule->listed[(size_t)k * rule->by_count];
+        uint32_t same = 0;
+        while (same < rule->by_count && texts_equal(row[same], values[same]))
+            same++;
+        if (same == rule->by_count)
+            return true;
+    }
+    return false;
+}
+
+/* A list is gone by once: the key is the same each time. */
+static void look_at_list(struct why_rule *of, const struct text *values)
+{
+    if (of->rule->listed_count > 0 && !of->has_looked)
+        of->is_not_listed = !lists(of->rule, values);
+    of->has_looked = true;
+}
+
 /* An event whose values make the key that is asked for, by one of the rules. */
 static void follow_values(struct why *why, const struct trace_decision *decision,
                           const struct why_place *place)
@@ -403,6 +448,7 @@ static void follow_values(struct why *why, const struct trace_decision *decision
         if (decision->outcome == TRACE_DROPPED)
             break;
         struct why_rule *of = why_rule_of(why, rule);
+        look_at_list(of, values);
         if (!hears(rule, ev))
             continue;
         bool is_calmed = rule->input == RULE_INPUT_ALERTS && decision->flapping &&

@@ -195,6 +195,10 @@ static char *touched_words(const struct trace_touch *touch, const char *alert)
     id128_format(touch->incident, id);
     switch (touch->fate) {
     case TRACE_NO_KEY:
+        if (touch->touch->kind == TOUCH_BEAT && touch->rule->listed_count > 0)
+            return why_format("rule %s does not list the key of %s: the sign of life counts for "
+                              "nothing",
+                              touch->rule->id, alert);
         return why_format("rule %s %s %s, and holds nothing of it", touch->rule->id, kind, alert);
     case TRACE_WATCHED:
         return why_format("rule %s %s %s%s%s%s", touch->rule->id, kind, alert,

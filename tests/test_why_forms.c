@@ -87,7 +87,7 @@ static const struct row forms_rows[] = {
     {"its key", forms, forms_story, "host=h8", "flaps", 0, true,
      "rule flaps is told of alerts that flap: none of this key does"},
     {"a key of many rules, none of which matches", forms, forms_story, "host=h9", NULL, 0, true,
-     "rule alive: where does not hold for any of 1 problem event; the nearest: check == "
+     "rule alive: where does not hold for any of 1 event; the nearest: check == "
      "\"alive\": "
      "\"noise\" == \"alive\" is false; looked at were rules alive, ended, few, flaps, held and 1 "
      "more"},
@@ -130,6 +130,108 @@ static const struct row broken_rows[] = {
      "rule seq: it is b, and what has to come before had not come"},
 };
 
+/* Only h1 is waited for; h2 gives signs of life all the same, h3 pings. */
+static const char listing[] =
+    "rules:\n- id: backup\n  where: check == \"done\"\n  by: [host]\n"
+    "  expect: {every: 10s, keys: [{host: h1}]}\n  incident: {title: t}\n  close: cleared()\n"
+    "- id: jobs\n  where: check == \"done\" && labels.job == \"full\"\n  by: [host]\n"
+    "  expect: {every: 10s}\n  incident: {title: t}\n  close: cleared()\n"
+    "- id: web\n  where: check == \"http\"\n  by: [host]\n  window: 5s\n  when: count() >= 2\n"
+    "  incident: {title: t}\n  close: cleared()\n";
+
+static const struct put listing_story[] = {
+    /* 0 */ {0, "h2/a", "done", ""},
+    /* 1 */ {1000, "h2/a", "done", ""},
+    /* 2 */ {2000, "h2/a", "done", BENCH_CLEAR},
+    /* 3 */ {3000, "h3/a", "ping", BENCH_CLEAR},
+    /* 4 */ {4000, "h1/a", "done", ""},
+    /* 5 */ {5000, "h3/a", "ping", BENCH_CLEAR},
+    /* 6 */ {6000, "h3/a", "ping", BENCH_CLEAR},
+    /* 7 */ {7000, "h1/a", "done", ""},
+    /* 8 */ {7500, "h3/b", "ping", ""},
+    /* 9 */ {7600, "h4/a", "done", ",\"labels\":{\"job\":\"full\"}"},
+    /* 10 */ {7700, "h4/a", "done", ",\"labels\":{\"job\":\"part\"}"},
+    /* 11 */ {8000, "end", "end", ""},
+    {0, NULL, NULL, NULL},
+};
+
+#define UNLISTED                                                                                   \
+    "rule backup: it is a sign of life of a key that expect.keys does not list, which counts for " \
+    "nothing"
+
+static const struct row listing_rows[] = {
+    {"a sign of life of a key that is not listed", listing, listing_story, "t/0/0", NULL, 0, true,
+     UNLISTED},
+    {"a repeat that is one", listing, listing_story, "t/0/1", "backup", 0, true,
+     "folded as repeat 1 of h2/a done, which t/0/0/0 opened at " T "40.000Z; " UNLISTED},
+    {"a clear that is one", listing, listing_story, "t/0/2", NULL, 0, true,
+     "it is a clear: it ended h2/a done; " UNLISTED},
+    {"its key", listing, listing_story, "host=h2", "backup", 0, true,
+     "rule backup: its expect.keys does not list this key: 3 signs of life of it counted for "
+     "nothing"},
+    {"the same of all rules", listing, listing_story, "host=h2", NULL, 0, true,
+     "rule backup: its expect.keys does not list this key: 3 signs of life of it counted for "
+     "nothing; looked at were rules backup, jobs, web"},
+    {"another rule takes it", listing, listing_story, "t/0/9", NULL, 0, true,
+     "rule jobs: expects an event every 10s, one came at " T "47.600Z; the input ends before " T
+     "57.600Z"},
+    {"and no more, with other labels", listing, listing_story, "t/0/10", NULL, 0, true, UNLISTED},
+    {"a rule that expects has no alert that could end", listing, listing_story, "t/0/10", "jobs", 0,
+     true, "rule jobs: where does not hold: labels.job == \"full\": \"part\" == \"full\" is false"},
+    {"a key that is not listed, of which there is no sign of life", listing, listing_story,
+     "host=h3", "backup", 0, true,
+     "rule backup: where does not hold for any of 4 events; the nearest: check == \"done\": "
+     "\"ping\" == \"done\" is false; nor does its expect.keys list the key"},
+    {"clears are no problem events of a rule that is not told of them", listing, listing_story,
+     "host=h3", "web", 0, true,
+     "rule web: where does not hold for any of 1 problem event; the nearest: check == \"http\": "
+     "\"ping\" == \"http\" is false"},
+    {"a listed key", listing, listing_story, "t/0/4", "backup", 0, true,
+     "rule backup: expects an event every 10s, one came at " T
+     "44.000Z; the next came, h1/a done, at " T "47.000Z"},
+};
+
+/* The lines of a story, one behind the other in it. */
+static void each_stands_in(const char *const *lines, size_t count, const char *asked)
+{
+    struct bench *bench = bench_of(listing, listing_story);
+    char *text = story_of(bench, asked);
+    const char *at = text;
+
+    for (size_t i = 0; i < count; i++) {
+        at = strstr(at, lines[i]);
+        if (at == NULL)
+            fail_msg("%s is missing in:\n%s", lines[i], text);
+        at += strlen(lines[i]);
+    }
+    free(text);
+    bench_destroy(bench);
+}
+
+static void what_a_rule_makes_of_the_same_again_is_one_line(void **state)
+{
+    (void)state;
+    static const char *const failing[] = {
+        T "43.000Z  t/0/3/0               rule backup does not match: where is false (3 of them, "
+          "until " T "46.000Z)\n",
+        "check == \"done\": \"ping\" == \"done\" is false\n" T
+        "47.500Z  t/0/8/0               warning: a new alert of h3/b ping",
+        "rule backup does not match: where is false\n",
+    };
+    static const char *const unlisted[] = {
+        "rule backup does not list the key of h2/a done: the sign of life counts for nothing (3 of "
+        "them, until " T "42.000Z)\n",
+    };
+    static const char *const beating[] = {
+        "rule backup takes as a sign of life h1/a done: expects an event every 10s (2 of them, "
+        "until " T "47.000Z",
+    };
+
+    each_stands_in(failing, 3, "host=h3");
+    each_stands_in(unlisted, 1, "host=h2");
+    each_stands_in(beating, 1, "host=h1");
+}
+
 static const char composed[] =
     "rules:\n- id: down\n  where: check == \"down\"\n  by: [host]\n  window: 1m\n"
     "  when: count() >= 1\n  incident: {title: t}\n  close: quiet(1h)\n"
@@ -168,6 +270,9 @@ int main(void)
         {"a_sequence_that_was_ended_is_told_as_begun", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(broken_rows)},
         cmocka_unit_test(what_ends_a_sequence_has_a_line_in_the_story_of_its_key),
+        {"a_key_that_is_not_listed_is_told_as_such", each_question_has_its_verdict, NULL, NULL,
+         &(struct questions)QUESTIONS(listing_rows)},
+        cmocka_unit_test(what_a_rule_makes_of_the_same_again_is_one_line),
         {"a_rule_on_incidents_says_what_became_of_a_key", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(composed_rows)},
     };
