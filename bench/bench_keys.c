@@ -103,7 +103,7 @@ static bool rule_run(const char *name, const char *form, uint32_t keys)
     int64_t at_ms = 1000000;
 
     snprintf(text, sizeof(text),
-             "rules:\n  - id: bench\n    where: check == \"disk\"\n    by: [tenant, host]\n%s"
+             "rules:\n  - id: bench\n    where: severity >= MAJOR\n    by: [tenant, host]\n%s"
              "    incident: {title: t}\n    close: quiet(5m)\n    max_keys: 10000000\n",
              form);
     if (rule_set_parse("bench", text, strlen(text), &set, &err) != 0) {

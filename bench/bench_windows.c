@@ -29,12 +29,12 @@ static const struct {
     {"distinct(check)", "distinct(check) >= 100000"},
     {"sum(value)", "sum(value) < 0"},
     {"avg(value)", "avg(value) < 0"},
-    {"stddev(value)", "stddev(value) < 0"},
+    {"stddev(value)", "stddev(value) > 1000000"},
     {"min(value)", "min(value) < 0"},
     {"max(value)", "max(value) < 0"},
     {"first(value)", "first(value) < 0"},
     {"last(value)", "last(value) < 0"},
-    {"rate(value)", "rate(value) < 0"},
+    {"rate(value)", "rate(value) > 1000000"},
     {"quantile(value, 0.95)", "quantile(value, 0.95) < 0"},
 };
 enum { AGGREGATES = sizeof(aggregates) / sizeof(aggregates[0]) };
