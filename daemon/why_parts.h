@@ -85,6 +85,7 @@ struct why_rule {
     struct explained_cause {
         bool is_set;
         int64_t at_ms;
+        struct why_place place; /* of a key's event */
         char text[600];
     } cause; /* of the last of them */
     uint64_t repeats, flapping;
@@ -170,6 +171,8 @@ struct why {
     uint64_t key_events;    /* that have the key */
     uint64_t key_dropped;   /* and that an enrich step dropped */
     const char *dropped_by; /* the last of them, or the event that is asked for */
+    struct why_place key_dropped_at, key_next_at; /* the last of them; the first that is too late */
+    int64_t key_dropped_ms, key_next_ms;
 
     /* the story */
     struct why_notes before, after;

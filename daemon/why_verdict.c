@@ -10,6 +10,7 @@
 #include "daemon/why_parts.h"
 
 enum { RULES_NAMED = 5 };
+static const char cause_untold[] = "it has more tests than can be told";
 
 static void say(struct why *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void say(struct why *why, const char *format, ...)
@@ -134,7 +135,7 @@ static bool is_closed_by_expiry(const struct why *why, struct id128 incident)
 static void say_failed(struct why *why, const struct why_rule *of)
 {
     say(why, "rule %s: where does not hold: %s", of->rule->id,
-        of->cause.text[0] != '\0' ? of->cause.text : "it has more tests than can be told");
+        of->cause.text[0] != '\0' ? of->cause.text : cause_untold);
 }
 
 /* --- an incident ------------------------------------------------------------------------- */
@@ -505,6 +506,27 @@ static void say_lone_name(struct why *why)
     }
 }
 
+/* "events/0/3/0 at 12:00:03" */
+static void say_place(struct why *why, const char *word, const struct why_place *place,
+                      int64_t at_ms)
+{
+    char text[WHY_PLACE_BYTES];
+
+    say(why, "%s%s", word, why_place_print(why, place, text));
+    say_time(why, " at ", at_ms);
+}
+
+/* Other events of the key never came as far as the rules. */
+static void say_dropped(struct why *why)
+{
+    if (why->key_dropped == 0)
+        return;
+    say(why, "; %" PRIu64 " more %s dropped by %s", why->key_dropped,
+        why->key_dropped == 1 ? "was" : "were", why->dropped_by);
+    say_place(why, why->key_dropped == 1 ? ", " : ", the last ", &why->key_dropped_at,
+              why->key_dropped_ms);
+}
+
 static void judge_key(struct why *why)
 {
     const struct rule *above = asked_of_incidents(why);
@@ -516,12 +538,17 @@ static void judge_key(struct why *why)
     if (!why->found) {
         say(why, "no event of this input has this key%s",
             why->question.at_ms != INT64_MAX ? " up to then" : "");
+        if (why->key_next_at.topic != NULL)
+            say_place(why, "; the next is ", &why->key_next_at, why->key_next_ms);
         say_lone_name(why);
         return;
     }
     if (why->key_dropped == why->key_events) {
         say(why, "dropped by %s, as if %s had not been sent", why->dropped_by,
             why->key_events == 1 ? "its event" : "its events");
+        if (why->key_events > 1)
+            say(why, ": %" PRIu64 " of them, the last ", why->key_events);
+        say_place(why, why->key_events == 1 ? ": " : "", &why->key_dropped_at, why->key_dropped_ms);
         return;
     }
     switch (best != NULL ? progress_of(best) : NOTHING) {
@@ -544,9 +571,11 @@ static void judge_key(struct why *why)
         break;
     case FAILED:
         /* A rule that takes every event also had the clears. */
-        say(why, "rule %s: where does not hold for any of %" PRIu64 " %sevent%s; the nearest: %s",
+        say(why, "rule %s: where does not hold for any of %" PRIu64 " %sevent%s; the nearest, ",
             best->rule->id, best->failed, best->rule->input == RULE_INPUT_ALL ? "" : "problem ",
-            plural(best->failed), best->cause.text);
+            plural(best->failed));
+        say_place(why, "", &best->cause.place, best->cause.at_ms);
+        say(why, ": %s", best->cause.text[0] != '\0' ? best->cause.text : cause_untold);
         if (best->is_not_listed)
             say(why, "; nor does its expect.keys list the key");
         break;
@@ -566,6 +595,7 @@ static void judge_key(struct why *why)
         else
             say(why, "the events of this key are clears: nothing was open that they could end");
     }
+    say_dropped(why);
     say_looked_at(why);
 }
 

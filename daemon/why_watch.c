@@ -426,6 +426,24 @@ static void look_at_list(struct why_rule *of, const struct text *values)
     of->has_looked = true;
 }
 
+/* One that comes behind the time that is asked about, and is the first there. */
+static void follow_later(struct why *why, const struct event *ev, const struct why_place *place)
+{
+    const struct event_view view = view_of(ev);
+    struct text values[RULE_BY_MAX];
+
+    for (uint32_t i = 0; why->key_next_at.topic == NULL && i < rule_set_count(why->rules); i++) {
+        const struct rule *rule = rule_set_rule(why->rules, i);
+        if (!why_asks_rule(why, rule))
+            continue;
+        rule_by_values(rule, &view, values);
+        if (why_key_is(rule, values, why->question.key)) {
+            why->key_next_at = *place;
+            why->key_next_ms = ev->et_ms;
+        }
+    }
+}
+
 /* An event whose values make the key that is asked for, by one of the rules. */
 static void follow_values(struct why *why, const struct trace_decision *decision,
                           const struct why_place *place)
@@ -435,8 +453,10 @@ static void follow_values(struct why *why, const struct trace_decision *decision
     struct text values[RULE_BY_MAX];
     bool has_key = false;
 
-    if (why_is_too_late(why, ev->et_ms))
+    if (why_is_too_late(why, ev->et_ms)) {
+        follow_later(why, ev, place);
         return;
+    }
     for (uint32_t i = 0; i < rule_set_count(why->rules); i++) {
         const struct rule *rule = rule_set_rule(why->rules, i);
         if (!why_asks_rule(why, rule))
@@ -465,6 +485,7 @@ static void follow_values(struct why *why, const struct trace_decision *decision
             if (of->failed == 0 || share >= of->share) {
                 of->share = share;
                 why_note_failure(why, rule, ev->et_ms);
+                of->cause.place = *place;
             } else {
                 of->failed++;
             }
@@ -479,6 +500,8 @@ static void follow_values(struct why *why, const struct trace_decision *decision
     if (decision->outcome == TRACE_DROPPED) {
         why->key_dropped++;
         why->dropped_by = why_topic(why, decision->dropped_by);
+        why->key_dropped_at = *place;
+        why->key_dropped_ms = ev->et_ms;
     }
     if (decision->counted != TRACE_DUPLICATE)
         why_note_deeds(why, ev, place);

@@ -422,8 +422,8 @@ static void a_key_that_is_named_is_asked_why_not(void **state)
                "      - {rule: disks, key: {host: db-02}}\n"),
           "        why not, of key host=db-02:\n",
           "          30s       line 4     rule disks does not match: where is false\n",
-          "          rule disks: where does not hold for any of 1 problem event; the nearest: "
-          "severity >= MAJOR: INFO >= MAJOR is false\n");
+          "          rule disks: where does not hold for any of 1 problem event; the nearest, "
+          "line 4 at 30s: severity >= MAJOR: INFO >= MAJOR is false\n");
 }
 
 static void alertmanager_bodies_are_made(void **state)

@@ -107,12 +107,14 @@ static const struct row story_rows[] = {
      "rule full: count() 1 of 3, distinct(resource) 1 of 2 at " T "40.500Z; the oldest left at " T
      "50.500Z"},
     {"a key whose events fail", why_rules, story, "host=db3", "full", 0, true,
-     "rule full: where does not hold for any of 2 problem events; the nearest: value > 90: 60.5 > "
-     "90 is false"},
+     "rule full: where does not hold for any of 2 problem events; the nearest, t/0/22/0 at " T
+     "44.200Z: value > 90: 60.5 > 90 is false"},
     /* They flap, and none of them would have matched. */
     {"a key whose events flap and fail", why_rules, story, "host=f", "full", 0, true,
-     "rule full: where does not hold for any of 3 problem events; the nearest: value > 90: the "
-     "event has no value"},
+     "rule full: where does not hold for any of 3 problem events; the nearest, t/0/18/0 at " T
+     "42.300Z: value > 90: the event has no value"},
+    {"a key before its first event", why_rules, story, "host=db3", NULL, 4099, false,
+     "no event of this input has this key up to then; the next is t/0/21/0 at " T "44.100Z"},
     {"a key of an absent label", why_rules, story, "labels.rack=", "fans", 0, true,
      "rule fans: count() 1 of 2 at " T "43.000Z; the oldest left at " T "45.000Z"},
 };

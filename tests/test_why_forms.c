@@ -87,13 +87,14 @@ static const struct row forms_rows[] = {
     {"its key", forms, forms_story, "host=h8", "flaps", 0, true,
      "rule flaps is told of alerts that flap: none of this key does"},
     {"a key of many rules, none of which matches", forms, forms_story, "host=h9", NULL, 0, true,
-     "rule alive: where does not hold for any of 1 event; the nearest: check == "
-     "\"alive\": "
+     "rule alive: where does not hold for any of 1 event; the nearest, t/0/8/0 at " T
+     "41.000Z: check == \"alive\": "
      "\"noise\" == \"alive\" is false; looked at were rules alive, ended, few, flaps, held and 1 "
      "more"},
     {"the one that comes nearest is named", forms, forms_story, "host=h10", NULL, 0, true,
-     "rule held: where does not hold for any of 1 problem event; the nearest: severity >= MAJOR: "
-     "WARNING >= MAJOR is false; looked at were rules alive, ended, few, flaps, held and 1 more"},
+     "rule held: where does not hold for any of 1 problem event; the nearest, t/0/9/0 at " T
+     "41.000Z: severity >= MAJOR: WARNING >= MAJOR is false; looked at were rules alive, ended, "
+     "few, flaps, held and 1 more"},
     {"the end of the input", forms, forms_story, "t/0/16", NULL, 0, true,
      "rule seq: 1 of 2 steps: a: down on h11/a; waits for b at 2001-09-09T01:47:09.000Z; the input "
      "ends before 2001-09-09T01:47:19.000Z"},
@@ -180,11 +181,13 @@ static const struct row listing_rows[] = {
      true, "rule jobs: where does not hold: labels.job == \"full\": \"part\" == \"full\" is false"},
     {"a key that is not listed, of which there is no sign of life", listing, listing_story,
      "host=h3", "backup", 0, true,
-     "rule backup: where does not hold for any of 4 events; the nearest: check == \"done\": "
+     "rule backup: where does not hold for any of 4 events; the nearest, t/0/8/0 at " T
+     "47.500Z: check == \"done\": "
      "\"ping\" == \"done\" is false; nor does its expect.keys list the key"},
     {"clears are no problem events of a rule that is not told of them", listing, listing_story,
      "host=h3", "web", 0, true,
-     "rule web: where does not hold for any of 1 problem event; the nearest: check == \"http\": "
+     "rule web: where does not hold for any of 1 problem event; the nearest, t/0/8/0 at " T
+     "47.500Z: check == \"http\": "
      "\"ping\" == \"http\" is false"},
     {"a listed key", listing, listing_story, "t/0/4", "backup", 0, true,
      "rule backup: expects an event every 10s, one came at " T

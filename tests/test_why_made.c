@@ -24,13 +24,25 @@ static const struct put enriching_story[] = {
     /* 2 */ {200, "c", "disk", DISK("sdb", "minor")},
     /* 3 */ {300, "d", "disk", ",\"message\":\"full\""},
     /* 4 */ {30000, "z", "noise", ""},
+    /* 5 */ {31000, "n", "ping", ",\"severity\":\"info\""},
+    /* 6 */ {31100, "n", "ping", ",\"severity\":\"info\""},
+    /* 7 */ {31200, "m", "ping", ",\"severity\":\"info\""},
+    /* 8 */ {31300, "m", "noise", ""},
+    /* 9 */ {60000, "z", "noise", ""},
     {0, NULL, NULL, NULL}};
 
 static const struct row enriching_rows[] = {
     {"an event that a step drops", enriching, enriching_story, "t/0/0", NULL, 0, true,
      "dropped by no-pings, as if it had not been sent"},
     {"its key", enriching, enriching_story, "host=a", NULL, 0, true,
-     "dropped by no-pings, as if its event had not been sent"},
+     "dropped by no-pings, as if its event had not been sent: t/0/0/0 at " T "40.000Z"},
+    {"one of more events", enriching, enriching_story, "host=n", NULL, 0, true,
+     "dropped by no-pings, as if its events had not been sent: 2 of them, the last t/0/6/0 at "
+     "2001-09-09T01:47:11.100Z"},
+    {"one of which some came further", enriching, enriching_story, "host=m", NULL, 0, true,
+     "rule pings: where does not hold for any of 1 problem event; the nearest, t/0/8/0 at "
+     "2001-09-09T01:47:11.300Z: check == \"ping\": \"noise\" == \"ping\" is false; 1 more was "
+     "dropped by no-pings, t/0/7/0 at 2001-09-09T01:47:11.200Z"},
     {"a key that a step made", enriching, enriching_story, "labels.disk=sda", NULL, 0, true,
      "rule disks: count() 1 of 2 at " T "40.100Z; the oldest left at " T "50.100Z"},
     {"where sees what steps made", enriching, enriching_story, "t/0/2", NULL, 0, true,
