@@ -585,6 +585,7 @@ void why_destroy(struct why *why)
     free(why->alerts.at);
     free(why->watched.at);
     free(why->mutes.at);
+    free(why->told.at);
     free(why->opening.at);
     free(why->expired.at);
     free(why->per_rule.at);

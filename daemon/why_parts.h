@@ -121,10 +121,13 @@ struct why_rule {
     bool evicted;                  /* the key went at the bound */
 };
 
-/* An incident that nobody was told of when it opened, or later. */
+/* What muted an incident, from a change of it on. */
 struct why_mute {
     struct id128 incident;
     char by[300];
+    int64_t from_ms;
+    bool was_told;    /* before that, */
+    bool at_close;    /* which told its end all the same */
     int64_t until_ms; /* INT64_MIN: to its end, or that of the input */
 };
 
@@ -188,7 +191,8 @@ struct why {
     uint64_t members_untold;         /* beyond the bound */
     VECTOR_OF(struct id128) watched; /* incidents */
     VECTOR_OF(struct why_mute) mutes;
-    struct incident *latest; /* the incident that is asked for, as it was last */
+    VECTOR_OF(struct id128) told; /* watched incidents that somebody was told of */
+    struct incident *latest;      /* the incident that is asked for, as it was last */
     VECTOR_OF(struct trace_member) opening;
     /* Alerts that expired, the newest of them: deduplication is ahead of the rules. */
     VECTOR_OF(struct why_expired {

@@ -38,17 +38,32 @@ static void say_incident(struct why *why, const char *word, struct id128 id)
     say(why, "%s%s", word, digits);
 }
 
+static void say_first_mute(struct why *why, const struct why_mute *mute)
+{
+    if (!mute->was_told) {
+        say(why, "; it was muted by %s", mute->by);
+    } else if (mute->at_close) {
+        say(why, "; it was told, and so was its close, though it was muted by %s then", mute->by);
+    } else {
+        say_time(why, "; it was told, and muted when it changed at ", mute->from_ms);
+        say(why, ", by %s", mute->by);
+    }
+}
+
 /* "; it was muted by silence deploy until 12:00, then by silence night" */
 static void say_mute(struct why *why, struct id128 incident)
 {
-    const char *lead = "; it was muted by ";
+    bool is_first = true;
 
     for (size_t i = 0; i < why->mutes.count; i++) {
         const struct why_mute *mute = &why->mutes.at[i];
         if (!id128_equal(mute->incident, incident))
             continue;
-        say(why, "%s%s", lead, mute->by);
-        lead = ", then by ";
+        if (is_first)
+            say_first_mute(why, mute);
+        else
+            say(why, ", then by %s", mute->by);
+        is_first = false;
         if (mute->until_ms != INT64_MIN)
             say_time(why, " until ", mute->until_ms);
     }

@@ -323,6 +323,80 @@ static const struct row beside_rows[] = {
      "rule rack: distinct(host) 1 of 3 at " T "40.000Z; the oldest left at " T "50.000Z"},
 };
 
+/* Mutes that come when the incident has been told, and of what changes at the end of a round, 200
+ * ms. `m` closes in it, `u` gets worse in it and
+ * closes behind it, `v` gets worse and closes in it. */
+static const char late_mutes[] =
+    "rules:\n- id: probes\n  where: check == \"probe\" && severity >= MAJOR\n  by: [host]\n"
+    "  window: 1s\n  when: count() >= 1\n  incident: {title: t}\n  close: cleared()\n"
+    "silences:\n- id: late\n  where: host != \"w\"\n"
+    "  from: 2001-09-09T01:46:45Z\n  to: 2001-09-09T01:46:50Z\n";
+
+#define WORSE ",\"severity\":\"critical\""
+
+static const struct put late_mutes_story[] = {
+    /* 0 */ {0, "m/a", "probe", MAJOR},
+    /* 1 */ {100, "u/a", "probe", MAJOR},
+    /* 2 */ {200, "v/a", "probe", MAJOR},
+    /* 3 */ {300, "w/a", "probe", MAJOR},
+    /* 4 */ {6000, "m/a", "probe", BENCH_CLEAR},
+    /* 5 */ {6100, "u/a", "probe", WORSE},
+    /* 6 */ {6200, "v/a", "probe", WORSE},
+    /* 7 */ {7000, "w/a", "probe", BENCH_CLEAR},
+    /* 8 */ {9000, "v/a", "probe", BENCH_CLEAR},
+    /* 9 */ {12000, "u/a", "probe", BENCH_CLEAR},
+    /* 10 */ {13000, "end", "end", ""},           {0, NULL, NULL, NULL},
+};
+
+/* Who was told of it, and of its end, is not one of whom nobody heard. */
+static void a_mute_behind_the_telling_takes_nothing_back(void **state)
+{
+    (void)state;
+    static const char *const sinks[] = {"page", "chat"};
+    static const struct {
+        const char *asked, *line, *verdict;
+    } cases[] = {
+        {"t/0/0",
+         T "46.000Z  t/0/4/0               its close is told, as it was told before, though it is "
+           "muted by silence late\n" T
+           "46.000Z  t/0/4/0               resolve goes to page, chat\n",
+         "it opened incident # of rule probes; it was told, and so was its close, though it was "
+         "muted by silence late then"},
+        {"t/0/1", "this is withheld from who was told before: it is muted by silence late\n",
+         "it opened incident # of rule probes; it was told, and muted when it changed at " T
+         "46.200Z, by silence late until " T "50.000Z"},
+        {"t/0/1",
+         "nothing mutes it any more: it is told now\n" T
+         "50.000Z  (timer)               update goes to page, chat\n",
+         NULL},
+        {"t/0/2",
+         T "49.000Z  t/0/8/0               its close is told, as it was told before, though it is "
+           "muted by silence late\n" T
+           "49.000Z  t/0/8/0               resolve goes to page, chat\n",
+         "it opened incident # of rule probes; it was told, and muted when it changed at " T
+         "46.400Z, by silence late"},
+        {"t/0/3", "resolve goes to page, chat\n", "it opened incident # of rule probes"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bench *bench = bench_of(late_mutes, late_mutes_story);
+        char said[8000], *last;
+        bench->config.sink_names = sinks;
+        bench->config.sink_count = 2;
+        char *text = story_of(bench, cases[i].asked);
+        without_ids(text, said, sizeof(said));
+        last = strstr(said, "\n\n");
+        assert_non_null(last);
+        if (strstr(said, cases[i].line) == NULL || strstr(said, "nobody is told") != NULL)
+            fail_msg("%s is missing in:\n%s", cases[i].line, said);
+        last[strlen(last) - 1] = '\0';
+        if (cases[i].verdict != NULL)
+            assert_string_equal(last + 2, cases[i].verdict);
+        free(text);
+        bench_destroy(bench);
+    }
+}
+
 /* Each event that a rule counts was enriched before: four lines, of which three are one. */
 static void what_a_step_did_again_is_one_line(void **state)
 {
@@ -406,9 +480,10 @@ static void of_many_mutes_the_first_and_the_last_are_named(void **state)
     struct why *why = answer(bench, &question);
     without_ids(why_verdict(why), said, sizeof(said));
     assert_string_equal(
-        said, "it opened incident # of rule grows; it was muted by silence s0 until " T
-              "43.000Z, then by silence s1 until " T "45.000Z, then by silence s2 until " T
-              "47.000Z, then by silence s5 until " T "53.000Z");
+        said,
+        "it opened incident # of rule grows; it was told, and muted when it changed at " T
+        "42.600Z, by silence s0 until " T "43.000Z, then by silence s1 until " T
+        "45.000Z, then by silence s2 until " T "47.000Z, then by silence s5 until " T "53.000Z");
     why_destroy(why);
     bench_destroy(bench);
 }
@@ -425,6 +500,7 @@ int main(void)
         cmocka_unit_test(what_a_step_did_again_is_one_line),
         cmocka_unit_test(clears_of_nothing_are_one_line),
         cmocka_unit_test(a_key_by_other_names_is_told_the_right_ones),
+        cmocka_unit_test(a_mute_behind_the_telling_takes_nothing_back),
         cmocka_unit_test(of_many_mutes_the_first_and_the_last_are_named),
     };
 
