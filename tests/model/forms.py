@@ -208,7 +208,7 @@ class Baseline(Window):
 
     def take(self, touch):
         super().take(touch)
-        self.due_at = self.end_after(touch.time)
+        self.due_at = min(self.due_at, self.end_after(touch.time))  # one of this very time is still to come
 
     def closed(self, now, inc):
         self.closed_at, self.due_at = now, math.inf if self.drains() else self.end_after(now)
