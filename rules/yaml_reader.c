@@ -398,42 +398,142 @@ static uint32_t offset_of(const struct script *script, int line, int column)
     return at;
 }
 
-/* What libfyaml says is true and helps nobody who forgot quotes. By how its sentences begin. */
-static const struct {
+/* What libfyaml says is true and helps nobody who forgot quotes or a bracket. By how its sentences
+ * begin. */
+struct saying {
     const char *begin, *said;
-} unquoted[] = {
-    {"invalid nested block mapping on the same line",
-     "a colon before a blank begins a map, and here is one already: if it is text, put it in "
-     "quotes"},
-    {"invalid mapping value", "a colon before a blank begins a map, which cannot stand here: if it "
-                              "is text, put it in quotes"},
-    {"invalid mapping key", "text that begins with ? needs quotes"},
-    {"invalid trailing content after double-quoted scalar",
-     "the quotes end here, and more text comes: put all of it in quotes, \\\" for one inside"},
-    {"invalid trailing content after single-quoted scalar",
-     "the quotes end here, and more text comes: put all of it in quotes, '' for one inside"},
-    {"block sequence on the same line as a mapping key",
-     "a - before a blank begins a list, which cannot stand here: if it is text, put it in quotes"},
-    {"block scalar no linebreak found",
-     "behind | or > nothing stands in the same line: if it is text, put it in quotes"},
-    {"missing comma in flow mapping",
-     "a comma or a } is missing: text that begins with { needs quotes"},
-    {"flow mapping without a closing brace",
-     "a { further up is not closed: if it begins a text, put that in quotes"},
-    {"missing comma in flow sequence",
-     "a comma or a ] is missing: text that begins with [ needs quotes"},
-    {"invalid value after mapping", "more text behind a }: text that begins with { needs quotes"},
-    {"invalid value after sequence", "more text behind a ]: text that begins with [ needs quotes"},
-    {"flow sequence without a closing bracket",
-     "a [ further up is not closed: if it begins a text, put that in quotes"},
+    char opened; /* it is about the innermost of these that is open; 0: about none */
 };
 
-static const char *unquoted_said(const char *why)
+static const struct saying sayings[] = {
+    {"invalid nested block mapping on the same line",
+     "a colon before a blank begins a map, and here is one already: if it is text, put it in "
+     "quotes",
+     0},
+    {"invalid mapping value",
+     "a colon before a blank begins a map, which cannot stand here: if it "
+     "is text, put it in quotes",
+     0},
+    {"invalid mapping key", "text that begins with ? needs quotes", 0},
+    {"invalid trailing content after double-quoted scalar",
+     "the quotes end here, and more text comes: put all of it in quotes, \\\" for one inside", 0},
+    {"invalid trailing content after single-quoted scalar",
+     "the quotes end here, and more text comes: put all of it in quotes, '' for one inside", 0},
+    {"block sequence on the same line as a mapping key",
+     "a - before a blank begins a list, which cannot stand here: if it is text, put it in quotes",
+     0},
+    {"block scalar no linebreak found",
+     "behind | or > nothing stands in the same line: if it is text, put it in quotes", 0},
+    {"missing comma in flow mapping",
+     "a comma or a } is missing: text that begins with { needs quotes", '{'},
+    {"missing comma in flow sequence",
+     "a comma or a ] is missing: text that begins with [ needs quotes", '['},
+    {"wrongly indented flow mapping",
+     "a } is missing, or this line has to be indented: text that begins with { needs quotes", '{'},
+    {"wrongly indented flow sequence",
+     "a ] is missing, or this line has to be indented: text that begins with [ needs quotes", '['},
+    {"mismatched flow mapping end", "a } stands where a ] has to come first", '['},
+    {"mismatched flow sequence end", "a ] stands where a } has to come first", '{'},
+    {"flow mapping without a closing brace",
+     "a { further up is not closed: if it begins a text, put that in quotes", '{'},
+    {"flow sequence without a closing bracket",
+     "a [ further up is not closed: if it begins a text, put that in quotes", '['},
+    {"flow mapping with invalid extra closing brace",
+     "this } closes nothing: text with it needs quotes", 0},
+    {"flow sequence with invalid extra closing bracket",
+     "this ] closes nothing: text with it needs quotes", 0},
+    {"invalid value after mapping", "more text behind a }: text that begins with { needs quotes",
+     0},
+    {"invalid value after sequence", "more text behind a ]: text that begins with [ needs quotes",
+     0},
+};
+
+static const struct saying *saying_of(const char *why)
 {
-    for (size_t i = 0; i < sizeof(unquoted) / sizeof(unquoted[0]); i++)
-        if (strncmp(why, unquoted[i].begin, strlen(unquoted[i].begin)) == 0)
-            return unquoted[i].said;
+    for (size_t i = 0; i < sizeof(sayings) / sizeof(sayings[0]); i++)
+        if (strncmp(why, sayings[i].begin, strlen(sayings[i].begin)) == 0)
+            return &sayings[i];
     return NULL;
+}
+
+/* The outermost bracket that is open; the end of the file: none is known to be. */
+static uint32_t find_outermost(const struct reader *reader)
+{
+    const struct script *script = reader->script;
+
+    for (unsigned i = 0; i < reader->depth; i++) {
+        uint32_t at = reader->open[i]->span.from;
+        if (at < script->bytes && (script->text[at] == '[' || script->text[at] == '{'))
+            return at;
+    }
+    return (uint32_t)script->bytes;
+}
+
+/* Behind the quotes that begin at `at`. */
+static uint32_t skip_quotes(const struct script *script, uint32_t at, uint32_t end)
+{
+    char quote = script->text[at++];
+
+    while (at < end && script->text[at] != quote)
+        at += quote == '"' && script->text[at] == '\\' ? 2 : 1;
+    return at + 1;
+}
+
+/* Where the innermost bracket was opened that nothing has closed before `end`; the end of the file:
+ * that is not known, or it is another one than `bracket`. libfyaml tells of an inner one late, as
+ * it may be a map's key; inside of the outermost brackets are brackets, but for quotes and
+ * comments. */
+static uint32_t find_opened(const struct reader *reader, char bracket, uint32_t end)
+{
+    const struct script *script = reader->script;
+    uint32_t opened[YAML_DEPTH_MAX], unknown = (uint32_t)script->bytes, depth = 0;
+    char before = ','; /* the last that was no blank */
+
+    for (uint32_t at = find_outermost(reader); at < end;) {
+        char c = script->text[at];
+        bool is_first = strchr("[{,:?", before) != NULL;
+        if ((c == '[' || c == '{') && depth == YAML_DEPTH_MAX)
+            return unknown;
+        if (c == '[' || c == '{')
+            opened[depth++] = at;
+        else if ((c == ']' || c == '}') && --depth == 0)
+            return unknown;
+        if ((c == '"' || c == '\'') && is_first)
+            at = skip_quotes(script, at, end);
+        else if (c == '#' && (is_blank(script->text[at - 1]) || is_break(script->text[at - 1])))
+            at += (uint32_t)strcspn(script->text + at, "\n");
+        else
+            at++;
+        before = is_blank(c) || is_break(c) ? before : c;
+    }
+    return depth > 0 && script->text[opened[depth - 1]] == bracket ? opened[depth - 1] : unknown;
+}
+
+static bool is_end(const struct script *script, uint32_t at)
+{
+    while (at < script->bytes && (is_blank(script->text[at]) || is_break(script->text[at])))
+        at++;
+    return at == script->bytes;
+}
+
+/* Nothing more comes: the place to look at is the bracket. Elsewhere it is the one where something
+ * else was met, and the bracket may be far away. */
+static void say_bracket(struct reader *reader, const struct saying *saying, uint32_t at)
+{
+    const struct script *script = reader->script;
+    uint32_t opened = find_opened(reader, saying->opened, at);
+    struct place place = script_place(script, opened);
+
+    if (opened == script->bytes)
+        diagnose(reader->diag, (struct span){script, at, at}, "%s", saying->said);
+    else if (is_end(script, at))
+        diagnose(reader->diag, (struct span){script, opened, opened + 1},
+                 "this %c is not closed: if it begins a text, put that in quotes", saying->opened);
+    else
+        diagnose(reader->diag, (struct span){script, at, at},
+                 "%s; the %c is that of line %u, "
+                 "column %u",
+                 saying->said, saying->opened, (unsigned)place.line, (unsigned)place.column);
 }
 
 static void parser_error(struct reader *reader, struct fy_diag *log)
@@ -442,20 +542,23 @@ static void parser_error(struct reader *reader, struct fy_diag *log)
     struct fy_diag_error *error;
     void *iterator = NULL;
     uint32_t at = (uint32_t)reader->script->bytes;
-    const char *why = "this is not YAML", *said;
+    const char *why = "this is not YAML";
+    const struct saying *saying;
 
     error = fy_diag_errors_iterate(log, &iterator);
     if (error != NULL && error->msg != NULL) {
         why = error->msg;
         at = offset_of(reader->script, error->line, error->column);
     }
-    said = unquoted_said(why);
+    saying = saying_of(why);
     if (strncmp(why, wrong_start, sizeof(wrong_start) - 1) == 0)
         diagnose(reader->diag, (struct span){reader->script, at, at},
                  "text that begins with %s needs quotes", why + sizeof(wrong_start) - 1);
+    else if (saying != NULL && saying->opened != 0)
+        say_bracket(reader, saying, at);
     else
         diagnose(reader->diag, (struct span){reader->script, at, at}, "%s",
-                 said != NULL ? said : why);
+                 saying != NULL ? saying->said : why);
 }
 
 /* libfyaml 0.7.12 takes time with the square of the length of directives, tags and

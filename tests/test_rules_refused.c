@@ -149,8 +149,24 @@ static void wrong_keys_are_refused(void **state)
         {"rules: {}\n", "r.yaml:1:8: rules takes a list, each entry beginning with \"-\""},
         {"rules:\n", "r.yaml:1:1: rules takes a list, each entry beginning with \"-\""},
         {"rules:\n  - x\n", "r.yaml:2:5: a rule is a map of keys, not text"},
-        {"rules: [\n",
-         "r.yaml:2:1: a [ further up is not closed: if it begins a text, put that in quotes"},
+        {"rules: [\n", "r.yaml:1:8: this [ is not closed: if it begins a text, put that in quotes"},
+        {"rules: [a, {b: c\n\n",
+         "r.yaml:1:12: this { is not closed: if it begins a text, put that in quotes"},
+        {"rules:\n  - x: [a\n    y: b\n    z: c\n",
+         "r.yaml:4:6: a comma or a ] is missing: text that begins with [ needs quotes; the [ is "
+         "that of line 2, column 8"},
+        {"rules:\n  - x: {a: 'b'\n    y: b\n",
+         "r.yaml:3:5: a } is missing, or this line has to be indented: text that begins with { "
+         "needs quotes; the { is that of line 2, column 8"},
+        {"rules: [{a: 1}, {b: [2}]\n",
+         "r.yaml:1:23: a } stands where a ] has to come first; the [ is that of line 1, column 21"},
+        /* Neither the bracket in quotes nor that of the comment is one. */
+        {"rules: [it's, 'a]', \"\\\"]\", # ]\n  b}\n",
+         "r.yaml:2:4: a } stands where a ] has to come first; the [ is that of line 1, column 8"},
+        {"rules: [a, {b: [c]]\n",
+         "r.yaml:1:19: a ] stands where a } has to come first; the { is that of line 1, column 12"},
+        {"rules: {a: b}}\n", "r.yaml:1:14: this } closes nothing: text with it needs quotes"},
+        {"rules: [a]]\n", "r.yaml:1:11: this ] closes nothing: text with it needs quotes"},
         {"rules:\n\t- id: x\n", "r.yaml:2:1: tab character may not be used as indentation"},
         {"rules: &a []\n",
          "r.yaml:1:9: anchors (&name) are not allowed here; text with & needs quotes"},
@@ -165,7 +181,8 @@ static void wrong_keys_are_refused(void **state)
         {"rules: {a} b\n",
          "r.yaml:1:12: more text behind a }: text that begins with { needs quotes"},
         {"rules: {a: {b}: c}\n",
-         "r.yaml:1:15: a comma or a } is missing: text that begins with { needs quotes"},
+         "r.yaml:1:15: a comma or a } is missing: text that begins with { needs quotes; the { is "
+         "that of line 1, column 8"},
         {"rules: \"a\" b\n", "r.yaml:1:12: the quotes end here, and more text comes: put all of it "
                              "in quotes, \\\" for one inside"},
         {"rules: 'it's'\n",
