@@ -143,6 +143,13 @@ uint32_t reading_number(struct reading *reading, const struct yaml_node *map, co
         is_number = node->text.at[i] >= '0' && node->text.at[i] <= '9';
         number = number * 10 + (uint64_t)(node->text.at[i] - '0');
     }
+    if (is_number && node->text.len > 1 && node->text.at[0] == '0') {
+        /* To some readers of YAML 010 is eight, to others ten. */
+        diagnose(reading_diag(reading), node->span, "%s begins with a zero: write %u", key,
+                 (unsigned)number);
+        reading_spoil(reading);
+        return otherwise;
+    }
     if (!is_number || number < min || number > max) {
         diagnose(reading_diag(reading), node->span, "%s is a whole number from %u to %u", key,
                  (unsigned)min, (unsigned)max);

@@ -339,6 +339,8 @@ static void wrong_keys_are_refused(void **state)
          "r.yaml:7:56: close has at most 4 different quiet times"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    max_keys: 0\n" TAIL,
          "r.yaml:6:15: max_keys is a whole number from 1 to 10000000"},
+        {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    max_keys: 010\n" TAIL,
+         "r.yaml:6:15: max_keys begins with a zero: write 10"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN "    max_members: many\n" TAIL,
          "r.yaml:6:18: max_members is a whole number from 1 to 100000"},
         {HEAD GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL "    description: [a]\n",
