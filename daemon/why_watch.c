@@ -208,26 +208,6 @@ static void add_failure(struct why *why, const struct rule *rule, const struct e
     why_note_once(why, note);
 }
 
-/* The event's check alone keeps the rule from matching, whatever else does. */
-static bool fails_at_check(const struct explanation *explanation)
-{
-    for (uint32_t i = 0; i < explanation->count; i++) {
-        const struct explained_test *test = &explanation->test[i];
-        if (test->decides && test->truth == TRUTH_FALSE && strncmp(test->written, "check", 5) == 0)
-            return true;
-    }
-    return false;
-}
-
-static double share_held(const struct explanation *explanation)
-{
-    uint32_t held = 0;
-
-    for (uint32_t t = 0; t < explanation->count; t++)
-        held += explanation->test[t].truth == TRUTH_TRUE;
-    return explanation->count > 0 ? held / (double)explanation->count : 0;
-}
-
 /* The rules that come nearest to matching: most of their tests hold, and of equals those first that
  * are about the event's check. */
 static void tell_nearest(struct why *why, const struct event *ev, const struct why_place *place)
@@ -247,8 +227,8 @@ static void tell_nearest(struct why *why, const struct event *ev, const struct w
             why_rule_of(why, rule)->unheard++;
             continue;
         }
-        double share = share_held(&why->explanation);
-        bool names_check = !fails_at_check(&why->explanation);
+        double share = explanation_share(&why->explanation);
+        bool names_check = !explanation_fails_at_check(&why->explanation);
         why->names_check = why->names_check || names_check;
         size_t at = count < NEAREST_RULES ? count++ : NEAREST_RULES;
         while (at > 0 &&
@@ -481,7 +461,7 @@ static void follow_values(struct why *why, const struct trace_decision *decision
         } else if (!explain_failure(why, rule, ev)) {
             of->unheard += rule->input == RULE_INPUT_FLAPPING;
         } else {
-            double share = share_held(&why->explanation);
+            double share = explanation_share(&why->explanation);
             if (of->failed == 0 || share >= of->share) {
                 of->share = share;
                 why_note_failure(why, rule, ev->et_ms);

@@ -26,6 +26,7 @@ struct explain_walk {
     struct program_input *input;
     const struct rule_aggregate *aggregates;
     struct explanation *out;
+    uint32_t choices, alternatives; /* met so far */
 };
 
 /* --- explain_words.c --- */

@@ -156,6 +156,34 @@ static const char two_names[] =
     "rules:\n- id: both\n  where: check == \"fan\"\n  by: [resource, check]\n"
     "  window: 10s\n  when: count() >= 2\n  incident: {title: t}\n  close: quiet(1h)\n";
 
+/* The check that stands in a later alternative is named all the same. */
+static const char later_step[] =
+    "rules:\n- id: steps\n  by: [resource]\n  all:\n"
+    "  - {where: check == \"deploy\", as: deploy}\n"
+    "  - {where: check == \"load\" && severity >= MAJOR, as: load}\n  within: 5s\n"
+    "  incident: {title: t}\n  close: quiet(1h)\n";
+static const char later_side[] =
+    "rules:\n- id: either\n  where: check == \"deploy\" || check == \"load\" && severity >= MAJOR\n"
+    "  by: [resource]\n  window: 5s\n  when: count() >= 1\n"
+    "  incident: {title: t}\n  close: quiet(1h)\n";
+
+static const struct put later_story[] = {
+    {0, "h", "load", ""}, {100, "h", "fan", ""}, {0, NULL, NULL, NULL}};
+
+static const struct row later_rows[] = {
+    {"the check of a later step", later_step, later_story, "t/0/0", NULL, 0, true,
+     "no rule matches; the nearest is rule steps: where does not hold: severity >= MAJOR: WARNING "
+     ">= MAJOR is false"},
+    {"of a later side", later_side, later_story, "t/0/0", NULL, 0, true,
+     "no rule matches; the nearest is rule either: where does not hold: severity >= MAJOR: "
+     "WARNING >= MAJOR is false"},
+    {"its key", later_step, later_story, "resource=h", NULL, 0, true,
+     "rule steps: where does not hold for any of 2 problem events; the nearest, t/0/0/0 at " T
+     "40.000Z: severity >= MAJOR: WARNING >= MAJOR is false"},
+    {"a check of no step", later_step, later_story, "t/0/1", NULL, 0, true,
+     "no rule names this check, \"fan\""},
+};
+
 static const struct row broad_rows[] = {
     {"a key in another order", two_names, broad_story, "check=fan resource=h", NULL, 0, true,
      "rule both: count() 1 of 2 at " T "40.300Z; the input ends before " T "50.100Z"},
@@ -495,6 +523,8 @@ int main(void)
          NULL, &(struct questions)QUESTIONS(story_rows)},
         {"a_rule_that_is_about_the_event_is_named_first", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(broad_rows)},
+        {"a_check_in_a_later_alternative_is_named", each_question_has_its_verdict, NULL, NULL,
+         &(struct questions)QUESTIONS(later_rows)},
         {"an_incident_that_it_is_in_is_named", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(beside_rows)},
         cmocka_unit_test(what_a_step_did_again_is_one_line),
