@@ -326,9 +326,25 @@ static const struct sign {
     {"?", TOKEN_QUESTION},  {":", TOKEN_COLON},
 };
 
+/* Other languages ask for patterns by a sign: =~, !~, ~. None of these begins anything here. */
+static const char *pattern_sign(char c, char next)
+{
+    return c == '!' && next == '~' ? "a pattern is asked for by a function: write "
+                                     "!FIELD.matches(r\"...\"), or != for another text"
+           : c == '~' || (c == '=' && next == '~')
+               ? "a pattern is asked for by a function: write FIELD.matches(r\"...\")"
+               : NULL;
+}
+
 static void lex_sign(struct lexer *lexer, struct token *token)
 {
     char c = peek(lexer, 0);
+    const char *pattern = pattern_sign(c, peek(lexer, 1));
+
+    if (pattern != NULL) {
+        fail(lexer, token, lexer->at, lexer->at + (c == '~' ? 1 : 2), pattern);
+        return;
+    }
 
     for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
         size_t length = strlen(signs[i].text);

@@ -4,6 +4,8 @@
 #include <string.h>
 #include "rules/lexer.h"
 
+enum { LABEL_SHOWN_MAX = 64 }; /* bytes of a label's name in a sentence */
+
 struct parser {
     struct lexer lexer;
     struct token token; /* the next one */
@@ -49,10 +51,36 @@ static struct span span_of(const struct parser *parser, uint32_t from, uint32_t 
     return yaml_node_span(parser->lexer.node, from, to);
 }
 
+/* What to write for a word of other languages that stands where an operator should; else NULL. */
+static const char *operator_meant(const struct token *token)
+{
+    static const struct {
+        const char *word, *advice;
+    } words[] = {
+        {"and", "write && for \"and\""},
+        {"AND", "write && for \"and\""},
+        {"or", "write || for \"or\""},
+        {"OR", "write || for \"or\""},
+        {"not", "write !(a in b) for \"a not in b\""},
+        {"NOT", "write !(a in b) for \"a not in b\""},
+        {"IN", "write in for \"IN\""},
+    };
+
+    for (size_t i = 0; token->kind == TOKEN_NAME && i < sizeof(words) / sizeof(words[0]); i++)
+        if (text_equals(token->text, words[i].word))
+            return words[i].advice;
+    return NULL;
+}
+
 /* Diagnoses at the next token, unless the lexer did so already. */
 static struct ast *expected(struct parser *parser, const char *what)
 {
-    if (parser->token.kind == TOKEN_END)
+    const char *meant = operator_meant(&parser->token);
+
+    if (meant != NULL)
+        diagnose(parser->lexer.diag, span_of(parser, parser->token.from, parser->token.to), "%s",
+                 meant);
+    else if (parser->token.kind == TOKEN_END)
         diagnose(parser->lexer.diag, span_of(parser, parser->token.from, parser->token.to),
                  "the expression ends where %s should follow", what);
     else if (parser->token.kind != TOKEN_BAD)
@@ -149,6 +177,16 @@ static struct ast *parse_literal(struct parser *parser)
     return ast;
 }
 
+/* `not x`, `NOT x`, `NOT (x)`; in capitals it may be a name, then an operator or the end follows.
+ */
+static bool is_negation(const struct token *word, const struct token *next)
+{
+    return text_equals(word->text, "not") ||
+           (text_equals(word->text, "NOT") &&
+            (next->kind == TOKEN_OPEN || next->kind == TOKEN_NOT ||
+             (next->kind == TOKEN_NAME && !text_equals(next->text, "in"))));
+}
+
 static struct ast *parse_name(struct parser *parser)
 {
     struct token token = parser->token;
@@ -156,11 +194,11 @@ static struct ast *parse_name(struct parser *parser)
 
     if (text_equals(token.text, "true") || text_equals(token.text, "false"))
         return parse_literal(parser);
-    if (text_equals(token.text, "not")) {
+    advance(parser);
+    if (is_negation(&token, &parser->token)) {
         diagnose(parser->lexer.diag, span_of(parser, token.from, token.to), "write ! for \"not\"");
         return NULL;
     }
-    advance(parser);
     ast = node_create(parser, AST_NAME, token.from);
     if (ast == NULL)
         return NULL;
@@ -204,6 +242,31 @@ static struct ast *parse_primary(struct parser *parser)
     }
 }
 
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* `labels.my-label`: a label is text, which has no minus, so what is joined on is of its name.
+ * False with a sentence. */
+static bool check_label_name(struct parser *parser, const struct token *name)
+{
+    const char *text = parser->lexer.text;
+    uint32_t end = parser->lexer.end, to = name->to;
+
+    while (end - to > 1 && text[to] == '-' && is_word(text[to + 1]) &&
+           (to > name->to || text[to + 1] < '0' || text[to + 1] > '9'))
+        for (to++; to < end && is_word(text[to]);)
+            to++;
+    if (to == name->to)
+        return true;
+    diagnose(parser->lexer.diag, span_of(parser, name->from, to),
+             "a label with a minus in its name stands in brackets: labels[\"%.*s\"]",
+             (int)(to - name->from < LABEL_SHOWN_MAX ? to - name->from : LABEL_SHOWN_MAX),
+             text + name->from);
+    return false;
+}
+
 /* `operand.name`, `operand.name(...)` */
 static struct ast *parse_dot(struct parser *parser, struct ast *operand, uint32_t from)
 {
@@ -213,6 +276,9 @@ static struct ast *parse_dot(struct parser *parser, struct ast *operand, uint32_
     if (parser->token.kind != TOKEN_NAME)
         return expected(parser, "a name");
     struct token name = parser->token;
+    if (operand->kind == AST_NAME && text_equals(operand->text, "labels") &&
+        !check_label_name(parser, &name))
+        return NULL;
     advance(parser);
     ast = node_create(parser, AST_MEMBER, from);
     if (ast == NULL)
@@ -459,16 +525,10 @@ static struct ast *parse_any(struct parser *parser)
 static struct ast *trailing(struct parser *parser)
 {
     struct token token = parser->token;
-    struct span span = span_of(parser, token.from, token.to);
 
-    if (token.kind == TOKEN_NAME &&
-        (text_equals(token.text, "and") || text_equals(token.text, "AND")))
-        diagnose(parser->lexer.diag, span, "write && for \"and\"");
-    else if (token.kind == TOKEN_NAME &&
-             (text_equals(token.text, "or") || text_equals(token.text, "OR")))
-        diagnose(parser->lexer.diag, span, "write || for \"or\"");
-    else if (token.kind == TOKEN_CLOSE || token.kind == TOKEN_LIST_CLOSE)
-        diagnose(parser->lexer.diag, span, "nothing was opened that this could close");
+    if (token.kind == TOKEN_CLOSE || token.kind == TOKEN_LIST_CLOSE)
+        diagnose(parser->lexer.diag, span_of(parser, token.from, token.to),
+                 "nothing was opened that this could close");
     else
         expected(parser, "an operator or the end");
     return NULL;

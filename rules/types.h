@@ -54,6 +54,7 @@ struct scope {
     struct patterns *patterns;     /* NULL: matches() cannot stand here */
     bool has_baseline;             /* when: deviation() has something to go by */
     bool in_deviation;             /* when: what is checked now stands inside of one */
+    bool is_behind_in;             /* what is checked now should be a set or table */
     bool is_of_incidents;          /* what is looked at are incidents, which have no value */
     uint32_t aggregate_count;      /* when, title */
     struct aggregate aggregate[RULE_AGGREGATES_MAX];

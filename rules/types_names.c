@@ -27,7 +27,16 @@ static void unknown_name(const struct ast *ast, const struct scope *scope, bool 
     nearest = nearest_name(ast->text, names, count);
     if (nearest == NULL && with_constants)
         nearest = severity_constant_meant(ast->text);
-    if (nearest != NULL)
+    if (scope->is_behind_in && nearest == NULL)
+        diagnose(
+            scope->diag, ast->span,
+            "there is no set or table \"%.*s\"; sets: and tables: of the rule files name them, "
+            "and a list stands in brackets: [\"a\", \"b\"]",
+            types_shown(ast->text), ast->text.at);
+    else if (scope->is_behind_in)
+        diagnose(scope->diag, ast->span, "there is no set or table \"%.*s\"; did you mean \"%s\"?",
+                 types_shown(ast->text), ast->text.at, nearest);
+    else if (nearest != NULL)
         diagnose(scope->diag, ast->span, "there is no field \"%.*s\"; did you mean \"%s\"?",
                  types_shown(ast->text), ast->text.at, nearest);
     else

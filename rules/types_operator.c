@@ -193,6 +193,7 @@ static bool check_in_set(const struct ast *left, const struct ast *list, struct 
 bool types_check_in(struct ast *ast, struct scope *scope)
 {
     struct ast *left = ast->first, *list = ast->last;
+    bool is_good;
 
     ast->type = TYPE_BOOL;
     if (!types_check_tree(left, scope))
@@ -200,7 +201,10 @@ bool types_check_in(struct ast *ast, struct scope *scope)
     types_loosen(left, scope);
     if (types_resolve_labels(list))
         return check_in_labels(left, scope);
-    if (!types_check_tree(list, scope))
+    scope->is_behind_in = list->kind == AST_NAME;
+    is_good = types_check_tree(list, scope);
+    scope->is_behind_in = false;
+    if (!is_good)
         return false;
     if (list->meaning == MEANS_TABLE) {
         if (left->type == TYPE_TEXT)

@@ -315,7 +315,7 @@ static void wrong_definitions_are_refused_at_their_place(void **state)
          "./x.csv:2:1: this row has no \"note\", its key"},
         /* uses of them */
         {"sets: {core: [b]}\n", "host in coer",
-         "r.yaml:4:20: there is no field \"coer\"; did you mean \"core\"?"},
+         "r.yaml:4:20: there is no set or table \"coer\"; did you mean \"core\"?"},
         {"sets: {a: [b]}\n", "value in a", "r.yaml:4:21: not all of the set a are numbers"},
         {"sets: {a: [b]}\n", "severity in a",
          "r.yaml:4:12: a set holds texts or numbers, and this is a severity"},
