@@ -437,10 +437,25 @@ static void find_decided(void *self, const struct trace_decision *decision)
         key_add_once(why, decision->routes[i].key, false);
 }
 
+/* Which alert matters is not known yet, or it is this one. */
+static void remember_flapping(struct why *why, const struct touch *touch)
+{
+    const struct why_flapped flapped = {touch->alert, touch->key};
+
+    if (why->has_alert && !id128_equal(touch->alert, why->alert))
+        return;
+    if (why->flapped.count < ALERTS_MAX)
+        vector_add(&why->flapped) = flapped;
+    else
+        why->flapped.at[why->flapped_next++ % ALERTS_MAX] = flapped;
+}
+
 static void find_touched(void *self, const struct trace_touch *touch)
 {
     struct why *why = self;
 
+    if (touch->rule->input == RULE_INPUT_FLAPPING && touch->touch->kind <= TOUCH_REPEAT)
+        remember_flapping(why, touch->touch);
     if (touch->topic != NULL && is_event(why, touch->topic, touch->partition,
                                          touch->touch->order.offset, touch->touch->order.sub))
         key_add_once(why, touch->touch->key, true);
@@ -594,12 +609,26 @@ void why_destroy(struct why *why)
     free(why->rejected);
     free(why->key);
     free(why->joined.at);
+    free(why->flapped.at);
     free(why);
 }
 
 const struct engine_listener *why_listener(struct why *why)
 {
     return &why->listener;
+}
+
+/* What the first pass found that only its end can tell. */
+static void settle_findings(struct why *why)
+{
+    for (size_t i = 0; i < why->flapped.count; i++)
+        if (why->has_alert && id128_equal(why->flapped.at[i].alert, why->alert))
+            key_add_once(why, why->flapped.at[i].key, false);
+    for (uint32_t i = 0; why->incidents.count > 0 && i < rule_set_count(why->rules); i++) {
+        const struct rule *rule = rule_set_rule(why->rules, i);
+        if (strcmp(rule->id, why->incidents.at[0]->rule_id) == 0)
+            why->of_flapping = rule->input == RULE_INPUT_FLAPPING;
+    }
 }
 
 bool why_pass(struct why *why)
@@ -610,6 +639,7 @@ bool why_pass(struct why *why)
     if (why->question.subject == WHY_INCIDENT)
         why->found = why->incident_count == 1;
     if (again) {
+        settle_findings(why);
         why->pass = 2;
         set_listener(why);
         return true;

@@ -513,6 +513,10 @@ static void cut_before(struct why *why)
                 from_ms = note->at_ms;
         }
     }
+    if (why->of_flapping) { /* the changes that made it flap come before */
+        int64_t opened_ms = why->incidents.at[0]->opened_ms;
+        from_ms = (from_ms < opened_ms ? from_ms : opened_ms) - why->config->flap_window_ms;
+    }
     if (from_ms != INT64_MAX)
         why_notes_cut(notes, from_ms);
 }

@@ -144,6 +144,12 @@ struct why_key {
     int64_t ended_ms, was_next_ms;
 };
 
+/* A rule of flapping alerts was told of one. */
+struct why_flapped {
+    struct id128 alert;
+    struct id128 key;
+};
+
 struct why {
     struct why_question question;
     char *key; /* the one that is asked for, its names in a rule's order; NULL: as it was given */
@@ -176,6 +182,12 @@ struct why {
     const char *dropped_by; /* the last of them, or the event that is asked for */
     struct why_place key_dropped_at, key_next_at; /* the last of them; the first that is too late */
     int64_t key_dropped_ms, key_next_ms;
+
+    /* Rules of flapping alerts are told of one before the event that is asked for comes: the newest
+     * of what they were told, until that event tells which alert matters. */
+    VECTOR_OF(struct why_flapped) flapped;
+    size_t flapped_next; /* of the ring that it becomes */
+    bool of_flapping;    /* the incident that is asked for is of such a rule */
 
     /* the story */
     struct why_notes before, after;

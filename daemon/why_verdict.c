@@ -282,8 +282,13 @@ static void say_unheard(struct why *why, const struct why_rule *of, const char *
         say(why, "rule %s is told of incidents, and of no event", of->rule->id);
     else if (why->asked_of_incident)
         say(why, "rule %s is told of events, and of no incident", of->rule->id);
-    else
+    else if (of->opened_ms == INT64_MIN || of->opened_ms < why->event_ms)
         say(why, "rule %s is told of alerts that flap, and %s does not", of->rule->id, alert);
+    else {
+        say(why, "rule %s is told of alerts that flap, and %s did not then", of->rule->id, alert);
+        say_incident(why, "; incident ", of->opened_id);
+        say_time(why, " of its key opened at ", of->opened_ms);
+    }
 }
 
 /* A rule that is about the event and does not match says more than one that is told of other things
@@ -319,6 +324,7 @@ static void judge_folded(struct why *why)
     if (decision->flapping) {
         say(why, "folded: %s is flapping, its rules are told nothing", why_alert_name(alert));
         say_time(why, " before ", decision->calm_ms);
+        say_alert_state(why);
         return;
     }
     bool is_unmatched = decision->route_count == 0 && !why->touched && why->question.rule == NULL;
@@ -400,6 +406,14 @@ static void judge_event(struct why *why)
         say(why, "dropped by %s, as if it had not been sent", why->dropped_by);
     } else if (why->asked_clear) {
         judge_clear(why);
+        if (why->touched && why->decision.flap_begun && best != NULL && best->opened) {
+            say_incident(why,
+                         best->by_joining ? "; its alert flaps by it, and joined incident "
+                                          : "; its alert flaps by it, which opened incident ",
+                         best->incident);
+            say(why, " of rule %s", best->rule->id);
+            say_mute(why, best->incident);
+        }
         say_sign_of_life(why);
         say_closed(why, "; ");
     } else if (why->decision.counted == TRACE_DUPLICATE) {

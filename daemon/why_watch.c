@@ -488,15 +488,27 @@ static void follow_values(struct why *why, const struct trace_decision *decision
     note_decision(why, decision, place);
 }
 
+static bool is_of_member(const struct why *why, const struct event *ev)
+{
+    for (size_t i = 0; i < why->joined.count; i++)
+        if (id128_equal(why->joined.at[i], ev->fingerprint))
+            return true;
+    return false;
+}
+
 /* A clear of a member that a step drops leaves it open. */
 static bool is_dropped_clear(const struct why *why, const struct trace_decision *decision)
 {
-    if (decision->outcome != TRACE_DROPPED || decision->event->state != EVENT_CLEAR)
-        return false;
-    for (size_t i = 0; i < why->joined.count; i++)
-        if (id128_equal(why->joined.at[i], decision->event->fingerprint))
-            return true;
-    return false;
+    return decision->outcome == TRACE_DROPPED && decision->event->state == EVENT_CLEAR &&
+           is_of_member(why, decision->event);
+}
+
+/* What makes a member flap, and keeps it at it: its rule is told of none of these. */
+static bool is_flap(const struct why *why, const struct trace_decision *decision)
+{
+    return why->of_flapping && decision->outcome != TRACE_REPEATED &&
+           decision->outcome != TRACE_DROPPED && !ends_nothing(decision) &&
+           is_of_member(why, decision->event);
 }
 
 static void watch_decided(void *self, const struct trace_decision *decision)
@@ -519,7 +531,7 @@ static void watch_decided(void *self, const struct trace_decision *decision)
          * event was made of. */
         if (why->is_done || ev->et_ms > why->closed_ms)
             return;
-        if (is_dropped_clear(why, decision))
+        if (is_dropped_clear(why, decision) || is_flap(why, decision))
             note_decision(why, decision, &place);
         for (uint32_t i = 0; i < decision->route_count; i++)
             if (why_watched_key(why, decision->routes[i].key) != NULL) {

@@ -235,6 +235,77 @@ static void what_a_rule_makes_of_the_same_again_is_one_line(void **state)
     each_stands_in(beating, 1, "host=h1");
 }
 
+/* Four changes within 4 s: the alert flaps from the last of them on, until there is one alone. */
+static const char flapping[] =
+    "rules:\n- id: flaps\n  on: flapping\n  where: check == \"link\"\n  by: [resource]\n"
+    "  window: open\n  when: count() >= 1\n  incident: {title: t}\n  close: cleared()\n";
+
+static const struct put flapping_story[] = {
+    /* 0 */ {0, "h", "link", ""},
+    /* 1 */ {100, "h", "link", BENCH_CLEAR},
+    /* 2 */ {10000, "h", "link", ""},
+    /* 3 */ {10500, "h", "link", BENCH_CLEAR},
+    /* 4 */ {11000, "h", "link", ""},
+    /* 5 */ {11500, "h", "link", BENCH_CLEAR},
+    /* 6 */ {11700, "h", "fan", ""},
+    /* 7 */ {12000, "h", "link", ""},
+    /* 8 */ {12200, "h", "link", ""},
+    /* 9 */ {12500, "h", "link", BENCH_CLEAR},
+    /* 10 */ {30000, "end", "end", ""},
+    {0, NULL, NULL, NULL},
+};
+
+#define FLAPS "; its alert is in incident # of rule flaps, which opened at " T "51.500Z"
+
+static const struct row flapping_rows[] = {
+    {"a change of an alert that flaps", flapping, flapping_story, "t/0/7", NULL, 0, true,
+     "folded: h link is flapping, its rules are told nothing before " T "55.500Z" FLAPS},
+    {"a repeat", flapping, flapping_story, "t/0/8", NULL, 0, true,
+     "folded: h link is flapping, its rules are told nothing before " T "55.500Z" FLAPS},
+    {"a clear", flapping, flapping_story, "t/0/9", NULL, 0, true,
+     "folded: h link is flapping, its rules are told nothing before " T "56.000Z" FLAPS},
+    {"before it flaps", flapping, flapping_story, "t/0/4", NULL, 0, true,
+     "rule flaps is told of alerts that flap, and h link did not then; incident # of its key "
+     "opened "
+     "at " T "51.500Z"},
+    {"the clear by which it begins to", flapping, flapping_story, "t/0/5", NULL, 0, true,
+     "it is a clear: it ended h link; its alert flaps by it, which opened incident # of rule "
+     "flaps"},
+    {"an alert that does not", flapping, flapping_story, "t/0/6", "flaps", 0, true,
+     "rule flaps: where does not hold: check == \"link\": \"fan\" == \"link\" is false"},
+};
+
+static void what_made_an_alert_flap_is_in_the_story(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        T "50.000Z  t/0/2/0               warning: the cleared alert is open again: h link",
+        T "50.500Z  t/0/3/0               ok: clears h link",
+        T "51.000Z  t/0/4/0               warning: the cleared alert is open again: h link",
+        T "51.500Z  t/0/5/0               ok: clears h link; no rule had matched it; it begins to "
+          "flap, which ends at " T "55.000Z\n",
+        "and opens incident",
+        T "52.000Z  t/0/7/0               warning: the cleared alert is open again: h link; the "
+          "alert is flapping",
+        T "52.500Z  t/0/9/0               ok: clears h link; the alert is flapping",
+        "which closes",
+    };
+    struct bench *bench = bench_of(flapping, flapping_story);
+    char *text = story_of_first(bench), *at = text;
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        char *found = strstr(at, lines[i]);
+        if (found == NULL)
+            fail_msg("%s is missing in:\n%s", lines[i], text);
+        at = found + strlen(lines[i]);
+    }
+    /* What is too old to make it flap, and another alert of the resource. */
+    if (strstr(text, "t/0/0/0") != NULL || strstr(text, "h fan") != NULL)
+        fail_msg("%s", text);
+    free(text);
+    bench_destroy(bench);
+}
+
 static const char composed[] =
     "rules:\n- id: down\n  where: check == \"down\"\n  by: [host]\n  window: 1m\n"
     "  when: count() >= 1\n  incident: {title: t}\n  close: quiet(1h)\n"
@@ -276,6 +347,9 @@ int main(void)
         {"a_key_that_is_not_listed_is_told_as_such", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(listing_rows)},
         cmocka_unit_test(what_a_rule_makes_of_the_same_again_is_one_line),
+        {"an_alert_that_flaps_names_its_incident", each_question_has_its_verdict, NULL, NULL,
+         &(struct questions)QUESTIONS(flapping_rows)},
+        cmocka_unit_test(what_made_an_alert_flap_is_in_the_story),
         {"a_rule_on_incidents_says_what_became_of_a_key", each_question_has_its_verdict, NULL, NULL,
          &(struct questions)QUESTIONS(composed_rows)},
     };
