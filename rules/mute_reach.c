@@ -10,13 +10,19 @@
 #include "rules/mute_reader.h"
 #include "rules/nearest.h"
 
-enum { MASKS = 1 << MUTE_EQUAL_MAX, KNOWN_LABELS = 4, VIEW_BYTES = 4096 };
+enum {
+    MASKS = 1 << MUTE_EQUAL_MAX,
+    KNOWN_LABELS = 4,
+    FIXED_BYTES_MAX = 256, /* of a name and of a value that are worth knowing beforehand */
+    VIEW_BYTES = 16384
+};
 
 /* One rule, as far as its incidents are known. */
 struct looking {
     const struct rule *rule;
     const struct program *program;
     struct program_input input;
+    uint32_t fixed;    /* bits of `by` whose values the view has */
     bool has_severity; /* that of the view is the incident's */
 };
 
@@ -28,12 +34,21 @@ static bool has_name(const struct rule *rule, struct text name)
     return false;
 }
 
+/* A name that no incident of the rule carries, or that all do with one value. */
+static bool is_known_name(const struct looking *looking, struct text name)
+{
+    for (uint32_t i = 0; i < looking->rule->by_count; i++)
+        if (text_equals(name, looking->rule->by_name[i]))
+            return (looking->fixed >> i & 1) != 0;
+    return true;
+}
+
 static bool is_known(const struct looking *looking, const struct operand *operand)
 {
     if (operand->kind == OPERAND_FIELD && operand->field == RULE_FIELD_SEVERITY)
         return looking->has_severity;
     return operand->kind == OPERAND_CONSTANT ||
-           (operand->kind == OPERAND_LABEL && !has_name(looking->rule, operand->text));
+           (operand->kind == OPERAND_LABEL && is_known_name(looking, operand->text));
 }
 
 /* True when nothing in the subtree depends on what only an incident knows. */
@@ -75,12 +90,23 @@ static enum truth evaluate(struct looking *looking, uint32_t index)
     return is_open ? TRUTH_ERROR : decides == TRUTH_FALSE ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
-static bool may_match_at(const struct rule *rule, const struct program *program,
-                         const struct event_view *view, bool has_severity)
-{
-    struct looking looking = {.rule = rule, .program = program, .has_severity = has_severity};
+/* What is known of a rule's incidents before there are any. */
+struct outline {
+    const struct rule *rule;
+    struct event_view view;
+    uint32_t fixed;     /* bits of `by` whose values the view has */
+    uint8_t severities; /* that they may have */
+};
 
-    program_input_start(&looking.input, view);
+static bool may_match_at(const struct outline *outline, const struct program *program,
+                         bool has_severity)
+{
+    struct looking looking = {.rule = outline->rule,
+                              .program = program,
+                              .fixed = outline->fixed,
+                              .has_severity = has_severity};
+
+    program_input_start(&looking.input, &outline->view);
     looking.input.lacks_are_empty = true;
     return evaluate(&looking, 0) != TRUTH_FALSE;
 }
@@ -98,17 +124,16 @@ static bool asks_severity(const struct program *program)
     return false;
 }
 
-/* `severities`: of the rule's incidents. *by_severity: it is these alone that do not match. */
-static bool may_match(const struct rule *rule, const struct program *program,
-                      struct event_view *view, uint8_t severities, bool *by_severity)
+/* *by_severity: it is the severities alone that do not match. */
+static bool may_match(struct outline *outline, const struct program *program, bool *by_severity)
 {
-    if (!may_match_at(rule, program, view, false))
+    if (!may_match_at(outline, program, false))
         return false;
     if (!asks_severity(program))
         return true;
     for (uint8_t s = 0; s < SEVERITY_COUNT; s++) {
-        view->severity = s;
-        if ((severities >> s & 1) != 0 && may_match_at(rule, program, view, true))
+        outline->view.severity = s;
+        if ((outline->severities >> s & 1) != 0 && may_match_at(outline, program, true))
             return true;
     }
     *by_severity = true;
@@ -121,20 +146,30 @@ static struct event_label label(const char *name, const char *value)
 }
 
 /* What all incidents of the rule have. Empty values are as good as absent ones. */
-static struct event_text *rule_view(const struct rule *rule, void *to)
+static struct outline outline_of(const struct rule_set *set, uint32_t index, void *bytes)
 {
-    struct event_label labels[KNOWN_LABELS] = {
+    const struct rule *rule = rule_set_rule(set, index);
+    struct outline outline = {.rule = rule, .severities = rule_set_severities(set, index)};
+    struct event_label labels[KNOWN_LABELS + RULE_BY_MAX] = {
         label("rule", rule->id),
         label("priority", priority_name((enum priority)rule->priority)),
         label("team", rule->team),
         label("tier", rule->tier),
     };
     struct event_draft draft = {.labels = labels, .label_count = KNOWN_LABELS};
+    struct text value;
 
     for (int f = 0; f < EVENT_FIELD_COUNT; f++)
         draft.field[f] = (struct text){"", 0};
+    for (uint32_t i = 0; i < rule->by_count; i++)
+        if (rule_set_fixes(set, index, i, &value) && value.len <= FIXED_BYTES_MAX &&
+            strlen(rule->by_name[i]) <= FIXED_BYTES_MAX) {
+            labels[draft.label_count++] = (struct event_label){text_of(rule->by_name[i]), value};
+            outline.fixed |= 1u << i;
+        }
     assert(event_text_bytes(&draft) <= VIEW_BYTES);
-    return event_text_pack(to, event_text_bytes(&draft), &draft, 0);
+    outline.view.text = event_text_pack(bytes, event_text_bytes(&draft), &draft, 0);
+    return outline;
 }
 
 /* The `equal` names that the rule carries, a bit each. */
@@ -170,16 +205,15 @@ struct mute_reach mute_reach(const struct rule_set *set, uint32_t index)
 
     for (uint32_t i = 0; i < rule_set_count(set); i++) {
         const struct rule *rule = rule_set_rule(set, i);
-        struct event_view view = {.text = rule_view(rule, bytes)};
+        struct outline outline = outline_of(set, i, bytes);
         uint32_t mask = carried(rule, mute);
-        uint8_t severities = rule_set_severities(set, i);
-        if (may_match(rule, &compiled->where, &view, severities, &reach.is_severity)) {
+        if (may_match(&outline, &compiled->where, &reach.is_severity)) {
             target[mask / 64] |= (uint64_t)1 << mask % 64;
             reach.has_target = true;
             reach.is_possible |= mute->kind != MUTE_INHIBIT;
         }
         if (mute->kind == MUTE_INHIBIT &&
-            may_match(rule, &compiled->source, &view, severities, &reach.is_severity)) {
+            may_match(&outline, &compiled->source, &reach.is_severity)) {
             source[mask / 64] |= (uint64_t)1 << mask % 64;
             reach.has_source = true;
         }

@@ -2,8 +2,8 @@
  * mute_reach.h - whether a mute can do anything beside the rules of its set.
  *
  *   rules of the set  ->  what is known of their incidents: rule, priority, team, tier; which names
- *                         they carry (`by`), and of those none of the values; the severities that
- *                         its `where` lets through
+ *                         they carry (`by`), and of those the values that its `where` fixes; the
+ *                         severities that it lets through
  *   matcher           ->  false for all that is known: it can match none of that rule
  *
  * A typo in a rule's name or in `by` shows so. One in `equal` does not keep an inhibition from

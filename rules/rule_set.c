@@ -18,6 +18,7 @@
 #include "rules/calendar.h"
 #include "rules/composite.h"
 #include "rules/enrich_reader.h"
+#include "rules/fixed_value.h"
 #include "rules/match_index.h"
 #include "rules/mute_set.h"
 #include "rules/pattern_choice.h"
@@ -628,6 +629,15 @@ uint8_t rule_set_severities(const struct rule_set *set, uint32_t index)
 static const struct compiled_rule *compiled(const struct rule *rule)
 {
     return (const struct compiled_rule *)(const void *)rule;
+}
+
+bool rule_set_fixes(const struct rule_set *set, uint32_t index, uint32_t by, struct text *value)
+{
+    const struct rule *rule = rule_set_rule(set, index);
+
+    /* What is listed is missed also where `where` is never true for it. */
+    return rule->listed_count == 0 &&
+           fixed_value(&set->where[index], &compiled(rule)->by[by], value);
 }
 
 void rule_by_values(const struct rule *rule, const struct event_view *view,

@@ -226,6 +226,10 @@ size_t rule_set_match(const struct rule_set *set, const struct event_view *view,
  * does not tell. */
 uint8_t rule_set_severities(const struct rule_set *set, uint32_t index);
 
+/* The value of by_name[by] in every incident of the rule; false: there may be several, or its
+ * `where` does not tell. */
+bool rule_set_fixes(const struct rule_set *set, uint32_t index, uint32_t by, struct text *value);
+
 /* Is the rule's `where` evaluated for every event (that its severities let through), because
  * nothing in it can be looked up? */
 bool rule_set_is_unguarded(const struct rule_set *set, uint32_t index);

@@ -16,6 +16,14 @@ static const char rules[] = "sets: {known: [host-down, x], unknown: [y]}\nrules:
                "[host], "
                "window: 1m, when: count() >= 2, incident: {title: t, priority: P4}, close: "
                "cleared()}\n"
+               "  - {id: fixed, where: 'labels.env == \"prod\" && (value > 1 || check == \"b\") && "
+               "\"c\" == check', by: [check, labels.env, host], window: 1m, when: count() >= 2, "
+               "incident: {title: t, priority: P4}, close: cleared()}\n"
+               "  - {id: either, where: 'check == \"b\" || check == \"c\"', by: [check], window: "
+               "1m, "
+               "when: count() >= 2, incident: {title: t, priority: P4}, close: cleared()}\n"
+               "  - {id: listed, where: check == \"b\", by: [check], expect: {every: 5m, keys: "
+               "[{check: b}, {check: c}]}, incident: {title: t, priority: P5}, close: cleared()}\n"
                "  - {id: gone, where: check == \"beat\", by: [host], expect: {every: 5m, severity: "
                "MAJOR}, incident: {title: t, priority: P5}, close: cleared()}\n";
 
@@ -66,6 +74,13 @@ static void matchers_that_no_rule_meets_are_found(void **state)
         {"(rule == \"minor-only\" || rule == \"host-down\") && severity > MINOR", true},
         {"rule == \"gone\" && severity == MAJOR && host == \"h\"", true},
         {"rule == \"gone\" && (severity == CRITICAL || host == \"\" && severity < MAJOR)", false},
+        /* Values that it fixes. */
+        {"rule == \"fixed\" && check == \"c\" && labels.env == \"prod\" && host == \"h\"", true},
+        {"rule == \"fixed\" && check == \"b\"", false},
+        {"rule == \"fixed\" && labels.env.startsWith(\"test\")", false},
+        {"rule == \"fixed\" && !(check in [\"a\", \"c\"])", false},
+        {"rule == \"either\" && check == \"c\"", true},
+        {"rule == \"listed\" && check == \"c\"", true},
         {"host == \"h\" && host.startsWith(\"h\") && !(host in known)", true},
         {"(has(host) ? host : \"none\") == \"none\"", true},
         {"(has(labels.site) ? labels.site : \"none\") == \"some\"", false},
