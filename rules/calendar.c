@@ -45,13 +45,14 @@ static bool start_utc(const struct calendar *calendar, int64_t local, int64_t *u
 }
 
 /* Local time goes back where a zone's offset falls, by a day at most: so far beyond the wanted
- * time starts are looked at in either direction. */
+ * time starts are looked at in either direction. Of those, the first that is found need not be the
+ * nearest: one that a gap puts off lies behind some that come later on the wall. */
 
 /* The latest start at or before `at` whose window may reach it. */
 static bool last_start(const struct calendar *calendar, int64_t at, int64_t *out)
 {
     int64_t local = at + zone_offset(calendar->zone, at), utc;
-    int64_t floor = local - (calendar->duration_ms + 999) / 1000 - DAY_S, to = local + DAY_S;
+    int64_t floor = local - calendar->duration_ms / 1000 - DAY_S, to = local + DAY_S;
     bool found = false;
 
     for (; start_last(calendar, floor, to, &to) && !(found && to < local - DAY_S); to--) {
@@ -206,8 +207,9 @@ static int64_t day_next(const struct calendar *calendar, const struct interval *
 }
 
 /* A time before the next edge at which the answer may change, where days that all count, or all do
- * not, lie between; else `utc`. Local time never lies more than a day off, nor goes back by more:
- * so the days before have to be alike, too. */
+ * not, lie between; else `utc`. Local time lies less than a day off, and goes back by a day at
+ * most: so yesterday has to be alike too, and no day before it (Alaska went back by a whole day in
+ * 1867, nobody since 1970 by more than seven hours). */
 static int64_t pass_days(const struct calendar *calendar, const struct interval *interval,
                          int64_t utc, int64_t limit)
 {
@@ -215,11 +217,10 @@ static int64_t pass_days(const struct calendar *calendar, const struct interval 
     bool holds = day_holds(interval, day);
     int64_t next;
 
-    if ((holds && interval->times.count > 0) || day_holds(interval, day - 1) != holds ||
-        day_holds(interval, day - 2) != holds)
+    if ((holds && interval->times.count > 0) || day_holds(interval, day - 1) != holds)
         return utc;
     next = day_next(calendar, interval, day + 1, civil_floor(limit, DAY_S), !holds);
-    return (next - 2) * DAY_S > utc ? (next - 2) * DAY_S : utc;
+    return (next - 1) * DAY_S > utc ? (next - 1) * DAY_S : utc;
 }
 
 /* The first time later than `utc` at which the answer is another. */

@@ -164,6 +164,12 @@ static struct yearly take_yearly(struct cursor *cursor)
     return yearly;
 }
 
+/* No place on earth is a day off, and calendars rely on that. */
+static bool is_offset(int64_t offset)
+{
+    return offset > -DAY_S && offset < DAY_S;
+}
+
 static bool tail_read(const char *from, const char *end, struct tail *tail)
 {
     struct cursor cursor = {from, end, true};
@@ -180,7 +186,8 @@ static bool tail_read(const char *from, const char *end, struct tail *tail)
         tail->begin = take_yearly(&cursor);
         tail->end = take_yearly(&cursor);
     }
-    return cursor.is_good && cursor.at == cursor.end;
+    return cursor.is_good && cursor.at == cursor.end && is_offset(tail->standard) &&
+           is_offset(tail->summer);
 }
 
 /* ---- reading ---- */
@@ -203,11 +210,9 @@ static const struct change *changes_read(const unsigned char *at, const struct h
         return NULL;
     *why = "its table of changes is damaged";
     *first_offset = (int32_t)read_32(types);
-    for (uint32_t i = 0; i < head->type; i++) {
-        int32_t offset = (int32_t)read_32(types + i * (size_t)6);
-        if (offset < -2 * DAY_S || offset > 2 * DAY_S)
+    for (uint32_t i = 0; i < head->type; i++)
+        if (!is_offset((int32_t)read_32(types + i * (size_t)6)))
             return NULL;
-    }
     for (uint32_t i = 0; i < head->time; i++) {
         if (index[i] >= head->type)
             return NULL;
@@ -413,7 +418,7 @@ int64_t zone_next_change(const struct zone *zone, int64_t utc)
 
 int64_t zone_utc(const struct zone *zone, int64_t local)
 {
-    /* No place on earth is a day off, so these lie before and behind whatever change is near. */
+    /* No offset is a whole day, so these lie before and behind whatever change is near. */
     int64_t before = zone_offset(zone, local - DAY_S), after = zone_offset(zone, local + DAY_S);
 
     if (zone_offset(zone, local - before) == before)

@@ -180,6 +180,117 @@ static void a_day_that_is_taken_out_ends_at_midnight(void **state)
                 rows);
 }
 
+/* --- until when an answer holds ---------------------------------------------------------------
+ */
+
+#define ALWAYS INT64_MAX
+
+/* On Lord Howe clocks go from 02:00 to 02:30: at 15:30 UTC of 3 October 2026. */
+#define LORD_HOWE INT64_C(1791041400)
+/* In St. John's they went from 00:01 of Sunday, 29 October 2006, back to 23:01 of Saturday. */
+#define ST_JOHNS INT64_C(1162089060)
+/* Samoa had no 30 December 2011: at 10:00 UTC of that day the 31st followed the 29th. */
+#define SAMOA INT64_C(1325239200)
+
+#define MINUTES(n) ((n)*INT64_C(60))
+#define EVERY(start, duration, rrule, zone)                                                        \
+    "    start: " start "\n    duration: " duration "\n    rrule: " rrule "\n    timezone: " zone  \
+    "\n"
+
+static const struct until_row {
+    const char *what, *text;
+    int64_t at_ms;
+    bool is_open;
+    int64_t until_ms;
+} until_rows[] = {
+    /* 02:15 is not there and becomes 02:45, behind 02:30, which comes later on the wall. */
+    {"before both, the nearer is the later one on the wall",
+     EVERY("2026-10-01T02:00", "10m", "FREQ=DAILY;BYMINUTE=15,30", "Australia/Lord_Howe"),
+     (LORD_HOWE - MINUTES(10)) * 1000, false, LORD_HOWE * 1000},
+    {"between them, what comes has begun on the wall",
+     EVERY("2026-10-01T02:00", "10m", "FREQ=DAILY;BYMINUTE=15,30", "Australia/Lord_Howe"),
+     (LORD_HOWE + MINUTES(12)) * 1000, false, (LORD_HOWE + MINUTES(15)) * 1000},
+    {"in the second, which is the earlier one on the wall",
+     EVERY("2026-10-01T02:00", "10m", "FREQ=DAILY;BYMINUTE=15,30", "Australia/Lord_Howe"),
+     (LORD_HOWE + MINUTES(16)) * 1000, true, (LORD_HOWE + MINUTES(25)) * 1000},
+    {"the second of two that overlap is the one that lasts",
+     EVERY("2026-10-01T02:00", "1h", "FREQ=DAILY;BYMINUTE=15,30", "Australia/Lord_Howe"),
+     (LORD_HOWE + MINUTES(16)) * 1000, true, (LORD_HOWE + MINUTES(75)) * 1000},
+    {"a window that began the day before yesterday",
+     EVERY("2026-01-05T12:00", "72h", "FREQ=WEEKLY", "UTC"), INT64_C(1767873600000) - 1, true,
+     INT64_C(1767873600000)},
+    {"half an hour before a day that is not there",
+     EVERY("2011-12-29T23:30", "1h", "FREQ=DAILY;COUNT=1", "Pacific/Apia"),
+     (SAMOA + MINUTES(30)) * 1000 - 1, true, (SAMOA + MINUTES(30)) * 1000},
+    {"the first second of all", EVERY("1970-01-01T00:00", "1h", "FREQ=DAILY", "UTC"), 0, true,
+     HOUR *INT64_C(1000)},
+    {"a fraction of a second more", EVERY("1970-01-01T00:00", "1500ms", "FREQ=DAILY", "UTC"), 1499,
+     true, 1500},
+    /* 29 February is a Monday in 2016, and in 2044 again. */
+    {"28 years ahead",
+     EVERY("2016-01-01T00:00", "1d", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO", "UTC"),
+     INT64_C(1456790400000), false, INT64_C(2340316800000)},
+    {"the same by intervals",
+     "    time_intervals: [{weekdays: [monday], months: [february], days_of_month: [\"29\"]}]\n",
+     INT64_C(1456790400000), false, INT64_C(2340316800000)},
+    /* 2043 has 53 weeks, the last of which begins with Monday, 28 December; 1 January 2039 lies in
+     * week 52. The first of the 53 weeks of 2105 begins with 29 December 2104. */
+    {"years of 53 weeks, the last",
+     EVERY("2038-06-07T00:00", "1h", "FREQ=YEARLY;BYWEEKNO=53;BYDAY=TU,TH,SA", "UTC"),
+     INT64_C(2158963200000), false, INT64_C(2334960000000)},
+    {"years of 53 weeks, the first",
+     EVERY("2099-09-21T00:00", "1h", "FREQ=YEARLY;BYWEEKNO=-53;BYDAY=FR,SU,TU", "UTC"),
+     INT64_C(4102444800000), false, INT64_C(4260038400000)},
+    /* From Wednesday, 7 January 2026. */
+    {"weekdays alone end with Friday", "    time_intervals: [{weekdays: [\"monday:friday\"]}]\n",
+     INT64_C(1767744000000), true, INT64_C(1768003200000)},
+    {"a minute of Sunday before Saturday's last hour comes again",
+     "    time_intervals: [{weekdays: [saturday], location: America/St_Johns}]\n",
+     (ST_JOHNS - 30) * 1000, false, ST_JOHNS * 1000},
+    {"Saturday's last hour, for the second time",
+     "    time_intervals: [{weekdays: [saturday], location: America/St_Johns}]\n", ST_JOHNS * 1000,
+     true, (ST_JOHNS + MINUTES(59)) * 1000},
+    /* Thursday, 1 January 1970. */
+    {"of two that are open the longer one",
+     "    time_intervals: [{weekdays: [\"thursday:friday\"]}, {weekdays: [thursday]}]\n", 0, true,
+     2 * DAY *INT64_C(1000)},
+    {"of one that is open and one that comes the first",
+     "    time_intervals: [{weekdays: [thursday]}, {weekdays: [saturday]}]\n", 0, true,
+     DAY *INT64_C(1000)},
+    {"the same, the other way round",
+     "    time_intervals: [{weekdays: [saturday]}, {weekdays: [thursday]}]\n", 0, true,
+     DAY *INT64_C(1000)},
+    {"of two that come the nearer",
+     "    time_intervals: [{weekdays: [sunday]}, {weekdays: [saturday]}]\n", 0, false,
+     2 * DAY *INT64_C(1000)},
+    {"the same, the other way round",
+     "    time_intervals: [{weekdays: [saturday]}, {weekdays: [sunday]}]\n", 0, false,
+     2 * DAY *INT64_C(1000)},
+    /* No file lists 2100: on 7 November clocks in New York go from 02:00 back to 01:00, at 06:00
+     * UTC. */
+    {"an hour that comes twice, beyond the table",
+     "    time_intervals: [{times: [{start_time: \"01:00\", end_time: \"02:00\"}], location: "
+     "America/New_York}]\n",
+     INT64_C(4129248600000), true, INT64_C(4129254000000)},
+    {"all days", "    time_intervals: [{weekdays: [\"sunday:saturday\"]}]\n", 0, true, ALWAYS},
+};
+
+static void an_answer_holds_until_the_next_change(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(until_rows) / sizeof(until_rows[0]); i++) {
+        const struct until_row *row = &until_rows[i];
+        char text[512];
+        snprintf(text, sizeof(text), "%s%s", WINDOW, row->text);
+        struct rule_set *set = parse_good(text);
+        struct calendar_state calendar = mute_at(rule_set_mute(set, 0), row->at_ms);
+        if (calendar.is_open != row->is_open || calendar.until_ms != row->until_ms)
+            fail_msg("%s: %d until %lld", row->what, calendar.is_open,
+                     (long long)calendar.until_ms);
+        rule_set_destroy(set);
+    }
+}
+
 static void what_is_wrong_is_told_at_its_place(void **state)
 {
     (void)state;
@@ -326,6 +437,57 @@ static void damaged_zone_files_are_refused(void **state)
     free(bytes);
 }
 
+/* A file of one offset, an hour east, with this rule at its end. */
+static const struct zone *zone_of(const char *rule, struct arena *arena, const char **why)
+{
+    char bytes[256] = "", *at = bytes;
+
+    for (int part = 0; part < 2; part++) {
+        memcpy(at, "TZif2", 5);
+        at[39] = 1; /* types */
+        at[43] = 4; /* characters of names */
+        at[44 + 2] = 3600 >> 8;
+        at[44 + 3] = 3600 & 0xff;
+        at += 44 + 6 + 4;
+    }
+    at += snprintf(at, (size_t)(bytes + sizeof(bytes) - at), "\n%s\n", rule);
+    return zone_decode(bytes, (size_t)(at - bytes), arena, why);
+}
+
+/* 2100 is no leap year, 2096 is one. A 'J' day leaves 29 February out, one without counts it. */
+static void rules_behind_the_table_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        int64_t utc, offset; /* until the time an hour more, for summer; from then on, this */
+    } rows[] = {
+        {"AAA0BBB,J1/0,J60/1", INT64_C(3981398400), 0},           /* 1 March 2096 */
+        {"AAA0BBB,J1/0,J59/1", INT64_C(3981225600), 0},           /* 28 February 2096 */
+        {"AAA0BBB,0/0,59/1", INT64_C(3981312000), 0},             /* 29 February 2096 */
+        {"AAA-1:30:30BBB,J1/0,J60/1", INT64_C(3981392970), 5430}, /* an hour more in summer */
+    };
+    static const char *const refused[] = {"AAA24",        "AAA-24", "AAA0BBB-24,J1/0,J60/1",
+                                          "AAA0BBB,J1/0", "AA0",    "AAA0BBB,M13.1.0,J60"};
+    struct arena *arena = arena_create(1 << 20);
+    const char *why = NULL;
+
+    assert_int_equal(zone_offset(zone_of("", arena, &why), 0), 3600);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct zone *zone = zone_of(rows[i].rule, arena, &why);
+        assert_non_null(zone);
+        assert_int_equal(zone_offset(zone, rows[i].utc - 1), rows[i].offset + HOUR);
+        assert_int_equal(zone_offset(zone, rows[i].utc), rows[i].offset);
+        assert_int_equal(zone_next_change(zone, rows[i].utc - 1), rows[i].utc);
+    }
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        why = NULL;
+        assert_null(zone_of(refused[i], arena, &why));
+        assert_string_equal(why, "its rule for years to come is damaged");
+    }
+    arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,10 +500,12 @@ int main(void)
         cmocka_unit_test(until_in_utc_is_a_time_of_utc),
         cmocka_unit_test(days_count_from_the_end_of_their_month),
         cmocka_unit_test(a_day_that_is_taken_out_ends_at_midnight),
+        cmocka_unit_test(an_answer_holds_until_the_next_change),
         cmocka_unit_test(what_is_wrong_is_told_at_its_place),
         cmocka_unit_test(no_rule_takes_long),
         cmocka_unit_test(machine_without_zones_knows_utc_and_says_what_to_install),
         cmocka_unit_test(damaged_zone_files_are_refused),
+        cmocka_unit_test(rules_behind_the_table_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

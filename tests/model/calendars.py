@@ -45,16 +45,23 @@ def in_ranges(ranges, got, number):
     return any(number(low) <= got <= number(high) for low, high in ends)
 
 
+def date_holds(interval, date):
+    days = calendar.monthrange(date.year, date.month)[1]
+    parts = {  # what the date is, and what a word in the interval stands for
+        "weekdays": (date.isoweekday() % 7, DAY_NAMES.index),
+        "days_of_month": (date.day, lambda word: int(word) + (days + 1 if word[0] == "-" else 0)),
+        "months": (date.month, lambda word: MONTH_NAMES.index(word) + 1 if word in MONTH_NAMES else int(word)),
+        "years": (date.year, int)}
+    return all(in_ranges(interval[name], *parts[name]) for name in parts if name in interval)
+
+
+def minute_holds(interval, clock):
+    return any(low <= clock < high for low, high in interval.get("times", [("00:00", "24:00")]))
+
+
 def interval_open(interval, zone, at_ms):
     local = local_at(at_ms, interval.get("location", zone))
-    days = calendar.monthrange(local.year, local.month)[1]
-    parts = {  # what the local time is, and what a word in the interval stands for
-        "weekdays": (local.isoweekday() % 7, DAY_NAMES.index),
-        "days_of_month": (local.day, lambda word: int(word) + (days + 1 if word[0] == "-" else 0)),
-        "months": (local.month, lambda word: MONTH_NAMES.index(word) + 1 if word in MONTH_NAMES else int(word)),
-        "years": (local.year, int)}
-    return (all(in_ranges(interval[name], *parts[name]) for name in parts if name in interval)
-            and any(low <= f"{local:%H:%M}" < high for low, high in interval.get("times", [("00:00", "24:00")])))
+    return date_holds(interval, local) and minute_holds(interval, f"{local:%H:%M}")
 
 
 def open_at(window, at_ms):
