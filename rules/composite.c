@@ -198,13 +198,16 @@ static bool resolve(struct compiled_rule *rules, uint32_t count, struct arena *s
     return is_good;
 }
 
-/* An incident has a label for each value of its key; a label of `by` that no rule of `of` has there
- * is absent of all of them. */
+/* An incident has a label for each value of its key that is no field of it; a label of `by` that no
+ * rule of `of` has there is absent of all of them. */
 static bool has_label(const struct rule *rule, const char *label)
 {
     static const char prefix[] = "labels.";
+    static const char *const fields[] = {"tenant", "source", "resource", "check"};
     bool is_plain = strncmp(label, prefix, sizeof(prefix) - 1) == 0;
 
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        is_plain = is_plain && strcmp(label + sizeof(prefix) - 1, fields[i]) != 0;
     for (uint32_t i = 0; i < rule->by_count; i++)
         if (strcmp(rule->by_name[i], label) == 0 ||
             (is_plain && strcmp(rule->by_name[i], label + sizeof(prefix) - 1) == 0))

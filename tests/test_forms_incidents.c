@@ -463,6 +463,9 @@ static const struct refusal refused[] = {
     /* what an incident never has */
     {"rules:\n" TWO ABOVE("[labels.rakc]", "'true'", "count() >= 1", "t"),
      "r.yaml:19:10: no rule of `of` has labels.rakc in its `by`; did you mean \"labels.rack\"?"},
+    /* its key's tenant is its tenant, and the same of check, source and resource */
+    {"rules:\n" TWO ABOVE("[labels.tenant]", "'true'", "count() >= 1", "t"),
+     "r.yaml:19:10: no rule of `of` has labels.tenant in its `by`"},
     {"rules:\n" TWO ABOVE("[host]", "value > 5", "count() >= 1", "t"),
      "r.yaml:20:12: an incident has no value: a rule on incidents sees check (its rule), message "
      "(its title), severity and what is in its `by`"},
