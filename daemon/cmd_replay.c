@@ -366,6 +366,14 @@ static void say_all_rejected(const struct engine_counters *counters)
                 rejected);
 }
 
+/* Incidents of rules that nobody named are no answer about one's own. */
+static void say_demo_rules(const struct replay *replay)
+{
+    if (replay->options.rules.count == 0 && replay->config->rules.place == NULL)
+        fprintf(stderr, "note: no rules are named: these are incidents of the shipped pack demo; "
+                        "--rules names others\n");
+}
+
 static int report(struct replay *replay, struct error *err)
 {
     enum { PARTS_MAX = 65536 };
@@ -384,6 +392,7 @@ static int report(struct replay *replay, struct error *err)
         ledger.gaps_expected |= replay->engine_config.topics[i].gaps_expected;
     if (replay->options.ledger == NULL || strcmp(replay->options.ledger, "off") != 0)
         code = write_ledger(replay, &ledger, err);
+    say_demo_rules(replay);
     say_all_rejected(&ledger.engine);
     replay_input_say_undated(replay->input, ledger.engine.undated, stderr);
     if (!replay->options.quiet)

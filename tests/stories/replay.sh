@@ -27,6 +27,8 @@ assert d["input"]["records"] == lines == e["events"], (d["input"], lines)
 assert e["events"] == sum(v for k, v in e.items() if k.startswith("rejected")) + e["dropped"] + e["duplicate"] + e["unmatched"] + e["routed"]
 opened = sum(1 for l in open("one.incidents") if "\"change\":\"opened\"" in l)
 assert d["incidents"]["opened"] == opened'
+grep -q '^note: no rules are named: these are incidents of the shipped pack demo; --rules names others$' one.log ||
+    fail "it does not say whose rules they are: $(cat one.log)"
 
 # Two files are two partitions; the order in which they are read does not show.
 awk 'NR % 2' events.json >a.json
@@ -48,6 +50,9 @@ printf '{"resource":"h%d","check":"down","severity":"critical","ts":%d}\n' 1 1 2
 printf 'rules:\n  - id: each\n    where: check == "down"\n    by: [resource]\n    window: 1m\n    when: count() >= 1\n    incident: {title: t}\n    close: cleared()\n' >each.yaml
 touch -d 2026-01-05T07:00:00Z undated.json
 "$TOCSIN" replay --quiet --ledger off --rules each.yaml undated.json >out 2>err || fail "exit code $?: $(cat err)"
+if grep -q 'no rules are named' err; then fail "rules are named: $(cat err)"; fi
+echo 'rules: [each.yaml]' >named.yaml
+"$TOCSIN" replay --quiet --ledger off --config named.yaml undated.json 2>&1 >out | grep -q 'no rules are named' && fail "the configuration names rules"
 [[ $(grep -c '"at":1767596400000,"change":"opened"' out) == 3 ]] || fail "dated otherwise: $(cat out)"
 grep -q '^note: 3 records have no time, .* the first as of the last change of the file, 2026-01-05T07:00:00' err || fail "$(cat err)"
 "$TOCSIN" diff --quiet --rules each.yaml --rules each.yaml undated.json >out 2>err || fail "differs from itself: $(cat out err)"
