@@ -148,6 +148,30 @@ ends 0 --rules demo manual/3.test.yaml
 ends 0 --rules demo manual/4.test.yaml
 [[ ! -e manual/5.test.yaml ]] || fail "an example that nobody runs"
 
+# A source that lingers mutes a target that ends after it; one that does not lets it be told.
+mkdir linger
+awk '/^```yaml/ { n++; inside = 1; next } /^```/ { inside = 0 } inside { print > "linger/" n ".yaml" }' \
+    "$TOCSIN_TREE/docs/muting.md"
+lingers=$(grep -lx '  - id: host-down' linger/*.yaml) || fail "the manual of mutes has no source that lingers"
+cat >linger/a.test.yaml <<'YAML'
+sinks: [{name: pager, type: webhook}]
+tests:
+  - name: a service that is back half a minute after its host
+    events:
+      - {at: 0s, resource: db1, check: ping, severity: critical}
+      - {at: 10s, resource: db1, check: http, severity: critical}
+      - {at: 2m, resource: db1, check: ping, clear: true}
+      - {at: 2m30s, resource: db1, check: http, clear: true}
+    expect:
+      - {rule: host-down, opened: 0s, closed: {at: 4m, cause: quiet}}
+      - {rule: service-down, opened: 10s, closed: 2m30s, muted_by: {contains: inhibit by-its-host}, updates: [], sent: {pager: []}}
+YAML
+ends 0 --rules "$lingers" linger/a.test.yaml
+sed 's/close: quiet(2m) .*/close: cleared()/' "$lingers" >linger/hasty.yaml
+sed -i -e 's/at: 4m, cause: quiet/at: 2m, cause: cleared/' \
+    -e 's/updates: \[\], .*/updates: [{at: 2m, cause: unmuted}]}/' linger/a.test.yaml
+ends 0 --rules linger/hasty.yaml linger/a.test.yaml
+
 # So do the worked examples of the manual of rules, taken from its text.
 mkdir examples
 awk '/^```yaml/ { n++; inside = 1; next } /^```/ { inside = 0 } inside { print > "examples/" n ".yaml" }' \
