@@ -386,8 +386,9 @@ static void sequence_explain(const struct correlation *c, const struct key_state
         text_put_string(to, ": ");
         seen_put(to, sequence->chain[far - 1].seen[i]);
     }
-    text_put_string(to, far < plan.count ? "; waits for " : "; opens without ");
+    text_put_string(to, "; waits for ");
     text_put_string(to, rule->step[far < plan.count ? plan.step[far] : plan.last_unwanted].name);
+    text_put_string(to, far < plan.count ? "" : " not to come");
 }
 
 static double sequence_near(const struct correlation *c, const struct key_state *key)

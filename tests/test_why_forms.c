@@ -62,7 +62,7 @@ static const struct row forms_rows[] = {
      "step, a"},
     {"a sequence that ends by absence, and something came", forms, forms_story, "t/0/2", NULL, 0,
      true,
-     "rule ended: 1 of 1 steps: step 1: begun on h3/a; opens without done at " T
+     "rule ended: 1 of 1 steps: step 1: begun on h3/a; waits for done not to come at " T
      "41.000Z; done, which must not, came by h3/a done at " T "43.000Z"},
     {"and one where nothing came", forms, forms_story, "t/0/3", NULL, 0, true,
      "it is in incident # of rule ended, which opened at " T "46.000Z"},
