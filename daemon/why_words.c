@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "daemon/units.h"
-#include "base/plural.h"
 #include "daemon/why_parts.h"
 
 enum { NAME_SHOWN = 120, TESTS_SHOWN = 8, TEST_BYTES = 1200 };
@@ -287,13 +286,13 @@ char *why_words_change(const struct incident *incident)
         return why_format("incident %s of rule %s opens, %s%s%s: %s", id, incident->rule_id,
                           priority, priority[0] != '\0' ? " " : "",
                           severity_name((enum severity)incident->severity), incident->why);
-    return why_format(
-        "incident %s of rule %s %s: %s; it was told %" PRIu64 " time%s of %u alert%s, %u open", id,
-        incident->rule_id, incident->change == INCIDENT_UPDATED ? "is updated" : "closes",
-        (size_t)incident->cause < sizeof(causes) / sizeof(causes[0]) &&
-                causes[incident->cause] != NULL
-            ? causes[incident->cause]
-            : incident_cause_name(incident->cause),
-        incident->event_count, plural(incident->event_count), incident->alert_count,
-        plural(incident->alert_count), incident->open_count);
+    return why_format("incident %s of rule %s %s: %s; alerts that joined it: %u, still open: %u; "
+                      "their beginnings, changes, repeats and ends: %" PRIu64,
+                      id, incident->rule_id,
+                      incident->change == INCIDENT_UPDATED ? "is updated" : "closes",
+                      (size_t)incident->cause < sizeof(causes) / sizeof(causes[0]) &&
+                              causes[incident->cause] != NULL
+                          ? causes[incident->cause]
+                          : incident_cause_name(incident->cause),
+                      incident->alert_count, incident->open_count, incident->event_count);
 }
