@@ -10,6 +10,7 @@
 #include "base/mark.h"
 #include "base/plural.h"
 #include "daemon/admin_client.h"
+#include "daemon/config_running.h"
 #include "daemon/units.h"
 
 enum { INCIDENTS_MAX = 8, OPS_SAID = 20, LINE_BYTES = 1024 };
@@ -138,8 +139,27 @@ void why_daemon_span(const char *address, int64_t *begin_ms, int64_t *watermark_
     free(body);
 }
 
-void why_daemon_ask(struct why *why, const char *address)
+/* The rules of the file are those of the daemon once it has reloaded; these keys are not. */
+static void say_restart(struct why *why, const struct config *config)
 {
+    char names[LINE_BYTES / 2], line[LINE_BYTES], *answer = NULL;
+    struct error err = {{0}};
+    int status;
+
+    if (admin_client_ask(config->admin.listen, false, "/rules", &status, &answer, &err) == 0 &&
+        status == 200 && config_running_restart(answer, config, names, sizeof(names)) > 0) {
+        snprintf(line, sizeof(line),
+                 "the daemon runs with other values than this configuration has, until it is "
+                 "started again: %s; this answer was made with those of the configuration",
+                 names);
+        why_remark(why, line);
+    }
+    free(answer);
+}
+
+void why_daemon_ask(struct why *why, const struct config *config)
+{
+    const char *address = config->admin.listen;
     struct id128 incidents[INCIDENTS_MAX];
     size_t count = why_incidents(why, incidents, INCIDENTS_MAX);
     struct error err = {{0}};
@@ -152,6 +172,7 @@ void why_daemon_ask(struct why *why, const char *address)
             why_remark(why, line);
             return;
         }
+    say_restart(why, config);
     char *body = metrics(address);
     switched = metric(body, "\ntocsin_reloads_total ");
     free(body);

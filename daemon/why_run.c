@@ -295,7 +295,7 @@ int why_run(struct why_run *run, const char *command, struct error *err)
     if (code == EXIT_OK && a.since_ms > 0 && !why_found(a.why))
         remark_since(&a);
     if (code == EXIT_OK && a.asks_daemon)
-        why_daemon_ask(a.why, a.config->admin.listen);
+        why_daemon_ask(a.why, a.config);
     if (code == EXIT_OK) {
         if (run->is_json)
             why_print_json(a.why, stdout);

@@ -30,6 +30,13 @@ file_has answer ' events/0/0/0 ' || fail "its event is not named: $(cat answer)"
 file_has answer '^it opened at ' || fail "no verdict: $(cat answer)"
 file_has answer "^note: the open of incident $incident still waits for hook: the sink refuses our credentials: it is held, for .*; it said HTTP 401" ||
     fail "the page's fate is not told: $(cat answer)"
+if file_has answer '^note: the daemon runs with other values'; then fail "it runs with these: $(cat answer)"; fi
+cp tocsin.yaml same.yaml
+echo 'engine: {expire: 7m}' >>tocsin.yaml
+ask 0 why "$incident"
+mv same.yaml tocsin.yaml
+file_has answer '^note: the daemon runs with other values than this configuration has, until it is started again: engine.expire; ' ||
+    fail "a key that needs a restart is not told of: $(cat answer)"
 ask 0 why "$incident" --json
 python3 - "$incident" <<'PY'
 import json, sys
