@@ -341,7 +341,7 @@ static uint64_t best_ns(struct world *world, struct text text, uint64_t enough)
     return best;
 }
 
-enum { PARTS = 4 }; /* of a line: pattern, head, piece, tail */
+enum { PARTS = 5 }; /* of a line: pattern, head, piece, tail, needed text */
 
 /* Calls `measure` with each pattern that is taken; returns how many these are. */
 static size_t each_hostile(void (*measure)(struct world *world, char *const part[PARTS]))
