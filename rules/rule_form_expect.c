@@ -51,7 +51,7 @@ static void read_expect(struct reading *reading)
         reading_spoil(reading);
     node = reading_required(reading, map, "every", "expect");
     if (node != NULL)
-        rule->every_ms = reading_duration(reading, node, "every");
+        rule->every_ms = reading_window(reading, node, "every");
     reading_digest_number(&rule->form, rule->every_ms);
     read_severity(reading, map);
     reading_setting(reading, SETTING_SEVERITY,

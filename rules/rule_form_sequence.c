@@ -215,7 +215,7 @@ static void read_within(struct reading *reading, const char *what)
     const struct yaml_node *node = reading_required(reading, reading->node, "within", what);
 
     if (node != NULL)
-        reading->rule->open.window_ms = reading_duration(reading, node, "within");
+        reading->rule->open.window_ms = reading_window(reading, node, "within");
     reading_digest_number(&reading->rule->open.form, reading->rule->open.window_ms);
 }
 

@@ -35,14 +35,14 @@ static void read_window_map(struct reading *reading, const struct yaml_node *map
         reading_spoil(reading);
         return;
     }
-    rule->window_ms = reading_duration(reading, chosen, "a window");
+    rule->window_ms = reading_window(reading, chosen, "a window");
     if ((max != NULL) != (rule->window_kind == WINDOW_SESSION)) {
         diagnose(reading_diag(reading), max != NULL ? max->key->span : map->span,
                  max != NULL ? "only a session has a max"
                              : "a session needs a max, so that it ends: {session: 5m, max: 2h}");
         reading_spoil(reading);
     } else if (max != NULL) {
-        rule->session_max_ms = reading_duration(reading, max, "the max of a session");
+        rule->session_max_ms = reading_window(reading, max, "the max of a session");
         if (rule->session_max_ms < rule->window_ms) {
             diagnose(reading_diag(reading), max->span, "the max of a session is at least its gap");
             reading_spoil(reading);
@@ -67,7 +67,7 @@ static void read_window(struct reading *reading)
                  "there is no window \"%.40s\"; did you mean \"open\"?", node->text.at);
         reading_spoil(reading);
     } else
-        rule->window_ms = reading_duration(reading, node, "a window");
+        rule->window_ms = reading_window(reading, node, "a window");
     reading_digest_number(&rule->form, rule->window_kind);
     reading_digest_number(&rule->form, rule->window_ms);
     reading_digest_number(&rule->form, rule->session_max_ms);
@@ -101,7 +101,7 @@ static void read_hold(struct reading *reading)
     struct rule *rule = &reading->rule->open;
 
     if (node != NULL) {
-        rule->hold_ms = reading_duration(reading, node, "for");
+        rule->hold_ms = reading_window(reading, node, "for");
         if (rule->window_kind != WINDOW_OPEN) {
             diagnose(reading_diag(reading), node->key->span,
                      "for goes with \"window: open\": what is open now can hold for a while");

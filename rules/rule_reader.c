@@ -17,13 +17,15 @@
 enum { NAME_BYTES_MAX = 200, RUNBOOK_BYTES_MAX = 1000, DESCRIPTION_BYTES_MAX = 10000 };
 
 /* Keys that every rule may have; its form has more. */
-static const char *const rule_keys[] = {"id",    "description", "on",         "of",
-                                        "vars",  "where",       "by",         "incident",
-                                        "close", "max_keys",    "max_members"};
+static const char *const rule_keys[] = {"id",    "description", "on",          "of",
+                                        "vars",  "where",       "by",          "incident",
+                                        "close", "max_keys",    "max_members", "max_window"};
+static const char *const bounds_keys[] = {"max_keys", "max_members", "max_window"};
 static const char *const incident_keys[] = {"title", "priority", "tier", "runbook", "team"};
 
 enum {
     RULE_KEY_COUNT = sizeof(rule_keys) / sizeof(rule_keys[0]),
+    BOUNDS_KEY_COUNT = sizeof(bounds_keys) / sizeof(bounds_keys[0]),
     INCIDENT_KEY_COUNT = sizeof(incident_keys) / sizeof(incident_keys[0]),
 };
 
@@ -660,6 +662,53 @@ int64_t reading_duration(struct reading *reading, const struct yaml_node *node, 
     return 0;
 }
 
+int64_t reading_window(struct reading *reading, const struct yaml_node *node, const char *what)
+{
+    const struct rule_bounds *bounds = &reading->bounds;
+    int64_t ms = reading_duration(reading, node, what);
+
+    if (ms <= bounds->max_window_ms)
+        return ms;
+    diagnose(reading_diag(reading), node->span, "%s is at most max_window, %.*s", what,
+             (int)bounds->max_window.len, bounds->max_window.at);
+    reading_spoil(reading);
+    return ms;
+}
+
+/* What `map`, a rule or the bounds of a file, says of bounds; the rest is as it was. */
+static void read_bounds(struct reading *reading, const struct yaml_node *map)
+{
+    struct rule_bounds *bounds = &reading->bounds;
+    const struct yaml_node *window = yaml_node_find(map, "max_window");
+
+    bounds->max_keys = reading_number(reading, map, "max_keys", bounds->max_keys, 1, RULE_KEYS_MAX);
+    bounds->max_members =
+        reading_number(reading, map, "max_members", bounds->max_members, 1, RULE_MEMBERS_MAX);
+    if (window != NULL) {
+        bounds->max_window_ms = reading_duration(reading, window, "max_window");
+        bounds->max_window = window->text;
+    }
+}
+
+void rule_bounds_read(const struct yaml_node *node, struct rule_build *build)
+{
+    struct reading reading = {.build = build,
+                              .node = node,
+                              .is_good = true,
+                              .bounds = {.max_keys = RULE_KEYS_DEFAULT,
+                                         .max_members = RULE_MEMBERS_DEFAULT,
+                                         .max_window_ms = RULE_DURATION_MS_MAX}};
+
+    if (node != NULL && node->kind != YAML_MAP)
+        diagnose(build->diag, node->span,
+                 "bounds is a map of max_keys, max_members and max_window, not %s",
+                 yaml_kind_name(node->kind));
+    else if (node != NULL &&
+             rule_check_keys(node, bounds_keys, BOUNDS_KEY_COUNT, "bounds", build->diag))
+        read_bounds(&reading, node);
+    build->bounds = reading.bounds;
+}
+
 /* A key that has its meaning already, so that no rule uses it for another. */
 static bool is_reserved(struct reading *reading)
 {
@@ -674,7 +723,8 @@ static bool is_reserved(struct reading *reading)
 
 bool rule_read(const struct yaml_node *node, struct rule_build *build, struct compiled_rule *out)
 {
-    struct reading reading = {.build = build, .node = node, .rule = out, .is_good = true};
+    struct reading reading = {
+        .build = build, .node = node, .rule = out, .is_good = true, .bounds = build->bounds};
 
     if (node->kind != YAML_MAP) {
         diagnose(build->diag, node->span, "a rule is a map of keys, not %s",
@@ -695,10 +745,9 @@ bool rule_read(const struct yaml_node *node, struct rule_build *build, struct co
     if (!form->makes_where || yaml_node_find(node, "where") != NULL)
         read_where(&reading);
     read_by(&reading);
-    out->open.max_keys =
-        reading_number(&reading, node, "max_keys", RULE_KEYS_DEFAULT, 1, RULE_KEYS_MAX);
-    out->open.max_members =
-        reading_number(&reading, node, "max_members", RULE_MEMBERS_DEFAULT, 1, RULE_MEMBERS_MAX);
+    read_bounds(&reading, node);
+    out->open.max_keys = reading.bounds.max_keys;
+    out->open.max_members = reading.bounds.max_members;
     setting_of_number(&reading, SETTING_MAX_KEYS, out->open.max_keys);
     setting_of_number(&reading, SETTING_MAX_MEMBERS, out->open.max_members);
     form->read(&reading);

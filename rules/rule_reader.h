@@ -45,6 +45,13 @@ struct compiled_rule {
 _Static_assert(sizeof(struct program) + 2 * sizeof(struct operand) == 64,
                "`when` and the first two of `by` fill a line");
 
+/* What rules of a file inherit that do not say it themselves. */
+struct rule_bounds {
+    uint32_t max_keys, max_members;
+    int64_t max_window_ms;
+    struct text max_window; /* as it is written */
+};
+
 /* Where things go while a set is built. */
 struct rule_build {
     struct arena *arena;   /* of the set */
@@ -56,7 +63,12 @@ struct rule_build {
     uint64_t *calendar_work; /* see recurrence.h; of all calendars of a set */
     struct patterns *patterns;
     struct lookups *lookups;
+    struct rule_bounds bounds; /* of one file */
 };
+
+/* Reads `bounds:` of a file, NULL where it has none, into build->bounds. What is wrong is
+ * diagnosed. */
+void rule_bounds_read(const struct yaml_node *node, struct rule_build *build);
 
 /* Reads one entry of `rules:`. Everything that is wrong with it is diagnosed.
  * Errors: false. */

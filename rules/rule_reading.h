@@ -22,6 +22,7 @@ struct reading {
     struct vars vars;
     struct scope when;                /* its aggregates are needed by the title */
     struct ast *when_ast, *where_ast; /* of all of the rule's events; NULL: not good */
+    struct rule_bounds bounds;        /* of this rule */
     bool has_title;                   /* `when` is good, or there is none: the title can be read */
     bool is_good;
 };
@@ -82,6 +83,9 @@ bool reading_is_possible(struct reading *reading, const struct ast *ast, const s
 /* A duration between 1ms and 30d; 0, diagnosed, when it is something else. `what` begins the
  * sentence: "a window". */
 int64_t reading_duration(struct reading *reading, const struct yaml_node *node, const char *what);
+
+/* The same of how long a rule remembers: max_window at most. */
+int64_t reading_window(struct reading *reading, const struct yaml_node *node, const char *what);
 
 /* A whole number from `min` to `max` under a key; `otherwise` where the key is absent, or when it
  * is something else, diagnosed. */

@@ -169,7 +169,7 @@ static const struct yaml_node *list_of(struct loading *loading, const struct yam
 
 /* What a file may hold; the first of them says what such a file is. */
 static const char *const root_keys[] = {"rules",       "sets",    "tables", "silences",
-                                        "maintenance", "inhibit", "enrich"};
+                                        "maintenance", "inhibit", "enrich", "bounds"};
 
 enum { ROOT_KEYS = sizeof(root_keys) / sizeof(root_keys[0]) };
 
@@ -205,6 +205,7 @@ static void take_rules(struct loading *loading, const struct yaml_node *root)
         .lookups = &loading->lookups,
     };
 
+    rule_bounds_read(yaml_node_find(root, "bounds"), &build);
     for (const struct yaml_node *node = rules != NULL ? rules->first : NULL; node != NULL;
          node = node->next)
         if (!take_rule(loading, node, &build))

@@ -86,6 +86,27 @@ static void whole_rule_is_read(void **state)
     rule_set_destroy(set);
 }
 
+static void bounds_are_stated_or_inherited(void **state)
+{
+#define RULE(ID, BOUND)                                                                            \
+    "  - id: " ID "\n    where: check == \"a\"\n    window: 1m\n    when: count() >= 2\n" BOUND    \
+    "    incident: {title: t}\n    close: quiet(1m)\n"
+    struct rule_set *set = parse_good(
+        "rules:\n" RULE("a", "") RULE("b", "    max_members: 70\n") RULE("c", "    max_keys: 9\n")
+            RULE("d", "    max_window: 5m\n") "bounds: {max_keys: 20, max_members: 30, max_window: "
+                                              "60s}\n");
+    static const uint32_t keys[] = {20, 20, 9, 20}, members[] = {30, 70, 30, 30};
+
+    (void)state;
+    for (uint32_t i = 0; i < rule_set_count(set); i++) {
+        assert_int_equal(rule_set_rule(set, i)->max_keys, keys[i]);
+        assert_int_equal(rule_set_rule(set, i)->max_members, members[i]);
+    }
+    assert_int_equal(rule_set_count(set), 4);
+    rule_set_destroy(set);
+#undef RULE
+}
+
 static void empty_set_matches_nothing(void **state)
 {
     struct rule_set *set = parse_good("rules: []\n");
@@ -514,13 +535,14 @@ static void rules_of_the_manual_load(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(blocks, 23);
+    assert_int_equal(blocks, 24);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_rule_is_read),
+        cmocka_unit_test(bounds_are_stated_or_inherited),
         cmocka_unit_test(empty_set_matches_nothing),
         cmocka_unit_test(limits_follow_the_constants),
         cmocka_unit_test(by_begins_with_the_tenant_and_keeps_its_order),

@@ -35,7 +35,7 @@ def run(*arguments):
 
 def diff(*arguments, may_be_refused=False):
     code, out, err = run("--json", "--quiet", *arguments)
-    if may_be_refused and code == 78 and re.search(run_model.IMPOSSIBLE, err):
+    if may_be_refused and (code == 78 and re.search(run_model.IMPOSSIBLE, err) or code == 71 and "do not hold" in err):
         return None
     if code not in (0, 1):
         fail(f"{arguments}: exit code {code}: {err}")
@@ -217,9 +217,10 @@ for i in range(seed, seed + count):
         kept = one["rules"][1:] if i % 3 == 1 else []
         rules = whole(kept + [r for r in two["rules"] if r["id"] not in {k["id"] for k in kept}])
     write("two.yaml", write_files.rules_yaml(rules))
-    equal = diff("--rules", "one.yaml", "--rules", "one.yaml", "random.tlog", may_be_refused=True)
-    forth = diff("--rules", "one.yaml", "--rules", "two.yaml", "random.tlog", may_be_refused=True)
-    if equal is None or forth is None:  # a `when` at random
+    # 16 MiB: rules made for another log may open an incident each half second of a day without events in this one.
+    equal = diff("--memory", "16MiB", "--rules", "one.yaml", "--rules", "one.yaml", "random.tlog", may_be_refused=True)
+    forth = diff("--memory", "16MiB", "--rules", "one.yaml", "--rules", "two.yaml", "random.tlog", may_be_refused=True)
+    if equal is None or forth is None:  # a `when` at random, or too much
         refused_sets += 1
         continue
     if equal["changed"] or equal["same"] != equal["incidents"]["old"]:
