@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "rules/fields.h"
+#include "rules/parser.h"
 #include "rules/types.h"
 #include "rules/where_check.h"
 
@@ -489,7 +490,7 @@ static bool tells_nobody(const struct alertmanager *am, const struct route *rout
 }
 
 /* What siblings before it and its children take may be all that its own matchers ask for. */
-static bool gets_nothing(const struct expr *where)
+static bool gets_nothing(struct alertmanager *am, const struct expr *where)
 {
     struct import_text text = {NULL, 0, 0};
     bool is_possible;
@@ -497,6 +498,7 @@ static bool gets_nothing(const struct expr *where)
     if (where->kind == EXPR_FALSE)
         return true;
     expr_print(where, &text, 0);
+    am->condition_bytes += text.bytes;
     is_possible = where_can_be_true((struct text){text.at, (uint32_t)text.bytes});
     import_text_release(&text);
     return !is_possible;
@@ -516,12 +518,18 @@ static void convert_route(struct alertmanager *am, struct route *route)
     }
     if (!read_by(am, route))
         return;
+    /* Each route excludes all before it: what is written grows with their square. */
+    if (am->condition_bytes > CONDITION_BYTES_MAX) {
+        refuse(am, route, "the conditions of the routes before it pass 2 MiB together");
+        return;
+    }
     where = route_expr(am, route, &build);
     if (where == NULL)
         return; /* told where it was met */
     if (build.is_full) {
+        am->condition_bytes += EXPRESSION_BYTES_MAX;
         refuse(am, route, "its conditions pass the 16 KiB of an expression");
-    } else if (gets_nothing(where)) {
+    } else if (gets_nothing(am, where)) {
         /* A node whose children take everything is common; a leaf that gets nothing is not. */
         if (route->first == NULL)
             refuse(am, route, "no alert ever reaches it: a route before it takes them all");

@@ -12,7 +12,7 @@
 
 #include "daemon/import_matcher.h"
 
-enum { ROUTES_MAX = 1000, ROUTE_BY_MAX = 7 };
+enum { ROUTES_MAX = 1000, ROUTE_BY_MAX = 7, CONDITION_BYTES_MAX = 2 << 20 };
 
 /* A node of the routing tree, with what it inherits. */
 struct route {
@@ -42,6 +42,7 @@ struct alertmanager {
     struct import_index meant;        /* labels -> rules that group by them, import_inhibit.c */
     struct import_index windows;      /* kind and intervals -> struct route_window */
     struct route_window *first_window, *last_window;
+    size_t condition_bytes; /* of all conditions that were made, those left out too */
 };
 
 /* "am-" rules have been written: inhibitions may name them. */

@@ -108,6 +108,8 @@ cases = [
     ("refused ones", sigma_in, fill(lambda i: sigma(i, "X|re: 'a(?=b)%d'" % i), most=9000), 1, "0 carried over"),
     ("routes to nobody", alert_in, fill(route, routes, most=999), 1, "1000 carried over"),
     ("routes of patterns", alert_in, fill(lambda i: route(i, "=~"), routes, most=999), 1, "pass the 16 KiB"),
+    ("routes of other labels", alert_in, fill(lambda i: "    - {receiver: top, matchers: ['a%d=\"x\"']}\n" % i, routes, most=18000), 1,
+     "pass 2 MiB together"),
     ("inhibitions", alert_in, fill(route, routes, most=100) + "inhibit_rules:\n" + "".join(
         "- {source_matchers: ['alertname=\"A%d\"'], target_matchers: ['alertname=\"B%d\"'], equal: [alertname]}\n" % (i, i)
         for i in range(2000)), 1, "a set holds at most 1000 mutes"),

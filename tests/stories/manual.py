@@ -82,9 +82,11 @@ def check_names(page, text, keys, metrics):
 BLOCKS = {
     "README.md": [("yaml", "readme.yaml", ["check", "--rules", "./readme.yaml"])],
     "docs/muting.md": [("yaml", "mutes.yaml", ["check", "--rules", "./mutes.yaml", "--rules", "demo"]),
-                       ("yaml", "intervals.yaml", ["check", "--rules", "./intervals.yaml", "--rules", "demo"])],
+                       ("yaml", "intervals.yaml", ["check", "--rules", "./intervals.yaml", "--rules", "demo"]),
+                       ("yaml", "lingers.yaml", ["check", "--rules", "./lingers.yaml"])],
     "docs/importing.md": [("yaml", "map.yaml", ["import", "--map", "map.yaml", "sigma.yml"])],
-    "docs/operating.md": [("yaml", "blind.yaml", ["check", "--rules", "./blind.yaml"])],
+    "docs/operating.md": [("yaml", "blind.yaml", ["check", "--rules", "./blind.yaml"]),
+                          ("yaml", "bounds.yaml", ["check", "--rules", "./bounds.yaml"])],
     "docs/sinks.md": [("yaml", "sinks.yaml", ["check", "--config", "sinks.yaml", "--rules", "demo"])],
     "docs/events.md": [("json", "one.jsonl", ["replay", "--json", "--quiet", "--rules", "demo", "one.jsonl"]),
                        ("json", "two.jsonl", ["replay", "--json", "--quiet", "--rules", "demo", "two.jsonl"])],
