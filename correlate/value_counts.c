@@ -59,6 +59,11 @@ void value_counts_take(struct value_counts *counts, uint64_t hash)
     }
 }
 
+uint64_t value_counts_times(const struct value_counts *counts, uint64_t hash)
+{
+    return counts->room > 0 ? counts->places[place_of(counts, hash)].times : 0;
+}
+
 void value_counts_free(struct value_counts *counts, struct slab *slab)
 {
     slab_free(slab, counts->places, counts->room * sizeof(*counts->places));

@@ -28,6 +28,9 @@ void value_counts_add(struct value_counts *counts, uint64_t hash, struct slab *s
 /* Takes out one that was added. */
 void value_counts_take(struct value_counts *counts, uint64_t hash);
 
+/* How often it is there. */
+uint64_t value_counts_times(const struct value_counts *counts, uint64_t hash);
+
 void value_counts_free(struct value_counts *counts, struct slab *slab);
 
 #endif

@@ -10,6 +10,7 @@
 #include "correlate/exact_sum.h"
 #include "correlate/bounds_tell.h"
 #include "correlate/watch_window.h"
+#include "correlate/window_full.h"
 #include "correlate/window_sums.h"
 #include "correlate/window_words.h"
 #include "rules/needs.h"
@@ -174,8 +175,12 @@ static void gain(struct correlation *c, struct key_state *key, struct window *wi
     if (window->count > c->worker->so_far.fullest)
         c->worker->so_far.fullest = window->count;
     if (window->count > rule->max_members) {
+        uint32_t i = window_full_choose(window);
         bounds_pushed(c->worker, key->slot, touch);
-        window_pop(window, slab);
+        if (i == 0)
+            window_pop(window, slab);
+        else
+            window_remove(window, i, slab);
         c->evicted++;
         tally_add(&correlation_tally(c, key)->evicted, 1);
         count_gone(c, key, 1);

@@ -102,8 +102,14 @@ void window_remove(struct window *window, uint32_t i, struct slab *slab)
 {
     window_sums_remove(window, i, slab);
     window_values_free(window, window_at(window, i), slab);
-    for (; i + 1 < window->count; i++)
-        memcpy(window_at(window, i), window_at(window, i + 1), window->stride);
+    if (i < window->count / 2) {
+        for (; i > 0; i--)
+            memcpy(window_at(window, i), window_at(window, i - 1), window->stride);
+        window->first = (window->first + 1) & window->mask;
+    } else {
+        for (; i + 1 < window->count; i++)
+            memcpy(window_at(window, i), window_at(window, i + 1), window->stride);
+    }
     window->count--;
     if (window->count == 0)
         free_block(window, slab);

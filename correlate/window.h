@@ -162,7 +162,7 @@ struct window_entry *window_push(struct window *window, struct slab *slab);
 /* The oldest leaves; with the last one the block does. */
 void window_pop(struct window *window, struct slab *slab);
 
-/* Entry `i` leaves, wherever it stands. */
+/* Entry `i` leaves, wherever it stands: those on the side that has fewer move up. */
 void window_remove(struct window *window, uint32_t i, struct slab *slab);
 
 void window_release(struct window *window, struct slab *slab);

@@ -38,6 +38,8 @@ static size_t sums_bytes(const struct rule *rule)
 
 bool window_sums_wanted(const struct rule *rule)
 {
+    if (rule->keeps_values)
+        return true;
     for (uint32_t i = 0; i < rule->aggregate_count && !rule->looks_at_end; i++)
         if (rule->aggregate[i].kind != AGGREGATE_COUNT)
             return true;
@@ -302,6 +304,18 @@ int64_t window_sums_value(const struct window *window, uint32_t i)
     if (window->rule->aggregate[i].kind == AGGREGATE_DISTINCT)
         return window->sums->part[i].counts.different;
     return aggregate_of_real(real_of(window, i));
+}
+
+bool window_sums_is_repeated(const struct window *window, uint32_t i)
+{
+    const struct rule *rule = window->rule;
+    uint32_t p = 0;
+
+    assert(rule->keeps_values);
+    while (rule->aggregate[p].kind != AGGREGATE_DISTINCT)
+        p++;
+    return value_counts_times(&window->sums->part[p].counts,
+                              window_at(window, i)->word[0].values->value[0].hash) > 1;
 }
 
 void window_sums_free(struct window *window, struct slab *slab)

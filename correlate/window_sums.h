@@ -22,7 +22,8 @@
  * changes an entry in the middle looks for neighbours that have numbers.
  *
  * A window that has never had room for WINDOW_SUMS_ROOM entries is looked through instead, and so
- * is one whose rule looks at its end alone: that is amortised O(1) as it is. What is kept costs up
+ * is one whose rule looks at its end alone: that is amortised O(1) as it is, unless the rule keeps
+ * values (window_full.h). What is kept costs up
  * to 64 bytes per entry and aggregate, so max_members bounds it; it goes with the window's last
  * entry, and counts in state_bytes.
  *
@@ -38,7 +39,8 @@
  * what keeping does, with 7 less, with 31 two to four times as much (bench_windows). */
 enum { WINDOW_SUMS_ROOM = 32 };
 
-/* The rule has aggregates that would look at all entries, and looks whenever one comes. */
+/* The rule has aggregates that would look at all entries, and looks whenever one comes; or it has
+ * to know, when a window is full, which values others have, too. */
 bool window_sums_wanted(const struct rule *rule);
 
 /* Entry `i` is filled: it counts from now on. Nothing if the window is not kept with sums. */
@@ -53,6 +55,10 @@ void window_sums_remove(struct window *window, uint32_t i, struct slab *slab);
 
 /* The value of aggregate `i`, which is not count(), of a window whose sums are not NULL. */
 int64_t window_sums_value(const struct window *window, uint32_t i);
+
+/* Of a rule that keeps_values: another entry has the value of entry `i`, too. The sums are not
+ * NULL. */
+bool window_sums_is_repeated(const struct window *window, uint32_t i);
 
 void window_sums_free(struct window *window, struct slab *slab);
 

@@ -202,7 +202,7 @@ static char *touched_words(const struct trace_touch *touch, const char *alert)
     case TRACE_WATCHED:
         return why_format("rule %s %s %s%s%s%s", touch->rule->id, kind, alert,
                           touch->state[0] != '\0' ? ": " : "", touch->state,
-                          touch->evicted > 0 ? "; the oldest of max_members had to go" : "");
+                          touch->evicted > 0 ? "; one of max_members had to go" : "");
     case TRACE_OPENED:
         return why_format("rule %s %s %s, and opens incident %s", touch->rule->id, kind, alert, id);
     case TRACE_JOINED:

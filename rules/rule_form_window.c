@@ -136,6 +136,7 @@ static void keep_aggregates(struct reading *reading)
 {
     struct rule *rule = &reading->rule->open;
     const char *texts[RULE_AGGREGATES_MAX] = {NULL};
+    uint32_t distinct_count = 0, counts = 0;
 
     for (uint32_t i = 0; i < reading->when.aggregate_count; i++) {
         const struct aggregate *from = &reading->when.aggregate[i];
@@ -157,8 +158,11 @@ static void keep_aggregates(struct reading *reading)
         else if (from->argument != NULL && !operand_compile(from->argument, reading->build->arena,
                                                             NULL, &reading->rule->distinct[i]))
             reading_out_of_memory(reading);
-        rule->has_distinct = rule->has_distinct || to->kind == AGGREGATE_DISTINCT;
+        distinct_count += to->kind == AGGREGATE_DISTINCT;
+        counts += to->kind == AGGREGATE_COUNT;
     }
+    rule->has_distinct = distinct_count > 0;
+    rule->keeps_values = distinct_count == 1 && distinct_count + counts == rule->aggregate_count;
     rule->entry_words = (uint8_t)(rule->has_distinct + rule->argument_count);
 }
 

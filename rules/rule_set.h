@@ -132,6 +132,7 @@ struct rule {
     bool looks_at_end; /* `when` is looked at when the window ends, not when it gains an entry */
     uint8_t argument_count; /* different numbers that the aggregates look at */
     bool has_distinct;      /* among the aggregates */
+    bool keeps_values;      /* one distinct, and but for count() nothing else, is among them */
     uint8_t entry_words;    /* what a window's entry keeps for them (correlate/window.h) */
     uint32_t by_count;
     uint32_t aggregate_count;

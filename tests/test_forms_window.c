@@ -226,6 +226,94 @@ static void values_that_differ_at_their_ends_are_different(void **state)
     }
 }
 
+/* One loud value does not push out the others: what goes has a newer entry of its value. */
+static void a_full_window_gives_up_a_value_that_comes_again(void **state)
+{
+    static const struct {
+        const char *form, *sources, *brief;
+        unsigned evicted;
+    } cases[] = {
+        {"1h\n    when: distinct(source) >= 3\n    max_members: 3\n", "abaaaaac",
+         "7000 opened rule r resource=x n=1 alerts=3\n", 5},
+        /* The first b has a newer one, and then the first a that follows: c and b are single. */
+        {"1h\n    when: distinct(source) >= 4\n    max_members: 4\n", "bcbaad",
+         "5000 opened rule r resource=x n=1 alerts=4\n", 2},
+        /* No value comes again: the oldest goes, and as many as may be held are left. */
+        {"1h\n    when: distinct(source) > 2 && count() > 4\n    max_members: 5\n", "abcde",
+         "4000 opened rule r resource=x n=1 alerts=5\n", 0},
+        {"{tumbling: 10s}\n    look: end\n    when: distinct(source) >= 3\n    max_members: 3\n",
+         "abcdebbb", "10000 opened rule r resource=x n=1 alerts=3\n", 5},
+        /* What is held still leaves in time: a after 4 s. */
+        {"4s\n    when: distinct(source) >= 3\n    max_members: 3\n", "abbbc", "", 1},
+        /* Numbers are those of the newest entries, and two fields may want to keep every one. */
+        {"1h\n    when: distinct(source) >= 3 && sum(value) >= 0\n    max_members: 3\n", "abaaaaac",
+         "", 5},
+        {"1h\n    when: distinct(source) >= 3 && distinct(check) >= 1\n    max_members: 3\n",
+         "abaaaaac", "", 5},
+    };
+    char rule[512], more[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(rule, sizeof(rule),
+                 "rules:\n  - id: r\n    on: events\n    where: severity >= WARNING\n"
+                 "    by: [resource]\n    window: %s    incident: {title: t}\n"
+                 "    close: quiet(1d)\n",
+                 cases[i].form);
+        struct bench *bench = bench_create(rule);
+        struct bench_feed *feed = bench_feed(bench, "t", 0);
+        for (int at = 0; cases[i].sources[at] != '\0'; at++) {
+            snprintf(more, sizeof(more), ",\"source\":\"%c\"", cases[i].sources[at]);
+            bench_put(feed, 1000 * (int64_t)at, "x", "a", more);
+        }
+        bench_put(feed, 3700000, "end", "info", ",\"severity\":\"info\"");
+        bench_run(bench);
+        assert_string_equal(bench->brief, cases[i].brief);
+        assert_int_equal(bench->counters.evicted, cases[i].evicted);
+        bench_destroy(bench);
+    }
+}
+
+/* In a window that keeps sums, and beyond as many single values as are looked at. */
+static void a_loud_value_is_all_that_leaves_a_large_window(void **state)
+{
+    static const struct {
+        const char *ask, *form;
+        int quiet, loud;
+        bool opens;
+    } cases[] = {
+        {"distinct(source) >= 3", "window: 1h", 1, 1100, true},
+        {"distinct(source) >= 3", "window: {session: 5m, max: 1h}\n    look: end", 1, 1100, true},
+        {"distinct(source) >= 900", "window: 1h", 898, 400, true},
+        {"distinct(source) >= 1000\n    max_members: 1000", "window: 1h", 998, 400, true},
+        {"distinct(source) >= 1001\n    max_members: 1001", "window: 1h", 999, 400, true},
+        {"distinct(source) >= 1003\n    max_members: 1003", "window: 1h", 1001, 400, false},
+    };
+    char rule[512], more[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(rule, sizeof(rule),
+                 "rules:\n  - id: r\n    on: events\n    where: severity >= WARNING\n"
+                 "    by: [resource]\n    %s\n    when: %s\n    incident: {title: t}\n"
+                 "    close: quiet(1d)\n",
+                 cases[i].form, cases[i].ask);
+        struct bench *bench = bench_create(rule);
+        struct bench_feed *feed = bench_feed(bench, "t", 0);
+        int64_t at_ms = 0;
+        for (int n = 0; n < cases[i].quiet + cases[i].loud + 1; n++) {
+            bool is_loud = n >= cases[i].quiet && n < cases[i].quiet + cases[i].loud;
+            snprintf(more, sizeof(more), ",\"source\":\"s%d\"", is_loud ? -1 : n);
+            bench_put(feed, at_ms += 1000, "x", "a", more);
+        }
+        bench_put(feed, 3700000, "end", "info", ",\"severity\":\"info\"");
+        bench_run(bench);
+        if ((strstr(bench->brief, "opened rule r") != NULL) != cases[i].opens)
+            fail_msg("case %zu: %s", i, bench->brief);
+        bench_destroy(bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +323,8 @@ int main(void)
         cmocka_unit_test(the_max_of_a_session_counts_from_what_was_pushed_out),
         cmocka_unit_test(as_many_different_values_as_asked_for_and_no_more),
         cmocka_unit_test(values_that_differ_at_their_ends_are_different),
+        cmocka_unit_test(a_full_window_gives_up_a_value_that_comes_again),
+        cmocka_unit_test(a_loud_value_is_all_that_leaves_a_large_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@ from records import NEVER
 from values import computed, duration_text, is_true, number_text
 
 WHY_VALUES = 5
+SINGLE_MAX = 1000  # that stand before an entry which a full window gives up
 NOUNS = {"alerts": "alert", "events": "event", "incidents": "incident", "flapping": "flapping alert"}
 
 
@@ -136,12 +137,21 @@ class Window(Key):
         numbers = [computed(("double", argument), touch.event) for argument in arguments]
         self.count("numbers_unfit", sum(number is not None and not fits(number) for number in numbers))
         if len(self.entries) > rule.max_members:
-            self.keep(self.entries[1:], "evicted")
+            goes = self.first_to_go()
+            self.keep(self.entries[:goes] + self.entries[goes + 1:], "evicted")
             self.model.take("members-evicted", self.place, touch)
         if rule.for_ms:
             self.look_for_long(now)
         elif rule.look != "end" and self.look():
             self.open_with(touch.event, now, touch.opener)
+
+    def first_to_go(self):
+        """Which entry a full window gives up."""
+        others = [part for part in self.rule.aggregates if part[2] != "count"]
+        if [part[2] for part in others] == ["distinct"]:
+            texts = [entry.event.text(others[0][3][1]) for entry in self.entries]
+            return next((at for at, text in enumerate(texts[:SINGLE_MAX]) if text in texts[at + 1:]), 0)
+        return 0
 
     def clear(self, touch):
         super().clear(touch)

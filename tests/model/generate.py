@@ -7,13 +7,14 @@ tight bounds, timers that meet events. One number makes one scenario.
 """
 import sys
 
-from generate_dense import Dense
+from generate_dense import Dense, Loud
 from generate_live import Live
 from generate_recording import Recording
 from write import write
 
 
 DENSE_EVERY = 20  # seeds: the model takes its time over them
+LOUD_EVERY = 40
 
 
 def scenario_of(seed, big=False, live=False, draw=0):
@@ -21,6 +22,8 @@ def scenario_of(seed, big=False, live=False, draw=0):
     of = f"{seed} again {draw}" if draw else seed
     if live:
         return Live(of).scenario()
+    if seed % LOUD_EVERY == 13 and not big:
+        return Loud(of).scenario()
     return Dense(of).scenario() if seed % DENSE_EVERY == 7 and not big else Recording(of, big).scenario()
 
 

@@ -92,3 +92,32 @@ class Dense(Recording):
                "last": [(">", 4.0)], "quantile": [(">", 2.0), ("<", -2.0)], "distinct": [(">=", 2.0), (">", 3.5)]}
         relation, number = self.random.choice(far[aggregate[2]] + [(">", 1e9)] * (aggregate[2] != "distinct"))
         return [relation, aggregate, ["const", "real", number]]
+
+
+class Loud(Dense):
+    """Rules that ask for about as many different values as their windows hold, and few values that come often."""
+    changes = 0.1
+
+    def event(self, pool, state_of):
+        event = super().event(pool, state_of)
+        event["state"] = "problem" if self.chance(0.9) else "clear"
+        event["message"] = f"m{int(self.spread * self.random.random() ** self.skew)}"
+        return event
+
+    def rules(self):
+        self.forms["loud"] += 1
+        self.spread, self.skew = self.random.choice([3, 5, 8, 30]), self.random.choice([2, 5, 5, 10])
+        return super().rules()
+
+    def dense_rule(self, name):
+        r = self.random
+        rule = dict(super().dense_rule(name), by=["tenant"], on="events")
+        values = distinct(r.choice(["message", "message", "message", "check"]))
+        many = r.choice([3, 3, 4, 5, 6, 9, 17, 20])
+        rule["max_members"] = many + r.choice([0, 0, 1, 2, 15])
+        asks, count = at_least(values, many), at_least(COUNT, r.randint(1, rule["max_members"]))
+        rule["when"] = r.choice([["and", count, asks], ["and", at_least(COUNT, 1), asks]])
+        rule["title"] = [" ", COUNT, " ", values]
+        if self.chance(0.3) and rule.get("window") in ("session", "tumbling"):
+            rule["look"] = "end"
+        return rule

@@ -34,6 +34,9 @@ class Rules(Conditions):
                 titles.append([r.choice(aggregates), " is unusual"])
             else:
                 self.other_window(rule)
+                if self.chance(0.1):
+                    self.make_values(rule)
+                    aggregates = aggregates_of(rule["when"])
                 chosen = r.choice(aggregates)
                 titles.append([chosen, " seen"])
             rule["title"] = parts_of(r.choice(titles))
@@ -46,7 +49,7 @@ class Rules(Conditions):
             if "when" in rule and self.chance(0.15):
                 self.forms["variables"] += 1
                 rule["vars"] = True
-            if self.tight or self.chance(0.2):
+            if "max_members" not in rule and (self.tight or self.chance(0.2)):
                 rule["max_members"] = r.choice([5, 9, 40] if self.big else [2, 3, 4])
                 if "when" in rule:
                     rule["when"] = reachable(rule["when"], rule["max_members"])
@@ -58,6 +61,25 @@ class Rules(Conditions):
             if self.composites and self.chance(0.12) and "expect" not in rule and "baseline" not in rule:
                 self.make_composite(rule, sorted(other["id"] for other in rules if other["id"] < rule["id"]))
         return rules
+
+    def make_values(self, rule):
+        """It asks for about as many different values as a window may hold."""
+        r = self.random
+        self.forms["values"] += 1
+        if self.chance(0.7):  # nearly all comes to one key, and stays
+            rule["by"], rule["where"] = ["tenant"], ["has", "resource"]
+            if "window" not in rule:
+                rule["window_ms"] = self.window * r.choice([1, 10, 100])
+        fields = ["check", "check", "resource", "source", "message", "labels.rack"]
+        values = distinct(r.choice([field for field in fields if field not in rule["by"]]))
+        many = r.choice([2, 3, 3, 4, 5, 6])
+        rule["max_members"] = many + r.choice([0, 0, 0, 1, 2])
+        asks = at_least(values, many)
+        rule["when"] = r.choice([asks, asks, ["and", asks, at_least(COUNT, r.randint(1, rule["max_members"]))],
+                                 ["or", asks, at_least(COUNT, rule["max_members"])],
+                                 ["and", asks, at_least(distinct("severity"), 1)]])
+        if self.chance(0.6):
+            rule["on"] = "events"
 
     def make_composite(self, rule, others):
         """Over incidents of rules that stand before it by id, so that no circle is made."""

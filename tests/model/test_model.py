@@ -206,6 +206,13 @@ class Windows(unittest.TestCase):
                            [rule(when=at_least(COUNT, 4), max_members=3)])
         self.assertEqual((rows, counts(ledger, "evicted", "pending")), ([], (1, 3)))
 
+    def test_max_members_drops_the_oldest_entry_whose_value_comes_again(self):
+        events = [problem(c, i) for i, c in enumerate("abaaac")]
+        for when, opened in [(at_least(distinct("check"), 3), [(5, "opened", "rule")]),
+                             (["and", at_least(distinct("check"), 3), at_least(distinct("host"), 1)], [])]:
+            rows, ledger = run(events, [rule(when=when, max_members=3, on="events", title=["t"])])
+            self.assertEqual((changes(rows), counts(ledger, "evicted")), (opened, (3,)))
+
     def test_updates_come_once_at_the_round_end_severity_first(self):
         events = [problem("a", 0), problem("b", 10), problem("c", 20), problem("d", 30, "critical"),
                   problem("e", 250), problem("f", 260), problem("g", 270), problem("h", 280)]
@@ -310,7 +317,7 @@ class Size(unittest.TestCase):
     """The model is there to be read: it stays as short as it is, and its files are all of it."""
     FILES = {"model", "records", "alerts", "enrich", "forms", "aggregates", "incident", "log", "values", "calendars",
              "ledger"}
-    CODE_LINES_MAX, LINE_MAX = 1355, 120
+    CODE_LINES_MAX, LINE_MAX = 1363, 120
 
     def setUp(self):
         self.texts = []
