@@ -520,7 +520,7 @@ static void convert_route(struct alertmanager *am, struct route *route)
         return;
     /* Each route excludes all before it: what is written grows with their square. */
     if (am->condition_bytes > CONDITION_BYTES_MAX) {
-        refuse(am, route, "the conditions of the routes before it pass 2 MiB together");
+        refuse(am, route, "the conditions of the routes before it pass 1 MiB together");
         return;
     }
     where = route_expr(am, route, &build);

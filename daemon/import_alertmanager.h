@@ -12,7 +12,7 @@
 
 #include "daemon/import_matcher.h"
 
-enum { ROUTES_MAX = 1000, ROUTE_BY_MAX = 7, CONDITION_BYTES_MAX = 2 << 20 };
+enum { ROUTES_MAX = 1000, ROUTE_BY_MAX = 7, CONDITION_BYTES_MAX = 1 << 20 };
 
 /* A node of the routing tree, with what it inherits. */
 struct route {

@@ -109,7 +109,7 @@ cases = [
     ("routes to nobody", alert_in, fill(route, routes, most=999), 1, "1000 carried over"),
     ("routes of patterns", alert_in, fill(lambda i: route(i, "=~"), routes, most=999), 1, "pass the 16 KiB"),
     ("routes of other labels", alert_in, fill(lambda i: "    - {receiver: top, matchers: ['a%d=\"x\"']}\n" % i, routes, most=18000), 1,
-     "pass 2 MiB together"),
+     "pass 1 MiB together"),
     ("inhibitions", alert_in, fill(route, routes, most=100) + "inhibit_rules:\n" + "".join(
         "- {source_matchers: ['alertname=\"A%d\"'], target_matchers: ['alertname=\"B%d\"'], equal: [alertname]}\n" % (i, i)
         for i in range(2000)), 1, "a set holds at most 1000 mutes"),
