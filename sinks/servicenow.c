@@ -258,9 +258,9 @@ static int build(const struct sink *sink, const struct sink_attempt *attempt,
 }
 
 /* A record of the answer. False: it is none. */
-static bool read_record(const struct servicenow *snow, const json_t *record,
-                        struct sink_ticket *out)
+static bool read_record(const void *settings, const json_t *record, struct sink_ticket *out)
 {
+    const struct servicenow *snow = settings;
     const char *state = json_string_value(json_object_get(record, "state"));
     const char *created = json_string_value(json_object_get(record, "sys_created_on"));
 
@@ -273,55 +273,18 @@ static bool read_record(const struct servicenow *snow, const json_t *record,
     return true;
 }
 
-/* Whether the answer to a look-up is one. An instance that knows no field of that name leaves the
- * condition out and shows any records, so each is looked at. */
-static bool read_list(const struct servicenow *snow, const json_t *result, struct id128 incident,
-                      struct sink_found *out)
-{
-    struct sink_ticket ticket;
-    json_t *record; /* borrowed */
-    size_t i;
-
-    if (!json_is_array(result))
-        return false;
-    json_array_foreach (result, i, record) {
-        if (!ticket_is_ours(json_object_get(record, "correlation_id"), incident))
-            continue;
-        if (!read_record(snow, record, &ticket))
-            return false;
-        sink_found_add(out, &ticket);
-    }
-    return true;
-}
-
 static enum sink_verdict read_answer(const struct sink *sink, enum sink_step step,
                                      struct id128 incident, const struct transport_answer *answer,
                                      enum sink_verdict by_status, struct sink_found *out,
                                      struct error *err)
 {
-    const struct servicenow *snow = sink->settings;
-    struct sink_ticket ticket;
-    json_t *root; /* ours */
-    const json_t *result;
-    bool is_good;
+    static const struct ticket_form form = {.one = "result",
+                                            .list = "result",
+                                            .key = "correlation_id",
+                                            .what = "the table API",
+                                            .read = read_record};
 
-    if (by_status != SINK_DELIVERED)
-        return by_status;
-    root = json_loadb(answer->body, answer->body_bytes, 0, NULL);
-    result = json_object_get(root, "result");
-    if (step == SINK_STEP_FIND) {
-        is_good = read_list(snow, result, incident, out);
-    } else {
-        is_good = read_record(snow, result, &ticket);
-        if (is_good && step == SINK_STEP_CREATE)
-            sink_found_add(out, &ticket);
-    }
-    json_decref(root);
-    if (is_good)
-        return SINK_DELIVERED;
-    /* A log-in page, a hibernating instance or a proxy answered in its place. */
-    error_set(err, "HTTP %d, but the body is not that of the table API", answer->status);
-    return SINK_RETRY;
+    return ticket_read_answer(&form, sink, step, incident, answer, by_status, out, err);
 }
 
 const struct sink_type sink_servicenow = {

@@ -213,11 +213,57 @@ bool ticket_read_name(const json_t *value, char *to, size_t bytes)
     return false;
 }
 
-bool ticket_is_ours(const json_t *value, struct id128 incident)
+static bool is_ours(const json_t *value, struct id128 incident)
 {
     const char *text = json_string_value(value);
     char id[ID128_TEXT_BYTES];
 
     id128_format(incident, id);
     return text != NULL && strcmp(text, id) == 0;
+}
+
+static bool read_list(const struct ticket_form *form, const void *settings, const json_t *list,
+                      struct id128 incident, struct sink_found *out)
+{
+    struct sink_ticket ticket;
+    json_t *item; /* borrowed */
+    size_t i;
+
+    if (!json_is_array(list))
+        return false;
+    json_array_foreach (list, i, item) {
+        if (!is_ours(json_object_get(item, form->key), incident))
+            continue;
+        if (!form->read(settings, item, &ticket))
+            return false;
+        sink_found_add(out, &ticket);
+    }
+    return true;
+}
+
+enum sink_verdict ticket_read_answer(const struct ticket_form *form, const struct sink *sink,
+                                     enum sink_step step, struct id128 incident,
+                                     const struct transport_answer *answer,
+                                     enum sink_verdict by_status, struct sink_found *out,
+                                     struct error *err)
+{
+    struct sink_ticket ticket;
+    json_t *root; /* ours */
+    bool is_good;
+
+    if (by_status != SINK_DELIVERED)
+        return by_status;
+    root = json_loadb(answer->body, answer->body_bytes, 0, NULL);
+    if (step == SINK_STEP_FIND) {
+        is_good = read_list(form, sink->settings, json_object_get(root, form->list), incident, out);
+    } else {
+        is_good = form->read(sink->settings, json_object_get(root, form->one), &ticket);
+        if (is_good && step == SINK_STEP_CREATE)
+            sink_found_add(out, &ticket);
+    }
+    json_decref(root);
+    if (is_good)
+        return SINK_DELIVERED;
+    error_set(err, "HTTP %d, but the body is not that of %s", answer->status, form->what);
+    return SINK_RETRY;
 }

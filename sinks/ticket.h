@@ -37,7 +37,22 @@ int ticket_add_basic(struct sink_request *out, const char *user, const char *mar
  * neither, is empty, does not fit, or has characters that no such name has. */
 bool ticket_read_name(const json_t *value, char *to, size_t bytes);
 
-/* Whether `value` is our key. */
-bool ticket_is_ours(const json_t *value, struct id128 incident);
+/* How a system writes its tickets. */
+struct ticket_form {
+    const char *one, *list; /* members of an answer: a ticket; those that a look-up found */
+    const char *key;        /* member of a ticket: what we named it by */
+    const char *what;       /* whose bodies these are, for messages: "the table API" */
+    /* One ticket as the outbox knows it. False: it is none. */
+    bool (*read)(const void *settings, const json_t *ticket, struct sink_ticket *out);
+};
+
+/* sink_type.read for such a system: a request that was taken is judged by its body, because log-in
+ * pages, hibernating instances and proxies answer 200, too. Of what a look-up found only tickets
+ * with our key count: an instance that knows no field of that name shows any. */
+enum sink_verdict ticket_read_answer(const struct ticket_form *form, const struct sink *sink,
+                                     enum sink_step step, struct id128 incident,
+                                     const struct transport_answer *answer,
+                                     enum sink_verdict by_status, struct sink_found *out,
+                                     struct error *err);
 
 #endif

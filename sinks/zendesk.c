@@ -218,11 +218,12 @@ static int build(const struct sink *sink, const struct sink_attempt *attempt,
 }
 
 /* A ticket of the answer. False: it is none. */
-static bool read_ticket(const json_t *ticket, struct sink_ticket *out)
+static bool read_ticket(const void *settings, const json_t *ticket, struct sink_ticket *out)
 {
     const char *status = json_string_value(json_object_get(ticket, "status"));
     const char *created = json_string_value(json_object_get(ticket, "created_at"));
 
+    (void)settings;
     *out = (struct sink_ticket){0};
     if (!ticket_read_name(json_object_get(ticket, "id"), out->remote.ref, SINK_REF_BYTES))
         return false;
@@ -233,53 +234,21 @@ static bool read_ticket(const json_t *ticket, struct sink_ticket *out)
     return true;
 }
 
-static bool read_list(const json_t *tickets, struct id128 incident, struct sink_found *out)
-{
-    struct sink_ticket ticket;
-    json_t *item; /* borrowed */
-    size_t i;
-
-    if (!json_is_array(tickets))
-        return false;
-    json_array_foreach (tickets, i, item) {
-        if (!ticket_is_ours(json_object_get(item, "external_id"), incident))
-            continue;
-        if (!read_ticket(item, &ticket))
-            return false;
-        sink_found_add(out, &ticket);
-    }
-    return true;
-}
-
 static enum sink_verdict read_answer(const struct sink *sink, enum sink_step step,
                                      struct id128 incident, const struct transport_answer *answer,
                                      enum sink_verdict by_status, struct sink_found *out,
                                      struct error *err)
 {
-    struct sink_ticket ticket;
-    json_t *root; /* ours */
-    bool is_good;
+    static const struct ticket_form form = {.one = "ticket",
+                                            .list = "tickets",
+                                            .key = "external_id",
+                                            .what = "the tickets API",
+                                            .read = read_ticket};
 
-    (void)sink;
     /* Two changes met, or the first creation with this key is still under way. */
     if (answer->status == 409)
         return SINK_RETRY;
-    if (by_status != SINK_DELIVERED)
-        return by_status;
-    root = json_loadb(answer->body, answer->body_bytes, 0, NULL);
-    if (step == SINK_STEP_FIND) {
-        is_good = read_list(json_object_get(root, "tickets"), incident, out);
-    } else {
-        is_good = read_ticket(json_object_get(root, "ticket"), &ticket);
-        if (is_good && step == SINK_STEP_CREATE)
-            sink_found_add(out, &ticket);
-    }
-    json_decref(root);
-    if (is_good)
-        return SINK_DELIVERED;
-    /* A log-in page or a proxy answered in its place. */
-    error_set(err, "HTTP %d, but the body is not that of the tickets API", answer->status);
-    return SINK_RETRY;
+    return ticket_read_answer(&form, sink, step, incident, answer, by_status, out, err);
 }
 
 const struct sink_type sink_zendesk = {

@@ -24,9 +24,7 @@
 #include "rules/capture_required.h"
 #include "rules/enrich.h"
 #include "tests/random_pattern.h"
-#ifdef TESTS_HAVE_RE2
 #include "tests/re2_search.h"
-#endif
 
 /* A sanitizer sees in short texts what it would see in long ones, and takes tens of times as long.
  */
@@ -525,7 +523,6 @@ static bool agrees(struct world *world, const char *text, int found, const int *
     return true;
 }
 
-#ifdef TESTS_HAVE_RE2
 static bool agrees_with_re2(struct world *world, const char *pattern, const char *text)
 {
     long from[PATTERN_GROUPS_MAX], to[PATTERN_GROUPS_MAX];
@@ -540,12 +537,10 @@ static bool agrees_with_re2(struct world *world, const char *pattern, const char
     }
     return agrees(world, text, found, place);
 }
-#endif
 
 static void groups_hold_what_they_hold_in_re2(void **state)
 {
     (void)state;
-#ifdef TESTS_HAVE_RE2
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct world world;
         world_init(&world, cases[i].pattern);
@@ -553,9 +548,6 @@ static void groups_hold_what_they_hold_in_re2(void **state)
             fail_msg("%s in \"%s\"", cases[i].pattern, cases[i].text);
         world_release(&world);
     }
-#else
-    skip();
-#endif
 }
 
 /* May the pattern be refused? */
@@ -564,11 +556,7 @@ static bool is_known(const struct random_pattern *pattern, const char *why)
     if (pattern->group_count == 0 || strstr(why, "can never match") != NULL ||
         strncmp(why, "the pattern is too large", 24) == 0)
         return true;
-#ifdef TESTS_HAVE_RE2
     return re2_search(pattern->written, strlen(pattern->written), "", 0) < 0;
-#else
-    return false;
-#endif
 }
 
 struct tally {
@@ -590,7 +578,6 @@ static void compare_one(struct world *world, const struct random_pattern *patter
         if (found >= 0 && !agrees(world, text, found, place))
             fail_msg("%s in \"%s\": another match than the rules say", pattern->written, text);
         tally->agreed += found >= 0;
-#ifdef TESTS_HAVE_RE2
         /* RE2 finds \B between the bytes of one character, too. */
         if (strstr(pattern->written, "\\B") != NULL && strpbrk(text, "\xc3\xe2") != NULL)
             continue;
@@ -599,9 +586,6 @@ static void compare_one(struct world *world, const struct random_pattern *patter
             fail_msg("%s in \"%s\": another match than in RE2", pattern->written, text);
         tally->asked_re2 += !meets_defect;
         tally->defects += differs;
-#else
-        (void)meets_defect;
-#endif
     }
 }
 

@@ -15,9 +15,7 @@
 #include "rules/pattern_choice.h"
 #include "tests/pattern_world.h"
 #include "tests/sanitized.h"
-#ifdef TESTS_HAVE_RE2
 #include "tests/re2_search.h"
-#endif
 
 enum { TEXT_BYTES = 64 << 10, SCAN_NS_MAX = 5000000 };
 
@@ -137,11 +135,9 @@ static void constructs_mean_what_they_mean_to_re2(void **state)
             test(&world, computed, text) != constructs[i].is_found)
             fail_msg("%s in \"%s\" should be %s", constructs[i].pattern, constructs[i].text,
                      constructs[i].is_found ? "found" : "absent");
-#ifdef TESTS_HAVE_RE2
         assert_int_equal(
             re2_search(constructs[i].pattern, strlen(constructs[i].pattern), text.at, text.len),
             constructs[i].is_found);
-#endif
         world_release(&world);
     }
 }
