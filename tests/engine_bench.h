@@ -49,6 +49,7 @@ enum {
 
 /* All times of the bench's functions and of its brief lines count from here: a start of a round. */
 #define BENCH_T0 INT64_C(1000000000000)
+#define BENCH_MONO_NS UINT64_C(3600000000000) /* an hour since the machine's start */
 
 struct bench_feed {
     struct feed feed;
@@ -62,6 +63,7 @@ struct bench_feed {
     uint64_t proof_ns; /* else: the one proof that there is; 0 for none */
     size_t polls;
     bool dropped;
+    bool is_ahead; /* of the clock by more than F: settles before the clock moves */
 };
 
 /* A text that grows. */
@@ -391,7 +393,13 @@ static inline void bench_put(struct bench_feed *feed, int64_t log_time_ms, const
                              const char *check, const char *more)
 {
     char text[1024];
+    struct bench *bench = feed->bench;
 
+    /* Capped or not: that would hang on whether it is read before the clock moves on. */
+    if (bench->live && bench->config.seal_ms > 0 && !feed->is_ahead &&
+        log_time_ms > (int64_t)((atomic_load(&bench->mono_ns) - BENCH_MONO_NS) / 1000000u) +
+                          bench->config.future_ms)
+        fail_msg("%" PRId64 " is further ahead than what is taken as it is", log_time_ms);
     snprintf(text, sizeof(text), "{\"resource\":\"%s\",\"check\":\"%s\"%s}", resource, check, more);
     bench_put_text(feed, log_time_ms, text);
 }
@@ -419,7 +427,7 @@ static inline void bench_go_live(struct bench *bench)
     bench->host.mono_ns = bench_mono_ns;
     bench->host.wall_ms = bench_wall_ms;
     bench->host.waker_sleep = bench_waker_sleep;
-    atomic_store(&bench->mono_ns, 3600000000000u);
+    atomic_store(&bench->mono_ns, BENCH_MONO_NS);
     atomic_store(&bench->wall_ms, BENCH_T0);
     host_set(&bench->host);
 }

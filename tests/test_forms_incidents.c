@@ -414,17 +414,17 @@ static void X5_what_was_told_is_told_to_its_end(void **state)
                  "rules:\n" TWO "  - id: nets\n    on: incidents\n    of: [net]\n    window: 1m\n"
                  "    when: count() >= 9\n    incident: {title: t}\n    close: cleared()\n");
     bench_pass(bench, 1000, 100);
-    bench_put(feed, 7500, "a", "disk", R1 BENCH_CLEAR);
-    bench_put(feed, 7500, "b", "net", R1 BENCH_CLEAR);
+    bench_put(feed, 7000, "a", "disk", R1 BENCH_CLEAR);
+    bench_put(feed, 7000, "b", "net", R1 BENCH_CLEAR);
     bench_pass(bench, 3000, 100);
     bench_stop(bench);
     assert_string_equal(bench->brief,
                         "400 opened rule disk resource=a labels.rack=r1 n=1 alerts=1\n"
                         "400 opened rule net resource=b labels.rack=r1 n=1 alerts=1\n"
                         "600 opened rule both labels.rack=r1 n=1 alerts=2\n"
-                        "7500 closed cleared disk resource=a labels.rack=r1 n=2 alerts=1\n"
-                        "7500 closed cleared net resource=b labels.rack=r1 n=2 alerts=1\n"
-                        "7600 closed cleared both labels.rack=r1 n=2 alerts=2\n");
+                        "7000 closed cleared disk resource=a labels.rack=r1 n=2 alerts=1\n"
+                        "7000 closed cleared net resource=b labels.rack=r1 n=2 alerts=1\n"
+                        "7200 closed cleared both labels.rack=r1 n=2 alerts=2\n");
     bench_destroy(bench);
 }
 

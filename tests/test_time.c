@@ -470,6 +470,7 @@ static void T4_a_log_time_ahead_of_the_clock_is_capped_and_noted(void **state)
     bench_start(bench);
     bench_settle(bench);
     bench_pass(bench, 200, 20);
+    feed->is_ahead = true;
     bench_put(feed, 1200, "a", "down", ""); /* N + F exactly */
     bench_put(feed, 60000, "b", "down", "");
     bench_settle(bench);
@@ -566,6 +567,7 @@ static char *log_with_jump(int64_t jump_ms)
     bench_go_live(bench);
     struct bench_feed *feed = bench_feed(bench, "t", 0);
 
+    feed->is_ahead = true;
     bench_start(bench);
     bench_settle(bench);
     for (int64_t at = 0; at < 3000; at += 100) {
