@@ -73,8 +73,9 @@ static const struct option_table table = {
     .command = "diff",
     .usage = "--rules OLD --rules NEW [options] [FILE...]",
     .about = "Runs two sets of rules over the same recorded events and tells what the change does: "
-             "incidents gained, lost, merged, split, retimed, of another priority, severity or "
-             "route, and pages saved or added. FILE is a recording (.trec), a small log (.tlog) or "
+             "incidents gained, lost, merged, split, regrouped, retimed, told at another time, of "
+             "another priority, severity or route, and pages saved or added. FILE is a recording "
+             "(.trec), a small log (.tlog) or "
              "events as JSON lines; without one it is a range of Kafka topics, which is read "
              "twice. Exit code 0: nothing changed, 1: something did, above: it could not be told.",
     .rows = rows,

@@ -46,11 +46,11 @@ static double per_day(const struct diff_report *report, int64_t count)
 /* ---- for people ---- */
 
 /* 16m40s600ms, not 1000600ms. */
-static void print_span(const struct diff_report *report, FILE *to)
+static void print_span(int64_t ms, FILE *to)
 {
     char span[DURATION_TEXT_BYTES];
 
-    fwrite(span, 1, duration_print(span_ms(report), span), to);
+    fwrite(span, 1, duration_print(ms, span), to);
 }
 
 /* What is reckoned from less than a day says so. */
@@ -59,7 +59,7 @@ static void print_per_day(const struct diff_report *report, int64_t count, FILE 
     fprintf(to, "%+.1f a day", per_day(report, count));
     if ((double)span_ms(report) < DAY_MS) {
         fputs(" reckoned from ", to);
-        print_span(report, to);
+        print_span(span_ms(report), to);
     }
 }
 
@@ -77,7 +77,7 @@ static void print_row(const struct diff_report *report, const struct diff_row *r
     }
     for (int k = 0; k < DIFF_KINDS; k++)
         if (row->changed[k] > 0)
-            fprintf(to, ", %" PRIu64 " %s", row->changed[k], diff_kind_name((enum diff_kind)k));
+            fprintf(to, ", %" PRIu64 " %s", row->changed[k], diff_kind_words((enum diff_kind)k));
     fputc('\n', to);
 }
 
@@ -86,6 +86,7 @@ static void print_row(const struct diff_report *report, const struct diff_row *r
 /* What an incident is compared by, in the order in which it is told. */
 enum aspect {
     ASPECT_RULE,
+    ASPECT_KEY,
     ASPECT_TITLE,
     ASPECT_TEAM,
     ASPECT_TIER,
@@ -93,6 +94,7 @@ enum aspect {
     ASPECT_PRIORITY,
     ASPECT_SEVERITY,
     ASPECT_TOLD,
+    ASPECT_TOLD_AT,
     ASPECT_OPENED,
     ASPECT_CLOSED,
     ASPECTS
@@ -102,6 +104,7 @@ static const struct {
     const char *json, *text;
 } aspects[ASPECTS] = {
     [ASPECT_RULE] = {"rule", "rule"},
+    [ASPECT_KEY] = {"key", "key"},
     [ASPECT_TITLE] = {"title", "title"},
     [ASPECT_TEAM] = {"team", "team"},
     [ASPECT_TIER] = {"tier", "tier"},
@@ -109,6 +112,7 @@ static const struct {
     [ASPECT_PRIORITY] = {"priority", "priority"},
     [ASPECT_SEVERITY] = {"severity", "severity"},
     [ASPECT_TOLD] = {"sinks", "told"},
+    [ASPECT_TOLD_AT] = {"told", "told at"},
     [ASPECT_OPENED] = {"opened", "opened"},
     [ASPECT_CLOSED] = {"closed", "closed"},
 };
@@ -121,6 +125,8 @@ static const char *aspect_text(const struct diff_incident *incident, enum aspect
     switch (aspect) {
     case ASPECT_RULE:
         return opened->rule_id;
+    case ASPECT_KEY:
+        return opened->key;
     case ASPECT_TITLE:
         return opened->title;
     case ASPECT_TEAM:
@@ -143,6 +149,9 @@ static bool aspect_differs(const struct diff_incident *old, const struct diff_in
 {
     if (aspect == ASPECT_TOLD)
         return old->sinks != new->sinks;
+    if (aspect == ASPECT_TOLD_AT) /* of who was never told, ASPECT_TOLD says it */
+        return old->told_ms != new->told_ms &&
+               old->told_ms != DIFF_UNTOLD &&new->told_ms != DIFF_UNTOLD;
     if (aspect == ASPECT_OPENED)
         return old->opened->opened_ms != new->opened->opened_ms;
     if (aspect == ASPECT_CLOSED)
@@ -168,26 +177,27 @@ static void print_told(const struct diff_report *report, uint64_t sinks, FILE *t
         fputs("nobody", to);
 }
 
-static void print_end(const struct diff_incident *incident, FILE *to)
+/* A time, or `word` where there is none. */
+static void print_time(int64_t at_ms, const char *word, FILE *to)
 {
     char time[UNIT_TEXT_BYTES];
 
-    fputs(incident->closed_ms == DIFF_OPEN ? "open" : unit_format_time(incident->closed_ms, time),
-          to);
+    fputs(at_ms == INT64_MAX ? word : unit_format_time(at_ms, time), to);
 }
 
 static void print_aspect(const struct diff_report *report, const struct diff_incident *incident,
                          enum aspect aspect, FILE *to)
 {
     const char *text = aspect_text(incident, aspect);
-    char time[UNIT_TEXT_BYTES];
 
     if (aspect == ASPECT_TOLD)
         print_told(report, incident->sinks, to);
     else if (aspect == ASPECT_OPENED)
-        fputs(unit_format_time(incident->opened->opened_ms, time), to);
+        print_time(incident->opened->opened_ms, "", to);
+    else if (aspect == ASPECT_TOLD_AT)
+        print_time(incident->told_ms, "", to);
     else if (aspect == ASPECT_CLOSED)
-        print_end(incident, to);
+        print_time(incident->closed_ms, "open", to);
     else
         fputs(text[0] != '\0' ? text : "none", to);
 }
@@ -223,6 +233,10 @@ static void print_route(const struct diff_report *report, const struct diff_inci
     fprintf(to, "%s%s; %s; told ", opened->runbook[0] != '\0' ? "runbook " : "no runbook",
             opened->runbook, severity_name((enum severity)incident->severity));
     print_told(report, incident->sinks, to);
+    if (incident->told_ms != DIFF_UNTOLD && incident->told_ms > opened->opened_ms) {
+        fputs(" after ", to);
+        print_span(incident->told_ms - opened->opened_ms, to);
+    }
     fputc('\n', to);
 }
 
@@ -235,7 +249,7 @@ static void print_incident(const struct diff_report *report, const struct diff_i
     fprintf(to, "    %c %s [%s %s] %s .. ", side == DIFF_OLD ? '-' : '+', opened->title,
             priority_name((enum priority)opened->priority), opened->rule_id,
             unit_format_time(opened->opened_ms, from));
-    print_end(incident, to);
+    print_time(incident->closed_ms, "open", to);
     fputc('\n', to);
     print_route(report, incident, to);
     fprintf(to, "      %s; %s; %" PRIu32 " alert%s, %" PRIu32 " page%s\n", opened->key, opened->why,
@@ -263,7 +277,7 @@ static void print_kinds(unsigned kinds, FILE *to)
 
     for (int k = 0; k < DIFF_KINDS; k++)
         if (kinds >> k & 1) {
-            fprintf(to, "%s%s", between, diff_kind_name((enum diff_kind)k));
+            fprintf(to, "%s%s", between, diff_kind_words((enum diff_kind)k));
             between = ", ";
         }
     fputs(":\n", to);
@@ -278,7 +292,7 @@ void diff_report_print_text(const struct diff_report *report, FILE *to)
                 report->rule_count[s], plural(report->rule_count[s]));
     fprintf(to, "%" PRIu64 " event%s over ", report->engine[DIFF_OLD].events,
             plural(report->engine[DIFF_OLD].events));
-    print_span(report, to);
+    print_span(span_ms(report), to);
     fputc('\n', to);
     fprintf(to,
             "incidents %" PRIu64 " -> %" PRIu64 ", %" PRIu64 " the same; pages %" PRIu64
@@ -296,7 +310,7 @@ void diff_report_print_text(const struct diff_report *report, FILE *to)
     }
     for (int k = 0; k < DIFF_KINDS; k++)
         if (result->total.changed[k] > 0)
-            fprintf(to, "  %-12s %" PRIu64 "\n", diff_kind_name((enum diff_kind)k),
+            fprintf(to, "  %-12s %" PRIu64 "\n", diff_kind_words((enum diff_kind)k),
                     result->total.changed[k]);
     fputs("rules\n", to);
     for (size_t i = 0; i < result->rule_count; i++)
@@ -320,6 +334,12 @@ void diff_report_print_text(const struct diff_report *report, FILE *to)
 static json_t *json_count(uint64_t value)
 {
     return json_integer((json_int_t)value);
+}
+
+/* Null where there is none. */
+static json_t *json_time(int64_t at_ms)
+{
+    return at_ms == INT64_MAX ? json_null() : json_integer((json_int_t)at_ms);
 }
 
 static json_t *json_pages(const struct diff_report *report, const struct diff_row *row)
@@ -369,16 +389,16 @@ static json_t *json_incident(const struct diff_report *report, const struct diff
     char id[ID128_TEXT_BYTES];
 
     id128_format(opened->id, id);
-    return json_pack(
-        "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:I,s:I,s:I,s:o}", "incident", id,
-        "rule", opened->rule_id, "tenant", opened->tenant, "key", opened->key, "team", opened->team,
-        "tier", opened->tier, "runbook", opened->runbook, "priority",
-        priority_name((enum priority)opened->priority), "severity",
-        severity_name((enum severity)incident->severity), "title", opened->title, "why",
-        opened->why, "opened", (json_int_t)opened->opened_ms, "closed",
-        incident->closed_ms == DIFF_OPEN ? json_null() : json_integer(incident->closed_ms),
-        "events", (json_int_t)incident->event_count, "alerts", (json_int_t)incident->alert_count,
-        "pages", (json_int_t)incident->pages, "sinks", json_sinks(report, incident->sinks));
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:I,s:I,s:I,s:o,s:o}",
+                     "incident", id, "rule", opened->rule_id, "tenant", opened->tenant, "key",
+                     opened->key, "team", opened->team, "tier", opened->tier, "runbook",
+                     opened->runbook, "priority", priority_name((enum priority)opened->priority),
+                     "severity", severity_name((enum severity)incident->severity), "title",
+                     opened->title, "why", opened->why, "opened", (json_int_t)opened->opened_ms,
+                     "closed", json_time(incident->closed_ms), "events",
+                     (json_int_t)incident->event_count, "alerts", (json_int_t)incident->alert_count,
+                     "pages", (json_int_t)incident->pages, "sinks",
+                     json_sinks(report, incident->sinks), "told", json_time(incident->told_ms));
 }
 
 static json_t *json_aspect(const struct diff_report *report, const struct diff_incident *incident,
@@ -390,7 +410,9 @@ static json_t *json_aspect(const struct diff_report *report, const struct diff_i
     case ASPECT_OPENED:
         return json_integer((json_int_t)incident->opened->opened_ms);
     case ASPECT_CLOSED:
-        return incident->closed_ms == DIFF_OPEN ? json_null() : json_integer(incident->closed_ms);
+        return json_time(incident->closed_ms);
+    case ASPECT_TOLD_AT:
+        return json_time(incident->told_ms);
     default:
         return json_string(aspect_text(incident, aspect));
     }

@@ -23,32 +23,39 @@ enum { WAIT_NS = 1000000, SETTLE_SHARE = 8 };
 /* Below this settling would cost more than what it frees is worth. */
 #define SETTLE_BYTES UINT64_C(8 << 20)
 
-static const char *const kind_names[DIFF_KINDS] = {
-    [DIFF_GAINED] = "gained",     [DIFF_LOST] = "lost",           [DIFF_MERGED] = "merged",
-    [DIFF_SPLIT] = "split",       [DIFF_REGROUPED] = "regrouped", [DIFF_PRIORITY] = "priority",
-    [DIFF_SEVERITY] = "severity", [DIFF_ROUTE] = "route",         [DIFF_RETIMED] = "retimed",
-    [DIFF_REWORDED] = "reworded",
+static const struct {
+    const char *name, *words;
+    enum diff_kind mirror;
+} kinds_of_change[DIFF_KINDS] = {
+    [DIFF_GAINED] = {"gained", "gained", DIFF_LOST},
+    [DIFF_LOST] = {"lost", "lost", DIFF_GAINED},
+    [DIFF_MERGED] = {"merged", "merged", DIFF_SPLIT},
+    [DIFF_SPLIT] = {"split", "split", DIFF_MERGED},
+    [DIFF_REGROUPED] = {"regrouped", "regrouped", DIFF_REGROUPED},
+    [DIFF_PRIORITY] = {"priority", "priority", DIFF_PRIORITY},
+    [DIFF_SEVERITY] = {"severity", "severity", DIFF_SEVERITY},
+    [DIFF_ROUTE] = {"route", "route", DIFF_ROUTE},
+    [DIFF_TOLD_SOONER] = {"told_sooner", "told sooner", DIFF_TOLD_LATER},
+    [DIFF_TOLD_LATER] = {"told_later", "told later", DIFF_TOLD_SOONER},
+    [DIFF_NEVER_TOLD] = {"never_told", "never told", DIFF_NEWLY_TOLD},
+    [DIFF_NEWLY_TOLD] = {"newly_told", "newly told", DIFF_NEVER_TOLD},
+    [DIFF_RETIMED] = {"retimed", "retimed", DIFF_RETIMED},
+    [DIFF_REWORDED] = {"reworded", "reworded", DIFF_REWORDED},
 };
 
 const char *diff_kind_name(enum diff_kind kind)
 {
-    return kind_names[kind];
+    return kinds_of_change[kind].name;
+}
+
+const char *diff_kind_words(enum diff_kind kind)
+{
+    return kinds_of_change[kind].words;
 }
 
 enum diff_kind diff_kind_mirror(enum diff_kind kind)
 {
-    switch (kind) {
-    case DIFF_GAINED:
-        return DIFF_LOST;
-    case DIFF_LOST:
-        return DIFF_GAINED;
-    case DIFF_MERGED:
-        return DIFF_SPLIT;
-    case DIFF_SPLIT:
-        return DIFF_MERGED;
-    default:
-        return kind;
-    }
+    return kinds_of_change[kind].mirror;
 }
 
 /* What one side holds, found by incident id: open addressing, load <= 1/2, built anew when
@@ -133,7 +140,9 @@ static struct held *add_held(struct incident_diff *diff, enum diff_side which,
     struct side *side = &diff->sides[which];
     struct held *held = memory_alloc(sizeof(*held));
 
-    *held = (struct held){.incident = {.opened = incident_ref(incident), .closed_ms = DIFF_OPEN},
+    *held = (struct held){.incident = {.opened = incident_ref(incident),
+                                       .closed_ms = DIFF_OPEN,
+                                       .told_ms = DIFF_UNTOLD},
                           .side = which,
                           .key = key_of(incident)};
     vector_add(&side->held) = held;
@@ -179,6 +188,8 @@ void incident_diff_op(struct incident_diff *diff, enum diff_side which, const st
     held = *slot_of(side, op->incident->id);
     if (held != NULL) {
         held->incident.pages += op->kind == OP_OPEN;
+        if (held->incident.told_ms == DIFF_UNTOLD)
+            held->incident.told_ms = op->incident->at_ms;
         held->incident.sinks |= UINT64_C(1) << (op->sink & 63);
     }
     pthread_mutex_unlock(&side->lock);
@@ -300,11 +311,23 @@ static bool differs(const char *a, const char *b)
     return strcmp(a, b) != 0;
 }
 
+/* The whole of it comes down to one: who is told never is not told later, too. */
+static unsigned told_kind(int64_t old_ms, int64_t new_ms)
+{
+    return old_ms == new_ms        ? 0
+           : new_ms == DIFF_UNTOLD ? 1u << DIFF_NEVER_TOLD
+           : old_ms == DIFF_UNTOLD ? 1u << DIFF_NEWLY_TOLD
+           : new_ms < old_ms       ? 1u << DIFF_TOLD_SOONER
+                                   : 1u << DIFF_TOLD_LATER;
+}
+
 static unsigned pair_kinds(const struct diff_incident *old, const struct diff_incident *new)
 {
     const struct incident *a = old->opened, *b = new->opened;
-    unsigned kinds = 0;
+    unsigned kinds = told_kind(old->told_ms, new->told_ms);
 
+    if (differs(a->key, b->key))
+        kinds |= 1u << DIFF_REGROUPED;
     if (a->priority != b->priority)
         kinds |= 1u << DIFF_PRIORITY;
     if (old->severity != new->severity)

@@ -33,27 +33,34 @@ enum diff_kind {
     DIFF_LOST,      /* one -> none */
     DIFF_MERGED,    /* several -> one */
     DIFF_SPLIT,     /* one -> several */
-    DIFF_REGROUPED, /* several -> several */
+    DIFF_REGROUPED, /* several -> several, or a pair with another key */
     DIFF_PRIORITY,
     DIFF_SEVERITY,
     DIFF_ROUTE, /* which sinks, which team */
+    DIFF_TOLD_SOONER,
+    DIFF_TOLD_LATER,
+    DIFF_NEVER_TOLD, /* and was */
+    DIFF_NEWLY_TOLD,
     DIFF_RETIMED,
     DIFF_REWORDED, /* rule, title, tier or runbook */
     DIFF_KINDS
 };
 
-const char *diff_kind_name(enum diff_kind kind);
+const char *diff_kind_name(enum diff_kind kind);  /* for programs: "told_sooner" */
+const char *diff_kind_words(enum diff_kind kind); /* for people: "told sooner" */
 
 /* The kind that a kind becomes when old and new change places. */
 enum diff_kind diff_kind_mirror(enum diff_kind kind);
 
 enum { DIFF_SHOWN = 8 };
-#define DIFF_OPEN INT64_MAX /* `closed_ms` of an incident that was not closed */
+#define DIFF_OPEN INT64_MAX   /* `closed_ms` of an incident that was not closed */
+#define DIFF_UNTOLD INT64_MAX /* `told_ms` of one of which nobody was told */
 
 /* One incident as it was at the end of its life, or of the run. */
 struct diff_incident {
     struct incident *opened; /* the opening: id, rule, key, title, why ... ; a reference */
     int64_t closed_ms;       /* DIFF_OPEN: open at the end */
+    int64_t told_ms;         /* when somebody was first told of it; DIFF_UNTOLD: never */
     uint64_t event_count;
     uint64_t sinks; /* bit i: sink i was told of it */
     uint32_t alert_count;

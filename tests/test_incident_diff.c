@@ -32,6 +32,7 @@ struct life {
     int priority, severity;
     const char *team, *title;
     int pages;
+    int64_t told; /* how long after the opening, if there are pages */
 };
 
 static struct incident *incident_of(const struct life *life, enum incident_change change)
@@ -62,6 +63,22 @@ static struct id128 alert_of(char letter)
     return (struct id128){(uint64_t)letter, 7};
 }
 
+/* The sinks are told by an op each, those of the new run once more by an update, which is no page
+ * and changes nothing of when they were told. */
+static void tell_sinks(struct incident_diff *diff, enum diff_side side, const struct life *life)
+{
+    struct incident *incident = incident_of(life, INCIDENT_UPDATED);
+
+    for (int p = 0; p < (life->side == DIFF_NEW ? 2 : 1) * life->pages; p++) {
+        struct op op = {.sink = (uint16_t)(p % life->pages),
+                        .kind = p < life->pages ? OP_OPEN : OP_UPDATE,
+                        .incident = incident};
+        incident->at_ms = life->opened + life->told + p / life->pages;
+        incident_diff_op(diff, side, &op);
+    }
+    incident_unref(incident);
+}
+
 /* Tells both runs in the order of time; settles after every step if so asked. */
 static struct incident_diff *diff_of(const struct life *lives, size_t count, bool swap,
                                      bool settles)
@@ -74,6 +91,7 @@ static struct incident_diff *diff_of(const struct life *lives, size_t count, boo
     for (size_t i = 0; i < count; i++) {
         last = lives[i].opened > last ? lives[i].opened : last;
         last = lives[i].closed > last ? lives[i].closed : last;
+        last = lives[i].opened + lives[i].told > last ? lives[i].opened + lives[i].told : last;
     }
     for (int64_t t = 0; t <= last; t++) {
         for (size_t i = 0; i < count; i++) {
@@ -84,14 +102,12 @@ static struct incident_diff *diff_of(const struct life *lives, size_t count, boo
                 struct incident *incident =
                     incident_of(&lives[i], what == 0 ? INCIDENT_OPENED : INCIDENT_CLOSED);
                 incident_diff_told(diff, side, incident);
-                for (int p = 0; what == 0 && p < lives[i].pages; p++) {
-                    struct op op = {.sink = (uint16_t)p, .kind = OP_OPEN, .incident = incident};
-                    incident_diff_op(diff, side, &op);
-                }
                 for (const char *a = lives[i].alerts; what == 0 && a != NULL && *a != '\0'; a++)
                     incident_diff_joined(diff, side, incident->id, alert_of(*a), t);
                 incident_unref(incident);
             }
+            if (t == lives[i].opened + lives[i].told)
+                tell_sinks(diff, side, &lives[i]);
         }
         incident_diff_passed(diff, DIFF_OLD, t + 1);
         incident_diff_passed(diff, DIFF_NEW, t + 1);
@@ -173,10 +189,50 @@ static void each_change_of_a_pair_counts(void **state)
 
     EXPECT(retimed, .changed[DIFF_RETIMED] = 1);
     EXPECT(unclosed, .changed[DIFF_RETIMED] = 1);
-    EXPECT(urgent, .changed[DIFF_PRIORITY] = 1, .changed[DIFF_ROUTE] = 1);
+    EXPECT(urgent, .changed[DIFF_PRIORITY] = 1, .changed[DIFF_ROUTE] = 1,
+           .changed[DIFF_NEVER_TOLD] = 1);
     EXPECT(worse, .changed[DIFF_SEVERITY] = 1);
     EXPECT(team, .changed[DIFF_ROUTE] = 1);
     EXPECT(title, .changed[DIFF_REWORDED] = 1);
+}
+
+/* Something muted it for a while, or to its end; or it opened later. */
+static void when_somebody_is_told_counts(void **state)
+{
+    (void)state;
+    const struct life muted[] = {
+        LIFE(OLD, .id = 1, .opened = 10, .closed = 90, .pages = 2, .told = 70),
+        LIFE(NEW, .id = 1, .opened = 10, .closed = 90, .pages = 2, .told = 20)};
+    const struct life alike[] = {
+        LIFE(OLD, .id = 1, .opened = 10, .closed = 90, .pages = 1, .told = 20),
+        LIFE(NEW, .id = 1, .opened = 10, .closed = 90, .pages = 1, .told = 20)};
+    const struct life never[] = {LIFE(OLD, .id = 1, .opened = 10, .closed = 90),
+                                 LIFE(NEW, .id = 1, .opened = 10, .closed = 90, .pages = 1)};
+    const struct life later[] = {
+        LIFE(OLD, .id = 1, .opened = 10, .closed = 90, .pages = 1, .team = "a"),
+        LIFE(NEW, .id = 2, .opened = 11, .closed = 90, .pages = 1, .team = "a")};
+
+    EXPECT(muted, .changed[DIFF_TOLD_SOONER] = 1);
+    EXPECT(alike, .same = 1);
+    EXPECT(never, .changed[DIFF_ROUTE] = 1, .changed[DIFF_NEWLY_TOLD] = 1);
+    EXPECT(later, .changed[DIFF_RETIMED] = 1, .changed[DIFF_TOLD_LATER] = 1);
+
+    struct incident_diff *diff = diff_of(later, 2, false, false);
+    const struct diff_result *result = incident_diff_result(diff);
+    assert_int_equal(result->rules[0].changed[DIFF_TOLD_LATER], 1);
+    assert_int_equal(result->teams[0].changed[DIFF_TOLD_LATER], 1);
+    incident_diff_destroy(diff);
+}
+
+/* A rule looks at its events by other fields: its alerts tell who belongs together. */
+static void another_key_is_a_change(void **state)
+{
+    (void)state;
+    const struct life keys[] = {
+        LIFE(OLD, .id = 1, .opened = 10, .closed = 20, .alerts = "a", .key = "host=h check=c"),
+        LIFE(NEW, .id = 2, .opened = 10, .closed = 20, .alerts = "a", .key = "host=h")};
+
+    EXPECT(keys, .changed[DIFF_REGROUPED] = 1);
 }
 
 /* Ids differ: another event opened it, or the rule has another name. */
@@ -416,7 +472,8 @@ static size_t random_lives(struct life lives[LIVES_MAX], char alerts[LIVES_MAX][
                               .closed = pick(20) == 0 ? 0 : opened + 1 + (int64_t)pick(150),
                               .priority = 1 + (int)pick(2),
                               .severity = 3,
-                              .pages = (int)pick(2)};
+                              .pages = (int)pick(2),
+                              .told = (int64_t)pick(3)};
         int n = (int)pick(MEMBERS_MAX + 1);
         for (int a = 0; a < n; a++)
             alerts[i][a] = (char)('a' + 3 * a + (int)pick(3)); /* all different */
@@ -536,12 +593,23 @@ static struct expected model_of(const struct life *lives, size_t count)
             bool priority = one[0]->priority != one[1]->priority;
             bool route = one[0]->pages != one[1]->pages;
             bool retimed = one[0]->opened != one[1]->opened || one[0]->closed != one[1]->closed;
+            int64_t told[2];
+            for (int s = 0; s < 2; s++)
+                told[s] = one[s]->pages > 0 ? one[s]->opened + one[s]->told : INT64_MAX;
+            enum diff_kind kind = told[1] == INT64_MAX   ? DIFF_NEVER_TOLD
+                                  : told[0] == INT64_MAX ? DIFF_NEWLY_TOLD
+                                  : told[1] < told[0]    ? DIFF_TOLD_SOONER
+                                                         : DIFF_TOLD_LATER;
+            bool regrouped = strcmp(one[0]->key, one[1]->key) != 0;
             bool reworded = strcmp(one[0]->rule, one[1]->rule) != 0;
             e.changed[DIFF_PRIORITY] += priority;
             e.changed[DIFF_ROUTE] += route;
             e.changed[DIFF_RETIMED] += retimed;
             e.changed[DIFF_REWORDED] += reworded;
-            e.same += !priority && !route && !retimed && !reworded;
+            e.changed[DIFF_REGROUPED] += regrouped;
+            e.changed[kind] += told[0] != told[1];
+            e.same +=
+                !priority && !route && !retimed && !reworded && !regrouped && told[0] == told[1];
         } else if (n[0] + n[1] > 0) {
             e.changed[n[0] == 0   ? DIFF_GAINED
                       : n[1] == 0 ? DIFF_LOST
@@ -593,6 +661,8 @@ int main(void)
         cmocka_unit_test(what_is_equal_is_the_same),
         cmocka_unit_test(what_has_no_like_is_lost_or_gained),
         cmocka_unit_test(each_change_of_a_pair_counts),
+        cmocka_unit_test(when_somebody_is_told_counts),
+        cmocka_unit_test(another_key_is_a_change),
         cmocka_unit_test(a_key_or_an_alert_finds_what_ids_do_not),
         cmocka_unit_test(incidents_become_one_and_one_becomes_many),
         cmocka_unit_test(a_rule_more_leaves_the_others_alone),

@@ -14,8 +14,10 @@ import run_model  # noqa: E402
 import write as write_files  # noqa: E402
 
 T0 = 1_700_000_000_000
-KINDS = ["gained", "lost", "merged", "split", "regrouped", "priority", "severity", "route", "retimed", "reworded"]
-MIRROR = {"gained": "lost", "lost": "gained", "merged": "split", "split": "merged"}
+KINDS = ["gained", "lost", "merged", "split", "regrouped", "priority", "severity", "route", "told_sooner", "told_later", "never_told", "newly_told",
+         "retimed", "reworded"]
+MIRROR = {"gained": "lost", "lost": "gained", "merged": "split", "split": "merged", "told_sooner": "told_later", "told_later": "told_sooner",
+          "never_told": "newly_told", "newly_told": "never_told"}
 
 
 def fail(what):
@@ -76,6 +78,10 @@ def rules(name, *parts):
     write(name, "rules:\n" + "".join(parts))
 
 
+def mute(id, source, target):
+    return f"inhibit:\n  - id: {id}\n    source: '{source}'\n    target: '{target}'\n"
+
+
 def case(what, events, old, new, expected, same=0, pages=None, more=()):
     """Both ways round."""
     log(*events, event(1000, "end", "tick"))  # so that what is due by then happens
@@ -111,10 +117,10 @@ check("pages a day", round(result["pages"]["delta_per_day"], 3), round(86400000 
 
 case("lost", pair, [rule()], [rule(where='check == "a"')], {"lost": 1}, pages=(1, 0))
 # Opens at 5 s instead of 1 s, and so closes then too: another opener, the same key.
-case("retimed at its opening", three, [rule()], [rule(when="count() >= 3")], {"retimed": 1}, pages=(1, 1))
+case("retimed at its opening", three, [rule()], [rule(when="count() >= 3")], {"retimed": 1, "told_later": 1}, pages=(1, 1))
 # The same opener: closes 20 s or 30 s after the last touch.
 case("retimed at its end", pair, [rule()], [rule(close="fewer(1, 30s)")], {"retimed": 1})
-case("another priority, with another route", pair, [rule()], [rule(priority="P3")], {"priority": 1, "route": 1}, pages=(1, 0))
+case("another priority, with another route", pair, [rule()], [rule(priority="P3")], {"priority": 1, "route": 1, "never_told": 1}, pages=(1, 0))
 case("another priority, the same route", pair, [rule()], [rule(priority="P1")], {"priority": 1}, pages=(1, 1))
 result = case("another team", pair, [rule()], [rule(team="net")], {"route": 1}, pages=(1, 1))
 check("what differs", result["examples"][0]["differs"], {"team": ["ops", "net"]})
@@ -148,10 +154,32 @@ case("the other rule", pair + [event(0, "g", "x"), event(1, "g", "y")], [rule(wh
 # --near: 21 s to 61 s are 40 s between the old end and the new opening.
 apart = pair + [event(60, "h", "c"), event(61, "h", "d")]
 first, second = 'check in ["a", "b"]', 'check in ["c", "d"]'
-case("near", apart, [rule(where=first)], [rule(where=second)], {"retimed": 1}, more=("--near", "40s"))
+case("near", apart, [rule(where=first)], [rule(where=second)], {"retimed": 1, "told_later": 1}, more=("--near", "40s"))
 case("not near", apart, [rule(where=first)], [rule(where=second)], {"lost": 1, "gained": 1}, more=("--near", "39999ms"))
 # A rule more over the same alerts, by check: its incidents are new, and r's is what it was.
 case("a rule more", pair, [rule()], [rule(), rule(id="each", where='labels.host == "h"', by="[host, check]", when="count() >= 1")], {"gained": 2}, same=1)
+# The same two alerts of h by host alone, or by host and which of two kinds they are: another key, so another id.
+kinds = [event(0, "h", "a", kind="k"), event(1, "h", "b", kind="k")]
+result = case("another key", kinds, [rule(by="[host, labels.kind]")], [rule(by="[host]")], {"regrouped": 1}, pages=(1, 1))
+check("what differs", result["examples"][0]["differs"], {"key": ["tenant=default host=h labels.kind=k", "tenant=default host=h"]})
+# g's page waits until h's incident is over, at 21 s: as long as that inhibits it. g opens at 3 s and is quiet at 30 s, 20 s after its last.
+cause = [rule(id="cause", where='host == "h"', priority="P4")]
+effect = [rule(id="effect", where='host == "g"', team="net")]
+both = pair + [event(2, "g", "a"), event(3, "g", "b"), event(10, "g", "c")]
+waits = mute("h-down", 'rule == "cause"', 'rule == "effect"')
+result = case("told sooner", both, cause + effect + [waits], cause + effect, {"told_sooner": 1}, same=1, pages=(1, 1))
+check("what differs", result["examples"][0]["differs"], {"told": [T0 + 21000, T0 + 3000]})
+check("when it was told", [i["told"] for side in ("old", "new") for i in result["examples"][0][side]], [T0 + 21000, T0 + 3000])
+check("by rule", [(r["rule"], r["changes"]["told_sooner"]) for r in result["rules"]], [("cause", 0), ("effect", 1)])
+check("by team", [(t["team"], t["changes"]["told_sooner"]) for t in result["teams"]], [("net", 1), ("ops", 0)])
+code, out, err = run("--rules", "old.yaml", "--rules", "new.yaml", "case.tlog")
+for words in ("  told sooner  1\n", ", 1 told sooner\n", "  told sooner:\n", "major; told page after 18s\n", "major; told page\n",
+              "    told at 2023-11-14T22:13:41.000Z -> 2023-11-14T22:13:23.000Z\n"):
+    if words not in out:
+        fail(f"no {words!r} in: {out}")
+# h stays open for a minute now: g's incident is over before that.
+lingers = [rule(id="cause", where='host == "h"', priority="P4", close="fewer(1, 1m)")]
+case("never told", both, cause + effect + [waits], lingers + effect + [waits], {"never_told": 1, "route": 1, "retimed": 1}, pages=(1, 0))
 # The sinks of the configuration decide what a page is; and its rules are the old ones where --rules is given once.
 rules("old.yaml", rule())
 write("tocsin.yaml", "rules: [old.yaml]\nsinks:\n"
