@@ -97,33 +97,6 @@ static void put_seasons(struct text_buffer *to, const struct rule *rule,
     text_put_string(to, " seasons known");
 }
 
-/* "count() is 120 in 1h, 4.2 standard deviations from its mean 80 of 3 seasons" */
-static void put_deviation(struct text_buffer *to, const struct opening *o,
-                          const struct rule_aggregate *deviation, double real)
-{
-    const struct rule *rule = o->rule;
-    const struct rule_aggregate *of = &rule->aggregate[deviation->of];
-    const struct baseline_slot *usual = usual_of(rule, deviation, o->usual);
-
-    text_put_string(to, of->text);
-    text_put_string(to, " is ");
-    put_number(to, aggregate_is_real(of->kind) ? aggregate_to_real(o->value[deviation->of])
-                                               : (double)o->value[deviation->of]);
-    text_put(to, " ", 1);
-    put_frame(to, rule);
-    text_put_string(to, ", ");
-    if (real == real) {
-        put_rounded(to, real);
-        text_put_string(to, " standard deviations from its mean ");
-        put_rounded(to, usual->mean);
-        text_put_string(to, " of ");
-        text_put_number(to, usual->count);
-        text_put_string(to, " seasons");
-    } else {
-        put_seasons(to, rule, usual);
-    }
-}
-
 /* " (needs 5, fewer than 20)"; nothing where nothing is asked of the aggregate alone. */
 static void put_needs(struct text_buffer *to, const struct rule_needs *needs, uint32_t aggregate)
 {
@@ -144,9 +117,10 @@ static void put_needs(struct text_buffer *to, const struct rule_needs *needs, ui
     text_put_string(to, said > 0 ? ")" : "");
 }
 
-/* " (needs more than 100)"; nothing where nothing is asked of the number alone. */
-static void put_real_needs(struct text_buffer *to, const struct rule_needs *needs,
-                           uint32_t aggregate)
+/* "more than 100, less than 200" behind `before`. False, with nothing said, where nothing is asked
+ * of the number alone. */
+static bool put_bounds(struct text_buffer *to, const struct rule_needs *needs, uint32_t aggregate,
+                       const char *before)
 {
     static const char *const words[] = {
         [RELATION_EQ] = "exactly ", [RELATION_NE] = "other than ", [RELATION_LT] = "less than ",
@@ -156,11 +130,51 @@ static void put_real_needs(struct text_buffer *to, const struct rule_needs *need
     for (uint32_t i = 0; i < needs->real_count; i++) {
         if (needs->real[i].aggregate != aggregate)
             continue;
-        text_put_string(to, said++ > 0 ? ", " : " (needs ");
+        text_put_string(to, said++ > 0 ? ", " : before);
         text_put_string(to, words[needs->real[i].relation]);
         put_number(to, needs->real[i].bound);
     }
-    text_put_string(to, said > 0 ? ")" : "");
+    return said > 0;
+}
+
+/* " (needs more than 100)" */
+static void put_real_needs(struct text_buffer *to, const struct rule_needs *needs,
+                           uint32_t aggregate)
+{
+    if (put_bounds(to, needs, aggregate, " (needs "))
+        text_put_string(to, ")");
+}
+
+/* "count() is 120 in 1h, 4.2 standard deviations (needs more than 4) from its mean 80 of 3
+ * seasons" */
+static void put_deviation(struct text_buffer *to, const struct opening *o,
+                          const struct rule_needs *needs, uint32_t i)
+{
+    const struct rule *rule = o->rule;
+    const struct rule_aggregate *deviation = &rule->aggregate[i];
+    double real = aggregate_to_real(o->value[i]);
+    const struct rule_aggregate *of = &rule->aggregate[deviation->of];
+    const struct baseline_slot *usual = usual_of(rule, deviation, o->usual);
+
+    text_put_string(to, of->text);
+    text_put_string(to, " is ");
+    put_number(to, aggregate_is_real(of->kind) ? aggregate_to_real(o->value[deviation->of])
+                                               : (double)o->value[deviation->of]);
+    text_put(to, " ", 1);
+    put_frame(to, rule);
+    text_put_string(to, ", ");
+    if (real == real) {
+        put_rounded(to, real);
+        text_put_string(to, " standard deviations");
+        put_real_needs(to, needs, i);
+        text_put_string(to, " from its mean ");
+        put_rounded(to, usual->mean);
+        text_put_string(to, " of ");
+        text_put_number(to, usual->count);
+        text_put_string(to, " seasons");
+    } else {
+        put_seasons(to, rule, usual);
+    }
 }
 
 /* What one aggregate was. `index` as for put_values(). */
@@ -171,13 +185,14 @@ static void put_one(struct text_buffer *to, const struct opening *o, const struc
     const struct rule_aggregate *aggregate = &rule->aggregate[i];
 
     if (aggregate->kind == AGGREGATE_DEVIATION) {
-        put_deviation(to, o, aggregate, aggregate_to_real(o->value[i]));
+        put_deviation(to, o, needs, i);
         return;
     }
     if (aggregate_is_real(aggregate->kind)) {
         put_real(to, aggregate, o->value[i]);
         text_put(to, " ", 1);
         put_frame(to, rule);
+        put_real_needs(to, needs, i);
         return;
     }
     text_put_number(to, o->value[i]);
@@ -225,10 +240,12 @@ void window_words_why(struct text_buffer *to, const struct opening *o)
     }
 }
 
-/* "count() is usually 80, give or take 9.5, in 1h (3 of 3 seasons known)" */
+/* "count() is usually 80, give or take 9.5, in 1h (3 of 3 seasons known; needs a deviation of more
+ * than 4)" */
 static void put_usual(struct text_buffer *to, const struct rule *rule,
-                      const struct rule_aggregate *deviation, const struct baseline_slot *usual)
+                      const struct rule_needs *needs, uint32_t i, const struct baseline_slot *usual)
 {
+    const struct rule_aggregate *deviation = &rule->aggregate[i];
     const struct baseline_slot *slot = usual_of(rule, deviation, usual);
 
     text_put_string(to, rule->aggregate[deviation->of].text);
@@ -244,6 +261,7 @@ static void put_usual(struct text_buffer *to, const struct rule *rule,
     put_frame(to, rule);
     text_put_string(to, " (");
     put_seasons(to, rule, slot);
+    put_bounds(to, needs, i, "; needs a deviation of ");
     text_put_string(to, ")");
 }
 
@@ -286,7 +304,7 @@ void window_words_state(const struct rule *rule, const struct window *window,
     for (uint32_t i = 0; i < rule->aggregate_count; i++) {
         text_put_string(to, i > 0 ? ", " : "");
         if (rule->aggregate[i].kind == AGGREGATE_DEVIATION)
-            put_usual(to, rule, &rule->aggregate[i], usual);
+            put_usual(to, rule, &needs, i, usual);
         else
             put_state(to, rule, &needs, i, value[i]);
     }

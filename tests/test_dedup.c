@@ -80,7 +80,7 @@ static void events_of_other_labels_are_counted(void **state)
     assert_non_null(strstr(bench->log.at,
                            "\"why\":\"3 events in 1m (needs 3); 3 different values of "
                            "labels.user in 1m (needs 3): x, y, z; "
-                           "sum(value) is 6 in 1m\""));
+                           "sum(value) is 6 in 1m (needs at least 6)\""));
     assert_int_equal(engine_rule_counters(bench->engine, row, 3), 3);
     assert_string_equal(row[1].rule_id, "events");
     assert_int_equal(row[0].touches, 3);

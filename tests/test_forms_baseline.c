@@ -152,7 +152,8 @@ static void the_incident_says_how_unusual_it_was(void **state)
     assert_non_null(strstr(bench->log.at, "\"events\":10,\"alerts\":1,"));
     assert_non_null(strstr(bench->log.at,
                            "\"why\":\"10 events in 10s (needs 5); count() is 10 in 10s, "
-                           "8.573 standard deviations from its mean 3 of 3 seasons\""));
+                           "8.573 standard deviations (needs more than 3) from its mean 3 of 3 "
+                           "seasons\""));
     bench_destroy(bench);
 }
 
@@ -170,7 +171,8 @@ static void an_incident_of_nothing_says_what_is_missing(void **state)
                            "\"severity\":\"warning\",\"events\":0,\"alerts\":0,\"open\":0,"
                            "\"opened\":1000000040000,\"first\":1000000030000,"
                            "\"title\":\"x\",\"why\":\"count() is 0 in 10s, "
-                           "-11.31 standard deviations from its mean 5.333 of 3 seasons\""));
+                           "-11.31 standard deviations (needs less than -3) from its mean 5.333 "
+                           "of 3 seasons\""));
     bench_destroy(bench);
 }
 
@@ -232,8 +234,8 @@ static void averages_of_nothing_teach_nothing(void **state)
     /* (30 - 11) / sqrt(2 / 3) is 23.27; the empty window was not looked at, or it had opened. */
     assert_string_equal(bench->brief, "50000 opened rule r resource=x n=1 alerts=1\n"
                                       "51000 closed quiet r resource=x n=2 alerts=1\n");
-    assert_non_null(strstr(bench->log.at, "avg(value) is 30 in 10s, 23.27 standard deviations from "
-                                          "its mean 11 of 3 seasons"));
+    assert_non_null(strstr(bench->log.at, "avg(value) is 30 in 10s, 23.27 standard deviations "
+                                          "(needs more than 20) from its mean 11 of 3 seasons"));
     bench_destroy(bench);
 }
 

@@ -276,6 +276,20 @@ static const struct put numbers_story[] = {{0, "h/a", "load", VALUE("60")},
                                            {30000, "end", "end", ""},
                                            {0, NULL, NULL, NULL}};
 
+/* 2, 4, 3, and then 4: the mean of the three is 3, their spread sqrt(2/3). */
+static const char usual[] =
+    "rules:\n- id: unusual\n  on: events\n  where: check == \"login\"\n  by: [host]\n"
+    "  window: {tumbling: 10s}\n  baseline: {season: 10s, learn: 3}\n"
+    "  when: deviation(count()) > 3 && count() >= 5\n"
+    "  incident: {title: t}\n  close: quiet(1h)\n";
+
+static const struct put usual_story[] = {
+    {100, "h", "login", ""},   {110, "h", "login", ""},   {10100, "h", "login", ""},
+    {10110, "h", "login", ""}, {10120, "h", "login", ""}, {10130, "h", "login", ""},
+    {20100, "h", "login", ""}, {20110, "h", "login", ""}, {20120, "h", "login", ""},
+    {30100, "h", "login", ""}, {30110, "h", "login", ""}, {30120, "h", "login", ""},
+    {30130, "h", "login", ""}, {60000, "end", "end", ""}, {0, NULL, NULL, NULL}};
+
 /* What comes in time, and what comes too late to count. */
 static const char timed[] =
     "rules:\n- id: ends\n  on: events\n  where: check == \"e\"\n  by: [host]\n"
@@ -319,6 +333,10 @@ static const struct row beside_rows[] = {
     {"a number that is not enough", numbers, numbers_story, "host=h", NULL, 0, true,
      "rule sums: sum(value) is 100 (needs more than 100), distinct(resource) 2 of 2, avg(value) is "
      "50 (needs at least 0.5) at " T "41.000Z; its window ended at " T "50.000Z"},
+    {"a count that is not unusual enough", usual, usual_story, "t/0/9", NULL, 0, true,
+     "rule unusual: count() 4 of 5, count() is usually 3, give or take 0.8165, in 10s (3 of 3 "
+     "seasons known; needs a deviation of more than 3) at 2001-09-09T01:47:10.130Z; its window "
+     "ended, and when did not hold at 2001-09-09T01:47:20.000Z"},
     {"one that leaves an incident, which closes", leaving, leaving_story, "t/0/1", NULL, 0, true,
      "it ended its alert for rule bad, whose where no longer holds: severity >= MAJOR: WARNING >= "
      "MAJOR is false; that closed incident #; rule half: count() 1 of 2 at " T "41.000Z"},

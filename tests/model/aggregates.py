@@ -6,7 +6,7 @@ import fractions
 import functools
 import math
 
-from values import checked, computed
+from values import checked, computed, number_text
 
 STEP = 2 ** 40  # sums are exact, in steps of 1 / STEP
 
@@ -76,6 +76,7 @@ class Counted:
 
 RELATIONS = {  # turned round; with its sides exchanged
     "<": (">=", ">"), "<=": (">", ">="), ">": ("<=", "<"), ">=": ("<", "<="), "==": ("!=", "=="), "!=": ("==", "!=")}
+ASKED = {">": "more than", ">=": "at least", "<": "less than", "<=": "at most", "==": "exactly", "!=": "other than"}
 
 
 def bearing(tree, world, turned=False):
@@ -98,6 +99,8 @@ def need(leaf, turned, counted):
     if op not in RELATIONS or sides[0] != counted or sides[1][0] != "const":
         return None
     op, n = RELATIONS[op][0] if turned else op, sides[1][2]
+    if counted[2] not in ("count", "distinct"):
+        return f"{ASKED[op]} {number_text(n)}"
     if op in ("==", "!="):
         return f"{'exactly' if op == '==' else 'other than'} {int(n)}" if n == int(n) else None
     least = math.ceil(n) if op in (">=", "<") else math.floor(n) + 1

@@ -200,7 +200,7 @@ class Window(Key):
             field = over[0][1]
             texts = [text or "(none)" for text in dict.fromkeys(entry.event.text(field) for entry in self.entries)]
             return f"{n} different value{plural} of {field} {self.rule.frame}{needs}: {listed(texts, WHY_VALUES)}"
-        return f"{text} is {shown(n)} {self.rule.frame}"
+        return f"{text} is {shown(n)} {self.rule.frame}{needs}"
 
 
 class Baseline(Window):
@@ -261,7 +261,7 @@ class Baseline(Window):
         if n is None:
             return f"{said}{k}{'' if k > self.rule.learn else f' of {self.rule.learn}'} seasons known"
         n, mean = (number_text(float(f"{number:.4g}")) for number in (n, mean))
-        return f"{said}{n} standard deviations from its mean {mean} of {k} seasons"
+        return f"{said}{n} standard deviations{needs} from its mean {mean} of {k} seasons"
 
 
 class Steps(Key):

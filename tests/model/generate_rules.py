@@ -142,7 +142,7 @@ class Rules(Conditions):
         of = r.choice([COUNT, COUNT, distinct(r.choice(["check", "resource", "message"])), self.number(), self.number()])
         return [r.choice([">", ">=", "<", "<=", ">", ">"]), ["aggregate", f"deviation({of[1]})", "deviation", of],
                 r.choice([["const", "real", r.choice([0.5, 1.5, 2.5])], ["const", "int", r.choice([0, 1, 2])],
-                          ["neg", ["const", "real", 0.5]]])]
+                          ["const", "real", -0.5]])]
 
     def listed_keys(self, by):
         r = self.random

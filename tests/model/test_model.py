@@ -317,7 +317,7 @@ class Size(unittest.TestCase):
     """The model is there to be read: it stays as short as it is, and its files are all of it."""
     FILES = {"model", "records", "alerts", "enrich", "forms", "aggregates", "incident", "log", "values", "calendars",
              "ledger"}
-    CODE_LINES_MAX, LINE_MAX = 1363, 120
+    CODE_LINES_MAX, LINE_MAX = 1366, 120
 
     def setUp(self):
         self.texts = []

@@ -87,7 +87,7 @@ learned nothing for 1s \(expects an event every 1s\)
 listed nothing since it was listed, 1s ago \(expects an event every 1s\)
 unfollowed begin: begin on h1, then no done \(within 1s\)
 held 1 alert open now \(needs 1\); held for 1s
-fallen count\(\) is 0 in 1s, -1000000 standard deviations from its mean 1 of 3 seasons
+fallen count\(\) is 0 in 1s, -1000000 standard deviations \(needs less than -1\) from its mean 1 of 3 seasons
 above 2 incidents open now \(needs 2\)
 TABLE
 
