@@ -150,36 +150,130 @@ static bool is_commanding(struct evhttp_request *request)
     return false;
 }
 
-static void on_health(struct evhttp_request *request, void *self)
+/* ---- what is asked ---- */
+
+enum parameter { SINK = 1, INCIDENT = 2, ALL = 4, DRY = 8 };
+
+static const struct {
+    const char *name;
+    enum parameter bit;
+    bool is_flag; /* its value is 1 */
+} parameters[] = {
+    {"sink", SINK, false}, {"incident", INCIDENT, false}, {"all", ALL, true}, {"dry", DRY, true}};
+
+enum { PARAMETERS = sizeof(parameters) / sizeof(parameters[0]) };
+
+struct endpoint {
+    const char *path;
+    bool is_command;
+    unsigned takes; /* bits of enum parameter */
+    void (*serve)(struct evhttp_request *request, struct admin *admin,
+                  const struct admin_pick *pick);
+};
+
+/* "/reload takes no 'dri', only dry". What a stranger wrote is cut, and shown where it is plain. */
+static void refuse_parameter(const struct endpoint *endpoint, const char *name, struct error *err)
 {
-    struct admin *admin = self;
+    char shown[32], takes[64] = "", *to = takes;
+    size_t n = 0;
+
+    for (; name[n] != '\0' && n + 1 < sizeof(shown); n++)
+        shown[n] = name[n] > ' ' && name[n] <= '~' ? name[n] : '?';
+    shown[n] = '\0';
+    for (size_t i = 0; i < PARAMETERS; i++)
+        if ((endpoint->takes & parameters[i].bit) != 0)
+            to += snprintf(to, (size_t)(takes + sizeof(takes) - to), "%s%s",
+                           to > takes ? ", " : "; it takes ", parameters[i].name);
+    error_set(err, "%s has no parameter '%s'%s", endpoint->path, shown,
+              to > takes ? takes : "; it takes none");
+}
+
+/* One `name=value`. False with a sentence. */
+static bool read_parameter(const struct endpoint *endpoint, const struct evkeyval *pair,
+                           unsigned *said, struct admin_pick *pick, struct error *err)
+{
+    size_t i = 0;
+
+    while (i < PARAMETERS && ((endpoint->takes & parameters[i].bit) == 0 ||
+                              strcmp(parameters[i].name, pair->key) != 0))
+        i++;
+    if (i == PARAMETERS) {
+        refuse_parameter(endpoint, pair->key, err);
+        return false;
+    }
+    if ((*said & parameters[i].bit) != 0) {
+        error_set(err, "%s is given twice", parameters[i].name);
+        return false;
+    }
+    if (parameters[i].is_flag && strcmp(pair->value, "1") != 0) {
+        error_set(err, "write %s=1, or leave it out", parameters[i].name);
+        return false;
+    }
+    *said |= parameters[i].bit;
+    pick->all |= parameters[i].bit == ALL;
+    pick->dry |= parameters[i].bit == DRY;
+    if (parameters[i].bit == SINK)
+        pick->sink = pair->value;
+    if (parameters[i].bit == INCIDENT)
+        pick->incident = pair->value;
+    return true;
+}
+
+/* Texts of `pick` are those of `pairs`. False with a sentence. */
+static bool read_request(const struct endpoint *endpoint, struct evhttp_request *request,
+                         struct evkeyvalq *pairs, struct admin_pick *pick, struct error *err)
+{
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
+    const struct evkeyval *pair;
+    unsigned said = 0;
+
+    if (evbuffer_get_length(evhttp_request_get_input_buffer(request)) > 0) {
+        error_set(err, "a body is not read: what %s is to do stands behind a ? of its path",
+                  endpoint->path);
+        return false;
+    }
+    if (query == NULL || query[0] == '\0')
+        return true;
+    if (evhttp_parse_query_str(query, pairs) != 0) {
+        error_set(err, "the query cannot be read: write name=value&name=value");
+        return false;
+    }
+    for (pair = pairs->tqh_first; pair != NULL; pair = pair->next.tqe_next)
+        if (!read_parameter(endpoint, pair, &said, pick, err))
+            return false;
+    return true;
+}
+
+/* ---- endpoints ---- */
+
+static void serve_health(struct evhttp_request *request, struct admin *admin,
+                         const struct admin_pick *pick)
+{
     struct error why = {{0}};
     bool is_good = admin->config.healthy(admin->config.self, &why);
 
-    if (is_reading(request))
-        answer_state(request, is_good ? HTTP_OK : HTTP_SERVUNAVAIL, is_good ? "ok" : why.text);
+    (void)pick;
+    answer_state(request, is_good ? HTTP_OK : HTTP_SERVUNAVAIL, is_good ? "ok" : why.text);
 }
 
-static void on_ready(struct evhttp_request *request, void *self)
+static void serve_ready(struct evhttp_request *request, struct admin *admin,
+                        const struct admin_pick *pick)
 {
-    struct admin *admin = self;
     struct error why = {{0}};
     bool is_good = admin->config.ready(admin->config.self, &why);
 
-    if (is_reading(request))
-        answer_state(request, is_good ? HTTP_OK : HTTP_SERVUNAVAIL, is_good ? "ok" : why.text);
+    (void)pick;
+    answer_state(request, is_good ? HTTP_OK : HTTP_SERVUNAVAIL, is_good ? "ok" : why.text);
 }
 
-static void on_metrics(struct evhttp_request *request, void *self)
+static void serve_metrics(struct evhttp_request *request, struct admin *admin,
+                          const struct admin_pick *pick)
 {
-    struct admin *admin = self;
     char *text = NULL;
     size_t bytes = 0;
-    FILE *to;
+    FILE *to = open_memstream(&text, &bytes);
 
-    if (!is_reading(request))
-        return;
-    to = open_memstream(&text, &bytes);
+    (void)pick;
     if (to != NULL) {
         admin->config.metrics(admin->config.self, to);
         fclose(to);
@@ -190,11 +284,9 @@ static void on_metrics(struct evhttp_request *request, void *self)
 typedef int (*pick_answer)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
 
 /* Answers with what `fill` writes, or with its sentence. */
-static void answer_pick(struct evhttp_request *request, void *self, pick_answer fill)
+static void answer_pick(struct evhttp_request *request, void *self, const struct admin_pick *pick,
+                        pick_answer fill)
 {
-    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
-    struct evkeyvalq pairs;
-    struct admin_pick pick = {.sink = NULL};
     struct error err = {{0}};
     char *text = NULL;
     size_t bytes = 0;
@@ -202,88 +294,111 @@ static void answer_pick(struct evhttp_request *request, void *self, pick_answer 
     int rc = -ENOMEM;
 
     error_set(&err, "out of memory");
-    if (evhttp_parse_query_str(query != NULL ? query : "", &pairs) != 0) {
-        answer_state(request, HTTP_BADREQUEST, "the query cannot be read");
-        goto out;
-    }
-    pick.sink = evhttp_find_header(&pairs, "sink");
-    pick.incident = evhttp_find_header(&pairs, "incident");
-    pick.all = evhttp_find_header(&pairs, "all") != NULL;
     if (to != NULL)
-        rc = fill(self, &pick, to, &err);
-    evhttp_clear_headers(&pairs);
+        rc = fill(self, pick, to, &err);
     if (to != NULL && fclose(to) != 0)
         rc = -ENOMEM;
-    to = NULL;
     if (rc == 0) {
         answer(request, HTTP_OK, "application/json", text, bytes);
-        text = NULL;
-    } else {
-        answer_state(request,
-                     rc == -EINVAL   ? HTTP_BADREQUEST
-                     : rc == -ENOENT ? HTTP_NOTFOUND
-                                     : HTTP_SERVUNAVAIL,
-                     err.text);
+        return;
     }
-out:
-    if (to != NULL)
-        fclose(to);
     free(text);
+    answer_state(request,
+                 rc == -EINVAL   ? HTTP_BADREQUEST
+                 : rc == -ENOENT ? HTTP_NOTFOUND
+                                 : HTTP_SERVUNAVAIL,
+                 err.text);
 }
 
-static void on_dead(struct evhttp_request *request, void *self)
+static void serve_dead(struct evhttp_request *request, struct admin *admin,
+                       const struct admin_pick *pick)
 {
-    struct admin *admin = self;
-
-    if (is_reading(request))
-        answer_pick(request, admin->config.self, admin->config.dead);
+    answer_pick(request, admin->config.self, pick, admin->config.dead);
 }
 
-static void on_waiting(struct evhttp_request *request, void *self)
+static void serve_waiting(struct evhttp_request *request, struct admin *admin,
+                          const struct admin_pick *pick)
 {
-    struct admin *admin = self;
-
-    if (is_reading(request))
-        answer_pick(request, admin->config.self, admin->config.waiting);
+    answer_pick(request, admin->config.self, pick, admin->config.waiting);
 }
 
-static void on_redrive(struct evhttp_request *request, void *self)
+static void serve_redrive(struct evhttp_request *request, struct admin *admin,
+                          const struct admin_pick *pick)
 {
-    struct admin *admin = self;
-
-    if (is_commanding(request))
-        answer_pick(request, admin->config.self, admin->config.redrive);
+    answer_pick(request, admin->config.self, pick, admin->config.redrive);
 }
 
-static void on_rules(struct evhttp_request *request, void *self)
+static void serve_rules(struct evhttp_request *request, struct admin *admin,
+                        const struct admin_pick *pick)
 {
-    struct admin *admin = self;
-
-    if (is_reading(request))
-        answer_pick(request, admin->config.self, admin->config.rules);
+    answer_pick(request, admin->config.self, pick, admin->config.rules);
 }
 
-static void on_reload(struct evhttp_request *request, void *self)
+static void serve_reload(struct evhttp_request *request, struct admin *admin,
+                         const struct admin_pick *pick)
 {
-    struct admin *admin = self;
-
-    if (is_commanding(request))
-        answer_pick(request, admin->config.self, admin->config.reload);
+    answer_pick(request, admin->config.self, pick, admin->config.reload);
 }
 
-static void on_index(struct evhttp_request *request, void *self)
+static void serve_index(struct evhttp_request *request, struct admin *admin,
+                        const struct admin_pick *pick);
+
+static const struct endpoint endpoints[] = {
+    {"/", false, 0, serve_index},
+    {"/metrics", false, 0, serve_metrics},
+    {"/healthz", false, 0, serve_health},
+    {"/readyz", false, 0, serve_ready},
+    {"/outbox/dead", false, SINK | INCIDENT | ALL, serve_dead},
+    {"/outbox/waiting", false, INCIDENT, serve_waiting},
+    {"/outbox/redrive", true, SINK | INCIDENT | ALL, serve_redrive},
+    {"/rules", false, 0, serve_rules},
+    {"/reload", true, DRY, serve_reload},
+};
+
+enum { ENDPOINTS = sizeof(endpoints) / sizeof(endpoints[0]) };
+
+/* The list of the others. */
+static void serve_index(struct evhttp_request *request, struct admin *admin,
+                        const struct admin_pick *pick)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *to = open_memstream(&text, &bytes);
+
+    (void)admin;
+    (void)pick;
+    if (to != NULL) {
+        fputs("tocsin " TOCSIN_VERSION "\n\n", to);
+        for (size_t i = 1; i < ENDPOINTS; i++)
+            fprintf(to, "%s%s\n", endpoints[i].path, endpoints[i].is_command ? " (POST)" : "");
+        fclose(to);
+    }
+    answer(request, HTTP_OK, plain_text, text, bytes);
+}
+
+static void on_request(struct evhttp_request *request, void *self)
 {
     const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
-    bool is_index = path == NULL || path[0] == '\0' || strcmp(path, "/") == 0;
+    const struct endpoint *endpoint = NULL;
+    struct evkeyvalq pairs = {NULL, &pairs.tqh_first};
+    struct admin_pick pick = {.sink = NULL};
+    struct error err = {{0}};
 
-    (void)self;
-    if (is_reading(request))
-        answer_state(
-            request, is_index ? HTTP_OK : HTTP_NOTFOUND,
-            is_index
-                ? "tocsin " TOCSIN_VERSION "\n\n/metrics\n/healthz\n/readyz\n"
-                  "/outbox/dead\n/outbox/waiting\n/outbox/redrive (POST)\n/rules\n/reload (POST)"
-                : "there is nothing here; see /");
+    for (size_t i = 0; i < ENDPOINTS && endpoint == NULL; i++)
+        if (strcmp(endpoints[i].path, path == NULL || path[0] == '\0' ? "/" : path) == 0)
+            endpoint = &endpoints[i];
+    if (endpoint == NULL) {
+        if (is_reading(request))
+            answer_state(request, HTTP_NOTFOUND, "there is nothing here; see /");
+        return;
+    }
+    if (!(endpoint->is_command ? is_commanding(request) : is_reading(request)))
+        return;
+    if (read_request(endpoint, request, &pairs, &pick, &err))
+        endpoint->serve(request, self, &pick);
+    else
+        answer_state(request, HTTP_BADREQUEST, err.text);
+    evhttp_clear_headers(&pairs);
 }
 
 /* ---- life ---- */
@@ -367,18 +482,10 @@ static bool server_prepare(struct admin *admin)
     evhttp_set_max_body_size(admin->http, BODY_BYTES_MAX);
     evhttp_set_timeout(admin->http, SILENCE_S_MAX);
     evhttp_set_bevcb(admin->http, connection_made, admin);
-    evhttp_set_gencb(admin->http, on_index, admin);
+    evhttp_set_gencb(admin->http, on_request, admin);
     admin->stop = event_new(admin->base, admin->waker, EV_READ, on_stop, admin->base);
     admin->sweep = event_new(admin->base, -1, EV_PERSIST, sweep_connections, admin);
-    return admin->sweep != NULL && admin->stop != NULL && event_add(admin->stop, NULL) == 0 &&
-           evhttp_set_cb(admin->http, "/metrics", on_metrics, admin) == 0 &&
-           evhttp_set_cb(admin->http, "/healthz", on_health, admin) == 0 &&
-           evhttp_set_cb(admin->http, "/readyz", on_ready, admin) == 0 &&
-           evhttp_set_cb(admin->http, "/outbox/dead", on_dead, admin) == 0 &&
-           evhttp_set_cb(admin->http, "/rules", on_rules, admin) == 0 &&
-           evhttp_set_cb(admin->http, "/reload", on_reload, admin) == 0 &&
-           evhttp_set_cb(admin->http, "/outbox/waiting", on_waiting, admin) == 0 &&
-           evhttp_set_cb(admin->http, "/outbox/redrive", on_redrive, admin) == 0;
+    return admin->sweep != NULL && admin->stop != NULL && event_add(admin->stop, NULL) == 0;
 }
 
 int admin_create(const struct admin_config *config, struct admin **out, struct error *err)

@@ -8,8 +8,12 @@
  *   GET /outbox/waiting   what of an incident is still to be sent; ?incident=ID
  *   POST /outbox/redrive  sends them again; ?sink=NAME, ?incident=ID or ?all=1
  *   GET /rules            the rules in force and what they hold, as JSON
- *   POST /reload          as SIGHUP; answers with what it did to each rule
- *   GET /          a list of these
+ *   POST /reload          as SIGHUP; answers with what it did to each rule; ?dry=1: what it would
+ * do GET /          a list of these
+ *
+ * What a request says has to be understood: a parameter that the path does not take, twice the
+ * same, a flag that is not 1, or a body is refused with a sentence (400), for what is not read
+ * could have been meant to hold something back.
  *
  * A request that changes something and comes from a web page (it says so by its Origin) is
  * refused: a page that somebody on this machine looks at must not command the daemon.
@@ -29,11 +33,13 @@
 
 struct admin;
 
-/* Which dead changes a request means; NULL: it does not say. */
+/* What a request says: which changes it means, and whether it only wants to look. NULL, false: it
+ * does not say. */
 struct admin_pick {
     const char *sink;
     const char *incident;
     bool all;
+    bool dry;
 };
 
 struct admin_config {

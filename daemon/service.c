@@ -261,26 +261,31 @@ static void reload_failed(struct service *service, const struct error *err)
     pthread_mutex_unlock(&service->lock);
 }
 
-/* What the set will do to the one that was loaded before it, which it replaces in `loaded`. Changes
- * nothing when it fails. */
+/* What the set would do to the one that was loaded before it, and `loaded` as it would be then,
+ * which is to be released. */
 static int preview_switch(struct service *service, const struct rule_set *rules,
-                          struct rules_preview *preview, struct error *err)
+                          struct rules_running *loaded, struct rules_preview *preview,
+                          struct error *err)
 {
-    struct rules_running running = {.rules = NULL}, loaded = {.rules = NULL};
+    struct rules_running running = {.rules = NULL};
     int rc = rules_running_count(&service->loaded, service->engine, &running, err);
 
+    *loaded = (struct rules_running){.rules = NULL};
     if (rc == 0)
-        rc = rules_running_of_set(rules, &loaded, err);
+        rc = rules_running_of_set(rules, loaded, err);
     if (rc == 0)
-        rc = rules_preview_make(&running, &loaded, preview, err);
+        rc = rules_preview_make(&running, loaded, preview, err);
     rules_running_release(&running);
-    if (rc != 0) {
-        rules_running_release(&loaded);
-        return rc;
-    }
-    rules_running_release(&service->loaded);
-    service->loaded = loaded;
-    return 0;
+    if (rc != 0)
+        rules_running_release(loaded);
+    return rc;
+}
+
+/* Where memory is short the answer does without them; the log has those of a reload. */
+static void preview_restart(struct rules_preview *preview, const char *names)
+{
+    if (!rules_preview_needs_restart(preview, names))
+        preview->restart = "";
 }
 
 /* Under reload_lock. */
@@ -288,24 +293,25 @@ static int reload(struct service *service, struct rules_preview *preview, struct
 {
     struct config *config = NULL;
     struct rule_set *rules = NULL;
+    struct rules_running loaded;
     char names[RESTART_KEYS_BYTES];
     uint32_t count;
     int rc;
 
     if (load(&service->options, &config, &rules, err) != EXIT_OK)
         return -EINVAL;
-    rc = preview_switch(service, rules, preview, err);
+    rc = preview_switch(service, rules, &loaded, preview, err);
     if (rc != 0) {
         rule_set_destroy(rules);
         config_destroy(config);
         return rc;
     }
+    rules_running_release(&service->loaded);
+    service->loaded = loaded;
     if (config_restart_keys(service->config, config, names, sizeof(names)) > 0) {
         log_event(LOG_WARNING, "reload_needs_restart", log_text("keys", names),
                   log_text("next", "the old values stay in force"));
-        /* Where memory is short the answer does without them; the log has them. */
-        if (!rules_preview_needs_restart(preview, names))
-            preview->restart = "";
+        preview_restart(preview, names);
     }
     log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
     count = rule_set_count(rules);
@@ -334,6 +340,26 @@ int service_reload(struct service *service, struct rules_preview *preview, struc
     if (rc != 0)
         reload_failed(service, err);
     pthread_mutex_unlock(&service->reload_lock);
+    return rc;
+}
+
+int service_preview(struct service *service, struct rules_preview *preview, struct error *err)
+{
+    struct config *config = NULL;
+    struct rule_set *rules = NULL;
+    struct rules_running loaded = {.rules = NULL};
+    char names[RESTART_KEYS_BYTES];
+    int rc = -EINVAL;
+
+    pthread_mutex_lock(&service->reload_lock);
+    if (load(&service->options, &config, &rules, err) == EXIT_OK)
+        rc = preview_switch(service, rules, &loaded, preview, err);
+    if (rc == 0 && config_restart_keys(service->config, config, names, sizeof(names)) > 0)
+        preview_restart(preview, names);
+    pthread_mutex_unlock(&service->reload_lock);
+    rules_running_release(&loaded);
+    rule_set_destroy(rules);
+    config_destroy(config);
     return rc;
 }
 

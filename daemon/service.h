@@ -39,6 +39,9 @@ void service_tick(struct service *service);
  * Thread: any. */
 int service_reload(struct service *service, struct rules_preview *preview, struct error *err);
 
+/* What a reload would do now, and nothing else. As service_reload(). */
+int service_preview(struct service *service, struct rules_preview *preview, struct error *err);
+
 /* Stops input, works off what is closed, gives the sinks their time (F10). Returns an exit code. */
 int service_stop(struct service *service);
 

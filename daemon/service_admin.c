@@ -135,9 +135,8 @@ static int list_rules(void *self, const struct admin_pick *pick, FILE *to, struc
 static int reload_by_admin(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
 {
     struct rules_preview preview;
-    int rc = service_reload(self, &preview, err);
+    int rc = pick->dry ? service_preview(self, &preview, err) : service_reload(self, &preview, err);
 
-    (void)pick;
     if (rc != 0)
         return rc;
     rc = write_json(rules_preview_json(&preview), to, err);

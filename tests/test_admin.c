@@ -41,13 +41,41 @@ static bool say_ready(void *self, struct error *why)
     return is_ready;
 }
 
+/* What the callbacks were asked. */
+static char asked[256];
+
+static int note(const char *what, const struct admin_pick *pick, FILE *to)
+{
+    snprintf(asked, sizeof(asked), "%s sink=%s incident=%s%s%s", what,
+             pick->sink != NULL ? pick->sink : "", pick->incident != NULL ? pick->incident : "",
+             pick->all ? " all" : "", pick->dry ? " dry" : "");
+    fputs("{}\n", to);
+    return 0;
+}
+
+static int note_redrive(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    (void)self;
+    (void)err;
+    return note("redrive", pick, to);
+}
+
+static int note_reload(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    (void)self;
+    (void)err;
+    return note("reload", pick, to);
+}
+
 static struct admin *start(void)
 {
     struct admin_config config = {.listen = "127.0.0.1:0",
                                   .connections_max = CONNECTIONS_MAX,
                                   .metrics = write_metrics,
                                   .healthy = say_healthy,
-                                  .ready = say_ready};
+                                  .ready = say_ready,
+                                  .redrive = note_redrive,
+                                  .reload = note_reload};
     struct admin *admin = NULL;
     struct error err;
     assert_int_equal(admin_create(&config, &admin, &err), 0);
@@ -120,11 +148,68 @@ static void each_endpoint_answers(void **state)
     assert_answer(get(admin, "/readyz"), 503, "no broker has answered\n");
     is_ready = true;
     assert_answer(get(admin, "/readyz"), 200, "ok\n");
-    assert_answer(get(admin, "/readyz?verbose=1"), 200, "ok\n");
     assert_answer(get(admin, "/"), 200,
                   "tocsin " TOCSIN_VERSION "\n\n/metrics\n/healthz\n/readyz\n/outbox/dead\n"
                   "/outbox/waiting\n/outbox/redrive (POST)\n/rules\n/reload (POST)\n");
     assert_answer(get(admin, "/etc/passwd"), 404, "there is nothing here; see /\n");
+    admin_destroy(admin);
+}
+
+static const char *post(const struct admin *admin, const char *path, const char *body)
+{
+    char request[256];
+    snprintf(request, sizeof(request),
+             "POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
+             path, strlen(body), body);
+    return talk(dial(admin), request, strlen(request));
+}
+
+static void what_is_not_understood_is_refused_and_not_done(void **state)
+{
+    static const struct {
+        const char *path, *body;
+        int code;
+        const char *answer, *asked;
+    } cases[] = {
+        {"/reload", "", 200, "{}\n", "reload sink= incident="},
+        {"/reload?", "", 200, "{}\n", "reload sink= incident="},
+        {"/reload?dry=1", "", 200, "{}\n", "reload sink= incident= dry"},
+        {"/reload?dry=1&dry=1", "", 400, "dry is given twice\n", ""},
+        {"/reload?dry=true", "", 400, "write dry=1, or leave it out\n", ""},
+        {"/reload?dry=0", "", 400, "write dry=1, or leave it out\n", ""},
+        {"/reload?dry", "", 400, "the query cannot be read: write name=value&name=value\n", ""},
+        {"/reload?dri=1", "", 400, "/reload has no parameter 'dri'; it takes dry\n", ""},
+        {"/reload?all=1", "", 400, "/reload has no parameter 'all'; it takes dry\n", ""},
+        {"/reload?dry=1&abcdefghijklmnopqrstuvwxyzabcdefghijkl=1", "", 400,
+         "/reload has no parameter 'abcdefghijklmnopqrstuvwxyzabcde'; it takes dry\n", ""},
+        {"/reload", "dry=1", 400,
+         "a body is not read: what /reload is to do stands behind a ? of its path\n", ""},
+        {"/outbox/redrive?sink=a%20b&incident=0f", "", 200, "{}\n", "redrive sink=a b incident=0f"},
+        {"/outbox/redrive?all=1", "", 200, "{}\n", "redrive sink= incident= all"},
+        {"/outbox/redrive?sink=a&sink=b", "", 400, "sink is given twice\n", ""},
+        {"/outbox/redrive?dry=1&all=1", "", 400,
+         "/outbox/redrive has no parameter 'dry'; it takes sink, incident, all\n", ""},
+    };
+    static const char *const reading[] = {"/",      "/metrics",     "/healthz",       "/readyz",
+                                          "/rules", "/outbox/dead", "/outbox/waiting"};
+
+    (void)state;
+    struct admin *admin = start();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        asked[0] = '\0';
+        assert_answer(post(admin, cases[i].path, cases[i].body), cases[i].code, cases[i].answer);
+        assert_string_equal(asked, cases[i].asked);
+    }
+    for (size_t i = 0; i < sizeof(reading) / sizeof(reading[0]); i++) {
+        char path[64], sentence[128];
+        snprintf(path, sizeof(path), "%s?verbose=1", reading[i]);
+        snprintf(sentence, sizeof(sentence), "%s has no parameter 'verbose'; it takes %s\n",
+                 reading[i],
+                 strcmp(reading[i], "/outbox/dead") == 0      ? "sink, incident, all"
+                 : strcmp(reading[i], "/outbox/waiting") == 0 ? "incident"
+                                                              : "none");
+        assert_answer(get(admin, path), 400, sentence);
+    }
     admin_destroy(admin);
 }
 
@@ -212,6 +297,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_endpoint_answers),
+        cmocka_unit_test(what_is_not_understood_is_refused_and_not_done),
         cmocka_unit_test(requests_beyond_the_limits_are_refused),
         cmocka_unit_test(silent_connections_wait_their_turn_and_free_it),
         cmocka_unit_test(many_connections_in_turn_leave_nothing_behind),

@@ -200,8 +200,10 @@ check 0 --rules before.yaml --against before.yaml
 check 78 --against none.yaml
 check 69 --against running --admin 127.0.0.1:1
 
-reload() { # ANSWER-FILE: the status
-    curl -s -o "$1" -w '%{http_code}' -X POST "${@:2}" "http://127.0.0.1:$admin/reload"
+reload() { # ANSWER-FILE [?QUERY] [CURL OPTIONS]: the status
+    local query=
+    [[ ${2:-} == \?* ]] && query=$2 && set -- "$1" "${@:3}"
+    curl -s -o "$1" -w '%{http_code}' -X POST "${@:2}" "http://127.0.0.1:$admin/reload$query"
 }
 # Refused: by a page, by GET, by a mistake in the file. Nothing changes.
 [[ $(reload answer -H 'Origin: http://evil') == 403 ]] || fail "a page may reload"
@@ -213,11 +215,17 @@ file_has answer 'rules.yaml:2:.*cuont' || fail "no place of the mistake: $(cat a
 keys_are || fail "a refused reload changed something"
 metric_is tocsin_reload_failures_total 1 || fail "it is not counted"
 metric_is tocsin_reloads_total 0 || fail "a refused one is counted as done"
-# And done: the answer is the preview.
+# Only looked at: the same answer, and nothing changes; nor does a wrong word reload.
 cp good.yaml rules.yaml
 sed -i 's/^admin:.*/&\nengine: {expire: 7m}/' tocsin.yaml
+[[ $(reload answer '?dri=1') == 400 ]] || fail "a parameter that is not there reloads"
+[[ $(reload dry '?dry=1') == 200 ]] || fail "not looked at: $(cat dry)"
+keys_are || fail "a look changed something"
+metric_is tocsin_reloads_total 0 || fail "a look is counted as a reload"
+# And done: the answer is the preview.
 [[ $(reload answer) == 200 ]] || fail "not reloaded: $(cat answer)"
 rows_are answer "$expected"
+cmp answer dry || fail "the look said something else: $(cat dry)"
 python3 -c '
 import json
 a, b = json.load(open("answer")), json.load(open("preview.json"))
