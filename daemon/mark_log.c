@@ -167,17 +167,40 @@ static bool kind_of(const char *name, enum mark_kind *kind)
     return false;
 }
 
-static void keep(struct mark_list *list, size_t *room, struct mark mark)
+struct reader {
+    const struct mark_part *parts;
+    size_t part_count;
+    bool *has_joined; /* of each part */
+    struct mark_list list;
+    size_t room;
+};
+
+static void keep(struct reader *reader, struct mark mark)
 {
-    if (list->count == *room) {
-        *room = *room == 0 ? 1024 : 2 * *room;
-        list->marks = memory_grow(list->marks, *room * sizeof(*list->marks));
+    struct mark_list *list = &reader->list;
+
+    if (list->count == reader->room) {
+        reader->room = reader->room == 0 ? 1024 : 2 * reader->room;
+        list->marks = memory_grow(list->marks, reader->room * sizeof(*list->marks));
     }
     list->marks[list->count++] = mark;
 }
 
-static int read_line(const char *at, size_t bytes, const struct mark_part *parts, size_t part_count,
-                     struct mark_list *list, size_t *room, struct error *err)
+/* Where a partition joined for the first time there the run began to read it. */
+static void note_join(struct reader *reader, size_t part, int64_t offset)
+{
+    if (part == reader->part_count || reader->has_joined[part])
+        return;
+    reader->has_joined[part] = true;
+    if (offset <= reader->parts[part].start_offset)
+        return;
+    if (reader->list.late++ == 0) {
+        reader->list.late_part = part;
+        reader->list.late_offset = offset;
+    }
+}
+
+static int read_line(const char *at, size_t bytes, struct reader *reader, struct error *err)
 {
     json_error_t fault;
     json_t *line = json_loadb(at, bytes, JSON_REJECT_DUPLICATES, &fault); /* ours */
@@ -207,11 +230,11 @@ static int read_line(const char *at, size_t bytes, const struct mark_part *parts
     }
     rc = 0;
     if (mark.kind == MARK_SWITCH) {
-        list->switches++;
+        reader->list.switches++;
         goto out;
     }
     if (mark.kind == MARK_LEAVE) {
-        list->leaves++;
+        reader->list.leaves++;
         goto out;
     }
     mark.offset = json_integer_value(offset);
@@ -222,10 +245,12 @@ static int read_line(const char *at, size_t bytes, const struct mark_part *parts
         goto out;
     }
     if (mark.kind == MARK_BEGIN) {
-        keep(list, room, mark);
+        keep(reader, mark);
         goto out;
     }
+    part = find_part(reader->parts, reader->part_count, topic, json_integer_value(partition));
     if (mark.kind == MARK_JOIN) {
+        note_join(reader, part, mark.offset);
         if (mark.value_ms == INT64_MIN) /* from the start: nothing had been closed */
             goto out;
         mark.kind = MARK_SEAL;
@@ -233,13 +258,12 @@ static int read_line(const char *at, size_t bytes, const struct mark_part *parts
     if (mark.kind != MARK_SEAL && mark.kind != MARK_CAP && mark.kind != MARK_BLIND_BEGIN &&
         mark.kind != MARK_BLIND_END)
         goto out;
-    part = find_part(parts, part_count, topic, json_integer_value(partition));
-    if (part == part_count) {
-        list->foreign++;
+    if (part == reader->part_count) {
+        reader->list.foreign++;
         goto out;
     }
     mark.part = (uint16_t)part;
-    keep(list, room, mark);
+    keep(reader, mark);
 out:
     json_decref(line);
     return rc;
@@ -248,29 +272,34 @@ out:
 int mark_log_read(const char *path, const struct mark_part *parts, size_t part_count,
                   struct mark_list *out, struct error *err)
 {
-    struct mark_list list = {.marks = NULL};
+    struct reader reader = {.parts = parts, .part_count = part_count};
     char *text = NULL;
-    size_t bytes = 0, room = 0, number = 0;
+    size_t bytes = 0, number = 0;
     int rc = host_read_file(path, MARK_LOG_BYTES_MAX, &text, &bytes);
 
     if (rc != 0) {
         error_set(err, "%s: %s", path, host_read_why(rc));
         return rc;
     }
+    reader.has_joined = memory_alloc((part_count + 1) * sizeof(bool));
+    memset(reader.has_joined, 0, (part_count + 1) * sizeof(bool));
     for (const char *at = text, *end; at < text + bytes; at = end + 1) {
         end = memchr(at, '\n', (size_t)(text + bytes - at));
         number++;
         if (end == NULL)
             break; /* cut off by a crash in the middle of a line: not a mark yet */
-        rc = end > at ? read_line(at, (size_t)(end - at), parts, part_count, &list, &room, err) : 0;
+        rc = end > at ? read_line(at, (size_t)(end - at), &reader, err) : 0;
         if (rc != 0) {
             error_prefix(err, "%s:%zu: ", path, number);
-            free(list.marks);
-            free(text);
-            return rc;
+            break;
         }
     }
     free(text);
-    *out = list;
+    free(reader.has_joined);
+    if (rc != 0) {
+        free(reader.list.marks);
+        return rc;
+    }
+    *out = reader.list;
     return 0;
 }

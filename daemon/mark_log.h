@@ -53,6 +53,7 @@ int mark_log_close(struct mark_log *log);
 struct mark_part {
     const char *topic;
     int32_t partition;
+    int64_t start_offset; /* of the first record of the input */
 };
 
 /* What was read. `marks` is the caller's to free. */
@@ -62,6 +63,9 @@ struct mark_list {
     size_t foreign;  /* of partitions that are not in `parts` */
     size_t switches; /* rules were switched: results differ from there on */
     size_t leaves;   /* partitions left and their bins were dropped: the same */
+    size_t late;     /* partitions that the run joined behind the first record of the input */
+    size_t late_part;
+    int64_t late_offset; /* where it joined the first of them, `late_part` */
 };
 
 /* Reads the marks of a run for `parts`. A partition that joined late is sealed to where it joined.

@@ -336,7 +336,8 @@ int replay_input_read_marks(struct replay_input *input, const char *path, struct
         return rc;
     }
     for (size_t i = 0; i < input->join_count; i++)
-        parts[i] = (struct mark_part){input->joins[i].feed->topic, input->joins[i].feed->partition};
+        parts[i] = (struct mark_part){input->joins[i].feed->topic, input->joins[i].feed->partition,
+                                      input->joins[i].feed->start_offset};
     rc = mark_log_read(path, parts, input->join_count, &input->read, err);
     free(parts);
     if (rc != 0)
@@ -387,6 +388,17 @@ void replay_input_say(const struct replay_input *input, FILE *to)
     if (input->read.foreign > 0)
         fprintf(to, "note: %zu mark%s of partitions that are not in the input\n",
                 input->read.foreign, input->read.foreign == 1 ? " is" : "s are");
+    if (input->read.late > 0) {
+        const struct feed *feed = input->joins[input->read.late_part].feed;
+        fprintf(to,
+                "note: the run read %s/%" PRId32 " from offset %" PRId64
+                " on, and the input has it from %" PRId64 " on",
+                feed->topic, feed->partition, input->read.late_offset, feed->start_offset);
+        if (input->read.late > 1)
+            fprintf(to, ", and %zu partition%s more than the run", input->read.late - 1,
+                    plural(input->read.late - 1));
+        fprintf(to, ": results differ by what these bring; --from offset:N leaves them out\n");
+    }
     if (input->read.switches > 0)
         fprintf(to, "note: the run switched its rules, and these read all of it: results "
                     "differ where others were in force\n");

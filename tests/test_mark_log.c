@@ -34,7 +34,7 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
-static const struct mark_part parts[] = {{"a", 0}, {"b", 1}};
+static const struct mark_part parts[] = {{"a", 0, 7}, {"b", 1, 3}};
 
 static struct mark_list read_marks(void)
 {
@@ -83,6 +83,34 @@ static void the_last_seal_before_a_record_is_kept_under_the_readers_numbers(void
     is_mark(&list.marks[2], MARK_SEAL, 1, 6, 120); /* held back until the close, by part */
     is_mark(&list.marks[3], MARK_SEAL, 0, 9, 100);
     free(list.marks);
+}
+
+/* a/0 begins at 7 in the input, b/1 at 3. Only where the run began to read a partition counts. */
+static void what_the_run_had_not_read_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t b, a;
+        size_t late, part;
+        int64_t offset;
+    } cases[] = {
+        {3, 7, 0, 0, 0}, {2, 6, 0, 0, 0}, {4, 7, 1, 1, 4}, {3, 8, 1, 0, 8}, {4, 9, 2, 1, 4}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct error err = {{0}};
+        struct mark_log *log = mark_log_create(path, MARK_LOG_BYTES_MAX, &err);
+        assert_non_null(log);
+        add(log, MARK_JOIN, 0, cases[i].b, INT64_MIN);
+        add(log, MARK_JOIN, 1, cases[i].a, 700);
+        add(log, MARK_LEAVE, 0, 20, 0);
+        add(log, MARK_JOIN, 0, 20, 900); /* it came back: nothing is told of it twice */
+        assert_int_equal(mark_log_close(log), 0);
+        struct mark_list list = read_marks();
+        assert_int_equal(list.late, cases[i].late);
+        assert_int_equal(list.late_part, cases[i].part);
+        assert_int_equal(list.late_offset, cases[i].offset);
+        free(list.marks);
+    }
 }
 
 static void blind_spells_are_kept_in_the_order_of_their_making(void **state)
@@ -215,6 +243,7 @@ int main(void)
         cmocka_unit_test(the_last_seal_before_a_record_is_kept_under_the_readers_numbers),
         cmocka_unit_test(blind_spells_are_kept_in_the_order_of_their_making),
         cmocka_unit_test(a_late_join_is_a_seal_and_what_cannot_be_applied_is_counted),
+        cmocka_unit_test(what_the_run_had_not_read_is_told),
         cmocka_unit_test(what_is_no_mark_is_refused_with_its_line),
         cmocka_unit_test(a_line_that_a_crash_cut_off_is_left_out),
         cmocka_unit_test(beyond_the_bound_marks_are_counted_and_not_written),
