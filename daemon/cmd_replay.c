@@ -12,12 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #include "base/host.h"
 #include "base/plural.h"
 #include "base/same_file.h"
 #include "correlate/engine.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
+#include "daemon/incident_list.h"
 #include "daemon/incident_log.h"
 #include "daemon/ledger.h"
 #include "daemon/line_writer.h"
@@ -40,6 +42,7 @@ struct replay_options {
     int64_t workers, take, epoch_ms, round_ms, seed, shuffle;
     const char *incidents;
     const char *ledger;
+    bool is_list;
     bool is_json;
     bool quiet;
     bool progress;
@@ -72,8 +75,14 @@ static const struct option_row rows[] = {
      "Seed of the engine's hashes instead of a random one.", 0, 0, NULL},
     {"--shuffle", OPTION_COUNT, offsetof(struct replay_options, shuffle), "N", NULL,
      "Reads the partitions in a random order made from N.", 1, 0, NULL},
-    {"--incidents", OPTION_TEXT, offsetof(struct replay_options, incidents), "FILE", "-",
-     "Where the incident log goes; - is standard output, off is nowhere.", 0, 0, NULL},
+    {"--incidents", OPTION_TEXT, offsetof(struct replay_options, incidents), "FILE", NULL,
+     "Where the incident log goes; - is standard output, off is nowhere; without it standard "
+     "output where nothing else is shown there.",
+     0, 0, NULL},
+    {"--list", OPTION_FLAG, offsetof(struct replay_options, is_list), NULL, NULL,
+     "Lists the incidents for people, with their sums, instead of the log; also without it where "
+     "standard output is a terminal and neither --incidents, --pace nor --json is given.",
+     0, 0, NULL},
     {"--ledger", OPTION_TEXT, offsetof(struct replay_options, ledger), "FILE", NULL,
      "Where the ledger goes; - is standard output, off is nowhere; without it standard error.", 0,
      0, NULL},
@@ -89,8 +98,10 @@ static const struct option_table table = {
     .command = "replay",
     .usage = "[options] [FILE...]",
     .about =
-        "Runs recorded input through the engine and prints the incident log and the ledger; nobody "
-        "is told. FILE is a recording (.trec), a small log written as text (.tlog), or events as "
+        "Runs recorded input through the engine and prints the incident log, or a list of "
+        "incidents "
+        "for people, and the ledger; nobody is told. FILE is a recording (.trec), a small log "
+        "written as text (.tlog), or events as "
         "JSON lines; - reads JSON lines from standard input. Without a FILE it is a range of Kafka "
         "topics; nothing is committed.",
     .rows = rows,
@@ -107,7 +118,9 @@ struct replay {
     struct rule_set *rules;
     struct replay_input *input;
     struct engine *engine;
+    const char *log_path;          /* of the incident log; "-": standard output */
     struct line_writer *incidents; /* NULL: off */
+    struct incident_list *list;    /* NULL: the log alone */
     bool is_paced;                 /* lines are written as they come */
     uint64_t wall_ns, cpu_ns;      /* from start to finish of the engine */
 };
@@ -118,6 +131,8 @@ static void write_incident(void *self, struct incident *incident)
 {
     struct replay *replay = self;
 
+    if (replay->list != NULL)
+        incident_list_told(replay->list, incident);
     if (replay->incidents == NULL)
         return;
     incident_log_add_change(replay->incidents, incident);
@@ -194,6 +209,26 @@ static bool can_write(const struct replay_options *options, const char *option, 
     return !is_one;
 }
 
+/* What is shown on standard output: the log, or the list. */
+static int choose_output(struct replay *replay, struct error *err)
+{
+    const struct replay_options *options = &replay->options;
+    bool lists = options->is_list || (isatty(STDOUT_FILENO) && options->incidents == NULL &&
+                                      options->pace == NULL && !options->is_json);
+
+    replay->log_path = options->incidents != NULL ? options->incidents : lists ? "off" : "-";
+    if (lists && strcmp(replay->log_path, "-") == 0) {
+        error_set(err, "--list and --incidents - are both for standard output; name a file for "
+                       "the log");
+        return EXIT_USAGE;
+    }
+    if (lists && (replay->list = incident_list_create()) == NULL) {
+        error_set(err, "out of memory");
+        return EXIT_SYSTEM;
+    }
+    return EXIT_OK;
+}
+
 /* Loads and checks everything before anything runs. Returns an exit code. */
 static int prepare(struct replay *replay, struct error *err)
 {
@@ -208,6 +243,9 @@ static int prepare(struct replay *replay, struct error *err)
     if (!can_write(options, "--incidents", options->incidents, err) ||
         !can_write(options, "--ledger", options->ledger, err))
         return EXIT_USAGE;
+    code = choose_output(replay, err);
+    if (code != EXIT_OK)
+        return code;
     replay->is_paced = speed > 0;
     if (config_load(options->config, CONFIG_SECRETS_MAY_BE_ABSENT, &replay->config, err) != 0)
         return EXIT_CONFIG;
@@ -229,8 +267,8 @@ static int prepare(struct replay *replay, struct error *err)
     replay->engine_config.undated_ms = replay_input_undated(replay->input);
     replay->engine_config.marks =
         replay_input_marks(replay->input, &replay->engine_config.mark_count);
-    if (strcmp(options->incidents, "off") != 0) {
-        replay->incidents = line_writer_open(options->incidents, LINE_WRITER_TRUNCATE, err);
+    if (strcmp(replay->log_path, "off") != 0) {
+        replay->incidents = line_writer_open(replay->log_path, LINE_WRITER_TRUNCATE, err);
         if (replay->incidents == NULL)
             return EXIT_IO;
     }
@@ -374,6 +412,26 @@ static void say_demo_rules(const struct replay *replay)
                         "--rules names others\n");
 }
 
+static int print_list(const struct replay *replay, struct error *err)
+{
+    size_t count = rule_set_count(replay->rules);
+    struct engine_rule_counters *rules = calloc(count + 1, sizeof(*rules));
+    int code = EXIT_OK;
+
+    if (rules == NULL) {
+        error_set(err, "out of memory");
+        return EXIT_SYSTEM;
+    }
+    count = engine_rule_counters(replay->engine, rules, count);
+    incident_list_print(replay->list, rules, count, stdout);
+    if (fflush(stdout) != 0) {
+        error_set(err, "standard output cannot be written: %s", strerror(errno));
+        code = EXIT_IO;
+    }
+    free(rules);
+    return code;
+}
+
 static int report(struct replay *replay, struct error *err)
 {
     enum { PARTS_MAX = 65536 };
@@ -390,7 +448,10 @@ static int report(struct replay *replay, struct error *err)
     ledger.part_count = engine_part_counters(replay->engine, ledger.parts, PARTS_MAX);
     for (size_t i = 0; i < replay->engine_config.topic_count; i++)
         ledger.gaps_expected |= replay->engine_config.topics[i].gaps_expected;
-    if (replay->options.ledger == NULL || strcmp(replay->options.ledger, "off") != 0)
+    if (replay->list != NULL)
+        code = print_list(replay, err);
+    if (code == EXIT_OK &&
+        (replay->options.ledger == NULL || strcmp(replay->options.ledger, "off") != 0))
         code = write_ledger(replay, &ledger, err);
     say_demo_rules(replay);
     say_all_rejected(&ledger.engine);
@@ -421,13 +482,14 @@ int cmd_replay(int argc, char **argv)
     }
     rc = line_writer_close(replay.incidents);
     if (rc != 0 && code == EXIT_OK) {
-        line_writer_say(replay.options.incidents, rc, &err);
+        line_writer_say(replay.log_path, rc, &err);
         code = EXIT_IO;
     }
     if (code == EXIT_OK)
         code = report(&replay, &err);
     if (code != EXIT_OK)
         fprintf(stderr, "%s\n", err.text);
+    incident_list_destroy(replay.list);
     engine_destroy(replay.engine);
     replay_input_close(replay.input);
     rule_set_destroy(replay.rules);

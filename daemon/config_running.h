@@ -1,9 +1,9 @@
 /*
- * config_running.h - whether a daemon that runs has the configuration of a file, for those keys that
- * a reload cannot follow: `tocsin check --against running` names them.
+ * config_running.h - whether a daemon that runs has the configuration of a file, for those keys
+ * that a reload cannot follow: `tocsin check --against running` names them.
  *
- * The daemon shows a digest of each key, never a value. Paths count as they stand in the file, so it
- * makes no difference from where a configuration is named. A value that may be secret and is
+ * The daemon shows a digest of each key, never a value. Paths count as they stand in the file, so
+ * it makes no difference from where a configuration is named. A value that may be secret and is
  * written out in the file is shown by no digest either: only that it is there counts.
  *
  * Thread: any; everything belongs to the caller.
