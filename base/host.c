@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -81,6 +82,12 @@ static ssize_t real_write(void *self, int fd, const void *from, size_t bytes)
     return or_errno(write(fd, from, bytes));
 }
 
+static ssize_t real_pwrite(void *self, int fd, const void *from, size_t bytes, int64_t at)
+{
+    (void)self;
+    return or_errno(pwrite(fd, from, bytes, at));
+}
+
 static int real_sync(void *self, int fd)
 {
     (void)self;
@@ -129,6 +136,31 @@ static int real_unlink(void *self, const char *path)
 {
     (void)self;
     return (int)or_errno(unlink(path));
+}
+
+static int real_mkdir(void *self, const char *path, unsigned mode)
+{
+    (void)self;
+    return (int)or_errno(mkdir(path, mode));
+}
+
+static int real_sync_dir(void *self, const char *path)
+{
+    int fd, rc;
+
+    (void)self;
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    rc = (int)or_errno(fsync(fd));
+    close(fd);
+    return rc;
+}
+
+static int real_lock(void *self, int fd)
+{
+    (void)self;
+    return (int)or_errno(flock(fd, LOCK_EX | LOCK_NB));
 }
 
 static int real_list(void *self, const char *path, void (*take)(void *user, const char *name),
@@ -186,6 +218,7 @@ static const struct host real_host = {
     .read = real_read,
     .pread = real_pread,
     .write = real_write,
+    .pwrite = real_pwrite,
     .sync = real_sync,
     .size = real_size,
     .modified_ms = real_modified_ms,
@@ -193,6 +226,9 @@ static const struct host real_host = {
     .close = real_close,
     .rename = real_rename,
     .unlink = real_unlink,
+    .mkdir = real_mkdir,
+    .sync_dir = real_sync_dir,
+    .lock = real_lock,
     .list = real_list,
     .waker_create = real_waker_create,
     .waker_wake = real_waker_wake,
@@ -294,4 +330,51 @@ int host_write_all(int fd, const void *from, size_t bytes)
         bytes -= (size_t)put;
     }
     return 0;
+}
+
+int host_pwrite_all(int fd, const void *from, size_t bytes, int64_t at)
+{
+    const struct host *h = host();
+    const char *next = from;
+
+    while (bytes > 0) {
+        ssize_t put = h->pwrite(h->self, fd, next, bytes, at);
+        if (put == -EINTR)
+            continue;
+        if (put < 0)
+            return (int)put;
+        next += put;
+        bytes -= (size_t)put;
+        at += put;
+    }
+    return 0;
+}
+
+int host_pread_all(int fd, void *to, size_t bytes, int64_t at)
+{
+    const struct host *h = host();
+    char *next = to;
+
+    while (bytes > 0) {
+        ssize_t got = h->pread(h->self, fd, next, bytes, at);
+        if (got == -EINTR)
+            continue;
+        if (got <= 0)
+            return got < 0 ? (int)got : -EIO;
+        next += got;
+        bytes -= (size_t)got;
+        at += got;
+    }
+    return 0;
+}
+
+int host_sync(int fd)
+{
+    const struct host *h = host();
+    int rc;
+
+    do
+        rc = h->sync(h->self, fd);
+    while (rc == -EINTR); /* not begun, so nothing failed */
+    return rc;
 }

@@ -30,6 +30,7 @@ struct host {
     ssize_t (*read)(void *self, int fd, void *to, size_t bytes);
     ssize_t (*pread)(void *self, int fd, void *to, size_t bytes, int64_t at);
     ssize_t (*write)(void *self, int fd, const void *from, size_t bytes);
+    ssize_t (*pwrite)(void *self, int fd, const void *from, size_t bytes, int64_t at);
     int (*sync)(void *self, int fd);
     int64_t (*size)(void *self, int fd);
     int64_t (*modified_ms)(void *self,
@@ -38,6 +39,9 @@ struct host {
     int (*close)(void *self, int fd);
     int (*rename)(void *self, const char *from, const char *to);
     int (*unlink)(void *self, const char *path);
+    int (*mkdir)(void *self, const char *path, unsigned mode);
+    int (*sync_dir)(void *self, const char *path); /* makes its names durable */
+    int (*lock)(void *self, int fd); /* for this process alone, until closed; -EAGAIN: taken */
     /* Calls `take` for every entry of a folder but . and .., in any order; -ENOTDIR for a file. */
     int (*list)(void *self, const char *path, void (*take)(void *user, const char *name),
                 void *user);
@@ -73,7 +77,12 @@ int host_read_file(const char *path, size_t bytes_max, char **out, size_t *bytes
 /* What a negative errno of host_read_file() means, for the end of a sentence. */
 const char *host_read_why(int rc);
 
-/* Writes all bytes or returns a negative errno. */
+/* Write or read all bytes or return a negative errno; -EIO for a file that ends before. */
 int host_write_all(int fd, const void *from, size_t bytes);
+int host_pwrite_all(int fd, const void *from, size_t bytes, int64_t at);
+int host_pread_all(int fd, void *to, size_t bytes, int64_t at);
+
+/* fdatasync(2). After a failure nobody knows what the file holds: never try again. */
+int host_sync(int fd);
 
 #endif
