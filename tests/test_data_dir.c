@@ -1,0 +1,223 @@
+/*
+ * Aim: a data directory belongs to one process at a time, is made whole or not at all, and nothing
+ * that is not ours is ever written over. Method: real directories for locks and modes, a disk in
+ * memory whose power is cut at every call for the making.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <ftw.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "store/data_dir.h"
+#include "tests/sim_disk.h"
+
+static char root[] = "/tmp/tocsin_test_data_dir_XXXXXX";
+static char path[256];
+static int number;
+
+static int enter(void **state)
+{
+    (void)state;
+    return mkdtemp(root) != NULL ? 0 : -1;
+}
+
+static int remove_one(const char *name, const struct stat *st, int kind, struct FTW *walk)
+{
+    (void)st, (void)kind, (void)walk;
+    return remove(name);
+}
+
+static int leave(void **state)
+{
+    (void)state;
+    return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static const char *new_path(void)
+{
+    snprintf(path, sizeof(path), "%s/d%d", root, number++);
+    return path;
+}
+
+static const char *inside(const char *name)
+{
+    static char full[512];
+
+    snprintf(full, sizeof(full), "%s/%s", path, name);
+    return full;
+}
+
+static void put(const char *name, const char *text)
+{
+    FILE *file = fopen(inside(name), "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static unsigned mode_of(const char *name)
+{
+    struct stat st;
+
+    assert_int_equal(stat(name, &st), 0);
+    return st.st_mode & 07777;
+}
+
+static void a_new_directory_is_made_and_found_again(void **state)
+{
+    static const char *const folders[] = {"journal", "intake", "snapshots", "blobs"};
+    struct data_dir dir, again;
+    enum data_dir_refusal why;
+    struct error err = {""};
+
+    (void)state;
+    assert_int_equal(data_dir_open(&dir, new_path(), DATA_DIR_RUN, &why, &err), 0);
+    assert_true(dir.is_new);
+    assert_true(dir.id.hi != 0 || dir.id.lo != 0);
+    assert_int_equal(mode_of(path), 0700);
+    assert_int_equal(mode_of(inside("FORMAT")), 0600);
+    assert_int_equal(mode_of(inside("LOCK")), 0600);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(mode_of(inside(folders[i])), 0700);
+    data_dir_close(&dir);
+    assert_int_equal(data_dir_open(&again, path, DATA_DIR_RUN, &why, &err), 0);
+    assert_false(again.is_new);
+    assert_memory_equal(&again.id, &dir.id, sizeof(dir.id));
+    data_dir_close(&again);
+}
+
+/* C11. To look is allowed beside the one that runs. */
+static void C11_one_process_at_a_time_uses_it(void **state)
+{
+    struct data_dir dir, other;
+    enum data_dir_refusal why;
+    struct error err = {""};
+    char number_text[32];
+    int status;
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(data_dir_open(&dir, new_path(), DATA_DIR_RUN, &why, &err), 0);
+    child = fork();
+    if (child == 0)
+        _exit(data_dir_open(&other, path, DATA_DIR_RUN, &why, &err) == -EAGAIN &&
+                      why == DATA_DIR_LOCKED
+                  ? 0
+                  : 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(data_dir_open(&other, path, DATA_DIR_RUN, &why, &err), -EAGAIN);
+    snprintf(number_text, sizeof(number_text), "process %ld", (long)getpid());
+    assert_non_null(strstr(err.text, number_text));
+    assert_int_equal(data_dir_open(&other, path, DATA_DIR_LOOK, &why, &err), 0);
+    data_dir_close(&other);
+    data_dir_close(&dir);
+    assert_int_equal(data_dir_open(&other, path, DATA_DIR_RUN, &why, &err), 0);
+    data_dir_close(&other);
+}
+
+static void what_is_not_ours_is_left_alone(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        enum data_dir_refusal why;
+        const char *says;
+    } rows[] = {
+        {"photo.jpg", "x", DATA_DIR_FOREIGN, "holds photo.jpg and no FORMAT"},
+        {"FORMAT", "something else\n", DATA_DIR_FOREIGN, "FORMAT:1: this is not the directory"},
+        {"FORMAT", "", DATA_DIR_FOREIGN, "FORMAT:1: "},
+        {"FORMAT",
+         "tocsin data directory\nversion 2\nid 0123456789abcdef0123456789abcdef\nchecksum 0\n",
+         DATA_DIR_FOREIGN, "FORMAT:2: version 2 was written by a newer tocsin"},
+        {"FORMAT",
+         "tocsin data directory\nversion 1\nid 0123456789abcdef0123456789abcdef\nchecksum 0\n",
+         DATA_DIR_DAMAGED, "damaged"},
+        {"FORMAT", "tocsin data directory\nversion 1\n", DATA_DIR_DAMAGED, "damaged"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct data_dir dir;
+        enum data_dir_refusal why;
+        struct error err = {""};
+        char kept[200] = "";
+        FILE *file;
+
+        assert_int_equal(mkdir(new_path(), 0755), 0);
+        put(rows[i].name, rows[i].text);
+        assert_true(data_dir_open(&dir, path, DATA_DIR_RUN, &why, &err) < 0);
+        assert_int_equal(why, rows[i].why);
+        assert_non_null(strstr(err.text, rows[i].says));
+        file = fopen(inside(rows[i].name), "r");
+        assert_non_null(file);
+        kept[fread(kept, 1, sizeof(kept) - 1, file)] = '\0';
+        fclose(file);
+        assert_string_equal(kept, rows[i].text);
+        assert_int_equal(access(inside("journal"), F_OK), -1);
+        assert_int_equal(access(inside("LOCK"), F_OK), -1);
+        assert_true(data_dir_open(&dir, path, DATA_DIR_LOOK, &why, &err) < 0);
+        assert_int_equal(why, rows[i].why);
+    }
+}
+
+static void to_look_makes_nothing(void **state)
+{
+    struct data_dir dir;
+    enum data_dir_refusal why;
+    struct error err = {""};
+
+    (void)state;
+    assert_true(data_dir_open(&dir, new_path(), DATA_DIR_LOOK, &why, &err) < 0);
+    assert_int_equal(why, DATA_DIR_MISSING);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_true(data_dir_open(&dir, path, DATA_DIR_LOOK, &why, &err) < 0);
+    assert_int_equal(why, DATA_DIR_MISSING);
+    assert_int_equal(access(inside("LOCK"), F_OK), -1);
+}
+
+/* Power cut at each call of the making: the next start makes it anew or finds it whole. */
+static void a_power_cut_leaves_it_whole_or_not_begun(void **state)
+{
+    uint64_t whole = 0, anew = 0;
+
+    (void)state;
+    for (uint64_t call = 1; call < 40; call++)
+        for (uint64_t seed = 0; seed < 20; seed++) {
+            struct data_dir dir;
+            enum data_dir_refusal why;
+            struct error err = {""};
+
+            sim_disk_begin(seed);
+            sim.crash_at = call;
+            if (data_dir_open(&dir, "data", DATA_DIR_RUN, &why, &err) == 0)
+                data_dir_close(&dir);
+            sim_disk_cut();
+            if (data_dir_open(&dir, "data", DATA_DIR_RUN, &why, &err) != 0)
+                fail_msg("call %d: %s", (int)call, err.text);
+            anew += dir.is_new;
+            whole += !dir.is_new;
+            data_dir_close(&dir);
+            sim_disk_end();
+        }
+    assert_true(whole > 0);
+    assert_true(anew > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_directory_is_made_and_found_again),
+        cmocka_unit_test(C11_one_process_at_a_time_uses_it),
+        cmocka_unit_test(what_is_not_ours_is_left_alone),
+        cmocka_unit_test(to_look_makes_nothing),
+        cmocka_unit_test(a_power_cut_leaves_it_whole_or_not_begun),
+    };
+
+    return cmocka_run_group_tests(tests, enter, leave);
+}
