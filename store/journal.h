@@ -1,0 +1,124 @@
+/*
+ * journal.h - commit groups: collected beside the hot path, appended and synced by a thread of its
+ * own, and only then let out (C1 to C4, C9).
+ *
+ *   sequencer role --journal_mark--------+
+ *   incident role  --change, op, step----+--> open group --> journal thread: append, sync
+ *   outbox thread  --journal_op_state----+                        |
+ *                                                                 v
+ *                                          committed(): ops to the outbox, lines to the log,
+ *                                          positions to Kafka, states that may be acted upon
+ *
+ * One group is being synced, one is open. The open one is closed at the first of: at once, when it
+ * holds an op or a state of one and no sync is under way; when it is as old as `group_ms`; when it
+ * holds `group_bytes`; by journal_flush(). With nothing to say nothing is written. What comes while
+ * a sync is under way shares the next one, so a slow disk makes larger groups and not a queue of
+ * them.
+ *
+ * What the open group does not take waits where it is: journal_room() says so to the incident role,
+ * which keeps its place, and input pauses (C4).
+ *
+ * Marks go into the next group there is, whether or not what is in it depends on them: a mark that
+ * was made is true. Of the seals of a partition that stands still only the last one is kept, so a
+ * quiet night holds no more than one of each; when there are many all the same, they are written by
+ * themselves.
+ *
+ * After a failed append or sync nothing is committed any more (C9); `broken` is told once.
+ *
+ * Thread: as each function says. The lock is taken per step and per change of an op, never per
+ *         event.
+ */
+#ifndef STORE_JOURNAL_H
+#define STORE_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/incident.h"
+#include "base/mark.h"
+#include "store/journal_format.h"
+#include "store/segment_log.h"
+
+struct journal;
+
+enum { JOURNAL_PARTS_MAX = 4096 };
+
+/* What the engine says when all changes of a step have been told. */
+struct journal_step {
+    int64_t from_ms, to_ms;
+    const struct journal_position *positions; /* of the partitions that are read */
+    size_t position_count;
+    const struct journal_counts *counts;
+    int64_t n_ms, r_ms;
+};
+
+/* A group that is durable, in the order of commits. */
+struct journal_commit {
+    int64_t to_ms;            /* everything before this has been told */
+    const struct op *ops;     /* whoever takes one takes its reference */
+    const char *const *sinks; /* their names */
+    size_t op_count;
+    const struct journal_position *positions; /* as of its end */
+    size_t position_count;
+    uint64_t ticket; /* states of ops up to this one are durable */
+    /* All of its records but the head, positions and counts: journal_get() with `began`. */
+    const char *records;
+    size_t record_bytes;
+};
+
+struct journal_hooks {
+    void *self;
+    /* Thread: journal. May wait: what it waits for holds up commits, and so input. */
+    void (*committed)(void *self, const struct journal_commit *commit);
+    /* Once; nothing is committed after it. Thread: journal. */
+    void (*broken)(void *self, const char *why);
+};
+
+struct journal_config {
+    unsigned group_ms;    /* [50] */
+    uint64_t group_bytes; /* [4 MiB] */
+    uint64_t open_bytes;  /* of the open group beyond which nothing more is taken [16 MiB] */
+};
+
+/* Takes the log, and starts the thread.
+ * Errors: a negative errno with a sentence; the log stays the caller's then. */
+int journal_create(const struct journal_config *config, struct segment_log *log,
+                   const struct journal_hooks *hooks, struct journal **out, struct error *err);
+
+/* Commits what is whole, unless it is broken, and stops the thread. */
+void journal_destroy(struct journal *journal);
+
+/* A partition gets its number; before its first mark or position. Thread: sequencer role. */
+void journal_part(struct journal *journal, const struct journal_part *part);
+/* Thread: sequencer role. */
+void journal_mark(struct journal *journal, const struct mark *mark);
+
+/* False: keep the step and offer it again; `wake` of the hooks is not needed, the role looks again
+ * anyhow. Thread: incident role, as the next four. */
+bool journal_room(struct journal *journal);
+void journal_change(struct journal *journal, const struct incident *incident);
+/* Takes the op and its reference. `sink` outlives the journal. */
+void journal_op(struct journal *journal, const struct op *op, const char *sink);
+void journal_rules(struct journal *journal, const struct journal_rules *rules);
+/* All since the last step become part of the open group. */
+void journal_step(struct journal *journal, const struct journal_step *step);
+
+/* Returns the ticket: durable when a commit shows it or a later one. Thread: any. */
+uint64_t journal_op_state(struct journal *journal, const struct journal_op_state *state);
+
+/* Closes the open group now; returns when it is durable or the journal broken. Thread: any but the
+ * journal's own. */
+void journal_flush(struct journal *journal);
+
+struct journal_counters {
+    uint64_t groups, bytes, syncs;
+    uint64_t sync_ns_last, sync_ns_max;
+    uint64_t open_bytes; /* of the open group now */
+    uint64_t full;       /* times that there was no room */
+    bool is_broken;
+    bool is_waiting_for_disk; /* full: input pauses until there is room (F6) */
+    struct segment_counters log;
+};
+void journal_counters(struct journal *journal, struct journal_counters *out);
+
+#endif

@@ -1,0 +1,449 @@
+/*
+ * Aim: nothing is told as committed before it is on the disk, everything that was told is there
+ * after any power cut, in order and whole; a group holds whole steps and the marks made before
+ * them, no later ones; nothing to say writes nothing. Method: the journal's real thread on a disk
+ * in memory (tests/sim_disk.h); what is on it is read back by the walk and the cursor that a
+ * recovery uses.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include "store/journal.h"
+#include "store/segment_walk.h"
+#include "tests/sim_disk.h"
+
+enum { OPS_MAX = 20000, LIVES = 50 };
+
+static const struct segment_config segments = {
+    .folder = "data/journal", .kind = "journal", .directory = {1, 2}, .segment_bytes = 1 << 20};
+static const struct journal_config config = {
+    .group_ms = 20, .group_bytes = 256 << 10, .open_bytes = 1 << 20};
+
+/* What the hooks were told; the journal thread writes, tests read after a flush or the end. */
+static struct {
+    uint32_t op[OPS_MAX]; /* their numbers, in order */
+    size_t ops;
+    int64_t to_ms;
+    uint64_t ticket, commits, syncs_before;
+    _Atomic unsigned broken;
+    bool early; /* told of something that no sync had made durable */
+} told;
+
+static void on_committed(void *self, const struct journal_commit *commit)
+{
+    (void)self;
+    told.early |= sim.syncs <= told.syncs_before;
+    told.syncs_before = sim.syncs;
+    for (size_t i = 0; i < commit->op_count; i++) {
+        assert(told.ops < OPS_MAX);
+        told.op[told.ops++] = commit->ops[i].number;
+        incident_unref(commit->ops[i].incident);
+    }
+    told.to_ms = commit->to_ms;
+    told.ticket = commit->ticket;
+    told.commits++;
+}
+
+static void on_broken(void *self, const char *why)
+{
+    (void)self, (void)why;
+    atomic_fetch_add(&told.broken, 1);
+}
+
+static const struct journal_hooks hooks = {NULL, on_committed, on_broken};
+
+/* An incident without any words, of which only the id and the number of the change are asked. */
+static struct incident *incident_of(uint32_t number)
+{
+    struct incident *inc = calloc(1, sizeof(*inc));
+
+    assert_non_null(inc);
+    atomic_init(&inc->refs, 1);
+    inc->id = (struct id128){number, number};
+    inc->change_number = number;
+    inc->tenant = inc->rule_id = inc->key = inc->title = inc->tier = inc->runbook = "";
+    inc->team = inc->why = inc->source = inc->resource = inc->check = inc->message = "";
+    inc->host = inc->muted_by = inc->fields = "";
+    return inc;
+}
+
+static struct segment_log *open_log(void)
+{
+    enum segment_refusal why;
+    struct segment_walk *walk;
+    struct segment_frame frame;
+    struct segment_log *log;
+    struct error err = {""};
+    int rc;
+
+    if (segment_walk_create(&segments, &walk, &why, &err) != 0)
+        fail_msg("%s", err.text);
+    while ((rc = segment_walk_next(walk, &frame, &err)) == 1)
+        ;
+    if (rc != 0 || segment_log_open(&segments, segment_walk_end(walk), &log, &err) != 0)
+        fail_msg("%s", err.text);
+    segment_walk_destroy(walk);
+    return log;
+}
+
+static struct journal *begin(void)
+{
+    struct journal *journal;
+    struct error err = {""};
+    struct segment_log *log = open_log();
+
+    memset(&told, 0, sizeof(told));
+    told.syncs_before = sim.syncs;
+    assert_int_equal(journal_create(&config, log, &hooks, &journal, &err), 0);
+    return journal;
+}
+
+/* One step with `ops` changes, each with an op, numbered on. */
+static void one_step(struct journal *journal, int64_t to_ms, uint32_t *number, int ops)
+{
+    static const struct journal_counts counts = {2, {3, 4}};
+    const struct journal_position position = {0, to_ms - 5, to_ms};
+
+    for (int i = 0; i < ops; i++) {
+        struct incident *inc = incident_of(++*number);
+        journal_change(journal, inc);
+        journal_op(journal, &(struct op){.number = *number, .kind = OP_OPEN, .incident = inc},
+                   "pager");
+    }
+    journal_step(journal, &(struct journal_step){.from_ms = to_ms - 10,
+                                                 .to_ms = to_ms,
+                                                 .positions = &position,
+                                                 .position_count = 1,
+                                                 .counts = &counts,
+                                                 .n_ms = to_ms,
+                                                 .r_ms = to_ms});
+}
+
+/* What the disk holds: groups that are whole. */
+static struct {
+    uint32_t op[OPS_MAX];
+    size_t ops, groups, marks, states, unfinished;
+    int64_t to_ms, mark_value;
+} held;
+
+static void group_read(const char *bytes, size_t count)
+{
+    struct journal_cursor cursor = {bytes, bytes + count, false};
+    struct journal_record record;
+    struct error err = {""};
+    uint32_t change = 0;
+    int rc;
+
+    while ((rc = journal_get(&cursor, &record, &err)) == 1) {
+        if (record.kind == JOURNAL_GROUP) {
+            assert_true(record.group.to_ms >= held.to_ms);
+            held.to_ms = record.group.to_ms;
+        } else if (record.kind == JOURNAL_CHANGE) {
+            change = record.change.change_number;
+        } else if (record.kind == JOURNAL_OP) {
+            assert_int_equal(record.op.number, change);
+            held.op[held.ops++] = record.op.number;
+        } else if (record.kind == JOURNAL_MARK) {
+            held.marks++;
+            held.mark_value = record.mark.value_ms;
+        } else if (record.kind == JOURNAL_OP_STATE) {
+            held.states++;
+        } else if (record.kind == JOURNAL_POSITION) {
+            assert_int_equal(record.position.read, held.to_ms);
+        }
+    }
+    if (rc != 0)
+        fail_msg("%s", err.text);
+    held.groups++;
+}
+
+static void read_disk(void)
+{
+    enum segment_refusal why;
+    struct segment_walk *walk;
+    struct segment_frame frame;
+    struct error err = {""};
+    char *bytes = NULL;
+    size_t count = 0;
+    int rc;
+
+    memset(&held, 0, sizeof(held));
+    if (segment_walk_create(&segments, &walk, &why, &err) != 0)
+        fail_msg("%s", err.text);
+    while ((rc = segment_walk_next(walk, &frame, &err)) == 1) {
+        if ((frame.kind & JOURNAL_FRAME_FIRST) != 0) {
+            held.unfinished += count > 0;
+            count = 0;
+        }
+        bytes = realloc(bytes, count + frame.bytes);
+        memcpy(bytes + count, frame.payload, frame.bytes);
+        count += frame.bytes;
+        if ((frame.kind & JOURNAL_FRAME_LAST) != 0) {
+            group_read(bytes, count);
+            count = 0;
+        }
+    }
+    if (rc != 0)
+        fail_msg("%s", err.text);
+    free(bytes);
+    segment_walk_destroy(walk);
+}
+
+static void C3_nothing_is_told_before_it_is_durable(void **state)
+{
+    struct journal *journal;
+    uint32_t number = 0;
+
+    (void)state;
+    sim_disk_begin(1);
+    journal = begin();
+    for (int i = 1; i <= 200; i++)
+        one_step(journal, 10 * i, &number, i % 3);
+    journal_flush(journal);
+    assert_false(told.early);
+    assert_int_equal(told.ops, number);
+    assert_int_equal(told.to_ms, 2000);
+    for (size_t i = 0; i < told.ops; i++)
+        assert_int_equal(told.op[i], i + 1);
+    journal_destroy(journal);
+    read_disk();
+    assert_int_equal(held.ops, number);
+    assert_int_equal(held.to_ms, 2000);
+    assert_memory_equal(held.op, told.op, number * sizeof(held.op[0]));
+    sim_disk_end();
+}
+
+static void C1_nothing_to_say_writes_nothing(void **state)
+{
+    struct journal *journal;
+    struct journal_counters counters;
+    uint32_t number = 0;
+    uint64_t writes;
+
+    (void)state;
+    sim_disk_begin(1);
+    journal = begin();
+    one_step(journal, 10, &number, 1);
+    journal_flush(journal);
+    do /* the spare segment is made meanwhile */
+        journal_counters(journal, &counters);
+    while (counters.groups < 1);
+    one_step(journal, 20, &number, 0);
+    journal_flush(journal);
+    writes = told.commits;
+    journal_flush(journal);
+    journal_flush(journal);
+    assert_int_equal(told.commits, writes);
+    journal_destroy(journal);
+    assert_int_equal(told.commits, writes);
+    sim_disk_end();
+}
+
+/* C2: every mark made so far is in the group; of the seals of a partition that stands still, the
+ * last one. */
+static void C2_a_group_holds_the_marks_before_its_last_epoch(void **state)
+{
+    struct journal *journal;
+    uint32_t number = 0;
+
+    (void)state;
+    sim_disk_begin(1);
+    journal = begin();
+    journal_part(journal, &(struct journal_part){0, 3, "alerts"});
+    for (int i = 1; i <= 5; i++)
+        journal_mark(journal, &(struct mark){.kind = MARK_SEAL, .offset = i, .value_ms = i});
+    one_step(journal, 10, &number, 1);
+    journal_destroy(journal);
+    read_disk();
+    assert_int_equal(held.marks, 5);
+    assert_int_equal(held.mark_value, 5);
+    journal = begin();
+    for (int i = 6; i <= 50; i++)
+        journal_mark(journal, &(struct mark){.kind = MARK_SEAL, .offset = 5, .value_ms = i});
+    one_step(journal, 20, &number, 0);
+    journal_mark(journal, &(struct mark){.kind = MARK_CAP, .offset = 5, .value_ms = 60});
+    journal_mark(journal, &(struct mark){.kind = MARK_SEAL, .offset = 5, .value_ms = 51});
+    one_step(journal, 30, &number, 0);
+    journal_destroy(journal);
+    read_disk();
+    assert_int_equal(held.marks, 8);
+    assert_int_equal(held.mark_value, 51);
+    sim_disk_end();
+}
+
+/* Without any step marks are written by themselves once there are many. */
+static void many_marks_do_not_wait_for_a_step(void **state)
+{
+    struct journal *journal;
+
+    (void)state;
+    sim_disk_begin(1);
+    journal = begin();
+    for (int i = 0; i < 10000; i++)
+        journal_mark(journal, &(struct mark){.kind = MARK_SEAL, .offset = i, .value_ms = i});
+    journal_destroy(journal);
+    read_disk();
+    assert_int_equal(held.groups, 1);
+    assert_true(held.marks >= 8192);
+    sim_disk_end();
+}
+
+static void states_of_ops_are_durable_at_their_ticket(void **state)
+{
+    const struct journal_op_state done = {{7, 7}, JOURNAL_FATE_DONE, false, 0,
+                                          "sys1", "INC001",          ""};
+    struct journal *journal;
+
+    (void)state;
+    sim_disk_begin(1);
+    journal = begin();
+    for (uint64_t i = 1; i <= 50; i++) {
+        assert_int_equal(journal_op_state(journal, &done), i);
+        if (i % 10 == 0) {
+            journal_flush(journal);
+            assert_int_equal(told.ticket, i);
+        }
+    }
+    journal_destroy(journal);
+    read_disk();
+    assert_int_equal(held.states, 50);
+    sim_disk_end();
+}
+
+/* A step of more than a frame takes: several frames, one group. */
+static void a_large_group_goes_over_several_frames(void **state)
+{
+    struct journal *journal;
+    uint32_t number = 0;
+    struct journal_counters counters;
+
+    (void)state;
+    sim_disk_begin(1);
+    journal = begin();
+    one_step(journal, 10, &number, 15000);
+    journal_flush(journal);
+    journal_counters(journal, &counters);
+    assert_true(counters.log.frames > 1);
+    journal_destroy(journal);
+    read_disk();
+    assert_int_equal(held.groups, 1);
+    assert_int_equal(held.ops, 15000);
+    assert_int_equal(told.ops, 15000);
+    sim_disk_end();
+}
+
+/* The power goes at any call; what was told is there, and nothing is there in part. */
+static void C7_what_was_committed_outlives_a_power_cut(void **state)
+{
+    uint64_t broken = 0, unfinished = 0;
+
+    (void)state;
+    for (uint64_t life = 1; life <= LIVES; life++) {
+        struct journal *journal;
+        uint32_t number = 0;
+        int64_t to_ms = 0;
+
+        sim_disk_begin(life);
+        journal = begin();
+        sim.crash_at = sim.calls + 5 + life % 50;
+        for (int i = 0; i < 300 && atomic_load(&told.broken) == 0; i++) {
+            to_ms += 10;
+            if (journal_room(journal))
+                one_step(journal, to_ms, &number, (int)(life + (uint64_t)i) % 7 == 0 ? 3 : 0);
+            if (life % 10 == 0 && i == 3)
+                one_step(journal, to_ms += 10, &number, 9000);
+            journal_flush(journal);
+        }
+        journal_destroy(journal);
+        broken += atomic_load(&told.broken);
+        sim_disk_cut();
+        read_disk();
+        unfinished += held.unfinished;
+        assert_true(held.ops >= told.ops);
+        assert_memory_equal(held.op, told.op, told.ops * sizeof(told.op[0]));
+        assert_true(held.to_ms >= told.to_ms);
+        sim_disk_end();
+    }
+    assert_int_equal(broken, LIVES); /* each was told of the failure, once */
+}
+
+static void C9_after_a_failed_sync_nothing_is_committed(void **state)
+{
+    struct journal *journal;
+    struct journal_counters counters;
+    uint32_t number = 0;
+    size_t ops;
+
+    (void)state;
+    sim_disk_begin(1);
+    journal = begin();
+    one_step(journal, 10, &number, 1);
+    journal_flush(journal);
+    ops = told.ops;
+    sim.fault_errno = -EIO;
+    sim.fault_for_ever = true;
+    sim.fault_at = 1; /* all that come */
+    one_step(journal, 20, &number, 2);
+    journal_flush(journal);
+    assert_int_equal(told.ops, ops);
+    assert_int_equal(atomic_load(&told.broken), 1);
+    assert_false(journal_room(journal));
+    sim.fault_at = 0;
+    one_step(journal, 30, &number, 2);
+    journal_flush(journal);
+    assert_int_equal(told.ops, ops);
+    assert_int_equal(atomic_load(&told.broken), 1);
+    journal_counters(journal, &counters);
+    assert_true(counters.is_broken);
+    journal_destroy(journal);
+    sim_disk_end();
+}
+
+/* F6: a full disk pauses and goes on by itself. */
+static void F6_a_full_disk_is_waited_for(void **state)
+{
+    struct journal *journal;
+    struct journal_counters counters = {0};
+    uint32_t number = 0;
+    int64_t to_ms = 0;
+
+    (void)state;
+    sim_disk_begin(1);
+    journal = begin();
+    sim.bytes_max = 1 << 20; /* one segment, and no room for another */
+    while (!counters.is_waiting_for_disk) {
+        if (journal_room(journal))
+            one_step(journal, to_ms += 10, &number, 500);
+        journal_counters(journal, &counters);
+        assert_true(number < OPS_MAX - 500);
+    }
+    assert_int_equal(atomic_load(&told.broken), 0);
+    sim.bytes_max = 0;
+    journal_flush(journal);
+    assert_int_equal(told.ops, number);
+    journal_destroy(journal);
+    read_disk();
+    assert_int_equal(held.ops, number);
+    sim_disk_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(C3_nothing_is_told_before_it_is_durable),
+        cmocka_unit_test(C1_nothing_to_say_writes_nothing),
+        cmocka_unit_test(C2_a_group_holds_the_marks_before_its_last_epoch),
+        cmocka_unit_test(many_marks_do_not_wait_for_a_step),
+        cmocka_unit_test(states_of_ops_are_durable_at_their_ticket),
+        cmocka_unit_test(a_large_group_goes_over_several_frames),
+        cmocka_unit_test(C7_what_was_committed_outlives_a_power_cut),
+        cmocka_unit_test(C9_after_a_failed_sync_nothing_is_committed),
+        cmocka_unit_test(F6_a_full_disk_is_waited_for),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
