@@ -1,0 +1,135 @@
+/*
+ * journal_read.c - see journal_read.h.
+ */
+#include "store/journal_read.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/vector.h"
+
+struct journal_reader {
+    struct segment_walk *walk;
+    VECTOR_OF(char) group; /* all frames of one, put together */
+    struct journal_cursor cursor;
+    bool is_open; /* the group's last frame has not come */
+    uint64_t unfinished;
+    bool is_damaged; /* a group that is whole says what none can */
+    struct error err;
+};
+
+int journal_reader_create(const struct segment_config *config, struct journal_reader **out,
+                          enum segment_refusal *why, struct error *err)
+{
+    struct journal_reader *reader = calloc(1, sizeof(*reader));
+    int rc;
+
+    *why = SEGMENT_REFUSED_WORLD;
+    if (reader == NULL) {
+        error_set(err, "%s: out of memory", config->folder);
+        return -ENOMEM;
+    }
+    reader->cursor.began = true; /* at the end of a group that is empty */
+    rc = segment_walk_create(config, &reader->walk, why, err);
+    if (rc != 0) {
+        free(reader);
+        return rc;
+    }
+    *out = reader;
+    return 0;
+}
+
+void journal_reader_destroy(struct journal_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    segment_walk_destroy(reader->walk);
+    free(reader->group.at);
+    free(reader);
+}
+
+/* Collects the frames of the next whole group. 1, 0 at the end, or a negative errno. */
+static int next_group(struct journal_reader *reader, struct error *err)
+{
+    struct segment_frame frame;
+    int rc;
+
+    while ((rc = segment_walk_next(reader->walk, &frame, err)) == 1) {
+        bool is_first = (frame.kind & JOURNAL_FRAME_FIRST) != 0;
+        if (is_first) {
+            reader->unfinished += reader->is_open;
+            reader->group.count = 0;
+            reader->is_open = true;
+        } else if (!reader->is_open) {
+            error_set(err,
+                      "%s: byte %" PRIu64 ": frame %" PRIu64 " goes on with a group that was "
+                      "never begun",
+                      frame.file, frame.at, frame.number);
+            return -EBADMSG;
+        }
+        vector_reserve(&reader->group, frame.bytes);
+        memcpy(reader->group.at + reader->group.count, frame.payload, frame.bytes);
+        reader->group.count += frame.bytes;
+        error_set(&reader->err, "%s: byte %" PRIu64, frame.file, frame.at);
+        if ((frame.kind & JOURNAL_FRAME_LAST) == 0)
+            continue;
+        reader->is_open = false;
+        reader->cursor = (struct journal_cursor){reader->group.at,
+                                                 reader->group.at + reader->group.count, false};
+        return 1;
+    }
+    if (rc == 0 && reader->is_open) {
+        reader->unfinished++;
+        reader->is_open = false;
+    }
+    return rc;
+}
+
+int journal_reader_next(struct journal_reader *reader, struct journal_record *out, struct text *raw,
+                        struct error *err)
+{
+    const char *from;
+    int rc;
+
+    if (reader->is_damaged) {
+        error_set(err, "%s", reader->err.text);
+        return -EBADMSG;
+    }
+    while (reader->cursor.began && reader->cursor.at == reader->cursor.end) {
+        rc = next_group(reader, err);
+        if (rc != 1)
+            return rc;
+    }
+    from = reader->cursor.at;
+    rc = journal_get(&reader->cursor, out, err);
+    if (rc < 0) {
+        error_prefix(err, "%s: ", reader->err.text);
+        error_set(&reader->err, "%s", err->text);
+        reader->is_damaged = true;
+        return rc;
+    }
+    if (raw != NULL)
+        *raw = (struct text){from, (uint32_t)(reader->cursor.at - from)};
+    return 1;
+}
+
+enum segment_refusal journal_reader_refusal(const struct journal_reader *reader)
+{
+    return reader->is_damaged ? SEGMENT_REFUSED_DAMAGED : segment_walk_refusal(reader->walk);
+}
+
+void journal_reader_accept_loss(struct journal_reader *reader)
+{
+    segment_walk_accept_loss(reader->walk);
+}
+
+const struct segment_end *journal_reader_end(const struct journal_reader *reader)
+{
+    return segment_walk_end(reader->walk);
+}
+
+uint64_t journal_reader_unfinished(const struct journal_reader *reader)
+{
+    return reader->unfinished;
+}

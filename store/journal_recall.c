@@ -1,0 +1,441 @@
+/*
+ * journal_recall.c - see journal_recall.h.
+ *
+ * Ops are found by their ids in an open hash table of places, and know the op before them of the
+ * same incident and sink; one whose end has come stays in the list as a gap until the list is
+ * closed up, so that the order of making is kept.
+ */
+#include "store/journal_recall.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/hash.h"
+#include "base/vector.h"
+
+enum { ENGINE_BYTES = 64, GAPS_MIN = 1024 };
+
+struct entry {
+    struct journal_recalled_op op;
+    struct id128 chain; /* of its incident and sink */
+    size_t before;      /* 1 + place of the op before it there; 0: none */
+    bool is_gap;
+};
+
+/* An open hash table of places, plus 1; 0: free. */
+struct table {
+    size_t *slots;
+};
+
+struct journal_recall {
+    struct journal_summary sum;
+    char engine[ENGINE_BYTES];
+    VECTOR_OF(struct journal_recalled_part) parts;
+    VECTOR_OF(size_t) seal_at; /* by part: 1 + place of its last seal in marks; 0: none */
+    VECTOR_OF(struct mark) marks;
+    VECTOR_OF(struct journal_rules) rules;
+    VECTOR_OF(struct entry) entries;
+    VECTOR_OF(struct journal_recalled_op) ops; /* entries without gaps, at the end */
+    VECTOR_OF(char *) names;                   /* of sinks and topics; owned */
+    struct journal_counts counts;
+    size_t gaps;
+    struct table by_id, by_chain; /* the latter of the last op of each */
+    size_t slot_count;            /* of both */
+    struct incident *last;        /* the change that ops belong to */
+};
+
+static const char *name_keep(struct journal_recall *recall, const char *name)
+{
+    for (size_t i = 0; i < recall->names.count; i++)
+        if (strcmp(recall->names.at[i], name) == 0)
+            return recall->names.at[i];
+    size_t bytes = strlen(name) + 1;
+    char *copy = memory_alloc(bytes);
+    memcpy(copy, name, bytes);
+    return vector_add(&recall->names) = copy;
+}
+
+/* ---- ops ---- */
+
+/* A block of its own with one reference, of a view. */
+static struct incident *incident_of(const struct incident *view)
+{
+    const char *const texts[] = {view->tenant, view->rule_id,  view->key,   view->title,
+                                 view->tier,   view->runbook,  view->team,  view->why,
+                                 view->source, view->resource, view->check, view->message,
+                                 view->host,   view->muted_by};
+    enum { TEXTS = sizeof(texts) / sizeof(texts[0]) };
+    size_t bytes = sizeof(*view), fields = 0;
+
+    if (view->field_count > 0) {
+        struct text last = incident_field(view, view->field_count - 1u, true);
+        fields = (size_t)(last.at + last.len - view->fields);
+    }
+    for (int i = 0; i < TEXTS; i++)
+        bytes += strlen(texts[i]) + 1;
+    bytes += fields + 1;
+    struct incident *inc = memory_alloc(bytes);
+    char *to = (char *)(inc + 1);
+    memcpy((void *)inc, (const void *)view, sizeof(*inc));
+    const char **const places[TEXTS] = {&inc->tenant, &inc->rule_id,  &inc->key,   &inc->title,
+                                        &inc->tier,   &inc->runbook,  &inc->team,  &inc->why,
+                                        &inc->source, &inc->resource, &inc->check, &inc->message,
+                                        &inc->host,   &inc->muted_by};
+    for (int i = 0; i < TEXTS; i++) {
+        size_t length = strlen(texts[i]) + 1;
+        memcpy(to, texts[i], length);
+        *places[i] = to;
+        to += length;
+    }
+    if (fields > 0)
+        memcpy(to, view->fields, fields);
+    to[fields] = '\0';
+    inc->fields = to;
+    inc->block_bytes = (uint32_t)bytes;
+    atomic_init(&inc->refs, 1);
+    return inc;
+}
+
+static struct id128 chain_id(const struct journal_recalled_op *op)
+{
+    struct id128 id = op->incident->id;
+
+    /* Names of sinks are kept once, so their address stands for them. */
+    id.lo ^= hash_mix((uint64_t)(uintptr_t)op->sink);
+    return id;
+}
+
+static size_t *slot_of(const struct journal_recall *recall, struct id128 id)
+{
+    size_t slot = hash_mix(id.lo ^ id.hi) & (recall->slot_count - 1), at;
+
+    while ((at = recall->by_id.slots[slot]) != 0 &&
+           !id128_equal(recall->entries.at[at - 1].op.id, id))
+        slot = (slot + 1) & (recall->slot_count - 1);
+    return &recall->by_id.slots[slot];
+}
+
+static size_t *chain_slot_of(const struct journal_recall *recall, struct id128 chain)
+{
+    size_t slot = hash_mix(chain.lo ^ chain.hi) & (recall->slot_count - 1), at;
+
+    while ((at = recall->by_chain.slots[slot]) != 0 &&
+           !id128_equal(recall->entries.at[at - 1].chain, chain))
+        slot = (slot + 1) & (recall->slot_count - 1);
+    return &recall->by_chain.slots[slot];
+}
+
+/* The entry at `at` is the last of its chain. */
+static void entry_link(struct journal_recall *recall, size_t at)
+{
+    struct entry *entry = &recall->entries.at[at];
+    size_t *last = chain_slot_of(recall, entry->chain);
+
+    entry->before = *last;
+    *last = at + 1;
+    *slot_of(recall, entry->op.id) = at + 1;
+}
+
+static void table_renew(struct journal_recall *recall, size_t slot_count)
+{
+    size_t kept = 0, bytes = slot_count * sizeof(size_t);
+
+    free(recall->by_id.slots);
+    free(recall->by_chain.slots);
+    recall->slot_count = slot_count;
+    recall->by_id.slots = memory_alloc(bytes);
+    recall->by_chain.slots = memory_alloc(bytes);
+    memset(recall->by_id.slots, 0, bytes);
+    memset(recall->by_chain.slots, 0, bytes);
+    for (size_t i = 0; i < recall->entries.count; i++)
+        if (!recall->entries.at[i].is_gap)
+            recall->entries.at[kept++] = recall->entries.at[i];
+    recall->entries.count = kept;
+    recall->gaps = 0;
+    for (size_t i = 0; i < kept; i++)
+        entry_link(recall, i);
+}
+
+/* Room for one more, at most half full; gaps are closed when they are as many as the rest. */
+static void table_room(struct journal_recall *recall)
+{
+    if (recall->slot_count == 0)
+        table_renew(recall, 1024);
+    else if (recall->gaps > GAPS_MIN && 2 * recall->gaps > recall->entries.count)
+        table_renew(recall, recall->slot_count);
+    else if (2 * (recall->entries.count + 1) > recall->slot_count)
+        table_renew(recall, 2 * recall->slot_count);
+}
+
+static void fate_set(struct journal_recall *recall, struct entry *entry, uint8_t fate)
+{
+    recall->sum.ops_by_fate[entry->op.fate]--;
+    recall->sum.ops_by_fate[fate]++;
+    entry->op.fate = fate;
+}
+
+static void entry_forget(struct journal_recall *recall, struct entry *entry)
+{
+    incident_unref(entry->op.incident);
+    entry->op.incident = NULL;
+    entry->is_gap = true;
+    recall->gaps++;
+}
+
+/* The op before `entry` that is not forgotten; NULL: there is none. */
+static struct entry *entry_before(struct journal_recall *recall, const struct entry *entry)
+{
+    for (size_t at = entry->before; at != 0; at = recall->entries.at[at - 1].before)
+        if (!recall->entries.at[at - 1].is_gap)
+            return &recall->entries.at[at - 1];
+    return NULL;
+}
+
+static int take_op(struct journal_recall *recall, const struct journal_op *op, struct error *err)
+{
+    struct entry made = {.op = {.id = op->id, .number = op->number, .kind = op->kind}};
+
+    if (recall->last == NULL || !id128_equal(recall->last->id, op->incident)) {
+        error_set(err, "an op belongs to no change before it");
+        return -EBADMSG;
+    }
+    table_room(recall);
+    made.op.incident = incident_ref(recall->last);
+    made.op.sink = name_keep(recall, op->sink);
+    made.chain = chain_id(&made.op);
+    vector_add(&recall->entries) = made;
+    entry_link(recall, recall->entries.count - 1);
+    recall->sum.ops_made++;
+    recall->sum.ops_by_fate[JOURNAL_FATE_OWED]++;
+    return 0;
+}
+
+/* What the sink has overtakes all before: it told of the incident as it then was (O8). */
+static void overtake(struct journal_recall *recall, const struct entry *entry)
+{
+    struct entry *before;
+
+    while ((before = entry_before(recall, entry)) != NULL)
+        entry_forget(recall, before);
+}
+
+/* It went into the op before it, which tells it, or both have nothing to tell any more (O4). */
+static void go_into(struct journal_recall *recall, struct entry *entry)
+{
+    struct entry *before = entry_before(recall, entry);
+
+    if (before != NULL && before->op.fate != JOURNAL_FATE_DONE &&
+        before->op.fate != JOURNAL_FATE_DEAD) {
+        incident_unref(before->op.incident);
+        before->op.incident = incident_ref(entry->op.incident);
+    }
+    entry_forget(recall, entry);
+}
+
+static void take_state(struct journal_recall *recall, const struct journal_op_state *state)
+{
+    size_t at = recall->slot_count > 0 ? *slot_of(recall, state->op) : 0;
+    struct entry *entry = at > 0 ? &recall->entries.at[at - 1] : NULL;
+
+    if (entry == NULL || entry->is_gap)
+        return;
+    fate_set(recall, entry, state->fate);
+    entry->op.may_exist = state->may_exist;
+    entry->op.not_before_ms = state->not_before_ms;
+    snprintf(entry->op.reference, sizeof(entry->op.reference), "%s", state->reference);
+    snprintf(entry->op.label, sizeof(entry->op.label), "%s", state->label);
+    if (state->fate == JOURNAL_FATE_TAKEN_IN) {
+        go_into(recall, entry);
+    } else if (state->fate == JOURNAL_FATE_DONE) {
+        overtake(recall, entry);
+        if (state->reference[0] == '\0' || entry->op.kind == OP_RESOLVE)
+            entry_forget(recall, entry);
+    }
+}
+
+/* ---- partitions and marks ---- */
+
+static int take_part(struct journal_recall *recall, const struct journal_part *part,
+                     struct error *err)
+{
+    if (part->part != recall->parts.count) {
+        error_set(err, "partition %u comes after %zu others", part->part, recall->parts.count);
+        return -EBADMSG;
+    }
+    vector_add(&recall->parts) =
+        (struct journal_recalled_part){.topic = name_keep(recall, part->topic),
+                                       .partition = part->partition,
+                                       .start_offset = INT64_MIN,
+                                       .read = INT64_MIN};
+    vector_add(&recall->seal_at) = 0;
+    return 0;
+}
+
+static bool is_of_part(enum mark_kind kind)
+{
+    return kind != MARK_BEGIN && kind != MARK_SWITCH;
+}
+
+static int take_mark(struct journal_recall *recall, const struct mark *mark, struct error *err)
+{
+    struct journal_recalled_part *part;
+    size_t *seal;
+
+    if (!is_of_part(mark->kind)) {
+        vector_add(&recall->marks) = *mark;
+        return 0;
+    }
+    if (mark->part >= recall->parts.count) {
+        error_set(err, "a mark is of partition %u, and there are %zu", mark->part,
+                  recall->parts.count);
+        return -EBADMSG;
+    }
+    part = &recall->parts.at[mark->part];
+    seal = &recall->seal_at.at[mark->part];
+    recall->sum.leaves += mark->kind == MARK_LEAVE;
+    if (mark->kind == MARK_JOIN) {
+        if (part->start_offset == INT64_MIN)
+            part->start_offset = part->read = mark->offset;
+        if (mark->value_ms == INT64_MIN) /* from the start: nothing had been closed */
+            return 0;
+        vector_add(&recall->marks) = (struct mark){.kind = MARK_SEAL,
+                                                   .part = mark->part,
+                                                   .offset = mark->offset,
+                                                   .value_ms = mark->value_ms};
+        *seal = recall->marks.count;
+        return 0;
+    }
+    if (mark->kind == MARK_SEAL && *seal != 0 &&
+        recall->marks.at[*seal - 1].offset == mark->offset) {
+        if (mark->value_ms > recall->marks.at[*seal - 1].value_ms)
+            recall->marks.at[*seal - 1].value_ms = mark->value_ms;
+        return 0;
+    }
+    vector_add(&recall->marks) = *mark;
+    if (mark->kind == MARK_SEAL)
+        *seal = recall->marks.count;
+    return 0;
+}
+
+static int take_position(struct journal_recall *recall, const struct journal_position *position,
+                         struct error *err)
+{
+    if (position->part >= recall->parts.count) {
+        error_set(err, "a position is of partition %u, and there are %zu", position->part,
+                  recall->parts.count);
+        return -EBADMSG;
+    }
+    if (position->read > recall->parts.at[position->part].read)
+        recall->parts.at[position->part].read = position->read;
+    return 0;
+}
+
+/* ---- all ---- */
+
+static int take(struct journal_recall *recall, const struct journal_record *record,
+                struct error *err)
+{
+    switch (record->kind) {
+    case JOURNAL_GROUP:
+        recall->sum.groups++;
+        if (record->group.to_ms > record->group.from_ms) { /* else it holds states of ops alone */
+            recall->sum.to_ms = record->group.to_ms;
+            recall->sum.n_ms = record->group.n_ms;
+            recall->sum.r_ms = record->group.r_ms;
+        }
+        snprintf(recall->engine, sizeof(recall->engine), "%s", record->group.engine);
+        return 0;
+    case JOURNAL_PART:
+        return take_part(recall, &record->part, err);
+    case JOURNAL_POSITION:
+        return take_position(recall, &record->position, err);
+    case JOURNAL_MARK:
+        return take_mark(recall, &record->mark, err);
+    case JOURNAL_CHANGE:
+        incident_unref(recall->last);
+        recall->last = incident_of(&record->change);
+        recall->sum.changes++;
+        recall->sum.opened += record->change.change == INCIDENT_OPENED;
+        recall->sum.closed += record->change.change == INCIDENT_CLOSED;
+        return 0;
+    case JOURNAL_OP:
+        return take_op(recall, &record->op, err);
+    case JOURNAL_OP_STATE:
+        take_state(recall, &record->op_state);
+        return 0;
+    case JOURNAL_COUNTS:
+        recall->counts = record->counts;
+        return 0;
+    case JOURNAL_RULES:
+        vector_add(&recall->rules) = record->rules;
+        return 0;
+    case JOURNAL_KIND_COUNT:
+        break;
+    }
+    return 0;
+}
+
+int journal_recall_create(struct journal_reader *reader, struct journal_recall **out,
+                          struct error *err)
+{
+    struct journal_recall *recall = calloc(1, sizeof(*recall));
+    struct journal_record record;
+    int rc;
+
+    if (recall == NULL) {
+        error_set(err, "out of memory for what the journal knows");
+        return -ENOMEM;
+    }
+    recall->sum.to_ms = recall->sum.r_ms = recall->sum.n_ms = INT64_MIN;
+    while ((rc = journal_reader_next(reader, &record, NULL, err)) == 1) {
+        rc = take(recall, &record, err);
+        if (rc != 0)
+            break;
+    }
+    if (rc != 0) {
+        journal_recall_destroy(recall);
+        return rc;
+    }
+    for (size_t i = 0; i < recall->entries.count; i++)
+        if (!recall->entries.at[i].is_gap)
+            vector_add(&recall->ops) = recall->entries.at[i].op;
+    *out = recall;
+    return 0;
+}
+
+void journal_recall_destroy(struct journal_recall *recall)
+{
+    if (recall == NULL)
+        return;
+    incident_unref(recall->last);
+    for (size_t i = 0; i < recall->entries.count; i++)
+        incident_unref(recall->entries.at[i].op.incident);
+    for (size_t i = 0; i < recall->names.count; i++)
+        free(recall->names.at[i]);
+    free(recall->names.at);
+    free(recall->parts.at);
+    free(recall->seal_at.at);
+    free(recall->marks.at);
+    free(recall->rules.at);
+    free(recall->entries.at);
+    free(recall->ops.at);
+    free(recall->by_id.slots);
+    free(recall->by_chain.slots);
+    free(recall);
+}
+
+void journal_recall_summary(const struct journal_recall *recall, struct journal_summary *out)
+{
+    *out = recall->sum;
+    out->parts = recall->parts.at;
+    out->part_count = recall->parts.count;
+    out->marks = recall->marks.at;
+    out->mark_count = recall->marks.count;
+    out->counts = &recall->counts;
+    out->rules = recall->rules.at;
+    out->rules_count = recall->rules.count;
+    out->ops = recall->ops.at;
+    out->op_count = recall->ops.count;
+    out->engine = recall->engine;
+}

@@ -1,0 +1,68 @@
+/*
+ * journal_recall.h - what a journal knows when it has been read to its end: how far everything was
+ * told, the partitions and their marks, and the ops that are still owed (semantics C7).
+ *
+ *   records --> parts, positions, marks --> the engine reads again under them
+ *           --> ops without a last state --> the outbox, at once
+ *
+ * Of the seals of a partition that stood still only the last is kept. Ops that have come to their
+ * end are forgotten, but for dead ones, which a person may send again, and the last of each open
+ * incident that has a ticket.
+ *
+ * Thread: setup.
+ */
+#ifndef STORE_JOURNAL_RECALL_H
+#define STORE_JOURNAL_RECALL_H
+
+#include "store/journal_read.h"
+
+struct journal_recall;
+
+struct journal_recalled_part {
+    const char *topic;
+    int32_t partition;
+    int64_t start_offset; /* where it was begun */
+    int64_t read;         /* before this no mark may be made but those that are recalled */
+};
+
+enum { JOURNAL_REFERENCE_BYTES = 40 };
+
+struct journal_recalled_op {
+    struct id128 id;
+    struct incident *incident; /* as it is to be told of; one reference, the recall's */
+    const char *sink;
+    uint32_t number;
+    uint8_t kind; /* enum op_kind */
+    uint8_t fate; /* enum journal_fate: not TAKEN_IN; DONE where its ticket is still needed */
+    bool may_exist;
+    int64_t not_before_ms;
+    char reference[JOURNAL_REFERENCE_BYTES], label[JOURNAL_REFERENCE_BYTES];
+};
+
+/* Reads the reader to its end.
+ * Owner:  the caller, until journal_recall_destroy().
+ * Errors: as journal_reader_next(). */
+int journal_recall_create(struct journal_reader *reader, struct journal_recall **out,
+                          struct error *err);
+void journal_recall_destroy(struct journal_recall *recall);
+
+struct journal_summary {
+    int64_t to_ms; /* everything before was told; INT64_MIN: nothing was */
+    int64_t n_ms, r_ms;
+    const struct journal_recalled_part *parts; /* by the number that marks call them by */
+    size_t part_count;
+    const struct mark *marks; /* in the order of making */
+    size_t mark_count;
+    const struct journal_counts *counts; /* as of to_ms */
+    const struct journal_rules *rules;   /* in force from when on, the oldest first */
+    size_t rules_count;
+    const struct journal_recalled_op *ops; /* in the order of making */
+    size_t op_count;
+    uint64_t groups, changes, ops_made, ops_by_fate[JOURNAL_FATE_COUNT];
+    uint64_t opened, closed;
+    size_t leaves;      /* partitions left */
+    const char *engine; /* that wrote the last group */
+};
+void journal_recall_summary(const struct journal_recall *recall, struct journal_summary *out);
+
+#endif
