@@ -67,7 +67,19 @@ void blind_load(struct engine *engine)
     }
     if (engine->spells.count > 1)
         qsort(engine->spells.at, engine->spells.count, sizeof(struct spell_mark), by_time);
+    if (engine->spells.count > 0)
+        engine->spell_last_ms = engine->spells.at[engine->spells.count - 1].at_ms;
     due_renew(engine);
+}
+
+void blind_join(const struct engine *engine, struct part *part)
+{
+    for (size_t i = part->mark_at; i < part->mark_end; i++) {
+        const struct mark *mark = &engine->config.marks[i];
+        if (mark->part == part->id - 1 &&
+            (mark->kind == MARK_BLIND_BEGIN || mark->kind == MARK_BLIND_END))
+            part->blind_told = mark->kind == MARK_BLIND_BEGIN;
+    }
 }
 
 /* --- marks are made ------------------------------------------------------------------------ */
@@ -80,10 +92,11 @@ static int64_t r_at(const struct engine *engine, uint64_t now_ns)
 }
 
 /* Nothing before the watermark can change any more, and marks are in the order of their times.
- * False: there is no watermark yet, or no room; the mark is made later. */
+ * False: there is no watermark yet, or no room, or a recovery goes through what was told before;
+ * the mark is made later. */
 static bool spell_mark(struct engine *engine, struct part *part, bool begins, int64_t ms)
 {
-    if (engine->planned_epoch == INT64_MIN ||
+    if (engine->planned_epoch == INT64_MIN || engine->recover_epoch != INT64_MIN ||
         (begins && engine->spells.count - engine->spell_at >= SPELLS_MAX))
         return false;
     int64_t watermark = engine->planned_epoch * (int64_t)engine->config.epoch_ms;

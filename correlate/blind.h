@@ -26,6 +26,9 @@ void blind_load(struct engine *engine);
 /* A seal round looks at a partition; `others` says whether any partition can be read. */
 void blind_look(struct engine *engine, struct part *part, uint64_t now_ns, bool others);
 
+/* A partition joined: in a recovery it may have been blind when the run before ended. */
+void blind_join(const struct engine *engine, struct part *part);
+
 /* A partition leaves: its spell is over. */
 void blind_leave(struct engine *engine, struct part *part, uint64_t now_ns);
 

@@ -19,6 +19,8 @@
  *   R  a role (sequencer, incident) is left by a release store and entered by an acquire
  *      exchange: what its last holder wrote is seen by the next.
  *   M  an ingest thread fills a mark ring; batch-less ring of its own, see mark_ring.
+ *   Q  an ingest thread notes its marks (M), then publishes part.seen_offset (release); the
+ *      sequencer reads it (acquire) before it takes the marks: those of all records before it.
  *   J  the sequencer adds a partition to a worker's list, then publishes its count (release);
  *      it sets a place up, then makes it a member (release); the owner reads both (acquire).
  *   K  the owner lets a leaving partition go (release); the sequencer drops it (acquire).
@@ -38,6 +40,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/host.h"
 #include "base/incident.h"
 #include "base/slab.h"
 #include "base/vector.h"
@@ -124,6 +127,7 @@ struct part {
     int64_t held_et;
     uint8_t held_flags;
     int64_t held_kt;
+    int64_t read_until;   /* recovery: before this one it makes no mark; INT64_MIN: no recovery */
     int64_t cap_ms;       /* a journaled cap for the next record; INT64_MIN: none */
     uint64_t records_run; /* not yet in the counters below */
     size_t mark_at;       /* replay: the next journaled mark of this partition */
@@ -140,6 +144,7 @@ struct part {
 
     /* Written by the owner, read by others. */
     _Alignas(64) _Atomic int64_t passed; /* W: max(M - L, V), INT64_MAX at the end */
+    _Atomic int64_t seen_offset;         /* Q: before this one it makes no mark any more */
     _Atomic int64_t seen_max_c;          /* M, for R of seals; relaxed, a bit old is fine */
     _Atomic uint64_t seen_records;       /* the same for records, with one that is held */
     _Atomic int64_t reach;               /* max(M + L, V): where a recording's end seals it */
@@ -187,6 +192,13 @@ struct step {
     const uint16_t *rank; /* by part id; immutable */
     unsigned part_count;  /* partitions there were when it was cut */
     struct rules_version *rules;
+};
+
+/* What the sequencer role knew when it cut a step, for who makes it durable (step_report.h). */
+struct step_report {
+    VECTOR_OF(struct engine_position) positions;
+    uint64_t marks;
+    int64_t n_ms, r_ms;
 };
 
 /* Of one worker when a step is done, for the sequencer: F. */
@@ -318,7 +330,8 @@ struct worker {
     VECTOR_OF(uint32_t) slots_made;  /* that drain and got a key since a look began; F */
     VECTOR_OF(struct untold) untold; /* by rule slot; F, S */
     struct step_end so_far;
-    struct step_end step_end[STEPS]; /* F */
+    struct step_end step_end[STEPS];            /* F */
+    uint64_t step_counts[STEPS][ENGINE_COUNTS]; /* I; without listener.step not written */
 
     struct enrich_room *enrich; /* NULL until a set in force has steps */
 
@@ -387,10 +400,16 @@ struct engine {
     struct step_size step_size;
     uint64_t gone_told; /* of the workers' step_end.untold */
     uint64_t draining;  /* a bounded step is under way: nothing is planned before it is done */
+    uint64_t marks_told;
+    VECTOR_OF(struct engine_position) positions; /* as of the last look */
+    bool short_told;
+    int64_t recover_epoch; /* until then all was told before; INT64_MIN: there is nothing, or it has
+                            * been told again */
 
     /* S */
     _Alignas(64) _Atomic uint64_t step_count;
     struct step steps[STEPS];
+    struct step_report reports[STEPS];
     _Atomic uint32_t part_count;
     _Atomic int64_t watermark_ms;
     _Atomic int64_t begin_ms; /* the first of them */
@@ -463,6 +482,12 @@ static inline const struct bins *engine_bins(const struct engine *engine, unsign
 
 /* The row of the first slot from *index on that is not free; *index is then behind it. */
 bool engine_rule_row(const struct engine *engine, size_t *index, struct engine_rule_counters *out);
+
+/* N: the wall clock at start, from then on monotonic (T6). */
+static inline int64_t engine_clock_ms(const struct engine *engine)
+{
+    return engine->wall_at_start + (int64_t)((host_mono_ns() - engine->mono_at_start) / 1000000u);
+}
 
 static inline int64_t floor_div(int64_t a, int64_t b)
 {

@@ -13,6 +13,7 @@
 #include "correlate/listed_keys.h"
 #include "correlate/rule_trace.h"
 #include "correlate/sort.h"
+#include "correlate/step_report.h"
 
 enum {
     PREFETCH_AHEAD = 8,
@@ -320,6 +321,8 @@ void correlation_end(struct correlation *c)
     tally_add(&tally->retired, c->retired);
     c->worker->so_far.flapping = tally_get(&c->worker->flapping);
     c->worker->step_end[c->seq & (STEPS - 1)] = c->worker->so_far;
+    if (c->worker->engine->listener.step != NULL)
+        step_report_count(c->worker, c->seq);
 }
 
 void correlation_publish_due(const struct correlation *c)

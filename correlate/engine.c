@@ -13,6 +13,8 @@
 #include "correlate/composite.h"
 #include "correlate/correlation.h"
 #include "correlate/mark.h"
+#include "correlate/recovery.h"
+#include "correlate/step_report.h"
 #include "correlate/rules_retire.h"
 #include "correlate/sort.h"
 #include "rules/mute.h"
@@ -328,6 +330,7 @@ int engine_create(const struct engine_config *config, struct source *source, str
         return rc;
     }
     engine->wall_at_start = host()->wall_ms(host()->self);
+    recovery_load(engine);
     engine->mono_at_start = host_mono_ns();
     *out = engine;
     return 0;
@@ -494,6 +497,7 @@ void engine_destroy(struct engine *engine)
     }
     for (size_t i = 0; i < engine->old_ranks.count; i++)
         free(engine->old_ranks.at[i]);
+    step_report_release(engine);
     mute_stage_release(&engine->mutes);
     slab_release(&engine->mute_slab);
     bins_release(&engine->derived);

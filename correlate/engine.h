@@ -28,6 +28,35 @@
 struct engine;
 struct engine_trace;
 
+/* How far a partition has come. */
+struct engine_position {
+    uint16_t part; /* as marks call it */
+    int64_t low;   /* a record at or before the first that is in no closed epoch */
+    int64_t read;  /* before this one no mark will be made any more */
+};
+
+/* What stages D to I have counted, as of a step's end. */
+enum engine_count {
+#define ROW(name) ENGINE_COUNT_##name,
+#include "correlate/step_counts.inc"
+#undef ROW
+    ENGINE_COUNTS
+};
+const char *engine_count_name(enum engine_count count);
+
+/* A stretch of closed time of which everything has been told; what is needed to make it durable as
+ * a whole. */
+struct engine_step {
+    int64_t from_ms, to_ms;
+    uint64_t
+        marks; /* so many of those ever told were made before it was closed: it needs no other */
+    const struct engine_position *positions; /* as when it was closed */
+    size_t position_count;
+    const uint64_t *counts; /* ENGINE_COUNTS, since the start */
+    int64_t n_ms;           /* the daemon's clock N when it was closed */
+    int64_t r_ms;           /* R of the last seal round; INT64_MIN: none yet */
+};
+
 /* What the engine reports; called by the thread that holds the incident role,
  * one call at a time, in the order of the incident log. */
 struct engine_listener {
@@ -42,6 +71,16 @@ struct engine_listener {
     void (*joined)(void *self, struct id128 incident, struct id128 alert, int64_t at_ms);
     /* Everything before `to_ms` has been told. May be NULL. */
     void (*passed)(void *self, int64_t to_ms);
+    /* False: the listener is full; the next step is not begun, input pauses, and it is asked again.
+     * NULL: it never is. */
+    bool (*room)(void *self);
+    /* As passed(), for who makes durable what was told. NULL costs nothing. */
+    void (*step)(void *self, const struct engine_step *step);
+    /* All that engine_config.recovery said was told before has been told again. May be NULL. */
+    void (*recovered)(void *self);
+    /* A partition ends at `at`, and had been read up to `read` before: what was told cannot be told
+     * again. Once; nothing goes on by itself. May be NULL. */
+    void (*short_of)(void *self, uint16_t part, int64_t at, int64_t read);
     /* Made by the sequencer role, in order of happening. May be NULL. */
     void (*mark)(void *self, const struct mark *mark);
     /* A record was refused: for the quarantine log. `payload` is borrowed. Called
@@ -65,6 +104,18 @@ struct topic_config {
 
 /* Alerts have numbers of 20 bits in each of 256 lanes, and inside a round the bound is passed. */
 #define ALERTS_MAX_MOST 200000000
+
+/* How a run goes on after another one (semantics C7): its records are read again from where they
+ * began, with the marks that were made of them, until all that had been told has been told again.
+ * Partitions are told by the source in the order of the first run. */
+struct engine_recovery {
+    bool is_wanted;
+    int64_t until_ms;    /* everything before was told */
+    const int64_t *read; /* by part: before this offset no mark is made but those of the list */
+    size_t read_count;
+    int64_t n_ms; /* N as it was last known: it does not fall */
+    int64_t r_ms; /* R at that N; INT64_MIN: none had been */
+};
 
 struct engine_config {
     unsigned workers;  /* [number of cores] */
@@ -102,12 +153,13 @@ struct engine_config {
     const uint8_t *sink_priority_max; /* enum priority: less urgent ones are not sent; NONE = all */
     size_t sink_count;
 
-    /* Marks to be applied instead of made: a replay of a recording (X7). */
+    /* Marks to be applied instead of made: a replay of a recording (X7), or a recovery. */
     const struct mark *marks;
     size_t mark_count;
     /* How far the clock of the run had come that is replayed, where that is known and no record
      * tells: when all recordings have ended, the watermark goes at least there [INT64_MIN]. */
     int64_t until_ms;
+    struct engine_recovery recovery;
 };
 
 /* Fills the defaults in brackets above. */

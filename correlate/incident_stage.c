@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include "correlate/core.h"
 #include "correlate/incident_make.h"
+#include "correlate/step_report.h"
 
 static int change_order(const void *a, const void *b)
 {
@@ -136,7 +137,7 @@ static bool step_worked(const struct engine *engine, uint64_t seq)
 }
 
 /* The changes of step `seq` have been told. */
-static void step_told(const struct engine *engine, uint64_t seq)
+static void step_told(struct engine *engine, uint64_t seq)
 {
     const struct engine_listener *listener = &engine->listener;
 
@@ -147,8 +148,16 @@ static void step_told(const struct engine *engine, uint64_t seq)
             listener->joined(listener->self, joined->incident, joined->alert, joined->at_ms);
         }
     }
+    if (listener->step != NULL)
+        step_report_tell(engine, seq);
     if (listener->passed != NULL)
         listener->passed(listener->self, engine->steps[seq & (STEPS - 1)].to_ms);
+}
+
+/* Whether the listener takes another step. */
+static bool has_room(const struct engine *engine)
+{
+    return engine->listener.room == NULL || engine->listener.room(engine->listener.self);
 }
 
 bool incident_poll(struct engine *engine)
@@ -166,9 +175,10 @@ bool incident_poll(struct engine *engine)
         if (seq == atomic_load_explicit(&engine->step_count, memory_order_relaxed) ||
             !step_worked(engine, seq))
             break;
-        if (!engine->merging)
+        bool full = !engine->merging && !has_room(engine);
+        if (!engine->merging && !full)
             merge_begin(engine, seq);
-        bool full = !report_all(engine);
+        full = full || !report_all(engine);
         while (!full && merge_next(engine, &engine->steps[seq & (STEPS - 1)]))
             full = !report_all(engine);
         /* relaxed: a hint for ingest threads. */

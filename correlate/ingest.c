@@ -25,12 +25,6 @@ struct timing {
     uint8_t flags;
 };
 
-static int64_t clock_ms(const struct engine *engine)
-{
-    /* N: the wall clock at start, from then on monotonic (T6). */
-    return engine->wall_at_start + (int64_t)((host_mono_ns() - engine->mono_at_start) / 1000000u);
-}
-
 /* --- marks ----------------------------------------------------------------------------- */
 
 /* False when the sequencer is behind with taking marks. */
@@ -68,6 +62,9 @@ static void passed_publish(const struct worker *worker, struct part *part)
     /* A held record has moved M already: R may not wait for it to be counted. */
     atomic_store_explicit(&part->seen_records, tally_get(&part->records) + part->held,
                           memory_order_relaxed);
+    /* Q, release end: the marks of all records before, and of one that is held, are in the ring.
+     * unseen by tsan: the marks come by M; all that is ordered here are atomics. */
+    atomic_store_explicit(&part->seen_offset, part->next_offset + part->held, memory_order_release);
     /* W, release end: every event before this time is in its bin, or held by this
      * partition with an et at or after it. */
     atomic_store_explicit(&part->passed, part->finished ? INT64_MAX : passed, memory_order_release);
@@ -91,6 +88,27 @@ static void marks_apply(struct worker *worker, struct part *part, int64_t offset
     }
 }
 
+/* Journaled seals that were made while the partition stood where it stands now. */
+static bool seals_recover(struct worker *worker, struct part *part)
+{
+    const struct engine_config *config = &worker->engine->config;
+    int64_t sealed = part->sealed;
+
+    for (; part->read_until != INT64_MIN && part->mark_at < part->mark_end; part->mark_at++) {
+        const struct mark *mark = &config->marks[part->mark_at];
+        if (mark->part != part->id - 1 || (mark->kind != MARK_SEAL && mark->kind != MARK_CAP))
+            continue;
+        if (mark->offset > part->next_offset || mark->kind == MARK_CAP)
+            break; /* a cap holds for a record, which is not here yet */
+        if (mark->value_ms > part->sealed)
+            part->sealed = mark->value_ms;
+    }
+    if (part->sealed == sealed)
+        return false;
+    passed_publish(worker, part);
+    return true;
+}
+
 /* A seal that the sequencer asked for takes effect before the next record. */
 static bool seal_apply(struct worker *worker, struct part *part)
 {
@@ -100,10 +118,11 @@ static bool seal_apply(struct worker *worker, struct part *part)
     if (value == INT64_MIN)
         return false;
     value = atomic_exchange_explicit(&part->seal_request, INT64_MIN, memory_order_relaxed);
-    if (value <= part->sealed || !mark_push(worker, &(struct mark){.kind = MARK_SEAL,
-                                                                   .part = part->id,
-                                                                   .offset = part->next_offset,
-                                                                   .value_ms = value}))
+    if (value <= part->sealed || part->next_offset < part->read_until ||
+        !mark_push(worker, &(struct mark){.kind = MARK_SEAL,
+                                          .part = part->id,
+                                          .offset = part->next_offset,
+                                          .value_ms = value}))
         return false; /* V never falls; a seal that cannot be noted is not made */
     part->sealed = value;
     passed_publish(worker, part);
@@ -127,7 +146,7 @@ static bool log_time(struct worker *worker, struct part *part, const struct reco
             tally_add(&worker->tally.undated, 1);
         *kt = part->last_kt != INT64_MIN               ? part->last_kt
               : engine->config.undated_ms != INT64_MIN ? engine->config.undated_ms
-                                                       : clock_ms(engine);
+                                                       : engine_clock_ms(engine);
         return true;
     }
     part->had_log_time = true;
@@ -138,8 +157,9 @@ static bool log_time(struct worker *worker, struct part *part, const struct reco
     if (part->cap_ms != INT64_MIN) {
         *kt = part->cap_ms;
         part->cap_ms = INT64_MIN;
-    } else if (engine->config.seal_ms > 0 && !part->topic->log_append_time) {
-        int64_t latest = clock_ms(engine) + engine->config.future_ms;
+    } else if (engine->config.seal_ms > 0 && !part->topic->log_append_time &&
+               record->offset >= part->read_until) {
+        int64_t latest = engine_clock_ms(engine) + engine->config.future_ms;
         if (*kt > latest) {
             if (!mark_push(worker, &(struct mark){.kind = MARK_CAP,
                                                   .part = part->id,
@@ -427,7 +447,7 @@ static bool part_poll(struct worker *worker, struct part *part, uint64_t now_ns,
     if (part->batch_at == part->batch_count) {
         bool stopped = atomic_load_explicit(&engine->stop_input, memory_order_relaxed) ||
                        atomic_load_explicit(&engine->paused, memory_order_relaxed);
-        moved = seal_apply(worker, part);
+        moved = seals_recover(worker, part) | seal_apply(worker, part);
         if (stopped)
             return moved;
         /* The state first: FEED_FINISHED seen before an empty take is final. */

@@ -8,6 +8,7 @@ void mark_tell(struct engine *engine, const struct mark *mark)
 {
     struct mark told = *mark;
 
+    engine->marks_told++;
     told.part = (uint16_t)(mark->part > 0 ? mark->part - 1 : 0);
     if (engine->listener.mark != NULL)
         engine->listener.mark(engine->listener.self, &told);

@@ -8,6 +8,7 @@
 #include "base/host.h"
 #include "correlate/blind.h"
 #include "correlate/mark.h"
+#include "correlate/recovery.h"
 
 enum { CHANGES_MAX = 64 };
 #define CHANGES_EVERY_NS 20000000u
@@ -130,6 +131,7 @@ static void part_join(struct engine *engine, struct feed *feed)
         engine->slack_ms = part->topic->disorder_ms;
     part->dropped = part->held = part->had_event = part->had_log_time = part->finished = false;
     part->max_c = part->last_kt = part->cap_ms = INT64_MIN;
+    part->read_until = recovery_join(engine, part, &wm);
     part->sealed = wm;               /* INT64_MIN before the start */
     engine->empty_epoch = INT64_MIN; /* its events may lie where there were none */
     part->next_offset = feed->start_offset;
@@ -144,6 +146,7 @@ static void part_join(struct engine *engine, struct feed *feed)
     atomic_store_explicit(&part->first_ms, INT64_MAX, memory_order_relaxed);
     atomic_store_explicit(&part->start_offset, feed->start_offset, memory_order_relaxed);
     atomic_store_explicit(&part->read_offset, feed->start_offset, memory_order_relaxed);
+    atomic_store_explicit(&part->seen_offset, feed->start_offset, memory_order_relaxed);
     atomic_store_explicit(&part->low_offset, feed->start_offset, memory_order_relaxed);
     atomic_store_explicit(&part->records, 0, memory_order_relaxed);
     atomic_store_explicit(&part->gaps, 0, memory_order_relaxed);
@@ -162,6 +165,7 @@ static void part_join(struct engine *engine, struct feed *feed)
             part->mark_at = i;
         part->mark_end = i + 1;
     }
+    blind_join(engine, part);
     int waker = engine->workers[part->owner].waker;
     engine->source->ops->wake_on(engine->source, feed, waker);
     /* J, release end: the owner may read the feed. */

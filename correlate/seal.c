@@ -35,6 +35,10 @@ void seal_round(struct engine *engine, uint64_t now_ns)
         engine->r_ms = engine->wall_at_start;
         engine->r_ns = engine->mono_at_start;
         engine->r_known = true;
+        if (engine->config.recovery.is_wanted && engine->config.recovery.r_ms != INT64_MIN) {
+            engine->r_ms += engine->config.recovery.r_ms - engine->config.recovery.n_ms;
+            engine->r_used = true; /* seals were made from it */
+        }
     }
     int64_t reference = engine->r_used && engine->r_ms > largest ? engine->r_ms : largest;
     for (unsigned i = 0; i < count; i++) {

@@ -11,10 +11,12 @@
 #include "correlate/core.h"
 #include "correlate/mark.h"
 #include "correlate/part.h"
+#include "correlate/recovery.h"
 #include "correlate/rules_retire.h"
 #include "correlate/rules_switch.h"
 #include "correlate/seal.h"
 #include "correlate/step.h"
+#include "correlate/step_report.h"
 
 #define GATHER_NS 2000000u
 
@@ -77,7 +79,6 @@ static bool poll_role(struct engine *engine)
     /* F, acquire end: bins, places in the ring, and counts, of finished steps. */
     engine->steps_seen = atomic_load_explicit(&engine->steps_done, memory_order_acquire);
     worked = parts_poll(engine, now_ns);
-    marks_drain(engine);
     rules_retire_poll(engine, now_ns);
     rules_switch_poll(engine);
     step_done_publish(engine);
@@ -87,6 +88,10 @@ static bool poll_role(struct engine *engine)
         worked = true;
     }
     passed = passed_by_all(engine);
+    /* What is closed from here on needs no mark but those that are told now. */
+    step_report_look(engine);
+    marks_drain(engine);
+    recovery_check(engine);
     if (passed == INT64_MIN) {
         /* A replay of nothing is over at once; a live source may get partitions later. */
         if (part_total(engine) == 0 && engine->config.seal_ms == 0)
@@ -107,6 +112,8 @@ static bool poll_role(struct engine *engine)
         step_begin(engine, closed < blind_due(engine) ? closed : blind_due(engine));
         return true;
     }
+    if (!recovery_look(engine, &closed))
+        return worked;
     /* A step has a fixed price (a look at all lanes, a meeting of all workers), so closed
      * epochs are let to gather for a moment, unless bins would stop filling meanwhile. */
     bool defer = !at_end && !ends_round(engine, closed) &&
@@ -120,7 +127,7 @@ static bool poll_role(struct engine *engine)
         engine->planned_ns = now_ns;
         worked = true;
     }
-    if (at_end && engine->planned_epoch >= closed &&
+    if (at_end && engine->recover_epoch == INT64_MIN && engine->planned_epoch >= closed &&
         engine->steps_seen == atomic_load_explicit(&engine->step_count, memory_order_relaxed)) {
         step_done_publish(engine);
         finish(engine);

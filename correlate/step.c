@@ -11,6 +11,7 @@
 #include "correlate/part.h"
 #include "correlate/rules_retire.h"
 #include "correlate/rules_switch.h"
+#include "correlate/step_report.h"
 
 static uint64_t events_in(const struct engine *engine, int64_t epoch)
 {
@@ -246,6 +247,8 @@ static void step_publish(struct engine *engine, uint64_t seq, const struct cut *
               (uint64_t)(floor_div(to, per_round) - floor_div(from, per_round)));
     if (step->bounded)
         engine->draining = seq + 1;
+    if (engine->listener.step != NULL)
+        step_report_make(engine, seq);
     watermark_set(engine, to);
     /* S, release end: the step is complete. */
     atomic_store_explicit(&engine->step_count, seq + 1, memory_order_release);

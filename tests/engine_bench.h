@@ -79,8 +79,11 @@ struct bench {
     struct engine *engine;
     struct engine_counters counters;  /* after bench_stop() */
     const struct engine_trace *trace; /* told of every decision; NULL: nobody asks */
-    bool refuses;                     /* every third op, as a full outbox does */
-    _Atomic bool is_full;             /* refuses every op */
+    void (*on_step)(void *bench, const struct engine_step *step); /* NULL: nobody asks */
+    void (*on_recovered)(void *bench);                            /* the same */
+    void (*on_short_of)(void *bench, uint16_t part, int64_t at, int64_t read);
+    bool refuses;         /* every third op, as a full outbox does */
+    _Atomic bool is_full; /* refuses every op */
 
     struct bench_feed *feed[BENCH_FEEDS];
     size_t feed_count;
@@ -451,6 +454,9 @@ static inline void bench_start(struct bench *bench)
                                        .op = bench_on_op,
                                        .mark = bench_on_mark,
                                        .rejected = bench_on_rejected,
+                                       .step = bench->on_step,
+                                       .recovered = bench->on_recovered,
+                                       .short_of = bench->on_short_of,
                                        .trace = bench->trace};
     static uint64_t runs;
 

@@ -1,0 +1,363 @@
+/*
+ * Aim (C7): a run that is broken off anywhere and gone on with tells again, byte for byte, what had
+ * been told, whatever it reads and seals meanwhile, and then goes on as if nothing had happened.
+ * Method: live runs of random records, clocks and answers, on virtual time, in which each step is
+ * kept with what it says it needs: marks, positions, counts. Any of them is then the last thing
+ * that was made durable: the engine starts anew on the same records, with a later clock, and what
+ * it tells is held against the first run.
+ */
+#include "base/hash.h"
+#include "base/vector.h"
+#include "tests/engine_bench.h"
+
+enum { KEPT_MAX = 1 << 14, FEEDS = 3 };
+
+/* A step of the first run, and how long the log was behind it. */
+struct kept {
+    int64_t from_ms, to_ms, n_ms, r_ms;
+    uint64_t marks;
+    int64_t read[FEEDS];
+    uint64_t counts[ENGINE_COUNTS];
+    size_t log_bytes;
+};
+
+static struct kept kept[KEPT_MAX];
+static size_t kept_count;
+static int64_t wanted_ms; /* the end of a step that is looked for in the second run */
+static struct kept found;
+static size_t recovered_count, recovered_at;
+
+static void on_step(void *self, const struct engine_step *step)
+{
+    struct bench *bench = self;
+    struct kept *to = step->to_ms == wanted_ms ? &found : &kept[kept_count];
+
+    assert_true(kept_count < KEPT_MAX);
+    *to = (struct kept){.from_ms = step->from_ms,
+                        .to_ms = step->to_ms,
+                        .n_ms = step->n_ms,
+                        .r_ms = step->r_ms,
+                        .marks = step->marks};
+    for (int i = 0; i < FEEDS; i++)
+        to->read[i] = 0;
+    for (size_t i = 0; i < step->position_count; i++) {
+        assert_true(step->positions[i].low <= step->positions[i].read);
+        to->read[step->positions[i].part] = step->positions[i].read;
+    }
+    memcpy(to->counts, step->counts, sizeof(to->counts));
+    pthread_mutex_lock(&bench->lock);
+    to->log_bytes = bench->log.used;
+    pthread_mutex_unlock(&bench->lock);
+    if (to != &found)
+        kept_count += wanted_ms == 0;
+}
+
+static void on_recovered(void *self)
+{
+    struct bench *bench = self;
+
+    recovered_count++;
+    pthread_mutex_lock(&bench->lock);
+    recovered_at = bench->log.used;
+    pthread_mutex_unlock(&bench->lock);
+}
+
+static int64_t behind_ms; /* clocks of producers against ours */
+static uint64_t dice;
+static uint64_t draw(uint64_t below)
+{
+    dice += 0x9e3779b97f4a7c15u;
+    return hash_mix(dice) % below;
+}
+
+static int64_t now_of(struct bench *bench)
+{
+    return atomic_load(&bench->wall_ms) - BENCH_T0;
+}
+
+/* A stretch of life: records with times around now, some far off; answers that come and go. */
+static void live(struct bench *bench, unsigned turns, bool is_orderly)
+{
+    static const char *const checks[] = {"down", "slow"};
+    char resource[16], more[64];
+
+    for (unsigned i = 0; i < turns; i++) {
+        uint64_t records = draw(4);
+        for (uint64_t r = 0; r < records; r++) {
+            int64_t at =
+                now_of(bench) - behind_ms - (is_orderly ? (int64_t)draw(20) : (int64_t)draw(900));
+            if (!is_orderly && draw(40) == 0)
+                at += 5000; /* from the future: capped */
+            snprintf(resource, sizeof(resource), "r%" PRIu64, draw(5));
+            snprintf(more, sizeof(more), ",\"labels\":{\"rack\":\"k%" PRIu64 "\"}%s", draw(2),
+                     draw(3) == 0 ? BENCH_CLEAR : "");
+            bench_put(bench->feed[draw(FEEDS)], at, resource, checks[draw(2)], more);
+        }
+        if (!is_orderly && draw(6) == 0)
+            bench_answers_set(bench->feed[draw(FEEDS)], draw(2) == 0);
+        bench_pass(bench, (int64_t)draw(240) + 1, 240);
+    }
+    for (int f = 0; f < FEEDS; f++)
+        bench_answers_set(bench->feed[f], true);
+    bench_pass(bench, 1500, 300);
+}
+
+static struct bench *begin(unsigned workers)
+{
+    static const char *sinks[] = {"pager"};
+    struct bench *bench = bench_create(RULES_STORM("3", ""));
+
+    bench_go_live(bench);
+    bench->config.workers = workers;
+    bench->config.sink_names = sinks;
+    bench->config.sink_count = 1;
+    bench->on_step = on_step;
+    bench->on_recovered = on_recovered;
+    /* What is capped is what the first run happens to cap: the marks say it. */
+    for (int f = 0; f < FEEDS; f++)
+        bench_feed(bench, "t", f)->is_ahead = true;
+    kept_count = recovered_count = 0;
+    wanted_ms = 0;
+    return bench;
+}
+
+/* The first run is broken off behind step `at`, and gone on with `later_ms` afterwards. */
+static void go_on(struct bench *bench, const struct kept *at, const struct mark *marks,
+                  const char *log, int64_t later_ms)
+{
+    bench_rewind(bench, false);
+    bench_clock_move(bench, later_ms);
+    bench->config.marks = marks;
+    bench->config.mark_count = at->marks;
+    bench->config.recovery = (struct engine_recovery){.is_wanted = true,
+                                                      .until_ms = at->to_ms,
+                                                      .read = at->read,
+                                                      .read_count = FEEDS,
+                                                      .n_ms = at->n_ms,
+                                                      .r_ms = at->r_ms};
+    recovered_count = 0;
+    wanted_ms = at->to_ms;
+    found = (struct kept){.to_ms = 0};
+    bench_start(bench);
+    bench_settle(bench);
+    /* Closed epochs gather while the clock stands: it moves until all are worked off. */
+    for (int i = 0; i < 200 && recovered_count == 0; i++)
+        bench_pass(bench, 3, 3);
+    assert_int_equal(recovered_count, 1);
+    assert_int_equal(recovered_at, at->log_bytes);
+    assert_memory_equal(bench->log.at, log, at->log_bytes);
+    /* Steps end where they like, but one ends here. */
+    assert_int_equal(found.to_ms, at->to_ms);
+    assert_memory_equal(found.counts, at->counts, sizeof(found.counts));
+}
+
+/* Time that nobody was sealed behind gives the same log to the end (X1b). */
+static void assert_goes_on(struct bench *bench, const char *log, size_t bytes)
+{
+    size_t both = bench->log.used < bytes ? bench->log.used : bytes;
+
+    assert_int_equal(both, bytes);
+    assert_memory_equal(bench->log.at, log, both);
+}
+
+static void broken_off_anywhere(uint64_t seed, unsigned workers, bool is_orderly)
+{
+    struct bench *bench = begin(workers);
+    struct mark *marks;
+    char *log;
+    size_t mark_count, bytes;
+    uint64_t late_by_seal;
+
+    dice = seed;
+    bench_start(bench);
+    bench_settle(bench);
+    live(bench, 60, is_orderly);
+    bench_stop(bench);
+    late_by_seal = bench->counters.late_by_seal;
+    mark_count = bench->mark_count;
+    marks = malloc((mark_count + 1) * sizeof(*marks));
+    memcpy(marks, bench->mark, mark_count * sizeof(*marks));
+    bytes = bench->log.used;
+    log = malloc(bytes + 1);
+    memcpy(log, bench->log.at, bytes);
+    assert_true(kept_count > 10);
+    assert_true(bytes > 1000);
+    for (int i = 0; i < 6; i++) {
+        size_t at = i == 0 ? kept_count - 1 : draw(kept_count);
+        assert_true(kept[at].marks <= mark_count);
+        go_on(bench, &kept[at], marks, log, (int64_t)draw(100000));
+        for (int t = 0; t < 300 && engine_watermark(bench->engine) < kept[kept_count - 1].to_ms;
+             t++)
+            bench_pass(bench, 3, 3);
+        bench_stop(bench);
+        if (late_by_seal == 0 && bench->counters.late_by_seal == 0)
+            assert_goes_on(bench, log, bytes);
+    }
+    free(log);
+    free(marks);
+    bench_destroy(bench);
+}
+
+static void a_run_broken_off_anywhere_tells_the_same_again(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; seed++)
+        broken_off_anywhere(seed, 1 + (unsigned)(seed % 3), false);
+}
+
+static void what_no_seal_has_moved_goes_on_as_if_nothing_had_been(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 100; seed <= 103; seed++)
+        broken_off_anywhere(seed, 1 + (unsigned)(seed % 2), true);
+}
+
+/* A run, kept to its last step, that is to be gone on with. */
+struct kept_run {
+    struct mark *marks;
+    struct kept last;
+    char *log;
+};
+
+static struct kept_run run_and_keep(struct bench *bench, unsigned turns)
+{
+    struct kept_run run;
+
+    for (int f = 0; f < FEEDS; f++) /* what time it is is known from the records first */
+        bench_put(bench->feed[f], now_of(bench) - behind_ms, "r0", "slow", "");
+    bench_start(bench);
+    bench_settle(bench);
+    live(bench, turns, true);
+    bench_stop(bench);
+    run.last = kept[kept_count - 1];
+    run.marks = malloc((bench->mark_count + 1) * sizeof(*run.marks));
+    memcpy(run.marks, bench->mark, bench->mark_count * sizeof(*run.marks));
+    run.log = malloc(bench->log.used + 1);
+    memcpy(run.log, bench->log.at, bench->log.used);
+    return run;
+}
+
+/* T4b seals on what cannot be read, but not before what had been read of it: its records still have
+ * the times that they had. */
+static void what_cannot_be_read_meanwhile_is_not_sealed_on(void **state)
+{
+    struct bench *bench = begin(1);
+    struct kept_run run;
+
+    (void)state;
+    dice = 11;
+    run = run_and_keep(bench, 30);
+    bench_rewind(bench, false);
+    bench->config.marks = run.marks;
+    bench->config.mark_count = run.last.marks;
+    bench->config.recovery = (struct engine_recovery){.is_wanted = true,
+                                                      .until_ms = run.last.to_ms,
+                                                      .read = run.last.read,
+                                                      .read_count = FEEDS,
+                                                      .n_ms = run.last.n_ms,
+                                                      .r_ms = run.last.r_ms};
+    bench_state_set(bench->feed[1], FEED_UNREADABLE);
+    bench_start(bench);
+    bench_settle(bench);
+    bench_pass(bench, 13000, 500);
+    assert_int_equal(recovered_count, 0);
+    bench_state_set(bench->feed[1], FEED_LIVE);
+    for (int i = 0; i < 200 && recovered_count == 0; i++)
+        bench_pass(bench, 3, 3);
+    assert_int_equal(recovered_count, 1);
+    assert_int_equal(recovered_at, run.last.log_bytes);
+    assert_memory_equal(bench->log.at, run.log, run.last.log_bytes);
+    bench_stop(bench);
+    free(run.log);
+    free(run.marks);
+    bench_destroy(bench);
+}
+
+/* T4: R goes on from where it was by N. Producers whose clocks are an hour behind ours are not
+ * sealed by our clock because we were away. */
+static void time_goes_on_from_where_it_was(void **state)
+{
+    struct bench *bench = begin(1);
+    struct kept_run run;
+
+    (void)state;
+    dice = 12;
+    behind_ms = 3600000;
+    run = run_and_keep(bench, 30);
+    go_on(bench, &run.last, run.marks, run.log, 60000);
+    bench_pass(bench, 300, 20); /* seals by the clock */
+    bench_put(bench->feed[0], now_of(bench) - behind_ms, "r1", "down", "");
+    bench_pass(bench, 100, 20);
+    bench_stop(bench);
+    behind_ms = 0;
+    assert_int_equal(bench->counters.late_by_seal, 0);
+    free(run.log);
+    free(run.marks);
+    bench_destroy(bench);
+}
+
+static int64_t short_at, short_read;
+static size_t short_count;
+
+static void on_short_of(void *self, uint16_t part, int64_t at, int64_t read)
+{
+    (void)self;
+    assert_int_equal(part, 1);
+    short_at = at;
+    short_read = read;
+    short_count++;
+}
+
+/* A log that ends before what was read of it is said to; nothing is told meanwhile. */
+static void a_partition_that_lost_records_is_told_of(void **state)
+{
+    struct bench *bench = begin(1);
+    struct mark *marks;
+    struct kept last;
+
+    (void)state;
+    dice = 7;
+    bench->on_short_of = on_short_of;
+    short_count = 0;
+    bench_start(bench);
+    bench_settle(bench);
+    live(bench, 30, true);
+    bench_stop(bench);
+    last = kept[kept_count - 1];
+    assert_true(last.read[1] > 3);
+    marks = malloc((bench->mark_count + 1) * sizeof(*marks));
+    memcpy(marks, bench->mark, bench->mark_count * sizeof(*marks));
+    bench_rewind(bench, false);
+    free((char *)(uintptr_t)bench->feed[1]->records[bench->feed[1]->count - 1].payload);
+    bench->feed[1]->count--;
+    bench->config.marks = marks;
+    bench->config.mark_count = last.marks;
+    bench->config.recovery = (struct engine_recovery){.is_wanted = true,
+                                                      .until_ms = last.to_ms,
+                                                      .read = last.read,
+                                                      .read_count = FEEDS,
+                                                      .n_ms = last.n_ms,
+                                                      .r_ms = last.r_ms};
+    bench_start(bench);
+    bench_settle(bench);
+    bench_pass(bench, 60, 20);
+    assert_int_equal(short_count, 1);
+    assert_int_equal(short_read, last.read[1]);
+    assert_int_equal(short_at, last.read[1] - 1);
+    assert_int_equal(recovered_count, 0);
+    bench_stop(bench);
+    free(marks);
+    bench_destroy(bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_broken_off_anywhere_tells_the_same_again),
+        cmocka_unit_test(what_cannot_be_read_meanwhile_is_not_sealed_on),
+        cmocka_unit_test(time_goes_on_from_where_it_was),
+        cmocka_unit_test(a_partition_that_lost_records_is_told_of),
+        cmocka_unit_test(what_no_seal_has_moved_goes_on_as_if_nothing_had_been),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
