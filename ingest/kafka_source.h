@@ -77,9 +77,13 @@ struct kafka_config {
     const char *start;
     int64_t start_offset; /* instead of `start` this offset in every partition, or the nearest that
                            * is there; -1: none [-1] */
-    bool from_start;      /* begin at `start` even if there are committed offsets */
-    bool read_only;       /* commit nothing */
-    bool accept_gap;      /* go on behind missing records instead of stopping the partition */
+    /* Where a partition was begun, from who keeps that: before committed offsets and `start`.
+     * False: not known. NULL: nobody does. Called by the service thread. */
+    bool (*began_at)(void *self, const char *topic, int32_t partition, int64_t *offset);
+    void *began_at_self;
+    bool from_start; /* begin at `start` even if there are committed offsets */
+    bool read_only;  /* commit nothing */
+    bool accept_gap; /* go on behind missing records instead of stopping the partition */
     const struct kafka_option *options; /* security.protocol, ssl.*, sasl.*, and the
                                          * keys that kafka_option_check() lets through */
     size_t option_count;

@@ -115,6 +115,12 @@ static bool resolve_starts(struct kafka_source *source, struct kafka_feed **fres
             goto out;
         }
     }
+    for (int i = 0; source->config.began_at != NULL && i < list->cnt; i++) {
+        int64_t began = list->elems[i].offset;
+        if (source->config.began_at(source->config.began_at_self, fresh[i]->topic,
+                                    fresh[i]->feed.partition, &began))
+            list->elems[i].offset = began;
+    }
     for (int i = 0; i < list->cnt; i++)
         have_any = have_any || list->elems[i].offset >= 0;
 
