@@ -29,6 +29,9 @@
 #include "sinks/sink.h"
 #include "sinks/transport_curl.h"
 
+/* What is committed is taken beyond the bound: it can go nowhere else, and who commits waits for
+ * nobody, least of all for ops that wait for a commit. Its producer asks outbox_fill() first. */
+enum { COMMITTED_SLACK = 1 << 18 };
 enum { RING_SLOTS = 8192, TAKE_MAX = 256, INPUT_WHY_BYTES = 512, REFS_MAX = 100000 };
 
 #define MS_NS UINT64_C(1000000)
@@ -54,6 +57,7 @@ struct outbox {
     struct batch_ring *ring; /* of struct outbox_op *, submitter -> loop */
     int waker;
     pthread_t thread;
+    bool is_joined; /* by who stops it */
 
     /* Written by the submitter. */
     atomic_uint_fast64_t ops_in;
@@ -319,12 +323,17 @@ static bool create_gates(struct outbox *outbox)
     return outbox->gates != NULL;
 }
 
+static size_t slack(const struct outbox *outbox)
+{
+    return outbox->moved != NULL ? COMMITTED_SLACK : 0;
+}
+
 /* A descriptor for the loop; -ENOMEM stands for all of libevent's refusals. */
 static int create_loop(struct outbox *outbox, const struct outbox_config *config, struct error *err)
 {
     const struct outbox_core_hooks hooks = {outbox, on_finished, on_changed,
                                             config->moved != NULL ? on_moved : NULL};
-    const struct outbox_bounds bounds = {.ops_max = outbox->ops_max,
+    const struct outbox_bounds bounds = {.ops_max = outbox->ops_max + slack(outbox),
                                          .bytes_max = outbox->bytes_max,
                                          .dead_max = outbox->dead_max,
                                          .dead_bytes_max = outbox->bytes_max / 8,
@@ -434,21 +443,28 @@ out:
     return rc;
 }
 
-size_t outbox_destroy(struct outbox *outbox, unsigned flush_ms)
+size_t outbox_stop(struct outbox *outbox, unsigned flush_ms)
 {
-    size_t left;
-
-    if (outbox == NULL)
-        return 0;
     /* H, release end: the loop then sees whatever was submitted before. unseen by tsan: see
      * turn(). */
     atomic_store_explicit(&outbox->stop_ns, host_mono_ns() + flush_ms * MS_NS,
                           memory_order_release);
     wake(outbox);
     pthread_join(outbox->thread, NULL);
+    outbox->is_joined = true;
     /* relaxed: the join has ordered everything. */
-    left = (size_t)(atomic_load_explicit(&outbox->ops_in, memory_order_relaxed) -
+    return (size_t)(atomic_load_explicit(&outbox->ops_in, memory_order_relaxed) -
                     atomic_load_explicit(&outbox->ops_out, memory_order_relaxed));
+}
+
+size_t outbox_destroy(struct outbox *outbox, unsigned flush_ms)
+{
+    size_t left = 0;
+
+    if (outbox == NULL)
+        return 0;
+    if (!outbox->is_joined)
+        left = outbox_stop(outbox, flush_ms);
     outbox_free(outbox);
     return left;
 }
@@ -476,7 +492,8 @@ bool outbox_submit(struct outbox *outbox, const struct op *op)
 
     assert(op->sink < outbox->sink_count);
     in_use(outbox, &ops, &bytes);
-    if (ops >= outbox->ops_max || bytes >= outbox->bytes_max ||
+    if (ops >= outbox->ops_max + slack(outbox) ||
+        (slack(outbox) == 0 && bytes >= outbox->bytes_max) ||
         batch_ring_count(outbox->ring) >= RING_SLOTS)
         return false;
     copy = outbox_op_create(op);

@@ -127,13 +127,19 @@ bool sink_type_exists(const char *type);
 int outbox_create(const struct outbox_config *config, struct outbox **out, struct error *err);
 
 /* Tries once more, at once, what a sink did not take (outbox_core_end()), waits up to `flush_ms`
- * for what is deliverable, then stops the thread (F10).
+ * for what is deliverable, then stops the thread (F10). What is submitted afterwards stays undone.
  * Returns how many ops were left undelivered. */
+size_t outbox_stop(struct outbox *outbox, unsigned flush_ms);
+
+/* Stops it, unless it has been, and releases everything. Returns as outbox_stop(); 0 if it had
+ * been.
+ */
 size_t outbox_destroy(struct outbox *outbox, unsigned flush_ms);
 
-/* Takes `op` with its reference to the incident. False, taking nothing, when the
- * outbox is at its bound or memory is short: the caller keeps the op, input pauses,
- * and the op is offered again (O7). Numbers of one incident and sink must rise. */
+/* Takes `op` with its reference to the incident. With `moved` what is committed is also taken
+ * beyond the bound: ask outbox_fill() before more is made. False, taking nothing, when the outbox
+ * is at its bound or memory is short: the caller keeps the op, input pauses, and the op is offered
+ * again (O7). Numbers of one incident and sink must rise. */
 bool outbox_submit(struct outbox *outbox, const struct op *op);
 
 /* The intent that was told with this gate is durable: the op may leave.
