@@ -48,7 +48,7 @@ static const struct option_table table = {
              "in them changes nothing. The log goes to standard error.",
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
-    .exits = "0 64 70 71 74 78",
+    .exits = "0 64 65 70 71 73 74 78",
 };
 
 static void *stop(void *self)
@@ -59,6 +59,17 @@ static void *stop(void *self)
     run->code = service_stop(run->service);
     h->waker_wake(h->self, run->waker);
     return NULL;
+}
+
+static void begin_stop(struct run *run)
+{
+    run->is_stopping = true;
+    if (pthread_create(&run->stopper, NULL, stop, run) != 0) {
+        /* No thread to be had: the same here, deaf to a second signal. */
+        run->code = service_stop(run->service);
+        event_base_loopbreak(run->base);
+        run->is_stopping = false;
+    }
 }
 
 static void on_end_signal(evutil_socket_t number, short what, void *self)
@@ -74,13 +85,7 @@ static void on_end_signal(evutil_socket_t number, short what, void *self)
     }
     log_event(LOG_INFO, "stopping", log_text("signal", strsignal(number)),
               log_text("next", "input stops, sinks are flushed; again to leave at once"));
-    run->is_stopping = true;
-    if (pthread_create(&run->stopper, NULL, stop, run) != 0) {
-        /* No thread to be had: the same here, deaf to a second signal. */
-        run->code = service_stop(run->service);
-        event_base_loopbreak(run->base);
-        run->is_stopping = false;
-    }
+    begin_stop(run);
 }
 
 static void on_reload_signal(evutil_socket_t number, short what, void *self)
@@ -98,11 +103,18 @@ static void on_reload_signal(evutil_socket_t number, short what, void *self)
 static void on_look(evutil_socket_t fd, short what, void *self)
 {
     struct run *run = self;
+    struct error why = {{0}};
 
     (void)fd;
     (void)what;
-    if (!run->is_stopping)
-        service_tick(run->service);
+    if (run->is_stopping)
+        return;
+    service_tick(run->service);
+    if (service_verdict(run->service, &why) != EXIT_OK) {
+        log_event(LOG_ERROR, "giving_up", log_text("why", why.text),
+                  log_text("next", "input stops, sinks are flushed"));
+        begin_stop(run);
+    }
 }
 
 static void on_stopped(evutil_socket_t fd, short what, void *self)

@@ -75,6 +75,11 @@ static void check_together(struct config_reader *reader, const struct script *sc
         strcmp(config->quarantine.path, config->incident_log.path) == 0)
         diagnose(reader->diag, place_of(reader, script, "incident_log.path"),
                  "incident_log.path: is the file of quarantine.path already");
+    if (config->data.dir[0] != '\0' && config->input.mode == INPUT_GROUP)
+        diagnose(
+            reader->diag, place_of(reader, script, "data.dir"),
+            "data.dir: needs input.mode: assign, for another member of the group does not have "
+            "the directory");
     if (config->marks.path[0] != '\0' &&
         (strcmp(config->marks.path, config->incident_log.path) == 0 ||
          strcmp(config->marks.path, config->quarantine.path) == 0))

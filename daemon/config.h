@@ -133,6 +133,9 @@ struct config {
         const char *path; /* "": none */
         struct span place;
     } marks;
+    struct {
+        const char *dir; /* "": none */
+    } data;
 };
 
 struct config_key {

@@ -131,6 +131,12 @@ static const struct config_key keys[] = {
      "a line.",
      0, 0, "text json", true},
 
+    {"data.dir", CONFIG_TEXT, AT(data.dir), "",
+     "Directory in which the run is journaled, so that a start after a crash goes on where it was "
+     "broken off, and nothing is sent twice; made if it is not there. Empty for none: a restart "
+     "begins anew.",
+     0, 0, NULL, false},
+
     {"quarantine.path", CONFIG_TEXT, AT(quarantine.path), "",
      "File that keeps the beginning of every rejected record; empty for none.", 0, 0, NULL, false},
     {"quarantine.bytes.max", CONFIG_SIZE, AT(quarantine.bytes_max), "1GiB",

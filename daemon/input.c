@@ -109,12 +109,15 @@ out:
     return rc;
 }
 
-int input_open(const struct config *config, struct source **out, struct error *err)
+int input_open(const struct config *config, struct input_past past, struct source **out,
+               struct error *err)
 {
     struct kafka_config kafka;
     struct lists lists = {0};
     int rc = fill(config, &kafka, &lists, err);
 
+    kafka.began_at = past.began_at;
+    kafka.began_at_self = past.self;
     if (rc == 0)
         rc = kafka_source_open(&kafka, out, err);
     lists_release(&lists);

@@ -11,9 +11,17 @@
 /* 0 when a source could be opened with `config`; -EINVAL with a sentence otherwise. */
 int input_check(const struct config *config, struct error *err);
 
+/* Who knows where partitions were begun: see kafka_config.began_at. */
+struct input_past {
+    bool (*began_at)(void *self, const char *topic, int32_t partition, int64_t *offset);
+    void *self;
+};
+
 /* Starts to read; what the source has to say goes to the log. Returns before a
- * broker has answered. Owner: the caller, until source->ops->close(). */
-int input_open(const struct config *config, struct source **out, struct error *err);
+ * broker has answered. `past`: NULLs where nobody knows. Owner: the caller, until
+ * source->ops->close(). */
+int input_open(const struct config *config, struct input_past past, struct source **out,
+               struct error *err);
 
 /* What a command line says instead of the configuration; NULL and 0: nothing. */
 struct input_instead {

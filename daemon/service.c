@@ -64,15 +64,34 @@ static void after_line(struct service *service)
         incident_log_failed(service, rc);
 }
 
-static void on_incident(void *self, struct incident *incident)
+static void write_change(struct service *service, const struct incident *incident)
 {
-    struct service *service = self;
-
     if (service->incident_log == NULL)
         return;
     before_line(service);
     incident_log_add_change(service->incident_log, incident);
     after_line(service);
+}
+
+static void write_op(struct service *service, const struct op *op, const char *sink)
+{
+    char line[OP_LINE_BYTES];
+
+    if (service->incident_log == NULL)
+        return;
+    before_line(service);
+    line_writer_add(service->incident_log, line, incident_log_op(op, sink, line, sizeof(line)));
+    after_line(service);
+}
+
+static void on_incident(void *self, struct incident *incident)
+{
+    struct service *service = self;
+
+    if (service->durable != NULL)
+        durable_incident(service->durable, incident);
+    else
+        write_change(service, incident);
 }
 
 static bool on_op(void *self, const struct op *op)
@@ -81,6 +100,8 @@ static bool on_op(void *self, const struct op *op)
     char line[OP_LINE_BYTES];
     size_t bytes = 0;
 
+    if (service->durable != NULL)
+        return durable_op(service->durable, op);
     /* Rendered first: once submitted, the incident may be gone. */
     if (service->incident_log != NULL)
         bytes =
@@ -95,6 +116,38 @@ static bool on_op(void *self, const struct op *op)
     return true;
 }
 
+/* What leaves only when its group is durable. Thread: journal. */
+static void on_committed(void *self, const struct incident *incident, const struct op *op,
+                         const char *sink)
+{
+    struct service *service = self;
+
+    if (incident != NULL)
+        write_change(service, incident);
+    else
+        write_op(service, op, sink);
+}
+
+static bool on_room(void *self)
+{
+    return durable_room(((struct service *)self)->durable);
+}
+
+static void on_step(void *self, const struct engine_step *step)
+{
+    durable_step(((struct service *)self)->durable, step);
+}
+
+static void on_short_of(void *self, uint16_t part, int64_t at, int64_t read)
+{
+    durable_short_of(((struct service *)self)->durable, part, at, read);
+}
+
+static void on_recovered(void *self)
+{
+    durable_recovered(((struct service *)self)->durable);
+}
+
 static void on_mark(void *self, const struct mark *mark)
 {
     struct service *service = self;
@@ -103,7 +156,10 @@ static void on_mark(void *self, const struct mark *mark)
 
     if (mark->kind != MARK_SWITCH && mark->kind != MARK_BEGIN)
         topic = engine_part_name(service->engine, mark->part, &partition);
-    mark_log_add(service->marks, mark, topic, partition);
+    if (service->durable != NULL)
+        durable_mark(service->durable, mark, topic, partition);
+    if (service->marks != NULL)
+        mark_log_add(service->marks, mark, topic, partition);
 }
 
 static void on_rejected(void *self, const char *topic, int32_t partition,
@@ -175,7 +231,62 @@ static int create_outbox(struct service *service, struct error *err)
         error_set(err, "out of memory for the sinks");
         return EXIT_SYSTEM;
     }
+    if (service->durable != NULL) {
+        int code = durable_fill_outbox(service->durable, &config, err);
+        if (code != EXIT_OK)
+            return code;
+    }
     return outbox_create(&config, &service->outbox, err) == 0 ? EXIT_OK : EXIT_SYSTEM;
+}
+
+static int fill_engine(struct service *service, struct error *err)
+{
+    engine_config_init(&service->engine_config);
+    host()->random(host()->self, &service->engine_config.seed, sizeof(service->engine_config.seed));
+    if (config_fill_engine(service->config, &service->engine_config) == 0)
+        return EXIT_OK;
+    error_set(err, "out of memory for the engine's configuration");
+    return EXIT_SYSTEM;
+}
+
+/* With a data directory nothing leaves before it is there to stay. */
+static int open_durable(struct service *service, struct error *err)
+{
+    const struct durable_options options = {.path = service->config->data.dir,
+                                            .engine = &service->engine_config,
+                                            .rules = rule_set_hash(service->rules),
+                                            .committed = on_committed,
+                                            .self = service};
+    int code;
+
+    if (service->config->data.dir[0] == '\0') {
+        log_event(LOG_INFO, "nothing_is_kept", log_text("key", "data.dir"),
+                  log_text("next", "a restart begins anew: it may repeat pages, and forgets what "
+                                   "is open"));
+        return EXIT_OK;
+    }
+    code = durable_open(&options, &service->durable, err);
+    if (code == EXIT_OK)
+        durable_fill_engine(service->durable, &service->engine_config);
+    return code;
+}
+
+static int open_source(struct service *service, struct error *err)
+{
+    struct input_past past = {NULL, NULL};
+
+    if (service->durable != NULL)
+        past = (struct input_past){durable_began_at, service->durable};
+    if (input_open(service->config, past, &service->kafka, err) != 0)
+        return EXIT_SYSTEM;
+    service->source = service->kafka;
+    if (service->durable != NULL)
+        service->source = durable_source(service->durable, service->kafka);
+    if (service->source != NULL)
+        return EXIT_OK;
+    service->source = service->kafka;
+    error_set(err, "out of memory for the input");
+    return EXIT_SYSTEM;
 }
 
 static int create_engine(struct service *service, struct error *err)
@@ -183,17 +294,20 @@ static int create_engine(struct service *service, struct error *err)
     struct engine_listener listener = {
         .self = service, .incident = on_incident, .op = on_op, .rejected = on_rejected};
 
-    if (service->marks != NULL)
-        listener.mark = on_mark;
+    int code;
 
-    engine_config_init(&service->engine_config);
-    host()->random(host()->self, &service->engine_config.seed, sizeof(service->engine_config.seed));
-    if (config_fill_engine(service->config, &service->engine_config) != 0) {
-        error_set(err, "out of memory for the engine's configuration");
-        return EXIT_SYSTEM;
+    if (service->marks != NULL || service->durable != NULL)
+        listener.mark = on_mark;
+    if (service->durable != NULL) {
+        listener.room = on_room;
+        listener.step = on_step;
+        listener.recovered = on_recovered;
+        listener.short_of = on_short_of;
+        durable_begin(service->durable, service->outbox);
     }
-    if (input_open(service->config, &service->source, err) != 0)
-        return EXIT_SYSTEM;
+    code = open_source(service, err);
+    if (code != EXIT_OK)
+        return code;
     return engine_create(&service->engine_config, service->source, service->rules, &listener,
                          &service->engine, err) == 0
                ? EXIT_OK
@@ -227,6 +341,10 @@ int service_create(const struct service_options *options, struct service **out, 
                    ? open_files(service, err)
                    : EXIT_SYSTEM;
     }
+    if (code == EXIT_OK)
+        code = fill_engine(service, err);
+    if (code == EXIT_OK)
+        code = open_durable(service, err);
     if (code == EXIT_OK)
         code = create_outbox(service, err);
     if (code == EXIT_OK)
@@ -288,6 +406,20 @@ static void preview_restart(struct rules_preview *preview, const char *names)
         preview->restart = "";
 }
 
+/* What a data directory holds is gone through again under the rules that it was made by. */
+static int check_kept(const struct service *service, const struct rule_set *rules,
+                      struct error *err)
+{
+    if (service->durable == NULL ||
+        id128_equal(rule_set_hash(rules), rule_set_hash(service->rules)))
+        return 0;
+    error_set(err,
+              "%s: with data.dir rules stay as they were when the directory was made; other "
+              "ones need a directory of their own, and a restart",
+              service->config->data.dir);
+    return -EINVAL;
+}
+
 /* Under reload_lock. */
 static int reload(struct service *service, struct rules_preview *preview, struct error *err)
 {
@@ -300,7 +432,9 @@ static int reload(struct service *service, struct rules_preview *preview, struct
 
     if (load(&service->options, &config, &rules, err) != EXIT_OK)
         return -EINVAL;
-    rc = preview_switch(service, rules, &loaded, preview, err);
+    rc = check_kept(service, rules, err);
+    if (rc == 0)
+        rc = preview_switch(service, rules, &loaded, preview, err);
     if (rc != 0) {
         rule_set_destroy(rules);
         config_destroy(config);
@@ -315,7 +449,10 @@ static int reload(struct service *service, struct rules_preview *preview, struct
     }
     log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
     count = rule_set_count(rules);
-    engine_switch_rules(service->engine, rules); /* taken */
+    if (service->durable == NULL)
+        engine_switch_rules(service->engine, rules); /* taken */
+    else
+        rule_set_destroy(rules); /* the same as those in force */
     atomic_store_explicit(&service->must_reopen, true, memory_order_relaxed);
     quarantine_reopen(service->quarantine);
     pthread_mutex_lock(&service->lock);
@@ -384,19 +521,27 @@ int service_stop(struct service *service)
 {
     struct outbox *outbox;
     struct engine_counters counters;
+    struct error why = {{0}};
     size_t undelivered = 0;
     int64_t flush_ms;
-    int code, rc;
+    int code, rc, verdict;
 
     health_stop(&service->health);
     engine_stop(service->engine);
+    if (service->durable != NULL)
+        durable_flush(service->durable);
     pthread_mutex_lock(&service->lock);
     outbox = service->outbox;
     service->outbox = NULL;
     flush_ms = service->flush_ms;
     pthread_mutex_unlock(&service->lock);
     if (outbox != NULL)
-        undelivered = outbox_destroy(outbox, (unsigned)flush_ms);
+        undelivered = outbox_stop(outbox, (unsigned)flush_ms);
+    /* What became of ops in the last moment is written down before the outbox goes. */
+    verdict = service_verdict(service, &why);
+    durable_close(service->durable);
+    service->durable = NULL;
+    outbox_destroy(outbox, 0);
     code = check_ledger(service);
     pthread_mutex_lock(&service->lock);
     rc = mark_log_close(service->marks);
@@ -412,7 +557,12 @@ int service_stop(struct service *service)
               log_number("events", (int64_t)counters.events),
               log_number("opened", (int64_t)counters.opened),
               log_number("open", (int64_t)counters.open));
-    return code;
+    return verdict != EXIT_OK ? verdict : code;
+}
+
+int service_verdict(struct service *service, struct error *why)
+{
+    return service->durable != NULL ? durable_verdict(service->durable, why) : EXIT_OK;
 }
 
 /* A close on a thread of its own, so that it can be left behind. */
@@ -473,7 +623,9 @@ bool service_destroy(struct service *service)
     admin_destroy(service->admin);
     engine_destroy(service->engine);
     if (service->outbox != NULL)
-        outbox_destroy(service->outbox, 0);
+        outbox_stop(service->outbox, 0);
+    durable_close(service->durable);
+    outbox_destroy(service->outbox, 0);
     if (service->source != NULL)
         is_closed = close_source(service->source);
     if (!is_closed)

@@ -33,6 +33,9 @@ int service_create(const struct service_options *options, struct service **out, 
 /* The look once a second: readiness, sinks, held back log lines. */
 void service_tick(struct service *service);
 
+/* EXIT_OK, or the exit code with which the run has to end, and why. Thread: main. */
+int service_verdict(struct service *service, struct error *why);
+
 /* SIGHUP: reads everything again; says in the log what came of it, and in `preview`, which the
  * caller releases, what it did to each rule. Changes nothing when it fails.
  * Errors: a negative errno, -EINVAL where the files are at fault, with a sentence.

@@ -33,7 +33,7 @@ static void write_metrics(void *self, FILE *to)
     metrics_sum_forms(&metrics);
     metrics.mute_count = engine_mute_counters(service->engine, metrics.mutes, MUTES_MAX);
     metrics.part_count = engine_part_counters(service->engine, metrics.parts, METRICS_PARTS_MAX);
-    kafka_source_counters(service->source, &metrics.kafka);
+    kafka_source_counters(service->kafka, &metrics.kafka);
     metrics_read_process(&metrics.process);
     log_counters(&metrics.log);
     quarantine_counters(service->quarantine, &metrics.quarantine);

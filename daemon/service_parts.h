@@ -13,6 +13,7 @@
 #include "correlate/engine.h"
 #include "daemon/admin.h"
 #include "daemon/config.h"
+#include "daemon/durable.h"
 #include "daemon/health.h"
 #include "daemon/metrics.h"
 #include "daemon/rules_preview.h"
@@ -23,13 +24,15 @@ struct service {
     struct service_options options;
     struct config *config; /* in force since the start; borrowed by engine and outbox */
     struct engine_config engine_config;
-    struct rule_set *rules; /* of the start; borrowed by the engine */
-    struct source *source;
+    struct rule_set *rules;  /* of the start; borrowed by the engine */
+    struct durable *durable; /* NULL: nothing is kept */
+    struct source *kafka;
+    struct source *source; /* the same, as the engine sees it */
     struct engine *engine;
     struct admin *admin;
     struct quarantine *quarantine;    /* NULL: none */
-    struct line_writer *incident_log; /* NULL: none, or failed; incident role */
-    atomic_bool must_reopen;          /* set by a reload, taken by the incident role */
+    struct line_writer *incident_log; /* NULL: none, or failed; incident role, or the journal's */
+    atomic_bool must_reopen;          /* set by a reload, taken by the same thread */
     struct mark_log *marks;           /* NULL: none; sequencer role. Closed under lock */
     struct health health;
     int64_t flush_ms; /* as of the last reload */

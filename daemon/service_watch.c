@@ -67,7 +67,7 @@ static void watch_input(struct service *service, uint64_t now_ns, const char *wh
     struct kafka_counters kafka;
     bool was_lost = service->is_lost;
 
-    kafka_source_counters(service->source, &kafka);
+    kafka_source_counters(service->kafka, &kafka);
     if (can_read(&kafka)) {
         service->read_ns = now_ns;
         service->is_lost = false;
@@ -113,6 +113,10 @@ void service_tick(struct service *service)
     view.watermark_ms = engine_watermark(service->engine);
     view.waiting = count_waiting(service, &counters);
     view.source_ready = service->source->ops->ready(service->source, &source_why);
+    if (view.source_ready && service->durable != NULL && !durable_is_recovered(service->durable)) {
+        view.source_ready = false;
+        error_set(&source_why, "what was told before the start is gone through again");
+    }
     view.source_why = source_why.text;
     pthread_mutex_lock(&service->lock);
     view.outbox_fill = service->outbox != NULL ? outbox_fill(service->outbox) : 0;

@@ -1,0 +1,107 @@
+/*
+ * cmd_fsck.c - `tocsin fsck` and `tocsin ledger`: whether a data directory is whole, and what it
+ * counts. Neither ever writes there.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include "correlate/engine.h"
+#include "daemon/commands.h"
+#include "daemon/data_look.h"
+#include "daemon/options.h"
+
+struct look_options {
+    struct option_list folders;
+};
+
+static const struct option_table fsck_table = {
+    .command = "fsck",
+    .usage = "DIR",
+    .about = "Reads everything in a data directory and says whether it is whole; what is damaged\n"
+             "is named with file and byte. Writes nothing there, and may look on while a daemon\n"
+             "uses it.",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .arguments_offset = offsetof(struct look_options, folders),
+    .exits = "0 64 65 66 74",
+};
+
+static const struct option_table ledger_table = {
+    .command = "ledger",
+    .usage = "DIR",
+    .about =
+        "Prints what a data directory has counted, as of its last commit, as one JSON object.\n"
+        "Writes nothing there, and may look on while a daemon uses it.",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .arguments_offset = offsetof(struct look_options, folders),
+    .exits = "0 64 65 66 74",
+};
+
+static void print_check(const struct journal_summary *sum, const struct segment_end *end,
+                        uint64_t unfinished)
+{
+    printf("journal: %zu segments, %" PRIu64 " groups, %zu partitions, %zu marks, %" PRIu64
+           " changes, %" PRIu64 " ops of which %zu are owed or dead: whole\n",
+           end->place_count, sum->groups, sum->part_count, sum->mark_count, sum->changes,
+           sum->ops_made, sum->op_count);
+    if (end->torn_bytes > 0 || unfinished > 0)
+        printf("journal: its end was not finished (%" PRIu64 " bytes, %" PRIu64
+               " groups): the next start cuts it\n",
+               end->torn_bytes, unfinished);
+}
+
+static const char *const fates[JOURNAL_FATE_COUNT] = {"owed", "intent", "retry", "uncertain",
+                                                      "made", "done",   "dead",  "superseded"};
+
+static void print_ledger(const struct journal_summary *sum)
+{
+    printf("{\"to\":%" PRId64 ",\"engine\":{", sum->to_ms);
+    for (uint32_t i = 0; i < sum->counts->count && i < ENGINE_COUNTS; i++)
+        printf("%s\"%s\":%" PRIu64, i > 0 ? "," : "", engine_count_name((enum engine_count)i),
+               sum->counts->value[i]);
+    printf("},\"incidents\":{\"changes\":%" PRIu64 ",\"opened\":%" PRIu64 ",\"closed\":%" PRIu64
+           "},\"ops\":{\"all\":%" PRIu64,
+           sum->changes, sum->opened, sum->closed, sum->ops_made);
+    for (int i = 0; i < JOURNAL_FATE_COUNT; i++)
+        printf(",\"%s\":%" PRIu64, fates[i], sum->ops_by_fate[i]);
+    printf("}}\n");
+}
+
+static int look(const struct option_table *table, int argc, char **argv, bool is_check)
+{
+    struct look_options options = {.folders = {.count = 0}};
+    struct journal_recall *recall = NULL;
+    struct journal_summary sum;
+    struct segment_end end;
+    struct data_look at;
+    struct error err = {{0}};
+    uint64_t unfinished = 0;
+    int code;
+
+    if (!options_read(table, argc, argv, &options, &code))
+        return code;
+    code = data_look_open(&at, options.folders.item[0], &err);
+    if (code == EXIT_OK)
+        code = data_look_recall(&at, &recall, &end, &unfinished, &err);
+    if (code != EXIT_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        return code;
+    }
+    journal_recall_summary(recall, &sum);
+    if (is_check)
+        print_check(&sum, &end, unfinished);
+    else
+        print_ledger(&sum);
+    journal_recall_destroy(recall);
+    return EXIT_OK;
+}
+
+int cmd_fsck(int argc, char **argv)
+{
+    return look(&fsck_table, argc, argv, true);
+}
+
+int cmd_ledger(int argc, char **argv)
+{
+    return look(&ledger_table, argc, argv, false);
+}

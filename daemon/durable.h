@@ -1,0 +1,84 @@
+/*
+ * durable.h - what makes the daemon outlive itself: with `data.dir` everything that leaves is
+ * journaled first, and a start goes on where the run before was broken off (semantics C1 to C11).
+ *
+ *   engine --changes, ops, steps, marks--> durable --group--> journal thread --sync--> outbox,
+ *                                             |                                        incident log
+ *                                             +-- while recovering: held against the journal
+ *   outbox --what became of an op--> the next group
+ *
+ * Two states:
+ *   recovering  what the engine tells is what was told before, and is compared with it; ops of the
+ *               journal that are not at their end are with the outbox already. A difference ends
+ * the run with code 65, after the sinks have been told that nothing is read. going on    what the
+ * engine tells is new, and leaves when its group is committed
+ *
+ * Thread: as each function says.
+ */
+#ifndef DAEMON_DURABLE_H
+#define DAEMON_DURABLE_H
+
+#include <stdbool.h>
+#include "correlate/engine.h"
+#include "ingest/source.h"
+#include "sinks/outbox.h"
+
+struct durable;
+
+struct durable_options {
+    const char *path;                   /* of the data directory */
+    const struct engine_config *engine; /* its sinks and settings; outlives the durable */
+    struct id128 rules;                 /* content of the rule set of the start */
+    /* A change or an op was committed, or one of both is NULL. Thread: journal. */
+    void (*committed)(void *self, const struct incident *incident, const struct op *op,
+                      const char *sink);
+    void *self;
+};
+
+/* Locks and reads the directory. EXIT_OK, or an exit code with a sentence: 65 for what is damaged,
+ * 73 for one in use, 74 for one that cannot be read or written, 78 for one of others.
+ * Owner: the caller, until durable_close(). Thread: setup, as all down to durable_begin(). */
+int durable_open(const struct durable_options *options, struct durable **out, struct error *err);
+
+/* Marks and positions under which the engine reads again. */
+void durable_fill_engine(const struct durable *durable, struct engine_config *engine);
+
+/* As kafka_config.began_at; `self` is the durable. */
+bool durable_began_at(void *self, const char *topic, int32_t partition, int64_t *offset);
+
+/* The source as the engine is to see it. Takes `inner` where it returns another one; NULL: out of
+ * memory. */
+struct source *durable_source(const struct durable *durable, struct source *inner);
+
+/* What the outbox is created with: ops of the run before, and who is told what becomes of ops.
+ * EXIT_OK, or an exit code with a sentence. */
+int durable_fill_outbox(struct durable *durable, struct outbox_config *config, struct error *err);
+
+/* The outbox is there, or NULL; gets ready for the engine. */
+void durable_begin(struct durable *durable, struct outbox *outbox);
+
+/* What the engine's listener passes on. Threads: as engine_listener. */
+void durable_incident(struct durable *durable, struct incident *incident);
+bool durable_op(struct durable *durable, const struct op *op); /* takes it */
+bool durable_room(struct durable *durable);
+void durable_step(struct durable *durable, const struct engine_step *step);
+void durable_recovered(struct durable *durable);
+void durable_short_of(struct durable *durable, uint16_t part, int64_t at, int64_t read);
+/* `topic`: of its partition, where it is of one; lives as long as the durable. */
+void durable_mark(struct durable *durable, const struct mark *mark, const char *topic,
+                  int32_t partition);
+
+/* Whether all that had been told has been told again. Thread: any. */
+bool durable_is_recovered(const struct durable *durable);
+
+/* 0, or the exit code with which the run has to end, and why. Thread: any. */
+int durable_verdict(struct durable *durable, struct error *why);
+
+/* After the engine has stopped: commits what was told. The outbox gets it. */
+void durable_flush(struct durable *durable);
+
+/* After the outbox has gone: commits what became of ops, and lets the directory go. NULL is
+ * allowed. */
+void durable_close(struct durable *durable);
+
+#endif
