@@ -71,6 +71,9 @@ ends 66 'tocsin publish: folder: Is a directory' publish --brokers 127.0.0.1:1 f
 ends 65 'zeros.trec: byte 0: this is no recording' replay --rules rules.yaml zeros.trec
 ends 65 'zeros.trec: byte 0: this is no recording' diff --rules rules.yaml --rules rules.yaml zeros.trec
 ends 65 'tocsin publish: zeros.trec: byte 0: this is no recording' publish --brokers 127.0.0.1:1 zeros.trec
+ends 66 'nowhere: the data directory cannot be read: No such file or directory' fsck nowhere
+ends 66 'folder: holds no data of a tocsin' ledger folder
+ends 64 'tocsin digest: ' digest
 ends 69 'tocsin record: ' record --brokers 127.0.0.1:1 --topic t --output new.trec --for 100ms
 [[ ! -e new.trec ]] || fail "a recording of nothing was left behind"
 
