@@ -403,6 +403,8 @@ struct engine {
     uint64_t marks_told;
     VECTOR_OF(struct engine_position) positions; /* as of the last look */
     bool short_told;
+    size_t switch_at;      /* recovery: the next of recovery.switch_ms */
+    bool is_stuck;         /* the same: its set cannot be had, nothing more is planned */
     int64_t recover_epoch; /* until then all was told before; INT64_MIN: there is nothing, or it has
                             * been told again */
 

@@ -83,6 +83,13 @@ struct engine_listener {
     void (*short_of)(void *self, uint16_t part, int64_t at, int64_t read);
     /* Made by the sequencer role, in order of happening. May be NULL. */
     void (*mark)(void *self, const struct mark *mark);
+    /* The set that the mark of a switch, which comes right after, puts in force at `at_ms`. Thread:
+     * sequencer role. May be NULL. */
+    void (*switched)(void *self, const struct rule_set *rules, int64_t at_ms);
+    /* The set of switch `index` of engine_recovery, which the engine takes; asked for when it comes
+     * to it, in their order. NULL: it cannot be had, nothing more is told. Thread: sequencer role.
+     */
+    struct rule_set *(*rules_before)(void *self, size_t index);
     /* A record was refused: for the quarantine log. `payload` is borrowed. Called
      * by ingest threads, several at once. May be NULL. */
     void (*rejected)(void *self, const char *topic, int32_t partition, const struct record *record,
@@ -115,6 +122,10 @@ struct engine_recovery {
     size_t read_count;
     int64_t n_ms; /* N as it was last known: it does not fall */
     int64_t r_ms; /* R at that N; INT64_MIN: none had been */
+    /* When rules were switched, ascending, a round's start each; what is asked for meanwhile waits
+     * until all of these have been made again. */
+    const int64_t *switch_ms;
+    size_t switch_count;
 };
 
 struct engine_config {

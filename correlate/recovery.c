@@ -19,6 +19,24 @@ void recovery_load(struct engine *engine)
         engine->wall_at_start = recovery->n_ms;
 }
 
+int64_t recovery_switch_epoch(const struct engine *engine)
+{
+    const struct engine_recovery *recovery = &engine->config.recovery;
+
+    return engine->switch_at < recovery->switch_count
+               ? floor_div(recovery->switch_ms[engine->switch_at], (int64_t)engine->config.epoch_ms)
+               : INT64_MAX;
+}
+
+struct rule_set *recovery_switch_rules(struct engine *engine)
+{
+    struct rule_set *set =
+        engine->listener.rules_before(engine->listener.self, engine->switch_at++);
+
+    engine->is_stuck = set == NULL;
+    return set;
+}
+
 int64_t recovery_join(const struct engine *engine, const struct part *part, int64_t *wm)
 {
     const struct engine_recovery *recovery = &engine->config.recovery;

@@ -17,6 +17,20 @@
 
 void recovery_load(struct engine *engine);
 
+/* Where the next of the switches is that were made before; INT64_MAX: all have been made again. */
+int64_t recovery_switch_epoch(const struct engine *engine);
+
+/* Its set, which is the caller's; NULL: it cannot be had. The next one follows. */
+struct rule_set *recovery_switch_rules(struct engine *engine);
+
+/* True while what was told, and switched to, before is not all there again: nothing new is switched
+ * to. */
+static inline bool recovery_is_under_way(const struct engine *engine)
+{
+    return engine->recover_epoch != INT64_MIN ||
+           engine->switch_at < engine->config.recovery.switch_count;
+}
+
 /* Before which offset a partition that joins makes no mark; INT64_MIN: it makes them from the
  * start, for it is new: nothing of it was told, so *wm, the watermark at which it joins, is not
  * below what was. */

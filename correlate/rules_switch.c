@@ -4,11 +4,21 @@
 #include "correlate/rules_switch.h"
 
 #include "correlate/mark.h"
+#include "correlate/recovery.h"
 #include "correlate/rules_retire.h"
+
+static void prepare(struct engine *engine, struct rule_set *set, int64_t epoch)
+{
+    engine->pending_rules = rules_version_create(set, engine->newest_rules, engine->worker_count);
+    /* C, release end: the version is complete. */
+    atomic_store_explicit(&engine->shown_rules, engine->pending_rules, memory_order_release);
+    engine->pending_epoch = epoch;
+}
 
 void rules_switch_poll(struct engine *engine)
 {
     if (engine->pending_rules != NULL || rules_retire_is_ending(engine) ||
+        recovery_is_under_way(engine) ||
         atomic_load_explicit(&engine->switch_request, memory_order_relaxed) == NULL)
         return;
     /* X, acquire end: the set is complete. */
@@ -22,26 +32,40 @@ void rules_switch_poll(struct engine *engine)
         int64_t at = atomic_load_explicit(&engine->workers[w].highest_bin, memory_order_relaxed);
         highest = at > highest ? at : highest;
     }
-    engine->pending_rules = rules_version_create(set, engine->newest_rules, engine->worker_count);
-    /* C, release end: the version is complete. */
-    atomic_store_explicit(&engine->shown_rules, engine->pending_rules, memory_order_release);
-    engine->pending_epoch =
-        highest == INT64_MIN ? INT64_MIN : (floor_div(highest, per_round) + 1) * per_round;
+    prepare(engine, set,
+            highest == INT64_MIN ? INT64_MIN : (floor_div(highest, per_round) + 1) * per_round);
+}
+
+static void put_in_force(struct engine *engine, int64_t from)
+{
+    const int64_t from_ms = from * (int64_t)engine->config.epoch_ms;
+
+    rules_retire_add(engine, engine->newest_rules);
+    engine->newest_rules = engine->pending_rules;
+    engine->pending_rules = NULL;
+    engine->newest_rules->from_ms = from_ms;
+    if (engine->listener.switched != NULL)
+        engine->listener.switched(engine->listener.self, engine->newest_rules->set, from_ms);
+    mark_tell(engine, &(struct mark){.kind = MARK_SWITCH, .value_ms = from_ms});
 }
 
 struct rules_version *rules_switch_at(struct engine *engine, int64_t from, int64_t *closed)
 {
-    if (engine->pending_rules == NULL)
-        return engine->newest_rules;
-    if (from >= engine->pending_epoch) {
-        rules_retire_add(engine, engine->newest_rules);
-        engine->newest_rules = engine->pending_rules;
-        engine->pending_rules = NULL;
-        engine->newest_rules->from_ms = from * (int64_t)engine->config.epoch_ms;
-        mark_tell(engine, &(struct mark){.kind = MARK_SWITCH,
-                                         .value_ms = from * (int64_t)engine->config.epoch_ms});
-    } else if (*closed > engine->pending_epoch) {
-        *closed = engine->pending_epoch;
+    int64_t before = recovery_switch_epoch(engine);
+
+    while (before <= from) {
+        struct rule_set *set = recovery_switch_rules(engine);
+        if (set == NULL)
+            return NULL;
+        prepare(engine, set, from);
+        put_in_force(engine, from);
+        before = recovery_switch_epoch(engine);
     }
+    if (engine->pending_rules != NULL && from >= engine->pending_epoch)
+        put_in_force(engine, from);
+    if (engine->pending_rules != NULL && engine->pending_epoch < before)
+        before = engine->pending_epoch;
+    if (*closed > before)
+        *closed = before;
     return engine->newest_rules;
 }

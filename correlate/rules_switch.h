@@ -15,7 +15,8 @@
 void rules_switch_poll(struct engine *engine);
 
 /* The rules of a step that begins with epoch `from`. Where a switch lies ahead, `*closed`
- * becomes at most its epoch: steps do not straddle it. */
+ * becomes at most its epoch: steps do not straddle it. NULL: those of a switch that was made before
+ * cannot be had, and nothing is planned any more. */
 struct rules_version *rules_switch_at(struct engine *engine, int64_t from, int64_t *closed);
 
 #endif

@@ -264,7 +264,7 @@ bool step_plan(struct engine *engine, int64_t closed)
     uint64_t seq = atomic_load_explicit(&engine->step_count, memory_order_relaxed);
     uint64_t done = engine->steps_seen;
 
-    if (rules_retire_holds(engine, seq != done))
+    if (engine->is_stuck || rules_retire_holds(engine, seq != done))
         return false;
     if (seq - done >= STEPS || (engine->draining != 0 && done < engine->draining))
         return false;
@@ -274,7 +274,7 @@ bool step_plan(struct engine *engine, int64_t closed)
     if (!bounds_tell(engine, from))
         return false;
     struct rules_version *rules = rules_switch_at(engine, from, &closed);
-    if (!blind_at(engine, from, seq != done, &closed))
+    if (rules == NULL || !blind_at(engine, from, seq != done, &closed))
         return false;
     step_size_look(engine, rules);
     const int64_t members = bounds_room(engine, rules);

@@ -82,6 +82,8 @@ struct bench {
     void (*on_step)(void *bench, const struct engine_step *step); /* NULL: nobody asks */
     void (*on_recovered)(void *bench);                            /* the same */
     void (*on_short_of)(void *bench, uint16_t part, int64_t at, int64_t read);
+    void (*on_switched)(void *bench, const struct rule_set *rules, int64_t at_ms);
+    struct rule_set *(*rules_before)(void *bench, size_t index);
     bool refuses;         /* every third op, as a full outbox does */
     _Atomic bool is_full; /* refuses every op */
 
@@ -457,6 +459,8 @@ static inline void bench_start(struct bench *bench)
                                        .step = bench->on_step,
                                        .recovered = bench->on_recovered,
                                        .short_of = bench->on_short_of,
+                                       .switched = bench->on_switched,
+                                       .rules_before = bench->rules_before,
                                        .trace = bench->trace};
     static uint64_t runs;
 

@@ -23,7 +23,10 @@ struct kept {
 
 static struct kept kept[KEPT_MAX];
 static size_t kept_count;
-static int64_t wanted_ms; /* the end of a step that is looked for in the second run */
+static const int64_t *switch_ms; /* of the second run, told to it */
+static size_t switch_count;
+static const char *switch_first; /* rules that are asked for before it looks; NULL: none are */
+static int64_t wanted_ms;        /* the end of a step that is looked for in the second run */
 static struct kept found;
 static size_t recovered_count, recovered_at;
 
@@ -134,11 +137,15 @@ static void go_on(struct bench *bench, const struct kept *at, const struct mark 
                                                       .read = at->read,
                                                       .read_count = FEEDS,
                                                       .n_ms = at->n_ms,
-                                                      .r_ms = at->r_ms};
+                                                      .r_ms = at->r_ms,
+                                                      .switch_ms = switch_ms,
+                                                      .switch_count = switch_count};
     recovered_count = 0;
     wanted_ms = at->to_ms;
     found = (struct kept){.to_ms = 0};
     bench_start(bench);
+    if (switch_first != NULL)
+        bench_switch(bench, switch_first);
     bench_settle(bench);
     /* Closed epochs gather while the clock stands: it moves until all are worked off. */
     for (int i = 0; i < 200 && recovered_count == 0; i++)
@@ -350,12 +357,116 @@ static void a_partition_that_lost_records_is_told_of(void **state)
     bench_destroy(bench);
 }
 
+/* --- rules that were switched ---------------------------------------------------------------- */
+
+static const char *const rule_texts[] = {
+    RULES_STORM("3", ""),
+    RULES_STORM("2", "    max_members: 4\n"), /* other bounds: the rules carry on */
+    "rules:\n"
+    "  - {id: slow, where: 'check == \"slow\"', by: [resource], window: 1s, when: count() >= 1,\n"
+    "     incident: {title: \"{resource}\", priority: P1}, close: quiet(1s)}\n",
+};
+enum { TEXTS = sizeof(rule_texts) / sizeof(rule_texts[0]), SWITCHES_MAX = 64 };
+
+static struct id128 text_hashes[TEXTS];
+static struct switched {
+    int64_t at_ms;
+    size_t text;
+} switched[SWITCHES_MAX];
+static size_t switched_count;
+static size_t before_count; /* of those, the ones that the second run is told of */
+static struct switched before[SWITCHES_MAX];
+
+static void on_switched(void *self, const struct rule_set *rules, int64_t at_ms)
+{
+    struct id128 hash = rule_set_hash(rules);
+    size_t text = 0;
+
+    (void)self;
+    while (!id128_equal(text_hashes[text], hash))
+        assert_true(++text < TEXTS);
+    assert_true(switched_count < SWITCHES_MAX);
+    switched[switched_count++] = (struct switched){at_ms, text};
+}
+
+static struct rule_set *rules_before(void *self, size_t index)
+{
+    (void)self;
+    assert_true(index < before_count);
+    return parse_good(rule_texts[before[index].text]);
+}
+
+/* C7, X5: switches come again where they were, and not where they were asked for; what is asked
+ * for meanwhile waits for its turn. */
+static void rules_are_switched_again_where_they_were(void **state)
+{
+    struct bench *bench = begin(2);
+    int64_t times[SWITCHES_MAX];
+    struct mark *marks;
+    struct kept last;
+    char *log;
+
+    (void)state;
+    dice = 21;
+    for (size_t i = 0; i < TEXTS; i++) {
+        struct rule_set *set = parse_good(rule_texts[i]);
+        text_hashes[i] = rule_set_hash(set);
+        rule_set_destroy(set);
+    }
+    bench->on_switched = on_switched;
+    bench->rules_before = rules_before;
+    switched_count = 0;
+    bench_start(bench);
+    bench_settle(bench);
+    for (int i = 0; i < 8; i++) {
+        bench_switch(bench, rule_texts[(i + 1) % TEXTS]);
+        live(bench, 8, false);
+    }
+    bench_stop(bench);
+    assert_true(switched_count >= 6);
+    last = kept[kept_count - 1];
+    marks = malloc((bench->mark_count + 1) * sizeof(*marks));
+    memcpy(marks, bench->mark, bench->mark_count * sizeof(*marks));
+    log = malloc(bench->log.used + 1);
+    memcpy(log, bench->log.at, bench->log.used);
+    before_count = switched_count;
+    for (size_t i = 0; i < before_count; i++) {
+        before[i] = switched[i];
+        times[i] = switched[i].at_ms;
+        assert_true(i == 0 || times[i] > times[i - 1]);
+    }
+    for (int round = 0; round < 3; round++) {
+        switched_count = 0;
+        switch_ms = times;
+        switch_count = before_count;
+        switch_first = rule_texts[round % TEXTS]; /* asked for from the first look on */
+        go_on(bench, &last, marks, log, 5000 * round);
+        bench_put(bench->feed[0], now_of(bench), "r1", "slow", "");
+        bench_pass(bench, 2000, 100);
+        bench_stop(bench);
+        assert_int_equal(switched_count, before_count + 1);
+        for (size_t i = 0; i < before_count; i++) {
+            assert_int_equal(switched[i].at_ms, before[i].at_ms);
+            assert_int_equal(switched[i].text, before[i].text);
+        }
+        assert_true(switched[before_count].at_ms >= last.to_ms);
+        assert_int_equal(switched[before_count].text, round % TEXTS);
+    }
+    switch_ms = NULL;
+    switch_count = 0;
+    switch_first = NULL;
+    free(log);
+    free(marks);
+    bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_broken_off_anywhere_tells_the_same_again),
         cmocka_unit_test(what_cannot_be_read_meanwhile_is_not_sealed_on),
         cmocka_unit_test(time_goes_on_from_where_it_was),
+        cmocka_unit_test(rules_are_switched_again_where_they_were),
         cmocka_unit_test(a_partition_that_lost_records_is_told_of),
         cmocka_unit_test(what_no_seal_has_moved_goes_on_as_if_nothing_had_been),
     };
