@@ -247,7 +247,28 @@ void host_set(const struct host *replacement)
     current = replacement != NULL ? replacement : &real_host;
 }
 
-int host_read_file(const char *path, size_t bytes_max, char **out, size_t *bytes)
+static _Thread_local const struct host_reading *reading;
+
+void host_read_through(const struct host_reading *through)
+{
+    reading = through;
+}
+
+int host_list(const char *path, void (*take)(void *user, const char *name), void *user)
+{
+    const struct host_reading *through = reading;
+    const struct host *h = host();
+    int rc;
+
+    if (through == NULL)
+        return h->list(h->self, path, take, user);
+    reading = NULL;
+    rc = through->folder(through->self, path, take, user);
+    reading = through;
+    return rc;
+}
+
+static int read_file(const char *path, size_t bytes_max, char **out, size_t *bytes)
 {
     const struct host *h = host();
     bool is_stdin = strcmp(path, "-") == 0;
@@ -300,6 +321,19 @@ out:
     free(data);
     if (!is_stdin)
         h->close(h->self, fd);
+    return rc;
+}
+
+int host_read_file(const char *path, size_t bytes_max, char **out, size_t *bytes)
+{
+    const struct host_reading *through = reading;
+    int rc;
+
+    if (through == NULL)
+        return read_file(path, bytes_max, out, bytes);
+    reading = NULL;
+    rc = through->file(through->self, path, bytes_max, out, bytes);
+    reading = through;
     return rc;
 }
 

@@ -74,6 +74,20 @@ static inline int64_t host_wall_ms(void)
  * where standard input is read for something else (base/standard_files.h). */
 int host_read_file(const char *path, size_t bytes_max, char **out, size_t *bytes);
 
+/* Calls `take` for the entries of a folder, as host()->list. */
+int host_list(const char *path, void (*take)(void *user, const char *name), void *user);
+
+/* What stands between this thread and the two above, to note what is read, or to answer it from
+ * elsewhere. While it is asked they reach the host again. NULL: nothing does. Thread: each has its
+ * own. */
+struct host_reading {
+    void *self;
+    int (*file)(void *self, const char *path, size_t bytes_max, char **out, size_t *bytes);
+    int (*folder)(void *self, const char *path, void (*take)(void *user, const char *name),
+                  void *user);
+};
+void host_read_through(const struct host_reading *reading);
+
 /* What a negative errno of host_read_file() means, for the end of a sentence. */
 const char *host_read_why(int rc);
 

@@ -452,12 +452,11 @@ static int order_paths(const void *a, const void *b)
 
 static int list_path(struct file_list *list, const char *path, struct error *err)
 {
-    const struct host *h = host();
     size_t before = list->count;
     int rc;
 
     list->folder = path;
-    rc = strcmp(path, "-") == 0 ? -ENOTDIR : h->list(h->self, path, take_entry, list);
+    rc = strcmp(path, "-") == 0 ? -ENOTDIR : host_list(path, take_entry, list);
     if (rc == -ENOTDIR) {
         list_add(list, path, strlen(path));
         rc = 0;
