@@ -261,7 +261,7 @@ int host_list(const char *path, void (*take)(void *user, const char *name), void
     int rc;
 
     if (through == NULL)
-        return h->list(h->self, path, take, user);
+        return strcmp(path, "-") == 0 ? -ENOTDIR : h->list(h->self, path, take, user);
     reading = NULL;
     rc = through->folder(through->self, path, take, user);
     reading = through;

@@ -74,7 +74,7 @@ static inline int64_t host_wall_ms(void)
  * where standard input is read for something else (base/standard_files.h). */
 int host_read_file(const char *path, size_t bytes_max, char **out, size_t *bytes);
 
-/* Calls `take` for the entries of a folder, as host()->list. */
+/* Calls `take` for the entries of a folder, as host()->list; - is none. */
 int host_list(const char *path, void (*take)(void *user, const char *name), void *user);
 
 /* What stands between this thread and the two above, to note what is read, or to answer it from

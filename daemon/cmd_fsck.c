@@ -2,12 +2,15 @@
  * cmd_fsck.c - `tocsin fsck` and `tocsin ledger`: whether a data directory is whole, and what it
  * counts. Neither ever writes there.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include "correlate/engine.h"
 #include "daemon/commands.h"
 #include "daemon/data_look.h"
 #include "daemon/options.h"
+#include "store/kept_files.h"
 
 struct look_options {
     struct option_list folders;
@@ -50,6 +53,32 @@ static void print_check(const struct journal_summary *sum, const struct segment_
                end->torn_bytes, unfinished);
 }
 
+/* What a recovery would load. */
+static int check_rules(const struct data_look *at, const struct journal_summary *sum,
+                       struct error *err)
+{
+    char folder[DATA_DIR_PATH_BYTES];
+    struct id128 *ids = memory_alloc((sum->rules_count + 1) * 2 * sizeof(*ids));
+    struct kept_counts sets = {0}, counts;
+    size_t count = 0;
+    int rc;
+
+    data_dir_folder(&at->dir, "blobs", folder);
+    for (size_t i = 0; i < sum->rules_count; i++)
+        ids[count++] = sum->rules[i].set;
+    rc = kept_files_look(folder, ids, count, false, &sets, err);
+    for (size_t i = 0; i < sum->rules_count; i++)
+        ids[count++] = sum->rules[i].settings;
+    if (rc == 0)
+        rc = kept_files_look(folder, ids, count, false, &counts, err);
+    free(ids);
+    if (rc != 0)
+        return rc == -ENOENT || rc == -EBADMSG ? EXIT_DATA : EXIT_IO;
+    printf("rules: %zu sets, %zu files of them, %" PRIu64 " bytes: whole\n", sets.lists,
+           sets.contents, sets.bytes);
+    return EXIT_OK;
+}
+
 static const char *const fates[JOURNAL_FATE_COUNT] = {"owed", "intent", "retry", "uncertain",
                                                       "made", "done",   "dead",  "superseded"};
 
@@ -88,12 +117,16 @@ static int look(const struct option_table *table, int argc, char **argv, bool is
         return code;
     }
     journal_recall_summary(recall, &sum);
-    if (is_check)
-        print_check(&sum, &end, unfinished);
-    else
+    if (!is_check) {
         print_ledger(&sum);
+    } else {
+        print_check(&sum, &end, unfinished);
+        code = check_rules(&at, &sum, &err);
+        if (code != EXIT_OK)
+            fprintf(stderr, "%s\n", err.text);
+    }
     journal_recall_destroy(recall);
-    return EXIT_OK;
+    return code;
 }
 
 int cmd_fsck(int argc, char **argv)

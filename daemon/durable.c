@@ -15,6 +15,7 @@
 #include "base/vector.h"
 #include "daemon/command.h"
 #include "daemon/log.h"
+#include "daemon/settings_text.h"
 #include "ingest/ordered_source.h"
 #include "sinks/sink.h"
 #include "store/data_dir.h"
@@ -34,13 +35,21 @@ struct durable {
     struct durable_options options;
     struct data_dir dir;
     char folder[DATA_DIR_PATH_BYTES]; /* of the journal */
+    char blobs[DATA_DIR_PATH_BYTES];
     struct segment_config segments;
     struct journal *journal;
     struct journal_recall *recall;
     struct journal_summary past; /* of the recall */
     struct source_part *parts;
     int64_t *read;
-    struct id128 rules; /* and settings that show in results */
+    struct id128 settings; /* that show in results */
+    size_t first_rules;    /* of past.rules: those in force at the first watermark */
+    int64_t *switch_ms;    /* when those behind it were put in force */
+    size_t switch_count;   /* of them */
+    size_t switches_again; /* of them that have been told again; sequencer role */
+    struct id128 switched; /* the set that the next mark of a switch is of; the same */
+    struct id128 rules;    /* asked for last; setup, then reload lock */
+    size_t rules_kept;     /* the same: how many lists are kept at most */
 
     struct journal_compare *compare; /* incident role; NULL: not recovering */
     size_t part_count;               /* that have a number in the journal; sequencer role */
@@ -120,58 +129,84 @@ static int exit_code_of_segment(enum segment_refusal why)
     return why == SEGMENT_REFUSED_WORLD || why == SEGMENT_REFUSED_NOT ? EXIT_IO : EXIT_DATA;
 }
 
-/* Settings that show in results; others may change between two runs. */
-static struct id128 rules_and_settings(const struct durable_options *options)
+/* Settings that show in results stay what they were; others may change between two runs. */
+static int check_settings(const struct durable *durable, const char *now, struct error *err)
 {
-    const struct engine_config *engine = options->engine;
-    struct id128 id = options->rules;
-    char text[1024];
+    const struct journal_summary *past = &durable->past;
+    struct kept_files before;
+    struct error what = {""};
+    struct id128 id;
 
-    snprintf(text, sizeof(text),
-             "%u %u %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %u %" PRId64 " %" PRId64
-             " %u %u %016" PRIx64 "%016" PRIx64,
-             engine->epoch_ms, engine->round_ms, engine->past_ms, engine->future_ms,
-             engine->behind_ms, engine->slack_ms, engine->alerts_max, engine->expire_ms,
-             engine->flap_window_ms, engine->flap_start, engine->flap_stop, id.hi, id.lo);
-    id = hash128(text, strlen(text), 0);
-    for (size_t i = 0; i < engine->topic_count; i++) {
-        const struct topic_config *topic = &engine->topics[i];
-        snprintf(text, sizeof(text),
-                 "%016" PRIx64 "%016" PRIx64 "%.250s %d %" PRId64 " %d %.250s %d", id.hi, id.lo,
-                 topic->topic != NULL ? topic->topic : "", (int)topic->format, topic->disorder_ms,
-                 topic->log_append_time, topic->tenant != NULL ? topic->tenant : "",
-                 topic->tenant_fixed);
-        id = hash128(text, strlen(text), 0);
-    }
-    for (size_t i = 0; i < engine->sink_count; i++) {
-        snprintf(text, sizeof(text), "%016" PRIx64 "%016" PRIx64 "%.250s %d", id.hi, id.lo,
-                 engine->sink_names[i],
-                 engine->sink_priority_max != NULL ? engine->sink_priority_max[i] : 0);
-        id = hash128(text, strlen(text), 0);
-    }
-    return id;
+    if (past->rules_count == 0)
+        return EXIT_OK;
+    id = past->rules[past->rules_count - 1].settings;
+    if (id128_equal(id, durable->settings))
+        return EXIT_OK;
+    if (kept_files_load(durable->blobs, id, &before, err) != 0)
+        return EXIT_DATA;
+    settings_differ(before.file.count > 0 ? before.file.at[0].at : "", now, &what);
+    kept_files_release(&before);
+    error_set(err,
+              "%s: the settings are not those under which the journal was written: %.1000s; start "
+              "with the former ones, or give these a data directory of their own",
+              durable->dir.path, what.text);
+    return EXIT_CONFIG;
 }
 
 static int check_past(const struct durable *durable, struct error *err)
 {
-    const struct journal_summary *past = &durable->past;
+    if (durable->past.leaves == 0)
+        return EXIT_OK;
+    error_set(err,
+              "%s: a partition left the input while the journal was written, which a recovery "
+              "cannot read again; give this run a data directory of its own",
+              durable->dir.path);
+    return EXIT_DATA;
+}
 
-    if (past->rules_count > 0 &&
-        !id128_equal(past->rules[past->rules_count - 1].set, durable->rules)) {
-        error_set(err,
-                  "%s: rules or settings are not those under which the journal was written; start "
-                  "with the former ones, or give these a data directory of their own",
-                  durable->dir.path);
-        return EXIT_CONFIG;
+/* What a recovery will need is there, and nothing else is. */
+static int look_at_kept(struct durable *durable, struct error *err)
+{
+    const struct journal_summary *past = &durable->past;
+    struct id128 *ids = memory_alloc((past->rules_count + 1) * 2 * sizeof(*ids));
+    struct kept_counts counts;
+    size_t count = 0;
+    int rc;
+
+    ids[count++] = durable->rules;
+    ids[count++] = durable->settings;
+    for (size_t i = 0; i < past->rules_count; i++) {
+        ids[count++] = past->rules[i].set;
+        ids[count++] = past->rules[i].settings;
     }
-    if (past->leaves > 0) {
-        error_set(err,
-                  "%s: a partition left the input while the journal was written, which a recovery "
-                  "cannot read again; give this run a data directory of its own",
-                  durable->dir.path);
-        return EXIT_DATA;
-    }
-    return EXIT_OK;
+    rc = kept_files_look(durable->blobs, ids, count, true, &counts, err);
+    free(ids);
+    durable->rules_kept = counts.lists;
+    if (rc == 0 && counts.removed > 0)
+        log_event(LOG_INFO, "rules_removed", log_number("files", (int64_t)counts.removed),
+                  log_text("next", "the journal does not need them any more"));
+    return rc == 0 ? EXIT_OK : rc == -ENOENT || rc == -EBADMSG ? EXIT_DATA : EXIT_IO;
+}
+
+/* Before anything is told under them. */
+static int keep_rules_and_settings(struct durable *durable, struct error *err)
+{
+    char *now = settings_text(durable->options.engine);
+    struct kept_files files = {0};
+    int code;
+
+    durable->settings = hash128(now, strlen(now), 0);
+    durable->rules = durable->options.rules;
+    code = check_settings(durable, now, err);
+    kept_files_add(&files, 's', "settings", now, strlen(now));
+    free(now);
+    if (code == EXIT_OK && kept_files_save(durable->blobs, durable->settings, &files, err) != 0)
+        code = EXIT_IO;
+    kept_files_release(&files);
+    if (code == EXIT_OK &&
+        rules_kept_save(durable->blobs, durable->rules, durable->options.read, err) != 0)
+        code = EXIT_IO;
+    return code == EXIT_OK ? look_at_kept(durable, err) : code;
 }
 
 /* Reads the journal to its end, and opens it there for writing. */
@@ -190,6 +225,8 @@ static int read_journal(struct durable *durable, struct segment_log **log, struc
     }
     journal_recall_summary(durable->recall, &durable->past);
     code = check_past(durable, err);
+    if (code == EXIT_OK)
+        code = keep_rules_and_settings(durable, err);
     if (code != EXIT_OK)
         goto out;
     if (journal_reader_end(reader)->torn_bytes > 0 || journal_reader_unfinished(reader) > 0)
@@ -214,11 +251,14 @@ static void on_broken(void *self, const char *why)
 static int prepare(struct durable *durable, struct error *err)
 {
     const struct journal_summary *past = &durable->past;
+    int64_t begin_ms = INT64_MIN;
 
+    durable->switch_ms = calloc(past->rules_count + 1, sizeof(*durable->switch_ms));
     durable->parts = calloc(past->part_count + 1, sizeof(*durable->parts));
     durable->read = calloc(past->part_count + 1, sizeof(*durable->read));
     durable->waker = host()->waker_create(host()->self);
-    if (durable->parts == NULL || durable->read == NULL || durable->waker < 0) {
+    if (durable->switch_ms == NULL || durable->parts == NULL || durable->read == NULL ||
+        durable->waker < 0) {
         error_set(err, "out of memory or descriptors for the data directory");
         return EXIT_SYSTEM;
     }
@@ -228,7 +268,16 @@ static int prepare(struct durable *durable, struct error *err)
     }
     durable->part_count = past->part_count;
     for (size_t i = 0; i < past->mark_count; i++)
-        durable->has_begin |= past->marks[i].kind == MARK_BEGIN;
+        if (past->marks[i].kind == MARK_BEGIN) {
+            durable->has_begin = true;
+            begin_ms = past->marks[i].value_ms;
+        }
+    /* What was switched before the first watermark was never in force. */
+    while (durable->first_rules + 1 < past->rules_count &&
+           past->rules[durable->first_rules + 1].from_ms <= begin_ms)
+        durable->first_rules++;
+    for (size_t i = durable->first_rules + 1; i < past->rules_count; i++)
+        durable->switch_ms[durable->switch_count++] = past->rules[i].from_ms;
     if (past->to_ms == INT64_MIN)
         return EXIT_OK;
     if (journal_compare_create(&durable->segments, past->groups, &durable->compare, err) != 0)
@@ -258,11 +307,11 @@ int durable_open(const struct durable_options *options, struct durable **out, st
         goto out;
     }
     data_dir_folder(&durable->dir, "journal", durable->folder);
+    data_dir_folder(&durable->dir, "blobs", durable->blobs);
     durable->segments = (struct segment_config){.folder = durable->folder,
                                                 .kind = "journal",
                                                 .directory = durable->dir.id,
                                                 .segment_bytes = SEGMENT_BYTES_DEFAULT};
-    durable->rules = rules_and_settings(options);
     code = read_journal(durable, &log, err);
     if (code == EXIT_OK)
         code = prepare(durable, err);
@@ -297,7 +346,9 @@ void durable_fill_engine(const struct durable *durable, struct engine_config *en
                                                     .read = durable->read,
                                                     .read_count = past->part_count,
                                                     .n_ms = past->n_ms,
-                                                    .r_ms = past->r_ms};
+                                                    .r_ms = past->r_ms,
+                                                    .switch_ms = durable->switch_ms,
+                                                    .switch_count = durable->switch_count};
 }
 
 bool durable_began_at(void *self, const char *topic, int32_t partition, int64_t *offset)
@@ -319,6 +370,80 @@ struct source *durable_source(const struct durable *durable, struct source *inne
     if (durable->past.part_count == 0)
         return inner;
     return ordered_source_create(inner, durable->parts, durable->past.part_count);
+}
+
+/* ---- rules ---- */
+
+int durable_begin_rules(struct durable *durable, struct rule_set **rules, struct rule_set **next,
+                        struct error *err)
+{
+    const struct journal_summary *past = &durable->past;
+    struct rule_set *first = NULL;
+    struct id128 first_id, last_id;
+    int rc = 0;
+
+    *next = NULL;
+    if (past->rules_count == 0)
+        return EXIT_OK;
+    first_id = past->rules[durable->first_rules].set;
+    last_id = past->rules[past->rules_count - 1].set;
+    if (!id128_equal(first_id, durable->rules) || !id128_equal(last_id, first_id))
+        rc = rules_kept_load(durable->blobs, first_id, &first, err);
+    if (rc != 0)
+        return rc == -ENOMEM ? EXIT_SYSTEM : EXIT_DATA;
+    if (first == NULL)
+        return EXIT_OK;
+    if (id128_equal(last_id, durable->rules))
+        rule_set_destroy(*rules);
+    else
+        *next = *rules;
+    *rules = first;
+    return EXIT_OK;
+}
+
+struct rule_set *durable_rules_before(struct durable *durable, size_t index)
+{
+    const struct journal_summary *past = &durable->past;
+    struct rule_set *set = NULL;
+    struct error err = {""};
+
+    if (rules_kept_load(durable->blobs, past->rules[durable->first_rules + 1 + index].set, &set,
+                        &err) != 0)
+        differ(durable, &err);
+    return set;
+}
+
+void durable_switched(struct durable *durable, const struct rule_set *rules)
+{
+    durable->switched = rule_set_hash(rules);
+}
+
+bool durable_has_rules(const struct durable *durable, const struct rule_set *rules)
+{
+    return id128_equal(rule_set_hash(rules), durable->rules);
+}
+
+int durable_keep_rules(struct durable *durable, const struct rule_set *rules,
+                       const struct rules_read *read, struct error *err)
+{
+    const struct id128 id = rule_set_hash(rules);
+    int rc;
+
+    if (durable->rules_kept >= KEPT_LISTS_MAX) {
+        error_set(err,
+                  "%s: its journal needs %zu rule sets, and more are not kept; restart, or give "
+                  "these rules a data directory of their own",
+                  durable->dir.path, durable->rules_kept);
+        return -ENOSPC;
+    }
+    rc = rules_kept_save(durable->blobs, id, read, err);
+    durable->rules_kept += rc == 0;
+    return rc;
+}
+
+void durable_asked_for(struct durable *durable, const struct rule_set *rules)
+{
+    durable->rules = rule_set_hash(rules);
 }
 
 /* ---- the outbox ---- */
@@ -485,7 +610,8 @@ void durable_begin(struct durable *durable, struct outbox *outbox)
     pthread_mutex_unlock(&durable->gates_lock);
     journal_flush(durable->journal);
     if (past->rules_count == 0)
-        journal_rules(durable->journal, &(struct journal_rules){INT64_MIN, durable->rules});
+        journal_rules(durable->journal,
+                      &(struct journal_rules){INT64_MIN, durable->rules, durable->settings});
     if (durable->compare == NULL)
         atomic_store_explicit(&durable->is_recovered, true, memory_order_relaxed);
     log_event(LOG_INFO, durable->compare != NULL ? "recovering" : "data_dir",
@@ -583,7 +709,9 @@ void durable_recovered(struct durable *durable)
 {
     struct error err = {""};
 
-    if (durable->compare == NULL)
+    /* What differed before stays the end of the run. */
+    if (durable->compare == NULL ||
+        atomic_load_explicit(&durable->verdict, memory_order_relaxed) != 0)
         return;
     if (!journal_compare_end(durable->compare, &err)) {
         differ(durable, &err);
@@ -621,6 +749,14 @@ void durable_mark(struct durable *durable, const struct mark *mark, const char *
             journal_part(durable->journal, &(struct journal_part){mark->part, partition, topic});
             durable->part_count = mark->part + 1u;
         }
+    }
+    if (mark->kind == MARK_SWITCH) {
+        if (durable->switches_again < durable->switch_count) {
+            durable->switches_again++;
+            return; /* of the run before */
+        }
+        journal_rules(durable->journal, &(struct journal_rules){mark->value_ms, durable->switched,
+                                                                durable->settings});
     }
     journal_mark(durable->journal, mark);
 }
@@ -693,6 +829,7 @@ void durable_close(struct durable *durable)
     free(durable->gates.at);
     free(durable->positions.at);
     pthread_mutex_destroy(&durable->gates_lock);
+    free(durable->switch_ms);
     free(durable->parts);
     free(durable->read);
     pthread_mutex_destroy(&durable->lock);

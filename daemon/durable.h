@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include "correlate/engine.h"
+#include "daemon/rules_kept.h"
 #include "ingest/source.h"
 #include "sinks/outbox.h"
 
@@ -28,7 +29,8 @@ struct durable;
 struct durable_options {
     const char *path;                   /* of the data directory */
     const struct engine_config *engine; /* its sinks and settings; outlives the durable */
-    struct id128 rules;                 /* content of the rule set of the start */
+    struct id128 rules;                 /* hash of the configured rule set */
+    const struct rules_read *read;      /* what it was read from */
     /* A change or an op was committed, or one of both is NULL. Thread: journal. */
     void (*committed)(void *self, const struct incident *incident, const struct op *op,
                       const char *sink);
@@ -40,8 +42,25 @@ struct durable_options {
  * Owner: the caller, until durable_close(). Thread: setup, as all down to durable_begin(). */
 int durable_open(const struct durable_options *options, struct durable **out, struct error *err);
 
-/* Marks and positions under which the engine reads again. */
+/* Marks, positions and switches under which the engine reads again. */
 void durable_fill_engine(const struct durable *durable, struct engine_config *engine);
+
+/* With which rules it begins: *rules, the configured set, becomes the one that was in force first.
+ * The configured one goes to *next where something else was in force last: it is to be switched to
+ * (X5). Both are the caller's. EXIT_OK, or an exit code with a sentence. */
+int durable_begin_rules(struct durable *durable, struct rule_set **rules, struct rule_set **next,
+                        struct error *err);
+
+/* As engine_listener.rules_before and switched. Thread: sequencer role. */
+struct rule_set *durable_rules_before(struct durable *durable, size_t index);
+void durable_switched(struct durable *durable, const struct rule_set *rules);
+
+/* Whether the set is the one that was asked for last. Keeps one, before it may be asked for: 0, or
+ * a negative errno with a sentence. Thread: one at a time, as the next. */
+bool durable_has_rules(const struct durable *durable, const struct rule_set *rules);
+int durable_keep_rules(struct durable *durable, const struct rule_set *rules,
+                       const struct rules_read *read, struct error *err);
+void durable_asked_for(struct durable *durable, const struct rule_set *rules);
 
 /* As kafka_config.began_at; `self` is the durable. */
 bool durable_began_at(void *self, const char *topic, int32_t partition, int64_t *offset);

@@ -148,6 +148,17 @@ static void on_recovered(void *self)
     durable_recovered(((struct service *)self)->durable);
 }
 
+static void on_switched(void *self, const struct rule_set *rules, int64_t at_ms)
+{
+    (void)at_ms;
+    durable_switched(((struct service *)self)->durable, rules);
+}
+
+static struct rule_set *on_rules_before(void *self, size_t index)
+{
+    return durable_rules_before(((struct service *)self)->durable, index);
+}
+
 static void on_mark(void *self, const struct mark *mark)
 {
     struct service *service = self;
@@ -178,16 +189,19 @@ static void on_rejected(void *self, const char *topic, int32_t partition,
 
 /* ---- start ---- */
 
-/* Reads and checks; opens nothing. */
+/* Reads and checks; opens nothing. What the rules were read from goes to `read`, whatever comes of
+ * it. */
 static int load(const struct service_options *options, struct config **config,
-                struct rule_set **rules, struct error *err)
+                struct rule_set **rules, struct rules_read *read, struct error *err)
 {
     int code = EXIT_CONFIG, rc;
 
     if (config_load(options->config_path, CONFIG_SECRETS_NEEDED, config, err) != 0)
         return EXIT_CONFIG;
     if (input_check(*config, err) == 0) {
+        rules_read_begin(read);
         rc = packs_load_configured(*config, options->rules, rules, err);
+        rules_read_end(read);
         if (rc == 0)
             return EXIT_OK;
         code = packs_exit_code(rc);
@@ -250,11 +264,12 @@ static int fill_engine(struct service *service, struct error *err)
 }
 
 /* With a data directory nothing leaves before it is there to stay. */
-static int open_durable(struct service *service, struct error *err)
+static int open_durable(struct service *service, const struct rules_read *read, struct error *err)
 {
     const struct durable_options options = {.path = service->config->data.dir,
                                             .engine = &service->engine_config,
                                             .rules = rule_set_hash(service->rules),
+                                            .read = read,
                                             .committed = on_committed,
                                             .self = service};
     int code;
@@ -266,9 +281,10 @@ static int open_durable(struct service *service, struct error *err)
         return EXIT_OK;
     }
     code = durable_open(&options, &service->durable, err);
-    if (code == EXIT_OK)
-        durable_fill_engine(service->durable, &service->engine_config);
-    return code;
+    if (code != EXIT_OK)
+        return code;
+    durable_fill_engine(service->durable, &service->engine_config);
+    return durable_begin_rules(service->durable, &service->rules, &service->next_rules, err);
 }
 
 static int open_source(struct service *service, struct error *err)
@@ -303,20 +319,26 @@ static int create_engine(struct service *service, struct error *err)
         listener.step = on_step;
         listener.recovered = on_recovered;
         listener.short_of = on_short_of;
+        listener.switched = on_switched;
+        listener.rules_before = on_rules_before;
         durable_begin(service->durable, service->outbox);
     }
     code = open_source(service, err);
     if (code != EXIT_OK)
         return code;
-    return engine_create(&service->engine_config, service->source, service->rules, &listener,
-                         &service->engine, err) == 0
-               ? EXIT_OK
-               : EXIT_SYSTEM;
+    if (engine_create(&service->engine_config, service->source, service->rules, &listener,
+                      &service->engine, err) != 0)
+        return EXIT_SYSTEM;
+    if (service->next_rules != NULL)
+        engine_switch_rules(service->engine, service->next_rules); /* taken */
+    service->next_rules = NULL;
+    return EXIT_OK;
 }
 
 int service_create(const struct service_options *options, struct service **out, struct error *err)
 {
     struct service *service = calloc(1, sizeof(*service));
+    struct rules_read read = {.files = {{0}}};
     int code = EXIT_SYSTEM;
 
     if (service == NULL || !metrics_init(&service->seen)) {
@@ -329,7 +351,7 @@ int service_create(const struct service_options *options, struct service **out, 
     pthread_mutex_init(&service->reload_lock, NULL);
     service->read_ns = host_mono_ns();
     health_init(&service->health, service->read_ns);
-    code = load(options, &service->config, &service->rules, err);
+    code = load(options, &service->config, &service->rules, &read, err);
     if (code == EXIT_OK && config_check_files(service->config, err) != 0)
         code = EXIT_CONFIG;
     if (code == EXIT_OK) {
@@ -344,7 +366,8 @@ int service_create(const struct service_options *options, struct service **out, 
     if (code == EXIT_OK)
         code = fill_engine(service, err);
     if (code == EXIT_OK)
-        code = open_durable(service, err);
+        code = open_durable(service, &read, err);
+    rules_read_release(&read);
     if (code == EXIT_OK)
         code = create_outbox(service, err);
     if (code == EXIT_OK)
@@ -406,18 +429,26 @@ static void preview_restart(struct rules_preview *preview, const char *names)
         preview->restart = "";
 }
 
-/* What a data directory holds is gone through again under the rules that it was made by. */
-static int check_kept(const struct service *service, const struct rule_set *rules,
-                      struct error *err)
+/* With a data directory a set is there to stay before it takes effect. */
+static int keep_rules(struct service *service, const struct rule_set *rules,
+                      const struct rules_read *read, struct error *err)
 {
-    if (service->durable == NULL ||
-        id128_equal(rule_set_hash(rules), rule_set_hash(service->rules)))
+    if (service->durable == NULL || durable_has_rules(service->durable, rules))
         return 0;
-    error_set(err,
-              "%s: with data.dir rules stay as they were when the directory was made; other "
-              "ones need a directory of their own, and a restart",
-              service->config->data.dir);
-    return -EINVAL;
+    return durable_keep_rules(service->durable, rules, read, err);
+}
+
+/* Takes the set. One that was asked for last already makes no switch, which a data directory would
+ * have to keep. */
+static void switch_rules(struct service *service, struct rule_set *rules)
+{
+    if (service->durable != NULL && durable_has_rules(service->durable, rules)) {
+        rule_set_destroy(rules);
+        return;
+    }
+    if (service->durable != NULL)
+        durable_asked_for(service->durable, rules);
+    engine_switch_rules(service->engine, rules);
 }
 
 /* Under reload_lock. */
@@ -427,12 +458,16 @@ static int reload(struct service *service, struct rules_preview *preview, struct
     struct rule_set *rules = NULL;
     struct rules_running loaded;
     char names[RESTART_KEYS_BYTES];
+    struct rules_read read = {.files = {{0}}};
     uint32_t count;
     int rc;
 
-    if (load(&service->options, &config, &rules, err) != EXIT_OK)
+    if (load(&service->options, &config, &rules, &read, err) != EXIT_OK) {
+        rules_read_release(&read);
         return -EINVAL;
-    rc = check_kept(service, rules, err);
+    }
+    rc = keep_rules(service, rules, &read, err);
+    rules_read_release(&read);
     if (rc == 0)
         rc = preview_switch(service, rules, &loaded, preview, err);
     if (rc != 0) {
@@ -449,10 +484,7 @@ static int reload(struct service *service, struct rules_preview *preview, struct
     }
     log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
     count = rule_set_count(rules);
-    if (service->durable == NULL)
-        engine_switch_rules(service->engine, rules); /* taken */
-    else
-        rule_set_destroy(rules); /* the same as those in force */
+    switch_rules(service, rules);
     atomic_store_explicit(&service->must_reopen, true, memory_order_relaxed);
     quarantine_reopen(service->quarantine);
     pthread_mutex_lock(&service->lock);
@@ -485,15 +517,17 @@ int service_preview(struct service *service, struct rules_preview *preview, stru
     struct config *config = NULL;
     struct rule_set *rules = NULL;
     struct rules_running loaded = {.rules = NULL};
+    struct rules_read read = {.files = {{0}}};
     char names[RESTART_KEYS_BYTES];
     int rc = -EINVAL;
 
     pthread_mutex_lock(&service->reload_lock);
-    if (load(&service->options, &config, &rules, err) == EXIT_OK)
+    if (load(&service->options, &config, &rules, &read, err) == EXIT_OK)
         rc = preview_switch(service, rules, &loaded, preview, err);
     if (rc == 0 && config_restart_keys(service->config, config, names, sizeof(names)) > 0)
         preview_restart(preview, names);
     pthread_mutex_unlock(&service->reload_lock);
+    rules_read_release(&read);
     rules_running_release(&loaded);
     rule_set_destroy(rules);
     config_destroy(config);
@@ -636,6 +670,7 @@ bool service_destroy(struct service *service)
     mark_log_close(service->marks);
     quarantine_close(service->quarantine);
     rule_set_destroy(service->rules);
+    rule_set_destroy(service->next_rules);
     config_destroy(service->config);
     metrics_release(&service->seen);
     health_release(&service->health);

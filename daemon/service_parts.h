@@ -24,8 +24,9 @@ struct service {
     struct service_options options;
     struct config *config; /* in force since the start; borrowed by engine and outbox */
     struct engine_config engine_config;
-    struct rule_set *rules;  /* of the start; borrowed by the engine */
-    struct durable *durable; /* NULL: nothing is kept */
+    struct rule_set *rules;      /* of the start; borrowed by the engine */
+    struct rule_set *next_rules; /* during the start: to be switched to */
+    struct durable *durable;     /* NULL: nothing is kept */
     struct source *kafka;
     struct source *source; /* the same, as the engine sees it */
     struct engine *engine;

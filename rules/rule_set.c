@@ -456,7 +456,7 @@ static int list_path(struct file_list *list, const char *path, struct error *err
     int rc;
 
     list->folder = path;
-    rc = strcmp(path, "-") == 0 ? -ENOTDIR : host_list(path, take_entry, list);
+    rc = host_list(path, take_entry, list);
     if (rc == -ENOTDIR) {
         list_add(list, path, strlen(path));
         rc = 0;

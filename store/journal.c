@@ -47,7 +47,7 @@ struct journal {
     /* Under the lock: */
     struct group groups[2];
     int open;                               /* which of the two */
-    VECTOR_OF(struct journal_record) marks; /* parts and marks that no group has yet, in order */
+    VECTOR_OF(struct journal_record) marks; /* parts, rules and marks that no group has yet */
     size_t seal_at[JOURNAL_PARTS_MAX]; /* 1 + where the last one of a part stands; 0: nowhere */
     uint64_t next_ticket, durable_ticket;
     uint64_t flush_asked, flushed;
@@ -73,6 +73,13 @@ void journal_part(struct journal *journal, const struct journal_part *part)
 {
     pthread_mutex_lock(&journal->lock);
     vector_add(&journal->marks) = (struct journal_record){.kind = JOURNAL_PART, .part = *part};
+    pthread_mutex_unlock(&journal->lock);
+}
+
+void journal_rules(struct journal *journal, const struct journal_rules *rules)
+{
+    pthread_mutex_lock(&journal->lock);
+    vector_add(&journal->marks) = (struct journal_record){.kind = JOURNAL_RULES, .rules = *rules};
     pthread_mutex_unlock(&journal->lock);
 }
 
@@ -144,11 +151,6 @@ void journal_op(struct journal *journal, const struct op *op, const char *sink)
     journal_put(&journal->step, &record);
     vector_add(&journal->step_ops) = *op;
     vector_add(&journal->step_sinks) = sink;
-}
-
-void journal_rules(struct journal *journal, const struct journal_rules *rules)
-{
-    journal_put(&journal->step, &(struct journal_record){.kind = JOURNAL_RULES, .rules = *rules});
 }
 
 void journal_step(struct journal *journal, const struct journal_step *step)

@@ -90,16 +90,17 @@ void journal_destroy(struct journal *journal);
 
 /* A partition gets its number; before its first mark or position. Thread: sequencer role. */
 void journal_part(struct journal *journal, const struct journal_part *part);
+/* The rules of steps from then on; before the mark of the switch. Thread: sequencer role. */
+void journal_rules(struct journal *journal, const struct journal_rules *rules);
 /* Thread: sequencer role. */
 void journal_mark(struct journal *journal, const struct mark *mark);
 
 /* False: keep the step and offer it again; `wake` of the hooks is not needed, the role looks again
- * anyhow. Thread: incident role, as the next four. */
+ * anyhow. Thread: incident role, as the next three. */
 bool journal_room(struct journal *journal);
 void journal_change(struct journal *journal, const struct incident *incident);
 /* Takes the op and its reference. `sink` outlives the journal. */
 void journal_op(struct journal *journal, const struct op *op, const char *sink);
-void journal_rules(struct journal *journal, const struct journal_rules *rules);
 /* All since the last step become part of the open group. */
 void journal_step(struct journal *journal, const struct journal_step *step);
 

@@ -239,6 +239,7 @@ static void code_rules(struct codec *c, struct journal_rules *rules)
 {
     CODE_INT(c, rules->from_ms);
     code_id(c, &rules->set);
+    code_id(c, &rules->settings);
 }
 
 static void code_body(struct codec *c, struct journal_record *record)

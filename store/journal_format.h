@@ -96,7 +96,8 @@ struct journal_counts {
 
 struct journal_rules {
     int64_t from_ms;
-    struct id128 set; /* content hash */
+    struct id128 set;      /* content hash, under which its files are kept */
+    struct id128 settings; /* the same of the settings that show in results */
 };
 
 struct journal_record {

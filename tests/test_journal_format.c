@@ -143,7 +143,7 @@ static void any_record(struct journal_record *out, enum journal_kind kind)
             out->counts.value[i] = number(UINT64_MAX);
         break;
     case JOURNAL_RULES:
-        out->rules = (struct journal_rules){any_int(), any_id()};
+        out->rules = (struct journal_rules){any_int(), any_id(), any_id()};
         break;
     case JOURNAL_KIND_COUNT:
         break;
@@ -230,6 +230,7 @@ static void same(const struct journal_record *a, const struct journal_record *b)
     case JOURNAL_RULES:
         assert_true(a->rules.from_ms == b->rules.from_ms);
         assert_true(id128_equal(a->rules.set, b->rules.set));
+        assert_true(id128_equal(a->rules.settings, b->rules.settings));
         break;
     case JOURNAL_KIND_COUNT:
         fail();

@@ -1,6 +1,7 @@
-# Aim (C7, C8, C11): a data directory belongs to one process, goes on under the rules it was made by,
-# and what is not what it was is refused with a sentence and the code of its kind, and told to the
-# sinks where the input gives something else. Method: one directory, through a few lives.
+# Aim (C7, C8, C11, X5): a data directory belongs to one process, goes on after a kill under the rules
+# that were in force then and switches where they were switched, and what is not what it was is
+# refused with a sentence and the code of its kind, and told to the sinks where the input gives
+# something else. Method: one directory, through a few lives.
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
 start_hook '{body[op][kind]} {body[incident][rule]} {body[incident][key]}'
 start_broker events:2
@@ -31,39 +32,56 @@ wait_for "it is ready" answers /readyz 200
 event alpha h1 problem | send
 wait_for "the open is told" file_has hook.log '^open first .*host=h1$'
 refused 73 "another tocsin uses this directory: process $daemon"
+kill -HUP "$daemon"
+wait_for "the same rules are no switch" file_has run.log 'event=reloaded'
 one_rule beta >rules.yaml
 kill -HUP "$daemon"
-wait_for "other rules are refused" file_has run.log 'event=reload_refused .*rules stay as they were'
-one_rule alpha >rules.yaml
-kill -HUP "$daemon"
-wait_for "the same are not" file_has run.log 'event=reloaded'
+wait_for "other rules are loaded" file_has run.log 'event=reloaded .*rules_changed=1'
+event beta h2 problem | send
+wait_for "they are in force" file_has hook.log '^open first .*host=h2$'
 kill -KILL "$daemon"
 wait "$daemon" || true
 
-# It goes on: the clear of what was opened before resolves it, and the open is not told again.
+# It goes on, through the switch, and then under the rules that are configured by now: what was
+# opened is resolved under each, and nothing is told again.
+one_rule gamma >rules.yaml
 start_daemon
-wait_for "it has recovered" file_has run.log 'event=recovered'
-event alpha h1 clear | send
-wait_for "the end is told" file_has hook.log '^resolve first .*host=h1$'
+wait_for "it has recovered" file_has run.log 'event=recovered changes=2'
+event gamma h3 problem | send
+wait_for "the configured rules are in force" file_has hook.log '^open first .*host=h3$'
+{ event alpha h1 clear && event beta h2 clear && event gamma h3 clear; } | send
+for host in h1 h2 h3; do
+    wait_for "the end is told" file_has hook.log "^resolve first .*host=$host\$"
+done
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
-[[ $(grep -c '^open' hook.log) == 1 ]] || fail "the open was told again: $(cat hook.log)"
+[[ $(grep -c '^open' hook.log) == 3 ]] || fail "an open was told again: $(cat hook.log)"
 "$TOCSIN" fsck data >fsck || fail "fsck: code $?"
-file_has fsck ', 2 changes, 2 ops of which 0 are owed or dead: whole$' || fail "fsck says: $(cat fsck)"
+file_has fsck ', 6 changes, 6 ops of which 0 are owed or dead: whole$' || fail "fsck says: $(cat fsck)"
+file_has fsck '^rules: 3 sets, ' || fail "fsck says: $(cat fsck)"
 "$TOCSIN" digest --incidents told data >/dev/null
 cmp told incidents.log || fail "the incident log is not what the journal says"
-[[ $("$TOCSIN" ledger data | python3 -c 'import json, sys; o = json.load(sys.stdin)["ops"]; print(o["all"], o["done"], o["owed"])') == '2 2 0' ]] ||
+[[ $("$TOCSIN" ledger data | python3 -c 'import json, sys; o = json.load(sys.stdin)["ops"]; print(o["all"], o["done"], o["owed"])') == '6 6 0' ]] ||
     fail "the ledger says: $("$TOCSIN" ledger data)"
 
-# Under other rules it does not start.
-one_rule beta >rules.yaml
-refused 78 'rules or settings are not those under which the journal was written'
-one_rule alpha >rules.yaml
+# Under other settings it does not start; without rules that it will need neither, and says so first.
+sed -i 's/^admin:/engine: {expire: 6m}\n&/' tocsin.yaml
+refused 78 'settings are not those .* then "engine.expire 300000ms", now "engine.expire 360000ms"'
+sed -i '/^engine:/d' tocsin.yaml
+kept=$(grep -l 'check == "alpha"' data/blobs/*)
+mv "$kept" alpha.kept
+refused 65 "$kept: the file is missing; put back"
+sed s/alpha/alphb/ alpha.kept >"$kept"
+refused 65 "$kept: the file is damaged; put back"
+code=0
+"$TOCSIN" fsck data >fsck 2>&1 || code=$?
+[[ $code == 65 ]] && file_has fsck "$kept: the file is damaged" || fail "fsck: code $code: $(cat fsck)"
+mv alpha.kept "$kept"
 
 # Damage in the middle is named, and nothing is changed.
 cp -r data damaged
-printf '\xff' | dd of=damaged/journal/0000000000000001.seg bs=1 seek=4200 conv=notrunc status=none
+printf damage | dd of=damaged/journal/0000000000000001.seg bs=1 seek=4200 conv=notrunc status=none
 before=$(cat damaged/journal/*.seg | sha256sum)
 sed -i 's/dir: data/dir: damaged/' tocsin.yaml
 refused 65 'damaged/journal/0000000000000001.seg: byte 4096: frame 1 is damaged'
