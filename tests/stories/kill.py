@@ -1,9 +1,10 @@
 """Aim (D1, D3, C7): SIGKILL at any moment loses no incident and opens none twice; what the journal says
 was told is what an undisturbed run over the same records tells (X1b). Method: the real daemon with a data
-directory is killed KILLS times at random moments while events stream into three partitions; its sink
-folds repeats by key as a pager does, writes down every request, and sometimes fails before or after it
-has taken one. Then it is started for good, until all is told. The seed is printed; a second
-argument sets it.
+directory is killed KILLS times at random moments while events stream into three partitions. It has three
+sinks: a pager that folds repeats by key (class A), a desk whose records are found late (class C), and a
+hook that does neither (class D). All write down every request, and sometimes fail before or after they
+have taken one. Then it is started for good, until all is told. The seed is printed; a second argument
+sets it.
 """
 
 import http.server
@@ -16,12 +17,14 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 
 TOCSIN = os.environ["TOCSIN"]
 KILLS = int(sys.argv[1])
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else int.from_bytes(os.urandom(4), "little")
 DEADLINE_S = 60
 HOSTS = 12
+SETTLE_MS = 300
 dice = random.Random(SEED)
 print(f"seed {SEED}")
 started = []
@@ -67,24 +70,74 @@ class Pager:
             self.open.discard(key)
 
 
-pager = Pager()
+class Hook:
+    """Takes every delivery for a new one."""
+
+    def __init__(self):
+        self.taken = {}  # op id -> whether each delivery said that it may be a repeat
+
+    def take(self, body):
+        self.taken.setdefault(body["op"]["id"], []).append(body["op"]["possible_repeat"])
+
+
+class Desk:
+    """Any number of records for one incident; a new one is not found for a while."""
+
+    def __init__(self):
+        self.records = []  # {sys_id, number, state, correlation_id}, and when it can be found
+
+    def find(self, key):
+        now = time.monotonic()
+        return [record for record, at in self.records if record["correlation_id"] == key and at <= now]
+
+    def create(self, body):
+        number = len(self.records) + 1
+        record = {"sys_id": f"{number:032x}", "number": f"INC{number}", "state": "1",
+                  "correlation_id": body["correlation_id"], "sys_created_on": f"{number:020}"}
+        self.records.append((record, time.monotonic() + pager.dice.random() * 0.8 * SETTLE_MS / 1000))
+        return record
+
+    def change(self, sys_id, body):
+        record = self.records[int(sys_id, 16) - 1][0]
+        record.update({key: body[key] for key in ("state", "close_code") if key in body})
+        return record
+
+
+pager, hook, desk = Pager(), Hook(), Desk()
 
 
 class Door(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    def taken(self, body):
+        """The request takes effect; what is answered."""
+        path = urllib.parse.urlsplit(self.path)
+        if path.path == "/pager":
+            return pager.take(body["op"], body["incident"])
+        if path.path == "/hook":
+            return hook.take(body)
+        if self.command == "GET":
+            query = urllib.parse.parse_qs(path.query)["sysparm_query"][0]
+            return desk.find(query.removeprefix("correlation_id=").split("^")[0])
+        if self.command == "POST":
+            return desk.create(body)
+        return desk.change(path.path.rsplit("/", 1)[1], body)
+
+    def answer(self):
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "null")
         with pager.lock:
             fate = pager.dice.random()
-            if fate >= 0.1:
-                pager.take(body["op"], body["incident"])
+            result = self.taken(body) if fate >= 0.1 else None
         if 0.1 <= fate < 0.2:  # taken, but nobody hears of it
             self.close_connection = True
             return
+        text = json.dumps({"result": result}).encode() if fate >= 0.1 else b""
         self.send_response(503 if fate < 0.1 else 200)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(text)))
         self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = do_PATCH = answer
 
     def log_message(self, *args):
         pass
@@ -152,7 +205,13 @@ admin: {{listen: "off"}}
 sinks:
   - name: pager
     type: webhook
-    options: {{url: "http://127.0.0.1:{port}/", idempotent: "true", rate_per_minute: "60000"}}
+    options: {{url: "http://127.0.0.1:{port}/pager", idempotent: "true", rate_per_minute: "60000"}}
+  - name: hook
+    type: webhook
+    options: {{url: "http://127.0.0.1:{port}/hook", rate_per_minute: "60000"}}
+  - name: desk
+    type: servicenow
+    options: {{url: "http://127.0.0.1:{port}", user: u, password: p, settle_ms: "{SETTLE_MS}", rate_per_minute: "60000"}}
 """)
 
 
@@ -252,6 +311,17 @@ def main():
     if lost or twice or invented or pager.open != opened - closed:
         fail(f"lost {lost}, twice {twice}, invented {invented}, still open {pager.open - (opened - closed)}, "
              f"closed early {opened - closed - pager.open}")
+    records = {}
+    for record, _ in desk.records:
+        records.setdefault(record["correlation_id"], []).append(record)
+    twice = {key: of for key, of in records.items() if len(of) > 1}
+    wrong = [key for key, of in records.items() if (of[0]["state"] == "6") != (key in closed)]
+    if set(records) != opened or twice or wrong:
+        fail(f"desk: lost {opened - set(records)}, invented {set(records) - opened}, twice {twice}, "
+             f"in another state {wrong}")
+    marked = [op for op, repeats in hook.taken.items() if not all(repeats[1:])]
+    if marked:
+        fail(f"hook: second deliveries that do not say so: {marked}")
     last = {}
     for key, number, _ in pager.requests:  # O2, O8: never back
         if number < last.get(key, 0):
