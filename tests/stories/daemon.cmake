@@ -9,6 +9,7 @@ tocsin_story(NAME run_stop SCRIPT run_stop.sh SANITIZED)
 tocsin_story(NAME data_dir SCRIPT data_dir.sh SANITIZED)
 # SIGKILL at random moments: a few here, many in the long form.
 tocsin_story(NAME kill SCRIPT kill.py ARGS 4)
+tocsin_story(NAME kill_switch SCRIPT kill.py ARGS 4 --switch)
 tocsin_story(NAME kill_long SCRIPT kill.py LABELS long TIMEOUT 1800 ARGS 500)
 tocsin_story(NAME run_metrics SCRIPT run_metrics.sh)
 tocsin_story(NAME why_live SCRIPT why_live.sh SANITIZED)

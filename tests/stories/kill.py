@@ -4,7 +4,8 @@ directory is killed KILLS times at random moments while events stream into three
 sinks: a pager that folds repeats by key (class A), a desk whose records are found late (class C), and a
 hook that does neither (class D). All write down every request, and sometimes fail before or after they
 have taken one. Then it is started for good, until all is told. The seed is printed; a second argument
-sets it.
+sets it. With --switch the rules change before each start and while the daemon runs (X5): what was told is
+then held against the journal by each recovery alone.
 """
 
 import http.server
@@ -20,8 +21,10 @@ import time
 import urllib.parse
 
 TOCSIN = os.environ["TOCSIN"]
-KILLS = int(sys.argv[1])
-SEED = int(sys.argv[2]) if len(sys.argv) > 2 else int.from_bytes(os.urandom(4), "little")
+SWITCHES = "--switch" in sys.argv
+numbers = [word for word in sys.argv[1:] if word != "--switch"]
+KILLS = int(numbers[0])
+SEED = int(numbers[1]) if len(numbers) > 1 else int.from_bytes(os.urandom(4), "little")
 DEADLINE_S = 60
 HOSTS = 12
 SETTLE_MS = 300
@@ -178,9 +181,7 @@ def lines_of(path):
         return lines.read().splitlines()
 
 
-def write_files(port, broker):
-    with open("rules.yaml", "w", encoding="utf-8") as to:
-        to.write("""rules:
+DOWN = """
   - id: down
     where: check == "down"
     by: [tenant, host]
@@ -188,6 +189,8 @@ def write_files(port, broker):
     when: count() >= 1
     incident: {title: "{host} is down", priority: P1}
     close: cleared()
+"""
+PAIR = """
   - id: pair
     where: check != ""
     by: [tenant, host]
@@ -195,7 +198,19 @@ def write_files(port, broker):
     when: distinct(check) >= 2
     incident: {title: "{host} in trouble", priority: P2}
     close: cleared()
-""")
+"""
+# What is different: a rule that goes, one whose form changes, what an incident is called.
+RULES = (DOWN + PAIR, DOWN, DOWN + PAIR.replace("1h", "2s"), DOWN.replace("is down", "fell") + PAIR)
+
+
+def write_rules(text):
+    with open("rules.new", "w", encoding="utf-8") as to:
+        to.write("rules:" + text)
+    os.replace("rules.new", "rules.yaml")
+
+
+def write_files(port, broker):
+    write_rules(RULES[0])
     with open("tocsin.yaml", "w", encoding="utf-8") as to:
         to.write(f"""input: {{brokers: "{broker}", start: earliest}}
 rules: [rules.yaml]
@@ -257,10 +272,12 @@ def all_read(stream):
 def tell_the_same():
     """The journal's log against that of a replay of the same records: what came to both ends."""
     broker = lines_of("broker.port")[0]
+    run("digest", "data", "--incidents", "told.log")
+    if SWITCHES:
+        return lines_of("told.log")
     run("record", "--brokers", broker, "--topic", "events", "--from", "earliest", "--to", "latest",
         "--output", "all.trec", "--quiet")
     run("replay", "--config", "tocsin.yaml", "--incidents", "replayed.log", "--ledger", "off", "--quiet", "all.trec")
-    run("digest", "data", "--incidents", "told.log")
     told, replayed = lines_of("told.log"), lines_of("replayed.log")
     if told != replayed:
         at = next((i for i, (a, b) in enumerate(zip(told, replayed)) if a != b), min(len(told), len(replayed)))
@@ -280,8 +297,14 @@ def main():
     stream.start()
     early = 0
     for _ in range(KILLS):
+        if SWITCHES:
+            write_rules(dice.choice(RULES))
         daemon = start_daemon()
         time.sleep(dice.choice([0.05, 0.2, 0.6]) + dice.random() * 0.5)  # the moment of the kill
+        if SWITCHES and log_has("event=started"):
+            write_rules(dice.choice(RULES))
+            daemon.send_signal(signal.SIGHUP)
+            time.sleep(dice.random())
         if daemon.poll() is not None:
             fail(f"the daemon ended by itself with {daemon.returncode}")
         early += not log_has("event=recovered")
