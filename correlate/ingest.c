@@ -447,7 +447,8 @@ static bool part_poll(struct worker *worker, struct part *part, uint64_t now_ns,
     if (part->batch_at == part->batch_count) {
         bool stopped = atomic_load_explicit(&engine->stop_input, memory_order_relaxed) ||
                        atomic_load_explicit(&engine->paused, memory_order_relaxed);
-        moved = seals_recover(worker, part) | seal_apply(worker, part);
+        moved = seals_recover(worker, part);
+        moved = seal_apply(worker, part) || moved;
         if (stopped)
             return moved;
         /* The state first: FEED_FINISHED seen before an empty take is final. */
