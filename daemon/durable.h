@@ -9,9 +9,10 @@
  *
  * Two states:
  *   recovering  what the engine tells is what was told before, and is compared with it; ops of the
- *               journal that are not at their end are with the outbox already. A difference ends
- * the run with code 65, after the sinks have been told that nothing is read. going on    what the
- * engine tells is new, and leaves when its group is committed
+ *               journal that are not at their end are with the outbox already. Rules are switched
+ *               where they were switched. A difference ends the run with code 65, after the sinks
+ *               have been told that nothing is read.
+ *   going on    what the engine tells is new, and leaves when its group is committed
  *
  * Thread: as each function says.
  */

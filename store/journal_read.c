@@ -68,7 +68,7 @@ static int next_group(struct journal_reader *reader, struct error *err)
                       frame.file, frame.at, frame.number);
             return -EBADMSG;
         }
-        vector_reserve(&reader->group, frame.bytes);
+        vector_reserve(&reader->group, frame.bytes + 1u); /* there is a place, even for nothing */
         memcpy(reader->group.at + reader->group.count, frame.payload, frame.bytes);
         reader->group.count += frame.bytes;
         error_set(&reader->err, "%s: byte %" PRIu64, frame.file, frame.at);

@@ -1,13 +1,14 @@
 /*
  * segment_log.h - an append-only log in a folder of preallocated files: journal and intake.
  *
- *   0000000000000007.seg  0000000000000008.seg  spare.1      (each [64 MiB],
- * docs/data-directory.md) frames 310..544        545..612 | rest ^ append
+ *   0000000000000007.seg  0000000000000008.seg  spare.1     each [64 MiB]
+ *   frames 310..544       545..612 | zeros      zeros
+ *                                  ^ append
  *
- * One append is one write, and is followed by one sync. Segments are filled with
- * zeros before they are used and recycled by renaming, so that in steady state neither an append
- * nor its sync has to move metadata of the file system, and a full disk is noticed while the next
- * segment is prepared and not in the middle of a frame (F6).
+ * One append is one write, and is followed by one sync. Segments are filled with zeros before they
+ * are used and recycled by renaming, so that in steady state neither an append nor its sync has to
+ * move metadata of the file system, and a full disk is noticed while the next segment is prepared
+ * and not in the middle of a frame (F6).
  *
  *   (no file) --prepare--> spare.N --append, when the current one is full--> <sequence>.seg
  *                             ^                                                   |
@@ -18,7 +19,7 @@
  *
  * Bounds:  a frame of FRAME_PAYLOAD_MAX bytes; at most SPARES_MAX spare segments.
  * Thread:  one at a time.
- * Source:  docs/data-directory.md has the layout.
+ * Source:  store/segment_format.h has the layout.
  */
 #ifndef STORE_SEGMENT_LOG_H
 #define STORE_SEGMENT_LOG_H
