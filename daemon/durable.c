@@ -14,6 +14,7 @@
 #include "base/host.h"
 #include "base/vector.h"
 #include "daemon/command.h"
+#include "daemon/incident_log_mend.h"
 #include "daemon/log.h"
 #include "daemon/settings_text.h"
 #include "ingest/ordered_source.h"
@@ -349,6 +350,25 @@ void durable_fill_engine(const struct durable *durable, struct engine_config *en
                                                     .r_ms = past->r_ms,
                                                     .switch_ms = durable->switch_ms,
                                                     .switch_count = durable->switch_count};
+}
+
+void durable_mend_log(const struct durable *durable, const char *path, struct line_writer *writer)
+{
+    struct incident_log_mended mended;
+    struct error err = {""};
+
+    if (durable->past.changes == 0)
+        return;
+    if (incident_log_mend(path, &durable->segments, writer, &mended, &err) != 0)
+        log_event(LOG_ERROR, "incident_log_not_mended", log_text("why", err.text),
+                  log_text("next", "lines of the time before the start may be missing"));
+    else if (!mended.is_known)
+        log_event(LOG_WARNING, "incident_log_not_mended", log_text("path", path),
+                  log_text("why", "its last line is not of this data directory"),
+                  log_text("next", "tocsin digest --incidents writes all lines"));
+    else if (mended.lines > 0)
+        log_event(LOG_INFO, "incident_log_mended", log_text("path", path),
+                  log_number("lines", (int64_t)mended.lines));
 }
 
 bool durable_began_at(void *self, const char *topic, int32_t partition, int64_t *offset)

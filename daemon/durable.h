@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include "correlate/engine.h"
+#include "daemon/line_writer.h"
 #include "daemon/rules_kept.h"
 #include "ingest/source.h"
 #include "sinks/outbox.h"
@@ -62,6 +63,9 @@ bool durable_has_rules(const struct durable *durable, const struct rule_set *rul
 int durable_keep_rules(struct durable *durable, const struct rule_set *rules,
                        const struct rules_read *read, struct error *err);
 void durable_asked_for(struct durable *durable, const struct rule_set *rules);
+
+/* Writes what the incident log lacks (daemon/incident_log_mend.h), and says so. */
+void durable_mend_log(const struct durable *durable, const char *path, struct line_writer *writer);
 
 /* As kafka_config.began_at; `self` is the durable. */
 bool durable_began_at(void *self, const char *topic, int32_t partition, int64_t *offset);

@@ -284,6 +284,9 @@ static int open_durable(struct service *service, const struct rules_read *read, 
     if (code != EXIT_OK)
         return code;
     durable_fill_engine(service->durable, &service->engine_config);
+    if (service->incident_log != NULL && strcmp(service->config->incident_log.path, "-") != 0)
+        durable_mend_log(service->durable, service->config->incident_log.path,
+                         service->incident_log);
     return durable_begin_rules(service->durable, &service->rules, &service->next_rules, err);
 }
 

@@ -1,0 +1,27 @@
+/*
+ * incident_log_mend.h - lines of the incident log that a crash has kept from the file, written from
+ * the journal: a line follows its commit, so the last ones may be missing.
+ *
+ * Thread: setup, before anybody else writes the log.
+ */
+#ifndef DAEMON_INCIDENT_LOG_MEND_H
+#define DAEMON_INCIDENT_LOG_MEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "daemon/line_writer.h"
+#include "store/segment_log.h"
+
+struct incident_log_mended {
+    uint64_t lines; /* that were written */
+    bool is_known;  /* the file's last line is of this journal; or there is none */
+};
+
+/* Adds to `writer`, which is the end of `path`, what the journal has behind the file's last line.
+ * A file that is empty, or was put aside, gets nothing: nobody knows what it is to begin with.
+ * Errors: a negative errno with a sentence. */
+int incident_log_mend(const char *path, const struct segment_config *journal,
+                      struct line_writer *writer, struct incident_log_mended *out,
+                      struct error *err);
+
+#endif
