@@ -21,6 +21,7 @@
 struct run {
     const char *config;
     struct option_list rules;
+    bool accept_loss;
 
     struct service *service;
     struct event_base *base;
@@ -37,11 +38,15 @@ static const struct option_row rows[] = {
     {"--rules", OPTION_LIST, offsetof(struct run, rules), "FILE", NULL,
      "Rule file, folder or shipped pack instead of those of the configuration; may be given again.",
      0, 0, NULL},
+    {"--accept-loss", OPTION_FLAG, offsetof(struct run, accept_loss), NULL, NULL,
+     "A damaged journal in data.dir is cut where it was last whole, instead of being refused; what "
+     "stood behind it is gone. Keep a copy of the directory first.",
+     0, 0, NULL},
 };
 
 static const struct option_table table = {
     .command = "run",
-    .usage = "[--config FILE] [--rules FILE]...",
+    .usage = "[--config FILE] [--rules FILE]... [--accept-loss]",
     .about = "Reads events from Kafka, correlates them and opens incidents, until SIGTERM or "
              "SIGINT: then input stops and the sinks get outbox.flush to take what is waiting. A "
              "second signal ends it at once. SIGHUP reads configuration and rules again; a fault "
@@ -165,7 +170,8 @@ int cmd_run(int argc, char **argv)
 
     if (!options_read(&table, argc, argv, &run, &code))
         return code;
-    options = (struct service_options){.config_path = run.config, .rules = &run.rules};
+    options = (struct service_options){
+        .config_path = run.config, .rules = &run.rules, .accept_loss = run.accept_loss};
     signal(SIGPIPE, SIG_IGN); /* a sink that hangs up is an error of its write */
     /* Signals are caught before anything starts, so that none is lost on the way. */
     if (!prepare(&run)) {

@@ -35,7 +35,7 @@ int data_look_recall(const struct data_look *look, struct journal_recall **out,
 
     if (journal_reader_create(&look->segments, &reader, &why, err) != 0)
         return data_look_exit_code(why);
-    if (journal_recall_create(reader, out, err) != 0) {
+    if (journal_recall_create(reader, NULL, out, err) != 0) {
         code = data_look_exit_code(journal_reader_refusal(reader));
     } else {
         if (end != NULL) {

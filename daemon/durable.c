@@ -215,15 +215,21 @@ static int read_journal(struct durable *durable, struct segment_log **log, struc
 {
     struct journal_reader *reader = NULL;
     enum segment_refusal why;
+    struct error lost = {""};
     int code = EXIT_OK;
 
     if (journal_reader_create(&durable->segments, &reader, &why, err) != 0)
         return exit_code_of_segment(why);
-    if (journal_recall_create(reader, &durable->recall, err) != 0) {
+    if (journal_recall_create(reader, durable->options.accept_loss ? &lost : NULL, &durable->recall,
+                              err) != 0) {
         why = journal_reader_refusal(reader);
         code = why == SEGMENT_REFUSED_NOT ? EXIT_DATA : exit_code_of_segment(why);
         goto out;
     }
+    if (lost.text[0] != '\0')
+        log_event(LOG_ERROR, "journal_loss_accepted", log_text("what", lost.text),
+                  log_text("next", "all behind it is cut off and told anew: sinks that fold no "
+                                   "repeats may get it twice"));
     journal_recall_summary(durable->recall, &durable->past);
     code = check_past(durable, err);
     if (code == EXIT_OK)

@@ -33,6 +33,7 @@ struct durable_options {
     const struct engine_config *engine; /* its sinks and settings; outlives the durable */
     struct id128 rules;                 /* hash of the configured rule set */
     const struct rules_read *read;      /* what it was read from */
+    bool accept_loss; /* a damaged journal ends where it was last whole, instead of being refused */
     /* A change or an op was committed, or one of both is NULL. Thread: journal. */
     void (*committed)(void *self, const struct incident *incident, const struct op *op,
                       const char *sink);

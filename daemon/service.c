@@ -270,6 +270,7 @@ static int open_durable(struct service *service, const struct rules_read *read, 
                                             .engine = &service->engine_config,
                                             .rules = rule_set_hash(service->rules),
                                             .read = read,
+                                            .accept_loss = service->options.accept_loss,
                                             .committed = on_committed,
                                             .self = service};
     int code;

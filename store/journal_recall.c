@@ -376,8 +376,21 @@ static int take(struct journal_recall *recall, const struct journal_record *reco
     return 0;
 }
 
-int journal_recall_create(struct journal_reader *reader, struct journal_recall **out,
-                          struct error *err)
+/* The next record; what is damaged ends the log where its loss is accepted. */
+static int next(struct journal_reader *reader, struct error *lost, struct journal_record *record,
+                struct error *err)
+{
+    int rc = journal_reader_next(reader, record, NULL, err);
+
+    if (rc >= 0 || lost == NULL || journal_reader_refusal(reader) != SEGMENT_REFUSED_DAMAGED)
+        return rc;
+    error_set(lost, "%s", err->text);
+    journal_reader_accept_loss(reader);
+    return journal_reader_next(reader, record, NULL, err);
+}
+
+int journal_recall_create(struct journal_reader *reader, struct error *lost,
+                          struct journal_recall **out, struct error *err)
 {
     struct journal_recall *recall = calloc(1, sizeof(*recall));
     struct journal_record record;
@@ -388,7 +401,7 @@ int journal_recall_create(struct journal_reader *reader, struct journal_recall *
         return -ENOMEM;
     }
     recall->sum.to_ms = recall->sum.r_ms = recall->sum.n_ms = INT64_MIN;
-    while ((rc = journal_reader_next(reader, &record, NULL, err)) == 1) {
+    while ((rc = next(reader, lost, &record, err)) == 1) {
         rc = take(recall, &record, err);
         if (rc != 0)
             break;

@@ -39,11 +39,12 @@ struct journal_recalled_op {
     char reference[JOURNAL_REFERENCE_BYTES], label[JOURNAL_REFERENCE_BYTES];
 };
 
-/* Reads the reader to its end.
+/* Reads the reader to its end. With `lost`, what is damaged is the end (C8, `--accept-loss`), and
+ * `lost` gets the sentence; NULL: it is an error.
  * Owner:  the caller, until journal_recall_destroy().
  * Errors: as journal_reader_next(). */
-int journal_recall_create(struct journal_reader *reader, struct journal_recall **out,
-                          struct error *err);
+int journal_recall_create(struct journal_reader *reader, struct error *lost,
+                          struct journal_recall **out, struct error *err);
 void journal_recall_destroy(struct journal_recall *recall);
 
 struct journal_summary {

@@ -114,7 +114,7 @@ static struct journal_recall *recall_(struct journal_summary *sum)
     struct error err = {""};
 
     if (journal_reader_create(&segments, &reader, &why, &err) != 0 ||
-        journal_recall_create(reader, &recall, &err) != 0)
+        journal_recall_create(reader, NULL, &recall, &err) != 0)
         fail_msg("%s", err.text);
     journal_reader_destroy(reader);
     journal_recall_summary(recall, sum);
@@ -379,7 +379,7 @@ static void a_group_that_makes_no_sense_is_refused(void **unused)
             commit(JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST);
         }
         assert_int_equal(journal_reader_create(&segments, &reader, &why, &err), 0);
-        assert_true(journal_recall_create(reader, &recall, &err) < 0);
+        assert_true(journal_recall_create(reader, NULL, &recall, &err) < 0);
         if (i == 0)
             assert_non_null(strstr(err.text, "data/journal/0000000000000001.seg: byte 4096: "));
         assert_true(strlen(err.text) > 20);

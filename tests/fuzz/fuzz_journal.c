@@ -55,7 +55,7 @@ static void read_segment(const char *bytes, size_t count)
         owe_a_sentence(&err);
         return;
     }
-    if (journal_recall_create(reader, &recall, &err) == 0)
+    if (journal_recall_create(reader, NULL, &recall, &err) == 0)
         journal_recall_destroy(recall);
     else
         owe_a_sentence(&err);

@@ -100,6 +100,16 @@ code=0
 "$TOCSIN" fsck damaged >fsck 2>&1 || code=$?
 [[ $code == 65 ]] || fail "fsck of a damaged directory: code $code"
 
+# Where its loss is accepted it goes on from before, and says so.
+start_daemon --accept-loss
+wait_for "it is ready again" answers /readyz 200
+file_has run.log 'event=journal_loss_accepted what="damaged/journal/0000000000000001.seg: byte 4096' ||
+    fail "the loss is not told of"
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ $code == 0 ]] || fail "exit code $code"
+"$TOCSIN" fsck damaged >fsck || fail "fsck after an accepted loss: $(cat fsck)"
+
 # Another broker with other events under the same name: the sinks hear that nothing is read.
 rm broker.port
 start_broker events:2
