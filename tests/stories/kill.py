@@ -107,6 +107,7 @@ class Desk:
 
 
 pager, hook, desk = Pager(), Hook(), Desk()
+is_calm = threading.Event()  # nothing fails any more: what was put off is not put off again
 
 
 class Door(http.server.BaseHTTPRequestHandler):
@@ -129,7 +130,7 @@ class Door(http.server.BaseHTTPRequestHandler):
     def answer(self):
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "null")
         with pager.lock:
-            fate = pager.dice.random()
+            fate = 1 if is_calm.is_set() else pager.dice.random()
             result = self.taken(body) if fate >= 0.1 else None
         if 0.1 <= fate < 0.2:  # taken, but nobody hears of it
             self.close_connection = True
@@ -311,6 +312,7 @@ def main():
         daemon.send_signal(signal.SIGKILL)
         daemon.wait()
     stream.end()
+    is_calm.set()
     daemon = start_daemon()
     wait_for("all is read", lambda: daemon.poll() is not None or all_read(stream))
     if daemon.poll() is not None:
