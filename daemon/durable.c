@@ -833,6 +833,11 @@ static void on_committed(void *self, const struct journal_commit *commit)
         open_gates(durable, commit->ticket);
 }
 
+void durable_counters(struct durable *durable, struct journal_counters *out)
+{
+    journal_counters(durable->journal, out);
+}
+
 /* ---- the end ---- */
 
 void durable_flush(struct durable *durable)

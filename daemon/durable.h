@@ -99,6 +99,10 @@ bool durable_is_recovered(const struct durable *durable);
 /* 0, or the exit code with which the run has to end, and why. Thread: any. */
 int durable_verdict(struct durable *durable, struct error *why);
 
+/* Thread: any. */
+struct journal_counters;
+void durable_counters(struct durable *durable, struct journal_counters *out);
+
 /* After the engine has stopped: commits what was told. The outbox gets it. */
 void durable_flush(struct durable *durable);
 

@@ -57,6 +57,9 @@ struct metrics {
         uint64_t rules_loaded;          /* in force */
         uint64_t reloads_done, reloads_failed;
         uint64_t incident_log_failed;
+        uint64_t journal_groups, journal_bytes, journal_full, journal_segments;
+        double journal_sync_seconds, journal_sync_seconds_max;
+        bool is_journal_waiting;
         bool is_ready;
     } daemon;
 };

@@ -558,6 +558,7 @@ static int check_ledger(struct service *service)
 int service_stop(struct service *service)
 {
     struct outbox *outbox;
+    struct durable *durable;
     struct engine_counters counters;
     struct error why = {{0}};
     size_t undelivered = 0;
@@ -577,8 +578,11 @@ int service_stop(struct service *service)
         undelivered = outbox_stop(outbox, (unsigned)flush_ms);
     /* What became of ops in the last moment is written down before the outbox goes. */
     verdict = service_verdict(service, &why);
-    durable_close(service->durable);
+    pthread_mutex_lock(&service->lock);
+    durable = service->durable;
     service->durable = NULL;
+    pthread_mutex_unlock(&service->lock);
+    durable_close(durable);
     outbox_destroy(outbox, 0);
     code = check_ledger(service);
     pthread_mutex_lock(&service->lock);

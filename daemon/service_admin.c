@@ -18,6 +18,21 @@
 #include "daemon/rules_running.h"
 #include "daemon/waiting_ops.h"
 #include "ingest/kafka_source.h"
+#include "store/journal.h"
+
+static void read_journal(struct durable *durable, struct daemon_counters *to)
+{
+    struct journal_counters counters;
+
+    durable_counters(durable, &counters);
+    to->journal_groups = counters.groups;
+    to->journal_bytes = counters.bytes;
+    to->journal_full = counters.full;
+    to->journal_segments = counters.log.segments;
+    to->journal_sync_seconds = (double)counters.sync_ns_last / 1e9;
+    to->journal_sync_seconds_max = (double)counters.sync_ns_max / 1e9;
+    to->is_journal_waiting = counters.is_waiting_for_disk;
+}
 
 static void write_metrics(void *self, FILE *to)
 {
@@ -44,6 +59,8 @@ static void write_metrics(void *self, FILE *to)
     }
     mark_log_counters(service->marks, &metrics.marks);
     metrics.daemon = service->counters;
+    if (service->durable != NULL)
+        read_journal(service->durable, &metrics.daemon);
     pthread_mutex_unlock(&service->lock);
     int64_t watermark_ms = engine_watermark(service->engine);
     bool has_watermark = watermark_ms > 0;

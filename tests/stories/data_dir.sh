@@ -35,6 +35,8 @@ start_daemon
 wait_for "it is ready" answers /readyz 200
 event alpha h1 problem | send
 wait_for "the open is told" file_has hook.log '^open first .*host=h1$'
+[[ $(metric tocsin_journal_groups_total) -ge 2 && $(metric tocsin_journal_segments) == 1 ]] ||
+    fail "metrics say: $(curl -s "http://127.0.0.1:$admin/metrics" | grep journal)"
 refused 73 "another tocsin uses this directory: process $daemon"
 kill -HUP "$daemon"
 wait_for "the same rules are no switch" file_has run.log 'event=reloaded'
