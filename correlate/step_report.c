@@ -31,8 +31,8 @@ void step_report_look(struct engine *engine)
             .part = (uint16_t)(i - 1),
             /* relaxed: an older one is as good. */
             .low = atomic_load_explicit(&part->low_offset, memory_order_relaxed),
-            /* Q, acquire end: the marks of all records before it are in the ring. unseen by tsan:
-             * see passed_publish(). */
+            /* Q, acquire end: the marks of all records before it are in the ring, which is looked
+             * into after this. unseen by tsan: see passed_publish(). */
             .read = atomic_load_explicit(&part->seen_offset, memory_order_acquire)};
     }
 }

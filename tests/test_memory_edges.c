@@ -181,6 +181,9 @@ static int64_t fixed_clock(void *self)
 
 /* What the listener was told; the teller's, marks the sequencer's. */
 static size_t incidents, ops, marks, caps;
+static size_t caps_of[2];             /* by partition; the sequencer's */
+static size_t caps_told[ROOM * 2][2]; /* the same, behind so many marks */
+static size_t steps, uncovered; /* the teller's: records before a read position without a cap */
 
 static struct engine *engine;
 static struct rule_set *first_rules;
@@ -207,6 +210,20 @@ static void on_mark(void *self, const struct mark *mark)
     (void)self;
     marks++;
     caps += mark->kind == MARK_CAP && mark->offset == (int64_t)caps;
+    caps_of[mark->part] += mark->kind == MARK_CAP;
+    memcpy(caps_told[marks], caps_of, sizeof(caps_of));
+    if (mark->kind == MARK_CAP)
+        pause_here();
+}
+
+/* Each record is capped here, so that each must have its mark. */
+static void on_step(void *self, const struct engine_step *step)
+{
+    (void)self;
+    steps++;
+    for (size_t i = 0; i < step->position_count; i++)
+        uncovered +=
+            (size_t)step->positions[i].read > caps_told[step->marks][step->positions[i].part];
 }
 
 static struct rule_set *rules_make(void)
@@ -234,6 +251,8 @@ static int setup(void **state)
         changes[2 + f] = (struct source_change){SOURCE_LEAVE, &feeds[f].feed};
     }
     change_at = dropped = incidents = ops = marks = caps = read_outside = read_other = 0;
+    steps = uncovered = 0;
+    memset(caps_of, 0, sizeof(caps_of));
     atomic_store_explicit(&change_count, 2, memory_order_relaxed);
     return 0;
 }
@@ -243,7 +262,7 @@ static void begin(unsigned seal_ms)
 {
     static const char *const sinks[] = {"sink"};
     static const struct engine_listener listener = {
-        .incident = on_incident, .op = on_op, .mark = on_mark};
+        .incident = on_incident, .op = on_op, .mark = on_mark, .step = on_step};
     struct engine_config config;
     struct error err = {""};
 
@@ -456,6 +475,31 @@ static void marks_are_handed_over_round_their_ring(void **state)
     assert_int_equal(caps, ROOM - 1);
     assert_int_equal(marks, ROOM - 1 + 2); /* and two joins */
     assert_int_equal(engine->workers[0].tally.capped, ROOM - 1);
+}
+
+/* Q: a step knows the marks of all that it says was read, whatever is read while they are taken. */
+static void a_step_has_the_marks_of_what_it_has_read(void **state)
+{
+    (void)state;
+    for (int f = 0; f < 2; f++) {
+        feed_add(&feeds[f], 6 * BURST, T0 + 86400000, true);
+        show(&feeds[f], BURST);
+    }
+    begin(10);
+    start_at_first_records();
+    for (int f = 0; f < 2; f++)
+        show(&feeds[f], 3 * BURST);
+    both_read();
+    for (int f = 0; f < 2; f++)
+        show(&feeds[f], 6 * BURST);
+    turn_until_pause(SEQUENCER, sequences); /* takes marks, */
+    both_read();                            /* while more are made, */
+    turn_go_on(SEQUENCER);                  /* and cuts a step */
+    both_work();
+    turn(TELLER, tells);
+    turns_end();
+    assert_int_equal(steps, 1);
+    assert_int_equal(uncovered, 0);
 }
 
 /* J: the owner reads its list while a partition joins, and its feed once it has joined. */
@@ -672,6 +716,7 @@ int main(void)
         IN_TURNS(the_sequencer_role_is_handed_on),
         IN_TURNS(the_incident_role_is_handed_on),
         IN_TURNS(marks_are_handed_over_round_their_ring),
+        IN_TURNS(a_step_has_the_marks_of_what_it_has_read),
         IN_TURNS(an_owner_that_looks_on_while_a_partition_joins),
         IN_TURNS(a_partition_goes_back_to_the_source),
         IN_TURNS(readers_and_switchers_from_outside),
