@@ -264,6 +264,7 @@ static int list_read(const char *folder, struct id128 id,
     char tail[LINE_BYTES];
     size_t bytes, head_bytes, tail_bytes = strlen("checksum 01234567\n");
     const char *at, *end;
+    size_t files = 0;
     int rc;
 
     path_of(folder, id, LIST_ENDING, path);
@@ -280,7 +281,7 @@ static int list_read(const char *folder, struct id128 id,
     for (at = text + head_bytes; rc == 0 && at < end;) {
         struct listed listed;
         at = line_read(at, end, &listed);
-        rc = at == NULL ? damaged(path, err) : take(self, &listed, err);
+        rc = at == NULL || ++files > KEPT_FILES_MAX ? damaged(path, err) : take(self, &listed, err);
     }
     free(text);
     return rc;

@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
+#include <inttypes.h>
+#include "store/crc32c.h"
 #include "store/kept_files.h"
 #include "tests/sim_disk.h"
 
@@ -191,6 +194,41 @@ static void what_is_damaged_is_named(void **state)
     sim_disk_end();
 }
 
+/* As many as can be kept are read; a list with one more, which nobody wrote, is none. */
+static void a_list_of_too_many_files_is_damaged(void **state)
+{
+    static const char line[] = "f 0123456789abcdef0123456789abcdef 0 1 x\n"; /* as long as each */
+    struct kept_files files = {0};
+    struct kept_counts counts;
+    struct error err = {""};
+    struct sim_file *list;
+    size_t tail = strlen("checksum 01234567\n"), bytes;
+    char last[sizeof(line)];
+
+    (void)state;
+    begin(4);
+    for (int i = 0; i < KEPT_FILES_MAX; i++)
+        kept_files_add(&files, 'f', "x", "", 0);
+    assert_int_equal(kept_files_save(folder, one, &files, &err), 0);
+    assert_int_equal(kept_files_look(folder, &one, 1, false, &counts, &err), 0);
+    kept_files_add(&files, 'f', "x", "", 0);
+    assert_int_equal(kept_files_save(folder, other, &files, &err), -E2BIG);
+    kept_files_release(&files);
+
+    list = sim_disk_file("blobs/0000000000000001fedcba9876543210.files");
+    bytes = list->now_bytes - tail;
+    memcpy(last, list->now + bytes - strlen(line), strlen(line));
+    sim_room(list, bytes + strlen(line) + tail);
+    memcpy(list->now + bytes, last, strlen(line));
+    bytes += strlen(line);
+    list->now_bytes = bytes + tail;
+    snprintf(last, sizeof(last), "checksum %08" PRIx32 "\n", crc32c(0, list->now, bytes));
+    memcpy(list->now + bytes, last, tail);
+    assert_int_equal(kept_files_look(folder, &one, 1, false, &counts, &err), -EBADMSG);
+    assert_non_null(strstr(err.text, "the file is damaged"));
+    sim_disk_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +236,7 @@ int main(void)
         cmocka_unit_test(what_no_list_needs_goes),
         cmocka_unit_test(the_power_may_go_at_every_call),
         cmocka_unit_test(what_is_damaged_is_named),
+        cmocka_unit_test(a_list_of_too_many_files_is_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
