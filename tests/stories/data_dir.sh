@@ -12,6 +12,7 @@ one_rule() {
 one_rule alpha >rules.yaml
 config() {
     write_config <<TEXT
+input.topics: [{topic: events, disorder: 20ms}]
 rules: [rules.yaml]
 data: {dir: data}
 outbox: {flush: 5s}
@@ -32,7 +33,6 @@ has_lines() {
 
 config
 start_daemon
-wait_for "it is ready" answers /readyz 200
 event alpha h1 problem | send
 wait_for "the open is told" file_has hook.log '^open first .*host=h1$'
 [[ $(metric tocsin_journal_groups_total) -ge 2 && $(metric tocsin_journal_segments) == 1 ]] ||
@@ -104,9 +104,9 @@ code=0
 
 # Where its loss is accepted it goes on from before, and says so.
 start_daemon --accept-loss
-wait_for "it is ready again" answers /readyz 200
-file_has run.log 'event=journal_loss_accepted what="damaged/journal/0000000000000001.seg: byte 4096' ||
-    fail "the loss is not told of"
+wait_for "the loss is told of" \
+    file_has run.log 'event=journal_loss_accepted what="damaged/journal/0000000000000001.seg: byte 4096'
+wait_for "it has begun" file_has run.log 'event=data_dir '
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
