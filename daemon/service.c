@@ -313,7 +313,6 @@ static int create_engine(struct service *service, struct error *err)
 {
     struct engine_listener listener = {
         .self = service, .incident = on_incident, .op = on_op, .rejected = on_rejected};
-
     int code;
 
     if (service->marks != NULL || service->durable != NULL)

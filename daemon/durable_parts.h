@@ -1,0 +1,81 @@
+/*
+ * durable_parts.h - what the files of durability share (daemon/durable.h is their door).
+ *
+ *   durable.c         what the engine tells, what is committed, and the end
+ *   durable_start.c   the directory is opened, its journal read, and the engine told where to begin
+ *   durable_rules.c   rule sets: those that were in force, and those that come
+ *   durable_outbox.c  ops of the run before, and gates that open when an INTENT is durable
+ */
+#ifndef DAEMON_DURABLE_PARTS_H
+#define DAEMON_DURABLE_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "base/vector.h"
+#include "daemon/durable.h"
+#include "ingest/ordered_source.h"
+#include "store/data_dir.h"
+#include "store/journal.h"
+#include "store/journal_compare.h"
+#include "store/journal_recall.h"
+
+/* An op that may leave when its INTENT is durable. */
+struct gate {
+    uint64_t ticket;
+    void *gate;
+};
+
+struct durable {
+    struct durable_options options;
+    struct data_dir dir;
+    char folder[DATA_DIR_PATH_BYTES]; /* of the journal */
+    char blobs[DATA_DIR_PATH_BYTES];
+    struct segment_config segments;
+    struct journal *journal;
+    struct journal_recall *recall;
+    struct journal_summary past; /* of the recall */
+    struct source_part *parts;
+    int64_t *read;
+    struct id128 settings; /* that show in results */
+    size_t first_rules;    /* of past.rules: those in force at the first watermark */
+    int64_t *switch_ms;    /* when those behind it were put in force */
+    size_t switch_count;   /* of them */
+    size_t switches_again; /* of them that have been told again; sequencer role */
+    struct id128 switched; /* the set that the next mark of a switch is of; the same */
+    struct id128 rules;    /* asked for last; setup, then reload lock */
+    size_t rules_kept;     /* the same: how many lists are kept at most */
+
+    struct journal_compare *compare; /* incident role; NULL: not recovering */
+    size_t part_count;               /* that have a number in the journal; sequencer role */
+    bool has_begin;                  /* the same: the first watermark is in it */
+    VECTOR_OF(struct journal_position) positions; /* incident role */
+    struct outbox *outbox;                        /* NULL: no sinks; set under gates_lock */
+    struct outbox_resumed *resumed;
+    size_t resumed_count, foreign_ops;
+    pthread_mutex_t gates_lock;
+    VECTOR_OF(struct gate) gates; /* under the lock, by ticket: they wait for their INTENT */
+    int waker;                    /* nobody wakes it: for short sleeps */
+    _Atomic bool is_recovered;    /* relaxed: a report, and a hint for the sequencer */
+    _Atomic bool is_stopping;     /* relaxed: the outbox takes nothing more in time */
+    _Atomic int verdict;          /* released behind `why` */
+    pthread_mutex_t lock;         /* of `why` */
+    struct error why;
+};
+
+/* The run has to end with this code; the first such sentence stays. Thread: any. */
+void durable_end_run(struct durable *durable, int code, const char *why);
+
+/* The journal and what comes again are not the same: the sinks are told, and the run ends. */
+void durable_differ(struct durable *durable, const struct error *err);
+
+/* As journal_hooks.committed. Thread: journal. */
+void durable_on_committed(void *self, const struct journal_commit *commit);
+
+/* The outbox takes it, however long that lasts; false at the end of the run: the journal has it.
+ * Thread: journal, as the next. */
+bool durable_hand_over(struct durable *durable, const struct op *op);
+
+/* What is durable up to this ticket may leave. */
+void durable_open_gates(struct durable *durable, uint64_t ticket);
+
+#endif

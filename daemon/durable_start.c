@@ -1,0 +1,307 @@
+/*
+ * durable_start.c - a data directory is opened: its journal is read to the end, and what the engine
+ * needs to go on from there is got ready. See durable.h.
+ */
+#include "daemon/durable_parts.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/hash.h"
+#include "base/host.h"
+#include "daemon/command.h"
+#include "daemon/incident_log_mend.h"
+#include "daemon/log.h"
+#include "daemon/settings_text.h"
+
+enum { GROUP_MS = 50, GROUP_BYTES = 4 << 20, OPEN_BYTES = 16 << 20 };
+
+static int exit_code_of(enum data_dir_refusal why)
+{
+    switch (why) {
+    case DATA_DIR_LOCKED:
+        return EXIT_LOCKED;
+    case DATA_DIR_FOREIGN:
+        return EXIT_CONFIG;
+    case DATA_DIR_DAMAGED:
+        return EXIT_DATA;
+    case DATA_DIR_FINE:
+    case DATA_DIR_WORLD:
+    case DATA_DIR_MISSING:
+        break;
+    }
+    return EXIT_IO;
+}
+
+static int exit_code_of_segment(enum segment_refusal why)
+{
+    return why == SEGMENT_REFUSED_WORLD || why == SEGMENT_REFUSED_NOT ? EXIT_IO : EXIT_DATA;
+}
+
+/* Settings that show in results stay what they were; others may change between two runs. */
+static int check_settings(const struct durable *durable, const char *now, struct error *err)
+{
+    const struct journal_summary *past = &durable->past;
+    struct kept_files before;
+    struct error what = {""};
+    struct id128 id;
+
+    if (past->rules_count == 0)
+        return EXIT_OK;
+    id = past->rules[past->rules_count - 1].settings;
+    if (id128_equal(id, durable->settings))
+        return EXIT_OK;
+    if (kept_files_load(durable->blobs, id, &before, err) != 0)
+        return EXIT_DATA;
+    settings_differ(before.file.count > 0 ? before.file.at[0].at : "", now, &what);
+    kept_files_release(&before);
+    error_set(err,
+              "%s: the settings are not those under which the journal was written: %.1000s; start "
+              "with the former ones, or give these a data directory of their own",
+              durable->dir.path, what.text);
+    return EXIT_CONFIG;
+}
+
+static int check_past(const struct durable *durable, struct error *err)
+{
+    if (durable->past.leaves == 0)
+        return EXIT_OK;
+    error_set(err,
+              "%s: a partition left the input while the journal was written, which a recovery "
+              "cannot read again; give this run a data directory of its own",
+              durable->dir.path);
+    return EXIT_DATA;
+}
+
+/* What a recovery will need is there, and nothing else is. */
+static int look_at_kept(struct durable *durable, struct error *err)
+{
+    const struct journal_summary *past = &durable->past;
+    struct id128 *ids = memory_alloc((past->rules_count + 1) * 2 * sizeof(*ids));
+    struct kept_counts counts;
+    size_t count = 0;
+    int rc;
+
+    ids[count++] = durable->rules;
+    ids[count++] = durable->settings;
+    for (size_t i = 0; i < past->rules_count; i++) {
+        ids[count++] = past->rules[i].set;
+        ids[count++] = past->rules[i].settings;
+    }
+    rc = kept_files_look(durable->blobs, ids, count, true, &counts, err);
+    free(ids);
+    durable->rules_kept = counts.lists;
+    if (rc == 0 && counts.removed > 0)
+        log_event(LOG_INFO, "rules_removed", log_number("files", (int64_t)counts.removed),
+                  log_text("next", "the journal does not need them any more"));
+    return rc == 0 ? EXIT_OK : rc == -ENOENT || rc == -EBADMSG ? EXIT_DATA : EXIT_IO;
+}
+
+/* Before anything is told under them. */
+static int keep_rules_and_settings(struct durable *durable, struct error *err)
+{
+    char *now = settings_text(durable->options.engine);
+    struct kept_files files = {0};
+    int code;
+
+    durable->settings = hash128(now, strlen(now), 0);
+    durable->rules = durable->options.rules;
+    code = check_settings(durable, now, err);
+    kept_files_add(&files, 's', "settings", now, strlen(now));
+    free(now);
+    if (code == EXIT_OK && kept_files_save(durable->blobs, durable->settings, &files, err) != 0)
+        code = EXIT_IO;
+    kept_files_release(&files);
+    if (code == EXIT_OK &&
+        rules_kept_save(durable->blobs, durable->rules, durable->options.read, err) != 0)
+        code = EXIT_IO;
+    return code == EXIT_OK ? look_at_kept(durable, err) : code;
+}
+
+/* Reads the journal to its end, and opens it there for writing. */
+static int read_journal(struct durable *durable, struct segment_log **log, struct error *err)
+{
+    struct journal_reader *reader = NULL;
+    enum segment_refusal why;
+    struct error lost = {""};
+    int code = EXIT_OK;
+
+    if (journal_reader_create(&durable->segments, &reader, &why, err) != 0)
+        return exit_code_of_segment(why);
+    if (journal_recall_create(reader, durable->options.accept_loss ? &lost : NULL, &durable->recall,
+                              err) != 0) {
+        why = journal_reader_refusal(reader);
+        code = why == SEGMENT_REFUSED_NOT ? EXIT_DATA : exit_code_of_segment(why);
+        goto out;
+    }
+    if (lost.text[0] != '\0')
+        log_event(LOG_ERROR, "journal_loss_accepted", log_text("what", lost.text),
+                  log_text("next", "all behind it is cut off and told anew: sinks that fold no "
+                                   "repeats may get it twice"));
+    journal_recall_summary(durable->recall, &durable->past);
+    code = check_past(durable, err);
+    if (code == EXIT_OK)
+        code = keep_rules_and_settings(durable, err);
+    if (code != EXIT_OK)
+        goto out;
+    if (journal_reader_end(reader)->torn_bytes > 0 || journal_reader_unfinished(reader) > 0)
+        log_event(LOG_WARNING, "journal_tail_cut",
+                  log_number("bytes", (int64_t)journal_reader_end(reader)->torn_bytes),
+                  log_number("groups", (int64_t)journal_reader_unfinished(reader)),
+                  log_text("next", "what was not committed is done again"));
+    if (segment_log_open(&durable->segments, journal_reader_end(reader), log, err) != 0)
+        code = EXIT_IO;
+out:
+    journal_reader_destroy(reader);
+    return code;
+}
+
+static void on_broken(void *self, const char *why)
+{
+    durable_end_run(self, EXIT_IO, why);
+}
+
+static int prepare(struct durable *durable, struct error *err)
+{
+    const struct journal_summary *past = &durable->past;
+    int64_t begin_ms = INT64_MIN;
+
+    durable->switch_ms = calloc(past->rules_count + 1, sizeof(*durable->switch_ms));
+    durable->parts = calloc(past->part_count + 1, sizeof(*durable->parts));
+    durable->read = calloc(past->part_count + 1, sizeof(*durable->read));
+    durable->waker = host()->waker_create(host()->self);
+    if (durable->switch_ms == NULL || durable->parts == NULL || durable->read == NULL ||
+        durable->waker < 0) {
+        error_set(err, "out of memory or descriptors for the data directory");
+        return EXIT_SYSTEM;
+    }
+    for (size_t i = 0; i < past->part_count; i++) {
+        durable->parts[i] = (struct source_part){past->parts[i].topic, past->parts[i].partition};
+        durable->read[i] = past->parts[i].read;
+    }
+    durable->part_count = past->part_count;
+    for (size_t i = 0; i < past->mark_count; i++)
+        if (past->marks[i].kind == MARK_BEGIN) {
+            durable->has_begin = true;
+            begin_ms = past->marks[i].value_ms;
+        }
+    /* What was switched before the first watermark was never in force. */
+    while (durable->first_rules + 1 < past->rules_count &&
+           past->rules[durable->first_rules + 1].from_ms <= begin_ms)
+        durable->first_rules++;
+    for (size_t i = durable->first_rules + 1; i < past->rules_count; i++)
+        durable->switch_ms[durable->switch_count++] = past->rules[i].from_ms;
+    if (past->to_ms == INT64_MIN)
+        return EXIT_OK;
+    if (journal_compare_create(&durable->segments, past->groups, &durable->compare, err) != 0)
+        return EXIT_IO;
+    return EXIT_OK;
+}
+
+int durable_open(const struct durable_options *options, struct durable **out, struct error *err)
+{
+    const struct journal_config config = {
+        .group_ms = GROUP_MS, .group_bytes = GROUP_BYTES, .open_bytes = OPEN_BYTES};
+    struct durable *durable = calloc(1, sizeof(*durable));
+    struct segment_log *log = NULL;
+    enum data_dir_refusal why;
+    int code = EXIT_SYSTEM;
+
+    if (durable == NULL) {
+        error_set(err, "out of memory for the data directory");
+        return EXIT_SYSTEM;
+    }
+    pthread_mutex_init(&durable->lock, NULL);
+    pthread_mutex_init(&durable->gates_lock, NULL);
+    durable->options = *options;
+    durable->waker = durable->dir.lock_fd = -1;
+    if (data_dir_open(&durable->dir, options->path, DATA_DIR_RUN, &why, err) != 0) {
+        code = exit_code_of(why);
+        goto out;
+    }
+    data_dir_folder(&durable->dir, "journal", durable->folder);
+    data_dir_folder(&durable->dir, "blobs", durable->blobs);
+    durable->segments = (struct segment_config){.folder = durable->folder,
+                                                .kind = "journal",
+                                                .directory = durable->dir.id,
+                                                .segment_bytes = SEGMENT_BYTES_DEFAULT};
+    code = read_journal(durable, &log, err);
+    if (code == EXIT_OK)
+        code = prepare(durable, err);
+    if (code == EXIT_OK) {
+        const struct journal_hooks hooks = {durable, durable_on_committed, on_broken};
+        if (journal_create(&config, log, &hooks, &durable->journal, err) == 0)
+            log = NULL;
+        else
+            code = EXIT_SYSTEM;
+    }
+out:
+    segment_log_destroy(log);
+    if (code != EXIT_OK) {
+        durable_close(durable);
+        return code;
+    }
+    *out = durable;
+    return EXIT_OK;
+}
+
+/* ---- for engine and input ---- */
+
+void durable_fill_engine(const struct durable *durable, struct engine_config *engine)
+{
+    const struct journal_summary *past = &durable->past;
+
+    engine->marks = past->marks;
+    engine->mark_count = past->mark_count;
+    if (past->groups > 0)
+        engine->recovery = (struct engine_recovery){.is_wanted = true,
+                                                    .until_ms = past->to_ms,
+                                                    .read = durable->read,
+                                                    .read_count = past->part_count,
+                                                    .n_ms = past->n_ms,
+                                                    .r_ms = past->r_ms,
+                                                    .switch_ms = durable->switch_ms,
+                                                    .switch_count = durable->switch_count};
+}
+
+void durable_mend_log(const struct durable *durable, const char *path, struct line_writer *writer)
+{
+    struct incident_log_mended mended;
+    struct error err = {""};
+
+    if (durable->past.changes == 0)
+        return;
+    if (incident_log_mend(path, &durable->segments, writer, &mended, &err) != 0)
+        log_event(LOG_ERROR, "incident_log_not_mended", log_text("why", err.text),
+                  log_text("next", "lines of the time before the start may be missing"));
+    else if (!mended.is_known)
+        log_event(LOG_WARNING, "incident_log_not_mended", log_text("path", path),
+                  log_text("why", "its last line is not of this data directory"),
+                  log_text("next", "tocsin digest --incidents writes all lines"));
+    else if (mended.lines > 0)
+        log_event(LOG_INFO, "incident_log_mended", log_text("path", path),
+                  log_number("lines", (int64_t)mended.lines));
+}
+
+bool durable_began_at(void *self, const char *topic, int32_t partition, int64_t *offset)
+{
+    const struct durable *durable = self;
+
+    for (size_t i = 0; i < durable->past.part_count; i++) {
+        const struct journal_recalled_part *part = &durable->past.parts[i];
+        if (part->partition == partition && strcmp(part->topic, topic) == 0) {
+            *offset = part->start_offset;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct source *durable_source(const struct durable *durable, struct source *inner)
+{
+    if (durable->past.part_count == 0)
+        return inner;
+    return ordered_source_create(inner, durable->parts, durable->past.part_count);
+}
