@@ -267,6 +267,11 @@ void durable_flush(struct durable *durable)
     journal_flush(durable->journal);
 }
 
+void durable_stop(struct durable *durable)
+{
+    journal_stop(durable->journal);
+}
+
 void durable_close(struct durable *durable)
 {
     if (durable == NULL)

@@ -106,8 +106,12 @@ void durable_counters(struct durable *durable, struct journal_counters *out);
 /* After the engine has stopped: commits what was told. The outbox gets it. */
 void durable_flush(struct durable *durable);
 
-/* After the outbox has gone: commits what became of ops, and lets the directory go. NULL is
- * allowed. */
+/* After the outbox has stopped: commits what became of ops. Whoever has not stopped yet may go on
+ * asking. */
+void durable_stop(struct durable *durable);
+
+/* After the source has been closed, which asks where partitions began: lets the directory go. NULL
+ * is allowed. */
 void durable_close(struct durable *durable);
 
 #endif

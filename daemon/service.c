@@ -557,7 +557,6 @@ static int check_ledger(struct service *service)
 int service_stop(struct service *service)
 {
     struct outbox *outbox;
-    struct durable *durable;
     struct engine_counters counters;
     struct error why = {{0}};
     size_t undelivered = 0;
@@ -577,11 +576,8 @@ int service_stop(struct service *service)
         undelivered = outbox_stop(outbox, (unsigned)flush_ms);
     /* What became of ops in the last moment is written down before the outbox goes. */
     verdict = service_verdict(service, &why);
-    pthread_mutex_lock(&service->lock);
-    durable = service->durable;
-    service->durable = NULL;
-    pthread_mutex_unlock(&service->lock);
-    durable_close(durable);
+    if (service->durable != NULL)
+        durable_stop(service->durable);
     outbox_destroy(outbox, 0);
     code = check_ledger(service);
     pthread_mutex_lock(&service->lock);
@@ -665,11 +661,14 @@ bool service_destroy(struct service *service)
     engine_destroy(service->engine);
     if (service->outbox != NULL)
         outbox_stop(service->outbox, 0);
-    durable_close(service->durable);
+    if (service->durable != NULL)
+        durable_stop(service->durable);
     outbox_destroy(service->outbox, 0);
     if (service->source != NULL)
         is_closed = close_source(service->source);
-    if (!is_closed)
+    if (is_closed)
+        durable_close(service->durable);
+    else
         log_event(LOG_WARNING, "kafka_left_open",
                   log_text("why", "the client waits for a broker that does not answer"),
                   log_text("next", "leaving without it"));

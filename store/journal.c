@@ -35,6 +35,7 @@ struct journal {
     struct journal_hooks hooks;
     struct segment_log *log; /* journal thread */
     pthread_t thread;
+    bool is_joined; /* by who stops it */
 
     /* incident role */
     struct journal_buffer step;
@@ -463,15 +464,23 @@ int journal_create(const struct journal_config *config, struct segment_log *log,
     return 0;
 }
 
-void journal_destroy(struct journal *journal)
+void journal_stop(struct journal *journal)
 {
-    if (journal == NULL)
+    if (journal->is_joined)
         return;
     pthread_mutex_lock(&journal->lock);
     journal->must_stop = true;
     pthread_mutex_unlock(&journal->lock);
     host()->waker_wake(host()->self, journal->waker);
     pthread_join(journal->thread, NULL);
+    journal->is_joined = true;
+}
+
+void journal_destroy(struct journal *journal)
+{
+    if (journal == NULL)
+        return;
+    journal_stop(journal);
     for (int i = 0; i < 2; i++) {
         struct group *group = &journal->groups[i];
         ops_drop(group);

@@ -85,7 +85,11 @@ struct journal_config {
 int journal_create(const struct journal_config *config, struct segment_log *log,
                    const struct journal_hooks *hooks, struct journal **out, struct error *err);
 
-/* Commits what is whole, unless it is broken, and stops the thread. */
+/* Commits what is whole, unless it is broken, and stops the thread: what is told afterwards goes
+ * nowhere. Thread: one. */
+void journal_stop(struct journal *journal);
+
+/* Stops it, unless it has been, and releases everything. */
 void journal_destroy(struct journal *journal);
 
 /* A partition gets its number; before its first mark or position. Thread: sequencer role. */
