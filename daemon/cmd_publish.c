@@ -22,6 +22,7 @@
 #include "daemon/options.h"
 #include "daemon/replay_input.h"
 #include "daemon/setting_list.h"
+#include "daemon/units.h"
 #include "ingest/decoder.h"
 #include "ingest/kafka_producer.h"
 #include "ingest/recording_source.h"
@@ -30,8 +31,7 @@ enum {
     TAKE = 512,
     FEEDS_MAX = 4096,
     LINGER_MS = 5,
-    TOPIC_MS_MAX = 30000, /* to find the topic */
-    FLUSH_MS_MAX = 60000,
+    LOOK_MS = 200, /* between looks whether brokers acknowledge, and a person wants to go on */
 };
 
 struct publish_options {
@@ -40,6 +40,7 @@ struct publish_options {
     const char *topic;
     const char *compression;
     struct option_list settings;
+    int64_t silence_ms;
     bool is_quiet;
 };
 
@@ -56,6 +57,8 @@ static const struct option_row rows[] = {
      "A librdkafka property for the connection, such as security.protocol, ssl.* and sasl.*; the "
      "value may be env:NAME or file:PATH. May be given again.",
      .min = 0},
+    {"--silence", OPTION_DURATION, offsetof(struct publish_options, silence_ms), "TIME", "10s",
+     "Gives up when brokers have said nothing for so long.", .min = 1, .max = 3600000},
     {"--quiet", OPTION_FLAG, offsetof(struct publish_options, is_quiet), NULL, NULL,
      "No figures at the end.", .min = 0},
 };
@@ -196,6 +199,26 @@ static int send_all(struct publisher *publisher)
     return 0;
 }
 
+/* "within 10s" of --silence. */
+static const char *silence(const struct publisher *publisher, char to[UNIT_TEXT_BYTES])
+{
+    return unit_format_duration(publisher->options.silence_ms, to);
+}
+
+/* How many partitions a topic has; negative, with a sentence, where nobody says. */
+static int count_partitions(struct publisher *publisher, const char *topic)
+{
+    const struct publish_options *options = &publisher->options;
+    char within[UNIT_TEXT_BYTES];
+    int known = kafka_producer_partitions(publisher->producer, topic, (unsigned)options->silence_ms,
+                                          &publisher->err);
+
+    if (known == -ETIMEDOUT)
+        error_set(&publisher->err, "no broker of %s has answered within %s; nothing was published",
+                  options->brokers, silence(publisher, within));
+    return known;
+}
+
 /* Finds the partitions of the input and that the topics have them. Returns an exit code. */
 static int prepare(struct publisher *publisher)
 {
@@ -215,8 +238,7 @@ static int prepare(struct publisher *publisher)
                 error_set(&publisher->err, "more than %d partitions", FEEDS_MAX);
                 return EXIT_DATA;
             }
-            known = kafka_producer_partitions(publisher->producer, topic, TOPIC_MS_MAX,
-                                              &publisher->err);
+            known = count_partitions(publisher, topic);
             if (known < 0)
                 return EXIT_UNAVAILABLE;
             if (feed->partition >= known) {
@@ -264,6 +286,34 @@ static int open_producer(struct publisher *publisher)
     return rc == 0 ? EXIT_OK : rc == -ENOMEM ? EXIT_SYSTEM : EXIT_USAGE;
 }
 
+/* Waits for the acknowledgements as long as some come. Returns an exit code. */
+static int wait_for_brokers(struct publisher *publisher)
+{
+    uint64_t silence_ns = (uint64_t)publisher->options.silence_ms * 1000000u;
+    uint64_t heard_ns = host_mono_ns();
+    size_t waiting = SIZE_MAX;
+    char within[UNIT_TEXT_BYTES];
+    int rc;
+
+    while ((rc = kafka_producer_flush(publisher->producer, LOOK_MS, &publisher->err)) ==
+               -ETIMEDOUT &&
+           !interrupt_seen()) {
+        size_t now_waiting = kafka_producer_waiting(publisher->producer);
+        if (now_waiting < waiting)
+            heard_ns = host_mono_ns();
+        waiting = now_waiting;
+        if (host_mono_ns() - heard_ns >= silence_ns) {
+            error_set(&publisher->err,
+                      "no broker of %s has acknowledged anything for %s; of %" PRIu64
+                      " records %zu may not be there",
+                      publisher->options.brokers, silence(publisher, within),
+                      publisher->record_count, waiting);
+            break;
+        }
+    }
+    return rc == 0 ? EXIT_OK : EXIT_UNAVAILABLE;
+}
+
 static int publish(struct publisher *publisher)
 {
     int code = open_input(publisher);
@@ -282,14 +332,15 @@ static int publish(struct publisher *publisher)
     default:
         return EXIT_UNAVAILABLE;
     }
-    if (kafka_producer_flush(publisher->producer, FLUSH_MS_MAX, &publisher->err) != 0)
-        return EXIT_UNAVAILABLE;
+    code = wait_for_brokers(publisher);
     if (interrupt_seen()) {
-        error_set(&publisher->err, "interrupted after %" PRIu64 " record%s",
-                  publisher->record_count, plural(publisher->record_count));
+        size_t waiting = kafka_producer_waiting(publisher->producer);
+        error_set(&publisher->err, "interrupted after %" PRIu64 " record%s%s",
+                  publisher->record_count, plural(publisher->record_count),
+                  waiting > 0 ? ", of which the last may not be there" : "");
         return EXIT_UNAVAILABLE;
     }
-    return EXIT_OK;
+    return code;
 }
 
 int cmd_publish(int argc, char **argv)

@@ -160,6 +160,13 @@ int kafka_producer_flush(struct kafka_producer *producer, unsigned timeout_ms, s
     return 0;
 }
 
+size_t kafka_producer_waiting(const struct kafka_producer *producer)
+{
+    int waiting = rd_kafka_outq_len(producer->rk);
+
+    return waiting > 0 ? (size_t)waiting : 0;
+}
+
 int kafka_producer_partitions(struct kafka_producer *producer, const char *topic,
                               unsigned timeout_ms, struct error *err)
 {
@@ -178,8 +185,11 @@ int kafka_producer_partitions(struct kafka_producer *producer, const char *topic
         rd_kafka_metadata_destroy(metadata);
     }
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        bool is_silent = code == RD_KAFKA_RESP_ERR__TRANSPORT ||
+                         code == RD_KAFKA_RESP_ERR__TIMED_OUT ||
+                         code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
         error_set(err, "kafka: topic %s: %s", topic, rd_kafka_err2str(code));
-        return -EIO;
+        return is_silent ? -ETIMEDOUT : -EIO;
     }
     return count;
 }

@@ -43,7 +43,11 @@ int kafka_producer_send(struct kafka_producer *producer, const char *topic, int3
  * refused, with a sentence. */
 int kafka_producer_flush(struct kafka_producer *producer, unsigned timeout_ms, struct error *err);
 
-/* Partitions of a topic; negative errno with a sentence. */
+/* Records that are not acknowledged yet. */
+size_t kafka_producer_waiting(const struct kafka_producer *producer);
+
+/* Partitions of a topic; negative errno with a sentence, -ETIMEDOUT where no broker has answered.
+ */
 int kafka_producer_partitions(struct kafka_producer *producer, const char *topic,
                               unsigned timeout_ms, struct error *err);
 
