@@ -129,9 +129,8 @@ static void print_listed(const struct listed *listed, FILE *to)
     print_plain(opened->title, to);
     fputs("\n  ", to);
     print_plain(opened->key, to);
-    fprintf(to, "; %s; %" PRIu32 " alert%s, %" PRIu64 " event%s; ",
-            severity_name((enum severity)last->severity), last->alert_count,
-            plural(last->alert_count), last->event_count, plural(last->event_count));
+    fprintf(to, "; %s; %" PRIu32 " alert%s; ", severity_name((enum severity)last->severity),
+            last->alert_count, plural(last->alert_count));
     print_end(last, to);
     if (opened->muted_by[0] != '\0') {
         fprintf(to, "; muted by %s", opened->muted_by);

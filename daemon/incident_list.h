@@ -2,9 +2,9 @@
  * incident_list.h - the incidents of a run, for people: what `tocsin replay --list` prints.
  *
  *   2026-01-31T10:00:02.000Z  07b79861  P2  disk-full: db01: 3 disks full
- *     tenant=acme host=db01; critical; 3 alerts, 16 events; closed after 20m, cleared
+ *     tenant=acme host=db01; critical; 3 alerts; closed after 20m, cleared
  *   2026-01-31T10:04:00.000Z  53fa097f  P4  rack-warm: rack r7 is warm
- *     tenant=acme rack=r7; warning; 1 alert, 1 event; open at the end; muted by silence deploy
+ *     tenant=acme rack=r7; warning; 1 alert; open at the end; muted by silence deploy
  *   2 incidents, 1 of them open at the end; 1 opened muted; P2 1, P4 1
  *     disk-full                          1
  *     rack-warm                          1, 1 open at the end

@@ -47,8 +47,10 @@ static void put_line(FILE *to, const char *name, const char *value)
 
 static void put_counts(FILE *to, const struct incident *inc)
 {
-    fprintf(to, "%" PRIu64 " event%s, %u alert%s, %u of them open\n", inc->event_count,
-            plural(inc->event_count), inc->alert_count, plural(inc->alert_count), inc->open_count);
+    fprintf(to,
+            "%u alert%s, %u of them open; their beginnings, changes, repeats and ends: %" PRIu64
+            "\n",
+            inc->alert_count, plural(inc->alert_count), inc->open_count, inc->event_count);
 }
 
 static void put_description(FILE *to, const struct incident *inc)

@@ -19,11 +19,12 @@
     "3 alerts in 10m (needs 3)\\ndisk 97% full\\nrunbook: https://wiki.example/disk\\n"            \
     "tenant: acme\\nrule: disk-full\\nkey: tenant=acme host=db01\\npriority: P2\\n"                \
     "severity: major\\nmonitored by: zabbix\\nhost: db01\\nresource: db01/sda\\ncheck: disk\\n"    \
-    "team: dba\\ntier: gold\\n7 events, 3 alerts, 2 of them open\\n"                               \
+    "team: dba\\ntier: gold\\n3 alerts, 2 of them open; their beginnings, changes, repeats and "   \
+    "ends: 7\\n"                                                                                   \
     "opened at: 2026-02-01T10:00:05.250Z\\nincident: " ID "\\n"
 #define NOTE_END                                                                                   \
     " at 2026-02-01T10:00:05.250Z (rule): severity major\\n3 alerts in 10m (needs 3)\\n"           \
-    "7 events, 3 alerts, 2 of them open\\n"
+    "3 alerts, 2 of them open; their beginnings, changes, repeats and ends: 7\\n"
 
 struct pair {
     const char *key, *value;

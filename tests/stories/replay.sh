@@ -85,9 +85,9 @@ down() { # MINUTE HOST STATE
 mapfile -t ids < <(grep '"change":"opened"' list.log | grep -o '"incident":"[0-9a-f]*' | cut -d'"' -f4 | cut -c1-8)
 cat >expected <<TEXT
 2026-01-05T07:00:10.000Z  ${ids[0]}  P2  each: h1: no?[2J? answer
-  tenant=default resource=h1; critical; 1 alert, 2 events; closed after 20m, cleared
+  tenant=default resource=h1; critical; 1 alert; closed after 20m, cleared
 2026-01-05T07:01:10.000Z  ${ids[1]}  P2  each: h2: no?[2J? answer
-  tenant=default resource=h2; critical; 1 alert, 1 event; open at the end; muted by silence deploy until 2026-01-05T07:05:10.000Z
+  tenant=default resource=h2; critical; 1 alert; open at the end; muted by silence deploy until 2026-01-05T07:05:10.000Z
 2 incidents, 1 of them open at the end; 1 opened muted; P2 2
   each                               2, 1 open at the end
 TEXT
