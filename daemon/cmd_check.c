@@ -281,6 +281,18 @@ static void print_first_openers(const struct rule_set *rules)
     }
 }
 
+static void print_pattern_costs(const struct rule_set *rules)
+{
+    struct pattern_costs costs = rule_set_pattern_costs(rules);
+
+    if (costs.count == 0)
+        return;
+    printf("note: %u of the patterns may take more than %d ns for each character of a text, the "
+           "slowest %u ns, which is %.0f ms for 64 KiB: %.*s\n",
+           costs.count, PATTERN_COSTLY_NS, costs.slowest_ns, costs.slowest_ns * 65536.0 / 1e6,
+           (int)costs.slowest.len, costs.slowest.at);
+}
+
 static void print_text(const struct config *config, const struct rule_set *rules)
 {
     uint32_t unguarded = 0;
@@ -301,6 +313,7 @@ static void print_text(const struct config *config, const struct rule_set *rules
         printf("note: %u of the rules hold nothing that can be looked up, and are asked of every "
                "event that is matched; see \"What a rule costs\" in docs/rules.md\n",
                unguarded);
+    print_pattern_costs(rules);
     print_mutes(rules);
     print_holds(config, rules);
     print_first_openers(rules);
@@ -329,6 +342,7 @@ static int print_json(const struct config *config, const struct rule_set *rules)
     json_object_set_new(root, "config", keys); /* stolen */
     json_object_set_new(root, "rules", list);  /* stolen */
     json_object_set_new(root, "unguarded", unguarded);
+    json_object_set_new(root, "slow_patterns", json_integer(rule_set_pattern_costs(rules).count));
     json_object_set_new(root, "enrich_steps", json_integer(enrich_count(rule_set_enrich(rules))));
     json_object_set_new(root, "enrich_drops_clears", json_drops_clears(rule_set_enrich(rules)));
     json_object_set_new(root, "mutes", json_mutes(rules));

@@ -26,7 +26,6 @@
 
 enum {
     AUTOMATON_STATES_MAX = 250,
-    AUTOMATON_KINDS_MAX = 64, /* of characters */
     AUTOMATON_CELLS_MAX = 4096,
     /* Some 0.1 ms. */
     AUTOMATON_WORK_MAX = 40000,

@@ -13,15 +13,15 @@
 struct compiler {
     const char *text; /* the written form */
     struct arena *arena;
-    struct capture_instruction code[CAPTURE_CODE_MAX];
-    struct capture_class classes[CAPTURE_CODE_MAX];
+    struct capture_instruction code[CAPTURE_PROGRAM_MAX];
+    struct capture_class classes[CAPTURE_PROGRAM_MAX];
     uint32_t code_count, class_count;
     bool is_too_large, is_out_of_memory;
 };
 
 static uint16_t emit(struct compiler *compiler, enum capture_opcode op, uint32_t first)
 {
-    if (compiler->code_count == CAPTURE_CODE_MAX) {
+    if (compiler->code_count == CAPTURE_PROGRAM_MAX) {
         compiler->is_too_large = true;
         return 0;
     }
@@ -113,7 +113,7 @@ static void emit_class(struct compiler *compiler, uint32_t at, uint32_t end, boo
     struct capture_range *range = NULL;
     uint32_t count = 0, room = end - at;
 
-    if (compiler->is_out_of_memory || compiler->class_count == CAPTURE_CODE_MAX) {
+    if (compiler->is_out_of_memory || compiler->class_count == CAPTURE_PROGRAM_MAX) {
         compiler->is_too_large = true;
         return;
     }
@@ -434,7 +434,7 @@ static void keep_texts(struct compiler *compiler, const struct pattern *pattern,
 
 static void keep_required(struct compiler *compiler, struct capture *capture)
 {
-    uint16_t required[CAPTURE_CODE_MAX];
+    uint16_t required[CAPTURE_PROGRAM_MAX];
 
     capture->required_count = capture_required_find(compiler->code, compiler->code_count, required);
     capture->required = copy_of(compiler, required, capture->required_count, sizeof(required[0]));
@@ -450,8 +450,8 @@ static void first_add(struct capture *capture, const struct capture_class *class
 /* Follows what takes no character from the begin on, as if all assertions held. */
 static void find_first(struct capture *capture)
 {
-    bool seen[CAPTURE_CODE_MAX] = {false};
-    uint16_t pending[2 * CAPTURE_CODE_MAX + 1] = {0};
+    bool seen[CAPTURE_PROGRAM_MAX] = {false};
+    uint16_t pending[2 * CAPTURE_PROGRAM_MAX + 1] = {0};
     uint32_t count = 1;
 
     capture->has_first = true;
@@ -481,26 +481,34 @@ static void find_first(struct capture *capture)
     }
 }
 
+static struct capture *too_large(struct text text, struct pattern_fault *fault)
+{
+    *fault = (struct pattern_fault){0, text.len, ""};
+    snprintf(fault->why, sizeof(fault->why),
+             "the pattern is too large to extract with: it takes more than %d steps",
+             CAPTURE_CODE_MAX);
+    return NULL;
+}
+
 struct capture *capture_program_create(struct text text, struct arena *arena,
                                        struct pattern_fault *fault)
 {
     struct pattern pattern;
     struct pattern_groups groups;
-    struct compiler compiler = {.text = pattern.written, .arena = arena};
+    struct compiler compiler; /* what is read of its code is written first */
     struct capture *capture = arena_alloc(arena, sizeof(*capture));
 
+    compiler.text = pattern.written;
+    compiler.arena = arena;
+    compiler.code_count = compiler.class_count = 0;
+    compiler.is_too_large = compiler.is_out_of_memory = false;
     fault->why[0] = '\0';
     if (capture == NULL || !pattern_read_groups(text, &pattern, &groups, fault))
         return NULL;
     emit_alternation(&compiler, 0, pattern.bytes);
     emit(&compiler, CAPTURE_MATCH, 0);
-    if (compiler.is_too_large && !compiler.is_out_of_memory) {
-        *fault = (struct pattern_fault){0, text.len, ""};
-        snprintf(fault->why, sizeof(fault->why),
-                 "the pattern is too large to extract with: it takes more than %d steps",
-                 CAPTURE_CODE_MAX);
-        return NULL;
-    }
+    if (compiler.is_too_large && !compiler.is_out_of_memory)
+        return too_large(text, fault);
     capture->code_count = compiler.code_count;
     capture->class_count = compiler.class_count;
     capture->code =
@@ -522,6 +530,8 @@ struct capture *capture_create(struct text text, struct arena *arena, struct pat
 {
     struct capture *capture = capture_program_create(text, arena, fault);
 
+    if (capture != NULL && capture->code_count > CAPTURE_CODE_MAX)
+        return too_large(text, fault);
     if (capture == NULL || capture->group_count > 0)
         return capture;
     *fault = (struct pattern_fault){0, text.len, ""};

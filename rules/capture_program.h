@@ -1,11 +1,18 @@
 /*
  * capture_program.h - what capture_compile.c makes: capture.c follows it, automaton.c makes a table
- * of it, capture_required.c and pattern_choice.c look into it; nobody else includes it.
+ * of it, positions.c sets of bits; capture_required.c, pattern_kinds.c and pattern_choice.c look
+ * into it. Nobody else includes it.
  */
 #ifndef RULES_CAPTURE_PROGRAM_H
 #define RULES_CAPTURE_PROGRAM_H
 
 #include "rules/capture.h"
+
+enum {
+    /* Steps of a program that is only a pattern on its way to a table or to places; to be followed
+     * by itself it has CAPTURE_CODE_MAX. */
+    CAPTURE_PROGRAM_MAX = 2600,
+};
 
 enum capture_opcode {
     CAPTURE_CHARACTER, /* one character of class `first` */
@@ -59,7 +66,8 @@ struct capture {
     bool at_start; /* it can match at the beginning of the text alone */
 };
 
-/* As capture_create(), and patterns without a named group are taken, too. */
+/* As capture_create(), and patterns without a named group are taken, too, of up to
+ * CAPTURE_PROGRAM_MAX steps. */
 struct capture *capture_program_create(struct text pattern, struct arena *arena,
                                        struct pattern_fault *fault);
 

@@ -15,7 +15,7 @@
 #include "rules/capture_program.h"
 
 /* Writes the classes that all matches of `code` need, in their order, to `required`, which has room
- * for CAPTURE_CODE_MAX. Returns how many. */
+ * for CAPTURE_PROGRAM_MAX. Returns how many. */
 uint32_t capture_required_find(const struct capture_instruction *code, uint32_t count,
                                uint16_t *required);
 

@@ -28,8 +28,9 @@ enum {
     PATTERN_REPEAT_MAX = 1000, /* of one thing, nested repetitions multiplied: RE2's own bound */
     /* Places in the pattern once repetitions are written out; a character beyond ASCII and whatever
      * may be one counts four (a class: its ranges there, if more), a script 20, a category of
-     * Unicode 100. A place is a millisecond of building at worst, a tenth of that as a rule. */
-    PATTERN_PLACES_MAX = 500,
+     * Unicode 100. For vectorscan a place is a millisecond of building at worst, a tenth of that as
+     * a rule (pattern_choice.h bounds it); positions.h takes a microsecond. */
+    PATTERN_PLACES_MAX = 2000,
     PATTERN_PARTS_MAX = 8,
     PATTERN_WRITTEN_MAX = 15000, /* bytes of the new form; vectorscan takes 16000 */
     PATTERN_GROUPS_MAX = 16,     /* with a name, where they are kept */

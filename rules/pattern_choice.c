@@ -6,6 +6,7 @@
 #include "rules/automaton.h"
 #include "rules/capture_program.h"
 #include "rules/pattern_database.h"
+#include "rules/positions.h"
 
 enum {
     /* Of one that has no table: vectorscan takes 0.2 s for "user .{1,100}failed". */
@@ -46,19 +47,38 @@ static bool vectorscan_takes(const struct pattern_entry *entry)
     return pattern_database_accepts(pattern.written, pattern.is_wide);
 }
 
-/* One that has no table for its states would be too many is followed through the text, state by
- * state, if its characters are known here. NULL: they are not. */
-static const struct capture *follow_program(struct pattern_choosing *choosing,
-                                            const struct pattern_entry *entry)
+/* The program of one whose characters are known here. NULL: they are not. */
+static const struct capture *read_program(const struct pattern_entry *entry, struct arena *arena)
 {
     struct pattern_fault fault;
-    const struct capture *program = capture_program_create(entry->text, choosing->arena, &fault);
+    const struct capture *program = capture_program_create(entry->text, arena, &fault);
 
     for (uint32_t i = 0; program != NULL && i < program->code_count; i++)
         if (program->code[i].op == CAPTURE_ASSERT &&
             program->code[i].first == ASSERT_NO_WORD_BORDER)
             return NULL;
     return program;
+}
+
+/* One that has no table, for its states would be too many, is followed through the text: by its
+ * positions, or, when they or all before it take too long to make, by its program. */
+static void follow(struct pattern_choosing *choosing, struct pattern_entry *entry)
+{
+    const struct capture *program;
+    uint32_t work;
+
+    if (choosing->positions_cost < PATTERN_POSITIONS_COST_MAX) {
+        program = read_program(entry, choosing->scratch);
+        if (program == NULL)
+            return;
+        entry->positions = positions_create(program, choosing->arena, &work);
+        choosing->positions_cost += table_cost(work);
+    }
+    if (entry->positions != NULL)
+        return;
+    program = read_program(entry, choosing->arena);
+    if (program != NULL && program->code_count <= CAPTURE_CODE_MAX)
+        entry->program = program;
 }
 
 static bool holds(struct text text, const char *part)
@@ -113,21 +133,22 @@ bool pattern_choose(struct pattern_choosing *choosing, struct pattern_entry *ent
 {
     uint32_t work = 0;
     const struct automaton *automaton = try_table(choosing, entry, &work);
-    const struct capture *program = NULL;
 
+    entry->automaton = automaton;
     if (automaton == NULL)
-        program = follow_program(choosing, entry);
-    if (automaton == NULL && program == NULL && negates_folded(entry->text)) {
+        follow(choosing, entry);
+    if (pattern_entry_is_built(entry) && negates_folded(entry->text)) {
         diagnose(choosing->diag, entry->span,
                  "a negated class under (?i) does not go with \\B, with properties, letters beyond "
-                 "ASCII under (?i) or more than 600 steps: write it outside of (?i)");
+                 "ASCII under (?i) or very large patterns: write it outside of (?i)");
         return false;
     }
-    if (automaton == NULL && program == NULL) {
+    if (pattern_entry_is_built(entry)) {
         choosing->cost += large_cost(entry);
-    } else if (!can_build(choosing, entry, automaton, work)) {
-        entry->automaton = automaton;
-        entry->program = program;
+    } else if (can_build(choosing, entry, automaton, work)) {
+        entry->automaton = NULL;
+        entry->positions = NULL;
+        entry->program = NULL;
     }
     if (automaton != NULL && !automaton_can_find(automaton)) {
         diagnose(choosing->diag, entry->span, "the pattern can never match");
@@ -173,15 +194,23 @@ static bool can_be_built(const struct pattern_choosing *choosing, const struct p
     return database != NULL;
 }
 
+static bool may_need_vectorscan(struct pattern_choosing *choosing,
+                                const struct pattern_entry *entry)
+{
+    const struct capture *program = read_program(entry, choosing->scratch);
+
+    return program == NULL || program->code_count > CAPTURE_CODE_MAX;
+}
+
 bool pattern_choices_check(const struct pattern_table *table, struct arena *arena,
                            struct diagnostics *diag)
 {
-    struct pattern_choosing choosing = {arena, table->arena, diag, 0, 0, 0};
+    struct pattern_choosing choosing = {.arena = arena, .scratch = table->arena, .diag = diag};
     bool needs_vectorscan = false, is_good = true;
 
     for (uint32_t i = 0; i < table->count && !needs_vectorscan; i++)
         needs_vectorscan = table->entries[i]->shape == PATTERN_SEARCHES &&
-                           follow_program(&choosing, table->entries[i]) == NULL;
+                           may_need_vectorscan(&choosing, table->entries[i]);
     for (uint32_t i = 0; i < table->count; i++) {
         struct pattern_entry *entry = table->entries[i];
         if (entry->shape != PATTERN_SEARCHES ||

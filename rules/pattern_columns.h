@@ -3,7 +3,7 @@
  * pattern_scan.c reads; nobody else includes it.
  *
  *   asked[id]       -> column, position in it
- *   columns[column] -> ids by position: [ those in its database | those with a table or program ]
+ *   columns[column] -> ids by position: [ those in its database | those that answer alone ]
  */
 #ifndef RULES_PATTERN_COLUMNS_H
 #define RULES_PATTERN_COLUMNS_H
@@ -12,13 +12,16 @@
 
 struct automaton;
 struct capture;
+struct positions;
 struct pattern_database;
 struct pattern_lane;
 
 /* A pattern as it is asked. */
 struct pattern_asked {
-    uint8_t shape;                     /* enum pattern_shape */
-    const struct automaton *automaton; /* NULL, as is the next: none, or a database tells */
+    uint8_t shape; /* enum pattern_shape */
+    /* One of them answers, or none: then a database tells. */
+    const struct automaton *automaton;
+    const struct positions *positions;
     const struct capture *program;
     bool is_literal;   /* made by the plan: what is found may be a part of it */
     bool is_computed;  /* its text is another one at each call */
@@ -27,9 +30,15 @@ struct pattern_asked {
     struct text literal;
 };
 
+/* Does it answer without a database? */
+static inline bool pattern_asked_alone(const struct pattern_asked *asked)
+{
+    return asked->automaton != NULL || asked->positions != NULL || asked->program != NULL;
+}
+
 /* What is looked for in one text. */
 struct pattern_column {
-    struct pattern_database *database; /* NULL: tables and programs answer for all of it */
+    struct pattern_database *database; /* NULL: all of it is asked one by one */
     uint32_t count, built;             /* the first `built` are in the database */
     uint32_t kept;       /* its bit in `known` of a scan; UINT32_MAX: answers are not kept */
     uint32_t first_word; /* of its bits in a scan */
@@ -38,6 +47,7 @@ struct pattern_column {
 
 struct pattern_set {
     struct pattern_lane *lanes;
+    struct pattern_costs costs;
     uint32_t count;
     struct pattern_asked *asked; /* by id */
     uint32_t column_count, kept_count;

@@ -7,6 +7,7 @@
 #include "rules/pattern_columns.h"
 #include "rules/pattern_database.h"
 #include "rules/pattern_lane.h"
+#include "rules/positions.h"
 
 static bool program_search(const struct pattern_set *set, const struct capture *program,
                            struct text text)
@@ -19,11 +20,13 @@ static bool program_search(const struct pattern_set *set, const struct capture *
     return is_found;
 }
 
-/* Asks for one that has a table or a program. */
+/* Asks for one that has no database. */
 static bool unbuilt_search(const struct pattern_set *set, const struct pattern_asked *asked,
                            struct text text)
 {
-    return asked->automaton != NULL ? automaton_search(asked->automaton, text)
+    if (asked->automaton != NULL)
+        return automaton_search(asked->automaton, text);
+    return asked->positions != NULL ? positions_search(asked->positions, text)
                                     : program_search(set, asked->program, text);
 }
 
@@ -123,13 +126,13 @@ static bool is_known(const struct pattern_scan *scan, const struct pattern_colum
     return scan->known[column->kept / 64] >> column->kept % 64 & 1;
 }
 
-/* A pattern with a table, a program or a database of its own. */
+/* A pattern with something of its own, if only a database. */
 static bool search_alone(const struct pattern_set *set, uint32_t id, struct text text)
 {
     const struct pattern_asked *asked = &set->asked[id];
     struct scanning scanning = {.set = set, .text = text};
 
-    if (asked->automaton != NULL || asked->program != NULL)
+    if (pattern_asked_alone(asked))
         return unbuilt_search(set, asked, text);
     scanning.column = &set->columns[asked->column];
     scanning.wanted = asked->position;
@@ -161,9 +164,7 @@ bool pattern_scan_test(struct pattern_scan *scan, uint32_t id, struct text text)
 
     if (asked->shape != PATTERN_SEARCHES)
         return literal_in(asked, text);
-    column = asked->automaton != NULL || asked->program != NULL
-                 ? NULL
-                 : &scan->set->columns[asked->column];
+    column = pattern_asked_alone(asked) ? NULL : &scan->set->columns[asked->column];
     if (column == NULL || column->kept == UINT32_MAX) {
         bool is_alone = column == NULL || column->count == 1;
         return is_alone && !asked->is_computed ? test_alone(scan, id, text)

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/text.h"
+#include "rules/capture.h"
 #include "rules/pattern_choice.h"
 #include "rules/pattern_columns.h"
 #include "rules/pattern_database.h"
 #include "rules/pattern_lane.h"
+#include "rules/positions.h"
 #include "rules/text_pieces.h"
 
 enum {
@@ -191,8 +193,8 @@ static bool building_start(struct building *building)
     struct pattern_set *set = building->set;
     uint32_t room = building->table->count + 1;
 
-    building->choosing =
-        (struct pattern_choosing){building->arena, scratch, building->diag, 0, 0, 0};
+    building->choosing = (struct pattern_choosing){
+        .arena = building->arena, .scratch = scratch, .diag = building->diag};
     building->sorted = arena_alloc_many(scratch, room, sizeof(*building->sorted));
     building->pieces = arena_alloc(scratch, sizeof(*building->pieces));
     set->asked = arena_alloc_many(building->arena, room, sizeof(*set->asked));
@@ -200,6 +202,28 @@ static bool building_start(struct building *building)
     set->count = building->table->count;
     return building->sorted != NULL && building->pieces != NULL && set->asked != NULL &&
            set->columns != NULL && pattern_sources_create(&building->sources, room, scratch);
+}
+
+/* What a character takes at most; those that are looked up in a table or a database take little. */
+static uint32_t most_ns(const struct pattern_entry *entry)
+{
+    enum { STEP_NS = 4 };
+
+    if (entry->positions != NULL)
+        return positions_ns_per_character(entry->positions);
+    return entry->program != NULL ? STEP_NS * capture_steps(entry->program) : 0;
+}
+
+static bool costs_note(struct building *building, const struct pattern_entry *entry)
+{
+    struct pattern_costs *costs = &building->set->costs;
+    uint32_t ns = most_ns(entry);
+
+    costs->count += ns > PATTERN_COSTLY_NS;
+    if (ns <= PATTERN_COSTLY_NS || ns <= costs->slowest_ns)
+        return true;
+    costs->slowest_ns = ns;
+    return text_keep(building->arena, entry->text, &costs->slowest);
 }
 
 static bool asked_fill(struct building *building, struct pattern_entry *entry)
@@ -215,8 +239,10 @@ static bool asked_fill(struct building *building, struct pattern_entry *entry)
     if (entry->shape == PATTERN_SEARCHES && !pattern_choose(&building->choosing, entry))
         return false;
     asked->automaton = entry->automaton;
+    asked->positions = entry->positions;
     asked->program = entry->program;
-    if (entry->program != NULL && !pattern_lanes_make_room(building->set->lanes))
+    if (!costs_note(building, entry) ||
+        (entry->program != NULL && !pattern_lanes_make_room(building->set->lanes)))
         return diagnose_memory(building->diag) != NULL;
     return true;
 }
@@ -265,6 +291,11 @@ void pattern_set_destroy(struct pattern_set *set)
     for (uint32_t i = 0; i < set->column_count; i++)
         pattern_database_put(set->columns[i].database);
     pattern_lanes_destroy(set->lanes);
+}
+
+struct pattern_costs pattern_set_costs(const struct pattern_set *set)
+{
+    return set != NULL ? set->costs : (struct pattern_costs){.count = 0};
 }
 
 uint32_t pattern_set_column(const struct pattern_set *set, uint32_t id)

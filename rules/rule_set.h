@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "base/incident.h"
+#include "rules/pattern_set.h"
 
 struct diagnostics_listener; /* rules/diagnostics.h */
 struct rule_set;
@@ -234,6 +235,9 @@ bool rule_set_fixes(const struct rule_set *set, uint32_t index, uint32_t by, str
 /* Is the rule's `where` evaluated for every event (that its severities let through), because
  * nothing in it can be looked up? */
 bool rule_set_is_unguarded(const struct rule_set *set, uint32_t index);
+
+/* Its patterns that take long over some texts. */
+struct pattern_costs rule_set_pattern_costs(const struct rule_set *set);
 
 /* The values of `by` for this event, in order; absent ones are empty text.
  * `tenant` is always by_name[0], whether written or not. */

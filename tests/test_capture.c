@@ -235,8 +235,8 @@ static void what_cannot_be_carried_over_is_refused_with_its_place(void **state)
         {"(?i)(?P<a>[a\xc3\xa9-\xc3\xbc])", 10, 18,
          "(?i) folds the letters of ASCII alone where texts are extracted"},
         {"(?P<a>x", 0, 1, "the group has no end: ) is missing"},
-        {"(?P<a>[ab]{250}c{250})(?:d?){240}", 0, 33,
-         "the pattern is too large: written out it has more than 500 places, and a . has four; "
+        {"(?P<a>[ab]{999}c{999})(?:d?){240}", 0, 33,
+         "the pattern is too large: written out it has more than 2000 places, and a . has four; "
          "write "
          ".* where the length does not matter"},
         {"(?P<a>(?:a|b|c|d){100})", 0, 23,

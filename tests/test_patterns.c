@@ -4,8 +4,9 @@
  * scan slow.
  * Method: a table of constructs with answers worked out by hand, asked of RE2 itself too where it
  * is installed (random ones: test_patterns_random.c); patterns known to ruin engines that backtrack
- * (tests/corpus/backtracking.tsv: pattern, head, repeated piece, tail, a text that is found), each
- * over 64 KiB, once without and once with the text that it needs at the end.
+ * (tests/corpus/backtracking.tsv: pattern, head, repeated piece, tail, a text that is found;
+ * backtracking_large.tsv: those of the same families that are too large for a table), each over
+ * 64 KiB, once without and once with the text that it needs at the end.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -17,7 +18,12 @@
 #include "tests/sanitized.h"
 #include "tests/re2_search.h"
 
+/* A sanitizer takes tens of times as long. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+enum { TEXT_BYTES = 64 << 10, SCAN_NS_MAX = 500000000 };
+#else
 enum { TEXT_BYTES = 64 << 10, SCAN_NS_MAX = 5000000 };
+#endif
 
 /* ---- constructs ---- */
 
@@ -182,12 +188,12 @@ static const struct {
     {"\\p{L", 0, 4, "\\p takes a letter, or a name in braces"},
     {"[^\\x00-\\x{10ffff}]", 0, 18, "a class that no character is in"},
     {"a\xff", 1, 2, "this is not UTF-8"},
-    {".{126}", 0, 6,
-     "the pattern is too large: written out it has more than 500 places, and a . has four; write "
+    {".{501}", 0, 6,
+     "the pattern is too large: written out it has more than 2000 places, and a . has four; write "
      ".* "
      "where the length does not matter"},
-    {"\\pL|\\pL|\\pL|\\pL|\\pL|a", 0, 19,
-     "the pattern is too large: written out it has more than 500 places"},
+    {"(\\pL{10}|\\pL{9}|\\pL)a", 0, 19,
+     "the pattern is too large: written out it has more than 2000 places"},
 };
 
 static void what_cannot_be_carried_over_is_refused_with_its_place(void **state)
@@ -688,12 +694,13 @@ static struct text hostile_text(char *text, char *const part[], const char *need
     return (struct text){text, (uint32_t)used};
 }
 
-/* The best of three: what is held is the work, not what else the machine does. */
+/* The best of some: what is held is the work, not what else the machine does. */
 static uint64_t scan_ns(struct pattern_world *world, uint32_t id, struct text text)
 {
+    enum { TRIES = 3, TRIES_MAX = 20 };
     uint64_t best = UINT64_MAX;
 
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < TRIES || (i < TRIES_MAX && best >= SCAN_NS_MAX); i++) {
         pattern_scan_start(&world->scan, world->set);
         uint64_t start = cpu_ns();
         test(world, id, text);
@@ -703,51 +710,63 @@ static uint64_t scan_ns(struct pattern_world *world, uint32_t id, struct text te
     return best;
 }
 
-/* A text that lacks what a pattern needs is told at once; one that has it at its end is followed up
+/* One line of a corpus: its pattern is found where it should be, and takes no time over 64 KiB. A
+ * text that lacks what a pattern needs is told at once; one that has it at its end is followed up
  * to there. The clock is that of the thread. */
-static void no_pattern_takes_long_over_64_kib(void **state)
+static void line_is_fast(char *line, uint64_t worst[2])
 {
     static char text[TEXT_BYTES + 16];
+    char *part[5] = {line}, needed[200];
+    struct pattern_world world;
+
+    for (int i = 1; i < 5; i++) {
+        part[i] = strchr(part[i - 1], '\t');
+        assert_non_null(part[i]);
+        *part[i]++ = '\0';
+    }
+    uint64_t start = cpu_ns(), build_ns;
+    world_init(&world, "x");
+    uint32_t id = add(&world, "message", part[0]);
+    build(&world);
+    build_ns = cpu_ns() - start;
+    if (build_ns >= 1000000000u)
+        fail_msg("%s: built in %.1f ms", part[0], (double)build_ns / 1e6);
+    assert_true(strlen(part[4]) < sizeof(needed));
+    pattern_scan_start(&world.scan, world.set);
+    if (!test(&world, id, (struct text){needed, (uint32_t)put_part(needed, part[4])}))
+        fail_msg("%s is not found in \"%s\"", part[0], part[4]);
+    for (int i = 0; i < 2; i++) {
+        uint64_t ns = scan_ns(&world, id, hostile_text(text, part, i == 0 ? "" : part[4]));
+        if (ns >= SCAN_NS_MAX)
+            fail_msg("%s: %.1f ms, %s", part[0], (double)ns / 1e6,
+                     i == 0 ? "without what it needs" : "with what it needs at the end");
+        worst[i] = ns > worst[i] ? ns : worst[i];
+    }
+    world_release(&world);
+}
+
+static void corpus_is_fast(const char *path, size_t count_min)
+{
     char *file, *line, *rest;
     size_t bytes, count = 0;
     uint64_t worst[2] = {0, 0}; /* without, with what it needs */
-    struct pattern_world world;
 
-    (void)state;
-    assert_int_equal(host_read_file(TESTS_DIR "/corpus/backtracking.tsv", 1 << 20, &file, &bytes),
-                     0);
+    assert_int_equal(host_read_file(path, 1 << 20, &file, &bytes), 0);
     for (line = strtok_r(file, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-        char *part[5] = {line}, needed[200];
-        for (int i = 1; i < 5; i++) {
-            part[i] = strchr(part[i - 1], '\t');
-            assert_non_null(part[i]);
-            *part[i]++ = '\0';
-        }
-        uint64_t start = cpu_ns(), build_ns;
-        world_init(&world, "x");
-        uint32_t id = add(&world, "message", part[0]);
-        build(&world);
-        build_ns = cpu_ns() - start;
-        assert_true(strlen(part[4]) < sizeof(needed));
-        pattern_scan_start(&world.scan, world.set);
-        if (!test(&world, id, (struct text){needed, (uint32_t)put_part(needed, part[4])}))
-            fail_msg("%s is not found in \"%s\"", part[0], part[4]);
-        for (int i = 0; i < 2; i++) {
-            uint64_t ns = scan_ns(&world, id, hostile_text(text, part, i == 0 ? "" : part[4]));
-            if (ns >= SCAN_NS_MAX)
-                fail_msg("%s: %.1f ms, %s", part[0], (double)ns / 1e6,
-                         i == 0 ? "without what it needs" : "with what it needs at the end");
-            worst[i] = ns > worst[i] ? ns : worst[i];
-        }
-        if (build_ns >= 1000000000u)
-            fail_msg("%s: built in %.1f ms", part[0], (double)build_ns / 1e6);
+        line_is_fast(line, worst);
         count++;
-        world_release(&world);
     }
     print_message("%zu patterns, the slowest scan took %.3f ms, with what it needs %.3f ms\n",
                   count, (double)worst[0] / 1e6, (double)worst[1] / 1e6);
-    assert_true(count >= 200);
+    assert_true(count >= count_min);
     free(file);
+}
+
+static void no_pattern_takes_long_over_64_kib(void **state)
+{
+    (void)state;
+    corpus_is_fast(TESTS_DIR "/corpus/backtracking.tsv", 200);
+    corpus_is_fast(TESTS_DIR "/corpus/backtracking_large.tsv", 10);
 }
 
 int main(void)

@@ -1,10 +1,14 @@
 /*
- * Aim: a pattern means here what it means to RE2, whoever answers for it: its table or program, or
- * a database. Method: random patterns over random texts (seed printed; PATTERNS_SEED repeats a run)
- * asked of RE2 itself.
+ * Aim: a pattern means here what it means to RE2, whoever answers for it: its table, its positions
+ * or a database. Method: random patterns over random texts (seed printed; PATTERNS_SEED repeats a
+ * run) asked of RE2 itself; for positions with repetitions of whole patterns, so that they fill
+ * several words.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/host.h"
+#include "rules/capture_program.h"
+#include "rules/positions.h"
 #include "tests/pattern_world.h"
 #include "tests/sanitized.h"
 #include "tests/re2_search.h"
@@ -188,10 +192,109 @@ static void random_patterns_mean_what_they_mean_to_re2(void **state)
     assert_true(agreed > ROUNDS(20000, 2000));
 }
 
+/* One pattern many times, with something before and behind. */
+static void large_pattern_make(char *pattern)
+{
+    static const char *const heads[] = {
+        "", "", "a.{0,70}", "\\b", "^", "[a-z]{3,80}", "(?:a|b){0,65}"};
+    static const char *const tails[] = {"", "b", "\\b", "$", "\\d{2,70}", "_", "(?:ab|\\s){1,40}k"};
+    char inner[2000] = "", counts[20];
+
+    while (inner[0] == '\0' || strlen(inner) > 60) {
+        inner[0] = '\0';
+        pattern_make(inner, 1);
+    }
+    strcpy(pattern, heads[below(sizeof(heads) / sizeof(heads[0]))]);
+    snprintf(counts, sizeof(counts), "){%u,%u}", below(20), 20 + below(40));
+    strcat(strcat(strcat(pattern, "(?:"), inner), counts);
+    strcat(pattern, tails[below(sizeof(tails) / sizeof(tails[0]))]);
+}
+
+/* Words of a small choice, so that repetitions find something. */
+static void long_text_make(char *text)
+{
+    static const uint32_t choice_max = sizeof(words) / sizeof(words[0]);
+    const char *choice[4];
+    uint32_t count = below(200);
+
+    for (int i = 0; i < 4; i++)
+        choice[i] = words[below(choice_max)];
+    text[0] = '\0';
+    for (uint32_t i = 0; i < count; i++)
+        strcat(text, below(30) == 0 ? words[below(choice_max)] : choice[below(4)]);
+}
+
+/* Its positions; NULL where others have to answer. */
+static struct positions *positions_of(const char *pattern, struct arena *arena)
+{
+    struct pattern_fault fault;
+    uint32_t work;
+    const struct capture *program;
+
+    if (!pattern_check(text_of(pattern), &fault))
+        return NULL;
+    program = capture_program_create(text_of(pattern), arena, &fault);
+    return program != NULL ? positions_create(program, arena, &work) : NULL;
+}
+
+static void positions_mean_what_they_mean_to_re2(void **state)
+{
+    const char *given = getenv("PATTERNS_SEED");
+    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : host_mono_ns();
+    uint32_t agreed = 0, found = 0;
+
+    (void)state;
+    print_message("PATTERNS_SEED=%llu\n", (unsigned long long)seed);
+    random_state = seed;
+    for (int i = 0; i < ROUNDS(1500, 150); i++) {
+        char pattern[3000], text[1000] = "";
+        struct arena *arena = arena_create(PATTERN_WORLD_BYTES);
+        large_pattern_make(pattern);
+        const struct positions *positions = positions_of(pattern, arena);
+        for (int t = 0; positions != NULL && t < 20; t++) {
+            if (strstr(pattern, "(?m") != NULL && text[0] != '\0' && text[strlen(text) - 1] == '\n')
+                strcat(text, "a");
+            int expected = re2_search(pattern, strlen(pattern), text, strlen(text));
+            if (expected >= 0 && positions_search(positions, text_of(text)) != (expected == 1))
+                fail_msg("%s in \"%s\": RE2 says %d", pattern, text, expected);
+            agreed += expected >= 0;
+            found += expected == 1;
+            long_text_make(text);
+        }
+        arena_destroy(arena);
+    }
+    print_message("%u answers agree, %u of them found\n", agreed, found);
+    assert_true(found > ROUNDS(2000, 200) && agreed - found > ROUNDS(2000, 200));
+}
+
+/* Loops lead back by two positions, from each of the first three words into the one before. */
+static void loops_lead_back_over_the_bounds_of_words(void **state)
+{
+    (void)state;
+    for (uint32_t lead = 0; lead < 64; lead++) {
+        struct arena *arena = arena_create(PATTERN_WORLD_BYTES);
+        char pattern[100], text[1000] = "", *at = text;
+        snprintf(pattern, sizeof(pattern), "^q{%u}(?:(?:abc)*d){40}!", lead);
+        const struct positions *positions = positions_of(pattern, arena);
+        assert_non_null(positions);
+        memset(text, 'q', lead);
+        at += lead;
+        for (int i = 0; i < 40; i++)
+            at = stpcpy(at, "abcabcd");
+        strcpy(at, "!");
+        assert_true(positions_search(positions, text_of(text)));
+        text[lead + 7 * (lead % 40) + 3] = 'b'; /* abcbbcd */
+        assert_false(positions_search(positions, text_of(text)));
+        arena_destroy(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_patterns_mean_what_they_mean_to_re2),
+        cmocka_unit_test(positions_mean_what_they_mean_to_re2),
+        cmocka_unit_test(loops_lead_back_over_the_bounds_of_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

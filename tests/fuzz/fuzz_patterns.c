@@ -1,12 +1,14 @@
 /*
  * Any bytes as a pattern (the first line) and a text (the rest): a fault inside of the pattern, or
- * a database that answers, the same for a pattern alone and in company; never a crash.
+ * something that answers, the same for a pattern alone and in company, and the same as its
+ * positions; never a crash.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "rules/capture.h"
+#include "rules/capture_program.h"
 #include "rules/pattern_scan.h"
+#include "rules/positions.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -53,6 +55,30 @@ static void extract(struct text pattern, struct text text, bool is_found)
     arena_destroy(arena);
 }
 
+static bool asks_no_border(const struct capture *program)
+{
+    for (uint32_t i = 0; i < program->code_count; i++)
+        if (program->code[i].op == CAPTURE_ASSERT &&
+            program->code[i].first == ASSERT_NO_WORD_BORDER)
+            return true;
+    return false;
+}
+
+static void follow(struct text pattern, struct text text, bool is_found)
+{
+    struct arena *arena = arena_create(64 << 20);
+    struct pattern_fault fault;
+    const struct capture *program = capture_program_create(pattern, arena, &fault);
+    const struct positions *positions = NULL;
+    uint32_t work;
+
+    if (program != NULL && !asks_no_border(program))
+        positions = positions_create(program, arena, &work);
+    if (positions != NULL && positions_search(positions, text) != is_found && is_ascii(text))
+        abort();
+    arena_destroy(arena);
+}
+
 static void ask(struct text pattern, struct text text)
 {
     struct arena *arena = arena_create(64 << 20);
@@ -78,6 +104,7 @@ static void ask(struct text pattern, struct text text)
         if (is_found != pattern_scan_test(&scan, alone, text))
             abort();
         extract(pattern, text, is_found);
+        follow(pattern, text, is_found);
         if (is_found && (text.len < prefix.len || memcmp(text.at, prefix.at, prefix.len) != 0))
             abort();
     } else if (diagnostics_finish(&diag) != -22 || strncmp(err.text, "fuzz.yaml:1:1: ", 15) != 0) {

@@ -74,6 +74,10 @@ cases = [
                                           most=10000), 0, "ok"),
     ("more of them", check, fill(lambda i: rule(i, 'message.matches(r"(?i)abcdef%d.{1,30}ghijkl[a-z]{1,20}mnopqr")' % i),
                                  "rules:\n", most=10000), 0, "ok"),
+    ("large patterns", check, fill(lambda i: rule(i, 'message.matches(r"x%d[a-z]{0,990}y")' % i), "rules:\n", most=2000),
+     78, "take too long to build"),
+    ("many ways", check, fill(lambda i: rule(i, 'message.matches(r"([ab]?[bc]?[cd]?){25}%d")' % i), "rules:\n", most=4000),
+     0, "ok"),
     ("many fields", check, fill(lambda i: rule(i, " && ".join('labels.a%d == "%d"' % (j, i) for j in range(600))),
                                 "rules:\n"), 0, "ok"),
     ("extracts", check, fill(lambda i: "- id: e%d\n  extract:\n" % i + "".join(

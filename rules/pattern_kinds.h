@@ -1,0 +1,56 @@
+/*
+ * pattern_kinds.h - which characters a program (rules/capture.h) can tell apart, and what its
+ * assertions see of those beside a place: for automaton.c and positions.c, which have a row for
+ * each kind instead of one for each character.
+ *
+ *   program: "link [0-9]+"   kinds: l, i, n, k, the space, digits, all others
+ *
+ * Thread:  kinds are immutable once they are found.
+ */
+#ifndef RULES_PATTERN_KINDS_H
+#define RULES_PATTERN_KINDS_H
+
+#include "rules/capture_program.h"
+
+enum {
+    PATTERN_KINDS_MAX = 64,
+    PATTERN_ASCII = 0x80,
+    PATTERN_RANGES_MAX = 120, /* of characters beyond ASCII that the program tells apart */
+    PATTERN_ATOMS_MAX = PATTERN_ASCII + PATTERN_RANGES_MAX,
+};
+
+/* What stands next to a place, as far as assertions ask. */
+enum pattern_around { AROUND_EDGE, AROUND_LINE_END, AROUND_WORD, AROUND_OTHER, AROUND_COUNT };
+
+struct pattern_kinds {
+    bool asks_words, asks_lines; /* do assertions ask for them? */
+    uint32_t count, work;        /* kinds; steps that it took to find them */
+    uint32_t atom_count;
+    uint32_t atom[PATTERN_ATOMS_MAX]; /* characters: all of ASCII, then the first of each range */
+    uint8_t atom_kind[PATTERN_ATOMS_MAX];
+    uint64_t class_kinds[CAPTURE_PROGRAM_MAX]; /* by class, a bit for each kind that is in it */
+    uint64_t around_kinds[AROUND_COUNT];       /* those that are this to assertions */
+};
+
+/* False: the program tells too many apart, or asks for \B, which lies between bytes, too. */
+bool pattern_kinds_find(const struct capture *program, struct pattern_kinds *out);
+
+bool pattern_assertion_holds(enum capture_assertion assertion, enum pattern_around before,
+                             enum pattern_around here);
+
+/* The place in ascending `range`, whose first is PATTERN_ASCII, of a character beyond ASCII. */
+static inline uint32_t pattern_range_of(const uint32_t *range, uint32_t count, uint32_t character)
+{
+    uint32_t low = 0, high = count;
+
+    while (high - low > 1) {
+        uint32_t middle = (low + high) / 2;
+        if (range[middle] <= character)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+#endif
