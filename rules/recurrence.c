@@ -268,6 +268,18 @@ static bool any_numbered(const struct recurrence_list *days)
     return false;
 }
 
+/* "BYSETPOS ... MUST only be used in conjunction with another BYxxx rule part" (section 3.3.10). */
+static bool any_part_to_pick_from(const bool *seen)
+{
+    static const enum part by[] = {PART_BYMONTH, PART_BYMONTHDAY, PART_BYYEARDAY, PART_BYWEEKNO,
+                                   PART_BYDAY,   PART_BYHOUR,     PART_BYMINUTE,  PART_BYSECOND};
+    bool any = false;
+
+    for (size_t i = 0; i < sizeof(by) / sizeof(by[0]); i++)
+        any = any || seen[by[i]];
+    return any;
+}
+
 /* Where the RFC forbids a part, or leaves open what it means. */
 static bool check_parts(struct reading *reading)
 {
@@ -284,6 +296,9 @@ static bool check_parts(struct reading *reading)
         return refuse_all(reading, "BYYEARDAY belongs to FREQ=YEARLY");
     if (seen[PART_BYMONTHDAY] && frequency == FREQUENCY_WEEKLY)
         return refuse_all(reading, "BYMONTHDAY does not go with FREQ=WEEKLY");
+    if (seen[PART_BYSETPOS] && !any_part_to_pick_from(seen))
+        return refuse_all(reading, "BYSETPOS picks from what another BY part gives, and there is "
+                                   "none");
     if (any_numbered(&reading->list[PART_BYDAY]) &&
         ((frequency != FREQUENCY_MONTHLY && frequency != FREQUENCY_YEARLY) || seen[PART_BYWEEKNO]))
         return refuse_all(reading, "a numbered weekday belongs to FREQ=MONTHLY or YEARLY, without "

@@ -158,6 +158,27 @@ static void until_in_utc_is_a_time_of_utc(void **state)
                 without);
 }
 
+/* Of a date alone the whole day counts; in a zone east of UTC its time is later on the wall. */
+static void until_counts_to_its_end_wherever_it_is_read(void **state)
+{
+    (void)state;
+    const int64_t third = 1767405600, tokyo = 1767394800; /* 2026-01-03T02:00Z, 2026-01-02T23:00Z */
+    const struct row of_days[] = {{third - DAY, true}, {third, true}, {third + DAY, false}};
+    const struct row with[] = {{tokyo - DAY, true}, {tokyo, true}, {tokyo + DAY, false}};
+    const struct row without[] = {{tokyo - DAY, true}, {tokyo, false}, {tokyo + DAY, false}};
+    const char *in_tokyo = WINDOW "    start: 2026-01-01T08:00\n    duration: 1h\n    timezone: "
+                                  "Asia/Tokyo\n    rrule: FREQ=DAILY;UNTIL=";
+    char text[300];
+
+    ASSERT_ROWS(WINDOW "    start: 2026-01-01T02:00\n    duration: 1h\n"
+                       "    rrule: FREQ=DAILY;UNTIL=20260103\n",
+                of_days);
+    snprintf(text, sizeof(text), "%s20260102T230000Z\n", in_tokyo);
+    ASSERT_ROWS(text, with);
+    snprintf(text, sizeof(text), "%s20260102T225959Z\n", in_tokyo);
+    ASSERT_ROWS(text, without);
+}
+
 /* February of 2026 has 28 days: the last two are the 27th and the 28th. */
 static void days_count_from_the_end_of_their_month(void **state)
 {
@@ -241,6 +262,26 @@ static const struct until_row {
     {"years of 53 weeks, the first",
      EVERY("2099-09-21T00:00", "1h", "FREQ=YEARLY;BYWEEKNO=-53;BYDAY=FR,SU,TU", "UTC"),
      INT64_C(4102444800000), false, INT64_C(4260038400000)},
+    /* 2026, 2028, 2030 and 2031 begin at 1767225600, 1830297600, 1893456000 and 1924992000. */
+    {"years that are over before others begin",
+     "    time_intervals: [{years: [\"2026:2027\", \"2030\"]}]\n", INT64_C(1767225600000), true,
+     INT64_C(1830297600000)},
+    {"between them", "    time_intervals: [{years: [\"2026:2027\", \"2030\"]}]\n",
+     INT64_C(1830297600000), false, INT64_C(1893456000000)},
+    {"the last of them", "    time_intervals: [{years: [\"2030\", \"2026:2027\"]}]\n",
+     INT64_C(1893456000000), true, INT64_C(1924992000000)},
+    {"and never again", "    time_intervals: [{years: [\"2030\", \"2026:2027\"]}]\n",
+     INT64_C(1924992000000), false, ALWAYS},
+    {"the later years listed first", "    time_intervals: [{years: [\"2031\", \"2026:2027\"]}]\n",
+     INT64_C(1861920000000), false, INT64_C(1924992000000)},
+    {"years that are far, the nearer of them",
+     "    time_intervals: [{years: [\"2031\", \"2026\", \"2036\"]}]\n", INT64_C(3600000), false,
+     INT64_C(1767225600000)},
+    {"a year that is far and one that has come",
+     "    time_intervals: [{years: [\"1970:1971\", \"2031\"], months: [february]}]\n", 0, false,
+     31 * DAY *INT64_C(1000)},
+    {"a year that is far and one that comes next",
+     "    time_intervals: [{years: [\"2031\", \"1971\"]}]\n", 0, false, 365 * DAY *INT64_C(1000)},
     /* From Wednesday, 7 January 2026. */
     {"weekdays alone end with Friday", "    time_intervals: [{weekdays: [\"monday:friday\"]}]\n",
      INT64_C(1767744000000), true, INT64_C(1768003200000)},
@@ -488,6 +529,87 @@ static void rules_behind_the_table_are_read(void **state)
     arena_destroy(arena);
 }
 
+/* In Sydney, as long as its file says: summer from the first Sunday of October to that of April. */
+static void clocks_of_the_south_change_over_the_new_year(void **state)
+{
+    const int64_t october = INT64_C(4126176000), /* 2100-10-02T16:00Z, Saturday */
+        new_year = INT64_C(4133973600),          /* 2100-12-31T22:00Z, in 2101 there */
+        april = INT64_C(4141900800);             /* 2101-04-02T16:00Z, Saturday */
+    struct arena *arena = arena_create(1 << 20);
+    struct error err;
+    const struct zone *zone = zone_load(text_of("Australia/Sydney"), arena, &err);
+
+    (void)state;
+    assert_non_null(zone);
+    assert_int_equal(zone_next_change(zone, october - 1), october);
+    assert_int_equal(zone_next_change(zone, october), april);
+    assert_int_equal(zone_next_change(zone, new_year), april);
+    assert_int_equal(zone_offset(zone, new_year), 11 * HOUR);
+    assert_int_equal(zone_offset(zone, april - 1), 11 * HOUR);
+    assert_int_equal(zone_offset(zone, april), 10 * HOUR);
+    arena_destroy(arena);
+}
+
+/* Each row: what stands behind "rrule: ", and what is wrong with it. */
+static void recurrences_that_the_rfc_forbids_are_refused(void **state)
+{
+    static const struct {
+        const char *rule, *why;
+    } rows[] = {
+        {"BYDAY=MO", "needs FREQ=DAILY, WEEKLY, MONTHLY or YEARLY"},
+        {"FREQ=DAILY;COUNT=2;UNTIL=20270101", "COUNT and UNTIL exclude each other"},
+        {"FREQ=MONTHLY;BYWEEKNO=3;BYDAY=MO", "BYWEEKNO belongs to FREQ=YEARLY"},
+        {"FREQ=YEARLY;BYWEEKNO=3", "BYWEEKNO belongs to FREQ=YEARLY, together with BYDAY"},
+        {"FREQ=MONTHLY;BYYEARDAY=3", "BYYEARDAY belongs to FREQ=YEARLY"},
+        {"FREQ=WEEKLY;BYMONTHDAY=3", "BYMONTHDAY does not go with FREQ=WEEKLY"},
+        {"FREQ=WEEKLY;BYDAY=1MO", "a numbered weekday belongs to FREQ=MONTHLY or YEARLY"},
+        {"FREQ=DAILY;BYDAY=-1MO", "a numbered weekday belongs to FREQ=MONTHLY or YEARLY"},
+        {"FREQ=YEARLY;BYWEEKNO=3;BYDAY=1MO", "without BYWEEKNO"},
+        {"FREQ=YEARLY;BYDAY=54MO", "the number of a weekday lies between 1 and 53"},
+        {"FREQ=YEARLY;BYDAY=0MO", "the number of a weekday lies between 1 and 53"},
+        {"FREQ=YEARLY;BYDAY=1XX", "a weekday is MO, TU, WE, TH, FR, SA or SU, or numbered"},
+        {"FREQ=DAILY;WKST=1MO", "a weekday is MO, TU, WE, TH, FR, SA or SU"},
+        {"FREQ=DAILY;BYHOUR=24", "this number is outside of what the part takes"},
+        {"FREQ=MONTHLY;BYMONTHDAY=0", "this number is outside of what the part takes"},
+        {"FREQ=MONTHLY;BYMONTHDAY=-32", "this number is outside of what the part takes"},
+        {"FREQ=DAILY;INTERVAL=1001", "this number is outside of what the part takes"},
+        {"FREQ=DAILY;COUNT=2,3", "this part takes one number"},
+        {"FREQ=DAILY;COUNT=2x", "this is no whole number"},
+        {"FREQ=DAILY;COUNT", "each part is written NAME=VALUE"},
+        {"FREQ=DAILY;FREQ=DAILY", "this part stands there twice"},
+        {"FREQ=DAILY;BYEASTER=1", "a recurrence rule has no such part"},
+        {"FREQ=DAILY;BYSETPOS=1", "BYSETPOS picks from what another BY part gives"},
+        {"FREQ=MONTHLY;BYSETPOS=-1;COUNT=3", "BYSETPOS picks from what another BY part gives"},
+        {"FREQ=DAILY;BYMINUTE=0,10,20,30,40,50;BYHOUR=1,2,3,4,5", "at most 24 times a day"},
+    };
+    static const char *const taken[] = {
+        "FREQ=DAILY;BYHOUR=1,2;BYSETPOS=1",   "FREQ=YEARLY;BYMONTH=2,3;BYSETPOS=-1",
+        "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=2",   "FREQ=YEARLY;BYDAY=53MO",
+        "FREQ=DAILY;BYMINUTE=1,2;BYSETPOS=1", "FREQ=DAILY;BYSECOND=1,2;BYSETPOS=1",
+        "FREQ=MONTHLY;BYMONTHDAY=-31"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[400];
+        struct error err;
+        snprintf(text, sizeof(text),
+                 WINDOW "    start: 2026-01-04T02:00\n    duration: 1h\n"
+                        "    rrule: %s\n",
+                 rows[i].rule);
+        err = parse_bad(text);
+        if (strstr(err.text, rows[i].why) == NULL)
+            fail_msg("%s: %s", rows[i].rule, err.text);
+    }
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+        char text[400];
+        snprintf(text, sizeof(text),
+                 WINDOW "    start: 2026-01-04T02:00\n    duration: 1h\n"
+                        "    rrule: %s\n",
+                 taken[i]);
+        rule_set_destroy(parse_good(text));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -498,6 +620,9 @@ int main(void)
         cmocka_unit_test(years_beyond_the_table_follow_its_rule),
         cmocka_unit_test(numbered_weekday_counts_in_its_month_or_in_the_year),
         cmocka_unit_test(until_in_utc_is_a_time_of_utc),
+        cmocka_unit_test(until_counts_to_its_end_wherever_it_is_read),
+        cmocka_unit_test(clocks_of_the_south_change_over_the_new_year),
+        cmocka_unit_test(recurrences_that_the_rfc_forbids_are_refused),
         cmocka_unit_test(days_count_from_the_end_of_their_month),
         cmocka_unit_test(a_day_that_is_taken_out_ends_at_midnight),
         cmocka_unit_test(an_answer_holds_until_the_next_change),
