@@ -28,6 +28,7 @@ enum {
     SIGMA_BY_MAX = 7,                 /* and the tenant */
     SIGMA_MEMBERS_MAX = 100000,       /* entries that a window can hold */
     SIGMA_MEMBERS_DEFAULT = 1000,
+    SIGMA_VALUES_EXACT = 1000,   /* of distinct(), in a window that is full */
     SIGMA_ENRICH_MAX = 1000,     /* enrich steps of a set */
     SIGMA_PARTS_MAX = 16,        /* rules that a chain is made of, over others too */
     SIGMA_ALL_PARTS_MAX = 5000,  /* of all chains of a set */

@@ -236,11 +236,19 @@ void correlation_put_by(struct correlation *c, const struct import_target *more,
     import_text_put(entry, "]\n");
 }
 
+/* Entries that a window needs. A value that comes again and again takes entries, too. */
+static int64_t members_of(const struct correlation *c)
+{
+    int64_t members = c->count_max < INT64_MAX ? c->count_max + 1 : c->count_min;
+
+    if (c->type == VALUE_COUNT)
+        members = members * 10 < SIGMA_MEMBERS_MAX ? members * 10 : SIGMA_MEMBERS_MAX;
+    return members;
+}
+
 static void put_time(struct correlation *c, struct import_text *entry)
 {
     const char *timespan = c->timespan->text.at;
-    /* A value that comes again and again takes entries, too. */
-    int64_t members = c->count_max < INT64_MAX ? c->count_max + 1 : c->count_min;
 
     if (c->type >= TEMPORAL) {
         import_text_format(entry, "    within: %s\n", timespan);
@@ -251,10 +259,8 @@ static void put_time(struct correlation *c, struct import_text *entry)
     else
         import_text_format(entry, "    window: %s\n", timespan);
     import_text_format(entry, "    when: %s\n", c->when);
-    if (c->type == VALUE_COUNT)
-        members = members * 10 < SIGMA_MEMBERS_MAX ? members * 10 : SIGMA_MEMBERS_MAX;
-    if (members > SIGMA_MEMBERS_DEFAULT)
-        import_text_format(entry, "    max_members: %" PRId64 "\n", members);
+    if (members_of(c) > SIGMA_MEMBERS_DEFAULT)
+        import_text_format(entry, "    max_members: %" PRId64 "\n", members_of(c));
 }
 
 /* A correlation without a level has the highest one of its rules. */
@@ -297,14 +303,27 @@ static void put_incident(struct correlation *c, struct import_text *entry)
 /* What an upper bound comes to mean. */
 static void note_difference(struct correlation *c, struct import_made *made)
 {
-    if (c->type >= TEMPORAL || c->count_max == INT64_MAX)
+    int64_t bound = c->count_max < INT64_MAX ? c->count_max + 1 : c->count_min;
+    const char *below = "", *many = "";
+
+    if (c->type >= TEMPORAL)
+        return;
+    if (c->count_max < INT64_MAX)
+        below = import_name(c->sigma->work,
+                            "that a count stays below a bound is known when the time is over: it "
+                            "is looked at at the ends of windows of %s that follow each other",
+                            c->timespan->text.at);
+    if (c->type == VALUE_COUNT && bound > SIGMA_VALUES_EXACT)
+        many = import_name(c->sigma->work,
+                           "more than %d values are counted as long as no key has more than "
+                           "%" PRId64 " events in %s: beyond that the oldest go, whatever their "
+                           "values",
+                           SIGMA_VALUES_EXACT, members_of(c), c->timespan->text.at);
+    if (below[0] == '\0' && many[0] == '\0')
         return;
     made->differs_span = yaml_node_find(c->map, "condition")->span;
-    made->differs = import_name(c->sigma->work,
-                                "that a count stays below a bound is known when the time is over: "
-                                "it is looked at at the ends of windows of %s that follow each "
-                                "other",
-                                c->timespan->text.at);
+    made->differs = import_name(c->sigma->work, "%s%s%s", below,
+                                below[0] != '\0' && many[0] != '\0' ? "; " : "", many);
 }
 
 bool correlation_put_rule(struct correlation *c, const char *id, struct import_text *entry)

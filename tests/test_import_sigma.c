@@ -316,6 +316,17 @@ static const struct correlation_row {
     {"  type: value_count\n  rules: [a]\n  timespan: 1d\n  condition: {field: [H], gte: 400}\n",
      {"when: distinct(labels.H) >= 400\n    max_members: 4000\n"},
      NULL},
+    {"  type: value_count\n  rules: [a]\n  timespan: 1d\n  condition: {field: H, gte: 1000}\n",
+     {"when: distinct(labels.H) >= 1000\n    max_members: 10000\n"},
+     NULL},
+    {"  type: value_count\n  rules: [a]\n  timespan: 1d\n  condition: {field: H, gt: 1000}\n",
+     {"when: distinct(labels.H) > 1000\n    max_members: 10010\n"},
+     "in.yml:17:14: differs: rule \"C\": more than 1000 values are counted as long as no key has "
+     "more than 10010 events in 1d"},
+    {"  type: value_count\n  rules: [a]\n  timespan: 1d\n  condition: {field: H, lt: 30000}\n",
+     {"look: end\n    when: distinct(labels.H) < 30000\n    max_members: 100000\n"},
+     "follow each other; more than 1000 values are counted as long as no key has more than 100000 "
+     "events"},
     {"  type: value_count\n  rules: [a]\n  timespan: 1d\n  condition: {field: [H, I], gte: 4}\n",
      {NULL},
      "several fields"},
