@@ -56,6 +56,7 @@ static bool on_moved(void *self, const struct outbox_move *move)
                                             .fate = (uint8_t)fates[move->state],
                                             .may_exist = move->may_exist,
                                             .not_before_ms = move->not_before_ms,
+                                            .at_ms = host_wall_ms(),
                                             .reference = move->remote->ref,
                                             .label = move->remote->label,
                                             .reason = move->cause != NULL ? move->cause : ""};

@@ -28,6 +28,7 @@ struct group {
     int64_t from_ms, to_ms, n_ms, r_ms;
     uint64_t began_ns; /* of the first thing in it; 0: empty */
     uint64_t ticket;
+    uint64_t frame; /* its last one, once it is written */
 };
 
 struct journal {
@@ -249,13 +250,13 @@ static void put_all(struct journal_buffer *to, const struct group *group)
 
 /* One frame and its sync. A full disk is waited for: the next segment is all that needs room. */
 static int put_frame(struct journal *journal, uint32_t kind, const char *from, size_t bytes,
-                     struct error *err)
+                     uint64_t *number, struct error *err)
 {
     int rc;
 
     for (;;) {
         uint64_t began;
-        rc = segment_log_append(journal->log, kind, from, bytes, NULL, err);
+        rc = segment_log_append(journal->log, kind, from, bytes, number, err);
         if (rc == -ENOSPC && !segment_log_is_broken(journal->log)) {
             bool must_stop;
             pthread_mutex_lock(&journal->lock);
@@ -308,7 +309,7 @@ static int put_group(struct journal *journal, struct group *group, struct error 
             break;
         }
         rc = put_frame(journal, first | (cut == end ? JOURNAL_FRAME_LAST : 0), at,
-                       (size_t)(cut - at), err);
+                       (size_t)(cut - at), &group->frame, err);
         first = 0;
         at = cut;
     }
@@ -341,6 +342,7 @@ static void commit(struct journal *journal, struct group *group)
                                         .positions = group->positions.at,
                                         .position_count = group->positions.count,
                                         .ticket = group->ticket,
+                                        .frame = group->frame,
                                         .records = group->body.bytes.at,
                                         .record_bytes = group->body.bytes.count};
 

@@ -61,6 +61,7 @@ struct journal_commit {
     const struct journal_position *positions; /* as of its end */
     size_t position_count;
     uint64_t ticket; /* states of ops up to this one are durable */
+    uint64_t frame;  /* of the journal's log: the last of the group */
     /* All of its records but the head, positions and counts: journal_get() with `began`. */
     const char *records;
     size_t record_bytes;

@@ -223,6 +223,7 @@ static void code_op_state(struct codec *c, struct journal_op_state *state)
     CODE_UINT(c, state->fate, JOURNAL_FATE_COUNT - 1);
     CODE_UINT(c, state->may_exist, 1);
     CODE_INT(c, state->not_before_ms);
+    CODE_INT(c, state->at_ms);
     code_text(c, &state->reference);
     code_text(c, &state->label);
     code_text(c, &state->reason);

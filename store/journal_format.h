@@ -84,6 +84,7 @@ struct journal_op_state {
     uint8_t fate; /* enum journal_fate */
     bool may_exist;
     int64_t not_before_ms; /* wall clock; of RETRY and MADE */
+    int64_t at_ms;         /* the same: when it happened */
     const char *reference; /* the sink's own name of what it opened; "" */
     const char *label;     /* what people call that; "" */
     const char *reason;    /* of DEAD; "" */

@@ -16,6 +16,11 @@ struct journal_reader {
     bool is_open; /* the group's last frame has not come */
     uint64_t unfinished;
     bool is_damaged; /* a group that is whole says what none can */
+    uint64_t limit;  /* no frame behind this one is read */
+    bool has_ahead;  /* the next frame has been read already: */
+    struct segment_frame ahead;
+    bool may_begin_inside; /* frames of a group whose beginning is gone are passed over */
+    struct journal_place place;
     struct error err;
 };
 
@@ -31,6 +36,7 @@ int journal_reader_create(const struct segment_config *config, struct journal_re
         return -ENOMEM;
     }
     reader->cursor.began = true; /* at the end of a group that is empty */
+    reader->limit = UINT64_MAX;
     rc = segment_walk_create(config, &reader->walk, why, err);
     if (rc != 0) {
         free(reader);
@@ -38,6 +44,78 @@ int journal_reader_create(const struct segment_config *config, struct journal_re
     }
     *out = reader;
     return 0;
+}
+
+/* Passes over all up to the place. */
+static int seek_to(struct journal_reader *reader, const struct journal_place *place,
+                   enum journal_seek *seek, struct error *err)
+{
+    struct segment_frame *frame = &reader->ahead;
+    int rc = 0;
+
+    *seek = place->frame == 0 ? JOURNAL_SEEK_THERE : JOURNAL_SEEK_OTHER;
+    if (place->frame > reader->limit)
+        return 0;
+    while (segment_walk_next_number(reader->walk) <= reader->limit &&
+           (rc = segment_walk_next(reader->walk, frame, err)) == 1) {
+        if (frame->number == place->frame) {
+            *seek = frame->crc == place->crc ? JOURNAL_SEEK_THERE : JOURNAL_SEEK_OTHER;
+            return 0;
+        }
+        if (frame->number < place->frame)
+            continue;
+        reader->has_ahead = true;
+        *seek = JOURNAL_SEEK_THERE;
+        if (frame->number > place->frame + 1) {
+            *seek = JOURNAL_SEEK_LATER;
+            reader->may_begin_inside = true;
+        }
+        return 0;
+    }
+    return rc < 0 ? rc : 0;
+}
+
+int journal_reader_create_at(const struct segment_config *config, const struct journal_place *place,
+                             uint64_t limit, enum journal_seek *seek, struct journal_reader **out,
+                             enum segment_refusal *why, struct error *err)
+{
+    struct journal_reader *reader = calloc(1, sizeof(*reader));
+    int rc;
+
+    *why = SEGMENT_REFUSED_WORLD;
+    if (reader == NULL) {
+        error_set(err, "%s: out of memory", config->folder);
+        return -ENOMEM;
+    }
+    reader->cursor.began = true;
+    reader->limit = limit;
+    reader->place = *place;
+    rc = segment_walk_create_at(config, place->frame, &reader->walk, why, err);
+    if (rc == 0) {
+        rc = seek_to(reader, place, seek, err);
+        *why = segment_walk_refusal(reader->walk);
+    }
+    if (rc != 0) {
+        journal_reader_destroy(reader);
+        return rc;
+    }
+    *out = reader;
+    return 0;
+}
+
+void journal_reader_limit(struct journal_reader *reader, uint64_t limit)
+{
+    reader->limit = limit;
+}
+
+uint64_t journal_reader_first(const struct journal_reader *reader)
+{
+    return reader->ahead.number;
+}
+
+struct journal_place journal_reader_place(const struct journal_reader *reader)
+{
+    return reader->place;
 }
 
 void journal_reader_destroy(struct journal_reader *reader)
@@ -49,18 +127,34 @@ void journal_reader_destroy(struct journal_reader *reader)
     free(reader);
 }
 
+/* 1 and the next frame up to the limit; 0 at the end of the log; -EAGAIN at the limit. */
+static int next_frame(struct journal_reader *reader, struct segment_frame *frame, struct error *err)
+{
+    if (reader->has_ahead) {
+        *frame = reader->ahead;
+        reader->has_ahead = false;
+        return 1;
+    }
+    if (segment_walk_next_number(reader->walk) > reader->limit)
+        return -EAGAIN;
+    return segment_walk_next(reader->walk, frame, err);
+}
+
 /* Collects the frames of the next whole group. 1, 0 at the end, or a negative errno. */
 static int next_group(struct journal_reader *reader, struct error *err)
 {
     struct segment_frame frame;
     int rc;
 
-    while ((rc = segment_walk_next(reader->walk, &frame, err)) == 1) {
+    while ((rc = next_frame(reader, &frame, err)) == 1) {
         bool is_first = (frame.kind & JOURNAL_FRAME_FIRST) != 0;
         if (is_first) {
             reader->unfinished += reader->is_open;
             reader->group.count = 0;
             reader->is_open = true;
+            reader->may_begin_inside = false;
+        } else if (!reader->is_open && reader->may_begin_inside) {
+            continue;
         } else if (!reader->is_open) {
             error_set(err,
                       "%s: byte %" PRIu64 ": frame %" PRIu64 " goes on with a group that was "
@@ -75,10 +169,13 @@ static int next_group(struct journal_reader *reader, struct error *err)
         if ((frame.kind & JOURNAL_FRAME_LAST) == 0)
             continue;
         reader->is_open = false;
+        reader->place = (struct journal_place){frame.number, frame.crc};
         reader->cursor = (struct journal_cursor){reader->group.at,
                                                  reader->group.at + reader->group.count, false};
         return 1;
     }
+    if (rc == -EAGAIN)
+        return 0;
     if (rc == 0 && reader->is_open) {
         reader->unfinished++;
         reader->is_open = false;

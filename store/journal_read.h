@@ -19,6 +19,32 @@ int journal_reader_create(const struct segment_config *config, struct journal_re
                           enum segment_refusal *why, struct error *err);
 void journal_reader_destroy(struct journal_reader *reader);
 
+/* Where a group ends: its last frame, and the checksum that proves it is that one. */
+struct journal_place {
+    uint64_t frame; /* 0: before all */
+    uint32_t crc;
+};
+
+enum journal_seek {
+    JOURNAL_SEEK_THERE, /* what comes next is behind the place */
+    JOURNAL_SEEK_LATER, /* the journal begins later: all that it has comes next */
+    JOURNAL_SEEK_OTHER, /* it was never written on from this place */
+};
+
+/* For who follows a journal that is being written: as if what is at or before `place` were not
+ * there. Reads nothing behind frame `limit`, until journal_reader_limit() sets a later one: at the
+ * limit journal_reader_next() says 0, and goes on once there is more. */
+int journal_reader_create_at(const struct segment_config *config, const struct journal_place *place,
+                             uint64_t limit, enum journal_seek *seek, struct journal_reader **out,
+                             enum segment_refusal *why, struct error *err);
+void journal_reader_limit(struct journal_reader *reader, uint64_t limit);
+
+/* Behind JOURNAL_SEEK_LATER, before anything was read: the first frame that there is. */
+uint64_t journal_reader_first(const struct journal_reader *reader);
+
+/* The end of the group that the last record was of. */
+struct journal_place journal_reader_place(const struct journal_reader *reader);
+
 /* 1 and the next record, which lives until the next call; its bytes are in `raw` unless that is
  * NULL. 0 at the end. A negative errno with a sentence that names file and byte. */
 int journal_reader_next(struct journal_reader *reader, struct journal_record *out, struct text *raw,

@@ -27,6 +27,7 @@ struct segment_walk {
     VECTOR_OF(uint64_t) sequences;          /* of the names there are, ascending */
     VECTOR_OF(struct segment_place) places; /* of those whose heads were read, up to this one */
     size_t next_name;                       /* which of `sequences` comes then */
+    uint64_t listed;                        /* names up to this one are known */
     char path[PATH_BYTES];                  /* of the place that is read */
     int fd;                                 /* the same; -1: none */
     uint64_t at, last_at;
@@ -35,6 +36,7 @@ struct segment_walk {
 
     char *buffer; /* of the frame that was read last */
     size_t room;
+    bool is_live; /* segments may be made while it reads */
     bool ended;
     bool loss_accepted;
     int rc; /* once it was refused */
@@ -308,6 +310,35 @@ static int go_on_or_damage(struct segment_walk *walk)
     return refuse(walk, SEGMENT_REFUSED_DAMAGED, -EBADMSG);
 }
 
+/* ---- what is made while it reads ---- */
+
+static int list_names(struct segment_walk *walk);
+
+/* Whether there is one, looked for again where one may have been made. */
+static bool has_next_segment(struct segment_walk *walk)
+{
+    if (walk->next_name == walk->sequences.count && walk->is_live)
+        list_names(walk);
+    return walk->next_name < walk->sequences.count;
+}
+
+/* The folder held no segment at the beginning. 1: one is read now; 0: there is none; a negative
+ * errno. */
+static int open_first_made(struct segment_walk *walk)
+{
+    int rc;
+
+    if (!has_next_segment(walk))
+        return 0;
+    rc = open_next(walk);
+    return rc == 0 ? refuse(walk, SEGMENT_REFUSED_DAMAGED, -EBADMSG) : rc;
+}
+
+uint64_t segment_walk_next_number(const struct segment_walk *walk)
+{
+    return walk->next_frame;
+}
+
 int segment_walk_next(struct segment_walk *walk, struct segment_frame *out, struct error *err)
 {
     struct frame_head head;
@@ -320,13 +351,19 @@ int segment_walk_next(struct segment_walk *walk, struct segment_frame *out, stru
         error_set(err, "%s", walk->err.text);
         return walk->rc;
     }
-    if (walk->sequences.count == 0)
-        return end_here(walk, 0, false);
+    if (walk->fd < 0) {
+        rc = open_first_made(walk);
+        if (rc == 0)
+            return end_here(walk, 0, false);
+        if (rc < 0)
+            error_set(err, "%s", walk->err.text);
+        if (rc < 0)
+            return walk->rc;
+    }
     do {
         rc = read_frame(walk, &head, &torn);
         if (rc == 0)
-            rc = walk->next_name < walk->sequences.count ? 2 * go_on_or_damage(walk)
-                                                         : end_or_damage(walk, torn);
+            rc = has_next_segment(walk) ? 2 * go_on_or_damage(walk) : end_or_damage(walk, torn);
     } while (rc == 2);
     if (rc < 0)
         error_set(err, "%s", walk->err.text);
@@ -336,6 +373,7 @@ int segment_walk_next(struct segment_walk *walk, struct segment_frame *out, stru
                                   .number = head.number,
                                   .payload = walk->buffer + sizeof(head),
                                   .bytes = head.bytes,
+                                  .crc = walk->chain,
                                   .file = walk->path,
                                   .at = walk->at};
     walk->last_at = walk->at;
@@ -359,7 +397,8 @@ static void see_name(void *user, const char *name)
     struct segment_walk *walk = user;
     uint64_t sequence;
 
-    if (segment_name_read(name, &sequence) && walk->sequences.count < SEGMENTS_MAX)
+    if (segment_name_read(name, &sequence) && sequence > walk->listed &&
+        walk->sequences.count < SEGMENTS_MAX)
         vector_add(&walk->sequences) = sequence;
 }
 
@@ -370,8 +409,52 @@ static int by_number(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-int segment_walk_create(const struct segment_config *config, struct segment_walk **out,
-                        enum segment_refusal *why, struct error *err)
+/* Adds the names of segments behind those that were listed before. */
+static int list_names(struct segment_walk *walk)
+{
+    size_t before = walk->sequences.count;
+    int rc;
+
+    walk->listed = before > 0 ? walk->sequences.at[before - 1] : 0;
+    rc = host()->list(host()->self, walk->folder, see_name, walk);
+    if (walk->sequences.count > before)
+        qsort(walk->sequences.at + before, walk->sequences.count - before, sizeof(uint64_t),
+              by_number);
+    return rc;
+}
+
+/* Whether the head of the segment can be read and says that it begins at or before `frame`. What
+ * cannot be read is judged when its turn comes. */
+static bool begins_before(const struct segment_walk *walk, uint64_t sequence, uint64_t frame)
+{
+    const struct host *h = host();
+    struct segment_head head;
+    char path[PATH_BYTES];
+    bool does = false;
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/%016" PRIu64 ".seg", walk->folder, sequence);
+    fd = h->open(h->self, path, O_RDONLY, 0);
+    if (fd < 0)
+        return false;
+    if (host_pread_all(fd, &head, sizeof(head), 0) == 0)
+        does = head.crc == segment_head_crc(&head) && head.first_frame <= frame;
+    h->close(h->self, fd);
+    return does;
+}
+
+/* Which of the names holds the frame; the first where none does. */
+static size_t name_of_frame(const struct segment_walk *walk, uint64_t frame)
+{
+    size_t at = walk->sequences.count;
+
+    while (at > 1 && !begins_before(walk, walk->sequences.at[at - 1], frame))
+        at--;
+    return at > 0 ? at - 1 : 0;
+}
+
+static int walk_create(const struct segment_config *config, bool is_live, uint64_t frame,
+                       struct segment_walk **out, enum segment_refusal *why, struct error *err)
 {
     struct segment_walk *walk = calloc(1, sizeof(*walk));
     int rc;
@@ -390,13 +473,14 @@ int segment_walk_create(const struct segment_config *config, struct segment_walk
     snprintf(walk->kind, sizeof(walk->kind), "%s", config->kind);
     snprintf(walk->path, sizeof(walk->path), "%s", config->folder);
     walk->directory = config->directory;
-    rc = host()->list(host()->self, config->folder, see_name, walk);
+    walk->is_live = is_live;
+    rc = list_names(walk);
     if (rc != 0) {
         error_set(err, "%s: its files cannot be listed: %s", config->folder, strerrordesc_np(-rc));
         goto out;
     }
     if (walk->sequences.count > 0) {
-        qsort(walk->sequences.at, walk->sequences.count, sizeof(uint64_t), by_number);
+        walk->next_name = is_live ? name_of_frame(walk, frame) : 0;
         rc = open_next(walk);
         if (rc == 0)
             rc = refuse(walk, SEGMENT_REFUSED_DAMAGED, -EBADMSG);
@@ -415,6 +499,18 @@ out:
     *why = SEGMENT_REFUSED_NOT;
     *out = walk;
     return 0;
+}
+
+int segment_walk_create(const struct segment_config *config, struct segment_walk **out,
+                        enum segment_refusal *why, struct error *err)
+{
+    return walk_create(config, false, 0, out, why, err);
+}
+
+int segment_walk_create_at(const struct segment_config *config, uint64_t frame,
+                           struct segment_walk **out, enum segment_refusal *why, struct error *err)
+{
+    return walk_create(config, true, frame, out, why, err);
 }
 
 void segment_walk_destroy(struct segment_walk *walk)

@@ -24,6 +24,7 @@ struct segment_frame {
     uint64_t number;
     const char *payload; /* good until the next call */
     uint32_t bytes;
+    uint32_t crc;     /* that the frame after it names */
     const char *file; /* where it lies, for sentences; good until the next call */
     uint64_t at;
 };
@@ -43,6 +44,15 @@ enum segment_refusal {
 int segment_walk_create(const struct segment_config *config, struct segment_walk **out,
                         enum segment_refusal *why, struct error *err);
 void segment_walk_destroy(struct segment_walk *walk);
+
+/* The same, for who follows a log that is being written: begins with the segment that holds frame
+ * `frame`, or with the oldest where none does, and finds segments that are made later. Behind a
+ * frame that is not known to be durable it must not read. */
+int segment_walk_create_at(const struct segment_config *config, uint64_t frame,
+                           struct segment_walk **out, enum segment_refusal *why, struct error *err);
+
+/* Number of the frame that segment_walk_next() would give. */
+uint64_t segment_walk_next_number(const struct segment_walk *walk);
 
 /* 1 and the next frame; 0 at the end of the log; a negative errno with a sentence. After either of
  * these two it says the same again. */

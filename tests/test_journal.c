@@ -294,7 +294,7 @@ static void many_marks_do_not_wait_for_a_step(void **state)
 
 static void states_of_ops_are_durable_at_their_ticket(void **state)
 {
-    const struct journal_op_state done = {{7, 7}, JOURNAL_FATE_DONE, false, 0,
+    const struct journal_op_state done = {{7, 7}, JOURNAL_FATE_DONE, false, 0, 0,
                                           "sys1", "INC001",          ""};
     struct journal *journal;
 

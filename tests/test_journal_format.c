@@ -134,8 +134,8 @@ static void any_record(struct journal_record *out, enum journal_kind kind)
         out->op_state =
             (struct journal_op_state){any_id(),       (uint8_t)number(JOURNAL_FATE_COUNT - 1),
                                       number(1) != 0, any_int(),
-                                      any_text(),     any_text(),
-                                      any_text()};
+                                      any_int(),      any_text(),
+                                      any_text(),     any_text()};
         break;
     case JOURNAL_COUNTS:
         out->counts.count = (uint32_t)number(JOURNAL_COUNTS_MAX);
@@ -219,6 +219,7 @@ static void same(const struct journal_record *a, const struct journal_record *b)
         assert_int_equal(a->op_state.fate, b->op_state.fate);
         assert_int_equal(a->op_state.may_exist, b->op_state.may_exist);
         assert_true(a->op_state.not_before_ms == b->op_state.not_before_ms);
+        assert_true(a->op_state.at_ms == b->op_state.at_ms);
         assert_string_equal(a->op_state.reference, b->op_state.reference);
         assert_string_equal(a->op_state.label, b->op_state.label);
         assert_string_equal(a->op_state.reason, b->op_state.reason);
