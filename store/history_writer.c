@@ -1,0 +1,459 @@
+/*
+ * history_writer.c - see history_writer.h.
+ *
+ * Each round applies a batch of groups in one transaction, then trims one batch, then rests a
+ * little: groups come twenty times a second, and each transaction has a sync that shares the disk
+ * with the journal's own.
+ */
+#include "store/history_writer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "store/history_files.h"
+
+enum {
+    BATCH_ROWS = 4000,
+    BATCH_GROUPS = 4000, /* of a transaction, at most */
+    REST_MS = 200,       /* between two transactions while there is little to do */
+    RETRY_MS = 5000,     /* while it is paused */
+    IDLE_S = 3600,       /* as long as nobody wakes it */
+    PLACE_GROUPS = 4096, /* groups without a row are noted after so many */
+    ANEW_MAX = 3,        /* files that one run begins anew; then it stays paused */
+};
+
+struct history_writer {
+    struct history_writer_config config;
+    char *path;
+    pthread_t thread;
+    int waker;     /* there is more, or the end */
+    int nap_waker; /* the end alone */
+
+    /* the thread's own */
+    struct history *history;
+    struct journal_reader *reader;
+    bool has_record; /* the reader's next record, which begins the next group: */
+    struct journal_record record;
+    struct journal_place at; /* read up to here; the history's place may be behind it */
+    unsigned anew;           /* files that were begun anew */
+    bool is_done;            /* it stays paused */
+    uint64_t looked_to;      /* all whole groups up to this frame are taken */
+
+    _Atomic uint64_t durable; /* D: release by the journal thread; frames up to it may be read */
+    _Atomic bool must_stop;   /* relaxed: the wakers bring it */
+    _Atomic uint64_t stop_ns; /* relaxed: written before must_stop is seen */
+    _Atomic uint64_t place;   /* relaxed: a report, written behind its commit; floor and metrics */
+    /* relaxed, each written by the thread alone: reports. */
+    _Atomic uint64_t rows, removed, missed, aside, failures, bytes;
+    _Atomic bool is_paused;
+};
+
+static void add(_Atomic uint64_t *to, uint64_t count)
+{
+    /* relaxed: this thread is its only writer, readers only report it. */
+    atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + count,
+                          memory_order_relaxed);
+}
+
+static bool must_stop(const struct history_writer *writer)
+{
+    /* relaxed: a flag by itself; the waker hurries it. */
+    return atomic_load_explicit(&writer->must_stop, memory_order_relaxed);
+}
+
+static void say(struct history_writer *writer, enum history_news news, const char *sentence)
+{
+    if (writer->config.news != NULL)
+        writer->config.news(writer->config.self, news, sentence);
+}
+
+/* ---- pausing ---- */
+
+static void let_go(struct history_writer *writer)
+{
+    journal_reader_destroy(writer->reader);
+    writer->reader = NULL;
+    writer->has_record = false;
+    history_close(writer->history);
+    writer->history = NULL;
+}
+
+static void pause_for(struct history_writer *writer, const struct error *err)
+{
+    add(&writer->failures, 1);
+    let_go(writer);
+    if (!atomic_load_explicit(&writer->is_paused, memory_order_relaxed))
+        say(writer, HISTORY_NEWS_PAUSED, err->text);
+    /* relaxed: a report. */
+    atomic_store_explicit(&writer->is_paused, true, memory_order_relaxed);
+}
+
+static void go_on(struct history_writer *writer)
+{
+    if (!atomic_load_explicit(&writer->is_paused, memory_order_relaxed))
+        return;
+    atomic_store_explicit(&writer->is_paused, false, memory_order_relaxed); /* relaxed: a report */
+    say(writer, HISTORY_NEWS_GOES_ON, "");
+}
+
+/* The file cannot be gone on with. True: it is out of the way, and another one may be begun. */
+static bool begin_anew(struct history_writer *writer, const struct error *why)
+{
+    char to[HISTORY_PATH_BYTES];
+    struct error err = {""};
+
+    let_go(writer);
+    if (writer->anew == ANEW_MAX) {
+        writer->is_done = true;
+        error_set(&err, "%.1500s; %d files were begun anew in this run, and no more are", why->text,
+                  ANEW_MAX);
+        pause_for(writer, &err);
+        return false;
+    }
+    if (history_move_aside(writer->path, HISTORY_ASIDE_MAX, to, &err) != 0) {
+        pause_for(writer, &err);
+        return false;
+    }
+    writer->anew++;
+    atomic_store_explicit(&writer->place, 0, memory_order_relaxed); /* relaxed: see place */
+    add(&writer->aside, 1);
+    error_set(&err, "%.1500s; it is kept as %s", why->text, to);
+    say(writer, HISTORY_NEWS_ASIDE, err.text);
+    return true;
+}
+
+/* ---- opening ---- */
+
+static void show_place(struct history_writer *writer)
+{
+    struct history_state state;
+    uint64_t bytes = 0;
+    struct error ignored;
+
+    history_state(writer->history, &state);
+    if (history_bytes(writer->history, &bytes, &ignored) == 0)
+        atomic_store_explicit(&writer->bytes, bytes, memory_order_relaxed); /* relaxed: a report */
+    atomic_store_explicit(&writer->missed, state.missed, memory_order_relaxed); /* the same */
+    /* relaxed: segments are given up long after; what it names is durable already. */
+    atomic_store_explicit(&writer->place, state.place.frame, memory_order_relaxed);
+}
+
+/* The journal no longer has what comes behind the place. */
+static void miss(struct history_writer *writer, const struct journal_place *place)
+{
+    struct error err;
+    uint64_t first = journal_reader_first(writer->reader), frames = first - place->frame - 1;
+
+    history_miss(writer->history, frames);
+    if (place->frame == 0) /* a new file: it begins where the journal does */
+        return;
+    error_set(&err,
+              "%s: the journal has given up %" PRIu64 " frames that were not in the history yet; "
+              "what happened in them is missing",
+              writer->path, frames);
+    say(writer, HISTORY_NEWS_MISSED, err.text);
+}
+
+/* The journal, from the history's place on. False: `again` says whether to try at once. */
+static bool open_reader(struct history_writer *writer, uint64_t durable, bool *again)
+{
+    struct history_state state;
+    enum segment_refusal why;
+    enum journal_seek seek;
+    struct error err = {""};
+
+    history_state(writer->history, &state);
+    if (journal_reader_create_at(writer->config.journal, &state.place, durable, &seek,
+                                 &writer->reader, &why, &err) != 0) {
+        pause_for(writer, &err);
+        return false;
+    }
+    if (seek == JOURNAL_SEEK_OTHER) {
+        error_set(&err,
+                  "%s: frame %" PRIu64
+                  " of the journal, which was the last one in it, is not there "
+                  "or is another one now",
+                  writer->path, state.place.frame);
+        *again = begin_anew(writer, &err);
+        return false;
+    }
+    if (seek == JOURNAL_SEEK_LATER)
+        miss(writer, &state.place);
+    writer->at = state.place;
+    return true;
+}
+
+/* History and journal are open behind it. False: as open_reader(). */
+static bool is_open(struct history_writer *writer, uint64_t durable, bool *again)
+{
+    struct error err = {""};
+    enum history_refusal why;
+
+    if (writer->history == NULL) {
+        if (history_open(writer->path, writer->config.journal->directory, HISTORY_WRITE,
+                         &writer->history, &why, &err) != 0) {
+            if (why == HISTORY_WORLD || why == HISTORY_MISSING)
+                pause_for(writer, &err);
+            else
+                *again = begin_anew(writer, &err);
+            return false;
+        }
+        show_place(writer);
+    }
+    return writer->reader != NULL || open_reader(writer, durable, again);
+}
+
+/* ---- a batch ---- */
+
+/* The next record goes to writer->record. 1, 0: there is no more for now, or a negative errno. */
+static int look(struct history_writer *writer, struct error *err)
+{
+    int rc = 1;
+
+    if (!writer->has_record)
+        rc = journal_reader_next(writer->reader, &writer->record, NULL, err);
+    writer->has_record = rc == 1;
+    return rc;
+}
+
+/* Whole groups up to the bounds of a batch. 1: there is more, 0: there is not, or a negative
+ * errno; then `of_journal` says whose. */
+static int take_groups(struct history_writer *writer, bool *of_journal, struct error *err)
+{
+    size_t groups = 0;
+    int rc;
+
+    for (;;) {
+        *of_journal = true;
+        rc = look(writer, err);
+        if (rc != 1)
+            return rc;
+        if (writer->record.kind == JOURNAL_GROUP) {
+            if (groups++ == BATCH_GROUPS ||
+                history_rows(writer->history) >= writer->config.batch_rows)
+                return 1;
+            writer->at = journal_reader_place(writer->reader);
+        }
+        *of_journal = false;
+        rc = history_take(writer->history, &writer->record, &writer->at, err);
+        if (rc != 0)
+            return rc;
+        writer->has_record = false;
+    }
+}
+
+/* What went wrong with the history's file: pause, or begin anew. True: try again at once. */
+static bool fail(struct history_writer *writer, int rc, bool of_journal, const struct error *err)
+{
+    if (rc == -EBADMSG && !of_journal) {
+        add(&writer->failures, 1);
+        return begin_anew(writer, err);
+    }
+    pause_for(writer, err);
+    return false;
+}
+
+/* Groups in which nothing is for the history only move its place, and that not each time. */
+static bool is_worth_it(const struct history_writer *writer)
+{
+    struct history_state state;
+    uint64_t moved;
+
+    history_state(writer->history, &state);
+    /* relaxed: this thread is its only writer. */
+    moved = state.place.frame - atomic_load_explicit(&writer->place, memory_order_relaxed);
+    return history_rows(writer->history) > 0 || moved >= PLACE_GROUPS ||
+           (moved > 0 && must_stop(writer));
+}
+
+/* One transaction with what is durable. True: there is more to be read at once. */
+static bool apply(struct history_writer *writer, uint64_t durable)
+{
+    struct error err = {""};
+    bool of_journal = false;
+    uint64_t rows;
+    int rc = take_groups(writer, &of_journal, &err), more = rc;
+
+    if (rc >= 0 && is_worth_it(writer)) {
+        rows = history_rows(writer->history);
+        of_journal = false;
+        rc = history_commit(writer->history, &err);
+        if (rc == 0) {
+            add(&writer->rows, rows);
+            show_place(writer);
+        }
+    }
+    if (rc < 0)
+        return fail(writer, rc, of_journal, &err);
+    if (more == 0)
+        writer->looked_to = durable;
+    go_on(writer);
+    return more == 1;
+}
+
+/* True: there is more to take out. */
+static bool trim(struct history_writer *writer)
+{
+    struct history_state before, after;
+    struct error err = {""};
+    int rc;
+
+    history_state(writer->history, &before);
+    rc = history_trim(writer->history, &writer->config.limits, &err);
+    if (rc < 0)
+        return fail(writer, rc, false, &err);
+    history_state(writer->history, &after);
+    add(&writer->removed, after.removed - before.removed);
+    if (rc == 1)
+        show_place(writer);
+    return rc == 1;
+}
+
+/* ---- the thread ---- */
+
+/* True: there is more to be done at once. */
+static bool round_of(struct history_writer *writer)
+{
+    /* D, acquire end: what lies up to it can be read. */
+    uint64_t durable = atomic_load_explicit(&writer->durable, memory_order_acquire);
+    bool more = false;
+
+    if (writer->is_done || !is_open(writer, durable, &more))
+        return more;
+    journal_reader_limit(writer->reader, durable);
+    more = apply(writer, durable);
+    if (writer->history != NULL)
+        more |= trim(writer);
+    return more;
+}
+
+static bool is_behind(const struct history_writer *writer)
+{
+    return writer->looked_to < atomic_load_explicit(&writer->durable, memory_order_acquire); /* D */
+}
+
+static void *run(void *self)
+{
+    struct history_writer *writer = self;
+    const struct host *h = host();
+    bool more = true;
+
+    pthread_setname_np(pthread_self(), "tocsin-history");
+    while (!must_stop(writer)) {
+        if (!more) {
+            uint64_t rest_ns =
+                (writer->history == NULL || writer->reader == NULL ? writer->config.retry_ms
+                                                                   : REST_MS) *
+                1000000ull;
+            h->waker_sleep(h->self, writer->nap_waker, rest_ns);
+            if (!must_stop(writer) && writer->reader != NULL && !is_behind(writer))
+                h->waker_sleep(h->self, writer->waker, IDLE_S * 1000000000ull);
+        }
+        if (!must_stop(writer))
+            more = round_of(writer);
+    }
+    /* relaxed: written before must_stop was. */
+    while (host_mono_ns() < atomic_load_explicit(&writer->stop_ns, memory_order_relaxed) &&
+           (round_of(writer) || (writer->reader != NULL && is_behind(writer))))
+        ;
+    let_go(writer);
+    return NULL;
+}
+
+void history_writer_tell(struct history_writer *writer, uint64_t frame)
+{
+    /* D, release end: the group is durable. */
+    atomic_store_explicit(&writer->durable, frame, memory_order_release);
+    host()->waker_wake(host()->self, writer->waker);
+}
+
+uint64_t history_writer_floor(const struct history_writer *writer)
+{
+    /* relaxed: see place. */
+    return atomic_load_explicit(&writer->place, memory_order_relaxed) + 1;
+}
+
+void history_writer_counters(const struct history_writer *writer,
+                             struct history_writer_counters *out)
+{
+    /* relaxed: reports of what is still moving. */
+    uint64_t durable = atomic_load_explicit(&writer->durable, memory_order_relaxed);
+    uint64_t frame = atomic_load_explicit(&writer->place, memory_order_relaxed);
+
+    *out = (struct history_writer_counters){
+        .frame = frame,
+        .lag = durable > frame ? durable - frame : 0,
+        .rows = atomic_load_explicit(&writer->rows, memory_order_relaxed),
+        .removed = atomic_load_explicit(&writer->removed, memory_order_relaxed),
+        .missed = atomic_load_explicit(&writer->missed, memory_order_relaxed),
+        .aside = atomic_load_explicit(&writer->aside, memory_order_relaxed),
+        .failures = atomic_load_explicit(&writer->failures, memory_order_relaxed),
+        .bytes = atomic_load_explicit(&writer->bytes, memory_order_relaxed),
+        .is_paused = atomic_load_explicit(&writer->is_paused, memory_order_relaxed)};
+}
+
+/* ---- life ---- */
+
+static void release(struct history_writer *writer)
+{
+    const struct host *h = host();
+
+    if (writer->waker >= 0)
+        h->close(h->self, writer->waker);
+    if (writer->nap_waker >= 0)
+        h->close(h->self, writer->nap_waker);
+    free(writer->path);
+    free(writer);
+}
+
+int history_writer_create(const struct history_writer_config *config, uint64_t durable,
+                          struct history_writer **out, struct error *err)
+{
+    struct history_writer *writer = calloc(1, sizeof(*writer));
+    const struct host *h = host();
+    int rc;
+
+    if (writer == NULL) {
+        error_set(err, "out of memory for the history");
+        return -ENOMEM;
+    }
+    writer->config = *config;
+    writer->path = strdup(config->path);
+    if (config->batch_rows == 0)
+        writer->config.batch_rows = BATCH_ROWS;
+    if (config->retry_ms == 0)
+        writer->config.retry_ms = RETRY_MS;
+    writer->waker = h->waker_create(h->self);
+    writer->nap_waker = h->waker_create(h->self);
+    atomic_init(&writer->durable, durable);
+    rc = writer->path == NULL || writer->waker < 0 || writer->nap_waker < 0
+             ? -ENOMEM
+             : -pthread_create(&writer->thread, NULL, run, writer);
+    if (rc != 0) {
+        error_set(err, "the history's thread cannot be started: %s", strerrordesc_np(-rc));
+        release(writer);
+        return rc;
+    }
+    *out = writer;
+    return 0;
+}
+
+void history_writer_destroy(struct history_writer *writer, uint64_t wait_ns)
+{
+    const struct host *h = host();
+
+    if (writer == NULL)
+        return;
+    /* relaxed: must_stop comes behind it, and the thread is joined. */
+    atomic_store_explicit(&writer->stop_ns, host_mono_ns() + wait_ns, memory_order_relaxed);
+    atomic_store_explicit(&writer->must_stop, true, memory_order_relaxed);
+    h->waker_wake(h->self, writer->waker);
+    h->waker_wake(h->self, writer->nap_waker);
+    pthread_join(writer->thread, NULL);
+    release(writer);
+}
