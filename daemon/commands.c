@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"fsck", "reads a data directory and says whether it is whole", cmd_fsck},
     {"generate", "writes the events of a synthetic estate with faults of known truth",
      cmd_generate},
+    {"history", "lists incidents, and tells the story of one and who was told what", cmd_history},
     {"import", "converts rules of Sigma and of Prometheus Alertmanager into a rule file",
      cmd_import},
     {"ledger", "prints what a data directory has counted", cmd_ledger},

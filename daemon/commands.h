@@ -21,6 +21,7 @@ int cmd_diff(int argc, char **argv);
 int cmd_digest(int argc, char **argv);
 int cmd_fsck(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
+int cmd_history(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_ledger(int argc, char **argv);
 int cmd_publish(int argc, char **argv);

@@ -136,6 +136,12 @@ struct config {
     struct {
         const char *dir; /* "": none */
     } data;
+    struct {
+        bool enabled;
+        int64_t keep_ms;      /* 0: whatever their age */
+        int64_t bytes_max;    /* 0: whatever its size */
+        const char *timezone; /* of what people read */
+    } history;
 };
 
 struct config_key {

@@ -137,6 +137,18 @@ static const struct config_key keys[] = {
      "begins anew.",
      0, 0, NULL, false},
 
+    {"history.enabled", CONFIG_FLAG, AT(history.enabled), "true",
+     "Keeps incidents, their changes and who was told of them in the data directory, for people to "
+     "look at (tocsin history).",
+     0, 0, NULL, false},
+    {"history.keep", CONFIG_DURATION, AT(history.keep_ms), "90d",
+     "Incidents that ended longer ago leave it; 0 keeps them whatever their age.", 0, 0, NULL,
+     false},
+    {"history.bytes.max", CONFIG_SIZE, AT(history.bytes_max), "1GiB",
+     "Beyond this size those that ended first leave it; 0 for no bound.", 0, 0, NULL, false},
+    {"history.timezone", CONFIG_TEXT, AT(history.timezone), "UTC",
+     "Zone in which tocsin history shows times, like Europe/Zurich.", 0, 0, NULL, false},
+
     {"quarantine.path", CONFIG_TEXT, AT(quarantine.path), "",
      "File that keeps the beginning of every rejected record; empty for none.", 0, 0, NULL, false},
     {"quarantine.bytes.max", CONFIG_SIZE, AT(quarantine.bytes_max), "1GiB",

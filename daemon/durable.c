@@ -252,6 +252,7 @@ void durable_on_committed(void *self, const struct journal_commit *commit)
         tell_records(durable, commit);
     if (outbox != NULL)
         durable_open_gates(durable, commit->ticket);
+    durable_history_tell(durable, commit->frame);
 }
 
 void durable_counters(struct durable *durable, struct journal_counters *out)
@@ -277,6 +278,7 @@ void durable_close(struct durable *durable)
     if (durable == NULL)
         return;
     journal_destroy(durable->journal);
+    durable_history_end(durable);
     journal_compare_destroy(durable->compare);
     journal_recall_destroy(durable->recall);
     data_dir_close(&durable->dir);

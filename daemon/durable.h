@@ -25,14 +25,16 @@
 #include "daemon/rules_kept.h"
 #include "ingest/source.h"
 #include "sinks/outbox.h"
+#include "store/history.h"
 
 struct durable;
 
 struct durable_options {
-    const char *path;                   /* of the data directory */
-    const struct engine_config *engine; /* its sinks and settings; outlives the durable */
-    struct id128 rules;                 /* hash of the configured rule set */
-    const struct rules_read *read;      /* what it was read from */
+    const char *path;                     /* of the data directory */
+    const struct engine_config *engine;   /* its sinks and settings; outlives the durable */
+    struct id128 rules;                   /* hash of the configured rule set */
+    const struct rules_read *read;        /* what it was read from */
+    const struct history_limits *history; /* of history.db; NULL: none is kept */
     bool accept_loss; /* a damaged journal ends where it was last whole, instead of being refused */
     /* A change or an op was committed, or one of both is NULL. Thread: journal. */
     void (*committed)(void *self, const struct incident *incident, const struct op *op,
@@ -102,6 +104,9 @@ int durable_verdict(struct durable *durable, struct error *why);
 /* Thread: any. */
 struct journal_counters;
 void durable_counters(struct durable *durable, struct journal_counters *out);
+/* False: no history is kept. */
+struct history_writer_counters;
+bool durable_history_counters(const struct durable *durable, struct history_writer_counters *out);
 
 /* After the engine has stopped: commits what was told. The outbox gets it. */
 void durable_flush(struct durable *durable);

@@ -4,6 +4,7 @@
  *   durable.c         what the engine tells, what is committed, and the end
  *   durable_start.c   the directory is opened, its journal read, and the engine told where to begin
  *   durable_rules.c   rule sets: those that were in force, and those that come
+ *   durable_history.c the thread that carries what is committed into the history
  *   durable_outbox.c  ops of the run before, and gates that open when an INTENT is durable
  */
 #ifndef DAEMON_DURABLE_PARTS_H
@@ -15,6 +16,7 @@
 #include "daemon/durable.h"
 #include "ingest/ordered_source.h"
 #include "store/data_dir.h"
+#include "store/history_writer.h"
 #include "store/journal.h"
 #include "store/journal_compare.h"
 #include "store/journal_recall.h"
@@ -53,12 +55,13 @@ struct durable {
     struct outbox_resumed *resumed;
     size_t resumed_count, foreign_ops;
     pthread_mutex_t gates_lock;
-    VECTOR_OF(struct gate) gates; /* under the lock, by ticket: they wait for their INTENT */
-    int waker;                    /* nobody wakes it: for short sleeps */
-    _Atomic bool is_recovered;    /* relaxed: a report, and a hint for the sequencer */
-    _Atomic bool is_stopping;     /* relaxed: the outbox takes nothing more in time */
-    _Atomic int verdict;          /* released behind `why` */
-    pthread_mutex_t lock;         /* of `why` */
+    VECTOR_OF(struct gate) gates;   /* under the lock, by ticket: they wait for their INTENT */
+    int waker;                      /* nobody wakes it: for short sleeps */
+    struct history_writer *history; /* NULL: none is kept; setup, then what it allows itself */
+    _Atomic bool is_recovered;      /* relaxed: a report, and a hint for the sequencer */
+    _Atomic bool is_stopping;       /* relaxed: the outbox takes nothing more in time */
+    _Atomic int verdict;            /* released behind `why` */
+    pthread_mutex_t lock;           /* of `why` */
     struct error why;
 };
 
@@ -77,5 +80,11 @@ bool durable_hand_over(struct durable *durable, const struct op *op);
 
 /* What is durable up to this ticket may leave. */
 void durable_open_gates(struct durable *durable, uint64_t ticket);
+
+/* The journal is durable up to `frame`. Thread: setup, journal, and at the end setup again, when
+ * nothing is committed any more. */
+void durable_history_begin(struct durable *durable, uint64_t frame);
+void durable_history_tell(struct durable *durable, uint64_t frame);
+void durable_history_end(struct durable *durable);
 
 #endif

@@ -120,8 +120,9 @@ static int keep_rules_and_settings(struct durable *durable, struct error *err)
     return code == EXIT_OK ? look_at_kept(durable, err) : code;
 }
 
-/* Reads the journal to its end, and opens it there for writing. */
-static int read_journal(struct durable *durable, struct segment_log **log, struct error *err)
+/* Reads the journal to its end, behind `frame`, and opens it there for writing. */
+static int read_journal(struct durable *durable, struct segment_log **log, uint64_t *frame,
+                        struct error *err)
 {
     struct journal_reader *reader = NULL;
     enum segment_refusal why;
@@ -151,6 +152,7 @@ static int read_journal(struct durable *durable, struct segment_log **log, struc
                   log_number("bytes", (int64_t)journal_reader_end(reader)->torn_bytes),
                   log_number("groups", (int64_t)journal_reader_unfinished(reader)),
                   log_text("next", "what was not committed is done again"));
+    *frame = journal_reader_end(reader)->next_frame - 1;
     if (segment_log_open(&durable->segments, journal_reader_end(reader), log, err) != 0)
         code = EXIT_IO;
 out:
@@ -207,6 +209,7 @@ int durable_open(const struct durable_options *options, struct durable **out, st
     struct durable *durable = calloc(1, sizeof(*durable));
     struct segment_log *log = NULL;
     enum data_dir_refusal why;
+    uint64_t frame = 0;
     int code = EXIT_SYSTEM;
 
     if (durable == NULL) {
@@ -227,11 +230,12 @@ int durable_open(const struct durable_options *options, struct durable **out, st
                                                 .kind = "journal",
                                                 .directory = durable->dir.id,
                                                 .segment_bytes = SEGMENT_BYTES_DEFAULT};
-    code = read_journal(durable, &log, err);
+    code = read_journal(durable, &log, &frame, err);
     if (code == EXIT_OK)
         code = prepare(durable, err);
     if (code == EXIT_OK) {
         const struct journal_hooks hooks = {durable, durable_on_committed, on_broken};
+        durable_history_begin(durable, frame);
         if (journal_create(&config, log, &hooks, &durable->journal, err) == 0)
             log = NULL;
         else

@@ -60,6 +60,9 @@ struct metrics {
         uint64_t journal_groups, journal_bytes, journal_full, journal_segments;
         double journal_sync_seconds, journal_sync_seconds_max;
         bool is_journal_waiting;
+        uint64_t history_rows, history_lag, history_bytes, history_removed, history_missed,
+            history_aside, history_failures;
+        bool is_history_paused;
         bool is_ready;
     } daemon;
 };

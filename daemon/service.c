@@ -266,10 +266,15 @@ static int fill_engine(struct service *service, struct error *err)
 /* With a data directory nothing leaves before it is there to stay. */
 static int open_durable(struct service *service, const struct rules_read *read, struct error *err)
 {
+    const struct history_limits history = {.keep_ms = service->config->history.keep_ms,
+                                           .bytes_max =
+                                               (uint64_t)service->config->history.bytes_max};
     const struct durable_options options = {.path = service->config->data.dir,
                                             .engine = &service->engine_config,
                                             .rules = rule_set_hash(service->rules),
                                             .read = read,
+                                            .history =
+                                                service->config->history.enabled ? &history : NULL,
                                             .accept_loss = service->options.accept_loss,
                                             .committed = on_committed,
                                             .self = service};

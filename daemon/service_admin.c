@@ -18,7 +18,24 @@
 #include "daemon/rules_running.h"
 #include "daemon/waiting_ops.h"
 #include "ingest/kafka_source.h"
+#include "store/history_writer.h"
 #include "store/journal.h"
+
+static void read_history(const struct durable *durable, struct daemon_counters *to)
+{
+    struct history_writer_counters counters;
+
+    if (!durable_history_counters(durable, &counters))
+        return;
+    to->history_rows = counters.rows;
+    to->history_lag = counters.lag;
+    to->history_removed = counters.removed;
+    to->history_missed = counters.missed;
+    to->history_aside = counters.aside;
+    to->history_failures = counters.failures;
+    to->history_bytes = counters.bytes;
+    to->is_history_paused = counters.is_paused;
+}
 
 static void read_journal(struct durable *durable, struct daemon_counters *to)
 {
@@ -61,6 +78,8 @@ static void write_metrics(void *self, FILE *to)
     metrics.daemon = service->counters;
     if (service->durable != NULL)
         read_journal(service->durable, &metrics.daemon);
+    if (service->durable != NULL)
+        read_history(service->durable, &metrics.daemon);
     pthread_mutex_unlock(&service->lock);
     int64_t watermark_ms = engine_watermark(service->engine);
     bool has_watermark = watermark_ms > 0;

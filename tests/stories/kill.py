@@ -8,12 +8,14 @@ sets it. With --switch the rules change before each start and while the daemon r
 then held against the journal by each recovery alone.
 """
 
+import contextlib
 import http.server
 import json
 import os
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -286,6 +288,34 @@ def tell_the_same():
     return told
 
 
+def rows_of_history():
+    """All that it holds, and its columns by table."""
+    with contextlib.closing(sqlite3.connect("file:data/history.db?mode=ro", uri=True)) as db:
+        return {table: sorted(db.execute(f'SELECT * FROM "{table}"'))
+                for table in ("incident", "change", "notification")}
+
+
+def remember_the_same(told):
+    """The history, written behind every life of the daemon, against the journal and against one made
+    anew from it."""
+    lived = rows_of_history()
+    changes = [line for line in told if "change" in line]
+    ops = [line for line in told if "change" not in line]
+    in_journal = sorted((bytes.fromhex(line["incident"]), line["n"]) for line in changes)
+    if [row[:2] for row in lived["change"]] != in_journal:
+        fail(f"the history has {len(lived['change'])} changes, the journal {len(changes)}")
+    if len(lived["notification"]) != len(ops) or len(lived["incident"]) != len({line["incident"] for line in changes}):
+        fail(f"the history has {len(lived['notification'])} ops and {len(lived['incident'])} incidents")
+    states = {row[7] for row in lived["notification"]}
+    if not states <= {"done", "superseded"}:
+        fail(f"the history says that ops are {states}")
+    run("history", "--data", "data", "--rebuild")
+    anew = rows_of_history()
+    for table, rows in lived.items():
+        if rows != anew[table]:
+            fail(f"{table} made anew is another: {[row for row in rows if row not in anew[table]][:3]}")
+
+
 def main():
     server = Server(("127.0.0.1", 0), Door)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -352,6 +382,7 @@ def main():
         if number < last.get(key, 0):
             fail(f"op {number} of {key} came after {last[key]}")
         last[key] = number
+    remember_the_same(told)
     repeats = len(pager.requests) - len(pager.taken)
     print(f"{KILLS} kills, {early} of them before the recovery was over; {stream.count} events, {len(opened)} "
           f"incidents, {len(pager.requests)} requests of which {repeats} repeats, all folded; {run('fsck', 'data')}")

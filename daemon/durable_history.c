@@ -1,0 +1,66 @@
+/*
+ * durable_history.c - the history behind the journal (store/history_writer.h), and what is said of
+ * it. Whatever becomes of it, the run goes on.
+ */
+#include "daemon/durable_parts.h"
+
+#include "daemon/log.h"
+
+enum { END_WAIT_S = 2 };
+
+static void on_news(void *self, enum history_news news, const char *sentence)
+{
+    (void)self;
+    switch (news) {
+    case HISTORY_NEWS_ASIDE:
+        log_event(LOG_ERROR, "history_moved_aside", log_text("why", sentence),
+                  log_text("next", "it is made anew from what the journal still holds"));
+        break;
+    case HISTORY_NEWS_PAUSED:
+        log_event(LOG_ERROR, "history_paused", log_text("why", sentence),
+                  log_text("next", "it is tried again; incidents, pages and the journal go on "
+                                   "without it"));
+        break;
+    case HISTORY_NEWS_GOES_ON:
+        log_event(LOG_INFO, "history_goes_on",
+                  log_text("next", "what came meanwhile is read from the journal"));
+        break;
+    case HISTORY_NEWS_MISSED:
+        log_event(LOG_ERROR, "history_missed", log_text("why", sentence));
+        break;
+    }
+}
+
+void durable_history_begin(struct durable *durable, uint64_t frame)
+{
+    struct history_writer_config config = {.journal = &durable->segments, .news = on_news};
+    char path[DATA_DIR_PATH_BYTES];
+    struct error err = {""};
+
+    if (durable->options.history == NULL)
+        return;
+    data_dir_folder(&durable->dir, HISTORY_FILE, path);
+    config.path = path;
+    config.limits = *durable->options.history;
+    if (history_writer_create(&config, frame, &durable->history, &err) != 0)
+        on_news(NULL, HISTORY_NEWS_PAUSED, err.text);
+}
+
+void durable_history_tell(struct durable *durable, uint64_t frame)
+{
+    if (durable->history != NULL)
+        history_writer_tell(durable->history, frame);
+}
+
+void durable_history_end(struct durable *durable)
+{
+    history_writer_destroy(durable->history, END_WAIT_S * 1000000000ull);
+    durable->history = NULL;
+}
+
+bool durable_history_counters(const struct durable *durable, struct history_writer_counters *out)
+{
+    if (durable->history != NULL)
+        history_writer_counters(durable->history, out);
+    return durable->history != NULL;
+}

@@ -1,0 +1,108 @@
+# Aim: tocsin history lists what was and tells one incident's story with who was told what, also
+# while the daemon writes; the history stays behind when its file is trouble, and is made anew by one
+# command to the same rows; it is refused where it is not one. Method: one directory, a hook that takes
+# and one that refuses, and what the command prints.
+. "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
+start_hook '{body[op][kind]} {body[incident][key]}' /gone=400
+start_broker events:1
+{
+    echo 'rules:'
+    rule first alpha
+} >rules.yaml
+write_config <<TEXT
+input.topics: [{topic: events, disorder: 20ms}]
+rules: [rules.yaml]
+data: {dir: data}
+history: {timezone: Asia/Kathmandu}
+outbox: {flush: 5s}
+sinks:
+  - {name: hook, type: webhook, options: {url: "http://$hook/", idempotent: "true"}}
+  - {name: gone, type: webhook, options: {url: "http://$hook/gone"}}
+TEXT
+history() { # ARGUMENTS: prints to `out`
+    code=0
+    "$TOCSIN" history --config tocsin.yaml "$@" >out 2>&1 || code=$?
+}
+says() { # PATTERN ARGUMENTS
+    local pattern=$1
+    shift
+    history "$@"
+    [[ $code == 0 ]] && file_has out "$pattern"
+}
+must_say() { # PATTERN ARGUMENTS
+    says "$@" || fail "history ${*:2}: code $code, not '$1': $(cat out)"
+}
+refuses() { # CODE PATTERN ARGUMENTS
+    history "${@:3}"
+    [[ $code == "$1" ]] && file_has out "$2" || fail "history ${*:3}: code $code, not '$2': $(cat out)"
+}
+
+refuses 66 'data: the data directory cannot be read'
+start_daemon
+event alpha h1 problem | send
+wait_for "it is in the history" says '1 GIVEN UP' --open
+must_say '^  [0-9:]{8}  OPEN .* P1 critical alpha on h1$'
+must_say ' \(Asia/Kathmandu\)$'
+must_say '^1 incident, 1 open'
+id=$(awk '/first, tenant=acme host=h1/ { print $1 }' out)
+[[ ${#id} == 12 ]] || fail "no id in $(cat out)"
+must_say '            -> hook: open, told at ' "$id"
+must_say '            -> gone: open, GIVEN UP at .*: ' "$id"
+must_say '            because 1 alert in 1m' "$id"
+must_say '^0 incidents, 0 open' --rule other
+must_say '^1 incident' --key host=h1
+event alpha h1 clear | send
+wait_for "it has ended" says '  was open from .*: cleared$' "$id"
+must_say 'closed, cleared: 1 alert, 0 open' "$id"
+refuses 1 'there is no incident ffffffff in the history' ffffffff
+refuses 64 "'host' is not the id of an incident" host
+refuses 64 "timezone: .*Nowhere" --timezone Nowhere
+refuses 73 'another tocsin uses this directory' --rebuild
+metric_is tocsin_history_paused 0 || fail "it is paused"
+[[ $(metric tocsin_history_rows_total) -ge 8 ]] || fail "rows: $(metric tocsin_history_rows_total)"
+history --json "$id"
+python3 - <<'PY' || fail "the story as JSON is another: $(cat out)"
+import json
+story = json.load(open("out", encoding="utf-8"))
+assert [c["change"] for c in story["timeline"]] == ["opened", "closed"], story
+assert [t["state"] for t in story["timeline"][0]["told"]] == ["dead", "done"], story
+assert not story["open"] and story["opened_at"].endswith("Z"), story
+PY
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ $code == 0 ]] || fail "exit code $code"
+
+# Made anew it says the same, also in place of what is none, which is kept.
+history --json --limit 10
+mv out lived
+must_say '^[0-9]+ groups of the journal, 1 incident in the history$' --rebuild
+history --json --limit 10
+cmp out lived || fail "made anew it is another"
+[[ $(stat -c %a data/history.db) == 600 ]] || fail "others may read it: $(stat -c %a data/history.db)"
+echo 'a shopping list, and no database' >data/history.db
+refuses 65 'tocsin history --rebuild makes it anew: data/history.db: file is not a database'
+must_say 'the former file is kept as data/history.db.aside.1: ' --rebuild
+history --json --limit 10
+cmp out lived || fail "made anew it is another"
+
+# A daemon that finds such a file moves it aside, pages on, and writes another one.
+echo 'another shopping list' >data/history.db
+start_daemon
+event alpha h2 problem | send
+wait_for "the page goes out" file_has hook.log '^open .*host=h2$'
+wait_for "it is told of" file_has run.log 'event=history_moved_aside why="data/history.db: file is not a database; it is kept as data/history.db.aside.2"'
+wait_for "both are in the history" says '^2 incidents, 1 open'
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ $code == 0 ]] || fail "exit code $code"
+
+# Without it there is none.
+sed -i 's/^history:.*/history: {enabled: false}/' tocsin.yaml
+rm data/history.db*
+start_daemon
+event alpha h3 problem | send
+wait_for "the page goes out" file_has hook.log '^open .*host=h3$'
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ ! -e data/history.db ]] || fail "there is a history"
+refuses 66 'data/history.db: there is no history: it is written by a daemon with history.enabled'
