@@ -21,7 +21,7 @@
 struct run {
     const char *config;
     struct option_list rules;
-    bool accept_loss;
+    bool accept_loss, trust_journal;
 
     struct service *service;
     struct event_base *base;
@@ -42,11 +42,15 @@ static const struct option_row rows[] = {
      "A damaged journal in data.dir is cut where it was last whole, instead of being refused; what "
      "stood behind it is gone. Keep a copy of the directory first.",
      0, 0, NULL},
+    {"--trust-journal", OPTION_FLAG, offsetof(struct run, trust_journal), NULL, NULL,
+     "A start that does not come to what the journal in data.dir says lists the differences and "
+     "goes on: journaled incidents stand, and none is opened again.",
+     0, 0, NULL},
 };
 
 static const struct option_table table = {
     .command = "run",
-    .usage = "[--config FILE] [--rules FILE]... [--accept-loss]",
+    .usage = "[--config FILE] [--rules FILE]... [--accept-loss] [--trust-journal]",
     .about = "Reads events from Kafka, correlates them and opens incidents, until SIGTERM or "
              "SIGINT: then input stops and the sinks get outbox.flush to take what is waiting. A "
              "second signal ends it at once. SIGHUP reads configuration and rules again; a fault "
@@ -170,8 +174,10 @@ int cmd_run(int argc, char **argv)
 
     if (!options_read(&table, argc, argv, &run, &code))
         return code;
-    options = (struct service_options){
-        .config_path = run.config, .rules = &run.rules, .accept_loss = run.accept_loss};
+    options = (struct service_options){.config_path = run.config,
+                                       .rules = &run.rules,
+                                       .accept_loss = run.accept_loss,
+                                       .trust_journal = run.trust_journal};
     signal(SIGPIPE, SIG_IGN); /* a sink that hangs up is an error of its write */
     /* Signals are caught before anything starts, so that none is lost on the way. */
     if (!prepare(&run)) {

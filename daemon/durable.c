@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "correlate/incident_make.h"
 #include "daemon/command.h"
 #include "daemon/log.h"
 
@@ -59,9 +60,9 @@ void durable_begin(struct durable *durable, struct outbox *outbox)
     if (past->rules_count == 0)
         journal_rules(durable->journal,
                       &(struct journal_rules){INT64_MIN, durable->rules, durable->settings});
-    if (durable->compare == NULL)
+    if (!durable->tells_again)
         atomic_store_explicit(&durable->is_recovered, true, memory_order_relaxed);
-    log_event(LOG_INFO, durable->compare != NULL ? "recovering" : "data_dir",
+    log_event(LOG_INFO, durable->tells_again ? "recovering" : "data_dir",
               log_text("path", durable->dir.path), log_number("groups", (int64_t)past->groups),
               log_number("partitions", (int64_t)past->part_count),
               log_number("changes", (int64_t)past->changes),
@@ -73,27 +74,48 @@ void durable_begin(struct durable *durable, struct outbox *outbox)
 
 /* ---- what the engine tells ---- */
 
+/* The journal and what comes again are not the same, and it is not trusted. */
+static void differ_from_journal(struct durable *durable, const struct error *err)
+{
+    struct error text;
+
+    error_set(&text, "%.1500s; --trust-journal goes on with what the journal says", err->text);
+    durable_differ(durable, &text);
+}
+
 void durable_incident(struct durable *durable, struct incident *incident)
 {
     struct error err = {""};
 
-    if (durable->compare == NULL)
+    if (durable->trust != NULL) {
+        if (journal_trust_change(durable->trust, incident))
+            journal_change(durable->journal, incident);
+    } else if (!durable->tells_again) {
         journal_change(durable->journal, incident);
-    else if (!journal_compare_change(durable->compare, incident, &err))
-        durable_differ(durable, &err);
+    } else if (!journal_compare_change(durable->compare, incident, &err)) {
+        differ_from_journal(durable, &err);
+    }
 }
 
 bool durable_op(struct durable *durable, const struct op *op)
 {
     const char *name = durable->options.engine->sink_names[op->sink];
     struct error err = {""};
+    struct op told = *op;
 
-    if (durable->compare == NULL) {
+    if (durable->trust != NULL &&
+        journal_trust_op(durable->trust, op->incident->id, op->kind, name, &told.number)) {
+        if (told.number != op->number)
+            told.id = op_id_make(op->incident->id, name, told.number);
+        journal_op(durable->journal, &told, name);
+        return true;
+    }
+    if (durable->trust == NULL && !durable->tells_again) {
         journal_op(durable->journal, op, name);
         return true;
     }
-    if (!journal_compare_op(durable->compare, op, name, &err))
-        durable_differ(durable, &err);
+    if (durable->trust == NULL && !journal_compare_op(durable->compare, op, name, &err))
+        differ_from_journal(durable, &err);
     incident_unref(op->incident); /* the outbox has had it since the start, or it is at its end */
     return true;
 }
@@ -124,7 +146,10 @@ static void compare_counts(struct durable *durable, const struct engine_step *st
         if (before->value[i] != step->counts[i]) {
             error_set(&err, "it counted %" PRIu64 " %s, and now there are %" PRIu64,
                       before->value[i], engine_count_name((enum engine_count)i), step->counts[i]);
-            durable_differ(durable, &err);
+            if (durable->trust == NULL)
+                differ_from_journal(durable, &err);
+            else
+                log_event(LOG_WARNING, "recovery_differs", log_text("what", err.text));
             return;
         }
 }
@@ -133,8 +158,10 @@ void durable_step(struct durable *durable, const struct engine_step *step)
 {
     struct journal_counts counts;
 
-    if (durable->compare != NULL) {
+    if (durable->tells_again) {
         compare_counts(durable, step);
+        if (durable->trust != NULL)
+            journal_aside(durable->journal);
         return;
     }
     counts_of(step, &counts);
@@ -152,22 +179,44 @@ void durable_step(struct durable *durable, const struct engine_step *step)
                                         .r_ms = step->r_ms});
 }
 
+/* Lists what the journal has otherwise, and says how much that is. */
+static bool end_trust(struct durable *durable, uint64_t *differences, struct error *err)
+{
+    uint64_t count[JOURNAL_DIFFERENCES];
+
+    if (journal_trust_end(durable->trust, count, err) != 0)
+        return false;
+    for (int i = 0; i < JOURNAL_DIFFERENCES; i++)
+        *differences += count[i];
+    if (count[JOURNAL_GONE] + count[JOURNAL_OTHER] > 0)
+        return true;
+    journal_trust_destroy(durable->trust); /* all goes on as the engine tells it */
+    durable->trust = NULL;
+    return true;
+}
+
 void durable_recovered(struct durable *durable)
 {
     struct error err = {""};
+    uint64_t differences = 0;
 
     /* What differed before stays the end of the run. */
-    if (durable->compare == NULL ||
-        atomic_load_explicit(&durable->verdict, memory_order_relaxed) != 0)
+    if (!durable->tells_again || atomic_load_explicit(&durable->verdict, memory_order_relaxed) != 0)
         return;
-    if (!journal_compare_end(durable->compare, &err)) {
-        durable_differ(durable, &err);
+    if (durable->trust != NULL && !end_trust(durable, &differences, &err)) {
+        durable_end_run(durable, EXIT_IO, err.text);
+        return;
+    }
+    if (durable->compare != NULL && !journal_compare_end(durable->compare, &err)) {
+        differ_from_journal(durable, &err);
         return;
     }
     journal_compare_destroy(durable->compare);
     durable->compare = NULL;
+    durable->tells_again = false;
     atomic_store_explicit(&durable->is_recovered, true, memory_order_relaxed);
-    log_event(LOG_INFO, "recovered", log_number("changes", (int64_t)durable->past.changes));
+    log_event(LOG_INFO, "recovered", log_number("changes", (int64_t)durable->past.changes),
+              log_number("differences", (int64_t)differences));
 }
 
 void durable_short_of(struct durable *durable, uint16_t part, int64_t at, int64_t read)
@@ -280,6 +329,7 @@ void durable_close(struct durable *durable)
     journal_destroy(durable->journal);
     durable_history_end(durable);
     journal_compare_destroy(durable->compare);
+    journal_trust_destroy(durable->trust);
     journal_recall_destroy(durable->recall);
     data_dir_close(&durable->dir);
     if (durable->waker >= 0)

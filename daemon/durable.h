@@ -11,7 +11,8 @@
  *   recovering  what the engine tells is what was told before, and is compared with it; ops of the
  *               journal that are not at their end are with the outbox already. Rules are switched
  *               where they were switched. A difference ends the run with code 65, after the sinks
- *               have been told that nothing is read.
+ *               have been told that nothing is read; or, where the journal is trusted, is listed,
+ *               and what the journal says stands (store/journal_trust.h).
  *   going on    what the engine tells is new, and leaves when its group is committed
  *
  * Thread: as each function says.
@@ -36,6 +37,7 @@ struct durable_options {
     const struct rules_read *read;        /* what it was read from */
     const struct history_limits *history; /* of history.db; NULL: none is kept */
     bool accept_loss; /* a damaged journal ends where it was last whole, instead of being refused */
+    bool trust;       /* a recovery that differs goes on with what the journal says */
     /* A change or an op was committed, or one of both is NULL. Thread: journal. */
     void (*committed)(void *self, const struct incident *incident, const struct op *op,
                       const char *sink);

@@ -20,6 +20,7 @@
 #include "store/journal.h"
 #include "store/journal_compare.h"
 #include "store/journal_recall.h"
+#include "store/journal_trust.h"
 
 /* An op that may leave when its INTENT is durable. */
 struct gate {
@@ -47,7 +48,9 @@ struct durable {
     struct id128 rules;    /* asked for last; setup, then reload lock */
     size_t rules_kept;     /* the same: how many lists are kept at most */
 
-    struct journal_compare *compare; /* incident role; NULL: not recovering */
+    bool tells_again;                /* incident role: what is told was told before */
+    struct journal_compare *compare; /* the same; NULL: the journal is trusted, or it is over */
+    struct journal_trust *trust;     /* the same; NULL: not wanted, or nothing differed */
     size_t part_count;               /* that have a number in the journal; sequencer role */
     bool has_begin;                  /* the same: the first watermark is in it */
     VECTOR_OF(struct journal_position) positions; /* incident role */

@@ -165,6 +165,45 @@ static void on_broken(void *self, const char *why)
     durable_end_run(self, EXIT_IO, why);
 }
 
+static const char *const differences[JOURNAL_DIFFERENCES] = {
+    [JOURNAL_FRESH] = "the journal does not know it: it is told now",
+    [JOURNAL_GONE] = "it is not told any more: it stays where it was sent as the journal says",
+    [JOURNAL_OTHER] = "it went otherwise: it stays as the journal says",
+};
+
+static void on_difference(void *self, const struct incident *incident, enum journal_difference what)
+{
+    char id[ID128_TEXT_BYTES];
+
+    (void)self;
+    id128_format(incident->id, id);
+    log_event(LOG_WARNING, "recovery_differs", log_text("incident", id),
+              log_text("rule", incident->rule_id), log_text("key", incident->key),
+              log_text("what", differences[what]));
+}
+
+/* What is told again is compared with the journal; by another engine than the journal's it may
+ * differ. */
+static int prepare_to_tell_again(struct durable *durable, struct error *err)
+{
+    const struct journal_summary *past = &durable->past;
+    const struct journal_trust_hooks hooks = {durable, on_difference};
+    bool is_trusted = durable->options.trust || past->other_engine[0] != '\0';
+    int rc;
+
+    durable->tells_again = true;
+    if (is_trusted) {
+        log_event(LOG_WARNING, "journal_trusted",
+                  log_text("why", durable->options.trust ? "--trust-journal" : "another engine"),
+                  log_text("engine", durable->options.trust ? past->engine : past->other_engine),
+                  log_text("next", "what comes out otherwise is listed, and the journal stands"));
+        rc = journal_trust_create(&durable->segments, past->groups, &hooks, &durable->trust, err);
+    } else {
+        rc = journal_compare_create(&durable->segments, past->groups, &durable->compare, err);
+    }
+    return rc != 0 ? EXIT_IO : EXIT_OK;
+}
+
 static int prepare(struct durable *durable, struct error *err)
 {
     const struct journal_summary *past = &durable->past;
@@ -195,11 +234,7 @@ static int prepare(struct durable *durable, struct error *err)
         durable->first_rules++;
     for (size_t i = durable->first_rules + 1; i < past->rules_count; i++)
         durable->switch_ms[durable->switch_count++] = past->rules[i].from_ms;
-    if (past->to_ms == INT64_MIN)
-        return EXIT_OK;
-    if (journal_compare_create(&durable->segments, past->groups, &durable->compare, err) != 0)
-        return EXIT_IO;
-    return EXIT_OK;
+    return past->to_ms == INT64_MIN ? EXIT_OK : prepare_to_tell_again(durable, err);
 }
 
 int durable_open(const struct durable_options *options, struct durable **out, struct error *err)

@@ -276,6 +276,7 @@ static int open_durable(struct service *service, const struct rules_read *read, 
                                             .history =
                                                 service->config->history.enabled ? &history : NULL,
                                             .accept_loss = service->options.accept_loss,
+                                            .trust = service->options.trust_journal,
                                             .committed = on_committed,
                                             .self = service};
     int code;

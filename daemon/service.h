@@ -24,6 +24,7 @@ struct service_options {
     const char *config_path;         /* NULL: defaults */
     const struct option_list *rules; /* instead of the configuration's; borrowed */
     bool accept_loss;                /* of a damaged journal */
+    bool trust_journal;              /* as durable_options.trust */
 };
 
 /* Reads and checks configuration, rules and sinks, then opens files, sockets and

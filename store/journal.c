@@ -155,14 +155,11 @@ void journal_op(struct journal *journal, const struct op *op, const char *sink)
     vector_add(&journal->step_sinks) = sink;
 }
 
-void journal_step(struct journal *journal, const struct journal_step *step)
+/* What was told becomes part of the group. */
+static void take_told(struct journal *journal, struct group *group)
 {
-    struct journal_buffer *from = &journal->step;
-    struct group *group;
-    bool is_urgent;
+    const struct journal_buffer *from = &journal->step;
 
-    pthread_mutex_lock(&journal->lock);
-    group = open_group(journal);
     group_touch(group);
     take_marks(journal, group);
     vector_reserve(&group->body.bytes, from->bytes.count);
@@ -173,6 +170,25 @@ void journal_step(struct journal *journal, const struct journal_step *step)
         vector_add(&group->ops) = journal->step_ops.at[i];
         vector_add(&group->sinks) = journal->step_sinks.at[i];
     }
+    group->is_urgent |= journal->step_ops.count > 0;
+}
+
+/* It is in the group; the lock is not held. */
+static void forget_told(struct journal *journal, bool is_urgent)
+{
+    journal->step.bytes.count = journal->step_ops.count = journal->step_sinks.count = 0;
+    if (is_urgent)
+        host()->waker_wake(host()->self, journal->waker);
+}
+
+void journal_step(struct journal *journal, const struct journal_step *step)
+{
+    struct group *group;
+    bool is_urgent;
+
+    pthread_mutex_lock(&journal->lock);
+    group = open_group(journal);
+    take_told(journal, group);
     if (!group->has_step)
         group->from_ms = step->from_ms;
     group->has_step = true;
@@ -183,12 +199,22 @@ void journal_step(struct journal *journal, const struct journal_step *step)
     group->positions.count = 0;
     for (size_t i = 0; i < step->position_count; i++)
         vector_add(&group->positions) = step->positions[i];
-    group->is_urgent |= journal->step_ops.count > 0;
     is_urgent = group->is_urgent;
     pthread_mutex_unlock(&journal->lock);
-    from->bytes.count = journal->step_ops.count = journal->step_sinks.count = 0;
-    if (is_urgent)
-        host()->waker_wake(host()->self, journal->waker);
+    forget_told(journal, is_urgent);
+}
+
+void journal_aside(struct journal *journal)
+{
+    bool is_urgent;
+
+    if (journal->step.bytes.count == 0)
+        return;
+    pthread_mutex_lock(&journal->lock);
+    take_told(journal, open_group(journal));
+    is_urgent = open_group(journal)->is_urgent;
+    pthread_mutex_unlock(&journal->lock);
+    forget_told(journal, is_urgent);
 }
 
 uint64_t journal_op_state(struct journal *journal, const struct journal_op_state *state)
@@ -235,7 +261,7 @@ static void put_all(struct journal_buffer *to, const struct group *group)
                                                        .to_ms = group->to_ms,
                                                        .n_ms = group->n_ms,
                                                        .r_ms = group->r_ms,
-                                                       .engine = "tocsin " TOCSIN_VERSION}});
+                                                       .engine = JOURNAL_ENGINE}});
     vector_reserve(&to->bytes, group->body.bytes.count);
     if (group->body.bytes.count > 0)
         memcpy(to->bytes.at + to->bytes.count, group->body.bytes.at, group->body.bytes.count);

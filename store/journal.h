@@ -108,6 +108,8 @@ void journal_change(struct journal *journal, const struct incident *incident);
 void journal_op(struct journal *journal, const struct op *op, const char *sink);
 /* All since the last step become part of the open group. */
 void journal_step(struct journal *journal, const struct journal_step *step);
+/* The same where no time is closed that was not before: what a recovery tells late. */
+void journal_aside(struct journal *journal);
 
 /* Returns the ticket: durable when a commit shows it or a later one. Thread: any. */
 uint64_t journal_op_state(struct journal *journal, const struct journal_op_state *state);

@@ -39,6 +39,9 @@ enum journal_kind {
     JOURNAL_KIND_COUNT
 };
 
+/* What a group says that made it. */
+#define JOURNAL_ENGINE "tocsin " TOCSIN_VERSION
+
 struct journal_group {
     int64_t from_ms, to_ms; /* closed time that it holds; equal: outbox states alone */
     int64_t n_ms;           /* the daemon's clock N when it was closed */

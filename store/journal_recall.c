@@ -30,7 +30,7 @@ struct table {
 
 struct journal_recall {
     struct journal_summary sum;
-    char engine[ENGINE_BYTES];
+    char engine[ENGINE_BYTES], other_engine[ENGINE_BYTES];
     VECTOR_OF(struct journal_recalled_part) parts;
     VECTOR_OF(size_t) seal_at; /* by part: 1 + place of its last seal in marks; 0: none */
     VECTOR_OF(struct mark) marks;
@@ -345,6 +345,8 @@ static int take(struct journal_recall *recall, const struct journal_record *reco
             recall->sum.r_ms = record->group.r_ms;
         }
         snprintf(recall->engine, sizeof(recall->engine), "%s", record->group.engine);
+        if (recall->other_engine[0] == '\0' && strcmp(recall->engine, JOURNAL_ENGINE) != 0)
+            snprintf(recall->other_engine, sizeof(recall->other_engine), "%s", recall->engine);
         return 0;
     case JOURNAL_PART:
         return take_part(recall, &record->part, err);
@@ -451,4 +453,5 @@ void journal_recall_summary(const struct journal_recall *recall, struct journal_
     out->ops = recall->ops.at;
     out->op_count = recall->ops.count;
     out->engine = recall->engine;
+    out->other_engine = recall->other_engine;
 }

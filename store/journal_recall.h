@@ -61,8 +61,9 @@ struct journal_summary {
     size_t op_count;
     uint64_t groups, changes, ops_made, ops_by_fate[JOURNAL_FATE_COUNT];
     uint64_t opened, closed;
-    size_t leaves;      /* partitions left */
-    const char *engine; /* that wrote the last group */
+    size_t leaves;            /* partitions left */
+    const char *engine;       /* that wrote the last group */
+    const char *other_engine; /* that wrote the first group that is not of this one; "" */
 };
 void journal_recall_summary(const struct journal_recall *recall, struct journal_summary *out);
 

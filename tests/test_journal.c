@@ -217,6 +217,33 @@ static void C3_nothing_is_told_before_it_is_durable(void **state)
     sim_disk_end();
 }
 
+/* What a recovery tells late is committed at once, and moves no time. */
+static void what_is_told_aside_closes_no_time(void **state)
+{
+    struct journal *journal;
+    struct incident *inc = incident_of(2);
+    uint32_t number = 0;
+
+    (void)state;
+    sim_disk_begin(11);
+    journal = begin();
+    one_step(journal, 500, &number, 1);
+    journal_flush(journal);
+    journal_aside(journal); /* nothing was told */
+    journal_change(journal, inc);
+    journal_op(journal, &(struct op){.number = 2, .kind = OP_OPEN, .incident = inc}, "pager");
+    journal_aside(journal);
+    journal_flush(journal);
+    assert_int_equal(told.ops, 2);
+    assert_int_equal(told.op[1], 2);
+    journal_destroy(journal);
+    read_disk();
+    assert_int_equal(held.groups, 2);
+    assert_int_equal(held.ops, 2);
+    assert_int_equal(held.to_ms, 500);
+    sim_disk_end();
+}
+
 static void C1_nothing_to_say_writes_nothing(void **state)
 {
     struct journal *journal;
@@ -435,6 +462,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(C3_nothing_is_told_before_it_is_durable),
+        cmocka_unit_test(what_is_told_aside_closes_no_time),
         cmocka_unit_test(C1_nothing_to_say_writes_nothing),
         cmocka_unit_test(C2_a_group_holds_the_marks_before_its_last_epoch),
         cmocka_unit_test(many_marks_do_not_wait_for_a_step),

@@ -170,6 +170,8 @@ static void partitions_and_marks_are_known_again(void **unused)
     assert_int_equal(sum.n_ms, 207);
     assert_int_equal(sum.r_ms, 203);
     assert_int_equal(sum.groups, 3);
+    assert_string_equal(sum.engine, "tocsin x");
+    assert_string_equal(sum.other_engine, "tocsin x");
     assert_int_equal(sum.part_count, 2);
     assert_string_equal(sum.parts[0].topic, "alerts");
     assert_int_equal(sum.parts[0].partition, 3);

@@ -115,8 +115,23 @@ wait_end "$daemon"
 # Another broker with other events under the same name: the sinks hear that nothing is read.
 rm broker.port
 start_broker events:2
-event alpha h7 problem | send
-event alpha h8 problem | send
+for partition in 0 1; do
+    for _ in {1..6}; do
+        event gamma h8 problem
+    done | kcat -P -b "$broker" -t events -p $partition 2>>kcat.log
+done
 config
-refused 65 'the recovery does not come to what the journal says'
+refused 65 'the recovery does not come to what the journal says.*--trust-journal goes on'
 wait_for "the sinks are told" file_has hook.log '^open input-lost'
+
+# Where the journal is trusted what differs is listed, what it says stands, and the rest is told.
+start_daemon --trust-journal
+wait_for "it has recovered" file_has run.log 'event=recovered changes=6 differences=3'
+[[ $(grep -c 'event=recovery_differs .*what="it is not told any more' run.log) == 3 ]] ||
+    fail "the differences are not listed"
+wait_for "what is new is told" file_has hook.log '^open first .*host=h8$'
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ $code == 0 ]] || fail "exit code $code"
+[[ $(grep -c '^open first' hook.log) == 4 ]] || fail "an open was told again: $(cat hook.log)"
+"$TOCSIN" fsck data >fsck || fail "fsck of a trusted journal: $(cat fsck)"
