@@ -410,10 +410,6 @@ static const struct saying sayings[] = {
      "a colon before a blank begins a map, and here is one already: if it is text, put it in "
      "quotes",
      0},
-    {"invalid mapping value",
-     "a colon before a blank begins a map, which cannot stand here: if it "
-     "is text, put it in quotes",
-     0},
     {"invalid mapping key", "text that begins with ? needs quotes", 0},
     {"invalid trailing content after double-quoted scalar",
      "the quotes end here, and more text comes: put all of it in quotes, \\\" for one inside", 0},
@@ -434,18 +430,15 @@ static const struct saying sayings[] = {
      "a ] is missing, or this line has to be indented: text that begins with [ needs quotes", '['},
     {"mismatched flow mapping end", "a } stands where a ] has to come first", '['},
     {"mismatched flow sequence end", "a ] stands where a } has to come first", '{'},
-    {"flow mapping without a closing brace",
-     "a { further up is not closed: if it begins a text, put that in quotes", '{'},
     {"flow sequence without a closing bracket",
      "a [ further up is not closed: if it begins a text, put that in quotes", '['},
     {"flow mapping with invalid extra closing brace",
      "this } closes nothing: text with it needs quotes", 0},
     {"flow sequence with invalid extra closing bracket",
      "this ] closes nothing: text with it needs quotes", 0},
-    {"invalid value after mapping", "more text behind a }: text that begins with { needs quotes",
-     0},
-    {"invalid value after sequence", "more text behind a ]: text that begins with [ needs quotes",
-     0},
+    {"invalid value after mapping",
+     "more text behind the closing bracket: text that begins with { or [ needs quotes", 0},
+    {"did not find expected node content", "a value should stand here", '{'},
 };
 
 static const struct saying *saying_of(const char *why)

@@ -346,6 +346,25 @@ static void an_incident_is_lost_once(void **state)
     bench_destroy(bench);
 }
 
+/* Both alerts of one incident are given up. */
+static void an_incident_is_lost_with_the_first_of_its_alerts(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(
+        "rules:\n  - id: r\n    where: check == \"a\"\n    by: [check]\n    window: 10m\n"
+        "    when: count() >= 1\n    incident: {title: t}\n    close: cleared()\n" LISTEN);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench->config.alerts_max = 1;
+    bench_put(feed, 10, "x", "a", "");
+    bench_put(feed, 20, "y", "a", "");
+    bench_put(feed, 30, "z", "b", "");
+    bench_put(feed, 50000, "end", "other", "");
+    bench_run(bench);
+    assert_told(bench, 20000, "1 incident of rule r is no longer watched: a bound was reached");
+    bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +380,7 @@ int main(void)
         cmocka_unit_test(incidents_of_a_rule_that_is_gone_are_told_of),
         cmocka_unit_test(what_is_told_of_a_rule_is_no_reason_to_tell_it_again),
         cmocka_unit_test(an_incident_is_lost_once),
+        cmocka_unit_test(an_incident_is_lost_with_the_first_of_its_alerts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -312,6 +312,26 @@ static const char *offsets_of(struct feed *feed)
     return text;
 }
 
+/* Behind a log time a record without one is of that time, whatever its event says. */
+static void behind_log_times_events_lend_none(void **state)
+{
+    (void)state;
+    struct range_config config = {.to = {RANGE_TIME, 5000}, .lends_time = true};
+    struct error err = {""};
+    struct range range;
+    const struct record *records;
+
+    assert_int_equal(range_open(&range,
+                                "{\"topic\":\"t\",\"partition\":0,\"offset\":0,\"log_time\":1000,"
+                                "\"payload\":\"a\"}\n" TIMELESS("1", EVENT(AT("9")))
+                                    TIMELESS("2", "a"),
+                                &config, &err),
+                     0);
+    assert_int_equal(range.feed[0]->ops->take(range.feed[0], &records, 9), 3);
+    range.feed[0]->ops->release(range.feed[0]);
+    range_close(&range);
+}
+
 static void events_lend_their_time_to_records_without_log_time(void **state)
 {
     (void)state;
@@ -344,6 +364,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_partition_begins_and_ends_at_its_first_record_of_the_time),
         cmocka_unit_test(events_lend_their_time_to_records_without_log_time),
+        cmocka_unit_test(behind_log_times_events_lend_none),
         cmocka_unit_test(offsets_are_the_same_in_every_partition),
         cmocka_unit_test(a_stretch_begins_behind_a_hole),
         cmocka_unit_test(marks_of_records_beyond_the_end_are_void),

@@ -150,6 +150,10 @@ static void wrong_keys_are_refused(void **state)
         {"rules:\n", "r.yaml:1:1: rules takes a list, each entry beginning with \"-\""},
         {"rules:\n  - x\n", "r.yaml:2:5: a rule is a map of keys, not text"},
         {"rules: [\n", "r.yaml:1:8: this [ is not closed: if it begins a text, put that in quotes"},
+        {"rules: {\n", "r.yaml:1:8: this { is not closed: if it begins a text, put that in quotes"},
+        {"rules: {a: [b],\n",
+         "r.yaml:1:8: this { is not closed: if it begins a text, put that in quotes"},
+        {"rules:\n  - x: [a,\n      - b]\n", "r.yaml:3:7: a value should stand here"},
         {"rules: [a, {b: c\n\n",
          "r.yaml:1:12: this { is not closed: if it begins a text, put that in quotes"},
         {"rules:\n  - x: [a\n    y: b\n    z: c\n",
@@ -158,6 +162,12 @@ static void wrong_keys_are_refused(void **state)
         {"rules:\n  - x: {a: 'b'\n    y: b\n",
          "r.yaml:3:5: a } is missing, or this line has to be indented: text that begins with { "
          "needs quotes; the { is that of line 2, column 8"},
+        {"rules:\n  - x: ['a',\n    y: b\n",
+         "r.yaml:3:5: a ] is missing, or this line has to be indented: text that begins with [ "
+         "needs quotes; the [ is that of line 2, column 8"},
+        /* A # in the middle of a word begins no comment. */
+        {"rules: [a#b, {c: d]\n",
+         "r.yaml:1:19: a ] stands where a } has to come first; the { is that of line 1, column 14"},
         {"rules: [{a: 1}, {b: [2}]\n",
          "r.yaml:1:23: a } stands where a ] has to come first; the [ is that of line 1, column 21"},
         /* Neither the bracket in quotes nor that of the comment is one. */
@@ -175,11 +185,16 @@ static void wrong_keys_are_refused(void **state)
         /* What YAML takes for something else, because it lacks quotes. */
         {"rules: a: b\n", "r.yaml:1:9: a colon before a blank begins a map, and here is one "
                           "already: if it is text, put it in quotes"},
+        {"rules: ? a\n", "r.yaml:1:8: text that begins with ? needs quotes"},
         {"rules: @a\n", "r.yaml:1:8: text that begins with '@' needs quotes"},
         {"rules: %a\n", "r.yaml:1:8: text that begins with '%' needs quotes"},
         {"rules: `a\n", "r.yaml:1:8: text that begins with '`' needs quotes"},
         {"rules: {a} b\n",
-         "r.yaml:1:12: more text behind a }: text that begins with { needs quotes"},
+         "r.yaml:1:12: more text behind the closing bracket: text that begins with { or [ needs "
+         "quotes"},
+        {"rules: [a] b\n",
+         "r.yaml:1:12: more text behind the closing bracket: text that begins with { or [ needs "
+         "quotes"},
         {"rules: {a: {b}: c}\n",
          "r.yaml:1:15: a comma or a } is missing: text that begins with { needs quotes; the { is "
          "that of line 1, column 8"},

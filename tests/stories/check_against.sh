@@ -129,6 +129,7 @@ maintenance:
   - {id: five, where: tenant != "", start: "2020-03-01T22:00", duration: 8h, rrule: FREQ=WEEKLY;COUNT=5}
   - {id: years, where: tenant != "", time_intervals: [{years: ["2019:2020"], months: ["january:march"]}]}
   - {id: weekly, where: tenant != "", start: "2020-03-01T22:00", duration: 8h, rrule: FREQ=WEEKLY}
+  - {id: always, where: tenant != "", time_intervals: [{weekdays: ["sunday:saturday"]}]}
 enrich:
   - {id: swallows, where: 'check == "ping" && severity <= INFO', drop: true}
   - {id: listed, where: 'severity in [OK, INFO]', drop: true}
@@ -163,6 +164,7 @@ five 12 2020-03-30T06:00:00.000Z
 years 13 2020-04-01T00:00:00.000Z
 ENDS
 file_has check.out 'weekly ended' && fail "a window that comes again has ended"
+file_has check.out 'always ended' && fail "a window that is always open has ended"
 noted=$(sed -n 's/^note: enrich step \(.*\) drops clears as well: .*/\1/p' check.out | tr '\n' ' ')
 [[ $noted == "swallows listed " ]] || fail "noted as dropping clears: $noted"
 "$TOCSIN" check --rules doubtful.yaml --json | python3 -c '

@@ -53,8 +53,8 @@ def check_commands(page, code, help_of):
             if words[0] not in help_of:
                 wrong(page, f"no command in: tocsin {call}")
                 continue
-            for option in re.findall(r"(?:^| )(--[a-z]+)", call):
-                if not re.search(rf"^  {option}\b", help_of[words[0]], re.M):
+            for option in re.findall(r"(?:^| )(--[a-z][a-z-]*)", call):
+                if not re.search(rf"^  {option}(?![\w-])", help_of[words[0]], re.M):
                     wrong(page, f"tocsin {words[0]} has no {option}")
 
 
