@@ -5,7 +5,6 @@
 
 #include <string.h>
 #include "base/text.h"
-#include "correlate/text_buffer.h"
 
 /* Any number: apart from fingerprints of other events. */
 #define OF_INCIDENT UINT64_C(0x9ae16a3b2f90404f)
@@ -16,6 +15,16 @@ void derived_make_room(struct engine *engine, int64_t epoch)
     engine->derived_reach = epoch + engine->derived.slot_count;
 }
 
+void derived_draft_fill(struct event_draft *draft, const char *resource, const char *check,
+                        const char *message)
+{
+    draft->field[FIELD_TENANT] = text_of("@tocsin");
+    draft->field[FIELD_SOURCE] = text_of("tocsin");
+    draft->field[FIELD_RESOURCE] = text_of(resource);
+    draft->field[FIELD_CHECK] = text_of(check);
+    draft->field[FIELD_MESSAGE] = text_of(message);
+}
+
 void derived_put(struct engine *engine, const struct derived *derived)
 {
     struct event_draft draft = {.severity = (uint8_t)derived->severity,
@@ -23,11 +32,7 @@ void derived_put(struct engine *engine, const struct derived *derived)
                                 .has_time = true,
                                 .time_ms = derived->at_ms};
 
-    draft.field[FIELD_TENANT] = text_of("@tocsin");
-    draft.field[FIELD_SOURCE] = text_of("tocsin");
-    draft.field[FIELD_RESOURCE] = text_of(derived->resource);
-    draft.field[FIELD_CHECK] = text_of(derived->check);
-    draft.field[FIELD_MESSAGE] = text_of(derived->message);
+    derived_draft_fill(&draft, derived->resource, derived->check, derived->message);
     derived_bin(engine, &draft, derived->sub, 0);
 }
 
@@ -83,31 +88,43 @@ static const struct taken gone[] = {
                          "max_members was reached"},
 };
 
+const char *derived_gone_check(enum derived_gone what)
+{
+    return gone[what].check;
+}
+
+void derived_gone_message(struct text_buffer *message, const char *rule_id, enum derived_gone what,
+                          uint64_t count, int64_t within_ms)
+{
+    const struct taken *taken = &gone[what];
+
+    text_put_number(message, (int64_t)count);
+    text_put_string(message, " ");
+    text_put_string(message, taken->noun[count != 1]);
+    text_put_string(message, " of rule ");
+    text_put_string(message, rule_id);
+    text_put_string(message, " ");
+    text_put_string(message, taken->is[count != 1]);
+    text_put_string(message, " ");
+    text_put_string(message, taken->what);
+    if (what != DERIVED_INCIDENTS) { /* these are what they are from then on */
+        text_put_string(message, " within ");
+        text_put_duration(message, within_ms);
+    }
+    text_put_string(message, ": ");
+    text_put_string(message, taken->why);
+}
+
 void derived_tell_gone(struct engine *engine, int64_t epoch, const struct rule *rule,
                        enum derived_gone what, uint64_t count, int64_t within_ms, uint16_t sub)
 {
-    const struct taken *taken = &gone[what];
     struct text_buffer message;
 
     text_begin(&message);
-    text_put_number(&message, (int64_t)count);
-    text_put_string(&message, " ");
-    text_put_string(&message, taken->noun[count != 1]);
-    text_put_string(&message, " of rule ");
-    text_put_string(&message, rule->id);
-    text_put_string(&message, " ");
-    text_put_string(&message, taken->is[count != 1]);
-    text_put_string(&message, " ");
-    text_put_string(&message, taken->what);
-    if (what != DERIVED_INCIDENTS) { /* these are what they are from then on */
-        text_put_string(&message, " within ");
-        text_put_duration(&message, within_ms);
-    }
-    text_put_string(&message, ": ");
-    text_put_string(&message, taken->why);
+    derived_gone_message(&message, rule->id, what, count, within_ms);
     derived_put(engine, &(struct derived){.at_ms = epoch * (int64_t)engine->config.epoch_ms,
                                           .resource = rule->id,
-                                          .check = taken->check,
+                                          .check = gone[what].check,
                                           .message = message.at,
                                           .severity = SEVERITY_WARNING,
                                           .state = EVENT_PROBLEM,

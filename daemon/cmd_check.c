@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "correlate/bounds_heard.h"
 #include "daemon/admin_client.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
@@ -293,6 +294,21 @@ static void print_pattern_costs(const struct rule_set *rules)
            (int)costs.slowest.len, costs.slowest.at);
 }
 
+/* A rule that reached a bound counts too few, and no incident tells so unless a rule does. */
+static void print_unheard(const struct rule_set *rules)
+{
+    const char *unheard[BOUNDS_TOLD];
+    size_t count = rule_set_count(rules) > 0 ? bounds_unheard(rules, unheard) : 0;
+
+    if (count == 0)
+        return;
+    printf("note: no rule takes what tocsin says when a rule has reached a bound (tenant @tocsin, "
+           "check ");
+    for (size_t i = 0; i < count; i++)
+        printf("%s%s", i == 0 ? "" : ", ", unheard[i]);
+    printf("), so no incident would tell of it; the pack kafka has such rules\n");
+}
+
 static void print_text(const struct config *config, const struct rule_set *rules)
 {
     uint32_t unguarded = 0;
@@ -317,6 +333,7 @@ static void print_text(const struct config *config, const struct rule_set *rules
     print_mutes(rules);
     print_holds(config, rules);
     print_first_openers(rules);
+    print_unheard(rules);
     if (rule_set_count(rules) == 0)
         printf("note: there are no rules, so no incident would be opened\n");
     if (config->sinks.count == 0)
@@ -326,6 +343,17 @@ static void print_text(const struct config *config, const struct rule_set *rules
                "refuses: %s\n",
                config->absent_count, config->absent);
     printf("ok\n");
+}
+
+static json_t *json_unheard(const struct rule_set *rules)
+{
+    const char *unheard[BOUNDS_TOLD];
+    size_t count = bounds_unheard(rules, unheard);
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_string(unheard[i]));
+    return list;
 }
 
 static int print_json(const struct config *config, const struct rule_set *rules)
@@ -343,6 +371,7 @@ static int print_json(const struct config *config, const struct rule_set *rules)
     json_object_set_new(root, "rules", list);  /* stolen */
     json_object_set_new(root, "unguarded", unguarded);
     json_object_set_new(root, "slow_patterns", json_integer(rule_set_pattern_costs(rules).count));
+    json_object_set_new(root, "bounds_unheard", json_unheard(rules));
     json_object_set_new(root, "enrich_steps", json_integer(enrich_count(rule_set_enrich(rules))));
     json_object_set_new(root, "enrich_drops_clears", json_drops_clears(rule_set_enrich(rules)));
     json_object_set_new(root, "mutes", json_mutes(rules));

@@ -142,6 +142,24 @@ sed '2{p;s/alpha/few/;s/count() >= 1/count() < 5/;p;s/few/whole/;s/5m/{tumbling:
 check 0 --rules few.yaml
 file_has check.out '^note: rule few opens at the first event .* 5 that .* asks count[(][)] to stay below' || fail "no word of the first event"
 [[ $(grep -c 'opens at the first event' check.out) == 1 ]] || fail "more rules are doubted than few: $(cat check.out)"
+# What bounds took is heard of, wholly, in part or not at all.
+check 0 --rules few.yaml
+file_has check.out '^note: no rule takes what tocsin says .* [(]tenant @tocsin, check no-longer-watched, keys-evicted, members-evicted[)], so no incident' ||
+    fail "no word of bounds that nobody hears of: $(cat check.out)"
+check 0 --rules few.yaml --rules kafka
+file_has check.out 'no rule takes what tocsin says' && fail "the pack kafka does not hear of bounds: $(cat check.out)"
+sample=$(dirname "${BASH_SOURCE[0]}")/../../packaging/tocsin.yaml
+"$TOCSIN" check --config "$sample" >check.out || fail "the sample: $(cat check.out)"
+file_has check.out 'no rule takes what tocsin says' && fail "the sample does not hear of bounds: $(cat check.out)"
+cat >part.yaml <<'YAML'
+rules:
+  - {id: part, where: tenant == "@tocsin" && check.endsWith("evicted") && resource == "part" && message.contains("was reached"), by: [check], window: 5m, when: count() >= 1, incident: {title: t, priority: P3}, close: cleared()}
+YAML
+check 0 --rules part.yaml
+file_has check.out '[(]tenant @tocsin, check no-longer-watched[)]' || fail "heard of in part: $(cat check.out)"
+check 0 --json --rules part.yaml
+python3 -c 'import json, sys; assert json.load(sys.stdin)["bounds_unheard"] == ["no-longer-watched"]' <check.out || fail "$(cat check.out)"
+
 # Of two large patterns the one that has many ways which begin and end apart.
 cat >slow.yaml <<'YAML'
 rules:

@@ -1,0 +1,19 @@
+/*
+ * bounds_heard.h - does any rule of a set take what is told when bounds are reached
+ * (correlate/bounds_tell.h)? Otherwise nobody hears that rules count too few.
+ *
+ * Thread: any.
+ */
+#ifndef CORRELATE_BOUNDS_HEARD_H
+#define CORRELATE_BOUNDS_HEARD_H
+
+#include <stdbool.h>
+#include "rules/rule_set.h"
+
+enum { BOUNDS_TOLD = 3 };
+
+/* The checks of the self-alerts that no rule takes, whichever rule they tell of; enrich steps are
+ * not looked at. Returns how many. */
+size_t bounds_unheard(const struct rule_set *rules, const char *unheard[BOUNDS_TOLD]);
+
+#endif
