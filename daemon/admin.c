@@ -152,20 +152,45 @@ static bool is_commanding(struct evhttp_request *request)
 
 /* ---- what is asked ---- */
 
-enum parameter { SINK = 1, INCIDENT = 2, ALL = 4, DRY = 8 };
+enum parameter {
+    SINK = 1,
+    INCIDENT = 2,
+    ALL = 4,
+    DRY = 8,
+    OPEN = 16,
+    FROM = 32,
+    TO = 64,
+    RULE = 128,
+    TENANT = 256,
+    KEY = 512,
+    LIMIT = 1024
+};
 
 static const struct {
     const char *name;
     enum parameter bit;
-    bool is_flag; /* its value is 1 */
+    bool is_flag;  /* its value is 1 */
+    size_t offset; /* in struct admin_pick: a bool, or a text */
 } parameters[] = {
-    {"sink", SINK, false}, {"incident", INCIDENT, false}, {"all", ALL, true}, {"dry", DRY, true}};
+    {"sink", SINK, false, offsetof(struct admin_pick, sink)},
+    {"incident", INCIDENT, false, offsetof(struct admin_pick, incident)},
+    {"all", ALL, true, offsetof(struct admin_pick, all)},
+    {"dry", DRY, true, offsetof(struct admin_pick, dry)},
+    {"open", OPEN, true, offsetof(struct admin_pick, open)},
+    {"from", FROM, false, offsetof(struct admin_pick, from)},
+    {"to", TO, false, offsetof(struct admin_pick, to)},
+    {"rule", RULE, false, offsetof(struct admin_pick, rule)},
+    {"tenant", TENANT, false, offsetof(struct admin_pick, tenant)},
+    {"key", KEY, false, offsetof(struct admin_pick, key)},
+    {"limit", LIMIT, false, offsetof(struct admin_pick, limit)},
+};
 
 enum { PARAMETERS = sizeof(parameters) / sizeof(parameters[0]) };
 
 struct endpoint {
     const char *path;
     bool is_command;
+    bool has_rest;  /* the path goes on with an incident */
     unsigned takes; /* bits of enum parameter */
     void (*serve)(struct evhttp_request *request, struct admin *admin,
                   const struct admin_pick *pick);
@@ -174,7 +199,7 @@ struct endpoint {
 /* "/reload takes no 'dri', only dry". What a stranger wrote is cut, and shown where it is plain. */
 static void refuse_parameter(const struct endpoint *endpoint, const char *name, struct error *err)
 {
-    char shown[32], takes[64] = "", *to = takes;
+    char shown[32], takes[160] = "", *to = takes;
     size_t n = 0;
 
     for (; name[n] != '\0' && n + 1 < sizeof(shown); n++)
@@ -210,12 +235,10 @@ static bool read_parameter(const struct endpoint *endpoint, const struct evkeyva
         return false;
     }
     *said |= parameters[i].bit;
-    pick->all |= parameters[i].bit == ALL;
-    pick->dry |= parameters[i].bit == DRY;
-    if (parameters[i].bit == SINK)
-        pick->sink = pair->value;
-    if (parameters[i].bit == INCIDENT)
-        pick->incident = pair->value;
+    if (parameters[i].is_flag)
+        *(bool *)((char *)pick + parameters[i].offset) = true;
+    else
+        *(const char **)((char *)pick + parameters[i].offset) = pair->value;
     return true;
 }
 
@@ -340,19 +363,27 @@ static void serve_reload(struct evhttp_request *request, struct admin *admin,
     answer_pick(request, admin->config.self, pick, admin->config.reload);
 }
 
+static void serve_incidents(struct evhttp_request *request, struct admin *admin,
+                            const struct admin_pick *pick)
+{
+    answer_pick(request, admin->config.self, pick, admin->config.incidents);
+}
+
 static void serve_index(struct evhttp_request *request, struct admin *admin,
                         const struct admin_pick *pick);
 
 static const struct endpoint endpoints[] = {
-    {"/", false, 0, serve_index},
-    {"/metrics", false, 0, serve_metrics},
-    {"/healthz", false, 0, serve_health},
-    {"/readyz", false, 0, serve_ready},
-    {"/outbox/dead", false, SINK | INCIDENT | ALL, serve_dead},
-    {"/outbox/waiting", false, INCIDENT, serve_waiting},
-    {"/outbox/redrive", true, SINK | INCIDENT | ALL, serve_redrive},
-    {"/rules", false, 0, serve_rules},
-    {"/reload", true, DRY, serve_reload},
+    {"/", false, false, 0, serve_index},
+    {"/metrics", false, false, 0, serve_metrics},
+    {"/healthz", false, false, 0, serve_health},
+    {"/readyz", false, false, 0, serve_ready},
+    {"/outbox/dead", false, false, SINK | INCIDENT | ALL, serve_dead},
+    {"/outbox/waiting", false, false, INCIDENT, serve_waiting},
+    {"/outbox/redrive", true, false, SINK | INCIDENT | ALL, serve_redrive},
+    {"/rules", false, false, 0, serve_rules},
+    {"/reload", true, false, DRY, serve_reload},
+    {"/incidents", false, false, OPEN | FROM | TO | RULE | TENANT | KEY | LIMIT, serve_incidents},
+    {"/incidents/", false, true, 0, serve_incidents},
 };
 
 enum { ENDPOINTS = sizeof(endpoints) / sizeof(endpoints[0]) };
@@ -370,10 +401,19 @@ static void serve_index(struct evhttp_request *request, struct admin *admin,
     if (to != NULL) {
         fputs("tocsin " TOCSIN_VERSION "\n\n", to);
         for (size_t i = 1; i < ENDPOINTS; i++)
-            fprintf(to, "%s%s\n", endpoints[i].path, endpoints[i].is_command ? " (POST)" : "");
+            fprintf(to, "%s%s%s\n", endpoints[i].path, endpoints[i].has_rest ? "ID" : "",
+                    endpoints[i].is_command ? " (POST)" : "");
         fclose(to);
     }
     answer(request, HTTP_OK, plain_text, text, bytes);
+}
+
+static bool is_path(const struct endpoint *endpoint, const char *path)
+{
+    size_t length = strlen(endpoint->path);
+
+    return endpoint->has_rest ? strncmp(path, endpoint->path, length) == 0 && path[length] != '\0'
+                              : strcmp(path, endpoint->path) == 0;
 }
 
 static void on_request(struct evhttp_request *request, void *self)
@@ -384,8 +424,10 @@ static void on_request(struct evhttp_request *request, void *self)
     struct admin_pick pick = {.sink = NULL};
     struct error err = {{0}};
 
+    if (path == NULL || path[0] == '\0')
+        path = "/";
     for (size_t i = 0; i < ENDPOINTS && endpoint == NULL; i++)
-        if (strcmp(endpoints[i].path, path == NULL || path[0] == '\0' ? "/" : path) == 0)
+        if (is_path(&endpoints[i], path))
             endpoint = &endpoints[i];
     if (endpoint == NULL) {
         if (is_reading(request))
@@ -394,6 +436,8 @@ static void on_request(struct evhttp_request *request, void *self)
     }
     if (!(endpoint->is_command ? is_commanding(request) : is_reading(request)))
         return;
+    if (endpoint->has_rest)
+        pick.incident = path + strlen(endpoint->path);
     if (read_request(endpoint, request, &pairs, &pick, &err))
         endpoint->serve(request, self, &pick);
     else

@@ -8,8 +8,11 @@
  *   GET /outbox/waiting   what of an incident is still to be sent; ?incident=ID
  *   POST /outbox/redrive  sends them again; ?sink=NAME, ?incident=ID or ?all=1
  *   GET /rules            the rules in force and what they hold, as JSON
- *   POST /reload          as SIGHUP; answers with what it did to each rule; ?dry=1: what it would
- * do GET /          a list of these
+ *   POST /reload          as SIGHUP; answers with what it did to each rule; ?dry=1: only tells
+ *   GET /incidents        the newest incidents of the history as JSON; ?from=TIME, to=TIME,
+ *                         rule=ID, tenant=NAME, key=TEXT, open=1, limit=N
+ *   GET /incidents/ID     the story of one, by its id or the first digits of it
+ *   GET /                 a list of these
  *
  * What a request says has to be understood: a parameter that the path does not take, twice the
  * same, a flag that is not 1, or a body is refused with a sentence (400), for what is not read
@@ -40,6 +43,8 @@ struct admin_pick {
     const char *incident;
     bool all;
     bool dry;
+    bool open;
+    const char *from, *to, *rule, *tenant, *key, *limit;
 };
 
 struct admin_config {
@@ -57,6 +62,7 @@ struct admin_config {
     int (*reload)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
     int (*waiting)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
     int (*redrive)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
+    int (*incidents)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
 };
 
 /* Binds and starts the thread. Errors: a negative errno with a sentence.

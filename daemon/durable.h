@@ -26,6 +26,7 @@
 #include "daemon/rules_kept.h"
 #include "ingest/source.h"
 #include "sinks/outbox.h"
+#include "store/data_dir.h"
 #include "store/history.h"
 
 struct durable;
@@ -106,6 +107,9 @@ int durable_verdict(struct durable *durable, struct error *why);
 /* Thread: any. */
 struct journal_counters;
 void durable_counters(struct durable *durable, struct journal_counters *out);
+/* Where the history lies, and of which directory it is. False: none is kept. Thread: any. */
+bool durable_history_place(const struct durable *durable, char path[DATA_DIR_PATH_BYTES],
+                           struct id128 *directory);
 /* False: no history is kept. */
 struct history_writer_counters;
 bool durable_history_counters(const struct durable *durable, struct history_writer_counters *out);

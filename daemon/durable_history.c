@@ -58,6 +58,14 @@ void durable_history_end(struct durable *durable)
     durable->history = NULL;
 }
 
+bool durable_history_place(const struct durable *durable, char path[DATA_DIR_PATH_BYTES],
+                           struct id128 *directory)
+{
+    data_dir_folder(&durable->dir, HISTORY_FILE, path);
+    *directory = durable->dir.id;
+    return durable->history != NULL;
+}
+
 bool durable_history_counters(const struct durable *durable, struct history_writer_counters *out)
 {
     if (durable->history != NULL)

@@ -12,6 +12,7 @@
 #include "daemon/command.h"
 #include "daemon/config_running.h"
 #include "daemon/dead_ops.h"
+#include "daemon/history_answer.h"
 #include "daemon/log.h"
 #include "daemon/mark_log.h"
 #include "daemon/quarantine.h"
@@ -141,6 +142,23 @@ static int redrive_dead(void *self, const struct admin_pick *pick, FILE *to, str
     return rc;
 }
 
+/* The file stays where it is when the run stops meanwhile. */
+static int list_incidents(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    struct service *service = self;
+    char path[DATA_DIR_PATH_BYTES];
+    struct id128 directory;
+    bool is_kept;
+
+    pthread_mutex_lock(&service->lock);
+    is_kept = service->durable != NULL && durable_history_place(service->durable, path, &directory);
+    pthread_mutex_unlock(&service->lock);
+    if (is_kept)
+        return history_answer(path, directory, pick, to, err);
+    error_set(err, "no history is kept: that takes data.dir, and history.enabled");
+    return -ENOENT;
+}
+
 static int write_json(json_t *root, FILE *to, struct error *err)
 {
     if (json_print(root, JSON_COMPACT, to))
@@ -192,6 +210,7 @@ int service_create_admin(struct service *service, struct error *err)
         .dead = list_dead,
         .waiting = list_waiting,
         .redrive = redrive_dead,
+        .incidents = list_incidents,
         .rules = list_rules,
         .reload = reload_by_admin,
     };

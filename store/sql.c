@@ -9,7 +9,7 @@
 #include <string.h>
 #include "base/host.h"
 
-enum { BUSY_MS = 2000, PROGRESS_STEPS = 1000, LENGTH_MAX = 16 << 20 };
+enum { WRITER_BUSY_MS = 2000, READER_BUSY_MS = 200, PROGRESS_STEPS = 1000, LENGTH_MAX = 16 << 20 };
 
 struct sql {
     sqlite3 *db;
@@ -86,7 +86,7 @@ int sql_open(const char *path, enum sql_use use, struct sql **out, struct error 
                            NULL);
     if (code == SQLITE_OK) {
         sqlite3_extended_result_codes(sql->db, 1);
-        sqlite3_busy_timeout(sql->db, BUSY_MS);
+        sqlite3_busy_timeout(sql->db, use == SQL_READ ? READER_BUSY_MS : WRITER_BUSY_MS);
         sqlite3_db_config(sql->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         sqlite3_db_config(sql->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
         sqlite3_db_config(sql->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);

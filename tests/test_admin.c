@@ -46,9 +46,10 @@ static char asked[256];
 
 static int note(const char *what, const struct admin_pick *pick, FILE *to)
 {
-    snprintf(asked, sizeof(asked), "%s sink=%s incident=%s%s%s", what,
+    snprintf(asked, sizeof(asked), "%s sink=%s incident=%s%s%s%s%s%s", what,
              pick->sink != NULL ? pick->sink : "", pick->incident != NULL ? pick->incident : "",
-             pick->all ? " all" : "", pick->dry ? " dry" : "");
+             pick->all ? " all" : "", pick->dry ? " dry" : "", pick->open ? " open" : "",
+             pick->limit != NULL ? " limit=" : "", pick->limit != NULL ? pick->limit : "");
     fputs("{}\n", to);
     return 0;
 }
@@ -67,6 +68,13 @@ static int note_reload(void *self, const struct admin_pick *pick, FILE *to, stru
     return note("reload", pick, to);
 }
 
+static int note_incidents(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    (void)self;
+    (void)err;
+    return note("incidents", pick, to);
+}
+
 static struct admin *start(void)
 {
     struct admin_config config = {.listen = "127.0.0.1:0",
@@ -75,7 +83,8 @@ static struct admin *start(void)
                                   .healthy = say_healthy,
                                   .ready = say_ready,
                                   .redrive = note_redrive,
-                                  .reload = note_reload};
+                                  .reload = note_reload,
+                                  .incidents = note_incidents};
     struct admin *admin = NULL;
     struct error err;
     assert_int_equal(admin_create(&config, &admin, &err), 0);
@@ -150,7 +159,8 @@ static void each_endpoint_answers(void **state)
     assert_answer(get(admin, "/readyz"), 200, "ok\n");
     assert_answer(get(admin, "/"), 200,
                   "tocsin " TOCSIN_VERSION "\n\n/metrics\n/healthz\n/readyz\n/outbox/dead\n"
-                  "/outbox/waiting\n/outbox/redrive (POST)\n/rules\n/reload (POST)\n");
+                  "/outbox/waiting\n/outbox/redrive (POST)\n/rules\n/reload "
+                  "(POST)\n/incidents\n/incidents/ID\n");
     assert_answer(get(admin, "/etc/passwd"), 404, "there is nothing here; see /\n");
     admin_destroy(admin);
 }
@@ -162,6 +172,25 @@ static const char *post(const struct admin *admin, const char *path, const char 
              "POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
              path, strlen(body), body);
     return talk(dial(admin), request, strlen(request));
+}
+
+static void incidents_are_asked_for_by_what_they_are_of_or_by_their_id(void **state)
+{
+    (void)state;
+    struct admin *admin = start();
+    assert_answer(get(admin, "/incidents?open=1&limit=7"), 200, "{}\n");
+    assert_string_equal(asked, "incidents sink= incident= open limit=7");
+    assert_answer(get(admin, "/incidents/0abc"), 200, "{}\n");
+    assert_string_equal(asked, "incidents sink= incident=0abc");
+    asked[0] = '\0';
+    assert_answer(get(admin, "/incidents/"), 404, "there is nothing here; see /\n");
+    assert_answer(get(admin, "/incidents/0abc?open=1"), 400,
+                  "/incidents/ has no parameter 'open'; it takes none\n");
+    assert_answer(get(admin, "/incidents?sink=x"), 400,
+                  "/incidents has no parameter 'sink'; it takes open, from, to, rule, tenant, key, "
+                  "limit\n");
+    assert_string_equal(asked, "");
+    admin_destroy(admin);
 }
 
 static void what_is_not_understood_is_refused_and_not_done(void **state)
@@ -297,6 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_endpoint_answers),
+        cmocka_unit_test(incidents_are_asked_for_by_what_they_are_of_or_by_their_id),
         cmocka_unit_test(what_is_not_understood_is_refused_and_not_done),
         cmocka_unit_test(requests_beyond_the_limits_are_refused),
         cmocka_unit_test(silent_connections_wait_their_turn_and_free_it),

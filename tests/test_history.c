@@ -257,6 +257,35 @@ static void incidents_are_listed_by_time_rule_key_and_whether_they_are_open(void
     world_end();
 }
 
+static void an_answer_that_takes_too_long_is_given_up(void **unused)
+{
+    const struct history_filter all = {INT64_MIN, INT64_MIN, NULL, NULL, NULL, false, 1000};
+    struct history_reader *reader;
+    enum history_refusal why;
+    struct error err = {""};
+    char *text = NULL;
+    size_t bytes;
+    bool more;
+    FILE *to = open_memstream(&text, &bytes);
+
+    (void)unused;
+    world_begin();
+    for (uint64_t i = 1; i <= 300; i++)
+        whole_incident(i, 1000 * (int64_t)i);
+    write_all(no_limits);
+    if (history_reader_open(HISTORY_PATH, history_journal.directory, &reader, &why, &err) != 0)
+        fail_msg("%s", err.text);
+    history_reader_deadline(reader, host_mono_ns());
+    assert_int_equal(history_list(reader, &all, put_incident, to, &more, &err), -ETIMEDOUT);
+    assert_string_equal(err.text, HISTORY_PATH ": it took too long, and was given up");
+    history_reader_deadline(reader, 0);
+    assert_int_equal(history_list(reader, &all, put_incident, to, &more, &err), 0);
+    history_reader_close(reader);
+    fclose(to);
+    free(text);
+    world_end();
+}
+
 /* ---- the writer ---- */
 
 static void the_writer_follows_the_journal_and_never_gets_ahead_of_it(void **unused)
@@ -336,7 +365,7 @@ static void the_journal_goes_on_in_segments_that_are_made_while_it_is_followed(v
     whole_incident(1, 1000);
     writer = writer_of(history_frame, no_limits);
     WAIT_FOR(counters_of(writer).frame == history_frame); /* it knows of the first one alone */
-    for (uint64_t i = 2; i <= 300; i++) { /* some 270 KiB in segments of 64 */
+    for (uint64_t i = 2; i <= 300; i++) {                 /* some 270 KiB in segments of 64 */
         whole_incident(i, 1000 * (int64_t)i);
         history_writer_tell(writer, history_frame);
     }
@@ -733,6 +762,70 @@ static void made_anew_it_keeps_what_the_journal_does_not_hold_any_more(void **un
     world_end();
 }
 
+static void while_somebody_reads_it_it_is_not_replaced(void **unused)
+{
+    struct history_rebuilt rebuilt;
+    struct history_reader *reader;
+    enum history_refusal why;
+    struct error err = {""};
+
+    (void)unused;
+    world_begin();
+    whole_incident(1, 1000);
+    write_all(no_limits);
+    whole_incident(2, 2000);
+    if (history_reader_open(HISTORY_PATH, history_journal.directory, &reader, &why, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(history_rebuild(HISTORY_PATH, &history_journal, &no_limits, &rebuilt, &err),
+                     -EAGAIN);
+    assert_string_equal(err.text, HISTORY_PATH ": somebody reads it; try again when that is over");
+    assert_int_equal(access("history.db.new", F_OK), -1);
+    history_reader_close(reader);
+    assert_int_equal(ask(HISTORY_PATH, "SELECT count(*) FROM incident"), 1);
+    rebuild(no_limits, &rebuilt);
+    assert_int_equal(ask(HISTORY_PATH, "SELECT count(*) FROM incident"), 2);
+    world_end();
+}
+
+/* Each of 20 groups takes three frames; a segment holds some of them, and begins anywhere. */
+static void a_journal_that_begins_inside_of_a_group_begins_with_the_next_one(void **unused)
+{
+    struct history_rebuilt rebuilt;
+    struct journal_reader *reader;
+    struct journal_record record;
+    struct journal_place place = {0, 0};
+    enum journal_seek seek;
+    enum segment_refusal why;
+    struct error err = {""};
+    uint64_t first;
+
+    (void)unused;
+    world_begin();
+    for (uint64_t i = 1; i <= 20; i++) {
+        group(1000 * (int64_t)i, 1000 * (int64_t)i + 20);
+        for (uint32_t part = 0; part < 3; part++) {
+            for (uint32_t n = 0; n < 27; n++) /* some 7 KiB */
+                change(i, 1 + 27 * part + n, INCIDENT_UPDATED, 1000 * (int64_t)i);
+            commit_as(part == 0 ? JOURNAL_FRAME_FIRST : part == 2 ? JOURNAL_FRAME_LAST : 0);
+        }
+    }
+    give_up_before(history_frame);
+    assert_int_equal(
+        journal_reader_create_at(&history_journal, &place, UINT64_MAX, &seek, &reader, &why, &err),
+        0);
+    assert_int_equal(seek, JOURNAL_SEEK_LATER);
+    first = journal_reader_first(reader);
+    assert_int_not_equal(first % 3, 1); /* not where a group begins */
+    assert_int_equal(journal_reader_next(reader, &record, NULL, &err), 1);
+    assert_int_equal(record.kind, JOURNAL_GROUP);
+    assert_int_equal(record.group.from_ms, 1000 * (int64_t)((first + 1) / 3 + 1));
+    journal_reader_destroy(reader);
+    rebuild(no_limits, &rebuilt);
+    assert_int_equal(rebuilt.groups, 20 - (first + 1) / 3);
+    assert_false(rebuilt.has_taken_over);
+    world_end();
+}
+
 static void what_was_given_up_before_it_was_written_is_missed_and_counted(void **unused)
 {
     struct history_writer *writer;
@@ -761,6 +854,7 @@ int main(void)
         cmocka_unit_test(an_incident_is_told_with_its_changes_and_who_was_told),
         cmocka_unit_test(an_incident_is_found_by_the_first_digits_of_its_id),
         cmocka_unit_test(incidents_are_listed_by_time_rule_key_and_whether_they_are_open),
+        cmocka_unit_test(an_answer_that_takes_too_long_is_given_up),
         cmocka_unit_test(the_writer_follows_the_journal_and_never_gets_ahead_of_it),
         cmocka_unit_test(a_group_of_several_frames_and_one_that_was_never_ended_are_read_as_such),
         cmocka_unit_test(groups_with_nothing_to_say_cost_no_transaction_until_the_end),
@@ -775,6 +869,8 @@ int main(void)
         cmocka_unit_test(what_ended_longer_ago_than_it_is_kept_goes_and_what_is_open_stays),
         cmocka_unit_test(beyond_its_size_what_ended_first_goes),
         cmocka_unit_test(made_anew_it_keeps_what_the_journal_does_not_hold_any_more),
+        cmocka_unit_test(while_somebody_reads_it_it_is_not_replaced),
+        cmocka_unit_test(a_journal_that_begins_inside_of_a_group_begins_with_the_next_one),
         cmocka_unit_test(what_was_given_up_before_it_was_written_is_missed_and_counted),
     };
     return cmocka_run_group_tests(tests, world_folder, NULL);

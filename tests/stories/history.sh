@@ -68,6 +68,21 @@ assert [c["change"] for c in story["timeline"]] == ["opened", "closed"], story
 assert [t["state"] for t in story["timeline"][0]["told"]] == ["dead", "done"], story
 assert not story["open"] and story["opened_at"].endswith("Z"), story
 PY
+
+# The same over HTTP, bounded.
+answers "/incidents/$id" 200 || fail "/incidents/$id: $(cat answer)"
+python3 - <<'PY' || fail "over HTTP it is another: $(cat answer)"
+import json
+assert json.load(open("answer", encoding="utf-8")) == json.load(open("out", encoding="utf-8"))
+PY
+answers '/incidents?rule=first&limit=1' 200 && [[ $(wc -l <answer) == 1 ]] || fail "/incidents: $(cat answer)"
+file_has answer '"incidents":\[\{"incident":"'"$id" || fail "/incidents: $(cat answer)"
+answers '/incidents?open=1' 200 && file_has answer '^\{"incidents":\[\],"more":false,' || fail "open: $(cat answer)"
+answers '/incidents?to=2001-01-01T00:00:00Z' 200 && file_has answer '"incidents":\[\]' || fail "to: $(cat answer)"
+answers '/incidents?from=yesterday' 400 && file_has answer '^from: ' || fail "from: $(cat answer)"
+answers '/incidents?limit=1001' 400 && file_has answer '^limit: it is a number from 1 to 1000$' || fail "limit: $(cat answer)"
+answers /incidents/ffffffff 404 && file_has answer '^there is no incident ffffffff' || fail "404: $(cat answer)"
+answers /incidents/xyz 400 || fail "400: $(cat answer)"
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
@@ -102,6 +117,7 @@ rm data/history.db*
 start_daemon
 event alpha h3 problem | send
 wait_for "the page goes out" file_has hook.log '^open .*host=h3$'
+answers /incidents 404 && file_has answer '^no history is kept' || fail "without a history: $(cat answer)"
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ ! -e data/history.db ]] || fail "there is a history"
