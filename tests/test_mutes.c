@@ -665,6 +665,59 @@ static void what_mutes_on_behind_a_switch_has_not_begun_again(void **state)
     bench_destroy(bench);
 }
 
+/* An incident on a from 0 on, and a switch after two seconds. Returns when it took effect. */
+static int64_t run_over_switch(const char *before, const char *after, char brief[1000])
+{
+    struct bench *bench = mute_bench(before);
+
+    bench_go_live(bench);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    feed->answers = true;
+    bench_start(bench);
+    bench_settle(bench);
+    bench_put(feed, 0, "a", "down", "");
+    bench_pass(bench, 2000, 100);
+    bench_switch(bench, after);
+    bench_pass(bench, 3000, 100);
+    bench_stop(bench);
+    assert_int_equal(bench_marks(bench, MARK_SWITCH), 1);
+    snprintf(brief, 1000, "%s", brief_of(bench));
+    int64_t at_ms = bench_mark(bench, MARK_SWITCH).value_ms - BENCH_T0;
+    bench_destroy(bench);
+    return at_ms;
+}
+
+/* Of a moment all mutes are those of the set that begins with it: one that ends then frees once,
+ * and nobody is freed for whom another one begins. */
+static void silences_end_and_begin_with_a_switch(void **state)
+{
+    char brief[1000], expected[1000], until[200], from[300], ends[1000], begins[1000];
+    int64_t at_ms = run_over_switch(RULE_DOWN, RULE_DOWN "    description: more\n", brief);
+    long long second = 40 + at_ms / 1000, ms = at_ms % 1000;
+
+    (void)state;
+    assert_true(at_ms > 1000 && second < 58);
+    snprintf(until, sizeof(until),
+             "  - id: s\n    where: tenant != \"\"\n    to: 2001-09-09T01:46:%lld.%03lldZ\n",
+             second, ms);
+    snprintf(from, sizeof(from),
+             "  - id: then\n    where: tenant != \"\"\n    from: 2001-09-09T01:46:%lld.%03lldZ\n"
+             "    to: 2001-09-09T01:46:59Z\n",
+             second, ms);
+    snprintf(ends, sizeof(ends), RULE_DOWN "silences:\n%s", until);
+    snprintf(begins, sizeof(begins), RULE_DOWN "silences:\n%s%s", until, from);
+    snprintf(expected, sizeof(expected),
+             "0 opened rule a (silence s)\n%lld updated unmuted a\n%lld op open 1\n",
+             (long long)at_ms, (long long)at_ms);
+
+    assert_int_equal(run_over_switch(ends, RULE_DOWN, brief), at_ms);
+    assert_string_equal(brief, expected);
+    assert_int_equal(run_over_switch(ends, begins, brief), at_ms);
+    assert_string_equal(brief, "0 opened rule a (silence s)\n");
+    assert_int_equal(run_over_switch(begins, ends, brief), at_ms);
+    assert_string_equal(brief, expected);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -689,6 +742,7 @@ int main(void)
         cmocka_unit_test(silence_ends_while_nothing_happens),
         cmocka_unit_test(silences_come_and_go_with_the_rule_set),
         cmocka_unit_test(what_mutes_on_behind_a_switch_has_not_begun_again),
+        cmocka_unit_test(silences_end_and_begin_with_a_switch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
