@@ -3,7 +3,8 @@
 # refused with a sentence and the code of its kind, and told to the sinks where the input gives
 # something else. Method: one directory, through a few lives.
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
-start_hook '{body[op][kind]} {body[incident][rule]} {body[incident][key]}'
+start_hook '{body[op][kind]} {body[incident][rule]} {body[incident][key]} {code}' mended=503
+touch mended
 start_broker events:2
 one_rule() {
     echo 'rules:'
@@ -34,7 +35,7 @@ has_lines() {
 config
 start_daemon
 event alpha h1 problem | send
-wait_for "the open is told" file_has hook.log '^open first .*host=h1$'
+wait_for "the open is told" file_has hook.log '^open first .*host=h1 200$'
 [[ $(metric tocsin_journal_groups_total) -ge 2 && $(metric tocsin_journal_segments) == 1 ]] ||
     fail "metrics say: $(curl -s "http://127.0.0.1:$admin/metrics" | grep journal)"
 refused 73 "another tocsin uses this directory: process $daemon"
@@ -44,7 +45,7 @@ one_rule beta >rules.yaml
 kill -HUP "$daemon"
 wait_for "other rules are loaded" file_has run.log 'event=reloaded .*rules_changed=1'
 event beta h2 problem | send
-wait_for "they are in force" file_has hook.log '^open first .*host=h2$'
+wait_for "they are in force" file_has hook.log '^open first .*host=h2 200$'
 wait_for "its lines are there" has_lines 4
 kill -KILL "$daemon"
 wait "$daemon" || true
@@ -60,10 +61,10 @@ start_daemon
 wait_for "it has recovered" file_has run.log 'event=recovered changes=2'
 file_has run.log 'event=incident_log_mended .*lines=2' || fail "the incident log was not mended"
 event gamma h3 problem | send
-wait_for "the configured rules are in force" file_has hook.log '^open first .*host=h3$'
+wait_for "the configured rules are in force" file_has hook.log '^open first .*host=h3 200$'
 { event alpha h1 clear && event beta h2 clear && event gamma h3 clear; } | send
 for host in h1 h2 h3; do
-    wait_for "the end is told" file_has hook.log "^resolve first .*host=$host\$"
+    wait_for "the end is told" file_has hook.log "^resolve first .*host=$host 200\$"
 done
 kill -TERM "$daemon"
 wait_end "$daemon"
@@ -112,7 +113,16 @@ wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
 "$TOCSIN" fsck damaged >fsck || fail "fsck after an accepted loss: $(cat fsck)"
 
-# Another broker with other events under the same name: the sinks hear that nothing is read.
+# Another broker with other events under the same name: nothing of it is read, the sinks hear that,
+# and what was owed to them when the run before was killed leaves all the same.
+config
+rm mended
+start_daemon
+event gamma h5 problem | send
+wait_for "an op is owed" file_has hook.log '^open first .*host=h5 503$'
+kill -KILL "$daemon"
+wait "$daemon" || true
+touch mended
 rm broker.port
 start_broker events:2
 for partition in 0 1; do
@@ -122,16 +132,18 @@ for partition in 0 1; do
 done
 config
 refused 65 'the recovery does not come to what the journal says.*--trust-journal goes on'
-wait_for "the sinks are told" file_has hook.log '^open input-lost'
+file_has hook.log '^open input-lost .* 200$' || fail "the sinks are not told: $(cat hook.log)"
+file_has hook.log '^open first .*host=h5 200$' || fail "what was owed was not sent: $(cat hook.log)"
+! file_has hook.log 'host=h8' || fail "the input of another broker was read: $(cat hook.log)"
 
 # Where the journal is trusted what differs is listed, what it says stands, and the rest is told.
 start_daemon --trust-journal
-wait_for "it has recovered" file_has run.log 'event=recovered changes=6 differences=3'
-[[ $(grep -c 'event=recovery_differs .*what="it is not told any more' run.log) == 3 ]] ||
+wait_for "it has recovered" file_has run.log 'event=recovered changes=7 differences=4'
+[[ $(grep -c 'event=recovery_differs .*what="it is not told any more' run.log) == 4 ]] ||
     fail "the differences are not listed"
-wait_for "what is new is told" file_has hook.log '^open first .*host=h8$'
+wait_for "what is new is told" file_has hook.log '^open first .*host=h8 200$'
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
-[[ $(grep -c '^open first' hook.log) == 4 ]] || fail "an open was told again: $(cat hook.log)"
+[[ $(grep -c '^open first .* 200$' hook.log) == 5 ]] || fail "an open was told again: $(cat hook.log)"
 "$TOCSIN" fsck data >fsck || fail "fsck of a trusted journal: $(cat fsck)"
