@@ -414,7 +414,8 @@ struct engine {
     struct step_report reports[STEPS];
     _Atomic uint32_t part_count;
     _Atomic int64_t watermark_ms;
-    _Atomic int64_t begin_ms; /* the first of them */
+    _Atomic int64_t shown_r_ms; /* r_ms, for stamps; INT64_MIN: none yet */
+    _Atomic int64_t begin_ms;   /* the first of them */
     /* F */
     _Alignas(64) _Atomic uint64_t steps_done;
     _Atomic int64_t done_epoch;

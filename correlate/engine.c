@@ -287,6 +287,7 @@ int engine_create(const struct engine_config *config, struct source *source, str
     engine->empty_epoch = INT64_MIN;
     engine->left_reach_ms = INT64_MIN;
     atomic_init(&engine->watermark_ms, INT64_MIN);
+    atomic_init(&engine->shown_r_ms, INT64_MIN);
     atomic_init(&engine->begin_ms, INT64_MIN);
     atomic_init(&engine->done_epoch, INT64_MIN);
     topics_copy(engine);
@@ -519,6 +520,22 @@ void engine_switch_rules(struct engine *engine, struct rule_set *rules)
     /* X, both ends: the sequencer sees the whole set; one that it never took is ours again. */
     rule_set_destroy(
         atomic_exchange_explicit(&engine->switch_request, rules, memory_order_acq_rel));
+}
+
+int64_t engine_stamp(const struct engine *engine)
+{
+    int64_t now_ms = engine_clock_ms(engine);
+    int64_t r_ms = atomic_load_explicit(&engine->shown_r_ms, memory_order_relaxed);
+
+    return r_ms > now_ms ? r_ms : now_ms;
+}
+
+int64_t engine_told(const struct engine *engine)
+{
+    /* relaxed: what was told shows by other ways. */
+    int64_t epoch = atomic_load_explicit(&engine->done_epoch, memory_order_relaxed);
+
+    return epoch != INT64_MIN ? epoch * (int64_t)engine->config.epoch_ms : INT64_MIN;
 }
 
 int64_t engine_watermark(const struct engine *engine)

@@ -10,7 +10,8 @@
  * has the picture, the steps and the letters of the memory edges.
  *
  * Thread: create, start, work_off, stop and destroy by the owner; engine_counters(),
- *         engine_watermark(), engine_begin() and engine_switch_rules() by anyone.
+ *         engine_watermark(), engine_stamp(), engine_told(), engine_begin() and
+ *         engine_switch_rules() by anyone.
  */
 #ifndef CORRELATE_ENGINE_H
 #define CORRELATE_ENGINE_H
@@ -201,6 +202,12 @@ void engine_stop(struct engine *engine);
 void engine_switch_rules(struct engine *engine, struct rule_set *rules);
 
 int64_t engine_watermark(const struct engine *engine);
+
+/* The time of what comes in at this moment without a log of its own: max(N, R) (semantics C3). */
+int64_t engine_stamp(const struct engine *engine);
+
+/* Everything before this has been told to the listener; INT64_MIN: nothing has. */
+int64_t engine_told(const struct engine *engine);
 
 /* The first watermark: nothing was closed before; INT64_MIN before it. */
 int64_t engine_begin(const struct engine *engine);

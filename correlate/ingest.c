@@ -15,6 +15,7 @@
 #include "correlate/core.h"
 #include "correlate/part.h"
 #include "correlate/trace.h"
+#include "ingest/intake_source.h"
 
 /* With full bins only feeds are read that are not ahead of the watermark by more than this,
  * or two epochs. */
@@ -321,6 +322,26 @@ static bool tenants_allowed(const struct part *part, const struct decode_result 
     return true;
 }
 
+/* Whatever became of the record, the next one of the partition comes behind it. */
+static void record_pass(struct worker *worker, struct part *part, const struct record *record)
+{
+    if (record->offset > part->next_offset && !part->topic->gaps_expected) {
+        uint64_t gap = (uint64_t)(record->offset - part->next_offset);
+        tally_add(&worker->tally.gaps, gap);
+        tally_add(&part->gaps, gap);
+    }
+    part->next_offset = record->offset + 1;
+    worker->records++;
+    worker->record_bytes += record->bytes;
+    part->records_run++;
+}
+
+/* What somebody had the daemon do has its place among what was pushed, and holds no events. */
+static bool is_act(const struct part *part, const struct record *record)
+{
+    return part->number == INTAKE_PARTITION && record->payload == NULL;
+}
+
 /* False when the record has to wait: for bins to reach its time, or for a mark. */
 static bool record_run(struct worker *worker, struct part *part, const struct record *record)
 {
@@ -335,6 +356,10 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
             return true;
         }
         marks_apply(worker, part, record->offset);
+        if (is_act(part, record)) {
+            record_pass(worker, part, record);
+            return true;
+        }
     }
     const struct decode_result *decoded = decoder_decode(
         worker->decoder, part->topic->format, record->payload != NULL ? record->payload : "",
@@ -374,15 +399,7 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
         }
     }
     part->held = false;
-    if (record->offset > part->next_offset && !part->topic->gaps_expected) {
-        uint64_t gap = (uint64_t)(record->offset - part->next_offset);
-        tally_add(&worker->tally.gaps, gap);
-        tally_add(&part->gaps, gap);
-    }
-    part->next_offset = record->offset + 1;
-    worker->records++;
-    worker->record_bytes += record->bytes;
-    part->records_run++;
+    record_pass(worker, part, record);
     return true;
 }
 

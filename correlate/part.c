@@ -9,6 +9,7 @@
 #include "correlate/blind.h"
 #include "correlate/mark.h"
 #include "correlate/recovery.h"
+#include "ingest/intake_source.h"
 
 enum { CHANGES_MAX = 64 };
 #define CHANGES_EVERY_NS 20000000u
@@ -41,8 +42,14 @@ static void ranks_renew(struct engine *engine)
     engine->rank = rank;
 }
 
+/* What is pushed is in the order of its stamps, which are ours. */
+static const struct topic_config intake_topic = {
+    .topic = INTAKE_TOPIC, .format = FORMAT_AUTO, .log_append_time = true, .tenant = "default"};
+
 static const struct topic_config *topic_of(const struct engine *engine, const char *name)
 {
+    if (strcmp(name, INTAKE_TOPIC) == 0)
+        return &intake_topic;
     for (size_t i = 0; i < engine->topic_count; i++)
         if (engine->topics[i].topic != NULL && strcmp(engine->topics[i].topic, name) == 0)
             return &engine->topics[i];

@@ -5,6 +5,7 @@
 
 #include "correlate/blind.h"
 #include "correlate/part.h"
+#include "ingest/intake_source.h"
 
 /*
  * One seal round. R is the least M of the partitions that had records since the last
@@ -27,7 +28,9 @@ void seal_round(struct engine *engine, uint64_t now_ns)
         int64_t max_c = atomic_load_explicit(&part->seen_max_c, memory_order_relaxed);
         if (!part_is_member(part))
             continue;
-        readable |= atomic_load_explicit(&part->state, memory_order_relaxed) < FEED_UNREADABLE;
+        /* What is pushed can always be read, and shows nothing of the topics. */
+        readable |= part->number != INTAKE_PARTITION &&
+                    atomic_load_explicit(&part->state, memory_order_relaxed) < FEED_UNREADABLE;
         if (max_c > largest)
             largest = max_c;
     }
@@ -65,6 +68,8 @@ void seal_round(struct engine *engine, uint64_t now_ns)
         engine->r_ms += (int64_t)((oldest_proof - engine->r_ns) / 1000000u);
         engine->r_ns += (oldest_proof - engine->r_ns) / 1000000u * 1000000u;
     }
+    /* relaxed: for stamps alone, which the ingest thread does not see before a lock. */
+    atomic_store_explicit(&engine->shown_r_ms, engine->r_ms, memory_order_relaxed);
     if (!readable)
         return; /* T9: with no reachable input nothing closes */
     for (unsigned i = 0; i < count; i++) {

@@ -25,7 +25,7 @@
 
 enum {
     HEADER_BYTES_MAX = 8 << 10,
-    BODY_BYTES_MAX = 4 << 10,
+    FROM_BYTES = 128,
     SILENCE_S_MAX = 10,
     SWEEP_US = 20000 /* how long an ended connection counts at most */
 };
@@ -38,6 +38,10 @@ struct admin {
     struct event *stop;              /* readable waker: the thread ends */
     struct event *sweep;             /* runs while there are connections */
     int waker;
+    struct event *owed; /* readable answer_waker: answers have been given */
+    int answer_waker;
+    pthread_mutex_t lock;
+    struct admin_reply *given, **given_last; /* under the lock */
     pthread_t thread;
     bool is_running;
     struct bufferevent **connection; /* open now, references; admin thread */
@@ -124,6 +128,110 @@ static void answer_state(struct evhttp_request *request, int code, const char *s
     answer(request, code, plain_text, text, bytes);
 }
 
+/* The code that says what is wrong with a request. */
+int admin_code(int rc)
+{
+    switch (rc) {
+    case -EINVAL:
+        return HTTP_BADREQUEST;
+    case -EACCES:
+        return 401;
+    case -EPERM:
+        return 403;
+    case -ENOENT:
+        return HTTP_NOTFOUND;
+    case -EEXIST:
+        return 409;
+    case -EMSGSIZE:
+        return 413;
+    case -ENOSYS:
+        return HTTP_NOTIMPLEMENTED;
+    default:
+        return HTTP_SERVUNAVAIL;
+    }
+}
+
+static void answer_error(struct evhttp_request *request, int rc, const struct error *err)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+
+    if (rc == -EACCES)
+        evhttp_add_header(headers, "WWW-Authenticate", "Bearer");
+    answer_state(request, admin_code(rc), err->text);
+}
+
+/* ---- answers that are owed ---- */
+
+struct admin_reply {
+    struct admin *admin;
+    struct evhttp_request *request;
+    int code;
+    const char *type;
+    char *text;
+    size_t bytes;
+    struct admin_reply *next;
+};
+
+void admin_answer(struct admin_reply *reply, int code, const char *type, char *text, size_t bytes)
+{
+    struct admin *admin = reply->admin;
+
+    reply->code = code;
+    reply->type = type;
+    reply->text = text;
+    reply->bytes = bytes;
+    reply->next = NULL;
+    pthread_mutex_lock(&admin->lock);
+    *admin->given_last = reply;
+    admin->given_last = &reply->next;
+    pthread_mutex_unlock(&admin->lock);
+    host()->waker_wake(host()->self, admin->answer_waker);
+}
+
+void admin_answer_sentence(struct admin_reply *reply, int code, const char *sentence)
+{
+    size_t bytes = strlen(sentence) + 1;
+    char *text = malloc(bytes + 1);
+
+    if (text != NULL)
+        snprintf(text, bytes + 1, "%s\n", sentence);
+    admin_answer(reply, code, plain_text, text, bytes);
+}
+
+/* Sends what has been given. A request whose sender is gone goes by that. Thread: admin's, or the
+ * last one. */
+static void send_given(struct admin *admin)
+{
+    struct admin_reply *reply;
+
+    pthread_mutex_lock(&admin->lock);
+    reply = admin->given;
+    admin->given = NULL;
+    admin->given_last = &admin->given;
+    pthread_mutex_unlock(&admin->lock);
+    while (reply != NULL) {
+        struct admin_reply *next = reply->next;
+        struct evkeyvalq *headers = evhttp_request_get_output_headers(reply->request);
+        if (reply->code == HTTP_SERVUNAVAIL)
+            evhttp_add_header(headers, "Retry-After", "1");
+        if (reply->code == 401)
+            evhttp_add_header(headers, "WWW-Authenticate", "Bearer");
+        answer(reply->request, reply->code, reply->type, reply->text, reply->bytes);
+        free(reply);
+        reply = next;
+    }
+}
+
+static void on_given(evutil_socket_t fd, short what, void *self)
+{
+    struct admin *admin = self;
+
+    (void)fd;
+    (void)what;
+    host()->waker_sleep(host()->self, admin->answer_waker, 0); /* takes the wakes */
+    send_given(admin);
+}
+
 /* True for a request that only reads; others get their answer here. */
 static bool is_reading(struct evhttp_request *request)
 {
@@ -163,7 +271,8 @@ enum parameter {
     RULE = 128,
     TENANT = 256,
     KEY = 512,
-    LIMIT = 1024
+    LIMIT = 1024,
+    WAIT = 2048
 };
 
 static const struct {
@@ -183,15 +292,20 @@ static const struct {
     {"tenant", TENANT, false, offsetof(struct admin_pick, tenant)},
     {"key", KEY, false, offsetof(struct admin_pick, key)},
     {"limit", LIMIT, false, offsetof(struct admin_pick, limit)},
+    {"wait", WAIT, false, offsetof(struct admin_pick, wait)},
 };
 
 enum { PARAMETERS = sizeof(parameters) / sizeof(parameters[0]) };
+
+/* Whether a request has a body. */
+enum body { BODY_NONE, BODY_SMALL, BODY_PUSHED };
 
 struct endpoint {
     const char *path;
     bool is_command;
     bool has_rest;  /* the path goes on with an incident */
     unsigned takes; /* bits of enum parameter */
+    enum body body;
     void (*serve)(struct evhttp_request *request, struct admin *admin,
                   const struct admin_pick *pick);
 };
@@ -242,29 +356,78 @@ static bool read_parameter(const struct endpoint *endpoint, const struct evkeyva
     return true;
 }
 
-/* Texts of `pick` are those of `pairs`. False with a sentence. */
-static bool read_request(const struct endpoint *endpoint, struct evhttp_request *request,
-                         struct evkeyvalq *pairs, struct admin_pick *pick, struct error *err)
+/* Who asks, and on whose behalf. */
+static void read_sender(struct evhttp_request *request, char from[FROM_BYTES],
+                        struct admin_pick *pick)
+{
+    static const char *const local[] = {"127.", "::ffff:127.", "::1"};
+    const char *token =
+        evhttp_find_header(evhttp_request_get_input_headers(request), "Authorization");
+    char *address = NULL;
+    uint16_t port = 0;
+
+    evhttp_connection_get_peer(evhttp_request_get_connection(request), &address, &port);
+    address = address != NULL ? address : (char *)"";
+    snprintf(from, FROM_BYTES, strchr(address, ':') != NULL ? "[%.100s]:%u" : "%.100s:%u", address,
+             port);
+    pick->peer = from;
+    for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
+        pick->is_local |= strncmp(address, local[i], strlen(local[i])) == 0;
+    if (token != NULL && strncasecmp(token, "Bearer ", 7) == 0)
+        pick->token = token + 7;
+}
+
+/* 0, or a negative errno with a sentence. */
+static int read_body(const struct endpoint *endpoint, struct evhttp_request *request,
+                     struct admin_pick *pick, struct error *err)
+{
+    struct evbuffer *body = evhttp_request_get_input_buffer(request);
+
+    pick->bytes = evbuffer_get_length(body);
+    pick->body = "";
+    if (pick->bytes > 0 && endpoint->body == BODY_NONE) {
+        error_set(err, "a body is not read: what %s is to do stands behind a ? of its path",
+                  endpoint->path);
+        return -EINVAL;
+    }
+    if (endpoint->body == BODY_SMALL && pick->bytes > ADMIN_BODY_BYTES_MAX) {
+        error_set(err, "the body of %s has at most %d bytes", endpoint->path, ADMIN_BODY_BYTES_MAX);
+        return -EMSGSIZE;
+    }
+    if (pick->bytes > 0)
+        pick->body = (const char *)evbuffer_pullup(body, -1);
+    if (pick->body != NULL)
+        return 0;
+    error_set(err, "out of memory");
+    return -ENOMEM;
+}
+
+/* Texts of `pick` are those of `pairs` and of the request. 0, or a negative errno with a sentence.
+ */
+static int read_request(const struct endpoint *endpoint, struct evhttp_request *request,
+                        struct evkeyvalq *pairs, struct admin_pick *pick, struct error *err)
 {
     const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
     const struct evkeyval *pair;
     unsigned said = 0;
+    int rc = read_body(endpoint, request, pick, err);
 
-    if (evbuffer_get_length(evhttp_request_get_input_buffer(request)) > 0) {
-        error_set(err, "a body is not read: what %s is to do stands behind a ? of its path",
-                  endpoint->path);
-        return false;
-    }
+    if (rc != 0)
+        return rc;
     if (query == NULL || query[0] == '\0')
-        return true;
+        return 0;
+    if ((endpoint->takes & WAIT) != 0 && strcmp(query, "wait") == 0) {
+        pick->wait = ""; /* as long as is usual */
+        return 0;
+    }
     if (evhttp_parse_query_str(query, pairs) != 0) {
         error_set(err, "the query cannot be read: write name=value&name=value");
-        return false;
+        return -EINVAL;
     }
     for (pair = pairs->tqh_first; pair != NULL; pair = pair->next.tqe_next)
         if (!read_parameter(endpoint, pair, &said, pick, err))
-            return false;
-    return true;
+            return -EINVAL;
+    return 0;
 }
 
 /* ---- endpoints ---- */
@@ -322,15 +485,11 @@ static void answer_pick(struct evhttp_request *request, void *self, const struct
     if (to != NULL && fclose(to) != 0)
         rc = -ENOMEM;
     if (rc == 0) {
-        answer(request, HTTP_OK, "application/json", text, bytes);
+        answer(request, HTTP_OK, ADMIN_JSON, text, bytes);
         return;
     }
     free(text);
-    answer_state(request,
-                 rc == -EINVAL   ? HTTP_BADREQUEST
-                 : rc == -ENOENT ? HTTP_NOTFOUND
-                                 : HTTP_SERVUNAVAIL,
-                 err.text);
+    answer_error(request, rc, &err);
 }
 
 static void serve_dead(struct evhttp_request *request, struct admin *admin,
@@ -369,21 +528,71 @@ static void serve_incidents(struct evhttp_request *request, struct admin *admin,
     answer_pick(request, admin->config.self, pick, admin->config.incidents);
 }
 
+static void serve_silences(struct evhttp_request *request, struct admin *admin,
+                           const struct admin_pick *pick)
+{
+    answer_pick(request, admin->config.self, pick, admin->config.silences);
+}
+
+static void
+serve_later(struct evhttp_request *request, struct admin *admin, const struct admin_pick *pick,
+            void (*take)(void *self, const struct admin_pick *pick, struct admin_reply *reply))
+{
+    struct admin_reply *reply = malloc(sizeof(*reply));
+
+    if (reply == NULL) {
+        answer_state(request, HTTP_SERVUNAVAIL, "out of memory");
+        return;
+    }
+    *reply = (struct admin_reply){.admin = admin, .request = request};
+    take(admin->config.self, pick, reply);
+}
+
+static void serve_silence_add(struct evhttp_request *request, struct admin *admin,
+                              const struct admin_pick *pick)
+{
+    serve_later(request, admin, pick, admin->config.silence_add);
+}
+
+static void serve_silence_end(struct evhttp_request *request, struct admin *admin,
+                              const struct admin_pick *pick)
+{
+    serve_later(request, admin, pick, admin->config.silence_end);
+}
+
+static void serve_events(struct evhttp_request *request, struct admin *admin,
+                         const struct admin_pick *pick)
+{
+    serve_later(request, admin, pick, admin->config.events);
+}
+
+static void serve_alertmanager(struct evhttp_request *request, struct admin *admin,
+                               const struct admin_pick *pick)
+{
+    serve_later(request, admin, pick, admin->config.alertmanager);
+}
+
 static void serve_index(struct evhttp_request *request, struct admin *admin,
                         const struct admin_pick *pick);
 
 static const struct endpoint endpoints[] = {
-    {"/", false, false, 0, serve_index},
-    {"/metrics", false, false, 0, serve_metrics},
-    {"/healthz", false, false, 0, serve_health},
-    {"/readyz", false, false, 0, serve_ready},
-    {"/outbox/dead", false, false, SINK | INCIDENT | ALL, serve_dead},
-    {"/outbox/waiting", false, false, INCIDENT, serve_waiting},
-    {"/outbox/redrive", true, false, SINK | INCIDENT | ALL, serve_redrive},
-    {"/rules", false, false, 0, serve_rules},
-    {"/reload", true, false, DRY, serve_reload},
-    {"/incidents", false, false, OPEN | FROM | TO | RULE | TENANT | KEY | LIMIT, serve_incidents},
-    {"/incidents/", false, true, 0, serve_incidents},
+    {"/", false, false, 0, BODY_NONE, serve_index},
+    {"/metrics", false, false, 0, BODY_NONE, serve_metrics},
+    {"/healthz", false, false, 0, BODY_NONE, serve_health},
+    {"/readyz", false, false, 0, BODY_NONE, serve_ready},
+    {"/outbox/dead", false, false, SINK | INCIDENT | ALL, BODY_NONE, serve_dead},
+    {"/outbox/waiting", false, false, INCIDENT, BODY_NONE, serve_waiting},
+    {"/outbox/redrive", true, false, SINK | INCIDENT | ALL, BODY_NONE, serve_redrive},
+    {"/rules", false, false, 0, BODY_NONE, serve_rules},
+    {"/reload", true, false, DRY, BODY_NONE, serve_reload},
+    {"/incidents", false, false, OPEN | FROM | TO | RULE | TENANT | KEY | LIMIT, BODY_NONE,
+     serve_incidents},
+    {"/incidents/", false, true, 0, BODY_NONE, serve_incidents},
+    {"/silences", false, false, 0, BODY_NONE, serve_silences},
+    {"/silences/add", true, false, 0, BODY_SMALL, serve_silence_add},
+    {"/silences/end", true, false, 0, BODY_SMALL, serve_silence_end},
+    {"/events", true, false, WAIT, BODY_PUSHED, serve_events},
+    {"/alertmanager", true, false, WAIT, BODY_PUSHED, serve_alertmanager},
 };
 
 enum { ENDPOINTS = sizeof(endpoints) / sizeof(endpoints[0]) };
@@ -423,6 +632,8 @@ static void on_request(struct evhttp_request *request, void *self)
     struct evkeyvalq pairs = {NULL, &pairs.tqh_first};
     struct admin_pick pick = {.sink = NULL};
     struct error err = {{0}};
+    char from[FROM_BYTES];
+    int rc;
 
     if (path == NULL || path[0] == '\0')
         path = "/";
@@ -438,10 +649,12 @@ static void on_request(struct evhttp_request *request, void *self)
         return;
     if (endpoint->has_rest)
         pick.incident = path + strlen(endpoint->path);
-    if (read_request(endpoint, request, &pairs, &pick, &err))
+    read_sender(request, from, &pick);
+    rc = read_request(endpoint, request, &pairs, &pick, &err);
+    if (rc == 0)
         endpoint->serve(request, self, &pick);
     else
-        answer_state(request, HTTP_BADREQUEST, err.text);
+        answer_error(request, rc, &err);
     evhttp_clear_headers(&pairs);
 }
 
@@ -516,20 +729,27 @@ static int bind_to(struct admin *admin, const char *address, struct error *err)
 static bool server_prepare(struct admin *admin)
 {
     admin->waker = host()->waker_create(host()->self);
+    admin->answer_waker = host()->waker_create(host()->self);
     admin->connection = calloc(admin->config.connections_max, sizeof(struct bufferevent *));
     admin->base = event_base_new();
     admin->http = admin->base != NULL ? evhttp_new(admin->base) : NULL;
-    if (admin->waker < 0 || admin->connection == NULL || admin->http == NULL)
+    if (admin->waker < 0 || admin->answer_waker < 0 || admin->connection == NULL ||
+        admin->http == NULL)
         return false;
     evhttp_set_allowed_methods(admin->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST);
     evhttp_set_max_headers_size(admin->http, HEADER_BYTES_MAX);
-    evhttp_set_max_body_size(admin->http, BODY_BYTES_MAX);
+    /* Beyond what a push may have, so that it is refused with a sentence and counted. */
+    evhttp_set_max_body_size(admin->http,
+                             (ev_ssize_t)(admin->config.body_max + ADMIN_BODY_BYTES_MAX));
     evhttp_set_timeout(admin->http, SILENCE_S_MAX);
     evhttp_set_bevcb(admin->http, connection_made, admin);
     evhttp_set_gencb(admin->http, on_request, admin);
     admin->stop = event_new(admin->base, admin->waker, EV_READ, on_stop, admin->base);
+    admin->owed =
+        event_new(admin->base, admin->answer_waker, EV_READ | EV_PERSIST, on_given, admin);
     admin->sweep = event_new(admin->base, -1, EV_PERSIST, sweep_connections, admin);
-    return admin->sweep != NULL && admin->stop != NULL && event_add(admin->stop, NULL) == 0;
+    return admin->sweep != NULL && admin->stop != NULL && admin->owed != NULL &&
+           event_add(admin->stop, NULL) == 0 && event_add(admin->owed, NULL) == 0;
 }
 
 int admin_create(const struct admin_config *config, struct admin **out, struct error *err)
@@ -540,7 +760,9 @@ int admin_create(const struct admin_config *config, struct admin **out, struct e
     if (admin != NULL) {
         admin->config = *config;
         admin->config.listen = NULL;
-        admin->waker = -1;
+        admin->waker = admin->answer_waker = -1;
+        admin->given_last = &admin->given;
+        pthread_mutex_init(&admin->lock, NULL);
     }
     if (admin == NULL || !server_prepare(admin)) {
         error_set(err, "the admin server cannot start: out of memory or descriptors");
@@ -572,6 +794,7 @@ void admin_destroy(struct admin *admin)
         h->waker_wake(h->self, admin->waker);
         pthread_join(admin->thread, NULL);
     }
+    send_given(admin); /* so that these requests are the server's again */
     if (admin->http != NULL)
         evhttp_free(admin->http);
     for (unsigned i = 0; i < admin->connection_count; i++)
@@ -581,10 +804,15 @@ void admin_destroy(struct admin *admin)
         event_free(admin->sweep);
     if (admin->stop != NULL)
         event_free(admin->stop);
+    if (admin->owed != NULL)
+        event_free(admin->owed);
     if (admin->base != NULL)
         event_base_free(admin->base);
     if (admin->waker >= 0)
         h->close(h->self, admin->waker);
+    if (admin->answer_waker >= 0)
+        h->close(h->self, admin->answer_waker);
+    pthread_mutex_destroy(&admin->lock);
     free(admin);
 }
 

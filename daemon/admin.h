@@ -8,10 +8,16 @@
  *   GET /outbox/waiting   what of an incident is still to be sent; ?incident=ID
  *   POST /outbox/redrive  sends them again; ?sink=NAME, ?incident=ID or ?all=1
  *   GET /rules            the rules in force and what they hold, as JSON
- *   POST /reload          as SIGHUP; answers with what it did to each rule; ?dry=1: only tells
+ *   POST /reload          as SIGHUP; answers with what it did to each rule; with ?dry=1 what it
+ *                         would do
  *   GET /incidents        the newest incidents of the history as JSON; ?from=TIME, to=TIME,
  *                         rule=ID, tenant=NAME, key=TEXT, open=1, limit=N
  *   GET /incidents/ID     the story of one, by its id or the first digits of it
+ *   GET /silences         those made by hand, as JSON
+ *   POST /silences/add    {"where": "host == \"db-1\"", "for": "2h", "comment": "..."}
+ *   POST /silences/end    {"id": "..."}
+ *   POST /events          events, as a topic would hold them: one document, or one a line; ?wait=5s
+ *   POST /alertmanager    the body of Alertmanager's webhook; ?wait=5s
  *   GET /                 a list of these
  *
  * What a request says has to be understood: a parameter that the path does not take, twice the
@@ -22,9 +28,10 @@
  * refused: a page that somebody on this machine looks at must not command the daemon.
  *
  * One thread with libevent's HTTP server. Bounds: connections (further ones wait in
- * the listen queue), 8 KiB of headers, 4 KiB of body, 10 s of silence.
+ * the listen queue), 8 KiB of headers, `body_max` of body, 10 s of silence.
  *
- * Thread: create and destroy by setup; the callbacks run on the admin thread.
+ * Thread: create and destroy by setup; the callbacks run on the admin thread; answers that are owed
+ *         are given by any.
  */
 #ifndef DAEMON_ADMIN_H
 #define DAEMON_ADMIN_H
@@ -45,17 +52,38 @@ struct admin_pick {
     bool dry;
     bool open;
     const char *from, *to, *rule, *tenant, *key, *limit;
+    const char *wait;
+    const char *peer;  /* who asks: "192.0.2.7:4711" */
+    bool is_local;     /* on this machine */
+    const char *token; /* of "Authorization: Bearer ..." */
+    const char *body;  /* where the path takes one */
+    size_t bytes;
 };
+
+/* An answer that is owed. */
+struct admin_reply;
+
+#define ADMIN_JSON "application/json"
+
+/* The HTTP status of a negative errno, as in the errors of struct admin_config. */
+int admin_code(int rc);
+
+/* Gives it; takes `text`, which is NULL for want of memory. Thread: any. */
+void admin_answer(struct admin_reply *reply, int code, const char *type, char *text, size_t bytes);
+/* The same with one sentence. */
+void admin_answer_sentence(struct admin_reply *reply, int code, const char *sentence);
 
 struct admin_config {
     const char *listen; /* "host:port", "[::1]:port"; port 0 takes a free one */
     unsigned connections_max;
+    size_t body_max; /* of what is pushed; other bodies have at most ADMIN_BODY_BYTES_MAX */
     void *self;
     void (*metrics)(void *self, FILE *to);
     /* False with a sentence in *why. */
     bool (*healthy)(void *self, struct error *why);
     bool (*ready)(void *self, struct error *why);
-    /* Write one line of JSON. Errors: -EINVAL and -ENOENT blame the request, others us; with a
+    /* Write one line of JSON. Errors: -EINVAL, -EEXIST, -ENOENT, -EMSGSIZE, -EACCES (no token that
+     * is known) and -EPERM blame the request, -ENOSYS the configuration, others us; with a
      * sentence. */
     int (*dead)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
     int (*rules)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
@@ -63,7 +91,15 @@ struct admin_config {
     int (*waiting)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
     int (*redrive)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
     int (*incidents)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
+    int (*silences)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
+    /* Answer now or later; all that is owed before the server is destroyed. */
+    void (*silence_add)(void *self, const struct admin_pick *pick, struct admin_reply *reply);
+    void (*silence_end)(void *self, const struct admin_pick *pick, struct admin_reply *reply);
+    void (*events)(void *self, const struct admin_pick *pick, struct admin_reply *reply);
+    void (*alertmanager)(void *self, const struct admin_pick *pick, struct admin_reply *reply);
 };
+
+enum { ADMIN_BODY_BYTES_MAX = 64 << 10 };
 
 /* Binds and starts the thread. Errors: a negative errno with a sentence.
  * Owner: the caller, until admin_destroy(). */

@@ -53,7 +53,8 @@ int admin_client_ask(const char *address, bool is_post, const char *path, int *s
     struct question question = {.loop = event_base_new()};
     struct evhttp_connection *connection = NULL;
     struct evhttp_request *request;
-    char name[256];
+    const char *token = getenv("TOCSIN_TOKEN");
+    char name[256], bearer[1024];
     uint16_t port;
     int rc = -ENOMEM;
 
@@ -72,6 +73,10 @@ int admin_client_ask(const char *address, bool is_post, const char *path, int *s
     evhttp_connection_set_timeout(connection, ADMIN_CLIENT_SILENCE_S_MAX);
     evhttp_add_header(evhttp_request_get_output_headers(request), "Host", address);
     evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
+    if (token != NULL && token[0] != '\0') {
+        snprintf(bearer, sizeof(bearer), "Bearer %s", token);
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Authorization", bearer);
+    }
     /* The request is the connection's from here. */
     if (evhttp_make_request(connection, request, is_post ? EVHTTP_REQ_POST : EVHTTP_REQ_GET,
                             path) != 0)

@@ -10,6 +10,7 @@
 #include "daemon/commands.h"
 #include "daemon/data_look.h"
 #include "daemon/options.h"
+#include "store/intake_log.h"
 #include "store/kept_files.h"
 
 struct look_options {
@@ -79,6 +80,36 @@ static int check_rules(const struct data_look *at, const struct journal_summary 
     return EXIT_OK;
 }
 
+static void count_record(void *self, const struct intake_record *record)
+{
+    uint64_t *counts = self;
+
+    counts[record->kind]++;
+}
+
+/* What was pushed, and what people had the daemon do. */
+static int check_intake(const struct data_look *at, struct error *err)
+{
+    uint64_t counts[INTAKE_KIND_COUNT] = {0};
+    char folder[DATA_DIR_PATH_BYTES];
+    const struct segment_config segments = {.folder = folder,
+                                            .kind = "intake",
+                                            .directory = at->dir.id,
+                                            .segment_bytes = INTAKE_SEGMENT_BYTES};
+    struct segment_end end;
+    enum segment_refusal why;
+
+    data_dir_folder(&at->dir, "intake", folder);
+    if (intake_log_read(&segments, count_record, counts, &end, &why, err) != 0)
+        return data_look_exit_code(why);
+    printf("intake: %zu segments, %" PRIu64 " records of events, %" PRIu64 " acts: whole\n",
+           end.place_count, counts[INTAKE_EVENTS], counts[INTAKE_ACT]);
+    if (end.torn_bytes > 0)
+        printf("intake: its end was not finished (%" PRIu64 " bytes): the next start cuts it\n",
+               end.torn_bytes);
+    return EXIT_OK;
+}
+
 static const char *const fates[JOURNAL_FATE_COUNT] = {"owed", "intent", "retry", "uncertain",
                                                       "made", "done",   "dead",  "superseded"};
 
@@ -122,6 +153,8 @@ static int look(const struct option_table *table, int argc, char **argv, bool is
     } else {
         print_check(&sum, &end, unfinished);
         code = check_rules(&at, &sum, &err);
+        if (code == EXIT_OK)
+            code = check_intake(&at, &err);
         if (code != EXIT_OK)
             fprintf(stderr, "%s\n", err.text);
     }

@@ -100,13 +100,11 @@ static void on_end_signal(evutil_socket_t number, short what, void *self)
 static void on_reload_signal(evutil_socket_t number, short what, void *self)
 {
     struct run *run = self;
-    struct rules_preview preview;
-    struct error err = {{0}};
 
     (void)number;
     (void)what;
-    if (!run->is_stopping && service_reload(run->service, &preview, &err) == 0)
-        rules_preview_release(&preview);
+    if (!run->is_stopping)
+        service_reload_by_signal(run->service);
 }
 
 static void on_look(evutil_socket_t fd, short what, void *self)

@@ -12,6 +12,8 @@
 #include "rules/nearest.h"
 
 static const struct command commands[] = {
+    {"audit", "lists who pushed what into a daemon and had it do what, when and from where",
+     cmd_audit},
     {"broker", "runs a small Kafka broker in memory, for demos and tests", cmd_broker},
     {"check", "validates configuration, rules and sinks, and starts nothing", cmd_check},
     {"demo", "runs broker, daemon, pager and a synthetic estate in one terminal", cmd_demo},

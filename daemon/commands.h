@@ -14,6 +14,7 @@ const struct command *commands_list(size_t *count);
 int commands_run(int argc, char **argv);
 
 /* daemon/cmd_<name>.c */
+int cmd_audit(int argc, char **argv);
 int cmd_broker(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_demo(int argc, char **argv);

@@ -115,7 +115,11 @@ struct config {
     struct {
         const char *listen; /* "host:port", or "off" */
         int64_t connections_max;
+        struct config_pairs tokens; /* who has which */
     } admin;
+    struct {
+        int64_t body_max, backlog_max;
+    } intake;
     struct {
         int64_t level;  /* enum log_level */
         int64_t format; /* enum log_format */

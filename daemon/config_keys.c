@@ -123,6 +123,17 @@ static const struct config_key keys[] = {
      "Where /metrics, /healthz and /readyz are served; off for nowhere.", 0, 0, NULL, false},
     {"admin.connections.max", CONFIG_COUNT, AT(admin.connections_max), "64",
      "Connections at once; further ones wait.", 1, 4096, NULL, false},
+    {"admin.tokens", CONFIG_PAIRS, AT(admin.tokens), "",
+     "Who may change and push something, by name, each with env:NAME or file:PATH of the token "
+     "that "
+     "is sent as Authorization: Bearer. Without any it is whoever is on this machine.",
+     0, 0, NULL, false},
+
+    {"intake.body.max", CONFIG_SIZE, AT(intake.body_max), "1MiB",
+     "The largest request that pushes events.", 1024, 4 << 20, NULL, false},
+    {"intake.backlog.max", CONFIG_SIZE, AT(intake.backlog_max), "64MiB",
+     "What was pushed and not worked off yet; beyond it pushes are refused (503).", 1 << 20,
+     1 << 30, NULL, false},
 
     {"log.level", CONFIG_CHOICE, AT(log.level), "info", "The least level that is written.", 0, 0,
      "debug info warning error", true},

@@ -302,6 +302,8 @@ void durable_on_committed(void *self, const struct journal_commit *commit)
     if (outbox != NULL)
         durable_open_gates(durable, commit->ticket);
     durable_history_tell(durable, commit->frame);
+    if (durable->options.committed_to != NULL)
+        durable->options.committed_to(durable->options.self, commit->to_ms);
 }
 
 void durable_counters(struct durable *durable, struct journal_counters *out)
@@ -310,6 +312,11 @@ void durable_counters(struct durable *durable, struct journal_counters *out)
 }
 
 /* ---- the end ---- */
+
+void durable_sync(struct durable *durable)
+{
+    journal_flush(durable->journal);
+}
 
 void durable_flush(struct durable *durable)
 {

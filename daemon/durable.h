@@ -32,7 +32,7 @@
 struct durable;
 
 struct durable_options {
-    const char *path;                     /* of the data directory */
+    struct data_dir *dir;                 /* locked; its lock is taken over */
     const struct engine_config *engine;   /* its sinks and settings; outlives the durable */
     struct id128 rules;                   /* hash of the configured rule set */
     const struct rules_read *read;        /* what it was read from */
@@ -42,10 +42,15 @@ struct durable_options {
     /* A change or an op was committed, or one of both is NULL. Thread: journal. */
     void (*committed)(void *self, const struct incident *incident, const struct op *op,
                       const char *sink);
+    void (*committed_to)(void *self, int64_t to_ms); /* all of these, before that. The same */
     void *self;
 };
 
-/* Locks and reads the directory. EXIT_OK, or an exit code with a sentence: 65 for what is damaged,
+/* Locks the directory, and makes what is missing in it. EXIT_OK, or an exit code with a sentence,
+ * as the next. Thread: setup. */
+int durable_lock(const char *path, struct data_dir *dir, struct error *err);
+
+/* Reads the directory. EXIT_OK, or an exit code with a sentence: 65 for what is damaged,
  * 73 for one in use, 74 for one that cannot be read or written, 78 for one of others.
  * Owner: the caller, until durable_close(). Thread: setup, as all down to durable_begin(). */
 int durable_open(const struct durable_options *options, struct durable **out, struct error *err);
@@ -113,6 +118,10 @@ bool durable_history_place(const struct durable *durable, char path[DATA_DIR_PAT
 /* False: no history is kept. */
 struct history_writer_counters;
 bool durable_history_counters(const struct durable *durable, struct history_writer_counters *out);
+
+/* What has been told by now is durable when it returns, or the journal broken. Thread: any but the
+ * journal's and the engine's. */
+void durable_sync(struct durable *durable);
 
 /* After the engine has stopped: commits what was told. The outbox gets it. */
 void durable_flush(struct durable *durable);

@@ -36,6 +36,7 @@ static bool is_worth_it(const struct outbox_move *move)
     case OP_INTENT:
         return move->gate != NULL;
     case OP_PENDING:
+        return move->is_redriven;
     case OP_UNCERTAIN: /* followed by RETRY */
         return false;
     case OP_RETRY:

@@ -237,13 +237,19 @@ static int prepare(struct durable *durable, struct error *err)
     return past->to_ms == INT64_MIN ? EXIT_OK : prepare_to_tell_again(durable, err);
 }
 
+int durable_lock(const char *path, struct data_dir *dir, struct error *err)
+{
+    enum data_dir_refusal why;
+
+    return data_dir_open(dir, path, DATA_DIR_RUN, &why, err) == 0 ? EXIT_OK : exit_code_of(why);
+}
+
 int durable_open(const struct durable_options *options, struct durable **out, struct error *err)
 {
     const struct journal_config config = {
         .group_ms = GROUP_MS, .group_bytes = GROUP_BYTES, .open_bytes = OPEN_BYTES};
     struct durable *durable = calloc(1, sizeof(*durable));
     struct segment_log *log = NULL;
-    enum data_dir_refusal why;
     uint64_t frame = 0;
     int code = EXIT_SYSTEM;
 
@@ -254,11 +260,9 @@ int durable_open(const struct durable_options *options, struct durable **out, st
     pthread_mutex_init(&durable->lock, NULL);
     pthread_mutex_init(&durable->gates_lock, NULL);
     durable->options = *options;
-    durable->waker = durable->dir.lock_fd = -1;
-    if (data_dir_open(&durable->dir, options->path, DATA_DIR_RUN, &why, err) != 0) {
-        code = exit_code_of(why);
-        goto out;
-    }
+    durable->waker = -1;
+    durable->dir = *options->dir;
+    options->dir->lock_fd = -1;
     data_dir_folder(&durable->dir, "journal", durable->folder);
     data_dir_folder(&durable->dir, "blobs", durable->blobs);
     durable->segments = (struct segment_config){.folder = durable->folder,
@@ -276,7 +280,6 @@ int durable_open(const struct durable_options *options, struct durable **out, st
         else
             code = EXIT_SYSTEM;
     }
-out:
     segment_log_destroy(log);
     if (code != EXIT_OK) {
         durable_close(durable);

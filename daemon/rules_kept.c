@@ -150,6 +150,22 @@ static int load_kept(struct kept_files *files, struct rule_set **out, struct err
     return rc;
 }
 
+int rules_kept_with(const struct rules_read *base, const char *name, const char *text,
+                    struct rule_set **out, struct rules_read *read, struct error *err)
+{
+    *read = (struct rules_read){.files = {{0}}};
+    for (size_t i = 0; i < base->files.file.count; i++) {
+        const struct kept_file *file = &base->files.file.at[i];
+        if (strcmp(file->name, name) != 0)
+            kept_files_add(&read->files, file->kind, file->name, file->at, file->bytes);
+    }
+    if (text[0] != '\0') {
+        kept_files_add(&read->files, KIND_PATH, name, "", 0);
+        kept_files_add(&read->files, KIND_READ, name, text, strlen(text));
+    }
+    return load_kept(&read->files, out, err);
+}
+
 int rules_kept_load(const char *folder, struct id128 set, struct rule_set **out, struct error *err)
 {
     struct kept_files files;

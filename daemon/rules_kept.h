@@ -30,6 +30,12 @@ void rules_read_release(struct rules_read *read);
 int rules_kept_save(const char *folder, struct id128 set, const struct rules_read *read,
                     struct error *err);
 
+/* The set of `base` with one more rule file of that name behind its last, which need not exist; ""
+ * for none. An earlier one of the name is left out. What the set is made of goes to `read`, which
+ * the caller releases whatever comes of it. Errors: as rule_set_load(). */
+int rules_kept_with(const struct rules_read *base, const char *name, const char *text,
+                    struct rule_set **out, struct rules_read *read, struct error *err);
+
 /* Errors: as kept_files_load(), and -EBADMSG for a set that comes out as another one. */
 int rules_kept_load(const char *folder, struct id128 set, struct rule_set **out, struct error *err);
 

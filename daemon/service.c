@@ -128,6 +128,11 @@ static void on_committed(void *self, const struct incident *incident, const stru
         write_op(service, op, sink);
 }
 
+static void on_committed_to(void *self, int64_t to_ms)
+{
+    intake_committed(((struct service *)self)->intake, to_ms);
+}
+
 static bool on_room(void *self)
 {
     return durable_room(((struct service *)self)->durable);
@@ -135,7 +140,11 @@ static bool on_room(void *self)
 
 static void on_step(void *self, const struct engine_step *step)
 {
-    durable_step(((struct service *)self)->durable, step);
+    struct service *service = self;
+
+    durable_step(service->durable, step);
+    if (durable_is_recovered(service->durable))
+        intake_stepped(service->intake, step->to_ms);
 }
 
 static void on_short_of(void *self, uint16_t part, int64_t at, int64_t read)
@@ -150,8 +159,11 @@ static void on_recovered(void *self)
 
 static void on_switched(void *self, const struct rule_set *rules, int64_t at_ms)
 {
+    struct service *service = self;
+
     (void)at_ms;
-    durable_switched(((struct service *)self)->durable, rules);
+    durable_switched(service->durable, rules);
+    atomic_store_explicit(&service->in_force, rule_set_hash(rules).hi, memory_order_relaxed);
 }
 
 static struct rule_set *on_rules_before(void *self, size_t index)
@@ -269,7 +281,7 @@ static int open_durable(struct service *service, const struct rules_read *read, 
     const struct history_limits history = {.keep_ms = service->config->history.keep_ms,
                                            .bytes_max =
                                                (uint64_t)service->config->history.bytes_max};
-    const struct durable_options options = {.path = service->config->data.dir,
+    const struct durable_options options = {.dir = &service->dir,
                                             .engine = &service->engine_config,
                                             .rules = rule_set_hash(service->rules),
                                             .read = read,
@@ -278,6 +290,7 @@ static int open_durable(struct service *service, const struct rules_read *read, 
                                             .accept_loss = service->options.accept_loss,
                                             .trust = service->options.trust_journal,
                                             .committed = on_committed,
+                                            .committed_to = on_committed_to,
                                             .self = service};
     int code;
 
@@ -306,8 +319,11 @@ static int open_source(struct service *service, struct error *err)
     if (input_open(service->config, past, &service->kafka, err) != 0)
         return EXIT_SYSTEM;
     service->source = service->kafka;
+    if (service->intake != NULL &&
+        intake_source_over(service->intake, service->kafka, &service->source, err) != 0)
+        return EXIT_SYSTEM;
     if (service->durable != NULL)
-        service->source = durable_source(service->durable, service->kafka);
+        service->source = durable_source(service->durable, service->source);
     if (service->source != NULL)
         return EXIT_OK;
     service->source = service->kafka;
@@ -347,7 +363,6 @@ static int create_engine(struct service *service, struct error *err)
 int service_create(const struct service_options *options, struct service **out, struct error *err)
 {
     struct service *service = calloc(1, sizeof(*service));
-    struct rules_read read = {.files = {{0}}};
     int code = EXIT_SYSTEM;
 
     if (service == NULL || !metrics_init(&service->seen)) {
@@ -356,13 +371,20 @@ int service_create(const struct service_options *options, struct service **out, 
         return EXIT_SYSTEM;
     }
     service->options = *options;
+    service->dir.lock_fd = -1;
     pthread_mutex_init(&service->lock, NULL);
     pthread_mutex_init(&service->reload_lock, NULL);
     service->read_ns = host_mono_ns();
     health_init(&service->health, service->read_ns);
-    code = load(options, &service->config, &service->rules, &read, err);
+    code = load(options, &service->config, &service->rules, &service->read, err);
     if (code == EXIT_OK && config_check_files(service->config, err) != 0)
         code = EXIT_CONFIG;
+    if (code == EXIT_OK && service_read_tokens(service, err) != 0)
+        code = EXIT_CONFIG;
+    if (code == EXIT_OK)
+        code = service_open_intake(service, err);
+    if (code == EXIT_OK && service_add_silences(service, &service->rules, &service->read, err) != 0)
+        code = EXIT_DATA;
     if (code == EXIT_OK) {
         log_configure((enum log_level)service->config->log.level,
                       (enum log_format)service->config->log.format);
@@ -375,12 +397,14 @@ int service_create(const struct service_options *options, struct service **out, 
     if (code == EXIT_OK)
         code = fill_engine(service, err);
     if (code == EXIT_OK)
-        code = open_durable(service, &read, err);
-    rules_read_release(&read);
+        code = open_durable(service, &service->read, err);
     if (code == EXIT_OK)
         code = create_outbox(service, err);
     if (code == EXIT_OK)
         code = create_engine(service, err);
+    if (code == EXIT_OK && service->intake != NULL &&
+        intake_start(service->intake, service->engine, err) != 0)
+        code = EXIT_SYSTEM;
     if (code == EXIT_OK)
         code = service_create_admin(service, err);
     if (code == EXIT_OK && engine_start(service->engine, err) != 0)
@@ -460,46 +484,92 @@ static void switch_rules(struct service *service, struct rule_set *rules)
     engine_switch_rules(service->engine, rules);
 }
 
+void service_switch_drop(struct service_switch *to)
+{
+    rule_set_destroy(to->rules);
+    rules_read_release(&to->read);
+    rules_running_release(&to->loaded);
+    rules_preview_release(&to->preview);
+    *to = (struct service_switch){.rules = NULL};
+}
+
+int service_switch_prepare(struct service *service, struct service_switch *to, struct error *err)
+{
+    int rc = keep_rules(service, to->rules, &to->read, err);
+
+    if (rc == 0)
+        rc = preview_switch(service, to->rules, &to->loaded, &to->preview, err);
+    if (rc != 0) {
+        to->preview = (struct rules_preview){.rules_changed = 0};
+        service_switch_drop(to);
+    }
+    return rc;
+}
+
+void service_switch_make(struct service *service, struct service_switch *to)
+{
+    rules_running_release(&service->loaded);
+    service->loaded = to->loaded;
+    rules_read_release(&service->read);
+    service->read = to->read;
+    pthread_mutex_lock(&service->lock);
+    service->counters.rules_loaded = rule_set_count(to->rules);
+    pthread_mutex_unlock(&service->lock);
+    switch_rules(service, to->rules);
+    to->rules = NULL;
+    to->loaded = (struct rules_running){.rules = NULL};
+    to->read = (struct rules_read){.files = {{0}}};
+}
+
+/* Reads configuration and rules, with the silences made by hand. Under reload_lock. */
+static int load_again(struct service *service, struct config **config, struct service_switch *to,
+                      struct error *err)
+{
+    int rc;
+
+    *to = (struct service_switch){.rules = NULL};
+    if (load(&service->options, config, &to->rules, &to->read, err) != EXIT_OK) {
+        rules_read_release(&to->read);
+        return -EINVAL;
+    }
+    rc = service_add_silences(service, &to->rules, &to->read, err);
+    if (rc == 0)
+        return 0;
+    service_switch_drop(to);
+    config_destroy(*config);
+    return rc;
+}
+
 /* Under reload_lock. */
 static int reload(struct service *service, struct rules_preview *preview, struct error *err)
 {
     struct config *config = NULL;
-    struct rule_set *rules = NULL;
-    struct rules_running loaded;
+    struct service_switch to;
     char names[RESTART_KEYS_BYTES];
-    struct rules_read read = {.files = {{0}}};
     uint32_t count;
-    int rc;
+    int rc = load_again(service, &config, &to, err);
 
-    if (load(&service->options, &config, &rules, &read, err) != EXIT_OK) {
-        rules_read_release(&read);
-        return -EINVAL;
-    }
-    rc = keep_rules(service, rules, &read, err);
-    rules_read_release(&read);
-    if (rc == 0)
-        rc = preview_switch(service, rules, &loaded, preview, err);
+    if (rc != 0)
+        return rc;
+    rc = service_switch_prepare(service, &to, err);
     if (rc != 0) {
-        rule_set_destroy(rules);
         config_destroy(config);
         return rc;
     }
-    rules_running_release(&service->loaded);
-    service->loaded = loaded;
     if (config_restart_keys(service->config, config, names, sizeof(names)) > 0) {
         log_event(LOG_WARNING, "reload_needs_restart", log_text("keys", names),
                   log_text("next", "the old values stay in force"));
-        preview_restart(preview, names);
+        preview_restart(&to.preview, names);
     }
     log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
-    count = rule_set_count(rules);
-    switch_rules(service, rules);
+    count = rule_set_count(to.rules);
+    service_switch_make(service, &to);
+    *preview = to.preview;
     atomic_store_explicit(&service->must_reopen, true, memory_order_relaxed);
     quarantine_reopen(service->quarantine);
     pthread_mutex_lock(&service->lock);
     service->flush_ms = config->outbox.flush_ms;
     service->counters.reloads_done++;
-    service->counters.rules_loaded = count;
     pthread_mutex_unlock(&service->lock);
     log_event(LOG_INFO, "reloaded", log_text("config", config->path), log_number("rules", count),
               log_number("rules_changed", (int64_t)preview->rules_changed),
@@ -524,22 +594,20 @@ int service_reload(struct service *service, struct rules_preview *preview, struc
 int service_preview(struct service *service, struct rules_preview *preview, struct error *err)
 {
     struct config *config = NULL;
-    struct rule_set *rules = NULL;
-    struct rules_running loaded = {.rules = NULL};
-    struct rules_read read = {.files = {{0}}};
+    struct service_switch to;
     char names[RESTART_KEYS_BYTES];
-    int rc = -EINVAL;
+    int rc;
 
     pthread_mutex_lock(&service->reload_lock);
-    if (load(&service->options, &config, &rules, &read, err) == EXIT_OK)
-        rc = preview_switch(service, rules, &loaded, preview, err);
-    if (rc == 0 && config_restart_keys(service->config, config, names, sizeof(names)) > 0)
-        preview_restart(preview, names);
+    rc = load_again(service, &config, &to, err);
+    if (rc == 0) {
+        rc = preview_switch(service, to.rules, &to.loaded, preview, err);
+        if (rc == 0 && config_restart_keys(service->config, config, names, sizeof(names)) > 0)
+            preview_restart(preview, names);
+        service_switch_drop(&to);
+        config_destroy(config);
+    }
     pthread_mutex_unlock(&service->reload_lock);
-    rules_read_release(&read);
-    rules_running_release(&loaded);
-    rule_set_destroy(rules);
-    config_destroy(config);
     return rc;
 }
 
@@ -570,6 +638,7 @@ int service_stop(struct service *service)
     int code, rc, verdict;
 
     health_stop(&service->health);
+    intake_stop(service->intake);
     engine_stop(service->engine);
     if (service->durable != NULL)
         durable_flush(service->durable);
@@ -605,6 +674,10 @@ int service_stop(struct service *service)
 
 int service_verdict(struct service *service, struct error *why)
 {
+    int code = service->intake != NULL ? intake_verdict(service->intake, why) : EXIT_OK;
+
+    if (code != EXIT_OK)
+        return code;
     return service->durable != NULL ? durable_verdict(service->durable, why) : EXIT_OK;
 }
 
@@ -663,6 +736,7 @@ bool service_destroy(struct service *service)
 
     if (service == NULL)
         return true;
+    intake_stop(service->intake); /* all answers are given */
     admin_destroy(service->admin);
     engine_destroy(service->engine);
     if (service->outbox != NULL)
@@ -672,6 +746,8 @@ bool service_destroy(struct service *service)
     outbox_destroy(service->outbox, 0);
     if (service->source != NULL)
         is_closed = close_source(service->source);
+    intake_close(service->intake);
+    data_dir_close(&service->dir);
     if (is_closed)
         durable_close(service->durable);
     else
@@ -684,6 +760,8 @@ bool service_destroy(struct service *service)
     rule_set_destroy(service->rules);
     rule_set_destroy(service->next_rules);
     config_destroy(service->config);
+    service_release_tokens(service);
+    rules_read_release(&service->read);
     metrics_release(&service->seen);
     health_release(&service->health);
     rules_running_release(&service->loaded);

@@ -38,7 +38,11 @@ void service_tick(struct service *service);
 /* EXIT_OK, or the exit code with which the run has to end, and why. Thread: main. */
 int service_verdict(struct service *service, struct error *why);
 
-/* SIGHUP: reads everything again; says in the log what came of it, and in `preview`, which the
+/* SIGHUP: reloads, on record where there is a data directory; what came of it is in the log.
+ * Thread: main. */
+void service_reload_by_signal(struct service *service);
+
+/* Reads everything again; says in the log what came of it, and in `preview`, which the
  * caller releases, what it did to each rule. Changes nothing when it fails.
  * Errors: a negative errno, -EINVAL where the files are at fault, with a sentence.
  * Thread: any. */

@@ -52,6 +52,22 @@ static void read_journal(struct durable *durable, struct daemon_counters *to)
     to->is_journal_waiting = counters.is_waiting_for_disk;
 }
 
+static void read_intake(struct intake *intake, struct daemon_counters *to)
+{
+    struct intake_counters counters;
+
+    intake_counters(intake, &counters);
+    to->intake_pushes = counters.pushes;
+    to->intake_events = counters.push_events;
+    to->intake_acts = counters.acts;
+    to->intake_bytes = counters.log.bytes;
+    to->intake_refused_bad = counters.refused_bad;
+    to->intake_refused_full = counters.refused_full;
+    to->intake_backlog_bytes = counters.backlog_bytes;
+    to->intake_waiting = counters.waiting;
+    to->is_intake_full = counters.log.is_full;
+}
+
 static void write_metrics(void *self, FILE *to)
 {
     struct service *service = self;
@@ -82,6 +98,8 @@ static void write_metrics(void *self, FILE *to)
     if (service->durable != NULL)
         read_history(service->durable, &metrics.daemon);
     pthread_mutex_unlock(&service->lock);
+    if (service->intake != NULL)
+        read_intake(service->intake, &metrics.daemon);
     int64_t watermark_ms = engine_watermark(service->engine);
     bool has_watermark = watermark_ms > 0;
     metrics.daemon.watermark_seconds = has_watermark ? (double)watermark_ms / 1000 : NAN;
@@ -127,17 +145,6 @@ static int list_waiting(void *self, const struct admin_pick *pick, FILE *to, str
 
     pthread_mutex_lock(&service->lock);
     rc = waiting_ops_list(service->outbox, pick, to, err);
-    pthread_mutex_unlock(&service->lock);
-    return rc;
-}
-
-static int redrive_dead(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
-{
-    struct service *service = self;
-    int rc;
-
-    pthread_mutex_lock(&service->lock);
-    rc = dead_ops_redrive(service->outbox, pick, to, err);
     pthread_mutex_unlock(&service->lock);
     return rc;
 }
@@ -189,8 +196,11 @@ static int list_rules(void *self, const struct admin_pick *pick, FILE *to, struc
 static int reload_by_admin(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
 {
     struct rules_preview preview;
-    int rc = pick->dry ? service_preview(self, &preview, err) : service_reload(self, &preview, err);
+    int rc;
 
+    if (!pick->dry)
+        return service_reload_by(self, pick, to, err);
+    rc = service_preview(self, &preview, err);
     if (rc != 0)
         return rc;
     rc = write_json(rules_preview_json(&preview), to, err);
@@ -203,14 +213,20 @@ int service_create_admin(struct service *service, struct error *err)
     struct admin_config config = {
         .listen = service->config->admin.listen,
         .connections_max = (unsigned)service->config->admin.connections_max,
+        .body_max = (size_t)service->config->intake.body_max,
         .self = service,
         .metrics = write_metrics,
         .healthy = is_healthy,
         .ready = is_ready,
         .dead = list_dead,
         .waiting = list_waiting,
-        .redrive = redrive_dead,
         .incidents = list_incidents,
+        .redrive = service_redrive_by,
+        .silences = service_list_silences,
+        .silence_add = service_add_silence,
+        .silence_end = service_end_silence,
+        .events = service_take_events,
+        .alertmanager = service_take_alertmanager,
         .rules = list_rules,
         .reload = reload_by_admin,
     };

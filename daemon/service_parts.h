@@ -3,6 +3,7 @@
  *
  *   service.c        start, reload, stop; what the engine reports
  *   service_admin.c  what the admin server asks
+ *   service_intake.c what is pushed, and what people have it do
  *   service_watch.c  the look once a second
  */
 #ifndef DAEMON_SERVICE_PARTS_H
@@ -15,6 +16,7 @@
 #include "daemon/config.h"
 #include "daemon/durable.h"
 #include "daemon/health.h"
+#include "daemon/intake.h"
 #include "daemon/metrics.h"
 #include "daemon/rules_preview.h"
 #include "daemon/service.h"
@@ -27,6 +29,14 @@ struct service {
     struct rule_set *rules;      /* of the start; borrowed by the engine */
     struct rule_set *next_rules; /* during the start: to be switched to */
     struct durable *durable;     /* NULL: nothing is kept */
+    struct data_dir dir;         /* setup: locked, until the durable has it */
+    _Atomic uint64_t in_force;   /* of the hash of the set that was switched to last; relaxed */
+    struct intake *intake;       /* NULL without a data directory */
+    struct service_token {
+        const char *name;
+        char *secret; /* owned */
+    } * tokens;       /* admin.tokens */
+    size_t token_count;
     struct source *kafka;
     struct source *source; /* the same, as the engine sees it */
     struct engine *engine;
@@ -44,6 +54,7 @@ struct service {
     /* One reload at a time, from a signal or the admin server. Before `lock`. */
     pthread_mutex_t reload_lock;
     struct rules_running loaded; /* the set that was loaded last */
+    struct rules_read read;      /* what it was read from; with a data directory */
 
     /* What the metrics thread and the stop thread share with the main thread. */
     pthread_mutex_t lock;
@@ -51,6 +62,56 @@ struct service {
     struct daemon_counters counters;
     struct metrics seen; /* of the last tick: sinks, parts */
 };
+
+/* ---- service.c, for the others ---- */
+
+/* A rule set on its way into force. Under reload_lock. */
+struct service_switch {
+    struct rule_set *rules;
+    struct rules_read read; /* what it was read from */
+    struct rules_running loaded;
+    struct rules_preview preview; /* what it does to each rule */
+};
+
+/* `rules` and `read` are there: keeps them and finds out the rest. After an error, a negative errno
+ * with a sentence, there is nothing left of it. */
+int service_switch_prepare(struct service *service, struct service_switch *to, struct error *err);
+/* It takes effect; what is left is the preview. */
+void service_switch_make(struct service *service, struct service_switch *to);
+/* It does not, and nothing is left. */
+void service_switch_drop(struct service_switch *to);
+
+/* ---- service_intake.c ---- */
+
+/* With a data directory: locks it and opens the intake; the rules get the silences that were made
+ * by hand. EXIT_OK, or an exit code with a sentence. */
+int service_open_intake(struct service *service, struct error *err);
+
+/* The set with the silences that were made by hand, in place of *rules and *read, which go; both
+ * stay as they are where there is none. Errors: a negative errno with a sentence. */
+int service_add_silences(struct service *service, struct rule_set **rules, struct rules_read *read,
+                         struct error *err);
+
+/* Who asks may change something: his name goes to `who`. Errors: -EACCES, -EPERM. */
+enum { SERVICE_WHO_BYTES = 256 };
+int service_authorize(const struct service *service, const struct admin_pick *pick,
+                      char who[SERVICE_WHO_BYTES], struct error *err);
+
+/* Reads admin.tokens. Errors: -EINVAL or of reading, with a sentence. */
+int service_read_tokens(struct service *service, struct error *err);
+void service_release_tokens(struct service *service);
+
+/* What the admin server asks, as in struct admin_config. */
+void service_take_events(void *self, const struct admin_pick *pick, struct admin_reply *reply);
+void service_take_alertmanager(void *self, const struct admin_pick *pick,
+                               struct admin_reply *reply);
+int service_list_silences(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
+void service_add_silence(void *self, const struct admin_pick *pick, struct admin_reply *reply);
+void service_end_silence(void *self, const struct admin_pick *pick, struct admin_reply *reply);
+int service_reload_by(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
+int service_redrive_by(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
+
+/* ---- service_admin.c ---- */
 
 /* Starts the admin server where the configuration wants one. EXIT_OK, or an exit code with a
  * sentence. */

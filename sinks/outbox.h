@@ -57,6 +57,7 @@ struct outbox_move {
     uint8_t kind; /* enum op_kind */
     enum op_state state;
     bool may_exist;                   /* an attempt without a clear answer may have been taken */
+    bool is_redriven;                 /* PENDING after it was DEAD: a person said so */
     int64_t not_before_ms;            /* of RETRY and MADE, wall clock */
     const struct sink_remote *remote; /* "" while none is known */
     const char *cause;                /* of DEAD, a literal; else NULL */

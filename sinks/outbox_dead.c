@@ -153,7 +153,7 @@ static void revive(struct outbox_core *core, struct outbox_op *op)
     kept_unlink(core, op);
     free(op->dead);
     op->dead = NULL;
-    outbox_op_move(queue, op, OP_PENDING, NULL);
+    outbox_op_move(queue, op, OP_PENDING, &(struct op_move_facts){.is_redriven = true});
     op->failures = 0;
     op->is_absent = op->was_refused = false;
     op->looks = 0;

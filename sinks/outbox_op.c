@@ -50,6 +50,7 @@ static bool tell(const struct outbox_queue *queue, const struct outbox_op *op,
         .cause = facts->cause,
         .into = facts->into,
         .gate = facts->gate,
+        .is_redriven = facts->is_redriven,
     };
 
     if (core->hooks.moved == NULL || op->is_notice)

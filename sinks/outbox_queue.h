@@ -204,6 +204,7 @@ struct op_move_facts {
     const char *cause;                /* of DEAD */
     uint32_t into;                    /* of SUPERSEDED */
     void *gate;                       /* of INTENT */
+    bool is_redriven;                 /* of PENDING: it was DEAD */
 };
 
 /* The only place where an op changes its state. Returns whether it waits for its gate. */

@@ -89,9 +89,7 @@ static bool is_reference(const char *value)
     return strncmp(value, "env:", 4) == 0 || strncmp(value, "file:", 5) == 0;
 }
 
-/* Reads what an env: or file: value stands for, without the line end that editors
- * put behind it. Returns owned text in `out`. */
-static int read_reference(const char *value, char **out, struct error *err)
+int sink_secret_read(const char *value, char **out, struct error *err)
 {
     size_t bytes;
     char *text;
@@ -105,6 +103,10 @@ static int read_reference(const char *value, char **out, struct error *err)
         }
         *out = strdup(found);
         return *out != NULL ? 0 : -ENOMEM;
+    }
+    if (strncmp(value, "file:", 5) != 0) {
+        error_set(err, "a secret is written env:NAME or file:PATH");
+        return -EINVAL;
     }
     rc = host_read_file(value + 5, SECRET_FILE_BYTES_MAX, &text, &bytes);
     if (rc != 0) {
@@ -243,7 +245,7 @@ static int read_text(struct sink *sink, const struct sink_option *row, const cha
         }
         if (!sink->is_resolved)
             return 0;
-        rc = read_reference(value, &text, err);
+        rc = sink_secret_read(value, &text, err);
     } else {
         text = strdup(value);
         rc = text != NULL ? 0 : -ENOMEM;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -75,11 +76,53 @@ static int note_incidents(void *self, const struct admin_pick *pick, FILE *to, s
     return note("incidents", pick, to);
 }
 
+static void note_silence(void *self, const struct admin_pick *pick, struct admin_reply *reply)
+{
+    (void)self;
+    snprintf(asked, sizeof(asked), "silence %.*s%s%s%s", (int)pick->bytes, pick->body,
+             pick->is_local ? " local" : "", pick->token != NULL ? " token " : "",
+             pick->token != NULL ? pick->token : "");
+    admin_answer(reply, 200, ADMIN_JSON, strdup("{}\n"), 3);
+}
+
+/* An answer that the test owes. */
+static pthread_mutex_t owed_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t owed_came = PTHREAD_COND_INITIALIZER;
+static struct admin_reply *owed;
+
+static void owe(void *self, const struct admin_pick *pick, struct admin_reply *reply)
+{
+    (void)self;
+    snprintf(asked, sizeof(asked), "%.*s wait=%s", (int)pick->bytes, pick->body,
+             pick->wait != NULL ? pick->wait : "no");
+    pthread_mutex_lock(&owed_lock);
+    owed = reply;
+    pthread_cond_signal(&owed_came);
+    pthread_mutex_unlock(&owed_lock);
+}
+
+static struct admin_reply *take_owed(void)
+{
+    struct admin_reply *reply;
+
+    pthread_mutex_lock(&owed_lock);
+    while (owed == NULL)
+        pthread_cond_wait(&owed_came, &owed_lock);
+    reply = owed;
+    owed = NULL;
+    pthread_mutex_unlock(&owed_lock);
+    return reply;
+}
+
 static struct admin *start(void)
 {
     struct admin_config config = {.listen = "127.0.0.1:0",
                                   .connections_max = CONNECTIONS_MAX,
+                                  .body_max = 1 << 20,
                                   .metrics = write_metrics,
+                                  .silence_add = note_silence,
+                                  .events = owe,
+                                  .alertmanager = owe,
                                   .healthy = say_healthy,
                                   .ready = say_ready,
                                   .redrive = note_redrive,
@@ -160,7 +203,9 @@ static void each_endpoint_answers(void **state)
     assert_answer(get(admin, "/"), 200,
                   "tocsin " TOCSIN_VERSION "\n\n/metrics\n/healthz\n/readyz\n/outbox/dead\n"
                   "/outbox/waiting\n/outbox/redrive (POST)\n/rules\n/reload "
-                  "(POST)\n/incidents\n/incidents/ID\n");
+                  "(POST)\n/incidents\n/incidents/ID\n"
+                  "/silences\n/silences/add (POST)\n/silences/end (POST)\n"
+                  "/events (POST)\n/alertmanager (POST)\n");
     assert_answer(get(admin, "/etc/passwd"), 404, "there is nothing here; see /\n");
     admin_destroy(admin);
 }
@@ -239,6 +284,82 @@ static void what_is_not_understood_is_refused_and_not_done(void **state)
                                                               : "none");
         assert_answer(get(admin, path), 400, sentence);
     }
+    admin_destroy(admin);
+}
+
+/* C3: who pushes is answered when somebody else says so, and others are served meanwhile. */
+static void answers_that_are_owed_are_given_by_any_thread(void **state)
+{
+    struct admin *admin = start();
+    char request[256];
+    int fd;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        snprintf(request, sizeof(request),
+                 "POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
+                 i == 0 ? "/events?wait" : "/alertmanager?wait=3s");
+        fd = dial(admin);
+        assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+        struct admin_reply *reply = take_owed();
+        assert_string_equal(asked, i == 0 ? "{} wait=" : "{} wait=3s");
+        assert_answer(get(admin, "/healthz"), 200, "ok\n");
+        if (i == 0)
+            admin_answer(reply, 200, ADMIN_JSON, strdup("{1}\n"), 4);
+        else
+            admin_answer_sentence(reply, 503, "the disk is full");
+        const char *answer = talk(fd, "", 0);
+        assert_answer(answer, i == 0 ? 200 : 503, i == 0 ? "{1}\n" : "the disk is full\n");
+        assert_int_equal(strstr(answer, "Retry-After: 1\r\n") != NULL, i == 1);
+    }
+    admin_destroy(admin);
+}
+
+static void an_answer_for_one_who_is_gone_goes_too(void **state)
+{
+    static const char request[] = "POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}";
+    struct admin *admin = start();
+    struct admin_reply *reply;
+    int fd = dial(admin);
+
+    (void)state;
+    assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+    reply = take_owed();
+    close(fd);
+    /* By then the server has seen the end of that connection. */
+    for (int i = 0; i < 5; i++)
+        assert_answer(get(admin, "/healthz"), 200, "ok\n");
+    admin_answer_sentence(reply, 503, "too late");
+    assert_answer(get(admin, "/healthz"), 200, "ok\n");
+    /* One that is given while the server ends. */
+    fd = dial(admin);
+    assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+    admin_answer_sentence(take_owed(), 200, "just in time");
+    admin_destroy(admin);
+    close(fd);
+}
+
+static void a_small_body_is_read_with_who_sends_it(void **state)
+{
+    static char request[80 << 10];
+    struct admin *admin = start();
+    int head;
+
+    (void)state;
+    snprintf(request, sizeof(request),
+             "POST /silences/add HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+             "Authorization: bearer 0123\r\nContent-Length: 7\r\n\r\n{\"a\":1}");
+    assert_answer(talk(dial(admin), request, strlen(request)), 200, "{}\n");
+    assert_string_equal(asked, "silence {\"a\":1} local token 0123");
+    asked[0] = '\0';
+    head = snprintf(request, sizeof(request),
+                    "POST /silences/add HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                    "Content-Length: %d\r\n\r\n",
+                    ADMIN_BODY_BYTES_MAX + 1);
+    memset(request + head, ' ', ADMIN_BODY_BYTES_MAX + 1);
+    assert_answer(talk(dial(admin), request, (size_t)head + ADMIN_BODY_BYTES_MAX + 1), 413,
+                  "the body of /silences/add has at most 65536 bytes\n");
+    assert_string_equal(asked, "");
     admin_destroy(admin);
 }
 
@@ -328,6 +449,9 @@ int main(void)
         cmocka_unit_test(each_endpoint_answers),
         cmocka_unit_test(incidents_are_asked_for_by_what_they_are_of_or_by_their_id),
         cmocka_unit_test(what_is_not_understood_is_refused_and_not_done),
+        cmocka_unit_test(answers_that_are_owed_are_given_by_any_thread),
+        cmocka_unit_test(an_answer_for_one_who_is_gone_goes_too),
+        cmocka_unit_test(a_small_body_is_read_with_who_sends_it),
         cmocka_unit_test(requests_beyond_the_limits_are_refused),
         cmocka_unit_test(silent_connections_wait_their_turn_and_free_it),
         cmocka_unit_test(many_connections_in_turn_leave_nothing_behind),

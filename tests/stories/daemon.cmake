@@ -8,6 +8,7 @@ tocsin_story(NAME check_against SCRIPT check_against.sh SANITIZED)
 tocsin_story(NAME run_stop SCRIPT run_stop.sh SANITIZED)
 tocsin_story(NAME data_dir SCRIPT data_dir.sh SANITIZED)
 tocsin_story(NAME history SCRIPT history.sh SANITIZED)
+tocsin_story(NAME intake SCRIPT intake.sh SANITIZED)
 # SIGKILL at random moments: a few here, many in the long form.
 tocsin_story(NAME kill SCRIPT kill.py ARGS 4)
 tocsin_story(NAME kill_switch SCRIPT kill.py ARGS 4 --switch)

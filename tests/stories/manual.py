@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 TREE = os.environ["TOCSIN_TREE"]
-COMMANDS = ("broker check demo diff digest fsck generate history import ledger publish receive record redrive replay run test why "
+COMMANDS = ("audit broker check demo diff digest fsck generate history import ledger publish receive record redrive replay run test why "
             "whynot").split()
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
 found = []

@@ -1,0 +1,120 @@
+/*
+ * intake.h - what is pushed into the daemon and what people have it do: into the intake log first,
+ * then to the engine or into force, and only then answered (semantics C3; store/intake_log.h).
+ *
+ *   admin thread --push: decoded, so that nothing is kept that would be refused--> intake log
+ *                                                       answer <--- durable <---------+
+ *                                        answer to ?wait <--- told, and committed <---- engine
+ *
+ *   an act (a reload, a silence, a re-drive):  recorded -> done -> its outcome recorded -> answered
+ *
+ * Thread: as each function says.
+ */
+#ifndef DAEMON_INTAKE_H
+#define DAEMON_INTAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "correlate/engine.h"
+#include "daemon/admin.h"
+#include "daemon/silences.h"
+#include "ingest/source.h"
+#include "store/data_dir.h"
+#include "store/intake_log.h"
+
+struct intake;
+
+enum { INTAKE_WAIT_MS = 5000, INTAKE_WAIT_MS_MAX = 8000 };
+
+struct intake_options {
+    const struct data_dir *dir; /* locked; outlives the intake */
+    uint64_t body_max;          /* bytes of one request */
+    uint64_t backlog_max;       /* bytes that the engine has not worked off */
+};
+
+/* Reads the log and opens it. EXIT_OK, or an exit code with a sentence.
+ * Owner: the caller, until intake_close(). Thread: setup, as the next two. */
+int intake_open(const struct intake_options *options, struct intake **out, struct error *err);
+
+/* The source with the intake beside it. Takes `inner`. Errors: a negative errno with a sentence. */
+int intake_source_over(struct intake *intake, struct source *inner, struct source **out,
+                       struct error *err);
+
+/* From now on something may be taken in. Errors: a negative errno with a sentence. */
+int intake_start(struct intake *intake, struct engine *engine, struct error *err);
+
+/* Takes nothing more in, and answers what waits; before the engine stops. NULL is allowed. */
+void intake_stop(struct intake *intake);
+void intake_close(struct intake *intake);
+
+/* 0, or the exit code with which the run has to end, and why. Thread: any. */
+int intake_verdict(struct intake *intake, struct error *why);
+
+/* How far changes have been handed to the journal, and how far they are durable. Thread: incident
+ * role; journal. */
+void intake_stepped(struct intake *intake, int64_t to_ms);
+void intake_committed(struct intake *intake, int64_t to_ms);
+
+/* ---- pushes ---- */
+
+struct intake_push {
+    const char *who, *from;
+    const char *what; /* "events" */
+    enum event_format format;
+    const char *body;
+    size_t bytes;
+    int64_t wait_ms; /* 0: the answer is given when it is durable */
+    struct admin_reply *reply;
+};
+
+/* Answers sooner or later. Thread: admin. */
+void intake_push(struct intake *intake, const struct intake_push *push);
+
+/* ---- acts ---- */
+
+/* Who does what; `what` as in ACT_SILENCE_ADD. */
+struct intake_act {
+    const char *who, *from, *what;
+    uint64_t position; /* filled by intake_act_begin(), as is its stamp */
+    int64_t at_ms;
+};
+
+/* Recorded and durable, or nothing is to be done: a negative errno with a sentence. `body` is JSON.
+ * Thread: any but the engine's and the intake's, as the next. */
+int intake_act_begin(struct intake *intake, struct intake_act *act, const json_t *body,
+                     struct error *err);
+/* What came of it. Errors: it was done, and the record does not say so. */
+int intake_act_end(struct intake *intake, const struct intake_act *act, const json_t *body,
+                   struct error *err);
+
+/* An answer that is given when something has become so: 200, or 202 after INTAKE_WAIT_MS. */
+struct intake_until {
+    struct admin_reply *reply;
+    char *text; /* JSON; taken */
+    bool (*is_so)(void *self, struct id128 what);
+    void *self;
+    struct id128 what;
+};
+/* Thread: any. */
+void intake_answer_when(struct intake *intake, const struct intake_until *until);
+
+/* Those that hold, as of the last act. Thread: one at a time, with acts of silences. */
+const struct silences *intake_silences(const struct intake *intake);
+/* The act, which is durable, counts. */
+void intake_silences_take(struct intake *intake, const struct intake_act *act, const json_t *body);
+
+struct intake_counters {
+    struct intake_log_counters log;
+    uint64_t pushes, push_events; /* that were kept */
+    uint64_t acts;
+    uint64_t refused_bad;  /* pushes that are no events, or too large */
+    uint64_t refused_full; /* pushes for which there was no room: disk, backlog */
+    uint64_t backlog_bytes;
+    uint64_t waiting; /* for being applied */
+};
+/* Thread: any. */
+void intake_counters(struct intake *intake, struct intake_counters *out);
+
+#endif

@@ -1,0 +1,466 @@
+/*
+ * service_intake.c - what is pushed, and what people have the daemon do; see service_parts.h.
+ *
+ * With a data directory each act is on record before it is done, and what came of it before it is
+ * answered. Without one acts that need no memory are done as they always were.
+ */
+#include "daemon/service_parts.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "daemon/command.h"
+#include "daemon/dead_ops.h"
+#include "daemon/json_print.h"
+#include "daemon/log.h"
+#include "daemon/units.h"
+#include "sinks/sink_options.h"
+
+#define BY_HAND "silences-by-hand"
+
+enum { TOKEN_BYTES_MIN = 16 };
+
+/* ---- who ---- */
+
+int service_read_tokens(struct service *service, struct error *err)
+{
+    const struct config_pairs *pairs = &service->config->admin.tokens;
+
+    service->tokens = calloc(pairs->count + 1, sizeof(*service->tokens));
+    if (service->tokens == NULL) {
+        error_set(err, "out of memory for admin.tokens");
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < pairs->count; i++) {
+        struct service_token *token = &service->tokens[i];
+        token->name = pairs->item[i].name;
+        if (sink_secret_read(pairs->item[i].value, &token->secret, err) != 0) {
+            error_prefix(err, "admin.tokens: %.80s: ", token->name);
+            return -EINVAL;
+        }
+        service->token_count = i + 1;
+        if (strlen(token->secret) >= TOKEN_BYTES_MIN)
+            continue;
+        error_set(err, "admin.tokens: %.80s: a token has at least %d characters", token->name,
+                  TOKEN_BYTES_MIN);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+void service_release_tokens(struct service *service)
+{
+    for (size_t i = 0; i < service->token_count; i++) {
+        explicit_bzero(service->tokens[i].secret, strlen(service->tokens[i].secret));
+        free(service->tokens[i].secret);
+    }
+    free(service->tokens);
+}
+
+/* How long it takes does not tell how much of it is right. */
+static bool is_same_secret(const char *secret, const char *given)
+{
+    size_t bytes = strlen(secret), given_bytes = strlen(given);
+    unsigned char differs = bytes != given_bytes;
+
+    for (size_t i = 0; i < given_bytes; i++)
+        differs |= (unsigned char)(given[i] ^ secret[bytes > 0 ? i % bytes : 0]);
+    return differs == 0;
+}
+
+int service_authorize(const struct service *service, const struct admin_pick *pick,
+                      char who[SERVICE_WHO_BYTES], struct error *err)
+{
+    const char *name = NULL;
+
+    if (service->token_count == 0) {
+        snprintf(who, SERVICE_WHO_BYTES, "local");
+        if (pick->is_local)
+            return 0;
+        error_set(err, "without admin.tokens only who is on the daemon's machine may do this");
+        return -EPERM;
+    }
+    for (size_t i = 0; pick->token != NULL && i < service->token_count; i++)
+        if (is_same_secret(service->tokens[i].secret, pick->token))
+            name = service->tokens[i].name;
+    if (name == NULL) {
+        error_set(err, pick->token == NULL ? "this needs a token: send Authorization: Bearer TOKEN"
+                                           : "the token is not one of admin.tokens");
+        log_event(LOG_WARNING, "request_refused", log_text("why", err->text),
+                  log_text("from", pick->peer));
+        return -EACCES;
+    }
+    snprintf(who, SERVICE_WHO_BYTES, "%.*s", SERVICE_WHO_BYTES - 1, name);
+    return 0;
+}
+
+/* ---- start ---- */
+
+int service_open_intake(struct service *service, struct error *err)
+{
+    const struct intake_options options = {.dir = &service->dir,
+                                           .body_max = (uint64_t)service->config->intake.body_max,
+                                           .backlog_max =
+                                               (uint64_t)service->config->intake.backlog_max};
+    int code;
+
+    if (service->config->data.dir[0] == '\0')
+        return EXIT_OK;
+    code = durable_lock(service->config->data.dir, &service->dir, err);
+    return code == EXIT_OK ? intake_open(&options, &service->intake, err) : code;
+}
+
+/* ---- silences ---- */
+
+/* The set with these silences in place of *rules and *read. */
+static int with_silences(struct rule_set **rules, struct rules_read *read, const char *text,
+                         struct error *err)
+{
+    struct rules_read more;
+    struct rule_set *set = NULL;
+    int rc = rules_kept_with(read, BY_HAND, text, &set, &more, err);
+
+    if (rc != 0) {
+        rules_read_release(&more);
+        return rc;
+    }
+    rule_set_destroy(*rules);
+    rules_read_release(read);
+    *rules = set;
+    *read = more;
+    return 0;
+}
+
+int service_add_silences(struct service *service, struct rule_set **rules, struct rules_read *read,
+                         struct error *err)
+{
+    const struct silences *list = service->intake != NULL ? intake_silences(service->intake) : NULL;
+    char *text;
+    int rc;
+
+    if (list == NULL || list->item.count == 0)
+        return 0;
+    text = silences_text(list, NULL, NULL);
+    rc = text != NULL ? with_silences(rules, read, text, err) : -ENOMEM;
+    free(text);
+    if (rc != 0)
+        error_prefix(err, "with the silences made by hand the rules cannot be loaded: ");
+    return rc;
+}
+
+/* ---- acts ---- */
+
+static int needs_intake(const struct service *service, struct error *err)
+{
+    if (service->intake != NULL)
+        return 0;
+    error_set(err, "without data.dir this cannot be kept, so it is not taken");
+    return -ENOSYS;
+}
+
+/* What came of an act, on record. */
+static int record_outcome(struct service *service, const struct intake_act *act, int rc,
+                          const char *text, struct error *err)
+{
+    json_t *body = rc == 0 ? json_pack("{s:b,s:s}", "ok", 1, "result", text)
+                           : json_pack("{s:b,s:s}", "ok", 0, "why", text);
+    struct error why = {""};
+    int end = intake_act_end(service->intake, act, body, &why);
+
+    json_decref(body);
+    if (rc == 0 && end != 0)
+        error_set(err, "%s", why.text);
+    return rc != 0 ? rc : end;
+}
+
+static int answer_json(json_t *root, FILE *to, struct error *err)
+{
+    if (json_print(root, JSON_COMPACT | JSON_PRESERVE_ORDER, to))
+        return 0;
+    error_set(err, "out of memory");
+    return -ENOMEM;
+}
+
+/* A silence is made or ended: the rules with the list as it will be, then the record, then they
+ * take effect. Under reload_lock; `body` stays the caller's. */
+static int change_silences(struct service *service, struct intake_act *act, const json_t *body,
+                           const char *text, struct id128 *set, struct error *err)
+{
+    struct service_switch to = {.rules = NULL};
+    int rc = rules_kept_with(&service->read, BY_HAND, text, &to.rules, &to.read, err);
+
+    if (rc != 0) {
+        service_switch_drop(&to);
+        return rc == -ENOMEM ? rc : -EINVAL;
+    }
+    rc = service_switch_prepare(service, &to, err);
+    if (rc != 0)
+        return rc;
+    rc = intake_act_begin(service->intake, act, body, err);
+    if (rc != 0) {
+        service_switch_drop(&to);
+        return rc;
+    }
+    *set = rule_set_hash(to.rules);
+    service_switch_make(service, &to);
+    rules_preview_release(&to.preview);
+    intake_silences_take(service->intake, act, body);
+    return record_outcome(service, act, 0, "in force", err);
+}
+
+/* What is answered about a silence. */
+static char *act_answer(const struct intake_act *act, const json_t *body)
+{
+    json_t *root = json_deep_copy(body);
+    char position[48], *text, *line;
+
+    snprintf(position, sizeof(position), "@intake/%llu", (unsigned long long)act->position);
+    json_object_set_new(root, "position", json_string(position));
+    text = json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    json_decref(root);
+    line = text != NULL ? realloc(text, strlen(text) + 2) : NULL;
+    if (line == NULL)
+        free(text);
+    else
+        strcat(line, "\n");
+    return line;
+}
+
+static int act_on_silences(struct service *service, const struct admin_pick *pick, const char *what,
+                           struct intake_until *until, struct error *err)
+{
+    bool is_add = strcmp(what, ACT_SILENCE_ADD) == 0;
+    char who[SERVICE_WHO_BYTES], *text = NULL;
+    struct intake_act act = {.who = who, .from = pick->peer, .what = what};
+    const struct silences *list;
+    json_t *body = NULL;
+    int rc = needs_intake(service, err);
+
+    if (rc == 0)
+        rc = service_authorize(service, pick, who, err);
+    if (rc != 0)
+        return rc;
+    error_set(err, "out of memory");
+    pthread_mutex_lock(&service->reload_lock);
+    list = intake_silences(service->intake);
+    rc = is_add ? silences_read_add(list, pick->body, pick->bytes, who, host_wall_ms(), &body, err)
+                : silences_read_end(list, pick->body, pick->bytes, &body, err);
+    if (rc == 0) {
+        const char *id = json_string_value(json_object_get(body, "id"));
+        text = silences_text(list, is_add ? body : NULL, is_add ? NULL : id);
+        rc = text != NULL ? change_silences(service, &act, body, text, &until->what, err) : -ENOMEM;
+    }
+    pthread_mutex_unlock(&service->reload_lock);
+    free(text);
+    if (rc == 0) {
+        log_event(LOG_INFO, is_add ? "silence_added" : "silence_ended",
+                  log_text("id", json_string_value(json_object_get(body, "id"))),
+                  log_text("who", who), log_text("from", pick->peer));
+        until->text = act_answer(&act, body);
+        rc = until->text != NULL ? 0 : -ENOMEM;
+    }
+    json_decref(body);
+    return rc;
+}
+
+static bool is_in_force(void *self, struct id128 what)
+{
+    struct service *service = self;
+
+    /* relaxed: what goes by the set has nothing to do with who asks. */
+    return atomic_load_explicit(&service->in_force, memory_order_relaxed) == what.hi;
+}
+
+/* Who is answered may count on it: whatever is stamped from then on meets the rules as they are. */
+static void answer_in_force(struct service *service, const struct admin_pick *pick,
+                            const char *what, struct admin_reply *reply)
+{
+    struct intake_until until = {.reply = reply, .is_so = is_in_force, .self = service};
+    struct error err = {""};
+    int rc = act_on_silences(service, pick, what, &until, &err);
+
+    if (rc == 0)
+        intake_answer_when(service->intake, &until);
+    else
+        admin_answer_sentence(reply, admin_code(rc), err.text);
+}
+
+void service_add_silence(void *self, const struct admin_pick *pick, struct admin_reply *reply)
+{
+    answer_in_force(self, pick, ACT_SILENCE_ADD, reply);
+}
+
+void service_end_silence(void *self, const struct admin_pick *pick, struct admin_reply *reply)
+{
+    answer_in_force(self, pick, ACT_SILENCE_END, reply);
+}
+
+int service_list_silences(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    static const struct silences none;
+    struct service *service = self;
+    json_t *root;
+
+    (void)pick;
+    pthread_mutex_lock(&service->reload_lock);
+    root = silences_json(service->intake != NULL ? intake_silences(service->intake) : &none);
+    pthread_mutex_unlock(&service->reload_lock);
+    return answer_json(root, to, err);
+}
+
+/* Done between two records, where there is a data directory. */
+struct deed {
+    int (*make)(struct service *service, const struct admin_pick *pick, FILE *to,
+                struct error *err);
+    const char *what;
+    json_t *body; /* what it is done with; taken */
+};
+
+/* The answer is what the outcome says, too. */
+static int do_on_record(struct service *service, const struct admin_pick *pick,
+                        const struct deed *deed, FILE *to, struct error *err)
+{
+    char who[SERVICE_WHO_BYTES], *text = NULL;
+    struct intake_act act = {.who = who, .from = pick->peer, .what = deed->what};
+    size_t bytes = 0;
+    FILE *answer = NULL;
+    int rc = service_authorize(service, pick, who, err);
+
+    if (rc == 0 && service->intake != NULL)
+        rc = intake_act_begin(service->intake, &act, deed->body, err);
+    json_decref(deed->body);
+    if (rc != 0)
+        return rc;
+    answer = open_memstream(&text, &bytes);
+    error_set(err, "out of memory");
+    rc = answer != NULL ? deed->make(service, pick, answer, err) : -ENOMEM;
+    if (answer != NULL && fclose(answer) != 0 && rc == 0)
+        rc = -ENOMEM;
+    if (service->intake != NULL)
+        rc = record_outcome(service, &act, rc, rc == 0 ? "done" : err->text, err);
+    if (rc == 0)
+        fputs(text, to);
+    free(text);
+    return rc;
+}
+
+static int make_redrive(struct service *service, const struct admin_pick *pick, FILE *to,
+                        struct error *err)
+{
+    int rc;
+
+    /* The lock keeps a stop from taking the outbox away meanwhile. */
+    pthread_mutex_lock(&service->lock);
+    rc = dead_ops_redrive(service->outbox, pick, to, err);
+    pthread_mutex_unlock(&service->lock);
+    if (rc == 0 && service->durable != NULL)
+        durable_sync(service->durable); /* a crash does not make them dead again */
+    return rc;
+}
+
+int service_redrive_by(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    const struct deed deed = {make_redrive, "redrive",
+                              json_pack("{s:s*,s:s*,s:b}", "sink", pick->sink, "incident",
+                                        pick->incident, "all", pick->all)};
+
+    return do_on_record(self, pick, &deed, to, err);
+}
+
+static int make_reload(struct service *service, const struct admin_pick *pick, FILE *to,
+                       struct error *err)
+{
+    struct rules_preview preview;
+    int rc = service_reload(service, &preview, err);
+
+    (void)pick;
+    if (rc != 0)
+        return rc;
+    rc = answer_json(rules_preview_json(&preview), to, err);
+    rules_preview_release(&preview);
+    return rc;
+}
+
+int service_reload_by(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    const struct deed deed = {make_reload, "reload", json_object()};
+
+    return do_on_record(self, pick, &deed, to, err);
+}
+
+void service_reload_by_signal(struct service *service)
+{
+    struct intake_act act = {.who = "signal", .from = "SIGHUP", .what = "reload"};
+    struct rules_preview preview;
+    struct error err = {""};
+    json_t *with = json_object();
+    int rc = 0;
+
+    if (service->intake != NULL)
+        rc = intake_act_begin(service->intake, &act, with, &err);
+    json_decref(with);
+    if (rc != 0) {
+        log_event(LOG_ERROR, "reload_refused", log_text("why", err.text),
+                  log_text("next", "nothing was changed"));
+        return;
+    }
+    rc = service_reload(service, &preview, &err);
+    if (rc == 0)
+        rules_preview_release(&preview);
+    if (service->intake != NULL)
+        record_outcome(service, &act, rc, rc == 0 ? "done" : err.text, &err);
+}
+
+/* ---- pushes ---- */
+
+/* [5s] where it is asked for without a duration; 0 where it is not. */
+static int read_wait(const char *text, int64_t *ms, struct error *err)
+{
+    struct error why;
+
+    *ms = text == NULL ? 0 : INTAKE_WAIT_MS;
+    if (text == NULL || text[0] == '\0')
+        return 0;
+    if (unit_parse_duration(text, ms, &why) == 0 && *ms >= 0 && *ms <= INTAKE_WAIT_MS_MAX)
+        return 0;
+    error_set(err, "wait is a duration of at most %d s, like wait=5s", INTAKE_WAIT_MS_MAX / 1000);
+    return -EINVAL;
+}
+
+static void take_push(struct service *service, const struct admin_pick *pick, const char *what,
+                      enum event_format format, struct admin_reply *reply)
+{
+    char who[SERVICE_WHO_BYTES];
+    struct error err = {""};
+    int64_t wait_ms;
+    int rc = needs_intake(service, &err);
+
+    if (rc == 0)
+        rc = service_authorize(service, pick, who, &err);
+    if (rc == 0)
+        rc = read_wait(pick->wait, &wait_ms, &err);
+    if (rc != 0) {
+        admin_answer_sentence(reply, admin_code(rc), err.text);
+        return;
+    }
+    intake_push(service->intake, &(struct intake_push){.who = who,
+                                                       .from = pick->peer,
+                                                       .what = what,
+                                                       .format = format,
+                                                       .body = pick->body,
+                                                       .bytes = pick->bytes,
+                                                       .wait_ms = wait_ms,
+                                                       .reply = reply});
+}
+
+void service_take_events(void *self, const struct admin_pick *pick, struct admin_reply *reply)
+{
+    take_push(self, pick, "events", FORMAT_AUTO, reply);
+}
+
+void service_take_alertmanager(void *self, const struct admin_pick *pick, struct admin_reply *reply)
+{
+    take_push(self, pick, "alertmanager", FORMAT_ALERTMANAGER, reply);
+}

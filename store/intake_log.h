@@ -1,0 +1,166 @@
+/*
+ * intake_log.h - the intake log: what is pushed into the daemon, and what people have it do, made
+ * durable before anybody is told that it was taken (semantics C3). Read back it is the audit trail.
+ *
+ *   any thread --intake_log_post--> waiting --> intake thread: stamp, append, sync --> kept(): to
+ *                                                     |                                the engine
+ *                                                     +--> done() of each post
+ *
+ * One frame holds all that came while the one before it was synced, so many senders share a sync.
+ * A post is one piece: all of its records are in the log, next to each other, or none is.
+ *
+ *   frame:   [ first position | count ] [ record ] [ record ] ...
+ *   record:  [ bytes, kind, stamp, wall clock, of | lengths | who from what body, zeros to 8 ]
+ *
+ * Positions count records, from 0. Stamps never fall.
+ *
+ * On a full disk nothing of a post is kept, it is told so, and later ones may have room again.
+ * After a failed write or sync nothing is kept any more (C9): what the disk holds shows at the next
+ * start.
+ *
+ * Bounds:  as intake_log_config; a record has at most INTAKE_RECORD_BYTES_MAX.
+ * Thread:  as each function says.
+ */
+#ifndef STORE_INTAKE_LOG_H
+#define STORE_INTAKE_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "base/event.h"
+#include "base/vector.h"
+#include "store/segment_log.h"
+#include "store/segment_walk.h"
+
+enum {
+    INTAKE_SEGMENT_BYTES = 8 << 20,
+    INTAKE_WORD_BYTES_MAX = 1 << 10, /* of who, from and what */
+    INTAKE_BODY_BYTES_MAX = 4 << 20,
+    INTAKE_RECORD_BYTES_MAX = INTAKE_BODY_BYTES_MAX + 4 * INTAKE_WORD_BYTES_MAX,
+};
+
+enum intake_kind {
+    INTAKE_EVENTS = 1, /* the body is a record as a topic would hold it */
+    INTAKE_ACT,        /* somebody wants something done: the body says what with, in JSON */
+    INTAKE_OUTCOME,    /* what came of the act at position `of`, in JSON */
+    INTAKE_KIND_COUNT
+};
+
+struct intake_record {
+    uint64_t position;
+    int64_t at_ms;   /* stamp, on the scale of log times: max(N, R) */
+    int64_t wall_ms; /* when people say that it was */
+    uint64_t of;
+    enum intake_kind kind;
+    struct text who, from, what; /* "ops", "192.0.2.7:4711", "events" */
+    struct text body;
+};
+
+/* ---- frames ---- */
+
+/* Goes through the records of a frame's payload; any bytes are safe. */
+struct intake_cursor {
+    const char *at, *end;
+    uint64_t position; /* of the next record */
+    uint32_t left;
+};
+
+/* 0, or -EBADMSG with a sentence. */
+int intake_frame_begin(struct intake_cursor *cursor, const char *payload, size_t bytes,
+                       struct error *err);
+/* 1 and the next record, whose texts point into the payload; 0 at the end; -EBADMSG. */
+int intake_frame_next(struct intake_cursor *cursor, struct intake_record *out, struct error *err);
+
+/* ---- reading ---- */
+
+/* Called for each record, in order. */
+typedef void (*intake_each)(void *self, const struct intake_record *record);
+
+/* Reads a log to its end without writing anything. Fills `end`, whose places are not, unless it is
+ * NULL. Errors: a negative errno with a sentence; `why` tells the classes apart. */
+int intake_log_read(const struct segment_config *config, intake_each each, void *self,
+                    struct segment_end *end, enum segment_refusal *why, struct error *err);
+
+/* ---- writing ---- */
+
+struct intake_log;
+
+struct intake_log_config {
+    struct segment_config segments;
+    uint64_t waiting_bytes_max; /* of posts that are not on the disk yet */
+};
+
+struct intake_hooks {
+    void *self;
+    /* The stamp of what is appended next. Nothing stamped later comes to the engine before it. */
+    int64_t (*stamp_ms)(void *self);
+    /* What was stamped last is durable: the payload of its frame, which is taken; NULL: it is not,
+     * and never will be. */
+    void (*kept)(void *self, char *payload, size_t bytes);
+    /* Called at least every 10 ms while it says true. May be NULL. */
+    bool (*look)(void *self);
+    void (*broken)(void *self, const char *why); /* once */
+};
+
+/* Records that are kept together, and who hears of it. Filled by intake_post_add(). */
+struct intake_post {
+    VECTOR_OF(char) bytes;
+    uint32_t count;
+    /* What came of it; takes the post. Thread: intake. */
+    void (*done)(void *self, struct intake_post *post);
+    void *self;
+    /* From here on filled before done(). */
+    int rc; /* 0; -ENOSPC; others: the log is broken */
+    struct error why;
+    uint64_t first; /* position of its first record */
+    int64_t at_ms;  /* stamp of all of its records */
+    struct intake_post *next;
+};
+
+/* NULL: memory is short. */
+struct intake_post *intake_post_create(void);
+void intake_post_destroy(struct intake_post *post);
+/* Copies the texts; position and times are left to the log. */
+void intake_post_add(struct intake_post *post, const struct intake_record *record);
+
+/* Reads the log, telling `each` of its records, and opens it for writing.
+ * Owner:  the caller, until intake_log_destroy(). Thread: setup.
+ * Errors: a negative errno with a sentence; `why` tells the classes apart. */
+int intake_log_open(const struct intake_log_config *config, intake_each each, void *self,
+                    struct intake_log **out, enum segment_refusal *why, struct error *err);
+
+/* Starts the thread. Errors: a negative errno with a sentence. Thread: setup. */
+int intake_log_start(struct intake_log *log, const struct intake_hooks *hooks, struct error *err);
+
+/* Keeps what was posted, and nothing more. NULL is allowed. */
+void intake_log_stop(struct intake_log *log);
+void intake_log_destroy(struct intake_log *log);
+
+/* 0: done() will be called. -EAGAIN: too much is waiting; -ESHUTDOWN: it was stopped, or never
+ * started; -EIO: it is broken. The post stays the caller's then, with a sentence. Thread: any. */
+int intake_log_post(struct intake_log *log, struct intake_post *post, struct error *err);
+
+/* As intake_log_post(), and waits; 0, or what done() would be told, with a sentence. The post stays
+ * the caller's. Thread: any but the log's own. */
+int intake_log_post_wait(struct intake_log *log, struct intake_post *post, struct error *err);
+
+/* look() has something to look for. Thread: any. */
+void intake_log_wake(struct intake_log *log);
+
+/* Position of the next record. Thread: setup. */
+uint64_t intake_log_next(const struct intake_log *log);
+
+struct intake_log_counters {
+    uint64_t records, bytes, syncs; /* since the start */
+    uint64_t refused;               /* posts that were not kept */
+    uint64_t waiting_bytes;
+    uint64_t torn_bytes; /* cut at the start */
+    bool is_full;        /* the last post found no room on the disk */
+    bool is_broken;
+    struct segment_counters log;
+};
+/* Thread: any. */
+void intake_log_counters(struct intake_log *log, struct intake_log_counters *out);
+
+#endif

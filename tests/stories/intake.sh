@@ -1,0 +1,155 @@
+# Aim (C3, X1, X5): what is pushed over HTTP is on the disk before it is answered, comes to incidents as
+# from a topic, and comes to the same again after a kill -9; what people have the daemon do is on record
+# with who, from where and what came of it; what is refused is not half there. Method: one data directory
+# through four lives, a webhook that writes down what it is told, and the audit.
+. "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
+start_hook '{body[op][kind]} {body[incident][rule]} {body[incident][key]}'
+start_broker events:2
+{ echo 'rules:'; rule first alpha; } >rules.yaml
+config() { # FIRST LINES
+    write_config <<TEXT
+$1
+rules: [rules.yaml]
+data: {dir: data}
+intake: {body: {max: 20000}}
+sinks:
+  - {name: hook, type: webhook, options: {url: "http://$hook/", idempotent: "true"}}
+TEXT
+    sed -i 's/^  start: .*/&\n  topics: [{topic: events, disorder: 0ms}]/' tocsin.yaml # nothing waits for it
+}
+push() { # PATH: what comes on standard input
+    curl -s -o answer -w '%{http_code}' --data-binary @- "${header[@]}" "http://127.0.0.1:$admin$1" >status
+}
+answered() { # CODE PATTERN
+    [[ $(cat status) == "$1" ]] && file_has answer "$2" || fail "answered $(cat status) $(cat answer), not $1 $2"
+}
+audit() {
+    "$TOCSIN" audit data "$@"
+}
+header=()
+
+# Without a directory to keep it in nothing is taken.
+config ''
+sed -i '/^data:/d' tocsin.yaml
+start_daemon
+wait_for "it is ready" answers /readyz 200
+event alpha h0 problem | push /events
+answered 501 '^without data.dir this cannot be kept, so it is not taken$'
+kill -TERM "$daemon"
+wait_end "$daemon"
+
+# Events: one document, or lines of which each is one; all or nothing.
+config ''
+start_daemon
+wait_for "it is ready" answers /readyz 200
+{ event alpha h1 problem; } | push '/events?wait'
+answered 200 '^\{"position":"@intake/0","records":1,"events":1,"at":"[^"]*","applied":true\}$'
+file_has incidents.log 'host=h1' || fail "it was applied, and is not in the incident log"
+{ event alpha h2 problem; echo; event alpha h3 problem; } | push /events
+answered 200 '"position":"@intake/1","records":2,"events":2,"at":"[^"]*"\}$'
+printf '[%s,\n%s]' "$(event alpha h4 problem)" "$(event alpha h5 problem)" | push /events
+answered 200 '"position":"@intake/3","records":1,"events":2'
+{ event alpha h6 problem; echo '{"check":"alpha"}'; } | push /events
+answered 400 '^line 2, byte [0-9]+: .*; nothing of the request was kept$'
+head -c 30000 /dev/zero | tr '\0' ' ' | push /events
+answered 413 '^30000 bytes are more than a request may have \(intake.body.max\): 20000$'
+push /events </dev/null
+answered 400 '^the request holds no event$'
+event alpha h6 problem | push '/events?wait=1h'
+answered 400 '^wait is a duration of at most 8 s'
+echo '{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"alpha","instance":"h7","severity":"critical"}}]}' |
+    push '/alertmanager?wait=5s'
+answered 200 '"position":"@intake/4","records":1,"events":1,.*"applied":true'
+for host in h1 h2 h3 h4 h5 h7; do
+    wait_for "$host is told" file_has hook.log "^open first tenant=(acme|default) host=$host\$"
+done
+metric_is tocsin_intake_pushes_total 4 && metric_is tocsin_intake_events_total 6 &&
+    metric_is tocsin_intake_refused_bad_total 3 || fail "metrics: $(curl -s "http://127.0.0.1:$admin/metrics" | grep intake)"
+
+# A silence holds from its answer on, is kept over a kill, and ends by hand.
+echo '{"where": "host ==", "for": "2h"}' | push /silences/add
+answered 400 '^silences-by-hand:3:'
+echo '{"where": "host == \"h8\"", "for": "2h", "comment": "disk \"is\" swapped"}' | push /silences/add
+answered 200 '"id":"by-hand-1",.*"by":"local","position":"@intake/5"'
+event alpha h8 problem | push '/events?wait'
+answered 200 '"applied":true'
+file_has incidents.log 'host=h8.*"muted_by":"silence by-hand-1"' || fail "it is not muted"
+kill -KILL "$daemon"
+wait "$daemon" || true
+
+# The same again, from the intake as from the topics; and nothing is told twice.
+cp incidents.log before.log
+start_daemon
+wait_for "it has recovered" file_has run.log 'event=recovered'
+wait_for "it is ready" answers /readyz 200
+cmp incidents.log before.log || fail "the recovery added lines"
+curl -s "http://127.0.0.1:$admin/silences" | grep -q '"id":"by-hand-1"' || fail "the silence is gone"
+echo '{"id": "by-hand-2"}' | push /silences/end
+answered 404 "^there is no silence 'by-hand-2'"
+echo '{"id": "by-hand-1"}' | push /silences/end
+answered 200 '"position":"@intake/8"'
+wait_for "its end tells what was muted" file_has hook.log '^open first tenant=acme host=h8$'
+kill -HUP "$daemon"
+wait_for "it has reloaded" file_has run.log 'event=reloaded'
+push /reload </dev/null
+answered 200 '"changed":false'
+push '/outbox/redrive?all=1' </dev/null
+answered 200 '"redriven":0'
+for host in h1 h8; do
+    event alpha "$host" clear
+done | push '/events?wait'
+answered 200 '"applied":true'
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ $code == 0 ]] || fail "exit code $code"
+[[ $(grep -c '^open' hook.log) == 7 && $(sort hook.log | uniq -d) == "" ]] || fail "told: $(cat hook.log)"
+"$TOCSIN" digest --incidents told data >/dev/null
+cmp told incidents.log || fail "the incident log is not what the journal says"
+"$TOCSIN" fsck data >fsck || fail "fsck: code $?"
+file_has fsck '^intake: 1 segments, 8 records of events, 5 acts: whole$' || fail "fsck says: $(cat fsck)"
+
+# With tokens who pushes has a name, and others are not heard.
+secret=0123456789abcdef-ada
+export secret
+config 'x: y'
+sed -i 's/^x: y$//; s/^admin: {/admin: {tokens: {ada: "env:secret"}, /' tocsin.yaml
+start_daemon
+wait_for "it is ready" answers /readyz 200
+event alpha h9 problem | push /events
+answered 401 '^this needs a token: send Authorization: Bearer TOKEN$'
+header=(-H 'Authorization: Bearer 0123456789abcdef-ad')
+event alpha h9 problem | push /events
+answered 401 '^the token is not one of admin.tokens$'
+header=(-H 'Authorization: Bearer 0123456789abcdef-ada')
+event alpha h9 problem | push '/events?wait'
+answered 200 '"applied":true'
+header=()
+kill -TERM "$daemon"
+wait_end "$daemon"
+
+# The audit, of all and of some.
+audit >all
+[[ $(wc -l <all) == 14 ]] || fail "the audit: $(cat all)"
+file_has all '@intake/0  local  127\.0\.0\.1:[0-9]+  events  [0-9]+ bytes$' || fail "$(cat all)"
+file_has all '@intake/5  local  .*  silence\.add  \{"where":"host == \\"h8\\"".*  in force$' || fail "$(cat all)"
+file_has all '  signal  SIGHUP  reload  \{\}  done$' || fail "$(cat all)"
+[[ $(audit --who ada | wc -l) == 1 && $(audit --what silence | wc -l) == 2 && $(audit --what reload | wc -l) == 2 ]] ||
+    fail "who or what: $(audit --who ada; audit --what silence; audit --what reload)"
+third=$(sed -n 3p all | cut -d' ' -f1)
+[[ $(audit --from "$third" | wc -l) -ge 11 && $(audit --to "$third" | wc -l) -le 2 ]] || fail "from and to"
+audit --json --what silence.add | python3 -c '
+import json, sys
+line = json.loads(sys.stdin.readline())
+assert line["who"] == "local" and line["what"] == "silence.add" and line["position"] == "@intake/5", line
+assert line["with"]["comment"] == "disk \"is\" swapped" and line["outcome"] == {"ok": True, "result": "in force"}, line
+' || fail "audit --json"
+[[ $(audit --json --who ada | python3 -c 'import json, sys; print(json.loads(json.loads(sys.stdin.readline())["body"])["resource"])') == h9 ]] ||
+    fail "the body is not on record"
+code=0
+audit --from yesterday 2>wrong || code=$?
+[[ $code == 64 ]] || fail "a time that is none: code $code"
+cp -r data damaged
+printf damage | dd of=damaged/intake/0000000000000001.seg bs=1 seek=4200 conv=notrunc status=none
+code=0
+"$TOCSIN" audit damaged >/dev/null 2>wrong || code=$?
+[[ $code == 65 ]] && file_has wrong 'damaged/intake/0000000000000001.seg: byte 4096: ' || fail "damage: code $code: $(cat wrong)"
