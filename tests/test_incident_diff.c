@@ -386,6 +386,87 @@ static void rows_and_pages_are_summed(void **state)
     incident_diff_destroy(diff);
 }
 
+/* Whatever is settled when: those that opened first, by their ids where they opened together. The
+ * earliest ends last, so that it is settled last. */
+static void examples_are_the_earliest_in_order(void **state)
+{
+    (void)state;
+    const struct life lives[] = {
+        LIFE(NEW, .id = 6, .opened = 60, .closed = 61, .key = "a"),
+        LIFE(NEW, .id = 9, .opened = 10, .closed = 500, .key = "b"),
+        LIFE(NEW, .id = 2, .opened = 50, .closed = 51, .key = "c"),
+        LIFE(NEW, .id = 8, .opened = 20, .closed = 400, .key = "d"),
+        LIFE(NEW, .id = 1, .opened = 40, .closed = 41, .key = "e"),
+        LIFE(NEW, .id = 7, .opened = 30, .closed = 300, .key = "f"),
+        LIFE(NEW, .id = 3, .opened = 10, .closed = 11, .key = "g"),
+    };
+    static const uint64_t ids[] = {3, 9, 8, 7, 1}; /* five are kept */
+
+    for (int how = 0; how < 4; how++) {
+        struct incident_diff *diff = diff_of(lives, 7, how & 1, how >> 1);
+        enum diff_kind kind = how & 1 ? DIFF_LOST : DIFF_GAINED;
+        const struct diff_row *row = &incident_diff_result(diff)->rules[0];
+        assert_int_equal(row->changed[kind], 7);
+        assert_int_equal(row->example_count[kind], 5);
+        for (size_t i = 0; i < 5; i++) {
+            const struct diff_example *example = &row->examples[kind][i];
+            assert_int_equal(example->shown[how & 1 ? DIFF_OLD : DIFF_NEW][0].opened->id.hi,
+                             ids[i]);
+            assert_int_equal(example->kinds, 1u << kind);
+        }
+        incident_diff_destroy(diff);
+    }
+}
+
+/* The rule of what opened first, on whatever side; and of several kinds the first. */
+static void an_example_stands_with_its_first_incident_and_kind(void **state)
+{
+    (void)state;
+    const struct life split[] = {
+        LIFE(OLD, .id = 1, .opened = 20, .closed = 50, .alerts = "xy", .rule = "a"),
+        LIFE(NEW, .id = 2, .opened = 12, .closed = 50, .alerts = "y", .rule = "c"),
+        LIFE(NEW, .id = 3, .opened = 10, .closed = 50, .alerts = "x", .rule = "b")};
+    const struct life several[] = {LIFE(OLD, .id = 1, .opened = 10, .closed = 20, .priority = 2),
+                                   LIFE(NEW, .id = 1, .opened = 10, .closed = 21, .priority = 3)};
+
+    for (int swap = 0; swap < 2; swap++) {
+        struct incident_diff *diff = diff_of(split, 3, swap, false);
+        const struct diff_row *rules = incident_diff_result(diff)->rules;
+        enum diff_kind kind = swap ? DIFF_MERGED : DIFF_SPLIT;
+        assert_int_equal(rules[0].example_count[kind], 0);
+        assert_int_equal(rules[1].example_count[kind], 1);
+        assert_int_equal(rules[2].example_count[kind], 0);
+        incident_diff_destroy(diff);
+    }
+    struct incident_diff *diff = diff_of(several, 2, false, false);
+    const struct diff_row *row = &incident_diff_result(diff)->rules[0];
+    assert_int_equal(row->example_count[DIFF_PRIORITY], 1);
+    assert_int_equal(row->example_count[DIFF_RETIMED], 0);
+    assert_int_equal(row->examples[DIFF_PRIORITY][0].kinds,
+                     1u << DIFF_PRIORITY | 1u << DIFF_RETIMED);
+    incident_diff_destroy(diff);
+}
+
+static void an_example_shows_the_first_eight(void **state)
+{
+    (void)state;
+    struct life lives[11] = {LIFE(NEW, .id = 100, .opened = 1, .closed = 90)};
+
+    for (int i = 0; i < 10; i++)
+        lives[1 + i] = (struct life){OLD, .id = (uint64_t)(20 - i), .opened = 10 + i * 5,
+                                     .closed = 11 + i * 5};
+    struct incident_diff *diff = diff_of(lives, 11, false, false);
+    const struct diff_row *row = &incident_diff_result(diff)->rules[0];
+    assert_int_equal(row->example_count[DIFF_MERGED], 1);
+    const struct diff_example *example = &row->examples[DIFF_MERGED][0];
+    assert_int_equal(example->count[DIFF_OLD], 10);
+    assert_int_equal(example->count[DIFF_NEW], 1);
+    assert_int_equal(example->at_ms, 1);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(example->shown[DIFF_OLD][i].opened->opened_ms, 10 + i * 5);
+    incident_diff_destroy(diff);
+}
+
 static void tell_many(struct incident_diff *diff, int side, uint64_t first, int count, bool closes)
 {
     for (int i = 0; i < count; i++) {
@@ -670,6 +751,9 @@ int main(void)
         cmocka_unit_test(how_near_is_near),
         cmocka_unit_test(more_alerts_then_longer_together_then_nearer_decide),
         cmocka_unit_test(rows_and_pages_are_summed),
+        cmocka_unit_test(examples_are_the_earliest_in_order),
+        cmocka_unit_test(an_example_stands_with_its_first_incident_and_kind),
+        cmocka_unit_test(an_example_shows_the_first_eight),
         cmocka_unit_test(at_twice_the_bound_it_fails),
         cmocka_unit_test(who_is_ahead_waits_at_the_bound),
         cmocka_unit_test(random_lives_agree_with_the_model),

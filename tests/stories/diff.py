@@ -180,6 +180,19 @@ for words in ("  told sooner  1\n", ", 1 told sooner\n", "  told sooner:\n", "ma
 # h stays open for a minute now: g's incident is over before that.
 lingers = [rule(id="cause", where='host == "h"', priority="P4", close="fewer(1, 1m)")]
 case("never told", both, cause + effect + [waits], lingers + effect + [waits], {"never_told": 1, "route": 1, "retimed": 1}, pages=(1, 0))
+# Ten incidents of two alerts, 50 s apart: one, where a minute has to be quiet. Eight of them are shown.
+ten = [event(50 * i + k, "h", f"{i}-{k}") for i in range(10) for k in range(2)]
+result = case("ten merged", ten, [rule()], [rule(close="fewer(1, 1m)")], {"merged": 1}, pages=(10, 1))
+example = result["examples"][0]
+check("of ten", ([i["opened"] for i in example["old"]], example["old_count"], example["new_count"]),
+      ([T0 + 1000 + 50000 * i for i in range(8)], 10, 1))
+code, out, err = run("--rules", "old.yaml", "--rules", "new.yaml", "case.tlog")
+check("eight in words", (len(re.findall("^    - h ", out, re.M)), len(re.findall("^    [+] h ", out, re.M)), out.count("    - and 2 more\n")), (8, 1, 1))
+# As many examples as are asked for, the earliest.
+rules("new.yaml", rule(team="net"))
+for more, expected in ((), 3), (("--examples", "2"), 2), (("--examples", "0"), 0), (("--examples", "100"), 10):
+    result = diff("--rules", "old.yaml", "--rules", "new.yaml", *more, "case.tlog")
+    check(f"{more}", [e["old"][0]["opened"] for e in result["examples"]], [T0 + 1000 + 50000 * i for i in range(expected)])
 # The sinks of the configuration decide what a page is; and its rules are the old ones where --rules is given once.
 rules("old.yaml", rule())
 write("tocsin.yaml", "rules: [old.yaml]\nsinks:\n"
