@@ -339,6 +339,16 @@ static const struct put again_story[] = {/* 0 */ {0, "h/a", "d", MAJOR},
                                          /* 11 */ {60000, "end", "end", ""},
                                          {0, NULL, NULL, NULL}};
 
+static const char racks[] =
+    "rules:\n- id: racks\n  on: events\n  where: check == \"c\"\n  by: [labels.rack]\n"
+    "  window: 10s\n  when: count() >= 1\n  incident: {title: t}\n  close: quiet(1h)\n";
+
+static const struct put racks_story[] = {/* 0 */ {0, "h1", "c", RACK("r2")},
+                                         /* 1 */ {1000, "h2", "c", RACK("r1")},
+                                         /* 2 */ {2000, "h2", "c", RACK("r2")},
+                                         /* 3 */ {3000, "end", "end", ""},
+                                         {0, NULL, NULL, NULL}};
+
 static const struct row beside_rows[] = {
     {"what comes behind the end of a window is none of it", timed, timed_story, "t/0/0", "ends", 0,
      true,
@@ -386,6 +396,9 @@ static const struct row beside_rows[] = {
      "it joined incident # of rule hot, open since " T "40.900Z"},
     {"a member of an incident that another opens", beside, beside_story, "t/0/1", NULL, 0, true,
      "it is in incident # of rule rack, which opened at " T "53.000Z"},
+    /* That of its key before opened later than the one that it joins, and says nothing of that. */
+    {"one that joins the incident of another key", racks, racks_story, "t/0/2", NULL, 0, true,
+     "it joined incident # of rule racks"},
     {"one whose alert came again, and is in an incident then", again, again_story, "t/0/0", "two",
      0, true, "rule two: count() 1 of 2 at " T "40.000Z; the oldest left at " T "50.000Z"},
     {"the one that it came again with", again, again_story, "t/0/3", "two", 0, true,
