@@ -72,6 +72,62 @@ void blind_load(struct engine *engine)
     due_renew(engine);
 }
 
+enum { SPELL_BYTES = 16 };
+
+void blind_save(const struct engine *engine, struct image_out *out)
+{
+    image_put_i64(out, engine->spell_last_ms);
+    image_put_u32(out, (uint32_t)(engine->spells.count - engine->spell_at));
+    for (size_t i = engine->spell_at; i < engine->spells.count; i++) {
+        image_put_i64(out, engine->spells.at[i].at_ms);
+        image_put_u32(out, engine->spells.at[i].part);
+        image_put_u32(out, engine->spells.at[i].begins);
+    }
+}
+
+/* Both are in order: `seen` is where to look from. */
+static bool spell_is_known(const struct spell_mark *mark, const struct spell_mark *more,
+                           size_t more_count, size_t *seen)
+{
+    for (size_t i = *seen; i < more_count && more[i].at_ms <= mark->at_ms; i++)
+        if (more[i].at_ms == mark->at_ms && more[i].part == mark->part &&
+            more[i].begins == mark->begins) {
+            *seen = i + 1;
+            return true;
+        }
+    return false;
+}
+
+void blind_take(struct engine *engine, int64_t now_ms, struct image_in *in)
+{
+    int64_t last_ms = image_take_any_time(in), before_ms = INT64_MIN;
+    uint32_t count = image_take_count(in, SPELL_BYTES);
+    struct spell_mark *more = engine->spells.at;
+    size_t more_count = engine->spells.count, seen = 0;
+
+    engine->spells.at = NULL;
+    engine->spells.count = engine->spells.room = engine->spell_at = 0;
+    for (uint32_t i = 0; i < count && in->fault == NULL; i++) {
+        struct spell_mark mark = {.at_ms = image_take_time(in), .made = i};
+        mark.part = (uint16_t)image_take_below(in, PARTS_MAX, "a spell is of no partition");
+        mark.begins = image_take_flag(in);
+        if (mark.at_ms < before_ms || last_ms == INT64_MAX)
+            image_fail(in, "spells of blindness are not in order");
+        before_ms = mark.at_ms;
+        if (!spell_is_known(&mark, more, more_count, &seen))
+            vector_add(&engine->spells) = mark;
+    }
+    for (size_t i = 0; i < more_count; i++)
+        vector_add(&engine->spells) = more[i];
+    free(more);
+    while (engine->spell_at < engine->spells.count &&
+           engine->spells.at[engine->spell_at].at_ms < now_ms)
+        engine->spell_at++; /* they have become events */
+    if (last_ms > engine->spell_last_ms)
+        engine->spell_last_ms = last_ms;
+    due_renew(engine);
+}
+
 void blind_join(const struct engine *engine, struct part *part)
 {
     for (size_t i = part->mark_at; i < part->mark_end; i++) {

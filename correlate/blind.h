@@ -19,9 +19,15 @@
 #define CORRELATE_BLIND_H
 
 #include "correlate/core.h"
+#include "correlate/image.h"
 
 /* The marks of a replay. */
 void blind_load(struct engine *engine);
+
+/* Spells whose time has not come, into an image and out of it. Those that the marks of the engine
+ * say as well are one. */
+void blind_save(const struct engine *engine, struct image_out *out);
+void blind_take(struct engine *engine, int64_t now_ms, struct image_in *in);
 
 /* A seal round looks at a partition; `others` says whether any partition can be read. */
 void blind_look(struct engine *engine, struct part *part, uint64_t now_ns, bool others);

@@ -19,6 +19,8 @@
  *   R  a role (sequencer, incident) is left by a release store and entered by an acquire
  *      exchange: what its last holder wrote is seen by the next.
  *   M  an ingest thread fills a mark ring; batch-less ring of its own, see mark_ring.
+ *   Y  an owner writes how its partitions stand, then publishes stands_given (release); the
+ *      sequencer reads it (acquire), and puts them into an image.
  *   Q  an ingest thread notes its marks (M), then publishes part.seen_offset (release); the
  *      sequencer reads it (acquire) before it takes the marks: those of all records before it.
  *   J  the sequencer adds a partition to a worker's list, then publishes its count (release);
@@ -107,6 +109,22 @@ static inline uint64_t tally_get(const _Atomic uint64_t *counter)
  */
 enum membership { PART_GONE, PART_MEMBER, PART_LEAVING };
 
+/* What was counted of a partition while it was read, ever. */
+struct part_counts {
+    uint64_t records, record_bytes, events, time_clamped, late, late_by_seal, capped, undated;
+    uint64_t gaps, redelivered, rejected[REJECT_REASON_COUNT];
+};
+
+/* How a partition stood between two records: reading can begin there again. */
+struct part_stand {
+    int64_t offset; /* of the next record */
+    int64_t max_c, sealed, last_kt;
+    int64_t epoch; /* no event of a record before lies in a later one */
+    bool had_event, had_log_time;
+    uint64_t records, gaps, redelivered, rejected; /* of this membership */
+    struct part_counts counts;
+};
+
 /* One input partition. The first block belongs to the ingest thread that owns it. */
 struct part {
     struct feed *feed; /* NULL once the source has it back */
@@ -133,6 +151,17 @@ struct part {
     size_t mark_at;       /* replay: the next journaled mark of this partition */
     size_t mark_end;
     bool had_event, had_log_time, finished;
+    int64_t again_until; /* a source may tell records before this one again: they were worked off */
+    int64_t again_epoch; /* and of records behind it the events before this epoch were */
+    /* As it was before the record under work, and what that has added to the counts so far: it may
+     * be held in its middle. */
+    struct {
+        int64_t max_c, last_kt;
+        bool had_event, had_log_time;
+        uint32_t events, time_clamped, late, late_by_seal, capped, undated;
+    } before;
+    struct part_counts counts;
+    struct part_stand stand; /* as it was asked for last; Y */
     /* Records whose epoch is beyond all earlier ones': the first that is in no
      * closed epoch gives the low position. When the ring is full its newest entry
      * takes in the next, which only makes the position older. */
@@ -171,6 +200,8 @@ struct part {
     int64_t blind_end_ms; /* of the last that is over; INT64_MIN: none is */
     uint64_t proof_used;
     bool dropped;
+    bool
+        is_awaited; /* a member in the image that the engine began from: its feed is not here yet */
     uint64_t dropped_step; /* steps up to here may still know it */
 };
 
@@ -309,7 +340,8 @@ struct worker {
     int64_t epoch;        /* of the event before, and where it starts */
     int64_t epoch_from_ms;
     /* Not yet in the tally: added per take. */
-    uint64_t records, record_bytes, binned, clamped, late, late_by_seal;
+    uint64_t records, record_bytes, binned, clamped, late, late_by_seal, capped, undated;
+    uint64_t stands_seen; /* the last request that it has answered */
 
     /* stages; touched by this thread between two of its phases */
     struct slab slab;
@@ -345,6 +377,7 @@ struct worker {
     _Atomic int asleep;                       /* enum sleep_state */
     _Atomic int64_t reach_epoch;              /* B: its bins hold no event of this epoch or later */
     _Atomic int64_t highest_bin;              /* highest epoch it ever put an event in, for X5 */
+    _Atomic uint64_t stands_given;            /* Y: the last request that it has answered */
     struct mark_ring marks;
 };
 
@@ -375,8 +408,16 @@ struct engine {
     size_t topic_count;
     struct topic_config any_topic;
 
+    _Atomic bool snapshot_asked;
+    _Atomic uint64_t stands_asked; /* counts requests to say how partitions stand */
+
     /* sequencer role */
     _Alignas(64) _Atomic bool sequencer_taken; /* R */
+    struct snapshot_run {
+        enum { SNAPSHOT_NONE, SNAPSHOT_ASKED, SNAPSHOT_TAKING } state;
+        uint64_t memberships; /* as of the request */
+    } snapshot;
+    uint64_t memberships;  /* joins, leaves and drops, ever */
     int64_t planned_epoch; /* first epoch that is in no step; INT64_MIN before the start */
     int64_t empty_epoch;   /* behind planned_epoch and before it only derived events can come */
     int64_t wall_at_start, r_ms;

@@ -26,7 +26,7 @@ enum {
 
 /* --- time passes for a key ------------------------------------------------------------- */
 
-static int64_t next_due(const struct correlation *c, const struct key_state *key)
+int64_t correlation_next_due(const struct correlation *c, const struct key_state *key)
 {
     return key->is_open ? incident_due(key) : correlation_form(c, key)->due(c, key);
 }
@@ -71,7 +71,7 @@ static bool key_advance(struct correlation *c, struct key_lane *lane, uint32_t n
     struct key_state *key = key_at(lane, number);
 
     for (;;) {
-        int64_t due = next_due(c, key);
+        int64_t due = correlation_next_due(c, key);
         int64_t end = update_due(c, key);
         if (end <= rounds_ms && end <= due) {
             incident_update(c, key, end);
@@ -87,7 +87,7 @@ static bool key_advance(struct correlation *c, struct key_lane *lane, uint32_t n
 void correlation_timer_keep(const struct correlation *c, struct key_lane *lane, uint32_t number)
 {
     struct key_state *key = key_at(lane, number);
-    int64_t due_ms = next_due(c, key), ahead_ms = c->step->to_ms + KEY_TIMER_AHEAD_MS;
+    int64_t due_ms = correlation_next_due(c, key), ahead_ms = c->step->to_ms + KEY_TIMER_AHEAD_MS;
 
     if (due_ms == INT64_MAX)
         return;

@@ -161,6 +161,9 @@ static inline int64_t round_end_ms(const struct correlation *c, int64_t round)
     return (round + 1) * (int64_t)c->config->round_ms;
 }
 
+/* When the key has to be looked at next, if nothing comes for it; INT64_MAX: never. */
+int64_t correlation_next_due(const struct correlation *c, const struct key_state *key);
+
 /* The lane's timers hold an entry at or before the key's next due time. */
 void correlation_timer_keep(const struct correlation *c, struct key_lane *lane, uint32_t number);
 

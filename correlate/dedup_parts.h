@@ -145,6 +145,9 @@ int64_t dedup_over_ms(const struct dedup *d, struct alert_slot *slot, const stru
 void dedup_let_go(struct dedup *d, struct alert_lane *lane, const struct alert_slot *slot,
                   struct alert_cold *cold, int64_t last_ms);
 
+/* An alert that is held waits without a timer from now on. */
+void dedup_wait(struct alert_lane *lane, uint32_t number, int64_t now_ms);
+
 /* Alerts that are held and wait without a timer get theirs, as they are before `end_ms`. */
 void dedup_timed_again(struct dedup *d, struct alert_lane *lane, int64_t end_ms);
 

@@ -134,7 +134,7 @@ static int64_t untimed_next(int64_t now_ms)
     return (floor_div(now_ms, UNTIMED_MS) + 1) * UNTIMED_MS;
 }
 
-static void untimed_add(struct alert_lane *lane, uint32_t number, int64_t now_ms)
+void dedup_wait(struct alert_lane *lane, uint32_t number, int64_t now_ms)
 {
     if (lane->untimed.count == 0)
         lane->untimed_due_ms = untimed_next(now_ms);
@@ -205,7 +205,7 @@ void dedup_lane_timers_run(struct dedup *d, struct alert_lane *lane)
             else if (cold->flap_end_ms < over_ms)
                 flap_end_now(d, slot, cold, cold->flap_end_ms);
         } else if (cold->is_held) {
-            untimed_add(lane, timer.owner, end_ms);
+            dedup_wait(lane, timer.owner, end_ms);
         } else if (over_ms >= end_ms) {
             dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, over_ms);
         } else {

@@ -470,7 +470,7 @@ static void changes_drop(struct engine *engine)
     for (uint64_t s = done + engine->merging; s < count; s++)
         for (unsigned w = 0; w < engine->worker_count; w++) {
             struct worker *worker = &engine->workers[w];
-            if (atomic_load_explicit(&worker->phases_done, memory_order_relaxed) / PHASES < s)
+            if (atomic_load_explicit(&worker->phases_done, memory_order_relaxed) <= s * PHASES)
                 continue; /* it has not begun with this step: older changes lie there */
             for (size_t i = 0; i < worker->changes[s & (STEPS - 1)].count; i++)
                 incident_unref(worker->changes[s & (STEPS - 1)].at[i].incident);

@@ -58,6 +58,18 @@ struct engine_step {
     int64_t r_ms;           /* R of the last seal round; INT64_MIN: none yet */
 };
 
+/* A run at one moment between two steps: all that it needs to go on from there. */
+struct engine_image {
+    void *at; /* of malloc(); the listener's */
+    size_t bytes;
+    int64_t at_ms; /* everything before has been told, nothing else */
+    /* The rule sets that it names, in its order: the one in force, then old ones that keys or open
+     * incidents still go by. */
+    const struct rule_set *const *sets;
+    size_t set_count;
+    uint64_t taking_ns; /* for so long nothing was planned */
+};
+
 /* What the engine reports; called by the thread that holds the incident role,
  * one call at a time, in the order of the incident log. */
 struct engine_listener {
@@ -91,6 +103,10 @@ struct engine_listener {
      * to it, in their order. NULL: it cannot be had, nothing more is told. Thread: sequencer role.
      */
     struct rule_set *(*rules_before)(void *self, size_t index);
+    /* The image that engine_ask_image() asked for; its bytes are the listener's, all else is
+     * borrowed. Thread: sequencer role; no step is under way, and none begins before it returns.
+     * NULL: there is none. */
+    void (*image)(void *self, const struct engine_image *image);
     /* A record was refused: for the quarantine log. `payload` is borrowed. Called
      * by ingest threads, several at once. May be NULL. */
     void (*rejected)(void *self, const char *topic, int32_t partition, const struct record *record,
@@ -181,6 +197,18 @@ void engine_config_init(struct engine_config *config);
 int engine_create(const struct engine_config *config, struct source *source, struct rule_set *rules,
                   const struct engine_listener *listener, struct engine **out, struct error *err);
 void engine_destroy(struct engine *engine);
+
+/* The engine, which was just created with the first of the sets that the image names and the seed
+ * of the run before, goes on from it. `sets` are those that the image names, in its order; all but
+ * the first are taken, whatever comes of it. Partitions that were read then are awaited: nothing
+ * closes before the source has told of them, and records before their positions are passed over.
+ * Errors: -EINVAL with the place in the image; the engine is only good to be destroyed then. */
+int engine_load_image(struct engine *engine, const void *image, size_t bytes,
+                      struct rule_set *const *sets, size_t set_count, struct error *err);
+
+/* listener.image() is wanted, soon: at the first moment at which all that was read by now has been
+ * worked off. Asked again before it came, it is the same. Thread: any. */
+void engine_ask_image(struct engine *engine);
 
 int engine_start(struct engine *engine, struct error *err);
 

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/slab.h"
 #include "base/text.h"
+#include "correlate/image.h"
 
 enum { TITLE_BYTES = 255, WHY_BYTES = 300, DETAIL_BYTES = 4096 };
 
@@ -129,13 +130,35 @@ static struct text detail(struct text text)
     return (struct text){text.at, (uint32_t)text_cut(text.at, text.len, DETAIL_BYTES)};
 }
 
+/* A snapshot of such texts, all else zero. Returns owned, one reference. */
+static struct incident *block_make(const struct text texts[STRINGS])
+{
+    size_t bytes = sizeof(struct incident);
+
+    for (int i = 0; i < STRINGS; i++)
+        bytes += texts[i].len + 1u;
+    struct incident *incident = memory_alloc(bytes);
+    memset(incident, 0, sizeof(*incident));
+    incident->block_bytes = (uint32_t)bytes;
+    char *to = (char *)(incident + 1);
+    for (int i = 0; i < STRINGS; i++) {
+        *string_of(incident, i) = to;
+        if (texts[i].len > 0)
+            memcpy(to, texts[i].at, texts[i].len);
+        to += texts[i].len;
+        *to++ = '\0';
+    }
+    assert((size_t)(to - (char *)incident) == bytes);
+    atomic_init(&incident->refs, 1);
+    return incident;
+}
+
 struct incident *incident_make(const struct opening *o)
 {
     const struct event_text *event = o->view.text;
     struct text_buffer key, why, fields;
     char title[TITLE_BYTES + 1];
     struct text texts[STRINGS];
-    size_t bytes = sizeof(struct incident);
 
     text_begin(&key);
     text_begin(&why);
@@ -161,25 +184,11 @@ struct incident *incident_make(const struct opening *o)
     texts[HOST] = detail(event_text_host(event));
     texts[MUTED_BY] = text_of("");
     texts[FIELDS] = (struct text){fields.at, (uint32_t)fields.used};
-    for (int i = 0; i < STRINGS; i++)
-        bytes += texts[i].len + 1u;
 
-    struct incident *incident = memory_alloc(bytes);
-    memset(incident, 0, sizeof(*incident));
-    incident->block_bytes = (uint32_t)bytes;
-    char *to = (char *)(incident + 1);
-    for (int i = 0; i < STRINGS; i++) {
-        *string_of(incident, i) = to;
-        if (texts[i].len > 0)
-            memcpy(to, texts[i].at, texts[i].len);
-        to += texts[i].len;
-        *to++ = '\0';
-    }
-    assert((size_t)(to - (char *)incident) == bytes);
+    struct incident *incident = block_make(texts);
     incident->id = id_make(o, key.at, key.used);
     incident->priority = o->rule->priority;
     incident->field_count = (uint8_t)o->key->count;
-    atomic_init(&incident->refs, 1);
     text_end(&key);
     text_end(&why);
     text_end(&fields);
@@ -216,4 +225,92 @@ struct incident *incident_copy_muted(const struct incident *from, const char *mu
     to->muted_by = room;
     to->block_bytes += (uint32_t)more;
     return to;
+}
+
+/* --- images --------------------------------------------------------------------------------- */
+
+/* Bytes of all fields: texts with their lengths before them. */
+static size_t fields_bytes(const struct incident *incident)
+{
+    const char *at = incident->fields;
+
+    for (unsigned i = 0; i < 2u * incident->field_count; i++) {
+        uint32_t len;
+        memcpy(&len, at, sizeof(len));
+        at += sizeof(len) + len;
+    }
+    return (size_t)(at - incident->fields);
+}
+
+static bool fields_are_whole(struct text fields, unsigned count)
+{
+    size_t used = 0;
+
+    for (unsigned i = 0; i < 2 * count; i++) {
+        uint32_t len;
+        if (fields.len - used < sizeof(len))
+            return false;
+        memcpy(&len, fields.at + used, sizeof(len));
+        used += sizeof(len);
+        if (fields.len - used < len)
+            return false;
+        used += len;
+    }
+    return used == fields.len;
+}
+
+void incident_save(const struct incident *incident, struct image_out *out)
+{
+    image_put_id(out, incident->id);
+    image_put_u32(out, incident->change);
+    image_put_u32(out, incident->cause);
+    image_put_i64(out, incident->at_ms);
+    image_put_i64(out, incident->opened_ms);
+    image_put_i64(out, incident->first_ts_ms);
+    image_put_u32(out, incident->change_number);
+    image_put_u32(out, incident->severity);
+    image_put_u32(out, incident->priority);
+    image_put_u64(out, incident->event_count);
+    image_put_u32(out, incident->alert_count);
+    image_put_u32(out, incident->open_count);
+    image_put_u32(out, incident->is_forgotten);
+    image_put_u32(out, incident->field_count);
+    for (int i = 0; i < STRINGS; i++) {
+        const char *text = *string_of((struct incident *)(uintptr_t)incident, i);
+        size_t len = i == FIELDS ? fields_bytes(incident) : strlen(text);
+        image_put_text(out, (struct text){text, (uint32_t)len});
+    }
+}
+
+struct incident *incident_load(struct image_in *in)
+{
+    struct incident head = {.id = image_take_id(in)};
+    struct text texts[STRINGS];
+
+    head.change =
+        (enum incident_change)image_take_below(in, INCIDENT_CLOSED + 1, "there is no such change");
+    head.cause =
+        (enum incident_cause)image_take_below(in, INCIDENT_CAUSE_COUNT, "there is no such cause");
+    head.at_ms = image_take_time(in);
+    head.opened_ms = image_take_time(in);
+    head.first_ts_ms = image_take_i64(in); /* what a sender says */
+    head.change_number = image_take_u32(in);
+    head.severity = (uint8_t)image_take_below(in, SEVERITY_COUNT, "there is no such severity");
+    head.priority = (uint8_t)image_take_below(in, PRIORITY_P5 + 1, "there is no such priority");
+    head.event_count = image_take_u64(in);
+    head.alert_count = image_take_u32(in);
+    head.open_count = image_take_u32(in);
+    head.is_forgotten = image_take_flag(in);
+    head.field_count = (uint8_t)image_take_below(in, RULE_BY_MAX + 1, "a key has too many values");
+    for (int i = 0; i < STRINGS; i++)
+        texts[i] = image_take_text(in);
+    if (in->fault == NULL && !fields_are_whole(texts[FIELDS], head.field_count))
+        image_fail(in, "the key of an incident is cut");
+    if (in->fault != NULL)
+        return NULL;
+    struct incident *incident = block_make(texts);
+    /* All but the texts, which the block has its own of. */
+    const size_t from = offsetof(struct incident, id), to = offsetof(struct incident, tenant);
+    memcpy((char *)incident + from, (const char *)&head + from, to - from);
+    return incident;
 }

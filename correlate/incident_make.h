@@ -11,6 +11,8 @@
 #include "correlate/touch.h"
 
 struct baseline_slot;
+struct image_in;
+struct image_out;
 
 /* What an opening is made of; all borrowed. */
 struct opening {
@@ -36,6 +38,10 @@ struct incident *incident_copy(const struct incident *from);
 
 /* The same with other words of what mutes it. */
 struct incident *incident_copy_muted(const struct incident *from, const char *muted_by);
+
+/* Into an image and out of it (correlate/image.h). Returns owned; NULL when the image is none. */
+void incident_save(const struct incident *incident, struct image_out *out);
+struct incident *incident_load(struct image_in *in);
 
 struct id128 op_id_make(struct id128 incident, const char *sink, uint32_t number);
 

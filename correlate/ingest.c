@@ -144,7 +144,7 @@ static bool log_time(struct worker *worker, struct part *part, const struct reco
             return true;
         }
         if (!part->had_log_time && decoded->draft_count > 0)
-            tally_add(&worker->tally.undated, 1);
+            worker->undated += part->before.undated = 1;
         *kt = part->last_kt != INT64_MIN               ? part->last_kt
               : engine->config.undated_ms != INT64_MIN ? engine->config.undated_ms
                                                        : engine_clock_ms(engine);
@@ -168,7 +168,7 @@ static bool log_time(struct worker *worker, struct part *part, const struct reco
                                                   .value_ms = latest}))
                 return false;
             *kt = latest;
-            tally_add(&worker->tally.capped, 1);
+            worker->capped += part->before.capped = 1;
         }
     }
     return true;
@@ -292,6 +292,10 @@ static void bin_event(struct worker *worker, struct part *part, const struct rec
     low_note(part, epoch, record->offset);
     if (epoch > atomic_load_explicit(&worker->highest_bin, memory_order_relaxed))
         atomic_store_explicit(&worker->highest_bin, epoch, memory_order_relaxed);
+}
+
+static void event_count(struct worker *worker, uint8_t flags)
+{
     worker->binned++;
     worker->clamped += (flags & EVENT_CLAMPED) != 0;
     worker->late += (flags & EVENT_LATE) != 0;
@@ -304,6 +308,7 @@ static void reject(struct worker *worker, struct part *part, const struct record
     const struct engine_listener *listener = &worker->engine->listener;
 
     tally_add(&worker->tally.rejected[reason], 1);
+    part->counts.rejected[reason]++;
     tally_add(&part->rejected, 1);
     tally_add(&worker->tally.events, 1);
     if (listener->rejected != NULL)
@@ -329,6 +334,7 @@ static void record_pass(struct worker *worker, struct part *part, const struct r
         uint64_t gap = (uint64_t)(record->offset - part->next_offset);
         tally_add(&worker->tally.gaps, gap);
         tally_add(&part->gaps, gap);
+        part->counts.gaps += gap;
     }
     part->next_offset = record->offset + 1;
     worker->records++;
@@ -342,6 +348,24 @@ static bool is_act(const struct part *part, const struct record *record)
     return part->number == INTAKE_PARTITION && record->payload == NULL;
 }
 
+static void record_begin(struct part *part)
+{
+    memset(&part->before, 0, sizeof(part->before));
+    part->before.max_c = part->max_c;
+    part->before.last_kt = part->last_kt;
+    part->before.had_event = part->had_event;
+    part->before.had_log_time = part->had_log_time;
+}
+
+/* An event of the record is in its bin. */
+static void record_note(struct part *part, uint8_t flags)
+{
+    part->before.events++;
+    part->before.time_clamped += (flags & EVENT_CLAMPED) != 0;
+    part->before.late += (flags & EVENT_LATE) != 0;
+    part->before.late_by_seal += (flags & EVENT_LATE_BY_SEAL) != 0;
+}
+
 /* False when the record has to wait: for bins to reach its time, or for a mark. */
 static bool record_run(struct worker *worker, struct part *part, const struct record *record)
 {
@@ -351,8 +375,11 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
 
     if (!part->held) {
         if (record->offset < part->next_offset) {
-            tally_add(&worker->tally.redelivered, 1);
-            tally_add(&part->redelivered, 1);
+            if (record->offset >= part->again_until) {
+                tally_add(&worker->tally.redelivered, 1);
+                tally_add(&part->redelivered, 1);
+                part->counts.redelivered++;
+            }
             return true;
         }
         marks_apply(worker, part, record->offset);
@@ -360,6 +387,7 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
             record_pass(worker, part, record);
             return true;
         }
+        record_begin(part);
     }
     const struct decode_result *decoded = decoder_decode(
         worker->decoder, part->topic->format, record->payload != NULL ? record->payload : "",
@@ -395,7 +423,11 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
                 part->held_flags = t.flags;
                 return false;
             }
-            bin_event(worker, part, record, sub, draft, kt, t.et, epoch, t.flags);
+            if (epoch >= part->again_epoch)
+                bin_event(worker, part, record, sub, draft, kt, t.et, epoch, t.flags);
+            event_count(worker, t.flags);
+            if (decoded->draft_count > 1) /* else nothing is held behind it */
+                record_note(part, t.flags);
         }
     }
     part->held = false;
@@ -414,8 +446,16 @@ static void part_finish(struct worker *worker, struct part *part)
 
 static void counts_store(struct worker *worker, struct part *part)
 {
-    if (worker->records == 0 && worker->binned == 0)
+    if (worker->records == 0 && worker->binned == 0 && worker->capped == 0 && worker->undated == 0)
         return;
+    part->counts.records += worker->records;
+    part->counts.record_bytes += worker->record_bytes;
+    part->counts.events += worker->binned;
+    part->counts.time_clamped += worker->clamped;
+    part->counts.late += worker->late;
+    part->counts.late_by_seal += worker->late_by_seal;
+    part->counts.capped += worker->capped;
+    part->counts.undated += worker->undated;
     tally_add(&worker->tally.records, worker->records);
     tally_add(&worker->tally.record_bytes, worker->record_bytes);
     /* An event counts when it is in its bin: a record may be held, or left, in its middle. */
@@ -424,9 +464,11 @@ static void counts_store(struct worker *worker, struct part *part)
     tally_add(&worker->tally.time_clamped, worker->clamped);
     tally_add(&worker->tally.late, worker->late);
     tally_add(&worker->tally.late_by_seal, worker->late_by_seal);
+    tally_add(&worker->tally.capped, worker->capped);
+    tally_add(&worker->tally.undated, worker->undated);
     tally_add(&part->records, part->records_run);
     worker->records = worker->record_bytes = worker->binned = 0;
-    worker->clamped = worker->late = worker->late_by_seal = 0;
+    worker->clamped = worker->late = worker->late_by_seal = worker->capped = worker->undated = 0;
     part->records_run = 0;
     atomic_store_explicit(&part->read_offset, part->next_offset, memory_order_relaxed);
 }
@@ -511,6 +553,54 @@ static void part_let_go(struct part *part)
     atomic_store_explicit(&part->membership, PART_GONE, memory_order_release);
 }
 
+/* How the partition stands between two records: one that is held was not read yet. */
+static void stand_take(struct part *part)
+{
+    struct part_stand *stand = &part->stand;
+
+    *stand = (struct part_stand){.offset = part->next_offset,
+                                 .max_c = part->max_c,
+                                 .sealed = part->sealed,
+                                 .last_kt = part->last_kt,
+                                 .epoch = part->low_count > 0 ? part->low_epoch : INT64_MIN,
+                                 .had_event = part->had_event,
+                                 .had_log_time = part->had_log_time,
+                                 .records = tally_get(&part->records),
+                                 .gaps = tally_get(&part->gaps),
+                                 .redelivered = tally_get(&part->redelivered),
+                                 .rejected = tally_get(&part->rejected),
+                                 .counts = part->counts};
+    if (!part->held)
+        return;
+    stand->max_c = part->before.max_c;
+    stand->last_kt = part->before.last_kt;
+    stand->had_event = part->before.had_event;
+    stand->had_log_time = part->before.had_log_time;
+    stand->counts.events -= part->before.events;
+    stand->counts.time_clamped -= part->before.time_clamped;
+    stand->counts.late -= part->before.late;
+    stand->counts.late_by_seal -= part->before.late_by_seal;
+    stand->counts.capped -= part->before.capped;
+    stand->counts.undated -= part->before.undated;
+}
+
+static void stands_give(struct worker *worker, unsigned count)
+{
+    /* relaxed: a number to answer with. */
+    uint64_t asked = atomic_load_explicit(&worker->engine->stands_asked, memory_order_relaxed);
+
+    if (asked == worker->stands_seen)
+        return;
+    worker->stands_seen = asked;
+    for (unsigned i = 0; i < count; i++)
+        /* J, acquire end: a partition that joined (again) is set up. */
+        if (atomic_load_explicit(&worker->parts[i]->membership, memory_order_acquire) ==
+            PART_MEMBER)
+            stand_take(worker->parts[i]);
+    /* Y, release end: the stands are complete. */
+    atomic_store_explicit(&worker->stands_given, asked, memory_order_release);
+}
+
 /* Memory of epochs that every worker has passed comes back. */
 static void reclaim(struct worker *worker)
 {
@@ -539,6 +629,7 @@ bool ingest_poll(struct worker *worker)
     bool moved = false;
 
     reclaim(worker);
+    stands_give(worker, count);
     worker->holds_any = false;
     if (count == 0)
         return false;

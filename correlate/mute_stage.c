@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "correlate/image.h"
 #include "correlate/incident_make.h"
 #include "rules/mute.h"
 
@@ -589,4 +590,171 @@ void mute_stage_release(struct mute_stage *stage)
     free(stage->places);
     free(stage->moved.at);
     free(stage->out.at);
+}
+
+/* ---- images ---- */
+
+enum { HELD_BYTES_LEAST = 64, LINK_BYTES_LEAST = 16 };
+
+static const char stage_mark[4] = {'M', 'U', 'T', 'E'};
+
+static void held_put(struct image_out *out, const struct held *held)
+{
+    uint32_t count = 0;
+
+    image_put_u64(out, held->order);
+    image_put_u32(out, held->shift);
+    image_put_u32(out, held->op_count);
+    image_put_u32(out, held->is_told);
+    image_put_u32(out, held->is_behind);
+    incident_save(held->latest, out);
+    for (const struct mute_link *link = held->links; link != NULL; link = link->next_of_held)
+        count++;
+    image_put_u32(out, count);
+    for (const struct mute_link *link = held->links; link != NULL; link = link->next_of_held) {
+        image_put_u32(out, link->place);
+        image_put_u32(out, link->role);
+        image_put_u64(out, link->since);
+        if (link->group != NULL)
+            image_put_id(out, link->group->hash);
+    }
+}
+
+void mute_stage_save(const struct mute_stage *stage, struct image_out *out)
+{
+    image_put_mark(out, stage_mark);
+    image_put_u64(out, stage->next_order);
+    image_put_u64(out, stage->next_link);
+    image_put_u32(out, stage->place_count);
+    for (uint32_t i = 0; i < stage->place_count; i++) {
+        /* relaxed: this role is its only writer. */
+        uint64_t total = atomic_load_explicit(&stage->places[i].tally->total, memory_order_relaxed);
+        image_put_u64(out, total);
+    }
+    image_put_u32(out, stage->held.count);
+    for (uint32_t i = 0; i <= stage->held.mask; i++)
+        if (stage->held.slots[i] != NULL)
+            held_put(out, stage->held.slots[i]);
+}
+
+/* One link of `held`, in no list yet; NULL when the image is none. `last` is the one before it. */
+static struct mute_link *link_take(struct mute_stage *stage, struct held *held,
+                                   const struct mute_link *last, struct image_in *in)
+{
+    uint32_t place = image_take_below(in, stage->place_count, "there is no such mute");
+    uint32_t role = image_take_u32(in);
+    uint64_t since = image_take_u64(in);
+    bool is_group = in->fault == NULL && stage->places[place].mute->kind == MUTE_INHIBIT;
+
+    if (role == ROLE_NONE || role >= ROLES || (!is_group && role != ROLE_TARGET))
+        image_fail(in, "an incident is nothing to a mute");
+    if (last != NULL && place <= last->place)
+        image_fail(in, "the mutes of an incident are not in order");
+    struct id128 hash = is_group ? image_take_id(in) : (struct id128){0, 0};
+    if (in->fault != NULL)
+        return NULL;
+    struct mute_link *link = slab_alloc(stage->slab, sizeof(*link));
+    *link = (struct mute_link){.held = held,
+                               .group = is_group ? group_get(stage, hash, place) : NULL,
+                               .since = since,
+                               .place = place,
+                               .role = (uint8_t)role};
+    return link;
+}
+
+struct links {
+    struct mute_link **at;
+    size_t count, room;
+};
+
+static void held_take(struct mute_stage *stage, struct links *links, struct image_in *in)
+{
+    struct held read = {.order = image_take_u64(in)};
+
+    read.shift = image_take_u32(in);
+    read.op_count = image_take_u32(in);
+    read.is_told = image_take_flag(in);
+    read.is_behind = image_take_flag(in);
+    read.latest = incident_load(in);
+    if (read.latest != NULL && held_find(&stage->held, read.latest->id) != NULL)
+        image_fail(in, "an incident is open twice");
+    if (in->fault != NULL) {
+        incident_unref(read.latest);
+        return;
+    }
+    struct held *held = slab_alloc(stage->slab, sizeof(*held));
+    *held = read;
+    held_add(&stage->held, held);
+    struct mute_link *last = NULL;
+    for (uint32_t count = image_take_count(in, LINK_BYTES_LEAST); count > 0; count--) {
+        struct mute_link *link = link_take(stage, held, last, in);
+        if (link == NULL)
+            return;
+        if (last == NULL)
+            held->links = link;
+        else
+            last->next_of_held = link;
+        last = link;
+        vector_add(links) = link;
+    }
+}
+
+static int by_making(const void *a, const void *b)
+{
+    const struct mute_link *const *x = a, *const *y = b;
+
+    return ((*x)->since > (*y)->since) - ((*x)->since < (*y)->since);
+}
+
+/* Into their lists, as if they had been made now, and what mutes, mutes. Nobody is told. */
+static void links_join(struct mute_stage *stage, struct links *links, int64_t now_ms)
+{
+    if (links->count > 1)
+        qsort(links->at, links->count, sizeof(struct mute_link *), by_making);
+    for (size_t i = 0; i < links->count; i++) {
+        struct mute_link *link = links->at[i];
+        list_append(link->group != NULL ? &link->group->list[link->role]
+                                        : &stage->places[link->place].list,
+                    link);
+    }
+    for (uint32_t i = 0; i < stage->place_count; i++)
+        if (stage->places[i].list.first != NULL)
+            place_look(&stage->places[i], now_ms - 1);
+    for (size_t i = 0; i < links->count; i++) {
+        struct mute_link *link = links->at[i];
+        if (link->group != NULL)
+            group_refresh(stage, link->group);
+        else
+            link_set(stage, link, stage->places[link->place].is_open);
+    }
+    for (size_t i = 0; i < links->count; i++)
+        links->at[i]->was_muting = links->at[i]->mutes;
+    for (size_t i = 0; i < stage->moved.count; i++) {
+        stage->moved.at[i]->is_marked = false;
+        stage->moved.at[i]->is_muted = stage->moved.at[i]->muting > 0;
+    }
+    stage->moved.count = 0;
+}
+
+void mute_stage_load(struct mute_stage *stage, int64_t now_ms, struct image_in *in)
+{
+    struct links links = {.at = NULL};
+
+    image_take_mark(in, stage_mark);
+    stage->next_order = image_take_u64(in);
+    stage->next_link = image_take_u64(in);
+    if (image_take_u32(in) != stage->place_count)
+        image_fail(in, "there are other mutes in the rule set");
+    for (uint32_t i = 0; i < stage->place_count && in->fault == NULL; i++) {
+        /* relaxed: nobody else is there yet. */
+        atomic_store_explicit(&stage->places[i].tally->total, image_take_u64(in),
+                              memory_order_relaxed);
+    }
+    for (uint32_t count = image_take_count(in, HELD_BYTES_LEAST); count > 0; count--)
+        held_take(stage, &links, in);
+    if (in->fault == NULL) {
+        links_join(stage, &links, now_ms);
+        due_find(stage);
+    }
+    free(links.at);
 }

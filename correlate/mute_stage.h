@@ -55,6 +55,8 @@ struct mute_place {
     int64_t until_ms;
 };
 
+struct image_in; /* correlate/image.h */
+struct image_out;
 struct mute_group;
 
 struct mute_stage {
@@ -80,6 +82,12 @@ void mute_stage_release(struct mute_stage *stage);
 /* Another rule set is in force from `at_ms` on. */
 void mute_stage_switch(struct mute_stage *stage, const struct rules_version *version,
                        int64_t at_ms);
+
+/* Into an image between two steps, and out of it: the stage was made ready for the same set, and
+ * everything before `now_ms` has been told. Lists are made anew, in the order in which their links
+ * were made. */
+void mute_stage_save(const struct mute_stage *stage, struct image_out *out);
+void mute_stage_load(struct mute_stage *stage, int64_t now_ms, struct image_in *in);
 
 /* All that begins or ends at or before `at_ms`. */
 void mute_stage_advance(struct mute_stage *stage, int64_t at_ms);

@@ -28,7 +28,7 @@ static int part_order(const void *one, const void *other)
 
 /* Ranks of all partitions by (topic, partition): a new immutable array where there are new ones,
  * because steps under way still read the old one. */
-static void ranks_renew(struct engine *engine)
+void part_ranks(struct engine *engine)
 {
     unsigned count = part_total(engine);
     uint16_t *rank = memory_alloc(count * sizeof(*rank));
@@ -96,14 +96,15 @@ static struct part *part_reusable(struct engine *engine, const struct feed *feed
     return NULL;
 }
 
-/* A new place at the end of the table and of its owner's list; NULL when both are full. */
-static struct part *part_add(struct engine *engine, const struct feed *feed)
+struct part *part_add(struct engine *engine, const char *topic, int32_t number)
 {
+    if (part_total(engine) == 0)
+        part_derived(engine);
     unsigned count = part_total(engine);
 
     if (count == PARTS_MAX)
         return NULL;
-    struct part *part = part_alloc(feed->topic, feed->partition);
+    struct part *part = part_alloc(topic, number);
     part->id = (uint16_t)count;
     part->owner = (uint16_t)(count % engine->worker_count);
     struct worker *owner = &engine->workers[part->owner];
@@ -118,48 +119,98 @@ static struct part *part_add(struct engine *engine, const struct feed *feed)
     return part;
 }
 
-static void part_join(struct engine *engine, struct feed *feed)
+/* A partition begins: nothing is known of it but the watermark. */
+static void part_begin(struct engine *engine, struct part *part, int64_t wm)
 {
-    int64_t wm = atomic_load_explicit(&engine->watermark_ms, memory_order_relaxed);
+    int64_t start = part->feed->start_offset;
 
-    if (part_total(engine) == 0)
-        part_derived(engine);
-    struct part *part = part_reusable(engine, feed);
-    if (part == NULL)
-        part = part_add(engine, feed);
-    if (part == NULL) {
-        tally_add(&engine->incident_tally.parts_refused, 1);
-        return;
-    }
-    part->feed = feed;
-    part->topic = topic_of(engine, feed->topic);
-    /* G is the largest L of what is read; topics that are only configured do not count. */
-    if (part->topic->disorder_ms > engine->slack_ms)
-        engine->slack_ms = part->topic->disorder_ms;
-    part->dropped = part->held = part->had_event = part->had_log_time = part->finished = false;
-    part->max_c = part->last_kt = part->cap_ms = INT64_MIN;
+    part->had_event = part->had_log_time = false;
+    part->max_c = part->last_kt = part->again_until = part->again_epoch = INT64_MIN;
     part->read_until = recovery_join(engine, part, &wm);
-    part->sealed = wm;               /* INT64_MIN before the start */
-    engine->empty_epoch = INT64_MIN; /* its events may lie where there were none */
-    part->next_offset = feed->start_offset;
-    part->low_count = 0;
-    part->proof_used = 0;
-    part->records_at_seal = 0;
-    part->mark_at = part->mark_end = 0;
-    /* relaxed: published by the release of `membership` below. */
+    part->sealed = wm; /* INT64_MIN before the start */
+    part->next_offset = start;
+    /* relaxed: published by the release of `membership` behind it. */
     atomic_store_explicit(&part->passed, wm, memory_order_relaxed);
     atomic_store_explicit(&part->seen_max_c, INT64_MIN, memory_order_relaxed);
     atomic_store_explicit(&part->reach, INT64_MIN, memory_order_relaxed);
     atomic_store_explicit(&part->first_ms, INT64_MAX, memory_order_relaxed);
-    atomic_store_explicit(&part->start_offset, feed->start_offset, memory_order_relaxed);
-    atomic_store_explicit(&part->read_offset, feed->start_offset, memory_order_relaxed);
-    atomic_store_explicit(&part->seen_offset, feed->start_offset, memory_order_relaxed);
-    atomic_store_explicit(&part->low_offset, feed->start_offset, memory_order_relaxed);
+    atomic_store_explicit(&part->start_offset, start, memory_order_relaxed);
+    atomic_store_explicit(&part->read_offset, start, memory_order_relaxed);
+    atomic_store_explicit(&part->seen_offset, start, memory_order_relaxed);
+    atomic_store_explicit(&part->low_offset, start, memory_order_relaxed);
     atomic_store_explicit(&part->records, 0, memory_order_relaxed);
     atomic_store_explicit(&part->gaps, 0, memory_order_relaxed);
     atomic_store_explicit(&part->redelivered, 0, memory_order_relaxed);
     atomic_store_explicit(&part->rejected, 0, memory_order_relaxed);
     atomic_store_explicit(&part->seen_records, 0, memory_order_relaxed);
+}
+
+/* One that an image knows goes on from where it stood there, as if it had never gone. */
+static void part_go_on(struct engine *engine, struct part *part)
+{
+    int64_t wm = atomic_load_explicit(&engine->watermark_ms, memory_order_relaxed);
+
+    int64_t disorder = part->topic->disorder_ms;
+
+    part->is_awaited = false;
+    part->again_epoch = engine->planned_epoch;
+    part->read_until = recovery_join(engine, part, &wm);
+    int64_t least = part->had_event ? part->max_c - disorder : INT64_MIN;
+    int64_t passed = part->sealed > least ? part->sealed : least;
+    /* As its owner will say: see passed_publish(). */
+    if (!part->had_event && engine->config.seal_ms == 0)
+        passed = INT64_MIN;
+    int64_t reach = part->had_event ? part->max_c + disorder : INT64_MIN;
+    /* relaxed: published by the release of `membership` behind it. */
+    atomic_store_explicit(&part->passed, passed, memory_order_relaxed);
+    atomic_store_explicit(&part->reach,
+                          part->had_event && part->sealed > reach ? part->sealed : reach,
+                          memory_order_relaxed);
+}
+
+/* The member of an image that the feed belongs to, or NULL. */
+static struct part *part_awaited(const struct engine *engine, const struct feed *feed)
+{
+    for (unsigned i = 1; i < part_total(engine); i++)
+        if (engine->parts[i]->is_awaited && engine->parts[i]->number == feed->partition &&
+            strcmp(engine->parts[i]->name, feed->topic) == 0)
+            return engine->parts[i];
+    return NULL;
+}
+
+static void part_join(struct engine *engine, struct feed *feed)
+{
+    int64_t wm = atomic_load_explicit(&engine->watermark_ms, memory_order_relaxed);
+
+    struct part *part = part_awaited(engine, feed);
+    bool goes_on = part != NULL;
+    if (part == NULL)
+        part = part_reusable(engine, feed);
+    if (part == NULL)
+        part = part_add(engine, feed->topic, feed->partition);
+    if (part == NULL) {
+        tally_add(&engine->incident_tally.parts_refused, 1);
+        return;
+    }
+    engine->memberships++;
+    part->feed = feed;
+    part->topic = topic_of(engine, feed->topic);
+    /* G is the largest L of what is read; topics that are only configured do not count. */
+    if (part->topic->disorder_ms > engine->slack_ms)
+        engine->slack_ms = part->topic->disorder_ms;
+    part->dropped = part->held = part->finished = false;
+    part->cap_ms = INT64_MIN;
+    engine->empty_epoch = INT64_MIN; /* its events may lie where there were none */
+    part->low_count = 0;
+    part->proof_used = 0;
+    part->records_at_seal = 0;
+    part->mark_at = part->mark_end = 0;
+    if (goes_on)
+        part_go_on(engine, part);
+    else
+        part_begin(engine, part, wm);
+    wm = part->sealed; /* a recovery may know better */
+    /* relaxed: published by the release of `membership` below. */
     atomic_store_explicit(&part->seal_request, INT64_MIN, memory_order_relaxed);
     atomic_store_explicit(&part->left_epoch, INT64_MAX, memory_order_relaxed);
     atomic_store_explicit(&part->proof_ns, 0, memory_order_relaxed);
@@ -178,10 +229,11 @@ static void part_join(struct engine *engine, struct feed *feed)
     /* J, release end: the owner may read the feed. */
     atomic_store_explicit(&part->membership, PART_MEMBER, memory_order_release);
     host()->waker_wake(host()->self, waker);
-    mark_tell(engine, &(struct mark){.kind = MARK_JOIN,
-                                     .part = part->id,
-                                     .offset = feed->start_offset,
-                                     .value_ms = wm});
+    if (!goes_on)
+        mark_tell(engine, &(struct mark){.kind = MARK_JOIN,
+                                         .part = part->id,
+                                         .offset = feed->start_offset,
+                                         .value_ms = wm});
 }
 
 static void part_leave(struct engine *engine, struct feed *feed)
@@ -190,6 +242,7 @@ static void part_leave(struct engine *engine, struct feed *feed)
         struct part *part = engine->parts[i];
         if (part->feed != feed || !part_is_member(part))
             continue;
+        engine->memberships++;
         blind_leave(engine, part, host_mono_ns());
         /* Its events in epochs that no step has yet are dropped unread: another unit
          * reads them again from the low position. relaxed: published by S. */
@@ -229,7 +282,7 @@ bool parts_poll(struct engine *engine, uint64_t now_ns)
     /* Nobody asks for the rank of a new one before a step has its events, and steps are cut by this
      * role. */
     if (part_total(engine) != total)
-        ranks_renew(engine);
+        part_ranks(engine);
     for (unsigned i = 0; i < part_total(engine); i++) {
         struct part *part = engine->parts[i];
         if (part->dropped)
@@ -240,6 +293,7 @@ bool parts_poll(struct engine *engine, uint64_t now_ns)
             int64_t reach = atomic_load_explicit(&part->reach, memory_order_relaxed);
             engine->left_reach_ms = reach > engine->left_reach_ms ? reach : engine->left_reach_ms;
             part->dropped = true;
+            engine->memberships++;
             part->dropped_step = atomic_load_explicit(&engine->step_count, memory_order_relaxed);
             if (engine->source->ops->drop != NULL)
                 engine->source->ops->drop(engine->source, part->feed);

@@ -22,6 +22,12 @@
  * are worked off. True when any came or went. */
 bool parts_poll(struct engine *engine, uint64_t now_ns);
 
+/* A new place at the end of the table and of its owner's list; NULL when both are full. */
+struct part *part_add(struct engine *engine, const char *topic, int32_t number);
+
+/* Ranks of all places by (topic, partition), after there are new ones. */
+void part_ranks(struct engine *engine);
+
 /* Places in the table, with those that were left and with @derived. */
 static inline unsigned part_total(const struct engine *engine)
 {

@@ -25,6 +25,8 @@
 #include "correlate/touch.h"
 
 struct correlation;
+struct image_in; /* correlate/image.h */
+struct image_out;
 struct opening;
 struct text_buffer;
 
@@ -43,6 +45,11 @@ struct rule_form {
     uint32_t (*pending)(const struct correlation *c, const struct key_state *key);
     /* Frees key->body, which is not NULL. */
     void (*release)(const struct rule *rule, struct key_state *key, struct slab *slab);
+    /* Puts key->body, which is not NULL, into an image; load() makes it from there. Where the image
+     * is not one, what load() has made is NULL or good for release(). */
+    void (*save)(const struct rule *rule, const struct key_state *key, struct image_out *out);
+    void (*load)(struct correlation *c, const struct rule *rule, struct key_state *key,
+                 struct image_in *in);
     /* NULL, or what a touch does to an open incident of this form instead of joining or leaving
      * it. False when the key left. */
     bool (*touch_open)(struct correlation *c, struct key_lane *lane, uint32_t number,

@@ -204,6 +204,37 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
     return version;
 }
 
+/* As the version that follows one that had the same slots: each rule finds its own again. */
+struct rules_version *rules_version_restore(struct rule_set *set, const struct rule *const *rule,
+                                            const bool *is_current, uint32_t slot_count,
+                                            uint32_t generation, unsigned worker_count)
+{
+    struct rules_version before = {
+        .set = set, .generation = generation - 1, .slot_count = slot_count};
+    struct rules_version *version;
+
+    before.slots = memory_alloc((slot_count + 1) * sizeof(*before.slots));
+    before.slot_of = memory_alloc((slot_count + 1) * sizeof(*before.slot_of));
+    before.earlier = memory_alloc((slot_count + 1) * sizeof(*before.earlier));
+    memset(before.earlier, 0, (slot_count + 1) * sizeof(*before.earlier));
+    for (uint32_t s = 0; s < slot_count; s++) {
+        before.slots[s] = (struct rule_slot){.rule = rule[s]};
+        if (rule[s] == NULL)
+            continue;
+        before.slots[s].tally = tally_alloc(worker_count);
+        before.slots[s].input = (uint8_t)rule[s]->input;
+        before.slots[s].has_steps = rule[s]->step_count > 0;
+        before.slots[s].is_listed = rule[s]->listed_count > 0;
+        if (is_current[s])
+            before.slot_of[before.rule_count++] = s;
+    }
+    version = rules_version_create(set, &before, worker_count);
+    free(before.slots);
+    free(before.slot_of);
+    free(before.earlier);
+    return version;
+}
+
 /* What the slot has counted moves to the rule's form in force, if there is one: sums per rule do
  * not fall when a form is forgotten. */
 static void counts_move(struct rules_version *version, uint32_t slot, unsigned worker_count)

@@ -93,6 +93,12 @@ static inline struct enrich_tally *rules_version_tally(const struct rules_versio
 struct rules_version *rules_version_create(struct rule_set *set, struct rules_version *older,
                                            unsigned worker_count);
 
+/* One of a run before: `rule` is what each of its slots held, NULL for free ones, and is_current
+ * says which of them are of `set`, all of whose rules are there once. Counters are zero. */
+struct rules_version *rules_version_restore(struct rule_set *set, const struct rule *const *rule,
+                                            const bool *is_current, uint32_t slot_count,
+                                            uint32_t generation, unsigned worker_count);
+
 /* The same version without the slots that are marked; their tallies are left to the caller. */
 struct rules_version *rules_version_trim(const struct rules_version *version, const bool *is_dead,
                                          unsigned worker_count);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "correlate/image.h"
 
 struct seen *seen_make(struct correlation *c, const struct key_state *key,
                        const struct touch *touch, uint32_t number, bool is_counted)
@@ -65,6 +66,44 @@ void seen_correlate(struct correlation *c, const struct key_state *key, struct o
         c->correlated++;
         tally_add(&correlation_tally(c, key)->pending, UINT64_MAX);
     }
+}
+
+void seen_save(const struct seen *seen, struct image_out *out)
+{
+    image_put_i64(out, seen->at_ms);
+    image_put_id(out, seen->alert);
+    image_put_u32(out, seen->number);
+    image_put_u32(out, seen->severity);
+    image_put_u32(out, seen->is_cleared);
+    image_put_u32(out, seen->is_counted);
+    image_put_event(out, seen->words);
+}
+
+struct seen *seen_load(struct image_in *in, struct slab *slab)
+{
+    struct seen made = {.at_ms = image_take_time(in), .alert = image_take_id(in)};
+
+    made.number = image_take_u32(in);
+    made.severity = (uint8_t)image_take_below(in, SEVERITY_COUNT, "there is no such severity");
+    made.is_cleared = image_take_flag(in);
+    made.is_counted = image_take_flag(in);
+    made.words = image_take_event(in, slab);
+    if (made.words == NULL)
+        return NULL;
+    struct seen *seen = slab_alloc(slab, sizeof(*seen));
+    *seen = made;
+    return seen;
+}
+
+uint32_t seen_number(const struct seen *seen, const struct seen **known, uint32_t *count)
+{
+    uint32_t i = 0;
+
+    while (i < *count && known[i] != seen)
+        i++;
+    if (i == *count)
+        known[(*count)++] = seen;
+    return i;
 }
 
 struct event_view seen_view(const struct seen *seen)

@@ -43,6 +43,14 @@ void seen_correlate(struct correlation *c, const struct key_state *key, struct o
 /* One holder less, without a word to the ledger: the key itself goes. */
 void seen_forget(struct seen *seen, struct slab *slab);
 
+/* Into an image and out of it, where nobody holds it yet; NULL when the image is none. */
+void seen_save(const struct seen *seen, struct image_out *out);
+struct seen *seen_load(struct image_in *in, struct slab *slab);
+enum { SEEN_BYTES_LEAST = 40 }; /* of one in an image */
+
+/* Which of `seen` it is; added at the end where it is none of them. */
+uint32_t seen_number(const struct seen *seen, const struct seen **known, uint32_t *count);
+
 /* The event as rules see it. */
 struct event_view seen_view(const struct seen *seen);
 

@@ -15,6 +15,7 @@
 #include "correlate/rules_retire.h"
 #include "correlate/rules_switch.h"
 #include "correlate/seal.h"
+#include "correlate/snapshot.h"
 #include "correlate/step.h"
 #include "correlate/step_report.h"
 
@@ -28,6 +29,8 @@ static int64_t passed_by_all(const struct engine *engine)
 
     for (unsigned i = 0; i < part_total(engine); i++) {
         const struct part *part = engine->parts[i];
+        if (part->is_awaited)
+            return INT64_MIN; /* its records are part of what comes next */
         if (!part_is_member(part))
             continue;
         any = true;
@@ -112,7 +115,7 @@ static bool poll_role(struct engine *engine)
         step_begin(engine, closed < blind_due(engine) ? closed : blind_due(engine));
         return true;
     }
-    if (!recovery_look(engine, &closed))
+    if (!recovery_look(engine, &closed) || snapshot_poll(engine))
         return worked;
     /* A step has a fixed price (a look at all lanes, a meeting of all workers), so closed
      * epochs are let to gather for a moment, unless bins would stop filling meanwhile. */

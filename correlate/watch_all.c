@@ -3,6 +3,7 @@
  * time. A key holds the latest touch of each condition; a touch may meet several.
  */
 #include <string.h>
+#include "correlate/image.h"
 #include "correlate/seen.h"
 
 struct conditions {
@@ -155,6 +156,62 @@ static void all_release(const struct rule *rule, struct key_state *key, struct s
     slab_free(slab, conditions, sizeof(*conditions));
 }
 
+static void all_save(const struct rule *rule, const struct key_state *key, struct image_out *out)
+{
+    const struct conditions *conditions = key->body;
+    const struct seen *known[RULE_STEPS_MAX];
+    uint32_t count = 0;
+
+    (void)rule;
+    for (uint32_t i = 0; i < conditions->count; i++)
+        if (conditions->met[i] != NULL)
+            seen_number(conditions->met[i], known, &count);
+    image_put_u32(out, conditions->made);
+    image_put_u32(out, count);
+    for (uint32_t i = 0; i < count; i++)
+        seen_save(known[i], out);
+    for (uint32_t i = 0; i < conditions->count; i++)
+        image_put_u32(out, conditions->met[i] == NULL
+                               ? UINT32_MAX
+                               : seen_number(conditions->met[i], known, &count));
+}
+
+static void all_load(struct correlation *c, const struct rule *rule, struct key_state *key,
+                     struct image_in *in)
+{
+    struct conditions *conditions = slab_alloc(&c->worker->slab, sizeof(*conditions));
+    struct seen *known[RULE_STEPS_MAX];
+    uint32_t count = 0;
+
+    key->body = conditions;
+    *conditions = (struct conditions){.count = rule->step_count, .made = image_take_u32(in)};
+    uint32_t wanted = image_take_count(in, SEEN_BYTES_LEAST);
+    if (wanted > RULE_STEPS_MAX)
+        image_fail(in, "a key holds more touches than conditions");
+    while (in->fault == NULL && count < wanted) {
+        known[count] = seen_load(in, &c->worker->slab);
+        count += known[count] != NULL;
+    }
+    for (uint32_t i = 0; i < conditions->count && in->fault == NULL; i++) {
+        uint32_t which = image_take_u32(in);
+        if (which == UINT32_MAX || in->fault != NULL)
+            continue;
+        if (which >= count) {
+            image_fail(in, "a condition was met by an unknown touch");
+            continue;
+        }
+        conditions->met[i] = known[which];
+        known[which]->holders++;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (known[i]->holders > 0)
+            continue;
+        image_fail(in, "a touch meets no condition");
+        known[i]->holders = 1;
+        seen_forget(known[i], &c->worker->slab);
+    }
+}
+
 static void all_explain(const struct correlation *c, const struct key_state *key,
                         struct text_buffer *to)
 {
@@ -214,6 +271,8 @@ const struct rule_form watch_all = {
     .is_empty = all_is_empty,
     .pending = all_pending,
     .release = all_release,
+    .save = all_save,
+    .load = all_load,
     .explain = all_explain,
     .near = all_near,
     .waits = all_waits,

@@ -18,6 +18,7 @@
 #include <string.h>
 #include "correlate/aggregates.h"
 #include "correlate/baseline.h"
+#include "correlate/image.h"
 #include "correlate/watch_window.h"
 #include "correlate/window_words.h"
 
@@ -250,6 +251,48 @@ static void baseline_release(const struct rule *rule, struct key_state *key, str
     key->body = NULL;
 }
 
+static void baseline_save(const struct rule *rule, const struct key_state *key,
+                          struct image_out *out)
+{
+    const struct watched *watched = key->body;
+    struct window window = window_of(rule, watched);
+    uint32_t slots = rule->deviation_count * season_slots(rule);
+
+    image_put_i64(out, watched->end_ms);
+    image_put_i64(out, watched->last_ms);
+    image_put_u32(out, watched->is_partial);
+    image_put_u32(out, slots);
+    for (uint32_t i = 0; i < slots; i++) {
+        image_put_real(out, watched->slot[i].mean);
+        image_put_real(out, watched->slot[i].square);
+        image_put_u32(out, watched->slot[i].count);
+    }
+    window_save(&window, out);
+}
+
+static void baseline_load(struct correlation *c, const struct rule *rule, struct key_state *key,
+                          struct image_in *in)
+{
+    struct watched *watched = slab_alloc(&c->worker->slab, body_bytes(rule));
+    struct window window = window_read(NULL, false, rule);
+    uint32_t slots = rule->deviation_count * season_slots(rule);
+
+    memset(watched, 0, body_bytes(rule));
+    key->body = watched;
+    watched->end_ms = image_take_time(in);
+    watched->last_ms = image_take_time(in);
+    watched->is_partial = image_take_flag(in);
+    if (image_take_u32(in) != slots)
+        image_fail(in, "a baseline has another season than its rule");
+    for (uint32_t i = 0; i < slots && in->fault == NULL; i++) {
+        watched->slot[i].mean = image_take_real(in);
+        watched->slot[i].square = image_take_real(in);
+        watched->slot[i].count = image_take_u32(in);
+    }
+    window_load(&window, &c->worker->slab, in);
+    window_keep(watched, &window);
+}
+
 static void baseline_timer(struct correlation *c, struct key_state *key, int64_t due_ms)
 {
     const struct rule *rule = correlation_rule(c, key);
@@ -334,6 +377,8 @@ const struct rule_form watch_baseline = {
     .is_empty = baseline_is_empty,
     .pending = baseline_pending,
     .release = baseline_release,
+    .save = baseline_save,
+    .load = baseline_load,
     .touch_open = baseline_touch_open,
     .closed = baseline_closed,
     .explain = baseline_explain,

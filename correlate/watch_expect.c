@@ -10,6 +10,7 @@
  */
 #include <string.h>
 #include "correlate/correlation.h"
+#include "correlate/image.h"
 
 /* How long after blindness signs of life may take to come in, and how often a key looks whether
  * it is over; the latter is shorter, so that no look misses the time after it. */
@@ -214,6 +215,36 @@ static void expect_release(const struct rule *rule, struct key_state *key, struc
     slab_free(slab, key->body, sizeof(struct expected));
 }
 
+static void expect_save(const struct rule *rule, const struct key_state *key, struct image_out *out)
+{
+    const struct expected *expected = key->body;
+
+    (void)rule;
+    image_put_i64(out, expected->last_ms);
+    image_put_i64(out, expected->due_ms);
+    image_put_u32(out, expected->listed);
+    image_put_u32(out, expected->part);
+    image_put_u32(out, expected->is_seen);
+    image_put_u32(out, expected->has_resumed);
+}
+
+static void expect_load(struct correlation *c, const struct rule *rule, struct key_state *key,
+                        struct image_in *in)
+{
+    struct expected *expected;
+
+    (void)rule;
+    body_make(c, key);
+    expected = key->body;
+    expected->last_ms = image_take_time(in);
+    expected->due_ms = image_take_time(in);
+    expected->listed = image_take_u32(in);
+    expected->part =
+        (uint16_t)image_take_below(in, c->step->part_count, "a sign of life came of no partition");
+    expected->is_seen = image_take_flag(in);
+    expected->has_resumed = image_take_flag(in);
+}
+
 static void expect_explain(const struct correlation *c, const struct key_state *key,
                            struct text_buffer *to)
 {
@@ -246,6 +277,8 @@ const struct rule_form watch_expect = {
     .is_empty = expect_is_empty,
     .pending = expect_pending,
     .release = expect_release,
+    .save = expect_save,
+    .load = expect_load,
     .touch_open = expect_touch_open,
     .closed = expect_closed,
     .explain = expect_explain,

@@ -16,6 +16,7 @@
  */
 #include <assert.h>
 #include <string.h>
+#include "correlate/image.h"
 #include "correlate/seen.h"
 
 struct chain {
@@ -365,6 +366,76 @@ static uint32_t sequence_pending(const struct correlation *c, const struct key_s
     return count;
 }
 
+/* Touches first, each once, then which of them stand in each chain. */
+static void sequence_save(const struct rule *rule, const struct key_state *key,
+                          struct image_out *out)
+{
+    const struct sequence *sequence = key->body;
+    const struct seen *known[RULE_STEPS_MAX * RULE_STEPS_MAX];
+    uint32_t count = 0;
+
+    (void)rule;
+    for (uint32_t i = 0; i < sequence->count; i++)
+        for (uint32_t s = 0; s < sequence->chain[i].count; s++)
+            seen_number(sequence->chain[i].seen[s], known, &count);
+    image_put_u32(out, sequence->made);
+    image_put_u32(out, count);
+    for (uint32_t i = 0; i < count; i++)
+        seen_save(known[i], out);
+    image_put_u32(out, sequence->count);
+    for (uint32_t i = 0; i < sequence->count; i++) {
+        image_put_u32(out, sequence->chain[i].count);
+        for (uint32_t s = 0; s < sequence->chain[i].count; s++)
+            image_put_u32(out, seen_number(sequence->chain[i].seen[s], known, &count));
+    }
+}
+
+static void chain_load(struct chain *chain, uint32_t length, struct seen *const *known,
+                       uint32_t count, struct image_in *in)
+{
+    uint32_t has = image_take_u32(in);
+
+    if (has != 0 && has != length)
+        image_fail(in, "a chain has an impossible length");
+    for (uint32_t s = 0; s < length && has == length; s++) {
+        uint32_t which = image_take_below(in, count, "a chain holds an unknown touch");
+        if (in->fault != NULL)
+            return;
+        chain->seen[chain->count++] = known[which];
+        known[which]->holders++;
+    }
+}
+
+static void sequence_load(struct correlation *c, const struct rule *rule, struct key_state *key,
+                          struct image_in *in)
+{
+    const struct plan plan = plan_of(rule);
+    struct sequence *sequence = sequence_room(c, rule, &plan);
+    struct seen *known[RULE_STEPS_MAX * RULE_STEPS_MAX];
+    uint32_t count = 0;
+
+    key->body = sequence;
+    sequence->made = image_take_u32(in);
+    uint32_t wanted = image_take_count(in, SEEN_BYTES_LEAST);
+    if (wanted > RULE_STEPS_MAX * RULE_STEPS_MAX)
+        image_fail(in, "a sequence holds too many touches");
+    while (in->fault == NULL && count < wanted) {
+        known[count] = seen_load(in, &c->worker->slab);
+        count += known[count] != NULL;
+    }
+    if (image_take_u32(in) != sequence->count)
+        image_fail(in, "a sequence has other chains than its rule has steps");
+    for (uint32_t i = 0; i < sequence->count && in->fault == NULL; i++)
+        chain_load(&sequence->chain[i], i + 1, known, count, in);
+    for (uint32_t i = 0; i < count; i++) {
+        if (known[i]->holders > 0)
+            continue;
+        image_fail(in, "a touch stands in no chain");
+        known[i]->holders = 1;
+        seen_forget(known[i], &c->worker->slab);
+    }
+}
+
 /* The chain that has got furthest. */
 static void sequence_explain(const struct correlation *c, const struct key_state *key,
                              struct text_buffer *to)
@@ -417,6 +488,8 @@ const struct rule_form watch_sequence = {
     .is_empty = sequence_is_empty,
     .pending = sequence_pending,
     .release = sequence_release,
+    .save = sequence_save,
+    .load = sequence_load,
     .touch_open = sequence_touch_open,
     .closed = sequence_closed,
     .explain = sequence_explain,

@@ -8,6 +8,7 @@
 #include "correlate/aggregates.h"
 #include "correlate/correlation.h"
 #include "correlate/exact_sum.h"
+#include "correlate/image.h"
 #include "correlate/bounds_tell.h"
 #include "correlate/watch_window.h"
 #include "correlate/window_full.h"
@@ -349,6 +350,24 @@ static void window_free(const struct rule *rule, struct key_state *key, struct s
     window_release(&window, slab);
 }
 
+static void window_put(const struct rule *rule, const struct key_state *key, struct image_out *out)
+{
+    struct window window = window_of(rule, key);
+
+    window_save(&window, out);
+}
+
+static void window_get(struct correlation *c, const struct rule *rule, struct key_state *key,
+                       struct image_in *in)
+{
+    struct window window = window_read(NULL, false, rule);
+
+    window_load(&window, &c->worker->slab, in);
+    window_keep(key, &window);
+    if (window.count == 0)
+        image_fail(in, "a key watches an empty window");
+}
+
 static void window_explain(const struct correlation *c, const struct key_state *key,
                            struct text_buffer *to)
 {
@@ -385,6 +404,8 @@ const struct rule_form watch_window = {
     .is_empty = window_is_empty,
     .pending = window_pending,
     .release = window_free,
+    .save = window_put,
+    .load = window_get,
     .explain = window_explain,
     .near = window_near,
     .waits = window_waits,

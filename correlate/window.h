@@ -29,6 +29,8 @@
 #include "correlate/touch.h"
 #include "rules/rule_set.h"
 
+struct image_in;    /* correlate/image.h */
+struct image_out;
 struct window_sums; /* correlate/window_sums.h */
 
 /* What an entry remembers of the fields that `distinct` counts: a hash to compare,
@@ -166,6 +168,10 @@ void window_pop(struct window *window, struct slab *slab);
 void window_remove(struct window *window, uint32_t i, struct slab *slab);
 
 void window_release(struct window *window, struct slab *slab);
+
+/* The entries, and back: the sums are made anew. Into a window that is empty. */
+void window_save(const struct window *window, struct image_out *out);
+void window_load(struct window *window, struct slab *slab, struct image_in *in);
 
 /* Frees the values of `distinct` that the entry holds. */
 void window_values_free(const struct window *window, struct window_entry *entry, struct slab *slab);

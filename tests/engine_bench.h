@@ -72,6 +72,15 @@ struct bench_text {
     size_t used, room;
 };
 
+/* What an engine begins from instead of nothing; sets but the first, which is the bench's rules, go
+ * to the engine. */
+struct bench_image {
+    void *at;
+    size_t bytes;
+    struct rule_set *set[8];
+    size_t set_count;
+};
+
 struct bench {
     struct source source; /* first: the engine gives it back */
     struct engine_config config;
@@ -84,8 +93,10 @@ struct bench {
     void (*on_short_of)(void *bench, uint16_t part, int64_t at, int64_t read);
     void (*on_switched)(void *bench, const struct rule_set *rules, int64_t at_ms);
     struct rule_set *(*rules_before)(void *bench, size_t index);
-    bool refuses;         /* every third op, as a full outbox does */
-    _Atomic bool is_full; /* refuses every op */
+    void (*on_image)(void *bench, const struct engine_image *image);
+    const struct bench_image *image; /* NULL: it begins from nothing */
+    bool refuses;                    /* every third op, as a full outbox does */
+    _Atomic bool is_full;            /* refuses every op */
 
     struct bench_feed *feed[BENCH_FEEDS];
     size_t feed_count;
@@ -445,6 +456,9 @@ static inline void bench_start_for(struct bench *bench, const struct engine_list
     assert_null(bench->engine);
     if (engine_create(&bench->config, &bench->source, bench->rules, listener, &bench->engine,
                       &err) != 0 ||
+        (bench->image != NULL &&
+         engine_load_image(bench->engine, bench->image->at, bench->image->bytes, bench->image->set,
+                           bench->image->set_count, &err) != 0) ||
         engine_start(bench->engine, &err) != 0)
         fail_msg("%s", err.text);
 }
@@ -461,6 +475,7 @@ static inline void bench_start(struct bench *bench)
                                        .short_of = bench->on_short_of,
                                        .switched = bench->on_switched,
                                        .rules_before = bench->rules_before,
+                                       .image = bench->on_image,
                                        .trace = bench->trace};
     static uint64_t runs;
 

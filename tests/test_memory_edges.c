@@ -180,7 +180,7 @@ static int64_t fixed_clock(void *self)
  * ------------------------------------------------------------------------ */
 
 /* What the listener was told; the teller's, marks the sequencer's. */
-static size_t incidents, ops, marks, caps;
+static size_t incidents, ops, marks, caps, images;
 static size_t caps_of[2];             /* by partition; the sequencer's */
 static size_t caps_told[ROOM * 2][2]; /* the same, behind so many marks */
 static size_t steps, uncovered; /* the teller's: records before a read position without a cap */
@@ -226,6 +226,13 @@ static void on_step(void *self, const struct engine_step *step)
             (size_t)step->positions[i].read > caps_told[step->marks][step->positions[i].part];
 }
 
+static void on_image(void *self, const struct engine_image *image)
+{
+    (void)self;
+    images += image->bytes > 0;
+    free(image->at);
+}
+
 static struct rule_set *rules_make(void)
 {
     struct rule_set *rules = NULL;
@@ -251,7 +258,7 @@ static int setup(void **state)
         changes[2 + f] = (struct source_change){SOURCE_LEAVE, &feeds[f].feed};
     }
     change_at = dropped = incidents = ops = marks = caps = read_outside = read_other = 0;
-    steps = uncovered = 0;
+    steps = uncovered = images = 0;
     memset(caps_of, 0, sizeof(caps_of));
     atomic_store_explicit(&change_count, 2, memory_order_relaxed);
     return 0;
@@ -262,7 +269,7 @@ static void begin(unsigned seal_ms)
 {
     static const char *const sinks[] = {"sink"};
     static const struct engine_listener listener = {
-        .incident = on_incident, .op = on_op, .mark = on_mark, .step = on_step};
+        .incident = on_incident, .op = on_op, .mark = on_mark, .step = on_step, .image = on_image};
     struct engine_config config;
     struct error err = {""};
 
@@ -419,6 +426,37 @@ static void readers_look_no_further_than_slots_are_emptied(void **state)
     assert_int_equal(incidents, 2);
     assert_int_equal(atomic_load(&engine->step_count), 2);
     assert_int_equal(engine->planned_epoch, (T0 + 89500) / 20);
+}
+
+static void asks_for_an_image(unsigned self)
+{
+    (void)self;
+    engine_ask_image(engine);
+}
+
+/* Y: owners that have published all there is say how their partitions stand. */
+static void how_partitions_stand_is_handed_over(void **state)
+{
+    (void)state;
+    for (int f = 0; f < 2; f++) {
+        feed_add(&feeds[f], 2, T0, true);
+        show(&feeds[f], 2);
+        end(&feeds[f]);
+    }
+    begin(0);
+    start_at_first_records();
+    both_read();
+    both_read(); /* the end */
+    turn(SEQUENCER, sequences);
+    both_work();
+    turn(TELLER, tells);
+    turn(SEQUENCER, sequences);
+    turn(OUTSIDE, asks_for_an_image);
+    turn(SEQUENCER, sequences);
+    both_read();
+    turn(SEQUENCER, sequences);
+    turns_end();
+    assert_int_equal(images, 1);
 }
 
 /* R: the sequencer role, from one holder to the next. */
@@ -716,6 +754,7 @@ int main(void)
         IN_TURNS(the_sequencer_role_is_handed_on),
         IN_TURNS(the_incident_role_is_handed_on),
         IN_TURNS(marks_are_handed_over_round_their_ring),
+        IN_TURNS(how_partitions_stand_is_handed_over),
         IN_TURNS(a_step_has_the_marks_of_what_it_has_read),
         IN_TURNS(an_owner_that_looks_on_while_a_partition_joins),
         IN_TURNS(a_partition_goes_back_to_the_source),

@@ -4,7 +4,12 @@
  * One process does many runs, so that a thousand scenarios in several configurations take a
  * minute and not an hour. Each line of standard input is one run:
  *
- *   FOLDER WORKERS TAKE EPOCH_MS SHUFFLE SEED
+ *   FOLDER WORKERS TAKE EPOCH_MS SHUFFLE SEED [IMAGE]
+ *
+ * With IMAGE n an image of the engine is asked for when n steps have been told. The engine ends
+ * with it, and another one with other rules, another source and another number of workers goes on
+ * from it, and so on until there is no more to be read: what all of them tell, one behind the
+ * other, is the answer.
  *
  * and is answered by the incident log, one line with the ledger, one of counts for each rule, step,
  * mute and partition, and "done". SHUFFLE other than
@@ -12,6 +17,7 @@
  * A run that does not finish within RUN_MS ends the process: its threads cannot be trusted.
  */
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +33,11 @@ struct run {
     struct settings settings;
     bool refuses;
     unsigned offers;
+    struct engine *engine;
+    unsigned image_after, steps; /* 0: no image */
+    void *image;                 /* what the next engine goes on from; NULL: nothing */
+    size_t image_bytes;
+    _Atomic bool is_cut; /* an image was taken: what is told behind it, the next engine tells */
 };
 
 static char line[LINE_BYTES]; /* the listener's calls come one at a time */
@@ -40,40 +51,75 @@ static void print_line(size_t bytes)
 
 static void on_incident(void *self, struct incident *incident)
 {
-    (void)self;
-    print_line(incident_log_change(incident, line, sizeof(line)));
+    const struct run *run = self;
+
+    if (!atomic_load(&run->is_cut))
+        print_line(incident_log_change(incident, line, sizeof(line)));
 }
 
 static bool on_op(void *self, const struct op *op)
 {
     struct run *run = self;
 
-    if (run->refuses && ++run->offers % 3 == 0)
+    if (!atomic_load(&run->is_cut) && run->refuses && ++run->offers % 3 == 0)
         return false;
-    print_line(incident_log_op(op, run->settings.sink[op->sink], line, sizeof(line)));
+    if (!atomic_load(&run->is_cut))
+        print_line(incident_log_op(op, run->settings.sink[op->sink], line, sizeof(line)));
     incident_unref(op->incident);
     return true;
 }
 
-/* Runs the engine; false with a sentence when it could not be done. */
+static void on_passed(void *self, int64_t to_ms)
+{
+    struct run *run = self;
+
+    (void)to_ms;
+    if (run->image_after > 0 && ++run->steps == run->image_after)
+        engine_ask_image(run->engine);
+}
+
+static void on_image(void *self, const struct engine_image *image)
+{
+    struct run *run = self;
+
+    assert(image->set_count == 1);
+    free(run->image);
+    run->image = image->at;
+    run->image_bytes = image->bytes;
+    atomic_store(&run->is_cut, true);
+}
+
+/* Runs the engine to its end, or until an image was taken; false with a sentence when it could not
+ * be done. */
 static bool run_engine(const struct engine_config *config, struct source *source,
                        struct rule_set *rules, struct run *run, struct error *err)
 {
-    struct engine_listener listener = {.self = run, .incident = on_incident, .op = on_op};
+    struct engine_listener listener = {
+        .self = run, .incident = on_incident, .op = on_op, .passed = on_passed, .image = on_image};
+    bool goes_on = run->image != NULL;
     struct engine_counters counters;
     struct engine *engine;
 
     if (engine_create(config, source, rules, &listener, &engine, err) != 0)
         return false;
-    if (engine_start(engine, err) != 0) {
+    run->engine = engine;
+    run->steps = 0;
+    if ((goes_on && engine_load_image(engine, run->image, run->image_bytes, &rules, 1, err) != 0) ||
+        engine_start(engine, err) != 0) {
         engine_destroy(engine);
         return false;
     }
-    if (!engine_wait_finished(engine, RUN_MS)) {
-        printf("not finished after %d s\ndone\n", RUN_MS / 1000);
-        exit(3);
-    }
+    for (unsigned waited = 0; !engine_wait_finished(engine, 1) && !atomic_load(&run->is_cut);
+         waited++)
+        if (waited >= RUN_MS) {
+            printf("not finished after %d s\ndone\n", RUN_MS / 1000);
+            exit(3);
+        }
     engine_stop(engine);
+    if (atomic_load(&run->is_cut)) {
+        engine_destroy(engine);
+        return true;
+    }
     engine_counters(engine, &counters);
     ledger_print(&counters);
     rows_print(engine);
@@ -81,44 +127,63 @@ static bool run_engine(const struct engine_config *config, struct source *source
     return true;
 }
 
-static bool run_line(const char *text, struct error *err)
+/* One engine, and all that it is made of. */
+static bool run_part(const struct form *form, struct run *run, struct error *err)
 {
     char path[PATH_BYTES];
     struct engine_config config;
-    struct form form;
-    struct run run = {0};
     json_error_t fault;
     json_t *scenario = NULL; /* ours */
     struct source *source = NULL;
     struct rule_set *rules = NULL;
     bool ok = false;
 
-    if (!form_read(text, &form)) {
-        error_set(err, "a run is FOLDER WORKERS TAKE EPOCH_MS SHUFFLE SEED");
-        return false;
-    }
     engine_config_init(&config);
-    snprintf(path, sizeof(path), "%s/settings.json", form.folder);
+    snprintf(path, sizeof(path), "%s/settings.json", form->folder);
     scenario = json_load_file(path, 0, &fault);
     if (scenario == NULL) {
         error_set(err, "%s:%d: %s", path, fault.line, fault.text);
         goto out;
     }
-    scenario_read(scenario, &run.settings, &config);
-    run.refuses = form.shuffle != 0;
-    form_apply(&form, &config);
-    snprintf(path, sizeof(path), "%s/log.tlog", form.folder);
+    scenario_read(scenario, &run->settings, &config);
+    form_apply(form, &config);
+    snprintf(path, sizeof(path), "%s/log.tlog", form->folder);
     if (tlog_source_open(path, &source, &config.marks, &config.mark_count, err) != 0)
         goto out;
-    snprintf(path, sizeof(path), "%s/rules.yaml", form.folder);
+    snprintf(path, sizeof(path), "%s/rules.yaml", form->folder);
     if (rule_set_load((const char *[]){path}, 1, &rules, err) != 0)
         goto out;
-    ok = run_engine(&config, source, rules, &run, err);
+    ok = run_engine(&config, source, rules, run, err);
 out:
     rule_set_destroy(rules);
     if (source != NULL)
         source->ops->close(source);
     json_decref(scenario);
+    return ok;
+}
+
+static bool run_line(const char *text, struct error *err)
+{
+    struct form form;
+    struct run run = {.image = NULL};
+    unsigned image_after = 0;
+    bool ok = true;
+
+    if (!form_read(text, &form)) {
+        error_set(err, "a run is FOLDER WORKERS TAKE EPOCH_MS SHUFFLE SEED [IMAGE]");
+        return false;
+    }
+    sscanf(text, "%*s %*s %*s %*s %*s %*s %u", &image_after);
+    run.refuses = form.shuffle != 0;
+    run.image_after = image_after;
+    for (;;) {
+        atomic_store(&run.is_cut, false);
+        ok = run_part(&form, &run, err);
+        if (!ok || !atomic_load(&run.is_cut))
+            break;
+        form.workers = form.workers % 4 + 1;
+    }
+    free(run.image);
     return ok;
 }
 

@@ -1,11 +1,14 @@
 """Compares the engine with the model, byte for byte, on random scenarios.
 
-    run_model.py --runner PROGRAM --work FOLDER [--seed N] [--count N] [--runs N] [--all] [--big] [--live] [--shrink]
-                 [--form NAME]
+    run_model.py --runner PROGRAM --work FOLDER [--seed N] [--count N] [--runs N] [--all] [--big] [--live] [--images]
+                 [--shrink] [--form NAME]
     run_model.py --runner PROGRAM --work FOLDER --seed N --count 1      a single seed
     run_model.py --runner PROGRAM --work FOLDER --case FILE ...         kept scenarios (scenario.json), all runs
 
 With --live the program is live_runner: each run answers with the marks that it made, and the model computes with those.
+
+With --images each run is cut by images of the engine (correlate/snapshot.h): what several engines tell, each going on
+from the image of the one before, has to be what the model tells.
 
 Each scenario runs in some configurations (workers, take, epoch, shuffle, seed of the hashes): one worker, and others
 that are drawn by its seed, or with --all every one. A scenario that differs is kept in WORK/seed-N with both logs and,
@@ -74,8 +77,15 @@ class Runner:
         return self.process.wait()
 
 
-def setups(seed, count, everything):
-    """Workers, take, epoch, shuffle, hash seed. One worker without shuffle is always there."""
+def setups(seed, count, everything, images=False):
+    """Workers, take, epoch, shuffle, hash seed. One worker without shuffle is always there.
+
+    With images, further: after how many steps one is asked for.
+    """
+    if images:
+        r = random.Random(seed)
+        return [(r.choice(WORKERS), r.choice((1, 1, 2, 7, 512)), r.choice(EPOCHS), r.choice([0, r.randrange(1, 1 << 32)]),
+                 r.randrange(1 << 63), int(2 ** r.uniform(0, 6))) for _ in range(count)]
     if everything:
         return [(w, t, e, s, s + 5) for w, t, e in itertools.product(WORKERS, TAKES, EPOCHS)
                 for s in (0, 17)]
@@ -96,8 +106,8 @@ def first_difference(expected, got):
 
 def report(expected, got, setup):
     at = first_difference(expected, got)
-    text = ["workers %d, take %d, epoch %d ms, shuffle %d, seed %d: line %d differs"
-            % (*setup, at + 1)]
+    text = ["workers %d, take %d, epoch %d ms, shuffle %d, seed %d%s: line %d differs"
+            % (*setup[:5], "".join(f", image after {steps} steps" for steps in setup[5:]), at + 1)]
     text += ["    " + line for line in expected[max(0, at - CONTEXT):at]]
     for sign, lines in (("model", expected), ("engine", got)):
         text.append(f"  {sign}: {lines[at] if at < len(lines) else '(end)'}")
@@ -280,7 +290,7 @@ def run_seeds(args, seeds):
             # A folder for each: to write a file anew makes the file system put it on the disk first.
             here = os.path.join(folder, f"{done}-{draw}")
             try:
-                found = compare(scenario, here, runner, setups(seed, args.runs, args.all))
+                found = compare(scenario, here, runner, setups(seed, args.runs, args.all, args.images))
             except Exception as error:
                 raise RuntimeError(f"the model fails at seed {seed}") from error
             shutil.rmtree(here)
@@ -311,6 +321,7 @@ def main():
     parser.add_argument("--all", action="store_true", help="configurations")
     parser.add_argument("--big", action="store_true", help="hundreds of alerts and events")
     parser.add_argument("--live", action="store_true", help="scripts for live_runner")
+    parser.add_argument("--images", action="store_true", help="engines go on from images of each other")
     parser.add_argument("--form", help="only scenarios that hold it, such as baseline or enrich")
     parser.add_argument("--shrink", action="store_true")
     parser.add_argument("--stop-after", type=int, default=5, help="differences")

@@ -1,0 +1,38 @@
+/*
+ * snapshot.h - the whole state of a run as an image, taken between two steps, and a run that goes
+ * on from one (semantics C6).
+ *
+ *   asked    owners say how their partitions stand (edge Y); each between two records
+ *   wait     until all that was read by then has been worked off
+ *   take     no step is under way: this role goes through the lanes and all else, and hands the
+ * image to the listener
+ *
+ * An engine that begins from an image reads each partition again from where it stood. Of the records
+ * from there on, events before the image have been worked off, and are passed over once they have
+ * their time; the others have not.
+ *
+ * What is in it: alerts, rule keys with what their forms remember, open incidents as rules and as
+ * mutes know them, changes that composites wait for, partitions with M and V, blind spells, what
+ * bounds took, all counters. What is not: anything that is made anew from these (timers, sums of
+ * windows, tables), R and the clock, and what only decides how the work is cut.
+ *
+ * Thread: who holds the sequencer role; loading by the owner before the threads start.
+ */
+#ifndef CORRELATE_SNAPSHOT_H
+#define CORRELATE_SNAPSHOT_H
+
+#include "correlate/core.h"
+
+/* Of the bytes: who reads them knows no other. */
+enum { SNAPSHOT_VERSION = 1 };
+
+/* What stands before each part. */
+#define SNAPSHOT_HEAD "TOCS"
+#define SNAPSHOT_RULES "RULE"
+#define SNAPSHOT_REST "REST"
+#define SNAPSHOT_END "END."
+
+/* Goes on with what was asked for. True: nothing is to be planned before the next call. */
+bool snapshot_poll(struct engine *engine);
+
+#endif

@@ -1,0 +1,368 @@
+/*
+ * Aim (C6, C7): a run that goes on from an image of an earlier one tells the same as if it had read
+ * everything, and no bytes whatever are more than refused. Method: live runs of random records,
+ * clocks, answers and switched rules, on virtual time, in which images are asked for; the engine
+ * starts anew from any of them, on what was made durable up to a step behind it, and what it tells
+ * up to there is held against the first run. (What each form of rule remembers, the model sees:
+ * model_images.)
+ */
+#include <errno.h>
+#include "base/hash.h"
+#include "tests/engine_bench.h"
+
+enum { STEPS_MAX = 1 << 14, IMAGES_MAX = 64, SWITCHES_MAX = 64, FEEDS = 3 };
+
+/* A step of the first run, and how long the log was behind it. */
+struct kept {
+    int64_t to_ms, n_ms, r_ms;
+    uint64_t marks;
+    int64_t read[FEEDS];
+    uint64_t counts[ENGINE_COUNTS];
+    size_t log_bytes;
+};
+
+struct shot {
+    struct bench_image image;
+    size_t text[8]; /* of its sets */
+    int64_t at_ms;
+    size_t log_bytes, marks;
+};
+
+static const char *const rule_texts[] = {
+    RULES_STORM("3", ""),
+    RULES_STORM("2", "    max_members: 4\n"), /* other bounds: the rules carry on */
+    "silences:\n  - {id: calm, where: 'rule == \"slow\"', to: 2100-01-01T00:00:00Z}\n"
+    "rules:\n"
+    "  - {id: slow, where: 'check == \"slow\"', by: [resource], window: 1s, when: count() >= 1,\n"
+    "     incident: {title: \"{resource}\", priority: P1}, close: quiet(1s)}\n"
+    "  - {id: all, on: incidents, of: [slow], by: [tenant], window: 5s, when: count() >= 2,\n"
+    "     incident: {title: \"{tenant}\", priority: P1}, close: cleared()}\n",
+};
+enum { TEXTS = sizeof(rule_texts) / sizeof(rule_texts[0]) };
+
+static struct id128 text_hash[TEXTS];
+static struct kept kept[STEPS_MAX], found;
+static struct shot shot[IMAGES_MAX];
+static struct switched {
+    int64_t at_ms;
+    size_t text;
+} switched[SWITCHES_MAX];
+static size_t steps_found, kept_count, shot_count, switched_count, first_switch;
+static int64_t
+    wanted_ms; /* the end of a step that is looked for in the second run; 0: this is the first */
+static size_t recovered_at;
+static bool has_recovered;
+static uint64_t dice;
+
+static uint64_t draw(uint64_t below)
+{
+    dice += 0x9e3779b97f4a7c15u;
+    return hash_mix(dice) % below;
+}
+
+/* --- what the engine tells ------------------------------------------------------------------ */
+
+static size_t log_bytes(struct bench *bench)
+{
+    pthread_mutex_lock(&bench->lock);
+    size_t bytes = bench->log.used;
+    pthread_mutex_unlock(&bench->lock);
+    return bytes;
+}
+
+static size_t text_of_set(const struct rule_set *set)
+{
+    size_t text = 0;
+
+    while (!id128_equal(text_hash[text], rule_set_hash(set)))
+        assert_true(++text < TEXTS);
+    return text;
+}
+
+static void on_step(void *self, const struct engine_step *step)
+{
+    struct kept *to = wanted_ms != 0 ? &found : &kept[kept_count];
+
+    if (wanted_ms != 0 && step->to_ms != wanted_ms)
+        return;
+    assert_true(kept_count < STEPS_MAX);
+    *to = (struct kept){.to_ms = step->to_ms,
+                        .n_ms = step->n_ms,
+                        .r_ms = step->r_ms,
+                        .marks = step->marks,
+                        .log_bytes = log_bytes(self)};
+    for (size_t i = 0; i < step->position_count; i++)
+        to->read[step->positions[i].part] = step->positions[i].read;
+    memcpy(to->counts, step->counts, sizeof(to->counts));
+    kept_count += wanted_ms == 0;
+}
+
+static void on_image(void *self, const struct engine_image *image)
+{
+    if (wanted_ms != 0) {
+        free(image->at);
+        return;
+    }
+    assert_true(shot_count < IMAGES_MAX);
+    struct shot *to = &shot[shot_count++];
+    *to = (struct shot){.at_ms = image->at_ms, .log_bytes = log_bytes(self)};
+    to->marks = ((struct bench *)self)->mark_count; /* this role makes them */
+    to->image.at = image->at;
+    to->image.bytes = image->bytes;
+    assert_true(image->set_count <= 8);
+    to->image.set_count = image->set_count;
+    for (size_t i = 0; i < image->set_count; i++)
+        to->text[i] = text_of_set(image->sets[i]);
+}
+
+static void on_switched(void *self, const struct rule_set *rules, int64_t at_ms)
+{
+    (void)self;
+    if (wanted_ms != 0)
+        return;
+    assert_true(switched_count < SWITCHES_MAX);
+    switched[switched_count++] = (struct switched){at_ms, text_of_set(rules)};
+}
+
+static struct rule_set *rules_before(void *self, size_t index)
+{
+    (void)self;
+    return parse_good(rule_texts[switched[first_switch + index].text]);
+}
+
+static void on_recovered(void *self)
+{
+    has_recovered = true;
+    recovered_at = log_bytes(self);
+}
+
+/* --- the first run --------------------------------------------------------------------------- */
+
+static int64_t now_of(struct bench *bench)
+{
+    return atomic_load(&bench->wall_ms) - BENCH_T0;
+}
+
+/* A stretch of life: records with times around now, some far off; answers that come and go. */
+static void live(struct bench *bench, unsigned turns)
+{
+    static const char *const checks[] = {"down", "slow"};
+    char resource[16], more[64];
+
+    for (unsigned i = 0; i < turns; i++) {
+        for (uint64_t records = draw(4); records > 0; records--) {
+            int64_t at = now_of(bench) - (int64_t)draw(900) + (draw(40) == 0 ? 5000 : 0);
+            snprintf(resource, sizeof(resource), "r%" PRIu64, draw(5));
+            snprintf(more, sizeof(more), ",\"labels\":{\"rack\":\"k%" PRIu64 "\"}%s", draw(2),
+                     draw(3) == 0 ? BENCH_CLEAR : "");
+            bench_put(bench->feed[draw(FEEDS)], at, resource, checks[draw(2)], more);
+        }
+        if (draw(6) == 0)
+            bench_answers_set(bench->feed[draw(FEEDS)], draw(2) == 0);
+        if (draw(8) == 0)
+            engine_ask_image(bench->engine);
+        bench_pass(bench, (int64_t)draw(240) + 1, 240);
+    }
+    for (int f = 0; f < FEEDS; f++)
+        bench_answers_set(bench->feed[f], true);
+    bench_pass(bench, 1500, 300);
+}
+
+static struct bench *begin(unsigned workers)
+{
+    static const char *sinks[] = {"pager"};
+    struct bench *bench = bench_create(rule_texts[0]);
+
+    for (size_t i = 0; i < TEXTS; i++) {
+        struct rule_set *set = parse_good(rule_texts[i]);
+        text_hash[i] = rule_set_hash(set);
+        rule_set_destroy(set);
+    }
+    bench_go_live(bench);
+    bench->config.workers = workers;
+    bench->config.sink_names = sinks;
+    bench->config.sink_count = 1;
+    bench->on_step = on_step;
+    bench->on_recovered = on_recovered;
+    bench->on_image = on_image;
+    bench->on_switched = on_switched;
+    bench->rules_before = rules_before;
+    for (int f = 0; f < FEEDS; f++)
+        bench_feed(bench, "t", f)->is_ahead = true;
+    kept_count = shot_count = switched_count = 0;
+    wanted_ms = 0;
+    return bench;
+}
+
+static void end(struct bench *bench)
+{
+    while (shot_count > 0)
+        free(shot[--shot_count].image.at);
+    bench_destroy(bench);
+}
+
+/* --- from an image on --------------------------------------------------------------------------
+ */
+
+static void go_on(struct bench *bench, struct shot *from, const struct kept *to,
+                  const struct mark *mark, const char *log)
+{
+    static int64_t switch_ms[SWITCHES_MAX];
+    size_t switch_count = 0;
+
+    bench_rewind(bench, false);
+    bench_clock_move(bench, (int64_t)draw(100000));
+    rule_set_destroy(bench->rules);
+    for (size_t i = 0; i < from->image.set_count; i++)
+        from->image.set[i] = parse_good(rule_texts[from->text[i]]);
+    bench->rules = from->image.set[0];
+    bench->image = &from->image;
+    bench->config.workers = 1 + (unsigned)draw(3);
+    bench->config.marks = mark;
+    bench->config.mark_count = to->marks > from->marks ? to->marks : from->marks;
+    first_switch = 0;
+    while (first_switch < switched_count && switched[first_switch].at_ms < from->at_ms)
+        first_switch++;
+    for (size_t i = first_switch; i < switched_count && switched[i].at_ms < to->to_ms; i++)
+        switch_ms[switch_count++] = switched[i].at_ms;
+    bench->config.recovery = (struct engine_recovery){.is_wanted = true,
+                                                      .until_ms = to->to_ms,
+                                                      .read = to->read,
+                                                      .read_count = FEEDS,
+                                                      .n_ms = to->n_ms,
+                                                      .r_ms = to->r_ms,
+                                                      .switch_ms = switch_ms,
+                                                      .switch_count = switch_count};
+    has_recovered = false;
+    wanted_ms = to->to_ms;
+    found = (struct kept){.to_ms = 0};
+    bench_start(bench);
+    bench_settle(bench);
+    for (int i = 0; i < 400 && !has_recovered; i++)
+        bench_pass(bench, 3, 3);
+    assert_true(has_recovered);
+    assert_int_equal(recovered_at, to->log_bytes - from->log_bytes);
+    assert_memory_equal(bench->log.at, log + from->log_bytes, recovered_at);
+    steps_found += found.to_ms != 0;
+    if (found.to_ms != 0) /* an idle stretch may have no step of its own */
+        assert_memory_equal(found.counts, to->counts, sizeof(found.counts));
+    bench_pass(bench, 1000, 100); /* and on */
+    bench_stop(bench);
+}
+
+static void life_of(uint64_t seed, unsigned workers, bool is_switched)
+{
+    struct bench *bench = begin(workers);
+    size_t with_old_sets = 0;
+
+    steps_found = 0;
+    dice = seed;
+    bench_start(bench);
+    bench_settle(bench);
+    for (unsigned i = 0; i < 6; i++) {
+        live(bench, 12);
+        if (is_switched)
+            bench_switch(bench, rule_texts[(i + 1) % TEXTS]);
+    }
+    bench_stop(bench);
+    assert_true(shot_count > 3);
+    struct mark *mark = malloc((bench->mark_count + 1) * sizeof(*mark));
+    memcpy(mark, bench->mark, bench->mark_count * sizeof(*mark));
+    char *log = malloc(bench->log.used + 1);
+    memcpy(log, bench->log.at, bench->log.used);
+    for (size_t i = 0; i < shot_count; i++) {
+        size_t at = kept_count - 1 - (i % 3 == 0 ? 0 : draw(kept_count));
+        while (at + 1 < kept_count && kept[at].to_ms < shot[i].at_ms)
+            at++; /* an image may lie behind the last step */
+        with_old_sets += shot[i].image.set_count > 1;
+        go_on(bench, &shot[i], &kept[at], mark, log);
+    }
+    assert_true(!is_switched || with_old_sets > 0);
+    assert_true(steps_found > 0);
+    free(log);
+    free(mark);
+    end(bench);
+}
+
+static void a_run_goes_on_from_an_image_as_if_it_had_read_all(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 3; seed++)
+        life_of(seed, 1 + (unsigned)(seed % 3), false);
+}
+
+static void old_rule_sets_go_on_from_an_image(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 11; seed <= 13; seed++)
+        life_of(seed, 1 + (unsigned)(seed % 3), true);
+}
+
+/* --- bytes that are no image
+ * ---------------------------------------------------------------------- */
+
+static bool loads(struct bench *bench, const struct shot *from, const void *bytes, size_t count)
+{
+    struct engine_listener listener = {.self = bench};
+    struct rule_set *set[8];
+    struct engine *engine;
+    struct error err = {""};
+
+    for (size_t i = 0; i < from->image.set_count; i++)
+        set[i] = parse_good(rule_texts[from->text[i]]);
+    if (engine_create(&bench->config, &bench->source, set[0], &listener, &engine, &err) != 0)
+        fail_msg("%s", err.text);
+    int rc = engine_load_image(engine, bytes, count, set, from->image.set_count, &err);
+    if (rc != 0) {
+        assert_int_equal(rc, -EINVAL);
+        assert_non_null(strstr(err.text, "damaged at byte "));
+    }
+    engine_destroy(engine);
+    rule_set_destroy(set[0]);
+    return rc == 0;
+}
+
+static void what_is_no_image_is_refused(void **state)
+{
+    struct bench *bench = begin(1);
+    size_t refused = 0;
+
+    (void)state;
+    dice = 12;
+    bench_start(bench);
+    bench_settle(bench);
+    for (unsigned i = 0; i < 3; i++) {
+        live(bench, 12);
+        bench_switch(bench, rule_texts[(i + 1) % TEXTS]);
+    }
+    bench_stop(bench);
+    assert_true(shot_count > 0);
+    const struct shot *from = &shot[shot_count - 1];
+    unsigned char *bytes = malloc(from->image.bytes + 1);
+    memcpy(bytes, from->image.at, from->image.bytes);
+    bytes[from->image.bytes] = 0;
+    assert_true(loads(bench, from, bytes, from->image.bytes));
+    assert_false(loads(bench, from, bytes, from->image.bytes + 1));
+    for (int i = 0; i < 100; i++)
+        assert_false(loads(bench, from, bytes, draw(from->image.bytes)));
+    for (int i = 0; i < 400; i++) {
+        size_t at = draw(from->image.bytes);
+        unsigned char was = bytes[at];
+        bytes[at] = (unsigned char)(draw(2) == 0 ? was ^ 1u << draw(8) : draw(3) * 127);
+        refused += !loads(bench, from, bytes, from->image.bytes);
+        bytes[at] = was;
+    }
+    assert_true(refused > 100); /* a number that is another one, is one */
+    free(bytes);
+    end(bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_goes_on_from_an_image_as_if_it_had_read_all),
+        cmocka_unit_test(old_rule_sets_go_on_from_an_image),
+        cmocka_unit_test(what_is_no_image_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
