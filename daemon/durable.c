@@ -48,6 +48,23 @@ void durable_differ(struct durable *durable, const struct error *err)
         outbox_tell_input(durable->outbox, text);
 }
 
+/* All that was told is told again: from here on the configured settings are in force. */
+static void switch_settings(struct durable *durable)
+{
+    const struct journal_summary *past = &durable->past;
+    const struct journal_rules *last;
+
+    if (past->rules_count == 0)
+        return;
+    last = &past->rules[past->rules_count - 1];
+    if (id128_equal(last->settings, durable->settings))
+        return;
+    journal_rules(durable->journal,
+                  &(struct journal_rules){past->to_ms, last->set, durable->settings});
+    log_event(LOG_INFO, "settings_switched", log_text("path", durable->dir.path),
+              log_text("next", "what opens from here on goes by those that are configured"));
+}
+
 void durable_begin(struct durable *durable, struct outbox *outbox)
 {
     const struct journal_summary *past = &durable->past;
@@ -60,8 +77,10 @@ void durable_begin(struct durable *durable, struct outbox *outbox)
     if (past->rules_count == 0)
         journal_rules(durable->journal,
                       &(struct journal_rules){INT64_MIN, durable->rules, durable->settings});
-    if (!durable->tells_again)
+    if (!durable->tells_again) {
+        switch_settings(durable);
         atomic_store_explicit(&durable->is_recovered, true, memory_order_relaxed);
+    }
     log_event(LOG_INFO, durable->tells_again ? "recovering" : "data_dir",
               log_text("path", durable->dir.path), log_number("groups", (int64_t)past->groups),
               log_number("partitions", (int64_t)past->part_count),
@@ -101,8 +120,14 @@ bool durable_op(struct durable *durable, const struct op *op)
 {
     const char *name = durable->options.engine->sink_names[op->sink];
     struct error err = {""};
+    const struct journal_about about = {op->incident->opened_ms, op->incident->at_ms,
+                                        op->incident->priority};
     struct op told = *op;
 
+    if (!durable_takes(durable, op->sink, &about)) {
+        incident_unref(op->incident);
+        return true;
+    }
     if (durable->trust != NULL &&
         journal_trust_op(durable->trust, op->incident->id, op->kind, name, &told.number)) {
         if (told.number != op->number)
@@ -214,6 +239,7 @@ void durable_recovered(struct durable *durable)
     journal_compare_destroy(durable->compare);
     durable->compare = NULL;
     durable->tells_again = false;
+    switch_settings(durable);
     atomic_store_explicit(&durable->is_recovered, true, memory_order_relaxed);
     log_event(LOG_INFO, "recovered", log_number("changes", (int64_t)durable->past.changes),
               log_number("differences", (int64_t)differences));
@@ -346,6 +372,8 @@ void durable_close(struct durable *durable)
     free(durable->positions.at);
     pthread_mutex_destroy(&durable->gates_lock);
     free(durable->switch_ms);
+    free(durable->switch_sets);
+    durable_release_sinks(durable);
     free(durable->parts);
     free(durable->read);
     pthread_mutex_destroy(&durable->lock);

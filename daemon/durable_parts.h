@@ -4,6 +4,7 @@
  *   durable.c         what the engine tells, what is committed, and the end
  *   durable_start.c   the directory is opened, its journal read, and the engine told where to begin
  *   durable_rules.c   rule sets: those that were in force, and those that come
+ *   durable_sinks.c   which sinks are told of what, where they came and went between two runs
  *   durable_history.c the thread that carries what is committed into the history
  *   durable_outbox.c  ops of the run before, and gates that open when an INTENT is durable
  */
@@ -22,6 +23,12 @@
 #include "store/journal_recall.h"
 #include "store/journal_trust.h"
 
+/* Sinks as they were configured from a time on. */
+struct sinks_then {
+    int64_t from_ms;
+    uint8_t *priority_max; /* by sink as it is configured now; SETTINGS_NO_SINK: it was not there */
+};
+
 /* An op that may leave when its INTENT is durable. */
 struct gate {
     uint64_t ticket;
@@ -39,14 +46,18 @@ struct durable {
     struct journal_summary past; /* of the recall */
     struct source_part *parts;
     int64_t *read;
-    struct id128 settings; /* that show in results */
-    size_t first_rules;    /* of past.rules: those in force at the first watermark */
-    int64_t *switch_ms;    /* when those behind it were put in force */
-    size_t switch_count;   /* of them */
-    size_t switches_again; /* of them that have been told again; sequencer role */
-    struct id128 switched; /* the set that the next mark of a switch is of; the same */
-    struct id128 rules;    /* asked for last; setup, then reload lock */
-    size_t rules_kept;     /* the same: how many lists are kept at most */
+    struct id128 settings;         /* that show in results */
+    size_t first_rules;            /* of past.rules: those in force at the first watermark */
+    int64_t *switch_ms;            /* when sets behind it were put in force */
+    struct id128 *switch_sets;     /* which */
+    size_t switch_count;           /* of them */
+    struct sinks_then *sinks_then; /* the oldest first */
+    size_t sinks_then_count;
+    uint8_t *priority_widest; /* by sink: of all that it ever had */
+    size_t switches_again;    /* of them that have been told again; sequencer role */
+    struct id128 switched;    /* the set that the next mark of a switch is of; the same */
+    struct id128 rules;       /* asked for last; setup, then reload lock */
+    size_t rules_kept;        /* the same: how many lists are kept at most */
 
     bool tells_again;                /* incident role: what is told was told before */
     struct journal_compare *compare; /* the same; NULL: the journal is trusted, or it is over */
@@ -73,6 +84,17 @@ void durable_end_run(struct durable *durable, int code, const char *why);
 
 /* The journal and what comes again are not the same: the sinks are told, and the run ends. */
 void durable_differ(struct durable *durable, const struct error *err);
+
+/* What sinks were when; `now` is the text of the settings. EXIT_OK, or an exit code with a
+ * sentence.
+ */
+int durable_load_sinks(struct durable *durable, const char *now, struct error *err);
+void durable_release_sinks(struct durable *durable);
+
+/* Whether an op of this sink is told. Thread: incident role; the other as journal_filter.is_told.
+ */
+bool durable_takes(const struct durable *durable, size_t sink, const struct journal_about *about);
+bool durable_is_told(void *self, const struct journal_about *about, const char *sink);
 
 /* As journal_hooks.committed. Thread: journal. */
 void durable_on_committed(void *self, const struct journal_commit *commit);

@@ -36,12 +36,10 @@ int durable_begin_rules(struct durable *durable, struct rule_set **rules, struct
 
 struct rule_set *durable_rules_before(struct durable *durable, size_t index)
 {
-    const struct journal_summary *past = &durable->past;
     struct rule_set *set = NULL;
     struct error err = {""};
 
-    if (rules_kept_load(durable->blobs, past->rules[durable->first_rules + 1 + index].set, &set,
-                        &err) != 0)
+    if (rules_kept_load(durable->blobs, durable->switch_sets[index], &set, &err) != 0)
         durable_differ(durable, &err);
     return set;
 }

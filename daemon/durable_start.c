@@ -40,10 +40,23 @@ static int exit_code_of_segment(enum segment_refusal why)
     return why == SEGMENT_REFUSED_WORLD || why == SEGMENT_REFUSED_NOT ? EXIT_IO : EXIT_DATA;
 }
 
-/* Settings that show in results stay what they were; others may change between two runs. */
-static int check_settings(const struct durable *durable, const char *now, struct error *err)
+static bool has_read(void *self, struct text topic)
 {
+    const struct durable *durable = self;
+
+    for (size_t i = 0; i < durable->past.part_count; i++)
+        if (strlen(durable->past.parts[i].topic) == topic.len &&
+            memcmp(durable->past.parts[i].topic, topic.at, topic.len) == 0)
+            return true;
+    return false;
+}
+
+/* Settings that show in what was told stay what they were; others may change between two runs. */
+static int check_settings(struct durable *durable, const char *now, struct error *err)
+{
+    const struct settings_reader reader = {durable, has_read};
     const struct journal_summary *past = &durable->past;
+    enum settings_change change;
     struct kept_files before;
     struct error what = {""};
     struct id128 id;
@@ -55,8 +68,11 @@ static int check_settings(const struct durable *durable, const char *now, struct
         return EXIT_OK;
     if (kept_files_load(durable->blobs, id, &before, err) != 0)
         return EXIT_DATA;
-    settings_differ(before.file.count > 0 ? before.file.at[0].at : "", now, &what);
+    change =
+        settings_compare(before.file.count > 0 ? before.file.at[0].at : "", now, &reader, &what);
     kept_files_release(&before);
+    if (change != SETTINGS_FIXED)
+        return EXIT_OK;
     error_set(err,
               "%s: the settings are not those under which the journal was written: %.1000s; start "
               "with the former ones, or give these a data directory of their own",
@@ -109,6 +125,8 @@ static int keep_rules_and_settings(struct durable *durable, struct error *err)
     durable->settings = hash128(now, strlen(now), 0);
     durable->rules = durable->options.rules;
     code = check_settings(durable, now, err);
+    if (code == EXIT_OK)
+        code = durable_load_sinks(durable, now, err);
     kept_files_add(&files, 's', "settings", now, strlen(now));
     free(now);
     if (code == EXIT_OK && kept_files_save(durable->blobs, durable->settings, &files, err) != 0)
@@ -187,6 +205,7 @@ static void on_difference(void *self, const struct incident *incident, enum jour
 static int prepare_to_tell_again(struct durable *durable, struct error *err)
 {
     const struct journal_summary *past = &durable->past;
+    const struct journal_filter filter = {durable, durable_is_told};
     const struct journal_trust_hooks hooks = {durable, on_difference};
     bool is_trusted = durable->options.trust || past->other_engine[0] != '\0';
     int rc;
@@ -197,9 +216,11 @@ static int prepare_to_tell_again(struct durable *durable, struct error *err)
                   log_text("why", durable->options.trust ? "--trust-journal" : "another engine"),
                   log_text("engine", durable->options.trust ? past->engine : past->other_engine),
                   log_text("next", "what comes out otherwise is listed, and the journal stands"));
-        rc = journal_trust_create(&durable->segments, past->groups, &hooks, &durable->trust, err);
+        rc = journal_trust_create(&durable->segments, past->groups, &filter, &hooks,
+                                  &durable->trust, err);
     } else {
-        rc = journal_compare_create(&durable->segments, past->groups, &durable->compare, err);
+        rc = journal_compare_create(&durable->segments, past->groups, &filter, &durable->compare,
+                                    err);
     }
     return rc != 0 ? EXIT_IO : EXIT_OK;
 }
@@ -210,11 +231,12 @@ static int prepare(struct durable *durable, struct error *err)
     int64_t begin_ms = INT64_MIN;
 
     durable->switch_ms = calloc(past->rules_count + 1, sizeof(*durable->switch_ms));
+    durable->switch_sets = calloc(past->rules_count + 1, sizeof(*durable->switch_sets));
     durable->parts = calloc(past->part_count + 1, sizeof(*durable->parts));
     durable->read = calloc(past->part_count + 1, sizeof(*durable->read));
     durable->waker = host()->waker_create(host()->self);
-    if (durable->switch_ms == NULL || durable->parts == NULL || durable->read == NULL ||
-        durable->waker < 0) {
+    if (durable->switch_ms == NULL || durable->switch_sets == NULL || durable->parts == NULL ||
+        durable->read == NULL || durable->waker < 0) {
         error_set(err, "out of memory or descriptors for the data directory");
         return EXIT_SYSTEM;
     }
@@ -232,8 +254,12 @@ static int prepare(struct durable *durable, struct error *err)
     while (durable->first_rules + 1 < past->rules_count &&
            past->rules[durable->first_rules + 1].from_ms <= begin_ms)
         durable->first_rules++;
-    for (size_t i = durable->first_rules + 1; i < past->rules_count; i++)
+    for (size_t i = durable->first_rules + 1; i < past->rules_count; i++) {
+        if (!id128_equal(past->rules[i].settings, past->rules[i - 1].settings))
+            continue; /* these were switched, and not the set */
+        durable->switch_sets[durable->switch_count] = past->rules[i].set;
         durable->switch_ms[durable->switch_count++] = past->rules[i].from_ms;
+    }
     return past->to_ms == INT64_MIN ? EXIT_OK : prepare_to_tell_again(durable, err);
 }
 
@@ -297,6 +323,7 @@ void durable_fill_engine(const struct durable *durable, struct engine_config *en
 
     engine->marks = past->marks;
     engine->mark_count = past->mark_count;
+    engine->sink_priority_max = durable->priority_widest;
     if (past->groups > 0)
         engine->recovery = (struct engine_recovery){.is_wanted = true,
                                                     .until_ms = past->to_ms,

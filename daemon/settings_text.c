@@ -33,11 +33,9 @@ char *settings_text(const struct engine_config *engine)
 {
     struct lines to = {.bytes = {0}};
 
-    add(&to, "engine.epoch %ums\nengine.round %ums\n", engine->epoch_ms, engine->round_ms);
+    add(&to, "engine.round %ums\n", engine->round_ms);
     add(&to, "engine.past %" PRId64 "ms\nengine.future %" PRId64 "ms\n", engine->past_ms,
         engine->future_ms);
-    add(&to, "engine.behind %" PRId64 "ms\nengine.slack %" PRId64 "ms\n", engine->behind_ms,
-        engine->slack_ms);
     add(&to, "engine.alerts.max %" PRIu32 "\nengine.expire %" PRId64 "ms\n", engine->alerts_max,
         engine->expire_ms);
     add(&to, "engine.flap.window %" PRId64 "ms\nengine.flap.start %u\nengine.flap.stop %u\n",
@@ -57,19 +55,124 @@ char *settings_text(const struct engine_config *engine)
     return to.bytes.at;
 }
 
-static int line_of(const char *at)
+/* ---- what may change between two runs ---- */
+
+/* The line at `at`, without its end; `at` is behind it then. */
+static struct text line_take(const char **at)
 {
-    return (int)strcspn(at, "\n");
+    struct text line = {*at, (uint32_t)strcspn(*at, "\n")};
+
+    *at += line.len + ((*at)[line.len] == '\n');
+    return line;
 }
 
-void settings_differ(const char *before, const char *now, struct error *out)
+static bool begins(struct text line, const char *with)
 {
-    while (*before != '\0' && *now != '\0' && line_of(before) == line_of(now) &&
-           memcmp(before, now, (size_t)line_of(now)) == 0) {
-        before += line_of(before) + (before[line_of(before)] == '\n');
-        now += line_of(now) + (now[line_of(now)] == '\n');
+    return line.len >= strlen(with) && memcmp(line.at, with, strlen(with)) == 0;
+}
+
+/* What the line is of: all before the first space of a key, or the colon of a list. */
+static size_t key_bytes(struct text line)
+{
+    const char *end = memchr(line.at, begins(line, "engine.") ? ' ' : ':', line.len);
+
+    return end != NULL ? (size_t)(end - line.at) : line.len;
+}
+
+/* The line of `text` with the same key; none: one of no bytes at the end of the text. */
+static struct text line_of_key(const char *text, struct text like)
+{
+    while (*text != '\0') {
+        struct text line = line_take(&text);
+        if (key_bytes(line) == key_bytes(like) && memcmp(line.at, like.at, key_bytes(like)) == 0)
+            return line;
     }
-    error_set(out, "then \"%.*s\", now \"%.*s\"", *before != '\0' ? line_of(before) : 7,
-              *before != '\0' ? before : "nothing", *now != '\0' ? line_of(now) : 7,
-              *now != '\0' ? now : "nothing");
+    return (struct text){text, 0};
+}
+
+/* They decide which marks are made, and marks are kept. Older directories list them. */
+static bool is_of_marks(struct text line)
+{
+    return begins(line, "engine.epoch ") || begins(line, "engine.behind ") ||
+           begins(line, "engine.slack ");
+}
+
+static bool may_change(struct text line, const struct settings_reader *reader)
+{
+    const size_t key = key_bytes(line), topic = strlen("input.topics ");
+
+    if (begins(line, "sinks "))
+        return true;
+    return begins(line, "input.topics ") &&
+           !reader->has_read(reader->self, (struct text){line.at + topic, (uint32_t)(key - topic)});
+}
+
+/* Looks for lines of `text` that the other one has not. False: one of them may not change. */
+static bool look_through(const char *text, const char *other, const struct settings_reader *reader,
+                         bool *differ, struct text *fixed)
+{
+    while (*text != '\0') {
+        struct text line = line_take(&text), there = line_of_key(other, line);
+        if ((line.len == there.len && memcmp(line.at, there.at, line.len) == 0) ||
+            is_of_marks(line))
+            continue;
+        *differ = true;
+        *fixed = line;
+        if (!may_change(line, reader))
+            return false;
+    }
+    return true;
+}
+
+/* Ops of one change are told in the order of sinks, so what stays keeps its order. */
+static bool sinks_keep_order(const char *before, const char *now)
+{
+    const char *last = now;
+
+    while (*before != '\0') {
+        struct text line = line_take(&before), there = line_of_key(now, line);
+        if (!begins(line, "sinks ") || there.len == 0)
+            continue;
+        if (there.at < last)
+            return false;
+        last = there.at;
+    }
+    return true;
+}
+
+enum settings_change settings_compare(const char *before, const char *now,
+                                      const struct settings_reader *reader, struct error *what)
+{
+    bool differ = false;
+    struct text fixed, then, is;
+
+    if (look_through(before, now, reader, &differ, &fixed) &&
+        look_through(now, before, reader, &differ, &fixed)) {
+        if (sinks_keep_order(before, now))
+            return differ ? SETTINGS_SWITCH : SETTINGS_EQUAL;
+        error_set(what, "the sinks stand in another order");
+        return SETTINGS_FIXED;
+    }
+    then = line_of_key(before, fixed);
+    is = line_of_key(now, fixed);
+    if (then.len == 0)
+        then = (struct text){"nothing", strlen("nothing")};
+    if (is.len == 0)
+        is = (struct text){"nothing", strlen("nothing")};
+    error_set(what, "then \"%.*s\", now \"%.*s\"", (int)then.len, then.at, (int)is.len, is.at);
+    return SETTINGS_FIXED;
+}
+
+uint8_t settings_sink_priority(const char *text, const char *sink)
+{
+    while (*text != '\0') {
+        struct text line = line_take(&text);
+        const size_t key = strlen("sinks "), bytes = strlen(sink);
+        unsigned priority;
+        if (begins(line, "sinks ") && key_bytes(line) == key + bytes &&
+            memcmp(line.at + key, sink, bytes) == 0 &&
+            sscanf(line.at + key + bytes, ": priority %u", &priority) == 1)
+            return (uint8_t)priority;
+    }
+    return SETTINGS_NO_SINK;
 }

@@ -17,11 +17,14 @@ struct journal_compare {
     struct journal_record record; /* the next change or op */
     struct text raw;
     bool has_record;
+    struct journal_filter filter;
+    struct journal_about about; /* the change read last */
     struct journal_buffer own;
 };
 
 int journal_compare_create(const struct segment_config *config, uint64_t groups,
-                           struct journal_compare **out, struct error *err)
+                           const struct journal_filter *filter, struct journal_compare **out,
+                           struct error *err)
 {
     struct journal_compare *compare = calloc(1, sizeof(*compare));
     enum segment_refusal why;
@@ -32,6 +35,8 @@ int journal_compare_create(const struct segment_config *config, uint64_t groups,
         return -ENOMEM;
     }
     compare->groups = groups;
+    if (filter != NULL)
+        compare->filter = *filter;
     rc = journal_reader_create(config, &compare->reader, &why, err);
     if (rc != 0) {
         free(compare);
@@ -50,6 +55,19 @@ void journal_compare_destroy(struct journal_compare *compare)
     free(compare);
 }
 
+/* Whether the record is something that is told again. */
+static bool is_expected(struct journal_compare *compare, const struct journal_record *record)
+{
+    if (record->kind == JOURNAL_CHANGE) {
+        compare->about = (struct journal_about){record->change.opened_ms, record->change.at_ms,
+                                                record->change.priority};
+        return true;
+    }
+    return record->kind == JOURNAL_OP &&
+           (compare->filter.is_told == NULL ||
+            compare->filter.is_told(compare->filter.self, &compare->about, record->op.sink));
+}
+
 /* Finds the next change or op. 1, 0 behind the last, or a negative errno. */
 static int look(struct journal_compare *compare, struct error *err)
 {
@@ -66,8 +84,7 @@ static int look(struct journal_compare *compare, struct error *err)
             compare->group = 0;
             return 0;
         }
-        compare->has_record =
-            compare->record.kind == JOURNAL_CHANGE || compare->record.kind == JOURNAL_OP;
+        compare->has_record = is_expected(compare, &compare->record);
     }
     return rc;
 }

@@ -11,10 +11,12 @@
 
 struct journal_compare;
 
-/* Of the first `groups` groups of the journal: later ones are this run's own.
+/* Of the first `groups` groups of the journal: later ones are this run's own. Ops that the filter
+ * leaves out are not expected; NULL: all are.
  * Owner: the caller, until journal_compare_destroy(). Errors: as journal_reader_create(). */
 int journal_compare_create(const struct segment_config *config, uint64_t groups,
-                           struct journal_compare **out, struct error *err);
+                           const struct journal_filter *filter, struct journal_compare **out,
+                           struct error *err);
 void journal_compare_destroy(struct journal_compare *compare);
 
 /* The next thing that is told; false with a sentence that says what was told before instead. */

@@ -14,6 +14,18 @@
 
 struct journal_reader;
 
+/* Of an incident at one change: what decides which sinks are told of it. */
+struct journal_about {
+    int64_t opened_ms, at_ms;
+    uint8_t priority; /* enum priority */
+};
+
+/* Whether an op of the journal is told again: sinks come and go between two runs. */
+struct journal_filter {
+    void *self;
+    bool (*is_told)(void *self, const struct journal_about *about, const char *sink);
+};
+
 /* Owner: the caller, until journal_reader_destroy(). Errors: as segment_walk_create(). */
 int journal_reader_create(const struct segment_config *config, struct journal_reader **out,
                           enum segment_refusal *why, struct error *err);

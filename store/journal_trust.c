@@ -26,6 +26,8 @@ struct standing {
 struct journal_trust {
     const struct segment_config *config;
     struct journal_trust_hooks hooks;
+    struct journal_filter filter;
+    struct journal_about about; /* the change read last */
     uint64_t groups;
     bool is_over; /* all has been told again */
     uint64_t count[JOURNAL_DIFFERENCES], listed;
@@ -107,7 +109,11 @@ static void take(struct journal_trust *trust, const struct journal_record *recor
         standing = make(trust, record->change.id, 0);
         standing->before++;
         standing->ended_before |= record->change.change == INCIDENT_CLOSED;
-    } else if (record->kind == JOURNAL_OP) {
+        trust->about = (struct journal_about){record->change.opened_ms, record->change.at_ms,
+                                              record->change.priority};
+    } else if (record->kind == JOURNAL_OP &&
+               (trust->filter.is_told == NULL ||
+                trust->filter.is_told(trust->filter.self, &trust->about, record->op.sink))) {
         standing = make(trust, record->op.incident, sink_of(trust, record->op.sink));
         if (record->op.number > standing->before)
             standing->before = record->op.number;
@@ -139,6 +145,7 @@ static int read_groups(struct journal_trust *trust,
 }
 
 int journal_trust_create(const struct segment_config *config, uint64_t groups,
+                         const struct journal_filter *filter,
                          const struct journal_trust_hooks *hooks, struct journal_trust **out,
                          struct error *err)
 {
@@ -152,6 +159,8 @@ int journal_trust_create(const struct segment_config *config, uint64_t groups,
     trust->config = config;
     trust->groups = groups;
     trust->hooks = *hooks;
+    if (filter != NULL)
+        trust->filter = *filter;
     renew(trust, SLOTS_MIN);
     rc = read_groups(trust, take, err);
     if (rc != 0) {

@@ -335,7 +335,7 @@ static void what_differs_is_said(void **unused)
     head(100, 200);
     change(2, 1, OP_OPEN, "two");
     commit(JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST);
-    assert_int_equal(journal_compare_create(&segments, 1, &compare, &err), 0);
+    assert_int_equal(journal_compare_create(&segments, 1, NULL, &compare, &err), 0);
     assert_false(journal_compare_end(compare, &err));
     assert_non_null(strstr(err.text, "and now there is none"));
     assert_false(journal_compare_change(compare, &other, &err));

@@ -103,7 +103,7 @@ static void begin(const struct told *told, size_t count)
     put_group(log, told, count);
     put_group(log, &later, 1);
     segment_log_destroy(log);
-    assert_int_equal(journal_trust_create(&segments, 1, &hooks, &trust, &err), 0);
+    assert_int_equal(journal_trust_create(&segments, 1, NULL, &hooks, &trust, &err), 0);
 }
 
 static void end(void)

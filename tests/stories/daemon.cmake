@@ -7,6 +7,7 @@ tocsin_story(NAME run_reload SCRIPT run_reload.sh SANITIZED)
 tocsin_story(NAME check_against SCRIPT check_against.sh SANITIZED)
 tocsin_story(NAME run_stop SCRIPT run_stop.sh SANITIZED)
 tocsin_story(NAME data_dir SCRIPT data_dir.sh SANITIZED)
+tocsin_story(NAME settings_switch SCRIPT settings_switch.sh)
 tocsin_story(NAME history SCRIPT history.sh SANITIZED)
 tocsin_story(NAME intake SCRIPT intake.sh SANITIZED)
 # SIGKILL at random moments: a few here, many in the long form.
