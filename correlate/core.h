@@ -295,10 +295,14 @@ struct incident_event {
     const struct rule *rule;
 };
 
+enum { JOIN_TEXTS = 5 }; /* source, resource, check, dedup key, host */
+
 /* An alert that became a member, on its way to a listener that asks for it. */
 struct joined {
     struct id128 incident, alert;
     int64_t at_ms;
+    size_t words; /* 1 + where they begin in join_words; 0: not known */
+    uint8_t severity;
 };
 
 struct touch_list {
@@ -353,7 +357,8 @@ struct worker {
     VECTOR_OF(const struct touch *) touches_in;
     struct touch_list *touches_out[STEPS]; /* [step & mask][destination worker] */
     VECTOR_OF(struct change) changes[STEPS];
-    VECTOR_OF(struct joined) joins[STEPS]; /* empty without listener.joined */
+    VECTOR_OF(struct joined) joins[STEPS]; /* empty without listener.joined, as */
+    VECTOR_OF(char) join_words[STEPS];     /* texts, each with a zero byte, JOIN_TEXTS for one */
     VECTOR_OF(struct remains) remains[STEPS];
     VECTOR_OF(struct alert_candidate) alert_candidates; /* T: read by all in PHASE_ALERT_EVICT */
     VECTOR_OF(struct key_candidate) key_candidates;     /* T: read by all in PHASE_KEY_EVICT */

@@ -124,7 +124,7 @@ struct open_incident *incident_open(struct correlation *c, struct opening *openi
 /* The same when no event did it: the opening's view is made of the key's values. */
 struct open_incident *incident_open_by_timer(struct correlation *c, struct opening *opening);
 void incident_add(struct correlation *c, struct open_incident *open, struct id128 alert,
-                  bool cleared, int64_t ts_ms, uint8_t severity);
+                  const struct event_text *words, bool cleared, int64_t ts_ms, uint8_t severity);
 void incident_show(struct correlation *c, struct key_state *key, struct open_incident *open,
                    const struct order *order);
 

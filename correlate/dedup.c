@@ -474,6 +474,7 @@ void dedup_phase(struct worker *worker, uint64_t seq, const struct step *step)
         worker->touches_out[seq & (STEPS - 1)][w].count = 0;
     worker->changes[seq & (STEPS - 1)].count = 0;
     worker->joins[seq & (STEPS - 1)].count = 0;
+    worker->join_words[seq & (STEPS - 1)].count = 0;
     if (step->rules->enrich != NULL && worker->enrich == NULL) {
         worker->enrich = enrich_room_create();
         if (worker->enrich == NULL)

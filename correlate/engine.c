@@ -434,6 +434,7 @@ static void worker_release(struct worker *worker)
         free(worker->touches_out[s]);
         free(worker->changes[s].at);
         free(worker->joins[s].at);
+        free(worker->join_words[s].at);
         for (size_t i = 0; i < worker->remains[s].count; i++)
             slab_free(&worker->slab, worker->remains[s].at[i].block,
                       worker->remains[s].at[i].bytes);

@@ -70,6 +70,17 @@ struct engine_image {
     uint64_t taking_ns; /* for so long nothing was planned */
 };
 
+/* An alert that became a member of an incident. */
+enum { ENGINE_WORD_BYTES = 256 };
+struct engine_joined {
+    struct id128 incident, alert;
+    int64_t at_ms;
+    /* The beginnings of its words, at most ENGINE_WORD_BYTES - 1 bytes of each. `source` is NULL
+     * where they are not at hand: an entry of a window that became an incident keeps none. */
+    const char *source, *resource, *check, *dedup_key, *host;
+    uint8_t severity; /* of the event */
+};
+
 /* What the engine reports; called by the thread that holds the incident role,
  * one call at a time, in the order of the incident log. */
 struct engine_listener {
@@ -79,9 +90,9 @@ struct engine_listener {
     /* True: the listener has taken the op and its reference. False: it is full;
      * the engine keeps the op, pauses input, and offers it again. */
     bool (*op)(void *self, const struct op *op);
-    /* `alert` became a member of `incident` at `at_ms`: one of those that it tracks, in no order,
-     * after the changes of the same time. For who compares runs; NULL costs nothing. */
-    void (*joined)(void *self, struct id128 incident, struct id128 alert, int64_t at_ms);
+    /* An alert became a member of an incident: one of those that it tracks, in no order, after the
+     * changes of the same time. Borrowed. NULL costs nothing. */
+    void (*joined)(void *self, const struct engine_joined *joined);
     /* Everything before `to_ms` has been told. May be NULL. */
     void (*passed)(void *self, int64_t to_ms);
     /* False: the listener is full; the next step is not begun, input pauses, and it is asked again.

@@ -91,14 +91,42 @@ struct open_incident *incident_open(struct correlation *c, struct opening *openi
     return open;
 }
 
+/* Its beginning, no character cut in two. */
+static void put_word(struct worker *worker, uint64_t seq, struct text text)
+{
+    uint32_t bytes = text.len;
+
+    if (bytes > ENGINE_WORD_BYTES - 1)
+        for (bytes = ENGINE_WORD_BYTES - 1; bytes > 0 && (text.at[bytes] & 0xc0) == 0x80;)
+            bytes--;
+    vector_reserve(&worker->join_words[seq], bytes + 1);
+    char *to = worker->join_words[seq].at + worker->join_words[seq].count;
+    if (bytes > 0)
+        memcpy(to, text.at, bytes);
+    to[bytes] = '\0';
+    worker->join_words[seq].count += strlen(to) + 1; /* it may hold zero bytes itself */
+}
+
+/* `words`: of an event of the alert; NULL where none is at hand. */
 static struct member *member_new(struct correlation *c, struct open_incident *open,
-                                 struct id128 alert, int64_t at_ms)
+                                 struct id128 alert, int64_t at_ms, const struct event_text *words,
+                                 uint8_t severity)
 {
     struct worker *worker = c->worker;
+    uint64_t seq = c->seq & (STEPS - 1);
 
-    if (worker->engine->listener.joined != NULL)
-        vector_add(&worker->joins[c->seq & (STEPS - 1)]) =
-            (struct joined){open->latest->id, alert, at_ms};
+    if (worker->engine->listener.joined != NULL) {
+        vector_add(&worker->joins[seq]) =
+            (struct joined){open->latest->id, alert, at_ms,
+                            words != NULL ? 1 + worker->join_words[seq].count : 0, severity};
+        if (words != NULL) {
+            put_word(worker, seq, event_text_field(words, FIELD_SOURCE));
+            put_word(worker, seq, event_text_field(words, FIELD_RESOURCE));
+            put_word(worker, seq, event_text_field(words, FIELD_CHECK));
+            put_word(worker, seq, event_text_field(words, FIELD_DEDUP_KEY));
+            put_word(worker, seq, event_text_host(words));
+        }
+    }
     return members_add(&open->members, &worker->slab, alert);
 }
 
@@ -125,13 +153,13 @@ struct open_incident *incident_open_by_timer(struct correlation *c, struct openi
 }
 
 void incident_add(struct correlation *c, struct open_incident *open, struct id128 alert,
-                  bool cleared, int64_t ts_ms, uint8_t severity)
+                  const struct event_text *words, bool cleared, int64_t ts_ms, uint8_t severity)
 {
     struct member *member = members_find(&open->members, alert);
 
     rule_trace_member(c, alert, cleared, ts_ms);
     if (member == NULL) {
-        member = member_new(c, open, alert, open->latest->opened_ms);
+        member = member_new(c, open, alert, open->latest->opened_ms, words, severity);
         open->alert_count++;
     } else if (member->state == MEMBER_OPEN) {
         open->open_count--;
@@ -224,7 +252,8 @@ bool incident_join(struct correlation *c, struct key_lane *lane, uint32_t number
         open->open_count += member->state != MEMBER_OPEN;
         member->state = MEMBER_OPEN;
     } else if (open->members.count < open->rule->max_members) {
-        member_new(c, open, touch->alert, touch->order.at_ms)->state = MEMBER_OPEN;
+        member_new(c, open, touch->alert, touch->order.at_ms, touch->text, touch->severity)->state =
+            MEMBER_OPEN;
         open->alert_count++;
         open->open_count++;
     } else if (touch->kind == TOUCH_RAISE) {

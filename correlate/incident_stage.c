@@ -136,18 +136,33 @@ static bool step_worked(const struct engine *engine, uint64_t seq)
     return true;
 }
 
+static void tell_joins(const struct engine_listener *listener, const struct worker *worker,
+                       uint64_t seq)
+{
+    for (size_t i = 0; i < worker->joins[seq & (STEPS - 1)].count; i++) {
+        const struct joined *joined = &worker->joins[seq & (STEPS - 1)].at[i];
+        struct engine_joined told = {.incident = joined->incident,
+                                     .alert = joined->alert,
+                                     .at_ms = joined->at_ms,
+                                     .severity = joined->severity};
+        const char **const texts[JOIN_TEXTS] = {&told.source, &told.resource, &told.check,
+                                                &told.dedup_key, &told.host};
+        const char *at = worker->join_words[seq & (STEPS - 1)].at + joined->words - 1;
+        for (int t = 0; joined->words > 0 && t < JOIN_TEXTS; t++) {
+            *texts[t] = at;
+            at += strlen(at) + 1;
+        }
+        listener->joined(listener->self, &told);
+    }
+}
+
 /* The changes of step `seq` have been told. */
 static void step_told(struct engine *engine, uint64_t seq)
 {
     const struct engine_listener *listener = &engine->listener;
 
-    for (unsigned w = 0; listener->joined != NULL && w < engine->worker_count; w++) {
-        const struct worker *worker = &engine->workers[w];
-        for (size_t i = 0; i < worker->joins[seq & (STEPS - 1)].count; i++) {
-            const struct joined *joined = &worker->joins[seq & (STEPS - 1)].at[i];
-            listener->joined(listener->self, joined->incident, joined->alert, joined->at_ms);
-        }
-    }
+    for (unsigned w = 0; listener->joined != NULL && w < engine->worker_count; w++)
+        tell_joins(listener, &engine->workers[w], seq);
     if (listener->step != NULL)
         step_report_tell(engine, seq);
     if (listener->passed != NULL)

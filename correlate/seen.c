@@ -58,8 +58,8 @@ void seen_correlate(struct correlation *c, const struct key_state *key, struct o
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0 && seen[i] == seen[i - 1])
             continue; /* it stands in several chains */
-        incident_add(c, open, seen[i]->alert, seen[i]->is_cleared, seen[i]->words->ts_ms,
-                     seen[i]->severity);
+        incident_add(c, open, seen[i]->alert, seen[i]->words, seen[i]->is_cleared,
+                     seen[i]->words->ts_ms, seen[i]->severity);
         if (seen[i]->is_counted)
             continue; /* with the incident before this one */
         seen[i]->is_counted = true;

@@ -217,7 +217,7 @@ static void baseline_open(struct correlation *c, struct key_state *key, struct w
         open->severity = SEVERITY_WARNING;
         open->first_ts_ms = watched->end_ms - rule->window_ms;
     }
-    window_join(c, key, window, open);
+    window_join(c, key, window, open, NULL);
     window_release(window, &c->worker->slab);
     window_keep(watched, window);
     incident_show(c, key, open, &order);

@@ -88,11 +88,13 @@ static struct window_values *values_make(struct correlation *c, const struct rul
 }
 
 void window_join(struct correlation *c, const struct key_state *key, const struct window *window,
-                 struct open_incident *open)
+                 struct open_incident *open, const struct touch *touch)
 {
     for (uint32_t i = 0; i < window->count; i++) {
         const struct window_entry *entry = window_at(window, i);
-        incident_add(c, open, entry->alert, entry->cleared, entry->ts_ms, (uint8_t)entry->severity);
+        bool is_its = touch != NULL && id128_equal(entry->alert, touch->alert);
+        incident_add(c, open, entry->alert, is_its ? touch->text : NULL, entry->cleared,
+                     entry->ts_ms, (uint8_t)entry->severity);
     }
     c->correlated += window->count;
     count_gone(c, key, window->count);
@@ -116,7 +118,7 @@ static void window_open(struct correlation *c, struct key_state *key, const stru
         opening.view = touch_view(touch);
     struct open_incident *open =
         touch != NULL ? incident_open(c, &opening) : incident_open_by_timer(c, &opening);
-    window_join(c, key, window, open);
+    window_join(c, key, window, open, touch);
     incident_show(c, key, open, order);
 }
 

@@ -25,6 +25,6 @@ void window_expire(struct correlation *c, const struct key_state *key, struct wi
 
 /* All entries become members of an incident that has just opened. They stay in the window. */
 void window_join(struct correlation *c, const struct key_state *key, const struct window *window,
-                 struct open_incident *open);
+                 struct open_incident *open, const struct touch *touch);
 
 #endif

@@ -125,11 +125,12 @@ static bool on_op(void *self, const struct op *op)
     return true;
 }
 
-static void on_joined(void *self, struct id128 incident, struct id128 alert, int64_t at_ms)
+static void on_joined(void *self, const struct engine_joined *joined)
 {
     const struct side *side = self;
 
-    incident_diff_joined(side->comparison->diff, side->which, incident, alert, at_ms);
+    incident_diff_joined(side->comparison->diff, side->which, joined->incident, joined->alert,
+                         joined->at_ms);
 }
 
 static void on_passed(void *self, int64_t to_ms)

@@ -116,6 +116,21 @@ void durable_incident(struct durable *durable, struct incident *incident)
     }
 }
 
+/* For people alone: nothing is compared, and what has no words says nothing to them. */
+void durable_joined(struct durable *durable, const struct engine_joined *joined)
+{
+    if (durable->tells_again || joined->source == NULL)
+        return;
+    journal_member(durable->journal, &(struct journal_member){.incident = joined->incident,
+                                                              .at_ms = joined->at_ms,
+                                                              .source = joined->source,
+                                                              .resource = joined->resource,
+                                                              .check = joined->check,
+                                                              .dedup_key = joined->dedup_key,
+                                                              .host = joined->host,
+                                                              .severity = joined->severity});
+}
+
 bool durable_op(struct durable *durable, const struct op *op)
 {
     const char *name = durable->options.engine->sink_names[op->sink];

@@ -95,6 +95,7 @@ void durable_begin(struct durable *durable, struct outbox *outbox);
 /* What the engine's listener passes on. Threads: as engine_listener. */
 void durable_incident(struct durable *durable, struct incident *incident);
 bool durable_op(struct durable *durable, const struct op *op); /* takes it */
+void durable_joined(struct durable *durable, const struct engine_joined *joined);
 bool durable_room(struct durable *durable);
 void durable_step(struct durable *durable, const struct engine_step *step);
 void durable_recovered(struct durable *durable);

@@ -106,6 +106,23 @@ static json_t *notification_json(const struct history_notification *told)
     return NULL;
 }
 
+static json_t *member_json(const struct history_member *member)
+{
+    json_t *object = json_object();
+    int rc = set_time(object, "at", member->at_ms);
+
+    rc |= set_text(object, "severity", member->severity);
+    rc |= set_text(object, "source", member->source);
+    rc |= set_text(object, "resource", member->resource);
+    rc |= set_text(object, "check", member->check);
+    rc |= set_text(object, "dedup_key", member->dedup_key);
+    rc |= set_text(object, "host", member->host);
+    if (rc == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
 /* ---- a list ---- */
 
 struct growing {
@@ -166,6 +183,7 @@ static void begin_story(void *self, const struct history_incident *incident)
 
     growing->root = incident_json(incident);
     growing->array = json_array();
+    growing->is_short |= json_object_set_new(growing->root, "members", json_array()) != 0;
     if (json_object_set_new(growing->root, "timeline", growing->array) != 0) {
         growing->is_short = true;
         growing->array = NULL;
@@ -194,11 +212,20 @@ static void add_notification(void *self, const struct history_notification *told
                                                             notification_json(told)) != 0;
 }
 
+static void add_member(void *self, const struct history_member *member)
+{
+    struct growing *growing = self;
+
+    growing->is_short |=
+        json_array_append_new(json_object_get(growing->root, "members"), member_json(member)) != 0;
+}
+
 int history_story_json(struct history_reader *reader, const char *digits, uint32_t rows_max,
                        json_t **out, struct error *err)
 {
     struct growing growing = {.root = NULL};
-    const struct history_story story = {&growing, begin_story, add_change, add_notification};
+    const struct history_story story = {&growing, begin_story, add_change, add_notification,
+                                        add_member};
     bool more = false;
     int rc = history_tell(reader, digits, rows_max, &story, &more, err);
 

@@ -17,7 +17,8 @@ enum { HISTORY_LIST_MAX = 100000, HISTORY_STORY_MAX = 10000, HISTORY_TEXT_MAX = 
 int history_list_json(struct history_reader *reader, const struct history_filter *filter,
                       json_t **out, struct error *err);
 
-/* One incident with "timeline": its changes, each with what was "told" of it to whom. The same. */
+/* One incident with "timeline": its changes, each with what was "told" of it to whom, and with
+ * "members": those of its alerts whose words are known. The same. */
 int history_story_json(struct history_reader *reader, const char *digits, uint32_t rows_max,
                        json_t **out, struct error *err);
 

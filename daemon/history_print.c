@@ -282,6 +282,43 @@ static void put_change(FILE *to, const json_t *change, const struct history_cloc
         put_notification(to, told, clock);
 }
 
+/* "03:12:07  critical  prom db01 disk (db01.example.org)" */
+static void put_member(FILE *to, const json_t *member, const struct history_clock *clock)
+{
+    const char *host = text_of(member, "host"), *resource = text_of(member, "resource");
+
+    fputs("  ", to);
+    put_time(to, clock, member, "at");
+    fprintf(to, "  %-8s ", text_of(member, "severity"));
+    put(to, text_of(member, "source"));
+    put_field(to, member, " ", "resource");
+    put_field(to, member, " ", "check");
+    put_field(to, member, " ", "dedup_key");
+    if (host[0] != '\0' && strcmp(host, resource) != 0) {
+        put_field(to, member, " on ", "host");
+    }
+    fputc('\n', to);
+}
+
+static void put_members(FILE *to, const json_t *story, const struct history_clock *clock)
+{
+    const json_t *member, *members = json_object_get(story, "members"); /* borrowed */
+    /* Words are at hand of all but some that it opened with. */
+    int64_t others = number_of(json_array_get(json_object_get(story, "timeline"), 0), "alerts");
+    const char *opened = text_of(story, "opened_at");
+    char day[DAY_BYTES] = "";
+    size_t i;
+
+    fputs("\nAlerts, from when on they are in it\n", to);
+    json_array_foreach (members, i, member) {
+        put_day(to, clock, member, "at", day);
+        put_member(to, member, clock);
+        others -= strcmp(text_of(member, "at"), opened) == 0;
+    }
+    if (others > 0)
+        fprintf(to, "  %s%" PRId64 " of which no words are kept\n", i > 0 ? "and " : "", others);
+}
+
 void history_print_story(const json_t *story, const struct history_clock *clock, FILE *to)
 {
     const json_t *change; /* borrowed */
@@ -295,6 +332,7 @@ void history_print_story(const json_t *story, const struct history_clock *clock,
         put_change(to, change, clock, title);
         title = text_of(change, "title");
     }
+    put_members(to, story, clock);
     if (json_is_true(json_object_get(story, "more")))
         fputs("  ... and more, which are not shown\n", to);
 }

@@ -160,10 +160,10 @@ static bool on_op(void *self, const struct op *op)
     return true;
 }
 
-static void on_joined(void *self, struct id128 incident, struct id128 alert, int64_t at_ms)
+static void on_joined(void *self, const struct engine_joined *joined)
 {
     struct running *running = self;
-    struct rule_test_incident *own = find(running->run, incident);
+    struct rule_test_incident *own = find(running->run, joined->incident);
     struct rule_test_member *grown =
         own != NULL ? grow(own->member, own->member_count, &own->member_room, sizeof(*grown))
                     : NULL;
@@ -173,8 +173,8 @@ static void on_joined(void *self, struct id128 incident, struct id128 alert, int
         return;
     }
     own->member = grown;
-    own->member[own->member_count++] =
-        (struct rule_test_member){alert, at_ms, rule_test_watch_name(running->run->watch, alert)};
+    own->member[own->member_count++] = (struct rule_test_member){
+        joined->alert, joined->at_ms, rule_test_watch_name(running->run->watch, joined->alert)};
 }
 
 static void on_rejected(void *self, const char *topic, int32_t partition,

@@ -147,6 +147,11 @@ static void on_step(void *self, const struct engine_step *step)
         intake_stepped(service->intake, step->to_ms);
 }
 
+static void on_joined(void *self, const struct engine_joined *joined)
+{
+    durable_joined(((struct service *)self)->durable, joined);
+}
+
 static void on_short_of(void *self, uint16_t part, int64_t at, int64_t read)
 {
     durable_short_of(((struct service *)self)->durable, part, at, read);
@@ -342,6 +347,8 @@ static int create_engine(struct service *service, struct error *err)
     if (service->durable != NULL) {
         listener.room = on_room;
         listener.step = on_step;
+        if (service->config->history.enabled)
+            listener.joined = on_joined;
         listener.recovered = on_recovered;
         listener.short_of = on_short_of;
         listener.switched = on_switched;

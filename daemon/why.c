@@ -496,14 +496,13 @@ static void find_changed(void *self, const struct trace_change *change)
 }
 
 /* Which alerts matter is known before deduplication speaks of them again. */
-static void find_joined(void *self, struct id128 incident, struct id128 alert, int64_t at_ms)
+static void find_joined(void *self, const struct engine_joined *joined)
 {
     struct why *why = self;
 
-    (void)at_ms;
-    if (why->incidents.count > 0 && id128_equal(incident, why->incidents.at[0]->id) &&
+    if (why->incidents.count > 0 && id128_equal(joined->incident, why->incidents.at[0]->id) &&
         why->joined.count < ALERTS_MAX)
-        vector_add(&why->joined) = alert;
+        vector_add(&why->joined) = joined->alert;
 }
 
 static const struct engine_trace find_incident = {.changed = find_changed};

@@ -43,6 +43,10 @@ static const char schema[] =
     " open_alerts INTEGER NOT NULL, title TEXT NOT NULL, why TEXT NOT NULL, message TEXT NOT NULL,"
     " muted_by TEXT NOT NULL, frame INTEGER NOT NULL,"
     " PRIMARY KEY (incident, number)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE member (incident BLOB, source TEXT, resource TEXT, \"check\" TEXT,"
+    " dedup_key TEXT, host TEXT NOT NULL, severity TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+    " frame INTEGER NOT NULL,"
+    " PRIMARY KEY (incident, source, resource, \"check\", dedup_key)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE notification (op BLOB PRIMARY KEY, incident BLOB NOT NULL,"
     " change INTEGER NOT NULL, sink TEXT NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL,"
     " at_ms INTEGER NOT NULL, state TEXT NOT NULL, state_ms INTEGER NOT NULL,"
@@ -53,12 +57,14 @@ static const char schema[] =
 enum query_name {
     QUERY_INCIDENT,
     QUERY_CHANGE,
+    QUERY_MEMBER,
     QUERY_OP,
     QUERY_OP_STATE,
     QUERY_PLACE,
     QUERY_OLD,
     QUERY_OLDEST,
     QUERY_DROP_CHANGES,
+    QUERY_DROP_MEMBERS,
     QUERY_DROP_OPS,
     QUERY_DROP,
     QUERY_USED,
@@ -71,6 +77,7 @@ static const char *const queries[QUERY_COUNT] = {
                        "?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
     [QUERY_CHANGE] = "INSERT OR REPLACE INTO change VALUES "
                      "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    [QUERY_MEMBER] = "INSERT OR IGNORE INTO member VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [QUERY_OP] = "INSERT OR REPLACE INTO notification VALUES "
                  "(?1, ?2, ?3, ?4, ?5, ?6, ?7, 'owed', ?7, 0, 0, '', '', '', ?8)",
     /* A sink's name of a ticket is said once, and stays. */
@@ -85,6 +92,7 @@ static const char *const queries[QUERY_COUNT] = {
     [QUERY_OLDEST] =
         "SELECT id FROM incident WHERE ended_ms IS NOT NULL ORDER BY ended_ms, id LIMIT ?1",
     [QUERY_DROP_CHANGES] = "DELETE FROM change WHERE incident = ?1",
+    [QUERY_DROP_MEMBERS] = "DELETE FROM member WHERE incident = ?1",
     [QUERY_DROP_OPS] = "DELETE FROM notification WHERE incident = ?1",
     [QUERY_DROP] = "DELETE FROM incident WHERE id = ?1",
     [QUERY_USED] = "SELECT (p.page_count - f.freelist_count) * s.page_size "
@@ -243,23 +251,13 @@ static int judge(struct history *history, struct id128 directory, bool *is_empty
 
 /* ---- opening ---- */
 
-/* An empty file, if there is none. What is left of a log that belonged to another one would be
- * taken for its own. */
+/* An empty file, if there is none, so that nobody else may read it. A log that another file of the
+ * name left is thrown away by SQLite itself, where the file is empty. */
 static int make_file(const char *path, struct error *err)
 {
     const struct host *h = host();
-    char beside[HISTORY_PATH_BYTES];
-    int fd = h->open(h->self, path, O_RDONLY, 0), rc = 0;
+    int fd = h->open(h->self, path, O_RDWR | O_CREAT, 0600);
 
-    if (fd == -ENOENT) {
-        static const char *const ends[] = {"-wal", "-shm", "-journal"};
-        for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]) && (rc == 0 || rc == -ENOENT); i++) {
-            snprintf(beside, sizeof(beside), "%s%s", path, ends[i]);
-            rc = h->unlink(h->self, beside);
-        }
-        fd =
-            rc == 0 || rc == -ENOENT ? h->open(h->self, path, O_RDWR | O_CREAT | O_EXCL, 0600) : rc;
-    }
     if (fd < 0) {
         error_set(err, "%s: it cannot be made: %s", path, strerrordesc_np(-fd));
         return fd;
@@ -517,6 +515,26 @@ static int take_change(struct history *history, const struct incident *inc, uint
     return rc;
 }
 
+static int take_member(struct history *history, const struct journal_member *member, uint64_t frame,
+                       struct error *err)
+{
+    const char *const texts[] = {member->source, member->resource, member->check, member->dedup_key,
+                                 member->host};
+    struct sql_query *query = history->query[QUERY_MEMBER];
+    int rc = begin(history, err), at = 2;
+
+    if (rc != 0)
+        return rc;
+    sql_set_id(query, 1, member->incident);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        sql_set_text(query, at++, texts[i]);
+    sql_set_text(query, at++, severity_name((enum severity)member->severity));
+    sql_set_int(query, at++, member->at_ms);
+    sql_set_int(query, at, (int64_t)frame);
+    history->rows++;
+    return sql_do(query, err);
+}
+
 static int take_op(struct history *history, const struct journal_op *op, uint64_t frame,
                    struct error *err)
 {
@@ -575,6 +593,8 @@ int history_take(struct history *history, const struct journal_record *record,
         return 0;
     case JOURNAL_CHANGE:
         return take_change(history, &record->change, place->frame, err);
+    case JOURNAL_MEMBER:
+        return take_member(history, &record->member, place->frame, err);
     case JOURNAL_OP:
         return take_op(history, &record->op, place->frame, err);
     case JOURNAL_OP_STATE:
@@ -605,7 +625,8 @@ int history_bytes(struct history *history, uint64_t *out, struct error *err)
 
 static int drop(struct history *history, const struct id128 *id, struct error *err)
 {
-    static const enum query_name parts[] = {QUERY_DROP_CHANGES, QUERY_DROP_OPS, QUERY_DROP};
+    static const enum query_name parts[] = {QUERY_DROP_CHANGES, QUERY_DROP_MEMBERS, QUERY_DROP_OPS,
+                                            QUERY_DROP};
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -672,6 +693,7 @@ int history_take_over(struct history *history, const char *path, uint64_t before
 {
     static const char *const copies[] = {
         "INSERT INTO main.incident SELECT * FROM old.incident WHERE frame < ?1",
+        "INSERT INTO main.member SELECT * FROM old.member WHERE frame < ?1",
         "INSERT INTO main.change SELECT * FROM old.change WHERE frame < ?1",
         "INSERT INTO main.notification SELECT * FROM old.notification WHERE frame < ?1",
     };

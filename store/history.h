@@ -6,7 +6,7 @@
  *
  *   incident      one row each: as it stood at its last change
  *   change        one row for each change: its timeline
- *   member        one row for each alert that it tracks
+ *   member        one row for each alert that it tracks, where its words are known
  *   notification  one row for each op: what a sink was to be told, and what became of it
  *   place         one row: the last group of the journal that is in the file, written in the same
  *                 transaction as its rows, so that a crash neither loses nor doubles one

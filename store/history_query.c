@@ -239,6 +239,19 @@ static void tell_notification(struct sql_query *query, const struct history_stor
     story->notification(story->self, &told);
 }
 
+static void tell_member(struct sql_query *query, const struct history_story *story)
+{
+    const struct history_member member = {.source = sql_text(query, 0),
+                                          .resource = sql_text(query, 1),
+                                          .check = sql_text(query, 2),
+                                          .dedup_key = sql_text(query, 3),
+                                          .host = sql_text(query, 4),
+                                          .severity = sql_text(query, 5),
+                                          .at_ms = sql_int(query, 6)};
+
+    story->member(story->self, &member);
+}
+
 static int tell_rows(struct sql *sql, const char *text, const struct id128 *id, uint32_t rows_max,
                      void (*tell)(struct sql_query *query, const struct history_story *story),
                      const struct history_story *story, bool *more, struct error *err)
@@ -281,6 +294,12 @@ static int tell_all(struct sql *sql, const char *digits, uint32_t rows_max,
                        "state_ms, retries, may_exist FROM notification WHERE incident = ?1 "
                        "ORDER BY change, sink, number LIMIT ?2",
                        &id, rows_max, tell_notification, story, more, err);
+    if (rc == 0)
+        rc = tell_rows(sql,
+                       "SELECT source, resource, \"check\", dedup_key, host, severity, at_ms "
+                       "FROM member WHERE incident = ?1 "
+                       "ORDER BY at_ms, source, resource, \"check\", dedup_key LIMIT ?2",
+                       &id, rows_max, tell_member, story, more, err);
     return rc;
 }
 

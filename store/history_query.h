@@ -43,6 +43,11 @@ struct history_change {
     int64_t events, alerts, open_alerts;
 };
 
+struct history_member {
+    const char *source, *resource, *check, *dedup_key, *host, *severity;
+    int64_t at_ms;
+};
+
 struct history_notification {
     int64_t change, number;
     const char *sink, *kind, *state, *reference, *label, *reason;
@@ -72,10 +77,11 @@ struct history_story {
     void (*incident)(void *self, const struct history_incident *incident);
     void (*change)(void *self, const struct history_change *change);
     void (*notification)(void *self, const struct history_notification *notification);
+    void (*member)(void *self, const struct history_member *member);
 };
 
 /* One incident, by its id or the first digits of it: itself, then its changes, then who was told,
- * each in the order of happening, at most `rows_max` of each; `more` as above.
+ * then its alerts, each in the order of happening, at most `rows_max` of each; `more` as above.
  * Errors: -ENOENT: there is none, -EEXIST: the digits fit several, -EINVAL: they are none; others.
  */
 int history_tell(struct history_reader *reader, const char *digits, uint32_t rows_max,

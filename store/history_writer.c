@@ -42,12 +42,12 @@ struct history_writer {
     struct journal_place at; /* read up to here; the history's place may be behind it */
     unsigned anew;           /* files that were begun anew */
     bool is_done;            /* it stays paused */
-    uint64_t looked_to;      /* all whole groups up to this frame are taken */
 
-    _Atomic uint64_t durable; /* D: release by the journal thread; frames up to it may be read */
-    _Atomic bool must_stop;   /* relaxed: the wakers bring it */
-    _Atomic uint64_t stop_ns; /* relaxed: written before must_stop is seen */
-    _Atomic uint64_t place;   /* relaxed: a report, written behind its commit; floor and metrics */
+    _Atomic uint64_t durable;   /* D: release by the journal thread; frames up to it may be read */
+    _Atomic bool must_stop;     /* relaxed: the wakers bring it */
+    _Atomic uint64_t stop_ns;   /* relaxed: written before must_stop is seen */
+    _Atomic uint64_t looked_to; /* relaxed, the thread's own: whole groups up to it are taken */
+    _Atomic uint64_t place; /* relaxed: a report, written behind its commit; floor and metrics */
     /* relaxed, each written by the thread alone: reports. */
     _Atomic uint64_t rows, removed, missed, aside, failures, bytes;
     _Atomic bool is_paused;
@@ -291,7 +291,7 @@ static bool apply(struct history_writer *writer, uint64_t durable)
     if (rc < 0)
         return fail(writer, rc, of_journal, &err);
     if (more == 0)
-        writer->looked_to = durable;
+        atomic_store_explicit(&writer->looked_to, durable, memory_order_relaxed); /* a report */
     go_on(writer);
     return more == 1;
 }
@@ -334,7 +334,9 @@ static bool round_of(struct history_writer *writer)
 
 static bool is_behind(const struct history_writer *writer)
 {
-    return writer->looked_to < atomic_load_explicit(&writer->durable, memory_order_acquire); /* D */
+    /* relaxed: this thread is its only writer. D, acquire end. */
+    return atomic_load_explicit(&writer->looked_to, memory_order_relaxed) <
+           atomic_load_explicit(&writer->durable, memory_order_acquire);
 }
 
 static void *run(void *self)
@@ -384,10 +386,11 @@ void history_writer_counters(const struct history_writer *writer,
     /* relaxed: reports of what is still moving. */
     uint64_t durable = atomic_load_explicit(&writer->durable, memory_order_relaxed);
     uint64_t frame = atomic_load_explicit(&writer->place, memory_order_relaxed);
+    uint64_t looked = atomic_load_explicit(&writer->looked_to, memory_order_relaxed);
 
     *out = (struct history_writer_counters){
         .frame = frame,
-        .lag = durable > frame ? durable - frame : 0,
+        .lag = durable > looked ? durable - looked : 0,
         .rows = atomic_load_explicit(&writer->rows, memory_order_relaxed),
         .removed = atomic_load_explicit(&writer->removed, memory_order_relaxed),
         .missed = atomic_load_explicit(&writer->missed, memory_order_relaxed),

@@ -59,8 +59,8 @@ void history_writer_tell(struct history_writer *writer, uint64_t frame);
 uint64_t history_writer_floor(const struct history_writer *writer);
 
 struct history_writer_counters {
-    uint64_t frame;    /* of the journal, that is in the history */
-    uint64_t lag;      /* frames behind it that are durable */
+    uint64_t frame;    /* the last of the journal that the file says is in it */
+    uint64_t lag;      /* frames that are durable and were not looked at yet */
     uint64_t rows;     /* written since the start */
     uint64_t removed;  /* incidents that retention took out since the start */
     uint64_t missed;   /* frames, as in struct history_state */

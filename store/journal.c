@@ -141,6 +141,13 @@ void journal_change(struct journal *journal, const struct incident *incident)
     journal_put(&journal->step, &record);
 }
 
+void journal_member(struct journal *journal, const struct journal_member *member)
+{
+    const struct journal_record record = {.kind = JOURNAL_MEMBER, .member = *member};
+
+    journal_put(&journal->step, &record);
+}
+
 void journal_op(struct journal *journal, const struct op *op, const char *sink)
 {
     const struct journal_record record = {.kind = JOURNAL_OP,

@@ -101,9 +101,10 @@ void journal_rules(struct journal *journal, const struct journal_rules *rules);
 void journal_mark(struct journal *journal, const struct mark *mark);
 
 /* False: keep the step and offer it again; `wake` of the hooks is not needed, the role looks again
- * anyhow. Thread: incident role, as the next three. */
+ * anyhow. Thread: incident role, as the next four. */
 bool journal_room(struct journal *journal);
 void journal_change(struct journal *journal, const struct incident *incident);
+void journal_member(struct journal *journal, const struct journal_member *member);
 /* Takes the op and its reference. `sink` outlives the journal. */
 void journal_op(struct journal *journal, const struct op *op, const char *sink);
 /* All since the last step become part of the open group. */

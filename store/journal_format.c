@@ -17,6 +17,7 @@ static const char *const kind_names[JOURNAL_KIND_COUNT] = {
     [JOURNAL_GROUP] = "group",       [JOURNAL_PART] = "part",     [JOURNAL_POSITION] = "position",
     [JOURNAL_MARK] = "mark",         [JOURNAL_CHANGE] = "change", [JOURNAL_OP] = "op",
     [JOURNAL_OP_STATE] = "op state", [JOURNAL_COUNTS] = "counts", [JOURNAL_RULES] = "rules",
+    [JOURNAL_MEMBER] = "member",
 };
 
 const char *journal_kind_name(enum journal_kind kind)
@@ -243,6 +244,18 @@ static void code_rules(struct codec *c, struct journal_rules *rules)
     code_id(c, &rules->settings);
 }
 
+static void code_member(struct codec *c, struct journal_member *member)
+{
+    code_id(c, &member->incident);
+    CODE_INT(c, member->at_ms);
+    code_text(c, &member->source);
+    code_text(c, &member->resource);
+    code_text(c, &member->check);
+    code_text(c, &member->dedup_key);
+    code_text(c, &member->host);
+    CODE_UINT(c, member->severity, SEVERITY_COUNT - 1);
+}
+
 static void code_body(struct codec *c, struct journal_record *record)
 {
     switch (record->kind) {
@@ -272,6 +285,9 @@ static void code_body(struct codec *c, struct journal_record *record)
         break;
     case JOURNAL_RULES:
         code_rules(c, &record->rules);
+        break;
+    case JOURNAL_MEMBER:
+        code_member(c, &record->member);
         break;
     case JOURNAL_KIND_COUNT:
         break;

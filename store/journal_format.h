@@ -36,6 +36,7 @@ enum journal_kind {
     JOURNAL_OP_STATE,
     JOURNAL_COUNTS, /* the ledger as of the group's last epoch */
     JOURNAL_RULES,  /* the rule set in force from a time on */
+    JOURNAL_MEMBER, /* an alert that an incident tracks from then on */
     JOURNAL_KIND_COUNT
 };
 
@@ -104,6 +105,13 @@ struct journal_rules {
     struct id128 settings; /* the same of the settings that show in results */
 };
 
+struct journal_member {
+    struct id128 incident;
+    int64_t at_ms;
+    const char *source, *resource, *check, *dedup_key, *host; /* the beginnings of its words */
+    uint8_t severity;
+};
+
 struct journal_record {
     enum journal_kind kind;
     union {
@@ -116,6 +124,7 @@ struct journal_record {
         struct journal_op_state op_state;
         struct journal_counts counts;
         struct journal_rules rules;
+        struct journal_member member;
     };
 };
 

@@ -372,6 +372,7 @@ static int take(struct journal_recall *recall, const struct journal_record *reco
     case JOURNAL_RULES:
         vector_add(&recall->rules) = record->rules;
         return 0;
+    case JOURNAL_MEMBER:
     case JOURNAL_KIND_COUNT:
         break;
     }

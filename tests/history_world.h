@@ -181,6 +181,23 @@ static inline void state(uint64_t number, uint32_t of, enum journal_fate fate, i
                                               .reason = reason}});
 }
 
+static inline void member(uint64_t number, const char *check, int64_t at_ms)
+{
+    char resource[32], host_[64];
+
+    snprintf(resource, sizeof(resource), "db%" PRIu64, number);
+    snprintf(host_, sizeof(host_), "db%" PRIu64 ".example.org", number);
+    put(&(struct journal_record){.kind = JOURNAL_MEMBER,
+                                 .member = {.incident = {0xabc0000000000000u + number, number},
+                                            .at_ms = at_ms,
+                                            .source = "prom",
+                                            .resource = resource,
+                                            .check = check,
+                                            .dedup_key = "",
+                                            .host = host_,
+                                            .severity = SEVERITY_WARNING}});
+}
+
 /* Incident `number`: opened and told, refused once, updated, closed and resolved, in three groups
  * from `at_ms` on. */
 static inline void whole_incident(uint64_t number, int64_t at_ms)
@@ -188,6 +205,9 @@ static inline void whole_incident(uint64_t number, int64_t at_ms)
     group(at_ms, at_ms + 20);
     change(number, 1, INCIDENT_OPENED, at_ms);
     op(number, 1, OP_OPEN, "pager");
+    member(number, "disk", at_ms);
+    member(number, "inodes", at_ms + 10);
+    member(number, "disk", at_ms + 15); /* it was one already */
     commit();
     group(at_ms + 20, at_ms + 20);
     state(number, 1, JOURNAL_FATE_RETRY, at_ms + 21, "", "");
@@ -228,7 +248,7 @@ static inline char *rows_of(struct sql *sql, const char *table)
 
 static inline char *rows_of_file(const char *path)
 {
-    static const char *const tables[] = {"incident", "change", "notification"};
+    static const char *const tables[] = {"incident", "change", "member", "notification"};
     struct error err = {""};
     enum history_refusal why;
     struct history *history;

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include "store/history_files.h"
@@ -132,6 +133,12 @@ static void put_told(void *to, const struct history_notification *told)
             told->label, told->reference, told->retries, told->reason);
 }
 
+static void put_member(void *to, const struct history_member *member)
+{
+    fprintf(to, "%s of %s %s %s %s on %s at %" PRId64 "\n", member->severity, member->source,
+            member->resource, member->check, member->dedup_key, member->host, member->at_ms);
+}
+
 static int tell(const char *digits, struct error *err)
 {
     struct history_reader *reader;
@@ -142,7 +149,7 @@ static int tell(const char *digits, struct error *err)
     free(story_text);
     story_text = NULL;
     FILE *to = open_memstream(&story_text, &story_bytes);
-    const struct history_story story = {to, put_incident, put_change, put_told};
+    const struct history_story story = {to, put_incident, put_change, put_told, put_member};
     if (history_reader_open(HISTORY_PATH, history_journal.directory, &reader, &why, err) != 0)
         fail_msg("%s", err->text);
     rc = history_tell(reader, digits, 100, &story, &more, err);
@@ -159,6 +166,7 @@ static void an_incident_is_told_with_its_changes_and_who_was_told(void **unused)
     world_begin();
     whole_incident(4, 1000);
     group(1040, 1040);
+    state(4, 1, JOURNAL_FATE_DONE, 1022, "", ""); /* its ticket's name was said before */
     state(4, 2, JOURNAL_FATE_DEAD, 1099, "", "it said no");
     commit();
     write_all(no_limits);
@@ -171,7 +179,9 @@ static void an_incident_is_told_with_its_changes_and_who_was_told(void **unused)
         "1 at 1000 opened rule \"db4 is full: 1\" 5 events in 10m (needs 5)\n"
         "2 at 1030 closed cleared \"db4 is full: 2\" 5 events in 10m (needs 5)\n"
         "1 pager open at 1000: done at 1022 INC12 sys9 1 retries \n"
-        "2 pager resolve at 1030: dead at 1099   0 retries it said no\n");
+        "2 pager resolve at 1030: dead at 1099   0 retries it said no\n"
+        "warning of prom db4 disk  on db4.example.org at 1000\n"
+        "warning of prom db4 inodes  on db4.example.org at 1010\n");
     world_end();
 }
 
@@ -303,7 +313,8 @@ static void the_writer_follows_the_journal_and_never_gets_ahead_of_it(void **unu
     WAIT_FOR(counters_of(writer).frame == told);
     assert_int_equal(ask(HISTORY_PATH, "SELECT count(*) FROM incident"), 1);
     assert_int_equal(counters_of(writer).lag, 0);
-    assert_int_equal(counters_of(writer).rows, 8); /* 2 changes of 2 rows, 2 ops, 2 states */
+    assert_int_equal(counters_of(writer).rows, 11); /* 2 changes of 2 rows, 2 ops, 2 states, 3
+                                                     * members of which one comes again */
     assert_int_equal(history_writer_floor(writer), told + 1);
     history_writer_tell(writer, history_frame);
     WAIT_FOR(counters_of(writer).frame == history_frame);
@@ -326,6 +337,7 @@ static void a_group_of_several_frames_and_one_that_was_never_ended_are_read_as_s
     change(2, 1, INCIDENT_OPENED, 10);
     commit_as(JOURNAL_FRAME_FIRST);
     history_writer_tell(writer, history_frame); /* in the middle of it */
+    WAIT_FOR(counters_of(writer).lag == 0);
     op(2, 1, OP_OPEN, "pager");
     commit_as(JOURNAL_FRAME_LAST);
     history_writer_tell(writer, history_frame);
@@ -351,6 +363,9 @@ static void groups_with_nothing_to_say_cost_no_transaction_until_the_end(void **
         commit();
     }
     history_writer_tell(writer, history_frame);
+    WAIT_FOR(counters_of(writer).lag == 0);
+    assert_int_equal(counters_of(writer).frame, 3);
+    assert_int_equal(ask(HISTORY_PATH, "SELECT frame FROM place"), 3);
     history_writer_destroy(writer, WAIT_S * 1000000000ull);
     assert_int_equal(ask(HISTORY_PATH, "SELECT frame FROM place"), 13);
     world_end();
@@ -385,6 +400,7 @@ static void write_until_killed(void)
     struct history_writer *writer;
     struct error err = {""};
 
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* it does not outlive a test that fails */
     if (history_writer_create(&config, history_frame, &writer, &err) != 0)
         _exit(1);
     for (;;)
@@ -643,11 +659,30 @@ static void a_file_that_cannot_be_moved_aside_any_more_stays_where_it_is(void **
 static void a_log_that_a_file_of_the_same_name_left_is_not_taken_for_its_own(void **unused)
 {
     (void)unused;
+    struct history_writer *writer;
+    char *log;
+    ssize_t bytes;
+    int fd;
+
     world_begin();
-    whole_incident(1, 1000);
-    overwrite("history.db-wal", 0, "remains", 7);
+    for (uint64_t i = 1; i <= 40; i++)
+        whole_incident(i, 1000 * (int64_t)i);
+    writer = writer_of(history_frame, no_limits);
+    WAIT_FOR(counters_of(writer).frame == history_frame);
+    fd = open("history.db-wal", O_RDONLY);
+    log = malloc(1 << 20);
+    bytes = read(fd, log, 1 << 20);
+    close(fd);
+    assert_true(bytes > 4096); /* 40 incidents, in whole pages */
+    history_writer_destroy(writer, 0);
+    world_end();
+    world_begin();
+    whole_incident(50, 1000);
+    overwrite("history.db-wal", 0, log, (size_t)bytes);
+    free(log);
     write_all(no_limits);
     assert_int_equal(ask(HISTORY_PATH, "SELECT count(*) FROM incident"), 1);
+    assert_int_equal(ask(HISTORY_PATH, "SELECT count(*) FROM change"), 2);
     world_end();
 }
 

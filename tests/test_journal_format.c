@@ -145,6 +145,11 @@ static void any_record(struct journal_record *out, enum journal_kind kind)
     case JOURNAL_RULES:
         out->rules = (struct journal_rules){any_int(), any_id(), any_id()};
         break;
+    case JOURNAL_MEMBER:
+        out->member = (struct journal_member){
+            any_id(),   any_int(),  any_text(), any_text(),
+            any_text(), any_text(), any_text(), (uint8_t)number(SEVERITY_COUNT - 1)};
+        break;
     case JOURNAL_KIND_COUNT:
         break;
     }
@@ -232,6 +237,16 @@ static void same(const struct journal_record *a, const struct journal_record *b)
         assert_true(a->rules.from_ms == b->rules.from_ms);
         assert_true(id128_equal(a->rules.set, b->rules.set));
         assert_true(id128_equal(a->rules.settings, b->rules.settings));
+        break;
+    case JOURNAL_MEMBER:
+        assert_true(id128_equal(a->member.incident, b->member.incident));
+        assert_true(a->member.at_ms == b->member.at_ms);
+        assert_string_equal(a->member.source, b->member.source);
+        assert_string_equal(a->member.resource, b->member.resource);
+        assert_string_equal(a->member.check, b->member.check);
+        assert_string_equal(a->member.dedup_key, b->member.dedup_key);
+        assert_string_equal(a->member.host, b->member.host);
+        assert_int_equal(a->member.severity, b->member.severity);
         break;
     case JOURNAL_KIND_COUNT:
         fail();

@@ -218,14 +218,13 @@ static inline void tell_incident(void *self, struct incident *incident)
         told->incident[told->incident_count++] = incident->id;
 }
 
-static inline void tell_joined(void *self, struct id128 incident, struct id128 alert, int64_t at_ms)
+static inline void tell_joined(void *self, const struct engine_joined *joined)
 {
     struct told *told = self;
 
-    (void)at_ms;
     if (told->join_count < TOLD_JOINS) {
-        told->join[told->join_count].incident = incident;
-        told->join[told->join_count++].alert = alert;
+        told->join[told->join_count].incident = joined->incident;
+        told->join[told->join_count++].alert = joined->alert;
     }
 }
 

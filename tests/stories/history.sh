@@ -8,6 +8,8 @@ start_broker events:1
 {
     echo 'rules:'
     rule first alpha
+    printf '  - id: many\n    where: check != "alpha"\n    by: [tenant]\n    window: 1h\n'
+    printf '    when: count() >= 2\n    incident: {title: many}\n    close: cleared()\n'
 } >rules.yaml
 write_config <<TEXT
 input.topics: [{topic: events, disorder: 20ms}]
@@ -83,6 +85,25 @@ answers '/incidents?from=yesterday' 400 && file_has answer '^from: ' || fail "fr
 answers '/incidents?limit=1001' 400 && file_has answer '^limit: it is a number from 1 to 1000$' || fail "limit: $(cat answer)"
 answers /incidents/ffffffff 404 && file_has answer '^there is no incident ffffffff' || fail "404: $(cat answer)"
 answers /incidents/xyz 400 || fail "400: $(cat answer)"
+
+# Its alerts have names, but for those that were in the window before it opened; long ones are cut.
+long=$(printf 'é%.0s' {1..200})
+event beta m1 problem | send
+wait_for "it was seen first" metric_is tocsin_alerts 2
+event beta m2 problem | send
+wait_for "it is in the history" says '; 2 alerts' --rule many
+event "$long" m3 problem | send
+many=$(awk '/ many, tenant=acme/ { print $1 }' out)
+wait_for "the third one has joined" says '^  [0-9:]{8}  critical s m3 é' "$many"
+must_say "^  [0-9:]{8}  critical s m2 beta\$" "$many"
+must_say "^  and 1 of which no words are kept$" "$many"
+history --json "$many"
+python3 - <<'PY' || fail "its alerts are others: $(cat out)"
+import json
+members = json.load(open("out", encoding="utf-8"))["members"]
+assert [(m["resource"], m["check"]) for m in members] == [("m2", "beta"), ("m3", "é" * 127)], members
+assert members[0]["source"] == "s" and members[0]["host"] == "m2" and members[0]["severity"] == "critical"
+PY
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
@@ -90,7 +111,7 @@ wait_end "$daemon"
 # Made anew it says the same, also in place of what is none, which is kept.
 history --json --limit 10
 mv out lived
-must_say '^[0-9]+ groups of the journal, 1 incident in the history$' --rebuild
+must_say '^[0-9]+ groups of the journal, 2 incidents in the history$' --rebuild
 history --json --limit 10
 cmp out lived || fail "made anew it is another"
 [[ $(stat -c %a data/history.db) == 600 ]] || fail "others may read it: $(stat -c %a data/history.db)"
@@ -106,7 +127,7 @@ start_daemon
 event alpha h2 problem | send
 wait_for "the page goes out" file_has hook.log '^open .*host=h2$'
 wait_for "it is told of" file_has run.log 'event=history_moved_aside why="data/history.db: file is not a database; it is kept as data/history.db.aside.2"'
-wait_for "both are in the history" says '^2 incidents, 1 open'
+wait_for "both are in the history" says '^3 incidents, 2 open'
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"

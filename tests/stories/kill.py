@@ -292,7 +292,7 @@ def rows_of_history():
     """All that it holds, and its columns by table."""
     with contextlib.closing(sqlite3.connect("file:data/history.db?mode=ro", uri=True)) as db:
         return {table: sorted(db.execute(f'SELECT * FROM "{table}"'))
-                for table in ("incident", "change", "notification")}
+                for table in ("incident", "change", "member", "notification")}
 
 
 def remember_the_same(told):
