@@ -5,7 +5,10 @@ sinks: a pager that folds repeats by key (class A), a desk whose records are fou
 hook that does neither (class D). All write down every request, and sometimes fail before or after they
 have taken one. Then it is started for good, until all is told. The seed is printed; a second argument
 sets it. With --switch the rules change before each start and while the daemon runs (X5): what was told is
-then held against the journal by each recovery alone.
+then held against the journal by each recovery alone. With --steps it is not killed at random moments, but
+within durable steps (H3, tests/tocsin_killed.c): before, in the middle of and after a write, a sync, a
+rename, of the journal's groups as of everything else. Each life begins with the recovery of the one
+before, so a step of low number lies within a recovery, and several of these follow each other.
 """
 
 import contextlib
@@ -24,7 +27,8 @@ import urllib.parse
 
 TOCSIN = os.environ["TOCSIN"]
 SWITCHES = "--switch" in sys.argv
-numbers = [word for word in sys.argv[1:] if word != "--switch"]
+STEPS = "--steps" in sys.argv
+numbers = [word for word in sys.argv[1:] if not word.startswith("--")]
 KILLS = int(numbers[0])
 SEED = int(numbers[1]) if len(numbers) > 1 else int.from_bytes(os.urandom(4), "little")
 DEADLINE_S = 60
@@ -162,9 +166,32 @@ def begin(command, **more):
     return process
 
 
-def start_daemon():
+def start_daemon(program=TOCSIN, **more):
     with open("run.log", "w", encoding="utf-8") as log:
-        return begin([TOCSIN, "run", "--config", "tocsin.yaml"], stderr=log)
+        return begin([program, "run", "--config", "tocsin.yaml"], stderr=log, **more)
+
+
+def steps():
+    """Where it is killed; the syncs of the journal are the gates of classes C and D, so these first."""
+    while True:
+        for step in ("sync", "write", "sync", "sync", "rename", "sync", "write", "sync_dir"):
+            when = dice.choice(["before", "after", "half"] if step == "write" else ["before", "after"])
+            yield step, when, dice.randint(1, 25 if step in ("sync", "write") else 2)
+
+
+def live_to(step):
+    """One life, up to this step; whether it came to it."""
+    daemon = start_daemon(os.path.join(os.path.dirname(TOCSIN), "tests", "tocsin_killed"),
+                          env={**os.environ, "TOCSIN_KILL_AT": "{}:{}:{}".format(*step)})
+    try:
+        code = daemon.wait(1.5)
+    except subprocess.TimeoutExpired:  # it had nothing to write, or not as often
+        daemon.send_signal(signal.SIGKILL)
+        daemon.wait()
+        return False
+    if code != -signal.SIGKILL:
+        fail(f"the daemon ended by itself with {code}")
+    return True
 
 
 def run(*command):
@@ -326,8 +353,15 @@ def main():
     write_files(server.server_port, broker)
     stream = Stream(broker)
     stream.start()
-    early = 0
-    for _ in range(KILLS):
+    early = reached = 0
+    for _, step in zip(range(KILLS if STEPS else 0), steps()):
+        reached += live_to(step)
+        early += not log_has("event=recovered")
+    if STEPS:
+        print(f"{reached} of {KILLS} steps were come to")
+        if reached < KILLS / 3:
+            fail("these are too few")
+    for _ in range(0 if STEPS else KILLS):
         if SWITCHES:
             write_rules(dice.choice(RULES))
         daemon = start_daemon()

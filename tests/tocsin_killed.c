@@ -1,0 +1,122 @@
+/*
+ * tocsin_killed.c - tocsin that is killed at a durable step which its environment names (semantics
+ * H3): TOCSIN_KILL_AT=STEP:WHEN:N, where STEP is a call of the host table that makes something
+ * durable (write, sync, rename, sync_dir, unlink), WHEN is before, after or, for write, half, and N
+ * says which of these calls, from 1.
+ *
+ * It dies as by kill -9, within the call, while all other threads go on until then. Without the
+ * variable it is tocsin.
+ */
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/host.h"
+#include "base/standard_files.h"
+#include "daemon/commands.h"
+
+static struct host watched;
+static const struct host *inner;
+static char step_wanted[16], when_wanted[16];
+static unsigned long number_wanted;
+static atomic_ulong number;
+
+static void die(void)
+{
+    kill(getpid(), SIGKILL);
+    for (;;)
+        pause();
+}
+
+static bool is_it(const char *step)
+{
+    return strcmp(step, step_wanted) == 0 && atomic_fetch_add(&number, 1) + 1 == number_wanted;
+}
+
+static void die_if(bool is_here, const char *when)
+{
+    if (is_here && strcmp(when, when_wanted) == 0)
+        die();
+}
+
+static ssize_t watched_pwrite(void *self, int fd, const void *from, size_t bytes, int64_t at)
+{
+    bool is_here = is_it("write");
+    ssize_t put;
+
+    die_if(is_here, "before");
+    if (is_here && strcmp("half", when_wanted) == 0)
+        bytes = bytes / 2 + 1;
+    put = inner->pwrite(self, fd, from, bytes, at);
+    die_if(is_here, "half");
+    die_if(is_here, "after");
+    return put;
+}
+
+static int watched_sync(void *self, int fd)
+{
+    bool is_here = is_it("sync");
+    int rc;
+
+    die_if(is_here, "before");
+    rc = inner->sync(self, fd);
+    die_if(is_here, "after");
+    return rc;
+}
+
+static int watched_rename(void *self, const char *from, const char *to)
+{
+    bool is_here = is_it("rename");
+    int rc;
+
+    die_if(is_here, "before");
+    rc = inner->rename(self, from, to);
+    die_if(is_here, "after");
+    return rc;
+}
+
+static int watched_sync_dir(void *self, const char *path)
+{
+    bool is_here = is_it("sync_dir");
+    int rc;
+
+    die_if(is_here, "before");
+    rc = inner->sync_dir(self, path);
+    die_if(is_here, "after");
+    return rc;
+}
+
+static int watched_unlink(void *self, const char *path)
+{
+    bool is_here = is_it("unlink");
+    int rc;
+
+    die_if(is_here, "before");
+    rc = inner->unlink(self, path);
+    die_if(is_here, "after");
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    const char *at = getenv("TOCSIN_KILL_AT");
+
+    standard_files_hold();
+    if (at != NULL) {
+        if (sscanf(at, "%15[a-z_]:%15[a-z]:%lu", step_wanted, when_wanted, &number_wanted) != 3) {
+            fprintf(stderr, "TOCSIN_KILL_AT is STEP:WHEN:N, not '%s'\n", at);
+            return 2;
+        }
+        inner = host();
+        watched = *inner;
+        watched.pwrite = watched_pwrite;
+        watched.sync = watched_sync;
+        watched.rename = watched_rename;
+        watched.sync_dir = watched_sync_dir;
+        watched.unlink = watched_unlink;
+        host_set(&watched);
+    }
+    return commands_run(argc, argv);
+}
