@@ -777,23 +777,30 @@ static void made_anew_it_keeps_what_the_journal_does_not_hold_any_more(void **un
 
     (void)unused;
     world_begin();
+    group(0, 20);
+    change(500, 1, INCIDENT_OPENED, 10);
+    op(500, 1, OP_OPEN, "pager");
+    commit();
     for (uint64_t i = 1; i <= 200; i++)
         whole_incident(i, 1000 * (int64_t)i);
+    group(300000, 300000);
+    state(500, 1, JOURNAL_FATE_RETRY, 300000, "", ""); /* of an op that will be taken over */
+    commit();
     write_all(no_limits);
     give_up_before(history_frame);
     before = rows_of_file(HISTORY_PATH);
     rebuild(no_limits, &rebuilt);
     after = rows_of_file(HISTORY_PATH);
     assert_true(rebuilt.before > 1 && rebuilt.has_taken_over);
-    assert_int_equal(rebuilt.incidents, 200);
+    assert_int_equal(rebuilt.incidents, 201);
     assert_string_equal(after, before);
     assert_int_equal(ask(HISTORY_PATH, "SELECT missed FROM place"), 0);
     free(before);
     free(after);
     /* And the writer goes on where it ends. */
-    whole_incident(201, 300000);
+    whole_incident(201, 300020);
     write_all(no_limits);
-    assert_int_equal(ask(HISTORY_PATH, "SELECT count(*) FROM incident"), 201);
+    assert_int_equal(ask(HISTORY_PATH, "SELECT count(*) FROM incident"), 202);
     world_end();
 }
 
