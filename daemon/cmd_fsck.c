@@ -11,6 +11,7 @@
 #include "daemon/data_look.h"
 #include "daemon/options.h"
 #include "store/intake_log.h"
+#include "store/history_query.h"
 #include "store/kept_files.h"
 
 struct look_options {
@@ -110,6 +111,37 @@ static int check_intake(const struct data_look *at, struct error *err)
     return EXIT_OK;
 }
 
+/* What people look at; none is fine. */
+static int check_history(const struct data_look *at, uint64_t last_frame, struct error *err)
+{
+    struct history_reader *reader;
+    struct history_state state;
+    enum history_refusal why;
+    char path[DATA_DIR_PATH_BYTES];
+    uint64_t incidents;
+    int rc;
+
+    data_dir_folder(&at->dir, HISTORY_FILE, path);
+    rc = history_reader_open(path, at->dir.id, &reader, &why, err);
+    if (rc != 0 && why == HISTORY_MISSING)
+        return EXIT_OK;
+    if (rc == 0) {
+        history_reader_state(reader, &state);
+        rc = history_reader_check(reader, &incidents, err);
+        history_reader_close(reader);
+        why = rc == -EBADMSG ? HISTORY_DAMAGED : HISTORY_WORLD;
+        if (rc == -EBADMSG)
+            error_prefix(err, "%s: ", path);
+    }
+    if (rc != 0) {
+        error_prefix(err, "the history; tocsin history --rebuild makes it anew: ");
+        return why == HISTORY_WORLD ? EXIT_IO : EXIT_DATA;
+    }
+    printf("history: %" PRIu64 " incidents, up to frame %" PRIu64 " of %" PRIu64 ": whole\n",
+           incidents, state.place.frame, last_frame);
+    return EXIT_OK;
+}
+
 static const char *const fates[JOURNAL_FATE_COUNT] = {"owed", "intent", "retry", "uncertain",
                                                       "made", "done",   "dead",  "superseded"};
 
@@ -155,6 +187,8 @@ static int look(const struct option_table *table, int argc, char **argv, bool is
         code = check_rules(&at, &sum, &err);
         if (code == EXIT_OK)
             code = check_intake(&at, &err);
+        if (code == EXIT_OK)
+            code = check_history(&at, end.next_frame - 1, &err);
         if (code != EXIT_OK)
             fprintf(stderr, "%s\n", err.text);
     }

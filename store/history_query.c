@@ -64,6 +64,27 @@ void history_reader_deadline(struct history_reader *reader, uint64_t mono_ns)
     sql_deadline(history_sql(reader->history), mono_ns);
 }
 
+int history_reader_check(struct history_reader *reader, uint64_t *incidents, struct error *err)
+{
+    struct sql *sql = history_sql(reader->history);
+    struct sql_query *query;
+    int64_t count = 0;
+    int rc = sql_prepare(sql, "PRAGMA quick_check(1)", &query, err);
+
+    if (rc != 0)
+        return rc;
+    rc = sql_step(query, err);
+    if (rc == 1 && strcmp(sql_text(query, 0), "ok") != 0) {
+        error_set(err, "it is damaged: %.500s", sql_text(query, 0));
+        rc = -EBADMSG;
+    }
+    sql_query_release(query);
+    if (rc >= 0)
+        rc = sql_ask_int(sql, "SELECT count(*) FROM incident", 0, &count, err);
+    *incidents = (uint64_t)count;
+    return rc;
+}
+
 /* False: it is none of ours. */
 static bool read_incident(struct sql_query *query, struct history_incident *to)
 {

@@ -21,6 +21,10 @@ int history_reader_open(const char *path, struct id128 directory, struct history
 void history_reader_close(struct history_reader *reader);
 void history_reader_state(const struct history_reader *reader, struct history_state *out);
 
+/* Whether the file is whole as SQLite has it; and how many incidents there are. Errors: -EBADMSG
+ * for one that is not, with a sentence; others. */
+int history_reader_check(struct history_reader *reader, uint64_t *incidents, struct error *err);
+
 /* Everything is given up then with -ETIMEDOUT; 0: never. */
 void history_reader_deadline(struct history_reader *reader, uint64_t mono_ns);
 

@@ -4,12 +4,20 @@
 #include "store/sql.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
 
-enum { WRITER_BUSY_MS = 2000, READER_BUSY_MS = 200, PROGRESS_STEPS = 1000, LENGTH_MAX = 16 << 20 };
+enum {
+    WRITER_BUSY_MS = 2000,
+    READER_BUSY_MS = 200,
+    PROGRESS_STEPS = 1000,
+    LENGTH_MAX = 16 << 20,
+    PATH_BYTES = 3 * 4200
+};
 
 struct sql {
     sqlite3 *db;
@@ -68,8 +76,39 @@ static int is_late(void *self)
     return sql->deadline_ns != 0 && host_mono_ns() > sql->deadline_ns;
 }
 
+/* A file that nobody writes has no log beside it, and is read without any: SQLite would make one,
+ * and who only looks leaves nothing behind. */
+static bool is_at_rest(const char *path)
+{
+    const struct host *h = host();
+    char log[PATH_BYTES];
+    int fd;
+
+    snprintf(log, sizeof(log), "%s-wal", path);
+    fd = h->open(h->self, log, O_RDONLY, 0);
+    if (fd >= 0)
+        h->close(h->self, fd);
+    return fd == -ENOENT;
+}
+
+/* "file:/a%20b?immutable=1", cut where it is too long: then there is no such file. */
+static void put_uri(const char *path, char to[PATH_BYTES])
+{
+    size_t used = (size_t)snprintf(to, PATH_BYTES, "file:");
+
+    for (; *path != '\0' && used + sizeof("%00?immutable=1") < PATH_BYTES; path++)
+        if ((*path >= 'a' && *path <= 'z') || (*path >= 'A' && *path <= 'Z') ||
+            (*path >= '0' && *path <= '9') || strchr("/._-", *path) != NULL)
+            to[used++] = *path;
+        else
+            used += (size_t)snprintf(to + used, PATH_BYTES - used, "%%%02x", (unsigned char)*path);
+    snprintf(to + used, PATH_BYTES - used, "?immutable=1");
+}
+
 int sql_open(const char *path, enum sql_use use, struct sql **out, struct error *err)
 {
+    bool is_still = use == SQL_READ && is_at_rest(path);
+    char uri[PATH_BYTES];
     struct sql *sql = calloc(1, sizeof(*sql));
     int code = SQLITE_NOMEM, rc;
 
@@ -80,9 +119,11 @@ int sql_open(const char *path, enum sql_use use, struct sql **out, struct error 
         error_set(err, "%s: out of memory", path);
         return -ENOMEM;
     }
-    code = sqlite3_open_v2(path, &sql->db,
+    put_uri(path, uri);
+    code = sqlite3_open_v2(is_still ? uri : path, &sql->db,
                            (use == SQL_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
-                               SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+                               SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
+                               (is_still ? SQLITE_OPEN_URI : 0),
                            NULL);
     if (code == SQLITE_OK) {
         sqlite3_extended_result_codes(sql->db, 1);

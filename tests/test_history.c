@@ -342,6 +342,7 @@ static void a_group_of_several_frames_and_one_that_was_never_ended_are_read_as_s
     commit_as(JOURNAL_FRAME_LAST);
     history_writer_tell(writer, history_frame);
     WAIT_FOR(counters_of(writer).frame == history_frame);
+    assert_int_equal(counters_of(writer).failures, 0);
     history_writer_destroy(writer, 0);
     assert_int_equal(ask(HISTORY_PATH, "SELECT count(*) FROM incident"), 1);
     assert_int_equal(ask(HISTORY_PATH, "SELECT change FROM notification"), 1);
@@ -807,6 +808,7 @@ static void made_anew_it_keeps_what_the_journal_does_not_hold_any_more(void **un
 static void while_somebody_reads_it_it_is_not_replaced(void **unused)
 {
     struct history_rebuilt rebuilt;
+    struct history_writer *writer;
     struct history_reader *reader;
     enum history_refusal why;
     struct error err = {""};
@@ -814,10 +816,12 @@ static void while_somebody_reads_it_it_is_not_replaced(void **unused)
     (void)unused;
     world_begin();
     whole_incident(1, 1000);
-    write_all(no_limits);
-    whole_incident(2, 2000);
+    writer = writer_of(history_frame, no_limits);
+    WAIT_FOR(counters_of(writer).frame == history_frame);
     if (history_reader_open(HISTORY_PATH, history_journal.directory, &reader, &why, &err) != 0)
         fail_msg("%s", err.text);
+    history_writer_destroy(writer, 0);
+    whole_incident(2, 2000);
     assert_int_equal(history_rebuild(HISTORY_PATH, &history_journal, &no_limits, &rebuilt, &err),
                      -EAGAIN);
     assert_string_equal(err.text, HISTORY_PATH ": somebody reads it; try again when that is over");

@@ -108,6 +108,13 @@ kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
 
+# Who only looks leaves nothing behind.
+ls -l --time-style=full-iso data >before
+history "$id"
+"$TOCSIN" fsck data >fsck || fail "fsck: code $?"
+file_has fsck '^history: 2 incidents, up to frame ([0-9]+) of \1: whole$' || fail "fsck says: $(cat fsck)"
+ls -l --time-style=full-iso data | cmp - before || fail "something was written: $(ls -l data)"
+
 # Made anew it says the same, also in place of what is none, which is kept.
 history --json --limit 10
 mv out lived
@@ -117,6 +124,9 @@ cmp out lived || fail "made anew it is another"
 [[ $(stat -c %a data/history.db) == 600 ]] || fail "others may read it: $(stat -c %a data/history.db)"
 echo 'a shopping list, and no database' >data/history.db
 refuses 65 'tocsin history --rebuild makes it anew: data/history.db: file is not a database'
+code=0
+"$TOCSIN" fsck data >fsck 2>&1 || code=$?
+[[ $code == 65 ]] && file_has fsck '^the history; tocsin history --rebuild makes it anew: ' || fail "fsck: code $code: $(cat fsck)"
 must_say 'the former file is kept as data/history.db.aside.1: ' --rebuild
 history --json --limit 10
 cmp out lived || fail "made anew it is another"
