@@ -3,16 +3,13 @@ looked at minute by minute. run_calendars.py compares this with what the daemon 
 """
 import calendar
 import datetime
-import math
 import re
 import zoneinfo
 
 from dateutil import rrule
 
-DAY_MS = 86400000
+DAY_MS, QUARTER_MS = 86400000, 900000
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-ZONES = ["UTC", "Europe/Zurich", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Casablanca",
-         "America/St_Johns", "Europe/Dublin", "Pacific/Apia", "Asia/Gaza", "America/Sao_Paulo"]
 DAY_NAMES = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 MONTH_NAMES = [name.lower() for name in calendar.month_name[1:]]
 
@@ -59,25 +56,16 @@ def minute_holds(interval, clock):
     return any(low <= clock < high for low, high in interval.get("times", [("00:00", "24:00")]))
 
 
-def interval_open(interval, zone, at_ms):
-    local = local_at(at_ms, interval.get("location", zone))
-    return date_holds(interval, local) and minute_holds(interval, f"{local:%H:%M}")
+def intervals_open(window, at_ms):
+    locals_of = [(each, local_at(at_ms, each.get("location", window.get("timezone", "UTC"))))
+                 for each in window["time_intervals"]]
+    return any(date_holds(each, local) and minute_holds(each, f"{local:%H:%M}") for each, local in locals_of)
 
 
-def open_at(window, at_ms):
-    if "time_intervals" in window:
-        return any(interval_open(each, window.get("timezone", "UTC"), at_ms) for each in window["time_intervals"])
-    return any(at <= at_ms < at + window["duration_ms"] for at in starts(window, at_ms - window["duration_ms"], at_ms))
-
-
-def next_edge(window, at_ms):
-    """A time later than `at_ms`, at or before the next at which it opens or closes."""
+def spells(window, low_ms, high_ms):
+    """All (begin, end) of it that reach into a range, and perhaps some more."""
     if "time_intervals" in window:
         # Limits of times and changes of clocks lie on quarters of an hour in what is generated.
-        return at_ms // 900000 * 900000 + 900000
-    for ahead in (3600000, 40 * DAY_MS, 800 * DAY_MS):
-        openings = starts(window, at_ms - window["duration_ms"], at_ms + ahead)
-        edges = [edge for at in openings for edge in (at, at + window["duration_ms"]) if edge > at_ms]
-        if edges:
-            return min(edges)
-    return math.inf
+        quarters = range(low_ms // QUARTER_MS * QUARTER_MS, high_ms + 1, QUARTER_MS)
+        return [(at, at + QUARTER_MS) for at in quarters if intervals_open(window, at)]
+    return [(at, at + window["duration_ms"]) for at in starts(window, low_ms - window["duration_ms"], high_ms)]

@@ -2,7 +2,6 @@
 import copy
 import re
 
-from records import TEXTS
 from values import attempt, checked, is_true, is_volatile, text_of, value
 
 LABELS_MAX, TEXT_BYTES_MAX, EVENT_BYTES_MAX = 512, 64 << 10, 1 << 20
@@ -11,8 +10,8 @@ PASS_BYTES, PASS_LABEL_BYTES = 16 << 20, 128      # of all entries of an event; 
 
 
 def text_sizes(event):
-    texts = [event.tenant, *(getattr(event, name) for name in TEXTS), *event.labels, *event.labels.values()]
-    return [len(text.encode()) for text in texts]
+    texts = [event.tenant, event.source, event.resource, event.check, event.dedup_key, event.message]
+    return [len(text.encode()) for text in (*texts, *event.labels, *event.labels.values())]
 
 
 def pass_over(event, times=1):
@@ -52,11 +51,9 @@ def set_to(event, name, tree):
     return put(event, name, value(tree, event))
 
 
-def removed(event, label):
+def removed(event, name):
     pass_over(event)
-    was_there = label in event.labels
-    event.labels = {name: text for name, text in event.labels.items() if name != label}
-    return was_there
+    return event.labels.pop(name.removeprefix("labels."), None) is not None
 
 
 def run_entries(step, event):
@@ -67,35 +64,28 @@ def run_entries(step, event):
     for name, tree in step.get("set", ()):
         yield attempt(set_to, event, name, tree)
     for name in step.get("remove", ()):
-        yield attempt(removed, event, name.removeprefix("labels."))
+        yield attempt(removed, event, name)
 
 
 class Enrichment:
-    """The steps of a set. `noted` is what they made of the last event: of those whose `where` was true."""
+    """The steps of a set. `done` is what they made of the last event: of those whose `where` was true."""
 
-    def __init__(self, model, steps):
-        self.model, self.steps, self.noted = model, steps, []
+    def __init__(self, steps):
+        self.steps, self.done = steps, []
         self.drops = max((i for i, step in enumerate(steps) if "drop" in step), default=-1)  # the last that does
         self.is_volatile = any(is_volatile(tuple(step.values())) for step in steps if "drop" not in step)
 
     def run(self, event):
         """None where a step drops it."""
-        self.noted = []
+        self.done = []
         if event.topic == "@derived":
             return event
         made = copy.copy(event)
-        made.looked_at = made.passed = 0
+        made.sent, made.labels, made.looked_at, made.passed = event, dict(event.labels), 0, 0
         for i, step in enumerate(self.steps):
             if "where" not in step or is_true(step["where"], made):
-                done = [True] if "drop" in step else list(run_entries(step, made))
-                self.noted.append((i, any(done), done.count(None)))
+                changes = [True] if "drop" in step else list(run_entries(step, made))
+                self.done.append((i, any(changes), changes.count(None)))
                 if "drop" in step:
                     return None
         return made
-
-    def count(self, ran_all):
-        """Of the last event, where it ran through all steps or only up to the last that drops."""
-        for i, is_applied, errors in self.noted:
-            if ran_all or i <= self.drops:
-                self.model.count("applied", is_applied, ("step", i))
-                self.model.count("enrich_errors", errors, ("step", i))

@@ -1,7 +1,7 @@
 """Random conditions of rules: which events they see, when they open and when they close an incident."""
 import generate_expression
 import impossible
-from aggregates import RELATIONS
+from frame.words import RELATIONS
 from generate_trees import COUNT, at_least, compare, distinct, is_text
 from generate_world import World
 

@@ -2,7 +2,7 @@
 import calendars
 import impossible
 from generate_trees import among, compare, is_text
-from generate_world import World
+from generate_world import ZONES, World
 
 
 class Mutes(World):
@@ -39,7 +39,7 @@ class Mutes(World):
         window = {"id": name, "where": self.matcher()}
         kind = r.random()
         if kind < 0.25:
-            window["timezone"] = r.choice(calendars.ZONES)
+            window["timezone"] = r.choice(ZONES)
             interval = {"times": [r.choice([["00:00", "24:00"], ["00:00", "12:00"],
                                             ["12:00", "24:00"], ["22:00", "22:15"]])]}
             if self.chance(0.5):
@@ -48,7 +48,7 @@ class Mutes(World):
                 interval["days_of_month"] = [r.choice(["1:15", "-20:-10"])]
             window["time_intervals"] = [interval]
             return window
-        zone = r.choice(calendars.ZONES)
+        zone = r.choice(ZONES)
         local = calendars.local_at(at, zone)
         window.update(timezone=zone, start=local.isoformat(), duration_ms=duration)
         if kind < 0.85:

@@ -3,6 +3,8 @@ import collections
 import random
 
 START = 1_700_000_036_000  # a multiple of every round length, 4 s before a minute: bounds are told then
+ZONES = ["UTC", "Europe/Zurich", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Casablanca",
+         "America/St_Johns", "Europe/Dublin", "Pacific/Apia", "Asia/Gaza", "America/Sao_Paulo"]
 
 
 class World:

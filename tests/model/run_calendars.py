@@ -10,8 +10,9 @@ import random
 import subprocess
 import sys
 
-from calendars import (DAY_MS, DAY_NAMES, MONTH_NAMES, ZONES, date_holds, local_at, minute_holds, open_at, starts,
+from calendars import (DAY_MS, DAY_NAMES, MONTH_NAMES, date_holds, intervals_open, local_at, minute_holds, spells, starts,
                        utc_ms)
+from generate_world import ZONES
 from write import maintenance_yaml
 
 WEEKDAYS = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
@@ -305,6 +306,12 @@ def interesting(r, window, wanted, base):
         day = base // DAY_MS * DAY_MS + r.randint(-2, 500) * DAY_MS
         times.append(day + r.choice([0, -1, HOUR_MS, 2 * HOUR_MS - 1, r.randint(0, DAY_MS - 1)]))
     return times
+
+
+def open_at(window, at):
+    if "time_intervals" in window:
+        return intervals_open(window, at)
+    return any(begin <= at < end for begin, end in spells(window, at, at))
 
 
 def check(runner, seed):

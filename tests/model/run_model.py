@@ -27,7 +27,7 @@ import sys
 import tempfile
 
 import generate
-import model
+from frame.run import run
 from write import payload_of, write
 
 WORKERS, TAKES, EPOCHS = (1, 2, 3, 4, 8), (1, 7, 512, 65536), (1, 20, 200)
@@ -138,9 +138,9 @@ def compare(scenario, folder, runner, all_setups):
             return setup, [], got
         if "script" in scenario:
             marked, got = with_marks(scenario, got)
-            expected = model.run(marked)
+            expected = run(marked)
         elif expected is None:
-            expected = model.run(scenario)
+            expected = run(scenario)
         runner.lines += len(expected)
         if got != expected:
             return setup, expected, got

@@ -13,22 +13,21 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FAULTS = {
     "a watermark too early": """
 init = Recording.__init__
-def early(self, model, scenario):
-    init(self, model, scenario)
+def early(self, *of):
+    init(self, *of)
     self.end = self.end and self.end - self.config["round_ms"]
 Recording.__init__ = early""",
     "expiry a millisecond late": """
-timers = Alerts.timers
-Alerts.timers = lambda self, alert: [t + (not alert.is_flapping) for t in timers(self, alert)]
+timer_at = Alerts.timer_at
+Alerts.timer_at = lambda self, alert: timer_at(self, alert) + (not alert.is_flapping)
 timer = Alerts.timer
 def late(self, alert, now):
     alert.last += not alert.is_flapping
     return timer(self, alert, now)
 Alerts.timer = late""",
     "a window that holds its border": """
-slide, due = Window.slide, Window.due
-Window.slide = lambda self, now: slide(self, now - 1)
-Window.due = lambda self: due(self) + (self.rule.window == "sliding")""",
+leaves_at = Window.leaves_at
+Window.leaves_at = lambda self, entry: leaves_at(self, entry) + (self.rule.window == "sliding")""",
     "an event before the timers of its time": "model.EVENT, model.KEY_TIMER = model.KEY_TIMER, model.EVENT",
     "a last clear that does not move quiet": """
 leave = Incident.leave
@@ -54,21 +53,22 @@ def forget(self, alert, now):
     return timer(self, alert, now)
 Alerts.timer = forget""",
     "ids from the half that is lower": """
-hash_of = incident.hash_of
-incident.hash_of = lambda *parts: hash_of(*parts)[16:] + hash_of(*parts)[:16]""",
+hash_of = incidents.hash_of
+incidents.hash_of = lambda *parts: hash_of(*parts)[16:] + hash_of(*parts)[:16]""",
 }
 
 STAND_IN = """#!{python} -O
 import json, sys
 sys.path.insert(0, {here!r})
-import incident
+import incidents
 import model
 from forms import Incident, Window
+from frame.run import run
 from model import Alerts, Recording
 {fault}
 for line in sys.stdin:
     with open(line.split()[0] + "/scenario.json", encoding="utf-8") as file:
-        lines = model.run(json.load(file))
+        lines = run(json.load(file))
     print("\\n".join(lines + ["done"]), flush=True)
 """
 

@@ -1,28 +1,20 @@
-"""The values of expressions, as docs/rules.md has them.
+"""The values of expressions, as docs/rules.md has them, and of aggregates: docs/correlation.md, "Numbers".
 
 A tree is a tuple: an operation and its operands. What cannot be computed raises Undefined, which `and` and `or` absorb.
+An aggregate is ("aggregate", how the rule writes it, kind, what it is over, share of a quantile).
 """
+import fractions
 import functools
 import math
 import operator
 import re
 import time
 
-SEVERITIES = ["ok", "debug", "info", "warning", "minor", "major", "critical"]
-SEVERITY_WORDS = {word: severity for severity, words in enumerate((  # docs/events.md
-    "ok,clear,cleared,normal,resolved,recovery,recovered,up,success", "debug,trace,verbose,sev4",
-    "info,information,informational,notice,not classified,none,lowest,p5,sev3",
-    "warning,warn,low,unknown,indeterminate,unusual,p4,sev2", "minor,average,medium,moderate,p3",
-    "major,error,err,high,unreachable,p2,sev1",
-    "critical,crit,emergency,emerg,panic,alert,fatal,disaster,urgent,severe,page,highest,down,p1,sev0",
-)) for word in words.split(",")}
+from frame.scenario import SETS, SEVERITIES, SEVERITY_WORDS, TABLES
+from frame.trees import parts_of
+
 DIVISIONS = (operator.truediv, operator.mod)
 TIME_MIN, TIME_MAX = -62135596800000, 253402300799999  # years 1 to 9999
-
-# What the rules of every scenario may look up.
-SETS = {"core": ["h1", "s1", "c1", "r2"], "few": ["2", "4.0", "-3", "1e0"]}
-TABLES = {"owners": {"h1": {"name": "h1", "team": "db", "rank": "3"}, "c1": {"name": "c1", "team": "web"},
-                     "s2": {"name": "s2", "rank": "x"}, "r1": {"name": "r1", "team": "a \"b\", c", "rank": "-12"}}}
 
 
 class Undefined(Exception):
@@ -180,21 +172,61 @@ def is_true(tree, world):
     return computed(tree, world) is True
 
 
-def frozen(tree):
-    """Lists, which JSON has, as tuples, which can be keys."""
-    if isinstance(tree, dict):
-        return {name: frozen(part) for name, part in tree.items()}
-    return tuple(map(frozen, tree)) if isinstance(tree, (list, tuple)) else tree
-
-
-def parts_of(tree):
-    """The tree and all trees in it."""
-    yield tree
-    for arg in tree:
-        if type(arg) is tuple:
-            yield from parts_of(arg)
-
-
 def is_volatile(tree):
     """Whether it reads what may differ in a repeat."""
     return any(part[:1] == ("field",) and part[1] in ("message", "value", "ts", "age") for part in parts_of(tree))
+
+
+# What `when` counts over the entries of a window.
+
+STEP = 2 ** 40  # sums are exact, in steps of 1 / STEP
+
+
+@functools.cache
+def exact(number):
+    """A whole number of steps, ties to even."""
+    return round(fractions.Fraction(number) * STEP)
+
+
+def fits(number):
+    return number is not None and abs(number) < 2.0 ** 68
+
+
+def rate(times, m):
+    seconds = (times[-1] - times[0]) / 1000
+    return sum(b - a if b >= a else max(b, 0) for a, b in zip(m, m[1:])) / STEP / seconds if seconds else None
+
+
+NUMBERS = {  # of: the times of the entries with a number, in order; their numbers; the same in steps; a share
+    "sum": lambda t, v, m, q: sum(m) / STEP, "avg": lambda t, v, m, q: sum(m) / STEP / len(m),
+    "stddev": lambda t, v, m, q: math.sqrt(float(len(m) * sum(x * x for x in m) - sum(m) ** 2)) / len(m) / STEP,
+    "min": lambda t, v, m, q: min(v), "max": lambda t, v, m, q: max(v),
+    "first": lambda t, v, m, q: v[0], "last": lambda t, v, m, q: v[-1], "rate": lambda t, v, m, q: rate(t, m),
+    "quantile": lambda t, v, m, q: sorted(v)[max(1, math.ceil(q * len(v))) - 1],
+}
+
+
+def aggregate(entries, _op, _text, kind, over=None, share=None):
+    """Its value, None where there is none."""
+    if kind == "count":
+        return len(entries)
+    if kind == "distinct":
+        return len({entry.event.text(over[1]) for entry in entries})
+    numbers = [(entry.time, number) for entry in entries for number in (computed(("double", over), entry.event),)
+               if fits(number)]
+    times, values = [at for at, _ in numbers], [number for _, number in numbers]
+    return NUMBERS[kind](times, values, list(map(exact, values)), share) if numbers or kind == "sum" else None
+
+
+class Counted:
+    """An event and what was counted: the world of `when` and of titles."""
+
+    def __init__(self, counts, event=None):
+        self.counts, self.event = counts, event
+
+    def __getattr__(self, name):
+        return getattr(self.event, name)
+
+    def aggregate(self, *tree):
+        got = self.counts[("aggregate", *tree)]
+        return checked(got, got is not None)

@@ -6,7 +6,8 @@ import io
 import json
 import os
 
-from values import SETS, TABLES, duration_text
+from frame.scenario import SETS, TABLES
+from values import duration_text
 
 
 def time_text(ms):

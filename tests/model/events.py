@@ -1,0 +1,132 @@
+"""Events as rules see them, and when they count: docs/correlation.md, section 1."""
+import collections
+import itertools
+import math
+
+from frame.scenario import EventFields, blind_spells, parts_read
+from values import Duration, Severity, Time, checked, computed, member
+
+NEVER = -(1 << 62)
+KINDS = {"severity": Severity, "value": float, "ts": Time, "age": Duration}  # of fields that are no texts
+
+
+class Event(EventFields):
+    goes_nowhere = False  # a repeat that no rule is told of
+    of_incident = False   # made of a change of an incident, for composite rules
+    sent = None           # as it was before enrichment
+
+    def identity(self):
+        """The alert it belongs to; compares in the order of the section "Bound"."""
+        if self.dedup_key:
+            return (self.tenant, 0, self.dedup_key, bool(self.of_incident))
+        return (self.tenant, 1, self.source, self.resource, self.check)
+
+    def attributes(self):
+        """Of the event as it was sent."""
+        sent = self.sent or self
+        return sent.severity, sent.labels, self.dedup_key and (self.source, self.resource, self.check)
+
+    def is_self_alert(self):
+        return self.topic == "@derived" and not self.of_incident
+
+    def order(self):
+        return (self.et, *self.place)
+
+    def field(self, name):
+        if name.startswith("labels."):
+            return member(self.labels, name.removeprefix("labels."))
+        if name == "host":
+            return self.labels.get("host", self.resource.split("/")[0])
+        got = self.et - self.ts if name == "age" else getattr(self, name)
+        return KINDS.get(name, str)(checked(got, got is not None))
+
+    def text(self, name):
+        """As keys have it: what is absent is empty."""
+        return computed(("string", ("field", name)), self) or ""
+
+    def has(self, name):
+        return name.removeprefix("labels.") in self.labels if name.startswith("labels.") else self.text(name) != ""
+
+
+def derived_event(at, sub, **said):
+    event = Event({"tenant": "@tocsin", "source": "tocsin", "state": "problem", **said}, ("@derived", -1, at, sub))
+    event.et = event.ts = at
+    return event
+
+
+class Recording:
+    """All events with their effective times, in counting order, and when the recording begins and ends."""
+
+    def __init__(self, config, count, scenario):
+        self.config, self.count, self.round_ms = config, count, config["round_ms"]
+        self.events, begins, ends = [], [], []
+        for part in parts_read(scenario, count):
+            self.read(part, begins, ends)
+        # The first watermark; a live run says it by a mark, which a replay goes by at the latest.
+        begins += [mark["value"] for mark in scenario["marks"] if mark["kind"] == "begin"]
+        self.begin = min(begins, default=None)
+        # Partitions without events may have carried a live run further than those with.
+        carried = scenario.get("watermark")
+        self.end = max(ends + [carried] * (carried is not None), default=None)
+        self.blind = blind_spells(scenario["marks"], self.round_ms)
+        self.events += [] if self.end is None else self.blind_alerts()
+        self.events.sort(key=Event.order)
+
+    def read(self, part, begins, ends):
+        """Reads a partition, or one membership of it."""
+        disorder, past, future = part.topic["disorder_ms"], self.config["past_ms"], self.config["future_ms"]
+        latest, kt, has_log_time, had_event, leave = NEVER, None, False, False, part.leave
+        for record in part.records:
+            if leave and record["offset"] >= leave["offset"]:
+                break  # not read any more
+            events = [Event(*said) for said in part.decode(record)]
+            if record["log_time"] is not None:
+                kt, has_log_time = record["log_time"], True
+            elif not has_log_time and events and events[0].ts is not None:
+                kt = events[0].ts
+            kt = part.caps.get(record["offset"], kt)
+            seal = max((value for offset, value in part.seals if offset <= record["offset"]), default=NEVER)
+            for event in events:
+                event.ts = kt if event.ts is None else event.ts
+                is_near = kt - past <= event.ts <= kt + future
+                self.count("time_clamped", not is_near)
+                c = min(event.ts, kt) if is_near else kt
+                if part.topic["log_append_time"]:
+                    latest = max(latest, kt - self.config["behind_ms"])
+                in_order = max(c, latest - disorder)
+                event.et = max(in_order, seal)
+                self.count("late_by_seal" if in_order < event.et else "late", event.et > c)
+                latest = max(latest, c)
+                begins += [] if had_event else [max(latest - disorder, seal)]
+                had_event = True
+                if leave and (leave["value"] is None or event.et >= leave["value"]):
+                    self.count("left")
+                else:
+                    self.events.append(event)
+        if had_event:
+            passed = max([latest + disorder] + [value for _, value in part.seals])
+            ends.append((passed // self.round_ms + 1) * self.round_ms)
+
+    def sight_since(self, now, topic=None):
+        """When the last spell of the partitions of a topic, or of all, ended before now; never while one goes on."""
+        past = [[spell for spell in spells if spell[0] <= now]
+                for (of, _), spells in self.blind.items() if topic in (None, of)]
+        if any(spells[-1][1] for spells in past if spells):
+            return math.inf
+        return max((at for spells in past for at, begins in spells if not begins), default=NEVER)
+
+    def blind_alerts(self):
+        reminder = max(1, self.config["expire_ms"] // 2 // self.round_ms) * self.round_ms
+        told = {}  # (time, partition) -> is it a problem
+        for place, spells in self.blind.items():
+            for (at, begins), (until, _) in itertools.pairwise(spells + [(self.end, False)]):
+                told.update({(t, place): begins for t in (range(at, until, reminder) if begins else [at])})
+        subs = collections.Counter()
+        for (at, (topic, number)), begins in sorted(told.items()):
+            if at < self.end:
+                self.count("derived")
+                says = "cannot be read: what it holds is not correlated" if begins else "can be read again"
+                yield derived_event(at, 32768 + subs[at], resource=f"{topic}/{number}", check="input-blind",
+                                    severity="critical", state="problem" if begins else "clear",
+                                    message=f"{topic}/{number} {says}")
+                subs[at] += 1
