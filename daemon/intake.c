@@ -16,6 +16,7 @@
 #include "base/host.h"
 #include "base/vector.h"
 #include "daemon/command.h"
+#include "daemon/intake_body.h"
 #include "daemon/log.h"
 #include "daemon/units.h"
 #include "ingest/decoder.h"
@@ -340,97 +341,31 @@ void intake_close(struct intake *intake)
 
 /* ---- pushes ---- */
 
-static bool is_blank(const char *at, const char *end)
-{
-    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r'))
-        at++;
-    return at == end;
-}
-
 /* A push that is being put together. */
 struct parcel {
-    struct intake *intake;
     const struct intake_push *push;
     struct intake_post *post;
     uint64_t events;
-    size_t line; /* of what was refused, from 1; 0: the body as a whole */
-    struct decode_result refused;
 };
 
-/* Adds one record, unless a topic would refuse it. */
-static bool add_record(struct parcel *parcel, const char *at, size_t bytes)
+static void add_record(void *self, const char *at, size_t bytes)
 {
+    struct parcel *parcel = self;
     const struct intake_push *push = parcel->push;
-    const struct decode_result *decoded = decoder_decode(parcel->intake->decoder, push->format, at,
-                                                         bytes, (struct text){"default", 7});
 
-    if (decoded->reason != REJECT_NONE) {
-        parcel->refused = *decoded;
-        return false;
-    }
-    parcel->events += decoded->draft_count;
     intake_post_add(parcel->post,
                     &(struct intake_record){.kind = INTAKE_EVENTS,
                                             .who = {push->who, (uint32_t)strlen(push->who)},
                                             .from = {push->from, (uint32_t)strlen(push->from)},
                                             .what = {push->what, (uint32_t)strlen(push->what)},
                                             .body = {at, (uint32_t)bytes}});
-    return true;
-}
-
-/* Each line that is not blank is a record. */
-static bool add_lines(struct parcel *parcel)
-{
-    const char *at = parcel->push->body, *end = at + parcel->push->bytes;
-
-    for (parcel->line = 1; at < end; parcel->line++) {
-        const char *stop = memchr(at, '\n', (size_t)(end - at));
-        stop = stop != NULL ? stop : end;
-        if (!is_blank(at, stop) && !add_record(parcel, at, (size_t)(stop - at)))
-            return false;
-        at = stop + (stop < end);
-    }
-    return true;
-}
-
-/* The body is one record, or else lines of which each is one. */
-static bool add_body(struct parcel *parcel)
-{
-    const char *body = parcel->push->body;
-    size_t bytes = parcel->push->bytes;
-    struct decode_result whole;
-
-    if (add_record(parcel, body, bytes))
-        return true;
-    whole = parcel->refused;
-    if (memchr(body, '\n', bytes) == NULL)
-        return false;
-    if (add_lines(parcel))
-        return true;
-    if (parcel->line == 1) { /* not even the first line is a record: it was meant as one document */
-        parcel->line = 0;
-        parcel->refused = whole;
-    }
-    return false;
-}
-
-static void tell_refused(const struct parcel *parcel, struct error *err)
-{
-    const struct decode_result *refused = &parcel->refused;
-
-    if (parcel->line > 0)
-        error_set(err, "line %zu, byte %" PRIu32 ": %s; nothing of the request was kept",
-                  parcel->line, refused->at, refused->why);
-    else
-        error_set(err, "byte %" PRIu32 ": %s; nothing of the request was kept", refused->at,
-                  refused->why);
 }
 
 /* 0 with a post, or an HTTP code with a sentence. */
 static int make_post(struct intake *intake, const struct intake_push *push, struct parcel *parcel,
                      struct error *err)
 {
-    *parcel = (struct parcel){.intake = intake, .push = push};
+    *parcel = (struct parcel){.push = push};
     if (push->bytes > intake->options.body_max) {
         error_set(err, "%zu bytes are more than a request may have (intake.body.max): %" PRIu64,
                   push->bytes, intake->options.body_max);
@@ -445,17 +380,10 @@ static int make_post(struct intake *intake, const struct intake_push *push, stru
         error_set(err, "out of memory");
         return 503;
     }
-    if (push->bytes == 0) {
-        error_set(err, "the request holds no event");
-        return 400;
-    }
-    if (add_body(parcel) && parcel->post->count > 0)
-        return 0;
-    if (parcel->refused.reason != REJECT_NONE)
-        tell_refused(parcel, err);
-    else
-        error_set(err, "the request holds no event");
-    return 400;
+    return intake_body_read(intake->decoder, push->format, push->body, push->bytes, add_record,
+                            parcel, &parcel->events, err) == 0
+               ? 0
+               : 400;
 }
 
 void intake_push(struct intake *intake, const struct intake_push *push)

@@ -58,7 +58,7 @@ struct intake_log {
     pthread_cond_t done; /* for who waits for a post */
     /* Under the lock: */
     struct intake_post *first, **last;
-    bool must_stop, is_stopped, has_call;
+    bool must_stop, has_call;
     char why[ERROR_TEXT_BYTES]; /* it is broken */
     struct intake_log_counters counters;
 };
@@ -442,7 +442,6 @@ static void *run(void *arg)
                            (log->is_looking ? LOOK_MS : SLEEP_MS) * UINT64_C(1000000));
         pthread_mutex_lock(&log->lock);
     }
-    log->is_stopped = true;
     pthread_mutex_unlock(&log->lock);
     return NULL;
 }
@@ -470,7 +469,9 @@ void intake_log_stop(struct intake_log *log)
     pthread_mutex_unlock(&log->lock);
     host()->waker_wake(host()->self, log->waker);
     pthread_join(log->thread, NULL);
+    pthread_mutex_lock(&log->lock);
     log->is_running = false;
+    pthread_mutex_unlock(&log->lock);
 }
 
 void intake_log_destroy(struct intake_log *log)
@@ -572,10 +573,13 @@ int intake_log_post_wait(struct intake_log *log, struct intake_post *post, struc
 
 void intake_log_wake(struct intake_log *log)
 {
+    bool is_running;
+
     pthread_mutex_lock(&log->lock);
     log->has_call = true;
+    is_running = log->is_running;
     pthread_mutex_unlock(&log->lock);
-    if (log->is_running)
+    if (is_running)
         host()->waker_wake(host()->self, log->waker);
 }
 

@@ -319,12 +319,42 @@ static void X1_a_mark_of_a_spell_does_not_hide_the_seal_behind_it(void **state)
     bench_destroy(bench);
 }
 
+/* What is pushed can be read whatever happens to the topics, and shows nothing of them. */
+static void T9_with_the_intake_alone_nothing_closes(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(rules);
+    struct bench_feed *topic, *intake;
+
+    bench->config.topics = &any_topic;
+    bench->config.topic_count = 1;
+    bench_go_live(bench);
+    topic = bench_feed(bench, "t", 0);
+    intake = bench_feed(bench, "@intake", -1);
+    bench_start(bench);
+    bench_settle(bench);
+    bench_pass(bench, 1000, 10);
+    bench_blind(topic);
+    bench_pass(bench, 100, 10);
+    int64_t watermark = engine_watermark(bench->engine);
+    bench_put(intake, 1100, "x", "down", "");
+    bench_pass(bench, 20000, 100);
+    assert_int_equal(engine_watermark(bench->engine), watermark);
+    bench_see(topic);
+    bench_pass(bench, 2000, 10);
+    assert_true(engine_watermark(bench->engine) > watermark);
+    assert_non_null(strstr(bench->brief, "opened rule one resource=x"));
+    bench_stop(bench);
+    bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(T4_a_blind_spell_is_told_until_it_is_over),
         cmocka_unit_test(T4_the_alert_of_a_spell_does_not_expire_before_its_end),
         cmocka_unit_test(T4_a_broker_that_is_gone_blinds_all_and_closes_nothing),
+        cmocka_unit_test(T9_with_the_intake_alone_nothing_closes),
         cmocka_unit_test(T4_the_length_of_an_outage_lies_inside_of_its_spell),
         cmocka_unit_test(T4_a_stopped_partition_is_blind_too),
         cmocka_unit_test(T4_a_partition_that_leaves_ends_its_spell),

@@ -24,7 +24,7 @@ static const struct intake_log_config config = {.segments = {.folder = "data/int
                                                 .waiting_bytes_max = 1 << 20};
 
 static struct {
-    int64_t clock_ms;
+    _Atomic int64_t clock_ms;
     uint64_t kept_bytes, nothing;
     _Atomic unsigned broken;
 } world;
@@ -223,6 +223,54 @@ static void a_frame_of_any_bytes_is_safe(void **state)
     intake_post_destroy(post);
 }
 
+/* Whole frames that do not follow each other are damage, and nothing is told from there on. */
+static void C8_positions_follow_each_other(void **state)
+{
+    static const struct {
+        uint64_t first[2];
+        uint32_t count;
+        const char *said;
+    } cases[] = {
+        {{0, 2}, 2, NULL},
+        {{0, 3}, 2, "record 3 is not the next one"},
+        {{1, 3}, 2, "record 1 is not the next one"},
+        {{0, 2}, 3, "record 2 is cut off"},
+        {{0, 2}, 1, "record 1 is not counted"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct intake_post *post = post_of(0, 2);
+        const struct segment_end empty = {.next_frame = 1};
+        struct segment_log *log;
+        enum segment_refusal why;
+        struct error err = {""};
+        char payload[512];
+        start(1);
+        assert_int_equal(segment_log_open(&config.segments, &empty, &log, &err), 0);
+        for (int f = 0; f < 2; f++) {
+            const uint64_t front[2] = {cases[i].first[f], cases[i].count};
+            memcpy(payload, front, sizeof(front));
+            memcpy(payload + sizeof(front), post->bytes.at, post->bytes.count);
+            assert_int_equal(
+                segment_log_append(log, 1, payload, sizeof(front) + post->bytes.count, NULL, &err),
+                0);
+            assert_int_equal(segment_log_sync(log, &err), 0);
+        }
+        segment_log_destroy(log);
+        memset(&held, 0, sizeof(held));
+        int rc = intake_log_read(&config.segments, on_record, NULL, NULL, &why, &err);
+        assert_int_equal(rc, cases[i].said == NULL ? 0 : -EBADMSG);
+        if (rc != 0) {
+            assert_int_equal(why, SEGMENT_REFUSED_DAMAGED);
+            assert_non_null(strstr(err.text, ".seg: byte "));
+            assert_non_null(strstr(err.text, cases[i].said));
+        }
+        intake_post_destroy(post);
+        sim_disk_end();
+    }
+}
+
 static void C3_what_was_answered_is_there_after_any_power_cut(void **state)
 {
     (void)state;
@@ -400,6 +448,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(C3_a_record_says_who_sent_what_from_where_and_when),
         cmocka_unit_test(a_frame_of_any_bytes_is_safe),
+        cmocka_unit_test(C8_positions_follow_each_other),
         cmocka_unit_test(C3_what_was_answered_is_there_after_any_power_cut),
         cmocka_unit_test(F6_on_a_full_disk_a_post_is_refused_whole_and_later_ones_are_kept),
         cmocka_unit_test(C9_after_a_failed_sync_nothing_is_kept_any_more),

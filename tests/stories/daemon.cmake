@@ -16,6 +16,8 @@ tocsin_story(NAME kill_switch SCRIPT kill.py ARGS 4 --switch)
 # The same at durable steps, one life each (H3).
 tocsin_story(NAME kill_steps SCRIPT kill.py ARGS 8 --steps)
 tocsin_story(NAME kill_steps_long SCRIPT kill.py LABELS long TIMEOUT 1800 ARGS 400 --steps)
+tocsin_story(NAME intake_kill SCRIPT intake_kill.py ARGS 4)
+tocsin_story(NAME intake_kill_long SCRIPT intake_kill.py LABELS long TIMEOUT 900 ARGS 200)
 tocsin_story(NAME kill_long SCRIPT kill.py LABELS long TIMEOUT 1800 ARGS 500)
 tocsin_story(NAME run_metrics SCRIPT run_metrics.sh)
 tocsin_story(NAME why_live SCRIPT why_live.sh SANITIZED)

@@ -66,6 +66,10 @@ done
 metric_is tocsin_intake_pushes_total 4 && metric_is tocsin_intake_events_total 6 &&
     metric_is tocsin_intake_refused_bad_total 3 || fail "metrics: $(curl -s "http://127.0.0.1:$admin/metrics" | grep intake)"
 
+# Stamps are the daemon's clock, and no seal has overtaken them (T4).
+metric_is tocsin_events_late_by_seal_total 0 || fail "late by a seal: $(metric tocsin_events_late_by_seal_total)"
+[[ $(audit --from "$(date -u -d '-5 min' +%FT%TZ)" | wc -l) == 5 ]] || fail "not of these minutes: $(audit)"
+
 # A silence holds from its answer on, is kept over a kill, and ends by hand.
 echo '{"where": "host ==", "for": "2h"}' | push /silences/add
 answered 400 '^silences-by-hand:3:'
