@@ -635,6 +635,72 @@ static void what_cannot_be_gone_on_with_is_kept_aside_and_made_anew(void **unuse
     }
 }
 
+/* Lists all and tells one, as far as that goes. */
+static void look_at_it(void)
+{
+    const struct history_filter all = {INT64_MIN, INT64_MIN, NULL, NULL, NULL, false, 100};
+    struct history_reader *reader;
+    enum history_refusal why;
+    struct error err = {""};
+    char *text = NULL;
+    size_t bytes;
+    bool more;
+    FILE *to = open_memstream(&text, &bytes);
+    const struct history_story story = {to, put_incident, put_change, put_told, put_member};
+
+    if (history_reader_open(HISTORY_PATH, history_journal.directory, &reader, &why, &err) == 0) {
+        history_reader_deadline(reader, host_mono_ns() + 1000000000u);
+        history_list(reader, &all, put_incident, to, &more, &err);
+        history_tell(reader, "abc0000000000004", 100, &story, &more, &err);
+        history_reader_close(reader);
+    }
+    fclose(to);
+    free(text);
+}
+
+static void bytes_that_are_others_anywhere_harm_nobody(void **unused)
+{
+    enum { READS = 300, WRITES = 5, FLIPS = 20 };
+    uint64_t random = 11;
+    char *whole = malloc(1 << 20), *spoilt = malloc(1 << 20);
+    ssize_t bytes;
+    int fd;
+
+    (void)unused;
+    world_begin();
+    for (uint64_t i = 1; i <= 20; i++)
+        whole_incident(i, 1000 * (int64_t)i);
+    write_all(no_limits);
+    fd = open(HISTORY_PATH, O_RDONLY);
+    bytes = read(fd, whole, 1 << 20);
+    close(fd);
+    assert_true(bytes > 8 * 4096);
+    for (int round = 0; round < READS + WRITES; round++) {
+        memcpy(spoilt, whole, (size_t)bytes);
+        for (int i = 0; i < FLIPS; i++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            /* Heads of pages are where it hurts. */
+            size_t at = (random >> 20) % (size_t)bytes;
+            at = i % 2 == 0 ? at : at / 4096 * 4096 + at % 64;
+            spoilt[at] = (char)(random >> 56);
+        }
+        overwrite(HISTORY_PATH, 0, spoilt, (size_t)bytes);
+        if (round < READS) {
+            look_at_it();
+            continue;
+        }
+        /* It is gone on with, moved aside, or waited for. */
+        whole_incident(20 + (uint64_t)round, 1000000 * (int64_t)round);
+        struct history_writer *writer = writer_of(history_frame, no_limits);
+        WAIT_FOR(counters_of(writer).frame >= history_frame || counters_of(writer).is_paused);
+        history_writer_destroy(writer, 0);
+        host()->list(host()->self, (char[]){"."}, forget_file, (char[]){"."});
+    }
+    free(whole);
+    free(spoilt);
+    world_end();
+}
+
 static void a_file_that_cannot_be_moved_aside_any_more_stays_where_it_is(void **unused)
 {
     struct history_writer *writer;
@@ -909,6 +975,7 @@ int main(void)
         cmocka_unit_test(a_reader_sees_one_moment_while_the_writer_goes_on),
         cmocka_unit_test(a_disk_that_takes_no_more_pauses_the_history_alone),
         cmocka_unit_test(what_cannot_be_gone_on_with_is_kept_aside_and_made_anew),
+        cmocka_unit_test(bytes_that_are_others_anywhere_harm_nobody),
         cmocka_unit_test(a_file_that_cannot_be_moved_aside_any_more_stays_where_it_is),
         cmocka_unit_test(a_log_that_a_file_of_the_same_name_left_is_not_taken_for_its_own),
         cmocka_unit_test(who_reads_refuses_what_is_not_the_history_and_leaves_it),
