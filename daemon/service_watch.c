@@ -29,7 +29,9 @@ static void watch_sinks(struct service *service)
                       log_number("waiting", (int64_t)now[i].waiting));
         if (now[i].dead > before->dead)
             log_event(LOG_ERROR, "sink_gave_up", log_text("sink", now[i].name),
-                      log_text("why", now[i].last_error),
+                      log_text("why", now[i].last_error[0] != '\0'
+                                          ? now[i].last_error
+                                          : "they were given up before the start"),
                       log_number("changes", (int64_t)(now[i].dead - before->dead)),
                       log_text("next", "kept for `tocsin redrive`"));
         *before = now[i];

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/incident.h"
 #include "base/vector.h"
+#include "daemon/units.h"
 
 struct lines {
     VECTOR_OF(char) bytes;
@@ -29,29 +31,61 @@ __attribute__((format(printf, 2, 3))) static void add(struct lines *to, const ch
     va_end(args);
 }
 
+static void add_duration(struct lines *to, const char *key, int64_t ms)
+{
+    char text[UNIT_TEXT_BYTES];
+
+    add(to, "%s %s\n", key, unit_format_duration(ms, text));
+}
+
+static const char *format_name(enum event_format format)
+{
+    switch (format) {
+    case FORMAT_AUTO:
+        return "auto";
+    case FORMAT_NATIVE:
+        return "native";
+    case FORMAT_ALERTMANAGER:
+        break;
+    }
+    return "alertmanager";
+}
+
+static const char *limit_name(uint8_t priority)
+{
+    return priority != PRIORITY_NONE ? priority_name((enum priority)priority) : "all";
+}
+
+static const char *answer(bool is_so)
+{
+    return is_so ? "true" : "false";
+}
+
 char *settings_text(const struct engine_config *engine)
 {
     struct lines to = {.bytes = {0}};
+    char disorder[UNIT_TEXT_BYTES];
 
-    add(&to, "engine.round %ums\n", engine->round_ms);
-    add(&to, "engine.past %" PRId64 "ms\nengine.future %" PRId64 "ms\n", engine->past_ms,
-        engine->future_ms);
-    add(&to, "engine.alerts.max %" PRIu32 "\nengine.expire %" PRId64 "ms\n", engine->alerts_max,
-        engine->expire_ms);
-    add(&to, "engine.flap.window %" PRId64 "ms\nengine.flap.start %u\nengine.flap.stop %u\n",
-        engine->flap_window_ms, engine->flap_start, engine->flap_stop);
+    add_duration(&to, "engine.round", engine->round_ms);
+    add_duration(&to, "engine.past", engine->past_ms);
+    add_duration(&to, "engine.future", engine->future_ms);
+    add(&to, "engine.alerts.max %" PRIu32 "\n", engine->alerts_max);
+    add_duration(&to, "engine.expire", engine->expire_ms);
+    add_duration(&to, "engine.flap.window", engine->flap_window_ms);
+    add(&to, "engine.flap.start %u\nengine.flap.stop %u\n", engine->flap_start, engine->flap_stop);
     for (size_t i = 0; i < engine->topic_count; i++) {
         const struct topic_config *topic = &engine->topics[i];
         add(&to,
-            "input.topics %s: format %d, disorder %" PRId64
-            "ms, log_append_time %d, tenant %s, tenant_fixed %d\n",
-            topic->topic != NULL ? topic->topic : "(others)", (int)topic->format,
-            topic->disorder_ms, topic->log_append_time, topic->tenant != NULL ? topic->tenant : "",
-            topic->tenant_fixed);
+            "input.topics %s: format %s, disorder %s, log_append_time %s, tenant %s, "
+            "tenant_fixed %s\n",
+            topic->topic != NULL ? topic->topic : "(others)", format_name(topic->format),
+            unit_format_duration(topic->disorder_ms, disorder), answer(topic->log_append_time),
+            topic->tenant != NULL ? topic->tenant : "", answer(topic->tenant_fixed));
     }
     for (size_t i = 0; i < engine->sink_count; i++)
-        add(&to, "sinks %s: priority %d\n", engine->sink_names[i],
-            engine->sink_priority_max != NULL ? engine->sink_priority_max[i] : 0);
+        add(&to, "sinks %s: priority %s\n", engine->sink_names[i],
+            limit_name(engine->sink_priority_max != NULL ? engine->sink_priority_max[i]
+                                                         : PRIORITY_NONE));
     return to.bytes.at;
 }
 
@@ -163,16 +197,27 @@ enum settings_change settings_compare(const char *before, const char *now,
     return SETTINGS_FIXED;
 }
 
+/* The limit that a line's end names. */
+static uint8_t limit_of(struct text name)
+{
+    uint8_t limit = PRIORITY_NONE;
+
+    while (limit < PRIORITY_P5 && (name.len != strlen(limit_name(limit)) ||
+                                   memcmp(name.at, limit_name(limit), name.len) != 0))
+        limit++;
+    return limit;
+}
+
 uint8_t settings_sink_priority(const char *text, const char *sink)
 {
+    const size_t key = strlen("sinks "), bytes = strlen(sink), middle = strlen(": priority ");
+    const size_t before = key + bytes + middle;
+
     while (*text != '\0') {
         struct text line = line_take(&text);
-        const size_t key = strlen("sinks "), bytes = strlen(sink);
-        unsigned priority;
-        if (begins(line, "sinks ") && key_bytes(line) == key + bytes &&
-            memcmp(line.at + key, sink, bytes) == 0 &&
-            sscanf(line.at + key + bytes, ": priority %u", &priority) == 1)
-            return (uint8_t)priority;
+        if (begins(line, "sinks ") && key_bytes(line) == key + bytes && line.len > before &&
+            memcmp(line.at + key, sink, bytes) == 0)
+            return limit_of((struct text){line.at + before, line.len - (uint32_t)before});
     }
     return SETTINGS_NO_SINK;
 }

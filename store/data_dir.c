@@ -154,7 +154,7 @@ static int lock(struct data_dir *dir, enum data_dir_refusal *why, struct error *
     if (rc == -EAGAIN) {
         ssize_t got = h->pread(h->self, dir->lock_fd, number, sizeof(number) - 1, 0);
         *why = DATA_DIR_LOCKED;
-        number[got > 0 ? strcspn(number, "\n") : 0] = '\0';
+        number[got > 0 ? strcspn(number, " \n") : 0] = '\0'; /* padded: see below */
         error_set(err,
                   "%s: another tocsin uses this directory%s%s; stop it, or give this one a "
                   "directory of its own",

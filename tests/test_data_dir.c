@@ -112,7 +112,7 @@ static void C11_one_process_at_a_time_uses_it(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     assert_int_equal(data_dir_open(&other, path, DATA_DIR_RUN, &why, &err), -EAGAIN);
-    snprintf(number_text, sizeof(number_text), "process %ld", (long)getpid());
+    snprintf(number_text, sizeof(number_text), "process %ld;", (long)getpid());
     assert_non_null(strstr(err.text, number_text));
     assert_int_equal(data_dir_open(&other, path, DATA_DIR_LOOK, &why, &err), 0);
     data_dir_close(&other);

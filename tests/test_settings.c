@@ -98,6 +98,9 @@ static void the_text_is_what_is_compared(void **state)
     config.sink_priority_max = limits;
     config.sink_count = 2;
     before = settings_text(&config);
+    assert_non_null(strstr(before, "engine.expire 5m\n"));
+    assert_non_null(strstr(before, "input.topics alerts: format auto, disorder 0, "
+                                   "log_append_time false, tenant a, tenant_fixed false\n"));
     assert_int_equal(settings_sink_priority(before, "pager"), PRIORITY_P2);
     assert_int_equal(settings_sink_priority(before, "page"), PRIORITY_NONE);
     assert_int_equal(settings_sink_priority(before, "pag"), SETTINGS_NO_SINK);

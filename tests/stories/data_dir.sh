@@ -38,7 +38,7 @@ event alpha h1 problem | send
 wait_for "the open is told" file_has hook.log '^open first .*host=h1 200$'
 [[ $(metric tocsin_journal_groups_total) -ge 2 && $(metric tocsin_journal_segments) == 1 ]] ||
     fail "metrics say: $(curl -s "http://127.0.0.1:$admin/metrics" | grep journal)"
-refused 73 "another tocsin uses this directory: process $daemon"
+refused 73 "another tocsin uses this directory: process $daemon;"
 kill -HUP "$daemon"
 wait_for "the same rules are no switch" file_has run.log 'event=reloaded'
 one_rule beta >rules.yaml
@@ -80,7 +80,7 @@ cmp told incidents.log || fail "the incident log is not what the journal says"
 
 # Under other settings it does not start; without rules that it will need neither, and says so first.
 sed -i 's/^admin:/engine: {expire: 6m}\n&/' tocsin.yaml
-refused 78 'settings are not those .* then "engine.expire 300000ms", now "engine.expire 360000ms"'
+refused 78 'settings are not those .* then "engine.expire 5m", now "engine.expire 6m"'
 sed -i '/^engine:/d' tocsin.yaml
 kept=$(grep -l 'check == "alpha"' data/blobs/*)
 mv "$kept" alpha.kept

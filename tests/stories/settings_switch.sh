@@ -77,5 +77,5 @@ ends_well
 sed -i 's/^engine:.*/engine: {expire: 6m}/; t; s/^admin:/engine: {expire: 6m}\n&/' tocsin.yaml
 code=0
 timeout 30 "$TOCSIN" run --config tocsin.yaml 2>second.log || code=$?
-[[ $code == 78 ]] && file_has second.log 'then "engine.expire 300000ms", now "engine.expire 360000ms"' ||
+[[ $code == 78 ]] && file_has second.log 'then "engine.expire 5m", now "engine.expire 6m"' ||
     fail "exit code $code: $(cat second.log)"
