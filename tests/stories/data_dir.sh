@@ -28,6 +28,10 @@ refused() { # CODE PATTERN: a start ends by itself, and says why
     file_has second.log "$2" || fail "it does not say '$2': $(cat second.log)"
 }
 
+has_done() { # so many ops: they are not told again
+    "$TOCSIN" ledger data | grep -q "\"done\":$1,"
+}
+
 has_lines() {
     [[ $(wc -l <incidents.log) == "$1" ]]
 }
@@ -47,6 +51,7 @@ wait_for "other rules are loaded" file_has run.log 'event=reloaded .*rules_chang
 event beta h2 problem | send
 wait_for "they are in force" file_has hook.log '^open first .*host=h2 200$'
 wait_for "its lines are there" has_lines 4
+wait_for "it is written down that both were taken" has_done 2
 kill -KILL "$daemon"
 wait "$daemon" || true
 
@@ -126,7 +131,7 @@ touch mended
 rm broker.port
 start_broker events:2
 for partition in 0 1; do
-    for _ in {1..6}; do
+    for _ in {1..12}; do # more than were read of a partition before
         event gamma h8 problem
     done | kcat -P -b "$broker" -t events -p $partition 2>>kcat.log
 done
