@@ -112,14 +112,15 @@ int intake_open(const struct intake_options *options, struct intake **out, struc
     return EXIT_OK;
 }
 
-int intake_source_over(struct intake *intake, struct source *inner, struct source **out,
-                       struct error *err)
+int intake_source_over(struct intake *intake, uint64_t first, struct source *inner,
+                       struct source **out, struct error *err)
 {
     const struct intake_source_config config = {.segments = {.folder = intake->folder,
                                                              .kind = "intake",
                                                              .directory = intake->options.dir->id,
                                                              .segment_bytes = INTAKE_SEGMENT_BYTES},
-                                                .next = intake_log_next(intake->log)};
+                                                .next = intake_log_next(intake->log),
+                                                .first = first};
     int rc = intake_source_create(inner, &config, out, err);
 
     if (rc == 0)

@@ -38,9 +38,10 @@ struct intake_options {
  * Owner: the caller, until intake_close(). Thread: setup, as the next two. */
 int intake_open(const struct intake_options *options, struct intake **out, struct error *err);
 
-/* The source with the intake beside it. Takes `inner`. Errors: a negative errno with a sentence. */
-int intake_source_over(struct intake *intake, struct source *inner, struct source **out,
-                       struct error *err);
+/* The source with the intake beside it, from position `first` on. Takes `inner`. Errors: a negative
+ * errno with a sentence. */
+int intake_source_over(struct intake *intake, uint64_t first, struct source *inner,
+                       struct source **out, struct error *err);
 
 /* From now on something may be taken in. Errors: a negative errno with a sentence. */
 int intake_start(struct intake *intake, struct engine *engine, struct error *err);

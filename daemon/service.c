@@ -14,6 +14,7 @@
 #include "daemon/mark_log.h"
 #include "daemon/packs.h"
 #include "daemon/quarantine.h"
+#include "ingest/intake_source.h"
 
 /* A sink's name has at most 100 bytes, of which a byte may become six. */
 enum { OP_LINE_BYTES = 1 << 10, WHY_BYTES = 512 };
@@ -324,9 +325,13 @@ static int open_source(struct service *service, struct error *err)
     if (input_open(service->config, past, &service->kafka, err) != 0)
         return EXIT_SYSTEM;
     service->source = service->kafka;
-    if (service->intake != NULL &&
-        intake_source_over(service->intake, service->kafka, &service->source, err) != 0)
-        return EXIT_SYSTEM;
+    if (service->intake != NULL) {
+        int64_t first = 0; /* of a directory that knows nothing of it: all of it */
+        durable_began_at(service->durable, INTAKE_TOPIC, INTAKE_PARTITION, &first);
+        if (intake_source_over(service->intake, (uint64_t)first, service->kafka, &service->source,
+                               err) != 0)
+            return EXIT_SYSTEM;
+    }
     if (service->durable != NULL)
         service->source = durable_source(service->durable, service->source);
     if (service->source != NULL)

@@ -31,6 +31,7 @@ struct intake_source {
     /* Of the ingest thread that owns the feed: */
     struct segment_walk *walk;  /* NULL: all that was on the disk has been read */
     uint64_t disk_at, disk_end; /* positions: behind the frame that was read last, and the last */
+    uint64_t wanted;            /* position before which records are passed over */
     struct intake_cursor cursor;
     struct frame *taken; /* of which the cursor is; NULL: of the walk, or none */
     VECTOR_OF(struct record) records;
@@ -135,13 +136,16 @@ static void take_records(struct intake_source *self, size_t max)
     int rc = 0;
 
     while (self->records.count < max && has_left(self) &&
-           (rc = intake_frame_next(&self->cursor, &record, &err)) == 1)
+           (rc = intake_frame_next(&self->cursor, &record, &err)) == 1) {
+        if (record.position < self->wanted)
+            continue;
         vector_add(&self->records) =
             (struct record){.offset = (int64_t)record.position,
                             .log_time_ms = record.at_ms,
                             .payload = record.kind == INTAKE_EVENTS ? record.body.at : NULL,
                             .bytes = record.kind == INTAKE_EVENTS ? record.body.len : 0,
                             .leader_epoch = -1};
+    }
     if (rc < 0) {
         self->cursor.left = 0;
         stop(self);
@@ -302,8 +306,11 @@ int intake_source_create(struct source *inner, const struct intake_source_config
     self->source.ops = &ops;
     self->inner = inner;
     self->disk_end = config->next;
-    self->feed = (struct feed){
-        .ops = &feed_ops, .topic = INTAKE_TOPIC, .partition = INTAKE_PARTITION, .start_offset = 0};
+    self->wanted = config->first;
+    self->feed = (struct feed){.ops = &feed_ops,
+                               .topic = INTAKE_TOPIC,
+                               .partition = INTAKE_PARTITION,
+                               .start_offset = (int64_t)config->first};
     self->last = &self->first;
     self->waker = -1;
     pthread_mutex_init(&self->lock, NULL);

@@ -25,6 +25,7 @@ enum { INTAKE_PARTITION = -1 };
 struct intake_source_config {
     struct segment_config segments; /* its folder outlives the source */
     uint64_t next;                  /* position behind the last record on the disk */
+    uint64_t first;                 /* of the first record that is wanted */
 };
 
 /* Takes `inner`.

@@ -252,10 +252,8 @@ int data_dir_open(struct data_dir *dir, const char *path, enum data_dir_use use,
         return fail(path, rc, "the data directory cannot be read", err);
     if (!names.has_format && names.stranger[0] != '\0') {
         *why = DATA_DIR_FOREIGN;
-        error_set(err,
-                  "%s: holds %s and no FORMAT, so it is not the directory of a tocsin; give it "
-                  "an empty one",
-                  path, names.stranger);
+        error_set(err, "%s: holds %s and no FORMAT, so it is not the directory of a tocsin%s", path,
+                  names.stranger, use == DATA_DIR_RUN ? "; give it an empty one" : "");
         return -EINVAL;
     }
     if (!names.has_format && use == DATA_DIR_LOOK) {

@@ -82,10 +82,10 @@ static struct intake_log *open_log(void)
     return log;
 }
 
-static struct source *open_source(uint64_t next)
+static struct source *open_from(uint64_t first, uint64_t next)
 {
     static const struct source_ops ops = {.changes = inner_changes, .close = inner_close};
-    const struct intake_source_config config = {.segments = segments, .next = next};
+    const struct intake_source_config config = {.segments = segments, .next = next, .first = first};
     struct source *source = NULL;
     struct error err = {""};
 
@@ -94,6 +94,11 @@ static struct source *open_source(uint64_t next)
     if (intake_source_create(&inner.source, &config, &source, &err) != 0)
         fail_msg("%s", err.text);
     return source;
+}
+
+static struct source *open_source(uint64_t next)
+{
+    return open_from(0, next);
 }
 
 static struct feed *join(struct source *source)
@@ -105,7 +110,6 @@ static struct feed *join(struct source *source)
     assert_ptr_equal(out[0].feed, &inner.feed);
     assert_string_equal(out[1].feed->topic, INTAKE_TOPIC);
     assert_int_equal(out[1].feed->partition, -1);
-    assert_int_equal(out[1].feed->start_offset, 0);
     return out[1].feed;
 }
 
@@ -195,6 +199,33 @@ static void X1_what_was_kept_before_comes_from_the_disk_and_then_what_is_kept_no
     sim_disk_end();
 }
 
+/* A run that goes on from an image of it wants the rest alone. */
+static void C7_records_before_the_first_wanted_one_are_passed_over(void **state)
+{
+    struct intake_log *log;
+    struct source *source;
+    struct feed *feed;
+    char text[64];
+    int64_t next = 2;
+
+    (void)state;
+    sim_disk_begin(1);
+    live = NULL;
+    log = open_log();
+    keep(log, INTAKE_EVENTS, "a");
+    keep(log, INTAKE_EVENTS, "b");
+    keep(log, INTAKE_EVENTS, "c");
+    keep(log, INTAKE_EVENTS, "d");
+    source = open_from(2, intake_log_next(log));
+    intake_log_destroy(log);
+    feed = join(source);
+    assert_int_equal(feed->start_offset, 2);
+    take_all(feed, 10, text, &next);
+    assert_string_equal(text, "cd");
+    source->ops->close(source);
+    sim_disk_end();
+}
+
 /* What is stamped may lie before the proof, and would be late by a seal that went by it (T4a). */
 static void T4_the_end_proves_nothing_while_something_is_stamped(void **state)
 {
@@ -246,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(its_partition_is_told_behind_the_first_of_others),
         cmocka_unit_test(X1_what_was_kept_before_comes_from_the_disk_and_then_what_is_kept_now),
+        cmocka_unit_test(C7_records_before_the_first_wanted_one_are_passed_over),
         cmocka_unit_test(T4_the_end_proves_nothing_while_something_is_stamped),
         cmocka_unit_test(what_the_disk_does_not_give_any_more_stops_the_partition),
     };
