@@ -43,8 +43,11 @@ static int tail_read(const char *path, struct tail *out, struct error *err)
         return rc;
     }
     end = memrchr(out->text, '\n', bytes);
-    if (end == NULL)
+    if (end == NULL) {
+        out->rest = out->text;
+        out->rest_bytes = bytes;
         return 0;
+    }
     out->rest = end + 1;
     out->rest_bytes = bytes - (size_t)(out->rest - out->text);
     at = memrchr(out->text, '\n', (size_t)(end - out->text));
@@ -57,18 +60,22 @@ struct mending {
     struct tail tail;
     struct line_writer *writer;
     struct incident_log_mended *out;
-    bool is_behind; /* the file's last line has been passed */
+    bool is_behind; /* the file's last line has been passed, or its only one is come to */
 };
 
 static void take_line(struct mending *mending, const char *line, size_t bytes)
 {
     const struct tail *tail = &mending->tail;
 
-    if (!mending->is_behind) {
+    if (!mending->is_behind && tail->line_bytes > 0) {
         mending->is_behind =
             bytes == tail->line_bytes && memcmp(line, tail->line, tail->line_bytes) == 0;
         return;
     }
+    if (!mending->is_behind &&
+        (bytes < tail->rest_bytes || memcmp(line, tail->rest, tail->rest_bytes) != 0))
+        return;
+    mending->is_behind = true;
     /* One that was cut off is gone on with; what is no part of it stands on a line of its own. */
     if (mending->out->lines == 0 && tail->rest_bytes > 0) {
         if (bytes >= tail->rest_bytes && memcmp(line, tail->rest, tail->rest_bytes) == 0) {
@@ -125,7 +132,7 @@ int incident_log_mend(const char *path, const struct segment_config *journal,
 
     *out = (struct incident_log_mended){.is_known = true};
     rc = tail_read(path, &mending.tail, err);
-    if (rc == 0 && mending.tail.line_bytes > 0) {
+    if (rc == 0 && mending.tail.line_bytes + mending.tail.rest_bytes > 0) {
         rc = journal_reader_create(journal, &reader, &why, err);
         if (rc == 0)
             rc = take_all(&mending, reader, err);

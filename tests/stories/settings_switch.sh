@@ -37,11 +37,16 @@ event alpha h1 problem | send
 wait_for "one hears of h1" heard '/one open .*host=h1'
 ends_well
 
+# A line that was cut off, before any was whole, is gone on with, and so are all behind it.
+head -c 40 incidents.log >cut.log
+mv cut.log incidents.log
+
 # A sink, a topic, and how far behind the others a partition may be.
 config "[$events, {topic: more}]" zero one two
 sed -i 's/^admin:/engine: {behind: 6s}\n&/' tocsin.yaml
 start_daemon
 wait_for "it has recovered" file_has run.log 'event=recovered .*differences=0'
+file_has run.log 'event=incident_log_mended .*lines=2' || fail "the incident log was not mended"
 file_has run.log 'event=settings_switched ' || fail "the switch is not told of"
 event alpha h2 problem | send
 for sink in zero one two; do
@@ -71,6 +76,8 @@ ends_well
 start_daemon
 wait_for "it has recovered" file_has run.log 'event=recovered .*differences=0'
 ends_well
+"$TOCSIN" digest --incidents told data >/dev/null
+cmp told incidents.log || fail "the incident log is not what the journal says"
 [[ $(wc -l <hook.log) == 8 ]] || fail "something else was told: $(cat hook.log)"
 
 # What shows in what was told stays.
