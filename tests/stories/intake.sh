@@ -58,7 +58,7 @@ answered 400 '^the request holds no event$'
 event alpha h6 problem | push '/events?wait=1h'
 answered 400 '^wait is a duration of at most 8 s'
 echo '{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"alpha","instance":"h7","severity":"critical"}}]}' |
-    push '/alertmanager?wait=5s'
+    push '/alertmanager?wait=8s'
 answered 200 '"position":"@intake/4","records":1,"events":1,.*"applied":true'
 for host in h1 h2 h3 h4 h5 h7; do
     wait_for "$host is told" file_has hook.log "^open first tenant=(acme|default) host=$host\$"
@@ -75,7 +75,7 @@ echo '{"where": "host ==", "for": "2h"}' | push /silences/add
 answered 400 '^silences-by-hand:3:'
 echo '{"where": "host == \"h8\"", "for": "2h", "comment": "disk \"is\" swapped"}' | push /silences/add
 answered 200 '"id":"by-hand-1",.*"by":"local","position":"@intake/5"'
-event alpha h8 problem | push '/events?wait'
+event alpha h8 problem | push '/events?wait=8s'
 answered 200 '"applied":true'
 file_has incidents.log 'host=h8.*"muted_by":"silence by-hand-1"' || fail "it is not muted"
 kill -KILL "$daemon"
@@ -101,7 +101,7 @@ push '/outbox/redrive?all=1' </dev/null
 answered 200 '"redriven":0'
 for host in h1 h8; do
     event alpha "$host" clear
-done | push '/events?wait'
+done | push '/events?wait=8s'
 answered 200 '"applied":true'
 kill -TERM "$daemon"
 wait_end "$daemon"
@@ -125,7 +125,7 @@ header=(-H 'Authorization: Bearer 0123456789abcdef-ad')
 event alpha h9 problem | push /events
 answered 401 '^the token is not one of admin.tokens$'
 header=(-H 'Authorization: Bearer 0123456789abcdef-ada')
-event alpha h9 problem | push '/events?wait'
+event alpha h9 problem | push '/events?wait=8s'
 answered 200 '"applied":true'
 header=()
 kill -TERM "$daemon"
