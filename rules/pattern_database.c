@@ -4,9 +4,11 @@
 #include <assert.h>
 #include <hs.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "rules/pattern_soundness.h"
 
 struct pattern_database {
     hs_database_t *hs;
@@ -114,9 +116,42 @@ void pattern_database_put(struct pattern_database *database)
 
 /* ---- building ---- */
 
-bool pattern_database_runs(void)
+/* What came of the look; nothing yet after one for which memory was short. */
+static pthread_mutex_t look_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool has_looked;
+static char fault[256]; /* "": none */
+
+static bool look(void)
 {
-    return hs_valid_platform() == HS_SUCCESS;
+    enum pattern_soundness soundness = PATTERN_SOUND;
+
+    if (hs_valid_platform() != HS_SUCCESS)
+        snprintf(fault, sizeof(fault),
+                 "text patterns need a processor with SSE 4.2, which this one lacks");
+    else
+        soundness = pattern_library_soundness();
+    if (soundness == PATTERN_UNSOUND)
+        snprintf(fault, sizeof(fault),
+                 "the pattern library of this machine, libhs %.*s, does not find all that is there "
+                 "on this processor; install another one: Debian's libhyperscan5 in place of "
+                 "libvectorscan5",
+                 (int)strcspn(pattern_database_version(), " "), pattern_database_version());
+    return soundness != PATTERN_NO_MEMORY;
+}
+
+bool pattern_database_fault(const char **why)
+{
+    pthread_mutex_lock(&look_lock);
+    has_looked = has_looked || look();
+    bool is_fine = has_looked && fault[0] == '\0';
+    *why = has_looked ? fault : NULL;
+    pthread_mutex_unlock(&look_lock);
+    return !is_fine;
+}
+
+const char *pattern_database_version(void)
+{
+    return hs_version();
 }
 
 bool pattern_database_accepts(const char *text, bool is_wide)

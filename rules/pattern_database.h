@@ -1,10 +1,11 @@
 /*
- * pattern_database.h - vectorscan, which looks for many patterns in one walk over a text.
+ * pattern_database.h - Hyperscan, which looks for many patterns in one walk over a text; vectorscan is
+ * the same for more processors.
  *
  *   sources:  0 "link .* down"   1 "\x64\x69\x73\x6b" ("disk")   ...
  *   scan:     text -> the positions found, once each
  *
- * No other file names vectorscan, so replacing it is a change of this one.
+ * No other file names the library, so replacing it is a change of this one.
  *
  * Sharing: a database is kept by what it holds and counts its users, over the whole process: a
  *          reload that changes no pattern of a field uses the one that is there. Two loads at once
@@ -37,10 +38,15 @@ bool pattern_sources_create(struct pattern_sources *sources, uint32_t count, str
 void pattern_sources_put(struct pattern_sources *sources, uint32_t position, const char *text,
                          bool is_wide, struct span span);
 
-/* Has this machine what vectorscan needs (SSE 4.2)? */
-bool pattern_database_runs(void);
+/* Whether nothing may be searched with the library of this machine, and why: the processor lacks
+ * what it needs, or it does not find what is there (rules/pattern_soundness.h). *why is NULL when
+ * memory was short; else it was looked at for good. */
+bool pattern_database_fault(const char **why);
 
-/* Can vectorscan build it at all? Anchors in the middle, "(a|^b)c", are beyond it. */
+/* Of the library, "5.4.0 2021-01-26". */
+const char *pattern_database_version(void);
+
+/* Can the library build it at all? Anchors in the middle, "(a|^b)c", are beyond it. */
 bool pattern_database_accepts(const char *text, bool is_wide);
 
 /* The database of the first `count` sources: one that is there, or a new one.
@@ -58,7 +64,7 @@ bool pattern_scratch_fit(struct hs_scratch **scratch, const struct pattern_datab
 struct hs_scratch *pattern_scratch_clone(const struct hs_scratch *scratch);
 void pattern_scratch_free(struct hs_scratch *scratch);
 
-/* As vectorscan calls: `position` was found; the others say nothing here. It returns 0. */
+/* As the library calls: `position` was found; the others say nothing here. It returns 0. */
 typedef int (*pattern_found_fn)(unsigned position, unsigned long long from, unsigned long long to,
                                 unsigned flags, void *self);
 

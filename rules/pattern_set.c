@@ -166,11 +166,6 @@ static bool build_columns(struct building *building, uint32_t count)
 
     if (count == 0)
         return true;
-    if (!pattern_database_runs()) {
-        diagnose(building->diag, sorted[0]->span,
-                 "text patterns need a processor with SSE 4.2, which this one lacks");
-        return false;
-    }
     qsort(sorted, count, sizeof(*sorted), order_entries);
     for (uint32_t i = 0, end; i < count; i = end) {
         /* Those that stand alone come first. */

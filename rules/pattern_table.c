@@ -70,6 +70,11 @@ static bool parts_keep(struct arena *arena, const struct pattern *pattern,
     return entry->parts != NULL;
 }
 
+bool pattern_table_is_empty(const struct pattern_table *table)
+{
+    return table->count == 0;
+}
+
 static bool has_room(const struct pattern_table *table, struct span span, struct diagnostics *diag)
 {
     if (table->count < PATTERNS_MAX)

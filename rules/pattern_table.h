@@ -26,6 +26,8 @@ struct pattern_table;
 /* Owner:  the arena, which has to outlive pattern_set_build() only. NULL when memory is short. */
 struct pattern_table *pattern_table_create(struct arena *arena);
 
+bool pattern_table_is_empty(const struct pattern_table *table);
+
 /* Adds a pattern that pattern_check() accepted, or finds it. `column` names the text that it will
  * be asked of ("message", "labels.rack"); without one ({NULL, 0}) the text is computed. Errors:
  * false when memory is short or, with a diagnosis at `span`, when the set holds too many. */

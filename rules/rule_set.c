@@ -22,6 +22,7 @@
 #include "rules/match_index.h"
 #include "rules/mute_set.h"
 #include "rules/pattern_choice.h"
+#include "rules/pattern_database.h"
 #include "rules/rule_reader.h"
 #include "rules/severities.h"
 
@@ -298,6 +299,7 @@ static bool assemble(struct loading *loading)
 {
     struct rule_set *set = loading->set;
     size_t count = loading->count, i = 0;
+    const char *fault;
     struct compiled_rule **sorted = arena_alloc_many(loading->kept, count + 1, sizeof(*sorted));
 
     set->rules = arena_alloc_many(set->arena, count + 1, sizeof(*set->rules));
@@ -333,6 +335,13 @@ static bool assemble(struct loading *loading)
                                     loading->kept);
     if (set->index == NULL)
         return diagnose_memory(&loading->diag) != NULL;
+    if (!pattern_table_is_empty(loading->patterns.table) && pattern_database_fault(&fault)) {
+        if (fault == NULL)
+            return diagnose_memory(&loading->diag) != NULL;
+        /* What is wrong with the machine has no better place than the first file. */
+        diagnose(&loading->diag, loading->first_file->root->span, "%s", fault);
+        return false;
+    }
     if (loading->is_checked)
         return loading->diag.listener == NULL ||
                pattern_choices_check(loading->patterns.table, set->arena, &loading->diag);

@@ -14,6 +14,8 @@
 #include <time.h>
 #include "base/host.h"
 #include "rules/pattern_choice.h"
+#include "rules/pattern_database.h"
+#include "rules/pattern_soundness.h"
 #include "tests/pattern_world.h"
 #include "tests/sanitized.h"
 #include "tests/re2_search.h"
@@ -769,6 +771,47 @@ static void no_pattern_takes_long_over_64_kib(void **state)
     corpus_is_fast(TESTS_DIR "/corpus/backtracking_large.tsv", 10);
 }
 
+/* Each word alone in a set and beside others, behind any number of other characters: the library
+ * has ways of its own for a single byte and for texts longer than its registers. */
+static void the_length_of_a_text_never_shows(void **state)
+{
+    (void)state;
+    static const char *const patterns[] = {"k", "(?i)k", "k|zz", "\\bk", "%", "[kx][yz]", "kz"};
+    static const char *const words[] = {"k", "K", "k", "k", "%", "kz", "kz"};
+
+    for (size_t p = 0; p < sizeof(patterns) / sizeof(patterns[0]); p++) {
+        for (size_t others = 0; others < 4; others++) {
+            static const char *const beside[] = {"error", "failed", "timeout"};
+            struct pattern_world world;
+            char text[400];
+            world_init(&world, "x");
+            uint32_t id = add(&world, "message", patterns[p]);
+            pattern_table_want(world.table, id); /* in the database */
+            for (size_t i = 0; i < others; i++)
+                pattern_table_want(world.table, add(&world, "message", beside[i]));
+            build(&world);
+            for (size_t before = 0; before < 300; before++) {
+                bool is_there = strcmp(patterns[p], "\\bk") != 0 || before == 0;
+                memset(text, 'b', before);
+                strcpy(text + before, words[p]);
+                pattern_scan_start(&world.scan, world.set);
+                if (test(&world, id, text_of(text)) != is_there)
+                    fail_msg("%s behind %zu characters, beside %zu", patterns[p], before, others);
+            }
+            world_release(&world);
+        }
+    }
+}
+
+static void the_library_of_this_machine_is_sound(void **state)
+{
+    (void)state;
+    const char *why;
+
+    assert_int_equal(pattern_library_soundness(), PATTERN_SOUND);
+    assert_false(pattern_database_fault(&why));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -787,6 +830,8 @@ int main(void)
         cmocka_unit_test(a_column_answers_for_more_than_its_database_can_hold),
         cmocka_unit_test(each_of_many_columns_has_answers_of_its_own),
         cmocka_unit_test(threads_scan_side_by_side),
+        cmocka_unit_test(the_length_of_a_text_never_shows),
+        cmocka_unit_test(the_library_of_this_machine_is_sound),
         cmocka_unit_test(no_pattern_takes_long_over_64_kib),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
