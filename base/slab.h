@@ -1,10 +1,18 @@
 /*
  * slab.h - memory for many small things of few sizes, owned by one thread.
  *
- * Sizes are rounded up to a class (of 8 bytes up to 64, then four per doubling, so at most
- * 25 % is lost);
- * a freed block is the next one handed out of its class. In steady state nothing
- * reaches malloc. Blocks above SLAB_BYTES_MAX come from malloc directly.
+ * Sizes are rounded up to a class (of 8 bytes up to 128, then four per doubling, so at most
+ * 25 % is lost). Blocks of a class are cut from pages of 64 KiB; a freed block is handed out
+ * again before others of its page are. A page without a block in use serves any class: things that
+ * grow from one size to the next leave nothing behind. SLAB_SPARE_PAGES of such pages are kept as
+ * they are, those beyond go back to the system. In steady state nothing reaches malloc.
+ *
+ *   region of 2 MiB   [ heads of its pages | page | page | ... | page ]
+ *
+ * So the head of a block's page is found from its address. Regions stay until the slab is
+ * released: what was taken back is no memory any more, but addresses.
+ *
+ * Blocks above SLAB_BYTES_MAX come from malloc directly.
  *
  * Thread: the owner only; the byte count may be read by anyone.
  */
@@ -15,14 +23,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SLAB_CLASSES = 40, SLAB_BYTES_MAX = 8192, SLAB_PAGE_BYTES = 64 << 10 };
+enum {
+    SLAB_CLASSES = 40,
+    SLAB_BYTES_MAX = 8192,
+    SLAB_PAGE_BYTES = 64 << 10,
+    SLAB_REGION_BYTES = 2 << 20,
+    SLAB_SPARE_PAGES = 4,
+};
+
+struct slab_page;
 
 struct slab {
-    void *free[SLAB_CLASSES]; /* lists through the first word of each block */
-    char *page[SLAB_CLASSES]; /* what is left of the newest page */
-    size_t page_left[SLAB_CLASSES];
-    void *pages;            /* every page, for release; lists through the first word */
-    _Atomic uint64_t bytes; /* taken from the system; one writer, read relaxed */
+    struct slab_page *at[SLAB_CLASSES];   /* the page that serves */
+    struct slab_page *next[SLAB_CLASSES]; /* others that have free blocks */
+    struct slab_page *spare;              /* pages of no class, newest first */
+    uint32_t spare_count;                 /* of them, those that are memory */
+    void *regions;                        /* every region, for release; through the first word */
+    _Atomic uint64_t bytes;               /* taken from the system; one writer, read relaxed */
 };
 
 void slab_init(struct slab *slab);
@@ -33,8 +50,15 @@ void slab_release(struct slab *slab);
  * at least 8-byte aligned. */
 void *slab_alloc(struct slab *slab, size_t bytes);
 
+/* The bytes of the class that a block of `bytes` comes from, all of which may be used by who asks
+ * for so many. */
+size_t slab_fit(size_t bytes);
+
 /* `bytes` is what was asked for. NULL is allowed. */
 void slab_free(struct slab *slab, void *block, size_t bytes);
+
+/* How many blocks are handed out, without those from malloc: looks at every page. */
+uint64_t slab_blocks(const struct slab *slab);
 
 /* malloc and realloc under the same rule. */
 void *memory_alloc(size_t bytes);
