@@ -7,10 +7,10 @@
  * divided by the keys, the first eight steps left out (their lists stay and are used again); each
  * rule runs in a process of its own. The clock runs around the phases; the second time is that of
  * a second touch of every key, in another order. A third and a fourth touch follow for the rule
- * that counts to five: what entries beyond the first cost. Answer check: the number of keys, and
- * that nothing opened.
+ * that counts to five: what entries beyond the first cost, those of one alert and those of an alert
+ * each. Answer check: the number of keys, and that nothing opened.
  *
- *   bench_keys [KEYS]          [1000000]; fails when a key of the first rule takes over 128 bytes
+ *   bench_keys [KEYS]   [1000000]; fails when a key of the first rule ever takes over 128 bytes
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,12 +28,15 @@ enum { BATCH = 32768, WARM = STEPS * BATCH, TEXT_BYTES = 192, GOAL_BYTES = 128, 
 static const struct {
     const char *name, *form;
     uint32_t entries; /* of each key at the end, two or more */
+    bool alerts_differ;
 } rules[] = {
-    {"count() >= 5 in 10m by host", "    window: 10m\n    when: count() >= 5\n", 4},
-    {"distinct(check) >= 2 in 10m by host", "    window: 10m\n    when: distinct(check) >= 2\n", 2},
+    {"count() >= 5 in 10m by host", "    window: 10m\n    when: count() >= 5\n", 4, false},
+    {"the same, each entry another alert", "    window: 10m\n    when: count() >= 5\n", 4, true},
+    {"distinct(check) >= 2 in 10m by host", "    window: 10m\n    when: distinct(check) >= 2\n", 2,
+     false},
     {"deviation(count()) in 1h of 1d by host",
      "    window: {tumbling: 1h}\n    baseline: {season: 1d}\n    when: deviation(count()) > 3\n",
-     2},
+     2, false},
 };
 
 static _Alignas(8) char texts[BATCH][TEXT_BYTES];
@@ -58,9 +61,10 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* A step in which hosts [from, from + count) have a problem each, hosts taken in strides. */
+/* A step in which hosts [from, from + count) have a problem each, hosts taken in strides; `alert`
+ * tells the problems of a host apart. */
 static double step_run(struct engine *engine, uint64_t seq, int64_t at_ms, uint32_t from,
-                       uint32_t count, uint32_t stride, uint32_t hosts)
+                       uint32_t count, uint32_t stride, uint32_t hosts, uint32_t alert)
 {
     struct touch *touch = stage_touches(engine, seq, count);
 
@@ -72,10 +76,11 @@ static double step_run(struct engine *engine, uint64_t seq, int64_t at_ms, uint3
                                               text_of("disk"), text_of(""), text_of("")},
                                     .severity = SEVERITY_MAJOR};
         text_at[i] = event_text_pack(texts[i], event_text_bytes(&draft), &draft, at_ms);
-        struct id128 id = hash128(host, strlen(host), 1);
+        const struct text by[] = {text_of("acme"), text_of(host)};
+        struct id128 id = key_id(0, engine->config.seed, by, 2);
         touch[i] = (struct touch){.order = {.at_ms = at_ms, .offset = i, .class = ORDER_EVENT},
                                   .key = id,
-                                  .alert = hash128(host, strlen(host), 2),
+                                  .alert = hash128(host, strlen(host), alert),
                                   .text = text_at[i],
                                   .kind = TOUCH_RAISE,
                                   .severity = SEVERITY_MAJOR,
@@ -96,7 +101,8 @@ static uint64_t keys_count(const struct engine *engine)
 }
 
 /* False when a key takes more than GOAL_BYTES; exits on a wrong answer. */
-static bool rule_run(const char *name, const char *form, uint32_t most, uint32_t keys)
+static bool rule_run(const char *name, const char *form, uint32_t most, bool alerts_differ,
+                     uint32_t keys)
 {
     char text[512];
     struct rule_set *set;
@@ -116,20 +122,23 @@ static bool rule_run(const char *name, const char *form, uint32_t most, uint32_t
     struct engine *engine = stage_make(set);
     for (uint32_t from = 0; from < keys; from += BATCH, at_ms += 200) {
         uint32_t count = keys - from < BATCH ? keys - from : BATCH;
-        first += step_run(engine, seq++, at_ms, from, count, 1, keys);
+        first += step_run(engine, seq++, at_ms, from, count, 1, keys, 1);
         if (seq == STEPS)
             before = resident_bytes();
     }
     double bytes = (double)(resident_bytes() - before) / (keys - WARM), more[ENTRIES_MAX] = {0};
+    double largest = bytes;
     uint64_t with_one = resident_bytes();
     for (uint32_t entries = 2; entries <= most; entries++) {
         double spent = 0;
         for (uint32_t from = 0; from < keys; from += BATCH, at_ms += 200) {
             uint32_t count = keys - from < BATCH ? keys - from : BATCH;
-            spent += step_run(engine, seq++, at_ms, from, count, 611953, keys);
+            spent += step_run(engine, seq++, at_ms, from, count, 611953, keys,
+                              alerts_differ ? entries : 1);
         }
         second = entries == 2 ? spent : second;
-        more[entries - 1] = bytes + (double)(resident_bytes() - with_one) / keys;
+        more[entries - 1] = bytes + ((double)resident_bytes() - (double)with_one) / keys;
+        largest = more[entries - 1] > largest ? more[entries - 1] : largest;
     }
     if (keys_count(engine) != keys || tally_get(&engine->workers->tally.opened) != 0) {
         fprintf(stderr, "%s: %" PRIu64 " keys instead of %u, or an incident\n", name,
@@ -142,7 +151,7 @@ static bool rule_run(const char *name, const char *form, uint32_t most, uint32_t
         printf("  with %u entries %29.1f bytes per key\n", entries, more[entries - 1]);
     stage_free(engine);
     rule_set_destroy(set);
-    return bytes <= GOAL_BYTES;
+    return largest <= GOAL_BYTES;
 }
 
 int main(int argc, char **argv)
@@ -157,7 +166,10 @@ int main(int argc, char **argv)
         pid_t child = fork();
         int status = 1;
         if (child == 0)
-            exit(rule_run(rules[i].name, rules[i].form, rules[i].entries, keys) ? 0 : 3);
+            exit(rule_run(rules[i].name, rules[i].form, rules[i].entries, rules[i].alerts_differ,
+                          keys)
+                     ? 0
+                     : 3);
         if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
             return 2;
         if (WEXITSTATUS(status) != 0 && (i == 0 || WEXITSTATUS(status) != 3)) {

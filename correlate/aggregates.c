@@ -18,7 +18,7 @@ static int64_t distinct(const struct window *window, uint32_t index, int64_t eno
     if (room > SEEN)
         seen = memory_alloc((size_t)room * sizeof(*seen));
     for (uint32_t e = window->count; e-- > 0 && count <= enough;) {
-        uint64_t hash = window_at(window, e)->word[0].values->value[index].hash;
+        uint64_t hash = window_values(window, e)->value[index].hash;
         int64_t i = 0;
         while (i < count && seen[i] != hash)
             i++;

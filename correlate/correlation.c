@@ -56,8 +56,8 @@ static bool timer_run(struct correlation *c, struct key_lane *lane, uint32_t num
 /* When an update may be made of the key's incident; INT64_MAX: it was not touched. */
 static int64_t update_due(const struct correlation *c, const struct key_state *key)
 {
-    return key->is_open && key->open->dirty_round != INT64_MIN
-               ? round_end_ms(c, key->open->dirty_round)
+    return key->is_open && key_open(key)->dirty_round != INT64_MIN
+               ? round_end_ms(c, key_open(key)->dirty_round)
                : INT64_MAX;
 }
 
@@ -115,7 +115,7 @@ static void mark_dirty(struct correlation *c, struct key_lane *lane, uint32_t nu
 {
     struct key_state *key = key_at(lane, number);
 
-    key->open->dirty_round = touch_round(c, touch);
+    key_open(key)->dirty_round = touch_round(c, touch);
     if (!key->is_listed) {
         key->is_listed = true;
         vector_add(&lane->dirty) = number;

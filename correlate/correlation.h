@@ -57,7 +57,7 @@ void correlation_end(struct correlation *c);
 static inline const struct rule *correlation_rule(const struct correlation *c,
                                                   const struct key_state *key)
 {
-    return key->is_open ? key->open->rule : c->rules->slots[key->slot].rule;
+    return key->is_open ? key_open(key)->rule : c->rules->slots[key->slot].rule;
 }
 
 static inline const struct rule_form *correlation_form(const struct correlation *c,
@@ -82,7 +82,7 @@ static inline struct order correlation_order(const struct correlation *c,
                           .class = (uint8_t) class,
                           .stage = (uint8_t)stage,
                           .rule = c->rules->slots[key->slot].order,
-                          .key = key->text};
+                          .key = key_words(key)};
 }
 
 /* The event of a touch as rules see it. */
@@ -102,6 +102,9 @@ uint32_t rule_key_make(struct correlation *c, struct key_lane *lane, const struc
 /* The same of a key of such values, which a list names. */
 uint32_t rule_key_add(struct correlation *c, struct key_lane *lane, struct id128 id, uint32_t slot,
                       const struct text *value);
+
+/* What the key is found by, made from its words. */
+struct id128 rule_key_id(const struct correlation *c, const struct key_state *key);
 
 /* The key leaves the table; its words wait for the end of the step. */
 void rule_key_remove(struct correlation *c, struct key_lane *lane, uint32_t number);

@@ -15,7 +15,7 @@
 static const struct rule *told_of(const struct correlation *c, const struct key_state *key,
                                   enum incident_change what, enum incident_cause cause)
 {
-    struct open_incident *open = key->open;
+    struct open_incident *open = key_open(key);
 
     if (!c->rules->takes_incidents || !(open->is_told || c->rules->slots[key->slot].is_told) ||
         (what == INCIDENT_UPDATED && cause != CAUSE_SEVERITY && !open->is_forgotten))
@@ -28,7 +28,7 @@ static const struct rule *told_of(const struct correlation *c, const struct key_
 static void change(struct correlation *c, struct key_state *key, const struct order *order,
                    enum incident_change what, enum incident_cause cause)
 {
-    struct open_incident *open = key->open;
+    struct open_incident *open = key_open(key);
     struct incident *incident =
         what == INCIDENT_OPENED ? incident_ref(open->latest) : incident_copy(open->latest);
 
@@ -179,11 +179,10 @@ void incident_show(struct correlation *c, struct key_state *key, struct open_inc
     const struct rule *rule = open->rule;
 
     if (rule_forms[rule->form_kind]->closed != NULL)
-        open->body = key->body;
-    else if (key->body != NULL)
+        open->body = key_body(key);
+    else if (key_body(key) != NULL)
         rule_forms[rule->form_kind]->release(rule, key, &c->worker->slab);
-    key->open = open;
-    key->is_open = true;
+    key_set_open(key, open);
     change(c, key, order, INCIDENT_OPENED, CAUSE_RULE);
 }
 
@@ -245,7 +244,7 @@ bool incident_closes(const struct open_incident *open, int64_t now_ms)
 bool incident_join(struct correlation *c, struct key_lane *lane, uint32_t number,
                    const struct touch *touch)
 {
-    struct open_incident *open = key_at(lane, number)->open;
+    struct open_incident *open = key_open(key_at(lane, number));
     struct member *member = members_find(&open->members, touch->alert);
 
     if (member != NULL) {
@@ -282,7 +281,7 @@ bool incident_leave(struct correlation *c, struct key_lane *lane, uint32_t numbe
                     const struct touch *touch)
 {
     struct key_state *key = key_at(lane, number);
-    struct open_incident *open = key->open;
+    struct open_incident *open = key_open(key);
     struct member *member = members_find(&open->members, touch->alert);
 
     if (member != NULL && member->state == MEMBER_OPEN) {
@@ -322,10 +321,9 @@ bool incident_close(struct correlation *c, struct key_lane *lane, uint32_t numbe
         rule_key_remove(c, lane, number);
         return false;
     }
-    void *body = key->open->body;
-    open_incident_free(key->open, &c->worker->slab);
-    key->is_open = false;
-    key->body = body;
+    void *body = key_open(key)->body;
+    open_incident_free(key_open(key), &c->worker->slab);
+    key_set_body(key, body);
     if (form->closed(c, key, order->at_ms))
         return true;
     rule_key_remove(c, lane, number);
@@ -336,14 +334,14 @@ int64_t incident_due(const struct key_state *key)
 {
     int64_t due = INT64_MAX;
 
-    for (uint32_t i = 0; !is_heard(key->open) && i < key->open->rule->quiet_count; i++) {
-        int64_t quiet = key->open->last_touch_ms + key->open->rule->quiet_ms[i];
-        if (quiet > key->open->quiet_checked_ms && quiet < due)
+    for (uint32_t i = 0; !is_heard(key_open(key)) && i < key_open(key)->rule->quiet_count; i++) {
+        int64_t quiet = key_open(key)->last_touch_ms + key_open(key)->rule->quiet_ms[i];
+        if (quiet > key_open(key)->quiet_checked_ms && quiet < due)
             due = quiet;
     }
-    for (uint32_t i = 0; i < key->open->rule->fewer_count; i++) {
-        int64_t fewer = fewer_from_ms(key->open, i);
-        if (fewer > key->open->quiet_checked_ms && fewer < due)
+    for (uint32_t i = 0; i < key_open(key)->rule->fewer_count; i++) {
+        int64_t fewer = fewer_from_ms(key_open(key), i);
+        if (fewer > key_open(key)->quiet_checked_ms && fewer < due)
             due = fewer;
     }
     return due;
@@ -361,12 +359,12 @@ bool incident_timer(struct correlation *c, struct key_lane *lane, uint32_t numbe
 {
     struct key_state *key = key_at(lane, number);
 
-    if (incident_closes(key->open, due_ms)) {
+    if (incident_closes(key_open(key), due_ms)) {
         struct order order = correlation_order(c, key, due_ms, ORDER_TIMER, ORDER_RULE);
         return incident_close(c, lane, number, &order,
-                              is_quiet_time(key->open, due_ms) ? CAUSE_QUIET : CAUSE_FEWER);
+                              is_quiet_time(key_open(key), due_ms) ? CAUSE_QUIET : CAUSE_FEWER);
     }
-    key->open->quiet_checked_ms = due_ms;
+    key_open(key)->quiet_checked_ms = due_ms;
     return true;
 }
 
@@ -374,7 +372,7 @@ bool incident_timer(struct correlation *c, struct key_lane *lane, uint32_t numbe
 
 void incident_update(struct correlation *c, struct key_state *key, int64_t at_ms)
 {
-    struct open_incident *open = key->open;
+    struct open_incident *open = key_open(key);
     struct order order = correlation_order(c, key, at_ms, ORDER_ROUND_END, ORDER_UPDATE);
 
     open->dirty_round = INT64_MIN;
@@ -392,8 +390,8 @@ void incident_lose(struct correlation *c, struct key_state *key)
 {
     struct order order = correlation_order(c, key, c->step->to_ms, ORDER_ROUND_END, ORDER_UPDATE);
 
-    key->open->is_forgotten = true;
+    key_open(key)->is_forgotten = true;
     change(c, key, &order, INCIDENT_UPDATED, CAUSE_EVICTED);
-    if (!key->open->evicted_now) /* else it was counted when an alert of it went */
+    if (!key_open(key)->evicted_now) /* else it was counted when an alert of it went */
         bounds_lost(c->worker, key);
 }

@@ -56,15 +56,20 @@ struct open_incident {
     struct members members;
 };
 
-/* 48 bytes: there may be millions. What else a key costs: its words (struct key_text), what its
- * form remembers (an entry is 32 bytes), a slot and a timer of 8 bytes each and some air. */
+/* A pointer in six bytes: the addresses of a process lie below 2^48, unless it asks for others.
+ * One that does not ends the process as if memory had run out. */
+struct short_pointer {
+    uint32_t low;
+    uint16_t high;
+};
+
+/*
+ * 40 bytes: there may be millions. What else a key costs: its words (struct key_text), what its
+ * form remembers (an alert that came up to four times is 40 bytes), a slot and a timer of 8 bytes
+ * each and some air. The pointers are read and written through key_words(), key_body(), key_open().
+ */
 struct key_state {
-    struct id128 key;
-    struct key_text *text;
-    union {
-        void *body;                 /* while it watches: of the rule's form (rule_form.h) */
-        struct open_incident *open; /* is_open */
-    };
+    uint64_t id_high;       /* of the key's id, as the next; the rest stands in its slot */
     uint64_t last_any : 56; /* last touch of any kind, for the bound: key_last_ms() */
     uint64_t used : 1;
     uint64_t is_open : 1;
@@ -72,13 +77,16 @@ struct key_state {
     uint64_t has_timer : 1;
     uint64_t form_flag : 1;       /* of the rule's form */
     uint64_t is_self_touched : 1; /* by a self-alert, last of RAISE, CHANGE, REPEAT and BEAT */
+    uint32_t id_middle;           /* the upper half of id.lo */
     uint32_t slot;                /* of the rule; of one that is not used: the next such */
     uint32_t timer;               /* due time of its valid entry in the lane's timers */
+    uint32_t words_low, body_low; /* struct short_pointer, split */
+    uint16_t words_high, body_high;
 };
-_Static_assert(sizeof(struct key_state) == 48, "a key that watches is small");
+_Static_assert(sizeof(struct key_state) == 40, "a key that watches is small");
 
 struct key_slot {
-    uint32_t hash;   /* key.lo, its low half */
+    uint32_t hash;   /* the lower half of id.lo */
     uint32_t number; /* of the state, plus one; 0: free */
 };
 
@@ -101,6 +109,63 @@ struct key_candidate {
     uint32_t number;
     uint8_t lane;
 };
+
+/* Ends the process: see struct short_pointer. */
+_Noreturn void key_pointer_end(void);
+
+static inline struct short_pointer short_pointer_of(const void *at)
+{
+    if (__builtin_expect((uint64_t)(uintptr_t)at >> 48 != 0, 0))
+        key_pointer_end();
+    return (struct short_pointer){(uint32_t)(uintptr_t)at, (uint16_t)((uintptr_t)at >> 32)};
+}
+
+static inline void *short_pointer_get(uint32_t low, uint16_t high)
+{
+    return (void *)((uintptr_t)low | (uintptr_t)high << 32);
+}
+
+/* The values of `by`. */
+static inline struct key_text *key_words(const struct key_state *key)
+{
+    return short_pointer_get(key->words_low, key->words_high);
+}
+
+static inline void key_set_words(struct key_state *key, const struct key_text *words)
+{
+    const struct short_pointer at = short_pointer_of(words);
+
+    key->words_low = at.low;
+    key->words_high = at.high;
+}
+
+/* What the rule's form remembers while the key watches (rule_form.h); NULL: nothing. */
+static inline void *key_body(const struct key_state *key)
+{
+    return short_pointer_get(key->body_low, key->body_high);
+}
+
+/* The key watches, from now on if it did not. */
+static inline void key_set_body(struct key_state *key, void *body)
+{
+    const struct short_pointer at = short_pointer_of(body);
+
+    key->is_open = false;
+    key->body_low = at.low;
+    key->body_high = at.high;
+}
+
+/* NULL: the key watches. */
+static inline struct open_incident *key_open(const struct key_state *key)
+{
+    return key->is_open ? key_body(key) : NULL;
+}
+
+static inline void key_set_open(struct key_state *key, struct open_incident *open)
+{
+    key_set_body(key, open);
+    key->is_open = true;
+}
 
 static inline int64_t key_last_ms(const struct key_state *key)
 {
@@ -145,11 +210,17 @@ static inline void key_prefetch_body(const struct key_lane *lane, struct id128 k
     const struct key_slot *slot = &lane->slots[key_home(lane, (uint32_t)key.lo)];
 
     if (slot->number != 0)
-        __builtin_prefetch(key_at(lane, slot->number - 1)->body);
+        __builtin_prefetch(key_body(key_at(lane, slot->number - 1)));
 }
 
 /* What a key is found by: the rule's slot and the values of `by`. The high byte is its lane. */
 struct id128 key_id(uint32_t slot, uint64_t seed, const struct text *value, uint32_t count);
+
+/* What its slot does not say of the key's id. */
+static inline bool key_has_rest(const struct key_state *state, struct id128 key)
+{
+    return state->id_high == key.hi && state->id_middle == (uint32_t)(key.lo >> 32);
+}
 
 /* The key's number, or UINT32_MAX. */
 static inline uint32_t key_find(const struct key_lane *lane, struct id128 key)
@@ -160,7 +231,7 @@ static inline uint32_t key_find(const struct key_lane *lane, struct id128 key)
         const struct key_slot *slot = &lane->slots[i];
         if (slot->number == 0)
             return UINT32_MAX;
-        if (slot->hash == hash && id128_equal(key_at(lane, slot->number - 1)->key, key))
+        if (slot->hash == hash && key_has_rest(key_at(lane, slot->number - 1), key))
             return slot->number - 1;
     }
 }
@@ -168,16 +239,11 @@ static inline uint32_t key_find(const struct key_lane *lane, struct id128 key)
 /* Adds a key that key_find() did not find: watching, empty. */
 uint32_t key_add(struct key_lane *lane, struct id128 key);
 
-/* Takes it out. What the state points at is left to the caller. */
-void key_remove(struct key_lane *lane, uint32_t number);
+/* Takes it out; `key` as it was added. What the state points at is left to the caller. */
+void key_remove(struct key_lane *lane, uint32_t number, struct id128 key);
 
 /* Frees the lane's tables; its keys have been taken out. */
 void key_lane_release(struct key_lane *lane);
-
-static inline struct open_incident *key_open(const struct key_state *key)
-{
-    return key->is_open ? key->open : NULL;
-}
 
 /* The member, or NULL. */
 struct member *members_find(const struct members *members, struct id128 alert);

@@ -75,12 +75,10 @@ static void body_put(struct image_out *out, const struct rule *rule, const struc
 {
     struct key_state watching = *key;
 
-    if (key->is_open) {
-        watching.is_open = false;
-        watching.body = key->open->body;
-    }
-    image_put_u32(out, watching.body != NULL);
-    if (watching.body != NULL)
+    if (key->is_open)
+        key_set_body(&watching, key_open(key)->body);
+    image_put_u32(out, key_body(&watching) != NULL);
+    if (key_body(&watching) != NULL)
         rule_forms[rule->form_kind]->save(rule, &watching, out);
 }
 
@@ -96,13 +94,14 @@ void key_lane_save(const struct engine *engine, unsigned lane, const struct imag
         if (!key->used)
             continue;
         image_put_u32(out, key->slot);
-        image_put_key(out, key->text);
+        image_put_key(out, key_words(key));
         image_put_i64(out, key_last_ms(key));
         image_put_u32(out, key->is_self_touched);
         image_put_u32(out, key->is_open);
         if (key->is_open)
-            open_put(out, key->open, sets);
-        body_put(out, key->is_open ? key->open->rule : engine->newest_rules->slots[key->slot].rule,
+            open_put(out, key_open(key), sets);
+        body_put(out,
+                 key->is_open ? key_open(key)->rule : engine->newest_rules->slots[key->slot].rule,
                  key);
     }
 }
@@ -176,8 +175,8 @@ static void due_check(const struct correlation *c, const struct key_state *key, 
 
     if (in->fault == NULL && correlation_next_due(c, key) < now_ms)
         image_fail(in, "something was due before");
-    if (in->fault == NULL && key->is_open && key->open->dirty_round != INT64_MIN &&
-        (key->open->dirty_round != round || round_end_ms(c, round) <= now_ms))
+    if (in->fault == NULL && key->is_open && key_open(key)->dirty_round != INT64_MIN &&
+        (key_open(key)->dirty_round != round || round_end_ms(c, round) <= now_ms))
         image_fail(in, "an incident waits for a round's end that is over");
 }
 
@@ -205,9 +204,8 @@ static bool state_take(struct correlation *c, struct key_state *key, const struc
     if (in->fault == NULL && has_body)
         rule_forms[rule->form_kind]->load(c, rule, key, in);
     if (open != NULL) {
-        open->body = key->body;
-        key->open = open;
-        key->is_open = true;
+        open->body = key_body(key);
+        key_set_open(key, open);
     }
     due_check(c, key, in);
     return in->fault == NULL;
@@ -217,7 +215,7 @@ static void dirty_note(struct key_lane *keys, uint32_t number)
 {
     struct key_state *key = key_at(keys, number);
 
-    if (!key->is_open || key->open->dirty_round == INT64_MIN)
+    if (!key->is_open || key_open(key)->dirty_round == INT64_MIN)
         return;
     key->is_listed = true;
     vector_add(&keys->dirty) = number;
@@ -246,8 +244,9 @@ void key_lane_load(struct correlation *c, unsigned lane, const struct image_sets
         }
         uint32_t number = key_add(keys, id);
         struct key_state *key = key_at(keys, number);
-        key->text = slab_alloc(&c->worker->slab, key_text_need(value, by_count));
-        key_text_pack(key->text, value, by_count);
+        struct key_text *words = slab_alloc(&c->worker->slab, key_text_need(value, by_count));
+        key_text_pack(words, value, by_count);
+        key_set_words(key, words);
         key->slot = slot;
         key->last_any = TIME_PACK(last_ms);
         key->is_self_touched = image_take_flag(in);

@@ -6,8 +6,7 @@ enum { ROOM_MIN = 16 };
 void key_timers_push(struct key_timers *timers, struct key_timer timer)
 {
     if (timers->count == timers->room) {
-        /* By a quarter: of a million entries not half is air. */
-        timers->room = timers->room > 0 ? timers->room + timers->room / 4 : ROOM_MIN;
+        timers->room = timers->room > 0 ? key_room_after(timers->room) : ROOM_MIN;
         timers->at = memory_grow(timers->at, timers->room * sizeof(*timers->at));
     }
     struct key_timer *at = timers->at;

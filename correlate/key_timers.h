@@ -28,6 +28,14 @@ struct key_timers {
     uint32_t count, room;
 };
 
+/* The next of the sizes 4, 5, 6, 7, 8, 10, 12, 14, 16, 20 ... of tables with a place per key, of
+ * which there may be a million: air is an eighth on average, and such sizes are those that malloc
+ * has, too. `room` is one of them. */
+static inline uint32_t key_room_after(uint32_t room)
+{
+    return room + (1u << (29 - __builtin_clz(room)));
+}
+
 static inline bool key_timer_before(uint32_t a, uint32_t b)
 {
     return (int32_t)(a - b) < 0;

@@ -43,7 +43,7 @@ struct rule_form {
     bool (*is_empty)(const struct correlation *c, const struct key_state *key);
     /* Touches that the key holds, for X4: they count evicted. */
     uint32_t (*pending)(const struct correlation *c, const struct key_state *key);
-    /* Frees key->body, which is not NULL. */
+    /* Frees the body, which is not NULL. */
     void (*release)(const struct rule *rule, struct key_state *key, struct slab *slab);
     /* Puts key->body, which is not NULL, into an image; load() makes it from there. Where the image
      * is not one, what load() has made is NULL or good for release(). */
@@ -55,7 +55,7 @@ struct rule_form {
     bool (*touch_open)(struct correlation *c, struct key_lane *lane, uint32_t number,
                        const struct touch *touch);
     /* NULL, or the form goes on after a close: its body is kept in open->body meanwhile, and this
-     * is asked when it is key->body again. False when the key leaves. */
+     * is asked when it is the body again. False when the key leaves. */
     bool (*closed)(struct correlation *c, struct key_state *key, int64_t at_ms);
     /* How far a key that watches is, for who asks why (correlate/trace.h): "count() 4 of 5". NULL:
      * nothing is said. */

@@ -11,7 +11,7 @@ uint32_t rule_key_add(struct correlation *c, struct key_lane *lane, struct id128
 
     struct key_text *text = slab_alloc(&c->worker->slab, key_text_need(value, rule->by_count));
     key_text_pack(text, value, rule->by_count);
-    key->text = text;
+    key_set_words(key, text);
     key->slot = slot;
     if (!c->rules->slots[slot].current)
         rules_retire_note(c->worker, slot);
@@ -29,20 +29,29 @@ uint32_t rule_key_make(struct correlation *c, struct key_lane *lane, const struc
     return rule_key_add(c, lane, touch->key, touch->slot, value);
 }
 
+struct id128 rule_key_id(const struct correlation *c, const struct key_state *key)
+{
+    const struct key_text *words = key_words(key);
+    struct text value[RULE_BY_MAX];
+
+    for (uint32_t i = 0; i < words->count; i++)
+        value[i] = key_text_value(words, i);
+    return key_id(key->slot, c->config->seed, value, words->count);
+}
+
 /* Frees what a key holds, but for its words. */
 static void key_free(struct key_state *key, const struct rule *rule, struct slab *slab)
 {
     const struct rule_form *form = rule_forms[rule->form_kind];
 
     if (key->is_open) {
-        struct open_incident *open = key->open;
-        key->is_open = false;
-        key->body = open->body;
+        struct open_incident *open = key_open(key);
+        key_set_body(key, open->body);
         open_incident_free(open, slab);
     }
-    if (key->body != NULL)
+    if (key_body(key) != NULL)
         form->release(rule, key, slab);
-    key->body = NULL;
+    key_set_body(key, NULL);
 }
 
 void rule_keys_release(struct key_lane *lane, const struct rules_version *rules, struct slab *slab)
@@ -51,7 +60,7 @@ void rule_keys_release(struct key_lane *lane, const struct rules_version *rules,
         struct key_state *key = key_at(lane, n);
         if (!key->used)
             continue;
-        slab_free(slab, key->text, key_text_bytes(key->text));
+        slab_free(slab, key_words(key), key_text_bytes(key_words(key)));
         key_free(key, rules->slots[key->slot].rule, slab);
     }
     key_lane_release(lane);
@@ -60,10 +69,11 @@ void rule_keys_release(struct key_lane *lane, const struct rules_version *rules,
 void rule_key_remove(struct correlation *c, struct key_lane *lane, uint32_t number)
 {
     struct key_state *key = key_at(lane, number);
+    const struct id128 id = rule_key_id(c, key);
 
     tally_add(&correlation_tally(c, key)->keys, UINT64_MAX);
     c->worker->so_far.keys_gone++;
-    worker_bury(c->worker, c->seq, key->text, key_text_bytes(key->text));
+    worker_bury(c->worker, c->seq, key_words(key), key_text_bytes(key_words(key)));
     key_free(key, correlation_rule(c, key), &c->worker->slab);
-    key_remove(lane, number);
+    key_remove(lane, number, id);
 }

@@ -12,11 +12,11 @@ void rule_trace_begin(struct rule_trace *before, const struct correlation *c,
     if (number == UINT32_MAX)
         return;
     const struct key_state *key = key_at(lane, number);
-    before->key = key->text; /* its words outlive the step */
+    before->key = key_words(key); /* its words outlive the step */
     before->open = key->is_open;
     if (before->open) {
-        before->incident = key->open->latest->id;
-        before->rule = key->open->rule;
+        before->incident = key_open(key)->latest->id;
+        before->rule = key_open(key)->rule;
     }
 }
 
@@ -52,7 +52,7 @@ void rule_trace_end(const struct rule_trace *before, const struct correlation *c
     const struct key_state *key = number != UINT32_MAX ? key_at(lane, number) : NULL;
     struct trace_touch told = {.touch = touch,
                                .rule = before->rule,
-                               .key = key != NULL ? key->text : before->key,
+                               .key = key != NULL ? key_words(key) : before->key,
                                .fate = fate_of(before, c, touch, key),
                                .evicted = c->evicted - before->evicted,
                                .incident = before->incident,
@@ -65,7 +65,7 @@ void rule_trace_end(const struct rule_trace *before, const struct correlation *c
         return;
     name_part(c, &touch->order, &told.topic, &told.partition);
     if (told.fate == TRACE_OPENED)
-        told.incident = key->open->latest->id;
+        told.incident = key_open(key)->latest->id;
     text_begin(&state);
     text_begin(&waits);
     if (told.fate == TRACE_WATCHED && key != NULL) {
@@ -97,8 +97,10 @@ void rule_trace_change(const struct correlation *c, const struct key_state *key,
 {
     if (c->trace == NULL || c->trace->changed == NULL)
         return;
-    struct trace_change change = {
-        .key = key->key, .order = order, .rule = correlation_rule(c, key), .incident = incident};
+    struct trace_change change = {.key = rule_key_id(c, key),
+                                  .order = order,
+                                  .rule = correlation_rule(c, key),
+                                  .incident = incident};
     name_part(c, order, &change.topic, &change.partition);
     c->trace->changed(c->trace->self, &change);
 }
@@ -109,10 +111,10 @@ void rule_trace_lost(const struct correlation *c, const struct key_state *key)
         return;
     const struct trace_key lost = {
         .at_ms = c->step->to_ms,
-        .key = key->key,
+        .key = rule_key_id(c, key),
         .rule = correlation_rule(c, key),
-        .text = key->text,
-        .incident = key->is_open ? key->open->latest->id : (struct id128){0, 0},
+        .text = key_words(key),
+        .incident = key->is_open ? key_open(key)->latest->id : (struct id128){0, 0},
         .pending = key->is_open ? 0 : correlation_form(c, key)->pending(c, key)};
     c->trace->lost(c->trace->self, &lost);
 }

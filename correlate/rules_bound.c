@@ -57,7 +57,7 @@ void rules_candidates_phase(struct worker *worker, const struct step *step)
                 vector_add(&worker->key_candidates) =
                     (struct key_candidate){.open = key->is_open,
                                            .last_ms = key_last_ms(key),
-                                           .text = key->text,
+                                           .text = key_words(key),
                                            .slot = key->slot,
                                            .number = n,
                                            .lane = (uint8_t)l};

@@ -120,8 +120,8 @@ static void lane_look(struct engine *engine, unsigned lane)
         if (!key->used)
             continue;
         slot_hold(retire, key->slot);
-        if (key->is_open && key->open->rule != version->slots[key->slot].rule)
-            rule_hold(retire, key->open->rule);
+        if (key->is_open && key_open(key)->rule != version->slots[key->slot].rule)
+            rule_hold(retire, key_open(key)->rule);
     }
 }
 

@@ -50,9 +50,9 @@ static bool all_met(const struct conditions *conditions)
 
 static void all_open(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
-    const struct conditions *conditions = key->body;
+    const struct conditions *conditions = key_body(key);
     struct opening opening = {.rule = correlation_rule(c, key),
-                              .key = key->text,
+                              .key = key_words(key),
                               .order = &touch->order,
                               .view = touch_view(touch),
                               .put_why = put_why,
@@ -67,10 +67,11 @@ static void all_open(struct correlation *c, struct key_state *key, const struct 
 
 static void all_raise(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
-    struct conditions *conditions = key->body;
+    struct conditions *conditions = key_body(key);
 
     if (conditions == NULL) {
-        conditions = key->body = slab_alloc(&c->worker->slab, sizeof(*conditions));
+        conditions = slab_alloc(&c->worker->slab, sizeof(*conditions));
+        key_set_body(key, conditions);
         *conditions = (struct conditions){.count = correlation_rule(c, key)->step_count};
     }
     struct seen *seen = seen_make(c, key, touch, conditions->made++, false);
@@ -88,7 +89,7 @@ static void all_raise(struct correlation *c, struct key_state *key, const struct
 
 static void all_clear(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
-    struct conditions *conditions = key->body;
+    struct conditions *conditions = key_body(key);
 
     for (uint32_t i = 0; i < conditions->count; i++)
         if (conditions->met[i] != NULL && id128_equal(conditions->met[i]->alert, touch->alert))
@@ -99,7 +100,7 @@ static void all_clear(struct correlation *c, struct key_state *key, const struct
 static int64_t all_due(const struct correlation *c, const struct key_state *key)
 {
     const struct rule *rule = correlation_rule(c, key);
-    const struct conditions *conditions = key->body;
+    const struct conditions *conditions = key_body(key);
     int64_t due = INT64_MAX;
 
     for (uint32_t i = 0; i < conditions->count; i++)
@@ -111,7 +112,7 @@ static int64_t all_due(const struct correlation *c, const struct key_state *key)
 static void all_timer(struct correlation *c, struct key_state *key, int64_t due_ms)
 {
     const struct rule *rule = correlation_rule(c, key);
-    struct conditions *conditions = key->body;
+    struct conditions *conditions = key_body(key);
 
     for (uint32_t i = 0; i < conditions->count; i++)
         if (end_ms(rule, conditions->met[i]) <= due_ms)
@@ -120,7 +121,7 @@ static void all_timer(struct correlation *c, struct key_state *key, int64_t due_
 
 static bool all_is_empty(const struct correlation *c, const struct key_state *key)
 {
-    const struct conditions *conditions = key->body;
+    const struct conditions *conditions = key_body(key);
 
     (void)c;
     for (uint32_t i = 0; i < conditions->count; i++)
@@ -132,7 +133,7 @@ static bool all_is_empty(const struct correlation *c, const struct key_state *ke
 /* One touch may have met several conditions. */
 static uint32_t all_pending(const struct correlation *c, const struct key_state *key)
 {
-    const struct conditions *conditions = key->body;
+    const struct conditions *conditions = key_body(key);
     uint32_t count = 0;
 
     (void)c;
@@ -147,7 +148,7 @@ static uint32_t all_pending(const struct correlation *c, const struct key_state 
 
 static void all_release(const struct rule *rule, struct key_state *key, struct slab *slab)
 {
-    struct conditions *conditions = key->body;
+    struct conditions *conditions = key_body(key);
 
     (void)rule;
     for (uint32_t i = 0; i < conditions->count; i++)
@@ -158,7 +159,7 @@ static void all_release(const struct rule *rule, struct key_state *key, struct s
 
 static void all_save(const struct rule *rule, const struct key_state *key, struct image_out *out)
 {
-    const struct conditions *conditions = key->body;
+    const struct conditions *conditions = key_body(key);
     const struct seen *known[RULE_STEPS_MAX];
     uint32_t count = 0;
 
@@ -183,7 +184,7 @@ static void all_load(struct correlation *c, const struct rule *rule, struct key_
     struct seen *known[RULE_STEPS_MAX];
     uint32_t count = 0;
 
-    key->body = conditions;
+    key_set_body(key, conditions);
     *conditions = (struct conditions){.count = rule->step_count, .made = image_take_u32(in)};
     uint32_t wanted = image_take_count(in, SEEN_BYTES_LEAST);
     if (wanted > RULE_STEPS_MAX)
@@ -216,7 +217,7 @@ static void all_explain(const struct correlation *c, const struct key_state *key
                         struct text_buffer *to)
 {
     const struct rule *rule = correlation_rule(c, key);
-    const struct conditions *conditions = key->body;
+    const struct conditions *conditions = key_body(key);
     const char *before = ": waits for ";
     uint32_t met = 0;
 
@@ -237,7 +238,7 @@ static void all_explain(const struct correlation *c, const struct key_state *key
 
 static double all_near(const struct correlation *c, const struct key_state *key)
 {
-    const struct conditions *conditions = key->body;
+    const struct conditions *conditions = key_body(key);
     uint32_t met = 0;
 
     (void)c;
@@ -251,7 +252,7 @@ static void all_waits(const struct correlation *c, const struct key_state *key,
                       struct text_buffer *to)
 {
     const struct rule *rule = correlation_rule(c, key);
-    const struct conditions *conditions = key->body;
+    const struct conditions *conditions = key_body(key);
     int64_t due = all_due(c, key);
 
     for (uint32_t i = 0; i < conditions->count; i++) {

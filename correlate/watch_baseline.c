@@ -25,7 +25,7 @@
 /* How long after blindness events may take to come in. */
 enum { GRACE_MS = 60000 };
 
-/* key->body */
+/* The body of a key. */
 struct watched {
     void *block;     /* the window of entries (correlate/window.h) */
     int64_t end_ms;  /* of the window under way */
@@ -76,14 +76,14 @@ static void key_begin(struct correlation *c, struct key_state *key, int64_t now_
 
     memset(watched, 0, bytes);
     watched->end_ms = (floor_div(now_ms, rule->window_ms) + 1) * rule->window_ms;
-    key->body = watched;
+    key_set_body(key, watched);
 }
 
 static void baseline_raise(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
-    if (key->body == NULL)
+    if (key_body(key) == NULL)
         key_begin(c, key, touch->order.at_ms);
-    struct watched *watched = key->body;
+    struct watched *watched = key_body(key);
     struct window window = window_of(correlation_rule(c, key), watched);
 
     window_take(c, key, &window, touch);
@@ -93,7 +93,7 @@ static void baseline_raise(struct correlation *c, struct key_state *key, const s
 
 static void baseline_clear(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
-    struct window window = window_of(correlation_rule(c, key), key->body);
+    struct window window = window_of(correlation_rule(c, key), key_body(key));
 
     c->retired++;
     window_mark_cleared(&window, touch->alert);
@@ -103,7 +103,7 @@ static void baseline_clear(struct correlation *c, struct key_state *key, const s
 static bool baseline_touch_open(struct correlation *c, struct key_lane *lane, uint32_t number,
                                 const struct touch *touch)
 {
-    struct watched *watched = key_at(lane, number)->open->body;
+    struct watched *watched = key_open(key_at(lane, number))->body;
 
     if (touch->kind > TOUCH_REPEAT)
         return incident_leave(c, lane, number, touch);
@@ -113,7 +113,7 @@ static bool baseline_touch_open(struct correlation *c, struct key_lane *lane, ui
 
 static int64_t baseline_due(const struct correlation *c, const struct key_state *key)
 {
-    const struct watched *watched = key->body;
+    const struct watched *watched = key_body(key);
 
     (void)c;
     return watched->end_ms;
@@ -202,10 +202,10 @@ static void baseline_open(struct correlation *c, struct key_state *key, struct w
                           const struct baseline_slot *slot, const struct shown *shown)
 {
     const struct rule *rule = correlation_rule(c, key);
-    struct watched *watched = key->body;
+    struct watched *watched = key_body(key);
     struct order order = correlation_order(c, key, watched->end_ms, ORDER_TIMER, ORDER_RULE);
     struct opening opening = {.rule = rule,
-                              .key = key->text,
+                              .key = key_words(key),
                               .order = &order,
                               .put_why = window_words_why,
                               .found = window,
@@ -227,7 +227,7 @@ static void baseline_open(struct correlation *c, struct key_state *key, struct w
 static bool look(struct correlation *c, struct key_state *key, struct window *window)
 {
     const struct rule *rule = correlation_rule(c, key);
-    struct watched *watched = key->body;
+    struct watched *watched = key_body(key);
     struct baseline_slot *slot = slot_at(rule, watched, watched->end_ms);
     struct shown shown;
 
@@ -244,17 +244,17 @@ static bool look(struct correlation *c, struct key_state *key, struct window *wi
 
 static void baseline_release(const struct rule *rule, struct key_state *key, struct slab *slab)
 {
-    struct window window = window_of(rule, key->body);
+    struct window window = window_of(rule, key_body(key));
 
     window_release(&window, slab);
-    slab_free(slab, key->body, body_bytes(rule));
-    key->body = NULL;
+    slab_free(slab, key_body(key), body_bytes(rule));
+    key_set_body(key, NULL);
 }
 
 static void baseline_save(const struct rule *rule, const struct key_state *key,
                           struct image_out *out)
 {
-    const struct watched *watched = key->body;
+    const struct watched *watched = key_body(key);
     struct window window = window_of(rule, watched);
     uint32_t slots = rule->deviation_count * season_slots(rule);
 
@@ -278,7 +278,7 @@ static void baseline_load(struct correlation *c, const struct rule *rule, struct
     uint32_t slots = rule->deviation_count * season_slots(rule);
 
     memset(watched, 0, body_bytes(rule));
-    key->body = watched;
+    key_set_body(key, watched);
     watched->end_ms = image_take_time(in);
     watched->last_ms = image_take_time(in);
     watched->is_partial = image_take_flag(in);
@@ -296,7 +296,7 @@ static void baseline_load(struct correlation *c, const struct rule *rule, struct
 static void baseline_timer(struct correlation *c, struct key_state *key, int64_t due_ms)
 {
     const struct rule *rule = correlation_rule(c, key);
-    struct watched *watched = key->body;
+    struct watched *watched = key_body(key);
     struct window window = window_of(rule, watched);
 
     if (!is_in_force(c, key) || watched->last_ms + rule->forget_ms <= due_ms) {
@@ -318,7 +318,7 @@ static void baseline_timer(struct correlation *c, struct key_state *key, int64_t
 static bool baseline_closed(struct correlation *c, struct key_state *key, int64_t at_ms)
 {
     const struct rule *rule = correlation_rule(c, key);
-    struct watched *watched = key->body;
+    struct watched *watched = key_body(key);
     int64_t begin_ms = floor_div(at_ms, rule->window_ms) * rule->window_ms;
 
     watched->end_ms = begin_ms + rule->window_ms;
@@ -329,12 +329,12 @@ static bool baseline_closed(struct correlation *c, struct key_state *key, int64_
 static bool baseline_is_empty(const struct correlation *c, const struct key_state *key)
 {
     (void)c;
-    return key->body == NULL;
+    return key_body(key) == NULL;
 }
 
 static uint32_t baseline_pending(const struct correlation *c, const struct key_state *key)
 {
-    return window_of(correlation_rule(c, key), key->body).count;
+    return window_of(correlation_rule(c, key), key_body(key)).count;
 }
 
 /* --- words ------------------------------------------------------------------------------- */
@@ -343,7 +343,7 @@ static void baseline_explain(const struct correlation *c, const struct key_state
                              struct text_buffer *to)
 {
     const struct rule *rule = correlation_rule(c, key);
-    struct watched *watched = key->body;
+    struct watched *watched = key_body(key);
     struct window window = window_of(rule, watched);
 
     window_words_state(rule, &window, slot_at(rule, watched, watched->end_ms), to);
@@ -353,7 +353,7 @@ static void baseline_explain(const struct correlation *c, const struct key_state
 static double baseline_near(const struct correlation *c, const struct key_state *key)
 {
     const struct rule *rule = correlation_rule(c, key);
-    struct watched *watched = key->body;
+    struct watched *watched = key_body(key);
     const struct baseline_slot *slot = slot_at(rule, watched, watched->end_ms);
     uint32_t least = rule->learn_count;
 

@@ -61,10 +61,13 @@ static void put_why(struct text_buffer *to, const struct opening *o)
 static void expect_open(struct correlation *c, struct key_state *key, int64_t due_ms)
 {
     const struct rule *rule = correlation_rule(c, key);
-    struct expected *expected = key->body;
+    struct expected *expected = key_body(key);
     struct order order = correlation_order(c, key, due_ms, ORDER_TIMER, ORDER_RULE);
-    struct opening opening = {
-        .rule = rule, .key = key->text, .order = &order, .put_why = put_why, .found = expected};
+    struct opening opening = {.rule = rule,
+                              .key = key_words(key),
+                              .order = &order,
+                              .put_why = put_why,
+                              .found = expected};
     struct open_incident *open = incident_open_by_timer(c, &opening);
 
     /* What is missing counts as one alert that nobody sent. */
@@ -85,15 +88,15 @@ static void note(struct expected *expected, const struct rule *rule, const struc
 
 static void body_make(struct correlation *c, struct key_state *key)
 {
-    key->body = slab_alloc(&c->worker->slab, sizeof(struct expected));
-    *(struct expected *)key->body = (struct expected){0};
+    key_set_body(key, slab_alloc(&c->worker->slab, sizeof(struct expected)));
+    *(struct expected *)key_body(key) = (struct expected){0};
 }
 
 static void expect_raise(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
-    if (key->body == NULL)
+    if (key_body(key) == NULL)
         body_make(c, key);
-    note(key->body, correlation_rule(c, key), touch);
+    note(key_body(key), correlation_rule(c, key), touch);
     c->retired++;
 }
 
@@ -109,7 +112,7 @@ static bool expect_touch_open(struct correlation *c, struct key_lane *lane, uint
                               const struct touch *touch)
 {
     struct key_state *key = key_at(lane, number);
-    struct open_incident *open = key->open;
+    struct open_incident *open = key_open(key);
     struct expected *expected = open->body;
 
     note(expected, open->rule, touch);
@@ -136,7 +139,7 @@ static bool is_told(const struct correlation *c, const struct key_state *key)
  * is forgotten until there is one. */
 static bool expect_closed(struct correlation *c, struct key_state *key, int64_t at_ms)
 {
-    struct expected *expected = key->body;
+    struct expected *expected = key_body(key);
 
     const struct rule *rule = correlation_rule(c, key);
 
@@ -152,19 +155,19 @@ void expect_list(struct correlation *c, struct key_state *key, int64_t at_ms)
 {
     struct expected *expected;
 
-    if (!key->is_open && key->body == NULL) {
+    if (!key->is_open && key_body(key) == NULL) {
         body_make(c, key);
-        expected = key->body;
+        expected = key_body(key);
         expected->last_ms = at_ms;
         expected->due_ms = at_ms + correlation_rule(c, key)->every_ms;
     }
-    expected = key->is_open ? key->open->body : key->body;
+    expected = key->is_open ? key_open(key)->body : key_body(key);
     expected->listed = c->rules->generation;
 }
 
 bool expect_unlist(const struct correlation *c, struct key_state *key)
 {
-    struct expected *expected = key->is_open ? key->open->body : key->body;
+    struct expected *expected = key->is_open ? key_open(key)->body : key_body(key);
 
     if (expected->listed == c->rules->generation)
         return false;
@@ -174,7 +177,7 @@ bool expect_unlist(const struct correlation *c, struct key_state *key)
 
 static int64_t expect_due(const struct correlation *c, const struct key_state *key)
 {
-    const struct expected *expected = key->body;
+    const struct expected *expected = key_body(key);
 
     (void)c;
     return expected->due_ms;
@@ -182,11 +185,11 @@ static int64_t expect_due(const struct correlation *c, const struct key_state *k
 
 static void expect_timer(struct correlation *c, struct key_state *key, int64_t due_ms)
 {
-    struct expected *expected = key->body;
+    struct expected *expected = key_body(key);
 
     if (!is_told(c, key)) {
         slab_free(&c->worker->slab, expected, sizeof(*expected));
-        key->body = NULL; /* it leaves */
+        key_set_body(key, NULL); /* it leaves */
         return;
     }
     int64_t later_ms = put_off(c, correlation_rule(c, key), expected, due_ms);
@@ -199,7 +202,7 @@ static void expect_timer(struct correlation *c, struct key_state *key, int64_t d
 static bool expect_is_empty(const struct correlation *c, const struct key_state *key)
 {
     (void)c;
-    return key->body == NULL;
+    return key_body(key) == NULL;
 }
 
 static uint32_t expect_pending(const struct correlation *c, const struct key_state *key)
@@ -212,12 +215,12 @@ static uint32_t expect_pending(const struct correlation *c, const struct key_sta
 static void expect_release(const struct rule *rule, struct key_state *key, struct slab *slab)
 {
     (void)rule;
-    slab_free(slab, key->body, sizeof(struct expected));
+    slab_free(slab, key_body(key), sizeof(struct expected));
 }
 
 static void expect_save(const struct rule *rule, const struct key_state *key, struct image_out *out)
 {
-    const struct expected *expected = key->body;
+    const struct expected *expected = key_body(key);
 
     (void)rule;
     image_put_i64(out, expected->last_ms);
@@ -235,7 +238,7 @@ static void expect_load(struct correlation *c, const struct rule *rule, struct k
 
     (void)rule;
     body_make(c, key);
-    expected = key->body;
+    expected = key_body(key);
     expected->last_ms = image_take_time(in);
     expected->due_ms = image_take_time(in);
     expected->listed = image_take_u32(in);

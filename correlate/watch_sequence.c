@@ -73,7 +73,7 @@ static struct sequence *sequence_room(struct correlation *c, const struct rule *
 
 static void sequence_release(const struct rule *rule, struct key_state *key, struct slab *slab)
 {
-    struct sequence *sequence = key->body;
+    struct sequence *sequence = key_body(key);
 
     (void)rule;
     for (uint32_t i = 0; i < sequence->count; i++)
@@ -167,13 +167,13 @@ static void sequence_open(struct correlation *c, struct key_state *key, struct c
     const struct rule *rule = correlation_rule(c, key);
     struct found found = {.chain = match, .plan = plan};
     struct opening opening = {.rule = rule,
-                              .key = key->text,
+                              .key = key_words(key),
                               .order = order,
                               .view = seen_view(match->seen[match->count - 1]),
                               .put_why = put_why,
                               .found = &found};
     struct open_incident *open = incident_open(c, &opening);
-    struct sequence *kept = key->body;
+    struct sequence *kept = key_body(key);
     struct seen *seen[RULE_STEPS_MAX * (RULE_STEPS_MAX + 1)];
     uint32_t count = match->count;
 
@@ -186,7 +186,7 @@ static void sequence_open(struct correlation *c, struct key_state *key, struct c
     seen_correlate(c, key, open, seen, count);
     if (!rule->keeps_later) {
         sequence_release(rule, key, &c->worker->slab);
-        key->body = NULL;
+        key_set_body(key, NULL);
     }
     incident_show(c, key, open, order);
 }
@@ -226,9 +226,9 @@ static void sequence_raise(struct correlation *c, struct key_state *key, const s
     const struct plan plan = plan_of(rule);
     struct chain match = {0};
 
-    if (key->body == NULL)
-        key->body = sequence_room(c, rule, &plan);
-    struct sequence *sequence = key->body;
+    if (key_body(key) == NULL)
+        key_set_body(key, sequence_room(c, rule, &plan));
+    struct sequence *sequence = key_body(key);
     struct seen *seen = seen_make(c, key, touch, sequence->made++, false);
     advance(c, key, sequence, seen, touch->steps, &plan, &match);
     if (match.count > 0)
@@ -239,7 +239,7 @@ static void sequence_raise(struct correlation *c, struct key_state *key, const s
 
 static void sequence_clear(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
-    struct sequence *sequence = key->body;
+    struct sequence *sequence = key_body(key);
 
     for (uint32_t i = 0; i < sequence->count; i++)
         for (uint32_t s = 0; s < sequence->chain[i].count; s++)
@@ -253,7 +253,7 @@ static void sequence_clear(struct correlation *c, struct key_state *key, const s
 static int64_t sequence_due(const struct correlation *c, const struct key_state *key)
 {
     const struct rule *rule = correlation_rule(c, key);
-    const struct sequence *sequence = key->body;
+    const struct sequence *sequence = key_body(key);
     int64_t due = INT64_MAX;
 
     for (uint32_t i = 0; i < sequence->count; i++)
@@ -274,7 +274,7 @@ static void expire(struct correlation *c, const struct key_state *key, const str
 static void sequence_timer(struct correlation *c, struct key_state *key, int64_t due_ms)
 {
     const struct rule *rule = correlation_rule(c, key);
-    struct sequence *sequence = key->body;
+    struct sequence *sequence = key_body(key);
     struct chain *last = &sequence->chain[sequence->count - 1];
 
     expire(c, key, rule, sequence, sequence->count - rule->ends_by_absence, due_ms);
@@ -293,10 +293,10 @@ static void sequence_timer(struct correlation *c, struct key_state *key, int64_t
 /* Chains that live on under `skip: to_next` go on; what they hold the incident has counted. */
 static void advance_open(struct correlation *c, struct key_state *key, const struct touch *touch)
 {
-    const struct rule *rule = key->open->rule;
+    const struct rule *rule = key_open(key)->rule;
     const struct plan plan = plan_of(rule);
     struct chain match = {0};
-    struct sequence *sequence = key->open->body;
+    struct sequence *sequence = key_open(key)->body;
     struct seen *seen = seen_make(c, key, touch, sequence->made++, true);
 
     expire(c, key, rule, sequence, sequence->count, touch->order.at_ms);
@@ -316,14 +316,14 @@ static bool sequence_touch_open(struct correlation *c, struct key_lane *lane, ui
         return incident_leave(c, lane, number, touch);
     if (!incident_join(c, lane, number, touch))
         return false;
-    if (key->is_open && key->open->body != NULL)
+    if (key->is_open && key_open(key)->body != NULL)
         advance_open(c, key, touch);
     return true;
 }
 
 static bool sequence_is_empty(const struct correlation *c, const struct key_state *key)
 {
-    const struct sequence *sequence = key->body;
+    const struct sequence *sequence = key_body(key);
 
     (void)c;
     if (sequence == NULL)
@@ -336,7 +336,7 @@ static bool sequence_is_empty(const struct correlation *c, const struct key_stat
 
 static bool sequence_closed(struct correlation *c, struct key_state *key, int64_t at_ms)
 {
-    struct sequence *sequence = key->body;
+    struct sequence *sequence = key_body(key);
 
     if (sequence == NULL)
         return false;
@@ -348,7 +348,7 @@ static bool sequence_closed(struct correlation *c, struct key_state *key, int64_
 
 static uint32_t sequence_pending(const struct correlation *c, const struct key_state *key)
 {
-    const struct sequence *sequence = key->body;
+    const struct sequence *sequence = key_body(key);
     const struct seen *known[RULE_STEPS_MAX * RULE_STEPS_MAX];
     uint32_t count = 0;
 
@@ -370,7 +370,7 @@ static uint32_t sequence_pending(const struct correlation *c, const struct key_s
 static void sequence_save(const struct rule *rule, const struct key_state *key,
                           struct image_out *out)
 {
-    const struct sequence *sequence = key->body;
+    const struct sequence *sequence = key_body(key);
     const struct seen *known[RULE_STEPS_MAX * RULE_STEPS_MAX];
     uint32_t count = 0;
 
@@ -414,7 +414,7 @@ static void sequence_load(struct correlation *c, const struct rule *rule, struct
     struct seen *known[RULE_STEPS_MAX * RULE_STEPS_MAX];
     uint32_t count = 0;
 
-    key->body = sequence;
+    key_set_body(key, sequence);
     sequence->made = image_take_u32(in);
     uint32_t wanted = image_take_count(in, SEEN_BYTES_LEAST);
     if (wanted > RULE_STEPS_MAX * RULE_STEPS_MAX)
@@ -441,7 +441,7 @@ static void sequence_explain(const struct correlation *c, const struct key_state
                              struct text_buffer *to)
 {
     const struct rule *rule = correlation_rule(c, key);
-    const struct sequence *sequence = key->body;
+    const struct sequence *sequence = key_body(key);
     const struct plan plan = plan_of(rule);
     uint32_t far = sequence->count;
 
@@ -464,7 +464,7 @@ static void sequence_explain(const struct correlation *c, const struct key_state
 
 static double sequence_near(const struct correlation *c, const struct key_state *key)
 {
-    const struct sequence *sequence = key->body;
+    const struct sequence *sequence = key_body(key);
     uint32_t far = sequence->count;
 
     while (far > 0 && sequence->chain[far - 1].count == 0)

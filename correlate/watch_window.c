@@ -19,12 +19,12 @@
 /* key->form_flag: its window is a ring. */
 static struct window window_of(const struct rule *rule, const struct key_state *key)
 {
-    return window_read(key->body, key->form_flag, rule);
+    return window_read(key_body(key), key->form_flag, rule);
 }
 
 static void window_keep(struct key_state *key, const struct window *window)
 {
-    key->body = window->block;
+    key_set_body(key, window->block);
     key->form_flag = window->is_ring;
 }
 
@@ -91,10 +91,10 @@ void window_join(struct correlation *c, const struct key_state *key, const struc
                  struct open_incident *open, const struct touch *touch)
 {
     for (uint32_t i = 0; i < window->count; i++) {
-        const struct window_entry *entry = window_at(window, i);
-        bool is_its = touch != NULL && id128_equal(entry->alert, touch->alert);
-        incident_add(c, open, entry->alert, is_its ? touch->text : NULL, entry->cleared,
-                     entry->ts_ms, (uint8_t)entry->severity);
+        const struct window_entry entry = window_get(window, i);
+        bool is_its = touch != NULL && id128_equal(entry.alert, touch->alert);
+        incident_add(c, open, entry.alert, is_its ? touch->text : NULL, entry.cleared, entry.ts_ms,
+                     entry.severity);
     }
     c->correlated += window->count;
     count_gone(c, key, window->count);
@@ -108,7 +108,7 @@ static void window_open(struct correlation *c, struct key_state *key, const stru
     const struct rule *rule = correlation_rule(c, key);
     uint32_t index[RULE_AGGREGATES_MAX];
     struct opening opening = {.rule = rule,
-                              .key = key->text,
+                              .key = key_words(key),
                               .order = order,
                               .put_why = window_words_why,
                               .found = window};
@@ -131,28 +131,30 @@ static bool is_true(const struct rule *rule, const struct window *window)
     return rule_when(rule, value);
 }
 
-/* The newest entry of the touch's alert, or NULL. */
-static struct window_entry *own_entry(const struct window *window, const struct touch *touch)
+/* The newest entry of the touch's alert; window->count: it has none. */
+static uint32_t own_entry(const struct window *window, const struct touch *touch)
 {
     for (uint32_t i = window->count; i-- > 0;)
-        if (id128_equal(window_at(window, i)->alert, touch->alert))
-            return window_at(window, i);
-    return NULL;
+        if (id128_equal(*window_alert(window, i), touch->alert))
+            return i;
+    return window->count;
 }
 
-static void entry_fill(struct correlation *c, const struct rule *rule, struct window_entry *entry,
+/* What the rule's aggregates look at of the touch's event. */
+static void words_fill(struct correlation *c, const struct window *window, uint32_t i,
                        const struct touch *touch)
 {
+    const struct rule *rule = window->rule;
     const struct event_view view = touch_view(touch);
+    union window_word *word = window_words(window, i);
 
-    entry->severity = touch->severity & 0xfu;
     if (rule->has_distinct)
-        entry->word[0].values = values_make(c, rule, &view);
-    for (uint32_t i = 0; i < rule->argument_count; i++) {
-        double number = rule_argument(rule, i, &view);
-        bool fits = exact_fits(number);
-        entry->word[rule->has_distinct + i].number = fits ? number : __builtin_nan("");
-        if (!fits && number == number)
+        (word++)->values = values_make(c, rule, &view);
+    for (uint32_t a = 0; a < rule->argument_count; a++) {
+        double number = rule_argument(rule, a, &view);
+        bool is_exact = exact_fits(number);
+        (word++)->number = is_exact ? number : __builtin_nan("");
+        if (!is_exact && number == number)
             tally_add(&c->worker->tally.numbers_unfit, 1);
     }
 }
@@ -162,17 +164,15 @@ static void gain(struct correlation *c, struct key_state *key, struct window *wi
 {
     const struct rule *rule = correlation_rule(c, key);
     struct slab *slab = &c->worker->slab;
-    struct window_entry *entry = window_push(window, slab);
+    const struct window_entry entry = {.alert = touch->alert,
+                                       .at_ms = touch->order.at_ms,
+                                       .ts_ms = touch->text->ts_ms,
+                                       .severity = touch->severity};
 
-    entry->at = TIME_PACK(touch->order.at_ms);
-    if (window->count == 1) {
-        window->since_ms = rule->hold_ms > 0 ? INT64_MAX : touch->order.at_ms;
-        window_keep_since(window);
-    }
-    entry->ts_ms = touch->text->ts_ms;
-    entry->alert = touch->alert;
-    entry->cleared = false;
-    entry_fill(c, rule, entry, touch);
+    window_push(window, &entry, slab);
+    if (window->count == 1 && rule->hold_ms > 0)
+        window_set_since(window, INT64_MAX);
+    words_fill(c, window, window->count - 1, touch);
     window_sums_put(window, window->count - 1, slab);
     tally_add(&correlation_tally(c, key)->pending, 1);
     if (window->count > c->worker->so_far.fullest)
@@ -195,10 +195,9 @@ static void hold(const struct rule *rule, struct key_state *key, struct window *
                  int64_t now_ms)
 {
     if (window->count > 0 && !is_true(rule, window))
-        window->since_ms = INT64_MAX;
-    else if (window->since_ms == INT64_MAX)
-        window->since_ms = now_ms;
-    window_keep_since(window);
+        window_set_since(window, INT64_MAX);
+    else if (window->count > 0 && window->since_ms == INT64_MAX)
+        window_set_since(window, now_ms);
     window_keep(key, window);
 }
 
@@ -206,16 +205,17 @@ void window_take(struct correlation *c, struct key_state *key, struct window *wi
                  const struct touch *touch)
 {
     const struct rule *rule = correlation_rule(c, key);
-    struct window_entry *entry = NULL;
+    struct slab *slab = &c->worker->slab;
+    uint32_t i = window->count;
 
     if (touch->kind == TOUCH_CHANGE || rule->window_kind == WINDOW_OPEN)
-        entry = own_entry(window, touch);
-    if (entry != NULL) {
-        uint32_t i = window_index(window, entry);
-        window_sums_take(window, i, &c->worker->slab);
-        window_values_free(window, entry, &c->worker->slab);
-        entry_fill(c, rule, entry, touch);
-        window_sums_put(window, i, &c->worker->slab);
+        i = own_entry(window, touch);
+    if (i < window->count) {
+        window_sums_take(window, i, slab);
+        window_values_free(window, i, slab);
+        window_set_severity(window, i, touch->severity);
+        words_fill(c, window, i, touch);
+        window_sums_put(window, i, slab);
         c->retired++;
     } else {
         gain(c, key, window, touch);
@@ -245,7 +245,7 @@ static void leave(struct correlation *c, struct key_state *key, struct window *w
     const struct rule *rule = correlation_rule(c, key);
 
     for (uint32_t i = 0; i < window->count; i++) {
-        if (!id128_equal(window_at(window, i)->alert, touch->alert))
+        if (!id128_equal(*window_alert(window, i), touch->alert))
             continue;
         window_remove(window, i, &c->worker->slab);
         window_keep(key, window);
@@ -258,11 +258,9 @@ static void leave(struct correlation *c, struct key_state *key, struct window *w
 
 void window_mark_cleared(const struct window *window, struct id128 alert)
 {
-    for (uint32_t i = 0; i < window->count; i++) {
-        struct window_entry *entry = window_at(window, i);
-        if (id128_equal(entry->alert, alert))
-            entry->cleared = true;
-    }
+    for (uint32_t i = 0; i < window->count; i++)
+        if (id128_equal(*window_alert(window, i), alert))
+            window_set_cleared(window, i);
 }
 
 static void window_clear(struct correlation *c, struct key_state *key, const struct touch *touch)
@@ -337,7 +335,7 @@ static void window_timer(struct correlation *c, struct key_state *key, int64_t d
 static bool window_is_empty(const struct correlation *c, const struct key_state *key)
 {
     (void)c;
-    return key->body == NULL;
+    return key_body(key) == NULL;
 }
 
 static uint32_t window_pending(const struct correlation *c, const struct key_state *key)
@@ -352,15 +350,15 @@ static void window_free(const struct rule *rule, struct key_state *key, struct s
     window_release(&window, slab);
 }
 
-static void window_put(const struct rule *rule, const struct key_state *key, struct image_out *out)
+static void form_save(const struct rule *rule, const struct key_state *key, struct image_out *out)
 {
     struct window window = window_of(rule, key);
 
     window_save(&window, out);
 }
 
-static void window_get(struct correlation *c, const struct rule *rule, struct key_state *key,
-                       struct image_in *in)
+static void form_load(struct correlation *c, const struct rule *rule, struct key_state *key,
+                      struct image_in *in)
 {
     struct window window = window_read(NULL, false, rule);
 
@@ -406,8 +404,8 @@ const struct rule_form watch_window = {
     .is_empty = window_is_empty,
     .pending = window_pending,
     .release = window_free,
-    .save = window_put,
-    .load = window_get,
+    .save = form_save,
+    .load = form_load,
     .explain = window_explain,
     .near = window_near,
     .waits = window_waits,

@@ -4,9 +4,8 @@
 #include <string.h>
 #include "correlate/exact_sum.h"
 #include "correlate/image.h"
+#include "correlate/window_pack.h"
 #include "correlate/window_sums.h"
-
-enum { RING_MIN = 2 };
 
 static size_t ring_bytes(uint32_t room, uint32_t stride, bool has_sums)
 {
@@ -17,68 +16,114 @@ static size_t ring_bytes(uint32_t room, uint32_t stride, bool has_sums)
 static size_t block_bytes(const struct window *window)
 {
     return window->is_ring ? ring_bytes(window->mask + 1, window->stride, window->has_sums)
-                           : window->stride;
+                           : window_pack_bytes(window);
 }
 
 /* first and count are kept in the block, the rest of the key. */
 static void store(const struct window *window)
 {
-    if (window->is_ring) {
-        struct window_ring *ring = window->block;
-        ring->first = window->first;
-        ring->count = window->count;
-    }
+    struct window_ring *ring = window->block;
+
+    ring->first = window->first;
+    ring->count = window->count;
 }
 
-static void make_bare(struct window *window, struct slab *slab)
+static void put(struct window_ring_entry *to, const struct window_entry *entry)
 {
-    window->block = window->entries = slab_alloc(slab, window->stride);
-    window->first = window->mask = 0;
-    window->is_ring = false;
+    to->alert = entry->alert;
+    to->ts_ms = entry->ts_ms;
+    to->bits = (uint64_t)entry->at_ms << 8 | (entry->severity & 15u) << 4 |
+               (entry->cleared ? WINDOW_RING_CLEARED : 0);
 }
 
+/* A ring for all entries and one more. */
 static void make_ring(struct window *window, struct slab *slab)
 {
-    uint32_t room = window->is_ring ? (window->mask + 1) * 2 : RING_MIN;
-    bool has_sums =
-        window->has_sums || (room >= WINDOW_SUMS_ROOM && window_sums_wanted(window->rule));
-    struct window_ring *ring = slab_alloc(slab, ring_bytes(room, window->stride, has_sums));
+    const struct window old = *window;
+    uint32_t room = 1;
+
+    while (room <= old.count)
+        room *= 2;
+    bool has_sums = old.has_sums || (room >= WINDOW_SUMS_ROOM && window_sums_wanted(window->rule));
+    struct window_ring *ring = slab_alloc(slab, ring_bytes(room, old.stride, has_sums));
 
     ring->room = room;
     ring->has_sums = has_sums;
     if (has_sums)
-        *window_ring_sums(ring, window->stride) = window->sums;
-    ring->since_ms = window->since_ms;
-    for (uint32_t i = 0; i < window->count; i++)
-        memcpy(ring->entries + (size_t)i * window->stride, window_at(window, i), window->stride);
-    if (window->block != NULL)
-        slab_free(slab, window->block, block_bytes(window));
+        *window_ring_sums(ring, old.stride) = old.sums;
+    ring->since_ms = old.since_ms;
     window->block = ring;
     window->entries = ring->entries;
     window->first = 0;
     window->mask = room - 1;
     window->is_ring = true;
     window->has_sums = has_sums;
+    for (uint32_t i = 0; i < old.count; i++) {
+        const struct window_entry entry = window_get(&old, i);
+        put(window_ring_at(window, i), &entry);
+        memcpy(window_words(window, i), window_words(&old, i),
+               old.rule->entry_words * sizeof(union window_word));
+    }
+    if (old.block != NULL)
+        slab_free(slab, old.block, block_bytes(&old));
 }
 
-struct window_entry *window_push(struct window *window, struct slab *slab)
+void window_push(struct window *window, const struct window_entry *entry, struct slab *slab)
 {
-    if (window->block == NULL && window->rule->hold_ms == 0)
-        make_bare(window, slab);
-    else if (window->block == NULL)
-        make_ring(window, slab);
-    else if (window->count > window->mask)
+    if (!window->is_ring && window_pack_push(window, entry, slab))
+        return;
+    if (window->block == NULL)
+        window->since_ms = entry->at_ms;
+    if (!window->is_ring || window->count > window->mask)
         make_ring(window, slab);
     window->count++;
     store(window);
-    return window_at(window, window->count - 1);
+    put(window_ring_at(window, window->count - 1), entry);
 }
 
-void window_values_free(const struct window *window, struct window_entry *entry, struct slab *slab)
+struct window_entry window_get(const struct window *window, uint32_t i)
+{
+    if (window->is_ring) {
+        const struct window_ring_entry *entry = window_ring_at(window, i);
+        return (struct window_entry){.alert = entry->alert,
+                                     .at_ms = window_at_ms(window, i),
+                                     .ts_ms = entry->ts_ms,
+                                     .severity = (uint8_t)(entry->bits >> 4 & 15),
+                                     .cleared = (entry->bits & WINDOW_RING_CLEARED) != 0};
+    }
+    uint64_t mark = window_mark(window, i);
+    int64_t at_ms = window_mark_at_ms(mark, window->since_ms);
+    return (struct window_entry){.alert = *window_alert(window, i),
+                                 .at_ms = at_ms,
+                                 .ts_ms = at_ms + window_mark_lead_ms(mark),
+                                 .severity = window_mark_severity(mark),
+                                 .cleared = (mark & WINDOW_MARK_CLEARED) != 0};
+}
+
+void window_set_severity(const struct window *window, uint32_t i, uint8_t severity)
+{
+    if (!window->is_ring) {
+        window_pack_set_severity(window, i, severity);
+        return;
+    }
+    struct window_ring_entry *entry = window_ring_at(window, i);
+    entry->bits = (entry->bits & ~(uint64_t)0xf0) | (severity & 15u) << 4;
+}
+
+void window_set_cleared(const struct window *window, uint32_t i)
+{
+    if (window->is_ring)
+        window_ring_at(window, i)->bits |= WINDOW_RING_CLEARED;
+    else
+        window_pack_set_cleared(window, i);
+}
+
+void window_values_free(const struct window *window, uint32_t i, struct slab *slab)
 {
     if (!window->rule->has_distinct)
         return;
-    slab_free(slab, entry->word[0].values, entry->word[0].values->bytes);
+    struct window_values *values = window_words(window, i)->values;
+    slab_free(slab, values, values->bytes);
 }
 
 static void free_block(struct window *window, struct slab *slab)
@@ -88,41 +133,48 @@ static void free_block(struct window *window, struct slab *slab)
     *window = (struct window){.rule = window->rule, .stride = window->stride};
 }
 
+static void ring_close_up(struct window *window, uint32_t i)
+{
+    if (i < window->count / 2) {
+        for (; i > 0; i--)
+            memcpy(window_ring_at(window, i), window_ring_at(window, i - 1), window->stride);
+        window->first = (window->first + 1) & window->mask;
+    } else {
+        for (; i + 1 < window->count; i++)
+            memcpy(window_ring_at(window, i), window_ring_at(window, i + 1), window->stride);
+    }
+    window->count--;
+    store(window);
+}
+
+/* Entry `i` leaves; the sums know. */
+static void leave(struct window *window, uint32_t i, struct slab *slab)
+{
+    window_values_free(window, i, slab);
+    if (window->count == 1)
+        free_block(window, slab);
+    else if (window->is_ring)
+        ring_close_up(window, i);
+    else
+        window_pack_remove(window, i, slab);
+}
+
 void window_pop(struct window *window, struct slab *slab)
 {
     window_sums_pop(window, slab);
-    window_values_free(window, window_at(window, 0), slab);
-    window->first = (window->first + 1) & window->mask;
-    window->count--;
-    if (window->count == 0)
-        free_block(window, slab);
-    else
-        store(window);
+    leave(window, 0, slab);
 }
 
 void window_remove(struct window *window, uint32_t i, struct slab *slab)
 {
     window_sums_remove(window, i, slab);
-    window_values_free(window, window_at(window, i), slab);
-    if (i < window->count / 2) {
-        for (; i > 0; i--)
-            memcpy(window_at(window, i), window_at(window, i - 1), window->stride);
-        window->first = (window->first + 1) & window->mask;
-    } else {
-        for (; i + 1 < window->count; i++)
-            memcpy(window_at(window, i), window_at(window, i + 1), window->stride);
-    }
-    window->count--;
-    if (window->count == 0)
-        free_block(window, slab);
-    else
-        store(window);
+    leave(window, i, slab);
 }
 
 void window_release(struct window *window, struct slab *slab)
 {
     for (uint32_t i = 0; i < window->count; i++)
-        window_values_free(window, window_at(window, i), slab);
+        window_values_free(window, i, slab);
     if (window->block != NULL)
         free_block(window, slab);
 }
@@ -140,6 +192,12 @@ static void values_put(struct image_out *out, const struct window_values *values
     }
 }
 
+/* Somebody asks for since_ms. */
+static bool has_beginning(const struct rule *rule)
+{
+    return rule->hold_ms > 0 || window_has_beginning(rule);
+}
+
 void window_save(const struct window *window, struct image_out *out)
 {
     const struct rule *rule = window->rule;
@@ -147,17 +205,18 @@ void window_save(const struct window *window, struct image_out *out)
     image_put_u32(out, window->count);
     if (window->count == 0)
         return;
-    image_put_i64(out, window->since_ms);
+    image_put_i64(out, has_beginning(rule) ? window->since_ms : window_at_ms(window, 0));
     for (uint32_t i = 0; i < window->count; i++) {
-        const struct window_entry *entry = window_at(window, i);
-        image_put_id(out, entry->alert);
-        image_put_i64(out, entry->ts_ms);
-        image_put_i64(out, time_unpack(entry->at));
-        image_put_u32(out, (uint32_t)(entry->severity << 1 | entry->cleared));
+        const struct window_entry entry = window_get(window, i);
+        const union window_word *word = window_words(window, i);
+        image_put_id(out, entry.alert);
+        image_put_i64(out, entry.ts_ms);
+        image_put_i64(out, entry.at_ms);
+        image_put_u32(out, (uint32_t)entry.severity << 1 | entry.cleared);
         if (rule->has_distinct)
-            values_put(out, entry->word[0].values);
+            values_put(out, word->values);
         for (uint32_t n = 0; n < rule->argument_count; n++)
-            image_put_real(out, entry->word[rule->has_distinct + n].number);
+            image_put_real(out, word[rule->has_distinct + n].number);
     }
 }
 
@@ -223,22 +282,23 @@ void window_load(struct window *window, struct slab *slab, struct image_in *in)
         if (at_ms < before_ms)
             image_fail(in, "the entries of a window are not in order");
         before_ms = at_ms;
-        /* A bare entry has no other beginning than its own. */
-        if (i == 0 && count == 1 && since_ms != at_ms)
+        /* A pack begins with its first entry; an older beginning is one whose entries left. */
+        if (i == 0 && has_beginning(rule) && since_ms != at_ms)
             make_ring(window, slab);
-        struct window_entry *entry = window_push(window, slab);
-        *entry = (struct window_entry){.alert = alert,
-                                       .ts_ms = ts_ms,
-                                       .at = TIME_PACK(at_ms),
-                                       .severity = rest >> 1 & 0xfu,
-                                       .cleared = rest & 1};
+        const struct window_entry entry = {.alert = alert,
+                                           .at_ms = at_ms,
+                                           .ts_ms = ts_ms,
+                                           .severity = (uint8_t)(rest >> 1),
+                                           .cleared = rest & 1};
+        window_push(window, &entry, slab);
+        union window_word *word = window_words(window, i);
         if (values != NULL)
-            entry->word[0].values = values;
+            word->values = values;
         for (uint32_t n = 0; n < rule->argument_count; n++)
-            entry->word[rule->has_distinct + n].number = number_take(in);
+            word[rule->has_distinct + n].number = number_take(in);
         if (in->fault == NULL) /* of a window that is given up nothing is asked */
             window_sums_put(window, window->count - 1, slab);
     }
-    window->since_ms = since_ms;
-    window_keep_since(window);
+    if (window->is_ring)
+        window_set_since(window, since_ms);
 }

@@ -1,19 +1,23 @@
 /*
  * window.h - the entries of a key that watches, oldest first.
  *
- * A million keys with one entry each are the ordinary case of a large estate, so one entry lies
- * bare; from the second on a ring holds them:
+ * A million keys with few entries each are the ordinary case of a large estate, so few entries
+ * are packed (window_pack.h); many, and those of a rule with `for`, lie in a ring:
  *
- *   one    [ entry ]
- *   more   [ since | first | count | room | entry entry entry ... | sums ]    room is a power of 2
+ *   pack   [ base, counts | alert ... | words ... | mark ... ]
+ *   ring   [ since | first | count | room | entry entry entry ... | sums ]   room is a power of 2
  *
- * `sums` is there where a window that large is kept with them (window_sums.h).
+ * `sums` is there where a window that large is kept with them (window_sums.h). A pack becomes a
+ * ring when it is full or an entry does not fit in; a ring stays one until it is empty.
  *
  * `since` is the form's: when the window began, or since when it has been as it is.
  *
- * An entry is followed by words of its rule's: the different values that `distinct` looks at
+ * An entry has words of its rule's: the different values that `distinct` looks at
  * (a pointer), and one number for each thing that other aggregates look at. How many, says
  * rule->entry_words; every entry of a window has as many.
+ *
+ * Entries are read and written through the functions below alone: who does need not know how they
+ * are kept.
  *
  * Owner:  what the window holds lies in the worker's slab.
  * Thread: the owner of the lane.
@@ -29,7 +33,7 @@
 #include "correlate/touch.h"
 #include "rules/rule_set.h"
 
-struct image_in;    /* correlate/image.h */
+struct image_in; /* correlate/image.h */
 struct image_out;
 struct window_sums; /* correlate/window_sums.h */
 
@@ -52,18 +56,29 @@ static inline struct text window_value_text(const struct window_values *values, 
                          values->value[i].len};
 }
 
+/* An entry, but for its words. */
 struct window_entry {
     struct id128 alert;
-    int64_t ts_ms;
-    uint64_t at : 56; /* window_at_ms() */
-    uint64_t severity : 4;
-    uint64_t cleared : 1;
-    union window_word {
-        struct window_values *values; /* the first word of a rule with distinct */
-        double number;                /* NaN: the event has none */
-    } word[];
+    int64_t at_ms; /* when it came: effective time */
+    int64_t ts_ms; /* of its event, by its own words */
+    uint8_t severity;
+    bool cleared;
 };
-_Static_assert(sizeof(struct window_entry) == 32, "an entry without words is half a cache line");
+
+union window_word {
+    struct window_values *values; /* the first word of a rule with distinct */
+    double number;                /* NaN: the event has none */
+};
+
+/* An entry in a ring; its words follow. */
+struct window_ring_entry {
+    struct id128 alert;
+    int64_t ts_ms;
+    uint64_t bits; /* 56 of at_ms, 4 of severity, 4 of flags; one word, as it is read soon */
+    union window_word word[];
+};
+#define WINDOW_RING_CLEARED ((uint64_t)1)
+_Static_assert(sizeof(struct window_ring_entry) == 32, "an entry without words is half a line");
 
 struct window_ring {
     int64_t since_ms;
@@ -72,17 +87,30 @@ struct window_ring {
     _Alignas(8) char entries[];
 };
 
+/* window_pack.h draws it. The head is read and written as one word, as it is read right after it
+ * was written:
+ *
+ *   bit 0     48                 52                56        57
+ *     | base | entries minus one | alerts minus one | is wide | bytes of the block / 8 |
+ */
+struct window_pack {
+    uint64_t head;
+    struct id128 alert[];
+};
+
 /* A key's window, while it is worked on. */
 struct window {
     const struct rule *rule;
-    void *block; /* NULL: empty */
-    char *entries;
+    void *block;              /* NULL: empty */
+    char *entries;            /* of a ring; of a pack their marks, which lie behind the words */
     struct window_sums *sums; /* NULL: not kept, or not yet */
-    int64_t since_ms;         /* kept by a ring alone */
+    int64_t since_ms;         /* of a pack also what the times of its marks count from */
     uint32_t first, count, mask;
-    uint32_t stride; /* bytes of an entry */
+    uint32_t stride;      /* bytes of an entry in a ring */
+    uint32_t alert_count; /* of a pack: different ones */
     bool is_ring;
     bool has_sums;
+    bool is_wide;
 };
 
 /* Where a ring with sums keeps them. */
@@ -95,10 +123,8 @@ static inline struct window window_read(void *block, bool is_ring, const struct 
 {
     struct window window = {.rule = rule,
                             .block = block,
-                            .entries = block,
-                            .count = block != NULL,
-                            .stride =
-                                (uint32_t)sizeof(struct window_entry) + 8u * rule->entry_words,
+                            .stride = (uint32_t)sizeof(struct window_ring_entry) +
+                                      (uint32_t)sizeof(union window_word) * rule->entry_words,
                             .is_ring = is_ring};
 
     if (is_ring) {
@@ -113,31 +139,104 @@ static inline struct window window_read(void *block, bool is_ring, const struct 
         if (window.has_sums)
             window.sums = *window_ring_sums(ring, window.stride);
     } else if (block != NULL) {
-        window.since_ms = time_unpack(((struct window_entry *)block)->at);
+        struct window_pack *pack = block;
+        window.since_ms = (int64_t)(pack->head << 16) >> 16;
+        window.count = (uint32_t)(pack->head >> 48 & 15) + 1;
+        window.alert_count = (uint32_t)(pack->head >> 52 & 15) + 1;
+        window.is_wide = (pack->head >> 56 & 1) != 0;
+        window.entries = (char *)(pack->alert + window.alert_count) +
+                         (size_t)window.count * rule->entry_words * sizeof(union window_word);
     }
     return window;
 }
 
-static inline struct window_entry *window_at(const struct window *window, uint32_t i)
+static inline struct window_ring_entry *window_ring_at(const struct window *window, uint32_t i)
 {
     uint32_t at = (window->first + i) & window->mask;
 
-    return (struct window_entry *)(void *)(window->entries + (size_t)at * window->stride);
+    return (struct window_ring_entry *)(void *)(window->entries + (size_t)at * window->stride);
 }
 
-/* Which entry it is. */
-static inline uint32_t window_index(const struct window *window, const struct window_entry *entry)
+/* The rule asks when a window began; of others a pack's base follows the oldest entry. */
+static inline bool window_has_beginning(const struct rule *rule)
 {
-    uint32_t at = (uint32_t)((size_t)((const char *)entry - window->entries) / window->stride);
+    return rule->window_kind == WINDOW_TUMBLING || rule->window_kind == WINDOW_SESSION;
+}
 
-    return (at - window->first) & window->mask;
+/* What a pack says of entry `i`, as if all marks were wide. */
+static inline uint64_t window_mark(const struct window *window, uint32_t i)
+{
+    const void *marks = window->entries;
+
+    return window->is_wide ? ((const uint64_t *)marks)[i] : ((const uint32_t *)marks)[i];
+}
+
+/*
+ * A mark: of the whole eight bytes, the upper four are zero where entries come with the time that
+ * they name, hours after the base at most; then they are left out.
+ *
+ *   bit 0        24         27        28      32         40
+ *     | at, low | severity | cleared | alert | at, high | ts - at, signed |
+ */
+#define WINDOW_MARK_CLEARED ((uint64_t)1 << 27)
+
+static inline int64_t window_mark_at_ms(uint64_t mark, int64_t base_ms)
+{
+    return base_ms + (int64_t)((mark & 0xffffff) | (mark >> 32 & 0xff) << 24);
+}
+
+static inline uint32_t window_mark_alert(uint64_t mark)
+{
+    return (uint32_t)(mark >> 28) & 15;
+}
+
+static inline uint8_t window_mark_severity(uint64_t mark)
+{
+    return (uint8_t)(mark >> 24 & 7);
+}
+
+static inline int64_t window_mark_lead_ms(uint64_t mark)
+{
+    return (int64_t)mark >> 40;
 }
 
 /* When entry `i` came. */
 static inline int64_t window_at_ms(const struct window *window, uint32_t i)
 {
-    return time_unpack(window_at(window, i)->at);
+    return window->is_ring ? (int64_t)window_ring_at(window, i)->bits >> 8
+                           : window_mark_at_ms(window_mark(window, i), window->since_ms);
 }
+
+/* Whose it is. Stands until the window changes. */
+static inline const struct id128 *window_alert(const struct window *window, uint32_t i)
+{
+    if (window->is_ring)
+        return &window_ring_at(window, i)->alert;
+    return &((const struct window_pack *)window->block)
+                ->alert[window_mark_alert(window_mark(window, i))];
+}
+
+/* Its words; they may be written. Stand until an entry comes or goes. */
+static inline union window_word *window_words(const struct window *window, uint32_t i)
+{
+    if (window->is_ring)
+        return window_ring_at(window, i)->word;
+    union window_word *first =
+        (void *)(((struct window_pack *)window->block)->alert + window->alert_count);
+    return first + (size_t)i * window->rule->entry_words;
+}
+
+/* The values of a rule with distinct. */
+static inline const struct window_values *window_values(const struct window *window, uint32_t i)
+{
+    return window_words(window, i)->values;
+}
+
+struct window_entry window_get(const struct window *window, uint32_t i);
+
+/* Other values of entry `i`. */
+void window_set_severity(const struct window *window, uint32_t i, uint8_t severity);
+void window_set_cleared(const struct window *window, uint32_t i);
 
 /* One column of numbers of a window; NaN where the entry has none. */
 struct window_column {
@@ -147,24 +246,26 @@ struct window_column {
 
 static inline double window_number(const struct window_column *column, uint32_t i)
 {
-    return window_at(column->window, i)->word[column->word].number;
+    return window_words(column->window, i)[column->word].number;
 }
 
-/* Keeps since_ms, where there is a ring. */
-static inline void window_keep_since(const struct window *window)
+/* Another since_ms, of a rule with `for`. */
+static inline void window_set_since(struct window *window, int64_t since_ms)
 {
-    if (window->is_ring)
-        ((struct window_ring *)window->block)->since_ms = window->since_ms;
+    assert(window->is_ring);
+    window->since_ms = since_ms;
+    ((struct window_ring *)window->block)->since_ms = since_ms;
 }
 
-/* The new entry at the young end, its bytes undefined. The window may move. Once it is filled,
- * window_sums_put() is owed. */
-struct window_entry *window_push(struct window *window, struct slab *slab);
+/* A new entry at the young end, not before those that are there. Its words are undefined: once
+ * they are filled, window_sums_put() is owed. The window may move. Of an empty one since_ms is the
+ * entry's time. */
+void window_push(struct window *window, const struct window_entry *entry, struct slab *slab);
 
 /* The oldest leaves; with the last one the block does. */
 void window_pop(struct window *window, struct slab *slab);
 
-/* Entry `i` leaves, wherever it stands: those on the side that has fewer move up. */
+/* Entry `i` leaves, wherever it stands; in a ring those on the side that has fewer move up. */
 void window_remove(struct window *window, uint32_t i, struct slab *slab);
 
 void window_release(struct window *window, struct slab *slab);
@@ -173,7 +274,7 @@ void window_release(struct window *window, struct slab *slab);
 void window_save(const struct window *window, struct image_out *out);
 void window_load(struct window *window, struct slab *slab, struct image_in *in);
 
-/* Frees the values of `distinct` that the entry holds. */
-void window_values_free(const struct window *window, struct window_entry *entry, struct slab *slab);
+/* Frees the values of `distinct` that entry `i` holds. */
+void window_values_free(const struct window *window, uint32_t i, struct slab *slab);
 
 #endif

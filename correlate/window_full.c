@@ -6,10 +6,10 @@
 /* A newer entry has its value, too: of a window that is too small for sums. */
 static bool comes_again(const struct window *window, uint32_t i)
 {
-    uint64_t hash = window_at(window, i)->word[0].values->value[0].hash;
+    uint64_t hash = window_values(window, i)->value[0].hash;
 
     for (uint32_t newer = i + 1; newer < window->count; newer++)
-        if (window_at(window, newer)->word[0].values->value[0].hash == hash)
+        if (window_values(window, newer)->value[0].hash == hash)
             return true;
     return false;
 }

@@ -200,7 +200,7 @@ static void change(const struct window *window, uint32_t i, bool comes, struct s
     for (uint32_t p = 0; p < rule->aggregate_count; p++) {
         struct part *part = &window->sums->part[p];
         if (rule->aggregate[p].kind == AGGREGATE_DISTINCT) {
-            uint64_t hash = window_at(window, i)->word[0].values->value[distinct++].hash;
+            uint64_t hash = window_values(window, i)->value[distinct++].hash;
             if (comes)
                 value_counts_add(&part->counts, hash, slab);
             else
@@ -315,7 +315,7 @@ bool window_sums_is_repeated(const struct window *window, uint32_t i)
     while (rule->aggregate[p].kind != AGGREGATE_DISTINCT)
         p++;
     return value_counts_times(&window->sums->part[p].counts,
-                              window_at(window, i)->word[0].values->value[0].hash) > 1;
+                              window_values(window, i)->value[0].hash) > 1;
 }
 
 void window_sums_free(struct window *window, struct slab *slab)

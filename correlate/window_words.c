@@ -20,7 +20,7 @@ static void put_values(struct text_buffer *to, const struct window *window, uint
     unsigned count = 0;
 
     for (uint32_t e = 0; e < window->count; e++) {
-        const struct window_values *values = window_at(window, e)->word[0].values;
+        const struct window_values *values = window_values(window, e);
         uint64_t hash = values->value[index].hash;
         unsigned i = 0;
         while (i < count && shown[i] != hash)

@@ -65,7 +65,7 @@ static double a_number(const struct course *course)
     return ((double)below(course->numbers) - course->numbers / 4.0) * 0.1;
 }
 
-static void fill(const struct course *course, const struct rule *rule, struct window_entry *entry,
+static void fill(const struct course *course, const struct rule *rule, union window_word *to,
                  struct slab *slab)
 {
     uint32_t word = 0;
@@ -78,10 +78,17 @@ static void fill(const struct course *course, const struct rule *rule, struct wi
         values->value[0] = (struct window_value){.hash = hash_mix(below(course->numbers))};
         /* Neighbours in the table, and at its end. */
         values->value[1] = (struct window_value){.hash = UINT64_MAX - below(7)};
-        entry->word[word++].values = values;
+        to[word++].values = values;
     }
     for (; word < rule->entry_words; word++)
-        entry->word[word].number = a_number(course);
+        to[word].number = a_number(course);
+}
+
+static void push_at(struct window *window, int64_t at_ms, struct slab *slab)
+{
+    const struct window_entry entry = {.at_ms = at_ms, .ts_ms = at_ms};
+
+    window_push(window, &entry, slab);
 }
 
 static void same_both_ways(const struct rule *rule, const struct window *window)
@@ -117,19 +124,17 @@ static void run(const struct rule *rule, const struct course *course, uint32_t o
     for (uint32_t o = 0; o < operations; o++) {
         uint32_t dice = below(100);
         if (window.count == 0 || dice < course->pushes) {
-            struct window_entry *entry = window_push(&window, &slab);
             now_ms += below(3) * 500;
-            *entry = (struct window_entry){.at = TIME_PACK(now_ms)};
-            fill(course, rule, entry, &slab);
+            push_at(&window, now_ms, &slab);
+            fill(course, rule, window_words(&window, window.count - 1), &slab);
             window_sums_put(&window, window.count - 1, &slab);
         } else if (dice < course->pushes + course->pops) {
             window_pop(&window, &slab);
         } else if (dice < course->pushes + course->pops + course->changes) {
             uint32_t i = below(window.count);
-            assert_int_equal(window_index(&window, window_at(&window, i)), i);
             window_sums_take(&window, i, &slab);
-            window_values_free(&window, window_at(&window, i), &slab);
-            fill(course, rule, window_at(&window, i), &slab);
+            window_values_free(&window, i, &slab);
+            fill(course, rule, window_words(&window, i), &slab);
             window_sums_put(&window, i, &slab);
         } else {
             window_remove(&window, below(window.count), &slab);
@@ -176,9 +181,9 @@ static void ascents_and_descents_are_kept(void **state)
         struct slab slab;
         slab_init(&slab);
         for (int i = 0; i < 2000; i++) {
-            struct window_entry *entry = window_push(&window, &slab);
-            *entry = (struct window_entry){.at = TIME_PACK((int64_t)1000 + 500 * i)};
-            entry->word[0].number = entry->word[1].number = sign * i;
+            push_at(&window, (int64_t)1000 + 500 * i, &slab);
+            union window_word *word = window_words(&window, window.count - 1);
+            word[0].number = word[1].number = sign * i;
             window_sums_put(&window, window.count - 1, &slab);
             if (i >= 700)
                 window_pop(&window, &slab);
@@ -203,10 +208,9 @@ static void few_entries_and_a_look_at_the_end_keep_nothing(void **state)
     for (int r = 0; r < 3; r++) {
         struct window window = window_read(NULL, false, of[r]);
         for (int i = 0; i < WINDOW_SUMS_ROOM; i++) {
-            struct window_entry *entry = window_push(&window, &slab);
-            *entry = (struct window_entry){.at = TIME_PACK((int64_t)1000)};
+            push_at(&window, 1000, &slab);
             for (uint32_t w = 0; w < of[r]->entry_words; w++)
-                entry->word[w].number = i;
+                window_words(&window, window.count - 1)[w].number = i;
             window_sums_put(&window, window.count - 1, &slab);
             /* The ring has that room when it passes half of it. */
             assert_int_equal(window.sums != NULL, r == 0 && i >= WINDOW_SUMS_ROOM / 2);
