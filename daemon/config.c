@@ -13,6 +13,7 @@
 #include "daemon/choice.h"
 #include "daemon/config_read.h"
 #include "daemon/units.h"
+#include "rules/zone.h"
 
 enum { ARENA_BYTES_MAX = 64 << 20 };
 
@@ -51,6 +52,17 @@ static struct span place_of(const struct config_reader *reader, const struct scr
     return (struct span){script, 0, 0};
 }
 
+/* Only tocsin history needs the zone; it would be late to be told of a slip there. */
+static void check_zone(struct config_reader *reader, const struct script *script)
+{
+    const char *name = reader->config->history.timezone;
+    struct error err = {{0}};
+
+    if (zone_load((struct text){name, (uint32_t)strlen(name)}, reader->config->arena, &err) == NULL)
+        diagnose(reader->diag, place_of(reader, script, "history.timezone"), "history.timezone: %s",
+                 err.text);
+}
+
 static void check_together(struct config_reader *reader, const struct script *script)
 {
     const struct config *config = reader->config;
@@ -85,6 +97,7 @@ static void check_together(struct config_reader *reader, const struct script *sc
          strcmp(config->marks.path, config->quarantine.path) == 0))
         diagnose(reader->diag, place_of(reader, script, "marks.path"),
                  "marks.path: is the file of incident_log.path or quarantine.path already");
+    check_zone(reader, script);
 }
 
 /* ---- loading ---- */

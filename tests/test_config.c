@@ -239,6 +239,13 @@ static void every_mistake_is_told_with_its_place(void **state)
         {"sinks:\n  - name: a\n    type: pagerduty\n    options: {routing_key: abc}\n",
          "t.yaml:4:28: sink a: option \"routing_key\": has 3 characters and must have 32\n"
          "        options: {routing_key: abc}\n                               ^~~"},
+        {"history:\n  timezone: Europe/Zuerich\n",
+         "t.yaml:2:13: history.timezone: there is no time zone \"Europe/Zuerich\" in "
+         "/usr/share/zoneinfo\n"
+         "      timezone: Europe/Zuerich\n                ^~~~~~~~~~~~~~"},
+        {"history: {timezone: \"\"}\n",
+         "t.yaml:1:22: history.timezone: a time zone is written as in \"Europe/Zurich\" or "
+         "\"UTC\"\n    history: {timezone: \"\"}\n                         ^"},
         {"- a\n", "t.yaml:1:1: a configuration is a map of sections, not a list\n    - a\n    ^"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
