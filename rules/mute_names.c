@@ -24,6 +24,12 @@ static bool is_name(struct text text)
     return false;
 }
 
+/* P3 without quotes, as a rule has it. */
+static bool is_priority(struct text text)
+{
+    return text.len == 2 && (text.at[0] | 0x20) == 'p' && text.at[1] >= '1' && text.at[1] <= '5';
+}
+
 static bool refuse_name(const struct ast *ast, struct diagnostics *diag)
 {
     int shown = ast->text.len < 60 ? (int)ast->text.len : 60;
@@ -33,6 +39,9 @@ static bool refuse_name(const struct ast *ast, struct diagnostics *diag)
 
     if (is_labels(ast))
         diagnose(diag, ast->span, "labels needs a name here: labels.NAME");
+    else if (is_priority(ast->text))
+        diagnose(diag, ast->span, "a priority is text here: write \"P%c\", in quotes",
+                 ast->text.at[1]);
     else if (nearest != NULL)
         diagnose(diag, ast->span, "an incident has no \"%.*s\"; did you mean \"%s\"?", shown,
                  ast->text.at, nearest);
