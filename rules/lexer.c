@@ -84,6 +84,8 @@ const char *duration_parse(struct text text, int64_t *ms)
             letters++;
         if (letters == 0 && word < end && *word == ' ')
             return "a duration has no blank, and its unit is ms, s, m, h or d: 10m";
+        if (letters == 0 && word < end && *word == '.')
+            return "a duration is made of whole numbers, as in 30m or 1h30m";
         if (letters == 0)
             return "a duration needs a unit: ms, s, m, h or d";
         while (unit < UNITS && (strlen(units[unit].name) != letters ||

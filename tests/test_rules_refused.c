@@ -255,6 +255,8 @@ static void wrong_keys_are_refused(void **state)
          "r.yaml:3:71: by takes at most 8 fields, the tenant included"},
         {HEAD GOOD_WHERE "    window: 10\n" GOOD_WHEN TAIL,
          "r.yaml:4:13: a duration needs a unit: ms, s, m, h or d"},
+        {HEAD GOOD_WHERE "    window: 0.5h\n" GOOD_WHEN TAIL,
+         "r.yaml:4:13: a duration is made of whole numbers, as in 30m or 1h30m"},
         {HEAD GOOD_WHERE "    window: 10 min\n" GOOD_WHEN TAIL,
          "r.yaml:4:13: a duration has no blank, and its unit is ms, s, m, h or d: 10m"},
         {HEAD GOOD_WHERE "    window: 0s\n" GOOD_WHEN TAIL,
