@@ -170,6 +170,16 @@ bool lookups_read_sheet(struct lookups *lookups, const struct yaml_node *file, c
     return read_file(&definition, file, hand_over);
 }
 
+/* host;team as some programs write CSV: one column of a strange name. */
+static bool is_separated_otherwise(const struct definition *definition)
+{
+    struct text first = definition->sheet.column[0];
+
+    return definition->sheet.column_count == 1 &&
+           ends_with(text_of(definition->script.name), ".csv") &&
+           (memchr(first.at, ';', first.len) != NULL || memchr(first.at, '\t', first.len) != NULL);
+}
+
 /* A column by the word under `key`; the only one where there is none. */
 static uint32_t column_of(struct definition *definition, const char *key)
 {
@@ -192,7 +202,12 @@ static uint32_t column_of(struct definition *definition, const char *key)
     for (uint32_t i = 0; i < sheet->column_count; i++)
         names[i] = sheet->column[i].at;
     nearest = nearest_name(node->text, names, sheet->column_count);
-    if (nearest != NULL)
+    if (is_separated_otherwise(definition))
+        diagnose(diag_of(definition), node->span,
+                 "there is no column \"%.60s\": columns are separated by commas, and this file has "
+                 "none in its first row",
+                 node->text.at);
+    else if (nearest != NULL)
         diagnose(diag_of(definition), node->span,
                  "there is no column \"%.60s\"; did you mean \"%.60s\"?", node->text.at, nearest);
     else

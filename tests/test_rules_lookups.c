@@ -309,6 +309,9 @@ static void wrong_definitions_are_refused_at_their_place(void **state)
          "r.yaml:1:13: a table needs the keys \"file\" and \"key\""},
         {"tables: {a: {file: x.csv, key: hots}}\n", "true",
          "r.yaml:1:32: there is no column \"hots\"; did you mean \"host\"?"},
+        {"tables: {a: {file: y.csv, key: host}}\n", "true",
+         "r.yaml:1:32: there is no column \"host\": columns are separated by commas, and this file "
+         "has none in its first row"},
         {"tables: {a: {file: x.csv, key: team}}\n", "true",
          "./x.csv:3:1: a row with the key \"storage\" is there already"},
         {"tables: {a: {file: x.csv, key: note}}\n", "true",
@@ -342,6 +345,7 @@ static void wrong_definitions_are_refused_at_their_place(void **state)
     (void)state;
     files_begin();
     files[0] = (struct file){"./x.csv", "host,team,note\na,storage,\nb,storage,x\n", 0};
+    files[1] = (struct file){"./y.csv", "host;team\na;storage\n", 0};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char text[2048];
         snprintf(text, sizeof(text), "%s" HEAD "    where: %s\n" GOOD_WINDOW GOOD_WHEN TAIL,
