@@ -298,6 +298,40 @@ static uint32_t asked_for(const struct instruction *at, struct text *name,
     return 0;
 }
 
+/* What every incident has beside the names of `by`. */
+static bool has_every(struct text name)
+{
+    static const char *const names[] = {"rule", "tenant", "priority", "team", "tier"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (text_equals(name, names[i]))
+            return true;
+    return false;
+}
+
+/* A name that is in no rule's `by`, so no incident has a value of it. */
+static bool is_stray_name(const struct stray *stray, struct text name)
+{
+    uint32_t count = rule_set_count(stray->set), used = 0;
+    char hint[NEAREST_HINT_BYTES];
+    const char **names;
+
+    if (name.len == 0 || has_every(name))
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (has_name(rule_set_rule(stray->set, i), name))
+            return false;
+    names = calloc((size_t)count * RULE_BY_MAX + 1, sizeof(*names));
+    for (uint32_t i = 0; names != NULL && i < count; i++)
+        for (uint32_t b = 0; b < rule_set_rule(stray->set, i)->by_count; b++)
+            names[used++] = rule_set_rule(stray->set, i)->by_name[b];
+    snprintf(stray->to, stray->bytes, "no rule counts by %.*s%s",
+             name.len < 60 ? (int)name.len : 60, name.at,
+             names != NULL ? nearest_hint(name, names, used, hint) : "");
+    free(names);
+    return true;
+}
+
 static bool program_stray(const struct stray *stray, const struct program *program,
                           const char **names)
 {
@@ -309,6 +343,8 @@ static bool program_stray(const struct stray *stray, const struct program *progr
             for (uint32_t v = 0; text_equals(name, kept[kind].name) && v < count; v++)
                 if (is_stray(stray, kind, values[v], names))
                     return true;
+        if (count > 0 && is_stray_name(stray, name))
+            return true;
     }
     return false;
 }

@@ -31,8 +31,9 @@ uint64_t mute_reach_cost(const struct rule_set *set, uint32_t index);
 /* Costs a look at each rule. */
 struct mute_reach mute_reach(const struct rule_set *set, uint32_t index);
 
-/* A rule, team or tier that the mute asks for and no rule of the set has: puts a sentence like
- * `there is no rule "host-dwon"; did you mean "host-down"?`. False when there is none. */
+/* A rule, team or tier that the mute asks for and no rule of the set has, or a name that none
+ * counts by: puts a sentence like `there is no rule "host-dwon"; did you mean "host-down"?`. False
+ * when there is none. */
 bool mute_reach_stray(const struct rule_set *set, uint32_t index, char *to, size_t bytes);
 
 #endif

@@ -145,7 +145,10 @@ static void names_that_no_rule_has_are_told_with_the_nearest(void **state)
         {"tier == \"T1\"", "there is no tier \"T1\""},
         {"rule == \"host-down\" && labels.rack != \"\"", NULL},
         {"rule.startsWith(\"site-\")", NULL},
-        {"labels.site == \"x\"", NULL},
+        {"labels.rakc == \"r7\"", "no rule counts by labels.rakc; did you mean \"labels.rack\"?"},
+        {"labels.site == \"x\"", "no rule counts by labels.site"},
+        {"host == \"a\" && dedup_key in [\"x\"]", "no rule counts by dedup_key"},
+        {"tenant == \"a\" && priority == \"P5\" && severity == OK", NULL},
     };
 
     (void)state;
