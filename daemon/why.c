@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/slab.h"
@@ -250,6 +251,19 @@ static void unknown_rule(const char *id, const struct rule_set *rules, struct er
     free(ids);
 }
 
+/* rack, where labels.rack is a name of a rule. */
+static const char *label_hint(struct text name, const char *const *names, size_t count,
+                              char hint[NEAREST_HINT_BYTES])
+{
+    static const char prefix[] = "labels.";
+
+    for (size_t i = 0; i < count && hint[0] == '\0'; i++)
+        if (strncmp(names[i], prefix, sizeof(prefix) - 1) == 0 &&
+            text_equals(name, names[i] + sizeof(prefix) - 1))
+            snprintf(hint, NEAREST_HINT_BYTES, "; did you mean \"%.60s\"?", names[i]);
+    return hint;
+}
+
 /* About the first name of the key that is near one of a rule and none. */
 static const char *key_hint(const struct why_question *question, const struct rule_set *rules,
                             char hint[NEAREST_HINT_BYTES])
@@ -271,7 +285,7 @@ static const char *key_hint(const struct why_question *question, const struct ru
         bool is_known = at[name.len] != '=';
         for (size_t i = 0; i < count; i++)
             is_known = is_known || text_equals(name, names[i]);
-        if (!is_known)
+        if (!is_known && label_hint(name, names, count, hint)[0] == '\0')
             nearest_hint(name, names, count, hint);
     }
     free(names);
@@ -298,6 +312,31 @@ static const char *names_of(const char *id, const struct rule_set *rules, char t
     return to;
 }
 
+/* The first rule that counts by one of the names, and how many more there are. */
+static void unknown_names(const struct why_question *question, const struct rule_set *rules,
+                          struct error *err)
+{
+    char hint[NEAREST_HINT_BYTES], names[NAMES_BYTES], more[48] = "";
+    const struct rule *first = NULL;
+    uint32_t others = 0;
+
+    if (key_hint(question, rules, hint)[0] == '\0')
+        for (uint32_t r = 0; r < rule_set_count(rules); r++) {
+            const struct rule *rule = rule_set_rule(rules, r);
+            bool has_one = false;
+            for (uint32_t i = 0; i < rule->by_count; i++)
+                has_one = has_one || find_name(question->key, rule->by_name[i]) != NULL;
+            others += has_one && first != NULL;
+            first = has_one && first == NULL ? rule : first;
+        }
+    if (others > 0)
+        snprintf(more, sizeof(more), " (and %" PRIu32 " more by one of them)", others);
+    error_set(err, "no rule counts by these names: \"%.200s\"%s%s%.80s%s%s%s", question->key, hint,
+              first != NULL ? "; rule " : "", first != NULL ? first->id : "",
+              first != NULL ? " counts by " : "",
+              first != NULL ? names_of(first->id, rules, names) : "", more);
+}
+
 static bool check_rules(const struct why_question *question, const struct rule_set *rules,
                         struct error *err)
 {
@@ -317,8 +356,7 @@ static bool check_rules(const struct why_question *question, const struct rule_s
                   question->rule, names_of(question->rule, rules, names), question->key,
                   key_hint(question, rules, hint));
     else if (!fits)
-        error_set(err, "no rule counts by these names: \"%.200s\"%s", question->key,
-                  key_hint(question, rules, hint));
+        unknown_names(question, rules, err);
     return is_known && fits;
 }
 

@@ -12,6 +12,12 @@ rules:
     incident: {title: "{host} is down"}
     close: cleared()
 EOF
+cat >rack.yaml <<'EOF'
+rules:
+  - {id: rack-down, where: check == "down", by: [host, labels.rack], window: 1m, when: count() >= 1, incident: {title: t}, close: cleared()}
+  - {id: site-down, where: check == "down", by: [labels.site], window: 1m, when: count() >= 1, incident: {title: t}, close: cleared()}
+  - {id: unit-down, where: check == "down", by: [host, labels.unit], window: 1m, when: count() >= 1, incident: {title: t}, close: cleared()}
+EOF
 cat >rules.test.yaml <<'EOF'
 tests:
   - name: a host goes down
@@ -53,6 +59,8 @@ grep -q '; did you mean "url"?' err || fail "no nearest option: $(cat err)"
 ends 64 'tocsin whynot: there is no rule "donw"; did you mean "down"?' whynot --rules rules.yaml --rule donw host=a one.jsonl
 
 ends 64 'tocsin whynot: no rule counts by these names: "hst=a"; did you mean "host"?' whynot --rules rules.yaml hst=a one.jsonl
+ends 64 'tocsin whynot: no rule counts by these names: "host=a"; rule rack-down counts by tenant, host and labels.rack (and 1 more by one of them)' whynot --rules rack.yaml host=a one.jsonl
+ends 64 'tocsin whynot: no rule counts by these names: "host=a rack=b"; did you mean "labels.rack"?' whynot --rules rack.yaml "host=a rack=b" one.jsonl
 ends 64 "tocsin import: --from: 'sigm' is not one of: auto sigma alertmanager; did you mean \"sigma\"?" import --from sigm rules.yaml
 
 # addresses, numbers and shares
