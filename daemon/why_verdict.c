@@ -315,6 +315,16 @@ static void judge_unmatched(struct why *why)
         say(why, "no rule names this check, \"%s\"", why->check);
 }
 
+/* The default of `on` is no loss where a rule opened; where it lacks some it may be why. */
+static void say_repeats_count(struct why *why)
+{
+    const struct why_rule *best = farthest(why);
+
+    if (best != NULL && !best->opened && best->rule->input == RULE_INPUT_ALERTS &&
+        best->rule->form_kind == FORM_WINDOW)
+        say(why, "; repeats do not count for this rule, as they would with on: events");
+}
+
 static void judge_folded(struct why *why)
 {
     const struct trace_decision *decision = &why->decision;
@@ -343,6 +353,7 @@ static void judge_folded(struct why *why)
         say_failed(why, failed(why));
     } else {
         say_alert_state(why);
+        say_repeats_count(why);
     }
 }
 

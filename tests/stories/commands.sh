@@ -61,6 +61,14 @@ ends 64 'tocsin whynot: there is no rule "donw"; did you mean "down"?' whynot --
 ends 64 'tocsin whynot: no rule counts by these names: "hst=a"; did you mean "host"?' whynot --rules rules.yaml hst=a one.jsonl
 ends 64 'tocsin whynot: no rule counts by these names: "host=a"; rule rack-down counts by tenant, host and labels.rack (and 1 more by one of them)' whynot --rules rack.yaml host=a one.jsonl
 ends 64 'tocsin whynot: no rule counts by these names: "host=a rack=b"; did you mean "labels.rack"?' whynot --rules rack.yaml "host=a rack=b" one.jsonl
+
+# a repeat of an alert whose window lacks some: that it does not count is said where it bites
+sed 's/>= 1/>= 2/' rules.yaml >twice.yaml
+cat one.jsonl one.jsonl >two.jsonl
+ends 0 '' whynot events/0/1 --rules twice.yaml two.jsonl
+grep -q 'count() 1 of 2 .*; repeats do not count for this rule, as they would with on: events$' out || fail "nothing about repeats: $(cat out)"
+ends 0 '' whynot events/0/1 --rules rules.yaml two.jsonl
+grep -q 'repeats do not' out && fail "a rule that opened lacks none: $(cat out)"
 ends 64 "tocsin import: --from: 'sigm' is not one of: auto sigma alertmanager; did you mean \"sigma\"?" import --from sigm rules.yaml
 
 # addresses, numbers and shares
