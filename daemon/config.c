@@ -165,6 +165,7 @@ int config_parse(const char *name, const char *text, size_t bytes, enum config_s
         diagnose_memory(&diag);
     else if (config_read_defaults(&reader, "", config))
         read_document(&reader, &config->script, arena);
+    config->data.place = place_of(&reader, &config->script, "data.dir");
     config->quarantine.place = place_of(&reader, &config->script, "quarantine.path");
     config->incident_log.place = place_of(&reader, &config->script, "incident_log.path");
     config->marks.place = place_of(&reader, &config->script, "marks.path");

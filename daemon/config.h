@@ -139,6 +139,7 @@ struct config {
     } marks;
     struct {
         const char *dir; /* "": none */
+        struct span place;
     } data;
     struct {
         bool enabled;

@@ -55,6 +55,23 @@ ends 78 "there is no shipped rule pack 'folder'; what has this name here is writ
 ends 78 "there is no shipped rule pack 'xyzzy'; a file is written with its folder or ending, like ./xyzzy.yaml" check --rules xyzzy
 ends 78 'type.yaml:2:21: sink a: unknown type "pagerdut"; there are: pagerduty, servicenow, webhook, zendesk; did you mean "pagerduty"?' check --config type.yaml
 ends 78 'option.yaml:2:40: sink a: unknown option "urll"; a webhook sink has: url,' check --config option.yaml
+# a data directory: looked into, and nothing is made
+mkdir photos && touch photos/cat.jpg && mkdir empty
+echo 'data: {dir: photos}' >photos.yaml
+echo 'data: {dir: ~/data/}' >home.yaml
+echo 'data: {dir: one.jsonl}' >file.yaml
+echo 'data: {dir: empty}' >empty.yaml
+echo 'data: {dir: fresh}' >fresh.yaml
+for command in check run; do
+    ends 78 'photos.yaml:1:13: data.dir: photos: holds cat.jpg and no FORMAT, so it is not the directory of a tocsin; give it an empty one' $command --config photos.yaml
+    ends 78 'home.yaml:1:13: data.dir: no directory can be made in the folder ~: No such file or directory' $command --config home.yaml
+    ends 78 'file.yaml:1:13: data.dir: one.jsonl: the data directory cannot be read: Not a directory' $command --config file.yaml
+done
+ends 0 '' check --config empty.yaml
+ends 0 '' check --config fresh.yaml
+[[ ! -e fresh && -z $(ls empty) ]] || fail "check made a data directory"
+
+ends 78 'option.yaml:2:40: sink a: unknown option "urll"; a webhook sink has: url,' check --config option.yaml
 grep -q '; did you mean "url"?' err || fail "no nearest option: $(cat err)"
 ends 64 'tocsin whynot: there is no rule "donw"; did you mean "down"?' whynot --rules rules.yaml --rule donw host=a one.jsonl
 
