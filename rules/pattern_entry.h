@@ -35,6 +35,7 @@ enum { PATTERN_TABLE_SLOTS = 1 << 12 };
 struct pattern_table {
     struct arena *arena;
     uint32_t count, room;
+    uint32_t literal_count;         /* of them, those that the plan made */
     struct pattern_entry **entries; /* by id */
     struct pattern_entry *slots[PATTERN_TABLE_SLOTS];
     struct text_pieces *part_pieces; /* of the parts, once the first part is asked for */

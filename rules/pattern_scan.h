@@ -21,8 +21,8 @@ struct pattern_scan {
     uint64_t bits[PATTERN_WORDS_MAX];
     /* Of patterns that are asked alone, by id: the words in use, then what is known and what was
      * found. */
-    uint64_t alone_used[PATTERNS_MAX / 64 / 64];
-    uint64_t alone_known[PATTERNS_MAX / 64], alone_found[PATTERNS_MAX / 64];
+    uint64_t alone_used[PATTERN_IDS_MAX / 64 / 64];
+    uint64_t alone_known[PATTERN_IDS_MAX / 64], alone_found[PATTERN_IDS_MAX / 64];
 };
 
 /* Forgets the last event. A set that is NULL has no patterns. */
@@ -31,7 +31,7 @@ static inline void pattern_scan_start(struct pattern_scan *scan, const struct pa
     scan->set = set;
     for (int i = 0; i < PATTERN_COLUMNS_MAX / 64; i++)
         scan->known[i] = 0;
-    for (int i = 0; i < PATTERNS_MAX / 64 / 64; i++)
+    for (int i = 0; i < PATTERN_IDS_MAX / 64 / 64; i++)
         scan->alone_used[i] = 0;
 }
 

@@ -29,7 +29,7 @@
 enum {
     PATTERN_COLUMNS_MAX = 128, /* those beyond are scanned at each call */
     /* Of answers about one event, a bit each: every column begins a word. */
-    PATTERN_WORDS_MAX = PATTERNS_MAX / 64 + PATTERN_COLUMNS_MAX,
+    PATTERN_WORDS_MAX = PATTERN_IDS_MAX / 64 + PATTERN_COLUMNS_MAX,
 };
 
 struct pattern_set;

@@ -77,7 +77,7 @@ bool pattern_table_is_empty(const struct pattern_table *table)
 
 static bool has_room(const struct pattern_table *table, struct span span, struct diagnostics *diag)
 {
-    if (table->count < PATTERNS_MAX)
+    if (table->count - table->literal_count < PATTERNS_MAX)
         return true;
     diagnose(diag, span, "a set holds at most %d different patterns", PATTERNS_MAX);
     return false;
@@ -128,7 +128,7 @@ bool pattern_table_add_literal(struct pattern_table *table, struct text column, 
             !texts_equal(entry->text, literal)))
         entry = entry->next;
     if (entry == NULL) {
-        if (table->count == PATTERNS_MAX)
+        if (table->count == PATTERN_IDS_MAX)
             return false;
         entry = entry_add(table, column, literal);
         if (entry == NULL)
@@ -136,6 +136,7 @@ bool pattern_table_add_literal(struct pattern_table *table, struct text column, 
         entry->literal = entry->text;
         entry->shape = shape;
         entry->is_wanted = entry->is_literal = true;
+        table->literal_count++;
     }
     *id = entry->id;
     return true;

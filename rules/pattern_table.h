@@ -19,7 +19,12 @@
 #include "rules/diagnostics.h"
 #include "rules/pattern.h"
 
-enum { PATTERNS_MAX = 16384 }; /* different ones in a set */
+enum {
+    PATTERNS_MAX = 16384, /* different ones in a set */
+    /* With the texts that the plan adds, one for each: without room for its text a rule would be
+     * asked of every event. */
+    PATTERN_IDS_MAX = 2 * PATTERNS_MAX,
+};
 
 struct pattern_table;
 
@@ -34,7 +39,8 @@ bool pattern_table_is_empty(const struct pattern_table *table);
 bool pattern_table_add(struct pattern_table *table, struct text column, struct text pattern,
                        struct span span, struct diagnostics *diag, uint32_t *id);
 
-/* Adds `literal` as something to be found in the column's text, or (is_at_end) at its end. */
+/* Adds `literal` as something to be found in the column's text, or (is_at_end) at its end. False
+ * when memory is short or there are PATTERN_IDS_MAX in the table. */
 bool pattern_table_add_literal(struct pattern_table *table, struct text column, struct text literal,
                                bool is_at_end, uint32_t *id);
 

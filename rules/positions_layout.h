@@ -63,7 +63,8 @@ struct positions {
  * patterns: a look at a word, a word of a shift, a chain. */
 static inline uint32_t positions_link_ns(const struct positions_link *link, uint32_t words)
 {
-    return 10 + words * (3 + link->shift_count) + 8 * link->chain_count;
+    return 10 + words * (3 + link->shift_count) + words * link->shift_count / 4 +
+           13 * link->chain_count;
 }
 
 #endif
