@@ -2,7 +2,7 @@
  * bounds_heard.c - see bounds_heard.h.
  *
  * The set is asked of such an event, of each of its rules in turn: a rule may take what is told of
- * one alone.
+ * one alone. A question may cost as much as any event does, so in a large set not all are asked of.
  */
 #include "correlate/bounds_heard.h"
 
@@ -42,7 +42,7 @@ size_t bounds_unheard(const struct rule_set *rules, const char *unheard[BOUNDS_T
 
     for (size_t i = 0; i < BOUNDS_TOLD; i++) {
         bool any = false;
-        for (uint32_t r = 0; r < rule_set_count(rules) && !any; r++)
+        for (uint32_t r = 0; r < rule_set_count(rules) && r < BOUNDS_ASKED_MAX && !any; r++)
             any = is_heard(rules, told[i], rule_set_rule(rules, r)->id);
         if (!any)
             unheard[count++] = derived_gone_check(told[i]);

@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include "rules/rule_set.h"
 
-enum { BOUNDS_TOLD = 3 };
+enum { BOUNDS_TOLD = 3, BOUNDS_ASKED_MAX = 300 };
 
-/* The checks of the self-alerts that no rule takes, whichever rule they tell of; enrich steps are
- * not looked at. Returns how many. */
+/* The checks of the self-alerts that no rule takes, whichever of the first BOUNDS_ASKED_MAX rules
+ * they tell of; enrich steps are not looked at. Returns how many. */
 size_t bounds_unheard(const struct rule_set *rules, const char *unheard[BOUNDS_TOLD]);
 
 #endif
