@@ -13,6 +13,7 @@
 #include "correlate/composite.h"
 #include "correlate/correlation.h"
 #include "correlate/mark.h"
+#include "correlate/part.h"
 #include "correlate/recovery.h"
 #include "correlate/step_report.h"
 #include "correlate/rules_retire.h"
@@ -415,6 +416,10 @@ void engine_stop(struct engine *engine)
             ingest_stop(&engine->workers[w]);
         engine->workers[w].started = false;
     }
+    /* The source lives on, and the wakers do not. */
+    for (unsigned p = 0; p < atomic_load_explicit(&engine->part_count, memory_order_relaxed); p++)
+        if (part_is_member(engine->parts[p]))
+            engine->source->ops->wake_on(engine->source, engine->parts[p]->feed, -1);
     /* Seals that were applied and worked off, but not yet told of. */
     marks_drain(engine);
 }

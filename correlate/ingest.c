@@ -66,8 +66,9 @@ static void passed_publish(const struct worker *worker, struct part *part)
     /* Q, release end: the marks of all records before, and of one that is held, are in the ring.
      * unseen by tsan: the marks come by M; all that is ordered here are atomics. */
     atomic_store_explicit(&part->seen_offset, part->next_offset + part->held, memory_order_release);
-    /* W, release end: every event before this time is in its bin, or held by this
-     * partition with an et at or after it. */
+    /* W, release end: every event before this time is in its bin, or held by this partition with an
+     * et at or after it. unseen by tsan: Q, which is stored before and read behind, orders the same
+     * where stores are seen in their order. */
     atomic_store_explicit(&part->passed, part->finished ? INT64_MAX : passed, memory_order_release);
 }
 
@@ -593,7 +594,8 @@ static void stands_give(struct worker *worker, unsigned count)
         return;
     worker->stands_seen = asked;
     for (unsigned i = 0; i < count; i++)
-        /* J, acquire end: a partition that joined (again) is set up. */
+        /* J, acquire end: a partition that joined (again) is set up. unseen by tsan: in a test its
+         * owner has looked at it by J before. */
         if (atomic_load_explicit(&worker->parts[i]->membership, memory_order_acquire) ==
             PART_MEMBER)
             stand_take(worker->parts[i]);

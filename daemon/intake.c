@@ -146,11 +146,14 @@ static void on_broken(void *self, const char *why)
     struct intake *intake = self;
 
     error_set(&intake->why, "%s", why);
+    /* V, release end: the sentence stands. unseen by tsan: no test breaks the intake of a daemon.
+     */
     atomic_store_explicit(&intake->is_broken, true, memory_order_release);
 }
 
 int intake_verdict(struct intake *intake, struct error *why)
 {
+    /* V, acquire end. unseen by tsan: as above. */
     if (!atomic_load_explicit(&intake->is_broken, memory_order_acquire))
         return EXIT_OK;
     error_set(why, "%s", intake->why.text);

@@ -82,7 +82,8 @@ struct source_ops {
     /* The engine is done with a feed that left. */
     void (*drop)(struct source *source, struct feed *feed);
 
-    /* Wakes `waker` (base/host.h) when `feed` gets records after having been empty. */
+    /* Wakes `waker` (base/host.h) when `feed` gets records after having been empty; -1: nobody any
+     * more, and behind the call nobody is being woken. */
     void (*wake_on)(struct source *source, struct feed *feed, int waker);
 
     /* Tells the low position of a feed, for lag tools; advisory (D5). May be NULL. */

@@ -319,7 +319,7 @@ static bool trim(struct history_writer *writer)
 /* True: there is more to be done at once. */
 static bool round_of(struct history_writer *writer)
 {
-    /* D, acquire end: what lies up to it can be read. */
+    /* D2, acquire end: what lies up to it can be read. unseen by tsan: it lies in files. */
     uint64_t durable = atomic_load_explicit(&writer->durable, memory_order_acquire);
     bool more = false;
 
@@ -334,7 +334,7 @@ static bool round_of(struct history_writer *writer)
 
 static bool is_behind(const struct history_writer *writer)
 {
-    /* relaxed: this thread is its only writer. D, acquire end. */
+    /* D2, acquire end; relaxed: this thread is its only writer. unseen by tsan: as above. */
     return atomic_load_explicit(&writer->looked_to, memory_order_relaxed) <
            atomic_load_explicit(&writer->durable, memory_order_acquire);
 }
@@ -369,7 +369,7 @@ static void *run(void *self)
 
 void history_writer_tell(struct history_writer *writer, uint64_t frame)
 {
-    /* D, release end: the group is durable. */
+    /* D2, release end: the group is durable. unseen by tsan: it lies in files. */
     atomic_store_explicit(&writer->durable, frame, memory_order_release);
     host()->waker_wake(host()->self, writer->waker);
 }

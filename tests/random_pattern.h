@@ -235,6 +235,14 @@ static bool random_meets_defect(const struct random_node *chain)
     return false;
 }
 
+/* The same RE2 makes one class of the sides [ab]|(?i:A), and forgets the other case. */
+static bool random_re2_errs(const struct random_pattern *pattern)
+{
+    return random_meets_defect(pattern->first) ||
+           (strchr(pattern->written, '|') != NULL && (strstr(pattern->written, "(?i:A)") != NULL ||
+                                                      strstr(pattern->written, "(?i:k)") != NULL));
+}
+
 /* ---- the matcher ---- */
 
 enum random_step_kind { STEP_SPLIT, STEP_ONE_OF, STEP_NONE_OF, STEP_PLACE, STEP_SAVE, STEP_END };

@@ -568,7 +568,7 @@ static void compare_one(struct world *world, const struct random_pattern *patter
 {
     char text[RANDOM_TEXT_MAX];
     int place[2 * RANDOM_GROUPS_MAX];
-    bool meets_defect = random_meets_defect(pattern->first);
+    bool meets_defect = random_re2_errs(pattern);
 
     for (int t = 0; t < 30; t++) {
         random_text_make(text);
