@@ -46,6 +46,7 @@ struct lone_feed {
     char payload[RECORDS][PAYLOAD];
     size_t taken;            /* the owner's */
     bool out;                /* taken and not released */
+    int waker;               /* the sequencer's, and the test's behind the end */
     _Atomic bool is_dropped; /* relaxed: says that, and orders nothing */
     bool is_live;
 };
@@ -106,8 +107,7 @@ static void drop(struct source *source, struct feed *feed)
 static void wake_on(struct source *source, struct feed *feed, int waker)
 {
     (void)source;
-    (void)feed;
-    (void)waker;
+    ((struct lone_feed *)feed)->waker = waker;
 }
 
 static const struct host *real;
@@ -301,6 +301,8 @@ static void replay(unsigned workers, struct log *log, struct engine_counters *co
     char last = log->used > 0 ? log->at[log->used - 1] : '\0';
     assert_int_equal(last, '\n');
     engine_stop(engine);
+    for (int p = 0; p < PARTS; p++)
+        assert_int_equal(feeds[p]->waker, -1); /* the source goes on, and wakes nobody */
     engine_counters(engine, counters);
     engine_destroy(engine);
     rule_set_destroy(rules);
