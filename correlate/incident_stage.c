@@ -147,7 +147,9 @@ static void tell_joins(const struct engine_listener *listener, const struct work
                                      .severity = joined->severity};
         const char **const texts[JOIN_TEXTS] = {&told.source, &told.resource, &told.check,
                                                 &told.dedup_key, &told.host};
-        const char *at = worker->join_words[seq & (STEPS - 1)].at + joined->words - 1;
+        /* Where none of them has words there is no room for words either. */
+        const char *at =
+            joined->words > 0 ? worker->join_words[seq & (STEPS - 1)].at + joined->words - 1 : NULL;
         for (int t = 0; joined->words > 0 && t < JOIN_TEXTS; t++) {
             *texts[t] = at;
             at += strlen(at) + 1;
