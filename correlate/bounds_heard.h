@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include "rules/rule_set.h"
 
-enum { BOUNDS_TOLD = 3, BOUNDS_ASKED_MAX = 300 };
+enum { BOUNDS_TOLD = 3, BOUNDS_ASKED_MAX = 50 };
 
 /* The checks of the self-alerts that no rule takes, whichever of the first BOUNDS_ASKED_MAX rules
  * they tell of; enrich steps are not looked at. Returns how many. */
