@@ -36,15 +36,33 @@ struct arena *arena_create(size_t bytes_max)
     return arena;
 }
 
+static void blocks_free(struct block *block)
+{
+    for (struct block *next; block != NULL; block = next) {
+        next = block->next;
+        free(block);
+    }
+}
+
 void arena_destroy(struct arena *arena)
 {
     if (arena == NULL)
         return;
-    for (struct block *block = arena->blocks, *next; block != NULL; block = next) {
-        next = block->next;
-        free(block);
-    }
+    blocks_free(arena->blocks);
     free(arena);
+}
+
+void arena_reset(struct arena *arena)
+{
+    struct block *newest = arena->blocks;
+
+    arena->is_full = false;
+    if (newest == NULL)
+        return;
+    blocks_free(newest->next);
+    newest->next = NULL;
+    newest->used = 0;
+    arena->bytes = sizeof(*arena) + sizeof(*newest) + newest->size;
 }
 
 /* Memory for a block and its header. */

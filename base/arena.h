@@ -22,6 +22,10 @@ struct arena *arena_create(size_t bytes_max);
 /* Releases everything in it. NULL is allowed. */
 void arena_destroy(struct arena *arena);
 
+/* Everything in it is gone, and room for as much as its last block holds is kept: for scratch that
+ * is used again and again. */
+void arena_reset(struct arena *arena);
+
 /* `bytes` of zeroed memory, aligned for any type; to a cache line where they are a multiple of one,
  * so that what is laid out by lines lies in lines.
  * Errors: NULL when memory is short or the arena's bound is reached. */

@@ -139,6 +139,7 @@ enum {
     EVENT_DERIVED = 8,      /* made by tocsin itself (self-alert) */
     EVENT_OF_INCIDENT = 16, /* a change of an incident, for rules on incidents alone */
     EVENT_LAST_WORD = 32,   /* and nothing will be heard of that incident any more */
+    EVENT_BY_HAND = 64,     /* no event, but what somebody does to an incident (base/act.h) */
 };
 
 _Static_assert(sizeof(struct event) == 64, "an event is one cache line");

@@ -7,8 +7,8 @@
 
 static const char *const change_names[] = {"opened", "updated", "closed"};
 static const char *const cause_names[INCIDENT_CAUSE_COUNT] = {
-    "rule",  "severity", "grew",     "quiet",   "cleared",
-    "fewer", "value",    "unlisted", "evicted", "unmuted"};
+    "rule",  "severity", "grew",    "quiet",   "cleared",      "fewer",
+    "value", "unlisted", "evicted", "unmuted", "acknowledged", "by-hand"};
 static const char *const priority_names[] = {"", "P1", "P2", "P3", "P4", "P5"};
 static const char *const op_names[] = {"open", "update", "ack", "resolve"};
 static const char *const mark_names[MARK_KIND_COUNT] = {

@@ -26,16 +26,18 @@ enum priority { PRIORITY_NONE, PRIORITY_P1, PRIORITY_P2, PRIORITY_P3, PRIORITY_P
 
 /* Why an incident was closed or updated; the names are part of the incident log. */
 enum incident_cause {
-    CAUSE_RULE,     /* opened: the rule's condition became true */
-    CAUSE_SEVERITY, /* updated: a worse severity joined */
-    CAUSE_GREW,     /* updated: the number of alerts has doubled */
-    CAUSE_QUIET,    /* closed: nothing came for the rule's quiet time */
-    CAUSE_CLEARED,  /* closed: all its alerts have cleared */
-    CAUSE_FEWER,    /* closed: fewer touches than the rule's fewer() says */
-    CAUSE_VALUE,    /* closed: a number that came in made close true */
-    CAUSE_UNLISTED, /* closed: its key is no longer listed by the rule */
-    CAUSE_EVICTED,  /* updated: no longer watched, a bound was reached */
-    CAUSE_UNMUTED,  /* updated: nothing mutes it any more, and there is something to tell */
+    CAUSE_RULE,         /* opened: the rule's condition became true */
+    CAUSE_SEVERITY,     /* updated: a worse severity joined */
+    CAUSE_GREW,         /* updated: the number of alerts has doubled */
+    CAUSE_QUIET,        /* closed: nothing came for the rule's quiet time */
+    CAUSE_CLEARED,      /* closed: all its alerts have cleared */
+    CAUSE_FEWER,        /* closed: fewer touches than the rule's fewer() says */
+    CAUSE_VALUE,        /* closed: a number that came in made close true */
+    CAUSE_UNLISTED,     /* closed: its key is no longer listed by the rule */
+    CAUSE_EVICTED,      /* updated: no longer watched, a bound was reached */
+    CAUSE_UNMUTED,      /* updated: nothing mutes it any more, and there is something to tell */
+    CAUSE_ACKNOWLEDGED, /* updated: somebody has taken it on */
+    CAUSE_BY_HAND,      /* closed: somebody said that it is over */
     INCIDENT_CAUSE_COUNT
 };
 
@@ -75,6 +77,9 @@ struct incident {
     const char *message;
     const char *host;
     const char *muted_by; /* "silence deploy, inhibit rack-down by 0123..."; "" when told */
+    const char *acked_by; /* who has taken it on, the last who did; "" while nobody has */
+    const char *by;       /* who made this change; "" when no person did */
+    const char *comment;  /* and what they said of it */
     /* The names of `by` and the values of the key: for each a uint32_t with its bytes, then
      * these, names and values by turns. */
     const char *fields;

@@ -19,7 +19,7 @@ enum mark_kind {
     MARK_JOIN,   /* the partition entered at `offset` with V = value_ms */
     MARK_LEAVE,  /* and left at `offset`; events at or after value_ms were dropped unread */
     MARK_SWITCH, /* a new rule set takes effect at value_ms, a round's start */
-    MARK_CRASH,
+    MARK_CRASH,  /* record `offset` is refused: processes died at it. Told of at value_ms */
     MARK_SHED,
     MARK_BEGIN, /* the first watermark: nothing was closed before value_ms */
     MARK_KIND_COUNT
@@ -37,10 +37,11 @@ struct mark {
 #define TIME_MS_MAX ((int64_t)1 << 53)
 
 /* False for what no run writes, and what nothing could be reckoned from. A partition that is read
- * from its beginning joins at INT64_MIN. */
+ * from its beginning joins at INT64_MIN; what is known of a crash before time begins is told of
+ * then. */
 static inline bool mark_is_possible(const struct mark *mark)
 {
-    return (mark->kind == MARK_JOIN && mark->value_ms == INT64_MIN) ||
+    return ((mark->kind == MARK_JOIN || mark->kind == MARK_CRASH) && mark->value_ms == INT64_MIN) ||
            (mark->value_ms >= -TIME_MS_MAX && mark->value_ms <= TIME_MS_MAX);
 }
 

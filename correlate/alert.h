@@ -81,6 +81,7 @@ struct alert_lane {
     VECTOR_OF(uint32_t) untimed; /* cold numbers of alerts that wait without a timer: is_held */
     int64_t untimed_due_ms; /* when they are to be looked at all the same; INT64_MAX: none waits */
     uint32_t generation;    /* of the rules its STALE flags are about */
+    int64_t from_ms;        /* in a silent step: what comes before was worked off */
 };
 
 /* When the lane has to be looked at next. */

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/host.h"
 #include "correlate/derived.h"
 #include "correlate/mark.h"
@@ -251,6 +252,17 @@ static void event_put(struct engine *engine, const struct part *part, int64_t at
                                           .sub = sub});
 }
 
+/* Of one partition the last mark of a time is told alone. Where it left and came back, the end of
+ * its spell before may have this time, too. */
+static void told_set(const struct engine *engine, uint8_t *told, const struct part *part)
+{
+    for (unsigned i = 1; i < part_total(engine); i++) {
+        const struct part *other = engine->parts[i];
+        if (other->number == part->number && strcmp(other->name, part->name) == 0)
+            told[i] = other == part;
+    }
+}
+
 static void events_enter(struct engine *engine, int64_t at_ms)
 {
     unsigned count = part_total(engine);
@@ -271,7 +283,7 @@ static void events_enter(struct engine *engine, int64_t at_ms)
         engine->parts[mark->part]->remind_ms = mark->begins ? at_ms : INT64_MAX;
         if (!mark->begins)
             engine->parts[mark->part]->blind_end_ms = at_ms;
-        told[mark->part] = true;
+        told_set(engine, told, engine->parts[mark->part]);
     }
     for (unsigned r = 0; r < count; r++) {
         struct part *part = engine->parts[by_rank[r]];

@@ -2,9 +2,11 @@
 #include "correlate/bounds_tell.h"
 
 #include <stdlib.h>
+#include "correlate/crash.h"
 #include "correlate/derived.h"
 
 #define PERIOD_MS INT64_C(60000)
+enum { SUBS = DERIVED_SUBS - CRASHES_TOLD_MAX };
 
 static struct untold *untold_at(struct worker *worker, uint32_t slot)
 {
@@ -133,7 +135,7 @@ static uint16_t tell_lost(struct engine *engine, int64_t epoch)
             vector_add(&owed) = (struct owed){rules->slots[s].order, s};
     if (owed.count > 1)
         qsort(owed.at, owed.count, sizeof(struct owed), owed_order);
-    for (size_t i = 0; i < owed.count && sub < DERIVED_SUBS; i++)
+    for (size_t i = 0; i < owed.count && sub < SUBS; i++)
         derived_tell_gone(engine, epoch, rules->slots[owed.at[i].slot].rule, DERIVED_INCIDENTS,
                           untold_of(engine, owed.at[i].slot).incidents, 0, sub++);
     free(owed.at);
@@ -160,7 +162,7 @@ bool bounds_tell(struct engine *engine, int64_t epoch)
         for (uint32_t i = 0; i < rules->rule_count; i++) {
             const struct untold untold = untold_of(engine, rules->slot_of[i]);
             uint64_t count = of_entries ? untold.entries : untold.keys;
-            if (count > 0 && sub < DERIVED_SUBS)
+            if (count > 0 && sub < SUBS)
                 derived_tell_gone(engine, epoch, rule_set_rule(rules->set, i),
                                   of_entries ? DERIVED_ENTRIES : DERIVED_KEYS, count, within_ms,
                                   sub++);

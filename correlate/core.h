@@ -125,6 +125,12 @@ struct part_stand {
     struct part_counts counts;
 };
 
+/* A record at which a process died, and whether a mark says so (crash.h). */
+struct part_crash {
+    int64_t offset;
+    bool is_told;
+};
+
 /* One input partition. The first block belongs to the ingest thread that owns it. */
 struct part {
     struct feed *feed; /* NULL once the source has it back */
@@ -161,7 +167,8 @@ struct part {
         uint32_t events, time_clamped, late, late_by_seal, capped, undated;
     } before;
     struct part_counts counts;
-    struct part_stand stand; /* as it was asked for last; Y */
+    struct part_stand stand;              /* as it was asked for last; Y */
+    VECTOR_OF(struct part_crash) crashes; /* records that are refused unread; steady for a member */
     /* Records whose epoch is beyond all earlier ones': the first that is in no
      * closed epoch gives the low position. When the ring is full its newest entry
      * takes in the next, which only makes the position older. */
@@ -213,6 +220,14 @@ struct spell_mark {
     bool begins;
 };
 
+/* The self-alert of a record at which a process died. */
+struct crash_mark {
+    int64_t at_ms; /* a round's start; INT64_MIN: when time begins */
+    size_t made;   /* order of making */
+    int64_t offset;
+    uint16_t part; /* id */
+};
+
 /* A stretch of closed epochs that all workers work off together. */
 struct step {
     int64_t epoch_from, epoch_to;
@@ -220,6 +235,7 @@ struct step {
     uint64_t events;
     bool bounded;         /* ends a round at which bounds may have to be held */
     bool last;            /* nothing follows (X7) */
+    bool is_silent;       /* it was told before, and counted (snapshot.h) */
     const uint16_t *rank; /* by part id; immutable */
     unsigned part_count;  /* partitions there were when it was cut */
     struct rules_version *rules;
@@ -281,11 +297,16 @@ struct rules_retire {
 
 enum sleep_state { AWAKE, ASLEEP, ASLEEP_FOR_BINS, NAPPING };
 
-/* An incident change on its way to the incident role; owns its incident. */
+/* An incident change on its way to the incident role; owns its incident. Or what somebody does to
+ * one, behind the change that this makes, if any. */
 struct change {
     struct order order;
-    struct incident *incident;
-    const struct rule *told; /* composites are told; of which rule it is. NULL: they are not */
+    struct incident *incident; /* NULL: an act */
+    const struct rule *told;   /* composites are told; of which rule it is. NULL: they are not */
+    /* The act (base/act.h), and what makes a change of it; NULL: no person did it. Lives until the
+     * step is done. */
+    const struct event_text *by_hand;
+    bool closes; /* the act does */
 };
 
 /* A change that becomes an event; owns its incident. The rule lives: nothing is freed before the
@@ -346,6 +367,11 @@ struct worker {
     /* Not yet in the tally: added per take. */
     uint64_t records, record_bytes, binned, clamped, late, late_by_seal, capped, undated;
     uint64_t stands_seen; /* the last request that it has answered */
+
+    /* Whose record it works on, for engine_place_now(): relaxed, a handler on this thread reads it.
+     * Partition 0, which has no records: none. */
+    _Atomic uint16_t at_part;
+    _Atomic int64_t at_offset;
 
     /* stages; touched by this thread between two of its phases */
     struct slab slab;
@@ -414,17 +440,17 @@ struct engine {
     struct topic_config any_topic;
 
     _Atomic bool snapshot_asked;
-    _Atomic uint64_t stands_asked; /* counts requests to say how partitions stand */
+    _Atomic uint64_t walk_asked;             /* counts requests to go through all keys */
+    _Atomic uint64_t walks, walk_mismatches; /* that were made, and what did not add up */
+    _Atomic uint64_t stands_asked;           /* counts requests to say how partitions stand */
 
     /* sequencer role */
     _Alignas(64) _Atomic bool sequencer_taken; /* R */
-    struct snapshot_run {
-        enum { SNAPSHOT_NONE, SNAPSHOT_ASKED, SNAPSHOT_TAKING } state;
-        uint64_t memberships; /* as of the request */
-    } snapshot;
-    uint64_t memberships;  /* joins, leaves and drops, ever */
-    int64_t planned_epoch; /* first epoch that is in no step; INT64_MIN before the start */
-    int64_t empty_epoch;   /* behind planned_epoch and before it only derived events can come */
+    struct snapshot_run *snapshot;             /* that is being taken; NULL: none is */
+    struct snapshot_rerun *rerun; /* from the first lane of an image to its end; NULL: it is over */
+    uint64_t memberships;         /* joins, leaves and drops, ever */
+    int64_t planned_epoch;        /* first epoch that is in no step; INT64_MIN before the start */
+    int64_t empty_epoch; /* behind planned_epoch and before it only derived events can come */
     int64_t wall_at_start, r_ms;
     uint64_t mono_at_start, r_ns, seal_due_ns, changes_due_ns;
     int64_t left_reach_ms;         /* the largest `reach` of partitions that have left */
@@ -435,8 +461,12 @@ struct engine {
     uint64_t steps_seen;   /* F: steps known to be done, looked up once per poll */
     VECTOR_OF(struct spell_mark) spells; /* by time; those before spell_at have become events */
     size_t spell_at;
-    int64_t spell_due_ms;  /* of the next event of a spell; INT64_MAX: none */
-    int64_t spell_last_ms; /* of the last mark made */
+    int64_t spell_due_ms;                 /* of the next event of a spell; INT64_MAX: none */
+    int64_t spell_last_ms;                /* of the last mark made */
+    uint64_t walk_done;                   /* of walk_asked: the last that is over (walk.h) */
+    unsigned walk_lane;                   /* of the one that goes on: the next */
+    VECTOR_OF(struct crash_mark) crashes; /* by time; those before crash_at have become events */
+    size_t crash_at;
     uint16_t *rank;
     VECTOR_OF(uint16_t *) old_ranks;
     uint64_t planned_ns;                 /* when the last step was cut */
@@ -479,7 +509,8 @@ struct engine {
     size_t telling_at;     /* next of that to be told */
     bool telling_reported; /* its change has been, its ops from op_sink on have not */
     size_t op_sink;
-    bool merging, advanced; /* advanced: all of `merge` and the times behind it went through */
+    bool merging, advanced;      /* advanced: all of `merge` and the times behind it went through */
+    struct id128 closed_by_hand; /* the last that was */
     struct tally incident_tally;
 
     /* Changes that become events at a round's start, in the order of the log, from
@@ -510,6 +541,8 @@ void rules_phase(struct worker *worker, uint64_t seq, const struct step *step);
 void rules_candidates_phase(struct worker *worker, const struct step *step);
 void rules_evict_phase(struct worker *worker, uint64_t seq, const struct step *step);
 bool incident_poll(struct engine *engine);
+/* correlate/by_hand.c: what came of an act. Thread: the incident role. */
+bool incident_act(struct engine *engine, const struct change *act);
 /* correlate/engine.c: one phase of the oldest step that the worker has not finished. */
 bool stages_poll(struct worker *worker);
 /* correlate/engine.c: wakes the threads that sleep; only those that wait for bins if so said. */
@@ -544,6 +577,12 @@ static inline int64_t floor_div(int64_t a, int64_t b)
     return q * b > a ? q - 1 : q;
 }
 
+static inline void worker_at(struct worker *worker, uint16_t part, int64_t offset)
+{
+    atomic_store_explicit(&worker->at_offset, offset, memory_order_relaxed);
+    atomic_store_explicit(&worker->at_part, part, memory_order_relaxed);
+}
+
 static inline unsigned lane_owner(const struct engine *engine, unsigned lane)
 {
     return lane % engine->worker_count;
@@ -556,11 +595,10 @@ static inline void worker_bury(struct worker *worker, uint64_t seq, void *block,
         vector_add(&worker->remains[seq & (STEPS - 1)]) = (struct remains){block, bytes};
 }
 
-/* Appends a change; takes the incident. `told` as in struct change. */
-static inline void worker_change(struct worker *worker, uint64_t seq, const struct order *order,
-                                 struct incident *incident, const struct rule *told)
+/* Appends a change; takes its incident. */
+static inline void worker_change(struct worker *worker, uint64_t seq, const struct change *change)
 {
-    vector_add(&worker->changes[seq & (STEPS - 1)]) = (struct change){*order, incident, told};
+    vector_add(&worker->changes[seq & (STEPS - 1)]) = *change;
 }
 
 #endif

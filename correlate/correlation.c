@@ -155,6 +155,11 @@ static void touch_run(struct correlation *c, const struct touch *touch)
     uint32_t number = key_ready(c, lane, touch);
     bool raises = touch->kind <= TOUCH_REPEAT;
 
+    if (touch->kind == TOUCH_CLOSE) {
+        if (number != UINT32_MAX)
+            incident_close_by_hand(c, lane, number, touch);
+        return;
+    }
     tally_add(&c->rules->slots[touch->slot].tally[c->worker->index].touches, 1);
     if (number == UINT32_MAX) {
         if (!raises || c->rules->slots[touch->slot].is_listed) {
@@ -209,8 +214,15 @@ static const struct touch_list *touches_of(const struct correlation *c, unsigned
     return &from->touches_out[c->seq & (STEPS - 1)][c->worker->index];
 }
 
+/* It was worked off before the lane was put into the image that the run began from. */
+static bool is_known(const struct correlation *c, const struct touch *touch)
+{
+    return c->step->is_silent &&
+           touch->order.at_ms < c->worker->engine->key_lanes[touch->lane].from_ms;
+}
+
 /* More than the keys have numbers for, as of events that thousands of rules ask for. */
-static void touches_sort_many(struct correlation *c, size_t count)
+static size_t touches_sort_many(struct correlation *c, size_t count)
 {
     struct worker *worker = c->worker;
     const struct touch **sorted;
@@ -221,8 +233,11 @@ static void touches_sort_many(struct correlation *c, size_t count)
     count = 0;
     for (unsigned w = 0; w < worker->engine->worker_count; w++)
         for (size_t i = 0; i < touches_of(c, w)->count; i++)
-            sorted[count++] = &touches_of(c, w)->at[i];
-    qsort(sorted, count, sizeof(*sorted), touch_order);
+            if (!is_known(c, &touches_of(c, w)->at[i]))
+                sorted[count++] = &touches_of(c, w)->at[i];
+    if (count > 1)
+        qsort(sorted, count, sizeof(*sorted), touch_order);
+    return count;
 }
 
 /* Collects what all workers made for this one and puts it in order. */
@@ -234,10 +249,8 @@ static size_t touches_collect(struct correlation *c)
 
     for (unsigned w = 0; w < engine->worker_count; w++)
         count += touches_of(c, w)->count;
-    if (count > engine->config.sort_max) {
-        touches_sort_many(c, count);
-        return count;
-    }
+    if (count > engine->config.sort_max)
+        return touches_sort_many(c, count);
     count = 0;
     worker->touches_in.count = worker->sort_key.count = 0;
     for (unsigned w = 0; w < engine->worker_count; w++) {
@@ -246,6 +259,8 @@ static size_t touches_collect(struct correlation *c)
         vector_reserve(&worker->sort_key, list->count);
         for (size_t i = 0; i < list->count; i++) {
             const struct touch *touch = &list->at[i];
+            if (is_known(c, touch))
+                continue;
             uint64_t time = (uint64_t)(touch->order.at_ms - c->step->from_ms);
             uint64_t order = (time << CLASS_BITS | touch->order.class) << RANK_BITS |
                              (touch->order.class == ORDER_EVENT ? touch->order.rank : 0u);
@@ -389,11 +404,14 @@ void rules_phase(struct worker *worker, uint64_t seq, const struct step *step)
             prefetch_near(&c, touches[i + STATE_AHEAD]);
         if (i + BODY_AHEAD < count)
             prefetch_next(&c, touches[i + BODY_AHEAD]);
-        if (c.trace == NULL)
+        /* Of timers the partition is 0: no record's. */
+        worker_at(worker, touches[i]->order.part, touches[i]->order.offset);
+        if (c.trace == NULL || touches[i]->kind == TOUCH_CLOSE)
             touch_run(&c, touches[i]);
         else
             touch_traced(&c, touches[i]);
     }
+    worker_at(worker, 0, 0);
     for (unsigned l = worker->index; l < LANES; l += engine->worker_count)
         lane_timers_run(&c, &engine->key_lanes[l]);
     if (!step->bounded) {

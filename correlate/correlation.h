@@ -7,6 +7,7 @@
  *   watch_window.c    the form with a window of entries, watch_sequence.c and so on the others
  *   incident_life.c   an incident opens, is joined and left, is updated, closes
  *   rules_bound.c     max_keys (X4)
+ *   by_hand.c         what somebody does to an incident
  *   rule_trace.c      what of all this is told to somebody who asks why
  *
  * A key either watches, which its rule's form does, or has an open incident, which is the
@@ -37,6 +38,7 @@ struct correlation {
     uint64_t correlated, expired, evicted, retired; /* not yet in the tally */
     int64_t blind_until_ms;                         /* where known (watch_baseline.c) */
     bool blind_is_known;
+    const struct event_text *by_hand; /* the act under work; NULL: none is */
 };
 
 static inline struct correlation correlation_begin(struct worker *worker, uint64_t seq,
@@ -71,6 +73,14 @@ static inline struct rule_tally *correlation_tally(const struct correlation *c,
                                                    const struct key_state *key)
 {
     return &c->rules->slots[key->slot].tally[c->worker->index];
+}
+
+/* The key holds `n` touches more, or fewer where that wraps. */
+static inline void correlation_hold(const struct correlation *c, const struct key_state *key,
+                                    uint64_t n)
+{
+    tally_add(&correlation_tally(c, key)->pending, n);
+    c->worker->engine->key_lanes[key->id_high >> 56].pending += n;
 }
 
 /* The place of what a timer or a round's end does with the key. */
@@ -149,6 +159,10 @@ bool incident_closes(const struct open_incident *open, int64_t now_ms);
 
 /* When `close` has to be looked at next; INT64_MAX: no timer will close it. */
 int64_t incident_due(const struct key_state *key);
+
+/* by_hand.c: the touch says that this incident is over. */
+void incident_close_by_hand(struct correlation *c, struct key_lane *lane, uint32_t number,
+                            const struct touch *touch);
 
 /* Looks at `close` at such a time. False when the key left. */
 bool incident_timer(struct correlation *c, struct key_lane *lane, uint32_t number, int64_t due_ms);

@@ -338,6 +338,8 @@ static size_t batch_collect(struct worker *worker, const struct step *step)
                         tally_add(&worker->tally.left_events, 1);
                         continue;
                     }
+                    if (step->is_silent && ev->et_ms < engine->alert_lanes[ev->lane].from_ms)
+                        continue;
                     uint64_t time = (uint64_t)(ev->et_ms - step->from_ms);
                     uint64_t rank = step->rank[ev->part];
                     worker->sort_key.at[count] =
@@ -383,6 +385,11 @@ static void batch_run(struct dedup *d, size_t count)
             alert_prefetch(&lanes[ahead->lane], ahead->fingerprint);
         }
         const struct event *ev = batch[key[i] & index_mask];
+        worker_at(worker, ev->part, ev->offset);
+        if ((ev->flags & EVENT_BY_HAND) != 0) {
+            dedup_by_hand(d, ev);
+            continue;
+        }
         if (enriches_first && (ev = enrich_first(d, ev)) == NULL)
             continue;
         struct alert_lane *lane = &lanes[ev->lane];
@@ -412,6 +419,7 @@ static void batch_run(struct dedup *d, size_t count)
         else
             event_full(d, lane, slot, ev);
     }
+    worker_at(worker, 0, 0);
     d->duplicate += duplicate;
     if (enriches)
         dedup_enriched(d);
@@ -490,7 +498,7 @@ void dedup_phase(struct worker *worker, uint64_t seq, const struct step *step)
     batch_run(&d, count);
     for (unsigned lane = worker->index; lane < LANES; lane += engine->worker_count)
         dedup_lane_timers_run(&d, &engine->alert_lanes[lane]);
-    tally_add(&worker->tally.closed_events, count);
+    tally_add(&worker->tally.closed_events, count - d.acts);
     dedup_tally_store(&d);
     /* relaxed: published by the end of the phase (T). */
     atomic_store_explicit(&worker->alerts_at_phase, tally_get(&worker->alerts),

@@ -7,6 +7,7 @@
  *   dedup_flap.c    the last changes of an alert, and whether it flaps
  *   dedup_timers.c  alerts that expire or come to rest
  *   dedup_bound.c   the bound of the table, at round ends
+ *   by_hand.c       what somebody does to an incident: it passes through
  *
  * Thread: the worker whose phase it is.
  */
@@ -35,6 +36,7 @@ struct dedup {
     const struct engine_trace *trace; /* NULL: nobody asks */
     uint64_t seq;
     uint64_t duplicate, unmatched, routed, dropped, touches, folded, enrich_errors;
+    uint64_t acts; /* that were among the events */
     struct dedup_enriching enriching;
 };
 
@@ -171,5 +173,10 @@ void dedup_alert_drop(struct dedup *d, struct alert_lane *lane, struct alert_slo
 /* For somebody who asks: the alert is over, or calm. */
 void dedup_trace_ended(const struct dedup *d, const struct alert_slot *slot,
                        const struct alert_cold *cold, enum trace_ending what, int64_t at_ms);
+
+/* ---- by_hand.c ---- */
+
+/* To the keys that may have the incident, if it is to be closed, and to the incident role. */
+void dedup_by_hand(struct dedup *d, const struct event *ev);
 
 #endif

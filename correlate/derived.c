@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include "base/text.h"
+#include "correlate/snapshot.h"
 
 /* Any number: apart from fingerprints of other events. */
 #define OF_INCIDENT UINT64_C(0x9ae16a3b2f90404f)
@@ -40,6 +41,7 @@ void derived_bin(struct engine *engine, const struct event_draft *draft, uint16_
                  uint8_t flags)
 {
     int64_t at_ms = draft->time_ms;
+    snapshot_disturb(engine);
     struct bin_slot *slot =
         bins_claim(&engine->derived, floor_div(at_ms, (int64_t)engine->config.epoch_ms));
     size_t bytes = event_text_bytes(draft);

@@ -8,15 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/fault.h"
 #include "base/host.h"
 #include "correlate/blind.h"
 #include "correlate/composite.h"
 #include "correlate/correlation.h"
+#include "correlate/crash.h"
 #include "correlate/mark.h"
 #include "correlate/part.h"
 #include "correlate/recovery.h"
 #include "correlate/step_report.h"
 #include "correlate/rules_retire.h"
+#include "correlate/snapshot.h"
 #include "correlate/sort.h"
 #include "rules/mute.h"
 
@@ -39,6 +42,7 @@ void engine_config_init(struct engine_config *config)
         .seal_ms = 10,
         .take_max = 512,
         .bins_bytes_max = (uint64_t)64 << 20,
+        .image_bytes = 256 << 10,
         .step_touches = 1 << 20,
         .sort_max = SORT_MAX,
         .alerts_max = 1000000,
@@ -171,12 +175,35 @@ static void rest(struct worker *worker)
     atomic_store_explicit(&worker->asleep, AWAKE, memory_order_relaxed);
 }
 
+/* The worker that this thread is; NULL: none. */
+static _Thread_local struct worker *own_worker;
+
+bool engine_place_now(struct engine_crash *out)
+{
+    const struct worker *worker = own_worker;
+    const struct part *part;
+    uint16_t id;
+
+    if (worker == NULL)
+        return false;
+    id = atomic_load_explicit(&worker->at_part, memory_order_relaxed);
+    if (id == 0)
+        return false;
+    part = worker->engine->parts[id];
+    *out = (struct engine_crash){part->name, part->number,
+                                 atomic_load_explicit(&worker->at_offset, memory_order_relaxed)};
+    return true;
+}
+
 static void *worker_main(void *arg)
 {
     struct worker *worker = arg;
     struct engine *engine = worker->engine;
     unsigned spins = 0;
     char name[16];
+
+    own_worker = worker;
+    fault_stack_use();
 
     snprintf(name, sizeof(name), "worker-%u", worker->index % 1000);
     pthread_setname_np(pthread_self(), name); /* for top and profilers */
@@ -281,6 +308,7 @@ int engine_create(const struct engine_config *config, struct source *source, str
     }
     memset((void *)engine, 0, sizeof(*engine));
     engine->config = *config;
+    engine->config.epoch_ms = recovery_epoch_ms(config);
     engine->source = source;
     engine->listener = *listener;
     engine->worker_count = listener->trace != NULL ? 1 : config->workers;
@@ -294,13 +322,14 @@ int engine_create(const struct engine_config *config, struct source *source, str
     topics_copy(engine);
     /* Room for four times the disorder, at least 4096 epochs. */
     engine->slot_count = 4096;
-    while (engine->slot_count * (int64_t)config->epoch_ms <
+    while (engine->slot_count * (int64_t)engine->config.epoch_ms <
            4 * (2 * engine->disorder_max_ms + engine->slack_ms + 1000))
         engine->slot_count *= 2;
     bins_init(&engine->derived, 16, engine->worker_count, 0);
     engine->derived_reach = INT64_MIN;
     engine->spell_last_ms = INT64_MIN;
     blind_load(engine);
+    crash_load(engine);
     pthread_mutex_init(&engine->rules_lock, NULL);
     engine->first_set = rules;
     atomic_init(&engine->rule_sets, 1);
@@ -488,6 +517,8 @@ void engine_destroy(struct engine *engine)
     if (engine == NULL)
         return;
     changes_drop(engine);
+    snapshot_release(engine);
+    snapshot_rerun_release(engine);
     composite_release(engine);
     for (int l = 0; l < LANES; l++) {
         struct worker *owner = &engine->workers[lane_owner(engine, (unsigned)l)];
@@ -500,6 +531,7 @@ void engine_destroy(struct engine *engine)
         slab_release(&engine->workers[w].slab);
     for (unsigned p = 0; p < atomic_load_explicit(&engine->part_count, memory_order_relaxed); p++) {
         free(engine->parts[p]->name);
+        free(engine->parts[p]->crashes.at);
         free(engine->parts[p]);
     }
     for (size_t i = 0; i < engine->old_ranks.count; i++)
@@ -509,6 +541,7 @@ void engine_destroy(struct engine *engine)
     slab_release(&engine->mute_slab);
     bins_release(&engine->derived);
     free(engine->spells.at);
+    free(engine->crashes.at);
     free(engine->old_ranks.at);
     free(engine->merge.at);
     rules_retire_release(engine);
@@ -605,6 +638,9 @@ void engine_counters(const struct engine *engine, struct engine_counters *out)
     out->opened = sum.opened;
     out->closed = sum.closed;
     out->open = sum.opened - sum.closed;
+    out->lost = sum.lost;
+    out->walks = tally_get(&engine->walks);
+    out->walk_mismatches = tally_get(&engine->walk_mismatches);
     out->ops = sum.ops;
     out->updates = sum.updates;
     out->muted = sum.muted;

@@ -10,7 +10,7 @@
  * has the picture, the steps and the letters of the memory edges.
  *
  * Thread: create, start, work_off, stop and destroy by the owner; engine_counters(),
- *         engine_watermark(), engine_stamp(), engine_told(), engine_begin() and
+ *         engine_watermark(), engine_stamp(), engine_told(), engine_begin(), engine_incident() and
  *         engine_switch_rules() by anyone.
  */
 #ifndef CORRELATE_ENGINE_H
@@ -60,15 +60,29 @@ struct engine_step {
 
 /* A run at one moment between two steps: all that it needs to go on from there. */
 struct engine_image {
-    void *at; /* of malloc(); the listener's */
-    size_t bytes;
+    /* Its bytes, in pieces one behind the other, each of malloc(); the listener's, with their
+     * table. */
+    struct engine_image_piece {
+        void *at;
+        size_t bytes;
+    } * piece;
+    size_t piece_count;
     int64_t at_ms; /* everything before has been told, nothing else */
     /* The rule sets that it names, in its order: the one in force, then old ones that keys or open
      * incidents still go by. */
     const struct rule_set *const *sets;
     size_t set_count;
-    uint64_t taking_ns; /* for so long nothing was planned */
+    uint64_t seed;     /* of the hashes: who goes on from it has the same */
+    unsigned epoch_ms; /* whose epochs divide this one */
+    /* Of the partitions that are read: `low` is where a run that goes on from here reads on. */
+    const struct engine_position *positions;
+    size_t position_count;
+    unsigned moments;   /* at which it was taken */
+    uint64_t taking_ns; /* at the longest of them: nothing was planned meanwhile */
 };
+
+/* The bytes of an image in one row, of malloc(); its pieces are freed. */
+void *engine_image_join(const struct engine_image *image, size_t *bytes);
 
 /* An alert that became a member of an incident. */
 enum { ENGINE_WORD_BYTES = 256 };
@@ -79,6 +93,13 @@ struct engine_joined {
      * where they are not at hand: an entry of a window that became an incident keeps none. */
     const char *source, *resource, *check, *dedup_key, *host;
     uint8_t severity; /* of the event */
+};
+
+/* What came of something that somebody did to an incident (base/act.h). */
+struct engine_acted {
+    int64_t position; /* of its record in @intake */
+    int64_t at_ms;    /* when it counted: it is durable when everything up to there is */
+    bool was_open;    /* false: no such incident was open, and nothing came of it */
 };
 
 /* What the engine reports; called by the thread that holds the incident role,
@@ -95,6 +116,8 @@ struct engine_listener {
     void (*joined)(void *self, const struct engine_joined *joined);
     /* Everything before `to_ms` has been told. May be NULL. */
     void (*passed)(void *self, int64_t to_ms);
+    /* Before the change that this makes, if any. May be NULL. */
+    void (*acted)(void *self, const struct engine_acted *acted);
     /* False: the listener is full; the next step is not begun, input pauses, and it is asked again.
      * NULL: it never is. */
     bool (*room)(void *self);
@@ -154,6 +177,15 @@ struct engine_recovery {
      * until all of these have been made again. */
     const int64_t *switch_ms;
     size_t switch_count;
+    unsigned image_epoch_ms; /* of the image that is gone on from; 0: from none */
+};
+
+/* A record at which processes died of a fault of their own (semantics F2): it is refused, and a
+ * mark of it is made when its partition joins. */
+struct engine_crash {
+    const char *topic;
+    int32_t partition;
+    int64_t offset;
 };
 
 struct engine_config {
@@ -172,6 +204,9 @@ struct engine_config {
     uint64_t bins_bytes_max;
     /* How large a step is (step_size.h), and how many events or touches of one are sorted by keys
      * that have room for their number [16 Mi]; more are compared. Neither shows in results. */
+    uint64_t
+        image_bytes; /* of an image that are made without a break, a lane in any case [256 Ki] */
+    unsigned image_steps;  /* tests: so many steps at least between two such moments [0] */
     uint64_t step_touches; /* [1 Mi] */
     size_t sort_max;
     uint64_t seed;    /* of all keyed hashes; never shows in results */
@@ -199,6 +234,8 @@ struct engine_config {
      * tells: when all recordings have ended, the watermark goes at least there [INT64_MIN]. */
     int64_t until_ms;
     struct engine_recovery recovery;
+    const struct engine_crash *crashes; /* borrowed until the end; marks may say the same */
+    size_t crash_count;
 };
 
 /* Fills the defaults in brackets above. */
@@ -248,6 +285,10 @@ int64_t engine_stamp(const struct engine *engine);
 /* Everything before this has been told to the listener; INT64_MIN: nothing has. */
 int64_t engine_told(const struct engine *engine);
 
+/* The open incident of this id, as it was told last; NULL: there is none that is watched.
+ * Returns owned. Thread: any but the engine's. */
+struct incident *engine_incident(struct engine *engine, struct id128 id);
+
 /* The first watermark: nothing was closed before; INT64_MIN before it. */
 int64_t engine_begin(const struct engine *engine);
 
@@ -266,6 +307,8 @@ struct engine_counters {
     uint64_t dropped;                                                 /* by enrich steps (L2) */
     uint64_t touches, correlated, expired, evicted, retired, pending; /* L3 */
     uint64_t opened, closed, open;                                    /* L4 */
+    uint64_t lost;                   /* of those that are open: no longer watched */
+    uint64_t walks, walk_mismatches; /* engine_ask_walk(); what was not as it was counted (L6) */
     uint64_t ops;
     uint64_t updates;
     uint64_t muted, unmuted; /* incidents that became muted, and that are not any more */
@@ -287,6 +330,17 @@ struct engine_counters {
     uint64_t rule_sets;               /* in force, or still gone by */
 };
 void engine_counters(const struct engine *engine, struct engine_counters *out);
+
+/* All that keys hold is to be counted by going through them, bit by bit while no step is under way,
+ * and held against the counters (L6). Thread: any. */
+void engine_ask_walk(struct engine *engine);
+
+/* The same at once, behind engine_stop(). False, with a sentence: it does not hold. */
+bool engine_check_walk(struct engine *engine, struct error *err);
+
+/* The record that the calling thread works on, or whose event; false: it is no thread of an engine,
+ * or between two. Async-signal-safe; the topic lives as long as the engine. */
+bool engine_place_now(struct engine_crash *out);
 
 /* The partition that marks call `part`: its topic, which lives as long as the engine, and
  * number. NULL when no such partition has joined. */

@@ -1,7 +1,6 @@
 /* image.c - see image.h. */
 #include "correlate/image.h"
 
-
 /* Beyond it no time of a run lies: log times end at 2^53 ms, and no rule waits for longer. */
 #define TIME_LIMIT ((int64_t)1 << 54)
 

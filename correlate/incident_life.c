@@ -49,13 +49,19 @@ static void change(struct correlation *c, struct key_state *key, const struct or
         open->latest = incident_ref(incident);
     }
     rule_trace_change(c, key, order, incident);
-    worker_change(c->worker, c->seq, order, incident, told_of(c, key, what, cause));
+    worker_change(c->worker, c->seq,
+                  &(struct change){.order = *order,
+                                   .incident = incident,
+                                   .told = told_of(c, key, what, cause),
+                                   .by_hand = c->by_hand});
     if (what == INCIDENT_OPENED) {
         tally_add(&c->worker->tally.opened, 1);
         tally_add(&correlation_tally(c, key)->opened, 1);
+        c->worker->engine->key_lanes[key->id_high >> 56].open++;
     } else if (what == INCIDENT_CLOSED) {
         tally_add(&c->worker->tally.closed, 1);
         tally_add(&correlation_tally(c, key)->closed, 1);
+        c->worker->engine->key_lanes[key->id_high >> 56].open--;
     } else {
         tally_add(&c->worker->tally.updates, 1);
     }
@@ -392,6 +398,8 @@ void incident_lose(struct correlation *c, struct key_state *key)
 
     key_open(key)->is_forgotten = true;
     change(c, key, &order, INCIDENT_UPDATED, CAUSE_EVICTED);
+    tally_add(&c->worker->tally.lost, 1);
+    c->worker->engine->key_lanes[key->id_high >> 56].open--;
     if (!key_open(key)->evicted_now) /* else it was counted when an alert of it went */
         bounds_lost(c->worker, key);
 }

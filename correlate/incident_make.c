@@ -105,19 +105,23 @@ enum {
     MESSAGE,
     HOST,
     MUTED_BY,
+    ACKED_BY,
+    BY,
+    COMMENT,
     FIELDS,
     STRINGS
 };
 
 static const size_t string_at[STRINGS] = {
-    offsetof(struct incident, tenant), offsetof(struct incident, rule_id),
-    offsetof(struct incident, key),    offsetof(struct incident, title),
-    offsetof(struct incident, tier),   offsetof(struct incident, runbook),
-    offsetof(struct incident, team),   offsetof(struct incident, why),
-    offsetof(struct incident, source), offsetof(struct incident, resource),
-    offsetof(struct incident, check),  offsetof(struct incident, message),
-    offsetof(struct incident, host),   offsetof(struct incident, muted_by),
-    offsetof(struct incident, fields),
+    offsetof(struct incident, tenant),   offsetof(struct incident, rule_id),
+    offsetof(struct incident, key),      offsetof(struct incident, title),
+    offsetof(struct incident, tier),     offsetof(struct incident, runbook),
+    offsetof(struct incident, team),     offsetof(struct incident, why),
+    offsetof(struct incident, source),   offsetof(struct incident, resource),
+    offsetof(struct incident, check),    offsetof(struct incident, message),
+    offsetof(struct incident, host),     offsetof(struct incident, muted_by),
+    offsetof(struct incident, acked_by), offsetof(struct incident, by),
+    offsetof(struct incident, comment),  offsetof(struct incident, fields),
 };
 
 static const char **string_of(struct incident *incident, int which)
@@ -182,7 +186,7 @@ struct incident *incident_make(const struct opening *o)
     texts[CHECK] = detail(event_text_field(event, FIELD_CHECK));
     texts[MESSAGE] = detail(event_text_field(event, FIELD_MESSAGE));
     texts[HOST] = detail(event_text_host(event));
-    texts[MUTED_BY] = text_of("");
+    texts[MUTED_BY] = texts[ACKED_BY] = texts[BY] = texts[COMMENT] = text_of("");
     texts[FIELDS] = (struct text){fields.at, (uint32_t)fields.used};
 
     struct incident *incident = block_make(texts);
@@ -195,9 +199,9 @@ struct incident *incident_make(const struct opening *o)
     return incident;
 }
 
-static struct incident *copy(const struct incident *from, size_t more)
+struct incident *incident_copy(const struct incident *from)
 {
-    struct incident *to = memory_alloc(from->block_bytes + more);
+    struct incident *to = memory_alloc(from->block_bytes);
 
     /* All but the count of references, which others may be changing now. */
     const size_t skip = offsetof(struct incident, block_bytes);
@@ -209,25 +213,6 @@ static struct incident *copy(const struct incident *from, size_t more)
     }
     return to;
 }
-
-struct incident *incident_copy(const struct incident *from)
-{
-    return copy(from, 0);
-}
-
-struct incident *incident_copy_muted(const struct incident *from, const char *muted_by)
-{
-    size_t more = strlen(muted_by) + 1;
-    struct incident *to = copy(from, more);
-    char *room = (char *)to + from->block_bytes;
-
-    memcpy(room, muted_by, more);
-    to->muted_by = room;
-    to->block_bytes += (uint32_t)more;
-    return to;
-}
-
-/* --- images --------------------------------------------------------------------------------- */
 
 /* Bytes of all fields: texts with their lengths before them. */
 static size_t fields_bytes(const struct incident *incident)
@@ -241,6 +226,41 @@ static size_t fields_bytes(const struct incident *incident)
     }
     return (size_t)(at - incident->fields);
 }
+
+static struct text string_text(const struct incident *incident, int which)
+{
+    const char *text = *string_of((struct incident *)(uintptr_t)incident, which);
+    size_t len = which == FIELDS ? fields_bytes(incident) : strlen(text);
+
+    return (struct text){text, (uint32_t)len};
+}
+
+/* All but the texts, which the block has its own of. */
+static void head_copy(struct incident *to, const struct incident *from)
+{
+    const size_t at = offsetof(struct incident, id), end = offsetof(struct incident, tenant);
+
+    memcpy((char *)to + at, (const char *)from + at, end - at);
+}
+
+struct incident *incident_copy_with(const struct incident *from, const struct incident_words *words)
+{
+    struct text texts[STRINGS];
+    struct incident *to;
+
+    for (int i = 0; i < STRINGS; i++)
+        texts[i] = string_text(from, i);
+    texts[MUTED_BY] = words->muted_by;
+    if (words->acked_by.at != NULL)
+        texts[ACKED_BY] = words->acked_by;
+    texts[BY] = words->by;
+    texts[COMMENT] = words->comment;
+    to = block_make(texts);
+    head_copy(to, from);
+    return to;
+}
+
+/* --- images --------------------------------------------------------------------------------- */
 
 static bool fields_are_whole(struct text fields, unsigned count)
 {
@@ -275,11 +295,8 @@ void incident_save(const struct incident *incident, struct image_out *out)
     image_put_u32(out, incident->open_count);
     image_put_u32(out, incident->is_forgotten);
     image_put_u32(out, incident->field_count);
-    for (int i = 0; i < STRINGS; i++) {
-        const char *text = *string_of((struct incident *)(uintptr_t)incident, i);
-        size_t len = i == FIELDS ? fields_bytes(incident) : strlen(text);
-        image_put_text(out, (struct text){text, (uint32_t)len});
-    }
+    for (int i = 0; i < STRINGS; i++)
+        image_put_text(out, string_text(incident, i));
 }
 
 struct incident *incident_load(struct image_in *in)
@@ -309,8 +326,6 @@ struct incident *incident_load(struct image_in *in)
     if (in->fault != NULL)
         return NULL;
     struct incident *incident = block_make(texts);
-    /* All but the texts, which the block has its own of. */
-    const size_t from = offsetof(struct incident, id), to = offsetof(struct incident, tenant);
-    memcpy((char *)incident + from, (const char *)&head + from, to - from);
+    head_copy(incident, &head);
     return incident;
 }

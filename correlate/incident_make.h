@@ -36,8 +36,12 @@ struct incident *incident_make(const struct opening *opening);
 /* A copy of `from` to be changed before it is shown. Returns owned. */
 struct incident *incident_copy(const struct incident *from);
 
-/* The same with other words of what mutes it. */
-struct incident *incident_copy_muted(const struct incident *from, const char *muted_by);
+/* The same with other words of these; `acked_by` NULL is as it was. */
+struct incident_words {
+    struct text muted_by, acked_by, by, comment;
+};
+struct incident *incident_copy_with(const struct incident *from,
+                                    const struct incident_words *words);
 
 /* Into an image and out of it (correlate/image.h). Returns owned; NULL when the image is none. */
 void incident_save(const struct incident *incident, struct image_out *out);

@@ -12,6 +12,8 @@
 #include "correlate/incident_make.h"
 #include "correlate/step_report.h"
 
+enum { ROLE_SLEEP_NS = 50000 };
+
 static int change_order(const void *a, const void *b)
 {
     const struct change *x = a, *y = b;
@@ -29,13 +31,21 @@ static void merge_begin(struct engine *engine, uint64_t seq)
         for (size_t i = 0; i < count; i++)
             engine->merge.at[engine->merge.count++] = worker->changes[seq & (STEPS - 1)].at[i];
     }
-    if (engine->merge.count > 1)
-        qsort(engine->merge.at, engine->merge.count, sizeof(struct change), change_order);
     engine->merging = true;
     engine->advanced = false;
+    /* In silent steps, too: of the same set, but slots of old rules may have been freed. */
     const struct rules_version *rules = engine->steps[seq & (STEPS - 1)].rules;
     if (rules != engine->mutes.version)
         mute_stage_switch(&engine->mutes, rules, rules->from_ms);
+    if (engine->steps[seq & (STEPS - 1)].is_silent) {
+        for (size_t i = 0; i < engine->merge.count; i++)
+            incident_unref(engine->merge.at[i].incident);
+        engine->merge.count = 0;
+        engine->advanced = true;
+        return;
+    }
+    if (engine->merge.count > 1)
+        qsort(engine->merge.at, engine->merge.count, sizeof(struct change), change_order);
 }
 
 /* A sink with a priority limit takes nothing less urgent, and nothing without priority. */
@@ -91,15 +101,32 @@ static bool report_all(struct engine *engine)
     return true;
 }
 
+/* What somebody does to an incident; the listener hears what came of it. */
+static void merge_act(struct engine *engine, const struct change *act)
+{
+    const struct engine_listener *listener = &engine->listener;
+    struct engine_acted acted = {act->order.offset, act->order.at_ms, incident_act(engine, act)};
+
+    engine->closed_by_hand = (struct id128){0, 0};
+    if (listener->acted != NULL)
+        listener->acted(listener->self, &acted);
+}
+
 /* The next change, or what comes behind the last one; false when the step has no more. */
 static bool merge_next(struct engine *engine, const struct step *step)
 {
     if (engine->merge_at < engine->merge.count) {
         const struct change *change = &engine->merge.at[engine->merge_at++];
+        if (change->incident == NULL) {
+            merge_act(engine, change);
+            return true;
+        }
         if (change->told != NULL)
             vector_add(&engine->incident_events) =
                 (struct incident_event){incident_ref(change->incident), change->told};
-        mute_stage_change(&engine->mutes, &change->order, change->incident);
+        if (change->by_hand != NULL)
+            engine->closed_by_hand = change->incident->id;
+        mute_stage_change(&engine->mutes, &change->order, change->incident, change->by_hand);
         return true;
     }
     if (engine->advanced)
@@ -202,7 +229,8 @@ bool incident_poll(struct engine *engine)
         atomic_store_explicit(&engine->paused, full, memory_order_relaxed);
         if (full)
             break;
-        step_told(engine, seq);
+        if (!engine->steps[seq & (STEPS - 1)].is_silent)
+            step_told(engine, seq);
         merge_end(engine);
         worked = true;
         /* F, release end: nobody reads the step or its bins any more. */
@@ -210,4 +238,26 @@ bool incident_poll(struct engine *engine)
     }
     atomic_store_explicit(&engine->incident_taken, false, memory_order_release); /* R */
     return worked;
+}
+
+struct incident *engine_incident(struct engine *engine, struct id128 id)
+{
+    const struct host *h = host();
+    const struct held *held;
+    struct incident *found;
+    int waker = -1; /* nobody wakes it: for short sleeps */
+
+    /* R, acquire end. The role is left between two steps; whoever wants it has it soon. */
+    while (atomic_exchange_explicit(&engine->incident_taken, true, memory_order_acquire)) {
+        if (waker < 0)
+            waker = h->waker_create(h->self);
+        h->waker_sleep(h->self, waker, ROLE_SLEEP_NS);
+    }
+    if (waker >= 0)
+        h->close(h->self, waker);
+    held = held_find(&engine->mutes.held, id);
+    found = held != NULL ? incident_ref(held->latest) : NULL;
+    atomic_store_explicit(&engine->incident_taken, false, memory_order_release); /* R */
+    engine_wake(engine, false); /* who found the role taken, and went to sleep */
+    return found;
 }

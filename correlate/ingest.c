@@ -9,10 +9,12 @@
  */
 #include <assert.h>
 #include <string.h>
+#include "base/act.h"
 #include "base/hash.h"
 #include "base/host.h"
 #include "base/text.h"
 #include "correlate/core.h"
+#include "correlate/crash.h"
 #include "correlate/part.h"
 #include "correlate/trace.h"
 #include "ingest/intake_source.h"
@@ -288,7 +290,7 @@ static void bin_event(struct worker *worker, struct part *part, const struct rec
         .severity = draft->severity,
         .state = draft->state,
         .flags = flags};
-    if (engine->listener.trace != NULL)
+    if (engine->listener.trace != NULL && (flags & EVENT_BY_HAND) == 0)
         trace_received(engine, part, ev, kt);
     low_note(part, epoch, record->offset);
     if (epoch > atomic_load_explicit(&worker->highest_bin, memory_order_relaxed))
@@ -343,7 +345,8 @@ static void record_pass(struct worker *worker, struct part *part, const struct r
     part->records_run++;
 }
 
-/* What somebody had the daemon do has its place among what was pushed, and holds no events. */
+/* What somebody had the daemon do has its place among what was pushed, and holds no events. What it
+ * does to an incident, if anything, the record says (base/act.h). */
 static bool is_act(const struct part *part, const struct record *record)
 {
     return part->number == INTAKE_PARTITION && record->payload == NULL;
@@ -367,6 +370,49 @@ static void record_note(struct part *part, uint8_t flags)
     part->before.late_by_seal += (flags & EVENT_LATE_BY_SEAL) != 0;
 }
 
+/* False when the event has to wait until its epoch is in reach. */
+static bool is_in_reach(struct worker *worker, struct part *part, uint32_t sub, int64_t kt,
+                        const struct timing *t, int64_t epoch)
+{
+    part->held = !worker->bins_placed || !bins_reach(&worker->bins, epoch);
+    if (!part->held)
+        return true;
+    part->held_sub = sub;
+    part->held_kt = kt;
+    part->held_et = t->et;
+    part->held_flags = t->flags;
+    return false;
+}
+
+/* What somebody does to an incident counts at its time, as an event would, and is none. False as
+ * below. */
+static bool act_run(struct worker *worker, struct part *part, const struct record *record)
+{
+    static const struct decode_result no_events;
+    struct act_words words;
+    struct event_draft draft;
+    struct timing t = {.et = part->held_et, .flags = part->held_flags};
+    int64_t kt = part->held_kt;
+
+    act_draft(record->act, &words, &draft);
+    if (!part->held) {
+        if (!log_time(worker, part, record, &no_events, &kt))
+            return false;
+        part->last_kt = kt;
+        t = timing_of(worker, part, &draft, kt);
+    }
+    int64_t epoch = epoch_of(worker, t.et);
+    if (!is_in_reach(worker, part, 0, kt, &t, epoch))
+        return false;
+    if (epoch >= part->again_epoch)
+        bin_event(worker, part, record, 0, &draft, kt, t.et, epoch, t.flags | EVENT_BY_HAND);
+    record_pass(worker, part, record);
+    return true;
+}
+
+static const struct decode_result crashed = {.reason = REJECT_CRASH,
+                                             .why = "tocsin died twice at this record"};
+
 /* False when the record has to wait: for bins to reach its time, or for a mark. */
 static bool record_run(struct worker *worker, struct part *part, const struct record *record)
 {
@@ -374,6 +420,7 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
     uint32_t sub = 0;
     int64_t kt;
 
+    worker_at(worker, part->id, record->offset);
     if (!part->held) {
         if (record->offset < part->next_offset) {
             if (record->offset >= part->again_until) {
@@ -384,15 +431,20 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
             return true;
         }
         marks_apply(worker, part, record->offset);
-        if (is_act(part, record)) {
+        if (is_act(part, record) && record->act == NULL) {
             record_pass(worker, part, record);
             return true;
         }
         record_begin(part);
     }
-    const struct decode_result *decoded = decoder_decode(
-        worker->decoder, part->topic->format, record->payload != NULL ? record->payload : "",
-        record->bytes, text_of(tenant));
+    if (record->act != NULL && !crash_is_at(part, record->offset))
+        return act_run(worker, part, record);
+    const struct decode_result *decoded =
+        crash_is_at(part, record->offset)
+            ? &crashed
+            : decoder_decode(worker->decoder, part->topic->format,
+                             record->payload != NULL ? record->payload : "", record->bytes,
+                             text_of(tenant));
     if (part->held) {
         sub = part->held_sub;
         kt = part->held_kt;
@@ -416,14 +468,8 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
                 t = timing_of(worker, part, draft, kt);
             }
             int64_t epoch = epoch_of(worker, t.et);
-            part->held = !worker->bins_placed || !bins_reach(&worker->bins, epoch);
-            if (part->held) {
-                part->held_sub = sub;
-                part->held_kt = kt;
-                part->held_et = t.et;
-                part->held_flags = t.flags;
+            if (!is_in_reach(worker, part, sub, kt, &t, epoch))
                 return false;
-            }
             if (epoch >= part->again_epoch)
                 bin_event(worker, part, record, sub, draft, kt, t.et, epoch, t.flags);
             event_count(worker, t.flags);
@@ -534,6 +580,7 @@ static bool part_poll(struct worker *worker, struct part *part, uint64_t now_ns,
         part->batch_at++;
         moved = true;
     }
+    worker_at(worker, 0, 0);
     if (part->batch_at == part->batch_count)
         ops->release(part->feed);
     counts_store(worker, part);

@@ -98,6 +98,8 @@ struct key_lane {
     uint32_t free;             /* number of a state that is not used, plus one; 0: none */
     VECTOR_OF(uint32_t) dirty; /* keys whose incident waits for its round's end */
     struct key_timers timers;
+    uint64_t open, pending; /* keys with an open incident, and touches that the others hold */
+    int64_t from_ms;        /* in a silent step: what comes before was worked off */
 };
 
 /* What a rule's bound may take: smallest (open, last, key) first. */

@@ -1,6 +1,8 @@
 /* key_image.c - see key_image.h. */
 #include "correlate/key_image.h"
 
+#include "correlate/walk.h"
+
 enum { KEY_BYTES_LEAST = 32, MEMBER_BYTES = 20 };
 
 static const char lane_mark[4] = {'K', 'E', 'Y', 'S'};
@@ -255,4 +257,5 @@ void key_lane_load(struct correlation *c, unsigned lane, const struct image_sets
         dirty_note(keys, number);
         correlation_timer_keep(c, keys, number);
     }
+    walk_lane_begin(c->worker->engine, lane);
 }

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/text.h"
 #include "correlate/image.h"
 #include "correlate/incident_make.h"
 #include "rules/mute.h"
@@ -86,35 +87,59 @@ static void name_mutes(const struct mute_stage *stage, const struct held *held,
     }
 }
 
-/* The change as it is logged: renumbered, and with what mutes it. Takes and gives a reference. */
+/* Who did it, and what they said. */
+static void words_of_act(const struct event_text *by_hand, struct incident_words *words)
+{
+    words->by = event_text_field(by_hand, FIELD_SOURCE);
+    words->comment = event_text_field(by_hand, FIELD_MESSAGE);
+}
+
+/* The change as it is logged: renumbered, with what mutes it and who has taken it on. Takes and
+ * gives a reference. */
 static struct incident *as_logged(struct mute_stage *stage, const struct held *held,
-                                  struct incident *incident, bool is_muted)
+                                  struct incident *incident, bool is_muted,
+                                  const struct event_text *by_hand)
 {
     struct text_buffer names;
 
-    if (!is_muted && held->shift == 0)
+    if (!is_muted && held->shift == 0 && by_hand == NULL)
         return incident;
     text_begin(&names);
     if (is_muted)
         name_mutes(stage, held, &names);
-    struct incident *logged = incident_copy_muted(incident, names.at);
+    struct incident_words words = {.muted_by = {names.at, (uint32_t)names.used},
+                                   .acked_by = text_of(held->latest->acked_by)};
+    if (by_hand != NULL)
+        words_of_act(by_hand, &words);
+    struct incident *logged = incident_copy_with(incident, &words);
     logged->change_number += held->shift;
     text_end(&names);
     incident_unref(incident);
     return logged;
 }
 
-/* A change that no worker made: the incident is told at last, or anew. */
-static void tell_unmuted(struct mute_stage *stage, struct held *held, int64_t at_ms)
+/* A change that no worker made. Returns owned. */
+static struct incident *add_change(struct mute_stage *stage, struct held *held,
+                                   const struct incident_words *words, enum incident_cause cause,
+                                   int64_t at_ms)
 {
-    struct incident *incident = incident_copy_muted(held->latest, "");
+    struct incident *incident = incident_copy_with(held->latest, words);
 
     incident->change = INCIDENT_UPDATED;
-    incident->cause = CAUSE_UNMUTED;
+    incident->cause = cause;
     incident->at_ms = at_ms;
     incident->change_number++;
     held->shift++;
     stage->counts.added++;
+    return incident;
+}
+
+/* The incident is told at last, or anew. */
+static void tell_unmuted(struct mute_stage *stage, struct held *held, int64_t at_ms)
+{
+    struct incident *incident =
+        add_change(stage, held, &(struct incident_words){.by = {NULL, 0}}, CAUSE_UNMUTED, at_ms);
+
     tell(stage, held, incident, true, held->is_told ? OP_UPDATE : OP_OPEN);
     held->is_told = true;
     held->is_behind = false;
@@ -525,7 +550,7 @@ static void held_drop(struct mute_stage *stage, struct held *held)
 
 /* Logs the change, and decides what sinks are told. */
 static void tell_change(struct mute_stage *stage, struct held *held, struct incident *incident,
-                        bool is_muted)
+                        bool is_muted, const struct event_text *by_hand)
 {
     bool closes = incident->change == INCIDENT_CLOSED;
     bool has_op = closes ? held->is_told : !is_muted;
@@ -537,11 +562,11 @@ static void tell_change(struct mute_stage *stage, struct held *held, struct inci
         held->is_told = true;
         held->is_behind = false;
     }
-    tell(stage, held, as_logged(stage, held, incident, is_muted), has_op, kind);
+    tell(stage, held, as_logged(stage, held, incident, is_muted, by_hand), has_op, kind);
 }
 
 void mute_stage_change(struct mute_stage *stage, const struct order *order,
-                       struct incident *incident)
+                       struct incident *incident, const struct event_text *by_hand)
 {
     /* A round's end comes before what begins or ends at that time. */
     int64_t at_ms = order->at_ms - (order->class == ORDER_ROUND_END);
@@ -558,12 +583,38 @@ void mute_stage_change(struct mute_stage *stage, const struct order *order,
         link_all(stage, held, incident, at_ms);
     }
     /* Nobody watches it from now on, so somebody is told. */
-    tell_change(stage, held, incident, held->muting > 0 && !incident->is_forgotten);
+    tell_change(stage, held, incident, held->muting > 0 && !incident->is_forgotten, by_hand);
     if (is_last)
         unlink_all(stage, held);
     settle(stage, order->at_ms, held);
     if (is_last)
         held_drop(stage, held);
+}
+
+bool mute_stage_acknowledge(struct mute_stage *stage, const struct order *order, struct id128 id,
+                            const struct event_text *by_hand)
+{
+    struct incident_words words = {.by = {NULL, 0}};
+    struct text_buffer names;
+    struct held *held;
+
+    mute_stage_advance(stage, order->at_ms);
+    held = held_find(&stage->held, id);
+    if (held == NULL)
+        return false;
+    text_begin(&names);
+    if (held->muting > 0)
+        name_mutes(stage, held, &names);
+    words.muted_by = (struct text){names.at, (uint32_t)names.used};
+    words_of_act(by_hand, &words);
+    words.acked_by = words.by;
+    /* Muted or not: who was paged for it is not paged on. Where nobody was there is nothing to
+     * say. */
+    stage->counts.withheld += !held->is_told;
+    tell(stage, held, add_change(stage, held, &words, CAUSE_ACKNOWLEDGED, order->at_ms),
+         held->is_told, OP_ACK);
+    text_end(&names);
+    return true;
 }
 
 void mute_stage_init(struct mute_stage *stage, uint64_t seed, struct slab *slab)

@@ -92,8 +92,13 @@ void mute_stage_load(struct mute_stage *stage, int64_t now_ms, struct image_in *
 /* All that begins or ends at or before `at_ms`. */
 void mute_stage_advance(struct mute_stage *stage, int64_t at_ms);
 
-/* One change, in order; takes the reference. */
+/* One change, in order; takes the reference. `by_hand` is the act that made it (base/act.h), or
+ * NULL. */
 void mute_stage_change(struct mute_stage *stage, const struct order *order,
-                       struct incident *incident);
+                       struct incident *incident, const struct event_text *by_hand);
+
+/* Somebody takes the incident on: a change of its own. False where no such incident is held. */
+bool mute_stage_acknowledge(struct mute_stage *stage, const struct order *order, struct id128 id,
+                            const struct event_text *by_hand);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "correlate/blind.h"
+#include "correlate/crash.h"
 #include "correlate/mark.h"
 #include "correlate/recovery.h"
 #include "ingest/intake_source.h"
@@ -224,6 +225,7 @@ static void part_join(struct engine *engine, struct feed *feed)
         part->mark_end = i + 1;
     }
     blind_join(engine, part);
+    crash_join(engine, part);
     int waker = engine->workers[part->owner].waker;
     engine->source->ops->wake_on(engine->source, feed, waker);
     /* J, release end: the owner may read the feed. */
@@ -234,6 +236,7 @@ static void part_join(struct engine *engine, struct feed *feed)
                                          .part = part->id,
                                          .offset = feed->start_offset,
                                          .value_ms = wm});
+    crash_tell(engine, part);
 }
 
 static void part_leave(struct engine *engine, struct feed *feed)

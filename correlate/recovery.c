@@ -5,6 +5,27 @@
 
 #include "correlate/part.h"
 
+/* The largest that divides both. */
+static int64_t common_divisor(int64_t a, int64_t b)
+{
+    while (b != 0) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a < 0 ? -a : a;
+}
+
+unsigned recovery_epoch_ms(const struct engine_config *config)
+{
+    const struct engine_recovery *recovery = &config->recovery;
+    int64_t epoch_ms = config->epoch_ms;
+
+    if (recovery->is_wanted && recovery->until_ms != INT64_MIN)
+        epoch_ms = common_divisor(epoch_ms, recovery->until_ms);
+    return (unsigned)common_divisor(epoch_ms, recovery->image_epoch_ms);
+}
+
 void recovery_load(struct engine *engine)
 {
     const struct engine_recovery *recovery = &engine->config.recovery;
@@ -12,9 +33,8 @@ void recovery_load(struct engine *engine)
     engine->recover_epoch = INT64_MIN;
     if (!recovery->is_wanted)
         return;
-    /* Rounded up: the epoch may have had another size, and what comes a bit later is new. */
     if (recovery->until_ms != INT64_MIN)
-        engine->recover_epoch = -floor_div(-recovery->until_ms, (int64_t)engine->config.epoch_ms);
+        engine->recover_epoch = floor_div(recovery->until_ms, (int64_t)engine->config.epoch_ms);
     if (recovery->n_ms > engine->wall_at_start)
         engine->wall_at_start = recovery->n_ms;
 }

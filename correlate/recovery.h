@@ -15,6 +15,10 @@
 
 #include "correlate/core.h"
 
+/* The epoch of the run: the configured one, or a part of it. Epochs may have had another size in
+ * the run before, and what was told ends at the end of one of this run all the same. */
+unsigned recovery_epoch_ms(const struct engine_config *config);
+
 void recovery_load(struct engine *engine);
 
 /* Where the next of the switches is that were made before; INT64_MAX: all have been made again. */

@@ -80,7 +80,7 @@ static void evict(struct correlation *c, const struct key_candidate *candidate)
         uint32_t pending = correlation_form(c, key)->pending(c, key);
         c->evicted += pending;
         tally_add(&correlation_tally(c, key)->evicted, pending);
-        tally_add(&correlation_tally(c, key)->pending, (uint64_t)0 - pending);
+        correlation_hold(c, key, (uint64_t)0 - pending);
         bounds_gave_up(c->worker, key);
     }
     tally_add(&c->worker->tally.keys_evicted, 1);

@@ -6,13 +6,13 @@
 #include "base/slab.h"
 #include "rules/mute.h"
 
-/* Slots in the order of (rule id, slot), for qsort; none of them is free. */
+/* Slots in the order of (rule id, age), for qsort; none of them is free. */
 static int slot_order(const void *a, const void *b)
 {
     const struct rule_slot *const *x = a, *const *y = b;
     int order = strcmp((*x)->rule->id, (*y)->rule->id);
 
-    return order != 0 ? order : (*x > *y) - (*x < *y);
+    return order != 0 ? order : ((*x)->since > (*y)->since) - ((*x)->since < (*y)->since);
 }
 
 static bool holds_windows(const struct rule *rule)
@@ -186,8 +186,10 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
             while (unused < slots && version->slots[unused].rule != NULL)
                 unused++;
             slot = unused < slots ? unused : slots++;
-            version->slots[slot] = (struct rule_slot){
-                .rule = rule, .tally = tally_alloc(worker_count), .current = true};
+            version->slots[slot] = (struct rule_slot){.rule = rule,
+                                                      .tally = tally_alloc(worker_count),
+                                                      .current = true,
+                                                      .since = version->generation};
             version->earlier[slot] = (struct rule_counts){0};
         }
         version->lists_keys |= rule->listed_count > 0;
@@ -206,8 +208,9 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
 
 /* As the version that follows one that had the same slots: each rule finds its own again. */
 struct rules_version *rules_version_restore(struct rule_set *set, const struct rule *const *rule,
-                                            const bool *is_current, uint32_t slot_count,
-                                            uint32_t generation, unsigned worker_count)
+                                            const bool *is_current, const uint32_t *since,
+                                            uint32_t slot_count, uint32_t generation,
+                                            unsigned worker_count)
 {
     struct rules_version before = {
         .set = set, .generation = generation - 1, .slot_count = slot_count};
@@ -222,6 +225,7 @@ struct rules_version *rules_version_restore(struct rule_set *set, const struct r
         if (rule[s] == NULL)
             continue;
         before.slots[s].tally = tally_alloc(worker_count);
+        before.slots[s].since = since[s];
         before.slots[s].input = (uint8_t)rule[s]->input;
         before.slots[s].has_steps = rule[s]->step_count > 0;
         before.slots[s].is_listed = rule[s]->listed_count > 0;

@@ -42,13 +42,14 @@ struct rule_counts {
 struct rule_slot {
     const struct rule *rule;  /* NULL: the slot is free */
     struct rule_tally *tally; /* one per worker; shared by all versions that have the slot */
-    uint32_t order; /* among all slots of the version, by (rule id, slot): merges touches */
+    uint32_t order; /* among all slots of the version, by (rule id, since): merges touches */
     bool is_told;   /* what happens to its incidents is told to composites of the set */
     bool current;   /* false: drains, gets no new touches but for open incidents */
     /* Of the rule, for those who want no more of it: ten thousand rules are in no cache. */
     uint8_t input; /* enum rule_input */
     bool has_steps;
     bool is_listed;
+    uint32_t since; /* generation of the version that has it first: places are used again */
 };
 _Static_assert(sizeof(struct rule_slot) == 32, "two to a cache line");
 
@@ -93,11 +94,13 @@ static inline struct enrich_tally *rules_version_tally(const struct rules_versio
 struct rules_version *rules_version_create(struct rule_set *set, struct rules_version *older,
                                            unsigned worker_count);
 
-/* One of a run before: `rule` is what each of its slots held, NULL for free ones, and is_current
- * says which of them are of `set`, all of whose rules are there once. Counters are zero. */
+/* One of a run before: `rule` is what each of its slots held, NULL for free ones, is_current says
+ * which of them are of `set`, all of whose rules are there once, and `since` since when they are
+ * there. Counters are zero. */
 struct rules_version *rules_version_restore(struct rule_set *set, const struct rule *const *rule,
-                                            const bool *is_current, uint32_t slot_count,
-                                            uint32_t generation, unsigned worker_count);
+                                            const bool *is_current, const uint32_t *since,
+                                            uint32_t slot_count, uint32_t generation,
+                                            unsigned worker_count);
 
 /* The same version without the slots that are marked; their tallies are left to the caller. */
 struct rules_version *rules_version_trim(const struct rules_version *version, const bool *is_dead,

@@ -20,7 +20,7 @@ struct seen *seen_make(struct correlation *c, const struct key_state *key,
                           .severity = touch->severity,
                           .is_counted = is_counted};
     if (!is_counted)
-        tally_add(&correlation_tally(c, key)->pending, 1);
+        correlation_hold(c, key, 1);
     return seen;
 }
 
@@ -37,7 +37,7 @@ void seen_let_go(struct correlation *c, const struct key_state *key, struct seen
 {
     if (seen->holders == 1 && !seen->is_counted) {
         ++*as;
-        tally_add(&correlation_tally(c, key)->pending, UINT64_MAX);
+        correlation_hold(c, key, UINT64_MAX);
         if (as == &c->expired)
             tally_add(&correlation_tally(c, key)->expired, 1);
     }
@@ -64,7 +64,7 @@ void seen_correlate(struct correlation *c, const struct key_state *key, struct o
             continue; /* with the incident before this one */
         seen[i]->is_counted = true;
         c->correlated++;
-        tally_add(&correlation_tally(c, key)->pending, UINT64_MAX);
+        correlation_hold(c, key, UINT64_MAX);
     }
 }
 

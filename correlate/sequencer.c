@@ -18,6 +18,7 @@
 #include "correlate/snapshot.h"
 #include "correlate/step.h"
 #include "correlate/step_report.h"
+#include "correlate/walk.h"
 
 #define GATHER_NS 2000000u
 
@@ -84,6 +85,7 @@ static bool poll_role(struct engine *engine)
     engine->steps_seen = atomic_load_explicit(&engine->steps_done, memory_order_acquire);
     worked = parts_poll(engine, now_ns);
     rules_retire_poll(engine, now_ns);
+    walk_poll(engine);
     rules_switch_poll(engine);
     step_done_publish(engine);
     if (engine->config.seal_ms > 0 && now_ns >= engine->seal_due_ns) {
@@ -116,14 +118,18 @@ static bool poll_role(struct engine *engine)
         step_begin(engine, closed < blind_due(engine) ? closed : blind_due(engine));
         return true;
     }
-    if (!recovery_look(engine, &closed) || snapshot_poll(engine))
+    if (!snapshot_rerun_look(engine, &closed))
+        return worked;
+    if (engine->rerun == NULL && (!recovery_look(engine, &closed) || snapshot_poll(engine)))
         return worked;
     /* A step has a fixed price (a look at all lanes, a meeting of all workers), so closed
      * epochs are let to gather for a moment, unless bins would stop filling meanwhile. */
     bool defer = !at_end && !ends_round(engine, closed) &&
                  now_ns - engine->planned_ns < GATHER_NS &&
                  closed - engine->planned_epoch < engine->slot_count / 2;
-    atomic_store_explicit(&engine->deferred, defer, memory_order_relaxed);
+    /* An image has further moments. */
+    atomic_store_explicit(&engine->deferred, defer || engine->snapshot != NULL,
+                          memory_order_relaxed);
     /* No more at a time than there are places: whoever has the role has others too. */
     for (int i = 0; i < STEPS && !defer && engine->planned_epoch < closed; i++) {
         if (!step_plan(engine, closed))
@@ -131,7 +137,8 @@ static bool poll_role(struct engine *engine)
         engine->planned_ns = now_ns;
         worked = true;
     }
-    if (at_end && engine->recover_epoch == INT64_MIN && engine->planned_epoch >= closed &&
+    if (at_end && engine->rerun == NULL && engine->recover_epoch == INT64_MIN &&
+        engine->planned_epoch >= closed &&
         engine->steps_seen == atomic_load_explicit(&engine->step_count, memory_order_relaxed)) {
         step_done_publish(engine);
         finish(engine);

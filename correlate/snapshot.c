@@ -14,6 +14,51 @@ static int64_t planned_ms(const struct engine *engine)
     return engine->planned_epoch * (int64_t)engine->config.epoch_ms;
 }
 
+/* --- one that is being taken --------------------------------------------------------------- */
+
+enum { PIECES = 1 + 2 * LANES, DISTURBED_MAX = 3, WORK_SHARE = 4 };
+
+struct snapshot_run {
+    bool has_stands;        /* owners have said how their partitions stand */
+    bool is_disturbed;      /* something happened that the lanes taken so far do not know */
+    unsigned disturbed;     /* how often; more than DISTURBED_MAX times: all is taken at once */
+    uint64_t memberships;   /* as of the request for stands */
+    struct image_sets sets; /* as of the first lane, as the next three */
+    size_t old_sets;
+    uint32_t generation;
+    int64_t from_ms;
+    unsigned lane; /* the next: those of alerts, then those of keys */
+    struct engine_image_piece *piece;
+    unsigned moments;
+    uint64_t longest_ns, next_ns, next_step;
+};
+
+void snapshot_disturb(struct engine *engine)
+{
+    if (engine->snapshot != NULL)
+        engine->snapshot->is_disturbed = true;
+}
+
+static void lanes_forget(struct snapshot_run *run)
+{
+    for (unsigned i = 0; run->piece != NULL && i < PIECES; i++)
+        free(run->piece[i].at);
+    free(run->piece);
+    free(run->sets.sets.at);
+    run->piece = NULL;
+    run->sets = (struct image_sets){.sets = {.at = NULL}};
+    run->lane = run->moments = 0;
+    run->is_disturbed = false;
+}
+
+void snapshot_release(struct engine *engine)
+{
+    if (engine->snapshot != NULL)
+        lanes_forget(engine->snapshot);
+    free(engine->snapshot);
+    engine->snapshot = NULL;
+}
+
 /* --- out ---------------------------------------------------------------------------------- */
 
 static struct image_sets sets_of(const struct engine *engine)
@@ -26,7 +71,7 @@ static struct image_sets sets_of(const struct engine *engine)
     return sets;
 }
 
-static void head_put(const struct engine *engine, const struct image_sets *sets,
+static void head_put(const struct engine *engine, const struct snapshot_run *run,
                      struct image_out *out)
 {
     image_put_mark(out, SNAPSHOT_HEAD);
@@ -34,10 +79,11 @@ static void head_put(const struct engine *engine, const struct image_sets *sets,
     image_put_u64(out, engine->config.seed);
     image_put_u32(out, engine->config.round_ms);
     image_put_u32(out, engine->config.flap_start);
+    image_put_i64(out, run->from_ms);
     image_put_i64(out, planned_ms(engine));
     /* relaxed: this role wrote it. */
     image_put_i64(out, atomic_load_explicit(&engine->begin_ms, memory_order_relaxed));
-    image_put_u32(out, (uint32_t)sets->sets.count);
+    image_put_u32(out, (uint32_t)run->sets.sets.count);
 }
 
 /* A slot with what was counted under it, by all workers. */
@@ -55,6 +101,7 @@ static void slot_put(const struct engine *engine, uint32_t s, const struct image
         return;
     image_put_rule(out, sets, slot->rule);
     image_put_u32(out, slot->current);
+    image_put_u32(out, slot->since);
     for (unsigned w = 0; w < engine->worker_count; w++) {
         const struct rule_tally *tally = &slot->tally[w];
         const struct worker *worker = &engine->workers[w];
@@ -151,42 +198,56 @@ static void composites_put(const struct engine *engine, const struct image_sets 
     }
 }
 
-static void image_make(const struct engine *engine, const struct image_sets *sets,
-                       struct image_out *out)
+/* All but the lanes. */
+static struct image_out front_make(const struct engine *engine, const struct snapshot_run *run)
 {
-    head_put(engine, sets, out);
-    parts_save(engine, out);
-    rules_put(engine, sets, out);
-    image_put_mark(out, SNAPSHOT_REST);
-    blind_save(engine, out);
-    tallies_put(engine, out);
-    so_far_put(engine, out);
-    image_put_u32(out, engine->tight);
-    image_put_i64(out, engine->left_reach_ms);
-    composites_put(engine, sets, out);
-    mute_stage_save(&engine->mutes, out);
-    for (unsigned l = 0; l < LANES; l++) {
-        alert_lane_save(engine, l, planned_ms(engine), out);
-        key_lane_save(engine, l, sets, out);
-    }
-    image_put_mark(out, SNAPSHOT_END);
+    struct image_out out = {.bytes = {.at = NULL}};
+
+    head_put(engine, run, &out);
+    parts_save(engine, &out);
+    rules_put(engine, &run->sets, &out);
+    image_put_mark(&out, SNAPSHOT_REST);
+    blind_save(engine, &out);
+    tallies_put(engine, &out);
+    so_far_put(engine, &out);
+    image_put_u32(&out, engine->tight);
+    image_put_i64(&out, engine->left_reach_ms);
+    composites_put(engine, &run->sets, &out);
+    mute_stage_save(&engine->mutes, &out);
+    image_put_mark(&out, SNAPSHOT_END);
+    return out;
 }
 
-static void tell(struct engine *engine)
+/* One lane, with the time up to which it was worked off: those of alerts first, then those of keys.
+ */
+static struct image_out lane_make(const struct engine *engine, const struct snapshot_run *run,
+                                  unsigned lane)
 {
-    const uint64_t begin_ns = host_mono_ns();
     struct image_out out = {.bytes = {.at = NULL}};
-    struct image_sets sets = sets_of(engine);
 
-    image_make(engine, &sets, &out);
-    const struct engine_image image = {.at = out.bytes.at,
-                                       .bytes = out.bytes.count,
-                                       .at_ms = planned_ms(engine),
-                                       .sets = sets.sets.at,
-                                       .set_count = sets.sets.count,
-                                       .taking_ns = host_mono_ns() - begin_ns};
-    engine->listener.image(engine->listener.self, &image);
-    free(sets.sets.at);
+    image_put_i64(&out, planned_ms(engine));
+    if (lane < LANES)
+        alert_lane_save(engine, lane, planned_ms(engine), &out);
+    else
+        key_lane_save(engine, lane - LANES, &run->sets, &out);
+    return out;
+}
+
+void *engine_image_join(const struct engine_image *image, size_t *bytes)
+{
+    unsigned char *row, *to;
+
+    *bytes = 0;
+    for (size_t i = 0; i < image->piece_count; i++)
+        *bytes += image->piece[i].bytes;
+    row = to = memory_alloc(*bytes + 1);
+    for (size_t i = 0; i < image->piece_count; i++) {
+        memcpy(to, image->piece[i].at, image->piece[i].bytes);
+        to += image->piece[i].bytes;
+        free(image->piece[i].at);
+    }
+    free(image->piece);
+    return row;
 }
 
 /* --- when --------------------------------------------------------------------------------- */
@@ -200,8 +261,10 @@ void engine_ask_image(struct engine *engine)
 
 static void ask_stands(struct engine *engine)
 {
-    engine->snapshot.state = SNAPSHOT_ASKED;
-    engine->snapshot.memberships = engine->memberships;
+    struct snapshot_run *run = engine->snapshot;
+
+    run->has_stands = false;
+    run->memberships = engine->memberships;
     /* relaxed: a number; this role is its only writer. */
     uint64_t asked = atomic_load_explicit(&engine->stands_asked, memory_order_relaxed);
     atomic_store_explicit(&engine->stands_asked, asked + 1, memory_order_relaxed);
@@ -246,33 +309,112 @@ static bool is_settled(const struct engine *engine)
            !(engine->derived_reach > engine->planned_epoch && slot->epoch >= engine->planned_epoch);
 }
 
+static bool is_whole(const struct engine *engine)
+{
+    const struct snapshot_run *run = engine->snapshot;
+
+    return !run->is_disturbed && run->generation == engine->newest_rules->generation &&
+           run->old_sets == engine->retire.sets.count;
+}
+
+static void piece_set(struct snapshot_run *run, unsigned piece, struct image_out out)
+{
+    run->piece[piece] = (struct engine_image_piece){out.bytes.at, out.bytes.count};
+}
+
+static void tell(struct engine *engine)
+{
+    struct snapshot_run *run = engine->snapshot;
+    VECTOR_OF(struct engine_position) stands = {.at = NULL};
+
+    for (unsigned i = 1; i < part_total(engine); i++)
+        if (part_is_member(engine->parts[i]))
+            vector_add(&stands) = (struct engine_position){.part = (uint16_t)(i - 1),
+                                                           .low = engine->parts[i]->stand.offset,
+                                                           .read = engine->parts[i]->stand.offset};
+    const struct engine_image image = {.piece = run->piece,
+                                       .piece_count = PIECES,
+                                       .at_ms = planned_ms(engine),
+                                       .sets = run->sets.sets.at,
+                                       .set_count = run->sets.sets.count,
+                                       .seed = engine->config.seed,
+                                       .epoch_ms = engine->config.epoch_ms,
+                                       .positions = stands.at,
+                                       .position_count = stands.count,
+                                       .moments = run->moments,
+                                       .taking_ns = run->longest_ns};
+
+    run->piece = NULL; /* the listener's */
+    engine->listener.image(engine->listener.self, &image);
+    free(stands.at);
+    snapshot_release(engine);
+}
+
+/* Takes as many lanes as fit a moment. True when all of them are there, and the rest. */
+static bool take_some(struct engine *engine)
+{
+    struct snapshot_run *run = engine->snapshot;
+    uint64_t most = run->disturbed > DISTURBED_MAX ? UINT64_MAX : engine->config.image_bytes;
+    uint64_t bytes = 0;
+
+    if (run->piece == NULL) {
+        run->piece = memory_alloc(PIECES * sizeof(*run->piece));
+        memset(run->piece, 0, PIECES * sizeof(*run->piece));
+        run->sets = sets_of(engine);
+        run->old_sets = engine->retire.sets.count;
+        run->generation = engine->newest_rules->generation;
+        run->from_ms = planned_ms(engine);
+    }
+    run->moments++;
+    for (; run->lane < 2 * LANES && bytes < most; run->lane++) {
+        piece_set(run, 1 + run->lane, lane_make(engine, run, run->lane));
+        bytes += run->piece[1 + run->lane].bytes;
+    }
+    if (run->lane < 2 * LANES || bytes >= most)
+        return false;
+    piece_set(run, 0, front_make(engine, run));
+    return true;
+}
+
 bool snapshot_poll(struct engine *engine)
 {
-    struct snapshot_run *run = &engine->snapshot;
+    struct snapshot_run *run = engine->snapshot;
 
-    if (run->state == SNAPSHOT_NONE) {
+    if (run == NULL) {
         if (engine->listener.image == NULL || recovery_is_under_way(engine) ||
             /* relaxed: all there is to it. */
             !atomic_load_explicit(&engine->snapshot_asked, memory_order_relaxed))
             return false;
         atomic_store_explicit(&engine->snapshot_asked, false, memory_order_relaxed);
+        run = engine->snapshot = memory_alloc(sizeof(*run));
+        *run = (struct snapshot_run){.has_stands = false};
         ask_stands(engine);
         return false;
     }
     if (run->memberships != engine->memberships) {
+        lanes_forget(run);
         ask_stands(engine);
         return false;
     }
-    if (run->state == SNAPSHOT_ASKED) {
-        if (!stands_are_given(engine))
-            return false;
-        run->state = SNAPSHOT_TAKING;
+    if (run->lane > 0 && !is_whole(engine)) {
+        lanes_forget(run);
+        run->disturbed++;
     }
-    if (!stands_are_closed(engine) || !is_settled(engine))
+    run->is_disturbed = false;
+    run->has_stands = run->has_stands || stands_are_given(engine);
+    if (!run->has_stands || !stands_are_closed(engine) || !is_settled(engine))
+        return false;
+    uint64_t begin_ns = host_mono_ns();
+    if (begin_ns < run->next_ns || engine->steps_seen < run->next_step)
         return false;
     if (engine->steps_seen != atomic_load_explicit(&engine->step_count, memory_order_relaxed))
         return true;
-    run->state = SNAPSHOT_NONE;
-    tell(engine);
+    bool is_done = take_some(engine);
+    uint64_t spent_ns = host_mono_ns() - begin_ns;
+    run->longest_ns = spent_ns > run->longest_ns ? spent_ns : run->longest_ns;
+    run->next_step = engine->steps_seen + engine->config.image_steps;
+    run->next_ns = begin_ns + WORK_SHARE * spent_ns; /* the rest is the workers' */
+    if (is_done)
+        tell(engine);
     return false;
 }

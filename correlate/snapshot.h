@@ -7,9 +7,9 @@
  *   take     no step is under way: this role goes through the lanes and all else, and hands the
  * image to the listener
  *
- * An engine that begins from an image reads each partition again from where it stood. Of the records
- * from there on, events before the image have been worked off, and are passed over once they have
- * their time; the others have not.
+ * An engine that begins from an image reads each partition again from where it stood. Of the
+ * records from there on, events before the image have been worked off, and are passed over once
+ * they have their time; the others have not.
  *
  * What is in it: alerts, rule keys with what their forms remember, open incidents as rules and as
  * mutes know them, changes that composites wait for, partitions with M and V, blind spells, what
@@ -31,6 +31,17 @@ enum { SNAPSHOT_VERSION = 1 };
 #define SNAPSHOT_RULES "RULE"
 #define SNAPSHOT_REST "REST"
 #define SNAPSHOT_END "END."
+
+/* Something happens that is not in the lanes that were taken, and that the records do not say: they
+ * are taken anew. */
+void snapshot_disturb(struct engine *engine);
+
+/* Keeps steps from going over the end of an image whose lanes were taken one after the other, and
+ * says when it is reached: false until all before it is done. */
+bool snapshot_rerun_look(struct engine *engine, int64_t *closed);
+
+void snapshot_release(struct engine *engine);
+void snapshot_rerun_release(struct engine *engine);
 
 /* Goes on with what was asked for. True: nothing is to be planned before the next call. */
 bool snapshot_poll(struct engine *engine);

@@ -3,13 +3,18 @@
 #include <stdlib.h>
 #include "correlate/alert_image.h"
 #include "correlate/blind.h"
+#include "correlate/crash.h"
 #include "correlate/key_image.h"
 #include "correlate/part.h"
 #include "correlate/part_image.h"
 #include "correlate/snapshot.h"
 
 /* What the image was made with has to be what it is loaded into. */
-static int64_t head_take(struct engine *engine, size_t set_count, struct image_in *in)
+struct image_span {
+    int64_t from_ms, to_ms; /* of the first lane, and of all else */
+};
+
+static struct image_span head_take(struct engine *engine, size_t set_count, struct image_in *in)
 {
     image_take_mark(in, SNAPSHOT_HEAD);
     if (image_take_u32(in) != SNAPSHOT_VERSION)
@@ -20,16 +25,19 @@ static int64_t head_take(struct engine *engine, size_t set_count, struct image_i
         image_fail(in, "it was made with another round");
     if (image_take_u32(in) != engine->config.flap_start)
         image_fail(in, "it was made with another flap.start");
-    int64_t at_ms = image_take_time(in), begin_ms = image_take_time(in);
-    if (at_ms % (int64_t)engine->config.epoch_ms != 0)
+    struct image_span span = {.from_ms = image_take_time(in)};
+    span.to_ms = image_take_time(in);
+    int64_t begin_ms = image_take_time(in);
+    if (span.from_ms % (int64_t)engine->config.epoch_ms != 0 ||
+        span.to_ms % (int64_t)engine->config.epoch_ms != 0)
         image_fail(in, "it ends inside of an epoch");
-    if (begin_ms > at_ms)
+    if (begin_ms > span.from_ms || span.from_ms > span.to_ms)
         image_fail(in, "it ends before it begins");
     if (image_take_u32(in) != set_count)
         image_fail(in, "it names another number of rule sets");
     /* relaxed: nobody else is there yet. */
     atomic_store_explicit(&engine->begin_ms, begin_ms, memory_order_relaxed);
-    return at_ms;
+    return span;
 }
 
 struct slot_read {
@@ -39,12 +47,13 @@ struct slot_read {
 };
 
 static void slot_take(struct image_in *in, const struct image_sets *sets, struct slot_read *slot,
-                      bool *is_current)
+                      bool *is_current, uint32_t *since)
 {
     if (!image_take_flag(in))
         return;
     slot->rule = image_take_rule(in, sets);
     *is_current = image_take_flag(in);
+    *since = image_take_u32(in);
     for (int i = 0; i < 7; i++)
         slot->count[i] = image_take_u64(in);
     slot->untold.incidents = image_take_u64(in);
@@ -119,17 +128,18 @@ static void rules_take(struct engine *engine, const struct image_sets *sets, str
     struct slot_read *read = memory_alloc((count + 1) * sizeof(*read));
     const struct rule **rule = memory_alloc((count + 1) * sizeof(*rule));
     bool *is_current = memory_alloc(count + 1);
+    uint32_t *since = memory_alloc((count + 1) * sizeof(*since));
     memset(read, 0, (count + 1) * sizeof(*read));
     memset(is_current, 0, count + 1);
     for (uint32_t s = 0; s < count; s++) {
-        slot_take(in, sets, &read[s], &is_current[s]);
+        slot_take(in, sets, &read[s], &is_current[s], &since[s]);
         rule[s] = read[s].rule;
     }
     if (in->fault == NULL && (generation == 0 || !slots_fit(set, read, is_current, count)))
         image_fail(in, "its rules are not those of the set in force");
     if (in->fault == NULL) {
-        struct rules_version *version =
-            rules_version_restore(set, rule, is_current, count, generation, engine->worker_count);
+        struct rules_version *version = rules_version_restore(set, rule, is_current, since, count,
+                                                              generation, engine->worker_count);
         version->from_ms = from_ms;
         version_set(engine, version);
         for (uint32_t s = 0; s < count; s++)
@@ -139,6 +149,7 @@ static void rules_take(struct engine *engine, const struct image_sets *sets, str
     free(read);
     free(rule);
     free(is_current);
+    free(since);
     uint32_t steps = image_take_u32(in);
     if (in->fault == NULL && steps != enrich_count(engine->newest_rules->enrich))
         image_fail(in, "its enrich steps are not those of the set in force");
@@ -147,6 +158,15 @@ static void rules_take(struct engine *engine, const struct image_sets *sets, str
         tally_add(&rules_version_tally(engine->newest_rules, 0)[i].errors, image_take_u64(in));
     }
 }
+
+/* Counters of reading: they come with partitions. */
+static const size_t brought[] = {
+    offsetof(struct tally, records),      offsetof(struct tally, record_bytes),
+    offsetof(struct tally, redelivered),  offsetof(struct tally, gaps),
+    offsetof(struct tally, events),       offsetof(struct tally, binned),
+    offsetof(struct tally, time_clamped), offsetof(struct tally, late),
+    offsetof(struct tally, late_by_seal), offsetof(struct tally, capped),
+    offsetof(struct tally, undated)};
 
 /* But for what was counted while records were read: that comes with their partitions. */
 static void tallies_take(struct engine *engine, struct image_in *in)
@@ -158,14 +178,6 @@ static void tallies_take(struct engine *engine, struct image_in *in)
     tally_add(&engine->incident_tally.name, image_take_u64(in));
 #include "correlate/tally.inc"
 #undef TALLY
-    /* Of reading: partitions have brought these. */
-    static const size_t brought[] = {
-        offsetof(struct tally, records),      offsetof(struct tally, record_bytes),
-        offsetof(struct tally, redelivered),  offsetof(struct tally, gaps),
-        offsetof(struct tally, events),       offsetof(struct tally, binned),
-        offsetof(struct tally, time_clamped), offsetof(struct tally, late),
-        offsetof(struct tally, late_by_seal), offsetof(struct tally, capped),
-        offsetof(struct tally, undated)};
     for (size_t i = 0; i < sizeof(brought) / sizeof(brought[0]); i++)
         atomic_init((_Atomic uint64_t *)(void *)((char *)&read + brought[i]), 0);
 #define TALLY(name) tally_add(&tally->name, tally_get(&read.name));
@@ -218,18 +230,32 @@ static void place_set(struct engine *engine, int64_t at_ms)
         atomic_store_explicit(&engine->workers[w].phases_done, PHASES, memory_order_relaxed);
 }
 
-static void lanes_take(struct engine *engine, const struct image_sets *sets, int64_t at_ms,
-                       struct image_in *in)
+/* When the lane was taken. */
+static int64_t lane_time(const struct image_span *span, int64_t after_ms, struct image_in *in)
 {
-    const struct step step = {.from_ms = at_ms,
-                              .to_ms = at_ms,
-                              .part_count = part_total(engine),
-                              .rules = engine->newest_rules};
+    int64_t at_ms = image_take_time(in);
+
+    if (at_ms < after_ms || at_ms < span->from_ms || at_ms > span->to_ms)
+        image_fail(in, "a lane was taken at an impossible time");
+    return at_ms;
+}
+
+static void lanes_take(struct engine *engine, const struct image_sets *sets,
+                       const struct image_span *span, struct image_in *in)
+{
+    struct step step = {.part_count = part_total(engine), .rules = engine->newest_rules};
+    int64_t at_ms = span->from_ms;
 
     for (unsigned l = 0; l < LANES && in->fault == NULL; l++) {
-        struct correlation c = correlation_begin(&engine->workers[lane_owner(engine, l)], 0, &step);
+        at_ms = lane_time(span, at_ms, in);
         alert_lane_load(engine, l, at_ms, in);
+        engine->alert_lanes[l].from_ms = at_ms;
+    }
+    for (unsigned l = 0; l < LANES && in->fault == NULL; l++) {
+        struct correlation c = correlation_begin(&engine->workers[lane_owner(engine, l)], 0, &step);
+        step.from_ms = step.to_ms = at_ms = lane_time(span, at_ms, in);
         key_lane_load(&c, l, sets, in);
+        engine->key_lanes[l].from_ms = at_ms;
     }
     for (unsigned w = 0; w < engine->worker_count && in->fault == NULL; w++) {
         struct worker *worker = &engine->workers[w];
@@ -240,29 +266,171 @@ static void lanes_take(struct engine *engine, const struct image_sets *sets, int
     }
 }
 
+/* --- what is told again in silence ------------------------------------------------------------ */
+
+/* Counts as of the end of the image. */
+struct snapshot_rerun {
+    int64_t epoch;
+    struct tally tally, incident_tally;
+    struct step_end so_far;
+    VECTOR_OF(struct untold) untold;
+    uint64_t (*slot)[7];
+    struct enrich_tally *enrich;
+};
+
+static void slot_counts(struct rule_tally *tally, _Atomic uint64_t *count[7])
+{
+    count[0] = &tally->touches;
+    count[1] = &tally->opened;
+    count[2] = &tally->closed;
+    count[3] = &tally->evicted;
+    count[4] = &tally->expired;
+    count[5] = &tally->keys;
+    count[6] = &tally->pending;
+}
+
+static void set(_Atomic uint64_t *counter, uint64_t n)
+{
+    /* relaxed: no step is under way, and nobody else counts. */
+    atomic_store_explicit(counter, n, memory_order_relaxed);
+}
+
+static void rerun_begin(struct engine *engine, const struct image_span *span)
+{
+    const struct rules_version *rules = engine->newest_rules;
+    const struct worker *worker = &engine->workers[0];
+    uint32_t steps = enrich_count(rules->enrich);
+    struct snapshot_rerun *rerun = memory_alloc(sizeof(*rerun));
+
+    memset((void *)rerun, 0, sizeof(*rerun));
+    rerun->epoch = span->to_ms / (int64_t)engine->config.epoch_ms;
+#define TALLY(name)                                                                                \
+    set(&rerun->tally.name, tally_get(&worker->tally.name));                                       \
+    set(&rerun->incident_tally.name, tally_get(&engine->incident_tally.name));
+#include "correlate/tally.inc"
+#undef TALLY
+    rerun->so_far = worker->so_far;
+    for (size_t i = 0; i < worker->untold.count; i++)
+        vector_add(&rerun->untold) = worker->untold.at[i];
+    rerun->slot = memory_alloc((rules->slot_count + 1) * sizeof(*rerun->slot));
+    for (uint32_t s = 0; s < rules->slot_count; s++) {
+        _Atomic uint64_t *count[7];
+        if (rules->slots[s].rule == NULL)
+            continue;
+        slot_counts(&rules->slots[s].tally[0], count);
+        for (int i = 0; i < 7; i++)
+            rerun->slot[s][i] = tally_get(count[i]);
+    }
+    rerun->enrich = memory_alloc((steps + 1) * sizeof(*rerun->enrich));
+    for (uint32_t i = 0; i < steps; i++) {
+        set(&rerun->enrich[i].applied, tally_get(&rules_version_tally(rules, 0)[i].applied));
+        set(&rerun->enrich[i].errors, tally_get(&rules_version_tally(rules, 0)[i].errors));
+    }
+    engine->rerun = rerun;
+}
+
+/* Does the worker count it in steps alone? All else it may be counting at this very moment, and
+ * none of it is counted twice. */
+static bool is_of_steps(size_t counter)
+{
+    for (size_t i = 0; i < sizeof(brought) / sizeof(brought[0]); i++)
+        if (brought[i] == counter)
+            return false;
+    return counter != offsetof(struct tally, sleeps);
+}
+
+/* What a worker counted in silent steps is forgotten; the first has what was counted before. */
+static void worker_recount(struct worker *worker, const struct snapshot_rerun *rerun)
+{
+    const struct rules_version *rules = worker->engine->newest_rules;
+    bool is_first = worker->index == 0;
+
+#define TALLY(name)                                                                                \
+    if (is_of_steps(offsetof(struct tally, name)))                                                 \
+        set(&worker->tally.name, is_first ? tally_get(&rerun->tally.name) : 0);
+#include "correlate/tally.inc"
+#undef TALLY
+    worker->so_far = is_first ? rerun->so_far : (struct step_end){0};
+    worker->so_far.flapping = tally_get(&worker->flapping);
+    worker->step_end[(worker->engine->steps_seen - 1) & (STEPS - 1)] = worker->so_far;
+    worker->untold.count = 0;
+    for (size_t i = 0; is_first && i < rerun->untold.count; i++)
+        vector_add(&worker->untold) = rerun->untold.at[i];
+    for (uint32_t s = 0; s < rules->slot_count; s++) {
+        _Atomic uint64_t *count[7];
+        if (rules->slots[s].rule == NULL)
+            continue;
+        slot_counts(&rules->slots[s].tally[worker->index], count);
+        for (int i = 0; i < 7; i++)
+            set(count[i], is_first ? rerun->slot[s][i] : 0);
+    }
+    for (uint32_t i = 0; i < enrich_count(rules->enrich); i++) {
+        struct enrich_tally *tally = &rules_version_tally(rules, worker->index)[i];
+        set(&tally->applied, is_first ? tally_get(&rerun->enrich[i].applied) : 0);
+        set(&tally->errors, is_first ? tally_get(&rerun->enrich[i].errors) : 0);
+    }
+}
+
+void snapshot_rerun_release(struct engine *engine)
+{
+    if (engine->rerun == NULL)
+        return;
+    free(engine->rerun->untold.at);
+    free(engine->rerun->slot);
+    free(engine->rerun->enrich);
+    free(engine->rerun);
+    engine->rerun = NULL;
+}
+
+bool snapshot_rerun_look(struct engine *engine, int64_t *closed)
+{
+    const struct snapshot_rerun *rerun = engine->rerun;
+
+    if (rerun == NULL)
+        return true;
+    if (engine->planned_epoch < rerun->epoch) {
+        if (*closed > rerun->epoch)
+            *closed = rerun->epoch;
+        return true;
+    }
+    if (engine->steps_seen != atomic_load_explicit(&engine->step_count, memory_order_relaxed))
+        return false;
+    for (unsigned w = 0; w < engine->worker_count; w++)
+        worker_recount(&engine->workers[w], rerun);
+#define TALLY(name) set(&engine->incident_tally.name, tally_get(&rerun->incident_tally.name));
+#include "correlate/tally.inc"
+#undef TALLY
+    engine->key_room = (struct key_room){.generation = 0};
+    snapshot_rerun_release(engine);
+    return true;
+}
+
 static void image_read(struct engine *engine, const struct image_sets *sets, struct image_in *in)
 {
-    int64_t at_ms = head_take(engine, sets->sets.count, in);
+    const struct image_span span = head_take(engine, sets->sets.count, in);
 
     parts_load(engine, in);
     if (in->fault == NULL)
         rules_take(engine, sets, in);
     image_take_mark(in, SNAPSHOT_REST);
-    blind_take(engine, at_ms, in);
+    blind_take(engine, span.to_ms, in);
+    crash_pass(engine, span.to_ms);
     tallies_take(engine, in);
     so_far_take(engine, in);
     engine->tight = image_take_flag(in);
     engine->left_reach_ms = image_take_any_time(in);
     composites_take(engine, sets, in);
     if (in->fault == NULL)
-        mute_stage_load(&engine->mutes, at_ms, in);
+        mute_stage_load(&engine->mutes, span.to_ms, in);
     /* relaxed: nobody else is there yet. */
     atomic_store_explicit(&engine->mute_due_ms, engine->mutes.due_ms, memory_order_relaxed);
-    lanes_take(engine, sets, at_ms, in);
     image_take_mark(in, SNAPSHOT_END);
+    lanes_take(engine, sets, &span, in);
     if (in->fault == NULL && in->used != in->bytes)
         image_fail(in, "it goes on behind its end");
-    place_set(engine, at_ms);
+    place_set(engine, span.from_ms);
+    if (in->fault == NULL && span.from_ms < span.to_ms)
+        rerun_begin(engine, &span);
 }
 
 int engine_load_image(struct engine *engine, const void *image, size_t bytes,

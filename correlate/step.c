@@ -5,12 +5,14 @@
 
 #include "correlate/blind.h"
 #include "correlate/composite.h"
+#include "correlate/crash.h"
 #include "correlate/derived.h"
 #include "correlate/bounds_tell.h"
 #include "correlate/mark.h"
 #include "correlate/part.h"
 #include "correlate/rules_retire.h"
 #include "correlate/rules_switch.h"
+#include "correlate/snapshot.h"
 #include "correlate/step_report.h"
 
 static uint64_t events_in(const struct engine *engine, int64_t epoch)
@@ -196,7 +198,7 @@ static struct cut step_cut(const struct engine *engine, int64_t closed, int64_t 
                            int64_t room, int64_t members)
 {
     const int64_t from = engine->planned_epoch, minute = bounds_period(engine);
-    struct cut cut = {.to = from, .tight = engine->tight || room < 0};
+    struct cut cut = {.to = from, .tight = engine->rerun == NULL && (engine->tight || room < 0)};
 
     while (!cut.tight && cut.to < closed && cut.events < engine->step_size.events) {
         /* What may be pushed out before a minute is told at it. */
@@ -240,13 +242,17 @@ static void step_publish(struct engine *engine, uint64_t seq, const struct cut *
                           .events = cut->events,
                           .bounded = cut->tight && to == round_end,
                           .rank = engine->rank,
+                          .is_silent = engine->rerun != NULL,
                           .part_count = part_total(engine),
                           .rules = rules};
-    engine->tight = cut->tight && to < round_end;
+    if (engine->rerun == NULL)
+        engine->tight = cut->tight && to < round_end;
     tally_add(&engine->incident_tally.rounds,
               (uint64_t)(floor_div(to, per_round) - floor_div(from, per_round)));
-    if (step->bounded)
+    if (step->bounded) {
         engine->draining = seq + 1;
+        snapshot_disturb(engine);
+    }
     if (engine->listener.step != NULL)
         step_report_make(engine, seq);
     watermark_set(engine, to);
@@ -271,17 +277,19 @@ bool step_plan(struct engine *engine, int64_t closed)
     if (composite_holds(engine, from, seq != done))
         return false;
     engine->draining = 0;
-    if (!bounds_tell(engine, from))
+    if (engine->rerun == NULL && !bounds_tell(engine, from))
         return false;
     struct rules_version *rules = rules_switch_at(engine, from, &closed);
-    if (rules == NULL || !blind_at(engine, from, seq != done, &closed))
+    if (rules == NULL || !blind_at(engine, from, seq != done, &closed) ||
+        !crash_at(engine, from, seq != done, &closed))
         return false;
     step_size_look(engine, rules);
-    const int64_t members = bounds_room(engine, rules);
-    const int64_t members_end = bounds_limit(engine, from, members);
+    const int64_t members = engine->rerun == NULL ? bounds_room(engine, rules) : INT64_MAX;
+    const int64_t members_end =
+        engine->rerun == NULL ? bounds_limit(engine, from, members) : INT64_MAX;
     closed = members_end < closed ? members_end : closed;
     int64_t round_end = (floor_div(from, per_round) + 1) * per_round;
-    if (composite_enter(engine, from, seq != done) && closed > round_end)
+    if (engine->rerun == NULL && composite_enter(engine, from, seq != done) && closed > round_end)
         closed = round_end;
     const int64_t idle_to = closed;
     if (closed > last)
@@ -291,7 +299,7 @@ bool step_plan(struct engine *engine, int64_t closed)
     int64_t coming = 0;
     for (uint64_t s = done; s < seq; s++)
         coming += 2 * (int64_t)engine->steps[s & (STEPS - 1)].events;
-    int64_t room = headroom(engine, rules, coming);
+    int64_t room = engine->rerun == NULL ? headroom(engine, rules, coming) : INT64_MAX;
     bool by_rounds = rules->takes_incidents && closed > round_end;
     struct cut cut = step_cut(engine, by_rounds ? round_end : closed, round_end, room, members);
     if (cut.events == 0 && !cut.tight) {

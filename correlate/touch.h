@@ -79,12 +79,20 @@ int key_text_compare(const struct key_text *a, const struct key_text *b);
 int order_compare(const struct order *a, const struct order *b);
 
 /* BEAT: an event for a rule that takes them all; no alert's doing. */
-enum touch_kind { TOUCH_BEAT, TOUCH_RAISE, TOUCH_CHANGE, TOUCH_REPEAT, TOUCH_CLEAR, TOUCH_EVICT };
+enum touch_kind {
+    TOUCH_BEAT,
+    TOUCH_RAISE,
+    TOUCH_CHANGE,
+    TOUCH_REPEAT,
+    TOUCH_CLEAR,
+    TOUCH_EVICT,
+    TOUCH_CLOSE /* somebody says that the key's incident is over; counts nowhere */
+};
 
 struct touch {
     struct order order;
     struct id128 key;   /* hash of rule and `by` values */
-    struct id128 alert; /* fingerprint */
+    struct id128 alert; /* fingerprint; of a TOUCH_CLOSE the incident */
     /* The event that made it; for timers the alert's own words. Lives until the step is done. */
     const struct event_text *text;
     uint32_t slot; /* of the rule, rules_version.h */

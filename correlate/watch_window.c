@@ -30,7 +30,7 @@ static void window_keep(struct key_state *key, const struct window *window)
 
 static void count_gone(const struct correlation *c, const struct key_state *key, uint64_t entries)
 {
-    tally_add(&correlation_tally(c, key)->pending, (uint64_t)0 - entries);
+    correlation_hold(c, key, (uint64_t)0 - entries);
 }
 
 static void count_expired(struct correlation *c, const struct key_state *key, uint64_t entries)
@@ -174,7 +174,7 @@ static void gain(struct correlation *c, struct key_state *key, struct window *wi
         window_set_since(window, INT64_MAX);
     words_fill(c, window, window->count - 1, touch);
     window_sums_put(window, window->count - 1, slab);
-    tally_add(&correlation_tally(c, key)->pending, 1);
+    correlation_hold(c, key, 1);
     if (window->count > c->worker->so_far.fullest)
         c->worker->so_far.fullest = window->count;
     if (window->count > rule->max_members) {

@@ -26,6 +26,7 @@
 enum {
     HEADER_BYTES_MAX = 8 << 10,
     FROM_BYTES = 128,
+    INCIDENT_BYTES = 128, /* of a path; a longer one is cut, and is none */
     SILENCE_S_MAX = 10,
     SWEEP_US = 20000 /* how long an ended connection counts at most */
 };
@@ -303,8 +304,8 @@ enum body { BODY_NONE, BODY_SMALL, BODY_PUSHED };
 struct endpoint {
     const char *path;
     bool is_command;
-    bool has_rest;  /* the path goes on with an incident */
-    unsigned takes; /* bits of enum parameter */
+    const char *tail; /* the path goes on with an incident, and ends with this; NULL: it does not */
+    unsigned takes;   /* bits of enum parameter */
     enum body body;
     void (*serve)(struct evhttp_request *request, struct admin *admin,
                   const struct admin_pick *pick);
@@ -548,6 +549,18 @@ serve_later(struct evhttp_request *request, struct admin *admin, const struct ad
     take(admin->config.self, pick, reply);
 }
 
+static void serve_acknowledge(struct evhttp_request *request, struct admin *admin,
+                              const struct admin_pick *pick)
+{
+    serve_later(request, admin, pick, admin->config.acknowledge);
+}
+
+static void serve_close(struct evhttp_request *request, struct admin *admin,
+                        const struct admin_pick *pick)
+{
+    serve_later(request, admin, pick, admin->config.close_incident);
+}
+
 static void serve_silence_add(struct evhttp_request *request, struct admin *admin,
                               const struct admin_pick *pick)
 {
@@ -576,23 +589,25 @@ static void serve_index(struct evhttp_request *request, struct admin *admin,
                         const struct admin_pick *pick);
 
 static const struct endpoint endpoints[] = {
-    {"/", false, false, 0, BODY_NONE, serve_index},
-    {"/metrics", false, false, 0, BODY_NONE, serve_metrics},
-    {"/healthz", false, false, 0, BODY_NONE, serve_health},
-    {"/readyz", false, false, 0, BODY_NONE, serve_ready},
-    {"/outbox/dead", false, false, SINK | INCIDENT | ALL, BODY_NONE, serve_dead},
-    {"/outbox/waiting", false, false, INCIDENT, BODY_NONE, serve_waiting},
-    {"/outbox/redrive", true, false, SINK | INCIDENT | ALL, BODY_NONE, serve_redrive},
-    {"/rules", false, false, 0, BODY_NONE, serve_rules},
-    {"/reload", true, false, DRY, BODY_NONE, serve_reload},
-    {"/incidents", false, false, OPEN | FROM | TO | RULE | TENANT | KEY | LIMIT, BODY_NONE,
+    {"/", false, NULL, 0, BODY_NONE, serve_index},
+    {"/metrics", false, NULL, 0, BODY_NONE, serve_metrics},
+    {"/healthz", false, NULL, 0, BODY_NONE, serve_health},
+    {"/readyz", false, NULL, 0, BODY_NONE, serve_ready},
+    {"/outbox/dead", false, NULL, SINK | INCIDENT | ALL, BODY_NONE, serve_dead},
+    {"/outbox/waiting", false, NULL, INCIDENT, BODY_NONE, serve_waiting},
+    {"/outbox/redrive", true, NULL, SINK | INCIDENT | ALL, BODY_NONE, serve_redrive},
+    {"/rules", false, NULL, 0, BODY_NONE, serve_rules},
+    {"/reload", true, NULL, DRY, BODY_NONE, serve_reload},
+    {"/incidents", false, NULL, OPEN | FROM | TO | RULE | TENANT | KEY | LIMIT, BODY_NONE,
      serve_incidents},
-    {"/incidents/", false, true, 0, BODY_NONE, serve_incidents},
-    {"/silences", false, false, 0, BODY_NONE, serve_silences},
-    {"/silences/add", true, false, 0, BODY_SMALL, serve_silence_add},
-    {"/silences/end", true, false, 0, BODY_SMALL, serve_silence_end},
-    {"/events", true, false, WAIT, BODY_PUSHED, serve_events},
-    {"/alertmanager", true, false, WAIT, BODY_PUSHED, serve_alertmanager},
+    {"/incidents/", true, "/acknowledge", 0, BODY_SMALL, serve_acknowledge},
+    {"/incidents/", true, "/close", 0, BODY_SMALL, serve_close},
+    {"/incidents/", false, "", 0, BODY_NONE, serve_incidents},
+    {"/silences", false, NULL, 0, BODY_NONE, serve_silences},
+    {"/silences/add", true, NULL, 0, BODY_SMALL, serve_silence_add},
+    {"/silences/end", true, NULL, 0, BODY_SMALL, serve_silence_end},
+    {"/events", true, NULL, WAIT, BODY_PUSHED, serve_events},
+    {"/alertmanager", true, NULL, WAIT, BODY_PUSHED, serve_alertmanager},
 };
 
 enum { ENDPOINTS = sizeof(endpoints) / sizeof(endpoints[0]) };
@@ -610,19 +625,31 @@ static void serve_index(struct evhttp_request *request, struct admin *admin,
     if (to != NULL) {
         fputs("tocsin " TOCSIN_VERSION "\n\n", to);
         for (size_t i = 1; i < ENDPOINTS; i++)
-            fprintf(to, "%s%s%s\n", endpoints[i].path, endpoints[i].has_rest ? "ID" : "",
+            fprintf(to, "%s%s%s%s\n", endpoints[i].path, endpoints[i].tail != NULL ? "ID" : "",
+                    endpoints[i].tail != NULL ? endpoints[i].tail : "",
                     endpoints[i].is_command ? " (POST)" : "");
         fclose(to);
     }
     answer(request, HTTP_OK, plain_text, text, bytes);
 }
 
-static bool is_path(const struct endpoint *endpoint, const char *path)
+/* Fills `incident` where the path names one. */
+static bool is_path(const struct endpoint *endpoint, const char *path,
+                    char incident[INCIDENT_BYTES])
 {
     size_t length = strlen(endpoint->path);
+    size_t tail, rest;
 
-    return endpoint->has_rest ? strncmp(path, endpoint->path, length) == 0 && path[length] != '\0'
-                              : strcmp(path, endpoint->path) == 0;
+    if (endpoint->tail == NULL)
+        return strcmp(path, endpoint->path) == 0;
+    tail = strlen(endpoint->tail);
+    if (strncmp(path, endpoint->path, length) != 0)
+        return false;
+    rest = strlen(path + length);
+    if (rest <= tail || strcmp(path + length + rest - tail, endpoint->tail) != 0)
+        return false;
+    snprintf(incident, INCIDENT_BYTES, "%.*s", (int)(rest - tail), path + length);
+    return true;
 }
 
 static void on_request(struct evhttp_request *request, void *self)
@@ -632,13 +659,13 @@ static void on_request(struct evhttp_request *request, void *self)
     struct evkeyvalq pairs = {NULL, &pairs.tqh_first};
     struct admin_pick pick = {.sink = NULL};
     struct error err = {{0}};
-    char from[FROM_BYTES];
+    char from[FROM_BYTES], incident[INCIDENT_BYTES];
     int rc;
 
     if (path == NULL || path[0] == '\0')
         path = "/";
     for (size_t i = 0; i < ENDPOINTS && endpoint == NULL; i++)
-        if (is_path(&endpoints[i], path))
+        if (is_path(&endpoints[i], path, incident))
             endpoint = &endpoints[i];
     if (endpoint == NULL) {
         if (is_reading(request))
@@ -647,8 +674,8 @@ static void on_request(struct evhttp_request *request, void *self)
     }
     if (!(endpoint->is_command ? is_commanding(request) : is_reading(request)))
         return;
-    if (endpoint->has_rest)
-        pick.incident = path + strlen(endpoint->path);
+    if (endpoint->tail != NULL)
+        pick.incident = incident;
     read_sender(request, from, &pick);
     rc = read_request(endpoint, request, &pairs, &pick, &err);
     if (rc == 0)

@@ -13,6 +13,8 @@
  *   GET /incidents        the newest incidents of the history as JSON; ?from=TIME, to=TIME,
  *                         rule=ID, tenant=NAME, key=TEXT, open=1, limit=N
  *   GET /incidents/ID     the story of one, by its id or the first digits of it
+ *   POST /incidents/ID/acknowledge   somebody takes it on; {"comment": "..."} or no body
+ *   POST /incidents/ID/close         somebody says that it is over; the same
  *   GET /silences         those made by hand, as JSON
  *   POST /silences/add    {"where": "host == \"db-1\"", "for": "2h", "comment": "..."}
  *   POST /silences/end    {"id": "..."}
@@ -93,6 +95,8 @@ struct admin_config {
     int (*incidents)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
     int (*silences)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
     /* Answer now or later; all that is owed before the server is destroyed. */
+    void (*acknowledge)(void *self, const struct admin_pick *pick, struct admin_reply *reply);
+    void (*close_incident)(void *self, const struct admin_pick *pick, struct admin_reply *reply);
     void (*silence_add)(void *self, const struct admin_pick *pick, struct admin_reply *reply);
     void (*silence_end)(void *self, const struct admin_pick *pick, struct admin_reply *reply);
     void (*events)(void *self, const struct admin_pick *pick, struct admin_reply *reply);

@@ -7,6 +7,8 @@
 #include <event2/http.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/event.h"
+#include "daemon/command.h"
 #include "daemon/units.h"
 
 struct question {
@@ -47,8 +49,9 @@ static bool split_address(const char *address, char *name, size_t bytes, uint16_
     return true;
 }
 
-int admin_client_ask(const char *address, bool is_post, const char *path, int *status, char **body,
-                     struct error *err)
+/* What is asked; `sent` is the body of a POST. */
+static int ask(const char *address, bool is_post, const char *path, struct text sent, int *status,
+               char **body, struct error *err)
 {
     struct question question = {.loop = event_base_new()};
     struct evhttp_connection *connection = NULL;
@@ -77,6 +80,8 @@ int admin_client_ask(const char *address, bool is_post, const char *path, int *s
         snprintf(bearer, sizeof(bearer), "Bearer %s", token);
         evhttp_add_header(evhttp_request_get_output_headers(request), "Authorization", bearer);
     }
+    if (sent.len > 0)
+        evbuffer_add(evhttp_request_get_output_buffer(request), sent.at, sent.len);
     /* The request is the connection's from here. */
     if (evhttp_make_request(connection, request, is_post ? EVHTTP_REQ_POST : EVHTTP_REQ_GET,
                             path) != 0)
@@ -98,4 +103,40 @@ out:
         event_base_free(question.loop);
     free(question.body);
     return rc;
+}
+
+int admin_client_ask(const char *address, bool is_post, const char *path, int *status, char **body,
+                     struct error *err)
+{
+    return ask(address, is_post, path, (struct text){"", 0}, status, body, err);
+}
+
+int admin_client_command(const char *command, const char *address, const char *path,
+                         const char *input, const char *body, size_t bytes, char **answer)
+{
+    struct error err = {{0}};
+    bool is_of_input;
+    int status, rc;
+
+    if (bytes > UINT32_MAX) {
+        fprintf(stderr, "tocsin %s: %s%s%zu bytes are too many\n", command,
+                input != NULL ? input : "", input != NULL ? ": " : "", bytes);
+        return input != NULL ? EXIT_DATA : EXIT_USAGE;
+    }
+    rc = ask(address, true, path, (struct text){body, (uint32_t)bytes}, &status, answer, &err);
+    if (rc != 0) {
+        fprintf(stderr, "tocsin %s: %s\n", command, err.text);
+        return rc == -EINVAL ? EXIT_USAGE : EXIT_UNAVAILABLE;
+    }
+    if (status == 200 || status == 202)
+        return EXIT_OK;
+    is_of_input = input != NULL && (status == 400 || status == 413);
+    fprintf(stderr, "tocsin %s: %s%s%s", command, is_of_input ? input : "", is_of_input ? ": " : "",
+            *answer);
+    free(*answer);
+    *answer = NULL;
+    return status == 404 || status == 409  ? EXIT_CHANGED
+           : is_of_input                   ? EXIT_DATA
+           : status >= 400 && status < 500 ? EXIT_USAGE
+                                           : EXIT_UNAVAILABLE;
 }

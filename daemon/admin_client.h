@@ -17,4 +17,13 @@ enum { ADMIN_CLIENT_SILENCE_S_MAX = 10 };
 int admin_client_ask(const char *address, bool is_post, const char *path, int *status, char **body,
                      struct error *err);
 
+/* The same by POST with a body, for a command that does what a person wants: prints what was wrong
+ * as its own sentence. `input` is the file that the body is, which the sentence names where that is
+ * refused; NULL: it was made of options. EXIT_OK with the answer, which the caller frees, at 200
+ * and 202; EXIT_CHANGED where what it is about is not there or not so any more (404, 409);
+ * EXIT_DATA where an input is refused; EXIT_USAGE where another request is; EXIT_UNAVAILABLE where
+ * nobody answers, or not now. */
+int admin_client_command(const char *command, const char *address, const char *path,
+                         const char *input, const char *body, size_t bytes, char **answer);
+
 #endif

@@ -20,7 +20,10 @@
 #include "daemon/metrics.h"
 #include "daemon/options.h"
 #include "daemon/packs.h"
+#include "daemon/past_check.h"
+#include "daemon/rules_kept.h"
 #include "daemon/rules_preview.h"
+#include "daemon/silences.h"
 #include "daemon/units.h"
 #include "rules/mute_reach.h"
 #include "rules/needs.h"
@@ -34,6 +37,13 @@ struct check {
     bool is_json;
     bool keys;
     bool metrics;
+};
+
+/* What was loaded. */
+struct loaded {
+    struct config *config;
+    struct rule_set *rules;
+    struct rules_read read;
 };
 
 static const struct option_row rows[] = {
@@ -282,18 +292,6 @@ static void print_first_openers(const struct rule_set *rules)
     }
 }
 
-static void print_pattern_costs(const struct rule_set *rules)
-{
-    struct pattern_costs costs = rule_set_pattern_costs(rules);
-
-    if (costs.count == 0)
-        return;
-    printf("note: %u of the patterns may take more than %d ns for each character of a text, the "
-           "slowest %u ns, which is %.0f ms for 64 KiB: %.*s\n",
-           costs.count, PATTERN_COSTLY_NS, costs.slowest_ns, costs.slowest_ns * 65536.0 / 1e6,
-           (int)costs.slowest.len, costs.slowest.at);
-}
-
 /* A rule that reached a bound counts too few, and no incident tells so unless a rule does. */
 static void print_unheard(const struct rule_set *rules)
 {
@@ -329,7 +327,6 @@ static void print_text(const struct config *config, const struct rule_set *rules
         printf("note: %u of the rules hold nothing that can be looked up, and are asked of every "
                "event that is matched; see \"What a rule costs\" in docs/rules.md\n",
                unguarded);
-    print_pattern_costs(rules);
     print_mutes(rules);
     print_holds(config, rules);
     print_first_openers(rules);
@@ -370,7 +367,6 @@ static int print_json(const struct config *config, const struct rule_set *rules)
     json_object_set_new(root, "config", keys); /* stolen */
     json_object_set_new(root, "rules", list);  /* stolen */
     json_object_set_new(root, "unguarded", unguarded);
-    json_object_set_new(root, "slow_patterns", json_integer(rule_set_pattern_costs(rules).count));
     json_object_set_new(root, "bounds_unheard", json_unheard(rules));
     json_object_set_new(root, "enrich_steps", json_integer(enrich_count(rule_set_enrich(rules))));
     json_object_set_new(root, "enrich_drops_clears", json_drops_clears(rule_set_enrich(rules)));
@@ -385,30 +381,66 @@ static int print_json(const struct config *config, const struct rule_set *rules)
 
 /* ---- against what runs ---- */
 
+/* The answer is the caller's to free. Returns an exit code. */
+static int get(const char *admin, const char *path, char **answer, struct error *err)
+{
+    int status, rc = admin_client_ask(admin, false, path, &status, answer, err);
+
+    if (rc != 0)
+        return rc == -EINVAL ? EXIT_USAGE : EXIT_UNAVAILABLE;
+    if (status == 200)
+        return EXIT_OK;
+    error_set(err, "the daemon at %s answers %d: %s", admin, status, *answer);
+    return EXIT_UNAVAILABLE;
+}
+
+/* A reload keeps the silences that the daemon has by hand, behind the files. Returns an exit code.
+ */
+static int keep_silences(const char *admin, struct loaded *loaded, struct error *err)
+{
+    struct silences list;
+    char *answer = NULL, *text = NULL;
+    int code = get(admin, "/silences", &answer, err), rc;
+
+    if (code == EXIT_OK && silences_read_list(answer, &list, err) != 0)
+        code = EXIT_DATA;
+    free(answer);
+    if (code != EXIT_OK)
+        return code;
+    error_set(err, "out of memory");
+    text = silences_text(&list, NULL, NULL);
+    rc = text == NULL ? -ENOMEM
+         : list.item.count == 0
+             ? 0
+             : rules_kept_add(&loaded->rules, &loaded->read, SILENCES_FILE, text, err);
+    free(text);
+    silences_release(&list);
+    if (rc == 0)
+        return EXIT_OK;
+    error_prefix(err, "with the silences made by hand the rules cannot be loaded: ");
+    return packs_exit_code(rc);
+}
+
 /* The forms that a running daemon has. Returns an exit code. */
-static int ask_running(const struct check *check, const struct config *config,
+static int ask_running(const struct check *check, struct loaded *loaded,
                        struct rules_running *running, char restart[RESTART_KEYS_BYTES],
                        struct error *err)
 {
-    const char *admin = check->admin != NULL ? check->admin : config->admin.listen;
+    const char *admin = check->admin != NULL ? check->admin : loaded->config->admin.listen;
     char *answer = NULL;
-    int status, rc, code = EXIT_OK;
+    int code;
 
     if (strcmp(admin, "off") == 0) {
         error_set(err, "admin.listen is off: a daemon with this configuration cannot be asked");
         return EXIT_USAGE;
     }
-    rc = admin_client_ask(admin, false, "/rules", &status, &answer, err);
-    if (rc != 0)
-        return rc == -EINVAL ? EXIT_USAGE : EXIT_UNAVAILABLE;
-    if (status != 200) {
-        error_set(err, "the daemon at %s answers %d: %s", admin, status, answer);
-        code = EXIT_UNAVAILABLE;
-    } else if (rules_running_read(answer, running, err) != 0) {
+    code = get(admin, "/rules", &answer, err);
+    if (code == EXIT_OK && rules_running_read(answer, running, err) != 0) {
         error_prefix(err, "%s: ", admin);
         code = EXIT_DATA;
-    } else {
-        config_running_restart(answer, config, restart, RESTART_KEYS_BYTES);
+    } else if (code == EXIT_OK) {
+        config_running_restart(answer, loaded->config, restart, RESTART_KEYS_BYTES);
+        code = keep_silences(admin, loaded, err);
     }
     free(answer);
     return code;
@@ -443,17 +475,16 @@ static int print_preview(const struct check *check, const struct rules_preview *
     return rules_preview_is_changed(preview) ? EXIT_CHANGED : EXIT_OK;
 }
 
-static int preview(const struct check *check, const struct config *config,
-                   const struct rule_set *rules, struct error *err)
+static int preview(const struct check *check, struct loaded *loaded, struct error *err)
 {
     bool is_running = strcmp(check->against, "running") == 0;
     struct rules_running running = {.rules = NULL}, next = {.rules = NULL};
     struct rules_preview preview = {.rows = NULL};
     char restart[RESTART_KEYS_BYTES] = "";
-    int code = is_running ? ask_running(check, config, &running, restart, err)
-                          : read_other(check, config, &running, err);
+    int code = is_running ? ask_running(check, loaded, &running, restart, err)
+                          : read_other(check, loaded->config, &running, err);
 
-    if (code == EXIT_OK && (rules_running_of_set(rules, &next, err) != 0 ||
+    if (code == EXIT_OK && (rules_running_of_set(loaded->rules, &next, err) != 0 ||
                             rules_preview_make(&running, &next, &preview, err) != 0))
         code = EXIT_SYSTEM;
     if (code == EXIT_OK && !rules_preview_needs_restart(&preview, restart)) {
@@ -470,16 +501,43 @@ static int preview(const struct check *check, const struct config *config,
     return code;
 }
 
-static int load(const struct check *check, struct config **config, struct rule_set **rules,
-                struct error *err)
+/* Whether a start would go on with what the data directory holds. */
+static int look_at_past(struct config *config, struct error *err)
+{
+    struct engine_config engine;
+    int code;
+
+    if (config->data.dir[0] == '\0')
+        return EXIT_OK;
+    engine_config_init(&engine);
+    if (config_fill_engine(config, &engine) != 0) {
+        error_set(err, "out of memory for the engine's configuration");
+        return EXIT_SYSTEM;
+    }
+    code = past_check_dir(config->data.dir, &engine, err);
+    if (code != EXIT_OK)
+        error_prefix(err, "data.dir: ");
+    return code;
+}
+
+static int load(const struct check *check, struct loaded *to, struct error *err)
 {
     int rc;
 
-    if (config_load(check->config, CONFIG_SECRETS_MAY_BE_ABSENT, config, err) != 0 ||
-        input_check(*config, err) != 0 || config_check_files(*config, err) != 0)
+    if (config_load(check->config, CONFIG_SECRETS_MAY_BE_ABSENT, &to->config, err) != 0 ||
+        input_check(to->config, err) != 0 || config_check_files(to->config, err) != 0)
         return EXIT_CONFIG;
-    rc = packs_load_configured(*config, &check->rules, rules, err);
-    return rc == 0 ? EXIT_OK : packs_exit_code(rc);
+    rules_read_begin(&to->read);
+    rc = packs_load_configured(to->config, &check->rules, &to->rules, err);
+    rules_read_end(&to->read);
+    if (rc != 0)
+        return packs_exit_code(rc);
+    rc = look_at_past(to->config, err);
+    if (rc == EXIT_OK || check->against == NULL)
+        return rc;
+    /* A reload does not mind. */
+    fprintf(stderr, "note: a restart would be refused: %s\n", err->text);
+    return EXIT_OK;
 }
 
 /* The mistakes for a script, as people read them on standard error. */
@@ -495,8 +553,7 @@ static void print_mistakes(const char *text)
 int cmd_check(int argc, char **argv)
 {
     struct check check = {0};
-    struct config *config = NULL;
-    struct rule_set *rules = NULL;
+    struct loaded loaded = {.config = NULL};
     struct error err = {{0}};
     int code = EXIT_CONFIG;
 
@@ -508,7 +565,7 @@ int cmd_check(int argc, char **argv)
         metrics_print_reference(stdout);
     if (check.keys || check.metrics)
         return EXIT_OK;
-    code = load(&check, &config, &rules, &err);
+    code = load(&check, &loaded, &err);
     if (code != EXIT_OK) {
         fprintf(stderr, "%s\n", err.text);
         if (check.is_json)
@@ -516,13 +573,14 @@ int cmd_check(int argc, char **argv)
         goto out;
     }
     if (check.against != NULL)
-        code = preview(&check, config, rules, &err);
+        code = preview(&check, &loaded, &err);
     else if (check.is_json)
-        code = print_json(config, rules);
+        code = print_json(loaded.config, loaded.rules);
     else
-        print_text(config, rules);
+        print_text(loaded.config, loaded.rules);
 out:
-    rule_set_destroy(rules);
-    config_destroy(config);
+    rule_set_destroy(loaded.rules);
+    rules_read_release(&loaded.read);
+    config_destroy(loaded.config);
     return code;
 }

@@ -10,17 +10,27 @@
 #include "daemon/commands.h"
 #include "daemon/data_look.h"
 #include "daemon/options.h"
+#include "daemon/units.h"
 #include "store/intake_log.h"
 #include "store/history_query.h"
 #include "store/kept_files.h"
 
 struct look_options {
     struct option_list folders;
+    bool sets;
+};
+
+static const struct option_row fsck_rows[] = {
+    {"--sets", OPTION_FLAG, offsetof(struct look_options, sets), NULL, NULL,
+     "Lists the rule sets and settings that were in force, each with its id and since when.",
+     .min = 0},
 };
 
 static const struct option_table fsck_table = {
     .command = "fsck",
-    .usage = "DIR",
+    .usage = "[options] DIR",
+    .rows = fsck_rows,
+    .row_count = OPTION_ROWS(fsck_rows),
     .about = "Reads everything in a data directory and says whether it is whole; what is damaged\n"
              "is named with file and byte. Writes nothing there, and may look on while a daemon\n"
              "uses it.",
@@ -56,11 +66,14 @@ static void print_check(const struct journal_summary *sum, const struct segment_
 }
 
 /* What a recovery would load. */
-static int check_rules(const struct data_look *at, const struct journal_summary *sum,
+static int check_rules(const struct data_look *at, const struct data_look_known *known,
                        struct error *err)
 {
+    const struct journal_summary *sum = &known->sum;
+    const struct snapshot_facts *facts = &known->recalled.begin.facts;
     char folder[DATA_DIR_PATH_BYTES];
-    struct id128 *ids = memory_alloc((sum->rules_count + 1) * 2 * sizeof(*ids));
+    struct id128 *ids =
+        memory_alloc(((sum->rules_count + 1) * 2 + facts->set_count) * sizeof(*ids));
     struct kept_counts sets = {0}, counts;
     size_t count = 0;
     int rc;
@@ -68,6 +81,8 @@ static int check_rules(const struct data_look *at, const struct journal_summary 
     data_dir_folder(&at->dir, "blobs", folder);
     for (size_t i = 0; i < sum->rules_count; i++)
         ids[count++] = sum->rules[i].set;
+    for (uint32_t i = 0; i < facts->set_count; i++)
+        ids[count++] = facts->sets[i];
     rc = kept_files_look(folder, ids, count, false, &sets, err);
     for (size_t i = 0; i < sum->rules_count; i++)
         ids[count++] = sum->rules[i].settings;
@@ -78,6 +93,70 @@ static int check_rules(const struct data_look *at, const struct journal_summary 
         return rc == -ENOENT || rc == -EBADMSG ? EXIT_DATA : EXIT_IO;
     printf("rules: %zu sets, %zu files of them, %" PRIu64 " bytes: whole\n", sets.lists,
            sets.contents, sets.bytes);
+    return EXIT_OK;
+}
+
+static void print_set(const struct journal_rules *rules)
+{
+    char set[ID128_TEXT_BYTES], settings[ID128_TEXT_BYTES], at[UNIT_TEXT_BYTES];
+
+    id128_format(rules->set, set);
+    id128_format(rules->settings, settings);
+    printf("from %s: rule set %s, settings %s\n",
+           rules->from_ms == INT64_MIN ? "the beginning" : unit_format_time(rules->from_ms, at),
+           set, settings);
+}
+
+/* What the audit calls by the same ids; all that the journal holds, for a snapshot knows only what
+ * is still needed. */
+static int print_sets(const struct data_look *at, struct error *err)
+{
+    struct journal_reader *reader;
+    struct journal_record record;
+    enum segment_refusal why;
+    int rc = journal_reader_create(&at->segments, &reader, &why, err);
+
+    if (rc != 0)
+        return data_look_exit_code(why);
+    while ((rc = journal_reader_next(reader, &record, NULL, err)) == 1)
+        if (record.kind == JOURNAL_RULES)
+            print_set(&record.rules);
+    why = journal_reader_refusal(reader);
+    journal_reader_destroy(reader);
+    return rc == 0 ? EXIT_OK : data_look_exit_code(why);
+}
+
+/* All of them, also those that no start asks for while a newer one is good. */
+static int check_snapshots(const struct data_look *at, const struct data_look_known *known,
+                           struct error *err)
+{
+    const struct snapshot_folder folder = data_look_snapshots(at);
+    const struct snapshot_content *begin = &known->recalled.begin;
+    uint64_t number[SNAPSHOT_LIST_MAX];
+    int count = snapshot_file_list(&folder, number), rc = 0;
+
+    if (known->passed_over.text[0] != '\0') {
+        error_set(err, "%s", known->passed_over.text);
+        return EXIT_DATA;
+    }
+    for (int i = 0; i < count && rc == 0; i++) {
+        struct snapshot_content content;
+        enum snapshot_refusal why;
+        if (number[i] == begin->number)
+            continue;
+        rc = snapshot_file_read(&folder, number[i], &content, &why, err);
+        if (rc == -ENOENT) /* a daemon has removed it meanwhile */
+            rc = 0;
+        else if (rc == 0)
+            snapshot_content_release(&content);
+        else
+            return why == SNAPSHOT_WORLD ? EXIT_IO : EXIT_DATA;
+    }
+    if (begin->number > 0) {
+        char time[UNIT_TEXT_BYTES];
+        printf("snapshots: %d, the newest of %s, %" PRIu64 " bytes: whole\n", known->recalled.count,
+               unit_format_time(begin->facts.at_ms, time), begin->file_bytes);
+    }
     return EXIT_OK;
 }
 
@@ -159,40 +238,49 @@ static void print_ledger(const struct journal_summary *sum)
     printf("}}\n");
 }
 
+static int check(const struct data_look *at, const struct data_look_known *known, bool with_sets,
+                 struct error *err)
+{
+    const struct journal_reader *reader = known->recalled.reader;
+    int code;
+
+    print_check(&known->sum, journal_reader_end(reader), journal_reader_unfinished(reader));
+    code = check_rules(at, known, err);
+    if (code == EXIT_OK && with_sets)
+        code = print_sets(at, err);
+    if (code == EXIT_OK)
+        code = check_snapshots(at, known, err);
+    if (code == EXIT_OK)
+        code = check_intake(at, err);
+    if (code == EXIT_OK)
+        code = check_history(at, journal_reader_end(reader)->next_frame - 1, err);
+    return code;
+}
+
 static int look(const struct option_table *table, int argc, char **argv, bool is_check)
 {
     struct look_options options = {.folders = {.count = 0}};
-    struct journal_recall *recall = NULL;
-    struct journal_summary sum;
-    struct segment_end end;
+    struct data_look_known known;
     struct data_look at;
     struct error err = {{0}};
-    uint64_t unfinished = 0;
     int code;
 
     if (!options_read(table, argc, argv, &options, &code))
         return code;
     code = data_look_open(&at, options.folders.item[0], &err);
     if (code == EXIT_OK)
-        code = data_look_recall(&at, &recall, &end, &unfinished, &err);
+        code = data_look_recall(&at, &known, &err);
     if (code != EXIT_OK) {
         fprintf(stderr, "%s\n", err.text);
         return code;
     }
-    journal_recall_summary(recall, &sum);
-    if (!is_check) {
-        print_ledger(&sum);
-    } else {
-        print_check(&sum, &end, unfinished);
-        code = check_rules(&at, &sum, &err);
-        if (code == EXIT_OK)
-            code = check_intake(&at, &err);
-        if (code == EXIT_OK)
-            code = check_history(&at, end.next_frame - 1, &err);
-        if (code != EXIT_OK)
-            fprintf(stderr, "%s\n", err.text);
-    }
-    journal_recall_destroy(recall);
+    if (is_check)
+        code = check(&at, &known, options.sets, &err);
+    else
+        print_ledger(&known.sum);
+    if (code != EXIT_OK)
+        fprintf(stderr, "%s\n", err.text);
+    snapshot_recalled_release(&known.recalled);
     return code;
 }
 

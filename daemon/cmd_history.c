@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/plural.h"
+#include "base/text.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
 #include "daemon/data_look.h"
@@ -17,6 +18,7 @@
 #include "daemon/history_print.h"
 #include "daemon/json_print.h"
 #include "daemon/options.h"
+#include "rules/zone_names.h"
 #include "store/history_files.h"
 
 enum { ZONE_BYTES_MAX = 4 << 20 };
@@ -116,12 +118,13 @@ static int load_zone(const struct history_options *options, struct arena *arena,
 {
     clock->name = options->timezone != NULL ? options->timezone : options->config->history.timezone;
     if (arena != NULL)
-        clock->zone =
-            zone_load((struct text){clock->name, (uint32_t)strlen(clock->name)}, arena, err);
+        clock->zone = zone_load(text_of(clock->name), arena, err);
     else
         error_set(err, "out of memory");
     if (clock->zone != NULL)
         return EXIT_OK;
+    if (arena != NULL)
+        zone_hint(text_of(clock->name), err);
     error_prefix(err, "%s: ", options->timezone != NULL ? "--timezone" : "history.timezone");
     return options->timezone != NULL ? EXIT_USAGE : EXIT_CONFIG;
 }

@@ -111,7 +111,7 @@ struct receiver {
     size_t seen_count;
     uint64_t requests, refused, failed;
     struct {
-        uint64_t pages, repeats, opened, updated, resolved;
+        uint64_t pages, repeats, opened, updated, acked, resolved;
     } of[PAGE_CHANNEL_COUNT];
     uint64_t signatures_right, signatures_wrong;
 };
@@ -207,15 +207,17 @@ static void page_note(const struct page *page, const struct seen *incident, char
     else if (page->kind == PAGE_UPDATE && strcmp(page->cause, "grew") == 0)
         snprintf(to, NOTE_BYTES, "  now %" PRId64 " alert%s", page->alerts,
                  plural((uint64_t)page->alerts));
-    else if (page->kind == PAGE_UPDATE)
+    else if (page->kind == PAGE_UPDATE || (page->kind == PAGE_OPEN && page->change > 1))
         snprintf(to, NOTE_BYTES, "  %s", page->cause);
 }
 
 static void show_page(const struct receiver *receiver, const struct page *page,
                       const struct seen *incident)
 {
-    static const char *const words[] = {
-        [PAGE_OPEN] = "OPEN", [PAGE_UPDATE] = "UPDATE", [PAGE_RESOLVE] = "RESOLVED"};
+    static const char *const words[] = {[PAGE_OPEN] = "OPEN",
+                                        [PAGE_UPDATE] = "UPDATE",
+                                        [PAGE_ACK] = "ACKED",
+                                        [PAGE_RESOLVE] = "RESOLVED"};
     const char *accent =
         page->kind == PAGE_RESOLVE ? "\033[32m" : priority_colour(incident->priority);
     const char *title = incident->title[0] != '\0' ? incident->title : "not seen opening";
@@ -279,6 +281,10 @@ static void take_page(struct receiver *receiver, struct page *page)
     }
     incident =
         seen_find(receiver, name_of(page->channel, "incident", page->id, 0), &is_new_incident);
+    /* As PagerDuty has it: the first trigger opens, whatever change of the incident it tells of
+     * (one that was muted till then, or that becomes serious enough for the sink). */
+    if (page->channel == PAGE_BY_PAGER && page->kind == PAGE_UPDATE && incident->opened_ms == 0)
+        page->kind = PAGE_OPEN;
     if (page->title[0] != '\0') {
         snprintf(incident->title, sizeof(incident->title), "%s", page->title);
         snprintf(incident->priority, sizeof(incident->priority), "%.3s", page->priority);
@@ -287,6 +293,7 @@ static void take_page(struct receiver *receiver, struct page *page)
         incident->opened_ms = page->received_ms;
     receiver->of[page->channel].opened += page->kind == PAGE_OPEN;
     receiver->of[page->channel].updated += page->kind == PAGE_UPDATE;
+    receiver->of[page->channel].acked += page->kind == PAGE_ACK;
     receiver->of[page->channel].resolved += page->kind == PAGE_RESOLVE;
     keep_page(receiver, page);
     if (is_shown(receiver, page->channel))
@@ -486,10 +493,11 @@ static void print_counts(const struct receiver *receiver)
     for (int i = 0; i < PAGE_CHANNEL_COUNT; i++)
         if (receiver->of[i].pages > 0)
             printf("%-7s  %" PRIu64 " page%s: %" PRIu64 " opened, %" PRIu64 " updated, %" PRIu64
-                   " resolved, %" PRIu64 " repeat%s\n",
+                   " acknowledged, %" PRIu64 " resolved, %" PRIu64 " repeat%s\n",
                    names[i], receiver->of[i].pages, plural(receiver->of[i].pages),
-                   receiver->of[i].opened, receiver->of[i].updated, receiver->of[i].resolved,
-                   receiver->of[i].repeats, plural(receiver->of[i].repeats));
+                   receiver->of[i].opened, receiver->of[i].updated, receiver->of[i].acked,
+                   receiver->of[i].resolved, receiver->of[i].repeats,
+                   plural(receiver->of[i].repeats));
     if (receiver->options.secret[0] != '\0')
         printf("webhook signatures: %" PRIu64 " right, %" PRIu64 " wrong\n",
                receiver->signatures_right, receiver->signatures_wrong);

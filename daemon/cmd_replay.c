@@ -63,6 +63,10 @@ static const struct option_row rows[] = {
      0, 0, NULL},
     {"--marks", OPTION_TEXT, offsetof(struct replay_options, marks), "FILE", NULL,
      "What the clock decided in the run that is replayed: the file of its marks.path.", 0, 0, NULL},
+    {"--data", OPTION_TEXT, offsetof(struct replay_options, range.data_dir), "DIR", NULL,
+     "The data directory of the run that is replayed: what was pushed and done to incidents is "
+     "read beside the topics, and without --marks its marks are those of its journal.",
+     0, 0, NULL},
     {"--workers", OPTION_COUNT, offsetof(struct replay_options, workers), "N", NULL,
      "Threads of the engine, instead of the configuration's.", 1, 64, NULL},
     {"--take", OPTION_COUNT, offsetof(struct replay_options, take), "N", NULL,
@@ -233,11 +237,16 @@ static int choose_output(struct replay *replay, struct error *err)
 static int prepare(struct replay *replay, struct error *err)
 {
     const struct replay_options *options = &replay->options;
+    const char *marks = options->marks != NULL ? options->marks : options->range.data_dir;
     uint32_t speed = 0;
     int rc, code;
 
     if (options->pace != NULL && replay_range_speed(options->pace, &speed, err) != 0) {
         error_prefix(err, "--pace %s: ", options->pace);
+        return EXIT_USAGE;
+    }
+    if (options->range.data_dir != NULL && options->files.count > 0) {
+        error_set(err, "--data goes with topics, and files are named");
         return EXIT_USAGE;
     }
     if (!can_write(options, "--incidents", options->incidents, err) ||
@@ -259,8 +268,8 @@ static int prepare(struct replay *replay, struct error *err)
                              NULL, &replay->input, err);
     if (code != EXIT_OK)
         return code;
-    if (options->marks != NULL) {
-        rc = replay_input_read_marks(replay->input, options->marks, err);
+    if (marks != NULL) {
+        rc = replay_input_read_marks(replay->input, marks, err);
         if (rc != 0)
             return replay_input_exit_code(rc);
     }
@@ -459,7 +468,8 @@ static int report(struct replay *replay, struct error *err)
     if (!replay->options.quiet)
         print_speed(replay, &ledger.engine);
     replay_range_say_empty(&replay->options.range, ledger.engine.records, stderr);
-    if (code == EXIT_OK && !ledger_check(&ledger, &difference)) {
+    if (code == EXIT_OK &&
+        (!ledger_check(&ledger, &difference) || !engine_check_walk(replay->engine, &difference))) {
         *err = difference;
         code = EXIT_INTERNAL;
     }

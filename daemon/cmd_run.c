@@ -25,8 +25,9 @@ struct run {
 
     struct service *service;
     struct event_base *base;
-    struct event *events[5]; /* three signals, the look, the end */
+    struct event *events[6]; /* three signals, the look, the end, the unit */
     int waker;               /* written by the stop thread when it is done */
+    int unit_waker;          /* and this when one that stands by is to go on */
     pthread_t stopper;
     bool is_stopping;
     int code;
@@ -57,7 +58,7 @@ static const struct option_table table = {
              "in them changes nothing. The log goes to standard error.",
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
-    .exits = "0 64 65 70 71 73 74 78",
+    .exits = "0 64 65 70 71 73 74 75 78",
 };
 
 static void *stop(void *self)
@@ -133,19 +134,40 @@ static void on_stopped(evutil_socket_t fd, short what, void *self)
     event_base_loopbreak(run->base);
 }
 
+static void on_unit(evutil_socket_t fd, short what, void *self)
+{
+    struct run *run = self;
+    struct error err = {{0}};
+
+    (void)fd;
+    (void)what;
+    host()->waker_sleep(host()->self, run->unit_waker, 0); /* takes the wake */
+    if (run->is_stopping)
+        return;
+    run->code = service_go_on(run->service, &err);
+    if (run->code == EXIT_OK) {
+        service_tick(run->service);
+        return;
+    }
+    log_event(LOG_ERROR, "giving_up", log_text("why", err.text));
+    event_base_loopbreak(run->base);
+}
+
 static bool prepare(struct run *run)
 {
     const struct timeval second = {.tv_sec = 1};
 
     run->waker = host()->waker_create(host()->self);
+    run->unit_waker = host()->waker_create(host()->self);
     run->base = event_base_new();
-    if (run->waker < 0 || run->base == NULL)
+    if (run->waker < 0 || run->unit_waker < 0 || run->base == NULL)
         return false;
     run->events[0] = evsignal_new(run->base, SIGTERM, on_end_signal, run);
     run->events[1] = evsignal_new(run->base, SIGINT, on_end_signal, run);
     run->events[2] = evsignal_new(run->base, SIGHUP, on_reload_signal, run);
     run->events[3] = event_new(run->base, -1, EV_PERSIST, on_look, run);
     run->events[4] = event_new(run->base, run->waker, EV_READ | EV_PERSIST, on_stopped, run);
+    run->events[5] = event_new(run->base, run->unit_waker, EV_READ | EV_PERSIST, on_unit, run);
     for (size_t i = 0; i < sizeof(run->events) / sizeof(run->events[0]); i++)
         if (run->events[i] == NULL || event_add(run->events[i], i == 3 ? &second : NULL) != 0)
             return false;
@@ -161,11 +183,13 @@ static void release(struct run *run)
         event_base_free(run->base);
     if (run->waker >= 0)
         host()->close(host()->self, run->waker);
+    if (run->unit_waker >= 0)
+        host()->close(host()->self, run->unit_waker);
 }
 
 int cmd_run(int argc, char **argv)
 {
-    struct run run = {.waker = -1};
+    struct run run = {.waker = -1, .unit_waker = -1};
     struct service_options options;
     struct error err = {{0}};
     int code;
@@ -175,7 +199,8 @@ int cmd_run(int argc, char **argv)
     options = (struct service_options){.config_path = run.config,
                                        .rules = &run.rules,
                                        .accept_loss = run.accept_loss,
-                                       .trust_journal = run.trust_journal};
+                                       .trust_journal = run.trust_journal,
+                                       .waker = -1};
     signal(SIGPIPE, SIG_IGN); /* a sink that hangs up is an error of its write */
     /* Signals are caught before anything starts, so that none is lost on the way. */
     if (!prepare(&run)) {
@@ -183,6 +208,7 @@ int cmd_run(int argc, char **argv)
         release(&run);
         return EXIT_SYSTEM;
     }
+    options.waker = run.unit_waker;
     code = service_create(&options, &run.service, &err);
     if (code != EXIT_OK) {
         fprintf(stderr, "%s\n", err.text);

@@ -19,6 +19,7 @@ enum exit_code {
     EXIT_SYSTEM = 71,      /* out of memory or threads */
     EXIT_LOCKED = 73,      /* the data directory is in use */
     EXIT_IO = 74,          /* a write or sync failed */
+    EXIT_OVERTAKEN = 75,   /* the unit has another owner: a start stands by for it */
     EXIT_CONFIG = 78,      /* configuration or rules refused */
 };
 

@@ -12,10 +12,12 @@
 #include "rules/nearest.h"
 
 static const struct command commands[] = {
+    {"ack", "says that somebody has taken incidents on: nobody is paged on for them", cmd_ack},
     {"audit", "lists who pushed what into a daemon and had it do what, when and from where",
      cmd_audit},
     {"broker", "runs a small Kafka broker in memory, for demos and tests", cmd_broker},
     {"check", "validates configuration, rules and sinks, and starts nothing", cmd_check},
+    {"close", "closes incidents by hand, whatever their rule says", cmd_close},
     {"demo", "runs broker, daemon, pager and a synthetic estate in one terminal", cmd_demo},
     {"diff", "runs two sets of rules over the same events and tells what changes", cmd_diff},
     {"digest", "prints a digest of what a data directory says was told", cmd_digest},
@@ -27,12 +29,14 @@ static const struct command commands[] = {
      cmd_import},
     {"ledger", "prints what a data directory has counted", cmd_ledger},
     {"publish", "puts recorded input back into Kafka, with its times and partitions", cmd_publish},
+    {"push", "pushes events into a running daemon, over HTTP", cmd_push},
     {"receive", "receives pages on this machine and shows them as they arrive", cmd_receive},
     {"record", "keeps a stretch of Kafka topics in a file, for replay", cmd_record},
     {"redrive", "lists changes that sinks were not told of, and sends them again", cmd_redrive},
     {"replay", "runs recorded input through the engine and prints incident log and ledger",
      cmd_replay},
     {"run", "the daemon: events from Kafka in, incidents out", cmd_run},
+    {"silence", "makes, ends and lists silences by hand", cmd_silence},
     {"test", "runs rule tests: events on a virtual clock, and the incidents they must open",
      cmd_test},
     {"why", "tells why an incident opened", cmd_why},
@@ -49,9 +53,9 @@ const struct command *commands_list(size_t *count)
 
 static void print_help(void)
 {
-    static const int codes[] = {EXIT_OK,       EXIT_CHANGED,     EXIT_USAGE,    EXIT_DATA,
-                                EXIT_NO_INPUT, EXIT_UNAVAILABLE, EXIT_INTERNAL, EXIT_SYSTEM,
-                                EXIT_LOCKED,   EXIT_IO,          EXIT_CONFIG};
+    static const int codes[] = {EXIT_OK,       EXIT_CHANGED,     EXIT_USAGE,     EXIT_DATA,
+                                EXIT_NO_INPUT, EXIT_UNAVAILABLE, EXIT_INTERNAL,  EXIT_SYSTEM,
+                                EXIT_LOCKED,   EXIT_IO,          EXIT_OVERTAKEN, EXIT_CONFIG};
 
     printf("tocsin reads monitoring events from Kafka, folds repeats, correlates what belongs\n"
            "together in sliding windows, and opens incidents in paging and ticketing systems.\n\n"

@@ -10,10 +10,14 @@
 #include <string.h>
 #include "base/arena.h"
 #include "base/host.h"
+#include "base/text.h"
 #include "daemon/choice.h"
 #include "daemon/config_read.h"
 #include "daemon/units.h"
 #include "rules/zone.h"
+#include "rules/zone_names.h"
+#include "store/redis_link.h"
+#include "store/shared_store.h"
 
 enum { ARENA_BYTES_MAX = 64 << 20 };
 
@@ -58,9 +62,42 @@ static void check_zone(struct config_reader *reader, const struct script *script
     const char *name = reader->config->history.timezone;
     struct error err = {{0}};
 
-    if (zone_load((struct text){name, (uint32_t)strlen(name)}, reader->config->arena, &err) == NULL)
-        diagnose(reader->diag, place_of(reader, script, "history.timezone"), "history.timezone: %s",
+    if (zone_load(text_of(name), reader->config->arena, &err) != NULL)
+        return;
+    zone_hint(text_of(name), &err);
+    diagnose(reader->diag, place_of(reader, script, "history.timezone"), "history.timezone: %s",
+             err.text);
+}
+
+/* A unit that another machine can go on with. */
+static void check_shared(struct config_reader *reader, const struct script *script)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    const struct config *config = reader->config;
+    const struct config_pairs *options = &config->shared.options;
+    size_t bytes = strlen(config->shared.unit);
+    struct error err = {{0}};
+
+    if (config->shared.address[0] == '\0')
+        return;
+    if (redis_address_check(config->shared.address, &err) != 0)
+        diagnose(reader->diag, place_of(reader, script, "shared.address"), "shared.address: %s",
                  err.text);
+    if (config->data.dir[0] == '\0')
+        diagnose(
+            reader->diag, place_of(reader, script, "shared.address"),
+            "shared.address: needs data.dir: what another machine goes on with is its journal");
+    if (bytes == 0 || bytes >= SHARED_UNIT_BYTES || strspn(config->shared.unit, letters) != bytes)
+        diagnose(reader->diag, place_of(reader, script, "shared.unit"),
+                 "shared.unit: is made of up to %d letters, digits, '.', '_' and '-'",
+                 SHARED_UNIT_BYTES - 1);
+    for (size_t i = 0; i < options->count; i++)
+        if (strcmp(options->item[i].name, "user") != 0 &&
+            strcmp(options->item[i].name, "password") != 0)
+            diagnose(reader->diag, options->item[i].name_place,
+                     "shared.options: there is no option \"%s\": user and password",
+                     options->item[i].name);
 }
 
 static void check_together(struct config_reader *reader, const struct script *script)
@@ -97,6 +134,7 @@ static void check_together(struct config_reader *reader, const struct script *sc
          strcmp(config->marks.path, config->quarantine.path) == 0))
         diagnose(reader->diag, place_of(reader, script, "marks.path"),
                  "marks.path: is the file of incident_log.path or quarantine.path already");
+    check_shared(reader, script);
     check_zone(reader, script);
 }
 

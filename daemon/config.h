@@ -140,7 +140,14 @@ struct config {
     struct {
         const char *dir; /* "": none */
         struct span place;
+        int64_t snapshot_every_ms;
     } data;
+    struct {
+        const char *address; /* "": none */
+        const char *unit;
+        int64_t lease_ms, hold_ms;
+        struct config_pairs options; /* user, password */
+    } shared;
     struct {
         bool enabled;
         int64_t keep_ms;      /* 0: whatever their age */

@@ -147,6 +147,27 @@ static const struct config_key keys[] = {
      "broken off, and nothing is sent twice; made if it is not there. Empty for none: a restart "
      "begins anew.",
      0, 0, NULL, false},
+    {"data.snapshot.every", CONFIG_DURATION, AT(data.snapshot_every_ms), "5m",
+     "A snapshot of the run goes into data.dir at least so often, where there is news, and every "
+     "10 s while reading again what came since would take longer than 5 s. 0: none is taken.",
+     0, 3600000, NULL, false},
+
+    {"shared.address", CONFIG_TEXT, AT(shared.address), "",
+     "Redis that keeps what another machine needs to go on with this unit: host:port, or "
+     "unix:/path. Of the daemons with the same address and unit one owns it, the others stand by. "
+     "Empty for none.",
+     0, 0, NULL, false},
+    {"shared.unit", CONFIG_TEXT, AT(shared.unit), "main",
+     "Name of the unit: its keys there begin with tocsin:{NAME}:.", 0, 0, NULL, false},
+    {"shared.lease", CONFIG_DURATION, AT(shared.lease_ms), "10s",
+     "For how long the owner is believed in after its last word; then a standby takes over.", 4000,
+     600000, NULL, false},
+    {"shared.hold", CONFIG_DURATION, AT(shared.hold_ms), "10m",
+     "How long an owner that gets no answer keeps back what a sink of class C or D might be told "
+     "twice; then it is sent as a possible repeat.",
+     1000, 86400000, NULL, false},
+    {"shared.options", CONFIG_PAIRS, AT(shared.options), "",
+     "user and password of the Redis, each as env:NAME or file:PATH.", 0, 0, NULL, false},
 
     {"history.enabled", CONFIG_FLAG, AT(history.enabled), "true",
      "Keeps incidents, their changes and who was told of them in the data directory, for people to "

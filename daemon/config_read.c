@@ -81,9 +81,9 @@ static int parse_number(const struct config_key *key, const char *text, int64_t 
 
 static bool key_is_path(const struct config_key *key)
 {
-    size_t length = strlen(key->path);
+    const char *name = strrchr(key->path, '.');
 
-    return length > 5 && strcmp(key->path + length - 5, ".path") == 0;
+    return name != NULL && (strcmp(name, ".path") == 0 || strcmp(name, ".dir") == 0);
 }
 
 /* Sets one field from text. 0, or -EINVAL with a sentence. */

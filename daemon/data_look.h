@@ -10,11 +10,12 @@
 #include <stdbool.h>
 #include "base/error.h"
 #include "store/data_dir.h"
-#include "store/journal_recall.h"
+#include "store/snapshot_recall.h"
 
 struct data_look {
     struct data_dir dir;
     char folder[DATA_DIR_PATH_BYTES]; /* of the journal */
+    char snapshots[DATA_DIR_PATH_BYTES];
     struct segment_config segments;
 };
 
@@ -24,9 +25,18 @@ int data_look_open(struct data_look *look, const char *path, struct error *err);
 /* What a refusal of the journal ends a command with. */
 int data_look_exit_code(enum segment_refusal why);
 
-/* Reads the journal to its end. EXIT_OK with what it knows, which the caller owns, or an exit code
- * with a sentence. `end` is filled unless it is NULL; its places are not. */
-int data_look_recall(const struct data_look *look, struct journal_recall **out,
-                     struct segment_end *end, uint64_t *unfinished, struct error *err);
+/* What the directory knows. */
+struct data_look_known {
+    struct snapshot_recalled recalled; /* without the image */
+    struct journal_summary sum;
+    struct error passed_over; /* of a snapshot that is not good; "": none was */
+};
+
+/* Reads the newest snapshot that is good, and the journal. EXIT_OK with what they say, which the
+ * caller lets go by snapshot_recalled_release(), or an exit code with a sentence. */
+int data_look_recall(const struct data_look *look, struct data_look_known *out, struct error *err);
+
+/* Where the snapshots lie. Lives as long as the look. */
+struct snapshot_folder data_look_snapshots(const struct data_look *look);
 
 #endif

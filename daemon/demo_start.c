@@ -180,11 +180,11 @@ static int write_config(struct demo *demo, const char *path, const char *secret,
              "admin:\n"
              "  listen: \"127.0.0.1:%u\"\n"
              "quarantine:\n"
-             "  path: \"%.3000s/quarantine.jsonl\"\n"
+             "  path: quarantine.jsonl\n"
              "incident_log:\n"
-             "  path: \"%.3000s/incidents.jsonl\"\n",
+             "  path: incidents.jsonl\n",
              demo->broker, topic, demo->receiver_port, ROUTING_KEY_CHARS, secret,
-             demo->receiver_port, secret, demo->admin_port, demo->dir, demo->dir);
+             demo->receiver_port, secret, demo->admin_port);
     return write_file(path, text, err);
 }
 

@@ -11,6 +11,7 @@
 #include "correlate/incident_make.h"
 #include "daemon/command.h"
 #include "daemon/log.h"
+#include "daemon/unit.h"
 
 /* ---- the end of a run ---- */
 
@@ -85,7 +86,8 @@ void durable_begin(struct durable *durable, struct outbox *outbox)
               log_text("path", durable->dir.path), log_number("groups", (int64_t)past->groups),
               log_number("partitions", (int64_t)past->part_count),
               log_number("changes", (int64_t)past->changes),
-              log_number("ops_resumed", (int64_t)durable->resumed_count));
+              log_number("ops_resumed", (int64_t)durable->resumed_count),
+              log_number("snapshot", (int64_t)durable->snapshots.begin.number));
     if (durable->foreign_ops > 0)
         log_event(LOG_ERROR, "ops_without_sink", log_number("ops", (int64_t)durable->foreign_ops),
                   log_text("next", "their sinks are not configured any more: nobody is told"));
@@ -102,15 +104,26 @@ static void differ_from_journal(struct durable *durable, const struct error *err
     durable_differ(durable, &text);
 }
 
+static void count_told(struct durable *durable)
+{
+    /* relaxed, load and store: this role is its only writer. */
+    uint64_t told = atomic_load_explicit(&durable->told, memory_order_relaxed);
+
+    atomic_store_explicit(&durable->told, told + 1, memory_order_relaxed);
+}
+
 void durable_incident(struct durable *durable, struct incident *incident)
 {
     struct error err = {""};
 
     if (durable->trust != NULL) {
-        if (journal_trust_change(durable->trust, incident))
+        if (journal_trust_change(durable->trust, incident)) {
             journal_change(durable->journal, incident);
+            count_told(durable);
+        }
     } else if (!durable->tells_again) {
         journal_change(durable->journal, incident);
+        count_told(durable);
     } else if (!journal_compare_change(durable->compare, incident, &err)) {
         differ_from_journal(durable, &err);
     }
@@ -148,10 +161,12 @@ bool durable_op(struct durable *durable, const struct op *op)
         if (told.number != op->number)
             told.id = op_id_make(op->incident->id, name, told.number);
         journal_op(durable->journal, &told, name);
+        count_told(durable);
         return true;
     }
     if (durable->trust == NULL && !durable->tells_again) {
         journal_op(durable->journal, op, name);
+        count_told(durable);
         return true;
     }
     if (durable->trust == NULL && !journal_compare_op(durable->compare, op, name, &err))
@@ -255,6 +270,12 @@ void durable_recovered(struct durable *durable)
     durable->compare = NULL;
     durable->tells_again = false;
     switch_settings(durable);
+    if (durable->trust != NULL) { /* what it keeps of those that differ is in no snapshot */
+        atomic_store_explicit(&durable->snapshots.off, true, memory_order_relaxed);
+        log_event(LOG_WARNING, "snapshots_off",
+                  log_text("why", "incidents differ from the journal, which is trusted"),
+                  log_text("next", "a start reads again what this one read"));
+    }
     atomic_store_explicit(&durable->is_recovered, true, memory_order_relaxed);
     log_event(LOG_INFO, "recovered", log_number("changes", (int64_t)durable->past.changes),
               log_number("differences", (int64_t)differences));
@@ -332,6 +353,12 @@ void durable_on_committed(void *self, const struct journal_commit *commit)
     struct durable *durable = self;
     struct outbox *outbox;
 
+    if (durable->options.unit != NULL && !unit_settle(durable->options.unit, commit->frame)) {
+        durable_end_run(durable, EXIT_OVERTAKEN, "the unit has another owner");
+        for (size_t i = 0; i < commit->op_count; i++)
+            incident_unref(commit->ops[i].incident);
+        return;
+    }
     pthread_mutex_lock(&durable->gates_lock);
     outbox = durable->outbox;
     pthread_mutex_unlock(&durable->gates_lock);
@@ -343,6 +370,7 @@ void durable_on_committed(void *self, const struct journal_commit *commit)
     if (outbox != NULL)
         durable_open_gates(durable, commit->ticket);
     durable_history_tell(durable, commit->frame);
+    durable_snapshots_committed(durable, commit->frame);
     if (durable->options.committed_to != NULL)
         durable->options.committed_to(durable->options.self, commit->to_ms);
 }
@@ -362,7 +390,10 @@ void durable_sync(struct durable *durable)
 void durable_flush(struct durable *durable)
 {
     atomic_store_explicit(&durable->is_stopping, true, memory_order_relaxed);
-    journal_flush(durable->journal);
+    if (!journal_flush_now(durable->journal))
+        log_event(LOG_WARNING, "journal_not_flushed", log_text("path", durable->dir.path),
+                  log_text("next", "what was told last is not on the disk: it is told by the next "
+                                   "start, and nobody has heard of it"));
 }
 
 void durable_stop(struct durable *durable)
@@ -374,6 +405,7 @@ void durable_close(struct durable *durable)
 {
     if (durable == NULL)
         return;
+    durable_snapshots_end(durable, false);
     journal_destroy(durable->journal);
     durable_history_end(durable);
     journal_compare_destroy(durable->compare);
@@ -389,7 +421,9 @@ void durable_close(struct durable *durable)
     free(durable->switch_ms);
     free(durable->switch_sets);
     durable_release_sinks(durable);
+    durable_snapshots_release(durable);
     free(durable->parts);
+    free(durable->awaited);
     free(durable->read);
     pthread_mutex_destroy(&durable->lock);
     free(durable);

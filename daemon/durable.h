@@ -30,13 +30,17 @@
 #include "store/history.h"
 
 struct durable;
+struct unit; /* daemon/unit.h */
 
 struct durable_options {
-    struct data_dir *dir;                 /* locked; its lock is taken over */
-    const struct engine_config *engine;   /* its sinks and settings; outlives the durable */
-    struct id128 rules;                   /* hash of the configured rule set */
-    const struct rules_read *read;        /* what it was read from */
+    struct data_dir *dir;               /* locked; its lock is taken over */
+    struct unit *unit;                  /* that the directory is of; NULL: nobody goes on with it */
+    const struct engine_config *engine; /* its sinks and settings; outlives the durable */
+    struct id128 rules;                 /* hash of the configured rule set */
+    const struct rules_read *read;      /* what it was read from */
     const struct history_limits *history; /* of history.db; NULL: none is kept */
+    uint32_t segment_bytes;               /* of new segments of the journal; 0: as they ship */
+    int64_t snapshot_every_ms;            /* at least so often, where there is news; 0: never */
     bool accept_loss; /* a damaged journal ends where it was last whole, instead of being refused */
     bool trust;       /* a recovery that differs goes on with what the journal says */
     /* A change or an op was committed, or one of both is NULL. Thread: journal. */
@@ -103,6 +107,33 @@ void durable_short_of(struct durable *durable, uint16_t part, int64_t at, int64_
 /* `topic`: of its partition, where it is of one; lives as long as the durable. */
 void durable_mark(struct durable *durable, const struct mark *mark, const char *topic,
                   int32_t partition);
+
+/* As engine_listener.image. Thread: sequencer role. */
+void durable_image(struct durable *durable, const struct engine_image *image);
+
+/* The engine, which was just created with `rules`, goes on from the snapshot that was found, if one
+ * was. EXIT_OK, or an exit code with a sentence. Thread: setup, as the next. */
+int durable_load_image(struct durable *durable, struct engine *engine, struct rule_set *rules,
+                       struct error *err);
+
+/* The engine runs: snapshots of it are taken from now on. EXIT_OK, or an exit code with a sentence.
+ */
+int durable_snapshots_begin(struct durable *durable, struct engine *engine, struct error *err);
+
+/* No more are taken, but for a last one with `must_take_last`. Before the engine stops; again does
+ * nothing. Thread: setup. */
+void durable_snapshots_end(struct durable *durable, bool must_take_last);
+
+struct durable_snapshot_counters {
+    uint64_t taken, failures, passed_over; /* since the start, the last of them at it */
+    uint64_t bytes;                        /* of the newest file */
+    uint64_t begun_ns, took_ns;            /* when the newest was asked for, and how long it took */
+    uint64_t hold_ns, hold_ns_max;         /* the longest moment at which nothing was planned */
+    bool is_there;                         /* there is one */
+    bool is_off;
+};
+/* Thread: any. */
+void durable_snapshot_counters(struct durable *durable, struct durable_snapshot_counters *out);
 
 /* Whether all that had been told has been told again. Thread: any. */
 bool durable_is_recovered(const struct durable *durable);

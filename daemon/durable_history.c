@@ -42,6 +42,7 @@ void durable_history_begin(struct durable *durable, uint64_t frame)
     data_dir_folder(&durable->dir, HISTORY_FILE, path);
     config.path = path;
     config.limits = *durable->options.history;
+    config.now_ms = host_wall_ms();
     if (history_writer_create(&config, frame, &durable->history, &err) != 0)
         on_news(NULL, HISTORY_NEWS_PAUSED, err.text);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "daemon/command.h"
+#include "daemon/unit.h"
 #include "sinks/sink.h"
 
 enum { FULL_WAIT_NS = 1000000 };
@@ -105,10 +106,17 @@ static int sink_of(const struct outbox_config *config, const char *name, bool *f
     return -1;
 }
 
+/* S3: what another owner had not finished, as far as is known, it may have sent since. */
+static bool may_be_sent(const struct durable *durable)
+{
+    return durable->options.unit != NULL && unit_taken_over_ms(durable->options.unit) > 0;
+}
+
 static void resume(struct durable *durable, const struct journal_recalled_op *known, int sink,
                    bool folds)
 {
     enum op_state state = state_of(known->fate);
+    bool is_in_doubt = may_be_sent(durable) && (state == OP_PENDING || state == OP_RETRY);
     struct outbox_resumed *to = &durable->resumed[durable->resumed_count++];
 
     *to = (struct outbox_resumed){.op = {.id = known->id,
@@ -116,8 +124,9 @@ static void resume(struct durable *durable, const struct journal_recalled_op *kn
                                          .sink = (uint16_t)sink,
                                          .kind = known->kind},
                                   .incident = known->incident->id,
-                                  .state = state == OP_PENDING && folds ? OP_INTENT : state,
-                                  .may_exist = known->may_exist,
+                                  .state = state == OP_PENDING && (folds || is_in_doubt) ? OP_INTENT
+                                                                                         : state,
+                                  .may_exist = known->may_exist || is_in_doubt,
                                   .not_before_ms = known->not_before_ms};
     if (state != OP_DONE)
         to->op.incident = incident_ref(known->incident);

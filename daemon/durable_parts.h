@@ -5,6 +5,8 @@
  *   durable_start.c   the directory is opened, its journal read, and the engine told where to begin
  *   durable_rules.c   rule sets: those that were in force, and those that come
  *   durable_sinks.c   which sinks are told of what, where they came and went between two runs
+ *   durable_snapshot.c the thread that takes snapshots
+ *   durable_begin.c   the snapshot that a start goes on from
  *   durable_history.c the thread that carries what is committed into the history
  *   durable_outbox.c  ops of the run before, and gates that open when an INTENT is durable
  */
@@ -22,6 +24,7 @@
 #include "store/journal_compare.h"
 #include "store/journal_recall.h"
 #include "store/journal_trust.h"
+#include "store/snapshot_recall.h"
 
 /* Sinks as they were configured from a time on. */
 struct sinks_then {
@@ -35,16 +38,61 @@ struct gate {
     void *gate;
 };
 
+/* An image on its way into a file. */
+struct snapshot_taken {
+    struct engine_image_piece *piece; /* NULL: there is none */
+    size_t piece_count;
+    struct snapshot_facts facts; /* its lists are owned */
+    uint64_t limit;              /* frames up to here held nothing that came after it */
+    uint64_t longest_ns;
+};
+
+struct id_list {
+    struct id128 *at; /* a vector, as in base/vector.h */
+    size_t count, room;
+};
+
+struct durable_snapshots {
+    struct snapshot_folder folder;
+    char folder_path[DATA_DIR_PATH_BYTES];
+    char path[SNAPSHOT_PATH_BYTES]; /* of the one that this run began from */
+    struct snapshot_content begin;  /* that this run began from; number 0: from none */
+    uint64_t begin_told;            /* changes and ops up to begin.facts.known */
+    uint64_t last_number;           /* of all that there were at the start, then the thread's */
+
+    struct engine *engine;
+    pthread_t thread;
+    bool is_running;  /* setup */
+    int waker;        /* of the thread */
+    _Atomic bool off; /* relaxed: none are taken in this run any more */
+
+    /* The thread's. */
+    struct journal_recall *recall;
+    struct journal_place place;        /* up to which it knows the journal */
+    struct id_list needs;              /* of blobs/, by the newest snapshot */
+    uint64_t newest, newest_frame;     /* its number, and the frame up to which it knows; 0: none */
+    uint64_t taken_ns, records, frame; /* as of the last, to see whether one is due */
+
+    pthread_mutex_t lock;
+    bool must_stop, must_take_last; /* under the lock, as all that follows */
+    uint64_t committed;             /* the last frame */
+    struct snapshot_taken taken;
+    struct durable_snapshot_counters counters;
+};
+
 struct durable {
     struct durable_options options;
     struct data_dir dir;
     char folder[DATA_DIR_PATH_BYTES]; /* of the journal */
     char blobs[DATA_DIR_PATH_BYTES];
     struct segment_config segments;
+    struct durable_snapshots snapshots;
     struct journal *journal;
     struct journal_recall *recall;
     struct journal_summary past; /* of the recall */
-    struct source_part *parts;
+    struct source_part *parts;   /* by number */
+    struct source_part *awaited; /* those of them that are read */
+    size_t awaited_count;
     int64_t *read;
     struct id128 settings;         /* that show in results */
     size_t first_rules;            /* of past.rules: those in force at the first watermark */
@@ -62,8 +110,10 @@ struct durable {
     bool tells_again;                /* incident role: what is told was told before */
     struct journal_compare *compare; /* the same; NULL: the journal is trusted, or it is over */
     struct journal_trust *trust;     /* the same; NULL: not wanted, or nothing differed */
-    size_t part_count;               /* that have a number in the journal; sequencer role */
-    bool has_begin;                  /* the same: the first watermark is in it */
+    _Atomic uint64_t told; /* changes and ops that the journal has, or will; incident role. relaxed:
+                              read while nothing is told */
+    size_t part_count;     /* that have a number in the journal; sequencer role */
+    bool has_begin;        /* the same: the first watermark is in it */
     VECTOR_OF(struct journal_position) positions; /* incident role */
     struct outbox *outbox;                        /* NULL: no sinks; set under gates_lock */
     struct outbox_resumed *resumed;
@@ -111,5 +161,27 @@ void durable_open_gates(struct durable *durable, uint64_t ticket);
 void durable_history_begin(struct durable *durable, uint64_t frame);
 void durable_history_tell(struct durable *durable, uint64_t frame);
 void durable_history_end(struct durable *durable);
+
+/* ---- durable_begin.c ---- */
+
+/* Reads what the directory knows. `reader` is at the journal's end then, and the caller's; `lost`
+ * says what of it was damaged, where that is accepted. EXIT_OK, or an exit code with a sentence. */
+int durable_read(struct durable *durable, struct journal_reader **reader, struct error *lost,
+                 struct error *err);
+int durable_exit_of_segment(enum segment_refusal why);
+
+/* The stretch of the journal that is told again, up to this frame. */
+struct journal_span durable_span(const struct durable *durable, uint64_t to);
+
+/* The stand of a partition in the snapshot; NULL: it is in none. */
+const struct snapshot_stand *durable_stand(const struct durable *durable, size_t part);
+
+/* ---- durable_snapshot.c ---- */
+
+void durable_snapshots_init(struct durable *durable);
+void durable_snapshots_release(struct durable *durable);
+
+/* A group is durable. Thread: journal. */
+void durable_snapshots_committed(struct durable *durable, uint64_t frame);
 
 #endif

@@ -14,6 +14,7 @@
 #include "daemon/command.h"
 #include "daemon/incident_log_mend.h"
 #include "daemon/log.h"
+#include "daemon/past_check.h"
 #include "daemon/settings_text.h"
 
 enum { GROUP_MS = 50, GROUP_BYTES = 4 << 20, OPEN_BYTES = 16 << 20 };
@@ -35,67 +36,18 @@ static int exit_code_of(enum data_dir_refusal why)
     return EXIT_IO;
 }
 
-static int exit_code_of_segment(enum segment_refusal why)
+int durable_exit_of_segment(enum segment_refusal why)
 {
     return why == SEGMENT_REFUSED_WORLD || why == SEGMENT_REFUSED_NOT ? EXIT_IO : EXIT_DATA;
-}
-
-static bool has_read(void *self, struct text topic)
-{
-    const struct durable *durable = self;
-
-    for (size_t i = 0; i < durable->past.part_count; i++)
-        if (strlen(durable->past.parts[i].topic) == topic.len &&
-            memcmp(durable->past.parts[i].topic, topic.at, topic.len) == 0)
-            return true;
-    return false;
-}
-
-/* Settings that show in what was told stay what they were; others may change between two runs. */
-static int check_settings(struct durable *durable, const char *now, struct error *err)
-{
-    const struct settings_reader reader = {durable, has_read};
-    const struct journal_summary *past = &durable->past;
-    enum settings_change change;
-    struct kept_files before;
-    struct error what = {""};
-    struct id128 id;
-
-    if (past->rules_count == 0)
-        return EXIT_OK;
-    id = past->rules[past->rules_count - 1].settings;
-    if (id128_equal(id, durable->settings))
-        return EXIT_OK;
-    if (kept_files_load(durable->blobs, id, &before, err) != 0)
-        return EXIT_DATA;
-    change =
-        settings_compare(before.file.count > 0 ? before.file.at[0].at : "", now, &reader, &what);
-    kept_files_release(&before);
-    if (change != SETTINGS_FIXED)
-        return EXIT_OK;
-    error_set(err,
-              "%s: the settings are not those under which the journal was written: %.1000s; start "
-              "with the former ones, or give these a data directory of their own",
-              durable->dir.path, what.text);
-    return EXIT_CONFIG;
-}
-
-static int check_past(const struct durable *durable, struct error *err)
-{
-    if (durable->past.leaves == 0)
-        return EXIT_OK;
-    error_set(err,
-              "%s: a partition left the input while the journal was written, which a recovery "
-              "cannot read again; give this run a data directory of its own",
-              durable->dir.path);
-    return EXIT_DATA;
 }
 
 /* What a recovery will need is there, and nothing else is. */
 static int look_at_kept(struct durable *durable, struct error *err)
 {
     const struct journal_summary *past = &durable->past;
-    struct id128 *ids = memory_alloc((past->rules_count + 1) * 2 * sizeof(*ids));
+    const struct snapshot_facts *facts = &durable->snapshots.begin.facts;
+    struct id128 *ids = memory_alloc(
+        ((past->rules_count + 1) * 2 + facts->set_count + facts->kept_count) * sizeof(*ids));
     struct kept_counts counts;
     size_t count = 0;
     int rc;
@@ -106,6 +58,10 @@ static int look_at_kept(struct durable *durable, struct error *err)
         ids[count++] = past->rules[i].set;
         ids[count++] = past->rules[i].settings;
     }
+    for (uint32_t i = 0; i < facts->set_count; i++)
+        ids[count++] = facts->sets[i];
+    for (uint32_t i = 0; i < facts->kept_count; i++) /* of the one before, should this one not do */
+        ids[count++] = facts->kept[i];
     rc = kept_files_look(durable->blobs, ids, count, true, &counts, err);
     free(ids);
     durable->rules_kept = counts.lists;
@@ -124,7 +80,8 @@ static int keep_rules_and_settings(struct durable *durable, struct error *err)
 
     durable->settings = hash128(now, strlen(now), 0);
     durable->rules = durable->options.rules;
-    code = check_settings(durable, now, err);
+    code = past_check(&durable->past, &durable->snapshots.begin, durable->dir.path, durable->blobs,
+                      now, err);
     if (code == EXIT_OK)
         code = durable_load_sinks(durable, now, err);
     kept_files_add(&files, 's', "settings", now, strlen(now));
@@ -143,26 +100,17 @@ static int read_journal(struct durable *durable, struct segment_log **log, uint6
                         struct error *err)
 {
     struct journal_reader *reader = NULL;
-    enum segment_refusal why;
     struct error lost = {""};
-    int code = EXIT_OK;
+    int code = durable_read(durable, &reader, &lost, err);
 
-    if (journal_reader_create(&durable->segments, &reader, &why, err) != 0)
-        return exit_code_of_segment(why);
-    if (journal_recall_create(reader, durable->options.accept_loss ? &lost : NULL, &durable->recall,
-                              err) != 0) {
-        why = journal_reader_refusal(reader);
-        code = why == SEGMENT_REFUSED_NOT ? EXIT_DATA : exit_code_of_segment(why);
-        goto out;
-    }
+    if (code != EXIT_OK)
+        return code;
     if (lost.text[0] != '\0')
         log_event(LOG_ERROR, "journal_loss_accepted", log_text("what", lost.text),
                   log_text("next", "all behind it is cut off and told anew: sinks that fold no "
                                    "repeats may get it twice"));
     journal_recall_summary(durable->recall, &durable->past);
-    code = check_past(durable, err);
-    if (code == EXIT_OK)
-        code = keep_rules_and_settings(durable, err);
+    code = keep_rules_and_settings(durable, err);
     if (code != EXIT_OK)
         goto out;
     if (journal_reader_end(reader)->torn_bytes > 0 || journal_reader_unfinished(reader) > 0)
@@ -202,9 +150,10 @@ static void on_difference(void *self, const struct incident *incident, enum jour
 
 /* What is told again is compared with the journal; by another engine than the journal's it may
  * differ. */
-static int prepare_to_tell_again(struct durable *durable, struct error *err)
+static int prepare_to_tell_again(struct durable *durable, uint64_t frame, struct error *err)
 {
     const struct journal_summary *past = &durable->past;
+    const struct journal_span span = durable_span(durable, frame);
     const struct journal_filter filter = {durable, durable_is_told};
     const struct journal_trust_hooks hooks = {durable, on_difference};
     bool is_trusted = durable->options.trust || past->other_engine[0] != '\0';
@@ -216,51 +165,65 @@ static int prepare_to_tell_again(struct durable *durable, struct error *err)
                   log_text("why", durable->options.trust ? "--trust-journal" : "another engine"),
                   log_text("engine", durable->options.trust ? past->engine : past->other_engine),
                   log_text("next", "what comes out otherwise is listed, and the journal stands"));
-        rc = journal_trust_create(&durable->segments, past->groups, &filter, &hooks,
-                                  &durable->trust, err);
+        rc = journal_trust_create(&durable->segments, &span, &filter, &hooks, &durable->trust, err);
     } else {
-        rc = journal_compare_create(&durable->segments, past->groups, &filter, &durable->compare,
-                                    err);
+        rc = journal_compare_create(&durable->segments, &span, &filter, &durable->compare, err);
     }
     return rc != 0 ? EXIT_IO : EXIT_OK;
 }
 
-static int prepare(struct durable *durable, struct error *err)
+/* The rules with which the engine begins: those at its first watermark, where what was switched
+ * before was never in force, or at the snapshot. */
+static void first_rules_find(struct durable *durable)
 {
     const struct journal_summary *past = &durable->past;
-    int64_t begin_ms = INT64_MIN;
+    const struct snapshot_content *begin = &durable->snapshots.begin;
+    int64_t from_ms = INT64_MIN;
+
+    for (size_t i = 0; i < past->mark_count; i++)
+        if (past->marks[i].kind == MARK_BEGIN) {
+            durable->has_begin = true;
+            from_ms = past->marks[i].value_ms;
+        }
+    if (begin->number > 0)
+        from_ms = begin->facts.at_ms - 1; /* a switch at its moment is still to come */
+    while (durable->first_rules + 1 < past->rules_count &&
+           past->rules[durable->first_rules + 1].from_ms <= from_ms)
+        durable->first_rules++;
+}
+
+static int prepare(struct durable *durable, uint64_t frame, struct error *err)
+{
+    const struct journal_summary *past = &durable->past;
 
     durable->switch_ms = calloc(past->rules_count + 1, sizeof(*durable->switch_ms));
     durable->switch_sets = calloc(past->rules_count + 1, sizeof(*durable->switch_sets));
     durable->parts = calloc(past->part_count + 1, sizeof(*durable->parts));
+    durable->awaited = calloc(past->part_count + 1, sizeof(*durable->awaited));
     durable->read = calloc(past->part_count + 1, sizeof(*durable->read));
     durable->waker = host()->waker_create(host()->self);
     if (durable->switch_ms == NULL || durable->switch_sets == NULL || durable->parts == NULL ||
-        durable->read == NULL || durable->waker < 0) {
+        durable->awaited == NULL || durable->read == NULL || durable->waker < 0) {
         error_set(err, "out of memory or descriptors for the data directory");
         return EXIT_SYSTEM;
     }
     for (size_t i = 0; i < past->part_count; i++) {
         durable->parts[i] = (struct source_part){past->parts[i].topic, past->parts[i].partition};
         durable->read[i] = past->parts[i].read;
+        if (!past->parts[i].has_left)
+            durable->awaited[durable->awaited_count++] = durable->parts[i];
     }
     durable->part_count = past->part_count;
-    for (size_t i = 0; i < past->mark_count; i++)
-        if (past->marks[i].kind == MARK_BEGIN) {
-            durable->has_begin = true;
-            begin_ms = past->marks[i].value_ms;
-        }
-    /* What was switched before the first watermark was never in force. */
-    while (durable->first_rules + 1 < past->rules_count &&
-           past->rules[durable->first_rules + 1].from_ms <= begin_ms)
-        durable->first_rules++;
+    /* relaxed: nobody else is there yet. */
+    atomic_store_explicit(&durable->told, past->changes + past->ops_made, memory_order_relaxed);
+    first_rules_find(durable);
     for (size_t i = durable->first_rules + 1; i < past->rules_count; i++) {
         if (!id128_equal(past->rules[i].settings, past->rules[i - 1].settings))
             continue; /* these were switched, and not the set */
         durable->switch_sets[durable->switch_count] = past->rules[i].set;
         durable->switch_ms[durable->switch_count++] = past->rules[i].from_ms;
     }
-    return past->to_ms == INT64_MIN ? EXIT_OK : prepare_to_tell_again(durable, err);
+    return past->to_ms == INT64_MIN ? EXIT_OK : prepare_to_tell_again(durable, frame, err);
 }
 
 int durable_lock(const char *path, struct data_dir *dir, struct error *err)
@@ -294,13 +257,17 @@ int durable_open(const struct durable_options *options, struct durable **out, st
     durable->segments = (struct segment_config){.folder = durable->folder,
                                                 .kind = "journal",
                                                 .directory = durable->dir.id,
-                                                .segment_bytes = SEGMENT_BYTES_DEFAULT};
+                                                .segment_bytes = options->segment_bytes};
+    if (durable->segments.segment_bytes == 0)
+        durable->segments.segment_bytes = SEGMENT_BYTES_DEFAULT;
+    durable_snapshots_init(durable);
     code = read_journal(durable, &log, &frame, err);
     if (code == EXIT_OK)
-        code = prepare(durable, err);
+        code = prepare(durable, frame, err);
     if (code == EXIT_OK) {
         const struct journal_hooks hooks = {durable, durable_on_committed, on_broken};
         durable_history_begin(durable, frame);
+        durable_snapshots_committed(durable, frame);
         if (journal_create(&config, log, &hooks, &durable->journal, err) == 0)
             log = NULL;
         else
@@ -324,6 +291,8 @@ void durable_fill_engine(const struct durable *durable, struct engine_config *en
     engine->marks = past->marks;
     engine->mark_count = past->mark_count;
     engine->sink_priority_max = durable->priority_widest;
+    if (durable->snapshots.begin.number > 0)
+        engine->seed = durable->snapshots.begin.facts.seed;
     if (past->groups > 0)
         engine->recovery = (struct engine_recovery){.is_wanted = true,
                                                     .until_ms = past->to_ms,
@@ -333,6 +302,8 @@ void durable_fill_engine(const struct durable *durable, struct engine_config *en
                                                     .r_ms = past->r_ms,
                                                     .switch_ms = durable->switch_ms,
                                                     .switch_count = durable->switch_count};
+    if (durable->snapshots.begin.number > 0)
+        engine->recovery.image_epoch_ms = durable->snapshots.begin.facts.epoch_ms;
 }
 
 void durable_mend_log(const struct durable *durable, const char *path, struct line_writer *writer)
@@ -347,7 +318,7 @@ void durable_mend_log(const struct durable *durable, const char *path, struct li
                   log_text("next", "lines of the time before the start may be missing"));
     else if (!mended.is_known)
         log_event(LOG_WARNING, "incident_log_not_mended", log_text("path", path),
-                  log_text("why", "its last line is not of this data directory"),
+                  log_text("why", "its last whole line is not of this data directory"),
                   log_text("next", "tocsin digest --incidents writes all lines"));
     else if (mended.lines > 0)
         log_event(LOG_INFO, "incident_log_mended", log_text("path", path),
@@ -361,7 +332,8 @@ bool durable_began_at(void *self, const char *topic, int32_t partition, int64_t 
     for (size_t i = 0; i < durable->past.part_count; i++) {
         const struct journal_recalled_part *part = &durable->past.parts[i];
         if (part->partition == partition && strcmp(part->topic, topic) == 0) {
-            *offset = part->start_offset;
+            const struct snapshot_stand *stand = durable_stand(durable, i);
+            *offset = stand != NULL ? stand->offset : part->start_offset;
             return true;
         }
     }
@@ -370,7 +342,7 @@ bool durable_began_at(void *self, const char *topic, int32_t partition, int64_t 
 
 struct source *durable_source(const struct durable *durable, struct source *inner)
 {
-    if (durable->past.part_count == 0)
+    if (durable->awaited_count == 0)
         return inner;
-    return ordered_source_create(inner, durable->parts, durable->past.part_count);
+    return ordered_source_create(inner, durable->awaited, durable->awaited_count);
 }

@@ -35,7 +35,7 @@ static json_t *incident_json(const struct history_incident *inc)
         {"tier", inc->tier},         {"runbook", inc->runbook},   {"team", inc->team},
         {"source", inc->source},     {"resource", inc->resource}, {"check", inc->check},
         {"host", inc->host},         {"muted_by", inc->muted_by}, {"tickets", inc->tickets},
-        {"last", inc->last}};
+        {"acked_by", inc->acked_by}, {"last", inc->last}};
     json_t *object = json_object();
     char id[ID128_TEXT_BYTES];
     int rc;
@@ -79,6 +79,8 @@ static json_t *change_json(const struct history_change *change)
     rc |= set_text(object, "why", change->why);
     rc |= set_text(object, "message", change->message);
     rc |= set_text(object, "muted_by", change->muted_by);
+    rc |= set_text(object, "by", change->by);
+    rc |= set_text(object, "comment", change->comment);
     rc |= json_object_set_new(object, "told", json_array());
     if (rc == 0)
         return object;

@@ -103,6 +103,14 @@ static void format_open(const json_t *inc, int64_t now_ms, char to[UNIT_TEXT_BYT
 
 /* ---- a list ---- */
 
+static void put_field(FILE *to, const json_t *inc, const char *label, const char *name)
+{
+    if (!has(inc, name))
+        return;
+    fputs(label, to);
+    put(to, text_of(inc, name));
+}
+
 /* "told pager INC12, desk 4711" */
 static void put_told(FILE *to, const json_t *inc)
 {
@@ -125,6 +133,7 @@ static void put_told(FILE *to, const json_t *inc)
         fputs("; muted by ", to);
         put(to, text_of(inc, "muted_by"));
     }
+    put_field(to, inc, "; acknowledged by ", "acked_by");
 }
 
 static void put_line(FILE *to, const json_t *inc, const struct history_clock *clock, int64_t now_ms)
@@ -173,14 +182,6 @@ void history_print_list(const json_t *list, const struct history_clock *clock, F
 
 /* ---- a story ---- */
 
-static void put_field(FILE *to, const json_t *inc, const char *label, const char *name)
-{
-    if (!has(inc, name))
-        return;
-    fputs(label, to);
-    put(to, text_of(inc, name));
-}
-
 static void put_head(FILE *to, const json_t *inc, const struct history_clock *clock)
 {
     int64_t now_ms = 0, ms, alerts = number_of(inc, "alerts"), events = number_of(inc, "events");
@@ -207,11 +208,20 @@ static void put_head(FILE *to, const json_t *inc, const struct history_clock *cl
     put_field(to, inc, "; ", "key");
     put_field(to, inc, "; team ", "team");
     put_field(to, inc, "; tier ", "tier");
-    fprintf(to, "\n  %" PRId64 " alert%s, %" PRId64 " still open; %" PRId64 " event%s\n", alerts,
+    fprintf(to, "\n  %" PRId64 " alert%s, %" PRId64 " still open; %" PRId64 " event%s", alerts,
             plural((uint64_t)alerts), number_of(inc, "open_alerts"), events,
             plural((uint64_t)events));
+    if (json_is_true(json_object_get(inc, "open"))) {
+        fputs(", as of its last change at ", to);
+        put_time(to, clock, inc, "changed_at");
+    }
+    fputc('\n', to);
     if (has(inc, "runbook")) {
         put_field(to, inc, "  runbook ", "runbook");
+        fputc('\n', to);
+    }
+    if (has(inc, "acked_by")) {
+        put_field(to, inc, "  acknowledged by ", "acked_by");
         fputc('\n', to);
     }
     if (has(inc, "muted_by")) {
@@ -261,6 +271,7 @@ static void put_change(FILE *to, const json_t *change, const struct history_cloc
     put(to, text_of(change, "change"));
     if (strcmp(text_of(change, "change"), "opened") != 0)
         put_field(to, change, ", ", "cause");
+    put_field(to, change, " by ", "by");
     fprintf(to, ": %" PRId64 " alert%s, %" PRId64 " open, ", alerts, plural((uint64_t)alerts),
             number_of(change, "open_alerts"));
     put(to, text_of(change, "severity"));
@@ -273,6 +284,10 @@ static void put_change(FILE *to, const json_t *change, const struct history_cloc
     if (has(change, "why") && number_of(change, "number") == 1) {
         put_field(to, change, "            because ", "why");
         fputc('\n', to);
+    }
+    if (has(change, "comment")) {
+        put_field(to, change, "            \"", "comment");
+        fputs("\"\n", to);
     }
     if (has(change, "muted_by")) {
         put_field(to, change, "            muted by ", "muted_by");

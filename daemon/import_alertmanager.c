@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "rules/fields.h"
+#include "rules/nearest.h"
 #include "rules/parser.h"
 #include "rules/types.h"
 #include "rules/where_check.h"
@@ -76,7 +77,9 @@ static bool is_true(const struct yaml_node *node)
     return node != NULL && node->kind == YAML_SCALAR && text_equals(node->text, "true");
 }
 
-static void find_unread(struct import_work *work, const struct yaml_node *map)
+/* A key that is not known may be one that is misspelt: without its `routes`, `matchers` or
+ * `continue` a route takes what it was not to have, so it cannot be read. */
+static void find_unread(struct import_work *work, struct route *route)
 {
     static const char *const known[] = {"receiver",
                                         "group_by",
@@ -90,15 +93,21 @@ static void find_unread(struct import_work *work, const struct yaml_node *map)
                                         "routes",
                                         "mute_time_intervals",
                                         "active_time_intervals"};
+    enum { KNOWN_COUNT = sizeof(known) / sizeof(known[0]) };
+    char hint[NEAREST_HINT_BYTES];
 
-    for (const struct yaml_node *node = map->first; node != NULL; node = node->next) {
+    for (const struct yaml_node *node = route->node->first; node != NULL; node = node->next) {
         size_t i = 0;
-        while (i < sizeof(known) / sizeof(known[0]) && !text_equals(node->key->text, known[i]))
+        while (i < KNOWN_COUNT && !text_equals(node->key->text, known[i]))
             i++;
-        if (i == sizeof(known) / sizeof(known[0]))
-            import_ignore_key(work, node, "this key of a route is not known");
-        else if (text_equals(node->key->text, "group_interval"))
+        if (i == KNOWN_COUNT) {
+            import_find(work, node->key->span, IMPORT_LEFT_OUT, route->construct,
+                        "its key %.80s is not known%s", node->key->text.at,
+                        nearest_hint(node->key->text, known, KNOWN_COUNT, hint));
+            route->is_bad = true;
+        } else if (text_equals(node->key->text, "group_interval")) {
             import_ignore_key(work, node, "an incident is told when it changes");
+        }
     }
 }
 
@@ -180,7 +189,7 @@ static void read_matchers(struct alertmanager *am, struct route *route)
     is_good = matchers_read(work, yaml_node_find(route->node, "matchers"), route->construct,
                             &route->matchers) &&
               is_good;
-    route->is_bad = !is_good;
+    route->is_bad = route->is_bad || !is_good;
 }
 
 /* The tree is at most as deep as YAML may be nested. */
@@ -217,12 +226,15 @@ static void read_route(struct alertmanager *am, const struct yaml_node *node, st
     route->node = node;
     route->parent = parent;
     vector_add(&am->routes) = route;
-    find_unread(am->work, node);
     read_settings(am, route);
+    find_unread(am->work, route);
     read_matchers(am, route);
     children = yaml_node_find(node, "routes");
-    if (children != NULL && children->kind != YAML_LIST)
-        import_ignore_key(am->work, children, "routes are a list");
+    if (children != NULL && children->kind != YAML_LIST) {
+        import_find(am->work, children->span, IMPORT_LEFT_OUT, route->construct,
+                    "routes are a list");
+        route->is_bad = true;
+    }
     for (const struct yaml_node *child =
              children != NULL && children->kind == YAML_LIST ? children->first : NULL;
          child != NULL; child = child->next)
@@ -513,7 +525,7 @@ static void convert_route(struct alertmanager *am, struct route *route)
     const char *id;
 
     if (depends_on_bad(route)) {
-        refuse(am, route, "the matchers that decide what it gets cannot be carried over");
+        refuse(am, route, "the keys that decide what it gets cannot be carried over");
         return;
     }
     if (!read_by(am, route))

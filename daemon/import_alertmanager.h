@@ -19,7 +19,7 @@ struct route {
     const struct yaml_node *node;
     struct route *parent, *first, *last, *next; /* next: the sibling behind it */
     struct matchers matchers;
-    bool is_bad;  /* its matchers cannot be read */
+    bool is_bad;  /* its matchers or a key of it cannot be read */
     bool goes_on; /* `continue: true` */
     struct text receiver;
     const struct yaml_node *group_by;

@@ -160,10 +160,23 @@ static bool put_detection(struct correlation *c, uint32_t i, struct import_text 
     return true;
 }
 
+uint32_t chain_first(const struct correlation *c, uint32_t i)
+{
+    uint32_t first = 0;
+
+    while (c->base[first] != c->base[i])
+        first++;
+    return first;
+}
+
 bool chain_put_parts(struct correlation *c, struct import_text *entry)
 {
     for (uint32_t i = 0; i < c->base_count; i++) {
         struct correlation *part = c->part[i];
+        if (chain_first(c, i) < i) {
+            c->part_id[i] = c->part_id[chain_first(c, i)];
+            continue;
+        }
         c->part_id[i] = part_id(c, c->base[i]);
         sigma_base_comment(c->sigma, c->base[i], entry);
         for (uint32_t j = 0; part != NULL && !part->is_chain && j < part->base_count; j++)
@@ -181,6 +194,8 @@ bool chain_put_parts(struct correlation *c, struct import_text *entry)
 static void gather_parts(struct correlation *c, struct sigma_chain *chain, struct import_text *ids)
 {
     for (uint32_t i = 0; i < c->base_count; i++) {
+        if (chain_first(c, i) < i)
+            continue;
         if (c->part[i] != NULL && c->part[i]->is_chain)
             gather_parts(c->part[i], chain, ids);
         import_text_format(ids, "%s\"%s\"", chain->count > 0 ? ", " : "", c->part_id[i]);

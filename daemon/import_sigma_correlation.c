@@ -181,6 +181,34 @@ static bool put_counted(struct correlation *c, struct import_text *entry)
     return true;
 }
 
+static bool is_same(struct text a, struct text b)
+{
+    return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
+}
+
+/* Steps are called as their rules are, the second of one rule "b 2". A name that is too long, or
+ * that a rule has, is left out: the reader numbers such a step. */
+static void put_step_name(struct correlation *c, uint32_t step, struct import_text *entry)
+{
+    struct text name = c->base[step]->name;
+    unsigned number = 1;
+
+    for (uint32_t i = 0; i < step; i++)
+        number += is_same(c->base[i]->name, name);
+    if (number > 1) {
+        const char *made = import_pool_format(&c->sigma->work->scratch, "%s %u", name.at, number);
+        name = import_word(made);
+    }
+    for (uint32_t i = 0; i < c->base_count && number > 1; i++)
+        if (is_same(c->base[i]->name, name))
+            return;
+    if (c->base[step]->name.len == 0 || name.len > STEP_NAME_BYTES_MAX)
+        return;
+    import_text_put(entry, "as: ");
+    import_text_quoted(entry, name.at, name.len);
+    import_text_put(entry, "\n        ");
+}
+
 static bool put_steps(struct correlation *c, struct import_text *entry)
 {
     struct expr *presence = c->is_chain ? NULL : presence_expr(c);
@@ -191,16 +219,11 @@ static bool put_steps(struct correlation *c, struct import_text *entry)
     }
     import_text_format(entry, "    %s:\n", c->type == TEMPORAL ? "all" : "sequence");
     for (uint32_t i = 0; i < c->base_count; i++) {
-        struct text name = c->base[i]->name;
         struct expr *expr = c->is_chain ? NULL : correlation_base_expr(c, i, &c->expr);
         if (expr == NULL && !c->is_chain)
             return false;
         import_text_put(entry, "      - ");
-        if (name.len > 0 && name.len <= STEP_NAME_BYTES_MAX) {
-            import_text_put(entry, "as: ");
-            import_text_quoted(entry, name.at, name.len);
-            import_text_put(entry, "\n        ");
-        }
+        put_step_name(c, i, entry);
         if (c->is_chain)
             import_text_format(entry, "where: check == \"%s\"\n", c->part_id[i]);
         else
@@ -336,7 +359,8 @@ bool correlation_put_rule(struct correlation *c, const char *id, struct import_t
     sigma_rule_description(c->sigma, c->rule, entry);
     import_text_format(entry, "    on: %s\n", c->is_chain ? "incidents\n    of:" : "events");
     for (uint32_t i = 0; c->is_chain && i < c->base_count; i++)
-        import_text_format(entry, "      - %s\n", c->part_id[i]);
+        if (chain_first(c, i) == i)
+            import_text_format(entry, "      - %s\n", c->part_id[i]);
     is_good = c->type < TEMPORAL ? put_counted(c, entry) : put_steps(c, entry);
     if (!is_good)
         return false;

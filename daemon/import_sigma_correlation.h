@@ -104,6 +104,9 @@ bool chain_read_part(struct correlation *c, uint32_t i, struct span span);
 /* Has a part grouped by one more field, and what it is made of. */
 bool chain_add_key(struct correlation *part, struct import_target key, struct span span);
 
+/* Where base `i` is first named: one that is named again is the same rule, which is made once. */
+uint32_t chain_first(const struct correlation *c, uint32_t i);
+
 /* The rules that a chain is made of. */
 bool chain_put_parts(struct correlation *c, struct import_text *entry);
 

@@ -104,6 +104,8 @@ static bool read_field(struct correlation *c, const struct yaml_node *node)
     }
     for (uint32_t i = 0; i < c->base_count; i++) {
         struct import_target field;
+        if (chain_first(c, i) < i)
+            continue;
         if (!correlation_field(c, i, node->text, node->span, &field))
             return false;
         if (i > 0 && strcmp(field.text, c->field.text) != 0)

@@ -108,7 +108,9 @@ static bool read_each(struct correlation *c, struct text name, struct span span,
         if (alias != NULL && field == NULL)
             return correlation_refuse(c, span, "the alias %.80s names no field of %.120s", name.at,
                                       c->base[i]->construct);
-        if (!correlation_field(c, i, field != NULL ? field->text : name, span, &other[i]))
+        if (c->is_chain && chain_first(c, i) < i)
+            other[i] = other[chain_first(c, i)];
+        else if (!correlation_field(c, i, field != NULL ? field->text : name, span, &other[i]))
             return false;
         is_one = is_one && strcmp(other[i].text, other[0].text) == 0;
     }
@@ -161,7 +163,7 @@ static bool add_step(struct correlation *c, const struct correlation_alias *alia
 bool correlation_add_steps(struct correlation *c)
 {
     for (uint32_t i = 0; c->is_chain && i < c->base_count; i++)
-        if (c->part[i] != NULL && !correlation_add_steps(c->part[i]))
+        if (c->part[i] != NULL && chain_first(c, i) == i && !correlation_add_steps(c->part[i]))
             return false;
     if (c->sigma->step_count + c->alias_count * c->base_count > SIGMA_ENRICH_MAX)
         return correlation_refuse(

@@ -74,6 +74,12 @@ static void put_text(struct line *line, const char *name, const char *text)
     put(line, "\"", 1);
 }
 
+static void put_given(struct line *line, const char *name, const char *text)
+{
+    if (text != NULL && text[0] != '\0')
+        put_text(line, name, text);
+}
+
 static void put_id(struct line *line, const char *name, struct id128 id)
 {
     char digits[ID128_TEXT_BYTES];
@@ -112,8 +118,10 @@ size_t incident_log_change(const struct incident *incident, char *to, size_t byt
     put_number(&line, "first", incident->first_ts_ms);
     put_text(&line, "title", incident->title);
     put_text(&line, "why", incident->why);
-    if (incident->muted_by != NULL && incident->muted_by[0] != '\0')
-        put_text(&line, "muted_by", incident->muted_by);
+    put_given(&line, "muted_by", incident->muted_by);
+    put_given(&line, "acked_by", incident->acked_by);
+    put_given(&line, "by", incident->by);
+    put_given(&line, "comment", incident->comment);
     return finish(&line);
 }
 

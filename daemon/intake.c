@@ -18,8 +18,10 @@
 #include "daemon/command.h"
 #include "daemon/intake_body.h"
 #include "daemon/log.h"
+#include "daemon/owed_acts.h"
 #include "daemon/units.h"
 #include "ingest/decoder.h"
+#include "ingest/intake_act.h"
 #include "ingest/intake_source.h"
 
 enum { WAITING_MAX = 4096, ANSWER_BYTES = 512 };
@@ -52,6 +54,7 @@ struct intake {
     struct engine *engine;
     struct decoder *decoder; /* admin thread */
     struct silences silences;
+    struct owed_acts *owed;
     pthread_mutex_t waiters_lock;
     VECTOR_OF(struct waiter) waiters;         /* under it */
     bool is_stopped;                          /* the same: nobody looks any more */
@@ -76,7 +79,10 @@ static uint64_t counted(const _Atomic uint64_t *counter)
 
 static void on_record(void *self, const struct intake_record *record)
 {
-    silences_take(&((struct intake *)self)->silences, record);
+    struct intake *intake = self;
+
+    silences_take(&intake->silences, record);
+    owed_acts_read(intake->owed, record);
 }
 
 int intake_open(const struct intake_options *options, struct intake **out, struct error *err)
@@ -86,7 +92,10 @@ int intake_open(const struct intake_options *options, struct intake **out, struc
     struct intake_log_counters counters;
     enum segment_refusal why;
 
-    if (intake == NULL || (intake->decoder = decoder_create()) == NULL) {
+    if (intake == NULL || (intake->decoder = decoder_create()) == NULL ||
+        (intake->owed = owed_acts_create()) == NULL) {
+        if (intake != NULL)
+            decoder_destroy(intake->decoder);
         free(intake);
         error_set(err, "out of memory for the intake");
         return EXIT_SYSTEM;
@@ -101,9 +110,19 @@ int intake_open(const struct intake_options *options, struct intake **out, struc
                                               .directory = options->dir->id,
                                               .segment_bytes = INTAKE_SEGMENT_BYTES};
     if (intake_log_open(&config, on_record, intake, &intake->log, &why, err) != 0) {
+        const struct error what = *err;
         intake_close(intake);
-        return why == SEGMENT_REFUSED_WORLD || why == SEGMENT_REFUSED_NOT ? EXIT_IO : EXIT_DATA;
+        if (why == SEGMENT_REFUSED_WORLD || why == SEGMENT_REFUSED_NOT)
+            return EXIT_IO;
+        /* Behind the damage lie pushes that were answered, which the journal goes by: without them
+         * a recovery would come to something else, so there is no going on from before it. */
+        error_set(err,
+                  "%.1500s; put back the file of a copy, or give this run a data directory of its "
+                  "own: tocsin audit and tocsin digest --incidents still read this one",
+                  what.text);
+        return EXIT_DATA;
     }
+    owed_acts_begin(intake->owed, intake_log_next(intake->log));
     intake_log_counters(intake->log, &counters);
     if (counters.torn_bytes > 0)
         log_event(LOG_WARNING, "intake_tail_cut", log_number("bytes", (int64_t)counters.torn_bytes),
@@ -224,6 +243,45 @@ static void answer_waiter(struct waiter *waiter, bool is_done)
                      strlen(until->text));
 }
 
+/* What came of an act is on record, or cannot be. */
+static void on_settled(void *self, struct intake_post *post)
+{
+    struct owed_act *act = self;
+
+    intake_post_destroy(post);
+    owed_act_answer(act);
+    owed_act_free(act);
+}
+
+/* Everything that came of an act is durable: that goes on record, and then who waits is told. */
+static void settle_act(void *self, struct owed_act *act)
+{
+    struct intake *intake = self;
+    struct intake_post *post = intake_post_create();
+    const char *what = act->closes ? ACT_CLOSE : ACT_ACKNOWLEDGE;
+    const char *body = !act->was_open ? "{\"ok\":false,\"why\":\"it was not open any more\"}"
+                       : act->closes  ? "{\"ok\":true,\"result\":\"closed\"}"
+                                      : "{\"ok\":true,\"result\":\"acknowledged\"}";
+    struct error err;
+
+    if (post != NULL) {
+        intake_post_add(post,
+                        &(struct intake_record){.kind = INTAKE_OUTCOME,
+                                                .of = act->position,
+                                                .who = {act->who, (uint32_t)strlen(act->who)},
+                                                .from = {act->from, (uint32_t)strlen(act->from)},
+                                                .what = {what, (uint32_t)strlen(what)},
+                                                .body = {body, (uint32_t)strlen(body)}});
+        post->done = on_settled;
+        post->self = act;
+        if (intake_log_post(intake->log, post, &err) == 0)
+            return;
+    }
+    intake_post_destroy(post);
+    owed_act_answer(act); /* it is so, and the next start puts it on record */
+    owed_act_free(act);
+}
+
 static bool on_look(void *self)
 {
     struct intake *intake = self;
@@ -242,7 +300,10 @@ static bool on_look(void *self)
     intake->waiters.count = kept;
     pthread_mutex_unlock(&intake->waiters_lock);
     atomic_store_explicit(&intake->waiting, kept, memory_order_relaxed);
-    return kept > 0;
+    bool owes = owed_acts_look(intake->owed,
+                               atomic_load_explicit(&intake->committed_ms, memory_order_relaxed),
+                               settle_act, intake);
+    return owes || kept > 0;
 }
 
 /* It is answered by the next looks, or at once where there are too many, or none come any more. */
@@ -328,6 +389,7 @@ void intake_stop(struct intake *intake)
         answer_waiter(&intake->waiters.at[i], false);
     intake->waiters.count = 0;
     pthread_mutex_unlock(&intake->waiters_lock);
+    owed_acts_stop(intake->owed);
 }
 
 void intake_close(struct intake *intake)
@@ -336,6 +398,7 @@ void intake_close(struct intake *intake)
         return;
     intake_stop(intake);
     intake_log_destroy(intake->log);
+    owed_acts_destroy(intake->owed);
     decoder_destroy(intake->decoder);
     silences_release(&intake->silences);
     free(intake->waiters.at);
@@ -469,6 +532,31 @@ int intake_act_end(struct intake *intake, const struct intake_act *act, const js
     if (rc != 0)
         error_prefix(err, "it was done, but what came of it is not on record: ");
     return rc;
+}
+
+void intake_acted(struct intake *intake, const struct engine_acted *acted)
+{
+    owed_acts_told(intake->owed, acted);
+    intake_log_wake(intake->log);
+}
+
+bool intake_may_owe(struct intake *intake)
+{
+    return owed_acts_has_room(intake->owed);
+}
+
+void intake_owe(struct intake *intake, const struct intake_act *act, bool closes,
+                struct admin_reply *reply, char *answer)
+{
+    owed_acts_add(intake->owed,
+                  &(struct owed_act){.position = act->position,
+                                     .closes = closes,
+                                     .who = (char *)(uintptr_t)act->who,
+                                     .from = (char *)(uintptr_t)act->from,
+                                     .reply = reply,
+                                     .answer = answer,
+                                     .end_ns = host_mono_ns() + INTAKE_WAIT_MS * 1000000ull});
+    intake_log_wake(intake->log);
 }
 
 const struct silences *intake_silences(const struct intake *intake)

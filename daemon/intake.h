@@ -7,6 +7,7 @@
  *                                        answer to ?wait <--- told, and committed <---- engine
  *
  *   an act (a reload, a silence, a re-drive):  recorded -> done -> its outcome recorded -> answered
+ *   an act upon an incident: recorded -> to the engine, as what is pushed (daemon/owed_acts.h)
  *
  * Thread: as each function says.
  */
@@ -89,6 +90,16 @@ int intake_act_begin(struct intake *intake, struct intake_act *act, const json_t
 /* What came of it. Errors: it was done, and the record does not say so. */
 int intake_act_end(struct intake *intake, const struct intake_act *act, const json_t *body,
                    struct error *err);
+
+/* What somebody does to an incident (base/act.h), which the engine does where its record comes in:
+ * it is on record, and is answered when what came of it is. Takes the reply, and the answer: JSON
+ * without its last brace. Thread: any, as the next. */
+void intake_owe(struct intake *intake, const struct intake_act *act, bool closes,
+                struct admin_reply *reply, char *answer);
+/* False: too many of these wait. */
+bool intake_may_owe(struct intake *intake);
+/* What came of one. Thread: incident role. */
+void intake_acted(struct intake *intake, const struct engine_acted *acted);
 
 /* An answer that is given when something has become so: 200, or 202 after INTAKE_WAIT_MS. */
 struct intake_until {

@@ -64,6 +64,7 @@ static const struct entry entries[] = {
     {"incidents", "opened", AT(opened)},
     {NULL, "closed", AT(closed)},
     {NULL, "open", AT(open)},
+    {NULL, "lost", AT(lost)},
     {NULL, "updates", AT(updates)},
     {NULL, "muted", AT(muted)},
     {NULL, "unmuted", AT(unmuted)},

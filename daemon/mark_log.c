@@ -4,6 +4,7 @@
 #include "daemon/mark_log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdatomic.h>
@@ -12,9 +13,12 @@
 #include <string.h>
 #include "base/host.h"
 #include "base/vector.h"
+#include "daemon/command.h"
+#include "daemon/data_look.h"
 #include "daemon/line_writer.h"
 #include "daemon/log.h"
 #include "ingest/intake_source.h"
+#include "store/journal_recall.h"
 
 enum { LINE_BYTES = 512 }; /* a topic's name has at most 249 bytes */
 #define FLUSH_EVERY_NS 1000000000u
@@ -201,6 +205,43 @@ static void note_join(struct reader *reader, size_t part, int64_t offset)
     }
 }
 
+/* One that was made, of this topic and partition. */
+static void take(struct reader *reader, struct mark mark, const char *topic, int64_t partition)
+{
+    size_t part;
+
+    if (mark.kind == MARK_SWITCH) {
+        reader->list.switches++;
+        return;
+    }
+    if (mark.kind == MARK_LEAVE) {
+        reader->list.leaves++;
+        return;
+    }
+    if (mark.kind == MARK_BEGIN) {
+        keep(reader, mark);
+        return;
+    }
+    part = find_part(reader->parts, reader->part_count, topic, partition);
+    if (mark.kind == MARK_JOIN) {
+        note_join(reader, part, mark.offset);
+        if (mark.value_ms == INT64_MIN) /* from the start: nothing had been closed */
+            return;
+        mark.kind = MARK_SEAL;
+    }
+    if (mark.kind != MARK_SEAL && mark.kind != MARK_CAP && mark.kind != MARK_BLIND_BEGIN &&
+        mark.kind != MARK_BLIND_END && mark.kind != MARK_CRASH)
+        return;
+    if (part == reader->part_count) {
+        /* A run with a data directory reads the intake; a recording lacks what was pushed, if
+         * anything was. */
+        reader->list.foreign += strcmp(topic, INTAKE_TOPIC) != 0 || mark.offset > 0;
+        return;
+    }
+    mark.part = (uint16_t)part;
+    keep(reader, mark);
+}
+
 static int read_line(const char *at, size_t bytes, struct reader *reader, struct error *err)
 {
     json_error_t fault;
@@ -208,7 +249,6 @@ static int read_line(const char *at, size_t bytes, struct reader *reader, struct
     const char *topic;
     const json_t *partition, *offset, *value;
     struct mark mark = {.part = 0};
-    size_t part;
     int rc = -EINVAL;
 
     if (line == NULL) {
@@ -229,53 +269,21 @@ static int read_line(const char *at, size_t bytes, struct reader *reader, struct
         error_set(err, "a mark has a topic, and numbers for partition, offset and value");
         goto out;
     }
-    rc = 0;
-    if (mark.kind == MARK_SWITCH) {
-        reader->list.switches++;
-        goto out;
-    }
-    if (mark.kind == MARK_LEAVE) {
-        reader->list.leaves++;
-        goto out;
-    }
     mark.offset = json_integer_value(offset);
     mark.value_ms = json_integer_value(value);
-    if (!mark_is_possible(&mark)) {
+    rc = mark.kind == MARK_SWITCH || mark.kind == MARK_LEAVE || mark_is_possible(&mark) ? 0
+                                                                                        : -EINVAL;
+    if (rc != 0)
         error_set(err, "the value %lld of this mark is no time", (long long)mark.value_ms);
-        rc = -EINVAL;
-        goto out;
-    }
-    if (mark.kind == MARK_BEGIN) {
-        keep(reader, mark);
-        goto out;
-    }
-    part = find_part(reader->parts, reader->part_count, topic, json_integer_value(partition));
-    if (mark.kind == MARK_JOIN) {
-        note_join(reader, part, mark.offset);
-        if (mark.value_ms == INT64_MIN) /* from the start: nothing had been closed */
-            goto out;
-        mark.kind = MARK_SEAL;
-    }
-    if (mark.kind != MARK_SEAL && mark.kind != MARK_CAP && mark.kind != MARK_BLIND_BEGIN &&
-        mark.kind != MARK_BLIND_END)
-        goto out;
-    if (part == reader->part_count) {
-        /* A run with a data directory reads the intake; a recording lacks what was pushed, if
-         * anything was. */
-        reader->list.foreign += strcmp(topic, INTAKE_TOPIC) != 0 || mark.offset > 0;
-        goto out;
-    }
-    mark.part = (uint16_t)part;
-    keep(reader, mark);
+    else
+        take(reader, mark, topic, json_integer_value(partition));
 out:
     json_decref(line);
     return rc;
 }
 
-int mark_log_read(const char *path, const struct mark_part *parts, size_t part_count,
-                  struct mark_list *out, struct error *err)
+static int read_lines(const char *path, struct reader *reader, struct error *err)
 {
-    struct reader reader = {.parts = parts, .part_count = part_count};
     char *text = NULL;
     size_t bytes = 0, number = 0;
     int rc = host_read_file(path, MARK_LOG_BYTES_MAX, &text, &bytes);
@@ -284,20 +292,75 @@ int mark_log_read(const char *path, const struct mark_part *parts, size_t part_c
         error_set(err, "%s: %s", path, host_read_why(rc));
         return rc;
     }
-    reader.has_joined = memory_alloc((part_count + 1) * sizeof(bool));
-    memset(reader.has_joined, 0, (part_count + 1) * sizeof(bool));
     for (const char *at = text, *end; at < text + bytes; at = end + 1) {
         end = memchr(at, '\n', (size_t)(text + bytes - at));
         number++;
         if (end == NULL)
             break; /* cut off by a crash in the middle of a line: not a mark yet */
-        rc = end > at ? read_line(at, (size_t)(end - at), &reader, err) : 0;
+        rc = end > at ? read_line(at, (size_t)(end - at), reader, err) : 0;
         if (rc != 0) {
             error_prefix(err, "%s:%zu: ", path, number);
             break;
         }
     }
     free(text);
+    return rc;
+}
+
+static void take_all(struct reader *reader, const struct journal_summary *past)
+{
+    for (size_t i = 0; i < past->mark_count; i++) {
+        const struct mark *mark = &past->marks[i];
+        bool has_part = mark->part < past->part_count;
+        take(reader, *mark, has_part ? past->parts[mark->part].topic : "",
+             has_part ? past->parts[mark->part].partition : 0);
+    }
+}
+
+/* Those of the journal of a data directory, also while a daemon writes it: of all that it holds,
+ * for a snapshot knows only those that it needs itself. */
+static int read_directory(const char *path, struct reader *reader, struct error *err)
+{
+    struct journal_recall *recall = NULL;
+    struct journal_reader *journal = NULL;
+    struct journal_summary past;
+    enum segment_refusal why;
+    struct data_look look;
+    int code = data_look_open(&look, path, err), rc;
+
+    if (code != EXIT_OK)
+        return code == EXIT_NO_INPUT ? -ENOENT : code == EXIT_IO ? -EIO : -EBADMSG;
+    rc = journal_reader_create(&look.segments, &journal, &why, err);
+    if (rc == 0)
+        rc = journal_recall_create(journal, NULL, &recall, err);
+    if (rc == 0) {
+        journal_recall_summary(recall, &past);
+        take_all(reader, &past);
+    }
+    journal_recall_destroy(recall);
+    journal_reader_destroy(journal);
+    return rc;
+}
+
+static bool is_directory(const char *path)
+{
+    const struct host *h = host();
+    int fd = h->open(h->self, path, O_RDONLY | O_DIRECTORY, 0);
+
+    if (fd >= 0)
+        h->close(h->self, fd);
+    return fd >= 0;
+}
+
+int mark_log_read(const char *path, const struct mark_part *parts, size_t part_count,
+                  struct mark_list *out, struct error *err)
+{
+    struct reader reader = {.parts = parts, .part_count = part_count};
+    int rc;
+
+    reader.has_joined = memory_alloc((part_count + 1) * sizeof(bool));
+    memset(reader.has_joined, 0, (part_count + 1) * sizeof(bool));
+    rc = is_directory(path) ? read_directory(path, &reader, err) : read_lines(path, &reader, err);
     free(reader.has_joined);
     if (rc != 0) {
         free(reader.list.marks);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -112,6 +113,13 @@ static const struct metric rows[] = {
     {"tocsin_incidents_opened_total", COUNTER, E(opened), "Incidents opened (L4)."},
     {"tocsin_incidents_closed_total", COUNTER, E(closed), "Incidents closed."},
     {"tocsin_incidents_open", GAUGE, E(open), "Incidents open now."},
+    {"tocsin_incidents_lost_total", COUNTER, E(lost),
+     "Of those that are open, such as are no longer watched: a bound let go of their keys."},
+    {"tocsin_ledger_walks_total", COUNTER, E(walks),
+     "Times that all keys were gone through, and what they hold was held against the counters "
+     "(L6)."},
+    {"tocsin_ledger_mismatch_total", COUNTER, E(walk_mismatches),
+     "Counts that were not what was found there: a mistake of tocsin."},
     {"tocsin_incident_updates_total", COUNTER, E(updates), "Updates of open incidents."},
     {"tocsin_incidents_muted_total", COUNTER, E(muted),
      "Times that an incident became muted: by a silence, a maintenance window or an inhibition."},
@@ -251,6 +259,22 @@ static const struct metric rows[] = {
      "1 while the disk is full: input pauses."},
     {"tocsin_journal_segments", GAUGE, D(U64, journal_segments),
      "Segments of the journal that are in use."},
+    {"tocsin_snapshots_total", COUNTER, D(U64, snapshots_taken),
+     "Snapshots written since the start."},
+    {"tocsin_snapshot_failures_total", COUNTER, D(U64, snapshot_failures),
+     "Snapshots that could not be written; it is tried again."},
+    {"tocsin_snapshots_passed_over_total", COUNTER, D(U64, snapshots_passed_over),
+     "Snapshots that the start found damaged, or not borne out by the journal."},
+    {"tocsin_snapshot_age_seconds", GAUGE, D(DOUBLE, snapshot_age_seconds),
+     "Since the newest snapshot, or the start from it; 0 while there is none."},
+    {"tocsin_snapshot_bytes", GAUGE, D(U64, snapshot_bytes), "Size of the newest snapshot."},
+    {"tocsin_snapshot_seconds", GAUGE, D(DOUBLE, snapshot_seconds),
+     "How long the last one took, from the first lane to the file's last sync."},
+    {"tocsin_snapshot_hold_seconds_max", GAUGE, D(DOUBLE, snapshot_hold_seconds_max),
+     "The longest moment since the start in which no step was planned for one."},
+    {"tocsin_snapshots_off", GAUGE, D(BOOL, is_snapshot_off),
+     "1 where none are taken: data.snapshot.every is 0, or the journal is trusted against what "
+     "the input says."},
     {"tocsin_history_rows_total", COUNTER, D(U64, history_rows),
      "Rows written to the history since the start."},
     {"tocsin_history_lag_frames", GAUGE, D(U64, history_lag),
@@ -270,7 +294,7 @@ static const struct metric rows[] = {
      "Requests that pushed events and were kept."},
     {"tocsin_intake_events_total", COUNTER, D(U64, intake_events), "Events of them."},
     {"tocsin_intake_acts_total", COUNTER, D(U64, intake_acts),
-     "What people had the daemon do: reloads, silences, re-drives."},
+     "What people had the daemon do: reloads, silences, re-drives, acknowledgements, closes."},
     {"tocsin_intake_bytes_total", COUNTER, D(U64, intake_bytes),
      "Bytes that are durable in the intake log."},
     {"tocsin_intake_refused_bad_total", COUNTER, D(U64, intake_refused_bad),
@@ -283,6 +307,26 @@ static const struct metric rows[] = {
      "Pushes that wait for being applied before they are answered."},
     {"tocsin_intake_waits_for_disk", GAUGE, D(BOOL, is_intake_full),
      "1 while the disk is full: pushes are refused."},
+    {"tocsin_unit_owner", GAUGE, D(BOOL, is_unit_owner),
+     "1 while this daemon owns shared.unit, or goes on with it alone; 0 while it stands by."},
+    {"tocsin_unit_lease_seconds", GAUGE, D(DOUBLE, unit_lease_seconds),
+     "For how long the unit is its own without a further word; negative: over for so long."},
+    {"tocsin_unit_fence", GAUGE, D(U64, unit_fence), "Number of the ownership."},
+    {"tocsin_unit_catching_up", GAUGE, D(BOOL, is_catching_up),
+     "1 while the past is caught up with before sinks are told: the shared store knew nothing."},
+    {"tocsin_shared_up", GAUGE, D(BOOL, is_shared_up),
+     "1 while the shared store answers: all that leaves is there first."},
+    {"tocsin_shared_frames_total", COUNTER, D(U64, shared_frames),
+     "Frames of the journal that the shared store was given."},
+    {"tocsin_shared_bytes_total", COUNTER, D(U64, shared_bytes), "Bytes of them."},
+    {"tocsin_shared_owed_frames", GAUGE, D(U64, shared_owed),
+     "Frames of the journal that are durable and not in the shared store yet."},
+    {"tocsin_shared_open_total", COUNTER, D(U64, shared_open),
+     "Records of open incidents that were put there or taken out."},
+    {"tocsin_shared_away_total", COUNTER, D(U64, shared_aways),
+     "Times that the shared store went away."},
+    {"tocsin_shared_anew_total", COUNTER, D(U64, shared_anews),
+     "Times that it had forgotten the unit, and was given all of it anew."},
 
     {"tocsin_quarantine_written_total", COUNTER, Q(written),
      "Rejected records kept in the quarantine log."},
@@ -341,6 +385,24 @@ void metrics_release(struct metrics *metrics)
 
 /* ---- the process ---- */
 
+/* When the process began, since 1970; 0 where that is not known. Two clocks are read one after the
+ * other: it is worked out once, or it would differ from scrape to scrape, and look like a restart.
+ */
+static int64_t find_start_ms(double since_boot_seconds)
+{
+    static _Atomic int64_t found_ms;
+    int64_t none = 0, ms;
+    char *text = NULL;
+    size_t bytes;
+
+    if (atomic_load(&found_ms) != 0 || host_read_file("/proc/uptime", 4096, &text, &bytes) != 0)
+        return atomic_load(&found_ms);
+    ms = host_wall_ms() + (int64_t)((since_boot_seconds - strtod(text, NULL)) * 1000);
+    free(text);
+    atomic_compare_exchange_strong(&found_ms, &none, ms);
+    return atomic_load(&found_ms);
+}
+
 /* Fields of /proc/self/stat behind the name, which may hold blanks: field 3 of
  * proc(5) is the first here. */
 static void read_stat(struct process_counters *process)
@@ -348,7 +410,7 @@ static void read_stat(struct process_counters *process)
     enum { THREADS = 20, START = 22, VSIZE = 23, RSS = 24 };
     char *text = NULL, *at;
     size_t bytes;
-    double up_seconds = 0, start_seconds = 0;
+    double start_seconds = 0; /* since boot */
     const double ticks = (double)sysconf(_SC_CLK_TCK);
 
     if (host_read_file("/proc/self/stat", 4096, &text, &bytes) != 0)
@@ -362,7 +424,7 @@ static void read_stat(struct process_counters *process)
         if (field == THREADS)
             process->threads = value;
         else if (field == START)
-            start_seconds = (double)value / ticks; /* since boot */
+            start_seconds = (double)value / ticks;
         else if (field == VSIZE)
             process->virtual_bytes = value;
         else if (field == RSS)
@@ -370,11 +432,7 @@ static void read_stat(struct process_counters *process)
         at += strcspn(at, " ");
     }
     free(text);
-    if (host_read_file("/proc/uptime", 4096, &text, &bytes) != 0)
-        return;
-    up_seconds = strtod(text, NULL);
-    free(text);
-    process->start_seconds = (double)host_wall_ms() / 1000 - up_seconds + start_seconds;
+    process->start_seconds = (double)find_start_ms(start_seconds) / 1000;
 }
 
 /* The size of /proc/self/fd is not the number of its entries on kernels before 6.2, so

@@ -60,12 +60,19 @@ struct metrics {
         uint64_t journal_groups, journal_bytes, journal_full, journal_segments;
         double journal_sync_seconds, journal_sync_seconds_max;
         bool is_journal_waiting;
+        uint64_t snapshots_taken, snapshot_failures, snapshots_passed_over, snapshot_bytes;
+        double snapshot_age_seconds, snapshot_seconds, snapshot_hold_seconds_max;
+        bool is_snapshot_off;
         uint64_t history_rows, history_lag, history_bytes, history_removed, history_missed,
             history_aside, history_failures;
         bool is_history_paused;
         uint64_t intake_pushes, intake_events, intake_acts, intake_bytes;
         uint64_t intake_refused_bad, intake_refused_full, intake_backlog_bytes, intake_waiting;
         bool is_intake_full;
+        double unit_lease_seconds; /* NaN: none */
+        uint64_t unit_fence, shared_frames, shared_bytes, shared_owed, shared_open;
+        uint64_t shared_aways, shared_anews;
+        bool is_unit_owner, is_shared_up, is_catching_up;
         bool is_ready;
     } daemon;
 };

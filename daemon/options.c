@@ -29,6 +29,7 @@ static const struct {
     {EXIT_SYSTEM, "out of memory, threads or sockets"},
     {EXIT_LOCKED, "the data directory is in use by another process"},
     {EXIT_IO, "a write or sync failed"},
+    {EXIT_OVERTAKEN, "another daemon owns the unit now: started again, this one stands by for it"},
     {EXIT_CONFIG, "configuration or rules refused, nothing was started"},
 };
 
@@ -184,6 +185,18 @@ static int read_option(const struct option_table *table, int argc, char **argv, 
     return set_value(row, equals != NULL ? equals + 1 : argv[++*i], to, err);
 }
 
+/* What looks like a file of rules, where an option is wanted. */
+static bool rules_are_named(const struct option_table *table, const char *text)
+{
+    const char *dot = strrchr(text, '.');
+    bool is_yaml = dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+
+    for (size_t i = 0; i < table->row_count && is_yaml; i++)
+        if (strcmp(table->rows[i].name, "--rules") == 0)
+            return true;
+    return false;
+}
+
 static int add_argument(const struct option_table *table, const char *text, void *to,
                         struct error *err)
 {
@@ -191,7 +204,8 @@ static int add_argument(const struct option_table *table, const char *text, void
 
     if (table->arguments_max == 0 || list->count >= table->arguments_max ||
         list->count == OPTION_LIST_MAX) {
-        error_set(err, "'%s' is one argument too many", text);
+        error_set(err, "'%s' is one argument too many%s", text,
+                  rules_are_named(table, text) ? "; rules are named by --rules FILE" : "");
         return -EINVAL;
     }
     list->item[list->count++] = text;

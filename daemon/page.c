@@ -10,7 +10,7 @@
 
 const char *page_kind_name(enum page_kind kind)
 {
-    static const char *const names[PAGE_KIND_COUNT] = {"open", "update", "resolve"};
+    static const char *const names[PAGE_KIND_COUNT] = {"open", "update", "ack", "resolve"};
 
     return names[kind];
 }
@@ -66,18 +66,29 @@ static json_t *load(const char *body, size_t bytes, struct error *err)
     return root;
 }
 
+/* A trigger as an opening. */
+static int kind_from_action(const char *action)
+{
+    static const char *const actions[PAGE_KIND_COUNT] = {
+        [PAGE_OPEN] = "trigger", [PAGE_ACK] = "acknowledge", [PAGE_RESOLVE] = "resolve"};
+
+    for (int i = 0; action != NULL && i < PAGE_KIND_COUNT; i++)
+        if (actions[i] != NULL && strcmp(action, actions[i]) == 0)
+            return i;
+    return -1;
+}
+
 int page_from_pagerduty(struct page *page, const char *body, size_t bytes, struct error *err)
 {
     json_t *root = load(body, bytes, err); /* ours; all others are borrowed from it */
     const json_t *payload, *details;
-    const char *action;
     char severity[24];
-    int rc = -EINVAL;
+    int rc = -EINVAL, kind;
 
     if (root == NULL)
         return rc;
     *page = (struct page){.channel = PAGE_BY_PAGER};
-    action = json_string_value(json_object_get(root, "event_action"));
+    kind = kind_from_action(json_string_value(json_object_get(root, "event_action")));
     payload = json_object_get(root, "payload");
     details = json_object_get(payload, "custom_details");
     GET_TEXT(root, "dedup_key", page->id);
@@ -85,20 +96,19 @@ int page_from_pagerduty(struct page *page, const char *body, size_t bytes, struc
     GET_TEXT(payload, "severity", severity);
     if (json_string_value(json_object_get(root, "routing_key")) == NULL) {
         error_set(err, "routing_key is missing");
-    } else if (action == NULL ||
-               (strcmp(action, "trigger") != 0 && strcmp(action, "resolve") != 0)) {
-        error_set(err, "event_action must be trigger or resolve");
+    } else if (kind < 0) {
+        error_set(err, "event_action must be trigger, acknowledge or resolve");
     } else if (page->id[0] == '\0') {
         error_set(err, "dedup_key is missing");
-    } else if (action[0] == 't' && (page->title[0] == '\0' || severity[0] == '\0' ||
-                                    json_object_get(payload, "source") == NULL)) {
+    } else if (kind == PAGE_OPEN && (page->title[0] == '\0' || severity[0] == '\0' ||
+                                     json_object_get(payload, "source") == NULL)) {
         error_set(err, "a trigger needs summary, source and severity in its payload");
     } else {
         rc = 0;
     }
     if (rc == 0) {
         page->change = (int64_t)json_integer_value(json_object_get(details, "change"));
-        page->kind = action[0] == 'r' ? PAGE_RESOLVE : page->change > 1 ? PAGE_UPDATE : PAGE_OPEN;
+        page->kind = kind == PAGE_OPEN && page->change > 1 ? PAGE_UPDATE : (enum page_kind)kind;
         page->opened_ms = get_time(details, "opened_at");
         GET_TEXT(details, "tenant", page->tenant);
         GET_TEXT(details, "rule", page->rule);

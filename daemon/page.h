@@ -12,9 +12,9 @@
 #include "base/error.h"
 
 enum page_channel { PAGE_BY_PAGER, PAGE_BY_WEBHOOK, PAGE_CHANNEL_COUNT };
-enum page_kind { PAGE_OPEN, PAGE_UPDATE, PAGE_RESOLVE, PAGE_KIND_COUNT };
+enum page_kind { PAGE_OPEN, PAGE_UPDATE, PAGE_ACK, PAGE_RESOLVE, PAGE_KIND_COUNT };
 
-/* Longer texts are cut. A resolve by PagerDuty's form has no words but its id. */
+/* Longer texts are cut. An acknowledge or resolve by PagerDuty's form has no words but its id. */
 struct page {
     enum page_channel channel;
     enum page_kind kind;
@@ -35,8 +35,9 @@ struct page {
 
 const char *page_kind_name(enum page_kind kind);
 
-/* Reads a body. `received_ms` is left to the caller. Errors: -EINVAL with a
- * sentence fit for the answer (no quotes in it), -ENOMEM. */
+/* Reads a body. `received_ms` is left to the caller. A trigger does not say which op it was: that
+ * of a later change is PAGE_UPDATE here, and opens the incident of whoever has not seen it. Errors:
+ * -EINVAL with a sentence fit for the answer (no quotes in it), -ENOMEM. */
 int page_from_pagerduty(struct page *page, const char *body, size_t bytes, struct error *err);
 int page_from_webhook(struct page *page, const char *body, size_t bytes, struct error *err);
 

@@ -12,6 +12,7 @@
 #include "daemon/mark_log.h"
 #include "daemon/units.h"
 #include "daemon/options.h"
+#include "daemon/replay_intake.h"
 #include "ingest/file_source.h"
 #include "ingest/recording_source.h"
 #include "ingest/tlog_source.h"
@@ -30,8 +31,9 @@ struct replay_input {
     const struct mark *marks; /* owned by the source, or `own` */
     size_t mark_count;
     struct mark *own;
-    bool has_marks; /* the form can carry marks */
-    bool is_cut;    /* `source` is a range */
+    bool has_marks;       /* the form can carry marks */
+    struct source *range; /* `source`, or inside of it; NULL: all is read */
+    struct replay_intake intake;
     uint64_t torn_bytes;
     int64_t undated_ms;
     bool is_dated_by_file; /* that is the last change of a file */
@@ -175,8 +177,8 @@ static int cut(struct replay_input *input, const struct range_config *range, str
     rc = range_source_open(source, range, &input->source, err);
     if (rc != 0)
         return rc;
-    input->is_cut = true;
-    range_source_own_marks(input->source, input->own, input->mark_count);
+    input->range = input->source;
+    range_source_own_marks(input->range, input->own, input->mark_count);
     return 0;
 }
 
@@ -205,15 +207,28 @@ static void note_modified(struct replay_input *input, const char *const *paths, 
     input->is_dated_by_file = true;
 }
 
+/* Beside the partitions what was pushed, if anything was. */
+static int add_intake(struct replay_input *input, const char *data_dir,
+                      const struct range_config *range, struct error *err)
+{
+    int rc = replay_intake_find(data_dir, range, &input->intake, err);
+
+    if (rc != 0 || input->intake.first == input->intake.next)
+        return rc;
+    return replay_intake_over(&input->intake, input->source, &input->source, err);
+}
+
 /* What all ways of opening end with. */
 static int finish_open(struct replay_input *input, const struct range_config *range,
-                       struct replay_input **out, struct error *err)
+                       const char *data_dir, struct replay_input **out, struct error *err)
 {
     int rc = 0;
 
     input->base.ops = &input_ops;
     if (range != NULL)
         rc = cut(input, range, err);
+    if (rc == 0 && data_dir != NULL)
+        rc = add_intake(input, data_dir, range, err);
     if (rc == 0)
         rc = learn_parts(input, err);
     if (rc != 0) {
@@ -260,10 +275,10 @@ int replay_input_open(const char *const *paths, size_t count, const char *topic,
         own.lends_time = true; /* to records without log time, which every form may have */
         range = &own;
     }
-    return finish_open(input, range, out, err);
+    return finish_open(input, range, NULL, out, err);
 }
 
-int replay_input_take(struct source *source, const struct range_config *range,
+int replay_input_take(struct source *source, const struct range_config *range, const char *data_dir,
                       struct replay_input **out, struct error *err)
 {
     struct replay_input *input = calloc(1, sizeof(*input));
@@ -276,7 +291,7 @@ int replay_input_take(struct source *source, const struct range_config *range,
     input->source = source;
     input->undated_ms = host_wall_ms();
     input->has_marks = true;
-    return finish_open(input, range, out, err);
+    return finish_open(input, range, data_dir, out, err);
 }
 
 int replay_input_can_repeat(const char *const *paths, size_t count, struct error *err)
@@ -323,7 +338,7 @@ struct source *replay_input_source(struct replay_input *input)
 
 const struct source *replay_input_inner(const struct replay_input *input)
 {
-    return input->source;
+    return input->range;
 }
 
 int replay_input_read_marks(struct replay_input *input, const char *path, struct error *err)
@@ -345,8 +360,8 @@ int replay_input_read_marks(struct replay_input *input, const char *path, struct
     free(input->own);
     input->marks = input->own = input->read.marks;
     input->mark_count = input->read.count;
-    if (input->is_cut)
-        range_source_own_marks(input->source, input->own, input->mark_count);
+    if (input->range != NULL)
+        range_source_own_marks(input->range, input->own, input->mark_count);
     input->has_marks = false; /* given: nothing to say about their absence */
     return 0;
 }

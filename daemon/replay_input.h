@@ -40,14 +40,15 @@ struct source *replay_input_source(struct replay_input *input);
 /* The range that it was opened with, for range_config.like. */
 const struct source *replay_input_inner(const struct replay_input *input);
 
-/* The same for a source that is open already, which is taken, also after an error. */
-int replay_input_take(struct source *source, const struct range_config *range,
+/* The same for a source that is open already, which is taken, also after an error; with what was
+ * pushed into the daemon of a data directory, where it is not NULL. */
+int replay_input_take(struct source *source, const struct range_config *range, const char *data_dir,
                       struct replay_input **out, struct error *err);
 
 /* The marks of the input itself, or those that replay_input_read_marks() put in their place. */
 const struct mark *replay_input_marks(const struct replay_input *input, size_t *count);
 
-/* Reads the marks that the run wrote (daemon/mark_log.h).
+/* Reads the marks that the run wrote (daemon/mark_log.h), or those in its data directory.
  * Errors: a negative errno with a sentence. */
 int replay_input_read_marks(struct replay_input *input, const char *path, struct error *err);
 

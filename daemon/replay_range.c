@@ -108,7 +108,7 @@ static int open_topics(const struct replay_range *range, const struct config *co
     setting_list_release(settings, range->settings.count);
     if (rc != 0)
         return rc == -EINVAL ? EXIT_USAGE : EXIT_SYSTEM;
-    return replay_input_exit_code(replay_input_take(source, &live, out, err));
+    return replay_input_exit_code(replay_input_take(source, &live, range->data_dir, out, err));
 }
 
 int replay_range_open(const struct replay_range *range, const struct option_list *files,

@@ -18,6 +18,8 @@ struct replay_range {
     const char *brokers;
     struct option_list settings;
     const char *from, *to;
+    const char
+        *data_dir; /* of the daemon that read the topics: what was pushed is read as well; NULL */
 };
 
 /* Rows of a command's table whose struct has a struct replay_range at `where`. */

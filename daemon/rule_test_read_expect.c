@@ -30,6 +30,8 @@ static const char *const expect_keys[] = {EXPECT_KEYS, CHANGE_KEYS, "closed",
                                           "updates",   "sent",      "members"};
 static const char *const expect_not_keys[] = {EXPECT_KEYS};
 static const char *const change_keys[] = {CHANGE_KEYS, "at"};
+enum { SINKS_HINT_BYTES = 200 };
+
 static const char *const contains_keys[] = {"contains"};
 
 /* ---- a change ---- */
@@ -37,6 +39,8 @@ static const char *const contains_keys[] = {"contains"};
 static void read_when(struct test_reader *reader, const struct yaml_node *node, const char *what,
                       struct rule_test_when *out)
 {
+    static const char *const never = "never";
+    char hint[NEAREST_HINT_BYTES];
     const char *dots;
 
     out->node = node;
@@ -45,6 +49,11 @@ static void read_when(struct test_reader *reader, const struct yaml_node *node, 
     out->is_never = text_equals(node->text, "never");
     if (out->is_never)
         return;
+    if (nearest_name(node->text, &never, 1) != NULL) {
+        diagnose(reader->diag, node->span, "%s is a time, a span of times or never%s", what,
+                 nearest_hint(node->text, &never, 1, hint));
+        return;
+    }
     dots = strstr(node->text.at, "..");
     if (dots != NULL) {
         uint32_t at = (uint32_t)(dots - node->text.at);
@@ -185,15 +194,50 @@ static void check_key(struct test_reader *reader, const struct yaml_node *node)
     }
 }
 
-static void check_sent(struct test_reader *reader, const struct yaml_node *node)
+/* "; the sinks are hook, pager" */
+static const char *sinks_hint(const char *const *names, uint32_t count, char hint[SINKS_HINT_BYTES])
+{
+    size_t used = 0;
+
+    for (uint32_t i = 0; i < count && used < SINKS_HINT_BYTES; i++)
+        used += (size_t)snprintf(hint + used, SINKS_HINT_BYTES - used, "%s%.60s",
+                                 i > 0        ? ", "
+                                 : count == 1 ? "; the only sink is "
+                                              : "; the sinks are ",
+                                 names[i]);
+    if (used >= SINKS_HINT_BYTES) /* many: it says so where it ends */
+        memcpy(hint + SINKS_HINT_BYTES - sizeof(", ..."), ", ...", sizeof(", ..."));
+    return hint;
+}
+
+/* Of a name that is near none, all there are are told. */
+static bool are_sinks(struct test_reader *reader, const struct yaml_node *node)
 {
     const char *names[RULE_TEST_SINKS_MAX];
+    uint32_t count = reader->file->sink_count;
+    char near[NEAREST_HINT_BYTES], all[SINKS_HINT_BYTES] = "";
+    bool is_good = true;
 
-    if (!test_read_is_map(reader, node, "sent"))
-        return;
-    for (uint32_t i = 0; i < reader->file->sink_count; i++)
+    for (uint32_t i = 0; i < count; i++)
         names[i] = reader->file->sinks[i].name;
-    if (!rule_check_keys(node, names, reader->file->sink_count, "sent", reader->diag))
+    for (const struct yaml_node *at = node->first; at != NULL; at = at->next) {
+        struct text key = at->key->text;
+        uint32_t i = 0;
+        while (i < count && !text_equals(key, names[i]))
+            i++;
+        if (i < count)
+            continue;
+        nearest_hint(key, names, count, near);
+        diagnose(reader->diag, at->key->span, "sent has no sink \"%.60s\"%s", key.at,
+                 near[0] != '\0' ? near : sinks_hint(names, count, all));
+        is_good = false;
+    }
+    return is_good;
+}
+
+static void check_sent(struct test_reader *reader, const struct yaml_node *node)
+{
+    if (!test_read_is_map(reader, node, "sent") || !are_sinks(reader, node))
         return;
     for (const struct yaml_node *at = node->first; at != NULL; at = at->next) {
         if (!test_read_is_list(reader, at, "a sink of sent"))

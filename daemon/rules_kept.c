@@ -166,6 +166,24 @@ int rules_kept_with(const struct rules_read *base, const char *name, const char 
     return load_kept(&read->files, out, err);
 }
 
+int rules_kept_add(struct rule_set **rules, struct rules_read *read, const char *name,
+                   const char *text, struct error *err)
+{
+    struct rules_read more;
+    struct rule_set *set = NULL;
+    int rc = rules_kept_with(read, name, text, &set, &more, err);
+
+    if (rc != 0) {
+        rules_read_release(&more);
+        return rc;
+    }
+    rule_set_destroy(*rules);
+    rules_read_release(read);
+    *rules = set;
+    *read = more;
+    return 0;
+}
+
 int rules_kept_load(const char *folder, struct id128 set, struct rule_set **out, struct error *err)
 {
     struct kept_files files;

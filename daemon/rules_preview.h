@@ -65,6 +65,7 @@ struct rules_preview {
     size_t rules_changed, mutes_changed; /* 0: a reload would change nothing */
     const char *restart; /* keys of the configuration that differ and wait for a restart, comma
                             separated; "": none, or not known */
+    struct id128 set;    /* that would be, or is, in force then */
     struct arena *arena;
 };
 

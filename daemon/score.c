@@ -147,7 +147,7 @@ static int take_page(void *self, const char *line, size_t bytes, struct error *e
     if (rc != 0 || page.channel != taken->channel)
         return rc;
     incident = find_incident(score, page.id);
-    if (incident == NULL && page.kind == PAGE_RESOLVE)
+    if (incident == NULL && (page.kind == PAGE_RESOLVE || page.kind == PAGE_ACK))
         return 0; /* its opening was before the file began */
     if (incident == NULL) {
         incident = grown(&items, &score->incident_count, sizeof(*incident));

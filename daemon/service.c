@@ -131,7 +131,10 @@ static void on_committed(void *self, const struct incident *incident, const stru
 
 static void on_committed_to(void *self, int64_t to_ms)
 {
-    intake_committed(((struct service *)self)->intake, to_ms);
+    struct service *service = self;
+
+    if (service->intake != NULL)
+        intake_committed(service->intake, to_ms);
 }
 
 static bool on_room(void *self)
@@ -144,13 +147,18 @@ static void on_step(void *self, const struct engine_step *step)
     struct service *service = self;
 
     durable_step(service->durable, step);
-    if (durable_is_recovered(service->durable))
+    if (service->intake != NULL && durable_is_recovered(service->durable))
         intake_stepped(service->intake, step->to_ms);
 }
 
 static void on_joined(void *self, const struct engine_joined *joined)
 {
     durable_joined(((struct service *)self)->durable, joined);
+}
+
+static void on_acted(void *self, const struct engine_acted *acted)
+{
+    intake_acted(((struct service *)self)->intake, acted);
 }
 
 static void on_short_of(void *self, uint16_t part, int64_t at, int64_t read)
@@ -175,6 +183,11 @@ static void on_switched(void *self, const struct rule_set *rules, int64_t at_ms)
 static struct rule_set *on_rules_before(void *self, size_t index)
 {
     return durable_rules_before(((struct service *)self)->durable, index);
+}
+
+static void on_image(void *self, const struct engine_image *image)
+{
+    durable_image(((struct service *)self)->durable, image);
 }
 
 static void on_mark(void *self, const struct mark *mark)
@@ -268,6 +281,11 @@ static int create_outbox(struct service *service, struct error *err)
         if (code != EXIT_OK)
             return code;
     }
+    if (service->unit != NULL) {
+        config.may_leave = unit_may_leave;
+        config.may_leave_self = service->unit;
+        config.taken_over_ms = unit_taken_over_ms(service->unit);
+    }
     return outbox_create(&config, &service->outbox, err) == 0 ? EXIT_OK : EXIT_SYSTEM;
 }
 
@@ -287,17 +305,19 @@ static int open_durable(struct service *service, const struct rules_read *read, 
     const struct history_limits history = {.keep_ms = service->config->history.keep_ms,
                                            .bytes_max =
                                                (uint64_t)service->config->history.bytes_max};
-    const struct durable_options options = {.dir = &service->dir,
-                                            .engine = &service->engine_config,
-                                            .rules = rule_set_hash(service->rules),
-                                            .read = read,
-                                            .history =
-                                                service->config->history.enabled ? &history : NULL,
-                                            .accept_loss = service->options.accept_loss,
-                                            .trust = service->options.trust_journal,
-                                            .committed = on_committed,
-                                            .committed_to = on_committed_to,
-                                            .self = service};
+    const struct durable_options options = {
+        .dir = &service->dir,
+        .unit = service->unit,
+        .engine = &service->engine_config,
+        .rules = rule_set_hash(service->rules),
+        .read = read,
+        .history = service->config->history.enabled ? &history : NULL,
+        .snapshot_every_ms = service->config->data.snapshot_every_ms,
+        .accept_loss = service->options.accept_loss,
+        .trust = service->options.trust_journal,
+        .committed = on_committed,
+        .committed_to = on_committed_to,
+        .self = service};
     int code;
 
     if (service->config->data.dir[0] == '\0') {
@@ -309,7 +329,19 @@ static int open_durable(struct service *service, const struct rules_read *read, 
     code = durable_open(&options, &service->durable, err);
     if (code != EXIT_OK)
         return code;
+    if (service->unit != NULL &&
+        durable_began_at(service->durable, INTAKE_TOPIC, INTAKE_PARTITION, &(int64_t){0})) {
+        error_set(err,
+                  "%s: events were pushed to it, or could be, and these lie on this machine alone; "
+                  "with shared.address give the run a data directory of its own",
+                  service->config->data.dir);
+        return EXIT_CONFIG;
+    }
     durable_fill_engine(service->durable, &service->engine_config);
+    if (crash_log_open(&service->dir, &service->crashes, err) != 0)
+        return EXIT_IO;
+    service->engine_config.crash_count =
+        crash_log_refused(service->crashes, &service->engine_config.crashes);
     if (service->incident_log != NULL && strcmp(service->config->incident_log.path, "-") != 0)
         durable_mend_log(service->durable, service->config->incident_log.path,
                          service->incident_log);
@@ -352,12 +384,14 @@ static int create_engine(struct service *service, struct error *err)
     if (service->durable != NULL) {
         listener.room = on_room;
         listener.step = on_step;
+        listener.acted = on_acted;
         if (service->config->history.enabled)
             listener.joined = on_joined;
         listener.recovered = on_recovered;
         listener.short_of = on_short_of;
         listener.switched = on_switched;
         listener.rules_before = on_rules_before;
+        listener.image = on_image;
         durable_begin(service->durable, service->outbox);
     }
     code = open_source(service, err);
@@ -366,9 +400,48 @@ static int create_engine(struct service *service, struct error *err)
     if (engine_create(&service->engine_config, service->source, service->rules, &listener,
                       &service->engine, err) != 0)
         return EXIT_SYSTEM;
+    if (service->durable != NULL) {
+        code = durable_load_image(service->durable, service->engine, service->rules, err);
+        if (code != EXIT_OK)
+            return code;
+    }
     if (service->next_rules != NULL)
         engine_switch_rules(service->engine, service->next_rules); /* taken */
     service->next_rules = NULL;
+    return EXIT_OK;
+}
+
+/* What begins to run, once the directory is ours. */
+static int go_on(struct service *service, struct error *err)
+{
+    int code = open_durable(service, &service->read, err);
+
+    if (code == EXIT_OK)
+        code = create_outbox(service, err);
+    if (code == EXIT_OK)
+        code = create_engine(service, err);
+    if (code == EXIT_OK && service->intake != NULL &&
+        intake_start(service->intake, service->engine, err) != 0)
+        code = EXIT_SYSTEM;
+    admin_destroy(service->admin); /* of one that stood by */
+    service->admin = NULL;
+    if (code == EXIT_OK)
+        code = service_create_admin(service, err);
+    if (code == EXIT_OK && service->crashes != NULL)
+        crash_log_arm(service->crashes);
+    if (code == EXIT_OK && engine_start(service->engine, err) != 0)
+        code = EXIT_SYSTEM;
+    if (code == EXIT_OK && service->durable != NULL)
+        code = durable_snapshots_begin(service->durable, service->engine, err);
+    if (code != EXIT_OK)
+        return code;
+    log_event(LOG_INFO, "started", log_text("version", TOCSIN_VERSION),
+              log_text("config", service->config->path),
+              log_text("brokers", service->config->input.brokers),
+              log_text("admin", service->config->admin.listen),
+              log_number("rules", (int64_t)service->counters.rules_loaded),
+              log_number("sinks", (int64_t)service->config->sinks.count),
+              log_number("workers", service->engine_config.workers));
     return EXIT_OK;
 }
 
@@ -409,31 +482,27 @@ int service_create(const struct service_options *options, struct service **out, 
     if (code == EXIT_OK)
         code = fill_engine(service, err);
     if (code == EXIT_OK)
-        code = open_durable(service, &service->read, err);
-    if (code == EXIT_OK)
-        code = create_outbox(service, err);
-    if (code == EXIT_OK)
-        code = create_engine(service, err);
-    if (code == EXIT_OK && service->intake != NULL &&
-        intake_start(service->intake, service->engine, err) != 0)
-        code = EXIT_SYSTEM;
-    if (code == EXIT_OK)
-        code = service_create_admin(service, err);
-    if (code == EXIT_OK && engine_start(service->engine, err) != 0)
-        code = EXIT_SYSTEM;
+        code = service->config->shared.address[0] != '\0' ? service_stand_by(service, err)
+                                                          : go_on(service, err);
     if (code != EXIT_OK) {
         service_destroy(service);
         return code;
     }
-    log_event(LOG_INFO, "started", log_text("version", TOCSIN_VERSION),
-              log_text("config", service->config->path),
-              log_text("brokers", service->config->input.brokers),
-              log_text("admin", service->config->admin.listen),
-              log_number("rules", (int64_t)service->counters.rules_loaded),
-              log_number("sinks", (int64_t)service->config->sinks.count),
-              log_number("workers", service->engine_config.workers));
     *out = service;
     return EXIT_OK;
+}
+
+int service_go_on(struct service *service, struct error *err)
+{
+    int code = EXIT_OK;
+
+    if (!service->stands_by)
+        return EXIT_OK;
+    code = service_has_unit(service, err);
+    if (code == EXIT_OK)
+        code = go_on(service, err);
+    service->stands_by = code != EXIT_OK;
+    return code;
 }
 
 /* ---- reload ---- */
@@ -461,6 +530,8 @@ static int preview_switch(struct service *service, const struct rule_set *rules,
         rc = rules_running_of_set(rules, loaded, err);
     if (rc == 0)
         rc = rules_preview_make(&running, loaded, preview, err);
+    if (rc == 0)
+        preview->set = rule_set_hash(rules);
     rules_running_release(&running);
     if (rc != 0)
         rules_running_release(loaded);
@@ -634,7 +705,7 @@ static int check_ledger(struct service *service)
     ledger.part_count = engine_part_counters(service->engine, ledger.parts, METRICS_PARTS_MAX);
     for (size_t i = 0; i < service->engine_config.topic_count; i++)
         ledger.gaps_expected |= service->engine_config.topics[i].gaps_expected;
-    if (ledger_check(&ledger, &err))
+    if (ledger_check(&ledger, &err) && engine_check_walk(service->engine, &err))
         return EXIT_OK;
     log_event(LOG_ERROR, "ledger_mismatch", log_text("why", err.text));
     return EXIT_INTERNAL;
@@ -650,7 +721,13 @@ int service_stop(struct service *service)
     int code, rc, verdict;
 
     health_stop(&service->health);
+    if (service->engine == NULL) {
+        log_event(LOG_INFO, "stopped", log_text("was", "standing by"));
+        return EXIT_OK;
+    }
     intake_stop(service->intake);
+    if (service->durable != NULL)
+        durable_snapshots_end(service->durable, true);
     engine_stop(service->engine);
     if (service->durable != NULL)
         durable_flush(service->durable);
@@ -659,12 +736,16 @@ int service_stop(struct service *service)
     service->outbox = NULL;
     flush_ms = service->flush_ms;
     pthread_mutex_unlock(&service->lock);
+    if (service->unit != NULL && unit_verdict(service->unit, &why) != EXIT_OK)
+        flush_ms = 0; /* another owner tells the sinks */
     if (outbox != NULL)
         undelivered = outbox_stop(outbox, (unsigned)flush_ms);
     /* What became of ops in the last moment is written down before the outbox goes. */
     verdict = service_verdict(service, &why);
     if (service->durable != NULL)
         durable_stop(service->durable);
+    if (service->unit != NULL)
+        unit_stop(service->unit);
     outbox_destroy(outbox, 0);
     code = check_ledger(service);
     pthread_mutex_lock(&service->lock);
@@ -688,6 +769,8 @@ int service_verdict(struct service *service, struct error *why)
 {
     int code = service->intake != NULL ? intake_verdict(service->intake, why) : EXIT_OK;
 
+    if (code == EXIT_OK && service->unit != NULL)
+        code = unit_verdict(service->unit, why);
     if (code != EXIT_OK)
         return code;
     return service->durable != NULL ? durable_verdict(service->durable, why) : EXIT_OK;
@@ -750,12 +833,16 @@ bool service_destroy(struct service *service)
         return true;
     intake_stop(service->intake); /* all answers are given */
     admin_destroy(service->admin);
+    crash_log_close(service->crashes);
+    if (service->durable != NULL)
+        durable_snapshots_end(service->durable, false);
     engine_destroy(service->engine);
     if (service->outbox != NULL)
         outbox_stop(service->outbox, 0);
     if (service->durable != NULL)
         durable_stop(service->durable);
     outbox_destroy(service->outbox, 0);
+    unit_destroy(service->unit);
     if (service->source != NULL)
         is_closed = close_source(service->source);
     intake_close(service->intake);

@@ -6,6 +6,7 @@
  *   engine ...  engine       ingest, deduplication, rules, incidents; calls the listener
  *   outbox      outbox       delivery
  *   admin       admin        /metrics, /healthz, /readyz
+ *   unit        unit         with shared.address: asks for the unit, then keeps it
  *   stop        main         the shutdown, so that main still hears a second signal
  *
  * Thread: everything by the main thread, but service_stop().
@@ -25,12 +26,18 @@ struct service_options {
     const struct option_list *rules; /* instead of the configuration's; borrowed */
     bool accept_loss;                /* of a damaged journal */
     bool trust_journal;              /* as durable_options.trust */
+    int waker;                       /* woken when one that stands by is to go on */
 };
 
 /* Reads and checks configuration, rules and sinks, then opens files, sockets and
- * threads. Nothing runs when anything is wrong. Returns an exit code; EXIT_OK gives
- * the service. Owner: the caller, until service_destroy(). */
+ * threads. Nothing runs when anything is wrong. With shared.address it stands by then, until its
+ * unit is to be had. Returns an exit code; EXIT_OK gives the service. Owner: the caller, until
+ * service_destroy(). */
 int service_create(const struct service_options *options, struct service **out, struct error *err);
+
+/* The waker was woken: the unit is this daemon's, or was refused. EXIT_OK, or an exit code with a
+ * sentence, after which the service is to be destroyed. Thread: main. */
+int service_go_on(struct service *service, struct error *err);
 
 /* The look once a second: readiness, sinks, held back log lines. */
 void service_tick(struct service *service);

@@ -52,6 +52,22 @@ static void read_journal(struct durable *durable, struct daemon_counters *to)
     to->is_journal_waiting = counters.is_waiting_for_disk;
 }
 
+static void read_snapshots(struct durable *durable, struct daemon_counters *to)
+{
+    struct durable_snapshot_counters counters;
+
+    durable_snapshot_counters(durable, &counters);
+    to->snapshots_taken = counters.taken;
+    to->snapshot_failures = counters.failures;
+    to->snapshots_passed_over = counters.passed_over;
+    to->snapshot_bytes = counters.bytes;
+    if (counters.is_there)
+        to->snapshot_age_seconds = (double)(host_mono_ns() - counters.begun_ns) / 1e9;
+    to->snapshot_seconds = (double)counters.took_ns / 1e9;
+    to->snapshot_hold_seconds_max = (double)counters.hold_ns_max / 1e9;
+    to->is_snapshot_off = counters.is_off;
+}
+
 static void read_intake(struct intake *intake, struct daemon_counters *to)
 {
     struct intake_counters counters;
@@ -93,13 +109,15 @@ static void write_metrics(void *self, FILE *to)
     }
     mark_log_counters(service->marks, &metrics.marks);
     metrics.daemon = service->counters;
-    if (service->durable != NULL)
+    if (service->durable != NULL) {
         read_journal(service->durable, &metrics.daemon);
-    if (service->durable != NULL)
+        read_snapshots(service->durable, &metrics.daemon);
         read_history(service->durable, &metrics.daemon);
+    }
     pthread_mutex_unlock(&service->lock);
     if (service->intake != NULL)
         read_intake(service->intake, &metrics.daemon);
+    service_read_unit(service->unit, &metrics.daemon);
     int64_t watermark_ms = engine_watermark(service->engine);
     bool has_watermark = watermark_ms > 0;
     metrics.daemon.watermark_seconds = has_watermark ? (double)watermark_ms / 1000 : NAN;
@@ -222,6 +240,8 @@ int service_create_admin(struct service *service, struct error *err)
         .waiting = list_waiting,
         .incidents = list_incidents,
         .redrive = service_redrive_by,
+        .acknowledge = service_acknowledge,
+        .close_incident = service_close_incident,
         .silences = service_list_silences,
         .silence_add = service_add_silence,
         .silence_end = service_end_silence,

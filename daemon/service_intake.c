@@ -16,9 +16,10 @@
 #include "daemon/json_print.h"
 #include "daemon/log.h"
 #include "daemon/units.h"
+#include "rules/mute_reach.h"
 #include "sinks/sink_options.h"
 
-#define BY_HAND "silences-by-hand"
+enum { NOTE_BYTES = 512, REACH_COST_MAX = 5000000 /* some 50 ms */ };
 
 enum { TOKEN_BYTES_MIN = 16 };
 
@@ -109,29 +110,12 @@ int service_open_intake(struct service *service, struct error *err)
     if (service->config->data.dir[0] == '\0')
         return EXIT_OK;
     code = durable_lock(service->config->data.dir, &service->dir, err);
+    if (service->config->shared.address[0] != '\0') /* another machine could not read it */
+        return code;
     return code == EXIT_OK ? intake_open(&options, &service->intake, err) : code;
 }
 
 /* ---- silences ---- */
-
-/* The set with these silences in place of *rules and *read. */
-static int with_silences(struct rule_set **rules, struct rules_read *read, const char *text,
-                         struct error *err)
-{
-    struct rules_read more;
-    struct rule_set *set = NULL;
-    int rc = rules_kept_with(read, BY_HAND, text, &set, &more, err);
-
-    if (rc != 0) {
-        rules_read_release(&more);
-        return rc;
-    }
-    rule_set_destroy(*rules);
-    rules_read_release(read);
-    *rules = set;
-    *read = more;
-    return 0;
-}
 
 int service_add_silences(struct service *service, struct rule_set **rules, struct rules_read *read,
                          struct error *err)
@@ -143,7 +127,7 @@ int service_add_silences(struct service *service, struct rule_set **rules, struc
     if (list == NULL || list->item.count == 0)
         return 0;
     text = silences_text(list, NULL, NULL);
-    rc = text != NULL ? with_silences(rules, read, text, err) : -ENOMEM;
+    rc = text != NULL ? rules_kept_add(rules, read, SILENCES_FILE, text, err) : -ENOMEM;
     free(text);
     if (rc != 0)
         error_prefix(err, "with the silences made by hand the rules cannot be loaded: ");
@@ -152,27 +136,37 @@ int service_add_silences(struct service *service, struct rule_set **rules, struc
 
 /* ---- acts ---- */
 
-static int needs_intake(const struct service *service, struct error *err)
+int service_needs_intake(const struct service *service, struct error *err)
 {
     if (service->intake != NULL)
         return 0;
-    error_set(err, "without data.dir this cannot be kept, so it is not taken");
+    error_set(err,
+              service->config->data.dir[0] == '\0'
+                  ? "without data.dir this cannot be kept, so it is not taken"
+                  : "with shared.address this would be kept on this machine alone, so it is not "
+                    "taken: events are published to a topic of the input (tocsin publish), and "
+                    "silences stand in the rules");
     return -ENOSYS;
 }
 
-/* What came of an act, on record. */
-static int record_outcome(struct service *service, const struct intake_act *act, int rc,
-                          const char *text, struct error *err)
+int service_record_outcome(struct service *service, const struct intake_act *act,
+                           const struct service_outcome *outcome, struct error *err)
 {
-    json_t *body = rc == 0 ? json_pack("{s:b,s:s}", "ok", 1, "result", text)
-                           : json_pack("{s:b,s:s}", "ok", 0, "why", text);
+    char set[ID128_TEXT_BYTES] = "";
     struct error why = {""};
-    int end = intake_act_end(service->intake, act, body, &why);
+    json_t *body;
+    int end;
 
+    if (outcome->set != NULL)
+        id128_format(*outcome->set, set);
+    body = outcome->rc == 0 ? json_pack("{s:b,s:s,s:s*}", "ok", 1, "result", outcome->text, "set",
+                                        outcome->set != NULL ? set : NULL)
+                            : json_pack("{s:b,s:s}", "ok", 0, "why", outcome->text);
+    end = intake_act_end(service->intake, act, body, &why);
     json_decref(body);
-    if (rc == 0 && end != 0)
+    if (outcome->rc == 0 && end != 0)
         error_set(err, "%s", why.text);
-    return rc != 0 ? rc : end;
+    return outcome->rc != 0 ? outcome->rc : end;
 }
 
 static int answer_json(json_t *root, FILE *to, struct error *err)
@@ -183,13 +177,41 @@ static int answer_json(json_t *root, FILE *to, struct error *err)
     return -ENOMEM;
 }
 
+/* As `tocsin check` says it of a silence in a rule file: one that can match nothing now is taken,
+ * for its rule may come, but it may also be misspelt. Empty: it can match something, or so many
+ * rules are there that a look at each takes too long while somebody waits. */
+static void note_idle(const struct rule_set *rules, const char *id, char note[NOTE_BYTES])
+{
+    char stray[NOTE_BYTES / 2];
+    struct mute_reach reach;
+
+    note[0] = '\0';
+    for (uint32_t i = 0; i < rule_set_mute_count(rules); i++) {
+        const struct mute *mute = rule_set_mute(rules, i);
+        if (mute->kind != MUTE_SILENCE || strcmp(mute->id, id) != 0 ||
+            mute_reach_cost(rules, i) > REACH_COST_MAX)
+            continue;
+        reach = mute_reach(rules, i);
+        if (reach.is_possible)
+            return;
+        if (!mute_reach_stray(rules, i, stray, sizeof(stray)))
+            snprintf(stray, sizeof(stray), "%s",
+                     reach.is_severity
+                         ? "the rules that it names open no incident of such a severity"
+                         : "");
+        snprintf(note, NOTE_BYTES, "it can match no incident of the rules as they are%s%s",
+                 stray[0] != '\0' ? "; " : "", stray);
+    }
+}
+
 /* A silence is made or ended: the rules with the list as it will be, then the record, then they
- * take effect. Under reload_lock; `body` stays the caller's. */
+ * take effect. Under reload_lock; `body` stays the caller's. `note`: see note_idle(). */
 static int change_silences(struct service *service, struct intake_act *act, const json_t *body,
-                           const char *text, struct id128 *set, struct error *err)
+                           const char *text, struct id128 *set, char note[NOTE_BYTES],
+                           struct error *err)
 {
     struct service_switch to = {.rules = NULL};
-    int rc = rules_kept_with(&service->read, BY_HAND, text, &to.rules, &to.read, err);
+    int rc = rules_kept_with(&service->read, SILENCES_FILE, text, &to.rules, &to.read, err);
 
     if (rc != 0) {
         service_switch_drop(&to);
@@ -204,20 +226,24 @@ static int change_silences(struct service *service, struct intake_act *act, cons
         return rc;
     }
     *set = rule_set_hash(to.rules);
+    note_idle(to.rules, json_string_value(json_object_get(body, "id")), note);
     service_switch_make(service, &to);
     rules_preview_release(&to.preview);
     intake_silences_take(service->intake, act, body);
-    return record_outcome(service, act, 0, "in force", err);
+    return service_record_outcome(service, act,
+                                  &(struct service_outcome){.text = "in force", .set = set}, err);
 }
 
 /* What is answered about a silence. */
-static char *act_answer(const struct intake_act *act, const json_t *body)
+static char *act_answer(const struct intake_act *act, const json_t *body, const char *note)
 {
     json_t *root = json_deep_copy(body);
     char position[48], *text, *line;
 
     snprintf(position, sizeof(position), "@intake/%llu", (unsigned long long)act->position);
     json_object_set_new(root, "position", json_string(position));
+    if (note[0] != '\0')
+        json_object_set_new(root, "note", json_string(note));
     text = json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER);
     json_decref(root);
     line = text != NULL ? realloc(text, strlen(text) + 2) : NULL;
@@ -232,11 +258,11 @@ static int act_on_silences(struct service *service, const struct admin_pick *pic
                            struct intake_until *until, struct error *err)
 {
     bool is_add = strcmp(what, ACT_SILENCE_ADD) == 0;
-    char who[SERVICE_WHO_BYTES], *text = NULL;
+    char who[SERVICE_WHO_BYTES], note[NOTE_BYTES] = "", *text = NULL;
     struct intake_act act = {.who = who, .from = pick->peer, .what = what};
     const struct silences *list;
     json_t *body = NULL;
-    int rc = needs_intake(service, err);
+    int rc = service_needs_intake(service, err);
 
     if (rc == 0)
         rc = service_authorize(service, pick, who, err);
@@ -250,7 +276,8 @@ static int act_on_silences(struct service *service, const struct admin_pick *pic
     if (rc == 0) {
         const char *id = json_string_value(json_object_get(body, "id"));
         text = silences_text(list, is_add ? body : NULL, is_add ? NULL : id);
-        rc = text != NULL ? change_silences(service, &act, body, text, &until->what, err) : -ENOMEM;
+        rc = text != NULL ? change_silences(service, &act, body, text, &until->what, note, err)
+                          : -ENOMEM;
     }
     pthread_mutex_unlock(&service->reload_lock);
     free(text);
@@ -258,7 +285,7 @@ static int act_on_silences(struct service *service, const struct admin_pick *pic
         log_event(LOG_INFO, is_add ? "silence_added" : "silence_ended",
                   log_text("id", json_string_value(json_object_get(body, "id"))),
                   log_text("who", who), log_text("from", pick->peer));
-        until->text = act_answer(&act, body);
+        until->text = act_answer(&act, body, note);
         rc = until->text != NULL ? 0 : -ENOMEM;
     }
     json_decref(body);
@@ -312,8 +339,9 @@ int service_list_silences(void *self, const struct admin_pick *pick, FILE *to, s
 
 /* Done between two records, where there is a data directory. */
 struct deed {
-    int (*make)(struct service *service, const struct admin_pick *pick, FILE *to,
+    int (*make)(struct service *service, const struct admin_pick *pick, FILE *to, struct id128 *set,
                 struct error *err);
+    bool switches; /* it fills *set with the rule set that it puts in force */
     const char *what;
     json_t *body; /* what it is done with; taken */
 };
@@ -326,6 +354,7 @@ static int do_on_record(struct service *service, const struct admin_pick *pick,
     struct intake_act act = {.who = who, .from = pick->peer, .what = deed->what};
     size_t bytes = 0;
     FILE *answer = NULL;
+    struct id128 set;
     int rc = service_authorize(service, pick, who, err);
 
     if (rc == 0 && service->intake != NULL)
@@ -335,11 +364,14 @@ static int do_on_record(struct service *service, const struct admin_pick *pick,
         return rc;
     answer = open_memstream(&text, &bytes);
     error_set(err, "out of memory");
-    rc = answer != NULL ? deed->make(service, pick, answer, err) : -ENOMEM;
+    rc = answer != NULL ? deed->make(service, pick, answer, &set, err) : -ENOMEM;
     if (answer != NULL && fclose(answer) != 0 && rc == 0)
         rc = -ENOMEM;
     if (service->intake != NULL)
-        rc = record_outcome(service, &act, rc, rc == 0 ? "done" : err->text, err);
+        rc = service_record_outcome(service, &act,
+                                    &(struct service_outcome){rc, rc == 0 ? "done" : err->text,
+                                                              deed->switches ? &set : NULL},
+                                    err);
     if (rc == 0)
         fputs(text, to);
     free(text);
@@ -347,10 +379,11 @@ static int do_on_record(struct service *service, const struct admin_pick *pick,
 }
 
 static int make_redrive(struct service *service, const struct admin_pick *pick, FILE *to,
-                        struct error *err)
+                        struct id128 *set, struct error *err)
 {
     int rc;
 
+    (void)set;
     /* The lock keeps a stop from taking the outbox away meanwhile. */
     pthread_mutex_lock(&service->lock);
     rc = dead_ops_redrive(service->outbox, pick, to, err);
@@ -362,7 +395,7 @@ static int make_redrive(struct service *service, const struct admin_pick *pick, 
 
 int service_redrive_by(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
 {
-    const struct deed deed = {make_redrive, "redrive",
+    const struct deed deed = {make_redrive, false, "redrive",
                               json_pack("{s:s*,s:s*,s:b}", "sink", pick->sink, "incident",
                                         pick->incident, "all", pick->all)};
 
@@ -370,7 +403,7 @@ int service_redrive_by(void *self, const struct admin_pick *pick, FILE *to, stru
 }
 
 static int make_reload(struct service *service, const struct admin_pick *pick, FILE *to,
-                       struct error *err)
+                       struct id128 *set, struct error *err)
 {
     struct rules_preview preview;
     int rc = service_reload(service, &preview, err);
@@ -378,6 +411,7 @@ static int make_reload(struct service *service, const struct admin_pick *pick, F
     (void)pick;
     if (rc != 0)
         return rc;
+    *set = preview.set;
     rc = answer_json(rules_preview_json(&preview), to, err);
     rules_preview_release(&preview);
     return rc;
@@ -385,7 +419,7 @@ static int make_reload(struct service *service, const struct admin_pick *pick, F
 
 int service_reload_by(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
 {
-    const struct deed deed = {make_reload, "reload", json_object()};
+    const struct deed deed = {make_reload, true, "reload", json_object()};
 
     return do_on_record(self, pick, &deed, to, err);
 }
@@ -394,10 +428,17 @@ void service_reload_by_signal(struct service *service)
 {
     struct intake_act act = {.who = "signal", .from = "SIGHUP", .what = "reload"};
     struct rules_preview preview;
+    struct id128 set;
     struct error err = {""};
-    json_t *with = json_object();
+    json_t *with;
     int rc = 0;
 
+    if (service->engine == NULL) {
+        log_event(LOG_WARNING, "reload_refused", log_text("why", "standing by"),
+                  log_text("next", "a start reads the configuration again"));
+        return;
+    }
+    with = json_object();
     if (service->intake != NULL)
         rc = intake_act_begin(service->intake, &act, with, &err);
     json_decref(with);
@@ -407,10 +448,15 @@ void service_reload_by_signal(struct service *service)
         return;
     }
     rc = service_reload(service, &preview, &err);
-    if (rc == 0)
+    if (rc == 0) {
+        set = preview.set;
         rules_preview_release(&preview);
+    }
     if (service->intake != NULL)
-        record_outcome(service, &act, rc, rc == 0 ? "done" : err.text, &err);
+        service_record_outcome(
+            service, &act,
+            &(struct service_outcome){rc, rc == 0 ? "done" : err.text, rc == 0 ? &set : NULL},
+            &err);
 }
 
 /* ---- pushes ---- */
@@ -435,7 +481,7 @@ static void take_push(struct service *service, const struct admin_pick *pick, co
     char who[SERVICE_WHO_BYTES];
     struct error err = {""};
     int64_t wait_ms;
-    int rc = needs_intake(service, &err);
+    int rc = service_needs_intake(service, &err);
 
     if (rc == 0)
         rc = service_authorize(service, pick, who, &err);

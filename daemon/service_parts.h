@@ -3,7 +3,9 @@
  *
  *   service.c        start, reload, stop; what the engine reports
  *   service_admin.c  what the admin server asks
+ *   service_unit.c   standing by for a unit, and what is said meanwhile
  *   service_intake.c what is pushed, and what people have it do
+ *   service_incidents.c what they do to incidents
  *   service_watch.c  the look once a second
  */
 #ifndef DAEMON_SERVICE_PARTS_H
@@ -14,12 +16,14 @@
 #include "correlate/engine.h"
 #include "daemon/admin.h"
 #include "daemon/config.h"
+#include "daemon/crash_log.h"
 #include "daemon/durable.h"
 #include "daemon/health.h"
 #include "daemon/intake.h"
 #include "daemon/metrics.h"
 #include "daemon/rules_preview.h"
 #include "daemon/service.h"
+#include "daemon/unit.h"
 #include "sinks/outbox.h"
 
 struct service {
@@ -30,6 +34,9 @@ struct service {
     struct rule_set *next_rules; /* during the start: to be switched to */
     struct durable *durable;     /* NULL: nothing is kept */
     struct data_dir dir;         /* setup: locked, until the durable has it */
+    struct crash_log *crashes;   /* the same as for the durable */
+    struct unit *unit;           /* NULL: nobody else goes on with the directory */
+    bool stands_by;              /* main: its unit is not to be had yet */
     _Atomic uint64_t in_force;   /* of the hash of the set that was switched to last; relaxed */
     struct intake *intake;       /* NULL without a data directory */
     struct service_token {
@@ -46,10 +53,12 @@ struct service {
     atomic_bool must_reopen;          /* set by a reload, taken by the same thread */
     struct mark_log *marks;           /* NULL: none; sequencer role. Closed under lock */
     struct health health;
-    int64_t flush_ms; /* as of the last reload */
-    bool is_filling;  /* the outbox, as last logged */
-    bool is_lost;     /* the input, as last logged and told to the outbox */
-    uint64_t read_ns; /* when some of the input could last be read */
+    int64_t flush_ms;         /* as of the last reload */
+    bool is_filling;          /* the outbox, as last logged */
+    bool is_lost;             /* the input, as last logged and told to the outbox */
+    uint64_t read_ns;         /* when some of the input could last be read */
+    uint64_t walk_ns;         /* when the ledger was last asked to be walked */
+    uint64_t walk_mismatches; /* as last told */
 
     /* One reload at a time, from a signal or the admin server. Before `lock`. */
     pthread_mutex_t reload_lock;
@@ -101,6 +110,17 @@ int service_authorize(const struct service *service, const struct admin_pick *pi
 int service_read_tokens(struct service *service, struct error *err);
 void service_release_tokens(struct service *service);
 
+/* -ENOSYS where nothing can be kept. */
+int service_needs_intake(const struct service *service, struct error *err);
+/* What came of an act, on record. Returns `rc`, or what kept it from being recorded. */
+struct service_outcome {
+    int rc;
+    const char *text;        /* its result, or why it failed */
+    const struct id128 *set; /* the rule set that it puts in force, as the journal calls it; NULL */
+};
+int service_record_outcome(struct service *service, const struct intake_act *act,
+                           const struct service_outcome *outcome, struct error *err);
+
 /* What the admin server asks, as in struct admin_config. */
 void service_take_events(void *self, const struct admin_pick *pick, struct admin_reply *reply);
 void service_take_alertmanager(void *self, const struct admin_pick *pick,
@@ -110,6 +130,22 @@ void service_add_silence(void *self, const struct admin_pick *pick, struct admin
 void service_end_silence(void *self, const struct admin_pick *pick, struct admin_reply *reply);
 int service_reload_by(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
 int service_redrive_by(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
+
+/* ---- service_incidents.c ---- */
+
+void service_acknowledge(void *self, const struct admin_pick *pick, struct admin_reply *reply);
+void service_close_incident(void *self, const struct admin_pick *pick, struct admin_reply *reply);
+
+/* ---- service_unit.c ---- */
+
+/* Asks for the unit, and says meanwhile that it stands by. EXIT_OK, or an exit code with a
+ * sentence.
+ */
+int service_stand_by(struct service *service, struct error *err);
+/* NULL: there is none. */
+void service_read_unit(struct unit *unit, struct daemon_counters *to);
+/* Whether the unit is to be had: EXIT_OK, or why not. */
+int service_has_unit(struct service *service, struct error *err);
 
 /* ---- service_admin.c ---- */
 

@@ -2,9 +2,14 @@
  * come and go. See service_parts.h. */
 #include "daemon/service_parts.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include "base/host.h"
 #include "daemon/log.h"
 #include "ingest/kafka_source.h"
+
+enum { WHY_BYTES = 256 };
+#define WALK_NS UINT64_C(60000000000)
 
 /* Says what changed about the sinks since the last look. */
 static void watch_sinks(struct service *service)
@@ -90,6 +95,31 @@ static void watch_input(struct service *service, uint64_t now_ns, const char *wh
     pthread_mutex_unlock(&service->lock);
 }
 
+/* All state is gone through each minute (L6), a few keys at a time. */
+static void watch_ledger(struct service *service, const struct engine_counters *counters,
+                         uint64_t now_ns)
+{
+    char why[WHY_BYTES];
+
+    if (now_ns - service->walk_ns >= WALK_NS) {
+        service->walk_ns = now_ns;
+        engine_ask_walk(service->engine);
+    }
+    if (counters->walk_mismatches == service->walk_mismatches)
+        return;
+    service->walk_mismatches = counters->walk_mismatches;
+    snprintf(why, sizeof(why),
+             "%" PRIu64 " counts of open incidents, of touches in windows or of keys are not what "
+             "is there",
+             counters->walk_mismatches);
+    log_event(LOG_ERROR, "ledger_mismatch", log_text("why", why),
+              log_text("next", "it goes on; this is a mistake of tocsin"));
+    pthread_mutex_lock(&service->lock);
+    if (service->outbox != NULL)
+        outbox_tell_ledger(service->outbox, why);
+    pthread_mutex_unlock(&service->lock);
+}
+
 /* Records behind the reading position, where known, and events in bins. */
 static uint64_t count_waiting(struct service *service, const struct engine_counters *counters)
 {
@@ -103,12 +133,19 @@ static uint64_t count_waiting(struct service *service, const struct engine_count
     return waiting;
 }
 
+/* What is behind the watermark is on its way to the outbox, or there: a step takes a moment. */
+enum { STEP_MS = 500 };
+
 void service_tick(struct service *service)
 {
     struct engine_counters counters;
     struct error source_why = {{0}}, why = {{0}};
     struct health_view view = {.now_ns = host_mono_ns()};
 
+    if (service->engine == NULL) { /* it stands by */
+        log_flush(false);
+        return;
+    }
     engine_counters(service->engine, &counters);
     view.progress =
         counters.steps + counters.sleeps + counters.records + counters.seals + counters.rounds;
@@ -132,6 +169,9 @@ void service_tick(struct service *service)
     }
     watch_sinks(service);
     watch_fill(service, view.outbox_fill);
+    if (service->unit != NULL && view.watermark_ms > 0)
+        unit_told_to(service->unit, view.watermark_ms - STEP_MS);
     watch_input(service, view.now_ns, source_why.text);
+    watch_ledger(service, &counters, view.now_ns);
     log_flush(false);
 }

@@ -233,7 +233,9 @@ int silences_read_end(const struct silences *list, const char *body, size_t byte
     if (object == NULL)
         return -EINVAL;
     if (find(list, text_of(object, "id")) == list->item.count) {
-        error_set(err, "there is no silence '%.*s' that was made by hand; GET /silences lists them",
+        error_set(err,
+                  "there is no silence '%.*s' that was made by hand; `tocsin "
+                  "silence list` or GET /silences lists them",
                   ID_BYTES_MAX, text_of(object, "id"));
         json_decref(object);
         return -ENOENT;
@@ -289,4 +291,22 @@ json_t *silences_json(const struct silences *list)
         json_array_append(array, list->item.at[i]);
     json_object_set_new(root, "silences", array);
     return root;
+}
+
+int silences_read_list(const char *answer, struct silences *out, struct error *err)
+{
+    json_t *root = json_loads(answer, 0, NULL);
+    json_t *array = json_object_get(root, "silences"), *silence; /* borrowed */
+    size_t i;
+
+    *out = (struct silences){.made = 0};
+    if (!json_is_array(array)) {
+        json_decref(root);
+        error_set(err, "the daemon's answer is not a list of silences");
+        return -EINVAL;
+    }
+    json_array_foreach (array, i, silence)
+        vector_add(&out->item) = json_incref(silence);
+    json_decref(root);
+    return 0;
 }

@@ -18,6 +18,9 @@
 
 enum { SILENCES_MAX = 500, SILENCE_BYTES_MAX = 16 << 10 };
 
+/* What the rule file is called. */
+#define SILENCES_FILE "silences-by-hand"
+
 /* What acts are called in the log. */
 #define ACT_SILENCE_ADD "silence.add"
 #define ACT_SILENCE_END "silence.end"
@@ -47,5 +50,8 @@ char *silences_text(const struct silences *list, const json_t *more, const char 
 
 /* {"silences":[...]}; the caller's. */
 json_t *silences_json(const struct silences *list);
+
+/* And back, of a daemon's answer. *out is to be released. Errors: -EINVAL, with a sentence. */
+int silences_read_list(const char *answer, struct silences *out, struct error *err);
 
 #endif

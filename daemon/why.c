@@ -49,24 +49,33 @@ static bool take_number(char *text, int64_t *number)
     return true;
 }
 
-/* Of events that tocsin makes: "@derived/-1/1769853601200/36864", the time they are of for offset.
- */
-static bool read_derived_place(const char *text, struct why_question *out)
+/* Behind `prefix` stand the offset and perhaps the number. */
+static bool read_own_place(const char *text, const char *prefix, const char *topic,
+                           struct why_question *out)
 {
-    static const char prefix[] = "@derived/-1/";
     char numbers[64];
+    size_t bytes = strlen(prefix);
 
-    if (strncmp(text, prefix, sizeof(prefix) - 1) != 0 ||
-        strlen(text) - (sizeof(prefix) - 1) >= sizeof(numbers) - 1)
+    if (strncmp(text, prefix, bytes) != 0 || strlen(text) - bytes >= sizeof(numbers) - 1)
         return false;
-    snprintf(numbers, sizeof(numbers), "/%s", text + sizeof(prefix) - 1);
+    snprintf(numbers, sizeof(numbers), "/%s", text + bytes);
     out->sub = -1;
     if (strrchr(numbers, '/') != numbers &&
         (!take_number(numbers, &out->sub) || out->sub > UINT16_MAX))
         return false;
-    snprintf(out->topic, sizeof(out->topic), "@derived");
+    snprintf(out->topic, sizeof(out->topic), "%s", topic);
     out->partition = -1;
     return take_number(numbers, &out->offset) && numbers[0] == '\0';
+}
+
+/* What has no partition of a topic: events that tocsin makes ("@derived/-1/1769853601200/36864",
+ * the time they are of for offset), and what was pushed, which is named as answers and the audit
+ * do, too. */
+static bool read_place_of_ours(const char *text, struct why_question *out)
+{
+    return read_own_place(text, "@derived/-1/", "@derived", out) ||
+           read_own_place(text, "@intake/-1/", "@intake", out) ||
+           read_own_place(text, "@intake/", "@intake", out);
 }
 
 /* True when the text is the place of an event; topics have no '/'. */
@@ -97,7 +106,7 @@ int why_ask_whynot(const char *text, struct why_question *out, struct error *err
     if (strchr(text, '=') != NULL)
         return 0;
     out->subject = WHY_EVENT;
-    if (read_derived_place(text, out) || read_place(text, out))
+    if (read_place_of_ours(text, out) || read_place(text, out))
         return 0;
     error_set(err,
               "\"%.80s\" is neither an event (topic/partition/offset, or "
@@ -337,6 +346,36 @@ static void unknown_names(const struct why_question *question, const struct rule
               first != NULL ? names_of(first->id, rules, names) : "", more);
 }
 
+/* Rules that have a name of the key among others are not asked: who asks of a host alone may not
+ * know that. */
+static void remark_wider(struct why *why)
+{
+    const struct why_question *question = &why->question;
+    const struct rule *first = NULL;
+    char names[NAMES_BYTES], more[32] = "", remark[NAMES_BYTES + 160];
+    uint32_t others = 0;
+
+    for (uint32_t r = 0; question->rule == NULL && r < rule_set_count(why->rules); r++) {
+        const struct rule *rule = rule_set_rule(why->rules, r);
+        bool has_one = false;
+        for (uint32_t i = 0; i < rule->by_count; i++)
+            has_one = has_one || (strcmp(rule->by_name[i], "tenant") != 0 &&
+                                  find_name(question->key, rule->by_name[i]) != NULL);
+        if (!has_one || names_fit(rule, question->key))
+            continue;
+        others += first != NULL;
+        first = first != NULL ? first : rule;
+    }
+    if (first == NULL)
+        return;
+    if (others > 0)
+        snprintf(more, sizeof(more), ", nor %s %" PRIu32 " more", others == 1 ? "was" : "were",
+                 others);
+    snprintf(remark, sizeof(remark), "rule %.80s was not asked%s: its key needs %s", first->id,
+             more, names_of(first->id, why->rules, names));
+    why_remark(why, remark);
+}
+
 static bool check_rules(const struct why_question *question, const struct rule_set *rules,
                         struct error *err)
 {
@@ -435,10 +474,38 @@ static bool is_event(const struct why *why, const char *topic, int32_t partition
            is_place(why, topic, partition, offset);
 }
 
+/* The first few by name, whichever order they come in. */
+static void look_at_part(struct why *why, const char *topic, int32_t partition)
+{
+    size_t at = why->part_count;
+    int order = -1;
+
+    while (at > 0 && order < 0) {
+        const struct why_part *part = &why->parts[at - 1];
+        order = strcmp(part->topic, topic);
+        order = order != 0                    ? -order
+                : partition < part->partition ? -1
+                                              : partition > part->partition;
+        if (order == 0)
+            return;
+        at -= order < 0;
+    }
+    why->has_more_parts |= why->part_count == WHY_PARTS_MAX;
+    if (at == WHY_PARTS_MAX)
+        return;
+    why->part_count += why->part_count < WHY_PARTS_MAX;
+    memmove(&why->parts[at + 1], &why->parts[at],
+            (why->part_count - at - 1) * sizeof(why->parts[0]));
+    why->parts[at] = (struct why_part){why_topic(why, topic), partition};
+}
+
 static void look_at_offset(struct why *why, const char *topic, int32_t partition, int64_t offset)
 {
-    if (why->question.partition != partition || strcmp(why->question.topic, topic) != 0)
+    if (why->question.partition != partition || strcmp(why->question.topic, topic) != 0) {
+        if (why->question.subject == WHY_EVENT && partition >= 0)
+            look_at_part(why, topic, partition);
         return;
+    }
     why->low = why->high < why->low || offset < why->low ? offset : why->low;
     why->high = offset > why->high ? offset : why->high;
 }
@@ -611,6 +678,8 @@ struct why *why_create(const struct why_question *question, const struct rule_se
     why_notes_init(&why->after, max / 4, max / 4);
     why_notes_init(&why->ahead, max / 4, max / 4);
     set_listener(why);
+    if (question->subject == WHY_KEY)
+        remark_wider(why);
     return why;
 }
 

@@ -44,6 +44,7 @@ struct why_note {
     int64_t own_ms[2];    /* of these own times, from and to */
     struct id128 subject; /* incident or key; zero: none */
     bool has_incident;    /* `subject` is one */
+    bool is_by_hand;      /* nothing but a person did it */
     char *text;
     char *tests;       /* why a `where` holds or not; NULL: not told */
     bool is_repeat;    /* a repeat that a key counts */
@@ -150,6 +151,13 @@ struct why_flapped {
     struct id128 key;
 };
 
+enum { WHY_PARTS_MAX = 4 };
+
+struct why_part {
+    const char *topic;
+    int32_t partition;
+};
+
 struct why {
     struct why_question question;
     char *key; /* the one that is asked for, its names in a rule's order; NULL: as it was given */
@@ -173,10 +181,13 @@ struct why {
     struct id128 alert; /* of the event */
     bool has_alert;
     struct why_place place;
-    int64_t event_ms;       /* its effective time */
-    char *rejected;         /* the reason, in a sentence */
-    uint32_t events;        /* of the record that is asked for */
-    int64_t low, high;      /* offsets that its partition showed; high < low: none */
+    int64_t event_ms;                     /* its effective time */
+    char *rejected;                       /* the reason, in a sentence */
+    uint32_t events;                      /* of the record that is asked for */
+    int64_t low, high;                    /* offsets that its partition showed; high < low: none */
+    struct why_part parts[WHY_PARTS_MAX]; /* others that the input has, the first by name */
+    size_t part_count;
+    bool has_more_parts;
     uint64_t key_events;    /* that have the key */
     uint64_t key_dropped;   /* and that an enrich step dropped */
     const char *dropped_by; /* the last of them, or the event that is asked for */

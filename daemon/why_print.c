@@ -28,7 +28,9 @@ static void print_note(const struct why *why, const struct why_note *note, FILE 
     if (note->place.topic != NULL)
         why_place_print(why, &note->place, place);
     else
-        strcpy(place, note->class == ORDER_ROUND_END ? "(round end)" : "(timer)");
+        strcpy(place, note->is_by_hand                 ? "(by hand)"
+                      : note->class == ORDER_ROUND_END ? "(round end)"
+                                                       : "(timer)");
     fprintf(to, "%-*s  %-*s  %s", time_column(why), why_time(why, note->at_ms, time),
             place_column(why), place, note->text);
     if (note->count > 1)

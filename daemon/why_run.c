@@ -7,8 +7,12 @@
 #include <string.h>
 #include "base/host.h"
 #include "daemon/command.h"
+#include "daemon/data_look.h"
 #include "daemon/packs.h"
 #include "daemon/progress.h"
+#include "daemon/rules_kept.h"
+#include "daemon/silences.h"
+#include "daemon/silences_past.h"
 #include "daemon/units.h"
 #include "daemon/why_daemon.h"
 
@@ -33,6 +37,8 @@ struct answering {
     uint64_t undated; /* engine_counters.undated of the last pass */
     struct config *config;
     struct rule_set *rules;
+    struct rules_read read; /* what the rules were read from */
+    char silences[1024];    /* what the answer lacks of those made by hand; "": nothing */
     struct engine_config engine_config;
     struct why *why;
     struct replay_input *inputs[PASSES_MAX];
@@ -70,6 +76,16 @@ static int64_t memory_ms(const struct answering *a)
     return longest + a->engine_config.expire_ms;
 }
 
+/* One that the daemon has made by now: its journal has the marks, its intake what was pushed. */
+static bool has_data_dir(const struct answering *a)
+{
+    const char *dir = a->config->data.dir;
+    struct data_look look;
+    struct error ignored;
+
+    return dir[0] != '\0' && data_look_open(&look, dir, &ignored) == EXIT_OK;
+}
+
 /* Where reading begins, of a question about what a daemon has read lately. */
 static int prepare_range(struct answering *a, struct error *err)
 {
@@ -101,11 +117,42 @@ static int prepare_range(struct answering *a, struct error *err)
         a->from_ms = strcmp(a->range.from, "earliest") == 0 ? INT64_MIN : INT64_MAX;
     a->is_live = a->range.brokers == NULL && a->range.topics.count == 0;
     a->asks_daemon = a->is_live && strcmp(a->config->admin.listen, "off") != 0;
-    if (a->is_live && a->marks == NULL && a->config->marks.path[0] != '\0')
+    /* The file is made anew at each start; the directory has the marks of all lives. */
+    if (a->is_live && a->marks == NULL && has_data_dir(a))
+        a->marks = a->config->data.dir;
+    else if (a->is_live && a->marks == NULL && a->config->marks.path[0] != '\0')
         a->marks = a->config->marks.path;
     else if (a->is_live && a->marks == NULL)
         a->lacks_marks = true;
+    if (a->is_live && has_data_dir(a))
+        a->range.data_dir = a->config->data.dir;
     return EXIT_OK;
+}
+
+/* What people silenced while the daemon ran holds here, too, as it held then. */
+static void add_silences(struct answering *a)
+{
+    int64_t from_ms = a->from_ms == INT64_MAX ? INT64_MIN : a->from_ms;
+    struct silences_past past;
+    struct error err = {""};
+    int rc;
+
+    if (a->range.data_dir == NULL)
+        return;
+    rc = silences_past_read(a->range.data_dir, from_ms, &past, &err);
+    if (rc == 0 && past.text[0] != '\0')
+        rc = rules_kept_add(&a->rules, &a->read, SILENCES_FILE, past.text, &err);
+    if (rc != 0)
+        snprintf(a->silences, sizeof(a->silences),
+                 "silences made by hand do not count here, so what is said of who was told may be "
+                 "wrong: %.800s",
+                 err.text);
+    else if (past.left_out > 0)
+        snprintf(a->silences, sizeof(a->silences),
+                 "%zu of the silences made by hand %s not count here, for a later one has the same "
+                 "id, or there are more than %d",
+                 past.left_out, past.left_out == 1 ? "does" : "do", SILENCES_MAX);
+    free(past.text);
 }
 
 static int prepare(struct answering *a, struct error *err)
@@ -118,7 +165,9 @@ static int prepare(struct answering *a, struct error *err)
         a->files.item[a->files.count++] = run->arguments.item[i];
     if (config_load(run->config, CONFIG_SECRETS_MAY_BE_ABSENT, &a->config, err) != 0)
         return EXIT_CONFIG;
+    rules_read_begin(&a->read);
     rc = packs_load_configured(a->config, &run->rules, &a->rules, err);
+    rules_read_end(&a->read);
     if (rc != 0)
         return packs_exit_code(rc);
     code = prepare_engine_config(a, err);
@@ -126,6 +175,7 @@ static int prepare(struct answering *a, struct error *err)
         code = prepare_range(a, err);
     if (code != EXIT_OK)
         return code;
+    add_silences(a);
     question.rule = run->rule;
     question.at_ms = run->at_ms;
     question.notes_max = (size_t)run->lines;
@@ -134,6 +184,8 @@ static int prepare(struct answering *a, struct error *err)
     if (a->why != NULL && run->rules.count == 0 && a->config->rules.place == NULL)
         why_remark(a->why,
                    "no rules are named: this is the shipped pack demo; --rules names others");
+    if (a->why != NULL && a->silences[0] != '\0')
+        why_remark(a->why, a->silences);
     return a->why != NULL ? EXIT_OK : EXIT_USAGE;
 }
 
@@ -312,6 +364,7 @@ int why_run(struct why_run *run, const char *command, struct error *err)
         replay_input_close(a.inputs[i]);
     why_destroy(a.why);
     rule_set_destroy(a.rules);
+    rules_read_release(&a.read);
     config_destroy(a.config);
     return code;
 }

@@ -69,6 +69,7 @@ static void note_beside(struct why *why, const struct incident *incident,
                                     .what = what,
                                     .subject = incident->id,
                                     .has_incident = true,
+                                    .is_by_hand = change == NULL && incident->by[0] != '\0',
                                     .text = text});
 }
 
@@ -116,12 +117,27 @@ static void note_mute(struct why *why, const struct incident *incident)
         vector_add(&why->told) = incident->id;
 }
 
+/* Who did it, and what they said. */
+static void note_person(struct why *why, const struct incident *incident)
+{
+    bool closes = incident->change == INCIDENT_CLOSED, has_comment = incident->comment[0] != '\0';
+    char *text =
+        why_format("%s %s%s%s%s", incident->by, closes ? "has closed it" : "has acknowledged it",
+                   has_comment ? ": \"" : "", incident->comment, has_comment ? "\"" : "");
+
+    why_words_mend(text);
+    note_beside(why, incident, lines_of(why, incident).change, "by-hand", text);
+}
+
 void why_watch_incident(void *self, struct incident *incident)
 {
     struct why *why = self;
 
-    if (why_watches_incident(why, incident->id) && !why_is_too_late(why, incident->at_ms))
+    if (why_watches_incident(why, incident->id) && !why_is_too_late(why, incident->at_ms)) {
+        if (incident->by[0] != '\0')
+            note_person(why, incident);
         note_mute(why, incident);
+    }
     if (!why_is_it(why, incident->id))
         return;
     incident_unref(why->latest);

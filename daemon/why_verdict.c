@@ -202,9 +202,14 @@ static void judge_absence(struct why *why)
         say(why, "the record has %u event%s, numbered from 0", why->events, plural(why->events));
     else if (why->events > 0)
         say(why, "it was read, and never worked off: its partition had left before");
-    else if (why->high < why->low)
+    else if (why->high < why->low) {
         say(why, "nothing of %s/%" PRId32 " is in this input", asked->topic, asked->partition);
-    else
+        for (size_t i = 0; i < why->part_count; i++)
+            say(why, "%s%s/%" PRId32, i == 0 ? ", which has " : ", ", why->parts[i].topic,
+                why->parts[i].partition);
+        if (why->has_more_parts)
+            say(why, ", ...");
+    } else
         say(why,
             "there is no event at offset %" PRId64 " of %s/%" PRId32
             " in this input, which has %" PRId64 " to %" PRId64,

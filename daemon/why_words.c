@@ -271,12 +271,14 @@ char *why_words_change(const struct incident *incident)
         [CAUSE_SEVERITY] = "a worse severity has joined",
         [CAUSE_GREW] = "its alerts have doubled",
         [CAUSE_QUIET] = "it has been quiet for as long as the rule asks",
-        [CAUSE_CLEARED] = "all its alerts have cleared or expired",
+        [CAUSE_CLEARED] = "the last of its open alerts has cleared or expired, and `close` holds",
         [CAUSE_FEWER] = "less has come for it than the rule asks for",
         [CAUSE_VALUE] = "a number came in with which its rule closes it",
         [CAUSE_UNLISTED] = "the rule lists its key no more",
         [CAUSE_EVICTED] = "it is no longer watched, a bound was reached",
         [CAUSE_UNMUTED] = "nothing mutes it any more",
+        [CAUSE_ACKNOWLEDGED] = "somebody has taken it on",
+        [CAUSE_BY_HAND] = "somebody said that it is over",
     };
     char id[ID128_TEXT_BYTES];
     const char *priority = priority_name((enum priority)incident->priority);

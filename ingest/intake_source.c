@@ -13,6 +13,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "base/vector.h"
+#include "ingest/intake_act.h"
 #include "store/intake_log.h"
 
 struct frame {
@@ -26,6 +27,7 @@ struct intake_source {
     struct source *inner;
     bool has_inner; /* a partition of it has been told */
     bool has_told;  /* of ours */
+    bool is_finite;
 
     struct feed feed;
     /* Of the ingest thread that owns the feed: */
@@ -35,7 +37,8 @@ struct intake_source {
     struct intake_cursor cursor;
     struct frame *taken; /* of which the cursor is; NULL: of the walk, or none */
     VECTOR_OF(struct record) records;
-    _Atomic int state; /* enum feed_state; relaxed: a report */
+    VECTOR_OF(struct intake_act_read *) acts; /* that records point to */
+    _Atomic int state;                        /* enum feed_state; relaxed: a report */
 
     pthread_mutex_t lock;
     /* Under the lock: */
@@ -94,6 +97,8 @@ static bool next_on_disk(struct intake_source *self)
     }
     segment_walk_destroy(self->walk);
     self->walk = NULL;
+    if (self->is_finite && atomic_load_explicit(&self->state, memory_order_relaxed) == FEED_LIVE)
+        atomic_store_explicit(&self->state, FEED_FINISHED, memory_order_relaxed);
     return false;
 }
 
@@ -128,6 +133,24 @@ static bool next_frame(struct intake_source *self)
            next_in_memory(self);
 }
 
+static void acts_free(struct intake_source *self)
+{
+    for (size_t i = 0; i < self->acts.count; i++)
+        intake_act_free(self->acts.at[i]);
+    self->acts.count = 0;
+}
+
+/* What the record does to an incident; NULL: nothing. */
+static const struct act *take_act(struct intake_source *self, const struct intake_record *record)
+{
+    struct intake_act_read *read = intake_act_read(record);
+
+    if (read == NULL)
+        return NULL;
+    vector_add(&self->acts) = read;
+    return intake_act_of(read);
+}
+
 /* Of the frame that the cursor is in. */
 static void take_records(struct intake_source *self, size_t max)
 {
@@ -137,14 +160,16 @@ static void take_records(struct intake_source *self, size_t max)
 
     while (self->records.count < max && has_left(self) &&
            (rc = intake_frame_next(&self->cursor, &record, &err)) == 1) {
-        if (record.position < self->wanted)
+        if (record.position < self->wanted ||
+            (self->is_finite && record.position >= self->disk_end))
             continue;
         vector_add(&self->records) =
             (struct record){.offset = (int64_t)record.position,
                             .log_time_ms = record.at_ms,
                             .payload = record.kind == INTAKE_EVENTS ? record.body.at : NULL,
                             .bytes = record.kind == INTAKE_EVENTS ? record.body.len : 0,
-                            .leader_epoch = -1};
+                            .leader_epoch = -1,
+                            .act = take_act(self, &record)};
     }
     if (rc < 0) {
         self->cursor.left = 0;
@@ -157,6 +182,7 @@ static size_t feed_take(struct feed *feed, const struct record **out, size_t max
     struct intake_source *self = self_of_feed(feed);
 
     self->records.count = 0;
+    acts_free(self);
     while (self->records.count == 0 && (has_left(self) || next_frame(self)))
         take_records(self, max);
     *out = self->records.at;
@@ -217,7 +243,7 @@ static size_t changes(struct source *base, struct source_change *out, size_t max
     struct intake_source *self = self_of(base);
     size_t count = self->inner->ops->changes(self->inner, out, max);
 
-    self->has_inner = self->has_inner || count > 0;
+    self->has_inner = self->has_inner || count > 0 || self->is_finite;
     if (self->has_inner && !self->has_told && count < max) {
         out[count++] = (struct source_change){SOURCE_JOIN, &self->feed};
         self->has_told = true;
@@ -258,6 +284,10 @@ static bool ready(struct source *base, struct error *why)
 {
     struct intake_source *self = self_of(base);
 
+    if (self->is_finite && feed_state(&self->feed) == FEED_STOPPED) {
+        error_set(why, "what was pushed cannot be read any more");
+        return false;
+    }
     return self->inner->ops->ready(self->inner, why);
 }
 
@@ -276,6 +306,8 @@ static void close_all(struct source *base)
     segment_walk_destroy(self->walk);
     pthread_mutex_destroy(&self->lock);
     free(self->records.at);
+    acts_free(self);
+    free(self->acts.at);
     free(self);
 }
 
@@ -307,6 +339,7 @@ int intake_source_create(struct source *inner, const struct intake_source_config
     self->inner = inner;
     self->disk_end = config->next;
     self->wanted = config->first;
+    self->is_finite = config->is_finite;
     self->feed = (struct feed){.ops = &feed_ops,
                                .topic = INTAKE_TOPIC,
                                .partition = INTAKE_PARTITION,

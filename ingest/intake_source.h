@@ -5,7 +5,8 @@
  *   disk: what was there at the start, from the first record on   ...then memory: what has been
  *                                                                 kept since, as it comes
  *
- * Records that hold no events have no payload: they take their place, and nothing else.
+ * Records that hold no events have no payload: they take their place, and where somebody does
+ * something to an incident they say what (struct record, `act`).
  *
  * The partition is told right behind the inner source's first ones, never before: by itself it
  * shows the clock's time, and topics that are read from their beginning would be late by that.
@@ -26,6 +27,7 @@ struct intake_source_config {
     struct segment_config segments; /* its folder outlives the source */
     uint64_t next;                  /* position behind the last record on the disk */
     uint64_t first;                 /* of the first record that is wanted */
+    bool is_finite;                 /* nothing comes behind `next`, where the feed ends */
 };
 
 /* Takes `inner`.

@@ -275,13 +275,13 @@ static size_t feed_take(struct feed *base, const struct record **out, size_t max
             continue;
         }
         struct record *record = &feed->records[count];
-        record->offset = message->offset;
-        record->log_time_ms = rd_kafka_message_timestamp(message, &type);
+        *record = (struct record){.offset = message->offset,
+                                  .log_time_ms = rd_kafka_message_timestamp(message, &type),
+                                  .payload = message->payload,
+                                  .bytes = (uint32_t)message->len,
+                                  .leader_epoch = leader_epoch(message)};
         if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE)
             record->log_time_ms = LOG_TIME_NONE;
-        record->payload = message->payload;
-        record->bytes = (uint32_t)message->len;
-        record->leader_epoch = leader_epoch(message);
         if (record->leader_epoch >= 0)
             feed->epoch = record->leader_epoch;
         feed->messages[count++] = message;

@@ -19,6 +19,8 @@
 #include "base/error.h"
 #include "base/event.h"
 
+struct act; /* base/act.h */
+
 enum event_format { FORMAT_AUTO, FORMAT_NATIVE, FORMAT_ALERTMANAGER };
 
 enum { LOG_TIME_NONE = INT64_MIN };
@@ -29,7 +31,8 @@ struct record {
     int64_t log_time_ms; /* LOG_TIME_NONE where the log has none */
     const char *payload; /* NULL for a tombstone */
     uint32_t bytes;
-    int32_t leader_epoch; /* -1 where unknown */
+    int32_t leader_epoch;  /* -1 where unknown */
+    const struct act *act; /* what somebody does to an incident, in place of a payload; or NULL */
 };
 
 enum feed_state {

@@ -142,21 +142,23 @@ static void state_init(const struct builder *builder, struct state *state,
 static bool fill_kinds(struct builder *builder, uint16_t number, enum pattern_around here)
 {
     uint32_t row = number * (builder->kinds.count + 1), count;
+    const struct pattern_kind_set *classes = builder->kinds.class_kinds;
     uint16_t at[CAPTURE_CODE_MAX];
     bool is_found = follow(builder, &builder->states[number], here, at, &count);
 
     if (here == AROUND_EDGE)
         builder->next[row + builder->kinds.count] = is_found ? STATE_FOUND : STATE_DEAD;
-    for (uint64_t left = builder->kinds.around_kinds[here]; left != 0; left &= left - 1) {
-        uint32_t kind = (uint32_t)__builtin_ctzll(left);
+    for (uint32_t kind = 0; kind < builder->kinds.count; kind++) {
         uint16_t *cell = &builder->next[row + kind];
         struct state state;
+        if (builder->kinds.around[kind] != here)
+            continue;
         *cell = STATE_FOUND;
         if (is_found)
             continue;
         state_init(builder, &state, here);
         for (uint32_t i = 0; i < count; i++)
-            if (builder->kinds.class_kinds[builder->program->code[at[i]].first] >> kind & 1)
+            if (pattern_kind_set_has(&classes[builder->program->code[at[i]].first], kind))
                 set_add(state.stands, at[i] + 1u);
         if (!state_find(builder, &state, cell))
             return false;
@@ -176,7 +178,7 @@ static bool fill_states(struct builder *builder)
     state_find(builder, &start, &number);
     for (; number < builder->state_count; number++)
         for (enum pattern_around here = AROUND_EDGE; here < AROUND_COUNT; here++)
-            if ((here == AROUND_EDGE || builder->kinds.around_kinds[here] != 0) &&
+            if ((here == AROUND_EDGE || builder->kinds.has_around[here]) &&
                 !fill_kinds(builder, number, here))
                 return false;
     return true;
@@ -212,17 +214,16 @@ static struct automaton *keep(const struct builder *builder, struct arena *arena
     return automaton;
 }
 
-struct automaton *automaton_create(struct text pattern, struct arena *arena, struct arena *scratch,
+struct automaton *automaton_create(const struct capture *program, struct arena *arena,
                                    uint32_t *work)
 {
     struct builder builder; /* what is read of it is written first */
-    struct pattern_fault fault;
     struct automaton *automaton = NULL;
 
     *work = 0;
-    builder.program = capture_program_create(pattern, scratch, &fault);
-    if (builder.program == NULL || builder.program->code_count > CAPTURE_CODE_MAX)
+    if (program->code_count > CAPTURE_CODE_MAX)
         return NULL;
+    builder.program = program;
     builder.words = (builder.program->code_count + 63) / 64;
     if (pattern_kinds_find(builder.program, &builder.kinds)) {
         builder.work = builder.kinds.work;

@@ -8,7 +8,7 @@
  * where vectorscan takes a millisecond and more to build a database for it; and asking them takes
  * no scratch. Characters that the pattern cannot tell apart are one kind.
  *
- * Limits:  a pattern that has more states than fit is followed by its program (pattern_choice.h);
+ * Limits:  a pattern that has more states than fit is followed by its positions (pattern_choice.h);
  *          left to vectorscan are those that capture.h refuses (properties, letters beyond ASCII
  *          under (?i)) and those with \B, which RE2 finds between the bytes of a character, too.
  * Time:    a search is linear in the text; making a table takes AUTOMATON_WORK_MAX steps at most,
@@ -32,12 +32,13 @@ enum {
 };
 
 struct automaton;
+struct capture;
 
-/* Makes the table of a pattern that pattern_check() accepted. `work` is how many steps that took,
+/* Makes the table of a program, which is needed no longer. `work` is how many steps that took,
  * whatever came of it.
- * Owner:  `arena`; `scratch` may go at once.
+ * Owner:  `arena`.
  * Errors: NULL when the pattern is none of those that have a table, or memory is short. */
-struct automaton *automaton_create(struct text pattern, struct arena *arena, struct arena *scratch,
+struct automaton *automaton_create(const struct capture *program, struct arena *arena,
                                    uint32_t *work);
 
 /* Is the pattern found in `text`, which is UTF-8? */

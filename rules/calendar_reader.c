@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "rules/civil.h"
 #include "rules/lexer.h"
+#include "rules/zone_names.h"
 
 struct calendar_reading {
     const struct yaml_node *map;
@@ -64,6 +65,8 @@ static const struct zone *read_zone(struct calendar_reading *reading, const stru
     text_of(reading, node, &name);
     const struct zone *zone = zone_load(name, reading->build->arena, &err);
     if (zone == NULL) {
+        if (reading->build->diag->count < DIAGNOSTICS_MAX)
+            zone_hint(name, &err);
         REFUSE(reading, node->span, "%s", err.text);
         return NULL;
     }

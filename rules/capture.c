@@ -13,11 +13,6 @@ enum {
     WORTH_A_LOOK_BYTES = 256,
 };
 
-uint32_t capture_steps(const struct capture *capture)
-{
-    return capture->code_count;
-}
-
 uint32_t capture_count(const struct capture *capture)
 {
     return capture->group_count;

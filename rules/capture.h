@@ -51,9 +51,6 @@ struct capture_room;
 struct capture *capture_create(struct text pattern, struct arena *arena,
                                struct pattern_fault *fault);
 
-/* Of its program: what a character takes at most. */
-uint32_t capture_steps(const struct capture *capture);
-
 uint32_t capture_count(const struct capture *capture);
 /* The names are zero-terminated too. */
 struct text capture_name(const struct capture *capture, uint32_t group);

@@ -1,14 +1,14 @@
 /*
  * capture_compile.c - a pattern's written form into a program. See capture.h.
  *
- * The written form holds no parenthesis and no bracket but those of groups and classes (others
- * are escapes by number), so where a piece ends is found by counting. A repetition is a piece
- * compiled several times from the same bytes.
+ * A repetition is a piece compiled several times from the same bytes.
  */
 #include <stdio.h>
 #include <string.h>
 #include "rules/capture_program.h"
 #include "rules/capture_required.h"
+#include "rules/capture_run.h"
+#include "rules/capture_written.h"
 
 struct compiler {
     const char *text; /* the written form */
@@ -16,6 +16,7 @@ struct compiler {
     struct capture_instruction code[CAPTURE_PROGRAM_MAX];
     struct capture_class classes[CAPTURE_PROGRAM_MAX];
     uint32_t code_count, class_count;
+    bool has_no_groups; /* which match is found does not matter */
     bool is_too_large, is_out_of_memory;
 };
 
@@ -35,130 +36,41 @@ static bool starts(const struct compiler *compiler, uint32_t at, const char *wor
     return strncmp(compiler->text + at, word, strlen(word)) == 0;
 }
 
-/* Behind the parenthesis that ends the group which begins at `at`. */
-static uint32_t group_end(const struct compiler *compiler, uint32_t at)
+/* A character of the class. One that was kept a while ago is not kept again, as in (x[0-9]){100}.
+ */
+static void emit_class(struct compiler *compiler, const struct capture_class *class)
 {
-    uint32_t depth = 0;
+    enum { LOOKED_AT = 64 };
+    uint32_t count = compiler->class_count, known = count;
+    uint32_t first = count > LOOKED_AT ? count - LOOKED_AT : 0;
 
-    for (;; at++) {
-        depth += compiler->text[at] == '(';
-        if (compiler->text[at] == ')' && --depth == 0)
-            return at + 1;
-    }
-}
-
-/* Behind the piece that begins at `at`, without its repetition. */
-static uint32_t piece_end(const struct compiler *compiler, uint32_t at)
-{
-    const char *text = compiler->text;
-
-    if (text[at] == '(')
-        return group_end(compiler, at);
-    if (text[at] == '[')
-        return at + (uint32_t)(strchr(text + at, ']') - (text + at)) + 1;
-    if (text[at] != '\\')
-        return at + 1;
-    if (text[at + 1] == 'x')
-        return at + (uint32_t)(strchr(text + at, '}') - (text + at)) + 1;
-    return at + 2;
-}
-
-/* A letter, a digit or \x{...}; `at` moves behind it. */
-static uint32_t take_character(const struct compiler *compiler, uint32_t *at)
-{
-    const char *text = compiler->text;
-    uint32_t character = 0;
-
-    if (text[*at] != '\\')
-        return (unsigned char)text[(*at)++];
-    for (*at += 3; text[*at] != '}'; ++*at) {
-        char c = text[*at];
-        character = character * 16 + (uint32_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-    }
-    ++*at;
-    return character;
-}
-
-static void ascii_add(uint64_t ascii[2], uint32_t low, uint32_t high)
-{
-    for (uint32_t c = low; c <= high && c < 0x80; c++)
-        ascii[c / 64] |= (uint64_t)1 << c % 64;
-}
-
-/* Letters of ASCII are there in both cases; what they fold to beyond it stands in the class. */
-static void ascii_fold(uint64_t ascii[2])
-{
-    uint64_t upper = ascii[1] & 0x07fffffe, lower = ascii[1] >> 32 & 0x07fffffe;
-
-    ascii[1] |= upper << 32 | lower;
-}
-
-/* `class` has no ranges. */
-static bool is_last_class(const struct compiler *compiler, const struct capture_class *class)
-{
-    const struct capture_class *last = compiler->classes;
-
-    if (compiler->class_count == 0)
-        return false;
-    last += compiler->class_count - 1;
-    return last->range_count == 0 && last->is_negated == class->is_negated &&
-           memcmp(last->ascii, class->ascii, sizeof(last->ascii)) == 0;
-}
-
-/* Ranges from `at` up to `end`, of a class or of one character. */
-static void emit_class(struct compiler *compiler, uint32_t at, uint32_t end, bool is_negated,
-                       bool folds)
-{
-    struct capture_class class = {.is_negated = is_negated};
-    struct capture_range *range = NULL;
-    uint32_t count = 0, room = end - at;
-
-    if (compiler->is_out_of_memory || compiler->class_count == CAPTURE_PROGRAM_MAX) {
+    while (known > first && !capture_class_is(&compiler->classes[known - 1], class))
+        known--;
+    if (known > first) {
+        emit(compiler, CAPTURE_CHARACTER, known - 1);
+    } else if (count == CAPTURE_PROGRAM_MAX) {
         compiler->is_too_large = true;
-        return;
+    } else {
+        compiler->classes[count] = *class;
+        compiler->class_count++;
+        emit(compiler, CAPTURE_CHARACTER, count);
     }
-    while (at < end) {
-        uint32_t low = take_character(compiler, &at), high = low;
-        if (at < end && compiler->text[at] == '-') {
-            at++;
-            high = take_character(compiler, &at);
-        }
-        ascii_add(class.ascii, low, high);
-        if (high < 0x80)
-            continue;
-        if (range == NULL)
-            range = arena_alloc_many(compiler->arena, room, sizeof(*range));
-        if (range == NULL) {
-            compiler->is_out_of_memory = true;
-            return;
-        }
-        range[count++] = (struct capture_range){low, high};
-    }
-    if (folds)
-        ascii_fold(class.ascii);
-    for (int i = 0; is_negated && i < 2; i++)
-        class.ascii[i] = ~class.ascii[i];
-    if (count == 0 && is_last_class(compiler, &class)) { /* as in x{100} */
-        emit(compiler, CAPTURE_CHARACTER, compiler->class_count - 1);
-        return;
-    }
-    class.range = range;
-    class.range_count = count;
-    compiler->classes[compiler->class_count] = class;
-    emit(compiler, CAPTURE_CHARACTER, compiler->class_count++);
 }
 
-static void emit_bracket(struct compiler *compiler, uint32_t at, bool folds)
+/* The piece from `at` to `end`, which is one class. */
+static void emit_one(struct compiler *compiler, uint32_t at, uint32_t end)
 {
-    uint32_t end = piece_end(compiler, at) - 1;
-    bool is_negated = compiler->text[++at] == '^';
+    struct capture_class class;
 
-    emit_class(compiler, at + is_negated, end, is_negated, folds);
+    if (!written_class(compiler->text, at, end, compiler->arena, &class))
+        compiler->is_too_large = compiler->is_out_of_memory = true;
+    else
+        emit_class(compiler, &class);
 }
 
 static void emit_alternation(struct compiler *compiler, uint32_t at, uint32_t end);
 
-/* "(?:", "(?P<3>", "(?i:[", "(?m:^)", "(?m:$)" */
+/* "(?:", "(?P<3>", "(?m:^)", "(?m:$)" */
 static void emit_group(struct compiler *compiler, uint32_t at, uint32_t end)
 {
     uint32_t group = 0;
@@ -166,10 +78,6 @@ static void emit_group(struct compiler *compiler, uint32_t at, uint32_t end)
     if (starts(compiler, at, "(?m:")) {
         emit(compiler, CAPTURE_ASSERT,
              compiler->text[at + 4] == '^' ? ASSERT_LINE_BEGIN : ASSERT_LINE_END);
-        return;
-    }
-    if (starts(compiler, at, "(?i:")) {
-        emit_bracket(compiler, at + 4, true);
         return;
     }
     if (starts(compiler, at, "(?:")) {
@@ -198,14 +106,10 @@ static void emit_piece(struct compiler *compiler, uint32_t at, uint32_t end)
             emit(compiler, CAPTURE_ASSERT, assertions[i].assertion);
             return;
         }
-    if (compiler->text[at] == '(')
-        emit_group(compiler, at, end);
-    else if (compiler->text[at] == '[')
-        emit_bracket(compiler, at, false);
-    else if (compiler->text[at] == '.')
-        emit_class(compiler, at, at, true, false); /* all that is not in nothing */
+    if (written_is_class(compiler->text, at))
+        emit_one(compiler, at, end);
     else
-        emit_class(compiler, at, end, false, false);
+        emit_group(compiler, at, end);
 }
 
 /* The other way of a split is what comes next. */
@@ -220,41 +124,6 @@ static void split_here(struct compiler *compiler, uint16_t split, bool is_lazy)
     at->second = is_lazy ? inside : behind;
 }
 
-static uint32_t take_number(const struct compiler *compiler, uint32_t *at)
-{
-    uint32_t number = 0;
-
-    for (; compiler->text[*at] >= '0' && compiler->text[*at] <= '9'; ++*at)
-        number = number * 10 + (uint32_t)(compiler->text[*at] - '0');
-    return number;
-}
-
-/* How often a piece stands there; at most UINT32_MAX times: as often as it goes. */
-struct times {
-    uint32_t min, max;
-    bool is_lazy;
-};
-
-/* Reads the repetition at `at`; returns what is behind it, `at` where there is none. */
-static uint32_t take_times(const struct compiler *compiler, uint32_t at, struct times *out)
-{
-    char sign = compiler->text[at];
-
-    *out = (struct times){.min = sign != '*' && sign != '?',
-                          .max = sign == '*' || sign == '+' ? UINT32_MAX : 1};
-    if (sign != '*' && sign != '+' && sign != '?' && sign != '{')
-        return at;
-    at++;
-    if (sign == '{') {
-        out->min = take_number(compiler, &at);
-        at++; /* the comma: it is always written */
-        out->max = compiler->text[at] != '}' ? take_number(compiler, &at) : UINT32_MAX;
-        at++;
-    }
-    out->is_lazy = compiler->text[at] == '?';
-    return at + out->is_lazy;
-}
-
 static bool sides_may_be_empty(const struct compiler *compiler, uint32_t at, uint32_t end);
 
 /* Can the piece match without taking a character? */
@@ -264,7 +133,7 @@ static bool piece_may_be_empty(const struct compiler *compiler, uint32_t at, uin
 
     if (text[at] == '\\')
         return text[at + 1] != 'x';
-    if (text[at] != '(' || starts(compiler, at, "(?i:"))
+    if (written_is_class(text, at))
         return false;
     if (starts(compiler, at, "(?m:"))
         return true;
@@ -277,7 +146,7 @@ static bool sides_may_be_empty(const struct compiler *compiler, uint32_t at, uin
     bool may_be_empty = true;
 
     while (at < end) {
-        struct times times;
+        struct written_times times;
         uint32_t behind;
         if (compiler->text[at] == '|') {
             if (may_be_empty)
@@ -286,9 +155,9 @@ static bool sides_may_be_empty(const struct compiler *compiler, uint32_t at, uin
             at++;
             continue;
         }
-        behind = piece_end(compiler, at);
+        behind = written_piece_end(compiler->text, at);
         bool is_empty = piece_may_be_empty(compiler, at, behind);
-        at = take_times(compiler, behind, &times);
+        at = written_times_at(compiler->text, behind, &times);
         may_be_empty = may_be_empty && (is_empty || times.min == 0);
     }
     return may_be_empty;
@@ -333,8 +202,11 @@ static void emit_counted(struct compiler *compiler, uint32_t at, uint32_t end, u
     for (uint32_t i = 0; i < min && !compiler->is_too_large; i++)
         emit_piece(compiler, at, end);
     for (uint32_t i = min; i < max && !compiler->is_too_large; i++) {
-        splits[split_count++] = emit(compiler, CAPTURE_SPLIT, 0);
+        uint16_t split = emit(compiler, CAPTURE_SPLIT, 0);
         emit_piece(compiler, at, end);
+        splits[split_count++] = split;
+        compiler->code[split].is_run =
+            compiler->code_count == split + 2u && compiler->code[split + 1].op == CAPTURE_CHARACTER;
     }
     while (split_count > 0)
         split_here(compiler, splits[--split_count], is_lazy);
@@ -349,12 +221,48 @@ static void emit_at_least(struct compiler *compiler, uint32_t at, uint32_t end, 
     emit_plus(compiler, at, end, is_lazy);
 }
 
+static void emit_class_times(struct compiler *compiler, const struct capture_class *class,
+                             uint32_t times)
+{
+    for (uint32_t i = 0; i < times && !compiler->is_too_large; i++)
+        emit_class(compiler, class);
+}
+
+/* Some characters of one class, in place of a group that is no more than that. */
+static void emit_run(struct compiler *compiler, const struct capture_run *run)
+{
+    uint16_t splits[CAPTURE_PROGRAM_MAX];
+    uint32_t split_count = 0;
+
+    if (run->max == UINT32_MAX) {
+        emit_class_times(compiler, &run->class, run->min);
+        splits[split_count++] = emit(compiler, CAPTURE_SPLIT, 0);
+        emit_class(compiler, &run->class);
+        emit(compiler, CAPTURE_JUMP, splits[0]);
+    } else {
+        emit_class_times(compiler, &run->class, run->min);
+        for (uint32_t i = run->min; i < run->max && !compiler->is_too_large; i++) {
+            splits[split_count] = emit(compiler, CAPTURE_SPLIT, 0);
+            compiler->code[splits[split_count++]].is_run = true;
+            emit_class(compiler, &run->class);
+        }
+    }
+    while (split_count > 0)
+        split_here(compiler, splits[--split_count], false);
+}
+
 /* The piece from `at` to `end` with what follows it; returns what is behind. */
 static uint32_t emit_repeated(struct compiler *compiler, uint32_t at, uint32_t end)
 {
-    struct times times;
-    uint32_t behind = take_times(compiler, end, &times);
+    struct written_times times;
+    uint32_t behind = written_times_at(compiler->text, end, &times);
+    struct capture_run run;
 
+    if (compiler->has_no_groups && compiler->text[at] == '(' &&
+        capture_run_find(compiler->text, at, behind, compiler->arena, &run)) {
+        emit_run(compiler, &run);
+        return behind;
+    }
     if (behind == end)
         emit_piece(compiler, at, end);
     else if (times.max != UINT32_MAX)
@@ -366,14 +274,6 @@ static uint32_t emit_repeated(struct compiler *compiler, uint32_t at, uint32_t e
     return behind;
 }
 
-/* Behind the side that begins at `at`. */
-static uint32_t side_end(const struct compiler *compiler, uint32_t at, uint32_t end)
-{
-    while (at < end && compiler->text[at] != '|')
-        at = piece_end(compiler, at);
-    return at;
-}
-
 /* Sides of which the first that leads to a match is taken. */
 static void emit_alternation(struct compiler *compiler, uint32_t at, uint32_t end)
 {
@@ -382,11 +282,11 @@ static void emit_alternation(struct compiler *compiler, uint32_t at, uint32_t en
 
     for (; !compiler->is_too_large; at = side + 1) {
         uint16_t split = 0;
-        side = side_end(compiler, at, end);
+        side = written_side_end(compiler->text, at, end);
         if (side < end)
             split = emit(compiler, CAPTURE_SPLIT, 0);
         while (at < side && !compiler->is_too_large)
-            at = emit_repeated(compiler, at, piece_end(compiler, at));
+            at = emit_repeated(compiler, at, written_piece_end(compiler->text, at));
         if (side == end)
             break;
         jumps[jump_count++] = emit(compiler, CAPTURE_JUMP, 0);
@@ -505,6 +405,7 @@ struct capture *capture_program_create(struct text text, struct arena *arena,
     fault->why[0] = '\0';
     if (capture == NULL || !pattern_read_groups(text, &pattern, &groups, fault))
         return NULL;
+    compiler.has_no_groups = groups.count == 0;
     emit_alternation(&compiler, 0, pattern.bytes);
     emit(&compiler, CAPTURE_MATCH, 0);
     if (compiler.is_too_large && !compiler.is_out_of_memory)

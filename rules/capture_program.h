@@ -6,6 +6,7 @@
 #ifndef RULES_CAPTURE_PROGRAM_H
 #define RULES_CAPTURE_PROGRAM_H
 
+#include <string.h>
 #include "rules/capture.h"
 
 enum {
@@ -34,6 +35,9 @@ enum capture_assertion {
 
 struct capture_instruction {
     uint8_t op; /* enum capture_opcode */
+    /* A split in a counted repetition of one class: a character of it comes next in the program,
+     * and whether that is there does not matter for the rest of the repetition. */
+    bool is_run;
     uint16_t first, second;
 };
 
@@ -106,6 +110,15 @@ static inline bool capture_class_holds(const struct capture_class *class, uint32
     for (uint32_t i = 0; !is_in && i < class->range_count; i++)
         is_in = class->range[i].low <= character && character <= class->range[i].high;
     return is_in != class->is_negated;
+}
+
+/* Do they hold the same, as far as their ranges are written alike? */
+static inline bool capture_class_is(const struct capture_class *a, const struct capture_class *b)
+{
+    return a->range_count == b->range_count && a->is_negated == b->is_negated &&
+           memcmp(a->ascii, b->ascii, sizeof(a->ascii)) == 0 &&
+           (a->range_count == 0 ||
+            memcmp(a->range, b->range, a->range_count * sizeof(*a->range)) == 0);
 }
 
 #endif

@@ -61,7 +61,7 @@ static struct pattern_piece put_one(struct pattern_reader *reader, uint32_t char
         (character >= 0x80 || ((character | 0x20) >= 'a' && (character | 0x20) <= 'z'))) {
         struct pattern_class class = {.count = 1, .range = {{character, character}}};
         end_literal(reader);
-        return (struct pattern_piece){pattern_class_put(reader, &class), .repeats = 1};
+        return pattern_class_put(reader, &class);
     }
     if (out->at_end) /* something behind $ */
         end_literal(reader);
@@ -77,13 +77,24 @@ static struct pattern_piece put_one(struct pattern_reader *reader, uint32_t char
     pattern_put_character(reader, character);
     out->is_wide = out->is_wide || character >= 0x80;
     return (struct pattern_piece){character >= 0x80 ? PATTERN_WIDE_PLACES : 1, .repeats = 1,
-                                  .is_character = true};
+                                  .is_character = true, .is_taking = true};
 }
 
 static struct pattern_piece put_assertion(struct pattern_reader *reader, const char *word)
 {
     pattern_put(reader, word);
     return (struct pattern_piece){.repeats = 1, .is_assertion = true};
+}
+
+static struct pattern_piece put_begin(struct pattern_reader *reader)
+{
+    struct pattern_piece piece;
+
+    if ((reader->flags & PATTERN_MULTILINE) == 0)
+        return put_assertion(reader, "\\A");
+    piece = put_assertion(reader, "(?m:^)");
+    piece.ends_at_line_begin = true;
+    return piece;
 }
 
 static struct pattern_piece take_alternation(struct pattern_reader *reader);
@@ -222,9 +233,7 @@ static struct pattern_piece take_backslash(struct pattern_reader *reader)
 
     if (pattern_take_perl_class(reader, &class) || pattern_take_property(reader, &class)) {
         end_literal(reader);
-        return reader->is_bad
-                   ? (struct pattern_piece){0}
-                   : (struct pattern_piece){pattern_class_put(reader, &class), .repeats = 1};
+        return reader->is_bad ? (struct pattern_piece){0} : pattern_class_put(reader, &class);
     }
     c = from + 1 < reader->end ? reader->text[from + 1] : '\0';
     if (c == 'b' || c == 'B') {
@@ -268,14 +277,14 @@ static struct pattern_piece take_one(struct pattern_reader *reader)
         end_literal(reader);
         out->is_wide = true;
         pattern_put(reader, reader->flags & PATTERN_DOT_ALL ? "." : "[^\\x{a}]");
-        return (struct pattern_piece){PATTERN_WIDE_PLACES, .repeats = 1};
+        return (struct pattern_piece){PATTERN_WIDE_PLACES, .repeats = 1, .is_taking = true};
     case '^':
         reader->at++;
         if (reader->flags & PATTERN_MULTILINE || out->bytes > 0)
             end_literal(reader);
         else
             out->at_start = true;
-        return put_assertion(reader, reader->flags & PATTERN_MULTILINE ? "(?m:^)" : "\\A");
+        return put_begin(reader);
     case '$':
         reader->at++;
         if (reader->flags & PATTERN_MULTILINE)
@@ -377,6 +386,7 @@ static void repeat(struct pattern_reader *reader, struct pattern_piece *piece, u
     }
     piece->is_repeated = true;
     piece->may_lack = repetition.min == 0;
+    piece->is_taking = piece->is_taking && repetition.min > 0;
     times = reader->at;
     if (take_repetition(reader, &(struct repetition){0, 0})) {
         reader->is_bad = false;
@@ -461,6 +471,9 @@ static struct pattern_piece take_chain(struct pattern_reader *reader)
                 reader->part_used = part;
             end_part(reader);
         }
+        chain.ends_at_line_begin =
+            piece.ends_at_line_begin || (chain.ends_at_line_begin && !piece.is_taking);
+        chain.is_taking = chain.is_taking || piece.is_taking;
         chain.places += piece.places;
         chain.repeats = chain.repeats > piece.repeats ? chain.repeats : piece.repeats;
         check_size(reader, chain.places);
@@ -482,6 +495,8 @@ static struct pattern_piece take_alternation(struct pattern_reader *reader)
         }
         pattern_put(reader, "|");
         side = take_chain(reader);
+        all.ends_at_line_begin = all.ends_at_line_begin || side.ends_at_line_begin;
+        all.is_taking = all.is_taking && side.is_taking;
         all.places += side.places;
         all.repeats = all.repeats > side.repeats ? all.repeats : side.repeats;
         check_size(reader, all.places);
@@ -541,6 +556,7 @@ static bool read_whole(struct text text, struct pattern *out, struct pattern_gro
         out->at_start = false; /* of the first side alone */
     }
     out->places = all.places;
+    out->ends_at_line_begin = all.ends_at_line_begin;
     out->written[out->bytes] = '\0';
     if (out->literal_bytes == 0)
         out->is_literal = false;

@@ -10,7 +10,8 @@
  * \v, \Q in classes). So nothing is handed through: a pattern is parsed here and written
  * anew from pieces that mean the same in both.
  *
- * One difference is left: (?m)^ does not match behind a line end that ends the text.
+ * One difference is left, and told by ends_at_line_begin: behind a line end that ends the text,
+ * (?m)^ is true in RE2 and false in vectorscan.
  *
  * Not carried over, with the reason in the fault: \C (it would split characters), and what
  * vectorscan cannot build (too large, a pattern that can never match).
@@ -48,6 +49,8 @@ struct pattern {
     uint32_t bytes;
     uint32_t places;
     bool is_wide; /* speaks of characters beyond ASCII */
+    /* Something that it matches may have nothing behind (?m)^. */
+    bool ends_at_line_begin;
     /* The text that follows the start of the pattern as it stands, up to the first operator. */
     char literal[PATTERN_BYTES_MAX];
     uint32_t literal_bytes;

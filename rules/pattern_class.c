@@ -235,7 +235,8 @@ static uint32_t class_places(const struct pattern_class *class, bool is_wide)
     return properties + wide;
 }
 
-uint32_t pattern_class_put(struct pattern_reader *reader, struct pattern_class *class)
+/* The places that it takes. */
+static uint32_t put_class(struct pattern_reader *reader, struct pattern_class *class)
 {
     bool is_wide = class->is_negated || class->property_count > 0;
 
@@ -283,6 +284,11 @@ uint32_t pattern_class_put(struct pattern_reader *reader, struct pattern_class *
     pattern_put(reader, reader->flags & PATTERN_FOLDS ? "])" : "]");
     reader->out->is_wide = reader->out->is_wide || is_wide;
     return class_places(class, is_wide);
+}
+
+struct pattern_piece pattern_class_put(struct pattern_reader *reader, struct pattern_class *class)
+{
+    return (struct pattern_piece){put_class(reader, class), .repeats = 1, .is_taking = true};
 }
 
 /* [:alpha:] and [:^alpha:] inside of a class; false when there is none. */
@@ -367,5 +373,5 @@ struct pattern_piece pattern_take_class(struct pattern_reader *reader)
     reader->at++;
     if (reader->is_bad)
         return (struct pattern_piece){0};
-    return (struct pattern_piece){pattern_class_put(reader, &class), .repeats = 1};
+    return pattern_class_put(reader, &class);
 }

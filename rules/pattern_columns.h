@@ -11,7 +11,6 @@
 #include "rules/pattern_set.h"
 
 struct automaton;
-struct capture;
 struct positions;
 struct pattern_database;
 struct pattern_lane;
@@ -22,7 +21,6 @@ struct pattern_asked {
     /* One of them answers, or none: then a database tells. */
     const struct automaton *automaton;
     const struct positions *positions;
-    const struct capture *program;
     bool is_literal;   /* made by the plan: what is found may be a part of it */
     bool is_computed;  /* its text is another one at each call */
     uint32_t column;   /* of the databases; UINT32_MAX: none */
@@ -33,7 +31,7 @@ struct pattern_asked {
 /* Does it answer without a database? */
 static inline bool pattern_asked_alone(const struct pattern_asked *asked)
 {
-    return asked->automaton != NULL || asked->positions != NULL || asked->program != NULL;
+    return asked->automaton != NULL || asked->positions != NULL;
 }
 
 /* What is looked for in one text. */
@@ -47,7 +45,6 @@ struct pattern_column {
 
 struct pattern_set {
     struct pattern_lane *lanes;
-    struct pattern_costs costs;
     uint32_t count;
     struct pattern_asked *asked; /* by id */
     uint32_t column_count, kept_count;

@@ -8,7 +8,6 @@
 #include "rules/pattern_table.h"
 
 struct automaton;
-struct capture;
 struct positions;
 struct text_pieces;
 
@@ -20,10 +19,9 @@ struct pattern_entry {
     bool is_literal;     /* made by the plan, not a pattern of a rule */
     struct text literal; /* of a plain shape; else what all that is matched begins with */
     uint32_t places;
-    /* That answers in place of a database (pattern_choice.h); all NULL: none. */
+    /* That answers in place of a database (pattern_choice.h); both NULL: none. */
     const struct automaton *automaton;
     const struct positions *positions;
-    const struct capture *program;
     uint32_t part_count; /* texts that all that is matched holds */
     struct text *parts;
     struct span span;
@@ -44,7 +42,7 @@ struct pattern_table {
 /* Has it a database? */
 static inline bool pattern_entry_is_built(const struct pattern_entry *entry)
 {
-    return entry->automaton == NULL && entry->positions == NULL && entry->program == NULL;
+    return entry->automaton == NULL && entry->positions == NULL;
 }
 
 /* Whose database holds it: that of its column if the plan wants it, else ("") one of its own. */

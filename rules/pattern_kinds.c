@@ -66,7 +66,32 @@ static bool split_kinds(struct pattern_kinds *kinds, const bool *is_in)
         for (uint32_t i = 0; i < kinds->atom_count; i++)
             if (is_in[i])
                 kinds->atom_kind[i] = moved[kinds->atom_kind[i]];
-    kinds->work += PATTERN_ASCII;
+    kinds->work += kinds->atom_count;
+    return true;
+}
+
+static bool is_one_of_ascii(const struct capture_class *class)
+{
+    return class->range_count == 0 && !class->is_negated &&
+           __builtin_popcountll(class->ascii[0]) + __builtin_popcountll(class->ascii[1]) == 1;
+}
+
+/* The same for the class of one character, as most are. */
+static bool split_one(struct pattern_kinds *kinds, const struct capture_class *class)
+{
+    uint32_t character = class->ascii[0] != 0 ? (uint32_t)__builtin_ctzll(class->ascii[0])
+                                              : 64 + (uint32_t)__builtin_ctzll(class->ascii[1]);
+    uint8_t kind = kinds->atom_kind[character];
+    uint32_t others = 0;
+
+    for (uint32_t i = 0; i < kinds->atom_count; i++)
+        others += kinds->atom_kind[i] == kind;
+    kinds->work += kinds->atom_count / 8;
+    if (others == 1)
+        return true;
+    if (kinds->count == PATTERN_KINDS_MAX)
+        return false;
+    kinds->atom_kind[character] = (uint8_t)kinds->count++;
     return true;
 }
 
@@ -84,12 +109,6 @@ static bool split_by(struct pattern_kinds *kinds, bool (*holds)(uint32_t charact
     return split_kinds(kinds, is_in);
 }
 
-static bool same_class(const struct capture_class *a, const struct capture_class *b)
-{
-    return a->range_count == 0 && b->range_count == 0 && a->is_negated == b->is_negated &&
-           memcmp(a->ascii, b->ascii, sizeof(a->ascii)) == 0;
-}
-
 static bool find_kinds(struct pattern_kinds *kinds, const struct capture *program)
 {
     bool is_in[PATTERN_ATOMS_MAX];
@@ -102,9 +121,14 @@ static bool find_kinds(struct pattern_kinds *kinds, const struct capture *progra
     for (uint32_t c = 0; c < program->class_count; c++) {
         bool is_known = false;
         for (uint32_t i = c; i-- > 0 && !is_known;)
-            is_known = same_class(&program->classes[i], &program->classes[c]);
+            is_known = capture_class_is(&program->classes[i], &program->classes[c]);
         if (is_known)
             continue;
+        if (is_one_of_ascii(&program->classes[c])) {
+            if (!split_one(kinds, &program->classes[c]))
+                return false;
+            continue;
+        }
         for (uint32_t i = 0; i < kinds->atom_count; i++)
             is_in[i] = capture_class_holds(&program->classes[c], kinds->atom[i]);
         if (!split_kinds(kinds, is_in))
@@ -127,15 +151,16 @@ static void know_kinds(struct pattern_kinds *kinds, const struct capture *progra
 
     for (uint32_t i = kinds->atom_count; i-- > 0;)
         first[kinds->atom_kind[i]] = kinds->atom[i];
-    memset(kinds->around_kinds, 0, sizeof(kinds->around_kinds));
-    for (uint32_t k = 0; k < kinds->count; k++)
-        kinds->around_kinds[around_of(kinds, first[k])] |= (uint64_t)1 << k;
-    for (uint32_t c = 0; c < program->class_count; c++) {
-        kinds->class_kinds[c] = 0;
+    memset(kinds->has_around, 0, sizeof(kinds->has_around));
+    for (uint32_t k = 0; k < kinds->count; k++) {
+        kinds->around[k] = (uint8_t)around_of(kinds, first[k]);
+        kinds->has_around[kinds->around[k]] = true;
+    }
+    memset(kinds->class_kinds, 0, program->class_count * sizeof(kinds->class_kinds[0]));
+    for (uint32_t c = 0; c < program->class_count; c++)
         for (uint32_t k = 0; k < kinds->count; k++)
             if (capture_class_holds(&program->classes[c], first[k]))
-                kinds->class_kinds[c] |= (uint64_t)1 << k;
-    }
+                pattern_kind_set_put(&kinds->class_kinds[c], k);
     kinds->work += program->class_count * kinds->count;
 }
 
@@ -147,8 +172,8 @@ bool pattern_assertion_holds(enum capture_assertion assertion, enum pattern_arou
         return before == AROUND_EDGE;
     case ASSERT_TEXT_END:
         return here == AROUND_EDGE;
-    case ASSERT_LINE_BEGIN: /* not behind a line end that ends the text: pattern.h */
-        return before == AROUND_EDGE || (before == AROUND_LINE_END && here != AROUND_EDGE);
+    case ASSERT_LINE_BEGIN:
+        return before == AROUND_EDGE || before == AROUND_LINE_END;
     case ASSERT_LINE_END:
         return here == AROUND_EDGE || here == AROUND_LINE_END;
     default:

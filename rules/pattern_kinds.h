@@ -13,14 +13,29 @@
 #include "rules/capture_program.h"
 
 enum {
-    PATTERN_KINDS_MAX = 64,
+    PATTERN_KINDS_MAX = 256,
+    PATTERN_KIND_WORDS = PATTERN_KINDS_MAX / 64,
     PATTERN_ASCII = 0x80,
-    PATTERN_RANGES_MAX = 120, /* of characters beyond ASCII that the program tells apart */
+    PATTERN_RANGES_MAX = 700, /* of characters beyond ASCII that the program tells apart */
     PATTERN_ATOMS_MAX = PATTERN_ASCII + PATTERN_RANGES_MAX,
 };
 
 /* What stands next to a place, as far as assertions ask. */
 enum pattern_around { AROUND_EDGE, AROUND_LINE_END, AROUND_WORD, AROUND_OTHER, AROUND_COUNT };
+
+struct pattern_kind_set {
+    uint64_t bits[PATTERN_KIND_WORDS];
+};
+
+static inline bool pattern_kind_set_has(const struct pattern_kind_set *set, uint32_t kind)
+{
+    return set->bits[kind / 64] >> kind % 64 & 1;
+}
+
+static inline void pattern_kind_set_put(struct pattern_kind_set *set, uint32_t kind)
+{
+    set->bits[kind / 64] |= (uint64_t)1 << kind % 64;
+}
 
 struct pattern_kinds {
     bool asks_words, asks_lines; /* do assertions ask for them? */
@@ -28,8 +43,10 @@ struct pattern_kinds {
     uint32_t atom_count;
     uint32_t atom[PATTERN_ATOMS_MAX]; /* characters: all of ASCII, then the first of each range */
     uint8_t atom_kind[PATTERN_ATOMS_MAX];
-    uint64_t class_kinds[CAPTURE_PROGRAM_MAX]; /* by class, a bit for each kind that is in it */
-    uint64_t around_kinds[AROUND_COUNT];       /* those that are this to assertions */
+    struct pattern_kind_set class_kinds[CAPTURE_PROGRAM_MAX]; /* by class: those that are in it */
+    /* What each is to assertions, and of which there is any. */
+    uint8_t around[PATTERN_KINDS_MAX]; /* enum pattern_around */
+    bool has_around[AROUND_COUNT];
 };
 
 /* False: the program tells too many apart, or asks for \B, which lies between bytes, too. */

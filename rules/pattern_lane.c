@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "rules/capture.h"
 #include "rules/pattern_database.h"
 
 struct pattern_lane *pattern_lanes_create(void)
@@ -26,7 +25,6 @@ void pattern_lanes_destroy(struct pattern_lane *lanes)
     for (int i = 0; lanes != NULL && i < PATTERN_LANES; i++) {
         pthread_mutex_destroy(&lanes[i].lock);
         pattern_scratch_free(lanes[i].scratch);
-        free(lanes[i].room);
     }
     free(lanes);
 }
@@ -34,18 +32,6 @@ void pattern_lanes_destroy(struct pattern_lane *lanes)
 bool pattern_lanes_fit(struct pattern_lane *lanes, const struct pattern_database *database)
 {
     return pattern_scratch_fit(&lanes[0].scratch, database);
-}
-
-static bool room_create(struct pattern_lane *lane)
-{
-    if (lane->room == NULL) /* zeroed: what it remembers is looked at before it is written */
-        lane->room = calloc(1, capture_room_bytes());
-    return lane->room != NULL;
-}
-
-bool pattern_lanes_make_room(struct pattern_lane *lanes)
-{
-    return room_create(&lanes[0]);
 }
 
 static struct pattern_lane *lane_of_thread(struct pattern_lane *lanes)
@@ -58,7 +44,7 @@ static struct pattern_lane *lane_of_thread(struct pattern_lane *lanes)
     return &lanes[number - 1];
 }
 
-struct pattern_lane *pattern_lane_take_scratch(struct pattern_lane *lanes)
+struct pattern_lane *pattern_lane_take(struct pattern_lane *lanes)
 {
     struct pattern_lane *lane = lane_of_thread(lanes);
     struct hs_scratch *scratch;
@@ -78,19 +64,6 @@ struct pattern_lane *pattern_lane_take_scratch(struct pattern_lane *lanes)
         lane->scratch = scratch;
     else
         pattern_scratch_free(scratch);
-    return lane;
-}
-
-struct pattern_lane *pattern_lane_take_room(struct pattern_lane *lanes)
-{
-    struct pattern_lane *lane = lane_of_thread(lanes);
-
-    pthread_mutex_lock(&lane->lock);
-    if (!room_create(lane)) {
-        pthread_mutex_unlock(&lane->lock);
-        lane = &lanes[0];
-        pthread_mutex_lock(&lane->lock);
-    }
     return lane;
 }
 

@@ -1,8 +1,8 @@
 /*
- * pattern_lane.h - what one thread needs to scan: scratch of vectorscan, room for a program.
+ * pattern_lane.h - what one thread needs to scan with vectorscan: its scratch.
  *
- *   thread 1 -> lane 0   [ lock | scratch | room ]
- *   thread 2 -> lane 1   [ lock |         |      ]   made at its first scan
+ *   thread 1 -> lane 0   [ lock | scratch ]
+ *   thread 2 -> lane 1   [ lock |         ]   made at its first scan
  *   ...                  lane 63
  *
  * A set has PATTERN_LANES of them and a thread keeps its number for good; beyond as many threads
@@ -19,14 +19,12 @@
 
 enum { PATTERN_LANES = 64 };
 
-struct capture_room;
 struct hs_scratch;
 struct pattern_database;
 
 struct pattern_lane {
     _Alignas(64) pthread_mutex_t lock;
     struct hs_scratch *scratch; /* NULL until the first scan; of all lanes without databases */
-    struct capture_room *room;  /* the same, with programs */
 };
 
 /* PATTERN_LANES empty ones. Owner: the caller. NULL when memory is short. */
@@ -35,14 +33,12 @@ struct pattern_lane *pattern_lanes_create(void);
 /* NULL is allowed. */
 void pattern_lanes_destroy(struct pattern_lane *lanes);
 
-/* The first lane is made to serve this database, or programs. False when memory is short.
+/* The first lane is made to serve this database. False when memory is short.
  * Thread: setup. */
 bool pattern_lanes_fit(struct pattern_lane *lanes, const struct pattern_database *database);
-bool pattern_lanes_make_room(struct pattern_lane *lanes);
 
-/* A lane with scratch, or with room; its lock is held until pattern_lane_give(). */
-struct pattern_lane *pattern_lane_take_scratch(struct pattern_lane *lanes);
-struct pattern_lane *pattern_lane_take_room(struct pattern_lane *lanes);
+/* A lane with scratch; its lock is held until pattern_lane_give(). */
+struct pattern_lane *pattern_lane_take(struct pattern_lane *lanes);
 void pattern_lane_give(struct pattern_lane *lane);
 
 #endif

@@ -51,6 +51,8 @@ struct pattern_piece {
     bool is_nothing;   /* flags for what follows */
     bool is_character; /* one that stands as it is */
     bool is_repeated, may_lack;
+    bool is_taking;          /* whatever it matches has a character */
+    bool ends_at_line_begin; /* may match and take nothing behind (?m)^ */
 };
 
 struct pattern_range {
@@ -120,7 +122,7 @@ bool pattern_take_perl_class(struct pattern_reader *reader, struct pattern_class
 /* Takes \pL, \p{Greek} or the opposite; false when none stands here. */
 bool pattern_take_property(struct pattern_reader *reader, struct pattern_class *class);
 
-/* Adds a class to the new form; the places that it takes. */
-uint32_t pattern_class_put(struct pattern_reader *reader, struct pattern_class *class);
+/* Adds a class to the new form. */
+struct pattern_piece pattern_class_put(struct pattern_reader *reader, struct pattern_class *class);
 
 #endif

@@ -3,31 +3,16 @@
 
 #include <string.h>
 #include "rules/automaton.h"
-#include "rules/capture.h"
 #include "rules/pattern_columns.h"
 #include "rules/pattern_database.h"
 #include "rules/pattern_lane.h"
 #include "rules/positions.h"
 
-static bool program_search(const struct pattern_set *set, const struct capture *program,
-                           struct text text)
-{
-    struct text none[PATTERN_GROUPS_MAX];
-    struct pattern_lane *lane = pattern_lane_take_room(set->lanes);
-    bool is_found = capture_search(program, text, lane->room, none);
-
-    pattern_lane_give(lane);
-    return is_found;
-}
-
 /* Asks for one that has no database. */
-static bool unbuilt_search(const struct pattern_set *set, const struct pattern_asked *asked,
-                           struct text text)
+static bool unbuilt_search(const struct pattern_asked *asked, struct text text)
 {
-    if (asked->automaton != NULL)
-        return automaton_search(asked->automaton, text);
-    return asked->positions != NULL ? positions_search(asked->positions, text)
-                                    : program_search(set, asked->program, text);
+    return asked->automaton != NULL ? automaton_search(asked->automaton, text)
+                                    : positions_search(asked->positions, text);
 }
 
 static bool literal_in(const struct pattern_asked *asked, struct text text)
@@ -86,7 +71,7 @@ static int take_found_in_database(unsigned position, unsigned long long from, un
 
 static void scan_database(struct scanning *scanning)
 {
-    struct pattern_lane *lane = pattern_lane_take_scratch(scanning->set->lanes);
+    struct pattern_lane *lane = pattern_lane_take(scanning->set->lanes);
 
     pattern_database_scan(scanning->column->database, scanning->text, lane->scratch,
                           take_found_in_database, scanning);
@@ -100,7 +85,7 @@ static void scan_text(struct scanning *scanning)
     if (column->database != NULL)
         scan_database(scanning);
     for (uint32_t i = column->built; i < column->count; i++)
-        if (unbuilt_search(scanning->set, &scanning->set->asked[column->ids[i]], scanning->text))
+        if (unbuilt_search(&scanning->set->asked[column->ids[i]], scanning->text))
             take_found(scanning, i);
 }
 
@@ -133,7 +118,7 @@ static bool search_alone(const struct pattern_set *set, uint32_t id, struct text
     struct scanning scanning = {.set = set, .text = text};
 
     if (pattern_asked_alone(asked))
-        return unbuilt_search(set, asked, text);
+        return unbuilt_search(asked, text);
     scanning.column = &set->columns[asked->column];
     scanning.wanted = asked->position;
     scan_text(&scanning);

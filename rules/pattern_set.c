@@ -5,12 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/text.h"
-#include "rules/capture.h"
 #include "rules/pattern_choice.h"
 #include "rules/pattern_columns.h"
 #include "rules/pattern_database.h"
 #include "rules/pattern_lane.h"
-#include "rules/positions.h"
 #include "rules/text_pieces.h"
 
 enum {
@@ -188,37 +186,14 @@ static bool building_start(struct building *building)
     struct pattern_set *set = building->set;
     uint32_t room = building->table->count + 1;
 
-    building->choosing = (struct pattern_choosing){
-        .arena = building->arena, .scratch = scratch, .diag = building->diag};
     building->sorted = arena_alloc_many(scratch, room, sizeof(*building->sorted));
     building->pieces = arena_alloc(scratch, sizeof(*building->pieces));
     set->asked = arena_alloc_many(building->arena, room, sizeof(*set->asked));
     set->columns = arena_alloc_many(building->arena, room, sizeof(*set->columns));
     set->count = building->table->count;
-    return building->sorted != NULL && building->pieces != NULL && set->asked != NULL &&
+    return pattern_choosing_init(&building->choosing, building->arena, building->diag) &&
+           building->sorted != NULL && building->pieces != NULL && set->asked != NULL &&
            set->columns != NULL && pattern_sources_create(&building->sources, room, scratch);
-}
-
-/* What a character takes at most; those that are looked up in a table or a database take little. */
-static uint32_t most_ns(const struct pattern_entry *entry)
-{
-    enum { STEP_NS = 4 };
-
-    if (entry->positions != NULL)
-        return positions_ns_per_character(entry->positions);
-    return entry->program != NULL ? STEP_NS * capture_steps(entry->program) : 0;
-}
-
-static bool costs_note(struct building *building, const struct pattern_entry *entry)
-{
-    struct pattern_costs *costs = &building->set->costs;
-    uint32_t ns = most_ns(entry);
-
-    costs->count += ns > PATTERN_COSTLY_NS;
-    if (ns <= PATTERN_COSTLY_NS || ns <= costs->slowest_ns)
-        return true;
-    costs->slowest_ns = ns;
-    return text_keep(building->arena, entry->text, &costs->slowest);
 }
 
 static bool asked_fill(struct building *building, struct pattern_entry *entry)
@@ -235,10 +210,6 @@ static bool asked_fill(struct building *building, struct pattern_entry *entry)
         return false;
     asked->automaton = entry->automaton;
     asked->positions = entry->positions;
-    asked->program = entry->program;
-    if (!costs_note(building, entry) ||
-        (entry->program != NULL && !pattern_lanes_make_room(building->set->lanes)))
-        return diagnose_memory(building->diag) != NULL;
     return true;
 }
 
@@ -270,7 +241,9 @@ bool pattern_set_build(const struct pattern_table *table, struct arena *arena,
     building.set = arena_alloc(arena, sizeof(*building.set));
     if (building.set == NULL || (building.set->lanes = pattern_lanes_create()) == NULL)
         return diagnose_memory(diag) != NULL;
-    if (!build(&building)) {
+    bool is_built = build(&building);
+    pattern_choosing_release(&building.choosing);
+    if (!is_built) {
         pattern_set_destroy(building.set);
         return false;
     }
@@ -286,11 +259,6 @@ void pattern_set_destroy(struct pattern_set *set)
     for (uint32_t i = 0; i < set->column_count; i++)
         pattern_database_put(set->columns[i].database);
     pattern_lanes_destroy(set->lanes);
-}
-
-struct pattern_costs pattern_set_costs(const struct pattern_set *set)
-{
-    return set != NULL ? set->costs : (struct pattern_costs){.count = 0};
 }
 
 uint32_t pattern_set_column(const struct pattern_set *set, uint32_t id)

@@ -3,7 +3,7 @@
  *
  *   pattern_table.h  what the rules ask, collected while loading
  *        |
- *   pattern_choice.h   who answers for a regular expression: a table, a program, vectorscan
+ *   pattern_choice.h   who answers for a regular expression: a table, positions, vectorscan
  *   pattern_database.h databases of vectorscan, shared between sets
  *        |
  *   pattern_set.h    the set: columns with a database each, and what stands alone
@@ -34,15 +34,6 @@ enum {
 
 struct pattern_set;
 
-enum { PATTERN_COSTLY_NS = 76 }; /* a character: 5 ms for 64 KiB */
-
-/* Patterns that take more than that for each character of some texts. */
-struct pattern_costs {
-    uint32_t count;
-    struct text slowest; /* as written */
-    uint32_t slowest_ns;
-};
-
 /* Builds the set. *out is NULL when the table is empty.
  * Owner:  the caller, until pattern_set_destroy(); its memory lies in `arena`, which goes later.
  * Errors: false, with a diagnosis at the pattern that cannot be built, or memory noted. */
@@ -51,9 +42,6 @@ bool pattern_set_build(const struct pattern_table *table, struct arena *arena,
 
 /* Gives the databases back. NULL is allowed. */
 void pattern_set_destroy(struct pattern_set *set);
-
-/* None of NULL. */
-struct pattern_costs pattern_set_costs(const struct pattern_set *set);
 
 /* For the plan: the column of a pattern that a database holds, UINT32_MAX when there is none. */
 uint32_t pattern_set_column(const struct pattern_set *set, uint32_t id);

@@ -9,7 +9,7 @@
 #include "rules/positions_layout.h"
 
 enum {
-    ROOM = POSITIONS_WORDS_MAX + 1, /* what a shift leads past the last word is dropped there */
+    ROOM = POSITIONS_WORDS_MAX + 2, /* a word of zeros before, and what a shift drops behind */
     /* In shorter texts the steps have said no as soon. */
     WORTH_A_LOOK_BYTES = 256,
 };
@@ -45,28 +45,36 @@ static bool meets(const uint64_t *set, uint32_t used, const struct positions_spa
     return met != 0;
 }
 
-/* Moves what is in `mask` of the first `used` words of `from` by `distance`, to `to`. */
-static void move(const uint64_t *restrict from, const uint64_t *restrict mask, uint32_t used,
+/* Moves what is in `mask` of the first `used` words of `from` by `distance`, to `to`. Each has a
+ * word of zeros before the first and behind the last in use. */
+static void move(const uint64_t *restrict from, const uint64_t *restrict mask, int used,
                  int distance, uint64_t *restrict to)
 {
-    uint64_t carry = 0;
-
     if (distance == 0) {
-        for (uint32_t i = 0; i < used; i++)
+        for (int i = 0; i < used; i++)
             to[i] |= from[i] & mask[i];
     } else if (distance > 0) {
-        for (uint32_t i = 0; i < used; i++) {
-            uint64_t some = from[i] & mask[i];
-            to[i] |= some << distance | carry;
-            carry = some >> (64 - distance);
-        }
-        to[used] |= carry;
+        for (int i = 0; i <= used; i++)
+            to[i] |=
+                (from[i] & mask[i]) << distance | (from[i - 1] & mask[i - 1]) >> (64 - distance);
     } else {
-        for (uint32_t i = used; i-- > 0;) {
-            uint64_t some = from[i] & mask[i];
-            to[i] |= some >> -distance | carry;
-            carry = some << (64 + distance);
-        }
+        for (int i = 0; i < used; i++)
+            to[i] |= (from[i] & mask[i]) >> -distance | (from[i + 1] & mask[i + 1])
+                                                            << (64 + distance);
+    }
+}
+
+/* From where all of a chain lead to the same. */
+static void jump(const struct positions_link *link, const uint64_t *from, uint64_t *to)
+{
+    for (uint32_t j = 0; j < link->jump_count; j++) {
+        const struct positions_jump *jump = &link->jump[j];
+        uint64_t met = 0;
+        for (uint32_t i = 0; i < jump->from.count; i++)
+            met |= from[jump->from.first + i] & jump->from.words[i];
+        met = met != 0 ? ~(uint64_t)0 : 0; /* no branch: it would be mispredicted */
+        for (uint32_t i = 0; i < jump->to.count; i++)
+            to[jump->to.first + i] |= jump->to.words[i] & met;
     }
 }
 
@@ -90,25 +98,57 @@ static void leave(const struct positions_link *link, const uint64_t *from, uint3
         }
 }
 
+/* Keeps of the first `reach` words what takes the character that came. Returns the words in use. */
+static uint32_t keep(const uint64_t *takes, uint32_t reach, uint64_t *to)
+{
+    uint32_t used = 0;
+
+    for (uint32_t i = 0; i < reach; i++) {
+        to[i] &= takes[i];
+        used = to[i] != 0 ? i + 1 : used;
+    }
+    return used;
+}
+
+/* The same, with skips: in a run of positions that need not be, whatever comes next lets all that
+ * follow come next, up to the one behind the run. Added to a run of ones, a bit turns those from
+ * there on to zeros and is carried behind them. */
+static uint32_t keep_with_skips(const uint64_t *skips, const uint64_t *takes, uint32_t reach,
+                                uint32_t words, uint64_t *to)
+{
+    uint64_t carry = 0;
+    uint32_t used = 0;
+
+    for (uint32_t i = 0; i < words && (i < reach || carry != 0); i++) {
+        uint64_t run = skips[i], some = run + (to[i] & run), sum = some + carry;
+        carry = (some < run) | (sum < some);
+        to[i] = (to[i] | (run ^ sum)) & takes[i];
+        used = to[i] != 0 ? i + 1 : used;
+    }
+    return used;
+}
+
 /* What follows `from` and takes a character of `kind`. Returns the words in use. */
 static uint32_t step(const struct positions *positions, const struct positions_link *link,
                      const uint64_t *from, uint32_t used, uint32_t kind, uint64_t *to)
 {
-    const uint64_t *takes = positions->takes + (size_t)kind * positions->words;
-    uint32_t words = positions->words;
+    uint32_t words = positions->words, reach = used < words ? used + 1 : words;
+    const uint64_t *takes = positions->takes + (size_t)kind * words;
 
-    for (uint32_t i = 0; i <= words; i++)
-        to[i] = 0;
+    memset(to, 0, (words + 1) * sizeof(*to));
     for (uint32_t s = 0; s < link->shift_count; s++)
-        move(from, link->shift[s].from, used, link->shift[s].distance, to);
-    if (link->exit != NULL)
+        move(from, link->shift[s].from, (int)used, link->shift[s].distance, to);
+    if (link->jump_count > 0)
+        jump(link, from, to);
+    if (link->chain_count > 0)
         leave(link, from, used, to);
-    for (uint32_t i = 0; i < words; i++)
-        to[i] &= takes[i];
+    if (link->jump_count > 0 || link->chain_count > 0)
+        reach = words;
+    used = link->skips != NULL ? keep_with_skips(link->skips, takes, reach, words, to)
+                               : keep(takes, reach, to);
+    to[words] = 0; /* past the last, where a shift may have led */
     to[0] |= !positions->at_start;
-    while (words > 0 && to[words - 1] == 0)
-        words--;
-    return words;
+    return used > 0 || positions->at_start ? used : 1;
 }
 
 /* Where a match can begin at the earliest, `at` or later; past the end when there is none. */
@@ -123,7 +163,7 @@ static uint32_t skip(const struct positions *positions, struct text text, uint32
     }
     for (; at < text.len; at += here.bytes) {
         here = character_at(positions, text, at);
-        if (positions->first_kinds >> here.kind & 1)
+        if (pattern_kind_set_has(&positions->first_kinds, here.kind))
             return at;
     }
     return text.len + 1;
@@ -152,7 +192,7 @@ static bool is_possible(const struct positions *positions, struct text text)
         bool is_found = false;
         while (!is_found && at < text.len) {
             struct character here = character_at(positions, text, at);
-            is_found = positions->required[i] >> here.kind & 1;
+            is_found = pattern_kind_set_has(&positions->required[i], here.kind);
             at += here.bytes;
         }
         if (!is_found)
@@ -163,7 +203,7 @@ static bool is_possible(const struct positions *positions, struct text text)
 
 bool positions_search(const struct positions *positions, struct text text)
 {
-    uint64_t room[2][ROOM], *from = room[0], *to = room[1];
+    uint64_t room[2][ROOM], *from = room[0] + 1, *to = room[1] + 1;
     enum pattern_around before = AROUND_EDGE, around;
     const struct positions_link *link;
     struct character here;
@@ -171,9 +211,11 @@ bool positions_search(const struct positions *positions, struct text text)
 
     if (!is_possible(positions, text))
         return false;
+    memset(room[0], 0, (positions->words + 2) * sizeof(room[0][0]));
     from[0] = 1;
+    to[-1] = 0;
     for (uint32_t at = 0; used > 0; at += here.bytes) {
-        if (used == 1 && from[0] == 1 && !positions->at_start && positions->first_kinds != 0) {
+        if (used == 1 && from[0] == 1 && !positions->at_start && positions->has_first) {
             uint32_t begin = skip(positions, text, at);
             if (begin > text.len)
                 return false;

@@ -27,14 +27,26 @@ struct positions_exit {
     uint16_t chain;
 };
 
+struct positions_shift {
+    int distance;         /* -63 to 63 */
+    const uint64_t *from; /* with a word of zeros before and behind */
+};
+
+/* A chain whose positions all lead to the same ones. */
+struct positions_jump {
+    struct positions_span from, to;
+};
+
 /* What follows what between two characters, for one set of answers of assertions. */
 struct positions_link {
     struct positions_span found; /* from here the pattern is found */
     uint32_t shift_count;
-    struct {
-        int distance; /* -63 to 63 */
-        const uint64_t *from;
-    } shift[POSITIONS_SHIFTS_MAX];
+    struct positions_shift *shift;
+    /* Positions that need not be: where one of them may come next, the one behind it may, too.
+     * NULL: there are none. */
+    const uint64_t *skips;
+    uint32_t jump_count;
+    const struct positions_jump *jump;
     const uint64_t *exits;             /* positions that have one */
     const struct positions_exit *exit; /* by position; NULL: there are none */
     uint32_t chain_count;
@@ -47,24 +59,28 @@ struct positions {
     uint8_t ascii[PATTERN_ASCII]; /* kinds */
     const uint32_t *range;        /* where each begins, ascending */
     const uint8_t *range_kind;
-    uint8_t kind_around[PATTERN_KINDS_MAX]; /* enum pattern_around */
-    const uint64_t *takes;                  /* by kind: positions that take it */
+    const uint8_t *kind_around; /* enum pattern_around */
+    const uint64_t *takes;      /* by kind: positions that take it */
     const struct positions_link *link[AROUND_COUNT][AROUND_COUNT]; /* before, here */
     /* What need not be followed: texts and, in their order, kinds that all matches hold; the kinds
      * that a match can begin with. */
     struct text prefix, part;
-    const uint64_t *required;
+    const struct pattern_kind_set *required;
     uint32_t required_count;
-    uint64_t first_kinds; /* 0: it may be empty */
-    bool at_start;        /* it can match at the beginning of the text alone */
+    struct pattern_kind_set first_kinds;
+    bool has_first; /* else it may be empty */
+    bool at_start;  /* it can match at the beginning of the text alone */
 };
 
 /* What a step by this link takes at most when all positions are set, as measured of a hundred
  * patterns: a look at a word, a word of a shift, a chain. */
 static inline uint32_t positions_link_ns(const struct positions_link *link, uint32_t words)
 {
-    return 10 + words * (3 + link->shift_count) + words * link->shift_count / 4 +
-           13 * link->chain_count;
+    uint32_t tenths = 180 + 15 * words + link->shift_count * (15 + 4 * words) +
+                      (link->skips != NULL ? 5 * words : 0) + 25 * link->jump_count +
+                      link->chain_count * (100 + 10 * words);
+
+    return tenths / 10;
 }
 
 #endif

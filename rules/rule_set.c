@@ -548,11 +548,6 @@ void rule_set_destroy(struct rule_set *set)
 
 /* ---- what the running set answers ---- */
 
-struct pattern_costs rule_set_pattern_costs(const struct rule_set *set)
-{
-    return pattern_set_costs(set->patterns);
-}
-
 uint32_t rule_set_mute_count(const struct rule_set *set)
 {
     return set->mutes.count;

@@ -236,9 +236,6 @@ bool rule_set_fixes(const struct rule_set *set, uint32_t index, uint32_t by, str
  * nothing in it can be looked up? */
 bool rule_set_is_unguarded(const struct rule_set *set, uint32_t index);
 
-/* Its patterns that take long over some texts. */
-struct pattern_costs rule_set_pattern_costs(const struct rule_set *set);
-
 /* The values of `by` for this event, in order; absent ones are empty text.
  * `tenant` is always by_name[0], whether written or not. */
 void rule_by_values(const struct rule *rule, const struct event_view *view,

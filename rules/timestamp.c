@@ -84,6 +84,7 @@ const char *timestamp_parse(struct text text, int64_t *ms)
     static const char *const why = "a time is written as in 2024-05-01T12:30:00Z";
     struct cursor cursor = {text.at, text.at + text.len, true};
     int year = take_digits(&cursor, 4), month, day, hour, minute, second, fraction = 0, zone;
+    bool has_time;
 
     take_one_of(&cursor, "-");
     month = take_digits(&cursor, 2);
@@ -99,7 +100,10 @@ const char *timestamp_parse(struct text text, int64_t *ms)
         cursor.at++;
         fraction = take_fraction_ms(&cursor);
     }
+    has_time = cursor.is_good;
     zone = take_zone_minutes(&cursor);
+    if (has_time && (!cursor.is_good || cursor.at != cursor.end))
+        return "a time ends with its zone, Z or as in +01:00, right behind the seconds";
     if (!cursor.is_good || cursor.at != cursor.end)
         return why;
     if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_of_month(year, month) ||

@@ -14,7 +14,7 @@
 
 enum { FILE_BYTES_MAX = 256 << 10, CHANGES_MAX = 4096, TYPES_MAX = 256, HEAD_BYTES = 44 };
 
-static const char folder[] = "/usr/share/zoneinfo";
+static const char folder[] = ZONE_FOLDER;
 
 /* When summer time begins or ends within a year. */
 struct yearly {

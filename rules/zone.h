@@ -25,6 +25,8 @@ struct zone;
 
 enum { ZONE_NAME_BYTES_MAX = 64 };
 
+#define ZONE_FOLDER "/usr/share/zoneinfo"
+
 /* "Europe/Zurich"; "UTC" needs no file. It lives in the arena.
  * Errors: NULL, with a sentence in *err. */
 const struct zone *zone_load(struct text name, struct arena *arena, struct error *err);

@@ -35,6 +35,7 @@ enum { COMMITTED_SLACK = 1 << 18 };
 enum { RING_SLOTS = 8192, TAKE_MAX = 256, INPUT_WHY_BYTES = 512, REFS_MAX = 100000 };
 
 #define MS_NS UINT64_C(1000000)
+#define WALK_NS UINT64_C(60000000000)
 #define NS_NEVER UINT64_MAX
 
 /* What another thread asks of the loop; on the asker's stack. */
@@ -79,13 +80,17 @@ struct outbox {
     bool is_ending; /* the core knows of stop_ns */
     bool (*moved)(void *self, const struct outbox_move *move);
     void *moved_self;
+    enum outbox_leave (*may_leave)(void *self, bool folds); /* NULL: nobody is asked */
+    void *may_leave_self;
 
     struct batch_ring *gates; /* of what outbox_permit() was given, permitter -> loop */
 
     pthread_mutex_t asking; /* one question at a time */
     pthread_cond_t answered;
-    struct question *question;       /* under lock */
-    char input_why[INPUT_WHY_BYTES]; /* under lock; "": the input can be read */
+    struct question *question;        /* under lock */
+    char input_why[INPUT_WHY_BYTES];  /* under lock; "": the input can be read */
+    uint64_t walk_ns;                 /* loop: when all that waits was last gone through */
+    char ledger_why[INPUT_WHY_BYTES]; /* the same; "": all adds up */
 
     pthread_mutex_t lock;
     struct sink_counters *counters; /* under lock; `ops` and `waiting` are made by the reader */
@@ -123,6 +128,13 @@ static bool on_moved(void *self, const struct outbox_move *move)
     return outbox->moved(outbox->moved_self, move);
 }
 
+static enum outbox_leave on_may_leave(void *self, bool folds)
+{
+    const struct outbox *outbox = self;
+
+    return outbox->may_leave(outbox->may_leave_self, folds);
+}
+
 static void publish(struct outbox *outbox)
 {
     pthread_mutex_lock(&outbox->lock);
@@ -140,6 +152,24 @@ static bool is_over(const struct outbox *outbox, uint64_t due_ns, uint64_t stop_
 }
 
 /* Sends what is due, says what is known, and sets the alarm for the next time. */
+/* What waits is what was counted (L6). */
+static void look_through(struct outbox *outbox)
+{
+    uint64_t now_ns = host_mono_ns();
+    struct error err;
+
+    if (outbox->walk_ns == 0)
+        outbox->walk_ns = now_ns;
+    if (now_ns - outbox->walk_ns < WALK_NS)
+        return;
+    outbox->walk_ns = now_ns;
+    if (outbox_core_check_walk(outbox->core, &err))
+        return;
+    pthread_mutex_lock(&outbox->lock);
+    snprintf(outbox->ledger_why, sizeof(outbox->ledger_why), "%.400s", err.text);
+    pthread_mutex_unlock(&outbox->lock);
+}
+
 static void turn(struct outbox *outbox)
 {
     /* H, acquire end: an empty ring seen below is that of the end. unseen by tsan: all that is
@@ -152,6 +182,7 @@ static void turn(struct outbox *outbox)
         outbox_core_end(outbox->core);
     }
     outbox_core_run(outbox->core);
+    look_through(outbox);
     publish(outbox);
     due_ns = outbox_core_due_ns(outbox->core);
     if (stop_ns != NS_NEVER && batch_ring_count(outbox->ring) == 0 &&
@@ -199,6 +230,7 @@ static void hear_others(struct outbox *outbox)
 
     pthread_mutex_lock(&outbox->lock);
     outbox_core_tell_input(outbox->core, outbox->input_why);
+    outbox_core_tell_ledger(outbox->core, outbox->ledger_why);
     question = outbox->question;
     outbox->question = NULL;
     if (question != NULL) {
@@ -332,14 +364,16 @@ static size_t slack(const struct outbox *outbox)
 static int create_loop(struct outbox *outbox, const struct outbox_config *config, struct error *err)
 {
     const struct outbox_core_hooks hooks = {outbox, on_finished, on_changed,
-                                            config->moved != NULL ? on_moved : NULL};
-    const struct outbox_bounds bounds = {.ops_max = outbox->ops_max + slack(outbox),
+                                            config->moved != NULL ? on_moved : NULL,
+                                            config->may_leave != NULL ? on_may_leave : NULL};
+    /* Of the bound that is configured a part is full: what is taken beyond it is no room. */
+    const struct outbox_bounds bounds = {.ops_max = outbox->ops_max,
                                          .bytes_max = outbox->bytes_max,
                                          .dead_max = outbox->dead_max,
                                          .dead_bytes_max = outbox->bytes_max / 8,
                                          .refs_max =
                                              config->refs_max > 0 ? config->refs_max : REFS_MAX,
-                                         .resumed_max = config->resumed_count};
+                                         .beyond_max = config->resumed_count + slack(outbox)};
 
     outbox->waker = host()->waker_create(host()->self);
     if (outbox->waker < 0) {
@@ -361,7 +395,11 @@ static int create_loop(struct outbox *outbox, const struct outbox_config *config
         return -ENOMEM;
     outbox->core = outbox_core_create(outbox->sinks, outbox->sink_count,
                                       transport_curl_table(outbox->curl), &bounds, &hooks);
-    return outbox->core != NULL ? 0 : -ENOMEM;
+    if (outbox->core == NULL)
+        return -ENOMEM;
+    if (config->taken_over_ms > 0)
+        outbox_core_taken_over(outbox->core, config->taken_over_ms);
+    return 0;
 }
 
 static void add_relaxed(atomic_uint_fast64_t *counter, uint64_t add)
@@ -405,6 +443,8 @@ int outbox_create(const struct outbox_config *config, struct outbox **out, struc
     atomic_init(&outbox->stop_ns, NS_NEVER);
     outbox->moved = config->moved;
     outbox->moved_self = config->moved_self;
+    outbox->may_leave = config->may_leave;
+    outbox->may_leave_self = config->may_leave_self;
     outbox->sink_count = count;
     outbox->ops_max = config->ops_max > 0 ? config->ops_max : 1000000;
     outbox->bytes_max = config->bytes_max > 0 ? config->bytes_max : UINT64_C(1) << 30;
@@ -557,6 +597,14 @@ void outbox_tell_input(struct outbox *outbox, const char *why)
 {
     pthread_mutex_lock(&outbox->lock);
     snprintf(outbox->input_why, sizeof(outbox->input_why), "%s", why != NULL ? why : "");
+    pthread_mutex_unlock(&outbox->lock);
+    wake(outbox);
+}
+
+void outbox_tell_ledger(struct outbox *outbox, const char *why)
+{
+    pthread_mutex_lock(&outbox->lock);
+    snprintf(outbox->ledger_why, sizeof(outbox->ledger_why), "%s", why);
     pthread_mutex_unlock(&outbox->lock);
     wake(outbox);
 }

@@ -98,6 +98,15 @@ struct sink_config {
     size_t option_count;
 };
 
+/* Whether anything may be sent to a sink now: another process may be telling it the same. */
+enum outbox_leave {
+    OUTBOX_LEAVE,
+    OUTBOX_LEAVE_LATER,  /* it is asked again soon */
+    OUTBOX_LEAVE_FOLD,   /* the same, and what resolved up to taken_over_ms is not told at all */
+    OUTBOX_LEAVE_REPEAT, /* each as what may be a repeat */
+    OUTBOX_LEAVE_NEVER,
+};
+
 struct outbox_config {
     const struct sink_config *sinks;
     size_t sink_count;
@@ -111,6 +120,16 @@ struct outbox_config {
      * hold up. */
     bool (*moved)(void *self, const struct outbox_move *move);
     void *moved_self;
+
+    /* Asked before anything is sent; NULL: it may be. `folds`: to a sink that folds repeats (class
+     * A and B). Thread: the outbox's. */
+    enum outbox_leave (*may_leave)(void *self, bool folds);
+    void *may_leave_self;
+
+    /* Another process told the sinks until then, and it is not known of what: class C waits the
+     * settle time before its first look-up, and what class D is told of changes up to then says
+     * that it may be a repeat. 0: none did. Unit: ms of the wall clock. */
+    int64_t taken_over_ms;
 
     /* Ops that a former process left, per incident and sink in the order of their numbers. They
      * count towards the bounds, and are taken also beyond these. Borrowed for the call; their
@@ -158,6 +177,9 @@ double outbox_fill(const struct outbox *outbox);
 /* From here on a self-alert says that nothing of the input can be read, for the reason `why`;
  * NULL: it can be read again. Thread: any, while nobody destroys the outbox. */
 void outbox_tell_input(struct outbox *outbox, const char *why);
+
+/* From here on a self-alert says that the ledger does not add up, and how. Thread: as above. */
+void outbox_tell_ledger(struct outbox *outbox, const char *why);
 
 /* Which dead ops are meant: all, those of a sink, of an incident, or of one at the other. */
 struct outbox_pick {

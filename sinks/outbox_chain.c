@@ -187,17 +187,25 @@ static bool can_absorb(const struct outbox_op *op)
            op->account == ACCOUNT_WAITING && (op->state == OP_PENDING || op->state == OP_RETRY);
 }
 
-/* O4, policy fold_resolved, and always for notices: an incident of which nothing was sent, its
- * opening included, disappears with its resolve. Returns whether it did; then the chain is gone. */
+/* It happened before this process began, which catches up with it. */
+static bool is_past(const struct outbox_queue *queue, const struct outbox_op *op)
+{
+    return op->op.incident->at_ms <= queue->core->taken_over_ms &&
+           outbox_gate_leave(queue) == OUTBOX_LEAVE_FOLD;
+}
+
+/* O4, policy fold_resolved, and always for notices and for what came while the past was caught up
+ * with (S4): an incident of which nothing was sent, its opening included, disappears with its
+ * resolve. Returns whether it did; then the chain is gone. */
 static bool chain_fold(struct outbox_queue *queue, struct outbox_chain *chain)
 {
     struct outbox_op *op = chain->first;
 
-    if (!(sink_settings(queue->sink)->fold_resolved || op->account == ACCOUNT_NOTICE) ||
+    if (!(sink_settings(queue->sink)->fold_resolved || op->account == ACCOUNT_NOTICE ||
+          is_past(queue, chain->last)) ||
         chain->last->op.kind != OP_RESOLVE || op->op.kind != OP_OPEN || op->is_begun ||
-        op->state == OP_INTENT || outbox_chain_is_busy(chain))
+        op->state == OP_INTENT || outbox_chain_is_busy(chain) || chain->dead_first != NULL)
         return false;
-    assert(chain->dead_first == NULL); /* nothing comes before an open */
     if (chain->place == CHAIN_WAITING)
         outbox_waiting_remove(queue, chain);
     else
@@ -230,13 +238,19 @@ void outbox_core_take(struct outbox_core *core, struct outbox_op *op)
         core->waiting_bytes += op->bytes;
     }
     op->since_ns = outbox_queue_active_ns(queue, host_mono_ns());
+    if (outbox_rules(queue)->marks_repeats && op->op.incident->at_ms <= core->taken_over_ms &&
+        !op->is_notice)
+        op->may_exist = true;
     if (chain == NULL) {
         chain = op->spare;
         op->spare = NULL;
         outbox_chain_add(queue, op->op.incident->id, chain);
     }
-    assert(op->op.number > chain->last_number);
-    chain->last_number = op->op.number;
+    if (op->op.kind == OP_OPEN && op->op.number <= chain->last_order - chain->life_order)
+        chain->life_order = chain->last_order;
+    op->order = chain->life_order + op->op.number;
+    assert(op->order > chain->last_order);
+    chain->last_order = op->order;
     free(op->spare);
     op->spare = NULL;
     is_empty = chain->first == NULL;

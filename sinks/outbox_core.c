@@ -48,6 +48,14 @@ static void attempt_done(void *arg, const struct transport_answer *answer)
     core->hooks.changed(core->hooks.self);
 }
 
+/* A process may sleep for a lease between its decision and the first byte. */
+static bool may_still_leave(void *self)
+{
+    enum outbox_leave leave = outbox_gate_leave(self);
+
+    return leave == OUTBOX_LEAVE || leave == OUTBOX_LEAVE_REPEAT;
+}
+
 /* Begins one attempt. Errors: as sink_type.build() and transport.send(). */
 static int begin(struct outbox_queue *queue, struct outbox_chain *chain, enum sink_step step,
                  struct error *why)
@@ -93,6 +101,8 @@ static int begin(struct outbox_queue *queue, struct outbox_chain *chain, enum si
             .client_key = settings->client_key,
             .client_key_password = settings->client_key_password,
             .may_reuse_connection = rules->repeats_are_folded || !tells_the_op(step),
+            .may_leave = queue->core->hooks.may_leave != NULL ? may_still_leave : NULL,
+            .may_leave_self = queue,
         };
         error_set(why, "the transport refused the request");
         rc = transport->send(transport->self, &request, attempt_done, attempt);
@@ -138,8 +148,10 @@ static void send_first(struct outbox_queue *queue, struct outbox_chain *chain, u
     enum sink_step step = outbox_step_next(queue, chain, now_ns);
     struct op_move_facts facts = {.remote = &chain->remote};
 
-    assert(op->op.number > chain->done_number); /* O8 */
+    assert(op->order > chain->done_order); /* O8 */
     op->attempts++;
+    if (outbox_gate_leave(queue) == OUTBOX_LEAVE_REPEAT)
+        op->may_exist = true;
     if (tells_the_op(step)) {
         if (rules->keeps_intent || (rules->reopens && op->op.kind != OP_OPEN))
             facts.gate = chain; /* its intent is told after the end of what was before it */
@@ -159,10 +171,15 @@ void outbox_core_permit(struct outbox_core *core, void *gate)
     struct outbox_chain *chain = gate;
     struct outbox_queue *queue = chain->gate_queue;
     uint64_t now_ns = host_mono_ns();
+    enum outbox_leave leave = outbox_gate_leave(queue);
 
     assert(chain->place == CHAIN_GATED);
     queue->in_flight--;
     core->in_flight--;
+    if (leave != OUTBOX_LEAVE && leave != OUTBOX_LEAVE_REPEAT) { /* it was asleep meanwhile */
+        outbox_op_retry(queue, chain, WAIT_TOLD, OUTBOX_LEAVE_LOOK_NS, now_ns);
+        return;
+    }
     depart(queue, chain, outbox_step_next(queue, chain, now_ns), now_ns);
 }
 
@@ -213,7 +230,7 @@ struct outbox_core *outbox_core_create(struct sink *const *sinks, size_t sink_co
     core->dead_max = bounds->dead_max;
     core->dead_bytes_max = bounds->dead_bytes_max;
     core->refs_max = bounds->refs_max;
-    core->resumed_max = bounds->resumed_max;
+    core->beyond_max = bounds->beyond_max;
     core->queue_count = sink_count;
     for (size_t i = 0; i < sink_count; i++) {
         struct outbox_queue *queue = &core->queues[i];

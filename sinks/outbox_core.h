@@ -47,8 +47,9 @@ struct outbox_core_hooks {
     void (*finished)(void *self, uint64_t bytes);
     /* outbox_core_due_ns() may have changed outside outbox_core_run(). */
     void (*changed)(void *self);
-    /* As in struct outbox_config; NULL: nobody is told. */
+    /* As in struct outbox_config; NULL: nobody is told, or asked. */
     bool (*moved)(void *self, const struct outbox_move *move);
+    enum outbox_leave (*may_leave)(void *self, bool folds);
 };
 
 /* Copies `op` and takes its reference. NULL, taking nothing, when memory is short.
@@ -67,7 +68,7 @@ struct outbox_bounds {
     size_t dead_max;         /* dead ops that are kept, and those of them that are sent again; */
     uint64_t dead_bytes_max; /* beyond either the oldest one is forgotten */
     size_t refs_max;         /* chains that are kept for their ticket's reference alone */
-    size_t resumed_max;      /* ops that outbox_core_resume() takes beyond ops_max */
+    size_t beyond_max;       /* ops that are taken beyond ops_max: resumed, or committed already */
 };
 
 /* Borrows sinks and transport. Errors: NULL when memory is short. */
@@ -77,6 +78,9 @@ struct outbox_core *outbox_core_create(struct sink *const *sinks, size_t sink_co
                                        const struct outbox_core_hooks *hooks);
 /* The transport must have ended all exchanges: nobody may call back any more. */
 void outbox_core_destroy(struct outbox_core *core);
+
+/* As taken_over_ms of struct outbox_config; before anything is taken or resumed. */
+void outbox_core_taken_over(struct outbox_core *core, int64_t until_ms);
 
 /* Takes `op` into the queue of its sink. Sends nothing yet. */
 void outbox_core_take(struct outbox_core *core, struct outbox_op *op);
@@ -92,6 +96,13 @@ void outbox_core_permit(struct outbox_core *core, void *gate);
 
 /* What the self-alert about the input is to say from the next run on; "": it can be read. */
 void outbox_core_tell_input(struct outbox_core *core, const char *why);
+
+/* Goes through all that waits for each sink (L6). False, with a sentence: it is not what was
+ * counted. */
+bool outbox_core_check_walk(const struct outbox_core *core, struct error *err);
+
+/* What a self-alert about the ledger is to say, as above; it has no end. */
+void outbox_core_tell_ledger(struct outbox_core *core, const char *why);
 
 /* Sends whatever is due and allowed now. */
 void outbox_core_run(struct outbox_core *core);

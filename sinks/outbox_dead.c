@@ -162,7 +162,7 @@ static void revive(struct outbox_core *core, struct outbox_op *op)
     queue->counters.redriven++;
     queue->counters.waiting++;
     core->waiting++;
-    while (*at != NULL && (*at)->op.number < op->op.number)
+    while (*at != NULL && (*at)->order < op->order)
         at = &(*at)->next;
     op->next = *at;
     *at = op;

@@ -39,15 +39,40 @@ void outbox_gate_spend(struct outbox_queue *queue, uint64_t now_ns)
     queue->budget_ns += token_ns(sink_settings(queue->sink));
 }
 
+enum outbox_leave outbox_gate_leave(const struct outbox_queue *queue)
+{
+    const struct outbox_core_hooks *hooks = &queue->core->hooks;
+
+    return hooks->may_leave != NULL
+               ? hooks->may_leave(hooks->self, outbox_rules(queue)->repeats_are_folded)
+               : OUTBOX_LEAVE;
+}
+
+void outbox_core_taken_over(struct outbox_core *core, int64_t until_ms)
+{
+    core->taken_over_ms = until_ms;
+    for (size_t i = 0; i < core->queue_count; i++) {
+        struct outbox_queue *queue = &core->queues[i];
+        if (outbox_rules(queue)->finds_before)
+            queue->shown_ns =
+                host_mono_ns() + sink_settings(queue->sink)->settle_ms * UINT64_C(1000000);
+    }
+}
+
 /* When the gate opens, given what is known now; UINT64_MAX: an answer must come. */
 uint64_t outbox_gate_due_ns(const struct outbox_queue *queue)
 {
     bool is_broken = queue->breaker_open && !queue->core->is_ending;
     bool is_probing = queue->is_held || is_broken;
     uint64_t due_ns = outbox_later_of(queue->away_ns, budget_due_ns(queue));
+    enum outbox_leave leave = outbox_gate_leave(queue);
 
-    if (queue->in_flight >= (is_probing ? 1 : sink_settings(queue->sink)->in_flight_max))
+    if (queue->in_flight >= (is_probing ? 1 : sink_settings(queue->sink)->in_flight_max) ||
+        leave == OUTBOX_LEAVE_NEVER)
         return UINT64_MAX;
+    due_ns = outbox_later_of(due_ns, queue->shown_ns);
+    if (leave == OUTBOX_LEAVE_LATER || leave == OUTBOX_LEAVE_FOLD)
+        due_ns = outbox_later_of(due_ns, host_mono_ns() + OUTBOX_LEAVE_LOOK_NS);
     if (is_broken)
         due_ns = outbox_later_of(due_ns, queue->breaker_ns);
     if (queue->is_held)

@@ -41,6 +41,11 @@ static const struct notice_kind input_lost = {
     "input-lost", "Nothing is correlated and no time passes for rules until Kafka can be read "
                   "again; then it goes on where it stopped. What breaks meanwhile is not told."};
 
+static const struct notice_kind ledger_mismatch = {
+    "ledger-mismatch", "tocsin counted its own state twice and came to two results, which is a "
+                       "mistake of tocsin: keep its data directory and its log, and report it. It "
+                       "goes on."};
+
 bool outbox_notices_create(struct outbox_core *core)
 {
     /* One more than needed: calloc(0) may return NULL. */
@@ -49,7 +54,9 @@ bool outbox_notices_create(struct outbox_core *core)
 
     core->fill_notice.told = calloc(count, sizeof(bool));
     core->input_notice.told = calloc(count, sizeof(bool));
-    is_made = core->fill_notice.told != NULL && core->input_notice.told != NULL;
+    core->ledger_notice.told = calloc(count, sizeof(bool));
+    is_made = core->fill_notice.told != NULL && core->input_notice.told != NULL &&
+              core->ledger_notice.told != NULL;
     for (size_t i = 0; i < core->queue_count; i++) {
         bool *told = calloc(count, sizeof(bool));
         core->queues[i].held_notice.told = told;
@@ -62,6 +69,7 @@ void outbox_notices_destroy(struct outbox_core *core)
 {
     free(core->fill_notice.told);
     free(core->input_notice.told);
+    free(core->ledger_notice.told);
     for (size_t i = 0; i < core->queue_count; i++)
         free(core->queues[i].held_notice.told);
 }
@@ -135,6 +143,7 @@ static struct incident *make_incident(const struct outbox_notice *notice,
     incident->check = texts[4];
     incident->message = texts[5];
     incident->tier = incident->runbook = incident->team = incident->host = "";
+    incident->muted_by = incident->acked_by = incident->by = incident->comment = "";
     return incident;
 }
 
@@ -279,6 +288,25 @@ static void look_at_input(struct outbox_core *core)
     spread(core, notice, &input_lost, "input");
 }
 
+void outbox_core_tell_ledger(struct outbox_core *core, const char *why)
+{
+    snprintf(core->ledger_why, sizeof(core->ledger_why), "%s", why);
+}
+
+/* It has no end: what was counted wrongly stays so until the next start. */
+static void look_at_ledger(struct outbox_core *core)
+{
+    struct outbox_notice *notice = &core->ledger_notice;
+
+    if (core->ledger_why[0] != '\0' && !notice->is_active && is_settled(core, notice)) {
+        begin(notice);
+        snprintf(notice->title, sizeof(notice->title),
+                 "tocsin's own counts do not add up: its state may be wrong");
+        snprintf(notice->why, sizeof(notice->why), "%s", core->ledger_why);
+    }
+    spread(core, notice, &ledger_mismatch, "ledger");
+}
+
 void outbox_notices_look(struct outbox_core *core)
 {
     for (size_t i = 0; i < core->queue_count; i++)
@@ -286,5 +314,6 @@ void outbox_notices_look(struct outbox_core *core)
     if (core->queue_count > 0) {
         look_at_fill(core);
         look_at_input(core);
+        look_at_ledger(core);
     }
 }

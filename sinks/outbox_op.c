@@ -96,9 +96,10 @@ bool outbox_op_move(struct outbox_queue *queue, struct outbox_op *op, enum op_st
 
 static uint64_t incident_bytes(const struct incident *inc)
 {
-    const char *const texts[] = {inc->tenant,  inc->rule_id, inc->key, inc->title,  inc->tier,
-                                 inc->runbook, inc->team,    inc->why, inc->source, inc->resource,
-                                 inc->check,   inc->message, inc->host};
+    const char *const texts[] = {inc->tenant, inc->rule_id,  inc->key,   inc->title,
+                                 inc->tier,   inc->runbook,  inc->team,  inc->why,
+                                 inc->source, inc->resource, inc->check, inc->message,
+                                 inc->host,   inc->acked_by, inc->by,    inc->comment};
     uint64_t bytes = sizeof(*inc);
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)

@@ -36,6 +36,7 @@ enum op_account {
 
 struct outbox_op {
     struct op op;
+    uint64_t order;             /* in its chain, rising: its number, and those of former lives */
     struct outbox_op *next;     /* in its chain */
     struct outbox_chain *spare; /* becomes the chain if the incident has none */
     uint64_t bytes;
@@ -79,16 +80,18 @@ enum chain_wait {
     WAIT_SETTLE, /* for what a look-up will show */
 };
 
-/* The ops of one incident for one sink, in order. */
+/* The ops of one incident for one sink, in order: that of their numbers, which begin anew where
+ * an incident opens again, as a record was read again (docs/correlation.md, section 4). */
 struct outbox_chain {
     struct outbox_chain *bucket_next;
     struct outbox_chain *ready_next, *ready_before;
     struct id128 incident;
     struct outbox_op *first, *last;
-    struct outbox_op *dead_first, *dead_last; /* kept; numbers below that of `first` */
+    struct outbox_op *dead_first, *dead_last; /* kept; of a lower order than `first` */
     enum chain_place place;
-    uint32_t last_number;
-    uint32_t done_number;            /* highest number that is done (O8) */
+    uint64_t life_order; /* where the numbers of this life of the incident begin */
+    uint64_t last_order;
+    uint64_t done_order;             /* highest that is done (O8) */
     size_t heap_index;               /* while waiting */
     uint64_t due_ns;                 /* while waiting */
     enum chain_wait wait;            /* while waiting */
@@ -127,6 +130,7 @@ struct outbox_queue {
 
     uint64_t budget_ns; /* theoretical arrival time of the rate budget */
     uint64_t away_ns;   /* the sink asked us to stay away until then */
+    uint64_t shown_ns;  /* by then what another process made shows to a look-up */
     uint64_t expire_ns; /* next look for aged ops */
     uint32_t failures_in_a_row;
     bool breaker_open;
@@ -144,6 +148,7 @@ struct outbox_queue {
 
 struct outbox_core {
     bool is_ending; /* breakers hold nothing back any more */
+    int64_t taken_over_ms;
     const struct transport *transport;
     struct outbox_core_hooks hooks;
     size_t bucket_mask;
@@ -151,14 +156,15 @@ struct outbox_core {
     uint64_t bytes_max, dead_bytes_max;
     size_t waiting_count; /* of ACCOUNT_WAITING, and their bytes */
     uint64_t waiting_bytes;
-    struct outbox_notice fill_notice, input_notice;
-    char input_why[NOTICE_TEXT_BYTES]; /* why nothing can be read; "": it can */
-    size_t dead_count;                 /* of ACCOUNT_DEAD, and their bytes */
+    struct outbox_notice fill_notice, input_notice, ledger_notice;
+    char input_why[NOTICE_TEXT_BYTES];  /* why nothing can be read; "": it can */
+    char ledger_why[NOTICE_TEXT_BYTES]; /* what does not add up; "": all does */
+    size_t dead_count;                  /* of ACCOUNT_DEAD, and their bytes */
     uint64_t dead_bytes;
     struct outbox_op *dead_oldest, *dead_newest; /* kept */
     size_t ref_count, refs_max;
     struct outbox_chain *ref_oldest, *ref_newest;
-    size_t resumed_max;
+    size_t beyond_max;
     size_t waiting;
     size_t in_flight;
     size_t queue_count;
@@ -176,7 +182,7 @@ struct outbox_attempt {
 /* All that can wait at once. */
 static inline size_t outbox_core_ops_max(const struct outbox_core *core)
 {
-    return core->ops_max + core->resumed_max + core->dead_max + NOTICES_MAX * core->queue_count;
+    return core->ops_max + core->beyond_max + core->dead_max + NOTICES_MAX * core->queue_count;
 }
 
 static inline const struct sink_class_rules *outbox_rules(const struct outbox_queue *queue)
@@ -245,6 +251,10 @@ void outbox_waiting_remove(struct outbox_queue *queue, struct outbox_chain *chai
 
 /* ---- outbox_gate.c ---- */
 
+/* Whether anything may be sent to this sink, as far as other processes are concerned. */
+enum outbox_leave outbox_gate_leave(const struct outbox_queue *queue);
+/* In how long that is asked again. */
+#define OUTBOX_LEAVE_LOOK_NS UINT64_C(100000000)
 /* When the gate opens, given what is known now; UINT64_MAX: an answer must come. */
 uint64_t outbox_gate_due_ns(const struct outbox_queue *queue);
 /* An attempt leaves. */

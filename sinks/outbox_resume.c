@@ -10,14 +10,18 @@
 
 #include <stdlib.h>
 #include "base/host.h"
+#include "sinks/answer.h"
 
 #define MS_NS UINT64_C(1000000)
 
-/* How far a time of the wall clock lies ahead. */
+/* How far a time of the wall clock lies ahead: not further than anything is ever put off. A clock
+ * that was set back between two runs would put an op off by as much. */
 static uint64_t ahead_ns(int64_t at_ms)
 {
     int64_t now_ms = host_wall_ms();
 
+    if (at_ms > now_ms + ANSWER_RETRY_AFTER_MS_MAX)
+        return ANSWER_RETRY_AFTER_MS_MAX * MS_NS;
     return at_ms > now_ms ? (uint64_t)(at_ms - now_ms) * MS_NS : 0;
 }
 
@@ -36,7 +40,7 @@ static bool know(struct outbox_core *core, const struct outbox_resumed *from)
         outbox_chain_add(queue, from->incident, chain);
     }
     outbox_ref_keep(queue, chain, &from->remote);
-    chain->done_number = chain->last_number = from->op.number;
+    chain->done_order = chain->last_order = from->op.number;
     return true;
 }
 

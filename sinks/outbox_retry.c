@@ -110,7 +110,7 @@ void outbox_op_deliver(struct outbox_queue *queue, struct outbox_chain *chain)
 {
     struct outbox_op *op = chain->first;
 
-    chain->done_number = op->op.number;
+    chain->done_order = op->order;
     outbox_dead_overtake(queue, chain);
     outbox_op_move(queue, op, OP_DONE, &(struct op_move_facts){.remote = &chain->remote});
     if (op->op.kind == OP_RESOLVE)

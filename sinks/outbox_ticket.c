@@ -196,7 +196,9 @@ static void found_none(struct outbox_queue *queue, struct outbox_chain *chain, u
         return;
     }
     if (op->op.kind != OP_OPEN && ++op->looks < ABSENT_LOOKS) {
-        op->wants_find = true; /* it may have been made a moment ago */
+        /* It may have been made a moment ago; or is made meanwhile by an open that is sent again by
+         * hand, and then it is known, whether look-ups show it or not. */
+        op->wants_find = knows_ticket(chain);
         outbox_op_retry(queue, chain, WAIT_SETTLE, fresh_ns(queue), now_ns);
     } else if (ends) { /* nothing is left to be resolved */
         outbox_ref_drop(queue, chain);

@@ -2,6 +2,7 @@
  * outbox_waiting.c - what of one incident is still to be told, and what it waits for: for a person
  * who asks where a page is.
  */
+#include <inttypes.h>
 #include <string.h>
 #include "base/host.h"
 #include "sinks/outbox_queue.h"
@@ -11,12 +12,22 @@
 /* What keeps a queue from sending anything; NULL: nothing does. */
 static const char *gate_words(const struct outbox_queue *queue, uint64_t now_ns)
 {
+    enum outbox_leave leave = outbox_gate_leave(queue);
+
     if (queue->is_held)
         return "the sink refuses our credentials: it is held";
     if (queue->breaker_open)
         return "the sink does not answer: its breaker is open";
     if (queue->away_ns > now_ns)
         return "the sink asked us to stay away";
+    if (queue->shown_ns > now_ns)
+        return "tickets that another process may have made are given time to show";
+    if (leave == OUTBOX_LEAVE_FOLD)
+        return "the past is caught up with first";
+    if (leave == OUTBOX_LEAVE_NEVER)
+        return "the unit has another owner now";
+    if (leave == OUTBOX_LEAVE_LATER)
+        return "whether the unit is still ours is not known";
     return outbox_gate_due_ns(queue) > now_ns ? "its rate budget, or attempts under way" : NULL;
 }
 
@@ -79,4 +90,25 @@ size_t outbox_core_waits(const struct outbox_core *core, struct id128 incident,
                 fill(queue, chain, op, now_ns, &out[count]);
     }
     return count;
+}
+
+bool outbox_core_check_walk(const struct outbox_core *core, struct error *err)
+{
+    for (size_t q = 0; q < core->queue_count; q++) {
+        const struct outbox_queue *queue = &core->queues[q];
+        uint64_t count = 0;
+        for (size_t b = 0; b <= core->bucket_mask; b++)
+            for (const struct outbox_chain *chain = queue->buckets[b]; chain != NULL;
+                 chain = chain->bucket_next)
+                for (const struct outbox_op *op = chain->first; op != NULL; op = op->next)
+                    count++;
+        if (count != queue->counters.waiting) {
+            error_set(err,
+                      "L6 does not hold: %" PRIu64 " changes wait for sink %s, and %" PRIu64
+                      " are there",
+                      queue->counters.waiting, queue->sink->name, count);
+            return false;
+        }
+    }
+    return true;
 }

@@ -89,6 +89,8 @@ static void put_note(FILE *to, const struct op *op)
     payload_format_time(op->incident->at_ms, at);
     fprintf(to, "%s at %s (%s): severity %s\n", heads[op->kind], at,
             incident_cause_name(op->incident->cause), severity_name(op->incident->severity));
+    put_line(to, "by", op->incident->by);
+    put_line(to, "comment", op->incident->comment);
     put_line(to, "", op->incident->why);
     put_counts(to, op->incident);
 }

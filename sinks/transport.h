@@ -50,6 +50,10 @@ struct transport_request {
     bool may_reuse_connection; /* false where a hidden repeat would do harm: a
                                 * client resends by itself when a kept connection
                                 * turns out to be closed */
+    /* Asked when there is a connection, right before the first byte; false: nothing is sent, and
+     * the answer is TRANSPORT_BEFORE_FIRST_BYTE. NULL: it may. Lives until `done`. */
+    bool (*may_leave)(void *self);
+    void *may_leave_self;
 };
 
 struct transport_answer {

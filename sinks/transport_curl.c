@@ -29,6 +29,8 @@ struct exchange {
     struct curl_slist *headers;
     transport_done done;
     void *arg;
+    bool (*may_leave)(void *self);
+    void *may_leave_self;
     char *body;
     size_t body_bytes, body_room;
     bool body_is_cut;
@@ -258,6 +260,17 @@ static int on_timer_wish(CURLM *multi, long timeout_ms, void *arg)
 
 /* ---- sending ---- */
 
+static int on_connected(void *self, char *ip, char *local_ip, int port, int local_port)
+{
+    const struct exchange *ex = self;
+
+    (void)ip;
+    (void)local_ip;
+    (void)port;
+    (void)local_port;
+    return ex->may_leave(ex->may_leave_self) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
 static CURLcode set_request(struct exchange *ex, const struct transport_request *request)
 {
     CURL *easy = ex->easy;
@@ -302,6 +315,10 @@ static CURLcode set_request(struct exchange *ex, const struct transport_request 
         SET(CURLOPT_FRESH_CONNECT, 1L);
         SET(CURLOPT_FORBID_REUSE, 1L);
     }
+    if (request->may_leave != NULL) {
+        SET(CURLOPT_PREREQFUNCTION, on_connected);
+        SET(CURLOPT_PREREQDATA, ex);
+    }
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, ex);
     SET(CURLOPT_HEADERFUNCTION, on_header);
@@ -335,6 +352,8 @@ static int send_request(void *self, const struct transport_request *request, tra
     ex->owner = curl;
     ex->done = done;
     ex->arg = arg;
+    ex->may_leave = request->may_leave;
+    ex->may_leave_self = request->may_leave_self;
     ex->easy = curl_easy_init();
     /* No "Expect: 100-continue": bodies are small, and it costs a round trip. */
     if (ex->easy == NULL || add_header(ex, "Expect:") != 0)

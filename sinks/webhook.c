@@ -151,6 +151,9 @@ static int add_incident(json_t *root, const struct incident *inc)
     rc |= payload_set_text(object, "check", inc->check, TEXT_CHARS_MAX);
     rc |= payload_set_text(object, "host", inc->host, TEXT_CHARS_MAX);
     rc |= payload_set_text(object, "message", inc->message, TEXT_CHARS_MAX);
+    rc |= payload_set_text(object, "acknowledged_by", inc->acked_by, TEXT_CHARS_MAX);
+    rc |= payload_set_text(object, "by", inc->by, TEXT_CHARS_MAX);
+    rc |= payload_set_text(object, "comment", inc->comment, TEXT_CHARS_MAX);
     return rc;
 }
 

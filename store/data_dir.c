@@ -169,6 +169,27 @@ static int lock(struct data_dir *dir, enum data_dir_refusal *why, struct error *
     return 0;
 }
 
+/* The directory's own name, which is in the folder above it. Where that may not be read, or its
+ * file system syncs no folders, there is nothing more to be done. */
+static int sync_name(const struct data_dir *dir, struct error *err)
+{
+    char above[DATA_DIR_PATH_BYTES];
+    size_t bytes = strlen(dir->path);
+    int rc;
+
+    while (bytes > 1 && dir->path[bytes - 1] == '/')
+        bytes--;
+    while (bytes > 0 && dir->path[bytes - 1] != '/')
+        bytes--;
+    while (bytes > 1 && dir->path[bytes - 1] == '/')
+        bytes--;
+    snprintf(above, sizeof(above), "%.*s", bytes > 0 ? (int)bytes : 1, bytes > 0 ? dir->path : ".");
+    rc = host()->sync_dir(host()->self, above);
+    if (rc == 0 || rc == -EACCES || rc == -EPERM || rc == -EROFS || rc == -EINVAL)
+        return 0;
+    return fail(above, rc, "it cannot be synced", err);
+}
+
 static int make_folders(struct data_dir *dir, struct error *err)
 {
     const struct host *h = host();
@@ -223,7 +244,41 @@ static int use_it(struct data_dir *dir, struct names *names, enum data_dir_refus
     if (rc != 0 || names->has_format)
         return rc;
     dir->is_new = true;
-    return format_write(dir, err);
+    rc = sync_name(dir, err);
+    return rc != 0 ? rc : format_write(dir, err);
+}
+
+static void see_any(void *user, const char *name)
+{
+    char *first = user;
+
+    if (first[0] == '\0')
+        snprintf(first, FORMAT_BYTES_MAX, "%s", name);
+}
+
+/* FORMAT is there before anything is in the folders: without it they are empty, or it was lost. */
+static int look_for_orphans(const struct data_dir *dir, enum data_dir_refusal *why,
+                            struct error *err)
+{
+    const struct host *h = host();
+    char path[DATA_DIR_PATH_BYTES], first[FORMAT_BYTES_MAX] = "";
+
+    for (size_t i = 0; i < COUNT(folders); i++) {
+        int rc;
+        data_dir_folder(dir, folders[i], path);
+        rc = h->list(h->self, path, see_any, first);
+        if (rc != 0 && rc != -ENOENT)
+            return fail(path, rc, "it cannot be read", err);
+        if (first[0] == '\0')
+            continue;
+        *why = DATA_DIR_DAMAGED;
+        error_set(err,
+                  "%s/FORMAT: it is missing, and %s holds %.100s; put back the one of a copy, for "
+                  "without its id nothing in the directory can be told from what is foreign",
+                  dir->path, path, first);
+        return -EBADMSG;
+    }
+    return 0;
 }
 
 int data_dir_open(struct data_dir *dir, const char *path, enum data_dir_use use,
@@ -256,6 +311,10 @@ int data_dir_open(struct data_dir *dir, const char *path, enum data_dir_use use,
                   names.stranger, use == DATA_DIR_RUN ? "; give it an empty one" : "");
         return -EINVAL;
     }
+    if (!names.has_format)
+        rc = look_for_orphans(dir, why, err);
+    if (rc != 0)
+        return rc;
     if (!names.has_format && use == DATA_DIR_LOOK) {
         *why = DATA_DIR_MISSING;
         error_set(err, "%s: holds no data of a tocsin", path);

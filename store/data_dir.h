@@ -8,6 +8,7 @@
  *   intake/     segments
  *   snapshots/  one file each
  *   blobs/      rule sets and the files they read, by content
+ *   crashes     records at which a process died (daemon/crash_log.h)
  *
  * Directories are 0700, files 0600. Nothing that is not ours is ever written over: a directory that
  * holds something else, another format or damage is refused with what to do.

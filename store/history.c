@@ -54,9 +54,15 @@ static const char schema[] =
     " label TEXT NOT NULL, reason TEXT NOT NULL, frame INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX notification_incident ON notification (incident, change, sink, number);";
 
+/* What version 2 has beside these: changes that a person made. */
+static const char schema_of_hands[] =
+    "CREATE TABLE hand (incident BLOB, number INTEGER, who TEXT NOT NULL, comment TEXT NOT NULL,"
+    " frame INTEGER NOT NULL, PRIMARY KEY (incident, number)) STRICT, WITHOUT ROWID;";
+
 enum query_name {
     QUERY_INCIDENT,
     QUERY_CHANGE,
+    QUERY_HAND,
     QUERY_MEMBER,
     QUERY_OP,
     QUERY_OP_STATE,
@@ -64,6 +70,7 @@ enum query_name {
     QUERY_OLD,
     QUERY_OLDEST,
     QUERY_DROP_CHANGES,
+    QUERY_DROP_HANDS,
     QUERY_DROP_MEMBERS,
     QUERY_DROP_OPS,
     QUERY_DROP,
@@ -77,6 +84,7 @@ static const char *const queries[QUERY_COUNT] = {
                        "?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
     [QUERY_CHANGE] = "INSERT OR REPLACE INTO change VALUES "
                      "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    [QUERY_HAND] = "INSERT OR REPLACE INTO hand VALUES (?1, ?2, ?3, ?4, ?5)",
     [QUERY_MEMBER] = "INSERT OR IGNORE INTO member VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [QUERY_OP] = "INSERT OR REPLACE INTO notification VALUES "
                  "(?1, ?2, ?3, ?4, ?5, ?6, ?7, 'owed', ?7, 0, 0, '', '', '', ?8)",
@@ -92,6 +100,7 @@ static const char *const queries[QUERY_COUNT] = {
     [QUERY_OLDEST] =
         "SELECT id FROM incident WHERE ended_ms IS NOT NULL ORDER BY ended_ms, id LIMIT ?1",
     [QUERY_DROP_CHANGES] = "DELETE FROM change WHERE incident = ?1",
+    [QUERY_DROP_HANDS] = "DELETE FROM hand WHERE incident = ?1",
     [QUERY_DROP_MEMBERS] = "DELETE FROM member WHERE incident = ?1",
     [QUERY_DROP_OPS] = "DELETE FROM notification WHERE incident = ?1",
     [QUERY_DROP] = "DELETE FROM incident WHERE id = ?1",
@@ -151,8 +160,9 @@ static int schema_text(struct sql *sql, char **out, struct error *err)
     return rc < 0 ? rc : 0;
 }
 
-/* Whether its tables are those of this version, and nothing else is in it. */
-static int judge_schema(struct history *history, enum history_refusal *why, struct error *err)
+/* Whether its tables are those of its version, and nothing else is in it. */
+static int judge_schema(struct history *history, int64_t version, enum history_refusal *why,
+                        struct error *err)
 {
     struct sql *model = NULL;
     char *ours = NULL, *its = NULL;
@@ -160,6 +170,8 @@ static int judge_schema(struct history *history, enum history_refusal *why, stru
 
     if (rc == 0)
         rc = sql_run(model, schema, err);
+    if (rc == 0 && version > 1)
+        rc = sql_run(model, schema_of_hands, err);
     if (rc == 0)
         rc = schema_text(model, &ours, err);
     if (rc == 0)
@@ -214,9 +226,22 @@ static int read_place(struct history *history, struct id128 directory, enum hist
     return 0;
 }
 
+/* To a file of version 1 what it does not have; for who only reads, beside the file. */
+static int add_hands(struct history *history, enum history_use use, struct error *err)
+{
+    char text[sizeof(schema_of_hands) + 80];
+
+    if (use == HISTORY_READ)
+        snprintf(text, sizeof(text), "CREATE TEMP%s", schema_of_hands + strlen("CREATE"));
+    else
+        snprintf(text, sizeof(text), "BEGIN IMMEDIATE; PRAGMA user_version = %d; %s COMMIT",
+                 HISTORY_VERSION, schema_of_hands);
+    return sql_run(history->sql, text, err);
+}
+
 /* Whose it is: an empty one is ours to fill. */
-static int judge(struct history *history, struct id128 directory, bool *is_empty,
-                 enum history_refusal *why, struct error *err)
+static int judge(struct history *history, struct id128 directory, enum history_use use,
+                 bool *is_empty, enum history_refusal *why, struct error *err)
 {
     int64_t application = 0, version = 0, tables = 0;
     int rc = sql_ask_int(history->sql, "PRAGMA application_id", 0, &application, err);
@@ -237,16 +262,23 @@ static int judge(struct history *history, struct id128 directory, bool *is_empty
         *why = HISTORY_FOREIGN;
         return -EINVAL;
     }
-    if (version != HISTORY_VERSION) {
+    if (version < 1 || version > HISTORY_VERSION) {
         error_set(err,
                   "%s: version %" PRId64 " was written by another tocsin, and this one reads "
-                  "version %d",
+                  "up to version %d",
                   history->path, version, HISTORY_VERSION);
         *why = version > HISTORY_VERSION ? HISTORY_NEWER : HISTORY_FOREIGN;
         return -EINVAL;
     }
-    rc = judge_schema(history, why, err);
-    return rc == 0 ? read_place(history, directory, why, err) : rc;
+    rc = judge_schema(history, version, why, err);
+    if (rc == 0)
+        rc = read_place(history, directory, why, err);
+    if (rc == 0 && version == 1) {
+        rc = add_hands(history, use, err);
+        if (rc != 0)
+            *why = refusal_of(rc);
+    }
+    return rc;
 }
 
 /* ---- opening ---- */
@@ -281,6 +313,8 @@ static int make_tables(struct history *history, struct id128 directory, struct e
         rc = sql_run(history->sql, begin, err);
     if (rc == 0)
         rc = sql_run(history->sql, schema, err);
+    if (rc == 0)
+        rc = sql_run(history->sql, schema_of_hands, err);
     if (rc == 0)
         rc = sql_prepare(history->sql, "INSERT INTO place VALUES (1, ?1, 0, 0, ?2, ?2, 0, 0)",
                          &query, err);
@@ -321,7 +355,7 @@ static int open_file(struct history *history, struct id128 directory, enum histo
         *why = refusal_of(rc);
         return rc;
     }
-    rc = judge(history, directory, &is_empty, why, err);
+    rc = judge(history, directory, use, &is_empty, why, err);
     if (rc == 0 && is_empty && use == HISTORY_READ) {
         error_set(err, "%s: there is no history in it yet", history->path);
         *why = HISTORY_MISSING;
@@ -439,6 +473,12 @@ uint64_t history_rows(const struct history *history)
     return history->rows;
 }
 
+void history_clock(struct history *history, int64_t now_ms)
+{
+    if (now_ms > history->state.now_ms)
+        history->state.now_ms = now_ms;
+}
+
 void history_miss(struct history *history, uint64_t frames)
 {
     history->state.missed += frames;
@@ -499,6 +539,23 @@ static int put_change(struct history *history, const struct incident *inc, uint6
     return sql_do(query, err);
 }
 
+/* Where a person made it. */
+static int put_hand(struct history *history, const struct incident *inc, uint64_t frame,
+                    struct error *err)
+{
+    struct sql_query *query = history->query[QUERY_HAND];
+
+    if (inc->by[0] == '\0')
+        return 0;
+    history->rows++;
+    sql_set_id(query, 1, inc->id);
+    sql_set_int(query, 2, inc->change_number);
+    sql_set_text(query, 3, inc->by);
+    sql_set_text(query, 4, inc->comment);
+    sql_set_int(query, 5, (int64_t)frame);
+    return sql_do(query, err);
+}
+
 static int take_change(struct history *history, const struct incident *inc, uint64_t frame,
                        struct error *err)
 {
@@ -508,6 +565,8 @@ static int take_change(struct history *history, const struct incident *inc, uint
         rc = put_incident(history, inc, frame, err);
     if (rc == 0)
         rc = put_change(history, inc, frame, err);
+    if (rc == 0)
+        rc = put_hand(history, inc, frame, err);
     history->last = inc->id;
     history->last_number = inc->change_number;
     history->last_ms = inc->at_ms;
@@ -587,8 +646,7 @@ int history_take(struct history *history, const struct journal_record *record,
     case JOURNAL_GROUP:
         if (record->group.to_ms > record->group.from_ms)
             state->to_ms = record->group.to_ms;
-        if (record->group.n_ms > state->now_ms)
-            state->now_ms = record->group.n_ms;
+        history_clock(history, record->group.n_ms);
         history->last = (struct id128){0};
         return 0;
     case JOURNAL_CHANGE:
@@ -625,8 +683,8 @@ int history_bytes(struct history *history, uint64_t *out, struct error *err)
 
 static int drop(struct history *history, const struct id128 *id, struct error *err)
 {
-    static const enum query_name parts[] = {QUERY_DROP_CHANGES, QUERY_DROP_MEMBERS, QUERY_DROP_OPS,
-                                            QUERY_DROP};
+    static const enum query_name parts[] = {QUERY_DROP_CHANGES, QUERY_DROP_HANDS,
+                                            QUERY_DROP_MEMBERS, QUERY_DROP_OPS, QUERY_DROP};
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -696,9 +754,11 @@ int history_take_over(struct history *history, const char *path, uint64_t before
         "INSERT INTO main.member SELECT * FROM old.member WHERE frame < ?1",
         "INSERT INTO main.change SELECT * FROM old.change WHERE frame < ?1",
         "INSERT INTO main.notification SELECT * FROM old.notification WHERE frame < ?1",
+        "INSERT INTO main.hand SELECT * FROM old.hand WHERE frame < ?1", /* not in version 1 */
     };
     struct sql_query *query;
-    int64_t up_to = 0;
+    size_t count = sizeof(copies) / sizeof(copies[0]);
+    int64_t up_to = 0, version = 0;
     int rc = sql_prepare(history->sql, "ATTACH ?1 AS old", &query, err);
 
     if (rc != 0)
@@ -710,8 +770,11 @@ int history_take_over(struct history *history, const char *path, uint64_t before
         return rc;
     rc = sql_ask_int(history->sql, "SELECT frame FROM old.place", 0, &up_to, err);
     if (rc == 0)
+        rc = sql_ask_int(history->sql, "PRAGMA old.user_version", 0, &version, err);
+    count -= version == 1;
+    if (rc == 0)
         rc = begin(history, err);
-    for (size_t i = 0; rc == 0 && i < sizeof(copies) / sizeof(copies[0]); i++) {
+    for (size_t i = 0; rc == 0 && i < count; i++) {
         rc = sql_prepare(history->sql, copies[i], &query, err);
         if (rc != 0)
             break;

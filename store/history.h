@@ -31,7 +31,7 @@ struct history;
 
 #define HISTORY_FILE "history.db" /* in the data directory */
 
-enum { HISTORY_VERSION = 1, HISTORY_PATH_BYTES = 4200 };
+enum { HISTORY_VERSION = 2, HISTORY_PATH_BYTES = 4200 };
 
 enum history_refusal {
     HISTORY_FINE,
@@ -72,6 +72,8 @@ void history_state(const struct history *history, struct history_state *out);
  * A record of the journal's next group, in their order; `place` is its group's end. */
 int history_take(struct history *history, const struct journal_record *record,
                  const struct journal_place *place, struct error *err);
+/* The daemon's clock has come so far since, and nothing was told; it does not fall. */
+void history_clock(struct history *history, int64_t now_ms);
 /* The journal has given up so many frames before its next group. */
 void history_miss(struct history *history, uint64_t frames);
 int history_commit(struct history *history, struct error *err);

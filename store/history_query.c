@@ -20,7 +20,10 @@ enum { DIGITS = 32 };
     "(SELECT count(*) FROM notification n WHERE n.incident = i.id AND n.state = 'dead'), "         \
     "(SELECT group_concat(t, ', ') FROM (SELECT DISTINCT n.sink || ' ' || "                        \
     "CASE n.label WHEN '' THEN n.reference ELSE n.label END AS t FROM notification n "             \
-    "WHERE n.incident = i.id AND (n.label <> '' OR n.reference <> '') ORDER BY 1 LIMIT 20))"
+    "WHERE n.incident = i.id AND (n.label <> '' OR n.reference <> '') ORDER BY 1 LIMIT 20)), "     \
+    "(SELECT h.who FROM hand h JOIN change c ON c.incident = h.incident AND "                      \
+    "c.number = h.number WHERE h.incident = i.id AND c.cause = 'acknowledged' "                    \
+    "ORDER BY h.number DESC LIMIT 1)"
 
 struct history_reader {
     struct history *history;
@@ -115,7 +118,8 @@ static bool read_incident(struct sql_query *query, struct history_incident *to)
                                   .told = sql_int(query, 24),
                                   .owed = sql_int(query, 25),
                                   .dead = sql_int(query, 26),
-                                  .tickets = sql_text(query, 27)};
+                                  .tickets = sql_text(query, 27),
+                                  .acked_by = sql_text(query, 28)};
     return sql_id(query, 0, &to->id);
 }
 
@@ -237,7 +241,9 @@ static void tell_change(struct sql_query *query, const struct history_story *sto
                                           .title = sql_text(query, 9),
                                           .why = sql_text(query, 10),
                                           .message = sql_text(query, 11),
-                                          .muted_by = sql_text(query, 12)};
+                                          .muted_by = sql_text(query, 12),
+                                          .by = sql_text(query, 13),
+                                          .comment = sql_text(query, 14)};
 
     story->change(story->self, &change);
 }
@@ -305,9 +311,10 @@ static int tell_all(struct sql *sql, const char *digits, uint32_t rows_max,
         rc = tell_incident(sql, &id, story, err);
     if (rc == 0)
         rc = tell_rows(sql,
-                       "SELECT number, at_ms, change, cause, severity, priority, events, alerts, "
-                       "open_alerts, title, why, message, muted_by FROM change WHERE incident = ?1 "
-                       "ORDER BY number LIMIT ?2",
+                       "SELECT c.number, at_ms, change, cause, severity, priority, events, alerts, "
+                       "open_alerts, title, why, message, muted_by, who, comment FROM change c "
+                       "LEFT JOIN hand h ON h.incident = c.incident AND h.number = c.number "
+                       "WHERE c.incident = ?1 ORDER BY c.number LIMIT ?2",
                        &id, rows_max, tell_change, story, more, err);
     if (rc == 0)
         rc = tell_rows(sql,

@@ -35,7 +35,8 @@ struct history_incident {
     int64_t ended_ms; /* INT64_MIN: it is open */
     const char *tenant, *rule, *key, *severity, *priority, *title, *tier, *runbook, *team, *source,
         *resource, *check, *host, *muted_by;
-    const char *last; /* cause of its last change */
+    const char *acked_by; /* who acknowledged it last */
+    const char *last;     /* cause of its last change */
     int64_t changes, events, alerts, open_alerts;
     int64_t told, owed, dead; /* notifications that are done, may still come, were given up */
     const char *tickets;      /* "pager INC12, desk 4711"; "" */
@@ -44,6 +45,7 @@ struct history_incident {
 struct history_change {
     int64_t number, at_ms;
     const char *change, *cause, *severity, *priority, *title, *why, *message, *muted_by;
+    const char *by, *comment; /* of who made it, if a person did */
     int64_t events, alerts, open_alerts;
 };
 

@@ -22,14 +22,16 @@ enum {
     BATCH_GROUPS = 4000, /* of a transaction, at most */
     REST_MS = 200,       /* between two transactions while there is little to do */
     RETRY_MS = 5000,     /* while it is paused */
-    IDLE_S = 3600,       /* as long as nobody wakes it */
-    PLACE_GROUPS = 4096, /* groups without a row are noted after so many */
+    IDLE_MS = 3600000,   /* as long as nobody wakes it */
+    PLACE_GROUPS = 4096, /* groups without a row are noted after so many, */
+    NOTE_MS = 1000,      /* or so much of the daemon's clock, for people see the time of it */
     ANEW_MAX = 3,        /* files that one run begins anew; then it stays paused */
 };
 
 struct history_writer {
     struct history_writer_config config;
     char *path;
+    uint64_t began_ns; /* when the clock was config.now_ms */
     pthread_t thread;
     int waker;     /* there is more, or the end */
     int nap_waker; /* the end alone */
@@ -40,6 +42,7 @@ struct history_writer {
     bool has_record; /* the reader's next record, which begins the next group: */
     struct journal_record record;
     struct journal_place at; /* read up to here; the history's place may be behind it */
+    int64_t noted_ms;        /* the daemon's clock as of the last commit */
     unsigned anew;           /* files that were begun anew */
     bool is_done;            /* it stays paused */
 
@@ -141,6 +144,7 @@ static void show_place(struct history_writer *writer)
     atomic_store_explicit(&writer->missed, state.missed, memory_order_relaxed); /* the same */
     /* relaxed: segments are given up long after; what it names is durable already. */
     atomic_store_explicit(&writer->place, state.place.frame, memory_order_relaxed);
+    writer->noted_ms = state.now_ms;
 }
 
 /* The journal no longer has what comes behind the place. */
@@ -258,7 +262,24 @@ static bool fail(struct history_writer *writer, int rc, bool of_journal, const s
     return false;
 }
 
-/* Groups in which nothing is for the history only move its place, and that not each time. */
+static bool is_long_ago(const struct history_writer *writer, int64_t now_ms)
+{
+    int64_t note_ms = writer->config.note_ms;
+
+    return now_ms > INT64_MIN + note_ms && now_ms - note_ms >= writer->noted_ms;
+}
+
+/* All that the journal has was taken. */
+static void look_at_clock(struct history_writer *writer)
+{
+    uint64_t elapsed_ns = host_mono_ns() - writer->began_ns;
+
+    if (writer->config.now_ms != 0)
+        history_clock(writer->history, writer->config.now_ms + (int64_t)(elapsed_ns / 1000000));
+}
+
+/* Groups in which nothing is for the history only move its place, and time alone its clock: that
+ * is not noted each time. */
 static bool is_worth_it(const struct history_writer *writer)
 {
     struct history_state state;
@@ -268,7 +289,7 @@ static bool is_worth_it(const struct history_writer *writer)
     /* relaxed: this thread is its only writer. */
     moved = state.place.frame - atomic_load_explicit(&writer->place, memory_order_relaxed);
     return history_rows(writer->history) > 0 || moved >= PLACE_GROUPS ||
-           (moved > 0 && must_stop(writer));
+           (moved > 0 && must_stop(writer)) || is_long_ago(writer, state.now_ms);
 }
 
 /* One transaction with what is durable. True: there is more to be read at once. */
@@ -279,6 +300,8 @@ static bool apply(struct history_writer *writer, uint64_t durable)
     uint64_t rows;
     int rc = take_groups(writer, &of_journal, &err), more = rc;
 
+    if (rc == 0)
+        look_at_clock(writer);
     if (rc >= 0 && is_worth_it(writer)) {
         rows = history_rows(writer->history);
         of_journal = false;
@@ -339,6 +362,16 @@ static bool is_behind(const struct history_writer *writer)
            atomic_load_explicit(&writer->durable, memory_order_acquire);
 }
 
+/* Until there is more, or it is time to note the clock. */
+static void wait_for_news(struct history_writer *writer)
+{
+    uint64_t wait_ms = writer->config.now_ms == 0         ? IDLE_MS
+                       : writer->config.note_ms > REST_MS ? writer->config.note_ms - REST_MS
+                                                          : 0;
+
+    host()->waker_sleep(host()->self, writer->waker, wait_ms * 1000000ull);
+}
+
 static void *run(void *self)
 {
     struct history_writer *writer = self;
@@ -354,7 +387,7 @@ static void *run(void *self)
                 1000000ull;
             h->waker_sleep(h->self, writer->nap_waker, rest_ns);
             if (!must_stop(writer) && writer->reader != NULL && !is_behind(writer))
-                h->waker_sleep(h->self, writer->waker, IDLE_S * 1000000000ull);
+                wait_for_news(writer);
         }
         if (!must_stop(writer))
             more = round_of(writer);
@@ -431,6 +464,9 @@ int history_writer_create(const struct history_writer_config *config, uint64_t d
         writer->config.batch_rows = BATCH_ROWS;
     if (config->retry_ms == 0)
         writer->config.retry_ms = RETRY_MS;
+    if (config->note_ms == 0)
+        writer->config.note_ms = NOTE_MS;
+    writer->began_ns = host_mono_ns();
     writer->waker = h->waker_create(h->self);
     writer->nap_waker = h->waker_create(h->self);
     atomic_init(&writer->durable, durable);

@@ -39,6 +39,10 @@ struct history_writer_config {
     struct history_limits limits;
     uint64_t batch_rows; /* of a transaction, which ends with the group that reaches it [4000] */
     unsigned retry_ms;   /* between two attempts while it is paused [5 s] */
+    /* The daemon's clock when the writer is created. It is noted as it goes on, for a quiet daemon
+     * writes no groups. 0: there is none, and the groups alone say how far it is. */
+    int64_t now_ms;
+    unsigned note_ms; /* between two notes of it [1 s] */
     void *self;
     /* Once for each. Thread: the writer's own. */
     void (*news)(void *self, enum history_news news, const char *sentence);

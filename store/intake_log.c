@@ -348,6 +348,9 @@ static int write_frame(struct intake_log *log, char *payload, size_t bytes, int6
     rc = segment_log_append(log->log, FRAME_KIND, payload, bytes, NULL, err);
     if (rc == 0)
         rc = segment_log_sync(log->log, err);
+    /* The disk may hold it all the same: only what was never written is known to be gone. */
+    if (rc == -ENOSPC && segment_log_is_broken(log->log))
+        rc = -EIO;
     if (rc != 0) {
         free(payload);
         payload = NULL;

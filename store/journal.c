@@ -53,6 +53,7 @@ struct journal {
     size_t seal_at[JOURNAL_PARTS_MAX]; /* 1 + where the last one of a part stands; 0: nowhere */
     uint64_t next_ticket, durable_ticket;
     uint64_t flush_asked, flushed;
+    uint64_t release_before, released; /* frames */
     bool is_writing, is_broken, must_stop, is_full;
     char why[ERROR_TEXT_BYTES];
     struct journal_counters counters;
@@ -241,6 +242,24 @@ uint64_t journal_op_state(struct journal *journal, const struct journal_op_state
     return ticket;
 }
 
+void journal_keep_marks(struct journal *journal)
+{
+    pthread_mutex_lock(&journal->lock);
+    if (journal->marks.count > 0) {
+        group_touch(open_group(journal));
+        take_marks(journal, open_group(journal));
+    }
+    pthread_mutex_unlock(&journal->lock);
+}
+
+void journal_release_before(struct journal *journal, uint64_t frame)
+{
+    pthread_mutex_lock(&journal->lock);
+    if (frame > journal->release_before)
+        journal->release_before = frame;
+    pthread_mutex_unlock(&journal->lock);
+}
+
 /* ---- writing ---- */
 
 /* The open group has to be closed now; if not, `wait_ns` says when to look again. */
@@ -294,6 +313,7 @@ static int put_frame(struct journal *journal, uint32_t kind, const char *from, s
             bool must_stop;
             pthread_mutex_lock(&journal->lock);
             journal->is_full = true;
+            pthread_cond_broadcast(&journal->done); /* whoever does not wait for room */
             must_stop = journal->must_stop;
             pthread_mutex_unlock(&journal->lock);
             if (must_stop)
@@ -425,6 +445,22 @@ static void write_group(struct journal *journal)
     pthread_cond_broadcast(&journal->done);
 }
 
+/* Segments that nobody needs any more go; the lock is held before and after. A failure harms
+ * nothing: they lie there until the next start. */
+static void release(struct journal *journal)
+{
+    uint64_t before = journal->release_before;
+    struct error err = {""};
+    int rc;
+
+    pthread_mutex_unlock(&journal->lock);
+    rc = segment_log_release_before(journal->log, before, &err);
+    pthread_mutex_lock(&journal->lock);
+    journal->released = before;
+    journal->counters.release_failures += rc != 0;
+    segment_log_counters(journal->log, &journal->counters.log);
+}
+
 static void *run(void *arg)
 {
     struct journal *journal = arg;
@@ -442,6 +478,10 @@ static void *run(void *arg)
         }
         if (journal->must_stop)
             break;
+        if (journal->release_before > journal->released) {
+            release(journal);
+            continue;
+        }
         pthread_mutex_unlock(&journal->lock);
         /* The next segment is made while there is time for it. */
         if (!segment_log_prepare(journal->log, PREPARE_BYTES))
@@ -452,16 +492,29 @@ static void *run(void *arg)
     return NULL;
 }
 
-void journal_flush(struct journal *journal)
+static bool flush(struct journal *journal, bool waits_for_room)
 {
     uint64_t asked;
+    bool is_flushed;
 
     pthread_mutex_lock(&journal->lock);
     asked = ++journal->flush_asked;
     host()->waker_wake(host()->self, journal->waker);
-    while (journal->flushed < asked && !journal->is_broken)
+    while (journal->flushed < asked && !journal->is_broken && (waits_for_room || !journal->is_full))
         pthread_cond_wait(&journal->done, &journal->lock);
+    is_flushed = journal->flushed >= asked;
     pthread_mutex_unlock(&journal->lock);
+    return is_flushed;
+}
+
+void journal_flush(struct journal *journal)
+{
+    flush(journal, true);
+}
+
+bool journal_flush_now(struct journal *journal)
+{
+    return flush(journal, false);
 }
 
 /* ---- begin and end ---- */

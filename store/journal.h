@@ -115,15 +115,26 @@ void journal_aside(struct journal *journal);
 /* Returns the ticket: durable when a commit shows it or a later one. Thread: any. */
 uint64_t journal_op_state(struct journal *journal, const struct journal_op_state *state);
 
+/* What is in the open group by now, and marks that are in none yet, become durable by the next
+ * flush, even where nothing was told. Thread: any. */
+void journal_keep_marks(struct journal *journal);
+
+/* Frames before this one are not needed any more: segments that hold no other are given up, soon.
+ * Thread: any. */
+void journal_release_before(struct journal *journal, uint64_t frame);
+
 /* Closes the open group now; returns when it is durable or the journal broken. Thread: any but the
  * journal's own. */
 void journal_flush(struct journal *journal);
+/* The same, but does not wait for a full disk. False: it is not durable. */
+bool journal_flush_now(struct journal *journal);
 
 struct journal_counters {
     uint64_t groups, bytes, syncs;
     uint64_t sync_ns_last, sync_ns_max;
     uint64_t open_bytes; /* of the open group now */
     uint64_t full;       /* times that there was no room */
+    uint64_t release_failures;
     bool is_broken;
     bool is_waiting_for_disk; /* full: input pauses until there is room (F6) */
     struct segment_counters log;

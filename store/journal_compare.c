@@ -13,7 +13,7 @@ enum { SAID_BYTES = 600 };
 
 struct journal_compare {
     struct journal_reader *reader;
-    uint64_t groups, group;       /* how many are compared, and which one is read */
+    uint64_t skip;                /* changes and ops that are not told again */
     struct journal_record record; /* the next change or op */
     struct text raw;
     bool has_record;
@@ -22,22 +22,21 @@ struct journal_compare {
     struct journal_buffer own;
 };
 
-int journal_compare_create(const struct segment_config *config, uint64_t groups,
+int journal_compare_create(const struct segment_config *config, const struct journal_span *span,
                            const struct journal_filter *filter, struct journal_compare **out,
                            struct error *err)
 {
     struct journal_compare *compare = calloc(1, sizeof(*compare));
-    enum segment_refusal why;
     int rc;
 
     if (compare == NULL) {
         error_set(err, "%s: out of memory", config->folder);
         return -ENOMEM;
     }
-    compare->groups = groups;
+    compare->skip = span->skip;
     if (filter != NULL)
         compare->filter = *filter;
-    rc = journal_reader_create(config, &compare->reader, &why, err);
+    rc = journal_reader_create_span(config, span, &compare->reader, err);
     if (rc != 0) {
         free(compare);
         return rc;
@@ -74,17 +73,14 @@ static int look(struct journal_compare *compare, struct error *err)
     int rc = 1;
 
     while (!compare->has_record && rc == 1) {
-        if (compare->group == compare->groups && compare->groups == 0)
-            return 0;
         rc = journal_reader_next(compare->reader, &compare->record, &compare->raw, err);
         if (rc != 1)
             break;
-        if (compare->record.kind == JOURNAL_GROUP && compare->group++ == compare->groups) {
-            compare->groups = 0; /* nothing more is looked at */
-            compare->group = 0;
-            return 0;
-        }
         compare->has_record = is_expected(compare, &compare->record);
+        if (compare->skip > 0 && journal_record_is_told(&compare->record)) {
+            compare->skip--;
+            compare->has_record = false;
+        }
     }
     return rc;
 }

@@ -11,10 +11,9 @@
 
 struct journal_compare;
 
-/* Of the first `groups` groups of the journal: later ones are this run's own. Ops that the filter
- * leaves out are not expected; NULL: all are.
- * Owner: the caller, until journal_compare_destroy(). Errors: as journal_reader_create(). */
-int journal_compare_create(const struct segment_config *config, uint64_t groups,
+/* Ops that the filter leaves out are not expected; NULL: all are.
+ * Owner: the caller, until journal_compare_destroy(). Errors: as journal_reader_create_span(). */
+int journal_compare_create(const struct segment_config *config, const struct journal_span *span,
                            const struct journal_filter *filter, struct journal_compare **out,
                            struct error *err);
 void journal_compare_destroy(struct journal_compare *compare);

@@ -180,6 +180,28 @@ static size_t fields_bytes(const struct incident *inc)
     return (size_t)(last.at + last.len - inc->fields);
 }
 
+static bool is_given(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
+/* What people did: only where somebody did something, so that all other records are as they were
+ * before that could be. */
+static void code_by_hand(struct codec *c, struct incident *inc)
+{
+    bool is_there = c->to != NULL
+                        ? is_given(inc->acked_by) || is_given(inc->by) || is_given(inc->comment)
+                        : c->wrong == NULL && c->at != c->end;
+
+    if (is_there) {
+        code_text(c, &inc->acked_by);
+        code_text(c, &inc->by);
+        code_text(c, &inc->comment);
+    } else if (c->to == NULL) {
+        inc->acked_by = inc->by = inc->comment = "";
+    }
+}
+
 static void code_change(struct codec *c, struct incident *inc)
 {
     const char **const texts[] = {&inc->tenant, &inc->rule_id,  &inc->key,   &inc->title,
@@ -205,6 +227,7 @@ static void code_change(struct codec *c, struct incident *inc)
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         code_text(c, texts[i]);
     inc->fields = code_bytes(c, inc->fields, &bytes);
+    code_by_hand(c, inc);
     if (c->to == NULL && c->wrong == NULL && !fields_hold(inc->fields, bytes, inc->field_count))
         c->wrong = "the values of its key do not fit";
 }

@@ -128,6 +128,12 @@ struct journal_record {
     };
 };
 
+/* Whether it is one of those that a recovery tells again. */
+static inline bool journal_record_is_told(const struct journal_record *record)
+{
+    return record->kind == JOURNAL_CHANGE || record->kind == JOURNAL_OP;
+}
+
 /* A group under construction. */
 struct journal_buffer {
     VECTOR_OF(char) bytes;

@@ -21,6 +21,9 @@ struct journal_reader {
     struct segment_frame ahead;
     bool may_begin_inside; /* frames of a group whose beginning is gone are passed over */
     struct journal_place place;
+    struct journal_place skip; /* up to here groups are passed over */
+    bool has_skipped;          /* it was come to */
+    bool has_begun;            /* a frame was read */
     struct error err;
 };
 
@@ -103,6 +106,22 @@ int journal_reader_create_at(const struct segment_config *config, const struct j
     return 0;
 }
 
+int journal_reader_create_span(const struct segment_config *config, const struct journal_span *span,
+                               struct journal_reader **out, struct error *err)
+{
+    enum segment_refusal why;
+    enum journal_seek seek;
+    int rc = journal_reader_create_at(config, &span->from, span->to, &seek, out, &why, err);
+
+    if (rc != 0 || seek == JOURNAL_SEEK_THERE)
+        return rc;
+    error_set(err, "%s: frame %" PRIu64 " is not there, behind which is told again", config->folder,
+              span->from.frame);
+    journal_reader_destroy(*out);
+    *out = NULL;
+    return -EBADMSG;
+}
+
 void journal_reader_limit(struct journal_reader *reader, uint64_t limit)
 {
     reader->limit = limit;
@@ -111,6 +130,11 @@ void journal_reader_limit(struct journal_reader *reader, uint64_t limit)
 uint64_t journal_reader_first(const struct journal_reader *reader)
 {
     return reader->ahead.number;
+}
+
+uint64_t journal_reader_begin(const struct journal_reader *reader)
+{
+    return segment_walk_first(reader->walk);
 }
 
 struct journal_place journal_reader_place(const struct journal_reader *reader)
@@ -140,6 +164,30 @@ static int next_frame(struct journal_reader *reader, struct segment_frame *frame
     return segment_walk_next(reader->walk, frame, err);
 }
 
+void journal_reader_skip(struct journal_reader *reader, const struct journal_place *place)
+{
+    reader->skip = *place;
+    reader->has_skipped = place->frame == 0;
+}
+
+bool journal_reader_has_skipped(const struct journal_reader *reader)
+{
+    return reader->has_skipped;
+}
+
+/* Whether the frame is one of those that are passed over. */
+static bool is_skipped(struct journal_reader *reader, const struct segment_frame *frame)
+{
+    reader->may_begin_inside |= !reader->has_begun && frame->number > 1;
+    reader->has_begun = true;
+    if (frame->number > reader->skip.frame)
+        return false;
+    reader->has_skipped |= frame->number == reader->skip.frame && frame->crc == reader->skip.crc;
+    reader->place = (struct journal_place){frame->number, frame->crc};
+    reader->may_begin_inside = false;
+    return true;
+}
+
 /* Collects the frames of the next whole group. 1, 0 at the end, or a negative errno. */
 static int next_group(struct journal_reader *reader, struct error *err)
 {
@@ -148,6 +196,8 @@ static int next_group(struct journal_reader *reader, struct error *err)
 
     while ((rc = next_frame(reader, &frame, err)) == 1) {
         bool is_first = (frame.kind & JOURNAL_FRAME_FIRST) != 0;
+        if (is_skipped(reader, &frame))
+            continue;
         if (is_first) {
             reader->unfinished += reader->is_open;
             reader->group.count = 0;

@@ -37,6 +37,24 @@ struct journal_place {
     uint32_t crc;
 };
 
+/* A stretch of the journal that is told again. */
+struct journal_span {
+    struct journal_place from; /* behind this */
+    uint64_t skip;             /* without so many changes and ops, which were told before */
+    uint64_t to;               /* up to this frame: later ones are this run's own */
+};
+
+/* The records of the span, as journal_reader_create_at(); where the journal does not have it, an
+ * error with a sentence. */
+int journal_reader_create_span(const struct segment_config *config, const struct journal_span *span,
+                               struct journal_reader **out, struct error *err);
+
+/* Before anything is read: groups up to the place are passed over. */
+void journal_reader_skip(struct journal_reader *reader, const struct journal_place *place);
+
+/* Behind the end: whether the place was come to, and is that one. */
+bool journal_reader_has_skipped(const struct journal_reader *reader);
+
 enum journal_seek {
     JOURNAL_SEEK_THERE, /* what comes next is behind the place */
     JOURNAL_SEEK_LATER, /* the journal begins later: all that it has comes next */
@@ -53,6 +71,10 @@ void journal_reader_limit(struct journal_reader *reader, uint64_t limit);
 
 /* Behind JOURNAL_SEEK_LATER, before anything was read: the first frame that there is. */
 uint64_t journal_reader_first(const struct journal_reader *reader);
+
+/* The frame with which the journal begins, once something was read of it: 1 where nothing was
+ * released or lost. */
+uint64_t journal_reader_begin(const struct journal_reader *reader);
 
 /* The end of the group that the last record was of. */
 struct journal_place journal_reader_place(const struct journal_reader *reader);

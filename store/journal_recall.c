@@ -14,13 +14,18 @@
 #include "base/hash.h"
 #include "base/vector.h"
 
-enum { ENGINE_BYTES = 64, GAPS_MIN = 1024 };
+enum {
+    ENGINE_BYTES = 64,
+    GAPS_MIN = 1024,
+    SPELL_SLACK_MS = 60000, /* a blind spell takes effect at a round behind its time */
+};
 
 struct entry {
     struct journal_recalled_op op;
     struct id128 chain; /* of its incident and sink */
     size_t before;      /* 1 + place of the op before it there; 0: none */
     bool is_gap;
+    bool has_twin; /* the incident opened again: there is an op of its id before it */
 };
 
 /* An open hash table of places, plus 1; 0: free. */
@@ -61,10 +66,10 @@ static const char *name_keep(struct journal_recall *recall, const char *name)
 /* A block of its own with one reference, of a view. */
 static struct incident *incident_of(const struct incident *view)
 {
-    const char *const texts[] = {view->tenant, view->rule_id,  view->key,   view->title,
-                                 view->tier,   view->runbook,  view->team,  view->why,
-                                 view->source, view->resource, view->check, view->message,
-                                 view->host,   view->muted_by};
+    const char *const texts[] = {
+        view->tenant, view->rule_id,  view->key,      view->title,    view->tier,   view->runbook,
+        view->team,   view->why,      view->source,   view->resource, view->check,  view->message,
+        view->host,   view->muted_by, view->acked_by, view->by,       view->comment};
     enum { TEXTS = sizeof(texts) / sizeof(texts[0]) };
     size_t bytes = sizeof(*view), fields = 0;
 
@@ -78,10 +83,10 @@ static struct incident *incident_of(const struct incident *view)
     struct incident *inc = memory_alloc(bytes);
     char *to = (char *)(inc + 1);
     memcpy((void *)inc, (const void *)view, sizeof(*inc));
-    const char **const places[TEXTS] = {&inc->tenant, &inc->rule_id,  &inc->key,   &inc->title,
-                                        &inc->tier,   &inc->runbook,  &inc->team,  &inc->why,
-                                        &inc->source, &inc->resource, &inc->check, &inc->message,
-                                        &inc->host,   &inc->muted_by};
+    const char **const places[TEXTS] = {
+        &inc->tenant, &inc->rule_id,  &inc->key,      &inc->title,    &inc->tier,   &inc->runbook,
+        &inc->team,   &inc->why,      &inc->source,   &inc->resource, &inc->check,  &inc->message,
+        &inc->host,   &inc->muted_by, &inc->acked_by, &inc->by,       &inc->comment};
     for (int i = 0; i < TEXTS; i++) {
         size_t length = strlen(texts[i]) + 1;
         memcpy(to, texts[i], length);
@@ -131,10 +136,12 @@ static void entry_link(struct journal_recall *recall, size_t at)
 {
     struct entry *entry = &recall->entries.at[at];
     size_t *last = chain_slot_of(recall, entry->chain);
+    size_t *by_id = slot_of(recall, entry->op.id);
 
     entry->before = *last;
     *last = at + 1;
-    *slot_of(recall, entry->op.id) = at + 1;
+    entry->has_twin = *by_id != 0 && !recall->entries.at[*by_id - 1].is_gap;
+    *by_id = at + 1;
 }
 
 static void table_renew(struct journal_recall *recall, size_t slot_count)
@@ -233,10 +240,45 @@ static void go_into(struct journal_recall *recall, struct entry *entry)
     entry_forget(recall, entry);
 }
 
-static void take_state(struct journal_recall *recall, const struct journal_op_state *state)
+/* Its ticket is all that is still asked for. */
+static void words_forget(struct entry *entry)
+{
+    struct incident bare;
+
+    memset((void *)&bare, 0, sizeof(bare));
+    bare.id = entry->op.incident->id;
+    bare.acked_by = bare.by = bare.comment = "";
+    bare.tenant = bare.rule_id = bare.key = bare.title = bare.tier = bare.runbook = bare.team =
+        bare.why = bare.source = bare.resource = bare.check = bare.message = bare.host =
+            bare.muted_by = bare.fields = "";
+    incident_unref(entry->op.incident);
+    entry->op.incident = incident_of(&bare);
+}
+
+/* The op that a state is told of; NULL: it is forgotten. Of several of one id it is the first that
+ * has no end yet, as they are told in order; a dead one if it is sent again; and the last one where
+ * it went into another, for that happens as it is made. */
+static struct entry *entry_meant(struct journal_recall *recall,
+                                 const struct journal_op_state *state)
 {
     size_t at = recall->slot_count > 0 ? *slot_of(recall, state->op) : 0;
-    struct entry *entry = at > 0 ? &recall->entries.at[at - 1] : NULL;
+    struct entry *meant = at > 0 ? &recall->entries.at[at - 1] : NULL;
+
+    if (meant == NULL || !meant->has_twin || state->fate == JOURNAL_FATE_TAKEN_IN)
+        return meant;
+    for (at = meant->before; at != 0; at = recall->entries.at[at - 1].before) {
+        struct entry *entry = &recall->entries.at[at - 1];
+        bool has_end = entry->op.fate == JOURNAL_FATE_DONE ||
+                       (entry->op.fate == JOURNAL_FATE_DEAD && state->fate != JOURNAL_FATE_OWED);
+        if (!entry->is_gap && !has_end && id128_equal(entry->op.id, state->op))
+            meant = entry;
+    }
+    return meant;
+}
+
+static void take_state(struct journal_recall *recall, const struct journal_op_state *state)
+{
+    struct entry *entry = entry_meant(recall, state);
 
     if (entry == NULL || entry->is_gap)
         return;
@@ -251,6 +293,8 @@ static void take_state(struct journal_recall *recall, const struct journal_op_st
         overtake(recall, entry);
         if (state->reference[0] == '\0' || entry->op.kind == OP_RESOLVE)
             entry_forget(recall, entry);
+        else
+            words_forget(entry);
     }
 }
 
@@ -267,7 +311,8 @@ static int take_part(struct journal_recall *recall, const struct journal_part *p
         (struct journal_recalled_part){.topic = name_keep(recall, part->topic),
                                        .partition = part->partition,
                                        .start_offset = INT64_MIN,
-                                       .read = INT64_MIN};
+                                       .read = INT64_MIN,
+                                       .left_ms = INT64_MIN};
     vector_add(&recall->seal_at) = 0;
     return 0;
 }
@@ -293,8 +338,14 @@ static int take_mark(struct journal_recall *recall, const struct mark *mark, str
     }
     part = &recall->parts.at[mark->part];
     seal = &recall->seal_at.at[mark->part];
-    recall->sum.leaves += mark->kind == MARK_LEAVE;
+    if (mark->kind == MARK_LEAVE) {
+        recall->sum.leaves++;
+        part->has_left = true;
+        part->left_ms = mark->value_ms;
+        return 0;
+    }
     if (mark->kind == MARK_JOIN) {
+        part->has_left = false;
         if (part->start_offset == INT64_MIN)
             part->start_offset = part->read = mark->offset;
         if (mark->value_ms == INT64_MIN) /* from the start: nothing had been closed */
@@ -392,30 +443,53 @@ static int next(struct journal_reader *reader, struct error *lost, struct journa
     return journal_reader_next(reader, record, NULL, err);
 }
 
+struct journal_recall *journal_recall_begin(void)
+{
+    struct journal_recall *recall = calloc(1, sizeof(*recall));
+
+    if (recall != NULL)
+        recall->sum.to_ms = recall->sum.r_ms = recall->sum.n_ms = INT64_MIN;
+    return recall;
+}
+
+static void ops_list(struct journal_recall *recall)
+{
+    recall->ops.count = 0;
+    for (size_t i = 0; i < recall->entries.count; i++)
+        if (!recall->entries.at[i].is_gap)
+            vector_add(&recall->ops) = recall->entries.at[i].op;
+}
+
+int journal_recall_read(struct journal_recall *recall, struct journal_reader *reader,
+                        struct error *lost, struct error *err)
+{
+    struct journal_record record;
+    int rc;
+
+    while ((rc = next(reader, lost, &record, err)) == 1) {
+        rc = take(recall, &record, err);
+        if (rc != 0)
+            return rc;
+    }
+    ops_list(recall);
+    return rc;
+}
+
 int journal_recall_create(struct journal_reader *reader, struct error *lost,
                           struct journal_recall **out, struct error *err)
 {
-    struct journal_recall *recall = calloc(1, sizeof(*recall));
-    struct journal_record record;
+    struct journal_recall *recall = journal_recall_begin();
     int rc;
 
     if (recall == NULL) {
         error_set(err, "out of memory for what the journal knows");
         return -ENOMEM;
     }
-    recall->sum.to_ms = recall->sum.r_ms = recall->sum.n_ms = INT64_MIN;
-    while ((rc = next(reader, lost, &record, err)) == 1) {
-        rc = take(recall, &record, err);
-        if (rc != 0)
-            break;
-    }
+    rc = journal_recall_read(recall, reader, lost, err);
     if (rc != 0) {
         journal_recall_destroy(recall);
         return rc;
     }
-    for (size_t i = 0; i < recall->entries.count; i++)
-        if (!recall->entries.at[i].is_gap)
-            vector_add(&recall->ops) = recall->entries.at[i].op;
     *out = recall;
     return 0;
 }
@@ -455,4 +529,226 @@ void journal_recall_summary(const struct journal_recall *recall, struct journal_
     out->op_count = recall->ops.count;
     out->engine = recall->engine;
     out->other_engine = recall->other_engine;
+}
+
+/* ---- as bytes ---- */
+
+/* Sums, and behind them records of the journal that come to the rest. */
+struct saved {
+    uint32_t version, pad;
+    int64_t to_ms, n_ms, r_ms;
+    uint64_t groups, changes, ops_made, opened, closed, leaves;
+    uint64_t ops_by_fate[JOURNAL_FATE_COUNT];
+    char engine[ENGINE_BYTES], other_engine[ENGINE_BYTES];
+};
+enum { SAVED_VERSION = 1 };
+
+static void parts_save(const struct journal_recall *recall, struct journal_buffer *to)
+{
+    for (size_t i = 0; i < recall->parts.count; i++) {
+        const struct journal_recalled_part *part = &recall->parts.at[i];
+        struct mark mark = {.kind = MARK_JOIN,
+                            .part = (uint16_t)i,
+                            .offset = part->start_offset,
+                            .value_ms = INT64_MIN};
+        journal_put(to,
+                    &(struct journal_record){.kind = JOURNAL_PART,
+                                             .part = {(uint32_t)i, part->partition, part->topic}});
+        if (part->start_offset == INT64_MIN)
+            continue;
+        /* Left before it joined: what stays is that it had. */
+        for (int twice = 0; twice < 2; twice++) {
+            bool leaves = part->left_ms != INT64_MIN && twice == (part->has_left ? 1 : 0);
+            mark.kind = leaves ? MARK_LEAVE : MARK_JOIN;
+            mark.value_ms = leaves ? part->left_ms : INT64_MIN;
+            journal_put(to, &(struct journal_record){.kind = JOURNAL_MARK, .mark = mark});
+        }
+        journal_put(to,
+                    &(struct journal_record){.kind = JOURNAL_POSITION,
+                                             .position = {(uint32_t)i, part->read, part->read}});
+    }
+}
+
+static void op_save(const struct journal_recalled_op *op, struct journal_buffer *to)
+{
+    struct journal_record change = {.kind = JOURNAL_CHANGE};
+
+    memcpy((void *)&change.change, (const void *)op->incident, sizeof(change.change));
+    journal_put(to, &change);
+    journal_put(to, &(struct journal_record){
+                        .kind = JOURNAL_OP,
+                        .op = {op->id, op->incident->id, op->number, op->kind, op->sink}});
+    if (op->fate != JOURNAL_FATE_OWED || op->may_exist)
+        journal_put(to, &(struct journal_record){.kind = JOURNAL_OP_STATE,
+                                                 .op_state = {.op = op->id,
+                                                              .fate = op->fate,
+                                                              .may_exist = op->may_exist,
+                                                              .not_before_ms = op->not_before_ms,
+                                                              .reference = op->reference,
+                                                              .label = op->label,
+                                                              .reason = ""}});
+}
+
+void journal_recall_save(const struct journal_recall *recall, struct journal_buffer *to)
+{
+    const struct journal_summary *sum = &recall->sum;
+    struct saved saved = {.version = SAVED_VERSION,
+                          .to_ms = sum->to_ms,
+                          .n_ms = sum->n_ms,
+                          .r_ms = sum->r_ms,
+                          .groups = sum->groups,
+                          .changes = sum->changes,
+                          .ops_made = sum->ops_made,
+                          .opened = sum->opened,
+                          .closed = sum->closed,
+                          .leaves = sum->leaves};
+
+    memcpy(saved.ops_by_fate, sum->ops_by_fate, sizeof(saved.ops_by_fate));
+    memcpy(saved.engine, recall->engine, sizeof(saved.engine));
+    memcpy(saved.other_engine, recall->other_engine, sizeof(saved.other_engine));
+    for (const char *at = (const char *)&saved; at < (const char *)(&saved + 1); at++)
+        vector_add(&to->bytes) = *at;
+    parts_save(recall, to);
+    for (size_t i = 0; i < recall->marks.count; i++)
+        journal_put(to,
+                    &(struct journal_record){.kind = JOURNAL_MARK, .mark = recall->marks.at[i]});
+    for (size_t i = 0; i < recall->rules.count; i++)
+        journal_put(to,
+                    &(struct journal_record){.kind = JOURNAL_RULES, .rules = recall->rules.at[i]});
+    for (size_t i = 0; i < recall->entries.count; i++)
+        if (!recall->entries.at[i].is_gap)
+            op_save(&recall->entries.at[i].op, to);
+    if (recall->counts.count > 0)
+        journal_put(to, &(struct journal_record){.kind = JOURNAL_COUNTS, .counts = recall->counts});
+}
+
+/* What the records counted on their way is said by the sums. */
+static void sums_set(struct journal_recall *recall, const struct saved *saved)
+{
+    struct journal_summary *sum = &recall->sum;
+
+    sum->to_ms = saved->to_ms;
+    sum->n_ms = saved->n_ms;
+    sum->r_ms = saved->r_ms;
+    sum->groups = saved->groups;
+    sum->changes = saved->changes;
+    sum->ops_made = saved->ops_made;
+    sum->opened = saved->opened;
+    sum->closed = saved->closed;
+    sum->leaves = saved->leaves;
+    memcpy(sum->ops_by_fate, saved->ops_by_fate, sizeof(sum->ops_by_fate));
+    snprintf(recall->engine, sizeof(recall->engine), "%.*s", ENGINE_BYTES - 1, saved->engine);
+    snprintf(recall->other_engine, sizeof(recall->other_engine), "%.*s", ENGINE_BYTES - 1,
+             saved->other_engine);
+}
+
+int journal_recall_load(const void *at, size_t bytes, struct journal_recall **out,
+                        struct error *err)
+{
+    struct journal_recall *recall = journal_recall_begin();
+    struct journal_cursor cursor = {at, (const char *)at + bytes, true};
+    struct journal_record record;
+    struct saved saved;
+    int rc = -EBADMSG;
+
+    if (recall == NULL) {
+        error_set(err, "out of memory for what the journal knew");
+        return -ENOMEM;
+    }
+    memset(&saved, 0, sizeof(saved));
+    if (bytes >= sizeof(saved))
+        memcpy(&saved, at, sizeof(saved));
+    if (saved.version == SAVED_VERSION) {
+        cursor.at += sizeof(saved);
+        while ((rc = journal_get(&cursor, &record, err)) == 1) {
+            rc = take(recall, &record, err);
+            if (rc != 0)
+                break;
+        }
+    } else {
+        error_set(err, "what the journal knew is of no version that is known");
+    }
+    if (rc != 0) {
+        journal_recall_destroy(recall);
+        return rc;
+    }
+    sums_set(recall, &saved);
+    ops_list(recall);
+    *out = recall;
+    return 0;
+}
+
+/* ---- what is not needed any more ---- */
+
+static bool mark_is_needed(const struct mark *mark, int64_t at_ms, const int64_t *from)
+{
+    switch (mark->kind) {
+    case MARK_BEGIN:
+        return true;
+    case MARK_SWITCH:
+    case MARK_BLIND_BEGIN:
+    case MARK_BLIND_END:
+        return mark->value_ms >= at_ms - SPELL_SLACK_MS;
+    case MARK_CRASH:
+        return mark->offset >= from[mark->part] || mark->value_ms >= at_ms - SPELL_SLACK_MS;
+    case MARK_SEAL:
+    case MARK_CAP:
+    case MARK_JOIN:
+    case MARK_LEAVE:
+    case MARK_SHED:
+    case MARK_KIND_COUNT:
+        break;
+    }
+    return mark->offset >= from[mark->part];
+}
+
+static void marks_forget(struct journal_recall *recall, int64_t at_ms, const int64_t *from)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < recall->parts.count; i++)
+        recall->seal_at.at[i] = 0;
+    for (size_t i = 0; i < recall->marks.count; i++) {
+        const struct mark mark = recall->marks.at[i];
+        if (!mark_is_needed(&mark, at_ms, from))
+            continue;
+        recall->marks.at[kept++] = mark;
+        if (mark.kind == MARK_SEAL)
+            recall->seal_at.at[mark.part] = kept;
+    }
+    recall->marks.count = kept;
+}
+
+static void rules_forget(struct journal_recall *recall, int64_t at_ms)
+{
+    size_t in_force = 0, kept = 0;
+
+    while (in_force + 1 < recall->rules.count && recall->rules.at[in_force + 1].from_ms < at_ms)
+        in_force++;
+    for (size_t i = 0; i < recall->rules.count; i++) {
+        struct journal_rules rules = recall->rules.at[i];
+        bool is_new =
+            kept == 0 || !id128_equal(recall->rules.at[kept - 1].settings, rules.settings);
+        if (i < in_force && !is_new)
+            continue;
+        if (i < in_force)
+            rules.set = recall->rules.at[in_force].set; /* its own is asked for by nobody */
+        recall->rules.at[kept++] = rules;
+    }
+    recall->rules.count = kept;
+}
+
+void journal_recall_forget(struct journal_recall *recall, int64_t at_ms,
+                           const struct journal_kept_part *parts, size_t part_count)
+{
+    int64_t *from = memory_alloc((recall->parts.count + 1) * sizeof(*from));
+
+    for (size_t i = 0; i < recall->parts.count; i++)
+        from[i] = INT64_MAX; /* it is read by nobody, or anew from where it then joins */
+    for (size_t i = 0; i < part_count; i++)
+        if (parts[i].part < recall->parts.count)
+            from[parts[i].part] = parts[i].offset;
+    marks_forget(recall, at_ms, from);
+    rules_forget(recall, at_ms);
+    free(from);
 }

@@ -23,6 +23,8 @@ struct journal_recalled_part {
     int32_t partition;
     int64_t start_offset; /* where it was begun */
     int64_t read;         /* before this no mark may be made but those that are recalled */
+    bool has_left;        /* and did not come back */
+    int64_t left_ms; /* the watermark when it left for the last time; INT64_MIN: it never did */
 };
 
 enum { JOURNAL_REFERENCE_BYTES = 40 };
@@ -47,6 +49,28 @@ int journal_recall_create(struct journal_reader *reader, struct error *lost,
                           struct journal_recall **out, struct error *err);
 void journal_recall_destroy(struct journal_recall *recall);
 
+/* The same in steps: nothing is known yet; and it reads on, from where it stands. NULL: memory is
+ * short. */
+struct journal_recall *journal_recall_begin(void);
+int journal_recall_read(struct journal_recall *recall, struct journal_reader *reader,
+                        struct error *lost, struct error *err);
+
+/* What is known as bytes, and back. Any bytes are safe. Errors: -EBADMSG with a sentence, -ENOMEM.
+ */
+void journal_recall_save(const struct journal_recall *recall, struct journal_buffer *to);
+int journal_recall_load(const void *at, size_t bytes, struct journal_recall **out,
+                        struct error *err);
+
+/* Forgets what nobody asks for any more who goes on from a snapshot of `at_ms`: marks of records
+ * before `offset` of their partition (INT64_MIN: it is not read any more), blind spells before, and
+ * rule sets that were in force before; of settings it is known from when on they were. */
+struct journal_kept_part {
+    uint32_t part;
+    int64_t offset;
+};
+void journal_recall_forget(struct journal_recall *recall, int64_t at_ms,
+                           const struct journal_kept_part *parts, size_t part_count);
+
 struct journal_summary {
     int64_t to_ms; /* everything before was told; INT64_MIN: nothing was */
     int64_t n_ms, r_ms;
@@ -61,7 +85,7 @@ struct journal_summary {
     size_t op_count;
     uint64_t groups, changes, ops_made, ops_by_fate[JOURNAL_FATE_COUNT];
     uint64_t opened, closed;
-    size_t leaves;            /* partitions left */
+    size_t leaves;            /* so often a partition left */
     const char *engine;       /* that wrote the last group */
     const char *other_engine; /* that wrote the first group that is not of this one; "" */
 };

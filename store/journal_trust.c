@@ -28,7 +28,7 @@ struct journal_trust {
     struct journal_trust_hooks hooks;
     struct journal_filter filter;
     struct journal_about about; /* the change read last */
-    uint64_t groups;
+    struct journal_span span;
     bool is_over; /* all has been told again */
     uint64_t count[JOURNAL_DIFFERENCES], listed;
     VECTOR_OF(char *) names; /* of sinks; owned */
@@ -121,7 +121,7 @@ static void take(struct journal_trust *trust, const struct journal_record *recor
     }
 }
 
-/* Goes through the groups; what is done with a record is `each`'s. */
+/* Goes through the span; what is done with a record is `each`'s. */
 static int read_groups(struct journal_trust *trust,
                        void (*each)(struct journal_trust *trust,
                                     const struct journal_record *record),
@@ -129,22 +129,22 @@ static int read_groups(struct journal_trust *trust,
 {
     struct journal_reader *reader;
     struct journal_record record;
-    enum segment_refusal why;
-    uint64_t group = 0;
-    int rc = journal_reader_create(trust->config, &reader, &why, err);
+    uint64_t skip = trust->span.skip;
+    int rc = journal_reader_create_span(trust->config, &trust->span, &reader, err);
 
     if (rc != 0)
         return rc;
     while ((rc = journal_reader_next(reader, &record, NULL, err)) == 1) {
-        if (record.kind == JOURNAL_GROUP && group++ == trust->groups)
-            break;
-        each(trust, &record);
+        if (skip > 0 && journal_record_is_told(&record))
+            skip--;
+        else
+            each(trust, &record);
     }
     journal_reader_destroy(reader);
     return rc < 0 ? rc : 0;
 }
 
-int journal_trust_create(const struct segment_config *config, uint64_t groups,
+int journal_trust_create(const struct segment_config *config, const struct journal_span *span,
                          const struct journal_filter *filter,
                          const struct journal_trust_hooks *hooks, struct journal_trust **out,
                          struct error *err)
@@ -157,7 +157,7 @@ int journal_trust_create(const struct segment_config *config, uint64_t groups,
         return -ENOMEM;
     }
     trust->config = config;
-    trust->groups = groups;
+    trust->span = *span;
     trust->hooks = *hooks;
     if (filter != NULL)
         trust->filter = *filter;

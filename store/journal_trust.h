@@ -41,10 +41,9 @@ struct journal_trust_hooks {
 
 enum { JOURNAL_LISTED_MAX = 100 };
 
-/* Of the first `groups` groups of the journal: later ones are this run's own. Ops that the filter
- * leaves out are those of nobody; NULL: none are.
+/* Ops that the filter leaves out are those of nobody; NULL: none are.
  * Owner: the caller, until journal_trust_destroy(). Errors: as journal_reader_next(). */
-int journal_trust_create(const struct segment_config *config, uint64_t groups,
+int journal_trust_create(const struct segment_config *config, const struct journal_span *span,
                          const struct journal_filter *filter,
                          const struct journal_trust_hooks *hooks, struct journal_trust **out,
                          struct error *err);

@@ -217,9 +217,9 @@ static int read_frame(struct segment_walk *walk, struct frame_head *head, uint64
     return 1;
 }
 
-/* Where behind walk->at the head of a later frame stands. 1: at `found`; 0: nowhere; a negative
- * errno. */
-static int find_later(struct segment_walk *walk, uint64_t *found, uint64_t *number)
+/* Where behind walk->at the head of a later frame stands. 1: at `found`; 0: nowhere, and `used` is
+ * where the last byte is that is not zero, from walk->at; a negative errno. */
+static int find_later(struct segment_walk *walk, uint64_t *found, uint64_t *number, uint64_t *used)
 {
     uint64_t end = walk->places.at[walk->places.count - 1].bytes;
     struct frame_head head;
@@ -240,6 +240,8 @@ static int find_later(struct segment_walk *walk, uint64_t *found, uint64_t *numb
         for (size_t i = 0; i + sizeof(head) <= bytes; i += 8) {
             uint32_t magic;
             memcpy(&magic, chunk + i, sizeof(magic));
+            if (magic != 0)
+                *used = from + i + sizeof(magic) - walk->at;
             if (magic != FRAME_MAGIC)
                 continue;
             memcpy(&head, chunk + i, sizeof(head));
@@ -279,11 +281,15 @@ static int end_here(struct segment_walk *walk, uint64_t torn, bool given_up)
 /* No frame stands at walk->at, and no segment comes after. */
 static int end_or_damage(struct segment_walk *walk, uint64_t torn)
 {
-    uint64_t found = 0, number = 0;
-    int rc = find_later(walk, &found, &number);
+    uint64_t found = 0, number = 0, used = 0;
+    int rc = find_later(walk, &found, &number, &used);
 
     if (rc < 0)
         return rc;
+    /* Zeros follow the last frame, but for a segment that was used before: none was yet while the
+     * first is still there. */
+    if (rc == 0 && torn == 0 && walk->places.at[0].first_frame == 1)
+        torn = used;
     if (rc == 0)
         return end_here(walk, torn, false);
     error_set(&walk->err,
@@ -380,6 +386,11 @@ int segment_walk_next(struct segment_walk *walk, struct segment_frame *out, stru
     walk->at += frame_span(head.bytes);
     walk->next_frame++;
     return 1;
+}
+
+uint64_t segment_walk_first(const struct segment_walk *walk)
+{
+    return walk->places.count > 0 ? walk->places.at[0].first_frame : 1;
 }
 
 void segment_walk_accept_loss(struct segment_walk *walk)

@@ -54,6 +54,9 @@ int segment_walk_create_at(const struct segment_config *config, uint64_t frame,
 /* Number of the frame that segment_walk_next() would give. */
 uint64_t segment_walk_next_number(const struct segment_walk *walk);
 
+/* Number of the first frame of the oldest segment; 1 while none has been opened. */
+uint64_t segment_walk_first(const struct segment_walk *walk);
+
 /* 1 and the next frame; 0 at the end of the log; a negative errno with a sentence. After either of
  * these two it says the same again. */
 int segment_walk_next(struct segment_walk *walk, struct segment_frame *out, struct error *err);

@@ -27,6 +27,7 @@
 #include <cmocka.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,12 +92,14 @@ struct bench {
     void (*on_step)(void *bench, const struct engine_step *step); /* NULL: nobody asks */
     void (*on_recovered)(void *bench);                            /* the same */
     void (*on_short_of)(void *bench, uint16_t part, int64_t at, int64_t read);
+    void (*on_acted)(void *bench, const struct engine_acted *acted);
     void (*on_switched)(void *bench, const struct rule_set *rules, int64_t at_ms);
     struct rule_set *(*rules_before)(void *bench, size_t index);
     void (*on_image)(void *bench, const struct engine_image *image);
     const struct bench_image *image; /* NULL: it begins from nothing */
     bool refuses;                    /* every third op, as a full outbox does */
-    _Atomic bool is_full;            /* refuses every op */
+    _Atomic bool is_over; /* whoever waits for the end by the clock has it go on meanwhile */
+    _Atomic bool is_full; /* refuses every op */
 
     struct bench_feed *feed[BENCH_FEEDS];
     size_t feed_count;
@@ -108,6 +111,8 @@ struct bench {
     _Atomic uint64_t mono_ns;
     _Atomic int64_t wall_ms;
     _Atomic uint64_t sleeps[BENCH_SLEEPERS]; /* by thread of the engine */
+    _Atomic bool asleep[BENCH_SLEEPERS];     /* the same: now */
+    _Atomic bool is_held;                    /* nobody wakes up */
     _Atomic size_t sleeper_count;
     pthread_t owner;
     uint64_t run; /* unlike that of any other start in this process */
@@ -241,16 +246,32 @@ static inline void bench_waker_sleep(void *self, int waker, uint64_t timeout_ns)
     static _Thread_local size_t index;
     struct bench *bench = self;
     uint64_t short_ns = 100000;
+    bool is_worker;
+    char name[16] = "";
 
-    if (!pthread_equal(pthread_self(), bench->owner)) {
+    /* Of the engine alone: journal, intake and others sleep by the same table. */
+    pthread_getname_np(pthread_self(), name, sizeof(name));
+    is_worker = !pthread_equal(pthread_self(), bench->owner) && strncmp(name, "worker-", 7) == 0;
+    if (is_worker) {
         if (run != bench->run) {
             run = bench->run;
             index = atomic_fetch_add(&bench->sleeper_count, 1) % BENCH_SLEEPERS;
         }
         atomic_fetch_add(&bench->sleeps[index], 1);
+        atomic_store(&bench->asleep[index], true);
     }
     bench->real->waker_sleep(bench->real->self, waker,
                              timeout_ns < short_ns ? timeout_ns : short_ns);
+    while (is_worker) {
+        atomic_store(&bench->asleep[index], false);
+        /* bench_hold() sees this thread asleep, or it sees that. */
+        if (!atomic_load(&bench->is_held))
+            break;
+        atomic_store(&bench->asleep[index], true);
+        sched_yield();
+    }
+    if (bench->is_over && pthread_equal(pthread_self(), bench->owner))
+        atomic_fetch_add(&bench->mono_ns, UINT64_C(100000000));
 }
 
 /* --- the listener ------------------------------------------------------------------------------
@@ -380,6 +401,20 @@ static inline struct bench_feed *bench_feed(struct bench *bench, const char *top
 }
 
 /* Any bytes, at the feed's next offset. */
+static inline void bench_put_record(struct bench_feed *feed, int64_t log_time_ms,
+                                    const struct record *what)
+{
+    pthread_mutex_lock(&feed->lock);
+    assert_true(feed->count < BENCH_RECORDS);
+    struct record *record = &feed->records[feed->count];
+    *record = *what;
+    record->offset = feed->next_offset++;
+    record->log_time_ms = log_time_ms == LOG_TIME_NONE ? LOG_TIME_NONE : BENCH_T0 + log_time_ms;
+    record->leader_epoch = -1;
+    feed->count++; /* whole: the engine may look as soon as the lock is free */
+    pthread_mutex_unlock(&feed->lock);
+}
+
 static inline void bench_put_bytes(struct bench_feed *feed, int64_t log_time_ms, const char *bytes,
                                    size_t count)
 {
@@ -388,15 +423,8 @@ static inline void bench_put_bytes(struct bench_feed *feed, int64_t log_time_ms,
     assert_non_null(payload);
     memcpy(payload, bytes, count);
     payload[count] = '\0';
-    pthread_mutex_lock(&feed->lock);
-    assert_true(feed->count < BENCH_RECORDS);
-    feed->records[feed->count++] = (struct record){
-        .offset = feed->next_offset++,
-        .log_time_ms = log_time_ms == LOG_TIME_NONE ? LOG_TIME_NONE : BENCH_T0 + log_time_ms,
-        .payload = payload,
-        .bytes = (uint32_t)count,
-        .leader_epoch = -1};
-    pthread_mutex_unlock(&feed->lock);
+    bench_put_record(feed, log_time_ms,
+                     &(struct record){.payload = payload, .bytes = (uint32_t)count});
 }
 
 static inline void bench_put_text(struct bench_feed *feed, int64_t log_time_ms, const char *text)
@@ -408,7 +436,7 @@ static inline void bench_put_text(struct bench_feed *feed, int64_t log_time_ms, 
 static inline void bench_put(struct bench_feed *feed, int64_t log_time_ms, const char *resource,
                              const char *check, const char *more)
 {
-    char text[1024];
+    char text[4096];
     struct bench *bench = feed->bench;
 
     /* Capped or not: that would hang on whether it is read before the clock moves on. */
@@ -432,20 +460,26 @@ static inline void bench_put_own(struct bench_feed *feed, int64_t log_time_ms, i
     bench_put(feed, log_time_ms, resource, check, more);
 }
 
+/* The bench's clock, before what the real host is by now. */
+static inline void bench_host_again(struct bench *bench)
+{
+    bench->host = *bench->real;
+    bench->host.self = bench;
+    bench->host.mono_ns = bench_mono_ns;
+    bench->host.wall_ms = bench_wall_ms;
+    bench->host.waker_sleep = bench_waker_sleep;
+    host_set(&bench->host);
+}
+
 /* From here on time is the bench's: 0 on the wall, an hour since the machine's start. */
 static inline void bench_go_live(struct bench *bench)
 {
     assert_int_equal(bench->feed_count, 0);
     bench->live = true;
     bench->config.seal_ms = 10;
-    bench->host = *bench->real;
-    bench->host.self = bench;
-    bench->host.mono_ns = bench_mono_ns;
-    bench->host.wall_ms = bench_wall_ms;
-    bench->host.waker_sleep = bench_waker_sleep;
     atomic_store(&bench->mono_ns, BENCH_MONO_NS);
     atomic_store(&bench->wall_ms, BENCH_T0);
-    host_set(&bench->host);
+    bench_host_again(bench);
 }
 
 /* Creates and starts the engine for another listener than the bench's own. */
@@ -473,6 +507,7 @@ static inline void bench_start(struct bench *bench)
                                        .step = bench->on_step,
                                        .recovered = bench->on_recovered,
                                        .short_of = bench->on_short_of,
+                                       .acted = bench->on_acted,
                                        .switched = bench->on_switched,
                                        .rules_before = bench->rules_before,
                                        .image = bench->on_image,
@@ -506,7 +541,7 @@ static inline void bench_stop(struct bench *bench)
     ledger.part_count = engine_part_counters(bench->engine, parts, BENCH_FEEDS);
     for (size_t i = 0; i < bench->config.topic_count; i++)
         ledger.gaps_expected |= bench->config.topics[i].gaps_expected;
-    if (!ledger_check(&ledger, &err))
+    if (!ledger_check(&ledger, &err) || !engine_check_walk(bench->engine, &err)) /* L6 */
         fail_msg("%s", err.text);
 }
 
@@ -636,11 +671,29 @@ static inline void bench_clock_move(struct bench *bench, int64_t ms)
     atomic_fetch_add(&bench->wall_ms, ms);
 }
 
-/* Lets `ms` pass in steps of `step_ms`, and all its consequences come. */
+/* Holds every thread of the engine in its sleep. */
+static inline void bench_hold(struct bench *bench)
+{
+    uint64_t until = bench->real->mono_ns(bench->real->self) + BENCH_LIMIT_MS * (uint64_t)1000000;
+
+    atomic_store(&bench->is_held, true);
+    for (size_t i = 0; i < bench->config.workers; i++)
+        while (atomic_load(&bench->sleeper_count) <= i || !atomic_load(&bench->asleep[i])) {
+            if (bench->real->mono_ns(bench->real->self) > until)
+                fail_msg("a thread of the engine does not come to sleep");
+            sched_yield();
+        }
+}
+
+/* Lets `ms` pass in steps of `step_ms`, and all its consequences come. The clock moves while all
+ * sleep: between a seal round and a fetch of one look it would now and then prove more by one
+ * round. */
 static inline void bench_pass(struct bench *bench, int64_t ms, int64_t step_ms)
 {
     for (int64_t at = 0; at < ms; at += step_ms) {
+        bench_hold(bench);
         bench_clock_move(bench, ms - at < step_ms ? ms - at : step_ms);
+        atomic_store(&bench->is_held, false);
         bench_settle(bench);
     }
 }

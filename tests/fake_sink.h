@@ -48,6 +48,7 @@ struct fake_sink {
     bool is_stopping;
     size_t request_count, connection_count;
     char *requests[FAKE_REQUESTS_MAX];
+    void (*seen)(const char *request); /* before it counts; NULL: nobody looks */
 };
 
 #define FAKE_200 "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -126,6 +127,8 @@ static inline void fake_serve(struct fake_sink *fake, int fd)
             &fake->steps[index < fake->step_count ? index : fake->step_count - 1];
         if (fake_read_request(fake, fd, request, step->act == FAKE_HANG_UP_IN_BODY) == 0)
             break;
+        if (fake->seen != NULL)
+            fake->seen(request);
         pthread_mutex_lock(&fake->lock);
         assert(index < FAKE_REQUESTS_MAX);
         fake->requests[index] = strdup(request);

@@ -45,7 +45,7 @@ static bool two_is_told;
 /* Two webhook sinks, "one" with the extra options, "two" plain. Rates unlimited. */
 static inline void begin_world(const char *const extra[][2], size_t extra_count)
 {
-    const struct outbox_core_hooks hooks = {NULL, on_finished, on_changed, NULL};
+    const struct outbox_core_hooks hooks = {NULL, on_finished, on_changed, NULL, NULL};
     struct sink_config one = {.name = "one", .type = "webhook"};
     struct sink_config two = {.name = "two", .type = "webhook"};
     struct error err = {""};
@@ -111,9 +111,12 @@ static inline void submit_priority(uint64_t incident, uint32_t number, enum op_k
 static inline struct sink_counters counters(size_t sink)
 {
     struct sink_counters c;
+    struct error err;
 
     outbox_core_counters(core, sink, &c);
     assert_int_equal(c.ops + c.redriven, c.done + c.dead + c.superseded + c.waiting); /* L5 */
+    if (!outbox_core_check_walk(core, &err))                                          /* L6 */
+        fail_msg("%s", err.text);
     assert_int_equal(c.dead, c.dead_kept + c.redriven + c.overtaken + c.forgotten);
     return c;
 }

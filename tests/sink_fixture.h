@@ -48,6 +48,7 @@ static inline struct incident *fixture_incident(uint64_t number)
     inc->check = "disk";
     inc->message = "disk 97% full";
     inc->host = "db01";
+    inc->muted_by = inc->acked_by = inc->by = inc->comment = "";
     return inc;
 }
 

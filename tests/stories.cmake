@@ -60,6 +60,7 @@ set_tests_properties(kafka_down PROPERTIES FIXTURES_CLEANUP kafka TIMEOUT 60)
 tocsin_waits(kafka_up kafka_down)
 
 # Checks of the tree itself.
+tocsin_test(lint_statements ${CMAKE_CURRENT_SOURCE_DIR}/lint_statements.py)
 foreach(check includes host selftest)
     tocsin_test(lint_${check} ${CMAKE_CURRENT_SOURCE_DIR}/lint_${check}.sh)
 endforeach()
@@ -88,6 +89,27 @@ function(tocsin_weaken)
     file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/scratch/weaken)
     set_tests_properties(weaken_${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} RESOURCE_LOCK weaken COST 100
         WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/scratch/weaken LABELS "${ARG_LABELS}")
+endfunction()
+
+# tocsin_mutate(NAME <name> TESTS <test program>... FILES <source>... COUNT <changes> [SEED <number>]
+#               [LEAST <percent>] [LABELS ...] [TIMEOUT <seconds>])
+# Changes one thing in one of the files, COUNT times, and wants one of the test programs to notice LEAST [90]
+# percent of that; see mutate_code.py. All look at the tree of the preset asan.
+function(tocsin_mutate)
+    cmake_parse_arguments(ARG "" "NAME;COUNT;SEED;LEAST;TIMEOUT" "TESTS;FILES;LABELS" ${ARGN})
+    list(JOIN ARG_TESTS "," tests)
+    if(NOT ARG_TIMEOUT)
+        set(ARG_TIMEOUT 300)
+    endif()
+    if(NOT ARG_SEED)
+        set(ARG_SEED 1)
+    endif()
+    if(NOT ARG_LEAST)
+        set(ARG_LEAST 90)
+    endif()
+    tocsin_test(mutants_${ARG_NAME} ${CMAKE_CURRENT_SOURCE_DIR}/mutate_code.py --tests ${tests} --count ${ARG_COUNT}
+        --seed ${ARG_SEED} --least ${ARG_LEAST} --argued ${CMAKE_CURRENT_SOURCE_DIR}/mutate_code.argued --tree ${trees}/asan ${ARG_FILES})
+    set_tests_properties(mutants_${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()
 
 file(GLOB areas CONFIGURE_DEPENDS stories/*.cmake)

@@ -11,6 +11,7 @@
 #include "base/host.h"
 #include "rules/mute.h"
 #include "rules/zone.h"
+#include "rules/zone_names.h"
 
 #define WINDOW "maintenance:\n  - id: m\n    where: tenant != \"\"\n"
 
@@ -349,7 +350,8 @@ static void what_is_wrong_is_told_at_its_place(void **state)
          "        rrule: FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30\n"
          "               ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~"},
         {"    start: 2026-01-04T02:00\n    duration: 1h\n    timezone: Europe/Zurick\n",
-         "r.yaml:6:15: there is no time zone \"Europe/Zurick\" in /usr/share/zoneinfo\n"
+         "r.yaml:6:15: there is no time zone \"Europe/Zurick\" in /usr/share/zoneinfo; did you "
+         "mean \"Europe/Zurich\"?\n"
          "        timezone: Europe/Zurick\n"
          "                  ^~~~~~~~~~~~~"},
         {"    start: 2026-02-30T02:00\n    duration: 1h\n",
@@ -529,6 +531,40 @@ static void rules_behind_the_table_are_read(void **state)
     arena_destroy(arena);
 }
 
+static void the_zone_that_was_meant_is_named(void **state)
+{
+    static const struct {
+        const char *name, *end;
+    } rows[] = {
+        {"europe/zurich", "/usr/share/zoneinfo; did you mean \"Europe/Zurich\"?"},
+        {"Zurich", "/usr/share/zoneinfo; did you mean \"Europe/Zurich\"?"},
+        {"Europe/Zuerich", "; did you mean \"Europe/Zurich\"?"},
+        {"Europe/Z\xc3\xbcrich", "or \"UTC\"; did you mean \"Europe/Zurich\"?"},
+        {"Switzerland/Zurich", "; did you mean \"Europe/Zurich\"?"},
+        {"new_york", "; did you mean \"America/New_York\"?"},
+        {"America/Argentina/Buenos_Ares", "; did you mean \"America/Argentina/Buenos_Aires\"?"},
+        {"utc", "; did you mean \"UTC\"?"},
+        {"Mars/Olympus", "there is no time zone \"Mars/Olympus\" in /usr/share/zoneinfo"},
+        {"Europe", "there is no time zone \"Europe\" in /usr/share/zoneinfo"},
+        {"U", "there is no time zone \"U\" in /usr/share/zoneinfo"},
+        {"posix", "there is no time zone \"posix\" in /usr/share/zoneinfo"},
+        {"", "a time zone is written as in \"Europe/Zurich\" or \"UTC\""},
+    };
+    struct arena *arena = arena_create(1 << 20);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct error err = {""};
+        size_t bytes = strlen(rows[i].end);
+        assert_null(zone_load(text_of(rows[i].name), arena, &err));
+        zone_hint(text_of(rows[i].name), &err);
+        if (strlen(err.text) < bytes ||
+            strcmp(err.text + strlen(err.text) - bytes, rows[i].end) != 0)
+            fail_msg("%s: %s", rows[i].name, err.text);
+    }
+    arena_destroy(arena);
+}
+
 /* In Sydney, as long as its file says: summer from the first Sunday of October to that of April. */
 static void clocks_of_the_south_change_over_the_new_year(void **state)
 {
@@ -629,6 +665,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_told_at_its_place),
         cmocka_unit_test(no_rule_takes_long),
         cmocka_unit_test(machine_without_zones_knows_utc_and_says_what_to_install),
+        cmocka_unit_test(the_zone_that_was_meant_is_named),
         cmocka_unit_test(damaged_zone_files_are_refused),
         cmocka_unit_test(rules_behind_the_table_are_read),
     };

@@ -241,7 +241,7 @@ static void every_mistake_is_told_with_its_place(void **state)
          "        options: {routing_key: abc}\n                               ^~~"},
         {"history:\n  timezone: Europe/Zuerich\n",
          "t.yaml:2:13: history.timezone: there is no time zone \"Europe/Zuerich\" in "
-         "/usr/share/zoneinfo\n"
+         "/usr/share/zoneinfo; did you mean \"Europe/Zurich\"?\n"
          "      timezone: Europe/Zuerich\n                ^~~~~~~~~~~~~~"},
         {"history: {timezone: \"\"}\n",
          "t.yaml:1:22: history.timezone: a time zone is written as in \"Europe/Zurich\" or "
@@ -451,7 +451,8 @@ static void paths_start_at_the_folder_of_the_file(void **state)
     (void)state;
     struct config *config = NULL;
     struct error err = {{0}};
-    const char *text = "rules: [rules/a.yaml, storage, /abs/b.yaml]\nquarantine: {path: q.log}\n";
+    const char *text = "rules: [rules/a.yaml, storage, /abs/b.yaml]\nquarantine: {path: q.log}\n"
+                       "incident_log: {path: i.log}\nmarks: {path: m.log}\ndata: {dir: data}\n";
     assert_int_equal(config_parse("/etc/tocsin/t.yaml", text, strlen(text), CONFIG_SECRETS_NEEDED,
                                   &config, &err),
                      0);
@@ -459,6 +460,9 @@ static void paths_start_at_the_folder_of_the_file(void **state)
     assert_string_equal(config->rules.item[1], "storage"); /* a shipped pack */
     assert_string_equal(config->rules.item[2], "/abs/b.yaml");
     assert_string_equal(config->quarantine.path, "/etc/tocsin/q.log");
+    assert_string_equal(config->incident_log.path, "/etc/tocsin/i.log");
+    assert_string_equal(config->marks.path, "/etc/tocsin/m.log");
+    assert_string_equal(config->data.dir, "/etc/tocsin/data");
     config_destroy(config);
 }
 

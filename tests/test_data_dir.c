@@ -209,6 +209,47 @@ static void a_power_cut_leaves_it_whole_or_not_begun(void **state)
     assert_true(anew > 0);
 }
 
+static char synced[8][SIM_NAME];
+static int synced_count;
+
+static int note_sync_dir(void *self, const char *folder)
+{
+    assert_true(synced_count < 8);
+    snprintf(synced[synced_count++], SIM_NAME, "%s", folder);
+    return sim_sync_dir(self, folder);
+}
+
+/* The folder in which its name is; that it is durable shows under a power cut. */
+static void the_name_of_a_new_directory_is_synced(void **state)
+{
+    static const char *const rows[][2] = {{"data", "."},   {"./data", "."},
+                                          {"a/data", "a"}, {"/srv/data/", "/srv"},
+                                          {"/data", "/"},  {"a//data//", "a"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        enum data_dir_refusal why;
+        struct data_dir dir;
+        struct error err = {""};
+        struct host table;
+        bool is_synced = false;
+
+        sim_disk_begin(1);
+        table = *host();
+        table.sync_dir = note_sync_dir;
+        host_set(&table);
+        synced_count = 0;
+        if (data_dir_open(&dir, rows[i][0], DATA_DIR_RUN, &why, &err) != 0)
+            fail_msg("%s", err.text);
+        data_dir_close(&dir);
+        for (int j = 0; j < synced_count; j++)
+            is_synced |= strcmp(synced[j], rows[i][1]) == 0;
+        if (!is_synced)
+            fail_msg("%s: %s is not synced", rows[i][0], rows[i][1]);
+        sim_disk_end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +258,7 @@ int main(void)
         cmocka_unit_test(what_is_not_ours_is_left_alone),
         cmocka_unit_test(to_look_makes_nothing),
         cmocka_unit_test(a_power_cut_leaves_it_whole_or_not_begun),
+        cmocka_unit_test(the_name_of_a_new_directory_is_synced),
     };
 
     return cmocka_run_group_tests(tests, enter, leave);

@@ -178,6 +178,42 @@ static void each_alert_goes_where_alertmanager_sends_it(void **state)
     imported_release(&got);
 }
 
+/* Without the routes, matchers or `continue` that were meant a route would take what it was not to
+ * have; so would the parent of one that is not there. */
+static void a_route_with_a_key_that_is_not_known_is_left_out(void **state)
+{
+    static const struct {
+        const char *route, *kept, *finding;
+    } rows[] = {
+        {"{receiver: r, routs: [{receiver: s, matchers: [a=b]}]}", NULL,
+         "left out: route to \"r\": its key routs is not known; did you mean \"routes\"?"},
+        {"{receiver: r, routes: {receiver: s, matchers: [a=b]}}", NULL,
+         "left out: route to \"r\": routes are a list"},
+        {"{receiver: r, routes: [{receiver: s, matchers: [a=b]}, {receiver: t, matcher: [a=c]}]}",
+         "am-s",
+         "left out: route to \"t\": its key matcher is not known; did you mean \"matchers\"?"},
+        {"{receiver: r, routes: [{receiver: s, matchers: [a=b], colour: red}]}", NULL,
+         "left out: route to \"s\": its key colour is not known"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[300];
+        struct imported got;
+        snprintf(text, sizeof(text), "route: %s\n", rows[i].route);
+        import_text_with(&got, text, NULL, false);
+        if (!has_finding(&got, rows[i].finding)) {
+            print_findings(&got);
+            fail_msg("row %zu: no %s", i, rows[i].finding);
+        }
+        assert_int_equal(got.result.entry_count, rows[i].kept != NULL);
+        if (rows[i].kept != NULL)
+            assert_string_equal(got.result.entries[0].id, rows[i].kept);
+        assert_entries_load(&got);
+        imported_release(&got);
+    }
+}
+
 /* A route waits as its parent does, where it says nothing. */
 static void durations_are_inherited_and_have_units(void **state)
 {
@@ -872,6 +908,7 @@ int main(void)
         cmocka_unit_test(routes_share_windows_and_a_bad_interval_has_a_name),
         cmocka_unit_test(matchers_become_conditions),
         cmocka_unit_test(each_alert_goes_where_alertmanager_sends_it),
+        cmocka_unit_test(a_route_with_a_key_that_is_not_known_is_left_out),
         cmocka_unit_test(durations_are_inherited_and_have_units),
         cmocka_unit_test(a_map_names_teams_and_fields),
         cmocka_unit_test(inhibitions_hold_between_incidents_that_carry_the_labels),

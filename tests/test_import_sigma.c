@@ -363,6 +363,16 @@ static const struct correlation_row {
       "\"a\"\n",
       "within: 1h\n", "priority: P2\n"},
      NULL},
+    {"  type: temporal_ordered\n  rules: [b, b]\n  group-by: [U]\n  timespan: 1h\n",
+     {"    sequence:\n      - as: \"b\"\n        where: |\n          labels.X == \"2\"\n      - "
+      "as: \"b 2\"\n        where: |\n          labels.X == \"2\"\n    by:"},
+     NULL},
+    {"  type: temporal_ordered\n  rules: [b, a, id-a, b, b]\n  timespan: 1h\n",
+     {"as: \"b\"\n", "as: \"a\"\n", "as: \"a 2\"\n", "as: \"b 2\"\n", "as: \"b 3\"\n"},
+     NULL},
+    {"  type: temporal\n  rules: [a, a]\n  timespan: 5m\n",
+     {"    all:\n      - as: \"a\"\n", "      - as: \"a 2\"\n"},
+     NULL},
     /* an alias of one and the same field is that field; of two, a label that steps make */
     {"  type: temporal\n  rules: [a, b]\n  group-by: [who]\n  timespan: 5m\n  aliases:\n    who: "
      "{a: "
@@ -468,6 +478,34 @@ static void correlations_become_rules(void **state)
 
 /* A rule that is a part of others is none by itself, unless `generate` says so or nobody refers to
  * it; what only informs is nobody's page. */
+/* One rule of a chain that is named twice is made once: were there two, one event would be both. */
+static void a_part_of_a_chain_that_is_named_twice_is_made_once(void **state)
+{
+    (void)state;
+    struct imported got;
+    const struct import_entry *entry;
+
+    import_text_with(&got,
+                     BASES
+                     "title: M\nname: m\ncorrelation:\n  type: event_count\n  rules: [a]\n"
+                     "  group-by: [U]\n  timespan: 5m\n  condition: {gte: 3}\n---\n"
+                     "title: C\ncorrelation:\n  type: temporal_ordered\n  rules: [m, b, m, b]\n"
+                     "  group-by: [U]\n  timespan: 1h\n",
+                     NULL, false);
+    entry = entry_called(&got, "sigma-c");
+    if (entry == NULL)
+        print_findings(&got);
+    assert_non_null(entry);
+    assert_non_null(strstr(entry->text, "    of:\n      - sigma-m-seen\n      - sigma-b-seen\n"
+                                        "    sequence:\n"));
+    assert_non_null(strstr(entry->text,
+                           "as: \"m 2\"\n        where: check == \"sigma-m-seen\"\n      - as: "
+                           "\"b 2\"\n        where: check == \"sigma-b-seen\"\n    by:"));
+    assert_null(strstr(entry->text, "-seen-2"));
+    assert_entries_load(&got);
+    imported_release(&got);
+}
+
 static void base_rules_stand_alone_when_asked_to(void **state)
 {
     (void)state;
@@ -848,6 +886,7 @@ int main(void)
         cmocka_unit_test(a_map_says_where_fields_lie),
         cmocka_unit_test(a_bad_map_is_refused_with_its_place),
         cmocka_unit_test(correlations_become_rules),
+        cmocka_unit_test(a_part_of_a_chain_that_is_named_twice_is_made_once),
         cmocka_unit_test(base_rules_stand_alone_when_asked_to),
         cmocka_unit_test(rules_of_the_same_title_get_ids_of_their_own),
         cmocka_unit_test(a_whole_file_is_written_and_loads),

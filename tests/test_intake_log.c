@@ -342,12 +342,12 @@ static void F6_on_a_full_disk_a_post_is_refused_whole_and_later_ones_are_kept(vo
     sim_disk_end();
 }
 
-static void C9_after_a_failed_sync_nothing_is_kept_any_more(void **state)
+/* Whatever it failed with: a post that may be there is not said to be gone. */
+static void fails_at_a_sync(int fault)
 {
     struct intake_log *log;
     struct error err = {""};
 
-    (void)state;
     start(1);
     log = begin();
     assert_int_equal(offer(log, post_of(0, 1)), 0);
@@ -356,7 +356,7 @@ static void C9_after_a_failed_sync_nothing_is_kept_any_more(void **state)
     log = begin();
     for (struct intake_log_counters counters = {0}; counters.log.spares == 0;)
         intake_log_counters(log, &counters), sched_yield();
-    sim.fault_errno = -EIO;
+    sim.fault_errno = fault;
     sim.fault_at = sim.calls + 2; /* the write, then the sync */
     struct intake_post *post = post_of(1, 1);
     assert_int_equal(intake_log_post_wait(log, post, &err), -EIO);
@@ -367,6 +367,13 @@ static void C9_after_a_failed_sync_nothing_is_kept_any_more(void **state)
     assert_int_equal(atomic_load(&world.broken), 1);
     assert_int_equal(world.nothing, 1);
     sim_disk_end();
+}
+
+static void C9_after_a_failed_sync_nothing_is_kept_any_more(void **state)
+{
+    (void)state;
+    fails_at_a_sync(-EIO);
+    fails_at_a_sync(-ENOSPC);
 }
 
 static void C3_stamps_never_fall(void **state)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "ingest/intake_act.h"
 #include "ingest/intake_source.h"
 #include "store/intake_log.h"
 #include "tests/sim_disk.h"
@@ -30,6 +31,13 @@ static size_t inner_changes(struct source *source, struct source_change *out, si
     inner.is_told = true;
     out[0] = (struct source_change){SOURCE_JOIN, &inner.feed};
     return 1;
+}
+
+static bool inner_ready(struct source *source, struct error *why)
+{
+    (void)source;
+    (void)why;
+    return true;
 }
 
 static void inner_close(struct source *source)
@@ -64,6 +72,21 @@ static void keep(struct intake_log *log, enum intake_kind kind, const char *body
                                                   .who = {"ops", 3},
                                                   .what = {"events", 6},
                                                   .body = {body, (uint32_t)strlen(body)}});
+    assert_int_equal(intake_log_post_wait(log, post, &err), 0);
+    intake_post_destroy(post);
+}
+
+/* In one frame. */
+static void keep_two(struct intake_log *log, const char *one, const char *two)
+{
+    struct intake_post *post = intake_post_create();
+    struct error err = {""};
+
+    for (int i = 0; i < 2; i++)
+        intake_post_add(post, &(struct intake_record){.kind = INTAKE_EVENTS,
+                                                      .who = {"ops", 3},
+                                                      .what = {"events", 6},
+                                                      .body = {i == 0 ? one : two, 1}});
     assert_int_equal(intake_log_post_wait(log, post, &err), 0);
     intake_post_destroy(post);
 }
@@ -226,6 +249,79 @@ static void C7_records_before_the_first_wanted_one_are_passed_over(void **state)
     sim_disk_end();
 }
 
+/* As a command reads it again: a stretch, in the middle of frames, and then nothing; told at once.
+ */
+static void a_finite_one_ends_where_it_is_told_to(void **state)
+{
+    static const struct source_ops ops = {
+        .changes = inner_changes, .ready = inner_ready, .close = inner_close};
+    const struct intake_source_config config = {
+        .segments = segments, .first = 1, .next = 3, .is_finite = true};
+    struct source_change out[4];
+    struct intake_log *log;
+    struct source *source;
+    struct error err = {""};
+    char text[64];
+    int64_t next = 1;
+
+    (void)state;
+    sim_disk_begin(1);
+    live = NULL;
+    log = open_log();
+    keep_two(log, "a", "b");
+    keep_two(log, "c", "d");
+    intake_log_destroy(log);
+    memset(&inner, 0, sizeof(inner));
+    inner.source.ops = &ops;
+    if (intake_source_create(&inner.source, &config, &source, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(source->ops->changes(source, out, 4), 1); /* it waits for no other */
+    struct feed *feed = out[0].feed;
+    assert_int_equal(feed->ops->state(feed), FEED_LIVE);
+    take_all(feed, 1, text, &next);
+    assert_string_equal(text, "bc");
+    assert_int_equal(feed->ops->state(feed), FEED_FINISHED);
+    assert_true(source->ops->ready(source, &err));
+    source->ops->close(source);
+    sim_disk_end();
+}
+
+/* What somebody does to an incident comes with its record; what names none does not. */
+static void an_act_says_what_it_does_and_to_which_key(void **state)
+{
+    static const char body[] = "{\"id\":\"00000000000000010000000000000002\",\"comment\":\"x\","
+                               "\"rule\":\"r\",\"key\":[\"acme\",\"a\\u0000b\"]}";
+    static const struct {
+        const char *what, *body;
+    } none[] = {{"reload", body},
+                {"incident.close", "{\"id\":\"00000000000000010000000000000002\"}"},
+                {"incident.close", "{\"id\":\"1\",\"rule\":\"r\",\"key\":[\"a\"]}"},
+                {"incident.close", "no JSON"},
+                {"incident.close", "[]"},
+                {"incident.acknowledge",
+                 "{\"id\":\"00000000000000010000000000000002\",\"rule\":\"r\",\"key\":[1]}"}};
+    struct intake_record record = {.kind = INTAKE_ACT,
+                                   .who = {"ada", 3},
+                                   .what = {"incident.close", 14},
+                                   .body = {body, sizeof(body) - 1}};
+
+    (void)state;
+    struct intake_act_read *read = intake_act_read(&record);
+    assert_non_null(read);
+    const struct act *act = intake_act_of(read);
+    assert_true(act->closes && act->incident.hi == 1 && act->incident.lo == 2);
+    assert_int_equal(act->key_count, 2);
+    assert_int_equal(act->key[1].len, 3);
+    assert_memory_equal(act->key[1].at, "a\0b", 3);
+    assert_memory_equal(act->who.at, "ada", 3);
+    intake_act_free(read);
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        record.what = (struct text){none[i].what, (uint32_t)strlen(none[i].what)};
+        record.body = (struct text){none[i].body, (uint32_t)strlen(none[i].body)};
+        assert_null(intake_act_read(&record));
+    }
+}
+
 /* What is stamped may lie before the proof, and would be late by a seal that went by it (T4a). */
 static void T4_the_end_proves_nothing_while_something_is_stamped(void **state)
 {
@@ -278,6 +374,8 @@ int main(void)
         cmocka_unit_test(its_partition_is_told_behind_the_first_of_others),
         cmocka_unit_test(X1_what_was_kept_before_comes_from_the_disk_and_then_what_is_kept_now),
         cmocka_unit_test(C7_records_before_the_first_wanted_one_are_passed_over),
+        cmocka_unit_test(a_finite_one_ends_where_it_is_told_to),
+        cmocka_unit_test(an_act_says_what_it_does_and_to_which_key),
         cmocka_unit_test(T4_the_end_proves_nothing_while_something_is_stamped),
         cmocka_unit_test(what_the_disk_does_not_give_any_more_stops_the_partition),
     };

@@ -96,6 +96,9 @@ static void any_change(struct incident *inc)
                              .message = any_text(),
                              .host = any_text(),
                              .muted_by = any_text(),
+                             .acked_by = any_text(),
+                             .by = any_text(),
+                             .comment = any_text(),
                              .fields = fields};
     memcpy(fields, &lens[0], 4);
     memcpy(fields + 4, "host", 4);
@@ -354,9 +357,36 @@ static void a_group_has_one_head(void **unused)
     journal_buffer_release(&buffer);
 }
 
+/* A number that means nothing is not read as another one. */
+static void a_number_beyond_its_bound_is_refused(void **unused)
+{
+    const struct journal_record records[] = {
+        {.kind = JOURNAL_OP, .op = {.number = 1, .kind = OP_RESOLVE + 1, .sink = "s"}},
+        {.kind = JOURNAL_OP_STATE,
+         .op_state = {.fate = JOURNAL_FATE_COUNT, .reference = "", .label = "", .reason = ""}},
+        {.kind = JOURNAL_PART, .part = {.part = UINT16_MAX + 1, .topic = "t"}},
+        {.kind = JOURNAL_POSITION, .position = {.part = UINT16_MAX + 1}},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
+        struct journal_buffer buffer = {0};
+        struct journal_record got;
+        struct error err = {""};
+        struct journal_cursor cursor;
+        journal_put(&buffer, &records[i]);
+        cursor =
+            (struct journal_cursor){buffer.bytes.at, buffer.bytes.at + buffer.bytes.count, true};
+        assert_int_equal(journal_get(&cursor, &got, &err), -EBADMSG);
+        assert_non_null(strstr(err.text, "a number is too large"));
+        journal_buffer_release(&buffer);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_number_beyond_its_bound_is_refused),
         cmocka_unit_test(every_record_comes_back_as_it_was),
         cmocka_unit_test(no_bytes_are_read_as_more_than_they_hold),
         cmocka_unit_test(a_group_has_one_head),

@@ -18,6 +18,7 @@ enum { MANY = 6000 };
 
 static const struct segment_config segments = {
     .folder = "data/journal", .kind = "journal", .directory = {1, 2}, .segment_bytes = 4 << 20};
+static const struct journal_span first_group = {.to = 1};
 
 static struct segment_log *log_;
 static struct journal_buffer group;
@@ -264,6 +265,50 @@ static void a_later_op_overtakes_a_dead_one(void **unused)
     end();
 }
 
+/* An incident that opens again under its old id, as a record was read again, has ops of the ids
+ * that there were: what is told of one is told of the first that has no end. */
+static void ops_of_an_incident_that_opened_again_are_told_apart(void **unused)
+{
+    struct journal_summary sum;
+    struct journal_recall *recall;
+
+    (void)unused;
+    begin();
+    head(0, 100);
+    for (int life = 0; life < 2; life++) {
+        change(1, 1, OP_OPEN, life == 0 ? "one" : "one again");
+        change(1, 2, OP_RESOLVE, life == 0 ? "one ended" : "one ended again");
+    }
+    state(1, 1, JOURNAL_FATE_INTENT, "");
+    state(1, 1, JOURNAL_FATE_DONE, "");
+    state(1, 2, JOURNAL_FATE_DEAD, "");
+    state(1, 1, JOURNAL_FATE_RETRY, "");
+    state(1, 2, JOURNAL_FATE_OWED, ""); /* the dead one is sent again */
+    change(2, 1, OP_OPEN, "two");
+    change(2, 2, OP_RESOLVE, "two ended");
+    change(2, 1, OP_OPEN, "two again");
+    change(2, 2, OP_UPDATE, "two again grew");
+    state(2, 2, JOURNAL_FATE_TAKEN_IN, "");
+    state(2, 1, JOURNAL_FATE_DONE, "");
+    state(2, 2, JOURNAL_FATE_INTENT, "");
+    commit(JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST);
+    recall = recall_(&sum);
+    assert_int_equal(sum.op_count, 5);
+    assert_string_equal(sum.ops[0].incident->title, "one ended");
+    assert_int_equal(sum.ops[0].fate, JOURNAL_FATE_OWED);
+    assert_string_equal(sum.ops[1].incident->title, "one again");
+    assert_int_equal(sum.ops[1].fate, JOURNAL_FATE_RETRY);
+    assert_string_equal(sum.ops[2].incident->title, "one ended again");
+    assert_int_equal(sum.ops[2].fate, JOURNAL_FATE_OWED);
+    assert_string_equal(sum.ops[3].incident->title, "two ended");
+    assert_int_equal(sum.ops[3].fate, JOURNAL_FATE_INTENT);
+    assert_string_equal(sum.ops[4].incident->title, "two again grew");
+    assert_int_equal(sum.ops[4].number, 1);
+    assert_int_equal(sum.ops[4].fate, JOURNAL_FATE_OWED);
+    journal_recall_destroy(recall);
+    end();
+}
+
 /* The ticket of an incident is known until its end is told. */
 static void tickets_of_open_incidents_are_kept(void **unused)
 {
@@ -335,7 +380,7 @@ static void what_differs_is_said(void **unused)
     head(100, 200);
     change(2, 1, OP_OPEN, "two");
     commit(JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST);
-    assert_int_equal(journal_compare_create(&segments, 1, NULL, &compare, &err), 0);
+    assert_int_equal(journal_compare_create(&segments, &first_group, NULL, &compare, &err), 0);
     assert_false(journal_compare_end(compare, &err));
     assert_non_null(strstr(err.text, "and now there is none"));
     assert_false(journal_compare_change(compare, &other, &err));
@@ -350,6 +395,209 @@ static void what_differs_is_said(void **unused)
     assert_false(journal_compare_change(compare, &one, &err));
     assert_non_null(strstr(err.text, "the journal knows nothing of change"));
     journal_compare_destroy(compare);
+    end();
+}
+
+static void assert_same(const struct journal_summary *a, const struct journal_summary *b)
+{
+    assert_int_equal(a->to_ms, b->to_ms);
+    assert_int_equal(a->n_ms, b->n_ms);
+    assert_int_equal(a->r_ms, b->r_ms);
+    assert_int_equal(a->groups, b->groups);
+    assert_int_equal(a->changes, b->changes);
+    assert_int_equal(a->ops_made, b->ops_made);
+    assert_int_equal(a->opened, b->opened);
+    assert_int_equal(a->closed, b->closed);
+    assert_int_equal(a->leaves, b->leaves);
+    assert_memory_equal(a->ops_by_fate, b->ops_by_fate, sizeof(a->ops_by_fate));
+    assert_string_equal(a->engine, b->engine);
+    assert_string_equal(a->other_engine, b->other_engine);
+    assert_int_equal(a->part_count, b->part_count);
+    for (size_t i = 0; i < a->part_count; i++) {
+        assert_string_equal(a->parts[i].topic, b->parts[i].topic);
+        assert_int_equal(a->parts[i].partition, b->parts[i].partition);
+        assert_int_equal(a->parts[i].start_offset, b->parts[i].start_offset);
+        assert_int_equal(a->parts[i].read, b->parts[i].read);
+        assert_int_equal(a->parts[i].has_left, b->parts[i].has_left);
+        assert_int_equal(a->parts[i].left_ms, b->parts[i].left_ms);
+    }
+    assert_int_equal(a->mark_count, b->mark_count);
+    for (size_t i = 0; i < a->mark_count; i++)
+        assert_mark(a, i, b->marks[i].kind, b->marks[i].part, b->marks[i].offset,
+                    b->marks[i].value_ms);
+    assert_int_equal(a->rules_count, b->rules_count);
+    assert_int_equal(a->counts->count, b->counts->count);
+    assert_memory_equal(a->counts->value, b->counts->value, a->counts->count * sizeof(uint64_t));
+    assert_int_equal(a->op_count, b->op_count);
+    for (size_t i = 0; i < a->op_count; i++) {
+        assert_true(id128_equal(a->ops[i].id, b->ops[i].id));
+        assert_true(id128_equal(a->ops[i].incident->id, b->ops[i].incident->id));
+        assert_string_equal(a->ops[i].incident->title, b->ops[i].incident->title);
+        assert_int_equal(a->ops[i].number, b->ops[i].number);
+        assert_int_equal(a->ops[i].kind, b->ops[i].kind);
+        assert_int_equal(a->ops[i].fate, b->ops[i].fate);
+        assert_int_equal(a->ops[i].may_exist, b->ops[i].may_exist);
+        assert_string_equal(a->ops[i].sink, b->ops[i].sink);
+        assert_string_equal(a->ops[i].reference, b->ops[i].reference);
+    }
+}
+
+/* Groups with a bit of everything; those behind the first speak of what the first began. */
+static void commit_many(uint64_t from, uint64_t to)
+{
+    for (uint64_t n = from; n < to; n++) {
+        head((int64_t)n * 100, (int64_t)n * 100 + 100);
+        if (n < 3) {
+            part((uint32_t)n, (int32_t)n + 5);
+            mark(MARK_JOIN, (uint16_t)n, 10, n == 0 ? INT64_MIN : (int64_t)n * 100);
+        }
+        if (n == 0)
+            mark(MARK_BEGIN, 0, 0, 0);
+        if (n == 6)
+            mark(MARK_LEAVE, 1, 13, 600);
+        if (n == 7)
+            mark(MARK_LEAVE, 2, 13, 700);
+        if (n == 8)
+            mark(MARK_JOIN, 2, 14, 800);
+        if (n % 4 == 3)
+            mark(MARK_BLIND_BEGIN, 0, (int64_t)n + 10, (int64_t)n * 100);
+        mark(MARK_SEAL, 0, (int64_t)(n / 2) + 10, (int64_t)n * 100 + 50);
+        put(&(struct journal_record){.kind = JOURNAL_RULES,
+                                     .rules = {(int64_t)n * 100, {n / 2, 1}, {n / 6, 2}}});
+        put(&(struct journal_record){.kind = JOURNAL_POSITION,
+                                     .position = {0, (int64_t)n + 10, (int64_t)n + 12}});
+        change(n, 1, OP_OPEN, "opened");
+        change(n, 2, OP_UPDATE, "grown");
+        if (n > 1) {
+            state(n - 1, 1, JOURNAL_FATE_DONE, n % 3 == 0 ? "INC7" : "");
+            state(n - 2, 2, n % 5 == 0 ? JOURNAL_FATE_DEAD : JOURNAL_FATE_RETRY, "");
+        }
+        struct journal_record counts = {.kind = JOURNAL_COUNTS, .counts = {.count = 2}};
+        counts.counts.value[0] = n;
+        counts.counts.value[1] = 3 * n;
+        put(&counts);
+        commit(JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST);
+    }
+}
+
+static struct journal_recall *from_bytes(const struct journal_recall *recall)
+{
+    struct journal_buffer bytes = {.bytes = {.at = NULL}};
+    struct journal_recall *again;
+    struct error err = {""};
+
+    journal_recall_save(recall, &bytes);
+    if (journal_recall_load(bytes.bytes.at, bytes.bytes.count, &again, &err) != 0)
+        fail_msg("%s", err.text);
+    journal_buffer_release(&bytes);
+    return again;
+}
+
+/* C6: what is known by a place, as bytes, and the journal from there on come to the same as all of
+ * the journal. */
+static void what_was_known_and_the_rest_are_all(void **unused)
+{
+    enum { GROUPS = 14 };
+    struct journal_summary all, half, rest;
+    struct journal_reader *reader;
+    struct journal_recall *whole, *some, *again;
+    struct journal_place place;
+    enum segment_refusal why;
+    struct error err = {""};
+
+    (void)unused;
+    for (uint64_t cut = 0; cut <= GROUPS; cut++) {
+        begin();
+        commit_many(0, GROUPS);
+        whole = recall_(&all);
+        const struct journal_span span = {.to = cut};
+        assert_int_equal(journal_reader_create_span(&segments, &span, &reader, &err), 0);
+        some = journal_recall_begin();
+        assert_int_equal(journal_recall_read(some, reader, NULL, &err), 0);
+        place = journal_reader_place(reader);
+        assert_int_equal(place.frame, cut);
+        journal_reader_destroy(reader);
+        again = from_bytes(some);
+        journal_recall_summary(some, &half);
+        journal_recall_summary(again, &rest);
+        assert_same(&rest, &half);
+        assert_int_equal(journal_reader_create(&segments, &reader, &why, &err), 0);
+        journal_reader_skip(reader, &place);
+        assert_int_equal(journal_recall_read(again, reader, NULL, &err), 0);
+        assert_true(journal_reader_has_skipped(reader));
+        journal_reader_destroy(reader);
+        journal_recall_summary(again, &rest);
+        assert_same(&rest, &all);
+        place.crc++; /* a journal that went otherwise */
+        assert_int_equal(journal_reader_create(&segments, &reader, &why, &err), 0);
+        journal_reader_skip(reader, &place);
+        journal_recall_destroy(again);
+        again = journal_recall_begin();
+        journal_recall_read(again, reader, NULL, &err);
+        assert_int_equal(journal_reader_has_skipped(reader), cut == 0);
+        journal_reader_destroy(reader);
+        journal_recall_destroy(again);
+        journal_recall_destroy(some);
+        journal_recall_destroy(whole);
+        end();
+    }
+}
+
+static void what_nobody_asks_for_is_forgotten(void **unused)
+{
+    const struct journal_kept_part parts[] = {{0, 15}};
+    struct journal_summary sum;
+    struct journal_recall *recall;
+
+    (void)unused;
+    begin();
+    commit_many(0, 14);
+    recall = recall_(&sum);
+    assert_int_equal(sum.rules_count, 14);
+    journal_recall_forget(recall, 60000 + 1050, parts, 1);
+    journal_recall_summary(recall, &sum);
+    /* Seals of partition 0 at 15 and 16, each with the last value; of the spells those not long
+     * before; of the partitions that are not read, nothing. */
+    assert_int_equal(sum.mark_count, 4);
+    assert_mark(&sum, 0, MARK_BEGIN, 0, 0, 0);
+    assert_mark(&sum, 1, MARK_SEAL, 0, 15, 1150);
+    assert_mark(&sum, 2, MARK_BLIND_BEGIN, 0, 21, 1100);
+    assert_mark(&sum, 3, MARK_SEAL, 0, 16, 1350);
+    /* When settings began is known still (0, 600, 1200); of the sets only the one in force. */
+    assert_int_equal(sum.rules_count, 4);
+    assert_int_equal(sum.rules[0].from_ms, 0);
+    assert_int_equal(sum.rules[1].from_ms, 600);
+    assert_int_equal(sum.rules[2].from_ms, 1200);
+    assert_int_equal(sum.rules[3].from_ms, 1300);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(sum.rules[i].set.hi, 6);
+    journal_recall_destroy(recall);
+    end();
+}
+
+static void bytes_that_are_none_are_refused(void **unused)
+{
+    struct journal_buffer bytes = {.bytes = {.at = NULL}};
+    struct journal_summary sum;
+    struct journal_recall *recall, *again;
+    struct error err;
+
+    (void)unused;
+    begin();
+    commit_many(0, 5);
+    recall = recall_(&sum);
+    journal_recall_save(recall, &bytes);
+    for (size_t cut = 0; cut < 300; cut++) /* inside of the sums, and a bit behind */
+        if (journal_recall_load(bytes.bytes.at, cut, &again, &err) == 0)
+            journal_recall_destroy(again); /* cut between two records */
+        else
+            assert_true(strlen(err.text) > 10);
+    assert_true(journal_recall_load(bytes.bytes.at, 100, &again, &err) < 0);
+    bytes.bytes.at[0]++; /* the version */
+    assert_true(journal_recall_load(bytes.bytes.at, bytes.bytes.count, &again, &err) < 0);
+    assert_non_null(strstr(err.text, "version"));
+    journal_buffer_release(&bytes);
+    journal_recall_destroy(recall);
     end();
 }
 
@@ -396,8 +644,12 @@ int main(void)
         cmocka_unit_test(partitions_and_marks_are_known_again),
         cmocka_unit_test(what_has_no_end_is_owed),
         cmocka_unit_test(a_later_op_overtakes_a_dead_one),
+        cmocka_unit_test(ops_of_an_incident_that_opened_again_are_told_apart),
         cmocka_unit_test(tickets_of_open_incidents_are_kept),
         cmocka_unit_test(many_ops_keep_their_order),
+        cmocka_unit_test(what_was_known_and_the_rest_are_all),
+        cmocka_unit_test(what_nobody_asks_for_is_forgotten),
+        cmocka_unit_test(bytes_that_are_none_are_refused),
         cmocka_unit_test(what_differs_is_said),
         cmocka_unit_test(a_group_that_makes_no_sense_is_refused),
     };

@@ -220,6 +220,24 @@ static void a_line_that_a_crash_cut_off_is_left_out(void **state)
     free(list.marks);
 }
 
+/* One that was known before there was any time has none. */
+static void F2_records_that_kill_are_known_to_a_replay(void **state)
+{
+    (void)state;
+    struct error err = {{0}};
+    struct mark_log *log = mark_log_create(path, MARK_LOG_BYTES_MAX, &err);
+    struct mark_list list;
+
+    add(log, MARK_CRASH, 1, 7, INT64_MIN);
+    add(log, MARK_CRASH, 1, 3, 800);
+    assert_int_equal(mark_log_close(log), 0);
+    list = read_marks();
+    assert_int_equal(list.count, 2);
+    is_mark(&list.marks[0], MARK_CRASH, 0, 7, INT64_MIN);
+    is_mark(&list.marks[1], MARK_CRASH, 0, 3, 800);
+    free(list.marks);
+}
+
 static void beyond_the_bound_marks_are_counted_and_not_written(void **state)
 {
     (void)state;
@@ -254,6 +272,7 @@ int main(void)
         cmocka_unit_test(what_the_run_had_not_read_is_told),
         cmocka_unit_test(what_is_no_mark_is_refused_with_its_line),
         cmocka_unit_test(a_line_that_a_crash_cut_off_is_left_out),
+        cmocka_unit_test(F2_records_that_kill_are_known_to_a_replay),
         cmocka_unit_test(beyond_the_bound_marks_are_counted_and_not_written),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -190,11 +190,13 @@ static struct rule_set *first_rules;
 static struct rule_set *switched[2];    /* made by the threads that hand them over */
 static struct incident *shared;         /* incident_ref counts */
 static size_t read_outside, read_other; /* what readers of counters saw */
+static struct id128 told_of;
 
 static void on_incident(void *self, struct incident *incident)
 {
     (void)self;
     incidents += strlen(incident->title) > 0;
+    told_of = incident->id;
 }
 
 static bool on_op(void *self, const struct op *op)
@@ -229,8 +231,9 @@ static void on_step(void *self, const struct engine_step *step)
 static void on_image(void *self, const struct engine_image *image)
 {
     (void)self;
-    images += image->bytes > 0;
-    free(image->at);
+    size_t bytes;
+    free(engine_image_join(image, &bytes));
+    images += bytes > 0;
 }
 
 static struct rule_set *rules_make(void)
@@ -496,6 +499,45 @@ static void the_incident_role_is_handed_on(void **state)
     assert_int_equal(incidents, 8);
 }
 
+static void looks_for_an_incident(unsigned self)
+{
+    (void)self;
+    struct incident *found = engine_incident(engine, told_of);
+
+    if (found != NULL) {
+        read_outside += strlen(found->title) > 0;
+        incident_unref(found);
+    }
+}
+
+/* R: who looks for an incident has the role, from one step to the next. */
+static void an_incident_is_looked_for_between_two_steps(void **state)
+{
+    (void)state;
+    enum { MANY = 40 }; /* the table of incidents grows in the second step */
+    for (int f = 0; f < 2; f++)
+        for (int r = 0; r < 3; r++)
+            feed_add(&feeds[f], r == 1 ? MANY : 2, T0 + 1000 * r, true);
+    show(&feeds[0], 2 + MANY);
+    show(&feeds[1], 2 + MANY);
+    begin(0);
+    start_at_first_records();
+    both_read();
+    turn(SEQUENCER, sequences);
+    show(&feeds[0], 4 + MANY);
+    show(&feeds[1], 4 + MANY);
+    both_read();
+    turn(SEQUENCER, sequences); /* two steps are under way */
+    both_work();
+    turn(TELLER, tells);
+    turn(OUTSIDE, looks_for_an_incident);
+    both_work();
+    turn(OTHER_TELLER, tells);
+    turns_end();
+    assert_int_equal(incidents, 4 + 2 * MANY);
+    assert_int_equal(read_outside, 1);
+}
+
 /* M: marks come complete, and their slots are used again only after they were told. */
 static void marks_are_handed_over_round_their_ring(void **state)
 {
@@ -753,6 +795,7 @@ int main(void)
         IN_TURNS(readers_look_no_further_than_slots_are_emptied),
         IN_TURNS(the_sequencer_role_is_handed_on),
         IN_TURNS(the_incident_role_is_handed_on),
+        IN_TURNS(an_incident_is_looked_for_between_two_steps),
         IN_TURNS(marks_are_handed_over_round_their_ring),
         IN_TURNS(how_partitions_stand_is_handed_over),
         IN_TURNS(a_step_has_the_marks_of_what_it_has_read),

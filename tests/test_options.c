@@ -125,6 +125,8 @@ static void every_mistake_gets_its_sentence(void **state)
         {"--brokers= f", "--brokers: must not be empty"},
         {"--json=1 f", "--json takes no value"},
         {"a b c d", "'d' is one argument too many"},
+        {"a b c d.yaml", "'d.yaml' is one argument too many; rules are named by --rules FILE"},
+        {"a b c .yaml.gz", "'.yaml.gz' is one argument too many"},
         {"--json", "an argument is missing: tocsin sample [options] FILE..."},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

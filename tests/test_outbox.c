@@ -53,6 +53,36 @@ static void O1_an_attempt_that_fails_goes_through_retry_and_keeps_its_id(void **
     assert_int_equal(counters(0).done, 1);
 }
 
+/* A record that is read again, as its partition left and came back, may open an incident of an id
+ * that there was: its ops are numbered from 1 once more, and are told like the first ones. */
+static void O2_an_incident_that_opens_again_is_told_again(void **state)
+{
+    static const char *const kinds[] = {"open", "resolve", "open", "resolve"};
+
+    (void)state;
+    begin_world(NULL, 0);
+    submit(1, 1, OP_OPEN, 0);
+    outbox_core_run(core);
+    submit(1, 2, OP_RESOLVE, 0);
+    submit(1, 1, OP_OPEN, 0);
+    submit(1, 2, OP_RESOLVE, 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        char kind[32];
+        outbox_core_run(core);
+        assert_int_equal(fixture_sent_count, i + 1);
+        snprintf(kind, sizeof(kind), "\"kind\":\"%s\"", kinds[i]);
+        assert_true(sent_has(i, kind));
+        assert_int_equal(sent_number(i, "number"), i % 2 + 1);
+        fixture_answer(i, 200, "", "");
+    }
+    submit(1, 1, OP_OPEN, 0); /* and when nothing of it waits any more */
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 5);
+    fixture_answer(4, 200, "", "");
+    assert_int_equal(counters(0).done, 5);
+    assert_int_equal(counters(0).superseded, 0);
+}
+
 /* ---- O2 ---- */
 
 static void O2_one_op_in_flight_per_incident_in_order(void **state)
@@ -440,6 +470,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(O1_an_op_is_pending_then_intent_then_done),
         TEST(O1_an_attempt_that_fails_goes_through_retry_and_keeps_its_id),
+        TEST(O2_an_incident_that_opens_again_is_told_again),
         TEST(O2_one_op_in_flight_per_incident_in_order),
         TEST(O2_a_retry_keeps_later_ops_of_the_incident_waiting),
         TEST(O2_incidents_do_not_wait_for_each_other),

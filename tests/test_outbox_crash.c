@@ -63,13 +63,13 @@ static void on_changed(void *self)
 
 static void begin_core(void)
 {
-    const struct outbox_core_hooks hooks = {NULL, on_finished, on_changed, on_moved};
+    const struct outbox_core_hooks hooks = {NULL, on_finished, on_changed, on_moved, NULL};
     const struct outbox_bounds bounds = {.ops_max = 1000,
                                          .bytes_max = UINT64_C(1) << 30,
                                          .dead_max = 100,
                                          .dead_bytes_max = UINT64_C(1) << 30,
                                          .refs_max = 3, /* so that some are forgotten */
-                                         .resumed_max = 1000};
+                                         .beyond_max = 1000};
 
     core = outbox_core_create(sinks, SINKS, &desk_transport, &bounds, &hooks);
     assert_non_null(core);

@@ -316,6 +316,52 @@ static void dead_ops_left_at_the_end_are_released(void **state)
     assert_int_equal(outbox_core_waiting(core), 1);
 }
 
+/* The incident's id was there before, and what was given up then is still kept. */
+static void what_was_given_up_stays_before_an_incident_that_opens_again(void **state)
+{
+    static const char *const options[][2] = {{"rate_per_minute", "60"}, {"burst", "1"}};
+
+    (void)state;
+    begin_world(options, 2);
+    submit(1, 1, OP_OPEN, 0);
+    answer_next(200);
+    submit(1, 2, OP_RESOLVE, 0);
+    assert_true(run_until_sent(1, 400000));
+    fixture_answer(1, 404, "no such hook", "");
+    submit(1, 1, OP_OPEN, 0);
+    submit(1, 2, OP_UPDATE, 0); /* goes into the open before it */
+    submit(1, 3, OP_RESOLVE, 0);
+    assert_int_equal(counters(0).superseded, 1);
+    assert_int_equal(redrive(&everything).redriven, 1);
+    answer_next(200);
+    answer_next(200);
+    answer_next(200);
+    assert_int_equal(fixture_sent_count, 5);
+    assert_true(sent_has(2, "\"kind\":\"resolve\""));
+    assert_int_equal(sent_number(2, "number"), 2);
+    assert_true(sent_has(3, "\"kind\":\"open\""));
+    assert_true(sent_has(4, "\"kind\":\"resolve\""));
+    assert_int_equal(sent_number(4, "number"), 3);
+    assert_int_equal(outbox_core_waiting(core), 0);
+}
+
+static void nothing_is_folded_while_something_given_up_is_kept_of_it(void **state)
+{
+    static const char *const options[][2] = {
+        {"rate_per_minute", "60"}, {"burst", "1"}, {"fold_resolved", "true"}};
+
+    (void)state;
+    begin_world(options, 3);
+    submit(1, 1, OP_OPEN, 0);
+    kill_next();
+    submit(1, 1, OP_OPEN, 0);
+    submit(1, 2, OP_RESOLVE, 0);
+    answer_next(200);
+    answer_next(200);
+    assert_int_equal(counters(0).done, 2);
+    assert_int_equal(outbox_core_waiting(core), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +376,8 @@ int main(void)
         TEST(O5_what_is_sent_again_has_all_its_time_again),
         TEST(O7_a_dead_op_leaves_the_bound_once),
         TEST(O7_bounds_do_not_mix_when_updates_merge),
+        TEST(what_was_given_up_stays_before_an_incident_that_opens_again),
+        TEST(nothing_is_folded_while_something_given_up_is_kept_of_it),
         TEST(dead_ops_left_at_the_end_are_released),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

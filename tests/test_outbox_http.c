@@ -9,9 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <event2/event.h>
 #include <stdio.h>
 #include "fake_sink.h"
 #include "sink_fixture.h"
+#include "sinks/transport_curl.h"
 
 enum { DEADLINE_S = 20 };
 
@@ -433,6 +435,65 @@ static void a_server_that_cannot_be_trusted_gets_nothing(void **state)
     fake_stop(&fake);
 }
 
+struct asked {
+    struct event_base *loop;
+    unsigned times;
+    enum transport_result result;
+};
+
+static bool no_more(void *self)
+{
+    ((struct asked *)self)->times++;
+    return false;
+}
+
+static void on_done(void *self, const struct transport_answer *answer)
+{
+    struct asked *asked = self;
+
+    asked->result = answer->result;
+    event_base_loopbreak(asked->loop);
+}
+
+/* The last look is behind the connection, where a process may have slept for long. */
+static void S2_what_may_not_leave_any_more_stops_at_its_first_byte(void **state)
+{
+    static const struct fake_step steps[] = {{FAKE_ANSWER_CLOSE, "HTTP/1.1 200 OK\r\n\r\n"}};
+    static const struct timeval limit = {.tv_sec = DEADLINE_S};
+    struct asked asked = {.loop = event_base_new(), .result = TRANSPORT_RESULT_COUNT};
+    struct transport_curl *curl;
+    struct error err;
+
+    (void)state;
+    start(steps, 1);
+    const struct transport_request request = {.method = "POST",
+                                              .url = url,
+                                              .body = "{}",
+                                              .body_bytes = 2,
+                                              .connect_timeout_ms = 10000,
+                                              .timeout_ms = 10000,
+                                              .proxy = "",
+                                              .no_proxy = "",
+                                              .ca_file = "",
+                                              .client_cert = "",
+                                              .client_key = "",
+                                              .client_key_password = "",
+                                              .may_leave = no_more,
+                                              .may_leave_self = &asked};
+    curl = transport_curl_create(asked.loop, &err);
+    assert_non_null(curl);
+    const struct transport *transport = transport_curl_table(curl);
+    assert_int_equal(transport->send(transport->self, &request, on_done, &asked), 0);
+    event_base_loopexit(asked.loop, &limit);
+    event_base_dispatch(asked.loop);
+    assert_int_equal(asked.result, TRANSPORT_BEFORE_FIRST_BYTE);
+    assert_int_equal(asked.times, 1);
+    transport_curl_destroy(curl);
+    event_base_free(asked.loop);
+    fake_stop(&fake);
+    assert_int_equal(fake.request_count, 0);
+}
+
 static void a_broken_configuration_starts_nothing(void **state)
 {
     struct sink_config configs[2] = {
@@ -603,6 +664,7 @@ int main(void)
         cmocka_unit_test(many_incidents_from_another_thread_all_arrive),
         cmocka_unit_test(a_stop_tries_once_more_what_a_sink_that_was_down_did_not_take),
         cmocka_unit_test(a_server_that_cannot_be_trusted_gets_nothing),
+        cmocka_unit_test(S2_what_may_not_leave_any_more_stops_at_its_first_byte),
         cmocka_unit_test(a_broken_configuration_starts_nothing),
         cmocka_unit_test(a_ticket_is_looked_up_made_looked_up_and_changed),
         cmocka_unit_test(O1_ops_of_a_former_process_go_on_and_count),

@@ -329,6 +329,28 @@ static void input_that_is_lost_is_told_to_all_with_its_end(void **state)
     assert_true(incident_of(next_at_two(&seen)) != first);
 }
 
+static void L6_a_ledger_that_does_not_add_up_is_told_to_all(void **state)
+{
+    size_t seen = 0, open;
+
+    (void)state;
+    begin_world(NULL, 0);
+    outbox_core_tell_ledger(core, "");
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 0);
+    outbox_core_tell_ledger(core, "pending is 7, and 6 are there");
+    outbox_core_run(core);
+    open = next_at_two(&seen);
+    assert_true(sent_has(open, "\"check\":\"ledger-mismatch\""));
+    assert_true(sent_has(open, "\"why\":\"pending is 7, and 6 are there\""));
+    assert_true(sent_has(open, "\"tenant\":\"@tocsin\""));
+    fixture_answer(0, 200, "", "");
+    fixture_answer(1, 200, "", "");
+    outbox_core_tell_ledger(core, "and again");
+    outbox_core_run(core);
+    assert_int_equal(count_at_two(), 1); /* told once */
+}
+
 static int told_set_up(void **state)
 {
     two_is_told = true;
@@ -351,6 +373,7 @@ int main(void)
         TEST(a_sink_may_want_to_hear_nothing_of_it),
         TEST(O7_notices_take_no_room_from_changes),
         TEST(input_that_is_lost_is_told_to_all_with_its_end),
+        TEST(L6_a_ledger_that_does_not_add_up_is_told_to_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include "base/hash.h"
 #include "outbox_world.h"
 
 static const char pd_ok[] = "{\"status\":\"success\"}";
@@ -58,6 +59,37 @@ static void O5_retry_after_is_honoured_in_seconds(void **state)
     submit(3, 1, OP_OPEN, 0);
     outbox_core_run(core);
     assert_int_equal(fixture_sent_count, 4);
+}
+
+/* Of many that wait each goes at its own time, however the others lie around it. */
+static void O5_many_that_wait_go_when_each_is_due(void **state)
+{
+    enum { MANY = 100 };
+    uint64_t at_ns[2 * MANY + 1] = {0}, incident, due_s;
+    char seconds[16];
+
+    (void)state;
+    begin_world(NULL, 0);
+    for (uint64_t i = 1; i <= 2 * MANY; i++)
+        submit(i, 1, OP_OPEN, 0);
+    for (size_t sent = 0; sent < 2 * MANY; sent++) {
+        assert_true(fixture_sent_count > sent || run_until_sent(sent, 1000));
+        incident = incident_of(sent);
+        assert_in_range(incident, 1, 2 * MANY);
+        if (incident % 2 == 0) { /* so that the sink is not taken for dead */
+            fixture_answer(sent, 200, "", "");
+            continue;
+        }
+        due_s = 10 + hash_mix(incident) % 250;
+        at_ns[incident] = fixture_mono_ns + due_s * UINT64_C(1000000000);
+        snprintf(seconds, sizeof(seconds), "%d", (int)due_s);
+        fixture_answer(sent, 503, "", seconds);
+    }
+    for (size_t sent = 2 * MANY; sent < 3 * MANY; sent++) {
+        assert_true(fixture_sent_count > sent || run_until_sent(sent, 300000));
+        assert_true(fixture_sent[sent].at_ns == at_ns[incident_of(sent)]);
+        fixture_answer(sent, 200, "", "");
+    }
 }
 
 static void O5_retry_after_is_honoured_as_a_date(void **state)
@@ -270,7 +302,7 @@ static void O6_a_2xx_without_the_expected_body_is_not_delivered(void **state)
 
 static void a_2xx_of_pagerduty_counts_only_with_its_own_words(void **state)
 {
-    const struct outbox_core_hooks hooks = {NULL, on_finished, on_changed, NULL};
+    const struct outbox_core_hooks hooks = {NULL, on_finished, on_changed, NULL, NULL};
     struct sink_config config = {.name = "pd", .type = "pagerduty"};
     struct error err = {""};
 
@@ -359,6 +391,7 @@ int main(void)
         TEST(a_sink_that_is_held_says_so_of_what_waits),
         TEST(O5_delays_grow_from_a_second_to_five_minutes_with_jitter),
         TEST(O5_retry_after_is_honoured_in_seconds),
+        TEST(O5_many_that_wait_go_when_each_is_due),
         TEST(O5_retry_after_is_honoured_as_a_date),
         TEST(O5_an_op_is_dead_after_72_hours),
         TEST(O5_a_P1_is_tried_for_ever),

@@ -74,11 +74,11 @@ static struct outbox_bounds bounds = {.ops_max = 1000,
                                       .dead_max = 100,
                                       .dead_bytes_max = UINT64_C(1) << 30,
                                       .refs_max = 100,
-                                      .resumed_max = 100};
+                                      .beyond_max = 100};
 
 static void begin_core(void)
 {
-    const struct outbox_core_hooks hooks = {NULL, on_finished, on_changed, on_moved};
+    const struct outbox_core_hooks hooks = {NULL, on_finished, on_changed, on_moved, NULL};
 
     core = outbox_core_create(sinks, SINKS, &desk_transport, &bounds, &hooks);
     assert_non_null(core);
@@ -136,9 +136,12 @@ static void submit(uint64_t incident, uint32_t number, enum op_kind kind, uint16
 static struct sink_counters counters(size_t sink)
 {
     struct sink_counters c;
+    struct error err;
 
     outbox_core_counters(core, sink, &c);
     assert_int_equal(c.ops + c.redriven, c.done + c.dead + c.superseded + c.waiting); /* L5 */
+    if (!outbox_core_check_walk(core, &err))                                          /* L6 */
+        fail_msg("%s", err.text);
     return c;
 }
 
@@ -700,6 +703,38 @@ static void O1_states_found_at_start_go_on_where_they_were(void **state)
     assert_int_equal(counters(SNOW).lookups, 1);
 }
 
+/* The resolve has looked for a ticket in vain, when the open that was given up is sent again. */
+static void D1_a_resolve_finds_what_is_made_before_it_by_hand(void **state)
+{
+    const struct outbox_pick all = {.sink = -1};
+    struct outbox_redriven redriven;
+
+    (void)state;
+    desk.refuse_create = 400;
+    submit(7, 1, OP_OPEN, SNOW);
+    submit(7, 2, OP_RESOLVE, SNOW);
+    assert_false(desk_run(core, 1000));
+    assert_int_equal(counters(SNOW).dead_kept, 1);
+    desk.refuse_create = 0;
+    desk.lag_ns = HOUR_MS * UINT64_C(1000000);
+    outbox_core_redrive(core, &all, &redriven);
+    assert_int_equal(redriven.redriven, 1);
+    assert_true(desk_run(core, HOUR_MS / 2));
+    assert_int_equal(desk_count("snow.example", false), 1);
+    assert_int_equal(desk_count("snow.example", true), 0);
+}
+
+/* A wall clock that was ahead by a year when the op was put off. */
+static void T6_a_clock_that_was_set_back_puts_nothing_off_for_long(void **state)
+{
+    (void)state;
+    resume(OP_RETRY, 1, 1, OP_OPEN, PAGER, "", UINT64_C(365) * 86400000);
+    assert_false(desk_run(core, HOUR_MS - 1));
+    assert_int_equal(desk.request_count, 0);
+    assert_true(desk_run(core, 1000));
+    assert_int_equal(desk_count("pager.example", true), 1);
+}
+
 static void O8_what_is_done_at_start_lends_its_reference_and_is_not_sent_again(void **state)
 {
     (void)state;
@@ -746,6 +781,8 @@ int main(void)
         TEST(O4_what_waits_for_its_gate_takes_nothing_in),
         TEST(O1_an_intent_found_at_start_is_acted_on_by_class),
         TEST(O1_states_found_at_start_go_on_where_they_were),
+        TEST(D1_a_resolve_finds_what_is_made_before_it_by_hand),
+        TEST(T6_a_clock_that_was_set_back_puts_nothing_off_for_long),
         TEST(O8_what_is_done_at_start_lends_its_reference_and_is_not_sent_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

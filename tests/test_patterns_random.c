@@ -188,9 +188,6 @@ static void random_patterns_mean_what_they_mean_to_re2(void **state)
             continue;
         }
         for (int t = 0; t < 40; t++) {
-            /* The one known difference (docs/rules.md): behind the last line end (?m)^ is nowhere. */
-            if (strstr(pattern, "(?m") != NULL && text[0] != '\0' && text[strlen(text) - 1] == '\n')
-                strcat(text, "a");
             pattern_scan_start(&world.scan, world.set);
             bool is_found = test(&world, id, text_of(text));
             if (is_found != (re2_search(pattern, strlen(pattern), text, strlen(text)) == 1))
@@ -248,7 +245,7 @@ static struct positions *positions_of(const char *pattern, struct arena *arena)
     if (!pattern_check(text_of(pattern), &fault))
         return NULL;
     program = capture_program_create(text_of(pattern), arena, &fault);
-    return program != NULL ? positions_create(program, arena, &work) : NULL;
+    return program != NULL ? positions_create(program, arena, arena, &work) : NULL;
 }
 
 static void positions_mean_what_they_mean_to_re2(void **state)
@@ -266,8 +263,6 @@ static void positions_mean_what_they_mean_to_re2(void **state)
         large_pattern_make(pattern);
         const struct positions *positions = positions_of(pattern, arena);
         for (int t = 0; positions != NULL && t < 20; t++) {
-            if (strstr(pattern, "(?m") != NULL && text[0] != '\0' && text[strlen(text) - 1] == '\n')
-                strcat(text, "a");
             int expected = re2_search(pattern, strlen(pattern), text, strlen(text));
             if (expected >= 0 && positions_search(positions, text_of(text)) != (expected == 1))
                 fail_msg("%s in \"%s\": RE2 says %d", pattern, text, expected);
@@ -303,12 +298,81 @@ static void loops_lead_back_over_the_bounds_of_words(void **state)
     }
 }
 
+/* The same in more words, and with the counts that are all that matters. */
+static void repetitions_of_repetitions_mean_their_product(void **state)
+{
+    static const struct {
+        const char *pattern, *plain;
+    } rows[] = {
+        {"^((\\w|\\d){2,9}){30}$", "^\\w{60,270}$"},
+        {"^(?:x|xx|xxx){40}$", "^x{40,120}$"},
+        {"^(x{3}|x{4}|(?:xx){3}|x{5}){20}$", "^x{60,120}$"},
+        {"^(?:(x|y)?[yz]{0}(x|y){0,2}?){30}$", "^[xy]{0,90}$"},
+        {"^(?:(?:a|b|[cx])+|[abcx]?){20,}$", "^[abcx]*$"},
+        {"^(?:x{2}){10,20}$", "^(?:xx){10}(?:xx){0,10}$"}, /* not all between */
+        {"^(?:x{3,4}){2,9}$", "^(?:x{6,8}|x{9,36})$"},
+        {"^(?:xx|xxxx){3}$", "^(?:x{6}|x{8}|x{10}|x{12})$"},
+        {"^(?:x|xy){30}$", "^(?:xy?){30}$"},
+        {"^(?:.|\\n|\xc3\xa9){20}x$", "^(?s:.{20})x$"},
+        {"^(?:[^x]|[^\xc3\xa9]){25}$", "^(?s:.{25})$"},
+        {"^(?i:(k|x){2}){20}$", "^[kKxX\xe2\x84\xaa]{40}$"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        for (uint32_t length = 0; length < 300; length++) {
+            struct arena *arena = arena_create(PATTERN_WORLD_BYTES);
+            const struct positions *positions = positions_of(rows[i].pattern, arena);
+            const struct positions *plain = positions_of(rows[i].plain, arena);
+            char text[310] = "";
+            assert_true(positions != NULL && plain != NULL);
+            memset(text, 'x', length);
+            if (length > 0 && length % 3 == 0)
+                text[length / 2] = length % 2 == 0 ? 'y' : 'q';
+            if (positions_search(positions, text_of(text)) !=
+                positions_search(plain, text_of(text)))
+                fail_msg("%s in %u characters", rows[i].pattern, length);
+            if (re2_search(rows[i].plain, strlen(rows[i].plain), text, length) >= 0)
+                assert_int_equal(positions_search(plain, text_of(text)),
+                                 re2_search(rows[i].plain, strlen(rows[i].plain), text, length));
+            arena_destroy(arena);
+        }
+}
+
+/* 62 letters and digits and as many characters of three bytes. */
+static void many_different_characters_are_told_apart(void **state)
+{
+    char pattern[1000] = "^.{0,40}", text[1000] = "", *at = text;
+    struct arena *arena = arena_create(PATTERN_WORLD_BYTES);
+
+    (void)state;
+    for (int i = 0; i < 62; i++) {
+        char c = (char)(i < 10 ? '0' + i : i < 36 ? 'a' + i - 10 : 'A' + i - 36);
+        at += sprintf(at, "%c\xe6\x97%c", c, 0x80 + i);
+    }
+    strcat(strcat(pattern, text), "$");
+    const struct positions *positions = positions_of(pattern, arena);
+    assert_non_null(positions);
+    assert_true(positions_search(positions, text_of(text)));
+    for (size_t i = 0; i < strlen(text); i += 4) {
+        text[i] ^= 1; /* another one of them */
+        assert_false(positions_search(positions, text_of(text)));
+        text[i] ^= 1;
+        text[i + 3] ^= 1;
+        assert_false(positions_search(positions, text_of(text)));
+        text[i + 3] ^= 1;
+    }
+    arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_patterns_mean_what_they_mean_to_re2),
         cmocka_unit_test(positions_mean_what_they_mean_to_re2),
         cmocka_unit_test(loops_lead_back_over_the_bounds_of_words),
+        cmocka_unit_test(repetitions_of_repetitions_mean_their_product),
+        cmocka_unit_test(many_different_characters_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

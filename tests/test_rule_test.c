@@ -713,7 +713,16 @@ static void mistakes_are_told_with_place_and_nearest_name(void **state)
         {TEST("    events: []\n    expect:\n      - {severity: bad}\n"),
          "x.test.yaml:5:20: a severity is ok, debug, info, warning, minor, major or critical"},
         {TEST("    events: []\n    expect:\n      - {sent: {pagerdut: []}}\n"),
-         "x.test.yaml:5:17: sent has no key \"pagerdut\"; did you mean \"pagerduty\"?"},
+         "x.test.yaml:5:17: sent has no sink \"pagerdut\"; did you mean \"pagerduty\"?"},
+        {TEST("    events: []\n    expect:\n      - {sent: {pagr: []}}\n"),
+         "x.test.yaml:5:17: sent has no sink \"pagr\"; the sinks are pagerduty, servicenow, "
+         "webhook, "
+         "zendesk"},
+        {"sinks: [{name: hook, type: webhook}]\n" TEST(
+             "    events: []\n    expect:\n      - {sent: {pagr: []}}\n"),
+         "x.test.yaml:6:17: sent has no sink \"pagr\"; the only sink is hook"},
+        {TEST("    events: []\n    expect:\n      - {closed: nevr}\n"),
+         "x.test.yaml:5:18: closed is a time, a span of times or never; did you mean \"never\"?"},
         {TEST("    events: []\n    expect_not:\n      - {closed: 1m}\n"),
          "x.test.yaml:5:10: expect_not has no key \"closed\""},
         {TEST("    events: []\n    counts: {event: 1}\n"),

@@ -3,7 +3,9 @@
  * those that something holds are not, and neither shows in what other rules do. Method: switches on
  * virtual time, between events that the test puts; what is held is asked of the engine.
  */
+#include "correlate/rules_version.h"
 #include "tests/engine_bench.h"
+#include "tests/rules_parsed.h"
 
 /* A mute, which is carried over as well. `first` opens at two events of check "one", `other` at one
  * event of check "two". */
@@ -210,12 +212,39 @@ static void a_storm_of_reloads_changes_no_other_rule_and_leaves_nothing(void **s
     }
 }
 
+/* Places of forms that are let go are used again: by places the youngest form, which took that of
+ * the oldest, would come before the one that drains. */
+static void the_older_form_comes_first_whatever_its_place(void **state)
+{
+    (void)state;
+    struct rule_set *sets[3] = {parse_good("rules:\n" FIRST("2s", "1s")),
+                                parse_good("rules:\n" FIRST("3s", "1s")),
+                                parse_good("rules:\n" FIRST("4s", "1s"))};
+    struct rules_version *one = rules_version_create(sets[0], NULL, 1);
+    struct rules_version *two = rules_version_create(sets[1], one, 1);
+    const bool is_dead[2] = {true, false};
+    struct rules_version *trimmed = rules_version_trim(two, is_dead, 1);
+    struct rules_version *three = rules_version_create(sets[2], trimmed, 1);
+
+    assert_int_equal(three->slot_of[0], 0);
+    assert_ptr_equal(three->slots[1].rule, rule_set_rule(sets[1], 0));
+    assert_true(three->slots[1].order < three->slots[0].order);
+    free(one->slots[0].tally);
+    rules_version_drop(one);
+    rules_version_drop(two);
+    rules_version_drop(trimmed);
+    rules_version_destroy(three);
+    for (int i = 0; i < 3; i++)
+        rule_set_destroy(sets[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_set_stays_while_an_incident_goes_by_it),
         cmocka_unit_test(the_first_set_counts_while_an_incident_goes_by_it),
         cmocka_unit_test(a_form_stays_while_a_key_has_it),
+        cmocka_unit_test(the_older_form_comes_first_whatever_its_place),
         cmocka_unit_test(a_storm_of_reloads_changes_no_other_rule_and_leaves_nothing),
     };
 

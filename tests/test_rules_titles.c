@@ -30,6 +30,9 @@ static void titles_show_fields_and_aggregates(void **state)
         {"\"{labels['}']}|\"", "brace|"},
         /* what is computed; what cannot be is nothing */
         {"\"{value * 2} {100 - value}%\"", "183 8.5%"},
+        {"\"{value / 9} {int(value / 9 + 0.5)} {int(value / 9 * 10 + 0.5) / 10.0} "
+         "{string(value)}\"",
+         "10.166666666666666 10 10.2 91.5"},
         {"\"{count() * 10 / distinct(labels.rack)}\"", "23"},
         {"\"{host.upperAscii() + '!'} {size(message)}\"", "DB01! 1"},
         {"\"{severity >= MAJOR ? 'bad' : 'fair'} {severity > INFO}\"", "bad true"},

@@ -217,6 +217,44 @@ static void released_segments_are_used_again(void **state)
     sim_disk_end();
 }
 
+/* Frames and segments that are made while it looks on, from any frame on. */
+static void who_follows_a_log_finds_what_is_made_meanwhile(void **state)
+{
+    (void)state;
+    for (uint64_t from = 0; from <= 200; from += 40) {
+        struct segment_log *log;
+        struct segment_walk *walk;
+        struct segment_frame frame;
+        enum segment_refusal why;
+        struct error err = {""};
+        uint64_t next, expected_next = 0;
+
+        sim_disk_begin(1);
+        log = open_log(9, &next);
+        for (uint64_t i = 0; i < from; i++)
+            assert_int_equal(append_next(log, 9, &err), 0);
+        if (segment_walk_create_at(&config, from, &walk, &why, &err) != 0)
+            fail_msg("%s", err.text);
+        for (int i = 0; i < 400; i++) {
+            assert_int_equal(append_next(log, 9, &err), 0);
+            /* Never at the end: there it would stay. */
+            while (i % 7 == 0 && expected_next < segment_log_next_frame(log)) {
+                assert_int_equal(segment_walk_next(walk, &frame, &err), 1);
+                if (expected_next == 0)
+                    assert_in_range(frame.number, 1, from > 1 ? from : 1);
+                else
+                    assert_int_equal(frame.number, expected_next);
+                expected_next = frame.number + 1;
+                frame_matches(9, &frame);
+                assert_int_equal(segment_walk_next_number(walk), expected_next);
+            }
+        }
+        segment_walk_destroy(walk);
+        segment_log_destroy(log);
+        sim_disk_end();
+    }
+}
+
 /* Power cuts at every kind of call: what was promised is there, and at most one frame more. */
 static void a_power_cut_loses_nothing_that_was_synced(void **state)
 {
@@ -488,6 +526,9 @@ static void a_loss_that_was_accepted_stays_lost(void **state)
     assert_int_equal(segment_log_open(&config, segment_walk_end(walk), &log, &err), 0);
     segment_walk_destroy(walk);
     assert_int_equal(segment_log_next_frame(log), last + 1);
+    segment_walk_destroy(walk_all(9, &first, &next)); /* also of what lay in later segments */
+    assert_int_equal(next, last + 1);
+    assert_null(sim_disk_file("data/journal/0000000000000003.seg"));
     for (int i = 0; i < 400; i++) {
         assert_int_equal(append_next(log, 9, &err), 0);
         if (i % 40 == 0)
@@ -580,6 +621,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_was_appended_is_read_back),
         cmocka_unit_test(sizes_have_their_bounds),
         cmocka_unit_test(released_segments_are_used_again),
+        cmocka_unit_test(who_follows_a_log_finds_what_is_made_meanwhile),
         cmocka_unit_test(a_power_cut_loses_nothing_that_was_synced),
         cmocka_unit_test(a_fault_at_any_call_loses_nothing),
         cmocka_unit_test(a_broken_log_writes_nothing),

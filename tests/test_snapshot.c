@@ -99,16 +99,19 @@ static void on_step(void *self, const struct engine_step *step)
 
 static void on_image(void *self, const struct engine_image *image)
 {
+    size_t bytes;
+    void *at = engine_image_join(image, &bytes);
+
     if (wanted_ms != 0) {
-        free(image->at);
+        free(at);
         return;
     }
     assert_true(shot_count < IMAGES_MAX);
     struct shot *to = &shot[shot_count++];
     *to = (struct shot){.at_ms = image->at_ms, .log_bytes = log_bytes(self)};
     to->marks = ((struct bench *)self)->mark_count; /* this role makes them */
-    to->image.at = image->at;
-    to->image.bytes = image->bytes;
+    to->image.at = at;
+    to->image.bytes = bytes;
     assert_true(image->set_count <= 8);
     to->image.set_count = image->set_count;
     for (size_t i = 0; i < image->set_count; i++)
@@ -180,6 +183,8 @@ static struct bench *begin(unsigned workers)
     }
     bench_go_live(bench);
     bench->config.workers = workers;
+    bench->config.image_bytes = 4096; /* lanes are taken at several moments */
+    bench->config.image_steps = 1;
     bench->config.sink_names = sinks;
     bench->config.sink_count = 1;
     bench->on_step = on_step;

@@ -151,6 +151,29 @@ static void servicenow_gets_what_the_table_api_asks_for(void **state)
     sink_destroy(sink);
 }
 
+/* A note says who did it, and what they said. */
+static void a_note_names_the_person(void **state)
+{
+    static const struct sink_remote kept = {SYS_ID, "INC0042"};
+    struct sink *sink = make_sink("servicenow", snow_pairs);
+    struct op op = fixture_op(1, 2, OP_RESOLVE, 0);
+    const struct sink_attempt attempt = {
+        .op = &op, .number = 1, .step = SINK_STEP_CHANGE, .remote = &kept};
+    struct sink_request request = {0};
+    struct error err;
+
+    (void)state;
+    op.incident->cause = CAUSE_BY_HAND;
+    op.incident->by = "ada";
+    op.incident->comment = "disk swapped";
+    assert_int_equal(sink->type->build(sink, &attempt, &request, &err), 0);
+    assert_non_null(strstr(request.body, "(by-hand): severity major\\nby: ada\\n"
+                                         "comment: disk swapped\\n"));
+    sink_request_release(&request);
+    incident_unref(op.incident);
+    sink_destroy(sink);
+}
+
 static void zendesk_gets_what_the_tickets_api_asks_for(void **state)
 {
     static const struct golden rows[] = {
@@ -365,6 +388,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(servicenow_gets_what_the_table_api_asks_for),
+        cmocka_unit_test(a_note_names_the_person),
         cmocka_unit_test(zendesk_gets_what_the_tickets_api_asks_for),
         cmocka_unit_test(priorities_become_what_the_system_has),
         cmocka_unit_test(the_longest_texts_are_cut),

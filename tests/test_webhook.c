@@ -86,6 +86,14 @@ static void the_document_is_the_op_and_the_whole_incident(void **state)
     assert_null(header(&request, "Tocsin-Signature")); /* there is no secret */
     assert_null(header(&request, "ce-id"));
     sink_request_release(&request);
+    /* What a person did, where one did something. */
+    op.incident->acked_by = "ada";
+    op.incident->by = "bob";
+    op.incident->comment = "disk swapped";
+    build(sink, &op, 1, false, &request);
+    assert_non_null(strstr(request.body, ",\"acknowledged_by\":\"ada\",\"by\":\"bob\","
+                                         "\"comment\":\"disk swapped\"}"));
+    sink_request_release(&request);
     incident_unref(op.incident);
     sink_destroy(sink);
 }

@@ -44,7 +44,7 @@ static const struct row story_rows[] = {
     {"an event that is not there", why_rules, story, "t/0/99", NULL, 0, false,
      "there is no event at offset 99 of t/0 in this input, which has 0 to 27"},
     {"a partition that is not there", why_rules, story, "t/7/0", NULL, 0, false,
-     "nothing of t/7 is in this input"},
+     "nothing of t/7 is in this input, which has t/0"},
     {"a number beyond the record's events", why_rules, story, "t/0/1/5", NULL, 0, false,
      "the record has 1 event, numbered from 0"},
     {"a record that was rejected", why_rules, story, "t/0/20", NULL, 0, true,
@@ -539,6 +539,44 @@ static void a_key_by_other_names_is_told_the_right_ones(void **state)
     bench_destroy(bench);
 }
 
+#define BY(id, by)                                                                                 \
+    "- {id: " id ", where: 'check == \"down\"', by: [" by "], window: 1m, when: count() >= 9, "    \
+    "incident: {title: t}, close: quiet(1m)}\n"
+
+/* A rule that counts by more names than the key has is not asked, and that is said. */
+static void rules_by_more_names_than_the_key_are_named(void **state)
+{
+    static const struct {
+        const char *key, *rule, *note; /* NULL: none */
+    } rows[] = {
+        {"host=h1", NULL,
+         "note: rule both was not asked, nor was 1 more: its key needs tenant, host and check\n"},
+        {"host=h1", "one", NULL},
+        {"host=h1 check=down", NULL,
+         "note: rule three was not asked: its key needs tenant, host, check and labels.rack\n"},
+        {"host=h1 check=down labels.rack=r", "three", NULL},
+    };
+    static const char rules[] = "rules:\n" BY("one", "host") BY("both", "host, check")
+        BY("three", "host, check, labels.rack") BY("else", "source");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bench *bench = bench_of(rules, beside_story);
+        struct why_question question;
+        struct error err = {""};
+        assert_int_equal(why_ask_whynot(rows[i].key, &question, &err), 0);
+        question.rule = rows[i].rule;
+        struct why *why = answer(bench, &question);
+        char *text = answer_text(why);
+        bool is_told = strstr(text, rows[i].note != NULL ? rows[i].note : "not asked") != NULL;
+        if (is_told != (rows[i].note != NULL))
+            fail_msg("%s: %s", rows[i].key, text);
+        free(text);
+        why_destroy(why);
+        bench_destroy(bench);
+    }
+}
+
 /* Six silences, a second each, and in each the incident grows to twice its alerts. */
 static void of_many_mutes_the_first_and_the_last_are_named(void **state)
 {
@@ -593,6 +631,7 @@ int main(void)
          &(struct questions)QUESTIONS(beside_rows)},
         cmocka_unit_test(what_a_step_did_again_is_one_line),
         cmocka_unit_test(clears_of_nothing_are_one_line),
+        cmocka_unit_test(rules_by_more_names_than_the_key_are_named),
         cmocka_unit_test(a_key_by_other_names_is_told_the_right_ones),
         cmocka_unit_test(a_mute_behind_the_telling_takes_nothing_back),
         cmocka_unit_test(of_many_mutes_the_first_and_the_last_are_named),

@@ -58,6 +58,81 @@ static void the_story_begins_with_what_counted_first(void **state)
     }
 }
 
+static const char pair_rule[] = "rules:\n- id: pair\n  where: host == \"db\"\n  by: [host]\n"
+                                "  window: 10m\n  when: distinct(check) >= 2\n"
+                                "  incident: {title: t}\n  close: quiet(1h)\n";
+
+/* It expires at 20 s; its later ends are clears. */
+static void an_alert_that_expired_before_is_cleared_by_a_clear(void **state)
+{
+    (void)state;
+    static const struct put puts[] = {
+        {0, "db/a", "one", ""},
+        {21000, "db/a", "one", ""},
+        {21100, "db/a", "one", BENCH_CLEAR},
+        {21200, "db/a", "one", ""},
+        {21300, "db/a", "one", BENCH_CLEAR},
+        {35000, "db/a", "two", ""},
+        {0, NULL, NULL, NULL},
+    };
+    struct bench *bench = bench_of(pair_rule, puts);
+    char *text = story_of_first(bench);
+
+    if (strstr(text, "cleared before it opened") == NULL ||
+        strstr(text, "expired before it opened") != NULL)
+        fail_msg("%s", text);
+    free(text);
+    bench_destroy(bench);
+}
+
+/* The alert's first event has left the window when its second one is held. */
+static void what_an_incident_does_not_hold_is_no_member_of_it(void **state)
+{
+    (void)state;
+    static const struct put puts[] = {
+        {0, "db/a", "one", ""},     {100, "db/a", "one", BENCH_CLEAR},
+        {15000, "db/a", "one", ""}, {16000, "db/a", "two", ""},
+        {0, NULL, NULL, NULL},
+    };
+    struct bench *bench = bench_of("rules:\n- id: pair\n  where: host == \"db\"\n  by: [host]\n"
+                                   "  window: 10s\n  when: count() >= 2\n"
+                                   "  incident: {title: t}\n  close: quiet(1h)\n",
+                                   puts);
+    char *first = story_of(bench, "t/0/0"), *held = story_of(bench, "t/0/2");
+
+    if (strstr(first, "\n\nrule pair: count() 1 of 2 at " T "40.000Z; the oldest left at " T
+                      "50.000Z\n") == NULL)
+        fail_msg("%s", first);
+    if (strstr(held, "\n\nit is in incident ") == NULL ||
+        strstr(held, " of rule pair, which opened at " T "56.000Z\n") == NULL)
+        fail_msg("%s", held);
+    free(first);
+    free(held);
+    bench_destroy(bench);
+}
+
+/* One line of repeats, the first of which had left the window, is where the story begins. */
+static void a_line_of_repeats_stays_if_one_of_them_counted(void **state)
+{
+    (void)state;
+    static const int64_t at[] = {0, 5000, 12000, 15500, 16000, 17000};
+    struct bench *bench = bench_create("rules:\n- id: each\n  on: events\n  where: check == \"c\"\n"
+                                       "  by: [resource]\n  window: 10s\n  when: count() >= 4\n"
+                                       "  incident: {title: each}\n  close: quiet(1s)\n");
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    char *text;
+
+    for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+        bench_put(feed, at[i], "a", "c", "");
+    text = story_of_first(bench);
+    if (strstr(text, T "45.000Z  t/0/1/0               rule each counts the repeat of a c: "
+                       "count() 2 of 4 (4 of them, until " T "56.000Z: count() 3 of 4)") == NULL ||
+        strstr(text, "rule each counts a c: count() 1 of 4") != NULL)
+        fail_msg("%s", text);
+    free(text);
+    bench_destroy(bench);
+}
+
 /* An incident opens at 1 s and closes at 3 s; its alerts repeat every 20 ms, one of them on. In a
  * dense input deduplication is seconds ahead of the rules. */
 static void the_story_is_told_in_order(void **state)
@@ -104,6 +179,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(repeats_that_a_rule_counts_are_one_line),
         cmocka_unit_test(the_story_begins_with_what_counted_first),
+        cmocka_unit_test(an_alert_that_expired_before_is_cleared_by_a_clear),
+        cmocka_unit_test(what_an_incident_does_not_hold_is_no_member_of_it),
+        cmocka_unit_test(a_line_of_repeats_stays_if_one_of_them_counted),
         cmocka_unit_test(the_story_is_told_in_order),
     };
 

@@ -36,7 +36,7 @@ enum lie {
     LIE_COUNT
 };
 
-enum { DESK_TICKETS_MAX = 64, DESK_ANSWERS_MAX = 64, DESK_LIES_MAX = 4096, DESK_LOG_MAX = 4096 };
+enum { DESK_TICKETS_MAX = 4096, DESK_ANSWERS_MAX = 64, DESK_LIES_MAX = 4096, DESK_LOG_MAX = 4096 };
 
 struct desk_ticket {
     char host[16];

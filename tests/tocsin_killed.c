@@ -6,6 +6,10 @@
  *
  * It dies as by kill -9, within the call, while all other threads go on until then. Without the
  * variable it is tocsin.
+ *
+ * It also dies of what it reads (F2), where a record says so: die-decode-SIGNAL while it is
+ * decoded, die-match-SIGNAL while the rules are asked about its event. SIGNAL is segv, abrt, fpe,
+ * ill, bus or kill; the linker puts the two functions below in front of those of the product.
  */
 #include <signal.h>
 #include <stdatomic.h>
@@ -16,6 +20,8 @@
 #include "base/host.h"
 #include "base/standard_files.h"
 #include "daemon/commands.h"
+#include "ingest/decoder.h"
+#include "rules/rule_set.h"
 
 static struct host watched;
 static const struct host *inner;
@@ -97,6 +103,51 @@ static int watched_unlink(void *self, const char *path)
     rc = inner->unlink(self, path);
     die_if(is_here, "after");
     return rc;
+}
+
+/* ---- what it cannot read ---- */
+
+static volatile uintptr_t wild = 16;
+
+static void die_of(const char *text, size_t bytes, const char *where)
+{
+    const char *at = memmem(text, bytes, where, strlen(where)), *end = text + bytes;
+
+    if (at == NULL || end - at < (ptrdiff_t)strlen(where) + 4)
+        return;
+    at += strlen(where);
+    if (memcmp(at, "segv", 4) == 0)
+        *(volatile int *)wild = 1;
+    if (memcmp(at, "abrt", 4) == 0)
+        abort();
+    if (memcmp(at, "kill", 4) == 0)
+        die();
+    raise(memcmp(at, "fpe", 3) == 0 ? SIGFPE : memcmp(at, "ill", 3) == 0 ? SIGILL : SIGBUS);
+}
+
+const struct decode_result *__real_decoder_decode(struct decoder *decoder, enum event_format format,
+                                                  const char *record, size_t bytes,
+                                                  struct text default_tenant);
+const struct decode_result *__wrap_decoder_decode(struct decoder *decoder, enum event_format format,
+                                                  const char *record, size_t bytes,
+                                                  struct text default_tenant);
+const struct decode_result *__wrap_decoder_decode(struct decoder *decoder, enum event_format format,
+                                                  const char *record, size_t bytes,
+                                                  struct text default_tenant)
+{
+    die_of(record, bytes, "die-decode-");
+    return __real_decoder_decode(decoder, format, record, bytes, default_tenant);
+}
+
+size_t __real_rule_set_match(const struct rule_set *set, const struct event_view *view,
+                             uint32_t *out, size_t max);
+size_t __wrap_rule_set_match(const struct rule_set *set, const struct event_view *view,
+                             uint32_t *out, size_t max);
+size_t __wrap_rule_set_match(const struct rule_set *set, const struct event_view *view,
+                             uint32_t *out, size_t max)
+{
+    die_of((const char *)view->text, view->text->bytes, "die-match-");
+    return __real_rule_set_match(set, view, out, max);
 }
 
 int main(int argc, char **argv)

@@ -97,14 +97,16 @@ def said_by(command, folder):
 
 
 class Builder:
-    """The tsan tree, and how one test is linked from it with a weakened file in front of the rest."""
+    """A tree, and how one test is linked from it with a changed file in front of the rest."""
 
-    def __init__(self, tree, test):
+    made = {}  # by object: the file and the text that it was made with; tests share them
+
+    def __init__(self, tree, test, preset="tsan"):
         self.tree, self.own = tree, Path.cwd() / "weakened"
         self.program = self.own / test
         self.own.mkdir(exist_ok=True)
         if not (tree / "build.ninja").exists():
-            said_by(["cmake", "--preset", "tsan", "-B", tree], TREE)
+            said_by(["cmake", "--preset", preset, "-B", tree], TREE)
         said_by(["cmake", "--build", tree, "--target", test], TREE)
         self.compile, self.link = {}, None
         wanted = set(said_by(["ninja", "-t", "inputs", test], tree).split())
@@ -146,6 +148,10 @@ class Builder:
         for output in self.objects(file):
             source, command = self.compile[output]
             target = self.own / (output.replace("/", "-"))
+            if Builder.made.get(target) == (file, text):
+                made.append((output, str(target)))
+                continue
+            Builder.made.pop(target, None)
             # In place of the source, or before it among the folders that are looked through. What
             # is weakened may draw warnings; they must not stand for a failed test.
             words = [word for word in command if not word.startswith("-MD")]
@@ -156,6 +162,7 @@ class Builder:
             options = next(at for at, word in enumerate(words) if word.startswith("-"))  # a launcher may come first
             words[options:options] = [f"-I{self.own}", f"-iquote{source.parent}"]
             said_by(words + ["-Wno-error"], self.tree)
+            Builder.made[target] = (file, text)
             made.append((output, str(target)))
         weakened.unlink()
         link = list(self.link)

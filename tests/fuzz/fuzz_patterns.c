@@ -73,7 +73,7 @@ static void follow(struct text pattern, struct text text, bool is_found)
     uint32_t work;
 
     if (program != NULL && !asks_no_border(program))
-        positions = positions_create(program, arena, &work);
+        positions = positions_create(program, arena, arena, &work);
     if (positions != NULL && positions_search(positions, text) != is_found && is_ascii(text))
         abort();
     arena_destroy(arena);

@@ -38,8 +38,7 @@ def starts(window, low_ms, high_ms):
 
 def in_ranges(ranges, got, number):
     """Ranges are one value or `from:to`; `number` reads a value."""
-    ends = [(text.split(":")[0], text.split(":")[-1]) for text in ranges]
-    return any(number(low) <= got <= number(high) for low, high in ends)
+    return any(number(text.split(":")[0]) <= got <= number(text.split(":")[-1]) for text in ranges)
 
 
 def date_holds(interval, date):

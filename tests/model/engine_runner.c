@@ -84,8 +84,7 @@ static void on_image(void *self, const struct engine_image *image)
 
     assert(image->set_count == 1);
     free(run->image);
-    run->image = image->at;
-    run->image_bytes = image->bytes;
+    run->image = engine_image_join(image, &run->image_bytes);
     atomic_store(&run->is_cut, true);
 }
 
@@ -121,6 +120,10 @@ static bool run_engine(const struct engine_config *config, struct source *source
         return true;
     }
     engine_counters(engine, &counters);
+    if (!engine_check_walk(engine, err)) {
+        engine_destroy(engine);
+        return false;
+    }
     ledger_print(&counters);
     rows_print(engine);
     engine_destroy(engine);
@@ -147,6 +150,8 @@ static bool run_part(const struct form *form, struct run *run, struct error *err
     }
     scenario_read(scenario, &run->settings, &config);
     form_apply(form, &config);
+    if (run->image_after % 4 != 0)
+        config.image_bytes = 5000, config.image_steps = 1; /* lanes are taken at several moments */
     snprintf(path, sizeof(path), "%s/log.tlog", form->folder);
     if (tlog_source_open(path, &source, &config.marks, &config.mark_count, err) != 0)
         goto out;

@@ -21,17 +21,20 @@ def pass_over(event, times=1):
 
 
 def extracted(event, tree, pattern):
-    """Label by label what groups of the pattern found; undefined where the event has been looked at enough."""
+    """What to put of what groups of the pattern found; undefined where the event has been looked at enough."""
     pass_over(event, len(re.compile(pattern).groupindex))
     seen = value(tree, event).encode()[:LOOK_BYTES].decode(errors="ignore")  # what is left of a character is none
     looked_at = event.looked_at + max(1, len(seen.encode()))
     event.looked_at = checked(looked_at, looked_at <= LOOK_EVENT_BYTES)
     found = re.search(pattern, seen, re.ASCII)
-    return [item for item in sorted(found.groupdict().items()) if item[1] is not None] if found else []
+    groups = sorted(found.groupdict().items()) if found else ()
+    return [("labels." + name, ("const", "text", text), 0) for name, text in groups if text is not None]
 
 
-def put(event, name, got):
+def put(event, name, tree, passes=1):
     """Whether that changes it; undefined where it may not be."""
+    pass_over(event, passes)
+    got = value(tree, event)
     checked(got, not (name == "severity" and got == 0 and event.is_problem))
     if name == "message":
         got = text_of(got)
@@ -46,11 +49,6 @@ def put(event, name, got):
     return is_change
 
 
-def set_to(event, name, tree):
-    pass_over(event)
-    return put(event, name, value(tree, event))
-
-
 def removed(event, name):
     pass_over(event)
     return event.labels.pop(name.removeprefix("labels."), None) is not None
@@ -60,9 +58,9 @@ def run_entries(step, event):
     """Of each entry, whether it changes something; None where it cannot be done."""
     for tree, pattern in step.get("extract", ()):
         groups = attempt(extracted, event, tree, pattern)
-        yield from [None] if groups is None else [attempt(put, event, "labels." + name, text) for name, text in groups]
+        yield from [None] if groups is None else [attempt(put, event, *group) for group in groups]
     for name, tree in step.get("set", ()):
-        yield attempt(set_to, event, name, tree)
+        yield attempt(put, event, name, tree)
     for name in step.get("remove", ()):
         yield attempt(removed, event, name)
 
@@ -72,17 +70,13 @@ class Enrichment:
 
     def __init__(self, steps):
         self.steps, self.done = steps, []
-        self.drops = max((i for i, step in enumerate(steps) if "drop" in step), default=-1)  # the last that does
         self.is_volatile = any(is_volatile(tuple(step.values())) for step in steps if "drop" not in step)
 
     def run(self, event):
         """None where a step drops it."""
-        self.done = []
-        if event.topic == "@derived":
-            return event
-        made = copy.copy(event)
-        made.sent, made.labels, made.looked_at, made.passed = event, dict(event.labels), 0, 0
-        for i, step in enumerate(self.steps):
+        made, self.done = copy.copy(event), []
+        made.labels, made.looked_at, made.passed = dict(event.labels), 0, 0
+        for i, step in enumerate(self.steps if event.topic != "@derived" else ()):
             if "where" not in step or is_true(step["where"], made):
                 changes = [True] if "drop" in step else list(run_entries(step, made))
                 self.done.append((i, any(changes), changes.count(None)))

@@ -1,19 +1,27 @@
 """Events as rules see them, and when they count: docs/correlation.md, section 1."""
-import collections
 import itertools
 import math
 
-from frame.scenario import EventFields, blind_spells, parts_read
-from values import Duration, Severity, Time, checked, computed, member
+from frame import words
+from frame.scenario import blind_spells, parts_read
+from values import SEVERITIES, Duration, Severity, Time, checked, computed
 
 NEVER = -(1 << 62)
 KINDS = {"severity": Severity, "value": float, "ts": Time, "age": Duration}  # of fields that are no texts
 
 
-class Event(EventFields):
+class Event:
+    """What the scenario says of it, by the same names."""
+    source = resource = check = dedup_key = message = ""
+    time = value = None
+    labels = {}
     goes_nowhere = False  # a repeat that no rule is told of
     of_incident = False   # made of a change of an incident, for composite rules
-    sent = None           # as it was before enrichment
+
+    def __init__(self, said, place):
+        self.__dict__.update(said)
+        self.topic, self.place, self.ts, self.sent = place[0], place, self.time, self  # a copy has what was sent, too
+        self.severity, self.is_problem = SEVERITIES.index(self.severity), self.state == "problem"
 
     def identity(self):
         """The alert it belongs to; compares in the order of the section "Bound"."""
@@ -23,18 +31,14 @@ class Event(EventFields):
 
     def attributes(self):
         """Of the event as it was sent."""
-        sent = self.sent or self
-        return sent.severity, sent.labels, self.dedup_key and (self.source, self.resource, self.check)
-
-    def is_self_alert(self):
-        return self.topic == "@derived" and not self.of_incident
+        return self.sent.severity, self.sent.labels, self.dedup_key and (self.source, self.resource, self.check)
 
     def order(self):
         return (self.et, *self.place)
 
     def field(self, name):
         if name.startswith("labels."):
-            return member(self.labels, name.removeprefix("labels."))
+            return self.labels[name.removeprefix("labels.")]
         if name == "host":
             return self.labels.get("host", self.resource.split("/")[0])
         got = self.et - self.ts if name == "age" else getattr(self, name)
@@ -49,9 +53,8 @@ class Event(EventFields):
 
 
 def derived_event(at, sub, **said):
-    event = Event({"tenant": "@tocsin", "source": "tocsin", "state": "problem", **said}, ("@derived", -1, at, sub))
-    event.et = event.ts = at
-    return event
+    said = {"tenant": "@tocsin", "source": "tocsin", "state": "problem", "time": at, "et": at, **said}
+    return Event(said, ("@derived", -1, at, sub))
 
 
 class Recording:
@@ -66,8 +69,8 @@ class Recording:
         begins += [mark["value"] for mark in scenario["marks"] if mark["kind"] == "begin"]
         self.begin = min(begins, default=None)
         # Partitions without events may have carried a live run further than those with.
-        carried = scenario.get("watermark")
-        self.end = max(ends + [carried] * (carried is not None), default=None)
+        carried = [] if scenario.get("watermark") is None else [scenario["watermark"]]
+        self.end = max([(at // self.round_ms + 1) * self.round_ms for at in ends] + carried, default=None)
         self.blind = blind_spells(scenario["marks"], self.round_ms)
         self.events += [] if self.end is None else self.blind_alerts()
         self.events.sort(key=Event.order)
@@ -75,10 +78,8 @@ class Recording:
     def read(self, part, begins, ends):
         """Reads a partition, or one membership of it."""
         disorder, past, future = part.topic["disorder_ms"], self.config["past_ms"], self.config["future_ms"]
-        latest, kt, has_log_time, had_event, leave = NEVER, None, False, False, part.leave
+        latest, kt, has_log_time, passed = NEVER, None, False, []
         for record in part.records:
-            if leave and record["offset"] >= leave["offset"]:
-                break  # not read any more
             events = [Event(*said) for said in part.decode(record)]
             if record["log_time"] is not None:
                 kt, has_log_time = record["log_time"], True
@@ -97,15 +98,12 @@ class Recording:
                 event.et = max(in_order, seal)
                 self.count("late_by_seal" if in_order < event.et else "late", event.et > c)
                 latest = max(latest, c)
-                begins += [] if had_event else [max(latest - disorder, seal)]
-                had_event = True
-                if leave and (leave["value"] is None or event.et >= leave["value"]):
-                    self.count("left")
-                else:
-                    self.events.append(event)
-        if had_event:
-            passed = max([latest + disorder] + [value for _, value in part.seals])
-            ends.append((passed // self.round_ms + 1) * self.round_ms)
+                passed.append(max(latest - disorder, seal))
+                self.count("left", event.et >= part.left_at)
+                self.events += [event] if event.et < part.left_at else []
+        if passed:
+            begins.append(passed[0])
+            ends += [latest + disorder] + [value for _, value in part.seals]
 
     def sight_since(self, now, topic=None):
         """When the last spell of the partitions of a topic, or of all, ended before now; never while one goes on."""
@@ -121,12 +119,9 @@ class Recording:
         for place, spells in self.blind.items():
             for (at, begins), (until, _) in itertools.pairwise(spells + [(self.end, False)]):
                 told.update({(t, place): begins for t in (range(at, until, reminder) if begins else [at])})
-        subs = collections.Counter()
-        for (at, (topic, number)), begins in sorted(told.items()):
-            if at < self.end:
+        for at, told_then in itertools.groupby(sorted(told.items()), key=lambda row: row[0][0]):
+            for sub, ((_, (topic, number)), begins) in enumerate(told_then if at < self.end else ()):
                 self.count("derived")
-                says = "cannot be read: what it holds is not correlated" if begins else "can be read again"
-                yield derived_event(at, 32768 + subs[at], resource=f"{topic}/{number}", check="input-blind",
+                yield derived_event(at, 32768 + sub, resource=f"{topic}/{number}", check="input-blind",
                                     severity="critical", state="problem" if begins else "clear",
-                                    message=f"{topic}/{number} {says}")
-                subs[at] += 1
+                                    message=words.of_blindness(f"{topic}/{number}", begins))

@@ -1,41 +1,42 @@
 """What a key of a rule holds and does, by the form of the rule: docs/correlation.md, section 3."""
-import functools
 import math
 
 from events import NEVER
 from frame import words
 from incidents import Incident
-from values import Counted, aggregate, is_true
+from values import aggregate, checked, computed, is_true
 
 SINGLE_MAX = 1000  # that stand before an entry which a full window gives up
 
 
 class Key:
     """It watches and holds touches as entries, or has an open incident. The class of a form of rule says what it does
-    while it watches (take, cleared), when by itself (due, pass_time), and beside an incident (take_open, closed)."""
-    incident = last_raise = None
+    while it watches (take, cleared), when by itself (due, pass_time), and once an incident has ended (closed)."""
+    incident = last_raise = aggregate = None
     last_touch = NEVER
     due_at = math.inf    # of forms that owe themselves a look
-    unlisted = math.inf  # when a switch took it from the keys that are listed
 
     def __init__(self, model, place, values):
-        self.model, self.place, self.values = model, place, values
-        self.entries, self.counts, self.count = [], {}, functools.partial(model.count, of=place)
+        self.model, self.place, self.values, self.entries = model, place, values, []
 
     @property
     def rule(self):
         return self.model.rules[self.place]
 
+    def is_unlisted(self):
+        """Its rule lists the keys that it watches, and since a switch it does not list this one."""
+        return self.rule.listed and self.values not in self.rule.listed
+
     def drains(self):
-        """Its rule is gone or was changed."""
-        return self.place not in self.model.in_force
+        """Nobody tells it anything new: its rule is gone, was changed, or does not list it any more."""
+        return self.rule not in self.model.in_force or self.is_unlisted()
 
     def is_empty(self):
         return not self.incident and not self.entries and self.due_at == math.inf
 
-    def keep(self, entries, counted="expired"):
-        gone = set(self.entries).difference(entries)
-        self.count(counted, sum(not entry.is_counted for entry in gone))
+    def keep(self, entries, fate="expired"):
+        for entry in set(self.entries).difference(entries):
+            entry.counts_as(fate)
         self.entries = entries
 
     def touch(self, touch):
@@ -48,12 +49,12 @@ class Key:
             inc.join(touch)
             if inc.rule.asks["last"] and inc.may_close(touch.time):
                 self.close(touch.time, "value")
-            else:
-                self.take_open(touch)
+            elif self.rule.to_next:
+                self.take(touch)
         elif touch.raises:
             self.take(touch)
         else:
-            self.count("retired")
+            touch.counts_as("retired")
             for entry in self.entries:
                 entry.is_cleared |= entry.alert == touch.alert
             self.cleared(touch.time)
@@ -61,23 +62,20 @@ class Key:
     def cleared(self, now):
         """Entries may have been marked so, while it watches."""
 
-    def take_open(self, touch):
-        """A touch that has joined the open incident and did not close it."""
-
     def due(self):
         return self.due_at
 
     def timer_at(self):
-        return min(self.unlisted, self.incident.timer_at() if self.incident else self.due())
+        return self.model.now if self.is_unlisted() else (self.incident or self).due()
 
     def timer(self, now):
         inc = self.incident
         if inc is None:
             self.pass_time(now)
-        elif self.unlisted == now:
+        elif self.is_unlisted():
             self.close(now, "unlisted")
         else:
-            cause, inc.looked = "quiet" if now in inc.quiet_ends() else "fewer", now
+            cause = "quiet" if now in inc.quiet_ends() else "fewer"
             if inc.may_close(now):
                 self.close(now, cause)
 
@@ -99,13 +97,10 @@ class Window(Key):
     true_since = math.inf  # with `for`: since when `when` is true
 
     def look(self):
-        self.counts = {}
-        for part in self.rule.aggregates:
-            self.counts[part] = self.aggregate(part)
-        return is_true(self.rule.when, Counted(self.counts))
+        return is_true(self.rule.when, self)
 
-    def aggregate(self, part):
-        return aggregate(self.entries, *part)
+    def aggregate(self, *of):
+        return aggregate(self.entries, *of)
 
     def leaves_at(self, entry):
         length, begun = self.rule.window_ms, self.begun
@@ -129,7 +124,7 @@ class Window(Key):
         own = [entry for entry in self.entries if entry.alert == touch.alert]
         if own and (touch.kind == "CHANGE" or rule.window == "open"):
             own[-1].event = touch.event
-            self.count("retired")
+            touch.counts_as("retired")
         else:
             if not self.entries:
                 self.begun, self.true_since = now, math.inf
@@ -139,43 +134,37 @@ class Window(Key):
             goes = self.first_to_go()
             self.keep([entry for entry in self.entries if entry is not goes], "evicted")
             self.model.take("members-evicted", self.place, touch)
-        if rule.for_ms:
-            self.look_for_long(now)
-        elif rule.look != "end" and self.look():
+        self.look_for_long(now)
+        if not rule.for_ms and rule.look != "end" and self.look():
             self.open_with(touch.event, now)
 
     def first_to_go(self):
         """Which entry a full window gives up."""
         others = [part for part in self.rule.aggregates if part[2] != "count"]
+        again = []
         if [part[2] for part in others] == ["distinct"]:
             texts = [entry.event.text(others[0][3][1]) for entry in self.entries]
             again = [entry for at, entry in enumerate(self.entries[:SINGLE_MAX]) if texts[at] in texts[at + 1:]]
-            return (again or self.entries)[0]
-        return self.entries[0]
+        return (again or self.entries)[0]
 
     def cleared(self, now):
-        if self.rule.window == "open" and any(entry.is_cleared for entry in self.entries):
+        if self.rule.window == "open":
             self.keep([entry for entry in self.entries if not entry.is_cleared])
-            if self.rule.for_ms:
-                self.look_for_long(now)
+            self.look_for_long(now)
 
     def look_for_long(self, now):
-        self.true_since = min(self.true_since, now) if self.look() else math.inf
+        self.true_since = min(self.true_since, now) if self.rule.for_ms and self.look() else math.inf
 
     def open_with(self, event, now, bare=(None, "ok")):
-        why, entries, self.entries = words.of_window(self), self.entries, []
-        self.open(entries, event, why, now, bare)
+        self.open(self.entries, event, words.of_window(self), now, bare)
+        self.keep([])
 
 
 class Baseline(Window):
     """A tumbling window that is looked at each time it ends, and learns what is usual in its slot of the season."""
     due = Key.due  # the end of the window, also where it holds no entry
     closed_at = NEVER
-
-    def __init__(self, *of):
-        super().__init__(*of)
-        self.learned = {}  # (deviation, slot) -> (windows, their mean, sum of squared distances)
-        self.known = {}    # deviation -> (what it is of now, and what was learned of that)
+    learned = {}  # (what a deviation is of, slot) -> (windows, their mean, sum of squared distances)
 
     def end_after(self, now):
         return (now // self.rule.window_ms + 1) * self.rule.window_ms
@@ -194,28 +183,30 @@ class Baseline(Window):
             self.due_at = math.inf
         elif self.closed_at <= begin and self.model.recording.sight_since(now) + 60000 <= begin:
             if not self.look():
-                self.learn()
-            elif self.entries or any(x is not None for x, *_ in self.known.values()):
+                for tree in self.rule.deviations:
+                    self.learn(tree, *self.known(tree))
+            elif self.entries or any(x is not None for x, *_ in map(self.known, self.rule.deviations)):
                 self.open_with(None, now, bare=(begin, "warning"))
         self.keep([])
 
-    def aggregate(self, part):
-        if part[2] != "deviation":
-            return 0.0 if part[2] == "rate" and not self.entries else super().aggregate(part)
-        x = self.counts[part[3]]
-        x, (k, mean, q) = None if x is None else float(x), self.learned.get((part, self.slot), (0, 0.0, 0.0))
-        self.known[part] = x, k, mean, q
-        if x is None or k < self.rule.baseline["learn"]:
-            return None
+    def known(self, tree):
+        """What it is now, None where it has no value, and what was learned of it."""
+        x = computed(tree, self)
+        return (None if x is None else float(x), *self.learned.get((tree, self.slot), (0, 0.0, 0.0)))
+
+    def aggregate(self, text, kind, *over):
+        if kind != "deviation":
+            return 0.0 if kind == "rate" and not self.entries else super().aggregate(text, kind, *over)
+        x, k, mean, q = self.known(*over)
+        checked(x, x is not None and k >= self.rule.baseline["learn"])
         if x == mean or q == 0:
             return 0.0 if x == mean else math.copysign(1e6, x - mean)
         return max(-1e6, min(1e6, (x - mean) / math.sqrt(q / k)))
 
-    def learn(self):
-        for part, (x, k, mean, q) in self.known.items():
-            if x is not None:
-                new_mean = mean + (x - mean) / (k + 1)
-                self.learned[part, self.slot] = (k + 1, new_mean, q + (x - mean) * (x - new_mean))
+    def learn(self, tree, x, k, mean, q):
+        if x is not None:
+            new_mean = mean + (x - mean) / (k + 1)
+            self.learned = self.learned | {(tree, self.slot): (k + 1, new_mean, q + (x - mean) * (x - new_mean))}
 
 
 class Steps(Key):
@@ -227,9 +218,9 @@ class Steps(Key):
         self.waits = self.come[-1] < len(self.rule.steps) - 1  # for its timer, with all that comes
         self.chains = [()] * len(self.come)
 
-    def hold(self, chains, counted):
+    def hold(self, chains, fate):
         self.chains = chains
-        self.keep([entry for entry in self.entries if any(entry in chain for chain in chains)], counted)
+        self.keep([entry for entry in self.entries if any(entry in chain for chain in chains)], fate)
 
     def advance(self, touch):
         """The match, or (), and the chains that there are then."""
@@ -249,26 +240,24 @@ class Steps(Key):
                     after[i] = chain
         return match, after
 
-    def left_by(self, match, chains):
-        return [chain if self.rule.to_next and chain and chain[0].time > match[0].time else () for chain in chains]
-
     def in_time(self, now):
         return [chain if chain and chain[0].time + self.rule.window_ms > now else () for chain in self.chains]
 
     def take(self, touch):
+        """Also beside an open incident, with `skip: to_next`."""
+        if self.incident:
+            self.hold(self.in_time(touch.time), "expired")
         self.entries = self.entries + [touch]
         match, chains = self.advance(touch)
-        if match:
-            chains = self.open_with(match, chains, touch.event, touch.time)
-        self.hold(chains, "retired")
+        self.hold(self.matched(match, chains, touch.event, touch.time) if match else chains, "retired")
 
-    def take_open(self, touch):
-        if self.rule.to_next:
-            touch.is_counted = True
-            self.hold(self.in_time(touch.time), "expired")
-            self.entries = self.entries + [touch]
-            match, chains = self.advance(touch)
-            self.hold(self.left_by(match, chains) if match else chains, "retired")
+    def matched(self, match, chains, event, now):
+        """The chains that are left."""
+        left = [chain if self.rule.to_next and chain and chain[0].time > match[0].time else () for chain in chains]
+        if not self.incident:
+            members = [entry for entry in self.entries if any(entry in chain for chain in (match, *left))]
+            self.open(members, event, words.of_steps(self.rule, match), now)
+        return left
 
     def closed(self, now, inc):
         self.hold(self.in_time(now), "expired")
@@ -278,18 +267,10 @@ class Steps(Key):
 
     def pass_time(self, now):
         in_time = chains = self.in_time(now)
-        waited = self.chains[-1] if self.waits and not in_time[-1] else ()
-        if waited:
-            chains = self.open_with(waited, in_time, waited[-1].event, now)
+        if self.waits and self.chains[-1] and not in_time[-1]:
+            chains = self.matched(self.chains[-1], in_time, self.chains[-1][-1].event, now)
         self.hold(in_time, "expired")
         self.hold(chains, "retired")
-
-    def open_with(self, match, chains, event, now):
-        """Returns the chains that are left."""
-        left = self.left_by(match, chains)
-        members = [entry for entry in self.entries if any(entry in chain for chain in (match, *left))]
-        self.open(members, event, words.of_steps(self.rule, match), now)
-        return left
 
 
 class Expect(Key):
@@ -304,12 +285,12 @@ class Expect(Key):
         super().touch(touch)
 
     def take(self, touch):
-        self.count("retired")
+        touch.counts_as("retired")
 
     def pass_time(self, now):
         last, every = self.last_raise, self.rule.expect["every_ms"]
         seen = self.model.recording.sight_since(now, last and last.event.topic)
-        if self.unlisted == now or self.drains():
+        if self.drains():
             self.due_at = math.inf  # nobody would tell it of a sign of life
         elif seen == math.inf:
             self.due_at = now + 10000
@@ -321,7 +302,7 @@ class Expect(Key):
                       bare=(since, self.rule.expect.get("severity", "major")))
 
     def closed(self, now, inc):
-        if self.drains() or self.unlisted == now or inc.open_count() > 0 and self.values not in self.rule.listed:
+        if self.drains() or inc.is_open() and self.values not in self.rule.listed:
             self.due_at = math.inf  # forgotten until its next sign of life
         elif self.due_at <= now:
             self.owes_from(now)

@@ -94,7 +94,8 @@ class Recording(Rules, Enrich, Mutes, Events):
                     or "time" in record.get("events", [{}])[0] and not part["config"]["tenant_fixed"]:
                 record["log_time"] = None
                 for event in record.get("events", []):  # which may be the partition's clock
-                    event.update({"time": min(event["time"], clock + 90000)} if "time" in event else {})
+                    if "time" in event:
+                        event["time"] = max(clock - 90000, min(event["time"], clock + 90000))
             elif lacks_time:
                 record["events"][0]["time"] = clock
         elif self.chance(0.03):

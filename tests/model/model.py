@@ -6,57 +6,47 @@ code and no idea of speed with the daemon: every step looks at everything. run_s
 
 Section 1 is events.py, section 2 alerts.py and enrich.py, section 3 this file and forms.py (keys of rules), its
 incidents and sections 4 and 5 incidents.py; values.py computes expressions, calendars.py maintenance windows.
-What stands around the rules' meaning is in frame/: reading a scenario, writing lines, words of `why`, sums.
+What stands around the rules' meaning is in frame/: reading a scenario, writing lines, what is said in words, sums.
 """
 import collections
-import functools
 import math
 
-from alerts import Alerts, Touch
+from alerts import Alert, Touch
 from enrich import Enrichment
 from events import NEVER, Event, Recording, derived_event
 from forms import Baseline, Expect, Steps, Window
+from frame import words
 from frame.ledger import Ledger
-from frame.scenario import RuleFields
+from frame.scenario import rule_fields
 from frame.trees import frozen
 from incidents import Telling
-from values import duration_text, is_volatile
+from values import is_true, is_volatile
 
 # The order of what happens at one time.
 ROUND_END, SWITCH, MUTE, ALERT_TIMER, KEY_TIMER, EVENT = range(6)
-SELF_ALERTS = {  # of one and of more, and what is said of them
-    "no-longer-watched": ("incident {} is", "incidents {} are", "no longer watched: a bound was reached"),
-    "keys-evicted": ("key {} was", "keys {} were", "given up within {}: max_keys was reached"),
-    "members-evicted": ("entry {} was", "entries {} were", "pushed out within {}: max_members was reached")}
 
 
-class Rule(RuleFields):
+class Rule:
     """What the scenario says of it, by the same names, and what follows from that."""
 
     def __init__(self, said):
-        super().__init__(said)
-        self.on = "beats" if self.expect else self.on
-        self.look = "end" if self.baseline else self.look
+        self.__dict__.update(rule_fields(said))
+        self.on, self.look = "beats" if self.expect else self.on, "end" if self.baseline else self.look
         any_step = self.steps and not self.strict and ("or", *(step["where"] for step in self.steps))
         any_rule = self.of and ("in", ("field", "check"), *(("const", "text", name) for name in self.of))
         self.where = ("and", *filter(None, (self.where, self.own_where, any_step, any_rule)))
         # What decides whether its windows carry on when another rule set takes its place.
         names = "on where by window window_ms session_max_ms look for_ms in_order strict to_next baseline".split()
         self.form = ([getattr(self, name) for name in names], self.aggregates if self.baseline else self.when,
-                     self.expect and self.expect["every_ms"], [(step["where"], step.get("not")) for step in self.steps])
+                     self.expect.get("every_ms"), [(step["where"], step.get("not")) for step in self.steps])
         self.key_class = Expect if self.expect else Steps if self.steps else Baseline if self.baseline else Window
-
-    def key_values(self, event):
-        return tuple(map(event.text, self.by))
 
     def key_event(self, values, now):
         """What an opening without an event has for one: the values of `by`, and nothing else."""
         fields = dict(zip(self.by, values))
         labels = {name.removeprefix("labels."): text for name, text in reversed(fields.items())
                   if name == "host" or name.startswith("labels.")}
-        event = Event({"severity": "ok", "state": "problem", **fields, "labels": labels}, ("",))
-        event.ts = event.et = now
-        return event
+        return derived_event(now, 0, **({"source": "", "severity": "ok"} | fields | {"labels": labels}))
 
 
 class Model:
@@ -65,12 +55,12 @@ class Model:
         self.ledger = Ledger()
         self.count = self.ledger.count
         self.rules = {}       # place -> rule: an id, and a number for each form that the id ever had
-        self.in_force = []    # places of the set in force, by id
+        self.in_force = []    # the rules of the set in force, by id
         self.take_rules(scenario)
         self.recording = Recording(self.config, self.count, scenario)
-        self.events, self.alerts = self.recording.events, Alerts(self)
-        self.told_on = []     # what is said of changes of incidents, for composite rules
-        self.keys = {}        # (place, values) -> Key
+        self.events = self.recording.events
+        self.alerts, self.keys = {}, {}      # by identity; by place and values
+        self.touches, self.told_on = [], []  # all that rules were told; of changes of incidents, for composite rules
         self.taken = collections.Counter()  # what bounds took in this minute, by (self-alert, place)
         self.round_ms = self.config["round_ms"]
         self.minute = -(-60000 // self.round_ms) * self.round_ms
@@ -78,38 +68,30 @@ class Model:
         self.next_round = math.inf  # nothing has happened yet that a round end could see
         self.telling = Telling(self, scenario)
 
-    def current(self):
-        return [(place, self.rules[place]) for place in self.in_force]
-
-    def composites(self):
-        return [rule for _, rule in self.current() if rule.of]
-
     def take_rules(self, said):
         """A rule whose form is unchanged keeps its place, any other gets a new one."""
-        old, self.in_force = {place[0]: place for place in self.in_force}, []
-        for rule in sorted(map(Rule, said["rules"]), key=lambda rule: rule.id):
-            place = old.get(rule.id)
-            if place is None or self.rules[place].form != rule.form:
-                place = (rule.id, len(self.rules))
-            self.rules[place] = rule
-            self.in_force.append(place)
+        old = {rule.id: rule for rule in self.in_force}
+        self.in_force = sorted(map(Rule, said["rules"]), key=lambda rule: rule.id)
+        for rule in self.in_force:
+            same = old.get(rule.id)
+            rule.place = same.place if same and same.form == rule.form else (rule.id, len(self.rules))
+            self.rules[rule.place] = rule
+        self.composites = [rule for rule in self.in_force if rule.of]
         self.enrichment = Enrichment(frozen(said.get("enrich") or []))
         self.reads_volatile = self.enrichment.is_volatile or any(
             is_volatile((rule.where, *(step["where"] for step in rule.steps)))
-            for _, rule in self.current() if rule.on in ("alerts", "events", "incidents"))
+            for rule in self.in_force if rule.on in ("alerts", "events", "incidents"))
 
     def due(self):
         """All that may come next: when, its place at that time, whose it is, and what does it."""
         yield self.recording.end, ROUND_END, (), self.round_end  # the last thing that happens
         yield self.next_round, ROUND_END, (), self.round_end
-        if self.taken:
-            yield (self.now // self.minute + 1) * self.minute, ROUND_END, (), self.round_end
+        yield (self.now // self.minute + 1) * self.minute if self.taken else math.inf, ROUND_END, (), self.round_end
         yield from [(switch["at"], SWITCH, (), self.switch) for switch in self.switches[:1]]
-        yield self.telling.next_edge(), MUTE, (), self.telling.tell_freed
-        for alert in self.alerts.table.values():
-            yield self.alerts.timer_at(alert), ALERT_TIMER, alert.identity, functools.partial(self.alert_timer, alert)
-        for name, key in self.keys.items():
-            yield key.timer_at(), KEY_TIMER, name, key.timer
+        edges = {edge for mute in self.telling.mutes for spell in mute.spells for edge in spell}
+        yield min((at for at in edges if at > self.mutes_at), default=math.inf), MUTE, (), self.telling.tell_freed
+        yield from [(alert.timer_at(), ALERT_TIMER, name, alert.timer) for name, alert in self.alerts.items()]
+        yield from [(key.timer_at(), KEY_TIMER, name, key.timer) for name, key in self.keys.items()]
         yield from [(event.et, EVENT, (), self.next_event) for event in self.events[:1]]
 
     def run(self):
@@ -125,96 +107,102 @@ class Model:
             self.now, what, _, act = min(self.due(), key=lambda due: due[:3])
             self.mutes_at = self.now - (what == ROUND_END)
             self.next_round = math.inf if what == ROUND_END else (self.now // self.round_ms + 1) * self.round_ms
+            for alert in self.alerts.values():
+                alert.last_to(self.now)
             act(self.now)
             self.keys = {name: key for name, key in self.keys.items() if not key.is_empty()}
 
-    def alert_timer(self, alert, now):
-        self.touch_all(self.alerts.timer(alert, now))
+    def match(self, event, forms=("alerts", "events")):
+        """The routes of an event: (place, values of the key) of each rule of these forms whose `where` is true."""
+        if event.of_incident:
+            forms = ("incidents",) if "alerts" in forms else ()
+        return [(rule.place, tuple(map(event.text, rule.by))) for rule in self.in_force
+                if rule.on in forms and is_true(rule.where, event)]
 
     def next_event(self, now):
         event = self.enrichment.run(self.events.pop(0))
         if event:
-            beats = [Touch("BEAT", *route, None, event, now) for route in self.alerts.match(event, ("beats",))]
-            self.touch_all(self.alerts.event(event) + beats)
+            beats = [Touch("BEAT", *route, None, event, now) for route in self.match(event, ("beats",))]
+            alert = self.alerts.get(event.identity()) or Alert(self, event.identity())
+            self.touch_all(alert.event(event) + beats)
         self.ledger.count_enriched(self, event)
 
     def touch_all(self, touches):
         """Touches of one event or timer count by rule."""
         for touch in sorted(touches, key=lambda touch: touch.place):
             name, rule = (touch.place, touch.values), self.rules[touch.place]
-            self.count("touches", 1, touch.place)
-            if name not in self.keys and (not touch.raises or rule.listed and touch.values not in rule.listed):
-                self.count("retired")
-                continue
-            key = self.keys[name] = self.keys.get(name) or rule.key_class(self, *name)
-            key.touch(touch)
+            self.touches.append(touch)
+            if name in self.keys or touch.raises and (not rule.listed or touch.values in rule.listed):
+                self.keys[name] = self.keys.get(name) or rule.key_class(self, *name)
+                self.keys[name].touch(touch)
+            else:
+                touch.counts_as("retired")
 
     def list_keys(self, now):
-        """Those that rules list are there without a touch; those that they list no more go by a timer of this time."""
-        for place, rule in self.current():
-            for key in [key for key in self.keys.values() if key.place == place and rule.listed]:
-                key.unlisted = math.inf if key.values in rule.listed else now
-            for name in [(place, values) for values in rule.listed if (place, values) not in self.keys]:
+        """Those that rules list are there without a touch."""
+        for rule in self.in_force:
+            for name in [(rule.place, values) for values in rule.listed if (rule.place, values) not in self.keys]:
                 key = self.keys[name] = Expect(self, *name)
                 key.listed = now
                 key.owes_from(now)
 
     def switch(self, now):
         said = self.switches.pop(0)
-        self.alerts.settle(now)
         self.take_rules(said)
-        for alert in self.alerts.table.values():
-            alert.is_stale, alert.is_given_up = True, alert.is_given_up or not self.composites()
-        self.telling.switch(said.get("mutes"), now)
+        for alert in self.alerts.values():
+            alert.is_stale, alert.is_given_up = True, alert.is_given_up or not self.composites
+        self.telling.take_mutes(said.get("mutes"))
+        self.telling.tell_freed(now)
         if now > self.recording.begin:
             self.list_keys(now)
 
     def round_end(self, now):
         """Bounds, updates, and the self-alerts, events of the next round's start."""
-        for touch in self.alerts.evict(now):
-            self.touch_all([touch])
+        for *_, alert in beyond(self.config["alerts_max"], [(a.last, a.identity, a) for a in self.alerts.values()]):
+            self.count("alerts_evicted")
+            self.touch_all(alert.end(now, "EVICT"))
         open_ones = sorted((name, key, key.incident) for name, key in self.keys.items() if key.incident)
         self.evict_keys()
         for _, key, inc in open_ones:
-            if inc.is_lost_now:
+            cause = ("evicted" if inc.lost == "now" else "severity" if inc.severity > inc.shown_severity
+                     else "grew" if len(inc.alerts()) >= max(1, 2 * inc.last_line["alerts"]) else None)
+            if cause == "evicted":
+                inc.lost = "before"
                 self.take("no-longer-watched", key.place, key.last_raise)
-            told = inc.last_line["alerts"]
-            cause = ("evicted" if inc.is_lost_now else "severity" if inc.severity > inc.shown_severity
-                     else "grew" if inc.alerts > told and inc.alerts >= 2 * told else None)
-            inc.is_lost_now = False
             if cause:
                 self.telling.change(inc, now, "updated", cause)
         events = self.bound_alerts(now) if now % self.minute == 0 else []
         events += [derived_event(now, 36864 + i, **said) for i, said in enumerate(self.told_on)]
         self.told_on = []
-        if now < self.recording.end:
-            self.count("derived", len(events))
-            self.events = sorted(self.events + events, key=Event.order)
-
-    def take(self, check, place, touch):
-        """A bound took something; what a self-alert brought about is not told."""
-        self.taken[check, place] += not (touch and touch.event.is_self_alert())
-
-    def bound_alerts(self, now):
-        events, minute = [], duration_text(self.minute)
-        for check, (one, many, says) in SELF_ALERTS.items():
-            for (_, place), n in sorted((row, n) for row, n in self.taken.items() if row[0] == check and n):
-                if place in self.in_force or check == "no-longer-watched":
-                    message = f"{n} {one if n == 1 else many} {says}".format("of rule " + place[0], minute)
-                    events.append(derived_event(now, len(events), resource=place[0], check=check, severity="warning",
-                                                message=message))
-        self.taken.clear()
-        return events
+        self.count("derived", len(events) if now < self.recording.end else 0)
+        self.events = sorted(self.events + events, key=Event.order)
 
     def evict_keys(self):
-        for place, rule in self.current():  # old forms drain: nothing bounds them
-            held = sorted((key.incident is not None, key.last_touch, name) for name, key in self.keys.items()
-                          if name[0] == place and not key.is_empty())
-            for has_incident, _, name in held[:max(0, len(held) - rule.max_keys)]:
+        for rule in self.in_force:  # old forms drain: nothing bounds them
+            held = [(key.incident is not None, key.last_touch, name) for name, key in self.keys.items()
+                    if key.rule is rule and not key.is_empty()]
+            for has_incident, _, name in beyond(rule.max_keys, held):
                 key = self.keys.pop(name)
                 self.count("keys_evicted")
                 if has_incident:
-                    key.incident.is_lost = key.incident.is_lost_now = key.incident.is_forgotten = True
+                    key.incident.lost, key.incident.is_forgotten = "now", True
                 else:
                     key.keep([], "evicted")
-                    self.take("keys-evicted", place, key.last_raise)
+                    self.take("keys-evicted", rule.place, key.last_raise)
+
+    def take(self, check, place, touch):
+        """A bound took something; what a self-alert brought about is not told."""
+        self.taken[check, place] += not (touch and touch.event.topic == "@derived" and not touch.event.of_incident)
+
+    def bound_alerts(self, now):
+        told, self.taken = self.taken, collections.Counter()
+        rows = [(check, place, told[check, place]) for check in words.SELF_ALERTS for place in sorted(self.rules)
+                if self.rules[place] in self.in_force or check == "no-longer-watched"]
+        return [derived_event(now, sub, resource=place[0], check=check, severity="warning",
+                              message=words.of_bound(check, place[0], n, self.minute))
+                for sub, (check, place, n) in enumerate(row for row in rows if row[2])]
+
+
+def beyond(bound, held):
+    """What has to go that no more is held than a bound allows: the smallest."""
+    return sorted(held)[:max(0, len(held) - bound)]

@@ -84,8 +84,8 @@ def setups(seed, count, everything, images=False):
     """
     if images:
         r = random.Random(seed)
-        return [(r.choice(WORKERS), r.choice((1, 1, 2, 7, 512)), r.choice(EPOCHS), r.choice([0, r.randrange(1, 1 << 32)]),
-                 r.randrange(1 << 63), int(2 ** r.uniform(0, 6))) for _ in range(count)]
+        return [(r.choice(WORKERS), r.choice((1, 1, 1, 2, 7)), r.choice(EPOCHS), r.choice([0, r.randrange(1, 1 << 32)]),
+                 r.randrange(1 << 63), int(2 ** r.uniform(0, 4))) for _ in range(count)]
     if everything:
         return [(w, t, e, s, s + 5) for w, t, e in itertools.product(WORKERS, TAKES, EPOCHS)
                 for s in (0, 17)]

@@ -18,13 +18,13 @@ def early(self, *of):
     self.end = self.end and self.end - self.config["round_ms"]
 Recording.__init__ = early""",
     "expiry a millisecond late": """
-timer_at = Alerts.timer_at
-Alerts.timer_at = lambda self, alert: timer_at(self, alert) + (not alert.is_flapping)
-timer = Alerts.timer
-def late(self, alert, now):
-    alert.last += not alert.is_flapping
-    return timer(self, alert, now)
-Alerts.timer = late""",
+timer_at = Alert.timer_at
+Alert.timer_at = lambda self: timer_at(self) + (not self.is_flapping)
+timer = Alert.timer
+def late(self, now):
+    self.last += not self.is_flapping
+    timer(self, now)
+Alert.timer = late""",
     "a window that holds its border": """
 leaves_at = Window.leaves_at
 Window.leaves_at = lambda self, entry: leaves_at(self, entry) + (self.rule.window == "sliding")""",
@@ -38,20 +38,18 @@ def unmoved(self, touch):
     return is_member
 Incident.leave = unmoved""",
     "evictions newest first": """
-evict = Alerts.evict
-def newest(self, now):
-    for alert in self.table.values(): alert.last = -alert.last
-    touches = list(evict(self, now))
-    for alert in self.table.values(): alert.last = -alert.last
-    return touches
-Alerts.evict = newest""",
+beyond = model.beyond
+def newest(bound, held):
+    is_of_alerts = held and isinstance(held[0][2], Alert)
+    return sorted(held, reverse=True)[:max(0, len(held) - bound)] if is_of_alerts else beyond(bound, held)
+model.beyond = newest""",
     "flapping that forgets the clear": """
-timer = Alerts.timer
-def forget(self, alert, now):
-    if alert.is_flapping and not alert.is_open and now < alert.last + self.config["expire_ms"]:
-        alert.told = None
-    return timer(self, alert, now)
-Alerts.timer = forget""",
+timer = Alert.timer
+def forget(self, now):
+    if self.is_flapping and not self.is_open and now < self.expires_at():
+        self.told = None
+    timer(self, now)
+Alert.timer = forget""",
     "ids from the half that is lower": """
 hash_of = incidents.hash_of
 incidents.hash_of = lambda *parts: hash_of(*parts)[16:] + hash_of(*parts)[:16]""",
@@ -64,7 +62,7 @@ import incidents
 import model
 from forms import Incident, Window
 from frame.run import run
-from model import Alerts, Recording
+from model import Alert, Recording
 {fault}
 for line in sys.stdin:
     with open(line.split()[0] + "/scenario.json", encoding="utf-8") as file:

@@ -1,9 +1,9 @@
 """The values of expressions, as docs/rules.md has them, and of aggregates: docs/correlation.md, "Numbers".
 
-A tree is a tuple: an operation and its operands. What cannot be computed raises Undefined, which `and` and `or` absorb.
+A tree is a tuple: an operation and its operands. What cannot be computed raises Undefined or what Python raises for a
+division by zero and for what is not in a table; `and` and `or` absorb it.
 An aggregate is ("aggregate", how the rule writes it, kind, what it is over, share of a quantile).
 """
-import fractions
 import functools
 import math
 import operator
@@ -13,11 +13,10 @@ import time
 from frame.scenario import SETS, SEVERITIES, SEVERITY_WORDS, TABLES
 from frame.trees import parts_of
 
-DIVISIONS = (operator.truediv, operator.mod)
 TIME_MIN, TIME_MAX = -62135596800000, 253402300799999  # years 1 to 9999
 
 
-class Undefined(Exception):
+class Undefined(ArithmeticError):
     """There is no value."""
 
 
@@ -47,17 +46,12 @@ def finite(number):
     return checked(number, math.isfinite(number))
 
 
-def member(got, name):
-    return checked(got, name in got)[name]
-
-
 def arithmetic(op, a, b):
     if isinstance(a, str):
         return a + b
-    checked(b, b != 0 or op not in DIVISIONS)
     if float in (type(a), type(b)):
         return finite(op(float(a), float(b)))
-    if op in DIVISIONS:  # towards zero
+    if op in (operator.truediv, operator.mod):  # towards zero
         quotient = whole(abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1))
         return quotient if op is operator.truediv else a - quotient * b
     got = whole(op(int(a), int(b)))
@@ -125,7 +119,7 @@ LAZY = {
     "?:": lambda world, c, a, b: value(a if value(c, world) else b, world),
     "has cell": lambda world, table, key, column: column in TABLES[table].get(computed(key, world), {}),
     "labels": lambda world: len(world.labels),
-    "label of": lambda world, name: member(world.labels, value(name, world)),
+    "label of": lambda world, name: world.labels[value(name, world)],
     "in labels": lambda world, name: value(name, world) in world.labels,
 }
 # These compute all of them first.
@@ -140,10 +134,10 @@ STRICT = {
     "in": lambda a, *items: a in items,
     "in set": lambda a, name: a in (SETS[name] if isinstance(a, str) else list(map(float, SETS[name]))),
     "in table": lambda name, a: a in TABLES[name],
-    "cell": lambda name, key, column: member(member(TABLES[name], key), column),
+    "cell": lambda name, key, column: TABLES[name][key][column],
     "startsWith": str.startswith, "endsWith": str.endswith, "contains": operator.contains,
     "matches": lambda a, pattern: re.search(pattern, a, re.ASCII) is not None,
-    "severity_of": lambda a: Severity(member(SEVERITY_WORDS, re.sub("[-_]", " ", STRICT["lower"](a)))),
+    "severity_of": lambda a: Severity(SEVERITY_WORDS[re.sub("[-_]", " ", STRICT["lower"](a))]),
 }
 
 
@@ -160,12 +154,11 @@ def attempt(function, *args):
     """What it returns, or None."""
     try:
         return function(*args)
-    except Undefined:
+    except (ArithmeticError, LookupError):
         return None
 
 
-def computed(tree, world):
-    return attempt(value, tree, world)
+computed = functools.partial(attempt, value)
 
 
 def is_true(tree, world):
@@ -182,32 +175,25 @@ def is_volatile(tree):
 STEP = 2 ** 40  # sums are exact, in steps of 1 / STEP
 
 
-@functools.cache
-def exact(number):
-    """A whole number of steps, ties to even."""
-    return round(fractions.Fraction(number) * STEP)
-
-
 def fits(number):
     return number is not None and abs(number) < 2.0 ** 68
 
 
 def rate(times, m):
     seconds = (times[-1] - times[0]) / 1000
-    return sum(b - a if b >= a else max(b, 0) for a, b in zip(m, m[1:])) / STEP / seconds if seconds else None
+    return sum(b - a if b >= a else max(b, 0) for a, b in zip(m, m[1:])) / STEP / seconds
 
 
 NUMBERS = {  # of: the times of the entries with a number, in order; their numbers; the same in steps; a share
     "sum": lambda t, v, m, q: sum(m) / STEP, "avg": lambda t, v, m, q: sum(m) / STEP / len(m),
     "stddev": lambda t, v, m, q: math.sqrt(float(len(m) * sum(x * x for x in m) - sum(m) ** 2)) / len(m) / STEP,
-    "min": lambda t, v, m, q: min(v), "max": lambda t, v, m, q: max(v),
+    "min": lambda t, v, m, q: sorted(v)[0], "max": lambda t, v, m, q: sorted(v)[-1],
     "first": lambda t, v, m, q: v[0], "last": lambda t, v, m, q: v[-1], "rate": lambda t, v, m, q: rate(t, m),
     "quantile": lambda t, v, m, q: sorted(v)[max(1, math.ceil(q * len(v))) - 1],
 }
 
 
-def aggregate(entries, _op, _text, kind, over=None, share=None):
-    """Its value, None where there is none."""
+def aggregate(entries, _text, kind, over=None, share=None):
     if kind == "count":
         return len(entries)
     if kind == "distinct":
@@ -215,18 +201,5 @@ def aggregate(entries, _op, _text, kind, over=None, share=None):
     numbers = [(entry.time, number) for entry in entries for number in (computed(("double", over), entry.event),)
                if fits(number)]
     times, values = [at for at, _ in numbers], [number for _, number in numbers]
-    return NUMBERS[kind](times, values, list(map(exact, values)), share) if numbers or kind == "sum" else None
-
-
-class Counted:
-    """An event and what was counted: the world of `when` and of titles."""
-
-    def __init__(self, counts, event=None):
-        self.counts, self.event = counts, event
-
-    def __getattr__(self, name):
-        return getattr(self.event, name)
-
-    def aggregate(self, *tree):
-        got = self.counts[("aggregate", *tree)]
-        return checked(got, got is not None)
+    steps = [round(number * STEP) for number in values]  # exact before it is rounded, ties to even
+    return NUMBERS[kind](times, values, steps, share)

@@ -163,11 +163,11 @@ python3 -c 'import json, sys; assert json.load(sys.stdin)["bounds_unheard"] == [
 # Of two large patterns the one that has many ways which begin and end apart.
 cat >slow.yaml <<'YAML'
 rules:
-  - {id: slow, where: 'message.matches(r"(\w{3}|\w{4}|\w{5}){40}!") || message.matches(r"(a?){100}a{100}b")', by: [host], window: 5m, when: count() >= 1, incident: {title: t, priority: P3}, close: cleared()}
+  - {id: slow, where: 'message.matches(r"(a?){100}a{100}b") || message.matches(r"(ab|cd|ef|gh){100}!")', by: [host], window: 5m, when: count() >= 1, incident: {title: t, priority: P3}, close: cleared()}
 YAML
-check 0 --rules slow.yaml
-file_has check.out '^note: 1 of the patterns may take more than 76 ns for each character of a text, the slowest [0-9]* ns, which is [0-9]* ms for 64 KiB: [(]\\w[{]3[}][|]\\w[{]4[}][|]\\w[{]5[}][)][{]40[}]!$' ||
-    fail "no word of the slow pattern: $(cat check.out)"
+check 78 --rules slow.yaml
+file_has check.err '^slow.yaml:2:[0-9]*: the pattern may take [0-9]* ns for each character of a text, more than 76, which is 5 ms for 64 KiB: ' ||
+    fail "no word of the slow pattern: $(cat check.err)"
 check 0 --rules doubtful.yaml
 file_has check.out '^note: doubtful.yaml:5:10: inhibit one .* can match its source; there is no rule "nosuch"$' || fail "no word of the source"
 file_has check.out '^note: doubtful.yaml:6:10: inhibit two .* can match its target$' || fail "no word of the target"

@@ -7,19 +7,34 @@ tocsin_story(NAME run_reload SCRIPT run_reload.sh SANITIZED)
 tocsin_story(NAME check_against SCRIPT check_against.sh SANITIZED)
 tocsin_story(NAME run_stop SCRIPT run_stop.sh SANITIZED)
 tocsin_story(NAME data_dir SCRIPT data_dir.sh SANITIZED)
+tocsin_story(NAME disk_full SCRIPT disk_full.sh)
 tocsin_story(NAME settings_switch SCRIPT settings_switch.sh)
 tocsin_story(NAME history SCRIPT history.sh SANITIZED)
 tocsin_story(NAME intake SCRIPT intake.sh SANITIZED)
-# SIGKILL at random moments: a few here, many in the long form.
+tocsin_story(NAME by_hand SCRIPT by_hand.sh SANITIZED)
+# SIGKILL at random moments: a few here, 2,000 in the long forms together, with those of intake_kill and
+# those at durable steps.
 tocsin_story(NAME kill SCRIPT kill.py ARGS 4)
 tocsin_story(NAME kill_switch SCRIPT kill.py ARGS 4 --switch)
 # The same at durable steps, one life each (H3).
 tocsin_story(NAME kill_steps SCRIPT kill.py ARGS 8 --steps)
-tocsin_story(NAME kill_steps_long SCRIPT kill.py LABELS long TIMEOUT 1800 ARGS 400 --steps)
+# Of a fault of its own, at a record (F2).
+tocsin_story(NAME crash_marks SCRIPT crash_marks.py)
+# Sinks that lie, over HTTP and TLS (D3).
+tocsin_story(NAME sink_lies SCRIPT sink_lies.py)
+# A sink that is ten times too slow (O7): for three seconds, and for five minutes at an op a second.
+tocsin_story(NAME slow_sink SCRIPT slow_sink.py ARGS 3 0.03)
+tocsin_story(NAME slow_sink_long SCRIPT slow_sink.py LABELS long TIMEOUT 900 ARGS 300 1)
+tocsin_story(NAME kill_steps_long SCRIPT kill.py LABELS long TIMEOUT 1800 ARGS 550 --steps)
+tocsin_story(NAME kill_every_long SCRIPT kill.py LABELS long TIMEOUT 1200 ARGS 150 --every)
 tocsin_story(NAME intake_kill SCRIPT intake_kill.py ARGS 4)
 tocsin_story(NAME intake_kill_steps SCRIPT intake_kill.py ARGS 5 --steps)
-tocsin_story(NAME intake_kill_long SCRIPT intake_kill.py LABELS long TIMEOUT 900 ARGS 200)
-tocsin_story(NAME kill_long SCRIPT kill.py LABELS long TIMEOUT 1800 ARGS 500)
+tocsin_story(NAME intake_kill_long SCRIPT intake_kill.py LABELS long TIMEOUT 1200 ARGS 300)
+tocsin_story(NAME intake_kill_steps_long SCRIPT intake_kill.py LABELS long TIMEOUT 1200 ARGS 200 --steps)
+tocsin_story(NAME kill_long SCRIPT kill.py LABELS long TIMEOUT 1800 ARGS 800)
+# Another daemon goes on with a unit, by a real Redis: mostly waiting for leases to end.
+tocsin_story(NAME take_over SCRIPT take_over.py ARGS 4 --faults=kill-torn,freeze,wipe,password)
+tocsin_story(NAME take_over_long SCRIPT take_over.py LABELS long TIMEOUT 3600 ARGS 280)
 tocsin_story(NAME run_metrics SCRIPT run_metrics.sh)
 tocsin_story(NAME why_live SCRIPT why_live.sh SANITIZED)
 tocsin_story(NAME why_files SCRIPT why_files.sh SANITIZED)

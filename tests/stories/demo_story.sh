@@ -3,7 +3,7 @@
 # The demo, short: it ends by itself, every fault is caught, nothing is paged that
 # is no fault, pages were shown with their reason, and every event is accounted for.
 set -euo pipefail
-"$TOCSIN" demo --for 20s --seed 7 --dir "$PWD/run" | tee shown
+"$TOCSIN" demo --for 20s --seed 7 --dir run | tee shown
 
 want() { # PATTERN WHAT
     grep -Eq "$1" shown || { echo "not shown: $2"; tail -n 20 run/*.log; exit 1; }

@@ -78,6 +78,9 @@ answered 200 '"id":"by-hand-1",.*"by":"local","position":"@intake/5"'
 event alpha h8 problem | push '/events?wait=8s'
 answered 200 '"applied":true'
 file_has incidents.log 'host=h8.*"muted_by":"silence by-hand-1"' || fail "it is not muted"
+# A reload keeps it, and is foretold so.
+"$TOCSIN" check --config tocsin.yaml --against running >check.out 2>&1 || fail "check: code $?: $(cat check.out)"
+file_has check.out 'silence by-hand-1 +unchanged' || fail "check: $(cat check.out)"
 kill -KILL "$daemon"
 wait "$daemon" || true
 
@@ -111,6 +114,11 @@ wait_end "$daemon"
 cmp told incidents.log || fail "the incident log is not what the journal says"
 "$TOCSIN" fsck data >fsck || fail "fsck: code $?"
 file_has fsck '^intake: 1 segments, 8 records of events, 5 acts: whole$' || fail "fsck says: $(cat fsck)"
+# Who was told is explained with the silence, as it held until it was ended by hand.
+h8=$(sed -nE 's/.*"change":"opened".*"incident":"([0-9a-f]{32})".*host=h8".*/\1/p' incidents.log)
+"$TOCSIN" why --config tocsin.yaml --from earliest "$h8" >why 2>&1 || fail "why: code $?: $(cat why)"
+file_has why '  nobody is told: it is muted by silence by-hand-1$' || fail "not muted: $(cat why)"
+file_has why '^it opened at .*; it was muted by silence by-hand-1 until ' || fail "no end of it: $(cat why)"
 
 # With tokens who pushes has a name, and others are not heard.
 secret=0123456789abcdef-ada
@@ -141,12 +149,21 @@ file_has all '  signal  SIGHUP  reload  \{\}  done$' || fail "$(cat all)"
     fail "who or what: $(audit --who ada; audit --what silence; audit --what reload)"
 third=$(sed -n 3p all | cut -d' ' -f1)
 [[ $(audit --from "$third" | wc -l) -ge 11 && $(audit --to "$third" | wc -l) -le 2 ]] || fail "from and to"
+"$TOCSIN" fsck --sets data | grep '^from ' >sets # (X5) by these ids audit and journal are joined
+[[ $(wc -l <sets) == 3 && $(head -n 1 sets) == "from the beginning: rule set "* ]] || fail "sets: $(cat sets)"
 audit --json --what silence.add | python3 -c '
 import json, sys
 line = json.loads(sys.stdin.readline())
 assert line["who"] == "local" and line["what"] == "silence.add" and line["position"] == "@intake/5", line
-assert line["with"]["comment"] == "disk \"is\" swapped" and line["outcome"] == {"ok": True, "result": "in force"}, line
+assert line["with"]["comment"] == "disk \"is\" swapped" and line["outcome"].pop("set") in open("sets").read(), line
+assert line["outcome"] == {"ok": True, "result": "in force"}, line
 ' || fail "audit --json"
+audit --json --what reload | tail -n 1 | python3 -c '
+import json, sys
+line = json.loads(sys.stdin.readline())
+last = open("sets").read().rstrip().split("\n")[-1]
+assert line["outcome"]["result"] == "done" and "rule set " + line["outcome"]["set"] in last, (line, last)
+' || fail "the set of a reload"
 [[ $(audit --json --who ada | python3 -c 'import json, sys; print(json.loads(json.loads(sys.stdin.readline())["body"])["resource"])') == h9 ]] ||
     fail "the body is not on record"
 code=0

@@ -19,32 +19,15 @@ import sys
 import threading
 import time
 
-TOCSIN = os.environ["TOCSIN"]
+from killing import DEADLINE_S, TOCSIN, Server, begin, fail, run, start_daemon, start_killed, started, wait_for
+
 STEPS = "--steps" in sys.argv
 numbers = [word for word in sys.argv[1:] if word != "--steps"]
 KILLS = int(numbers[0])
 SEED = int(numbers[1]) if len(numbers) > 1 else int.from_bytes(os.urandom(4), "little")
-DEADLINE_S = 60
 SENDERS = 4
 dice = random.Random(SEED)
 print(f"seed {SEED}")
-started = []
-
-
-def fail(why):
-    print("FAILED:", why)
-    with open("run.log", encoding="utf-8") as log:
-        print("-- run.log", *log.readlines()[-15:], sep="\n")
-    sys.exit(1)
-
-
-def wait_for(what, condition):
-    until = time.monotonic() + DEADLINE_S
-    while not condition():
-        if time.monotonic() > until:
-            fail(f"waited in vain until {what}")
-        time.sleep(0.01)
-
 
 opens = {}  # host -> ids of the ops that opened something for it
 opens_lock = threading.Lock()
@@ -67,28 +50,9 @@ class Hook(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        pass  # whoever asked was killed
-
-
-def begin(command, **more):
-    process = subprocess.Popen(command, **more)
-    started.append(process)
-    return process
-
-
-def start_daemon(program=TOCSIN, **more):
-    with open("run.log", "w", encoding="utf-8") as log:
-        return begin([program, "run", "--config", "tocsin.yaml"], stderr=log, **more)
-
-
 def live_to(step):
     """One life, up to this step."""
-    daemon = start_daemon(os.path.join(os.path.dirname(TOCSIN), "tests", "tocsin_killed"),
-                          env={**os.environ, "TOCSIN_KILL_AT": step})
+    daemon = start_killed(step)
     code = daemon.wait(DEADLINE_S)
     if code != -signal.SIGKILL:
         fail(f"the daemon ended by itself with {code}")
@@ -101,13 +65,6 @@ def live_for_a_while():
     time.sleep(dice.random() * 0.5)
     daemon.kill()
     daemon.wait()
-
-
-def run(*command):
-    done = subprocess.run([TOCSIN, *command], capture_output=True, text=True, timeout=DEADLINE_S, check=False)
-    if done.returncode != 0:
-        fail(f"{command}: code {done.returncode}: {done.stderr}")
-    return done.stdout
 
 
 def free_port():

@@ -30,7 +30,8 @@ tocsin_test(model_live_cases ${compare_live} --case ${model_live_cases})
 tocsin_test(model_10000 ${compare_all} --count 10000)
 tocsin_test(model_big ${compare_all} --count 25 --big --runs 4)
 # Engines that go on from images of each other.
-tocsin_test(model_images ${compare_all} --images --count 120 --runs 3)
+tocsin_test(model_images ${compare_all} --images --count 60 --runs 3)
+tocsin_test(model_images_big ${compare_all} --images --big --count 8 --runs 3)
 tocsin_test(model_live ${compare_live} --count 300 --runs 4)
 # Long runs are of a size that one works beside: all of `./dev test --long` takes an hour on two cores.
 tocsin_test(model_long ${compare_all} --count 20000 --seed 1000000 --runs 4 --shrink)

@@ -40,12 +40,13 @@ def send(port, path, body, headers=None, method="POST"):
     return answer.status, text
 
 
-def pagerduty(action, key="inc-1", change=1):
+def pagerduty(action, key="inc-1", change=1, cause="rule"):
     event = {"routing_key": "0" * 32, "event_action": action, "dedup_key": key}
     if action == "trigger":
         event["payload"] = {
             "summary": "rack r1: 12 hosts \u001b[31m down", "source": "r1", "severity": "critical",
-            "custom_details": {"priority": "P1", "change": change, "why": "12 hosts (needs 4)",
+            "custom_details": {"priority": "P1", "change": change,
+                               "change_cause": cause, "why": "12 hosts (needs 4)",
                                "rule": "rack-power", "key": "tenant=a rack=r1"}}
     return json.dumps(event)
 
@@ -70,7 +71,13 @@ def plays_pagerduty():
                                 "dedup_key": "inc-1"}, text
     assert send(port, "/v2/enqueue", pagerduty("trigger"))[0] == 202
     assert send(port, "/v2/enqueue", pagerduty("trigger", change=2))[0] == 202
+    status, text = send(port, "/v2/enqueue", pagerduty("acknowledge"))
+    assert status == 202 and json.loads(text)["dedup_key"] == "inc-1", (status, text)
     assert send(port, "/v2/enqueue", pagerduty("resolve"))[0] == 202
+    # Muted till its third change: told by an op `open`, which is a trigger as any.
+    for change in (3, 3, 4):
+        assert send(port, "/v2/enqueue", pagerduty("trigger", "late", change, "unmuted"))[0] == 202
+    assert send(port, "/v2/enqueue", pagerduty("resolve", "late"))[0] == 202
     for wrong in ("{", "[]", pagerduty("page"), '{"event_action":"resolve","dedup_key":"x"}',
                   pagerduty("trigger").replace("critical", "")):
         status, text = send(port, "/v2/enqueue", wrong)
@@ -86,15 +93,18 @@ def plays_pagerduty():
     assert send(port, "/webhook", "{}", signed("{}"))[0] == 400
 
     said = end(process)
-    assert "pager    4 pages: 1 opened, 1 updated, 1 resolved, 1 repeat" in said, said
-    assert "webhook  1 page: 1 opened, 0 updated, 0 resolved, 0 repeats" in said, said
+    assert "pager    9 pages: 2 opened, 2 updated, 1 acknowledged, 2 resolved, 2 repeats" in said, said
+    assert "webhook  1 page: 1 opened, 0 updated, 0 acknowledged, 0 resolved, 0 repeats" in said, said
     assert "webhook signatures: 2 right, 3 wrong" in said, said
     assert re.search(r"P1 OPEN +rack r1: 12 hosts  \[31m down", said), said
     assert "why: 12 hosts (needs 4)" in said, said
-    assert re.search(r"P1 RESOLVED +rack r1: .* after \d+\.\d s", said), said
+    assert re.search(r"P1 ACKED +rack r1: 12 hosts", said), said
+    assert len(re.findall(r"P1 RESOLVED +rack r1: .* after \d+\.\d s", said)) == 2, said
+    assert re.search(r"P1 OPEN +rack r1: .*  unmuted\n", said), said
     assert "\x1b" not in said, "control characters of a page reached the terminal"
     kept = [json.loads(line) for line in open("pages")]
-    assert [page["kind"] for page in kept] == ["open", "update", "resolve", "open"], kept
+    assert [page["kind"] for page in kept] == ["open", "update", "ack", "resolve", "open", "update", "resolve",
+                                                  "open"], kept
 
 
 def fails_on_purpose():

@@ -1,5 +1,6 @@
 """What is counted: the sums that must come out, and the counts of each rule, enrich step, mute and partition."""
 import collections
+import itertools
 
 from values import NUMBERS, computed, fits
 
@@ -9,7 +10,6 @@ TOTALS = ["records", "events", "derived", "left", "rejected", "dropped", "duplic
           "alerts_cleared", "alerts_evicted", "flap_begun", "flap_ended", "keys", "keys_evicted", "enrich_errors",
           "numbers_unfit", "updates", "ops", "muted", "unmuted", "withheld"]
 OF_A_RULE = ["touches", "opened", "closed", "open", "keys", "evicted", "expired", "pending"]
-OF_A_PARTITION = ["records", "gaps", "redelivered", "rejected"]
 
 
 class Ledger:
@@ -23,10 +23,11 @@ class Ledger:
 
     def count_enriched(self, model, event):
         """What steps made of an event: what nobody looks at runs only up to the last step that drops."""
-        enrichment, has_beats = model.enrichment, any(rule.expect for _, rule in model.current())
+        enrichment, has_beats = model.enrichment, any(rule.expect for rule in model.in_force)
+        last_drop = max((i for i, step in enumerate(enrichment.steps) if "drop" in step), default=-1)
         self.count("dropped", not event)
         for i, is_applied, errors in enrichment.done:
-            if i <= enrichment.drops or event and (event.is_problem and not event.goes_nowhere or has_beats):
+            if i <= last_drop or event and (event.is_problem and not event.goes_nowhere or has_beats):
                 self.count("applied", is_applied, ("step", i))
                 self.count("enrich_errors", errors, ("step", i))
 
@@ -39,9 +40,11 @@ class Ledger:
     def totals(self, model):
         counts = self.counts
         for key in model.keys.values():
-            key.count("keys")
-            key.keep([], "pending")
-        self.count("alerts", len(model.alerts.table))
+            self.count("keys", 1, key.place)
+        for touch in model.touches:
+            self.count("touches", 1, touch.place)
+            self.count(touch.fate, 1, touch.place)
+        self.count("alerts", len(model.alerts))
         assert counts["events"] + counts["derived"] == sum(
             counts[name] for name in ("rejected", "dropped", "duplicate", "unmatched", "routed", "left")), "L2"
         assert counts["touches"] == sum(
@@ -50,8 +53,8 @@ class Ledger:
 
     def rows(self, model, scenario):
         counts = self.counts
-        for place in model.in_force:
-            yield {"counts of rule": place[0], **{name: counts[place, name] for name in OF_A_RULE}}
+        for rule in model.in_force:
+            yield {"counts of rule": rule.id, **{name: counts[rule.place, name] for name in OF_A_RULE}}
         for i, step in enumerate(model.enrichment.steps):
             yield {"counts of step": step["id"], "applied": counts[("step", i), "applied"],
                    "errors": counts[("step", i), "enrich_errors"]}
@@ -59,6 +62,8 @@ class Ledger:
             yield {f"counts of {mute.kind}": mute.id,
                    "incidents": sum(mute.name in names for names in model.telling.writer.muting.values()),
                    "total": counts[mute.name, "total"]}
-        for topic, number in sorted({(part["topic"], part["partition"]) for part in scenario["partitions"]}):
-            yield {"counts of partition": f"{topic}/{number}",
-                   **{name: counts[(topic, number), name] for name in OF_A_PARTITION}}
+        for part in sorted(scenario["partitions"], key=lambda part: (part["topic"], part["partition"])):
+            place, offsets = (part["topic"], part["partition"]), [record["offset"] for record in part["records"]]
+            yield {"counts of partition": "{}/{}".format(*place), "records": counts[place, "records"],
+                   "gaps": sum(b - a - 1 for a, b in itertools.pairwise(offsets)), "redelivered": 0,
+                   "rejected": counts[place, "rejected"]}

@@ -28,8 +28,8 @@ def canonical(line):
 
 def counts_of(inc):
     """What a change says of the incident; it is said again where only a mute has gone."""
-    return {"severity": SEVERITIES[inc.severity], "events": inc.events, "alerts": inc.alerts,
-            "open": inc.open_count(), "opened": inc.opened, "first": inc.first}
+    return {"severity": SEVERITIES[inc.severity], "events": inc.events, "alerts": len(inc.alerts()),
+            "open": sum(inc.alerts()), "opened": inc.opened, "first": inc.first}
 
 
 class Writer:
@@ -42,19 +42,19 @@ class Writer:
 
     def write(self, inc, now, change, cause, muting, op):
         """A change of an incident, and its ops."""
-        named = listed([f"{kind} {name}{by}" for (kind, name), by in muting], MUTES_NAMED)
+        named = listed([f"{kind} {name}{by}" for (kind, name), by in muting.items()], MUTES_NAMED)
         self.lines.append(canonical({
             "at": now, "change": change, "cause": cause, "incident": inc.id, "n": inc.number, "tenant": inc.tenant,
             "rule": inc.rule.id, "key": inc.key_text, "priority": inc.rule.priority, **inc.last_line,
             "title": inc.title, "why": inc.why, **({"muted_by": named} if muting else {})}))
-        inc.count({"opened": "opened", "closed": "closed", "updated": "updates"}[change])
-        inc.count("open", {"opened": 1, "closed": -1, "updated": 0}[change])
+        self.count({"opened": "opened", "closed": "closed", "updated": "updates"}[change], 1, inc.place)
+        self.count("open", {"opened": 1, "closed": -1, "updated": 0}[change], inc.place)
         self.count("withheld", not op)
         for sink in self.sinks if op else []:
             if inc.rule.priority <= sink.get("priority", "P5"):
                 self.count("ops")
-                self.numbers[inc.id, sink["name"]] += 1
-                number = self.numbers[inc.id, sink["name"]]
+                self.numbers[inc, sink["name"]] += 1
+                number = self.numbers[inc, sink["name"]]
                 self.lines.append(canonical({"at": now, "op": op, "incident": inc.id, "sink": sink["name"],
                                              "number": number, "id": hash_of(inc.id, sink["name"], str(number))}))
 

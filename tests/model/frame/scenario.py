@@ -1,6 +1,7 @@
 """A scenario's JSON as what the model works with: rules with all their fields, parts of a recording; and the words and
 tables that its rules may look things up in."""
 import collections
+import math
 
 from frame.trees import aggregates_in, frozen, parts_of
 
@@ -16,49 +17,39 @@ SEVERITY_WORDS = {word: severity for severity, words in enumerate((  # docs/even
 )) for word in words.split(",")}
 SEVERITIES = ["ok", "debug", "info", "warning", "minor", "major", "critical"]
 RULE_DEFAULTS = {
-    "where": None, "own_where": None, "when": (), "steps": (), "expect": None, "baseline": None, "of": (),
+    "where": None, "own_where": None, "when": (), "steps": (), "expect": {}, "baseline": None, "of": (),
     "on": "alerts", "window": "sliding", "look": "always", "window_ms": 0, "session_max_ms": 0, "for_ms": 0,
     "in_order": False, "strict": False, "to_next": False,
     "priority": "P3", "team": "", "max_keys": 100000, "max_members": 1000}
 
 
-class RuleFields:
+def rule_fields(said):
     """All that a rule may say, with what holds where it does not, and what to look for in its expressions."""
-
-    def __init__(self, said):
-        self.__dict__.update(RULE_DEFAULTS | frozen(said))
-        self.by = ("tenant",) + tuple(name for name in self.by if name != "tenant")
-        self.listed = self.expect.get("keys", ()) if self.expect else ()  # keys that are watched, and no others
-        if self.baseline:
-            self.baseline = {"learn": 3, "forget_ms": 2 * self.baseline["season_ms"]} | self.baseline
-        self.aggregates = list(dict.fromkeys(aggregates_in(self.when)))
-        self.asks = {name: {part[1:] for part in parts_of(self.close) if part[0] == name}
-                     for name in ("quiet", "fewer", "last")}
-
-
-class EventFields:
-    """What is said of an event, by the names of the scenario."""
-    source = resource = check = dedup_key = message = ""
-    time = value = None
-    labels = {}
-
-    def __init__(self, said, place):
-        self.__dict__.update(said)
-        self.topic, self.place, self.ts = place[0], place, self.time
-        self.severity, self.is_problem = SEVERITIES.index(self.severity), self.state == "problem"
+    rule = RULE_DEFAULTS | frozen(said)
+    rule["by"] = ("tenant", *(name for name in rule["by"] if name != "tenant"))
+    rule["listed"] = rule["expect"].get("keys", ())  # keys that are watched, and no others
+    if rule["baseline"]:
+        rule["baseline"] = {"learn": 3, "forget_ms": 2 * rule["baseline"]["season_ms"]} | rule["baseline"]
+    rule["aggregates"] = list(dict.fromkeys(aggregates_in(rule["when"])))
+    rule["deviations"] = {part[3] for part in rule["aggregates"] if part[2] == "deviation"}
+    rule["asks"] = {name: {part[1:] for part in parts_of(rule["close"]) if part[0] == name}
+                    for name in ("quiet", "fewer", "last")}
+    return rule
 
 
 class Part:
     """The records of a partition, or of one membership of it, and its marks."""
 
     def __init__(self, topic, part, marks, count):
-        self.topic, self.records, self.place = topic, part["records"], (part["topic"], part["partition"])
-        self.count, self.next_offset = count, None
+        self.topic, self.place, self.count = topic, (part["topic"], part["partition"]), count
         # A partition that joins begins with V at the watermark: a seal from its first offset on.
         self.seals = [(mark["offset"], mark["value"]) for mark in marks
                       if mark["kind"] in ("seal", "join") and mark["value"] is not None]
         self.caps = {mark["offset"]: mark["value"] for mark in marks if mark["kind"] == "cap"}
-        self.leave = next((mark for mark in marks if mark["kind"] == "leave"), None)
+        never = {"offset": math.inf, "value": math.inf}
+        leave = next((mark for mark in marks if mark["kind"] == "leave"), never)
+        self.records = [record for record in part["records"] if record["offset"] < leave["offset"]]
+        self.left_at = -math.inf if leave["value"] is None else leave["value"]
 
     def decode(self, record):
         """What its events say, each with its place; none where the record is rejected."""
@@ -67,8 +58,6 @@ class Part:
         is_foreign = self.topic["tenant_fixed"] and any(event["tenant"] != self.topic["tenant"] for event, _ in events)
         is_rejected = "rejected" in record or is_foreign
         self.count("records", 1, self.place)
-        self.count("gaps", 0 if self.next_offset is None else record["offset"] - self.next_offset, self.place)
-        self.next_offset = record["offset"] + 1
         self.count("events", 1 if is_rejected else len(events))
         self.count("rejected", is_rejected, self.place)
         return [] if is_rejected else events
@@ -83,8 +72,6 @@ def parts_read(scenario, count):
             own = [mark for mark in marks if mark.get("member", number) == number
                    and (mark.get("topic"), mark.get("partition")) == (part["topic"], part["partition"])]
             yield Part(topics[part["topic"]], part, own, count)
-    if "script" in scenario:  # a replay caps nothing itself
-        count("capped", sum(mark["kind"] == "cap" for mark in marks))
 
 
 def blind_spells(marks, round_ms):

@@ -1,17 +1,20 @@
-"""`why` of an opening, the words of the incident log that say what brought it about: docs/correlation.md, section 4.
-
-Nothing else reads them.
-"""
+"""Words of the incident log, docs/correlation.md, section 4: titles, and `why`, what brought an opening about, which
+nothing reads; and the messages of self-alerts."""
+import copy
 import math
 
-from frame.lines import listed
+from frame.lines import cut, listed
 from frame.trees import aggregates_in
-from values import Counted, computed, duration_text, number_text
+from values import computed, duration_text, number_text
 
-WHY_VALUES = 5
+TITLE_BYTES, WHY_BYTES, WHY_VALUES = 255, 300, 5
 NOUNS = {"alerts": "alert", "events": "event", "incidents": "incident", "flapping": "flapping alert"}
 RELATIONS = {  # turned round; with its sides exchanged
     "<": (">=", ">"), "<=": (">", ">="), ">": ("<=", "<"), ">=": ("<", "<="), "==": ("!=", "=="), "!=": ("==", "!=")}
+SELF_ALERTS = {  # of one and of more, and what is said of them
+    "no-longer-watched": ("incident {} is", "incidents {} are", "no longer watched: a bound was reached"),
+    "keys-evicted": ("key {} was", "keys {} were", "given up within {}: max_keys was reached"),
+    "members-evicted": ("entry {} was", "entries {} were", "pushed out within {}: max_members was reached")}
 ASKED = {">": "more than", ">=": "at least", "<": "less than", "<=": "at most", "==": "exactly", "!=": "other than"}
 
 
@@ -53,7 +56,7 @@ def within(rule):
 
 
 def of_aggregate(window, part, needs):
-    (_, text, kind, *over), rule, n = part, window.rule, window.counts[part]
+    (_, text, kind, *over), rule, n = part, window.rule, computed(part, window)
     plural = "" if n == 1 else "s"
     if kind == "count":
         return f"{n} {NOUNS[rule.on]}{plural} {within(rule)}{needs}"
@@ -67,7 +70,7 @@ def of_aggregate(window, part, needs):
 
 
 def of_deviation(window, part, n, needs):
-    (x, k, mean, _), learn = window.known[part], window.rule.baseline["learn"]
+    (x, k, mean, _), learn = window.known(part[3]), window.rule.baseline["learn"]
     said = f"{part[3][1]} is {shown(x)} {within(window.rule)}, "
     if n is None:
         return f"{said}{k}{'' if k > learn else f' of {learn}'} seasons known"
@@ -77,7 +80,7 @@ def of_deviation(window, part, n, needs):
 
 def of_window(window):
     rule, said = window.rule, []
-    leaves = list(bearing(rule.when, Counted(window.counts)))
+    leaves = list(bearing(rule.when, window))
     bear = [part for part in rule.aggregates if any(part in aggregates_in(leaf, False) for leaf, _ in leaves)]
     for part in bear or rule.aggregates:
         needs = list(dict.fromkeys(filter(None, (need(leaf, turned, part) for leaf, turned in leaves))))
@@ -100,3 +103,20 @@ def of_absence(every_ms, since, is_listing, now):
     missed = duration_text(now - since)
     said = f"nothing since it was listed, {missed} ago" if is_listing else f"nothing for {missed}"
     return f"{said} (expects an event every {duration_text(every_ms)})"
+
+
+def title_of(key, event):
+    """Pieces of text, and expressions over the event and what its key counts; what cannot be computed is nothing."""
+    world = copy.copy(event)
+    world.aggregate = key.aggregate
+    pieces = [part if isinstance(part, str) else computed(("string", part), world) or "" for part in key.rule.title]
+    return cut("".join(pieces), TITLE_BYTES)
+
+
+def of_bound(check, rule_id, n, minute):
+    one, many, says = SELF_ALERTS[check]
+    return f"{n} {one if n == 1 else many} {says}".format("of rule " + rule_id, duration_text(minute))
+
+
+def of_blindness(place, begins):
+    return f"{place} {'cannot be read: what it holds is not correlated' if begins else 'can be read again'}"

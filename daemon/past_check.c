@@ -1,0 +1,104 @@
+/* past_check.c - see past_check.h. */
+#include "daemon/past_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/hash.h"
+#include "base/text.h"
+#include "daemon/command.h"
+#include "daemon/data_look.h"
+#include "daemon/settings_text.h"
+#include "store/kept_files.h"
+
+static bool has_read(void *self, struct text topic)
+{
+    const struct journal_summary *past = self;
+
+    for (size_t i = 0; i < past->part_count; i++)
+        if (texts_equal(text_of(past->parts[i].topic), topic))
+            return true;
+    return false;
+}
+
+/* Settings that show in what was told stay what they were; others may change between two runs. */
+static int check_settings(const struct journal_summary *past, const char *path, const char *blobs,
+                          const char *settings, struct error *err)
+{
+    const struct settings_reader reader = {(void *)(uintptr_t)past, has_read};
+    enum settings_change change;
+    struct kept_files before;
+    struct error what = {""};
+    struct id128 id;
+
+    if (past->rules_count == 0)
+        return EXIT_OK;
+    id = past->rules[past->rules_count - 1].settings;
+    if (id128_equal(id, hash128(settings, strlen(settings), 0)))
+        return EXIT_OK;
+    if (kept_files_load(blobs, id, &before, err) != 0)
+        return EXIT_DATA;
+    change = settings_compare(before.file.count > 0 ? before.file.at[0].at : "", settings, &reader,
+                              &what);
+    kept_files_release(&before);
+    if (change != SETTINGS_FIXED)
+        return EXIT_OK;
+    error_set(err,
+              "%s: the settings are not those under which the journal was written: %.1000s; start "
+              "with the former ones, or give these a data directory of their own",
+              path, what.text);
+    return EXIT_CONFIG;
+}
+
+/* Where the partition is read on from in the snapshot; NULL: it is in none, or had left. */
+static const struct snapshot_stand *stand_of(const struct snapshot_content *begin, size_t part)
+{
+    for (uint32_t i = 0; begin->number > 0 && i < begin->facts.stand_count; i++)
+        if (begin->facts.stands[i].part == part)
+            return &begin->facts.stands[i];
+    return NULL;
+}
+
+/* What left before the snapshot is in it, and is not read again. */
+static bool leaves_behind(const struct journal_summary *past, const struct snapshot_content *begin)
+{
+    for (size_t i = 0; i < past->part_count; i++) {
+        int64_t left_ms = past->parts[i].left_ms;
+        if (left_ms != INT64_MIN && (begin->number == 0 || left_ms > begin->facts.at_ms ||
+                                     (left_ms == begin->facts.at_ms && stand_of(begin, i) != NULL)))
+            return true;
+    }
+    return false;
+}
+
+int past_check(const struct journal_summary *past, const struct snapshot_content *begin,
+               const char *path, const char *blobs, const char *settings, struct error *err)
+{
+    if (!leaves_behind(past, begin))
+        return check_settings(past, path, blobs, settings, err);
+    error_set(err,
+              "%s: a partition left the input while the journal was written, which a recovery "
+              "cannot read again; give this run a data directory of its own",
+              path);
+    return EXIT_DATA;
+}
+
+int past_check_dir(const char *path, const struct engine_config *engine, struct error *err)
+{
+    struct data_look_known known;
+    struct data_look look;
+    char blobs[DATA_DIR_PATH_BYTES], *settings;
+    int code = data_look_open(&look, path, err);
+
+    if (code == EXIT_NO_INPUT)
+        return EXIT_OK;
+    if (code == EXIT_OK)
+        code = data_look_recall(&look, &known, err);
+    if (code != EXIT_OK)
+        return code;
+    data_dir_folder(&look.dir, "blobs", blobs);
+    settings = settings_text(engine);
+    code = past_check(&known.sum, &known.recalled.begin, look.dir.path, blobs, settings, err);
+    free(settings);
+    snapshot_recalled_release(&known.recalled);
+    return code;
+}

@@ -1,0 +1,25 @@
+/*
+ * past_check.h - whether a run under these settings can go on with what a data directory holds:
+ * what a start refuses, and `tocsin check` says beforehand.
+ *
+ * Thread: any.
+ */
+#ifndef DAEMON_PAST_CHECK_H
+#define DAEMON_PAST_CHECK_H
+
+#include "base/error.h"
+#include "correlate/engine.h"
+#include "store/snapshot_recall.h"
+
+/* `begin` is the snapshot that is gone on from; `settings` is the text of those that are configured
+ * (daemon/settings_text.h), `blobs` the folder with those of before, `path` the data directory.
+ * EXIT_OK, or the exit code of the start that would be refused, with a sentence that says the way
+ * out. */
+int past_check(const struct journal_summary *past, const struct snapshot_content *begin,
+               const char *path, const char *blobs, const char *settings, struct error *err);
+
+/* The same of a data directory that is only looked into, also while a daemon uses it. EXIT_OK where
+ * there is none yet. */
+int past_check_dir(const char *path, const struct engine_config *engine, struct error *err);
+
+#endif

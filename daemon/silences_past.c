@@ -1,0 +1,142 @@
+/* silences_past.c - see silences_past.h. */
+#include "daemon/silences_past.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/text.h"
+#include "daemon/command.h"
+#include "daemon/data_look.h"
+#include "daemon/silences.h"
+#include "daemon/units.h"
+
+struct reading {
+    int64_t from_ms;
+    struct silences list; /* `from` and `to` are those that held */
+    size_t left_out;
+};
+
+static const char *field(const json_t *silence, const char *name)
+{
+    const char *text = json_string_value(json_object_get(silence, name));
+
+    return text != NULL ? text : "";
+}
+
+/* Of a time that the log has; `otherwise` where it has none. */
+static int64_t time_of(const json_t *silence, const char *name, int64_t otherwise)
+{
+    int64_t ms;
+
+    return unit_parse_time(field(silence, name), &ms, NULL) == 0 ? ms : otherwise;
+}
+
+static void set_time(json_t *silence, const char *name, int64_t ms)
+{
+    char text[UNIT_TEXT_BYTES];
+
+    json_object_set_new(silence, name, json_string(unit_format_time(ms, text)));
+}
+
+static void take_out(struct silences *list, size_t i)
+{
+    json_decref(list->item.at[i]);
+    list->item.count--;
+    memmove(list->item.at + i, list->item.at + i + 1,
+            (list->item.count - i) * sizeof(list->item.at[0]));
+}
+
+/* The one of this id; the count where there is none. */
+static size_t find(const struct silences *list, const char *id)
+{
+    size_t i = 0;
+
+    while (i < list->item.count && strcmp(field(list->item.at[i], "id"), id) != 0)
+        i++;
+    return i;
+}
+
+/* Takes `silence`. */
+static void add(struct reading *reading, json_t *silence, int64_t at_ms)
+{
+    int64_t from_ms = time_of(silence, "from", at_ms), to_ms = time_of(silence, "to", at_ms);
+    size_t before = find(&reading->list, field(silence, "id"));
+
+    from_ms = from_ms > at_ms ? from_ms : at_ms;
+    if (to_ms <= from_ms || to_ms < reading->from_ms) {
+        json_decref(silence);
+        return;
+    }
+    set_time(silence, "from", from_ms);
+    set_time(silence, "to", to_ms);
+    if (before < reading->list.item.count || reading->list.item.count == SILENCES_MAX) {
+        take_out(&reading->list, before < reading->list.item.count ? before : 0);
+        reading->left_out++;
+    }
+    vector_add(&reading->list.item) = silence;
+}
+
+static void end(struct reading *reading, const char *id, int64_t at_ms)
+{
+    size_t i = find(&reading->list, id);
+    json_t *silence; /* borrowed */
+
+    if (i == reading->list.item.count)
+        return;
+    silence = reading->list.item.at[i];
+    if (at_ms >= time_of(silence, "to", at_ms))
+        return;
+    if (at_ms < reading->from_ms || at_ms <= time_of(silence, "from", at_ms))
+        take_out(&reading->list, i);
+    else
+        set_time(silence, "to", at_ms);
+}
+
+static void on_record(void *self, const struct intake_record *record)
+{
+    struct reading *reading = self;
+    bool is_add = texts_equal(record->what, text_of(ACT_SILENCE_ADD));
+    json_t *body;
+
+    if (record->kind != INTAKE_ACT ||
+        (!is_add && !texts_equal(record->what, text_of(ACT_SILENCE_END))))
+        return;
+    body = json_loadb(record->body.at, record->body.len, 0, NULL);
+    if (is_add && body != NULL) {
+        add(reading, body, record->at_ms);
+        return;
+    }
+    end(reading, field(body, "id"), record->at_ms);
+    json_decref(body);
+}
+
+int silences_past_read(const char *dir, int64_t from_ms, struct silences_past *out,
+                       struct error *err)
+{
+    struct reading reading = {.from_ms = from_ms};
+    char folder[DATA_DIR_PATH_BYTES];
+    struct segment_config segments;
+    enum segment_refusal why;
+    struct data_look look;
+    int rc = data_look_open(&look, dir, err);
+
+    *out = (struct silences_past){.text = NULL};
+    if (rc != EXIT_OK)
+        return rc == EXIT_IO ? -EIO : -EBADMSG;
+    data_dir_folder(&look.dir, "intake", folder);
+    segments = (struct segment_config){.folder = folder,
+                                       .kind = "intake",
+                                       .directory = look.dir.id,
+                                       .segment_bytes = INTAKE_SEGMENT_BYTES};
+    rc = intake_log_read(&segments, on_record, &reading, NULL, &why, err);
+    if (rc == 0) {
+        out->left_out = reading.left_out;
+        out->text = silences_text(&reading.list, NULL, NULL);
+        if (out->text == NULL) {
+            error_set(err, "out of memory");
+            rc = -ENOMEM;
+        }
+    }
+    silences_release(&reading.list);
+    return rc;
+}

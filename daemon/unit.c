@@ -1,0 +1,570 @@
+/*
+ * unit.c - see unit.h.
+ */
+#include "daemon/unit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "base/slab.h"
+#include "daemon/command.h"
+#include "daemon/incident_log.h"
+#include "daemon/log.h"
+#include "sinks/sink_options.h"
+#include "store/redis_link.h"
+#include "store/segment_walk.h"
+#include "store/unit_join.h"
+
+enum {
+    CONNECT_MS = 1000,
+    ANSWER_MS = 2000,
+    /* Between two questions; a standby asks again when the lease ends, if that is sooner. */
+    ASK_MS = 1000,
+    ASK_MS_LEAST = 20,
+    /* A store that comes back gets the owner's question first, which asks once in ASK_MS. */
+    GRACE_MS = 1500,
+    RECORD_BYTES = 4 << 10,
+    FOLLOW_SHARE = 20, /* it rests so many times as long as it took */
+};
+
+struct unit {
+    struct unit_options options;
+    char journal_folder[DATA_DIR_PATH_BYTES];
+    char blobs[DATA_DIR_PATH_BYTES];
+    struct segment_config journal;
+    struct shared_store *store; /* of the unit's thread, then of the mirror */
+    pthread_t thread;
+    bool has_thread;
+    bool was_answered, has_followed; /* these and the next are the thread's own */
+    uint64_t next_follow_ns;
+    int waker; /* of the thread */
+    uint64_t began_ns;
+
+    pthread_mutex_t lock;
+    /* Under the lock: */
+    enum unit_stand stand;
+    struct error why;
+    struct mirror *mirror; /* NULL: not yet, or stopped */
+    struct unit_joined joined;
+    struct mirror_counters last; /* of a mirror that was stopped */
+    int verdict;
+    bool must_stop;
+
+    /* Written before `stand` says that it does not stand by any more; then constant. */
+    int64_t taken_over_ms, began_ms;
+    struct mirror *settled; /* the same mirror, for the journal's and the outbox's thread */
+
+    _Atomic bool is_catching_up; /* relaxed: a flag by itself */
+};
+
+/* ---- what the mirror says ---- */
+
+static void on_write(void *self, const struct incident *incident, struct mirror_record *to)
+{
+    size_t bytes = RECORD_BYTES, needed;
+
+    (void)self;
+    for (;;) {
+        vector_reserve(&to->bytes, bytes);
+        needed = incident_log_change(incident, to->bytes.at + to->bytes.count, bytes);
+        if (needed < bytes)
+            break;
+        bytes = needed + 1;
+    }
+    to->bytes.count += needed;
+}
+
+static void on_fenced(void *self, const char *why)
+{
+    struct unit *unit = self;
+
+    pthread_mutex_lock(&unit->lock);
+    if (unit->verdict == 0)
+        error_set(&unit->why, "%s", why);
+    unit->verdict = EXIT_OVERTAKEN;
+    pthread_mutex_unlock(&unit->lock);
+    log_event(LOG_ERROR, "unit_overtaken", log_text("why", why),
+              log_text("next", "nothing is sent any more, and the run ends"));
+}
+
+static void on_changed(void *self, const char *why)
+{
+    (void)self;
+    if (why != NULL)
+        log_event(LOG_ERROR, "shared_store_away", log_text("why", why),
+                  log_text("next", "nobody can take over; sinks that fold repeats are told, others "
+                                   "wait once the lease is over"));
+    else
+        log_event(LOG_INFO, "shared_store_back",
+                  log_text("next", "what it missed is made up for before anything leaves"));
+}
+
+/* ---- asking ---- */
+
+static bool must_stop(struct unit *unit)
+{
+    pthread_mutex_lock(&unit->lock);
+    bool stop = unit->must_stop;
+    pthread_mutex_unlock(&unit->lock);
+    return stop;
+}
+
+static bool asked_to_stop(void *self)
+{
+    return must_stop(self);
+}
+
+/* Stands by, and says for what; in the log when it is something else than before. */
+static void wait_for(struct unit *unit, enum shared_verdict verdict, const struct error *why,
+                     enum shared_verdict *before)
+{
+    pthread_mutex_lock(&unit->lock);
+    error_set(&unit->why, "standing by: %.1900s", why->text);
+    pthread_mutex_unlock(&unit->lock);
+    if (verdict == *before)
+        return;
+    *before = verdict;
+    log_event(verdict == SHARED_TAKEN ? LOG_INFO : LOG_WARNING, "standing_by",
+              log_text("why", why->text));
+}
+
+static void decide(struct unit *unit, enum unit_stand stand, const struct error *why)
+{
+    pthread_mutex_lock(&unit->lock);
+    unit->stand = stand;
+    if (stand == UNIT_REFUSED)
+        unit->why = *why;
+    pthread_mutex_unlock(&unit->lock);
+    unit->options.decided(unit->options.self);
+}
+
+/* Frames that the directory's own journal has. -1: it cannot be read, with a sentence. */
+static int64_t count_frames(const struct unit *unit, struct error *err)
+{
+    enum segment_refusal why;
+    struct segment_walk *walk;
+    struct segment_frame frame;
+    int64_t count = -1;
+    int rc;
+
+    if (segment_walk_create(&unit->journal, &walk, &why, err) != 0)
+        return -1;
+    while ((rc = segment_walk_next(walk, &frame, err)) == 1)
+        ;
+    if (rc == 0)
+        count = (int64_t)segment_walk_end(walk)->next_frame - 1;
+    segment_walk_destroy(walk);
+    return count;
+}
+
+static bool begin_mirror(struct unit *unit, uint64_t taken_ns, uint64_t durable, bool is_alone,
+                         struct error *err)
+{
+    const struct config *config = unit->options.config;
+    const struct mirror_config mirror = {.journal = &unit->journal,
+                                         .blobs = unit->blobs,
+                                         .from = unit->joined.theirs,
+                                         .is_alone = is_alone,
+                                         .durable = durable,
+                                         .lease_ms = (unsigned)config->shared.lease_ms,
+                                         .retry_ms = ASK_MS,
+                                         .hold_ms = (unsigned)config->shared.hold_ms,
+                                         .self = unit,
+                                         .write = on_write,
+                                         .fenced = on_fenced,
+                                         .changed = on_changed};
+    struct mirror *made;
+
+    if (mirror_create(&mirror, unit->store, taken_ns, &made, err) != 0)
+        return false;
+    unit->store = NULL;
+    unit->settled = made;
+    pthread_mutex_lock(&unit->lock);
+    unit->mirror = made;
+    pthread_mutex_unlock(&unit->lock);
+    return true;
+}
+
+static const char *whose(enum shared_former former)
+{
+    static const char *const words[] = {
+        [SHARED_FORMER_UNKNOWN] = "nobody that is known",
+        [SHARED_FORMER_LEFT] = "one that ended in good order",
+        [SHARED_FORMER_SELF] = "this directory",
+        [SHARED_FORMER_OTHER] = "another directory",
+    };
+    return words[former];
+}
+
+static void tell_aside(const struct unit_joined *joined)
+{
+    if (joined->aside[0] != '\0')
+        log_event(LOG_WARNING, "journal_put_aside", log_text("path", joined->aside),
+                  log_text("why", "it had gone on alone, and the unit elsewhere"),
+                  log_text("next", "the unit's journal takes its place"));
+}
+
+static void tell_joined(const struct unit *unit, enum shared_former former)
+{
+    const struct unit_joined *joined = &unit->joined;
+
+    tell_aside(joined);
+    log_event(LOG_INFO, "unit_taken", log_text("unit", unit->options.config->shared.unit),
+              log_number("fence", (int64_t)shared_store_fence(unit->store)),
+              log_text("before", whose(former)), log_number("fetched", (int64_t)joined->fetched),
+              log_number("owed", (int64_t)joined->owed));
+    if (joined->is_forgotten)
+        log_event(LOG_WARNING, "shared_store_empty",
+                  log_text("unit", unit->options.config->shared.unit),
+                  log_text("next", joined->end.number == 0
+                                       ? "the input is read from where it begins; sinks are told "
+                                         "what is still open when that is caught up with"
+                                       : "it gets the journal of this directory"));
+}
+
+/* The lease is ours since `taken_ns`. False: not any more, or the store went away. */
+static bool own(struct unit *unit, uint64_t taken_ns, enum shared_verdict *verdict,
+                struct error *err)
+{
+    const struct unit_join_config config = {
+        &unit->journal, unit->blobs,   (unsigned)unit->options.config->shared.lease_ms,
+        &taken_ns,      asked_to_stop, unit};
+    enum shared_former former = shared_store_former(unit->store);
+
+    unit->began_ms = host_wall_ms();
+    *verdict = unit_join(unit->store, &config, &unit->joined, err);
+    if (*verdict == SHARED_LOST)
+        *verdict = SHARED_DAMAGED; /* something that its journal names, or a part of it */
+    if (*verdict != SHARED_FINE)
+        return false;
+    if (former == SHARED_FORMER_OTHER || former == SHARED_FORMER_UNKNOWN)
+        unit->taken_over_ms = unit->began_ms;
+    atomic_store_explicit(&unit->is_catching_up,
+                          unit->joined.is_forgotten && unit->joined.end.number == 0,
+                          memory_order_relaxed);
+    tell_joined(unit, former);
+    if (begin_mirror(unit, taken_ns, unit->joined.end.number, false, err))
+        return true;
+    *verdict = SHARED_DAMAGED;
+    return false;
+}
+
+/* D4: whether the unit has another owner nobody can tell, and a page too many is better than none.
+ */
+static bool go_alone(struct unit *unit, struct error *err)
+{
+    uint64_t lease_ns = (uint64_t)unit->options.config->shared.lease_ms * UINT64_C(1000000);
+    uint64_t now_ns = host_mono_ns();
+    int64_t frames;
+
+    if (unit->was_answered || now_ns - unit->began_ns < lease_ns)
+        return false; /* F4: of a store that went away nobody takes over */
+    frames = count_frames(unit, err);
+    if (frames <= 0)
+        return false;
+    unit->began_ms = unit->taken_over_ms = host_wall_ms();
+    return begin_mirror(unit, now_ns, (uint64_t)frames, true, err);
+}
+
+/* While another owns the unit: what is fetched now need not be when it does not any more. Its price
+ * is a walk over the own journal, so it takes a small part of the time. What is wrong shows when
+ * the unit is taken. */
+static int64_t follow(struct unit *unit)
+{
+    uint64_t began_ns = host_mono_ns(), ignored_ns = began_ns;
+    const struct unit_join_config config = {&unit->journal, unit->blobs,   0,
+                                            &ignored_ns,    asked_to_stop, unit};
+    struct unit_joined joined;
+    struct error err;
+
+    if (began_ns < unit->next_follow_ns)
+        return 0;
+    enum shared_verdict verdict = unit_join(unit->store, &config, &joined, &err);
+    uint64_t took_ns = host_mono_ns() - began_ns;
+    unit->next_follow_ns = began_ns + took_ns + FOLLOW_SHARE * took_ns;
+    if (verdict == SHARED_FINE)
+        tell_aside(&joined);
+    if (verdict == SHARED_FINE && !unit->has_followed)
+        log_event(LOG_INFO, "following", log_text("unit", unit->options.config->shared.unit),
+                  log_number("fetched", (int64_t)joined.fetched),
+                  log_number("frames", (int64_t)joined.end.number));
+    unit->has_followed |= verdict == SHARED_FINE;
+    return (int64_t)(took_ns / 1000000);
+}
+
+/* F4: that the store was away takes the unit from nobody. */
+static enum shared_verdict look(struct unit *unit, struct error *err)
+{
+    struct shared_end end;
+    enum shared_verdict verdict = shared_store_end(unit->store, &end, err);
+
+    if (verdict == SHARED_AWAY)
+        return SHARED_AWAY;
+    host()->waker_sleep(host()->self, unit->waker, GRACE_MS * UINT64_C(1000000));
+    return SHARED_FINE;
+}
+
+static void *run(void *self)
+{
+    struct unit *unit = self;
+    const struct host *h = host();
+    enum shared_verdict before = SHARED_FINE, verdict;
+    struct error err;
+
+    while (!must_stop(unit)) {
+        int64_t left_ms = ASK_MS;
+        verdict = before == SHARED_AWAY ? look(unit, &err) : SHARED_FINE;
+        uint64_t asked_ns = host_mono_ns();
+        if (verdict == SHARED_FINE)
+            verdict = shared_store_take(
+                unit->store, (unsigned)unit->options.config->shared.lease_ms, &left_ms, &err);
+        unit->was_answered |= verdict != SHARED_AWAY;
+        if (verdict == SHARED_FINE && own(unit, asked_ns, &verdict, &err)) {
+            decide(unit, UNIT_OWNS, &err);
+            return NULL;
+        }
+        if (verdict == SHARED_AWAY && go_alone(unit, &err)) {
+            log_event(LOG_ERROR, "unit_alone", log_text("why", err.text),
+                      log_text("next", "the run goes on with the journal of this directory; what a "
+                                       "sink might be told twice waits"));
+            decide(unit, UNIT_ALONE, &err);
+            return NULL;
+        }
+        if (verdict == SHARED_DAMAGED) {
+            error_prefix(&err, "the shared store: ");
+            decide(unit, UNIT_REFUSED, &err);
+            return NULL;
+        }
+        wait_for(unit, verdict, &err, &before);
+        if (verdict == SHARED_TAKEN)
+            left_ms -= follow(unit);
+        if (verdict != SHARED_TAKEN || left_ms > ASK_MS)
+            left_ms = ASK_MS;
+        if (left_ms < ASK_MS_LEAST)
+            left_ms = ASK_MS_LEAST;
+        h->waker_sleep(h->self, unit->waker, (uint64_t)left_ms * UINT64_C(1000000));
+    }
+    return NULL;
+}
+
+/* ---- what others ask ---- */
+
+enum unit_stand unit_stand(struct unit *unit, struct error *why)
+{
+    pthread_mutex_lock(&unit->lock);
+    enum unit_stand stand = unit->stand;
+    *why = unit->why;
+    pthread_mutex_unlock(&unit->lock);
+    return stand;
+}
+
+int unit_verdict(struct unit *unit, struct error *why)
+{
+    pthread_mutex_lock(&unit->lock);
+    int verdict = unit->verdict;
+    if (verdict != 0)
+        *why = unit->why;
+    pthread_mutex_unlock(&unit->lock);
+    return verdict;
+}
+
+int64_t unit_taken_over_ms(const struct unit *unit)
+{
+    return unit->taken_over_ms;
+}
+
+enum outbox_leave unit_may_leave(void *self, bool folds)
+{
+    static const enum outbox_leave leaves[] = {
+        [MIRROR_LEAVE] = OUTBOX_LEAVE,
+        [MIRROR_LEAVE_LATER] = OUTBOX_LEAVE_LATER,
+        [MIRROR_LEAVE_REPEAT] = OUTBOX_LEAVE_REPEAT,
+        [MIRROR_LEAVE_NEVER] = OUTBOX_LEAVE_NEVER,
+    };
+    const struct unit *unit = self;
+    enum mirror_leave leave = mirror_may_leave(unit->settled, folds);
+
+    if (leave != MIRROR_LEAVE_NEVER &&
+        atomic_load_explicit(&unit->is_catching_up, memory_order_relaxed))
+        return OUTBOX_LEAVE_FOLD;
+    return leaves[leave];
+}
+
+bool unit_settle(struct unit *unit, uint64_t frame)
+{
+    mirror_durable(unit->settled, frame);
+    return mirror_settle(unit->settled, frame);
+}
+
+void unit_told_to(struct unit *unit, int64_t to_ms)
+{
+    if (to_ms < unit->began_ms ||
+        !atomic_load_explicit(&unit->is_catching_up, memory_order_relaxed))
+        return;
+    atomic_store_explicit(&unit->is_catching_up, false, memory_order_relaxed);
+    log_event(LOG_INFO, "caught_up", log_text("next", "sinks are told what is open"));
+}
+
+void unit_counters(struct unit *unit, struct unit_counters *out)
+{
+    *out = (struct unit_counters){
+        .is_catching_up = atomic_load_explicit(&unit->is_catching_up, memory_order_relaxed)};
+    pthread_mutex_lock(&unit->lock);
+    out->stand = unit->stand;
+    if (unit->mirror != NULL)
+        mirror_counters(unit->mirror, &out->mirror);
+    else
+        out->mirror = unit->last;
+    pthread_mutex_unlock(&unit->lock);
+}
+
+/* ---- conversations ---- */
+
+static int secret_of(const struct config *config, const char *name, char **out, struct error *err)
+{
+    const struct config_pairs *options = &config->shared.options;
+
+    *out = NULL;
+    for (size_t i = 0; i < options->count; i++)
+        if (strcmp(options->item[i].name, name) == 0 &&
+            sink_secret_read(options->item[i].value, out, err) != 0) {
+            error_prefix(err, "shared.options: %.80s: ", name);
+            return -EINVAL;
+        }
+    return 0;
+}
+
+static void forget(char *secret)
+{
+    if (secret != NULL)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+}
+
+/* As `owner`. 0, or a negative errno with a sentence. */
+static int open_store(const struct config *config, const char *owner, struct shared_store **out,
+                      struct error *err)
+{
+    struct redis_config to = {
+        .address = config->shared.address, .connect_ms = CONNECT_MS, .answer_ms = ANSWER_MS};
+    char *user = NULL, *password = NULL;
+    struct shared_link *link = NULL;
+    int rc = secret_of(config, "user", &user, err);
+
+    if (rc == 0)
+        rc = secret_of(config, "password", &password, err);
+    to.user = user;
+    to.password = password;
+    if (rc == 0)
+        rc = redis_link_create(&to, &link, err);
+    if (rc == 0)
+        rc = shared_store_create(link, config->shared.unit, owner, out, err);
+    if (rc != 0 && link != NULL)
+        link->destroy(link);
+    forget(user);
+    forget(password);
+    return rc;
+}
+
+/* ---- open incidents ---- */
+
+struct listing {
+    FILE *to;
+    uint64_t count;
+};
+
+static void list_one(void *user, const struct shared_open *open)
+{
+    struct listing *listing = user;
+
+    fprintf(listing->to, "%s%.*s", listing->count++ > 0 ? "," : "", (int)open->record.len,
+            open->record.at);
+}
+
+int unit_list_open(const struct config *config, FILE *to, struct error *err)
+{
+    struct listing listing = {to, 0};
+    struct shared_store *store;
+    enum shared_verdict verdict;
+
+    if (open_store(config, "reader", &store, err) != 0)
+        return -EIO;
+    fprintf(to, "{\"unit\":\"%s\",\"open\":[", config->shared.unit);
+    verdict = shared_store_open_list(store, list_one, &listing, err);
+    fprintf(to, "],\"count\":%" PRIu64 "}\n", listing.count);
+    shared_store_destroy(store);
+    if (verdict != SHARED_FINE)
+        error_prefix(err, "the shared store: ");
+    return verdict == SHARED_FINE ? 0 : -EIO;
+}
+
+/* ---- setup ---- */
+
+int unit_create(const struct unit_options *options, struct unit **out, struct error *err)
+{
+    struct unit *unit = memory_alloc(sizeof(*unit));
+    char owner[ID128_TEXT_BYTES];
+    int rc;
+
+    *unit = (struct unit){.options = *options, .began_ns = host_mono_ns()};
+    pthread_mutex_init(&unit->lock, NULL);
+    error_set(&unit->why, "standing by: the shared store has not answered yet");
+    data_dir_folder(options->dir, "journal", unit->journal_folder);
+    data_dir_folder(options->dir, "blobs", unit->blobs);
+    unit->journal = (struct segment_config){.folder = unit->journal_folder,
+                                            .kind = "journal",
+                                            .directory = options->dir->id,
+                                            .segment_bytes = SEGMENT_BYTES_DEFAULT};
+    id128_format(options->dir->id, owner);
+    unit->waker = host()->waker_create(host()->self);
+    rc = unit->waker < 0 ? unit->waker : open_store(options->config, owner, &unit->store, err);
+    if (rc == 0) {
+        rc = -pthread_create(&unit->thread, NULL, run, unit);
+        unit->has_thread = rc == 0;
+        if (rc != 0)
+            error_set(err, "the unit has no thread: %s", strerror(-rc));
+    }
+    if (rc == 0) {
+        *out = unit;
+        return EXIT_OK;
+    }
+    unit_destroy(unit);
+    return rc == -EINVAL ? EXIT_CONFIG : EXIT_SYSTEM;
+}
+
+void unit_stop(struct unit *unit)
+{
+    struct mirror *mirror;
+
+    pthread_mutex_lock(&unit->lock);
+    unit->must_stop = true;
+    pthread_mutex_unlock(&unit->lock);
+    host()->waker_wake(host()->self, unit->waker);
+    if (unit->has_thread)
+        pthread_join(unit->thread, NULL);
+    unit->has_thread = false;
+    pthread_mutex_lock(&unit->lock);
+    mirror = unit->mirror;
+    if (mirror != NULL)
+        mirror_counters(mirror, &unit->last);
+    unit->mirror = NULL;
+    pthread_mutex_unlock(&unit->lock);
+    mirror_destroy(mirror);
+}
+
+void unit_destroy(struct unit *unit)
+{
+    if (unit == NULL)
+        return;
+    if (unit->waker >= 0) {
+        unit_stop(unit);
+        host()->close(host()->self, unit->waker);
+    }
+    shared_store_destroy(unit->store);
+    pthread_mutex_destroy(&unit->lock);
+    free(unit);
+}

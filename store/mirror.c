@@ -1,0 +1,466 @@
+/*
+ * mirror.c - see mirror.h.
+ */
+#include "store/mirror.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "base/slab.h"
+#include "store/journal_format.h"
+#include "store/segment_walk.h"
+#include "store/shared_files.h"
+#include "store/unit_join.h"
+
+enum {
+    /* A look-up and a create of a ticket begin no later than this before the lease ends (S2). */
+    LEAVE_MARGIN_MS = 3000,
+    RENEWALS_PER_LEASE = 3,
+};
+
+/* Incidents that a frame changes: their records lie in one buffer until it is whole. */
+struct changes {
+    VECTOR_OF(struct shared_open) open;
+    VECTOR_OF(size_t) at; /* where the record of each begins */
+    struct mirror_record records;
+};
+
+struct mirror {
+    struct mirror_config config;
+    pthread_t thread;
+    int waker; /* of the mirror thread */
+
+    /* mirror thread */
+    struct shared_store *store;
+    struct segment_walk *walk; /* NULL: to be begun behind `end` */
+    struct shared_end end;     /* of what the store has */
+    struct changes changes;
+    uint64_t next_renewal_ns, next_try_ns;
+    bool is_alone; /* it has not been asked yet */
+
+    pthread_mutex_t lock;
+    pthread_cond_t moved; /* `put` or `state` changed */
+    /* Under the lock: */
+    uint64_t durable, put;
+    enum mirror_state state;
+    bool must_stop;
+    struct mirror_counters counters;
+
+    /* Read by the outbox for each op: relaxed is enough, it is one number that only its reader
+     * compares with the clock. */
+    _Atomic uint64_t lease_until_ns;
+    _Atomic bool is_fenced, is_up;
+};
+
+const char *mirror_state_name(enum mirror_state state)
+{
+    static const char *const names[] = {
+        [MIRROR_UP] = "up", [MIRROR_AWAY] = "away", [MIRROR_FENCED] = "fenced"};
+
+    return names[state];
+}
+
+static uint64_t ns_of(uint64_t ms)
+{
+    return ms * UINT64_C(1000000);
+}
+
+/* ---- states ---- */
+
+static enum mirror_state state_of(struct mirror *mirror)
+{
+    pthread_mutex_lock(&mirror->lock);
+    enum mirror_state state = mirror->state;
+    pthread_mutex_unlock(&mirror->lock);
+    return state;
+}
+
+static void become(struct mirror *mirror, enum mirror_state state, const char *why)
+{
+    pthread_mutex_lock(&mirror->lock);
+    bool is_new = mirror->state != state && mirror->state != MIRROR_FENCED;
+    if (is_new) {
+        mirror->state = state;
+        mirror->counters.aways += state == MIRROR_AWAY;
+        atomic_store_explicit(&mirror->is_up, state == MIRROR_UP, memory_order_relaxed);
+    }
+    pthread_cond_broadcast(&mirror->moved);
+    pthread_mutex_unlock(&mirror->lock);
+    if (!is_new)
+        return;
+    if (state == MIRROR_FENCED) {
+        atomic_store_explicit(&mirror->is_fenced, true, memory_order_relaxed);
+        mirror->config.fenced(mirror->config.self, why);
+    } else {
+        mirror->config.changed(mirror->config.self, state == MIRROR_AWAY ? why : NULL);
+    }
+}
+
+/* ---- the lease ---- */
+
+static void lease_is_kept(struct mirror *mirror, uint64_t asked_ns)
+{
+    atomic_store_explicit(&mirror->lease_until_ns, asked_ns + ns_of(mirror->config.lease_ms),
+                          memory_order_relaxed);
+    mirror->next_renewal_ns = asked_ns + ns_of(mirror->config.lease_ms) / RENEWALS_PER_LEASE;
+    pthread_mutex_lock(&mirror->lock);
+    mirror->counters.renewals++;
+    mirror->counters.fence = shared_store_fence(mirror->store);
+    pthread_mutex_unlock(&mirror->lock);
+}
+
+/* ---- what a frame changes ---- */
+
+static void changes_begin(struct changes *changes)
+{
+    changes->open.count = changes->at.count = changes->records.bytes.count = 0;
+}
+
+static void changes_add(struct mirror *mirror, const struct incident *incident)
+{
+    struct changes *changes = &mirror->changes;
+
+    vector_add(&changes->at) = changes->records.bytes.count;
+    if (incident->change != INCIDENT_CLOSED)
+        mirror->config.write(mirror->config.self, incident, &changes->records);
+    vector_add(&changes->open) = (struct shared_open){.id = incident->id};
+}
+
+/* The buffer grows no more: records have their places. */
+static void changes_end(struct changes *changes)
+{
+    for (size_t i = 0; i < changes->open.count; i++) {
+        size_t end =
+            i + 1 < changes->at.count ? changes->at.at[i + 1] : changes->records.bytes.count;
+        changes->open.at[i].record = (struct text){changes->records.bytes.at + changes->at.at[i],
+                                                   (uint32_t)(end - changes->at.at[i])};
+    }
+}
+
+/* What a frame names is in the store before the frame is. */
+static enum shared_verdict read_frame(struct mirror *mirror, const struct segment_frame *frame,
+                                      struct error *err)
+{
+    struct journal_cursor cursor = {frame->payload, frame->payload + frame->bytes,
+                                    (frame->kind & JOURNAL_FRAME_FIRST) == 0};
+    enum shared_verdict verdict = SHARED_FINE;
+    struct journal_record record;
+    int rc;
+
+    changes_begin(&mirror->changes);
+    while (verdict == SHARED_FINE && (rc = journal_get(&cursor, &record, err)) != 0) {
+        if (rc < 0)
+            return SHARED_DAMAGED;
+        if (record.kind == JOURNAL_CHANGE)
+            changes_add(mirror, &record.change);
+        if (record.kind == JOURNAL_RULES) {
+            verdict = shared_files_put(mirror->store, mirror->config.blobs, record.rules.set, err);
+            if (verdict == SHARED_FINE)
+                verdict = shared_files_put(mirror->store, mirror->config.blobs,
+                                           record.rules.settings, err);
+        }
+    }
+    changes_end(&mirror->changes);
+    return verdict;
+}
+
+/* ---- the journal ---- */
+
+/* The next frame of ours; the walk begins where the store's journal ends. */
+static enum shared_verdict next_frame(struct mirror *mirror, struct segment_frame *out,
+                                      struct error *err)
+{
+    enum segment_refusal why;
+    int rc = 0;
+
+    if (mirror->walk == NULL)
+        rc = segment_walk_create_at(mirror->config.journal, mirror->end.number + 1, &mirror->walk,
+                                    &why, err);
+    while (rc == 0) {
+        rc = segment_walk_next(mirror->walk, out, err);
+        if (rc == 0) {
+            error_set(err, "%s: frame %" PRIu64 " was written, and is not there",
+                      mirror->config.journal->folder, mirror->end.number + 1);
+            return SHARED_DAMAGED;
+        }
+        if (rc == 1 && out->number <= mirror->end.number)
+            rc = 0; /* of the same segment, before it */
+    }
+    return rc == 1 ? SHARED_FINE : SHARED_DAMAGED;
+}
+
+static enum shared_verdict put_next(struct mirror *mirror, struct error *err)
+{
+    struct segment_frame frame;
+    enum shared_verdict verdict = next_frame(mirror, &frame, err);
+
+    if (verdict == SHARED_FINE)
+        verdict = read_frame(mirror, &frame, err);
+    if (verdict == SHARED_FINE) {
+        const struct shared_frame same = {frame.number, frame.kind, {frame.payload, frame.bytes}};
+        verdict = shared_store_put(mirror->store, mirror->end, &same, mirror->changes.open.at,
+                                   mirror->changes.open.count, err);
+        if (verdict == SHARED_FINE)
+            mirror->end = shared_end_after(mirror->end, &same);
+    }
+    if (verdict != SHARED_FINE) { /* the walk is past a frame that is not there */
+        segment_walk_destroy(mirror->walk);
+        mirror->walk = NULL;
+        return verdict;
+    }
+    pthread_mutex_lock(&mirror->lock);
+    mirror->put = mirror->end.number;
+    mirror->counters.frames++;
+    mirror->counters.bytes += frame.bytes;
+    mirror->counters.open += mirror->changes.open.count;
+    pthread_cond_broadcast(&mirror->moved);
+    pthread_mutex_unlock(&mirror->lock);
+    return SHARED_FINE;
+}
+
+/* ---- what the store says ---- */
+
+/* It has forgotten the unit, or holds something else. */
+static enum shared_verdict begin_anew(struct mirror *mirror, struct error *err)
+{
+    uint64_t asked_ns = host_mono_ns();
+    int64_t left_ms;
+    enum shared_verdict verdict =
+        shared_store_take(mirror->store, mirror->config.lease_ms, &left_ms, err);
+
+    if (verdict == SHARED_FINE) {
+        lease_is_kept(mirror, asked_ns);
+        verdict = shared_store_clear(mirror->store, err);
+    }
+    if (verdict != SHARED_FINE)
+        return verdict;
+    segment_walk_destroy(mirror->walk);
+    mirror->walk = NULL;
+    mirror->end = (struct shared_end){0, 0};
+    pthread_mutex_lock(&mirror->lock);
+    mirror->put = 0;
+    mirror->counters.anews++;
+    pthread_mutex_unlock(&mirror->lock);
+    return SHARED_FINE;
+}
+
+/* Whether to go on at once. */
+static bool heed(struct mirror *mirror, enum shared_verdict verdict, struct error *err)
+{
+    if (verdict == SHARED_LOST || verdict == SHARED_APART) {
+        become(mirror, MIRROR_AWAY, err->text);
+        verdict = begin_anew(mirror, err);
+    }
+    if (verdict == SHARED_FINE)
+        return true;
+    become(mirror,
+           verdict == SHARED_FENCED || verdict == SHARED_TAKEN ? MIRROR_FENCED : MIRROR_AWAY,
+           err->text);
+    mirror->next_try_ns = host_mono_ns() + ns_of(mirror->config.retry_ms);
+    return false;
+}
+
+/* The first answer of a store that did not answer at the start. */
+static bool meet(struct mirror *mirror)
+{
+    uint64_t asked_ns = host_mono_ns(), durable;
+    struct unit_join_config config = {mirror->config.journal,
+                                      mirror->config.blobs,
+                                      mirror->config.lease_ms,
+                                      &asked_ns,
+                                      NULL,
+                                      NULL};
+    struct error err, ignored;
+    int64_t left_ms;
+
+    pthread_mutex_lock(&mirror->lock);
+    durable = mirror->durable;
+    pthread_mutex_unlock(&mirror->lock);
+    enum shared_verdict verdict =
+        shared_store_take(mirror->store, mirror->config.lease_ms, &left_ms, &err);
+    if (verdict != SHARED_FINE)
+        return heed(mirror, verdict, &err);
+    verdict = unit_join_compare(mirror->store, &config, durable, &mirror->end, &err);
+    if (verdict == SHARED_LOST)
+        verdict = SHARED_FINE; /* it knows nothing: all is owed */
+    if (verdict == SHARED_APART) {
+        shared_store_leave(mirror->store, false, &ignored);
+        verdict = SHARED_FENCED;
+    }
+    if (verdict != SHARED_FINE)
+        return heed(mirror, verdict, &err);
+    mirror->is_alone = false;
+    lease_is_kept(mirror, asked_ns);
+    pthread_mutex_lock(&mirror->lock);
+    mirror->put = mirror->end.number;
+    pthread_mutex_unlock(&mirror->lock);
+    return true;
+}
+
+static bool renew(struct mirror *mirror)
+{
+    uint64_t asked_ns = host_mono_ns();
+    struct error err;
+    enum shared_verdict verdict = shared_store_keep(mirror->store, mirror->config.lease_ms, &err);
+
+    if (verdict == SHARED_FINE)
+        lease_is_kept(mirror, asked_ns);
+    return heed(mirror, verdict, &err);
+}
+
+/* ---- the thread ---- */
+
+static void look(struct mirror *mirror, uint64_t *durable, bool *must_stop)
+{
+    pthread_mutex_lock(&mirror->lock);
+    *durable = mirror->durable;
+    *must_stop = mirror->must_stop;
+    pthread_mutex_unlock(&mirror->lock);
+}
+
+static void *run(void *self)
+{
+    struct mirror *mirror = self;
+    uint64_t durable;
+    bool must_stop;
+
+    for (;;) {
+        struct error err;
+        look(mirror, &durable, &must_stop);
+        enum mirror_state state = state_of(mirror);
+        uint64_t now = host_mono_ns();
+        if (state == MIRROR_FENCED)
+            return NULL;
+        if (state == MIRROR_UP && now < mirror->next_renewal_ns && mirror->end.number < durable) {
+            enum shared_verdict verdict = put_next(mirror, &err);
+            heed(mirror, verdict, &err);
+            continue;
+        }
+        uint64_t next = state == MIRROR_AWAY ? mirror->next_try_ns : mirror->next_renewal_ns;
+        if (now < next && !must_stop) {
+            host()->waker_sleep(host()->self, mirror->waker, next - now);
+            continue;
+        }
+        if (mirror->is_alone ? meet(mirror) : renew(mirror))
+            become(mirror, MIRROR_UP, NULL);
+        if (must_stop && (mirror->end.number >= durable || state_of(mirror) != MIRROR_UP))
+            return NULL;
+    }
+}
+
+/* ---- what others ask ---- */
+
+void mirror_durable(struct mirror *mirror, uint64_t frame)
+{
+    pthread_mutex_lock(&mirror->lock);
+    mirror->durable = frame;
+    pthread_mutex_unlock(&mirror->lock);
+    host()->waker_wake(host()->self, mirror->waker);
+}
+
+bool mirror_settle(struct mirror *mirror, uint64_t frame)
+{
+    pthread_mutex_lock(&mirror->lock);
+    while (mirror->state == MIRROR_UP && mirror->put < frame)
+        pthread_cond_wait(&mirror->moved, &mirror->lock);
+    bool is_ours = mirror->state != MIRROR_FENCED;
+    pthread_mutex_unlock(&mirror->lock);
+    return is_ours;
+}
+
+enum mirror_leave mirror_may_leave(const struct mirror *mirror, bool folds)
+{
+    uint64_t now = host_mono_ns();
+    uint64_t until = atomic_load_explicit(&mirror->lease_until_ns, memory_order_relaxed);
+
+    if (atomic_load_explicit(&mirror->is_fenced, memory_order_relaxed))
+        return MIRROR_LEAVE_NEVER;
+    if (now + ns_of(LEAVE_MARGIN_MS) < until)
+        return MIRROR_LEAVE;
+    if (folds) /* one that was asleep has to ask first */
+        return now >= until && atomic_load_explicit(&mirror->is_up, memory_order_relaxed)
+                   ? MIRROR_LEAVE_LATER
+                   : MIRROR_LEAVE;
+    return now + ns_of(LEAVE_MARGIN_MS) < until + ns_of(mirror->config.hold_ms)
+               ? MIRROR_LEAVE_LATER
+               : MIRROR_LEAVE_REPEAT;
+}
+
+void mirror_counters(const struct mirror *mirror, struct mirror_counters *out)
+{
+    struct mirror *self = (struct mirror *)(uintptr_t)mirror; /* only its lock is touched */
+    uint64_t until = atomic_load_explicit(&mirror->lease_until_ns, memory_order_relaxed);
+
+    pthread_mutex_lock(&self->lock);
+    *out = mirror->counters;
+    out->state = mirror->state;
+    out->owed = mirror->durable > mirror->put ? mirror->durable - mirror->put : 0;
+    pthread_mutex_unlock(&self->lock);
+    out->lease_left_ms = (int64_t)(until - host_mono_ns()) / 1000000;
+}
+
+/* ---- setup ---- */
+
+int mirror_create(const struct mirror_config *config, struct shared_store *store, uint64_t taken_ns,
+                  struct mirror **out, struct error *err)
+{
+    struct mirror *mirror = memory_alloc(sizeof(*mirror));
+    int rc;
+
+    *mirror = (struct mirror){
+        .config = *config,
+        .store = store,
+        .end = config->from,
+        .put = config->from.number,
+        .durable = config->durable > config->from.number ? config->durable : config->from.number,
+        .is_alone = config->is_alone,
+        .state = config->is_alone ? MIRROR_AWAY : MIRROR_UP};
+    atomic_init(&mirror->is_up, !config->is_alone);
+    pthread_mutex_init(&mirror->lock, NULL);
+    pthread_cond_init(&mirror->moved, NULL);
+    if (config->is_alone)
+        atomic_init(&mirror->lease_until_ns, taken_ns); /* over, and asked for at once */
+    else
+        lease_is_kept(mirror, taken_ns);
+    mirror->waker = host()->waker_create(host()->self);
+    rc = mirror->waker < 0 ? mirror->waker : -pthread_create(&mirror->thread, NULL, run, mirror);
+    if (rc == 0) {
+        *out = mirror;
+        return 0;
+    }
+    error_set(err, "the shared store: no thread: %s", strerror(-rc));
+    if (mirror->waker >= 0)
+        host()->close(host()->self, mirror->waker);
+    pthread_cond_destroy(&mirror->moved);
+    pthread_mutex_destroy(&mirror->lock);
+    free(mirror);
+    return rc;
+}
+
+void mirror_destroy(struct mirror *mirror)
+{
+    struct error ignored; /* the lease ends by itself */
+
+    if (mirror == NULL)
+        return;
+    pthread_mutex_lock(&mirror->lock);
+    mirror->must_stop = true;
+    pthread_mutex_unlock(&mirror->lock);
+    host()->waker_wake(host()->self, mirror->waker);
+    pthread_join(mirror->thread, NULL);
+    if (mirror->state == MIRROR_UP)
+        shared_store_leave(mirror->store, mirror->put >= mirror->durable, &ignored);
+    shared_store_destroy(mirror->store);
+    segment_walk_destroy(mirror->walk);
+    host()->close(host()->self, mirror->waker);
+    pthread_cond_destroy(&mirror->moved);
+    pthread_mutex_destroy(&mirror->lock);
+    free(mirror->changes.open.at);
+    free(mirror->changes.at.at);
+    free(mirror->changes.records.bytes.at);
+    free(mirror);
+}

@@ -1,0 +1,106 @@
+/*
+ * mirror.h - keeps the shared store up with the journal, and the ownership of the unit: a thread
+ * that follows the journal as far as it is durable (S1, S2).
+ *
+ *   journal thread --mirror_durable(frame)--> mirror thread --frames, open incidents--> store
+ *         ^                                        |  ^
+ *         +------mirror_settle(frame)--------------+  +---- the journal's own files
+ *
+ * States:
+ *   up      the store answers: nothing leaves before it is there (S1), also not while frames that
+ *           it missed are made up for
+ *   away    it does not: what is durable leaves without it, and frames are owed
+ *   fenced  another owner has been there: nothing leaves any more, the run has to end
+ *
+ * A store that has forgotten the unit, or holds something else, gets everything anew from the first
+ * frame that the journal has: as long as nobody else has taken the unit, ours is the truth.
+ *
+ * The lease is counted from before the question that renews it, by the clock that no one sets, so
+ * that its owner never believes in it for longer than the store does. A process that was asleep
+ * finds it over when it wakes.
+ *
+ * One that had to begin without an answer is away, and has no lease. When the store answers it
+ * takes the unit, unless another has it, or what is there has gone on elsewhere: then it is fenced.
+ *
+ * Bounds:  one frame in memory; the store's answers by its own limits.
+ * Thread:  as each function says.
+ */
+#ifndef STORE_MIRROR_H
+#define STORE_MIRROR_H
+
+#include "base/incident.h"
+#include "base/vector.h"
+#include "store/segment_log.h"
+#include "store/shared_store.h"
+
+struct mirror;
+
+enum mirror_state { MIRROR_UP, MIRROR_AWAY, MIRROR_FENCED };
+
+const char *mirror_state_name(enum mirror_state state);
+
+struct mirror_record {
+    VECTOR_OF(char) bytes;
+};
+
+struct mirror_config {
+    const struct segment_config *journal; /* outlives the mirror */
+    const char *blobs;                    /* folder of kept files; outlives the mirror */
+    struct shared_end from;               /* what the store has of it */
+    bool is_alone;     /* nobody knows: the store did not answer, and the unit was not taken */
+    uint64_t durable;  /* the same: frames that there are */
+    unsigned lease_ms; /* [10 s] */
+    unsigned retry_ms; /* [1 s] between questions to a store that is away */
+    unsigned hold_ms;  /* [10 min] S2 */
+    void *self;
+    /* Adds what others are to read of an open incident. Thread: mirror. */
+    void (*write)(void *self, const struct incident *incident, struct mirror_record *to);
+    /* Once: the unit has another owner. Thread: mirror. */
+    void (*fenced)(void *self, const char *why);
+    /* The store went away, with why, or came back: NULL. Thread: mirror. */
+    void (*changed)(void *self, const char *why);
+};
+
+/* Takes the store, of which it is the owner since `taken_ns` (monotonic, read before it took it),
+ * or which it asks from then on.
+ * Owner:  the caller, until mirror_destroy(). Thread: setup.
+ * Errors: a negative errno with a sentence; the store stays the caller's. */
+int mirror_create(const struct mirror_config *config, struct shared_store *store, uint64_t taken_ns,
+                  struct mirror **out, struct error *err);
+
+/* Brings what is durable there if the store answers, lets the unit go, and ends the thread. NULL is
+ * allowed. Thread: setup. */
+void mirror_destroy(struct mirror *mirror);
+
+/* Frames up to this number are durable. Thread: journal. */
+void mirror_durable(struct mirror *mirror, uint64_t frame);
+
+/* Returns when they are in the store as well, or it is away. False: another owner has been there,
+ * and nothing of it may leave. Thread: any. */
+bool mirror_settle(struct mirror *mirror, uint64_t frame);
+
+/* Whether an op may be sent now (S2). */
+enum mirror_leave {
+    MIRROR_LEAVE,        /* the unit is ours for as long as a look-up and a create take */
+    MIRROR_LEAVE_LATER,  /* it may be another's */
+    MIRROR_LEAVE_REPEAT, /* it may be, and has been for so long that it is better sent twice */
+    MIRROR_LEAVE_NEVER,  /* it is another's */
+};
+/* `folds`: to a sink that folds repeats (classes A and B), which is told whoever the owner may be,
+ * except in the moment in which one that was asleep does not know yet. Thread: any. */
+enum mirror_leave mirror_may_leave(const struct mirror *mirror, bool folds);
+
+struct mirror_counters {
+    enum mirror_state state;
+    uint64_t frames, bytes;   /* that it was given */
+    uint64_t owed;            /* frames */
+    uint64_t renewals, aways; /* of the lease; times that it went away */
+    uint64_t anews;           /* times that it got everything anew */
+    uint64_t open;            /* incidents that were put there as open, and taken out */
+    int64_t lease_left_ms;    /* negative: over for so long */
+    uint64_t fence;
+};
+/* Thread: any. */
+void mirror_counters(const struct mirror *mirror, struct mirror_counters *out);
+
+#endif

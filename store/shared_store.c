@@ -1,0 +1,612 @@
+/*
+ * shared_store.c - see shared_store.h.
+ *
+ * What changes anything is a script: Redis runs one as a whole or not at all. Each gives a list
+ * that begins with an `enum said`.
+ */
+#include "store/shared_store.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/slab.h"
+#include "store/crc32c.h"
+
+enum said { SAID_DONE, SAID_FENCED, SAID_LOST, SAID_TAKEN, SAID_APART, SAID_COUNT };
+
+/* KEYS: lease, fence, owner. ARGV: owner, lease in ms, greatest fence that the owner knows of.
+ * Gives the number, and who was the owner before. */
+static const char TAKE[] = "local held = redis.call('get', KEYS[1])\n"
+                           "if held and string.match(held, '^%d+ (.*)$') ~= ARGV[1] then\n"
+                           "  return {3, redis.call('pttl', KEYS[1]), held}\n"
+                           "end\n"
+                           "local fence = tonumber(redis.call('get', KEYS[2]) or '0')\n"
+                           "if fence < tonumber(ARGV[3]) then fence = tonumber(ARGV[3]) end\n"
+                           "fence = string.format('%.0f', fence + 1)\n"
+                           "local former = redis.call('get', KEYS[3]) or ''\n"
+                           "redis.call('set', KEYS[2], fence)\n"
+                           "redis.call('set', KEYS[3], ARGV[1])\n"
+                           "redis.call('set', KEYS[1], fence .. ' ' .. ARGV[1], 'px', ARGV[2])\n"
+                           "return {0, fence, former}\n";
+
+/* First of all that follow. KEYS[1]: fence. ARGV[1]: ours. */
+#define FENCED                                                                                     \
+    "local fence = tonumber(redis.call('get', KEYS[1]) or '0')\n"                                  \
+    "if fence > tonumber(ARGV[1]) then return {1, 'number ' .. fence} end\n"                       \
+    "if fence < tonumber(ARGV[1]) then return {2} end\n"
+
+/* KEYS[2..3]: lease, owner. ARGV: fence, owner, lease in ms; 0: to let it go in good order. */
+static const char KEEP[] =
+    FENCED "if ARGV[3] == '0' then\n"
+           "  redis.call('del', KEYS[2])\n"
+           "  redis.call('set', KEYS[3], '-')\n"
+           "else redis.call('set', KEYS[2], ARGV[1] .. ' ' .. ARGV[2], 'px', ARGV[3]) end\n"
+           "return {0}\n";
+
+/* KEYS[2..4]: end, journal, open. ARGV: fence, end before, end after, number, kind, chain, payload,
+ * and pairs of an incident's id and its record. */
+static const char PUT[] =
+    FENCED "local last = redis.call('get', KEYS[2]) or '0 0'\n"
+           "if last == ARGV[3] then return {0} end\n"
+           "if last ~= ARGV[2] then return {4, last} end\n"
+           "redis.call('xadd', KEYS[3], ARGV[4] .. '-0', 'kind', ARGV[5], 'chain', ARGV[6],\n"
+           "           'fence', ARGV[1], 'payload', ARGV[7])\n"
+           "redis.call('set', KEYS[2], ARGV[3])\n"
+           "for i = 8, #ARGV, 2 do\n"
+           "  if ARGV[i + 1] == '' then redis.call('hdel', KEYS[4], ARGV[i])\n"
+           "  else redis.call('hset', KEYS[4], ARGV[i], ARGV[i + 1]) end\n"
+           "end\n"
+           "return {0}\n";
+
+/* KEYS[2..4]: end, journal, open. */
+static const char CLEAR[] = FENCED "redis.call('del', KEYS[2], KEYS[3], KEYS[4])\n"
+                                   "return {0}\n";
+
+/* KEYS[2]: journal. ARGV[2]: the first number that stays. */
+static const char TRIM[] = FENCED "redis.call('xtrim', KEYS[2], 'minid', ARGV[2] .. '-0')\n"
+                                  "return {0}\n";
+
+enum key { KEY_LEASE, KEY_FENCE, KEY_OWNER, KEY_END, KEY_JOURNAL, KEY_OPEN, KEY_COUNT };
+static const char *const KEY_NAMES[KEY_COUNT] = {"lease", "fence",   "owner",
+                                                 "end",   "journal", "open"};
+
+enum { KEY_BYTES = SHARED_UNIT_BYTES + 64, READ_FRAMES = 4, SCAN_ITEMS = 500, SCANS_MAX = 1 << 20 };
+
+struct shared_store {
+    struct shared_link *link;
+    char unit[SHARED_UNIT_BYTES];
+    char owner[SHARED_OWNER_BYTES];
+    char key[KEY_COUNT][KEY_BYTES];
+    uint64_t fence;
+    enum shared_former former;
+    struct text *word; /* of the command under construction */
+    size_t room;
+};
+
+const char *shared_verdict_name(enum shared_verdict verdict)
+{
+    static const char *const names[] = {
+        [SHARED_FINE] = "fine",       [SHARED_AWAY] = "away", [SHARED_TAKEN] = "taken",
+        [SHARED_FENCED] = "fenced",   [SHARED_LOST] = "lost", [SHARED_APART] = "apart",
+        [SHARED_DAMAGED] = "damaged",
+    };
+    return names[verdict];
+}
+
+/* ---- numbers and ends ---- */
+
+/* A frame's head as it is counted into the chain. */
+struct counted_head {
+    uint64_t number;
+    uint32_t kind, bytes;
+};
+
+struct shared_end shared_end_after(struct shared_end end, const struct shared_frame *frame)
+{
+    const struct counted_head head = {frame->number, frame->kind, frame->payload.len};
+    uint32_t chain = crc32c(end.chain, &head, sizeof(head));
+
+    return (struct shared_end){frame->number, crc32c(chain, frame->payload.at, frame->payload.len)};
+}
+
+enum { NUMBER_BYTES = 24, END_BYTES = 40 };
+
+static struct text number_text(char to[NUMBER_BYTES], uint64_t number)
+{
+    return (struct text){to, (uint32_t)snprintf(to, NUMBER_BYTES, "%" PRIu64, number)};
+}
+
+static struct text end_text(char to[END_BYTES], struct shared_end end)
+{
+    return (struct text){
+        to, (uint32_t)snprintf(to, END_BYTES, "%" PRIu64 " %" PRIu32, end.number, end.chain)};
+}
+
+/* A whole number at the start of `text`, up to `max`; `*left` is what is behind it. */
+static bool number_read(struct text text, uint64_t max, uint64_t *out, struct text *left)
+{
+    uint64_t number = 0;
+    uint32_t at = 0;
+
+    for (; at < text.len && text.at[at] >= '0' && text.at[at] <= '9'; at++) {
+        unsigned digit = (unsigned)(text.at[at] - '0');
+        if (number > (max - digit) / 10)
+            return false;
+        number = number * 10 + digit;
+    }
+    *out = number;
+    *left = (struct text){text.at + at, text.len - at};
+    return at > 0;
+}
+
+static bool end_read(struct text text, struct shared_end *out)
+{
+    uint64_t chain;
+    struct text left;
+
+    if (!number_read(text, UINT64_MAX - 1, &out->number, &left) || left.len == 0 ||
+        left.at[0] != ' ')
+        return false;
+    left = (struct text){left.at + 1, left.len - 1};
+    if (!number_read(left, UINT32_MAX, &chain, &left) || left.len != 0)
+        return false;
+    out->chain = (uint32_t)chain;
+    return true;
+}
+
+/* ---- commands ---- */
+
+static enum shared_verdict damaged(struct shared_store *store, struct error *err, const char *what)
+{
+    error_set(err, "unit %s: %s is not what was put there: another program has written to it",
+              store->unit, what);
+    return SHARED_DAMAGED;
+}
+
+static enum shared_verdict ask(struct shared_store *store, const struct text *word, size_t count,
+                               const struct shared_reply **reply, struct error *err)
+{
+    if (store->link->ask(store->link, word, count, reply, err) != 0)
+        return SHARED_AWAY;
+    if ((*reply)->kind != SHARED_REPLY_ERROR)
+        return SHARED_FINE;
+    const struct text said = (*reply)->text;
+    if (said.len >= 9 && memcmp(said.at, "WRONGTYPE", 9) == 0)
+        return damaged(store, err, "a key");
+    error_set(err, "redis says: %.*s", (int)(said.len < 300 ? said.len : 300), said.at);
+    return SHARED_AWAY;
+}
+
+struct script {
+    const char *text;
+    enum key key[KEY_COUNT];
+    size_t keys;
+};
+
+/* Runs it; `*said` is its list. */
+static enum shared_verdict run(struct shared_store *store, const struct script *script,
+                               const struct text *argument, size_t count,
+                               const struct shared_reply **said, struct error *err)
+{
+    static const enum shared_verdict verdict_of[SAID_COUNT] = {
+        SHARED_FINE, SHARED_FENCED, SHARED_LOST, SHARED_TAKEN, SHARED_APART,
+    };
+    char keys[NUMBER_BYTES];
+    size_t words = 0;
+
+    if (store->room < 3 + KEY_COUNT + count) {
+        store->room = 3 + KEY_COUNT + count;
+        store->word = memory_grow(store->word, store->room * sizeof(store->word[0]));
+    }
+    store->word[words++] = text_of("EVAL");
+    store->word[words++] = text_of(script->text);
+    store->word[words++] = number_text(keys, script->keys);
+    for (size_t i = 0; i < script->keys; i++)
+        store->word[words++] = text_of(store->key[script->key[i]]);
+    for (size_t i = 0; i < count; i++)
+        store->word[words++] = argument[i];
+    enum shared_verdict verdict = ask(store, store->word, words, said, err);
+    if (verdict != SHARED_FINE)
+        return verdict;
+    const struct shared_reply *list = *said;
+    if (list->kind != SHARED_REPLY_LIST || list->count == 0 ||
+        list->item[0].kind != SHARED_REPLY_NUMBER || list->item[0].number < 0 ||
+        list->item[0].number >= SAID_COUNT)
+        return damaged(store, err, "the answer of a script");
+    verdict = verdict_of[list->item[0].number];
+    const struct shared_reply *more = &list->item[list->count - 1];
+    struct text whom = more->kind == SHARED_REPLY_TEXT ? more->text : text_of("?");
+    int len = (int)(whom.len < 200 ? whom.len : 200);
+    if (verdict == SHARED_FENCED)
+        error_set(err, "unit %s has another owner now: %.*s; this one was number %" PRIu64,
+                  store->unit, len, whom.at, store->fence);
+    else if (verdict == SHARED_TAKEN)
+        error_set(err, "unit %s is owned by %.*s", store->unit, len, whom.at);
+    else if (verdict == SHARED_LOST)
+        error_set(err, "unit %s: the shared store has forgotten it", store->unit);
+    else if (verdict == SHARED_APART)
+        error_set(err,
+                  "unit %s: its journal in the shared store ends at \"%.*s\", not where ours does",
+                  store->unit, len, whom.at);
+    return verdict;
+}
+
+/* ---- ownership ---- */
+
+static enum shared_former former_of(const struct shared_store *store, struct text name)
+{
+    if (name.len == 0)
+        return SHARED_FORMER_UNKNOWN;
+    if (name.len == 1 && name.at[0] == '-')
+        return SHARED_FORMER_LEFT;
+    return name.len == strlen(store->owner) && memcmp(name.at, store->owner, name.len) == 0
+               ? SHARED_FORMER_SELF
+               : SHARED_FORMER_OTHER;
+}
+
+enum shared_verdict shared_store_take(struct shared_store *store, unsigned lease_ms,
+                                      int64_t *left_ms, struct error *err)
+{
+    static const struct script script = {TAKE, {KEY_LEASE, KEY_FENCE, KEY_OWNER}, 3};
+    char lease[NUMBER_BYTES], fence[NUMBER_BYTES];
+    const struct text argument[] = {text_of(store->owner), number_text(lease, lease_ms),
+                                    number_text(fence, store->fence)};
+    const struct shared_reply *said;
+    enum shared_verdict verdict = run(store, &script, argument, 3, &said, err);
+    struct text left;
+
+    *left_ms = 0;
+    if (verdict == SHARED_TAKEN && said->count == 3 && said->item[1].kind == SHARED_REPLY_NUMBER)
+        *left_ms = said->item[1].number > 0 ? said->item[1].number : 0;
+    if (verdict != SHARED_FINE)
+        return verdict;
+    if (said->count != 3 || said->item[1].kind != SHARED_REPLY_TEXT ||
+        said->item[2].kind != SHARED_REPLY_TEXT ||
+        !number_read(said->item[1].text, INT64_MAX, &store->fence, &left) || left.len != 0)
+        return damaged(store, err, "the number of its owner");
+    store->former = former_of(store, said->item[2].text);
+    return SHARED_FINE;
+}
+
+static enum shared_verdict keep(struct shared_store *store, unsigned lease_ms, const char *former,
+                                struct error *err)
+{
+    static const struct script script = {KEEP, {KEY_FENCE, KEY_LEASE, KEY_OWNER}, 3};
+    char lease[NUMBER_BYTES], fence[NUMBER_BYTES];
+    const struct text argument[] = {number_text(fence, store->fence), text_of(store->owner),
+                                    number_text(lease, lease_ms), text_of(former)};
+    const struct shared_reply *said;
+
+    return run(store, &script, argument, 4, &said, err);
+}
+
+enum shared_verdict shared_store_keep(struct shared_store *store, unsigned lease_ms,
+                                      struct error *err)
+{
+    return keep(store, lease_ms > 0 ? lease_ms : 1, "", err);
+}
+
+enum shared_verdict shared_store_leave(struct shared_store *store, bool in_order, struct error *err)
+{
+    return keep(store, 0, in_order ? "-" : "", err);
+}
+
+uint64_t shared_store_fence(const struct shared_store *store)
+{
+    return store->fence;
+}
+
+enum shared_former shared_store_former(const struct shared_store *store)
+{
+    return store->former;
+}
+
+/* ---- the journal ---- */
+
+enum shared_verdict shared_store_end(struct shared_store *store, struct shared_end *out,
+                                     struct error *err)
+{
+    const struct text word[] = {text_of("GET"), text_of(store->key[KEY_END])};
+    const struct shared_reply *reply;
+    enum shared_verdict verdict = ask(store, word, 2, &reply, err);
+
+    *out = (struct shared_end){0, 0};
+    if (verdict != SHARED_FINE)
+        return verdict;
+    if (reply->kind == SHARED_REPLY_NIL) {
+        error_set(err, "unit %s: the shared store has no journal of it", store->unit);
+        return SHARED_LOST;
+    }
+    if (reply->kind != SHARED_REPLY_TEXT || !end_read(reply->text, out))
+        return damaged(store, err, "the end of its journal");
+    return SHARED_FINE;
+}
+
+enum shared_verdict shared_store_put(struct shared_store *store, struct shared_end end,
+                                     const struct shared_frame *frame,
+                                     const struct shared_open *open, size_t open_count,
+                                     struct error *err)
+{
+    static const struct script script = {PUT, {KEY_FENCE, KEY_END, KEY_JOURNAL, KEY_OPEN}, 4};
+    enum { FIRST = 7 };
+    const struct shared_end after = shared_end_after(end, frame);
+    char fence[NUMBER_BYTES], number[NUMBER_BYTES], kind[NUMBER_BYTES], chain[NUMBER_BYTES];
+    char before_words[END_BYTES], after_words[END_BYTES];
+    struct text *argument = memory_alloc((FIRST + 2 * open_count) * sizeof(*argument));
+    char(*id)[ID128_TEXT_BYTES] = memory_alloc((open_count + 1) * sizeof(*id));
+    const struct shared_reply *said;
+
+    argument[0] = number_text(fence, store->fence);
+    argument[1] = end_text(before_words, end);
+    argument[2] = end_text(after_words, after);
+    argument[3] = number_text(number, frame->number);
+    argument[4] = number_text(kind, frame->kind);
+    argument[5] = number_text(chain, after.chain);
+    argument[6] = frame->payload;
+    for (size_t i = 0; i < open_count; i++) {
+        id128_format(open[i].id, id[i]);
+        argument[FIRST + 2 * i] = text_of(id[i]);
+        argument[FIRST + 2 * i + 1] = open[i].record;
+    }
+    enum shared_verdict verdict = run(store, &script, argument, FIRST + 2 * open_count, &said, err);
+    free(argument);
+    free(id);
+    return verdict;
+}
+
+/* {"<number>-0", {"kind", k, "chain", c, "fence", f, "payload", p}} */
+static bool frame_read(const struct shared_reply *entry, struct shared_frame *out, uint32_t *chain)
+{
+    uint64_t kind, sum;
+    struct text left;
+
+    if (entry->kind != SHARED_REPLY_LIST || entry->count != 2 ||
+        entry->item[0].kind != SHARED_REPLY_TEXT || entry->item[1].kind != SHARED_REPLY_LIST ||
+        entry->item[1].count != 8)
+        return false;
+    const struct shared_reply *field = entry->item[1].item;
+    for (size_t i = 0; i < 8; i++)
+        if (field[i].kind != SHARED_REPLY_TEXT)
+            return false;
+    if (!number_read(entry->item[0].text, UINT64_MAX - 1, &out->number, &left) ||
+        !texts_equal(left, text_of("-0")) || !texts_equal(field[0].text, text_of("kind")) ||
+        !number_read(field[1].text, UINT32_MAX, &kind, &left) || left.len != 0 ||
+        !texts_equal(field[2].text, text_of("chain")) ||
+        !number_read(field[3].text, UINT32_MAX, &sum, &left) || left.len != 0 ||
+        !texts_equal(field[6].text, text_of("payload")))
+        return false;
+    out->kind = (uint32_t)kind;
+    out->payload = field[7].text;
+    *chain = (uint32_t)sum;
+    return true;
+}
+
+enum shared_verdict shared_store_read(struct shared_store *store, struct shared_end *before,
+                                      void (*take)(void *user, const struct shared_frame *frame),
+                                      void *user, struct error *err)
+{
+    char from[NUMBER_BYTES + 4], count[NUMBER_BYTES];
+    const struct text word[] = {
+        text_of("XRANGE"),
+        text_of(store->key[KEY_JOURNAL]),
+        {from, (uint32_t)snprintf(from, sizeof(from), "%" PRIu64 "-0", before->number + 1)},
+        text_of("+"),
+        text_of("COUNT"),
+        number_text(count, READ_FRAMES)};
+    const struct shared_reply *reply;
+    enum shared_verdict verdict = ask(store, word, 6, &reply, err);
+
+    if (verdict != SHARED_FINE)
+        return verdict;
+    if (reply->kind != SHARED_REPLY_LIST)
+        return damaged(store, err, "its journal");
+    for (size_t i = 0; i < reply->count; i++) {
+        struct shared_frame frame;
+        uint32_t chain;
+        if (!frame_read(&reply->item[i], &frame, &chain))
+            return damaged(store, err, "a frame of its journal");
+        /* Behind a trim the first frame's own sum is where the chain begins. */
+        const struct shared_end after = shared_end_after(*before, &frame);
+        if (after.chain != chain) {
+            error_set(err,
+                      "unit %s: frame %" PRIu64 " of its journal in the shared store does not "
+                      "follow on frame %" PRIu64,
+                      store->unit, frame.number, before->number);
+            return SHARED_DAMAGED;
+        }
+        *before = after;
+        take(user, &frame);
+    }
+    return SHARED_FINE;
+}
+
+enum shared_verdict shared_store_end_at(struct shared_store *store, uint64_t number,
+                                        struct shared_end *out, struct error *err)
+{
+    char id[NUMBER_BYTES + 4];
+    const struct text at = {id, (uint32_t)snprintf(id, sizeof(id), "%" PRIu64 "-0", number)};
+    const struct text word[] = {text_of("XRANGE"), text_of(store->key[KEY_JOURNAL]), at, at};
+    const struct shared_reply *reply;
+    struct shared_frame frame;
+    enum shared_verdict verdict = ask(store, word, 4, &reply, err);
+
+    *out = (struct shared_end){0, 0};
+    if (verdict != SHARED_FINE)
+        return verdict;
+    if (reply->kind == SHARED_REPLY_LIST && reply->count == 0) {
+        error_set(err, "unit %s: the shared store has no frame %" PRIu64 " of its journal",
+                  store->unit, number);
+        return SHARED_LOST;
+    }
+    if (reply->kind != SHARED_REPLY_LIST || !frame_read(&reply->item[0], &frame, &out->chain) ||
+        frame.number != number)
+        return damaged(store, err, "a frame of its journal");
+    out->number = number;
+    return SHARED_FINE;
+}
+
+enum shared_verdict shared_store_clear(struct shared_store *store, struct error *err)
+{
+    static const struct script script = {CLEAR, {KEY_FENCE, KEY_END, KEY_JOURNAL, KEY_OPEN}, 4};
+    char fence[NUMBER_BYTES];
+    const struct text argument[] = {number_text(fence, store->fence)};
+    const struct shared_reply *said;
+
+    return run(store, &script, argument, 1, &said, err);
+}
+
+enum shared_verdict shared_store_trim(struct shared_store *store, uint64_t number,
+                                      struct error *err)
+{
+    static const struct script script = {TRIM, {KEY_FENCE, KEY_JOURNAL}, 2};
+    char fence[NUMBER_BYTES], first[NUMBER_BYTES];
+    const struct text argument[] = {number_text(fence, store->fence), number_text(first, number)};
+    const struct shared_reply *said;
+
+    return run(store, &script, argument, 2, &said, err);
+}
+
+/* ---- blobs ---- */
+
+static struct text blob_key(const struct shared_store *store, struct id128 hash, char to[KEY_BYTES])
+{
+    char name[ID128_TEXT_BYTES];
+
+    id128_format(hash, name);
+    return (struct text){
+        to, (uint32_t)snprintf(to, KEY_BYTES, "tocsin:{%s}:blob:%s", store->unit, name)};
+}
+
+enum shared_verdict shared_store_put_blob(struct shared_store *store, struct id128 hash,
+                                          struct text bytes, struct error *err)
+{
+    char key[KEY_BYTES];
+    const struct text word[] = {text_of("SET"), blob_key(store, hash, key), bytes, text_of("NX")};
+    const struct shared_reply *reply;
+
+    return ask(store, word, 4, &reply, err);
+}
+
+enum shared_verdict shared_store_blob(struct shared_store *store, struct id128 hash,
+                                      struct text *out, struct error *err)
+{
+    char key[KEY_BYTES];
+    const struct text word[] = {text_of("GET"), blob_key(store, hash, key)};
+    const struct shared_reply *reply;
+    enum shared_verdict verdict = ask(store, word, 2, &reply, err);
+
+    if (verdict != SHARED_FINE)
+        return verdict;
+    if (reply->kind == SHARED_REPLY_NIL) {
+        error_set(err, "unit %s: %s is not in the shared store", store->unit, key);
+        return SHARED_LOST;
+    }
+    if (reply->kind != SHARED_REPLY_TEXT)
+        return damaged(store, err, key);
+    *out = reply->text;
+    return SHARED_FINE;
+}
+
+/* ---- open incidents ---- */
+
+enum shared_verdict shared_store_open_list(struct shared_store *store,
+                                           void (*take)(void *user, const struct shared_open *),
+                                           void *user, struct error *err)
+{
+    char cursor[NUMBER_BYTES] = "0", count[NUMBER_BYTES];
+    struct text word[] = {text_of("HSCAN"),
+                          text_of(store->key[KEY_OPEN]),
+                          {cursor, 1},
+                          text_of("COUNT"),
+                          number_text(count, SCAN_ITEMS)};
+
+    unsigned scans = 0;
+
+    do {
+        const struct shared_reply *reply;
+        enum shared_verdict verdict = ask(store, word, 5, &reply, err);
+        if (verdict != SHARED_FINE)
+            return verdict;
+        if (scans++ == SCANS_MAX || reply->kind != SHARED_REPLY_LIST || reply->count != 2 ||
+            reply->item[0].kind != SHARED_REPLY_TEXT || reply->item[0].text.len >= sizeof(cursor) ||
+            reply->item[1].kind != SHARED_REPLY_LIST || reply->item[1].count % 2 != 0)
+            return damaged(store, err, "the list of open incidents");
+        for (size_t i = 0; i < reply->item[1].count; i += 2) {
+            const struct shared_reply *id = &reply->item[1].item[i], *record = id + 1;
+            struct shared_open open;
+            if (id->kind != SHARED_REPLY_TEXT || record->kind != SHARED_REPLY_TEXT ||
+                id->text.len != ID128_TEXT_BYTES - 1 || !id128_parse(id->text.at, &open.id))
+                return damaged(store, err, "an open incident");
+            open.record = record->text;
+            take(user, &open);
+        }
+        word[2].len = reply->item[0].text.len;
+        memcpy(cursor, reply->item[0].text.at, word[2].len);
+    } while (!texts_equal(word[2], text_of("0")));
+    return SHARED_FINE;
+}
+
+/* ---- setup ---- */
+
+enum shared_verdict shared_store_check(struct shared_store *store, struct error *err)
+{
+    static const char POLICY[] = "maxmemory_policy:";
+    const struct text word[] = {text_of("INFO"), text_of("memory")};
+    const struct shared_reply *reply;
+    enum shared_verdict verdict = ask(store, word, 2, &reply, err);
+
+    if (verdict != SHARED_FINE || reply->kind != SHARED_REPLY_TEXT)
+        return verdict; /* a store that says nothing of its memory is not judged by it */
+    const char *policy = strstr(reply->text.at, POLICY);
+    if (policy == NULL || strncmp(policy + sizeof(POLICY) - 1, "noeviction", 10) == 0)
+        return SHARED_FINE;
+    policy += sizeof(POLICY) - 1;
+    error_set(err,
+              "redis throws keys away when its memory is full (maxmemory-policy %.*s): a unit that "
+              "loses keys cannot be taken over; set noeviction",
+              (int)strcspn(policy, "\r\n"), policy);
+    return SHARED_DAMAGED;
+}
+
+static bool is_word(const char *text, size_t bytes_max)
+{
+    size_t len = strlen(text);
+
+    if (len == 0 || len >= bytes_max)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (text[i] <= ' ' || text[i] >= 127 || text[i] == '{' || text[i] == '}')
+            return false;
+    return true;
+}
+
+int shared_store_create(struct shared_link *link, const char *unit, const char *owner,
+                        struct shared_store **out, struct error *err)
+{
+    if (!is_word(unit, SHARED_UNIT_BYTES) || !is_word(owner, SHARED_OWNER_BYTES)) {
+        error_set(
+            err,
+            "the name of a unit is up to %d letters, digits and signs, without spaces and braces",
+            SHARED_UNIT_BYTES - 1);
+        return -EINVAL;
+    }
+    struct shared_store *store = memory_alloc(sizeof(*store));
+    *store = (struct shared_store){.link = link};
+    strcpy(store->unit, unit);
+    strcpy(store->owner, owner);
+    for (int i = 0; i < KEY_COUNT; i++)
+        snprintf(store->key[i], sizeof(store->key[i]), "tocsin:{%s}:%s", unit, KEY_NAMES[i]);
+    *out = store;
+    return 0;
+}
+
+void shared_store_destroy(struct shared_store *store)
+{
+    if (store == NULL)
+        return;
+    store->link->destroy(store->link);
+    free(store->word);
+    free(store);
+}

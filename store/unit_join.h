@@ -1,0 +1,55 @@
+/*
+ * unit_join.h - brings a data directory to where its unit stands: what the shared store has more of
+ * the journal comes home before anything of it is read (S3, S4).
+ *
+ *   ours    1 2 3 4            the shared store's    1 2 3 4 5 6   5 and 6 are fetched
+ *           1 2 3 4 5 6                              1 2 3 4       5 and 6 are owed to it
+ *           1 2 3 4 5'                               1 2 3 4 5 6   we have gone on alone, and so
+ * has another: ours is put aside 1 2 3 4                                  (nothing)     it has
+ * forgotten the unit: all is owed
+ *
+ * To be called by the owner of the directory's lock. What it writes is a journal
+ * like any other; broken off, it goes on the next time.
+ *
+ * Thread: setup.
+ */
+#ifndef STORE_UNIT_JOIN_H
+#define STORE_UNIT_JOIN_H
+
+#include "store/data_dir.h"
+#include "store/segment_log.h"
+#include "store/shared_store.h"
+
+struct unit_joined {
+    struct shared_end end;           /* of our journal now */
+    struct shared_end theirs;        /* of what the shared store has */
+    uint64_t fetched;                /* frames that came home */
+    uint64_t owed;                   /* frames that the shared store has yet to get */
+    bool is_forgotten;               /* it knew nothing of the unit */
+    char aside[DATA_DIR_PATH_BYTES]; /* where our own journal went; "": it stands */
+};
+
+struct unit_join_config {
+    const struct segment_config *journal; /* of the directory */
+    const char *blobs;                    /* folder of kept files */
+    unsigned lease_ms; /* the lease is kept meanwhile; 0: it is another's, who is followed */
+    uint64_t *kept_ns; /* since when it counts: set on entry, moved on */
+    bool (*must_stop)(void *self); /* NULL: it goes on to its end */
+    void *self;
+};
+
+/* SHARED_AWAY also when it had to stop. Who stands by calls it now and then, without a lease, so
+ * that little is left to fetch when the unit becomes its own: nobody else writes the directory, and
+ * what the store has is the same for everyone. SHARED_FINE, or a sentence; SHARED_DAMAGED also for
+ * what is wrong with the directory. */
+enum shared_verdict unit_join(struct shared_store *store, const struct unit_join_config *config,
+                              struct unit_joined *out, struct error *err);
+
+/* For who has gone on without an answer, and now has one: whether what the store has is a beginning
+ * of our journal, and where it ends. SHARED_APART: the unit has gone on elsewhere. Our frames up to
+ * `durable` are looked at. */
+enum shared_verdict unit_join_compare(struct shared_store *store,
+                                      const struct unit_join_config *config, uint64_t durable,
+                                      struct shared_end *out, struct error *err);
+
+#endif

@@ -1,0 +1,453 @@
+/* judge.c - see judge.h. */
+#include "sim/judge.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "daemon/command.h"
+#include "sim/desk.h"
+#include "sim/disk.h"
+#include "sim/life.h"
+#include "sim/scenario.h"
+#include "sim/told.h"
+
+enum { MEMORY_KIB_MAX = 400 << 10, LIFE_REAL_SECONDS = 100 };
+
+/* One telling of the seed: what came of it. */
+struct run {
+    const struct scenario *scenario;
+    struct told told;           /* the incident log, as the journal has it */
+    struct told durable;        /* as it was after the last power cut */
+    struct life_report report;  /* of the last life */
+    struct judge_counts counts; /* of this one */
+    bool has_power_cut;
+    uint64_t hash;
+    bool is_failed;
+};
+
+__attribute__((format(printf, 2, 3))) static void fail(struct run *run, const char *form, ...)
+{
+    va_list args;
+
+    printf("seed %" PRIu64 ": ", run->scenario->seed);
+    va_start(args, form);
+    vprintf(form, args);
+    va_end(args);
+    printf("\n");
+    run->is_failed = true;
+}
+
+/* ---- lives ---- */
+
+static void set_dice(unsigned life)
+{
+    uint64_t base = 100 + 10 * life;
+
+    world->turns = dice_of(world->seed, base);
+    world->wire = dice_of(world->seed, base + 1);
+    world->fetches = dice_of(world->seed, base + 2);
+    world->steps = dice_of(world->seed, base + 3);
+    world->randoms = dice_of(world->seed, base + 4);
+}
+
+/* Lives one; returns its exit code, or 128 and the signal that ended it. */
+static int let_live(const struct scenario *scenario, const struct wire_plan *wire,
+                    struct dice *dice)
+{
+    struct wire_plan plan = *wire;
+    int ends[2], status = 0;
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
+        perror("tocsin_sim");
+        exit(70);
+    }
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        signal(SIGPIPE, SIG_IGN);
+        alarm(LIFE_REAL_SECONDS);
+        plan.fd = ends[1];
+        wire_begin(&plan);
+        life_run(scenario);
+    }
+    close(ends[1]);
+    desk_serve(ends[0], dice);
+    close(ends[0]);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+        perror("tocsin_sim");
+        exit(70);
+    }
+    disk_let_go();
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void check_ledger(struct run *run)
+{
+    const struct life_report *report = &world->report;
+    const struct engine_counters *e = &report->engine;
+
+    if (report->ops + report->redriven !=
+        report->done + report->dead + report->superseded + report->waiting)
+        fail(run,
+             "L5: %" PRIu64 " ops are not %" PRIu64 " done, %" PRIu64 " dead, %" PRIu64
+             " superseded and %" PRIu64 " waiting",
+             report->ops, report->done, report->dead, report->superseded, report->waiting);
+    if (report->has_counters && e->opened != e->closed + e->open)
+        fail(run, "L4: %" PRIu64 " opened are not %" PRIu64 " closed and %" PRIu64 " open",
+             e->opened, e->closed, e->open);
+}
+
+/* Whether a life that ended with this code may have: killed, stopped, or broken off by a fault. */
+static void check_end(struct run *run, int code)
+{
+    bool may_break =
+        world->report.was_fault_met || (world->report.was_full_met && !world->report.has_begun);
+
+    check_ledger(run);
+    if (world->report.memory_kib > run->counts.memory_kib)
+        run->counts.memory_kib = world->report.memory_kib;
+    if (world->report.memory_kib > MEMORY_KIB_MAX)
+        fail(run, "life %u took %" PRIu64 " KiB", world->life, world->report.memory_kib);
+    if (code == LIFE_WAS_KILLED || code == EXIT_OK || (may_break && code == EXIT_IO))
+        return;
+    if (may_break && code == EXIT_CONFIG && !world->report.has_begun)
+        return; /* the look at the directory before the start met it */
+    if (code >= 128)
+        fail(run, "life %u was ended by signal %d%s", world->life, code - 128,
+             code == 128 + SIGALRM ? ": it went on and on" : "");
+    else
+        fail(run, "life %u ended with %d: %s", world->life, code, world->report.sentence);
+}
+
+static void begin_life(const struct scenario *scenario, unsigned number,
+                       const struct life_plan *plan)
+{
+    char config[WORLD_CONFIG_BYTES];
+
+    world->life = number;
+    world->plan = *plan;
+    world->began_ns = world->now_ns;
+    if (plan->end_ns != UINT64_MAX)
+        world->plan.end_ns += world->now_ns;
+    if (plan->full_from_ns != UINT64_MAX) {
+        world->plan.full_from_ns += world->now_ns;
+        world->plan.full_to_ns += world->now_ns;
+    }
+    world->report = (struct life_report){.watermark_ms = INT64_MIN};
+    set_dice(number);
+    scenario_config(scenario, plan, config);
+    disk_put(DISK_CONFIG, config, strlen(config));
+}
+
+/* What left was committed before (C3), and what was durable is still there. */
+static void check_left(struct run *run, bool is_cut)
+{
+    size_t bytes = 0, count, missing;
+    const char *host, *incident, *file;
+    const struct desk_told *hook = desk_told(&count);
+    struct told told = {0};
+
+    if (disk_look(DISK_DATA "/FORMAT", &bytes) == NULL)
+        return;
+    if (!told_read(&told)) {
+        fail(run, "behind life %u the journal cannot be read", world->life);
+        return;
+    }
+    for (size_t i = 0; desk_ticket(i, &host, &incident) && !run->is_failed; i++)
+        if (!told_has_incident(&told, incident))
+            fail(run,
+                 "C3: behind life %u %s has a ticket of incident %.32s, and the journal does "
+                 "not know it",
+                 world->life, host, incident);
+    for (size_t i = 0; i < count && !run->is_failed; i++)
+        if (told_find_op(&told, hook[i].op) == NULL)
+            fail(run,
+                 "C3: behind life %u the hook has been told op %s, and the journal does not "
+                 "know it",
+                 world->life, hook[i].op);
+    file = disk_look(DISK_INCIDENTS, &bytes);
+    /* The file is nobody's promise: sectors of it may be lost with the power. */
+    if (!run->is_failed && !run->has_power_cut && !told_has_lines(&told, file, bytes, &missing))
+        fail(run, "C3: behind life %u the incident log has lines that the journal does not know",
+             world->life);
+    if (!run->is_failed && !told_goes_on(&run->durable, &told))
+        fail(run, "C2: behind life %u something is gone that had been durable", world->life);
+    if (is_cut) {
+        told_release(&run->durable);
+        run->durable = told;
+    } else {
+        told_release(&told);
+    }
+}
+
+static void live_one(struct run *run, unsigned number, const struct life_plan *plan,
+                     const struct wire_plan *wire, struct dice *dice)
+{
+    int code;
+
+    begin_life(run->scenario, number, plan);
+    code = let_live(run->scenario, wire, dice);
+    run->counts.lives++;
+    run->counts.faults += world->report.was_fault_met;
+    check_end(run, code);
+    if (plan->end == LIFE_POWER_CUT) {
+        disk_cut_power(dice);
+        run->has_power_cut = true;
+        run->counts.power_cuts++;
+    } else {
+        run->counts.kills += code == LIFE_WAS_KILLED;
+    }
+    if (!run->is_failed)
+        check_left(run, plan->end == LIFE_POWER_CUT);
+    world->now_ns += plan->down_ns + 1;
+}
+
+/* From an empty disk to the end of the last of these lives. */
+static void tell(struct run *run, const struct life_plan *lives, unsigned count,
+                 const struct wire_plan *wire, uint64_t lag_ns)
+{
+    struct dice dice = dice_of(run->scenario->seed, 7);
+
+    world->now_ns = 0;
+    world->hash = run->scenario->seed;
+    disk_make();
+    disk_put(DISK_RULES, run->scenario->rules, strlen(run->scenario->rules));
+    desk_begin(lag_ns);
+    world->pushes.count = world->switches = 0;
+    memset(world->pushes.state, WORLD_PUSH_SENT, sizeof(world->pushes.state));
+    for (unsigned i = 0; i < count && !run->is_failed; i++)
+        live_one(run, i + 1, &lives[i], wire, &dice);
+    run->report = world->report;
+    run->hash = world->hash;
+    if (!run->is_failed && run->report.undelivered > 0 && !run->scenario->is_set_back)
+        fail(run, "%" PRIu64 " ops are undelivered in the end", run->report.undelivered);
+    if (!run->is_failed && run->report.engine.records != 0 && !told_read(&run->told))
+        fail(run, "the journal cannot be read in the end");
+}
+
+/* ---- what was told, against what is ---- */
+
+static void check_ticket(struct run *run, const struct told_incident *incident, int sink)
+{
+    static const char *const hosts[SCENARIO_SINKS] = {
+        [SINK_PAGER] = "pager.example", [SINK_SNOW] = "snow.example", [SINK_ZEN] = "zen.example"};
+    const struct scenario *scenario = run->scenario;
+    struct desk_found found = desk_find_tickets(hosts[sink], incident->id);
+    unsigned wanted = incident->sink[sink].is_opened ? 1 : 0;
+    unsigned wanted_open = wanted - (incident->sink[sink].is_resolved ? 1 : 0);
+
+    if (scenario->has_refusals && found.made < wanted)
+        return; /* given up, and overtaken by a later op that was taken */
+    if (found.made != wanted)
+        fail(run, "D3: %s has %u tickets of incident %s, and not %u", hosts[sink], found.made,
+             incident->id, wanted);
+    else if (found.open != wanted_open)
+        fail(run, "D1: of incident %s %s has %u open tickets, and not %u", incident->id,
+             hosts[sink], found.open, wanted_open);
+}
+
+/* Every opening and every resolve came, and what came again said so. */
+static void check_hook(struct run *run)
+{
+    size_t count;
+    const struct desk_told *told = desk_told(&count);
+    uint64_t came = 0;
+
+    for (size_t i = 0; i < count && !run->is_failed; i++) {
+        struct told_op *op = told_find_op(&run->told, told[i].op);
+        if (op == NULL) {
+            fail(run, "the hook was told op %s, which nobody made", told[i].op);
+        } else if (op->came++ > 0 && !told[i].may_repeat) {
+            fail(run, "D3: the hook was told op %s again, without a word of it", told[i].op);
+        }
+    }
+    for (size_t i = 0; i < run->told.op_count && !run->is_failed; i++) {
+        const struct told_op *op = &run->told.op[i];
+        if (op->sink != SINK_HOOK)
+            continue;
+        came += op->came > 0;
+        if (op->came == 0 && strcmp(op->kind, "update") != 0 && !run->scenario->has_refusals)
+            fail(run, "D1: the hook was never told %s of incident %s", op->kind, op->incident);
+    }
+}
+
+/* What was answered as taken counts, once; what was refused does not (C3). */
+static void check_push(struct run *run, uint32_t i)
+{
+    char host[16];
+    unsigned count;
+
+    snprintf(host, sizeof(host), "p%u", (unsigned)i);
+    count = told_count_pushed(&run->told, host);
+    if (world->pushes.state[i] == WORLD_PUSH_TAKEN && count == 0 && run->scenario->is_ahead)
+        return;
+    if (world->pushes.state[i] == WORLD_PUSH_TAKEN && count != 1)
+        fail(run, "C3: push %u was taken, and there are %u incidents of it", (unsigned)i, count);
+    else if (world->pushes.state[i] == WORLD_PUSH_REFUSED && count != 0)
+        fail(run, "C3: push %u was refused, and there are %u incidents of it", (unsigned)i, count);
+    else if (count > 1)
+        fail(run, "D2: of push %u there are %u incidents", (unsigned)i, count);
+}
+
+static void check_told(struct run *run)
+{
+    const struct scenario *scenario = run->scenario;
+    unsigned tickets[SCENARIO_SINKS] = {0};
+    static const char *const hosts[SCENARIO_SINKS] = {"", "pager.example", "snow.example",
+                                                      "zen.example"};
+
+    for (size_t i = 0; i < run->told.incident_count && !run->is_failed; i++)
+        for (int sink = SINK_PAGER; sink < SCENARIO_SINKS && !run->is_failed; sink++) {
+            tickets[sink] += run->told.incident[i].sink[sink].is_opened;
+            if (scenario->has_sink[sink])
+                check_ticket(run, &run->told.incident[i], sink);
+        }
+    for (int sink = SINK_PAGER; sink < SCENARIO_SINKS && !run->is_failed; sink++)
+        if (scenario->has_sink[sink] && !scenario->has_refusals &&
+            desk_tickets(hosts[sink]) != tickets[sink])
+            fail(run, "%s has tickets that nobody made", hosts[sink]);
+    if (scenario->has_sink[SINK_HOOK] && !run->is_failed)
+        check_hook(run);
+    for (uint32_t i = 0; i < world->pushes.count && !run->is_failed; i++)
+        check_push(run, i);
+}
+
+/* X1b: nothing but the records decided, so both were told the same. */
+static void check_same(struct run *run, const struct run *quiet)
+{
+    const struct engine_counters *a = &quiet->report.engine, *b = &run->report.engine;
+    int64_t to_ms = quiet->report.watermark_ms < run->report.watermark_ms
+                        ? quiet->report.watermark_ms
+                        : run->report.watermark_ms;
+    char why[2600];
+
+    if (run->scenario->has_outage || run->scenario->is_switched)
+        return;
+    if (a->rejected[REJECT_PARSE] != b->rejected[REJECT_PARSE])
+        fail(run,
+             "L1: undisturbed %" PRIu64 " records with %" PRIu64 " events were read, and %" PRIu64
+             " with %" PRIu64,
+             a->records, a->events, b->records, b->events);
+    world_note("judge",
+               "undisturbed %" PRIu64 " late by seal, %" PRIu64 " capped; then %" PRIu64
+               ", %" PRIu64,
+               a->late_by_seal, a->capped, b->late_by_seal, b->capped);
+    if (a->late_by_seal + b->late_by_seal + a->capped + b->capped > 0)
+        return;
+    run->counts.held_against++;
+    if (!told_is_same(&quiet->told, &run->told, to_ms, why, sizeof(why)))
+        fail(run, "X1b: it was told otherwise than undisturbed:\n%s", why);
+}
+
+static void tell_quietly(struct run *run)
+{
+    static struct scenario calm;
+    const uint64_t outage_to_ns = world->outage_to_ns;
+    const struct wire_plan honest = {.way_ns = MILLI_NS};
+    const struct life_plan life = scenario_quiet_life();
+
+    calm = *run->scenario;
+    calm.people.every_ns = 0;
+    run->scenario = &calm;
+    world->outage_to_ns = 0;
+    tell(run, &life, 1, &honest, 0);
+    world->outage_to_ns = outage_to_ns;
+}
+
+/* X1: all of it comes again from the same records and marks, with other workers and epochs. */
+static void tell_again(struct run *run)
+{
+    const struct life_report report = run->report;
+    struct dice dice = dice_of(run->scenario->seed, 8);
+    struct told told = {0};
+
+    live_one(run, run->scenario->life_count + 1, &run->scenario->again, &run->scenario->wire,
+             &dice);
+    if (run->is_failed || !told_read(&told)) {
+        fail(run, "what was told in the end does not come again");
+        return;
+    }
+    if (!told_goes_on(&run->told, &told))
+        fail(run, "C7: a start without news changed what had been told");
+    told_release(&told);
+    run->report = report;
+}
+
+static void tell_loudly(struct run *run)
+{
+    const struct scenario *scenario = run->scenario;
+
+    tell(run, scenario->life, scenario->life_count, &scenario->wire, scenario->lag_ns);
+}
+
+static void check_hash(struct run *run)
+{
+    struct run again = {.scenario = run->scenario};
+
+    tell_loudly(&again);
+    if (again.hash != run->hash)
+        fail(run, "the same seed went another way: %016" PRIx64 ", then %016" PRIx64, run->hash,
+             again.hash);
+    told_release(&again.told);
+    told_release(&again.durable);
+}
+
+static void add(struct judge_counts *counts, const struct run *run)
+{
+    counts->seeds++;
+    counts->failed += run->is_failed;
+    counts->lives += run->counts.lives;
+    counts->kills += run->counts.kills;
+    counts->power_cuts += run->counts.power_cuts;
+    counts->faults += run->counts.faults;
+    counts->events += run->report.engine.events;
+    counts->incidents += run->told.incident_count;
+    counts->ops += run->told.op_count;
+    counts->held_against += run->counts.held_against;
+    if (run->counts.memory_kib > counts->memory_kib)
+        counts->memory_kib = run->counts.memory_kib;
+}
+
+bool judge_seed(uint64_t seed, const struct judge_options *options, struct judge_counts *counts)
+{
+    static struct scenario scenario;
+    struct run quiet = {.scenario = &scenario}, run = {.scenario = &scenario};
+
+    world->seed = seed;
+    world->is_told = options->is_told;
+    world->text_bytes = 0;
+    world->last_record_ns = 0;
+    for (int i = 0; i < WORLD_PARTITIONS_MAX; i++)
+        world->partition[i].count = 0;
+    scenario_make(&scenario, seed, options->events);
+    if (options->is_told)
+        scenario_tell(&scenario);
+    tell_quietly(&quiet);
+    if (!quiet.is_failed)
+        tell_loudly(&run);
+    if (!quiet.is_failed && !run.is_failed && run.report.undelivered == 0)
+        check_told(&run);
+    if (!quiet.is_failed && !run.is_failed)
+        check_same(&run, &quiet);
+    if (!quiet.is_failed && !run.is_failed)
+        tell_again(&run);
+    if (!quiet.is_failed && !run.is_failed && options->is_twice)
+        check_hash(&run);
+    run.is_failed |= quiet.is_failed;
+    if (options->keep != NULL)
+        disk_keep(options->keep);
+    add(counts, &run);
+    told_release(&quiet.told);
+    told_release(&run.told);
+    told_release(&run.durable);
+    return !run.is_failed;
+}

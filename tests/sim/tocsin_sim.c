@@ -1,0 +1,103 @@
+/*
+ * tocsin_sim.c - the simulator's command line; see README.md.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "sim/judge.h"
+#include "sim/world.h"
+
+static const char usage[] =
+    "usage: tocsin_sim [--from SEED] [--seeds N] [--events N] [--seconds N] [--twice] "
+    "[--until-failed]\n"
+    "       tocsin_sim --seed SEED [--events N] [--trace] [--keep FOLDER]\n"
+    "Lives scenarios of the daemon, one for each seed, and says which fail.\n";
+
+struct command {
+    struct judge_options judge;
+    uint64_t from, seeds, seconds;
+    bool ends_failed; /* the first that fails is the last */
+};
+
+static bool read_command(int argc, char **argv, struct command *command)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--trace") == 0) {
+            command->judge.is_told = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--until-failed") == 0) {
+            command->ends_failed = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--twice") == 0) {
+            command->judge.is_twice = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--keep") == 0 && i + 1 < argc) {
+            command->judge.keep = argv[++i];
+            continue;
+        }
+        if (value[0] < '0' || value[0] > '9')
+            return false;
+        i++;
+        if (strcmp(argv[i - 1], "--from") == 0) {
+            command->from = strtoull(value, NULL, 10);
+        } else if (strcmp(argv[i - 1], "--seed") == 0) {
+            command->from = strtoull(value, NULL, 10);
+            command->seeds = 1;
+        } else if (strcmp(argv[i - 1], "--seeds") == 0) {
+            command->seeds = strtoull(value, NULL, 10);
+        } else if (strcmp(argv[i - 1], "--events") == 0) {
+            command->judge.events = (unsigned)strtoul(value, NULL, 10);
+        } else if (strcmp(argv[i - 1], "--seconds") == 0) {
+            command->seconds = strtoull(value, NULL, 10);
+        } else {
+            return false;
+        }
+    }
+    return command->judge.events > 0 && command->judge.events <= WORLD_RECORDS_MAX / 2;
+}
+
+static double now_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+int main(int argc, char **argv)
+{
+    struct command command = {.judge = {.events = 2000}, .from = 1, .seeds = 20};
+    struct judge_counts counts = {0};
+    double began = now_s(), took;
+
+    if (!read_command(argc, argv, &command)) {
+        fputs(usage, stderr);
+        return 64;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    world_create();
+    for (uint64_t i = 0; i < command.seeds; i++) {
+        if (command.ends_failed && counts.failed > 0)
+            break;
+        if (command.seconds > 0 && now_s() - began > (double)command.seconds)
+            break;
+        if (!judge_seed(command.from + i, &command.judge, &counts))
+            printf("again: tocsin_sim --seed %" PRIu64 " --events %u --trace\n", command.from + i,
+                   command.judge.events);
+    }
+    took = now_s() - began;
+    printf("%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " failed; %" PRIu64 " lives, %" PRIu64
+           " killed, %" PRIu64 " without power, %" PRIu64 " with faults; %" PRIu64
+           " events, %" PRIu64 " incidents, %" PRIu64 " ops; %" PRIu64
+           " held against an undisturbed run; %" PRIu64 " MiB at most; %.1f s, %.2f seeds/s\n",
+           counts.seeds, command.from, counts.failed, counts.lives, counts.kills, counts.power_cuts,
+           counts.faults, counts.events, counts.incidents, counts.ops, counts.held_against,
+           counts.memory_kib >> 10, took, (double)counts.seeds / took);
+    return counts.failed > 0 || counts.seeds == 0;
+}

@@ -1,0 +1,344 @@
+"""Aim (S1 to S4, F4): another daemon goes on with the unit of one that was killed or frozen, from a directory of
+its own and a real Redis, and nothing is lost or told twice. Method: two daemons share a unit while events stream
+into three partitions; their sinks are those of kill.py. TAKE_OVERS times one fault strikes the owner: it is killed,
+or frozen past its lease and woken, or the Redis stops for a while, comes back empty, takes nothing, wants another
+password, or has lost the last of what it was told. Who takes over must do so within the lease and five seconds; who
+was frozen must find out and end with code 75. Then all is told, and held against a replay of the same records. The
+seed is printed; a second argument sets it. --faults=NAME,... says which strike, in turn.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import killing
+from killing import DEADLINE_S, TOCSIN, begin, fail, run, started, wait_for
+from told import DOWN, PAIR, Sinks, Stream, lines_of
+
+words = [word for word in sys.argv[1:] if not word.startswith("--")]
+TAKE_OVERS = int(words[0])
+SEED = int(words[1]) if len(words) > 1 else int.from_bytes(os.urandom(4), "little")
+FAULTS = [word.split("=")[1].split(",") for word in sys.argv[1:] if word.startswith("--faults=")]
+FAULTS = FAULTS[0] if FAULTS else ["kill", "redis-away", "freeze", "wipe", "read-only", "kill-torn", "password"]
+LEASE_S = 4
+SETTLE_MS = 300
+LATE_S = 5  # beyond the lease
+PASSWORD = "open sesame"
+dice = random.Random(SEED)
+print(f"seed {SEED}")
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Redis:
+    """A server of our own, without files: what it held is gone with it."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.process = None
+        self.password = PASSWORD
+
+    def start(self):
+        with open("redis.log", "a", encoding="utf-8") as log:
+            self.process = begin(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+                                  "--appendonly", "no", "--requirepass", PASSWORD], stdout=log, stderr=log)
+        wait_for("Redis answers", lambda: self.ask("PING") == "PONG")
+
+    def ask(self, *command):
+        done = subprocess.run(["redis-cli", "-p", str(self.port), "--no-auth-warning", "-a", self.password, *command],
+                              capture_output=True, text=True, errors="replace", timeout=DEADLINE_S, check=False)
+        return done.stdout.strip()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Daemon:
+    """One of the two: a folder with a configuration and a data directory."""
+
+    def __init__(self, name):
+        self.name = name
+        self.port = free_port()
+        self.process = None
+        os.mkdir(name)
+
+    def configure(self, broker, redis):
+        with open(f"{self.name}/rules.yaml", "w", encoding="utf-8") as to:
+            to.write("rules:" + DOWN + PAIR)
+        with open(f"{self.name}/tocsin.yaml", "w", encoding="utf-8") as to:
+            to.write(f"""input: {{brokers: "{broker}", start: earliest}}
+rules: [rules.yaml]
+data: {{dir: data, snapshot: {{every: 200ms}}}}
+shared:
+  address: "127.0.0.1:{redis.port}"
+  lease: {LEASE_S}s
+  options: {{password: env:REDIS_PASSWORD}}
+outbox: {{flush: 30s}}
+admin: {{listen: "127.0.0.1:{self.port}"}}
+{sinks.config()}""")
+
+    def start(self):
+        with open(f"{self.name}/run.log", "w", encoding="utf-8") as log:
+            self.process = begin([TOCSIN, "run", "--config", "tocsin.yaml"], stderr=log, cwd=self.name,
+                                 env={**os.environ, "REDIS_PASSWORD": PASSWORD})
+
+    def log_lines(self, text):
+        with open(f"{self.name}/run.log", encoding="utf-8") as log:
+            return sum(text in line for line in log)
+
+    def answers(self, path):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def is_ready(self):
+        return self.answers("/readyz")[0] == 200
+
+    def stands_by(self):
+        code, text = self.answers("/readyz")
+        return code == 503 and text.startswith("standing by: ")
+
+    def ended_with(self, code):
+        if self.process.poll() is None:
+            return False
+        if self.process.returncode != code:
+            give_up(self, f"{self.name} ended with {self.process.returncode}, not {code}")
+        return True
+
+    def ledger(self):
+        done = subprocess.run([TOCSIN, "ledger", f"{self.name}/data"], capture_output=True, text=True,
+                              timeout=DEADLINE_S, check=False)
+        return json.loads(done.stdout) if done.returncode == 0 else {}
+
+
+def give_up(daemon, why):
+    os.unlink("run.log")
+    os.symlink(f"{daemon.name}/run.log", "run.log")
+    fail(why)
+
+
+def wait_ready(daemon, what):
+    until = time.monotonic() + DEADLINE_S
+    while not daemon.is_ready():
+        if daemon.process.poll() is not None:
+            give_up(daemon, f"{daemon.name} ended with {daemon.process.returncode}: {what}")
+        if time.monotonic() > until:
+            give_up(daemon, f"waited in vain until {what}")
+        time.sleep(0.01)
+
+
+sinks = Sinks(SEED, SETTLE_MS)
+redis = Redis()
+times = []
+
+
+def take_over(owner, other, began):
+    """The other one becomes the owner in time."""
+    wait_ready(other, f"{other.name} has taken over from {owner.name}")
+    took = time.monotonic() - began
+    times.append(took)
+    if took > LEASE_S + LATE_S:
+        give_up(other, f"it took {took:.2f} s to take over, at a lease of {LEASE_S} s")
+    return other, owner
+
+
+def stand_by_again(daemon):
+    daemon.start()
+    wait_for(f"{daemon.name} stands by, and has what there is", lambda: daemon.log_lines("event=following") > 0)
+    if not daemon.stands_by():
+        give_up(daemon, f"{daemon.name} stands by, and says {daemon.answers('/readyz')}")
+
+
+def strike_kill(owner, other):
+    owner.process.kill()
+    began = time.monotonic()
+    owner.process.wait()
+    owner, other = take_over(owner, other, began)
+    stand_by_again(other)
+    return owner, other
+
+
+def strike_freeze(owner, other):
+    owner.process.send_signal(signal.SIGSTOP)
+    owner, other = take_over(owner, other, time.monotonic())
+    other.process.send_signal(signal.SIGCONT)
+    wait_for("who was frozen finds out", lambda: other.ended_with(75))
+    if not other.log_lines("event=unit_overtaken"):
+        give_up(other, "it does not say why it ended")
+    stand_by_again(other)
+    return owner, other
+
+
+def keep_their_places(owner, other):
+    if not owner.is_ready() or not other.stands_by():
+        give_up(owner, f"a store that was away changed the owner: {owner.answers('/readyz')}, {other.answers('/readyz')}")
+
+
+def goes_on_without(owner, other):
+    """Nobody takes over, and sinks that fold repeats are told."""
+    wait_for("the owner notices", lambda: owner.log_lines("event=shared_store_away") > 0)
+    told = len(sinks.pager.requests)
+    wait_for("sinks that fold repeats are told", lambda: len(sinks.pager.requests) > told + 3)
+    keep_their_places(owner, other)
+
+
+def comes_back(owner, other, times_before):
+    wait_for("it is back", lambda: owner.log_lines("event=shared_store_back") > times_before)
+    keep_their_places(owner, other)
+    return owner, other
+
+
+def strike_redis_away(owner, other):
+    """It stops, for longer than the lease or not."""
+    before = owner.log_lines("event=shared_store_back")
+    redis.process.send_signal(signal.SIGSTOP)
+    goes_on_without(owner, other)
+    time.sleep(dice.random() * 3)
+    redis.process.send_signal(signal.SIGCONT)
+    return comes_back(owner, other, before)
+
+
+def strike_read_only(owner, other):
+    """As a replica that was not promoted: it answers, and takes nothing."""
+    before = owner.log_lines("event=shared_store_back")
+    redis.ask("REPLICAOF", "127.0.0.1", "1")
+    goes_on_without(owner, other)
+    redis.ask("REPLICAOF", "NO", "ONE")
+    return comes_back(owner, other, before)
+
+
+def strike_password(owner, other):
+    before = owner.log_lines("event=shared_store_back")
+    redis.ask("CONFIG", "SET", "requirepass", "another")
+    redis.password = "another"
+    redis.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    goes_on_without(owner, other)
+    redis.ask("CONFIG", "SET", "requirepass", PASSWORD)
+    redis.password = PASSWORD
+    return comes_back(owner, other, before)
+
+
+def strike_wipe(owner, other):
+    """It dies and comes back empty: it gets the unit anew, and the other one can still go on from there."""
+    before = owner.log_lines("event=shared_store_back")
+    redis.kill()
+    redis.start()
+    return comes_back(owner, other, before)
+
+
+def strike_kill_torn(owner, other):
+    """The owner dies, and the last five groups are missing from what it left (S1)."""
+    owner.process.kill()
+    began = time.monotonic()
+    owner.process.wait()
+    end = int(redis.ask("GET", "tocsin:{main}:end").split()[0])
+    kept = end - min(5, end - 1)
+    chain = redis.ask("XRANGE", "tocsin:{main}:journal", f"{kept}-0", f"{kept}-0").split("\n")
+    redis.ask("SET", "tocsin:{main}:end", f"{kept} {chain[chain.index('chain') + 1]}")
+    for number in range(kept + 1, end + 1):
+        redis.ask("XDEL", "tocsin:{main}:journal", f"{number}-0")
+    redis.ask("XSETID", "tocsin:{main}:journal", f"{kept}-0")
+    owner, other = take_over(owner, other, began)
+    stand_by_again(other)
+    return owner, other
+
+
+STRIKES = {"kill": strike_kill, "freeze": strike_freeze, "redis-away": strike_redis_away, "wipe": strike_wipe,
+           "read-only": strike_read_only, "password": strike_password, "kill-torn": strike_kill_torn}
+
+
+def open_of(daemon):
+    code, text = daemon.answers("/incidents?open=1")
+    if code != 200:
+        give_up(daemon, f"/incidents of one that stands by: {code} {text}")
+    return {line["incident"] for line in json.loads(text)["open"]}
+
+
+def main():
+    sinks.serve()
+    with open("broker.log", "w", encoding="utf-8") as log:
+        begin([TOCSIN, "broker", "--topic", "events:3", "--port-file", "broker.port"], stdout=log, stderr=log)
+    wait_for("the broker listens", lambda: os.path.exists("broker.port") and os.path.getsize("broker.port") > 0)
+    broker = lines_of("broker.port")[0]
+    redis.start()
+    owner, other = Daemon("a"), Daemon("b")
+    for daemon in (owner, other):
+        daemon.configure(broker, redis)
+    shutil.copy("a/tocsin.yaml", "tocsin.yaml")
+    shutil.copy("a/rules.yaml", "rules.yaml")
+    os.symlink("a/run.log", "run.log")
+    owner.start()
+    wait_ready(owner, "the first owns the unit")
+    stand_by_again(other)
+    stream = Stream(broker, SEED)
+    stream.start()
+    wait_for("something is told", lambda: len(sinks.pager.requests) > 3)
+    # What is open is there for everyone: of one that stands by it can be asked.
+    wait_for("it shows what is open", lambda: sinks.pager.open & open_of(other))
+    for at in range(TAKE_OVERS):
+        time.sleep(dice.random() * 0.8)  # the moment of the fault
+        fault = FAULTS[at % len(FAULTS)]
+        owner, other = STRIKES[fault](owner, other)
+    stream.end()
+    sinks.is_calm.set()
+    wait_for("all is read", lambda: owner.ledger().get("engine", {}).get("closed_events", 0) >= stream.count)
+    owner.process.send_signal(signal.SIGTERM)
+    if owner.process.wait(DEADLINE_S) != 0:
+        give_up(owner, f"exit code {owner.process.returncode}")
+    told = tell_the_same(owner, broker)
+    incidents = sinks.judge([json.loads(line) for line in told], tells_again=True)
+
+    # Let go in good order: the other one need not wait for the lease, and has all of it.
+    wait_ready(other, "the unit that was let go is taken")
+    other.process.send_signal(signal.SIGTERM)
+    if other.process.wait(DEADLINE_S) != 0:
+        give_up(other, f"exit code {other.process.returncode}")
+    if tell_the_same(other, broker) != told:
+        give_up(other, "the other directory tells something else")
+    if any(line != "" for line in redis.ask("HKEYS", "tocsin:{main}:open").split("\n")):
+        give_up(other, f"still open there: {redis.ask('HKEYS', 'tocsin:{main}:open')}")
+    times.sort()
+    print(f"{TAKE_OVERS} faults ({', '.join(FAULTS)}), {len(times)} take-overs at a lease of {LEASE_S} s"
+          + (f": {times[0]:.2f} to {times[-1]:.2f} s, half within {times[len(times) // 2]:.2f} s, 99 % within "
+             f"{times[min(len(times) - 1, len(times) * 99 // 100)]:.2f} s" if times else "")
+          + f"; {stream.count} events, {incidents} incidents, {len(sinks.pager.requests)} requests")
+
+
+def tell_the_same(daemon, broker):
+    run("digest", f"{daemon.name}/data", "--incidents", "told.log")
+    if not os.path.exists("all.trec"):
+        run("record", "--brokers", broker, "--topic", "events", "--from", "earliest", "--to", "latest",
+            "--output", "all.trec", "--quiet")
+        run("replay", "--config", "tocsin.yaml", "--incidents", "replayed.log", "--ledger", "off", "--quiet",
+            "all.trec")
+    told, replayed = lines_of("told.log"), lines_of("replayed.log")
+    if told != replayed:
+        at = next((i for i, (a, b) in enumerate(zip(told, replayed)) if a != b), min(len(told), len(replayed)))
+        give_up(daemon, f"line {at + 1} of {len(told)} and {len(replayed)}:\n{told[at:at + 1]}\n{replayed[at:at + 1]}")
+    return told
+
+
+os.environ["REDIS_PASSWORD"] = PASSWORD  # for commands that read the configuration
+try:
+    main()
+finally:
+    for process in started:
+        if process.poll() is None:
+            process.kill()

@@ -1,0 +1,641 @@
+/* The shared store is kept up with the journal, and the unit has one owner: on a real Redis. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+#include "store/journal_format.h"
+#include "store/mirror.h"
+#include "store/segment_walk.h"
+#include "store/shared_files.h"
+#include "tests/redis_process.h"
+
+enum { LIMIT_MS = 20000 };
+
+#define FINE(call) assert_string_equal(shared_verdict_name(call), "fine")
+
+static struct redis_process redis;
+static char folder[256], blobs[256];
+static struct segment_config journal;
+
+/* One owner: its journal, and its mirror. */
+struct owner {
+    struct segment_log *log;
+    struct mirror *mirror;
+    _Atomic int fenced, away, back;
+    uint64_t frames;
+};
+
+static void remove_tree(const char *path)
+{
+    char line[512];
+
+    snprintf(line, sizeof(line), "rm -rf '%s'", path);
+    assert_int_equal(system(line), 0);
+}
+
+static struct shared_store *open_store(const char *name, unsigned answer_ms)
+{
+    const struct redis_config to = {
+        .address = redis.address, .connect_ms = 2000, .answer_ms = answer_ms};
+    struct shared_link *link;
+    struct shared_store *store;
+    struct error err;
+
+    assert_int_equal(redis_link_create(&to, &link, &err), 0);
+    assert_int_equal(shared_store_create(link, "main", name, &store, &err), 0);
+    return store;
+}
+
+static void on_write(void *self, const struct incident *incident, struct mirror_record *to)
+{
+    (void)self;
+    size_t bytes = strlen(incident->title);
+
+    vector_reserve(&to->bytes, bytes);
+    memcpy(to->bytes.at + to->bytes.count, incident->title, bytes);
+    to->bytes.count += bytes;
+}
+
+static void on_fenced(void *self, const char *why)
+{
+    assert_true(strstr(why, "owne") != NULL || strstr(why, "elsewhere") != NULL);
+    atomic_fetch_add(&((struct owner *)self)->fenced, 1);
+}
+
+static void on_changed(void *self, const char *why)
+{
+    struct owner *owner = self;
+
+    atomic_fetch_add(why != NULL ? &owner->away : &owner->back, 1);
+}
+
+struct terms {
+    unsigned lease_ms, answer_ms, hold_ms;
+};
+static const struct terms calm = {60000, 5000, 600000};
+
+static void begin(struct owner *owner, const struct terms *terms)
+{
+    struct shared_store *store = open_store("one", terms->answer_ms);
+    struct mirror_config config = {.journal = &journal,
+                                   .blobs = blobs,
+                                   .lease_ms = terms->lease_ms,
+                                   .retry_ms = 20,
+                                   .hold_ms = terms->hold_ms,
+                                   .self = owner,
+                                   .write = on_write,
+                                   .fenced = on_fenced,
+                                   .changed = on_changed};
+    uint64_t now = host_mono_ns();
+    struct segment_walk *walk;
+    struct segment_frame none;
+    enum segment_refusal why;
+    struct error err;
+    int64_t left;
+
+    *owner = (struct owner){0};
+    remove_tree(folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(segment_walk_create(&journal, &walk, &why, &err), 0);
+    assert_int_equal(segment_walk_next(walk, &none, &err), 0);
+    assert_int_equal(segment_log_open(&journal, segment_walk_end(walk), &owner->log, &err), 0);
+    segment_walk_destroy(walk);
+    FINE(shared_store_take(store, terms->lease_ms, &left, &err));
+    FINE(shared_store_clear(store, &err));
+    assert_int_equal(mirror_create(&config, store, now, &owner->mirror, &err), 0);
+}
+
+/* The same journal by a mirror that does not know whether the unit is its own. */
+static void begin_alone(struct owner *owner, unsigned answer_ms)
+{
+    const struct mirror_config config = {.journal = &journal,
+                                         .blobs = blobs,
+                                         .is_alone = true,
+                                         .durable = owner->frames,
+                                         .lease_ms = 60000,
+                                         .retry_ms = 20,
+                                         .hold_ms = 600000,
+                                         .self = owner,
+                                         .write = on_write,
+                                         .fenced = on_fenced,
+                                         .changed = on_changed};
+    struct error err;
+
+    assert_int_equal(
+        mirror_create(&config, open_store("one", answer_ms), host_mono_ns(), &owner->mirror, &err),
+        0);
+}
+
+static void end(struct owner *owner)
+{
+    mirror_destroy(owner->mirror);
+    segment_log_destroy(owner->log);
+}
+
+/* A group of these records, durable. */
+static void commit(struct owner *owner, const struct journal_record *records, size_t count)
+{
+    struct journal_buffer buffer = {0};
+    struct error err;
+
+    journal_put(&buffer, &(struct journal_record){.kind = JOURNAL_GROUP,
+                                                  .group = {.engine = "tocsin 0.1.0"}});
+    for (size_t i = 0; i < count; i++)
+        journal_put(&buffer, &records[i]);
+    assert_int_equal(segment_log_append(owner->log, JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST,
+                                        buffer.bytes.at, buffer.bytes.count, &owner->frames, &err),
+                     0);
+    assert_int_equal(segment_log_sync(owner->log, &err), 0);
+    mirror_durable(owner->mirror, owner->frames);
+    journal_buffer_release(&buffer);
+}
+
+static struct journal_record change(uint64_t id, enum incident_change change, const char *title)
+{
+    struct journal_record record = {.kind = JOURNAL_CHANGE};
+    const struct incident incident = {.id = {0, id},
+                                      .change = change,
+                                      .tenant = "t",
+                                      .rule_id = "r",
+                                      .key = "",
+                                      .title = title,
+                                      .tier = "",
+                                      .runbook = "",
+                                      .team = "",
+                                      .why = "",
+                                      .source = "",
+                                      .resource = "",
+                                      .check = "",
+                                      .message = "",
+                                      .host = "",
+                                      .muted_by = "",
+                                      .fields = ""};
+
+    memcpy((void *)&record.change, (const void *)&incident, sizeof(incident));
+    return record;
+}
+
+static struct shared_end end_there(void)
+{
+    struct shared_store *store = open_store("reader", 5000);
+    struct shared_end there;
+    struct error err;
+
+    shared_store_end(store, &there, &err);
+    shared_store_destroy(store);
+    return there;
+}
+
+static void on_frame(void *user, const struct shared_frame *frame)
+{
+    (void)frame;
+    ++*(int *)user;
+}
+
+/* All frames are there and follow on each other. */
+static void assert_whole(uint64_t frames)
+{
+    struct shared_store *store = open_store("reader", 5000);
+    struct shared_end at = {0, 0};
+    struct error err;
+    int count = 0, before;
+
+    do {
+        before = count;
+        FINE(shared_store_read(store, &at, on_frame, &count, &err));
+    } while (count > before);
+    assert_int_equal(count, frames);
+    shared_store_destroy(store);
+}
+
+/* Until `condition`, or the test fails. */
+#define UNTIL(condition)                                                                           \
+    do {                                                                                           \
+        uint64_t until_ = host_mono_ns() + LIMIT_MS * UINT64_C(1000000);                           \
+        while (!(condition)) {                                                                     \
+            if (host_mono_ns() > until_)                                                           \
+                fail_msg("not within %d ms: %s", LIMIT_MS, #condition);                            \
+            usleep(1000);                                                                          \
+        }                                                                                          \
+    } while (0)
+
+static void S1_what_is_settled_is_in_the_store(void **state)
+{
+    (void)state;
+    struct owner owner;
+
+    begin(&owner, &calm);
+    for (int i = 1; i <= 200; i++) {
+        commit(&owner, NULL, 0);
+        assert_true(mirror_settle(owner.mirror, owner.frames));
+        if (i % 50 == 0)
+            assert_int_equal(end_there().number, i);
+    }
+    assert_whole(200);
+    struct mirror_counters counters;
+    mirror_counters(owner.mirror, &counters);
+    assert_int_equal(counters.frames, 200);
+    assert_int_equal(counters.owed, 0);
+    assert_int_equal(counters.state, MIRROR_UP);
+    end(&owner);
+}
+
+static void S3_open_incidents_follow_the_journal(void **state)
+{
+    (void)state;
+    struct owner owner;
+    char title[20000];
+
+    memset(title, 'x', sizeof(title) - 1);
+    title[sizeof(title) - 1] = '\0';
+    begin(&owner, &calm);
+    const struct journal_record first[] = {
+        change(1, INCIDENT_OPENED, "one"), change(2, INCIDENT_OPENED, title),
+        change(3, INCIDENT_OPENED, "three"), change(1, INCIDENT_UPDATED, "one, worse"),
+        change(3, INCIDENT_CLOSED, "three")};
+    commit(&owner, first, 5);
+    const struct journal_record second[] = {change(4, INCIDENT_OPENED, "four"),
+                                            change(2, INCIDENT_CLOSED, "")};
+    commit(&owner, second, 2);
+    assert_true(mirror_settle(owner.mirror, owner.frames));
+    struct shared_link *link;
+    struct error err;
+    const struct redis_config to = {
+        .address = redis.address, .connect_ms = 2000, .answer_ms = 5000};
+    const struct shared_reply *reply;
+    assert_int_equal(redis_link_create(&to, &link, &err), 0);
+    static const struct {
+        const char *id, *record;
+    } rows[] = {{"00000000000000000000000000000001", "one, worse"},
+                {"00000000000000000000000000000004", "four"},
+                {"00000000000000000000000000000002", NULL},
+                {"00000000000000000000000000000003", NULL}};
+    for (size_t i = 0; i < 4; i++) {
+        const struct text word[] = {text_of("HGET"), text_of("tocsin:{main}:open"),
+                                    text_of(rows[i].id)};
+        assert_int_equal(link->ask(link, word, 3, &reply, &err), 0);
+        if (rows[i].record == NULL)
+            assert_int_equal(reply->kind, SHARED_REPLY_NIL);
+        else
+            assert_true(texts_equal(reply->text, text_of(rows[i].record)));
+    }
+    link->destroy(link);
+    end(&owner);
+}
+
+static void S3_rules_are_there_before_the_frame_that_names_them(void **state)
+{
+    (void)state;
+    const struct id128 set = {1, 2}, settings = {3, 4};
+    struct kept_files files = {0};
+    struct owner owner;
+    struct error err;
+
+    begin(&owner, &calm);
+    const struct journal_record record = {.kind = JOURNAL_RULES, .rules = {0, set, settings}};
+    commit(&owner, &record, 1);
+    /* They are not kept: the frame does not go, and neither does what would leave. */
+    UNTIL(atomic_load(&owner.away) > 0);
+    assert_int_equal(end_there().number, 0);
+    kept_files_add(&files, 'r', "rules.yaml", "rules: []", 9);
+    assert_int_equal(kept_files_save(blobs, set, &files, &err), 0);
+    assert_int_equal(kept_files_save(blobs, settings, &files, &err), 0);
+    UNTIL(end_there().number == 1);
+    struct shared_store *store = open_store("reader", 5000);
+    FINE(shared_files_get(store, blobs, set, &err));
+    FINE(shared_files_get(store, blobs, settings, &err));
+    shared_store_destroy(store);
+    kept_files_release(&files);
+    end(&owner);
+}
+
+static void F4_a_store_that_is_gone_holds_nothing_up(void **state)
+{
+    (void)state;
+    struct mirror_counters counters;
+    struct owner owner;
+
+    begin(&owner, &calm);
+    commit(&owner, NULL, 0);
+    assert_true(mirror_settle(owner.mirror, owner.frames));
+    mirror_counters(owner.mirror, &counters);
+    uint64_t fence = counters.fence;
+    redis_process_kill(&redis);
+    for (int i = 0; i < 20; i++) {
+        commit(&owner, NULL, 0);
+        assert_true(mirror_settle(owner.mirror, owner.frames));
+    }
+    mirror_counters(owner.mirror, &counters);
+    assert_int_equal(counters.state, MIRROR_AWAY);
+    assert_int_equal(counters.owed, 20);
+    /* It comes back and has forgotten everything: it gets everything. */
+    assert_true(redis_process_start(&redis, NULL, NULL));
+    UNTIL(end_there().number == 21);
+    UNTIL(atomic_load(&owner.back) > 0);
+    assert_whole(21);
+    mirror_counters(owner.mirror, &counters);
+    assert_int_equal(counters.anews, 1);
+    assert_true(counters.fence > fence); /* a new number, though the store counts from nothing */
+    assert_int_equal(atomic_load(&owner.fenced), 0);
+    commit(&owner, NULL, 0);
+    assert_true(mirror_settle(owner.mirror, owner.frames));
+    assert_whole(22);
+    end(&owner);
+}
+
+/* It answers no more, and then again: what it missed is made up for, and is not put anew. */
+static void F4_what_a_silent_store_missed_is_made_up_for(void **state)
+{
+    (void)state;
+    const struct terms terms = {60000, 150, 600000};
+    struct mirror_counters counters;
+    struct owner owner;
+
+    begin(&owner, &terms);
+    commit(&owner, NULL, 0);
+    assert_true(mirror_settle(owner.mirror, owner.frames));
+    kill(redis.pid, SIGSTOP);
+    for (int i = 0; i < 5; i++) {
+        commit(&owner, NULL, 0);
+        assert_true(mirror_settle(owner.mirror, owner.frames));
+    }
+    UNTIL(atomic_load(&owner.away) == 1);
+    kill(redis.pid, SIGCONT);
+    UNTIL(atomic_load(&owner.back) == 1);
+    commit(&owner, NULL, 0);
+    assert_true(mirror_settle(owner.mirror, owner.frames));
+    assert_whole(7);
+    mirror_counters(owner.mirror, &counters);
+    assert_int_equal(counters.anews, 0);
+    assert_int_equal(counters.aways, 1);
+    end(&owner);
+}
+
+/* While it could not renew, another took the unit. */
+static void S2_an_owner_that_was_overtaken_sends_nothing_more(void **state)
+{
+    (void)state;
+    const struct terms terms = {200, 5000, 600000};
+    struct shared_store *other = open_store("two", 5000);
+    struct owner owner;
+    struct error err;
+    int64_t left;
+
+    begin(&owner, &terms);
+    commit(&owner, NULL, 0);
+    assert_true(mirror_settle(owner.mirror, owner.frames));
+    /* As if it had slept for longer than its lease. */
+    struct shared_link *link;
+    const struct redis_config to = {
+        .address = redis.address, .connect_ms = 2000, .answer_ms = 5000};
+    const struct text word[] = {text_of("DEL"), text_of("tocsin:{main}:lease")};
+    const struct shared_reply *reply;
+    enum shared_verdict verdict;
+    assert_int_equal(redis_link_create(&to, &link, &err), 0);
+    do {
+        assert_int_equal(link->ask(link, word, 2, &reply, &err), 0);
+        verdict = shared_store_take(other, 60000, &left, &err);
+    } while (verdict == SHARED_TAKEN);
+    FINE(verdict);
+    link->destroy(link);
+    commit(&owner, NULL, 0);
+    assert_false(mirror_settle(owner.mirror, owner.frames));
+    UNTIL(atomic_load(&owner.fenced) == 1);
+    assert_int_equal(mirror_may_leave(owner.mirror, false), MIRROR_LEAVE_NEVER);
+    assert_int_equal(end_there().number, 1);
+    end(&owner);
+    /* It does not let go what is another's. */
+    FINE(shared_store_keep(other, 60000, &err));
+    FINE(shared_store_leave(other, true, &err));
+    shared_store_destroy(other);
+}
+
+static void S2_what_cannot_be_told_twice_waits_when_the_lease_may_end(void **state)
+{
+    (void)state;
+    const struct terms terms = {3600, 100, 700};
+    enum mirror_leave leave;
+    struct owner owner;
+
+    begin(&owner, &terms);
+    assert_int_equal(mirror_may_leave(owner.mirror, false), MIRROR_LEAVE);
+    kill(redis.pid, SIGSTOP);
+    uint64_t stopped = host_mono_ns();
+    UNTIL((leave = mirror_may_leave(owner.mirror, false)) != MIRROR_LEAVE);
+    assert_int_equal(leave, MIRROR_LEAVE_LATER);
+    UNTIL((leave = mirror_may_leave(owner.mirror, false)) != MIRROR_LEAVE_LATER);
+    assert_int_equal(leave, MIRROR_LEAVE_REPEAT);
+    /* The lease was renewed before it stopped, and it is over three seconds early. */
+    assert_true(host_mono_ns() - stopped < UINT64_C(1500000000));
+    kill(redis.pid, SIGCONT);
+    UNTIL(mirror_may_leave(owner.mirror, false) == MIRROR_LEAVE);
+    end(&owner);
+}
+
+/* Sinks that fold repeats are told whoever the owner may be; but one that slept asks first. */
+static void S2_sinks_that_fold_are_told_without_an_answer(void **state)
+{
+    (void)state;
+    const struct terms terms = {400, 100, 600000};
+    enum mirror_leave leave;
+    struct owner owner;
+
+    begin(&owner, &terms);
+    kill(redis.pid, SIGSTOP);
+    UNTIL(atomic_load(&owner.away) == 1);
+    assert_int_equal(mirror_may_leave(owner.mirror, true), MIRROR_LEAVE);
+    assert_int_equal(mirror_may_leave(owner.mirror, false), MIRROR_LEAVE_LATER);
+    kill(redis.pid, SIGCONT);
+    UNTIL(atomic_load(&owner.back) == 1);
+    end(&owner);
+
+    /* Up, as far as it knows, and over: its question has no answer yet. */
+    const struct terms slow = {50, 10000, 600000};
+    begin(&owner, &slow);
+    kill(redis.pid, SIGSTOP);
+    UNTIL((leave = mirror_may_leave(owner.mirror, true)) != MIRROR_LEAVE);
+    assert_int_equal(leave, MIRROR_LEAVE_LATER);
+    kill(redis.pid, SIGCONT);
+    UNTIL(mirror_may_leave(owner.mirror, true) == MIRROR_LEAVE);
+    end(&owner);
+}
+
+/* A start without an answer: the unit is taken when it comes. */
+static void F4_one_that_began_alone_takes_the_unit_later(void **state)
+{
+    (void)state;
+    struct mirror_counters counters;
+    struct owner owner;
+
+    begin(&owner, &calm);
+    for (int i = 0; i < 3; i++)
+        commit(&owner, NULL, 0);
+    assert_true(mirror_settle(owner.mirror, owner.frames));
+    mirror_destroy(owner.mirror);
+    kill(redis.pid, SIGSTOP);
+    begin_alone(&owner, 200);
+    assert_int_equal(mirror_may_leave(owner.mirror, false), MIRROR_LEAVE_LATER);
+    assert_int_equal(mirror_may_leave(owner.mirror, true), MIRROR_LEAVE);
+    for (int i = 0; i < 2; i++) {
+        commit(&owner, NULL, 0);
+        assert_true(mirror_settle(owner.mirror, owner.frames));
+    }
+    kill(redis.pid, SIGCONT);
+    UNTIL(mirror_may_leave(owner.mirror, false) == MIRROR_LEAVE);
+    commit(&owner, NULL, 0);
+    assert_true(mirror_settle(owner.mirror, owner.frames));
+    assert_whole(6);
+    mirror_counters(owner.mirror, &counters);
+    assert_int_equal(counters.anews, 0);
+    end(&owner);
+}
+
+static void S2_one_that_began_alone_ends_where_the_unit_has_gone_on(void **state)
+{
+    (void)state;
+    struct shared_store *other = open_store("two", 5000);
+    struct shared_end there;
+    struct owner owner;
+    struct error err;
+    int64_t left;
+
+    begin(&owner, &calm);
+    commit(&owner, NULL, 0);
+    assert_true(mirror_settle(owner.mirror, owner.frames));
+    mirror_destroy(owner.mirror);
+    FINE(shared_store_take(other, 60000, &left, &err));
+    there = end_there();
+    const struct shared_frame frame = {2, 2, text_of("theirs")};
+    FINE(shared_store_put(other, there, &frame, NULL, 0, &err));
+
+    /* The other still owns it. */
+    begin_alone(&owner, 5000);
+    UNTIL(mirror_may_leave(owner.mirror, true) == MIRROR_LEAVE_NEVER);
+    assert_false(mirror_settle(owner.mirror, 1));
+    mirror_destroy(owner.mirror);
+
+    /* It is gone, but has told more. */
+    FINE(shared_store_leave(other, true, &err));
+    begin_alone(&owner, 5000);
+    UNTIL(mirror_may_leave(owner.mirror, true) == MIRROR_LEAVE_NEVER);
+    assert_int_equal(end_there().number, 2);
+    FINE(shared_store_take(other, 60000, &left, &err)); /* the lease was let go again */
+    FINE(shared_store_leave(other, true, &err));
+    end(&owner);
+    shared_store_destroy(other);
+}
+
+static void S2_a_lease_is_kept_for_as_long_as_it_runs(void **state)
+{
+    (void)state;
+    const struct terms terms = {300, 5000, 600000};
+    struct shared_store *other = open_store("two", 5000);
+    struct mirror_counters counters;
+    struct owner owner;
+    struct error err;
+    int64_t left;
+
+    begin(&owner, &terms);
+    do {
+        if (shared_store_take(other, 60000, &left, &err) != SHARED_TAKEN)
+            fail_msg("the lease was let go: %s", err.text);
+        mirror_counters(owner.mirror, &counters);
+    } while (counters.renewals < 8);
+    end(&owner);
+    /* And it lets go at its end. */
+    FINE(shared_store_take(other, 60000, &left, &err));
+    FINE(shared_store_leave(other, true, &err));
+    shared_store_destroy(other);
+}
+
+/* As after a failover to one that had not got everything. */
+static void S4_a_store_of_before_gets_everything_anew(void **state)
+{
+    (void)state;
+    const struct redis_config to = {
+        .address = redis.address, .connect_ms = 2000, .answer_ms = 5000};
+    const struct text word[] = {text_of("DEL"), text_of("tocsin:{main}:fence")};
+    const struct shared_reply *reply;
+    struct mirror_counters counters;
+    struct shared_link *link;
+    struct owner owner;
+    struct error err;
+
+    begin(&owner, &calm);
+    for (int i = 0; i < 3; i++)
+        commit(&owner, NULL, 0);
+    assert_true(mirror_settle(owner.mirror, owner.frames));
+    assert_int_equal(redis_link_create(&to, &link, &err), 0);
+    assert_int_equal(link->ask(link, word, 2, &reply, &err), 0);
+    link->destroy(link);
+    commit(&owner, NULL, 0);
+    UNTIL(end_there().number == 4);
+    assert_whole(4);
+    mirror_counters(owner.mirror, &counters);
+    assert_int_equal(counters.anews, 1);
+    end(&owner);
+}
+
+/* What is durable when it ends is there; so is what was durable while nobody looked. */
+static void S1_the_end_leaves_nothing_owed(void **state)
+{
+    (void)state;
+    struct owner owner;
+
+    begin(&owner, &calm);
+    for (int i = 0; i < 50; i++)
+        commit(&owner, NULL, 0);
+    end(&owner);
+    assert_whole(50);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    static char name[] = "/tmp/tocsin-mirror-XXXXXX";
+
+    signal(SIGPIPE, SIG_IGN);
+    if (mkdtemp(name) == NULL || !redis_process_start(&redis, NULL, NULL))
+        return -1;
+    snprintf(folder, sizeof(folder), "%s/journal", name);
+    snprintf(blobs, sizeof(blobs), "%s/blobs", name);
+    journal = (struct segment_config){.folder = folder,
+                                      .kind = "journal",
+                                      .directory = {5, 6},
+                                      .segment_bytes = SEGMENT_BYTES_MIN};
+    return mkdir(blobs, 0700);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    *strrchr(folder, '/') = '\0';
+    remove_tree(folder);
+    redis_process_end(&redis);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(S1_what_is_settled_is_in_the_store),
+        cmocka_unit_test(S3_open_incidents_follow_the_journal),
+        cmocka_unit_test(S3_rules_are_there_before_the_frame_that_names_them),
+        cmocka_unit_test(F4_a_store_that_is_gone_holds_nothing_up),
+        cmocka_unit_test(F4_what_a_silent_store_missed_is_made_up_for),
+        cmocka_unit_test(S2_an_owner_that_was_overtaken_sends_nothing_more),
+        cmocka_unit_test(S2_what_cannot_be_told_twice_waits_when_the_lease_may_end),
+        cmocka_unit_test(S2_sinks_that_fold_are_told_without_an_answer),
+        cmocka_unit_test(F4_one_that_began_alone_takes_the_unit_later),
+        cmocka_unit_test(S2_one_that_began_alone_ends_where_the_unit_has_gone_on),
+        cmocka_unit_test(S2_a_lease_is_kept_for_as_long_as_it_runs),
+        cmocka_unit_test(S4_a_store_of_before_gets_everything_anew),
+        cmocka_unit_test(S1_the_end_leaves_nothing_owed),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,451 @@
+/* A data directory is brought to where its unit stands: on a real Redis and real files. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <sys/stat.h>
+#include "base/vector.h"
+#include "store/journal_format.h"
+#include "store/segment_walk.h"
+#include "store/shared_files.h"
+#include "store/unit_join.h"
+#include "tests/redis_process.h"
+
+static struct redis_process redis;
+static char folder[256], blobs[256], other_blobs[256];
+static struct segment_config config;
+
+#define FINE(call) assert_string_equal(shared_verdict_name(call), "fine")
+#define GIVES(call, verdict) assert_string_equal(shared_verdict_name(call), verdict)
+
+static void remove_tree(const char *path)
+{
+    char line[512];
+
+    snprintf(line, sizeof(line), "rm -rf '%s'", path);
+    assert_int_equal(system(line), 0);
+}
+
+static struct shared_store *open_store(void)
+{
+    const struct redis_config to = {
+        .address = redis.address, .connect_ms = 2000, .answer_ms = 5000};
+    struct shared_link *link;
+    struct shared_store *store;
+    struct error err;
+    int64_t left;
+
+    assert_int_equal(redis_link_create(&to, &link, &err), 0);
+    assert_int_equal(shared_store_create(link, "main", "one", &store, &err), 0);
+    FINE(shared_store_take(store, 60000, &left, &err));
+    return store;
+}
+
+static enum shared_verdict join(struct shared_store *store, struct unit_joined *joined,
+                                struct error *err)
+{
+    uint64_t kept_ns = host_mono_ns();
+    const struct unit_join_config how = {&config, blobs, 60000, &kept_ns, NULL, NULL};
+
+    return unit_join(store, &how, joined, err);
+}
+
+/* Frames of the journal are groups; what stands in them does not matter to a join, but for lists.
+ */
+static struct text group(char to[64], const char *words)
+{
+    snprintf(to, 64, "\x7f%s", words);
+    return text_of(to);
+}
+
+/* Our journal, made of these frames: "abc" is three, of "a", "b" and "c". */
+static void ours_is(const char *frames)
+{
+    struct segment_walk *walk;
+    struct segment_frame none;
+    struct segment_log *log;
+    enum segment_refusal why;
+    struct error err;
+    char text[64];
+
+    remove_tree(folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(segment_walk_create(&config, &walk, &why, &err), 0);
+    assert_int_equal(segment_walk_next(walk, &none, &err), 0);
+    assert_int_equal(segment_log_open(&config, segment_walk_end(walk), &log, &err), 0);
+    for (; *frames != '\0'; frames++) {
+        const char one[2] = {*frames, '\0'};
+        const struct text payload = group(text, one);
+        assert_int_equal(segment_log_append(log, JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST,
+                                            payload.at, payload.len, NULL, &err),
+                         0);
+        assert_int_equal(segment_log_sync(log, &err), 0);
+    }
+    segment_log_destroy(log);
+    segment_walk_destroy(walk);
+}
+
+static struct shared_end theirs_is(struct shared_store *store, const char *frames)
+{
+    struct shared_end end = {0, 0};
+    struct error err;
+    char text[64];
+
+    for (; *frames != '\0'; frames++) {
+        const char one[2] = {*frames, '\0'};
+        const struct shared_frame frame = {end.number + 1, JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST,
+                                           group(text, one)};
+        FINE(shared_store_put(store, end, &frame, NULL, 0, &err));
+        end = shared_end_after(end, &frame);
+    }
+    return end;
+}
+
+/* The frames of a folder, as ours_is() takes them. */
+static void frames_of(const char *path, char to[64])
+{
+    struct segment_config at = config;
+    struct segment_walk *walk;
+    struct segment_frame frame;
+    enum segment_refusal why;
+    struct error err;
+    size_t count = 0;
+
+    at.folder = path;
+    assert_int_equal(segment_walk_create(&at, &walk, &why, &err), 0);
+    while (segment_walk_next(walk, &frame, &err) == 1)
+        to[count++] = frame.payload[1];
+    to[count] = '\0';
+    segment_walk_destroy(walk);
+}
+
+static void frames_aside(const char *aside, char to[64])
+{
+    char path[DATA_DIR_PATH_BYTES + 16];
+
+    snprintf(path, sizeof(path), "%s/journal", aside);
+    frames_of(path, to);
+}
+
+static int fresh(void **state)
+{
+    (void)state;
+    struct shared_store *store = open_store();
+    struct error err;
+
+    FINE(shared_store_clear(store, &err));
+    shared_store_destroy(store);
+    return 0;
+}
+
+static void S3_what_the_unit_has_more_of_comes_home(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *ours, *theirs;
+        const char *after; /* our journal */
+        uint64_t fetched, owed;
+        bool is_forgotten;
+        const char *aside; /* the journal that was put aside, or NULL */
+    } rows[] = {
+        {"both are new", "", "", "", 0, 0, true, NULL},
+        {"a standby with an empty disk", "", "abcdefg", "abcdefg", 7, 0, false, NULL},
+        {"one that was the owner before", "abc", "abcdef", "abcdef", 3, 0, false, NULL},
+        {"both are the same", "abc", "abc", "abc", 0, 0, false, NULL},
+        {"it was away when we wrote", "abcde", "abc", "abcde", 0, 2, false, NULL},
+        {"it has forgotten the unit", "abc", "", "abc", 0, 3, true, NULL},
+        {"we went on alone, and so did another", "abcx", "abcdef", "abcdef", 6, 0, false, "abcx"},
+        {"we went on for longer", "abcxyz", "abcd", "abcd", 4, 0, false, "abcxyz"},
+        {"as far as the other", "abx", "abc", "abc", 3, 0, false, "abx"},
+        {"we have nothing to do with it", "x", "abc", "abc", 3, 0, false, "x"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct shared_store *store = open_store();
+        struct unit_joined joined;
+        struct shared_end end;
+        struct error err = {""};
+        char frames[64];
+        FINE(shared_store_clear(store, &err));
+        ours_is(rows[i].ours);
+        end = theirs_is(store, rows[i].theirs);
+        enum shared_verdict verdict = join(store, &joined, &err);
+        if (verdict != SHARED_FINE || joined.fetched != rows[i].fetched ||
+            joined.owed != rows[i].owed || joined.is_forgotten != rows[i].is_forgotten ||
+            (joined.aside[0] != '\0') != (rows[i].aside != NULL))
+            fail_msg("%s: %s, %d fetched, %d owed, \"%s\": %s", rows[i].name,
+                     shared_verdict_name(verdict), (int)joined.fetched, (int)joined.owed,
+                     joined.aside, err.text);
+        frames_of(folder, frames);
+        assert_string_equal(frames, rows[i].after);
+        assert_int_equal(joined.end.number, strlen(rows[i].after));
+        if (rows[i].owed == 0)
+            assert_int_equal(joined.end.chain, end.chain);
+        if (rows[i].aside != NULL) {
+            frames_aside(joined.aside, frames);
+            assert_string_equal(frames, rows[i].aside);
+        }
+        /* Once more: there is nothing left to do. */
+        FINE(join(store, &joined, &err));
+        assert_int_equal(joined.fetched, 0);
+        assert_int_equal(joined.owed, rows[i].owed);
+        assert_string_equal(joined.aside, "");
+        shared_store_destroy(store);
+    }
+}
+
+/* Two that were put aside before are not written over. */
+static void S3_every_journal_that_is_put_aside_is_kept(void **state)
+{
+    (void)state;
+    struct shared_store *store = open_store();
+    char first[DATA_DIR_PATH_BYTES], frames[64];
+    struct unit_joined joined;
+    struct error err;
+
+    theirs_is(store, "abc");
+    ours_is("x");
+    FINE(join(store, &joined, &err));
+    strcpy(first, joined.aside);
+    ours_is("y");
+    FINE(join(store, &joined, &err));
+    assert_string_not_equal(first, joined.aside);
+    frames_aside(first, frames);
+    assert_string_equal(frames, "x");
+    frames_aside(joined.aside, frames);
+    assert_string_equal(frames, "y");
+    shared_store_destroy(store);
+}
+
+/* A snapshot rests on the journal under it. */
+static void S3_snapshots_of_a_journal_that_is_put_aside_go_with_it(void **state)
+{
+    (void)state;
+    struct shared_store *store = open_store();
+    char path[DATA_DIR_PATH_BYTES + 32];
+    struct unit_joined joined;
+    struct error err;
+
+    snprintf(path, sizeof(path), "%s/../snapshots", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "%s/../snapshots/7", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    theirs_is(store, "abc");
+    ours_is("abx");
+    FINE(join(store, &joined, &err));
+    snprintf(path, sizeof(path), "%s/snapshots/7", joined.aside);
+    assert_int_equal(rmdir(path), 0);
+    snprintf(path, sizeof(path), "%s/../snapshots", folder);
+    assert_int_equal(rmdir(path), 0); /* there, and empty */
+    shared_store_destroy(store);
+}
+
+/* Another owns the unit: what there is is fetched, and its lease is left alone. */
+static void S3_one_that_stands_by_follows(void **state)
+{
+    (void)state;
+    struct shared_store *owner = open_store(), *reader;
+    const struct redis_config to = {
+        .address = redis.address, .connect_ms = 2000, .answer_ms = 5000};
+    uint64_t kept_ns = 1;
+    const struct unit_join_config how = {&config, blobs, 0, &kept_ns, NULL, NULL};
+    struct shared_link *link;
+    struct unit_joined joined;
+    struct error err;
+    char frames[64];
+
+    assert_int_equal(redis_link_create(&to, &link, &err), 0);
+    assert_int_equal(shared_store_create(link, "main", "two", &reader, &err), 0);
+    theirs_is(owner, "abc");
+    ours_is("a");
+    FINE(unit_join(reader, &how, &joined, &err));
+    assert_int_equal(joined.fetched, 2);
+    frames_of(folder, frames);
+    assert_string_equal(frames, "abc");
+    assert_int_equal(kept_ns, 1);
+    FINE(shared_store_keep(owner, 60000, &err));
+    shared_store_destroy(reader);
+    shared_store_destroy(owner);
+}
+
+static void S3_what_the_journal_names_comes_with_it(void **state)
+{
+    (void)state;
+    const struct id128 set = {1, 2}, settings = {3, 4};
+    struct shared_store *store = open_store();
+    struct kept_files files = {0}, back = {0};
+    struct journal_buffer buffer = {0};
+    struct unit_joined joined;
+    struct error err;
+
+    kept_files_add(&files, 'r', "rules.yaml", "rules: []", 9);
+    kept_files_add(&files, 't', "empty.csv", "", 0);
+    assert_int_equal(kept_files_save(other_blobs, set, &files, &err), 0);
+    assert_int_equal(kept_files_save(other_blobs, settings, &files, &err), 0);
+    journal_put(&buffer, &(struct journal_record){.kind = JOURNAL_GROUP,
+                                                  .group = {.engine = "tocsin 0.1.0"}});
+    journal_put(&buffer,
+                &(struct journal_record){.kind = JOURNAL_RULES, .rules = {0, set, settings}});
+    const struct shared_frame frame = {1,
+                                       JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST,
+                                       {buffer.bytes.at, (uint32_t)buffer.bytes.count}};
+    FINE(shared_store_put(store, (struct shared_end){0, 0}, &frame, NULL, 0, &err));
+    ours_is("");
+    /* Without its rules the journal does not come: nothing could be made of it. */
+    FINE(shared_files_put(store, other_blobs, set, &err));
+    GIVES(join(store, &joined, &err), "lost");
+    char frames[64];
+    frames_of(folder, frames);
+    assert_string_equal(frames, "");
+    FINE(shared_files_put(store, other_blobs, settings, &err));
+    FINE(join(store, &joined, &err));
+    assert_int_equal(joined.fetched, 1);
+    assert_int_equal(kept_files_load(blobs, set, &back, &err), 0);
+    assert_int_equal(back.file.count, 2);
+    assert_string_equal(back.file.at[0].name, "rules.yaml");
+    assert_string_equal(back.file.at[0].at, "rules: []");
+    assert_int_equal(back.file.at[1].kind, 't');
+    assert_int_equal(back.file.at[1].bytes, 0);
+    kept_files_release(&files);
+    kept_files_release(&back);
+    journal_buffer_release(&buffer);
+    shared_store_destroy(store);
+}
+
+static void files_that_were_changed_there_are_refused(void **state)
+{
+    (void)state;
+    const struct id128 id = {9, 9};
+    struct shared_store *store = open_store();
+    struct kept_files files = {0};
+    char key[64] = "tocsin:{main}:blob:", name[ID128_TEXT_BYTES];
+    struct shared_link *link;
+    const struct redis_config to = {
+        .address = redis.address, .connect_ms = 2000, .answer_ms = 5000};
+    const struct shared_reply *reply;
+    struct error err;
+    struct text whole;
+
+    kept_files_add(&files, 'r', "rules.yaml", "rules: []", 9);
+    assert_int_equal(kept_files_save(other_blobs, id, &files, &err), 0);
+    FINE(shared_files_put(store, other_blobs, id, &err));
+    FINE(shared_files_get(store, blobs, id, &err));
+    FINE(shared_store_blob(store, id, &whole, &err));
+    char *bytes = malloc(whole.len);
+    const uint32_t whole_bytes = whole.len;
+    memcpy(bytes, whole.at, whole_bytes);
+    id128_format(id, name);
+    strcat(key, name);
+    assert_int_equal(redis_link_create(&to, &link, &err), 0);
+    /* Cut at any byte, and whole with a bit turned in any of them. */
+    for (uint32_t i = 0; i < 2 * whole_bytes; i++) {
+        uint32_t len = i < whole_bytes ? i : whole_bytes, turned = i % whole_bytes;
+        bytes[turned] ^= 4;
+        const struct text word[] = {text_of("SET"), text_of(key), {bytes, len}};
+        assert_int_equal(link->ask(link, word, 3, &reply, &err), 0);
+        GIVES(shared_files_get(store, blobs, id, &err), "damaged");
+        bytes[turned] ^= 4;
+    }
+    free(bytes);
+    link->destroy(link);
+    kept_files_release(&files);
+    shared_store_destroy(store);
+}
+
+/* Who went on without an answer looks whether the unit has gone on elsewhere meanwhile. */
+static void S2_an_owner_that_was_alone_compares(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ours, *theirs, *verdict;
+    } cases[] = {
+        {"abcd", "ab", "fine"},  {"abcd", "abcd", "fine"}, {"abcd", "", "lost"},
+        {"ab", "abcd", "apart"}, {"abXd", "abc", "apart"}, {"", "ab", "apart"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct shared_store *store = open_store();
+        uint64_t kept_ns = host_mono_ns();
+        const struct unit_join_config how = {&config, blobs, 60000, &kept_ns, NULL, NULL};
+        struct shared_end there;
+        struct error err;
+        FINE(shared_store_clear(store, &err));
+        ours_is(cases[i].ours);
+        struct shared_end end = theirs_is(store, cases[i].theirs);
+        GIVES(unit_join_compare(store, &how, strlen(cases[i].ours), &there, &err),
+              cases[i].verdict);
+        assert_int_equal(there.number, end.number);
+        shared_store_destroy(store);
+    }
+}
+
+/* Longer than a lease: it is renewed, and given up when it is another's. */
+static void S2_a_long_join_keeps_the_lease(void **state)
+{
+    (void)state;
+    struct shared_store *store = open_store();
+    uint64_t kept_ns = host_mono_ns() - UINT64_C(30000000000), began_ns = host_mono_ns();
+    const struct unit_join_config how = {&config, blobs, 60000, &kept_ns, NULL, NULL};
+    struct unit_joined joined;
+    struct error err;
+
+    ours_is("abc");
+    theirs_is(store, "ab");
+    FINE(unit_join(store, &how, &joined, &err));
+    assert_true(kept_ns >= began_ns);
+
+    const struct redis_config to = {
+        .address = redis.address, .connect_ms = 2000, .answer_ms = 5000};
+    struct shared_link *link;
+    const struct text word[] = {text_of("INCR"), text_of("tocsin:{main}:fence")};
+    const struct shared_reply *reply;
+    assert_int_equal(redis_link_create(&to, &link, &err), 0);
+    assert_int_equal(link->ask(link, word, 2, &reply, &err), 0);
+    link->destroy(link);
+    kept_ns = host_mono_ns() - UINT64_C(30000000000);
+    GIVES(unit_join(store, &how, &joined, &err), "fenced");
+    shared_store_destroy(store);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    static char name[] = "/tmp/tocsin-join-XXXXXX";
+
+    signal(SIGPIPE, SIG_IGN);
+    if (mkdtemp(name) == NULL || !redis_process_start(&redis, NULL, NULL))
+        return -1;
+    snprintf(folder, sizeof(folder), "%s/journal", name);
+    snprintf(blobs, sizeof(blobs), "%s/blobs", name);
+    snprintf(other_blobs, sizeof(other_blobs), "%s/other", name);
+    config = (struct segment_config){.folder = folder,
+                                     .kind = "journal",
+                                     .directory = {5, 6},
+                                     .segment_bytes = SEGMENT_BYTES_MIN};
+    return mkdir(blobs, 0700) != 0 || mkdir(other_blobs, 0700) != 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    *strrchr(folder, '/') = '\0';
+    remove_tree(folder);
+    redis_process_end(&redis);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(S3_what_the_unit_has_more_of_comes_home, fresh),
+        cmocka_unit_test_setup(S3_every_journal_that_is_put_aside_is_kept, fresh),
+        cmocka_unit_test_setup(S3_snapshots_of_a_journal_that_is_put_aside_go_with_it, fresh),
+        cmocka_unit_test_setup(S3_one_that_stands_by_follows, fresh),
+        cmocka_unit_test_setup(S3_what_the_journal_names_comes_with_it, fresh),
+        cmocka_unit_test_setup(files_that_were_changed_there_are_refused, fresh),
+        cmocka_unit_test_setup(S2_an_owner_that_was_alone_compares, fresh),
+        cmocka_unit_test_setup(S2_a_long_join_keeps_the_lease, fresh),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
