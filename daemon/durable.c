@@ -353,7 +353,8 @@ void durable_on_committed(void *self, const struct journal_commit *commit)
     struct durable *durable = self;
     struct outbox *outbox;
 
-    if (durable->options.unit != NULL && !unit_settle(durable->options.unit, commit->frame)) {
+    if (durable->options.unit != NULL &&
+        !unit_settle(durable->options.unit, SHARED_JOURNAL, commit->frame)) {
         durable_end_run(durable, EXIT_OVERTAKEN, "the unit has another owner");
         for (size_t i = 0; i < commit->op_count; i++)
             incident_unref(commit->ops[i].incident);

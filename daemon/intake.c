@@ -19,6 +19,7 @@
 #include "daemon/intake_body.h"
 #include "daemon/log.h"
 #include "daemon/owed_acts.h"
+#include "daemon/unit.h"
 #include "daemon/units.h"
 #include "ingest/decoder.h"
 #include "ingest/intake_act.h"
@@ -153,6 +154,17 @@ static int64_t on_stamp(void *self)
 
     intake_source_expect(intake->source);
     return engine_stamp(intake->engine);
+}
+
+/* S1: with a standby what is pushed counts when that one can have it. */
+static bool on_settle(void *self, uint64_t frame, struct error *err)
+{
+    struct intake *intake = self;
+
+    if (unit_settle(intake->options.unit, SHARED_INTAKE, frame))
+        return true;
+    error_set(err, "the unit has another owner; ask that one");
+    return false;
 }
 
 static void on_kept(void *self, char *payload, size_t bytes)
@@ -370,6 +382,7 @@ int intake_start(struct intake *intake, struct engine *engine, struct error *err
 {
     const struct intake_hooks hooks = {.self = intake,
                                        .stamp_ms = on_stamp,
+                                       .settle = intake->options.unit != NULL ? on_settle : NULL,
                                        .kept = on_kept,
                                        .look = on_look,
                                        .broken = on_broken};

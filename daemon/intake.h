@@ -26,6 +26,7 @@
 #include "store/intake_log.h"
 
 struct intake;
+struct unit; /* daemon/unit.h */
 
 enum { INTAKE_WAIT_MS = 5000, INTAKE_WAIT_MS_MAX = 8000 };
 
@@ -33,6 +34,7 @@ struct intake_options {
     const struct data_dir *dir; /* locked; outlives the intake */
     uint64_t body_max;          /* bytes of one request */
     uint64_t backlog_max;       /* bytes that the engine has not worked off */
+    struct unit *unit;          /* that the directory is of; NULL: nobody goes on with it */
 };
 
 /* Reads the log and opens it. EXIT_OK, or an exit code with a sentence.

@@ -329,14 +329,6 @@ static int open_durable(struct service *service, const struct rules_read *read, 
     code = durable_open(&options, &service->durable, err);
     if (code != EXIT_OK)
         return code;
-    if (service->unit != NULL &&
-        durable_began_at(service->durable, INTAKE_TOPIC, INTAKE_PARTITION, &(int64_t){0})) {
-        error_set(err,
-                  "%s: events were pushed to it, or could be, and these lie on this machine alone; "
-                  "with shared.address give the run a data directory of its own",
-                  service->config->data.dir);
-        return EXIT_CONFIG;
-    }
     durable_fill_engine(service->durable, &service->engine_config);
     if (crash_log_open(&service->dir, &service->crashes, err) != 0)
         return EXIT_IO;
@@ -414,8 +406,13 @@ static int create_engine(struct service *service, struct error *err)
 /* What begins to run, once the directory is ours. */
 static int go_on(struct service *service, struct error *err)
 {
-    int code = open_durable(service, &service->read, err);
+    int code = service_open_intake(service, err);
 
+    service->counters.rules_loaded = rule_set_count(service->rules);
+    if (code == EXIT_OK && rules_running_of_set(service->rules, &service->loaded, err) != 0)
+        code = EXIT_SYSTEM;
+    if (code == EXIT_OK)
+        code = open_durable(service, &service->read, err);
     if (code == EXIT_OK)
         code = create_outbox(service, err);
     if (code == EXIT_OK)
@@ -467,17 +464,13 @@ int service_create(const struct service_options *options, struct service **out, 
     if (code == EXIT_OK && service_read_tokens(service, err) != 0)
         code = EXIT_CONFIG;
     if (code == EXIT_OK)
-        code = service_open_intake(service, err);
-    if (code == EXIT_OK && service_add_silences(service, &service->rules, &service->read, err) != 0)
-        code = EXIT_DATA;
+        code = service_lock(service, err);
     if (code == EXIT_OK) {
         log_configure((enum log_level)service->config->log.level,
                       (enum log_format)service->config->log.format);
         service->flush_ms = service->config->outbox.flush_ms;
         service->counters.rules_loaded = rule_set_count(service->rules);
-        code = rules_running_of_set(service->rules, &service->loaded, err) == 0
-                   ? open_files(service, err)
-                   : EXIT_SYSTEM;
+        code = open_files(service, err);
     }
     if (code == EXIT_OK)
         code = fill_engine(service, err);
@@ -767,10 +760,10 @@ int service_stop(struct service *service)
 
 int service_verdict(struct service *service, struct error *why)
 {
-    int code = service->intake != NULL ? intake_verdict(service->intake, why) : EXIT_OK;
+    int code = service->unit != NULL ? unit_verdict(service->unit, why) : EXIT_OK;
 
-    if (code == EXIT_OK && service->unit != NULL)
-        code = unit_verdict(service->unit, why);
+    if (code == EXIT_OK && service->intake != NULL)
+        code = intake_verdict(service->intake, why);
     if (code != EXIT_OK)
         return code;
     return service->durable != NULL ? durable_verdict(service->durable, why) : EXIT_OK;

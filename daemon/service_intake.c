@@ -99,20 +99,28 @@ int service_authorize(const struct service *service, const struct admin_pick *pi
 
 /* ---- start ---- */
 
+int service_lock(struct service *service, struct error *err)
+{
+    return service->config->data.dir[0] == '\0'
+               ? EXIT_OK
+               : durable_lock(service->config->data.dir, &service->dir, err);
+}
+
 int service_open_intake(struct service *service, struct error *err)
 {
-    const struct intake_options options = {.dir = &service->dir,
-                                           .body_max = (uint64_t)service->config->intake.body_max,
-                                           .backlog_max =
-                                               (uint64_t)service->config->intake.backlog_max};
+    const struct intake_options options = {
+        .dir = &service->dir,
+        .body_max = (uint64_t)service->config->intake.body_max,
+        .backlog_max = (uint64_t)service->config->intake.backlog_max,
+        .unit = service->unit};
     int code;
 
     if (service->config->data.dir[0] == '\0')
         return EXIT_OK;
-    code = durable_lock(service->config->data.dir, &service->dir, err);
-    if (service->config->shared.address[0] != '\0') /* another machine could not read it */
-        return code;
-    return code == EXIT_OK ? intake_open(&options, &service->intake, err) : code;
+    code = intake_open(&options, &service->intake, err);
+    if (code == EXIT_OK && service_add_silences(service, &service->rules, &service->read, err) != 0)
+        code = EXIT_DATA;
+    return code;
 }
 
 /* ---- silences ---- */
@@ -140,12 +148,7 @@ int service_needs_intake(const struct service *service, struct error *err)
 {
     if (service->intake != NULL)
         return 0;
-    error_set(err,
-              service->config->data.dir[0] == '\0'
-                  ? "without data.dir this cannot be kept, so it is not taken"
-                  : "with shared.address this would be kept on this machine alone, so it is not "
-                    "taken: events are published to a topic of the input (tocsin publish), and "
-                    "silences stand in the rules");
+    error_set(err, "without data.dir this cannot be kept, so it is not taken");
     return -ENOSYS;
 }
 

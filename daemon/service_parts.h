@@ -92,8 +92,10 @@ void service_switch_drop(struct service_switch *to);
 
 /* ---- service_intake.c ---- */
 
-/* With a data directory: locks it and opens the intake; the rules get the silences that were made
- * by hand. EXIT_OK, or an exit code with a sentence. */
+/* With a data directory: locks it. EXIT_OK, or an exit code with a sentence, as the next. */
+int service_lock(struct service *service, struct error *err);
+/* With a data directory, which is where its unit stands: opens the intake; the rules get the
+ * silences that were made by hand. */
 int service_open_intake(struct service *service, struct error *err);
 
 /* The set with the silences that were made by hand, in place of *rules and *read, which go; both

@@ -15,6 +15,7 @@
 #include "daemon/incident_log.h"
 #include "daemon/log.h"
 #include "sinks/sink_options.h"
+#include "store/intake_log.h"
 #include "store/redis_link.h"
 #include "store/segment_walk.h"
 #include "store/unit_join.h"
@@ -31,11 +32,19 @@ enum {
     FOLLOW_SHARE = 20, /* it rests so many times as long as it took */
 };
 
+static const struct {
+    const char *kind; /* and the name of the folder */
+    uint32_t segment_bytes;
+} LOGS[SHARED_LOGS] = {
+    [SHARED_JOURNAL] = {"journal", SEGMENT_BYTES_DEFAULT},
+    [SHARED_INTAKE] = {"intake", INTAKE_SEGMENT_BYTES},
+};
+
 struct unit {
     struct unit_options options;
-    char journal_folder[DATA_DIR_PATH_BYTES];
+    char folder[SHARED_LOGS][DATA_DIR_PATH_BYTES];
     char blobs[DATA_DIR_PATH_BYTES];
-    struct segment_config journal;
+    struct segment_config log[SHARED_LOGS];
     struct shared_store *store; /* of the unit's thread, then of the mirror */
     pthread_t thread;
     bool has_thread;
@@ -142,8 +151,8 @@ static void decide(struct unit *unit, enum unit_stand stand, const struct error 
     unit->options.decided(unit->options.self);
 }
 
-/* Frames that the directory's own journal has. -1: it cannot be read, with a sentence. */
-static int64_t count_frames(const struct unit *unit, struct error *err)
+/* Frames that a log of the directory has. -1: it cannot be read, with a sentence. */
+static int64_t count_frames(const struct unit *unit, enum shared_log which, struct error *err)
 {
     enum segment_refusal why;
     struct segment_walk *walk;
@@ -151,7 +160,7 @@ static int64_t count_frames(const struct unit *unit, struct error *err)
     int64_t count = -1;
     int rc;
 
-    if (segment_walk_create(&unit->journal, &walk, &why, err) != 0)
+    if (segment_walk_create(&unit->log[which], &walk, &why, err) != 0)
         return -1;
     while ((rc = segment_walk_next(walk, &frame, err)) == 1)
         ;
@@ -161,23 +170,29 @@ static int64_t count_frames(const struct unit *unit, struct error *err)
     return count;
 }
 
-static bool begin_mirror(struct unit *unit, uint64_t taken_ns, uint64_t durable, bool is_alone,
-                         struct error *err)
+static bool begin_mirror(struct unit *unit, uint64_t taken_ns, const uint64_t durable[SHARED_LOGS],
+                         bool is_alone, struct error *err)
 {
     const struct config *config = unit->options.config;
-    const struct mirror_config mirror = {.journal = &unit->journal,
-                                         .blobs = unit->blobs,
-                                         .from = unit->joined.theirs,
-                                         .is_alone = is_alone,
-                                         .durable = durable,
-                                         .lease_ms = (unsigned)config->shared.lease_ms,
-                                         .retry_ms = ASK_MS,
-                                         .hold_ms = (unsigned)config->shared.hold_ms,
-                                         .self = unit,
-                                         .write = on_write,
-                                         .fenced = on_fenced,
-                                         .changed = on_changed};
+    struct mirror_config mirror = {.blobs = unit->blobs,
+                                   .from = unit->joined.ends,
+                                   .is_alone = is_alone,
+                                   .lease_ms = (unsigned)config->shared.lease_ms,
+                                   .retry_ms = ASK_MS,
+                                   .hold_ms = (unsigned)config->shared.hold_ms,
+                                   .self = unit,
+                                   .write = on_write,
+                                   .fenced = on_fenced,
+                                   .changed = on_changed};
     struct mirror *made;
+
+    for (int which = 0; which < SHARED_LOGS; which++) {
+        const struct shared_end theirs = unit->joined.theirs.of[which];
+        mirror.log[which] = &unit->log[which];
+        mirror.durable[which] = durable[which];
+        if (theirs.number < mirror.from.of[which].number)
+            mirror.from.of[which] = theirs;
+    }
 
     if (mirror_create(&mirror, unit->store, taken_ns, &made, err) != 0)
         return false;
@@ -205,7 +220,21 @@ static void tell_aside(const struct unit_joined *joined)
     if (joined->aside[0] != '\0')
         log_event(LOG_WARNING, "journal_put_aside", log_text("path", joined->aside),
                   log_text("why", "it had gone on alone, and the unit elsewhere"),
-                  log_text("next", "the unit's journal takes its place"));
+                  log_text("next", joined->is_aside[SHARED_INTAKE]
+                                       ? "the unit's logs take their place; what was pushed and "
+                                         "the unit lacks is in there alone"
+                                       : "the unit's journal takes its place"));
+}
+
+static int64_t sum_of(const uint64_t frames[SHARED_LOGS])
+{
+    return (int64_t)(frames[SHARED_JOURNAL] + frames[SHARED_INTAKE]);
+}
+
+/* Neither the store nor the directory knows anything. */
+static bool is_begun_anew(const struct unit_joined *joined)
+{
+    return joined->is_forgotten && joined->ends.of[SHARED_JOURNAL].number == 0;
 }
 
 static void tell_joined(const struct unit *unit, enum shared_former former)
@@ -215,15 +244,16 @@ static void tell_joined(const struct unit *unit, enum shared_former former)
     tell_aside(joined);
     log_event(LOG_INFO, "unit_taken", log_text("unit", unit->options.config->shared.unit),
               log_number("fence", (int64_t)shared_store_fence(unit->store)),
-              log_text("before", whose(former)), log_number("fetched", (int64_t)joined->fetched),
-              log_number("owed", (int64_t)joined->owed));
+              log_text("before", whose(former)),
+              log_number("fetched", sum_of(joined->fetched)),
+              log_number("owed", sum_of(joined->owed)));
     if (joined->is_forgotten)
         log_event(LOG_WARNING, "shared_store_empty",
                   log_text("unit", unit->options.config->shared.unit),
-                  log_text("next", joined->end.number == 0
+                  log_text("next", is_begun_anew(joined)
                                        ? "the input is read from where it begins; sinks are told "
                                          "what is still open when that is caught up with"
-                                       : "it gets the journal of this directory"));
+                                       : "it gets the logs of this directory"));
 }
 
 /* The lease is ours since `taken_ns`. False: not any more, or the store went away. */
@@ -231,8 +261,13 @@ static bool own(struct unit *unit, uint64_t taken_ns, enum shared_verdict *verdi
                 struct error *err)
 {
     const struct unit_join_config config = {
-        &unit->journal, unit->blobs,   (unsigned)unit->options.config->shared.lease_ms,
-        &taken_ns,      asked_to_stop, unit};
+        .log = {&unit->log[SHARED_JOURNAL], &unit->log[SHARED_INTAKE]},
+        .blobs = unit->blobs,
+        .lease_ms = (unsigned)unit->options.config->shared.lease_ms,
+        .kept_ns = &taken_ns,
+        .must_stop = asked_to_stop,
+        .self = unit};
+    uint64_t durable[SHARED_LOGS];
     enum shared_former former = shared_store_former(unit->store);
 
     unit->began_ms = host_wall_ms();
@@ -243,11 +278,12 @@ static bool own(struct unit *unit, uint64_t taken_ns, enum shared_verdict *verdi
         return false;
     if (former == SHARED_FORMER_OTHER || former == SHARED_FORMER_UNKNOWN)
         unit->taken_over_ms = unit->began_ms;
-    atomic_store_explicit(&unit->is_catching_up,
-                          unit->joined.is_forgotten && unit->joined.end.number == 0,
+    atomic_store_explicit(&unit->is_catching_up, is_begun_anew(&unit->joined),
                           memory_order_relaxed);
     tell_joined(unit, former);
-    if (begin_mirror(unit, taken_ns, unit->joined.end.number, false, err))
+    for (int which = 0; which < SHARED_LOGS; which++)
+        durable[which] = unit->joined.ends.of[which].number;
+    if (begin_mirror(unit, taken_ns, durable, false, err))
         return true;
     *verdict = SHARED_DAMAGED;
     return false;
@@ -259,15 +295,20 @@ static bool go_alone(struct unit *unit, struct error *err)
 {
     uint64_t lease_ns = (uint64_t)unit->options.config->shared.lease_ms * UINT64_C(1000000);
     uint64_t now_ns = host_mono_ns();
-    int64_t frames;
+    int64_t frames[SHARED_LOGS];
 
     if (unit->was_answered || now_ns - unit->began_ns < lease_ns)
         return false; /* F4: of a store that went away nobody takes over */
-    frames = count_frames(unit, err);
-    if (frames <= 0)
+    for (int which = 0; which < SHARED_LOGS; which++)
+        frames[which] = count_frames(unit, which, err);
+    if (frames[SHARED_JOURNAL] <= 0 || frames[SHARED_INTAKE] < 0)
         return false;
     unit->began_ms = unit->taken_over_ms = host_wall_ms();
-    return begin_mirror(unit, now_ns, (uint64_t)frames, true, err);
+    return begin_mirror(
+        unit, now_ns,
+        (const uint64_t[SHARED_LOGS]){(uint64_t)frames[SHARED_JOURNAL],
+                                      (uint64_t)frames[SHARED_INTAKE]},
+        true, err);
 }
 
 /* While another owns the unit: what is fetched now need not be when it does not any more. Its price
@@ -276,8 +317,12 @@ static bool go_alone(struct unit *unit, struct error *err)
 static int64_t follow(struct unit *unit)
 {
     uint64_t began_ns = host_mono_ns(), ignored_ns = began_ns;
-    const struct unit_join_config config = {&unit->journal, unit->blobs,   0,
-                                            &ignored_ns,    asked_to_stop, unit};
+    const struct unit_join_config config = {
+        .log = {&unit->log[SHARED_JOURNAL], &unit->log[SHARED_INTAKE]},
+        .blobs = unit->blobs,
+        .kept_ns = &ignored_ns,
+        .must_stop = asked_to_stop,
+        .self = unit};
     struct unit_joined joined;
     struct error err;
 
@@ -290,8 +335,8 @@ static int64_t follow(struct unit *unit)
         tell_aside(&joined);
     if (verdict == SHARED_FINE && !unit->has_followed)
         log_event(LOG_INFO, "following", log_text("unit", unit->options.config->shared.unit),
-                  log_number("fetched", (int64_t)joined.fetched),
-                  log_number("frames", (int64_t)joined.end.number));
+                  log_number("fetched", sum_of(joined.fetched)),
+                  log_number("frames", (int64_t)joined.ends.of[SHARED_JOURNAL].number));
     unit->has_followed |= verdict == SHARED_FINE;
     return (int64_t)(took_ns / 1000000);
 }
@@ -300,7 +345,7 @@ static int64_t follow(struct unit *unit)
 static enum shared_verdict look(struct unit *unit, struct error *err)
 {
     struct shared_end end;
-    enum shared_verdict verdict = shared_store_end(unit->store, &end, err);
+    enum shared_verdict verdict = shared_store_end(unit->store, SHARED_JOURNAL, &end, err);
 
     if (verdict == SHARED_AWAY)
         return SHARED_AWAY;
@@ -394,10 +439,10 @@ enum outbox_leave unit_may_leave(void *self, bool folds)
     return leaves[leave];
 }
 
-bool unit_settle(struct unit *unit, uint64_t frame)
+bool unit_settle(struct unit *unit, enum shared_log which, uint64_t frame)
 {
-    mirror_durable(unit->settled, frame);
-    return mirror_settle(unit->settled, frame);
+    mirror_durable(unit->settled, which, frame);
+    return mirror_settle(unit->settled, which, frame);
 }
 
 void unit_told_to(struct unit *unit, int64_t to_ms)
@@ -513,12 +558,14 @@ int unit_create(const struct unit_options *options, struct unit **out, struct er
     *unit = (struct unit){.options = *options, .began_ns = host_mono_ns()};
     pthread_mutex_init(&unit->lock, NULL);
     error_set(&unit->why, "standing by: the shared store has not answered yet");
-    data_dir_folder(options->dir, "journal", unit->journal_folder);
     data_dir_folder(options->dir, "blobs", unit->blobs);
-    unit->journal = (struct segment_config){.folder = unit->journal_folder,
-                                            .kind = "journal",
-                                            .directory = options->dir->id,
-                                            .segment_bytes = SEGMENT_BYTES_DEFAULT};
+    for (int which = 0; which < SHARED_LOGS; which++) {
+        data_dir_folder(options->dir, LOGS[which].kind, unit->folder[which]);
+        unit->log[which] = (struct segment_config){.folder = unit->folder[which],
+                                                   .kind = LOGS[which].kind,
+                                                   .directory = options->dir->id,
+                                                   .segment_bytes = LOGS[which].segment_bytes};
+    }
     id128_format(options->dir->id, owner);
     unit->waker = host()->waker_create(host()->self);
     rc = unit->waker < 0 ? unit->waker : open_store(options->config, owner, &unit->store, err);

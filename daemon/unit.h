@@ -2,7 +2,7 @@
  * unit.h - the unit that this daemon owns, or stands by for (semantics S1 to S4): a thread that
  * asks the shared store for the lease, and brings the data directory to where the unit stands.
  *
- *   STANDS_BY --the lease is ours, and what the store has more of the journal came home--> OWNS
+ *   STANDS_BY --the lease is ours, and what the store has more of the logs came home-----> OWNS
  *       |  ^
  *       |  +-- another owns it, or the store does not answer
  *       +----- it has not answered since the start, for a lease time, and the directory has a
@@ -12,7 +12,7 @@
  *   OWNS, ALONE --another owner has been there--> the verdict: the run ends with EXIT_OVERTAKEN
  *
  * From OWNS and ALONE on the mirror (store/mirror.h) keeps the lease, and the store up with the
- * journal.
+ * journal and the intake log.
  *
  * Where the store knew nothing of the unit, and the directory neither, the past is caught up with
  * before anybody is told (S4): what resolves meanwhile is not told at all.
@@ -60,9 +60,9 @@ int64_t unit_taken_over_ms(const struct unit *unit);
 /* As outbox_config.may_leave; `self` is the unit. */
 enum outbox_leave unit_may_leave(void *self, bool folds);
 
-/* The journal is durable up to `frame`: returns when the store has it too, or does not answer.
- * False: the unit has another owner, and nothing may leave. Thread: journal. */
-bool unit_settle(struct unit *unit, uint64_t frame);
+/* A log is durable up to `frame`: returns when the store has it too, or does not answer. False: the
+ * unit has another owner, and nothing may leave. Thread: that of the log. */
+bool unit_settle(struct unit *unit, enum shared_log which, uint64_t frame);
 
 /* Everything before `to_ms` has been told to the outbox. Thread: main. */
 void unit_told_to(struct unit *unit, int64_t to_ms);

@@ -52,6 +52,7 @@ struct intake_log {
     uint64_t next;      /* position; setup, then the intake thread */
     int64_t last_ms;    /* the stamp given last; the same */
     bool has_told;      /* of being broken; the same */
+    bool is_lost;       /* a frame is not to count; the same */
     bool is_looking;    /* the same */
     int waker;          /* of the intake thread */
     pthread_mutex_t lock;
@@ -341,13 +342,18 @@ static int write_frame(struct intake_log *log, char *payload, size_t bytes, int6
                        struct error *err)
 {
     int64_t now_ms = log->hooks.stamp_ms(log->hooks.self);
+    uint64_t frame;
     int rc;
 
     *at_ms = now_ms > log->last_ms ? now_ms : log->last_ms;
     stamp(payload, bytes, *at_ms, host_wall_ms());
-    rc = segment_log_append(log->log, FRAME_KIND, payload, bytes, NULL, err);
+    rc = segment_log_append(log->log, FRAME_KIND, payload, bytes, &frame, err);
     if (rc == 0)
         rc = segment_log_sync(log->log, err);
+    if (rc == 0 && log->hooks.settle != NULL && !log->hooks.settle(log->hooks.self, frame, err)) {
+        log->is_lost = true; /* it stands in the file, and its position is not given again */
+        rc = -EIO;
+    }
     /* The disk may hold it all the same: only what was never written is known to be gone. */
     if (rc == -ENOSPC && segment_log_is_broken(log->log))
         rc = -EIO;
@@ -377,6 +383,11 @@ static void tell_posts(struct intake_post *post, int rc, const struct error *err
     }
 }
 
+static bool is_broken(const struct intake_log *log)
+{
+    return log->is_lost || segment_log_is_broken(log->log);
+}
+
 /* One frame, from waiting posts to their answers; the lock is held before and after. */
 static void write_posts(struct intake_log *log)
 {
@@ -403,15 +414,15 @@ static void write_posts(struct intake_log *log)
     counters->syncs += rc == 0;
     counters->is_full = rc == -ENOSPC;
     segment_log_counters(log->log, &counters->log);
-    if (segment_log_is_broken(log->log) && !counters->is_broken) {
+    if (is_broken(log) && !counters->is_broken) {
         counters->is_broken = true;
         memcpy(log->why, err.text, sizeof(log->why));
     }
     pthread_mutex_unlock(&log->lock);
     tell_posts(posts, rc, &err, first, at_ms);
-    if (segment_log_is_broken(log->log) && !log->has_told && log->hooks.broken != NULL)
+    if (is_broken(log) && !log->has_told && log->hooks.broken != NULL)
         log->hooks.broken(log->hooks.self, err.text);
-    log->has_told = segment_log_is_broken(log->log);
+    log->has_told = is_broken(log);
     pthread_mutex_lock(&log->lock);
 }
 
@@ -589,6 +600,11 @@ void intake_log_wake(struct intake_log *log)
 uint64_t intake_log_next(const struct intake_log *log)
 {
     return log->next;
+}
+
+uint64_t intake_log_frame(const struct intake_log *log)
+{
+    return segment_log_next_frame(log->log) - 1;
 }
 
 void intake_log_counters(struct intake_log *log, struct intake_log_counters *out)

@@ -2,8 +2,8 @@
  * intake_log.h - the intake log: what is pushed into the daemon, and what people have it do, made
  * durable before anybody is told that it was taken (semantics C3). Read back it is the audit trail.
  *
- *   any thread --intake_log_post--> waiting --> intake thread: stamp, append, sync --> kept(): to
- *                                                     |                                the engine
+ *   any thread --intake_log_post--> waiting --> intake thread: stamp, append, sync, settle()
+ *                                                     |  --> kept(): to the engine
  *                                                     +--> done() of each post
  *
  * One frame holds all that came while the one before it was synced, so many senders share a sync.
@@ -95,6 +95,9 @@ struct intake_hooks {
     void *self;
     /* The stamp of what is appended next. Nothing stamped later comes to the engine before it. */
     int64_t (*stamp_ms)(void *self);
+    /* A frame is durable here: returns when it is wherever else it has to be. False: it is not to
+     * count, and nothing is kept any more; with a sentence. May be NULL. */
+    bool (*settle)(void *self, uint64_t frame, struct error *err);
     /* What was stamped last is durable: the payload of its frame, which is taken; NULL: it is not,
      * and never will be. */
     void (*kept)(void *self, char *payload, size_t bytes);
@@ -148,8 +151,10 @@ int intake_log_post_wait(struct intake_log *log, struct intake_post *post, struc
 /* look() has something to look for. Thread: any. */
 void intake_log_wake(struct intake_log *log);
 
-/* Position of the next record. Thread: setup. */
+/* Position of the next record. Thread: setup, as the next. */
 uint64_t intake_log_next(const struct intake_log *log);
+/* Number of the last frame; 0: there is none. */
+uint64_t intake_log_frame(const struct intake_log *log);
 
 struct intake_log_counters {
     uint64_t records, bytes, syncs; /* since the start */

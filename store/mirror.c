@@ -14,7 +14,6 @@
 #include "store/journal_format.h"
 #include "store/segment_walk.h"
 #include "store/shared_files.h"
-#include "store/unit_join.h"
 
 enum {
     /* A look-up and a create of a ticket begin no later than this before the lease ends (S2). */
@@ -36,8 +35,8 @@ struct mirror {
 
     /* mirror thread */
     struct shared_store *store;
-    struct segment_walk *walk; /* NULL: to be begun behind `end` */
-    struct shared_end end;     /* of what the store has */
+    struct segment_walk *walk[SHARED_LOGS]; /* NULL: to be begun behind `ends` */
+    struct unit_ends ends;                  /* of what the store has */
     struct changes changes;
     uint64_t next_renewal_ns, next_try_ns;
     bool is_alone; /* it has not been asked yet */
@@ -45,7 +44,7 @@ struct mirror {
     pthread_mutex_t lock;
     pthread_cond_t moved; /* `put` or `state` changed */
     /* Under the lock: */
-    uint64_t durable, put;
+    uint64_t durable[SHARED_LOGS], put[SHARED_LOGS];
     enum mirror_state state;
     bool must_stop;
     struct mirror_counters counters;
@@ -79,10 +78,17 @@ static enum mirror_state state_of(struct mirror *mirror)
     return state;
 }
 
+/* Another owner is told of before anybody finds that nothing may leave any more. */
 static void become(struct mirror *mirror, enum mirror_state state, const char *why)
 {
+    enum mirror_state before = state_of(mirror); /* this thread alone changes it */
+    bool is_new = before != state && before != MIRROR_FENCED;
+
+    if (is_new && state == MIRROR_FENCED) {
+        atomic_store_explicit(&mirror->is_fenced, true, memory_order_relaxed);
+        mirror->config.fenced(mirror->config.self, why);
+    }
     pthread_mutex_lock(&mirror->lock);
-    bool is_new = mirror->state != state && mirror->state != MIRROR_FENCED;
     if (is_new) {
         mirror->state = state;
         mirror->counters.aways += state == MIRROR_AWAY;
@@ -90,14 +96,8 @@ static void become(struct mirror *mirror, enum mirror_state state, const char *w
     }
     pthread_cond_broadcast(&mirror->moved);
     pthread_mutex_unlock(&mirror->lock);
-    if (!is_new)
-        return;
-    if (state == MIRROR_FENCED) {
-        atomic_store_explicit(&mirror->is_fenced, true, memory_order_relaxed);
-        mirror->config.fenced(mirror->config.self, why);
-    } else {
+    if (is_new && state != MIRROR_FENCED)
         mirror->config.changed(mirror->config.self, state == MIRROR_AWAY ? why : NULL);
-    }
 }
 
 /* ---- the lease ---- */
@@ -168,52 +168,69 @@ static enum shared_verdict read_frame(struct mirror *mirror, const struct segmen
     return verdict;
 }
 
-/* ---- the journal ---- */
+/* ---- the logs ---- */
 
-/* The next frame of ours; the walk begins where the store's journal ends. */
-static enum shared_verdict next_frame(struct mirror *mirror, struct segment_frame *out,
-                                      struct error *err)
+static void walk_end(struct mirror *mirror, enum shared_log which)
 {
+    segment_walk_destroy(mirror->walk[which]);
+    mirror->walk[which] = NULL;
+}
+
+/* The next frame of ours; the walk begins where the store's log ends. */
+static enum shared_verdict next_frame(struct mirror *mirror, enum shared_log which,
+                                      struct segment_frame *out, struct error *err)
+{
+    const struct segment_config *log = mirror->config.log[which];
+    uint64_t end = mirror->ends.of[which].number;
     enum segment_refusal why;
     int rc = 0;
 
-    if (mirror->walk == NULL)
-        rc = segment_walk_create_at(mirror->config.journal, mirror->end.number + 1, &mirror->walk,
-                                    &why, err);
+    if (mirror->walk[which] == NULL)
+        rc = segment_walk_create_at(log, end + 1, &mirror->walk[which], &why, err);
     while (rc == 0) {
-        rc = segment_walk_next(mirror->walk, out, err);
+        rc = segment_walk_next(mirror->walk[which], out, err);
         if (rc == 0) {
-            error_set(err, "%s: frame %" PRIu64 " was written, and is not there",
-                      mirror->config.journal->folder, mirror->end.number + 1);
+            error_set(err, "%s: frame %" PRIu64 " was written, and is not there", log->folder,
+                      end + 1);
             return SHARED_DAMAGED;
         }
-        if (rc == 1 && out->number <= mirror->end.number)
+        if (rc == 1 && out->number <= end)
             rc = 0; /* of the same segment, before it */
     }
     return rc == 1 ? SHARED_FINE : SHARED_DAMAGED;
 }
 
-static enum shared_verdict put_next(struct mirror *mirror, struct error *err)
+/* Nothing that has changed by a frame of the intake log is to be read by others. */
+static enum shared_verdict look_into(struct mirror *mirror, enum shared_log which,
+                                     const struct segment_frame *frame, struct error *err)
 {
+    if (which == SHARED_JOURNAL)
+        return read_frame(mirror, frame, err);
+    changes_begin(&mirror->changes);
+    return SHARED_FINE;
+}
+
+static enum shared_verdict put_next(struct mirror *mirror, enum shared_log which, struct error *err)
+{
+    struct shared_end *end = &mirror->ends.of[which];
     struct segment_frame frame;
-    enum shared_verdict verdict = next_frame(mirror, &frame, err);
+    enum shared_verdict verdict = next_frame(mirror, which, &frame, err);
 
     if (verdict == SHARED_FINE)
-        verdict = read_frame(mirror, &frame, err);
+        verdict = look_into(mirror, which, &frame, err);
     if (verdict == SHARED_FINE) {
         const struct shared_frame same = {frame.number, frame.kind, {frame.payload, frame.bytes}};
-        verdict = shared_store_put(mirror->store, mirror->end, &same, mirror->changes.open.at,
+        verdict = shared_store_put(mirror->store, which, *end, &same, mirror->changes.open.at,
                                    mirror->changes.open.count, err);
         if (verdict == SHARED_FINE)
-            mirror->end = shared_end_after(mirror->end, &same);
+            *end = shared_end_after(*end, &same);
     }
     if (verdict != SHARED_FINE) { /* the walk is past a frame that is not there */
-        segment_walk_destroy(mirror->walk);
-        mirror->walk = NULL;
+        walk_end(mirror, which);
         return verdict;
     }
     pthread_mutex_lock(&mirror->lock);
-    mirror->put = mirror->end.number;
+    mirror->put[which] = end->number;
     mirror->counters.frames++;
     mirror->counters.bytes += frame.bytes;
     mirror->counters.open += mirror->changes.open.count;
@@ -223,6 +240,15 @@ static enum shared_verdict put_next(struct mirror *mirror, struct error *err)
 }
 
 /* ---- what the store says ---- */
+
+static void ends_are(struct mirror *mirror, const struct unit_ends *ends)
+{
+    mirror->ends = *ends;
+    pthread_mutex_lock(&mirror->lock);
+    for (int which = 0; which < SHARED_LOGS; which++)
+        mirror->put[which] = ends->of[which].number;
+    pthread_mutex_unlock(&mirror->lock);
+}
 
 /* It has forgotten the unit, or holds something else. */
 static enum shared_verdict begin_anew(struct mirror *mirror, struct error *err)
@@ -238,11 +264,10 @@ static enum shared_verdict begin_anew(struct mirror *mirror, struct error *err)
     }
     if (verdict != SHARED_FINE)
         return verdict;
-    segment_walk_destroy(mirror->walk);
-    mirror->walk = NULL;
-    mirror->end = (struct shared_end){0, 0};
+    for (int which = 0; which < SHARED_LOGS; which++)
+        walk_end(mirror, which);
+    ends_are(mirror, &(struct unit_ends){.of = {{0, 0}}});
     pthread_mutex_lock(&mirror->lock);
-    mirror->put = 0;
     mirror->counters.anews++;
     pthread_mutex_unlock(&mirror->lock);
     return SHARED_FINE;
@@ -264,27 +289,35 @@ static bool heed(struct mirror *mirror, enum shared_verdict verdict, struct erro
     return false;
 }
 
+/* What is durable, of both logs as of one moment: a frame of the journal goes by what is durable of
+ * the intake log by then. */
+static void look(struct mirror *mirror, uint64_t durable[SHARED_LOGS], bool *must_stop)
+{
+    pthread_mutex_lock(&mirror->lock);
+    memcpy(durable, mirror->durable, sizeof(mirror->durable));
+    *must_stop = mirror->must_stop;
+    pthread_mutex_unlock(&mirror->lock);
+}
+
 /* The first answer of a store that did not answer at the start. */
 static bool meet(struct mirror *mirror)
 {
-    uint64_t asked_ns = host_mono_ns(), durable;
-    struct unit_join_config config = {mirror->config.journal,
-                                      mirror->config.blobs,
-                                      mirror->config.lease_ms,
-                                      &asked_ns,
-                                      NULL,
-                                      NULL};
+    uint64_t asked_ns = host_mono_ns(), durable[SHARED_LOGS];
+    struct unit_join_config config = {.blobs = mirror->config.blobs,
+                                      .lease_ms = mirror->config.lease_ms,
+                                      .kept_ns = &asked_ns};
     struct error err, ignored;
+    struct unit_ends ends;
     int64_t left_ms;
+    bool must_stop;
 
-    pthread_mutex_lock(&mirror->lock);
-    durable = mirror->durable;
-    pthread_mutex_unlock(&mirror->lock);
+    memcpy(config.log, mirror->config.log, sizeof(config.log));
+    look(mirror, durable, &must_stop);
     enum shared_verdict verdict =
         shared_store_take(mirror->store, mirror->config.lease_ms, &left_ms, &err);
     if (verdict != SHARED_FINE)
         return heed(mirror, verdict, &err);
-    verdict = unit_join_compare(mirror->store, &config, durable, &mirror->end, &err);
+    verdict = unit_join_compare(mirror->store, &config, durable, &ends, &err);
     if (verdict == SHARED_LOST)
         verdict = SHARED_FINE; /* it knows nothing: all is owed */
     if (verdict == SHARED_APART) {
@@ -295,9 +328,7 @@ static bool meet(struct mirror *mirror)
         return heed(mirror, verdict, &err);
     mirror->is_alone = false;
     lease_is_kept(mirror, asked_ns);
-    pthread_mutex_lock(&mirror->lock);
-    mirror->put = mirror->end.number;
-    pthread_mutex_unlock(&mirror->lock);
+    ends_are(mirror, &ends);
     return true;
 }
 
@@ -314,29 +345,31 @@ static bool renew(struct mirror *mirror)
 
 /* ---- the thread ---- */
 
-static void look(struct mirror *mirror, uint64_t *durable, bool *must_stop)
+/* The log whose turn it is; SHARED_LOGS: nothing is owed. */
+static enum shared_log owed(const struct mirror *mirror, const uint64_t durable[SHARED_LOGS])
 {
-    pthread_mutex_lock(&mirror->lock);
-    *durable = mirror->durable;
-    *must_stop = mirror->must_stop;
-    pthread_mutex_unlock(&mirror->lock);
+    if (mirror->ends.of[SHARED_INTAKE].number < durable[SHARED_INTAKE])
+        return SHARED_INTAKE;
+    return mirror->ends.of[SHARED_JOURNAL].number < durable[SHARED_JOURNAL] ? SHARED_JOURNAL
+                                                                             : SHARED_LOGS;
 }
 
 static void *run(void *self)
 {
     struct mirror *mirror = self;
-    uint64_t durable;
+    uint64_t durable[SHARED_LOGS];
     bool must_stop;
 
     for (;;) {
         struct error err;
-        look(mirror, &durable, &must_stop);
+        look(mirror, durable, &must_stop);
         enum mirror_state state = state_of(mirror);
+        enum shared_log which = owed(mirror, durable);
         uint64_t now = host_mono_ns();
         if (state == MIRROR_FENCED)
             return NULL;
-        if (state == MIRROR_UP && now < mirror->next_renewal_ns && mirror->end.number < durable) {
-            enum shared_verdict verdict = put_next(mirror, &err);
+        if (state == MIRROR_UP && now < mirror->next_renewal_ns && which != SHARED_LOGS) {
+            enum shared_verdict verdict = put_next(mirror, which, &err);
             heed(mirror, verdict, &err);
             continue;
         }
@@ -347,25 +380,26 @@ static void *run(void *self)
         }
         if (mirror->is_alone ? meet(mirror) : renew(mirror))
             become(mirror, MIRROR_UP, NULL);
-        if (must_stop && (mirror->end.number >= durable || state_of(mirror) != MIRROR_UP))
+        if (must_stop &&
+            (owed(mirror, durable) == SHARED_LOGS || state_of(mirror) != MIRROR_UP))
             return NULL;
     }
 }
 
 /* ---- what others ask ---- */
 
-void mirror_durable(struct mirror *mirror, uint64_t frame)
+void mirror_durable(struct mirror *mirror, enum shared_log which, uint64_t frame)
 {
     pthread_mutex_lock(&mirror->lock);
-    mirror->durable = frame;
+    mirror->durable[which] = frame;
     pthread_mutex_unlock(&mirror->lock);
     host()->waker_wake(host()->self, mirror->waker);
 }
 
-bool mirror_settle(struct mirror *mirror, uint64_t frame)
+bool mirror_settle(struct mirror *mirror, enum shared_log which, uint64_t frame)
 {
     pthread_mutex_lock(&mirror->lock);
-    while (mirror->state == MIRROR_UP && mirror->put < frame)
+    while (mirror->state == MIRROR_UP && mirror->put[which] < frame)
         pthread_cond_wait(&mirror->moved, &mirror->lock);
     bool is_ours = mirror->state != MIRROR_FENCED;
     pthread_mutex_unlock(&mirror->lock);
@@ -390,6 +424,17 @@ enum mirror_leave mirror_may_leave(const struct mirror *mirror, bool folds)
                : MIRROR_LEAVE_REPEAT;
 }
 
+/* Under the lock. */
+static uint64_t frames_owed(const struct mirror *mirror)
+{
+    uint64_t frames = 0;
+
+    for (int which = 0; which < SHARED_LOGS; which++)
+        if (mirror->durable[which] > mirror->put[which])
+            frames += mirror->durable[which] - mirror->put[which];
+    return frames;
+}
+
 void mirror_counters(const struct mirror *mirror, struct mirror_counters *out)
 {
     struct mirror *self = (struct mirror *)(uintptr_t)mirror; /* only its lock is touched */
@@ -398,7 +443,7 @@ void mirror_counters(const struct mirror *mirror, struct mirror_counters *out)
     pthread_mutex_lock(&self->lock);
     *out = mirror->counters;
     out->state = mirror->state;
-    out->owed = mirror->durable > mirror->put ? mirror->durable - mirror->put : 0;
+    out->owed = frames_owed(mirror);
     pthread_mutex_unlock(&self->lock);
     out->lease_left_ms = (int64_t)(until - host_mono_ns()) / 1000000;
 }
@@ -414,13 +459,15 @@ int mirror_create(const struct mirror_config *config, struct shared_store *store
     *mirror = (struct mirror){
         .config = *config,
         .store = store,
-        .end = config->from,
-        .put = config->from.number,
-        .durable = config->durable > config->from.number ? config->durable : config->from.number,
         .is_alone = config->is_alone,
         .state = config->is_alone ? MIRROR_AWAY : MIRROR_UP};
     atomic_init(&mirror->is_up, !config->is_alone);
     pthread_mutex_init(&mirror->lock, NULL);
+    ends_are(mirror, &config->from);
+    memcpy(mirror->durable, mirror->put, sizeof(mirror->durable));
+    for (int which = 0; which < SHARED_LOGS; which++)
+        if (config->durable[which] > mirror->durable[which])
+            mirror->durable[which] = config->durable[which];
     pthread_cond_init(&mirror->moved, NULL);
     if (config->is_alone)
         atomic_init(&mirror->lease_until_ns, taken_ns); /* over, and asked for at once */
@@ -453,9 +500,10 @@ void mirror_destroy(struct mirror *mirror)
     host()->waker_wake(host()->self, mirror->waker);
     pthread_join(mirror->thread, NULL);
     if (mirror->state == MIRROR_UP)
-        shared_store_leave(mirror->store, mirror->put >= mirror->durable, &ignored);
+        shared_store_leave(mirror->store, frames_owed(mirror) == 0, &ignored);
     shared_store_destroy(mirror->store);
-    segment_walk_destroy(mirror->walk);
+    for (int which = 0; which < SHARED_LOGS; which++)
+        walk_end(mirror, which);
     host()->close(host()->self, mirror->waker);
     pthread_cond_destroy(&mirror->moved);
     pthread_mutex_destroy(&mirror->lock);

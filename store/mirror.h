@@ -1,10 +1,14 @@
 /*
- * mirror.h - keeps the shared store up with the journal, and the ownership of the unit: a thread
- * that follows the journal as far as it is durable (S1, S2).
+ * mirror.h - keeps the shared store up with the journal and the intake log, and the ownership of
+ * the unit: a thread that follows both as far as they are durable (S1, S2).
  *
  *   journal thread --mirror_durable(frame)--> mirror thread --frames, open incidents--> store
- *         ^                                        |  ^
- *         +------mirror_settle(frame)--------------+  +---- the journal's own files
+ *   intake thread --------+   ^                    |  ^
+ *         ^                   +--mirror_settle(frame)  +---- the logs' own files
+ *         +-----------------------------------------+
+ *
+ * Frames of the intake log go first: the journal never says in the store what was read of one that
+ * is not there.
  *
  * States:
  *   up      the store answers: nothing leaves before it is there (S1), also not while frames that
@@ -13,7 +17,7 @@
  *   fenced  another owner has been there: nothing leaves any more, the run has to end
  *
  * A store that has forgotten the unit, or holds something else, gets everything anew from the first
- * frame that the journal has: as long as nobody else has taken the unit, ours is the truth.
+ * frames that the logs have: as long as nobody else has taken the unit, ours is the truth.
  *
  * The lease is counted from before the question that renews it, by the clock that no one sets, so
  * that its owner never believes in it for longer than the store does. A process that was asleep
@@ -31,7 +35,7 @@
 #include "base/incident.h"
 #include "base/vector.h"
 #include "store/segment_log.h"
-#include "store/shared_store.h"
+#include "store/unit_join.h"
 
 struct mirror;
 
@@ -44,14 +48,14 @@ struct mirror_record {
 };
 
 struct mirror_config {
-    const struct segment_config *journal; /* outlives the mirror */
-    const char *blobs;                    /* folder of kept files; outlives the mirror */
-    struct shared_end from;               /* what the store has of it */
-    bool is_alone;     /* nobody knows: the store did not answer, and the unit was not taken */
-    uint64_t durable;  /* the same: frames that there are */
-    unsigned lease_ms; /* [10 s] */
-    unsigned retry_ms; /* [1 s] between questions to a store that is away */
-    unsigned hold_ms;  /* [10 min] S2 */
+    const struct segment_config *log[SHARED_LOGS]; /* outlive the mirror */
+    const char *blobs;                             /* folder of kept files; outlives the mirror */
+    struct unit_ends from;                         /* what the store has of them */
+    bool is_alone; /* nobody knows: the store did not answer, and the unit was not taken */
+    uint64_t durable[SHARED_LOGS]; /* frames that there are */
+    unsigned lease_ms;             /* [10 s] */
+    unsigned retry_ms;             /* [1 s] between questions to a store that is away */
+    unsigned hold_ms;              /* [10 min] S2 */
     void *self;
     /* Adds what others are to read of an open incident. Thread: mirror. */
     void (*write)(void *self, const struct incident *incident, struct mirror_record *to);
@@ -72,12 +76,12 @@ int mirror_create(const struct mirror_config *config, struct shared_store *store
  * allowed. Thread: setup. */
 void mirror_destroy(struct mirror *mirror);
 
-/* Frames up to this number are durable. Thread: journal. */
-void mirror_durable(struct mirror *mirror, uint64_t frame);
+/* Frames of a log up to this number are durable. Thread: that of the log. */
+void mirror_durable(struct mirror *mirror, enum shared_log which, uint64_t frame);
 
 /* Returns when they are in the store as well, or it is away. False: another owner has been there,
  * and nothing of it may leave. Thread: any. */
-bool mirror_settle(struct mirror *mirror, uint64_t frame);
+bool mirror_settle(struct mirror *mirror, enum shared_log which, uint64_t frame);
 
 /* Whether an op may be sent now (S2). */
 enum mirror_leave {
@@ -92,7 +96,7 @@ enum mirror_leave mirror_may_leave(const struct mirror *mirror, bool folds);
 
 struct mirror_counters {
     enum mirror_state state;
-    uint64_t frames, bytes;   /* that it was given */
+    uint64_t frames, bytes;   /* that it was given, of both logs */
     uint64_t owed;            /* frames */
     uint64_t renewals, aways; /* of the lease; times that it went away */
     uint64_t anews;           /* times that it got everything anew */

@@ -60,17 +60,36 @@ static const char PUT[] =
            "end\n"
            "return {0}\n";
 
-/* KEYS[2..4]: end, journal, open. */
-static const char CLEAR[] = FENCED "redis.call('del', KEYS[2], KEYS[3], KEYS[4])\n"
-                                   "return {0}\n";
+/* KEYS[2..6]: end, journal, open, and end and log of the intake. */
+static const char CLEAR[] = FENCED
+    "redis.call('del', KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6])\n"
+    "return {0}\n";
 
-/* KEYS[2]: journal. ARGV[2]: the first number that stays. */
+/* KEYS[2]: the log. ARGV[2]: the first number that stays. */
 static const char TRIM[] = FENCED "redis.call('xtrim', KEYS[2], 'minid', ARGV[2] .. '-0')\n"
                                   "return {0}\n";
 
-enum key { KEY_LEASE, KEY_FENCE, KEY_OWNER, KEY_END, KEY_JOURNAL, KEY_OPEN, KEY_COUNT };
-static const char *const KEY_NAMES[KEY_COUNT] = {"lease", "fence",   "owner",
-                                                 "end",   "journal", "open"};
+enum key {
+    KEY_LEASE,
+    KEY_FENCE,
+    KEY_OWNER,
+    KEY_END,
+    KEY_JOURNAL,
+    KEY_OPEN,
+    KEY_INTAKE_END,
+    KEY_INTAKE,
+    KEY_COUNT
+};
+static const char *const KEY_NAMES[KEY_COUNT] = {"lease",   "fence", "owner",      "end",
+                                                 "journal", "open",  "intake-end", "intake"};
+
+static const struct {
+    const char *name;
+    enum key log, end;
+} LOGS[SHARED_LOGS] = {
+    [SHARED_JOURNAL] = {"journal", KEY_JOURNAL, KEY_END},
+    [SHARED_INTAKE] = {"intake log", KEY_INTAKE, KEY_INTAKE_END},
+};
 
 enum { KEY_BYTES = SHARED_UNIT_BYTES + 64, READ_FRAMES = 4, SCAN_ITEMS = 500, SCANS_MAX = 1 << 20 };
 
@@ -93,6 +112,11 @@ const char *shared_verdict_name(enum shared_verdict verdict)
         [SHARED_DAMAGED] = "damaged",
     };
     return names[verdict];
+}
+
+const char *shared_log_name(enum shared_log which)
+{
+    return LOGS[which].name;
 }
 
 /* ---- numbers and ends ---- */
@@ -228,7 +252,7 @@ static enum shared_verdict run(struct shared_store *store, const struct script *
         error_set(err, "unit %s: the shared store has forgotten it", store->unit);
     else if (verdict == SHARED_APART)
         error_set(err,
-                  "unit %s: its journal in the shared store ends at \"%.*s\", not where ours does",
+                  "unit %s: a log of it in the shared store ends at \"%.*s\", not where ours does",
                   store->unit, len, whom.at);
     return verdict;
 }
@@ -303,12 +327,24 @@ enum shared_former shared_store_former(const struct shared_store *store)
     return store->former;
 }
 
-/* ---- the journal ---- */
+/* ---- the logs ---- */
 
-enum shared_verdict shared_store_end(struct shared_store *store, struct shared_end *out,
-                                     struct error *err)
+/* "the intake log's end", for a sentence of damage. */
+enum { PART_BYTES = 64 };
+
+static enum shared_verdict damaged_log(struct shared_store *store, enum shared_log which,
+                                       const char *part, struct error *err)
 {
-    const struct text word[] = {text_of("GET"), text_of(store->key[KEY_END])};
+    char what[PART_BYTES];
+
+    snprintf(what, sizeof(what), "%s its %s", part, LOGS[which].name);
+    return damaged(store, err, what);
+}
+
+enum shared_verdict shared_store_end(struct shared_store *store, enum shared_log which,
+                                     struct shared_end *out, struct error *err)
+{
+    const struct text word[] = {text_of("GET"), text_of(store->key[LOGS[which].end])};
     const struct shared_reply *reply;
     enum shared_verdict verdict = ask(store, word, 2, &reply, err);
 
@@ -316,20 +352,22 @@ enum shared_verdict shared_store_end(struct shared_store *store, struct shared_e
     if (verdict != SHARED_FINE)
         return verdict;
     if (reply->kind == SHARED_REPLY_NIL) {
-        error_set(err, "unit %s: the shared store has no journal of it", store->unit);
+        error_set(err, "unit %s: the shared store has no %s of it", store->unit,
+                  LOGS[which].name);
         return SHARED_LOST;
     }
     if (reply->kind != SHARED_REPLY_TEXT || !end_read(reply->text, out))
-        return damaged(store, err, "the end of its journal");
+        return damaged_log(store, which, "the end of", err);
     return SHARED_FINE;
 }
 
-enum shared_verdict shared_store_put(struct shared_store *store, struct shared_end end,
-                                     const struct shared_frame *frame,
+enum shared_verdict shared_store_put(struct shared_store *store, enum shared_log which,
+                                     struct shared_end end, const struct shared_frame *frame,
                                      const struct shared_open *open, size_t open_count,
                                      struct error *err)
 {
-    static const struct script script = {PUT, {KEY_FENCE, KEY_END, KEY_JOURNAL, KEY_OPEN}, 4};
+    const struct script script = {
+        PUT, {KEY_FENCE, LOGS[which].end, LOGS[which].log, KEY_OPEN}, 4};
     enum { FIRST = 7 };
     const struct shared_end after = shared_end_after(end, frame);
     char fence[NUMBER_BYTES], number[NUMBER_BYTES], kind[NUMBER_BYTES], chain[NUMBER_BYTES];
@@ -383,16 +421,17 @@ static bool frame_read(const struct shared_reply *entry, struct shared_frame *ou
     return true;
 }
 
-enum shared_verdict shared_store_read(struct shared_store *store, struct shared_end *before,
+enum shared_verdict shared_store_read(struct shared_store *store, enum shared_log which,
+                                      struct shared_end *before, uint64_t to,
                                       void (*take)(void *user, const struct shared_frame *frame),
                                       void *user, struct error *err)
 {
-    char from[NUMBER_BYTES + 4], count[NUMBER_BYTES];
+    char from[NUMBER_BYTES + 4], last[NUMBER_BYTES + 4], count[NUMBER_BYTES];
     const struct text word[] = {
         text_of("XRANGE"),
-        text_of(store->key[KEY_JOURNAL]),
+        text_of(store->key[LOGS[which].log]),
         {from, (uint32_t)snprintf(from, sizeof(from), "%" PRIu64 "-0", before->number + 1)},
-        text_of("+"),
+        {last, (uint32_t)snprintf(last, sizeof(last), "%" PRIu64 "-0", to)},
         text_of("COUNT"),
         number_text(count, READ_FRAMES)};
     const struct shared_reply *reply;
@@ -401,19 +440,19 @@ enum shared_verdict shared_store_read(struct shared_store *store, struct shared_
     if (verdict != SHARED_FINE)
         return verdict;
     if (reply->kind != SHARED_REPLY_LIST)
-        return damaged(store, err, "its journal");
+        return damaged_log(store, which, "all of", err);
     for (size_t i = 0; i < reply->count; i++) {
         struct shared_frame frame;
         uint32_t chain;
         if (!frame_read(&reply->item[i], &frame, &chain))
-            return damaged(store, err, "a frame of its journal");
+            return damaged_log(store, which, "a frame of", err);
         /* Behind a trim the first frame's own sum is where the chain begins. */
         const struct shared_end after = shared_end_after(*before, &frame);
         if (after.chain != chain) {
             error_set(err,
-                      "unit %s: frame %" PRIu64 " of its journal in the shared store does not "
+                      "unit %s: frame %" PRIu64 " of its %s in the shared store does not "
                       "follow on frame %" PRIu64,
-                      store->unit, frame.number, before->number);
+                      store->unit, frame.number, LOGS[which].name, before->number);
             return SHARED_DAMAGED;
         }
         *before = after;
@@ -422,12 +461,12 @@ enum shared_verdict shared_store_read(struct shared_store *store, struct shared_
     return SHARED_FINE;
 }
 
-enum shared_verdict shared_store_end_at(struct shared_store *store, uint64_t number,
-                                        struct shared_end *out, struct error *err)
+enum shared_verdict shared_store_end_at(struct shared_store *store, enum shared_log which,
+                                        uint64_t number, struct shared_end *out, struct error *err)
 {
     char id[NUMBER_BYTES + 4];
     const struct text at = {id, (uint32_t)snprintf(id, sizeof(id), "%" PRIu64 "-0", number)};
-    const struct text word[] = {text_of("XRANGE"), text_of(store->key[KEY_JOURNAL]), at, at};
+    const struct text word[] = {text_of("XRANGE"), text_of(store->key[LOGS[which].log]), at, at};
     const struct shared_reply *reply;
     struct shared_frame frame;
     enum shared_verdict verdict = ask(store, word, 4, &reply, err);
@@ -436,20 +475,21 @@ enum shared_verdict shared_store_end_at(struct shared_store *store, uint64_t num
     if (verdict != SHARED_FINE)
         return verdict;
     if (reply->kind == SHARED_REPLY_LIST && reply->count == 0) {
-        error_set(err, "unit %s: the shared store has no frame %" PRIu64 " of its journal",
-                  store->unit, number);
+        error_set(err, "unit %s: the shared store has no frame %" PRIu64 " of its %s", store->unit,
+                  number, LOGS[which].name);
         return SHARED_LOST;
     }
     if (reply->kind != SHARED_REPLY_LIST || !frame_read(&reply->item[0], &frame, &out->chain) ||
         frame.number != number)
-        return damaged(store, err, "a frame of its journal");
+        return damaged_log(store, which, "a frame of", err);
     out->number = number;
     return SHARED_FINE;
 }
 
 enum shared_verdict shared_store_clear(struct shared_store *store, struct error *err)
 {
-    static const struct script script = {CLEAR, {KEY_FENCE, KEY_END, KEY_JOURNAL, KEY_OPEN}, 4};
+    static const struct script script = {
+        CLEAR, {KEY_FENCE, KEY_END, KEY_JOURNAL, KEY_OPEN, KEY_INTAKE_END, KEY_INTAKE}, 6};
     char fence[NUMBER_BYTES];
     const struct text argument[] = {number_text(fence, store->fence)};
     const struct shared_reply *said;
@@ -457,10 +497,10 @@ enum shared_verdict shared_store_clear(struct shared_store *store, struct error 
     return run(store, &script, argument, 1, &said, err);
 }
 
-enum shared_verdict shared_store_trim(struct shared_store *store, uint64_t number,
-                                      struct error *err)
+enum shared_verdict shared_store_trim(struct shared_store *store, enum shared_log which,
+                                      uint64_t number, struct error *err)
 {
-    static const struct script script = {TRIM, {KEY_FENCE, KEY_JOURNAL}, 2};
+    const struct script script = {TRIM, {KEY_FENCE, LOGS[which].log}, 2};
     char fence[NUMBER_BYTES], first[NUMBER_BYTES];
     const struct text argument[] = {number_text(fence, store->fence), number_text(first, number)};
     const struct shared_reply *said;

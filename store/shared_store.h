@@ -1,12 +1,14 @@
 /*
  * shared_store.h - what a unit keeps in the shared store, so that another machine can go on with
- * it: who owns the unit, its journal, and its open incidents for everyone to read (S1 to S4).
+ * it: who owns the unit, its journal and its intake log, and its open incidents for everyone to
+ * read (S1 to S4).
  *
  *   tocsin:{UNIT}:lease    "<fence> <owner>", gone a lease time after it was last kept
  *   tocsin:{UNIT}:fence    number of the ownership: one more each time that the owner changes
  *   tocsin:{UNIT}:owner    who owned it last; "-" once that one has let it go in good order
- *   tocsin:{UNIT}:end      "<number> <chain>" of the last frame
+ *   tocsin:{UNIT}:end      "<number> <chain>" of the last frame of the journal
  *   tocsin:{UNIT}:journal  stream, entry <number>-0: kind, chain, fence, payload
+ *   tocsin:{UNIT}:intake-end, tocsin:{UNIT}:intake  the same of the intake log
  *   tocsin:{UNIT}:open     hash: incident id -> its record
  *   tocsin:{UNIT}:blob:H   what the journal names by its hash
  *
@@ -41,7 +43,13 @@ const char *shared_verdict_name(enum shared_verdict verdict);
 
 enum { SHARED_UNIT_BYTES = 64, SHARED_OWNER_BYTES = 96 };
 
-/* Where a journal ends: the number of its last frame, 0 for none, and the checksum over all. */
+/* The logs of a unit. */
+enum shared_log { SHARED_JOURNAL, SHARED_INTAKE, SHARED_LOGS };
+
+/* What it is called in sentences: "journal". */
+const char *shared_log_name(enum shared_log which);
+
+/* Where a log ends: the number of its last frame, 0 for none, and the checksum over all. */
 struct shared_end {
     uint64_t number;
     uint32_t chain;
@@ -87,9 +95,9 @@ enum shared_former {
 };
 enum shared_former shared_store_former(const struct shared_store *store);
 
-/* Where its journal ends. SHARED_LOST: there is none. */
-enum shared_verdict shared_store_end(struct shared_store *store, struct shared_end *out,
-                                     struct error *err);
+/* Where a log of it ends. SHARED_LOST: there is none. */
+enum shared_verdict shared_store_end(struct shared_store *store, enum shared_log which,
+                                     struct shared_end *out, struct error *err);
 
 /* An incident that is open, or, with a record of no bytes, is not any more. */
 struct shared_open {
@@ -99,27 +107,29 @@ struct shared_open {
 
 /* Puts the frame behind `end`, and what it changes of open incidents, in one step.
  * SHARED_APART: it ends elsewhere. */
-enum shared_verdict shared_store_put(struct shared_store *store, struct shared_end end,
-                                     const struct shared_frame *frame,
+enum shared_verdict shared_store_put(struct shared_store *store, enum shared_log which,
+                                     struct shared_end end, const struct shared_frame *frame,
                                      const struct shared_open *open, size_t open_count,
                                      struct error *err);
 
-/* Frames from number `from` on, at most a few; the journal is read whole when none comes any more.
- * `chain` is of the frame before, and checked on. The frames live until the next call. */
-enum shared_verdict shared_store_read(struct shared_store *store, struct shared_end *before,
+/* Frames behind `*before` up to number `to`, at most a few; all are read when none comes any more.
+ * `*before` is checked on, and moved. The frames live until the next call. */
+enum shared_verdict shared_store_read(struct shared_store *store, enum shared_log which,
+                                      struct shared_end *before, uint64_t to,
                                       void (*take)(void *user, const struct shared_frame *frame),
                                       void *user, struct error *err);
 
 /* The end as it was behind frame `number`. SHARED_LOST: that frame is not there. */
-enum shared_verdict shared_store_end_at(struct shared_store *store, uint64_t number,
-                                        struct shared_end *out, struct error *err);
+enum shared_verdict shared_store_end_at(struct shared_store *store, enum shared_log which,
+                                        uint64_t number, struct shared_end *out,
+                                        struct error *err);
 
-/* Forgets journal and open incidents: the owner's own are to be put there instead. */
+/* Forgets both logs and open incidents: the owner's own are to be put there instead. */
 enum shared_verdict shared_store_clear(struct shared_store *store, struct error *err);
 
 /* Forgets frames before `number`: a snapshot stands for them. */
-enum shared_verdict shared_store_trim(struct shared_store *store, uint64_t number,
-                                      struct error *err);
+enum shared_verdict shared_store_trim(struct shared_store *store, enum shared_log which,
+                                      uint64_t number, struct error *err);
 
 /* Bytes under the hash of their content. */
 enum shared_verdict shared_store_put_blob(struct shared_store *store, struct id128 hash,

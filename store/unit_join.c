@@ -14,7 +14,7 @@
 #include "store/segment_walk.h"
 #include "store/shared_files.h"
 
-/* Journals that were put aside and are still there: beyond these a person has to look. */
+/* Logs that were put aside and are still there: beyond these a person has to look. */
 enum { ASIDE_MAX = 100, RENEWALS_PER_LEASE = 3 };
 
 /* A frame that came, until it is written. */
@@ -25,39 +25,35 @@ struct held_frame {
 
 struct join {
     struct shared_store *store;
-    const struct segment_config *journal;
+    const struct unit_join_config *config;
     const char *blobs;
-    unsigned lease_ms;
-    uint64_t *kept_ns;
-    bool (*must_stop)(void *self);
-    void *self;
     enum shared_verdict lease; /* what became of it while we were at it */
     struct unit_joined *out;
     struct error *err;
-    struct shared_end theirs;
-    uint32_t chain_there; /* of our journal where theirs ends */
-    struct segment_walk *walk;
-    struct segment_log *log;
+    uint32_t chain_there[SHARED_LOGS];      /* of ours where theirs ends */
+    struct segment_walk *walk[SHARED_LOGS]; /* over ours */
+    struct segment_log *log;                /* that is written */
     VECTOR_OF(struct held_frame) held;
     VECTOR_OF(struct id128) lists; /* that they name */
 };
 
-/* A long journal takes longer than a lease. False: it is not ours any more, or nobody knows. */
+/* A long log takes longer than a lease. False: it is not ours any more, or nobody knows. */
 static bool stay_owner(struct join *join)
 {
+    const struct unit_join_config *config = join->config;
     uint64_t now_ns = host_mono_ns();
 
-    if (join->must_stop != NULL && join->must_stop(join->self)) {
+    if (config->must_stop != NULL && config->must_stop(config->self)) {
         error_set(join->err, "stopped before the journal was here");
         join->lease = SHARED_AWAY;
         return false;
     }
-    if (join->lease_ms == 0 ||
-        now_ns - *join->kept_ns < join->lease_ms * UINT64_C(1000000) / RENEWALS_PER_LEASE)
+    if (config->lease_ms == 0 ||
+        now_ns - *config->kept_ns < config->lease_ms * UINT64_C(1000000) / RENEWALS_PER_LEASE)
         return true;
-    join->lease = shared_store_keep(join->store, join->lease_ms, join->err);
+    join->lease = shared_store_keep(join->store, config->lease_ms, join->err);
     if (join->lease == SHARED_FINE)
-        *join->kept_ns = now_ns;
+        *config->kept_ns = now_ns;
     return join->lease == SHARED_FINE;
 }
 
@@ -69,25 +65,26 @@ static enum shared_verdict verdict_of(const struct join *join)
 
 /* ---- ours ---- */
 
-/* Walks our journal up to frame `last`. */
-static int walk_ours(struct join *join, uint64_t last)
+/* Walks our log up to frame `last`. */
+static int walk_ours(struct join *join, enum shared_log which, uint64_t last)
 {
+    struct shared_end *end = &join->out->ends.of[which];
+    struct segment_walk **walk = &join->walk[which];
     enum segment_refusal why;
     struct segment_frame frame;
     int rc;
 
-    segment_walk_destroy(join->walk);
-    join->walk = NULL;
-    join->out->end = (struct shared_end){0, 0};
-    rc = segment_walk_create(join->journal, &join->walk, &why, join->err);
+    segment_walk_destroy(*walk);
+    *walk = NULL;
+    *end = (struct shared_end){0, 0};
+    rc = segment_walk_create(join->config->log[which], walk, &why, join->err);
     if (rc != 0)
         return rc;
-    while (join->out->end.number < last &&
-           (rc = segment_walk_next(join->walk, &frame, join->err)) == 1) {
+    while (end->number < last && (rc = segment_walk_next(*walk, &frame, join->err)) == 1) {
         const struct shared_frame same = {frame.number, frame.kind, {frame.payload, frame.bytes}};
-        join->out->end = shared_end_after(join->out->end, &same);
-        if (frame.number == join->theirs.number)
-            join->chain_there = join->out->end.chain;
+        *end = shared_end_after(*end, &same);
+        if (frame.number == join->out->theirs.of[which].number)
+            join->chain_there[which] = end->chain;
         if (!stay_owner(join))
             return -ECANCELED;
     }
@@ -109,39 +106,54 @@ static int put_snapshots_aside(const struct join *join)
     char folder[DATA_DIR_PATH_BYTES + 16], aside[DATA_DIR_PATH_BYTES + 16];
     int rc;
 
-    snprintf(folder, sizeof(folder), "%.4000s/../snapshots", join->journal->folder);
+    snprintf(folder, sizeof(folder), "%.4000s/../snapshots",
+             join->config->log[SHARED_JOURNAL]->folder);
     snprintf(aside, sizeof(aside), "%.4000s/snapshots", join->out->aside);
     rc = exchange(folder, aside);
     return rc == -ENOENT ? 0 : rc;
 }
 
-/* Our journal goes under another name, and an empty one takes its place. */
-static int put_aside(struct join *join)
+/* A folder for what is put aside by this join. */
+static int make_aside(struct join *join)
 {
-    const char *folder = join->journal->folder;
-    char parent[DATA_DIR_PATH_BYTES], journal[DATA_DIR_PATH_BYTES + 16];
+    const char *folder = join->config->log[SHARED_JOURNAL]->folder;
     int rc = -EEXIST;
 
-    segment_walk_destroy(join->walk);
-    join->walk = NULL;
+    if (join->out->aside[0] != '\0')
+        return 0;
     for (int i = 1; i <= ASIDE_MAX && (rc == -EEXIST || rc == -ENOTEMPTY); i++) {
         snprintf(join->out->aside, sizeof(join->out->aside), "%.4000s.aside.%d", folder, i);
         rc = host()->mkdir(host()->self, join->out->aside, 0700);
     }
-    snprintf(journal, sizeof(journal), "%.4000s/journal", join->out->aside);
-    if (rc == 0)
+    return rc;
+}
+
+/* Our log goes under another name, and an empty one takes its place. */
+static int put_aside(struct join *join, enum shared_log which)
+{
+    static const char *const names[SHARED_LOGS] = {
+        [SHARED_JOURNAL] = "journal", [SHARED_INTAKE] = "intake"};
+    const char *folder = join->config->log[which]->folder;
+    char parent[DATA_DIR_PATH_BYTES], aside[DATA_DIR_PATH_BYTES + 16];
+    int rc = make_aside(join);
+
+    segment_walk_destroy(join->walk[which]);
+    join->walk[which] = NULL;
+    snprintf(aside, sizeof(aside), "%.4000s/%s", join->out->aside, names[which]);
+    if (rc == 0 && which == SHARED_JOURNAL)
         rc = put_snapshots_aside(join);
     if (rc == 0)
-        rc = exchange(folder, journal);
+        rc = exchange(folder, aside);
     snprintf(parent, sizeof(parent), "%s/..", folder);
     if (rc == 0)
         rc = host()->sync_dir(host()->self, join->out->aside);
     if (rc == 0)
         rc = host()->sync_dir(host()->self, parent);
+    join->out->is_aside[which] = rc == 0;
     if (rc != 0)
         error_set(join->err, "%s: cannot be put aside as %.1000s: %s", folder, join->out->aside,
                   strerror(-rc));
-    return rc;
+    return rc != 0 ? rc : walk_ours(join, which, UINT64_MAX);
 }
 
 /* ---- theirs ---- */
@@ -170,7 +182,6 @@ static void hold(void *user, const struct shared_frame *frame)
     memcpy(held.payload, frame->payload.at, frame->payload.len);
     held.frame.payload.at = held.payload;
     vector_add(&join->held) = held;
-    note_lists(join, frame);
 }
 
 static void let_go(struct join *join)
@@ -180,7 +191,7 @@ static void let_go(struct join *join)
     join->held.count = join->lists.count = 0;
 }
 
-static bool write_held(struct join *join)
+static bool write_held(struct join *join, enum shared_log which)
 {
     for (size_t i = 0; i < join->held.count; i++) {
         const struct shared_frame *frame = &join->held.at[i].frame;
@@ -189,35 +200,50 @@ static bool write_held(struct join *join)
                                &number, join->err) != 0 ||
             segment_log_sync(join->log, join->err) != 0)
             return false;
-        join->out->fetched++;
+        join->out->fetched[which]++;
     }
     return stay_owner(join);
 }
 
-/* What a frame names is there before the frame is. */
-static enum shared_verdict fetch(struct join *join)
+/* What frames of the journal name is there before they are. */
+static enum shared_verdict fetch_lists(struct join *join)
 {
-    enum shared_verdict verdict;
+    enum shared_verdict verdict = SHARED_FINE;
 
-    if (segment_log_open(join->journal, segment_walk_end(join->walk), &join->log, join->err) != 0)
+    for (size_t i = 0; i < join->held.count; i++)
+        note_lists(join, &join->held.at[i].frame);
+    for (size_t i = 0; verdict == SHARED_FINE && i < join->lists.count; i++)
+        verdict = shared_files_get(join->store, join->blobs, join->lists.at[i], join->err);
+    return verdict;
+}
+
+/* Theirs goes on where ours ends: up to where it did when it was asked. */
+static enum shared_verdict fetch(struct join *join, enum shared_log which)
+{
+    const struct shared_end theirs = join->out->theirs.of[which];
+    struct shared_end *end = &join->out->ends.of[which];
+    enum shared_verdict verdict = SHARED_FINE;
+
+    if (end->number >= theirs.number)
+        return SHARED_FINE;
+    if (segment_log_open(join->config->log[which], segment_walk_end(join->walk[which]), &join->log,
+                         join->err) != 0)
         return SHARED_DAMAGED;
     do {
         let_go(join);
-        verdict = shared_store_read(join->store, &join->out->end, hold, join, join->err);
-        for (size_t i = 0; verdict == SHARED_FINE && i < join->lists.count; i++)
-            verdict = shared_files_get(join->store, join->blobs, join->lists.at[i], join->err);
-        if (verdict == SHARED_FINE && !write_held(join))
+        verdict = shared_store_read(join->store, which, end, theirs.number, hold, join, join->err);
+        if (verdict == SHARED_FINE && which == SHARED_JOURNAL)
+            verdict = fetch_lists(join);
+        if (verdict == SHARED_FINE && !write_held(join, which))
             verdict = verdict_of(join);
     } while (verdict == SHARED_FINE && join->held.count > 0);
-    /* Whoever is followed goes on meanwhile. */
-    bool is_longer = join->lease_ms == 0 && join->out->end.number > join->theirs.number;
-    if (verdict == SHARED_FINE && !is_longer &&
-        (join->out->end.number != join->theirs.number ||
-         join->out->end.chain != join->theirs.chain)) {
+    segment_log_destroy(join->log);
+    join->log = NULL;
+    if (verdict == SHARED_FINE && (end->number != theirs.number || end->chain != theirs.chain)) {
         error_set(join->err,
-                  "the unit's journal in the shared store ends behind frame %" PRIu64
+                  "the unit's %s in the shared store ends behind frame %" PRIu64
                   ", and should behind %" PRIu64,
-                  join->out->end.number, join->theirs.number);
+                  shared_log_name(which), end->number, theirs.number);
         verdict = SHARED_DAMAGED;
     }
     return verdict;
@@ -225,59 +251,73 @@ static enum shared_verdict fetch(struct join *join)
 
 /* ---- both ---- */
 
-/* Whether theirs begins with all of ours. */
-static enum shared_verdict they_go_on(struct join *join, bool *out)
+/* Whether one of the two begins with all of the other. */
+static enum shared_verdict is_same(struct join *join, enum shared_log which, bool *out)
 {
+    const struct shared_end ours = join->out->ends.of[which], theirs = join->out->theirs.of[which];
     struct shared_end there = {0, 0};
-    enum shared_verdict verdict = SHARED_FINE;
+    enum shared_verdict verdict;
 
-    if (join->out->end.number > 0)
-        verdict = shared_store_end_at(join->store, join->out->end.number, &there, join->err);
-    *out = verdict == SHARED_FINE && there.chain == join->out->end.chain;
+    *out = theirs.number == 0 || ours.number == 0 ||
+           (theirs.number <= ours.number && join->chain_there[which] == theirs.chain);
+    if (*out || theirs.number <= ours.number)
+        return SHARED_FINE;
+    verdict = shared_store_end_at(join->store, which, ours.number, &there, join->err);
+    *out = verdict == SHARED_FINE && there.chain == ours.chain;
     return verdict == SHARED_LOST ? SHARED_FINE : verdict;
+}
+
+/* Where they end. The journal is asked first: its frames go by those of the intake log that there
+ * are by then. */
+static enum shared_verdict ask_ends(struct join *join, struct unit_ends *out, bool *is_forgotten)
+{
+    static const enum shared_log order[SHARED_LOGS] = {SHARED_JOURNAL, SHARED_INTAKE};
+
+    *is_forgotten = true;
+    for (int i = 0; i < SHARED_LOGS; i++) {
+        enum shared_verdict verdict =
+            shared_store_end(join->store, order[i], &out->of[order[i]], join->err);
+        if (verdict != SHARED_FINE && verdict != SHARED_LOST)
+            return verdict;
+        *is_forgotten &= verdict == SHARED_LOST;
+    }
+    return SHARED_FINE;
 }
 
 static enum shared_verdict bring_together(struct join *join)
 {
     struct unit_joined *out = join->out;
-    enum shared_verdict verdict = shared_store_end(join->store, &join->theirs, join->err);
-    bool is_ours = true;
+    enum shared_verdict verdict = ask_ends(join, &out->theirs, &out->is_forgotten);
+    bool is_ours[SHARED_LOGS];
 
-    if (verdict != SHARED_FINE && verdict != SHARED_LOST)
-        return verdict;
-    out->is_forgotten = verdict == SHARED_LOST;
-    out->theirs = join->theirs;
-    if (walk_ours(join, UINT64_MAX) != 0)
-        return verdict_of(join);
-    if (join->theirs.number <= out->end.number) {
-        out->owed = out->end.number - join->theirs.number;
-        if (join->theirs.number == 0 || join->chain_there == join->theirs.chain)
-            return SHARED_FINE;
-        is_ours = false;
-    } else {
-        verdict = they_go_on(join, &is_ours);
-        if (verdict != SHARED_FINE)
-            return verdict;
+    for (int which = 0; which < SHARED_LOGS; which++) {
+        if (verdict == SHARED_FINE && walk_ours(join, which, UINT64_MAX) != 0)
+            return verdict_of(join);
+        if (verdict == SHARED_FINE)
+            verdict = is_same(join, which, &is_ours[which]);
     }
-    out->owed = 0;
-    if (!is_ours && (put_aside(join) != 0 || walk_ours(join, UINT64_MAX) != 0))
-        return verdict_of(join);
-    return fetch(join);
+    if (verdict != SHARED_FINE)
+        return verdict;
+    is_ours[SHARED_JOURNAL] &=
+        is_ours[SHARED_INTAKE] ||
+        out->ends.of[SHARED_JOURNAL].number <= out->theirs.of[SHARED_JOURNAL].number;
+    for (int which = 0; which < SHARED_LOGS; which++)
+        if (!is_ours[which] && put_aside(join, which) != 0)
+            return verdict_of(join);
+    verdict = fetch(join, SHARED_INTAKE);
+    if (verdict == SHARED_FINE)
+        verdict = fetch(join, SHARED_JOURNAL);
+    for (int which = 0; which < SHARED_LOGS; which++)
+        out->owed[which] = out->ends.of[which].number - out->theirs.of[which].number;
+    return verdict;
 }
 
 static struct join begin(struct shared_store *store, const struct unit_join_config *config,
                          struct unit_joined *out, struct error *err)
 {
-    *out = (struct unit_joined){.end = {0, 0}};
-    return (struct join){.store = store,
-                         .journal = config->journal,
-                         .blobs = config->blobs,
-                         .lease_ms = config->lease_ms,
-                         .kept_ns = config->kept_ns,
-                         .must_stop = config->must_stop,
-                         .self = config->self,
-                         .out = out,
-                         .err = err};
+    *out = (struct unit_joined){.is_forgotten = false};
+    return (struct join){
+        .store = store, .config = config, .blobs = config->blobs, .out = out, .err = err};
 }
 
 static void end(struct join *join)
@@ -286,7 +326,8 @@ static void end(struct join *join)
     free(join->held.at);
     free(join->lists.at);
     segment_log_destroy(join->log);
-    segment_walk_destroy(join->walk);
+    for (int which = 0; which < SHARED_LOGS; which++)
+        segment_walk_destroy(join->walk[which]);
 }
 
 enum shared_verdict unit_join(struct shared_store *store, const struct unit_join_config *config,
@@ -299,25 +340,40 @@ enum shared_verdict unit_join(struct shared_store *store, const struct unit_join
     return verdict;
 }
 
+/* Whether theirs is a beginning of ours. */
+static enum shared_verdict compare(struct join *join, enum shared_log which, uint64_t durable)
+{
+    const struct shared_end theirs = join->out->theirs.of[which];
+
+    if (theirs.number == 0)
+        return SHARED_FINE;
+    if (theirs.number <= durable && walk_ours(join, which, theirs.number) != 0)
+        return verdict_of(join);
+    if (theirs.number <= durable && join->chain_there[which] == theirs.chain)
+        return SHARED_FINE;
+    error_set(join->err,
+              "the unit has gone on elsewhere, up to frame %" PRIu64
+              " of its %s, while this one had no answer",
+              theirs.number, shared_log_name(which));
+    return SHARED_APART;
+}
+
 enum shared_verdict unit_join_compare(struct shared_store *store,
-                                      const struct unit_join_config *config, uint64_t durable,
-                                      struct shared_end *out, struct error *err)
+                                      const struct unit_join_config *config,
+                                      const uint64_t durable[SHARED_LOGS], struct unit_ends *out,
+                                      struct error *err)
 {
     struct unit_joined ours;
     struct join join = begin(store, config, &ours, err);
-    enum shared_verdict verdict = shared_store_end(store, &join.theirs, err);
+    bool is_forgotten;
+    enum shared_verdict verdict = ask_ends(&join, &ours.theirs, &is_forgotten);
 
-    *out = join.theirs;
-    if (verdict == SHARED_FINE && join.theirs.number <= durable &&
-        walk_ours(&join, join.theirs.number) != 0)
-        verdict = verdict_of(&join);
-    if (verdict == SHARED_FINE &&
-        (join.theirs.number > durable || (durable > 0 && join.chain_there != join.theirs.chain))) {
-        error_set(err,
-                  "the unit has gone on elsewhere, up to frame %" PRIu64
-                  " of its journal, while this one had no answer",
-                  join.theirs.number);
-        verdict = SHARED_APART;
+    *out = ours.theirs;
+    for (int which = 0; verdict == SHARED_FINE && which < SHARED_LOGS; which++)
+        verdict = compare(&join, which, durable[which]);
+    if (verdict == SHARED_FINE && is_forgotten) {
+        error_set(err, "the shared store has forgotten the unit");
+        verdict = SHARED_LOST;
     }
     end(&join);
     return verdict;

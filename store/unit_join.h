@@ -1,15 +1,20 @@
 /*
  * unit_join.h - brings a data directory to where its unit stands: what the shared store has more of
- * the journal comes home before anything of it is read (S3, S4).
+ * the journal and of the intake log comes home before anything of it is read (S3, S4).
  *
  *   ours    1 2 3 4            the shared store's    1 2 3 4 5 6   5 and 6 are fetched
  *           1 2 3 4 5 6                              1 2 3 4       5 and 6 are owed to it
  *           1 2 3 4 5'                               1 2 3 4 5 6   we have gone on alone, and so
- * has another: ours is put aside 1 2 3 4                                  (nothing)     it has
- * forgotten the unit: all is owed
+ *                                                                  has another: ours is put aside
+ *           1 2 3 4                                  (nothing)     it has forgotten the unit: all
+ *                                                                  is owed
  *
- * To be called by the owner of the directory's lock. What it writes is a journal
- * like any other; broken off, it goes on the next time.
+ * Each log is judged by itself, but what a journal says behind the end of the unit's rests on our
+ * own intake log: where that one is put aside, such a journal is as well. A frame of the journal is
+ * never there without the frames of the intake log that it goes by.
+ *
+ * To be called by the owner of the directory's lock. What it writes are logs like any other; broken
+ * off, it goes on the next time.
  *
  * Thread: setup.
  */
@@ -20,18 +25,24 @@
 #include "store/segment_log.h"
 #include "store/shared_store.h"
 
+/* By log. */
+struct unit_ends {
+    struct shared_end of[SHARED_LOGS];
+};
+
 struct unit_joined {
-    struct shared_end end;           /* of our journal now */
-    struct shared_end theirs;        /* of what the shared store has */
-    uint64_t fetched;                /* frames that came home */
-    uint64_t owed;                   /* frames that the shared store has yet to get */
+    struct unit_ends ends;           /* of our logs now */
+    struct unit_ends theirs;         /* of what the shared store has */
+    uint64_t fetched[SHARED_LOGS];   /* frames that came home */
+    uint64_t owed[SHARED_LOGS];      /* frames that the shared store has yet to get */
     bool is_forgotten;               /* it knew nothing of the unit */
-    char aside[DATA_DIR_PATH_BYTES]; /* where our own journal went; "": it stands */
+    char aside[DATA_DIR_PATH_BYTES]; /* where our own logs went; "": they stand */
+    bool is_aside[SHARED_LOGS];      /* which of them */
 };
 
 struct unit_join_config {
-    const struct segment_config *journal; /* of the directory */
-    const char *blobs;                    /* folder of kept files */
+    const struct segment_config *log[SHARED_LOGS]; /* of the directory */
+    const char *blobs;                             /* folder of kept files */
     unsigned lease_ms; /* the lease is kept meanwhile; 0: it is another's, who is followed */
     uint64_t *kept_ns; /* since when it counts: set on entry, moved on */
     bool (*must_stop)(void *self); /* NULL: it goes on to its end */
@@ -46,10 +57,11 @@ enum shared_verdict unit_join(struct shared_store *store, const struct unit_join
                               struct unit_joined *out, struct error *err);
 
 /* For who has gone on without an answer, and now has one: whether what the store has is a beginning
- * of our journal, and where it ends. SHARED_APART: the unit has gone on elsewhere. Our frames up to
+ * of our logs, and where these end. SHARED_APART: the unit has gone on elsewhere. Our frames up to
  * `durable` are looked at. */
 enum shared_verdict unit_join_compare(struct shared_store *store,
-                                      const struct unit_join_config *config, uint64_t durable,
-                                      struct shared_end *out, struct error *err);
+                                      const struct unit_join_config *config,
+                                      const uint64_t durable[SHARED_LOGS], struct unit_ends *out,
+                                      struct error *err);
 
 #endif

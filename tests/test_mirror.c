@@ -19,15 +19,15 @@ enum { LIMIT_MS = 20000 };
 #define FINE(call) assert_string_equal(shared_verdict_name(call), "fine")
 
 static struct redis_process redis;
-static char folder[256], blobs[256];
-static struct segment_config journal;
+static char folder[256], pushed[256], blobs[256];
+static struct segment_config journal, intake;
 
-/* One owner: its journal, and its mirror. */
+/* One owner: its logs, and its mirror. */
 struct owner {
-    struct segment_log *log;
+    struct segment_log *log, *pushed;
     struct mirror *mirror;
     _Atomic int fenced, away, back;
-    uint64_t frames;
+    uint64_t frames, pushes;
 };
 
 static void remove_tree(const char *path)
@@ -79,10 +79,28 @@ struct terms {
 };
 static const struct terms calm = {60000, 5000, 600000};
 
+/* An empty one, in the place of what was there. */
+static struct segment_log *begin_log(const struct segment_config *config)
+{
+    struct segment_walk *walk;
+    struct segment_frame none;
+    struct segment_log *log;
+    enum segment_refusal why;
+    struct error err;
+
+    remove_tree(config->folder);
+    assert_int_equal(mkdir(config->folder, 0700), 0);
+    assert_int_equal(segment_walk_create(config, &walk, &why, &err), 0);
+    assert_int_equal(segment_walk_next(walk, &none, &err), 0);
+    assert_int_equal(segment_log_open(config, segment_walk_end(walk), &log, &err), 0);
+    segment_walk_destroy(walk);
+    return log;
+}
+
 static void begin(struct owner *owner, const struct terms *terms)
 {
     struct shared_store *store = open_store("one", terms->answer_ms);
-    struct mirror_config config = {.journal = &journal,
+    struct mirror_config config = {.log = {&journal, &intake},
                                    .blobs = blobs,
                                    .lease_ms = terms->lease_ms,
                                    .retry_ms = 20,
@@ -92,19 +110,12 @@ static void begin(struct owner *owner, const struct terms *terms)
                                    .fenced = on_fenced,
                                    .changed = on_changed};
     uint64_t now = host_mono_ns();
-    struct segment_walk *walk;
-    struct segment_frame none;
-    enum segment_refusal why;
     struct error err;
     int64_t left;
 
     *owner = (struct owner){0};
-    remove_tree(folder);
-    assert_int_equal(mkdir(folder, 0700), 0);
-    assert_int_equal(segment_walk_create(&journal, &walk, &why, &err), 0);
-    assert_int_equal(segment_walk_next(walk, &none, &err), 0);
-    assert_int_equal(segment_log_open(&journal, segment_walk_end(walk), &owner->log, &err), 0);
-    segment_walk_destroy(walk);
+    owner->log = begin_log(&journal);
+    owner->pushed = begin_log(&intake);
     FINE(shared_store_take(store, terms->lease_ms, &left, &err));
     FINE(shared_store_clear(store, &err));
     assert_int_equal(mirror_create(&config, store, now, &owner->mirror, &err), 0);
@@ -113,10 +124,10 @@ static void begin(struct owner *owner, const struct terms *terms)
 /* The same journal by a mirror that does not know whether the unit is its own. */
 static void begin_alone(struct owner *owner, unsigned answer_ms)
 {
-    const struct mirror_config config = {.journal = &journal,
+    const struct mirror_config config = {.log = {&journal, &intake},
                                          .blobs = blobs,
                                          .is_alone = true,
-                                         .durable = owner->frames,
+                                         .durable = {owner->frames, 0},
                                          .lease_ms = 60000,
                                          .retry_ms = 20,
                                          .hold_ms = 600000,
@@ -135,6 +146,7 @@ static void end(struct owner *owner)
 {
     mirror_destroy(owner->mirror);
     segment_log_destroy(owner->log);
+    segment_log_destroy(owner->pushed);
 }
 
 /* A group of these records, durable. */
@@ -151,8 +163,18 @@ static void commit(struct owner *owner, const struct journal_record *records, si
                                         buffer.bytes.at, buffer.bytes.count, &owner->frames, &err),
                      0);
     assert_int_equal(segment_log_sync(owner->log, &err), 0);
-    mirror_durable(owner->mirror, owner->frames);
+    mirror_durable(owner->mirror, SHARED_JOURNAL, owner->frames);
     journal_buffer_release(&buffer);
+}
+
+/* A frame of the intake log, durable. */
+static void push(struct owner *owner)
+{
+    struct error err;
+
+    assert_int_equal(segment_log_append(owner->pushed, 1, "pushed", 6, &owner->pushes, &err), 0);
+    assert_int_equal(segment_log_sync(owner->pushed, &err), 0);
+    mirror_durable(owner->mirror, SHARED_INTAKE, owner->pushes);
 }
 
 static struct journal_record change(uint64_t id, enum incident_change change, const char *title)
@@ -180,15 +202,20 @@ static struct journal_record change(uint64_t id, enum incident_change change, co
     return record;
 }
 
-static struct shared_end end_there(void)
+static struct shared_end end_of(enum shared_log which)
 {
     struct shared_store *store = open_store("reader", 5000);
     struct shared_end there;
     struct error err;
 
-    shared_store_end(store, &there, &err);
+    shared_store_end(store, which, &there, &err);
     shared_store_destroy(store);
     return there;
+}
+
+static struct shared_end end_there(void)
+{
+    return end_of(SHARED_JOURNAL);
 }
 
 static void on_frame(void *user, const struct shared_frame *frame)
@@ -207,7 +234,7 @@ static void assert_whole(uint64_t frames)
 
     do {
         before = count;
-        FINE(shared_store_read(store, &at, on_frame, &count, &err));
+        FINE(shared_store_read(store, SHARED_JOURNAL, &at, UINT64_MAX, on_frame, &count, &err));
     } while (count > before);
     assert_int_equal(count, frames);
     shared_store_destroy(store);
@@ -232,7 +259,7 @@ static void S1_what_is_settled_is_in_the_store(void **state)
     begin(&owner, &calm);
     for (int i = 1; i <= 200; i++) {
         commit(&owner, NULL, 0);
-        assert_true(mirror_settle(owner.mirror, owner.frames));
+        assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
         if (i % 50 == 0)
             assert_int_equal(end_there().number, i);
     }
@@ -242,6 +269,52 @@ static void S1_what_is_settled_is_in_the_store(void **state)
     assert_int_equal(counters.frames, 200);
     assert_int_equal(counters.owed, 0);
     assert_int_equal(counters.state, MIRROR_UP);
+    end(&owner);
+}
+
+/* Who is answered that it was taken can count on the standby as well. */
+static void S1_what_is_pushed_and_settled_is_in_the_store(void **state)
+{
+    (void)state;
+    struct owner owner;
+
+    begin(&owner, &calm);
+    for (int i = 1; i <= 50; i++) {
+        push(&owner);
+        assert_true(mirror_settle(owner.mirror, SHARED_INTAKE, owner.pushes));
+        assert_int_equal(end_of(SHARED_INTAKE).number, i);
+        if (i % 5 == 0)
+            commit(&owner, NULL, 0);
+    }
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
+    assert_whole(10);
+    end(&owner);
+}
+
+/* While the store makes up for what it missed it may be all that is left of the unit. */
+static void S1_the_journal_goes_behind_what_it_has_read(void **state)
+{
+    (void)state;
+    const struct terms terms = {60000, 150, 600000};
+    struct owner owner;
+    uint64_t there;
+
+    begin(&owner, &terms);
+    commit(&owner, NULL, 0);
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
+    kill(redis.pid, SIGSTOP);
+    push(&owner);
+    UNTIL(atomic_load(&owner.away) == 1);
+    for (int i = 0; i < 100; i++)
+        push(&owner);
+    for (int i = 0; i < 100; i++)
+        commit(&owner, NULL, 0);
+    kill(redis.pid, SIGCONT);
+    do {
+        there = end_there().number;
+        if (there > 1)
+            assert_int_equal(end_of(SHARED_INTAKE).number, 101);
+    } while (there < 101);
     end(&owner);
 }
 
@@ -262,7 +335,7 @@ static void S3_open_incidents_follow_the_journal(void **state)
     const struct journal_record second[] = {change(4, INCIDENT_OPENED, "four"),
                                             change(2, INCIDENT_CLOSED, "")};
     commit(&owner, second, 2);
-    assert_true(mirror_settle(owner.mirror, owner.frames));
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     struct shared_link *link;
     struct error err;
     const struct redis_config to = {
@@ -322,13 +395,13 @@ static void F4_a_store_that_is_gone_holds_nothing_up(void **state)
 
     begin(&owner, &calm);
     commit(&owner, NULL, 0);
-    assert_true(mirror_settle(owner.mirror, owner.frames));
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     mirror_counters(owner.mirror, &counters);
     uint64_t fence = counters.fence;
     redis_process_kill(&redis);
     for (int i = 0; i < 20; i++) {
         commit(&owner, NULL, 0);
-        assert_true(mirror_settle(owner.mirror, owner.frames));
+        assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     }
     mirror_counters(owner.mirror, &counters);
     assert_int_equal(counters.state, MIRROR_AWAY);
@@ -343,7 +416,7 @@ static void F4_a_store_that_is_gone_holds_nothing_up(void **state)
     assert_true(counters.fence > fence); /* a new number, though the store counts from nothing */
     assert_int_equal(atomic_load(&owner.fenced), 0);
     commit(&owner, NULL, 0);
-    assert_true(mirror_settle(owner.mirror, owner.frames));
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     assert_whole(22);
     end(&owner);
 }
@@ -358,17 +431,17 @@ static void F4_what_a_silent_store_missed_is_made_up_for(void **state)
 
     begin(&owner, &terms);
     commit(&owner, NULL, 0);
-    assert_true(mirror_settle(owner.mirror, owner.frames));
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     kill(redis.pid, SIGSTOP);
     for (int i = 0; i < 5; i++) {
         commit(&owner, NULL, 0);
-        assert_true(mirror_settle(owner.mirror, owner.frames));
+        assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     }
     UNTIL(atomic_load(&owner.away) == 1);
     kill(redis.pid, SIGCONT);
     UNTIL(atomic_load(&owner.back) == 1);
     commit(&owner, NULL, 0);
-    assert_true(mirror_settle(owner.mirror, owner.frames));
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     assert_whole(7);
     mirror_counters(owner.mirror, &counters);
     assert_int_equal(counters.anews, 0);
@@ -388,7 +461,7 @@ static void S2_an_owner_that_was_overtaken_sends_nothing_more(void **state)
 
     begin(&owner, &terms);
     commit(&owner, NULL, 0);
-    assert_true(mirror_settle(owner.mirror, owner.frames));
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     /* As if it had slept for longer than its lease. */
     struct shared_link *link;
     const struct redis_config to = {
@@ -404,7 +477,7 @@ static void S2_an_owner_that_was_overtaken_sends_nothing_more(void **state)
     FINE(verdict);
     link->destroy(link);
     commit(&owner, NULL, 0);
-    assert_false(mirror_settle(owner.mirror, owner.frames));
+    assert_false(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     UNTIL(atomic_load(&owner.fenced) == 1);
     assert_int_equal(mirror_may_leave(owner.mirror, false), MIRROR_LEAVE_NEVER);
     assert_int_equal(end_there().number, 1);
@@ -475,7 +548,7 @@ static void F4_one_that_began_alone_takes_the_unit_later(void **state)
     begin(&owner, &calm);
     for (int i = 0; i < 3; i++)
         commit(&owner, NULL, 0);
-    assert_true(mirror_settle(owner.mirror, owner.frames));
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     mirror_destroy(owner.mirror);
     kill(redis.pid, SIGSTOP);
     begin_alone(&owner, 200);
@@ -483,12 +556,12 @@ static void F4_one_that_began_alone_takes_the_unit_later(void **state)
     assert_int_equal(mirror_may_leave(owner.mirror, true), MIRROR_LEAVE);
     for (int i = 0; i < 2; i++) {
         commit(&owner, NULL, 0);
-        assert_true(mirror_settle(owner.mirror, owner.frames));
+        assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     }
     kill(redis.pid, SIGCONT);
     UNTIL(mirror_may_leave(owner.mirror, false) == MIRROR_LEAVE);
     commit(&owner, NULL, 0);
-    assert_true(mirror_settle(owner.mirror, owner.frames));
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     assert_whole(6);
     mirror_counters(owner.mirror, &counters);
     assert_int_equal(counters.anews, 0);
@@ -506,17 +579,17 @@ static void S2_one_that_began_alone_ends_where_the_unit_has_gone_on(void **state
 
     begin(&owner, &calm);
     commit(&owner, NULL, 0);
-    assert_true(mirror_settle(owner.mirror, owner.frames));
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     mirror_destroy(owner.mirror);
     FINE(shared_store_take(other, 60000, &left, &err));
     there = end_there();
     const struct shared_frame frame = {2, 2, text_of("theirs")};
-    FINE(shared_store_put(other, there, &frame, NULL, 0, &err));
+    FINE(shared_store_put(other, SHARED_JOURNAL, there, &frame, NULL, 0, &err));
 
     /* The other still owns it. */
     begin_alone(&owner, 5000);
     UNTIL(mirror_may_leave(owner.mirror, true) == MIRROR_LEAVE_NEVER);
-    assert_false(mirror_settle(owner.mirror, 1));
+    assert_false(mirror_settle(owner.mirror, SHARED_JOURNAL, 1));
     mirror_destroy(owner.mirror);
 
     /* It is gone, but has told more. */
@@ -569,7 +642,7 @@ static void S4_a_store_of_before_gets_everything_anew(void **state)
     begin(&owner, &calm);
     for (int i = 0; i < 3; i++)
         commit(&owner, NULL, 0);
-    assert_true(mirror_settle(owner.mirror, owner.frames));
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
     assert_int_equal(redis_link_create(&to, &link, &err), 0);
     assert_int_equal(link->ask(link, word, 2, &reply, &err), 0);
     link->destroy(link);
@@ -604,6 +677,11 @@ static int setup(void **state)
         return -1;
     snprintf(folder, sizeof(folder), "%s/journal", name);
     snprintf(blobs, sizeof(blobs), "%s/blobs", name);
+    snprintf(pushed, sizeof(pushed), "%s/intake", name);
+    intake = (struct segment_config){.folder = pushed,
+                                     .kind = "intake",
+                                     .directory = {5, 6},
+                                     .segment_bytes = SEGMENT_BYTES_MIN};
     journal = (struct segment_config){.folder = folder,
                                       .kind = "journal",
                                       .directory = {5, 6},
@@ -624,6 +702,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(S1_what_is_settled_is_in_the_store),
+        cmocka_unit_test(S1_what_is_pushed_and_settled_is_in_the_store),
+        cmocka_unit_test(S1_the_journal_goes_behind_what_it_has_read),
         cmocka_unit_test(S3_open_incidents_follow_the_journal),
         cmocka_unit_test(S3_rules_are_there_before_the_frame_that_names_them),
         cmocka_unit_test(F4_a_store_that_is_gone_holds_nothing_up),

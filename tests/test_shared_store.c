@@ -67,7 +67,7 @@ static struct shared_end put(struct shared_store *store, struct shared_end end, 
     const struct shared_frame frame = {end.number + 1, 2, text_of(payload)};
     struct error err;
 
-    FINE(shared_store_put(store, end, &frame, NULL, 0, &err));
+    FINE(shared_store_put(store, SHARED_JOURNAL, end, &frame, NULL, 0, &err));
     return shared_end_after(end, &frame);
 }
 
@@ -181,10 +181,10 @@ static void S2_what_an_owner_of_before_writes_is_refused(void **state)
     FINE(shared_store_leave(one, true, &err));
     FINE(take(two, 60000, &err));
     const struct shared_frame frame = {2, 2, text_of("late")};
-    GIVES(shared_store_put(one, end, &frame, NULL, 0, &err), "fenced");
+    GIVES(shared_store_put(one, SHARED_JOURNAL, end, &frame, NULL, 0, &err), "fenced");
     GIVES(shared_store_clear(one, &err), "fenced");
-    GIVES(shared_store_trim(one, 2, &err), "fenced");
-    FINE(shared_store_end(two, &seen, &err));
+    GIVES(shared_store_trim(one, SHARED_JOURNAL, 2, &err), "fenced");
+    FINE(shared_store_end(two, SHARED_JOURNAL, &seen, &err));
     assert_int_equal(seen.number, 1);
     assert_int_equal(seen.chain, end.chain);
     put(two, seen, "second");
@@ -217,7 +217,8 @@ static enum shared_verdict read_all(struct shared_store *store, struct shared_en
 
     do {
         before = back->frames;
-        enum shared_verdict verdict = shared_store_read(store, &from, on_frame, back, err);
+        enum shared_verdict verdict = shared_store_read(store, SHARED_JOURNAL, &from, UINT64_MAX,
+                                                        on_frame, back, err);
         if (verdict != SHARED_FINE)
             return verdict;
     } while (back->frames > before);
@@ -233,7 +234,7 @@ static void S3_the_journal_is_read_back_as_it_was_put(void **state)
     struct error err;
 
     FINE(take(one, 60000, &err));
-    GIVES(shared_store_end(one, &seen, &err), "lost");
+    GIVES(shared_store_end(one, SHARED_JOURNAL, &seen, &err), "lost");
     for (int i = 1; i <= 11; i++) {
         char text[16];
         snprintf(text, sizeof(text), "%d,", i);
@@ -247,14 +248,14 @@ static void S3_the_journal_is_read_back_as_it_was_put(void **state)
     FINE(read_all(one, middle, &back, &err));
     assert_string_equal(back.text.at, "7,8,9,10,11,");
     /* Behind a snapshot what came before it is not needed. */
-    FINE(shared_store_trim(one, 7, &err));
+    FINE(shared_store_trim(one, SHARED_JOURNAL, 7, &err));
     back.text.count = 0;
     FINE(read_all(one, middle, &back, &err));
     assert_string_equal(back.text.at, "7,8,9,10,11,");
     GIVES(read_all(one, (struct shared_end){0, 0}, &back, &err), "damaged");
     assert_non_null(strstr(err.text, "frame 7 of its journal in the shared store does not follow"));
     FINE(shared_store_clear(one, &err));
-    GIVES(shared_store_end(one, &seen, &err), "lost");
+    GIVES(shared_store_end(one, SHARED_JOURNAL, &seen, &err), "lost");
     free(back.text.at);
     shared_store_destroy(one);
 }
@@ -272,7 +273,7 @@ static void S3_any_bytes_go_in_and_come_out(void **state)
         bytes[i] = (char)(i * 31 ^ i >> 9);
     FINE(take(one, 60000, &err));
     const struct shared_frame frame = {1, 7, {bytes, BYTES}};
-    FINE(shared_store_put(one, (struct shared_end){0, 0}, &frame, NULL, 0, &err));
+    FINE(shared_store_put(one, SHARED_JOURNAL, (struct shared_end){0, 0}, &frame, NULL, 0, &err));
     FINE(read_all(one, (struct shared_end){0, 0}, &back, &err));
     assert_int_equal(back.text.count, BYTES);
     assert_memory_equal(back.text.at, bytes, BYTES);
@@ -298,8 +299,10 @@ static void S1_a_frame_that_comes_twice_is_there_once(void **state)
     assert_string_equal(back.text.at, "ab");
     /* Another frame of the same number, or one behind a hole, is refused. */
     const struct shared_frame other = {1, 2, text_of("x")}, far = {4, 2, text_of("y")};
-    GIVES(shared_store_put(one, (struct shared_end){0, 0}, &other, NULL, 0, &err), "apart");
-    GIVES(shared_store_put(one, (struct shared_end){3, 9}, &far, NULL, 0, &err), "apart");
+    GIVES(shared_store_put(one, SHARED_JOURNAL, (struct shared_end){0, 0}, &other, NULL, 0, &err),
+          "apart");
+    GIVES(shared_store_put(one, SHARED_JOURNAL, (struct shared_end){3, 9}, &far, NULL, 0, &err),
+          "apart");
     free(back.text.at);
     shared_store_destroy(one);
 }
@@ -320,7 +323,7 @@ static void S3_what_other_hands_changed_is_noticed(void **state)
     assert_int_equal(back.frames, 1);
     meddle("SET", "tocsin:{main}:end", "3 x", NULL);
     struct shared_end seen;
-    GIVES(shared_store_end(one, &seen, &err), "damaged");
+    GIVES(shared_store_end(one, SHARED_JOURNAL, &seen, &err), "damaged");
     meddle("SET", "tocsin:{main}:journal", "text", NULL);
     GIVES(read_all(one, (struct shared_end){0, 0}, &back, &err), "damaged");
     assert_non_null(strstr(err.text, "another program has written to it"));
@@ -340,11 +343,11 @@ static void S4_a_store_that_forgot_says_so(void **state)
     meddle("FLUSHALL", NULL, NULL, NULL);
     GIVES(shared_store_keep(one, 60000, &err), "lost");
     const struct shared_frame frame = {2, 2, text_of("b")};
-    GIVES(shared_store_put(one, end, &frame, NULL, 0, &err), "lost");
+    GIVES(shared_store_put(one, SHARED_JOURNAL, end, &frame, NULL, 0, &err), "lost");
     /* It is the owner under a new number, and behind it is told from the start. */
     FINE(take(one, 60000, &err));
     assert_int_equal(shared_store_fence(one), 2);
-    GIVES(shared_store_put(one, end, &frame, NULL, 0, &err), "apart");
+    GIVES(shared_store_put(one, SHARED_JOURNAL, end, &frame, NULL, 0, &err), "apart");
     FINE(shared_store_clear(one, &err));
     put(one, put(one, (struct shared_end){0, 0}, "a"), "b");
     shared_store_destroy(one);
@@ -381,7 +384,7 @@ static void S3_open_incidents_are_there_for_everyone(void **state)
     FINE(take(one, 60000, &err));
     for (uint64_t i = 0; i < COUNT; i++)
         open[i] = (struct shared_open){{7, i + 1}, text_of("{\"title\":\"disk full\"}")};
-    FINE(shared_store_put(one, end, &frame, open, COUNT, &err));
+    FINE(shared_store_put(one, SHARED_JOURNAL, end, &frame, open, COUNT, &err));
     end = shared_end_after(end, &frame);
     FINE(shared_store_open_list(reader, on_open, &listed, &err));
     assert_int_equal(listed.count, COUNT);
@@ -391,7 +394,7 @@ static void S3_open_incidents_are_there_for_everyone(void **state)
         open[i].record = text_of("");
     open[COUNT - 1].record = text_of("{}");
     frame = (struct shared_frame){2, 2, text_of("b")};
-    FINE(shared_store_put(one, end, &frame, open, COUNT, &err));
+    FINE(shared_store_put(one, SHARED_JOURNAL, end, &frame, open, COUNT, &err));
     listed = (struct listed){0};
     FINE(shared_store_open_list(reader, on_open, &listed, &err));
     assert_int_equal(listed.count, 1);
@@ -472,7 +475,8 @@ static void F4_a_store_that_takes_nothing_is_away(void **state)
     FINE(shared_store_check(one, &err));
     meddle("CONFIG", "SET", "maxmemory", "1");
     const struct shared_frame frame = {1, 2, text_of("a")};
-    GIVES(shared_store_put(one, (struct shared_end){0, 0}, &frame, NULL, 0, &err), "away");
+    GIVES(shared_store_put(one, SHARED_JOURNAL, (struct shared_end){0, 0}, &frame, NULL, 0, &err),
+          "away");
     assert_non_null(strstr(err.text, "OOM"));
     meddle("CONFIG", "SET", "maxmemory", "0");
     meddle("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
@@ -480,9 +484,10 @@ static void F4_a_store_that_takes_nothing_is_away(void **state)
     assert_non_null(strstr(err.text, "maxmemory-policy allkeys-lru"));
     meddle("CONFIG", "SET", "maxmemory-policy", "noeviction");
     meddle("REPLICAOF", "127.0.0.1", "1", NULL); /* of nobody that answers: read-only */
-    GIVES(shared_store_put(one, (struct shared_end){0, 0}, &frame, NULL, 0, &err), "away");
+    GIVES(shared_store_put(one, SHARED_JOURNAL, (struct shared_end){0, 0}, &frame, NULL, 0, &err),
+          "away");
     meddle("REPLICAOF", "NO", "ONE", NULL);
-    FINE(shared_store_put(one, (struct shared_end){0, 0}, &frame, NULL, 0, &err));
+    FINE(shared_store_put(one, SHARED_JOURNAL, (struct shared_end){0, 0}, &frame, NULL, 0, &err));
     shared_store_destroy(one);
 }
 

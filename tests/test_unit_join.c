@@ -14,8 +14,8 @@
 #include "tests/redis_process.h"
 
 static struct redis_process redis;
-static char folder[256], blobs[256], other_blobs[256];
-static struct segment_config config;
+static char folder[256], pushed[256], blobs[256], other_blobs[256];
+static struct segment_config config, intake;
 
 #define FINE(call) assert_string_equal(shared_verdict_name(call), "fine")
 #define GIVES(call, verdict) assert_string_equal(shared_verdict_name(call), verdict)
@@ -47,7 +47,8 @@ static enum shared_verdict join(struct shared_store *store, struct unit_joined *
                                 struct error *err)
 {
     uint64_t kept_ns = host_mono_ns();
-    const struct unit_join_config how = {&config, blobs, 60000, &kept_ns, NULL, NULL};
+    const struct unit_join_config how = {
+        .log = {&config, &intake}, .blobs = blobs, .lease_ms = 60000, .kept_ns = &kept_ns};
 
     return unit_join(store, &how, joined, err);
 }
@@ -60,8 +61,8 @@ static struct text group(char to[64], const char *words)
     return text_of(to);
 }
 
-/* Our journal, made of these frames: "abc" is three, of "a", "b" and "c". */
-static void ours_is(const char *frames)
+/* A log of ours, made of these frames: "abc" is three, of "a", "b" and "c". */
+static void our_log_is(const struct segment_config *ours, const char *frames)
 {
     struct segment_walk *walk;
     struct segment_frame none;
@@ -70,11 +71,11 @@ static void ours_is(const char *frames)
     struct error err;
     char text[64];
 
-    remove_tree(folder);
-    assert_int_equal(mkdir(folder, 0700), 0);
-    assert_int_equal(segment_walk_create(&config, &walk, &why, &err), 0);
+    remove_tree(ours->folder);
+    assert_int_equal(mkdir(ours->folder, 0700), 0);
+    assert_int_equal(segment_walk_create(ours, &walk, &why, &err), 0);
     assert_int_equal(segment_walk_next(walk, &none, &err), 0);
-    assert_int_equal(segment_log_open(&config, segment_walk_end(walk), &log, &err), 0);
+    assert_int_equal(segment_log_open(ours, segment_walk_end(walk), &log, &err), 0);
     for (; *frames != '\0'; frames++) {
         const char one[2] = {*frames, '\0'};
         const struct text payload = group(text, one);
@@ -87,7 +88,14 @@ static void ours_is(const char *frames)
     segment_walk_destroy(walk);
 }
 
-static struct shared_end theirs_is(struct shared_store *store, const char *frames)
+static void ours_is(const char *frames)
+{
+    our_log_is(&config, frames);
+    our_log_is(&intake, "");
+}
+
+static struct shared_end their_log_is(struct shared_store *store, enum shared_log which,
+                                      const char *frames)
 {
     struct shared_end end = {0, 0};
     struct error err;
@@ -97,16 +105,21 @@ static struct shared_end theirs_is(struct shared_store *store, const char *frame
         const char one[2] = {*frames, '\0'};
         const struct shared_frame frame = {end.number + 1, JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST,
                                            group(text, one)};
-        FINE(shared_store_put(store, end, &frame, NULL, 0, &err));
+        FINE(shared_store_put(store, which, end, &frame, NULL, 0, &err));
         end = shared_end_after(end, &frame);
     }
     return end;
 }
 
-/* The frames of a folder, as ours_is() takes them. */
-static void frames_of(const char *path, char to[64])
+static struct shared_end theirs_is(struct shared_store *store, const char *frames)
 {
-    struct segment_config at = config;
+    return their_log_is(store, SHARED_JOURNAL, frames);
+}
+
+/* The frames of a folder, as our_log_is() takes them. */
+static void frames_of_log(const struct segment_config *log, const char *path, char to[64])
+{
+    struct segment_config at = *log;
     struct segment_walk *walk;
     struct segment_frame frame;
     enum segment_refusal why;
@@ -119,6 +132,11 @@ static void frames_of(const char *path, char to[64])
         to[count++] = frame.payload[1];
     to[count] = '\0';
     segment_walk_destroy(walk);
+}
+
+static void frames_of(const char *path, char to[64])
+{
+    frames_of_log(&config, path, to);
 }
 
 static void frames_aside(const char *aside, char to[64])
@@ -172,26 +190,91 @@ static void S3_what_the_unit_has_more_of_comes_home(void **state)
         ours_is(rows[i].ours);
         end = theirs_is(store, rows[i].theirs);
         enum shared_verdict verdict = join(store, &joined, &err);
-        if (verdict != SHARED_FINE || joined.fetched != rows[i].fetched ||
-            joined.owed != rows[i].owed || joined.is_forgotten != rows[i].is_forgotten ||
+        if (verdict != SHARED_FINE || joined.fetched[SHARED_JOURNAL] != rows[i].fetched ||
+            joined.owed[SHARED_JOURNAL] != rows[i].owed ||
+            joined.is_forgotten != rows[i].is_forgotten ||
             (joined.aside[0] != '\0') != (rows[i].aside != NULL))
             fail_msg("%s: %s, %d fetched, %d owed, \"%s\": %s", rows[i].name,
-                     shared_verdict_name(verdict), (int)joined.fetched, (int)joined.owed,
+                     shared_verdict_name(verdict), (int)joined.fetched[SHARED_JOURNAL],
+                     (int)joined.owed[SHARED_JOURNAL],
                      joined.aside, err.text);
         frames_of(folder, frames);
         assert_string_equal(frames, rows[i].after);
-        assert_int_equal(joined.end.number, strlen(rows[i].after));
+        assert_int_equal(joined.ends.of[SHARED_JOURNAL].number, strlen(rows[i].after));
         if (rows[i].owed == 0)
-            assert_int_equal(joined.end.chain, end.chain);
+            assert_int_equal(joined.ends.of[SHARED_JOURNAL].chain, end.chain);
         if (rows[i].aside != NULL) {
             frames_aside(joined.aside, frames);
             assert_string_equal(frames, rows[i].aside);
         }
         /* Once more: there is nothing left to do. */
         FINE(join(store, &joined, &err));
-        assert_int_equal(joined.fetched, 0);
-        assert_int_equal(joined.owed, rows[i].owed);
+        assert_int_equal(joined.fetched[SHARED_JOURNAL], 0);
+        assert_int_equal(joined.owed[SHARED_JOURNAL], rows[i].owed);
         assert_string_equal(joined.aside, "");
+        shared_store_destroy(store);
+    }
+}
+
+/* What was pushed comes with the journal that goes by it. */
+static void S3_both_logs_of_the_unit_come_home(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *journal, *pushed, *their_journal, *their_pushed;
+        const char *journal_after, *pushed_after;
+        uint64_t owed, owed_pushed;
+        const char *aside, *pushed_aside; /* or NULL */
+    } rows[] = {
+        {"a standby with an empty disk", "", "", "abc", "12", "abc", "12", 0, 0, NULL, NULL},
+        {"one that follows", "ab", "1", "abc", "123", "abc", "123", 0, 0, NULL, NULL},
+        {"it was away when something was pushed", "abc", "123", "abc", "1", "abc", "123", 0, 2,
+         NULL, NULL},
+        {"and when it was read", "abcd", "123", "abc", "1", "abcd", "123", 1, 2, NULL, NULL},
+        {"it has forgotten all", "abc", "12", "", "", "abc", "12", 3, 2, NULL, NULL},
+        {"it was away, and the unit has gone on elsewhere", "abx", "12", "abcd", "1", "abcd", "12",
+         0, 1, "abx", NULL},
+        {"where something was pushed, too", "abx", "19", "abcd", "123", "abcd", "123", 0, 0, "abx",
+         "19"},
+        {"what was pushed here was not read", "ab", "19", "abcd", "123", "abcd", "123", 0, 0, NULL,
+         "19"},
+        {"our journal may go by what was", "abcd", "19", "abc", "12", "abc", "12", 0, 0, "abcd",
+         "19"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct shared_store *store = open_store();
+        struct unit_joined joined;
+        struct error err = {""};
+        char frames[64], path[DATA_DIR_PATH_BYTES + 16];
+        FINE(shared_store_clear(store, &err));
+        our_log_is(&config, rows[i].journal);
+        our_log_is(&intake, rows[i].pushed);
+        theirs_is(store, rows[i].their_journal);
+        their_log_is(store, SHARED_INTAKE, rows[i].their_pushed);
+        FINE(join(store, &joined, &err));
+        frames_of(folder, frames);
+        if (strcmp(frames, rows[i].journal_after) != 0)
+            fail_msg("%s: the journal is \"%s\"", rows[i].name, frames);
+        frames_of_log(&intake, pushed, frames);
+        if (strcmp(frames, rows[i].pushed_after) != 0)
+            fail_msg("%s: pushed is \"%s\"", rows[i].name, frames);
+        if (joined.owed[SHARED_JOURNAL] != rows[i].owed ||
+            joined.owed[SHARED_INTAKE] != rows[i].owed_pushed ||
+            joined.is_aside[SHARED_JOURNAL] != (rows[i].aside != NULL) ||
+            joined.is_aside[SHARED_INTAKE] != (rows[i].pushed_aside != NULL))
+            fail_msg("%s: %d and %d owed, aside \"%s\"", rows[i].name,
+                     (int)joined.owed[SHARED_JOURNAL], (int)joined.owed[SHARED_INTAKE],
+                     joined.aside);
+        if (rows[i].aside != NULL) {
+            frames_aside(joined.aside, frames);
+            assert_string_equal(frames, rows[i].aside);
+        }
+        if (rows[i].pushed_aside != NULL) {
+            snprintf(path, sizeof(path), "%s/intake", joined.aside);
+            frames_of_log(&intake, path, frames);
+            assert_string_equal(frames, rows[i].pushed_aside);
+        }
         shared_store_destroy(store);
     }
 }
@@ -250,7 +333,8 @@ static void S3_one_that_stands_by_follows(void **state)
     const struct redis_config to = {
         .address = redis.address, .connect_ms = 2000, .answer_ms = 5000};
     uint64_t kept_ns = 1;
-    const struct unit_join_config how = {&config, blobs, 0, &kept_ns, NULL, NULL};
+    const struct unit_join_config how = {
+        .log = {&config, &intake}, .blobs = blobs, .kept_ns = &kept_ns};
     struct shared_link *link;
     struct unit_joined joined;
     struct error err;
@@ -261,7 +345,7 @@ static void S3_one_that_stands_by_follows(void **state)
     theirs_is(owner, "abc");
     ours_is("a");
     FINE(unit_join(reader, &how, &joined, &err));
-    assert_int_equal(joined.fetched, 2);
+    assert_int_equal(joined.fetched[SHARED_JOURNAL], 2);
     frames_of(folder, frames);
     assert_string_equal(frames, "abc");
     assert_int_equal(kept_ns, 1);
@@ -291,7 +375,7 @@ static void S3_what_the_journal_names_comes_with_it(void **state)
     const struct shared_frame frame = {1,
                                        JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST,
                                        {buffer.bytes.at, (uint32_t)buffer.bytes.count}};
-    FINE(shared_store_put(store, (struct shared_end){0, 0}, &frame, NULL, 0, &err));
+    FINE(shared_store_put(store, SHARED_JOURNAL, (struct shared_end){0, 0}, &frame, NULL, 0, &err));
     ours_is("");
     /* Without its rules the journal does not come: nothing could be made of it. */
     FINE(shared_files_put(store, other_blobs, set, &err));
@@ -301,7 +385,7 @@ static void S3_what_the_journal_names_comes_with_it(void **state)
     assert_string_equal(frames, "");
     FINE(shared_files_put(store, other_blobs, settings, &err));
     FINE(join(store, &joined, &err));
-    assert_int_equal(joined.fetched, 1);
+    assert_int_equal(joined.fetched[SHARED_JOURNAL], 1);
     assert_int_equal(kept_files_load(blobs, set, &back, &err), 0);
     assert_int_equal(back.file.count, 2);
     assert_string_equal(back.file.at[0].name, "rules.yaml");
@@ -367,15 +451,18 @@ static void S2_an_owner_that_was_alone_compares(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct shared_store *store = open_store();
         uint64_t kept_ns = host_mono_ns();
-        const struct unit_join_config how = {&config, blobs, 60000, &kept_ns, NULL, NULL};
-        struct shared_end there;
+        const struct unit_join_config how = {
+        .log = {&config, &intake}, .blobs = blobs, .lease_ms = 60000, .kept_ns = &kept_ns};
+        struct unit_ends there;
         struct error err;
         FINE(shared_store_clear(store, &err));
         ours_is(cases[i].ours);
         struct shared_end end = theirs_is(store, cases[i].theirs);
-        GIVES(unit_join_compare(store, &how, strlen(cases[i].ours), &there, &err),
+        GIVES(unit_join_compare(store, &how,
+                                (const uint64_t[SHARED_LOGS]){strlen(cases[i].ours), 0}, &there,
+                                &err),
               cases[i].verdict);
-        assert_int_equal(there.number, end.number);
+        assert_int_equal(there.of[SHARED_JOURNAL].number, end.number);
         shared_store_destroy(store);
     }
 }
@@ -386,7 +473,8 @@ static void S2_a_long_join_keeps_the_lease(void **state)
     (void)state;
     struct shared_store *store = open_store();
     uint64_t kept_ns = host_mono_ns() - UINT64_C(30000000000), began_ns = host_mono_ns();
-    const struct unit_join_config how = {&config, blobs, 60000, &kept_ns, NULL, NULL};
+    const struct unit_join_config how = {
+        .log = {&config, &intake}, .blobs = blobs, .lease_ms = 60000, .kept_ns = &kept_ns};
     struct unit_joined joined;
     struct error err;
 
@@ -419,6 +507,11 @@ static int setup(void **state)
     snprintf(folder, sizeof(folder), "%s/journal", name);
     snprintf(blobs, sizeof(blobs), "%s/blobs", name);
     snprintf(other_blobs, sizeof(other_blobs), "%s/other", name);
+    snprintf(pushed, sizeof(pushed), "%s/intake", name);
+    intake = (struct segment_config){.folder = pushed,
+                                     .kind = "intake",
+                                     .directory = {5, 6},
+                                     .segment_bytes = SEGMENT_BYTES_MIN};
     config = (struct segment_config){.folder = folder,
                                      .kind = "journal",
                                      .directory = {5, 6},
@@ -439,6 +532,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(S3_what_the_unit_has_more_of_comes_home, fresh),
+        cmocka_unit_test_setup(S3_both_logs_of_the_unit_come_home, fresh),
         cmocka_unit_test_setup(S3_every_journal_that_is_put_aside_is_kept, fresh),
         cmocka_unit_test_setup(S3_snapshots_of_a_journal_that_is_put_aside_go_with_it, fresh),
         cmocka_unit_test_setup(S3_one_that_stands_by_follows, fresh),

@@ -3,8 +3,10 @@ its own and a real Redis, and nothing is lost or told twice. Method: two daemons
 into three partitions; their sinks are those of kill.py. TAKE_OVERS times one fault strikes the owner: it is killed,
 or frozen past its lease and woken, or the Redis stops for a while, comes back empty, takes nothing, wants another
 password, or has lost the last of what it was told. Who takes over must do so within the lease and five seconds; who
-was frozen must find out and end with code 75. Then all is told, and held against a replay of the same records. The
-seed is printed; a second argument sets it. --faults=NAME,... says which strike, in turn.
+was frozen must find out and end with code 75. Meanwhile events are pushed to whoever owns the unit, each for
+a host of its own: what was answered is told once, whoever owns it then. Then all is told, and what came by Kafka held
+against a replay of the same records. The seed is printed; a second argument sets it. --faults=NAME,... says
+which strike, in turn.
 """
 
 import json
@@ -15,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -99,9 +102,9 @@ admin: {{listen: "127.0.0.1:{self.port}"}}
         with open(f"{self.name}/run.log", encoding="utf-8") as log:
             return sum(text in line for line in log)
 
-    def answers(self, path):
+    def answers(self, path, body=None):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", body, timeout=5) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -142,6 +145,39 @@ def wait_ready(daemon, what):
         if time.monotonic() > until:
             give_up(daemon, f"waited in vain until {what}")
         time.sleep(0.01)
+
+
+class Pusher(threading.Thread):
+    """Pushes an event at a time to whoever takes it, until it is told to stop."""
+
+    def __init__(self, daemons):
+        super().__init__(daemon=True)
+        self.daemons = daemons
+        self.answered = set()  # resources
+        self.refused = 0
+        self.must_stop = threading.Event()
+
+    def push(self, daemon, number, state="problem"):
+        event = {"tenant": "pushed", "source": "s", "resource": f"p{number}", "check": "down",
+                 "severity": "critical", "state": state}
+        return daemon.answers("/events", json.dumps(event).encode())[0] == 200
+
+    def run(self):
+        number = 0
+        while not self.must_stop.wait(0.02):
+            number += 1
+            if any(self.push(daemon, number) for daemon in self.daemons):
+                self.answered.add(f"p{number}")
+            else:
+                self.refused += 1
+
+    def end(self, owner):
+        """All of them are over, also those of which nobody was told that they were taken."""
+        self.must_stop.set()
+        self.join()
+        for number in range(1, len(self.answered) + self.refused + 1):
+            if not self.push(owner, number, "clear"):
+                give_up(owner, "a push is refused though nothing is wrong")
 
 
 sinks = Sinks(SEED, SETTLE_MS)
@@ -201,6 +237,8 @@ def goes_on_without(owner, other):
 
 def comes_back(owner, other, times_before):
     wait_for("it is back", lambda: owner.log_lines("event=shared_store_back") > times_before)
+    # What was answered without it is on one disk alone until it has it.
+    wait_for("it has what it missed", lambda: "\ntocsin_shared_owed_frames 0\n" in owner.answers("/metrics")[1])
     keep_their_places(owner, other)
     return owner, other
 
@@ -290,6 +328,12 @@ def main():
     stream = Stream(broker, SEED)
     stream.start()
     wait_for("something is told", lambda: len(sinks.pager.requests) > 3)
+    pusher = Pusher([owner, other])
+    pusher.start()
+    silence = b'{"where": "host == \\"nobody\\"", "for": "2h"}'
+    code, text = owner.answers("/silences/add", silence)
+    if code != 200:
+        give_up(owner, f"a silence by hand: {code} {text}")
     # What is open is there for everyone: of one that stands by it can be asked.
     wait_for("it shows what is open", lambda: sinks.pager.open & open_of(other))
     for at in range(TAKE_OVERS):
@@ -298,12 +342,20 @@ def main():
         owner, other = STRIKES[fault](owner, other)
     stream.end()
     sinks.is_calm.set()
-    wait_for("all is read", lambda: owner.ledger().get("engine", {}).get("closed_events", 0) >= stream.count)
+    pusher.end(owner)
+    if json.loads(text)["id"] not in owner.answers("/silences")[1]:
+        give_up(owner, f"the silence {text} was made, and now there is {owner.answers('/silences')}")
+    wait_for("all is read", lambda: owner.ledger().get("engine", {}).get("closed_events", 0) >=
+             stream.count + 2 * len(pusher.answered) + pusher.refused)
     owner.process.send_signal(signal.SIGTERM)
     if owner.process.wait(DEADLINE_S) != 0:
         give_up(owner, f"exit code {owner.process.returncode}")
     told = tell_the_same(owner, broker)
     incidents = sinks.judge([json.loads(line) for line in told], tells_again=True)
+    opened = [line["key"].split("host=")[1] for line in map(json.loads, told)
+              if line.get("change") == "opened" and is_pushed(line)]
+    if len(opened) != len(set(opened)) or not pusher.answered <= set(opened):
+        give_up(owner, f"pushed, answered and not told: {pusher.answered - set(opened)}; {len(opened)} told")
 
     # Let go in good order: the other one need not wait for the lease, and has all of it.
     wait_ready(other, "the unit that was let go is taken")
@@ -318,7 +370,8 @@ def main():
     print(f"{TAKE_OVERS} faults ({', '.join(FAULTS)}), {len(times)} take-overs at a lease of {LEASE_S} s"
           + (f": {times[0]:.2f} to {times[-1]:.2f} s, half within {times[len(times) // 2]:.2f} s, 99 % within "
              f"{times[min(len(times) - 1, len(times) * 99 // 100)]:.2f} s" if times else "")
-          + f"; {stream.count} events, {incidents} incidents, {len(sinks.pager.requests)} requests")
+          + f"; {stream.count} events, {incidents} incidents, {len(sinks.pager.requests)} requests; {len(pusher.answered)} pushes answered, "
+          f"{pusher.refused} refused")
 
 
 def tell_the_same(daemon, broker):
@@ -328,11 +381,17 @@ def tell_the_same(daemon, broker):
             "--output", "all.trec", "--quiet")
         run("replay", "--config", "tocsin.yaml", "--incidents", "replayed.log", "--ledger", "off", "--quiet",
             "all.trec")
-    told, replayed = lines_of("told.log"), lines_of("replayed.log")
+    whole, replayed = lines_of("told.log"), lines_of("replayed.log")
+    pushed = {line["incident"] for line in map(json.loads, whole) if line.get("change") == "opened" and is_pushed(line)}
+    told = [line for line in whole if json.loads(line)["incident"] not in pushed]
     if told != replayed:
         at = next((i for i, (a, b) in enumerate(zip(told, replayed)) if a != b), min(len(told), len(replayed)))
         give_up(daemon, f"line {at + 1} of {len(told)} and {len(replayed)}:\n{told[at:at + 1]}\n{replayed[at:at + 1]}")
-    return told
+    return whole
+
+
+def is_pushed(line):
+    return line["tenant"] == "pushed"
 
 
 os.environ["REDIS_PASSWORD"] = PASSWORD  # for commands that read the configuration
