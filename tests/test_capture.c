@@ -24,6 +24,7 @@
 #include "rules/capture_required.h"
 #include "rules/enrich.h"
 #include "tests/random_pattern.h"
+#include "tests/random_seed.h"
 #include "tests/re2_search.h"
 
 /* A sanitizer sees in short texts what it would see in long ones, and takes tens of times as long.
@@ -601,12 +602,10 @@ static void random_patterns_hold_what_the_rules_say(void **state)
 {
     (void)state;
     static struct random_pattern pattern;
-    uint64_t seed = number_given("CAPTURE_SEED", host_mono_ns());
     uint64_t count = number_given("CAPTURE_PATTERNS", RANDOM_PATTERNS);
     struct tally tally = {0};
 
-    print_message("CAPTURE_SEED=%llu\n", (unsigned long long)seed);
-    random_state = seed;
+    random_state = random_seed("CAPTURE_SEED");
     for (uint64_t i = 0; i < count; i++) {
         struct world world;
         random_pattern_make(&pattern);

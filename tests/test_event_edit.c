@@ -14,6 +14,7 @@
 #include "base/event_edit.h"
 #include "base/host.h"
 #include "base/text.h"
+#include "tests/random_seed.h"
 
 enum { LABELS = 8, NAMES = 12 };
 
@@ -90,14 +91,11 @@ static void change(struct event_draft *draft, struct event_label *label,
 
 static void changed_words_are_those_of_an_event_sent_so(void **state)
 {
-    const char *given = getenv("EDIT_SEED");
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : host_mono_ns();
     char *room = aligned_alloc(8, EVENT_EDIT_BYTES / 8 * 8 + 8);
 
     (void)state;
     assert_non_null(room);
-    print_message("EDIT_SEED=%llu\n", (unsigned long long)seed);
-    random_state = seed;
+    random_state = random_seed("EDIT_SEED");
     for (int run = 0; run < 20000; run++) {
         struct event_label label[LABELS + NAMES], fresh[LABELS];
         struct event_draft draft = {.labels = label, .has_value = true, .value = 2.5};

@@ -10,6 +10,7 @@
 #include "rules/capture_program.h"
 #include "rules/positions.h"
 #include "tests/pattern_world.h"
+#include "tests/random_seed.h"
 #include "tests/sanitized.h"
 #include "tests/re2_search.h"
 
@@ -160,13 +161,10 @@ static void text_make(char *text)
 static void random_patterns_mean_what_they_mean_to_re2(void **state)
 {
     (void)state;
-    const char *given = getenv("PATTERNS_SEED");
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : host_mono_ns();
     uint32_t agreed = 0, unbuilt = 0;
     struct pattern_world world;
 
-    print_message("PATTERNS_SEED=%llu\n", (unsigned long long)seed);
-    random_state = seed;
+    random_state = random_seed("PATTERNS_SEED");
     for (int i = 0; i < ROUNDS(1500, 150); i++) {
         char pattern[2000] = "", text[FILLER_MAX + 100] = "";
         struct pattern_fault fault;
@@ -250,13 +248,10 @@ static struct positions *positions_of(const char *pattern, struct arena *arena)
 
 static void positions_mean_what_they_mean_to_re2(void **state)
 {
-    const char *given = getenv("PATTERNS_SEED");
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : host_mono_ns();
     uint32_t agreed = 0, found = 0;
 
     (void)state;
-    print_message("PATTERNS_SEED=%llu\n", (unsigned long long)seed);
-    random_state = seed;
+    random_state = random_seed("PATTERNS_SEED");
     for (int i = 0; i < ROUNDS(1500, 150); i++) {
         char pattern[3000], text[FILLER_MAX + 1000] = "";
         struct arena *arena = arena_create(PATTERN_WORLD_BYTES);

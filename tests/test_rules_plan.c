@@ -9,6 +9,7 @@
 #include "rules_support.h"
 #include "base/host.h"
 #include "rules/match_range.h"
+#include "tests/random_seed.h"
 #include "tests/random_text.h"
 
 enum { SETS = 150, EVENTS = 150, RULES_MAX_HERE = 300, WHERE_BYTES = 4000 };
@@ -185,15 +186,6 @@ static void event_make(struct sample *sample)
     sample_make(sample, &event);
 }
 
-static uint64_t seed_of_run(void)
-{
-    const char *given = getenv("PLAN_SEED");
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : host_mono_ns();
-
-    print_message("PLAN_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
-
 static void assert_alike(const struct rule_set *set, const struct rule_set *plain,
                          char (*where)[WHERE_BYTES])
 {
@@ -217,7 +209,7 @@ static void the_plan_finds_what_evaluating_every_rule_finds(void **state)
     static char text[RULES_MAX_HERE * (WHERE_BYTES + 200)], plain_text[sizeof(text)];
 
     (void)state;
-    random_state = seed_of_run();
+    random_state = random_seed("PLAN_SEED");
     for (int s = 0; s < SETS; s++) {
         uint32_t count = 1 + below(s % 3 == 0 ? RULES_MAX_HERE : 40), unguarded = 0;
         char *at = put(text, "rules:\n"), *plain_at = put(plain_text, "rules:\n");

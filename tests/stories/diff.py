@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.environ["TOCSIN_TREE"], "tests", "model"))
 import generate  # noqa: E402
 import run_model  # noqa: E402
 import write as write_files  # noqa: E402
+from random_seed import random_seed  # noqa: E402
 
 T0 = 1_700_000_000_000
 KINDS = ["gained", "lost", "merged", "split", "regrouped", "priority", "severity", "route", "told_sooner", "told_later", "never_told", "newly_told",
@@ -243,11 +244,10 @@ def whole(rules):
 
 # Random logs and rules.
 count, found = int(sys.argv[1]), dict.fromkeys(KINDS, 0)
-seed = int(sys.argv[2]) if len(sys.argv) > 2 else int.from_bytes(os.urandom(4), "little")
+seed = random_seed(*sys.argv[2:3])
 refused_sets = 0
 for name, text in write_files.table_files():  # that the rules of the generator look things up in
     write(name, text)
-print("seeds", seed, "to", seed + count - 1)
 for i in range(seed, seed + count):
     one, two = generate.scenario_of(i), generate.scenario_of(i + 1)
     write("random.tlog", write_files.tlog({**one, "marks": []}))

@@ -20,14 +20,14 @@ import threading
 import time
 
 from killing import DEADLINE_S, TOCSIN, Server, begin, fail, run, start_daemon, start_killed, started, wait_for
+from random_seed import random_seed
 
 STEPS = "--steps" in sys.argv
 numbers = [word for word in sys.argv[1:] if word != "--steps"]
 KILLS = int(numbers[0])
-SEED = int(numbers[1]) if len(numbers) > 1 else int.from_bytes(os.urandom(4), "little")
+SEED = random_seed(*numbers[1:2])
 SENDERS = 4
 dice = random.Random(SEED)
-print(f"seed {SEED}")
 
 opens = {}  # host -> ids of the ops that opened something for it
 opens_lock = threading.Lock()

@@ -23,6 +23,7 @@ import sys
 import time
 
 from killing import DEADLINE_S, TOCSIN, begin, fail, run, start_daemon, start_killed, started, wait_for
+from random_seed import random_seed
 from told import DOWN, PAIR, Sinks, Stream, lines_of
 
 SWITCHES = "--switch" in sys.argv
@@ -30,10 +31,9 @@ EVERY = "--every" in sys.argv
 STEPS = "--steps" in sys.argv or EVERY
 numbers = [word for word in sys.argv[1:] if not word.startswith("--")]
 KILLS = int(numbers[0])
-SEED = int(numbers[1]) if len(numbers) > 1 else int.from_bytes(os.urandom(4), "little")
+SEED = random_seed(*numbers[1:2])
 SETTLE_MS = 300
 dice = random.Random(SEED)
-print(f"seed {SEED}")
 
 
 sinks = Sinks(SEED, SETTLE_MS)

@@ -24,11 +24,12 @@ import urllib.request
 
 import killing
 from killing import DEADLINE_S, TOCSIN, begin, fail, run, started, wait_for
+from random_seed import random_seed
 from told import DOWN, PAIR, Sinks, Stream, lines_of
 
 words = [word for word in sys.argv[1:] if not word.startswith("--")]
 TAKE_OVERS = int(words[0])
-SEED = int(words[1]) if len(words) > 1 else int.from_bytes(os.urandom(4), "little")
+SEED = random_seed(*words[1:2])
 FAULTS = [word.split("=")[1].split(",") for word in sys.argv[1:] if word.startswith("--faults=")]
 FAULTS = FAULTS[0] if FAULTS else ["kill", "redis-away", "freeze", "wipe", "read-only", "kill-torn", "password"]
 LEASE_S = 4
@@ -36,7 +37,6 @@ SETTLE_MS = 300
 LATE_S = 5  # beyond the lease
 PASSWORD = "open sesame"
 dice = random.Random(SEED)
-print(f"seed {SEED}")
 
 
 def free_port():
