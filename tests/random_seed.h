@@ -1,9 +1,9 @@
 /*
  * random_seed.h - where the random part of a test begins.
  *
- * The same in each plain run, so that a change is judged by what it changes and not by a draw: what a
- * new draw finds is found by `./dev test --long`, which sets TOCSIN_FRESH_SEEDS, and stays as a case
- * of its own. The seed is printed; the variable that it is printed as sets it for one run.
+ * The same in each plain run, so that a change is judged by what it changes and not by a draw: what
+ * a new draw finds is found by `./dev test --long`, which sets TOCSIN_FRESH_SEEDS, and stays as a
+ * case of its own. The seed is printed; the variable that it is printed as sets it for one run.
  */
 #ifndef TESTS_RANDOM_SEED_H
 #define TESTS_RANDOM_SEED_H
