@@ -71,6 +71,21 @@ void import_ignore_key(struct import_work *work, const struct yaml_node *node, c
                 import_name(work, "key %.80s", node->key->text.at), "%s", why);
 }
 
+bool import_read_bool(const struct yaml_node *node, bool *out)
+{
+    static const char *const words[] = {
+        "no",  "No",  "NO",  "n", "N", "off", "Off", "OFF", "false", "False", "FALSE",
+        "yes", "Yes", "YES", "y", "Y", "on",  "On",  "ON",  "true",  "True",  "TRUE"};
+    enum { WORDS = sizeof(words) / sizeof(words[0]), FALSE_WORDS = 11 };
+
+    for (int i = 0; node->kind == YAML_SCALAR && i < WORDS; i++)
+        if (text_equals(node->text, words[i])) {
+            *out = i >= FALSE_WORDS;
+            return true;
+        }
+    return false;
+}
+
 static int finding_compare(const void *left, const void *right)
 {
     const struct import_finding *a = left, *b = right;
@@ -364,6 +379,16 @@ struct import_made *import_add(struct import_work *work, enum import_section sec
     return made;
 }
 
+struct import_part *import_part_add(struct import_work *work, struct span span,
+                                    const char *construct, const char *without)
+{
+    struct import_part *part = import_pool_alloc(&work->pool, sizeof(*part));
+
+    *part = (struct import_part){.span = span, .construct = construct, .without = without};
+    vector_add(&work->parts) = part;
+    return part;
+}
+
 void import_comment(struct import_text *comment, const char *word, struct text value)
 {
     import_text_format(comment, "  # %s: ", word);
@@ -510,6 +535,21 @@ static bool settle(struct import_work *work, struct diagnostics *diag)
              "this tocsin does not take what the files would become together: %s",
              refusal(work, &err));
     return false;
+}
+
+/* Parts of what was taken are carried over, those of nothing else are not. */
+static void parts_finish(struct import_work *work)
+{
+    for (size_t i = 0; i < work->made.count; i++) {
+        const struct import_made *made = work->made.at[i];
+        for (uint32_t p = 0; !made->is_refused && p < made->part_count; p++)
+            made->parts[p]->is_carried = true;
+    }
+    for (size_t i = 0; i < work->parts.count; i++) {
+        const struct import_part *part = work->parts.at[i];
+        if (!part->is_carried)
+            import_find(work, part->span, IMPORT_LEFT_OUT, part->construct, "%s", part->without);
+    }
 }
 
 /* How what was taken differs. */
@@ -684,6 +724,7 @@ static bool convert(struct import_work *work, struct diagnostics *diag)
     if (!settle(work, diag))
         return false;
     entries_finish(work);
+    parts_finish(work);
     if (!check_bounds(work, diag))
         return false;
     findings_finish(work);
@@ -724,6 +765,7 @@ void import_result_release(struct import_result *result)
     free(work->documents);
     free(work->findings.at);
     free(work->made.at);
+    free(work->parts.at);
     import_text_release(&work->text);
     import_pool_release(&work->scratch);
     import_pool_release(&work->pool);

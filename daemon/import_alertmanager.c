@@ -72,11 +72,6 @@ static bool duration_read(struct text text, int64_t *ms)
     return text.len > 0;
 }
 
-static bool is_true(const struct yaml_node *node)
-{
-    return node != NULL && node->kind == YAML_SCALAR && text_equals(node->text, "true");
-}
-
 /* A key that is not known may be one that is misspelt: without its `routes`, `matchers` or
  * `continue` a route takes what it was not to have, so it cannot be read. */
 static void find_unread(struct import_work *work, struct route *route)
@@ -153,10 +148,19 @@ static void check_receiver(struct alertmanager *am, const struct route *route,
                     "`receivers` lists no receiver of this name; its rule is made all the same");
 }
 
+/* Without it others would take, or be told of, what it was to have. */
+static void refuse_setting(struct alertmanager *am, struct route *route,
+                           const struct yaml_node *node, const char *why)
+{
+    import_find(am->work, node->span, IMPORT_LEFT_OUT, route->construct, "%s", why);
+    route->is_bad = true;
+}
+
 static void read_settings(struct alertmanager *am, struct route *route)
 {
     const struct yaml_node *receiver = yaml_node_find(route->node, "receiver");
     const struct yaml_node *by = yaml_node_find(route->node, "group_by");
+    const struct yaml_node *goes_on = yaml_node_find(route->node, "continue");
     const struct yaml_node *repeat;
 
     if (receiver != NULL && receiver->kind == YAML_SCALAR)
@@ -166,6 +170,8 @@ static void read_settings(struct alertmanager *am, struct route *route)
                     route->receiver.len < 100 ? (int)route->receiver.len : 100, route->receiver.at);
     if (receiver != NULL && receiver->kind == YAML_SCALAR)
         check_receiver(am, route, receiver);
+    else if (receiver != NULL)
+        refuse_setting(am, route, receiver, "a receiver is one name");
     read_duration(am, route, "group_wait", &route->group_wait_ms);
     read_duration(am, route, "group_interval", &route->group_interval_ms);
     repeat = read_duration(am, route, "repeat_interval", &route->repeat_ms);
@@ -173,7 +179,8 @@ static void read_settings(struct alertmanager *am, struct route *route)
         route->repeat_node = repeat;
     if (by != NULL)
         route->group_by = by;
-    route->goes_on = is_true(yaml_node_find(route->node, "continue"));
+    if (goes_on != NULL && !import_read_bool(goes_on, &route->goes_on))
+        refuse_setting(am, route, goes_on, "continue is true or false");
 }
 
 static void read_matchers(struct alertmanager *am, struct route *route)
@@ -230,6 +237,8 @@ static void read_route(struct alertmanager *am, const struct yaml_node *node, st
     find_unread(am->work, route);
     read_matchers(am, route);
     children = yaml_node_find(node, "routes");
+    if (children != NULL && children->kind == YAML_SCALAR && children->text.len == 0)
+        children = NULL;
     if (children != NULL && children->kind != YAML_LIST) {
         import_find(am->work, children->span, IMPORT_LEFT_OUT, route->construct,
                     "routes are a list");

@@ -60,6 +60,8 @@ static bool read_equal(struct inhibition *in)
     const struct yaml_node *list = yaml_node_find(in->node, "equal");
     struct import_work *work = in->am->work;
 
+    if (list != NULL && list->kind == YAML_MAP)
+        return refuse(in, list->span, "equal is a list of labels");
     for (const struct yaml_node *node = list == NULL || list->kind == YAML_SCALAR ? list
                                                                                   : list->first;
          node != NULL; node = node->next) {

@@ -206,11 +206,16 @@ bool matchers_read(struct import_work *work, const struct yaml_node *node, const
 bool matchers_read_map(struct import_work *work, const struct yaml_node *node,
                        enum matcher_sign sign, const char *construct, struct matchers *out)
 {
-    if (node == NULL)
+    if (node == NULL || (node->kind == YAML_SCALAR && node->text.len == 0))
         return true;
+    if (node->kind != YAML_MAP) {
+        import_find(work, node->span, IMPORT_LEFT_OUT, construct,
+                    "this takes a map of labels and texts");
+        return false;
+    }
     for (const struct yaml_node *item = node->first; item != NULL; item = item->next) {
         struct matcher made = {.sign = sign, .value = item->text, .span = item->span};
-        if (item->kind != YAML_SCALAR || item->key == NULL) {
+        if (item->kind != YAML_SCALAR) {
             import_find(work, item->span, IMPORT_LEFT_OUT, construct,
                         "this takes a map of labels and texts");
             return false;

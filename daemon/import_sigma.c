@@ -412,11 +412,24 @@ static void find_other(struct sigma *sigma, const struct sigma_rule *rule)
         refuse(sigma, rule, rule->document->span, "neither a detection nor a correlation");
 }
 
+/* Rules that are no rules of their own: in the result they are what correlations make of them. */
+static void add_parts(struct sigma *sigma)
+{
+    for (size_t i = 0; i < sigma->count; i++) {
+        struct sigma_rule *rule = &sigma->rules[i];
+        if (rule->kind != SIGMA_OTHER && rule->is_referenced && !rule->is_generated)
+            rule->part =
+                import_part_add(sigma->work, rule->document->span, rule->construct,
+                                "it is only a part of correlations, and those are left out");
+    }
+}
+
 static void convert_all(struct sigma *sigma)
 {
     for (size_t i = 0; i < sigma->count; i++)
         if (sigma->rules[i].kind == SIGMA_CORRELATION)
             sigma_correlation_refer(sigma, &sigma->rules[i]);
+    add_parts(sigma);
     for (size_t i = 0; i < sigma->count && !import_is_over(sigma->work); i++) {
         struct sigma_rule *rule = &sigma->rules[i];
         import_tell(sigma->work, i, sigma->count);
@@ -425,7 +438,7 @@ static void convert_all(struct sigma *sigma)
             continue;
         }
         find_unknown(sigma, rule);
-        if (rule->is_referenced && !rule->is_generated)
+        if (rule->part != NULL)
             continue;
         if (rule->kind == SIGMA_CORRELATION)
             sigma_correlation_convert(sigma, rule);

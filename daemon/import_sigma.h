@@ -44,8 +44,8 @@ struct sigma_rule {
     const char *construct;       /* for findings: rule "Many logins" */
     uint8_t level;               /* 0: none, 1 informational ... 5 critical */
     bool is_referenced;
-    bool is_generated; /* a correlation asks for it as a rule of its own, too */
-    bool is_carried;   /* a part of a chain that is in the result */
+    bool is_generated;        /* a correlation asks for it as a rule of its own, too */
+    struct import_part *part; /* of one that is referred to and not generated; else NULL */
 };
 
 struct sigma_chain; /* daemon/import_sigma_correlation.h */

@@ -198,8 +198,7 @@ static void gather_parts(struct correlation *c, struct sigma_chain *chain, struc
             continue;
         if (c->part[i] != NULL && c->part[i]->is_chain)
             gather_parts(c->part[i], chain, ids);
-        import_text_format(ids, "%s\"%s\"", chain->count > 0 ? ", " : "", c->part_id[i]);
-        chain->rules[chain->count++] = c->base[i];
+        import_text_format(ids, "%s\"%s\"", chain->count++ > 0 ? ", " : "", c->part_id[i]);
     }
 }
 
@@ -210,7 +209,6 @@ void chain_note(struct correlation *c, struct import_made *made)
     struct import_text ids = {NULL, 0, 0};
 
     chain->made = made;
-    chain->rules = import_pool_alloc(&work->pool, c->part_count * sizeof(struct sigma_rule *));
     gather_parts(c, chain, &ids);
     chain->ids = import_text_take(&ids, &work->pool);
     if (c->sigma->last_chain != NULL)
@@ -260,17 +258,8 @@ void sigma_chains_finish(struct sigma *sigma)
         first = first != NULL ? first : chain;
         import_text_format(&ids, "%s%s", count > 0 ? ", " : "", chain->ids);
         count += chain->count;
-        for (uint32_t i = 0; i < chain->count; i++)
-            chain->rules[i]->is_carried = true;
     }
     if (first != NULL)
         add_window(sigma, ids.at, count, first->made->span);
     import_text_release(&ids);
-    for (size_t i = 0; i < sigma->count && !import_is_over(sigma->work); i++) {
-        const struct sigma_rule *rule = &sigma->rules[i];
-        if (rule->kind == SIGMA_CORRELATION && rule->is_referenced && !rule->is_generated &&
-            !rule->is_carried)
-            import_find(sigma->work, rule->document->span, IMPORT_LEFT_OUT, rule->construct,
-                        "it is only a part of correlations, and those are left out");
-    }
 }

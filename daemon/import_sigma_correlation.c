@@ -48,22 +48,28 @@ static struct sigma_rule *rule_find(struct sigma *sigma, const struct yaml_node 
     return *import_index_at(&sigma->names, node->text);
 }
 
-static bool is_true(const struct yaml_node *map, const char *key)
+/* `generate` of a correlation, or of its document. One that is neither true nor false is found. */
+static bool asks_for_bases(struct sigma *sigma, const struct yaml_node *map)
 {
-    const struct yaml_node *node = yaml_node_find(map, key);
+    const struct yaml_node *node = yaml_node_find(map, "generate");
+    bool asks = false;
 
-    return node != NULL && node->kind == YAML_SCALAR && text_equals(node->text, "true");
+    if (node != NULL && !import_read_bool(node, &asks))
+        import_ignore_key(sigma->work, node, "it is true or false");
+    return asks;
 }
 
 void sigma_correlation_refer(struct sigma *sigma, struct sigma_rule *rule)
 {
     const struct yaml_node *map = yaml_node_find(rule->document, "correlation");
     const struct yaml_node *rules = map->kind == YAML_MAP ? yaml_node_find(map, "rules") : NULL;
-    bool is_generated;
+    bool is_generated, by_document;
 
     if (rules == NULL)
         return;
-    is_generated = is_true(map, "generate") || is_true(rule->document, "generate");
+    is_generated = asks_for_bases(sigma, map);
+    by_document = asks_for_bases(sigma, rule->document);
+    is_generated = is_generated || by_document;
     for (const struct yaml_node *node = rules->kind == YAML_LIST ? rules->first : rules;
          node != NULL; node = rules->kind == YAML_LIST ? node->next : NULL) {
         struct sigma_rule *base = rule_find(sigma, node);
@@ -349,6 +355,33 @@ static void note_difference(struct correlation *c, struct import_made *made)
                                 below[0] != '\0' && many[0] != '\0' ? "; " : "", many);
 }
 
+/* How often it, and all that it is made of, refers to a rule. */
+static uint32_t count_bases(const struct correlation *c)
+{
+    uint32_t count = c->base_count;
+
+    for (uint32_t i = 0; c->is_chain && i < c->base_count; i++)
+        count += c->part[i] != NULL ? count_bases(c->part[i]) : 0;
+    return count;
+}
+
+static void gather_bases(const struct correlation *c, struct import_made *made)
+{
+    for (uint32_t i = 0; i < c->base_count; i++) {
+        if (c->base[i]->part != NULL)
+            made->parts[made->part_count++] = c->base[i]->part;
+        if (c->is_chain && c->part[i] != NULL)
+            gather_bases(c->part[i], made);
+    }
+}
+
+/* The rules that are in the result if this correlation is. */
+static void note_parts(struct correlation *c, struct import_made *made)
+{
+    made->parts = import_pool_alloc(&c->sigma->work->pool, count_bases(c) * sizeof(made->parts[0]));
+    gather_bases(c, made);
+}
+
 bool correlation_put_rule(struct correlation *c, const char *id, struct import_text *entry)
 {
     bool is_good;
@@ -441,6 +474,7 @@ void sigma_correlation_convert(struct sigma *sigma, struct sigma_rule *rule)
             struct import_made *made = import_add(work, IMPORT_RULES, id, &comment, &entry,
                                                   rule->document->span, rule->construct);
             note_difference(&c, made);
+            note_parts(&c, made);
             if (c.is_chain)
                 chain_note(&c, made);
         }

@@ -89,7 +89,6 @@ struct sigma_chain {
     const struct import_made *made;
     const char *ids; /* of its parts, quoted and joined */
     uint32_t count;
-    struct sigma_rule **rules; /* that its parts are made of, `count` */
 };
 
 /* How parts close: each time that they come true is an incident of its own. */

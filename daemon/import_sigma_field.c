@@ -501,9 +501,9 @@ static bool is_null(const struct yaml_node *node)
 
 static struct expr *exists_term(struct test *test, const struct yaml_node *node)
 {
-    bool is_true = text_equals(node->text, "true") || text_equals(node->text, "yes");
+    bool is_true;
 
-    if (!is_true && !text_equals(node->text, "false") && !text_equals(node->text, "no"))
+    if (!import_read_bool(node, &is_true))
         return refuse(test, node, "exists takes true or false");
     return presence(test, is_true);
 }

@@ -229,7 +229,10 @@ static bool read_by_field(struct correlation *c, const struct yaml_node *node)
 bool correlation_read_by(struct correlation *c)
 {
     const struct yaml_node *list = yaml_node_find(c->map, "group-by");
+    const struct yaml_node *aliases = yaml_node_find(c->map, "aliases");
 
+    if (aliases != NULL && aliases->kind != YAML_MAP)
+        return correlation_refuse(c, aliases->span, "aliases are a map of names");
     if (list == NULL)
         return true;
     if (list->kind != YAML_LIST)
@@ -261,10 +264,6 @@ void correlation_find_unused_aliases(struct correlation *c)
 
     if (aliases == NULL)
         return;
-    if (aliases->kind != YAML_MAP) {
-        import_ignore_key(c->sigma->work, aliases, "aliases are a map");
-        return;
-    }
     for (const struct yaml_node *alias = aliases->first; alias != NULL; alias = alias->next) {
         bool is_used = false;
         const struct yaml_node *node = by == NULL || by->kind == YAML_SCALAR ? by : by->first;

@@ -22,6 +22,7 @@ struct import_work {
     size_t document_count;
     VECTOR_OF(struct import_finding) findings;
     VECTOR_OF(struct import_made *) made;
+    VECTOR_OF(struct import_part *) parts;
     size_t flushed;               /* of them, those that the engine has seen */
     struct import_index ids;      /* how often each was asked for */
     struct import_text sets_text; /* the section `sets` of the result */
@@ -53,8 +54,25 @@ void import_find(struct import_work *work, struct span span, enum import_effect 
 /* A key of a map that is not carried over. */
 void import_ignore_key(struct import_work *work, const struct yaml_node *node, const char *why);
 
+/* The words of YAML 1.1 for true and false, which those who wrote the files had. False: it is
+ * neither.
+ */
+bool import_read_bool(const struct yaml_node *node, bool *out);
+
 /* An id made of words of a title that no entry has yet: "sigma-many-failed-logins", and "-2". */
 const char *import_id(struct import_work *work, const char *prefix, struct text title);
+
+/* What is in the result as a part of entries and as nothing else. */
+struct import_part {
+    struct span span;
+    const char *construct;
+    const char *without; /* the reason of the finding that it is where no entry has it */
+    bool is_carried;     /* known once all entries are settled */
+};
+
+/* Adds a part; it lives as long as the result. */
+struct import_part *import_part_add(struct import_work *work, struct span span,
+                                    const char *construct, const char *without);
 
 /* One entry on its way into the result. */
 struct import_made {
@@ -64,7 +82,9 @@ struct import_made {
     struct span differs_span;
     const char *differs; /* a finding that it brings when it is taken; NULL: none */
     const char *without; /* what that means where it is not taken; NULL: that it is not there */
-    bool is_refused;     /* known after import_flush(), unless it is of the whole */
+    struct import_part **parts; /* which are in the result if it is */
+    uint32_t part_count;
+    bool is_refused; /* known after import_flush(), unless it is of the whole */
 };
 
 /* Adds an entry and takes both texts. It is shown to the engine later, many at once, and what the

@@ -902,9 +902,57 @@ static void routes_share_windows_and_a_bad_interval_has_a_name(void **state)
     imported_release(&got);
 }
 
+/* What is written in another form than Alertmanager reads is never taken for what is not there. */
+static void a_value_of_another_form_is_listed(void **state)
+{
+    static const struct {
+        const char *route, *inhibition, *finding; /* NULL: all is carried over */
+    } rows[] = {
+        {"match: foo", "", ": left out: route to \"a\": this takes a map of labels and texts"},
+        {"match_re: [x]", "", ": left out: route to \"a\": this takes a map of labels and texts"},
+        {"match: ", "", NULL},
+        {"routes: ", "", NULL},
+        {"receiver: [b]", "", ": left out: route to \"def\": a receiver is one name"},
+        {"continue: maybe", "", ": left out: route to \"a\": continue is true or false"},
+        {"continue: [true]", "", ": left out: route to \"a\": continue is true or false"},
+        {"continue: yes", "", NULL},
+        {"", "{source_match: foo, target_match: {alertname: b}}",
+         ": left out: inhibition inhibit-1: this takes a map of labels and texts"},
+        {"", "{source_matchers: [a=b], target_match_re: x}",
+         ": left out: inhibition inhibit-1: this takes a map of labels and texts"},
+        {"", "{source_match: {alertname: a}, target_match: {alertname: b}, equal: {x: alertname}}",
+         ": left out: inhibition inhibit-1: equal is a list of labels"},
+        {"", "{source_match: {alertname: a}, target_match: {alertname: b}, equal: alertname}",
+         NULL},
+    };
+    char text[1000];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bool has_receiver = strncmp(rows[i].route, "receiver", 8) == 0;
+        struct imported got;
+        snprintf(text, sizeof(text),
+                 "route:\n  receiver: def\n  group_by: [alertname]\n  repeat_interval: 1m\n"
+                 "  group_interval: 1m\n  routes:\n  - {%s%s%s}\n"
+                 "receivers: [{name: def}, {name: a}]\n%s%s\n",
+                 has_receiver ? "" : "receiver: a", has_receiver || !rows[i].route[0] ? "" : ", ",
+                 rows[i].route, rows[i].inhibition[0] != '\0' ? "inhibit_rules:\n- " : "",
+                 rows[i].inhibition);
+        import_text_with(&got, text, NULL, false);
+        assert_int_equal(got.rc, 0);
+        if (rows[i].finding == NULL ? has_finding(&got, ": left out: ")
+                                    : !has_finding(&got, rows[i].finding)) {
+            print_findings(&got);
+            fail_msg("%s%s", rows[i].route, rows[i].inhibition);
+        }
+        imported_release(&got);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_value_of_another_form_is_listed),
         cmocka_unit_test(routes_share_windows_and_a_bad_interval_has_a_name),
         cmocka_unit_test(matchers_become_conditions),
         cmocka_unit_test(each_alert_goes_where_alertmanager_sends_it),

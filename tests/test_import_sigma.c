@@ -479,6 +479,20 @@ static void correlations_become_rules(void **state)
 /* A rule that is a part of others is none by itself, unless `generate` says so or nobody refers to
  * it; what only informs is nobody's page. */
 /* One rule of a chain that is named twice is made once: were there two, one event would be both. */
+static const char part_bases[] = "title: A\nname: a\n"
+                                 "detection: {s: {F: 1}, condition: s}\n---\n"
+                                 "title: B\nname: b\n"
+                                 "detection: {s: {F: 2}, condition: s}\n---\n";
+
+/* The bases, a document, and what stands behind it. */
+static void import_parts(struct imported *got, const char *first, const char *rest)
+{
+    static char text[2000];
+
+    snprintf(text, sizeof(text), "%s%s%s", part_bases, first, rest);
+    import_text_with(got, text, NULL, false);
+}
+
 static void a_part_of_a_chain_that_is_named_twice_is_made_once(void **state)
 {
     (void)state;
@@ -503,6 +517,92 @@ static void a_part_of_a_chain_that_is_named_twice_is_made_once(void **state)
                            "\"b 2\"\n        where: check == \"sigma-b-seen\"\n    by:"));
     assert_null(strstr(entry->text, "-seen-2"));
     assert_entries_load(&got);
+    imported_release(&got);
+}
+
+/* A detection that correlations refer to is in the result as a part of them: where none of these
+ * is, it is listed, too. */
+static void a_detection_that_was_only_a_part_of_what_is_left_out_is_listed(void **state)
+{
+    static const char left_out[] =
+        "title: C\ncorrelation: {type: temporal, rules: [a, b], timespan: 5m, gap: 1}\n";
+    static const char why[] = "it is only a part of correlations, and those are left out";
+    char line[200];
+    struct imported got;
+
+    (void)state;
+    /* One correlation, left out: both parts at their places. */
+    import_parts(&got, left_out, "");
+    assert_int_equal(got.result.entry_count, 0);
+    assert_true(has_finding(&got, ": left out: rule \"C\": the key gap"));
+    snprintf(line, sizeof(line), "in.yml:1:1: left out: rule \"A\": %s", why);
+    assert_true(has_finding(&got, line));
+    snprintf(line, sizeof(line), "in.yml:5:1: left out: rule \"B\": %s", why);
+    assert_true(has_finding(&got, line));
+    imported_release(&got);
+
+    /* Another one has A. */
+    import_parts(&got, left_out,
+                 "---\ntitle: D\ncorrelation: {type: event_count, rules: [a], timespan: 5m, "
+                 "condition: {gte: 3}}\n");
+    assert_non_null(entry_called(&got, "sigma-d"));
+    assert_false(has_finding(&got, "rule \"A\": it is only"));
+    assert_true(has_finding(&got, "rule \"B\": it is only"));
+    imported_release(&got);
+
+    /* A chain has what its parts are made of. */
+    import_parts(&got,
+                 "title: M\nname: m\ncorrelation: {type: event_count, rules: [a], "
+                 "timespan: 5m, condition: {gte: 3}}\n",
+                 "---\ntitle: D\ncorrelation: {type: temporal_ordered, rules: [m, b], "
+                 "timespan: 5m}\n");
+    assert_non_null(entry_called(&got, "sigma-d"));
+    assert_false(has_finding(&got, "it is only a part"));
+    imported_release(&got);
+
+    /* Left out as its parts are; what the chain is made of is so as well. */
+    import_parts(&got,
+                 "title: M\nname: m\ncorrelation: {type: event_count, rules: [a], "
+                 "timespan: 5m, condition: {gte: 3}}\n",
+                 "---\ntitle: D\ncorrelation: {type: temporal_ordered, rules: [m, b], "
+                 "timespan: 5m, gap: 1}\n");
+    assert_true(has_finding(&got, "rule \"A\": it is only"));
+    assert_true(has_finding(&got, "rule \"B\": it is only"));
+    assert_true(has_finding(&got, "rule \"M\": it is only"));
+    imported_release(&got);
+
+    /* Rules of their own, and nothing else. */
+    import_parts(&got,
+                 "title: C\ncorrelation: {type: temporal, rules: [a, b], timespan: 5m, gap: 1, "
+                 "generate: true}\n",
+                 "");
+    assert_non_null(entry_called(&got, "sigma-a"));
+    assert_non_null(entry_called(&got, "sigma-b"));
+    assert_false(has_finding(&got, "it is only a part"));
+    imported_release(&got);
+
+    /* In whatever words; what is neither is listed. */
+    import_parts(&got,
+                 "title: C\ngenerate: True\ncorrelation: {type: temporal, rules: [a, b], "
+                 "timespan: 5m}\n",
+                 "");
+    assert_non_null(entry_called(&got, "sigma-a"));
+    assert_int_equal(got.result.finding_count, 0);
+    imported_release(&got);
+    import_parts(&got,
+                 "title: C\ncorrelation: {type: temporal, rules: [a, b], timespan: 5m, "
+                 "generate: maybe}\n",
+                 "");
+    assert_null(entry_called(&got, "sigma-a"));
+    assert_true(has_finding(&got, "in.yml:10:60: ignored: key generate: it is true or false"));
+    imported_release(&got);
+
+    /* An alias that cannot be read is no field. */
+    import_parts(&got,
+                 "title: C\ncorrelation: {type: temporal, rules: [a, b], timespan: 5m, "
+                 "group-by: [u], aliases: [u]}\n",
+                 "");
+    assert_true(has_finding(&got, "left out: rule \"C\": aliases are a map of names"));
     imported_release(&got);
 }
 
@@ -887,6 +987,7 @@ int main(void)
         cmocka_unit_test(a_bad_map_is_refused_with_its_place),
         cmocka_unit_test(correlations_become_rules),
         cmocka_unit_test(a_part_of_a_chain_that_is_named_twice_is_made_once),
+        cmocka_unit_test(a_detection_that_was_only_a_part_of_what_is_left_out_is_listed),
         cmocka_unit_test(base_rules_stand_alone_when_asked_to),
         cmocka_unit_test(rules_of_the_same_title_get_ids_of_their_own),
         cmocka_unit_test(a_whole_file_is_written_and_loads),
