@@ -546,7 +546,7 @@ void engine_destroy(struct engine *engine)
     free(engine->merge.at);
     rules_retire_release(engine);
     pthread_mutex_destroy(&engine->rules_lock);
-    rule_set_destroy(atomic_load_explicit(&engine->switch_request, memory_order_relaxed));
+    rules_retire_free(engine, atomic_load_explicit(&engine->switch_request, memory_order_relaxed));
     free(engine->topics);
     free(engine->alert_lanes);
     free(engine->key_lanes);
@@ -557,8 +557,8 @@ void engine_destroy(struct engine *engine)
 void engine_switch_rules(struct engine *engine, struct rule_set *rules)
 {
     /* X, both ends: the sequencer sees the whole set; one that it never took is ours again. */
-    rule_set_destroy(
-        atomic_exchange_explicit(&engine->switch_request, rules, memory_order_acq_rel));
+    rules_retire_free(
+        engine, atomic_exchange_explicit(&engine->switch_request, rules, memory_order_acq_rel));
 }
 
 int64_t engine_stamp(const struct engine *engine)

@@ -137,6 +137,9 @@ struct engine_listener {
      * to it, in their order. NULL: it cannot be had, nothing more is told. Thread: sequencer role.
      */
     struct rule_set *(*rules_before)(void *self, size_t index);
+    /* A set that the engine took is not needed any more: it is the listener's from now on. Thread:
+     * sequencer role, who switches, or who destroys the engine. NULL: the engine destroys it. */
+    void (*rules_done)(void *self, struct rule_set *rules);
     /* The image that engine_ask_image() asked for; its bytes are the listener's, all else is
      * borrowed. Thread: sequencer role; no step is under way, and none begins before it returns.
      * NULL: there is none. */

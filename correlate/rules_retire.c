@@ -45,7 +45,15 @@ void rules_retire_add(struct engine *engine, struct rules_version *old)
     count_sets(engine);
 }
 
-static void free_buried(const struct buried *buried)
+void rules_retire_free(struct engine *engine, struct rule_set *set)
+{
+    if (set != NULL && engine->listener.rules_done != NULL)
+        engine->listener.rules_done(engine->listener.self, set);
+    else
+        rule_set_destroy(set);
+}
+
+static void free_buried(struct engine *engine, const struct buried *buried)
 {
     switch (buried->kind) {
     case BURIED_VERSION:
@@ -55,7 +63,7 @@ static void free_buried(const struct buried *buried)
         free(buried->what);
         break;
     case BURIED_SET:
-        rule_set_destroy(buried->what);
+        rules_retire_free(engine, buried->what);
         break;
     }
 }
@@ -73,7 +81,7 @@ static void free_done(struct engine *engine)
     pthread_mutex_lock(&engine->rules_lock);
     for (size_t i = 0; i < retire->buried.count; i++) {
         if (retire->buried.at[i].step < engine->steps_seen)
-            free_buried(&retire->buried.at[i]);
+            free_buried(engine, &retire->buried.at[i]);
         else
             retire->buried.at[kept++] = retire->buried.at[i];
     }
@@ -271,16 +279,16 @@ void rules_retire_release(struct engine *engine)
     struct rules_retire *retire = &engine->retire;
 
     for (size_t i = 0; i < retire->buried.count; i++)
-        free_buried(&retire->buried.at[i]);
+        free_buried(engine, &retire->buried.at[i]);
     for (size_t i = 0; i < retire->sets.count; i++)
         if (retire->sets.at[i] != engine->first_set)
-            rule_set_destroy(retire->sets.at[i]);
+            rules_retire_free(engine, retire->sets.at[i]);
     if (engine->pending_rules != NULL) { /* has all slots of the one in force */
-        rule_set_destroy(engine->pending_rules->set);
+        rules_retire_free(engine, engine->pending_rules->set);
         rules_version_destroy(engine->pending_rules);
     }
     if (engine->newest_rules != NULL && engine->newest_rules->set != engine->first_set)
-        rule_set_destroy(engine->newest_rules->set);
+        rules_retire_free(engine, engine->newest_rules->set);
     if (engine->newest_rules != NULL && engine->pending_rules != NULL)
         rules_version_drop(engine->newest_rules);
     else

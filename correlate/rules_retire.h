@@ -40,6 +40,9 @@ bool rules_retire_is_ending(const struct engine *engine);
 /* Frees everything that is old, when the engine ends. */
 void rules_retire_release(struct engine *engine);
 
+/* A set that the engine took goes, to the listener where that wants it; NULL is allowed. */
+void rules_retire_free(struct engine *engine, struct rule_set *set);
+
 /* A key of the slot was made.
  * Thread: worker, in a phase. */
 void rules_retire_note(struct worker *worker, uint32_t slot);

@@ -273,7 +273,8 @@ enum parameter {
     TENANT = 256,
     KEY = 512,
     LIMIT = 1024,
-    WAIT = 2048
+    WAIT = 2048,
+    SET = 4096
 };
 
 static const struct {
@@ -294,6 +295,7 @@ static const struct {
     {"key", KEY, false, offsetof(struct admin_pick, key)},
     {"limit", LIMIT, false, offsetof(struct admin_pick, limit)},
     {"wait", WAIT, false, offsetof(struct admin_pick, wait)},
+    {"set", SET, false, offsetof(struct admin_pick, set)},
 };
 
 enum { PARAMETERS = sizeof(parameters) / sizeof(parameters[0]) };
@@ -517,6 +519,12 @@ static void serve_rules(struct evhttp_request *request, struct admin *admin,
     answer_pick(request, admin->config.self, pick, admin->config.rules);
 }
 
+static void serve_rules_past(struct evhttp_request *request, struct admin *admin,
+                             const struct admin_pick *pick)
+{
+    answer_pick(request, admin->config.self, pick, admin->config.rules_past);
+}
+
 static void serve_reload(struct evhttp_request *request, struct admin *admin,
                          const struct admin_pick *pick)
 {
@@ -597,6 +605,7 @@ static const struct endpoint endpoints[] = {
     {"/outbox/waiting", false, NULL, INCIDENT, BODY_NONE, serve_waiting},
     {"/outbox/redrive", true, NULL, SINK | INCIDENT | ALL, BODY_NONE, serve_redrive},
     {"/rules", false, NULL, 0, BODY_NONE, serve_rules},
+    {"/rules/past", false, NULL, SET, BODY_NONE, serve_rules_past},
     {"/reload", true, NULL, DRY, BODY_NONE, serve_reload},
     {"/incidents", false, NULL, OPEN | FROM | TO | RULE | TENANT | KEY | LIMIT, BODY_NONE,
      serve_incidents},

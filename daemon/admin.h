@@ -8,6 +8,8 @@
  *   GET /outbox/waiting   what of an incident is still to be sent; ?incident=ID
  *   POST /outbox/redrive  sends them again; ?sink=NAME, ?incident=ID or ?all=1
  *   GET /rules            the rules in force and what they hold, as JSON
+ *   GET /rules/past       without data.dir: the sets in force during the last hour; ?set=ID: the
+ *                         files of one
  *   POST /reload          as SIGHUP; answers with what it did to each rule; with ?dry=1 what it
  *                         would do
  *   GET /incidents        the newest incidents of the history as JSON; ?from=TIME, to=TIME,
@@ -55,6 +57,7 @@ struct admin_pick {
     bool open;
     const char *from, *to, *rule, *tenant, *key, *limit;
     const char *wait;
+    const char *set;
     const char *peer;  /* who asks: "192.0.2.7:4711" */
     bool is_local;     /* on this machine */
     const char *token; /* of "Authorization: Bearer ..." */
@@ -89,6 +92,7 @@ struct admin_config {
      * sentence. */
     int (*dead)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
     int (*rules)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
+    int (*rules_past)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
     int (*reload)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
     int (*waiting)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);
     int (*redrive)(void *self, const struct admin_pick *pick, FILE *to, struct error *err);

@@ -372,6 +372,11 @@ const struct mark *replay_input_marks(const struct replay_input *input, size_t *
     return input->marks;
 }
 
+void replay_input_follow_switches(struct replay_input *input)
+{
+    input->read.switches = 0;
+}
+
 int64_t replay_input_undated(const struct replay_input *input)
 {
     return input->undated_ms;

@@ -59,6 +59,9 @@ int64_t replay_input_undated(const struct replay_input *input);
 /* Says what a reader of the results has to know: torn ends, marks that are missing. */
 void replay_input_say(const struct replay_input *input, FILE *to);
 
+/* The run switches its rules where these say so: that is nothing to be said. */
+void replay_input_follow_switches(struct replay_input *input);
+
 /* The same of engine_counters.undated, once the input has been read. */
 void replay_input_say_undated(const struct replay_input *input, uint64_t undated, FILE *to);
 

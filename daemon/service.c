@@ -175,8 +175,10 @@ static void on_switched(void *self, const struct rule_set *rules, int64_t at_ms)
 {
     struct service *service = self;
 
-    (void)at_ms;
-    durable_switched(service->durable, rules);
+    if (service->durable != NULL)
+        durable_switched(service->durable, rules);
+    else
+        rules_shelf_switched(service->shelf, rule_set_hash(rules), at_ms, host_mono_ns());
     atomic_store_explicit(&service->in_force, rule_set_hash(rules).hi, memory_order_relaxed);
 }
 
@@ -367,8 +369,11 @@ static int open_source(struct service *service, struct error *err)
 
 static int create_engine(struct service *service, struct error *err)
 {
-    struct engine_listener listener = {
-        .self = service, .incident = on_incident, .op = on_op, .rejected = on_rejected};
+    struct engine_listener listener = {.self = service,
+                                       .incident = on_incident,
+                                       .op = on_op,
+                                       .switched = on_switched,
+                                       .rejected = on_rejected};
     int code;
 
     if (service->marks != NULL || service->durable != NULL)
@@ -381,10 +386,16 @@ static int create_engine(struct service *service, struct error *err)
             listener.joined = on_joined;
         listener.recovered = on_recovered;
         listener.short_of = on_short_of;
-        listener.switched = on_switched;
         listener.rules_before = on_rules_before;
         listener.image = on_image;
         durable_begin(service->durable, service->outbox);
+    }
+    if (service->durable == NULL) {
+        service->shelf = rules_shelf_create(rule_set_hash(service->rules));
+        if (service->shelf == NULL) {
+            error_set(err, "out of memory");
+            return EXIT_SYSTEM;
+        }
     }
     code = open_source(service, err);
     if (code != EXIT_OK)
@@ -586,6 +597,8 @@ void service_switch_make(struct service *service, struct service_switch *to)
 {
     rules_running_release(&service->loaded);
     service->loaded = to->loaded;
+    if (service->shelf != NULL)
+        rules_shelf_ask(service->shelf, rule_set_hash(to->rules), &service->read.files);
     rules_read_release(&service->read);
     service->read = to->read;
     pthread_mutex_lock(&service->lock);
@@ -854,6 +867,7 @@ bool service_destroy(struct service *service)
     config_destroy(service->config);
     service_release_tokens(service);
     rules_read_release(&service->read);
+    rules_shelf_destroy(service->shelf);
     metrics_release(&service->seen);
     health_release(&service->health);
     rules_running_release(&service->loaded);

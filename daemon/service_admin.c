@@ -211,6 +211,34 @@ static int list_rules(void *self, const struct admin_pick *pick, FILE *to, struc
     return rc == 0 ? write_json(json, to, err) : rc;
 }
 
+/* What the rules were read from is for those who may change them. */
+static int list_rules_past(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
+{
+    struct service *service = self;
+    char who[SERVICE_WHO_BYTES];
+    struct id128 set = {0, 0};
+    json_t *json;
+    int rc;
+
+    if (service->shelf == NULL) {
+        error_set(err, "the rule sets of then are in data.dir");
+        return -ENOENT;
+    }
+    if (pick->set == NULL)
+        return write_json(rules_shelf_list(service->shelf, host_mono_ns()), to, err);
+    rc = service_authorize(service, pick, who, err);
+    if (rc != 0)
+        return rc;
+    if (!id128_parse(pick->set, &set)) {
+        error_set(err, "set takes the 32 digits of a rule set");
+        return -EINVAL;
+    }
+    pthread_mutex_lock(&service->reload_lock);
+    json = rules_shelf_files(service->shelf, set, &service->read.files, err);
+    pthread_mutex_unlock(&service->reload_lock);
+    return json != NULL ? write_json(json, to, err) : -ENOENT;
+}
+
 static int reload_by_admin(void *self, const struct admin_pick *pick, FILE *to, struct error *err)
 {
     struct rules_preview preview;
@@ -248,6 +276,7 @@ int service_create_admin(struct service *service, struct error *err)
         .events = service_take_events,
         .alertmanager = service_take_alertmanager,
         .rules = list_rules,
+        .rules_past = list_rules_past,
         .reload = reload_by_admin,
     };
 

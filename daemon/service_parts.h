@@ -22,6 +22,7 @@
 #include "daemon/intake.h"
 #include "daemon/metrics.h"
 #include "daemon/rules_preview.h"
+#include "daemon/rules_shelf.h"
 #include "daemon/service.h"
 #include "daemon/unit.h"
 #include "sinks/outbox.h"
@@ -63,7 +64,8 @@ struct service {
     /* One reload at a time, from a signal or the admin server. Before `lock`. */
     pthread_mutex_t reload_lock;
     struct rules_running loaded; /* the set that was loaded last */
-    struct rules_read read;      /* what it was read from; with a data directory */
+    struct rules_read read;      /* what it was read from */
+    struct rules_shelf *shelf;   /* those before it; NULL: the data directory has them */
 
     /* What the metrics thread and the stop thread share with the main thread. */
     pthread_mutex_t lock;

@@ -136,6 +136,7 @@ int service_stand_by(struct service *service, struct error *err)
         .events = refuse_later,
         .alertmanager = refuse_later,
         .rules = refuse,
+        .rules_past = refuse,
         .reload = refuse,
     };
     int code = unit_create(&options, &service->unit, err);

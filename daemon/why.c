@@ -206,25 +206,24 @@ static bool is_asked(const struct why_question *question, const struct rule *rul
 /* A key whose names the rules that are asked have in another order becomes that of the one with
  * most names, if that is more than those have that it fits as it is: the names that they lack
  * would be part of a value. */
-static void order_key(struct why_question *question, const struct rule_set *rules, char **owned)
+static void order_key(struct why_question *question, const struct rule *const *rules, size_t count,
+                      char **owned)
 {
     uint32_t names = 0;
 
-    for (uint32_t i = 0; i < rule_set_count(rules); i++) {
-        const struct rule *rule = rule_set_rule(rules, i);
-        if (is_asked(question, rule) && rule->by_count > names && names_fit(rule, question->key))
-            names = rule->by_count;
-    }
-    for (uint32_t i = 0; i < rule_set_count(rules); i++) {
-        const struct rule *rule = rule_set_rule(rules, i);
-        char *ordered = is_asked(question, rule) && rule->by_count > names
-                            ? in_order(rule, question->key)
+    for (size_t i = 0; i < count; i++)
+        if (is_asked(question, rules[i]) && rules[i]->by_count > names &&
+            names_fit(rules[i], question->key))
+            names = rules[i]->by_count;
+    for (size_t i = 0; i < count; i++) {
+        char *ordered = is_asked(question, rules[i]) && rules[i]->by_count > names
+                            ? in_order(rules[i], question->key)
                             : NULL;
         if (ordered == NULL)
             continue;
         free(*owned);
         *owned = ordered;
-        names = rule->by_count;
+        names = rules[i]->by_count;
     }
     question->key = *owned != NULL ? *owned : question->key;
 }
@@ -376,26 +375,26 @@ static void remark_wider(struct why *why)
     why_remark(why, remark);
 }
 
-static bool check_rules(const struct why_question *question, const struct rule_set *rules,
-                        struct error *err)
+/* `newest` is the set that mistakes are told of. */
+static bool check_rules(const struct why_question *question, const struct rule *const *rules,
+                        size_t count, const struct rule_set *newest, struct error *err)
 {
     char hint[NEAREST_HINT_BYTES], names[NAMES_BYTES];
     bool is_known = question->rule == NULL, fits = question->subject != WHY_KEY;
 
-    for (uint32_t i = 0; i < rule_set_count(rules); i++) {
-        const struct rule *rule = rule_set_rule(rules, i);
-        bool asked = is_asked(question, rule);
+    for (size_t i = 0; i < count; i++) {
+        bool asked = is_asked(question, rules[i]);
         is_known = is_known || asked;
-        fits = fits || (asked && names_fit(rule, question->key));
+        fits = fits || (asked && names_fit(rules[i], question->key));
     }
     if (!is_known)
-        unknown_rule(question->rule, rules, err);
+        unknown_rule(question->rule, newest, err);
     else if (!fits && question->rule != NULL)
         error_set(err, "rule %.80s does not count by these names, but by %s: \"%.200s\"%s",
-                  question->rule, names_of(question->rule, rules, names), question->key,
-                  key_hint(question, rules, hint));
+                  question->rule, names_of(question->rule, newest, names), question->key,
+                  key_hint(question, newest, hint));
     else if (!fits)
-        unknown_names(question, rules, err);
+        unknown_names(question, newest, err);
     return is_known && fits;
 }
 
@@ -420,11 +419,19 @@ bool why_asks_rule(const struct why *why, const struct rule *rule)
            (question->subject != WHY_KEY || names_fit(rule, question->key));
 }
 
+/* Over a switch a rule is the same as long as what it counts is: its keys go on. */
 struct why_rule *why_rule_of(struct why *why, const struct rule *rule)
 {
     for (size_t i = 0; i < why->per_rule.count; i++)
         if (why->per_rule.at[i].rule == rule)
             return &why->per_rule.at[i];
+    for (size_t i = 0; why->set_count > 1 && i < why->per_rule.count; i++) {
+        struct why_rule *known = &why->per_rule.at[i];
+        if (strcmp(known->rule->id, rule->id) != 0 || !id128_equal(known->rule->form, rule->form))
+            continue;
+        known->rule = rule;
+        return known;
+    }
     struct why_rule *of = &vector_add(&why->per_rule);
     memset(of, 0, sizeof(*of));
     of->rule = rule;
@@ -630,6 +637,18 @@ static void note_passed(void *self, int64_t to_ms)
     why->passed_ms = to_ms;
 }
 
+static struct rule_set *rules_before(void *self, size_t index)
+{
+    return ((struct why *)self)->sets[index + 1];
+}
+
+/* What was said of them is of their words. */
+static void keep_rules(void *self, struct rule_set *rules)
+{
+    (void)self;
+    (void)rules;
+}
+
 static void set_listener(struct why *why)
 {
     bool finds = why->pass == 1 && why->question.subject != WHY_KEY;
@@ -638,7 +657,11 @@ static void set_listener(struct why *why)
                  : why->question.subject == WHY_INCIDENT ? find_incident
                                                          : find_event;
     why->trace.self = why;
-    why->listener = (struct engine_listener){.self = why, .op = let_op_go, .trace = &why->trace};
+    why->listener = (struct engine_listener){.self = why,
+                                             .op = let_op_go,
+                                             .rules_before = rules_before,
+                                             .rules_done = keep_rules,
+                                             .trace = &why->trace};
     if (finds && why->question.subject == WHY_EVENT)
         why->listener.rejected = find_rejected;
     if (finds && why->question.subject == WHY_INCIDENT)
@@ -650,17 +673,43 @@ static void set_listener(struct why *why)
     }
 }
 
-struct why *why_create(const struct why_question *question, const struct rule_set *rules,
+struct why *why_create(const struct why_question *question, struct rule_set *rules,
                        const struct engine_config *config, struct error *err)
 {
-    size_t max = question->notes_max > 8 ? question->notes_max : 8;
+    return why_create_over(question, &rules, 1, config, err);
+}
 
+/* The rules of all sets, owned by the caller. */
+static const struct rule **rules_of(struct rule_set *const *sets, size_t set_count, size_t *count)
+{
+    const struct rule **rules;
+    size_t all = 0;
+
+    for (size_t s = 0; s < set_count; s++)
+        all += rule_set_count(sets[s]);
+    rules = memory_alloc((all + 1) * sizeof(*rules));
+    *count = 0;
+    for (size_t s = set_count; s-- > 0;) /* the newest first */
+        for (uint32_t i = 0; i < rule_set_count(sets[s]); i++)
+            rules[(*count)++] = rule_set_rule(sets[s], i);
+    return rules;
+}
+
+struct why *why_create_over(const struct why_question *question, struct rule_set *const *sets,
+                            size_t set_count, const struct engine_config *config, struct error *err)
+{
+    size_t max = question->notes_max > 8 ? question->notes_max : 8, count;
+    const struct rule_set *newest = sets[set_count - 1];
+    const struct rule **rules = rules_of(sets, set_count, &count);
     struct why_question ordered = *question;
     char *key = NULL;
+    bool is_good;
 
     if (question->subject == WHY_KEY)
-        order_key(&ordered, rules, &key);
-    if (!check_rules(&ordered, rules, err)) {
+        order_key(&ordered, rules, count, &key);
+    is_good = check_rules(&ordered, rules, count, newest, err);
+    free(rules);
+    if (!is_good) {
         free(key);
         return NULL;
     }
@@ -668,7 +717,10 @@ struct why *why_create(const struct why_question *question, const struct rule_se
     memset(why, 0, sizeof(*why));
     why->question = ordered;
     why->key = key;
-    why->rules = rules;
+    why->sets = memory_alloc(set_count * sizeof(*why->sets));
+    memcpy(why->sets, sets, set_count * sizeof(*why->sets));
+    why->set_count = set_count;
+    why->rules = newest;
     why->config = config;
     why->pass = 1;
     why->high = -1;
@@ -714,6 +766,7 @@ void why_destroy(struct why *why)
     free(why->deeds.at);
     free(why->rejected);
     free(why->key);
+    free(why->sets);
     free(why->joined.at);
     free(why->flapped.at);
     free(why);
@@ -730,11 +783,12 @@ static void settle_findings(struct why *why)
     for (size_t i = 0; i < why->flapped.count; i++)
         if (why->has_alert && id128_equal(why->flapped.at[i].alert, why->alert))
             key_add_once(why, why->flapped.at[i].key, false);
-    for (uint32_t i = 0; why->incidents.count > 0 && i < rule_set_count(why->rules); i++) {
-        const struct rule *rule = rule_set_rule(why->rules, i);
-        if (strcmp(rule->id, why->incidents.at[0]->rule_id) == 0)
-            why->of_flapping = rule->input == RULE_INPUT_FLAPPING;
-    }
+    for (size_t s = 0; why->incidents.count > 0 && s < why->set_count; s++)
+        for (uint32_t i = 0; i < rule_set_count(why->sets[s]); i++) {
+            const struct rule *rule = rule_set_rule(why->sets[s], i);
+            if (strcmp(rule->id, why->incidents.at[0]->rule_id) == 0)
+                why->of_flapping = why->of_flapping || rule->input == RULE_INPUT_FLAPPING;
+        }
 }
 
 bool why_pass(struct why *why)

@@ -57,9 +57,16 @@ int why_ask_whynot(const char *text, struct why_question *out, struct error *err
 
 /* Borrows all three until why_destroy().
  * Errors: NULL with a sentence: a rule that is not there, a key that no rule has. */
-struct why *why_create(const struct why_question *question, const struct rule_set *rules,
+struct why *why_create(const struct why_question *question, struct rule_set *rules,
                        const struct engine_config *config, struct error *err);
 void why_destroy(struct why *why);
+
+/* The same where rules were switched: `sets[0]` is in force first, and engine_config.recovery says
+ * when the others come to be, which the listener hands to the engine. Borrows the sets too. What
+ * the question says is checked against all of them. */
+struct why *why_create_over(const struct why_question *question, struct rule_set *const *sets,
+                            size_t set_count, const struct engine_config *config,
+                            struct error *err);
 
 /* For the next run. */
 const struct engine_listener *why_listener(struct why *why);

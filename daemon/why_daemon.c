@@ -157,7 +157,7 @@ static void say_restart(struct why *why, const struct config *config)
     free(answer);
 }
 
-void why_daemon_ask(struct why *why, const struct config *config)
+void why_daemon_ask(struct why *why, const struct config *config, bool has_rules)
 {
     const char *address = config->admin.listen;
     struct id128 incidents[INCIDENTS_MAX];
@@ -173,6 +173,8 @@ void why_daemon_ask(struct why *why, const struct config *config)
             return;
         }
     say_restart(why, config);
+    if (has_rules)
+        return;
     char *body = metrics(address);
     switched = metric(body, "\ntocsin_reloads_total ");
     free(body);

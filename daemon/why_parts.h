@@ -161,7 +161,9 @@ struct why_part {
 struct why {
     struct why_question question;
     char *key; /* the one that is asked for, its names in a rule's order; NULL: as it was given */
-    const struct rule_set *rules;
+    struct rule_set **sets; /* in force one after the other */
+    size_t set_count;
+    const struct rule_set *rules; /* the newest of them */
     const struct engine_config *config;
     struct engine_listener listener;
     struct engine_trace trace;

@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/plural.h"
 #include "daemon/command.h"
 #include "daemon/data_look.h"
 #include "daemon/packs.h"
 #include "daemon/progress.h"
 #include "daemon/rules_kept.h"
+#include "daemon/rules_past.h"
 #include "daemon/silences.h"
 #include "daemon/silences_past.h"
 #include "daemon/units.h"
@@ -39,6 +41,8 @@ struct answering {
     struct rule_set *rules;
     struct rules_read read; /* what the rules were read from */
     char silences[1024];    /* what the answer lacks of those made by hand; "": nothing */
+    struct rules_past past; /* the sets that the daemon had, instead of `rules`; none: not known */
+    char past_lacks[1100];  /* why they are not; "": nobody asked for them */
     struct engine_config engine_config;
     struct why *why;
     struct replay_input *inputs[PASSES_MAX];
@@ -64,16 +68,35 @@ static int prepare_engine_config(struct answering *a, struct error *err)
     return EXIT_OK;
 }
 
-/* How long before a moment something may lie that still counts at it. */
-static int64_t memory_ms(const struct answering *a)
+static int64_t longest_window_ms(const struct rule_set *rules)
 {
     int64_t longest = 0;
 
-    for (uint32_t i = 0; i < rule_set_count(a->rules); i++) {
-        int64_t window = rule_set_rule(a->rules, i)->window_ms;
+    for (uint32_t i = 0; i < rule_set_count(rules); i++) {
+        int64_t window = rule_set_rule(rules, i)->window_ms;
+        longest = window > longest ? window : longest;
+    }
+    return longest;
+}
+
+/* How long before a moment something may lie that still counts at it. */
+static int64_t memory_ms(const struct answering *a)
+{
+    int64_t longest = longest_window_ms(a->rules);
+
+    for (size_t i = 0; i < a->past.set.count; i++) {
+        int64_t window = longest_window_ms(a->past.set.at[i]);
         longest = window > longest ? window : longest;
     }
     return longest + a->engine_config.expire_ms;
+}
+
+static void set_begin(struct answering *a, int64_t now_ms)
+{
+    a->before_ms = memory_ms(a);
+    a->from_ms = now_ms - a->since_ms - a->before_ms;
+    unit_format_time(a->from_ms, a->from);
+    a->range.from = a->from;
 }
 
 /* One that the daemon has made by now: its journal has the marks, its intake what was pushed. */
@@ -87,11 +110,10 @@ static bool has_data_dir(const struct answering *a)
 }
 
 /* Where reading begins, of a question about what a daemon has read lately. */
-static int prepare_range(struct answering *a, struct error *err)
+static int prepare_range(struct answering *a, int64_t now, struct error *err)
 {
     const struct why_run *run = a->run;
     int64_t since = run->since_ms > 0 ? run->since_ms : SINCE_MS_DEFAULT;
-    int64_t now = host()->wall_ms(host()->self);
 
     a->range = run->range;
     a->marks = run->marks;
@@ -105,10 +127,7 @@ static int prepare_range(struct answering *a, struct error *err)
     }
     if (a->range.from == NULL) {
         a->since_ms = since;
-        a->before_ms = memory_ms(a);
-        a->from_ms = now - since - a->before_ms;
-        unit_format_time(a->from_ms, a->from);
-        a->range.from = a->from;
+        set_begin(a, now);
     } else if (run->since_ms > 0) {
         error_set(err, "--since and --from both say where to begin");
         return EXIT_USAGE;
@@ -129,36 +148,130 @@ static int prepare_range(struct answering *a, struct error *err)
     return EXIT_OK;
 }
 
-/* What people silenced while the daemon ran holds here, too, as it held then. */
-static void add_silences(struct answering *a)
+/* The directory of the run that is asked about: its daemon's, or that of a recording (--marks). */
+static const char *directory_of(const struct answering *a)
 {
-    int64_t from_ms = a->from_ms == INT64_MAX ? INT64_MIN : a->from_ms;
+    struct data_look look;
+    struct error ignored;
+
+    if (a->range.data_dir != NULL)
+        return a->range.data_dir;
+    return a->run->marks != NULL && data_look_open(&look, a->run->marks, &ignored) == EXIT_OK
+               ? a->run->marks
+               : NULL;
+}
+
+/* What people silenced while the daemon ran, as it held then: a rule file, the caller's. NULL:
+ * there is none, or it cannot be had. */
+static char *read_silences(struct answering *a, const char *dir)
+{
     struct silences_past past;
     struct error err = {""};
-    int rc;
 
-    if (a->range.data_dir == NULL)
-        return;
-    rc = silences_past_read(a->range.data_dir, from_ms, &past, &err);
-    if (rc == 0 && past.text[0] != '\0')
-        rc = rules_kept_add(&a->rules, &a->read, SILENCES_FILE, past.text, &err);
-    if (rc != 0)
+    if (silences_past_read(dir, a->from_ms == INT64_MAX ? INT64_MIN : a->from_ms, &past, &err) !=
+        0) {
         snprintf(a->silences, sizeof(a->silences),
                  "silences made by hand do not count here, so what is said of who was told may be "
                  "wrong: %.800s",
                  err.text);
-    else if (past.left_out > 0)
+        return NULL;
+    }
+    if (past.left_out > 0)
         snprintf(a->silences, sizeof(a->silences),
                  "%zu of the silences made by hand %s not count here, for a later one has the same "
                  "id, or there are more than %d",
                  past.left_out, past.left_out == 1 ? "does" : "do", SILENCES_MAX);
-    free(past.text);
+    return past.text;
+}
+
+static void add_silences(struct answering *a, const char *text)
+{
+    struct error err = {""};
+
+    if (text != NULL && text[0] != '\0' &&
+        rules_kept_add(&a->rules, &a->read, SILENCES_FILE, text, &err) != 0)
+        snprintf(a->silences, sizeof(a->silences),
+                 "silences made by hand do not count here, so what is said of who was told may be "
+                 "wrong: %.800s",
+                 err.text);
+}
+
+/* The rules that the run had, unless the question names others. */
+static void read_past(struct answering *a, const char *dir, const char *silences)
+{
+    int64_t from_ms = a->from_ms == INT64_MAX ? INT64_MIN : a->from_ms;
+    struct error err = {""};
+    int rc = 0;
+
+    if (a->run->rules.count > 0)
+        return;
+    if (dir != NULL)
+        rc = rules_past_of_directory(dir, from_ms, silences, &a->past, &err);
+    else if (a->asks_daemon)
+        rc = rules_past_of_daemon(a->config->admin.listen, from_ms, &a->past, &err);
+    if (rc != 0)
+        snprintf(a->past_lacks, sizeof(a->past_lacks),
+                 "which rules the daemon had is not known, so these are those of the "
+                 "configuration: %.900s",
+                 err.text);
+}
+
+/* "the daemon switched its rules at T (and 2 times more): ..." */
+static void remark_switches(struct answering *a)
+{
+    const struct rules_past *past = &a->past;
+    char line[256], time[UNIT_TEXT_BYTES], more[48] = "";
+
+    if (a->past_lacks[0] != '\0' && !a->asks_daemon)
+        why_remark(a->why, a->past_lacks);
+    if (past->lacks[0] != '\0')
+        why_remark(a->why, past->lacks);
+    if (past->set.count < 2)
+        return;
+    if (past->set.count > 2)
+        snprintf(more, sizeof(more), ", and %zu time%s before", past->set.count - 2,
+                 plural(past->set.count - 2));
+    snprintf(line, sizeof(line),
+             "the daemon switched its rules at %s%s: what came before is decided by the rules of "
+             "then",
+             unit_format_time(past->from_ms.at[past->set.count - 1], time), more);
+    why_remark(a->why, line);
+}
+
+/* What the runs are made with. */
+static int create_why(struct answering *a, struct error *err)
+{
+    const struct why_run *run = a->run;
+    struct rules_past *past = &a->past;
+    struct why_question question = run->question;
+    bool has_past = past->set.count > 0;
+
+    question.rule = run->rule;
+    question.at_ms = run->at_ms;
+    question.notes_max = (size_t)run->lines;
+    a->input_count = question.subject == WHY_KEY ? 1 : PASSES_MAX;
+    if (has_past)
+        a->engine_config.recovery = (struct engine_recovery){.switch_ms = past->from_ms.at + 1,
+                                                             .switch_count = past->set.count - 1};
+    a->why = why_create_over(&question, has_past ? past->set.at : &a->rules,
+                             has_past ? past->set.count : 1, &a->engine_config, err);
+    if (a->why == NULL)
+        return EXIT_USAGE;
+    if (run->rules.count == 0 && a->config->rules.place == NULL)
+        why_remark(a->why,
+                   "no rules are named: this is the shipped pack demo; --rules names others");
+    if (a->silences[0] != '\0')
+        why_remark(a->why, a->silences);
+    remark_switches(a);
+    return EXIT_OK;
 }
 
 static int prepare(struct answering *a, struct error *err)
 {
     const struct why_run *run = a->run;
-    struct why_question question = run->question;
+    int64_t now_ms = host()->wall_ms(host()->self);
+    const char *dir;
+    char *silences;
     int code, rc;
 
     for (size_t i = 1; i < run->arguments.count; i++)
@@ -172,21 +285,18 @@ static int prepare(struct answering *a, struct error *err)
         return packs_exit_code(rc);
     code = prepare_engine_config(a, err);
     if (code == EXIT_OK)
-        code = prepare_range(a, err);
+        code = prepare_range(a, now_ms, err);
     if (code != EXIT_OK)
         return code;
-    add_silences(a);
-    question.rule = run->rule;
-    question.at_ms = run->at_ms;
-    question.notes_max = (size_t)run->lines;
-    a->input_count = question.subject == WHY_KEY ? 1 : PASSES_MAX;
-    a->why = why_create(&question, a->rules, &a->engine_config, err);
-    if (a->why != NULL && run->rules.count == 0 && a->config->rules.place == NULL)
-        why_remark(a->why,
-                   "no rules are named: this is the shipped pack demo; --rules names others");
-    if (a->why != NULL && a->silences[0] != '\0')
-        why_remark(a->why, a->silences);
-    return a->why != NULL ? EXIT_OK : EXIT_USAGE;
+    dir = directory_of(a);
+    silences = dir != NULL ? read_silences(a, dir) : NULL;
+    read_past(a, dir, silences);
+    if (a->past.set.count == 0)
+        add_silences(a, silences);
+    else if (a->since_ms > 0)
+        set_begin(a, now_ms); /* their windows may be longer */
+    free(silences);
+    return create_why(a, err);
 }
 
 /* --- one pass ---------------------------------------------------------------------------- */
@@ -209,6 +319,7 @@ static void show_progress(struct engine *engine, struct progress *progress)
 static int run_engine(struct answering *a, struct replay_input *input, struct error *err)
 {
     struct source *source = replay_input_source(input);
+    struct rule_set *first = a->past.set.count > 0 ? a->past.set.at[0] : a->rules;
     struct progress progress;
     struct engine *engine = NULL;
     struct engine_counters counters;
@@ -221,8 +332,7 @@ static int run_engine(struct answering *a, struct replay_input *input, struct er
         a->engine_config.marks = &a->begin;
         a->engine_config.mark_count = 1;
     }
-    if (engine_create(&a->engine_config, source, a->rules, why_listener(a->why), &engine, err) !=
-            0 ||
+    if (engine_create(&a->engine_config, source, first, why_listener(a->why), &engine, err) != 0 ||
         engine_start(engine, err) != 0) {
         engine_destroy(engine);
         return EXIT_SYSTEM;
@@ -296,6 +406,8 @@ static int open_inputs(struct answering *a, struct error *err)
             int rc = replay_input_read_marks(a->inputs[i], a->marks, err);
             if (rc != 0)
                 code = replay_input_exit_code(rc);
+            else if (a->past.set.count > 0)
+                replay_input_follow_switches(a->inputs[i]);
         }
     }
     if (code == EXIT_OK && a->lacks_marks)
@@ -347,7 +459,7 @@ int why_run(struct why_run *run, const char *command, struct error *err)
     if (code == EXIT_OK && a.since_ms > 0 && !why_found(a.why))
         remark_since(&a);
     if (code == EXIT_OK && a.asks_daemon)
-        why_daemon_ask(a.why, a.config);
+        why_daemon_ask(a.why, a.config, a.past.set.count > 0);
     if (code == EXIT_OK) {
         if (run->is_json)
             why_print_json(a.why, stdout);
@@ -364,6 +476,7 @@ int why_run(struct why_run *run, const char *command, struct error *err)
         replay_input_close(a.inputs[i]);
     why_destroy(a.why);
     rule_set_destroy(a.rules);
+    rules_past_release(&a.past);
     rules_read_release(&a.read);
     config_destroy(a.config);
     return code;

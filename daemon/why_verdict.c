@@ -499,10 +499,22 @@ static bool is_farther(const struct why_rule *of, const struct why_rule *than)
 /* Where no rule has got far, the choice of the one that is named says little. */
 static void say_looked_at(struct why *why)
 {
-    size_t count = why->per_rule.count;
+    const char *named[RULES_NAMED];
+    size_t count = 0;
 
+    for (size_t i = 0; i < why->per_rule.count; i++) {
+        const char *id = why->per_rule.at[i].rule->id;
+        size_t k = 0;
+        while (k < count && k < RULES_NAMED && strcmp(named[k], id) != 0)
+            k++;
+        if (k < count && k < RULES_NAMED)
+            continue; /* it is of two sets */
+        if (count < RULES_NAMED)
+            named[count] = id;
+        count++;
+    }
     for (size_t i = 0; count > 1 && i < count && i < RULES_NAMED; i++)
-        say(why, "%s%s", i == 0 ? "; looked at were rules " : ", ", why->per_rule.at[i].rule->id);
+        say(why, "%s%s", i == 0 ? "; looked at were rules " : ", ", named[i]);
     if (count > RULES_NAMED)
         say(why, " and %zu more", count - RULES_NAMED);
 }
@@ -529,11 +541,12 @@ static void say_opened(struct why *why, const struct why_rule *of)
 /* A rule on incidents hears nothing of the key's events. */
 static const struct rule *asked_of_incidents(const struct why *why)
 {
-    for (uint32_t i = 0; i < rule_set_count(why->rules); i++) {
-        const struct rule *rule = rule_set_rule(why->rules, i);
-        if (rule->input == RULE_INPUT_INCIDENTS && why_asks_rule(why, rule))
-            return rule;
-    }
+    for (size_t s = why->set_count; s-- > 0;)
+        for (uint32_t i = 0; i < rule_set_count(why->sets[s]); i++) {
+            const struct rule *rule = rule_set_rule(why->sets[s], i);
+            if (rule->input == RULE_INPUT_INCIDENTS && why_asks_rule(why, rule))
+                return rule;
+        }
     return NULL;
 }
 

@@ -210,7 +210,8 @@ static void add_failure(struct why *why, const struct rule *rule, const struct e
 
 /* The rules that come nearest to matching: most of their tests hold, and of equals those first that
  * are about the event's check. */
-static void tell_nearest(struct why *why, const struct event *ev, const struct why_place *place)
+static void tell_nearest(struct why *why, const struct rule_set *rules, const struct event *ev,
+                         const struct why_place *place)
 {
     struct nearest {
         const struct rule *rule;
@@ -219,8 +220,8 @@ static void tell_nearest(struct why *why, const struct event *ev, const struct w
     } nearest[NEAREST_RULES];
     size_t count = 0;
 
-    for (uint32_t i = 0; i < rule_set_count(why->rules); i++) {
-        const struct rule *rule = rule_set_rule(why->rules, i);
+    for (uint32_t i = 0; i < rule_set_count(rules); i++) {
+        const struct rule *rule = rule_set_rule(rules, i);
         if (!hears(rule, ev))
             continue;
         if (!explain_failure(why, rule, ev)) {
@@ -260,16 +261,17 @@ static bool is_of_no_rule(const struct why *why, const struct trace_decision *de
 /* What the rules thought of the event that is asked for. */
 static void tell_rules(struct why *why, const struct trace_decision *decision)
 {
+    const struct rule_set *rules = decision->rules->set;
     const struct event *ev = decision->event;
 
     if (why->question.rule == NULL) {
         bool is_unmatched = decision->counted == TRACE_UNMATCHED || is_of_no_rule(why, decision);
         if (is_unmatched && ev->state != EVENT_CLEAR)
-            tell_nearest(why, ev, &why->place);
+            tell_nearest(why, rules, ev, &why->place);
         return;
     }
-    for (uint32_t i = 0; i < rule_set_count(why->rules); i++) {
-        const struct rule *rule = rule_set_rule(why->rules, i);
+    for (uint32_t i = 0; i < rule_set_count(rules); i++) {
+        const struct rule *rule = rule_set_rule(rules, i);
         if (!why_asks_rule(why, rule))
             continue;
         if (!hears(rule, ev)) {
@@ -407,13 +409,14 @@ static void look_at_list(struct why_rule *of, const struct text *values)
 }
 
 /* One that comes behind the time that is asked about, and is the first there. */
-static void follow_later(struct why *why, const struct event *ev, const struct why_place *place)
+static void follow_later(struct why *why, const struct rule_set *rules, const struct event *ev,
+                         const struct why_place *place)
 {
     const struct event_view view = view_of(ev);
     struct text values[RULE_BY_MAX];
 
-    for (uint32_t i = 0; why->key_next_at.topic == NULL && i < rule_set_count(why->rules); i++) {
-        const struct rule *rule = rule_set_rule(why->rules, i);
+    for (uint32_t i = 0; why->key_next_at.topic == NULL && i < rule_set_count(rules); i++) {
+        const struct rule *rule = rule_set_rule(rules, i);
         if (!why_asks_rule(why, rule))
             continue;
         rule_by_values(rule, &view, values);
@@ -428,17 +431,18 @@ static void follow_later(struct why *why, const struct event *ev, const struct w
 static void follow_values(struct why *why, const struct trace_decision *decision,
                           const struct why_place *place)
 {
+    const struct rule_set *rules = decision->rules->set;
     const struct event *ev = decision->event;
     const struct event_view view = view_of(ev);
     struct text values[RULE_BY_MAX];
     bool has_key = false;
 
     if (why_is_too_late(why, ev->et_ms)) {
-        follow_later(why, ev, place);
+        follow_later(why, rules, ev, place);
         return;
     }
-    for (uint32_t i = 0; i < rule_set_count(why->rules); i++) {
-        const struct rule *rule = rule_set_rule(why->rules, i);
+    for (uint32_t i = 0; i < rule_set_count(rules); i++) {
+        const struct rule *rule = rule_set_rule(rules, i);
         if (!why_asks_rule(why, rule))
             continue;
         rule_by_values(rule, &view, values);

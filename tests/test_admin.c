@@ -202,7 +202,7 @@ static void each_endpoint_answers(void **state)
     assert_answer(get(admin, "/readyz"), 200, "ok\n");
     assert_answer(get(admin, "/"), 200,
                   "tocsin " TOCSIN_VERSION "\n\n/metrics\n/healthz\n/readyz\n/outbox/dead\n"
-                  "/outbox/waiting\n/outbox/redrive (POST)\n/rules\n/reload "
+                  "/outbox/waiting\n/outbox/redrive (POST)\n/rules\n/rules/past\n/reload "
                   "(POST)\n/incidents\n/incidents/ID/acknowledge (POST)\n/incidents/ID/close "
                   "(POST)\n/incidents/ID\n"
                   "/silences\n/silences/add (POST)\n/silences/end (POST)\n"

@@ -37,6 +37,7 @@ tocsin_story(NAME take_over SCRIPT take_over.py ARGS 4 --faults=kill-torn,freeze
 tocsin_story(NAME take_over_long SCRIPT take_over.py LABELS long TIMEOUT 3600 ARGS 280)
 tocsin_story(NAME run_metrics SCRIPT run_metrics.sh)
 tocsin_story(NAME why_live SCRIPT why_live.sh SANITIZED)
+tocsin_story(NAME why_switch SCRIPT why_switch.sh SANITIZED)
 tocsin_story(NAME why_files SCRIPT why_files.sh SANITIZED)
 tocsin_story(NAME run_redrive SCRIPT run_redrive.sh SANITIZED)
 tocsin_story(NAME run_input_lost SCRIPT run_input_lost.sh SANITIZED TIMEOUT 150)

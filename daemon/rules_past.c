@@ -1,0 +1,270 @@
+/* rules_past.c - see rules_past.h. */
+#include "daemon/rules_past.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/incident.h"
+#include "daemon/admin_client.h"
+#include "daemon/command.h"
+#include "daemon/data_look.h"
+#include "daemon/rules_kept.h"
+#include "daemon/rules_shelf.h"
+#include "daemon/silences.h"
+#include "daemon/units.h"
+#include "store/journal_recall.h"
+
+/* A switch, and how its files are had. */
+struct past_switch {
+    int64_t from_ms;
+    struct id128 set;
+};
+
+struct building {
+    struct rules_past *out;
+    const char *silences; /* in place of those of each set; NULL: they stay */
+    struct kept_files last;
+    bool has_last;
+    int64_t from_ms;
+    /* Files of a set. Errors: a negative errno with a sentence. */
+    int (*load)(void *self, struct id128 set, struct kept_files *out, struct error *err);
+    void *self;
+};
+
+/* ---- sets out of files ---- */
+
+static const struct kept_file *file_after(const struct kept_files *files, size_t *at, bool skips)
+{
+    while (*at < files->file.count && skips && strcmp(files->file.at[*at].name, SILENCES_FILE) == 0)
+        (*at)++;
+    return *at < files->file.count ? &files->file.at[(*at)++] : NULL;
+}
+
+/* True when both are the same but for silences made by hand. */
+static bool is_same(const struct building *building, const struct kept_files *a,
+                    const struct kept_files *b)
+{
+    bool skips = building->silences != NULL;
+    size_t i = 0, k = 0;
+
+    for (;;) {
+        const struct kept_file *one = file_after(a, &i, skips), *other = file_after(b, &k, skips);
+        if (one == NULL || other == NULL)
+            return one == other;
+        if (one->kind != other->kind || one->bytes != other->bytes ||
+            strcmp(one->name, other->name) != 0 || memcmp(one->at, other->at, one->bytes) != 0)
+            return false;
+    }
+}
+
+/* Of several the first is told. */
+static void lack(struct rules_past *past, const char *sentence)
+{
+    if (past->lacks[0] == '\0')
+        snprintf(past->lacks, sizeof(past->lacks), "%s", sentence);
+}
+
+static void drop_first(struct rules_past *past)
+{
+    char line[160], time[UNIT_TEXT_BYTES];
+
+    rule_set_destroy(past->set.at[0]);
+    past->set.count--;
+    past->from_ms.count--;
+    memmove(past->set.at, past->set.at + 1, past->set.count * sizeof(past->set.at[0]));
+    memmove(past->from_ms.at, past->from_ms.at + 1,
+            past->from_ms.count * sizeof(past->from_ms.at[0]));
+    snprintf(line, sizeof(line),
+             "the daemon switched its rules more than %d times: what was before %s was decided by "
+             "the rules of then, and here by those that followed",
+             RULES_PAST_MAX - 1, unit_format_time(past->from_ms.at[0], time));
+    past->lacks[0] = '\0';
+    lack(past, line);
+}
+
+/* Takes the files. */
+static int take_files(struct building *building, int64_t from_ms, struct kept_files *files,
+                      struct error *err)
+{
+    struct rules_past *past = building->out;
+    struct rules_read base = {.files = *files}, read;
+    struct rule_set *set = NULL;
+    int rc = 0;
+
+    if (building->has_last && is_same(building, &building->last, files)) {
+        kept_files_release(files);
+        return 0;
+    }
+    rc = rules_kept_with(&base, building->silences != NULL ? SILENCES_FILE : "",
+                         building->silences != NULL ? building->silences : "", &set, &read, err);
+    rules_read_release(&read);
+    if (rc != 0) {
+        kept_files_release(files);
+        return rc;
+    }
+    kept_files_release(&building->last);
+    building->last = *files;
+    building->has_last = true;
+    *files = (struct kept_files){{0}};
+    vector_add(&past->set) = set;
+    vector_add(&past->from_ms) = from_ms;
+    if (past->set.count > RULES_PAST_MAX)
+        drop_first(past);
+    return 0;
+}
+
+static void take_switch(struct building *building, const struct past_switch *at)
+{
+    struct kept_files files = {{0}};
+    struct error err = {""};
+    char line[sizeof(building->out->lacks)], time[UNIT_TEXT_BYTES];
+    int rc = building->load(building->self, at->set, &files, &err);
+
+    if (rc == 0)
+        rc = take_files(building, at->from_ms, &files, &err);
+    if (rc == 0)
+        return;
+    snprintf(line, sizeof(line),
+             "the rules that the daemon had from %s on cannot be had, so others decide here what "
+             "came then: %.700s",
+             at->from_ms == INT64_MIN ? "its start" : unit_format_time(at->from_ms, time),
+             err.text);
+    lack(building->out, line);
+}
+
+/* Switches behind the first one that counts. */
+static void take_all(struct building *building, const struct past_switch *list, size_t count)
+{
+    size_t first = 0;
+
+    while (first + 1 < count && list[first + 1].from_ms <= building->from_ms)
+        first++;
+    for (size_t i = first; i < count; i++)
+        if (i == first || !id128_equal(list[i].set, list[i - 1].set))
+            take_switch(building, &list[i]);
+    kept_files_release(&building->last);
+}
+
+void rules_past_release(struct rules_past *past)
+{
+    for (size_t i = 0; i < past->set.count; i++)
+        rule_set_destroy(past->set.at[i]);
+    free(past->set.at);
+    free(past->from_ms.at);
+    *past = (struct rules_past){.lacks = ""};
+}
+
+/* ---- of a data directory ---- */
+
+static int load_kept(void *self, struct id128 set, struct kept_files *out, struct error *err)
+{
+    return kept_files_load(self, set, out, err);
+}
+
+int rules_past_of_directory(const char *dir, int64_t from_ms, const char *silences,
+                            struct rules_past *out, struct error *err)
+{
+    char blobs[DATA_DIR_PATH_BYTES];
+    struct building building = {
+        .out = out, .silences = silences, .from_ms = from_ms, .load = load_kept, .self = blobs};
+    struct journal_recall *recall = NULL;
+    struct journal_reader *reader = NULL;
+    struct journal_summary past;
+    enum segment_refusal why;
+    struct data_look look;
+    int code = data_look_open(&look, dir, err), rc;
+
+    *out = (struct rules_past){.lacks = ""};
+    if (code != EXIT_OK)
+        return code == EXIT_NO_INPUT ? -ENOENT : code == EXIT_IO ? -EIO : -EBADMSG;
+    data_dir_folder(&look.dir, "blobs", blobs);
+    rc = journal_reader_create(&look.segments, &reader, &why, err);
+    if (rc == 0)
+        rc = journal_recall_create(reader, NULL, &recall, err);
+    if (rc == 0) {
+        journal_recall_summary(recall, &past);
+        struct past_switch *list = memory_alloc((past.rules_count + 1) * sizeof(*list));
+        for (size_t i = 0; i < past.rules_count; i++)
+            list[i] = (struct past_switch){past.rules[i].from_ms, past.rules[i].set};
+        take_all(&building, list, past.rules_count);
+        free(list);
+    }
+    journal_recall_destroy(recall);
+    journal_reader_destroy(reader);
+    return rc;
+}
+
+/* ---- of a running daemon ---- */
+
+/* The answer as JSON, ours; NULL with a sentence. */
+static json_t *ask(const char *address, const char *path, struct error *err)
+{
+    char *body = NULL;
+    json_t *root;
+    int status;
+
+    if (admin_client_ask(address, false, path, &status, &body, err) != 0)
+        return NULL;
+    root = status == 200 ? json_loads(body, 0, NULL) : NULL;
+    if (root == NULL)
+        error_set(err, "the daemon at %s answers %d to %s%s%.300s", address, status, path,
+                  status != 200 ? ": " : "", status != 200 ? body : "");
+    free(body);
+    return root;
+}
+
+static int load_shown(void *self, struct id128 set, struct kept_files *out, struct error *err)
+{
+    char hex[ID128_TEXT_BYTES], path[64 + ID128_TEXT_BYTES];
+    json_t *root;
+    int rc;
+
+    id128_format(set, hex);
+    snprintf(path, sizeof(path), "/rules/past?set=%s", hex);
+    root = ask(self, path, err);
+    if (root == NULL)
+        return -ENOENT;
+    rc = rules_shelf_read_files(root, out, err);
+    json_decref(root);
+    return rc;
+}
+
+int rules_past_of_daemon(const char *address, int64_t from_ms, struct rules_past *out,
+                         struct error *err)
+{
+    struct building building = {
+        .out = out, .from_ms = from_ms, .load = load_shown, .self = (void *)address};
+    json_t *root = ask(address, "/rules/past", err); /* ours */
+    const json_t *sets = json_object_get(root, "sets"), *one;
+    struct past_switch *list;
+    size_t i, count = 0;
+    char line[300], time[UNIT_TEXT_BYTES];
+
+    *out = (struct rules_past){.lacks = ""};
+    if (root == NULL)
+        return -ENOENT;
+    list = memory_alloc((json_array_size(sets) + 1) * sizeof(*list));
+    json_array_foreach (sets, i, one) {
+        const json_t *from = json_object_get(one, "from");
+        const char *hex = json_string_value(json_object_get(one, "set"));
+        if (hex == NULL || !id128_parse(hex, &list[count].set))
+            continue;
+        list[count++].from_ms = json_is_integer(from) ? json_integer_value(from) : INT64_MIN;
+    }
+    if (count > 0 && list[0].from_ms > from_ms) {
+        snprintf(line, sizeof(line),
+                 "the daemon does not hold the rules any more that it had before %s (without "
+                 "data.dir it keeps what it switched for %s, %d sets and %d MiB at most): those of "
+                 "then decide here what came before",
+                 unit_format_time(list[0].from_ms, time), RULES_SHELF_TIME, RULES_SHELF_SETS_MAX,
+                 (int)(RULES_SHELF_BYTES_MAX >> 20));
+        lack(out, line);
+    }
+    take_all(&building, list, count);
+    free(list);
+    json_decref(root);
+    return 0;
+}

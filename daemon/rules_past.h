@@ -1,0 +1,43 @@
+/*
+ * rules_past.h - the rule sets that a daemon had in force, one after the other: for who runs its
+ * input again and wants each stretch decided by the rules of then.
+ *
+ *   data directory   the journal has the switches, blobs/ what each set was read from
+ *   running daemon   without a directory: GET /rules/past (daemon/rules_shelf.h)
+ *
+ * Silences that people make are rules of their own file, and each makes a set: sets that differ in
+ * these alone count as one, which has `silences` in their place (daemon/silences_past.h knows from
+ * when to when each held). So there are as many sets as there were reloads.
+ *
+ * Bounds:  RULES_PAST_MAX sets, the newest; the first of them stands for what was before.
+ * Thread:  any; everything belongs to the caller.
+ */
+#ifndef DAEMON_RULES_PAST_H
+#define DAEMON_RULES_PAST_H
+
+#include <stdint.h>
+#include "base/error.h"
+#include "base/vector.h"
+#include "rules/rule_set.h"
+
+enum { RULES_PAST_MAX = 64 };
+
+struct rules_past {
+    VECTOR_OF(struct rule_set *) set; /* none: nothing is known */
+    VECTOR_OF(int64_t) from_ms;       /* of each; the first is there from the beginning */
+    char lacks[1024]; /* a sentence: what has other rules than it had then; "": nothing */
+};
+
+/* Those that were in force from `from_ms` on (INT64_MIN: all that are known), also while a daemon
+ * writes the directory. What cannot be had is no error: the set before stands for it, and `lacks`
+ * says so. Errors: a negative errno with a sentence, for what the journal cannot tell. */
+int rules_past_of_directory(const char *dir, int64_t from_ms, const char *silences,
+                            struct rules_past *out, struct error *err);
+
+/* The same of the daemon whose admin server listens at "host:port". */
+int rules_past_of_daemon(const char *address, int64_t from_ms, struct rules_past *out,
+                         struct error *err);
+
+void rules_past_release(struct rules_past *past);
+
+#endif

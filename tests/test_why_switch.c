@@ -1,0 +1,241 @@
+/*
+ * Aim: where rules were switched, an answer goes by those that were in force at each event.
+ * Method: recordings with a second rule set from 4 s on; and what a daemon without a data directory
+ * keeps of its sets: the files come back byte for byte, bounds and ages are held to.
+ */
+#include "daemon/rules_shelf.h"
+#include "tests/why_bench.h"
+
+#define PAIR(id, check, count, more)                                                               \
+    "- id: " id "\n  where: check == \"" check "\"\n  by: [host]\n  window: 10s\n"                 \
+    "  when: count() >= " count "\n  incident: {title: t}\n  close: quiet(1h)\n" more
+
+enum { SWITCH_MS = 4000 };
+
+static const struct put story[] = {
+    /* 0 */ {0, "h/a", "disk", ""},
+    /* 1 */ {500, "h/b", "disk", ""},
+    /* 2 */ {1000, "h/c", "gone", ""},
+    /* 3 */ {5000, "h/d", "disk", ""},
+    /* 4 */ {5500, "h/e", "new", ""},  {0, NULL, NULL, NULL},
+};
+
+/* What is asked of the story, under the rules `before` and then `after`; freed by the caller. */
+static char *asked_over(const char *before, const char *after, const char *asked, const char *rule)
+{
+    struct bench *bench = bench_of(before, story);
+    struct rule_set *sets[2] = {bench->rules, NULL};
+    const int64_t switch_ms = BENCH_T0 + SWITCH_MS;
+    struct why_question question;
+    struct error err = {""};
+    struct why *why;
+    char *said;
+
+    if (rule_set_parse("after.yaml", after, strlen(after), &sets[1], &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(why_ask_whynot(asked, &question, &err), 0);
+    question.rule = rule;
+    bench->config.recovery = (struct engine_recovery){.switch_ms = &switch_ms, .switch_count = 1};
+    why = why_create_over(&question, sets, 2, &bench->config, &err);
+    if (why == NULL)
+        fail_msg("%s", err.text);
+    do {
+        run_for(bench, why_listener(why));
+    } while (why_pass(why));
+    said = strdup(why_verdict(why));
+    why_destroy(why);
+    bench_destroy(bench);
+    rule_set_destroy(sets[1]);
+    return said;
+}
+
+static void assert_said(const char *before, const char *after, const char *asked, const char *rule,
+                        const char *verdict)
+{
+    char *said = asked_over(before, after, asked, rule), plain[2000];
+
+    without_ids(said, plain, sizeof(plain));
+    if (strncmp(plain, verdict, strlen(verdict)) != 0)
+        fail_msg("%s:\n  %s\nnot\n  %s", asked, plain, verdict);
+    free(said);
+}
+
+static const char before[] =
+    "rules:\n" PAIR("disks", "disk", "5", "") PAIR("gone", "gone", "2", "");
+static const char after[] = "rules:\n" PAIR("disks", "disk", "2", "") PAIR("new", "new", "2", "");
+
+static void an_event_is_decided_by_the_rules_of_its_time(void **state)
+{
+    (void)state;
+    /* Of five then, and of two afterwards. */
+    assert_said(before, after, "t/0/1", NULL, "rule disks: count() 2 of 5 at " T "40.500Z");
+    assert_said(before, after, "t/0/3", NULL, "rule disks: count() 1 of 2 at " T "45.000Z");
+    /* A rule that is gone, and one that was not there yet. */
+    assert_said(before, after, "t/0/2", NULL, "rule gone: count() 1 of 2 at " T "41.000Z");
+    assert_said(before, after, "t/0/4", NULL, "rule new: count() 1 of 2 at " T "45.500Z");
+    assert_said(after, before, "t/0/2", NULL, "no rule names this check, \"gone\"");
+    assert_said(after, before, "t/0/1", NULL, "it opened incident # of rule disks");
+}
+
+static void a_question_may_name_a_rule_of_any_set(void **state)
+{
+    (void)state;
+    assert_said(before, after, "host=h", "gone", "rule gone: count() 1 of 2 at " T "41.000Z");
+    assert_said(before, after, "host=h", "new", "rule new: count() 1 of 2 at " T "45.500Z");
+    /* The nearest of both: two of five are less than one of two. */
+    assert_said(before, after, "host=h", "disks", "rule disks: count() 1 of 2 at " T "45.000Z");
+}
+
+/* What it counts is the same, so its window goes on: the third alert of three, of which two came
+ * before the switch. */
+static void a_rule_that_did_not_change_goes_on(void **state)
+{
+    (void)state;
+    assert_said("rules:\n" PAIR("disks", "disk", "4", "") PAIR("gone", "gone", "2", ""),
+                "rules:\n" PAIR("disks", "disk", "4", ""), "host=h", "disks",
+                "rule disks: count() 3 of 4 at " T "45.000Z");
+}
+
+/* ---- the shelf ---- */
+
+static struct id128 id_of(uint64_t n)
+{
+    return (struct id128){n, n};
+}
+
+static void files_add(struct kept_files *files, size_t bytes)
+{
+    char *text = malloc(bytes + 1);
+
+    assert_non_null(text);
+    memset(text, 'x', bytes);
+    text[bytes] = '\0';
+    kept_files_add(files, 'f', "rules.yaml", text, bytes);
+    free(text);
+}
+
+/* Asks for set `n` in place of one of that many bytes, which is switched to at once. */
+static void go_on_to(struct rules_shelf *shelf, uint64_t n, size_t bytes, uint64_t now_ns)
+{
+    struct kept_files files = {{0}};
+
+    files_add(&files, bytes);
+    rules_shelf_ask(shelf, id_of(n), &files);
+    assert_int_equal(files.file.count, 0);
+    rules_shelf_switched(shelf, id_of(n), (int64_t)n * 1000, now_ns);
+}
+
+static size_t shown(struct rules_shelf *shelf, uint64_t now_ns, int64_t *from_ms)
+{
+    json_t *list = rules_shelf_list(shelf, now_ns); /* ours */
+    const json_t *sets = json_object_get(list, "sets");
+    const json_t *from = json_object_get(json_array_get(sets, 0), "from");
+    size_t count = json_array_size(sets);
+
+    *from_ms = json_is_integer(from) ? json_integer_value(from) : INT64_MIN;
+    json_decref(list);
+    return count;
+}
+
+static void the_shelf_gives_back_the_files_of_a_set(void **state)
+{
+    (void)state;
+    static const char zone[] = "TZif\0\xff\x80 not of UTF-8";
+    struct rules_shelf *shelf = rules_shelf_create(id_of(1));
+    struct kept_files files = {{0}}, newest = {{0}}, got;
+    struct error err = {""};
+    json_t *answer;
+
+    kept_files_add(&files, 'p', "rules.yaml", "", 0);
+    kept_files_add(&files, 'f', "rules.yaml", "rules: [\xc3\xa4]\n", 12);
+    kept_files_add(&files, 'f', "zone", zone, sizeof(zone));
+    files_add(&newest, 3);
+    rules_shelf_ask(shelf, id_of(2), &files);
+    rules_shelf_switched(shelf, id_of(2), 7000, 1);
+    answer = rules_shelf_files(shelf, id_of(1), &newest, &err);
+    assert_non_null(answer);
+    assert_int_equal(rules_shelf_read_files(answer, &got, &err), 0);
+    json_decref(answer);
+    assert_int_equal(got.file.count, 3);
+    assert_int_equal(got.file.at[0].kind, 'p');
+    assert_string_equal(got.file.at[1].at, "rules: [\xc3\xa4]\n");
+    assert_int_equal(got.file.at[2].bytes, sizeof(zone));
+    assert_memory_equal(got.file.at[2].at, zone, sizeof(zone));
+    kept_files_release(&got);
+    /* The newest has the daemon's own files. */
+    answer = rules_shelf_files(shelf, id_of(2), &newest, &err);
+    assert_int_equal(rules_shelf_read_files(answer, &got, &err), 0);
+    json_decref(answer);
+    assert_string_equal(got.file.at[0].at, "xxx");
+    kept_files_release(&got);
+    assert_null(rules_shelf_files(shelf, id_of(3), &newest, &err));
+    assert_string_equal(err.text, "the daemon does not hold the files of this set any more");
+    kept_files_release(&newest);
+    rules_shelf_destroy(shelf);
+}
+
+static void the_shelf_keeps_a_set_for_an_hour(void **state)
+{
+    (void)state;
+    struct rules_shelf *shelf = rules_shelf_create(id_of(1));
+    int64_t from_ms;
+
+    go_on_to(shelf, 2, 10, 5);
+    assert_int_equal(shown(shelf, 5 + RULES_SHELF_NS, &from_ms), 2);
+    assert_true(from_ms == INT64_MIN);
+    assert_int_equal(shown(shelf, 6 + RULES_SHELF_NS, &from_ms), 1);
+    assert_int_equal(from_ms, 2000);
+    rules_shelf_destroy(shelf);
+}
+
+static void the_shelf_is_bounded_in_number_and_bytes(void **state)
+{
+    (void)state;
+    struct rules_shelf *shelf = rules_shelf_create(id_of(1));
+    int64_t from_ms;
+
+    for (uint64_t n = 2; n < 200; n++)
+        go_on_to(shelf, n, 10, 1);
+    assert_int_equal(shown(shelf, 1, &from_ms), RULES_SHELF_SETS_MAX + 1);
+    assert_int_equal(from_ms, (199 - RULES_SHELF_SETS_MAX) * 1000);
+    /* One that fills it by itself leaves no other, and one that is more stays away too. */
+    go_on_to(shelf, 200, RULES_SHELF_BYTES_MAX, 1);
+    assert_int_equal(shown(shelf, 1, &from_ms), 2);
+    assert_int_equal(from_ms, 199000);
+    go_on_to(shelf, 201, RULES_SHELF_BYTES_MAX + 1, 1);
+    assert_int_equal(shown(shelf, 1, &from_ms), 1);
+    assert_int_equal(from_ms, 201000);
+    rules_shelf_destroy(shelf);
+}
+
+/* Two reloads before the engine comes to switch: it takes the second alone. */
+static void a_set_that_was_never_in_force_is_not_shown(void **state)
+{
+    (void)state;
+    struct rules_shelf *shelf = rules_shelf_create(id_of(1));
+    struct kept_files first = {{0}}, second = {{0}};
+    int64_t from_ms;
+
+    files_add(&first, 1);
+    files_add(&second, 2);
+    rules_shelf_ask(shelf, id_of(2), &first);
+    rules_shelf_ask(shelf, id_of(3), &second);
+    assert_int_equal(shown(shelf, 1, &from_ms), 1);
+    rules_shelf_switched(shelf, id_of(3), 3000, 1);
+    assert_int_equal(shown(shelf, 1, &from_ms), 2);
+    rules_shelf_destroy(shelf);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_event_is_decided_by_the_rules_of_its_time),
+        cmocka_unit_test(a_question_may_name_a_rule_of_any_set),
+        cmocka_unit_test(a_rule_that_did_not_change_goes_on),
+        cmocka_unit_test(the_shelf_gives_back_the_files_of_a_set),
+        cmocka_unit_test(the_shelf_keeps_a_set_for_an_hour),
+        cmocka_unit_test(the_shelf_is_bounded_in_number_and_bytes),
+        cmocka_unit_test(a_set_that_was_never_in_force_is_not_shown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
