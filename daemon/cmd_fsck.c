@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/vector.h"
 #include "correlate/engine.h"
 #include "daemon/commands.h"
 #include "daemon/data_look.h"
@@ -51,6 +52,23 @@ static const struct option_table ledger_table = {
     .arguments_offset = offsetof(struct look_options, folders),
     .exits = "0 64 65 66 74",
 };
+
+/* From when on there are groups; the sums are of all that there ever were. */
+static int print_begin(struct data_look *at, const struct data_look_known *known,
+                       struct error *err)
+{
+    struct data_look_begin begin;
+    char time[UNIT_TEXT_BYTES];
+    int code = EXIT_OK;
+
+    if (known->begin > 1)
+        code = data_look_begin(at, &begin, err);
+    if (known->begin > 1 && code == EXIT_OK)
+        printf("journal: it begins with frame %" PRIu64 ", of %s: what was before is in snapshots "
+               "and history alone\n",
+               begin.frame, unit_format_time(begin.n_ms, time));
+    return code;
+}
 
 static void print_check(const struct journal_summary *sum, const struct segment_end *end,
                         uint64_t unfinished)
@@ -107,9 +125,11 @@ static void print_set(const struct journal_rules *rules)
            set, settings);
 }
 
-/* What the audit calls by the same ids; all that the journal holds, for a snapshot knows only what
- * is still needed. */
-static int print_sets(const struct data_look *at, struct error *err)
+struct sets {
+    VECTOR_OF(struct journal_rules) list;
+};
+
+static int read_sets(const struct data_look *at, struct sets *sets, struct error *err)
 {
     struct journal_reader *reader;
     struct journal_record record;
@@ -118,12 +138,34 @@ static int print_sets(const struct data_look *at, struct error *err)
 
     if (rc != 0)
         return data_look_exit_code(why);
+    sets->list.count = 0;
     while ((rc = journal_reader_next(reader, &record, NULL, err)) == 1)
         if (record.kind == JOURNAL_RULES)
-            print_set(&record.rules);
+            vector_add(&sets->list) = record.rules;
     why = journal_reader_refusal(reader);
     journal_reader_destroy(reader);
     return rc == 0 ? EXIT_OK : data_look_exit_code(why);
+}
+
+/* What the audit calls by the same ids: all that the journal holds, and the one that is in force,
+ * should that not be among them. */
+static int print_sets(struct data_look *at, const struct data_look_known *known, struct error *err)
+{
+    struct sets sets = {.list = {.at = NULL}};
+    int code;
+
+    do
+        code = read_sets(at, &sets, err);
+    while (code != EXIT_OK && data_look_again(at));
+    if (code == EXIT_OK && known->begin > 1)
+        printf("sets: which were in force before frame %" PRIu64 " is not known any more\n",
+               known->begin);
+    for (size_t i = 0; code == EXIT_OK && i < sets.list.count; i++)
+        print_set(&sets.list.at[i]);
+    if (code == EXIT_OK && sets.list.count == 0 && known->sum.rules_count > 0)
+        print_set(&known->sum.rules[known->sum.rules_count - 1]);
+    free(sets.list.at);
+    return code;
 }
 
 /* All of them, also those that no start asks for while a newer one is good. */
@@ -238,16 +280,18 @@ static void print_ledger(const struct journal_summary *sum)
     printf("}}\n");
 }
 
-static int check(const struct data_look *at, const struct data_look_known *known, bool with_sets,
+static int check(struct data_look *at, const struct data_look_known *known, bool with_sets,
                  struct error *err)
 {
     const struct journal_reader *reader = known->recalled.reader;
     int code;
 
     print_check(&known->sum, journal_reader_end(reader), journal_reader_unfinished(reader));
-    code = check_rules(at, known, err);
+    code = print_begin(at, known, err);
+    if (code == EXIT_OK)
+        code = check_rules(at, known, err);
     if (code == EXIT_OK && with_sets)
-        code = print_sets(at, err);
+        code = print_sets(at, known, err);
     if (code == EXIT_OK)
         code = check_snapshots(at, known, err);
     if (code == EXIT_OK)

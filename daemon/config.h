@@ -141,6 +141,8 @@ struct config {
         const char *dir; /* "": none */
         struct span place;
         int64_t snapshot_every_ms;
+        int64_t journal_keep_ms;   /* 0: whatever its age */
+        int64_t journal_bytes_max; /* 0: no bound */
     } data;
     struct {
         const char *address; /* "": none */

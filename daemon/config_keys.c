@@ -151,6 +151,15 @@ static const struct config_key keys[] = {
      "A snapshot of the run goes into data.dir at least so often, where there is news, and every "
      "10 s while reading again what came since would take longer than 5 s. 0: none is taken.",
      0, 3600000, NULL, false},
+    {"data.journal.keep", CONFIG_DURATION, AT(data.journal_keep_ms), "1d",
+     "How far back the journal reaches at least, for people who ask (tocsin why, replay --data, "
+     "digest --incidents): what no start and no history needs any more and is older is let go of "
+     "behind a snapshot. 0 keeps it whatever its age.",
+     0, 0, NULL, false},
+    {"data.journal.bytes.max", CONFIG_SIZE, AT(data.journal_bytes_max), "1GiB",
+     "Beyond this size it reaches less far back; what a start or the history needs stays in any "
+     "case. 0 for no bound.",
+     0, 0, NULL, false},
 
     {"shared.address", CONFIG_TEXT, AT(shared.address), "",
      "Redis that keeps what another machine needs to go on with this unit: host:port, or "

@@ -3,7 +3,30 @@
  */
 #include "daemon/data_look.h"
 
+#include <errno.h>
+#include "base/host.h"
 #include "daemon/command.h"
+
+enum { TRIES_MAX = 10 };
+
+static void see_name(void *user, const char *name)
+{
+    uint64_t *oldest = user, sequence;
+
+    if (segment_name_read(name, &sequence) && (*oldest == 0 || sequence < *oldest))
+        *oldest = sequence;
+}
+
+/* A folder that cannot be listed says so to who reads it. */
+static void see(struct data_look *look)
+{
+    const struct snapshot_folder folder = data_look_snapshots(look);
+    uint64_t number[SNAPSHOT_LIST_MAX];
+
+    look->oldest = 0;
+    host()->list(host()->self, look->folder, see_name, &look->oldest);
+    look->newest = snapshot_file_list(&folder, number) > 0 ? number[0] : 0;
+}
 
 int data_look_open(struct data_look *look, const char *path, struct error *err)
 {
@@ -19,7 +42,46 @@ int data_look_open(struct data_look *look, const char *path, struct error *err)
                                              .kind = "journal",
                                              .directory = look->dir.id,
                                              .segment_bytes = SEGMENT_BYTES_DEFAULT};
+    look->tries = 0;
+    see(look);
     return EXIT_OK;
+}
+
+bool data_look_again(struct data_look *look)
+{
+    uint64_t oldest = look->oldest, newest = look->newest;
+
+    see(look);
+    return look->tries++ < TRIES_MAX && (look->oldest != oldest || look->newest != newest);
+}
+
+static int begin_read(const struct data_look *look, struct data_look_begin *out,
+                      struct error *err)
+{
+    struct journal_reader *reader;
+    struct journal_record record;
+    enum segment_refusal why;
+    int rc = journal_reader_create(&look->segments, &reader, &why, err);
+
+    if (rc != 0)
+        return data_look_exit_code(why);
+    *out = (struct data_look_begin){.frame = journal_reader_begin(reader), .n_ms = INT64_MIN};
+    rc = journal_reader_next(reader, &record, NULL, err);
+    if (rc == 1 && record.kind == JOURNAL_GROUP)
+        out->n_ms = record.group.n_ms;
+    why = journal_reader_refusal(reader);
+    journal_reader_destroy(reader);
+    return rc >= 0 ? EXIT_OK : data_look_exit_code(why);
+}
+
+int data_look_begin(struct data_look *look, struct data_look_begin *out, struct error *err)
+{
+    int code;
+
+    do
+        code = begin_read(look, out, err);
+    while (code != EXIT_OK && data_look_again(look));
+    return code;
 }
 
 int data_look_exit_code(enum segment_refusal why)
@@ -44,7 +106,7 @@ static int on_passed_over(void *self, uint64_t number, bool is_ahead, const char
     return 0;
 }
 
-int data_look_recall(const struct data_look *look, struct data_look_known *out, struct error *err)
+int data_look_recall(struct data_look *look, struct data_look_known *out, struct error *err)
 {
     const struct snapshot_folder folder = data_look_snapshots(look);
     const struct snapshot_recall_config config = {.folder = &folder,
@@ -53,10 +115,19 @@ int data_look_recall(const struct data_look *look, struct data_look_known *out, 
                                                   .self = out,
                                                   .passed_over = on_passed_over};
     enum segment_refusal why;
+    int rc;
 
-    out->passed_over.text[0] = '\0';
-    if (snapshot_recall(&config, &out->recalled, &why, err) != 0)
+    do {
+        out->passed_over.text[0] = '\0';
+        rc = snapshot_recall(&config, &out->recalled, &why, err);
+        if (rc == 0 && out->passed_over.text[0] != '\0' && data_look_again(look)) {
+            snapshot_recalled_release(&out->recalled);
+            rc = -EAGAIN;
+        }
+    } while (rc == -EAGAIN || (rc != 0 && data_look_again(look)));
+    if (rc != 0)
         return data_look_exit_code(why);
+    out->begin = journal_reader_begin(out->recalled.reader);
     journal_recall_summary(out->recalled.recall, &out->sum);
     return EXIT_OK;
 }

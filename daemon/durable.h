@@ -28,6 +28,7 @@
 #include "sinks/outbox.h"
 #include "store/data_dir.h"
 #include "store/history.h"
+#include "store/journal_keep.h"
 
 struct durable;
 struct unit; /* daemon/unit.h */
@@ -41,6 +42,7 @@ struct durable_options {
     const struct history_limits *history; /* of history.db; NULL: none is kept */
     uint32_t segment_bytes;               /* of new segments of the journal; 0: as they ship */
     int64_t snapshot_every_ms;            /* at least so often, where there is news; 0: never */
+    struct journal_keep keep;             /* of the journal, beyond what is needed */
     bool accept_loss; /* a damaged journal ends where it was last whole, instead of being refused */
     bool trust;       /* a recovery that differs goes on with what the journal says */
     /* A change or an op was committed, or one of both is NULL. Thread: journal. */

@@ -6,6 +6,7 @@
  *   durable_rules.c   rule sets: those that were in force, and those that come
  *   durable_sinks.c   which sinks are told of what, where they came and went between two runs
  *   durable_snapshot.c the thread that takes snapshots
+ *   durable_recycle.c which segments of the journal nobody needs any more
  *   durable_begin.c   the snapshot that a start goes on from
  *   durable_history.c the thread that carries what is committed into the history
  *   durable_outbox.c  ops of the run before, and gates that open when an INTENT is durable
@@ -22,6 +23,7 @@
 #include "store/history_writer.h"
 #include "store/journal.h"
 #include "store/journal_compare.h"
+#include "store/journal_keep.h"
 #include "store/journal_recall.h"
 #include "store/journal_trust.h"
 #include "store/snapshot_recall.h"
@@ -69,6 +71,8 @@ struct durable_snapshots {
     /* The thread's. */
     struct journal_recall *recall;
     struct journal_place place;        /* up to which it knows the journal */
+    struct snapshot_lines lines;       /* of the incident log, and */
+    struct journal_place lines_place;  /* up to where they are */
     struct id_list needs;              /* of blobs/, by the newest snapshot */
     uint64_t newest, newest_frame;     /* its number, and the frame up to which it knows; 0: none */
     uint64_t taken_ns, records, frame; /* as of the last, to see whether one is due */
@@ -183,5 +187,15 @@ void durable_snapshots_release(struct durable *durable);
 
 /* A group is durable. Thread: journal. */
 void durable_snapshots_committed(struct durable *durable, uint64_t frame);
+
+/* ---- durable_recycle.c ---- */
+
+/* Two snapshots are durable; the older begins behind `older_frame`, and the clock of the newest
+ * group is `now_ms`. Thread: snapshot. */
+void durable_recycle(struct durable *durable, uint64_t older_frame, int64_t now_ms);
+
+/* Whether a journal with this first frame can be a unit's. EXIT_OK, or an exit code with a
+ * sentence. Thread: setup. */
+int durable_check_whole(const struct durable *durable, uint64_t first_frame, struct error *err);
 
 #endif

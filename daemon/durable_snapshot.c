@@ -9,7 +9,7 @@
  *     | --flush: marks and groups up to the image------------------>| synced
  *     | reads the journal on, from where it knows it, up to what was committed then
  *     | writes the file, syncs, renames, syncs the folder
- *     | removes all but the two newest
+ *     | removes all but the two newest, and what only older ones needed of the journal
  *
  * What the file says that the journal knew is of a moment at or before the image: what was
  * committed in between is read from the journal by whoever goes on from it.
@@ -24,6 +24,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "daemon/command.h"
+#include "daemon/incident_lines.h"
 #include "daemon/log.h"
 
 enum {
@@ -139,6 +140,17 @@ static int read_on(struct durable *durable, uint64_t limit, struct error *err)
     return rc;
 }
 
+/* The incident log's lines up to there, which the journal lets go of some day. */
+static int lines_go_on(struct durable *durable, uint64_t limit, struct error *err)
+{
+    struct durable_snapshots *snapshots = &durable->snapshots;
+    const struct journal_span span = {.from = snapshots->lines_place, .to = limit};
+    int rc = incident_lines_go_on(&durable->segments, &span, &snapshots->lines, err);
+
+    snapshots->lines_place = snapshots->place;
+    return rc;
+}
+
 /* What a start from the snapshot needs of blobs/. */
 static void needs_list(const struct journal_recall *recall, const struct snapshot_facts *facts,
                        struct id_list *needs)
@@ -196,6 +208,15 @@ static void remove_others(struct durable_snapshots *snapshots, uint64_t newest, 
             snapshot_file_remove(&snapshots->folder, number[i], false);
 }
 
+/* What lies before the older of the two that stay. */
+static void recycle(struct durable *durable, uint64_t older_frame)
+{
+    struct journal_summary sum;
+
+    journal_recall_summary(durable->snapshots.recall, &sum);
+    durable_recycle(durable, older_frame, sum.n_ms);
+}
+
 static int write_snapshot(struct durable *durable, struct snapshot_taken *taken, uint64_t *bytes,
                           struct error *err)
 {
@@ -208,11 +229,15 @@ static int write_snapshot(struct durable *durable, struct snapshot_taken *taken,
     }
     taken->facts.frame = committed(snapshots);
     rc = read_on(durable, taken->limit, err);
+    if (rc == 0)
+        rc = lines_go_on(durable, taken->limit, err);
     if (rc != 0) { /* who knows how much of it was taken in */
         atomic_store_explicit(&snapshots->off, true, memory_order_relaxed);
         return rc;
     }
     taken->facts.known = snapshots->place;
+    taken->facts.has_lines = true;
+    taken->facts.lines = snapshots->lines;
     forget(snapshots, &taken->facts);
     taken->facts.kept = snapshots->needs.at;
     taken->facts.kept_count = (uint32_t)snapshots->needs.count;
@@ -221,6 +246,8 @@ static int write_snapshot(struct durable *durable, struct snapshot_taken *taken,
         return rc;
     snapshots->last_number++;
     remove_others(snapshots, snapshots->last_number, snapshots->newest);
+    if (snapshots->newest > 0)
+        recycle(durable, snapshots->newest_frame);
     snapshots->newest = snapshots->last_number;
     snapshots->newest_frame = taken->facts.known.frame;
     needs_list(snapshots->recall, &taken->facts, &snapshots->needs);
@@ -372,6 +399,10 @@ static int recall_begin(struct durable_snapshots *snapshots, struct error *err)
         return snapshots->recall != NULL ? 0 : -ENOMEM;
     }
     snapshots->place = begin->facts.known;
+    if (begin->facts.has_lines) {
+        snapshots->lines = begin->facts.lines;
+        snapshots->lines_place = begin->facts.known;
+    }
     snapshots->newest = begin->number;
     snapshots->newest_frame = begin->facts.known.frame;
     snapshots->frame = begin->facts.frame;

@@ -110,7 +110,9 @@ static int read_journal(struct durable *durable, struct segment_log **log, uint6
                   log_text("next", "all behind it is cut off and told anew: sinks that fold no "
                                    "repeats may get it twice"));
     journal_recall_summary(durable->recall, &durable->past);
-    code = keep_rules_and_settings(durable, err);
+    code = durable_check_whole(durable, journal_reader_begin(reader), err);
+    if (code == EXIT_OK)
+        code = keep_rules_and_settings(durable, err);
     if (code != EXIT_OK)
         goto out;
     if (journal_reader_end(reader)->torn_bytes > 0 || journal_reader_unfinished(reader) > 0)
@@ -308,12 +310,16 @@ void durable_fill_engine(const struct durable *durable, struct engine_config *en
 
 void durable_mend_log(const struct durable *durable, const char *path, struct line_writer *writer)
 {
+    const struct snapshot_facts *facts = &durable->snapshots.begin.facts;
+    struct incident_log_known known = {.place = {0, 0}};
     struct incident_log_mended mended;
     struct error err = {""};
 
     if (durable->past.changes == 0)
         return;
-    if (incident_log_mend(path, &durable->segments, writer, &mended, &err) != 0)
+    if (durable->snapshots.begin.number > 0 && facts->has_lines && facts->lines.count > 0)
+        known = (struct incident_log_known){facts->known, facts->lines.last};
+    if (incident_log_mend(path, &durable->segments, &known, writer, &mended, &err) != 0)
         log_event(LOG_ERROR, "incident_log_not_mended", log_text("why", err.text),
                   log_text("next", "lines of the time before the start may be missing"));
     else if (!mended.is_known)

@@ -16,10 +16,9 @@
 #include "base/host.h"
 #include "base/slab.h"
 #include "base/vector.h"
-#include "daemon/incident_log.h"
-#include "store/journal_read.h"
+#include "daemon/incident_lines.h"
 
-enum { TAIL_BYTES = 1 << 20, LINE_BYTES = 64 << 10, HELD_BYTES = 256 << 10 };
+enum { TAIL_BYTES = 1 << 20, HELD_BYTES = 256 << 10 };
 
 /* How a file ends, or where its first hole begins: the last whole line before, and what stands
  * behind that. */
@@ -104,8 +103,9 @@ static void put_line(struct mending *mending, const char *line, size_t bytes)
         flush_held(mending);
 }
 
-static void take_line(struct mending *mending, const char *line, size_t bytes)
+static void take_line(void *self, const char *line, size_t bytes)
 {
+    struct mending *mending = self;
     const struct tail *tail = &mending->tail;
 
     if (!mending->is_behind && tail->line_bytes > 0) {
@@ -130,35 +130,38 @@ static void take_line(struct mending *mending, const char *line, size_t bytes)
     mending->out->lines++;
 }
 
-static int take_all(struct mending *mending, struct journal_reader *reader, struct error *err)
+/* The lines of the journal, from its beginning or from behind the place. */
+static int take_all(struct mending *mending, const struct segment_config *journal,
+                    const struct journal_place *behind, struct error *err)
 {
-    struct journal_record record;
-    struct incident incident;
-    struct op op = {.incident = &incident};
-    char *line = memory_alloc(LINE_BYTES);
-    size_t room = LINE_BYTES, bytes;
-    int rc;
+    struct journal_reader *reader;
+    enum segment_refusal why;
+    int rc = journal_reader_create(journal, &reader, &why, err);
 
-    while ((rc = journal_reader_next(reader, &record, NULL, err)) == 1) {
-        if (record.kind == JOURNAL_CHANGE) {
-            memcpy((void *)&incident, (const void *)&record.change, sizeof(incident));
-            bytes = incident_log_change(&incident, line, room);
-            if (bytes >= room) {
-                room = bytes + 1;
-                line = memory_grow(line, room);
-                incident_log_change(&incident, line, room);
-            }
-        } else if (record.kind == JOURNAL_OP) {
-            op.id = record.op.id;
-            op.number = record.op.number;
-            op.kind = record.op.kind;
-            bytes = incident_log_op(&op, record.op.sink, line, room);
-        } else {
-            continue;
-        }
-        take_line(mending, line, bytes);
+    if (rc != 0)
+        return rc;
+    journal_reader_skip(reader, behind);
+    rc = incident_lines_read(reader, take_line, mending, err);
+    journal_reader_destroy(reader);
+    return rc;
+}
+
+/* Most files end with what the journal said last, so what is behind the snapshot is looked at first;
+ * what the journal had let go of by then is known by its id alone. */
+static int find_and_take(struct mending *mending, const struct segment_config *journal,
+                         const struct incident_log_known *known, struct error *err)
+{
+    static const struct journal_place beginning = {0, 0};
+    const struct tail *tail = &mending->tail;
+    int rc = 0;
+
+    if (known->place.frame > 0 && tail->line_bytes > 0) {
+        mending->is_behind =
+            id128_equal(incident_line_id(tail->line, tail->line_bytes), known->last);
+        rc = take_all(mending, journal, &known->place, err);
     }
-    free(line);
+    if (rc == 0 && !mending->is_behind)
+        rc = take_all(mending, journal, &beginning, err);
     return rc;
 }
 
@@ -190,12 +193,10 @@ static int end_writing(const char *path, struct mending *mending, struct error *
 }
 
 int incident_log_mend(const char *path, const struct segment_config *journal,
-                      struct line_writer *writer, struct incident_log_mended *out,
+                      const struct incident_log_known *known, struct line_writer *writer, struct incident_log_mended *out,
                       struct error *err)
 {
     struct mending mending = {.writer = writer, .out = out};
-    struct journal_reader *reader = NULL;
-    enum segment_refusal why;
     int rc;
 
     *out = (struct incident_log_mended){.is_known = true};
@@ -204,10 +205,7 @@ int incident_log_mend(const char *path, const struct segment_config *journal,
     if (rc == 0 && mending.tail.hole_at >= 0)
         rc = open_hole(path, &mending, err);
     if (rc == 0 && mending.tail.line_bytes + mending.tail.rest_bytes > 0) {
-        rc = journal_reader_create(journal, &reader, &why, err);
-        if (rc == 0)
-            rc = take_all(&mending, reader, err);
-        journal_reader_destroy(reader);
+        rc = find_and_take(&mending, journal, known, err);
         out->is_known = mending.is_behind;
         if (rc == 0)
             rc = end_writing(path, &mending, err);

@@ -317,28 +317,61 @@ static void take_all(struct reader *reader, const struct journal_summary *past)
     }
 }
 
-/* Those of the journal of a data directory, also while a daemon writes it: of all that it holds,
- * for a snapshot knows only those that it needs itself. */
-static int read_directory(const char *path, struct reader *reader, struct error *err)
+/* Where the journal has let go of its beginning, partitions have the numbers that the snapshot
+ * knows. */
+static int recall_late(struct data_look *look, struct journal_reader *journal,
+                       struct journal_recall **recall, int64_t *since_ms, struct error *err)
+{
+    struct data_look_known known;
+    struct data_look_begin begin;
+    int code = data_look_begin(look, &begin, err), rc;
+
+    if (code == EXIT_OK)
+        code = data_look_recall(look, &known, err);
+    if (code != EXIT_OK)
+        return code == EXIT_IO ? -EIO : -EBADMSG;
+    *since_ms = begin.n_ms;
+    rc = journal_recall_create_late(journal, &known.sum, recall, err);
+    snapshot_recalled_release(&known.recalled);
+    return rc;
+}
+
+/* Those of the journal of a data directory: of all that it holds, for a snapshot knows only those
+ * that it needs itself. */
+static int read_journal(struct data_look *look, struct reader *reader, struct error *err)
 {
     struct journal_recall *recall = NULL;
     struct journal_reader *journal = NULL;
     struct journal_summary past;
     enum segment_refusal why;
+    int64_t since_ms = INT64_MIN;
+    int rc = journal_reader_create(&look->segments, &journal, &why, err);
+
+    if (rc == 0 && journal_reader_begin(journal) > 1)
+        rc = recall_late(look, journal, &recall, &since_ms, err);
+    else if (rc == 0)
+        rc = journal_recall_create(journal, NULL, &recall, err);
+    if (rc == 0) {
+        journal_recall_summary(recall, &past);
+        take_all(reader, &past);
+        reader->list.since_ms = since_ms;
+    }
+    journal_recall_destroy(recall);
+    journal_reader_destroy(journal);
+    return rc;
+}
+
+/* Also while a daemon writes it. */
+static int read_directory(const char *path, struct reader *reader, struct error *err)
+{
     struct data_look look;
     int code = data_look_open(&look, path, err), rc;
 
     if (code != EXIT_OK)
         return code == EXIT_NO_INPUT ? -ENOENT : code == EXIT_IO ? -EIO : -EBADMSG;
-    rc = journal_reader_create(&look.segments, &journal, &why, err);
-    if (rc == 0)
-        rc = journal_recall_create(journal, NULL, &recall, err);
-    if (rc == 0) {
-        journal_recall_summary(recall, &past);
-        take_all(reader, &past);
-    }
-    journal_recall_destroy(recall);
-    journal_reader_destroy(journal);
+    do
+        rc = read_journal(&look, reader, err);
+    while (rc != 0 && data_look_again(&look));
     return rc;
 }
 
@@ -355,7 +388,8 @@ static bool is_directory(const char *path)
 int mark_log_read(const char *path, const struct mark_part *parts, size_t part_count,
                   struct mark_list *out, struct error *err)
 {
-    struct reader reader = {.parts = parts, .part_count = part_count};
+    struct reader reader = {
+        .parts = parts, .part_count = part_count, .list = {.since_ms = INT64_MIN}};
     int rc;
 
     reader.has_joined = memory_alloc((part_count + 1) * sizeof(bool));

@@ -66,6 +66,8 @@ struct mark_list {
     size_t late;     /* partitions that the run joined behind the first record of the input */
     size_t late_part;
     int64_t late_offset; /* where it joined the first of them, `late_part` */
+    int64_t since_ms;    /* the daemon's clock before which none are there any more; INT64_MIN: all
+                            are */
 };
 
 /* Reads the marks of a run for `parts`, from its file, or from its data directory. A partition that joined late is sealed to where it joined.

@@ -58,6 +58,7 @@ struct metrics {
         uint64_t reloads_done, reloads_failed;
         uint64_t incident_log_failed;
         uint64_t journal_groups, journal_bytes, journal_full, journal_segments;
+        uint64_t journal_recycled, journal_recycle_failures;
         double journal_sync_seconds, journal_sync_seconds_max;
         bool is_journal_waiting;
         uint64_t snapshots_taken, snapshot_failures, snapshots_passed_over, snapshot_bytes;

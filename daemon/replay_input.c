@@ -38,6 +38,7 @@ struct replay_input {
     int64_t undated_ms;
     bool is_dated_by_file; /* that is the last change of a file */
     struct mark_list read; /* counts of what --marks had */
+    int64_t from_ms;       /* INT64_MIN: it begins at no time that is known */
 };
 
 /* One form of input: a row of the table below. */
@@ -225,6 +226,9 @@ static int finish_open(struct replay_input *input, const struct range_config *ra
     int rc = 0;
 
     input->base.ops = &input_ops;
+    input->read.since_ms = INT64_MIN;
+    input->from_ms =
+        range != NULL && range->from.kind == RANGE_TIME ? range->from.value : INT64_MIN;
     if (range != NULL)
         rc = cut(input, range, err);
     if (rc == 0 && data_dir != NULL)
@@ -418,6 +422,13 @@ void replay_input_say(const struct replay_input *input, FILE *to)
             fprintf(to, ", and %zu partition%s more than the run", input->read.late - 1,
                     plural(input->read.late - 1));
         fprintf(to, ": results differ by what these bring; --from offset:N leaves them out\n");
+    }
+    if (input->read.since_ms > input->from_ms) {
+        char when[UNIT_TEXT_BYTES];
+        fprintf(to,
+                "note: the journal has no marks of before %s any more (data.journal.keep): where "
+                "the clock sealed a partition before that, times and results may differ\n",
+                unit_format_time(input->read.since_ms, when));
     }
     if (input->read.switches > 0)
         fprintf(to, "note: the run switched its rules, and these read all of it: results "

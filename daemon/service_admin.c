@@ -47,6 +47,8 @@ static void read_journal(struct durable *durable, struct daemon_counters *to)
     to->journal_bytes = counters.bytes;
     to->journal_full = counters.full;
     to->journal_segments = counters.log.segments;
+    to->journal_recycled = counters.log.recycled + counters.log.removed;
+    to->journal_recycle_failures = counters.release_failures;
     to->journal_sync_seconds = (double)counters.sync_ns_last / 1e9;
     to->journal_sync_seconds_max = (double)counters.sync_ns_max / 1e9;
     to->is_journal_waiting = counters.is_waiting_for_disk;

@@ -48,6 +48,7 @@ struct journal_recall {
     struct table by_id, by_chain; /* the latter of the last op of each */
     size_t slot_count;            /* of both */
     struct incident *last;        /* the change that ops belong to */
+    bool has_parts;               /* all partitions are known beforehand */
 };
 
 static const char *name_keep(struct journal_recall *recall, const char *name)
@@ -400,7 +401,7 @@ static int take(struct journal_recall *recall, const struct journal_record *reco
             snprintf(recall->other_engine, sizeof(recall->other_engine), "%s", recall->engine);
         return 0;
     case JOURNAL_PART:
-        return take_part(recall, &record->part, err);
+        return recall->has_parts ? 0 : take_part(recall, &record->part, err);
     case JOURNAL_POSITION:
         return take_position(recall, &record->position, err);
     case JOURNAL_MARK:
@@ -475,23 +476,41 @@ int journal_recall_read(struct journal_recall *recall, struct journal_reader *re
     return rc;
 }
 
-int journal_recall_create(struct journal_reader *reader, struct error *lost,
-                          struct journal_recall **out, struct error *err)
+static int create(struct journal_reader *reader, const struct journal_summary *later,
+                  struct error *lost, struct journal_recall **out, struct error *err)
 {
     struct journal_recall *recall = journal_recall_begin();
-    int rc;
+    int rc = 0;
 
     if (recall == NULL) {
         error_set(err, "out of memory for what the journal knows");
         return -ENOMEM;
     }
-    rc = journal_recall_read(recall, reader, lost, err);
+    for (uint32_t i = 0; rc == 0 && later != NULL && i < later->part_count; i++)
+        rc = take_part(
+            recall, &(struct journal_part){i, later->parts[i].partition, later->parts[i].topic},
+            err);
+    recall->has_parts = later != NULL;
+    if (rc == 0)
+        rc = journal_recall_read(recall, reader, lost, err);
     if (rc != 0) {
         journal_recall_destroy(recall);
         return rc;
     }
     *out = recall;
     return 0;
+}
+
+int journal_recall_create(struct journal_reader *reader, struct error *lost,
+                          struct journal_recall **out, struct error *err)
+{
+    return create(reader, NULL, lost, out, err);
+}
+
+int journal_recall_create_late(struct journal_reader *reader, const struct journal_summary *later,
+                               struct journal_recall **out, struct error *err)
+{
+    return create(reader, later, NULL, out, err);
 }
 
 void journal_recall_destroy(struct journal_recall *recall)

@@ -49,6 +49,12 @@ int journal_recall_create(struct journal_reader *reader, struct error *lost,
                           struct journal_recall **out, struct error *err);
 void journal_recall_destroy(struct journal_recall *recall);
 
+struct journal_summary;
+/* The same of a journal that has let go of its beginning: partitions are those of `later`, which
+ * knows all that the reader comes to. What its sums say is of what was read. */
+int journal_recall_create_late(struct journal_reader *reader, const struct journal_summary *later,
+                               struct journal_recall **out, struct error *err);
+
 /* The same in steps: nothing is known yet; and it reads on, from where it stands. NULL: memory is
  * short. */
 struct journal_recall *journal_recall_begin(void);

@@ -51,18 +51,22 @@ struct file_tail {
     uint32_t crc;   /* of all before */
 };
 
-/* The fixed half of the facts; sets and stands follow. */
+/* The fixed half of the facts; sets and stands follow. Version 1 had none of the last field, and
+ * zeros for lines and digest. */
 struct facts_head {
     int64_t at_ms;
     uint64_t seed, told, known_frame, frame, lines;
     struct id128 digest;
     uint32_t known_crc, set_count, kept_count, stand_count, epoch_ms, pad;
+    struct id128 last_line;
 };
+enum { FACTS_BYTES_1 = offsetof(struct facts_head, last_line) };
 
 _Static_assert(sizeof(struct file_head) == 72, "written to files");
 _Static_assert(sizeof(struct block_head) == 16, "written to files");
 _Static_assert(sizeof(struct file_tail) == 24, "written to files");
-_Static_assert(sizeof(struct facts_head) == 88, "written to files");
+_Static_assert(FACTS_BYTES_1 == 88, "written to files");
+_Static_assert(sizeof(struct facts_head) == 104, "written to files");
 _Static_assert(sizeof(struct snapshot_stand) == 16, "written to files");
 
 void snapshot_file_path(const struct snapshot_folder *folder, uint64_t number,
@@ -153,8 +157,9 @@ static struct facts_head facts_head_of(const struct snapshot_facts *facts)
                                .told = facts->told,
                                .known_frame = facts->known.frame,
                                .frame = facts->frame,
-                               .lines = facts->lines,
-                               .digest = facts->digest,
+                               .lines = facts->lines.count,
+                               .digest = facts->lines.hash,
+                               .last_line = facts->lines.last,
                                .known_crc = facts->known.crc,
                                .set_count = facts->set_count,
                                .kept_count = facts->kept_count,
@@ -369,21 +374,22 @@ static int blocks_take(struct reader *reader, const struct file_head *file, unsi
 }
 
 /* The facts, which stand first in the memory. */
-static int facts_take(struct reader *reader, const unsigned char *from, uint64_t bytes,
-                      struct snapshot_facts *facts)
+static int facts_take(struct reader *reader, uint32_t version, const unsigned char *from,
+                      uint64_t bytes, struct snapshot_facts *facts)
 {
-    struct facts_head head;
-    const unsigned char *lists = from + sizeof(head);
+    struct facts_head head = {.lines = 0};
+    const size_t fixed = version == 1 ? FACTS_BYTES_1 : sizeof(head);
+    const unsigned char *lists = from + fixed;
     uint64_t sets, kept, stands;
 
     reader->at = sizeof(struct file_head);
-    if (bytes < sizeof(head))
+    if (bytes < fixed)
         return refuse(reader, SNAPSHOT_DAMAGED, "its facts are too few");
-    memcpy(&head, from, sizeof(head));
+    memcpy(&head, from, fixed);
     sets = (uint64_t)head.set_count * sizeof(struct id128);
     kept = (uint64_t)head.kept_count * sizeof(struct id128);
     stands = (uint64_t)head.stand_count * sizeof(struct snapshot_stand);
-    if (sets + kept + stands != bytes - sizeof(head))
+    if (sets + kept + stands != bytes - fixed)
         return refuse(reader, SNAPSHOT_DAMAGED, "its facts are too few or too many");
     *facts = (struct snapshot_facts){
         .at_ms = head.at_ms,
@@ -391,8 +397,8 @@ static int facts_take(struct reader *reader, const unsigned char *from, uint64_t
         .told = head.told,
         .known = {head.known_frame, head.known_crc},
         .frame = head.frame,
-        .digest = head.digest,
-        .lines = head.lines,
+        .has_lines = version > 1,
+        .lines = {.hash = head.digest, .last = head.last_line, .count = head.lines},
         /* The memory is aligned, and so is what stands before. */
         .sets = (const struct id128 *)(const void *)lists,
         .kept = (const struct id128 *)(const void *)(lists + sets),
@@ -434,7 +440,7 @@ static int read_all(struct reader *reader, const struct file_head *head,
         rc = blocks_take(reader, head, packed, unpacker, memory);
     }
     if (rc == 0)
-        rc = facts_take(reader, out->memory, facts, &out->facts);
+        rc = facts_take(reader, head->version, out->memory, facts, &out->facts);
     unpacker_destroy(unpacker);
     free(packed);
     return rc;

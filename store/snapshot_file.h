@@ -32,7 +32,7 @@
 #include "base/event.h"
 #include "store/journal_read.h"
 
-enum { SNAPSHOT_FILE_VERSION = 1, SNAPSHOT_BLOCK_BYTES = 1 << 20, SNAPSHOT_PATH_BYTES = 4200 };
+enum { SNAPSHOT_FILE_VERSION = 2, SNAPSHOT_BLOCK_BYTES = 1 << 20, SNAPSHOT_PATH_BYTES = 4200 };
 
 struct snapshot_folder {
     const char *path;       /* exists */
@@ -46,14 +46,22 @@ struct snapshot_stand {
     int64_t offset;
 };
 
+/* What the lines of the incident log come to, up to `known`: the journal may not have them any
+ * more. */
+struct snapshot_lines {
+    struct id128 hash; /* of all of them, one after the other */
+    struct id128 last; /* of the last one */
+    uint64_t count;
+};
+
 struct snapshot_facts {
     int64_t at_ms;              /* everything before was told */
     uint64_t seed;              /* of the engine's hashes */
     uint64_t told;              /* so many changes and ops of the journal lie before it */
     struct journal_place known; /* the end of the group up to which the journal is known */
     uint64_t frame;             /* all that it rests on is in the journal up to this frame */
-    struct id128 digest;        /* of the lines of the incident log up to `known` */
-    uint64_t lines;             /* how many they are */
+    bool has_lines;             /* it says what follows: version 1 did not */
+    struct snapshot_lines lines;
     const struct id128 *sets;   /* rule sets that the image names, in its order */
     const struct id128 *kept;   /* what the snapshot before this one needs of blobs/ */
     uint32_t set_count, kept_count, stand_count;

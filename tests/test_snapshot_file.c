@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <inttypes.h>
+#include "store/crc32c.h"
 #include "store/snapshot_recall.h"
 #include "tests/sim_disk.h"
 
@@ -30,8 +31,8 @@ static struct snapshot_facts facts_of(uint64_t number)
                                    .told = 6,
                                    .known = {number, 77},
                                    .frame = 9,
-                                   .digest = {21, 22},
-                                   .lines = 10,
+                                   .has_lines = true,
+                                   .lines = {.hash = {21, 22}, .last = {23, 24}, .count = 10},
                                    .sets = sets,
                                    .kept = kept,
                                    .set_count = 2,
@@ -104,8 +105,10 @@ static void a_file_comes_back_as_it_was_written(void **unused)
         assert_int_equal(got.facts.known.frame, i + 1);
         assert_int_equal(got.facts.known.crc, 77);
         assert_int_equal(got.facts.frame, 9);
-        assert_int_equal(got.facts.digest.lo, 22);
-        assert_int_equal(got.facts.lines, 10);
+        assert_true(got.facts.has_lines);
+        assert_int_equal(got.facts.lines.hash.lo, 22);
+        assert_int_equal(got.facts.lines.last.lo, 24);
+        assert_int_equal(got.facts.lines.count, 10);
         assert_int_equal(got.facts.epoch_ms, 20);
         assert_int_equal(got.facts.set_count, 2);
         assert_memory_equal(got.facts.sets, sets, sizeof(sets));
@@ -192,7 +195,7 @@ static void any_other_bytes_are_refused_with_their_place(void **unused)
         bytes[at] = (unsigned char)(bytes[at] ^ 1u << at % 8);
         file_put(1, bytes, count);
         /* A version above ours is a newer one; the id of the directory is under the checksum. */
-        if (at >= 8 && at < 12 && bytes[at] > (at == 8 ? 1 : 0))
+        if (at >= 8 && at < 12 && bytes[at] > (at == 8 ? SNAPSHOT_FILE_VERSION : 0))
             refused(1, SNAPSHOT_NEWER);
         else
             refused(1, SNAPSHOT_DAMAGED);
@@ -211,6 +214,87 @@ static void any_other_bytes_are_refused_with_their_place(void **unused)
     refused(3, SNAPSHOT_WORLD); /* not there */
     file_put(1, bytes, count);
     free(bytes);
+    sim_disk_end();
+}
+
+/* Bytes of a file as they stand, put together by hand. */
+static struct {
+    unsigned char at[4096];
+    size_t count;
+} bytes_of;
+
+static void put(const void *from, size_t bytes)
+{
+    memcpy(bytes_of.at + bytes_of.count, from, bytes);
+    bytes_of.count += bytes;
+}
+
+/* A block that is not packed; the checksum of all blocks goes on. */
+static uint32_t put_block(uint32_t part, const void *from, uint32_t bytes, uint32_t chain)
+{
+    uint32_t head[4] = {part, bytes, bytes, 0};
+
+    head[3] = crc32c(crc32c(0, head, 12), from, bytes);
+    put(head, sizeof(head));
+    put(from, bytes);
+    return crc32c(chain, &head[3], 4);
+}
+
+/* Version 1 said nothing of the incident log's lines. */
+static void C12_a_file_of_version_1_is_read(void **unused)
+{
+    const struct {
+        int64_t at_ms;
+        uint64_t seed, told, known_frame, frame, nothing, nothing_either[2];
+        uint32_t known_crc, set_count, kept_count, stand_count, epoch_ms, pad;
+        struct id128 sets[2], kept[1];
+        struct snapshot_stand stands[2];
+    } facts = {.at_ms = 1007, .seed = 5, .told = 6, .known_frame = 7, .frame = 9, .known_crc = 77,
+               .set_count = 2, .kept_count = 1, .stand_count = 2, .epoch_ms = 20,
+               .sets = {{11, 12}, {13, 14}}, .kept = {{15, 16}},
+               .stands = {{.part = 0, .offset = 40}, {.part = 2, .offset = 7}}};
+    struct {
+        char magic[8];
+        uint32_t version, block_bytes;
+        struct id128 directory;
+        uint64_t number, part_bytes[3];
+        uint32_t pad, crc;
+    } head = {"TOCSINSN", 1, SNAPSHOT_BLOCK_BYTES, folder.directory, 7, {sizeof(facts), sizeof(knew), 100},
+              0, 0};
+    struct {
+        char magic[8];
+        uint64_t blocks;
+        uint32_t chain, crc;
+    } tail = {"TOCSINSE", 3, 0, 0};
+    struct snapshot_content got;
+    enum snapshot_refusal why;
+    struct error err = {""};
+
+    (void)unused;
+    _Static_assert(sizeof(facts) == 88 + 3 * 16 + 2 * 16, "as version 1 wrote it");
+    begin();
+    head.crc = crc32c(0, &head, sizeof(head) - 4);
+    bytes_of.count = 0;
+    put(&head, sizeof(head));
+    tail.chain = put_block(0, &facts, sizeof(facts), 0);
+    tail.chain = put_block(1, knew, sizeof(knew), tail.chain);
+    tail.chain = put_block(2, image, 100, tail.chain);
+    tail.crc = crc32c(0, &tail, sizeof(tail) - 4);
+    put(&tail, sizeof(tail));
+    file_put(7, bytes_of.at, bytes_of.count);
+    if (snapshot_file_read(&folder, 7, &got, &why, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_false(got.facts.has_lines);
+    assert_int_equal(got.facts.lines.count, 0);
+    assert_int_equal(got.facts.at_ms, 1007);
+    assert_int_equal(got.facts.known.frame, 7);
+    assert_int_equal(got.facts.epoch_ms, 20);
+    assert_int_equal(got.facts.set_count, 2);
+    assert_memory_equal(got.facts.sets, sets, sizeof(sets));
+    assert_memory_equal(got.facts.kept, kept, sizeof(kept));
+    assert_memory_equal(got.facts.stands, stands, sizeof(stands));
+    assert_memory_equal(got.image, image, 100);
+    snapshot_content_release(&got);
     sim_disk_end();
 }
 
@@ -299,6 +383,7 @@ int main(void)
         cmocka_unit_test(a_file_comes_back_as_it_was_written),
         cmocka_unit_test(folders_list_the_newest_first),
         cmocka_unit_test(any_other_bytes_are_refused_with_their_place),
+        cmocka_unit_test(C12_a_file_of_version_1_is_read),
         cmocka_unit_test(a_file_of_another_directory_is_refused),
         cmocka_unit_test(a_power_cut_leaves_the_new_one_whole_or_not_there),
         cmocka_unit_test(a_disk_that_fails_leaves_what_was_there),

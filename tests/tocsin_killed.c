@@ -7,9 +7,11 @@
  * It dies as by kill -9, within the call, while all other threads go on until then. Without the
  * variable it is tocsin.
  *
+ * TOCSIN_SEGMENT_BYTES makes segments of that size, so that a short run begins and lets go of many.
+ *
  * It also dies of what it reads (F2), where a record says so: die-decode-SIGNAL while it is
  * decoded, die-match-SIGNAL while the rules are asked about its event. SIGNAL is segv, abrt, fpe,
- * ill, bus or kill; the linker puts the two functions below in front of those of the product.
+ * ill, bus or kill; the linker puts the functions below in front of those of the product.
  */
 #include <signal.h>
 #include <stdatomic.h>
@@ -22,6 +24,7 @@
 #include "daemon/commands.h"
 #include "ingest/decoder.h"
 #include "rules/rule_set.h"
+#include "store/segment_log.h"
 
 static struct host watched;
 static const struct host *inner;
@@ -148,6 +151,21 @@ size_t __wrap_rule_set_match(const struct rule_set *set, const struct event_view
 {
     die_of((const char *)view->text, view->text->bytes, "die-match-");
     return __real_rule_set_match(set, view, out, max);
+}
+
+int __real_segment_log_open(const struct segment_config *config, const struct segment_end *end,
+                            struct segment_log **out, struct error *err);
+int __wrap_segment_log_open(const struct segment_config *config, const struct segment_end *end,
+                            struct segment_log **out, struct error *err);
+int __wrap_segment_log_open(const struct segment_config *config, const struct segment_end *end,
+                            struct segment_log **out, struct error *err)
+{
+    const char *bytes = getenv("TOCSIN_SEGMENT_BYTES");
+    struct segment_config own = *config;
+
+    if (bytes != NULL)
+        own.segment_bytes = (uint32_t)strtoul(bytes, NULL, 10);
+    return __real_segment_log_open(&own, end, out, err);
 }
 
 int main(int argc, char **argv)

@@ -18,6 +18,9 @@ tocsin_story(NAME kill SCRIPT kill.py ARGS 4)
 tocsin_story(NAME kill_switch SCRIPT kill.py ARGS 4 --switch)
 # The same at durable steps, one life each (H3).
 tocsin_story(NAME kill_steps SCRIPT kill.py ARGS 8 --steps)
+# The journal lets go of what nobody needs any more, a segment every few moments.
+tocsin_story(NAME kill_recycle SCRIPT kill.py ARGS 4 --recycle)
+tocsin_story(NAME kill_recycle_steps SCRIPT kill.py ARGS 8 --recycle --steps)
 # Of a fault of its own, at a record (F2).
 tocsin_story(NAME crash_marks SCRIPT crash_marks.py)
 # Sinks that lie, over HTTP and TLS (D3).

@@ -10,6 +10,8 @@ within durable steps (H3, tests/tocsin_killed.c): before, in the middle of and a
 rename, of the journal's groups as of everything else. Each life begins with the recovery of the one
 before, so a step of low number lies within a recovery, and several of these follow each other. With
 --every it is killed before, within and after the first step of each kind, then the second, and so on.
+With --recycle segments of the journal are small, and it lets go of them behind each snapshot (C5): what
+was told is then in the incident log, and its number is the one that the directory says.
 """
 
 import contextlib
@@ -28,6 +30,8 @@ from told import DOWN, PAIR, Sinks, Stream, lines_of
 
 SWITCHES = "--switch" in sys.argv
 EVERY = "--every" in sys.argv
+RECYCLE = "--recycle" in sys.argv
+SMALL = {"TOCSIN_SEGMENT_BYTES": str(64 << 10)} if RECYCLE else {}
 STEPS = "--steps" in sys.argv or EVERY
 numbers = [word for word in sys.argv[1:] if not word.startswith("--")]
 KILLS = int(numbers[0])
@@ -39,8 +43,13 @@ dice = random.Random(SEED)
 sinks = Sinks(SEED, SETTLE_MS)
 
 
+def start():
+    return start_killed(None, **SMALL) if RECYCLE else start_daemon()
+
+
 def steps():
-    """Where it is killed; the syncs of the journal are the gates of classes C and D, so these first."""
+    """Where it is killed; the syncs of the journal are the gates of classes C and D, so these first. A
+    segment that is let go of is renamed, or removed, and then the folder is synced."""
     number = 0
     while EVERY:
         number += 1
@@ -48,6 +57,10 @@ def steps():
             for when in ("before", "half", "after") if step == "write" else ("before", "after"):
                 if step in ("sync", "write") or number <= 3:
                     yield step, when, number
+    while RECYCLE:
+        for step in ("rename", "sync_dir", "unlink", "sync", "rename", "sync_dir", "write"):
+            when = dice.choice(["before", "after", "half"] if step == "write" else ["before", "after"])
+            yield step, when, dice.randint(1, 60 if step in ("sync", "write") else 14)
     while True:
         for step in ("sync", "write", "sync", "sync", "rename", "sync", "write", "sync_dir"):
             when = dice.choice(["before", "after", "half"] if step == "write" else ["before", "after"])
@@ -56,7 +69,7 @@ def steps():
 
 def live_to(step):
     """One life, up to this step; whether it came to it."""
-    daemon = start_killed("{}:{}:{}".format(*step))
+    daemon = start_killed("{}:{}:{}".format(*step), **SMALL)
     try:
         code = daemon.wait(1.5)
     except subprocess.TimeoutExpired:  # it had nothing to write, or not as often
@@ -88,10 +101,31 @@ def write_files(broker):
     with open("tocsin.yaml", "w", encoding="utf-8") as to:
         to.write(f"""input: {{brokers: "{broker}", start: earliest}}
 rules: [rules.yaml]
-data: {{dir: data, snapshot: {{every: 200ms}}}}
+data: {{dir: data, snapshot: {{every: 200ms}}{", journal: {bytes: {max: 1}}" if RECYCLE else ""}}}
+incident_log: {{path: lived.log}}
 outbox: {{flush: 30s}}
 admin: {{listen: "off"}}
 {sinks.config()}""")
+
+
+def lets_go():
+    return "journal: it begins with frame" in run("fsck", "data")
+
+
+def says_from_when_on():
+    """What asks the journal about the past says from when on it can tell."""
+    asked = subprocess.run([TOCSIN, "replay", "--config", "tocsin.yaml", "--data", "data", "--from", "earliest",
+                            "--to", "latest", "--incidents", "off", "--ledger", "off"],
+                           capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    if asked.returncode != 0 or "note: the journal has no marks of before 2" not in asked.stderr + asked.stdout:
+        fail(f"replay --data: code {asked.returncode}: {asked.stdout} {asked.stderr}")
+    written = subprocess.run([TOCSIN, "digest", "data", "--incidents", "late.log"],
+                             capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    if written.returncode != 0 or "note: the journal begins with frame" not in written.stderr:
+        fail(f"digest --incidents: code {written.returncode}: {written.stdout} {written.stderr}")
+    told, late = lines_of("told.log"), lines_of("late.log")
+    if late != told[len(told) - len(late):]:
+        fail("what the journal still has is not the end of what was told")
 
 
 def all_read(stream):
@@ -102,7 +136,12 @@ def all_read(stream):
 def tell_the_same():
     """The journal's log against that of a replay of the same records: what came to both ends."""
     broker = lines_of("broker.port")[0]
-    run("digest", "data", "--incidents", "told.log")
+    if RECYCLE:
+        os.replace("lived.log", "told.log")
+    else:
+        run("digest", "data", "--incidents", "told.log")
+    if run("digest", "data") != run("digest", "told.log"):
+        fail(f"the directory says {run('digest', 'data')}, its lines {run('digest', 'told.log')}")
     if SWITCHES:
         return lines_of("told.log")
     run("record", "--brokers", broker, "--topic", "events", "--from", "earliest", "--to", "latest",
@@ -136,7 +175,9 @@ def remember_the_same(told):
     states = {row[7] for row in lived["notification"]}
     if not states <= {"done", "superseded"}:
         fail(f"the history says that ops are {states}")
-    run("history", "--data", "data", "--rebuild")
+    rebuilt = run("history", "--data", "data", "--rebuild")
+    if RECYCLE and "the journal begins with frame" not in rebuilt:
+        fail(f"a rebuild does not say what is missing: {rebuilt}")
     anew = rows_of_history()
     for table, rows in lived.items():
         if rows != anew[table]:
@@ -163,7 +204,7 @@ def main():
     for _ in range(0 if STEPS else KILLS):
         if SWITCHES:
             write_rules(dice.choice(RULES))
-        daemon = start_daemon()
+        daemon = start()
         time.sleep(dice.choice([0.05, 0.2, 0.6]) + dice.random() * 0.5)  # the moment of the kill
         if SWITCHES and log_has("event=started"):
             write_rules(dice.choice(RULES))
@@ -174,9 +215,11 @@ def main():
         early += not log_has("event=recovered")
         daemon.send_signal(signal.SIGKILL)
         daemon.wait()
+    daemon = start()
+    if RECYCLE:
+        wait_for("the journal lets go of a segment", lambda: daemon.poll() is not None or lets_go())
     stream.end()
     sinks.is_calm.set()
-    daemon = start_daemon()
     wait_for("all is read", lambda: daemon.poll() is not None or all_read(stream))
     if daemon.poll() is not None:
         fail(f"the daemon ended by itself with {daemon.returncode}")
@@ -185,6 +228,8 @@ def main():
         fail(f"exit code {daemon.returncode}")
 
     told = [json.loads(line) for line in tell_the_same()]
+    if RECYCLE:
+        says_from_when_on()
     ledger = json.loads(run("ledger", "data"))
     ops = ledger["ops"]
     if ops["all"] != ops["done"] + ops["superseded"]:

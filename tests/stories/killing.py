@@ -46,10 +46,12 @@ def start_daemon(program=TOCSIN, **more):
         return begin([program, "run", "--config", "tocsin.yaml"], stderr=log, **more)
 
 
-def start_killed(step):
-    """One that dies at this step (tests/tocsin_killed.c)."""
+def start_killed(step, **more):
+    """One that dies at this step (tests/tocsin_killed.c); at none without one. What else is said goes
+    to its environment."""
     program = os.path.join(os.path.dirname(TOCSIN), "tests", "tocsin_killed")
-    return start_daemon(program, env={**os.environ, "TOCSIN_KILL_AT": step})
+    at = {} if step is None else {"TOCSIN_KILL_AT": step}
+    return start_daemon(program, env={**os.environ, **at, **more})
 
 
 def run(*command):
