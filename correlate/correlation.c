@@ -50,6 +50,7 @@ static bool timer_run(struct correlation *c, struct key_lane *lane, uint32_t num
     if (key->is_open)
         return incident_timer(c, lane, number, due_ms);
     correlation_form(c, key)->timer(c, key, due_ms);
+    rule_trace_timer(c, key, due_ms);
     return keep_watching(c, lane, number);
 }
 

@@ -118,3 +118,26 @@ void rule_trace_lost(const struct correlation *c, const struct key_state *key)
         .pending = key->is_open ? 0 : correlation_form(c, key)->pending(c, key)};
     c->trace->lost(c->trace->self, &lost);
 }
+
+void rule_trace_timer(const struct correlation *c, const struct key_state *key, int64_t at_ms)
+{
+    const struct rule_form *form;
+    struct trace_turn turn = {.at_ms = at_ms, .state = "", .next_ms = INT64_MAX};
+    struct text_buffer state;
+
+    if (c->trace == NULL || c->trace->turned == NULL || key->is_open)
+        return;
+    form = correlation_form(c, key);
+    turn.key = rule_key_id(c, key);
+    turn.rule = correlation_rule(c, key);
+    text_begin(&state);
+    if (!form->is_empty(c, key)) {
+        turn.next_ms = form->due(c, key);
+        turn.near = form->near != NULL ? form->near(c, key) : 0;
+        if (form->explain != NULL)
+            form->explain(c, key, &state);
+        turn.state = state.at;
+    }
+    c->trace->turned(c->trace->self, &turn);
+    text_end(&state);
+}

@@ -117,6 +117,17 @@ struct trace_touch {
     double near;
 };
 
+/* A timer of a key that watches has run, and no incident opened by it: how the key is now, as in
+ * struct trace_touch; `state` is "" where it holds nothing any more. */
+struct trace_turn {
+    int64_t at_ms;
+    struct id128 key;
+    const struct rule *rule;
+    const char *state;
+    int64_t next_ms;
+    double near;
+};
+
 /* A key that went because its rule has too many (X4). */
 struct trace_key {
     int64_t at_ms;
@@ -151,6 +162,7 @@ struct engine_trace {
     void (*decided)(void *self, const struct trace_decision *decision);
     void (*ended)(void *self, const struct trace_alert *alert);
     void (*touched)(void *self, const struct trace_touch *touch);
+    void (*turned)(void *self, const struct trace_turn *turn);
     void (*member)(void *self, const struct trace_member *member);
     void (*changed)(void *self, const struct trace_change *change);
     void (*lost)(void *self, const struct trace_key *key);

@@ -435,7 +435,8 @@ struct why_rule *why_rule_of(struct why *why, const struct rule *rule)
     struct why_rule *of = &vector_add(&why->per_rule);
     memset(of, 0, sizeof(*of));
     of->rule = rule;
-    of->opened_ms = of->closed_ms = of->ended_ms = of->since_ms = INT64_MIN;
+    of->opened_ms = of->closed_ms = of->now.ended_ms = of->since_ms = of->emptied_ms = INT64_MIN;
+    of->best_share = -1;
     return of;
 }
 
@@ -807,6 +808,7 @@ bool why_pass(struct why *why)
     why_notes_sort(&why->before);
     why_notes_sort(&why->after);
     why_notes_settle(&why->before, &why->after);
+    why_settle_moments(why);
     why_judge(why);
     return false;
 }

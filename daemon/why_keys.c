@@ -24,29 +24,18 @@ static void watch_key(struct why *why, struct id128 key)
 
 /* --- touches ----------------------------------------------------------------------------- */
 
-static void take_state(struct why_rule *of, const struct trace_touch *touch)
-{
-    of->near = touch->near;
-    of->watched_ms = touch->touch->order.at_ms;
-    of->next_ms = touch->next_ms;
-    snprintf(of->state, sizeof(of->state), "%s", touch->state);
-    snprintf(of->waits, sizeof(of->waits), "%s", touch->waits);
-    why_words_mend(of->state);
-    why_words_mend(of->waits);
-}
-
 static void note_progress(struct why *why, const struct trace_touch *touch)
 {
     struct why_rule *of = why_rule_of(why, touch->rule);
 
     if (why->question.subject == WHY_EVENT)
         of->watched = of->opened = false; /* the newest touch of the alert says it */
+    if (why_asks_how_it_stood(why))
+        why_note_standing(of, touch);
     if (touch->fate == TRACE_WATCHED && touch->state[0] != '\0' &&
-        touch->touch->kind <= TOUCH_REPEAT && (!of->watched || touch->near >= of->near)) {
-        of->watched = true;
-        of->watched_key = touch->touch->key;
-        of->ended_ms = INT64_MIN;
-        take_state(of, touch);
+        touch->touch->kind <= TOUCH_REPEAT) {
+        if (!why_asks_how_it_stood(why))
+            why_note_moment(why, of, touch);
     } else if (touch->fate == TRACE_JOINED || touch->fate == TRACE_OPENED ||
                (touch->fate == TRACE_CLOSED && touch->touch->kind > TOUCH_BEAT &&
                 touch->touch->kind <= TOUCH_REPEAT)) {
@@ -87,8 +76,8 @@ static bool ends_wait(const struct why_rule *of, const struct trace_touch *touch
     if (touch->rule->form_kind == FORM_EXPECT)
         return true;
     if (touch->rule->form_kind == FORM_SEQUENCE)
-        return touch->touch->kind <= TOUCH_REPEAT && touch->near < of->near;
-    return touch->rule->hold_ms > 0 && touch->next_ms != of->next_ms;
+        return touch->touch->kind <= TOUCH_REPEAT && touch->near < of->now.near;
+    return touch->rule->hold_ms > 0 && touch->next_ms != of->now.next_ms;
 }
 
 /* The names of the steps that a touch is, of those that must come or must not. */
@@ -123,8 +112,8 @@ static void put_end(struct why *why, const struct trace_touch *touch, char *to, 
 
 static void note_ended(struct why *why, struct why_rule *of, const struct trace_touch *touch)
 {
-    of->ended_ms = touch->touch->order.at_ms;
-    put_end(why, touch, of->ended, sizeof(of->ended));
+    of->now.ended_ms = touch->touch->order.at_ms;
+    put_end(why, touch, of->now.ended, sizeof(of->now.ended));
 }
 
 /* What comes after the touch that is told of: it ends what the key waited for, or the window that
@@ -133,16 +122,16 @@ static bool follow(struct why *why, const struct trace_touch *touch)
 {
     struct why_rule *of = why_rule_of(why, touch->rule);
 
-    if (!of->watched || of->ended_ms != INT64_MIN ||
-        !id128_equal(of->watched_key, touch->touch->key) || touch->fate > TRACE_WATCHED ||
-        touch->touch->order.at_ms >= of->next_ms)
+    if (!of->watched || of->now.ended_ms != INT64_MIN ||
+        !id128_equal(of->now.key, touch->touch->key) || touch->fate > TRACE_WATCHED ||
+        touch->touch->order.at_ms >= of->now.next_ms)
         return false;
     if (ends_wait(of, touch)) {
         note_ended(why, of, touch);
         return true;
     }
     if (touch->rule->looks_at_end && touch->fate == TRACE_WATCHED)
-        take_state(of, touch);
+        why_take_state(of, touch);
     return false;
 }
 
@@ -587,6 +576,7 @@ void why_watch_changed(void *self, const struct trace_change *change)
                 of->opened_key = change->key;
                 of->opened_ms = incident->at_ms;
                 of->closed_ms = INT64_MIN;
+                of->best_share = -1; /* it is of before */
                 if (why->question.subject == WHY_KEY)
                     of->watched = false;
                 else

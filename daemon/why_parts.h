@@ -5,6 +5,7 @@
  *   why_watch.c    the second pass: events, and what deduplication and `where` made of them
  *   why_enrich.c   what enrich steps did to events
  *   why_keys.c     the keys of rules, and their incidents
+ *   why_moment.c   how near a key came to firing
  *   why_told.c     who is told of the incidents
  *   why_notes.c    notes, kept within a bound
  *   why_words.c    decisions in words
@@ -79,6 +80,17 @@ struct why_alert {
     uint32_t order; /* of joining */
 };
 
+/* A key of a rule as it watched. */
+struct why_moment {
+    struct id128 key;
+    int64_t at_ms, next_ms;
+    double near;
+    char state[300];
+    char waits[160];  /* what the key's timer did at next_ms, when nothing had come before */
+    int64_t ended_ms; /* when something came that ended it; INT64_MIN: nothing */
+    char ended[400];
+};
+
 /* How a rule got on with what is asked for. */
 struct why_rule {
     const struct rule *rule;
@@ -98,15 +110,14 @@ struct why_rule {
     bool has_ended; /* the event that is asked for ended its alert: `where` holds no more */
     double share;   /* of the tests of `where` that held, for the event that passed most */
     bool watched;
-    struct id128 watched_key; /* of which what follows is told */
-    int64_t watched_ms, next_ms;
-    double near;
-    char state[300];  /* the nearest that it came */
-    char waits[160];  /* what the key's timer did at next_ms, when nothing had come before */
-    int64_t ended_ms; /* when something came that ended it; INT64_MIN: nothing */
-    char ended[400];
-    char vain[1000]; /* why the event that is asked for is held by no key; "": it is held */
-    bool opened;     /* what is asked for opened an incident, or joined one */
+    struct why_moment now; /* the nearest that it came; with --at: how it stood */
+    /* Of a rule that fires when its time is over (`for`, look: end, expect): the nearest before
+     * `now`, which of them came nearer is known at its end. */
+    struct why_moment best;
+    double best_share;  /* below 0: there is none */
+    int64_t emptied_ms; /* with --at: since when nothing stands; INT64_MIN: something does */
+    char vain[1000];    /* why the event that is asked for is held by no key; "": it is held */
+    bool opened;        /* what is asked for opened an incident, or joined one */
     bool by_joining;
     bool by_closing; /* it joined, and its number closed the incident */
     bool has_closed; /* the event that is asked for closed `left`, and is not in it */
@@ -245,6 +256,8 @@ struct why {
     int64_t asked_opener_ms;
 
     VECTOR_OF(struct why_rule) per_rule;
+    const struct why_rule
+        *moment_of; /* of a key: the rule whose moment the verdict tells; NULL: none */
     char verdict[1600];
 };
 
@@ -346,6 +359,28 @@ void why_watch_touched(void *self, const struct trace_touch *touch);
 void why_watch_member(void *self, const struct trace_member *member);
 void why_watch_changed(void *self, const struct trace_change *change);
 void why_watch_lost(void *self, const struct trace_key *key);
+
+/* --- why_moment.c ------------------------------------------------------------------------ */
+
+void why_watch_turned(void *self, const struct trace_turn *turn);
+
+/* The question is of a key at one time. */
+bool why_asks_how_it_stood(const struct why *why);
+
+/* What the touch says of its key. */
+void why_take_state(struct why_rule *of, const struct trace_touch *touch);
+
+/* A problem that the key holds: the nearest of them stays. */
+void why_note_moment(struct why *why, struct why_rule *of, const struct trace_touch *touch);
+
+/* How the key stands after the touch, whatever that was. */
+void why_note_standing(struct why_rule *of, const struct trace_touch *touch);
+
+/* Of what each rule came to the nearest, once all has come. */
+void why_settle_moments(struct why *why);
+
+/* The part of the threshold that `now` has reached, with what it waits for: from 0 to 1. */
+double why_share(const struct why *why, const struct why_rule *of);
 
 /* --- why_told.c -------------------------------------------------------------------------- */
 

@@ -208,6 +208,23 @@ static json_t *incident_json(const struct why *why)
     return object;
 }
 
+/* Of a key: when it came nearest, or how it stood. */
+static json_t *moment_json(const struct why *why, const struct why_rule *of)
+{
+    bool is_empty = of->emptied_ms != INT64_MIN;
+    json_t *object = json_object();
+
+    put(object, "rule", json_string(of->rule->id));
+    put_time(object, "at", is_empty ? of->emptied_ms : of->now.at_ms);
+    put(object, "near", json_real(why_share(why, of)));
+    put(object, "state", json_string(is_empty ? "" : of->now.state));
+    if (!is_empty && of->now.ended_ms != INT64_MIN)
+        put_time(object, "until", of->now.ended_ms);
+    else if (!is_empty && of->now.next_ms != INT64_MAX)
+        put_time(object, "until", of->now.next_ms);
+    return object;
+}
+
 void why_print_json(struct why *why, FILE *to)
 {
     static const char *const subjects[] = {
@@ -219,6 +236,8 @@ void why_print_json(struct why *why, FILE *to)
     put(root, "verdict", json_string(why->verdict));
     if (why->latest != NULL)
         put(root, "incident", incident_json(why));
+    if (why->moment_of != NULL)
+        put(root, "moment", moment_json(why, why->moment_of));
     put_notes(why, &why->before, story);
     put_notes(why, &why->after, story);
     put(root, "story", story);

@@ -75,9 +75,9 @@ static bool opened_meanwhile(const struct why_rule *of)
 {
     bool by_timer = of->rule->form_kind != FORM_WINDOW || of->rule->window_kind != WINDOW_SLIDING;
 
-    return of->opened_ms != INT64_MIN && of->opened_ms >= of->watched_ms &&
-           id128_equal(of->opened_key, of->watched_key) &&
-           (of->opened_ms < of->next_ms || (by_timer && of->opened_ms == of->next_ms));
+    return of->opened_ms != INT64_MIN && of->opened_ms >= of->now.at_ms &&
+           id128_equal(of->opened_key, of->now.key) &&
+           (of->opened_ms < of->now.next_ms || (by_timer && of->opened_ms == of->now.next_ms));
 }
 
 /* What became of a key that waited. */
@@ -89,28 +89,35 @@ static void say_outcome(struct why *why, const struct why_rule *of)
                                                         : "; it counted on until incident ",
                      of->opened_id);
         say_time(why, " opened at ", of->opened_ms);
-    } else if (of->ended_ms != INT64_MIN) {
-        say(why, "; %s", of->ended);
-        say_time(why, " at ", of->ended_ms);
+    } else if (of->now.ended_ms != INT64_MIN) {
+        say(why, "; %s", of->now.ended);
+        say_time(why, " at ", of->now.ended_ms);
     } else if (of->evicted) {
         say(why, "; then the key was evicted, the rule had more than max_keys");
-    } else if (of->next_ms == INT64_MAX) {
+    } else if (of->now.next_ms == INT64_MAX) {
         return;
-    } else if (why->question.at_ms != INT64_MAX && of->next_ms > why->question.at_ms) {
-        say_time(why, "; by itself it stays so until ", of->next_ms);
-    } else if (of->next_ms >= why->passed_ms) {
-        say_time(why, "; the input ends before ", of->next_ms);
+    } else if (why->question.at_ms != INT64_MAX && of->now.next_ms > why->question.at_ms) {
+        say_time(why, "; by itself it stays so until ", of->now.next_ms);
+    } else if (of->now.next_ms >= why->passed_ms) {
+        say_time(why, "; the input ends before ", of->now.next_ms);
     } else {
-        say(why, "; %s", of->waits[0] != '\0' ? of->waits : "it waited");
-        say_time(why, of->waits[0] != '\0' ? " at " : " until ", of->next_ms);
+        say(why, "; %s", of->now.waits[0] != '\0' ? of->now.waits : "it waited");
+        say_time(why, of->now.waits[0] != '\0' ? " at " : " until ", of->now.next_ms);
     }
 }
 
 /* "rule many: count() 4 of 5 at 12:00:03; the oldest left at 12:10:00" */
 static void say_watched(struct why *why, const struct why_rule *of)
 {
-    say(why, "rule %s: %s", of->rule->id, of->state[0] != '\0' ? of->state : "it was counted");
-    say_time(why, of->rule->form_kind == FORM_EXPECT ? ", one came at " : " at ", of->watched_ms);
+    if (of->emptied_ms != INT64_MIN) {
+        say(why, "rule %s: nothing of this key counted any more", of->rule->id);
+        say_time(why, " from ", of->emptied_ms);
+        say(why, " on; before, %s", of->now.state);
+        return;
+    }
+    say(why, "rule %s: %s", of->rule->id,
+        of->now.state[0] != '\0' ? of->now.state : "it was counted");
+    say_time(why, of->rule->form_kind == FORM_EXPECT ? ", one came at " : " at ", of->now.at_ms);
     say_outcome(why, of);
 }
 
@@ -128,7 +135,7 @@ static void say_sign_of_life(struct why *why)
 {
     for (size_t i = 0; why->touched && i < why->per_rule.count; i++) {
         const struct why_rule *of = &why->per_rule.at[i];
-        if (of->rule->form_kind != FORM_EXPECT || !of->watched || of->watched_ms != why->event_ms)
+        if (of->rule->form_kind != FORM_EXPECT || !of->watched || of->now.at_ms != why->event_ms)
             continue;
         say(why, "; ");
         say_watched(why, of);
@@ -226,7 +233,7 @@ static const struct why_rule *farthest(const struct why *why)
         if (!of->opened && !of->watched)
             continue;
         if (best == NULL || of->opened > best->opened ||
-            (of->opened == best->opened && of->near > best->near))
+            (of->opened == best->opened && of->now.near > best->now.near))
             best = of;
     }
     return best;
@@ -450,12 +457,12 @@ static void judge_event(struct why *why)
         say_mute(why, best->incident);
         say_closed(why, "; ");
     } else if (say_closed(why, "")) {
-        if (best != NULL && best->near > 0) {
+        if (best != NULL && best->now.near > 0) {
             say(why, "; ");
             say_watched(why, best);
         }
     } else if (why->touched && in_vain(why) != NULL &&
-               (best == NULL || (best->near <= 0 && best->rule->form_kind != FORM_EXPECT))) {
+               (best == NULL || (best->now.near <= 0 && best->rule->form_kind != FORM_EXPECT))) {
         say(why, "rule %s: %s", in_vain(why)->rule->id, in_vain(why)->vain);
     } else if (why->touched && best != NULL) {
         say_watched(why, best);
@@ -485,13 +492,14 @@ static enum progress progress_of(const struct why_rule *of)
                                                  : NOTHING;
 }
 
-static bool is_farther(const struct why_rule *of, const struct why_rule *than)
+static bool is_farther(const struct why *why, const struct why_rule *of,
+                       const struct why_rule *than)
 {
     enum progress progress = progress_of(of);
 
     if (progress != progress_of(than))
         return progress > progress_of(than);
-    return progress == WATCHED  ? of->near > than->near
+    return progress == WATCHED  ? why_share(why, of) > why_share(why, than)
            : progress == FAILED ? of->share > than->share
                                 : false;
 }
@@ -533,6 +541,7 @@ static void say_opened(struct why *why, const struct why_rule *of)
     if (of->closed_ms == INT64_MIN)
         return;
     if (of->watched) {
+        why->moment_of = of;
         say(why, "; since then, ");
         say_watched(why, of);
     }
@@ -591,7 +600,7 @@ static void judge_key(struct why *why)
     const struct why_rule *best = NULL;
 
     for (size_t i = 0; i < why->per_rule.count; i++)
-        if (best == NULL || is_farther(&why->per_rule.at[i], best))
+        if (best == NULL || is_farther(why, &why->per_rule.at[i], best))
             best = &why->per_rule.at[i];
     if (!why->found) {
         say(why, "no event of this input has this key%s",
@@ -614,6 +623,7 @@ static void judge_key(struct why *why)
         say_opened(why, best);
         return;
     case WATCHED:
+        why->moment_of = best;
         say_watched(why, best);
         return;
     case FOLDED:

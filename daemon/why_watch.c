@@ -590,6 +590,7 @@ const struct engine_trace why_watch_trace = {
     .decided = watch_decided,
     .ended = watch_ended,
     .touched = why_watch_touched,
+    .turned = why_watch_turned,
     .member = why_watch_member,
     .changed = why_watch_changed,
     .lost = why_watch_lost,

@@ -6,6 +6,9 @@
 #include "rules/program.h"
 #include "rules/rule_reader.h"
 
+/* Of numbers: as near as one is that is not enough. */
+#define NEARLY 0.999999
+
 struct walk {
     const struct program *program;
     struct program_input input; /* unused where all is asked for */
@@ -253,10 +256,34 @@ static double near_need(const struct rule_need *need, int64_t value)
     }
 }
 
+/* A number that is NAN, for there is none, is nowhere near. Only what is true is 1. */
+static double near_real(const struct rule_real_need *need, double value)
+{
+    double scale = need->bound != 0 ? fabs(need->bound) : 1, lacks;
+
+    switch (need->relation) {
+    case RELATION_GT:
+    case RELATION_GE:
+        lacks = (need->bound - value) / scale;
+        break;
+    case RELATION_LT:
+    case RELATION_LE:
+        lacks = (value - need->bound) / scale;
+        break;
+    case RELATION_EQ:
+        lacks = fabs(value - need->bound) / scale;
+        break;
+    default:
+        return 0;
+    }
+    return lacks < 0 ? NEARLY : lacks < 1 ? NEARLY * (1 - lacks) : 0;
+}
+
 static double near_tree(struct walk *walk, uint32_t index, bool is_negated)
 {
     const struct instruction *code = walk->program->code, *at = &code[index];
     bool takes_least = (at->op == OP_AND) != is_negated;
+    struct rule_real_need real;
     struct rule_need need;
     double near = -1;
 
@@ -272,8 +299,11 @@ static double near_tree(struct walk *walk, uint32_t index, bool is_negated)
     }
     if (read_need(walk, index, is_negated, &need))
         return near_need(&need, walk->input.aggregate[need.aggregate]);
-    return program_test(walk->program, index, &walk->input) ==
-           (is_negated ? TRUTH_FALSE : TRUTH_TRUE);
+    if (program_test(walk->program, index, &walk->input) == (is_negated ? TRUTH_FALSE : TRUTH_TRUE))
+        return 1;
+    if (read_real_need(walk, index, is_negated, &real))
+        return near_real(&real, walk->input.aggregate_real[real.aggregate]);
+    return 0;
 }
 
 double rule_when_near(const struct rule *rule, const int64_t value[RULE_AGGREGATES_MAX])
