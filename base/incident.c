@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mark.h"
+#include "base/slab.h"
 
 static const char *const change_names[] = {"opened", "updated", "closed"};
 static const char *const cause_names[INCIDENT_CAUSE_COUNT] = {
@@ -52,6 +53,27 @@ struct text incident_field(const struct incident *incident, unsigned i, bool wan
     return text;
 }
 
+/* Of all blocks: one change of an incident adds to it once and takes from it once, which is little
+ * beside what else is done for a change. */
+static _Atomic uint64_t bytes_held;
+
+struct incident *incident_alloc(size_t bytes)
+{
+    struct incident *incident = memory_alloc(bytes);
+
+    memset((void *)incident, 0, sizeof(*incident));
+    incident->block_bytes = (uint32_t)bytes;
+    atomic_init(&incident->refs, 1);
+    /* relaxed: a figure, nothing is published with it. */
+    atomic_fetch_add_explicit(&bytes_held, bytes, memory_order_relaxed);
+    return incident;
+}
+
+uint64_t incident_bytes_held(void)
+{
+    return atomic_load_explicit(&bytes_held, memory_order_relaxed);
+}
+
 struct incident *incident_ref(struct incident *incident)
 {
     /* relaxed: whoever takes a reference holds one already, nothing is published. */
@@ -63,9 +85,11 @@ struct incident *incident_ref(struct incident *incident)
 void incident_unref(struct incident *incident)
 {
     /* D, both ends: the last owner's free comes after every other owner's last read. */
-    if (incident != NULL &&
-        atomic_fetch_sub_explicit(&incident->refs, 1, memory_order_acq_rel) == 1)
-        free(incident);
+    if (incident == NULL ||
+        atomic_fetch_sub_explicit(&incident->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    atomic_fetch_sub_explicit(&bytes_held, incident->block_bytes, memory_order_relaxed);
+    free(incident);
 }
 
 void id128_format(struct id128 id, char to[ID128_TEXT_BYTES])

@@ -92,6 +92,14 @@ const char *incident_change_name(enum incident_change change);
 const char *incident_cause_name(enum incident_cause cause);
 const char *priority_name(enum priority priority); /* "P1"; "" for none */
 
+/* A block of that many bytes for an incident and its strings, which is all zero but for
+ * `block_bytes` and one reference, and counted until its last reference is dropped. Never NULL
+ * (base/slab.h). Returns owned. */
+struct incident *incident_alloc(size_t bytes);
+
+/* What all blocks that are there take. Thread: any. */
+uint64_t incident_bytes_held(void);
+
 /* Takes / drops one reference; the last drop frees. NULL is allowed. */
 struct incident *incident_ref(struct incident *incident);
 void incident_unref(struct incident *incident);

@@ -1,6 +1,7 @@
 /* slab.c - see slab.h. */
 #include "base/slab.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -36,6 +37,22 @@ static _Noreturn void memory_end(void)
     if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
         _exit(EXIT_NO_MEMORY);
     _exit(EXIT_NO_MEMORY);
+}
+
+/* Of mimalloc, which programs are linked with but under a sanitizer: whom it tells of errors. */
+void mi_register_error(void (*told)(int code, void *self), void *self) __attribute__((weak));
+
+static void on_allocator_error(int code, void *self)
+{
+    (void)self;
+    if (code == ENOMEM)
+        memory_end();
+}
+
+void memory_ends_process(void)
+{
+    if (mi_register_error != NULL)
+        mi_register_error(on_allocator_error, NULL);
 }
 
 void *memory_alloc(size_t bytes)

@@ -60,6 +60,12 @@ void slab_free(struct slab *slab, void *block, size_t bytes);
 /* How many blocks are handed out, without those from malloc: looks at every page. */
 uint64_t slab_blocks(const struct slab *slab);
 
+/* From here on a failed allocation of anybody ends the process in the same way, libraries among
+ * them, where the allocator tells of it; what they do themselves then is anything from a lost
+ * request to an abort. The allocator that programs are linked with does, that of a sanitizer does
+ * not. Thread: setup. */
+void memory_ends_process(void);
+
 /* malloc and realloc under the same rule. */
 void *memory_alloc(size_t bytes);
 void *memory_grow(void *block, size_t bytes);

@@ -189,7 +189,9 @@ struct part {
     _Atomic uint64_t proof_ns; /* newest proof that it stands at its end; 0: none */
     _Atomic uint64_t records, gaps, redelivered, rejected; /* of this membership (L1) */
     _Atomic int64_t lag;
-    _Atomic int state; /* enum feed_state */
+    _Atomic int state;       /* enum feed_state */
+    _Atomic uint64_t pauses; /* F7: memory is short, and others are behind */
+    _Atomic bool is_paused;
     /* Written by the sequencer, membership by turns with the owner. */
     _Alignas(64) _Atomic int64_t seal_request; /* INT64_MIN: none */
     _Atomic int membership;                    /* J, K: enum membership */
@@ -360,6 +362,8 @@ struct worker {
     uint64_t shuffle_state;
     uint64_t data_ns;     /* when it last read a record */
     uint64_t look_due_ns; /* next time to ask feeds for proofs and lag */
+    uint64_t held_due_ns; /* next time to add up what its tables take (memory.h) */
+    bool is_short;        /* of memory, when feeds were asked last */
     bool bins_placed;     /* the first watermark is known: bins have a first epoch */
     bool holds_any;       /* a feed waited for bins at the last look */
     int64_t epoch;        /* of the event before, and where it starts */
@@ -404,6 +408,10 @@ struct worker {
     _Atomic uint64_t alerts;                   /* in its lanes */
     _Atomic uint64_t alerts_at_phase;          /* alerts when PHASE_DEDUP of the step ended */
     _Atomic uint64_t flapping;
+    _Atomic uint64_t table_bytes;             /* of its lanes, as last added up (memory.h) */
+    _Atomic uint64_t touch_bytes;             /* of its lists, the same */
+    _Atomic uint64_t paused;                  /* partitions of its that wait for memory (F7), */
+    _Atomic uint64_t pauses;                  /* and times that one began to */
     _Alignas(64) _Atomic uint32_t part_count; /* J */
     _Atomic int asleep;                       /* enum sleep_state */
     _Atomic int64_t reach_epoch;              /* B: its bins hold no event of this epoch or later */
@@ -523,7 +531,11 @@ struct engine {
     _Alignas(64) _Atomic bool stop_input;
     _Atomic bool stop;
     _Atomic bool deferred; /* closed epochs wait to be cut together: relaxed, bounds a sleep */
-    _Atomic bool paused;   /* the listener is full: input waits */
+    _Atomic uint64_t memory_max; /* relaxed: what may be held before who is ahead waits */
+    /* Relaxed, sequencer: what all partitions have passed, INT64_MIN: not known. The watermark
+     * comes behind, when workers have room for steps. */
+    _Atomic int64_t least_passed_ms;
+    _Atomic bool paused; /* the listener is full: input waits */
 };
 
 /* correlate/ingest.c */

@@ -42,6 +42,7 @@ void engine_config_init(struct engine_config *config)
         .seal_ms = 10,
         .take_max = 512,
         .bins_bytes_max = (uint64_t)64 << 20,
+        .memory_max = UINT64_MAX,
         .image_bytes = 256 << 10,
         .step_touches = 1 << 20,
         .sort_max = SORT_MAX,
@@ -315,6 +316,8 @@ int engine_create(const struct engine_config *config, struct source *source, str
     engine->planned_epoch = INT64_MIN;
     engine->empty_epoch = INT64_MIN;
     engine->left_reach_ms = INT64_MIN;
+    atomic_init(&engine->memory_max, config->memory_max);
+    atomic_init(&engine->least_passed_ms, INT64_MIN);
     atomic_init(&engine->watermark_ms, INT64_MIN);
     atomic_init(&engine->shown_r_ms, INT64_MIN);
     atomic_init(&engine->begin_ms, INT64_MIN);
@@ -610,7 +613,13 @@ void engine_counters(const struct engine *engine, struct engine_counters *out)
         out->alerts += tally_get(&engine->workers[w].alerts);
         out->bins_bytes += tally_get(&engine->workers[w].bins.bytes);
         out->state_bytes += tally_get(&engine->workers[w].slab.bytes);
+        out->table_bytes += tally_get(&engine->workers[w].table_bytes);
+        out->touch_bytes += tally_get(&engine->workers[w].touch_bytes);
+        out->paused += tally_get(&engine->workers[w].paused);
+        out->pauses += tally_get(&engine->workers[w].pauses);
     }
+    out->bins_bytes += tally_get(&engine->derived.bytes);
+    out->state_bytes += tally_get(&engine->mute_slab.bytes);
     struct engine_rule_counters row;
     for (size_t i = 0; engine_rule_row(engine, &i, &row);) {
         out->keys += row.keys;
@@ -816,6 +825,8 @@ size_t engine_part_counters(const struct engine *engine, struct engine_part_coun
             .gaps = tally_get(&part->gaps),
             .redelivered = tally_get(&part->redelivered),
             .rejected = tally_get(&part->rejected),
+            .pauses = tally_get(&part->pauses),
+            .is_paused = atomic_load_explicit(&part->is_paused, memory_order_relaxed),
             .state = (enum feed_state)atomic_load_explicit(&part->state, memory_order_relaxed),
             .blind = atomic_load_explicit(&part->blind, memory_order_relaxed),
         };

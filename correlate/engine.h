@@ -163,6 +163,9 @@ struct topic_config {
     bool gaps_expected;   /* compacted or transactional: holes in offsets are normal */
 };
 
+/* What a touch of engine_config.step_touches takes: 96 bytes in each of eight steps. */
+enum { ENGINE_TOUCH_BYTES = 8 * 96 };
+
 /* Alerts have numbers of 20 bits in each of 256 lanes, and inside a round the bound is passed. */
 #define ALERTS_MAX_MOST 200000000
 
@@ -205,6 +208,9 @@ struct engine_config {
      * [64 MiB]. Low, because memory that was never touched costs more than the decoding of what
      * is put there: a backlog waits in the client library. */
     uint64_t bins_bytes_max;
+    /* The same for all that the engine holds: bins, state and touches of all workers [no bound];
+     * engine_limit_memory() changes it. */
+    uint64_t memory_max;
     /* How large a step is (step_size.h), and how many events or touches of one are sorted by keys
      * that have room for their number [16 Mi]; more are compared. Neither shows in results. */
     uint64_t
@@ -280,6 +286,14 @@ void engine_stop(struct engine *engine);
  * record (X5). Rules whose form is unchanged keep their windows. */
 void engine_switch_rules(struct engine *engine, struct rule_set *rules);
 
+/* Beyond `bytes` of what engine_held_bytes() says only feeds are read that are not ahead of the
+ * others; who holds the watermark back is read whatever is held, so this slows growth, and ends
+ * none (semantics F7). Never shows in results. Thread: any. */
+void engine_limit_memory(struct engine *engine, uint64_t bytes);
+
+/* What it has taken from the system: bins, state, tables and touches. Thread: any. */
+uint64_t engine_held_bytes(const struct engine *engine);
+
 int64_t engine_watermark(const struct engine *engine);
 
 /* The time of what comes in at this moment without a log of its own: max(N, R) (semantics C3). */
@@ -329,8 +343,12 @@ struct engine_counters {
     uint64_t steps, rounds, seals, sleeps;
     uint64_t
         parts_refused; /* partitions beyond the 4,095 that the table has places for: not read */
-    uint64_t bins_bytes, state_bytes; /* taken from the system */
-    uint64_t rule_sets;               /* in force, or still gone by */
+    uint64_t bins_bytes, state_bytes;  /* taken from the system */
+    uint64_t table_bytes, touch_bytes; /* the same, as last added up; touches pass from stage D to
+                                          stage R */
+    uint64_t paused;    /* partitions that are not read now because memory is short */
+    uint64_t pauses;    /* times that one began not to be */
+    uint64_t rule_sets; /* in force, or still gone by */
 };
 void engine_counters(const struct engine *engine, struct engine_counters *out);
 
@@ -387,8 +405,9 @@ struct engine_part_counters {
     int64_t passed_ms; /* everything before this has come */
     int64_t first_ms;  /* effective time of the first event; INT64_MAX: none yet */
     uint64_t records, gaps, redelivered, rejected;
+    uint64_t pauses; /* times that it began not to be read because memory is short */
     enum feed_state state;
-    bool blind;
+    bool blind, is_paused; /* is_paused: it is not read now, because memory is short */
 };
 size_t engine_part_counters(const struct engine *engine, struct engine_part_counters *out,
                             size_t max);

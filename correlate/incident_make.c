@@ -141,9 +141,7 @@ static struct incident *block_make(const struct text texts[STRINGS])
 
     for (int i = 0; i < STRINGS; i++)
         bytes += texts[i].len + 1u;
-    struct incident *incident = memory_alloc(bytes);
-    memset(incident, 0, sizeof(*incident));
-    incident->block_bytes = (uint32_t)bytes;
+    struct incident *incident = incident_alloc(bytes);
     char *to = (char *)(incident + 1);
     for (int i = 0; i < STRINGS; i++) {
         *string_of(incident, i) = to;
@@ -153,7 +151,6 @@ static struct incident *block_make(const struct text texts[STRINGS])
         *to++ = '\0';
     }
     assert((size_t)(to - (char *)incident) == bytes);
-    atomic_init(&incident->refs, 1);
     return incident;
 }
 
@@ -201,12 +198,11 @@ struct incident *incident_make(const struct opening *o)
 
 struct incident *incident_copy(const struct incident *from)
 {
-    struct incident *to = memory_alloc(from->block_bytes);
+    struct incident *to = incident_alloc(from->block_bytes);
 
     /* All but the count of references, which others may be changing now. */
     const size_t skip = offsetof(struct incident, block_bytes);
     memcpy((char *)to + skip, (const char *)from + skip, from->block_bytes - skip);
-    atomic_init(&to->refs, 1);
     for (int i = 0; i < STRINGS; i++) {
         const char **string = string_of(to, i);
         *string = (const char *)to + (*string - (const char *)from);

@@ -15,12 +15,13 @@
 #include "base/text.h"
 #include "correlate/core.h"
 #include "correlate/crash.h"
+#include "correlate/memory.h"
 #include "correlate/part.h"
 #include "correlate/trace.h"
 #include "ingest/intake_source.h"
 
-/* With full bins only feeds are read that are not ahead of the watermark by more than this,
- * or two epochs. */
+/* With full bins, or when memory is short, only feeds are read that are not ahead of the watermark
+ * by more than this, or two epochs. */
 enum { AHEAD_MS = 100 };
 
 struct timing {
@@ -591,6 +592,32 @@ static bool part_poll(struct worker *worker, struct part *part, uint64_t now_ns,
     return moved;
 }
 
+/* --- memory that is short (F7) -------------------------------------------------------------- */
+
+/* It is not read: is it so for others, or for workers that are behind with what it brought itself?
+ * Only the first is a pause. */
+static void part_pause(struct worker *worker, struct part *part, int64_t ahead)
+{
+    int64_t least = atomic_load_explicit(&worker->engine->least_passed_ms, memory_order_relaxed);
+
+    if (atomic_load_explicit(&part->is_paused, memory_order_relaxed) || part->finished ||
+        (least != INT64_MIN &&
+         atomic_load_explicit(&part->passed, memory_order_relaxed) <= least + ahead))
+        return;
+    atomic_store_explicit(&part->is_paused, true, memory_order_relaxed);
+    tally_add(&part->pauses, 1);
+    tally_add(&worker->pauses, 1);
+    tally_add(&worker->paused, 1);
+}
+
+static void part_go_on(struct worker *worker, struct part *part)
+{
+    if (!atomic_load_explicit(&part->is_paused, memory_order_relaxed))
+        return;
+    atomic_store_explicit(&part->is_paused, false, memory_order_relaxed);
+    tally_add(&worker->paused, UINT64_MAX); /* one less */
+}
+
 /* The owner's last act for a partition that leaves. */
 static void part_let_go(struct part *part)
 {
@@ -687,7 +714,10 @@ bool ingest_poll(struct worker *worker)
     bool look = now_ns >= worker->look_due_ns;
     if (look)
         worker->look_due_ns = now_ns + (uint64_t)worker->engine->config.seal_ms * 500000u;
+    memory_look(worker, now_ns);
     bool full = worker->bins.used > worker->engine->config.bins_bytes_max;
+    if (look)
+        worker->is_short = memory_is_short(worker->engine);
     int64_t wm = atomic_load_explicit(&worker->engine->watermark_ms, memory_order_relaxed);
     int64_t ahead = 2 * (int64_t)worker->engine->config.epoch_ms;
     ahead = ahead > AHEAD_MS ? ahead : AHEAD_MS;
@@ -698,17 +728,22 @@ bool ingest_poll(struct worker *worker)
         /* J, acquire end: a partition that joined (again) is set up. */
         int membership = atomic_load_explicit(&part->membership, memory_order_acquire);
         if (membership == PART_LEAVING) {
+            part_go_on(worker, part);
             part_let_go(part);
             moved = true;
         }
         if (membership != PART_MEMBER)
             continue;
-        /* Whoever holds the watermark back is never paused for memory (F7). */
-        if (full && part->max_c != INT64_MIN &&
+        /* Whoever holds the watermark back is never paused for memory (F7): it is read on once
+         * there are steps of what it has brought. */
+        if ((full || worker->is_short) && part->max_c != INT64_MIN &&
             atomic_load_explicit(&part->passed, memory_order_relaxed) > wm + ahead) {
             worker->holds_any |= part->held;
+            if (worker->is_short)
+                part_pause(worker, part, ahead);
             continue;
         }
+        part_go_on(worker, part);
         moved |= part_poll(worker, part, now_ns, look);
         worker->holds_any |= part->held;
         low_publish(part, worker->bins.free_until);
@@ -724,6 +759,8 @@ void ingest_stop(struct worker *worker)
     unsigned count = atomic_load_explicit(&worker->part_count, memory_order_relaxed);
 
     reclaim(worker);
+    worker->held_due_ns = 0;
+    memory_look(worker, host_mono_ns());
     for (unsigned i = 0; source->ops->position != NULL && i < count; i++) {
         struct part *part = worker->parts[i];
         if (part->dropped || !part_is_member(part))

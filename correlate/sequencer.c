@@ -94,6 +94,7 @@ static bool poll_role(struct engine *engine)
         worked = true;
     }
     passed = passed_by_all(engine);
+    atomic_store_explicit(&engine->least_passed_ms, passed, memory_order_relaxed);
     /* What is closed from here on needs no mark but those that are told now. */
     step_report_look(engine);
     marks_drain(engine);

@@ -5,6 +5,8 @@
 
 #include "correlate/core.h"
 
+_Static_assert(ENGINE_TOUCH_BYTES == STEPS * sizeof(struct touch), "as engine.h says");
+
 /* A step has a fixed price, so it is not worth less than some events. */
 enum { EVENTS_LEAST = 64 };
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/host.h"
+#include "base/slab.h"
 #include "daemon/commands.h"
 #include "daemon/log.h"
 #include "daemon/options.h"
@@ -201,6 +202,7 @@ int cmd_run(int argc, char **argv)
                                        .accept_loss = run.accept_loss,
                                        .trust_journal = run.trust_journal,
                                        .waker = -1};
+    memory_ends_process();
     signal(SIGPIPE, SIG_IGN); /* a sink that hangs up is an error of its write */
     /* Signals are caught before anything starts, so that none is lost on the way. */
     if (!prepare(&run)) {

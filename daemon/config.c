@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "daemon/choice.h"
 #include "daemon/config_read.h"
+#include "daemon/memory_budget.h"
 #include "daemon/units.h"
 #include "rules/zone.h"
 #include "rules/zone_names.h"
@@ -110,6 +111,9 @@ static void check_together(struct config_reader *reader, const struct script *sc
                  "engine.epoch: %s does not divide engine.round, %s",
                  unit_format_duration(config->engine.epoch_ms, a),
                  unit_format_duration(config->engine.round_ms, b));
+    if (config->memory.budget > 0 && config->memory.budget < MEMORY_BUDGET_LEAST)
+        diagnose(reader->diag, place_of(reader, script, "memory.budget"),
+                 "memory.budget: at least 128MiB are needed, or 0 to go by what the system allows");
     if (config->engine.flap_stop >= config->engine.flap_start)
         diagnose(reader->diag, place_of(reader, script, "engine.flap.stop"),
                  "engine.flap.stop: %" PRId64 " must be less than engine.flap.start, %" PRId64,

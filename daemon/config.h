@@ -121,6 +121,9 @@ struct config {
         int64_t body_max, backlog_max;
     } intake;
     struct {
+        int64_t budget; /* 0: derived from what the system allows */
+    } memory;
+    struct {
         int64_t level;  /* enum log_level */
         int64_t format; /* enum log_format */
     } log;

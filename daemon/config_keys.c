@@ -88,6 +88,12 @@ static const struct config_key keys[] = {
     {"engine.flap.stop", CONFIG_COUNT, AT(engine.flap_stop), "2",
      "Changes within the window at which flapping ends.", 0, 63, NULL, false},
 
+    {"memory.budget", CONFIG_SIZE, AT(memory.budget), "0",
+     "Memory that the daemon may take, at least 128MiB; 0: 3/4 of the limit of its cgroup, or of "
+     "what the machine has. At 90 % of it partitions that are ahead of others wait, and sinks are "
+     "told.",
+     0, 0, NULL, false},
+
     {"rules", CONFIG_TEXTS, AT(rules), "demo",
      "Rule files, folders of *.yaml files (paths start at the folder of this file), or names of "
      "shipped packs.",

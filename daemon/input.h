@@ -11,10 +11,12 @@
 /* 0 when a source could be opened with `config`; -EINVAL with a sentence otherwise. */
 int input_check(const struct config *config, struct error *err);
 
-/* Who knows where partitions were begun: see kafka_config.began_at. */
+/* Who knows where partitions were begun: see kafka_config.began_at; and how much may be fetched
+ * ahead, 0: as usual. */
 struct input_past {
     bool (*began_at)(void *self, const char *topic, int32_t partition, int64_t *offset);
     void *self;
+    unsigned queued_mb;
 };
 
 /* Starts to read; what the source has to say goes to the log. Returns before a

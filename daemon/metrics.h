@@ -67,6 +67,9 @@ struct metrics {
         uint64_t history_rows, history_lag, history_bytes, history_removed, history_missed,
             history_aside, history_failures;
         bool is_history_paused;
+        uint64_t memory_budget, memory_used; /* 0: there is none; as of the last look */
+        uint64_t incident_bytes, outbox_bytes;
+        bool is_memory_short;
         uint64_t intake_pushes, intake_events, intake_acts, intake_bytes;
         uint64_t intake_refused_bad, intake_refused_full, intake_backlog_bytes, intake_waiting;
         bool is_intake_full;

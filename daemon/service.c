@@ -278,6 +278,8 @@ static int create_outbox(struct service *service, struct error *err)
         error_set(err, "out of memory for the sinks");
         return EXIT_SYSTEM;
     }
+    if (config.bytes_max > service->budget.outbox_bytes)
+        config.bytes_max = service->budget.outbox_bytes;
     if (service->durable != NULL) {
         int code = durable_fill_outbox(service->durable, &config, err);
         if (code != EXIT_OK)
@@ -295,10 +297,15 @@ static int fill_engine(struct service *service, struct error *err)
 {
     engine_config_init(&service->engine_config);
     host()->random(host()->self, &service->engine_config.seed, sizeof(service->engine_config.seed));
-    if (config_fill_engine(service->config, &service->engine_config) == 0)
-        return EXIT_OK;
-    error_set(err, "out of memory for the engine's configuration");
-    return EXIT_SYSTEM;
+    if (config_fill_engine(service->config, &service->engine_config) != 0) {
+        error_set(err, "out of memory for the engine's configuration");
+        return EXIT_SYSTEM;
+    }
+    memory_budget_find(service->config->memory.budget, service->engine_config.workers,
+                       &service->budget);
+    service->engine_config.bins_bytes_max = service->budget.bins_bytes;
+    service->engine_config.step_touches = service->budget.step_touches;
+    return EXIT_OK;
 }
 
 /* With a data directory nothing leaves before it is there to stay. */
@@ -346,10 +353,12 @@ static int open_durable(struct service *service, const struct rules_read *read, 
 
 static int open_source(struct service *service, struct error *err)
 {
-    struct input_past past = {NULL, NULL};
+    struct input_past past = {.queued_mb = (unsigned)(service->budget.fetched_bytes >> 20)};
 
-    if (service->durable != NULL)
-        past = (struct input_past){durable_began_at, service->durable};
+    if (service->durable != NULL) {
+        past.began_at = durable_began_at;
+        past.self = service->durable;
+    }
     if (input_open(service->config, past, &service->kafka, err) != 0)
         return EXIT_SYSTEM;
     service->source = service->kafka;
@@ -452,6 +461,7 @@ static int go_on(struct service *service, struct error *err)
               log_number("rules", (int64_t)service->counters.rules_loaded),
               log_number("sinks", (int64_t)service->config->sinks.count),
               log_number("workers", service->engine_config.workers));
+    service_say_budget(service);
     return EXIT_OK;
 }
 

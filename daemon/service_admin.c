@@ -105,7 +105,9 @@ static void write_metrics(void *self, FILE *to)
     log_counters(&metrics.log);
     quarantine_counters(service->quarantine, &metrics.quarantine);
     pthread_mutex_lock(&service->lock);
+    service->counters.incident_bytes = incident_bytes_held();
     if (service->outbox != NULL) {
+        service->counters.outbox_bytes = outbox_bytes(service->outbox);
         metrics.sink_count = outbox_counters(service->outbox, metrics.sinks, METRICS_SINKS_MAX);
         service->counters.outbox_fill = outbox_fill(service->outbox);
     }

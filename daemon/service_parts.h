@@ -7,6 +7,7 @@
  *   service_intake.c what is pushed, and what people have it do
  *   service_incidents.c what they do to incidents
  *   service_watch.c  the look once a second
+ *   service_memory.c and the part of it that holds the memory budget
  */
 #ifndef DAEMON_SERVICE_PARTS_H
 #define DAEMON_SERVICE_PARTS_H
@@ -20,6 +21,7 @@
 #include "daemon/durable.h"
 #include "daemon/health.h"
 #include "daemon/intake.h"
+#include "daemon/memory_budget.h"
 #include "daemon/metrics.h"
 #include "daemon/rules_preview.h"
 #include "daemon/rules_shelf.h"
@@ -31,6 +33,7 @@ struct service {
     struct service_options options;
     struct config *config; /* in force since the start; borrowed by engine and outbox */
     struct engine_config engine_config;
+    struct memory_budget budget; /* constant since the start */
     struct rule_set *rules;      /* of the start; borrowed by the engine */
     struct rule_set *next_rules; /* during the start: to be switched to */
     struct durable *durable;     /* NULL: nothing is kept */
@@ -56,6 +59,7 @@ struct service {
     struct health health;
     int64_t flush_ms;         /* as of the last reload */
     bool is_filling;          /* the outbox, as last logged */
+    bool is_short;            /* of memory, as last logged and told to the outbox */
     bool is_lost;             /* the input, as last logged and told to the outbox */
     uint64_t read_ns;         /* when some of the input could last be read */
     uint64_t walk_ns;         /* when the ledger was last asked to be walked */
@@ -150,6 +154,13 @@ int service_stand_by(struct service *service, struct error *err);
 void service_read_unit(struct unit *unit, struct daemon_counters *to);
 /* Whether the unit is to be had: EXIT_OK, or why not. */
 int service_has_unit(struct service *service, struct error *err);
+
+/* ---- service_memory.c ---- */
+
+/* What the memory budget is, and what of the bounds does not fit it. Thread: main, at the start. */
+void service_say_budget(const struct service *service);
+/* Part of the look once a second. */
+void service_watch_memory(struct service *service, const struct engine_counters *counters);
 
 /* ---- service_admin.c ---- */
 

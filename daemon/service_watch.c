@@ -173,5 +173,6 @@ void service_tick(struct service *service)
         unit_told_to(service->unit, view.watermark_ms - STEP_MS);
     watch_input(service, view.now_ns, source_why.text);
     watch_ledger(service, &counters, view.now_ns);
+    service_watch_memory(service, &counters);
     log_flush(false);
 }

@@ -242,7 +242,7 @@ enum kafka_trouble kafka_feed_judge(const struct kafka_feed *feed, int64_t offse
 static size_t feed_take(struct feed *base, const struct record **out, size_t max)
 {
     struct kafka_feed *feed = of(base);
-    size_t count = 0;
+    size_t count = 0, bytes = 0;
     ssize_t got = 0;
 
     /* An empty feed costs one load: with a hundred partitions most are empty most of the
@@ -285,10 +285,13 @@ static size_t feed_take(struct feed *base, const struct record **out, size_t max
         if (record->leader_epoch >= 0)
             feed->epoch = record->leader_epoch;
         feed->messages[count++] = message;
+        bytes += message->len + message->key_len;
         if (message->offset >= feed->next)
             feed->next = message->offset + 1;
     }
     feed->taken = count;
+    feed->records_taken += count;
+    feed->bytes_taken += bytes;
     if (got > 0 || feed->hold || feed->trouble != KAFKA_NO_TROUBLE) /* more may be there */
         atomic_store_explicit(&feed->filled, true, memory_order_relaxed);
     pthread_mutex_unlock(&feed->lock);

@@ -64,6 +64,7 @@ struct kafka_feed {
     int waker;    /* -1: none */
     bool evented; /* there is a waker; set before the reader's first take */
     enum kafka_trouble trouble;
+    uint64_t records_taken, bytes_taken; /* ever, for the mean size of a record */
     int64_t came;  /* of a hole or an epoch: the offset that came at feed->next's place */
     int32_t epoch; /* of the last record that told one; -1: none did */
     int32_t epoch_came;

@@ -128,7 +128,9 @@ struct kafka_counters {
     uint64_t stopped;    /* feeds that wait for a person now */
     uint64_t unreadable; /* feeds that cannot be read now */
     uint64_t feeds;
-    uint64_t probes; /* partitions asked for their end */
+    uint64_t queued;       /* records that were fetched and not taken, by the last look (1 s) */
+    uint64_t queued_bytes; /* what these may hold, by the mean size of those that were taken */
+    uint64_t probes;       /* partitions asked for their end */
     uint64_t probes_failed;
     uint64_t commits;
     uint64_t commits_failed;

@@ -308,7 +308,7 @@ void kafka_probe(struct kafka_source *source, bool all)
  * what the leader holds beyond our position arrives. */
 void kafka_watch(struct kafka_source *source, uint64_t now_ns)
 {
-    uint64_t unreadable = 0, stopped = 0;
+    uint64_t unreadable = 0, stopped = 0, queued = 0, queued_bytes = 0;
 
     kafka_probe(source, true);
     now_ns = host_mono_ns();
@@ -322,8 +322,11 @@ void kafka_watch(struct kafka_source *source, uint64_t now_ns)
         if (phase != KAFKA_LIVE && phase != KAFKA_UNREADABLE)
             continue;
         pthread_mutex_lock(&feed->lock);
-        moves = feed->next != feed->seen_next || feed->taken > 0 ||
-                (feed->queue != NULL && rd_kafka_queue_length(feed->queue) > 0);
+        uint64_t waiting = feed->queue != NULL ? rd_kafka_queue_length(feed->queue) : 0;
+        moves = feed->next != feed->seen_next || feed->taken > 0 || waiting > 0;
+        queued += waiting;
+        if (feed->records_taken > 0)
+            queued_bytes += waiting * (feed->bytes_taken / feed->records_taken);
         waits = feed->end <= feed->next; /* nothing is there to arrive */
         feed->seen_next = feed->next;
         pthread_mutex_unlock(&feed->lock);
@@ -355,6 +358,8 @@ void kafka_watch(struct kafka_source *source, uint64_t now_ns)
     source->counters.unreadable = unreadable;
     source->counters.stopped = stopped;
     source->counters.feeds = source->feed_count;
+    source->counters.queued = queued;
+    source->counters.queued_bytes = queued_bytes;
     source->counters.owner = source->owner;
     pthread_mutex_unlock(&source->lock);
     source->watch_due_ns = now_ns + (uint64_t)WATCH_MS * 1000000u;

@@ -91,6 +91,7 @@ struct outbox {
     char input_why[INPUT_WHY_BYTES];  /* under lock; "": the input can be read */
     uint64_t walk_ns;                 /* loop: when all that waits was last gone through */
     char ledger_why[INPUT_WHY_BYTES]; /* the same; "": all adds up */
+    char memory_why[INPUT_WHY_BYTES]; /* the same; "": there is enough */
 
     pthread_mutex_t lock;
     struct sink_counters *counters; /* under lock; `ops` and `waiting` are made by the reader */
@@ -231,6 +232,7 @@ static void hear_others(struct outbox *outbox)
     pthread_mutex_lock(&outbox->lock);
     outbox_core_tell_input(outbox->core, outbox->input_why);
     outbox_core_tell_ledger(outbox->core, outbox->ledger_why);
+    outbox_core_tell_memory(outbox->core, outbox->memory_why);
     question = outbox->question;
     outbox->question = NULL;
     if (question != NULL) {
@@ -573,6 +575,14 @@ double outbox_fill(const struct outbox *outbox)
     return fill < 1 ? fill : 1;
 }
 
+uint64_t outbox_bytes(const struct outbox *outbox)
+{
+    uint64_t ops, bytes;
+
+    in_use(outbox, &ops, &bytes);
+    return bytes;
+}
+
 size_t outbox_counters(const struct outbox *outbox, struct sink_counters *out, size_t max)
 {
     pthread_mutex_t *lock = (pthread_mutex_t *)&outbox->lock; /* a lock is no part of the value */
@@ -605,6 +615,14 @@ void outbox_tell_ledger(struct outbox *outbox, const char *why)
 {
     pthread_mutex_lock(&outbox->lock);
     snprintf(outbox->ledger_why, sizeof(outbox->ledger_why), "%s", why);
+    pthread_mutex_unlock(&outbox->lock);
+    wake(outbox);
+}
+
+void outbox_tell_memory(struct outbox *outbox, const char *why)
+{
+    pthread_mutex_lock(&outbox->lock);
+    snprintf(outbox->memory_why, sizeof(outbox->memory_why), "%s", why != NULL ? why : "");
     pthread_mutex_unlock(&outbox->lock);
     wake(outbox);
 }

@@ -174,12 +174,20 @@ void outbox_permit(struct outbox *outbox, void *gate);
 /* Share of the bound in use, 0..1: at 1 input pauses. */
 double outbox_fill(const struct outbox *outbox);
 
+/* What its ops and their incidents take, as its bound counts them: an incident that several ops
+ * share counts for each. Thread: any, while nobody destroys the outbox. */
+uint64_t outbox_bytes(const struct outbox *outbox);
+
 /* From here on a self-alert says that nothing of the input can be read, for the reason `why`;
  * NULL: it can be read again. Thread: any, while nobody destroys the outbox. */
 void outbox_tell_input(struct outbox *outbox, const char *why);
 
 /* From here on a self-alert says that the ledger does not add up, and how. Thread: as above. */
 void outbox_tell_ledger(struct outbox *outbox, const char *why);
+
+/* From here on a self-alert says that memory is short, and how; NULL: it is not any more. Thread:
+ * as above. */
+void outbox_tell_memory(struct outbox *outbox, const char *why);
 
 /* Which dead ops are meant: all, those of a sink, of an incident, or of one at the other. */
 struct outbox_pick {

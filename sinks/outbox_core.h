@@ -104,6 +104,9 @@ bool outbox_core_check_walk(const struct outbox_core *core, struct error *err);
 /* What a self-alert about the ledger is to say, as above; it has no end. */
 void outbox_core_tell_ledger(struct outbox_core *core, const char *why);
 
+/* What a self-alert about memory is to say, as above; "": there is enough. */
+void outbox_core_tell_memory(struct outbox_core *core, const char *why);
+
 /* Sends whatever is due and allowed now. */
 void outbox_core_run(struct outbox_core *core);
 

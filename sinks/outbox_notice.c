@@ -4,6 +4,8 @@
  *   sink-held       a sink refuses our credentials (O6)
  *   outbox-filling  80 % of the bound of O7 are in use, until less than 70 % are
  *   input-lost      nothing of the input can be read, as the daemon says
+ *   ledger-mismatch tocsin's own counts do not add up, as the outbox or the daemon says
+ *   memory-short    the memory budget is nearly used up (F7), as the daemon says
  *
  * They are incidents of tenant @tocsin with an open and a resolve, but not of the engine:
  * what sinks answer is no function of records and marks, so it must not reach the incident
@@ -46,6 +48,12 @@ static const struct notice_kind ledger_mismatch = {
                        "mistake of tocsin: keep its data directory and its log, and report it. It "
                        "goes on."};
 
+static const struct notice_kind memory_short = {
+    "memory-short", "Partitions that are ahead of others wait, so that less is held. If it goes on "
+                    "growing, an allocation fails, or the system ends the process; it then goes on "
+                    "from its data directory. Give it more memory, or lower its bounds "
+                    "(engine.alerts.max, max_keys of rules, outbox.bytes.max)."};
+
 bool outbox_notices_create(struct outbox_core *core)
 {
     /* One more than needed: calloc(0) may return NULL. */
@@ -55,8 +63,9 @@ bool outbox_notices_create(struct outbox_core *core)
     core->fill_notice.told = calloc(count, sizeof(bool));
     core->input_notice.told = calloc(count, sizeof(bool));
     core->ledger_notice.told = calloc(count, sizeof(bool));
+    core->memory_notice.told = calloc(count, sizeof(bool));
     is_made = core->fill_notice.told != NULL && core->input_notice.told != NULL &&
-              core->ledger_notice.told != NULL;
+              core->ledger_notice.told != NULL && core->memory_notice.told != NULL;
     for (size_t i = 0; i < core->queue_count; i++) {
         bool *told = calloc(count, sizeof(bool));
         core->queues[i].held_notice.told = told;
@@ -70,6 +79,7 @@ void outbox_notices_destroy(struct outbox_core *core)
     free(core->fill_notice.told);
     free(core->input_notice.told);
     free(core->ledger_notice.told);
+    free(core->memory_notice.told);
     for (size_t i = 0; i < core->queue_count; i++)
         free(core->queues[i].held_notice.told);
 }
@@ -96,7 +106,6 @@ static struct id128 hash_text(const char *format, ...)
     return hash128(text, (size_t)length, 0);
 }
 
-/* One block, as base/incident.h asks. NULL when memory is short. */
 static struct incident *make_incident(const struct outbox_notice *notice,
                                       const struct notice_kind *kind, const char *subject,
                                       enum op_kind op)
@@ -110,9 +119,7 @@ static struct incident *make_incident(const struct outbox_notice *notice,
     snprintf(key, sizeof(key), "tenant=@tocsin resource=%s", subject);
     for (size_t i = 0; i < 6; i++)
         bytes += strlen(texts[i]) + 1;
-    incident = calloc(1, bytes);
-    if (incident == NULL)
-        return NULL;
+    incident = incident_alloc(bytes);
     to = (char *)(incident + 1);
     for (size_t i = 0; i < 6; i++) {
         size_t length = strlen(texts[i]) + 1;
@@ -120,8 +127,6 @@ static struct incident *make_incident(const struct outbox_notice *notice,
         texts[i] = to;
         to += length;
     }
-    atomic_init(&incident->refs, 1);
-    incident->block_bytes = (uint32_t)bytes;
     incident->id =
         hash_text("@tocsin|%s|%s|outbox|%" PRId64, kind->check, texts[0], notice->since_ms);
     incident->change = op == OP_OPEN ? INCIDENT_OPENED : INCIDENT_CLOSED;
@@ -161,8 +166,6 @@ static bool tell(struct outbox_queue *queue, const struct outbox_notice *notice,
     if (queue->notices_waiting >= NOTICES_MAX)
         return false;
     op.incident = make_incident(notice, kind, subject, op_kind);
-    if (op.incident == NULL)
-        return false;
     id128_format(op.incident->id, incident_id);
     op.id = hash_text("%s|%s|%" PRIu32, incident_id, queue->sink->name, op.number);
     copy = outbox_op_create(&op);
@@ -273,38 +276,29 @@ void outbox_core_tell_input(struct outbox_core *core, const char *why)
     snprintf(core->input_why, sizeof(core->input_why), "%s", why);
 }
 
-static void look_at_input(struct outbox_core *core)
+/* One that others tell of: it lasts while there is something to say. */
+static void look_at_told(struct outbox_core *core, struct outbox_notice *notice,
+                         const struct notice_kind *kind, const char *subject, const char *title,
+                         const char *why)
 {
-    struct outbox_notice *notice = &core->input_notice;
-
-    if (core->input_why[0] != '\0' && !notice->is_active && is_settled(core, notice)) {
+    if (why[0] != '\0' && !notice->is_active && is_settled(core, notice)) {
         begin(notice);
-        snprintf(notice->title, sizeof(notice->title),
-                 "tocsin is blind: nothing of its input can be read");
-        snprintf(notice->why, sizeof(notice->why), "%s", core->input_why);
-    } else if (core->input_why[0] == '\0') {
+        snprintf(notice->title, sizeof(notice->title), "%s", title);
+        snprintf(notice->why, sizeof(notice->why), "%s", why);
+    } else if (why[0] == '\0') {
         notice->is_active = false;
     }
-    spread(core, notice, &input_lost, "input");
+    spread(core, notice, kind, subject);
+}
+
+void outbox_core_tell_memory(struct outbox_core *core, const char *why)
+{
+    snprintf(core->memory_why, sizeof(core->memory_why), "%s", why);
 }
 
 void outbox_core_tell_ledger(struct outbox_core *core, const char *why)
 {
     snprintf(core->ledger_why, sizeof(core->ledger_why), "%s", why);
-}
-
-/* It has no end: what was counted wrongly stays so until the next start. */
-static void look_at_ledger(struct outbox_core *core)
-{
-    struct outbox_notice *notice = &core->ledger_notice;
-
-    if (core->ledger_why[0] != '\0' && !notice->is_active && is_settled(core, notice)) {
-        begin(notice);
-        snprintf(notice->title, sizeof(notice->title),
-                 "tocsin's own counts do not add up: its state may be wrong");
-        snprintf(notice->why, sizeof(notice->why), "%s", core->ledger_why);
-    }
-    spread(core, notice, &ledger_mismatch, "ledger");
 }
 
 void outbox_notices_look(struct outbox_core *core)
@@ -313,7 +307,12 @@ void outbox_notices_look(struct outbox_core *core)
         look_at_hold(core, &core->queues[i]);
     if (core->queue_count > 0) {
         look_at_fill(core);
-        look_at_input(core);
-        look_at_ledger(core);
+        look_at_told(core, &core->input_notice, &input_lost, "input",
+                     "tocsin is blind: nothing of its input can be read", core->input_why);
+        /* It has no end: what was counted wrongly stays so until the next start. */
+        look_at_told(core, &core->ledger_notice, &ledger_mismatch, "ledger",
+                     "tocsin's own counts do not add up: its state may be wrong", core->ledger_why);
+        look_at_told(core, &core->memory_notice, &memory_short, "memory",
+                     "tocsin has nearly used up its memory budget", core->memory_why);
     }
 }

@@ -156,9 +156,10 @@ struct outbox_core {
     uint64_t bytes_max, dead_bytes_max;
     size_t waiting_count; /* of ACCOUNT_WAITING, and their bytes */
     uint64_t waiting_bytes;
-    struct outbox_notice fill_notice, input_notice, ledger_notice;
+    struct outbox_notice fill_notice, input_notice, ledger_notice, memory_notice;
     char input_why[NOTICE_TEXT_BYTES];  /* why nothing can be read; "": it can */
     char ledger_why[NOTICE_TEXT_BYTES]; /* what does not add up; "": all does */
+    char memory_why[NOTICE_TEXT_BYTES]; /* how short memory is; "": it is not */
     size_t dead_count;                  /* of ACCOUNT_DEAD, and their bytes */
     uint64_t dead_bytes;
     struct outbox_op *dead_oldest, *dead_newest; /* kept */

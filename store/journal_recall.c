@@ -81,7 +81,7 @@ static struct incident *incident_of(const struct incident *view)
     for (int i = 0; i < TEXTS; i++)
         bytes += strlen(texts[i]) + 1;
     bytes += fields + 1;
-    struct incident *inc = memory_alloc(bytes);
+    struct incident *inc = incident_alloc(bytes);
     char *to = (char *)(inc + 1);
     memcpy((void *)inc, (const void *)view, sizeof(*inc));
     const char **const places[TEXTS] = {

@@ -81,6 +81,7 @@ static void forget_form(struct engine_counters *counters)
 {
     counters->steps = counters->rounds = counters->seals = counters->sleeps = 0;
     counters->bins_bytes = counters->state_bytes = 0;
+    counters->table_bytes = counters->touch_bytes = counters->pauses = counters->paused = 0;
 }
 
 static void X1_the_log_depends_on_no_form_of_the_work(void **state)

@@ -351,6 +351,30 @@ static void L6_a_ledger_that_does_not_add_up_is_told_to_all(void **state)
     assert_int_equal(count_at_two(), 1); /* told once */
 }
 
+static void F7_memory_that_is_short_is_told_to_all_with_its_end(void **state)
+{
+    size_t seen = 0, open, resolve;
+
+    (void)state;
+    begin_world(NULL, 0);
+    outbox_core_tell_memory(core, "");
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 0);
+    outbox_core_tell_memory(core, "120 of 128 MiB are used");
+    outbox_core_run(core);
+    open = next_at_two(&seen);
+    assert_true(sent_has(open, "\"check\":\"memory-short\""));
+    assert_true(sent_has(open, "\"why\":\"120 of 128 MiB are used\""));
+    assert_true(sent_has(open, "\"title\":\"tocsin has nearly used up its memory budget\""));
+    fixture_answer(0, 200, "", "");
+    fixture_answer(1, 200, "", "");
+    outbox_core_tell_memory(core, "");
+    outbox_core_run(core);
+    resolve = next_at_two(&seen);
+    assert_true(sent_has(resolve, "\"kind\":\"resolve\""));
+    assert_int_equal(incident_of(resolve), incident_of(open));
+}
+
 static int told_set_up(void **state)
 {
     two_is_told = true;
@@ -374,6 +398,7 @@ int main(void)
         TEST(O7_notices_take_no_room_from_changes),
         TEST(input_that_is_lost_is_told_to_all_with_its_end),
         TEST(L6_a_ledger_that_does_not_add_up_is_told_to_all),
+        TEST(F7_memory_that_is_short_is_told_to_all_with_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

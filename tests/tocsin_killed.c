@@ -9,6 +9,9 @@
  *
  * TOCSIN_SEGMENT_BYTES makes segments of that size, so that a short run begins and lets go of many.
  *
+ * alloc:fail:N is an allocation of its own (F7), from 1: from there on the system gives it no more
+ * memory, and that is found out at once.
+ *
  * It also dies of what it reads (F2), where a record says so: die-decode-SIGNAL while it is
  * decoded, die-match-SIGNAL while the rules are asked about its event. SIGNAL is segv, abrt, fpe,
  * ill, bus or kill; the linker puts the functions below in front of those of the product.
@@ -18,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "base/host.h"
 #include "base/standard_files.h"
@@ -106,6 +110,50 @@ static int watched_unlink(void *self, const char *path)
     rc = inner->unlink(self, path);
     die_if(is_here, "after");
     return rc;
+}
+
+/* ---- no more memory ---- */
+
+enum { MORE_THAN_IS_LEFT = 256 << 20 };
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t bytes);
+void *__real_realloc(void *block, size_t bytes);
+void *__real_aligned_alloc(size_t alignment, size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void *__wrap_realloc(void *block, size_t bytes);
+void *__wrap_aligned_alloc(size_t alignment, size_t bytes);
+
+/* The allocator has something in reserve: it is asked for more than that. */
+static bool is_short(void)
+{
+    static const struct rlimit none = {0, 0};
+
+    if (!is_it("alloc"))
+        return false;
+    setrlimit(RLIMIT_DATA, &none);
+    setrlimit(RLIMIT_AS, &none);
+    return __real_malloc(MORE_THAN_IS_LEFT) == NULL;
+}
+
+void *__wrap_malloc(size_t bytes)
+{
+    return is_short() ? NULL : __real_malloc(bytes);
+}
+
+void *__wrap_calloc(size_t count, size_t bytes)
+{
+    return is_short() ? NULL : __real_calloc(count, bytes);
+}
+
+void *__wrap_realloc(void *block, size_t bytes)
+{
+    return is_short() ? NULL : __real_realloc(block, bytes);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t bytes)
+{
+    return is_short() ? NULL : __real_aligned_alloc(alignment, bytes);
 }
 
 /* ---- what it cannot read ---- */

@@ -21,6 +21,9 @@ tocsin_story(NAME kill_steps SCRIPT kill.py ARGS 8 --steps)
 # The journal lets go of what nobody needs any more, a segment every few moments.
 tocsin_story(NAME kill_recycle SCRIPT kill.py ARGS 4 --recycle)
 tocsin_story(NAME kill_recycle_steps SCRIPT kill.py ARGS 8 --recycle --steps)
+# Without memory, from some allocation on (F7).
+tocsin_story(NAME kill_memory SCRIPT kill.py ARGS 8 --memory)
+tocsin_story(NAME kill_memory_long SCRIPT kill.py LABELS long TIMEOUT 1200 ARGS 200 --memory)
 # Of a fault of its own, at a record (F2).
 tocsin_story(NAME crash_marks SCRIPT crash_marks.py)
 # Sinks that lie, over HTTP and TLS (D3).
@@ -44,6 +47,7 @@ tocsin_story(NAME why_switch SCRIPT why_switch.sh SANITIZED)
 tocsin_story(NAME why_files SCRIPT why_files.sh SANITIZED)
 tocsin_story(NAME run_redrive SCRIPT run_redrive.sh SANITIZED)
 tocsin_story(NAME run_input_lost SCRIPT run_input_lost.sh SANITIZED TIMEOUT 150)
+tocsin_story(NAME run_memory SCRIPT run_memory.sh)
 tocsin_story(NAME run_self_alert SCRIPT run_self_alert.sh SANITIZED)
 tocsin_story(NAME replay SCRIPT replay.sh BUSY SANITIZED TIMEOUT 240)
 tocsin_story(NAME replay_range SCRIPT replay_range.sh NEEDS kafka SANITIZED TIMEOUT 240)

@@ -11,7 +11,8 @@ rename, of the journal's groups as of everything else. Each life begins with the
 before, so a step of low number lies within a recovery, and several of these follow each other. With
 --every it is killed before, within and after the first step of each kind, then the second, and so on.
 With --recycle segments of the journal are small, and it lets go of them behind each snapshot (C5): what
-was told is then in the incident log, and its number is the one that the directory says.
+was told is then in the incident log, and its number is the one that the directory says. With --memory the
+system gives it no more memory from some allocation on (F7): then it ends by itself, with 71.
 """
 
 import contextlib
@@ -32,7 +33,8 @@ SWITCHES = "--switch" in sys.argv
 EVERY = "--every" in sys.argv
 RECYCLE = "--recycle" in sys.argv
 SMALL = {"TOCSIN_SEGMENT_BYTES": str(64 << 10)} if RECYCLE else {}
-STEPS = "--steps" in sys.argv or EVERY
+MEMORY = "--memory" in sys.argv
+STEPS = "--steps" in sys.argv or EVERY or MEMORY
 numbers = [word for word in sys.argv[1:] if not word.startswith("--")]
 KILLS = int(numbers[0])
 SEED = random_seed(*numbers[1:2])
@@ -51,6 +53,8 @@ def steps():
     """Where it is killed; the syncs of the journal are the gates of classes C and D, so these first. A
     segment that is let go of is renamed, or removed, and then the folder is synced."""
     number = 0
+    while MEMORY:  # a start makes a thousand, and then each change of an incident some
+        yield "alloc", "fail", int(10 ** dice.uniform(2.5, 4))
     while EVERY:
         number += 1
         for step in ("sync", "write", "rename", "sync_dir", "unlink"):
@@ -76,8 +80,10 @@ def live_to(step):
         daemon.send_signal(signal.SIGKILL)
         daemon.wait()
         return False
-    if code != -signal.SIGKILL:
+    if code != (71 if MEMORY else -signal.SIGKILL):
         fail(f"the daemon ended by itself with {code}")
+    if MEMORY and not log_has("out of memory"):
+        fail("it ended without a word")
     return True
 
 
