@@ -55,8 +55,7 @@ bool data_look_again(struct data_look *look)
     return look->tries++ < TRIES_MAX && (look->oldest != oldest || look->newest != newest);
 }
 
-static int begin_read(const struct data_look *look, struct data_look_begin *out,
-                      struct error *err)
+static int begin_read(const struct data_look *look, struct data_look_begin *out, struct error *err)
 {
     struct journal_reader *reader;
     struct journal_record record;
@@ -66,9 +65,10 @@ static int begin_read(const struct data_look *look, struct data_look_begin *out,
     if (rc != 0)
         return data_look_exit_code(why);
     *out = (struct data_look_begin){.frame = journal_reader_begin(reader), .n_ms = INT64_MIN};
-    rc = journal_reader_next(reader, &record, NULL, err);
-    if (rc == 1 && record.kind == JOURNAL_GROUP)
-        out->n_ms = record.group.n_ms;
+    /* Behind a start there are groups of ops alone, which have no clock. */
+    while (out->n_ms == INT64_MIN && (rc = journal_reader_next(reader, &record, NULL, err)) == 1)
+        if (record.kind == JOURNAL_GROUP && journal_group_has_step(&record.group))
+            out->n_ms = record.group.n_ms;
     why = journal_reader_refusal(reader);
     journal_reader_destroy(reader);
     return rc >= 0 ? EXIT_OK : data_look_exit_code(why);

@@ -33,7 +33,7 @@ bool data_look_again(struct data_look *look);
 /* From when on the journal can tell. */
 struct data_look_begin {
     uint64_t frame; /* the first that there is; 1: nothing was let go of, or it is empty */
-    int64_t n_ms;   /* the daemon's clock of the first group that is whole; INT64_MIN: none is */
+    int64_t n_ms;   /* the daemon's clock of the first group that has one; INT64_MIN: none has */
 };
 /* EXIT_OK, or an exit code with a sentence. */
 int data_look_begin(struct data_look *look, struct data_look_begin *out, struct error *err);

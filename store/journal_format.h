@@ -50,6 +50,12 @@ struct journal_group {
     const char *engine;     /* that made it, "tocsin 0.1.0" */
 };
 
+/* Else it holds states of ops alone, as behind a start, and its clock may be none. */
+static inline bool journal_group_has_step(const struct journal_group *group)
+{
+    return group->to_ms > group->from_ms;
+}
+
 struct journal_part {
     uint32_t part; /* as marks and positions call it */
     int32_t partition;

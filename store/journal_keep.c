@@ -74,8 +74,8 @@ static int segments_read(const struct segment_config *config, struct segments *s
     return rc;
 }
 
-/* The clock of the first group that begins at or behind `frame`; INT64_MAX: none does up to
- * `needed`. */
+/* The clock of the first group that begins at or behind `frame` and has one; INT64_MAX: none does
+ * up to `needed`. */
 static int clock_of(const struct segment_config *config, uint64_t frame, uint64_t needed,
                     int64_t *out, struct error *err)
 {
@@ -94,6 +94,8 @@ static int clock_of(const struct segment_config *config, uint64_t frame, uint64_
         if (found.number < frame || (found.kind & JOURNAL_FRAME_FIRST) == 0)
             continue;
         rc = journal_get(&cursor, &record, err);
+        if (rc == 1 && !journal_group_has_step(&record.group))
+            continue;
         if (rc == 1)
             *out = record.group.n_ms;
         break;

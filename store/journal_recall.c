@@ -391,7 +391,7 @@ static int take(struct journal_recall *recall, const struct journal_record *reco
     switch (record->kind) {
     case JOURNAL_GROUP:
         recall->sum.groups++;
-        if (record->group.to_ms > record->group.from_ms) { /* else it holds states of ops alone */
+        if (journal_group_has_step(&record->group)) {
             recall->sum.to_ms = record->group.to_ms;
             recall->sum.n_ms = record->group.n_ms;
             recall->sum.r_ms = record->group.r_ms;

@@ -53,9 +53,11 @@ static struct segment_log *begin(void)
     return open_log();
 }
 
-/* One group of this clock that fills a fifth of a segment; its frame. */
-static uint64_t put_group(struct segment_log *log, int64_t n_ms)
+/* One group that fills a fifth of a segment, and holds a millisecond before `to_ms` or, where that
+ * is 0, states of ops alone; its frame. */
+static uint64_t put_group_of(struct segment_log *log, int64_t to_ms)
 {
+    int64_t from_ms = to_ms > 0 ? to_ms - 1 : 0;
     struct journal_buffer group = {.bytes = {.at = NULL}};
     char topic[GROUP_BYTES];
     struct error err = {""};
@@ -64,10 +66,10 @@ static uint64_t put_group(struct segment_log *log, int64_t n_ms)
     memset(topic, 't', sizeof(topic) - 1);
     topic[sizeof(topic) - 1] = '\0';
     journal_put(&group, &(struct journal_record){.kind = JOURNAL_GROUP,
-                                                 .group = {.from_ms = n_ms,
-                                                           .to_ms = n_ms + 1,
-                                                           .n_ms = n_ms,
-                                                           .r_ms = n_ms,
+                                                 .group = {.from_ms = from_ms,
+                                                           .to_ms = to_ms,
+                                                           .n_ms = from_ms,
+                                                           .r_ms = from_ms,
                                                            .engine = JOURNAL_ENGINE}});
     journal_put(&group, &(struct journal_record){.kind = JOURNAL_PART, .part = {0, 0, topic}});
     if (segment_log_append(log, JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST, group.bytes.at,
@@ -78,6 +80,12 @@ static uint64_t put_group(struct segment_log *log, int64_t n_ms)
     return number;
 }
 
+/* The same, of this clock. */
+static uint64_t put_group(struct segment_log *log, int64_t n_ms)
+{
+    return put_group_of(log, n_ms + 1);
+}
+
 static void what_is_needed_or_young_stays(void **state)
 {
     static const struct {
@@ -86,23 +94,23 @@ static void what_is_needed_or_young_stays(void **state)
         uint64_t bytes_max, before;
     } rows[] = {
         /* Segments begin with frames 1, 6, 11, 16 and 21; frame N has the clock N seconds. */
-        {25, 100000, 1, 0, 21},                      /* all are old; the last is written on */
-        {20, 100000, 1, 0, 16},                      /* 16 to 20 hold what is needed */
-        {16, 100000, 1, 0, 16},                      /* 15 is the last that is not */
-        {15, 100000, 1, 0, 11},                      /* 11 to 15 hold it */
-        {5, 100000, 1, 0, 0},                        /* so does the first */
-        {0, 100000, 1, 0, 0},                        /* nobody knows what is needed */
-        {25, 26000, 10000, 0, 16},                   /* 16 is 10 s old, 21 is 5 */
-        {25, 26000, 10001, 0, 11},                   /* a little younger */
-        {25, 26000, 60000, 0, 0},                    /* all are young */
-        {25, 26000, 0, 0, 0},                        /* whatever their age */
-        {25, 26000, 60000, 5 * SEGMENT, 0},          /* young, and they fit */
-        {25, 26000, 60000, 5 * SEGMENT - 1, 6},      /* one too many */
-        {25, 26000, 0, 2 * SEGMENT, 16},             /* three too many */
-        {12, 26000, 0, 1, 11},                       /* too many, and needed */
-        {25, INT64_MIN, 10000, 0, 0},                /* nobody knows what time it is */
-        {25, 26000, 20000, 4 * SEGMENT + 1000, 6},   /* size takes one, and age none */
-        {25, 26000, 20000, 5 * SEGMENT, 6},          /* age takes one: 6 is 20 s old */
+        {25, 100000, 1, 0, 21},                    /* all are old; the last is written on */
+        {20, 100000, 1, 0, 16},                    /* 16 to 20 hold what is needed */
+        {16, 100000, 1, 0, 16},                    /* 15 is the last that is not */
+        {15, 100000, 1, 0, 11},                    /* 11 to 15 hold it */
+        {5, 100000, 1, 0, 0},                      /* so does the first */
+        {0, 100000, 1, 0, 0},                      /* nobody knows what is needed */
+        {25, 26000, 10000, 0, 16},                 /* 16 is 10 s old, 21 is 5 */
+        {25, 26000, 10001, 0, 11},                 /* a little younger */
+        {25, 26000, 60000, 0, 0},                  /* all are young */
+        {25, 26000, 0, 0, 0},                      /* whatever their age */
+        {25, 26000, 60000, 5 * SEGMENT, 0},        /* young, and they fit */
+        {25, 26000, 60000, 5 * SEGMENT - 1, 6},    /* one too many */
+        {25, 26000, 0, 2 * SEGMENT, 16},           /* three too many */
+        {12, 26000, 0, 1, 11},                     /* too many, and needed */
+        {25, INT64_MIN, 10000, 0, 0},              /* nobody knows what time it is */
+        {25, 26000, 20000, 4 * SEGMENT + 1000, 6}, /* size takes one, and age none */
+        {25, 26000, 20000, 5 * SEGMENT, 6},        /* age takes one: 6 is 20 s old */
     };
     struct segment_log *log = begin();
     struct error err = {""};
@@ -118,6 +126,24 @@ static void what_is_needed_or_young_stays(void **state)
         if (before != rows[i].before)
             fail_msg("row %zu: before %" PRIu64 ", not %" PRIu64, i, before, rows[i].before);
     }
+    segment_log_destroy(log);
+    sim_disk_end();
+}
+
+/* Behind a start ops are told before the first step, and the clock of such groups is none. */
+static void groups_of_ops_alone_do_not_make_a_segment_old(void **state)
+{
+    const struct journal_keep keep = {.keep_ms = 10000};
+    struct segment_log *log = begin();
+    struct error err = {""};
+    uint64_t before;
+
+    (void)state;
+    for (uint64_t i = 1; i <= 5 * PER_SEGMENT; i++)
+        assert_int_equal(put_group_of(log, i % PER_SEGMENT == 1 ? 0 : (int64_t)i * 1000), i);
+    /* Segments begin with 6, 11, 16 and 21; 12 is 14 s old, and 17 is 9. */
+    assert_int_equal(journal_keep_before(&config, &keep, 25, 26000, &before, &err), 0);
+    assert_int_equal(before, 11);
     segment_log_destroy(log);
     sim_disk_end();
 }
@@ -175,8 +201,8 @@ static void a_thousand_segments_stay_within_the_bound(void **state)
         if (i % PER_SNAPSHOT == 0) {
             older = newest;
             newest = frame;
-            assert_int_equal(
-                journal_keep_before(&config, &keep, older, (int64_t)i, &before, &err), 0);
+            assert_int_equal(journal_keep_before(&config, &keep, older, (int64_t)i, &before, &err),
+                             0);
             if (before > 0)
                 assert_int_equal(segment_log_release_before(log, before, &err), 0);
         }
@@ -245,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_needed_or_young_stays),
+        cmocka_unit_test(groups_of_ops_alone_do_not_make_a_segment_old),
         cmocka_unit_test(a_thousand_segments_stay_within_the_bound),
         cmocka_unit_test(a_power_cut_while_segments_go_leaves_all_that_is_needed),
     };
