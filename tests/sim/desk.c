@@ -6,22 +6,50 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/mman.h>
+#include "sim/redis_desk.h"
 #include "sim/world.h"
+#define DESK_OUTLIVES
 #include "ticket_desk.h"
 
-enum { WAY_MAX = 256, TOLD_MAX = 16384 };
+enum {
+    WAY_MAX = 256,
+    TOLD_MAX = 16384,
+    HEADERS_MAX = 32,
+    LETTER_BYTES = TRANSPORT_BODY_BYTES_MAX + 8192
+};
 
 /* On its way. */
 struct letter {
     uint32_t id; /* 0: free */
-    uint32_t timeout_ms;
-    char *method, *url, *headers, *body; /* the first one's allocation */
+    unsigned timeout_ms;
+    const char *method, *url, *body; /* in the text, as the headers */
+    const char *header[HEADERS_MAX];
+    size_t header_count;
+    char text[LETTER_BYTES];
 };
 
-static struct letter letters[WAY_MAX];
-static struct desk_told told[TOLD_MAX];
-static size_t told_count;
+/* In memory that all lives share. */
+static struct desk_room {
+    typeof(desk) systems;
+    struct letter letter[WAY_MAX];
+    struct desk_told told[TOLD_MAX];
+    size_t told_count;
+} * room;
+
+void desk_map(void)
+{
+    void *at = mmap(NULL, sizeof(*room), PROT_READ | PROT_WRITE,
+                    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (at == MAP_FAILED) {
+        perror("tocsin_sim: no memory for a desk");
+        exit(70);
+    }
+    room = at;
+    desk_there = &room->systems;
+    redis_desk_create();
+}
 
 /* Refusals for good are the last two: what they meet is given up, and waits for a person. */
 uint32_t desk_throw_lie(const char *url, bool has_refusals, struct dice *dice)
@@ -43,34 +71,8 @@ void desk_begin(uint64_t lag_ns)
 {
     desk_reset();
     desk.lag_ns = lag_ns;
-    told_count = 0;
-}
-
-static bool read_all(int fd, void *to, size_t bytes)
-{
-    char *at = to;
-
-    while (bytes > 0) {
-        ssize_t got = read(fd, at, bytes);
-        if (got <= 0)
-            return false;
-        at += got;
-        bytes -= (size_t)got;
-    }
-    return true;
-}
-
-static void write_all(int fd, const void *from, size_t bytes)
-{
-    const char *at = from;
-
-    while (bytes > 0) {
-        ssize_t put = write(fd, at, bytes);
-        if (put <= 0)
-            return; /* nobody is there any more */
-        at += put;
-        bytes -= (size_t)put;
-    }
+    room->told_count = 0;
+    redis_desk_begin();
 }
 
 static void set_time(uint64_t now_ns)
@@ -83,10 +85,10 @@ static void set_time(uint64_t now_ns)
 static char *act_as_hook(const json_t *body, int *status)
 {
     const json_t *op = json_object_get(body, "op");
-    struct desk_told *to = &told[told_count];
+    struct desk_told *to = &room->told[room->told_count];
 
-    assert(told_count < TOLD_MAX);
-    told_count++;
+    assert(room->told_count < TOLD_MAX);
+    room->told_count++;
     snprintf(to->op, sizeof(to->op), "%s", desk_text(op, "id"));
     snprintf(to->incident, sizeof(to->incident), "%s",
              desk_text(json_object_get(body, "incident"), "id"));
@@ -99,103 +101,85 @@ static char *act_as_hook(const json_t *body, int *status)
 
 static char *act(const struct letter *letter, int *status)
 {
-    const char *headers[32];
-    size_t count = 0;
-    char *copy = strdup(letter->headers), *rest = copy, *answer;
-    struct transport_request request = {.method = letter->method,
-                                        .url = letter->url,
-                                        .headers = headers,
-                                        .body = letter->body,
-                                        .body_bytes = strlen(letter->body)};
+    const struct transport_request request = {.method = letter->method,
+                                              .url = letter->url,
+                                              .headers = letter->header,
+                                              .header_count = letter->header_count,
+                                              .body = letter->body,
+                                              .body_bytes = strlen(letter->body)};
+    json_t *body;
+    char *answer;
 
-    for (char *line; count < 32 && (line = strsep(&rest, "\n")) != NULL;)
-        if (line[0] != '\0')
-            headers[count++] = line;
-    request.header_count = count;
-    if (strncmp(letter->url, "https://hook.example/", 21) == 0) {
-        json_t *body = json_loads(letter->body, 0, NULL);
-        assert(body != NULL);
-        answer = act_as_hook(body, status);
-        json_decref(body);
-    } else {
-        answer = desk_act(&request, status);
-    }
-    free(copy);
+    if (strncmp(letter->url, "https://hook.example/", 21) != 0)
+        return desk_act(&request, status);
+    body = json_loads(letter->body, 0, NULL);
+    assert(body != NULL);
+    answer = act_as_hook(body, status);
+    json_decref(body);
     return answer;
 }
 
-static void take_letter(int fd, const struct desk_message *message)
+static const char *put_text(struct letter *letter, size_t *used, const char *text, size_t bytes)
 {
-    size_t bytes[4] = {message->method_bytes, message->url_bytes, message->headers_bytes,
-                       message->body_bytes};
-    struct letter *letter = letters;
-    char *text = malloc(bytes[0] + bytes[1] + bytes[2] + bytes[3] + 4);
-    char **part[4];
+    char *to = letter->text + *used;
 
-    while (letter < letters + WAY_MAX && letter->id != 0)
+    assert(*used + bytes + 1 <= sizeof(letter->text));
+    if (bytes > 0)
+        memcpy(to, text, bytes);
+    to[bytes] = '\0';
+    *used += bytes + 1;
+    return to;
+}
+
+void desk_post(uint32_t id, const struct transport_request *request)
+{
+    struct letter *letter = room->letter;
+    size_t used = 0;
+
+    while (letter < room->letter + WAY_MAX && letter->id != 0)
         letter++;
-    assert(letter < letters + WAY_MAX && text != NULL);
-    *letter = (struct letter){.id = message->id, .timeout_ms = message->timeout_ms};
-    part[0] = &letter->method, part[1] = &letter->url;
-    part[2] = &letter->headers, part[3] = &letter->body;
-    for (int i = 0; i < 4; i++) {
-        *part[i] = text;
-        if (!read_all(fd, text, bytes[i]))
-            text[0] = '\0';
-        text[bytes[i]] = '\0';
-        text += bytes[i] + 1;
-    }
+    assert(letter < room->letter + WAY_MAX && request->header_count <= HEADERS_MAX);
+    letter->id = id;
+    letter->timeout_ms = request->timeout_ms;
+    letter->method = put_text(letter, &used, request->method, strlen(request->method));
+    letter->url = put_text(letter, &used, request->url, strlen(request->url));
+    letter->body = put_text(letter, &used, request->body, request->body_bytes);
+    letter->header_count = request->header_count;
+    for (size_t i = 0; i < request->header_count; i++)
+        letter->header[i] =
+            put_text(letter, &used, request->headers[i], strlen(request->headers[i]));
 }
 
-static void letter_drop(struct letter *letter)
-{
-    free(letter->method);
-    *letter = (struct letter){0};
-}
-
-static void answer_letter(int fd, const struct desk_message *message)
+void desk_act_on(uint32_t id, uint32_t lie, struct desk_reply *reply)
 {
     struct desk_answer answer = {.result = TRANSPORT_ANSWERED};
-    struct desk_reply reply = {0};
-    struct letter *letter = letters;
+    struct letter *letter = room->letter;
 
-    while (letter < letters + WAY_MAX && letter->id != message->id)
+    while (letter < room->letter + WAY_MAX && letter->id != id)
         letter++;
-    assert(letter < letters + WAY_MAX);
-    set_time(message->now_ns);
-    if (desk_is_done((enum lie)message->lie))
+    assert(letter < room->letter + WAY_MAX);
+    set_time(world->now_ns);
+    if (desk_is_done((enum lie)lie))
         answer.body = act(letter, &answer.status);
-    desk_lie(&answer, (enum lie)message->lie, letter->timeout_ms);
-    reply.result = (int32_t)answer.result;
-    reply.status = answer.status;
-    reply.is_late = answer.due_ns > fixture_mono_ns;
-    reply.body_bytes = answer.body != NULL ? (uint32_t)strlen(answer.body) : 0;
-    snprintf(reply.retry_after, sizeof(reply.retry_after), "%s", answer.retry_after);
-    write_all(fd, &reply, sizeof(reply));
-    if (reply.body_bytes > 0)
-        write_all(fd, answer.body, reply.body_bytes);
-    free(answer.body);
-    letter_drop(letter);
+    desk_lie(&answer, (enum lie)lie, letter->timeout_ms);
+    *reply = (struct desk_reply){.result = answer.result,
+                                 .status = answer.status,
+                                 .body = answer.body,
+                                 .is_late = answer.due_ns > fixture_mono_ns};
+    snprintf(reply->retry_after, sizeof(reply->retry_after), "%s", answer.retry_after);
+    letter->id = 0;
 }
 
-void desk_serve(int fd, struct dice *dice)
+void desk_deliver(struct dice *dice)
 {
-    struct desk_message message;
-
-    while (read_all(fd, &message, sizeof(message))) {
-        if (message.kind == DESK_POST)
-            take_letter(fd, &message);
-        else
-            answer_letter(fd, &message);
-    }
-    for (struct letter *letter = letters; letter < letters + WAY_MAX; letter++) {
+    for (struct letter *letter = room->letter; letter < room->letter + WAY_MAX; letter++) {
         int status = 0;
         if (letter->id == 0)
             continue;
         set_time(world->now_ns);
         if (dice_percent(dice, 50))
             free(act(letter, &status));
-        letter_drop(letter);
+        letter->id = 0;
     }
 }
 
@@ -234,6 +218,6 @@ unsigned desk_tickets(const char *host)
 
 const struct desk_told *desk_told(size_t *count)
 {
-    *count = told_count;
-    return told;
+    *count = room->told_count;
+    return room->told;
 }

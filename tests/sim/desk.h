@@ -1,12 +1,11 @@
 /*
  * desk.h - the systems that are told, as they outlive each life: those of tests/ticket_desk.h, and
- * a hook that folds nothing. They live in the judge's process and are asked through a pipe:
+ * a hook that folds nothing. They live in memory that all processes share:
  *
- *   life:  wire.c  --POST id, request-->   desk.c   it is on its way
- *                  --ACT id, lie------->            it has come: acted on, or not
- *                  <--answer------------
- *
- * A request that is on its way when the life ends comes all the same, or does not.
+ *   life:  wire.c  --desk_post()--> it is on its way
+ *                  --desk_act_on()--> it has come: acted on, or not; and the answer
+ *   judge:         --desk_deliver()--> what was on its way when the life ended comes all the same,
+ * or does not
  */
 #ifndef TESTS_SIM_DESK_H
 #define TESTS_SIM_DESK_H
@@ -17,24 +16,16 @@
 #include "sim/dice.h"
 #include "sinks/transport.h"
 
-enum { DESK_TEXT_BYTES = TRANSPORT_BODY_BYTES_MAX + 4096, DESK_HEADERS = 2048 };
-
-enum desk_kind { DESK_POST = 1, DESK_ACT };
-
-struct desk_message {
-    uint32_t kind, id;
-    uint32_t lie;        /* ACT; enum lie */
-    uint32_t timeout_ms; /* POST */
-    uint64_t now_ns;
-    uint32_t method_bytes, url_bytes, headers_bytes, body_bytes; /* POST: they follow */
-};
-
 struct desk_reply {
-    int32_t result, status;
-    uint32_t body_bytes; /* it follows */
-    bool is_late;        /* the answer does not come before the time-out */
+    enum transport_result result;
+    int status;
+    char *body;   /* the caller frees it; NULL: none */
+    bool is_late; /* the answer does not come before the time-out */
     char retry_after[64];
 };
+
+/* Maps them; before the first life, once. */
+void desk_map(void);
 
 /* What a request to this address meets: an enum lie. */
 uint32_t desk_throw_lie(const char *url, bool has_refusals, struct dice *dice);
@@ -42,8 +33,13 @@ uint32_t desk_throw_lie(const char *url, bool has_refusals, struct dice *dice);
 /* Nobody knows a ticket. `lag_ns`: so long one is missing from look-ups. */
 void desk_begin(uint64_t lag_ns);
 
-/* Serves one life until its end of the pipe is closed; then what was on its way. */
-void desk_serve(int fd, struct dice *dice);
+/* The request is on its way, under this number. Thread: a life's, as the next. */
+void desk_post(uint32_t id, const struct transport_request *request);
+/* It has come, and meets this lie (enum lie). */
+void desk_act_on(uint32_t id, uint32_t lie, struct desk_reply *reply);
+
+/* The life is over. */
+void desk_deliver(struct dice *dice);
 
 /* What the systems hold of one incident: how many tickets were made, how many are open. */
 struct desk_found {

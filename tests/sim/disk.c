@@ -59,8 +59,10 @@ static struct step step_begin(const char *what, const char *path)
         step.is_short = plan->fault_errno == 0;
         world->report.was_fault_met = true;
     }
-    world_note("disk", "%llu %s %s%s", (unsigned long long)number, what, path,
-               step.rc != 0 ? ": fails" : "");
+    world_hash(hash64(path, strlen(path), number));
+    if (world->is_told || step.rc != 0)
+        world_note("disk", "%llu %s %s%s", (unsigned long long)number, what, path,
+                   step.rc != 0 ? ": fails" : "");
     die_if(&step, BEFORE);
     return step;
 }
@@ -98,6 +100,18 @@ static void change_apply(struct world_name *names, const struct world_change *ch
             name_set(names, change->path[i], change->file[i]);
 }
 
+/* A file system does not keep what nobody syncs to itself for ever: the oldest are durable. */
+static void names_age(void)
+{
+    enum { AGED = WORLD_CHANGES_MAX / 2 };
+
+    for (int i = 0; i < AGED; i++)
+        change_apply(disk()->durable, &disk()->change[i]);
+    disk()->change_count -= AGED;
+    memmove(disk()->change, disk()->change + AGED,
+            (size_t)disk()->change_count * sizeof(disk()->change[0]));
+}
+
 static void names_change(const char *path0, int32_t file0, const char *path1, int32_t file1)
 {
     struct world_change change = {.file = {file0, file1}};
@@ -106,7 +120,8 @@ static void names_change(const char *path0, int32_t file0, const char *path1, in
     snprintf(change.path[0], WORLD_PATH_BYTES, "%s", path0);
     snprintf(change.path[1], WORLD_PATH_BYTES, "%s", path1);
     change_apply(disk()->now, &change);
-    assert(disk()->change_count < WORLD_CHANGES_MAX);
+    if (disk()->change_count == WORLD_CHANGES_MAX)
+        names_age();
     disk()->change[disk()->change_count++] = change;
 }
 
@@ -355,6 +370,9 @@ static ssize_t sim_write(void *self, int fd, const void *from, size_t bytes)
 
     if (fd <= STDERR_FILENO) { /* the log of the daemon */
         world_note("log", "%.*s", (int)bytes - 1, (const char *)from);
+        world->report.is_history_aside |=
+            memmem(from, bytes, "event=history_moved_aside", 25) != NULL;
+        world->report.is_catching_up |= memmem(from, bytes, "event=shared_store_empty", 24) != NULL;
         return (ssize_t)bytes;
     }
     if (fds[fd - DISK_FD].appends)
@@ -379,6 +397,27 @@ static int sim_sync(void *self, int fd)
     disk()->file[i].durable_bytes = disk()->file[i].bytes;
     die_if(&step, MIDDLE);
     fibers_pause(ns / 2);
+    die_if(&step, AFTER);
+    return 0;
+}
+
+/* What is cut off is gone at once: who cuts has no use for it, in either order of things. */
+int disk_truncate(int fd, uint64_t bytes)
+{
+    struct step step = step_begin("truncate", "");
+    int32_t i = file_of(fd);
+    struct world_file *file = &disk()->file[i];
+
+    if (step.rc != 0)
+        return step.rc;
+    if (bytes < file->bytes) {
+        memset(disk()->data[i][0] + bytes, 0, file->reach > bytes ? file->reach - bytes : 0);
+        memset(disk()->data[i][1] + bytes, 0, file->reach > bytes ? file->reach - bytes : 0);
+        if (file->durable_bytes > bytes)
+            file->durable_bytes = bytes;
+    }
+    resize(i, bytes);
+    die_if(&step, MIDDLE);
     die_if(&step, AFTER);
     return 0;
 }

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "base/host.h"
 
 /* The one folder that is there from the start, and what the scenarios have in it. */
@@ -31,6 +32,9 @@ void disk_make(void);
 
 /* In place of the files of the host table. */
 void disk_fill_host(struct host *host);
+
+/* Cuts an open file, as ftruncate(2). 0 or a negative errno. */
+int disk_truncate(int fd, uint64_t bytes);
 
 /* The life is over, its descriptors too. Thread: between two lives, as the next two. */
 void disk_let_go(void);

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 #include "base/host.h"
+#include "sim/fiber_switch.h"
 #include "sim/world.h"
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
@@ -28,7 +28,7 @@ enum { FIBERS_MAX = 48, STACK_BYTES = 1 << 20, WAKERS_MAX = 512, WAKER_FD = 1000
 enum fiber_state { FIBER_FREE, FIBER_READY, FIBER_ASLEEP, FIBER_BLOCKED, FIBER_OVER };
 
 struct fiber {
-    ucontext_t context;
+    struct fiber_place place;
     enum fiber_state state;
     const void *awaits; /* BLOCKED: mutex, condition or fiber */
     int waker;          /* ASLEEP: on this, or until then */
@@ -142,7 +142,7 @@ static void go_to(int next)
     __sanitizer_start_switch_fiber(from->state == FIBER_OVER ? NULL : &fake, to->stack,
                                    next == 0 ? main_stack_bytes : STACK_BYTES);
 #endif
-    swapcontext(&from->context, &to->context);
+    fiber_switch(&from->place, &to->place);
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_finish_switch_fiber(fake, NULL, NULL);
 #endif
@@ -268,16 +268,6 @@ static void fiber_main(void)
     abort(); /* nobody comes back */
 }
 
-/* It begins at fiber_main(). */
-static void context_make(struct fiber *fiber)
-{
-    getcontext(&fiber->context);
-    fiber->context.uc_stack.ss_sp = fiber->stack;
-    fiber->context.uc_stack.ss_size = STACK_BYTES;
-    fiber->context.uc_link = NULL;
-    makecontext(&fiber->context, fiber_main, 0);
-}
-
 /* A free one with a stack; NULL: there are too many. */
 static struct fiber *fiber_take(void)
 {
@@ -309,7 +299,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
     *fiber = (struct fiber){.state = FIBER_READY, .run = run, .arg = arg, .stack = fiber->stack};
     *thread = (pthread_t)(fiber - fibers);
     snprintf(fiber->name, sizeof(fiber->name), "thread-%d", (int)(fiber - fibers));
-    context_make(fiber);
+    fiber_place_make(&fiber->place, fiber->stack, STACK_BYTES, fiber_main);
     fibers_turn();
     return 0;
 }

@@ -8,13 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "daemon/command.h"
 #include "sim/desk.h"
 #include "sim/disk.h"
 #include "sim/life.h"
+#include "sim/past.h"
+#include "sim/redis_desk.h"
 #include "sim/scenario.h"
 #include "sim/told.h"
 
@@ -27,7 +28,7 @@ struct run {
     struct told durable;        /* as it was after the last power cut */
     struct life_report report;  /* of the last life */
     struct judge_counts counts; /* of this one */
-    bool has_power_cut;
+    bool has_power_cut, has_fault;
     uint64_t hash;
     bool is_failed;
 };
@@ -55,37 +56,30 @@ static void set_dice(unsigned life)
     world->fetches = dice_of(world->seed, base + 2);
     world->steps = dice_of(world->seed, base + 3);
     world->randoms = dice_of(world->seed, base + 4);
+    world->redis_dice = dice_of(world->seed, base + 5);
 }
 
 /* Lives one; returns its exit code, or 128 and the signal that ended it. */
 static int let_live(const struct scenario *scenario, const struct wire_plan *wire,
                     struct dice *dice)
 {
-    struct wire_plan plan = *wire;
-    int ends[2], status = 0;
+    int status = 0;
     pid_t pid;
 
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
-        perror("tocsin_sim");
-        exit(70);
-    }
     fflush(stdout);
     pid = fork();
     if (pid == 0) {
-        close(ends[0]);
         signal(SIGPIPE, SIG_IGN);
+        signal(SIGTERM, SIG_IGN);
         alarm(LIFE_REAL_SECONDS);
-        plan.fd = ends[1];
-        wire_begin(&plan);
+        wire_begin(wire);
         life_run(scenario);
     }
-    close(ends[1]);
-    desk_serve(ends[0], dice);
-    close(ends[0]);
     if (pid < 0 || waitpid(pid, &status, 0) != pid) {
         perror("tocsin_sim");
         exit(70);
     }
+    desk_deliver(dice);
     disk_let_go();
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
@@ -126,6 +120,14 @@ static void check_end(struct run *run, int code)
              code == 128 + SIGALRM ? ": it went on and on" : "");
     else
         fail(run, "life %u ended with %d: %s", world->life, code, world->report.sentence);
+}
+
+/* Neither a kill nor the power leaves a history behind that cannot be gone on with. */
+static void check_aside(struct run *run)
+{
+    if (world->report.is_history_aside && !run->has_fault)
+        fail(run, "life %u could not go on with the history", world->life);
+    run->has_fault |= world->report.was_fault_met;
 }
 
 static void begin_life(const struct scenario *scenario, unsigned number,
@@ -198,7 +200,9 @@ static void live_one(struct run *run, unsigned number, const struct life_plan *p
     code = let_live(run->scenario, wire, dice);
     run->counts.lives++;
     run->counts.faults += world->report.was_fault_met;
+    run->counts.from_images += world->report.is_from_image;
     check_end(run, code);
+    check_aside(run);
     if (plan->end == LIFE_POWER_CUT) {
         disk_cut_power(dice);
         run->has_power_cut = true;
@@ -222,8 +226,11 @@ static void tell(struct run *run, const struct life_plan *lives, unsigned count,
     disk_make();
     disk_put(DISK_RULES, run->scenario->rules, strlen(run->scenario->rules));
     desk_begin(lag_ns);
-    world->pushes.count = world->switches = 0;
-    memset(world->pushes.state, WORLD_PUSH_SENT, sizeof(world->pushes.state));
+    world->pushes = (struct world_pushes){0};
+    world->acts = (struct world_acts){0};
+    world->switches = 0;
+    world->redis = run->scenario->redis;
+    world->folds.count = 0;
     for (unsigned i = 0; i < count && !run->is_failed; i++)
         live_one(run, i + 1, &lives[i], wire, &dice);
     run->report = world->report;
@@ -245,6 +252,8 @@ static void check_ticket(struct run *run, const struct told_incident *incident, 
     unsigned wanted = incident->sink[sink].is_opened ? 1 : 0;
     unsigned wanted_open = wanted - (incident->sink[sink].is_resolved ? 1 : 0);
 
+    if (incident->sink[sink].may_be_folded && incident->sink[sink].is_resolved && found.made == 0)
+        return;
     if (scenario->has_refusals && found.made < wanted)
         return; /* given up, and overtaken by a later op that was taken */
     if (found.made != wanted)
@@ -275,7 +284,8 @@ static void check_hook(struct run *run)
         if (op->sink != SINK_HOOK)
             continue;
         came += op->came > 0;
-        if (op->came == 0 && strcmp(op->kind, "update") != 0 && !run->scenario->has_refusals)
+        if (op->came == 0 && strcmp(op->kind, "update") != 0 && !run->scenario->has_refusals &&
+            !op->may_be_folded)
             fail(run, "D1: the hook was never told %s of incident %s", op->kind, op->incident);
     }
 }
@@ -288,37 +298,94 @@ static void check_push(struct run *run, uint32_t i)
 
     snprintf(host, sizeof(host), "p%u", (unsigned)i);
     count = told_count_pushed(&run->told, host);
-    if (world->pushes.state[i] == WORLD_PUSH_TAKEN && count == 0 && run->scenario->is_ahead)
+    if (world->pushes.state[i] == WORLD_TAKEN && count == 0 && run->scenario->is_ahead)
         return;
-    if (world->pushes.state[i] == WORLD_PUSH_TAKEN && count != 1)
+    if (world->pushes.state[i] == WORLD_TAKEN && count != 1)
         fail(run, "C3: push %u was taken, and there are %u incidents of it", (unsigned)i, count);
-    else if (world->pushes.state[i] == WORLD_PUSH_REFUSED && count != 0)
+    else if (world->pushes.state[i] == WORLD_REFUSED && count != 0)
         fail(run, "C3: push %u was refused, and there are %u incidents of it", (unsigned)i, count);
     else if (count > 1)
         fail(run, "D2: of push %u there are %u incidents", (unsigned)i, count);
+}
+
+/* What was done to an incident is told once, where it was answered so; what was refused is not. */
+static void check_act(struct run *run, uint32_t i)
+{
+    unsigned count = run->told.act[i];
+
+    run->counts.acts += count > 0;
+    if (world->acts.state[i] == WORLD_TAKEN && count != 1)
+        fail(run, "C3: act %u was done, and %u changes say so", (unsigned)i, count);
+    else if (world->acts.state[i] == WORLD_REFUSED && count != 0)
+        fail(run, "C3: act %u was refused, and %u changes say that it was done", (unsigned)i,
+             count);
+    else if (count > 1)
+        fail(run, "D2: act %u is told %u times", (unsigned)i, count);
+}
+
+/* Its rows depend on the journal alone. A clock that jumps may have emptied it. */
+static void check_past(struct run *run)
+{
+    const struct scenario *scenario = run->scenario;
+    bool is_behind;
+    char why[512];
+
+    if (!scenario->has_history || scenario->is_ahead || scenario->is_set_back)
+        return;
+    if (!past_is_same(&is_behind, why))
+        fail(run, "the history is not that of the journal: %s", why);
+    else
+        run->counts.histories += !is_behind;
+}
+
+/* Everybody reads there what is open (S1). */
+static void check_shared(struct run *run)
+{
+    size_t open = 0;
+
+    if (!run->scenario->has_redis)
+        return;
+    for (size_t i = 0; i < run->told.incident_count && !run->is_failed; i++) {
+        const struct told_incident *incident = &run->told.incident[i];
+        open += incident->is_open;
+        if (incident->is_open && !redis_desk_has_open(incident->id))
+            fail(run, "S1: incident %s is open, and the shared store does not say so",
+                 incident->id);
+    }
+    if (!run->is_failed && open != redis_desk_open())
+        fail(run, "S1: %zu incidents are open, and the shared store has %zu", open,
+             redis_desk_open());
+    run->counts.shared++;
 }
 
 static void check_told(struct run *run)
 {
     const struct scenario *scenario = run->scenario;
     unsigned tickets[SCENARIO_SINKS] = {0};
+    bool folded = false;
     static const char *const hosts[SCENARIO_SINKS] = {"", "pager.example", "snow.example",
                                                       "zen.example"};
 
     for (size_t i = 0; i < run->told.incident_count && !run->is_failed; i++)
         for (int sink = SINK_PAGER; sink < SCENARIO_SINKS && !run->is_failed; sink++) {
             tickets[sink] += run->told.incident[i].sink[sink].is_opened;
+            folded |= run->told.incident[i].sink[sink].may_be_folded;
             if (scenario->has_sink[sink])
                 check_ticket(run, &run->told.incident[i], sink);
         }
     for (int sink = SINK_PAGER; sink < SCENARIO_SINKS && !run->is_failed; sink++)
-        if (scenario->has_sink[sink] && !scenario->has_refusals &&
+        if (scenario->has_sink[sink] && !scenario->has_refusals && !folded &&
             desk_tickets(hosts[sink]) != tickets[sink])
             fail(run, "%s has tickets that nobody made", hosts[sink]);
     if (scenario->has_sink[SINK_HOOK] && !run->is_failed)
         check_hook(run);
+    check_shared(run);
     for (uint32_t i = 0; i < world->pushes.count && !run->is_failed; i++)
         check_push(run, i);
+    for (uint32_t i = 0; i < WORLD_ACTS_MAX && !run->is_failed; i++)
+        check_act(run, i);
+    if (run->told.strange_acts > 0)
+        fail(run, "C3: %u changes say something that nobody did", (unsigned)run->told.strange_acts);
 }
 
 /* X1b: nothing but the records decided, so both were told the same. */
@@ -330,7 +397,7 @@ static void check_same(struct run *run, const struct run *quiet)
                         : run->report.watermark_ms;
     char why[2600];
 
-    if (run->scenario->has_outage || run->scenario->is_switched)
+    if (run->scenario->has_outage || run->scenario->is_switched || run->scenario->has_acts)
         return;
     if (a->rejected[REJECT_PARSE] != b->rejected[REJECT_PARSE])
         fail(run,
@@ -357,6 +424,7 @@ static void tell_quietly(struct run *run)
 
     calm = *run->scenario;
     calm.people.every_ns = 0;
+    calm.has_redis = false;
     run->scenario = &calm;
     world->outage_to_ns = 0;
     tell(run, &life, 1, &honest, 0);
@@ -413,6 +481,10 @@ static void add(struct judge_counts *counts, const struct run *run)
     counts->incidents += run->told.incident_count;
     counts->ops += run->told.op_count;
     counts->held_against += run->counts.held_against;
+    counts->acts += run->counts.acts;
+    counts->shared += run->counts.shared;
+    counts->from_images += run->counts.from_images;
+    counts->histories += run->counts.histories;
     if (run->counts.memory_kib > counts->memory_kib)
         counts->memory_kib = run->counts.memory_kib;
 }
@@ -440,6 +512,8 @@ bool judge_seed(uint64_t seed, const struct judge_options *options, struct judge
         check_same(&run, &quiet);
     if (!quiet.is_failed && !run.is_failed)
         tell_again(&run);
+    if (!quiet.is_failed && !run.is_failed)
+        check_past(&run);
     if (!quiet.is_failed && !run.is_failed && options->is_twice)
         check_hash(&run);
     run.is_failed |= quiet.is_failed;

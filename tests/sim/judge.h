@@ -18,7 +18,11 @@ struct judge_options {
 /* Of all seeds that were judged. */
 struct judge_counts {
     uint64_t seeds, failed, lives, kills, power_cuts, faults, events, incidents, ops, held_against;
-    uint64_t memory_kib; /* the largest of a life */
+    uint64_t acts;        /* that were done by hand */
+    uint64_t from_images; /* lives */
+    uint64_t histories;   /* held against the journal */
+    uint64_t shared;      /* seeds with a shared store */
+    uint64_t memory_kib;  /* the largest of a life */
 };
 
 /* False, and a sentence has been printed: the seed fails. */

@@ -13,6 +13,7 @@
 #include "sim/disk.h"
 #include "sim/fibers.h"
 #include "sim/people.h"
+#include "sim/sql_disk.h"
 #include "store/journal.h"
 #include "store/segment_log.h"
 
@@ -96,7 +97,15 @@ int __wrap_segment_log_open(const struct segment_config *config, const struct se
     return __real_segment_log_open(&small, end, out, err);
 }
 
-/* For the trace alone. */
+static void note_fold(const char *id)
+{
+    struct world_folds *folds = &world->folds;
+
+    if (folds->count < WORLD_FOLDS_MAX)
+        folds->op[folds->count++] = hash64(id, strlen(id), 0);
+}
+
+/* For the trace, and for what nobody has to be told. */
 uint64_t __real_journal_op_state(struct journal *journal, const struct journal_op_state *state);
 uint64_t __wrap_journal_op_state(struct journal *journal, const struct journal_op_state *state);
 uint64_t __wrap_journal_op_state(struct journal *journal, const struct journal_op_state *state)
@@ -105,7 +114,21 @@ uint64_t __wrap_journal_op_state(struct journal *journal, const struct journal_o
 
     id128_format(state->op, id);
     world_note("outbox", "op %s: fate %d %s %s", id, state->fate, state->reference, state->reason);
+    if (world->report.is_catching_up && state->fate == JOURNAL_FATE_TAKEN_IN)
+        note_fold(id);
     return __real_journal_op_state(journal, state);
+}
+
+/* For the count alone. */
+int __real_engine_load_image(struct engine *engine, const void *image, size_t bytes,
+                             struct rule_set *const *sets, size_t count, struct error *err);
+int __wrap_engine_load_image(struct engine *engine, const void *image, size_t bytes,
+                             struct rule_set *const *sets, size_t count, struct error *err);
+int __wrap_engine_load_image(struct engine *engine, const void *image, size_t bytes,
+                             struct rule_set *const *sets, size_t count, struct error *err)
+{
+    world->report.is_from_image = true;
+    return __real_engine_load_image(engine, image, bytes, sets, count, err);
 }
 
 size_t __real_outbox_stop(struct outbox *outbox, unsigned flush_ms);
@@ -136,11 +159,15 @@ size_t __wrap_outbox_stop(struct outbox *outbox, unsigned flush_ms)
 static bool is_worked_off(const struct service *service, uint64_t end_ns)
 {
     struct engine_part_counters part[PARTS_MAX];
+    /* By a clock that is behind, and that nothing journaled holds, records are of its time at most.
+     */
+    int64_t last_ms = WORLD_WALL_MS + (int64_t)(world->last_record_ns / MILLI_NS) +
+                      (world->plan.skew_ms < 0 ? world->plan.skew_ms : 0);
     size_t count, seen = 0;
 
     if (world->now_ns < end_ns || !durable_is_recovered(service->durable))
         return false;
-    if (engine_told(service->engine) < WORLD_WALL_MS + (int64_t)(world->last_record_ns / MILLI_NS))
+    if (engine_told(service->engine) < last_ms)
         return false;
     count = engine_part_counters(service->engine, part, PARTS_MAX);
     for (size_t i = 0; i < count; i++)
@@ -156,6 +183,8 @@ static void report(const struct service *service)
 {
     struct rusage usage;
 
+    if (service->engine == NULL)
+        return; /* it has only stood by */
     engine_counters(service->engine, &world->report.engine);
     world->report.watermark_ms = engine_told(service->engine);
     world->report.has_counters = true;
@@ -163,24 +192,42 @@ static void report(const struct service *service)
     world->report.memory_kib = (uint64_t)usage.ru_maxrss;
 }
 
-static void live(const struct scenario *scenario, struct service *service)
+/* One that stands by is told when it may go on. False: it is over before it began, with this code.
+ */
+static bool stand_by(struct service *service, int waker, int *code, struct error *why)
+{
+    *code = EXIT_OK;
+    while (service->stands_by && *code == EXIT_OK && world->now_ns < world->plan.end_ns) {
+        fibers_pause(SECOND_NS / 20);
+        service_tick(service);
+        if (fibers_waker_is_woken(waker))
+            *code = service_go_on(service, why);
+    }
+    return *code == EXIT_OK && !service->stands_by;
+}
+
+static void live(const struct scenario *scenario, struct service *service, int waker)
 {
     struct error why = {""};
     int code;
 
     world->report.has_begun = true;
-    people_begin(scenario, service);
-    do {
-        fibers_pause(SECOND_NS / 5);
-        service_tick(service);
-        if (scenario->has_refusals && world->now_ns >= scenario->end_ns)
-            people_redrive(service);
-    } while (service_verdict(service, &why) == EXIT_OK && world->now_ns < world->plan.end_ns &&
-             !is_worked_off(service, scenario->end_ns));
-    people_end();
-    code = service_stop(service);
-    service_verdict(service, &why);
-    report(service);
+    if (stand_by(service, waker, &code, &why)) {
+        people_begin(scenario, service);
+        do {
+            fibers_pause(SECOND_NS / 5);
+            service_tick(service);
+            if (scenario->has_refusals && world->now_ns >= scenario->end_ns)
+                people_redrive(service);
+        } while (service_verdict(service, &why) == EXIT_OK && world->now_ns < world->plan.end_ns &&
+                 !is_worked_off(service, scenario->end_ns));
+        people_end();
+    }
+    if (code == EXIT_OK) {
+        code = service_stop(service);
+        service_verdict(service, &why);
+        report(service);
+    }
     service_destroy(service);
     world_end(code, "%.480s", code == EXIT_OK ? "stopped" : why.text);
 }
@@ -188,16 +235,18 @@ static void live(const struct scenario *scenario, struct service *service)
 void life_run(const struct scenario *scenario)
 {
     static const struct option_list no_rules;
-    const struct service_options options = {.config_path = DISK_CONFIG, .rules = &no_rules};
+    struct service_options options = {.config_path = DISK_CONFIG, .rules = &no_rules};
     struct service *service = NULL;
     struct error err = {""};
     int code;
 
     take_host();
+    sql_disk_begin();
     fibers_begin();
+    options.waker = fibers_waker_create();
     code = service_create(&options, &service, &err);
     if (code != EXIT_OK)
         world_end(code, "%.480s", err.text);
-    live(scenario, service);
+    live(scenario, service, options.waker);
     abort(); /* live() does not come back */
 }

@@ -9,8 +9,6 @@
 #include "sim/disk.h"
 #include "sim/fibers.h"
 
-#define NOBODY UINT32_MAX
-
 enum { SWITCHES_MAX = 20 };
 
 static struct {
@@ -24,28 +22,44 @@ static struct {
 /* ---- answers ---- */
 
 struct sim_reply {
-    uint32_t push;
+    const char *what;
+    uint32_t number;
+    unsigned char *state; /* in the world; NULL: nobody looks */
+    int kept;             /* the answer that says it is there to stay, beside 200 */
+    bool has_silence;     /* the answer names one */
 };
 
-static struct sim_reply *reply_make(uint32_t push)
+static struct admin_reply *reply_make(const struct sim_reply *from)
 {
     struct sim_reply *reply = malloc(sizeof(*reply));
 
     if (reply == NULL)
         abort();
-    reply->push = push;
-    return reply;
+    *reply = *from;
+    return (struct admin_reply *)reply;
 }
 
 static void take_answer(struct sim_reply *reply, int code)
 {
-    world_note("people", "push %d is answered with %d", (int)reply->push, code);
+    world_note("people", "%s %u is answered with %d", reply->what, (unsigned)reply->number, code);
     /* Of what met a fault nobody knows whether it is there. */
-    if (reply->push != NOBODY && (code == 200 || code == 202))
-        world->pushes.state[reply->push] = WORLD_PUSH_TAKEN;
-    else if (reply->push != NOBODY && !world->report.was_fault_met)
-        world->pushes.state[reply->push] = WORLD_PUSH_REFUSED;
+    if (reply->state != NULL && (code == 200 || code == reply->kept))
+        *reply->state = WORLD_TAKEN;
+    else if (reply->state != NULL && code != 202 && !world->report.was_fault_met)
+        *reply->state = WORLD_REFUSED;
     free(reply);
+}
+
+static void take_silence(const char *text)
+{
+    static const char name[] = "\"id\":\"";
+    const char *at = text != NULL ? strstr(text, name) : NULL;
+    char *to = world->acts.silence;
+
+    if (at == NULL)
+        return;
+    at += sizeof(name) - 1;
+    snprintf(to, WORLD_SILENCE_BYTES, "%.*s", (int)strcspn(at, "\""), at);
 }
 
 void __wrap_admin_answer(struct admin_reply *reply, int code, const char *type, char *text,
@@ -53,9 +67,13 @@ void __wrap_admin_answer(struct admin_reply *reply, int code, const char *type, 
 void __wrap_admin_answer(struct admin_reply *reply, int code, const char *type, char *text,
                          size_t bytes)
 {
+    struct sim_reply *ours = (struct sim_reply *)reply;
+
     (void)type, (void)bytes;
+    if (ours->has_silence)
+        take_silence(text);
     free(text);
-    take_answer((struct sim_reply *)reply, code);
+    take_answer(ours, code);
 }
 
 void __wrap_admin_answer_sentence(struct admin_reply *reply, int code, const char *sentence);
@@ -85,7 +103,12 @@ static void push(struct dice *dice)
              pushes->count);
     given.bytes = strlen(body);
     world_note("people", "push %u", pushes->count);
-    service_take_events(people.service, &given, (struct admin_reply *)reply_make(pushes->count++));
+    service_take_events(people.service, &given,
+                        reply_make(&(struct sim_reply){.what = "push",
+                                                       .number = pushes->count,
+                                                       .state = &pushes->state[pushes->count],
+                                                       .kept = 202}));
+    pushes->count++;
 }
 
 static void reload(void)
@@ -106,6 +129,7 @@ static void reload(void)
 
 static void add_silence(struct dice *dice)
 {
+    const struct sim_reply reply = {.what = "silence", .has_silence = true};
     char body[128];
     struct admin_pick pick = {.peer = "192.0.2.7:4711", .is_local = true, .body = body};
 
@@ -114,7 +138,64 @@ static void add_silence(struct dice *dice)
              (unsigned)dice_below(dice, 8), (unsigned)dice_between(dice, 1, 20));
     pick.bytes = strlen(body);
     world_note("people", "silence %s", body);
-    service_add_silence(people.service, &pick, (struct admin_reply *)reply_make(NOBODY));
+    service_add_silence(people.service, &pick, reply_make(&reply));
+}
+
+/* Also one that is over, or has been ended before. */
+static void end_silence(void)
+{
+    const struct sim_reply reply = {.what = "end of silence"};
+    char body[128];
+    struct admin_pick pick = {.peer = "192.0.2.7:4711", .is_local = true, .body = body};
+
+    pick.bytes = (size_t)snprintf(body, sizeof(body), "{\"id\": \"%s\"}", world->acts.silence);
+    world_note("people", "end of silence %s", body);
+    service_end_silence(people.service, &pick, reply_make(&reply));
+}
+
+/* One that the incident log names, mostly of its last lines; people look at what they were told. */
+static bool find_incident(struct dice *dice, char id[ID128_TEXT_BYTES])
+{
+    static const char name[] = "\"incident\":\"";
+    enum { LAST_BYTES = 6 << 10 };
+    size_t bytes = 0, from;
+    const char *text = disk_look(DISK_INCIDENTS, &bytes), *at;
+
+    if (text == NULL || bytes == 0)
+        return false;
+    from = dice_percent(dice, 75) && bytes > LAST_BYTES ? bytes - LAST_BYTES : 0;
+    from += dice_below(dice, bytes - from);
+    at = memmem(text + from, bytes - from, name, sizeof(name) - 1);
+    if (at == NULL || (size_t)(text + bytes - at) < sizeof(name) - 1 + ID128_TEXT_BYTES)
+        return false;
+    memcpy(id, at + sizeof(name) - 1, ID128_TEXT_BYTES - 1);
+    id[ID128_TEXT_BYTES - 1] = '\0';
+    return true;
+}
+
+static void say_of_incident(struct dice *dice)
+{
+    struct world_acts *acts = &world->acts;
+    char id[ID128_TEXT_BYTES], body[64];
+    struct admin_pick pick = {
+        .peer = "192.0.2.7:4711", .is_local = true, .incident = id, .body = body};
+    bool closes = dice_percent(dice, 50);
+    struct admin_reply *reply;
+
+    if (acts->count == WORLD_ACTS_MAX || !find_incident(dice, id))
+        return;
+    reply = reply_make(&(struct sim_reply){.what = closes ? "close" : "acknowledgement",
+                                           .number = acts->count,
+                                           .state = &acts->state[acts->count]});
+    pick.bytes =
+        (size_t)snprintf(body, sizeof(body), "{\"comment\":\"act-%u\"}", (unsigned)acts->count);
+    world_note("people", "%s %u of incident %s", closes ? "close" : "acknowledgement",
+               (unsigned)acts->count, id);
+    acts->count++;
+    if (closes)
+        service_close_incident(people.service, &pick, reply);
+    else
+        service_acknowledge(people.service, &pick, reply);
 }
 
 static void act(struct dice *dice)
@@ -128,7 +209,10 @@ static void act(struct dice *dice)
     if (what < plan->reloads)
         reload();
     else if (what < plan->reloads + plan->silences)
-        add_silence(dice);
+        world->acts.silence[0] != '\0' && dice_percent(dice, 30) ? end_silence()
+                                                                 : add_silence(dice);
+    else if (plan->by_hand > 0 && dice_percent(dice, plan->by_hand))
+        say_of_incident(dice);
     else if (plan->has_pushes)
         push(dice);
 }

@@ -391,6 +391,46 @@ static void make_people(struct scenario *scenario, struct dice *dice)
         make_rules(scenario->other_rules, dice);
 }
 
+static void make_acts(struct scenario *scenario, struct dice *dice)
+{
+    struct people_plan *people = &scenario->people;
+
+    if (people->every_ns > 0 && dice_percent(dice, 60))
+        people->by_hand = (unsigned)dice_between(dice, 5, 60);
+    scenario->has_acts = people->by_hand > 0;
+}
+
+/* Behind the journal a history is written. */
+static void make_history(struct scenario *scenario, struct dice *dice)
+{
+    scenario->has_history = dice_percent(dice, 35);
+}
+
+/* What it is away for, and what it forgets. Nothing can be pushed then, nor done by hand. */
+static void make_redis(struct scenario *scenario, struct dice *dice)
+{
+    struct world_redis *redis = &scenario->redis;
+    uint64_t span_ns = world->last_record_ns;
+
+    scenario->has_redis = scenario->people.every_ns == 0 && dice_percent(dice, 40);
+    if (!scenario->has_redis)
+        return;
+    scenario->lease_ms = dice_percent(dice, 50) ? 10000 : (unsigned)dice_between(dice, 4000, 20000);
+    redis->way_ns = dice_percent(dice, 70) ? MILLI_NS / 2 : dice_below(dice, 40 * MILLI_NS);
+    redis->lost = dice_percent(dice, 40) ? (unsigned)dice_between(dice, 1, 20) : 0;
+    for (int i = 0; i < WORLD_REDIS_AWAYS; i++)
+        if (dice_percent(dice, 25)) {
+            redis->away[i].from_ns = dice_percent(dice, 20) ? 0 : dice_below(dice, span_ns);
+            redis->away[i].to_ns = redis->away[i].from_ns + dice_below(dice, 30 * SECOND_NS);
+            redis->away[i].is_silent = dice_percent(dice, 50);
+        }
+    if (dice_percent(dice, 30)) {
+        redis->restart_ns = 1 + dice_below(dice, span_ns);
+        redis->save_ns = dice_percent(dice, 60) ? 1 + dice_below(dice, redis->restart_ns) : 0;
+    }
+    redis->calm_ns = scenario->end_ns;
+}
+
 static void make_outage(struct scenario *scenario, struct dice *dice)
 {
     scenario->has_outage = dice_percent(dice, 12);
@@ -428,7 +468,8 @@ static void make_faults(struct scenario *scenario, struct dice *dice)
 
 void scenario_make(struct scenario *scenario, uint64_t seed, unsigned events)
 {
-    struct dice dice = dice_of(seed, 1);
+    struct dice dice = dice_of(seed, 1), acts = dice_of(seed, 20);
+    struct dice history = dice_of(seed, 21), redis = dice_of(seed, 22);
 
     *scenario = (struct scenario){.seed = seed, .events = events};
     scenario->is_orderly = dice_percent(&dice, 75);
@@ -438,8 +479,11 @@ void scenario_make(struct scenario *scenario, uint64_t seed, unsigned events)
     make_sinks(scenario, &dice);
     make_lives(scenario, &dice);
     make_people(scenario, &dice);
+    make_acts(scenario, &acts);
+    make_history(scenario, &history);
     make_outage(scenario, &dice);
     make_faults(scenario, &dice);
+    make_redis(scenario, &redis);
 }
 
 /* ---- the configuration ---- */
@@ -463,14 +507,19 @@ void scenario_config(const struct scenario *scenario, const struct life_plan *li
         "engine: {workers: %u, epoch: %ums, take: %u, expire: 20s}\n"
         "rules: [" DISK_RULES "]\n"
         "data: {dir: " DISK_DATA ", snapshot: {every: %ums}}\n"
-        "history: {enabled: false}\n"
+        "history: {enabled: %s}\n"
         "admin: {listen: \"off\"}\n"
         "incident_log: {path: " DISK_INCIDENTS "}\n"
-        "outbox: {flush: %s, ops.max: %u}\n"
-        "sinks:\n",
+        "outbox: {flush: %s, ops.max: %u}\n",
         scenario->disorder_ms, life->workers, life->epoch_ms, life->take, life->snapshot_ms,
-        life->end_ns == UINT64_MAX ? "1h" : "5s", scenario->ops_max);
+        scenario->has_history ? "true" : "false", life->end_ns == UINT64_MAX ? "1h" : "5s",
+        scenario->ops_max);
 
+    if (scenario->has_redis)
+        used += (size_t)snprintf(to + used, WORLD_CONFIG_BYTES - used,
+                                 "shared: {address: \"127.0.0.1:2\", lease: %ums}\n",
+                                 scenario->lease_ms);
+    used += (size_t)snprintf(to + used, WORLD_CONFIG_BYTES - used, "sinks:\n");
     for (int i = 0; i < SCENARIO_SINKS; i++)
         if (scenario->has_sink[i])
             used += (size_t)snprintf(to + used, WORLD_CONFIG_BYTES - used,

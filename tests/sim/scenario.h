@@ -18,6 +18,7 @@ struct people_plan {
     uint64_t every_ns; /* on the average; 0: nothing is done */
     bool has_pushes;
     unsigned reloads, silences; /* of 100 acts */
+    unsigned by_hand;           /* of 100 of the others: acknowledgements and closes */
 };
 
 struct scenario {
@@ -31,8 +32,13 @@ struct scenario {
     struct people_plan people;
     char rules[WORLD_CONFIG_BYTES], other_rules[WORLD_CONFIG_BYTES];
     bool is_switched;  /* rules change, or mutes */
+    bool has_acts;     /* what people say of incidents is in what is told */
     bool has_refusals; /* ops are refused for good, and sent again by hand in the end */
     bool has_outage;
+    bool has_history;
+    bool has_redis; /* the journal is mirrored there */
+    struct world_redis redis;
+    unsigned lease_ms;
     bool is_set_back; /* the wall clock steps back: what was put off may be put off for an hour */
     bool is_ahead; /* the wall clock of some life is, by far: what is pushed waits for its time */
     unsigned life_count;

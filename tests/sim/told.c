@@ -2,101 +2,140 @@
 #include "sim/told.h"
 
 #include <assert.h>
-#include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "base/hash.h"
 #include "daemon/commands.h"
 #include "sim/disk.h"
-#include "sim/fibers.h"
+#include "sim/errand.h"
 
 #define PUSHED "tenant=pushed host="
 
 static const char *const sink_names[SCENARIO_SINKS] = {"hook", "pager", "snow", "zen"};
 
-/* `tocsin digest --incidents told.jsonl data`, as a process of its own on the disk of the world. */
-static bool write_told(void)
+/* `tocsin digest --incidents told.jsonl data` */
+static int write_told(void)
 {
     char *argv[] = {"digest", "--incidents", DISK_TOLD, DISK_DATA, NULL};
-    int status = 0;
-    pid_t pid;
 
-    fflush(stdout);
-    pid = fork();
-    if (pid == 0) {
-        static struct host table;
-        bool is_told = world->is_told;
-        int fd;
-        table = *host();
-        disk_fill_host(&table);
-        host_set(&table);
-        fibers_begin();
-        world->began_ns = world->now_ns;
-        world->plan = scenario_quiet_life();
-        world->is_told = false;
-        if (!is_told && (fd = open("/dev/null", O_WRONLY)) >= 0)
-            dup2(fd, STDOUT_FILENO);
-        status = cmd_digest(4, argv);
-        fflush(stdout);
-        world->is_told = is_told;
-        _exit(status);
-    }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid)
-        return false;
-    disk_let_go();
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return cmd_digest(4, argv);
+}
+
+/* Ids that come from a system that was told may be followed by more. */
+static uint64_t hash_of_id(const char *id)
+{
+    return hash64(id, strnlen(id, ID128_TEXT_BYTES - 1), 0);
 }
 
 static struct told_incident *incident_of(struct told *told, const char *id)
 {
+    uint64_t hash = hash_of_id(id);
+    struct told_incident *incident;
+
     for (size_t i = told->incident_count; i-- > 0;)
-        if (strcmp(told->incident[i].id, id) == 0)
+        if (told->incident[i].hash == hash)
             return &told->incident[i];
-    snprintf(told->incident[told->incident_count].id, sizeof(told->incident[0].id), "%s", id);
-    return &told->incident[told->incident_count++];
+    incident = &told->incident[told->incident_count++];
+    incident->hash = hash;
+    snprintf(incident->id, sizeof(incident->id), "%.39s", id);
+    return incident;
 }
 
-static const char *text_of(const json_t *line, const char *name)
+enum { VALUE_BYTES = 64 };
+
+/* The start of what stands behind a name of the line, as incident_log.h writes lines: flat, without
+ * spaces, each name once. "": nothing does. */
+static const char *value_of(const char *line, const char *name, char to[VALUE_BYTES])
 {
-    const char *text = json_string_value(json_object_get(line, name));
+    size_t bytes = strlen(name);
 
-    return text != NULL ? text : "";
+    to[0] = '\0';
+    for (const char *at = line + 1; *at == '"';) {
+        const char *value = strchr(at + 1, '"') + 2, *end = value;
+        bool is_it = strncmp(at + 1, name, bytes) == 0 && at[1 + bytes] == '"';
+        if (*value == '"')
+            for (end++; *end != '"'; end++)
+                end += *end == '\\';
+        end += strcspn(end, ",}");
+        if (is_it) {
+            int quote = *value == '"';
+            snprintf(to, VALUE_BYTES, "%.*s", (int)(end - value) - 2 * quote, value + quote);
+            break;
+        }
+        at = end + 1;
+    }
+    return to;
 }
 
-static void take_op(struct told *told, const json_t *line)
+static bool is_folded(uint64_t op)
+{
+    for (uint32_t i = 0; i < world->folds.count; i++)
+        if (world->folds.op[i] == op)
+            return true;
+    return false;
+}
+
+static void take_op(struct told *told, const char *line, const char *kind)
 {
     struct told_op *op = &told->op[told->op_count++];
-    struct told_incident *incident = incident_of(told, text_of(line, "incident"));
-    const char *kind = text_of(line, "op"), *sink = text_of(line, "sink");
+    char id[VALUE_BYTES], sink[VALUE_BYTES];
+    struct told_incident *incident = incident_of(told, value_of(line, "incident", id));
 
-    snprintf(op->id, sizeof(op->id), "%s", text_of(line, "id"));
+    snprintf(op->id, sizeof(op->id), "%.39s", value_of(line, "id", sink));
+    op->hash = hash_of_id(op->id);
     snprintf(op->incident, sizeof(op->incident), "%s", incident->id);
-    snprintf(op->kind, sizeof(op->kind), "%s", kind);
+    snprintf(op->kind, sizeof(op->kind), "%.15s", kind);
+    value_of(line, "sink", sink);
     while (op->sink < SCENARIO_SINKS && strcmp(sink_names[op->sink], sink) != 0)
         op->sink++;
     assert(op->sink < SCENARIO_SINKS);
+    op->may_be_folded = is_folded(op->hash);
+    incident->sink[op->sink].may_be_folded |= op->may_be_folded && strcmp(kind, "open") == 0;
     incident->sink[op->sink].is_opened |= strcmp(kind, "open") == 0;
     incident->sink[op->sink].is_resolved |= strcmp(kind, "resolve") == 0;
 }
 
-static bool take_line(struct told *told, char *text)
+/* What somebody said of an incident names itself in its comment. */
+static void take_act(struct told *told, const char *comment)
 {
-    json_t *line = json_loads(text, 0, NULL);
+    unsigned number;
 
-    if (line == NULL)
+    if (comment[0] == '\0')
+        return;
+    if (sscanf(comment, "act-%u", &number) == 1 && number < WORLD_ACTS_MAX)
+        told->act[number]++;
+    else
+        told->strange_acts++;
+}
+
+static void take_change(struct told *told, const char *line, struct told_incident *incident,
+                        const char *change)
+{
+    char value[VALUE_BYTES];
+
+    incident->is_open = strcmp(change, "closed") != 0;
+    value_of(line, "key", value);
+    if (strncmp(value, PUSHED, strlen(PUSHED)) == 0)
+        snprintf(incident->pushed, sizeof(incident->pushed), "%.15s", value + strlen(PUSHED));
+    take_act(told, value_of(line, "comment", value));
+}
+
+static bool take_line(struct told *told, const char *line)
+{
+    char id[VALUE_BYTES], at[VALUE_BYTES], what[VALUE_BYTES];
+    struct told_incident *incident = incident_of(told, value_of(line, "incident", id));
+
+    value_of(line, "at", at);
+    if (at[0] == '\0' || strlen(incident->id) != 32)
         return false;
     told->line[told->line_count++] =
-        (struct told_line){text, json_integer_value(json_object_get(line, "at")),
-                           (size_t)(incident_of(told, text_of(line, "incident")) - told->incident)};
-    if (json_object_get(line, "op") != NULL)
-        take_op(told, line);
-    else if (strncmp(text_of(line, "key"), PUSHED, strlen(PUSHED)) == 0)
-        snprintf(incident_of(told, text_of(line, "incident"))->pushed,
-                 sizeof(told->incident[0].pushed), "%s", text_of(line, "key") + strlen(PUSHED));
-    json_decref(line);
+        (struct told_line){line, hash64(line, strlen(line), 0), strtoll(at, NULL, 10),
+                           (size_t)(incident - told->incident)};
+    if (value_of(line, "op", what)[0] != '\0')
+        take_op(told, line, what);
+    else
+        take_change(told, line, incident, value_of(line, "change", what));
     return true;
 }
 
@@ -106,7 +145,7 @@ bool told_read(struct told *told)
     size_t bytes = 0, lines = 1;
     char *rest, *line;
 
-    if (!write_told() || (text = disk_look(DISK_TOLD, &bytes)) == NULL)
+    if (errand_run(write_told) != 0 || (text = disk_look(DISK_TOLD, &bytes)) == NULL)
         return false;
     told->text = malloc(bytes + 1);
     assert(told->text != NULL);
@@ -136,16 +175,20 @@ void told_release(struct told *told)
 
 struct told_op *told_find_op(struct told *told, const char *id)
 {
+    uint64_t hash = hash_of_id(id);
+
     for (size_t i = 0; i < told->op_count; i++)
-        if (strcmp(told->op[i].id, id) == 0)
+        if (told->op[i].hash == hash)
             return &told->op[i];
     return NULL;
 }
 
 bool told_has_incident(const struct told *told, const char *id)
 {
+    uint64_t hash = hash_of_id(id);
+
     for (size_t i = told->incident_count; i-- > 0;)
-        if (strncmp(told->incident[i].id, id, 32) == 0)
+        if (told->incident[i].hash == hash)
             return true;
     return false;
 }
@@ -164,7 +207,7 @@ bool told_goes_on(const struct told *before, const struct told *now)
     if (now->line_count < before->line_count)
         return false;
     for (size_t i = 0; i < before->line_count; i++)
-        if (strcmp(before->line[i].text, now->line[i].text) != 0)
+        if (before->line[i].hash != now->line[i].hash)
             return false;
     return true;
 }
@@ -177,9 +220,8 @@ bool told_has_lines(const struct told *told, const char *file, size_t bytes, siz
     *missing = told->line_count;
     for (; file != NULL && (next = memchr(file, '\n', (size_t)(end - file))) != NULL;
          file = next + 1) {
-        size_t line_bytes = (size_t)(next - file);
-        while (at < told->line_count && (strlen(told->line[at].text) != line_bytes ||
-                                         memcmp(told->line[at].text, file, line_bytes) != 0))
+        uint64_t hash = hash64(file, (size_t)(next - file), 0);
+        while (at < told->line_count && told->line[at].hash != hash)
             at++;
         if (at == told->line_count)
             return false;

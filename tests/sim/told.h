@@ -11,21 +11,27 @@
 #include "sim/scenario.h"
 
 struct told_incident {
+    uint64_t hash; /* of the id */
     char id[40];
+    bool is_open;
     char pushed[16]; /* the host that was pushed; "": of the records */
     struct {
         bool is_opened, is_resolved;
+        bool may_be_folded; /* nobody has to be told (struct world_folds) */
     } sink[SCENARIO_SINKS];
 };
 
 struct told_op {
+    uint64_t hash; /* of the id */
     char id[40], incident[40], kind[16];
     int sink;
     unsigned came; /* for who counts */
+    bool may_be_folded;
 };
 
 struct told_line {
     const char *text; /* in the log; ends with a zero */
+    uint64_t hash;    /* of the text */
     int64_t at_ms;
     size_t incident; /* its place */
 };
@@ -38,6 +44,8 @@ struct told {
     size_t incident_count;
     struct told_op *op;
     size_t op_count;
+    unsigned char act[WORLD_ACTS_MAX]; /* changes that say this act */
+    uint32_t strange_acts;             /* changes that say something that nobody did */
 };
 
 /* Reads the data directory on the disk of the world. False: it cannot be read. */

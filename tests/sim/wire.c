@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "sim/desk.h"
 #include "sim/world.h"
 #include "sinks/transport_curl.h"
@@ -29,7 +28,6 @@ struct exchange {
     transport_done done;
     void *arg;
     struct desk_reply reply;
-    char *body;
     struct exchange *next;
 };
 
@@ -42,32 +40,6 @@ void wire_begin(const struct wire_plan *given)
     last_id = 0;
 }
 
-static void put_all(const void *from, size_t bytes)
-{
-    const char *at = from;
-
-    while (bytes > 0) {
-        ssize_t put = write(plan.fd, at, bytes);
-        if (put <= 0)
-            world_end(70, "the desk does not listen");
-        at += put;
-        bytes -= (size_t)put;
-    }
-}
-
-static void get_all(void *to, size_t bytes)
-{
-    char *at = to;
-
-    while (bytes > 0) {
-        ssize_t got = read(plan.fd, at, bytes);
-        if (got <= 0)
-            world_end(70, "the desk does not answer");
-        at += got;
-        bytes -= (size_t)got;
-    }
-}
-
 static void exchange_free(struct exchange *exchange)
 {
     struct exchange **at = &exchange->wire->exchanges;
@@ -76,7 +48,7 @@ static void exchange_free(struct exchange *exchange)
         at = &(*at)->next;
     *at = exchange->next;
     event_free(exchange->timer);
-    free(exchange->body);
+    free(exchange->reply.body);
     free(exchange);
 }
 
@@ -103,16 +75,10 @@ static bool is_calm(void)
 /* It has come to the system; the answer sets out. */
 static void arrive(struct exchange *exchange)
 {
-    const struct desk_message message = {
-        .kind = DESK_ACT, .id = exchange->id, .lie = exchange->lie, .now_ns = world->now_ns};
     uint64_t back_ns = dice_below(&world->wire, plan.way_ns + 1);
 
     exchange->has_come = true;
-    put_all(&message, sizeof(message));
-    get_all(&exchange->reply, sizeof(exchange->reply));
-    exchange->body = calloc(1, exchange->reply.body_bytes + 1u);
-    assert(exchange->body != NULL);
-    get_all(exchange->body, exchange->reply.body_bytes);
+    desk_act_on(exchange->id, exchange->lie, &exchange->reply);
     if (!is_calm())
         back_ns += dice_below(&world->wire, plan.slow_ns + 1);
     if (exchange->reply.is_late || back_ns > until_timeout(exchange)) {
@@ -128,13 +94,14 @@ static void arrive(struct exchange *exchange)
 static void answer(struct exchange *exchange)
 {
     const bool is_answered = exchange->reply.result == TRANSPORT_ANSWERED;
-    const struct transport_answer given = {
-        .result = (enum transport_result)exchange->reply.result,
-        .status = is_answered ? exchange->reply.status : 0,
-        .retry_after = is_answered ? exchange->reply.retry_after : "",
-        .body = is_answered ? exchange->body : "",
-        .body_bytes = is_answered ? exchange->reply.body_bytes : 0,
-        .detail = is_answered ? "" : "the line is dead"};
+    const char *body = is_answered && exchange->reply.body != NULL ? exchange->reply.body : "";
+    const struct transport_answer given = {.result = exchange->reply.result,
+                                           .status = is_answered ? exchange->reply.status : 0,
+                                           .retry_after =
+                                               is_answered ? exchange->reply.retry_after : "",
+                                           .body = body,
+                                           .body_bytes = strlen(body),
+                                           .detail = is_answered ? "" : "the line is dead"};
 
     exchange->done(exchange->arg, &given);
     exchange_free(exchange);
@@ -149,31 +116,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         answer(exchange);
     else
         arrive(exchange);
-}
-
-static void post(const struct exchange *exchange, const struct transport_request *request)
-{
-    struct desk_message message = {.kind = DESK_POST,
-                                   .id = exchange->id,
-                                   .timeout_ms = request->timeout_ms,
-                                   .now_ns = world->now_ns,
-                                   .method_bytes = (uint32_t)strlen(request->method),
-                                   .url_bytes = (uint32_t)strlen(request->url),
-                                   .body_bytes = (uint32_t)request->body_bytes};
-    char headers[DESK_HEADERS];
-    size_t used = 0;
-
-    for (size_t i = 0; i < request->header_count; i++)
-        used +=
-            (size_t)snprintf(headers + used, sizeof(headers) - used, "%s\n", request->headers[i]);
-    assert(used < sizeof(headers));
-    message.headers_bytes = (uint32_t)used;
-    put_all(&message, sizeof(message));
-    put_all(request->method, message.method_bytes);
-    put_all(request->url, message.url_bytes);
-    put_all(headers, message.headers_bytes);
-    if (request->body_bytes > 0)
-        put_all(request->body, request->body_bytes);
 }
 
 static int send_request(void *self, const struct transport_request *request, transport_done done,
@@ -197,7 +139,7 @@ static int send_request(void *self, const struct transport_request *request, tra
         exchange->lie = desk_throw_lie(request->url, plan.has_refusals, &world->wire);
     world_note("wire", "%u %s %s %.300s", exchange->id, request->method, request->url,
                request->body_bytes > 0 ? request->body : "");
-    post(exchange, request);
+    desk_post(exchange->id, request);
     set_timer(exchange, dice_below(&world->wire, plan.way_ns + 1));
     return 0;
 }

@@ -7,10 +7,10 @@
 #define TESTS_SIM_WIRE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct wire_plan {
-    int fd;            /* to the desk */
     unsigned lies;     /* of 100 requests so many meet one */
     bool has_refusals; /* some are for good */
     uint64_t way_ns;   /* to the system, at most; and back */

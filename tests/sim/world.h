@@ -25,12 +25,15 @@ enum {
     WORLD_TEXT_BYTES = 8 << 20,
     WORLD_LIVES_MAX = 12,
     WORLD_FILES = 384,
-    WORLD_FILE_BYTES = 4 << 20,
+    WORLD_FILE_BYTES = 8 << 20,
     WORLD_SECTOR = 512,
     WORLD_PATH_BYTES = 120,
     WORLD_CHANGES_MAX = 512,
     WORLD_CONFIG_BYTES = 8 << 10,
     WORLD_PUSHES_MAX = 512,
+    WORLD_ACTS_MAX = 256,
+    WORLD_SILENCE_BYTES = 64,
+    WORLD_FOLDS_MAX = 8192,
 };
 
 #define WORLD_WALL_MS INT64_C(1769940000000) /* when time begins: 2026-02-01T10:00:00Z */
@@ -87,13 +90,46 @@ struct world_partition {
     uint32_t count;
 };
 
-/* ---- what was pushed (people.h) ---- */
+/* ---- what people did (people.h) ---- */
 
-enum { WORLD_PUSH_SENT, WORLD_PUSH_TAKEN, WORLD_PUSH_REFUSED };
+/* As who asked for it knows it. */
+enum { WORLD_ASKED, WORLD_TAKEN, WORLD_REFUSED };
 
 struct world_pushes {
     uint32_t count;
-    unsigned char state[WORLD_PUSHES_MAX]; /* as the sender knows it */
+    unsigned char state[WORLD_PUSHES_MAX];
+};
+
+/* Acknowledgements and closes by hand; the number of each is its comment. */
+struct world_acts {
+    uint32_t count;
+    unsigned char state[WORLD_ACTS_MAX];
+    char silence[WORLD_SILENCE_BYTES]; /* id of the one that was made last; "": none */
+};
+
+/* ---- the shared store (redis_wire.c) ---- */
+
+enum { WORLD_REDIS_AWAYS = 3 };
+
+struct world_redis_away {
+    uint64_t from_ns, to_ns; /* 0, 0: never */
+    bool is_silent;          /* nothing comes back; else it is refused at once */
+};
+
+struct world_redis {
+    struct world_redis_away away[WORLD_REDIS_AWAYS];
+    uint64_t save_ns;    /* what is there then is what a restart finds; 0: nothing is */
+    uint64_t restart_ns; /* 0: never */
+    unsigned lost;       /* of 100 commands, or their answers, so many are */
+    uint64_t way_ns;     /* to it, at most; and back */
+    uint64_t calm_ns;    /* from then on nothing is lost */
+};
+
+/* Ops that nobody has to be told of: where the shared store knew nothing, and the directory
+ * neither, what was over before it was caught up with is told to no one (S4). */
+struct world_folds {
+    uint32_t count;
+    uint64_t op[WORLD_FOLDS_MAX]; /* hashes of their ids as text */
 };
 
 /* ---- what a life is to meet ---- */
@@ -132,6 +168,9 @@ struct life_report {
     uint64_t steps, names, turns; /* durable steps, changes of names among them, turns of threads */
     bool was_fault_met, was_full_met;
     bool has_begun; /* the daemon was started */
+    bool is_from_image;
+    bool is_catching_up;   /* from nothing, as the log says (S4) */
+    bool is_history_aside; /* the history's file could not be gone on with */
     uint64_t memory_kib;
     char sentence[512]; /* why it ended with a code of its own */
 };
@@ -149,7 +188,10 @@ struct world {
     struct world_partition partition[WORLD_PARTITIONS_MAX];
     uint64_t last_record_ns;
     struct world_pushes pushes;
+    struct world_acts acts;
     unsigned switches; /* of rules, by hand */
+    struct world_redis redis;
+    struct world_folds folds;
     uint32_t text_bytes;
     char text[WORLD_TEXT_BYTES];
 
@@ -157,7 +199,7 @@ struct world {
     unsigned life;
     struct life_plan plan;
     struct life_report report;
-    struct dice turns, wire, fetches, steps, randoms;
+    struct dice turns, wire, fetches, steps, randoms, redis_dice;
     uint64_t began_ns;
 
     struct world_disk disk;
