@@ -1,6 +1,8 @@
 /* stage.c - see stage.h. */
 #include "bench/stage.h"
 
+#include "correlate/key_queue.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -57,6 +59,9 @@ void stage_free(struct engine *engine)
     free(worker->sort_key.at);
     free(worker->sort_scratch.at);
     free(worker->touches_in.at);
+    free(worker->key_candidates.at);
+    free(worker->key_excess.at);
+    key_queues_release(worker);
     slab_release(&worker->slab);
     rules_version_destroy(engine->newest_rules);
     free(engine->alert_lanes);

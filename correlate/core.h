@@ -328,6 +328,8 @@ struct joined {
     uint8_t severity;
 };
 
+struct key_queue; /* correlate/key_queue.h */
+
 struct touch_list {
     struct touch *at;
     size_t count;
@@ -393,6 +395,9 @@ struct worker {
     VECTOR_OF(struct alert_candidate) alert_candidates; /* T: read by all in PHASE_ALERT_EVICT */
     VECTOR_OF(struct key_candidate) key_candidates;     /* T: read by all in PHASE_KEY_EVICT */
     VECTOR_OF(uint64_t) key_excess;                     /* by rule slot */
+    VECTOR_OF(struct key_queue *) key_queues;           /* key_queue.h: by rule slot; F, S */
+    VECTOR_OF(struct key_candidate) key_scratch;
+    uint64_t key_looks;              /* of its queues, at keys, ever */
     uint32_t listed_generation;      /* of the version whose lists it has gone by */
     VECTOR_OF(uint32_t) slots_made;  /* that drain and got a key since a look began; F */
     VECTOR_OF(struct untold) untold; /* by rule slot; F, S */

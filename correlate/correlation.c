@@ -19,6 +19,7 @@ enum {
     PREFETCH_AHEAD = 8,
     STATE_AHEAD = 5,
     BODY_AHEAD = 2,
+    TIMERS_SPARE = 64,
     INDEX_BITS = SORT_INDEX_BITS,
     RANK_BITS = 16,
     CLASS_BITS = 2
@@ -85,6 +86,32 @@ static bool key_advance(struct correlation *c, struct key_lane *lane, uint32_t n
     }
 }
 
+/* An entry is of a key that is there, and not one that a sooner one replaced. */
+static bool is_timer_valid(const struct key_lane *lane, struct key_timer timer)
+{
+    const struct key_state *key = key_at(lane, timer.number);
+
+    return key->used && key->has_timer && key->timer == timer.due;
+}
+
+/* Keys that went before their time leave their entries: of a rule that is over its bound there
+ * would be as many as keys come within its window. */
+static void lane_timers_tidy(struct key_lane *lane)
+{
+    struct key_timers *timers = &lane->timers;
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < timers->count; i++)
+        if (is_timer_valid(lane, timers->at[i])) {
+            key_at(lane, timers->at[i].number)->has_timer = false; /* one is enough */
+            timers->at[kept++] = timers->at[i];
+        }
+    timers->count = kept;
+    for (uint32_t i = 0; i < kept; i++)
+        key_at(lane, timers->at[i].number)->has_timer = true;
+    key_timers_order(timers);
+}
+
 void correlation_timer_keep(const struct correlation *c, struct key_lane *lane, uint32_t number)
 {
     struct key_state *key = key_at(lane, number);
@@ -98,6 +125,8 @@ void correlation_timer_keep(const struct correlation *c, struct key_lane *lane, 
     key->has_timer = true;
     key->timer = due;
     key_timers_push(&lane->timers, (struct key_timer){due, number});
+    if (lane->timers.count > 2 * lane->count + TIMERS_SPARE)
+        lane_timers_tidy(lane);
 }
 
 /* The round that a touch belongs to: an EVICT at a round's end belongs to that round. */
@@ -299,8 +328,8 @@ static void lane_timers_run(struct correlation *c, struct key_lane *lane)
     while (key_timers_due(&lane->timers, last_ms) <= last_ms) {
         struct key_timer timer = key_timers_pop(&lane->timers);
         struct key_state *key = key_at(lane, timer.number);
-        if (!key->used || !key->has_timer || key->timer != timer.due)
-            continue; /* of a key that is gone, or an entry that a sooner one replaced */
+        if (!is_timer_valid(lane, timer))
+            continue;
         key->has_timer = false;
         if (key_advance(c, lane, timer.number, last_ms, last_ms))
             correlation_timer_keep(c, lane, timer.number);

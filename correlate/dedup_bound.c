@@ -21,6 +21,50 @@ static int candidate_order(const void *a, const void *b)
     return identity_compare(x->identity, y->identity);
 }
 
+/* The worker's lanes, the one whose timer is due first on top. To look through all of them for each
+ * alert would cost more than the rest. */
+struct lanes {
+    struct {
+        int64_t due_ms;
+        struct alert_lane *lane;
+    } at[LANES];
+    unsigned count;
+};
+
+/* The timers of lane `i` have changed; all below are in order. */
+static void lanes_sink(struct lanes *lanes, unsigned i)
+{
+    struct alert_lane *lane = lanes->at[i].lane;
+    int64_t due_ms = timer_heap_due(&lane->timers);
+
+    for (;;) {
+        unsigned child = 2 * i + 1;
+        if (child >= lanes->count)
+            break;
+        if (child + 1 < lanes->count && lanes->at[child + 1].due_ms < lanes->at[child].due_ms)
+            child++;
+        if (lanes->at[child].due_ms >= due_ms)
+            break;
+        lanes->at[i] = lanes->at[child];
+        i = child;
+    }
+    lanes->at[i].lane = lane;
+    lanes->at[i].due_ms = due_ms;
+}
+
+static void lanes_begin(struct lanes *lanes, const struct worker *worker)
+{
+    struct engine *engine = worker->engine;
+
+    lanes->count = 0;
+    for (unsigned l = worker->index; l < LANES; l += engine->worker_count) {
+        lanes->at[lanes->count].lane = &engine->alert_lanes[l];
+        lanes->at[lanes->count++].due_ms = timer_heap_due(&engine->alert_lanes[l].timers);
+    }
+    for (unsigned i = lanes->count / 2; i-- > 0;)
+        lanes_sink(lanes, i);
+}
+
 /*
  * Every alert has one expiry entry in its lane's heap, due at or before last +
  * expire: popping the heaps gives the alerts by `last` without another index.
@@ -32,22 +76,17 @@ void dedup_candidates_phase(struct worker *worker, const struct step *step)
     struct dedup d = dedup_begin(worker, 0, step);
     uint64_t wanted = excess(engine);
     VECTOR_OF(struct timer) aside = {0};
+    struct lanes lanes;
 
     worker->alert_candidates.count = 0;
     for (unsigned l = worker->index; wanted > 0 && l < LANES; l += engine->worker_count)
         dedup_timed_again(&d, &engine->alert_lanes[l], step->to_ms);
-    while (wanted > 0) {
-        struct alert_lane *lane = NULL;
-        unsigned lane_number = 0;
-        for (unsigned l = worker->index; l < LANES; l += engine->worker_count) {
-            struct alert_lane *at = &engine->alert_lanes[l];
-            if (lane == NULL || timer_heap_due(&at->timers) < timer_heap_due(&lane->timers)) {
-                lane = at;
-                lane_number = l;
-            }
-        }
+    lanes_begin(&lanes, worker);
+    for (; wanted > 0; lanes_sink(&lanes, 0)) {
+        struct alert_lane *lane = lanes.at[0].lane;
+        unsigned lane_number = (unsigned)(lane - engine->alert_lanes);
         size_t have = worker->alert_candidates.count;
-        if (lane == NULL || timer_heap_due(&lane->timers) == INT64_MAX)
+        if (timer_heap_due(&lane->timers) == INT64_MAX)
             break;
         /* All of one `last` are needed: the identity decides among them. */
         if (have >= wanted &&

@@ -14,6 +14,7 @@
 #include "correlate/composite.h"
 #include "correlate/correlation.h"
 #include "correlate/crash.h"
+#include "correlate/key_queue.h"
 #include "correlate/mark.h"
 #include "correlate/part.h"
 #include "correlate/recovery.h"
@@ -486,6 +487,7 @@ static void worker_release(struct worker *worker)
     free(worker->alert_candidates.at);
     free(worker->key_candidates.at);
     free(worker->key_excess.at);
+    key_queues_release(worker);
     free(worker->untold.at);
     free(worker->slots_made.at);
     if (worker->waker > 0)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include "correlate/bounds_tell.h"
 #include "correlate/correlation.h"
+#include "correlate/key_queue.h"
 #include "correlate/rule_trace.h"
 
 /* --- changes --------------------------------------------------------------------------- */
@@ -330,8 +331,10 @@ bool incident_close(struct correlation *c, struct key_lane *lane, uint32_t numbe
     void *body = key_open(key)->body;
     open_incident_free(key_open(key), &c->worker->slab);
     key_set_body(key, body);
-    if (form->closed(c, key, order->at_ms))
+    if (form->closed(c, key, order->at_ms)) {
+        key_queue_note(c->worker, key, number, key_last_ms(key));
         return true;
+    }
     rule_key_remove(c, lane, number);
     return false;
 }

@@ -77,6 +77,8 @@ struct key_state {
     uint64_t has_timer : 1;
     uint64_t form_flag : 1;       /* of the rule's form */
     uint64_t is_self_touched : 1; /* by a self-alert, last of RAISE, CHANGE, REPEAT and BEAT */
+    uint64_t is_queued : 1;       /* key_queue.h: has a place among those that watch */
+    uint64_t is_queued_open : 1;  /* the same among those with an open incident */
     uint32_t id_middle;           /* the upper half of id.lo */
     uint32_t slot;                /* of the rule; of one that is not used: the next such */
     uint32_t timer;               /* due time of its valid entry in the lane's timers */

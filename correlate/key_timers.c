@@ -18,11 +18,11 @@ void key_timers_push(struct key_timers *timers, struct key_timer timer)
     at[i] = timer;
 }
 
-struct key_timer key_timers_pop(struct key_timers *timers)
+/* Puts `timer` at place `i` or below, where both trees under it are in order. */
+static void sink(struct key_timers *timers, uint32_t i, struct key_timer timer)
 {
     struct key_timer *at = timers->at;
-    struct key_timer top = at[0], last = at[--timers->count];
-    uint32_t n = timers->count, i = 0;
+    uint32_t n = timers->count;
 
     for (;;) {
         uint32_t child = 2 * i + 1;
@@ -30,12 +30,25 @@ struct key_timer key_timers_pop(struct key_timers *timers)
             break;
         if (child + 1 < n && key_timer_before(at[child + 1].due, at[child].due))
             child++;
-        if (!key_timer_before(at[child].due, last.due))
+        if (!key_timer_before(at[child].due, timer.due))
             break;
         at[i] = at[child];
         i = child;
     }
-    if (n > 0)
-        at[i] = last;
+    at[i] = timer;
+}
+
+struct key_timer key_timers_pop(struct key_timers *timers)
+{
+    struct key_timer top = timers->at[0], last = timers->at[--timers->count];
+
+    if (timers->count > 0)
+        sink(timers, 0, last);
     return top;
+}
+
+void key_timers_order(struct key_timers *timers)
+{
+    for (uint32_t i = timers->count / 2; i-- > 0;)
+        sink(timers, i, timers->at[i]);
 }

@@ -58,6 +58,9 @@ void key_timers_push(struct key_timers *timers, struct key_timer timer);
 /* Takes the earliest entry out; there is one. */
 struct key_timer key_timers_pop(struct key_timers *timers);
 
+/* Entries were taken out of at[], or changed: O(count). */
+void key_timers_order(struct key_timers *timers);
+
 static inline void key_timers_release(struct key_timers *timers)
 {
     free(timers->at);

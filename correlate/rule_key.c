@@ -1,5 +1,6 @@
 /* rule_key.c - a key comes with its first touch and goes when it holds nothing. */
 #include "correlate/correlation.h"
+#include "correlate/key_queue.h"
 #include "correlate/rules_retire.h"
 
 uint32_t rule_key_add(struct correlation *c, struct key_lane *lane, struct id128 id, uint32_t slot,
@@ -15,6 +16,7 @@ uint32_t rule_key_add(struct correlation *c, struct key_lane *lane, struct id128
     key->slot = slot;
     if (!c->rules->slots[slot].current)
         rules_retire_note(c->worker, slot);
+    key_queue_note(c->worker, key, number, c->step->from_ms);
     tally_add(&correlation_tally(c, key)->keys, 1);
     c->worker->so_far.keys_made++;
     return number;

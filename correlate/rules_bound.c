@@ -1,29 +1,34 @@
 /*
  * rules_bound.c - holds max_keys of each rule at round ends (X4): all workers offer what
- * could go, merge the same lists, and each evicts its own.
+ * could go (key_queue.h), merge the same lists, and each evicts its own.
  */
 #include <stdlib.h>
 #include "correlate/bounds_tell.h"
 #include "correlate/correlation.h"
+#include "correlate/key_queue.h"
 #include "correlate/rule_trace.h"
 
-/* Keys that a rule holds beyond its bound. */
+/* Keys of a rule, of all workers. */
+static uint64_t keys_of(const struct correlation *c, uint32_t slot)
+{
+    uint64_t keys = 0;
+
+    for (unsigned w = 0; w < c->worker->engine->worker_count; w++)
+        keys += tally_get(&c->rules->slots[slot].tally[w].keys);
+    return keys;
+}
+
+/* Of these, how many are beyond its bound. */
 static uint64_t excess(const struct correlation *c, uint32_t slot)
 {
     const struct rule_slot *s = &c->rules->slots[slot];
-    uint64_t keys = 0;
+    uint64_t keys = s->current ? keys_of(c, slot) : 0;
 
-    if (!s->current)
-        return 0;
-    for (unsigned w = 0; w < c->worker->engine->worker_count; w++)
-        keys += tally_get(&s->tally[w].keys);
-    return keys > s->rule->max_keys ? keys - s->rule->max_keys : 0;
+    return s->current && keys > s->rule->max_keys ? keys - s->rule->max_keys : 0;
 }
 
-static int candidate_order(const void *a, const void *b)
+static int candidate_order(const struct key_candidate *x, const struct key_candidate *y)
 {
-    const struct key_candidate *x = a, *y = b;
-
     if (x->slot != y->slot)
         return x->slot < y->slot ? -1 : 1;
     if (x->open != y->open)
@@ -33,39 +38,39 @@ static int candidate_order(const void *a, const void *b)
     return key_text_compare(x->text, y->text);
 }
 
-/* While this phase runs no count changes, so every worker sees the same excess. The
- * candidates of a rule over its bound are all its keys: a rule that overflows costs a
- * pass over the worker's keys per round. */
+/* A rule that is over its bound for the first time has no queue yet. The pass over all keys that
+ * makes one is made for those, too, that may be next. */
+static void queues_make(struct correlation *c)
+{
+    const struct rules_version *rules = c->rules;
+    bool *is_wanted = memory_alloc(rules->slot_count);
+
+    for (uint32_t s = 0; s < rules->slot_count; s++)
+        is_wanted[s] = rules->slots[s].current && key_queue_of(c->worker, s) == NULL &&
+                       keys_of(c, s) > rules->slots[s].rule->max_keys / 2;
+    key_queues_begin(c->worker, is_wanted, rules->slot_count);
+    free(is_wanted);
+}
+
+/* While this phase runs no count changes, so every worker sees the same excess. */
 void rules_candidates_phase(struct worker *worker, const struct step *step)
 {
-    struct engine *engine = worker->engine;
     struct correlation c = correlation_begin(worker, 0, step);
-    bool any = false;
+    const uint32_t slot_count = c.rules->slot_count;
+    bool owes_queue = false;
 
     worker->key_candidates.count = 0;
     worker->key_excess.count = 0;
-    vector_reserve(&worker->key_excess, c.rules->slot_count);
-    for (uint32_t s = 0; s < c.rules->slot_count; s++) {
+    vector_reserve(&worker->key_excess, slot_count);
+    for (uint32_t s = 0; s < slot_count; s++) {
         worker->key_excess.at[s] = excess(&c, s);
-        any |= worker->key_excess.at[s] > 0;
+        owes_queue |= worker->key_excess.at[s] > 0 && key_queue_of(worker, s) == NULL;
     }
-    for (unsigned l = worker->index; any && l < LANES; l += engine->worker_count) {
-        const struct key_lane *lane = &engine->key_lanes[l];
-        for (uint32_t n = 0; n < lane->used; n++) {
-            const struct key_state *key = key_at(lane, n);
-            if (key->used && worker->key_excess.at[key->slot] > 0)
-                vector_add(&worker->key_candidates) =
-                    (struct key_candidate){.open = key->is_open,
-                                           .last_ms = key_last_ms(key),
-                                           .text = key_words(key),
-                                           .slot = key->slot,
-                                           .number = n,
-                                           .lane = (uint8_t)l};
-        }
-    }
-    if (worker->key_candidates.count > 0)
-        qsort(worker->key_candidates.at, worker->key_candidates.count, sizeof(struct key_candidate),
-              candidate_order);
+    if (owes_queue)
+        queues_make(&c);
+    for (uint32_t s = 0; s < slot_count; s++)
+        if (worker->key_excess.at[s] > 0)
+            key_queue_offer(worker, s, worker->key_excess.at[s], step->to_ms);
 }
 
 static void evict(struct correlation *c, const struct key_candidate *candidate)
@@ -73,6 +78,7 @@ static void evict(struct correlation *c, const struct key_candidate *candidate)
     struct key_lane *lane = &c->worker->engine->key_lanes[candidate->lane];
     struct key_state *key = key_at(lane, candidate->number);
 
+    key_queue_gone(c->worker, candidate);
     rule_trace_lost(c, key);
     if (key->is_open) {
         incident_lose(c, key);
@@ -85,6 +91,23 @@ static void evict(struct correlation *c, const struct key_candidate *candidate)
     }
     tally_add(&c->worker->tally.keys_evicted, 1);
     rule_key_remove(c, lane, candidate->number);
+}
+
+/* Those that may go after this one lie anywhere: state first, then what it points at. */
+static void evict_fetch(const struct worker *worker, size_t at)
+{
+    enum { STATE_AHEAD = 8, BODY_AHEAD = 4 };
+    const struct key_candidate *candidate = &worker->key_candidates.at[at];
+    size_t behind = worker->key_candidates.count - at;
+
+    if (behind > STATE_AHEAD)
+        __builtin_prefetch(key_at(&worker->engine->key_lanes[candidate[STATE_AHEAD].lane],
+                                  candidate[STATE_AHEAD].number));
+    if (behind > BODY_AHEAD) {
+        __builtin_prefetch(candidate[BODY_AHEAD].text);
+        __builtin_prefetch(key_body(key_at(&worker->engine->key_lanes[candidate[BODY_AHEAD].lane],
+                                           candidate[BODY_AHEAD].number)));
+    }
 }
 
 void rules_evict_phase(struct worker *worker, uint64_t seq, const struct step *step)
@@ -112,8 +135,10 @@ void rules_evict_phase(struct worker *worker, uint64_t seq, const struct step *s
         if (worker->key_excess.at[least->slot] == 0)
             continue;
         worker->key_excess.at[least->slot]--;
-        if (least_worker == worker->index)
+        if (least_worker == worker->index) {
+            evict_fetch(worker, at[worker->index] - 1);
             evict(&c, least);
+        }
     }
     for (unsigned l = worker->index; l < LANES; l += engine->worker_count)
         correlation_lane_updates(&c, &engine->key_lanes[l]);

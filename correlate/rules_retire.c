@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "correlate/bounds_tell.h"
+#include "correlate/key_queue.h"
 
 enum { LANES_AT_ONCE = 4 };
 #define REST_MIN_NS UINT64_C(1000000000)
@@ -189,6 +190,7 @@ static uint32_t slots_drop(struct engine *engine)
             if (is_dead[s]) {
                 bury(engine, BURIED_TALLY, version->slots[s].tally);
                 bounds_forget(engine, s);
+                key_queue_forget(engine, s);
             }
         bury(engine, BURIED_VERSION, version);
         engine->newest_rules = trimmed;
