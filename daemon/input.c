@@ -120,6 +120,7 @@ int input_open(const struct config *config, struct input_past past, struct sourc
     kafka.began_at_self = past.self;
     if (past.queued_mb > 0)
         kafka.queued_mb = past.queued_mb;
+    kafka.is_lost = past.is_lost;
     if (rc == 0)
         rc = kafka_source_open(&kafka, out, err);
     lists_release(&lists);

@@ -17,6 +17,7 @@ struct input_past {
     bool (*began_at)(void *self, const char *topic, int32_t partition, int64_t *offset);
     void *self;
     unsigned queued_mb;
+    bool is_lost; /* see kafka_config.is_lost */
 };
 
 /* Starts to read; what the source has to say goes to the log. Returns before a

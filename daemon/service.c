@@ -135,6 +135,8 @@ static void on_committed_to(void *self, int64_t to_ms)
 
     if (service->intake != NULL)
         intake_committed(service->intake, to_ms);
+    if (service->unit != NULL)
+        unit_committed(service->unit, to_ms);
 }
 
 static bool on_room(void *self)
@@ -147,8 +149,12 @@ static void on_step(void *self, const struct engine_step *step)
     struct service *service = self;
 
     durable_step(service->durable, step);
-    if (service->intake != NULL && durable_is_recovered(service->durable))
+    if (!durable_is_recovered(service->durable))
+        return;
+    if (service->intake != NULL)
         intake_stepped(service->intake, step->to_ms);
+    if (service->unit != NULL)
+        unit_stepped(service->unit, step->to_ms);
 }
 
 static void on_joined(void *self, const struct engine_joined *joined)
@@ -358,6 +364,7 @@ static int open_source(struct service *service, struct error *err)
     if (service->durable != NULL) {
         past.began_at = durable_began_at;
         past.self = service->durable;
+        past.is_lost = service->unit != NULL && unit_is_lost(service->unit);
     }
     if (input_open(service->config, past, &service->kafka, err) != 0)
         return EXIT_SYSTEM;

@@ -169,8 +169,8 @@ void service_tick(struct service *service)
     }
     watch_sinks(service);
     watch_fill(service, view.outbox_fill);
-    if (service->unit != NULL && view.watermark_ms > 0)
-        unit_told_to(service->unit, view.watermark_ms - STEP_MS);
+    if (service->unit != NULL)
+        unit_look(service->unit, engine_told(service->engine));
     watch_input(service, view.now_ns, source_why.text);
     watch_ledger(service, &counters, view.now_ns);
     service_watch_memory(service, &counters);

@@ -65,9 +65,14 @@ struct unit {
 
     /* Written before `stand` says that it does not stand by any more; then constant. */
     int64_t taken_over_ms, began_ms;
+    bool is_lost;
     struct mirror *settled; /* the same mirror, for the journal's and the outbox's thread */
 
     _Atomic bool is_catching_up; /* relaxed: a flag by itself */
+    /* relaxed: each is looked at until it is enough. */
+    _Atomic int64_t stepped_ms, committed_ms;
+    bool is_past_told; /* main: all before the start, up to a step that ends at: */
+    int64_t past_ms;
 };
 
 /* ---- what the mirror says ---- */
@@ -251,7 +256,8 @@ static void tell_joined(const struct unit *unit, enum shared_former former)
         log_event(LOG_WARNING, "shared_store_empty",
                   log_text("unit", unit->options.config->shared.unit),
                   log_text("next", is_begun_anew(joined)
-                                       ? "the input is read from where it begins; sinks are told "
+                                       ? "the input is read again, from the first record there is, or "
+                                         "input.start where that is a time; sinks are told "
                                          "what is still open when that is caught up with"
                                        : "it gets the logs of this directory"));
 }
@@ -278,8 +284,8 @@ static bool own(struct unit *unit, uint64_t taken_ns, enum shared_verdict *verdi
         return false;
     if (former == SHARED_FORMER_OTHER || former == SHARED_FORMER_UNKNOWN)
         unit->taken_over_ms = unit->began_ms;
-    atomic_store_explicit(&unit->is_catching_up, is_begun_anew(&unit->joined),
-                          memory_order_relaxed);
+    unit->is_lost = is_begun_anew(&unit->joined);
+    atomic_store_explicit(&unit->is_catching_up, unit->is_lost, memory_order_relaxed);
     tell_joined(unit, former);
     for (int which = 0; which < SHARED_LOGS; which++)
         durable[which] = unit->joined.ends.of[which].number;
@@ -422,6 +428,11 @@ int64_t unit_taken_over_ms(const struct unit *unit)
     return unit->taken_over_ms;
 }
 
+bool unit_is_lost(const struct unit *unit)
+{
+    return unit->is_lost;
+}
+
 enum outbox_leave unit_may_leave(void *self, bool folds)
 {
     static const enum outbox_leave leaves[] = {
@@ -445,13 +456,31 @@ bool unit_settle(struct unit *unit, enum shared_log which, uint64_t frame)
     return mirror_settle(unit->settled, which, frame);
 }
 
-void unit_told_to(struct unit *unit, int64_t to_ms)
+void unit_stepped(struct unit *unit, int64_t to_ms)
 {
-    if (to_ms < unit->began_ms ||
-        !atomic_load_explicit(&unit->is_catching_up, memory_order_relaxed))
+    atomic_store_explicit(&unit->stepped_ms, to_ms, memory_order_relaxed);
+}
+
+void unit_committed(struct unit *unit, int64_t to_ms)
+{
+    atomic_store_explicit(&unit->committed_ms, to_ms, memory_order_relaxed);
+}
+
+/* What is told and changes nothing is handed to nobody, so what was told is looked for first, and
+ * then what had been handed over by then. */
+void unit_look(struct unit *unit, int64_t told_ms)
+{
+    if (!atomic_load_explicit(&unit->is_catching_up, memory_order_relaxed))
         return;
-    atomic_store_explicit(&unit->is_catching_up, false, memory_order_relaxed);
+    if (!unit->is_past_told && told_ms > unit->began_ms) {
+        unit->is_past_told = true;
+        unit->past_ms = atomic_load_explicit(&unit->stepped_ms, memory_order_relaxed);
+    }
+    if (!unit->is_past_told ||
+        atomic_load_explicit(&unit->committed_ms, memory_order_relaxed) < unit->past_ms)
+        return;
     log_event(LOG_INFO, "caught_up", log_text("next", "sinks are told what is open"));
+    atomic_store_explicit(&unit->is_catching_up, false, memory_order_relaxed);
 }
 
 void unit_counters(struct unit *unit, struct unit_counters *out)
@@ -556,6 +585,8 @@ int unit_create(const struct unit_options *options, struct unit **out, struct er
     int rc;
 
     *unit = (struct unit){.options = *options, .began_ns = host_mono_ns()};
+    atomic_init(&unit->stepped_ms, INT64_MIN);
+    atomic_init(&unit->committed_ms, INT64_MIN);
     pthread_mutex_init(&unit->lock, NULL);
     error_set(&unit->why, "standing by: the shared store has not answered yet");
     data_dir_folder(options->dir, "blobs", unit->blobs);

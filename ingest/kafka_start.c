@@ -91,7 +91,8 @@ static bool may_commit(const struct kafka_source *source)
     return source->config.group != NULL && !source->config.read_only;
 }
 
-/* Committed offsets where there are any; otherwise what `start` says. At the first
+/* Committed offsets where there are any and what led to them is known; otherwise what `start` says.
+ * At the first
  * start of a group no partition has one; a partition without one beside others that
  * have is new since then and begins at its first record (T8). */
 static bool resolve_starts(struct kafka_source *source, struct kafka_feed **fresh, size_t count,
@@ -99,7 +100,7 @@ static bool resolve_starts(struct kafka_source *source, struct kafka_feed **fres
                            const rd_kafka_topic_partition_list_t *latest)
 {
     rd_kafka_topic_partition_list_t *list = kafka_list_of(fresh, count);
-    bool have_any = source->had_feeds;
+    bool have_any = source->had_feeds, is_again = false;
     bool done = false;
 
     for (int i = 0; i < list->cnt; i++)
@@ -114,6 +115,10 @@ static bool resolve_starts(struct kafka_source *source, struct kafka_feed **fres
                              source->config.group, rd_kafka_err2str(code));
             goto out;
         }
+    }
+    for (int i = 0; source->config.is_lost && i < list->cnt; i++) {
+        is_again = is_again || list->elems[i].offset >= 0;
+        list->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
     }
     for (int i = 0; source->config.began_at != NULL && i < list->cnt; i++) {
         int64_t began = list->elems[i].offset;
@@ -149,7 +154,8 @@ static bool resolve_starts(struct kafka_source *source, struct kafka_feed **fres
         else if (by_time) /* -1: no record is as late as that */
             feed->next = at_time->elems[i].offset >= 0 ? at_time->elems[i].offset : from_latest;
         else
-            feed->next = strcmp(source->config.start, "earliest") == 0 ? from_first : from_latest;
+            feed->next = is_again || strcmp(source->config.start, "earliest") == 0 ? from_first
+                                                                                   : from_latest;
         feed->feed.start_offset = feed->next;
     }
     if (at_time != NULL)

@@ -1,12 +1,13 @@
 """Aim (S1 to S4, F4): another daemon goes on with the unit of one that was killed or frozen, from a directory of
 its own and a real Redis, and nothing is lost or told twice. Method: two daemons share a unit while events stream
 into three partitions; their sinks are those of kill.py. TAKE_OVERS times one fault strikes the owner: it is killed,
-or frozen past its lease and woken, or the Redis stops for a while, comes back empty, takes nothing, wants another
-password, or has lost the last of what it was told. Who takes over must do so within the lease and five seconds; who
+or frozen past its lease and woken, or the Redis stops for a while, comes back empty or as it was some time ago,
+loads for a while, takes nothing, wants another password, or has lost the last of what it was told while the other
+one has nothing at all. Who takes over must do so within the lease and five seconds; who
 was frozen must find out and end with code 75. Meanwhile events are pushed to whoever owns the unit, each for
 a host of its own: what was answered is told once, whoever owns it then. Then all is told, and what came by Kafka held
 against a replay of the same records. The seed is printed; a second argument sets it. --faults=NAME,... says
-which strike, in turn.
+which strike, in turn; --kafka reads a real Kafka instead of the mock one.
 """
 
 import json
@@ -31,7 +32,9 @@ words = [word for word in sys.argv[1:] if not word.startswith("--")]
 TAKE_OVERS = int(words[0])
 SEED = random_seed(*words[1:2])
 FAULTS = [word.split("=")[1].split(",") for word in sys.argv[1:] if word.startswith("--faults=")]
-FAULTS = FAULTS[0] if FAULTS else ["kill", "redis-away", "freeze", "wipe", "read-only", "kill-torn", "password"]
+FAULTS = FAULTS[0] if FAULTS else ["kill", "redis-away", "freeze", "wipe", "read-only", "kill-torn", "password",
+                                   "loading", "kill-stale"]
+TOPIC = f"{os.environ['STORY']}.{os.getpid()}" if "--kafka" in sys.argv else "events"
 LEASE_S = 4
 SETTLE_MS = 300
 LATE_S = 5  # beyond the lease
@@ -46,23 +49,37 @@ def free_port():
 
 
 class Redis:
-    """A server of our own, without files: what it held is gone with it."""
+    """A server of our own, without files, unless it is told to save: what it held is gone with it."""
 
     def __init__(self):
         self.port = free_port()
         self.process = None
         self.password = PASSWORD
 
-    def start(self):
+    def start(self, *more):
         with open("redis.log", "a", encoding="utf-8") as log:
             self.process = begin(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
-                                  "--appendonly", "no", "--requirepass", PASSWORD], stdout=log, stderr=log)
-        wait_for("Redis answers", lambda: self.ask("PING") == "PONG")
+                                  "--appendonly", "no", "--requirepass", PASSWORD, *more], stdout=log, stderr=log)
+        if not more:
+            wait_for("Redis answers", lambda: self.ask("PING") == "PONG")
+
+    def save(self):
+        if self.ask("SAVE") != "OK":
+            fail("Redis cannot save")
+
+    def start_empty(self):
+        if os.path.exists("dump.rdb"):
+            os.unlink("dump.rdb")
+        self.start()
 
     def ask(self, *command):
         done = subprocess.run(["redis-cli", "-p", str(self.port), "--no-auth-warning", "-a", self.password, *command],
                               capture_output=True, text=True, errors="replace", timeout=DEADLINE_S, check=False)
         return done.stdout.strip()
+
+    def end(self):
+        """Number of the last frame of the journal that it has."""
+        return int(self.ask("GET", "tocsin:{main}:end").split()[0])
 
     def kill(self):
         self.process.kill()
@@ -82,7 +99,7 @@ class Daemon:
         with open(f"{self.name}/rules.yaml", "w", encoding="utf-8") as to:
             to.write("rules:" + DOWN + PAIR)
         with open(f"{self.name}/tocsin.yaml", "w", encoding="utf-8") as to:
-            to.write(f"""input: {{brokers: "{broker}", start: earliest}}
+            to.write(f"""input: {{brokers: "{broker}", start: earliest, topics: [{{topic: "{TOPIC}"}}]}}
 rules: [rules.yaml]
 data: {{dir: data, snapshot: {{every: 200ms}}}}
 shared:
@@ -156,6 +173,7 @@ class Pusher(threading.Thread):
         self.answered = set()  # resources
         self.refused = 0
         self.must_stop = threading.Event()
+        self.at_it = threading.Lock()  # held for as long as nothing is to be pushed
 
     def push(self, daemon, number, state="problem"):
         event = {"tenant": "pushed", "source": "s", "resource": f"p{number}", "check": "down",
@@ -165,16 +183,18 @@ class Pusher(threading.Thread):
     def run(self):
         number = 0
         while not self.must_stop.wait(0.02):
-            number += 1
-            if any(self.push(daemon, number) for daemon in self.daemons):
-                self.answered.add(f"p{number}")
-            else:
-                self.refused += 1
+            with self.at_it:
+                number += 1
+                if any(self.push(daemon, number) for daemon in self.daemons):
+                    self.answered.add(f"p{number}")
+                else:
+                    self.refused += 1
 
     def end(self, owner):
         """All of them are over, also those of which nobody was told that they were taken."""
         self.must_stop.set()
-        self.join()
+        if self.ident is not None:
+            self.join()
         for number in range(1, len(self.answered) + self.refused + 1):
             if not self.push(owner, number, "clear"):
                 give_up(owner, "a push is refused though nothing is wrong")
@@ -182,6 +202,9 @@ class Pusher(threading.Thread):
 
 sinks = Sinks(SEED, SETTLE_MS)
 redis = Redis()
+daemons = []
+stream = None
+pusher = Pusher(daemons)
 times = []
 
 
@@ -224,7 +247,8 @@ def strike_freeze(owner, other):
 
 def keep_their_places(owner, other):
     if not owner.is_ready() or not other.stands_by():
-        give_up(owner, f"a store that was away changed the owner: {owner.answers('/readyz')}, {other.answers('/readyz')}")
+        give_up(owner, f"a store that was away changed the owner: {owner.answers('/readyz')}, "
+                       f"{other.answers('/readyz')}")
 
 
 def goes_on_without(owner, other):
@@ -277,29 +301,103 @@ def strike_wipe(owner, other):
     """It dies and comes back empty: it gets the unit anew, and the other one can still go on from there."""
     before = owner.log_lines("event=shared_store_back")
     redis.kill()
-    redis.start()
+    redis.start_empty()
     return comes_back(owner, other, before)
 
 
+def strike_loading(owner, other):
+    """It dies, and is a while at reading what it had saved, which is not all that it was told."""
+    before = owner.log_lines("event=shared_store_back")
+    redis.save()
+    shown = redis.end()
+    wait_for("more is told", lambda: redis.end() > shown + 3)
+    redis.kill()
+    # Half a second a key, and it answers meanwhile.
+    redis.start("--key-load-delay", "500000", "--loading-process-events-interval-bytes", "1024")
+    wait_for("it loads", lambda: "LOADING" in redis.ask("GET", "tocsin:{main}:end"))
+    goes_on_without(owner, other)
+    wait_for("it has loaded", lambda: redis.ask("PING") == "PONG")
+    redis.ask("CONFIG", "SET", "key-load-delay", "0")
+    return comes_back(owner, other, before)
+
+
+def strike_kill_stale(owner, other):
+    """It comes back as it was some time ago, and the owner never does. What was pushed since then is gone with both
+    of them, so nothing is; what came by Kafka is there to be read again."""
+    with pusher.at_it:
+        redis.save()
+        shown = redis.end()
+        wait_for("more is told", lambda: redis.end() > shown + 3)
+        redis.kill()
+        owner.process.kill()
+        began = time.monotonic()
+        owner.process.wait()
+        redis.start()
+        owner, other = take_over(owner, other, began)
+    stand_by_again(other)
+    return owner, other
+
+
 def strike_kill_torn(owner, other):
-    """The owner dies, and the last five groups are missing from what it left (S1)."""
+    """The owner dies, the last five groups are missing from what it left, and nobody else has them (S1)."""
+    other.process.kill()
+    other.process.wait()
+    shutil.rmtree(f"{other.name}/data")
     owner.process.kill()
     began = time.monotonic()
     owner.process.wait()
-    end = int(redis.ask("GET", "tocsin:{main}:end").split()[0])
+    end = redis.end()
     kept = end - min(5, end - 1)
     chain = redis.ask("XRANGE", "tocsin:{main}:journal", f"{kept}-0", f"{kept}-0").split("\n")
     redis.ask("SET", "tocsin:{main}:end", f"{kept} {chain[chain.index('chain') + 1]}")
     for number in range(kept + 1, end + 1):
         redis.ask("XDEL", "tocsin:{main}:journal", f"{number}-0")
     redis.ask("XSETID", "tocsin:{main}:journal", f"{kept}-0")
+    other.start()
     owner, other = take_over(owner, other, began)
     stand_by_again(other)
     return owner, other
 
 
+def is_at_rest(daemon):
+    """No op waits."""
+    ops = daemon.ledger().get("ops", {"made": 1})
+    return all(ops.get(state, 0) == 0 for state in ("owed", "intent", "retry", "uncertain", "made"))
+
+
+def strike_lost(owner, other):
+    """Both directories are gone, and the Redis comes back empty (S4): the past is read again, and what was over
+    before is told to nobody. To be the first strike, for what was pushed is gone as well."""
+    with stream.at_it:
+        sinks.is_calm.set()
+        stream.put("last", "down", "problem")
+        stream.flush()
+        stream.open()
+        wait_for("the last is open", lambda: "-last" in owner.answers("/incidents?open=1")[1])
+        wait_for("all is told", lambda: is_at_rest(owner))
+        told, still_open = len(sinks.pager.requests), set(sinks.pager.open)
+        for daemon in (owner, other):
+            daemon.process.kill()
+            daemon.process.wait()
+            shutil.rmtree(f"{daemon.name}/data")
+        redis.kill()
+        redis.start_empty()
+        other.start()
+        wait_for("the past is caught up with", lambda: other.log_lines("event=caught_up") > 0)
+        wait_for("what is open is told", lambda: {key for key, *_ in sinks.pager.requests[told:]} >= still_open)
+        wait_for("and nothing else is left to tell", lambda: is_at_rest(other))
+        again = {key for key, *_ in sinks.pager.requests[told:]} - still_open
+        if again or not still_open:
+            give_up(other, f"told again though it was over: {again}; {len(still_open)} were open")
+        sinks.is_calm.clear()
+        stream.put("last", "down", "clear")
+    stand_by_again(owner)
+    return other, owner
+
+
 STRIKES = {"kill": strike_kill, "freeze": strike_freeze, "redis-away": strike_redis_away, "wipe": strike_wipe,
-           "read-only": strike_read_only, "password": strike_password, "kill-torn": strike_kill_torn}
+           "read-only": strike_read_only, "password": strike_password, "kill-torn": strike_kill_torn,
+           "loading": strike_loading, "kill-stale": strike_kill_stale, "lost": strike_lost}
 
 
 def open_of(daemon):
@@ -309,14 +407,25 @@ def open_of(daemon):
     return {line["incident"] for line in json.loads(text)["open"]}
 
 
+def open_broker():
+    """Where the topic is, with three partitions."""
+    if "--kafka" in sys.argv:
+        folder = os.path.join(os.path.dirname(os.environ["TOCSIN_KAFKA_CA"]), "..")
+        subprocess.run([os.environ["TOCSIN_TREE"] + "/tests/kafka/kafka", "topic", folder, TOPIC, "3"], check=True,
+                       timeout=DEADLINE_S)
+        return os.environ["TOCSIN_KAFKA"]
+    with open("broker.log", "w", encoding="utf-8") as log:
+        begin([TOCSIN, "broker", "--topic", f"{TOPIC}:3", "--port-file", "broker.port"], stdout=log, stderr=log)
+    wait_for("the broker listens", lambda: os.path.exists("broker.port") and os.path.getsize("broker.port") > 0)
+    return lines_of("broker.port")[0]
+
+
 def main():
     sinks.serve()
-    with open("broker.log", "w", encoding="utf-8") as log:
-        begin([TOCSIN, "broker", "--topic", "events:3", "--port-file", "broker.port"], stdout=log, stderr=log)
-    wait_for("the broker listens", lambda: os.path.exists("broker.port") and os.path.getsize("broker.port") > 0)
-    broker = lines_of("broker.port")[0]
-    redis.start()
+    broker = open_broker()
+    redis.start_empty()
     owner, other = Daemon("a"), Daemon("b")
+    daemons.extend([owner, other])
     for daemon in (owner, other):
         daemon.configure(broker, redis)
     shutil.copy("a/tocsin.yaml", "tocsin.yaml")
@@ -325,11 +434,12 @@ def main():
     owner.start()
     wait_ready(owner, "the first owns the unit")
     stand_by_again(other)
-    stream = Stream(broker, SEED)
+    global stream
+    stream = Stream(broker, SEED, TOPIC)
     stream.start()
     wait_for("something is told", lambda: len(sinks.pager.requests) > 3)
-    pusher = Pusher([owner, other])
-    pusher.start()
+    if FAULTS[0] != "lost":
+        pusher.start()
     silence = b'{"where": "host == \\"nobody\\"", "for": "2h"}'
     code, text = owner.answers("/silences/add", silence)
     if code != 200:
@@ -343,7 +453,7 @@ def main():
     stream.end()
     sinks.is_calm.set()
     pusher.end(owner)
-    if json.loads(text)["id"] not in owner.answers("/silences")[1]:
+    if FAULTS[0] != "lost" and json.loads(text)["id"] not in owner.answers("/silences")[1]:
         give_up(owner, f"the silence {text} was made, and now there is {owner.answers('/silences')}")
     wait_for("all is read", lambda: owner.ledger().get("engine", {}).get("closed_events", 0) >=
              stream.count + 2 * len(pusher.answered) + pusher.refused)
@@ -370,14 +480,14 @@ def main():
     print(f"{TAKE_OVERS} faults ({', '.join(FAULTS)}), {len(times)} take-overs at a lease of {LEASE_S} s"
           + (f": {times[0]:.2f} to {times[-1]:.2f} s, half within {times[len(times) // 2]:.2f} s, 99 % within "
              f"{times[min(len(times) - 1, len(times) * 99 // 100)]:.2f} s" if times else "")
-          + f"; {stream.count} events, {incidents} incidents, {len(sinks.pager.requests)} requests; {len(pusher.answered)} pushes answered, "
-          f"{pusher.refused} refused")
+          + f"; {stream.count} events, {incidents} incidents, {len(sinks.pager.requests)} requests; "
+            f"{len(pusher.answered)} pushes answered, {pusher.refused} refused")
 
 
 def tell_the_same(daemon, broker):
     run("digest", f"{daemon.name}/data", "--incidents", "told.log")
     if not os.path.exists("all.trec"):
-        run("record", "--brokers", broker, "--topic", "events", "--from", "earliest", "--to", "latest",
+        run("record", "--brokers", broker, "--topic", TOPIC, "--from", "earliest", "--to", "latest",
             "--output", "all.trec", "--quiet")
         run("replay", "--config", "tocsin.yaml", "--incidents", "replayed.log", "--ledger", "off", "--quiet",
             "all.trec")

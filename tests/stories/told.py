@@ -204,13 +204,23 @@ class Stream(threading.Thread):
 
     OF_A_KIND = 200
 
-    def __init__(self, broker, seed):
+    def __init__(self, broker, seed, topic="events"):
         super().__init__(daemon=True)
-        self.kcat = begin(["kcat", "-P", "-b", broker, "-t", "events", "-K", "\t", "-X", "linger.ms=1"],
-                          stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.command = ["kcat", "-P", "-b", broker, "-t", topic, "-K", "\t", "-X", "linger.ms=1"]
+        self.open()
         self.dice = random.Random(seed + 2)
         self.must_stop = threading.Event()
+        self.at_it = threading.Lock()  # held for as long as nothing is to be put
         self.count = self.kind = 0
+
+    def open(self):
+        self.kcat = begin(self.command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def flush(self):
+        """kcat keeps what does not fill its buffer until its end."""
+        self.kcat.stdin.close()
+        if self.kcat.wait(DEADLINE_S) != 0:
+            fail("kcat could not write")
 
     def put(self, host, check, state):
         event = {"tenant": "acme", "source": "s", "resource": f"h{self.kind}-{host}", "check": check,
@@ -226,16 +236,15 @@ class Stream(threading.Thread):
 
     def run(self):
         while not self.must_stop.wait(self.dice.random() * 0.02):
-            self.put(self.dice.randrange(HOSTS), self.dice.choice(["down", "slow", "full"]),
-                     self.dice.choice(["problem", "problem", "clear"]))
-            if self.count // self.OF_A_KIND > self.kind:
-                self.clear()
-                self.kind = self.count // self.OF_A_KIND
+            with self.at_it:
+                self.put(self.dice.randrange(HOSTS), self.dice.choice(["down", "slow", "full"]),
+                         self.dice.choice(["problem", "problem", "clear"]))
+                if self.count // self.OF_A_KIND > self.kind:
+                    self.clear()
+                    self.kind = self.count // self.OF_A_KIND
 
     def end(self):
         self.must_stop.set()
         self.join()
         self.clear()
-        self.kcat.stdin.close()
-        if self.kcat.wait(DEADLINE_S) != 0:
-            fail("kcat could not write")
+        self.flush()
