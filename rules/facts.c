@@ -470,16 +470,15 @@ static bool are_numbers_possible(struct facts *facts)
 
 /* ---- one value after the other ---- */
 
-/* Texts that a subject has by its nature; NULL: it may have any. */
-static const char *const *domain_of(const struct facts *facts, const struct ast *ast)
+const char *const *facts_domain(const struct ground *ground, const struct ast *ast)
 {
     static const char *const problems[] = {"problem", NULL};
     static const char *const states[] = {"problem", "clear", NULL};
     static const char *const priorities[] = {"P1", "P2", "P3", "P4", "P5", NULL};
 
     if (is_field(ast, RULE_FIELD_STATE))
-        return facts->ground->sees_clears ? states : problems;
-    if (facts->ground->kind == GROUND_INCIDENT && is_field(ast, RULE_FIELD_LABEL) &&
+        return ground->sees_clears ? states : problems;
+    if (ground->kind == GROUND_INCIDENT && is_field(ast, RULE_FIELD_LABEL) &&
         text_equals(ast->text, "priority"))
         return priorities;
     return NULL;
@@ -600,7 +599,7 @@ static enum answer try_values(struct trial *trial)
     if (is_number(trial->subject))
         trial->range = facts_range(facts, trial->subject);
     else
-        trial->domain = domain_of(facts, trial->subject);
+        trial->domain = facts_domain(facts->ground, trial->subject);
     for (uint32_t i = 0; i < facts->test_count; i++)
         if (is_exact(&facts->test[i]) && is_same(facts->test[i].key, trial->key))
             return try_list(trial, &facts->test[i]) ? SOME : NONE;

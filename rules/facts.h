@@ -82,6 +82,9 @@ bool facts_gather(struct facts *facts, const struct ground *ground,
                   const struct aggregate_bound *bound, const struct conjunction *all,
                   struct work *work);
 
+/* The texts that a subject has by its nature, behind the last a NULL; NULL: it may have any. */
+const char *const *facts_domain(const struct ground *ground, const struct ast *ast);
+
 /* What a number can be under these facts. */
 struct interval facts_range(const struct facts *facts, const struct ast *ast);
 

@@ -10,8 +10,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include "rules/conjunctions.h"
 #include "rules/facts_text.h"
+#include "rules/nearest.h"
 #include "rules/rule_reader.h"
 
 /* Of one condition: as many looks as it is large, and some. A mistake has to be explained, too. */
@@ -298,7 +300,7 @@ static struct text words_of(struct span span)
     return text;
 }
 
-enum { NUMBER_BYTES = 64, RANGE_BYTES = 160, WORDS_BYTES = 512 };
+enum { NUMBER_BYTES = 64, RANGE_BYTES = 160, WORDS_BYTES = 512, DOMAIN_MAX = 8 };
 
 static void print_number(long double number, enum value_type type, char to[NUMBER_BYTES])
 {
@@ -349,6 +351,48 @@ static bool is_of_clears(struct question *question, const struct side *side)
     return !question->ground->sees_clears && search_goals(&search, &goal);
 }
 
+/* The one of the domain that was meant: P3 of p3. Of P9 all are as near, and none is. */
+static const char *meant_of(struct text text, const char *const *domain, size_t count)
+{
+    const char *nearest = nearest_name(text, domain, count), *others[DOMAIN_MAX];
+    size_t kept = 0;
+
+    if (nearest == NULL ||
+        (strlen(nearest) == text.len && strncasecmp(nearest, text.at, text.len) == 0))
+        return nearest;
+    for (size_t i = 0; i < count && i < DOMAIN_MAX; i++)
+        if (domain[i] != nearest)
+            others[kept++] = domain[i];
+    return nearest_name(text, others, kept) == NULL ? nearest : NULL;
+}
+
+/* ": priority is "P1", ... or "P5"; did you mean "P3"?" False: it may be any text. */
+static bool explain_texts(const struct ground *ground, const struct test *test,
+                          char to[WORDS_BYTES])
+{
+    const char *const *domain = facts_domain(ground, test->subject);
+    struct text subject = words_of(test->subject->span);
+    const char *meant;
+    size_t count = 0, used;
+
+    if (domain == NULL)
+        return false;
+    while (domain[count] != NULL)
+        count++;
+    used = (size_t)snprintf(to, WORDS_BYTES, ": %.*s is ", subject.len < 60 ? (int)subject.len : 60,
+                            subject.at);
+    for (size_t i = 0; i < count; i++)
+        used += (size_t)snprintf(to + used, WORDS_BYTES - used, "%s\"%s\"",
+                                 i == 0           ? ""
+                                 : i + 1 == count ? " or "
+                                                  : ", ",
+                                 domain[i]);
+    meant = meant_of(test->constant->text, domain, count);
+    if (meant != NULL)
+        snprintf(to + used, WORDS_BYTES - used, "; did you mean \"%s\"?", meant);
+    return true;
+}
+
 /* What the subject of a comparison can be by itself, for the end of the sentence; empty where that
  * is not what makes it impossible. */
 static void explain_range(struct question *question, const struct side *side, char to[WORDS_BYTES])
@@ -368,6 +412,8 @@ static void explain_range(struct question *question, const struct side *side, ch
         snprintf(to, WORDS_BYTES, ": what it sees are problems, state is always \"problem\"");
         return;
     }
+    if (explain_texts(question->ground, &test, to))
+        return;
     if (test.subject->type < TYPE_INT || test.subject->type > TYPE_SEVERITY ||
         test.subject->type == TYPE_TIME)
         return;

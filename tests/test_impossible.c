@@ -211,13 +211,23 @@ static void every_kind_of_condition_is_looked_at(void **state)
          "r.yaml:6:39: this can never be true beside check == \"a\" at 5:12"},
         /* enrich steps see clears */
         {"enrich:\n  - {id: s, where: state == \"open\", drop: true}\n",
-         "r.yaml:2:20: this can never be true"},
+         "r.yaml:2:20: this can never be true: state is \"problem\" or \"clear\""},
+        {"enrich:\n  - {id: s, where: state == \"CLEAR\", drop: true}\n",
+         "r.yaml:2:20: this can never be true: state is \"problem\" or \"clear\"; did you mean "
+         "\"clear\"?"},
         /* mutes: what is absent is empty, and a priority is one of five */
         {"silences:\n  - {id: s, where: host == \"a\" && host == \"b\", to: "
          "2030-01-01T00:00:00Z}\n",
          "r.yaml:2:35: this can never be true beside host == \"a\" at 2:20"},
         {"silences:\n  - {id: s, where: priority == \"P9\", to: 2030-01-01T00:00:00Z}\n",
-         "r.yaml:2:20: this can never be true"},
+         "r.yaml:2:20: this can never be true: priority is \"P1\", \"P2\", \"P3\", \"P4\" or "
+         "\"P5\""},
+        {"silences:\n  - {id: s, where: priority == \"p3\", to: 2030-01-01T00:00:00Z}\n",
+         "r.yaml:2:20: this can never be true: priority is \"P1\", \"P2\", \"P3\", \"P4\" or "
+         "\"P5\"; did you mean \"P3\"?"},
+        {"silences:\n  - {id: s, where: 'priority in [\"high\"]', to: 2030-01-01T00:00:00Z}\n",
+         "r.yaml:2:21: this can never be true: priority is \"P1\", \"P2\", \"P3\", \"P4\" or "
+         "\"P5\""},
         {"silences:\n  - {id: s, where: has(host) && host == \"\", to: 2030-01-01T00:00:00Z}\n",
          "r.yaml:2:33: this can never be true beside has(host) at 2:20"},
         {"inhibit:\n  - {id: s, source: rule == \"a\" && severity > CRITICAL, target: rule == "
