@@ -164,16 +164,69 @@ static int load_kept(void *self, struct id128 set, struct kept_files *out, struc
     return kept_files_load(self, set, out, err);
 }
 
+/* Switches as the journal has them, behind those that a snapshot knows of before. */
+struct switches {
+    VECTOR_OF(struct past_switch) list;
+};
+
+static void add_before(struct switches *to, const struct journal_summary *sum, int64_t end_ms)
+{
+    for (size_t i = 0; i < sum->rules_count && sum->rules[i].from_ms < end_ms; i++)
+        vector_add(&to->list) = (struct past_switch){sum->rules[i].from_ms, sum->rules[i].set};
+}
+
+/* Where the journal has let go of its beginning. */
+static int read_late(struct data_look *look, struct journal_reader *reader, struct switches *out,
+                     struct error *err)
+{
+    struct journal_recall *recall = NULL;
+    struct journal_summary sum;
+    struct data_look_known known;
+    int code = data_look_recall(look, &known, err), rc;
+
+    if (code != EXIT_OK)
+        return code == EXIT_IO ? -EIO : -EBADMSG;
+    rc = journal_recall_create_late(reader, &known.sum, &recall, err);
+    if (rc == 0) {
+        journal_recall_summary(recall, &sum);
+        add_before(out, &known.sum, sum.rules_count > 0 ? sum.rules[0].from_ms : INT64_MAX);
+        add_before(out, &sum, INT64_MAX);
+    }
+    journal_recall_destroy(recall);
+    snapshot_recalled_release(&known.recalled);
+    return rc;
+}
+
+static int read_switches(struct data_look *look, struct switches *out, struct error *err)
+{
+    struct journal_recall *recall = NULL;
+    struct journal_reader *reader = NULL;
+    struct journal_summary sum;
+    enum segment_refusal why;
+    int rc = journal_reader_create(&look->segments, &reader, &why, err);
+
+    out->list.count = 0;
+    if (rc == 0 && journal_reader_begin(reader) > 1) {
+        rc = read_late(look, reader, out, err);
+    } else if (rc == 0) {
+        rc = journal_recall_create(reader, NULL, &recall, err);
+        if (rc == 0) {
+            journal_recall_summary(recall, &sum);
+            add_before(out, &sum, INT64_MAX);
+        }
+    }
+    journal_recall_destroy(recall);
+    journal_reader_destroy(reader);
+    return rc;
+}
+
 int rules_past_of_directory(const char *dir, int64_t from_ms, const char *silences,
                             struct rules_past *out, struct error *err)
 {
-    char blobs[DATA_DIR_PATH_BYTES];
+    char blobs[DATA_DIR_PATH_BYTES], line[200], time[UNIT_TEXT_BYTES];
     struct building building = {
         .out = out, .silences = silences, .from_ms = from_ms, .load = load_kept, .self = blobs};
-    struct journal_recall *recall = NULL;
-    struct journal_reader *reader = NULL;
-    struct journal_summary past;
-    enum segment_refusal why;
+    struct switches found = {.list = {.at = NULL}};
     struct data_look look;
     int code = data_look_open(&look, dir, err), rc;
 
@@ -181,19 +234,19 @@ int rules_past_of_directory(const char *dir, int64_t from_ms, const char *silenc
     if (code != EXIT_OK)
         return code == EXIT_NO_INPUT ? -ENOENT : code == EXIT_IO ? -EIO : -EBADMSG;
     data_dir_folder(&look.dir, "blobs", blobs);
-    rc = journal_reader_create(&look.segments, &reader, &why, err);
-    if (rc == 0)
-        rc = journal_recall_create(reader, NULL, &recall, err);
-    if (rc == 0) {
-        journal_recall_summary(recall, &past);
-        struct past_switch *list = memory_alloc((past.rules_count + 1) * sizeof(*list));
-        for (size_t i = 0; i < past.rules_count; i++)
-            list[i] = (struct past_switch){past.rules[i].from_ms, past.rules[i].set};
-        take_all(&building, list, past.rules_count);
-        free(list);
+    do
+        rc = read_switches(&look, &found, err);
+    while (rc != 0 && data_look_again(&look));
+    if (rc == 0 && found.list.count > 0 && found.list.at[0].from_ms > from_ms) {
+        snprintf(line, sizeof(line),
+                 "the directory does not say any more which rules the daemon had before %s: those "
+                 "of then decide here what came before",
+                 unit_format_time(found.list.at[0].from_ms, time));
+        lack(out, line);
     }
-    journal_recall_destroy(recall);
-    journal_reader_destroy(reader);
+    if (rc == 0)
+        take_all(&building, found.list.at, found.list.count);
+    free(found.list.at);
     return rc;
 }
 

@@ -487,9 +487,9 @@ static int create(struct journal_reader *reader, const struct journal_summary *l
         return -ENOMEM;
     }
     for (uint32_t i = 0; rc == 0 && later != NULL && i < later->part_count; i++)
-        rc = take_part(
-            recall, &(struct journal_part){i, later->parts[i].partition, later->parts[i].topic},
-            err);
+        rc = take_part(recall,
+                       &(struct journal_part){i, later->parts[i].partition, later->parts[i].topic},
+                       err);
     recall->has_parts = later != NULL;
     if (rc == 0)
         rc = journal_recall_read(recall, reader, lost, err);
@@ -740,9 +740,10 @@ static void marks_forget(struct journal_recall *recall, int64_t at_ms, const int
 
 static void rules_forget(struct journal_recall *recall, int64_t at_ms)
 {
-    size_t in_force = 0, kept = 0;
+    const int64_t from_ms = at_ms - JOURNAL_RULES_KEPT_MS;
+    size_t in_force = 0, kept = 0; /* then */
 
-    while (in_force + 1 < recall->rules.count && recall->rules.at[in_force + 1].from_ms < at_ms)
+    while (in_force + 1 < recall->rules.count && recall->rules.at[in_force + 1].from_ms < from_ms)
         in_force++;
     for (size_t i = 0; i < recall->rules.count; i++) {
         struct journal_rules rules = recall->rules.at[i];

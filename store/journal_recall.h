@@ -69,7 +69,9 @@ int journal_recall_load(const void *at, size_t bytes, struct journal_recall **ou
 
 /* Forgets what nobody asks for any more who goes on from a snapshot of `at_ms`: marks of records
  * before `offset` of their partition (INT64_MIN: it is not read any more), blind spells before, and
- * rule sets that were in force before; of settings it is known from when on they were. */
+ * rule sets that were replaced more than JOURNAL_RULES_KEPT_MS before, which is for people who ask
+ * why; of settings it is known from when on they were. */
+#define JOURNAL_RULES_KEPT_MS INT64_C(7200000)
 struct journal_kept_part {
     uint32_t part;
     int64_t offset;

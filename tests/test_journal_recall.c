@@ -563,6 +563,11 @@ static void what_nobody_asks_for_is_forgotten(void **unused)
     assert_mark(&sum, 1, MARK_SEAL, 0, 15, 1150);
     assert_mark(&sum, 2, MARK_BLIND_BEGIN, 0, 21, 1100);
     assert_mark(&sum, 3, MARK_SEAL, 0, 16, 1350);
+    /* Sets are for people, too, for two hours. */
+    assert_int_equal(sum.rules_count, 14);
+    assert_int_equal(sum.rules[3].set.hi, 1);
+    journal_recall_forget(recall, JOURNAL_RULES_KEPT_MS + 1350, parts, 1);
+    journal_recall_summary(recall, &sum);
     /* When settings began is known still (0, 600, 1200); of the sets only the one in force. */
     assert_int_equal(sum.rules_count, 4);
     assert_int_equal(sum.rules[0].from_ms, 0);
