@@ -30,14 +30,19 @@ static void grow(struct value_counts *counts, struct slab *slab)
     *counts = larger;
 }
 
-void value_counts_add(struct value_counts *counts, uint64_t hash, struct slab *slab)
+struct value_count *value_counts_add(struct value_counts *counts, uint64_t hash, uint32_t entry,
+                                     struct slab *slab)
 {
     if ((counts->different + 1) * 2 > counts->room)
         grow(counts, slab);
     struct value_count *place = &counts->places[place_of(counts, hash)];
-    counts->different += place->times == 0;
-    place->hash = hash;
+    if (place->times == 0) {
+        counts->different++;
+        place->hash = hash;
+        place->entry = entry;
+    }
     place->times++;
+    return place;
 }
 
 void value_counts_take(struct value_counts *counts, uint64_t hash)
@@ -59,9 +64,12 @@ void value_counts_take(struct value_counts *counts, uint64_t hash)
     }
 }
 
-uint64_t value_counts_times(const struct value_counts *counts, uint64_t hash)
+struct value_count *value_counts_find(const struct value_counts *counts, uint64_t hash)
 {
-    return counts->room > 0 ? counts->places[place_of(counts, hash)].times : 0;
+    struct value_count *place = &counts->places[place_of(counts, hash)];
+
+    assert(place->times != 0);
+    return place;
 }
 
 void value_counts_free(struct value_counts *counts, struct slab *slab)

@@ -13,7 +13,8 @@
 
 struct value_count {
     uint64_t hash;
-    uint64_t times; /* 0: the place is free */
+    uint32_t times; /* 0: the place is free */
+    uint32_t entry; /* the caller's, of the one that it was added for while there was none */
 };
 
 /* All zero: empty. */
@@ -23,13 +24,15 @@ struct value_counts {
     uint32_t different;
 };
 
-void value_counts_add(struct value_counts *counts, uint64_t hash, struct slab *slab);
+/* Returns what is known of the value; stands until another is added or taken. */
+struct value_count *value_counts_add(struct value_counts *counts, uint64_t hash, uint32_t entry,
+                                     struct slab *slab);
 
 /* Takes out one that was added. */
 void value_counts_take(struct value_counts *counts, uint64_t hash);
 
-/* How often it is there. */
-uint64_t value_counts_times(const struct value_counts *counts, uint64_t hash);
+/* One that is there; stands until another is added or taken. */
+struct value_count *value_counts_find(const struct value_counts *counts, uint64_t hash);
 
 void value_counts_free(struct value_counts *counts, struct slab *slab);
 

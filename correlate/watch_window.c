@@ -70,8 +70,8 @@ static struct window_values *values_make(struct correlation *c, const struct rul
     }
     bytes += sizeof(struct window_values) + count * sizeof(struct window_value);
     struct window_values *values = slab_alloc(&c->worker->slab, bytes);
-    values->bytes = (uint32_t)bytes;
-    values->count = count;
+    values->bytes = (uint16_t)bytes;
+    values->count = (uint16_t)count;
     char *to = (char *)(values->value + count);
     uint32_t at = 0;
     for (uint32_t i = 0; i < count; i++) {

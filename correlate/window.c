@@ -133,15 +133,43 @@ static void free_block(struct window *window, struct slab *slab)
     *window = (struct window){.rule = window->rule, .stride = window->stride};
 }
 
+static char *place_at(const struct window *window, uint32_t place)
+{
+    return window->entries + (size_t)place * window->stride;
+}
+
+/* The entries before `i` move one place on, as many at once as lie side by side. */
+static void move_older(const struct window *window, uint32_t i)
+{
+    while (i > 0) {
+        uint32_t to = (window->first + i) & window->mask;
+        uint32_t run = to == 0 ? 1 : i < to ? i : to;
+        uint32_t from = to == 0 ? window->mask : to - run;
+        memmove(place_at(window, to == 0 ? 0 : from + 1), place_at(window, from),
+                (size_t)run * window->stride);
+        i -= run;
+    }
+}
+
+/* Those behind it move one place back. */
+static void move_younger(const struct window *window, uint32_t i)
+{
+    while (i + 1 < window->count) {
+        uint32_t to = (window->first + i) & window->mask, behind = window->count - 1 - i;
+        uint32_t side = window->mask - to, run = side == 0 ? 1 : behind < side ? behind : side;
+        memmove(place_at(window, to), place_at(window, side == 0 ? 0 : to + 1),
+                (size_t)run * window->stride);
+        i += run;
+    }
+}
+
 static void ring_close_up(struct window *window, uint32_t i)
 {
     if (i < window->count / 2) {
-        for (; i > 0; i--)
-            memcpy(window_ring_at(window, i), window_ring_at(window, i - 1), window->stride);
+        move_older(window, i);
         window->first = (window->first + 1) & window->mask;
     } else {
-        for (; i + 1 < window->count; i++)
-            memcpy(window_ring_at(window, i), window_ring_at(window, i + 1), window->stride);
+        move_younger(window, i);
     }
     window->count--;
     store(window);
@@ -244,8 +272,8 @@ static struct window_values *values_take(const struct rule *rule, struct image_i
     }
     size_t bytes = sizeof(struct window_values) + count * sizeof(struct window_value) + at;
     struct window_values *values = slab_alloc(slab, bytes);
-    values->bytes = (uint32_t)bytes;
-    values->count = count;
+    values->bytes = (uint16_t)bytes;
+    values->count = (uint16_t)count;
     for (uint32_t i = 0; i < count; i++) {
         values->value[i] = value[i];
         if (value[i].len > 0)

@@ -42,13 +42,19 @@ struct window_sums; /* correlate/window_sums.h */
 enum { VALUE_TEXT_BYTES = 300 };
 
 struct window_values {
-    uint32_t bytes; /* of this record, for the slab */
-    uint32_t count;
+    uint16_t bytes; /* of this record, for the slab */
+    uint16_t count;
+    uint32_t number; /* of the entry, in the order in which they came; where the sums keep it */
     struct window_value {
         uint64_t hash;
         uint32_t at, len; /* in the text behind the values */
     } value[];
 };
+
+_Static_assert(sizeof(struct window_values) +
+                       RULE_AGGREGATES_MAX * (sizeof(struct window_value) + VALUE_TEXT_BYTES) <=
+                   UINT16_MAX,
+               "the bytes of a record are a number of 16 bits");
 
 static inline struct text window_value_text(const struct window_values *values, uint32_t i)
 {

@@ -21,8 +21,11 @@ uint32_t window_full_choose(const struct window *window)
     if (!window->rule->keeps_values)
         return 0;
     /* Each before the first that is repeated is single, so what repeats that is newer. */
-    for (uint32_t i = 0; i < looks; i++)
-        if (window->sums != NULL ? window_sums_is_repeated(window, i) : comes_again(window, i))
-            return i;
-    return 0;
+    uint32_t i = 0;
+    if (window->sums != NULL)
+        i = window_sums_oldest_repeated(window, looks);
+    else
+        while (i < looks && !comes_again(window, i))
+            i++;
+    return i < looks ? i : 0;
 }

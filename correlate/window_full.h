@@ -13,8 +13,8 @@
  * as the window holds, or as are looked at here if that is less: where all of these are single, the
  * oldest goes, and as many others are left.
  *
- * Cost: one look and one move for each entry that stands before the one that goes. Those are single
- * values: fewer than the rule waits for, while it waits for nothing else.
+ * Cost: amortised O(log n) to know it (window_repeats.h), and a move of those entries, of the ones
+ * before it or the ones behind it, that are fewer.
  *
  * Thread: plain functions over their arguments.
  */

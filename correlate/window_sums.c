@@ -8,6 +8,7 @@
 #include "correlate/order_tree.h"
 #include "correlate/value_counts.h"
 #include "correlate/window_extremes.h"
+#include "correlate/window_repeats.h"
 
 /* How many entries have a number, and the places (as in window_extremes.h) of the first and the
  * last of them. */
@@ -27,7 +28,8 @@ struct part {
 };
 
 struct window_sums {
-    uint32_t base; /* how many have left at the old end, modulo 2^32 */
+    struct window_repeats repeats; /* of a rule that keeps values */
+    uint32_t base;                 /* how many have left at the old end, modulo 2^32 */
     struct part part[];
 };
 
@@ -192,6 +194,19 @@ static struct window_column column_of(const struct window *window, uint32_t p)
                                               window->rule->aggregate[p].argument};
 }
 
+static void value_add(const struct window *window, struct value_counts *counts, uint32_t i,
+                      uint64_t hash, struct slab *slab)
+{
+    struct window_repeats *repeats = &window->sums->repeats;
+
+    if (!window->rule->keeps_values) {
+        value_counts_add(counts, hash, 0, slab);
+        return;
+    }
+    uint32_t number = window_repeats_number(repeats, window, i);
+    window_repeats_add(repeats, window, value_counts_add(counts, hash, number, slab), slab);
+}
+
 static void change(const struct window *window, uint32_t i, bool comes, struct slab *slab)
 {
     const struct rule *rule = window->rule;
@@ -202,7 +217,7 @@ static void change(const struct window *window, uint32_t i, bool comes, struct s
         if (rule->aggregate[p].kind == AGGREGATE_DISTINCT) {
             uint64_t hash = window_values(window, i)->value[distinct++].hash;
             if (comes)
-                value_counts_add(&part->counts, hash, slab);
+                value_add(window, &part->counts, i, hash, slab);
             else
                 value_counts_take(&part->counts, hash);
         } else if (aggregate_is_real(rule->aggregate[p].kind)) {
@@ -239,15 +254,20 @@ void window_sums_put(struct window *window, uint32_t i, struct slab *slab)
 
 void window_sums_take(struct window *window, uint32_t i, struct slab *slab)
 {
-    if (window->sums != NULL)
-        change(window, i, false, slab);
+    if (window->sums == NULL)
+        return;
+    if (window->rule->keeps_values)
+        window_repeats_change(&window->sums->repeats, window, i);
+    change(window, i, false, slab);
 }
 
 void window_sums_pop(struct window *window, struct slab *slab)
 {
-    window_sums_take(window, 0, slab);
-    if (window->sums != NULL)
-        window->sums->base++;
+    if (window->sums == NULL)
+        return;
+    change(window, 0, false, slab);
+    window_repeats_leave(&window->sums->repeats, 0);
+    window->sums->base++;
 }
 
 void window_sums_remove(struct window *window, uint32_t i, struct slab *slab)
@@ -255,8 +275,11 @@ void window_sums_remove(struct window *window, uint32_t i, struct slab *slab)
     const struct rule *rule = window->rule;
     struct window_sums *sums = window->sums;
 
-    window_sums_take(window, i, slab);
-    for (uint32_t p = 0; sums != NULL && p < rule->aggregate_count; p++) {
+    if (sums == NULL)
+        return;
+    change(window, i, false, slab);
+    window_repeats_leave(&sums->repeats, i);
+    for (uint32_t p = 0; p < rule->aggregate_count; p++) {
         enum aggregate_kind kind = rule->aggregate[p].kind;
         if (kind == AGGREGATE_MIN || kind == AGGREGATE_MAX)
             extremes_close_up(&sums->part[p].extremes, sums->base, i);
@@ -306,7 +329,7 @@ int64_t window_sums_value(const struct window *window, uint32_t i)
     return aggregate_of_real(real_of(window, i));
 }
 
-bool window_sums_is_repeated(const struct window *window, uint32_t i)
+uint32_t window_sums_oldest_repeated(const struct window *window, uint32_t looks)
 {
     const struct rule *rule = window->rule;
     uint32_t p = 0;
@@ -314,8 +337,8 @@ bool window_sums_is_repeated(const struct window *window, uint32_t i)
     assert(rule->keeps_values);
     while (rule->aggregate[p].kind != AGGREGATE_DISTINCT)
         p++;
-    return value_counts_times(&window->sums->part[p].counts,
-                              window_values(window, i)->value[0].hash) > 1;
+    return window_repeats_oldest(&window->sums->repeats, window, &window->sums->part[p].counts,
+                                 looks);
 }
 
 void window_sums_free(struct window *window, struct slab *slab)
@@ -341,6 +364,7 @@ void window_sums_free(struct window *window, struct slab *slab)
             break;
         }
     }
+    window_repeats_free(&window->sums->repeats, slab);
     slab_free(slab, window->sums, sums_bytes(rule));
     window->sums = NULL;
 }

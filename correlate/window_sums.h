@@ -56,9 +56,9 @@ void window_sums_remove(struct window *window, uint32_t i, struct slab *slab);
 /* The value of aggregate `i`, which is not count(), of a window whose sums are not NULL. */
 int64_t window_sums_value(const struct window *window, uint32_t i);
 
-/* Of a rule that keeps_values: another entry has the value of entry `i`, too. The sums are not
- * NULL. */
-bool window_sums_is_repeated(const struct window *window, uint32_t i);
+/* Of a rule that keeps_values: the oldest of the first `looks` entries whose value a newer one has,
+ * too (window_repeats.h); `looks` if there is none. The sums are not NULL. */
+uint32_t window_sums_oldest_repeated(const struct window *window, uint32_t looks);
 
 void window_sums_free(struct window *window, struct slab *slab);
 

@@ -59,7 +59,7 @@ static struct window_values *values_of(uint64_t number, struct slab *slab)
     struct window_values *made = slab_alloc(slab, bytes);
 
     memset(made, 0, bytes);
-    made->bytes = (uint32_t)bytes;
+    made->bytes = (uint16_t)bytes;
     made->count = 1;
     made->value[0].hash = number;
     return made;

@@ -16,6 +16,8 @@
 #include "correlate/aggregates.h"
 #include "correlate/order_tree.h"
 #include "correlate/value_counts.h"
+#include "correlate/window_full.h"
+#include "correlate/window_repeats.h"
 #include "correlate/window_sums.h"
 
 static uint64_t random_state;
@@ -73,7 +75,7 @@ static void fill(const struct course *course, const struct rule *rule, union win
     if (rule->has_distinct) {
         size_t bytes = sizeof(struct window_values) + 2 * sizeof(struct window_value);
         struct window_values *values = slab_alloc(slab, bytes);
-        values->bytes = (uint32_t)bytes;
+        values->bytes = (uint16_t)bytes;
         values->count = 2;
         values->value[0] = (struct window_value){.hash = hash_mix(below(course->numbers))};
         /* Neighbours in the table, and at its end. */
@@ -220,6 +222,113 @@ static void few_entries_and_a_look_at_the_end_keep_nothing(void **state)
     slab_release(&slab);
 }
 
+/* --- which entry goes ------------------------------------------------------------------------ */
+
+static struct rule full_rule = {.aggregate_count = 2,
+                                .has_distinct = true,
+                                .keeps_values = true,
+                                .entry_words = 1,
+                                .aggregate = {{.kind = AGGREGATE_COUNT, .limit = 1000},
+                                              {.kind = AGGREGATE_DISTINCT, .limit = 1000}}};
+
+static void fill_value(const struct window *window, uint32_t i, uint64_t value, struct slab *slab)
+{
+    size_t bytes = sizeof(struct window_values) + sizeof(struct window_value);
+    struct window_values *values = slab_alloc(slab, bytes);
+
+    *values = (struct window_values){.bytes = (uint16_t)bytes, .count = 1};
+    values->value[0] = (struct window_value){.hash = hash_mix(value)};
+    window_words(window, i)->values = values;
+    window_sums_put((struct window *)window, i, slab);
+}
+
+/* Of the oldest, the first whose value stands again behind it. */
+static uint32_t choose_by_a_look(const struct window *window)
+{
+    for (uint32_t i = 0; i < window->count && i < WINDOW_FULL_LOOKS; i++)
+        for (uint32_t k = i + 1; k < window->count; k++)
+            if (window_values(window, i)->value[0].hash == window_values(window, k)->value[0].hash)
+                return i;
+    return 0;
+}
+
+/* `spread` values, or as many as entries where it is 0, and one in `loud` of one value. */
+static void full_run(uint32_t most, uint32_t spread, uint32_t loud, uint32_t changes,
+                     uint32_t operations)
+{
+    struct window window = window_read(NULL, false, &full_rule);
+    uint32_t pushed = 0, from_middle = 0;
+    struct slab slab;
+
+    slab_init(&slab);
+    for (uint32_t o = 0; o < operations; o++) {
+        uint32_t dice = below(100);
+        uint64_t value = below(100) < loud ? 7 : spread > 0 ? below(spread) : 1000u + o;
+        if (window.count > 0 && dice < changes) {
+            uint32_t i = below(window.count);
+            window_sums_take(&window, i, &slab);
+            window_values_free(&window, i, &slab);
+            fill_value(&window, i, value, &slab);
+        } else if (window.count > 0 && dice < changes + 3) {
+            for (uint32_t gone = below(most / 40 + 2); gone > 0 && window.count > 0; gone--)
+                window_pop(&window, &slab);
+        } else if (window.count > 0 && dice < changes + 4) {
+            window_remove(&window, below(window.count), &slab);
+        } else {
+            push_at(&window, 1000 + o / 7, &slab);
+            fill_value(&window, window.count - 1, value, &slab);
+        }
+        if (window.count > most) {
+            uint32_t i = window_full_choose(&window);
+            if (pushed++ % (1 + most / 100) == 0)
+                assert_int_equal(i, choose_by_a_look(&window));
+            from_middle += i > 0;
+            window_remove(&window, i, &slab);
+        }
+        window = window_read(window.block, window.is_ring, window.rule);
+    }
+    assert_true(pushed > operations / 20);
+    assert_true(from_middle > 10);
+    window_release(&window, &slab);
+    slab_release(&slab);
+}
+
+static void the_entry_that_goes_is_the_first_that_is_repeated(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        random_state = seed;
+        full_run(40, 45, 10, 0, 4000);
+        full_run(40, 60, 10, 10, 4000);
+        full_run(200, 190, 5, 2, 8000);
+        full_run(200, 0, 50, 0, 8000);
+        full_run(200, 300, 1, 1, 8000);
+        full_run(1200, 1300, 2, 0, 20000); /* more than is looked at */
+        full_run(1200, 0, 1, 0, 20000);
+    }
+}
+
+/* As if it had been there for years. */
+static void entries_are_numbered_anew_when_numbers_end(void **state)
+{
+    struct window_repeats repeats = {.next = UINT32_MAX - 2, .passed = 1};
+    struct window window = window_read(NULL, false, &full_rule);
+    struct slab slab;
+
+    (void)state;
+    slab_init(&slab);
+    for (uint32_t i = 0; i < 5; i++) {
+        push_at(&window, 1000, &slab);
+        fill_value(&window, i, i, &slab);
+        window_repeats_number(&repeats, &window, i);
+    }
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(window_values(&window, i)->number, i);
+    assert_int_equal(repeats.passed, 0);
+    window_release(&window, &slab);
+    slab_release(&slab);
+}
+
 static int number_order(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -287,6 +396,8 @@ int main(void)
         cmocka_unit_test(what_is_kept_is_what_a_scan_finds),
         cmocka_unit_test(ascents_and_descents_are_kept),
         cmocka_unit_test(few_entries_and_a_look_at_the_end_keep_nothing),
+        cmocka_unit_test(the_entry_that_goes_is_the_first_that_is_repeated),
+        cmocka_unit_test(entries_are_numbered_anew_when_numbers_end),
         cmocka_unit_test(the_tree_is_a_sorted_array_and_stays_flat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
