@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/plural.h"
+#include "rules/rule_shape.h"
 
 enum { SHOWN_BYTES = 120 }; /* of a setting; JSON has it whole */
 
@@ -98,6 +99,52 @@ static bool list_changes(struct rules_preview *preview, struct preview_row *row,
     return changes != NULL;
 }
 
+static const char *shape_text(const struct running_rule *rule, const char *key)
+{
+    for (uint32_t i = 0; i < rule->shape_count; i++)
+        if (strcmp(rule->shape[i].key, key) == 0)
+            return rule->shape[i].text;
+    return "";
+}
+
+/* Keys that can name something else: a variable, a table. */
+static bool is_expression(const char *key)
+{
+    static const char *const keys[] = {"where", "when", "sequence", "all"};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (strcmp(key, keys[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Which keys have made another form of it. Where their texts are all the same, what some of them
+ * name is another, and all that can are told. False: memory is short. */
+static bool list_form(struct rules_preview *preview, struct preview_row *row,
+                      const struct running_rule *now, const struct running_rule *next)
+{
+    struct preview_change *changes =
+        arena_alloc_many(preview->arena, RULE_SHAPE_MAX, sizeof(*changes));
+
+    if (now->shape == NULL || next->shape == NULL)
+        return true; /* the daemon does not say */
+    row->changes = changes;
+    for (int all = 0; changes != NULL && all < 2 && row->change_count == 0; all++)
+        for (size_t i = 0; rule_shape_keys[i] != NULL; i++) {
+            const char *from = shape_text(now, rule_shape_keys[i]);
+            const char *to = shape_text(next, rule_shape_keys[i]);
+            bool is_same = strcmp(from, to) == 0;
+            if (is_same && (all == 0 || from[0] == '\0' || !is_expression(rule_shape_keys[i])))
+                continue;
+            changes[row->change_count] =
+                (struct preview_change){rule_shape_keys[i], keep(preview, from), keep(preview, to)};
+            if (changes[row->change_count].from == NULL || changes[row->change_count].to == NULL)
+                return false;
+            row->change_count++;
+        }
+    return changes != NULL;
+}
+
 /* A form that is in force now, against the set that comes. */
 static bool compare(struct rules_preview *preview, const struct running_rule *now,
                     const struct running_rule *next)
@@ -108,7 +155,9 @@ static bool compare(struct rules_preview *preview, const struct running_rule *no
     if (next == NULL) {
         add_row(preview, id, PREVIEW_GONE, &now->held);
     } else if (!id128_equal(next->held.form, now->held.form)) {
-        add_row(preview, id, PREVIEW_STARTS_EMPTY, NULL);
+        row = add_row(preview, id, PREVIEW_STARTS_EMPTY, NULL);
+        if (!list_form(preview, row, now, next))
+            return false;
         add_row(preview, id, PREVIEW_DRAINS, &now->held);
     } else {
         row = add_row(preview, id, PREVIEW_CARRIES_ON, &now->held);

@@ -4,7 +4,7 @@
  *
  *   carries on     the rule is there with the form that it has: it keeps its windows and
  *                  incidents. Its settings may be others: they are listed
- *   starts empty   its form is another one: no window, no incident
+ *   starts empty   its form is another one: no window, no incident. Which keys made it so is listed
  *   drains         a form that is not (any more) in force, and what it still holds
  *   new            there was no such rule
  *   gone           there is no such rule any more: what it holds drains
@@ -36,7 +36,8 @@ enum preview_state {
     PREVIEW_STATES
 };
 
-/* A setting of a rule that carries on. Equal texts: what they name is another. */
+/* A setting of a rule that carries on, or a key of the form of one that starts empty; "": there is
+ * none. Equal texts: what they name is another. */
 struct preview_change {
     const char *key, *from, *to;
 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "rules/mute.h"
+#include "rules/rule_shape.h"
 
 /* Rows that the engine may have beside those of the newest set. */
 enum { FORMS_MAX = 65536 };
@@ -59,6 +60,22 @@ static bool keep_settings(struct rules_running *running, const struct rule *rule
     return setting != NULL;
 }
 
+static bool keep_shape(struct rules_running *running, const struct rule *rule,
+                       struct running_rule *row)
+{
+    struct rule_shape *shape =
+        arena_alloc_many(running->arena, rule->shape_count + 1, sizeof(*shape));
+
+    for (uint32_t i = 0; shape != NULL && i < rule->shape_count; i++) {
+        shape[i] = (struct rule_shape){rule->shape[i].key, keep(running, rule->shape[i].text)};
+        if (shape[i].text == NULL)
+            return false;
+    }
+    row->shape = shape;
+    row->shape_count = rule->shape_count;
+    return shape != NULL;
+}
+
 int rules_running_of_set(const struct rule_set *set, struct rules_running *out, struct error *err)
 {
     if (!make_room(out, rule_set_count(set), rule_set_mute_count(set)))
@@ -69,7 +86,7 @@ int rules_running_of_set(const struct rule_set *set, struct rules_running *out, 
         snprintf(row->held.rule_id, sizeof(row->held.rule_id), "%s", rule->id);
         row->held.form = rule->form;
         row->held.current = true;
-        if (!keep_settings(out, rule, &row->setting))
+        if (!keep_settings(out, rule, &row->setting) || !keep_shape(out, rule, row))
             return out_of_memory(out, err);
     }
     for (uint32_t i = 0; i < rule_set_mute_count(set); i++) {
@@ -120,6 +137,8 @@ static bool merge(const struct rules_running *loaded, struct rules_running *out)
         }
         out->rules[place[k] - 1].held.current = true;
         out->rules[place[k] - 1].setting = loaded->rules[k].setting;
+        out->rules[place[k] - 1].shape = loaded->rules[k].shape;
+        out->rules[place[k] - 1].shape_count = loaded->rules[k].shape_count;
     }
     free(place);
     return true;
@@ -199,17 +218,27 @@ static json_t *json_settings(const struct rule_setting *setting)
     return object;
 }
 
+static json_t *json_shape(const struct running_rule *row)
+{
+    json_t *object = json_object();
+
+    for (uint32_t i = 0; i < row->shape_count; i++)
+        json_object_set_new(object, row->shape[i].key, json_string(row->shape[i].text));
+    return object;
+}
+
 json_t *rules_running_json(const struct rules_running *running)
 {
     json_t *root = json_object(), *rules = json_array(), *mutes = json_array();
 
     for (size_t i = 0; i < running->count; i++) {
         const struct engine_rule_counters *held = &running->rules[i].held;
-        json_array_append_new(rules, json_pack("{s:s,s:o,s:b,s:I,s:I,s:o}", "rule", held->rule_id,
-                                               "form", json_digest(held->form), "current",
-                                               (int)held->current, "keys", (json_int_t)held->keys,
-                                               "open", (json_int_t)held->open, "settings",
-                                               json_settings(running->rules[i].setting)));
+        json_array_append_new(
+            rules, json_pack("{s:s,s:o,s:b,s:I,s:I,s:o,s:o}", "rule", held->rule_id, "form",
+                             json_digest(held->form), "current", (int)held->current, "keys",
+                             (json_int_t)held->keys, "open", (json_int_t)held->open, "settings",
+                             json_settings(running->rules[i].setting), "shape",
+                             json_shape(&running->rules[i])));
     }
     for (size_t i = 0; i < running->mute_count; i++) {
         const struct running_mute *mute = &running->mutes[i];
@@ -251,6 +280,23 @@ static int read_settings(struct rules_running *running, const json_t *from,
     return setting != NULL ? 0 : -ENOMEM;
 }
 
+/* A daemon of before tells none. */
+static bool read_shape(struct rules_running *running, const json_t *from, struct running_rule *row)
+{
+    struct rule_shape *shape = arena_alloc_many(running->arena, RULE_SHAPE_MAX, sizeof(*shape));
+
+    row->shape = from != NULL ? shape : NULL;
+    for (size_t i = 0; shape != NULL && rule_shape_keys[i] != NULL; i++) {
+        const char *text = json_string_value(json_object_get(from, rule_shape_keys[i]));
+        if (text == NULL)
+            continue;
+        shape[row->shape_count] = (struct rule_shape){rule_shape_keys[i], keep(running, text)};
+        if (shape[row->shape_count++].text == NULL)
+            return false;
+    }
+    return shape != NULL;
+}
+
 static int read_rule(struct rules_running *running, const json_t *object)
 {
     struct running_rule *row = &running->rules[running->count++];
@@ -263,6 +309,8 @@ static int read_rule(struct rules_running *running, const json_t *object)
     row->held.current = json_is_true(json_object_get(object, "current"));
     row->held.keys = read_number(object, "keys");
     row->held.open = read_number(object, "open");
+    if (!read_shape(running, json_object_get(object, "shape"), row))
+        return -ENOMEM;
     return row->held.current
                ? read_settings(running, json_object_get(object, "settings"), &row->setting)
                : 0;

@@ -23,6 +23,8 @@
 struct running_rule {
     struct engine_rule_counters held;   /* `current`: of the newest set */
     const struct rule_setting *setting; /* SETTING_COUNT of them; NULL: not known (it drains) */
+    const struct rule_shape *shape;     /* as the set has it; NULL: not known */
+    uint32_t shape_count;
 };
 
 /* A silence, maintenance window or inhibition. */
@@ -52,7 +54,8 @@ int rules_running_count(const struct rules_running *loaded, const struct engine 
                         struct rules_running *out, struct error *err);
 int rules_running_read(const char *text, struct rules_running *out, struct error *err);
 
-/* {"version":..,"rules":[{"rule","form","current","keys","open","settings":{name:[text,digest]}}],
+/* {"version":..,"rules":[{"rule","form","current","keys","open","settings":{name:[text,digest]},
+ * "shape":{key:text}}],
  * "mutes":[{"kind","id","digest","incidents"}],"enrich":[{"step","digest","applied","errors"}]}.
  * New reference; NULL when memory is short. */
 json_t *rules_running_json(const struct rules_running *running);

@@ -1,5 +1,6 @@
 /* rule_reader.c - the keys of a rule, one function each. See rule_reader.h. */
 #include "rules/rule_reader.h"
+#include "rules/rule_shape.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -757,5 +758,7 @@ bool rule_read(const struct yaml_node *node, struct rule_build *build, struct co
     if (reading.is_good && !vars_check_used(&reading.vars))
         reading_spoil(&reading);
     digest_finish(&reading);
+    if (!rule_shape_read(node, build->arena, &out->open))
+        reading_out_of_memory(&reading);
     return reading.is_good;
 }

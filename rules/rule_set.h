@@ -111,6 +111,11 @@ struct rule_setting {
     struct id128 digest; /* of what it means: variables may change it and not the text */
 };
 
+/* A key that makes the rule's form, as written (rules/rule_shape.h). */
+struct rule_shape {
+    const char *key, *text;
+};
+
 /* One step of a sequence, or one condition of `all`. */
 struct rule_step {
     const char *name; /* `as`, or "step 2" */
@@ -175,6 +180,8 @@ struct rule {
      * change. */
     struct id128 form;
     struct rule_setting setting[SETTING_COUNT];
+    const struct rule_shape *shape;
+    uint32_t shape_count;
     bool reads_message; /* `where` reads message, value or time: never cached per alert */
 };
 

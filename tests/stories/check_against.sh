@@ -67,6 +67,21 @@ alone 'silence deploy +changed' 's/2030/2031/'
 alone 'silence deploy +gone' '/silences/,$d'
 alone 'silence second +new' '$s/.*/&\n  - {id: second, where: tenant != "", to: "2030-01-01T00:00:00Z"}/'
 alone 'beta +starts empty' '3s/window: 5m/window: 6m/'
+# What has made another form of it is told, as it is written, and nothing else.
+alone '^      window "5m" -> "6m"$' '3s/window: 5m/window: 6m/'
+alone '^      when "count\(\) >= 2" -> "count\(\) >= 3"$' '3s/count() >= 2/count() >= 3/'
+alone '^      where "check == "beta"" -> "check == "zeta""$' '3s/check == "beta"/check == "zeta"/'
+alone '^      by "\[host\]" -> "\[host, labels.rack\]"$' '3s/by: .host./by: [host, labels.rack]/'
+alone '^      on "events" -> ""$' '3s/on: events, //'
+alone '^      for "" -> "2m"$' '3s/window: 5m/window: open, for: 2m/'
+check 1 --rules after.yaml --against before.yaml
+[[ $(grep -c ' -> ' check.out) == 2 ]] || fail "window and for, and no more: $(cat check.out)"
+# Or what they name is another.
+sed '2s/id: alpha,/&vars: {least: "2"}, /; 2s/>= 2/>= least/' before.yaml >named.yaml
+sed 's/least: "2"/least: "3"/' named.yaml >after.yaml
+check 1 --rules after.yaml --against named.yaml
+file_has check.out '^      when "count\(\) >= least": what it names means something else$' || fail "no word of a variable: $(cat check.out)"
+[[ $(grep -c 'means something else' check.out) == 2 ]] || fail "where and when, and no more: $(cat check.out)"
 alone 'gamma +gone' '4d'
 alone 'delta +new' '4{p;s/gamma/delta/g}'
 # Other words, the same meaning.
@@ -219,7 +234,9 @@ mv check.out preview.json
 python3 -c '
 import json
 row = json.load(open("preview.json"))["rules"][0]
-assert row["changes"] == [{"key": "title", "from": "old", "to": "new"}], row'
+assert row["changes"] == [{"key": "title", "from": "old", "to": "new"}], row
+row = json.load(open("preview.json"))["rules"][1]
+assert row["changes"] == [{"key": "window", "from": "5m", "to": "6m"}], row'
 check 1 --against before.yaml --json
 rows_are check.out "[(r, s, None, None) for r, s, k, o in $expected]"
 check 1 --rules before.yaml --against rules.yaml
