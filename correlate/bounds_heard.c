@@ -2,7 +2,9 @@
  * bounds_heard.c - see bounds_heard.h.
  *
  * The set is asked of such an event, of each of its rules in turn: a rule may take what is told of
- * one alone. A question may cost as much as any event does, so in a large set not all are asked of.
+ * one alone. A question may cost as much as any event does, so in a large set not all are asked of:
+ * the first, and those whose ids stand in some condition, for a rule that takes what is told of one
+ * alone has to name it.
  */
 #include "correlate/bounds_heard.h"
 
@@ -34,16 +36,80 @@ static bool is_heard(const struct rule_set *rules, enum derived_gone what, const
     return rule_set_match(rules, &view, &found, 1) > 0;
 }
 
+/* The rule of this id; the count of rules where there is none. They are in the order of ids. */
+static uint32_t find(const struct rule_set *rules, const char *at, size_t bytes)
+{
+    uint32_t low = 0, high = rule_set_count(rules);
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const char *id = rule_set_rule(rules, middle)->id;
+        int order = strncmp(id, at, bytes);
+        if (order == 0 && id[bytes] != '\0')
+            order = 1;
+        if (order == 0)
+            return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return rule_set_count(rules);
+}
+
+struct asked {
+    uint32_t rule[2 * BOUNDS_ASKED_MAX];
+    size_t count;
+};
+
+static void ask_of(struct asked *asked, uint32_t rule)
+{
+    for (size_t i = 0; i < asked->count; i++)
+        if (asked->rule[i] == rule)
+            return;
+    asked->rule[asked->count++] = rule;
+}
+
+/* Those whose ids stand in quotes in a text. */
+static void ask_of_named(const struct rule_set *rules, const char *text, struct asked *asked)
+{
+    for (const char *from = strpbrk(text, "\"'"), *to; from != NULL;
+         from = strpbrk(to + 1, "\"'")) {
+        to = strchr(from + 1, *from);
+        if (to == NULL)
+            return;
+        uint32_t rule = find(rules, from + 1, (size_t)(to - from - 1));
+        if (rule < rule_set_count(rules) && asked->count < 2 * BOUNDS_ASKED_MAX)
+            ask_of(asked, rule);
+    }
+}
+
+static void choose(const struct rule_set *rules, struct asked *asked)
+{
+    uint32_t count = rule_set_count(rules);
+
+    asked->count = 0;
+    for (uint32_t r = 0; r < count && r < BOUNDS_ASKED_MAX; r++)
+        asked->rule[asked->count++] = r;
+    for (uint32_t r = 0; count > BOUNDS_ASKED_MAX && r < count; r++) {
+        const struct rule *rule = rule_set_rule(rules, r);
+        for (uint32_t i = 0; i < rule->shape_count; i++)
+            ask_of_named(rules, rule->shape[i].text, asked);
+    }
+}
+
 size_t bounds_unheard(const struct rule_set *rules, const char *unheard[BOUNDS_TOLD])
 {
     static const enum derived_gone told[BOUNDS_TOLD] = {DERIVED_INCIDENTS, DERIVED_KEYS,
                                                         DERIVED_ENTRIES};
+    struct asked asked;
     size_t count = 0;
 
+    choose(rules, &asked);
     for (size_t i = 0; i < BOUNDS_TOLD; i++) {
         bool any = false;
-        for (uint32_t r = 0; r < rule_set_count(rules) && r < BOUNDS_ASKED_MAX && !any; r++)
-            any = is_heard(rules, told[i], rule_set_rule(rules, r)->id);
+        for (size_t r = 0; r < asked.count && !any; r++)
+            any = is_heard(rules, told[i], rule_set_rule(rules, asked.rule[r])->id);
         if (!any)
             unheard[count++] = derived_gone_check(told[i]);
     }

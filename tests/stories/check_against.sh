@@ -175,6 +175,16 @@ file_has check.out '[(]tenant @tocsin, check no-longer-watched[)]' || fail "hear
 check 0 --json --rules part.yaml
 python3 -c 'import json, sys; assert json.load(sys.stdin)["bounds_unheard"] == ["no-longer-watched"]' <check.out || fail "$(cat check.out)"
 
+# Of many rules those are asked of, too, that a condition names.
+{
+    cat part.yaml
+    for i in $(seq -w 99); do
+        echo "  - {id: a$i, where: check == \"a$i\", by: [host], window: 5m, when: count() >= 2, incident: {title: t}, close: quiet(5m)}"
+    done
+} >many.yaml
+check 0 --rules many.yaml
+file_has check.out '[(]tenant @tocsin, check no-longer-watched[)]' || fail "of the last of 100 rules: $(cat check.out)"
+
 # Of two large patterns the one that has many ways which begin and end apart.
 cat >slow.yaml <<'YAML'
 rules:
