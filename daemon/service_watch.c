@@ -170,7 +170,7 @@ void service_tick(struct service *service)
     watch_sinks(service);
     watch_fill(service, view.outbox_fill);
     if (service->unit != NULL)
-        unit_look(service->unit, engine_told(service->engine));
+        unit_look(service->unit, engine_told(service->engine), view.outbox_fill);
     watch_input(service, view.now_ns, source_why.text);
     watch_ledger(service, &counters, view.now_ns);
     service_watch_memory(service, &counters);

@@ -71,6 +71,7 @@ struct unit {
     _Atomic bool is_catching_up; /* relaxed: a flag by itself */
     /* relaxed: each is looked at until it is enough. */
     _Atomic int64_t stepped_ms, committed_ms;
+    bool has_settled;  /* main */
     bool is_past_told; /* main: all before the start, up to a step that ends at: */
     int64_t past_ms;
 };
@@ -249,17 +250,16 @@ static void tell_joined(const struct unit *unit, enum shared_former former)
     tell_aside(joined);
     log_event(LOG_INFO, "unit_taken", log_text("unit", unit->options.config->shared.unit),
               log_number("fence", (int64_t)shared_store_fence(unit->store)),
-              log_text("before", whose(former)),
-              log_number("fetched", sum_of(joined->fetched)),
+              log_text("before", whose(former)), log_number("fetched", sum_of(joined->fetched)),
               log_number("owed", sum_of(joined->owed)));
     if (joined->is_forgotten)
-        log_event(LOG_WARNING, "shared_store_empty",
-                  log_text("unit", unit->options.config->shared.unit),
-                  log_text("next", is_begun_anew(joined)
-                                       ? "the input is read again, from the first record there is, or "
-                                         "input.start where that is a time; sinks are told "
-                                         "what is still open when that is caught up with"
-                                       : "it gets the logs of this directory"));
+        log_event(
+            LOG_WARNING, "shared_store_empty", log_text("unit", unit->options.config->shared.unit),
+            log_text("next", is_begun_anew(joined)
+                                 ? "the input is read again, from the first record there is, or "
+                                   "input.start where that is a time; sinks are told "
+                                   "what is still open when that is caught up with"
+                                 : "it gets the logs of this directory"));
 }
 
 /* The lease is ours since `taken_ns`. False: not any more, or the store went away. */
@@ -310,11 +310,10 @@ static bool go_alone(struct unit *unit, struct error *err)
     if (frames[SHARED_JOURNAL] <= 0 || frames[SHARED_INTAKE] < 0)
         return false;
     unit->began_ms = unit->taken_over_ms = host_wall_ms();
-    return begin_mirror(
-        unit, now_ns,
-        (const uint64_t[SHARED_LOGS]){(uint64_t)frames[SHARED_JOURNAL],
-                                      (uint64_t)frames[SHARED_INTAKE]},
-        true, err);
+    return begin_mirror(unit, now_ns,
+                        (const uint64_t[SHARED_LOGS]){(uint64_t)frames[SHARED_JOURNAL],
+                                                      (uint64_t)frames[SHARED_INTAKE]},
+                        true, err);
 }
 
 /* While another owns the unit: what is fetched now need not be when it does not any more. Its price
@@ -468,18 +467,43 @@ void unit_committed(struct unit *unit, int64_t to_ms)
 
 /* What is told and changes nothing is handed to nobody, so what was told is looked for first, and
  * then what had been handed over by then. */
-void unit_look(struct unit *unit, int64_t told_ms)
+static bool is_past_handed(struct unit *unit, int64_t told_ms)
 {
-    if (!atomic_load_explicit(&unit->is_catching_up, memory_order_relaxed))
-        return;
     if (!unit->is_past_told && told_ms > unit->began_ms) {
         unit->is_past_told = true;
         unit->past_ms = atomic_load_explicit(&unit->stepped_ms, memory_order_relaxed);
     }
-    if (!unit->is_past_told ||
-        atomic_load_explicit(&unit->committed_ms, memory_order_relaxed) < unit->past_ms)
+    return unit->is_past_told &&
+           atomic_load_explicit(&unit->committed_ms, memory_order_relaxed) >= unit->past_ms;
+}
+
+static void settle(struct unit *unit)
+{
+    pthread_mutex_lock(&unit->lock);
+    if (unit->mirror != NULL)
+        mirror_settled(unit->mirror);
+    unit->has_settled = true;
+    pthread_mutex_unlock(&unit->lock);
+}
+
+void unit_look(struct unit *unit, int64_t told_ms, double outbox_fill)
+{
+    bool is_handed = is_past_handed(unit, told_ms);
+
+    if (!atomic_load_explicit(&unit->is_catching_up, memory_order_relaxed)) {
+        if (is_handed && outbox_fill <= 0 && !unit->has_settled)
+            settle(unit);
         return;
-    log_event(LOG_INFO, "caught_up", log_text("next", "sinks are told what is open"));
+    }
+    if (is_handed)
+        log_event(LOG_INFO, "caught_up", log_text("next", "sinks are told what is open"));
+    else if (outbox_fill >= 1)
+        log_event(
+            LOG_WARNING, "caught_up_in_part",
+            log_text("why", "the outbox is full of what is open so far, and input waits"),
+            log_text("next", "sinks are told, also what resolves until it is caught up with"));
+    else
+        return;
     atomic_store_explicit(&unit->is_catching_up, false, memory_order_relaxed);
 }
 

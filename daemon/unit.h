@@ -57,8 +57,8 @@ int unit_verdict(struct unit *unit, struct error *why);
  * clock. Thread: any, as the next. */
 int64_t unit_taken_over_ms(const struct unit *unit);
 
-/* Neither the store nor the directory knew anything of the unit (S4): if it has been before, its input
- * is to be read again. Thread: setup. */
+/* Neither the store nor the directory knew anything of the unit (S4): if it has been before, its
+ * input is to be read again. Thread: setup. */
 bool unit_is_lost(const struct unit *unit);
 
 /* As outbox_config.may_leave; `self` is the unit. */
@@ -68,14 +68,16 @@ enum outbox_leave unit_may_leave(void *self, bool folds);
  * unit has another owner, and nothing may leave. Thread: that of the log. */
 bool unit_settle(struct unit *unit, enum shared_log which, uint64_t frame);
 
-/* How far changes have been handed to the journal, and how far the outbox has them. Thread: incident
- * role; journal. */
+/* How far changes have been handed to the journal, and how far the outbox has them. Thread:
+ * incident role; journal. */
 void unit_stepped(struct unit *unit, int64_t to_ms);
 void unit_committed(struct unit *unit, int64_t to_ms);
 
-/* The engine has told all before `told_ms`: the past is caught up with once that is behind the start
- * and the outbox has it. Thread: main. */
-void unit_look(struct unit *unit, int64_t told_ms);
+/* The engine has told all before `told_ms`, and the outbox is full to this part of its bound. The
+ * past is caught up with once that is behind the start and the outbox has it, or has no room for
+ * more: what it holds would wait for ever for the rest. What a former owner told is in doubt until
+ * the outbox has been empty behind that. Thread: main. */
+void unit_look(struct unit *unit, int64_t told_ms, double outbox_fill);
 
 /* Asks no more; after the journal has stopped: the store gets the rest, and the unit is let go.
  * Thread: setup. */

@@ -53,6 +53,7 @@ struct mirror {
      * compares with the clock. */
     _Atomic uint64_t lease_until_ns;
     _Atomic bool is_fenced, is_up;
+    _Atomic bool is_settled; /* relaxed: a flag by itself */
 };
 
 const char *mirror_state_name(enum mirror_state state)
@@ -303,9 +304,8 @@ static void look(struct mirror *mirror, uint64_t durable[SHARED_LOGS], bool *mus
 static bool meet(struct mirror *mirror)
 {
     uint64_t asked_ns = host_mono_ns(), durable[SHARED_LOGS];
-    struct unit_join_config config = {.blobs = mirror->config.blobs,
-                                      .lease_ms = mirror->config.lease_ms,
-                                      .kept_ns = &asked_ns};
+    struct unit_join_config config = {
+        .blobs = mirror->config.blobs, .lease_ms = mirror->config.lease_ms, .kept_ns = &asked_ns};
     struct error err, ignored;
     struct unit_ends ends;
     int64_t left_ms;
@@ -336,6 +336,9 @@ static bool renew(struct mirror *mirror)
 {
     uint64_t asked_ns = host_mono_ns();
     struct error err;
+
+    if (atomic_load_explicit(&mirror->is_settled, memory_order_relaxed))
+        shared_store_settle(mirror->store);
     enum shared_verdict verdict = shared_store_keep(mirror->store, mirror->config.lease_ms, &err);
 
     if (verdict == SHARED_FINE)
@@ -351,7 +354,7 @@ static enum shared_log owed(const struct mirror *mirror, const uint64_t durable[
     if (mirror->ends.of[SHARED_INTAKE].number < durable[SHARED_INTAKE])
         return SHARED_INTAKE;
     return mirror->ends.of[SHARED_JOURNAL].number < durable[SHARED_JOURNAL] ? SHARED_JOURNAL
-                                                                             : SHARED_LOGS;
+                                                                            : SHARED_LOGS;
 }
 
 static void *run(void *self)
@@ -380,8 +383,7 @@ static void *run(void *self)
         }
         if (mirror->is_alone ? meet(mirror) : renew(mirror))
             become(mirror, MIRROR_UP, NULL);
-        if (must_stop &&
-            (owed(mirror, durable) == SHARED_LOGS || state_of(mirror) != MIRROR_UP))
+        if (must_stop && (owed(mirror, durable) == SHARED_LOGS || state_of(mirror) != MIRROR_UP))
             return NULL;
     }
 }
@@ -394,6 +396,12 @@ void mirror_durable(struct mirror *mirror, enum shared_log which, uint64_t frame
     mirror->durable[which] = frame;
     pthread_mutex_unlock(&mirror->lock);
     host()->waker_wake(host()->self, mirror->waker);
+}
+
+void mirror_settled(struct mirror *mirror)
+{
+    /* relaxed: the mirror thread sees it at some renewal. */
+    atomic_store_explicit(&mirror->is_settled, true, memory_order_relaxed);
 }
 
 bool mirror_settle(struct mirror *mirror, enum shared_log which, uint64_t frame)
@@ -456,11 +464,10 @@ int mirror_create(const struct mirror_config *config, struct shared_store *store
     struct mirror *mirror = memory_alloc(sizeof(*mirror));
     int rc;
 
-    *mirror = (struct mirror){
-        .config = *config,
-        .store = store,
-        .is_alone = config->is_alone,
-        .state = config->is_alone ? MIRROR_AWAY : MIRROR_UP};
+    *mirror = (struct mirror){.config = *config,
+                              .store = store,
+                              .is_alone = config->is_alone,
+                              .state = config->is_alone ? MIRROR_AWAY : MIRROR_UP};
     atomic_init(&mirror->is_up, !config->is_alone);
     pthread_mutex_init(&mirror->lock, NULL);
     ends_are(mirror, &config->from);

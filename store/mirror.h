@@ -79,6 +79,9 @@ void mirror_destroy(struct mirror *mirror);
 /* Frames of a log up to this number are durable. Thread: that of the log. */
 void mirror_durable(struct mirror *mirror, enum shared_log which, uint64_t frame);
 
+/* Nothing is in doubt any more of what a former owner told (shared_store_settle()). Thread: any. */
+void mirror_settled(struct mirror *mirror);
+
 /* Returns when they are in the store as well, or it is away. False: another owner has been there,
  * and nothing of it may leave. Thread: any. */
 bool mirror_settle(struct mirror *mirror, enum shared_log which, uint64_t frame);

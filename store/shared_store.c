@@ -17,7 +17,9 @@
 enum said { SAID_DONE, SAID_FENCED, SAID_LOST, SAID_TAKEN, SAID_APART, SAID_COUNT };
 
 /* KEYS: lease, fence, owner. ARGV: owner, lease in ms, greatest fence that the owner knows of.
- * Gives the number, and who was the owner before. */
+ * Gives the number, and who was the owner before. One that comes behind another, or behind nobody
+ * knows whom, is noted with a mark until it has told all that is in doubt: its next question, if
+ * the answer was lost, or its next start, is answered as this one. */
 static const char TAKE[] = "local held = redis.call('get', KEYS[1])\n"
                            "if held and string.match(held, '^%d+ (.*)$') ~= ARGV[1] then\n"
                            "  return {3, redis.call('pttl', KEYS[1]), held}\n"
@@ -27,7 +29,9 @@ static const char TAKE[] = "local held = redis.call('get', KEYS[1])\n"
                            "fence = string.format('%.0f', fence + 1)\n"
                            "local former = redis.call('get', KEYS[3]) or ''\n"
                            "redis.call('set', KEYS[2], fence)\n"
-                           "redis.call('set', KEYS[3], ARGV[1])\n"
+                           "local mark = ARGV[1]\n"
+                           "if former ~= '-' and former ~= ARGV[1] then mark = mark .. '*' end\n"
+                           "redis.call('set', KEYS[3], mark)\n"
                            "redis.call('set', KEYS[1], fence .. ' ' .. ARGV[1], 'px', ARGV[2])\n"
                            "return {0, fence, former}\n";
 
@@ -37,12 +41,12 @@ static const char TAKE[] = "local held = redis.call('get', KEYS[1])\n"
     "if fence > tonumber(ARGV[1]) then return {1, 'number ' .. fence} end\n"                       \
     "if fence < tonumber(ARGV[1]) then return {2} end\n"
 
-/* KEYS[2..3]: lease, owner. ARGV: fence, owner, lease in ms; 0: to let it go in good order. */
+/* KEYS[2..3]: lease, owner. ARGV: fence, owner, lease in ms or 0 to let it go, what to note as the
+ * owner from now on or nothing. */
 static const char KEEP[] =
-    FENCED "if ARGV[3] == '0' then\n"
-           "  redis.call('del', KEYS[2])\n"
-           "  redis.call('set', KEYS[3], '-')\n"
+    FENCED "if ARGV[3] == '0' then redis.call('del', KEYS[2])\n"
            "else redis.call('set', KEYS[2], ARGV[1] .. ' ' .. ARGV[2], 'px', ARGV[3]) end\n"
+           "if ARGV[4] ~= '' then redis.call('set', KEYS[3], ARGV[4]) end\n"
            "return {0}\n";
 
 /* KEYS[2..4]: end, journal, open. ARGV: fence, end before, end after, number, kind, chain, payload,
@@ -61,9 +65,9 @@ static const char PUT[] =
            "return {0}\n";
 
 /* KEYS[2..6]: end, journal, open, and end and log of the intake. */
-static const char CLEAR[] = FENCED
-    "redis.call('del', KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6])\n"
-    "return {0}\n";
+static const char CLEAR[] =
+    FENCED "redis.call('del', KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6])\n"
+           "return {0}\n";
 
 /* KEYS[2]: the log. ARGV[2]: the first number that stays. */
 static const char TRIM[] = FENCED "redis.call('xtrim', KEYS[2], 'minid', ARGV[2] .. '-0')\n"
@@ -100,6 +104,7 @@ struct shared_store {
     char key[KEY_COUNT][KEY_BYTES];
     uint64_t fence;
     enum shared_former former;
+    bool is_settled;   /* nothing is in doubt of what a former owner told */
     struct text *word; /* of the command under construction */
     size_t room;
 };
@@ -309,7 +314,12 @@ static enum shared_verdict keep(struct shared_store *store, unsigned lease_ms, c
 enum shared_verdict shared_store_keep(struct shared_store *store, unsigned lease_ms,
                                       struct error *err)
 {
-    return keep(store, lease_ms > 0 ? lease_ms : 1, "", err);
+    return keep(store, lease_ms > 0 ? lease_ms : 1, store->is_settled ? store->owner : "", err);
+}
+
+void shared_store_settle(struct shared_store *store)
+{
+    store->is_settled = true;
 }
 
 enum shared_verdict shared_store_leave(struct shared_store *store, bool in_order, struct error *err)
@@ -352,8 +362,7 @@ enum shared_verdict shared_store_end(struct shared_store *store, enum shared_log
     if (verdict != SHARED_FINE)
         return verdict;
     if (reply->kind == SHARED_REPLY_NIL) {
-        error_set(err, "unit %s: the shared store has no %s of it", store->unit,
-                  LOGS[which].name);
+        error_set(err, "unit %s: the shared store has no %s of it", store->unit, LOGS[which].name);
         return SHARED_LOST;
     }
     if (reply->kind != SHARED_REPLY_TEXT || !end_read(reply->text, out))
@@ -366,8 +375,7 @@ enum shared_verdict shared_store_put(struct shared_store *store, enum shared_log
                                      const struct shared_open *open, size_t open_count,
                                      struct error *err)
 {
-    const struct script script = {
-        PUT, {KEY_FENCE, LOGS[which].end, LOGS[which].log, KEY_OPEN}, 4};
+    const struct script script = {PUT, {KEY_FENCE, LOGS[which].end, LOGS[which].log, KEY_OPEN}, 4};
     enum { FIRST = 7 };
     const struct shared_end after = shared_end_after(end, frame);
     char fence[NUMBER_BYTES], number[NUMBER_BYTES], kind[NUMBER_BYTES], chain[NUMBER_BYTES];

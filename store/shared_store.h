@@ -5,10 +5,10 @@
  *
  *   tocsin:{UNIT}:lease    "<fence> <owner>", gone a lease time after it was last kept
  *   tocsin:{UNIT}:fence    number of the ownership: one more each time that the owner changes
- *   tocsin:{UNIT}:owner    who owned it last; "-" once that one has let it go in good order
- *   tocsin:{UNIT}:end      "<number> <chain>" of the last frame of the journal
- *   tocsin:{UNIT}:journal  stream, entry <number>-0: kind, chain, fence, payload
- *   tocsin:{UNIT}:intake-end, tocsin:{UNIT}:intake  the same of the intake log
+ *   tocsin:{UNIT}:owner    who owned it last; with a * behind it as long as what another told
+ * before is in doubt; "-" once it has been let go in good order tocsin:{UNIT}:end      "<number>
+ * <chain>" of the last frame of the journal tocsin:{UNIT}:journal  stream, entry <number>-0: kind,
+ * chain, fence, payload tocsin:{UNIT}:intake-end, tocsin:{UNIT}:intake  the same of the intake log
  *   tocsin:{UNIT}:open     hash: incident id -> its record
  *   tocsin:{UNIT}:blob:H   what the journal names by its hash
  *
@@ -83,6 +83,9 @@ enum shared_verdict shared_store_keep(struct shared_store *store, unsigned lease
 /* Lets it go, so that nobody waits for it. `in_order`: all that was told is there. */
 enum shared_verdict shared_store_leave(struct shared_store *store, bool in_order,
                                        struct error *err);
+/* What a former owner may have told is known by now: from the next shared_store_keep() on a start
+ * of this owner's own need not ask for it again. */
+void shared_store_settle(struct shared_store *store);
 /* Number of the ownership; 0 before the first shared_store_take(). */
 uint64_t shared_store_fence(const struct shared_store *store);
 
@@ -121,8 +124,7 @@ enum shared_verdict shared_store_read(struct shared_store *store, enum shared_lo
 
 /* The end as it was behind frame `number`. SHARED_LOST: that frame is not there. */
 enum shared_verdict shared_store_end_at(struct shared_store *store, enum shared_log which,
-                                        uint64_t number, struct shared_end *out,
-                                        struct error *err);
+                                        uint64_t number, struct shared_end *out, struct error *err);
 
 /* Forgets both logs and open incidents: the owner's own are to be put there instead. */
 enum shared_verdict shared_store_clear(struct shared_store *store, struct error *err);

@@ -114,6 +114,49 @@ static void S2_who_comes_back_does_not_wait_for_itself(void **state)
     shared_store_destroy(again);
 }
 
+/* An answer may be lost, or the one who asked may die: what it took over is in doubt all the same.
+ */
+static void S3_what_is_in_doubt_is_so_until_it_is_settled(void **state)
+{
+    (void)state;
+    struct shared_store *one = open_store("one"), *two = open_store("two");
+    struct error err;
+
+    FINE(take(one, 60000, &err));
+    FINE(take(one, 60000, &err));
+    assert_int_equal(shared_store_former(one), SHARED_FORMER_OTHER);
+    shared_store_settle(one);
+    FINE(shared_store_keep(one, 60000, &err));
+    meddle("DEL", "tocsin:{main}:lease", NULL, NULL);
+    FINE(take(two, 60000, &err)); /* whose answer is lost, say */
+    FINE(take(two, 60000, &err));
+    assert_int_equal(shared_store_former(two), SHARED_FORMER_OTHER);
+    FINE(shared_store_keep(two, 60000, &err));
+    FINE(take(two, 60000, &err));
+    assert_int_equal(shared_store_former(two), SHARED_FORMER_OTHER);
+    shared_store_settle(two);
+    FINE(shared_store_keep(two, 60000, &err));
+    FINE(take(two, 60000, &err));
+    assert_int_equal(shared_store_former(two), SHARED_FORMER_SELF);
+    shared_store_destroy(one);
+    shared_store_destroy(two);
+}
+
+/* It lets the unit go, and owes the store a part of what it told. */
+static void S3_who_leaves_out_of_order_says_so(void **state)
+{
+    (void)state;
+    struct shared_store *one = open_store("one"), *two = open_store("two");
+    struct error err;
+
+    FINE(take(one, 60000, &err));
+    FINE(shared_store_leave(one, false, &err));
+    FINE(take(two, 60000, &err));
+    assert_int_equal(shared_store_former(two), SHARED_FORMER_OTHER);
+    shared_store_destroy(one);
+    shared_store_destroy(two);
+}
+
 /* Who takes the unit knows whether the one before may have told more than is there. */
 static void S3_who_was_the_owner_before_is_known(void **state)
 {
@@ -123,6 +166,8 @@ static void S3_who_was_the_owner_before_is_known(void **state)
 
     FINE(take(one, 60000, &err));
     assert_int_equal(shared_store_former(one), SHARED_FORMER_UNKNOWN);
+    shared_store_settle(one);
+    FINE(shared_store_keep(one, 60000, &err));
     FINE(take(one, 60000, &err));
     assert_int_equal(shared_store_former(one), SHARED_FORMER_SELF);
     meddle("DEL", "tocsin:{main}:lease", NULL, NULL);
@@ -131,6 +176,8 @@ static void S3_who_was_the_owner_before_is_known(void **state)
     FINE(shared_store_leave(two, true, &err));
     FINE(take(one, 60000, &err));
     assert_int_equal(shared_store_former(one), SHARED_FORMER_LEFT);
+    FINE(take(one, 60000, &err));
+    assert_int_equal(shared_store_former(one), SHARED_FORMER_SELF);
     shared_store_destroy(one);
     shared_store_destroy(two);
 }
@@ -217,8 +264,8 @@ static enum shared_verdict read_all(struct shared_store *store, struct shared_en
 
     do {
         before = back->frames;
-        enum shared_verdict verdict = shared_store_read(store, SHARED_JOURNAL, &from, UINT64_MAX,
-                                                        on_frame, back, err);
+        enum shared_verdict verdict =
+            shared_store_read(store, SHARED_JOURNAL, &from, UINT64_MAX, on_frame, back, err);
         if (verdict != SHARED_FINE)
             return verdict;
     } while (back->frames > before);
@@ -645,6 +692,8 @@ int main(void)
         cmocka_unit_test_setup(S2_a_unit_has_one_owner, fresh),
         cmocka_unit_test_setup(S2_who_comes_back_does_not_wait_for_itself, fresh),
         cmocka_unit_test_setup(S3_who_was_the_owner_before_is_known, fresh),
+        cmocka_unit_test_setup(S3_what_is_in_doubt_is_so_until_it_is_settled, fresh),
+        cmocka_unit_test_setup(S3_who_leaves_out_of_order_says_so, fresh),
         cmocka_unit_test_setup(S2_a_lease_that_is_not_kept_is_over, fresh),
         cmocka_unit_test_setup(S2_a_lease_that_nobody_took_may_be_kept_late, fresh),
         cmocka_unit_test_setup(S2_what_an_owner_of_before_writes_is_refused, fresh),
