@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "sim/disk_names.h"
 #include "sim/fibers.h"
 #include "sim/world.h"
 
@@ -22,6 +23,16 @@ static struct {
 static struct world_disk *disk(void)
 {
     return &world->disk;
+}
+
+const char *disk_data(void)
+{
+    return world->machine == 0 ? DISK_FOLDER "/data" : DISK_FOLDER "/other";
+}
+
+const char *disk_incidents(void)
+{
+    return world->machine == 0 ? DISK_FOLDER "/incidents.jsonl" : DISK_FOLDER "/other.jsonl";
 }
 
 /* ---- steps ---- */
@@ -67,71 +78,7 @@ static struct step step_begin(const char *what, const char *path)
     return step;
 }
 
-/* ---- names ---- */
-
-static struct world_name *find(struct world_name *names, const char *path)
-{
-    for (int i = 0; i < WORLD_FILES; i++)
-        if (strcmp(names[i].path, path) == 0)
-            return &names[i];
-    return NULL;
-}
-
-static void name_set(struct world_name *names, const char *path, int32_t file)
-{
-    struct world_name *name = find(names, path);
-
-    if (file < 0) {
-        if (name != NULL)
-            name->path[0] = '\0';
-        return;
-    }
-    if (name == NULL)
-        name = find(names, "");
-    assert(name != NULL);
-    snprintf(name->path, sizeof(name->path), "%s", path);
-    name->file = file;
-}
-
-static void change_apply(struct world_name *names, const struct world_change *change)
-{
-    for (int i = 0; i < 2; i++)
-        if (change->path[i][0] != '\0')
-            name_set(names, change->path[i], change->file[i]);
-}
-
-/* A file system does not keep what nobody syncs to itself for ever: the oldest are durable. */
-static void names_age(void)
-{
-    enum { AGED = WORLD_CHANGES_MAX / 2 };
-
-    for (int i = 0; i < AGED; i++)
-        change_apply(disk()->durable, &disk()->change[i]);
-    disk()->change_count -= AGED;
-    memmove(disk()->change, disk()->change + AGED,
-            (size_t)disk()->change_count * sizeof(disk()->change[0]));
-}
-
-static void names_change(const char *path0, int32_t file0, const char *path1, int32_t file1)
-{
-    struct world_change change = {.file = {file0, file1}};
-
-    assert(strlen(path0) < WORLD_PATH_BYTES && strlen(path1) < WORLD_PATH_BYTES);
-    snprintf(change.path[0], WORLD_PATH_BYTES, "%s", path0);
-    snprintf(change.path[1], WORLD_PATH_BYTES, "%s", path1);
-    change_apply(disk()->now, &change);
-    if (disk()->change_count == WORLD_CHANGES_MAX)
-        names_age();
-    disk()->change[disk()->change_count++] = change;
-}
-
-/* The first so many changes of names are durable, and the others never were. */
-static void names_settle(int count)
-{
-    for (int i = 0; i < count; i++)
-        change_apply(disk()->durable, &disk()->change[i]);
-    disk()->change_count = 0;
-}
+/* ---- files ---- */
 
 static void file_free(int32_t i)
 {
@@ -186,7 +133,7 @@ static bool has_folder_of(const char *path)
     if (end == NULL)
         return true;
     snprintf(folder, sizeof(folder), "%.*s", (int)(end - path), path);
-    name = find(disk()->now, folder);
+    name = names_find(disk()->now, folder);
     return name != NULL && disk()->file[name->file].is_folder;
 }
 
@@ -260,7 +207,8 @@ static int fd_make(int32_t file, bool appends)
 
 static int sim_open(void *self, const char *path, int flags, unsigned mode)
 {
-    struct world_name *name = find(disk()->now, path);
+    char room[WORLD_PATH_BYTES];
+    struct world_name *name = names_find(disk()->now, path = names_plain(path, room));
     struct step step;
     int32_t file;
 
@@ -278,7 +226,7 @@ static int sim_open(void *self, const char *path, int flags, unsigned mode)
     step = step_begin(name == NULL ? "create" : "truncate", path);
     if (step.rc != 0)
         return step.rc;
-    name = find(disk()->now, path); /* another thread may have been at work */
+    name = names_find(disk()->now, path); /* another thread may have been at work */
     if (name == NULL) {
         file = file_make(false);
         names_change(path, file, "", -1);
@@ -364,15 +312,28 @@ static ssize_t sim_pwrite(void *self, int fd, const void *from, size_t bytes, in
     return step.rc != 0 ? step.rc : put(fd, from, bytes, (uint64_t)at, &step);
 }
 
+/* What the daemon says of itself, for the judge. */
+static void heed_log(const char *line, size_t bytes)
+{
+    const struct {
+        const char *event;
+        bool *flag;
+    } rows[] = {{"event=history_moved_aside ", &world->report.is_history_aside},
+                {"event=shared_store_empty ", &world->report.is_catching_up},
+                {"event=unit_taken ", &world->report.is_owner},
+                {"event=unit_alone ", &world->report.is_owner}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        *rows[i].flag |= memmem(line, bytes, rows[i].event, strlen(rows[i].event)) != NULL;
+}
+
 static ssize_t sim_write(void *self, int fd, const void *from, size_t bytes)
 {
     ssize_t done;
 
     if (fd <= STDERR_FILENO) { /* the log of the daemon */
         world_note("log", "%.*s", (int)bytes - 1, (const char *)from);
-        world->report.is_history_aside |=
-            memmem(from, bytes, "event=history_moved_aside", 25) != NULL;
-        world->report.is_catching_up |= memmem(from, bytes, "event=shared_store_empty", 24) != NULL;
+        heed_log(from, bytes);
         return (ssize_t)bytes;
     }
     if (fds[fd - DISK_FD].appends)
@@ -459,8 +420,9 @@ static int sim_close(void *self, int fd)
 
 static int sim_rename(void *self, const char *from, const char *to)
 {
-    struct step step = step_begin("rename", to);
-    struct world_name *name = find(disk()->now, from);
+    char rooms[2][WORLD_PATH_BYTES];
+    struct step step = step_begin("rename", to = names_plain(to, rooms[0]));
+    struct world_name *name = names_find(disk()->now, from = names_plain(from, rooms[1]));
 
     (void)self;
     if (step.rc != 0)
@@ -476,12 +438,13 @@ static int sim_rename(void *self, const char *from, const char *to)
 
 static int sim_unlink(void *self, const char *path)
 {
-    struct step step = step_begin("unlink", path);
+    char room[WORLD_PATH_BYTES];
+    struct step step = step_begin("unlink", path = names_plain(path, room));
 
     (void)self;
     if (step.rc != 0)
         return step.rc;
-    if (find(disk()->now, path) == NULL)
+    if (names_find(disk()->now, path) == NULL)
         return -ENOENT;
     names_change(path, -1, "", -1);
     collect();
@@ -492,10 +455,12 @@ static int sim_unlink(void *self, const char *path)
 
 static int sim_mkdir(void *self, const char *path, unsigned mode)
 {
+    char room[WORLD_PATH_BYTES];
     struct step step;
 
+    path = names_plain(path, room);
     (void)self, (void)mode;
-    if (find(disk()->now, path) != NULL)
+    if (names_find(disk()->now, path) != NULL)
         return -EEXIST;
     step = step_begin("mkdir", path);
     if (step.rc != 0)
@@ -537,7 +502,8 @@ static int sim_lock(void *self, int fd)
 static int sim_list(void *self, const char *path, void (*take)(void *user, const char *name),
                     void *user)
 {
-    const struct world_name *name = find(disk()->now, path);
+    char room[WORLD_PATH_BYTES];
+    const struct world_name *name = names_find(disk()->now, path = names_plain(path, room));
     size_t bytes = strlen(path);
 
     (void)self;
@@ -587,7 +553,7 @@ void disk_make(void)
     memset(disk()->durable, 0, sizeof(disk()->durable));
     disk()->change_count = 0;
     disk()->bytes_used = 0;
-    name_set(disk()->now, DISK_FOLDER, file_make(true));
+    names_set(disk()->now, DISK_FOLDER, file_make(true));
     memcpy(disk()->durable, disk()->now, sizeof(disk()->now));
 }
 
@@ -626,7 +592,7 @@ void disk_cut_power(struct dice *dice)
 
 void disk_put(const char *path, const char *text, size_t bytes)
 {
-    struct world_name *name = find(disk()->now, path);
+    struct world_name *name = names_find(disk()->now, path);
     int32_t i = name != NULL ? name->file : file_make(false);
 
     assert(bytes <= WORLD_FILE_BYTES);
@@ -638,8 +604,8 @@ void disk_put(const char *path, const char *text, size_t bytes)
         disk()->file[i].reach = bytes;
     resize(i, bytes);
     disk()->file[i].durable_bytes = bytes;
-    name_set(disk()->now, path, i);
-    name_set(disk()->durable, path, i);
+    names_set(disk()->now, path, i);
+    names_set(disk()->durable, path, i);
 }
 
 void disk_keep(const char *folder)
@@ -663,7 +629,7 @@ void disk_keep(const char *folder)
 
 const char *disk_look(const char *path, size_t *bytes)
 {
-    const struct world_name *name = find(disk()->now, path);
+    const struct world_name *name = names_find(disk()->now, path);
 
     if (name == NULL)
         return NULL;

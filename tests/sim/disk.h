@@ -23,9 +23,10 @@
 #define DISK_FOLDER "/w"
 #define DISK_CONFIG DISK_FOLDER "/tocsin.yaml"
 #define DISK_RULES DISK_FOLDER "/rules.yaml"
-#define DISK_DATA DISK_FOLDER "/data"
-#define DISK_INCIDENTS DISK_FOLDER "/incidents.jsonl"
 #define DISK_TOLD DISK_FOLDER "/told.jsonl"
+/* Of the machine that lives or lived last (world.h): its data directory, and its incident log. */
+const char *disk_data(void);
+const char *disk_incidents(void);
 
 /* An empty one. */
 void disk_make(void);

@@ -125,7 +125,7 @@ static void check_end(struct run *run, int code)
 /* Neither a kill nor the power leaves a history behind that cannot be gone on with. */
 static void check_aside(struct run *run)
 {
-    if (world->report.is_history_aside && !run->has_fault)
+    if (world->report.is_history_aside && !run->has_fault && !run->scenario->is_shared)
         fail(run, "life %u could not go on with the history", world->life);
     run->has_fault |= world->report.was_fault_met;
 }
@@ -136,6 +136,7 @@ static void begin_life(const struct scenario *scenario, unsigned number,
     char config[WORLD_CONFIG_BYTES];
 
     world->life = number;
+    world->machine = plan->machine;
     world->plan = *plan;
     world->began_ns = world->now_ns;
     if (plan->end_ns != UINT64_MAX)
@@ -153,35 +154,41 @@ static void begin_life(const struct scenario *scenario, unsigned number,
 /* What left was committed before (C3), and what was durable is still there. */
 static void check_left(struct run *run, bool is_cut)
 {
+    const struct scenario *scenario = run->scenario;
+    /* One that went on without the store told what the next owner comes to by itself. */
+    bool is_all_there = !scenario->is_shared || !scenario->has_redis_faults;
+    char format[WORLD_PATH_BYTES];
     size_t bytes = 0, count, missing;
     const char *host, *incident, *file;
     const struct desk_told *hook = desk_told(&count);
     struct told told = {0};
 
-    if (disk_look(DISK_DATA "/FORMAT", &bytes) == NULL)
+    snprintf(format, sizeof(format), "%s/FORMAT", disk_data());
+    if (disk_look(format, &bytes) == NULL || (scenario->is_shared && !world->report.is_owner))
         return;
     if (!told_read(&told)) {
         fail(run, "behind life %u the journal cannot be read", world->life);
         return;
     }
-    for (size_t i = 0; desk_ticket(i, &host, &incident) && !run->is_failed; i++)
+    for (size_t i = 0; is_all_there && desk_ticket(i, &host, &incident) && !run->is_failed; i++)
         if (!told_has_incident(&told, incident))
             fail(run,
                  "C3: behind life %u %s has a ticket of incident %.32s, and the journal does "
                  "not know it",
                  world->life, host, incident);
-    for (size_t i = 0; i < count && !run->is_failed; i++)
+    for (size_t i = 0; is_all_there && i < count && !run->is_failed; i++)
         if (told_find_op(&told, hook[i].op) == NULL)
             fail(run,
                  "C3: behind life %u the hook has been told op %s, and the journal does not "
                  "know it",
                  world->life, hook[i].op);
-    file = disk_look(DISK_INCIDENTS, &bytes);
+    file = disk_look(disk_incidents(), &bytes);
     /* The file is nobody's promise: sectors of it may be lost with the power. */
-    if (!run->is_failed && !run->has_power_cut && !told_has_lines(&told, file, bytes, &missing))
+    if (!run->is_failed && !run->has_power_cut && !scenario->is_shared &&
+        !told_has_lines(&told, file, bytes, &missing))
         fail(run, "C3: behind life %u the incident log has lines that the journal does not know",
              world->life);
-    if (!run->is_failed && !told_goes_on(&run->durable, &told))
+    if (!run->is_failed && is_all_there && !told_goes_on(&run->durable, &told))
         fail(run, "C2: behind life %u something is gone that had been durable", world->life);
     if (is_cut) {
         told_release(&run->durable);
@@ -252,8 +259,9 @@ static void check_ticket(struct run *run, const struct told_incident *incident, 
     unsigned wanted = incident->sink[sink].is_opened ? 1 : 0;
     unsigned wanted_open = wanted - (incident->sink[sink].is_resolved ? 1 : 0);
 
-    if (incident->sink[sink].may_be_folded && incident->sink[sink].is_resolved && found.made == 0)
-        return;
+    if (incident->sink[sink].may_be_folded && incident->sink[sink].is_resolved &&
+        (found.made == 0 || scenario->is_shared))
+        return; /* another machine may have made it, and forgotten (S4) */
     if (scenario->has_refusals && found.made < wanted)
         return; /* given up, and overtaken by a later op that was taken */
     if (found.made != wanted)
@@ -330,7 +338,8 @@ static void check_past(struct run *run)
     bool is_behind;
     char why[512];
 
-    if (!scenario->has_history || scenario->is_ahead || scenario->is_set_back)
+    if (!scenario->has_history || scenario->is_shared || scenario->is_ahead ||
+        scenario->is_set_back)
         return;
     if (!past_is_same(&is_behind, why))
         fail(run, "the history is not that of the journal: %s", why);
@@ -424,7 +433,7 @@ static void tell_quietly(struct run *run)
 
     calm = *run->scenario;
     calm.people.every_ns = 0;
-    calm.has_redis = false;
+    calm.has_redis = calm.is_shared = false;
     run->scenario = &calm;
     world->outage_to_ns = 0;
     tell(run, &life, 1, &honest, 0);

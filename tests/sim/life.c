@@ -211,16 +211,17 @@ static void live(const struct scenario *scenario, struct service *service, int w
     struct error why = {""};
     int code;
 
-    world->report.has_begun = true;
     if (stand_by(service, waker, &code, &why)) {
+        world->report.has_begun = true;
+        bool is_owed;
         people_begin(scenario, service);
         do {
             fibers_pause(SECOND_NS / 5);
             service_tick(service);
-            if (scenario->has_refusals && world->now_ns >= scenario->end_ns)
-                people_redrive(service);
+            is_owed = scenario->has_refusals && world->now_ns >= scenario->end_ns &&
+                      people_redrive(service);
         } while (service_verdict(service, &why) == EXIT_OK && world->now_ns < world->plan.end_ns &&
-                 !is_worked_off(service, scenario->end_ns));
+                 (is_owed || !is_worked_off(service, scenario->end_ns)));
         people_end();
     }
     if (code == EXIT_OK) {

@@ -10,7 +10,7 @@
 #include "sim/world.h"
 #include "store/history_files.h"
 
-#define ANEW DISK_DATA "/anew.db"
+#define ANEW DISK_FOLDER "/anew.db"
 
 enum { PAST_SAME, PAST_BEHIND, PAST_DIFFERS };
 
@@ -86,11 +86,12 @@ static int look(void)
     struct history_state there, made;
     struct data_look look;
     struct error err = {""};
-    char *rows = NULL, *anew = NULL;
+    char path[WORLD_PATH_BYTES], *rows = NULL, *anew = NULL;
     int result = PAST_DIFFERS;
 
-    if (data_look_open(&look, DISK_DATA, &err) == 0)
-        rows = rows_of(DISK_DATA "/" HISTORY_FILE, look.dir.id, &there, &err);
+    snprintf(path, sizeof(path), "%s/" HISTORY_FILE, disk_data());
+    if (data_look_open(&look, disk_data(), &err) == 0)
+        rows = rows_of(path, look.dir.id, &there, &err);
     if (rows != NULL && history_rebuild(ANEW, &look.segments, &limits, &rebuilt, &err) == 0)
         anew = rows_of(ANEW, look.dir.id, &made, &err);
     if (anew == NULL)

@@ -159,7 +159,7 @@ static bool find_incident(struct dice *dice, char id[ID128_TEXT_BYTES])
     static const char name[] = "\"incident\":\"";
     enum { LAST_BYTES = 6 << 10 };
     size_t bytes = 0, from;
-    const char *text = disk_look(DISK_INCIDENTS, &bytes), *at;
+    const char *text = disk_look(disk_incidents(), &bytes), *at;
 
     if (text == NULL || bytes == 0)
         return false;
@@ -252,12 +252,19 @@ void people_end(void)
     pthread_join(people.thread, NULL);
 }
 
-void people_redrive(struct service *service)
+bool people_redrive(struct service *service)
 {
     const struct outbox_pick all = {.sink = -1};
+    struct sink_counters sinks[SCENARIO_SINKS];
     struct outbox_redriven redriven = {0};
+    uint64_t owed = 0;
+    size_t count;
 
     outbox_redrive(service->outbox, &all, &redriven);
     if (redriven.redriven > 0)
         world_note("people", "redrive: %llu", (unsigned long long)redriven.redriven);
+    count = outbox_counters(service->outbox, sinks, SCENARIO_SINKS);
+    for (size_t i = 0; i < count && i < SCENARIO_SINKS; i++)
+        owed += sinks[i].waiting;
+    return owed > 0;
 }

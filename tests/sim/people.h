@@ -13,7 +13,7 @@ struct service;
 void people_begin(const struct scenario *scenario, struct service *service);
 void people_end(void);
 
-/* Sends once more what was given up. */
-void people_redrive(struct service *service);
+/* Sends once more what was given up. True: something waits still, and may be given up. */
+bool people_redrive(struct service *service);
 
 #endif

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include "base/vector.h"
+#include "sim/shared_room.h"
 #include "sim/world.h"
 #include "store/shared_link.h"
 
@@ -54,71 +54,27 @@ struct state {
 
 /* ---- memory ---- */
 
-/* Pieces of powers of two, and those that are free. */
-#define ROOM_BYTES ((size_t)1 << 30)
-enum { SIZES = 30, SIZE_LEAST = 5 };
-
-static struct redis_room {
+/* At the beginning of the room. */
+static struct redis_state {
     struct state now, saved;
-    size_t used;
-    void *free[SIZES];
-    _Alignas(64) char bytes[];
-} * room;
+} * states;
 
-#define now (room->now)
-#define saved (room->saved)
+#define now (states->now)
+#define saved (states->saved)
 
 void redis_desk_create(void)
 {
-    room = mmap(NULL, ROOM_BYTES, PROT_READ | PROT_WRITE,
-                MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room != MAP_FAILED)
-        return;
-    perror("tocsin_sim: no memory for a Redis");
-    exit(70);
-}
-
-static int size_of(size_t bytes)
-{
-    int size = SIZE_LEAST;
-
-    while (((size_t)1 << size) < bytes)
-        size++;
-    assert(size < SIZES);
-    return size;
-}
-
-static void *room_take(size_t bytes)
-{
-    int size = size_of(bytes);
-    void *at = room->free[size];
-
-    if (at != NULL) {
-        memcpy(&room->free[size], at, sizeof(void *));
-        return at;
-    }
-    at = room->bytes + room->used;
-    room->used += (size_t)1 << size;
-    assert(sizeof(*room) + room->used <= ROOM_BYTES);
-    return at;
-}
-
-static void room_give(void *at, size_t bytes)
-{
-    int size = size_of(bytes);
-
-    memcpy(at, &room->free[size], sizeof(void *));
-    room->free[size] = at;
+    states = shared_room_create(sizeof(*states));
 }
 
 static void *list_grow(void *at, size_t *items, size_t bytes)
 {
     size_t more = *items > 0 ? 2 * *items : 8;
-    void *to = room_take(more * bytes);
+    void *to = shared_room_take(more * bytes);
 
     if (at != NULL) {
         memcpy(to, at, *items * bytes);
-        room_give(at, *items * bytes);
+        shared_room_give(at, *items * bytes);
     }
     *items = more;
     return to;
@@ -127,14 +83,14 @@ static void *list_grow(void *at, size_t *items, size_t bytes)
 static void list_free(void *at, size_t items, size_t bytes)
 {
     if (at != NULL)
-        room_give(at, items * bytes);
+        shared_room_give(at, items * bytes);
 }
 
 /* ---- bytes ---- */
 
 static struct blob *blob_of(struct text text)
 {
-    struct blob *blob = room_take(sizeof(*blob) + text.len + 1);
+    struct blob *blob = shared_room_take(sizeof(*blob) + text.len + 1);
 
     blob->refs = 1;
     blob->bytes = text.len;
@@ -153,7 +109,7 @@ static struct blob *blob_ref(struct blob *blob)
 static void blob_unref(struct blob *blob)
 {
     if (blob != NULL && --blob->refs == 0)
-        room_give(blob, sizeof(*blob) + blob->bytes + 1);
+        shared_room_give(blob, sizeof(*blob) + blob->bytes + 1);
 }
 
 static bool blob_is(const struct blob *blob, struct text text)
@@ -343,7 +299,7 @@ static void take(const struct call *s, struct reply *to)
     struct text held = get(s->key[1], s->now_ns), former = get(s->key[3], s->now_ns);
     const char *space = memchr(held.at, ' ', held.len);
     uint64_t fence = number_of(get(s->key[2], s->now_ns)), least = number_of(s->arg[3]);
-    char digits[24], lease[160], before[128];
+    char digits[24], lease[160], before[128], mark[128];
 
     if (space != NULL) {
         struct text owner = {space + 1, (uint32_t)(held.at + held.len - space - 1)};
@@ -360,8 +316,10 @@ static void take(const struct call *s, struct reply *to)
     snprintf(digits, sizeof(digits), "%" PRIu64, fence);
     snprintf(lease, sizeof(lease), "%s %.*s", digits, (int)s->arg[1].len, s->arg[1].at);
     snprintf(before, sizeof(before), "%.*s", (int)former.len, former.at);
+    snprintf(mark, sizeof(mark), "%.*s%s", (int)s->arg[1].len, s->arg[1].at,
+             texts_equal(former, text_of("-")) || texts_equal(former, s->arg[1]) ? "" : "*");
     set(s->key[2], text_of(digits), 0);
-    set(s->key[3], s->arg[1], 0);
+    set(s->key[3], text_of(mark), 0);
     set(s->key[1], text_of(lease), s->now_ns + number_of(s->arg[2]) * MILLI_NS);
     put_list(to, 3);
     put_number(to, 0);
@@ -392,12 +350,13 @@ static void keep(const struct call *s, struct reply *to)
 
     if (texts_equal(s->arg[3], text_of("0"))) {
         drop(s->key[2]);
-        set(s->key[3], text_of("-"), 0);
     } else {
         snprintf(lease, sizeof(lease), "%.*s %.*s", (int)s->arg[1].len, s->arg[1].at,
                  (int)s->arg[2].len, s->arg[2].at);
         set(s->key[2], text_of(lease), s->now_ns + number_of(s->arg[3]) * MILLI_NS);
     }
+    if (s->arg[4].len > 0)
+        set(s->key[3], s->arg[4], 0);
     put_said(to, 0);
 }
 
@@ -479,7 +438,7 @@ static void eval(const struct text *word, size_t count, uint64_t now_ns, struct 
     } scripts[] = {{"'pttl'", take, false},
                    {"'xadd'", add_frame, true},
                    {"'xtrim'", trim, true},
-                   {"redis.call('set', KEYS[3], '-')", keep, true},
+                   {"redis.call('set', KEYS[3], ARGV[4])", keep, true},
                    {"redis.call('del', KEYS[2], KEYS[3]", clear, true}};
     struct call call = {.keys = number_of(word[2]), .now_ns = now_ns};
 

@@ -406,13 +406,24 @@ static void make_history(struct scenario *scenario, struct dice *dice)
     scenario->has_history = dice_percent(dice, 35);
 }
 
-/* What it is away for, and what it forgets. Nothing can be pushed then, nor done by hand. */
+/* Who takes over tells the same, where no seal decides a time: marks that were not mirrored yet are
+ * lost with the machine. */
+static void make_machines(struct scenario *scenario, struct dice *dice)
+{
+    scenario->is_shared = scenario->is_orderly && scenario->people.every_ns == 0 &&
+                          !scenario->has_outage && dice_percent(dice, 60);
+    for (unsigned i = 0; scenario->is_shared && i < scenario->life_count; i++)
+        scenario->life[i].machine = (unsigned)dice_below(dice, 2);
+    scenario->again.machine = scenario->life[scenario->life_count - 1].machine;
+}
+
+/* What it is away for, and what it forgets. */
 static void make_redis(struct scenario *scenario, struct dice *dice)
 {
     struct world_redis *redis = &scenario->redis;
     uint64_t span_ns = world->last_record_ns;
 
-    scenario->has_redis = scenario->people.every_ns == 0 && dice_percent(dice, 40);
+    scenario->has_redis = dice_percent(dice, scenario->people.every_ns == 0 ? 40 : 20);
     if (!scenario->has_redis)
         return;
     scenario->lease_ms = dice_percent(dice, 50) ? 10000 : (unsigned)dice_between(dice, 4000, 20000);
@@ -429,6 +440,10 @@ static void make_redis(struct scenario *scenario, struct dice *dice)
         redis->save_ns = dice_percent(dice, 60) ? 1 + dice_below(dice, redis->restart_ns) : 0;
     }
     redis->calm_ns = scenario->end_ns;
+    for (int i = 0; i < WORLD_REDIS_AWAYS; i++)
+        scenario->has_redis_faults |= redis->away[i].to_ns > 0;
+    scenario->has_redis_faults |= redis->lost > 0 || redis->restart_ns > 0;
+    make_machines(scenario, dice);
 }
 
 static void make_outage(struct scenario *scenario, struct dice *dice)
@@ -506,14 +521,14 @@ void scenario_config(const struct scenario *scenario, const struct life_plan *li
         "%ums}]}\n"
         "engine: {workers: %u, epoch: %ums, take: %u, expire: 20s}\n"
         "rules: [" DISK_RULES "]\n"
-        "data: {dir: " DISK_DATA ", snapshot: {every: %ums}}\n"
+        "data: {dir: %s, snapshot: {every: %ums}, journal: {keep: 0}}\n"
         "history: {enabled: %s}\n"
         "admin: {listen: \"off\"}\n"
-        "incident_log: {path: " DISK_INCIDENTS "}\n"
+        "incident_log: {path: %s}\n"
         "outbox: {flush: %s, ops.max: %u}\n",
-        scenario->disorder_ms, life->workers, life->epoch_ms, life->take, life->snapshot_ms,
-        scenario->has_history ? "true" : "false", life->end_ns == UINT64_MAX ? "1h" : "5s",
-        scenario->ops_max);
+        scenario->disorder_ms, life->workers, life->epoch_ms, life->take, disk_data(),
+        life->snapshot_ms, scenario->has_history ? "true" : "false", disk_incidents(),
+        life->end_ns == UINT64_MAX ? "1h" : "5s", scenario->ops_max);
 
     if (scenario->has_redis)
         used += (size_t)snprintf(to + used, WORLD_CONFIG_BYTES - used,

@@ -37,6 +37,8 @@ struct scenario {
     bool has_outage;
     bool has_history;
     bool has_redis; /* the journal is mirrored there */
+    bool is_shared; /* lives are on either of two machines */
+    bool has_redis_faults;
     struct world_redis redis;
     unsigned lease_ms;
     bool is_set_back; /* the wall clock steps back: what was put off may be put off for an hour */

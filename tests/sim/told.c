@@ -17,8 +17,10 @@ static const char *const sink_names[SCENARIO_SINKS] = {"hook", "pager", "snow", 
 /* `tocsin digest --incidents told.jsonl data` */
 static int write_told(void)
 {
-    char *argv[] = {"digest", "--incidents", DISK_TOLD, DISK_DATA, NULL};
+    char data[WORLD_PATH_BYTES];
+    char *argv[] = {"digest", "--incidents", DISK_TOLD, data, NULL};
 
+    snprintf(data, sizeof(data), "%s", disk_data());
     return cmd_digest(4, argv);
 }
 

@@ -65,6 +65,7 @@ struct world_name {
 struct world_change { /* of names: from then on path names file; -1: nothing */
     char path[2][WORLD_PATH_BYTES];
     int32_t file[2];
+    bool is_tree; /* all below path[1] is below path[0] then */
 };
 
 struct world_disk {
@@ -146,6 +147,7 @@ struct life_plan {
     uint64_t down_ns;  /* until the next one begins */
     int64_t skew_ms;   /* of the wall clock */
     uint64_t mono_ns;  /* what the monotonic clock begins with */
+    unsigned machine;  /* whose disk it has: 0 or, where there is a shared store, 1 */
     unsigned workers, epoch_ms, take;
     unsigned snapshot_ms; /* between two snapshots */
     uint64_t turn_ns;     /* what a turn of a thread costs, at most */
@@ -169,6 +171,7 @@ struct life_report {
     bool was_fault_met, was_full_met;
     bool has_begun; /* the daemon was started */
     bool is_from_image;
+    bool is_owner;         /* it had the unit, as the log says */
     bool is_catching_up;   /* from nothing, as the log says (S4) */
     bool is_history_aside; /* the history's file could not be gone on with */
     uint64_t memory_kib;
@@ -196,7 +199,7 @@ struct world {
     char text[WORLD_TEXT_BYTES];
 
     /* Of the life that is lived. */
-    unsigned life;
+    unsigned life, machine;
     struct life_plan plan;
     struct life_report report;
     struct dice turns, wire, fetches, steps, randoms, redis_dice;
