@@ -21,6 +21,7 @@
 #include "correlate/image.h"
 #include "correlate/watch_window.h"
 #include "correlate/window_words.h"
+#include "rules/needs.h"
 
 /* How long after blindness events may take to come in. */
 enum { GRACE_MS = 60000 };
@@ -349,18 +350,24 @@ static void baseline_explain(const struct correlation *c, const struct key_state
     window_words_state(rule, &window, slot_at(rule, watched, watched->end_ms), to);
 }
 
-/* The part of the seasons that have to be known: what is compared is not known before the end. */
+/* One half is the part of the seasons that have to be known, the other how near `when` is as the
+ * window stands. */
 static double baseline_near(const struct correlation *c, const struct key_state *key)
 {
     const struct rule *rule = correlation_rule(c, key);
     struct watched *watched = key_body(key);
     const struct baseline_slot *slot = slot_at(rule, watched, watched->end_ms);
+    struct window window = window_of(rule, watched);
     uint32_t least = rule->learn_count;
+    struct shown shown;
 
     for (uint32_t i = 0; i < rule->deviation_count; i++)
         if (slot[i * season_slots(rule)].count < least)
             least = slot[i * season_slots(rule)].count;
-    return (double)least / rule->learn_count;
+    if (least < rule->learn_count)
+        return (double)least / rule->learn_count / 2;
+    show(rule, &window, slot, &shown);
+    return (1 + rule_when_near(rule, shown.value)) / 2;
 }
 
 static void baseline_waits(const struct correlation *c, const struct key_state *key,

@@ -56,6 +56,22 @@ static const struct put ends[] = {
     {12000, "end", "end", ""}, {0, NULL, NULL, NULL},
 };
 
+/* A window a second: 1 and 3 are learned, then 5, 6 and 4 come, which are 3, 1.8 and 0.1 standard
+ * deviations above what is known by then. */
+static const char unusual[] =
+    "rules:\n" RULE("odd", "odd",
+                    "  window: {tumbling: 1s}\n  baseline: {season: 1s, learn: 2}\n"
+                    "  when: deviation(count()) > 9\n");
+static const struct put windows[] = {
+    {0, "h/0", "odd", ""},     {1000, "h/1", "odd", ""},  {1001, "h/2", "odd", ""},
+    {1002, "h/3", "odd", ""},  {2000, "h/4", "odd", ""},  {2001, "h/5", "odd", ""},
+    {2002, "h/6", "odd", ""},  {2003, "h/7", "odd", ""},  {2004, "h/8", "odd", ""},
+    {3000, "h/9", "odd", ""},  {3001, "h/10", "odd", ""}, {3002, "h/11", "odd", ""},
+    {3003, "h/12", "odd", ""}, {3004, "h/13", "odd", ""}, {3005, "h/14", "odd", ""},
+    {4000, "h/15", "odd", ""}, {4001, "h/16", "odd", ""}, {4002, "h/17", "odd", ""},
+    {4003, "h/18", "odd", ""}, {6000, "end", "end", ""},  {0, NULL, NULL, NULL},
+};
+
 /* Twice as near. */
 static const struct put twice[] = {
     {0, "h/0", "disk", ""},    {100, "h/1", "disk", ""}, {4000, "h/2", "disk", ""},
@@ -101,6 +117,11 @@ static const struct row rows[] = {
      "incident # of rule count was open from " T "44.400Z to " T
      "45.400Z; since then, rule count: count() 3 of 5 at " T "49.200Z; the oldest left at " T
      "51.000Z"},
+    {"the most unusual", unusual, windows, "host=h", "odd", 0, true,
+     "rule odd: count() 5, count() is usually 2, give or take 1, in 1s (2 of 2 seasons known; "
+     "needs "
+     "a deviation of more than 9) at " T "42.004Z; its window ended, and when did not hold at " T
+     "43.000Z"},
     /* How it stood. */
     {"at its first events", rules, story, "host=h", "count", 1000, true,
      "rule count: count() 2 of 5 at " T "40.100Z; by itself it stays so until " T "42.000Z"},
