@@ -285,8 +285,8 @@ static int load_shown(void *self, struct id128 set, struct kept_files *out, stru
     return rc;
 }
 
-int rules_past_of_daemon(const char *address, int64_t from_ms, struct rules_past *out,
-                         struct error *err)
+int rules_past_of_daemon(const char *address, int64_t from_ms, struct id128 known,
+                         struct rules_past *out, struct error *err)
 {
     struct building building = {
         .out = out, .from_ms = from_ms, .load = load_shown, .self = (void *)address};
@@ -316,7 +316,8 @@ int rules_past_of_daemon(const char *address, int64_t from_ms, struct rules_past
                  (int)(RULES_SHELF_BYTES_MAX >> 20));
         lack(out, line);
     }
-    take_all(&building, list, count);
+    if (count != 1 || !id128_equal(list[0].set, known))
+        take_all(&building, list, count);
     free(list);
     json_decref(root);
     return 0;

@@ -34,9 +34,10 @@ struct rules_past {
 int rules_past_of_directory(const char *dir, int64_t from_ms, const char *silences,
                             struct rules_past *out, struct error *err);
 
-/* The same of the daemon whose admin server listens at "host:port". */
-int rules_past_of_daemon(const char *address, int64_t from_ms, struct rules_past *out,
-                         struct error *err);
+/* The same of the daemon whose admin server listens at "host:port". Where it had none but `known`,
+ * which who asks has, there are none to be had: their files are for those who may command. */
+int rules_past_of_daemon(const char *address, int64_t from_ms, struct id128 known,
+                         struct rules_past *out, struct error *err);
 
 void rules_past_release(struct rules_past *past);
 

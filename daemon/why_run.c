@@ -208,7 +208,8 @@ static void read_past(struct answering *a, const char *dir, const char *silences
     if (dir != NULL)
         rc = rules_past_of_directory(dir, from_ms, silences, &a->past, &err);
     else if (a->asks_daemon)
-        rc = rules_past_of_daemon(a->config->admin.listen, from_ms, &a->past, &err);
+        rc = rules_past_of_daemon(a->config->admin.listen, from_ms, rule_set_hash(a->rules),
+                                  &a->past, &err);
     if (rc != 0)
         snprintf(a->past_lacks, sizeof(a->past_lacks),
                  "which rules the daemon had is not known, so these are those of the "

@@ -46,7 +46,7 @@ tocsin_story(NAME take_over_kafka SCRIPT take_over.py NEEDS kafka ARGS 3 --fault
 tocsin_story(NAME take_over_long SCRIPT take_over.py LABELS long TIMEOUT 3600 ARGS 280)
 tocsin_story(NAME run_metrics SCRIPT run_metrics.sh)
 tocsin_story(NAME why_live SCRIPT why_live.sh SANITIZED)
-tocsin_story(NAME why_switch SCRIPT why_switch.sh SANITIZED)
+tocsin_story(NAME why_switch SCRIPT why_switch.sh SANITIZED TIMEOUT 240)
 tocsin_story(NAME why_files SCRIPT why_files.sh SANITIZED)
 tocsin_story(NAME run_redrive SCRIPT run_redrive.sh SANITIZED)
 tocsin_story(NAME run_input_lost SCRIPT run_input_lost.sh SANITIZED TIMEOUT 150)

@@ -30,6 +30,8 @@ live() { # HOSTS
     event alpha "$1a" problem | send
     event beta "$1b" problem | send
     wait_for "the first rule opens" file_has incidents.log "\"change\":\"opened\".*\"rule\":\"first\".*host=$1a\""
+    ask 0 why "$(incident_of "$1a")" --from earliest
+    says_not 'rules of then|cannot be had|switched'
     { echo 'rules:'; rule second beta; } >rules.yaml
     kill -HUP "$daemon"
     wait_for "the reload is done" metric_is tocsin_reloads_total 1
