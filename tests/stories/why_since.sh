@@ -58,6 +58,9 @@ ask 0 why "$(incident_of h0)" --since 3h
 { echo 'rules:'; rule first alpha; rule second beta; } >rules.yaml
 kill -HUP "$daemon"
 wait_for "the reload is done" metric_is tocsin_reloads_total 1
+# The engine takes it at the next round.
+is_switched() { answers /rules/past 200 && file_has answer '"from":[0-9]+'; }
+wait_for "it is in force" is_switched
 ask 0 whynot "$topic/0/2"
 says 'check == "alpha": "beta" == "alpha" is false'
 says "$switched"
