@@ -541,6 +541,15 @@ static void lag_look(struct part *part)
         atomic_store_explicit(&part->lag, part->feed->ops->lag(part->feed), memory_order_relaxed);
 }
 
+/* Whatever input waits for: a broker that is gone meanwhile is a blind spell all the same. */
+static enum feed_state state_look(struct part *part)
+{
+    enum feed_state state = part->feed->ops->state(part->feed);
+
+    atomic_store_explicit(&part->state, (int)state, memory_order_relaxed);
+    return state;
+}
+
 /* Reads one feed: at most one take; asks for proof and lag if `look` says so. True if anything
  * moved. */
 static bool part_poll(struct worker *worker, struct part *part, uint64_t now_ns, bool look)
@@ -556,11 +565,10 @@ static bool part_poll(struct worker *worker, struct part *part, uint64_t now_ns,
                        atomic_load_explicit(&engine->paused, memory_order_relaxed);
         moved = seals_recover(worker, part);
         moved = seal_apply(worker, part) || moved;
+        /* The state first: FEED_FINISHED seen before an empty take is final. */
+        enum feed_state state = state_look(part);
         if (stopped)
             return moved;
-        /* The state first: FEED_FINISHED seen before an empty take is final. */
-        enum feed_state state = ops->state(part->feed);
-        atomic_store_explicit(&part->state, (int)state, memory_order_relaxed);
         part->batch_at = 0;
         part->batch_count = ops->take(part->feed, &part->batch, take_size(worker));
         if (part->batch_count == 0) {
@@ -739,6 +747,8 @@ bool ingest_poll(struct worker *worker)
         if ((full || worker->is_short) && part->max_c != INT64_MIN &&
             atomic_load_explicit(&part->passed, memory_order_relaxed) > wm + ahead) {
             worker->holds_any |= part->held;
+            if (look)
+                state_look(part);
             if (worker->is_short)
                 part_pause(worker, part, ahead);
             continue;
