@@ -29,7 +29,11 @@
 #include "tests/engine_bench.h"
 #include "tests/sim_disk.h"
 
-enum { WORLD_FEEDS = 2, WORLD_SEGMENT = SEGMENT_BYTES_MIN, WORLD_LINE = 16 << 10 };
+/* A test that writes much has larger segments, for the disk holds few files. */
+#ifndef WORLD_SEGMENT_BYTES
+#define WORLD_SEGMENT_BYTES SEGMENT_BYTES_MIN
+#endif
+enum { WORLD_FEEDS = 2, WORLD_SEGMENT = WORLD_SEGMENT_BYTES, WORLD_LINE = 16 << 10 };
 
 #define WORLD_LOG "incidents.log"
 
