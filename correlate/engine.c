@@ -40,6 +40,7 @@ void engine_config_init(struct engine_config *config)
         .future_ms = 1000,
         .behind_ms = 5000,
         .slack_ms = 50,
+        .bin_epochs = 4096,
         .seal_ms = 10,
         .take_max = 512,
         .bins_bytes_max = (uint64_t)64 << 20,
@@ -233,6 +234,8 @@ static int config_check(const struct engine_config *config, struct error *err)
              config->round_ms % config->epoch_ms != 0)
         error_set(err, "the round (%u ms) must be a multiple of the epoch (%u ms)",
                   config->round_ms, config->epoch_ms);
+    else if (config->bin_epochs == 0 || (config->bin_epochs & (config->bin_epochs - 1)) != 0)
+        error_set(err, "bins have places for a power of two of epochs");
     else if (config->take_max == 0)
         error_set(err, "take must be at least 1");
     else if (config->step_touches == 0 || config->sort_max > SORT_MAX)
@@ -324,8 +327,8 @@ int engine_create(const struct engine_config *config, struct source *source, str
     atomic_init(&engine->begin_ms, INT64_MIN);
     atomic_init(&engine->done_epoch, INT64_MIN);
     topics_copy(engine);
-    /* Room for four times the disorder, at least 4096 epochs. */
-    engine->slot_count = 4096;
+    /* Room for four times the disorder at least. */
+    engine->slot_count = engine->config.bin_epochs;
     while (engine->slot_count * (int64_t)engine->config.epoch_ms <
            4 * (2 * engine->disorder_max_ms + engine->slack_ms + 1000))
         engine->slot_count *= 2;

@@ -208,6 +208,9 @@ struct engine_config {
      * [64 MiB]. Low, because memory that was never touched costs more than the decoding of what
      * is put there: a backlog waits in the client library. */
     uint64_t bins_bytes_max;
+    /* Epochs that bins have places for, a power of two [4096]; more where the disorder asks for
+     * it. A feed cannot be further ahead of another. */
+    unsigned bin_epochs;
     /* The same for all that the engine holds: bins, state and touches of all workers [no bound];
      * engine_limit_memory() changes it. */
     uint64_t memory_max;

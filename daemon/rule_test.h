@@ -162,6 +162,8 @@ struct rule_test_sink {
 struct rule_test_file {
     struct arena *arena;
     struct script script;
+    uint32_t *line_at; /* where each line begins */
+    uint32_t line_count;
     const char *rules[RULE_TEST_RULES_MAX]; /* ready to be opened; packs as words */
     uint32_t rule_count;
     bool rules_are_default; /* not named: those beside the file */
@@ -190,6 +192,12 @@ int rule_test_file_read(const char *path, const char *text, size_t bytes,
                         const struct rule_test_base *base, struct rule_test_file **out,
                         struct error *err);
 void rule_test_file_destroy(struct rule_test_file *file);
+
+/* Notes where the lines of file->script begin; where memory is short they are looked for. */
+void rule_test_note_lines(struct rule_test_file *file);
+
+/* The place of a span of a test file: span.script is the `script` of one. */
+struct place rule_test_place(struct span span);
 
 /* Checks names of rules and keys against the rules that the tests will run with.
  * Errors: as rule_test_file_read(). */
@@ -231,13 +239,18 @@ struct rule_test_run {
 };
 
 /* Runs one test through the engine, on this thread, and renders what its sinks would be sent.
- * `asked`, one for each rule of the set: those that are asked why; NULL: none.
+ * `asked`, one for each rule of the set: those that are asked why, and nothing is rendered; NULL:
+ * none.
  * Owner:  the caller, until rule_test_run_release(), which works after errors too.
  * Errors: -EINVAL (settings that the engine refuses), -ENOMEM, -ETIMEDOUT, with a sentence. */
 int rule_test_run(const struct rule_test_file *file, const struct rule_test *test,
                   struct rule_set *rules, const bool *asked, struct rule_test_run *run,
                   struct error *err);
 void rule_test_run_release(struct rule_test_run *run);
+
+/* The incident of that id, or NULL. */
+const struct rule_test_incident *rule_test_run_find(const struct rule_test_run *run,
+                                                    struct id128 id);
 
 /* The same for who listens himself: the test's records go through an engine of these settings,
  * which rule_test_engine_config() fills; no sinks. `topic` must live as long as the configuration.

@@ -17,15 +17,21 @@
 #include "rules/fields.h"
 
 /* Each chain takes a run or two of the test: a person reads the first ones. */
-enum { LINES_MAX = 96, MEMBERS_SHOWN = 10, LINE_BYTES = 512, CHAINS_MAX = 3 };
+enum { LINES_MAX = 96, LINES_FEW = 12, MEMBERS_SHOWN = 10, LINE_BYTES = 512, CHAINS_MAX = 3 };
 
 static void add_line(struct rule_test_result *result, struct rule_test_finding *finding,
                      const char *text)
 {
-    if (finding->line == NULL)
-        finding->line = arena_alloc_many(result->arena, LINES_MAX, sizeof(*finding->line));
-    if (finding->line == NULL || finding->line_count == LINES_MAX)
+    const char **line = finding->line;
+
+    /* Most have few, and there may be a million findings. */
+    if (line == NULL || finding->line_count == LINES_FEW)
+        line = arena_alloc_many(result->arena, line == NULL ? LINES_FEW : LINES_MAX, sizeof(*line));
+    if (line == NULL || finding->line_count == LINES_MAX)
         return;
+    if (line != finding->line && finding->line_count > 0)
+        memcpy(line, finding->line, finding->line_count * sizeof(*line));
+    finding->line = line;
     finding->line[finding->line_count] = arena_copy(result->arena, text, strlen(text));
     finding->line_count += finding->line[finding->line_count] != NULL;
 }
@@ -33,12 +39,10 @@ static void add_line(struct rule_test_result *result, struct rule_test_finding *
 static void explain_incident(const struct rule_test *test, const struct rule_test_run *run,
                              struct rule_test_result *result, struct rule_test_finding *finding)
 {
-    const struct rule_test_incident *twin = NULL;
+    const struct rule_test_incident *twin =
+        rule_test_run_find(run, finding->incident->change[0]->id);
     char line[LINE_BYTES], time[RULE_TEST_TIME_BYTES];
 
-    for (uint32_t i = 0; i < run->incident_count && twin == NULL; i++)
-        if (id128_equal(run->incident[i].change[0]->id, finding->incident->change[0]->id))
-            twin = &run->incident[i];
     for (uint32_t m = 0; twin != NULL && m < twin->member_count; m++) {
         if (m == MEMBERS_SHOWN) {
             snprintf(line, sizeof(line), "and %" PRIu32 " more alert%s", twin->member_count - m,

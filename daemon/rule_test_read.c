@@ -513,7 +513,7 @@ static void read_name(struct test_reader *reader, const struct yaml_node *node)
     if (!test_read_is_text(reader, node, "name"))
         return;
     reader->test->name = mine.name = node->text.at;
-    mine.place = script_place(&reader->file->script, node->span.from);
+    mine.place = rule_test_place(node->span);
     if (reader->names == NULL || !rule_test_names_add(reader->names, &mine, &taken))
         diagnose_memory(reader->diag);
     else if (taken != NULL)
@@ -641,6 +641,7 @@ int rule_test_file_read(const char *path, const char *text, size_t bytes,
     if (file->script.name == NULL || file->script.text == NULL) {
         diagnose_memory(&diag);
     } else {
+        rule_test_note_lines(file);
         struct test_reader reader = {.file = file,
                                      .diag = &diag,
                                      .base = base,

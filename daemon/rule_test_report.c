@@ -17,7 +17,7 @@ bool rule_test_outcome_passed(const struct rule_test_outcome *outcome)
 
 static void print_place(struct span span, FILE *to)
 {
-    struct place place = script_place(span.script, span.from);
+    struct place place = rule_test_place(span);
 
     fprintf(to, "%s:%" PRIu32 ":%" PRIu32, span.script->name, place.line, place.column);
 }
@@ -93,7 +93,7 @@ static void print_rows(const struct rule_test_finding *finding, FILE *to)
         fprintf(to, "  ");
         print_cell(row->got[0] != '\0' ? row->got : "\"\"", 0, to);
         if (!row->is_met) {
-            struct place place = script_place(row->place.script, row->place.from);
+            struct place place = rule_test_place(row->place);
             fprintf(to, "   (line %" PRIu32 ")", place.line);
         }
         fputc('\n', to);
@@ -203,7 +203,7 @@ static void set_text(json_t *object, const char *name, const char *text)
 
 static void set_place(json_t *object, struct span span)
 {
-    struct place place = script_place(span.script, span.from);
+    struct place place = rule_test_place(span);
 
     set_text(object, "file", span.script->name);
     json_object_set_new(object, "line", json_integer(place.line));
@@ -302,7 +302,7 @@ void rule_test_report_xml_text(const char *text, FILE *to)
 
 void rule_test_report_junit(const struct rule_test_outcome *outcome, FILE *to)
 {
-    struct place place = script_place(&outcome->file->script, outcome->test->node->span.from);
+    struct place place = rule_test_place(outcome->test->node->span);
     char *text = NULL;
     size_t bytes = 0;
     FILE *lines;

@@ -147,7 +147,7 @@ static void reason_add(struct rule_test_watch *watch, struct asked_rule *asked,
     rule_test_format_time(decision->event->et_ms - watch->test->settings.start_ms, time);
     if (event != NULL)
         snprintf(reason->first, sizeof(reason->first), "%s (line %" PRIu32 ", %s)", name,
-                 script_place(event->node->span.script, event->node->span.from).line, time);
+                 rule_test_place(event->node->span).line, time);
     else
         snprintf(reason->first, sizeof(reason->first), "%s (%s)", name, time);
 }

@@ -30,8 +30,7 @@ static void put_place(void *self, int32_t partition, int64_t offset, char to[WHY
     const struct rule_test_event *event = rule_test_source_event(naming->source, partition, offset);
 
     if (event != NULL)
-        snprintf(to, WHY_PLACE_BYTES, "line %" PRIu32,
-                 script_place(event->node->span.script, event->node->span.from).line);
+        snprintf(to, WHY_PLACE_BYTES, "line %" PRIu32, rule_test_place(event->node->span).line);
     else
         snprintf(to, WHY_PLACE_BYTES, "offset %" PRId64, offset);
 }
