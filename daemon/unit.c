@@ -216,6 +216,7 @@ static const char *whose(enum shared_former former)
         [SHARED_FORMER_UNKNOWN] = "nobody that is known",
         [SHARED_FORMER_LEFT] = "one that ended in good order",
         [SHARED_FORMER_SELF] = "this directory",
+        [SHARED_FORMER_DOUBT] = "this directory, behind another",
         [SHARED_FORMER_OTHER] = "another directory",
     };
     return words[former];
@@ -282,7 +283,7 @@ static bool own(struct unit *unit, uint64_t taken_ns, enum shared_verdict *verdi
         *verdict = SHARED_DAMAGED; /* something that its journal names, or a part of it */
     if (*verdict != SHARED_FINE)
         return false;
-    if (former == SHARED_FORMER_OTHER || former == SHARED_FORMER_UNKNOWN)
+    if (former != SHARED_FORMER_LEFT && former != SHARED_FORMER_SELF)
         unit->taken_over_ms = unit->began_ms;
     unit->is_lost = is_begun_anew(&unit->joined);
     atomic_store_explicit(&unit->is_catching_up, unit->is_lost, memory_order_relaxed);

@@ -39,7 +39,8 @@ struct mirror {
     struct unit_ends ends;                  /* of what the store has */
     struct changes changes;
     uint64_t next_renewal_ns, next_try_ns;
-    bool is_alone; /* it has not been asked yet */
+    bool is_alone;  /* it has not been asked yet */
+    bool must_take; /* it was to be taken anew, and nobody knows whether it was */
 
     pthread_mutex_t lock;
     pthread_cond_t moved; /* `put` or `state` changed */
@@ -251,20 +252,39 @@ static void ends_are(struct mirror *mirror, const struct unit_ends *ends)
     pthread_mutex_unlock(&mirror->lock);
 }
 
+/* Behind a question whose answer was lost: whether somebody else has taken the unit meanwhile. A
+ * number of ours or before ours, or our own name, says that nobody did. */
+static bool was_taken_by_other(const struct mirror *mirror, uint64_t fence_before)
+{
+    enum shared_former former = shared_store_former(mirror->store);
+
+    return shared_store_fence(mirror->store) > fence_before + 1 && former != SHARED_FORMER_SELF &&
+           former != SHARED_FORMER_DOUBT;
+}
+
 /* It has forgotten the unit, or holds something else. */
 static enum shared_verdict begin_anew(struct mirror *mirror, struct error *err)
 {
-    uint64_t asked_ns = host_mono_ns();
+    uint64_t asked_ns = host_mono_ns(), fence = shared_store_fence(mirror->store);
+    bool was_asked = mirror->must_take;
+    struct error ignored;
     int64_t left_ms;
+
+    mirror->must_take = true;
     enum shared_verdict verdict =
         shared_store_take(mirror->store, mirror->config.lease_ms, &left_ms, err);
-
+    if (verdict == SHARED_FINE && was_asked && was_taken_by_other(mirror, fence)) {
+        error_set(err, "the unit has had another owner while the shared store did not answer");
+        shared_store_leave(mirror->store, false, &ignored);
+        return SHARED_FENCED;
+    }
     if (verdict == SHARED_FINE) {
         lease_is_kept(mirror, asked_ns);
         verdict = shared_store_clear(mirror->store, err);
     }
     if (verdict != SHARED_FINE)
         return verdict;
+    mirror->must_take = false;
     for (int which = 0; which < SHARED_LOGS; which++)
         walk_end(mirror, which);
     ends_are(mirror, &(struct unit_ends){.of = {{0, 0}}});
@@ -335,12 +355,14 @@ static bool meet(struct mirror *mirror)
 static bool renew(struct mirror *mirror)
 {
     uint64_t asked_ns = host_mono_ns();
+    enum shared_verdict verdict;
     struct error err;
 
     if (atomic_load_explicit(&mirror->is_settled, memory_order_relaxed))
         shared_store_settle(mirror->store);
-    enum shared_verdict verdict = shared_store_keep(mirror->store, mirror->config.lease_ms, &err);
-
+    if (mirror->must_take)
+        return heed(mirror, begin_anew(mirror, &err), &err);
+    verdict = shared_store_keep(mirror->store, mirror->config.lease_ms, &err);
     if (verdict == SHARED_FINE)
         lease_is_kept(mirror, asked_ns);
     return heed(mirror, verdict, &err);

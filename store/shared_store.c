@@ -266,13 +266,18 @@ static enum shared_verdict run(struct shared_store *store, const struct script *
 
 static enum shared_former former_of(const struct shared_store *store, struct text name)
 {
+    const size_t bytes = strlen(store->owner);
+
     if (name.len == 0)
         return SHARED_FORMER_UNKNOWN;
     if (name.len == 1 && name.at[0] == '-')
         return SHARED_FORMER_LEFT;
-    return name.len == strlen(store->owner) && memcmp(name.at, store->owner, name.len) == 0
-               ? SHARED_FORMER_SELF
-               : SHARED_FORMER_OTHER;
+    if (name.len < bytes || memcmp(name.at, store->owner, bytes) != 0)
+        return SHARED_FORMER_OTHER;
+    if (name.len == bytes)
+        return SHARED_FORMER_SELF;
+    return name.len == bytes + 1 && name.at[bytes] == '*' ? SHARED_FORMER_DOUBT
+                                                          : SHARED_FORMER_OTHER;
 }
 
 enum shared_verdict shared_store_take(struct shared_store *store, unsigned lease_ms,

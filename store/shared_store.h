@@ -94,6 +94,7 @@ enum shared_former {
     SHARED_FORMER_UNKNOWN, /* nobody, or the store has forgotten */
     SHARED_FORMER_LEFT,    /* one that let it go when all it had told was there */
     SHARED_FORMER_SELF,
+    SHARED_FORMER_DOUBT, /* the same, and what another told before it was in doubt still */
     SHARED_FORMER_OTHER, /* one that may have told more than is there */
 };
 enum shared_former shared_store_former(const struct shared_store *store);
