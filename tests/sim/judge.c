@@ -29,6 +29,7 @@ struct run {
     struct life_report report;  /* of the last life */
     struct judge_counts counts; /* of this one */
     bool has_power_cut, has_fault;
+    bool has_shown; /* a seal or a cap, in some life: who tells it anew tells otherwise */
     uint64_t hash;
     bool is_failed;
 };
@@ -208,6 +209,7 @@ static void live_one(struct run *run, unsigned number, const struct life_plan *p
     run->counts.lives++;
     run->counts.faults += world->report.was_fault_met;
     run->counts.from_images += world->report.is_from_image;
+    run->has_shown |= world->report.engine.late_by_seal + world->report.engine.capped > 0;
     check_end(run, code);
     check_aside(run);
     if (plan->end == LIFE_POWER_CUT) {
@@ -262,6 +264,9 @@ static void check_ticket(struct run *run, const struct told_incident *incident, 
     if (incident->sink[sink].may_be_folded && incident->sink[sink].is_resolved &&
         (found.made == 0 || scenario->is_shared))
         return; /* another machine may have made it, and forgotten (S4) */
+    /* Over there only one is open at a time (D3, class A): what was not mirrored comes again. */
+    if (scenario->is_shared && sink == SINK_PAGER && found.made > wanted)
+        wanted = found.made;
     if (scenario->has_refusals && found.made < wanted)
         return; /* given up, and overtaken by a later op that was taken */
     if (found.made != wanted)
@@ -375,6 +380,8 @@ static void check_told(struct run *run)
     static const char *const hosts[SCENARIO_SINKS] = {"", "pager.example", "snow.example",
                                                       "zen.example"};
 
+    if (scenario->is_shared && scenario->has_redis_faults && run->has_shown)
+        return;
     for (size_t i = 0; i < run->told.incident_count && !run->is_failed; i++)
         for (int sink = SINK_PAGER; sink < SCENARIO_SINKS && !run->is_failed; sink++) {
             tickets[sink] += run->told.incident[i].sink[sink].is_opened;
@@ -384,6 +391,7 @@ static void check_told(struct run *run)
         }
     for (int sink = SINK_PAGER; sink < SCENARIO_SINKS && !run->is_failed; sink++)
         if (scenario->has_sink[sink] && !scenario->has_refusals && !folded &&
+            !(scenario->is_shared && sink == SINK_PAGER) &&
             desk_tickets(hosts[sink]) != tickets[sink])
             fail(run, "%s has tickets that nobody made", hosts[sink]);
     if (scenario->has_sink[SINK_HOOK] && !run->is_failed)

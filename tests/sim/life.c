@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "base/host.h"
+#include "correlate/core.h"
 #include "daemon/command.h"
 #include "daemon/service_parts.h"
 #include "sim/broker.h"
@@ -17,7 +18,7 @@
 #include "store/journal.h"
 #include "store/segment_log.h"
 
-enum { PARTS_MAX = 16, SINKS_MAX = 8, SIM_SEGMENT_BYTES = SEGMENT_BYTES_MIN };
+enum { LOOK_PARTS_MAX = 16, SINKS_MAX = 8, SIM_SEGMENT_BYTES = SEGMENT_BYTES_MIN };
 
 /* ---- the host table ---- */
 
@@ -158,7 +159,7 @@ size_t __wrap_outbox_stop(struct outbox *outbox, unsigned flush_ms)
 /* Nothing more can come of the records: all are read, and all that they began is over. */
 static bool is_worked_off(const struct service *service, uint64_t end_ns)
 {
-    struct engine_part_counters part[PARTS_MAX];
+    struct engine_part_counters part[LOOK_PARTS_MAX];
     /* By a clock that is behind, and that nothing journaled holds, records are of its time at most.
      */
     int64_t last_ms = WORLD_WALL_MS + (int64_t)(world->last_record_ns / MILLI_NS) +
@@ -169,7 +170,7 @@ static bool is_worked_off(const struct service *service, uint64_t end_ns)
         return false;
     if (engine_told(service->engine) < last_ms)
         return false;
-    count = engine_part_counters(service->engine, part, PARTS_MAX);
+    count = engine_part_counters(service->engine, part, LOOK_PARTS_MAX);
     for (size_t i = 0; i < count; i++)
         if (strcmp(part[i].topic, BROKER_TOPIC) == 0) {
             seen++;
@@ -177,6 +178,20 @@ static bool is_worked_off(const struct service *service, uint64_t end_ns)
                 return false;
         }
     return seen == world->partition_count;
+}
+
+/* Of one that is killed, for the judge alone; nothing is waited for any more. */
+static const struct service *looked_at;
+
+static void last_look(void)
+{
+    const struct engine *engine = looked_at->engine;
+
+    for (unsigned w = 0; engine != NULL && w < engine->worker_count; w++) {
+        const struct tally *tally = &engine->workers[w].tally;
+        world->report.engine.late_by_seal += tally_get(&tally->late_by_seal);
+        world->report.engine.capped += tally_get(&tally->capped);
+    }
 }
 
 static void report(const struct service *service)
@@ -211,6 +226,8 @@ static void live(const struct scenario *scenario, struct service *service, int w
     struct error why = {""};
     int code;
 
+    looked_at = service;
+    world_last_look = last_look;
     if (stand_by(service, waker, &code, &why)) {
         world->report.has_begun = true;
         bool is_owed;
@@ -229,6 +246,7 @@ static void live(const struct scenario *scenario, struct service *service, int w
         service_verdict(service, &why);
         report(service);
     }
+    world_last_look = NULL;
     service_destroy(service);
     world_end(code, "%.480s", code == EXIT_OK ? "stopped" : why.text);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 struct world *world;
+void (*world_last_look)(void);
 
 void world_create(void)
 {
@@ -43,6 +44,8 @@ void world_note(const char *who, const char *form, ...)
 void world_die(const char *why)
 {
     world_note("world", "the life ends: %s", why);
+    if (world_last_look != NULL)
+        world_last_look();
     fflush(stdout);
     _exit(LIFE_WAS_KILLED);
 }

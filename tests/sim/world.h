@@ -225,7 +225,9 @@ static inline void world_hash(uint64_t what)
 
 /* ---- in a life ---- */
 
-/* It ends here, as by kill -9. */
+/* It ends here, as by kill -9; before that the last look, where one is
+ * set, is taken. */
+extern void (*world_last_look)(void);
 _Noreturn void world_die(const char *why);
 /* It ends here with a code of its own and a sentence. */
 __attribute__((format(printf, 2, 3))) _Noreturn void world_end(int code, const char *form, ...);
