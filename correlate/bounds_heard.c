@@ -14,7 +14,20 @@
 #include "correlate/derived.h"
 #include "correlate/text_buffer.h"
 
-enum { ROOM_BYTES = 8192, MINUTE_MS = 60000 };
+enum {
+    ROOM_BYTES = 8192,
+    MINUTE_MS = 60000,
+    TEXT_BYTES = 256,         /* of the message, or somewhat more */
+    ASKING_NS_MAX = 30000000, /* of one kind that is told */
+};
+
+/* How many rules are asked of: two at least, the first and one that is named. */
+static size_t most_asked(const struct rule_set *rules)
+{
+    uint64_t fitting = ASKING_NS_MAX / (rule_set_match_ns(rules, TEXT_BYTES) + 1) + 2;
+
+    return fitting < 2 * BOUNDS_ASKED_MAX ? (size_t)fitting : 2 * BOUNDS_ASKED_MAX;
+}
 
 static bool is_heard(const struct rule_set *rules, enum derived_gone what, const char *rule_id)
 {
@@ -59,7 +72,7 @@ static uint32_t find(const struct rule_set *rules, const char *at, size_t bytes)
 
 struct asked {
     uint32_t rule[2 * BOUNDS_ASKED_MAX];
-    size_t count;
+    size_t count, most;
 };
 
 static void ask_of(struct asked *asked, uint32_t rule)
@@ -79,7 +92,7 @@ static void ask_of_named(const struct rule_set *rules, const char *text, struct 
         if (to == NULL)
             return;
         uint32_t rule = find(rules, from + 1, (size_t)(to - from - 1));
-        if (rule < rule_set_count(rules) && asked->count < 2 * BOUNDS_ASKED_MAX)
+        if (rule < rule_set_count(rules) && asked->count < asked->most)
             ask_of(asked, rule);
     }
 }
@@ -89,9 +102,10 @@ static void choose(const struct rule_set *rules, struct asked *asked)
     uint32_t count = rule_set_count(rules);
 
     asked->count = 0;
-    for (uint32_t r = 0; r < count && r < BOUNDS_ASKED_MAX; r++)
+    asked->most = most_asked(rules);
+    for (uint32_t r = 0; r < count && r < asked->most / 2; r++)
         asked->rule[asked->count++] = r;
-    for (uint32_t r = 0; count > BOUNDS_ASKED_MAX && r < count; r++) {
+    for (uint32_t r = 0; asked->count < count && asked->count < asked->most && r < count; r++) {
         const struct rule *rule = rule_set_rule(rules, r);
         for (uint32_t i = 0; i < rule->shape_count; i++)
             ask_of_named(rules, rule->shape[i].text, asked);

@@ -10,6 +10,7 @@
 #include "daemon/import_work.h"
 #include "rules/fields.h"
 #include "rules/mute.h"
+#include "rules/pattern_memory.h"
 #include "rules/rule_reader.h"
 
 enum {
@@ -517,20 +518,24 @@ static bool settle(struct import_work *work, struct diagnostics *diag)
 {
     const struct import_input *input = work->input;
     struct unsettled unsettled = {work, 0};
-    const struct diagnostics_listener listener = {&unsettled, refuse_at};
+    struct pattern_memory patterns = {.is_filled = false};
+    const struct diagnostics_listener listener = {&unsettled, refuse_at, &patterns};
     struct error err = {""};
     size_t bytes = 0;
+    bool is_taken;
 
     do {
         unsettled.refused = 0;
         work->text.bytes = 0;
         entries_gather(work);
         write_entries(work);
-        if (input->accept == NULL || work->text.bytes > YAML_BYTES_MAX ||
-            input->accept(input->self, work->text.at, work->text.bytes, &listener, &err))
-            return true;
+        is_taken = input->accept == NULL || work->text.bytes > YAML_BYTES_MAX ||
+                   input->accept(input->self, work->text.at, work->text.bytes, &listener, &err);
         bytes += work->text.bytes;
-    } while (unsettled.refused > 0 && bytes <= SETTLE_BYTES_MAX);
+    } while (!is_taken && unsettled.refused > 0 && bytes <= SETTLE_BYTES_MAX);
+    pattern_memory_release(&patterns);
+    if (is_taken)
+        return true;
     diagnose(diag, (struct span){&work->scripts[0], 0, 0},
              "this tocsin does not take what the files would become together: %s",
              refusal(work, &err));

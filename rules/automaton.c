@@ -25,9 +25,10 @@ struct automaton {
     uint32_t range_count, state_count;
     uint16_t start;
     bool can_find;
-    uint8_t ascii[PATTERN_ASCII];
+    bool splits_characters; /* found between the bytes of any character beyond ASCII */
+    uint16_t ascii[PATTERN_ASCII];
     uint32_t *range; /* where each begins, ascending, from 0x80 on */
-    uint8_t *range_kind;
+    uint16_t *range_kind;
     uint16_t *next; /* of states by their first cell: a state's number times `width` */
 };
 
@@ -203,10 +204,12 @@ static struct automaton *keep(const struct builder *builder, struct arena *arena
     automaton->state_count = builder->state_count;
     automaton->range_count = ranges;
     automaton->start = (uint16_t)((STATE_FOUND + 1) * width);
-    memcpy(automaton->ascii, builder->kinds.atom_kind, PATTERN_ASCII);
+    automaton->splits_characters = builder->program->splits_characters;
+    memcpy(automaton->ascii, builder->kinds.atom_kind, sizeof(automaton->ascii));
     memcpy(automaton->range, builder->kinds.atom + PATTERN_ASCII,
            ranges * sizeof(automaton->range[0]));
-    memcpy(automaton->range_kind, builder->kinds.atom_kind + PATTERN_ASCII, ranges);
+    memcpy(automaton->range_kind, builder->kinds.atom_kind + PATTERN_ASCII,
+           ranges * sizeof(automaton->range_kind[0]));
     for (uint32_t i = (STATE_FOUND + 1) * width; i < cells; i++)
         automaton->next[i] = (uint16_t)(builder->next[i] * width);
     for (uint32_t i = automaton->start; i < cells && !automaton->can_find; i++)
@@ -247,6 +250,8 @@ bool automaton_search(const struct automaton *automaton, struct text text)
         if (byte < PATTERN_ASCII) {
             state = automaton->next[state + automaton->ascii[byte]];
             at++;
+        } else if (automaton->splits_characters) {
+            return true;
         } else {
             uint32_t bytes, character = capture_character_at(text, at, &bytes);
             uint32_t range = pattern_range_of(automaton->range, automaton->range_count, character);

@@ -8,9 +8,8 @@
  * where vectorscan takes a millisecond and more to build a database for it; and asking them takes
  * no scratch. Characters that the pattern cannot tell apart are one kind.
  *
- * Limits:  a pattern that has more states than fit is followed by its positions (pattern_choice.h);
- *          left to vectorscan are those that capture.h refuses (properties, letters beyond ASCII
- *          under (?i)) and those with \B, which RE2 finds between the bytes of a character, too.
+ * Limits:  a pattern that has more states than fit is followed by its positions (pattern_choice.h).
+ *          \B is found between the bytes of a character, too, as RE2 has it.
  * Time:    a search is linear in the text; making a table takes AUTOMATON_WORK_MAX steps at most,
  *          the same for the same pattern on each machine.
  * Thread:  an automaton is immutable.

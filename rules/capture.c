@@ -23,6 +23,16 @@ struct text capture_name(const struct capture *capture, uint32_t group)
     return capture->name[group];
 }
 
+uint32_t capture_ns_per_byte(const struct capture *capture)
+{
+    return capture->ns_per_byte;
+}
+
+uint32_t capture_work(const struct capture *capture)
+{
+    return capture->work;
+}
+
 /* Ways that wait at an instruction which takes a character, or at the match, the preferred first;
  * and where each instruction stands among all that were looked at, which makes it a set that is
  * emptied at no cost. */

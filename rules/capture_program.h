@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include "rules/capture.h"
+#include "rules/unicode.h"
 
 enum {
     /* Steps of a program that is only a pattern on its way to a table or to places; to be followed
@@ -41,16 +42,11 @@ struct capture_instruction {
     uint16_t first, second;
 };
 
-struct capture_range {
-    uint32_t low, high;
-};
-
-/* Characters: those of ASCII as bits, all others as ranges. Negation is done for ASCII already. */
+/* Characters: those of ASCII as bits, all others as ranges, ascending, of which no two touch. */
 struct capture_class {
     uint64_t ascii[2];
-    const struct capture_range *range;
+    const struct unicode_range *range;
     uint32_t range_count;
-    bool is_negated; /* the ranges */
 };
 
 struct capture {
@@ -68,6 +64,10 @@ struct capture {
     const uint16_t *required;
     uint32_t required_count;
     bool at_start; /* it can match at the beginning of the text alone */
+    /* It matches nothing at all where \B holds: between the bytes of a character as well. */
+    bool splits_characters;
+    uint32_t work; /* ranges of classes and pieces that were looked at to make it */
+    uint32_t ns_per_byte;
 };
 
 /* As capture_create(), and patterns without a named group are taken, too, of up to
@@ -103,21 +103,26 @@ static inline bool capture_is_word(uint32_t c)
 
 static inline bool capture_class_holds(const struct capture_class *class, uint32_t character)
 {
-    bool is_in = false;
+    uint32_t from = 0, to = class->range_count;
 
     if (character < 0x80)
         return (class->ascii[character / 64] >> character % 64 & 1) != 0;
-    for (uint32_t i = 0; !is_in && i < class->range_count; i++)
-        is_in = class->range[i].low <= character && character <= class->range[i].high;
-    return is_in != class->is_negated;
+    while (from < to) {
+        uint32_t middle = (from + to) / 2;
+        if (class->range[middle].high < character)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from < class->range_count && class->range[from].low <= character;
 }
 
-/* Do they hold the same, as far as their ranges are written alike? */
+/* Do they hold the same? */
 static inline bool capture_class_is(const struct capture_class *a, const struct capture_class *b)
 {
-    return a->range_count == b->range_count && a->is_negated == b->is_negated &&
+    return a->range_count == b->range_count &&
            memcmp(a->ascii, b->ascii, sizeof(a->ascii)) == 0 &&
-           (a->range_count == 0 ||
+           (a->range_count == 0 || a->range == b->range ||
             memcmp(a->range, b->range, a->range_count * sizeof(*a->range)) == 0);
 }
 

@@ -3,6 +3,8 @@
 
 #include "rules/capture_written.h"
 
+enum { BYTES_OF_WORK = 8 };
+
 static const uint32_t EVER = UINT32_MAX;
 
 static uint32_t multiply(uint32_t count, uint32_t repeats)
@@ -36,39 +38,12 @@ static bool append(struct capture_run *run, const struct capture_run *next)
     return true;
 }
 
-/* One character of either class. Not of all classes there are: false. */
-static bool unite(struct capture_class *class, const struct capture_class *other,
-                  struct arena *arena)
-{
-    uint32_t count = class->range_count + other->range_count;
-    struct capture_range *range;
-
-    if ((class->is_negated && class->range_count > 0) ||
-        (other->is_negated && other->range_count > 0))
-        return false;
-    class->ascii[0] |= other->ascii[0];
-    class->ascii[1] |= other->ascii[1];
-    class->is_negated = class->is_negated || other->is_negated;
-    if (class->is_negated) /* all that is beyond ASCII */
-        class->range_count = 0;
-    if (class->is_negated || other->range_count == 0)
-        return true;
-    range = arena_alloc_many(arena, count, sizeof(*range));
-    if (range == NULL)
-        return false;
-    for (uint32_t i = 0; i < count; i++)
-        range[i] = i < class->range_count ? class->range[i] : other->range[i - class->range_count];
-    class->range = range;
-    class->range_count = count;
-    return true;
-}
-
 /* `run` or `side`: of the same class as many as either takes, with none left out between. */
-static bool join(struct capture_run *run, const struct capture_run *side, struct arena *arena)
+static bool join(struct capture_run *run, const struct capture_run *side, struct written_classes *classes)
 {
     if (run->min == 1 && run->max == 1 && side->min == 1 && side->max == 1)
         return capture_class_is(&run->class, &side->class) ||
-               unite(&run->class, &side->class, arena);
+               written_class_unite(&run->class, &side->class, classes);
     if (!same_class(run, side) || side->min > add(run->max, 1) || run->min > add(side->max, 1))
         return false;
     run->min = side->min < run->min ? side->min : run->min;
@@ -89,23 +64,25 @@ static bool repeat(struct capture_run *run, const struct written_times *repeats)
     return true;
 }
 
-static bool find_sides(const char *text, uint32_t at, uint32_t end, struct arena *arena,
+static bool find_sides(const char *text, uint32_t at, uint32_t end, struct written_classes *classes,
                        struct capture_run *out);
 
 /* A piece without its repetition. */
-static bool find_piece(const char *text, uint32_t at, uint32_t end, struct arena *arena,
+static bool find_piece(const char *text, uint32_t at, uint32_t end, struct written_classes *classes,
                        struct capture_run *out)
 {
+    if (++classes->work > CAPTURE_RUN_WORK_MAX)
+        return false;
     if (written_is_class(text, at)) {
         out->min = out->max = 1;
-        return written_class(text, at, end, arena, &out->class);
+        return written_class(text, at, end, classes, &out->class);
     }
     if (text[at] != '(' || text[at + 2] != ':') /* an assertion */
         return false;
-    return find_sides(text, at + 3, end - 1, arena, out);
+    return find_sides(text, at + 3, end - 1, classes, out);
 }
 
-static bool find_side(const char *text, uint32_t at, uint32_t end, struct arena *arena,
+static bool find_side(const char *text, uint32_t at, uint32_t end, struct written_classes *classes,
                       struct capture_run *out)
 {
     *out = (struct capture_run){.max = 0};
@@ -113,7 +90,7 @@ static bool find_side(const char *text, uint32_t at, uint32_t end, struct arena 
         uint32_t behind = written_piece_end(text, at);
         struct written_times repeats;
         struct capture_run piece;
-        if (!find_piece(text, at, behind, arena, &piece))
+        if (!find_piece(text, at, behind, classes, &piece))
             return false;
         at = written_times_at(text, behind, &repeats);
         if (!repeat(&piece, &repeats) || !append(out, &piece))
@@ -122,25 +99,26 @@ static bool find_side(const char *text, uint32_t at, uint32_t end, struct arena 
     return true;
 }
 
-static bool find_sides(const char *text, uint32_t at, uint32_t end, struct arena *arena,
+static bool find_sides(const char *text, uint32_t at, uint32_t end, struct written_classes *classes,
                        struct capture_run *out)
 {
     uint32_t side = written_side_end(text, at, end);
 
-    if (!find_side(text, at, side, arena, out))
+    classes->work += (end - at) / BYTES_OF_WORK; /* where groups end is found by looking through */
+    if (!find_side(text, at, side, classes, out))
         return false;
     while (side < end) {
         struct capture_run other;
         at = side + 1;
         side = written_side_end(text, at, end);
-        if (!find_side(text, at, side, arena, &other) || !join(out, &other, arena))
+        if (!find_side(text, at, side, classes, &other) || !join(out, &other, classes))
             return false;
     }
     return true;
 }
 
-bool capture_run_find(const char *text, uint32_t at, uint32_t end, struct arena *arena,
+bool capture_run_find(const char *text, uint32_t at, uint32_t end, struct written_classes *classes,
                       struct capture_run *out)
 {
-    return find_side(text, at, end, arena, out);
+    return find_side(text, at, end, classes, out);
 }

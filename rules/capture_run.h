@@ -12,7 +12,10 @@
 #ifndef RULES_CAPTURE_RUN_H
 #define RULES_CAPTURE_RUN_H
 
-#include "rules/capture_program.h"
+#include "rules/capture_written.h"
+
+/* Of all that is looked at for a pattern, some 0.5 ms: see struct written_classes. */
+enum { CAPTURE_RUN_WORK_MAX = 20000 };
 
 struct capture_run {
     struct capture_class class;
@@ -20,8 +23,9 @@ struct capture_run {
 };
 
 /* Is the piece from `at` to `end` of a written form (rules/capture_written.h), with its repetition,
- * such a run? False also when memory is short. */
-bool capture_run_find(const char *text, uint32_t at, uint32_t end, struct arena *arena,
+ * such a run? False also when memory is short, or when as much has been looked at: groups in groups
+ * are looked at as often as they are deep. */
+bool capture_run_find(const char *text, uint32_t at, uint32_t end, struct written_classes *classes,
                       struct capture_run *out);
 
 #endif

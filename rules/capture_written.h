@@ -30,8 +30,25 @@ uint32_t written_side_end(const char *text, uint32_t at, uint32_t end);
 /* Does a class begin here, or one character? Of what is no assertion. */
 bool written_is_class(const char *text, uint32_t at);
 
-/* The class of the piece from `at` to `end`, which is one. False when memory is short. */
-bool written_class(const char *text, uint32_t at, uint32_t end, struct arena *arena,
+/* Classes that were looked up in tables of Unicode, by where they stand: groups that are compiled
+ * several times ask for them again. */
+struct written_classes {
+    struct arena *arena;
+    uint32_t work; /* pieces and ranges that were looked at */
+    uint32_t count;
+    struct {
+        uint32_t at;
+        struct capture_class class;
+    } known[PATTERN_BYTES_MAX];
+};
+
+/* The class of the piece from `at` to `end`, which is one. Owner:  the arena. False when memory is
+ * short. */
+bool written_class(const char *text, uint32_t at, uint32_t end, struct written_classes *classes,
                    struct capture_class *out);
+
+/* What either holds. Owner:  the arena. False when memory is short. */
+bool written_class_unite(struct capture_class *class, const struct capture_class *other,
+                         struct written_classes *classes);
 
 #endif

@@ -41,10 +41,15 @@ struct place {
     uint32_t column;
 };
 
+struct pattern_memory;
+
 /* Somebody who wants to know of every error, shown or not, as it is found. */
 struct diagnostics_listener {
     void *self;
     void (*told)(void *self, struct span span, const char *sentence);
+    /* Of who asks again and again, of less each time (rules/pattern_memory.h). NULL: nothing is
+     * remembered. */
+    struct pattern_memory *patterns;
 };
 
 struct diagnostics {

@@ -253,7 +253,7 @@ static const char *look_at(struct enriching *it, const struct deed *deed, struct
     struct text_room room = {it->room->made, sizeof(it->room->made), 0};
     struct value from;
     const char *why;
-    uint32_t bytes;
+    uint32_t bytes, ns;
 
     if (it->looked_at == ENRICH_LOOK_EVENT_BYTES)
         return too_much; /* what it would look at need not be made */
@@ -264,7 +264,11 @@ static const char *look_at(struct enriching *it, const struct deed *deed, struct
     bytes = out->len > 0 ? out->len : 1;
     if (bytes > ENRICH_LOOK_EVENT_BYTES - it->looked_at)
         return "with it the extractions would look at more than 64 KiB";
+    ns = bytes * capture_ns_per_byte(deed->capture);
+    if (ns > ENRICH_LOOK_EVENT_NS - it->looked_ns)
+        return "with it the extractions may take more than 16 ms";
     it->looked_at += bytes;
+    it->looked_ns += ns;
     return NULL;
 }
 

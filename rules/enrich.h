@@ -14,7 +14,8 @@
  * no deed changes is not copied at all.
  *
  * Time:    an extraction takes its text as if it were no longer than ENRICH_LOOK_BYTES; one with
- *          which those of the event would look at more than ENRICH_LOOK_EVENT_BYTES is an error.
+ *          which those of the event would look at more than ENRICH_LOOK_EVENT_BYTES, or may take
+ *          longer than ENRICH_LOOK_EVENT_NS, is an error.
  *          A deed passes over the words of the event once, an extraction once for each of its
  *          groups; one with which those of the event would pass over more than ENRICH_PASS_BYTES
  *          is an error, and not even computed.
@@ -32,9 +33,17 @@
  * 30 KiB, and tens of microseconds to be read. */
 enum { ENRICH_STEPS_MAX = 1000, ENRICH_DEEDS_MAX = 10000 };
 
+/* Of all patterns of a set (capture_work()): 0.2 s, which only Unicode properties come to. */
+enum { ENRICH_EXTRACT_WORK_MAX = 20000000 };
+
 /* Of the text of one `extract`, cut on a character border; and of all that run over one event,
- * where an empty text counts as one byte. */
-enum { ENRICH_LOOK_BYTES = 4 << 10, ENRICH_LOOK_EVENT_BYTES = 64 << 10 };
+ * where an empty text counts as one byte, and what each pattern takes for one at most is estimated
+ * (capture_ns_per_byte()): any pattern there is may look at one text. */
+enum {
+    ENRICH_LOOK_BYTES = 4 << 10,
+    ENRICH_LOOK_EVENT_BYTES = 64 << 10,
+    ENRICH_LOOK_EVENT_NS = 16000000,
+};
 
 /* Of all deeds of one event. Words count as a deed finds them: a byte each, and so much more for
  * each label, which takes some 25 ns to copy, as 16 MiB take a millisecond. */
@@ -94,6 +103,7 @@ struct enriching {
     bool is_changed;        /* view.text is in the room */
     bool has_effect;        /* the step that runs now has changed something */
     uint32_t looked_at;     /* bytes, by the extractions so far */
+    uint32_t looked_ns;     /* what that took at most */
     uint32_t passed;        /* bytes, by the deeds so far */
     uint64_t errors;
     const struct enrich_listener *listener; /* NULL: nobody asks */

@@ -152,8 +152,8 @@ static bool read_target(struct step_reading *reading, const struct yaml_node *no
         return false;
     }
     deed->label = (struct text){arena_copy(arena, name.at, name.len), name.len};
-    deed->what = label_print(deed->label, arena);
-    if (deed->label.at == NULL || deed->what == NULL) {
+    deed->what = deed->label.at != NULL ? label_print(deed->label, arena) : NULL;
+    if (deed->what == NULL) {
         reading_out_of_memory(&reading->common);
         return false;
     }
@@ -199,6 +199,14 @@ static void read_pattern(struct step_reading *reading, const struct yaml_node *n
     }
     if (deed->capture == NULL || !check_group_names(reading, deed)) {
         reading_out_of_memory(&reading->common);
+        return;
+    }
+    *reading->common.build->extract_work += capture_work(deed->capture);
+    if (*reading->common.build->extract_work > ENRICH_EXTRACT_WORK_MAX) {
+        refuse(reading, node->span,
+               "the patterns of extract up to here take too long to read: fewer Unicode "
+               "properties, or fewer patterns");
+        *reading->common.build->extract_work -= capture_work(deed->capture);
         return;
     }
     digest_part(reading, "extract", node->text.at);

@@ -59,7 +59,11 @@ static struct pattern_piece put_one(struct pattern_reader *reader, uint32_t char
 
     if (reader->flags & PATTERN_FOLDS &&
         (character >= 0x80 || ((character | 0x20) >= 'a' && (character | 0x20) <= 'z'))) {
-        struct pattern_class class = {.count = 1, .range = {{character, character}}};
+        struct pattern_class class; /* large */
+        class.count = 1;
+        class.range[0] = (struct pattern_range){character, character};
+        class.property_count = 0;
+        class.is_negated = false;
         end_literal(reader);
         return pattern_class_put(reader, &class);
     }
@@ -228,8 +232,11 @@ static struct pattern_piece take_group(struct pattern_reader *reader)
 static struct pattern_piece take_backslash(struct pattern_reader *reader)
 {
     uint32_t from = reader->at, character;
-    struct pattern_class class = {.count = 0};
+    struct pattern_class class; /* large */
     char c;
+
+    class.count = class.property_count = 0;
+    class.is_negated = false;
 
     if (pattern_take_perl_class(reader, &class) || pattern_take_property(reader, &class)) {
         end_literal(reader);
@@ -239,6 +246,7 @@ static struct pattern_piece take_backslash(struct pattern_reader *reader)
     if (c == 'b' || c == 'B') {
         reader->at += 2;
         end_literal(reader);
+        reader->out->asks_no_border = reader->out->asks_no_border || c == 'B';
         return put_assertion(reader, c == 'b' ? "\\b" : "\\B");
     }
     if (c == 'A' || c == 'z') {
@@ -538,7 +546,7 @@ static bool read_whole(struct text text, struct pattern *out, struct pattern_gro
     uint32_t bad;
 
     out->bytes = out->places = out->literal_bytes = out->part_count = 0;
-    out->is_wide = out->at_start = out->at_end = false;
+    out->is_wide = out->asks_unicode = out->asks_no_border = out->at_start = out->at_end = false;
     out->is_literal = true;
     if (text.len > PATTERN_BYTES_MAX)
         return pattern_refuse(&reader, PATTERN_BYTES_MAX, text.len,

@@ -13,8 +13,8 @@
  * One difference is left, and told by ends_at_line_begin: behind a line end that ends the text,
  * (?m)^ is true in RE2 and false in vectorscan.
  *
- * Not carried over, with the reason in the fault: \C (it would split characters), and what
- * vectorscan cannot build (too large, a pattern that can never match).
+ * Not carried over, with the reason in the fault: \C (it would split characters), and what is too
+ * large.
  */
 #ifndef RULES_PATTERN_H
 #define RULES_PATTERN_H
@@ -28,9 +28,9 @@ enum {
     PATTERN_DEPTH_MAX = 50,    /* groups in groups */
     PATTERN_REPEAT_MAX = 1000, /* of one thing, nested repetitions multiplied: RE2's own bound */
     /* Places in the pattern once repetitions are written out; a character beyond ASCII and whatever
-     * may be one counts four (a class: its ranges there, if more), a script 20, a category of
-     * Unicode 100. For vectorscan a place is a millisecond of building at worst, a tenth of that as
-     * a rule (pattern_choice.h bounds it); positions.h takes a microsecond. */
+     * may be one counts four (a class: its ranges there, if more). For vectorscan a place is a
+     * millisecond of building at worst, a tenth of that as a rule (pattern_choice.h bounds it);
+     * positions.h takes a microsecond. */
     PATTERN_PLACES_MAX = 2000,
     PATTERN_PARTS_MAX = 8,
     PATTERN_WRITTEN_MAX = 15000, /* bytes of the new form; vectorscan takes 16000 */
@@ -49,6 +49,9 @@ struct pattern {
     uint32_t bytes;
     uint32_t places;
     bool is_wide; /* speaks of characters beyond ASCII */
+    /* ... and of what Unicode says of them: properties, letters that fold. */
+    bool asks_unicode;
+    bool asks_no_border; /* \B */
     /* Something that it matches may have nothing behind (?m)^. */
     bool ends_at_line_begin;
     /* The text that follows the start of the pattern as it stands, up to the first operator. */
@@ -77,8 +80,7 @@ struct pattern_groups {
 };
 
 /* The same, for rules/capture.h. The new form says besides which match is meant: named groups stand
- * there as (?P<0>, (?P<1>, ..., a repetition that takes as little as it can has a ? behind it. What
- * needs tables of Unicode is refused. */
+ * there as (?P<0>, (?P<1>, ..., a repetition that takes as little as it can has a ? behind it. */
 bool pattern_read_groups(struct text text, struct pattern *out, struct pattern_groups *groups,
                          struct pattern_fault *fault);
 

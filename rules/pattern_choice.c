@@ -2,6 +2,7 @@
 #include "rules/pattern_choice.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 #include "rules/automaton.h"
 #include "rules/capture_program.h"
@@ -9,35 +10,35 @@
 #include "rules/positions.h"
 
 enum {
-    /* Of one that has no table: vectorscan takes 0.2 s for "user .{1,100}failed". */
-    LARGE_PLACES_MAX = 125,
-    /* From then on tables of those as large are not tried. */
+    /* When making tables has been in vain so long, those that are larger are not tried. */
     FAILED_COST_MAX = 100000,
+    LARGE_PLACES_MAX = 125,
     /* A program of no more has positions that cost less than is allowed. */
     CHEAP_STEPS_MAX = 40,
+    CHEAP_PROGRAM_COST = 10,
     /* Of the largest pattern there is. */
     SCRATCH_BYTES_MAX = 64 << 20,
 };
 
 /* What building takes at most, in microseconds, by what was measured of many random patterns and of
  * those that are known to be the worst: reading a pattern and working at its table; vectorscan with
- * a pattern that has one, less if its ways hardly ever differ, and with one that has none. */
+ * a pattern that has one, less if its ways hardly ever differ. */
 static uint64_t table_cost(uint32_t work)
 {
     return 25 + work / 400;
 }
 
-static uint64_t small_cost(const struct pattern_entry *entry, const struct automaton *automaton,
-                           uint32_t work)
+/* Of the program of a pattern, beyond what any takes. */
+static uint64_t program_cost(const struct capture *program)
 {
-    if (automaton_state_count(automaton) <= entry->places + 3)
-        return 500 + 100 * (uint64_t)entry->places;
-    return 500 + 2 * (uint64_t)work + 200 * (uint64_t)entry->places;
+    return program->work / 100;
 }
 
-static uint64_t large_cost(const struct pattern_entry *entry)
+static uint64_t small_cost(const struct pattern_entry *entry, uint32_t work)
 {
-    return 1000 + 1000 * (uint64_t)entry->places;
+    if (automaton_state_count(entry->automaton) <= entry->places + 3)
+        return 500 + 100 * (uint64_t)entry->places;
+    return 500 + 2 * (uint64_t)work + 200 * (uint64_t)entry->places;
 }
 
 /* Of one that pattern_check() accepted. */
@@ -50,12 +51,14 @@ static void read_again(const struct pattern_entry *entry, struct pattern *out)
     (void)is_good;
 }
 
+/* What asks Unicode it may know of another year, and takes long to build; and it finds \B between
+ * characters alone. */
 static bool vectorscan_takes(const struct pattern_entry *entry)
 {
     struct pattern pattern;
 
     read_again(entry, &pattern);
-    return !pattern.ends_at_line_begin &&
+    return !pattern.ends_at_line_begin && !pattern.asks_unicode && !pattern.asks_no_border &&
            pattern_database_accepts(pattern.written, pattern.is_wide);
 }
 
@@ -64,17 +67,19 @@ static uint64_t positions_cost(uint32_t work)
     return 10 + work / 150;
 }
 
-/* The program of one whose characters are known here. NULL: they are not. */
+/* NULL, with a diagnosis: it is too large, or memory is short. */
 static const struct capture *read_program(const struct pattern_choosing *choosing,
                                           const struct pattern_entry *entry)
 {
     struct pattern_fault fault;
     const struct capture *program = capture_program_create(entry->text, choosing->scratch, &fault);
 
-    for (uint32_t i = 0; program != NULL && i < program->code_count; i++)
-        if (program->code[i].op == CAPTURE_ASSERT &&
-            program->code[i].first == ASSERT_NO_WORD_BORDER)
-            return NULL;
+    if (program == NULL && fault.why[0] == '\0')
+        diagnose_memory(choosing->diag);
+    else if (program == NULL)
+        diagnose(choosing->diag, entry->span,
+                 "the pattern is too large: written out it takes more than %d steps",
+                 CAPTURE_PROGRAM_MAX);
     return program;
 }
 
@@ -83,52 +88,17 @@ static bool holds(struct text text, const char *part)
     return memmem(text.at, text.len, part, strlen(part)) != NULL;
 }
 
-/* Does it negate a class under (?i), as far as its text tells? RE2 folds a class and negates that,
- * vectorscan the other way round: its (?i)\W and (?i)[^k] take the sign of Kelvin, which is a k. */
-static bool negates_folded(struct text text)
-{
-    bool folds = false;
-
-    for (uint32_t i = 0; i + 2 < text.len && !folds; i++)
-        if (text.at[i] == '(' && text.at[i + 1] == '?')
-            for (uint32_t f = i + 2; f < text.len && strchr("imsU-", text.at[f]) != NULL; f++)
-                folds = folds || text.at[f] == 'i';
-    return folds && (holds(text, "\\W") || holds(text, "[^"));
-}
-
-/* Of one that only vectorscan knows: does it take it for what it is? If not, a diagnosis is made.
- */
-static bool is_same_to_vectorscan(struct pattern_choosing *choosing,
-                                  const struct pattern_entry *entry)
-{
-    static const char with[] =
-        "\\B, with properties, letters beyond ASCII under (?i) or very large "
-        "patterns";
-    struct pattern pattern;
-
-    read_again(entry, &pattern);
-    if (negates_folded(entry->text))
-        diagnose(choosing->diag, entry->span,
-                 "a negated class under (?i) does not go with %s: write it outside of (?i)", with);
-    else if (pattern.ends_at_line_begin)
-        diagnose(choosing->diag, entry->span,
-                 "^ under (?m) behind which nothing has to stand does not go with %s", with);
-    else
-        return true;
-    return false;
-}
-
-/* Shall vectorscan have it, though others can do it? */
+/* Shall vectorscan have it, though its table can do it? Of what has none it would take 0.2 s to
+ * build some, and up to 12 ms to look for others in 64 KiB. */
 static bool can_build(struct pattern_choosing *choosing, const struct pattern_entry *entry,
                       uint32_t work)
 {
-    const struct automaton *automaton = entry->automaton;
     bool is_alone = pattern_entry_home(entry).len == 0;
-    uint64_t cost = automaton != NULL ? small_cost(entry, automaton, work) : large_cost(entry);
+    uint64_t cost;
 
-    if ((automaton != NULL ? is_alone : entry->places > LARGE_PLACES_MAX) ||
-        negates_folded(entry->text))
+    if (entry->automaton == NULL || is_alone)
         return false;
+    cost = small_cost(entry, work);
     if (choosing->column_cost + cost > PATTERN_COLUMN_COST_MAX || !vectorscan_takes(entry))
         return false;
     choosing->column_cost += cost;
@@ -163,6 +133,13 @@ static bool may_have_table(const struct pattern_choosing *choosing,
            (choosing->failed_cost <= FAILED_COST_MAX || entry->places <= LARGE_PLACES_MAX);
 }
 
+static bool too_long(struct pattern_choosing *choosing, const struct pattern_entry *entry)
+{
+    diagnose(choosing->diag, entry->span,
+             "the regular expressions up to here take too long to build: fewer, or simpler ones");
+    return false;
+}
+
 /* One that has no table is followed through the text by its positions, unless that may take too
  * long; one that was given none for want of time has one then, or it would depend on the others
  * whether it is refused. Errors: false, with a diagnosis. */
@@ -172,10 +149,12 @@ static bool follow(struct pattern_choosing *choosing, struct pattern_entry *entr
     const struct positions *positions;
     uint32_t work, ns;
 
+    if (choosing->positions_cost >= PATTERN_POSITIONS_COST_MAX)
+        return too_long(choosing, entry);
     positions = positions_create(program, choosing->arena, choosing->scratch, &work);
     choosing->positions_cost += positions_cost(work);
     ns = positions != NULL ? positions_ns_per_character(positions) : 0;
-    if (ns <= PATTERN_NS_MAX) {
+    if (positions != NULL && ns <= PATTERN_NS_MAX) {
         entry->positions = positions;
         return true;
     }
@@ -183,50 +162,52 @@ static bool follow(struct pattern_choosing *choosing, struct pattern_entry *entr
         make_table(choosing, entry, program, table_work);
     if (entry->automaton != NULL)
         return true;
-    diagnose(choosing->diag, entry->span,
-             "the pattern may take %u ns for each character of a text, more than %d, which is 5 ms "
-             "for 64 KiB: repeat less of what has several ways, or write + or * where the number "
-             "does not matter",
-             ns, PATTERN_NS_MAX);
+    if (positions == NULL)
+        diagnose(choosing->diag, entry->span,
+                 "the pattern is too large to be followed: repeat less of what has several ways, "
+                 "or write + or * where the number does not matter");
+    else
+        diagnose(choosing->diag, entry->span,
+                 "the pattern may take %u ns for each character of a text, more than %d, which is "
+                 "5 ms for 64 KiB: repeat less of what has several ways, or write + or * where the "
+                 "number does not matter",
+                 ns, PATTERN_NS_MAX);
     return false;
+}
+
+/* Decides by the program, which lies in scratch. */
+static bool choose(struct pattern_choosing *choosing, struct pattern_entry *entry,
+                   const struct capture *program)
+{
+    bool tries_table;
+    uint32_t work = 0;
+
+    choosing->cost += program_cost(program);
+    if (choosing->cost > PATTERN_SET_COST_MAX)
+        return too_long(choosing, entry);
+    tries_table = may_have_table(choosing, entry);
+    if (tries_table)
+        make_table(choosing, entry, program, &work);
+    if (entry->automaton == NULL && !follow(choosing, entry, program, tries_table, &work))
+        return false;
+    if (entry->automaton != NULL && !automaton_can_find(entry->automaton)) {
+        diagnose(choosing->diag, entry->span, "the pattern can never match");
+        return false;
+    }
+    if (can_build(choosing, entry, work)) {
+        entry->automaton = NULL;
+        entry->positions = NULL;
+    }
+    return true;
 }
 
 bool pattern_choose(struct pattern_choosing *choosing, struct pattern_entry *entry)
 {
     const struct capture *program;
-    bool tries_table;
-    uint32_t work = 0;
 
     arena_reset(choosing->scratch);
     program = read_program(choosing, entry);
-    tries_table = program != NULL && may_have_table(choosing, entry);
-    if (tries_table)
-        make_table(choosing, entry, program, &work);
-    if (program != NULL && entry->automaton == NULL &&
-        choosing->positions_cost < PATTERN_POSITIONS_COST_MAX &&
-        !follow(choosing, entry, program, tries_table, &work))
-        return false;
-    const struct automaton *automaton = entry->automaton;
-    if (automaton != NULL && !automaton_can_find(automaton)) {
-        diagnose(choosing->diag, entry->span, "the pattern can never match");
-        return false;
-    }
-    if (pattern_entry_is_built(entry) && !is_same_to_vectorscan(choosing, entry))
-        return false;
-    if (pattern_entry_is_built(entry)) {
-        choosing->cost += large_cost(entry);
-    } else if (can_build(choosing, entry, work)) {
-        entry->automaton = NULL;
-        entry->positions = NULL;
-    }
-    if (choosing->cost > PATTERN_SET_COST_MAX) {
-        diagnose(choosing->diag, entry->span,
-                 "the regular expressions up to here take too long to build: fewer, or simpler "
-                 "ones");
-        choosing->cost -= large_cost(entry); /* who goes on does without it */
-        return false;
-    }
-    return true;
+    return program != NULL && choose(choosing, entry, program);
 }
 
 bool pattern_choosing_init(struct pattern_choosing *choosing, struct arena *arena,
@@ -242,56 +223,95 @@ void pattern_choosing_release(struct pattern_choosing *choosing)
     arena_destroy(choosing->scratch);
 }
 
-/* What only vectorscan knows it may still refuse when it builds it. */
-static bool can_be_built(const struct pattern_choosing *choosing, const struct pattern_entry *entry)
+/* May it be refused, if only for what it costs? */
+static bool may_be_refused(const struct pattern_entry *entry, const struct capture *program)
 {
-    struct pattern_sources sources;
-    struct pattern_database *database;
-    struct pattern pattern;
-
-    read_again(entry, &pattern);
-    if (!pattern_sources_create(&sources, 1, choosing->scratch))
-        return diagnose_memory(choosing->diag) != NULL;
-    pattern_sources_put(&sources, 0, pattern.written, pattern.is_wide, entry->span);
-    database = pattern_database_take(&sources, 1, choosing->diag);
-    pattern_database_put(database);
-    return database != NULL;
+    return may_never_match(entry->text) || program->code_count > CHEAP_STEPS_MAX ||
+           program_cost(program) > CHEAP_PROGRAM_COST;
 }
 
-/* May it be refused, if only for what it costs? */
-static bool may_be_refused(struct pattern_choosing *choosing, const struct pattern_entry *entry)
+static bool check_one(struct pattern_choosing *choosing, struct pattern_entry *entry)
 {
     const struct capture *program;
 
-    if (may_never_match(entry->text))
-        return true;
     arena_reset(choosing->scratch);
     program = read_program(choosing, entry);
-    return program == NULL || program->code_count > CHEAP_STEPS_MAX;
+    return program != NULL &&
+           (!may_be_refused(entry, program) || choose(choosing, entry, program));
 }
 
-/* Can it be built with those before it? */
-static bool check_one(struct pattern_choosing *choosing, struct pattern_entry *entry)
+static struct id128 key_of(const struct pattern_entry *entry)
 {
-    uint64_t before = choosing->cost; /* a table costs less than anything of vectorscan's */
-
-    if (!pattern_choose(choosing, entry))
-        return false;
-    return choosing->cost - before < large_cost(entry) || can_be_built(choosing, entry);
+    return hash128(entry->text.at, entry->text.len, 0);
 }
 
-bool pattern_choices_check(const struct pattern_table *table, struct arena *arena,
-                           struct diagnostics *diag)
+static int order_keys(const void *a, const void *b)
+{
+    const struct id128 *x = a, *y = b;
+
+    return x->hi != y->hi ? (x->hi > y->hi) - (x->hi < y->hi) : (x->lo > y->lo) - (x->lo < y->lo);
+}
+
+static bool is_known_as_good(const struct pattern_memory *memory, const struct pattern_entry *entry)
+{
+    struct id128 key = key_of(entry);
+
+    return memory != NULL && memory->is_filled &&
+           (memory->count == 0 ||
+            bsearch(&key, memory->refused, memory->count, sizeof(key), order_keys) == NULL);
+}
+
+static void take_up(struct pattern_choosing *choosing, const struct pattern_memory *memory)
+{
+    choosing->cost = memory->cost;
+    choosing->positions_cost = memory->positions_cost;
+    choosing->failed_cost = memory->failed_cost;
+    choosing->column_cost = memory->column_cost;
+}
+
+static void remember(struct pattern_memory *memory, const struct pattern_choosing *choosing)
+{
+    memory->is_filled = true;
+    memory->cost = choosing->cost;
+    memory->positions_cost = choosing->positions_cost;
+    memory->failed_cost = choosing->failed_cost;
+    memory->column_cost = choosing->column_cost;
+    if (memory->count > 0)
+        qsort(memory->refused, memory->count, sizeof(*memory->refused), order_keys);
+}
+
+static bool check_all(struct pattern_choosing *choosing, const struct pattern_table *table,
+                      struct pattern_memory *memory)
+{
+    bool is_good = true, fills = memory != NULL && !memory->is_filled;
+
+    if (fills && (memory->refused = calloc(table->count + 1, sizeof(*memory->refused))) == NULL)
+        return diagnose_memory(choosing->diag) != NULL;
+    if (memory != NULL && memory->is_filled)
+        take_up(choosing, memory);
+    for (uint32_t i = 0; i < table->count; i++) {
+        struct pattern_entry *entry = table->entries[i];
+        if (entry->shape != PATTERN_SEARCHES || is_known_as_good(memory, entry) ||
+            check_one(choosing, entry))
+            continue;
+        is_good = false;
+        if (fills)
+            memory->refused[memory->count++] = key_of(entry);
+    }
+    if (fills)
+        remember(memory, choosing);
+    return is_good;
+}
+
+bool pattern_choices_check(const struct pattern_table *table, struct pattern_memory *memory,
+                           struct arena *arena, struct diagnostics *diag)
 {
     struct pattern_choosing choosing;
-    bool is_good = true;
+    bool is_good;
 
     if (!pattern_choosing_init(&choosing, arena, diag))
         return diagnose_memory(diag) != NULL;
-    for (uint32_t i = 0; i < table->count; i++)
-        if (table->entries[i]->shape == PATTERN_SEARCHES &&
-            may_be_refused(&choosing, table->entries[i]))
-            is_good = check_one(&choosing, table->entries[i]) && is_good;
+    is_good = check_all(&choosing, table, memory);
     pattern_choosing_release(&choosing);
     return is_good;
 }

@@ -3,8 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { CATEGORY_PLACES = 100, SCRIPT_PLACES = 20 };
+#include "rules/unicode.h"
 
 static bool class_add(struct pattern_reader *reader, struct pattern_class *class, uint32_t low,
                       uint32_t high)
@@ -59,9 +58,12 @@ static int order_ranges(const void *a, const void *b)
 /* Sorts the ranges and joins those that touch. */
 static void class_join(struct pattern_class *class)
 {
-    uint32_t kept = 0;
+    uint32_t kept = 0, ordered = 1;
 
-    qsort(class->range, class->count, sizeof(class->range[0]), order_ranges);
+    while (ordered < class->count && class->range[ordered - 1].high < class->range[ordered].low)
+        ordered++;
+    if (ordered < class->count)
+        qsort(class->range, class->count, sizeof(class->range[0]), order_ranges);
     for (uint32_t i = 0; i < class->count; i++) {
         struct pattern_range *last = kept > 0 ? &class->range[kept - 1] : NULL;
         if (last != NULL && class->range[i].low <= last->high + 1)
@@ -150,8 +152,7 @@ bool pattern_take_perl_class(struct pattern_reader *reader, struct pattern_class
     return false;
 }
 
-/* \pN, \p{Greek}, \p{^Greek}, \P...; false when the escape at hand is none of them. The names are
- * vectorscan's to know. */
+/* \pN, \p{Greek}, \p{^Greek}, \P...; false when the escape at hand is none of them. */
 bool pattern_take_property(struct pattern_reader *reader, struct pattern_class *class)
 {
     uint32_t start = reader->at, from;
@@ -186,70 +187,83 @@ bool pattern_take_property(struct pattern_reader *reader, struct pattern_class *
         class->property[class->property_count].bytes = 1;
         reader->at++;
     }
+    if (!unicode_has_property(reader->text + from, class->property[class->property_count].bytes)) {
+        pattern_refuse(reader, start, reader->at,
+                       "there is no property of this name; RE2 has categories, L or Lu, scripts, "
+                       "Greek, and Any");
+        return true;
+    }
     class->property[class->property_count].from = from;
     class->property[class->property_count++].is_negated = is_negated;
     return true;
 }
 
-/* Signs beyond ASCII that fold into it: see class_fold(). */
-static bool is_kin(uint32_t character)
+static void fold_one(struct pattern_class *class)
 {
-    return character == 0x212a || character == 0x17f;
+    uint32_t ring[UNICODE_RING_MAX];
+
+    class->count = unicode_fold_ring(class->range[0].low, ring);
+    for (uint32_t i = 0; i < class->count; i++) {
+        uint32_t at = i;
+        for (; at > 0 && class->range[at - 1].low > ring[i]; at--)
+            class->range[at] = class->range[at - 1];
+        class->range[at] = (struct pattern_range){ring[i], ring[i]};
+    }
 }
 
-/* Is there nothing in the class, joined, that would have to be looked up in tables of Unicode?
- * Folded is what is beyond ASCII as a whole, but for those two signs, or not at all. */
-static bool needs_no_tables(const struct pattern_reader *reader, const struct pattern_class *class)
+/* False where that would be too many ranges: the class is as it was. */
+static __attribute__((noinline)) bool fold_many(struct pattern_class *class)
 {
-    uint32_t from = 0x80;
-    bool has_any = false, has_all = true;
+    struct unicode_set set; /* large, and so it is no part of what is done for each character */
 
-    if (class->property_count > 0)
+    set.count = 0;
+    for (uint32_t i = 0; i < class->count; i++)
+        unicode_set_add(&set, class->range[i].low, class->range[i].high);
+    unicode_set_join(&set);
+    unicode_set_fold(&set);
+    if (set.count > PATTERN_CLASS_RANGES_MAX)
         return false;
+    class->count = set.count;
+    for (uint32_t i = 0; i < set.count; i++)
+        class->range[i] = (struct pattern_range){set.range[i].low, set.range[i].high};
+    return true;
+}
+
+/* Writes out what (?i) makes the same; false where that is for tables of Unicode to say, when the
+ * class is asked for: of properties, and of what would have too many ranges. */
+static bool fold_here(const struct pattern_reader *reader, struct pattern_class *class)
+{
     if (!(reader->flags & PATTERN_FOLDS))
         return true;
-    for (uint32_t i = 0; i < class->count; i++) {
-        const struct pattern_range *range = &class->range[i];
-        if (range->high < 0x80)
-            continue;
-        has_any = has_any || !(range->low == range->high && is_kin(range->low));
-        has_all = has_all && (range->low <= from || (range->low == from + 1 && is_kin(from)));
-        from = range->high + 1;
-    }
-    return !has_any || (has_all && from > PATTERN_CHARACTER_MAX);
+    if (class->property_count > 0)
+        return false;
+    if (class->count != 1 || class->range[0].low != class->range[0].high)
+        return fold_many(class);
+    fold_one(class);
+    return true;
 }
 
-/* Writes a class and says how many places it takes. */
-/* What it costs to build depends on the ranges beyond ASCII: scripts have few, categories (L, Lu)
- * hundreds. */
+/* What it costs vectorscan to build depends on the ranges beyond ASCII. */
 static uint32_t class_places(const struct pattern_class *class, bool is_wide)
 {
-    uint32_t wide = 0, properties = 0;
+    uint32_t wide = 0;
 
     for (uint32_t i = 0; i < class->count; i++)
         wide += class->range[i].high >= 0x80;
-    for (uint32_t i = 0; i < class->property_count; i++)
-        properties += class->property[i].bytes <= 2 ? CATEGORY_PLACES : SCRIPT_PLACES;
     if (wide < PATTERN_WIDE_PLACES)
         wide = is_wide ? PATTERN_WIDE_PLACES : 1;
-    return properties + wide;
+    return wide;
 }
 
-/* The places that it takes. */
+/* Writes a class and says how many places it takes. */
 static uint32_t put_class(struct pattern_reader *reader, struct pattern_class *class)
 {
     bool is_wide = class->is_negated || class->property_count > 0;
+    bool folds_later = !fold_here(reader, class);
 
-    if ((reader->flags & PATTERN_FOLDS) && !class_fold(reader, class))
-        return 0;
     class_join(class);
-    if (reader->groups != NULL && !needs_no_tables(reader, class)) {
-        pattern_refuse(reader, reader->piece_from, reader->at,
-                       class->property_count > 0
-                           ? "\\p is not carried over to where texts are extracted"
-                           : "(?i) folds the letters of ASCII alone where texts are extracted");
-        return 0;
-    }
+    if (folds_later || class->property_count > 0)
+        reader->out->asks_unicode = true;
     if (class->count > 0 && class->range[class->count - 1].high >= 0x80)
         is_wide = true;
     /* Every character: vectorscan knows no empty class, and none that is all but empty. */
@@ -264,7 +278,7 @@ static uint32_t put_class(struct pattern_reader *reader, struct pattern_class *c
         reader->out->is_wide = true;
         return PATTERN_WIDE_PLACES;
     }
-    pattern_put(reader, reader->flags & PATTERN_FOLDS ? "(?i:[" : "[");
+    pattern_put(reader, folds_later ? "(?i:[" : "[");
     if (class->is_negated)
         pattern_put(reader, "^");
     for (uint32_t i = 0; i < class->count; i++) {
@@ -281,7 +295,7 @@ static uint32_t put_class(struct pattern_reader *reader, struct pattern_class *c
                  reader->text + class->property[i].from);
         pattern_put(reader, word);
     }
-    pattern_put(reader, reader->flags & PATTERN_FOLDS ? "])" : "]");
+    pattern_put(reader, folds_later ? "])" : "]");
     reader->out->is_wide = reader->out->is_wide || is_wide;
     return class_places(class, is_wide);
 }

@@ -6,61 +6,125 @@
  */
 #include "rules/pattern_kinds.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { CHARACTER_MAX = 0x10ffff };
+enum {
+    CHARACTER_MAX = 0x10ffff,
+    SORTED_MAX = 500,
+    MARKS_WORK = 10000,
+};
 
-static bool add_bound(struct pattern_kinds *kinds, uint32_t character)
+static int order_characters(const void *a, const void *b)
 {
-    uint32_t at = PATTERN_ASCII;
+    const uint32_t *x = a, *y = b;
 
-    if (character <= PATTERN_ASCII || character > CHARACTER_MAX)
-        return true;
-    while (at < kinds->atom_count && kinds->atom[at] < character)
-        at++;
-    if (at < kinds->atom_count && kinds->atom[at] == character)
-        return true;
-    if (kinds->atom_count == PATTERN_ATOMS_MAX)
-        return false;
-    memmove(&kinds->atom[at + 1], &kinds->atom[at],
-            (kinds->atom_count - at) * sizeof(kinds->atom[0]));
-    kinds->atom[at] = character;
-    kinds->atom_count++;
+    return (*x > *y) - (*x < *y);
+}
+
+static bool is_bound(uint32_t character)
+{
+    return character > PATTERN_ASCII && character <= CHARACTER_MAX;
+}
+
+/* Few are sorted. */
+static void sort_bounds(struct pattern_kinds *kinds, const struct capture *program)
+{
+    uint32_t count = PATTERN_ASCII + 1, kept = count;
+
+    for (uint32_t i = 0; i < program->class_count; i++)
+        for (uint32_t r = 0; r < program->classes[i].range_count; r++) {
+            const struct unicode_range *range = &program->classes[i].range[r];
+            kinds->atom[count] = range->low;
+            count += is_bound(range->low);
+            kinds->atom[count] = range->high + 1;
+            count += is_bound(range->high + 1);
+        }
+    qsort(kinds->atom + kept, count - kept, sizeof(kinds->atom[0]), order_characters);
+    for (uint32_t i = kept; i < count; i++)
+        if (kinds->atom[i] != kinds->atom[kept - 1])
+            kinds->atom[kept++] = kinds->atom[i];
+    kinds->atom_count = kept;
+}
+
+static void mark(uint64_t *marks, uint32_t character)
+{
+    if (is_bound(character))
+        marks[character / 64] |= (uint64_t)1 << character % 64;
+}
+
+/* Many are marked, a bit for each character that there is. */
+static bool mark_bounds(struct pattern_kinds *kinds, const struct capture *program)
+{
+    uint64_t marks[CHARACTER_MAX / 64 + 1] = {0};
+
+    for (uint32_t i = 0; i < program->class_count; i++)
+        for (uint32_t r = 0; r < program->classes[i].range_count; r++) {
+            mark(marks, program->classes[i].range[r].low);
+            mark(marks, program->classes[i].range[r].high + 1);
+        }
+    kinds->atom_count = PATTERN_ASCII + 1;
+    for (uint32_t w = 0; w < sizeof(marks) / sizeof(marks[0]); w++)
+        for (uint64_t left = marks[w]; left != 0; left &= left - 1) {
+            if (kinds->atom_count == PATTERN_ATOMS_MAX)
+                return false;
+            kinds->atom[kinds->atom_count++] = w * 64 + (uint32_t)__builtin_ctzll(left);
+        }
+    kinds->work += MARKS_WORK;
     return true;
 }
 
+/* Where ranges begin, and behind where they end. */
 static bool find_atoms(struct pattern_kinds *kinds, const struct capture *program)
 {
+    uint32_t ranges = 0;
+
     for (uint32_t c = 0; c <= PATTERN_ASCII; c++)
         kinds->atom[c] = c;
-    kinds->atom_count = PATTERN_ASCII + 1;
     for (uint32_t i = 0; i < program->class_count; i++)
-        for (uint32_t r = 0; r < program->classes[i].range_count; r++) {
-            const struct capture_range *range = &program->classes[i].range[r];
-            if (!add_bound(kinds, range->low) || !add_bound(kinds, range->high + 1))
-                return false;
-        }
+        ranges += program->classes[i].range_count;
+    kinds->work += ranges;
+    if (ranges > SORTED_MAX)
+        return mark_bounds(kinds, program);
+    sort_bounds(kinds, program);
     return true;
+}
+
+/* Which atoms are in the class. */
+static void find_members(struct pattern_kinds *kinds, const struct capture_class *class,
+                         bool is_in[PATTERN_ATOMS_MAX])
+{
+    uint32_t r = 0;
+
+    for (uint32_t i = 0; i < PATTERN_ASCII; i++)
+        is_in[i] = capture_class_holds(class, i);
+    for (uint32_t i = PATTERN_ASCII; i < kinds->atom_count; i++) {
+        while (r < class->range_count && class->range[r].high < kinds->atom[i])
+            r++;
+        is_in[i] = r < class->range_count && class->range[r].low <= kinds->atom[i];
+    }
+    kinds->work += class->range_count / 4;
 }
 
 /* Tells the atoms for which `is_in` is set from the others. */
 static bool split_kinds(struct pattern_kinds *kinds, const bool *is_in)
 {
-    uint16_t inside[PATTERN_KINDS_MAX] = {0}, all[PATTERN_KINDS_MAX] = {0};
-    uint8_t moved[PATTERN_KINDS_MAX];
+    uint16_t inside[PATTERN_KINDS_MAX], all[PATTERN_KINDS_MAX], moved[PATTERN_KINDS_MAX];
     uint32_t known = kinds->count;
 
+    memset(inside, 0, known * sizeof(inside[0]));
+    memset(all, 0, known * sizeof(all[0]));
     for (uint32_t i = 0; i < kinds->atom_count; i++) {
         all[kinds->atom_kind[i]]++;
         inside[kinds->atom_kind[i]] += is_in[i];
     }
     for (uint32_t k = 0; k < known; k++) {
-        moved[k] = (uint8_t)k;
+        moved[k] = (uint16_t)k;
         if (inside[k] == 0 || inside[k] == all[k])
             continue;
         if (kinds->count == PATTERN_KINDS_MAX)
             return false;
-        moved[k] = (uint8_t)kinds->count++;
+        moved[k] = (uint16_t)kinds->count++;
     }
     if (known != kinds->count)
         for (uint32_t i = 0; i < kinds->atom_count; i++)
@@ -72,7 +136,7 @@ static bool split_kinds(struct pattern_kinds *kinds, const bool *is_in)
 
 static bool is_one_of_ascii(const struct capture_class *class)
 {
-    return class->range_count == 0 && !class->is_negated &&
+    return class->range_count == 0 &&
            __builtin_popcountll(class->ascii[0]) + __builtin_popcountll(class->ascii[1]) == 1;
 }
 
@@ -81,7 +145,7 @@ static bool split_one(struct pattern_kinds *kinds, const struct capture_class *c
 {
     uint32_t character = class->ascii[0] != 0 ? (uint32_t)__builtin_ctzll(class->ascii[0])
                                               : 64 + (uint32_t)__builtin_ctzll(class->ascii[1]);
-    uint8_t kind = kinds->atom_kind[character];
+    uint16_t kind = kinds->atom_kind[character];
     uint32_t others = 0;
 
     for (uint32_t i = 0; i < kinds->atom_count; i++)
@@ -91,7 +155,7 @@ static bool split_one(struct pattern_kinds *kinds, const struct capture_class *c
         return true;
     if (kinds->count == PATTERN_KINDS_MAX)
         return false;
-    kinds->atom_kind[character] = (uint8_t)kinds->count++;
+    kinds->atom_kind[character] = (uint16_t)kinds->count++;
     return true;
 }
 
@@ -113,7 +177,7 @@ static bool find_kinds(struct pattern_kinds *kinds, const struct capture *progra
 {
     bool is_in[PATTERN_ATOMS_MAX];
 
-    memset(kinds->atom_kind, 0, kinds->atom_count);
+    memset(kinds->atom_kind, 0, kinds->atom_count * sizeof(kinds->atom_kind[0]));
     kinds->count = 1;
     if ((kinds->asks_words && !split_by(kinds, capture_is_word)) ||
         (kinds->asks_lines && !split_by(kinds, is_line_end)))
@@ -129,8 +193,7 @@ static bool find_kinds(struct pattern_kinds *kinds, const struct capture *progra
                 return false;
             continue;
         }
-        for (uint32_t i = 0; i < kinds->atom_count; i++)
-            is_in[i] = capture_class_holds(&program->classes[c], kinds->atom[i]);
+        find_members(kinds, &program->classes[c], is_in);
         if (!split_kinds(kinds, is_in))
             return false;
     }
@@ -161,7 +224,8 @@ static void know_kinds(struct pattern_kinds *kinds, const struct capture *progra
         for (uint32_t k = 0; k < kinds->count; k++)
             if (capture_class_holds(&program->classes[c], first[k]))
                 pattern_kind_set_put(&kinds->class_kinds[c], k);
-    kinds->work += program->class_count * kinds->count;
+    for (uint32_t c = 0; c < program->class_count; c++)
+        kinds->work += kinds->count * (program->classes[c].range_count > 8 ? 4 : 1);
 }
 
 bool pattern_assertion_holds(enum capture_assertion assertion, enum pattern_around before,
@@ -182,27 +246,25 @@ bool pattern_assertion_holds(enum capture_assertion assertion, enum pattern_arou
     }
 }
 
-/* \B lies between bytes. */
-static bool know_assertions(struct pattern_kinds *kinds, const struct capture *program)
+static void know_assertions(struct pattern_kinds *kinds, const struct capture *program)
 {
     kinds->asks_words = kinds->asks_lines = false;
     for (uint32_t i = 0; i < program->code_count; i++) {
         const struct capture_instruction *code = &program->code[i];
         if (code->op != CAPTURE_ASSERT)
             continue;
-        if (code->first == ASSERT_NO_WORD_BORDER)
-            return false;
-        kinds->asks_words = kinds->asks_words || code->first == ASSERT_WORD_BORDER;
+        kinds->asks_words = kinds->asks_words || code->first == ASSERT_WORD_BORDER ||
+                            code->first == ASSERT_NO_WORD_BORDER;
         kinds->asks_lines =
             kinds->asks_lines || code->first == ASSERT_LINE_BEGIN || code->first == ASSERT_LINE_END;
     }
-    return true;
 }
 
 bool pattern_kinds_find(const struct capture *program, struct pattern_kinds *out)
 {
     out->work = 0;
-    if (!know_assertions(out, program) || !find_atoms(out, program) || !find_kinds(out, program))
+    know_assertions(out, program);
+    if (!find_atoms(out, program) || !find_kinds(out, program))
         return false;
     know_kinds(out, program);
     return true;

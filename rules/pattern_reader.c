@@ -20,28 +20,41 @@ bool pattern_refuse(struct pattern_reader *reader, uint32_t from, uint32_t to, c
     return false;
 }
 
-void pattern_put(struct pattern_reader *reader, const char *word)
+static void put_bytes(struct pattern_reader *reader, const char *word, uint32_t bytes)
 {
-    size_t bytes = strlen(word);
-
     if (reader->out->bytes + bytes > PATTERN_WRITTEN_MAX) {
         pattern_refuse(reader, 0, reader->end, "the pattern is too large once it is written out");
         return;
     }
     memcpy(reader->out->written + reader->out->bytes, word, bytes);
-    reader->out->bytes += (uint32_t)bytes;
+    reader->out->bytes += bytes;
+}
+
+void pattern_put(struct pattern_reader *reader, const char *word)
+{
+    put_bytes(reader, word, (uint32_t)strlen(word));
 }
 
 void pattern_put_character(struct pattern_reader *reader, uint32_t character)
 {
-    char word[16];
+    static const char digits[] = "0123456789abcdef";
+    char word[16] = {(char)character}, *at = word;
+    int shift = 20;
 
-    if ((character >= '0' && character <= '9') || (character >= 'a' && character <= 'z') ||
-        (character >= 'A' && character <= 'Z'))
-        snprintf(word, sizeof(word), "%c", (char)character);
-    else
-        snprintf(word, sizeof(word), "\\x{%x}", (unsigned)character);
-    pattern_put(reader, word);
+    if (!(character >= '0' && character <= '9') && !(character >= 'a' && character <= 'z') &&
+        !(character >= 'A' && character <= 'Z')) {
+        *at++ = '\\';
+        *at++ = 'x';
+        *at++ = '{';
+        while (shift > 0 && character >> shift == 0)
+            shift -= 4;
+        for (; shift >= 0; shift -= 4)
+            *at++ = digits[character >> shift & 15];
+        *at++ = '}';
+    } else {
+        at++;
+    }
+    put_bytes(reader, word, (uint32_t)(at - word));
 }
 
 /* Takes one character, which pattern_read() has found to be well-formed. */

@@ -9,6 +9,7 @@
 #include "rules/pattern_columns.h"
 #include "rules/pattern_database.h"
 #include "rules/pattern_lane.h"
+#include "rules/positions.h"
 #include "rules/text_pieces.h"
 
 enum {
@@ -264,4 +265,16 @@ void pattern_set_destroy(struct pattern_set *set)
 uint32_t pattern_set_column(const struct pattern_set *set, uint32_t id)
 {
     return set->asked[id].column;
+}
+
+uint64_t pattern_set_ns(const struct pattern_set *set, uint32_t text_bytes)
+{
+    enum { OTHERS_NS = 5 }; /* of a byte: tables, texts */
+    uint64_t ns = 0;
+
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct positions *positions = set->asked[i].positions;
+        ns += positions != NULL ? positions_ns_per_character(positions) : OTHERS_NS;
+    }
+    return ns * text_bytes;
 }

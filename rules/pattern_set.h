@@ -43,6 +43,9 @@ bool pattern_set_build(const struct pattern_table *table, struct arena *arena,
 /* Gives the databases back. NULL is allowed. */
 void pattern_set_destroy(struct pattern_set *set);
 
+/* What asking all patterns of a text takes at most, in ns: an estimate. */
+uint64_t pattern_set_ns(const struct pattern_set *set, uint32_t text_bytes);
+
 /* For the plan: the column of a pattern that a database holds, UINT32_MAX when there is none. */
 uint32_t pattern_set_column(const struct pattern_set *set, uint32_t id);
 

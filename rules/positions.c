@@ -226,7 +226,7 @@ bool positions_search(const struct positions *positions, struct text text)
         around =
             here.bytes == 0 ? AROUND_EDGE : (enum pattern_around)positions->kind_around[here.kind];
         link = positions->link[before][around];
-        if (meets(from, used, &link->found))
+        if (meets(from, used, &link->found) || (positions->splits_characters && here.bytes > 1))
             return true;
         if (here.bytes == 0)
             return false;

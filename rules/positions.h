@@ -12,8 +12,8 @@
  * that only the first that is set has to be looked at, as in "(a?){100}" and in the exits of
  * ".{1,100}".
  *
- * Limits:  CAPTURE_PROGRAM_MAX steps of the program; what capture.h refuses and \B are left to
- *          vectorscan, as is what tells too many characters apart (pattern_kinds.h).
+ * Limits:  CAPTURE_PROGRAM_MAX steps of the program, and PATTERN_KINDS_MAX kinds of characters
+ *          (pattern_kinds.h). \B is found between the bytes of a character, too, as RE2 has it.
  * Time:    linear in the text, whatever the pattern; making it takes POSITIONS_WORK_MAX steps at
  *          most, the same for the same pattern on each machine.
  * Memory:  a search works on its stack.
@@ -35,8 +35,7 @@ enum { POSITIONS_WORK_MAX = 5000000 };
 struct capture;
 struct positions;
 
-/* Makes the positions of a program that has no \B, which is needed no longer; nor is what lies in
- * `scratch`. `work` is how many steps that took, whatever came of it. Owner:  `arena`. Errors: NULL
+/* Makes the positions of a program, which is needed no longer; nor is what lies in `scratch`. `work` is how many steps that took, whatever came of it. Owner:  `arena`. Errors: NULL
  * when the pattern is none of those that are followed so, or memory is short. */
 struct positions *positions_create(const struct capture *program, struct arena *arena,
                                    struct arena *scratch, uint32_t *work);

@@ -56,9 +56,9 @@ struct positions_link {
 struct positions {
     uint32_t words;
     uint32_t range_count;
-    uint8_t ascii[PATTERN_ASCII]; /* kinds */
+    uint16_t ascii[PATTERN_ASCII]; /* kinds */
     const uint32_t *range;        /* where each begins, ascending */
-    const uint8_t *range_kind;
+    const uint16_t *range_kind;
     const uint8_t *kind_around; /* enum pattern_around */
     const uint64_t *takes;      /* by kind: positions that take it */
     const struct positions_link *link[AROUND_COUNT][AROUND_COUNT]; /* before, here */
@@ -70,6 +70,7 @@ struct positions {
     struct pattern_kind_set first_kinds;
     bool has_first; /* else it may be empty */
     bool at_start;  /* it can match at the beginning of the text alone */
+    bool splits_characters; /* found between the bytes of any character beyond ASCII */
 };
 
 /* What a step by this link takes at most when all positions are set, as measured of a hundred

@@ -653,7 +653,7 @@ static void keep_kinds(struct maker *maker)
     uint32_t ranges = kinds->atom_count - PATTERN_ASCII;
     uint64_t *takes = take(maker, maker->arena, kinds->count * maker->words, sizeof(*takes));
     uint32_t *range = take(maker, maker->arena, ranges, sizeof(*range));
-    uint8_t *range_kind = take(maker, maker->arena, ranges, sizeof(*range_kind));
+    uint16_t *range_kind = take(maker, maker->arena, ranges, sizeof(*range_kind));
     uint8_t *around = take(maker, maker->arena, kinds->count, sizeof(*around));
 
     if (maker->is_out_of_memory)
@@ -665,9 +665,9 @@ static void keep_kinds(struct maker *maker)
                 put(takes + (size_t)k * maker->words, p);
     }
     maker->work += maker->count * kinds->count / 8;
-    memcpy(out->ascii, kinds->atom_kind, PATTERN_ASCII);
+    memcpy(out->ascii, kinds->atom_kind, sizeof(out->ascii));
     memcpy(range, kinds->atom + PATTERN_ASCII, ranges * sizeof(*range));
-    memcpy(range_kind, kinds->atom_kind + PATTERN_ASCII, ranges);
+    memcpy(range_kind, kinds->atom_kind + PATTERN_ASCII, ranges * sizeof(*range_kind));
     memcpy(around, kinds->around, kinds->count);
     out->kind_around = around;
     out->takes = takes;
@@ -696,6 +696,7 @@ static void keep_hints(struct maker *maker)
         take(maker, maker->arena, program->required_count, sizeof(*required));
 
     out->at_start = program->at_start;
+    out->splits_characters = program->splits_characters;
     out->prefix = text_copy(maker, program->prefix);
     out->part = text_copy(maker, program->part);
     for (uint32_t i = 0; required != NULL && i < program->required_count; i++)

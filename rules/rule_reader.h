@@ -60,6 +60,7 @@ struct rule_build {
     struct label_slots *slots;
     uint32_t *var_parts;     /* see vars.h */
     uint32_t *deed_count;    /* entries of extract, set and remove, of a set */
+    uint32_t *extract_work;  /* of their patterns */
     uint64_t *calendar_work; /* see recurrence.h; of all calendars of a set */
     struct patterns *patterns;
     struct lookups *lookups;

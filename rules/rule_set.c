@@ -68,6 +68,7 @@ struct loading {
     uint32_t file_count;
     uint32_t var_parts; /* see vars.h */
     uint32_t deed_count;
+    uint32_t extract_work;
     uint64_t calendar_work;
     struct patterns patterns;
     struct lookups lookups;
@@ -201,6 +202,7 @@ static void take_rules(struct loading *loading, const struct yaml_node *root)
         .slots = &loading->slots,
         .var_parts = &loading->var_parts,
         .deed_count = &loading->deed_count,
+        .extract_work = &loading->extract_work,
         .calendar_work = &loading->calendar_work,
         .patterns = &loading->patterns,
         .lookups = &loading->lookups,
@@ -344,7 +346,8 @@ static bool assemble(struct loading *loading)
     }
     if (loading->is_checked)
         return loading->diag.listener == NULL ||
-               pattern_choices_check(loading->patterns.table, set->arena, &loading->diag);
+               pattern_choices_check(loading->patterns.table, loading->diag.listener->patterns,
+                                     set->arena, &loading->diag);
     return pattern_set_build(loading->patterns.table, set->arena, &loading->diag, &set->patterns);
 }
 
@@ -621,6 +624,16 @@ size_t rule_set_match(const struct rule_set *set, const struct event_view *view,
 bool rule_set_is_unguarded(const struct rule_set *set, uint32_t index)
 {
     return match_index_is_unguarded(set->index, index);
+}
+
+uint64_t rule_set_match_ns(const struct rule_set *set, uint32_t text_bytes)
+{
+    enum { INSTRUCTION_NS = 30 }; /* of those that make text, which take longest */
+    uint64_t ns = set->patterns != NULL ? pattern_set_ns(set->patterns, text_bytes) : 0;
+
+    for (uint32_t i = 0; i < set->count; i++)
+        ns += (uint64_t)set->where[i].count * INSTRUCTION_NS;
+    return ns;
 }
 
 uint8_t rule_set_severities(const struct rule_set *set, uint32_t index)

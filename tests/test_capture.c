@@ -230,11 +230,6 @@ static void what_cannot_be_carried_over_is_refused_with_its_place(void **state)
         {"disk .*", 0, 7, "the pattern has no named group, (?P<name>...), to extract"},
         {"(a)(?:b)", 0, 8, "the pattern has no named group, (?P<name>...), to extract"},
         {"(?P<a>x)(?P<a>y)", 12, 13, "two groups have this name: of which is the label?"},
-        {"(?P<a>\\p{Greek})", 6, 15, "\\p is not carried over to where texts are extracted"},
-        {"(?i)(?P<a>\xc3\xa9)", 10, 12,
-         "(?i) folds the letters of ASCII alone where texts are extracted"},
-        {"(?i)(?P<a>[a\xc3\xa9-\xc3\xbc])", 10, 18,
-         "(?i) folds the letters of ASCII alone where texts are extracted"},
         {"(?P<a>x", 0, 1, "the group has no end: ) is missing"},
         {"(?P<a>[ab]{999}c{999})(?:d?){240}", 0, 33,
          "the pattern is too large: written out it has more than 2000 places, and a . has four; "

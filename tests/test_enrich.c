@@ -7,6 +7,7 @@
  * large ones, which are no part of a page of the slab, under AddressSanitizer.
  */
 #include "tests/engine_bench.h"
+#include "rules/capture.h"
 #include "rules/enrich.h"
 
 #define RULE(id, where, by, more, when, close)                                                     \
@@ -209,6 +210,43 @@ static void the_extractions_of_an_event_look_at_64_kib(void **state)
                                       "2 opened rule r labels.disk=x false n=1 alerts=1\n"
                                       "3 opened rule r labels.disk=none true n=1 alerts=1\n");
     assert_int_equal(bench->counters.enrich_errors, 3);
+    bench_destroy(bench);
+}
+
+/* By the estimate of their pattern, which is so large that three do not fit: a text is looked at
+ * once by the first, and as far as is left by the second. */
+static void the_extractions_of_an_event_may_take_16_ms(void **state)
+{
+    (void)state;
+    char rules[4096] = "enrich:\n"
+                       "  - id: large\n"
+                       "    extract:\n"
+                       "      - {from: message, pattern: '(?P<a>(?:a?){290})x*1'}\n"
+                       "      - {from: message, pattern: '(?P<b>(?:a?){290})x*1'}\n"
+                       "    set:\n"
+                       "      labels.disk: 'string(has(labels.a)) + \" \" + "
+                       "string(has(labels.b))'\n"
+                       "rules:\n";
+    struct pattern_fault fault;
+    struct arena *arena = arena_create(1 << 20);
+    const char *pattern = "(?P<a>(?:a?){290})x*1";
+    uint32_t ns = capture_ns_per_byte(
+        capture_create((struct text){pattern, (uint32_t)strlen(pattern)}, arena, &fault));
+    uint32_t fitting = ENRICH_LOOK_EVENT_NS / ns / 2; /* bytes of a text that both look at */
+
+    arena_destroy(arena);
+    assert_in_range(fitting, ENRICH_LOOK_BYTES / 4, ENRICH_LOOK_BYTES - 1);
+    strcat(rules, RULE("r", "check == \"c\"", "labels.disk", "", "count() >= 1", "cleared()"));
+    struct bench *bench = bench_create(rules);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    put_long(feed, 0, "a", fitting - 1, "1");
+    put_long(feed, 1, "b", fitting, "1"); /* one byte more */
+    bench_run(bench);
+    assert_string_equal(bench->brief,
+                        "0 opened rule r labels.disk=true true n=1 alerts=1\n"
+                        "1 opened rule r labels.disk=true false n=1 alerts=1\n");
+    assert_int_equal(bench->counters.enrich_errors, 1);
     bench_destroy(bench);
 }
 
@@ -687,6 +725,7 @@ int main(void)
         cmocka_unit_test(groups_fit_in_the_order_of_their_names),
         cmocka_unit_test(an_extraction_looks_at_the_first_4_kib),
         cmocka_unit_test(the_extractions_of_an_event_look_at_64_kib),
+        cmocka_unit_test(the_extractions_of_an_event_may_take_16_ms),
         cmocka_unit_test(the_entries_of_an_event_pass_over_16_mib),
         cmocka_unit_test(a_dropped_event_leaves_no_trace_but_time),
         cmocka_unit_test(steps_run_in_order_up_to_the_one_that_drops),

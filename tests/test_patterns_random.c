@@ -93,7 +93,14 @@ static const char *const pieces[] = {"a",
                                      "\xcf\x83",
                                      "\xcf\x82",
                                      "\xce\xa3",
-                                     "\\p{Greek}"};
+                                     "\\p{Greek}",
+                                     "\\P{Greek}",
+                                     "\\pL",
+                                     "\\p{^Lu}",
+                                     "[^\\p{Ll}]",
+                                     "[\\pN\\P{Latin}_]",
+                                     "[^\\P{Lu}k]",
+                                     "\\B"};
 
 static const char *const words[] = {"a",        "b",        "A",
                                     "k",        "K",        "\xe2\x84\xaa",

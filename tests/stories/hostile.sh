@@ -78,6 +78,14 @@ cases = [
      78, "take too long to build"),
     ("many ways", check, fill(lambda i: rule(i, 'message.matches(r"([ab]?[bc]?[cd]?){25}%d")' % i), "rules:\n", most=4000),
      0, "ok"),
+    ("texts made", check, fill(lambda i: rule(i, "+".join(["message"] * 60) + ' == "x"'), "rules:\n"), 0, "ok"),
+    ("classes of any script", check, fill(lambda i: rule(i, 'message.matches(r"%s")' % "".join(
+        "[\\pL%s]" % chr(0x4e00 + i + j) for j in range(90))), "rules:\n", most=4000), 78, "too long to build"),
+    ("groups in groups", check, fill(lambda i: rule(i, 'message.matches(r"%s%s%s%d")' % (
+        "(" * 45, "|".join("abcdefgh"[j % 8] for j in range(200)), "!)" * 45, i)), "rules:\n"), 78, "too long to build"),
+    ("extracts of any script", check, fill(lambda i: "- id: e%d\n  extract:\n" % i + "".join(
+        "  - {from: message, pattern: '(?i)(?P<a>%s)%d'}\n" % ("".join("[\\pL\\pN%c]?" % (97 + k) for k in range(20)), j)
+        for j in range(50)), "enrich:\n", most=200), 78, "take too long to read"),
     ("many fields", check, fill(lambda i: rule(i, " && ".join('labels.a%d == "%d"' % (j, i) for j in range(600))),
                                 "rules:\n"), 0, "ok"),
     ("extracts", check, fill(lambda i: "- id: e%d\n  extract:\n" % i + "".join(
@@ -108,7 +116,9 @@ cases = [
     ("too long together", sigma_in, fill(lambda i: sigma(i, "X: %d" % i), most=20000), 65, "more than 10000 rules"),
     ("long gaps of Sigma", sigma_in, fill(lambda i: sigma(i, "X|re: '(?i)abcdef%d.{1,30}ghijkl[a-z]{1,20}mnopqr'"
                                                           % i), most=2000), 0, "2000 carried over"),
-    ("known to vectorscan", sigma_in, fill(lambda i: sigma(i, "X|re: '\\pL%d\\Bx'" % i), most=2000), 1, "4 carried over"),
+    ("letters of any script", sigma_in, fill(lambda i: sigma(i, "X|re: '(?i)\\pL%d'" % i), most=8000), 1, "too long to build"),
+    ("wildcards", sigma_in, fill(lambda i: sigma(i, "X: [%s]" % ",".join("'a*b%d*c'" % (60 * i + j) for j in range(60))),
+                                 most=1500), 1, "too long to build"),
     ("refused ones", sigma_in, fill(lambda i: sigma(i, "X|re: 'a(?=b)%d'" % i), most=9000), 1, "0 carried over"),
     ("routes to nobody", alert_in, fill(route, routes, most=999), 1, "1000 carried over"),
     ("routes of patterns", alert_in, fill(lambda i: route(i, "=~"), routes, most=999), 1, "pass the 16 KiB"),
