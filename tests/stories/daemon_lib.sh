@@ -62,6 +62,7 @@ write_config() {
 }
 
 start_daemon() { # ARGUMENTS
+    : >run.log # here, and not some time later in the child: nobody takes lines of the run before for its
     "$TOCSIN" run --config tocsin.yaml "$@" 2>run.log &
     daemon=$!
     started+=("$daemon")
