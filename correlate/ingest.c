@@ -567,8 +567,11 @@ static bool part_poll(struct worker *worker, struct part *part, uint64_t now_ns,
         moved = seal_apply(worker, part) || moved;
         /* The state first: FEED_FINISHED seen before an empty take is final. */
         enum feed_state state = state_look(part);
-        if (stopped)
+        if (stopped) {
+            if (look) /* nothing is taken while the outbox is full, and that is what lag is for */
+                lag_look(part);
             return moved;
+        }
         part->batch_at = 0;
         part->batch_count = ops->take(part->feed, &part->batch, take_size(worker));
         if (part->batch_count == 0) {
@@ -751,6 +754,8 @@ bool ingest_poll(struct worker *worker)
                 state_look(part);
             if (worker->is_short)
                 part_pause(worker, part, ahead);
+            if (look)
+                lag_look(part);
             continue;
         }
         part_go_on(worker, part);

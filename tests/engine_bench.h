@@ -186,6 +186,16 @@ static inline bool bench_end_proof(struct feed *feed, uint64_t *proof_ns)
     return at_end && *proof_ns > 0;
 }
 
+static inline int64_t bench_lag(struct feed *feed)
+{
+    struct bench_feed *self = (struct bench_feed *)feed;
+
+    pthread_mutex_lock(&self->lock);
+    int64_t lag = (int64_t)(self->count - self->taken);
+    pthread_mutex_unlock(&self->lock);
+    return lag;
+}
+
 static inline size_t bench_changes(struct source *source, struct source_change *out, size_t max)
 {
     struct bench *self = (struct bench *)source;
@@ -365,7 +375,8 @@ static inline struct bench_feed *bench_feed_unjoined(struct bench *bench, const 
     static const struct feed_ops ops = {.take = bench_take,
                                         .release = bench_release,
                                         .state = bench_state,
-                                        .end_proof = bench_end_proof};
+                                        .end_proof = bench_end_proof,
+                                        .lag = bench_lag};
     struct bench_feed *feed = calloc(1, sizeof(*feed));
 
     assert_non_null(feed);

@@ -265,12 +265,52 @@ static void F7_what_is_held_is_counted(void **state)
     assert_int_equal(incident_bytes_held(), 0);
 }
 
+static int64_t lag_of(const struct bench *bench)
+{
+    struct engine_part_counters part;
+
+    assert_int_equal(engine_part_counters(bench->engine, &part, 1), 1);
+    return part.lag;
+}
+
+/* Nothing is taken while the outbox is full: what waits meanwhile is counted all the same. */
+static void the_lag_grows_while_a_full_outbox_holds_the_input(void **state)
+{
+    static const char *const sinks[] = {"pager"};
+    (void)state;
+    struct bench *bench = bench_create(BENCH_RULE_ONE);
+
+    bench_go_live(bench);
+    bench->config.sink_names = sinks;
+    bench->config.sink_count = 1;
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    bench_start(bench);
+    bench_pass(bench, 1000, 500);
+    atomic_store(&bench->is_full, true);
+    bench_put(feed, 1000, "a", "down", "");
+    bench_pass(bench, 1000, 100); /* its op is refused */
+    bench_put(feed, 1900, "b", "down", "");
+    bench_put(feed, 1900, "c", "down", "");
+    bench_pass(bench, 100, 10);
+    assert_int_equal(lag_of(bench), 2);
+    bench_put(feed, 2000, "d", "down", "");
+    bench_pass(bench, 100, 10);
+    assert_int_equal(lag_of(bench), 3);
+    atomic_store(&bench->is_full, false);
+    bench_pass(bench, 1000, 100);
+    assert_int_equal(lag_of(bench), 0);
+    bench_stop(bench);
+    assert_int_equal(bench->counters.opened, 4);
+    bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(F1_each_kind_of_refusal_is_told_and_the_pipeline_goes_on),
         cmocka_unit_test(L1_L2_gaps_and_redelivered_records_are_accounted_for),
         cmocka_unit_test(L3_L4_touches_and_incidents_add_up),
+        cmocka_unit_test(the_lag_grows_while_a_full_outbox_holds_the_input),
         cmocka_unit_test(F7_one_partition_an_hour_behind_finishes),
         cmocka_unit_test(F7_with_a_small_budget_who_is_ahead_waits),
         cmocka_unit_test(F7_at_the_budget_who_is_ahead_waits_and_who_is_behind_never),
