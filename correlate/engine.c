@@ -660,6 +660,13 @@ void engine_counters(const struct engine *engine, struct engine_counters *out)
     out->muted = sum.muted;
     out->unmuted = sum.unmuted;
     out->withheld = sum.withheld;
+    out->announced = sum.announced;
+    out->suppressed_silence = sum.suppressed_silence;
+    out->suppressed_maintenance = sum.suppressed_maintenance;
+    out->suppressed_inhibited = sum.suppressed_inhibited;
+    /* relaxed: a report. */
+    out->untold = atomic_load_explicit(&engine->step_count, memory_order_relaxed) -
+                  atomic_load_explicit(&engine->steps_done, memory_order_relaxed);
     out->time_clamped = sum.time_clamped;
     out->late = sum.late;
     out->late_by_seal = sum.late_by_seal;

@@ -327,6 +327,10 @@ struct engine_counters {
     uint64_t dropped;                                                 /* by enrich steps (L2) */
     uint64_t touches, correlated, expired, evicted, retired, pending; /* L3 */
     uint64_t opened, closed, open;                                    /* L4 */
+    /* Of those that opened: sinks were told so, or a mute of this kind kept it from them, the first
+     * that did; one that is told at last is announced. */
+    uint64_t announced, suppressed_silence, suppressed_maintenance, suppressed_inhibited;
+    uint64_t untold; /* steps that are not told yet: what opened in them is neither */
     uint64_t lost;                   /* of those that are open: no longer watched */
     uint64_t walks, walk_mismatches; /* engine_ask_walk(); what was not as it was counted (L6) */
     uint64_t ops;

@@ -29,6 +29,7 @@ struct held {
     bool is_behind;          /* told, and an update was withheld since */
     bool is_muted;           /* as it was counted and told last */
     bool is_marked;          /* in the list of those for which that may have changed */
+    uint8_t suppressed_by;   /* 1 + enum mute_kind while nobody was told that it opened, else 0 */
     /* While rules are switched: what muted it before. */
     struct mute_tally **before;
     uint32_t before_count;

@@ -31,6 +31,7 @@ struct image_out {
 struct image_in {
     const unsigned char *at;
     size_t bytes, used;
+    uint32_t version;  /* of the image, once its head has been read */
     const char *fault; /* what cannot be; NULL: nothing yet */
     size_t fault_at;
 };

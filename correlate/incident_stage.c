@@ -147,6 +147,10 @@ static void merge_end(struct engine *engine)
     tally_add(&tally->unmuted, counts->ended);
     tally_add(&tally->withheld, counts->withheld);
     tally_add(&tally->updates, counts->added);
+    tally_add(&tally->announced, counts->announced);
+    tally_add(&tally->suppressed_silence, counts->suppressed[MUTE_SILENCE]);
+    tally_add(&tally->suppressed_maintenance, counts->suppressed[MUTE_MAINTENANCE]);
+    tally_add(&tally->suppressed_inhibited, counts->suppressed[MUTE_INHIBIT]);
     *counts = (struct mute_counts){0};
     /* relaxed: F, with steps_done behind it. */
     atomic_store_explicit(&engine->mute_due_ms, engine->mutes.due_ms, memory_order_relaxed);

@@ -134,6 +134,28 @@ static struct incident *add_change(struct mute_stage *stage, struct held *held,
     return incident;
 }
 
+/* Somebody is told that it is open. */
+static void announce(struct mute_stage *stage, struct held *held)
+{
+    if (held->suppressed_by > 0)
+        stage->counts.suppressed[held->suppressed_by - 1]--;
+    held->suppressed_by = 0;
+    held->is_told = true;
+    stage->counts.announced++;
+}
+
+/* Nobody is, for the first of what mutes it. */
+static void suppress(struct mute_stage *stage, struct held *held)
+{
+    const struct mute_link *link = held->links;
+
+    while (link != NULL && !link->mutes)
+        link = link->next_of_held;
+    assert(link != NULL);
+    held->suppressed_by = (uint8_t)(1 + stage->places[link->place].mute->kind);
+    stage->counts.suppressed[held->suppressed_by - 1]++;
+}
+
 /* The incident is told at last, or anew. */
 static void tell_unmuted(struct mute_stage *stage, struct held *held, int64_t at_ms)
 {
@@ -141,7 +163,8 @@ static void tell_unmuted(struct mute_stage *stage, struct held *held, int64_t at
         add_change(stage, held, &(struct incident_words){.by = {NULL, 0}}, CAUSE_UNMUTED, at_ms);
 
     tell(stage, held, incident, true, held->is_told ? OP_UPDATE : OP_OPEN);
-    held->is_told = true;
+    if (!held->is_told)
+        announce(stage, held);
     held->is_behind = false;
 }
 
@@ -559,8 +582,11 @@ static void tell_change(struct mute_stage *stage, struct held *held, struct inci
     held->is_behind |= held->is_told && !has_op;
     stage->counts.withheld += !has_op;
     if (has_op) {
-        held->is_told = true;
+        if (!held->is_told)
+            announce(stage, held);
         held->is_behind = false;
+    } else if (incident->change == INCIDENT_OPENED) {
+        suppress(stage, held);
     }
     tell(stage, held, as_logged(stage, held, incident, is_muted, by_hand), has_op, kind);
 }
@@ -658,6 +684,7 @@ static void held_put(struct image_out *out, const struct held *held)
     image_put_u32(out, held->op_count);
     image_put_u32(out, held->is_told);
     image_put_u32(out, held->is_behind);
+    image_put_u32(out, held->suppressed_by);
     incident_save(held->latest, out);
     for (const struct mute_link *link = held->links; link != NULL; link = link->next_of_held)
         count++;
@@ -726,6 +753,11 @@ static void held_take(struct mute_stage *stage, struct links *links, struct imag
     read.op_count = image_take_u32(in);
     read.is_told = image_take_flag(in);
     read.is_behind = image_take_flag(in);
+    if (in->version >= 2)
+        read.suppressed_by = (uint8_t)image_take_below(in, 1 + MUTE_KIND_COUNT,
+                                                       "an incident is kept back by no mute");
+    if (in->version >= 2 && read.is_told == (read.suppressed_by > 0))
+        image_fail(in, "an incident is told of, and is not");
     read.latest = incident_load(in);
     if (read.latest != NULL && held_find(&stage->held, read.latest->id) != NULL)
         image_fail(in, "an incident is open twice");
@@ -808,4 +840,20 @@ void mute_stage_load(struct mute_stage *stage, int64_t now_ms, struct image_in *
         due_find(stage);
     }
     free(links.at);
+}
+
+void mute_stage_recount(struct mute_stage *stage)
+{
+    for (uint32_t i = 0; i <= stage->held.mask; i++) {
+        struct held *held = stage->held.slots[i];
+        if (held == NULL || held->is_told)
+            continue;
+        held->suppressed_by = 1 + MUTE_SILENCE;
+        for (const struct mute_link *link = held->links; link != NULL; link = link->next_of_held)
+            if (link->mutes) {
+                held->suppressed_by = (uint8_t)(1 + stage->places[link->place].mute->kind);
+                break;
+            }
+        stage->counts.suppressed[held->suppressed_by - 1]++;
+    }
 }

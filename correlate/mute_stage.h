@@ -25,6 +25,7 @@
 #include "correlate/held.h"
 #include "correlate/rules_version.h"
 #include "correlate/touch.h"
+#include "rules/mute.h"
 
 /* What is to be told next: a line of the incident log, and an op for each sink or none. */
 struct telling {
@@ -39,6 +40,10 @@ struct mute_counts {
     uint64_t begun, ended; /* incidents that became muted, and that are not any more */
     uint64_t withheld;     /* changes of which nobody was told */
     uint64_t added;        /* changes that the stage made itself */
+    /* Of incidents that opened: those of whose opening sinks are told, and the others by the first
+     * mute that kept it from them. One that is told at last moves: `suppressed` may be minus one,
+     * modulo 2^64. */
+    uint64_t announced, suppressed[MUTE_KIND_COUNT];
 };
 
 struct mute_list {
@@ -88,6 +93,9 @@ void mute_stage_switch(struct mute_stage *stage, const struct rules_version *ver
  * were made. */
 void mute_stage_save(const struct mute_stage *stage, struct image_out *out);
 void mute_stage_load(struct mute_stage *stage, int64_t now_ms, struct image_in *in);
+
+/* Of an image that does not say who is suppressed by what: counts those that are open. */
+void mute_stage_recount(struct mute_stage *stage);
 
 /* All that begins or ends at or before `at_ms`. */
 void mute_stage_advance(struct mute_stage *stage, int64_t at_ms);

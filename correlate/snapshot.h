@@ -23,8 +23,14 @@
 
 #include "correlate/core.h"
 
-/* Of the bytes: who reads them knows no other. */
-enum { SNAPSHOT_VERSION = 1 };
+/* Of the bytes. Those of SNAPSHOT_VERSION_OLDEST are read as well (semantics C12):
+ *   1  until incidents were counted by what suppresses them
+ */
+enum {
+    SNAPSHOT_VERSION = 2,
+    SNAPSHOT_VERSION_OLDEST = 1,
+    SNAPSHOT_TALLIES_1 = 47, /* rows of tally.inc that an image of version 1 has */
+};
 
 /* What stands before each part. */
 #define SNAPSHOT_HEAD "TOCS"

@@ -1,5 +1,6 @@
 /* snapshot_load.c - a run that goes on from an image. See snapshot.h. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include "correlate/alert_image.h"
 #include "correlate/blind.h"
@@ -17,7 +18,8 @@ struct image_span {
 static struct image_span head_take(struct engine *engine, size_t set_count, struct image_in *in)
 {
     image_take_mark(in, SNAPSHOT_HEAD);
-    if (image_take_u32(in) != SNAPSHOT_VERSION)
+    in->version = image_take_u32(in);
+    if (in->version < SNAPSHOT_VERSION_OLDEST || in->version > SNAPSHOT_VERSION)
         image_fail(in, "the version is not known");
     if (image_take_u64(in) != engine->config.seed)
         image_fail(in, "it was made with another seed of the hashes");
@@ -172,10 +174,11 @@ static const size_t brought[] = {
 static void tallies_take(struct engine *engine, struct image_in *in)
 {
     struct tally *tally = &engine->workers[0].tally, read;
+    int rows = in->version < 2 ? SNAPSHOT_TALLIES_1 : INT_MAX;
 
 #define TALLY(name)                                                                                \
-    atomic_init(&read.name, image_take_u64(in));                                                   \
-    tally_add(&engine->incident_tally.name, image_take_u64(in));
+    atomic_init(&read.name, rows > 0 ? image_take_u64(in) : 0);                                    \
+    tally_add(&engine->incident_tally.name, rows-- > 0 ? image_take_u64(in) : 0);
 #include "correlate/tally.inc"
 #undef TALLY
     for (size_t i = 0; i < sizeof(brought) / sizeof(brought[0]); i++)
@@ -405,6 +408,24 @@ bool snapshot_rerun_look(struct engine *engine, int64_t *closed)
     return true;
 }
 
+/* An image of before says of no incident that closed whether anybody was told of it: it counts as
+ * told. */
+static void suppressed_recount(struct engine *engine)
+{
+    const struct mute_counts *counts = &engine->mutes.counts;
+    struct tally *tally = &engine->incident_tally;
+
+    mute_stage_recount(&engine->mutes);
+    tally_add(&tally->suppressed_silence, counts->suppressed[MUTE_SILENCE]);
+    tally_add(&tally->suppressed_maintenance, counts->suppressed[MUTE_MAINTENANCE]);
+    tally_add(&tally->suppressed_inhibited, counts->suppressed[MUTE_INHIBIT]);
+    tally_add(&tally->announced, tally_get(&engine->workers[0].tally.opened) -
+                                     tally_get(&tally->suppressed_silence) -
+                                     tally_get(&tally->suppressed_maintenance) -
+                                     tally_get(&tally->suppressed_inhibited));
+    engine->mutes.counts = (struct mute_counts){0};
+}
+
 static void image_read(struct engine *engine, const struct image_sets *sets, struct image_in *in)
 {
     const struct image_span span = head_take(engine, sets->sets.count, in);
@@ -422,6 +443,8 @@ static void image_read(struct engine *engine, const struct image_sets *sets, str
     composites_take(engine, sets, in);
     if (in->fault == NULL)
         mute_stage_load(&engine->mutes, span.to_ms, in);
+    if (in->fault == NULL && in->version < 2)
+        suppressed_recount(engine);
     /* relaxed: nobody else is there yet. */
     atomic_store_explicit(&engine->mute_due_ms, engine->mutes.due_ms, memory_order_relaxed);
     image_take_mark(in, SNAPSHOT_END);

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include "correlate/part.h"
+#include "rules/mute.h"
 
 static const char *const count_names[ENGINE_COUNTS] = {
 #define ROW(name) #name,
@@ -56,8 +57,24 @@ void step_report_count(struct worker *worker, uint64_t seq)
     const struct tally *tally = &worker->tally;
 
 #define ROW(name) *counts++ = tally_get(&tally->name);
+#define INCIDENT_ROW(name) *counts++ = 0;
 #include "correlate/step_counts.inc"
 #undef ROW
+}
+
+/* What the incident role has counted up to the step that it has just told. */
+static void incident_counts(const struct engine *engine, uint64_t *counts)
+{
+    const struct tally *tally = &engine->incident_tally;
+    const struct mute_counts *more = &engine->mutes.counts;
+
+    counts[ENGINE_COUNT_announced] = tally_get(&tally->announced) + more->announced;
+    counts[ENGINE_COUNT_suppressed_silence] =
+        tally_get(&tally->suppressed_silence) + more->suppressed[MUTE_SILENCE];
+    counts[ENGINE_COUNT_suppressed_maintenance] =
+        tally_get(&tally->suppressed_maintenance) + more->suppressed[MUTE_MAINTENANCE];
+    counts[ENGINE_COUNT_suppressed_inhibited] =
+        tally_get(&tally->suppressed_inhibited) + more->suppressed[MUTE_INHIBIT];
 }
 
 void step_report_tell(struct engine *engine, uint64_t seq)
@@ -77,6 +94,7 @@ void step_report_tell(struct engine *engine, uint64_t seq)
     for (unsigned w = 0; w < engine->worker_count; w++)
         for (int i = 0; i < ENGINE_COUNTS; i++)
             counts[i] += engine->workers[w].step_counts[seq & (STEPS - 1)][i];
+    incident_counts(engine, counts);
     engine->listener.step(engine->listener.self, &told);
 }
 

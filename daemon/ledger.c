@@ -69,6 +69,10 @@ static const struct entry entries[] = {
     {NULL, "muted", AT(muted)},
     {NULL, "unmuted", AT(unmuted)},
     {NULL, "withheld", AT(withheld)},
+    {NULL, "announced", AT(announced)},
+    {NULL, "suppressed_silence", AT(suppressed_silence)},
+    {NULL, "suppressed_maintenance", AT(suppressed_maintenance)},
+    {NULL, "suppressed_inhibited", AT(suppressed_inhibited)},
     {NULL, "ops", AT(ops)},
 };
 
@@ -135,6 +139,13 @@ bool ledger_check(const struct ledger *ledger, struct error *err)
     if (c->opened != c->closed + c->open)
         differ(err, &holds, "L4 does not hold: opened is %" PRIu64 ", closed + open is %" PRIu64,
                c->opened, c->closed + c->open);
+    out = c->announced + c->suppressed_silence + c->suppressed_maintenance + c->suppressed_inhibited;
+    if (c->opened == c->closed + c->open &&
+        (c->untold == 0 ? c->opened != out : c->opened < out))
+        differ(err, &holds,
+               "L4 does not hold: opened is %" PRIu64
+               ", announced + suppressed by silence, maintenance and inhibition is %" PRIu64,
+               c->opened, out);
     return holds;
 }
 

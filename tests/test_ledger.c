@@ -43,6 +43,10 @@ static struct ledger balanced(void)
                                              .retired = 7,
                                              .pending = 6,
                                              .opened = 5,
+                                             .announced = 1,
+                                             .suppressed_silence = 1,
+                                             .suppressed_maintenance = 1,
+                                             .suppressed_inhibited = 2,
                                              .closed = 3,
                                              .open = 2};
     ledger.engine.rejected[REJECT_PARSE] = 3;
@@ -71,7 +75,9 @@ static void every_sum_that_does_not_hold_is_named(void **state)
         AT(routed, "L2"),      AT(dropped, "L2"), AT(in_bins, "L2"),    AT(left, "L2"),
         AT(rejected[1], "L2"), AT(touches, "L3"), AT(correlated, "L3"), AT(expired, "L3"),
         AT(evicted, "L3"),     AT(retired, "L3"), AT(pending, "L3"),    AT(opened, "L4"),
-        AT(closed, "L4"),      AT(open, "L4"),
+        AT(closed, "L4"),      AT(open, "L4"),   AT(announced, "L4"),
+        AT(suppressed_silence, "L4"), AT(suppressed_maintenance, "L4"),
+        AT(suppressed_inhibited, "L4"),
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct ledger ledger = balanced();
@@ -113,11 +119,36 @@ static void L4_every_incident_is_open_or_closed(void **state)
     struct ledger ledger = {.part_count = 0};
     struct error err = {{0}};
 
-    ledger.engine = (struct engine_counters){.opened = 9, .closed = 7, .open = 2};
+    ledger.engine = (struct engine_counters){
+        .opened = 9, .closed = 7, .open = 2, .announced = 9};
     assert_true(ledger_check(&ledger, &err));
     ledger.engine.closed = 8; /* one closed twice */
     assert_false(ledger_check(&ledger, &err));
     assert_string_equal(err.text, "L4 does not hold: opened is 9, closed + open is 10");
+}
+
+/* Or sinks are told of it, or a mute keeps it from them. While a step is not told they may be fewer. */
+static void L4_every_incident_is_announced_or_suppressed(void **state)
+{
+    (void)state;
+    struct ledger ledger = {.part_count = 0};
+    struct error err = {{0}};
+
+    ledger.engine = (struct engine_counters){.opened = 9,
+                                             .open = 9,
+                                             .announced = 2,
+                                             .suppressed_silence = 3,
+                                             .suppressed_maintenance = 1,
+                                             .suppressed_inhibited = 3};
+    assert_true(ledger_check(&ledger, &err));
+    ledger.engine.suppressed_inhibited = 2;
+    assert_false(ledger_check(&ledger, &err));
+    assert_string_equal(err.text, "L4 does not hold: opened is 9, announced + suppressed by silence, "
+                                  "maintenance and inhibition is 8");
+    ledger.engine.untold = 1;
+    assert_true(ledger_check(&ledger, &err));
+    ledger.engine.announced = 4;
+    assert_false(ledger_check(&ledger, &err));
 }
 
 static void a_partition_that_lost_a_record_is_named(void **state)
@@ -179,6 +210,7 @@ int main(void)
         cmocka_unit_test(every_sum_that_does_not_hold_is_named),
         cmocka_unit_test(L2_every_event_is_in_one_place),
         cmocka_unit_test(L4_every_incident_is_open_or_closed),
+        cmocka_unit_test(L4_every_incident_is_announced_or_suppressed),
         cmocka_unit_test(a_partition_that_lost_a_record_is_named),
         cmocka_unit_test(two_faults_are_both_told),
         cmocka_unit_test(the_json_form_holds_the_same_figures),

@@ -144,6 +144,8 @@ static void what_is_open_when_the_silence_ends_is_told_then(void **state)
     assert_int_equal(bench->counters.unmuted, 1);
     assert_int_equal(bench->counters.withheld, 1);
     assert_int_equal(bench->counters.ops, 2);
+    assert_int_equal(bench->counters.announced, 1); /* not suppressed: it was told in the end */
+    assert_int_equal(bench->counters.suppressed_silence, 0);
     bench_destroy(bench);
 }
 
@@ -571,6 +573,35 @@ static void mutes_are_counted_by_id(void **state)
     bench_destroy(bench);
 }
 
+/* One each is kept back by a silence, a window and an inhibition; one more is, and told when the
+ * silence ends; two are told at once, one of which is muted later. */
+static void L4_what_opens_is_announced_or_suppressed_by_the_first_mute(void **state)
+{
+    (void)state;
+    struct bench *bench = mute_bench(RULES_SIDES SILENCE_A
+                                     "maintenance:\n"
+                                     "  - id: m\n"
+                                     "    where: resource == \"w\" || resource == \"a\"\n"
+                                     "    start: 2001-09-09T01:46\n"
+                                     "    duration: 1m\n");
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+
+    bench_put(feed, 1000, "x", "src-bare", "");
+    bench_put(feed, 2000, "b", "dst-bare", "");
+    bench_put(feed, 3000, "w", "src-bare", "");
+    bench_put(feed, 3000, "w", "src-bare", BENCH_CLEAR);
+    bench_put(feed, 6000, "a", "src-bare", ""); /* by both: the silence comes first */
+    bench_put(feed, 7000, "a", "src-bare", BENCH_CLEAR);
+    bench_put(feed, 30000, "a", "src-bare", "");
+    bench_run(bench);
+    assert_int_equal(bench->counters.opened, 5);
+    assert_int_equal(bench->counters.announced, 2);
+    assert_int_equal(bench->counters.suppressed_silence, 1);
+    assert_int_equal(bench->counters.suppressed_maintenance, 1);
+    assert_int_equal(bench->counters.suppressed_inhibited, 1);
+    bench_destroy(bench);
+}
+
 /* --- live --------------------------------------------------------------------------------------
  */
 
@@ -739,6 +770,7 @@ int main(void)
         cmocka_unit_test(the_oldest_source_is_named),
         cmocka_unit_test(values_that_differ_inhibit_nothing),
         cmocka_unit_test(mutes_are_counted_by_id),
+        cmocka_unit_test(L4_what_opens_is_announced_or_suppressed_by_the_first_mute),
         cmocka_unit_test(silence_ends_while_nothing_happens),
         cmocka_unit_test(silences_come_and_go_with_the_rule_set),
         cmocka_unit_test(what_mutes_on_behind_a_switch_has_not_begun_again),
