@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/hash.h"
 
 enum mark_kind {
     MARK_SEAL,        /* V(part) = value_ms from offset on */
@@ -22,6 +23,7 @@ enum mark_kind {
     MARK_CRASH,  /* record `offset` is refused: processes died at it. Told of at value_ms */
     MARK_SHED,
     MARK_BEGIN, /* the first watermark: nothing was closed before value_ms */
+    MARK_INPUT, /* from `offset` on the partition is read by the settings that value_ms names */
     MARK_KIND_COUNT
 };
 
@@ -43,6 +45,12 @@ static inline bool mark_is_possible(const struct mark *mark)
 {
     return ((mark->kind == MARK_JOIN || mark->kind == MARK_CRASH) && mark->value_ms == INT64_MIN) ||
            (mark->value_ms >= -TIME_MS_MAX && mark->value_ms <= TIME_MS_MAX);
+}
+
+/* How MARK_INPUT names settings of this hash. */
+static inline int64_t mark_input_value(struct id128 settings)
+{
+    return (int64_t)(settings.hi >> 12);
 }
 
 const char *mark_kind_name(enum mark_kind kind);

@@ -25,15 +25,16 @@ struct engine *stage_make(struct rule_set *set)
     memset((void *)engine, 0, sizeof(*engine));
     memset((void *)worker, 0, sizeof(*worker));
     engine_config_init(&engine->config);
+    const struct engine_terms terms = engine_terms_of(&engine->config);
     engine->worker_count = 1;
     engine->workers = worker;
     engine->alert_lanes = memory_alloc(LANES * sizeof(*engine->alert_lanes));
     engine->key_lanes = memory_alloc(LANES * sizeof(*engine->key_lanes));
     for (int l = 0; l < LANES; l++) {
-        alert_lane_init(&engine->alert_lanes[l]);
+        alert_lane_init(&engine->alert_lanes[l], &terms);
         key_lane_init(&engine->key_lanes[l]);
     }
-    engine->newest_rules = rules_version_create(set, NULL, 1);
+    engine->newest_rules = rules_version_create(set, &terms, NULL, 1);
     worker->engine = engine;
     slab_init(&worker->slab);
     for (int s = 0; s < STEPS; s++) {
@@ -48,7 +49,7 @@ void stage_free(struct engine *engine)
     struct worker *worker = engine->workers;
 
     for (int l = 0; l < LANES; l++) {
-        alert_lane_release(&engine->alert_lanes[l], &worker->slab, engine->config.flap_start);
+        alert_lane_release(&engine->alert_lanes[l], &worker->slab);
         rule_keys_release(&engine->key_lanes[l], engine->newest_rules, &worker->slab);
     }
     for (int s = 0; s < STEPS; s++) {

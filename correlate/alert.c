@@ -18,16 +18,17 @@ static struct alert_slot *slots_alloc(uint32_t count)
     return slots;
 }
 
-void alert_lane_init(struct alert_lane *lane)
+void alert_lane_init(struct alert_lane *lane, const struct engine_terms *terms)
 {
     memset(lane, 0, sizeof(*lane));
     /* Two slots more than the mask tells: the prefetch of the next line stays inside. */
     lane->slots = slots_alloc(SLOTS_MIN);
     lane->mask = SLOTS_MIN - 1;
     lane->untimed_due_ms = INT64_MAX;
+    lane->terms = *terms;
 }
 
-void alert_lane_release(struct alert_lane *lane, struct slab *slab, unsigned changes_max)
+void alert_lane_release(struct alert_lane *lane, struct slab *slab)
 {
     for (uint32_t i = 0; lane->slots != NULL && i <= lane->mask; i++) {
         if (lane->slots[i].bits == 0)
@@ -36,7 +37,7 @@ void alert_lane_release(struct alert_lane *lane, struct slab *slab, unsigned cha
         slab_free(slab, cold->text, cold->text->bytes);
         slab_free(slab, cold->routes, cold->route_room * sizeof(struct route));
         slab_free(slab, cold->flap_routes, cold->flap_route_count * sizeof(struct route));
-        slab_free(slab, cold->changes, changes_max * sizeof(int64_t));
+        slab_free(slab, cold->changes, lane->terms.flap_start * sizeof(int64_t));
     }
     for (uint32_t p = 0; p < lane->page_count; p++)
         free(lane->pages[p]);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include "base/event.h"
 #include "base/slab.h"
+#include "correlate/terms.h"
 #include "correlate/timer_heap.h"
 
 enum {
@@ -81,6 +82,7 @@ struct alert_lane {
     VECTOR_OF(uint32_t) untimed; /* cold numbers of alerts that wait without a timer: is_held */
     int64_t untimed_due_ms; /* when they are to be looked at all the same; INT64_MAX: none waits */
     uint32_t generation;    /* of the rules its STALE flags are about */
+    struct engine_terms terms; /* that its timers and rings of changes go by */
     int64_t from_ms;        /* in a silent step: what comes before was worked off */
 };
 
@@ -100,8 +102,8 @@ struct alert_candidate {
     uint8_t lane;
 };
 
-void alert_lane_init(struct alert_lane *lane);
-void alert_lane_release(struct alert_lane *lane, struct slab *slab, unsigned changes_max);
+void alert_lane_init(struct alert_lane *lane, const struct engine_terms *terms);
+void alert_lane_release(struct alert_lane *lane, struct slab *slab);
 
 static inline struct alert_cold *alert_cold(const struct alert_lane *lane, uint32_t number)
 {

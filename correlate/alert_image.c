@@ -45,7 +45,7 @@ static void alert_put(const struct engine *engine, struct image_out *out,
     image_put_u32(out, cold->severity);
     image_put_u32(out, cold->told_open);
     image_put_u32(out, cold->is_held);
-    changes_put(out, cold, engine->config.flap_start);
+    changes_put(out, cold, engine->newest_rules->terms.flap_start);
     routes_put(out, cold->routes, cold->route_count);
     routes_put(out, cold->flap_routes, cold->flap_route_count);
     image_put_event(out, cold->text);
@@ -112,7 +112,8 @@ static void changes_take(struct image_in *in, struct slab *slab, struct alert_co
 static bool alert_take(const struct engine *engine, struct image_in *in, struct slab *slab,
                        struct alert_slot *slot, struct alert_cold *cold, int64_t now_ms)
 {
-    const unsigned changes_max = engine->config.flap_start;
+    const struct engine_terms *terms = &engine->newest_rules->terms;
+    const unsigned changes_max = terms->flap_start;
 
     *slot = (struct alert_slot){.fingerprint = image_take_id(in)};
     slot->attr_hash = image_take_u64(in);
@@ -130,9 +131,9 @@ static bool alert_take(const struct engine *engine, struct image_in *in, struct 
     cold->is_held = image_take_flag(in);
     changes_take(in, slab, cold, changes_max);
     if ((slot->bits & ALERT_FLAPPING) != 0 &&
-        (cold->change_count <= engine->config.flap_stop || cold->flap_end_ms < now_ms))
+        (cold->change_count <= terms->flap_stop || cold->flap_end_ms < now_ms))
         image_fail(in, "an alert flaps that cannot");
-    if (!cold->is_held && last_ms + engine->config.expire_ms < now_ms)
+    if (!cold->is_held && last_ms + terms->expire_ms < now_ms)
         image_fail(in, "an alert was not heard of for too long");
     cold->routes = routes_take(engine, in, slab, &cold->route_count);
     cold->route_room = cold->route_count;
@@ -181,7 +182,9 @@ void alert_lane_load(struct engine *engine, unsigned lane, int64_t now_ms, struc
             dedup_wait(alerts, number, now_ms);
         else
             dedup_timer_push(alerts, added, ALERT_TIMER_EXPIRE,
-                             alert_slot_last(added, now_ms) + engine->config.expire_ms);
+                             alert_slot_last(added, now_ms) +
+                                 engine->newest_rules->terms.expire_ms);
     }
     alerts->generation = engine->newest_rules->generation;
+    alerts->terms = engine->newest_rules->terms;
 }

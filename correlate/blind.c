@@ -22,7 +22,7 @@ enum { SPELLS_MAX = 1 << 16 };
 static int64_t reminder_ms(const struct engine *engine)
 {
     int64_t round = (int64_t)engine->config.round_ms;
-    int64_t rounds = engine->config.expire_ms / 2 / round;
+    int64_t rounds = engine->newest_rules->terms.expire_ms / 2 / round;
 
     return rounds > 0 ? rounds * round : round;
 }

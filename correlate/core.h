@@ -138,7 +138,9 @@ struct part {
     int32_t number;    /* of the partition */
     uint16_t id;
     uint16_t owner; /* worker */
-    const struct topic_config *topic;
+    struct topic_config topic; /* and the next: as it is read, until a mark says otherwise */
+    int64_t past_ms, future_ms, behind_ms;
+    int64_t first_offset; /* from which it was read on when it joined */
 
     int64_t max_c;              /* M; INT64_MIN before the first event */
     int64_t sealed;             /* V; INT64_MIN without a seal */
@@ -299,6 +301,13 @@ struct rules_retire {
 
 enum sleep_state { AWAKE, ASLEEP, ASLEEP_FOR_BINS, NAPPING };
 
+/* A set that was asked for, and terms with it, or none: they stay. Owns the set. */
+struct switch_wish {
+    struct rule_set *set;
+    struct engine_terms terms;
+    bool has_terms;
+};
+
 /* An incident change on its way to the incident role; owns its incident. Or what somebody does to
  * one, behind the change that this makes, if any. */
 struct change {
@@ -440,7 +449,7 @@ struct engine {
 
     struct rules_version *newest_rules;          /* in force for the next step */
     _Atomic(struct rules_version *) shown_rules; /* the same, for readers of counters */
-    _Atomic(struct rule_set *) switch_request;   /* X5: taken by the sequencer */
+    _Atomic(struct switch_wish *) switch_request; /* X5: taken by the sequencer */
     struct rules_version *pending_rules;         /* to take effect at pending_epoch */
     int64_t pending_epoch;
     const struct rule_set *first_set; /* not ours */

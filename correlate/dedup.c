@@ -178,7 +178,7 @@ static void event_full(struct dedup *d, struct alert_lane *lane, struct alert_sl
         cold = alert_cold(lane, alert_slot_cold(slot));
         cold->count = 1;
         slot->last32 = (uint32_t)ev->et_ms;
-        dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, ev->et_ms + d->config->expire_ms);
+        dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, ev->et_ms + d->terms->expire_ms);
         tally_add(&d->worker->alerts, 1);
         tally_add(&d->worker->tally.alerts_opened, 1);
         open_alert(d, lane, slot, cold, ev);
@@ -219,7 +219,7 @@ static void event_traced(struct dedup *d, struct alert_lane *lane, struct alert_
     struct trace_decision decision = {.event = ev,
                                       .topic = part->name,
                                       .partition = part->number,
-                                      .expire_ms = ev->et_ms + d->config->expire_ms,
+                                      .expire_ms = ev->et_ms + d->terms->expire_ms,
                                       .rules = d->rules};
     uint64_t duplicate = d->duplicate, unmatched = d->unmatched;
     bool exists =
@@ -280,7 +280,7 @@ static bool needs_words(const struct dedup *d, const struct alert_slot *slot,
     return ev->state == EVENT_PROBLEM &&
            (d->rules->reads_message || slot == NULL || slot->attr_hash != ev->attr_hash ||
             (slot->bits & ALERT_FLAGS) != ALERT_OPEN ||
-            alert_slot_last(slot, ev->et_ms) + d->config->expire_ms <= ev->et_ms);
+            alert_slot_last(slot, ev->et_ms) + d->terms->expire_ms <= ev->et_ms);
 }
 
 /* --- the phase ------------------------------------------------------------------------- */
@@ -367,7 +367,7 @@ static void batch_run(struct dedup *d, size_t count)
     const struct event **batch = worker->batch.at;
     const uint64_t *key = worker->sort_key.at;
     const uint64_t index_mask = count > d->config->sort_max ? UINT64_MAX : SORT_MAX - 1;
-    const uint32_t expire = (uint32_t)d->config->expire_ms;
+    const uint32_t expire = (uint32_t)d->terms->expire_ms;
     const bool traced = d->trace != NULL, takes_all = d->rules->takes_all;
     const bool enriches = d->rules->enrich != NULL;
     const bool enriches_first = enriches && (takes_all || d->rules->drop_reach > 0);
@@ -431,6 +431,7 @@ static void lane_stale(struct dedup *d, struct alert_lane *lane)
 {
     const struct rules_version *rules = d->rules;
 
+    dedup_terms_change(d, lane);
     if (!rules->takes_incidents)
         dedup_timed_again(d, lane, d->step->from_ms);
     for (uint32_t i = 0; i <= lane->mask; i++) {
@@ -464,6 +465,7 @@ struct dedup dedup_begin(struct worker *worker, uint64_t seq, const struct step 
                           .config = &worker->engine->config,
                           .step = step,
                           .rules = step->rules,
+                          .terms = &step->rules->terms,
                           .trace = worker->engine->listener.trace,
                           .seq = seq};
 }

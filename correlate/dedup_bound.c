@@ -3,13 +3,14 @@
 
 #include <stdlib.h>
 
-static uint64_t excess(const struct engine *engine)
+static uint64_t excess(const struct engine *engine, const struct step *step)
 {
+    const uint64_t max = step->rules->terms.alerts_max;
     uint64_t alerts = 0;
 
     for (unsigned w = 0; w < engine->worker_count; w++)
         alerts += atomic_load_explicit(&engine->workers[w].alerts_at_phase, memory_order_relaxed);
-    return alerts > engine->config.alerts_max ? alerts - engine->config.alerts_max : 0;
+    return alerts > max ? alerts - max : 0;
 }
 
 static int candidate_order(const void *a, const void *b)
@@ -74,7 +75,7 @@ void dedup_candidates_phase(struct worker *worker, const struct step *step)
 {
     struct engine *engine = worker->engine;
     struct dedup d = dedup_begin(worker, 0, step);
-    uint64_t wanted = excess(engine);
+    uint64_t wanted = excess(engine, step);
     VECTOR_OF(struct timer) aside = {0};
     struct lanes lanes;
 
@@ -91,7 +92,7 @@ void dedup_candidates_phase(struct worker *worker, const struct step *step)
         /* All of one `last` are needed: the identity decides among them. */
         if (have >= wanted &&
             timer_heap_due(&lane->timers) >
-                worker->alert_candidates.at[have - 1].last_ms + engine->config.expire_ms)
+                worker->alert_candidates.at[have - 1].last_ms + d.terms->expire_ms)
             break;
         struct timer timer = timer_heap_pop(&lane->timers);
         struct alert_cold *cold = alert_cold(lane, timer.owner);
@@ -104,8 +105,8 @@ void dedup_candidates_phase(struct worker *worker, const struct step *step)
             continue;
         }
         int64_t last_ms = alert_slot_last(slot, step->to_ms);
-        if (last_ms + engine->config.expire_ms > timer.due_ms) {
-            dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, last_ms + engine->config.expire_ms);
+        if (last_ms + d.terms->expire_ms > timer.due_ms) {
+            dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, last_ms + d.terms->expire_ms);
             continue;
         }
         vector_add(&worker->alert_candidates) =
@@ -146,7 +147,7 @@ void dedup_evict_phase(struct worker *worker, uint64_t seq, const struct step *s
 {
     struct engine *engine = worker->engine;
     struct dedup d = dedup_begin(worker, seq, step);
-    uint64_t wanted = excess(engine);
+    uint64_t wanted = excess(engine, step);
     size_t at[WORKERS_MAX] = {0};
 
     /* Every worker merges all lists, and so comes to the same cut, and acts on its own. */
@@ -173,7 +174,7 @@ void dedup_evict_phase(struct worker *worker, uint64_t seq, const struct step *s
         const struct alert_candidate *stays = &worker->alert_candidates.at[i];
         struct alert_lane *lane = &engine->alert_lanes[stays->lane];
         struct alert_slot *slot = alert_find(lane, alert_cold(lane, stays->cold)->fingerprint);
-        dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, stays->last_ms + engine->config.expire_ms);
+        dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, stays->last_ms + d.terms->expire_ms);
     }
     dedup_tally_store(&d);
 }

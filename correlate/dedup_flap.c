@@ -13,7 +13,7 @@ static int64_t change_at(const struct alert_cold *cold, unsigned i, unsigned max
 
 void dedup_change_record(struct dedup *d, struct alert_cold *cold, int64_t et_ms)
 {
-    unsigned max = d->config->flap_start;
+    unsigned max = d->terms->flap_start;
 
     if (max == 0)
         return; /* flap detection is off */
@@ -37,7 +37,47 @@ void dedup_change_record(struct dedup *d, struct alert_cold *cold, int64_t et_ms
 /* When flapping ends if nothing more changes. */
 static int64_t flap_end(const struct dedup *d, const struct alert_cold *cold)
 {
-    return change_at(cold, d->config->flap_stop, d->config->flap_start) + d->config->flap_window_ms;
+    return change_at(cold, d->terms->flap_stop, d->terms->flap_start) + d->terms->flap_window_ms;
+}
+
+/* Keeps the newest of its changes that there is room for under other terms. */
+static void changes_move(struct dedup *d, struct alert_cold *cold, unsigned max_before)
+{
+    enum { START_MOST = 1000 }; /* of any flap.start */
+    int64_t kept[START_MOST];
+    unsigned max = d->terms->flap_start, count = cold->change_count;
+
+    count = count > max ? max : count;
+    for (unsigned i = 0; i < count; i++)
+        kept[i] = change_at(cold, count - 1 - i, max_before);
+    slab_free(&d->worker->slab, cold->changes, max_before * sizeof(int64_t));
+    cold->changes = NULL;
+    cold->change_count = (uint16_t)count;
+    cold->change_next = 0;
+    if (count == 0)
+        return;
+    if (count == 1 && max > 1) {
+        cold->first_change = kept[0];
+        return;
+    }
+    cold->changes = slab_alloc(&d->worker->slab, max * sizeof(int64_t));
+    memcpy(cold->changes, kept, count * sizeof(int64_t));
+    cold->change_next = (uint16_t)(count % max);
+}
+
+void dedup_flap_terms(struct dedup *d, const struct alert_slot *slot, struct alert_cold *cold,
+                      unsigned start_before, int64_t at_ms)
+{
+    if (d->terms->flap_start != start_before)
+        changes_move(d, cold, start_before);
+    if ((slot->bits & ALERT_FLAPPING) == 0)
+        return;
+    /* As many as that end it were there never more, or nothing flaps any more: it is over. */
+    cold->flap_end_ms = cold->change_count > d->terms->flap_stop && d->terms->flap_start > 0
+                            ? flap_end(d, cold)
+                            : at_ms;
+    if (cold->flap_end_ms < at_ms)
+        cold->flap_end_ms = at_ms;
 }
 
 /* Rules of flapping alerts are told that it has begun. Their routes are apart: others do not
@@ -74,7 +114,7 @@ void dedup_flap_tell_end(struct dedup *d, const struct order *order, struct aler
 void dedup_flap_look(struct dedup *d, struct alert_lane *lane, struct alert_slot *slot,
                      struct alert_cold *cold, const struct order *order)
 {
-    unsigned start = d->config->flap_start;
+    unsigned start = d->terms->flap_start;
 
     if (start == 0)
         return;
@@ -83,7 +123,7 @@ void dedup_flap_look(struct dedup *d, struct alert_lane *lane, struct alert_slot
         return;
     }
     if (cold->change_count < start ||
-        change_at(cold, start - 1, start) <= order->at_ms - d->config->flap_window_ms)
+        change_at(cold, start - 1, start) <= order->at_ms - d->terms->flap_window_ms)
         return;
     slot->bits |= ALERT_FLAPPING;
     cold->flap_end_ms = flap_end(d, cold);

@@ -6,6 +6,7 @@
  *   dedup_tell.c    which rules an alert is told to, and what: routes and touches
  *   dedup_flap.c    the last changes of an alert, and whether it flaps
  *   dedup_timers.c  alerts that expire or come to rest
+ *   dedup_terms.c   a lane goes by other terms
  *   dedup_bound.c   the bound of the table, at round ends
  *   by_hand.c       what somebody does to an incident: it passes through
  *
@@ -33,6 +34,7 @@ struct dedup {
     const struct engine_config *config;
     const struct step *step;
     const struct rules_version *rules;
+    const struct engine_terms *terms;
     const struct engine_trace *trace; /* NULL: nobody asks */
     uint64_t seq;
     uint64_t duplicate, unmatched, routed, dropped, touches, folded, enrich_errors;
@@ -72,6 +74,11 @@ const struct event *dedup_enrich(struct dedup *d, const struct event *ev);
 
 /* The last event that was looked at is done with. */
 void dedup_enriched(struct dedup *d);
+
+/* ---- dedup_terms.c ---- */
+
+/* The lane goes by the terms of the step, which begins with them if they are others than before. */
+void dedup_terms_change(struct dedup *d, struct alert_lane *lane);
 
 /* ---- dedup_tell.c ---- */
 
@@ -126,6 +133,10 @@ void dedup_change_record(struct dedup *d, struct alert_cold *cold, int64_t et_ms
 /* After a recorded change: begins flapping, or moves its end. */
 void dedup_flap_look(struct dedup *d, struct alert_lane *lane, struct alert_slot *slot,
                      struct alert_cold *cold, const struct order *order);
+
+/* An alert under other terms than before, which had this flap.start; they hold from `at_ms` on. */
+void dedup_flap_terms(struct dedup *d, const struct alert_slot *slot, struct alert_cold *cold,
+                      unsigned start_before, int64_t at_ms);
 
 /* It does not flap any more; nobody is told. */
 void dedup_flap_clear(struct dedup *d, struct alert_slot *slot);

@@ -83,7 +83,7 @@ void dedup_cold_clear(struct dedup *d, struct alert_cold *cold)
     if (cold->text != NULL)
         worker_bury(d->worker, d->seq, cold->text, cold->text->bytes);
     slab_free(slab, cold->routes, cold->route_room * sizeof(struct route));
-    slab_free(slab, cold->changes, d->config->flap_start * sizeof(int64_t));
+    slab_free(slab, cold->changes, d->terms->flap_start * sizeof(int64_t));
     *cold = (struct alert_cold){.fingerprint = cold->fingerprint, .generation = cold->generation};
 }
 
@@ -97,7 +97,7 @@ void dedup_alert_drop(struct dedup *d, struct alert_lane *lane, struct alert_slo
 int64_t dedup_over_ms(const struct dedup *d, struct alert_slot *slot, const struct alert_cold *cold,
                       int64_t now_ms)
 {
-    int64_t expire_ms = d->config->expire_ms;
+    int64_t expire_ms = d->terms->expire_ms;
     int64_t over_ms = alert_slot_last(slot, now_ms) + expire_ms;
 
     /* An open incident is a sign of life whenever one is needed: so `last` stays near, and every
@@ -106,7 +106,8 @@ int64_t dedup_over_ms(const struct dedup *d, struct alert_slot *slot, const stru
         over_ms += (now_ms - over_ms) / expire_ms * expire_ms + expire_ms;
         slot->last32 = (uint32_t)(over_ms - expire_ms);
     }
-    return over_ms;
+    /* What was short enough under the terms before is over when they changed. */
+    return over_ms > d->rules->terms_from_ms ? over_ms : d->rules->terms_from_ms;
 }
 
 void dedup_flap_run(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold,
@@ -165,7 +166,7 @@ void dedup_let_go(struct dedup *d, struct alert_lane *lane, const struct alert_s
         lane->untimed.at[i] = lane->untimed.at[--lane->untimed.count];
         if (lane->untimed.count == 0)
             lane->untimed_due_ms = INT64_MAX;
-        dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, last_ms + d->config->expire_ms);
+        dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, last_ms + d->terms->expire_ms);
         return;
     }
 }

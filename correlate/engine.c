@@ -228,6 +228,8 @@ static void *worker_main(void *arg)
 
 static int config_check(const struct engine_config *config, struct error *err)
 {
+    const struct engine_terms terms = engine_terms_of(config);
+
     if (config->workers == 0 || config->workers > WORKERS_MAX)
         error_set(err, "workers must be 1 to %d", (int)WORKERS_MAX);
     else if (config->epoch_ms == 0 || config->round_ms == 0 ||
@@ -240,15 +242,7 @@ static int config_check(const struct engine_config *config, struct error *err)
         error_set(err, "take must be at least 1");
     else if (config->step_touches == 0 || config->sort_max > SORT_MAX)
         error_set(err, "a step has touches, and at most %zu are sorted by keys", SORT_MAX);
-    else if (config->alerts_max == 0 || config->alerts_max > ALERTS_MAX_MOST)
-        error_set(err, "alerts.max must be 1 to %d", ALERTS_MAX_MOST);
-    else if (config->expire_ms <= 0 || config->expire_ms > (int64_t)30 * 86400 * 1000)
-        error_set(err, "expire must be above 0 and at most 30 days");
-    else if (config->flap_start > 0 && (config->flap_stop >= config->flap_start ||
-                                        config->flap_window_ms <= 0 || config->flap_start > 1000))
-        error_set(err,
-                  "flap.stop must be below flap.start (at most 1000), and flap.window above 0");
-    else
+    else if (engine_terms_are_fine(&terms, err))
         return 0;
     return -EINVAL;
 }
@@ -271,6 +265,12 @@ static void topics_copy(struct engine *engine)
     for (size_t i = 0; i < engine->topic_count; i++)
         if (engine->topics[i].disorder_ms > engine->disorder_max_ms)
             engine->disorder_max_ms = engine->topics[i].disorder_ms;
+    for (size_t i = 0; i < config->recovery.input_count; i++) {
+        const struct engine_inputs *inputs = &config->recovery.inputs[i];
+        for (size_t t = 0; t < inputs->topic_count; t++)
+            if (inputs->topics[t].disorder_ms > engine->disorder_max_ms)
+                engine->disorder_max_ms = inputs->topics[t].disorder_ms;
+    }
     engine->slack_ms = config->slack_ms;
 }
 
@@ -340,7 +340,8 @@ int engine_create(const struct engine_config *config, struct source *source, str
     pthread_mutex_init(&engine->rules_lock, NULL);
     engine->first_set = rules;
     atomic_init(&engine->rule_sets, 1);
-    engine->newest_rules = rules_version_create(rules, NULL, engine->worker_count);
+    const struct engine_terms terms = engine_terms_of(config);
+    engine->newest_rules = rules_version_create(rules, &terms, NULL, engine->worker_count);
     /* Listed keys are there from the first step on: it is made, whatever there is in it. */
     engine->stepped_rules = engine->newest_rules->lists_keys ? NULL : engine->newest_rules;
     atomic_init(&engine->shown_rules, engine->newest_rules);
@@ -351,7 +352,7 @@ int engine_create(const struct engine_config *config, struct source *source, str
     engine->alert_lanes = memory_alloc(LANES * sizeof(*engine->alert_lanes));
     engine->key_lanes = memory_alloc(LANES * sizeof(*engine->key_lanes));
     for (int l = 0; l < LANES; l++) {
-        alert_lane_init(&engine->alert_lanes[l]);
+        alert_lane_init(&engine->alert_lanes[l], &terms);
         engine->alert_lanes[l].generation = engine->newest_rules->generation;
         key_lane_init(&engine->key_lanes[l]);
     }
@@ -520,6 +521,13 @@ static void changes_drop(struct engine *engine)
         }
 }
 
+static void wish_drop(struct engine *engine, struct switch_wish *wish)
+{
+    if (wish != NULL)
+        rules_retire_free(engine, wish->set);
+    free(wish);
+}
+
 void engine_destroy(struct engine *engine)
 {
     if (engine == NULL)
@@ -530,7 +538,7 @@ void engine_destroy(struct engine *engine)
     composite_release(engine);
     for (int l = 0; l < LANES; l++) {
         struct worker *owner = &engine->workers[lane_owner(engine, (unsigned)l)];
-        alert_lane_release(&engine->alert_lanes[l], &owner->slab, engine->config.flap_start);
+        alert_lane_release(&engine->alert_lanes[l], &owner->slab);
         rule_keys_release(&engine->key_lanes[l], engine->newest_rules, &owner->slab);
     }
     for (unsigned w = 0; w < engine->worker_count; w++)
@@ -554,7 +562,7 @@ void engine_destroy(struct engine *engine)
     free(engine->merge.at);
     rules_retire_release(engine);
     pthread_mutex_destroy(&engine->rules_lock);
-    rules_retire_free(engine, atomic_load_explicit(&engine->switch_request, memory_order_relaxed));
+    wish_drop(engine, atomic_load_explicit(&engine->switch_request, memory_order_relaxed));
     free(engine->topics);
     free(engine->alert_lanes);
     free(engine->key_lanes);
@@ -562,11 +570,29 @@ void engine_destroy(struct engine *engine)
     free(engine);
 }
 
+static void wish_make(struct engine *engine, struct switch_wish wish)
+{
+    struct switch_wish *made = memory_alloc(sizeof(*made));
+
+    *made = wish;
+    /* X, both ends: the sequencer sees the whole wish; one that it never took is ours again. */
+    wish_drop(engine,
+              atomic_exchange_explicit(&engine->switch_request, made, memory_order_acq_rel));
+}
+
 void engine_switch_rules(struct engine *engine, struct rule_set *rules)
 {
-    /* X, both ends: the sequencer sees the whole set; one that it never took is ours again. */
-    rules_retire_free(
-        engine, atomic_exchange_explicit(&engine->switch_request, rules, memory_order_acq_rel));
+    wish_make(engine, (struct switch_wish){.set = rules});
+}
+
+void engine_switch(struct engine *engine, struct rule_set *rules, const struct engine_terms *terms)
+{
+    wish_make(engine, (struct switch_wish){.set = rules, .terms = *terms, .has_terms = true});
+}
+
+struct engine_terms engine_terms_now(const struct engine *engine)
+{
+    return engine->newest_rules->terms;
 }
 
 int64_t engine_stamp(const struct engine *engine)

@@ -11,7 +11,7 @@
  *
  * Thread: create, start, work_off, stop and destroy by the owner; engine_counters(),
  *         engine_watermark(), engine_stamp(), engine_told(), engine_begin(), engine_incident() and
- *         engine_switch_rules() by anyone.
+ *         engine_switch() by anyone.
  */
 #ifndef CORRELATE_ENGINE_H
 #define CORRELATE_ENGINE_H
@@ -23,6 +23,7 @@
 #include "base/event.h"
 #include "base/incident.h"
 #include "base/mark.h"
+#include "correlate/terms.h"
 #include "ingest/source.h"
 #include "rules/rule_set.h"
 
@@ -132,11 +133,13 @@ struct engine_listener {
     void (*mark)(void *self, const struct mark *mark);
     /* The set that the mark of a switch, which comes right after, puts in force at `at_ms`. Thread:
      * sequencer role. May be NULL. */
-    void (*switched)(void *self, const struct rule_set *rules, int64_t at_ms);
+    void (*switched)(void *self, const struct rule_set *rules, const struct engine_terms *terms,
+                     int64_t at_ms);
     /* The set of switch `index` of engine_recovery, which the engine takes; asked for when it comes
-     * to it, in their order. NULL: it cannot be had, nothing more is told. Thread: sequencer role.
+     * to it, in their order. `terms` are those in force, and may be changed. NULL: it cannot be had,
+     * nothing more is told. Thread: sequencer role.
      */
-    struct rule_set *(*rules_before)(void *self, size_t index);
+    struct rule_set *(*rules_before)(void *self, size_t index, struct engine_terms *terms);
     /* A set that the engine took is not needed any more: it is the listener's from now on. Thread:
      * sequencer role, who switches, or who destroys the engine. NULL: the engine destroys it. */
     void (*rules_done)(void *self, struct rule_set *rules);
@@ -169,6 +172,15 @@ enum { ENGINE_TOUCH_BYTES = 8 * 96 };
 /* Alerts have numbers of 20 bits in each of 256 lanes, and inside a round the bound is passed. */
 #define ALERTS_MAX_MOST 200000000
 
+/* How records are read, which ingest goes by (semantics T1, T2). Those of a run are in its
+ * configuration; a recovery knows those of the runs before it as well (X5). */
+struct engine_inputs {
+    int64_t value; /* what marks of kind MARK_INPUT call them (mark_input_value()) */
+    int64_t past_ms, future_ms, behind_ms; /* P, F, B */
+    const struct topic_config *topics;     /* `topic` NULL is the row for all others */
+    size_t topic_count;
+};
+
 /* How a run goes on after another one (semantics C7): its records are read again from where they
  * began, with the marks that were made of them, until all that had been told has been told again.
  * Partitions are told by the source in the order of the first run. */
@@ -184,6 +196,10 @@ struct engine_recovery {
     const int64_t *switch_ms;
     size_t switch_count;
     unsigned image_epoch_ms; /* of the image that is gone on from; 0: from none */
+    /* How partitions that the run before knew were read, the oldest first: by the first that lists
+     * their topic, and from a mark on by the one that it names. None: as it is configured. */
+    const struct engine_inputs *inputs;
+    size_t input_count;
 };
 
 /* A record at which processes died of a fault of their own (semantics F2): it is refused, and a
@@ -288,6 +304,17 @@ void engine_stop(struct engine *engine);
 /* Takes the set over; it becomes a mark at the first round later than any binned
  * record (X5). Rules whose form is unchanged keep their windows. */
 void engine_switch_rules(struct engine *engine, struct rule_set *rules);
+
+/* The same with other terms: they take effect with the set, which may be as it was. An alert that is
+ * silent for longer than the new `expire` is over then; one that flaps is judged by the new bounds
+ * then, and one that does not at its next change. */
+void engine_switch(struct engine *engine, struct rule_set *rules, const struct engine_terms *terms);
+
+/* Those that a configuration says, without a name; and those that an engine begins with, which was
+ * just created, or went on from an image. */
+struct engine_terms engine_terms_of(const struct engine_config *config);
+bool engine_terms_are_fine(const struct engine_terms *terms, struct error *err); /* NULL: unsaid */
+struct engine_terms engine_terms_now(const struct engine *engine);
 
 /* Beyond `bytes` of what engine_held_bytes() says only feeds are read that are not ahead of the
  * others; who holds the watermark back is read whatever is held, so this slows growth, and ends

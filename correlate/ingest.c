@@ -49,7 +49,7 @@ static bool mark_push(struct worker *worker, const struct mark *mark)
 
 static void passed_publish(const struct worker *worker, struct part *part)
 {
-    int64_t least = part->max_c != INT64_MIN ? part->max_c - part->topic->disorder_ms : INT64_MIN;
+    int64_t least = part->max_c != INT64_MIN ? part->max_c - part->topic.disorder_ms : INT64_MIN;
     int64_t passed = part->sealed > least ? part->sealed : least;
 
     /* A replay begins with the first events: how far seals alone have brought a partition whose
@@ -57,7 +57,7 @@ static void passed_publish(const struct worker *worker, struct part *part)
     if (!part->had_event && worker->engine->config.seal_ms == 0)
         passed = INT64_MIN;
     if (part->had_event) {
-        int64_t reach = part->max_c + part->topic->disorder_ms;
+        int64_t reach = part->max_c + part->topic.disorder_ms;
         /* relaxed: read after passed has been seen to be at the end (W). */
         atomic_store_explicit(&part->reach, reach > part->sealed ? reach : part->sealed,
                               memory_order_relaxed);
@@ -75,6 +75,19 @@ static void passed_publish(const struct worker *worker, struct part *part)
     atomic_store_explicit(&part->passed, part->finished ? INT64_MAX : passed, memory_order_release);
 }
 
+/* That the partition's owner goes by. */
+static bool is_of_reading(const struct mark *mark)
+{
+    return mark->kind == MARK_SEAL || mark->kind == MARK_CAP || mark->kind == MARK_INPUT;
+}
+
+/* What was so before the record at which it joined it has brought along. */
+static void input_turn(const struct worker *worker, struct part *part, const struct mark *mark)
+{
+    if (mark->offset >= part->first_offset)
+        part_turn(worker->engine, part, mark->value_ms);
+}
+
 /* Journaled marks of the partition that hold for records from `offset` on. */
 static void marks_apply(struct worker *worker, struct part *part, int64_t offset)
 {
@@ -82,10 +95,12 @@ static void marks_apply(struct worker *worker, struct part *part, int64_t offset
 
     for (; part->mark_at < part->mark_end; part->mark_at++) {
         const struct mark *mark = &config->marks[part->mark_at];
-        if (mark->part != part->id - 1 || (mark->kind != MARK_SEAL && mark->kind != MARK_CAP))
+        if (mark->part != part->id - 1 || !is_of_reading(mark))
             continue; /* the others are made by the sequencer, at offsets that it has heard of */
         if (mark->offset > offset)
             break;
+        if (mark->kind == MARK_INPUT)
+            input_turn(worker, part, mark);
         if (mark->kind == MARK_SEAL && mark->value_ms > part->sealed)
             part->sealed = mark->value_ms;
         else if (mark->kind == MARK_CAP && mark->offset == offset)
@@ -98,17 +113,22 @@ static bool seals_recover(struct worker *worker, struct part *part)
 {
     const struct engine_config *config = &worker->engine->config;
     int64_t sealed = part->sealed;
+    bool has_turned = false;
 
     for (; part->read_until != INT64_MIN && part->mark_at < part->mark_end; part->mark_at++) {
         const struct mark *mark = &config->marks[part->mark_at];
-        if (mark->part != part->id - 1 || (mark->kind != MARK_SEAL && mark->kind != MARK_CAP))
+        if (mark->part != part->id - 1 || !is_of_reading(mark))
             continue;
         if (mark->offset > part->next_offset || mark->kind == MARK_CAP)
             break; /* a cap holds for a record, which is not here yet */
-        if (mark->value_ms > part->sealed)
+        if (mark->kind == MARK_INPUT) {
+            input_turn(worker, part, mark);
+            has_turned = true;
+        } else if (mark->value_ms > part->sealed) {
             part->sealed = mark->value_ms;
+        }
     }
-    if (part->sealed == sealed)
+    if (part->sealed == sealed && !has_turned)
         return false;
     passed_publish(worker, part);
     return true;
@@ -162,9 +182,9 @@ static bool log_time(struct worker *worker, struct part *part, const struct reco
     if (part->cap_ms != INT64_MIN) {
         *kt = part->cap_ms;
         part->cap_ms = INT64_MIN;
-    } else if (engine->config.seal_ms > 0 && !part->topic->log_append_time &&
+    } else if (engine->config.seal_ms > 0 && !part->topic.log_append_time &&
                record->offset >= part->read_until) {
-        int64_t latest = engine_clock_ms(engine) + engine->config.future_ms;
+        int64_t latest = engine_clock_ms(engine) + part->future_ms;
         if (*kt > latest) {
             if (!mark_push(worker, &(struct mark){.kind = MARK_CAP,
                                                   .part = part->id,
@@ -178,22 +198,20 @@ static bool log_time(struct worker *worker, struct part *part, const struct reco
     return true;
 }
 
-static struct timing timing_of(struct worker *worker, struct part *part,
-                               const struct event_draft *draft, int64_t kt)
+static struct timing timing_of(struct part *part, const struct event_draft *draft, int64_t kt)
 {
-    const struct engine_config *config = &worker->engine->config;
     int64_t ts = draft->has_time ? draft->time_ms : kt;
     struct timing t = {0};
-    bool trusted = ts >= kt - config->past_ms && ts <= kt + config->future_ms;
+    bool trusted = ts >= kt - part->past_ms && ts <= kt + part->future_ms;
 
     t.c = trusted ? (ts < kt ? ts : kt) : kt;
     if (!trusted)
         t.flags |= EVENT_CLAMPED;
-    if (part->topic->log_append_time && part->max_c < kt - config->behind_ms)
-        part->max_c = kt - config->behind_ms;
+    if (part->topic.log_append_time && part->max_c < kt - part->behind_ms)
+        part->max_c = kt - part->behind_ms;
     int64_t ordered = t.c;
-    if (part->max_c != INT64_MIN && part->max_c - part->topic->disorder_ms > ordered)
-        ordered = part->max_c - part->topic->disorder_ms;
+    if (part->max_c != INT64_MIN && part->max_c - part->topic.disorder_ms > ordered)
+        ordered = part->max_c - part->topic.disorder_ms;
     t.et = part->sealed > ordered ? part->sealed : ordered;
     if (t.et > ordered)
         t.flags |= EVENT_LATE_BY_SEAL;
@@ -258,7 +276,7 @@ static void trace_received(const struct engine *engine, const struct part *part,
         .partition = part->number,
         .log_ms = kt,
         .trusted_ms = (ev->flags & EVENT_CLAMPED) != 0 || ev->ts_ms > kt ? kt : ev->ts_ms,
-        .disorder_ms = part->topic->disorder_ms};
+        .disorder_ms = part->topic.disorder_ms};
 
     if (trace->received != NULL)
         trace->received(trace->self, &receipt);
@@ -321,9 +339,9 @@ static void reject(struct worker *worker, struct part *part, const struct record
 
 static bool tenants_allowed(const struct part *part, const struct decode_result *decoded)
 {
-    const char *tenant = part->topic->tenant;
+    const char *tenant = part->topic.tenant;
 
-    for (uint32_t i = 0; part->topic->tenant_fixed && i < decoded->draft_count; i++) {
+    for (uint32_t i = 0; part->topic.tenant_fixed && i < decoded->draft_count; i++) {
         struct text own = decoded->drafts[i].field[FIELD_TENANT];
         if (own.len != strlen(tenant) || memcmp(own.at, tenant, own.len) != 0)
             return false;
@@ -334,7 +352,7 @@ static bool tenants_allowed(const struct part *part, const struct decode_result 
 /* Whatever became of the record, the next one of the partition comes behind it. */
 static void record_pass(struct worker *worker, struct part *part, const struct record *record)
 {
-    if (record->offset > part->next_offset && !part->topic->gaps_expected) {
+    if (record->offset > part->next_offset && !part->topic.gaps_expected) {
         uint64_t gap = (uint64_t)(record->offset - part->next_offset);
         tally_add(&worker->tally.gaps, gap);
         tally_add(&part->gaps, gap);
@@ -400,7 +418,7 @@ static bool act_run(struct worker *worker, struct part *part, const struct recor
         if (!log_time(worker, part, record, &no_events, &kt))
             return false;
         part->last_kt = kt;
-        t = timing_of(worker, part, &draft, kt);
+        t = timing_of(part, &draft, kt);
     }
     int64_t epoch = epoch_of(worker, t.et);
     if (!is_in_reach(worker, part, 0, kt, &t, epoch))
@@ -417,7 +435,6 @@ static const struct decode_result crashed = {.reason = REJECT_CRASH,
 /* False when the record has to wait: for bins to reach its time, or for a mark. */
 static bool record_run(struct worker *worker, struct part *part, const struct record *record)
 {
-    const char *tenant = part->topic->tenant;
     uint32_t sub = 0;
     int64_t kt;
 
@@ -443,9 +460,9 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
     const struct decode_result *decoded =
         crash_is_at(part, record->offset)
             ? &crashed
-            : decoder_decode(worker->decoder, part->topic->format,
+            : decoder_decode(worker->decoder, part->topic.format,
                              record->payload != NULL ? record->payload : "", record->bytes,
-                             text_of(tenant));
+                             text_of(part->topic.tenant));
     if (part->held) {
         sub = part->held_sub;
         kt = part->held_kt;
@@ -466,7 +483,7 @@ static bool record_run(struct worker *worker, struct part *part, const struct re
             if (part->held) {
                 t = (struct timing){.et = part->held_et, .flags = part->held_flags};
             } else {
-                t = timing_of(worker, part, draft, kt);
+                t = timing_of(part, draft, kt);
             }
             int64_t epoch = epoch_of(worker, t.et);
             if (!is_in_reach(worker, part, sub, kt, &t, epoch))

@@ -57,6 +57,84 @@ static const struct topic_config *topic_of(const struct engine *engine, const ch
     return &engine->any_topic;
 }
 
+/* The inputs that the mark names; those of the configuration where no run before had them. */
+static const struct engine_inputs *inputs_named(const struct engine *engine, int64_t value)
+{
+    const struct engine_recovery *recovery = &engine->config.recovery;
+
+    for (size_t i = 0; i < recovery->input_count; i++)
+        if (recovery->inputs[i].value == value)
+            return &recovery->inputs[i];
+    return NULL;
+}
+
+static const struct topic_config *row_of(const struct engine_inputs *inputs, const char *name)
+{
+    for (size_t i = 0; i < inputs->topic_count; i++)
+        if (inputs->topics[i].topic != NULL && strcmp(inputs->topics[i].topic, name) == 0)
+            return &inputs->topics[i];
+    return NULL;
+}
+
+/* Whether holes are told is of this run alone, and shows in nothing but what is said of them. */
+static void part_read_as(const struct engine *engine, struct part *part,
+                         const struct engine_inputs *inputs)
+{
+    const struct topic_config *now = topic_of(engine, part->name);
+
+    part->topic = *now;
+    part->past_ms = engine->config.past_ms;
+    part->future_ms = engine->config.future_ms;
+    part->behind_ms = engine->config.behind_ms;
+    if (inputs == NULL)
+        return;
+    part->past_ms = inputs->past_ms;
+    part->future_ms = inputs->future_ms;
+    part->behind_ms = inputs->behind_ms;
+    if (now == &intake_topic)
+        return;
+    const struct topic_config *then = row_of(inputs, part->name);
+    for (size_t i = 0; then == NULL && i < inputs->topic_count; i++)
+        if (inputs->topics[i].topic == NULL)
+            then = &inputs->topics[i];
+    if (then == NULL)
+        return;
+    part->topic = *then;
+    part->topic.gaps_expected = now->gaps_expected;
+    if (part->topic.tenant == NULL)
+        part->topic.tenant = "default";
+}
+
+/* As it stands at its first record: by the marks of those before it, but none of this one. */
+static void part_read_first(const struct engine *engine, struct part *part)
+{
+    const struct engine_recovery *recovery = &engine->config.recovery;
+    const struct engine_inputs *inputs = NULL;
+
+    if (part->id <= recovery->read_count && recovery->input_count > 0) {
+        inputs = &recovery->inputs[0];
+        for (size_t i = recovery->input_count; i > 0; i--)
+            if (row_of(&recovery->inputs[i - 1], part->name) != NULL)
+                inputs = &recovery->inputs[i - 1];
+        for (size_t i = part->mark_at; i < part->mark_end; i++) {
+            const struct mark *mark = &engine->config.marks[i];
+            if (mark->part == part->id - 1 && mark->kind == MARK_INPUT &&
+                mark->offset < part->next_offset)
+                inputs = inputs_named(engine, mark->value_ms);
+        }
+    }
+    part_read_as(engine, part, inputs);
+}
+
+void part_turn(const struct engine *engine, struct part *part, int64_t value)
+{
+    int64_t passed = part->max_c != INT64_MIN ? part->max_c - part->topic.disorder_ms : INT64_MIN;
+
+    if (passed > part->sealed) /* and stays so, however large the disorder is from now on */
+        part->sealed = passed;
+    part_read_as(engine, part, inputs_named(engine, value));
+}
+
 static struct part *part_alloc(const char *topic, int32_t number)
 {
     struct part *part = aligned_alloc(64, (sizeof(*part) + 63) / 64 * 64);
@@ -151,7 +229,7 @@ static void part_go_on(struct engine *engine, struct part *part)
 {
     int64_t wm = atomic_load_explicit(&engine->watermark_ms, memory_order_relaxed);
 
-    int64_t disorder = part->topic->disorder_ms;
+    int64_t disorder = part->topic.disorder_ms;
 
     part->is_awaited = false;
     part->again_epoch = engine->planned_epoch;
@@ -179,6 +257,19 @@ static struct part *part_awaited(const struct engine *engine, const struct feed 
     return NULL;
 }
 
+/* Where its marks stand among those of the run before. */
+static void marks_find(const struct engine *engine, struct part *part)
+{
+    part->mark_at = part->mark_end = 0;
+    for (size_t i = 0; i < engine->config.mark_count; i++) {
+        if (engine->config.marks[i].part != part->id - 1)
+            continue;
+        if (part->mark_end == 0)
+            part->mark_at = i;
+        part->mark_end = i + 1;
+    }
+}
+
 static void part_join(struct engine *engine, struct feed *feed)
 {
     int64_t wm = atomic_load_explicit(&engine->watermark_ms, memory_order_relaxed);
@@ -195,17 +286,23 @@ static void part_join(struct engine *engine, struct feed *feed)
     }
     engine->memberships++;
     part->feed = feed;
-    part->topic = topic_of(engine, feed->topic);
-    /* G is the largest L of what is read; topics that are only configured do not count. */
-    if (part->topic->disorder_ms > engine->slack_ms)
-        engine->slack_ms = part->topic->disorder_ms;
     part->dropped = part->held = part->finished = false;
     part->cap_ms = INT64_MIN;
     engine->empty_epoch = INT64_MIN; /* its events may lie where there were none */
     part->low_count = 0;
     part->proof_used = 0;
     part->records_at_seal = 0;
-    part->mark_at = part->mark_end = 0;
+    marks_find(engine, part);
+    if (!goes_on)
+        part->next_offset = feed->start_offset;
+    part->first_offset = part->next_offset;
+    part_read_first(engine, part);
+    /* G is the largest L of what is read, by now or from a mark on; topics that are only configured
+     * do not count. */
+    int64_t disorder = topic_of(engine, feed->topic)->disorder_ms;
+    disorder = part->topic.disorder_ms > disorder ? part->topic.disorder_ms : disorder;
+    if (disorder > engine->slack_ms)
+        engine->slack_ms = disorder;
     if (goes_on)
         part_go_on(engine, part);
     else
@@ -217,13 +314,6 @@ static void part_join(struct engine *engine, struct feed *feed)
     atomic_store_explicit(&part->proof_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&part->blind, false, memory_order_relaxed);
     atomic_store_explicit(&part->state, FEED_LIVE, memory_order_relaxed);
-    for (size_t i = 0; i < engine->config.mark_count; i++) {
-        if (engine->config.marks[i].part != part->id - 1)
-            continue;
-        if (part->mark_end == 0)
-            part->mark_at = i;
-        part->mark_end = i + 1;
-    }
     blind_join(engine, part);
     crash_join(engine, part);
     int waker = engine->workers[part->owner].waker;

@@ -41,4 +41,7 @@ static inline bool part_is_member(const struct part *part)
     return atomic_load_explicit(&part->membership, memory_order_relaxed) == PART_MEMBER;
 }
 
+/* From its next record on the partition is read by the settings of this name. Thread: its owner. */
+void part_turn(const struct engine *engine, struct part *part, int64_t value);
+
 #endif

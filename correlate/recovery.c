@@ -48,10 +48,10 @@ int64_t recovery_switch_epoch(const struct engine *engine)
                : INT64_MAX;
 }
 
-struct rule_set *recovery_switch_rules(struct engine *engine)
+struct rule_set *recovery_switch_rules(struct engine *engine, struct engine_terms *terms)
 {
     struct rule_set *set =
-        engine->listener.rules_before(engine->listener.self, engine->switch_at++);
+        engine->listener.rules_before(engine->listener.self, engine->switch_at++, terms);
 
     engine->is_stuck = set == NULL;
     return set;

@@ -150,8 +150,8 @@ static void enrich_release(struct rules_version *version)
     free(version->enrich_counts);
 }
 
-struct rules_version *rules_version_create(struct rule_set *set, struct rules_version *older,
-                                           unsigned worker_count)
+struct rules_version *rules_version_create(struct rule_set *set, const struct engine_terms *terms,
+                                           struct rules_version *older, unsigned worker_count)
 {
     struct rules_version *version = memory_alloc(sizeof(*version));
     uint32_t count = rule_set_count(set);
@@ -161,6 +161,9 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
     *version = (struct rules_version){.set = set,
                                       .rule_count = count,
                                       .from_ms = INT64_MIN,
+                                      .terms = *terms,
+                                      .terms_from_ms =
+                                          older != NULL ? older->terms_from_ms : INT64_MIN,
                                       .generation = older != NULL ? older->generation + 1 : 1,
                                       .reads_message = rule_set_reads_message(set),
                                       .takes_all = rule_set_takes(set, RULE_INPUT_ALL),
@@ -207,13 +210,15 @@ struct rules_version *rules_version_create(struct rule_set *set, struct rules_ve
 }
 
 /* As the version that follows one that had the same slots: each rule finds its own again. */
-struct rules_version *rules_version_restore(struct rule_set *set, const struct rule *const *rule,
-                                            const bool *is_current, const uint32_t *since,
+struct rules_version *rules_version_restore(struct rule_set *set, const struct engine_terms *terms,
+                                            const struct rule *const *rule, const bool *is_current, const uint32_t *since,
                                             uint32_t slot_count, uint32_t generation,
                                             unsigned worker_count)
 {
-    struct rules_version before = {
-        .set = set, .generation = generation - 1, .slot_count = slot_count};
+    struct rules_version before = {.set = set,
+                                   .generation = generation - 1,
+                                   .slot_count = slot_count,
+                                   .terms_from_ms = INT64_MIN};
     struct rules_version *version;
 
     before.slots = memory_alloc((slot_count + 1) * sizeof(*before.slots));
@@ -232,7 +237,7 @@ struct rules_version *rules_version_restore(struct rule_set *set, const struct r
         if (is_current[s])
             before.slot_of[before.rule_count++] = s;
     }
-    version = rules_version_create(set, &before, worker_count);
+    version = rules_version_create(set, terms, &before, worker_count);
     free(before.slots);
     free(before.slot_of);
     free(before.earlier);

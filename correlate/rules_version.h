@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "correlate/terms.h"
 #include "rules/enrich.h"
 #include "rules/rule_set.h"
 
@@ -74,6 +75,8 @@ struct rules_version {
     struct mute_tally **mutes;   /* by the set's index; shared by all versions that have the mute */
     uint32_t mute_count;
     int64_t from_ms; /* when it took effect; INT64_MIN: from the beginning (S) */
+    struct engine_terms terms; /* that go with the set */
+    int64_t terms_from_ms;     /* since when they are what they are; INT64_MIN as above */
     bool reads_message, takes_all, takes_flapping;
     bool takes_incidents;
     bool lists_keys;                 /* of some rule that expects */
@@ -91,14 +94,14 @@ static inline struct enrich_tally *rules_version_tally(const struct rules_versio
 
 /* Errors: ends the process when memory is short. `older` is NULL for the first.
  * Takes `set`. */
-struct rules_version *rules_version_create(struct rule_set *set, struct rules_version *older,
-                                           unsigned worker_count);
+struct rules_version *rules_version_create(struct rule_set *set, const struct engine_terms *terms,
+                                           struct rules_version *older, unsigned worker_count);
 
 /* One of a run before: `rule` is what each of its slots held, NULL for free ones, is_current says
  * which of them are of `set`, all of whose rules are there once, and `since` since when they are
  * there. Counters are zero. */
-struct rules_version *rules_version_restore(struct rule_set *set, const struct rule *const *rule,
-                                            const bool *is_current, const uint32_t *since,
+struct rules_version *rules_version_restore(struct rule_set *set, const struct engine_terms *terms,
+                                            const struct rule *const *rule, const bool *is_current, const uint32_t *since,
                                             uint32_t slot_count, uint32_t generation,
                                             unsigned worker_count);
 

@@ -78,7 +78,6 @@ static void head_put(const struct engine *engine, const struct snapshot_run *run
     image_put_u32(out, SNAPSHOT_VERSION);
     image_put_u64(out, engine->config.seed);
     image_put_u32(out, engine->config.round_ms);
-    image_put_u32(out, engine->config.flap_start);
     image_put_i64(out, run->from_ms);
     image_put_i64(out, planned_ms(engine));
     /* relaxed: this role wrote it. */
@@ -123,6 +122,17 @@ static void slot_put(const struct engine *engine, uint32_t s, const struct image
     image_put_u64(out, untold.entries);
 }
 
+static void terms_put(const struct rules_version *rules, struct image_out *out)
+{
+    image_put_id(out, rules->terms.id);
+    image_put_u32(out, rules->terms.alerts_max);
+    image_put_i64(out, rules->terms.expire_ms);
+    image_put_i64(out, rules->terms.flap_window_ms);
+    image_put_u32(out, rules->terms.flap_start);
+    image_put_u32(out, rules->terms.flap_stop);
+    image_put_i64(out, rules->terms_from_ms);
+}
+
 static void rules_put(const struct engine *engine, const struct image_sets *sets,
                       struct image_out *out)
 {
@@ -132,6 +142,7 @@ static void rules_put(const struct engine *engine, const struct image_sets *sets
     image_put_mark(out, SNAPSHOT_RULES);
     image_put_u32(out, rules->generation);
     image_put_i64(out, rules->from_ms);
+    terms_put(rules, out);
     image_put_u32(out, rules->slot_count);
     for (uint32_t s = 0; s < rules->slot_count; s++)
         slot_put(engine, s, sets, out);

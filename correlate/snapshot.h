@@ -24,7 +24,7 @@
 #include "correlate/core.h"
 
 /* Of the bytes. Those of SNAPSHOT_VERSION_OLDEST are read as well (semantics C12):
- *   1  until incidents were counted by what suppresses them
+ *   1  until incidents were counted by what suppresses them, and terms could be switched
  */
 enum {
     SNAPSHOT_VERSION = 2,

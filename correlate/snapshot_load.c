@@ -25,7 +25,7 @@ static struct image_span head_take(struct engine *engine, size_t set_count, stru
         image_fail(in, "it was made with another seed of the hashes");
     if (image_take_u32(in) != engine->config.round_ms)
         image_fail(in, "it was made with another round");
-    if (image_take_u32(in) != engine->config.flap_start)
+    if (in->version < 2 && image_take_u32(in) != engine->config.flap_start)
         image_fail(in, "it was made with another flap.start");
     struct image_span span = {.from_ms = image_take_time(in)};
     span.to_ms = image_take_time(in);
@@ -119,13 +119,31 @@ static void version_set(struct engine *engine, struct rules_version *version)
         engine->workers[w].listed_generation = version->generation;
 }
 
+/* Returns since when they are in force. */
+static int64_t terms_take(struct engine_terms *terms, struct image_in *in)
+{
+    *terms = (struct engine_terms){.id = image_take_id(in)};
+    terms->alerts_max = image_take_u32(in);
+    terms->expire_ms = image_take_i64(in);
+    terms->flap_window_ms = image_take_i64(in);
+    terms->flap_start = image_take_u32(in);
+    terms->flap_stop = image_take_u32(in);
+    int64_t from_ms = image_take_any_time(in);
+    if (in->fault == NULL && (!engine_terms_are_fine(terms, NULL) || from_ms == INT64_MAX))
+        image_fail(in, "it was made under terms that cannot be");
+    return from_ms;
+}
+
 static void rules_take(struct engine *engine, const struct image_sets *sets, struct image_in *in)
 {
     struct rule_set *set = engine->newest_rules->set;
 
     image_take_mark(in, SNAPSHOT_RULES);
     uint32_t generation = image_take_u32(in);
-    int64_t from_ms = image_take_any_time(in);
+    int64_t from_ms = image_take_any_time(in), terms_from_ms = INT64_MIN;
+    struct engine_terms terms = engine->newest_rules->terms;
+    if (in->version >= 2)
+        terms_from_ms = terms_take(&terms, in);
     uint32_t count = image_take_count(in, sizeof(uint32_t));
     struct slot_read *read = memory_alloc((count + 1) * sizeof(*read));
     const struct rule **rule = memory_alloc((count + 1) * sizeof(*rule));
@@ -140,8 +158,9 @@ static void rules_take(struct engine *engine, const struct image_sets *sets, str
     if (in->fault == NULL && (generation == 0 || !slots_fit(set, read, is_current, count)))
         image_fail(in, "its rules are not those of the set in force");
     if (in->fault == NULL) {
-        struct rules_version *version = rules_version_restore(set, rule, is_current, since, count,
-                                                              generation, engine->worker_count);
+        struct rules_version *version = rules_version_restore(
+            set, &terms, rule, is_current, since, count, generation, engine->worker_count);
+        version->terms_from_ms = terms_from_ms;
         version->from_ms = from_ms;
         version_set(engine, version);
         for (uint32_t s = 0; s < count; s++)

@@ -78,7 +78,7 @@ static int64_t headroom(struct engine *engine, const struct rules_version *rules
     enum { RULES_PER_STEP = 64 }; /* a look at so many costs less than the emptiest step */
     struct key_room *room = &engine->key_room;
     const struct step_end now = ended(engine);
-    int64_t alerts = (int64_t)engine->config.alerts_max - coming;
+    int64_t alerts = (int64_t)rules->terms.alerts_max - coming;
     int64_t taken = coming + (int64_t)now.flapping;
 
     for (unsigned w = 0; w < engine->worker_count; w++)

@@ -505,6 +505,7 @@ static int preview(const struct check *check, struct loaded *loaded, struct erro
 static int look_at_past(struct config *config, struct error *err)
 {
     struct engine_config engine;
+    char *changes = NULL;
     int code;
 
     if (config->data.dir[0] == '\0')
@@ -514,9 +515,15 @@ static int look_at_past(struct config *config, struct error *err)
         error_set(err, "out of memory for the engine's configuration");
         return EXIT_SYSTEM;
     }
-    code = past_check_dir(config->data.dir, &engine, err);
+    code = past_check_dir(config->data.dir, &engine, &changes, err);
     if (code != EXIT_OK)
         error_prefix(err, "data.dir: ");
+    for (char *line = changes; code == EXIT_OK && line != NULL && *line != '\0';) {
+        size_t bytes = strcspn(line, "\n");
+        fprintf(stderr, "note: a start switches behind what was told: %.*s\n", (int)bytes, line);
+        line += bytes + (line[bytes] == '\n');
+    }
+    free(changes);
     return code;
 }
 

@@ -473,6 +473,15 @@ static bool config_read_topic_defaults(struct config *config, struct config_topi
     return config_read_defaults(&reader, "input.topics[].", topic);
 }
 
+struct engine_terms config_terms(const struct config *config)
+{
+    return (struct engine_terms){.alerts_max = (uint32_t)config->engine.alerts_max,
+                                 .expire_ms = config->engine.expire_ms,
+                                 .flap_window_ms = config->engine.flap_window_ms,
+                                 .flap_start = (unsigned)config->engine.flap_start,
+                                 .flap_stop = (unsigned)config->engine.flap_stop};
+}
+
 int config_fill_engine(struct config *config, struct engine_config *engine)
 {
     size_t topic_count = config->input.topics.count, sink_count = config->sinks.count;

@@ -210,6 +210,9 @@ size_t config_restart_keys(const struct config *old, const struct config *new, c
 /* The reference of all keys as a Markdown table. */
 void config_print_reference(FILE *to);
 
+/* What a reload can change of the engine's settings. */
+struct engine_terms config_terms(const struct config *config);
+
 /* What the engine and the outbox are told. Borrow from `config`; the arrays are
  * in its arena. Errors: -ENOMEM. */
 int config_fill_engine(struct config *config, struct engine_config *engine);

@@ -58,12 +58,26 @@ static void switch_settings(struct durable *durable)
     if (past->rules_count == 0)
         return;
     last = &past->rules[past->rules_count - 1];
-    if (id128_equal(last->settings, durable->settings))
-        return;
+    if (!id128_equal(last->settings, durable->settings)) {
+        journal_rules(durable->journal,
+                      &(struct journal_rules){past->to_ms, last->set, durable->settings});
+        durable->journaled = durable->settings;
+        log_event(LOG_INFO, "settings_switched", log_text("path", durable->dir.path),
+                  log_number("partitions", (int64_t)durable->turns.count),
+                  log_text("next", "what comes from here on goes by those that are configured"));
+    }
+    durable_tell_turns(durable); /* behind the settings that they name */
+}
+
+/* A switch, behind the settings that come with it. */
+static void tell_switch(struct durable *durable, int64_t at_ms)
+{
+    if (!id128_equal(durable->switched_settings, durable->journaled))
+        journal_rules(durable->journal, &(struct journal_rules){at_ms, durable->switched,
+                                                                durable->switched_settings});
+    durable->journaled = durable->switched_settings;
     journal_rules(durable->journal,
-                  &(struct journal_rules){past->to_ms, last->set, durable->settings});
-    log_event(LOG_INFO, "settings_switched", log_text("path", durable->dir.path),
-              log_text("next", "what opens from here on goes by those that are configured"));
+                  &(struct journal_rules){at_ms, durable->switched, durable->journaled});
 }
 
 void durable_begin(struct durable *durable, struct outbox *outbox)
@@ -307,14 +321,14 @@ void durable_mark(struct durable *durable, const struct mark *mark, const char *
             journal_part(durable->journal, &(struct journal_part){mark->part, partition, topic});
             durable->part_count = mark->part + 1u;
         }
+        durable_note_join(durable, mark);
     }
     if (mark->kind == MARK_SWITCH) {
         if (durable->switches_again < durable->switch_count) {
             durable->switches_again++;
             return; /* of the run before */
         }
-        journal_rules(durable->journal, &(struct journal_rules){mark->value_ms, durable->switched,
-                                                                durable->settings});
+        tell_switch(durable, mark->value_ms);
     }
     journal_mark(durable->journal, mark);
 }
@@ -421,7 +435,9 @@ void durable_close(struct durable *durable)
     pthread_mutex_destroy(&durable->gates_lock);
     free(durable->switch_ms);
     free(durable->switch_sets);
+    free(durable->switch_settings);
     durable_release_sinks(durable);
+    durable_release_inputs(durable);
     durable_snapshots_release(durable);
     free(durable->parts);
     free(durable->awaited);

@@ -70,16 +70,30 @@ void durable_fill_engine(const struct durable *durable, struct engine_config *en
 int durable_begin_rules(struct durable *durable, struct rule_set **rules, struct rule_set **next,
                         struct error *err);
 
+/* What the engine, which was just created and went on from its image, is to be switched to once all
+ * has been told again: *terms, with *next, which is made where only these are other than before.
+ * *next stays NULL: to nothing. EXIT_OK, or an exit code with a sentence. */
+int durable_last_switch(struct durable *durable, const struct engine *engine,
+                        struct rule_set **next, struct engine_terms *terms, struct error *err);
+
 /* As engine_listener.rules_before and switched. Thread: sequencer role. */
-struct rule_set *durable_rules_before(struct durable *durable, size_t index);
-void durable_switched(struct durable *durable, const struct rule_set *rules);
+struct rule_set *durable_rules_before(struct durable *durable, size_t index,
+                                      struct engine_terms *terms);
+void durable_switched(struct durable *durable, const struct rule_set *rules,
+                      const struct engine_terms *terms);
 
 /* Whether the set is the one that was asked for last. Keeps one, before it may be asked for: 0, or
  * a negative errno with a sentence. Thread: one at a time, as the next. */
 bool durable_has_rules(const struct durable *durable, const struct rule_set *rules);
 int durable_keep_rules(struct durable *durable, const struct rule_set *rules,
                        const struct rules_read *read, struct error *err);
-void durable_asked_for(struct durable *durable, const struct rule_set *rules);
+void durable_asked_for(struct durable *durable, const struct rule_set *rules,
+                       const struct engine_terms *terms);
+
+/* The same of terms: whether they are those that were asked for last, and keeps them: they get their
+ * name then. */
+bool durable_has_terms(const struct durable *durable, const struct engine_terms *terms);
+int durable_keep_terms(struct durable *durable, struct engine_terms *terms, struct error *err);
 
 /* Writes what the incident log lacks (daemon/incident_log_mend.h), and says so. */
 void durable_mend_log(const struct durable *durable, const char *path, struct line_writer *writer);

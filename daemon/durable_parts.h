@@ -4,6 +4,7 @@
  *   durable.c         what the engine tells, what is committed, and the end
  *   durable_start.c   the directory is opened, its journal read, and the engine told where to begin
  *   durable_rules.c   rule sets: those that were in force, and those that come
+ *   durable_inputs.c  settings that changed: how records are read, and terms
  *   durable_sinks.c   which sinks are told of what, where they came and went between two runs
  *   durable_snapshot.c the thread that takes snapshots
  *   durable_recycle.c which segments of the journal nobody needs any more
@@ -18,6 +19,7 @@
 #include <stdatomic.h>
 #include "base/vector.h"
 #include "daemon/durable.h"
+#include "daemon/settings_text.h"
 #include "ingest/ordered_source.h"
 #include "store/data_dir.h"
 #include "store/history_writer.h"
@@ -98,16 +100,29 @@ struct durable {
     struct source_part *awaited; /* those of them that are read */
     size_t awaited_count;
     int64_t *read;
-    struct id128 settings;         /* that show in results */
+    struct id128 settings;         /* that show in results; setup, as the next four */
+    char *settings_now;            /* their text */
+    struct settings_inputs inputs_now;
+    struct settings_inputs *inputs_then; /* those that were in force, the oldest first */
+    struct engine_inputs *inputs;        /* the same, for the engine */
+    size_t input_count;
+    VECTOR_OF(struct mark) turns;  /* where partitions are read by others than before; setup */
+    VECTOR_OF(struct mark) joined; /* the same of those that are new; sequencer role */
+    struct mark *marks;            /* those of before, and the turns */
+    struct engine_terms terms;     /* asked for last; setup, then reload lock */
+    struct id128 journaled;        /* settings that the journal says last; sequencer role */
     size_t first_rules;            /* of past.rules: those in force at the first watermark */
+    struct engine_terms first_terms; /* that came with them */
     int64_t *switch_ms;            /* when sets behind it were put in force */
     struct id128 *switch_sets;     /* which */
+    struct id128 *switch_settings; /* and by which settings from then on */
     size_t switch_count;           /* of them */
     struct sinks_then *sinks_then; /* the oldest first */
     size_t sinks_then_count;
     uint8_t *priority_widest; /* by sink: of all that it ever had */
     size_t switches_again;    /* of them that have been told again; sequencer role */
     struct id128 switched;    /* the set that the next mark of a switch is of; the same */
+    struct id128 switched_settings; /* the same: that come with it */
     struct id128 rules;       /* asked for last; setup, then reload lock */
     size_t rules_kept;        /* the same: how many lists are kept at most */
 
@@ -149,6 +164,24 @@ void durable_release_sinks(struct durable *durable);
  */
 bool durable_takes(const struct durable *durable, size_t sink, const struct journal_about *about);
 bool durable_is_told(void *self, const struct journal_about *about, const char *sink);
+
+/* ---- durable_inputs.c ---- */
+
+/* What the settings of before and `now` say. EXIT_OK, or an exit code with a sentence. */
+int durable_load_inputs(struct durable *durable, const char *now, struct error *err);
+void durable_release_inputs(struct durable *durable);
+
+/* Where partitions are read by other settings than before. Setup. */
+void durable_find_turns(struct durable *durable);
+
+/* The journal says so, behind the settings. Thread: sequencer role, as the next. */
+void durable_tell_turns(struct durable *durable);
+void durable_note_join(struct durable *durable, const struct mark *mark);
+
+/* What these settings say of terms. EXIT_OK, or an exit code with a sentence. Thread: setup, or
+ * sequencer role. */
+int durable_terms_then(struct durable *durable, struct id128 settings, struct engine_terms *terms,
+                       struct error *err);
 
 /* As journal_hooks.committed. Thread: journal. */
 void durable_on_committed(void *self, const struct journal_commit *commit);

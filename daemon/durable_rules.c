@@ -34,19 +34,26 @@ int durable_begin_rules(struct durable *durable, struct rule_set **rules, struct
     return EXIT_OK;
 }
 
-struct rule_set *durable_rules_before(struct durable *durable, size_t index)
+struct rule_set *durable_rules_before(struct durable *durable, size_t index,
+                                      struct engine_terms *terms)
 {
     struct rule_set *set = NULL;
     struct error err = {""};
 
-    if (rules_kept_load(durable->blobs, durable->switch_sets[index], &set, &err) != 0)
+    if (durable_terms_then(durable, durable->switch_settings[index], terms, &err) != EXIT_OK ||
+        rules_kept_load(durable->blobs, durable->switch_sets[index], &set, &err) != 0)
         durable_differ(durable, &err);
     return set;
 }
 
-void durable_switched(struct durable *durable, const struct rule_set *rules)
+void durable_switched(struct durable *durable, const struct rule_set *rules,
+                      const struct engine_terms *terms)
 {
+    static const struct id128 unnamed;
+
     durable->switched = rule_set_hash(rules);
+    durable->switched_settings =
+        id128_equal(terms->id, unnamed) ? durable->journaled : terms->id;
 }
 
 bool durable_has_rules(const struct durable *durable, const struct rule_set *rules)
@@ -72,7 +79,9 @@ int durable_keep_rules(struct durable *durable, const struct rule_set *rules,
     return rc;
 }
 
-void durable_asked_for(struct durable *durable, const struct rule_set *rules)
+void durable_asked_for(struct durable *durable, const struct rule_set *rules,
+                       const struct engine_terms *terms)
 {
     durable->rules = rule_set_hash(rules);
+    durable->terms = *terms;
 }

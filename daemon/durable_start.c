@@ -76,14 +76,18 @@ static int keep_rules_and_settings(struct durable *durable, struct error *err)
 {
     char *now = settings_text(durable->options.engine);
     struct kept_files files = {0};
+    char *changes = NULL;
     int code;
 
     durable->settings = hash128(now, strlen(now), 0);
     durable->rules = durable->options.rules;
     code = past_check(&durable->past, &durable->snapshots.begin, durable->dir.path, durable->blobs,
-                      now, err);
+                      now, &changes, err);
+    free(changes);
     if (code == EXIT_OK)
         code = durable_load_sinks(durable, now, err);
+    if (code == EXIT_OK)
+        code = durable_load_inputs(durable, now, err);
     kept_files_add(&files, 's', "settings", now, strlen(now));
     free(now);
     if (code == EXIT_OK && kept_files_save(durable->blobs, durable->settings, &files, err) != 0)
@@ -194,18 +198,32 @@ static void first_rules_find(struct durable *durable)
         durable->first_rules++;
 }
 
-static int prepare(struct durable *durable, uint64_t frame, struct error *err)
+/* Those that an image says hold in its place. */
+static int first_terms_find(struct durable *durable, struct error *err)
 {
     const struct journal_summary *past = &durable->past;
 
+    durable->first_terms = durable->terms;
+    return past->rules_count == 0
+               ? EXIT_OK
+               : durable_terms_then(durable, past->rules[durable->first_rules].settings,
+                                    &durable->first_terms, err);
+}
+
+static int prepare(struct durable *durable, uint64_t frame, struct error *err)
+{
+    const struct journal_summary *past = &durable->past;
+    int code;
+
     durable->switch_ms = calloc(past->rules_count + 1, sizeof(*durable->switch_ms));
     durable->switch_sets = calloc(past->rules_count + 1, sizeof(*durable->switch_sets));
+    durable->switch_settings = calloc(past->rules_count + 1, sizeof(*durable->switch_settings));
     durable->parts = calloc(past->part_count + 1, sizeof(*durable->parts));
     durable->awaited = calloc(past->part_count + 1, sizeof(*durable->awaited));
     durable->read = calloc(past->part_count + 1, sizeof(*durable->read));
     durable->waker = host()->waker_create(host()->self);
-    if (durable->switch_ms == NULL || durable->switch_sets == NULL || durable->parts == NULL ||
-        durable->awaited == NULL || durable->read == NULL || durable->waker < 0) {
+    if (durable->switch_ms == NULL || durable->switch_sets == NULL ||
+        durable->switch_settings == NULL || durable->parts == NULL || durable->awaited == NULL || durable->read == NULL || durable->waker < 0) {
         error_set(err, "out of memory or descriptors for the data directory");
         return EXIT_SYSTEM;
     }
@@ -219,13 +237,20 @@ static int prepare(struct durable *durable, uint64_t frame, struct error *err)
     /* relaxed: nobody else is there yet. */
     atomic_store_explicit(&durable->told, past->changes + past->ops_made, memory_order_relaxed);
     first_rules_find(durable);
+    durable_find_turns(durable);
+    durable->journaled =
+        past->rules_count > 0 ? past->rules[past->rules_count - 1].settings : durable->settings;
     for (size_t i = durable->first_rules + 1; i < past->rules_count; i++) {
         if (!id128_equal(past->rules[i].settings, past->rules[i - 1].settings))
             continue; /* these were switched, and not the set */
         durable->switch_sets[durable->switch_count] = past->rules[i].set;
+        durable->switch_settings[durable->switch_count] = past->rules[i].settings;
         durable->switch_ms[durable->switch_count++] = past->rules[i].from_ms;
     }
-    return past->to_ms == INT64_MIN ? EXIT_OK : prepare_to_tell_again(durable, frame, err);
+    code = first_terms_find(durable, err);
+    if (code != EXIT_OK || past->to_ms == INT64_MIN)
+        return code;
+    return prepare_to_tell_again(durable, frame, err);
 }
 
 int durable_lock(const char *path, struct data_dir *dir, struct error *err)
@@ -290,8 +315,13 @@ void durable_fill_engine(const struct durable *durable, struct engine_config *en
 {
     const struct journal_summary *past = &durable->past;
 
-    engine->marks = past->marks;
-    engine->mark_count = past->mark_count;
+    engine->marks = durable->marks;
+    engine->mark_count = past->mark_count + durable->turns.count;
+    engine->alerts_max = durable->first_terms.alerts_max;
+    engine->expire_ms = durable->first_terms.expire_ms;
+    engine->flap_window_ms = durable->first_terms.flap_window_ms;
+    engine->flap_start = durable->first_terms.flap_start;
+    engine->flap_stop = durable->first_terms.flap_stop;
     engine->sink_priority_max = durable->priority_widest;
     if (durable->snapshots.begin.number > 0)
         engine->seed = durable->snapshots.begin.facts.seed;
@@ -303,7 +333,9 @@ void durable_fill_engine(const struct durable *durable, struct engine_config *en
                                                     .n_ms = past->n_ms,
                                                     .r_ms = past->r_ms,
                                                     .switch_ms = durable->switch_ms,
-                                                    .switch_count = durable->switch_count};
+                                                    .switch_count = durable->switch_count,
+                                                    .inputs = durable->inputs,
+                                                    .input_count = durable->input_count};
     if (durable->snapshots.begin.number > 0)
         engine->recovery.image_epoch_ms = durable->snapshots.begin.facts.epoch_ms;
 }

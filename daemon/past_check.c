@@ -20,9 +20,10 @@ static bool has_read(void *self, struct text topic)
     return false;
 }
 
-/* Settings that show in what was told stay what they were; others may change between two runs. */
+/* Few settings stay what they were (daemon/settings_text.h); what the others change goes to
+ * *changes. */
 static int check_settings(const struct journal_summary *past, const char *path, const char *blobs,
-                          const char *settings, struct error *err)
+                          const char *settings, char **changes, struct error *err)
 {
     const struct settings_reader reader = {(void *)(uintptr_t)past, has_read};
     enum settings_change change;
@@ -39,12 +40,15 @@ static int check_settings(const struct journal_summary *past, const char *path, 
         return EXIT_DATA;
     change = settings_compare(before.file.count > 0 ? before.file.at[0].at : "", settings, &reader,
                               &what);
+    *changes = settings_differences(before.file.count > 0 ? before.file.at[0].at : "", settings);
     kept_files_release(&before);
     if (change != SETTINGS_FIXED)
         return EXIT_OK;
+    free(*changes);
+    *changes = NULL;
     error_set(err,
-              "%s: the settings are not those under which the journal was written: %.1000s; start "
-              "with the former ones, or give these a data directory of their own",
+              "%s: these settings cannot change in a data directory: %.1000s; start with the former "
+              "ones, or give these a data directory of their own",
               path, what.text);
     return EXIT_CONFIG;
 }
@@ -71,10 +75,12 @@ static bool leaves_behind(const struct journal_summary *past, const struct snaps
 }
 
 int past_check(const struct journal_summary *past, const struct snapshot_content *begin,
-               const char *path, const char *blobs, const char *settings, struct error *err)
+               const char *path, const char *blobs, const char *settings, char **changes,
+               struct error *err)
 {
+    *changes = NULL;
     if (!leaves_behind(past, begin))
-        return check_settings(past, path, blobs, settings, err);
+        return check_settings(past, path, blobs, settings, changes, err);
     error_set(err,
               "%s: a partition left the input while the journal was written, which a recovery "
               "cannot read again; give this run a data directory of its own",
@@ -82,13 +88,15 @@ int past_check(const struct journal_summary *past, const struct snapshot_content
     return EXIT_DATA;
 }
 
-int past_check_dir(const char *path, const struct engine_config *engine, struct error *err)
+int past_check_dir(const char *path, const struct engine_config *engine, char **changes,
+                   struct error *err)
 {
     struct data_look_known known;
     struct data_look look;
     char blobs[DATA_DIR_PATH_BYTES], *settings;
     int code = data_look_open(&look, path, err);
 
+    *changes = NULL;
     if (code == EXIT_NO_INPUT)
         return EXIT_OK;
     if (code == EXIT_OK)
@@ -97,7 +105,8 @@ int past_check_dir(const char *path, const struct engine_config *engine, struct 
         return code;
     data_dir_folder(&look.dir, "blobs", blobs);
     settings = settings_text(engine);
-    code = past_check(&known.sum, &known.recalled.begin, look.dir.path, blobs, settings, err);
+    code = past_check(&known.sum, &known.recalled.begin, look.dir.path, blobs, settings, changes,
+                      err);
     free(settings);
     snapshot_recalled_release(&known.recalled);
     return code;

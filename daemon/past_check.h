@@ -14,12 +14,15 @@
 /* `begin` is the snapshot that is gone on from; `settings` is the text of those that are configured
  * (daemon/settings_text.h), `blobs` the folder with those of before, `path` the data directory.
  * EXIT_OK, or the exit code of the start that would be refused, with a sentence that says the way
- * out. */
+ * out. *changes: what is otherwise than before, and takes effect behind what was told, one a line;
+ * NULL where nothing is. The caller frees it. */
 int past_check(const struct journal_summary *past, const struct snapshot_content *begin,
-               const char *path, const char *blobs, const char *settings, struct error *err);
+               const char *path, const char *blobs, const char *settings, char **changes,
+               struct error *err);
 
 /* The same of a data directory that is only looked into, also while a daemon uses it. EXIT_OK where
  * there is none yet. */
-int past_check_dir(const char *path, const struct engine_config *engine, struct error *err);
+int past_check_dir(const char *path, const struct engine_config *engine, char **changes,
+                   struct error *err);
 
 #endif

@@ -177,20 +177,21 @@ static void on_recovered(void *self)
     durable_recovered(((struct service *)self)->durable);
 }
 
-static void on_switched(void *self, const struct rule_set *rules, int64_t at_ms)
+static void on_switched(void *self, const struct rule_set *rules, const struct engine_terms *terms,
+                        int64_t at_ms)
 {
     struct service *service = self;
 
     if (service->durable != NULL)
-        durable_switched(service->durable, rules);
+        durable_switched(service->durable, rules, terms);
     else
         rules_shelf_switched(service->shelf, rule_set_hash(rules), at_ms, host_mono_ns());
     atomic_store_explicit(&service->in_force, rule_set_hash(rules).hi, memory_order_relaxed);
 }
 
-static struct rule_set *on_rules_before(void *self, size_t index)
+static struct rule_set *on_rules_before(void *self, size_t index, struct engine_terms *terms)
 {
-    return durable_rules_before(((struct service *)self)->durable, index);
+    return durable_rules_before(((struct service *)self)->durable, index, terms);
 }
 
 static void on_image(void *self, const struct engine_image *image)
@@ -307,6 +308,7 @@ static int fill_engine(struct service *service, struct error *err)
         error_set(err, "out of memory for the engine's configuration");
         return EXIT_SYSTEM;
     }
+    service->terms = engine_terms_of(&service->engine_config);
     memory_budget_find(service->config->memory.budget, service->engine_config.workers,
                        &service->budget);
     service->engine_config.bins_bytes_max = service->budget.bins_bytes;
@@ -423,11 +425,14 @@ static int create_engine(struct service *service, struct error *err)
         return EXIT_SYSTEM;
     if (service->durable != NULL) {
         code = durable_load_image(service->durable, service->engine, service->rules, err);
+        if (code == EXIT_OK)
+            code = durable_last_switch(service->durable, service->engine, &service->next_rules,
+                                       &service->terms, err);
         if (code != EXIT_OK)
             return code;
     }
     if (service->next_rules != NULL)
-        engine_switch_rules(service->engine, service->next_rules); /* taken */
+        engine_switch(service->engine, service->next_rules, &service->terms); /* taken */
     service->next_rules = NULL;
     return EXIT_OK;
 }
@@ -577,17 +582,20 @@ static int keep_rules(struct service *service, const struct rule_set *rules,
     return durable_keep_rules(service->durable, rules, read, err);
 }
 
-/* Takes the set. One that was asked for last already makes no switch, which a data directory would
- * have to keep. */
-static void switch_rules(struct service *service, struct rule_set *rules)
+/* Takes the set. One that was asked for last already, with the same terms, makes no switch, which a
+ * data directory would have to keep. */
+static void switch_rules(struct service *service, struct rule_set *rules,
+                         const struct engine_terms *terms)
 {
-    if (service->durable != NULL && durable_has_rules(service->durable, rules)) {
+    if (service->durable != NULL && durable_has_rules(service->durable, rules) &&
+        durable_has_terms(service->durable, terms)) {
         rule_set_destroy(rules);
         return;
     }
     if (service->durable != NULL)
-        durable_asked_for(service->durable, rules);
-    engine_switch_rules(service->engine, rules);
+        durable_asked_for(service->durable, rules, terms);
+    service->terms = *terms;
+    engine_switch(service->engine, rules, terms);
 }
 
 void service_switch_drop(struct service_switch *to)
@@ -599,10 +607,23 @@ void service_switch_drop(struct service_switch *to)
     *to = (struct service_switch){.rules = NULL};
 }
 
+/* The same of terms. */
+static int keep_terms(struct service *service, struct engine_terms *terms, struct error *err)
+{
+    if (service->durable == NULL || durable_has_terms(service->durable, terms)) {
+        terms->id = service->terms.id;
+        return 0;
+    }
+    return durable_keep_terms(service->durable, terms, err);
+}
+
 int service_switch_prepare(struct service *service, struct service_switch *to, struct error *err)
 {
     int rc = keep_rules(service, to->rules, &to->read, err);
 
+
+    if (rc == 0)
+        rc = keep_terms(service, &to->terms, err);
     if (rc == 0)
         rc = preview_switch(service, to->rules, &to->loaded, &to->preview, err);
     if (rc != 0) {
@@ -623,7 +644,7 @@ void service_switch_make(struct service *service, struct service_switch *to)
     pthread_mutex_lock(&service->lock);
     service->counters.rules_loaded = rule_set_count(to->rules);
     pthread_mutex_unlock(&service->lock);
-    switch_rules(service, to->rules);
+    switch_rules(service, to->rules, &to->terms);
     to->rules = NULL;
     to->loaded = (struct rules_running){.rules = NULL};
     to->read = (struct rules_read){.files = {{0}}};
@@ -638,6 +659,13 @@ static int load_again(struct service *service, struct config **config, struct se
     *to = (struct service_switch){.rules = NULL};
     if (load(&service->options, config, &to->rules, &to->read, err) != EXIT_OK) {
         rules_read_release(&to->read);
+        return -EINVAL;
+    }
+    to->terms = config_terms(*config);
+    if (!engine_terms_are_fine(&to->terms, err)) {
+        error_prefix(err, "engine: ");
+        service_switch_drop(to);
+        config_destroy(*config);
         return -EINVAL;
     }
     rc = service_add_silences(service, &to->rules, &to->read, err);

@@ -213,7 +213,7 @@ static int change_silences(struct service *service, struct intake_act *act, cons
                            const char *text, struct id128 *set, char note[NOTE_BYTES],
                            struct error *err)
 {
-    struct service_switch to = {.rules = NULL};
+    struct service_switch to = {.rules = NULL, .terms = service->terms};
     int rc = rules_kept_with(&service->read, SILENCES_FILE, text, &to.rules, &to.read, err);
 
     if (rc != 0) {

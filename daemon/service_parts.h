@@ -67,6 +67,7 @@ struct service {
 
     /* One reload at a time, from a signal or the admin server. Before `lock`. */
     pthread_mutex_t reload_lock;
+    struct engine_terms terms;   /* asked for last */
     struct rules_running loaded; /* the set that was loaded last */
     struct rules_read read;      /* what it was read from */
     struct rules_shelf *shelf;   /* those before it; NULL: the data directory has them */
@@ -83,7 +84,8 @@ struct service {
 /* A rule set on its way into force. Under reload_lock. */
 struct service_switch {
     struct rule_set *rules;
-    struct rules_read read; /* what it was read from */
+    struct rules_read read;    /* what it was read from */
+    struct engine_terms terms; /* that come with it */
     struct rules_running loaded;
     struct rules_preview preview; /* what it does to each rule */
 };

@@ -61,18 +61,25 @@ static const char *answer(bool is_so)
     return is_so ? "true" : "false";
 }
 
+static void add_terms(struct lines *to, const struct engine_terms *terms)
+{
+    add(to, "engine.alerts.max %" PRIu32 "\n", terms->alerts_max);
+    add_duration(to, "engine.expire", terms->expire_ms);
+    add_duration(to, "engine.flap.window", terms->flap_window_ms);
+    add(to, "engine.flap.start %u\nengine.flap.stop %u\n", terms->flap_start, terms->flap_stop);
+}
+
 char *settings_text(const struct engine_config *engine)
 {
+    const struct engine_terms terms = engine_terms_of(engine);
     struct lines to = {.bytes = {0}};
     char disorder[UNIT_TEXT_BYTES];
 
     add_duration(&to, "engine.round", engine->round_ms);
     add_duration(&to, "engine.past", engine->past_ms);
     add_duration(&to, "engine.future", engine->future_ms);
-    add(&to, "engine.alerts.max %" PRIu32 "\n", engine->alerts_max);
-    add_duration(&to, "engine.expire", engine->expire_ms);
-    add_duration(&to, "engine.flap.window", engine->flap_window_ms);
-    add(&to, "engine.flap.start %u\nengine.flap.stop %u\n", engine->flap_start, engine->flap_stop);
+    add_duration(&to, "engine.behind", engine->behind_ms);
+    add_terms(&to, &terms);
     for (size_t i = 0; i < engine->topic_count; i++) {
         const struct topic_config *topic = &engine->topics[i];
         add(&to,
@@ -127,17 +134,18 @@ static struct text line_of_key(const char *text, struct text like)
 /* They decide which marks are made, and marks are kept. Older directories list them. */
 static bool is_of_marks(struct text line)
 {
-    return begins(line, "engine.epoch ") || begins(line, "engine.behind ") ||
-           begins(line, "engine.slack ");
+    return begins(line, "engine.epoch ") || begins(line, "engine.slack ");
 }
 
-static bool may_change(struct text line, const struct settings_reader *reader)
+/* A round is the grid on which everything lies that was told, and a recovery has to read again what
+ * was read: all else may. `there` is the line of the other text, empty where it has none. */
+static bool may_change(struct text line, struct text there, const struct settings_reader *reader)
 {
     const size_t key = key_bytes(line), topic = strlen("input.topics ");
 
-    if (begins(line, "sinks "))
-        return true;
-    return begins(line, "input.topics ") &&
+    if (begins(line, "engine.round "))
+        return false;
+    return !begins(line, "input.topics ") || there.len > 0 ||
            !reader->has_read(reader->self, (struct text){line.at + topic, (uint32_t)(key - topic)});
 }
 
@@ -152,7 +160,7 @@ static bool look_through(const char *text, const char *other, const struct setti
             continue;
         *differ = true;
         *fixed = line;
-        if (!may_change(line, reader))
+        if (!may_change(line, there, reader))
             return false;
     }
     return true;
@@ -220,4 +228,53 @@ uint8_t settings_sink_priority(const char *text, const char *sink)
             return limit_of((struct text){line.at + before, line.len - (uint32_t)before});
     }
     return SETTINGS_NO_SINK;
+}
+
+/* ---- texts of texts ---- */
+
+char *settings_text_with(const char *text, const struct engine_terms *terms)
+{
+    struct lines to = {.bytes = {0}}, named = {.bytes = {0}};
+    bool are_added = false;
+
+    add_terms(&named, terms);
+    while (*text != '\0') {
+        struct text line = line_take(&text);
+        if (line_of_key(named.bytes.at, line).len == 0)
+            add(&to, "%.*s\n", (int)line.len, line.at);
+        else if (!are_added)
+            add(&to, "%s", named.bytes.at);
+        are_added |= line_of_key(named.bytes.at, line).len > 0;
+    }
+    free(named.bytes.at);
+    return to.bytes.at;
+}
+
+static void add_difference(struct lines *to, struct text then, struct text now)
+{
+    static const struct text nothing = {"nothing", 7};
+
+    then = then.len > 0 ? then : nothing;
+    now = now.len > 0 ? now : nothing;
+    add(to, "then \"%.*s\", now \"%.*s\"\n", (int)then.len, then.at, (int)now.len, now.at);
+}
+
+char *settings_differences(const char *before, const char *now)
+{
+    struct lines to = {.bytes = {0}};
+    const char *at = before;
+
+    add(&to, "%s", "");
+    while (*at != '\0') {
+        struct text line = line_take(&at), there = line_of_key(now, line);
+        if (!is_of_marks(line) &&
+            (line.len != there.len || memcmp(line.at, there.at, line.len) != 0))
+            add_difference(&to, line, there);
+    }
+    while (*now != '\0') {
+        struct text line = line_take(&now);
+        if (line_of_key(before, line).len == 0)
+            add_difference(&to, (struct text){"", 0}, line);
+    }
+    return to.bytes.at;
 }

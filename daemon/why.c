@@ -638,8 +638,10 @@ static void note_passed(void *self, int64_t to_ms)
     why->passed_ms = to_ms;
 }
 
-static struct rule_set *rules_before(void *self, size_t index)
+/* Terms stay those of the configuration. */
+static struct rule_set *rules_before(void *self, size_t index, struct engine_terms *terms)
 {
+    (void)terms;
     return ((struct why *)self)->sets[index + 1];
 }
 

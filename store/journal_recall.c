@@ -349,6 +349,13 @@ static int take_mark(struct journal_recall *recall, const struct mark *mark, str
         part->has_left = false;
         if (part->start_offset == INT64_MIN)
             part->start_offset = part->read = mark->offset;
+        if (recall->rules.count > 0) /* it is read by what is in force */
+            vector_add(&recall->marks) = (struct mark){
+                .kind = MARK_INPUT,
+                .part = mark->part,
+                .offset = mark->offset,
+                .value_ms =
+                    mark_input_value(recall->rules.at[recall->rules.count - 1].settings)};
         if (mark->value_ms == INT64_MIN) /* from the start: nothing had been closed */
             return 0;
         vector_add(&recall->marks) = (struct mark){.kind = MARK_SEAL,
@@ -715,6 +722,7 @@ static bool mark_is_needed(const struct mark *mark, int64_t at_ms, const int64_t
     case MARK_JOIN:
     case MARK_LEAVE:
     case MARK_SHED:
+    case MARK_INPUT: /* but the last of them, see marks_forget() */
     case MARK_KIND_COUNT:
         break;
     }
@@ -724,18 +732,27 @@ static bool mark_is_needed(const struct mark *mark, int64_t at_ms, const int64_t
 static void marks_forget(struct journal_recall *recall, int64_t at_ms, const int64_t *from)
 {
     size_t kept = 0;
+    size_t *input = memory_alloc((recall->parts.count + 1) * sizeof(*input));
 
     for (size_t i = 0; i < recall->parts.count; i++)
-        recall->seal_at.at[i] = 0;
+        recall->seal_at.at[i] = input[i] = 0;
+    for (size_t i = 0; i < recall->marks.count; i++) {
+        const struct mark *mark = &recall->marks.at[i];
+        if (mark->kind == MARK_INPUT && mark->offset < from[mark->part] &&
+            from[mark->part] != INT64_MAX)
+            input[mark->part] = i + 1; /* by which it is read where it is read on */
+    }
     for (size_t i = 0; i < recall->marks.count; i++) {
         const struct mark mark = recall->marks.at[i];
-        if (!mark_is_needed(&mark, at_ms, from))
+        if (!mark_is_needed(&mark, at_ms, from) &&
+            !(mark.kind == MARK_INPUT && input[mark.part] == i + 1))
             continue;
         recall->marks.at[kept++] = mark;
         if (mark.kind == MARK_SEAL)
             recall->seal_at.at[mark.part] = kept;
     }
     recall->marks.count = kept;
+    free(input);
 }
 
 static void rules_forget(struct journal_recall *recall, int64_t at_ms)

@@ -101,15 +101,17 @@ static inline void world_on_short_of(void *self, uint16_t part, int64_t at, int6
     durable_short_of(((struct world *)self)->durable, part, at, read);
 }
 
-static inline void world_on_switched(void *self, const struct rule_set *rules, int64_t at_ms)
+static inline void world_on_switched(void *self, const struct rule_set *rules,
+                                     const struct engine_terms *terms, int64_t at_ms)
 {
     (void)at_ms;
-    durable_switched(((struct world *)self)->durable, rules);
+    durable_switched(((struct world *)self)->durable, rules, terms);
 }
 
-static inline struct rule_set *world_on_rules_before(void *self, size_t index)
+static inline struct rule_set *world_on_rules_before(void *self, size_t index,
+                                                     struct engine_terms *terms)
 {
-    return durable_rules_before(((struct world *)self)->durable, index);
+    return durable_rules_before(((struct world *)self)->durable, index, terms);
 }
 
 static inline void world_on_mark(void *self, const struct mark *mark)
@@ -497,7 +499,7 @@ static inline int world_switch(struct world *world, const char *text)
         rule_set_destroy(rules);
         return rc;
     }
-    durable_asked_for(world->durable, rules);
+    durable_asked_for(world->durable, rules, &world->durable->terms);
     engine_switch_rules(world->bench->engine, rules);
     return 0;
 }

@@ -93,8 +93,9 @@ struct bench {
     void (*on_recovered)(void *bench);                            /* the same */
     void (*on_short_of)(void *bench, uint16_t part, int64_t at, int64_t read);
     void (*on_acted)(void *bench, const struct engine_acted *acted);
-    void (*on_switched)(void *bench, const struct rule_set *rules, int64_t at_ms);
-    struct rule_set *(*rules_before)(void *bench, size_t index);
+    void (*on_switched)(void *bench, const struct rule_set *rules, const struct engine_terms *terms,
+                        int64_t at_ms);
+    struct rule_set *(*rules_before)(void *bench, size_t index, struct engine_terms *terms);
     void (*on_image)(void *bench, const struct engine_image *image);
     const struct bench_image *image; /* NULL: it begins from nothing */
     bool refuses;                    /* every third op, as a full outbox does */

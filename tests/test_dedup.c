@@ -187,6 +187,92 @@ static void the_bound_holds_at_round_ends(void **state)
     bench_destroy(bench);
 }
 
+/* The alerts of a, b and c were last heard of at 1000, 2400 and 3900; from the switch on 1 s is
+ * long enough. Those of a and b are over with it, that of c in its time. */
+static void X5_what_is_over_under_new_terms_is_over_when_they_begin(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(BENCH_RULE_ONE);
+    struct engine_terms terms;
+    char expected[512];
+
+    bench_go_live(bench);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    bench_start(bench);
+    bench_pass(bench, 1000, 500);
+    bench_put(feed, 1000, "a", "down", "");
+    bench_pass(bench, 1400, 700);
+    bench_put(feed, 2400, "b", "down", "");
+    bench_pass(bench, 1500, 500);
+    bench_put(feed, 3900, "c", "down", "");
+    bench_settle(bench);
+    bench_pass(bench, 10, 5);
+    terms = engine_terms_of(&bench->config);
+    terms.expire_ms = 1000;
+    engine_switch(bench->engine, parse_good(BENCH_RULE_ONE), &terms);
+    bench_settle(bench);
+    bench_pass(bench, 3000, 100);
+    bench_stop(bench);
+    int64_t at = bench_mark(bench, MARK_SWITCH).value_ms - BENCH_T0;
+    assert_in_range(at, 3900, 4800);
+    snprintf(expected, sizeof(expected),
+             "1000 opened rule one resource=a n=1 alerts=1\n"
+             "2400 opened rule one resource=b n=1 alerts=1\n"
+             "3900 opened rule one resource=c n=1 alerts=1\n"
+             "%" PRId64 " closed cleared one resource=a n=2 alerts=1\n"
+             "%" PRId64 " closed cleared one resource=b n=2 alerts=1\n"
+             "4900 closed cleared one resource=c n=2 alerts=1\n",
+             at, at);
+    assert_string_equal(bench->brief, expected);
+    bench_destroy(bench);
+}
+
+/* Two that flap: three changes within 10 s begin it. From the switch on none flaps that has no
+ * more changes than end it, and changes are remembered as far as there is room. */
+static void X5_what_flaps_is_judged_anew_when_terms_begin(void **state)
+{
+    static const struct {
+        unsigned start, stop;
+        int64_t window_ms;
+        uint64_t flapping; /* behind the switch */
+    } rows[] = {
+        {0, 0, 10000, 0}, /* nothing flaps any more */
+        {4, 3, 10000, 0}, /* three end it by now */
+        {4, 2, 10000, 1}, /* three are still too many */
+        {2, 1, 10000, 1}, /* two are remembered, and too many */
+        {3, 1, 100, 0},   /* they lie too far back */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bench *bench = bench_create(BENCH_RULE_ONE);
+        struct engine_terms terms;
+        bench_go_live(bench);
+        bench->config.flap_start = 3;
+        bench->config.flap_stop = 1;
+        bench->config.flap_window_ms = 10000;
+        struct bench_feed *feed = bench_feed(bench, "t", 0);
+        bench_start(bench);
+        bench_pass(bench, 2000, 500);
+        bench_put(feed, 1000, "a", "down", "");
+        bench_put(feed, 1010, "a", "down", BENCH_CLEAR);
+        bench_put(feed, 1020, "a", "down", "");
+        bench_settle(bench);
+        bench_pass(bench, 10, 5);
+        terms = engine_terms_of(&bench->config);
+        terms.flap_start = rows[i].start;
+        terms.flap_stop = rows[i].stop;
+        terms.flap_window_ms = rows[i].window_ms;
+        engine_switch(bench->engine, parse_good(BENCH_RULE_ONE), &terms);
+        bench_settle(bench);
+        bench_pass(bench, 2000, 100);
+        bench_stop(bench);
+        assert_int_equal(bench->counters.flap_begun, 1);
+        if (bench->counters.flap_begun - bench->counters.flap_ended != rows[i].flapping)
+            fail_msg("row %zu", i);
+        bench_destroy(bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +283,8 @@ int main(void)
         cmocka_unit_test(flapping_begins_and_ends_with_hysteresis),
         cmocka_unit_test(the_flap_window_is_open_at_its_begin),
         cmocka_unit_test(the_bound_holds_at_round_ends),
+        cmocka_unit_test(X5_what_is_over_under_new_terms_is_over_when_they_begin),
+        cmocka_unit_test(X5_what_flaps_is_judged_anew_when_terms_begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

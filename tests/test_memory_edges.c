@@ -726,7 +726,7 @@ static void a_rule_set_that_was_never_taken_comes_back(void **state)
     turn(OUTSIDE, switches);
     turn(OTHER, switches); /* frees the first */
     turns_end();
-    assert_ptr_equal(atomic_load(&engine->switch_request), switched[1]);
+    assert_ptr_equal(atomic_load(&engine->switch_request)->set, switched[1]);
 }
 
 static void waits_for_the_end(unsigned self)

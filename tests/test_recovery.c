@@ -124,20 +124,33 @@ static struct bench *begin(unsigned workers)
     return bench;
 }
 
+enum { INPUTS_NOW = 77 };
+static const struct engine_inputs *inputs_before; /* of the first run, where the second has others */
+
 /* The first run is broken off behind step `at`, and gone on with `later_ms` afterwards. */
 static void go_on(struct bench *bench, const struct kept *at, const struct mark *marks,
                   const char *log, int64_t later_ms)
 {
+    static struct mark known[BENCH_MARKS + FEEDS];
+
     bench_rewind(bench, false);
     bench_clock_move(bench, later_ms);
-    bench->config.marks = marks;
+    memcpy(known, marks, at->marks * sizeof(*marks));
+    bench->config.marks = known;
     bench->config.mark_count = at->marks;
+    for (uint16_t i = 0; inputs_before != NULL && i < FEEDS; i++) /* whoever was read is read on */
+        known[bench->config.mark_count++] = (struct mark){.kind = MARK_INPUT,
+                                                          .part = i,
+                                                          .offset = at->read[i],
+                                                          .value_ms = INPUTS_NOW};
     bench->config.recovery = (struct engine_recovery){.is_wanted = true,
                                                       .until_ms = at->to_ms,
                                                       .read = at->read,
                                                       .read_count = FEEDS,
                                                       .n_ms = at->n_ms,
                                                       .r_ms = at->r_ms,
+                                                      .inputs = inputs_before,
+                                                      .input_count = inputs_before != NULL,
                                                       .switch_ms = switch_ms,
                                                       .switch_count = switch_count};
     recovered_count = 0;
@@ -211,6 +224,121 @@ static void a_run_broken_off_anywhere_tells_the_same_again(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 6; seed++)
         broken_off_anywhere(seed, 1 + (unsigned)(seed % 3), false);
+}
+
+/* How records are read changes from where each partition stands on: what was told is told again by
+ * the settings of then, and time does not fall back however large the disorder becomes. */
+static void X5_what_is_read_otherwise_from_here_on_was_told_as_before(void **state)
+{
+    static const int64_t disorders[] = {0, 50, 500, 3000};
+    static const struct topic_config then[] = {{.topic = "t", .disorder_ms = 500}};
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        struct topic_config now = {.topic = "t",
+                                   .disorder_ms = disorders[seed % 4],
+                                   .tenant = "other",
+                                   .log_append_time = seed % 3 == 0};
+        struct engine_inputs inputs = {.value = 1, .topics = then, .topic_count = 1};
+        struct bench *bench = begin(1 + (unsigned)(seed % 3));
+        struct kept last;
+        struct mark *marks;
+        char *log;
+
+        dice = 100 + seed;
+        inputs.past_ms = bench->config.past_ms;
+        inputs.future_ms = bench->config.future_ms;
+        inputs.behind_ms = bench->config.behind_ms;
+        bench_start(bench);
+        bench_settle(bench);
+        live(bench, 40, false);
+        bench_stop(bench);
+        marks = malloc((bench->mark_count + 1) * sizeof(*marks));
+        memcpy(marks, bench->mark, bench->mark_count * sizeof(*marks));
+        log = malloc(bench->log.used + 1);
+        memcpy(log, bench->log.at, bench->log.used);
+        bench->config.topics = &now;
+        bench->config.topic_count = 1;
+        bench->config.past_ms = 700;
+        bench->config.future_ms = 5;
+        inputs_before = &inputs;
+        for (int i = 0; i < 3; i++) {
+            last = kept[i == 0 ? kept_count - 1 : draw(kept_count)];
+            go_on(bench, &last, marks, log, (int64_t)draw(5000));
+            int64_t watermark = engine_watermark(bench->engine);
+            for (int t = 0; t < 40; t++) {
+                bench_put(bench->feed[draw(FEEDS)], now_of(bench) - (int64_t)draw(900), "r1", "down",
+                          draw(2) == 0 ? BENCH_CLEAR : "");
+                bench_pass(bench, 50, 50);
+                assert_true(engine_watermark(bench->engine) >= watermark);
+                watermark = engine_watermark(bench->engine);
+            }
+            bench_pass(bench, 4000, 200);
+            bench_stop(bench);
+            assert_non_null(strstr(bench->log.at + last.log_bytes, "\"tenant\":\"other\""));
+        }
+        inputs_before = NULL;
+        free(log);
+        free(marks);
+        bench_destroy(bench);
+    }
+}
+
+/* No clock seals anything here: M - L alone has passed. Records of before come when L is six times
+ * as large, and have their place behind what had passed. */
+static void X5_what_had_passed_stays_passed_under_a_larger_disorder(void **state)
+{
+    static const struct topic_config then[] = {{.topic = "t", .disorder_ms = 500}};
+    static const struct topic_config now = {
+        .topic = "t", .disorder_ms = 3000, .tenant = "other"};
+    struct engine_inputs inputs = {.value = 1, .topics = then, .topic_count = 1};
+    struct bench *bench = begin(1);
+    struct mark *marks;
+    char *log;
+
+    (void)state;
+    inputs.past_ms = bench->config.past_ms;
+    inputs.future_ms = bench->config.future_ms;
+    inputs.behind_ms = bench->config.behind_ms;
+    for (int f = 0; f < FEEDS; f++)
+        bench_answers_set(bench->feed[f], false);
+    bench_start(bench);
+    bench_pass(bench, 5000, 1000);
+    for (int f = 0; f < FEEDS; f++)
+        bench_put(bench->feed[f], 1000, "r1", "down", "");
+    bench_settle(bench);
+    for (int f = 0; f < FEEDS; f++)
+        bench_put(bench->feed[f], 5000, "r1", "down", "");
+    bench_settle(bench);
+    bench_pass(bench, 10, 5);
+    assert_int_equal(engine_watermark(bench->engine) - BENCH_T0, 4500);
+    bench_stop(bench);
+    marks = malloc((bench->mark_count + 1) * sizeof(*marks));
+    memcpy(marks, bench->mark, bench->mark_count * sizeof(*marks));
+    log = malloc(bench->log.used + 1);
+    memcpy(log, bench->log.at, bench->log.used);
+    const struct kept last = kept[kept_count - 1];
+    bench->config.topics = &now;
+    bench->config.topic_count = 1;
+    inputs_before = &inputs;
+    bench_put(bench->feed[0], 4400, "r9", "down", ""); /* the very first that is read otherwise */
+    bench_put(bench->feed[0], 4401, "r9", "down", "");
+    go_on(bench, &last, marks, log, 0);
+    inputs_before = NULL;
+    bench_settle(bench);
+    bench_pass(bench, 5000, 1000);
+    for (int f = 0; f < FEEDS; f++)
+        bench_put(bench->feed[f], 9000, "r1", "down", "");
+    bench_settle(bench);
+    bench_pass(bench, 10, 5);
+    assert_int_equal(engine_watermark(bench->engine) - BENCH_T0, 6000);
+    bench_stop(bench);
+    assert_int_equal(bench->counters.late_by_seal, 2);
+    assert_non_null(strstr(bench->log.at, "\"tenant\":\"other\""));
+    assert_int_equal(bench->counters.in_bins, FEEDS); /* those of 9000: the late ones were seen */
+    free(log);
+    free(marks);
+    bench_destroy(bench);
 }
 
 static void what_no_seal_has_moved_goes_on_as_if_nothing_had_been(void **state)
@@ -378,21 +506,22 @@ static size_t switched_count;
 static size_t before_count; /* of those, the ones that the second run is told of */
 static struct switched before[SWITCHES_MAX];
 
-static void on_switched(void *self, const struct rule_set *rules, int64_t at_ms)
+static void on_switched(void *self, const struct rule_set *rules, const struct engine_terms *terms,
+                        int64_t at_ms)
 {
     struct id128 hash = rule_set_hash(rules);
     size_t text = 0;
 
-    (void)self;
+    (void)self, (void)terms;
     while (!id128_equal(text_hashes[text], hash))
         assert_true(++text < TEXTS);
     assert_true(switched_count < SWITCHES_MAX);
     switched[switched_count++] = (struct switched){at_ms, text};
 }
 
-static struct rule_set *rules_before(void *self, size_t index)
+static struct rule_set *rules_before(void *self, size_t index, struct engine_terms *terms)
 {
-    (void)self;
+    (void)self, (void)terms;
     assert_true(index < before_count);
     return parse_good(rule_texts[before[index].text]);
 }
@@ -566,6 +695,8 @@ int main(void)
         cmocka_unit_test(time_goes_on_from_where_it_was),
         cmocka_unit_test(rules_are_switched_again_where_they_were),
         cmocka_unit_test(a_partition_that_lost_records_is_told_of),
+        cmocka_unit_test(X5_what_is_read_otherwise_from_here_on_was_told_as_before),
+        cmocka_unit_test(X5_what_had_passed_stays_passed_under_a_larger_disorder),
         cmocka_unit_test(what_no_seal_has_moved_goes_on_as_if_nothing_had_been),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,11 +220,12 @@ static void the_older_form_comes_first_whatever_its_place(void **state)
     struct rule_set *sets[3] = {parse_good("rules:\n" FIRST("2s", "1s")),
                                 parse_good("rules:\n" FIRST("3s", "1s")),
                                 parse_good("rules:\n" FIRST("4s", "1s"))};
-    struct rules_version *one = rules_version_create(sets[0], NULL, 1);
-    struct rules_version *two = rules_version_create(sets[1], one, 1);
+    const struct engine_terms terms = {.alerts_max = 1};
+    struct rules_version *one = rules_version_create(sets[0], &terms, NULL, 1);
+    struct rules_version *two = rules_version_create(sets[1], &terms, one, 1);
     const bool is_dead[2] = {true, false};
     struct rules_version *trimmed = rules_version_trim(two, is_dead, 1);
-    struct rules_version *three = rules_version_create(sets[2], trimmed, 1);
+    struct rules_version *three = rules_version_create(sets[2], &terms, trimmed, 1);
 
     assert_int_equal(three->slot_of[0], 0);
     assert_ptr_equal(three->slots[1].rule, rule_set_rule(sets[1], 0));

@@ -56,18 +56,18 @@ static void what_may_change_and_what_may_not(void **state)
         {ALERTS LOGS, LOGS, SETTINGS_FIXED,
          "then \"input.topics alerts: format 0, disorder 500ms, log_append_time 0, tenant a, "
          "tenant_fixed 0\", now \"nothing\""},
-        {"input.topics alerts: format 1\n", "input.topics alerts: format 0\n", SETTINGS_FIXED,
-         "then \"input.topics alerts: format 1\", now \"input.topics alerts: format 0\""},
+        {"input.topics alerts: format 1\n", "input.topics alerts: format 0\n", SETTINGS_SWITCH, NULL},
         {"input.topics logs: format 1\n", "input.topics logs: format 0\n", SETTINGS_SWITCH, NULL},
-        {"engine.expire 1ms\n", "engine.expire 2ms\n", SETTINGS_FIXED,
-         "then \"engine.expire 1ms\", now \"engine.expire 2ms\""},
-        {"engine.expire 1ms\nsinks p: priority 0\n", "engine.expire 2ms\n", SETTINGS_FIXED,
-         "then \"engine.expire 1ms\", now \"engine.expire 2ms\""},
-        {"engine.round 1ms\n", "engine.round 1ms\nengine.past 2ms\n", SETTINGS_FIXED,
-         "then \"nothing\", now \"engine.past 2ms\""},
+        {"engine.expire 1ms\n", "engine.expire 2ms\n", SETTINGS_SWITCH, NULL},
+        {"engine.round 1ms\nsinks p: priority 0\n", "engine.round 2ms\n", SETTINGS_FIXED,
+         "then \"engine.round 1ms\", now \"engine.round 2ms\""},
+        {"engine.round 1ms\n", "engine.round 1ms\nengine.past 2ms\n", SETTINGS_SWITCH, NULL},
+        {"engine.past 2ms\n", "engine.past 2ms\nengine.round 1ms\n", SETTINGS_FIXED,
+         "then \"nothing\", now \"engine.round 1ms\""},
         /* as older directories list them */
-        {"engine.epoch 20ms\nengine.behind 5000ms\nengine.slack 50ms\nengine.round 1ms\n",
-         "engine.round 1ms\n", SETTINGS_EQUAL, NULL},
+        {"engine.epoch 20ms\nengine.slack 50ms\nengine.round 1ms\n", "engine.round 1ms\n",
+         SETTINGS_EQUAL, NULL},
+        {"engine.behind 5000ms\nengine.round 1ms\n", "engine.round 1ms\n", SETTINGS_SWITCH, NULL},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -105,7 +105,6 @@ static void the_text_is_what_is_compared(void **state)
     assert_int_equal(settings_sink_priority(before, "page"), PRIORITY_NONE);
     assert_int_equal(settings_sink_priority(before, "pag"), SETTINGS_NO_SINK);
     config.sink_count = 1;
-    config.behind_ms++;
     config.slack_ms++;
     config.epoch_ms *= 2;
     now = settings_text(&config);
@@ -114,10 +113,91 @@ static void the_text_is_what_is_compared(void **state)
     free(now);
     config.flap_stop++;
     now = settings_text(&config);
+    assert_int_equal(settings_compare(before, now, &reader, &what), SETTINGS_SWITCH);
+    free(now);
+    config.round_ms++;
+    now = settings_text(&config);
     assert_int_equal(settings_compare(before, now, &reader, &what), SETTINGS_FIXED);
-    assert_non_null(strstr(what.text, "engine.flap.stop"));
+    assert_non_null(strstr(what.text, "engine.round"));
     free(now);
     free(before);
+}
+
+/* What a text says is what it was made of: terms, and how each topic is read. */
+static void X5_what_was_in_force_is_read_from_its_text(void **state)
+{
+    static const struct topic_config topics[] = {
+        {.topic = "alerts",
+         .format = FORMAT_ALERTMANAGER,
+         .disorder_ms = 1500,
+         .tenant = "a, tenant_fixed true, tenant b",
+         .tenant_fixed = true},
+        {.topic = "logs", .format = FORMAT_NATIVE, .log_append_time = true, .tenant = "default"},
+        {.topic = NULL, .disorder_ms = 500, .tenant = "default"}};
+    struct engine_config config, other;
+    struct engine_terms terms;
+    struct settings_inputs then, now;
+    char *text, *differences;
+
+    (void)state;
+    engine_config_init(&config);
+    config.topics = topics;
+    config.topic_count = 3;
+    config.alerts_max = 77;
+    config.expire_ms = 90000;
+    config.flap_start = 9;
+    config.flap_stop = 4;
+    config.past_ms = 7200000;
+    text = settings_text(&config);
+    engine_config_init(&other);
+    terms = engine_terms_of(&other);
+    terms.flap_window_ms = 1;
+    settings_terms(text, &terms);
+    const struct engine_terms wanted = engine_terms_of(&config);
+    assert_true(engine_terms_equal(&terms, &wanted));
+    settings_inputs(text, &other, &then);
+    assert_int_equal(then.inputs.past_ms, 7200000);
+    assert_int_equal(then.inputs.topic_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        const struct topic_config *row = &then.inputs.topics[i];
+        if (topics[i].topic == NULL)
+            assert_null(row->topic);
+        else
+            assert_string_equal(row->topic, topics[i].topic);
+        assert_string_equal(row->tenant, topics[i].tenant);
+        assert_int_equal(row->format, topics[i].format);
+        assert_int_equal(row->disorder_ms, topics[i].disorder_ms);
+        assert_int_equal(row->log_append_time, topics[i].log_append_time);
+        assert_int_equal(row->tenant_fixed, topics[i].tenant_fixed);
+    }
+    assert_true(settings_lists(&then.inputs, "logs"));
+    assert_false(settings_lists(&then.inputs, "others"));
+    /* Other terms in the same text, and nothing else. */
+    terms.expire_ms = 91000;
+    char *changed = settings_text_with(text, &terms);
+    differences = settings_differences(text, changed);
+    assert_string_equal(differences,
+                        "then \"engine.expire 90s\", now \"engine.expire 91s\"\n");
+    free(differences);
+    settings_inputs(changed, &other, &now);
+    assert_int_not_equal(then.inputs.value, now.inputs.value);
+    assert_true(settings_read_alike(&then.inputs, &now.inputs, "alerts"));
+    settings_inputs_release(&now);
+    free(changed);
+    /* A text that says nothing of a topic leaves it to the row for all others. */
+    settings_inputs("input.topics (others): format auto, disorder 500ms, log_append_time false, "
+                    "tenant default, tenant_fixed false\nengine.past 2h\n",
+                    &other, &now);
+    assert_true(settings_read_alike(&then.inputs, &now.inputs, "some"));
+    assert_false(settings_read_alike(&then.inputs, &now.inputs, "alerts"));
+    assert_true(settings_read_alike(&then.inputs, &now.inputs, "@intake"));
+    settings_inputs_release(&now);
+    settings_inputs("", &other, &now);
+    assert_int_equal(now.inputs.topic_count, 0);
+    assert_false(settings_read_alike(&then.inputs, &now.inputs, "alerts"));
+    settings_inputs_release(&now);
+    settings_inputs_release(&then);
+    free(text);
 }
 
 /* Sinks p, q and r; times 0, 100 and 200 at which settings changed. */
@@ -162,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_may_change_and_what_may_not),
         cmocka_unit_test(the_text_is_what_is_compared),
+        cmocka_unit_test(X5_what_was_in_force_is_read_from_its_text),
         cmocka_unit_test(a_sink_is_told_of_what_opens_while_it_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,6 +46,7 @@ static struct shot shot[IMAGES_MAX];
 static struct switched {
     int64_t at_ms;
     size_t text;
+    struct engine_terms terms;
 } switched[SWITCHES_MAX];
 static size_t steps_found, kept_count, shot_count, switched_count, first_switch;
 static int64_t
@@ -118,18 +119,20 @@ static void on_image(void *self, const struct engine_image *image)
         to->text[i] = text_of_set(image->sets[i]);
 }
 
-static void on_switched(void *self, const struct rule_set *rules, int64_t at_ms)
+static void on_switched(void *self, const struct rule_set *rules, const struct engine_terms *terms,
+                        int64_t at_ms)
 {
     (void)self;
     if (wanted_ms != 0)
         return;
     assert_true(switched_count < SWITCHES_MAX);
-    switched[switched_count++] = (struct switched){at_ms, text_of_set(rules)};
+    switched[switched_count++] = (struct switched){at_ms, text_of_set(rules), *terms};
 }
 
-static struct rule_set *rules_before(void *self, size_t index)
+static struct rule_set *rules_before(void *self, size_t index, struct engine_terms *terms)
 {
     (void)self;
+    *terms = switched[first_switch + index].terms;
     return parse_good(rule_texts[switched[first_switch + index].text]);
 }
 
@@ -255,8 +258,23 @@ static void go_on(struct bench *bench, struct shot *from, const struct kept *to,
     bench_stop(bench);
 }
 
-static void life_of(uint64_t seed, unsigned workers, bool is_switched)
+/* Terms under which alerts are evicted, flap and expire, now these and now others. */
+static struct engine_terms terms_any(void)
 {
+    struct engine_terms terms = {.alerts_max = 2 + (uint32_t)draw(12),
+                                 .expire_ms = 200 + (int64_t)draw(3000),
+                                 .flap_window_ms = 100 + (int64_t)draw(3000),
+                                 .flap_start = draw(5) == 0 ? 0 : 1 + (unsigned)draw(6)};
+
+    terms.flap_stop = terms.flap_start > 0 ? (unsigned)draw(terms.flap_start) : 0;
+    return terms;
+}
+
+enum switching { NOTHING, RULES, TERMS };
+
+static void life_of(uint64_t seed, unsigned workers, enum switching switching)
+{
+    const bool is_switched = switching != NOTHING;
     struct bench *bench = begin(workers);
     size_t with_old_sets = 0;
 
@@ -266,7 +284,10 @@ static void life_of(uint64_t seed, unsigned workers, bool is_switched)
     bench_settle(bench);
     for (unsigned i = 0; i < 6; i++) {
         live(bench, 12);
-        if (is_switched)
+        const struct engine_terms terms = switching == TERMS ? terms_any() : (struct engine_terms){0};
+        if (switching == TERMS) /* now and then with the rules as they are */
+            engine_switch(bench->engine, parse_good(rule_texts[(i + 1) / 2 % TEXTS]), &terms);
+        else if (switching == RULES)
             bench_switch(bench, rule_texts[(i + 1) % TEXTS]);
     }
     bench_stop(bench);
@@ -293,14 +314,21 @@ static void a_run_goes_on_from_an_image_as_if_it_had_read_all(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 3; seed++)
-        life_of(seed, 1 + (unsigned)(seed % 3), false);
+        life_of(seed, 1 + (unsigned)(seed % 3), NOTHING);
 }
 
 static void old_rule_sets_go_on_from_an_image(void **state)
 {
     (void)state;
     for (uint64_t seed = 11; seed <= 13; seed++)
-        life_of(seed, 1 + (unsigned)(seed % 3), true);
+        life_of(seed, 1 + (unsigned)(seed % 3), RULES);
+}
+
+static void X5_terms_that_were_switched_go_on_from_an_image(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 21; seed <= 26; seed++)
+        life_of(seed, 1 + (unsigned)(seed % 3), TERMS);
 }
 
 /* --- bytes that are no image
@@ -367,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_goes_on_from_an_image_as_if_it_had_read_all),
         cmocka_unit_test(old_rule_sets_go_on_from_an_image),
+        cmocka_unit_test(X5_terms_that_were_switched_go_on_from_an_image),
         cmocka_unit_test(what_is_no_image_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

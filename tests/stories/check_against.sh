@@ -222,11 +222,11 @@ file_has check.out 'engine.expire +5m' && fail "defaults that nobody asked for a
 
 # Keys of the configuration that a reload does not follow are named: one of the engine, a sink; log.level is followed.
 cp tocsin.yaml as_started.yaml
-sed 's/^admin:.*/&\nengine: {expire: 7m}\nlog: {level: debug}\nsinks: [{name: chat, type: webhook, options: {url: "http:\/\/127.0.0.1:9\/"}}]/' as_started.yaml >tocsin.yaml
+sed 's/^admin:.*/&\nengine: {past: 23h}\nlog: {level: debug}\nsinks: [{name: chat, type: webhook, options: {url: "http:\/\/127.0.0.1:9\/"}}]/' as_started.yaml >tocsin.yaml
 check 0 --against running
-file_has check.out '^a reload would not change engine.expire,sinks: these keys need the restart of the daemon$' || fail "no word of the restart: $(cat check.out)"
+file_has check.out '^a reload would not change engine.past,sinks: these keys need the restart of the daemon$' || fail "no word of the restart: $(cat check.out)"
 check 0 --against running --json
-python3 -c 'import json; got = json.load(open("check.out"))["restart"]; assert got == ["engine.expire", "sinks"], got' || fail "not so in JSON"
+python3 -c 'import json; got = json.load(open("check.out"))["restart"]; assert got == ["engine.past", "sinks"], got' || fail "not so in JSON"
 cp as_started.yaml tocsin.yaml
 # The same file by another path is the same configuration.
 code=0
@@ -272,7 +272,7 @@ metric_is tocsin_reload_failures_total 1 || fail "it is not counted"
 metric_is tocsin_reloads_total 0 || fail "a refused one is counted as done"
 # Only looked at: the same answer, and nothing changes; nor does a wrong word reload.
 cp good.yaml rules.yaml
-sed -i 's/^admin:.*/&\nengine: {expire: 7m}/' tocsin.yaml
+sed -i 's/^admin:.*/&\nengine: {past: 23h}/' tocsin.yaml
 [[ $(reload answer '?dri=1') == 400 ]] || fail "a parameter that is not there reloads"
 [[ $(reload dry '?dry=1') == 200 ]] || fail "not looked at: $(cat dry)"
 keys_are || fail "a look changed something"
@@ -284,7 +284,7 @@ cmp answer dry || fail "the look said something else: $(cat dry)"
 python3 -c '
 import json
 a, b = json.load(open("answer")), json.load(open("preview.json"))
-assert a.pop("restart") == ["engine.expire"] and b.pop("restart") == [], (a, b)
+assert a.pop("restart") == ["engine.past"] and b.pop("restart") == [], (a, b)
 assert a == b, (a, b)
 assert a["totals"]["drains"] == {"rules": 1, "keys": 2, "open": 1}, a["totals"]'
 # Now that is what runs; what drains is still shown, and changes no more.

@@ -57,8 +57,8 @@ wait_for "what became of it is durable" has_groups 2
 [[ $(metric tocsin_journal_segments) == 1 ]] ||
     fail "metrics say: $(curl -s "http://127.0.0.1:$admin/metrics" | grep journal)"
 check_says 0 ''
-sed -i 's/^admin:/engine: {expire: 6m}\n&/' tocsin.yaml
-check_says 78 '^data\.dir: data: the settings are not those .* then "engine.expire 5m", now "engine.expire 6m"; .*a data directory of their own$'
+sed -i 's/^admin:/engine: {round: 400ms}\n&/' tocsin.yaml
+check_says 78 '^data\.dir: data: these settings cannot change .* then "engine.round 200ms", now "engine.round 400ms"; .*a data directory of their own$'
 sed -i '/^engine:/d' tocsin.yaml
 refused 73 "another tocsin uses this directory: process $daemon;"
 kill -HUP "$daemon"
@@ -103,10 +103,10 @@ cmp told incidents.log || fail "the incident log is not what the journal says"
     fail "the ledger says: $("$TOCSIN" ledger data)"
 
 # Under other settings it does not start; without rules that it will need neither, and says so first.
-sed -i 's/^admin:/engine: {expire: 6m}\n&/' tocsin.yaml
-refused 78 'settings are not those .* then "engine.expire 5m", now "engine.expire 6m"'
-check_says 78 '^data\.dir: .*settings are not those'
-check_says 0 '^note: a restart would be refused: data\.dir: .*settings are not those' --against rules.yaml
+sed -i 's/^admin:/engine: {round: 400ms}\n&/' tocsin.yaml
+refused 78 'settings cannot change .* then "engine.round 200ms", now "engine.round 400ms"'
+check_says 78 '^data\.dir: .*settings cannot change'
+check_says 0 '^note: a restart would be refused: data\.dir: .*settings cannot change' --against rules.yaml
 sed -i '/^engine:/d' tocsin.yaml
 one_rule delta >rules.yaml # what is configured is kept anew
 kept=$(grep -l 'check == "gamma"' data/blobs/*)

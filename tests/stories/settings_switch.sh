@@ -80,9 +80,55 @@ ends_well
 cmp told incidents.log || fail "the incident log is not what the journal says"
 [[ $(wc -l <hook.log) == 8 ]] || fail "something else was told: $(cat hook.log)"
 
-# What shows in what was told stays.
-sed -i 's/^engine:.*/engine: {expire: 6m}/; t; s/^admin:/engine: {expire: 6m}\n&/' tocsin.yaml
+# How records are read, and when alerts are over: `check` says so beforehand, a start switches to it
+# behind what was told, and whatever comes after goes on from there.
+event_of_nobody() { # HOST
+    event alpha "$1" problem | sed 's/"tenant":"acme",//' | send
+}
+settings() { # EXPIRE TENANT
+    events="{topic: events, disorder: 40ms, tenant: $2}"
+    config "[$events, {topic: more}]" zero "two, priority: P2"
+    sed -i "s/^admin:/engine: {expire: $1, past: 12h}\n&/" tocsin.yaml
+}
+start_daemon
+event_of_nobody h4
+wait_for "zero hears of h4" heard '/zero open .*tenant=default.host=h4'
+kill -KILL "$daemon"
+wait "$daemon" || true
+settings 6m beta
+"$TOCSIN" check --config tocsin.yaml >check.log 2>&1 || fail "check: $(cat check.log)"
+for change in 'then "engine.expire 5m", now "engine.expire 6m"' \
+    'then "engine.past 1d", now "engine.past 12h"' 'tenant default, .* now "input.topics events: .*tenant beta'; do
+    file_has check.log "note: a start switches behind what was told: .*$change" ||
+        fail "check does not say $change: $(cat check.log)"
+done
+start_daemon
+wait_for "it has recovered" file_has run.log 'event=recovered .*differences=0'
+file_has run.log 'event=settings_switched .*partitions=[1-9]' || fail "the switch is not told of"
+event_of_nobody h5
+wait_for "zero hears of h5" heard '/zero open .*tenant=beta.host=h5'
+kill -KILL "$daemon"
+wait "$daemon" || true
+for life in 1 2; do
+    start_daemon
+    wait_for "it has recovered" file_has run.log 'event=recovered .*differences=0'
+    ! file_has run.log 'event=settings_switched ' || fail "the same settings were switched to"
+    [[ $life == 2 ]] && break
+    # While it runs, by a reload.
+    settings 7m beta
+    kill -HUP "$daemon"
+    wait_for "it has reloaded" file_has run.log 'event=reloaded '
+    ! file_has run.log 'event=reload_needs_restart .*engine' || fail "the reload cannot follow"
+    event_of_nobody h6
+    wait_for "zero hears of h6" heard '/zero open .*tenant=beta.host=h6'
+    ends_well
+done
+ends_well
+"$TOCSIN" fsck data >fsck.log || fail "fsck: $(cat fsck.log)"
+
+# The grid on which all of it lies stays.
+sed -i 's/^engine: {/&round: 400ms, /' tocsin.yaml
 code=0
 timeout 30 "$TOCSIN" run --config tocsin.yaml 2>second.log || code=$?
-[[ $code == 78 ]] && file_has second.log 'then "engine.expire 5m", now "engine.expire 6m"' ||
+[[ $code == 78 ]] && file_has second.log 'then "engine.round 200ms", now "engine.round 400ms"' ||
     fail "exit code $code: $(cat second.log)"

@@ -32,10 +32,10 @@ file_has answer "^note: the open of incident $incident still waits for hook: the
     fail "the page's fate is not told: $(cat answer)"
 if file_has answer '^note: the daemon runs with other values'; then fail "it runs with these: $(cat answer)"; fi
 cp tocsin.yaml same.yaml
-echo 'engine: {expire: 7m}' >>tocsin.yaml
+echo 'engine: {past: 23h}' >>tocsin.yaml
 ask 0 why "$incident"
 mv same.yaml tocsin.yaml
-file_has answer '^note: the daemon runs with other values than this configuration has, until it is started again: engine.expire; ' ||
+file_has answer '^note: the daemon runs with other values than this configuration has, until it is started again: engine.past; ' ||
     fail "a key that needs a restart is not told of: $(cat answer)"
 ask 0 why "$incident" --json
 python3 - "$incident" <<'PY'
