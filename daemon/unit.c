@@ -192,7 +192,7 @@ static bool begin_mirror(struct unit *unit, uint64_t taken_ns, const uint64_t du
                                    .changed = on_changed};
     struct mirror *made;
 
-    for (int which = 0; which < SHARED_LOGS; which++) {
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++) {
         const struct shared_end theirs = unit->joined.theirs.of[which];
         mirror.log[which] = &unit->log[which];
         mirror.durable[which] = durable[which];
@@ -288,7 +288,7 @@ static bool own(struct unit *unit, uint64_t taken_ns, enum shared_verdict *verdi
     unit->is_lost = is_begun_anew(&unit->joined);
     atomic_store_explicit(&unit->is_catching_up, unit->is_lost, memory_order_relaxed);
     tell_joined(unit, former);
-    for (int which = 0; which < SHARED_LOGS; which++)
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++)
         durable[which] = unit->joined.ends.of[which].number;
     if (begin_mirror(unit, taken_ns, durable, false, err))
         return true;
@@ -306,7 +306,7 @@ static bool go_alone(struct unit *unit, struct error *err)
 
     if (unit->was_answered || now_ns - unit->began_ns < lease_ns)
         return false; /* F4: of a store that went away nobody takes over */
-    for (int which = 0; which < SHARED_LOGS; which++)
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++)
         frames[which] = count_frames(unit, which, err);
     if (frames[SHARED_JOURNAL] <= 0 || frames[SHARED_INTAKE] < 0)
         return false;
@@ -615,7 +615,7 @@ int unit_create(const struct unit_options *options, struct unit **out, struct er
     pthread_mutex_init(&unit->lock, NULL);
     error_set(&unit->why, "standing by: the shared store has not answered yet");
     data_dir_folder(options->dir, "blobs", unit->blobs);
-    for (int which = 0; which < SHARED_LOGS; which++) {
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++) {
         data_dir_folder(options->dir, LOGS[which].kind, unit->folder[which]);
         unit->log[which] = (struct segment_config){.folder = unit->folder[which],
                                                    .kind = LOGS[which].kind,

@@ -247,7 +247,7 @@ static void ends_are(struct mirror *mirror, const struct unit_ends *ends)
 {
     mirror->ends = *ends;
     pthread_mutex_lock(&mirror->lock);
-    for (int which = 0; which < SHARED_LOGS; which++)
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++)
         mirror->put[which] = ends->of[which].number;
     pthread_mutex_unlock(&mirror->lock);
 }
@@ -285,7 +285,7 @@ static enum shared_verdict begin_anew(struct mirror *mirror, struct error *err)
     if (verdict != SHARED_FINE)
         return verdict;
     mirror->must_take = false;
-    for (int which = 0; which < SHARED_LOGS; which++)
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++)
         walk_end(mirror, which);
     ends_are(mirror, &(struct unit_ends){.of = {{0, 0}}});
     pthread_mutex_lock(&mirror->lock);
@@ -459,7 +459,7 @@ static uint64_t frames_owed(const struct mirror *mirror)
 {
     uint64_t frames = 0;
 
-    for (int which = 0; which < SHARED_LOGS; which++)
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++)
         if (mirror->durable[which] > mirror->put[which])
             frames += mirror->durable[which] - mirror->put[which];
     return frames;
@@ -494,7 +494,7 @@ int mirror_create(const struct mirror_config *config, struct shared_store *store
     pthread_mutex_init(&mirror->lock, NULL);
     ends_are(mirror, &config->from);
     memcpy(mirror->durable, mirror->put, sizeof(mirror->durable));
-    for (int which = 0; which < SHARED_LOGS; which++)
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++)
         if (config->durable[which] > mirror->durable[which])
             mirror->durable[which] = config->durable[which];
     pthread_cond_init(&mirror->moved, NULL);
@@ -531,7 +531,7 @@ void mirror_destroy(struct mirror *mirror)
     if (mirror->state == MIRROR_UP)
         shared_store_leave(mirror->store, frames_owed(mirror) == 0, &ignored);
     shared_store_destroy(mirror->store);
-    for (int which = 0; which < SHARED_LOGS; which++)
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++)
         walk_end(mirror, which);
     host()->close(host()->self, mirror->waker);
     pthread_cond_destroy(&mirror->moved);

@@ -290,7 +290,7 @@ static enum shared_verdict bring_together(struct join *join)
     enum shared_verdict verdict = ask_ends(join, &out->theirs, &out->is_forgotten);
     bool is_ours[SHARED_LOGS];
 
-    for (int which = 0; which < SHARED_LOGS; which++) {
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++) {
         if (verdict == SHARED_FINE && walk_ours(join, which, UINT64_MAX) != 0)
             return verdict_of(join);
         if (verdict == SHARED_FINE)
@@ -298,16 +298,15 @@ static enum shared_verdict bring_together(struct join *join)
     }
     if (verdict != SHARED_FINE)
         return verdict;
-    is_ours[SHARED_JOURNAL] &=
-        is_ours[SHARED_INTAKE] ||
-        out->ends.of[SHARED_JOURNAL].number <= out->theirs.of[SHARED_JOURNAL].number;
-    for (int which = 0; which < SHARED_LOGS; which++)
+    is_ours[SHARED_JOURNAL] &= is_ours[SHARED_INTAKE] || out->ends.of[SHARED_JOURNAL].number <=
+                                                             out->theirs.of[SHARED_JOURNAL].number;
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++)
         if (!is_ours[which] && put_aside(join, which) != 0)
             return verdict_of(join);
     verdict = fetch(join, SHARED_INTAKE);
     if (verdict == SHARED_FINE)
         verdict = fetch(join, SHARED_JOURNAL);
-    for (int which = 0; which < SHARED_LOGS; which++)
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++)
         out->owed[which] = out->ends.of[which].number - out->theirs.of[which].number;
     return verdict;
 }
@@ -326,7 +325,7 @@ static void end(struct join *join)
     free(join->held.at);
     free(join->lists.at);
     segment_log_destroy(join->log);
-    for (int which = 0; which < SHARED_LOGS; which++)
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++)
         segment_walk_destroy(join->walk[which]);
 }
 
@@ -369,7 +368,7 @@ enum shared_verdict unit_join_compare(struct shared_store *store,
     enum shared_verdict verdict = ask_ends(&join, &ours.theirs, &is_forgotten);
 
     *out = ours.theirs;
-    for (int which = 0; verdict == SHARED_FINE && which < SHARED_LOGS; which++)
+    for (enum shared_log which = 0; verdict == SHARED_FINE && which < SHARED_LOGS; which++)
         verdict = compare(&join, which, durable[which]);
     if (verdict == SHARED_FINE && is_forgotten) {
         error_set(err, "the shared store has forgotten the unit");

@@ -108,11 +108,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 #define HEAR(call) (strcpy(err.text, "unsaid"), hear(call, &err))
     HEAR(shared_store_take(store, 10000, &left, &err));
     HEAR(shared_store_keep(store, 10000, &err));
-    HEAR(shared_store_end(store, &end, &err));
-    HEAR(shared_store_put(store, end, &frame, NULL, 0, &err));
-    end = (struct shared_end){0, 0};
-    HEAR(shared_store_read(store, &end, on_frame, &sum, &err));
-    HEAR(shared_store_end_at(store, 1, &end, &err));
+    for (enum shared_log which = 0; which < SHARED_LOGS; which++) {
+        HEAR(shared_store_end(store, which, &end, &err));
+        HEAR(shared_store_put(store, which, end, &frame, NULL, 0, &err));
+        end = (struct shared_end){0, 0};
+        HEAR(shared_store_read(store, which, &end, UINT64_MAX, on_frame, &sum, &err));
+        HEAR(shared_store_end_at(store, which, 1, &end, &err));
+    }
     HEAR(shared_store_blob(store, (struct id128){1, 2}, &blob, &err));
     HEAR(shared_store_open_list(store, on_open, &sum, &err));
     HEAR(shared_store_check(store, &err));
