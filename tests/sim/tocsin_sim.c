@@ -11,9 +11,13 @@
 #include "sim/desk.h"
 #include "sim/judge.h"
 #include "sim/world.h"
+#include "random_seed.h"
+
+/* Numbers that a person can copy. */
+#define FRESH_SEEDS UINT64_C(1000000000)
 
 static const char usage[] =
-    "usage: tocsin_sim [--from SEED] [--seeds N] [--events N] [--seconds N] [--twice] "
+    "usage: tocsin_sim [--from SEED|fresh] [--seeds N] [--events N] [--seconds N] [--twice] "
     "[--until-failed]\n"
     "       tocsin_sim --seed SEED [--events N] [--trace] [--keep FOLDER]\n"
     "       tocsin_sim --these SEED,SEED,... [--events N] [--twice]\n"
@@ -44,6 +48,11 @@ static bool read_command(int argc, char **argv, struct command *command)
         }
         if (strcmp(argv[i], "--keep") == 0 && i + 1 < argc) {
             command->judge.keep = argv[++i];
+            continue;
+        }
+        if (strcmp(argv[i], "--from") == 0 && strcmp(value, "fresh") == 0) {
+            command->from = random_seed("TOCSIN_SIM_FROM") % FRESH_SEEDS;
+            i++;
             continue;
         }
         if (value[0] < '0' || value[0] > '9')
