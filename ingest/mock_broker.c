@@ -1,4 +1,4 @@
-/* mock_broker.c - librdkafka's mock cluster behind four calls. See mock_broker.h. */
+/* mock_broker.c - librdkafka's mock cluster behind a few calls. See mock_broker.h. */
 #include "ingest/mock_broker.h"
 
 #include <errno.h>
@@ -22,6 +22,11 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
 
 struct mock_broker *mock_broker_create(struct error *err)
 {
+    return mock_broker_create_many(1, err);
+}
+
+struct mock_broker *mock_broker_create_many(int count, struct error *err)
+{
     struct mock_broker *broker = calloc(1, sizeof(*broker));
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     char text[512] = "out of memory";
@@ -35,7 +40,7 @@ struct mock_broker *mock_broker_create(struct error *err)
         free(broker);
         return NULL;
     }
-    broker->cluster = rd_kafka_mock_cluster_new(broker->client, 1);
+    broker->cluster = rd_kafka_mock_cluster_new(broker->client, count);
     if (broker->cluster == NULL) {
         error_set(err, "the broker cannot listen on 127.0.0.1");
         mock_broker_destroy(broker);
@@ -78,4 +83,19 @@ void mock_broker_set_up(struct mock_broker *broker, int is_up)
         rd_kafka_mock_broker_set_up(broker->cluster, 1);
     else
         rd_kafka_mock_broker_set_down(broker->cluster, 1);
+}
+
+int mock_broker_lead(struct mock_broker *broker, const char *topic, int partition, int to)
+{
+    return rd_kafka_mock_partition_set_leader(broker->cluster, topic, partition, to) ==
+                   RD_KAFKA_RESP_ERR_NO_ERROR
+               ? 0
+               : -EINVAL;
+}
+
+void mock_broker_fail(struct mock_broker *broker, int kind, int error, int count)
+{
+    while (count-- > 0)
+        rd_kafka_mock_push_request_errors(broker->cluster, (int16_t)kind, 1,
+                                          (rd_kafka_resp_err_t)error);
 }

@@ -21,13 +21,19 @@ struct mock_process {
     char address[128];
 };
 
-/* Lines: "topic NAME N", "up", "down". Each is answered by "ok". */
+/* A test that wants more of them says how many. */
+#ifndef MOCK_BROKERS
+#define MOCK_BROKERS 1
+#endif
+
+/* Lines: "topic NAME N", "up", "down", "lead NAME PARTITION BROKER", "fail KIND ERROR COUNT". Each is
+ * answered by "ok". */
 static inline void mock_process_serve(FILE *from, FILE *to)
 {
     struct error err = {""};
-    struct mock_broker *broker = mock_broker_create(&err);
+    struct mock_broker *broker = mock_broker_create_many(MOCK_BROKERS, &err);
     char line[512], name[256];
-    int partitions;
+    int partitions, partition, number, kind, error, count;
 
     if (broker == NULL)
         exit(1);
@@ -37,6 +43,11 @@ static inline void mock_process_serve(FILE *from, FILE *to)
         if (sscanf(line, "topic %255s %d", name, &partitions) == 2) {
             if (mock_broker_add_topic(broker, name, partitions, &err) != 0)
                 exit(1);
+        } else if (sscanf(line, "lead %255s %d %d", name, &partition, &number) == 3) {
+            if (mock_broker_lead(broker, name, partition, number) != 0)
+                exit(1);
+        } else if (sscanf(line, "fail %d %d %d", &kind, &error, &count) == 3) {
+            mock_broker_fail(broker, kind, error, count);
         } else {
             mock_broker_set_up(broker, strcmp(line, "up\n") == 0);
         }

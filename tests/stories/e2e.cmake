@@ -6,6 +6,7 @@ tocsin_story(NAME e2e_tls_sasl SCRIPT e2e_tls_sasl.sh NEEDS kafka SANITIZED TIME
 tocsin_story(NAME e2e_broker_restart SCRIPT e2e_broker_restart.sh NEEDS kafka TIMEOUT 240)
 tocsin_story(NAME e2e_lone_event SCRIPT e2e_lone_event.sh NEEDS kafka)
 tocsin_story(NAME e2e_holes SCRIPT e2e_holes.sh NEEDS kafka SANITIZED)
+tocsin_story(NAME e2e_rebalance SCRIPT e2e_rebalance.sh NEEDS kafka TIMEOUT 240)
 # Ten times more than a sink takes, and several times what the memory budget holds: for ten seconds, and
 # for five minutes at an op a second (F7, O7).
 tocsin_story(NAME overload SCRIPT overload.py BUSY NEEDS kafka TIMEOUT 300 ARGS 10 0.05 200)
