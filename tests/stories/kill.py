@@ -39,6 +39,7 @@ numbers = [word for word in sys.argv[1:] if not word.startswith("--")]
 KILLS = int(numbers[0])
 SEED = random_seed(*numbers[1:2])
 SETTLE_MS = 300
+FLUSH_S = 630  # what is owed by then may be thousands of requests, on a machine with other work
 dice = random.Random(SEED)
 
 
@@ -109,7 +110,7 @@ def write_files(broker):
 rules: [rules.yaml]
 data: {{dir: data, snapshot: {{every: 200ms}}{", journal: {bytes: {max: 1}}" if RECYCLE else ""}}}
 incident_log: {{path: lived.log}}
-outbox: {{flush: 30s}}
+outbox: {{flush: 10m}}
 admin: {{listen: "off"}}
 {sinks.config()}""")
 
@@ -230,7 +231,7 @@ def main():
     if daemon.poll() is not None:
         fail(f"the daemon ended by itself with {daemon.returncode}")
     daemon.send_signal(signal.SIGTERM)
-    if daemon.wait(DEADLINE_S) != 0:
+    if daemon.wait(FLUSH_S) != 0:
         fail(f"exit code {daemon.returncode}")
 
     told = [json.loads(line) for line in tell_the_same()]
