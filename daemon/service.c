@@ -477,9 +477,33 @@ static int go_on(struct service *service, struct error *err)
     return EXIT_OK;
 }
 
+/* Where what is kept cannot be gone on from nobody is paged by this daemon any more, and that is what
+ * the sinks are told (semantics D4): once in a start, for as long as a stop would wait for them. */
+static void tell_refusal(struct service *service, const struct error *why)
+{
+    struct outbox_config config = {0};
+    struct outbox *own = NULL, *outbox = service->outbox;
+    struct error err;
+    size_t undelivered;
+
+    if (outbox == NULL) {
+        if (service->config->sinks.count == 0 || config_fill_outbox(service->config, &config) != 0 ||
+            outbox_create(&config, &own, &err) != 0)
+            return;
+        outbox = own;
+    }
+    outbox_tell_refusal(outbox, why->text);
+    undelivered = outbox_stop(outbox, (unsigned)service->config->outbox.flush_ms);
+    outbox_destroy(own, 0);
+    log_event(undelivered == 0 ? LOG_INFO : LOG_WARNING, "refusal_told",
+              log_number("sinks", (int64_t)service->config->sinks.count),
+              log_number("undelivered", (int64_t)undelivered));
+}
+
 int service_create(const struct service_options *options, struct service **out, struct error *err)
 {
     struct service *service = calloc(1, sizeof(*service));
+    bool is_of_dir; /* what comes to be refused is no file that people write */
     int code = EXIT_SYSTEM;
 
     if (service == NULL || !metrics_init(&service->seen)) {
@@ -498,6 +522,7 @@ int service_create(const struct service_options *options, struct service **out, 
         code = EXIT_CONFIG;
     if (code == EXIT_OK && service_read_tokens(service, err) != 0)
         code = EXIT_CONFIG;
+    is_of_dir = code == EXIT_OK;
     if (code == EXIT_OK)
         code = service_lock(service, err);
     if (code == EXIT_OK) {
@@ -512,6 +537,8 @@ int service_create(const struct service_options *options, struct service **out, 
     if (code == EXIT_OK)
         code = service->config->shared.address[0] != '\0' ? service_stand_by(service, err)
                                                           : go_on(service, err);
+    if (code == EXIT_DATA && is_of_dir)
+        tell_refusal(service, err);
     if (code != EXIT_OK) {
         service_destroy(service);
         return code;
@@ -529,6 +556,8 @@ int service_go_on(struct service *service, struct error *err)
     code = service_has_unit(service, err);
     if (code == EXIT_OK)
         code = go_on(service, err);
+    if (code == EXIT_DATA)
+        tell_refusal(service, err);
     service->stands_by = code != EXIT_OK;
     return code;
 }

@@ -92,6 +92,7 @@ struct outbox {
     uint64_t walk_ns;                 /* loop: when all that waits was last gone through */
     char ledger_why[INPUT_WHY_BYTES]; /* the same; "": all adds up */
     char memory_why[INPUT_WHY_BYTES]; /* the same; "": there is enough */
+    char refusal_why[INPUT_WHY_BYTES]; /* the same; "": none is refused */
 
     pthread_mutex_t lock;
     struct sink_counters *counters; /* under lock; `ops` and `waiting` are made by the reader */
@@ -233,6 +234,7 @@ static void hear_others(struct outbox *outbox)
     outbox_core_tell_input(outbox->core, outbox->input_why);
     outbox_core_tell_ledger(outbox->core, outbox->ledger_why);
     outbox_core_tell_memory(outbox->core, outbox->memory_why);
+    outbox_core_tell_refusal(outbox->core, outbox->refusal_why);
     question = outbox->question;
     outbox->question = NULL;
     if (question != NULL) {
@@ -492,7 +494,8 @@ size_t outbox_stop(struct outbox *outbox, unsigned flush_ms)
     atomic_store_explicit(&outbox->stop_ns, host_mono_ns() + flush_ms * MS_NS,
                           memory_order_release);
     wake(outbox);
-    pthread_join(outbox->thread, NULL);
+    if (!outbox->is_joined)
+        pthread_join(outbox->thread, NULL);
     outbox->is_joined = true;
     /* relaxed: the join has ordered everything. */
     return (size_t)(atomic_load_explicit(&outbox->ops_in, memory_order_relaxed) -
@@ -637,6 +640,17 @@ static void ask(struct outbox *outbox, struct question *question)
         pthread_cond_wait(&outbox->answered, &outbox->lock);
     pthread_mutex_unlock(&outbox->lock);
     pthread_mutex_unlock(&outbox->asking);
+}
+
+void outbox_tell_refusal(struct outbox *outbox, const char *why)
+{
+    const struct outbox_pick all = {.sink = -1};
+    struct question question = {.pick = &all};
+
+    pthread_mutex_lock(&outbox->lock);
+    snprintf(outbox->refusal_why, sizeof(outbox->refusal_why), "%s", why);
+    pthread_mutex_unlock(&outbox->lock);
+    ask(outbox, &question); /* who answers has heard it */
 }
 
 void outbox_redrive(struct outbox *outbox, const struct outbox_pick *pick,

@@ -148,7 +148,7 @@ int outbox_create(const struct outbox_config *config, struct outbox **out, struc
 
 /* Tries once more, at once, what a sink did not take (outbox_core_end()), waits up to `flush_ms`
  * for what is deliverable, then stops the thread (F10). What is submitted afterwards stays undone.
- * Returns how many ops were left undelivered. */
+ * Returns how many ops were left undelivered. Again it does nothing. */
 size_t outbox_stop(struct outbox *outbox, unsigned flush_ms);
 
 /* Stops it, unless it has been, and releases everything. Returns as outbox_stop(); 0 if it had
@@ -188,6 +188,11 @@ void outbox_tell_ledger(struct outbox *outbox, const char *why);
 /* From here on a self-alert says that memory is short, and how; NULL: it is not any more. Thread:
  * as above. */
 void outbox_tell_memory(struct outbox *outbox, const char *why);
+
+/* A self-alert says that a start is refused, and why: one incident for one sentence, so sinks that
+ * fold repeats show one however often the start is tried again. The loop has heard it on return: an
+ * outbox_stop() behind it waits for what comes of it. Thread: as above. */
+void outbox_tell_refusal(struct outbox *outbox, const char *why);
 
 /* Which dead ops are meant: all, those of a sink, of an incident, or of one at the other. */
 struct outbox_pick {

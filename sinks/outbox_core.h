@@ -106,6 +106,8 @@ void outbox_core_tell_ledger(struct outbox_core *core, const char *why);
 
 /* What a self-alert about memory is to say, as above; "": there is enough. */
 void outbox_core_tell_memory(struct outbox_core *core, const char *why);
+/* The same of a start that is refused. */
+void outbox_core_tell_refusal(struct outbox_core *core, const char *why);
 
 /* Sends whatever is due and allowed now. */
 void outbox_core_run(struct outbox_core *core);

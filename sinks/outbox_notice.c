@@ -6,6 +6,7 @@
  *   input-lost      nothing of the input can be read, as the daemon says
  *   ledger-mismatch tocsin's own counts do not add up, as the outbox or the daemon says
  *   memory-short    the memory budget is nearly used up (F7), as the daemon says
+ *   not-running     a start is refused (D4), as the daemon says that ends with it
  *
  * They are incidents of tenant @tocsin with an open and a resolve, but not of the engine:
  * what sinks answer is no function of records and marks, so it must not reach the incident
@@ -54,6 +55,10 @@ static const struct notice_kind memory_short = {
                     "from its data directory. Give it more memory, or lower its bounds "
                     "(engine.alerts.max, max_keys of rules, outbox.bytes.max)."};
 
+static const struct notice_kind not_running = {
+    "not-running", "Nothing is correlated, and nobody is told of anything, until tocsin runs again. "
+                   "What is said above names the way out, and so does its log."};
+
 bool outbox_notices_create(struct outbox_core *core)
 {
     /* One more than needed: calloc(0) may return NULL. */
@@ -64,8 +69,11 @@ bool outbox_notices_create(struct outbox_core *core)
     core->input_notice.told = calloc(count, sizeof(bool));
     core->ledger_notice.told = calloc(count, sizeof(bool));
     core->memory_notice.told = calloc(count, sizeof(bool));
+    core->refusal_notice = (struct outbox_notice){.told = calloc(count, sizeof(bool)),
+                                                  .is_of_reason = true};
     is_made = core->fill_notice.told != NULL && core->input_notice.told != NULL &&
-              core->ledger_notice.told != NULL && core->memory_notice.told != NULL;
+              core->ledger_notice.told != NULL && core->memory_notice.told != NULL &&
+              core->refusal_notice.told != NULL;
     for (size_t i = 0; i < core->queue_count; i++) {
         bool *told = calloc(count, sizeof(bool));
         core->queues[i].held_notice.told = told;
@@ -80,6 +88,7 @@ void outbox_notices_destroy(struct outbox_core *core)
     free(core->input_notice.told);
     free(core->ledger_notice.told);
     free(core->memory_notice.told);
+    free(core->refusal_notice.told);
     for (size_t i = 0; i < core->queue_count; i++)
         free(core->queues[i].held_notice.told);
 }
@@ -128,7 +137,9 @@ static struct incident *make_incident(const struct outbox_notice *notice,
         to += length;
     }
     incident->id =
-        hash_text("@tocsin|%s|%s|outbox|%" PRId64, kind->check, texts[0], notice->since_ms);
+        notice->is_of_reason
+            ? hash_text("@tocsin|%s|%s|outbox|%s", kind->check, texts[0], notice->why)
+            : hash_text("@tocsin|%s|%s|outbox|%" PRId64, kind->check, texts[0], notice->since_ms);
     incident->change = op == OP_OPEN ? INCIDENT_OPENED : INCIDENT_CLOSED;
     incident->cause = op == OP_OPEN ? CAUSE_RULE : CAUSE_CLEARED;
     incident->at_ms = op == OP_OPEN ? notice->since_ms : host_wall_ms();
@@ -301,6 +312,11 @@ void outbox_core_tell_ledger(struct outbox_core *core, const char *why)
     snprintf(core->ledger_why, sizeof(core->ledger_why), "%s", why);
 }
 
+void outbox_core_tell_refusal(struct outbox_core *core, const char *why)
+{
+    snprintf(core->refusal_why, sizeof(core->refusal_why), "%s", why);
+}
+
 void outbox_notices_look(struct outbox_core *core)
 {
     for (size_t i = 0; i < core->queue_count; i++)
@@ -314,5 +330,8 @@ void outbox_notices_look(struct outbox_core *core)
                      "tocsin's own counts do not add up: its state may be wrong", core->ledger_why);
         look_at_told(core, &core->memory_notice, &memory_short, "memory",
                      "tocsin has nearly used up its memory budget", core->memory_why);
+        look_at_told(core, &core->refusal_notice, &not_running, "data.dir",
+                     "tocsin is not running: it cannot go on from its data directory",
+                     core->refusal_why);
     }
 }

@@ -351,6 +351,37 @@ static void L6_a_ledger_that_does_not_add_up_is_told_to_all(void **state)
     assert_int_equal(count_at_two(), 1); /* told once */
 }
 
+/* Whoever tells of it, and whenever: one reason is one incident, another reason another. */
+static void D4_a_refused_start_is_told_as_one_incident_for_one_reason(void **state)
+{
+    static const char *const reasons[] = {"a.seg: byte 7 is damaged", "a.seg: byte 7 is damaged",
+                                          "b.seg: byte 9 is damaged"};
+    size_t seen = 0, open[3];
+
+    (void)state;
+    begin_world(NULL, 0);
+    outbox_core_tell_refusal(core, "");
+    outbox_core_run(core);
+    assert_int_equal(fixture_sent_count, 0);
+    for (int i = 0; i < 3; i++) {
+        outbox_core_tell_refusal(core, reasons[i]);
+        outbox_core_run(core);
+        open[i] = next_at_two(&seen);
+        assert_true(sent_has(open[i], "\"check\":\"not-running\""));
+        assert_true(sent_has(open[i], reasons[i]));
+        for (size_t all = fixture_sent_count - 2; all < fixture_sent_count; all++)
+            fixture_answer(all, 200, "", "");
+        outbox_core_tell_refusal(core, ""); /* as another process begins with */
+        outbox_core_run(core);
+        next_at_two(&seen);
+        for (size_t all = fixture_sent_count - 2; all < fixture_sent_count; all++)
+            fixture_answer(all, 200, "", "");
+        outbox_core_run(core);
+    }
+    assert_int_equal(incident_of(open[0]), incident_of(open[1]));
+    assert_int_not_equal(incident_of(open[0]), incident_of(open[2]));
+}
+
 static void F7_memory_that_is_short_is_told_to_all_with_its_end(void **state)
 {
     size_t seen = 0, open, resolve;
@@ -398,6 +429,7 @@ int main(void)
         TEST(O7_notices_take_no_room_from_changes),
         TEST(input_that_is_lost_is_told_to_all_with_its_end),
         TEST(L6_a_ledger_that_does_not_add_up_is_told_to_all),
+        TEST(D4_a_refused_start_is_told_as_one_incident_for_one_reason),
         TEST(F7_memory_that_is_short_is_told_to_all_with_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,6 +126,9 @@ printf damage | dd of=damaged/journal/0000000000000001.seg bs=1 seek=4200 conv=n
 before=$(cat damaged/journal/*.seg | sha256sum)
 sed -i 's/dir: data/dir: damaged/' tocsin.yaml
 refused 65 'damaged/journal/0000000000000001.seg: byte 4096: frame 1 is damaged'
+# Who would page now does not run: the sinks are told that, for one reason as one incident (D4).
+file_has hook.log '^open not-running .* 200$' || fail "the sinks are not told that it does not run: $(cat hook.log)"
+file_has second.log 'event=refusal_told .*undelivered=0' || fail "it does not say who was told: $(cat second.log)"
 check_says 65 '^data\.dir: damaged/journal/0000000000000001.seg: byte 4096: frame 1 is damaged'
 [[ $(cat damaged/journal/*.seg | sha256sum) == "$before" ]] || fail "a refused directory was changed"
 code=0
