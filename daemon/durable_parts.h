@@ -221,14 +221,15 @@ void durable_snapshots_release(struct durable *durable);
 /* A group is durable. Thread: journal. */
 void durable_snapshots_committed(struct durable *durable, uint64_t frame);
 
+/* The shared store gets the snapshot with this number, of these facts, and what the journal knew
+ * then. Thread: setup, then snapshot. */
+void durable_tell_image(struct durable *durable, uint64_t number,
+                        const struct snapshot_facts *facts, const struct journal_summary *sum);
+
 /* ---- durable_recycle.c ---- */
 
 /* Two snapshots are durable; the older begins behind `older_frame`, and the clock of the newest
  * group is `now_ms`. Thread: snapshot. */
 void durable_recycle(struct durable *durable, uint64_t older_frame, int64_t now_ms);
-
-/* Whether a journal with this first frame can be a unit's. EXIT_OK, or an exit code with a
- * sentence. Thread: setup. */
-int durable_check_whole(const struct durable *durable, uint64_t first_frame, struct error *err);
 
 #endif

@@ -6,8 +6,8 @@
  *   - the older of the two snapshots that stay: where a start begins when the newest does not load;
  *   - what the history has not taken yet;
  *   - what people may still ask about: data.journal.keep, within data.journal.bytes.max.
- * Beside a shared store nothing goes: one that has forgotten the unit gets all of the journal
- * again, and a standby with an empty disk begins with its first frame.
+ *   - with a unit, what the shared store's image does not stand for: a store that has forgotten the
+ *     unit gets the journal from there on again.
  *
  * The journal's own thread does it, between two groups.
  */
@@ -16,14 +16,15 @@
 #include <inttypes.h>
 #include "daemon/command.h"
 #include "daemon/log.h"
+#include "daemon/unit.h"
 
 /* The first frame that a start or the history reads; 0: all of them are needed. */
 static uint64_t needed(const struct durable *durable, uint64_t older_frame)
 {
     uint64_t floor = durable->history != NULL ? history_writer_floor(durable->history) : UINT64_MAX;
 
-    if (durable->options.unit != NULL)
-        return 0;
+    if (durable->options.unit != NULL && unit_release_floor(durable->options.unit) < floor)
+        floor = unit_release_floor(durable->options.unit);
     return older_frame < floor ? older_frame : floor;
 }
 
@@ -40,16 +41,4 @@ void durable_recycle(struct durable *durable, uint64_t older_frame, int64_t now_
                   log_text("next", "the journal grows until a later snapshot succeeds in it"));
     else if (before > 0)
         journal_release_before(durable->journal, before);
-}
-
-int durable_check_whole(const struct durable *durable, uint64_t first_frame, struct error *err)
-{
-    if (durable->options.unit == NULL || first_frame <= 1)
-        return EXIT_OK;
-    error_set(err,
-              "%s: the journal begins with frame %" PRIu64 ": what was before it has been let go of, and "
-              "a standby would need it; with shared.address give the run a data directory of its "
-              "own",
-              durable->folder, first_frame);
-    return EXIT_CONFIG;
 }

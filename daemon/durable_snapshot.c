@@ -26,6 +26,7 @@
 #include "daemon/command.h"
 #include "daemon/incident_lines.h"
 #include "daemon/log.h"
+#include "daemon/unit.h"
 
 enum {
     LOOK_MS = 100,
@@ -197,6 +198,34 @@ static int write_file(struct durable_snapshots *snapshots, struct snapshot_taken
     return rc;
 }
 
+/* The shared store is to have it too, with all that a start from it asks for. */
+void durable_tell_image(struct durable *durable, uint64_t number,
+                        const struct snapshot_facts *facts, const struct journal_summary *sum)
+{
+    struct durable_snapshots *snapshots = &durable->snapshots;
+    char path[SNAPSHOT_PATH_BYTES];
+    struct id_list blobs = {.at = NULL};
+
+    if (durable->options.unit == NULL)
+        return;
+    for (size_t i = 0; i < sum->rules_count; i++) {
+        vector_add(&blobs) = sum->rules[i].set;
+        vector_add(&blobs) = sum->rules[i].settings;
+    }
+    for (uint32_t i = 0; i < facts->set_count; i++)
+        vector_add(&blobs) = facts->sets[i];
+    for (uint32_t i = 0; i < facts->kept_count; i++)
+        vector_add(&blobs) = facts->kept[i];
+    snapshot_file_path(&snapshots->folder, number, path);
+    unit_image(durable->options.unit, &(struct mirror_image){.path = path,
+                                                             .number = number,
+                                                             .known = facts->known.frame,
+                                                             .frame = facts->frame,
+                                                             .blobs = blobs.at,
+                                                             .blob_count = blobs.count});
+    free(blobs.at);
+}
+
 /* The two newest stay. */
 static void remove_others(struct durable_snapshots *snapshots, uint64_t newest, uint64_t before)
 {
@@ -221,6 +250,7 @@ static int write_snapshot(struct durable *durable, struct snapshot_taken *taken,
                           struct error *err)
 {
     struct durable_snapshots *snapshots = &durable->snapshots;
+    struct journal_summary sum;
     int rc;
 
     if (!journal_flush_now(durable->journal)) {
@@ -250,6 +280,8 @@ static int write_snapshot(struct durable *durable, struct snapshot_taken *taken,
         recycle(durable, snapshots->newest_frame);
     snapshots->newest = snapshots->last_number;
     snapshots->newest_frame = taken->facts.known.frame;
+    journal_recall_summary(snapshots->recall, &sum);
+    durable_tell_image(durable, snapshots->newest, &taken->facts, &sum);
     needs_list(snapshots->recall, &taken->facts, &snapshots->needs);
     return 0;
 }

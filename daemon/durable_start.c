@@ -114,9 +114,7 @@ static int read_journal(struct durable *durable, struct segment_log **log, uint6
                   log_text("next", "all behind it is cut off and told anew: sinks that fold no "
                                    "repeats may get it twice"));
     journal_recall_summary(durable->recall, &durable->past);
-    code = durable_check_whole(durable, journal_reader_begin(reader), err);
-    if (code == EXIT_OK)
-        code = keep_rules_and_settings(durable, err);
+    code = keep_rules_and_settings(durable, err);
     if (code != EXIT_OK)
         goto out;
     if (journal_reader_end(reader)->torn_bytes > 0 || journal_reader_unfinished(reader) > 0)
@@ -295,6 +293,9 @@ int durable_open(const struct durable_options *options, struct durable **out, st
         const struct journal_hooks hooks = {durable, durable_on_committed, on_broken};
         durable_history_begin(durable, frame);
         durable_snapshots_committed(durable, frame);
+        if (durable->snapshots.begin.number > 0)
+            durable_tell_image(durable, durable->snapshots.begin.number,
+                               &durable->snapshots.begin.facts, &durable->past);
         if (journal_create(&config, log, &hooks, &durable->journal, err) == 0)
             log = NULL;
         else

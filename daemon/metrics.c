@@ -357,6 +357,8 @@ static const struct metric rows[] = {
      "Records of open incidents that were put there or taken out."},
     {"tocsin_shared_away_total", COUNTER, D(U64, shared_aways),
      "Times that the shared store went away."},
+    {"tocsin_shared_images_total", COUNTER, D(U64, shared_images),
+     "Snapshots that the shared store was given: a take-over goes on from the newest."},
     {"tocsin_shared_anew_total", COUNTER, D(U64, shared_anews),
      "Times that it had forgotten the unit, and was given all of it anew."},
 

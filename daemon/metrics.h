@@ -75,7 +75,7 @@ struct metrics {
         bool is_intake_full;
         double unit_lease_seconds; /* NaN: none */
         uint64_t unit_fence, shared_frames, shared_bytes, shared_owed, shared_open;
-        uint64_t shared_aways, shared_anews;
+        uint64_t shared_aways, shared_anews, shared_images;
         bool is_unit_owner, is_shared_up, is_catching_up;
         bool is_ready;
     } daemon;

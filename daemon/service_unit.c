@@ -32,6 +32,7 @@ void service_read_unit(struct unit *unit, struct daemon_counters *to)
     to->shared_open = counters.mirror.open;
     to->shared_aways = counters.mirror.aways;
     to->shared_anews = counters.mirror.anews;
+    to->shared_images = counters.mirror.images;
 }
 
 /* ---- what it is asked ---- */

@@ -50,7 +50,8 @@ struct unit {
     bool has_thread;
     bool was_answered, has_followed; /* these and the next are the thread's own */
     uint64_t next_follow_ns;
-    int waker; /* of the thread */
+    uint64_t copied; /* frames of the journal that came from the store while it stood by */
+    int waker;       /* of the thread */
     uint64_t began_ns;
 
     pthread_mutex_t lock;
@@ -249,6 +250,9 @@ static void tell_joined(const struct unit *unit, enum shared_former former)
     const struct unit_joined *joined = &unit->joined;
 
     tell_aside(joined);
+    if (joined->image > 0)
+        log_event(LOG_INFO, "image_taken", log_number("frame", (int64_t)joined->image),
+                  log_text("next", "the journal begins with it"));
     log_event(LOG_INFO, "unit_taken", log_text("unit", unit->options.config->shared.unit),
               log_number("fence", (int64_t)shared_store_fence(unit->store)),
               log_text("before", whose(former)), log_number("fetched", sum_of(joined->fetched)),
@@ -271,6 +275,7 @@ static bool own(struct unit *unit, uint64_t taken_ns, enum shared_verdict *verdi
         .log = {&unit->log[SHARED_JOURNAL], &unit->log[SHARED_INTAKE]},
         .blobs = unit->blobs,
         .lease_ms = (unsigned)unit->options.config->shared.lease_ms,
+        .copied = unit->copied,
         .kept_ns = &taken_ns,
         .must_stop = asked_to_stop,
         .self = unit};
@@ -326,6 +331,9 @@ static int64_t follow(struct unit *unit)
     const struct unit_join_config config = {
         .log = {&unit->log[SHARED_JOURNAL], &unit->log[SHARED_INTAKE]},
         .blobs = unit->blobs,
+        .keep = {.keep_ms = unit->options.config->data.journal_keep_ms,
+                 .bytes_max = (uint64_t)unit->options.config->data.journal_bytes_max},
+        .copied = unit->copied,
         .kept_ns = &ignored_ns,
         .must_stop = asked_to_stop,
         .self = unit};
@@ -337,8 +345,12 @@ static int64_t follow(struct unit *unit)
     enum shared_verdict verdict = unit_join(unit->store, &config, &joined, &err);
     uint64_t took_ns = host_mono_ns() - began_ns;
     unit->next_follow_ns = began_ns + took_ns + FOLLOW_SHARE * took_ns;
-    if (verdict == SHARED_FINE)
+    if (verdict == SHARED_FINE) {
         tell_aside(&joined);
+        unit->copied = joined.owed[SHARED_JOURNAL] == 0 ? joined.ends.of[SHARED_JOURNAL].number : 0;
+    }
+    if (verdict == SHARED_FINE && joined.image > 0)
+        log_event(LOG_DEBUG, "image_taken", log_number("frame", (int64_t)joined.image));
     if (verdict == SHARED_FINE && !unit->has_followed)
         log_event(LOG_INFO, "following", log_text("unit", unit->options.config->shared.unit),
                   log_number("fetched", sum_of(joined.fetched)),
@@ -426,6 +438,16 @@ int unit_verdict(struct unit *unit, struct error *why)
 int64_t unit_taken_over_ms(const struct unit *unit)
 {
     return unit->taken_over_ms;
+}
+
+void unit_image(struct unit *unit, const struct mirror_image *image)
+{
+    mirror_image(unit->settled, image);
+}
+
+uint64_t unit_release_floor(struct unit *unit)
+{
+    return mirror_floor(unit->settled);
 }
 
 bool unit_is_lost(const struct unit *unit)

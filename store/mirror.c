@@ -1,11 +1,9 @@
 /*
  * mirror.c - see mirror.h.
  */
-#include "store/mirror.h"
+#include "store/mirror_parts.h"
 
 #include <inttypes.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,47 +12,12 @@
 #include "store/journal_format.h"
 #include "store/segment_walk.h"
 #include "store/shared_files.h"
+#include "store/unit_image.h"
 
 enum {
     /* A look-up and a create of a ticket begin no later than this before the lease ends (S2). */
     LEAVE_MARGIN_MS = 3000,
     RENEWALS_PER_LEASE = 3,
-};
-
-/* Incidents that a frame changes: their records lie in one buffer until it is whole. */
-struct changes {
-    VECTOR_OF(struct shared_open) open;
-    VECTOR_OF(size_t) at; /* where the record of each begins */
-    struct mirror_record records;
-};
-
-struct mirror {
-    struct mirror_config config;
-    pthread_t thread;
-    int waker; /* of the mirror thread */
-
-    /* mirror thread */
-    struct shared_store *store;
-    struct segment_walk *walk[SHARED_LOGS]; /* NULL: to be begun behind `ends` */
-    struct unit_ends ends;                  /* of what the store has */
-    struct changes changes;
-    uint64_t next_renewal_ns, next_try_ns;
-    bool is_alone;  /* it has not been asked yet */
-    bool must_take; /* it was to be taken anew, and nobody knows whether it was */
-
-    pthread_mutex_t lock;
-    pthread_cond_t moved; /* `put` or `state` changed */
-    /* Under the lock: */
-    uint64_t durable[SHARED_LOGS], put[SHARED_LOGS];
-    enum mirror_state state;
-    bool must_stop;
-    struct mirror_counters counters;
-
-    /* Read by the outbox for each op: relaxed is enough, it is one number that only its reader
-     * compares with the clock. */
-    _Atomic uint64_t lease_until_ns;
-    _Atomic bool is_fenced, is_up;
-    _Atomic bool is_settled; /* relaxed: a flag by itself */
 };
 
 const char *mirror_state_name(enum mirror_state state)
@@ -63,11 +26,6 @@ const char *mirror_state_name(enum mirror_state state)
         [MIRROR_UP] = "up", [MIRROR_AWAY] = "away", [MIRROR_FENCED] = "fenced"};
 
     return names[state];
-}
-
-static uint64_t ns_of(uint64_t ms)
-{
-    return ms * UINT64_C(1000000);
 }
 
 /* ---- states ---- */
@@ -106,9 +64,9 @@ static void become(struct mirror *mirror, enum mirror_state state, const char *w
 
 static void lease_is_kept(struct mirror *mirror, uint64_t asked_ns)
 {
-    atomic_store_explicit(&mirror->lease_until_ns, asked_ns + ns_of(mirror->config.lease_ms),
+    atomic_store_explicit(&mirror->lease_until_ns, asked_ns + mirror_ns_of(mirror->config.lease_ms),
                           memory_order_relaxed);
-    mirror->next_renewal_ns = asked_ns + ns_of(mirror->config.lease_ms) / RENEWALS_PER_LEASE;
+    mirror->next_renewal_ns = asked_ns + mirror_ns_of(mirror->config.lease_ms) / RENEWALS_PER_LEASE;
     pthread_mutex_lock(&mirror->lock);
     mirror->counters.renewals++;
     mirror->counters.fence = shared_store_fence(mirror->store);
@@ -232,7 +190,8 @@ static enum shared_verdict put_next(struct mirror *mirror, enum shared_log which
         return verdict;
     }
     pthread_mutex_lock(&mirror->lock);
-    mirror->put[which] = end->number;
+    if (!mirror->is_owed)
+        mirror->put[which] = end->number;
     mirror->counters.frames++;
     mirror->counters.bytes += frame.bytes;
     mirror->counters.open += mirror->changes.open.count;
@@ -241,15 +200,56 @@ static enum shared_verdict put_next(struct mirror *mirror, enum shared_log which
     return SHARED_FINE;
 }
 
-/* ---- what the store says ---- */
-
-static void ends_are(struct mirror *mirror, const struct unit_ends *ends)
+void mirror_ends_are(struct mirror *mirror, const struct unit_ends *ends)
 {
     mirror->ends = *ends;
     pthread_mutex_lock(&mirror->lock);
     for (enum shared_log which = 0; which < SHARED_LOGS; which++)
-        mirror->put[which] = ends->of[which].number;
+        mirror->put[which] = mirror->is_owed ? 0 : ends->of[which].number;
+    pthread_cond_broadcast(&mirror->moved);
     pthread_mutex_unlock(&mirror->lock);
+}
+
+/* ---- what the store says ---- */
+
+/* How a store begins that has nothing of the unit. */
+static void look_at_beginning(struct mirror *mirror)
+{
+    struct shared_end base = {0, 0};
+    struct error ignored; /* what cannot be read is said by who reads it */
+
+    unit_journal_base(mirror->config.log[SHARED_JOURNAL], &base, &ignored);
+    mirror->must_begin = base.number > 0;
+    mirror->is_owed = mirror->must_begin;
+}
+
+/* With the frame that the chain is known behind; what was before it is in the image that follows.
+ */
+static enum shared_verdict begin_behind(struct mirror *mirror, struct error *err)
+{
+    struct shared_end base;
+    struct segment_frame frame;
+    enum shared_verdict verdict = SHARED_DAMAGED;
+
+    if (unit_journal_base(mirror->config.log[SHARED_JOURNAL], &base, err) != 0)
+        return SHARED_DAMAGED;
+    mirror->ends.of[SHARED_JOURNAL].number = base.number > 0 ? base.number - 1 : 0;
+    verdict = next_frame(mirror, SHARED_JOURNAL, &frame, err);
+    if (verdict == SHARED_FINE) {
+        const struct shared_frame same = {frame.number, frame.kind, {frame.payload, frame.bytes}};
+        if (frame.number > base.number)
+            base = shared_end_after(base, &same);
+        verdict = shared_store_begin(mirror->store, &same, base, err);
+    }
+    if (verdict != SHARED_FINE) {
+        walk_end(mirror, SHARED_JOURNAL);
+        mirror_ends_are(mirror, &(struct unit_ends){.of = {{0, 0}}});
+        return verdict;
+    }
+    mirror->must_begin = false;
+    mirror->trimmed = mirror->trim_to = base.number;
+    mirror_ends_are(mirror, &(struct unit_ends){.of = {[SHARED_JOURNAL] = base}});
+    return SHARED_FINE;
 }
 
 /* Behind a question whose answer was lost: whether somebody else has taken the unit meanwhile. A
@@ -287,7 +287,9 @@ static enum shared_verdict begin_anew(struct mirror *mirror, struct error *err)
     mirror->must_take = false;
     for (enum shared_log which = 0; which < SHARED_LOGS; which++)
         walk_end(mirror, which);
-    ends_are(mirror, &(struct unit_ends){.of = {{0, 0}}});
+    look_at_beginning(mirror);
+    mirror_image_again(mirror);
+    mirror_ends_are(mirror, &(struct unit_ends){.of = {{0, 0}}});
     pthread_mutex_lock(&mirror->lock);
     mirror->counters.anews++;
     pthread_mutex_unlock(&mirror->lock);
@@ -306,7 +308,7 @@ static bool heed(struct mirror *mirror, enum shared_verdict verdict, struct erro
     become(mirror,
            verdict == SHARED_FENCED || verdict == SHARED_TAKEN ? MIRROR_FENCED : MIRROR_AWAY,
            err->text);
-    mirror->next_try_ns = host_mono_ns() + ns_of(mirror->config.retry_ms);
+    mirror->next_try_ns = host_mono_ns() + mirror_ns_of(mirror->config.retry_ms);
     return false;
 }
 
@@ -347,8 +349,10 @@ static bool meet(struct mirror *mirror)
     if (verdict != SHARED_FINE)
         return heed(mirror, verdict, &err);
     mirror->is_alone = false;
+    if (ends.of[SHARED_JOURNAL].number == 0)
+        look_at_beginning(mirror);
     lease_is_kept(mirror, asked_ns);
-    ends_are(mirror, &ends);
+    mirror_ends_are(mirror, &ends);
     return true;
 }
 
@@ -379,6 +383,26 @@ static enum shared_log owed(const struct mirror *mirror, const uint64_t durable[
                                                                             : SHARED_LOGS;
 }
 
+/* A frame, or something for an image between two of them. False: nothing is to be done. */
+static bool take_turn(struct mirror *mirror, enum shared_log which, uint64_t now_ns)
+{
+    bool has_image = !mirror->must_begin && mirror_has_image_turn(mirror, now_ns);
+    enum shared_verdict verdict;
+    struct error err;
+
+    if (which == SHARED_LOGS && !has_image && !mirror->must_begin)
+        return false;
+    if (mirror->must_begin)
+        verdict = begin_behind(mirror, &err);
+    else if (has_image && (which == SHARED_LOGS || !mirror->was_image))
+        verdict = mirror_image_turn(mirror, &err);
+    else
+        verdict = put_next(mirror, which, &err);
+    mirror->was_image = has_image && !mirror->was_image;
+    heed(mirror, verdict, &err);
+    return true;
+}
+
 static void *run(void *self)
 {
     struct mirror *mirror = self;
@@ -386,19 +410,18 @@ static void *run(void *self)
     bool must_stop;
 
     for (;;) {
-        struct error err;
         look(mirror, durable, &must_stop);
         enum mirror_state state = state_of(mirror);
         enum shared_log which = owed(mirror, durable);
         uint64_t now = host_mono_ns();
         if (state == MIRROR_FENCED)
             return NULL;
-        if (state == MIRROR_UP && now < mirror->next_renewal_ns && which != SHARED_LOGS) {
-            enum shared_verdict verdict = put_next(mirror, which, &err);
-            heed(mirror, verdict, &err);
+        if (state == MIRROR_UP && now < mirror->next_renewal_ns && take_turn(mirror, which, now))
             continue;
-        }
         uint64_t next = state == MIRROR_AWAY ? mirror->next_try_ns : mirror->next_renewal_ns;
+        if (state == MIRROR_UP && mirror->next_image_ns > now && mirror->next_image_ns < next &&
+            mirror_has_told(mirror))
+            next = mirror->next_image_ns;
         if (now < next && !must_stop) {
             host()->waker_sleep(host()->self, mirror->waker, next - now);
             continue;
@@ -443,13 +466,13 @@ enum mirror_leave mirror_may_leave(const struct mirror *mirror, bool folds)
 
     if (atomic_load_explicit(&mirror->is_fenced, memory_order_relaxed))
         return MIRROR_LEAVE_NEVER;
-    if (now + ns_of(LEAVE_MARGIN_MS) < until)
+    if (now + mirror_ns_of(LEAVE_MARGIN_MS) < until)
         return MIRROR_LEAVE;
     if (folds) /* one that was asleep has to ask first */
         return now >= until && atomic_load_explicit(&mirror->is_up, memory_order_relaxed)
                    ? MIRROR_LEAVE_LATER
                    : MIRROR_LEAVE;
-    return now + ns_of(LEAVE_MARGIN_MS) < until + ns_of(mirror->config.hold_ms)
+    return now + mirror_ns_of(LEAVE_MARGIN_MS) < until + mirror_ns_of(mirror->config.hold_ms)
                ? MIRROR_LEAVE_LATER
                : MIRROR_LEAVE_REPEAT;
 }
@@ -484,6 +507,7 @@ int mirror_create(const struct mirror_config *config, struct shared_store *store
                   struct mirror **out, struct error *err)
 {
     struct mirror *mirror = memory_alloc(sizeof(*mirror));
+    struct shared_end anchor;
     int rc;
 
     *mirror = (struct mirror){.config = *config,
@@ -492,7 +516,12 @@ int mirror_create(const struct mirror_config *config, struct shared_store *store
                               .state = config->is_alone ? MIRROR_AWAY : MIRROR_UP};
     atomic_init(&mirror->is_up, !config->is_alone);
     pthread_mutex_init(&mirror->lock, NULL);
-    ends_are(mirror, &config->from);
+    mirror->upload.fd = -1;
+    if (!config->is_alone && config->from.of[SHARED_JOURNAL].number == 0)
+        look_at_beginning(mirror);
+    else if (unit_anchor_read(config->log[SHARED_JOURNAL], &anchor, err) == 0)
+        mirror->known = anchor.number; /* what it was given before */
+    mirror_ends_are(mirror, &config->from);
     memcpy(mirror->durable, mirror->put, sizeof(mirror->durable));
     for (enum shared_log which = 0; which < SHARED_LOGS; which++)
         if (config->durable[which] > mirror->durable[which])
@@ -536,6 +565,9 @@ void mirror_destroy(struct mirror *mirror)
     host()->close(host()->self, mirror->waker);
     pthread_cond_destroy(&mirror->moved);
     pthread_mutex_destroy(&mirror->lock);
+    mirror_upload_end(mirror);
+    mirror_told_release(&mirror->told);
+    free(mirror->chunk_room);
     free(mirror->changes.open.at);
     free(mirror->changes.at.at);
     free(mirror->changes.records.bytes.at);

@@ -16,8 +16,13 @@
  *   away    it does not: what is durable leaves without it, and frames are owed
  *   fenced  another owner has been there: nothing leaves any more, the run has to end
  *
+ * Snapshots go there as images (store/shared_image.h), a chunk between two frames, and the store
+ * forgets what the journal has before: so it holds two images at most, and what came since. They
+ * take a small share of the time.
+ *
  * A store that has forgotten the unit, or holds something else, gets everything anew from the first
- * frames that the logs have: as long as nobody else has taken the unit, ours is the truth.
+ * frames that the logs have, or the journal from the newest snapshot on with its image: as long as
+ * nobody else has taken the unit, ours is the truth. With an image owed nothing is there yet.
  *
  * The lease is counted from before the question that renews it, by the clock that no one sets, so
  * that its owner never believes in it for longer than the store does. A process that was asleep
@@ -26,7 +31,7 @@
  * One that had to begin without an answer is away, and has no lease. When the store answers it
  * takes the unit, unless another has it, or what is there has gone on elsewhere: then it is fenced.
  *
- * Bounds:  one frame in memory; the store's answers by its own limits.
+ * Bounds:  one frame in memory, or one chunk; the store's answers by its own limits.
  * Thread:  as each function says.
  */
 #ifndef STORE_MIRROR_H
@@ -86,6 +91,21 @@ void mirror_settled(struct mirror *mirror);
  * and nothing of it may leave. Thread: any. */
 bool mirror_settle(struct mirror *mirror, enum shared_log which, uint64_t frame);
 
+/* A snapshot of the directory, from which whoever takes the unit over is to go on. */
+struct mirror_image {
+    const char *path;
+    uint64_t number;           /* of the snapshot */
+    uint64_t known;            /* frame of the journal up to which it knows it */
+    uint64_t frame;            /* it rests on frames up to this one, which are durable */
+    const struct id128 *blobs; /* that a start from it needs */
+    size_t blob_count;
+};
+/* It is the newest; all are copied. Thread: any. */
+void mirror_image(struct mirror *mirror, const struct mirror_image *image);
+
+/* The first frame of the journal that the mirror needs; 0: all of it. Thread: any. */
+uint64_t mirror_floor(struct mirror *mirror);
+
 /* Whether an op may be sent now (S2). */
 enum mirror_leave {
     MIRROR_LEAVE,        /* the unit is ours for as long as a look-up and a create take */
@@ -103,6 +123,7 @@ struct mirror_counters {
     uint64_t owed;            /* frames */
     uint64_t renewals, aways; /* of the lease; times that it went away */
     uint64_t anews;           /* times that it got everything anew */
+    uint64_t images;          /* that it was given */
     uint64_t open;            /* incidents that were put there as open, and taken out */
     int64_t lease_left_ms;    /* negative: over for so long */
     uint64_t fence;

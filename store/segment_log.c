@@ -393,6 +393,24 @@ void segment_log_destroy(struct segment_log *log)
 
 /* ---- frames ---- */
 
+uint32_t segment_frame_crc(const struct segment_config *config, uint64_t number, uint32_t kind,
+                           uint32_t chain, const void *payload, size_t bytes)
+{
+    static const char zeros[8];
+    struct frame_head head = {.magic = FRAME_MAGIC,
+                              .kind = kind,
+                              .directory = config->directory,
+                              .number = number,
+                              .bytes = (uint32_t)bytes,
+                              .chain = chain};
+    uint32_t crc;
+
+    head.crc = frame_head_crc(&head);
+    crc = crc32c(crc32c(0, &head, sizeof(head)), payload, bytes);
+    return crc32c(crc, zeros,
+                  (size_t)frame_span(bytes) - sizeof(head) - bytes - sizeof(struct frame_tail));
+}
+
 int segment_log_append(struct segment_log *log, uint32_t kind, const void *payload, size_t bytes,
                        uint64_t *number, struct error *err)
 {

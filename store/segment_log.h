@@ -84,6 +84,11 @@ void segment_log_destroy(struct segment_log *log);
 int segment_log_append(struct segment_log *log, uint32_t kind, const void *payload, size_t bytes,
                        uint64_t *number, struct error *err);
 
+/* The checksum that such a frame has, behind one with the checksum `chain`, which the frame after
+ * it names. */
+uint32_t segment_frame_crc(const struct segment_config *config, uint64_t number, uint32_t kind,
+                           uint32_t chain, const void *payload, size_t bytes);
+
 /* Errors: a negative errno: the log is broken, nothing since the last sync may be relied on. */
 int segment_log_sync(struct segment_log *log, struct error *err);
 

@@ -4,7 +4,7 @@
  * What changes anything is a script: Redis runs one as a whole or not at all. Each gives a list
  * that begins with an `enum said`.
  */
-#include "store/shared_store.h"
+#include "store/shared_parts.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -35,57 +35,48 @@ static const char TAKE[] = "local held = redis.call('get', KEYS[1])\n"
                            "redis.call('set', KEYS[1], fence .. ' ' .. ARGV[1], 'px', ARGV[2])\n"
                            "return {0, fence, former}\n";
 
-/* First of all that follow. KEYS[1]: fence. ARGV[1]: ours. */
-#define FENCED                                                                                     \
-    "local fence = tonumber(redis.call('get', KEYS[1]) or '0')\n"                                  \
-    "if fence > tonumber(ARGV[1]) then return {1, 'number ' .. fence} end\n"                       \
-    "if fence < tonumber(ARGV[1]) then return {2} end\n"
-
 /* KEYS[2..3]: lease, owner. ARGV: fence, owner, lease in ms or 0 to let it go, what to note as the
  * owner from now on or nothing. */
 static const char KEEP[] =
-    FENCED "if ARGV[3] == '0' then redis.call('del', KEYS[2])\n"
-           "else redis.call('set', KEYS[2], ARGV[1] .. ' ' .. ARGV[2], 'px', ARGV[3]) end\n"
-           "if ARGV[4] ~= '' then redis.call('set', KEYS[3], ARGV[4]) end\n"
-           "return {0}\n";
+    UNDER_FENCE "if ARGV[3] == '0' then redis.call('del', KEYS[2])\n"
+                "else redis.call('set', KEYS[2], ARGV[1] .. ' ' .. ARGV[2], 'px', ARGV[3]) end\n"
+                "if ARGV[4] ~= '' then redis.call('set', KEYS[3], ARGV[4]) end\n"
+                "return {0}\n";
 
 /* KEYS[2..4]: end, journal, open. ARGV: fence, end before, end after, number, kind, chain, payload,
  * and pairs of an incident's id and its record. */
 static const char PUT[] =
-    FENCED "local last = redis.call('get', KEYS[2]) or '0 0'\n"
-           "if last == ARGV[3] then return {0} end\n"
-           "if last ~= ARGV[2] then return {4, last} end\n"
-           "redis.call('xadd', KEYS[3], ARGV[4] .. '-0', 'kind', ARGV[5], 'chain', ARGV[6],\n"
-           "           'fence', ARGV[1], 'payload', ARGV[7])\n"
-           "redis.call('set', KEYS[2], ARGV[3])\n"
-           "for i = 8, #ARGV, 2 do\n"
-           "  if ARGV[i + 1] == '' then redis.call('hdel', KEYS[4], ARGV[i])\n"
-           "  else redis.call('hset', KEYS[4], ARGV[i], ARGV[i + 1]) end\n"
-           "end\n"
-           "return {0}\n";
+    UNDER_FENCE "local last = redis.call('get', KEYS[2]) or '0 0'\n"
+                "if last == ARGV[3] then return {0} end\n"
+                "if last ~= ARGV[2] then return {4, last} end\n"
+                "redis.call('xadd', KEYS[3], ARGV[4] .. '-0', 'kind', ARGV[5], 'chain', ARGV[6],\n"
+                "           'fence', ARGV[1], 'payload', ARGV[7])\n"
+                "redis.call('set', KEYS[2], ARGV[3])\n"
+                "for i = 8, #ARGV, 2 do\n"
+                "  if ARGV[i + 1] == '' then redis.call('hdel', KEYS[4], ARGV[i])\n"
+                "  else redis.call('hset', KEYS[4], ARGV[i], ARGV[i + 1]) end\n"
+                "end\n"
+                "return {0}\n";
 
-/* KEYS[2..6]: end, journal, open, and end and log of the intake. */
-static const char CLEAR[] =
-    FENCED "redis.call('del', KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6])\n"
-           "return {0}\n";
+/* KEYS[2..7]: end, journal, open, end and log of the intake, image. ARGV: fence, and of the frame
+ * that the journal begins with, if it does not begin with the first: end behind it, number, kind,
+ * chain, payload. */
+static const char CLEAR[] = UNDER_FENCE SHARED_LET_GO(
+    "KEYS[7]",
+    "''") "redis.call('del', KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7])\n"
+          "if ARGV[2] then\n"
+          "  redis.call('xadd', KEYS[3], ARGV[3] .. '-0', 'kind', ARGV[4], 'chain', ARGV[5],\n"
+          "             'fence', ARGV[1], 'payload', ARGV[6])\n"
+          "  redis.call('set', KEYS[2], ARGV[2])\n"
+          "end\n"
+          "return {0}\n";
 
 /* KEYS[2]: the log. ARGV[2]: the first number that stays. */
-static const char TRIM[] = FENCED "redis.call('xtrim', KEYS[2], 'minid', ARGV[2] .. '-0')\n"
-                                  "return {0}\n";
+static const char TRIM[] = UNDER_FENCE "redis.call('xtrim', KEYS[2], 'minid', ARGV[2] .. '-0')\n"
+                                       "return {0}\n";
 
-enum key {
-    KEY_LEASE,
-    KEY_FENCE,
-    KEY_OWNER,
-    KEY_END,
-    KEY_JOURNAL,
-    KEY_OPEN,
-    KEY_INTAKE_END,
-    KEY_INTAKE,
-    KEY_COUNT
-};
-static const char *const KEY_NAMES[KEY_COUNT] = {"lease",   "fence", "owner",      "end",
-                                                 "journal", "open",  "intake-end", "intake"};
+static const char *const KEY_NAMES[KEY_COUNT] = {"lease", "fence",      "owner",  "end",  "journal",
+                                                 "open",  "intake-end", "intake", "image"};
 
 static const struct {
     const char *name;
@@ -95,19 +86,7 @@ static const struct {
     [SHARED_INTAKE] = {"intake log", KEY_INTAKE, KEY_INTAKE_END},
 };
 
-enum { KEY_BYTES = SHARED_UNIT_BYTES + 64, READ_FRAMES = 4, SCAN_ITEMS = 500, SCANS_MAX = 1 << 20 };
-
-struct shared_store {
-    struct shared_link *link;
-    char unit[SHARED_UNIT_BYTES];
-    char owner[SHARED_OWNER_BYTES];
-    char key[KEY_COUNT][KEY_BYTES];
-    uint64_t fence;
-    enum shared_former former;
-    bool is_settled;   /* nothing is in doubt of what a former owner told */
-    struct text *word; /* of the command under construction */
-    size_t room;
-};
+enum { READ_FRAMES = 4, SCAN_ITEMS = 500, SCANS_MAX = 1 << 20 };
 
 const char *shared_verdict_name(enum shared_verdict verdict)
 {
@@ -140,11 +119,11 @@ struct shared_end shared_end_after(struct shared_end end, const struct shared_fr
     return (struct shared_end){frame->number, crc32c(chain, frame->payload.at, frame->payload.len)};
 }
 
-enum { NUMBER_BYTES = 24, END_BYTES = 40 };
+enum { END_BYTES = 40 };
 
-static struct text number_text(char to[NUMBER_BYTES], uint64_t number)
+struct text shared_number_text(char to[SHARED_NUMBER_BYTES], uint64_t number)
 {
-    return (struct text){to, (uint32_t)snprintf(to, NUMBER_BYTES, "%" PRIu64, number)};
+    return (struct text){to, (uint32_t)snprintf(to, SHARED_NUMBER_BYTES, "%" PRIu64, number)};
 }
 
 static struct text end_text(char to[END_BYTES], struct shared_end end)
@@ -154,7 +133,7 @@ static struct text end_text(char to[END_BYTES], struct shared_end end)
 }
 
 /* A whole number at the start of `text`, up to `max`; `*left` is what is behind it. */
-static bool number_read(struct text text, uint64_t max, uint64_t *out, struct text *left)
+bool shared_number_read(struct text text, uint64_t max, uint64_t *out, struct text *left)
 {
     uint64_t number = 0;
     uint32_t at = 0;
@@ -175,11 +154,11 @@ static bool end_read(struct text text, struct shared_end *out)
     uint64_t chain;
     struct text left;
 
-    if (!number_read(text, UINT64_MAX - 1, &out->number, &left) || left.len == 0 ||
+    if (!shared_number_read(text, UINT64_MAX - 1, &out->number, &left) || left.len == 0 ||
         left.at[0] != ' ')
         return false;
     left = (struct text){left.at + 1, left.len - 1};
-    if (!number_read(left, UINT32_MAX, &chain, &left) || left.len != 0)
+    if (!shared_number_read(left, UINT32_MAX, &chain, &left) || left.len != 0)
         return false;
     out->chain = (uint32_t)chain;
     return true;
@@ -187,14 +166,14 @@ static bool end_read(struct text text, struct shared_end *out)
 
 /* ---- commands ---- */
 
-static enum shared_verdict damaged(struct shared_store *store, struct error *err, const char *what)
+enum shared_verdict shared_damaged(struct shared_store *store, struct error *err, const char *what)
 {
     error_set(err, "unit %s: %s is not what was put there: another program has written to it",
               store->unit, what);
     return SHARED_DAMAGED;
 }
 
-static enum shared_verdict ask(struct shared_store *store, const struct text *word, size_t count,
+enum shared_verdict shared_ask(struct shared_store *store, const struct text *word, size_t count,
                                const struct shared_reply **reply, struct error *err)
 {
     if (store->link->ask(store->link, word, count, reply, err) != 0)
@@ -203,26 +182,20 @@ static enum shared_verdict ask(struct shared_store *store, const struct text *wo
         return SHARED_FINE;
     const struct text said = (*reply)->text;
     if (said.len >= 9 && memcmp(said.at, "WRONGTYPE", 9) == 0)
-        return damaged(store, err, "a key");
+        return shared_damaged(store, err, "a key");
     error_set(err, "redis says: %.*s", (int)(said.len < 300 ? said.len : 300), said.at);
     return SHARED_AWAY;
 }
 
-struct script {
-    const char *text;
-    enum key key[KEY_COUNT];
-    size_t keys;
-};
-
 /* Runs it; `*said` is its list. */
-static enum shared_verdict run(struct shared_store *store, const struct script *script,
+enum shared_verdict shared_run(struct shared_store *store, const struct shared_script *script,
                                const struct text *argument, size_t count,
                                const struct shared_reply **said, struct error *err)
 {
     static const enum shared_verdict verdict_of[SAID_COUNT] = {
         SHARED_FINE, SHARED_FENCED, SHARED_LOST, SHARED_TAKEN, SHARED_APART,
     };
-    char keys[NUMBER_BYTES];
+    char keys[SHARED_NUMBER_BYTES];
     size_t words = 0;
 
     if (store->room < 3 + KEY_COUNT + count) {
@@ -231,19 +204,21 @@ static enum shared_verdict run(struct shared_store *store, const struct script *
     }
     store->word[words++] = text_of("EVAL");
     store->word[words++] = text_of(script->text);
-    store->word[words++] = number_text(keys, script->keys);
+    store->word[words++] = shared_number_text(keys, script->keys + (script->more.at != NULL));
     for (size_t i = 0; i < script->keys; i++)
         store->word[words++] = text_of(store->key[script->key[i]]);
+    if (script->more.at != NULL)
+        store->word[words++] = script->more;
     for (size_t i = 0; i < count; i++)
         store->word[words++] = argument[i];
-    enum shared_verdict verdict = ask(store, store->word, words, said, err);
+    enum shared_verdict verdict = shared_ask(store, store->word, words, said, err);
     if (verdict != SHARED_FINE)
         return verdict;
     const struct shared_reply *list = *said;
     if (list->kind != SHARED_REPLY_LIST || list->count == 0 ||
         list->item[0].kind != SHARED_REPLY_NUMBER || list->item[0].number < 0 ||
         list->item[0].number >= SAID_COUNT)
-        return damaged(store, err, "the answer of a script");
+        return shared_damaged(store, err, "the answer of a script");
     verdict = verdict_of[list->item[0].number];
     const struct shared_reply *more = &list->item[list->count - 1];
     struct text whom = more->kind == SHARED_REPLY_TEXT ? more->text : text_of("?");
@@ -283,12 +258,13 @@ static enum shared_former former_of(const struct shared_store *store, struct tex
 enum shared_verdict shared_store_take(struct shared_store *store, unsigned lease_ms,
                                       int64_t *left_ms, struct error *err)
 {
-    static const struct script script = {TAKE, {KEY_LEASE, KEY_FENCE, KEY_OWNER}, 3};
-    char lease[NUMBER_BYTES], fence[NUMBER_BYTES];
-    const struct text argument[] = {text_of(store->owner), number_text(lease, lease_ms),
-                                    number_text(fence, store->fence)};
+    static const struct shared_script script = {
+        .text = TAKE, .key = {KEY_LEASE, KEY_FENCE, KEY_OWNER}, .keys = 3};
+    char lease[SHARED_NUMBER_BYTES], fence[SHARED_NUMBER_BYTES];
+    const struct text argument[] = {text_of(store->owner), shared_number_text(lease, lease_ms),
+                                    shared_number_text(fence, store->fence)};
     const struct shared_reply *said;
-    enum shared_verdict verdict = run(store, &script, argument, 3, &said, err);
+    enum shared_verdict verdict = shared_run(store, &script, argument, 3, &said, err);
     struct text left;
 
     *left_ms = 0;
@@ -298,8 +274,8 @@ enum shared_verdict shared_store_take(struct shared_store *store, unsigned lease
         return verdict;
     if (said->count != 3 || said->item[1].kind != SHARED_REPLY_TEXT ||
         said->item[2].kind != SHARED_REPLY_TEXT ||
-        !number_read(said->item[1].text, INT64_MAX, &store->fence, &left) || left.len != 0)
-        return damaged(store, err, "the number of its owner");
+        !shared_number_read(said->item[1].text, INT64_MAX, &store->fence, &left) || left.len != 0)
+        return shared_damaged(store, err, "the number of its owner");
     store->former = former_of(store, said->item[2].text);
     return SHARED_FINE;
 }
@@ -307,13 +283,14 @@ enum shared_verdict shared_store_take(struct shared_store *store, unsigned lease
 static enum shared_verdict keep(struct shared_store *store, unsigned lease_ms, const char *former,
                                 struct error *err)
 {
-    static const struct script script = {KEEP, {KEY_FENCE, KEY_LEASE, KEY_OWNER}, 3};
-    char lease[NUMBER_BYTES], fence[NUMBER_BYTES];
-    const struct text argument[] = {number_text(fence, store->fence), text_of(store->owner),
-                                    number_text(lease, lease_ms), text_of(former)};
+    static const struct shared_script script = {
+        .text = KEEP, .key = {KEY_FENCE, KEY_LEASE, KEY_OWNER}, .keys = 3};
+    char lease[SHARED_NUMBER_BYTES], fence[SHARED_NUMBER_BYTES];
+    const struct text argument[] = {shared_number_text(fence, store->fence), text_of(store->owner),
+                                    shared_number_text(lease, lease_ms), text_of(former)};
     const struct shared_reply *said;
 
-    return run(store, &script, argument, 4, &said, err);
+    return shared_run(store, &script, argument, 4, &said, err);
 }
 
 enum shared_verdict shared_store_keep(struct shared_store *store, unsigned lease_ms,
@@ -353,7 +330,7 @@ static enum shared_verdict damaged_log(struct shared_store *store, enum shared_l
     char what[PART_BYTES];
 
     snprintf(what, sizeof(what), "%s its %s", part, LOGS[which].name);
-    return damaged(store, err, what);
+    return shared_damaged(store, err, what);
 }
 
 enum shared_verdict shared_store_end(struct shared_store *store, enum shared_log which,
@@ -361,7 +338,7 @@ enum shared_verdict shared_store_end(struct shared_store *store, enum shared_log
 {
     const struct text word[] = {text_of("GET"), text_of(store->key[LOGS[which].end])};
     const struct shared_reply *reply;
-    enum shared_verdict verdict = ask(store, word, 2, &reply, err);
+    enum shared_verdict verdict = shared_ask(store, word, 2, &reply, err);
 
     *out = (struct shared_end){0, 0};
     if (verdict != SHARED_FINE)
@@ -380,28 +357,31 @@ enum shared_verdict shared_store_put(struct shared_store *store, enum shared_log
                                      const struct shared_open *open, size_t open_count,
                                      struct error *err)
 {
-    const struct script script = {PUT, {KEY_FENCE, LOGS[which].end, LOGS[which].log, KEY_OPEN}, 4};
+    const struct shared_script script = {
+        .text = PUT, .key = {KEY_FENCE, LOGS[which].end, LOGS[which].log, KEY_OPEN}, .keys = 4};
     enum { FIRST = 7 };
     const struct shared_end after = shared_end_after(end, frame);
-    char fence[NUMBER_BYTES], number[NUMBER_BYTES], kind[NUMBER_BYTES], chain[NUMBER_BYTES];
+    char fence[SHARED_NUMBER_BYTES], number[SHARED_NUMBER_BYTES], kind[SHARED_NUMBER_BYTES];
+    char chain[SHARED_NUMBER_BYTES];
     char before_words[END_BYTES], after_words[END_BYTES];
     struct text *argument = memory_alloc((FIRST + 2 * open_count) * sizeof(*argument));
     char(*id)[ID128_TEXT_BYTES] = memory_alloc((open_count + 1) * sizeof(*id));
     const struct shared_reply *said;
 
-    argument[0] = number_text(fence, store->fence);
+    argument[0] = shared_number_text(fence, store->fence);
     argument[1] = end_text(before_words, end);
     argument[2] = end_text(after_words, after);
-    argument[3] = number_text(number, frame->number);
-    argument[4] = number_text(kind, frame->kind);
-    argument[5] = number_text(chain, after.chain);
+    argument[3] = shared_number_text(number, frame->number);
+    argument[4] = shared_number_text(kind, frame->kind);
+    argument[5] = shared_number_text(chain, after.chain);
     argument[6] = frame->payload;
     for (size_t i = 0; i < open_count; i++) {
         id128_format(open[i].id, id[i]);
         argument[FIRST + 2 * i] = text_of(id[i]);
         argument[FIRST + 2 * i + 1] = open[i].record;
     }
-    enum shared_verdict verdict = run(store, &script, argument, FIRST + 2 * open_count, &said, err);
+    enum shared_verdict verdict =
+        shared_run(store, &script, argument, FIRST + 2 * open_count, &said, err);
     free(argument);
     free(id);
     return verdict;
@@ -421,11 +401,11 @@ static bool frame_read(const struct shared_reply *entry, struct shared_frame *ou
     for (size_t i = 0; i < 8; i++)
         if (field[i].kind != SHARED_REPLY_TEXT)
             return false;
-    if (!number_read(entry->item[0].text, UINT64_MAX - 1, &out->number, &left) ||
+    if (!shared_number_read(entry->item[0].text, UINT64_MAX - 1, &out->number, &left) ||
         !texts_equal(left, text_of("-0")) || !texts_equal(field[0].text, text_of("kind")) ||
-        !number_read(field[1].text, UINT32_MAX, &kind, &left) || left.len != 0 ||
+        !shared_number_read(field[1].text, UINT32_MAX, &kind, &left) || left.len != 0 ||
         !texts_equal(field[2].text, text_of("chain")) ||
-        !number_read(field[3].text, UINT32_MAX, &sum, &left) || left.len != 0 ||
+        !shared_number_read(field[3].text, UINT32_MAX, &sum, &left) || left.len != 0 ||
         !texts_equal(field[6].text, text_of("payload")))
         return false;
     out->kind = (uint32_t)kind;
@@ -439,16 +419,16 @@ enum shared_verdict shared_store_read(struct shared_store *store, enum shared_lo
                                       void (*take)(void *user, const struct shared_frame *frame),
                                       void *user, struct error *err)
 {
-    char from[NUMBER_BYTES + 4], last[NUMBER_BYTES + 4], count[NUMBER_BYTES];
+    char from[SHARED_NUMBER_BYTES + 4], last[SHARED_NUMBER_BYTES + 4], count[SHARED_NUMBER_BYTES];
     const struct text word[] = {
         text_of("XRANGE"),
         text_of(store->key[LOGS[which].log]),
         {from, (uint32_t)snprintf(from, sizeof(from), "%" PRIu64 "-0", before->number + 1)},
         {last, (uint32_t)snprintf(last, sizeof(last), "%" PRIu64 "-0", to)},
         text_of("COUNT"),
-        number_text(count, READ_FRAMES)};
+        shared_number_text(count, READ_FRAMES)};
     const struct shared_reply *reply;
-    enum shared_verdict verdict = ask(store, word, 6, &reply, err);
+    enum shared_verdict verdict = shared_ask(store, word, 6, &reply, err);
 
     if (verdict != SHARED_FINE)
         return verdict;
@@ -474,17 +454,17 @@ enum shared_verdict shared_store_read(struct shared_store *store, enum shared_lo
     return SHARED_FINE;
 }
 
-enum shared_verdict shared_store_end_at(struct shared_store *store, enum shared_log which,
-                                        uint64_t number, struct shared_end *out, struct error *err)
+enum shared_verdict shared_store_frame(struct shared_store *store, enum shared_log which,
+                                       uint64_t number, struct shared_frame *out,
+                                       struct shared_end *after, struct error *err)
 {
-    char id[NUMBER_BYTES + 4];
+    char id[SHARED_NUMBER_BYTES + 4];
     const struct text at = {id, (uint32_t)snprintf(id, sizeof(id), "%" PRIu64 "-0", number)};
     const struct text word[] = {text_of("XRANGE"), text_of(store->key[LOGS[which].log]), at, at};
     const struct shared_reply *reply;
-    struct shared_frame frame;
-    enum shared_verdict verdict = ask(store, word, 4, &reply, err);
+    enum shared_verdict verdict = shared_ask(store, word, 4, &reply, err);
 
-    *out = (struct shared_end){0, 0};
+    *after = (struct shared_end){0, 0};
     if (verdict != SHARED_FINE)
         return verdict;
     if (reply->kind == SHARED_REPLY_LIST && reply->count == 0) {
@@ -492,63 +472,130 @@ enum shared_verdict shared_store_end_at(struct shared_store *store, enum shared_
                   number, LOGS[which].name);
         return SHARED_LOST;
     }
-    if (reply->kind != SHARED_REPLY_LIST || !frame_read(&reply->item[0], &frame, &out->chain) ||
-        frame.number != number)
+    if (reply->kind != SHARED_REPLY_LIST || !frame_read(&reply->item[0], out, &after->chain) ||
+        out->number != number)
         return damaged_log(store, which, "a frame of", err);
-    out->number = number;
+    after->number = number;
     return SHARED_FINE;
+}
+
+enum shared_verdict shared_store_end_at(struct shared_store *store, enum shared_log which,
+                                        uint64_t number, struct shared_end *out, struct error *err)
+{
+    struct shared_frame frame;
+
+    return shared_store_frame(store, which, number, &frame, out, err);
 }
 
 enum shared_verdict shared_store_clear(struct shared_store *store, struct error *err)
 {
-    static const struct script script = {
-        CLEAR, {KEY_FENCE, KEY_END, KEY_JOURNAL, KEY_OPEN, KEY_INTAKE_END, KEY_INTAKE}, 6};
-    char fence[NUMBER_BYTES];
-    const struct text argument[] = {number_text(fence, store->fence)};
+    return shared_store_begin(store, NULL, (struct shared_end){0, 0}, err);
+}
+
+enum shared_verdict shared_store_begin(struct shared_store *store, const struct shared_frame *frame,
+                                       struct shared_end after, struct error *err)
+{
+    static const struct shared_script script = {
+        .text = CLEAR,
+        .key = {KEY_FENCE, KEY_END, KEY_JOURNAL, KEY_OPEN, KEY_INTAKE_END, KEY_INTAKE, KEY_IMAGE},
+        .keys = 7};
+    char fence[SHARED_NUMBER_BYTES], number[SHARED_NUMBER_BYTES], kind[SHARED_NUMBER_BYTES];
+    char chain[SHARED_NUMBER_BYTES], after_words[END_BYTES];
+    struct text argument[] = {shared_number_text(fence, store->fence),
+                              end_text(after_words, after),
+                              shared_number_text(number, after.number),
+                              shared_number_text(kind, frame != NULL ? frame->kind : 0),
+                              shared_number_text(chain, after.chain),
+                              frame != NULL ? frame->payload : (struct text){NULL, 0}};
     const struct shared_reply *said;
 
-    return run(store, &script, argument, 1, &said, err);
+    return shared_run(store, &script, argument, frame != NULL ? 6 : 1, &said, err);
+}
+
+enum shared_verdict shared_store_first(struct shared_store *store, enum shared_log which,
+                                       uint64_t *out, struct error *err)
+{
+    const struct text word[] = {text_of("XRANGE"), text_of(store->key[LOGS[which].log]),
+                                text_of("-"),      text_of("+"),
+                                text_of("COUNT"),  text_of("1")};
+    const struct shared_reply *reply;
+    enum shared_verdict verdict = shared_ask(store, word, 6, &reply, err);
+    struct shared_frame frame;
+    uint32_t chain;
+
+    if (verdict != SHARED_FINE)
+        return verdict;
+    if (reply->kind == SHARED_REPLY_LIST && reply->count == 0) {
+        error_set(err, "unit %s: the shared store has no frame of its %s", store->unit,
+                  LOGS[which].name);
+        return SHARED_LOST;
+    }
+    if (reply->kind != SHARED_REPLY_LIST || !frame_read(&reply->item[0], &frame, &chain))
+        return damaged_log(store, which, "a frame of", err);
+    *out = frame.number;
+    return SHARED_FINE;
 }
 
 enum shared_verdict shared_store_trim(struct shared_store *store, enum shared_log which,
                                       uint64_t number, struct error *err)
 {
-    const struct script script = {TRIM, {KEY_FENCE, LOGS[which].log}, 2};
-    char fence[NUMBER_BYTES], first[NUMBER_BYTES];
-    const struct text argument[] = {number_text(fence, store->fence), number_text(first, number)};
+    const struct shared_script script = {
+        .text = TRIM, .key = {KEY_FENCE, LOGS[which].log}, .keys = 2};
+    char fence[SHARED_NUMBER_BYTES], first[SHARED_NUMBER_BYTES];
+    const struct text argument[] = {shared_number_text(fence, store->fence),
+                                    shared_number_text(first, number)};
     const struct shared_reply *said;
 
-    return run(store, &script, argument, 2, &said, err);
+    return shared_run(store, &script, argument, 2, &said, err);
 }
 
 /* ---- blobs ---- */
 
-static struct text blob_key(const struct shared_store *store, struct id128 hash, char to[KEY_BYTES])
+static struct text blob_key(const struct shared_store *store, struct id128 hash,
+                            char to[SHARED_KEY_BYTES])
 {
     char name[ID128_TEXT_BYTES];
 
     id128_format(hash, name);
     return (struct text){
-        to, (uint32_t)snprintf(to, KEY_BYTES, "tocsin:{%s}:blob:%s", store->unit, name)};
+        to, (uint32_t)snprintf(to, SHARED_KEY_BYTES, "tocsin:{%s}:blob:%s", store->unit, name)};
+}
+
+enum shared_verdict shared_store_has_blob(struct shared_store *store, struct id128 hash,
+                                          struct error *err)
+{
+    char key[SHARED_KEY_BYTES];
+    const struct text word[] = {text_of("EXISTS"), blob_key(store, hash, key)};
+    const struct shared_reply *reply;
+    enum shared_verdict verdict = shared_ask(store, word, 2, &reply, err);
+
+    if (verdict != SHARED_FINE)
+        return verdict;
+    if (reply->kind != SHARED_REPLY_NUMBER)
+        return shared_damaged(store, err, key);
+    if (reply->number > 0)
+        return SHARED_FINE;
+    error_set(err, "unit %s: %s is not in the shared store", store->unit, key);
+    return SHARED_LOST;
 }
 
 enum shared_verdict shared_store_put_blob(struct shared_store *store, struct id128 hash,
                                           struct text bytes, struct error *err)
 {
-    char key[KEY_BYTES];
+    char key[SHARED_KEY_BYTES];
     const struct text word[] = {text_of("SET"), blob_key(store, hash, key), bytes, text_of("NX")};
     const struct shared_reply *reply;
 
-    return ask(store, word, 4, &reply, err);
+    return shared_ask(store, word, 4, &reply, err);
 }
 
 enum shared_verdict shared_store_blob(struct shared_store *store, struct id128 hash,
                                       struct text *out, struct error *err)
 {
-    char key[KEY_BYTES];
+    char key[SHARED_KEY_BYTES];
     const struct text word[] = {text_of("GET"), blob_key(store, hash, key)};
     const struct shared_reply *reply;
-    enum shared_verdict verdict = ask(store, word, 2, &reply, err);
+    enum shared_verdict verdict = shared_ask(store, word, 2, &reply, err);
 
     if (verdict != SHARED_FINE)
         return verdict;
@@ -557,7 +604,7 @@ enum shared_verdict shared_store_blob(struct shared_store *store, struct id128 h
         return SHARED_LOST;
     }
     if (reply->kind != SHARED_REPLY_TEXT)
-        return damaged(store, err, key);
+        return shared_damaged(store, err, key);
     *out = reply->text;
     return SHARED_FINE;
 }
@@ -568,30 +615,30 @@ enum shared_verdict shared_store_open_list(struct shared_store *store,
                                            void (*take)(void *user, const struct shared_open *),
                                            void *user, struct error *err)
 {
-    char cursor[NUMBER_BYTES] = "0", count[NUMBER_BYTES];
+    char cursor[SHARED_NUMBER_BYTES] = "0", count[SHARED_NUMBER_BYTES];
     struct text word[] = {text_of("HSCAN"),
                           text_of(store->key[KEY_OPEN]),
                           {cursor, 1},
                           text_of("COUNT"),
-                          number_text(count, SCAN_ITEMS)};
+                          shared_number_text(count, SCAN_ITEMS)};
 
     unsigned scans = 0;
 
     do {
         const struct shared_reply *reply;
-        enum shared_verdict verdict = ask(store, word, 5, &reply, err);
+        enum shared_verdict verdict = shared_ask(store, word, 5, &reply, err);
         if (verdict != SHARED_FINE)
             return verdict;
         if (scans++ == SCANS_MAX || reply->kind != SHARED_REPLY_LIST || reply->count != 2 ||
             reply->item[0].kind != SHARED_REPLY_TEXT || reply->item[0].text.len >= sizeof(cursor) ||
             reply->item[1].kind != SHARED_REPLY_LIST || reply->item[1].count % 2 != 0)
-            return damaged(store, err, "the list of open incidents");
+            return shared_damaged(store, err, "the list of open incidents");
         for (size_t i = 0; i < reply->item[1].count; i += 2) {
             const struct shared_reply *id = &reply->item[1].item[i], *record = id + 1;
             struct shared_open open;
             if (id->kind != SHARED_REPLY_TEXT || record->kind != SHARED_REPLY_TEXT ||
                 id->text.len != ID128_TEXT_BYTES - 1 || !id128_parse(id->text.at, &open.id))
-                return damaged(store, err, "an open incident");
+                return shared_damaged(store, err, "an open incident");
             open.record = record->text;
             take(user, &open);
         }
@@ -608,7 +655,7 @@ enum shared_verdict shared_store_check(struct shared_store *store, struct error 
     static const char POLICY[] = "maxmemory_policy:";
     const struct text word[] = {text_of("INFO"), text_of("memory")};
     const struct shared_reply *reply;
-    enum shared_verdict verdict = ask(store, word, 2, &reply, err);
+    enum shared_verdict verdict = shared_ask(store, word, 2, &reply, err);
 
     if (verdict != SHARED_FINE || reply->kind != SHARED_REPLY_TEXT)
         return verdict; /* a store that says nothing of its memory is not judged by it */

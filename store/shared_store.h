@@ -5,10 +5,11 @@
  *
  *   tocsin:{UNIT}:lease    "<fence> <owner>", gone a lease time after it was last kept
  *   tocsin:{UNIT}:fence    number of the ownership: one more each time that the owner changes
- *   tocsin:{UNIT}:owner    who owned it last; with a * behind it as long as what another told
- * before is in doubt; "-" once it has been let go in good order tocsin:{UNIT}:end      "<number>
- * <chain>" of the last frame of the journal tocsin:{UNIT}:journal  stream, entry <number>-0: kind,
- * chain, fence, payload tocsin:{UNIT}:intake-end, tocsin:{UNIT}:intake  the same of the intake log
+ *   tocsin:{UNIT}:owner    who owned it last; with a * as long as what another told before is in
+ *                          doubt; "-" once it has been let go in good order
+ *   tocsin:{UNIT}:end      "<number> <chain>" of the last frame of the journal
+ *   tocsin:{UNIT}:journal  stream, entry <number>-0: kind, chain, fence, payload
+ *   tocsin:{UNIT}:intake-end, tocsin:{UNIT}:intake  the same of the intake log
  *   tocsin:{UNIT}:open     hash: incident id -> its record
  *   tocsin:{UNIT}:blob:H   what the journal names by its hash
  *
@@ -123,16 +124,35 @@ enum shared_verdict shared_store_read(struct shared_store *store, enum shared_lo
                                       void (*take)(void *user, const struct shared_frame *frame),
                                       void *user, struct error *err);
 
+/* Frame `number`, which lives until the next call, and the end as it was behind it, which is not
+ * checked. SHARED_LOST: it is not there. */
+enum shared_verdict shared_store_frame(struct shared_store *store, enum shared_log which,
+                                       uint64_t number, struct shared_frame *out,
+                                       struct shared_end *after, struct error *err);
+
 /* The end as it was behind frame `number`. SHARED_LOST: that frame is not there. */
 enum shared_verdict shared_store_end_at(struct shared_store *store, enum shared_log which,
                                         uint64_t number, struct shared_end *out, struct error *err);
 
-/* Forgets both logs and open incidents: the owner's own are to be put there instead. */
+/* Forgets both logs, open incidents and image: the owner's own are to be put there instead. */
 enum shared_verdict shared_store_clear(struct shared_store *store, struct error *err);
+
+/* The same, and the journal begins with this frame, behind which its end is `after`: an image stands
+ * for what was before (store/shared_image.h). */
+enum shared_verdict shared_store_begin(struct shared_store *store, const struct shared_frame *frame,
+                                       struct shared_end after, struct error *err);
+
+/* Number of the first frame that is there. SHARED_LOST: none is. */
+enum shared_verdict shared_store_first(struct shared_store *store, enum shared_log which,
+                                       uint64_t *out, struct error *err);
 
 /* Forgets frames before `number`: a snapshot stands for them. */
 enum shared_verdict shared_store_trim(struct shared_store *store, enum shared_log which,
                                       uint64_t number, struct error *err);
+
+/* SHARED_LOST: none of that name. */
+enum shared_verdict shared_store_has_blob(struct shared_store *store, struct id128 hash,
+                                          struct error *err);
 
 /* Bytes under the hash of their content. */
 enum shared_verdict shared_store_put_blob(struct shared_store *store, struct id128 hash,

@@ -13,6 +13,7 @@
 #include "store/journal_format.h"
 #include "store/segment_walk.h"
 #include "store/shared_files.h"
+#include "store/unit_image.h"
 
 /* Logs that were put aside and are still there: beyond these a person has to look. */
 enum { ASIDE_MAX = 100, RENEWALS_PER_LEASE = 3 };
@@ -30,6 +31,11 @@ struct join {
     enum shared_verdict lease; /* what became of it while we were at it */
     struct unit_joined *out;
     struct error *err;
+    bool has_image;
+    struct shared_image image;              /* that is there */
+    struct shared_end base;                 /* of our journal: unit_journal_base() */
+    bool knows_crc;                         /* our journal has the frame of the image */
+    uint32_t crc;                           /* then: its own */
     uint32_t chain_there[SHARED_LOGS];      /* of ours where theirs ends */
     struct segment_walk *walk[SHARED_LOGS]; /* over ours */
     struct segment_log *log;                /* that is written */
@@ -65,6 +71,46 @@ static enum shared_verdict verdict_of(const struct join *join)
 
 /* ---- ours ---- */
 
+int unit_journal_base(const struct segment_config *journal, struct shared_end *out,
+                      struct error *err)
+{
+    enum segment_refusal why;
+    struct segment_walk *walk;
+    uint64_t first;
+    int rc = segment_walk_create(journal, &walk, &why, err);
+
+    *out = (struct shared_end){0, 0};
+    if (rc != 0)
+        return rc;
+    first = segment_walk_first(walk);
+    segment_walk_destroy(walk);
+    if (first == 1)
+        return 0;
+    rc = unit_anchor_read(journal, out, err);
+    if (rc == 0 && out->number + 1 < first) /* let go of before there was a unit */
+        *out = (struct shared_end){first - 1, 0};
+    return rc;
+}
+
+/* A frame is counted into the end of its log. */
+static void count_in(struct join *join, enum shared_log which, const struct segment_frame *frame)
+{
+    const struct shared_frame same = {frame->number, frame->kind, {frame->payload, frame->bytes}};
+    struct shared_end *end = &join->out->ends.of[which];
+
+    if (which == SHARED_JOURNAL && join->has_image && frame->number == join->image.known.number) {
+        join->knows_crc = true;
+        join->crc = frame->crc;
+    }
+    if (which == SHARED_JOURNAL && frame->number <= join->base.number)
+        *end = (struct shared_end){frame->number, join->base.chain};
+    else
+        *end = shared_end_after(*end, &same);
+    if (frame->number == join->out->theirs.of[which].number &&
+        (which != SHARED_JOURNAL || frame->number >= join->base.number))
+        join->chain_there[which] = end->chain;
+}
+
 /* Walks our log up to frame `last`. */
 static int walk_ours(struct join *join, enum shared_log which, uint64_t last)
 {
@@ -72,19 +118,21 @@ static int walk_ours(struct join *join, enum shared_log which, uint64_t last)
     struct segment_walk **walk = &join->walk[which];
     enum segment_refusal why;
     struct segment_frame frame;
-    int rc;
+    int rc = 0;
 
     segment_walk_destroy(*walk);
     *walk = NULL;
     *end = (struct shared_end){0, 0};
-    rc = segment_walk_create(join->config->log[which], walk, &why, join->err);
+    if (which == SHARED_JOURNAL) {
+        join->knows_crc = false;
+        rc = unit_journal_base(join->config->log[which], &join->base, join->err);
+    }
+    if (rc == 0)
+        rc = segment_walk_create(join->config->log[which], walk, &why, join->err);
     if (rc != 0)
         return rc;
     while (end->number < last && (rc = segment_walk_next(*walk, &frame, join->err)) == 1) {
-        const struct shared_frame same = {frame.number, frame.kind, {frame.payload, frame.bytes}};
-        *end = shared_end_after(*end, &same);
-        if (frame.number == join->out->theirs.of[which].number)
-            join->chain_there[which] = end->chain;
+        count_in(join, which, &frame);
         if (!stay_owner(join))
             return -ECANCELED;
     }
@@ -217,6 +265,140 @@ static enum shared_verdict fetch_lists(struct join *join)
     return verdict;
 }
 
+/* ---- from an image ---- */
+
+static void see_file(void *user, const char *name)
+{
+    struct join *join = user;
+    char path[DATA_DIR_PATH_BYTES + 256];
+    int rc;
+
+    if (name[0] == '.')
+        return;
+    snprintf(path, sizeof(path), "%.4000s/%.200s", join->config->log[SHARED_JOURNAL]->folder, name);
+    rc = host()->unlink(host()->self, path);
+    if (rc != 0)
+        error_set(join->err, "%s: it cannot be removed: %s", path, strerrordesc_np(-rc));
+}
+
+/* A journal that is a copy of what the store had, or has no frame, goes without a trace. */
+static int empty_journal(struct join *join)
+{
+    const char *folder = join->config->log[SHARED_JOURNAL]->folder;
+    int rc;
+
+    segment_walk_destroy(join->walk[SHARED_JOURNAL]);
+    join->walk[SHARED_JOURNAL] = NULL;
+    rc = host()->list(host()->self, folder, see_file, join);
+    if (rc == 0)
+        rc = host()->sync_dir(host()->self, folder);
+    if (rc != 0)
+        error_set(join->err, "%s: it cannot be emptied: %s", folder, strerrordesc_np(-rc));
+    return rc != 0 ? rc : walk_ours(join, SHARED_JOURNAL, UINT64_MAX);
+}
+
+/* The first frame of our journal, in an empty folder, as the store has it: what it says has to be
+ * known before the image is one of ours, and it must not be there before that is. */
+static enum shared_verdict begin_at_held(struct join *join)
+{
+    const struct shared_frame *frame = &join->held.at[0].frame;
+    const struct shared_end known = join->image.known;
+    const struct segment_config *journal = join->config->log[SHARED_JOURNAL];
+    const struct segment_end beginning = {.next_frame = known.number};
+    enum shared_verdict verdict;
+
+    if (unit_anchor_write(journal, known, join->err) != 0)
+        return SHARED_DAMAGED;
+    verdict = unit_image_fetch(join->store, journal, join->blobs, &join->image,
+                               segment_frame_crc(journal, frame->number, frame->kind, 0,
+                                                 frame->payload.at, frame->payload.len),
+                               join->err);
+    if (verdict != SHARED_FINE)
+        return verdict;
+    if (segment_log_open(journal, &beginning, &join->log, join->err) != 0)
+        return SHARED_DAMAGED;
+    if (!write_held(join, SHARED_JOURNAL))
+        verdict = verdict_of(join);
+    segment_log_destroy(join->log);
+    join->log = NULL;
+    join->out->image = known.number;
+    return verdict;
+}
+
+/* What our journal would need to go on is not there any more, or far away: it begins with the last
+ * frame that the image knows. */
+static enum shared_verdict begin_from_image(struct join *join)
+{
+    const struct shared_end known = join->image.known;
+    struct shared_frame frame;
+    struct shared_end there;
+    enum shared_verdict verdict;
+
+    if (segment_walk_end(join->walk[SHARED_JOURNAL])->place_count > 0 && empty_journal(join) != 0)
+        return verdict_of(join);
+    let_go(join);
+    verdict =
+        shared_store_frame(join->store, SHARED_JOURNAL, known.number, &frame, &there, join->err);
+    if (verdict == SHARED_FINE && there.chain != known.chain) {
+        error_set(join->err,
+                  "the unit's image in the shared store is not of its journal, which has another "
+                  "frame %" PRIu64,
+                  known.number);
+        verdict = SHARED_DAMAGED;
+    }
+    if (verdict != SHARED_FINE)
+        return verdict;
+    hold(join, &frame);
+    verdict = begin_at_held(join);
+    if (verdict == SHARED_FINE && walk_ours(join, SHARED_JOURNAL, UINT64_MAX) != 0)
+        verdict = verdict_of(join);
+    return verdict;
+}
+
+/* One that is followed takes what is newer than its own, and lets go of the journal before it. */
+static enum shared_verdict take_image(struct join *join)
+{
+    const struct segment_config *journal = join->config->log[SHARED_JOURNAL];
+    enum shared_verdict verdict =
+        unit_image_fetch(join->store, journal, join->blobs, &join->image, join->crc, join->err);
+    uint64_t before = 0;
+    bool is_good;
+
+    if (verdict == SHARED_LOST)
+        return SHARED_FINE; /* the next one is taken the next time */
+    if (verdict != SHARED_FINE)
+        return verdict;
+    is_good = unit_anchor_write(journal, join->image.known, join->err) == 0 &&
+              segment_log_open(journal, segment_walk_end(join->walk[SHARED_JOURNAL]), &join->log,
+                               join->err) == 0 &&
+              journal_keep_before(journal, &join->config->keep, join->image.known.number,
+                                  host_wall_ms(), &before, join->err) == 0 &&
+              (before == 0 || segment_log_release_before(join->log, before, join->err) == 0);
+    segment_log_destroy(join->log);
+    join->log = NULL;
+    join->out->image = join->image.known.number;
+    if (!is_good || walk_ours(join, SHARED_JOURNAL, UINT64_MAX) != 0)
+        return verdict_of(join);
+    return SHARED_FINE;
+}
+
+/* Before frames are fetched. */
+static enum shared_verdict use_image(struct join *join)
+{
+    const struct shared_end ours = join->out->ends.of[SHARED_JOURNAL];
+    struct shared_end anchor;
+
+    if (!join->has_image)
+        return SHARED_FINE;
+    if (ours.number == 0)
+        return begin_from_image(join);
+    if (join->config->lease_ms != 0 || !join->knows_crc || join->image.frame > ours.number)
+        return SHARED_FINE;
+    if (unit_anchor_read(join->config->log[SHARED_JOURNAL], &anchor, join->err) != 0)
+        return SHARED_DAMAGED;
+    return anchor.number < join->image.known.number ? take_image(join) : SHARED_FINE;
+}
+
 /* Theirs goes on where ours ends: up to where it did when it was asked. */
 static enum shared_verdict fetch(struct join *join, enum shared_log which)
 {
@@ -284,12 +466,34 @@ static enum shared_verdict ask_ends(struct join *join, struct unit_ends *out, bo
     return SHARED_FINE;
 }
 
+/* One that rests on frames that are not there any more, as in a store of before that was written to
+ * by hand, is none. */
+static enum shared_verdict ask_image(struct join *join)
+{
+    enum shared_verdict verdict = shared_image_find(join->store, &join->image, join->err);
+
+    join->has_image =
+        verdict == SHARED_FINE && join->image.frame <= join->out->theirs.of[SHARED_JOURNAL].number;
+    return verdict == SHARED_LOST ? SHARED_FINE : verdict;
+}
+
+/* It is no more than what was fetched before, and the store has let go of it since. */
+static bool is_copy(const struct join *join, enum shared_log which)
+{
+    uint64_t ours = join->out->ends.of[which].number;
+
+    return which == SHARED_JOURNAL && join->has_image && ours <= join->config->copied &&
+           ours < join->image.known.number;
+}
+
 static enum shared_verdict bring_together(struct join *join)
 {
     struct unit_joined *out = join->out;
     enum shared_verdict verdict = ask_ends(join, &out->theirs, &out->is_forgotten);
     bool is_ours[SHARED_LOGS];
 
+    if (verdict == SHARED_FINE)
+        verdict = ask_image(join);
     for (enum shared_log which = 0; which < SHARED_LOGS; which++) {
         if (verdict == SHARED_FINE && walk_ours(join, which, UINT64_MAX) != 0)
             return verdict_of(join);
@@ -301,9 +505,12 @@ static enum shared_verdict bring_together(struct join *join)
     is_ours[SHARED_JOURNAL] &= is_ours[SHARED_INTAKE] || out->ends.of[SHARED_JOURNAL].number <=
                                                              out->theirs.of[SHARED_JOURNAL].number;
     for (enum shared_log which = 0; which < SHARED_LOGS; which++)
-        if (!is_ours[which] && put_aside(join, which) != 0)
+        if (!is_ours[which] &&
+            (is_copy(join, which) ? empty_journal(join) : put_aside(join, which)) != 0)
             return verdict_of(join);
-    verdict = fetch(join, SHARED_INTAKE);
+    verdict = use_image(join);
+    if (verdict == SHARED_FINE)
+        verdict = fetch(join, SHARED_INTAKE);
     if (verdict == SHARED_FINE)
         verdict = fetch(join, SHARED_JOURNAL);
     for (enum shared_log which = 0; which < SHARED_LOGS; which++)
@@ -324,6 +531,7 @@ static void end(struct join *join)
     let_go(join);
     free(join->held.at);
     free(join->lists.at);
+    shared_image_release(&join->image);
     segment_log_destroy(join->log);
     for (enum shared_log which = 0; which < SHARED_LOGS; which++)
         segment_walk_destroy(join->walk[which]);

@@ -13,6 +13,10 @@
  * own intake log: where that one is put aside, such a journal is as well. A frame of the journal is
  * never there without the frames of the intake log that it goes by.
  *
+ * Where the store has an image (store/shared_image.h) a journal that cannot go on from its own end
+ * begins with the last frame that the image knows. One that is followed takes each newer image, and
+ * lets go of what lies before it: so neither the journal nor what a start reads again grows.
+ *
  * To be called by the owner of the directory's lock. What it writes are logs like any other; broken
  * off, it goes on the next time.
  *
@@ -22,6 +26,7 @@
 #define STORE_UNIT_JOIN_H
 
 #include "store/data_dir.h"
+#include "store/journal_keep.h"
 #include "store/segment_log.h"
 #include "store/shared_store.h"
 
@@ -34,6 +39,8 @@ struct unit_joined {
     struct unit_ends ends;           /* of our logs now */
     struct unit_ends theirs;         /* of what the shared store has */
     uint64_t fetched[SHARED_LOGS];   /* frames that came home */
+    uint64_t image;                  /* frame of the journal behind which it goes on from an image
+                                        that came home; 0: none did */
     uint64_t owed[SHARED_LOGS];      /* frames that the shared store has yet to get */
     bool is_forgotten;               /* it knew nothing of the unit */
     char aside[DATA_DIR_PATH_BYTES]; /* where our own logs went; "": they stand */
@@ -43,11 +50,19 @@ struct unit_joined {
 struct unit_join_config {
     const struct segment_config *log[SHARED_LOGS]; /* of the directory */
     const char *blobs;                             /* folder of kept files */
+    struct journal_keep keep; /* of the journal, what is before an image: as data.journal */
+    uint64_t
+        copied; /* our frames up to this one came from the store, and may go; 0: nobody knows */
     unsigned lease_ms; /* the lease is kept meanwhile; 0: it is another's, who is followed */
     uint64_t *kept_ns; /* since when it counts: set on entry, moved on */
     bool (*must_stop)(void *self); /* NULL: it goes on to its end */
     void *self;
 };
+
+/* Where our journal counts its chain from, and how far that is: behind frame out->number. {0, 0}:
+ * it begins with the first frame. Errors: a negative errno with a sentence. */
+int unit_journal_base(const struct segment_config *journal, struct shared_end *out,
+                      struct error *err);
 
 /* SHARED_AWAY also when it had to stop. Who stands by calls it now and then, without a lease, so
  * that little is left to fetch when the unit becomes its own: nobody else writes the directory, and

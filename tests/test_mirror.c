@@ -12,6 +12,8 @@
 #include "store/mirror.h"
 #include "store/segment_walk.h"
 #include "store/shared_files.h"
+#include "store/shared_image.h"
+#include "store/unit_image.h"
 #include "tests/redis_process.h"
 
 enum { LIMIT_MS = 20000 };
@@ -88,6 +90,10 @@ static struct segment_log *begin_log(const struct segment_config *config)
     enum segment_refusal why;
     struct error err;
 
+    char anchor[300];
+
+    snprintf(anchor, sizeof(anchor), "%s/../anchor", config->folder);
+    unlink(anchor);
     remove_tree(config->folder);
     assert_int_equal(mkdir(config->folder, 0700), 0);
     assert_int_equal(segment_walk_create(config, &walk, &why, &err), 0);
@@ -240,6 +246,77 @@ static void assert_whole(uint64_t frames)
     shared_store_destroy(store);
 }
 
+enum { IMAGE_BYTES = 600000 };
+
+/* What the mirror takes for a snapshot: it looks at none of its bytes. */
+static void tell_image(struct owner *owner, uint64_t known, uint64_t frame)
+{
+    static char bytes[IMAGE_BYTES];
+    const struct id128 blob = {77, known};
+    struct kept_files files = {0};
+    char path[300];
+    struct error err;
+    FILE *to;
+
+    snprintf(path, sizeof(path), "%s/image.%d", blobs, (int)known);
+    memset(bytes, (int)known, sizeof(bytes));
+    to = fopen(path, "w");
+    assert_int_equal(fwrite(bytes, 1, sizeof(bytes), to), sizeof(bytes));
+    assert_int_equal(fclose(to), 0);
+    kept_files_add(&files, 'r', "rules.yaml", "rules: []", 9);
+    assert_int_equal(kept_files_save(blobs, blob, &files, &err), 0);
+    kept_files_release(&files);
+    mirror_image(owner->mirror, &(struct mirror_image){path, known, known, frame, &blob, 1});
+}
+
+/* The image that is there is whole, and of this frame; with what a start from it needs. */
+static void assert_image(uint64_t known, struct shared_end *at)
+{
+    struct shared_store *store = open_store("reader", 5000);
+    struct shared_image image;
+    struct shared_end there;
+    struct error err;
+    struct text chunk;
+    uint64_t bytes = 0;
+
+    FINE(shared_image_find(store, &image, &err));
+    assert_int_equal(image.known.number, known);
+    assert_int_equal(image.number, known);
+    for (uint32_t i = 0; i < image.chunks; i++) {
+        FINE(shared_image_chunk(store, &image, i, &chunk, &err));
+        for (uint32_t j = 0; j < chunk.len; j++)
+            assert_int_equal(chunk.at[j], (char)known);
+        bytes += chunk.len;
+    }
+    assert_int_equal(bytes, IMAGE_BYTES);
+    FINE(shared_store_end_at(store, SHARED_JOURNAL, known, &there, &err));
+    assert_int_equal(there.chain, image.known.chain);
+    assert_int_equal(image.blob_count, 1);
+    FINE(shared_store_has_blob(store, image.blobs[0], &err));
+    *at = image.known;
+    shared_image_release(&image);
+    shared_store_destroy(store);
+}
+
+static uint64_t first_there(void)
+{
+    struct shared_store *store = open_store("reader", 5000);
+    struct error err;
+    uint64_t first = 0;
+
+    shared_store_first(store, SHARED_JOURNAL, &first, &err);
+    shared_store_destroy(store);
+    return first;
+}
+
+static uint64_t images_of(struct owner *owner)
+{
+    struct mirror_counters counters;
+
+    mirror_counters(owner->mirror, &counters);
+    return counters.images;
+}
+
 /* Until `condition`, or the test fails. */
 #define UNTIL(condition)                                                                           \
     do {                                                                                           \
@@ -315,6 +392,76 @@ static void S1_the_journal_goes_behind_what_it_has_read(void **state)
         if (there > 1)
             assert_int_equal(end_of(SHARED_INTAKE).number, 101);
     } while (there < 101);
+    end(&owner);
+}
+
+static void S3_an_image_stands_for_the_frames_before_it(void **state)
+{
+    (void)state;
+    struct shared_end at, anchor;
+    struct owner owner;
+    struct error err;
+
+    begin(&owner, &calm);
+    for (int i = 0; i < 20; i++)
+        commit(&owner, NULL, 0);
+    assert_int_equal(mirror_floor(owner.mirror), 0);
+    tell_image(&owner, 10, 25); /* it rests on frames that are still to come */
+    for (int i = 0; i < 4; i++) {
+        commit(&owner, NULL, 0);
+        assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
+    }
+    assert_int_equal(images_of(&owner), 0);
+    commit(&owner, NULL, 0);
+    UNTIL(images_of(&owner) == 1);
+    assert_image(10, &at);
+    assert_int_equal(mirror_floor(owner.mirror), 10);
+    assert_int_equal(unit_anchor_read(&journal, &anchor, &err), 0);
+    assert_int_equal(anchor.number, 10);
+    assert_int_equal(anchor.chain, at.chain);
+    assert_int_equal(first_there(), 1);
+    /* The next one: who follows has what was before the first by now. */
+    tell_image(&owner, 22, 25);
+    UNTIL(images_of(&owner) == 2 && first_there() == 10);
+    assert_image(22, &at);
+    assert_int_equal(mirror_floor(owner.mirror), 22);
+    end(&owner);
+}
+
+/* The journal has let go of its beginning, and the store of everything. */
+static void S4_a_store_that_forgot_begins_with_an_image(void **state)
+{
+    (void)state;
+    struct segment_walk *walk;
+    enum segment_refusal why;
+    struct owner owner;
+    struct shared_end at;
+    struct error err;
+    char title[20000];
+
+    memset(title, 'x', sizeof(title) - 1);
+    title[sizeof(title) - 1] = '\0';
+    begin(&owner, &calm);
+    const struct journal_record record = change(1, INCIDENT_OPENED, title);
+    for (int i = 0; i < 12; i++)
+        commit(&owner, &record, 1);
+    push(&owner);
+    tell_image(&owner, 8, 11);
+    UNTIL(images_of(&owner) == 1);
+    assert_int_equal(segment_log_release_before(owner.log, mirror_floor(owner.mirror), &err), 0);
+    assert_int_equal(segment_walk_create(&journal, &walk, &why, &err), 0);
+    assert_true(segment_walk_first(walk) > 1 && segment_walk_first(walk) <= 8);
+    segment_walk_destroy(walk);
+    redis_process_kill(&redis);
+    UNTIL(atomic_load(&owner.away) > 0);
+    assert_true(redis_process_start(&redis, NULL, NULL));
+    UNTIL(atomic_load(&owner.back) > 0);
+    commit(&owner, NULL, 0);
+    assert_true(mirror_settle(owner.mirror, SHARED_JOURNAL, owner.frames));
+    assert_image(8, &at); /* and not only some time later */
+    assert_int_equal(first_there(), 8);
+    assert_int_equal(end_there().number, 13);
+    assert_int_equal(end_of(SHARED_INTAKE).number, 1);
     end(&owner);
 }
 
@@ -488,8 +635,8 @@ static void S2_an_owner_that_was_overtaken_sends_nothing_more(void **state)
     shared_store_destroy(other);
 }
 
-/* The lease was renewed before the store stopped, and it is over three seconds early. A machine that
- * stands still for that long shows nothing, and it is tried again. */
+/* The lease was renewed before the store stopped, and it is over three seconds early. A machine
+ * that stands still for that long shows nothing, and it is tried again. */
 static void S2_what_cannot_be_told_twice_waits_when_the_lease_may_end(void **state)
 {
     (void)state;
@@ -710,6 +857,8 @@ int main(void)
         cmocka_unit_test(S1_what_is_settled_is_in_the_store),
         cmocka_unit_test(S1_what_is_pushed_and_settled_is_in_the_store),
         cmocka_unit_test(S1_the_journal_goes_behind_what_it_has_read),
+        cmocka_unit_test(S3_an_image_stands_for_the_frames_before_it),
+        cmocka_unit_test(S4_a_store_that_forgot_begins_with_an_image),
         cmocka_unit_test(S3_open_incidents_follow_the_journal),
         cmocka_unit_test(S3_rules_are_there_before_the_frame_that_names_them),
         cmocka_unit_test(F4_a_store_that_is_gone_holds_nothing_up),

@@ -611,6 +611,36 @@ static void what_is_not_ours_is_refused(void **state)
     sim_disk_end();
 }
 
+/* Who writes something that names a frame before it writes the frame. */
+static void the_checksum_of_a_frame_is_known_beforehand(void **state)
+{
+    static const char bytes[] = "0123456789abcdefg";
+    struct segment_log *log;
+    struct segment_frame frame;
+    struct segment_walk *walk;
+    enum segment_refusal why;
+    struct error err;
+    uint32_t chain = 0;
+    uint64_t next;
+
+    (void)state;
+    sim_disk_begin(1);
+    log = open_log(7, &next);
+    for (uint32_t i = 0; i <= 17; i++) {
+        assert_int_equal(segment_log_append(log, i + 3, bytes, i, NULL, &err), 0);
+        assert_int_equal(segment_log_sync(log, &err), 0);
+    }
+    segment_log_destroy(log);
+    assert_int_equal(segment_walk_create(&config, &walk, &why, &err), 0);
+    for (uint32_t i = 0; i <= 17; i++) {
+        assert_int_equal(segment_walk_next(walk, &frame, &err), 1);
+        assert_int_equal(segment_frame_crc(&config, i + 1, i + 3, chain, bytes, i), frame.crc);
+        chain = frame.crc;
+    }
+    segment_walk_destroy(walk);
+    sim_disk_end();
+}
+
 int main(int argc, char **argv)
 {
     (void)argv;
@@ -619,6 +649,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_checksum_is_that_of_the_standard),
         cmocka_unit_test(what_was_appended_is_read_back),
+        cmocka_unit_test(the_checksum_of_a_frame_is_known_beforehand),
         cmocka_unit_test(sizes_have_their_bounds),
         cmocka_unit_test(released_segments_are_used_again),
         cmocka_unit_test(who_follows_a_log_finds_what_is_made_meanwhile),

@@ -10,6 +10,9 @@
 #include "store/journal_format.h"
 #include "store/segment_walk.h"
 #include "store/shared_files.h"
+#include "store/shared_image.h"
+#include "store/snapshot_file.h"
+#include "store/unit_image.h"
 #include "store/unit_join.h"
 #include "tests/redis_process.h"
 
@@ -22,7 +25,7 @@ static struct segment_config config, intake;
 
 static void remove_tree(const char *path)
 {
-    char line[512];
+    char line[DATA_DIR_PATH_BYTES + 16];
 
     snprintf(line, sizeof(line), "rm -rf '%s'", path);
     assert_int_equal(system(line), 0);
@@ -196,8 +199,7 @@ static void S3_what_the_unit_has_more_of_comes_home(void **state)
             (joined.aside[0] != '\0') != (rows[i].aside != NULL))
             fail_msg("%s: %s, %d fetched, %d owed, \"%s\": %s", rows[i].name,
                      shared_verdict_name(verdict), (int)joined.fetched[SHARED_JOURNAL],
-                     (int)joined.owed[SHARED_JOURNAL],
-                     joined.aside, err.text);
+                     (int)joined.owed[SHARED_JOURNAL], joined.aside, err.text);
         frames_of(folder, frames);
         assert_string_equal(frames, rows[i].after);
         assert_int_equal(joined.ends.of[SHARED_JOURNAL].number, strlen(rows[i].after));
@@ -277,6 +279,207 @@ static void S3_both_logs_of_the_unit_come_home(void **state)
         }
         shared_store_destroy(store);
     }
+}
+
+enum { IMAGE_BYTES = 700000 };
+
+/* An image of the unit, made by another directory behind frame `known` of its journal. */
+static void their_image_is(struct shared_store *store, uint64_t known, uint64_t frame)
+{
+    static char bytes[IMAGE_BYTES], file[2 * IMAGE_BYTES];
+    const struct id128 set = {1, known};
+    const struct snapshot_folder folder_there = {other_blobs, {7, 8}};
+    const struct snapshot_facts facts = {.at_ms = (int64_t)known,
+                                         .told = known,
+                                         .known = {known, 4711},
+                                         .frame = frame,
+                                         .sets = &set,
+                                         .set_count = 1};
+    struct shared_image image = {.frame = frame,
+                                 .directory = {7, 8},
+                                 .number = known,
+                                 .blobs = (struct id128 *)&set,
+                                 .blob_count = 1};
+    struct kept_files files = {0};
+    struct snapshot_written written;
+    char path[SNAPSHOT_PATH_BYTES];
+    struct error err;
+    FILE *from;
+
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (char)((i * i + known) >> 3);
+    assert_int_equal(
+        snapshot_file_write(&folder_there, known, &facts, &(struct snapshot_piece){"known", 5},
+                            &(struct snapshot_piece){bytes, sizeof(bytes)}, 1, &written, &err),
+        0);
+    kept_files_add(&files, 'r', "rules.yaml", "rules: []", 9);
+    assert_int_equal(kept_files_save(other_blobs, set, &files, &err), 0);
+    kept_files_release(&files);
+    FINE(shared_files_put(store, other_blobs, set, &err));
+    snapshot_file_path(&folder_there, known, path);
+    from = fopen(path, "r");
+    image.bytes = fread(file, 1, sizeof(file), from);
+    fclose(from);
+    shared_image_name(store, known, image.name);
+    for (; (uint64_t)image.chunks * SHARED_CHUNK_BYTES < image.bytes; image.chunks++) {
+        uint64_t at = (uint64_t)image.chunks * SHARED_CHUNK_BYTES, rest = image.bytes - at;
+        const struct text chunk = {
+            file + at, (uint32_t)(rest < SHARED_CHUNK_BYTES ? rest : SHARED_CHUNK_BYTES)};
+        FINE(shared_image_put_chunk(store, image.name, image.chunks, chunk, &err));
+    }
+    FINE(shared_store_end_at(store, SHARED_JOURNAL, known, &image.known, &err));
+    FINE(shared_image_publish(store, &image, &err));
+}
+
+/* The newest snapshot of ours is the image behind that frame, and rests on our own journal. */
+static void assert_our_snapshot(uint64_t known)
+{
+    char path[DATA_DIR_PATH_BYTES];
+    const struct snapshot_folder ours = {path, {5, 6}};
+    uint64_t number[SNAPSHOT_LIST_MAX];
+    struct snapshot_content content;
+    enum snapshot_refusal refusal;
+    enum segment_refusal why;
+    struct segment_frame frame;
+    struct segment_walk *walk;
+    struct error err;
+
+    snprintf(path, sizeof(path), "%s/../snapshots", folder);
+    assert_true(snapshot_file_list(&ours, number) > 0);
+    assert_int_equal(snapshot_file_read(&ours, number[0], &content, &refusal, &err), 0);
+    assert_int_equal(content.facts.known.frame, known);
+    assert_int_equal(content.facts.at_ms, known);
+    assert_int_equal(content.image_bytes, IMAGE_BYTES);
+    assert_int_equal(segment_walk_create(&config, &walk, &why, &err), 0);
+    while (segment_walk_next(walk, &frame, &err) == 1 && frame.number < known)
+        ;
+    assert_int_equal(frame.number, known);
+    assert_int_equal(content.facts.known.crc, frame.crc);
+    segment_walk_destroy(walk);
+    snapshot_content_release(&content);
+}
+
+static void no_snapshots(void)
+{
+    char path[DATA_DIR_PATH_BYTES];
+
+    snprintf(path, sizeof(path), "%s/../snapshots", folder);
+    remove_tree(path);
+    snprintf(path, sizeof(path), "%s/../anchor", folder);
+    unlink(path);
+}
+
+/* Where the beginning of the unit's journal is gone, its image stands for it. */
+static void S3_who_lacks_the_beginning_begins_with_the_image(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *ours, *after;
+        uint64_t copied, image;
+        bool is_aside;
+    } rows[] = {
+        {"an empty disk", "", "efgh", 0, 5, false},
+        {"one that was away for long", "ab", "efgh", 0, 5, true},
+        {"one that has followed, and was too slow", "ab", "efgh", 2, 5, false},
+        {"one that has all", "abcdefg", "abcdefgh", 0, 0, false},
+        {"one that went on alone", "abcdxx", "efgh", 0, 5, true},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct shared_store *store = open_store();
+        uint64_t kept_ns = host_mono_ns();
+        const struct unit_join_config how = {.log = {&config, &intake},
+                                             .blobs = blobs,
+                                             .lease_ms = 60000,
+                                             .copied = rows[i].copied,
+                                             .kept_ns = &kept_ns};
+        struct unit_joined joined;
+        struct shared_end end;
+        struct error err = {""};
+        char frames[64];
+        no_snapshots();
+        FINE(shared_store_clear(store, &err));
+        ours_is(rows[i].ours);
+        end = theirs_is(store, "abcdefgh");
+        their_image_is(store, 5, 7);
+        FINE(shared_store_trim(store, SHARED_JOURNAL, 4, &err));
+        enum shared_verdict verdict = unit_join(store, &how, &joined, &err);
+        frames_of(folder, frames);
+        if (verdict != SHARED_FINE || strcmp(frames, rows[i].after) != 0 ||
+            joined.image != rows[i].image || (joined.aside[0] != '\0') != rows[i].is_aside)
+            fail_msg("%s: %s, \"%s\", image %d, \"%s\": %s", rows[i].name,
+                     shared_verdict_name(verdict), frames, (int)joined.image, joined.aside,
+                     err.text);
+        assert_int_equal(joined.ends.of[SHARED_JOURNAL].number, 8);
+        assert_int_equal(joined.ends.of[SHARED_JOURNAL].chain, end.chain);
+        if (rows[i].image > 0)
+            assert_our_snapshot(5);
+        /* It is a unit's like any other. */
+        FINE(join(store, &joined, &err));
+        assert_int_equal(joined.fetched[SHARED_JOURNAL], 0);
+        assert_int_equal(joined.owed[SHARED_JOURNAL], 0);
+        assert_string_equal(joined.aside, "");
+        shared_store_destroy(store);
+    }
+    no_snapshots();
+}
+
+/* An end that is before what the image rests on: nothing of it is taken in part. */
+static void S3_an_image_without_its_frames_is_none(void **state)
+{
+    (void)state;
+    struct shared_store *store = open_store();
+    struct unit_joined joined;
+    struct shared_end end;
+    struct error err;
+
+    ours_is("");
+    end = theirs_is(store, "abcdefgh");
+    their_image_is(store, 5, 9);
+    assert_int_equal(end.number, 8);
+    FINE(join(store, &joined, &err));
+    assert_int_equal(joined.image, 0);
+    assert_int_equal(joined.fetched[SHARED_JOURNAL], 8);
+    FINE(shared_store_trim(store, SHARED_JOURNAL, 4, &err));
+    ours_is("");
+    GIVES(join(store, &joined, &err), "damaged");
+    shared_store_destroy(store);
+    no_snapshots();
+}
+
+/* So that neither its journal grows nor what it reads again when it takes over. */
+static void S3_who_follows_takes_each_newer_image(void **state)
+{
+    (void)state;
+    struct shared_store *owner = open_store(), *reader;
+    const struct redis_config to = {
+        .address = redis.address, .connect_ms = 2000, .answer_ms = 5000};
+    uint64_t kept_ns = 1;
+    const struct unit_join_config how = {
+        .log = {&config, &intake}, .blobs = blobs, .kept_ns = &kept_ns};
+    struct shared_link *link;
+    struct unit_joined joined;
+    struct error err;
+
+    assert_int_equal(redis_link_create(&to, &link, &err), 0);
+    assert_int_equal(shared_store_create(link, "main", "two", &reader, &err), 0);
+    no_snapshots();
+    ours_is("");
+    theirs_is(owner, "abcdefgh");
+    FINE(unit_join(reader, &how, &joined, &err));
+    their_image_is(owner, 4, 6);
+    FINE(unit_join(reader, &how, &joined, &err));
+    assert_int_equal(joined.image, 4);
+    assert_our_snapshot(4);
+    FINE(unit_join(reader, &how, &joined, &err));
+    assert_int_equal(joined.image, 0);
+    their_image_is(owner, 7, 8);
+    FINE(unit_join(reader, &how, &joined, &err));
+    assert_int_equal(joined.image, 7);
+    assert_our_snapshot(7);
+    shared_store_destroy(reader);
+    shared_store_destroy(owner);
+    no_snapshots();
 }
 
 /* Two that were put aside before are not written over. */
@@ -452,7 +655,7 @@ static void S2_an_owner_that_was_alone_compares(void **state)
         struct shared_store *store = open_store();
         uint64_t kept_ns = host_mono_ns();
         const struct unit_join_config how = {
-        .log = {&config, &intake}, .blobs = blobs, .lease_ms = 60000, .kept_ns = &kept_ns};
+            .log = {&config, &intake}, .blobs = blobs, .lease_ms = 60000, .kept_ns = &kept_ns};
         struct unit_ends there;
         struct error err;
         FINE(shared_store_clear(store, &err));
@@ -533,6 +736,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(S3_what_the_unit_has_more_of_comes_home, fresh),
         cmocka_unit_test_setup(S3_both_logs_of_the_unit_come_home, fresh),
+        cmocka_unit_test_setup(S3_who_lacks_the_beginning_begins_with_the_image, fresh),
+        cmocka_unit_test_setup(S3_an_image_without_its_frames_is_none, fresh),
+        cmocka_unit_test_setup(S3_who_follows_takes_each_newer_image, fresh),
         cmocka_unit_test_setup(S3_every_journal_that_is_put_aside_is_kept, fresh),
         cmocka_unit_test_setup(S3_snapshots_of_a_journal_that_is_put_aside_go_with_it, fresh),
         cmocka_unit_test_setup(S3_one_that_stands_by_follows, fresh),

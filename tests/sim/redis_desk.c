@@ -406,10 +406,78 @@ static void add_frame(const struct call *s, struct reply *to)
     put_said(to, 0);
 }
 
+enum { CHUNK_KEY_BYTES = 256, MINUTE_MS = 60000 };
+
+static struct text chunk_key(struct text image, struct text name, unsigned chunk,
+                             char to[CHUNK_KEY_BYTES])
+{
+    int bytes = snprintf(to, CHUNK_KEY_BYTES, "%.*s:%.*s:%u", (int)image.len, image.at,
+                         (int)name.len, name.at, chunk);
+
+    assert(bytes < CHUNK_KEY_BYTES);
+    return (struct text){to, (uint32_t)bytes};
+}
+
+/* The chunks of the image that the key names, unless it is called `but`, go in a minute. */
+static void let_go(const struct call *s, struct text image, struct text but)
+{
+    struct text line = get(image, s->now_ns);
+    const char *space = memchr(line.at, ' ', line.len);
+    char key[CHUNK_KEY_BYTES], name_bytes[CHUNK_KEY_BYTES];
+    struct text name;
+    unsigned count;
+
+    if (space == NULL)
+        return;
+    name = (struct text){name_bytes, (uint32_t)(space - line.at)};
+    assert(name.len < sizeof(name_bytes));
+    memcpy(name_bytes, line.at, name.len);
+    count = (unsigned)strtoul(space + 1, NULL, 10);
+    for (unsigned i = 0; i < count && !texts_equal(name, but); i++) {
+        struct entry *entry = find(chunk_key(image, name, i, key), s->now_ns);
+        if (entry != NULL)
+            entry->until_ns = s->now_ns + MINUTE_MS * MILLI_NS;
+    }
+}
+
 static void clear(const struct call *s, struct reply *to)
 {
+    let_go(s, s->key[7], text_of(""));
     for (size_t i = 2; i <= s->keys; i++)
         drop(s->key[i]);
+    if (s->args >= 2) {
+        struct item item = {.number = number_of(s->arg[3]), .values = FIELDS_MAX};
+        const struct text field[FIELDS_MAX] = {
+            text_of("kind"),  s->arg[4], text_of("chain"),   s->arg[5],
+            text_of("fence"), s->arg[1], text_of("payload"), s->arg[6]};
+        for (size_t i = 0; i < FIELDS_MAX; i++)
+            item.value[i] = blob_of(field[i]);
+        list_add(&make(s->key[3], KIND_STREAM, s->now_ns)->item) = item;
+        set(s->key[2], s->arg[2], 0);
+    }
+    put_said(to, 0);
+}
+
+static void put_chunk(const struct call *s, struct reply *to)
+{
+    set(s->key[2], s->arg[2], s->now_ns + 60 * MINUTE_MS * MILLI_NS);
+    put_said(to, 0);
+}
+
+static void publish(const struct call *s, struct reply *to)
+{
+    char key[CHUNK_KEY_BYTES];
+
+    for (unsigned i = 0; i < number_of(s->arg[4]); i++) {
+        struct entry *entry = find(chunk_key(s->key[2], s->arg[3], i, key), s->now_ns);
+        if (entry == NULL) {
+            put_said(to, 2);
+            return;
+        }
+        entry->until_ns = 0;
+    }
+    let_go(s, s->key[2], s->arg[3]);
+    set(s->key[2], s->arg[2], 0);
     put_said(to, 0);
 }
 
@@ -436,10 +504,12 @@ static void eval(const struct text *word, size_t count, uint64_t now_ns, struct 
         void (*run)(const struct call *s, struct reply *to);
         bool is_fenced;
     } scripts[] = {{"'pttl'", take, false},
+                   {"redis.call('del', KEYS[2], KEYS[3]", clear, true},
+                   {"'persist'", publish, true},
+                   {"redis.call('set', KEYS[2], ARGV[2], 'px'", put_chunk, true},
                    {"'xadd'", add_frame, true},
                    {"'xtrim'", trim, true},
-                   {"redis.call('set', KEYS[3], ARGV[4])", keep, true},
-                   {"redis.call('del', KEYS[2], KEYS[3]", clear, true}};
+                   {"redis.call('set', KEYS[3], ARGV[4])", keep, true}};
     struct call call = {.keys = number_of(word[2]), .now_ns = now_ns};
 
     call.key = word + 2; /* key[1] is the first */
@@ -532,6 +602,8 @@ char *redis_desk_ask(const struct text *word, size_t count, uint64_t now_ns, siz
         get_command(word, now_ns, &reply);
     else if (texts_equal(word[0], text_of("SET")))
         set_command(word, count, now_ns, &reply);
+    else if (texts_equal(word[0], text_of("EXISTS")))
+        put_number(&reply, find(word[1], now_ns) != NULL);
     else if (texts_equal(word[0], text_of("XRANGE")))
         range_command(word, count, now_ns, &reply);
     else if (texts_equal(word[0], text_of("HSCAN")))

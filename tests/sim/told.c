@@ -9,6 +9,7 @@
 #include "daemon/commands.h"
 #include "sim/disk.h"
 #include "sim/errand.h"
+#include "store/segment_format.h"
 
 #define PUSHED "tenant=pushed host="
 
@@ -141,6 +142,21 @@ static bool take_line(struct told *told, const char *line)
     return true;
 }
 
+static bool journal_begins_late(void)
+{
+    char path[WORLD_PATH_BYTES];
+    struct segment_head head;
+    const char *first;
+    size_t bytes = 0;
+
+    snprintf(path, sizeof(path), "%s/journal/%016d.seg", disk_data(), 1);
+    first = disk_look(path, &bytes);
+    if (first == NULL || bytes < sizeof(head))
+        return true;
+    memcpy(&head, first, sizeof(head));
+    return head.first_frame > 1;
+}
+
 bool told_read(struct told *told)
 {
     const char *text;
@@ -149,6 +165,7 @@ bool told_read(struct told *told)
 
     if (errand_run(write_told) != 0 || (text = disk_look(DISK_TOLD, &bytes)) == NULL)
         return false;
+    told->begins_late = journal_begins_late();
     told->text = malloc(bytes + 1);
     assert(told->text != NULL);
     memcpy(told->text, text, bytes);

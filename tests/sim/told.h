@@ -37,6 +37,7 @@ struct told_line {
 };
 
 struct told {
+    bool begins_late; /* with an image of another machine's: it lacks what was told before */
     char *text;
     struct told_line *line;
     size_t line_count;

@@ -41,6 +41,7 @@ tocsin_story(NAME kill_long SCRIPT kill.py LABELS long TIMEOUT 1800 ARGS 800)
 # Another daemon goes on with a unit, by a real Redis: mostly waiting for leases to end.
 tocsin_story(NAME take_over SCRIPT take_over.py ARGS 4 --faults=kill-torn,freeze,wipe,password)
 tocsin_story(NAME take_over_redis SCRIPT take_over.py ARGS 3 --faults=loading,kill-stale,read-only)
+tocsin_story(NAME take_over_images SCRIPT take_over.py ARGS 3 --faults=kill-fresh,freeze,wipe --images)
 tocsin_story(NAME take_over_lost SCRIPT take_over.py ARGS 1 --faults=lost)
 tocsin_story(NAME take_over_kafka SCRIPT take_over.py NEEDS kafka ARGS 3 --faults=kill,freeze,wipe --kafka)
 tocsin_story(NAME take_over_long SCRIPT take_over.py LABELS long TIMEOUT 3600 ARGS 280)

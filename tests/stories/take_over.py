@@ -7,7 +7,8 @@ one has nothing at all. Who takes over must do so within the lease and five seco
 was frozen must find out and end with code 75. Meanwhile events are pushed to whoever owns the unit, each for
 a host of its own: what was answered is told once, whoever owns it then. Then all is told, and what came by Kafka held
 against a replay of the same records. The seed is printed; a second argument sets it. --faults=NAME,... says
-which strike, in turn; --kafka reads a real Kafka instead of the mock one.
+which strike, in turn; --kafka reads a real Kafka instead of the mock one;
+with --images snapshots are taken all the time, and who takes over goes on from one in the Redis.
 """
 
 import json
@@ -34,6 +35,8 @@ SEED = random_seed(*words[1:2])
 FAULTS = [word.split("=")[1].split(",") for word in sys.argv[1:] if word.startswith("--faults=")]
 FAULTS = FAULTS[0] if FAULTS else ["kill", "redis-away", "freeze", "wipe", "read-only", "kill-torn", "password",
                                    "loading", "kill-stale"]
+IMAGES = "--images" in sys.argv
+PUSHES = FAULTS[0] != "lost" and not IMAGES
 TOPIC = f"{os.environ['STORY']}.{os.getpid()}" if "--kafka" in sys.argv else "events"
 LEASE_S = 4
 SETTLE_MS = 300
@@ -43,9 +46,15 @@ dice = random.Random(SEED)
 
 
 def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """Below those that connections get: what is stopped for a while finds it free again."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 class Redis:
@@ -101,7 +110,7 @@ class Daemon:
         with open(f"{self.name}/tocsin.yaml", "w", encoding="utf-8") as to:
             to.write(f"""input: {{brokers: "{broker}", start: earliest, topics: [{{topic: "{TOPIC}"}}]}}
 rules: [rules.yaml]
-data: {{dir: data, snapshot: {{every: 200ms}}}}
+data: {{dir: data, snapshot: {{every: {"200ms" if IMAGES else "0s"}}}}}
 shared:
   address: "127.0.0.1:{redis.port}"
   lease: {LEASE_S}s
@@ -230,6 +239,22 @@ def strike_kill(owner, other):
     began = time.monotonic()
     owner.process.wait()
     owner, other = take_over(owner, other, began)
+    stand_by_again(other)
+    return owner, other
+
+
+def strike_kill_fresh(owner, other):
+    """The owner dies, and the one that takes over has an empty disk."""
+    other.process.kill()
+    other.process.wait()
+    shutil.rmtree(f"{other.name}/data")
+    owner.process.kill()
+    began = time.monotonic()
+    owner.process.wait()
+    other.start()
+    owner, other = take_over(owner, other, began)
+    if IMAGES and owner.log_lines("event=recovering") == owner.log_lines("snapshot=0"):
+        give_up(owner, "it did not go on from an image")
     stand_by_again(other)
     return owner, other
 
@@ -397,7 +422,7 @@ def strike_lost(owner, other):
 
 STRIKES = {"kill": strike_kill, "freeze": strike_freeze, "redis-away": strike_redis_away, "wipe": strike_wipe,
            "read-only": strike_read_only, "password": strike_password, "kill-torn": strike_kill_torn,
-           "loading": strike_loading, "kill-stale": strike_kill_stale, "lost": strike_lost}
+           "loading": strike_loading, "kill-stale": strike_kill_stale, "lost": strike_lost, "kill-fresh": strike_kill_fresh}
 
 
 def open_of(daemon):
@@ -438,7 +463,7 @@ def main():
     stream = Stream(broker, SEED, TOPIC)
     stream.start()
     wait_for("something is told", lambda: len(sinks.pager.requests) > 3)
-    if FAULTS[0] != "lost":
+    if PUSHES:
         pusher.start()
     silence = b'{"where": "host == \\"nobody\\"", "for": "2h"}'
     code, text = owner.answers("/silences/add", silence)
@@ -453,7 +478,7 @@ def main():
     stream.end()
     sinks.is_calm.set()
     pusher.end(owner)
-    if FAULTS[0] != "lost" and json.loads(text)["id"] not in owner.answers("/silences")[1]:
+    if PUSHES and json.loads(text)["id"] not in owner.answers("/silences")[1]:
         give_up(owner, f"the silence {text} was made, and now there is {owner.answers('/silences')}")
     wait_for("all is read", lambda: owner.ledger().get("engine", {}).get("closed_events", 0) >=
              stream.count + 2 * len(pusher.answered) + pusher.refused)
@@ -461,7 +486,8 @@ def main():
     if owner.process.wait(DEADLINE_S) != 0:
         give_up(owner, f"exit code {owner.process.returncode}")
     told = tell_the_same(owner, broker)
-    incidents = sinks.judge([json.loads(line) for line in told], tells_again=True)
+    incidents = sinks.judge([json.loads(line) for line in (lines_of("replayed.log") if IMAGES else told)],
+                            tells_again=True)
     opened = [line["key"].split("host=")[1] for line in map(json.loads, told)
               if line.get("change") == "opened" and is_pushed(line)]
     if len(opened) != len(set(opened)) or not pusher.answered <= set(opened):
@@ -472,7 +498,7 @@ def main():
     other.process.send_signal(signal.SIGTERM)
     if other.process.wait(DEADLINE_S) != 0:
         give_up(other, f"exit code {other.process.returncode}")
-    if tell_the_same(other, broker) != told:
+    if tell_the_same(other, broker) != told and not IMAGES:
         give_up(other, "the other directory tells something else")
     if any(line != "" for line in redis.ask("HKEYS", "tocsin:{main}:open").split("\n")):
         give_up(other, f"still open there: {redis.ask('HKEYS', 'tocsin:{main}:open')}")
@@ -494,6 +520,8 @@ def tell_the_same(daemon, broker):
     whole, replayed = lines_of("told.log"), lines_of("replayed.log")
     pushed = {line["incident"] for line in map(json.loads, whole) if line.get("change") == "opened" and is_pushed(line)}
     told = [line for line in whole if json.loads(line)["incident"] not in pushed]
+    if IMAGES:  # a journal that begins with an image tells what came since
+        replayed = replayed[len(replayed) - len(told):]
     if told != replayed:
         at = next((i for i, (a, b) in enumerate(zip(told, replayed)) if a != b), min(len(told), len(replayed)))
         give_up(daemon, f"line {at + 1} of {len(told)} and {len(replayed)}:\n{told[at:at + 1]}\n{replayed[at:at + 1]}")
