@@ -638,7 +638,7 @@ static void part_pause(struct worker *worker, struct part *part, int64_t ahead)
     tally_add(&worker->paused, 1);
 }
 
-static void part_go_on(struct worker *worker, struct part *part)
+static void part_unpause(struct worker *worker, struct part *part)
 {
     if (!atomic_load_explicit(&part->is_paused, memory_order_relaxed))
         return;
@@ -756,7 +756,7 @@ bool ingest_poll(struct worker *worker)
         /* J, acquire end: a partition that joined (again) is set up. */
         int membership = atomic_load_explicit(&part->membership, memory_order_acquire);
         if (membership == PART_LEAVING) {
-            part_go_on(worker, part);
+            part_unpause(worker, part);
             part_let_go(part);
             moved = true;
         }
@@ -775,7 +775,7 @@ bool ingest_poll(struct worker *worker)
                 lag_look(part);
             continue;
         }
-        part_go_on(worker, part);
+        part_unpause(worker, part);
         moved |= part_poll(worker, part, now_ns, look);
         worker->holds_any |= part->held;
         low_publish(part, worker->bins.free_until);
