@@ -27,6 +27,7 @@ static const struct command commands[] = {
     {"history", "lists incidents, and tells the story of one and who was told what", cmd_history},
     {"import", "converts rules of Sigma and of Prometheus Alertmanager into a rule file",
      cmd_import},
+    {"incidents", "lists what is open in a unit, out of its shared store", cmd_incidents},
     {"ledger", "prints what a data directory has counted", cmd_ledger},
     {"publish", "puts recorded input back into Kafka, with its times and partitions", cmd_publish},
     {"push", "pushes events into a running daemon, over HTTP", cmd_push},

@@ -26,6 +26,7 @@ int cmd_fsck(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
 int cmd_history(int argc, char **argv);
 int cmd_import(int argc, char **argv);
+int cmd_incidents(int argc, char **argv);
 int cmd_ledger(int argc, char **argv);
 int cmd_publish(int argc, char **argv);
 int cmd_push(int argc, char **argv);

@@ -10,8 +10,8 @@ import subprocess
 import sys
 
 TREE = os.environ["TOCSIN_TREE"]
-COMMANDS = ("ack audit broker check close demo diff digest fsck generate history import ledger publish push receive record redrive replay "
-            "run silence test why whynot").split()
+COMMANDS = ("ack audit broker check close demo diff digest fsck generate history import incidents ledger publish push receive "
+            "record redrive replay run silence test why whynot").split()
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
 found = []
 

@@ -471,6 +471,9 @@ def main():
         give_up(owner, f"a silence by hand: {code} {text}")
     # What is open is there for everyone: of one that stands by it can be asked.
     wait_for("it shows what is open", lambda: sinks.pager.open & open_of(other))
+    wait_for("anybody can read it", lambda: sinks.pager.open & {
+        line["incident"] for line in json.loads(run("incidents", "--config", "tocsin.yaml", "--json"))["open"]})
+    wait_for("a line for each", lambda: "(tenant=acme host=" in run("incidents", "--config", "tocsin.yaml"))
     for at in range(TAKE_OVERS):
         time.sleep(dice.random() * 0.8)  # the moment of the fault
         fault = FAULTS[at % len(FAULTS)]
