@@ -2,12 +2,18 @@
  * bench_snapshot.c - what an image of the engine costs (correlate/snapshot.h): how long nothing is
  * planned while it is taken, how large it is, and how long a fresh engine takes to load it.
  *
- * Unit: one alert with one rule key that watches. Workload: a recording of a million hosts with one
- * problem each, within 100 s of their time, read by one thread to its end; then an image is asked
- * for. The first clock runs while the sequencer role goes through the lanes, the second around
- * engine_load_image(). Answer check: the fresh engine has as many alerts and keys.
+ * Unit: one alert with one rule key that watches. Workload: a stream of hosts with one problem each,
+ * ten in a millisecond of their time, read by one thread. When the table has a million alerts images
+ * are asked for, one after the other, while the stream goes on as its time does, 10,000 a second:
+ *   at work     the table grows
+ *   at a bound  it is full: at each round's end as many alerts go as came (X4)
+ * The first clock runs while the sequencer role goes through some lanes, which is when nothing is
+ * planned; the second around engine_load_image(). Answer check: the fresh engine has about as
+ * many alerts as were asked for, and the bound was held.
  *
  *   bench_snapshot [ALERTS] [TIMES]          [1000000] [3]
+ *
+ * Goal: a hold of 5 ms at p99 (G12).
  */
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -35,6 +41,8 @@ static const char rules_text[] = "rules:\n"
 /* --- a recording that is made as it is read ------------------------------------------------- */
 
 static uint32_t host_count, told;
+static _Atomic uint64_t full_ns; /* when host_count were told; 0: they come as fast as it goes */
+static atomic_bool is_over;      /* nothing more comes */
 static bool has_joined;
 static struct record record[TAKE];
 static char payload[TAKE][PAYLOAD_BYTES];
@@ -44,7 +52,11 @@ static size_t take(struct feed *feed, const struct record **out, size_t max)
     size_t count = 0;
 
     (void)feed;
-    for (; count < max && count < TAKE && told < host_count; count++, told++) {
+    uint64_t since_ns = atomic_load(&full_ns);
+    uint32_t end = host_count;
+    if (since_ns != 0)
+        end += (uint32_t)((host_mono_ns() - since_ns) / 1000000 * PER_MS);
+    for (; count < max && count < TAKE && told < end && !atomic_load(&is_over); count++, told++) {
         int bytes =
             snprintf(payload[count], PAYLOAD_BYTES,
                      "{\"tenant\":\"acme\",\"source\":\"node\",\"resource\":\"host-%07u\","
@@ -68,7 +80,7 @@ static void release(struct feed *feed)
 static enum feed_state state_of(struct feed *feed)
 {
     (void)feed;
-    return told == host_count ? FEED_FINISHED : FEED_LIVE;
+    return atomic_load(&is_over) ? FEED_FINISHED : FEED_LIVE;
 }
 
 static bool end_proof(struct feed *feed, uint64_t *proof_ns)
@@ -108,7 +120,7 @@ static struct source source = {.ops = &source_ops};
 static void *got;
 static size_t got_bytes;
 static unsigned moments;
-static uint64_t longest_ns;
+static uint64_t longest_ns, p99_ns;
 static atomic_bool is_there;
 
 static void on_image(void *self, const struct engine_image *image)
@@ -117,10 +129,11 @@ static void on_image(void *self, const struct engine_image *image)
     got = engine_image_join(image, &got_bytes);
     moments = image->moments;
     longest_ns = image->taking_ns;
+    p99_ns = image->taking_ns_p99;
     atomic_store(&is_there, true);
 }
 
-static struct engine *make(struct rule_set *rules)
+static struct engine *make(struct rule_set *rules, uint32_t alerts_max)
 {
     static const struct engine_listener listener = {.image = on_image};
     struct engine_config config;
@@ -130,9 +143,12 @@ static struct engine *make(struct rule_set *rules)
     engine_config_init(&config);
     config.workers = 1;
     config.seal_ms = 0;
-    config.alerts_max = 10000000;
+    config.alerts_max = alerts_max;
+    config.seed = 1; /* an image is gone on from with the seed that it was made with */
     told = 0;
     has_joined = false;
+    atomic_store(&is_over, false);
+    atomic_store(&full_ns, 0);
     if (engine_create(&config, &source, rules, &listener, &engine, &err) != 0) {
         fprintf(stderr, "%s\n", err.text);
         exit(2);
@@ -153,50 +169,103 @@ static double ms_since(uint64_t begin_ns)
     return (double)(host_mono_ns() - begin_ns) / 1e6;
 }
 
-int main(int argc, char **argv)
+static void nap(void)
 {
-    struct rule_set *rules;
-    struct error err;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
 
-    host_count = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000000;
-    unsigned times = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 3;
-    if (rule_set_parse("bench", rules_text, strlen(rules_text), &rules, &err) != 0) {
-        fprintf(stderr, "%s\n", err.text);
-        return 2;
-    }
-    struct engine *engine = make(rules);
+static void start(struct engine *engine)
+{
+    struct error err;
     uint64_t begin_ns = host_mono_ns();
-    if (engine_start(engine, &err) != 0 || !engine_wait_finished(engine, 0))
-        return 2;
+
+    if (engine_start(engine, &err) != 0)
+        exit(2);
+    while (counters_of(engine).records < host_count)
+        nap();
+    atomic_store(&full_ns, host_mono_ns());
     printf("%u alerts read in %.0f ms\n", host_count, ms_since(begin_ns));
+}
+
+static void take_images(struct engine *engine, const char *when, unsigned times)
+{
     for (unsigned i = 0; i < times; i++) {
+        uint64_t begin_ns = host_mono_ns();
         free(got);
         got = NULL;
         atomic_store(&is_there, false);
         engine_ask_image(engine);
         while (!atomic_load(&is_there))
-            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-        printf("image of %zu bytes (%.0f per alert): nothing was planned for %.1f ms at most, "
-               "%u times\n",
-               got_bytes, (double)got_bytes / host_count, (double)longest_ns / 1e6, moments);
+            nap();
+        printf("%s: image of %zu bytes (%.0f per alert) in %.0f ms; nothing was planned %u times, "
+               "for %.2f ms at p99 and %.2f ms at most\n",
+               when, got_bytes, (double)got_bytes / (double)counters_of(engine).alerts,
+               ms_since(begin_ns), moments, (double)p99_ns / 1e6, (double)longest_ns / 1e6);
     }
-    const struct engine_counters before = counters_of(engine);
+}
+
+static void finish(struct engine *engine)
+{
+    atomic_store(&is_over, true);
+    while (!engine_wait_finished(engine, 100))
+        ;
     engine_stop(engine);
     engine_destroy(engine);
-    engine = make(rules);
-    begin_ns = host_mono_ns();
+}
+
+/* The last image into a fresh engine. */
+static void load(struct rule_set *rules, uint32_t alerts_max)
+{
+    struct engine *engine = make(rules, alerts_max);
+    uint64_t begin_ns = host_mono_ns();
+    struct engine_counters counters;
+    struct error err;
+
     if (engine_load_image(engine, got, got_bytes, &rules, 1, &err) != 0) {
         fprintf(stderr, "%s\n", err.text);
-        return 1;
+        exit(1);
     }
+    counters = counters_of(engine);
     printf("loaded in %.1f ms\n", ms_since(begin_ns));
-    const struct engine_counters after = counters_of(engine);
-    if (after.alerts != before.alerts || after.keys != before.keys || after.keys != host_count) {
-        fprintf(stderr, "%" PRIu64 " alerts and %" PRIu64 " keys, and not %u\n", after.alerts,
-                after.keys, host_count);
-        return 1;
+    /* Lanes are of several moments, which a run that goes on from them makes one. */
+    if (counters.alerts < host_count / 10 * 9 || counters.keys < host_count / 10 * 9) {
+        fprintf(stderr, "%" PRIu64 " alerts and %" PRIu64 " keys, and not %" PRIu32 "\n",
+                counters.alerts, counters.keys, host_count);
+        exit(1);
     }
     engine_destroy(engine);
+}
+
+int main(int argc, char **argv)
+{
+    struct rule_set *rules;
+    struct engine *engine;
+    struct error err;
+    unsigned times;
+
+    host_count = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000000;
+    times = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 3;
+    if (rule_set_parse("bench", rules_text, strlen(rules_text), &rules, &err) != 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return 2;
+    }
+    engine = make(rules, 10000000);
+    start(engine);
+    take_images(engine, "at work", times);
+    finish(engine);
+    load(rules, 10000000);
+
+    engine = make(rules, host_count);
+    start(engine);
+    while (counters_of(engine).alerts_evicted == 0)
+        nap();
+    take_images(engine, "at a bound", times);
+    if (counters_of(engine).alerts_evicted == 0) {
+        fprintf(stderr, "the bound was not held\n");
+        return 1;
+    }
+    finish(engine);
+    load(rules, host_count);
     free(got);
     rule_set_destroy(rules);
     return 0;

@@ -6,6 +6,7 @@
 #ifndef BENCH_ENGINE_RUN_H
 #define BENCH_ENGINE_RUN_H
 
+#include "bench/figures.h"
 #include "correlate/engine.h"
 
 struct engine_run {
@@ -29,12 +30,5 @@ struct engine_run {
 
 /* Runs to the share, then to the end if the source has one. */
 void engine_run(struct engine_run *run);
-
-double bench_cpu_s(void); /* of the process */
-double bench_now_s(void); /* monotonic */
-int bench_double_order(const void *a, const void *b);
-
-/* Median of values[0..count), which it sorts. */
-double bench_median(double *values, int count);
 
 #endif

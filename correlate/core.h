@@ -49,6 +49,7 @@
 #include "correlate/alert.h"
 #include "correlate/bin.h"
 #include "correlate/engine.h"
+#include "correlate/gone.h"
 #include "correlate/key.h"
 #include "correlate/mute_stage.h"
 #include "correlate/rules_version.h"
@@ -240,6 +241,7 @@ struct step {
     bool bounded;         /* ends a round at which bounds may have to be held */
     bool last;            /* nothing follows (X7) */
     bool is_silent;       /* it was told before, and counted (snapshot.h) */
+    uint32_t lanes_taken; /* of an image that is being taken, before it (gone.h) */
     const uint16_t *rank; /* by part id; immutable */
     unsigned part_count;  /* partitions there were when it was cut */
     struct rules_version *rules;
@@ -403,6 +405,7 @@ struct worker {
     VECTOR_OF(struct remains) remains[STEPS];
     VECTOR_OF(struct alert_candidate) alert_candidates; /* T: read by all in PHASE_ALERT_EVICT */
     VECTOR_OF(struct key_candidate) key_candidates;     /* T: read by all in PHASE_KEY_EVICT */
+    struct gone_list gone; /* F: read by the sequencer role when its step is done */
     VECTOR_OF(uint64_t) key_excess;                     /* by rule slot */
     VECTOR_OF(struct key_queue *) key_queues;           /* key_queue.h: by rule slot; F, S */
     VECTOR_OF(struct key_candidate) key_scratch;

@@ -1,5 +1,7 @@
 /* dedup_bound.c - the bound of the alert table (X4), held at round ends. See dedup_parts.h. */
 #include "correlate/dedup_parts.h"
+#include "correlate/gone.h"
+#include "correlate/snapshot.h"
 
 #include <stdlib.h>
 
@@ -75,7 +77,7 @@ void dedup_candidates_phase(struct worker *worker, const struct step *step)
 {
     struct engine *engine = worker->engine;
     struct dedup d = dedup_begin(worker, 0, step);
-    uint64_t wanted = excess(engine, step);
+    uint64_t wanted = step->is_silent ? 0 : excess(engine, step);
     VECTOR_OF(struct timer) aside = {0};
     struct lanes lanes;
 
@@ -135,6 +137,7 @@ static void evict(struct dedup *d, const struct alert_candidate *candidate)
 
     struct order order = dedup_alert_order(d->step->to_ms, ORDER_ROUND_END, cold->text);
 
+    gone_note(d->worker, d->step, candidate->lane, cold->fingerprint);
     dedup_trace_ended(d, slot, cold, TRACE_ALERT_EVICTED, d->step->to_ms);
     dedup_flap_clear(d, slot);
     dedup_flap_tell_end(d, &order, cold, TOUCH_EVICT);
@@ -143,12 +146,35 @@ static void evict(struct dedup *d, const struct alert_candidate *candidate)
     tally_add(&d->worker->tally.alerts_evicted, 1);
 }
 
+/* Those that went when it was told: what an image says may be anything. */
+static void evict_again(struct dedup *d)
+{
+    struct engine *engine = d->worker->engine;
+    size_t count;
+    const struct gone *gone = snapshot_rerun_gone(engine, d->step->to_ms, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        struct alert_lane *lane = &engine->alert_lanes[gone[i].lane % LANES];
+        const struct alert_slot *slot;
+        if (gone[i].lane >= LANES || lane_owner(engine, gone[i].lane) != d->worker->index)
+            continue;
+        dedup_timed_again(d, lane, d->step->to_ms); /* none that goes may wait without a timer */
+        slot = alert_find(lane, gone[i].id);
+        if (slot != NULL)
+            evict(d, &(struct alert_candidate){.cold = alert_slot_cold(slot),
+                                               .lane = (uint8_t)gone[i].lane});
+    }
+}
+
 void dedup_evict_phase(struct worker *worker, uint64_t seq, const struct step *step)
 {
     struct engine *engine = worker->engine;
     struct dedup d = dedup_begin(worker, seq, step);
-    uint64_t wanted = excess(engine, step);
+    uint64_t wanted = step->is_silent ? 0 : excess(engine, step);
     size_t at[WORKERS_MAX] = {0};
+
+    if (step->is_silent)
+        evict_again(&d);
 
     /* Every worker merges all lists, and so comes to the same cut, and acts on its own. */
     for (; wanted > 0; wanted--) {

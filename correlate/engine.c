@@ -490,6 +490,7 @@ static void worker_release(struct worker *worker)
     free(worker->touches_in.at);
     free(worker->alert_candidates.at);
     free(worker->key_candidates.at);
+    free(worker->gone.all.at);
     free(worker->key_excess.at);
     key_queues_release(worker);
     free(worker->untold.at);

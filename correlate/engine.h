@@ -80,6 +80,7 @@ struct engine_image {
     size_t position_count;
     unsigned moments;   /* at which it was taken */
     uint64_t taking_ns; /* at the longest of them: nothing was planned meanwhile */
+    uint64_t taking_ns_p99; /* of all of them */
 };
 
 /* The bytes of an image in one row, of malloc(); its pieces are freed. */

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include "correlate/bounds_tell.h"
 #include "correlate/correlation.h"
+#include "correlate/gone.h"
 #include "correlate/key_queue.h"
 #include "correlate/rule_trace.h"
+#include "correlate/snapshot.h"
 
 /* Keys of a rule, of all workers. */
 static uint64_t keys_of(const struct correlation *c, uint32_t slot)
@@ -63,7 +65,7 @@ void rules_candidates_phase(struct worker *worker, const struct step *step)
     worker->key_excess.count = 0;
     vector_reserve(&worker->key_excess, slot_count);
     for (uint32_t s = 0; s < slot_count; s++) {
-        worker->key_excess.at[s] = excess(&c, s);
+        worker->key_excess.at[s] = step->is_silent ? 0 : excess(&c, s);
         owes_queue |= worker->key_excess.at[s] > 0 && key_queue_of(worker, s) == NULL;
     }
     if (owes_queue)
@@ -78,7 +80,8 @@ static void evict(struct correlation *c, const struct key_candidate *candidate)
     struct key_lane *lane = &c->worker->engine->key_lanes[candidate->lane];
     struct key_state *key = key_at(lane, candidate->number);
 
-    key_queue_gone(c->worker, candidate);
+    if (LANES + (uint32_t)candidate->lane < c->step->lanes_taken)
+        gone_note(c->worker, c->step, LANES + (uint32_t)candidate->lane, rule_key_id(c, key));
     rule_trace_lost(c, key);
     if (key->is_open) {
         incident_lose(c, key);
@@ -110,12 +113,31 @@ static void evict_fetch(const struct worker *worker, size_t at)
     }
 }
 
+/* Those that went when it was told. */
+static void evict_again(struct correlation *c)
+{
+    const struct engine *engine = c->worker->engine;
+    size_t count;
+    const struct gone *gone = snapshot_rerun_gone(engine, c->step->to_ms, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        uint32_t lane = gone[i].lane - LANES, number;
+        if (gone[i].lane < LANES || lane_owner(engine, lane) != c->worker->index)
+            continue;
+        number = key_find(&engine->key_lanes[lane], gone[i].id);
+        if (number != UINT32_MAX)
+            evict(c, &(struct key_candidate){.lane = (uint8_t)lane, .number = number});
+    }
+}
+
 void rules_evict_phase(struct worker *worker, uint64_t seq, const struct step *step)
 {
     struct engine *engine = worker->engine;
     struct correlation c = correlation_begin(worker, seq, step);
     size_t at[WORKERS_MAX] = {0};
 
+    if (step->is_silent)
+        evict_again(&c);
     for (;;) {
         const struct key_candidate *least = NULL;
         unsigned least_worker = 0;
@@ -137,6 +159,7 @@ void rules_evict_phase(struct worker *worker, uint64_t seq, const struct step *s
         worker->key_excess.at[least->slot]--;
         if (least_worker == worker->index) {
             evict_fetch(worker, at[worker->index] - 1);
+            key_queue_gone(worker, least);
             evict(&c, least);
         }
     }

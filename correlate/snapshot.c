@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "correlate/alert_image.h"
 #include "correlate/blind.h"
+#include "correlate/gone.h"
 #include "correlate/key_image.h"
 #include "correlate/part.h"
 #include "correlate/part_image.h"
@@ -30,13 +31,19 @@ struct snapshot_run {
     unsigned lane; /* the next: those of alerts, then those of keys */
     struct engine_image_piece *piece;
     unsigned moments;
-    uint64_t longest_ns, next_ns, next_step;
+    uint64_t next_ns, next_step;
+    VECTOR_OF(uint64_t) spent_ns; /* at each moment, also those of lanes that were taken anew */
 };
 
 void snapshot_disturb(struct engine *engine)
 {
     if (engine->snapshot != NULL)
         engine->snapshot->is_disturbed = true;
+}
+
+uint32_t snapshot_lanes_taken(const struct engine *engine)
+{
+    return engine->snapshot != NULL ? engine->snapshot->lane : 0;
 }
 
 static void lanes_forget(struct snapshot_run *run)
@@ -55,6 +62,8 @@ void snapshot_release(struct engine *engine)
 {
     if (engine->snapshot != NULL)
         lanes_forget(engine->snapshot);
+    if (engine->snapshot != NULL)
+        free(engine->snapshot->spent_ns.at);
     free(engine->snapshot);
     engine->snapshot = NULL;
 }
@@ -225,6 +234,7 @@ static struct image_out front_make(const struct engine *engine, const struct sna
     image_put_i64(&out, engine->left_reach_ms);
     composites_put(engine, &run->sets, &out);
     mute_stage_save(&engine->mutes, &out);
+    gone_save(engine, &out);
     image_put_mark(&out, SNAPSHOT_END);
     return out;
 }
@@ -333,6 +343,13 @@ static void piece_set(struct snapshot_run *run, unsigned piece, struct image_out
     run->piece[piece] = (struct engine_image_piece){out.bytes.at, out.bytes.count};
 }
 
+static int by_size(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+    return (a > b) - (a < b);
+}
+
 static void tell(struct engine *engine)
 {
     struct snapshot_run *run = engine->snapshot;
@@ -343,6 +360,8 @@ static void tell(struct engine *engine)
             vector_add(&stands) = (struct engine_position){.part = (uint16_t)(i - 1),
                                                            .low = engine->parts[i]->stand.offset,
                                                            .read = engine->parts[i]->stand.offset};
+    const size_t moments = run->spent_ns.count;
+    qsort(run->spent_ns.at, moments, sizeof(uint64_t), by_size);
     const struct engine_image image = {.piece = run->piece,
                                        .piece_count = PIECES,
                                        .at_ms = planned_ms(engine),
@@ -353,7 +372,9 @@ static void tell(struct engine *engine)
                                        .positions = stands.at,
                                        .position_count = stands.count,
                                        .moments = run->moments,
-                                       .taking_ns = run->longest_ns};
+                                       .taking_ns = run->spent_ns.at[moments - 1],
+                                       .taking_ns_p99 =
+                                           run->spent_ns.at[(moments - 1) * 99 / 100]};
 
     run->piece = NULL; /* the listener's */
     engine->listener.image(engine->listener.self, &image);
@@ -375,6 +396,7 @@ static bool take_some(struct engine *engine)
         run->old_sets = engine->retire.sets.count;
         run->generation = engine->newest_rules->generation;
         run->from_ms = planned_ms(engine);
+        gone_forget(engine);
     }
     run->moments++;
     for (; run->lane < 2 * LANES && bytes < most; run->lane++) {
@@ -422,7 +444,7 @@ bool snapshot_poll(struct engine *engine)
         return true;
     bool is_done = take_some(engine);
     uint64_t spent_ns = host_mono_ns() - begin_ns;
-    run->longest_ns = spent_ns > run->longest_ns ? spent_ns : run->longest_ns;
+    vector_add(&run->spent_ns) = spent_ns;
     run->next_step = engine->steps_seen + engine->config.image_steps;
     run->next_ns = begin_ns + WORK_SHARE * spent_ns; /* the rest is the workers' */
     if (is_done)

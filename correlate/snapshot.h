@@ -25,9 +25,10 @@
 
 /* Of the bytes. Those of SNAPSHOT_VERSION_OLDEST are read as well (semantics C12):
  *   1  until incidents were counted by what suppresses them, and terms could be switched
+ *   2  until what bounds take meanwhile stood in it
  */
 enum {
-    SNAPSHOT_VERSION = 2,
+    SNAPSHOT_VERSION = 3,
     SNAPSHOT_VERSION_OLDEST = 1,
     SNAPSHOT_TALLIES_1 = 47, /* rows of tally.inc that an image of version 1 has */
 };
@@ -41,6 +42,15 @@ enum {
 /* Something happens that is not in the lanes that were taken, and that the records do not say: they
  * are taken anew. */
 void snapshot_disturb(struct engine *engine);
+
+/* Lanes that an image has by now, those of alerts and then those of keys: what bounds take of them
+ * is noted (gone.h). */
+uint32_t snapshot_lanes_taken(const struct engine *engine);
+
+/* Whether bounds were held at the end of this epoch between two lanes of the image, and what they
+ * took then. The latter is for workers too, in a silent step. */
+bool snapshot_rerun_bounds(const struct engine *engine, int64_t epoch);
+const struct gone *snapshot_rerun_gone(const struct engine *engine, int64_t at_ms, size_t *count);
 
 /* Keeps steps from going over the end of an image whose lanes were taken one after the other, and
  * says when it is reached: false until all before it is done. */

@@ -5,6 +5,7 @@
 #include "correlate/alert_image.h"
 #include "correlate/blind.h"
 #include "correlate/crash.h"
+#include "correlate/gone.h"
 #include "correlate/key_image.h"
 #include "correlate/part.h"
 #include "correlate/part_image.h"
@@ -298,6 +299,7 @@ struct snapshot_rerun {
     VECTOR_OF(struct untold) untold;
     uint64_t (*slot)[7];
     struct enrich_tally *enrich;
+    struct gone_list gone; /* taken by bounds between two lanes */
 };
 
 static void slot_counts(struct rule_tally *tally, _Atomic uint64_t *count[7])
@@ -317,7 +319,9 @@ static void set(_Atomic uint64_t *counter, uint64_t n)
     atomic_store_explicit(counter, n, memory_order_relaxed);
 }
 
-static void rerun_begin(struct engine *engine, const struct image_span *span)
+/* Takes the list. */
+static void rerun_begin(struct engine *engine, const struct image_span *span,
+                        struct gone_list *gone)
 {
     const struct rules_version *rules = engine->newest_rules;
     const struct worker *worker = &engine->workers[0];
@@ -332,6 +336,8 @@ static void rerun_begin(struct engine *engine, const struct image_span *span)
 #include "correlate/tally.inc"
 #undef TALLY
     rerun->so_far = worker->so_far;
+    rerun->gone = *gone;
+    *gone = (struct gone_list){.all = {.at = NULL}};
     for (size_t i = 0; i < worker->untold.count; i++)
         vector_add(&rerun->untold) = worker->untold.at[i];
     rerun->slot = memory_alloc((rules->slot_count + 1) * sizeof(*rerun->slot));
@@ -400,8 +406,22 @@ void snapshot_rerun_release(struct engine *engine)
     free(engine->rerun->untold.at);
     free(engine->rerun->slot);
     free(engine->rerun->enrich);
+    free(engine->rerun->gone.all.at);
     free(engine->rerun);
     engine->rerun = NULL;
+}
+
+bool snapshot_rerun_bounds(const struct engine *engine, int64_t epoch)
+{
+    size_t count;
+
+    gone_at(&engine->rerun->gone, epoch * (int64_t)engine->config.epoch_ms, &count);
+    return count > 0;
+}
+
+const struct gone *snapshot_rerun_gone(const struct engine *engine, int64_t at_ms, size_t *count)
+{
+    return gone_at(&engine->rerun->gone, at_ms, count);
 }
 
 bool snapshot_rerun_look(struct engine *engine, int64_t *closed)
@@ -411,8 +431,11 @@ bool snapshot_rerun_look(struct engine *engine, int64_t *closed)
     if (rerun == NULL)
         return true;
     if (engine->planned_epoch < rerun->epoch) {
-        if (*closed > rerun->epoch)
-            *closed = rerun->epoch;
+        const int64_t d = (int64_t)engine->config.epoch_ms;
+        int64_t bound_ms = gone_next(&rerun->gone, engine->planned_epoch * d);
+        int64_t end = bound_ms != INT64_MAX ? bound_ms / d : rerun->epoch;
+        if (*closed > end)
+            *closed = end;
         return true;
     }
     if (engine->steps_seen != atomic_load_explicit(&engine->step_count, memory_order_relaxed))
@@ -447,6 +470,7 @@ static void suppressed_recount(struct engine *engine)
 
 static void image_read(struct engine *engine, const struct image_sets *sets, struct image_in *in)
 {
+    struct gone_list gone = {.all = {.at = NULL}};
     const struct image_span span = head_take(engine, sets->sets.count, in);
 
     parts_load(engine, in);
@@ -464,6 +488,8 @@ static void image_read(struct engine *engine, const struct image_sets *sets, str
         mute_stage_load(&engine->mutes, span.to_ms, in);
     if (in->fault == NULL && in->version < 2)
         suppressed_recount(engine);
+    if (in->fault == NULL && in->version > 2)
+        gone_load(&gone, span.from_ms, span.to_ms, engine->config.round_ms, in);
     /* relaxed: nobody else is there yet. */
     atomic_store_explicit(&engine->mute_due_ms, engine->mutes.due_ms, memory_order_relaxed);
     image_take_mark(in, SNAPSHOT_END);
@@ -472,7 +498,8 @@ static void image_read(struct engine *engine, const struct image_sets *sets, str
         image_fail(in, "it goes on behind its end");
     place_set(engine, span.from_ms);
     if (in->fault == NULL && span.from_ms < span.to_ms)
-        rerun_begin(engine, &span);
+        rerun_begin(engine, &span, &gone);
+    free(gone.all.at);
 }
 
 int engine_load_image(struct engine *engine, const void *image, size_t bytes,

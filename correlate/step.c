@@ -240,19 +240,19 @@ static void step_publish(struct engine *engine, uint64_t seq, const struct cut *
                           .from_ms = from * d,
                           .to_ms = to * d,
                           .events = cut->events,
-                          .bounded = cut->tight && to == round_end,
+                          .bounded = (cut->tight && to == round_end) ||
+                                     (engine->rerun != NULL && snapshot_rerun_bounds(engine, to)),
                           .rank = engine->rank,
                           .is_silent = engine->rerun != NULL,
+                          .lanes_taken = snapshot_lanes_taken(engine),
                           .part_count = part_total(engine),
                           .rules = rules};
     if (engine->rerun == NULL)
         engine->tight = cut->tight && to < round_end;
     tally_add(&engine->incident_tally.rounds,
               (uint64_t)(floor_div(to, per_round) - floor_div(from, per_round)));
-    if (step->bounded) {
+    if (step->bounded)
         engine->draining = seq + 1;
-        snapshot_disturb(engine);
-    }
     if (engine->listener.step != NULL)
         step_report_make(engine, seq);
     watermark_set(engine, to);
@@ -302,13 +302,16 @@ bool step_plan(struct engine *engine, int64_t closed)
     int64_t room = engine->rerun == NULL ? headroom(engine, rules, coming) : INT64_MAX;
     bool by_rounds = rules->takes_incidents && closed > round_end;
     struct cut cut = step_cut(engine, by_rounds ? round_end : closed, round_end, room, members);
-    if (cut.events == 0 && !cut.tight) {
+    const bool is_again = engine->rerun != NULL && snapshot_rerun_bounds(engine, cut.to);
+    if (cut.events == 0 && !cut.tight && !is_again) {
         if (seq != done)
             return false; /* its timers are not known before the others are done */
         /* On to the next timer at once, or event, or to what is closed. */
         int64_t to = first_filled(engine, cut.to, idle_to);
         int64_t due = floor_div(next_due(engine), d);
         to = due < to ? due : to;
+        if (engine->rerun != NULL && snapshot_rerun_bounds(engine, to))
+            to--; /* a step goes there */
         /* Incidents are looked at anew under the mutes of another rule set. */
         if (to > from && rules == engine->stepped_rules) {
             watermark_set(engine, to);
