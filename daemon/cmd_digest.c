@@ -37,9 +37,10 @@ static const struct option_row rows[] = {
 static const struct option_table table = {
     .command = "digest",
     .usage = "[--incidents FILE] DIR | FILE",
-    .about = "Prints a digest of all incident changes and ops that a data directory has told, or\n"
-             "that an incident log holds, and how many they are. What the journal has let go of is\n"
-             "in it, by the snapshots. Writes nothing there, and may look on while a daemon runs.",
+    .about =
+        "Prints a digest of all incident changes and ops that a data directory has told, or\n"
+        "that an incident log holds, and how many they are. What the journal has let go of is\n"
+        "in it, by the snapshots. Writes nothing there, and may look on while a daemon runs.",
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
     .arguments_min = 1,
@@ -105,8 +106,7 @@ static int read_directory(struct digest *digest, const struct data_look *look, s
         incident_lines_read(reader, incident_lines_add, &digest->lines, err) != 0)
         code = data_look_exit_code(journal_reader_refusal(reader));
     if (code == EXIT_OK && begin > 1 && !journal_reader_has_skipped(reader)) {
-        error_set(err,
-                  "%s: it does not hold frame %" PRIu64 ", which the newest snapshot rests on",
+        error_set(err, "%s: it does not hold frame %" PRIu64 ", which the newest snapshot rests on",
                   look->folder, facts.known.frame);
         code = EXIT_DATA;
     }
@@ -127,9 +127,10 @@ static int write_lines(struct digest *digest, struct data_look *look, struct err
         return code;
     if (begin.frame > 1)
         fprintf(stderr,
-                "note: the journal begins with frame %" PRIu64 ", of %s: lines of before are not "
-                "in it any more (data.journal.keep)\n",
-                begin.frame, unit_format_time(begin.n_ms, time));
+                "note: the journal begins with frame %" PRIu64 "%s%s: lines of before are not in "
+                "it any more (data.journal.keep)\n",
+                begin.frame, begin.n_ms > INT64_MIN ? ", of " : "",
+                begin.n_ms > INT64_MIN ? unit_format_time(begin.n_ms, time) : "");
     if (journal_reader_create(&look->segments, &reader, &why, err) != 0)
         return data_look_exit_code(why);
     if (incident_lines_read(reader, write_line, digest, err) != 0)

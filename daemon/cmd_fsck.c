@@ -54,8 +54,7 @@ static const struct option_table ledger_table = {
 };
 
 /* From when on there are groups; the sums are of all that there ever were. */
-static int print_begin(struct data_look *at, const struct data_look_known *known,
-                       struct error *err)
+static int print_begin(struct data_look *at, const struct data_look_known *known, struct error *err)
 {
     struct data_look_begin begin;
     char time[UNIT_TEXT_BYTES];
@@ -64,9 +63,10 @@ static int print_begin(struct data_look *at, const struct data_look_known *known
     if (known->begin > 1)
         code = data_look_begin(at, &begin, err);
     if (known->begin > 1 && code == EXIT_OK)
-        printf("journal: it begins with frame %" PRIu64 ", of %s: what was before is in snapshots "
-               "and history alone\n",
-               begin.frame, unit_format_time(begin.n_ms, time));
+        printf("journal: it begins with frame %" PRIu64 "%s%s: what was before is in snapshots and "
+               "history alone\n",
+               begin.frame, begin.n_ms > INT64_MIN ? ", of " : "",
+               begin.n_ms > INT64_MIN ? unit_format_time(begin.n_ms, time) : "");
     return code;
 }
 
