@@ -48,6 +48,8 @@ static void take_answer(struct sim_reply *reply, int code)
     else if (reply->state != NULL && code != 202 && !world->report.was_fault_met)
         *reply->state = WORLD_REFUSED;
     free(reply);
+    if (++world->report.answers == world->plan.die_answer)
+        world_die("as somebody is answered");
 }
 
 static void take_silence(const char *text)

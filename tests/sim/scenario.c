@@ -400,14 +400,29 @@ static void make_acts(struct scenario *scenario, struct dice *dice)
     scenario->has_acts = people->by_hand > 0;
 }
 
+/* Some end in the very moment in which what is promised has been relied on. */
+static void make_moments(struct scenario *scenario, struct dice *dice)
+{
+    for (unsigned i = 0; i + 1 < scenario->life_count; i++) {
+        struct life_plan *life = &scenario->life[i];
+        bool is_by_answer = dice_percent(dice, 10), is_by_request = dice_percent(dice, 15);
+        uint64_t answers = dice_between(dice, 1, 30), requests = dice_between(dice, 1, 300);
+        if (life->end == LIFE_STOPS)
+            continue;
+        life->die_answer = is_by_answer ? answers : 0;
+        life->die_sent = is_by_request ? requests : 0;
+    }
+}
+
 /* Behind the journal a history is written. */
 static void make_history(struct scenario *scenario, struct dice *dice)
 {
     scenario->has_history = dice_percent(dice, 35);
 }
 
-/* Who takes over tells the same, where no seal decides a time: marks that were not mirrored yet are
- * lost with the machine. */
+/* Without snapshots: a machine that begins with an image that another made has not the whole
+ * journal, which is what it is judged by. Who takes over tells the same, where no seal decides a
+ * time: marks that were not mirrored yet are lost with the machine. */
 static void make_machines(struct scenario *scenario, struct dice *dice)
 {
     scenario->is_shared = scenario->is_orderly && scenario->people.every_ns == 0 &&
@@ -485,6 +500,7 @@ void scenario_make(struct scenario *scenario, uint64_t seed, unsigned events)
 {
     struct dice dice = dice_of(seed, 1), acts = dice_of(seed, 20);
     struct dice history = dice_of(seed, 21), redis = dice_of(seed, 22);
+    struct dice moments = dice_of(seed, 23);
 
     *scenario = (struct scenario){.seed = seed, .events = events};
     scenario->is_orderly = dice_percent(&dice, 75);
@@ -499,6 +515,7 @@ void scenario_make(struct scenario *scenario, uint64_t seed, unsigned events)
     make_outage(scenario, &dice);
     make_faults(scenario, &dice);
     make_redis(scenario, &redis);
+    make_moments(scenario, &moments);
 }
 
 /* ---- the configuration ---- */
@@ -527,8 +544,8 @@ void scenario_config(const struct scenario *scenario, const struct life_plan *li
         "incident_log: {path: %s}\n"
         "outbox: {flush: %s, ops.max: %u}\n",
         scenario->disorder_ms, life->workers, life->epoch_ms, life->take, disk_data(),
-        life->snapshot_ms, scenario->has_history ? "true" : "false", disk_incidents(),
-        life->end_ns == UINT64_MAX ? "1h" : "5s", scenario->ops_max);
+        scenario->is_shared ? 0 : life->snapshot_ms, scenario->has_history ? "true" : "false",
+        disk_incidents(), life->end_ns == UINT64_MAX ? "1h" : "5s", scenario->ops_max);
 
     if (scenario->has_redis)
         used += (size_t)snprintf(to + used, WORLD_CONFIG_BYTES - used,

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "daemon/command.h"
 #include "daemon/commands.h"
+#include "daemon/data_look.h"
 #include "sim/disk.h"
 #include "sim/errand.h"
 #include "store/segment_format.h"
@@ -20,8 +22,14 @@ static int write_told(void)
 {
     char data[WORLD_PATH_BYTES];
     char *argv[] = {"digest", "--incidents", DISK_TOLD, data, NULL};
+    struct data_look_begin begin;
+    struct data_look look;
+    struct error err;
 
     snprintf(data, sizeof(data), "%s", disk_data());
+    if (data_look_open(&look, data, &err) != 0 || data_look_begin(&look, &begin, &err) != 0 ||
+        begin.frame > 1)
+        return EXIT_DATA; /* who judges by a part of it would be blind to the rest */
     return cmd_digest(4, argv);
 }
 

@@ -140,6 +140,8 @@ static int send_request(void *self, const struct transport_request *request, tra
     world_note("wire", "%u %s %s %.300s", exchange->id, request->method, request->url,
                request->body_bytes > 0 ? request->body : "");
     desk_post(exchange->id, request);
+    if (++world->report.sent == world->plan.die_sent)
+        world_die("as a request leaves");
     set_timer(exchange, dice_below(&world->wire, plan.way_ns + 1));
     return 0;
 }

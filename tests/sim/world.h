@@ -143,11 +143,13 @@ struct life_plan {
     uint64_t die_step; /* dies at this durable step; 0: not by steps */
     uint64_t die_name; /* or at this change of a name, 0: not so, and so many steps behind it */
     uint64_t die_behind;
-    uint64_t die_when; /* 0 before it, 1 in the middle, 2 after it */
-    uint64_t down_ns;  /* until the next one begins */
-    int64_t skew_ms;   /* of the wall clock */
-    uint64_t mono_ns;  /* what the monotonic clock begins with */
-    unsigned machine;  /* whose disk it has: 0 or, where there is a shared store, 1 */
+    uint64_t die_answer; /* or as somebody has been answered so often; 0: not so */
+    uint64_t die_sent;   /* or as so many requests have left; the same */
+    uint64_t die_when;   /* 0 before it, 1 in the middle, 2 after it */
+    uint64_t down_ns;    /* until the next one begins */
+    int64_t skew_ms;     /* of the wall clock */
+    uint64_t mono_ns;    /* what the monotonic clock begins with */
+    unsigned machine;    /* whose disk it has: 0 or, where there is a shared store, 1 */
     unsigned workers, epoch_ms, take;
     unsigned snapshot_ms; /* between two snapshots */
     uint64_t turn_ns;     /* what a turn of a thread costs, at most */
@@ -167,6 +169,7 @@ struct life_report {
     int64_t watermark_ms;
     uint64_t undelivered;
     uint64_t ops, done, dead, superseded, waiting, redriven, possible_repeats, duplicates;
+    uint64_t answers, sent;
     uint64_t steps, names, turns; /* durable steps, changes of names among them, turns of threads */
     bool was_fault_met, was_full_met;
     bool has_begun; /* the daemon was started */
