@@ -138,7 +138,7 @@ struct part {
     char *name;        /* of the topic; outlives the feed */
     int32_t number;    /* of the partition */
     uint16_t id;
-    uint16_t owner; /* worker */
+    uint16_t owner;            /* worker */
     struct topic_config topic; /* and the next: as it is read, until a mark says otherwise */
     int64_t past_ms, future_ms, behind_ms;
     int64_t first_offset; /* from which it was read on when it joined */
@@ -408,6 +408,7 @@ struct worker {
     struct gone_list gone; /* F: read by the sequencer role when its step is done */
     VECTOR_OF(uint64_t) key_excess;                     /* by rule slot */
     VECTOR_OF(struct key_queue *) key_queues;           /* key_queue.h: by rule slot; F, S */
+    uint64_t key_queue_bytes; /* what they took when a bound was held last */
     VECTOR_OF(struct key_candidate) key_scratch;
     uint64_t key_looks;              /* of its queues, at keys, ever */
     uint32_t listed_generation;      /* of the version whose lists it has gone by */
@@ -450,10 +451,10 @@ struct engine {
     struct alert_lane *alert_lanes; /* LANES; lane l belongs to worker l % worker_count */
     struct key_lane *key_lanes;     /* LANES */
 
-    struct rules_version *newest_rules;          /* in force for the next step */
-    _Atomic(struct rules_version *) shown_rules; /* the same, for readers of counters */
+    struct rules_version *newest_rules;           /* in force for the next step */
+    _Atomic(struct rules_version *) shown_rules;  /* the same, for readers of counters */
     _Atomic(struct switch_wish *) switch_request; /* X5: taken by the sequencer */
-    struct rules_version *pending_rules;         /* to take effect at pending_epoch */
+    struct rules_version *pending_rules;          /* to take effect at pending_epoch */
     int64_t pending_epoch;
     const struct rule_set *first_set; /* not ours */
     pthread_mutex_t rules_lock;       /* readers of shown_rules against who frees what is old */

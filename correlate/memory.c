@@ -1,8 +1,6 @@
 /* memory.c - see memory.h. */
 #include "correlate/memory.h"
 
-#include "correlate/key_queue.h"
-
 /* A look goes through 512 tables, most of them not in the cache: 20 us, a five-thousandth. */
 #define LOOK_NS UINT64_C(100000000)
 
@@ -40,7 +38,7 @@ void memory_look(struct worker *worker, uint64_t now_ns)
     if (now_ns < worker->held_due_ns)
         return;
     worker->held_due_ns = now_ns + LOOK_NS;
-    bytes = key_queues_bytes(worker);
+    bytes = worker->key_queue_bytes;
     for (unsigned lane = worker->index; lane < LANES; lane += engine->worker_count)
         bytes +=
             alert_lane_bytes(&engine->alert_lanes[lane]) + key_lane_bytes(&engine->key_lanes[lane]);

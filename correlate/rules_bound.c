@@ -167,4 +167,6 @@ void rules_evict_phase(struct worker *worker, uint64_t seq, const struct step *s
         correlation_lane_updates(&c, &engine->key_lanes[l]);
     correlation_publish_due(&c);
     correlation_end(&c);
+    /* Between steps the sequencer role lets go of queues: they are looked through here alone. */
+    worker->key_queue_bytes = key_queues_bytes(worker);
 }
