@@ -399,6 +399,24 @@ static enum shared_verdict use_image(struct join *join)
     return anchor.number < join->image.known.number ? take_image(join) : SHARED_FINE;
 }
 
+/* What was read does not end where it had said. It may have come back older meanwhile, which is for
+ * another try; else something of it is gone. */
+static enum shared_verdict ends_elsewhere(struct join *join, enum shared_log which,
+                                          const struct shared_end *end, struct shared_end theirs)
+{
+    struct shared_end again = {0, 0};
+    enum shared_verdict verdict = shared_store_end(join->store, which, &again, join->err);
+
+    if (verdict == SHARED_AWAY)
+        return verdict;
+    error_set(join->err,
+              "the unit's %s in the shared store ends behind frame %" PRIu64
+              ", and should behind %" PRIu64,
+              shared_log_name(which), end->number, theirs.number);
+    return again.number != theirs.number || again.chain != theirs.chain ? SHARED_AWAY
+                                                                        : SHARED_DAMAGED;
+}
+
 /* Theirs goes on where ours ends: up to where it did when it was asked. */
 static enum shared_verdict fetch(struct join *join, enum shared_log which)
 {
@@ -421,13 +439,8 @@ static enum shared_verdict fetch(struct join *join, enum shared_log which)
     } while (verdict == SHARED_FINE && join->held.count > 0);
     segment_log_destroy(join->log);
     join->log = NULL;
-    if (verdict == SHARED_FINE && (end->number != theirs.number || end->chain != theirs.chain)) {
-        error_set(join->err,
-                  "the unit's %s in the shared store ends behind frame %" PRIu64
-                  ", and should behind %" PRIu64,
-                  shared_log_name(which), end->number, theirs.number);
-        verdict = SHARED_DAMAGED;
-    }
+    if (verdict == SHARED_FINE && (end->number != theirs.number || end->chain != theirs.chain))
+        verdict = ends_elsewhere(join, which, end, theirs);
     return verdict;
 }
 
