@@ -133,9 +133,11 @@ bool expect_unlist(const struct correlation *c, struct key_state *key);
 
 /* An incident begins, without members: the form adds who is in it, oldest touch first, and
  * then shows it, which ends the key's watching. Returns owned, until it is shown. */
-struct open_incident *incident_open(struct correlation *c, struct opening *opening);
+struct open_incident *incident_open(struct correlation *c, const struct key_state *key,
+                                    struct opening *opening);
 /* The same when no event did it: the opening's view is made of the key's values. */
-struct open_incident *incident_open_by_timer(struct correlation *c, struct opening *opening);
+struct open_incident *incident_open_by_timer(struct correlation *c, const struct key_state *key,
+                                             struct opening *opening);
 void incident_add(struct correlation *c, struct open_incident *open, struct id128 alert,
                   const struct event_text *words, bool cleared, int64_t ts_ms, uint8_t severity);
 void incident_show(struct correlation *c, struct key_state *key, struct open_incident *open,

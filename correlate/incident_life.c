@@ -72,8 +72,10 @@ static void note_numbers(struct open_incident *open, const struct event_view *vi
 
 /* --- it opens --------------------------------------------------------------------------- */
 
-struct open_incident *incident_open(struct correlation *c, struct opening *opening)
+struct open_incident *incident_open(struct correlation *c, const struct key_state *key,
+                                    struct opening *opening)
 {
+    const struct rule_slot *slot = &c->rules->slots[key->slot];
     struct open_incident *open = slab_alloc(&c->worker->slab, sizeof(*open));
     int64_t now_ms = opening->order->at_ms;
 
@@ -82,6 +84,7 @@ struct open_incident *incident_open(struct correlation *c, struct opening *openi
         opening->topic = part->name;
         opening->partition = part->number;
     }
+    opening->former = slot->current ? 0 : slot->since;
     *open = (struct open_incident){.rule = opening->rule,
                                    .latest = incident_make(opening),
                                    .last_touch_ms = now_ms,
@@ -137,7 +140,8 @@ static struct member *member_new(struct correlation *c, struct open_incident *op
     return members_add(&open->members, &worker->slab, alert);
 }
 
-struct open_incident *incident_open_by_timer(struct correlation *c, struct opening *opening)
+struct open_incident *incident_open_by_timer(struct correlation *c, const struct key_state *key,
+                                             struct opening *opening)
 {
     struct text value[RULE_BY_MAX];
     struct event_label label[RULE_BY_MAX];
@@ -153,7 +157,7 @@ struct open_incident *incident_open_by_timer(struct correlation *c, struct openi
                             .severity = draft.severity,
                             .state = EVENT_PROBLEM,
                             .et_ms = opening->order->at_ms};
-    struct open_incident *open = incident_open(c, opening);
+    struct open_incident *open = incident_open(c, key, opening);
     opening->view.text = NULL;
     free(text);
     return open;

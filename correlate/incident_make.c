@@ -15,15 +15,20 @@ enum { TITLE_BYTES = 255, WHY_BYTES = 300, DETAIL_BYTES = 4096 };
 
 /* --- key, id ---------------------------------------------------------------------- */
 
-static void put_key(struct text_buffer *to, const struct rule *rule, const struct key_text *key)
+static void put_plain(struct text_buffer *to, struct text value)
+{
+    text_put(to, value.at, value.len);
+}
+
+static void put_key(struct text_buffer *to, const struct rule *rule, const struct key_text *key,
+                    void (*put_value)(struct text_buffer *to, struct text value))
 {
     for (uint32_t i = 0; i < rule->by_count; i++) {
-        struct text value = key_text_value(key, i);
         if (i > 0)
             text_put(to, " ", 1);
         text_put_string(to, rule->by_name[i]);
         text_put(to, "=", 1);
-        text_put(to, value.at, value.len);
+        put_value(to, key_text_value(key, i));
     }
 }
 
@@ -42,7 +47,21 @@ static void put_fields(struct text_buffer *to, const struct rule *rule, const st
     }
 }
 
-static struct id128 id_make(const struct opening *o, const char *key, size_t key_len)
+/* A blank within a value is not the one between two: whoever writes events must not be able to
+ * write two keys that read alike, and so incidents of one id. */
+static void put_escaped(struct text_buffer *to, struct text value)
+{
+    for (uint32_t from = 0, at = 0; at <= value.len; at++) {
+        if (at < value.len && value.at[at] != ' ' && value.at[at] != '\\')
+            continue;
+        text_put(to, value.at + from, at - from);
+        if (at < value.len)
+            text_put(to, "\\", 1);
+        from = at;
+    }
+}
+
+static struct id128 id_make(const struct opening *o)
 {
     struct text_buffer text;
     struct text tenant = key_text_value(o->key, 0);
@@ -53,7 +72,7 @@ static struct id128 id_make(const struct opening *o, const char *key, size_t key
     text_put(&text, "", 1);
     text_put_string(&text, o->rule->id);
     text_put(&text, "", 1);
-    text_put(&text, key, key_len);
+    put_key(&text, o->rule, o->key, put_escaped);
     if (order->class == ORDER_EVENT) {
         text_put(&text, "\0event\0", 7);
         text_put_string(&text, o->topic);
@@ -66,6 +85,10 @@ static struct id128 id_make(const struct opening *o, const char *key, size_t key
     } else {
         text_put(&text, "\0timer\0", 7);
         text_put_number(&text, order->at_ms);
+        if (o->former > 0) {
+            text_put(&text, "/", 1);
+            text_put_number(&text, o->former);
+        }
     }
     struct id128 id = hash128(text.at, text.used, 0);
     text_end(&text);
@@ -165,7 +188,7 @@ struct incident *incident_make(const struct opening *o)
     text_begin(&why);
     text_begin(&fields);
     put_fields(&fields, o->rule, o->key);
-    put_key(&key, o->rule, o->key);
+    put_key(&key, o->rule, o->key, put_plain);
     o->put_why(&why, o);
     why.used = text_cut(why.at, why.used, WHY_BYTES);
     why.at[why.used] = '\0';
@@ -187,7 +210,7 @@ struct incident *incident_make(const struct opening *o)
     texts[FIELDS] = (struct text){fields.at, (uint32_t)fields.used};
 
     struct incident *incident = block_make(texts);
-    incident->id = id_make(o, key.at, key.used);
+    incident->id = id_make(o);
     incident->priority = o->rule->priority;
     incident->field_count = (uint8_t)o->key->count;
     text_end(&key);

@@ -57,7 +57,7 @@ static void all_open(struct correlation *c, struct key_state *key, const struct 
                               .view = touch_view(touch),
                               .put_why = put_why,
                               .found = conditions};
-    struct open_incident *open = incident_open(c, &opening);
+    struct open_incident *open = incident_open(c, key, &opening);
     struct seen *met[RULE_STEPS_MAX];
 
     memcpy(met, conditions->met, sizeof(met));

@@ -213,7 +213,7 @@ static void baseline_open(struct correlation *c, struct key_state *key, struct w
                               .usual = slot};
 
     memcpy(opening.value, shown->value, sizeof(opening.value));
-    struct open_incident *open = incident_open_by_timer(c, &opening);
+    struct open_incident *open = incident_open_by_timer(c, key, &opening);
     if (window->count == 0) { /* what is missing has no severity of its own */
         open->severity = SEVERITY_WARNING;
         open->first_ts_ms = watched->end_ms - rule->window_ms;

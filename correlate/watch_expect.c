@@ -68,7 +68,7 @@ static void expect_open(struct correlation *c, struct key_state *key, int64_t du
                               .order = &order,
                               .put_why = put_why,
                               .found = expected};
-    struct open_incident *open = incident_open_by_timer(c, &opening);
+    struct open_incident *open = incident_open_by_timer(c, key, &opening);
 
     /* What is missing counts as one alert that nobody sent. */
     open->alert_count = open->open_count = open->untracked_open = 1;

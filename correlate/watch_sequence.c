@@ -172,7 +172,7 @@ static void sequence_open(struct correlation *c, struct key_state *key, struct c
                               .view = seen_view(match->seen[match->count - 1]),
                               .put_why = put_why,
                               .found = &found};
-    struct open_incident *open = incident_open(c, &opening);
+    struct open_incident *open = incident_open(c, key, &opening);
     struct sequence *kept = key_body(key);
     struct seen *seen[RULE_STEPS_MAX * (RULE_STEPS_MAX + 1)];
     uint32_t count = match->count;

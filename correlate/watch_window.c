@@ -117,7 +117,7 @@ static void window_open(struct correlation *c, struct key_state *key, const stru
     if (touch != NULL)
         opening.view = touch_view(touch);
     struct open_incident *open =
-        touch != NULL ? incident_open(c, &opening) : incident_open_by_timer(c, &opening);
+        touch != NULL ? incident_open(c, key, &opening) : incident_open_by_timer(c, key, &opening);
     window_join(c, key, window, open, touch);
     incident_show(c, key, open, order);
 }

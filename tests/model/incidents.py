@@ -1,6 +1,7 @@
 """An incident, open or closed, who is told of it, and what mutes it: docs/correlation.md, section 3 from "Open" on, and
 sections 4 and 5."""
 import math
+import re
 
 import calendars
 from frame import words
@@ -23,8 +24,10 @@ class Incident:
         self.by = dict(zip(self.rule.by, key.values))
         self.tenant, self.key_text = self.by["tenant"], " ".join(f"{name}={text}" for name, text in self.by.items())
         # What a timer brings about may carry an event, one of before.
-        opener = ("event", "/".join(map(str, event.place))) if event and event.et == now else ("timer", str(now))
-        self.id = hash_of(self.tenant, self.rule.id, self.key_text, *opener)
+        timer = str(now) if self.rule in key.model.in_force else f"{now}/{self.rule.since}"
+        opener = ("event", "/".join(map(str, event.place))) if event and event.et == now else ("timer", timer)
+        escaped = " ".join(name + "=" + re.sub(r"([ \\])", r"\\\1", text) for name, text in self.by.items())
+        self.id = hash_of(self.tenant, self.rule.id, escaped, *opener)
         self.members = {entry.alert: not entry.is_cleared for entry in entries}  # alert -> is it open
         self.untracked = [True] if self.rule.expect else []  # beyond max_members; what is missing counts as an alert
         self.events = len(entries)

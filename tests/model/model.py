@@ -56,6 +56,7 @@ class Model:
         self.count = self.ledger.count
         self.rules = {}       # place -> rule: an id, and a number for each form that the id ever had
         self.in_force = []    # the rules of the set in force, by id
+        self.sets = 0         # that have been in force
         self.take_rules(scenario)
         self.recording = Recording(self.config, self.count, scenario)
         self.events = self.recording.events
@@ -71,10 +72,12 @@ class Model:
     def take_rules(self, said):
         """A rule whose form is unchanged keeps its place, any other gets a new one."""
         old = {rule.id: rule for rule in self.in_force}
+        self.sets += 1
         self.in_force = sorted(map(Rule, said["rules"]), key=lambda rule: rule.id)
         for rule in self.in_force:
             same = old.get(rule.id)
-            rule.place = same.place if same and same.form == rule.form else (rule.id, len(self.rules))
+            stays = same and same.form == rule.form
+            rule.place, rule.since = (same.place, same.since) if stays else ((rule.id, len(self.rules)), self.sets)
             self.rules[rule.place] = rule
         self.composites = [rule for rule in self.in_force if rule.of]
         self.enrichment = Enrichment(frozen(said.get("enrich") or []))

@@ -319,7 +319,7 @@ class Size(unittest.TestCase):
     FRAME read a scenario, write lines and sum up."""
     FILES = ["model", "events", "alerts", "enrich", "forms", "incidents", "values", "calendars"]
     FRAME = ["frame." + name for name in ("scenario", "trees", "lines", "words", "ledger", "run")]
-    CODE_LINES_MAX, FRAME_CODE_LINES_MAX, LINE_MAX = 993, 276, 120
+    CODE_LINES_MAX, FRAME_CODE_LINES_MAX, LINE_MAX = 999, 276, 120
 
     def setUp(self):
         self.texts = {name: self.text_of(name) for name in self.FILES + self.FRAME}
