@@ -682,6 +682,64 @@ static void ids_of_one_record_that_fires_clears_and_fires_differ(void **state)
     bench_destroy(bench);
 }
 
+#define RULE_AT_END(when)                                                                          \
+    "rules:\n  - id: one\n    where: check == \"down\"\n    by: [tenant, labels.a, labels.b]\n"    \
+    "    window: {tumbling: 10s}\n    look: end\n    when: " when "\n    incident: {title: t}\n"   \
+    "    close: quiet(1h)\n"
+
+/* Opened by a timer, at the same time, they have nothing but their keys to tell them apart. */
+static void ids_of_keys_that_read_alike_differ(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(RULE_AT_END("count() >= 1"));
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    char first[33], second[33], expected[33], text[256];
+
+    bench_put(feed, 0, "x", "down", ",\"labels\":{\"a\":\"x labels.b=\\\\y\",\"b\":\"\"}");
+    bench_put(feed, 1, "x", "down", ",\"labels\":{\"a\":\"x\",\"b\":\"\\\\y labels.b=\"}");
+    bench_put(feed, 20000, "x", "x", "");
+    bench_run(bench);
+    assert_int_equal(bench->counters.opened, 2);
+    id_of_opening(bench->log.at, 0, first);
+    id_of_opening(bench->log.at, 1, second);
+    assert_string_not_equal(first, second);
+    int bytes = snprintf(
+        text, sizeof(text),
+        "default%cone%ctenant=default labels.a=x labels.b=\\\\y\\ labels.b=%ctimer%c%" PRId64, 0, 0,
+        0, 0, BENCH_T0 + 10000);
+    id128_format(hash128(text, (size_t)bytes, 0), expected);
+    assert_true(strcmp(first, expected) == 0 || strcmp(second, expected) == 0);
+    bench_destroy(bench);
+}
+
+/* A window of the form before the switch and one of the form after it end at one time. */
+static void ids_of_two_forms_of_a_rule_differ(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(RULE_AT_END("count() >= 1"));
+    bench_go_live(bench);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    char first[33], second[33];
+
+    bench_start(bench);
+    bench_settle(bench);
+    bench_put(feed, 0, "x", "down", "");
+    bench_settle(bench);
+    bench_pass(bench, 1000, 20);
+    bench_switch(bench, RULE_AT_END("count() > 0"));
+    bench_settle(bench);
+    bench_pass(bench, 1000, 20);
+    bench_put(feed, 2000, "y", "down", "");
+    bench_settle(bench);
+    bench_pass(bench, 12000, 100);
+    bench_stop(bench);
+    assert_int_equal(bench->counters.opened, 2);
+    id_of_opening(bench->log.at, 0, first);
+    id_of_opening(bench->log.at, 1, second);
+    assert_string_not_equal(first, second);
+    bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -701,6 +759,8 @@ int main(void)
         cmocka_unit_test(X7_the_end_closes_what_came_and_leaves_later_timers_pending),
         cmocka_unit_test(X7_a_recording_without_an_event_closes_nothing),
         cmocka_unit_test(ids_of_one_record_that_fires_clears_and_fires_differ),
+        cmocka_unit_test(ids_of_keys_that_read_alike_differ),
+        cmocka_unit_test(ids_of_two_forms_of_a_rule_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
