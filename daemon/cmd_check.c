@@ -421,10 +421,21 @@ static int keep_silences(const char *admin, struct loaded *loaded, struct error 
     return packs_exit_code(rc);
 }
 
-/* The forms that a running daemon has. Returns an exit code. */
+/* Those of the daemon in place of the file's; one that does not say them has these. */
+static void read_terms(const char *answer, struct engine_terms *terms)
+{
+    json_t *root = json_loads(answer, 0, NULL); /* ours */
+    struct engine_terms running;
+
+    if (terms_read(json_object_get(root, "engine"), &running))
+        *terms = running;
+    json_decref(root);
+}
+
+/* The forms that a running daemon has, and its terms. Returns an exit code. */
 static int ask_running(const struct check *check, struct loaded *loaded,
                        struct rules_running *running, char restart[RESTART_KEYS_BYTES],
-                       struct error *err)
+                       struct engine_terms *terms, struct error *err)
 {
     const char *admin = check->admin != NULL ? check->admin : loaded->config->admin.listen;
     char *answer = NULL;
@@ -440,6 +451,7 @@ static int ask_running(const struct check *check, struct loaded *loaded,
         code = EXIT_DATA;
     } else if (code == EXIT_OK) {
         config_running_restart(answer, loaded->config, restart, RESTART_KEYS_BYTES);
+        read_terms(answer, terms);
         code = keep_silences(admin, loaded, err);
     }
     free(answer);
@@ -480,8 +492,10 @@ static int preview(const struct check *check, struct loaded *loaded, struct erro
     bool is_running = strcmp(check->against, "running") == 0;
     struct rules_running running = {.rules = NULL}, next = {.rules = NULL};
     struct rules_preview preview = {.rows = NULL};
+    const struct engine_terms terms = config_terms(loaded->config);
+    struct engine_terms then = terms;
     char restart[RESTART_KEYS_BYTES] = "";
-    int code = is_running ? ask_running(check, loaded, &running, restart, err)
+    int code = is_running ? ask_running(check, loaded, &running, restart, &then, err)
                           : read_other(check, loaded->config, &running, err);
 
     if (code == EXIT_OK && (rules_running_of_set(loaded->rules, &next, err) != 0 ||
@@ -491,8 +505,10 @@ static int preview(const struct check *check, struct loaded *loaded, struct erro
         error_set(err, "out of memory");
         code = EXIT_SYSTEM;
     }
-    if (code == EXIT_OK)
+    if (code == EXIT_OK) {
+        rules_preview_terms(&preview, &then, &terms);
         code = print_preview(check, &preview);
+    }
     else
         fprintf(stderr, "%s\n", err->text);
     rules_preview_release(&preview);

@@ -267,6 +267,12 @@ int rules_preview_make(const struct rules_running *running, const struct rules_r
     return -ENOMEM;
 }
 
+void rules_preview_terms(struct rules_preview *preview, const struct engine_terms *running,
+                         const struct engine_terms *next)
+{
+    preview->term_count = terms_changes(running, next, preview->terms);
+}
+
 bool rules_preview_needs_restart(struct rules_preview *preview, const char *names)
 {
     preview->restart = keep(preview, names);
@@ -330,6 +336,9 @@ void rules_preview_print(const struct rules_preview *preview, FILE *to)
     if (preview->steps.changed > 0)
         fprintf(to, ", and %zu enrich step%s", preview->steps.changed,
                 plural(preview->steps.changed));
+    if (preview->term_count > 0)
+        fprintf(to, ", and %zu setting%s of the engine", preview->term_count,
+                plural(preview->term_count));
     if (rules_preview_is_changed(preview))
         fputc('\n', to);
     else
@@ -358,6 +367,9 @@ void rules_preview_print(const struct rules_preview *preview, FILE *to)
             fprintf(to, "%*s %s\n", gap, "", mute->state);
     }
     enrich_steps_print(&preview->steps, preview->is_counted, to);
+    for (size_t i = 0; i < preview->term_count; i++)
+        fprintf(to, "  %s \"%s\" -> \"%s\"\n", preview->terms[i].key, preview->terms[i].from,
+                preview->terms[i].to);
 }
 
 /* ---- for programs ---- */
@@ -402,6 +414,17 @@ static json_t *json_mutes(const struct rules_preview *preview)
     return mutes;
 }
 
+static json_t *json_terms(const struct rules_preview *preview)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < preview->term_count; i++)
+        json_array_append_new(list,
+                              json_pack("{s:s,s:s,s:s}", "key", preview->terms[i].key, "from",
+                                        preview->terms[i].from, "to", preview->terms[i].to));
+    return list;
+}
+
 static json_t *json_restart(const struct rules_preview *preview)
 {
     json_t *list = json_array();
@@ -437,6 +460,7 @@ json_t *rules_preview_json(const struct rules_preview *preview)
     json_object_set_new(root, "mutes", json_mutes(preview));
     json_object_set_new(root, "enrich",
                         enrich_steps_preview_json(&preview->steps, preview->is_counted));
+    json_object_set_new(root, "engine", json_terms(preview));
     json_object_set_new(root, "totals", totals);
     json_object_set_new(root, "restart", json_restart(preview));
     return root;

@@ -11,7 +11,7 @@
  *
  * A rule whose form changes has two rows, `starts empty` and `drains`. What makes a form is decided
  * by rules/rule_set.h alone. Mutes are unchanged, changed, new or gone; enrich steps, too, or
- * moved.
+ * moved. Of the settings of the engine that a reload follows each one that changes.
  *
  * Thread: any; everything belongs to the caller.
  */
@@ -26,6 +26,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "daemon/rules_running.h"
+#include "daemon/terms_change.h"
 
 enum preview_state {
     PREVIEW_CARRIES_ON,
@@ -62,6 +63,8 @@ struct rules_preview {
     struct preview_mute *mutes; /* by (kind, id) */
     size_t mute_count;
     struct preview_steps steps;
+    struct terms_change terms[TERMS_KEYS];
+    size_t term_count;                   /* of these; 0: none changes, or it is not known */
     bool is_counted;                     /* keys, open and muted incidents are known */
     size_t rules_changed, mutes_changed; /* 0: a reload would change nothing */
     const char *restart; /* keys of the configuration that differ and wait for a restart, comma
@@ -72,12 +75,17 @@ struct rules_preview {
 
 static inline bool rules_preview_is_changed(const struct rules_preview *preview)
 {
-    return preview->rules_changed > 0 || preview->mutes_changed > 0 || preview->steps.changed > 0;
+    return preview->rules_changed > 0 || preview->mutes_changed > 0 || preview->steps.changed > 0 ||
+           preview->term_count > 0;
 }
 
 /* `next` is what the set says. Errors: -ENOMEM. Release what it fills. */
 int rules_preview_make(const struct rules_running *running, const struct rules_running *next,
                        struct rules_preview *out, struct error *err);
+
+/* What the set brings along in place of the terms that were asked for last. */
+void rules_preview_terms(struct rules_preview *preview, const struct engine_terms *running,
+                         const struct engine_terms *next);
 
 /* Keeps the keys that a reload does not follow. False: memory is short. */
 bool rules_preview_needs_restart(struct rules_preview *preview, const char *names);
@@ -87,7 +95,7 @@ void rules_preview_print(const struct rules_preview *preview, FILE *to);
 
 /* {"changed":b,"rules":[{"rule":..,"state":..,"keys":n,"open":n,"changes":[{"key","from","to"}]}],
  * "mutes":[{"kind","id","state","incidents"}],"enrich":[{"step","state","applied","errors"}],
- * "totals":{state:{rules,keys,open}},"restart":["engine.expire"]};
+ * "engine":[{"key","from","to"}],"totals":{state:{rules,keys,open}},"restart":["engine.past"]};
  * numbers are null where they are not known. New reference; NULL when memory is short. */
 json_t *rules_preview_json(const struct rules_preview *preview);
 

@@ -576,7 +576,7 @@ static void reload_failed(struct service *service, const struct error *err)
 /* What the set would do to the one that was loaded before it, and `loaded` as it would be then,
  * which is to be released. */
 static int preview_switch(struct service *service, const struct rule_set *rules,
-                          struct rules_running *loaded, struct rules_preview *preview,
+                          const struct engine_terms *terms, struct rules_running *loaded, struct rules_preview *preview,
                           struct error *err)
 {
     struct rules_running running = {.rules = NULL};
@@ -587,8 +587,10 @@ static int preview_switch(struct service *service, const struct rule_set *rules,
         rc = rules_running_of_set(rules, loaded, err);
     if (rc == 0)
         rc = rules_preview_make(&running, loaded, preview, err);
-    if (rc == 0)
+    if (rc == 0) {
         preview->set = rule_set_hash(rules);
+        rules_preview_terms(preview, &service->terms, terms);
+    }
     rules_running_release(&running);
     if (rc != 0)
         rules_running_release(loaded);
@@ -650,11 +652,10 @@ int service_switch_prepare(struct service *service, struct service_switch *to, s
 {
     int rc = keep_rules(service, to->rules, &to->read, err);
 
-
     if (rc == 0)
         rc = keep_terms(service, &to->terms, err);
     if (rc == 0)
-        rc = preview_switch(service, to->rules, &to->loaded, &to->preview, err);
+        rc = preview_switch(service, to->rules, &to->terms, &to->loaded, &to->preview, err);
     if (rc != 0) {
         to->preview = (struct rules_preview){.rules_changed = 0};
         service_switch_drop(to);
@@ -710,7 +711,7 @@ static int reload(struct service *service, struct rules_preview *preview, struct
 {
     struct config *config = NULL;
     struct service_switch to;
-    char names[RESTART_KEYS_BYTES];
+    char names[RESTART_KEYS_BYTES], terms[TERMS_NAMES_BYTES];
     uint32_t count;
     int rc = load_again(service, &config, &to, err);
 
@@ -739,7 +740,9 @@ static int reload(struct service *service, struct rules_preview *preview, struct
     log_event(LOG_INFO, "reloaded", log_text("config", config->path), log_number("rules", count),
               log_number("rules_changed", (int64_t)preview->rules_changed),
               log_number("mutes_changed", (int64_t)preview->mutes_changed),
-              log_number("enrich_steps_changed", (int64_t)preview->steps.changed));
+              log_number("enrich_steps_changed", (int64_t)preview->steps.changed),
+              log_text("engine_changed",
+                       terms_changes_print(preview->terms, preview->term_count, terms)));
     config_destroy(config);
     return 0;
 }
@@ -766,7 +769,7 @@ int service_preview(struct service *service, struct rules_preview *preview, stru
     pthread_mutex_lock(&service->reload_lock);
     rc = load_again(service, &config, &to, err);
     if (rc == 0) {
-        rc = preview_switch(service, to.rules, &to.loaded, preview, err);
+        rc = preview_switch(service, to.rules, &to.terms, &to.loaded, preview, err);
         if (rc == 0 && config_restart_keys(service->config, config, names, sizeof(names)) > 0)
             preview_restart(preview, names);
         service_switch_drop(&to);

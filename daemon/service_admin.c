@@ -209,6 +209,7 @@ static int list_rules(void *self, const struct admin_pick *pick, FILE *to, struc
     if (rc == 0) {
         json = rules_running_json(&running);
         json_object_set_new(json, "config", config_running_json(service->config));
+        json_object_set_new(json, "engine", terms_json(&service->terms));
         rules_running_release(&running);
     }
     pthread_mutex_unlock(&service->reload_lock);

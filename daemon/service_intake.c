@@ -340,11 +340,29 @@ int service_list_silences(void *self, const struct admin_pick *pick, FILE *to, s
     return answer_json(root, to, err);
 }
 
+enum { RESULT_BYTES = TERMS_NAMES_BYTES + 16 };
+
+/* What came of a deed. */
+struct deed_result {
+    struct id128 set;        /* that it puts in force, where it switches */
+    char text[RESULT_BYTES]; /* "done", and what of the engine has changed */
+};
+
+/* "done; engine.expire 3m -> 20s" */
+static void reload_result(const struct rules_preview *preview, struct deed_result *out)
+{
+    char terms[TERMS_NAMES_BYTES];
+
+    out->set = preview->set;
+    snprintf(out->text, sizeof(out->text), "done%s%s", preview->term_count > 0 ? "; " : "",
+             terms_changes_print(preview->terms, preview->term_count, terms));
+}
+
 /* Done between two records, where there is a data directory. */
 struct deed {
-    int (*make)(struct service *service, const struct admin_pick *pick, FILE *to, struct id128 *set,
-                struct error *err);
-    bool switches; /* it fills *set with the rule set that it puts in force */
+    int (*make)(struct service *service, const struct admin_pick *pick, FILE *to,
+                struct deed_result *result, struct error *err);
+    bool switches; /* it fills result->set */
     const char *what;
     json_t *body; /* what it is done with; taken */
 };
@@ -357,7 +375,7 @@ static int do_on_record(struct service *service, const struct admin_pick *pick,
     struct intake_act act = {.who = who, .from = pick->peer, .what = deed->what};
     size_t bytes = 0;
     FILE *answer = NULL;
-    struct id128 set;
+    struct deed_result result = {.text = "done"};
     int rc = service_authorize(service, pick, who, err);
 
     if (rc == 0 && service->intake != NULL)
@@ -367,13 +385,14 @@ static int do_on_record(struct service *service, const struct admin_pick *pick,
         return rc;
     answer = open_memstream(&text, &bytes);
     error_set(err, "out of memory");
-    rc = answer != NULL ? deed->make(service, pick, answer, &set, err) : -ENOMEM;
+    rc = answer != NULL ? deed->make(service, pick, answer, &result, err) : -ENOMEM;
     if (answer != NULL && fclose(answer) != 0 && rc == 0)
         rc = -ENOMEM;
     if (service->intake != NULL)
         rc = service_record_outcome(service, &act,
-                                    &(struct service_outcome){rc, rc == 0 ? "done" : err->text,
-                                                              deed->switches ? &set : NULL},
+                                    &(struct service_outcome){
+                                        rc, rc == 0 ? result.text : err->text,
+                                        deed->switches ? &result.set : NULL},
                                     err);
     if (rc == 0)
         fputs(text, to);
@@ -382,11 +401,11 @@ static int do_on_record(struct service *service, const struct admin_pick *pick,
 }
 
 static int make_redrive(struct service *service, const struct admin_pick *pick, FILE *to,
-                        struct id128 *set, struct error *err)
+                        struct deed_result *result, struct error *err)
 {
     int rc;
 
-    (void)set;
+    (void)result;
     /* The lock keeps a stop from taking the outbox away meanwhile. */
     pthread_mutex_lock(&service->lock);
     rc = dead_ops_redrive(service->outbox, pick, to, err);
@@ -406,7 +425,7 @@ int service_redrive_by(void *self, const struct admin_pick *pick, FILE *to, stru
 }
 
 static int make_reload(struct service *service, const struct admin_pick *pick, FILE *to,
-                       struct id128 *set, struct error *err)
+                       struct deed_result *result, struct error *err)
 {
     struct rules_preview preview;
     int rc = service_reload(service, &preview, err);
@@ -414,7 +433,7 @@ static int make_reload(struct service *service, const struct admin_pick *pick, F
     (void)pick;
     if (rc != 0)
         return rc;
-    *set = preview.set;
+    reload_result(&preview, result);
     rc = answer_json(rules_preview_json(&preview), to, err);
     rules_preview_release(&preview);
     return rc;
@@ -431,7 +450,7 @@ void service_reload_by_signal(struct service *service)
 {
     struct intake_act act = {.who = "signal", .from = "SIGHUP", .what = "reload"};
     struct rules_preview preview;
-    struct id128 set;
+    struct deed_result result = {.text = ""};
     struct error err = {""};
     json_t *with;
     int rc = 0;
@@ -452,13 +471,14 @@ void service_reload_by_signal(struct service *service)
     }
     rc = service_reload(service, &preview, &err);
     if (rc == 0) {
-        set = preview.set;
+        reload_result(&preview, &result);
         rules_preview_release(&preview);
     }
     if (service->intake != NULL)
         service_record_outcome(
             service, &act,
-            &(struct service_outcome){rc, rc == 0 ? "done" : err.text, rc == 0 ? &set : NULL},
+            &(struct service_outcome){rc, rc == 0 ? result.text : err.text,
+                                      rc == 0 ? &result.set : NULL},
             &err);
 }
 

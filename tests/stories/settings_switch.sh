@@ -119,6 +119,9 @@ for life in 1 2; do
     kill -HUP "$daemon"
     wait_for "it has reloaded" file_has run.log 'event=reloaded '
     ! file_has run.log 'event=reload_needs_restart .*engine' || fail "the reload cannot follow"
+    file_has run.log 'event=reloaded .*engine_changed="?engine.expire 6m -> 7m' || fail "the log does not say what changed"
+    audit_says() { "$TOCSIN" audit data >audit.out && file_has audit.out 'reload .*done; engine.expire 6m -> 7m'; }
+    wait_for "the audit says what changed" audit_says
     event_of_nobody h6
     wait_for "zero hears of h6" heard '/zero open .*tenant=beta.host=h6'
     ends_well
