@@ -13,6 +13,7 @@
 #include "daemon/data_look.h"
 #include "daemon/json_print.h"
 #include "daemon/options.h"
+#include "daemon/plain.h"
 #include "daemon/units.h"
 #include "store/intake_log.h"
 
@@ -114,29 +115,20 @@ static const char *result_of(const json_t *outcome)
     return result != NULL ? result : why != NULL ? why : "not known: the daemon ended meanwhile";
 }
 
-/* Control characters that a sender put into a text do not reach the terminal. */
-static void print_plain(struct text text)
-{
-    for (uint32_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-        putchar(c < ' ' || c == 0x7f ? ' ' : c);
-    }
-}
-
 static void print_line(const struct intake_record *record, const char *result)
 {
     char at[UNIT_TEXT_BYTES];
 
     printf("%s  @intake/%" PRIu64 "  ", unit_format_time(record->wall_ms, at), record->position);
-    print_plain(record->who);
+    plain_print_text(record->who, stdout);
     printf("  ");
-    print_plain(record->from);
+    plain_print_text(record->from, stdout);
     printf("  ");
-    print_plain(record->what);
+    plain_print_text(record->what, stdout);
     if (record->kind == INTAKE_ACT) {
         printf("  ");
-        print_plain(record->body);
-        printf("  %s", result);
+        plain_print_text(record->body, stdout);
+        plain_printf(stdout, "  %s", result);
     } else {
         printf("  %" PRIu32 " bytes", record->body.len);
     }

@@ -10,6 +10,7 @@
 #include "daemon/commands.h"
 #include "daemon/config.h"
 #include "daemon/options.h"
+#include "daemon/plain.h"
 #include "daemon/unit.h"
 #include "daemon/units.h"
 
@@ -35,13 +36,6 @@ static const struct option_table table = {
     .row_count = OPTION_ROWS(rows),
     .exits = "0 64 69 71 78",
 };
-
-/* Control characters that a sender put into a text do not reach the terminal. */
-static void print_plain(const char *text)
-{
-    for (; *text != '\0'; text++)
-        putchar((unsigned char)*text < ' ' || *text == 0x7f ? ' ' : *text);
-}
 
 static const char *text_of_field(const json_t *object, const char *name)
 {
@@ -71,11 +65,11 @@ static void print_list(const json_t *list)
         qsort(item, count, sizeof(*item), by_opening);
     for (i = 0; item != NULL && i < count; i++) {
         int64_t opened_ms = json_integer_value(json_object_get(item[i], "opened"));
-        printf("%.12s  %s  %s  ", text_of_field(item[i], "incident"),
-               text_of_field(item[i], "priority"), unit_format_time(opened_ms, at));
-        print_plain(text_of_field(item[i], "title"));
+        plain_printf(stdout, "%.12s  %s  %s  ", text_of_field(item[i], "incident"),
+                     text_of_field(item[i], "priority"), unit_format_time(opened_ms, at));
+        plain_print(text_of_field(item[i], "title"), stdout);
         printf("  (");
-        print_plain(text_of_field(item[i], "key"));
+        plain_print(text_of_field(item[i], "key"), stdout);
         printf(")\n");
     }
     free(item);

@@ -27,8 +27,10 @@
 #include "base/hash.h"
 #include "base/host.h"
 #include "base/plural.h"
+#include "base/text.h"
 #include "daemon/options.h"
 #include "daemon/page.h"
+#include "daemon/plain.h"
 #include "daemon/units.h"
 
 enum {
@@ -167,17 +169,20 @@ static void show_time(const struct receiver *receiver, int64_t ms)
            colour(receiver, "\033[0m"));
 }
 
-/* Prints at most `columns` characters of received text; control characters could
- * play with the terminal and are shown as blanks. */
+/* Prints at most `columns` characters of received text. */
 static void show_text(const char *text, int columns)
 {
-    for (int column = 0; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        if ((c & 0xc0) != 0x80 && column++ >= columns - 1 && text[1] != '\0') {
+    struct text rest = text_of(text);
+    bool is_plain;
+
+    for (int column = 0; rest.len > 0; column++) {
+        uint32_t bytes = plain_character(rest, &is_plain);
+        if (column >= columns - 1 && rest.len > bytes) {
             fputs("…", stdout);
             return;
         }
-        putchar(c < 0x20 || c == 0x7f ? ' ' : c);
+        plain_print_text((struct text){rest.at, bytes}, stdout);
+        rest = (struct text){rest.at + bytes, rest.len - bytes};
     }
 }
 
@@ -229,8 +234,9 @@ static void show_page(const struct receiver *receiver, const struct page *page,
     printf("%s%-2.3s %-8s%s  %s", colour(receiver, accent), incident->priority, words[page->kind],
            colour(receiver, "\033[0m"), colour(receiver, page->kind == PAGE_OPEN ? "\033[1m" : ""));
     show_text(title, width - INDENT - (int)strlen(note));
-    printf("%s%s%s%s\n", colour(receiver, "\033[0m"), colour(receiver, "\033[2m"), note,
-           colour(receiver, "\033[0m"));
+    printf("%s%s", colour(receiver, "\033[0m"), colour(receiver, "\033[2m"));
+    plain_print(note, stdout);
+    printf("%s\n", colour(receiver, "\033[0m"));
     if (page->kind == PAGE_OPEN && page->why[0] != '\0') {
         printf("%*s%swhy: ", WHY_INDENT, "", colour(receiver, "\033[2m"));
         show_text(page->why, width - WHY_INDENT - 5);

@@ -14,6 +14,7 @@
 #include "base/plural.h"
 #include "daemon/commands.h"
 #include "daemon/options.h"
+#include "daemon/plain.h"
 
 struct redrive {
     const char *admin;
@@ -78,11 +79,15 @@ static void print_list(const json_t *root)
 
     json_array_foreach (json_object_get(root, "dead"), i, item) {
         json_int_t attempts = json_integer_value(json_object_get(item, "attempts"));
-        printf("%s  %s  %s %s %s\n  %s\n  %s after %" JSON_INTEGER_FORMAT " attempt%s: %s\n",
-               text_of(item, "died_at"), text_of(item, "sink"), text_of(item, "incident"),
-               text_of(item, "kind"), text_of(item, "priority"), text_of(item, "title"),
-               text_of(item, "cause"), attempts, plural((uint64_t)attempts),
-               text_of(item, "error"));
+        plain_printf(stdout, "%s  %s  %s %s %s", text_of(item, "died_at"), text_of(item, "sink"),
+                     text_of(item, "incident"), text_of(item, "kind"), text_of(item, "priority"));
+        printf("\n  ");
+        plain_print(text_of(item, "title"), stdout);
+        printf("\n  ");
+        plain_printf(stdout, "%s after %" JSON_INTEGER_FORMAT " attempt%s: %s",
+                     text_of(item, "cause"), attempts, plural((uint64_t)attempts),
+                     text_of(item, "error"));
+        printf("\n");
     }
     printf("%" JSON_INTEGER_FORMAT " change%s given up can be sent again", count,
            plural((uint64_t)count));

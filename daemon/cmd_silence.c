@@ -9,6 +9,7 @@
 #include "daemon/admin_client.h"
 #include "daemon/commands.h"
 #include "daemon/options.h"
+#include "daemon/plain.h"
 
 struct silence_options {
     struct option_list words;
@@ -59,12 +60,12 @@ static const char *text_of(const json_t *object, const char *name)
 
 static void print_one(const json_t *silence)
 {
-    printf("%s  %s to %s  %s", text_of(silence, "id"), text_of(silence, "from"),
-           text_of(silence, "to"), text_of(silence, "where"));
+    plain_printf(stdout, "%s  %s to %s  %s", text_of(silence, "id"), text_of(silence, "from"),
+                 text_of(silence, "to"), text_of(silence, "where"));
     if (text_of(silence, "comment")[0] != '\0')
-        printf("  \"%s\"", text_of(silence, "comment"));
+        plain_printf(stdout, "  \"%s\"", text_of(silence, "comment"));
     if (text_of(silence, "by")[0] != '\0')
-        printf("  by %s", text_of(silence, "by"));
+        plain_printf(stdout, "  by %s", text_of(silence, "by"));
     putchar('\n');
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/plural.h"
 #include "daemon/json_print.h"
+#include "daemon/plain.h"
 #include "daemon/units.h"
 #include "rules/value.h"
 
@@ -67,9 +68,9 @@ static void print_row(const struct diff_report *report, const struct diff_row *r
 {
     int64_t delta = page_delta(row);
 
-    fprintf(to, "  %-34s incidents %" PRIu64 " -> %" PRIu64 ", pages %" PRIu64 " -> %" PRIu64,
-            row->name[0] != '\0' ? row->name : "(none)", row->incidents[DIFF_OLD],
-            row->incidents[DIFF_NEW], row->pages[DIFF_OLD], row->pages[DIFF_NEW]);
+    plain_printf(to, "  %-34s incidents %" PRIu64 " -> %" PRIu64 ", pages %" PRIu64 " -> %" PRIu64,
+                 row->name[0] != '\0' ? row->name : "(none)", row->incidents[DIFF_OLD],
+                 row->incidents[DIFF_NEW], row->pages[DIFF_OLD], row->pages[DIFF_NEW]);
     if (delta != 0 && span_ms(report) > 0) {
         fputs(" (", to);
         print_per_day(report, delta, to);
@@ -199,7 +200,7 @@ static void print_aspect(const struct diff_report *report, const struct diff_inc
     else if (aspect == ASPECT_CLOSED)
         print_time(incident->closed_ms, "open", to);
     else
-        fputs(text[0] != '\0' ? text : "none", to);
+        plain_print(text[0] != '\0' ? text : "none", to);
 }
 
 static void print_differs(const struct diff_report *report, const struct diff_example *example,
@@ -227,11 +228,11 @@ static void print_route(const struct diff_report *report, const struct diff_inci
 {
     const struct incident *opened = incident->opened;
 
-    fprintf(to, "      %s%s, ", opened->team[0] != '\0' ? "team " : "no team", opened->team);
+    plain_printf(to, "      %s%s, ", opened->team[0] != '\0' ? "team " : "no team", opened->team);
     if (opened->tier[0] != '\0')
-        fprintf(to, "tier %s, ", opened->tier);
-    fprintf(to, "%s%s; %s; told ", opened->runbook[0] != '\0' ? "runbook " : "no runbook",
-            opened->runbook, severity_name((enum severity)incident->severity));
+        plain_printf(to, "tier %s, ", opened->tier);
+    plain_printf(to, "%s%s; %s; told ", opened->runbook[0] != '\0' ? "runbook " : "no runbook",
+                 opened->runbook, severity_name((enum severity)incident->severity));
     print_told(report, incident->sinks, to);
     if (incident->told_ms != DIFF_UNTOLD && incident->told_ms > opened->opened_ms) {
         fputs(" after ", to);
@@ -246,15 +247,16 @@ static void print_incident(const struct diff_report *report, const struct diff_i
     const struct incident *opened = incident->opened;
     char from[UNIT_TEXT_BYTES];
 
-    fprintf(to, "    %c %s [%s %s] %s .. ", side == DIFF_OLD ? '-' : '+', opened->title,
-            priority_name((enum priority)opened->priority), opened->rule_id,
-            unit_format_time(opened->opened_ms, from));
+    plain_printf(to, "    %c %s [%s %s] %s .. ", side == DIFF_OLD ? '-' : '+', opened->title,
+                 priority_name((enum priority)opened->priority), opened->rule_id,
+                 unit_format_time(opened->opened_ms, from));
     print_time(incident->closed_ms, "open", to);
     fputc('\n', to);
     print_route(report, incident, to);
-    fprintf(to, "      %s; %s; %" PRIu32 " alert%s, %" PRIu32 " page%s\n", opened->key, opened->why,
-            incident->alert_count, plural(incident->alert_count), incident->pages,
-            plural(incident->pages));
+    plain_printf(to, "      %s; %s; %" PRIu32 " alert%s, %" PRIu32 " page%s", opened->key,
+                 opened->why, incident->alert_count, plural(incident->alert_count), incident->pages,
+                 plural(incident->pages));
+    fputc('\n', to);
 }
 
 static void print_example(const struct diff_report *report, const struct diff_example *example,

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/plural.h"
+#include "daemon/plain.h"
 #include "daemon/units.h"
 #include "rules/civil.h"
 
@@ -26,12 +27,6 @@ static int64_t number_of(const json_t *object, const char *name)
 static bool has(const json_t *object, const char *name)
 {
     return text_of(object, name)[0] != '\0';
-}
-
-static void put(FILE *to, const char *text)
-{
-    for (; *text != '\0'; text++)
-        fputc((unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text, to);
 }
 
 /* False: there is no such time. */
@@ -108,7 +103,7 @@ static void put_field(FILE *to, const json_t *inc, const char *label, const char
     if (!has(inc, name))
         return;
     fputs(label, to);
-    put(to, text_of(inc, name));
+    plain_print(text_of(inc, name), to);
 }
 
 /* "told pager INC12, desk 4711" */
@@ -119,7 +114,7 @@ static void put_told(FILE *to, const json_t *inc)
 
     if (has(inc, "tickets")) {
         fputs("; ", to);
-        put(to, text_of(inc, "tickets"));
+        plain_print(text_of(inc, "tickets"), to);
     } else if (told > 0) {
         fputs("; told", to);
     } else if (owed == 0 && dead == 0) {
@@ -131,7 +126,7 @@ static void put_told(FILE *to, const json_t *inc)
         fprintf(to, "; %" PRId64 " GIVEN UP", dead);
     if (has(inc, "muted_by")) {
         fputs("; muted by ", to);
-        put(to, text_of(inc, "muted_by"));
+        plain_print(text_of(inc, "muted_by"), to);
     }
     put_field(to, inc, "; acknowledged by ", "acked_by");
 }
@@ -144,14 +139,15 @@ static void put_line(FILE *to, const json_t *inc, const struct history_clock *cl
     format_open(inc, now_ms, span);
     fputs("  ", to);
     put_time(to, clock, inc, "opened_at");
-    fprintf(to, "  %s %-9s %-2s %-8s ",
-            json_is_true(json_object_get(inc, "open")) ? "OPEN" : "    ", span,
-            text_of(inc, "priority"), text_of(inc, "severity"));
-    put(to, text_of(inc, "title"));
-    fprintf(to, "\n            %.*s  ", ID_DIGITS, text_of(inc, "incident"));
-    put(to, text_of(inc, "rule"));
+    plain_printf(to, "  %s %-9s %-2s %-8s ",
+                 json_is_true(json_object_get(inc, "open")) ? "OPEN" : "    ", span,
+                 text_of(inc, "priority"), text_of(inc, "severity"));
+    plain_print(text_of(inc, "title"), to);
+    fputs("\n            ", to);
+    plain_printf(to, "%.*s  ", ID_DIGITS, text_of(inc, "incident"));
+    plain_print(text_of(inc, "rule"), to);
     fputs(", ", to);
-    put(to, text_of(inc, "key"));
+    plain_print(text_of(inc, "key"), to);
     fprintf(to, "; %" PRId64 " alert%s", alerts, plural((uint64_t)alerts));
     put_told(to, inc);
     fputc('\n', to);
@@ -190,9 +186,9 @@ static void put_head(FILE *to, const json_t *inc, const struct history_clock *cl
     time_of(inc, "as_of", &now_ms);
     format_open(inc, now_ms, span);
     fputs("incident ", to);
-    put(to, text_of(inc, "incident"));
+    plain_print(text_of(inc, "incident"), to);
     fputs("\n  ", to);
-    put(to, text_of(inc, "title"));
+    plain_print(text_of(inc, "title"), to);
     if (time_of(inc, "opened_at", &ms))
         format_day(clock, ms, day);
     fprintf(to, "\n  %s %s ",
@@ -202,7 +198,7 @@ static void put_head(FILE *to, const json_t *inc, const struct history_clock *cl
     if (!json_is_true(json_object_get(inc, "open")))
         put_field(to, inc, ": ", "last");
     fputs("\n  ", to);
-    put(to, text_of(inc, "severity"));
+    plain_print(text_of(inc, "severity"), to);
     put_field(to, inc, " ", "priority");
     put_field(to, inc, "; rule ", "rule");
     put_field(to, inc, "; ", "key");
@@ -238,9 +234,9 @@ static void put_notification(FILE *to, const json_t *told, const struct history_
     int64_t retries = number_of(told, "retries");
 
     fputs("            -> ", to);
-    put(to, text_of(told, "sink"));
+    plain_print(text_of(told, "sink"), to);
     fputs(": ", to);
-    put(to, text_of(told, "kind"));
+    plain_print(text_of(told, "kind"), to);
     fputs(strcmp(state, "done") == 0         ? ", told at "
           : strcmp(state, "dead") == 0       ? ", GIVEN UP at "
           : strcmp(state, "superseded") == 0 ? ", told with another change, "
@@ -268,13 +264,13 @@ static void put_change(FILE *to, const json_t *change, const struct history_cloc
     fputs("  ", to);
     put_time(to, clock, change, "at");
     fputs("  ", to);
-    put(to, text_of(change, "change"));
+    plain_print(text_of(change, "change"), to);
     if (strcmp(text_of(change, "change"), "opened") != 0)
         put_field(to, change, ", ", "cause");
     put_field(to, change, " by ", "by");
     fprintf(to, ": %" PRId64 " alert%s, %" PRId64 " open, ", alerts, plural((uint64_t)alerts),
             number_of(change, "open_alerts"));
-    put(to, text_of(change, "severity"));
+    plain_print(text_of(change, "severity"), to);
     put_field(to, change, " ", "priority");
     fputc('\n', to);
     if (strcmp(text_of(change, "title"), title) != 0) {
@@ -304,8 +300,8 @@ static void put_member(FILE *to, const json_t *member, const struct history_cloc
 
     fputs("  ", to);
     put_time(to, clock, member, "at");
-    fprintf(to, "  %-8s ", text_of(member, "severity"));
-    put(to, text_of(member, "source"));
+    plain_printf(to, "  %-8s ", text_of(member, "severity"));
+    plain_print(text_of(member, "source"), to);
     put_field(to, member, " ", "resource");
     put_field(to, member, " ", "check");
     put_field(to, member, " ", "dedup_key");

@@ -12,6 +12,7 @@
 #include "base/plural.h"
 #include "base/severity.h"
 #include "base/slab.h"
+#include "daemon/plain.h"
 #include "daemon/units.h"
 
 enum { SLOTS = 32768, ID_SHOWN = 8 };
@@ -97,16 +98,6 @@ void incident_list_told(struct incident_list *list, struct incident *incident)
 
 /* ---- for people ---- */
 
-/* What comes from events may hold what a terminal obeys: control characters are shown as ?. */
-static void print_plain(const char *text, FILE *to)
-{
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
-        bool is_high = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0; /* U+0080 to U+009F */
-        at += is_high;
-        fputc(is_high || *at < ' ' || *at == 0x7f ? '?' : *at, to);
-    }
-}
-
 static void print_end(const struct incident *last, FILE *to)
 {
     char span[UNIT_TEXT_BYTES];
@@ -126,9 +117,9 @@ static void print_listed(const struct listed *listed, FILE *to)
     id128_format(opened->id, id);
     fprintf(to, "%s  %.*s  %s  %s: ", unit_format_time(opened->opened_ms, time), ID_SHOWN, id,
             priority_name((enum priority)opened->priority), opened->rule_id);
-    print_plain(opened->title, to);
+    plain_print(opened->title, to);
     fputs("\n  ", to);
-    print_plain(opened->key, to);
+    plain_print(opened->key, to);
     fprintf(to, "; %s; %" PRIu32 " alert%s; ", severity_name((enum severity)last->severity),
             last->alert_count, plural(last->alert_count));
     print_end(last, to);

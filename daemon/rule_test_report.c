@@ -1,5 +1,6 @@
 /* rule_test_report.c - see rule_test_report.h. */
 #include "daemon/rule_test_report.h"
+#include "daemon/plain.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -30,18 +31,18 @@ static void print_incident(const struct rule_test *test, const struct rule_test_
     const struct incident *last = incident->change[incident->change_count - 1];
     char text[RULE_TEST_TIME_BYTES];
 
-    fprintf(to, "rule %s, key %s, %s%sopened at %s, ", first->rule_id, first->key,
-            priority_name((enum priority)first->priority), first->priority != 0 ? ", " : "",
-            rule_test_format_time(first->at_ms - test->settings.start_ms, text));
+    plain_printf(to, "rule %s, key %s, %s%sopened at %s, ", first->rule_id, first->key,
+                 priority_name((enum priority)first->priority), first->priority != 0 ? ", " : "",
+                 rule_test_format_time(first->at_ms - test->settings.start_ms, text));
     if (first->muted_by[0] != '\0')
-        fprintf(to, "muted by %s, ", first->muted_by);
+        plain_printf(to, "muted by %s, ", first->muted_by);
     if (last->change == INCIDENT_CLOSED)
         fprintf(to, "closed at %s (%s)",
                 rule_test_format_time(last->at_ms - test->settings.start_ms, text),
                 incident_cause_name(last->cause));
     else
         fprintf(to, "still open");
-    fprintf(to, ": \"%s\"", first->title);
+    plain_printf(to, ": \"%s\"", first->title);
 }
 
 static size_t characters(const char *text)
@@ -53,13 +54,19 @@ static size_t characters(const char *text)
     return count;
 }
 
+static void print_said(const char *begin, const char *said, FILE *to)
+{
+    fputs(begin, to);
+    plain_print(said, to);
+    fputc('\n', to);
+}
+
 /* The text on one line, filled up with blanks. */
 static void print_cell(const char *text, size_t width, FILE *to)
 {
     size_t length = characters(text);
 
-    for (; *text != '\0'; text++)
-        fputc(*text == '\n' ? ' ' : *text, to);
+    plain_print(text, to);
     for (; length < width; length++)
         fputc(' ', to);
 }
@@ -102,7 +109,8 @@ static void print_rows(const struct rule_test_finding *finding, FILE *to)
 
 static void print_why(const struct rule_test_incident *incident, FILE *to)
 {
-    fprintf(to, "      it opened because: %s\n", incident->change[0]->why);
+    plain_printf(to, "      it opened because: %s", incident->change[0]->why);
+    fputc('\n', to);
 }
 
 static void print_lines(const struct rule_test_finding *finding, FILE *to)
@@ -118,15 +126,15 @@ static void print_lines(const struct rule_test_finding *finding, FILE *to)
 static void print_wanted(const struct rule_test_expectation *expectation, FILE *to)
 {
     if (expectation->rule != NULL)
-        fprintf(to, " of rule %s", expectation->rule->text.at);
+        plain_printf(to, " of rule %s", expectation->rule->text.at);
     if (expectation->key != NULL && expectation->key->kind == YAML_SCALAR)
-        fprintf(to, ", key %s", expectation->key->text.at);
+        plain_printf(to, ", key %s", expectation->key->text.at);
     for (const struct yaml_node *at = expectation->key != NULL ? expectation->key->first : NULL;
          at != NULL; at = at->next)
-        fprintf(to, "%s%s=%s", at == expectation->key->first ? ", key " : " ", at->key->text.at,
-                at->text.at);
+        plain_printf(to, "%s%s=%s", at == expectation->key->first ? ", key " : " ",
+                     at->key->text.at, at->text.at);
     if (expectation->opened.at.node != NULL)
-        fprintf(to, ", opened at %s", expectation->opened.at.node->text.at);
+        plain_printf(to, ", opened at %s", expectation->opened.at.node->text.at);
 }
 
 static void print_finding(const struct rule_test_outcome *outcome,
@@ -143,8 +151,9 @@ static void print_finding(const struct rule_test_outcome *outcome,
     case FINDING_MISSING:
         fprintf(to, ": no incident");
         print_wanted(finding->expectation, to);
-        fprintf(to, "\n%s%s%s", finding->said[0] != '\0' ? "      " : "", finding->said,
-                finding->said[0] != '\0' ? "\n" : "");
+        fputc('\n', to);
+        if (finding->said[0] != '\0')
+            print_said("      ", finding->said, to);
         break;
     case FINDING_EXTRA:
     case FINDING_FORBIDDEN:
@@ -155,7 +164,7 @@ static void print_finding(const struct rule_test_outcome *outcome,
         print_why(finding->incident, to);
         break;
     case FINDING_COUNT:
-        fprintf(to, ": %s\n", finding->said);
+        print_said(": ", finding->said, to);
         break;
     }
     print_lines(finding, to);
@@ -166,7 +175,7 @@ static void print_findings(const struct rule_test_outcome *outcome, FILE *to)
     if (outcome->trouble != NULL) {
         fprintf(to, "  ");
         print_place(outcome->test->node->span, to);
-        fprintf(to, ": %s\n", outcome->trouble);
+        print_said(": ", outcome->trouble, to);
         return;
     }
     for (uint32_t f = 0; f < outcome->result->finding_count; f++)
@@ -181,8 +190,9 @@ void rule_test_report_text(const struct rule_test_outcome *outcome, bool verbose
 
     if (passed && !verbose)
         return;
-    fprintf(to, "%s %s: %s\n", passed ? "pass" : "FAIL", outcome->file->script.name,
-            outcome->test->name);
+    plain_printf(to, "%s %s: %s", passed ? "pass" : "FAIL", outcome->file->script.name,
+                 outcome->test->name);
+    fputc('\n', to);
     print_findings(outcome, to);
     for (uint32_t i = 0; verbose && outcome->run != NULL && i < outcome->run->incident_count; i++) {
         fprintf(to, "    ");

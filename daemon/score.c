@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "base/plural.h"
+#include "daemon/plain.h"
 
 enum { FILE_BYTES_MAX = 1 << 30 };
 
@@ -338,10 +339,17 @@ static void print_fault(const struct score *score, const struct score_fault *fau
     if (by->resolved_ms > 0)
         snprintf(resolved, sizeof(resolved), "%.1f s",
                  (double)(by->resolved_ms - by->opened.received_ms) / 1000);
-    fprintf(to, "%-2s %-15.15s %7.1f s %10s", by->opened.priority, by->opened.rule,
-            (double)page_ms(score, fault) / 1000, resolved);
+    plain_printf(to, "%-2s %-15.15s %7.1f s %10s", by->opened.priority, by->opened.rule,
+                 (double)page_ms(score, fault) / 1000, resolved);
     if (fault->side_count > 0)
         fprintf(to, "   +%u", fault->side_count);
+    fputc('\n', to);
+}
+
+static void print_false(const struct page *page, const char *bad, const char *off, FILE *to)
+{
+    fprintf(to, "  %sfalse%s  ", bad, off);
+    plain_printf(to, "%s %s: %s (%s)", page->priority, page->rule, page->title, page->key);
     fputc('\n', to);
 }
 
@@ -366,8 +374,7 @@ void score_print(const struct score *score, FILE *to, bool has_colour)
     for (size_t i = 0; i < score->incident_count; i++) {
         const struct page *page = &score->incidents[i].opened;
         if (score->incidents[i].verdict == SCORE_FALSE)
-            fprintf(to, "  %sfalse%s  %s %s: %s (%s)\n", bad, off, page->priority, page->rule,
-                    page->title, page->key);
+            print_false(page, bad, off, to);
     }
     fprintf(to, "\n  %s%zu of %zu fault%s caught, %zu missed, %zu false%s", is_good ? good : bad,
             score->caught, score->caught + score->missed, plural(score->caught + score->missed),

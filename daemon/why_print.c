@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "daemon/json_print.h"
+#include "daemon/plain.h"
 #include "daemon/why_parts.h"
 
 enum { MEMBERS_SHOWN = 50 };
@@ -21,6 +22,13 @@ static int place_column(const struct why *why)
 
 /* --- text -------------------------------------------------------------------------------- */
 
+static void print_line(FILE *to, const char *begin, const char *text)
+{
+    fputs(begin, to);
+    plain_print(text, to);
+    fputc('\n', to);
+}
+
 static void print_note(const struct why *why, const struct why_note *note, FILE *to)
 {
     char time[WHY_TIME_BYTES], until[WHY_TIME_BYTES], place[WHY_PLACE_BYTES];
@@ -31,15 +39,17 @@ static void print_note(const struct why *why, const struct why_note *note, FILE 
         strcpy(place, note->is_by_hand                 ? "(by hand)"
                       : note->class == ORDER_ROUND_END ? "(round end)"
                                                        : "(timer)");
-    fprintf(to, "%-*s  %-*s  %s", time_column(why), why_time(why, note->at_ms, time),
-            place_column(why), place, note->text);
+    plain_printf(to, "%-*s  %-*s  %s", time_column(why), why_time(why, note->at_ms, time),
+                 place_column(why), place, note->text);
     if (note->count > 1)
-        fprintf(to, " (%" PRIu64 " of them, until %s%s%s)", note->count,
-                why_time(why, note->until_ms, until), note->until_state != NULL ? ": " : "",
-                note->until_state != NULL ? note->until_state : "");
+        plain_printf(to, " (%" PRIu64 " of them, until %s%s%s)", note->count,
+                     why_time(why, note->until_ms, until), note->until_state != NULL ? ": " : "",
+                     note->until_state != NULL ? note->until_state : "");
     fputc('\n', to);
-    if (note->tests != NULL && note->tests[0] != '\0')
-        fprintf(to, "%*s%s\n", time_column(why) + 2 + place_column(why) + 4, "", note->tests);
+    if (note->tests != NULL && note->tests[0] != '\0') {
+        plain_printf(to, "%*s%s", time_column(why) + 2 + place_column(why) + 4, "", note->tests);
+        fputc('\n', to);
+    }
 }
 
 static void print_notes(const struct why *why, const struct why_notes *notes, FILE *to)
@@ -68,10 +78,10 @@ static void print_members(const struct why *why, FILE *to)
             const struct why_alert *alert = &why->alerts.at[i];
             if (!alert->is_member || alert->order != m)
                 continue;
-            fprintf(to, "  %s", why_alert_name(alert));
+            plain_printf(to, "  %s", why_alert_name(alert));
             if (alert->place.topic != NULL)
-                fprintf(to, ", by %s at %s", why_place_print(why, &alert->place, place),
-                        why_time(why, alert->at_ms, time));
+                plain_printf(to, ", by %s at %s", why_place_print(why, &alert->place, place),
+                             why_time(why, alert->at_ms, time));
             fprintf(to, "%s\n",
                     !alert->cleared  ? ""
                     : alert->expired ? ", expired before it opened"
@@ -88,11 +98,13 @@ void why_print_text(struct why *why, FILE *to)
     char id[ID128_TEXT_BYTES];
 
     for (size_t i = 0; i < why->remarks.count; i++)
-        fprintf(to, "note: %s\n", why->remarks.at[i]);
+        print_line(to, "note: ", why->remarks.at[i]);
     if (of != NULL) {
         id128_format(of->id, id);
-        fprintf(to, "incident %s: %s\n", id, of->title);
-        fprintf(to, "rule %s, key %s\n\n", of->rule_id, of->key);
+        plain_printf(to, "incident %s: %s", id, of->title);
+        fputc('\n', to);
+        plain_printf(to, "rule %s, key %s", of->rule_id, of->key);
+        fputs("\n\n", to);
     }
     print_notes(why, &why->before, to);
     print_notes(why, &why->after, to);
@@ -100,14 +112,14 @@ void why_print_text(struct why *why, FILE *to)
         print_members(why, to);
     if (why->before.list.count + why->after.list.count > 0)
         fputc('\n', to);
-    fprintf(to, "%s\n", why->verdict);
+    print_line(to, "", why->verdict);
 }
 
 void why_print_story(struct why *why, FILE *to)
 {
     print_notes(why, &why->before, to);
     print_notes(why, &why->after, to);
-    fprintf(to, "%s\n", why->verdict);
+    print_line(to, "", why->verdict);
 }
 
 /* --- JSON ---------------------------------------------------------------------------------------
