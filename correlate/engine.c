@@ -423,12 +423,20 @@ bool engine_work_off(struct engine *engine, uint64_t timeout_ms)
     assert(engine->worker_count == 1);
     assert(!worker->started);
     /* Who finds nothing to do waits for closed epochs to gather: that is over in a moment. */
-    for (unsigned polls = 1; !is_finished(engine); polls++)
+    /* relaxed: who gives up does so on this thread. */
+    for (unsigned polls = 1;
+         !is_finished(engine) && !atomic_load_explicit(&engine->stop_input, memory_order_relaxed);
+         polls++)
         if ((!poll_all(worker) || polls % 1024 == 0) && timeout_ms > 0 && host_mono_ns() > until)
             break;
     ingest_stop(worker);
     marks_drain(engine);
     return is_finished(engine);
+}
+
+void engine_give_up(struct engine *engine)
+{
+    atomic_store_explicit(&engine->stop_input, true, memory_order_relaxed);
 }
 
 bool engine_wait_finished(struct engine *engine, uint64_t timeout_ms)

@@ -295,6 +295,10 @@ int engine_start(struct engine *engine, struct error *err);
  * first; 0 waits for ever. Starting and joining a thread costs more than a hundred events do. */
 bool engine_work_off(struct engine *engine, uint64_t timeout_ms);
 
+/* For a listener of engine_work_off() that wants no more: it ends after the step under way, and
+ * says false unless that was the last. What the step still tells comes. */
+void engine_give_up(struct engine *engine);
+
 /* Waits until every feed has finished and all closed epochs are worked off (X7).
  * False when timeout_ms passed first; 0 waits for ever. */
 bool engine_wait_finished(struct engine *engine, uint64_t timeout_ms);

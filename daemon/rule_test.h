@@ -31,6 +31,8 @@ enum {
     RULE_TEST_COMBINED_MAX = 10000,
     RULE_TEST_SINKS_MAX = 16,
     RULE_TEST_RULES_MAX = 64,
+    /* What is kept of one run: changes of incidents, who joined them, bodies for sinks. */
+    RULE_TEST_KEPT_MIB_MAX = 256,
     RULE_TEST_FIELDS = 9,
 };
 /* A test's clock ends at most this long after its start. */
@@ -242,7 +244,8 @@ struct rule_test_run {
  * `asked`, one for each rule of the set: those that are asked why, and nothing is rendered; NULL:
  * none.
  * Owner:  the caller, until rule_test_run_release(), which works after errors too.
- * Errors: -EINVAL (settings that the engine refuses), -ENOMEM, -ETIMEDOUT, with a sentence. */
+ * Errors: -EINVAL (settings that the engine refuses), -ENOMEM, -ETIMEDOUT, -E2BIG (more than
+ *         RULE_TEST_KEPT_MIB_MAX to be kept), with a sentence. */
 int rule_test_run(const struct rule_test_file *file, const struct rule_test *test,
                   struct rule_set *rules, const bool *asked, struct rule_test_run *run,
                   struct error *err);

@@ -19,6 +19,15 @@
 /* A test that takes longer than this is not a test any more. */
 enum { RUN_LIMIT_MS = 600000 };
 
+/* Of changes, of who joined, and of bodies. A test is read into memory whole, so a rule that opens
+ * incidents by the clock would take all there is: `expect` of each millisecond does, within hours
+ * of the test's time. A change takes some 300 bytes and a microsecond. */
+#define KEPT_BYTES_MAX ((size_t)RULE_TEST_KEPT_MIB_MAX << 20)
+
+/* Of an incident beside its changes: its row, which growing may double, room for its first changes,
+ * and its place in the index. */
+#define INCIDENT_BYTES (2 * sizeof(struct rule_test_incident) + 4 * sizeof(void *) + 16)
+
 /* A test's engine lives for a moment, and a failed one asks for several: places for epochs that it
  * does not come to would be most of what they cost. */
 enum { BIN_EPOCHS = 256 };
@@ -27,15 +36,35 @@ struct running {
     const struct rule_test_file *file;
     struct rule_test_run *run;
     struct rule_test_source *source;
+    struct engine *engine;
+    size_t kept_bytes;
     struct error error; /* the first */
     int rc;
 };
 
+/* The run ends, and what it still tells on its way is not kept. */
 static void fail(struct running *running, int rc, const char *why)
 {
     if (running->rc == 0)
         error_set(&running->error, "%s", why);
     running->rc = running->rc != 0 ? running->rc : rc;
+    engine_give_up(running->engine);
+}
+
+/* False when nothing more may be kept. */
+static bool may_keep(struct running *running, size_t bytes)
+{
+    if (running->rc != 0)
+        return false;
+    running->kept_bytes += bytes;
+    if (running->kept_bytes <= KEPT_BYTES_MAX)
+        return true;
+    fail(running, -E2BIG,
+         "the changes of its incidents, the alerts in them and what sinks would be sent take more "
+         "than the 256 MiB that a test may have: let it end earlier (until), or its rules open "
+         "fewer");
+    _Static_assert((int)RULE_TEST_KEPT_MIB_MAX == 256, "the sentence says it");
+    return false;
 }
 
 /* Room for one more; NULL when memory is short. */
@@ -116,6 +145,8 @@ static void on_incident(void *self, struct incident *incident)
     bool is_new = own == NULL;
     struct incident **grown;
 
+    if (!may_keep(running, incident->block_bytes + (is_new ? INCIDENT_BYTES : sizeof(incident))))
+        return;
     if (is_new)
         own = add_incident(running->run);
     grown = own != NULL ? grow(own->change, own->change_count, &own->change_room, sizeof(*grown))
@@ -154,7 +185,7 @@ static char *render(const struct rule_test_file *file, const struct op *op, stru
 static bool on_op(void *self, const struct op *op)
 {
     struct running *running = self;
-    struct rule_test_incident *own = find(running->run, op->incident->id);
+    struct rule_test_incident *own = running->rc == 0 ? find(running->run, op->incident->id) : NULL;
     struct rule_test_op *grown =
         own != NULL ? grow(own->op, own->op_count, &own->op_room, sizeof(*grown)) : NULL;
     struct error err = {"out of memory"};
@@ -162,10 +193,12 @@ static bool on_op(void *self, const struct op *op)
 
     if (grown != NULL)
         own->op = grown;
-    if (body != NULL)
+    if (body == NULL)
+        fail(running, -EINVAL, err.text);
+    else if (may_keep(running, sizeof(*grown) + strlen(body)))
         own->op[own->op_count++] = (struct rule_test_op){op->sink, body, NULL};
     else
-        fail(running, -EINVAL, err.text);
+        free(body);
     incident_unref(op->incident);
     return true;
 }
@@ -173,11 +206,14 @@ static bool on_op(void *self, const struct op *op)
 static void on_joined(void *self, const struct engine_joined *joined)
 {
     struct running *running = self;
-    struct rule_test_incident *own = find(running->run, joined->incident);
-    struct rule_test_member *grown =
-        own != NULL ? grow(own->member, own->member_count, &own->member_room, sizeof(*grown))
-                    : NULL;
+    struct rule_test_incident *own;
+    struct rule_test_member *grown;
 
+    if (!may_keep(running, sizeof(*grown)))
+        return;
+    own = find(running->run, joined->incident);
+    grown = own != NULL ? grow(own->member, own->member_count, &own->member_room, sizeof(*grown))
+                        : NULL;
     if (grown == NULL) {
         fail(running, -ENOMEM, "out of memory");
         return;
@@ -316,9 +352,10 @@ int rule_test_run(const struct rule_test_file *file, const struct rule_test *tes
     config.marks = rule_test_source_marks(running.source, &config.mark_count);
     rc = engine_create(&config, rule_test_source_base(running.source), rules, &listener, &engine,
                        err);
+    running.engine = engine;
     if (rc == 0)
         rc = work_off(engine, err);
-    if (rc == 0 && running.rc != 0) {
+    if (running.rc != 0) {
         *err = running.error;
         rc = running.rc;
     }

@@ -182,3 +182,26 @@ while read -r id; do
 done < <(sed -n 's/^  - id: //p' "$TOCSIN_TREE/tests/rule_tests/manual.yaml")
 [[ ${#examples[@]} == 16 ]] || fail "not the eight examples: ${examples[*]}"
 ends 0 "${examples[@]}" "$TOCSIN_TREE/tests/rule_tests/manual.test.yaml"
+
+# A rule that opens incidents by the clock alone does not take the memory of the machine: the test fails, and
+# the others of the call are run.
+cat >clock.test.yaml <<'EOF'
+rules: [clock.yaml]
+tests:
+  - {name: too many, events: [{at: 0s, resource: a, check: alive}], until: 400s, others: allowed, expect: []}
+  - {name: fewer, events: [{at: 0s, resource: a, check: alive}], until: 1s, others: allowed, expect: []}
+EOF
+cat >clock.yaml <<'EOF'
+rules:
+  - id: e
+    where: check == "alive"
+    by: [host]
+    expect: {every: 1ms, keys: [{host: a}, {host: b}]}
+    incident: {title: t}
+    close: quiet(1ms)
+EOF
+ends 1 clock.test.yaml
+said 'clock.test.yaml:3:5: the changes of its incidents, .* take more than the 256 MiB that a test may have' out
+said '^2 tests in 1 file: 1 passed, 1 failed' out
+ends 1 --json clock.test.yaml
+said '"trouble": ?"the changes of its incidents' out
