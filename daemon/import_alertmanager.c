@@ -138,11 +138,14 @@ static const struct yaml_node *find_receiver(const struct alertmanager *am, stru
     return NULL;
 }
 
-/* Alertmanager refuses a name that is not listed. A part of a file lists none. */
-static void check_receiver(struct alertmanager *am, const struct route *route,
-                           const struct yaml_node *receiver)
+/* Alertmanager refuses a name that is not listed. A part of a file lists none. Of a route that did
+ * not become a rule something else is told. */
+static void check_receiver(struct alertmanager *am, const struct route *route)
 {
-    if (yaml_node_find(am->document, "receivers") != NULL &&
+    const struct yaml_node *receiver = yaml_node_find(route->node, "receiver");
+
+    if (route->id != NULL && receiver != NULL &&
+        yaml_node_find(am->document, "receivers") != NULL &&
         find_receiver(am, route->receiver) == NULL)
         import_find(am->work, receiver->span, IMPORT_DIFFERS, route->construct,
                     "`receivers` lists no receiver of this name; its rule is made all the same");
@@ -168,9 +171,7 @@ static void read_settings(struct alertmanager *am, struct route *route)
     route->construct =
         import_name(am->work, "route to \"%.*s\"",
                     route->receiver.len < 100 ? (int)route->receiver.len : 100, route->receiver.at);
-    if (receiver != NULL && receiver->kind == YAML_SCALAR)
-        check_receiver(am, route, receiver);
-    else if (receiver != NULL)
+    if (receiver != NULL && receiver->kind != YAML_SCALAR)
         refuse_setting(am, route, receiver, "a receiver is one name");
     read_duration(am, route, "group_wait", &route->group_wait_ms);
     read_duration(am, route, "group_interval", &route->group_interval_ms);
@@ -654,9 +655,11 @@ static void convert_document(struct import_work *work, const struct yaml_node *d
         import_tell(work, i + 1, am.routes.count);
     }
     import_flush(work);
-    for (size_t i = 0; i < am.routes.count; i++)
+    for (size_t i = 0; i < am.routes.count; i++) {
         if (am.routes.at[i]->made != NULL && am.routes.at[i]->made->is_refused)
             am.routes.at[i]->id = NULL;
+        check_receiver(&am, am.routes.at[i]);
+    }
     find_expire(&am);
     for (size_t i = 0; i < am.routes.count; i++)
         alertmanager_intervals_mute(&am, am.routes.at[i]);

@@ -710,6 +710,23 @@ static void a_receiver_that_is_not_listed_is_told(void **state)
     imported_release(&got);
 }
 
+/* One sentence says that it is made, and another that it is not: which is it? */
+static void of_a_route_that_is_left_out_it_is_not_told_that_its_rule_is_made(void **state)
+{
+    static const char text[] =
+        "route: {receiver: duty, routes: [{receiver: dutty, routs: [], matchers: [a=b]}, "
+        "{receiver: none, matchers: [a=c]}]}\n"
+        "receivers: [{name: duty, webhook_configs: [{url: x}]}]\n";
+    struct imported got;
+
+    (void)state;
+    import_text_with(&got, text, NULL, true);
+    assert_true(has_finding(&got, "left out: route to \"dutty\""));
+    assert_true(has_finding(&got, "left out: route to \"none\""));
+    assert_false(has_finding(&got, "is made all the same"));
+    imported_release(&got);
+}
+
 /* A receiver without a channel, and one of the usual name where none are listed. */
 static void routes_to_nobody_are_muted(void **state)
 {
@@ -970,6 +987,7 @@ int main(void)
         cmocka_unit_test(every_unknown_key_is_listed),
         cmocka_unit_test(dead_and_broken_routes_are_listed),
         cmocka_unit_test(a_receiver_that_is_not_listed_is_told),
+        cmocka_unit_test(of_a_route_that_is_left_out_it_is_not_told_that_its_rule_is_made),
         cmocka_unit_test(routes_to_nobody_are_muted),
         cmocka_unit_test(an_interval_that_is_not_there_differs),
         cmocka_unit_test(how_rarely_alerts_are_repeated_is_listed),
