@@ -1,6 +1,7 @@
 /* composite.c - see composite.h. */
 #include "rules/composite.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,46 @@ static bool is_named(const struct compiled_rule *rule, struct text id)
         if (text_equals(id, rule->of[i].id))
             return true;
     return false;
+}
+
+static int order_of_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void composite_ids_add(struct composite_ids *ids, const struct yaml_node *rules)
+{
+    for (const struct yaml_node *node = rules->first; node != NULL; node = node->next) {
+        const struct yaml_node *id = node->kind == YAML_MAP ? yaml_node_find(node, "id") : NULL;
+        if (id != NULL && id->kind == YAML_SCALAR)
+            ids->id[ids->count++] = id->text.at;
+    }
+}
+
+void composite_ids_sort(struct composite_ids *ids)
+{
+    qsort(ids->id, ids->count, sizeof(*ids->id), order_of_texts);
+}
+
+/* Before the condition is looked at: of a name that is none all sorts of things are not true. */
+static void check_name(struct reading *reading, const struct composite_name *name)
+{
+    const struct composite_ids *ids = reading->build->ids;
+    const char *nearest;
+
+    if (bsearch(&name->id, ids->id, ids->count, sizeof(*ids->id), order_of_texts) != NULL)
+        return;
+    /* All are looked through for the nearest: not for a mistake that is only counted. */
+    nearest = reading_diag(reading)->full
+                  ? NULL
+                  : nearest_name(text_of(name->id), ids->id, ids->count);
+    if (nearest != NULL)
+        diagnose(reading_diag(reading), name->span, "there is no rule \"%s\"; did you mean \"%s\"?",
+                 name->id, nearest);
+    else
+        diagnose(reading_diag(reading), name->span, "there is no rule \"%s\"", name->id);
+    reading->names_unknown = true;
+    reading_spoil(reading);
 }
 
 static void add_name(struct reading *reading, const struct yaml_node *node)
@@ -35,7 +76,8 @@ static void add_name(struct reading *reading, const struct yaml_node *node)
         reading_out_of_memory(reading);
         return;
     }
-    rule->of[rule->open.of_count++] = (struct composite_name){.id = copy, .span = node->span};
+    rule->of[rule->open.of_count] = (struct composite_name){.id = copy, .span = node->span};
+    check_name(reading, &rule->of[rule->open.of_count++]);
 }
 
 static int order_by_id(const void *a, const void *b)
@@ -143,7 +185,7 @@ struct ast *composite_where(struct reading *reading, struct ast *ast)
     both->span = ast->span;
     ast_add_child(both, condition);
     ast_add_child(both, ast);
-    if (reading_is_possible(reading, ast, condition))
+    if (reading->names_unknown || reading_is_possible(reading, ast, condition))
         return both;
     reading_spoil(reading);
     return NULL;
@@ -156,46 +198,19 @@ static int order_to_rule(const void *id, const void *rule)
     return strcmp(id, ((const struct compiled_rule *)rule)->open.id);
 }
 
-static bool diagnose_unknown(const struct composite_name *name, const struct compiled_rule *rules,
-                             uint32_t count, struct arena *scratch, struct diagnostics *diag)
+/* Finds whom each rule names: all are there, or the set would not have been read. */
+static void resolve(struct compiled_rule *rules, uint32_t count)
 {
-    const char **ids = arena_alloc_many(scratch, count + 1, sizeof(*ids)), *nearest;
-
-    if (ids == NULL)
-        return diagnose_memory(diag) != NULL;
-    for (uint32_t i = 0; i < count; i++)
-        ids[i] = rules[i].open.id;
-    nearest = nearest_name(text_of(name->id), ids, count);
-    if (nearest != NULL)
-        diagnose(diag, name->span, "there is no rule \"%s\"; did you mean \"%s\"?", name->id,
-                 nearest);
-    else
-        diagnose(diag, name->span, "there is no rule \"%s\"", name->id);
-    return false;
-}
-
-/* Finds whom each rule names. */
-static bool resolve(struct compiled_rule *rules, uint32_t count, struct arena *scratch,
-                    struct diagnostics *diag)
-{
-    bool is_good = true;
-
     for (uint32_t r = 0; r < count; r++) {
         for (uint32_t i = 0; i < rules[r].open.of_count; i++) {
             struct composite_name *name = &rules[r].of[i];
             struct compiled_rule *found =
                 bsearch(name->id, rules, count, sizeof(*rules), order_to_rule);
-            if (found == NULL) {
-                is_good = diagnose_unknown(name, rules, count, scratch, diag);
-                if (diag->out_of_memory || diag->full)
-                    return false;
-                continue;
-            }
+            assert(found != NULL);
             name->index = (uint32_t)(found - rules);
             found->open.is_named = true;
         }
     }
-    return is_good;
 }
 
 /* An incident has a label for each value of its key that is no field of it; a label of `by` that no
@@ -351,7 +366,8 @@ bool composite_check(struct compiled_rule *rules, uint32_t count, struct arena *
 
     if (waits == NULL || queue == NULL)
         return diagnose_memory(diag) != NULL;
-    if (!resolve(rules, count, scratch, diag) || !check_labels(rules, count, diag))
+    resolve(rules, count);
+    if (!check_labels(rules, count, diag))
         return false;
     if (!turn(rules, count, scratch, &turned))
         return diagnose_memory(diag) != NULL;

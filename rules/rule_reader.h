@@ -64,7 +64,8 @@ struct rule_build {
     uint64_t *calendar_work; /* see recurrence.h; of all calendars of a set */
     struct patterns *patterns;
     struct lookups *lookups;
-    struct rule_bounds bounds; /* of one file */
+    const struct composite_ids *ids; /* of all rules of the set: whom `of` may name */
+    struct rule_bounds bounds;       /* of one file */
 };
 
 /* Reads `bounds:` of a file, NULL where it has none, into build->bounds. What is wrong is

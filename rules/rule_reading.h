@@ -24,6 +24,7 @@ struct reading {
     struct ast *when_ast, *where_ast; /* of all of the rule's events; NULL: not good */
     struct rule_bounds bounds;        /* of this rule */
     bool has_title;                   /* `when` is good, or there is none: the title can be read */
+    bool names_unknown;               /* `of` names a rule that there is not */
     bool is_good;
 };
 

@@ -72,6 +72,7 @@ struct loading {
     uint64_t calendar_work;
     struct patterns patterns;
     struct lookups lookups;
+    struct composite_ids ids;
     struct source_file *first_file, *last_file;
     struct compiled_rule *spare;
     bool is_over;    /* a bound was reached: nothing more is read */
@@ -206,6 +207,7 @@ static void take_rules(struct loading *loading, const struct yaml_node *root)
         .calendar_work = &loading->calendar_work,
         .patterns = &loading->patterns,
         .lookups = &loading->lookups,
+        .ids = &loading->ids,
     };
 
     rule_bounds_read(yaml_node_find(root, "bounds"), &build);
@@ -225,10 +227,36 @@ static void take_rules(struct loading *loading, const struct yaml_node *root)
     arena_destroy(build.scratch);
 }
 
+/* The rules of a file, where they are a list. */
+static const struct yaml_node *rules_of(const struct source_file *file)
+{
+    const struct yaml_node *rules = yaml_node_find(file->root, "rules");
+
+    return rules != NULL && rules->kind == YAML_LIST ? rules : NULL;
+}
+
+static bool take_ids(struct loading *loading)
+{
+    size_t count = 0;
+
+    if (loading->first_file == NULL) /* where nothing could be read, there may be no arena */
+        return true;
+    for (struct source_file *file = loading->first_file; file != NULL; file = file->next)
+        count += rules_of(file) != NULL ? rules_of(file)->count : 0;
+    loading->ids.id = arena_alloc_many(loading->kept, count + 1, sizeof(*loading->ids.id));
+    if (loading->ids.id == NULL)
+        return diagnose_memory(&loading->diag) != NULL;
+    for (struct source_file *file = loading->first_file; file != NULL; file = file->next)
+        if (rules_of(file) != NULL)
+            composite_ids_add(&loading->ids, rules_of(file));
+    composite_ids_sort(&loading->ids);
+    return true;
+}
+
 /* All of what was read, in the order of the files: first what rules may name. */
 static void take_files(struct loading *loading)
 {
-    bool is_good = true;
+    bool is_good = take_ids(loading);
 
     for (struct source_file *file = loading->first_file; file != NULL; file = file->next) {
         const struct yaml_node *root = file->root;

@@ -457,6 +457,10 @@ static const struct refusal refused[] = {
     {"rules:\n" TWO "  - id: c\n    on: incidents\n    of: [disk]\n    where: check == \"net\"\n"
      "    window: 1m\n    when: count() >= 1\n    incident: {title: t}\n    close: cleared()\n",
      "this can never be true beside of at 18:5\n"},
+    /* beside a name that is none nothing else is told: it would not be true of the one meant */
+    {"rules:\n" TWO "  - id: c\n    on: incidents\n    of: [dsk]\n    where: check == \"disk\"\n"
+     "    window: 1m\n    when: count() >= 1\n    incident: {title: t}\n    close: cleared()\n",
+     "r.yaml:18:10: there is no rule \"dsk\"; did you mean \"disk\"?"},
     {"rules:\n" TWO "  - id: c\n    on: incidents\n    of: [disk]\n    expect: {every: 5m}\n"
      "    where: 'true'\n    incident: {title: t}\n    close: cleared()\n",
      "there is no \"on\" to choose"},
