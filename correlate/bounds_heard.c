@@ -9,6 +9,7 @@
 #include "correlate/bounds_heard.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/text.h"
 #include "correlate/derived.h"
@@ -29,15 +30,25 @@ static size_t most_asked(const struct rule_set *rules)
     return fitting < 2 * BOUNDS_ASKED_MAX ? (size_t)fitting : 2 * BOUNDS_ASKED_MAX;
 }
 
-static bool is_heard(const struct rule_set *rules, enum derived_gone what, const char *rule_id)
+/* Of an event that comes once: none flaps for it, and a rule that waits for signs of life is content
+ * with one. */
+static bool opens_for_one(const struct rule *rule)
+{
+    return (rule->input == RULE_INPUT_ALERTS || rule->input == RULE_INPUT_EVENTS) &&
+           rule->form_kind != FORM_EXPECT;
+}
+
+/* Room for `found` is as large as the set. */
+static bool is_heard(const struct rule_set *rules, enum derived_gone what, const char *rule_id,
+                     uint32_t *found)
 {
     _Alignas(8) char room[ROOM_BYTES];
     struct event_draft draft = {
         .severity = SEVERITY_WARNING, .state = EVENT_PROBLEM, .has_time = true};
     struct event_view view = {.severity = SEVERITY_WARNING, .state = EVENT_PROBLEM};
     struct text_buffer message;
-    uint32_t found;
-    size_t bytes;
+    bool is_heard = false;
+    size_t bytes, count;
 
     text_begin(&message);
     derived_gone_message(&message, rule_id, what, 1, MINUTE_MS);
@@ -46,7 +57,10 @@ static bool is_heard(const struct rule_set *rules, enum derived_gone what, const
     assert(bytes <= sizeof(room));
     view.text = event_text_pack(room, bytes, &draft, 0);
     text_end(&message);
-    return rule_set_match(rules, &view, &found, 1) > 0;
+    count = rule_set_match(rules, &view, found, rule_set_count(rules));
+    for (size_t i = 0; i < count && !is_heard; i++)
+        is_heard = opens_for_one(rule_set_rule(rules, found[i]));
+    return is_heard;
 }
 
 /* The rule of this id; the count of rules where there is none. They are in the order of ids. */
@@ -116,6 +130,7 @@ size_t bounds_unheard(const struct rule_set *rules, const char *unheard[BOUNDS_T
 {
     static const enum derived_gone told[BOUNDS_TOLD] = {DERIVED_INCIDENTS, DERIVED_KEYS,
                                                         DERIVED_ENTRIES};
+    uint32_t *found = memory_alloc((rule_set_count(rules) + (size_t)1) * sizeof(*found));
     struct asked asked;
     size_t count = 0;
 
@@ -123,9 +138,10 @@ size_t bounds_unheard(const struct rule_set *rules, const char *unheard[BOUNDS_T
     for (size_t i = 0; i < BOUNDS_TOLD; i++) {
         bool any = false;
         for (size_t r = 0; r < asked.count && !any; r++)
-            any = is_heard(rules, told[i], rule_set_rule(rules, asked.rule[r])->id);
+            any = is_heard(rules, told[i], rule_set_rule(rules, asked.rule[r])->id, found);
         if (!any)
             unheard[count++] = derived_gone_check(told[i]);
     }
+    free(found);
     return count;
 }

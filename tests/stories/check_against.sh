@@ -166,6 +166,15 @@ file_has check.out 'no rule takes what tocsin says' && fail "the pack kafka does
 sample=$(dirname "${BASH_SOURCE[0]}")/../../packaging/tocsin.yaml
 "$TOCSIN" check --config "$sample" >check.out || fail "the sample: $(cat check.out)"
 file_has check.out 'no rule takes what tocsin says' && fail "the sample does not hear of bounds: $(cat check.out)"
+# Of one such event no alert flaps, and no silence is broken off that would be told of.
+cat >deaf.yaml <<'YAML'
+rules:
+  - {id: flaps, on: flapping, where: 'true', by: [check], window: 5m, when: count() >= 1, incident: {title: t}, close: quiet(5m)}
+  - {id: signs, where: 'true', by: [check], expect: {every: 5m}, incident: {title: t}, close: cleared()}
+YAML
+check 0 --rules deaf.yaml
+file_has check.out '[(]tenant @tocsin, check no-longer-watched, keys-evicted, members-evicted[)]' ||
+    fail "a rule that opens for no such event is taken to hear it: $(cat check.out)"
 cat >part.yaml <<'YAML'
 rules:
   - {id: part, where: tenant == "@tocsin" && check.endsWith("evicted") && resource == "part" && message.contains("was reached"), by: [check], window: 5m, when: count() >= 1, incident: {title: t, priority: P3}, close: cleared()}
