@@ -115,6 +115,17 @@ static const char *result_of(const json_t *outcome)
     return result != NULL ? result : why != NULL ? why : "not known: the daemon ended meanwhile";
 }
 
+/* Of what a refused reload says, the first mistake: it is more than a line, with what is written
+ * there below it. */
+static void print_result(const char *result)
+{
+    uint32_t bytes = (uint32_t)strcspn(result, "\n");
+
+    plain_print_text((struct text){result, bytes}, stdout);
+    if (result[bytes] != '\0')
+        printf(" (all of it: --json)");
+}
+
 static void print_line(const struct intake_record *record, const char *result)
 {
     char at[UNIT_TEXT_BYTES];
@@ -128,7 +139,8 @@ static void print_line(const struct intake_record *record, const char *result)
     if (record->kind == INTAKE_ACT) {
         printf("  ");
         plain_print_text(record->body, stdout);
-        plain_printf(stdout, "  %s", result);
+        printf("  ");
+        print_result(result);
     } else {
         printf("  %" PRIu32 " bytes", record->body.len);
     }

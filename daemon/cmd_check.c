@@ -324,9 +324,9 @@ static void print_text(const struct config *config, const struct rule_set *rules
     }
     print_steps(rule_set_enrich(rules));
     if (unguarded > 0)
-        printf("note: %u of the rules hold nothing that can be looked up, and are asked of every "
+        printf("note: %u of the rules %s nothing that can be looked up, and %s asked of every "
                "event that is matched; see \"What a rule costs\" in docs/rules.md\n",
-               unguarded);
+               unguarded, unguarded == 1 ? "holds" : "hold", unguarded == 1 ? "is" : "are");
     print_mutes(rules);
     print_holds(config, rules);
     print_first_openers(rules);
@@ -336,9 +336,9 @@ static void print_text(const struct config *config, const struct rule_set *rules
     if (config->sinks.count == 0)
         printf("note: no sinks are named, so nobody would be told\n");
     if (config->absent_count > 0)
-        printf("note: %zu of the secrets cannot be read here, and where they cannot `tocsin run` "
+        printf("note: %zu of the secrets cannot be read here, and where %s cannot `tocsin run` "
                "refuses: %s\n",
-               config->absent_count, config->absent);
+               config->absent_count, config->absent_count == 1 ? "it" : "they", config->absent);
     printf("ok\n");
 }
 

@@ -152,7 +152,7 @@ bool ledger_check(const struct ledger *ledger, struct error *err)
 void ledger_print_text(const struct ledger *ledger, FILE *to)
 {
     for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
-        fprintf(to, "%-10s %-16s %12" PRIu64 "\n", entries[i].group != NULL ? entries[i].group : "",
+        fprintf(to, "%-10s %-22s %12" PRIu64 "\n", entries[i].group != NULL ? entries[i].group : "",
                 entries[i].name, value_of(ledger, &entries[i]));
     for (size_t i = 0; i < ledger->part_count; i++) {
         const struct engine_part_counters *part = &ledger->parts[i];

@@ -639,9 +639,13 @@ static void judge_key(struct why *why)
         break;
     case FAILED:
         /* A rule that takes every event also had the clears. */
-        say(why, "rule %s: where does not hold for any of %" PRIu64 " %sevent%s; the nearest, ",
-            best->rule->id, best->failed, best->rule->input == RULE_INPUT_ALL ? "" : "problem ",
-            plural(best->failed));
+        if (best->failed == 1)
+            say(why, "rule %s: where does not hold for its only %sevent, ", best->rule->id,
+                best->rule->input == RULE_INPUT_ALL ? "" : "problem ");
+        else
+            say(why, "rule %s: where does not hold for any of %" PRIu64 " %sevents; the nearest, ",
+                best->rule->id, best->failed,
+                best->rule->input == RULE_INPUT_ALL ? "" : "problem ");
         say_place(why, "", &best->cause.place, best->cause.at_ms);
         say(why, ": %s", best->cause.text[0] != '\0' ? best->cause.text : cause_untold);
         if (best->is_not_listed)

@@ -180,6 +180,26 @@ static void two_faults_are_both_told(void **state)
                                   "L4 does not hold: opened is 6, closed + open is 5");
 }
 
+static void the_figures_of_the_text_form_stand_in_one_column(void **state)
+{
+    (void)state;
+    struct ledger ledger = balanced();
+    char *text = NULL, *rest, *line;
+    size_t bytes, width = 0;
+    FILE *to = open_memstream(&text, &bytes);
+    ledger_print_text(&ledger, to);
+    fclose(to);
+    for (line = strtok_r(text, "\n", &rest); line != NULL && strncmp(line, "partitions", 10) != 0;
+         line = strtok_r(NULL, "\n", &rest)) {
+        if (width == 0)
+            width = strlen(line);
+        assert_int_equal(strlen(line), width);
+    }
+    assert_non_null(line);
+    assert_true(width > 0);
+    free(text);
+}
+
 static void the_json_form_holds_the_same_figures(void **state)
 {
     (void)state;
@@ -213,6 +233,7 @@ int main(void)
         cmocka_unit_test(L4_every_incident_is_announced_or_suppressed),
         cmocka_unit_test(a_partition_that_lost_a_record_is_named),
         cmocka_unit_test(two_faults_are_both_told),
+        cmocka_unit_test(the_figures_of_the_text_form_stand_in_one_column),
         cmocka_unit_test(the_json_form_holds_the_same_figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -422,7 +422,7 @@ static void a_key_that_is_named_is_asked_why_not(void **state)
                "      - {rule: disks, key: {host: db-02}}\n"),
           "        why not, of key host=db-02:\n",
           "          30s       line 4     rule disks does not match: where is false\n",
-          "          rule disks: where does not hold for any of 1 problem event; the nearest, "
+          "          rule disks: where does not hold for its only problem event, "
           "line 4 at 30s: severity >= MAJOR: INFO >= MAJOR is false\n");
 }
 

@@ -87,12 +87,12 @@ static const struct row forms_rows[] = {
     {"its key", forms, forms_story, "host=h8", "flaps", 0, true,
      "rule flaps is told of alerts that flap: none of this key does"},
     {"a key of many rules, none of which matches", forms, forms_story, "host=h9", NULL, 0, true,
-     "rule alive: where does not hold for any of 1 event; the nearest, t/0/8/0 at " T
+     "rule alive: where does not hold for its only event, t/0/8/0 at " T
      "41.000Z: check == \"alive\": "
      "\"noise\" == \"alive\" is false; looked at were rules alive, ended, few, flaps, held and 1 "
      "more"},
     {"the one that comes nearest is named", forms, forms_story, "host=h10", NULL, 0, true,
-     "rule held: where does not hold for any of 1 problem event; the nearest, t/0/9/0 at " T
+     "rule held: where does not hold for its only problem event, t/0/9/0 at " T
      "41.000Z: severity >= MAJOR: WARNING >= MAJOR is false; looked at were rules alive, ended, "
      "few, flaps, held and 1 more"},
     {"the end of the input", forms, forms_story, "t/0/16", NULL, 0, true,
@@ -186,7 +186,7 @@ static const struct row listing_rows[] = {
      "\"ping\" == \"done\" is false; nor does its expect.keys list the key"},
     {"clears are no problem events of a rule that is not told of them", listing, listing_story,
      "host=h3", "web", 0, true,
-     "rule web: where does not hold for any of 1 problem event; the nearest, t/0/8/0 at " T
+     "rule web: where does not hold for its only problem event, t/0/8/0 at " T
      "47.500Z: check == \"http\": "
      "\"ping\" == \"http\" is false"},
     {"a listed key", listing, listing_story, "t/0/4", "backup", 0, true,

@@ -40,7 +40,7 @@ static const struct row enriching_rows[] = {
      "dropped by no-pings, as if its events had not been sent: 2 of them, the last t/0/6/0 at "
      "2001-09-09T01:47:11.100Z"},
     {"one of which some came further", enriching, enriching_story, "host=m", NULL, 0, true,
-     "rule pings: where does not hold for any of 1 problem event; the nearest, t/0/8/0 at "
+     "rule pings: where does not hold for its only problem event, t/0/8/0 at "
      "2001-09-09T01:47:11.300Z: check == \"ping\": \"noise\" == \"ping\" is false; 1 more was "
      "dropped by no-pings, t/0/7/0 at 2001-09-09T01:47:11.200Z"},
     {"a key that a step made", enriching, enriching_story, "labels.disk=sda", NULL, 0, true,
