@@ -84,7 +84,7 @@ struct kafka_config {
     bool from_start; /* begin at `start` even if there are committed offsets */
     bool is_lost;    /* what the group read is known to nobody: where it has committed offsets, begin
                       * at `start` if that is a time, or else at the first record there is */
-    bool read_only;  /* commit nothing */
+    bool read_only;  /* commit nothing, and come back to nothing that was read */
     bool accept_gap; /* go on behind missing records instead of stopping the partition */
     const struct kafka_option *options; /* security.protocol, ssl.*, sasl.*, and the
                                          * keys that kafka_option_check() lets through */

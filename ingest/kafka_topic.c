@@ -8,7 +8,8 @@
  * is not declared gaps_expected stops.
  *
  * It warns and reads on: a daemon that would not start would see nothing at all (D4). Brokers
- * that do not answer the question, or do not allow it, are told of for declared topics only.
+ * that do not answer the question, or do not allow it, are told of for declared topics only. Who
+ * only reads comes back to nothing, and is told of holes alone.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -36,6 +37,8 @@ static bool any_is_declared(const struct kafka_source *source)
 
 static void say_unknown(struct kafka_source *source, const char *topic, const char *why)
 {
+    if (source->config.read_only)
+        return;
     kafka_say(source, 4,
               "topic %s is declared gaps_expected, and whether its min.compaction.lag.ms is above "
               "%d cannot be learned: %s",
@@ -107,7 +110,7 @@ static bool look_at(struct kafka_source *source, const rd_kafka_ConfigResource_t
                   "topic %s is compacted and not declared gaps_expected: a partition of it stops "
                   "where compaction has left a hole",
                   name);
-    if (lag_ms > SAFE_LAG_MS)
+    if (lag_ms > SAFE_LAG_MS || source->config.read_only)
         return false;
     kafka_say(source, 4,
               "topic %s is compacted and its min.compaction.lag.ms is %" PRId64

@@ -323,16 +323,20 @@ static void D6_a_compaction_lag_that_cannot_be_learned_is_said(void **state)
     (void)state;
     const char *topics[] = {"lag-a", "lag-b"}, *gaps[] = {"lag-b"};
     struct kafka_config config = config_for(topics, 2, "earliest", NULL);
-    struct reader reader;
+    struct reader reader, only_reads;
 
     config.gap_topics = gaps;
     config.gap_topic_count = 1;
     make_topic(topics[0], 1);
     make_topic(topics[1], 1);
+    config.read_only = true; /* such as a recording: it reads nothing again */
+    reader_open(&only_reads, &config);
+    config.read_only = false;
     reader_open(&reader, &config);
     WAIT_FOR(has_line(reader.lines, "4 topic lag-b is declared gaps_expected, and whether its "
                                     "min.compaction.lag.ms is above 600000 cannot be learned: "));
     assert_false(has_line(reader.lines, "topic lag-a"));
+    assert_false(has_line(only_reads.lines, "cannot be learned"));
 }
 
 /* --- on a real Kafka ---------------------------------------------------------------------------
