@@ -292,6 +292,24 @@ static void print_first_openers(const struct rule_set *rules)
     }
 }
 
+/* What is accepted, and tells or ends less than was meant. */
+static void print_silent(const struct rule_set *rules)
+{
+    for (uint32_t i = 0; i < rule_set_count(rules); i++) {
+        const struct rule *rule = rule_set_rule(rules, i);
+        const char *empty = rule_title_empty(rule);
+        if (empty != NULL)
+            printf("note: rule %s: %s stays empty in its title: a time that is over opens its "
+                   "incidents, and no event, so the title knows what `by` names and no more\n",
+                   rule->id, empty);
+        if (rule->form_kind == FORM_BASELINE && rule->quiet_count == 0 && rule->fewer_count == 0)
+            printf("note: rule %s closes by alerts that cleared alone, and what opens by a "
+                   "deviation() may have none, such as a fall to nothing: it would stay open for "
+                   "good; close it by quiet()\n",
+                   rule->id);
+    }
+}
+
 /* A rule that reached a bound counts too few, and no incident tells so unless a rule does. */
 static void print_unheard(const struct rule_set *rules)
 {
@@ -330,6 +348,7 @@ static void print_text(const struct config *config, const struct rule_set *rules
     print_mutes(rules);
     print_holds(config, rules);
     print_first_openers(rules);
+    print_silent(rules);
     print_unheard(rules);
     if (rule_set_count(rules) == 0)
         printf("note: there are no rules, so no incident would be opened\n");

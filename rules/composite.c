@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/text.h"
 #include "rules/nearest.h"
+#include "rules/printer.h"
 
 /* ---- of ---- */
 
@@ -231,9 +232,9 @@ static bool has_label(const struct rule *rule, const char *label)
 }
 
 static bool diagnose_label(const struct compiled_rule *rules, const struct compiled_rule *rule,
-                           uint32_t by, struct diagnostics *diag)
+                           const char *label, struct span span, struct diagnostics *diag)
 {
-    const char *names[RULE_OF_MAX * RULE_BY_MAX], *label = rule->open.by_name[by], *nearest;
+    const char *names[RULE_OF_MAX * RULE_BY_MAX], *nearest;
     size_t count = 0;
 
     for (uint32_t i = 0; i < rule->open.of_count; i++) {
@@ -244,31 +245,66 @@ static bool diagnose_label(const struct compiled_rule *rules, const struct compi
     }
     nearest = nearest_name(text_of(label), names, count);
     if (nearest != NULL)
-        diagnose(diag, rule->by_span[by],
-                 "no rule of `of` has %.80s in its `by`; did you mean \"%.80s\"?", label, nearest);
+        diagnose(diag, span, "no rule of `of` has %.80s in its `by`; did you mean \"%.80s\"?",
+                 label, nearest);
     else
-        diagnose(diag, rule->by_span[by], "no rule of `of` has %.80s in its `by`", label);
+        diagnose(diag, span, "no rule of `of` has %.80s in its `by`", label);
     return false;
 }
 
-static bool check_labels(const struct compiled_rule *rules, uint32_t count,
+static bool any_has_label(const struct compiled_rule *rules, const struct compiled_rule *rule,
+                          const char *label)
+{
+    uint32_t i = 0;
+
+    while (i < rule->open.of_count && !has_label(&rules[rule->of[i].index].open, label))
+        i++;
+    return i < rule->open.of_count;
+}
+
+static bool check_by(const struct compiled_rule *rules, const struct compiled_rule *rule,
+                     struct diagnostics *diag)
+{
+    bool is_good = true;
+
+    for (uint32_t by = 0; by < rule->open.by_count; by++) {
+        const char *label = rule->open.by_name[by];
+        if (strncmp(label, "labels", 6) == 0 && !any_has_label(rules, rule, label))
+            is_good = diagnose_label(rules, rule, label, rule->by_span[by], diag);
+    }
+    return is_good;
+}
+
+/* A label that no incident has is one value for all of them. */
+static bool check_distinct(const struct compiled_rule *rules, const struct compiled_rule *rule,
+                           struct arena *scratch, struct diagnostics *diag)
+{
+    bool is_good = true;
+
+    for (uint32_t i = 0; i < rule->open.aggregate_count; i++) {
+        const struct operand *of = &rule->distinct[i];
+        const char *label;
+        if (rule->open.aggregate[i].kind != AGGREGATE_DISTINCT || of->kind != OPERAND_LABEL)
+            continue;
+        label = label_print(of->text, scratch);
+        if (label == NULL)
+            return diagnose_memory(diag) != NULL;
+        if (!any_has_label(rules, rule, label))
+            is_good = diagnose_label(rules, rule, label, rule->aggregate_span[i], diag);
+    }
+    return is_good;
+}
+
+static bool check_labels(const struct compiled_rule *rules, uint32_t count, struct arena *scratch,
                          struct diagnostics *diag)
 {
     bool is_good = true;
 
-    for (uint32_t r = 0; r < count; r++) {
-        const struct compiled_rule *rule = &rules[r];
-        for (uint32_t by = 0; rule->open.of_count > 0 && by < rule->open.by_count; by++) {
-            uint32_t i = 0;
-            if (strncmp(rule->open.by_name[by], "labels", 6) != 0)
-                continue;
-            while (i < rule->open.of_count &&
-                   !has_label(&rules[rule->of[i].index].open, rule->open.by_name[by]))
-                i++;
-            if (i == rule->open.of_count)
-                is_good = diagnose_label(rules, rule, by, diag);
+    for (uint32_t r = 0; r < count; r++)
+        if (rules[r].open.of_count > 0) {
+            is_good = check_by(rules, &rules[r], diag) && is_good;
+            is_good = check_distinct(rules, &rules[r], scratch, diag) && is_good;
         }
-    }
     return is_good;
 }
 
@@ -367,7 +403,7 @@ bool composite_check(struct compiled_rule *rules, uint32_t count, struct arena *
     if (waits == NULL || queue == NULL)
         return diagnose_memory(diag) != NULL;
     resolve(rules, count);
-    if (!check_labels(rules, count, diag))
+    if (!check_labels(rules, count, scratch, diag))
         return false;
     if (!turn(rules, count, scratch, &turned))
         return diagnose_memory(diag) != NULL;

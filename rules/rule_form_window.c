@@ -137,10 +137,21 @@ static void keep_aggregates(struct reading *reading)
     struct rule *rule = &reading->rule->open;
     const char *texts[RULE_AGGREGATES_MAX] = {NULL};
     uint32_t distinct_count = 0, counts = 0;
+    struct span *span = NULL;
 
+    if (rule->input == RULE_INPUT_INCIDENTS) {
+        span = arena_alloc_many(reading->build->arena, RULE_AGGREGATES_MAX, sizeof(*span));
+        reading->rule->aggregate_span = span;
+        if (span == NULL) {
+            reading_out_of_memory(reading);
+            return;
+        }
+    }
     for (uint32_t i = 0; i < reading->when.aggregate_count; i++) {
         const struct aggregate *from = &reading->when.aggregate[i];
         struct rule_aggregate *to = &rule->aggregate[rule->aggregate_count++];
+        if (span != NULL)
+            span[i] = from->span;
         to->kind = from->kind;
         to->is_named = from->is_named;
         to->limit = from->limit < rule->max_members ? from->limit : rule->max_members;

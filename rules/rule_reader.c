@@ -48,10 +48,48 @@ void reading_out_of_memory(struct reading *reading)
 
 /* False, diagnosed, when a key is none of the first `count` names; behind them stand others that
  * may have been meant. */
-static bool check_keys(const struct yaml_node *map, const char *const *known, size_t count,
-                       size_t candidate_count, const char *what, struct diagnostics *diag)
+static const struct rule_form_reader *const forms[] = {
+    &rule_form_sequence, &rule_form_all, &rule_form_expect, &rule_form_baseline, &rule_form_window};
+
+enum { FORMS = sizeof(forms) / sizeof(forms[0]), FORMS_HINT_BYTES = 128 };
+
+static bool has_key(const struct rule_form_reader *form, struct text key)
 {
-    char hint[NEAREST_HINT_BYTES];
+    for (size_t i = 0; i < FORM_KEYS_MAX && form->keys[i] != NULL; i++)
+        if (text_equals(key, form->keys[i]))
+            return true;
+    return false;
+}
+
+/* "; it is one of rules with "sequence" or "all"": of whom the key is. Empty: of no form, or of one
+ * that it chooses itself. */
+static const char *forms_hint(struct text key, char to[FORMS_HINT_BYTES])
+{
+    const char *named[FORMS];
+    size_t count = 0, used;
+
+    to[0] = '\0';
+    for (size_t i = 0; i < FORMS; i++)
+        if (has_key(forms[i], key))
+            named[count++] = forms[i]->chosen_by != NULL ? forms[i]->chosen_by : "window";
+    if (count == 0)
+        return to;
+    used = (size_t)snprintf(to, FORMS_HINT_BYTES, "; it is one of rules with ");
+    for (size_t i = 0; i < count; i++)
+        used += (size_t)snprintf(to + used, FORMS_HINT_BYTES - used, "%s\"%s\"",
+                                 i == 0           ? ""
+                                 : i + 1 == count ? " or "
+                                                  : ", ",
+                                 named[i]);
+    return to;
+}
+
+/* `form` is that of a rule, whose keys other forms may have; NULL: the map is another one. */
+static bool check_keys(const struct yaml_node *map, const char *const *known, size_t count,
+                       size_t candidate_count, const char *what,
+                       const struct rule_form_reader *form, struct diagnostics *diag)
+{
+    char hint[NEAREST_HINT_BYTES], others[FORMS_HINT_BYTES] = "";
     bool is_good = true;
 
     for (const struct yaml_node *node = map->first; node != NULL; node = node->next) {
@@ -62,8 +100,10 @@ static bool check_keys(const struct yaml_node *map, const char *const *known, si
         if (i < count)
             continue;
         is_good = false;
+        if (form != NULL)
+            forms_hint(key, others);
         diagnose(diag, node->key->span, "%s has no key \"%.60s\"%s", what, key.at,
-                 nearest_hint(key, known, candidate_count, hint));
+                 others[0] != '\0' ? others : nearest_hint(key, known, candidate_count, hint));
     }
     return is_good;
 }
@@ -71,7 +111,7 @@ static bool check_keys(const struct yaml_node *map, const char *const *known, si
 bool rule_check_keys(const struct yaml_node *map, const char *const *known, size_t count,
                      const char *what, struct diagnostics *diag)
 {
-    return check_keys(map, known, count, count, what, diag);
+    return check_keys(map, known, count, count, what, NULL, diag);
 }
 
 const struct yaml_node *reading_required(struct reading *reading, const struct yaml_node *map,
@@ -503,10 +543,19 @@ static void read_close(struct reading *reading)
 
 /* ---- incident ---- */
 
+/* A time that is over opens the incident: a window's, that of `for`, or that in which the last step
+ * was not to come. */
+static bool opens_without_event(const struct rule *rule)
+{
+    return rule->form_kind == FORM_EXPECT || rule->form_kind == FORM_BASELINE ||
+           rule->looks_at_end || rule->hold_ms > 0 || rule->ends_by_absence;
+}
+
 static void read_title(struct reading *reading, const struct yaml_node *incident)
 {
     const struct yaml_node *node = reading_required(reading, incident, "title", "incident");
-    const struct title_known known = {reading->rule->by, reading->rule->open.by_count};
+    const struct title_known known = {reading->rule->by, reading->rule->open.by_count,
+                                      reading->rule->open.form_kind == FORM_EXPECT};
     struct id128 *digest;
 
     if (node == NULL || !reading_is_scalar(reading, node))
@@ -522,7 +571,7 @@ static void read_title(struct reading *reading, const struct yaml_node *incident
     /* Without a good `when` it is not known what {count()} may mean. */
     if (reading->has_title &&
         !title_compile(node, &reading->when,
-                       reading->rule->open.form_kind == FORM_EXPECT ? &known : NULL,
+                       opens_without_event(&reading->rule->open) ? &known : NULL,
                        reading->build->arena, &reading->rule->title))
         reading_spoil(reading);
     digest = &reading->rule->open.setting[SETTING_TITLE].digest;
@@ -615,12 +664,9 @@ static void digest_finish(struct reading *reading)
 /* ---- forms ---- */
 
 /* The last row is what a rule is that has no other form's key. */
-static const struct rule_form_reader *const forms[] = {
-    &rule_form_sequence, &rule_form_all, &rule_form_expect, &rule_form_baseline, &rule_form_window};
-
 static const struct rule_form_reader *choose_form(const struct reading *reading)
 {
-    size_t last = sizeof(forms) / sizeof(forms[0]) - 1;
+    size_t last = FORMS - 1;
 
     for (size_t i = 0; i < last; i++)
         if (yaml_node_find(reading->node, forms[i]->chosen_by) != NULL)
@@ -630,7 +676,7 @@ static const struct rule_form_reader *choose_form(const struct reading *reading)
 
 static void check_rule_keys(struct reading *reading, const struct rule_form_reader *form)
 {
-    const char *known[RULE_KEY_COUNT + FORM_KEYS_MAX + sizeof(forms) / sizeof(forms[0])];
+    const char *known[RULE_KEY_COUNT + FORM_KEYS_MAX + FORMS];
     size_t count = 0, candidates;
 
     for (size_t i = 0; i < RULE_KEY_COUNT; i++)
@@ -639,9 +685,9 @@ static void check_rule_keys(struct reading *reading, const struct rule_form_read
         known[count++] = form->keys[i];
     /* A slip in the key that chooses a form makes a rule of the last form. */
     candidates = count;
-    for (size_t i = 0; i + 1 < sizeof(forms) / sizeof(forms[0]); i++)
+    for (size_t i = 0; i + 1 < FORMS; i++)
         known[candidates++] = forms[i]->chosen_by;
-    if (!check_keys(reading->node, known, count, candidates, form->what, reading_diag(reading)))
+    if (!check_keys(reading->node, known, count, candidates, form->what, form, reading_diag(reading)))
         reading_spoil(reading);
     reading->rule->open.form_kind = form->kind;
 }

@@ -40,6 +40,7 @@ struct compiled_rule {
     struct id128 digest;       /* of id, form and settings: all that the file says about it */
     struct span id_span;       /* while loading */
     struct span by_span[RULE_BY_MAX];
+    struct span *aggregate_span; /* while loading, of rules on incidents */
     struct compiled_rule *next;
 };
 _Static_assert(sizeof(struct program) + 2 * sizeof(struct operand) == 64,

@@ -857,3 +857,8 @@ void rule_title(const struct rule *rule, const struct event_view *view,
     set_aggregates(&input, value);
     title_render(&compiled(rule)->title, &input, to, bytes);
 }
+
+const char *rule_title_empty(const struct rule *rule)
+{
+    return compiled(rule)->title.empty;
+}

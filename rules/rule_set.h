@@ -320,4 +320,8 @@ bool rule_close(const struct rule *rule, int64_t quiet_ms, bool cleared);
 void rule_title(const struct rule *rule, const struct event_view *view,
                 const int64_t value[RULE_AGGREGATES_MAX], char *to, size_t bytes);
 
+/* The first field of the title that is always empty, as no event opens an incident of the rule and
+ * `by` does not name it; NULL: there is none. The set's. */
+const char *rule_title_empty(const struct rule *rule);
+
 #endif

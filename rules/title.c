@@ -18,6 +18,7 @@ struct template
     struct title_part *parts;
     uint32_t count;
     struct id128 digest;
+    const char *empty;
 };
 
 static bool add_text(struct template *template, const char *at, uint32_t len)
@@ -76,10 +77,15 @@ static const struct ast *find_empty(const struct title_known *known, const struc
     return found;
 }
 
-static bool check_known(const struct template *template, const struct ast *ast)
+static bool check_known(struct template *template, const struct ast *ast)
 {
     const struct ast *empty = template->known != NULL ? find_empty(template->known, ast) : NULL;
 
+    if (empty != NULL && !template->known->is_all) {
+        if (template->empty == NULL)
+            template->empty = ast_print(empty, template->arena);
+        return template->empty != NULL || diagnose_memory(template->when->diag) != NULL;
+    }
     if (empty != NULL)
         diagnose(template->when->diag, empty->span,
                  "this would stay empty: no event opens an incident of this rule, so its title "
@@ -183,7 +189,7 @@ bool title_compile(const struct yaml_node *node, const struct scope *when,
     }
     if (!compile_parts(&template))
         return false;
-    *out = (struct title){template.parts, template.count, template.digest};
+    *out = (struct title){template.parts, template.count, template.digest, template.empty};
     return true;
 }
 

@@ -26,17 +26,19 @@ struct title_part {
 struct title_known {
     const struct operand *field;
     uint32_t count;
+    bool is_all; /* others are refused, and not only noted */
 };
 
 struct title {
     const struct title_part *parts;
     uint32_t count;
     struct id128 digest; /* of what the placeholders mean */
+    const char *empty;   /* a field that is not known when an incident opens; NULL: there is none */
 };
 
 /* Compiles a scalar; `when` is the scope after checking, with its aggregates. Where no event opens
- * an incident, `known` are the only fields that are not empty then, and others are refused; NULL:
- * all are known.
+ * an incident, `known` are the only fields that are not empty then; others are refused, or the first
+ * of them is noted. NULL: all are known.
  * Errors: false, diagnosed (or memory noted). */
 bool title_compile(const struct yaml_node *node, const struct scope *when,
                    const struct title_known *known, struct arena *arena, struct title *out);

@@ -157,6 +157,23 @@ sed '2{p;s/alpha/few/;s/count() >= 1/count() < 5/;p;s/few/whole/;s/5m/{tumbling:
 check 0 --rules few.yaml
 file_has check.out '^note: rule few opens at the first event .* 5 that .* asks count[(][)] to stay below' || fail "no word of the first event"
 [[ $(grep -c 'opens at the first event' check.out) == 1 ]] || fail "more rules are doubted than few: $(cat check.out)"
+# What no event opens knows no field of one, and a deviation need not have alerts that clear.
+cat >silent.yaml <<'YAML'
+rules:
+  - {id: held, where: check == "a", by: [labels.rack], window: open, for: 1m, when: count() >= 2, incident: {title: "{labels.rack}: {host} {check}"}, close: cleared()}
+  - {id: ended, where: check == "a", by: [host], window: {tumbling: 5m}, look: end, when: count() < 2, incident: {title: "{host}: {count()} of {labels.rack}"}, close: cleared()}
+  - {id: at-once, where: check == "a", by: [labels.rack], window: 5m, when: count() >= 2, incident: {title: "{host}"}, close: cleared()}
+  - {id: known, where: check == "a", by: [host], window: open, for: 1m, when: count() >= 2, incident: {title: "{host}: {count()}"}, close: cleared()}
+  - {id: fell, where: check == "a", by: [host], window: {tumbling: 1h}, baseline: {season: 1d}, when: deviation(count()) < -4, incident: {title: "{host}"}, close: cleared()}
+YAML
+check 0 --rules silent.yaml
+file_has check.out '^note: rule held: host stays empty in its title' || fail "no word of an empty title: $(cat check.out)"
+file_has check.out '^note: rule ended: labels.rack stays empty in its title' || fail "no word of an empty title: $(cat check.out)"
+[[ $(grep -c 'stays empty' check.out) == 2 ]] || fail "more titles are doubted than two: $(cat check.out)"
+file_has check.out '^note: rule fell closes by alerts that cleared alone' || fail "no word of what does not close: $(cat check.out)"
+sed 's/close: cleared()/close: cleared() || quiet(5m)/' silent.yaml >quiet.yaml
+check 0 --rules quiet.yaml
+file_has check.out 'alone, and what' && fail "quiet() closes it: $(cat check.out)"
 # What bounds took is heard of, wholly, in part or not at all.
 check 0 --rules few.yaml
 file_has check.out '^note: no rule takes what tocsin says .* [(]tenant @tocsin, check no-longer-watched, keys-evicted, members-evicted[)], so no incident' ||
