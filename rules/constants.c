@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "rules/text_sort.h"
 
 static int order_texts(const void *a, const void *b)
 {
@@ -35,6 +36,11 @@ size_t constant_bytes(enum value_type type)
 
 void constants_sort(void *items, uint32_t count, enum value_type type)
 {
+    /* Without memory for the fast way the slow one does. */
+    if (type == TYPE_TEXT     ? text_sort_by_length(items, count)
+        : type == TYPE_DOUBLE ? text_sort_reals(items, count)
+                              : text_sort_whole(items, count))
+        return;
     qsort(items, count, constant_bytes(type),
           type == TYPE_TEXT     ? order_texts
           : type == TYPE_DOUBLE ? order_reals

@@ -9,22 +9,16 @@
 #include "base/text.h"
 #include "rules/lookups.h"
 #include "rules/nearest.h"
+#include "rules/text_sort.h"
 
 static const char no_tenant[] = "default";
-
-/* One row, and where it stands. */
-struct listed {
-    const struct text *value; /* of each field of by */
-    uint32_t count;
-    struct span span;
-};
 
 /* All rows while they are read. */
 struct listing {
     struct reading *reading;
-    struct span span; /* of the list */
-    struct listed *rows;
-    struct text *values; /* of all rows, in the arena of the set */
+    struct span span;    /* of the list */
+    struct span *spans;  /* where each row stands */
+    struct text *values; /* of all rows, one of each field of by, in the arena of the set */
     uint32_t count, room;
 };
 
@@ -54,11 +48,11 @@ static bool listing_begin(struct listing *listing, uint32_t room)
         reading_spoil(reading);
         return false;
     }
-    listing->rows = arena_alloc_many(reading->build->scratch, room, sizeof(*listing->rows));
+    listing->spans = arena_alloc_many(reading->build->scratch, room, sizeof(*listing->spans));
     listing->values = arena_alloc_many(reading->build->arena, (size_t)room * by_count(listing),
                                        sizeof(*listing->values));
     listing->room = room;
-    if (listing->rows != NULL && listing->values != NULL)
+    if (listing->spans != NULL && listing->values != NULL)
         return true;
     reading_out_of_memory(reading);
     return false;
@@ -69,42 +63,21 @@ static struct text *listing_add(struct listing *listing, struct span span)
 {
     struct text *value = &listing->values[(size_t)listing->count * by_count(listing)];
 
-    listing->rows[listing->count++] =
-        (struct listed){.value = value, .count = by_count(listing), .span = span};
+    listing->spans[listing->count++] = span;
     value[0] = (struct text){no_tenant, sizeof(no_tenant) - 1};
     return value;
 }
 
-static bool text_differs(struct text a, struct text b, int *order)
+/* Of its values; a digest of all is the sum of these, so that their order is none of it. */
+static struct id128 row_digest(const struct text *value, uint32_t count)
 {
-    size_t common = a.len < b.len ? a.len : b.len;
+    struct id128 digest = {0, 0};
 
-    *order = common > 0 ? memcmp(a.at, b.at, common) : 0;
-    if (*order == 0)
-        *order = (a.len > b.len) - (a.len < b.len);
-    return *order != 0;
-}
-
-/* By the values; of the same key the one that stands first. */
-static int row_order(const void *a, const void *b)
-{
-    const struct listed *x = a, *y = b;
-    int order;
-
-    for (uint32_t i = 0; i < x->count; i++)
-        if (text_differs(x->value[i], y->value[i], &order))
-            return order;
-    return (x->span.from > y->span.from) - (x->span.from < y->span.from);
-}
-
-static bool is_same(const struct listed *a, const struct listed *b)
-{
-    int order;
-
-    for (uint32_t i = 0; i < a->count; i++)
-        if (text_differs(a->value[i], b->value[i], &order))
-            return false;
-    return true;
+    for (uint32_t i = 0; i < count; i++) {
+        struct id128 pair[2] = {digest, hash128(value[i].at, value[i].len, i)};
+        digest = hash128(pair, sizeof(pair), 0);
+    }
+    return digest;
 }
 
 /* Which keys are listed may change while the rule carries on. */
@@ -128,28 +101,28 @@ static void setting_keep(struct listing *listing)
 /* Sorts the rows into the rule. `values` stays as memory behind them. */
 static bool listing_finish(struct listing *listing)
 {
-    struct rule *rule = &listing->reading->rule->open;
-    size_t bytes = rule->by_count * sizeof(struct text);
-    struct text *sorted = arena_alloc_many(listing->reading->build->arena, listing->count, bytes);
+    struct reading *reading = listing->reading;
+    struct rule *rule = &reading->rule->open;
+    const size_t width = rule->by_count, bytes = width * sizeof(struct text);
+    struct text *sorted = arena_alloc_many(reading->build->arena, listing->count, bytes);
+    uint32_t *order = arena_alloc_many(reading->build->scratch, listing->count, sizeof(*order)),
+             twice;
 
-    if (sorted == NULL) {
-        reading_out_of_memory(listing->reading);
+    if (sorted == NULL || order == NULL ||
+        !text_sort_rows(listing->values, rule->by_count, listing->count, order, &twice)) {
+        reading_out_of_memory(reading);
         return false;
     }
-    qsort(listing->rows, listing->count, sizeof(*listing->rows), row_order);
+    if (twice != UINT32_MAX) {
+        diagnose(reading_diag(reading), listing->spans[twice], "this key is listed twice");
+        reading_spoil(reading);
+        return false;
+    }
     for (uint32_t r = 0; r < listing->count; r++) {
-        const struct listed *row = &listing->rows[r];
-        if (r > 0 && is_same(&listing->rows[r - 1], row)) {
-            diagnose(reading_diag(listing->reading), row->span, "this key is listed twice");
-            reading_spoil(listing->reading);
-            return false;
-        }
-        memcpy(&sorted[(size_t)r * rule->by_count], row->value, bytes);
-        for (uint32_t i = 0; i < rule->by_count; i++) {
-            struct id128 pair[2] = {rule->listed_digest,
-                                    hash128(row->value[i].at, row->value[i].len, i)};
-            rule->listed_digest = hash128(pair, sizeof(pair), 0);
-        }
+        struct id128 digest = row_digest(&listing->values[r * width], rule->by_count);
+        rule->listed_digest.lo += digest.lo;
+        rule->listed_digest.hi += digest.hi;
+        memcpy(&sorted[r * width], &listing->values[order[r] * width], bytes);
     }
     rule->listed = sorted;
     rule->listed_count = listing->count;

@@ -145,8 +145,9 @@ static bool read_file(struct definition *definition, const struct yaml_node *fil
     lookups->bytes += bytes;
     if (rc == -EFBIG || bytes > SHEET_BYTES_MAX || lookups->bytes > LOOKUP_BYTES_MAX) {
         diagnose(lookups->diag, file->span,
-                 "a file of %s has at most %d MiB, all of them together %d MiB", definition->kind,
-                 SHEET_BYTES_MAX >> 20, LOOKUP_BYTES_MAX >> 20);
+                 "a file of %s has at most %d MiB, all of them together, each as often as it is "
+                 "named, %d MiB",
+                 definition->kind, SHEET_BYTES_MAX >> 20, LOOKUP_BYTES_MAX >> 20);
     } else if (rc == 0) {
         definition->script = (struct script){path, text, bytes};
         definition->has_script = true;

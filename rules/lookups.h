@@ -29,7 +29,7 @@
 
 enum {
     LOOKUPS_MAX = 256,           /* sets and tables */
-    LOOKUP_BYTES_MAX = 32 << 20, /* of all their files */
+    LOOKUP_BYTES_MAX = 16 << 20, /* of all their files, each as often as it is named */
 };
 
 struct named_set {

@@ -25,9 +25,9 @@
 #include "rules/diagnostics.h"
 
 enum {
-    SHEET_BYTES_MAX = 16 << 20,
+    SHEET_BYTES_MAX = 8 << 20,
     SHEET_COLUMNS_MAX = 64,
-    SHEET_CELLS_MAX = 4 << 20,
+    SHEET_CELLS_MAX = 2 << 20,
     SHEET_CELL_BYTES_MAX = 1024,
 };
 

@@ -428,13 +428,15 @@ static void large_files_are_bounded(void **state)
         size_t parts;
     } cases[] = {
         {"./x.csv", "a\n", "1234567\n",
-         "r.yaml:1:18: a file of a set has at most 16 MiB, all of them together 32 MiB", 2097153},
-        {"./x.csv", "a\n", "x\n", "./x.csv:4194306:1: more than 4194304 cells", 5000000},
+         "r.yaml:1:18: a file of a set has at most 8 MiB, all of them together, each as often "
+         "as it is named, 16 MiB",
+         1048577},
+        {"./x.csv", "a\n", "x\n", "./x.csv:2097154:1: more than 2097152 cells", 2500000},
         {"./x.csv", "a,", "b", "./x.csv:1:3: a cell has at most 1024 bytes", 1025},
-        {"./x.json", "[", "{},", "./x.json:1:12582914: more than 4194304 cells", 5000000},
+        {"./x.json", "[", "{},", "./x.json:1:6291458: more than 2097152 cells", 2500000},
         {"./x.json", "[\"", "a", "./x.json:1:2: a cell has at most 1024 bytes", 1026},
         {"./x.json", "[", "[", "./x.json:1:2: a cell is a single value, not a list or map",
-         15000000},
+         8000000},
     };
     char *large = malloc(17000000);
 

@@ -128,6 +128,46 @@ cases = [
         "- {source_matchers: ['alertname=\"A%d\"'], target_matchers: ['alertname=\"B%d\"'], equal: [alertname]}\n" % (i, i)
         for i in range(2000)), 1, "a set holds at most 1000 mutes"),
 ]
+
+
+def words(name, head, count, step, form="%x"):
+    """A file of words in no order, as large as one may be."""
+    with open(name, "w") as to:
+        to.write(head + "\n" + "".join((form + "\n") % (i * step % (1 << 24)) for i in range(count)))
+    assert (8 << 20) - 200000 < os.path.getsize(name) <= 8 << 20, (name, os.path.getsize(name))
+
+
+def listed(i):
+    return ("- {id: e%d, where: 'check == \"a\"', by: [host], max_keys: 10000000, expect: {every: 1h, "
+            "keys: {file: hosts.csv}}, incident: {title: t}, close: cleared()}\n" % i)
+
+
+def set_of(name, file):
+    return "  %s: {file: %s, column: k}\n" % (name, file)
+
+
+words("hosts.csv", "host", 1208000, 2654435761)
+words("words.csv", "k", 1208000, 2654435761)
+words("others.csv", "k", 1208000, 2654435769)
+words("numbers.csv", "k", 997000, 2654435761, "%d")
+words("long.csv", "k", 8180, 2654435761, "a" * 1018 + "%06x")
+with open("few.csv", "w") as to:  # as many cells as there may be, the same words again and again
+    to.write("k\n" + "".join("%x\n" % (i * 2654435761 % 4096) for i in range(2097152)))
+cases += [
+    ("keys listed", check, "rules:\n" + listed(0), 0, "ok"),
+    ("keys listed twice", check, "rules:\n" + listed(0) + listed(1), 0, "ok"),
+    ("keys listed by 50", check, "rules:\n" + "".join(map(listed, range(50))), 78, "each as often as it is named, 16 MiB"),
+    ("two sets", check, "sets:\n" + set_of("s", "words.csv") + set_of("t", "others.csv") + "rules:\n"
+     + rule(0, "host in s || host in t"), 0, "ok"),
+    ("a file of 200 sets", check, "sets:\n" + "".join(set_of("s%d" % i, "words.csv") for i in range(200)) + "rules:\n"
+     + rule(0, "host in s1"), 78, "each as often as it is named, 16 MiB"),
+    ("sets of numbers", check, "sets:\n" + set_of("s", "numbers.csv") + set_of("t", "numbers.csv") + "rules:\n"
+     + rule(0, "value in s || value in t"), 0, "ok"),
+    ("sets of words that begin alike", check, "sets:\n" + set_of("s", "long.csv") + set_of("t", "long.csv") + "rules:\n"
+     + rule(0, "host in s || host in t"), 0, "ok"),
+    ("sets of few words", check, "sets:\n" + set_of("s", "few.csv") + set_of("t", "few.csv") + "rules:\n"
+     + rule(0, "host in s || host in t"), 0, "ok"),
+]
 slow = []
 total = 0
 for name, arguments, text, code, said in cases:
