@@ -230,8 +230,10 @@ static void take(struct reader *reader, struct mark mark, const char *topic, int
         mark.kind = MARK_SEAL;
     }
     if (mark.kind != MARK_SEAL && mark.kind != MARK_CAP && mark.kind != MARK_BLIND_BEGIN &&
-        mark.kind != MARK_BLIND_END && mark.kind != MARK_CRASH)
+        mark.kind != MARK_BLIND_END && mark.kind != MARK_CRASH && mark.kind != MARK_INPUT)
         return;
+    if (mark.kind == MARK_INPUT && part == reader->part_count)
+        return; /* nothing is read by it */
     if (part == reader->part_count) {
         /* A run with a data directory reads the intake; a recording lacks what was pushed, if
          * anything was. */

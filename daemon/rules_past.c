@@ -14,6 +14,7 @@
 #include "daemon/rules_kept.h"
 #include "daemon/rules_shelf.h"
 #include "daemon/silences.h"
+#include "daemon/terms_change.h"
 #include "daemon/units.h"
 #include "store/journal_recall.h"
 
@@ -21,6 +22,7 @@
 struct past_switch {
     int64_t from_ms;
     struct id128 set;
+    struct engine_terms terms;
 };
 
 struct building {
@@ -74,9 +76,11 @@ static void drop_first(struct rules_past *past)
     rule_set_destroy(past->set.at[0]);
     past->set.count--;
     past->from_ms.count--;
+    past->terms.count--;
     memmove(past->set.at, past->set.at + 1, past->set.count * sizeof(past->set.at[0]));
     memmove(past->from_ms.at, past->from_ms.at + 1,
             past->from_ms.count * sizeof(past->from_ms.at[0]));
+    memmove(past->terms.at, past->terms.at + 1, past->terms.count * sizeof(past->terms.at[0]));
     snprintf(line, sizeof(line),
              "the daemon switched its rules more than %d times: what was before %s was decided by "
              "the rules of then, and here by those that followed",
@@ -86,15 +90,16 @@ static void drop_first(struct rules_past *past)
 }
 
 /* Takes the files. */
-static int take_files(struct building *building, int64_t from_ms, struct kept_files *files,
-                      struct error *err)
+static int take_files(struct building *building, const struct past_switch *at,
+                      struct kept_files *files, struct error *err)
 {
     struct rules_past *past = building->out;
     struct rules_read base = {.files = *files}, read;
     struct rule_set *set = NULL;
     int rc = 0;
 
-    if (building->has_last && is_same(building, &building->last, files)) {
+    if (building->has_last && is_same(building, &building->last, files) &&
+        engine_terms_equal(&at->terms, &past->terms.at[past->terms.count - 1])) {
         kept_files_release(files);
         return 0;
     }
@@ -110,7 +115,8 @@ static int take_files(struct building *building, int64_t from_ms, struct kept_fi
     building->has_last = true;
     *files = (struct kept_files){{0}};
     vector_add(&past->set) = set;
-    vector_add(&past->from_ms) = from_ms;
+    vector_add(&past->from_ms) = at->from_ms;
+    vector_add(&past->terms) = at->terms;
     if (past->set.count > RULES_PAST_MAX)
         drop_first(past);
     return 0;
@@ -124,7 +130,7 @@ static void take_switch(struct building *building, const struct past_switch *at)
     int rc = building->load(building->self, at->set, &files, &err);
 
     if (rc == 0)
-        rc = take_files(building, at->from_ms, &files, &err);
+        rc = take_files(building, at, &files, &err);
     if (rc == 0)
         return;
     snprintf(line, sizeof(line),
@@ -143,17 +149,29 @@ static void take_all(struct building *building, const struct past_switch *list, 
     while (first + 1 < count && list[first + 1].from_ms <= building->from_ms)
         first++;
     for (size_t i = first; i < count; i++)
-        if (i == first || !id128_equal(list[i].set, list[i - 1].set))
+        if (i == first || !id128_equal(list[i].set, list[i - 1].set) ||
+            !engine_terms_equal(&list[i].terms, &list[i - 1].terms))
             take_switch(building, &list[i]);
     kept_files_release(&building->last);
 }
 
-void rules_past_release(struct rules_past *past)
+void rules_past_drop_sets(struct rules_past *past)
 {
     for (size_t i = 0; i < past->set.count; i++)
         rule_set_destroy(past->set.at[i]);
+    past->set.count = 0;
+}
+
+void rules_past_release(struct rules_past *past)
+{
+    rules_past_drop_sets(past);
+    for (size_t i = 0; i < past->inputs.count; i++)
+        settings_inputs_release(&past->inputs.at[i]);
     free(past->set.at);
     free(past->from_ms.at);
+    free(past->terms.at);
+    free(past->inputs.at);
+    free(past->read_as.at);
     *past = (struct rules_past){.lacks = ""};
 }
 
@@ -166,13 +184,43 @@ static int load_kept(void *self, struct id128 set, struct kept_files *out, struc
 
 /* Switches as the journal has them, behind those that a snapshot knows of before. */
 struct switches {
-    VECTOR_OF(struct past_switch) list;
+    VECTOR_OF(struct journal_rules) list;
 };
 
 static void add_before(struct switches *to, const struct journal_summary *sum, int64_t end_ms)
 {
     for (size_t i = 0; i < sum->rules_count && sum->rules[i].from_ms < end_ms; i++)
-        vector_add(&to->list) = (struct past_switch){sum->rules[i].from_ms, sum->rules[i].set};
+        vector_add(&to->list) = sum->rules[i];
+}
+
+/* The settings of then: how records were read, and the terms that went with each set. */
+static void take_settings(struct building *building, const struct switches *found,
+                          const struct engine_config *now, struct past_switch *to)
+{
+    struct rules_past *past = building->out;
+    struct engine_terms terms = engine_terms_of(now);
+
+    for (size_t i = 0; i < found->list.count; i++) {
+        const struct journal_rules *rules = &found->list.at[i];
+        struct kept_files kept = {{0}};
+        struct error err = {""};
+        to[i] = (struct past_switch){rules->from_ms, rules->set, terms};
+        if (i > 0 && id128_equal(rules->settings, rules[-1].settings))
+            continue;
+        if (kept_files_load(building->self, rules->settings, &kept, &err) != 0) {
+            snprintf(past->lacks_settings, sizeof(past->lacks_settings),
+                     "settings that the daemon had cannot be had, so what came under them goes "
+                     "here by others: %.700s",
+                     err.text);
+            continue;
+        }
+        const char *text = kept.file.count > 0 ? kept.file.at[0].at : "";
+        settings_terms(text, &terms);
+        to[i].terms = terms;
+        settings_inputs(text, now, &vector_add(&past->inputs));
+        vector_add(&past->read_as) = past->inputs.at[past->inputs.count - 1].inputs;
+        kept_files_release(&kept);
+    }
 }
 
 /* Where the journal has let go of its beginning. */
@@ -221,12 +269,14 @@ static int read_switches(struct data_look *look, struct switches *out, struct er
 }
 
 int rules_past_of_directory(const char *dir, int64_t from_ms, const char *silences,
-                            struct rules_past *out, struct error *err)
+                            const struct engine_config *now, struct rules_past *out,
+                            struct error *err)
 {
     char blobs[DATA_DIR_PATH_BYTES], line[200], time[UNIT_TEXT_BYTES];
     struct building building = {
         .out = out, .silences = silences, .from_ms = from_ms, .load = load_kept, .self = blobs};
     struct switches found = {.list = {.at = NULL}};
+    struct past_switch *list;
     struct data_look look;
     int code = data_look_open(&look, dir, err), rc;
 
@@ -244,8 +294,12 @@ int rules_past_of_directory(const char *dir, int64_t from_ms, const char *silenc
                  unit_format_time(found.list.at[0].from_ms, time));
         lack(out, line);
     }
-    if (rc == 0)
-        take_all(&building, found.list.at, found.list.count);
+    if (rc == 0) {
+        list = memory_alloc((found.list.count + 1) * sizeof(*list));
+        take_settings(&building, &found, now, list);
+        take_all(&building, list, found.list.count);
+        free(list);
+    }
     free(found.list.at);
     return rc;
 }
@@ -286,7 +340,8 @@ static int load_shown(void *self, struct id128 set, struct kept_files *out, stru
 }
 
 int rules_past_of_daemon(const char *address, int64_t from_ms, struct id128 known,
-                         struct rules_past *out, struct error *err)
+                         const struct engine_config *now, struct rules_past *out,
+                         struct error *err)
 {
     struct building building = {
         .out = out, .from_ms = from_ms, .load = load_shown, .self = (void *)address};
@@ -305,6 +360,8 @@ int rules_past_of_daemon(const char *address, int64_t from_ms, struct id128 know
         const char *hex = json_string_value(json_object_get(one, "set"));
         if (hex == NULL || !id128_parse(hex, &list[count].set))
             continue;
+        if (!terms_read(json_object_get(one, "engine"), &list[count].terms))
+            list[count].terms = engine_terms_of(now); /* an older daemon does not say */
         list[count++].from_ms = json_is_integer(from) ? json_integer_value(from) : INT64_MIN;
     }
     if (count > 0 && list[0].from_ms > from_ms) {
@@ -318,6 +375,8 @@ int rules_past_of_daemon(const char *address, int64_t from_ms, struct id128 know
     }
     if (count != 1 || !id128_equal(list[0].set, known))
         take_all(&building, list, count);
+    else
+        vector_add(&out->terms) = list[0].terms;
     free(list);
     json_decref(root);
     return 0;

@@ -7,11 +7,13 @@
 #include <string.h>
 #include "base/incident.h"
 #include "base/vector.h"
+#include "daemon/terms_change.h"
 
 enum shelf_state { ASKED, IN_FORCE, REPLACED };
 
 struct shelved {
     struct id128 set;
+    struct engine_terms terms;
     enum shelf_state state;
     int64_t from_ms;         /* INT64_MIN: from the start */
     uint64_t retired_ns;     /* REPLACED: since when */
@@ -58,7 +60,7 @@ static void tidy(struct rules_shelf *shelf, uint64_t now_ns)
     take_out(shelf, 0, gone);
 }
 
-struct rules_shelf *rules_shelf_create(struct id128 first)
+struct rules_shelf *rules_shelf_create(struct id128 first, const struct engine_terms *terms)
 {
     struct rules_shelf *shelf = calloc(1, sizeof(*shelf));
 
@@ -66,7 +68,7 @@ struct rules_shelf *rules_shelf_create(struct id128 first)
         return NULL;
     pthread_mutex_init(&shelf->lock, NULL);
     vector_add(&shelf->item) =
-        (struct shelved){.set = first, .state = IN_FORCE, .from_ms = INT64_MIN};
+        (struct shelved){.set = first, .terms = *terms, .state = IN_FORCE, .from_ms = INT64_MIN};
     return shelf;
 }
 
@@ -80,7 +82,8 @@ void rules_shelf_destroy(struct rules_shelf *shelf)
     free(shelf);
 }
 
-void rules_shelf_ask(struct rules_shelf *shelf, struct id128 next, struct kept_files *before)
+void rules_shelf_ask(struct rules_shelf *shelf, struct id128 next,
+                     const struct engine_terms *terms, struct kept_files *before)
 {
     pthread_mutex_lock(&shelf->lock);
     struct shelved *last = &shelf->item.at[shelf->item.count - 1];
@@ -88,7 +91,7 @@ void rules_shelf_ask(struct rules_shelf *shelf, struct id128 next, struct kept_f
     *before = (struct kept_files){{0}};
     for (size_t i = 0; i < last->files.file.count; i++)
         last->bytes += last->files.file.at[i].bytes;
-    vector_add(&shelf->item) = (struct shelved){.set = next, .state = ASKED};
+    vector_add(&shelf->item) = (struct shelved){.set = next, .terms = *terms, .state = ASKED};
     pthread_mutex_unlock(&shelf->lock);
 }
 
@@ -130,8 +133,9 @@ json_t *rules_shelf_list(struct rules_shelf *shelf, uint64_t now_ns)
         id128_format(item->set, hex);
         json_array_append_new(
             list,
-            json_pack("{s:s,s:o}", "set", hex, "from",
-                      item->from_ms == INT64_MIN ? json_null() : json_integer(item->from_ms)));
+            json_pack("{s:s,s:o,s:o}", "set", hex, "from",
+                      item->from_ms == INT64_MIN ? json_null() : json_integer(item->from_ms),
+                      "engine", terms_json(&item->terms)));
     }
     pthread_mutex_unlock(&shelf->lock);
     json_object_set_new(root, "sets", list);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include "base/error.h"
 #include "base/event.h"
+#include "correlate/terms.h"
 #include "store/kept_files.h"
 
 enum { RULES_SHELF_SETS_MAX = 64 };
@@ -24,19 +25,22 @@ enum { RULES_SHELF_SETS_MAX = 64 };
 
 struct rules_shelf;
 
-/* With the set of the start. Owner: the caller, until rules_shelf_destroy(), which takes NULL.
+/* With the set of the start, and its terms. Owner: the caller, until rules_shelf_destroy(), which takes NULL.
  * NULL when memory is short. */
-struct rules_shelf *rules_shelf_create(struct id128 first);
+struct rules_shelf *rules_shelf_create(struct id128 first, const struct engine_terms *terms);
 void rules_shelf_destroy(struct rules_shelf *shelf);
 
-/* `next` is asked for in place of the set that was last, whose files `before` are taken. */
-void rules_shelf_ask(struct rules_shelf *shelf, struct id128 next, struct kept_files *before);
+/* `next` is asked for, with `terms`, in place of the set that was last, whose files `before` are
+ * taken. */
+void rules_shelf_ask(struct rules_shelf *shelf, struct id128 next,
+                     const struct engine_terms *terms, struct kept_files *before);
 
 /* A set that was asked for is in force from `at_ms` on. */
 void rules_shelf_switched(struct rules_shelf *shelf, struct id128 set, int64_t at_ms,
                           uint64_t now_ns);
 
-/* {"sets":[{"set":"<32 hex>","from":MS or null}, ...]}, the oldest first; the last one or two are
+/* {"sets":[{"set":"<32 hex>","from":MS or null,"engine":{"engine.expire":"5m",..}}, ...]}, the
+ * oldest first; the last one or two are
  * those in force and asked for. New reference, here and below; NULL when memory is short. */
 json_t *rules_shelf_list(struct rules_shelf *shelf, uint64_t now_ns);
 

@@ -411,7 +411,7 @@ static int create_engine(struct service *service, struct error *err)
         durable_begin(service->durable, service->outbox);
     }
     if (service->durable == NULL) {
-        service->shelf = rules_shelf_create(rule_set_hash(service->rules));
+        service->shelf = rules_shelf_create(rule_set_hash(service->rules), &service->terms);
         if (service->shelf == NULL) {
             error_set(err, "out of memory");
             return EXIT_SYSTEM;
@@ -668,7 +668,8 @@ void service_switch_make(struct service *service, struct service_switch *to)
     rules_running_release(&service->loaded);
     service->loaded = to->loaded;
     if (service->shelf != NULL)
-        rules_shelf_ask(service->shelf, rule_set_hash(to->rules), &service->read.files);
+        rules_shelf_ask(service->shelf, rule_set_hash(to->rules), &to->terms,
+                        &service->read.files);
     rules_read_release(&service->read);
     service->read = to->read;
     pthread_mutex_lock(&service->lock);

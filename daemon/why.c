@@ -638,11 +638,29 @@ static void note_passed(void *self, int64_t to_ms)
     why->passed_ms = to_ms;
 }
 
-/* Terms stay those of the configuration. */
+void why_go_by_terms(struct why *why, const struct engine_terms *terms)
+{
+    why->terms = terms;
+}
+
+struct engine_terms why_terms_at(const struct why *why, int64_t at_ms)
+{
+    size_t at = 0;
+
+    if (why->terms == NULL)
+        return engine_terms_of(why->config);
+    while (at + 1 < why->set_count && why->config->recovery.switch_ms[at] <= at_ms)
+        at++;
+    return why->terms[at];
+}
+
 static struct rule_set *rules_before(void *self, size_t index, struct engine_terms *terms)
 {
-    (void)terms;
-    return ((struct why *)self)->sets[index + 1];
+    struct why *why = self;
+
+    if (why->terms != NULL)
+        *terms = why->terms[index + 1];
+    return why->sets[index + 1];
 }
 
 /* What was said of them is of their words. */

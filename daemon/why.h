@@ -68,6 +68,9 @@ struct why *why_create_over(const struct why_question *question, struct rule_set
                             size_t set_count, const struct engine_config *config,
                             struct error *err);
 
+/* What went with each of the sets; borrowed. Without it all go by the configuration. */
+void why_go_by_terms(struct why *why, const struct engine_terms *terms);
+
 /* For the next run. */
 const struct engine_listener *why_listener(struct why *why);
 

@@ -140,7 +140,7 @@ void why_daemon_span(const char *address, int64_t *begin_ms, int64_t *watermark_
 }
 
 /* The rules of the file are those of the daemon once it has reloaded; these keys are not. */
-static void say_restart(struct why *why, const struct config *config)
+static void say_restart(struct why *why, const struct config *config, bool reads_as_daemon)
 {
     char names[LINE_BYTES / 2], line[LINE_BYTES], *answer = NULL;
     struct error err = {{0}};
@@ -150,14 +150,16 @@ static void say_restart(struct why *why, const struct config *config)
         status == 200 && config_running_restart(answer, config, names, sizeof(names)) > 0) {
         snprintf(line, sizeof(line),
                  "the daemon runs with other values than this configuration has, until it is "
-                 "started again: %s; this answer was made with those of the configuration",
-                 names);
+                 "started again: %s; this answer was made with those of the configuration%s",
+                 names,
+                 reads_as_daemon ? ", but for how records are read, which goes by the daemon" : "");
         why_remark(why, line);
     }
     free(answer);
 }
 
-void why_daemon_ask(struct why *why, const struct config *config, bool has_rules)
+void why_daemon_ask(struct why *why, const struct config *config, bool has_rules,
+                    bool reads_as_daemon)
 {
     const char *address = config->admin.listen;
     struct id128 incidents[INCIDENTS_MAX];
@@ -172,7 +174,7 @@ void why_daemon_ask(struct why *why, const struct config *config, bool has_rules
             why_remark(why, line);
             return;
         }
-    say_restart(why, config);
+    say_restart(why, config, reads_as_daemon);
     if (has_rules)
         return;
     char *body = metrics(address);

@@ -18,7 +18,9 @@ void why_daemon_span(const char *address, int64_t *begin_ms, int64_t *watermark_
 
 /* Asks the admin server of `config` about the incidents of the answer and about the keys that it
  * runs with, and adds what it says to it. A daemon that does not answer is a remark, not a failure.
- * `has_rules`: the answer was made with the rules that it had. */
-void why_daemon_ask(struct why *why, const struct config *config, bool has_rules);
+ * `has_rules`: the answer was made with the rules that it had; `reads_as_daemon`: records were read
+ * as it read them. */
+void why_daemon_ask(struct why *why, const struct config *config, bool has_rules,
+                    bool reads_as_daemon);
 
 #endif

@@ -282,7 +282,7 @@ static void note_touch(struct why *why, const struct trace_touch *touch,
     if (expired && touch->fate == TRACE_CLOSED)
         why_rule_of(why, touch->rule)->expired_incident = touch->incident;
     note.text =
-        why_words_touched(touch, why_alert_name(alert), expired ? why->config->expire_ms : 0);
+        why_words_touched(touch, why_alert_name(alert), expired ? why_terms_at(why, told->order.at_ms).expire_ms : 0);
     if (over != NULL) {
         char *text = why_format("%s; that ends: %s", note.text, over);
         free(note.text);
@@ -504,7 +504,8 @@ static void cut_before(struct why *why)
     }
     if (why->of_flapping) { /* the changes that made it flap come before */
         int64_t opened_ms = why->incidents.at[0]->opened_ms;
-        from_ms = (from_ms < opened_ms ? from_ms : opened_ms) - why->config->flap_window_ms;
+        from_ms = (from_ms < opened_ms ? from_ms : opened_ms) -
+                  why_terms_at(why, opened_ms).flap_window_ms;
     }
     if (from_ms != INT64_MAX)
         why_notes_cut(notes, from_ms);

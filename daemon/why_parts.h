@@ -174,6 +174,7 @@ struct why {
     char *key; /* the one that is asked for, its names in a rule's order; NULL: as it was given */
     struct rule_set **sets; /* in force one after the other */
     size_t set_count;
+    const struct engine_terms *terms; /* of each; NULL: those of the configuration */
     const struct rule_set *rules; /* the newest of them */
     const struct engine_config *config;
     struct engine_listener listener;
@@ -300,6 +301,8 @@ void why_notes_settle(struct why_notes *before, struct why_notes *after);
 const char *why_topic(struct why *why, const char *topic);
 char *why_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* That were in force then. */
+struct engine_terms why_terms_at(const struct why *why, int64_t at_ms);
 bool why_asks_rule(const struct why *why, const struct rule *rule);
 struct why_rule *why_rule_of(struct why *why, const struct rule *rule);
 

@@ -15,6 +15,7 @@
 #include "daemon/rules_past.h"
 #include "daemon/silences.h"
 #include "daemon/silences_past.h"
+#include "daemon/terms_change.h"
 #include "daemon/units.h"
 #include "daemon/why_daemon.h"
 
@@ -82,13 +83,15 @@ static int64_t longest_window_ms(const struct rule_set *rules)
 /* How long before a moment something may lie that still counts at it. */
 static int64_t memory_ms(const struct answering *a)
 {
-    int64_t longest = longest_window_ms(a->rules);
+    int64_t longest = longest_window_ms(a->rules), expire = a->engine_config.expire_ms;
 
     for (size_t i = 0; i < a->past.set.count; i++) {
         int64_t window = longest_window_ms(a->past.set.at[i]);
         longest = window > longest ? window : longest;
     }
-    return longest + a->engine_config.expire_ms;
+    for (size_t i = 0; i < a->past.terms.count; i++)
+        expire = a->past.terms.at[i].expire_ms > expire ? a->past.terms.at[i].expire_ms : expire;
+    return longest + expire;
 }
 
 static void set_begin(struct answering *a, int64_t now_ms)
@@ -203,13 +206,15 @@ static void read_past(struct answering *a, const char *dir, const char *silences
     struct error err = {""};
     int rc = 0;
 
-    if (a->run->rules.count > 0)
-        return;
     if (dir != NULL)
-        rc = rules_past_of_directory(dir, from_ms, silences, &a->past, &err);
-    else if (a->asks_daemon)
+        rc = rules_past_of_directory(dir, from_ms, silences, &a->engine_config, &a->past, &err);
+    else if (a->asks_daemon && a->run->rules.count == 0)
         rc = rules_past_of_daemon(a->config->admin.listen, from_ms, rule_set_hash(a->rules),
-                                  &a->past, &err);
+                                  &a->engine_config, &a->past, &err);
+    if (a->run->rules.count > 0) {
+        rules_past_drop_sets(&a->past);
+        a->past.lacks[0] = '\0'; /* others are named */
+    }
     if (rc != 0)
         snprintf(a->past_lacks, sizeof(a->past_lacks),
                  "which rules the daemon had is not known, so these are those of the "
@@ -217,25 +222,79 @@ static void read_past(struct answering *a, const char *dir, const char *silences
                  err.text);
 }
 
+/* Settings of then, in place of those that are configured. */
+static void go_by_past(struct answering *a)
+{
+    struct engine_config *config = &a->engine_config;
+    const struct rules_past *past = &a->past;
+
+    /* A partition that the run did not read is taken as one that it did: it lists its topic, or
+     * not. */
+    config->recovery.inputs = past->read_as.at;
+    config->recovery.input_count = past->read_as.count;
+    config->recovery.read_count = past->read_as.count > 0 ? UINT16_MAX : 0;
+    if (a->run->rules.count > 0)
+        return; /* a switch brings both */
+    if (past->terms.count > 0) {
+        config->alerts_max = past->terms.at[0].alerts_max;
+        config->expire_ms = past->terms.at[0].expire_ms;
+        config->flap_window_ms = past->terms.at[0].flap_window_ms;
+        config->flap_start = past->terms.at[0].flap_start;
+        config->flap_stop = past->terms.at[0].flap_stop;
+    }
+}
+
+/* "engine.expire 3m -> 20s at T" */
+static void remark_terms(struct answering *a)
+{
+    const struct rules_past *past = &a->past;
+    struct terms_change changes[TERMS_KEYS];
+    char line[TERMS_NAMES_BYTES + 160], names[TERMS_NAMES_BYTES], time[UNIT_TEXT_BYTES];
+    size_t count;
+
+    for (size_t i = past->terms.count; i-- > 1;) {
+        count = terms_changes(&past->terms.at[i - 1], &past->terms.at[i], changes);
+        if (count == 0)
+            continue;
+        snprintf(line, sizeof(line), "the daemon's settings changed at %s (%s): %s",
+                 unit_format_time(past->from_ms.at[i], time),
+                 terms_changes_print(changes, count, names),
+                 a->run->rules.count == 0
+                     ? "what came before goes by those of then"
+                     : "with --rules all of it goes by those of the configuration");
+        why_remark(a->why, line);
+        return;
+    }
+}
+
 /* "the daemon switched its rules at T (and 2 times more): ..." */
 static void remark_switches(struct answering *a)
 {
     const struct rules_past *past = &a->past;
     char line[256], time[UNIT_TEXT_BYTES], more[48] = "";
+    size_t switches = 0, last = 0;
 
     if (a->past_lacks[0] != '\0' && !a->asks_daemon)
         why_remark(a->why, a->past_lacks);
     if (past->lacks[0] != '\0')
         why_remark(a->why, past->lacks);
-    if (past->set.count < 2)
+    if (past->lacks_settings[0] != '\0')
+        why_remark(a->why, past->lacks_settings);
+    remark_terms(a);
+    for (size_t i = 1; i < past->set.count; i++)
+        if (!id128_equal(rule_set_hash(past->set.at[i]), rule_set_hash(past->set.at[i - 1]))) {
+            switches++;
+            last = i;
+        }
+    if (switches == 0)
         return;
-    if (past->set.count > 2)
-        snprintf(more, sizeof(more), ", and %zu time%s before", past->set.count - 2,
-                 plural(past->set.count - 2));
+    if (switches > 1)
+        snprintf(more, sizeof(more), ", and %zu time%s before", switches - 1,
+                 plural(switches - 1));
     snprintf(line, sizeof(line),
              "the daemon switched its rules at %s%s: what came before is decided by the rules of "
              "then",
-             unit_format_time(past->from_ms.at[past->set.count - 1], time), more);
+             unit_format_time(past->from_ms.at[last], time), more);
     why_remark(a->why, line);
 }
 
@@ -254,10 +313,13 @@ static int create_why(struct answering *a, struct error *err)
     if (has_past)
         a->engine_config.recovery = (struct engine_recovery){.switch_ms = past->from_ms.at + 1,
                                                              .switch_count = past->set.count - 1};
+    go_by_past(a);
     a->why = why_create_over(&question, has_past ? past->set.at : &a->rules,
                              has_past ? past->set.count : 1, &a->engine_config, err);
     if (a->why == NULL)
         return EXIT_USAGE;
+    if (has_past)
+        why_go_by_terms(a->why, past->terms.at);
     if (run->rules.count == 0 && a->config->rules.place == NULL)
         why_remark(a->why,
                    "no rules are named: this is the shipped pack demo; --rules names others");
@@ -460,7 +522,7 @@ int why_run(struct why_run *run, const char *command, struct error *err)
     if (code == EXIT_OK && a.since_ms > 0 && !why_found(a.why))
         remark_since(&a);
     if (code == EXIT_OK && a.asks_daemon)
-        why_daemon_ask(a.why, a.config, a.past.set.count > 0);
+        why_daemon_ask(a.why, a.config, a.past.set.count > 0, a.past.read_as.count > 0);
     if (code == EXIT_OK) {
         if (run->is_json)
             why_print_json(a.why, stdout);

@@ -114,13 +114,15 @@ static void files_add(struct kept_files *files, size_t bytes)
     free(text);
 }
 
+static const struct engine_terms terms = {.alerts_max = 9, .expire_ms = 60000};
+
 /* Asks for set `n` in place of one of that many bytes, which is switched to at once. */
 static void go_on_to(struct rules_shelf *shelf, uint64_t n, size_t bytes, uint64_t now_ns)
 {
     struct kept_files files = {{0}};
 
     files_add(&files, bytes);
-    rules_shelf_ask(shelf, id_of(n), &files);
+    rules_shelf_ask(shelf, id_of(n), &terms, &files);
     assert_int_equal(files.file.count, 0);
     rules_shelf_switched(shelf, id_of(n), (int64_t)n * 1000, now_ns);
 }
@@ -141,7 +143,7 @@ static void the_shelf_gives_back_the_files_of_a_set(void **state)
 {
     (void)state;
     static const char zone[] = "TZif\0\xff\x80 not of UTF-8";
-    struct rules_shelf *shelf = rules_shelf_create(id_of(1));
+    struct rules_shelf *shelf = rules_shelf_create(id_of(1), &terms);
     struct kept_files files = {{0}}, newest = {{0}}, got;
     struct error err = {""};
     json_t *answer;
@@ -150,7 +152,7 @@ static void the_shelf_gives_back_the_files_of_a_set(void **state)
     kept_files_add(&files, 'f', "rules.yaml", "rules: [\xc3\xa4]\n", 12);
     kept_files_add(&files, 'f', "zone", zone, sizeof(zone));
     files_add(&newest, 3);
-    rules_shelf_ask(shelf, id_of(2), &files);
+    rules_shelf_ask(shelf, id_of(2), &terms, &files);
     rules_shelf_switched(shelf, id_of(2), 7000, 1);
     answer = rules_shelf_files(shelf, id_of(1), &newest, &err);
     assert_non_null(answer);
@@ -177,7 +179,7 @@ static void the_shelf_gives_back_the_files_of_a_set(void **state)
 static void the_shelf_keeps_a_set_for_an_hour(void **state)
 {
     (void)state;
-    struct rules_shelf *shelf = rules_shelf_create(id_of(1));
+    struct rules_shelf *shelf = rules_shelf_create(id_of(1), &terms);
     int64_t from_ms;
 
     go_on_to(shelf, 2, 10, 5);
@@ -191,7 +193,7 @@ static void the_shelf_keeps_a_set_for_an_hour(void **state)
 static void the_shelf_is_bounded_in_number_and_bytes(void **state)
 {
     (void)state;
-    struct rules_shelf *shelf = rules_shelf_create(id_of(1));
+    struct rules_shelf *shelf = rules_shelf_create(id_of(1), &terms);
     int64_t from_ms;
 
     for (uint64_t n = 2; n < 200; n++)
@@ -212,14 +214,14 @@ static void the_shelf_is_bounded_in_number_and_bytes(void **state)
 static void a_set_that_was_never_in_force_is_not_shown(void **state)
 {
     (void)state;
-    struct rules_shelf *shelf = rules_shelf_create(id_of(1));
+    struct rules_shelf *shelf = rules_shelf_create(id_of(1), &terms);
     struct kept_files first = {{0}}, second = {{0}};
     int64_t from_ms;
 
     files_add(&first, 1);
     files_add(&second, 2);
-    rules_shelf_ask(shelf, id_of(2), &first);
-    rules_shelf_ask(shelf, id_of(3), &second);
+    rules_shelf_ask(shelf, id_of(2), &terms, &first);
+    rules_shelf_ask(shelf, id_of(3), &terms, &second);
     assert_int_equal(shown(shelf, 1, &from_ms), 1);
     rules_shelf_switched(shelf, id_of(3), 3000, 1);
     assert_int_equal(shown(shelf, 1, &from_ms), 2);

@@ -48,6 +48,7 @@ tocsin_story(NAME take_over_long SCRIPT take_over.py LABELS long TIMEOUT 3600 AR
 tocsin_story(NAME run_metrics SCRIPT run_metrics.sh)
 tocsin_story(NAME why_live SCRIPT why_live.sh SANITIZED)
 tocsin_story(NAME why_switch SCRIPT why_switch.sh SANITIZED TIMEOUT 240)
+tocsin_story(NAME why_settings SCRIPT why_settings.sh SANITIZED TIMEOUT 240)
 tocsin_story(NAME why_files SCRIPT why_files.sh SANITIZED)
 tocsin_story(NAME plain_texts SCRIPT plain.sh SANITIZED)
 tocsin_story(NAME run_redrive SCRIPT run_redrive.sh SANITIZED)
