@@ -44,11 +44,14 @@ live() { # HOSTS
     wait_for "the next opens" opened "$1b"
 }
 changed='^note: the daemon.s settings changed at 20[^ ]*Z .engine.expire 1s -> 5m.: what came before goes by those of then$'
+# A switch takes effect at a round later than any record that was binned before.
+is_changed() { # INCIDENT OPTIONS...
+    "$TOCSIN" why "$@" --config tocsin.yaml >answer 2>answer.err && file_has answer "$changed"
+}
 told() { # HOSTS OPTIONS...
     local hosts=$1
     shift
-    ask 0 why "$(incident_of "${hosts}a")" "$@"
-    says "$changed"
+    wait_for "the switch is known" is_changed "$(incident_of "${hosts}a")" "$@"
     says 'expired|expire'
     says ' closed'
     says_not 'switched its rules'
