@@ -148,15 +148,18 @@ static void add_when(struct rule_test_rows *rows, const struct rule_test *test, 
                        change != NULL ? rule_test_format_time(at, got) : "never");
 }
 
+/* `of_last`: as the last change that was told has it; what came behind that is among the members,
+ * and not in the count. */
 static void add_count(struct rule_test_rows *rows, const char *field, const struct yaml_node *node,
-                      uint64_t got)
+                      uint64_t got, bool of_last)
 {
-    char text[24];
+    char text[48];
     struct error err;
     int64_t expected = -1;
 
     unit_parse_count(node->text.at, &expected, &err);
-    snprintf(text, sizeof(text), "%" PRIu64, got);
+    snprintf(text, sizeof(text), "%" PRIu64 "%s", got,
+             of_last && (uint64_t)expected != got ? " (when it was last told)" : "");
     rule_test_rows_add(rows, field, node->span, expected >= 0 && (uint64_t)expected == got,
                        node->text.at, text);
 }
@@ -186,7 +189,8 @@ static void add_change(struct rule_test_rows *rows, const struct rule_test *test
             add_count(rows, field, node,
                       i == 0   ? change->alert_count
                       : i == 1 ? change->open_count
-                               : change->event_count);
+                               : change->event_count,
+                      prefix[0] == '\0');
     }
 }
 

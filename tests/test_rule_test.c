@@ -233,6 +233,20 @@ static void repetition_and_each_make_many_events(void **state)
                        "      - {resource: \"{001}\"}\n"));
 }
 
+/* Five stand below it as members: the fourth made the last change. */
+static void a_count_is_said_to_be_of_the_last_change(void **state)
+{
+    (void)state;
+    FAILS(TEST("    events:\n"
+               "      - at: 5s\n"
+               "        each: {disk: [sda, sdb, sdc]}\n"
+               "        resource: \"b/{disk}\"\n"
+               "        check: disk\n"
+               "        severity: major\n"
+               "    expect: [{rule: disks, alerts: 4, opened: {at: 5s, alerts: 2}}]\n"),
+          "3 (when it was last told)");
+}
+
 static void values_are_written_as_promtool_writes_them(void **state)
 {
     (void)state;
@@ -767,6 +781,7 @@ int main(void)
         cmocka_unit_test(clock_goes_as_far_as_the_test_says),
         cmocka_unit_test(settings_are_the_engines),
         cmocka_unit_test(repetition_and_each_make_many_events),
+        cmocka_unit_test(a_count_is_said_to_be_of_the_last_change),
         cmocka_unit_test(values_are_written_as_promtool_writes_them),
         cmocka_unit_test(late_events_count_when_the_clock_lets_them),
         cmocka_unit_test(partitions_are_put_in_order_by_time),
