@@ -11,7 +11,7 @@
 #include "daemon/why_parts.h"
 #include "rules/nearest.h"
 
-enum { INCIDENTS_KEPT = 8, ALERTS_MAX = 4096, DIGITS = 32, NAMES_BYTES = 240 };
+enum { INCIDENTS_KEPT = 8, ALERTS_MAX = 4096, DIGITS = 32, NAMES_BYTES = 240, OTHERS_TOLD = 4 };
 
 /* --- questions -----------------------------------------------------------------------------------
  */
@@ -345,13 +345,30 @@ static void unknown_names(const struct why_question *question, const struct rule
               first != NULL ? names_of(first->id, rules, names) : "", more);
 }
 
+/* ", nor were b, c and 5 more": the one that was meant may be any of them. */
+static void say_others(const struct rule *const *others, uint32_t count, char to[NAMES_BYTES])
+{
+    size_t used = (size_t)snprintf(to, NAMES_BYTES, "%s", count == 0   ? ""
+                                                          : count == 1 ? ", nor was "
+                                                                       : ", nor were ");
+
+    for (uint32_t i = 0; i < count && i < OTHERS_TOLD; i++)
+        used += (size_t)snprintf(to + used, NAMES_BYTES - used, "%s%.40s",
+                                 i == 0           ? ""
+                                 : i + 1 == count ? " and "
+                                                  : ", ",
+                                 others[i]->id);
+    if (count > OTHERS_TOLD)
+        snprintf(to + used, NAMES_BYTES - used, " and %" PRIu32 " more", count - OTHERS_TOLD);
+}
+
 /* Rules that have a name of the key among others are not asked: who asks of a host alone may not
  * know that. */
 static void remark_wider(struct why *why)
 {
     const struct why_question *question = &why->question;
-    const struct rule *first = NULL;
-    char names[NAMES_BYTES], more[32] = "", remark[NAMES_BYTES + 160];
+    const struct rule *first = NULL, *other[OTHERS_TOLD];
+    char names[NAMES_BYTES], more[NAMES_BYTES], remark[2 * NAMES_BYTES + 160];
     uint32_t others = 0;
 
     for (uint32_t r = 0; question->rule == NULL && r < rule_set_count(why->rules); r++) {
@@ -362,14 +379,13 @@ static void remark_wider(struct why *why)
                                   find_name(question->key, rule->by_name[i]) != NULL);
         if (!has_one || names_fit(rule, question->key))
             continue;
-        others += first != NULL;
+        if (first != NULL && others++ < OTHERS_TOLD)
+            other[others - 1] = rule;
         first = first != NULL ? first : rule;
     }
     if (first == NULL)
         return;
-    if (others > 0)
-        snprintf(more, sizeof(more), ", nor %s %" PRIu32 " more", others == 1 ? "was" : "were",
-                 others);
+    say_others(other, others, more);
     snprintf(remark, sizeof(remark), "rule %.80s was not asked%s: its key needs %s", first->id,
              more, names_of(first->id, why->rules, names));
     why_remark(why, remark);
