@@ -207,6 +207,52 @@ static void note_idle(const struct rule_set *rules, const char *id, char note[NO
     }
 }
 
+/* Whether a silence was refused because a rule file has its id: the list has none of it. The rules as
+ * they are, are read once more for that, so it is asked of what was refused alone. */
+static bool is_id_taken(struct service *service, const json_t *body, struct error *err)
+{
+    const char *id = json_string_value(json_object_get(body, "id"));
+    struct service_switch now = {.rules = NULL, .terms = service->terms};
+    char *text = silences_text(intake_silences(service->intake), NULL, NULL);
+    struct error ignored = {""};
+    bool is_taken = false;
+
+    if (text != NULL &&
+        rules_kept_with(&service->read, SILENCES_FILE, text, &now.rules, &now.read, &ignored) == 0)
+        for (uint32_t i = 0; i < rule_set_mute_count(now.rules) && !is_taken; i++) {
+            const struct mute *mute = rule_set_mute(now.rules, i);
+            is_taken = mute->kind == MUTE_SILENCE && strcmp(mute->id, id) == 0;
+            if (is_taken)
+                error_set(err, "there is a silence '%s' already, %s; give this one another id", id,
+                          mute->place);
+        }
+    service_switch_drop(&now);
+    free(text);
+    return is_taken;
+}
+
+/* Who sent it sees no file: "silences-by-hand:15:10: " goes from the beginning of lines, for the
+ * condition is shown below. */
+static void drop_places(struct error *err)
+{
+    static const char file[] = SILENCES_FILE ":";
+    char *to = err->text;
+
+    for (const char *from = err->text; *from != '\0';) {
+        size_t bytes = strncmp(from, file, sizeof(file) - 1) == 0 ? sizeof(file) - 1 : 0;
+        if (bytes > 0)
+            bytes += strspn(from + bytes, "0123456789:");
+        from += bytes;
+        from += bytes > 0 && *from == ' ';
+        bytes = strcspn(from, "\n");
+        bytes += from[bytes] == '\n';
+        memmove(to, from, bytes);
+        to += bytes;
+        from += bytes;
+    }
+    *to = '\0';
+}
+
 /* A silence is made or ended: the rules with the list as it will be, then the record, then they
  * take effect. Under reload_lock; `body` stays the caller's. `note`: see note_idle(). */
 static int change_silences(struct service *service, struct intake_act *act, const json_t *body,
@@ -218,7 +264,12 @@ static int change_silences(struct service *service, struct intake_act *act, cons
 
     if (rc != 0) {
         service_switch_drop(&to);
-        return rc == -ENOMEM ? rc : -EINVAL;
+        if (rc == -ENOMEM)
+            return rc;
+        if (strcmp(act->what, ACT_SILENCE_ADD) == 0 && is_id_taken(service, body, err))
+            return -EEXIST;
+        drop_places(err);
+        return -EINVAL;
     }
     rc = service_switch_prepare(service, &to, err);
     if (rc != 0)

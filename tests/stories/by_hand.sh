@@ -91,6 +91,12 @@ says 0 '^by-hand-3  ' silence add --where 'rule == "first" && host == "h9"' --fo
 says 0 '^by-hand-3 has ended$' silence end by-hand-3
 says 64 '^tocsin silence: say add' silence end
 says 0 '^no silence was made by hand$' silence list
+# A reload that is refused says more than a line of it.
+cp rules.yaml good.yaml
+sed -i 's/check/chekc/' rules.yaml
+[[ $(curl -s -o said -w '%{http_code}' -X POST "http://127.0.0.1:$admin/reload") == 400 && $(wc -l <said) -gt 1 ]] ||
+    fail "the reload is not refused: $(cat said)"
+mv good.yaml rules.yaml
 # One that comes late: the clock has closed its time before.
 event alpha h5 problem | sed "s/}$/,\"time\":\"$(date -u -d '-1 min' +%FT%TZ)\"}/" | send
 wait_for "it opens" file_has incidents.log '"change":"opened".*host=h5'
@@ -140,6 +146,8 @@ ms=$(sed -nE 's/^\{"at":([0-9]*),"change":"opened".*host=h5".*/\1/p' incidents.l
 says_why 0 "^it opened at $(date -u -d "@${ms:0:10}" +%FT%T).${ms:10}Z: " why "$(id_of h5)"
 "$TOCSIN" fsck data >fsck || fail "fsck: $(cat fsck)"
 "$TOCSIN" ledger data >ledger || fail "ledger: $(cat ledger)"
+"$TOCSIN" audit --what reload data >audit
+[[ $(wc -l <audit) == 1 ]] && file_has audit '  reload  .*rules\.yaml:[0-9]+:.*chekc.* \(all of it: --json\)$' || fail "$(cat audit)"
 "$TOCSIN" audit --what incident data >audit
 [[ $(grep -c '  acknowledged$' audit) == 2 && $(grep -c '  closed$' audit) == 2 ]] || fail "$(cat audit)"
 [[ $(grep -c '  no incident that is open and watched has this id$' audit) == 2 ]] || fail "$(cat audit)"

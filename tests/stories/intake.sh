@@ -5,7 +5,11 @@
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
 start_hook '{body[op][kind]} {body[incident][rule]} {body[incident][key]}'
 start_broker events:2
-{ echo 'rules:'; rule first alpha; } >rules.yaml
+{
+    echo 'rules:'
+    rule first alpha
+    echo 'silences: [{id: of-file, where: host == "nobody", to: "2999-01-01T00:00:00Z"}]'
+} >rules.yaml
 config() { # FIRST LINES
     write_config <<TEXT
 $1
@@ -72,7 +76,10 @@ metric_is tocsin_events_late_by_seal_total 0 || fail "late by a seal: $(metric t
 
 # A silence holds from its answer on, is kept over a kill, and ends by hand.
 echo '{"where": "host ==", "for": "2h"}' | push /silences/add
-answered 400 '^silences-by-hand:3:'
+answered 400 '^[a-z]'
+file_has answer 'silences-by-hand|^[0-9]' && fail "a place in a file that nobody sees: $(cat answer)"
+echo '{"id": "of-file", "where": "host == \"h8\"", "for": "2h"}' | push /silences/add
+answered 409 "^there is a silence 'of-file' already, .*rules\.yaml:[0-9]+:[0-9]+; give this one another id\$"
 echo '{"where": "host == \"h8\"", "for": "2h", "comment": "disk \"is\" swapped"}' | push /silences/add
 answered 200 '"id":"by-hand-1",.*"by":"local","position":"@intake/5"'
 event alpha h8 problem | push '/events?wait=8s'
