@@ -18,6 +18,7 @@
 #include "daemon/terms_change.h"
 #include "daemon/units.h"
 #include "daemon/why_daemon.h"
+#include "daemon/why_intake.h"
 
 enum { POLL_MS = 200, PARTS_SHOWN = 256, PASSES_MAX = 2 };
 #define SINCE_MS_DEFAULT ((int64_t)3600 * 1000)
@@ -519,6 +520,8 @@ int why_run(struct why_run *run, const char *command, struct error *err)
                                 "broker cannot look up offsets by time, --from earliest reads all");
     if (code == EXIT_OK)
         remark_input(&a, a.inputs[0], true);
+    if (code == EXIT_OK && !why_found(a.why))
+        why_intake_remark(a.why, &run->question, directory_of(&a));
     if (code == EXIT_OK && a.since_ms > 0 && !why_found(a.why))
         remark_since(&a);
     if (code == EXIT_OK && a.asks_daemon)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/plural.h"
 #include "daemon/why_parts.h"
+#include "ingest/intake_source.h"
 
 enum { RULES_NAMED = 5 };
 static const char cause_untold[] = "it has more tests than can be told";
@@ -194,11 +195,26 @@ static void judge_incident(struct why *why)
 
 /* --- an event ---------------------------------------------------------------------------- */
 
+/* Positions of @intake are counted, and what stands there need not be events. */
+static void judge_pushed(struct why *why)
+{
+    if (why->events > 0) {
+        say(why, "the record has %u event%s, numbered from 0", why->events, plural(why->events));
+        return;
+    }
+    say(why, "no event was pushed at @intake/%" PRId64 " of this input", why->question.offset);
+    if (why->high >= why->low)
+        say(why, "; the first that was is at @intake/%" PRId64 ", the last at @intake/%" PRId64,
+            why->low, why->high);
+}
+
 static void judge_absence(struct why *why)
 {
     const struct why_question *asked = &why->question;
 
-    if (asked->partition < 0) {
+    if (strcmp(asked->topic, INTAKE_TOPIC) == 0 && asked->partition < 0) {
+        judge_pushed(why);
+    } else if (asked->partition < 0) {
         say(why, "tocsin made no such event in this input");
         if (why->events > 0)
             say(why, "; it made %u of that time, with other numbers", why->events);

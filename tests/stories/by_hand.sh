@@ -141,6 +141,17 @@ says_why 0 "closed|closes" why "$h1"
 file_has why '  local has acknowledged it: "looking into it"$' && file_has why '  local has closed it: "disk swapped"$' ||
     fail "why: $(cat why)"
 says_why 0 'h1' whynot @intake/0
+# What stands there and was not pushed is told as such, and what was not there is not.
+"$TOCSIN" audit data >audit
+act=$(sed -nE 's,.*  @intake/([0-9]+)  .*  incident\.close  .*,\1,p' audit | head -n 1)
+says_why 1 "^no event was pushed at @intake/$act of this input; the first that was is at @intake/0, the last at @intake/[0-9]+\$" whynot "@intake/$act"
+file_has why "^note: @intake/$act is no push: local asked there for incident\.close, at 20.*Z; .tocsin audit. has what came of it\$" ||
+    fail "whynot of an act: $(cat why)"
+outcome=0 # the audit has what came of an act beside it, and not by its position
+while file_has audit "  @intake/$outcome  "; do outcome=$((outcome + 1)); done
+says_why 1 "^note: @intake/$outcome is no push: it says what came of what was asked for at @intake/[0-9]+\$" whynot "@intake/$outcome"
+says_why 1 '^no event was pushed at @intake/9999 of this input' whynot @intake/9999
+! file_has why 'is no push' || fail "of nothing: $(cat why)"
 # By the marks of all lives, not by the file of the last one alone.
 ms=$(sed -nE 's/^\{"at":([0-9]*),"change":"opened".*host=h5".*/\1/p' incidents.log)
 says_why 0 "^it opened at $(date -u -d "@${ms:0:10}" +%FT%T).${ms:10}Z: " why "$(id_of h5)"
