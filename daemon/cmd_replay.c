@@ -19,6 +19,7 @@
 #include "correlate/engine.h"
 #include "daemon/commands.h"
 #include "daemon/config.h"
+#include "daemon/data_look.h"
 #include "daemon/incident_list.h"
 #include "daemon/incident_log.h"
 #include "daemon/ledger.h"
@@ -28,6 +29,8 @@
 #include "daemon/progress.h"
 #include "daemon/replay_input.h"
 #include "daemon/replay_range.h"
+#include "daemon/rules_past.h"
+#include "daemon/terms_change.h"
 
 /* A sink's name has at most 100 bytes, of which a byte may become six. */
 enum { OP_LINE_BYTES = 1 << 10, POLL_MS = 200 };
@@ -121,6 +124,7 @@ struct replay {
     struct engine_config engine_config;
     struct rule_set *rules;
     struct replay_input *input;
+    struct rules_past past; /* settings of the run whose data directory has the marks */
     struct engine *engine;
     const char *log_path;          /* of the incident log; "-": standard output */
     struct line_writer *incidents; /* NULL: off */
@@ -233,6 +237,46 @@ static int choose_output(struct replay *replay, struct error *err)
     return EXIT_OK;
 }
 
+/* Marks say from where on a partition was read by which settings: with a directory these are known.
+ * Terms come with rules, and both are the configuration's. */
+static void read_past(struct replay *replay, const char *marks)
+{
+    struct engine_recovery *recovery = &replay->engine_config.recovery;
+    struct rules_past *past = &replay->past;
+    struct terms_change changes[TERMS_KEYS];
+    struct engine_terms now = engine_terms_of(&replay->engine_config);
+    char names[TERMS_NAMES_BYTES], time[UNIT_TEXT_BYTES];
+    struct data_look look;
+    struct error err = {""};
+    size_t count;
+
+    if (data_look_open(&look, marks, &err) != EXIT_OK)
+        return; /* it is a file */
+    if (rules_past_settings(marks, &replay->engine_config, past, &err) != 0) {
+        fprintf(stderr, "note: under which settings the run was is not known: %s\n", err.text);
+        return;
+    }
+    if (past->lacks_settings[0] != '\0')
+        fprintf(stderr, "note: %s\n", past->lacks_settings);
+    recovery->inputs = past->read_as.at;
+    recovery->input_count = past->read_as.count;
+    recovery->read_count = past->read_as.count > 0 ? UINT16_MAX : 0;
+    for (size_t i = past->terms.count; i-- > 0;) {
+        count = terms_changes(&past->terms.at[i], &now, changes);
+        if (count == 0)
+            continue;
+        fprintf(stderr,
+                "note: the run had other settings of the engine%s%s (%s), and those of this "
+                "configuration hold for all of it: results differ where others were in force\n",
+                i + 1 < past->terms.count ? " before " : "",
+                i + 1 < past->terms.count
+                    ? unit_format_time(past->from_ms.at[i + 1], time)
+                    : "",
+                terms_changes_print(changes, count, names));
+        return;
+    }
+}
+
 /* Loads and checks everything before anything runs. Returns an exit code. */
 static int prepare(struct replay *replay, struct error *err)
 {
@@ -272,6 +316,7 @@ static int prepare(struct replay *replay, struct error *err)
         rc = replay_input_read_marks(replay->input, marks, err);
         if (rc != 0)
             return replay_input_exit_code(rc);
+        read_past(replay, marks);
     }
     replay->engine_config.undated_ms = replay_input_undated(replay->input);
     replay->engine_config.marks =
@@ -502,6 +547,7 @@ int cmd_replay(int argc, char **argv)
     incident_list_destroy(replay.list);
     engine_destroy(replay.engine);
     replay_input_close(replay.input);
+    rules_past_release(&replay.past);
     rule_set_destroy(replay.rules);
     config_destroy(replay.config);
     return code;

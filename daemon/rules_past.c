@@ -268,6 +268,22 @@ static int read_switches(struct data_look *look, struct switches *out, struct er
     return rc;
 }
 
+/* What the journal says of switches, which is the caller's to free. */
+static int find_switches(const char *dir, char blobs[DATA_DIR_PATH_BYTES], struct switches *found,
+                         struct error *err)
+{
+    struct data_look look;
+    int code = data_look_open(&look, dir, err), rc;
+
+    if (code != EXIT_OK)
+        return code == EXIT_NO_INPUT ? -ENOENT : code == EXIT_IO ? -EIO : -EBADMSG;
+    data_dir_folder(&look.dir, "blobs", blobs);
+    do
+        rc = read_switches(&look, found, err);
+    while (rc != 0 && data_look_again(&look));
+    return rc;
+}
+
 int rules_past_of_directory(const char *dir, int64_t from_ms, const char *silences,
                             const struct engine_config *now, struct rules_past *out,
                             struct error *err)
@@ -277,16 +293,10 @@ int rules_past_of_directory(const char *dir, int64_t from_ms, const char *silenc
         .out = out, .silences = silences, .from_ms = from_ms, .load = load_kept, .self = blobs};
     struct switches found = {.list = {.at = NULL}};
     struct past_switch *list;
-    struct data_look look;
-    int code = data_look_open(&look, dir, err), rc;
+    int rc;
 
     *out = (struct rules_past){.lacks = ""};
-    if (code != EXIT_OK)
-        return code == EXIT_NO_INPUT ? -ENOENT : code == EXIT_IO ? -EIO : -EBADMSG;
-    data_dir_folder(&look.dir, "blobs", blobs);
-    do
-        rc = read_switches(&look, &found, err);
-    while (rc != 0 && data_look_again(&look));
+    rc = find_switches(dir, blobs, &found, err);
     if (rc == 0 && found.list.count > 0 && found.list.at[0].from_ms > from_ms) {
         snprintf(line, sizeof(line),
                  "the directory does not say any more which rules the daemon had before %s: those "
@@ -298,6 +308,31 @@ int rules_past_of_directory(const char *dir, int64_t from_ms, const char *silenc
         list = memory_alloc((found.list.count + 1) * sizeof(*list));
         take_settings(&building, &found, now, list);
         take_all(&building, list, found.list.count);
+        free(list);
+    }
+    free(found.list.at);
+    return rc;
+}
+
+int rules_past_settings(const char *dir, const struct engine_config *now, struct rules_past *out,
+                        struct error *err)
+{
+    char blobs[DATA_DIR_PATH_BYTES];
+    struct building building = {.out = out, .self = blobs};
+    struct switches found = {.list = {.at = NULL}};
+    struct past_switch *list;
+    int rc;
+
+    *out = (struct rules_past){.lacks = ""};
+    rc = find_switches(dir, blobs, &found, err);
+    if (rc == 0) {
+        list = memory_alloc((found.list.count + 1) * sizeof(*list));
+        take_settings(&building, &found, now, list);
+        for (size_t i = 0; i < found.list.count; i++)
+            if (i == 0 || !engine_terms_equal(&list[i].terms, &list[i - 1].terms)) {
+                vector_add(&out->from_ms) = list[i].from_ms;
+                vector_add(&out->terms) = list[i].terms;
+            }
         free(list);
     }
     free(found.list.at);

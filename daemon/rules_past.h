@@ -52,6 +52,11 @@ int rules_past_of_daemon(const char *address, int64_t from_ms, struct id128 know
                          const struct engine_config *now, struct rules_past *out,
                          struct error *err);
 
+/* The settings alone of a directory: terms, and from when on, each time that these changed, and how
+ * records were read. */
+int rules_past_settings(const char *dir, const struct engine_config *now, struct rules_past *out,
+                        struct error *err);
+
 /* Lets the sets go, for who goes by others. */
 void rules_past_drop_sets(struct rules_past *past);
 void rules_past_release(struct rules_past *past);

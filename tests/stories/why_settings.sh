@@ -93,6 +93,15 @@ for option in "" record; do
     ask 0 why "$(incident_of yc)" "${input[@]}"
     says '^rule first, key tenant=beta host=yc$'
 done
+# A replay reads each record as the run did, and says that expire was another.
+for input in "--data data" "--marks data all.trec"; do
+    # shellcheck disable=SC2086 # options
+    "$TOCSIN" replay --config tocsin.yaml --incidents replayed.log --ledger off $input >/dev/null 2>replay.err || fail "replay $input: $(cat replay.err)"
+    for line in tenant=default.host=ya tenant=default.host=yb tenant=beta.host=yc; do
+        file_has replayed.log "\"change\":\"opened\".*$line" || fail "replay $input: no $line: $(cat replayed.log)"
+    done
+    file_has replay.err '^note: the run had other settings of the engine before 20[^ ]*Z .engine.expire 1s -> 5m., and those of this configuration hold' || fail "no note: $(cat replay.err)"
+done
 # Rules that are named are tried under the settings of the configuration, on what was read as it was.
 ask 0 why "$(incident_of yb)" all.trec --marks data --rules rules.yaml
 says '^rule first, key tenant=default host=yb$'
