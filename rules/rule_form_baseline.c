@@ -113,7 +113,8 @@ static void read_form(struct reading *reading)
 
     read_baseline(reading, map);
     rule_form_window_read(reading);
-    check_slots(reading, map);
+    if (map->kind == YAML_MAP) /* otherwise diagnosed already */
+        check_slots(reading, map);
     if (look != NULL && !reading->rule->open.looks_at_end) {
         diagnose(reading_diag(reading), look->span,
                  "a window is compared with its baseline when it ends: look: end, or no look");
