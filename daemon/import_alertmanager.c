@@ -123,21 +123,6 @@ static const struct yaml_node *read_duration(struct alertmanager *am, const stru
     return node;
 }
 
-static const struct yaml_node *find_receiver(const struct alertmanager *am, struct text name)
-{
-    const struct yaml_node *list = yaml_node_find(am->document, "receivers");
-
-    for (const struct yaml_node *node = list != NULL && list->kind == YAML_LIST ? list->first
-                                                                                : NULL;
-         node != NULL; node = node->next) {
-        const struct yaml_node *own = node->kind == YAML_MAP ? yaml_node_find(node, "name") : NULL;
-        if (own != NULL && own->kind == YAML_SCALAR && own->text.len == name.len &&
-            memcmp(own->text.at, name.at, name.len) == 0)
-            return node;
-    }
-    return NULL;
-}
-
 /* Alertmanager refuses a name that is not listed. A part of a file lists none. Of a route that did
  * not become a rule something else is told. */
 static void check_receiver(struct alertmanager *am, const struct route *route)
@@ -146,7 +131,7 @@ static void check_receiver(struct alertmanager *am, const struct route *route)
 
     if (route->id != NULL && receiver != NULL &&
         yaml_node_find(am->document, "receivers") != NULL &&
-        find_receiver(am, route->receiver) == NULL)
+        *import_index_at(&am->receivers, route->receiver) == NULL)
         import_find(am->work, receiver->span, IMPORT_DIFFERS, route->construct,
                     "`receivers` lists no receiver of this name; its rule is made all the same");
 }
@@ -502,9 +487,9 @@ static bool has_channel(const struct yaml_node *receiver)
 }
 
 /* A receiver without a channel swallows; where none are listed, its usual name says so. */
-static bool tells_nobody(const struct alertmanager *am, const struct route *route)
+static bool tells_nobody(struct alertmanager *am, const struct route *route)
 {
-    const struct yaml_node *receiver = find_receiver(am, route->receiver);
+    const struct yaml_node *receiver = *import_index_at(&am->receivers, route->receiver);
 
     if (receiver != NULL)
         return !has_channel(receiver);
@@ -575,6 +560,15 @@ static void convert_route(struct alertmanager *am, struct route *route)
 
 /* ---- the file ---- */
 
+/* Of several that are called so, the first counts. */
+static void list_receiver(struct alertmanager *am, struct text name, const struct yaml_node *node)
+{
+    void **place = import_index_at(&am->receivers, name);
+
+    if (*place == NULL)
+        *place = (void *)node;
+}
+
 static void find_receivers(struct alertmanager *am, const struct yaml_node *list)
 {
     if (list->kind != YAML_LIST) {
@@ -583,9 +577,11 @@ static void find_receivers(struct alertmanager *am, const struct yaml_node *list
     }
     for (const struct yaml_node *node = list->first; node != NULL; node = node->next) {
         const struct yaml_node *name = node->kind == YAML_MAP ? yaml_node_find(node, "name") : NULL;
+        bool is_named = name != NULL && name->kind == YAML_SCALAR;
+        if (is_named)
+            list_receiver(am, name->text, node);
         import_find(am->work, node->span, IMPORT_IGNORED,
-                    import_name(am->work, "receiver \"%.100s\"",
-                                name != NULL && name->kind == YAML_SCALAR ? name->text.at : ""),
+                    import_name(am->work, "receiver \"%.100s\"", is_named ? name->text.at : ""),
                     "how people are told is set under `sinks` of tocsin's configuration");
     }
 }
@@ -666,6 +662,7 @@ static void convert_document(struct import_work *work, const struct yaml_node *d
     alertmanager_intervals_finish(&am);
     alertmanager_inhibit(&am);
     free(am.routes.at);
+    import_index_release(&am.receivers);
     import_index_release(&am.intervals);
     import_index_release(&am.meant);
     import_index_release(&am.windows);

@@ -38,6 +38,7 @@ struct alertmanager {
     struct import_work *work;
     const struct yaml_node *document;
     VECTOR_OF(struct route *) routes; /* parents before children */
+    struct import_index receivers;    /* name -> its entry under `receivers`, the first of them */
     struct import_index intervals;    /* name -> struct interval_use */
     struct import_index meant;        /* labels -> rules that group by them, import_inhibit.c */
     struct import_index windows;      /* kind and intervals -> struct route_window */

@@ -351,7 +351,9 @@ static void bind_expectations(struct binding *binding, const struct rule_test_ex
             bind_key(binding, expect[i].key, rule);
         } else if (id != NULL) {
             const char *near =
-                nearest_name(id->text, binding->names, rule_set_count(binding->rules));
+                diagnostics_wants_hint(&binding->diag)
+                    ? nearest_name(id->text, binding->names, rule_set_count(binding->rules))
+                    : NULL;
             if (near != NULL)
                 diagnose(&binding->diag, id->span,
                          "there is no rule \"%.100s\"; did you mean \"%s\"?", id->text.at, near);

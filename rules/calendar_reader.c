@@ -65,7 +65,7 @@ static const struct zone *read_zone(struct calendar_reading *reading, const stru
     text_of(reading, node, &name);
     const struct zone *zone = zone_load(name, reading->build->arena, &err);
     if (zone == NULL) {
-        if (reading->build->diag->count < DIAGNOSTICS_MAX)
+        if (diagnostics_wants_hint(reading->build->diag))
             zone_hint(name, &err);
         REFUSE(reading, node->span, "%s", err.text);
         return NULL;

@@ -243,9 +243,10 @@ static bool read_few(const char *text, uint32_t at, uint32_t end,
     return true;
 }
 
-/* Any other, which takes a large set to read. */
-static __attribute__((noinline)) bool read_many(const char *text, uint32_t at, uint32_t end, struct written_classes *classes,
-                      struct capture_class *out)
+/* Any other. Apart: its set is large, and would lie on the stack of each character that is read. */
+static __attribute__((noinline)) bool read_many(const char *text, uint32_t at, uint32_t end,
+                                                struct written_classes *classes,
+                                                struct capture_class *out)
 {
     struct unicode_set set;
     bool folds = text[at] == '(', is_negated;
@@ -291,9 +292,10 @@ static void add_class(struct unicode_set *set, const struct capture_class *class
         unicode_set_add(set, class->range[i].low, class->range[i].high);
 }
 
+/* Apart, as read_many(). */
 static __attribute__((noinline)) bool unite_ranges(struct capture_class *class,
-                                                  const struct capture_class *other,
-                                                  struct written_classes *classes)
+                                                   const struct capture_class *other,
+                                                   struct written_classes *classes)
 {
     struct unicode_set set;
 

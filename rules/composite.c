@@ -47,9 +47,8 @@ static void check_name(struct reading *reading, const struct composite_name *nam
     if (bsearch(&name->id, ids->id, ids->count, sizeof(*ids->id), order_of_texts) != NULL)
         return;
     /* All are looked through for the nearest: not for a mistake that is only counted. */
-    nearest = reading_diag(reading)->full
-                  ? NULL
-                  : nearest_name(text_of(name->id), ids->id, ids->count);
+    nearest =
+        reading_diag(reading)->full ? NULL : nearest_name(text_of(name->id), ids->id, ids->count);
     if (nearest != NULL)
         diagnose(reading_diag(reading), name->span, "there is no rule \"%s\"; did you mean \"%s\"?",
                  name->id, nearest);

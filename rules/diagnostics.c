@@ -25,6 +25,11 @@ bool diagnostics_clean(const struct diagnostics *diag)
     return diag->count == 0 && !diag->out_of_memory;
 }
 
+bool diagnostics_wants_hint(const struct diagnostics *diag)
+{
+    return diag->count < DIAGNOSTICS_MAX;
+}
+
 void *diagnose_memory(struct diagnostics *diag)
 {
     diag->out_of_memory = true;

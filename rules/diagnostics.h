@@ -68,6 +68,10 @@ void diagnostics_init(struct diagnostics *diag, struct error *err);
 void diagnose(struct diagnostics *diag, struct span span, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* May the next error still be shown? Whoever looks through thousands of names for the one that was
+ * meant asks before: a file may hold a hundred thousand mistakes. */
+bool diagnostics_wants_hint(const struct diagnostics *diag);
+
 /* Notes that memory ran out; further errors are not shown. Returns NULL, so that
  * an allocation can end in `return diagnose_memory(diag)`. */
 void *diagnose_memory(struct diagnostics *diag);

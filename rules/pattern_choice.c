@@ -31,7 +31,7 @@ static uint64_t table_cost(uint32_t work)
 /* Of the program of a pattern, beyond what any takes. */
 static uint64_t program_cost(const struct capture *program)
 {
-    return program->work / 100;
+    return program->work / 30;
 }
 
 static uint64_t small_cost(const struct pattern_entry *entry, uint32_t work)

@@ -103,7 +103,10 @@ static bool check_keys(const struct yaml_node *map, const char *const *known, si
         if (form != NULL)
             forms_hint(key, others);
         diagnose(diag, node->key->span, "%s has no key \"%.60s\"%s", what, key.at,
-                 others[0] != '\0' ? others : nearest_hint(key, known, candidate_count, hint));
+                 others[0] != '\0'
+                     ? others
+                     : nearest_hint(key, known, diagnostics_wants_hint(diag) ? candidate_count : 0,
+                                    hint));
     }
     return is_good;
 }
@@ -687,7 +690,8 @@ static void check_rule_keys(struct reading *reading, const struct rule_form_read
     candidates = count;
     for (size_t i = 0; i + 1 < FORMS; i++)
         known[candidates++] = forms[i]->chosen_by;
-    if (!check_keys(reading->node, known, count, candidates, form->what, form, reading_diag(reading)))
+    if (!check_keys(reading->node, known, count, candidates, form->what, form,
+                    reading_diag(reading)))
         reading_spoil(reading);
     reading->rule->open.form_kind = form->kind;
 }

@@ -24,7 +24,7 @@ static void unknown_name(const struct ast *ast, const struct scope *scope, bool 
     }
     for (uint32_t i = 0; scope->vars != NULL && i < scope->vars->count; i++)
         names[count++] = scope->vars->var[i].name.at;
-    nearest = nearest_name(ast->text, names, count);
+    nearest = diagnostics_wants_hint(scope->diag) ? nearest_name(ast->text, names, count) : NULL;
     if (nearest == NULL && with_constants)
         nearest = severity_constant_meant(ast->text);
     if (scope->is_behind_in && nearest == NULL)
@@ -84,7 +84,9 @@ bool types_check_cell(struct ast *ast, struct scope *scope)
     if (column == SHEET_COLUMNS_MAX) {
         for (uint32_t i = 0; i < table->column_count; i++)
             names[i] = table->column[i].at;
-        nearest = nearest_name(ast->text, names, table->column_count);
+        nearest = diagnostics_wants_hint(scope->diag)
+                      ? nearest_name(ast->text, names, table->column_count)
+                      : NULL;
         if (nearest != NULL)
             diagnose(scope->diag, ast->span,
                      "the table %.*s has no column \"%.*s\"; did you mean \"%.60s\"?",
@@ -140,7 +142,7 @@ static void refuse_table(const struct ast *ast, const struct scope *scope)
     for (const struct table *table = scope->lookups != NULL ? scope->lookups->tables : NULL;
          table != NULL && count < TABLE_NAMES_MAX; table = table->next)
         names[count++] = table->name.at;
-    nearest = nearest_name(ast->text, names, count);
+    nearest = diagnostics_wants_hint(scope->diag) ? nearest_name(ast->text, names, count) : NULL;
     if (nearest != NULL)
         diagnose(scope->diag, ast->span, "there is no table \"%.*s\"; did you mean \"%.60s\"?",
                  types_shown(ast->text), ast->text.at, nearest);

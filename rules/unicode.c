@@ -10,6 +10,7 @@ enum {
     CATEGORY_SHIFT = 5,
     SCRIPT_SHIFT = 8,
     NONE = UINT32_MAX,
+    FEW_ADDED = 16, /* ranges that are put in their places one by one */
 };
 
 /* ---- properties ---- */
@@ -112,13 +113,10 @@ static bool is_joined(const struct unicode_set *set)
     return true;
 }
 
-void unicode_set_join(struct unicode_set *set)
+static void join_ordered(struct unicode_set *set)
 {
     uint32_t kept = 0;
 
-    if (is_joined(set))
-        return;
-    qsort(set->range, set->count, sizeof(set->range[0]), order_ranges);
     for (uint32_t i = 0; i < set->count; i++) {
         struct unicode_range *last = kept > 0 ? &set->range[kept - 1] : NULL;
         if (last != NULL && set->range[i].low <= last->high + 1)
@@ -127,6 +125,25 @@ void unicode_set_join(struct unicode_set *set)
             set->range[kept++] = set->range[i];
     }
     set->count = kept;
+}
+
+void unicode_set_join(struct unicode_set *set)
+{
+    if (is_joined(set))
+        return;
+    qsort(set->range, set->count, sizeof(set->range[0]), order_ranges);
+    join_ordered(set);
+}
+
+/* The range at `from` among those before it, which are in order: most of what is folded adds one
+ * or two to hundreds. */
+static void put_in_order(struct unicode_set *set, uint32_t from)
+{
+    struct unicode_range range = set->range[from];
+
+    for (; from > 0 && set->range[from - 1].low > range.low; from--)
+        set->range[from] = set->range[from - 1];
+    set->range[from] = range;
 }
 
 void unicode_set_negate(struct unicode_set *set)
@@ -214,8 +231,13 @@ void unicode_set_fold(struct unicode_set *set)
         fold_once(set, known, from, to);
         from = to;
     }
-    if (set->count > known)
+    if (set->count > known + FEW_ADDED) {
         unicode_set_join(set);
+        return;
+    }
+    for (; known < set->count; known++)
+        put_in_order(set, known);
+    join_ordered(set);
 }
 
 uint32_t unicode_fold_ring(uint32_t character, uint32_t ring[UNICODE_RING_MAX])

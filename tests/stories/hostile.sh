@@ -99,6 +99,10 @@ cases = [
     ("mutes", check, "rules:\n" + "".join(rule(i, 'check == "%d"' % i) for i in range(3000)) + fill(
         lambda i: "- {id: i%d, source: '%s', target: 'rule == \"x\"'}\n" % (
             i, " || ".join('rule == "q%d"' % j for j in range(200))), "inhibit:\n", 3 << 20, 1000), 0, "not looked at"),
+    # Names that are none, beside many that may have been meant.
+    ("sets nobody has", check, fill(lambda i: "  %s%03d: [a]\n" % ("s" * 40, i), "sets:\n", most=256) + fill(lambda i: rule(
+        i, " || ".join("check in %sx%02d" % ("s" * 40, (i + j) % 100) for j in range(7))), "rules:\n", 4 << 20, 8000),
+     78, "there is no set or table"),
     ("set", check, fill(lambda i: "  - w%d\n" % i, "sets:\n  s:\n", most=200000) + "rules:\n" + "".join(
         rule(i, "check in s") for i in range(4000)), 0, "ok"),
     # Calendars: one that is never open, one that seldom is, one whose times meet, one with many starts.
@@ -120,6 +124,8 @@ cases = [
     ("wildcards", sigma_in, fill(lambda i: sigma(i, "X: [%s]" % ",".join("'a*b%d*c'" % (60 * i + j) for j in range(60))),
                                  most=1500), 1, "too long to build"),
     ("refused ones", sigma_in, fill(lambda i: sigma(i, "X|re: 'a(?=b)%d'" % i), most=9000), 1, "0 carried over"),
+    ("receivers", alert_in, fill(lambda i: "  - {receiver: x%d, matchers: ['a=\"%d\"']}\n" % (i, i), routes, most=999) + fill(
+        lambda i: "- {name: r%d}\n" % i, "receivers:\n", 3 << 20, 130000), 65, "more than 20000 things"),
     ("routes to nobody", alert_in, fill(route, routes, most=999), 1, "1000 carried over"),
     ("routes of patterns", alert_in, fill(lambda i: route(i, "=~"), routes, most=999), 1, "pass the 16 KiB"),
     ("routes of other labels", alert_in, fill(lambda i: "    - {receiver: top, matchers: ['a%d=\"x\"']}\n" % i, routes, most=18000), 1,
