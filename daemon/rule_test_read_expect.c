@@ -323,11 +323,23 @@ struct binding {
     struct diagnostics diag;
 };
 
+/* They are ordered by id, bytewise. */
 static const struct rule *find_rule(const struct binding *binding, struct text id)
 {
-    for (uint32_t i = 0; i < rule_set_count(binding->rules); i++)
-        if (text_equals(id, binding->names[i]))
-            return rule_set_rule(binding->rules, i);
+    uint32_t from = 0, to = rule_set_count(binding->rules);
+
+    while (from < to) {
+        uint32_t at = from + (to - from) / 2;
+        const char *name = binding->names[at];
+        size_t len = strlen(name);
+        int order = memcmp(id.at, name, id.len < len ? id.len : len);
+        if (order == 0 && id.len == len)
+            return rule_set_rule(binding->rules, at);
+        if (order < 0 || (order == 0 && id.len < len))
+            to = at;
+        else
+            from = at + 1;
+    }
     return NULL;
 }
 

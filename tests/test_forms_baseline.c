@@ -525,6 +525,8 @@ static void the_log_is_the_same_for_any_number_of_threads(void **state)
 
 static const struct refusal refused[] = {
     {FORM("    window: {tumbling: 1h}\n    baseline: 7d\n" WHEN), "baseline takes a map"},
+    {FORM("    window: {tumbling: 1h}\n    baseline: [{season: 7d}]\n" WHEN),
+     "baseline takes a map"},
     {FORM("    window: {tumbling: 1h}\n    baseline: {learn: 3}\n" WHEN),
      "baseline needs the key \"season\""},
     {FORM("    window: {tumbling: 1h}\n    baseline: {season: 7d, lern: 3}\n" WHEN),
