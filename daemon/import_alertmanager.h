@@ -43,7 +43,9 @@ struct alertmanager {
     struct import_index meant;        /* labels -> rules that group by them, import_inhibit.c */
     struct import_index windows;      /* kind and intervals -> struct route_window */
     struct route_window *first_window, *last_window;
-    size_t condition_bytes; /* of all conditions that were made, those left out too */
+    size_t interval_entries; /* of all time intervals, however often named */
+    size_t interval_bytes;   /* of all time intervals, as often as routes name them */
+    size_t condition_bytes;  /* of all conditions that were made, those left out too */
 };
 
 /* "am-" rules have been written: inhibitions may name them. */

@@ -12,7 +12,14 @@
 #include "daemon/import_week.h"
 #include "rules/fields.h"
 
-enum { TIME_INTERVALS_MAX = 1000 };
+/* Of all routes together, each of which repeats the intervals that it names; an entry that is
+ * looked at to find out what is left of a week counts as so many. */
+enum {
+    TIME_INTERVALS_MAX = 1000,
+    INTERVAL_ENTRIES_MAX = 2000,
+    INTERVAL_BYTES_MAX = 1 << 20,
+    INTERVAL_ENTRY_BYTES = 100
+};
 
 struct interval_use {
     const struct yaml_node *node; /* {name, time_intervals} */
@@ -152,6 +159,14 @@ static void read_section(struct alertmanager *am, const char *key)
         }
         if (am->intervals.count == TIME_INTERVALS_MAX) {
             refuse(am->work, node->span, "time interval", "it is one of more than 1,000");
+            return;
+        }
+        /* Each is a calendar that the engine looks ahead in for years. */
+        const struct yaml_node *specs = yaml_node_find(node, "time_intervals");
+        am->interval_entries += specs != NULL ? specs->count : 0;
+        if (am->interval_entries > INTERVAL_ENTRIES_MAX) {
+            refuse(am->work, node->span, "time interval",
+                   "the time intervals up to it have more than 2,000 entries");
             return;
         }
         place = import_index_at(&am->intervals, name->text);
@@ -336,18 +351,31 @@ static void window_add(struct alertmanager *am, struct route_window *window)
                                                       : "the incidents are told at all times";
 }
 
+static bool intervals_are_full(struct alertmanager *am, const struct route *route,
+                               const struct yaml_node *names, bool is_active)
+{
+    if (am->interval_bytes <= INTERVAL_BYTES_MAX)
+        return false;
+    differs(am, route, names, "the time intervals of the routes up to it pass 1 MiB together",
+            is_active);
+    return true;
+}
+
 static void mute(struct alertmanager *am, const struct route *route, const struct yaml_node *names)
 {
     struct import_text intervals = {NULL, 0, 0};
+    const size_t before = am->interval_bytes;
 
     for (const struct yaml_node *node = names->kind == YAML_LIST ? names->first : names;
          node != NULL; node = names->kind == YAML_LIST ? node->next : NULL) {
         const struct yaml_node *specs = specs_of(am, route, node, false);
-        for (const struct yaml_node *spec = specs != NULL ? specs->first : NULL; spec != NULL;
-             spec = spec->next)
+        for (const struct yaml_node *spec = specs != NULL ? specs->first : NULL;
+             spec != NULL && am->interval_bytes <= INTERVAL_BYTES_MAX; spec = spec->next) {
             put_spec(spec, &intervals);
+            am->interval_bytes = before + intervals.bytes;
+        }
     }
-    if (intervals.bytes > 0 && route->id != NULL)
+    if (!intervals_are_full(am, route, names, false) && intervals.bytes > 0 && route->id != NULL)
         window_join(am, route, names, "mute", &intervals);
     import_text_release(&intervals);
 }
@@ -366,10 +394,15 @@ static void mute_rest(struct alertmanager *am, const struct route *route,
         const struct yaml_node *specs = specs_of(am, route, node, true);
         is_known = is_known && specs != NULL;
         for (const struct yaml_node *spec = specs != NULL ? specs->first : NULL;
-             spec != NULL && why == NULL; spec = spec->next)
+             spec != NULL && why == NULL && am->interval_bytes <= INTERVAL_BYTES_MAX;
+             spec = spec->next) {
             why = import_week_add(week, spec);
+            am->interval_bytes += INTERVAL_ENTRY_BYTES;
+        }
     }
-    if (why != NULL)
+    if (intervals_are_full(am, route, names, true))
+        ; /* said */
+    else if (why != NULL)
         import_find(am->work, names->key->span, IMPORT_IGNORED,
                     import_name(am->work, "key %s", names->key->text.at),
                     "%s: its incidents are told at all times", why);

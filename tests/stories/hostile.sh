@@ -130,6 +130,12 @@ cases = [
     ("routes of patterns", alert_in, fill(lambda i: route(i, "=~"), routes, most=999), 1, "pass the 16 KiB"),
     ("routes of other labels", alert_in, fill(lambda i: "    - {receiver: top, matchers: ['a%d=\"x\"']}\n" % i, routes, most=18000), 1,
      "pass 1 MiB together"),
+    ("time intervals", alert_in, fill(lambda i: "- {name: i%d, time_intervals: [%s]}\n" % (i, ",".join(
+        ["{months: ['1:12']}"] * 45)), "time_intervals:\n", most=1000) + routes, 1, "more than 2,000 entries"),
+    ("intervals of routes", alert_in, fill(lambda i: "- {name: i%d, time_intervals: [%s]}\n" % (i, ",".join(
+        ["{months: ['1:12']}"] * 40)), "time_intervals:\n", most=50) + fill(lambda i: (
+            "  - {receiver: x, matchers: ['a=\"%d\"'], mute_time_intervals: [%s]}\n" % (
+                i, ",".join("i%d" % ((i + j) % 50) for j in range(400)))), routes, 4 << 20, 900), 1, "pass 1 MiB together"),
     ("inhibitions", alert_in, fill(route, routes, most=100) + "inhibit_rules:\n" + "".join(
         "- {source_matchers: ['alertname=\"A%d\"'], target_matchers: ['alertname=\"B%d\"'], equal: [alertname]}\n" % (i, i)
         for i in range(2000)), 1, "a set holds at most 1000 mutes"),
