@@ -17,12 +17,12 @@ file_has run.log 'level=warning event=memory_bound_too_large key=engine.alerts.m
 file_has run.log 'event=outbox_bound_lowered mib=32 ' || fail "the lower bound of the outbox is not told"
 [[ $(metric tocsin_memory_budget_bytes) == 134217728 ]] || fail "another budget in the metrics"
 [[ $(metric tocsin_memory_short) == 0 ]] || fail "memory is short with nothing in it"
-# 200 bytes of tables, and as many of words, each; the mock broker holds some at a time.
+# 200 bytes of tables, and as many of words, each; 2 MiB at a time, because the mock broker holds 5.
 all_read() { [[ $(metric tocsin_input_records_total) == "$1" ]]; }
-for n in {1..10}; do
-    awk -v n="$n" 'BEGIN { for (i = (n - 1) * 40000; i < n * 40000; i++) printf "{\"resource\":\"machine-%07d\",\"check\":\"beta\",\"state\":\"problem\",\"message\":\"the value is out of its usual range since a while: %07d\"}\n", i, i }' >many.jsonl
+for n in {1..25}; do
+    awk -v n="$n" 'BEGIN { for (i = (n - 1) * 16000; i < n * 16000; i++) printf "{\"resource\":\"machine-%07d\",\"check\":\"beta\",\"state\":\"problem\",\"message\":\"the value is out of its usual range since a while: %07d\"}\n", i, i }' >many.jsonl
     "$TOCSIN" publish --brokers "$broker" --topic events --quiet many.jsonl || fail "publish: $?"
-    wait_for "all is read" all_read $((n * 40000))
+    wait_for "all is read" all_read $((n * 16000))
 done
 wait_for "the sink is told" file_has hook.log '^open memory-short [0-9]+ of 128 MiB \(memory.budget\) are used: alerts, keys and windows [0-9]+, decoded events [0-9]+, touches [0-9]+, changes of incidents [0-9]+, ops for sinks [0-9]+, fetched records about [0-9]+$'
 wait_for "the log says it" file_has run.log 'level=error event=memory_short why='
