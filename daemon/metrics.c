@@ -121,6 +121,9 @@ static const struct metric rows[] = {
      "The same for a maintenance window."},
     {"tocsin_incidents_suppressed_inhibited", GAUGE, E(suppressed_inhibited),
      "The same for an inhibition."},
+    {"tocsin_steps_untold", GAUGE, E(untold),
+     "Steps of the engine of which nobody was told yet: what opened in them is in none of these "
+     "four."},
     {"tocsin_incidents_lost_total", COUNTER, E(lost),
      "Of those that are open, such as are no longer watched: a bound let go of their keys."},
     {"tocsin_ledger_walks_total", COUNTER, E(walks),
