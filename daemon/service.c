@@ -6,7 +6,6 @@
 #include <string.h>
 #include "base/host.h"
 #include "daemon/command.h"
-#include "daemon/incident_log.h"
 #include "daemon/input.h"
 #include "daemon/ledger.h"
 #include "daemon/line_writer.h"
@@ -16,223 +15,10 @@
 #include "daemon/quarantine.h"
 #include "ingest/intake_source.h"
 
-/* A sink's name has at most 100 bytes, of which a byte may become six. */
-enum { OP_LINE_BYTES = 1 << 10, WHY_BYTES = 512 };
-
-/* ---- what the engine reports ---- */
-
-static void incident_log_failed(struct service *service, int rc)
-{
-    log_event(LOG_ERROR, "incident_log_failed",
-              log_text("path", service->config->incident_log.path), log_text("why", strerror(-rc)),
-              log_text("next", "incidents go on without the file"));
-    line_writer_close(service->incident_log);
-    service->incident_log = NULL;
-    pthread_mutex_lock(&service->lock);
-    service->counters.incident_log_failed++;
-    pthread_mutex_unlock(&service->lock);
-}
-
-/* After a reload: the file may have been renamed, to be kept. */
-static void reopen_incident_log(struct service *service)
-{
-    struct error err = {{0}};
-    struct line_writer *fresh =
-        line_writer_open(service->config->incident_log.path, LINE_WRITER_APPEND, &err);
-
-    if (fresh == NULL) {
-        log_event(LOG_ERROR, "incident_log_not_reopened", log_text("why", err.text),
-                  log_text("next", "the file that is open is written on"));
-        return;
-    }
-    line_writer_close(service->incident_log);
-    service->incident_log = fresh;
-}
-
-static void before_line(struct service *service)
-{
-    /* relaxed: the flag says nothing about other memory; the path never changes. */
-    if (atomic_load_explicit(&service->must_reopen, memory_order_relaxed) &&
-        atomic_exchange_explicit(&service->must_reopen, false, memory_order_relaxed))
-        reopen_incident_log(service);
-}
-
-static void after_line(struct service *service)
-{
-    int rc = line_writer_flush(service->incident_log);
-
-    if (rc != 0)
-        incident_log_failed(service, rc);
-}
-
-static void write_change(struct service *service, const struct incident *incident)
-{
-    if (service->incident_log == NULL)
-        return;
-    before_line(service);
-    incident_log_add_change(service->incident_log, incident);
-    after_line(service);
-}
-
-static void write_op(struct service *service, const struct op *op, const char *sink)
-{
-    char line[OP_LINE_BYTES];
-
-    if (service->incident_log == NULL)
-        return;
-    before_line(service);
-    line_writer_add(service->incident_log, line, incident_log_op(op, sink, line, sizeof(line)));
-    after_line(service);
-}
-
-static void on_incident(void *self, struct incident *incident)
-{
-    struct service *service = self;
-
-    if (service->durable != NULL)
-        durable_incident(service->durable, incident);
-    else
-        write_change(service, incident);
-}
-
-static bool on_op(void *self, const struct op *op)
-{
-    struct service *service = self;
-    char line[OP_LINE_BYTES];
-    size_t bytes = 0;
-
-    if (service->durable != NULL)
-        return durable_op(service->durable, op);
-    /* Rendered first: once submitted, the incident may be gone. */
-    if (service->incident_log != NULL)
-        bytes =
-            incident_log_op(op, service->engine_config.sink_names[op->sink], line, sizeof(line));
-    if (!outbox_submit(service->outbox, op))
-        return false;
-    if (bytes > 0) {
-        before_line(service);
-        line_writer_add(service->incident_log, line, bytes);
-        after_line(service);
-    }
-    return true;
-}
-
-/* What leaves only when its group is durable. Thread: journal. */
-static void on_committed(void *self, const struct incident *incident, const struct op *op,
-                         const char *sink)
-{
-    struct service *service = self;
-
-    if (incident != NULL)
-        write_change(service, incident);
-    else
-        write_op(service, op, sink);
-}
-
-static void on_committed_to(void *self, int64_t to_ms)
-{
-    struct service *service = self;
-
-    if (service->intake != NULL)
-        intake_committed(service->intake, to_ms);
-    if (service->unit != NULL)
-        unit_committed(service->unit, to_ms);
-}
-
-static bool on_room(void *self)
-{
-    return durable_room(((struct service *)self)->durable);
-}
-
-static void on_step(void *self, const struct engine_step *step)
-{
-    struct service *service = self;
-
-    durable_step(service->durable, step);
-    if (!durable_is_recovered(service->durable))
-        return;
-    if (service->intake != NULL)
-        intake_stepped(service->intake, step->to_ms);
-    if (service->unit != NULL)
-        unit_stepped(service->unit, step->to_ms);
-}
-
-static void on_joined(void *self, const struct engine_joined *joined)
-{
-    durable_joined(((struct service *)self)->durable, joined);
-}
-
-static void on_acted(void *self, const struct engine_acted *acted)
-{
-    intake_acted(((struct service *)self)->intake, acted);
-}
-
-static void on_short_of(void *self, uint16_t part, int64_t at, int64_t read)
-{
-    durable_short_of(((struct service *)self)->durable, part, at, read);
-}
-
-static void on_recovered(void *self)
-{
-    durable_recovered(((struct service *)self)->durable);
-}
-
-static void on_switched(void *self, const struct rule_set *rules, const struct engine_terms *terms,
-                        int64_t at_ms)
-{
-    struct service *service = self;
-
-    if (service->durable != NULL)
-        durable_switched(service->durable, rules, terms);
-    else
-        rules_shelf_switched(service->shelf, rule_set_hash(rules), at_ms, host_mono_ns());
-    atomic_store_explicit(&service->in_force, rule_set_hash(rules).hi, memory_order_relaxed);
-}
-
-static struct rule_set *on_rules_before(void *self, size_t index, struct engine_terms *terms)
-{
-    return durable_rules_before(((struct service *)self)->durable, index, terms);
-}
-
-static void on_image(void *self, const struct engine_image *image)
-{
-    durable_image(((struct service *)self)->durable, image);
-}
-
-static void on_mark(void *self, const struct mark *mark)
-{
-    struct service *service = self;
-    const char *topic = NULL;
-    int32_t partition = -1;
-
-    if (mark->kind != MARK_SWITCH && mark->kind != MARK_BEGIN)
-        topic = engine_part_name(service->engine, mark->part, &partition);
-    if (service->durable != NULL)
-        durable_mark(service->durable, mark, topic, partition);
-    if (service->marks != NULL)
-        mark_log_add(service->marks, mark, topic, partition);
-}
-
-static void on_rejected(void *self, const char *topic, int32_t partition,
-                        const struct record *record, enum reject_reason reason, uint32_t at,
-                        const char *why)
-{
-    struct service *service = self;
-
-    log_event(LOG_WARNING, "record_rejected", log_text("topic", topic),
-              log_text("reason", reject_reason_name(reason)), log_text("why", why),
-              log_number("partition", partition), log_number("offset", record->offset),
-              log_number("byte", at));
-    if (service->quarantine != NULL)
-        quarantine_add(service->quarantine, topic, partition, record, reason, at, why);
-}
-
 /* ---- start ---- */
 
-/* Reads and checks; opens nothing. What the rules were read from goes to `read`, whatever comes of
- * it. */
-static int load(const struct service_options *options, struct config **config,
-                struct rule_set **rules, struct rules_read *read, struct error *err)
+int service_load(const struct service_options *options, struct config **config,
+                 struct rule_set **rules, struct rules_read *read, struct error *err)
 {
     int code = EXIT_CONFIG, rc;
 
@@ -334,8 +120,8 @@ static int open_durable(struct service *service, const struct rules_read *read, 
                  .bytes_max = (uint64_t)service->config->data.journal_bytes_max},
         .accept_loss = service->options.accept_loss,
         .trust = service->options.trust_journal,
-        .committed = on_committed,
-        .committed_to = on_committed_to,
+        .committed = service_committed,
+        .committed_to = service_committed_to,
         .self = service};
     int code;
 
@@ -389,27 +175,11 @@ static int open_source(struct service *service, struct error *err)
 
 static int create_engine(struct service *service, struct error *err)
 {
-    struct engine_listener listener = {.self = service,
-                                       .incident = on_incident,
-                                       .op = on_op,
-                                       .switched = on_switched,
-                                       .rejected = on_rejected};
+    struct engine_listener listener = service_listener(service);
     int code;
 
-    if (service->marks != NULL || service->durable != NULL)
-        listener.mark = on_mark;
-    if (service->durable != NULL) {
-        listener.room = on_room;
-        listener.step = on_step;
-        listener.acted = on_acted;
-        if (service->config->history.enabled)
-            listener.joined = on_joined;
-        listener.recovered = on_recovered;
-        listener.short_of = on_short_of;
-        listener.rules_before = on_rules_before;
-        listener.image = on_image;
+    if (service->durable != NULL)
         durable_begin(service->durable, service->outbox);
-    }
     if (service->durable == NULL) {
         service->shelf = rules_shelf_create(rule_set_hash(service->rules), &service->terms);
         if (service->shelf == NULL) {
@@ -477,8 +247,9 @@ static int go_on(struct service *service, struct error *err)
     return EXIT_OK;
 }
 
-/* Where what is kept cannot be gone on from nobody is paged by this daemon any more, and that is what
- * the sinks are told (semantics D4): once in a start, for as long as a stop would wait for them. */
+/* Where what is kept cannot be gone on from nobody is paged by this daemon any more, and that is
+ * what the sinks are told (semantics D4): once in a start, for as long as a stop would wait for
+ * them. */
 static void tell_refusal(struct service *service, const struct error *why)
 {
     struct outbox_config config = {0};
@@ -487,7 +258,8 @@ static void tell_refusal(struct service *service, const struct error *why)
     size_t undelivered;
 
     if (outbox == NULL) {
-        if (service->config->sinks.count == 0 || config_fill_outbox(service->config, &config) != 0 ||
+        if (service->config->sinks.count == 0 ||
+            config_fill_outbox(service->config, &config) != 0 ||
             outbox_create(&config, &own, &err) != 0)
             return;
         outbox = own;
@@ -517,7 +289,7 @@ int service_create(const struct service_options *options, struct service **out, 
     pthread_mutex_init(&service->reload_lock, NULL);
     service->read_ns = host_mono_ns();
     health_init(&service->health, service->read_ns);
-    code = load(options, &service->config, &service->rules, &service->read, err);
+    code = service_load(options, &service->config, &service->rules, &service->read, err);
     if (code == EXIT_OK && config_check_files(service->config, err) != 0)
         code = EXIT_CONFIG;
     if (code == EXIT_OK && service_read_tokens(service, err) != 0)
@@ -560,224 +332,6 @@ int service_go_on(struct service *service, struct error *err)
         tell_refusal(service, err);
     service->stands_by = code != EXIT_OK;
     return code;
-}
-
-/* ---- reload ---- */
-
-static void reload_failed(struct service *service, const struct error *err)
-{
-    log_event(LOG_ERROR, "reload_refused", log_text("why", err->text),
-              log_text("next", "nothing was changed"));
-    pthread_mutex_lock(&service->lock);
-    service->counters.reloads_failed++;
-    pthread_mutex_unlock(&service->lock);
-}
-
-/* What the set would do to the one that was loaded before it, and `loaded` as it would be then,
- * which is to be released. */
-static int preview_switch(struct service *service, const struct rule_set *rules,
-                          const struct engine_terms *terms, struct rules_running *loaded, struct rules_preview *preview,
-                          struct error *err)
-{
-    struct rules_running running = {.rules = NULL};
-    int rc = rules_running_count(&service->loaded, service->engine, &running, err);
-
-    *loaded = (struct rules_running){.rules = NULL};
-    if (rc == 0)
-        rc = rules_running_of_set(rules, loaded, err);
-    if (rc == 0)
-        rc = rules_preview_make(&running, loaded, preview, err);
-    if (rc == 0) {
-        preview->set = rule_set_hash(rules);
-        rules_preview_terms(preview, &service->terms, terms);
-    }
-    rules_running_release(&running);
-    if (rc != 0)
-        rules_running_release(loaded);
-    return rc;
-}
-
-/* Where memory is short the answer does without them; the log has those of a reload. */
-static void preview_restart(struct rules_preview *preview, const char *names)
-{
-    if (!rules_preview_needs_restart(preview, names))
-        preview->restart = "";
-}
-
-/* With a data directory a set is there to stay before it takes effect. */
-static int keep_rules(struct service *service, const struct rule_set *rules,
-                      const struct rules_read *read, struct error *err)
-{
-    if (service->durable == NULL || durable_has_rules(service->durable, rules))
-        return 0;
-    return durable_keep_rules(service->durable, rules, read, err);
-}
-
-/* Takes the set. One that was asked for last already, with the same terms, makes no switch, which a
- * data directory would have to keep. */
-static void switch_rules(struct service *service, struct rule_set *rules,
-                         const struct engine_terms *terms)
-{
-    if (service->durable != NULL && durable_has_rules(service->durable, rules) &&
-        durable_has_terms(service->durable, terms)) {
-        rule_set_destroy(rules);
-        return;
-    }
-    if (service->durable != NULL)
-        durable_asked_for(service->durable, rules, terms);
-    service->terms = *terms;
-    engine_switch(service->engine, rules, terms);
-}
-
-void service_switch_drop(struct service_switch *to)
-{
-    rule_set_destroy(to->rules);
-    rules_read_release(&to->read);
-    rules_running_release(&to->loaded);
-    rules_preview_release(&to->preview);
-    *to = (struct service_switch){.rules = NULL};
-}
-
-/* The same of terms. */
-static int keep_terms(struct service *service, struct engine_terms *terms, struct error *err)
-{
-    if (service->durable == NULL || durable_has_terms(service->durable, terms)) {
-        terms->id = service->terms.id;
-        return 0;
-    }
-    return durable_keep_terms(service->durable, terms, err);
-}
-
-int service_switch_prepare(struct service *service, struct service_switch *to, struct error *err)
-{
-    int rc = keep_rules(service, to->rules, &to->read, err);
-
-    if (rc == 0)
-        rc = keep_terms(service, &to->terms, err);
-    if (rc == 0)
-        rc = preview_switch(service, to->rules, &to->terms, &to->loaded, &to->preview, err);
-    if (rc != 0) {
-        to->preview = (struct rules_preview){.rules_changed = 0};
-        service_switch_drop(to);
-    }
-    return rc;
-}
-
-void service_switch_make(struct service *service, struct service_switch *to)
-{
-    rules_running_release(&service->loaded);
-    service->loaded = to->loaded;
-    if (service->shelf != NULL)
-        rules_shelf_ask(service->shelf, rule_set_hash(to->rules), &to->terms,
-                        &service->read.files);
-    rules_read_release(&service->read);
-    service->read = to->read;
-    pthread_mutex_lock(&service->lock);
-    service->counters.rules_loaded = rule_set_count(to->rules);
-    pthread_mutex_unlock(&service->lock);
-    switch_rules(service, to->rules, &to->terms);
-    to->rules = NULL;
-    to->loaded = (struct rules_running){.rules = NULL};
-    to->read = (struct rules_read){.files = {{0}}};
-}
-
-/* Reads configuration and rules, with the silences made by hand. Under reload_lock. */
-static int load_again(struct service *service, struct config **config, struct service_switch *to,
-                      struct error *err)
-{
-    int rc;
-
-    *to = (struct service_switch){.rules = NULL};
-    if (load(&service->options, config, &to->rules, &to->read, err) != EXIT_OK) {
-        rules_read_release(&to->read);
-        return -EINVAL;
-    }
-    to->terms = config_terms(*config);
-    if (!engine_terms_are_fine(&to->terms, err)) {
-        error_prefix(err, "engine: ");
-        service_switch_drop(to);
-        config_destroy(*config);
-        return -EINVAL;
-    }
-    rc = service_add_silences(service, &to->rules, &to->read, err);
-    if (rc == 0)
-        return 0;
-    service_switch_drop(to);
-    config_destroy(*config);
-    return rc;
-}
-
-/* Under reload_lock. */
-static int reload(struct service *service, struct rules_preview *preview, struct error *err)
-{
-    struct config *config = NULL;
-    struct service_switch to;
-    char names[RESTART_KEYS_BYTES], terms[TERMS_NAMES_BYTES];
-    uint32_t count;
-    int rc = load_again(service, &config, &to, err);
-
-    if (rc != 0)
-        return rc;
-    rc = service_switch_prepare(service, &to, err);
-    if (rc != 0) {
-        config_destroy(config);
-        return rc;
-    }
-    if (config_restart_keys(service->config, config, names, sizeof(names)) > 0) {
-        log_event(LOG_WARNING, "reload_needs_restart", log_text("keys", names),
-                  log_text("next", "the old values stay in force"));
-        preview_restart(&to.preview, names);
-    }
-    log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
-    count = rule_set_count(to.rules);
-    service_switch_make(service, &to);
-    *preview = to.preview;
-    atomic_store_explicit(&service->must_reopen, true, memory_order_relaxed);
-    quarantine_reopen(service->quarantine);
-    pthread_mutex_lock(&service->lock);
-    service->flush_ms = config->outbox.flush_ms;
-    service->counters.reloads_done++;
-    pthread_mutex_unlock(&service->lock);
-    log_event(LOG_INFO, "reloaded", log_text("config", config->path), log_number("rules", count),
-              log_number("rules_changed", (int64_t)preview->rules_changed),
-              log_number("mutes_changed", (int64_t)preview->mutes_changed),
-              log_number("enrich_steps_changed", (int64_t)preview->steps.changed),
-              log_text("engine_changed",
-                       terms_changes_print(preview->terms, preview->term_count, terms)));
-    config_destroy(config);
-    return 0;
-}
-
-int service_reload(struct service *service, struct rules_preview *preview, struct error *err)
-{
-    int rc;
-
-    pthread_mutex_lock(&service->reload_lock);
-    rc = reload(service, preview, err);
-    if (rc != 0)
-        reload_failed(service, err);
-    pthread_mutex_unlock(&service->reload_lock);
-    return rc;
-}
-
-int service_preview(struct service *service, struct rules_preview *preview, struct error *err)
-{
-    struct config *config = NULL;
-    struct service_switch to;
-    char names[RESTART_KEYS_BYTES];
-    int rc;
-
-    pthread_mutex_lock(&service->reload_lock);
-    rc = load_again(service, &config, &to, err);
-    if (rc == 0) {
-        rc = preview_switch(service, to.rules, &to.terms, &to.loaded, preview, err);
-        if (rc == 0 && config_restart_keys(service->config, config, names, sizeof(names)) > 0)
-            preview_restart(preview, names);
-        service_switch_drop(&to);
-        config_destroy(config);
-    }
-    pthread_mutex_unlock(&service->reload_lock);
-    return rc;
 }
 
 /* ---- stop ---- */

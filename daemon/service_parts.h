@@ -1,7 +1,9 @@
 /*
  * service_parts.h - what the files of the daemon's life share (daemon/service.h is its door).
  *
- *   service.c        start, reload, stop; what the engine reports
+ *   service.c        start and stop
+ *   service_reports.c what the engine and the journal report
+ *   service_reload.c rules and configuration that are read again
  *   service_admin.c  what the admin server asks
  *   service_unit.c   standing by for a unit, and what is said meanwhile
  *   service_intake.c what is pushed, and what people have it do
@@ -80,6 +82,22 @@ struct service {
 };
 
 /* ---- service.c, for the others ---- */
+
+/* Reads and checks; opens nothing. What the rules were read from goes to `read`, whatever comes of
+ * it. EXIT_OK, or an exit code with a sentence. */
+int service_load(const struct service_options *options, struct config **config,
+                 struct rule_set **rules, struct rules_read *read, struct error *err);
+
+/* ---- service_reports.c ---- */
+
+/* Whom the engine tells, as the service is set up by now. */
+struct engine_listener service_listener(struct service *service);
+/* What leaves only when its group is durable, as in struct durable_options. Thread: journal. */
+void service_committed(void *self, const struct incident *incident, const struct op *op,
+                       const char *sink);
+void service_committed_to(void *self, int64_t to_ms);
+
+/* ---- service_reload.c ---- */
 
 /* A rule set on its way into force. Under reload_lock. */
 struct service_switch {

@@ -1,0 +1,224 @@
+/* service_reload.c - rules and configuration are read again and take effect, or are only looked at.
+ * See service_parts.h. */
+#include "daemon/service_parts.h"
+
+#include <errno.h>
+#include "daemon/command.h"
+#include "daemon/log.h"
+#include "daemon/packs.h"
+#include "daemon/quarantine.h"
+
+static void reload_failed(struct service *service, const struct error *err)
+{
+    log_event(LOG_ERROR, "reload_refused", log_text("why", err->text),
+              log_text("next", "nothing was changed"));
+    pthread_mutex_lock(&service->lock);
+    service->counters.reloads_failed++;
+    pthread_mutex_unlock(&service->lock);
+}
+
+/* What the set would do to the one that was loaded before it, and `loaded` as it would be then,
+ * which is to be released. */
+static int preview_switch(struct service *service, const struct rule_set *rules,
+                          const struct engine_terms *terms, struct rules_running *loaded,
+                          struct rules_preview *preview, struct error *err)
+{
+    struct rules_running running = {.rules = NULL};
+    int rc = rules_running_count(&service->loaded, service->engine, &running, err);
+
+    *loaded = (struct rules_running){.rules = NULL};
+    if (rc == 0)
+        rc = rules_running_of_set(rules, loaded, err);
+    if (rc == 0)
+        rc = rules_preview_make(&running, loaded, preview, err);
+    if (rc == 0) {
+        preview->set = rule_set_hash(rules);
+        rules_preview_terms(preview, &service->terms, terms);
+    }
+    rules_running_release(&running);
+    if (rc != 0)
+        rules_running_release(loaded);
+    return rc;
+}
+
+/* Where memory is short the answer does without them; the log has those of a reload. */
+static void preview_restart(struct rules_preview *preview, const char *names)
+{
+    if (!rules_preview_needs_restart(preview, names))
+        preview->restart = "";
+}
+
+/* With a data directory a set is there to stay before it takes effect. */
+static int keep_rules(struct service *service, const struct rule_set *rules,
+                      const struct rules_read *read, struct error *err)
+{
+    if (service->durable == NULL || durable_has_rules(service->durable, rules))
+        return 0;
+    return durable_keep_rules(service->durable, rules, read, err);
+}
+
+/* Takes the set. One that was asked for last already, with the same terms, makes no switch, which a
+ * data directory would have to keep. */
+static void switch_rules(struct service *service, struct rule_set *rules,
+                         const struct engine_terms *terms)
+{
+    if (service->durable != NULL && durable_has_rules(service->durable, rules) &&
+        durable_has_terms(service->durable, terms)) {
+        rule_set_destroy(rules);
+        return;
+    }
+    if (service->durable != NULL)
+        durable_asked_for(service->durable, rules, terms);
+    service->terms = *terms;
+    engine_switch(service->engine, rules, terms);
+}
+
+void service_switch_drop(struct service_switch *to)
+{
+    rule_set_destroy(to->rules);
+    rules_read_release(&to->read);
+    rules_running_release(&to->loaded);
+    rules_preview_release(&to->preview);
+    *to = (struct service_switch){.rules = NULL};
+}
+
+/* The same of terms. */
+static int keep_terms(struct service *service, struct engine_terms *terms, struct error *err)
+{
+    if (service->durable == NULL || durable_has_terms(service->durable, terms)) {
+        terms->id = service->terms.id;
+        return 0;
+    }
+    return durable_keep_terms(service->durable, terms, err);
+}
+
+int service_switch_prepare(struct service *service, struct service_switch *to, struct error *err)
+{
+    int rc = keep_rules(service, to->rules, &to->read, err);
+
+    if (rc == 0)
+        rc = keep_terms(service, &to->terms, err);
+    if (rc == 0)
+        rc = preview_switch(service, to->rules, &to->terms, &to->loaded, &to->preview, err);
+    if (rc != 0) {
+        to->preview = (struct rules_preview){.rules_changed = 0};
+        service_switch_drop(to);
+    }
+    return rc;
+}
+
+void service_switch_make(struct service *service, struct service_switch *to)
+{
+    rules_running_release(&service->loaded);
+    service->loaded = to->loaded;
+    if (service->shelf != NULL)
+        rules_shelf_ask(service->shelf, rule_set_hash(to->rules), &to->terms, &service->read.files);
+    rules_read_release(&service->read);
+    service->read = to->read;
+    pthread_mutex_lock(&service->lock);
+    service->counters.rules_loaded = rule_set_count(to->rules);
+    pthread_mutex_unlock(&service->lock);
+    switch_rules(service, to->rules, &to->terms);
+    to->rules = NULL;
+    to->loaded = (struct rules_running){.rules = NULL};
+    to->read = (struct rules_read){.files = {{0}}};
+}
+
+/* Reads configuration and rules, with the silences made by hand. Under reload_lock. */
+static int load_again(struct service *service, struct config **config, struct service_switch *to,
+                      struct error *err)
+{
+    int rc;
+
+    *to = (struct service_switch){.rules = NULL};
+    if (service_load(&service->options, config, &to->rules, &to->read, err) != EXIT_OK) {
+        rules_read_release(&to->read);
+        return -EINVAL;
+    }
+    to->terms = config_terms(*config);
+    if (!engine_terms_are_fine(&to->terms, err)) {
+        error_prefix(err, "engine: ");
+        service_switch_drop(to);
+        config_destroy(*config);
+        return -EINVAL;
+    }
+    rc = service_add_silences(service, &to->rules, &to->read, err);
+    if (rc == 0)
+        return 0;
+    service_switch_drop(to);
+    config_destroy(*config);
+    return rc;
+}
+
+/* Under reload_lock. */
+static int reload(struct service *service, struct rules_preview *preview, struct error *err)
+{
+    struct config *config = NULL;
+    struct service_switch to;
+    char names[RESTART_KEYS_BYTES], terms[TERMS_NAMES_BYTES];
+    uint32_t count;
+    int rc = load_again(service, &config, &to, err);
+
+    if (rc != 0)
+        return rc;
+    rc = service_switch_prepare(service, &to, err);
+    if (rc != 0) {
+        config_destroy(config);
+        return rc;
+    }
+    if (config_restart_keys(service->config, config, names, sizeof(names)) > 0) {
+        log_event(LOG_WARNING, "reload_needs_restart", log_text("keys", names),
+                  log_text("next", "the old values stay in force"));
+        preview_restart(&to.preview, names);
+    }
+    log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
+    count = rule_set_count(to.rules);
+    service_switch_make(service, &to);
+    *preview = to.preview;
+    atomic_store_explicit(&service->must_reopen, true, memory_order_relaxed);
+    quarantine_reopen(service->quarantine);
+    pthread_mutex_lock(&service->lock);
+    service->flush_ms = config->outbox.flush_ms;
+    service->counters.reloads_done++;
+    pthread_mutex_unlock(&service->lock);
+    log_event(LOG_INFO, "reloaded", log_text("config", config->path), log_number("rules", count),
+              log_number("rules_changed", (int64_t)preview->rules_changed),
+              log_number("mutes_changed", (int64_t)preview->mutes_changed),
+              log_number("enrich_steps_changed", (int64_t)preview->steps.changed),
+              log_text("engine_changed",
+                       terms_changes_print(preview->terms, preview->term_count, terms)));
+    config_destroy(config);
+    return 0;
+}
+
+int service_reload(struct service *service, struct rules_preview *preview, struct error *err)
+{
+    int rc;
+
+    pthread_mutex_lock(&service->reload_lock);
+    rc = reload(service, preview, err);
+    if (rc != 0)
+        reload_failed(service, err);
+    pthread_mutex_unlock(&service->reload_lock);
+    return rc;
+}
+
+int service_preview(struct service *service, struct rules_preview *preview, struct error *err)
+{
+    struct config *config = NULL;
+    struct service_switch to;
+    char names[RESTART_KEYS_BYTES];
+    int rc;
+
+    pthread_mutex_lock(&service->reload_lock);
+    rc = load_again(service, &config, &to, err);
+    if (rc == 0) {
+        rc = preview_switch(service, to.rules, &to.terms, &to.loaded, preview, err);
+        if (rc == 0 && config_restart_keys(service->config, config, names, sizeof(names)) > 0)
+            preview_restart(preview, names);
+        service_switch_drop(&to);
+        config_destroy(config);
+    }
+    pthread_mutex_unlock(&service->reload_lock);
+    return rc;
+}
