@@ -43,15 +43,17 @@ void seal_round(struct engine *engine, uint64_t now_ns)
             engine->r_used = true; /* seals were made from it */
         }
     }
+    /* A first record may come between the two looks: with nothing to be behind of, none is. */
     int64_t reference = engine->r_used && engine->r_ms > largest ? engine->r_ms : largest;
+    int64_t far_behind = reference == INT64_MIN ? INT64_MIN : reference - engine->config.behind_ms;
     for (unsigned i = 0; i < count; i++) {
         struct part *part = engine->parts[i];
         if (!part_is_member(part))
             continue;
         uint64_t records = atomic_load_explicit(&part->seen_records, memory_order_relaxed);
         int64_t max_c = atomic_load_explicit(&part->seen_max_c, memory_order_relaxed);
-        if (records != part->records_at_seal && max_c != INT64_MIN &&
-            max_c >= reference - engine->config.behind_ms && max_c < least)
+        if (records != part->records_at_seal && max_c != INT64_MIN && max_c >= far_behind &&
+            max_c < least)
             least = max_c;
         part->records_at_seal = records;
         blind_look(engine, part, now_ns, readable);
