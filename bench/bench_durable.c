@@ -6,12 +6,11 @@
  * Yardstick: the same daemon without `data.dir`: nothing is kept.
  * Ours:      with it: commit groups with their syncs, the history behind them, and a snapshot where
  *            one is due.
- * Clock:     CPU of the daemon's process, and the wall, from its first event until every one is in a
- *            closed epoch, looked at every 20 ms. What a start costs, three segments that are filled
- *            with zeros among it, is not in it.
- * Method:    both take turns, each time from the beginning of the topic and with a new directory;
- *            the ratio of each round is kept, throughput with the directory against without.
- * Check:     every event is accounted, and both open the same number of incidents.
+ * Clock:     CPU of the daemon's process, and the wall, from its first event until every one is in
+ * a closed epoch, looked at every 20 ms. What a start costs, three segments that are filled with
+ * zeros among it, is not in it. Method:    both take turns, each time from the beginning of the
+ * topic and with a new directory; the ratio of each round is kept, throughput with the directory
+ * against without. Check:     every event is accounted, and both open the same number of incidents.
  *
  *   bench_durable [ROUNDS] [EVENTS]      [7] [800000]
  *
@@ -38,11 +37,12 @@ static double closed(void)
 static double fill(const char *broker, long events)
 {
     char duration[32];
-    const char *const generate[] = {
-        "generate", "--recording", "events.trec", "--partitions", "128", "--rate", "20000",
-        "--duration", duration, "--hosts", "4000", "--racks", "100", "--faults", "20", NULL};
-    const char *const publish[] = {"publish",     "--brokers", broker, "--topic", "events",
-                                   "events.trec", "--quiet",   NULL};
+    const char *const generate[] = {"generate", "--recording", "events.trec", "--partitions",
+                                    "128",      "--rate",      "20000",       "--duration",
+                                    duration,   "--hosts",     "4000",        "--racks",
+                                    "100",      "--faults",    "20",          NULL};
+    const char *const publish[] = {"publish", "--brokers",   broker,    "--topic",
+                                   "events",  "events.trec", "--quiet", NULL};
 
     snprintf(duration, sizeof(duration), "%ldms", events * 1000 / PER_SECOND);
     if (daemon_end(daemon_begin("generate.log", generate)) != 0 ||
@@ -78,7 +78,8 @@ static struct took run_once(const char *config, double events)
     took.cpu_s = daemon_cpu_s(pid) - cpu;
     took.opened = daemon_metric("tocsin_incidents_opened_total");
     if (daemon_metric("tocsin_events_total") != events) {
-        fprintf(stderr, "%.0f events, and not %.0f\n", daemon_metric("tocsin_events_total"), events);
+        fprintf(stderr, "%.0f events, and not %.0f\n", daemon_metric("tocsin_events_total"),
+                events);
         exit(1);
     }
     kill(pid, SIGKILL);
@@ -120,8 +121,8 @@ int main(int argc, char **argv)
         wall[i] = without.wall_s / with.wall_s;
         printf("round %d: %.0f ns of CPU an event with, %.0f without; %.0f events/s with, %.0f "
                "without\n",
-               i + 1, with.cpu_s / events * 1e9, without.cpu_s / events * 1e9,
-               events / with.wall_s, events / without.wall_s);
+               i + 1, with.cpu_s / events * 1e9, without.cpu_s / events * 1e9, events / with.wall_s,
+               events / without.wall_s);
         if (with.opened != without.opened) {
             fprintf(stderr, "%.0f incidents with, %.0f without\n", with.opened, without.opened);
             return 1;

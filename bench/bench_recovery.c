@@ -1,8 +1,8 @@
 /*
  * bench_recovery.c - how long a daemon with a million alerts takes to be ready after kill -9 (C10).
  *
- * Unit:     one start. Workload: ALERTS hosts with one problem each, each with an alert and a rule's
- *           key that watches, in 64 partitions of a mock broker; one snapshot that holds them; then
+ * Unit:     one start. Workload: ALERTS hosts with one problem each, each with an alert and a
+ * rule's key that watches, in 64 partitions of a mock broker; one snapshot that holds them; then
  *           MORE further events, which repeat what is known, so that they are read again. The
  *           daemon is the whole of it, in a process of its own, and is killed when it has counted
  *           the last of them.
@@ -47,8 +47,8 @@ static void write_text(const char *path, const char *text)
 /* Of hosts 0 to `hosts`, spread over the partitions; events are dated by when they are sent. */
 static void publish(const char *broker, long hosts, long count)
 {
-    const char *arguments[PARTITIONS + 8] = {"publish", "--brokers", broker, "--topic", "events",
-                                             "--quiet"};
+    const char *arguments[PARTITIONS + 8] = {"publish", "--brokers", broker,
+                                             "--topic", "events",    "--quiet"};
     char name[PARTITIONS][16];
 
     for (int p = 0; p < PARTITIONS; p++) {
@@ -117,8 +117,8 @@ int main(int argc, char **argv)
         printf("start %d: ready in %.2f s\n", i + 1, took[i]);
         daemon_await(pid, "tocsin_events_duplicate_total", (double)more, 50);
         if (daemon_metric("tocsin_alerts") != (double)alerts ||
-            daemon_metric("tocsin_snapshots_passed_over_total") != 0 ||
-            bytes <= 0 || daemon_metric("tocsin_snapshot_bytes") != bytes) {
+            daemon_metric("tocsin_snapshots_passed_over_total") != 0 || bytes <= 0 ||
+            daemon_metric("tocsin_snapshot_bytes") != bytes) {
             fprintf(stderr, "%.0f alerts are there, and not %ld, or another snapshot\n",
                     daemon_metric("tocsin_alerts"), alerts);
             return 1;

@@ -2,14 +2,13 @@
  * bench_snapshot.c - what an image of the engine costs (correlate/snapshot.h): how long nothing is
  * planned while it is taken, how large it is, and how long a fresh engine takes to load it.
  *
- * Unit: one alert with one rule key that watches. Workload: a stream of hosts with one problem each,
- * ten in a millisecond of their time, read by one thread. When the table has a million alerts images
- * are asked for, one after the other, while the stream goes on as its time does, 10,000 a second:
- *   at work     the table grows
- *   at a bound  it is full: at each round's end as many alerts go as came (X4)
- * The first clock runs while the sequencer role goes through some lanes, which is when nothing is
- * planned; the second around engine_load_image(). Answer check: the fresh engine has about as
- * many alerts as were asked for, and the bound was held.
+ * Unit: one alert with one rule key that watches. Workload: a stream of hosts with one problem
+ * each, ten in a millisecond of their time, read by one thread. When the table has a million alerts
+ * images are asked for, one after the other, while the stream goes on as its time does, 10,000 a
+ * second: at work     the table grows at a bound  it is full: at each round's end as many alerts go
+ * as came (X4) The first clock runs while the sequencer role goes through some lanes, which is when
+ * nothing is planned; the second around engine_load_image(). Answer check: the fresh engine has
+ * about as many alerts as were asked for, and the bound was held.
  *
  *   bench_snapshot [ALERTS] [TIMES]          [1000000] [3]
  *

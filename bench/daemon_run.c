@@ -125,8 +125,8 @@ static bool has_line(const char *path, char *to, int bytes)
 const char *daemon_broker(int partitions)
 {
     char topic[64];
-    const char *const arguments[] = {"broker", "--topic", topic, "--port-file", "broker.port",
-                                     NULL};
+    const char *const arguments[] = {"broker",      "--topic",     topic,
+                                     "--port-file", "broker.port", NULL};
 
     snprintf(topic, sizeof(topic), "events:%d", partitions);
     daemon_begin("broker.log", arguments);

@@ -29,7 +29,8 @@ double daemon_cpu_s(pid_t pid); /* that it has taken so far */
 /* A broker with topic "events" of so many partitions; its address. */
 const char *daemon_broker(int partitions);
 
-/* Writes tocsin.yaml: input from the start of the topic, the admin server on a free port, `more`. */
+/* Writes tocsin.yaml: input from the start of the topic, the admin server on a free port, `more`.
+ */
 void daemon_config(const char *more);
 
 /* Whether it says that it is ready, and a metric without labels; -1 where it does not answer. */

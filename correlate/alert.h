@@ -83,7 +83,7 @@ struct alert_lane {
     int64_t untimed_due_ms; /* when they are to be looked at all the same; INT64_MAX: none waits */
     uint32_t generation;    /* of the rules its STALE flags are about */
     struct engine_terms terms; /* that its timers and rings of changes go by */
-    int64_t from_ms;        /* in a silent step: what comes before was worked off */
+    int64_t from_ms;           /* in a silent step: what comes before was worked off */
 };
 
 /* When the lane has to be looked at next. */

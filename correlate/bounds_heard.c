@@ -30,8 +30,8 @@ static size_t most_asked(const struct rule_set *rules)
     return fitting < 2 * BOUNDS_ASKED_MAX ? (size_t)fitting : 2 * BOUNDS_ASKED_MAX;
 }
 
-/* Of an event that comes once: none flaps for it, and a rule that waits for signs of life is content
- * with one. */
+/* Of an event that comes once: none flaps for it, and a rule that waits for signs of life is
+ * content with one. */
 static bool opens_for_one(const struct rule *rule)
 {
     return (rule->input == RULE_INPUT_ALERTS || rule->input == RULE_INPUT_EVENTS) &&

@@ -14,8 +14,9 @@ enum { BOUNDS_TOLD = 3, BOUNDS_ASKED_MAX = 50 };
 
 /* The checks of the self-alerts that no rule takes, whichever rule they tell of: of the first
  * BOUNDS_ASKED_MAX, and as many whose ids stand in conditions; of fewer where a question takes
- * long. A rule that takes what is told of others by a part of their ids alone is not seen. One with `expect`, or
- * on flapping alerts, opens for no such event and takes none. Enrich steps are not looked at. Returns how many. */
+ * long. A rule that takes what is told of others by a part of their ids alone is not seen. One with
+ * `expect`, or on flapping alerts, opens for no such event and takes none. Enrich steps are not
+ * looked at. Returns how many. */
 size_t bounds_unheard(const struct rule_set *rules, const char *unheard[BOUNDS_TOLD]);
 
 #endif

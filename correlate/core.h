@@ -405,10 +405,10 @@ struct worker {
     VECTOR_OF(struct remains) remains[STEPS];
     VECTOR_OF(struct alert_candidate) alert_candidates; /* T: read by all in PHASE_ALERT_EVICT */
     VECTOR_OF(struct key_candidate) key_candidates;     /* T: read by all in PHASE_KEY_EVICT */
-    struct gone_list gone; /* F: read by the sequencer role when its step is done */
-    VECTOR_OF(uint64_t) key_excess;                     /* by rule slot */
-    VECTOR_OF(struct key_queue *) key_queues;           /* key_queue.h: by rule slot; F, S */
-    uint64_t key_queue_bytes; /* what they took when a bound was held last */
+    struct gone_list gone;          /* F: read by the sequencer role when its step is done */
+    VECTOR_OF(uint64_t) key_excess; /* by rule slot */
+    VECTOR_OF(struct key_queue *) key_queues; /* key_queue.h: by rule slot; F, S */
+    uint64_t key_queue_bytes;                 /* what they took when a bound was held last */
     VECTOR_OF(struct key_candidate) key_scratch;
     uint64_t key_looks;              /* of its queues, at keys, ever */
     uint32_t listed_generation;      /* of the version whose lists it has gone by */

@@ -78,8 +78,8 @@ struct engine_image {
     /* Of the partitions that are read: `low` is where a run that goes on from here reads on. */
     const struct engine_position *positions;
     size_t position_count;
-    unsigned moments;   /* at which it was taken */
-    uint64_t taking_ns; /* at the longest of them: nothing was planned meanwhile */
+    unsigned moments;       /* at which it was taken */
+    uint64_t taking_ns;     /* at the longest of them: nothing was planned meanwhile */
     uint64_t taking_ns_p99; /* of all of them */
 };
 
@@ -137,8 +137,8 @@ struct engine_listener {
     void (*switched)(void *self, const struct rule_set *rules, const struct engine_terms *terms,
                      int64_t at_ms);
     /* The set of switch `index` of engine_recovery, which the engine takes; asked for when it comes
-     * to it, in their order. `terms` are those in force, and may be changed. NULL: it cannot be had,
-     * nothing more is told. Thread: sequencer role.
+     * to it, in their order. `terms` are those in force, and may be changed. NULL: it cannot be
+     * had, nothing more is told. Thread: sequencer role.
      */
     struct rule_set *(*rules_before)(void *self, size_t index, struct engine_terms *terms);
     /* A set that the engine took is not needed any more: it is the listener's from now on. Thread:
@@ -310,9 +310,9 @@ void engine_stop(struct engine *engine);
  * record (X5). Rules whose form is unchanged keep their windows. */
 void engine_switch_rules(struct engine *engine, struct rule_set *rules);
 
-/* The same with other terms: they take effect with the set, which may be as it was. An alert that is
- * silent for longer than the new `expire` is over then; one that flaps is judged by the new bounds
- * then, and one that does not at its next change. */
+/* The same with other terms: they take effect with the set, which may be as it was. An alert that
+ * is silent for longer than the new `expire` is over then; one that flaps is judged by the new
+ * bounds then, and one that does not at its next change. */
 void engine_switch(struct engine *engine, struct rule_set *rules, const struct engine_terms *terms);
 
 /* Those that a configuration says, without a name; and those that an engine begins with, which was
@@ -363,7 +363,7 @@ struct engine_counters {
      * that did; one that is told at last is announced. */
     uint64_t announced, suppressed_silence, suppressed_maintenance, suppressed_inhibited;
     uint64_t untold; /* steps that are not told yet: what opened in them is neither */
-    uint64_t lost;                   /* of those that are open: no longer watched */
+    uint64_t lost;   /* of those that are open: no longer watched */
     uint64_t walks, walk_mismatches; /* engine_ask_walk(); what was not as it was counted (L6) */
     uint64_t ops;
     uint64_t updates;

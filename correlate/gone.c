@@ -8,8 +8,7 @@
 void gone_note(struct worker *worker, const struct step *step, uint32_t lane, struct id128 id)
 {
     if (lane < step->lanes_taken)
-        vector_add(&worker->gone.all) =
-            (struct gone){.at_ms = step->to_ms, .id = id, .lane = lane};
+        vector_add(&worker->gone.all) = (struct gone){.at_ms = step->to_ms, .id = id, .lane = lane};
 }
 
 void gone_forget(struct engine *engine)

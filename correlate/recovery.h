@@ -24,8 +24,8 @@ void recovery_load(struct engine *engine);
 /* Where the next of the switches is that were made before; INT64_MAX: all have been made again. */
 int64_t recovery_switch_epoch(const struct engine *engine);
 
-/* Its set, which is the caller's; NULL: it cannot be had. `terms` are those before it, and become its
- * own. The next one follows. */
+/* Its set, which is the caller's; NULL: it cannot be had. `terms` are those before it, and become
+ * its own. The next one follows. */
 struct rule_set *recovery_switch_rules(struct engine *engine, struct engine_terms *terms);
 
 /* True while what was told, and switched to, before is not all there again: nothing new is switched

@@ -158,17 +158,17 @@ struct rules_version *rules_version_create(struct rule_set *set, const struct en
     uint32_t slots = older != NULL ? older->slot_count : 0;
     uint32_t unused = 0; /* slots below are in use */
 
-    *version = (struct rules_version){.set = set,
-                                      .rule_count = count,
-                                      .from_ms = INT64_MIN,
-                                      .terms = *terms,
-                                      .terms_from_ms =
-                                          older != NULL ? older->terms_from_ms : INT64_MIN,
-                                      .generation = older != NULL ? older->generation + 1 : 1,
-                                      .reads_message = rule_set_reads_message(set),
-                                      .takes_all = rule_set_takes(set, RULE_INPUT_ALL),
-                                      .takes_flapping = rule_set_takes(set, RULE_INPUT_FLAPPING),
-                                      .takes_incidents = rule_set_takes(set, RULE_INPUT_INCIDENTS)};
+    *version =
+        (struct rules_version){.set = set,
+                               .rule_count = count,
+                               .from_ms = INT64_MIN,
+                               .terms = *terms,
+                               .terms_from_ms = older != NULL ? older->terms_from_ms : INT64_MIN,
+                               .generation = older != NULL ? older->generation + 1 : 1,
+                               .reads_message = rule_set_reads_message(set),
+                               .takes_all = rule_set_takes(set, RULE_INPUT_ALL),
+                               .takes_flapping = rule_set_takes(set, RULE_INPUT_FLAPPING),
+                               .takes_incidents = rule_set_takes(set, RULE_INPUT_INCIDENTS)};
     version->slot_of = memory_alloc((count + 1) * sizeof(*version->slot_of));
     version->input_of = memory_alloc(count + 1);
     version->slots = memory_alloc(((size_t)slots + count + 1) * sizeof(*version->slots));
@@ -211,9 +211,9 @@ struct rules_version *rules_version_create(struct rule_set *set, const struct en
 
 /* As the version that follows one that had the same slots: each rule finds its own again. */
 struct rules_version *rules_version_restore(struct rule_set *set, const struct engine_terms *terms,
-                                            const struct rule *const *rule, const bool *is_current, const uint32_t *since,
-                                            uint32_t slot_count, uint32_t generation,
-                                            unsigned worker_count)
+                                            const struct rule *const *rule, const bool *is_current,
+                                            const uint32_t *since, uint32_t slot_count,
+                                            uint32_t generation, unsigned worker_count)
 {
     struct rules_version before = {.set = set,
                                    .generation = generation - 1,

@@ -74,7 +74,7 @@ struct rules_version {
     struct rule_counts *earlier; /* by slot; of current ones */
     struct mute_tally **mutes;   /* by the set's index; shared by all versions that have the mute */
     uint32_t mute_count;
-    int64_t from_ms; /* when it took effect; INT64_MIN: from the beginning (S) */
+    int64_t from_ms;           /* when it took effect; INT64_MIN: from the beginning (S) */
     struct engine_terms terms; /* that go with the set */
     int64_t terms_from_ms;     /* since when they are what they are; INT64_MIN as above */
     bool reads_message, takes_all, takes_flapping;
@@ -101,9 +101,9 @@ struct rules_version *rules_version_create(struct rule_set *set, const struct en
  * which of them are of `set`, all of whose rules are there once, and `since` since when they are
  * there. Counters are zero. */
 struct rules_version *rules_version_restore(struct rule_set *set, const struct engine_terms *terms,
-                                            const struct rule *const *rule, const bool *is_current, const uint32_t *since,
-                                            uint32_t slot_count, uint32_t generation,
-                                            unsigned worker_count);
+                                            const struct rule *const *rule, const bool *is_current,
+                                            const uint32_t *since, uint32_t slot_count,
+                                            uint32_t generation, unsigned worker_count);
 
 /* The same version without the slots that are marked; their tallies are left to the caller. */
 struct rules_version *rules_version_trim(const struct rules_version *version, const bool *is_dead,

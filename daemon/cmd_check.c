@@ -527,8 +527,7 @@ static int preview(const struct check *check, struct loaded *loaded, struct erro
     if (code == EXIT_OK) {
         rules_preview_terms(&preview, &then, &terms);
         code = print_preview(check, &preview);
-    }
-    else
+    } else
         fprintf(stderr, "%s\n", err->text);
     rules_preview_release(&preview);
     rules_running_release(&running);

@@ -269,9 +269,7 @@ static void read_past(struct replay *replay, const char *marks)
                 "note: the run had other settings of the engine%s%s (%s), and those of this "
                 "configuration hold for all of it: results differ where others were in force\n",
                 i + 1 < past->terms.count ? " before " : "",
-                i + 1 < past->terms.count
-                    ? unit_format_time(past->from_ms.at[i + 1], time)
-                    : "",
+                i + 1 < past->terms.count ? unit_format_time(past->from_ms.at[i + 1], time) : "",
                 terms_changes_print(changes, count, names));
         return;
     }

@@ -90,8 +90,8 @@ int durable_keep_rules(struct durable *durable, const struct rule_set *rules,
 void durable_asked_for(struct durable *durable, const struct rule_set *rules,
                        const struct engine_terms *terms);
 
-/* The same of terms: whether they are those that were asked for last, and keeps them: they get their
- * name then. */
+/* The same of terms: whether they are those that were asked for last, and keeps them: they get
+ * their name then. */
 bool durable_has_terms(const struct durable *durable, const struct engine_terms *terms);
 int durable_keep_terms(struct durable *durable, struct engine_terms *terms, struct error *err);
 

@@ -48,8 +48,7 @@ int durable_load_inputs(struct durable *durable, const char *now, struct error *
         if (code != EXIT_OK)
             break;
         settings_inputs(text, engine, &durable->inputs_then[durable->input_count]);
-        durable->inputs[durable->input_count] =
-            durable->inputs_then[durable->input_count].inputs;
+        durable->inputs[durable->input_count] = durable->inputs_then[durable->input_count].inputs;
         durable->input_count++;
         kept_files_release(&kept);
     }
@@ -102,10 +101,8 @@ void durable_find_turns(struct durable *durable)
         if (part->has_left || part->read == INT64_MIN ||
             (then != NULL && settings_read_alike(then, now, part->topic)))
             continue;
-        vector_add(&durable->turns) = (struct mark){.kind = MARK_INPUT,
-                                                    .part = (uint16_t)i,
-                                                    .offset = part->read,
-                                                    .value_ms = now->value};
+        vector_add(&durable->turns) = (struct mark){
+            .kind = MARK_INPUT, .part = (uint16_t)i, .offset = part->read, .value_ms = now->value};
     }
     durable->marks = memory_alloc(bytes + durable->turns.count * sizeof(*durable->marks) + 1);
     if (past->mark_count > 0)

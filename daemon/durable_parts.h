@@ -100,31 +100,31 @@ struct durable {
     struct source_part *awaited; /* those of them that are read */
     size_t awaited_count;
     int64_t *read;
-    struct id128 settings;         /* that show in results; setup, as the next four */
-    char *settings_now;            /* their text */
+    struct id128 settings; /* that show in results; setup, as the next four */
+    char *settings_now;    /* their text */
     struct settings_inputs inputs_now;
     struct settings_inputs *inputs_then; /* those that were in force, the oldest first */
     struct engine_inputs *inputs;        /* the same, for the engine */
     size_t input_count;
-    VECTOR_OF(struct mark) turns;  /* where partitions are read by others than before; setup */
-    VECTOR_OF(struct mark) joined; /* the same of those that are new; sequencer role */
-    struct mark *marks;            /* those of before, and the turns */
-    struct engine_terms terms;     /* asked for last; setup, then reload lock */
-    struct id128 journaled;        /* settings that the journal says last; sequencer role */
-    size_t first_rules;            /* of past.rules: those in force at the first watermark */
+    VECTOR_OF(struct mark) turns;    /* where partitions are read by others than before; setup */
+    VECTOR_OF(struct mark) joined;   /* the same of those that are new; sequencer role */
+    struct mark *marks;              /* those of before, and the turns */
+    struct engine_terms terms;       /* asked for last; setup, then reload lock */
+    struct id128 journaled;          /* settings that the journal says last; sequencer role */
+    size_t first_rules;              /* of past.rules: those in force at the first watermark */
     struct engine_terms first_terms; /* that came with them */
-    int64_t *switch_ms;            /* when sets behind it were put in force */
-    struct id128 *switch_sets;     /* which */
-    struct id128 *switch_settings; /* and by which settings from then on */
-    size_t switch_count;           /* of them */
-    struct sinks_then *sinks_then; /* the oldest first */
+    int64_t *switch_ms;              /* when sets behind it were put in force */
+    struct id128 *switch_sets;       /* which */
+    struct id128 *switch_settings;   /* and by which settings from then on */
+    size_t switch_count;             /* of them */
+    struct sinks_then *sinks_then;   /* the oldest first */
     size_t sinks_then_count;
-    uint8_t *priority_widest; /* by sink: of all that it ever had */
-    size_t switches_again;    /* of them that have been told again; sequencer role */
-    struct id128 switched;    /* the set that the next mark of a switch is of; the same */
+    uint8_t *priority_widest;       /* by sink: of all that it ever had */
+    size_t switches_again;          /* of them that have been told again; sequencer role */
+    struct id128 switched;          /* the set that the next mark of a switch is of; the same */
     struct id128 switched_settings; /* the same: that come with it */
-    struct id128 rules;       /* asked for last; setup, then reload lock */
-    size_t rules_kept;        /* the same: how many lists are kept at most */
+    struct id128 rules;             /* asked for last; setup, then reload lock */
+    size_t rules_kept;              /* the same: how many lists are kept at most */
 
     bool tells_again;                /* incident role: what is told was told before */
     struct journal_compare *compare; /* the same; NULL: the journal is trusted, or it is over */

@@ -52,8 +52,7 @@ void durable_switched(struct durable *durable, const struct rule_set *rules,
     static const struct id128 unnamed;
 
     durable->switched = rule_set_hash(rules);
-    durable->switched_settings =
-        id128_equal(terms->id, unnamed) ? durable->journaled : terms->id;
+    durable->switched_settings = id128_equal(terms->id, unnamed) ? durable->journaled : terms->id;
 }
 
 bool durable_has_rules(const struct durable *durable, const struct rule_set *rules)

@@ -221,7 +221,8 @@ static int prepare(struct durable *durable, uint64_t frame, struct error *err)
     durable->read = calloc(past->part_count + 1, sizeof(*durable->read));
     durable->waker = host()->waker_create(host()->self);
     if (durable->switch_ms == NULL || durable->switch_sets == NULL ||
-        durable->switch_settings == NULL || durable->parts == NULL || durable->awaited == NULL || durable->read == NULL || durable->waker < 0) {
+        durable->switch_settings == NULL || durable->parts == NULL || durable->awaited == NULL ||
+        durable->read == NULL || durable->waker < 0) {
         error_set(err, "out of memory or descriptors for the data directory");
         return EXIT_SYSTEM;
     }

@@ -146,8 +146,8 @@ static int take_all(struct mending *mending, const struct segment_config *journa
     return rc;
 }
 
-/* Most files end with what the journal said last, so what is behind the snapshot is looked at first;
- * what the journal had let go of by then is known by its id alone. */
+/* Most files end with what the journal said last, so what is behind the snapshot is looked at
+ * first; what the journal had let go of by then is known by its id alone. */
 static int find_and_take(struct mending *mending, const struct segment_config *journal,
                          const struct incident_log_known *known, struct error *err)
 {
@@ -193,8 +193,8 @@ static int end_writing(const char *path, struct mending *mending, struct error *
 }
 
 int incident_log_mend(const char *path, const struct segment_config *journal,
-                      const struct incident_log_known *known, struct line_writer *writer, struct incident_log_mended *out,
-                      struct error *err)
+                      const struct incident_log_known *known, struct line_writer *writer,
+                      struct incident_log_mended *out, struct error *err)
 {
     struct mending mending = {.writer = writer, .out = out};
     int rc;

@@ -31,7 +31,7 @@ struct incident_log_known {
  * a hole on, within the last megabyte, the file is written anew.
  * Errors: a negative errno with a sentence. */
 int incident_log_mend(const char *path, const struct segment_config *journal,
-                      const struct incident_log_known *known, struct line_writer *writer, struct incident_log_mended *out,
-                      struct error *err);
+                      const struct incident_log_known *known, struct line_writer *writer,
+                      struct incident_log_mended *out, struct error *err);
 
 #endif

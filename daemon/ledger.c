@@ -139,9 +139,9 @@ bool ledger_check(const struct ledger *ledger, struct error *err)
     if (c->opened != c->closed + c->open)
         differ(err, &holds, "L4 does not hold: opened is %" PRIu64 ", closed + open is %" PRIu64,
                c->opened, c->closed + c->open);
-    out = c->announced + c->suppressed_silence + c->suppressed_maintenance + c->suppressed_inhibited;
-    if (c->opened == c->closed + c->open &&
-        (c->untold == 0 ? c->opened != out : c->opened < out))
+    out =
+        c->announced + c->suppressed_silence + c->suppressed_maintenance + c->suppressed_inhibited;
+    if (c->opened == c->closed + c->open && (c->untold == 0 ? c->opened != out : c->opened < out))
         differ(err, &holds,
                "L4 does not hold: opened is %" PRIu64
                ", announced + suppressed by silence, maintenance and inhibition is %" PRIu64,

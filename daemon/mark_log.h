@@ -70,8 +70,8 @@ struct mark_list {
                             are */
 };
 
-/* Reads the marks of a run for `parts`, from its file, or from its data directory. A partition that joined late is sealed to where it joined.
- * Errors: a negative errno with "file:line: sentence". */
+/* Reads the marks of a run for `parts`, from its file, or from its data directory. A partition that
+ * joined late is sealed to where it joined. Errors: a negative errno with "file:line: sentence". */
 int mark_log_read(const char *path, const struct mark_part *parts, size_t part_count,
                   struct mark_list *out, struct error *err);
 

@@ -46,10 +46,11 @@ static int check_settings(const struct journal_summary *past, const char *path, 
         return EXIT_OK;
     free(*changes);
     *changes = NULL;
-    error_set(err,
-              "%s: these settings cannot change in a data directory: %.1000s; start with the former "
-              "ones, or give these a data directory of their own",
-              path, what.text);
+    error_set(
+        err,
+        "%s: these settings cannot change in a data directory: %.1000s; start with the former "
+        "ones, or give these a data directory of their own",
+        path, what.text);
     return EXIT_CONFIG;
 }
 
@@ -105,8 +106,8 @@ int past_check_dir(const char *path, const struct engine_config *engine, char **
         return code;
     data_dir_folder(&look.dir, "blobs", blobs);
     settings = settings_text(engine);
-    code = past_check(&known.sum, &known.recalled.begin, look.dir.path, blobs, settings, changes,
-                      err);
+    code =
+        past_check(&known.sum, &known.recalled.begin, look.dir.path, blobs, settings, changes, err);
     free(settings);
     snapshot_recalled_release(&known.recalled);
     return code;

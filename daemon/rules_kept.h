@@ -36,8 +36,8 @@ int rules_kept_save(const char *folder, struct id128 set, const struct rules_rea
 int rules_kept_with(const struct rules_read *base, const char *name, const char *text,
                     struct rule_set **out, struct rules_read *read, struct error *err);
 
-/* The same, with what comes of it in place of *rules and *read, which stay as they are where nothing
- * does. */
+/* The same, with what comes of it in place of *rules and *read, which stay as they are where
+ * nothing does. */
 int rules_kept_add(struct rule_set **rules, struct rules_read *read, const char *name,
                    const char *text, struct error *err);
 

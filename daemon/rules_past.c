@@ -375,8 +375,7 @@ static int load_shown(void *self, struct id128 set, struct kept_files *out, stru
 }
 
 int rules_past_of_daemon(const char *address, int64_t from_ms, struct id128 known,
-                         const struct engine_config *now, struct rules_past *out,
-                         struct error *err)
+                         const struct engine_config *now, struct rules_past *out, struct error *err)
 {
     struct building building = {
         .out = out, .from_ms = from_ms, .load = load_shown, .self = (void *)address};

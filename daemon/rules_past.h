@@ -9,8 +9,8 @@
  * these alone count as one, which has `silences` in their place (daemon/silences_past.h knows from
  * when to when each held). So there are as many sets as there were reloads.
  *
- * With each set go its terms (correlate/terms.h): a switch of these alone makes a set of its own. Of
- * a directory it is known how records were read, too.
+ * With each set go its terms (correlate/terms.h): a switch of these alone makes a set of its own.
+ * Of a directory it is known how records were read, too.
  *
  * Bounds:  RULES_PAST_MAX sets, the newest; the first of them stands for what was before.
  * Thread:  any; everything belongs to the caller.
@@ -28,12 +28,12 @@
 enum { RULES_PAST_MAX = 64 };
 
 struct rules_past {
-    VECTOR_OF(struct rule_set *) set; /* none: nothing is known */
-    VECTOR_OF(int64_t) from_ms;       /* of each; the first is there from the beginning */
+    VECTOR_OF(struct rule_set *) set;         /* none: nothing is known */
+    VECTOR_OF(int64_t) from_ms;               /* of each; the first is there from the beginning */
     VECTOR_OF(struct engine_terms) terms;     /* of each; also one where no set had to be read */
     VECTOR_OF(struct settings_inputs) inputs; /* the oldest first; none: not known */
     VECTOR_OF(struct engine_inputs) read_as;  /* the same, for engine_recovery */
-    char lacks[1024]; /* a sentence: what has other rules than it had then; "": nothing */
+    char lacks[1024];          /* a sentence: what has other rules than it had then; "": nothing */
     char lacks_settings[1024]; /* the same of settings */
 };
 

@@ -419,9 +419,8 @@ static json_t *json_terms(const struct rules_preview *preview)
     json_t *list = json_array();
 
     for (size_t i = 0; i < preview->term_count; i++)
-        json_array_append_new(list,
-                              json_pack("{s:s,s:s,s:s}", "key", preview->terms[i].key, "from",
-                                        preview->terms[i].from, "to", preview->terms[i].to));
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "key", preview->terms[i].key, "from",
+                                              preview->terms[i].from, "to", preview->terms[i].to));
     return list;
 }
 

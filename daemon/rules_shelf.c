@@ -82,8 +82,8 @@ void rules_shelf_destroy(struct rules_shelf *shelf)
     free(shelf);
 }
 
-void rules_shelf_ask(struct rules_shelf *shelf, struct id128 next,
-                     const struct engine_terms *terms, struct kept_files *before)
+void rules_shelf_ask(struct rules_shelf *shelf, struct id128 next, const struct engine_terms *terms,
+                     struct kept_files *before)
 {
     pthread_mutex_lock(&shelf->lock);
     struct shelved *last = &shelf->item.at[shelf->item.count - 1];
@@ -132,10 +132,9 @@ json_t *rules_shelf_list(struct rules_shelf *shelf, uint64_t now_ns)
             continue;
         id128_format(item->set, hex);
         json_array_append_new(
-            list,
-            json_pack("{s:s,s:o,s:o}", "set", hex, "from",
-                      item->from_ms == INT64_MIN ? json_null() : json_integer(item->from_ms),
-                      "engine", terms_json(&item->terms)));
+            list, json_pack("{s:s,s:o,s:o}", "set", hex, "from",
+                            item->from_ms == INT64_MIN ? json_null() : json_integer(item->from_ms),
+                            "engine", terms_json(&item->terms)));
     }
     pthread_mutex_unlock(&shelf->lock);
     json_object_set_new(root, "sets", list);

@@ -25,15 +25,15 @@ enum { RULES_SHELF_SETS_MAX = 64 };
 
 struct rules_shelf;
 
-/* With the set of the start, and its terms. Owner: the caller, until rules_shelf_destroy(), which takes NULL.
- * NULL when memory is short. */
+/* With the set of the start, and its terms. Owner: the caller, until rules_shelf_destroy(), which
+ * takes NULL. NULL when memory is short. */
 struct rules_shelf *rules_shelf_create(struct id128 first, const struct engine_terms *terms);
 void rules_shelf_destroy(struct rules_shelf *shelf);
 
 /* `next` is asked for, with `terms`, in place of the set that was last, whose files `before` are
  * taken. */
-void rules_shelf_ask(struct rules_shelf *shelf, struct id128 next,
-                     const struct engine_terms *terms, struct kept_files *before);
+void rules_shelf_ask(struct rules_shelf *shelf, struct id128 next, const struct engine_terms *terms,
+                     struct kept_files *before);
 
 /* A set that was asked for is in force from `at_ms` on. */
 void rules_shelf_switched(struct rules_shelf *shelf, struct id128 set, int64_t at_ms,

@@ -108,11 +108,11 @@ int service_lock(struct service *service, struct error *err)
 
 int service_open_intake(struct service *service, struct error *err)
 {
-    const struct intake_options options = {
-        .dir = &service->dir,
-        .body_max = (uint64_t)service->config->intake.body_max,
-        .backlog_max = (uint64_t)service->config->intake.backlog_max,
-        .unit = service->unit};
+    const struct intake_options options = {.dir = &service->dir,
+                                           .body_max = (uint64_t)service->config->intake.body_max,
+                                           .backlog_max =
+                                               (uint64_t)service->config->intake.backlog_max,
+                                           .unit = service->unit};
     int code;
 
     if (service->config->data.dir[0] == '\0')
@@ -207,8 +207,8 @@ static void note_idle(const struct rule_set *rules, const char *id, char note[NO
     }
 }
 
-/* Whether a silence was refused because a rule file has its id: the list has none of it. The rules as
- * they are, are read once more for that, so it is asked of what was refused alone. */
+/* Whether a silence was refused because a rule file has its id: the list has none of it. The rules
+ * as they are, are read once more for that, so it is asked of what was refused alone. */
 static bool is_id_taken(struct service *service, const json_t *body, struct error *err)
 {
     const char *id = json_string_value(json_object_get(body, "id"));
@@ -441,9 +441,8 @@ static int do_on_record(struct service *service, const struct admin_pick *pick,
         rc = -ENOMEM;
     if (service->intake != NULL)
         rc = service_record_outcome(service, &act,
-                                    &(struct service_outcome){
-                                        rc, rc == 0 ? result.text : err->text,
-                                        deed->switches ? &result.set : NULL},
+                                    &(struct service_outcome){rc, rc == 0 ? result.text : err->text,
+                                                              deed->switches ? &result.set : NULL},
                                     err);
     if (rc == 0)
         fputs(text, to);
@@ -526,11 +525,10 @@ void service_reload_by_signal(struct service *service)
         rules_preview_release(&preview);
     }
     if (service->intake != NULL)
-        service_record_outcome(
-            service, &act,
-            &(struct service_outcome){rc, rc == 0 ? result.text : err.text,
-                                      rc == 0 ? &result.set : NULL},
-            &err);
+        service_record_outcome(service, &act,
+                               &(struct service_outcome){rc, rc == 0 ? result.text : err.text,
+                                                         rc == 0 ? &result.set : NULL},
+                               &err);
 }
 
 /* ---- pushes ---- */

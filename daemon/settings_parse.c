@@ -100,18 +100,18 @@ static bool take_topic(char *line, struct topic_config *to)
 
     if (fixed == NULL)
         return false;
-    *to = (struct topic_config){.topic = strcmp(line, "(others)") != 0 ? line : NULL,
-                                .format = strcmp(format, "native") == 0         ? FORMAT_NATIVE
-                                          : strcmp(format, "alertmanager") == 0 ? FORMAT_ALERTMANAGER
-                                                                                : FORMAT_AUTO,
-                                .log_append_time = strcmp(log_append, "true") == 0,
-                                .tenant = tenant[0] != '\0' ? tenant : NULL,
-                                .tenant_fixed = strcmp(fixed, "true") == 0};
+    *to =
+        (struct topic_config){.topic = strcmp(line, "(others)") != 0 ? line : NULL,
+                              .format = strcmp(format, "native") == 0         ? FORMAT_NATIVE
+                                        : strcmp(format, "alertmanager") == 0 ? FORMAT_ALERTMANAGER
+                                                                              : FORMAT_AUTO,
+                              .log_append_time = strcmp(log_append, "true") == 0,
+                              .tenant = tenant[0] != '\0' ? tenant : NULL,
+                              .tenant_fixed = strcmp(fixed, "true") == 0};
     return unit_parse_duration(disorder, &to->disorder_ms, &err) == 0;
 }
 
-void settings_inputs(const char *text, const struct engine_config *now,
-                     struct settings_inputs *out)
+void settings_inputs(const char *text, const struct engine_config *now, struct settings_inputs *out)
 {
     const size_t bytes = strlen(text) + 1;
     size_t lines = 1;

@@ -36,8 +36,8 @@ enum settings_change { SETTINGS_EQUAL, SETTINGS_SWITCH, SETTINGS_FIXED };
 enum settings_change settings_compare(const char *before, const char *now,
                                       const struct settings_reader *reader, struct error *what);
 
-/* Each line that is not the same in both, as `then "...", now "..."`, one a line. Owner: the caller,
- * who frees it. */
+/* Each line that is not the same in both, as `then "...", now "..."`, one a line. Owner: the
+ * caller, who frees it. */
 char *settings_differences(const char *before, const char *now);
 
 /* What the text says for stages D to I; `terms` keep what it does not say. */

@@ -44,8 +44,7 @@ const char *terms_changes_print(const struct terms_change *changes, size_t count
     to[0] = '\0';
     for (size_t i = 0; i < count && used < TERMS_NAMES_BYTES; i++)
         used += (size_t)snprintf(to + used, TERMS_NAMES_BYTES - used, "%s%s %s -> %s",
-                                 i > 0 ? ", " : "", changes[i].key, changes[i].from,
-                                 changes[i].to);
+                                 i > 0 ? ", " : "", changes[i].key, changes[i].from, changes[i].to);
     return to;
 }
 

@@ -348,9 +348,10 @@ static void unknown_names(const struct why_question *question, const struct rule
 /* ", nor were b, c and 5 more": the one that was meant may be any of them. */
 static void say_others(const struct rule *const *others, uint32_t count, char to[NAMES_BYTES])
 {
-    size_t used = (size_t)snprintf(to, NAMES_BYTES, "%s", count == 0   ? ""
-                                                          : count == 1 ? ", nor was "
-                                                                       : ", nor were ");
+    size_t used = (size_t)snprintf(to, NAMES_BYTES, "%s",
+                                   count == 0   ? ""
+                                   : count == 1 ? ", nor was "
+                                                : ", nor were ");
 
     for (uint32_t i = 0; i < count && i < OTHERS_TOLD; i++)
         used += (size_t)snprintf(to + used, NAMES_BYTES - used, "%s%.40s",

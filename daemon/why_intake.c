@@ -35,8 +35,9 @@ static void look_at(void *self, const struct intake_record *record)
                  record->what.at, unit_format_time(record->wall_ms, at));
     else if (record->kind == INTAKE_OUTCOME)
         snprintf(looking->found, sizeof(looking->found),
-                 INTAKE_TOPIC "/%" PRIu64 " is no push: it says what came of what was asked for at "
-                 INTAKE_TOPIC "/%" PRIu64,
+                 INTAKE_TOPIC
+                 "/%" PRIu64 " is no push: it says what came of what was asked for at " INTAKE_TOPIC
+                 "/%" PRIu64,
                  record->position, record->of);
 }
 

@@ -281,8 +281,8 @@ static void note_touch(struct why *why, const struct trace_touch *touch,
     bool expired = is_expiry(why, told);
     if (expired && touch->fate == TRACE_CLOSED)
         why_rule_of(why, touch->rule)->expired_incident = touch->incident;
-    note.text =
-        why_words_touched(touch, why_alert_name(alert), expired ? why_terms_at(why, told->order.at_ms).expire_ms : 0);
+    note.text = why_words_touched(touch, why_alert_name(alert),
+                                  expired ? why_terms_at(why, told->order.at_ms).expire_ms : 0);
     if (over != NULL) {
         char *text = why_format("%s; that ends: %s", note.text, over);
         free(note.text);

@@ -175,7 +175,7 @@ struct why {
     struct rule_set **sets; /* in force one after the other */
     size_t set_count;
     const struct engine_terms *terms; /* of each; NULL: those of the configuration */
-    const struct rule_set *rules; /* the newest of them */
+    const struct rule_set *rules;     /* the newest of them */
     const struct engine_config *config;
     struct engine_listener listener;
     struct engine_trace trace;

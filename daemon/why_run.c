@@ -257,12 +257,11 @@ static void remark_terms(struct answering *a)
         count = terms_changes(&past->terms.at[i - 1], &past->terms.at[i], changes);
         if (count == 0)
             continue;
-        snprintf(line, sizeof(line), "the daemon's settings changed at %s (%s): %s",
-                 unit_format_time(past->from_ms.at[i], time),
-                 terms_changes_print(changes, count, names),
-                 a->run->rules.count == 0
-                     ? "what came before goes by those of then"
-                     : "with --rules all of it goes by those of the configuration");
+        snprintf(
+            line, sizeof(line), "the daemon's settings changed at %s (%s): %s",
+            unit_format_time(past->from_ms.at[i], time), terms_changes_print(changes, count, names),
+            a->run->rules.count == 0 ? "what came before goes by those of then"
+                                     : "with --rules all of it goes by those of the configuration");
         why_remark(a->why, line);
         return;
     }
@@ -290,8 +289,7 @@ static void remark_switches(struct answering *a)
     if (switches == 0)
         return;
     if (switches > 1)
-        snprintf(more, sizeof(more), ", and %zu time%s before", switches - 1,
-                 plural(switches - 1));
+        snprintf(more, sizeof(more), ", and %zu time%s before", switches - 1, plural(switches - 1));
     snprintf(line, sizeof(line),
              "the daemon switched its rules at %s%s: what came before is decided by the rules of "
              "then",

@@ -82,9 +82,9 @@ struct kafka_config {
     bool (*began_at)(void *self, const char *topic, int32_t partition, int64_t *offset);
     void *began_at_self;
     bool from_start; /* begin at `start` even if there are committed offsets */
-    bool is_lost;    /* what the group read is known to nobody: where it has committed offsets, begin
-                      * at `start` if that is a time, or else at the first record there is */
-    bool read_only;  /* commit nothing, and come back to nothing that was read */
+    bool is_lost;   /* what the group read is known to nobody: where it has committed offsets, begin
+                     * at `start` if that is a time, or else at the first record there is */
+    bool read_only; /* commit nothing, and come back to nothing that was read */
     bool accept_gap; /* go on behind missing records instead of stopping the partition */
     const struct kafka_option *options; /* security.protocol, ssl.*, sasl.*, and the
                                          * keys that kafka_option_check() lets through */

@@ -120,8 +120,7 @@ static inline bool capture_class_holds(const struct capture_class *class, uint32
 /* Do they hold the same? */
 static inline bool capture_class_is(const struct capture_class *a, const struct capture_class *b)
 {
-    return a->range_count == b->range_count &&
-           memcmp(a->ascii, b->ascii, sizeof(a->ascii)) == 0 &&
+    return a->range_count == b->range_count && memcmp(a->ascii, b->ascii, sizeof(a->ascii)) == 0 &&
            (a->range_count == 0 || a->range == b->range ||
             memcmp(a->range, b->range, a->range_count * sizeof(*a->range)) == 0);
 }

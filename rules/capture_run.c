@@ -39,7 +39,8 @@ static bool append(struct capture_run *run, const struct capture_run *next)
 }
 
 /* `run` or `side`: of the same class as many as either takes, with none left out between. */
-static bool join(struct capture_run *run, const struct capture_run *side, struct written_classes *classes)
+static bool join(struct capture_run *run, const struct capture_run *side,
+                 struct written_classes *classes)
 {
     if (run->min == 1 && run->max == 1 && side->min == 1 && side->max == 1)
         return capture_class_is(&run->class, &side->class) ||

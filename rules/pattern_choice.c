@@ -236,8 +236,7 @@ static bool check_one(struct pattern_choosing *choosing, struct pattern_entry *e
 
     arena_reset(choosing->scratch);
     program = read_program(choosing, entry);
-    return program != NULL &&
-           (!may_be_refused(entry, program) || choose(choosing, entry, program));
+    return program != NULL && (!may_be_refused(entry, program) || choose(choosing, entry, program));
 }
 
 static struct id128 key_of(const struct pattern_entry *entry)

@@ -1,6 +1,6 @@
 /*
- * pattern_database.h - Hyperscan, which looks for many patterns in one walk over a text; vectorscan is
- * the same for more processors.
+ * pattern_database.h - Hyperscan, which looks for many patterns in one walk over a text; vectorscan
+ * is the same for more processors.
  *
  *   sources:  0 "link .* down"   1 "\x64\x69\x73\x6b" ("disk")   ...
  *   scan:     text -> the positions found, once each

@@ -1,8 +1,8 @@
 /*
  * pattern_soundness.h - does the pattern library of this machine find what is there?
  *
- * vectorscan 5.4.9, which Debian 12 has, does not on processors with AVX-512: it misses a text of one
- * byte behind 64 others, and says that \bk stands in "...bbbk". A rule would be silent, so the
+ * vectorscan 5.4.9, which Debian 12 has, does not on processors with AVX-512: it misses a text of
+ * one byte behind 64 others, and says that \bk stands in "...bbbk". A rule would be silent, so the
  * library is asked a few thousand questions whose answers are plain before it is relied on: some
  * milliseconds, once in a process.
  *

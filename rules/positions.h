@@ -35,8 +35,9 @@ enum { POSITIONS_WORK_MAX = 5000000 };
 struct capture;
 struct positions;
 
-/* Makes the positions of a program, which is needed no longer; nor is what lies in `scratch`. `work` is how many steps that took, whatever came of it. Owner:  `arena`. Errors: NULL
- * when the pattern is none of those that are followed so, or memory is short. */
+/* Makes the positions of a program, which is needed no longer; nor is what lies in `scratch`.
+ * `work` is how many steps that took, whatever came of it. Owner:  `arena`. Errors: NULL when the
+ * pattern is none of those that are followed so, or memory is short. */
 struct positions *positions_create(const struct capture *program, struct arena *arena,
                                    struct arena *scratch, uint32_t *work);
 

@@ -57,7 +57,7 @@ struct positions {
     uint32_t words;
     uint32_t range_count;
     uint16_t ascii[PATTERN_ASCII]; /* kinds */
-    const uint32_t *range;        /* where each begins, ascending */
+    const uint32_t *range;         /* where each begins, ascending */
     const uint16_t *range_kind;
     const uint8_t *kind_around; /* enum pattern_around */
     const uint64_t *takes;      /* by kind: positions that take it */
@@ -68,8 +68,8 @@ struct positions {
     const struct pattern_kind_set *required;
     uint32_t required_count;
     struct pattern_kind_set first_kinds;
-    bool has_first; /* else it may be empty */
-    bool at_start;  /* it can match at the beginning of the text alone */
+    bool has_first;         /* else it may be empty */
+    bool at_start;          /* it can match at the beginning of the text alone */
     bool splits_characters; /* found between the bytes of any character beyond ASCII */
 };
 

@@ -37,9 +37,8 @@ struct title {
 };
 
 /* Compiles a scalar; `when` is the scope after checking, with its aggregates. Where no event opens
- * an incident, `known` are the only fields that are not empty then; others are refused, or the first
- * of them is noted. NULL: all are known.
- * Errors: false, diagnosed (or memory noted). */
+ * an incident, `known` are the only fields that are not empty then; others are refused, or the
+ * first of them is noted. NULL: all are known. Errors: false, diagnosed (or memory noted). */
 bool title_compile(const struct yaml_node *node, const struct scope *when,
                    const struct title_known *known, struct arena *arena, struct title *out);
 

@@ -742,5 +742,4 @@ const uint32_t unicode_category_run_count =
     sizeof(unicode_category_run) / sizeof(unicode_category_run[0]);
 const uint32_t unicode_script_run_count =
     sizeof(unicode_script_run) / sizeof(unicode_script_run[0]);
-const uint32_t unicode_fold_count =
-    sizeof(unicode_fold) / sizeof(unicode_fold[0]);
+const uint32_t unicode_fold_count = sizeof(unicode_fold) / sizeof(unicode_fold[0]);

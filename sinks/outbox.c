@@ -87,11 +87,11 @@ struct outbox {
 
     pthread_mutex_t asking; /* one question at a time */
     pthread_cond_t answered;
-    struct question *question;        /* under lock */
-    char input_why[INPUT_WHY_BYTES];  /* under lock; "": the input can be read */
-    uint64_t walk_ns;                 /* loop: when all that waits was last gone through */
-    char ledger_why[INPUT_WHY_BYTES]; /* the same; "": all adds up */
-    char memory_why[INPUT_WHY_BYTES]; /* the same; "": there is enough */
+    struct question *question;         /* under lock */
+    char input_why[INPUT_WHY_BYTES];   /* under lock; "": the input can be read */
+    uint64_t walk_ns;                  /* loop: when all that waits was last gone through */
+    char ledger_why[INPUT_WHY_BYTES];  /* the same; "": all adds up */
+    char memory_why[INPUT_WHY_BYTES];  /* the same; "": there is enough */
     char refusal_why[INPUT_WHY_BYTES]; /* the same; "": none is refused */
 
     pthread_mutex_t lock;

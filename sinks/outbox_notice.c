@@ -56,8 +56,9 @@ static const struct notice_kind memory_short = {
                     "(engine.alerts.max, max_keys of rules, outbox.bytes.max)."};
 
 static const struct notice_kind not_running = {
-    "not-running", "Nothing is correlated, and nobody is told of anything, until tocsin runs again. "
-                   "What is said above names the way out, and so does its log."};
+    "not-running",
+    "Nothing is correlated, and nobody is told of anything, until tocsin runs again. "
+    "What is said above names the way out, and so does its log."};
 
 bool outbox_notices_create(struct outbox_core *core)
 {
@@ -69,8 +70,8 @@ bool outbox_notices_create(struct outbox_core *core)
     core->input_notice.told = calloc(count, sizeof(bool));
     core->ledger_notice.told = calloc(count, sizeof(bool));
     core->memory_notice.told = calloc(count, sizeof(bool));
-    core->refusal_notice = (struct outbox_notice){.told = calloc(count, sizeof(bool)),
-                                                  .is_of_reason = true};
+    core->refusal_notice =
+        (struct outbox_notice){.told = calloc(count, sizeof(bool)), .is_of_reason = true};
     is_made = core->fill_notice.told != NULL && core->input_notice.told != NULL &&
               core->ledger_notice.told != NULL && core->memory_notice.told != NULL &&
               core->refusal_notice.told != NULL;

@@ -114,7 +114,7 @@ enum { NOTICE_TEXT_BYTES = 512 };
 /* A condition that people are told of past the engine. */
 struct outbox_notice {
     bool is_active;
-    int64_t since_ms; /* wall clock; rises with each spell, so that spells have ids of their own */
+    int64_t since_ms;  /* wall clock; rises with each spell, so that spells have ids of their own */
     bool is_of_reason; /* one incident for one reason, however often it is told of */
     char title[NOTICE_TEXT_BYTES], why[NOTICE_TEXT_BYTES]; /* as at the begin of the spell */
     bool *told;                                            /* per sink: it was sent the open */
@@ -159,11 +159,11 @@ struct outbox_core {
     uint64_t waiting_bytes;
     struct outbox_notice fill_notice, input_notice, ledger_notice, memory_notice;
     struct outbox_notice refusal_notice;
-    char input_why[NOTICE_TEXT_BYTES];  /* why nothing can be read; "": it can */
-    char ledger_why[NOTICE_TEXT_BYTES]; /* what does not add up; "": all does */
-    char memory_why[NOTICE_TEXT_BYTES]; /* how short memory is; "": it is not */
+    char input_why[NOTICE_TEXT_BYTES];   /* why nothing can be read; "": it can */
+    char ledger_why[NOTICE_TEXT_BYTES];  /* what does not add up; "": all does */
+    char memory_why[NOTICE_TEXT_BYTES];  /* how short memory is; "": it is not */
     char refusal_why[NOTICE_TEXT_BYTES]; /* why a start is refused; "": none is */
-    size_t dead_count;                  /* of ACCOUNT_DEAD, and their bytes */
+    size_t dead_count;                   /* of ACCOUNT_DEAD, and their bytes */
     uint64_t dead_bytes;
     struct outbox_op *dead_oldest, *dead_newest; /* kept */
     size_t ref_count, refs_max;

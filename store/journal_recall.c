@@ -354,8 +354,7 @@ static int take_mark(struct journal_recall *recall, const struct mark *mark, str
                 .kind = MARK_INPUT,
                 .part = mark->part,
                 .offset = mark->offset,
-                .value_ms =
-                    mark_input_value(recall->rules.at[recall->rules.count - 1].settings)};
+                .value_ms = mark_input_value(recall->rules.at[recall->rules.count - 1].settings)};
         if (mark->value_ms == INT64_MIN) /* from the start: nothing had been closed */
             return 0;
         vector_add(&recall->marks) = (struct mark){.kind = MARK_SEAL,

@@ -137,8 +137,8 @@ enum shared_verdict shared_store_end_at(struct shared_store *store, enum shared_
 /* Forgets both logs, open incidents and image: the owner's own are to be put there instead. */
 enum shared_verdict shared_store_clear(struct shared_store *store, struct error *err);
 
-/* The same, and the journal begins with this frame, behind which its end is `after`: an image stands
- * for what was before (store/shared_image.h). */
+/* The same, and the journal begins with this frame, behind which its end is `after`: an image
+ * stands for what was before (store/shared_image.h). */
 enum shared_verdict shared_store_begin(struct shared_store *store, const struct shared_frame *frame,
                                        struct shared_end after, struct error *err);
 

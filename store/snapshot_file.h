@@ -62,8 +62,8 @@ struct snapshot_facts {
     uint64_t frame;             /* all that it rests on is in the journal up to this frame */
     bool has_lines;             /* it says what follows: version 1 did not */
     struct snapshot_lines lines;
-    const struct id128 *sets;   /* rule sets that the image names, in its order */
-    const struct id128 *kept;   /* what the snapshot before this one needs of blobs/ */
+    const struct id128 *sets; /* rule sets that the image names, in its order */
+    const struct id128 *kept; /* what the snapshot before this one needs of blobs/ */
     uint32_t set_count, kept_count, stand_count;
     uint32_t epoch_ms;                   /* of the run: the engine's times are multiples of it */
     const struct snapshot_stand *stands; /* of the partitions that are read */

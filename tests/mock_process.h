@@ -26,8 +26,8 @@ struct mock_process {
 #define MOCK_BROKERS 1
 #endif
 
-/* Lines: "topic NAME N", "up", "down", "lead NAME PARTITION BROKER", "fail KIND ERROR COUNT". Each is
- * answered by "ok". */
+/* Lines: "topic NAME N", "up", "down", "lead NAME PARTITION BROKER", "fail KIND ERROR COUNT". Each
+ * is answered by "ok". */
 static inline void mock_process_serve(FILE *from, FILE *to)
 {
     struct error err = {""};

@@ -243,9 +243,8 @@ static void the_extractions_of_an_event_may_take_16_ms(void **state)
     put_long(feed, 0, "a", fitting - 1, "1");
     put_long(feed, 1, "b", fitting, "1"); /* one byte more */
     bench_run(bench);
-    assert_string_equal(bench->brief,
-                        "0 opened rule r labels.disk=true true n=1 alerts=1\n"
-                        "1 opened rule r labels.disk=true false n=1 alerts=1\n");
+    assert_string_equal(bench->brief, "0 opened rule r labels.disk=true true n=1 alerts=1\n"
+                                      "1 opened rule r labels.disk=true false n=1 alerts=1\n");
     assert_int_equal(bench->counters.enrich_errors, 1);
     bench_destroy(bench);
 }

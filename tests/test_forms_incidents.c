@@ -468,7 +468,8 @@ static const struct refusal refused[] = {
     {"rules:\n" TWO ABOVE("[labels.rakc]", "'true'", "count() >= 1", "t"),
      "r.yaml:19:10: no rule of `of` has labels.rakc in its `by`; did you mean \"labels.rack\"?"},
     /* one value for all, however many they are */
-    {"rules:\n" TWO ABOVE("[labels.rack]", "'true'", "count() >= 2 || distinct(labels.rakc) >= 2", "t"),
+    {"rules:\n" TWO ABOVE("[labels.rack]", "'true'", "count() >= 2 || distinct(labels.rakc) >= 2",
+                          "t"),
      "no rule of `of` has labels.rakc in its `by`; did you mean \"labels.rack\"?"},
     /* its key's tenant is its tenant, and the same of check, source and resource */
     {"rules:\n" TWO ABOVE("[labels.tenant]", "'true'", "count() >= 1", "t"),

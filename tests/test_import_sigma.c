@@ -941,8 +941,8 @@ static void one_bad_rule_among_many_is_left_out_alone(void **state)
     import_text_release(&text);
 }
 
-/* What no entry is refused for alone: patterns of a thousand places, of which all ways are followed,
- * may be made in 0.4 s together, by an estimate. */
+/* What no entry is refused for alone: patterns of a thousand places, of which all ways are
+ * followed, may be made in 0.4 s together, by an estimate. */
 static void what_is_too_much_together_is_left_out_and_the_rest_taken(void **state)
 {
     (void)state;
@@ -954,8 +954,8 @@ static void what_is_too_much_together_is_left_out_and_the_rest_taken(void **stat
 
     for (int i = 0; i < COUNT; i++)
         import_text_format(
-            &text, "title: T%d\ndetection: {s: {A|re: 'x%d[a-z]{0,990}y'}, condition: s}\n---\n",
-            i, i);
+            &text, "title: T%d\ndetection: {s: {A|re: 'x%d[a-z]{0,990}y'}, condition: s}\n---\n", i,
+            i);
     for (int i = 0; i < 2; i++) /* of one pattern: the second is found when the first is gone */
         import_text_format(&text, "title: N%d\ndetection: {s: {A|re: 'a$b'}, condition: s}\n---\n",
                            i);
@@ -972,10 +972,12 @@ static void what_is_too_much_together_is_left_out_and_the_rest_taken(void **stat
     }
     assert_in_range(first, 100, COUNT - 1); /* from there on none is taken */
     assert_int_equal(got.result.entry_count, first + 1);
-    assert_true(has_finding(&got, "left out: rule \"N0\": this tocsin does not take it with all the "
-                                  "others: the pattern can never match"));
-    assert_true(has_finding(&got, "left out: rule \"N1\": this tocsin does not take it with all the "
-                                  "others: the pattern can never match"));
+    assert_true(has_finding(&got,
+                            "left out: rule \"N0\": this tocsin does not take it with all the "
+                            "others: the pattern can never match"));
+    assert_true(has_finding(&got,
+                            "left out: rule \"N1\": this tocsin does not take it with all the "
+                            "others: the pattern can never match"));
     for (int i = 0; i < 2; i++) {
         snprintf(want, sizeof(want), "left out: rule \"O%d\": ", i);
         assert_true(has_finding(&got, want));

@@ -84,9 +84,8 @@ static void journal_make(uint64_t first)
         struct journal_buffer group = {.bytes = {.at = NULL}};
         struct journal_record record = {.kind = JOURNAL_CHANGE};
         const struct incident change = change_of(i);
-        journal_put(&group,
-                    &(struct journal_record){.kind = JOURNAL_GROUP,
-                                             .group = {i, i + 1, i, i, JOURNAL_ENGINE}});
+        journal_put(&group, &(struct journal_record){.kind = JOURNAL_GROUP,
+                                                     .group = {i, i + 1, i, i, JOURNAL_ENGINE}});
         memcpy((void *)&record.change, (const void *)&change, sizeof(change));
         journal_put(&group, &record);
         assert_int_equal(segment_log_append(log, JOURNAL_FRAME_FIRST | JOURNAL_FRAME_LAST,

@@ -71,12 +71,27 @@ static void every_sum_that_does_not_hold_is_named(void **state)
         const char *sum;
     } cases[] = {
 #define AT(field, sum) {offsetof(struct engine_counters, field), sum}
-        AT(events, "L2"),      AT(derived, "L2"), AT(duplicate, "L2"),  AT(unmatched, "L2"),
-        AT(routed, "L2"),      AT(dropped, "L2"), AT(in_bins, "L2"),    AT(left, "L2"),
-        AT(rejected[1], "L2"), AT(touches, "L3"), AT(correlated, "L3"), AT(expired, "L3"),
-        AT(evicted, "L3"),     AT(retired, "L3"), AT(pending, "L3"),    AT(opened, "L4"),
-        AT(closed, "L4"),      AT(open, "L4"),   AT(announced, "L4"),
-        AT(suppressed_silence, "L4"), AT(suppressed_maintenance, "L4"),
+        AT(events, "L2"),
+        AT(derived, "L2"),
+        AT(duplicate, "L2"),
+        AT(unmatched, "L2"),
+        AT(routed, "L2"),
+        AT(dropped, "L2"),
+        AT(in_bins, "L2"),
+        AT(left, "L2"),
+        AT(rejected[1], "L2"),
+        AT(touches, "L3"),
+        AT(correlated, "L3"),
+        AT(expired, "L3"),
+        AT(evicted, "L3"),
+        AT(retired, "L3"),
+        AT(pending, "L3"),
+        AT(opened, "L4"),
+        AT(closed, "L4"),
+        AT(open, "L4"),
+        AT(announced, "L4"),
+        AT(suppressed_silence, "L4"),
+        AT(suppressed_maintenance, "L4"),
         AT(suppressed_inhibited, "L4"),
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -119,15 +134,15 @@ static void L4_every_incident_is_open_or_closed(void **state)
     struct ledger ledger = {.part_count = 0};
     struct error err = {{0}};
 
-    ledger.engine = (struct engine_counters){
-        .opened = 9, .closed = 7, .open = 2, .announced = 9};
+    ledger.engine = (struct engine_counters){.opened = 9, .closed = 7, .open = 2, .announced = 9};
     assert_true(ledger_check(&ledger, &err));
     ledger.engine.closed = 8; /* one closed twice */
     assert_false(ledger_check(&ledger, &err));
     assert_string_equal(err.text, "L4 does not hold: opened is 9, closed + open is 10");
 }
 
-/* Or sinks are told of it, or a mute keeps it from them. While a step is not told they may be fewer. */
+/* Or sinks are told of it, or a mute keeps it from them. While a step is not told they may be
+ * fewer. */
 static void L4_every_incident_is_announced_or_suppressed(void **state)
 {
     (void)state;
@@ -143,8 +158,9 @@ static void L4_every_incident_is_announced_or_suppressed(void **state)
     assert_true(ledger_check(&ledger, &err));
     ledger.engine.suppressed_inhibited = 2;
     assert_false(ledger_check(&ledger, &err));
-    assert_string_equal(err.text, "L4 does not hold: opened is 9, announced + suppressed by silence, "
-                                  "maintenance and inhibition is 8");
+    assert_string_equal(err.text,
+                        "L4 does not hold: opened is 9, announced + suppressed by silence, "
+                        "maintenance and inhibition is 8");
     ledger.engine.untold = 1;
     assert_true(ledger_check(&ledger, &err));
     ledger.engine.announced = 4;

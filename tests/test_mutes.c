@@ -578,12 +578,12 @@ static void mutes_are_counted_by_id(void **state)
 static void L4_what_opens_is_announced_or_suppressed_by_the_first_mute(void **state)
 {
     (void)state;
-    struct bench *bench = mute_bench(RULES_SIDES SILENCE_A
-                                     "maintenance:\n"
-                                     "  - id: m\n"
-                                     "    where: resource == \"w\" || resource == \"a\"\n"
-                                     "    start: 2001-09-09T01:46\n"
-                                     "    duration: 1m\n");
+    struct bench *bench =
+        mute_bench(RULES_SIDES SILENCE_A "maintenance:\n"
+                                         "  - id: m\n"
+                                         "    where: resource == \"w\" || resource == \"a\"\n"
+                                         "    start: 2001-09-09T01:46\n"
+                                         "    duration: 1m\n");
     struct bench_feed *feed = bench_feed(bench, "t", 0);
 
     bench_put(feed, 1000, "x", "src-bare", "");

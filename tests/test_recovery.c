@@ -125,7 +125,8 @@ static struct bench *begin(unsigned workers)
 }
 
 enum { INPUTS_NOW = 77 };
-static const struct engine_inputs *inputs_before; /* of the first run, where the second has others */
+static const struct engine_inputs
+    *inputs_before; /* of the first run, where the second has others */
 
 /* The first run is broken off behind step `at`, and gone on with `later_ms` afterwards. */
 static void go_on(struct bench *bench, const struct kept *at, const struct mark *marks,
@@ -139,10 +140,8 @@ static void go_on(struct bench *bench, const struct kept *at, const struct mark 
     bench->config.marks = known;
     bench->config.mark_count = at->marks;
     for (uint16_t i = 0; inputs_before != NULL && i < FEEDS; i++) /* whoever was read is read on */
-        known[bench->config.mark_count++] = (struct mark){.kind = MARK_INPUT,
-                                                          .part = i,
-                                                          .offset = at->read[i],
-                                                          .value_ms = INPUTS_NOW};
+        known[bench->config.mark_count++] = (struct mark){
+            .kind = MARK_INPUT, .part = i, .offset = at->read[i], .value_ms = INPUTS_NOW};
     bench->config.recovery = (struct engine_recovery){.is_wanted = true,
                                                       .until_ms = at->to_ms,
                                                       .read = at->read,
@@ -267,8 +266,8 @@ static void X5_what_is_read_otherwise_from_here_on_was_told_as_before(void **sta
             go_on(bench, &last, marks, log, (int64_t)draw(5000));
             int64_t watermark = engine_watermark(bench->engine);
             for (int t = 0; t < 40; t++) {
-                bench_put(bench->feed[draw(FEEDS)], now_of(bench) - (int64_t)draw(900), "r1", "down",
-                          draw(2) == 0 ? BENCH_CLEAR : "");
+                bench_put(bench->feed[draw(FEEDS)], now_of(bench) - (int64_t)draw(900), "r1",
+                          "down", draw(2) == 0 ? BENCH_CLEAR : "");
                 bench_pass(bench, 50, 50);
                 assert_true(engine_watermark(bench->engine) >= watermark);
                 watermark = engine_watermark(bench->engine);
@@ -289,8 +288,7 @@ static void X5_what_is_read_otherwise_from_here_on_was_told_as_before(void **sta
 static void X5_what_had_passed_stays_passed_under_a_larger_disorder(void **state)
 {
     static const struct topic_config then[] = {{.topic = "t", .disorder_ms = 500}};
-    static const struct topic_config now = {
-        .topic = "t", .disorder_ms = 3000, .tenant = "other"};
+    static const struct topic_config now = {.topic = "t", .disorder_ms = 3000, .tenant = "other"};
     struct engine_inputs inputs = {.value = 1, .topics = then, .topic_count = 1};
     struct bench *bench = begin(1);
     struct mark *marks;

@@ -159,10 +159,12 @@ static void keys_and_words_are_told_with_the_one_that_was_meant(void **state)
          "r.yaml:3:5: a rule has no key \"sequnce\"; did you mean \"sequence\"?"},
         /* a key of another form is not misspelt */
         {HEAD GOOD_WHERE GOOD_WINDOW "    within: 5m\n" GOOD_WHEN TAIL,
-         "r.yaml:5:5: a rule has no key \"within\"; it is one of rules with \"sequence\" or \"all\""},
+         "r.yaml:5:5: a rule has no key \"within\"; it is one of rules with \"sequence\" or "
+         "\"all\""},
         {HEAD "    sequence: [{where: check == \"a\"}, {where: check == \"b\"}]\n"
               "    within: 5m\n    look: end\n" TAIL,
-         "r.yaml:5:5: a rule with a sequence has no key \"look\"; it is one of rules with \"baseline\" or \"window\""},
+         "r.yaml:5:5: a rule with a sequence has no key \"look\"; it is one of rules with "
+         "\"baseline\" or \"window\""},
         {HEAD GOOD_WHERE "    expct: {every: 5m}\n" TAIL,
          "r.yaml:4:5: a rule has no key \"expct\"; did you mean \"expect\"?"},
         {HEAD "    on: evnts\n" GOOD_WHERE GOOD_WINDOW GOOD_WHEN TAIL,

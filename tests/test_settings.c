@@ -56,7 +56,8 @@ static void what_may_change_and_what_may_not(void **state)
         {ALERTS LOGS, LOGS, SETTINGS_FIXED,
          "then \"input.topics alerts: format 0, disorder 500ms, log_append_time 0, tenant a, "
          "tenant_fixed 0\", now \"nothing\""},
-        {"input.topics alerts: format 1\n", "input.topics alerts: format 0\n", SETTINGS_SWITCH, NULL},
+        {"input.topics alerts: format 1\n", "input.topics alerts: format 0\n", SETTINGS_SWITCH,
+         NULL},
         {"input.topics logs: format 1\n", "input.topics logs: format 0\n", SETTINGS_SWITCH, NULL},
         {"engine.expire 1ms\n", "engine.expire 2ms\n", SETTINGS_SWITCH, NULL},
         {"engine.round 1ms\nsinks p: priority 0\n", "engine.round 2ms\n", SETTINGS_FIXED,
@@ -176,8 +177,7 @@ static void X5_what_was_in_force_is_read_from_its_text(void **state)
     terms.expire_ms = 91000;
     char *changed = settings_text_with(text, &terms);
     differences = settings_differences(text, changed);
-    assert_string_equal(differences,
-                        "then \"engine.expire 90s\", now \"engine.expire 91s\"\n");
+    assert_string_equal(differences, "then \"engine.expire 90s\", now \"engine.expire 91s\"\n");
     free(differences);
     settings_inputs(changed, &other, &now);
     assert_int_not_equal(then.inputs.value, now.inputs.value);

@@ -292,7 +292,8 @@ static void life_of(uint64_t seed, unsigned workers, enum switching switching, b
     bench_settle(bench);
     for (unsigned i = 0; i < 6; i++) {
         live(bench, 12);
-        const struct engine_terms terms = switching == TERMS ? terms_any() : (struct engine_terms){0};
+        const struct engine_terms terms =
+            switching == TERMS ? terms_any() : (struct engine_terms){0};
         if (switching == TERMS) /* now and then with the rules as they are */
             engine_switch(bench->engine, parse_good(rule_texts[(i + 1) / 2 % TIGHT]), &terms);
         else if (switching == RULES)

@@ -249,9 +249,18 @@ static void C12_a_file_of_version_1_is_read(void **unused)
         uint32_t known_crc, set_count, kept_count, stand_count, epoch_ms, pad;
         struct id128 sets[2], kept[1];
         struct snapshot_stand stands[2];
-    } facts = {.at_ms = 1007, .seed = 5, .told = 6, .known_frame = 7, .frame = 9, .known_crc = 77,
-               .set_count = 2, .kept_count = 1, .stand_count = 2, .epoch_ms = 20,
-               .sets = {{11, 12}, {13, 14}}, .kept = {{15, 16}},
+    } facts = {.at_ms = 1007,
+               .seed = 5,
+               .told = 6,
+               .known_frame = 7,
+               .frame = 9,
+               .known_crc = 77,
+               .set_count = 2,
+               .kept_count = 1,
+               .stand_count = 2,
+               .epoch_ms = 20,
+               .sets = {{11, 12}, {13, 14}},
+               .kept = {{15, 16}},
                .stands = {{.part = 0, .offset = 40}, {.part = 2, .offset = 7}}};
     struct {
         char magic[8];
@@ -259,8 +268,14 @@ static void C12_a_file_of_version_1_is_read(void **unused)
         struct id128 directory;
         uint64_t number, part_bytes[3];
         uint32_t pad, crc;
-    } head = {"TOCSINSN", 1, SNAPSHOT_BLOCK_BYTES, folder.directory, 7, {sizeof(facts), sizeof(knew), 100},
-              0, 0};
+    } head = {"TOCSINSN",
+              1,
+              SNAPSHOT_BLOCK_BYTES,
+              folder.directory,
+              7,
+              {sizeof(facts), sizeof(knew), 100},
+              0,
+              0};
     struct {
         char magic[8];
         uint64_t blocks;

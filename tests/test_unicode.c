@@ -177,11 +177,11 @@ static void some_are_known_by_heart(void **state)
         const char *name;
         uint32_t character;
         bool is_in;
-    } rows[] = {{"Lu", 'A', true},        {"Lu", 'a', false},      {"L", 0xdf, true},
-                {"Greek", 0x3a9, true},   {"Greek", 'o', false},   {"Nd", 0x663, true},
-                {"Han", 0x65e5, true},    {"Cyrillic", 0x436, true}, {"Zs", 0xa0, true},
-                {"Any", 0x10ffff, true},  {"Sc", 0x20ac, true},    {"Cc", '\n', true},
-                {"So", 0x1f600, true},    {"Latin", 0x212a, true}};
+    } rows[] = {{"Lu", 'A', true},       {"Lu", 'a', false},        {"L", 0xdf, true},
+                {"Greek", 0x3a9, true},  {"Greek", 'o', false},     {"Nd", 0x663, true},
+                {"Han", 0x65e5, true},   {"Cyrillic", 0x436, true}, {"Zs", 0xa0, true},
+                {"Any", 0x10ffff, true}, {"Sc", 0x20ac, true},      {"Cc", '\n', true},
+                {"So", 0x1f600, true},   {"Latin", 0x212a, true}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
