@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum fake_act {
@@ -48,7 +49,8 @@ struct fake_sink {
     bool is_stopping;
     size_t request_count, connection_count;
     char *requests[FAKE_REQUESTS_MAX];
-    void (*seen)(const char *request); /* before it counts; NULL: nobody looks */
+    struct timespec came_at[FAKE_REQUESTS_MAX]; /* by the monotonic clock, before it is answered */
+    void (*seen)(const char *request);          /* before it counts; NULL: nobody looks */
 };
 
 #define FAKE_200 "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -132,6 +134,7 @@ static inline void fake_serve(struct fake_sink *fake, int fd)
         pthread_mutex_lock(&fake->lock);
         assert(index < FAKE_REQUESTS_MAX);
         fake->requests[index] = strdup(request);
+        clock_gettime(CLOCK_MONOTONIC, &fake->came_at[index]);
         fake->request_count++;
         pthread_cond_broadcast(&fake->changed);
         pthread_mutex_unlock(&fake->lock);

@@ -44,7 +44,7 @@ static inline bool redis_process_start(struct redis_process *redis, const char *
                more != NULL ? value : "no", (char *)NULL);
         _exit(127);
     }
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 6000; i++) {
         const struct redis_config config = {
             .address = redis->address, .connect_ms = 1000, .answer_ms = 1000};
         const struct text word = text_of("PING");

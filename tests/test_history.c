@@ -313,8 +313,9 @@ static void the_journal_goes_on_in_segments_that_are_made_while_it_is_followed(v
     world_end();
 }
 
-/* In its own process, with transactions of a few groups. */
-static void write_until_killed(void)
+/* In its own process, with transactions of a few groups, and up to this frame: who kills it may
+ * come late. */
+static void write_until_killed(uint64_t durable)
 {
     struct history_writer_config config = {
         .path = HISTORY_PATH, .journal = &history_journal, .batch_rows = 24};
@@ -322,7 +323,7 @@ static void write_until_killed(void)
     struct error err = {""};
 
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* it does not outlive a test that fails */
-    if (history_writer_create(&config, history_frame, &writer, &err) != 0)
+    if (history_writer_create(&config, durable, &writer, &err) != 0)
         _exit(1);
     for (;;)
         pause();
@@ -345,7 +346,7 @@ static uint64_t place_of_file(void)
 
 static void a_writer_that_is_killed_neither_loses_nor_doubles_a_row(void **unused)
 {
-    enum { INCIDENTS = 400, KILLS = 12 };
+    enum { INCIDENTS = 400, KILLS = 12, BEYOND = 50 };
     uint64_t random = 7, killed_at = 0;
     int middle = 0;
 
@@ -357,11 +358,12 @@ static void a_writer_that_is_killed_neither_loses_nor_doubles_a_row(void **unuse
         uint64_t until;
         random = random * 6364136223846793005u + 1442695040888963407u;
         until = killed_at + (random >> 33) % (2 * history_frame / KILLS);
+        until = until < history_frame ? until : history_frame;
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0)
-            write_until_killed();
-        WAIT_FOR(place_of_file() >= (until < history_frame ? until : history_frame));
+            write_until_killed(until + BEYOND < history_frame ? until + BEYOND : history_frame);
+        WAIT_FOR(place_of_file() >= until);
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         killed_at = place_of_file();

@@ -14,7 +14,7 @@
 #include "sink_fixture.h"
 #include "tls_sink.h"
 
-enum { DEADLINE_S = 30, OPTIONS_MAX = 10 };
+enum { DEADLINE_S = 60, OPTIONS_MAX = 10 };
 
 static const char answer_200[] =
     "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";

@@ -34,7 +34,7 @@ static void remove_tree(const char *path)
 static struct shared_store *open_store(void)
 {
     const struct redis_config to = {
-        .address = redis.address, .connect_ms = 2000, .answer_ms = 5000};
+        .address = redis.address, .connect_ms = 60000, .answer_ms = 60000};
     struct shared_link *link;
     struct shared_store *store;
     struct error err;
@@ -453,7 +453,7 @@ static void S3_who_follows_takes_each_newer_image(void **state)
     (void)state;
     struct shared_store *owner = open_store(), *reader;
     const struct redis_config to = {
-        .address = redis.address, .connect_ms = 2000, .answer_ms = 5000};
+        .address = redis.address, .connect_ms = 60000, .answer_ms = 60000};
     uint64_t kept_ns = 1;
     const struct unit_join_config how = {
         .log = {&config, &intake}, .blobs = blobs, .kept_ns = &kept_ns};
@@ -534,7 +534,7 @@ static void S3_one_that_stands_by_follows(void **state)
     (void)state;
     struct shared_store *owner = open_store(), *reader;
     const struct redis_config to = {
-        .address = redis.address, .connect_ms = 2000, .answer_ms = 5000};
+        .address = redis.address, .connect_ms = 60000, .answer_ms = 60000};
     uint64_t kept_ns = 1;
     const struct unit_join_config how = {
         .log = {&config, &intake}, .blobs = blobs, .kept_ns = &kept_ns};
@@ -610,7 +610,7 @@ static void files_that_were_changed_there_are_refused(void **state)
     char key[64] = "tocsin:{main}:blob:", name[ID128_TEXT_BYTES];
     struct shared_link *link;
     const struct redis_config to = {
-        .address = redis.address, .connect_ms = 2000, .answer_ms = 5000};
+        .address = redis.address, .connect_ms = 60000, .answer_ms = 60000};
     const struct shared_reply *reply;
     struct error err;
     struct text whole;
@@ -687,7 +687,7 @@ static void S2_a_long_join_keeps_the_lease(void **state)
     assert_true(kept_ns >= began_ns);
 
     const struct redis_config to = {
-        .address = redis.address, .connect_ms = 2000, .answer_ms = 5000};
+        .address = redis.address, .connect_ms = 60000, .answer_ms = 60000};
     struct shared_link *link;
     const struct text word[] = {text_of("INCR"), text_of("tocsin:{main}:fence")};
     const struct shared_reply *reply;

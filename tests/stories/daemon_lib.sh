@@ -32,7 +32,7 @@ file_has() { # FILE PATTERN
 }
 
 free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    python3 "$TOCSIN_TREE/tests/stories/free_port.py"
 }
 
 start_broker() { # TOPIC:PARTITIONS

@@ -13,12 +13,12 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 
+from free_port import free_port
 from killing import DEADLINE_S, TOCSIN, Server, begin, fail, run, start_daemon, start_killed, started, wait_for
 from random_seed import random_seed
 
@@ -65,18 +65,6 @@ def live_for_a_while():
     time.sleep(dice.random() * 0.5)
     daemon.kill()
     daemon.wait()
-
-
-def free_port():
-    """Below those that connections get: senders that call while nobody listens could get it themselves."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                pass
 
 
 answered = {}  # host -> position

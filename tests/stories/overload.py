@@ -9,7 +9,6 @@ has to account for each record, and each incident to be told once. overload.py S
 import http.server
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ import time
 import urllib.request
 
 import killing
+from free_port import free_port
 from killing import Server, fail, run, started, wait_for
 
 SECONDS, DELAY_S, MEGABYTES = float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
@@ -98,9 +98,7 @@ try:
     subprocess.run([f"{tree}/tests/kafka/kafka", "topic", kafka, topic, str(PARTITIONS)], check=True, timeout=60)
     server = Server(("127.0.0.1", 0), Hook)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        admin = s.getsockname()[1]
+    admin = free_port()
     with open("rules.yaml", "w", encoding="utf-8") as rules:
         rules.write("""rules:
   - {id: down, where: check == "down", by: [resource], window: 1m, when: count() >= 1, incident: {title: t}, close: cleared()}

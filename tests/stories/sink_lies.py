@@ -21,6 +21,7 @@ import urllib.request
 from email.utils import formatdate
 
 import killing
+from free_port import free_port
 from killing import DEADLINE_S, TOCSIN, begin, fail, run, started, wait_for
 
 # How, whether the thing is done all the same, and what is answered.
@@ -284,9 +285,7 @@ try:
     wait_for("the broker listens", lambda: os.path.exists("broker.port") and os.path.getsize("broker.port") > 0)
     with open("broker.port", encoding="utf-8") as at:
         broker = at.read().strip()
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        admin = s.getsockname()[1]
+    admin = free_port()
     with open("rules.yaml", "w", encoding="utf-8") as rules:
         rules.write("""rules:
   - {id: down, where: check == "down", by: [resource], window: 1m, when: count() >= 1, incident: {title: t}, close: cleared()}

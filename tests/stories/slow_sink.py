@@ -8,7 +8,6 @@ and ends; then it is fast. slow_sink.py SECONDS DELAY
 import http.server
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ import time
 import urllib.request
 
 import killing
+from free_port import free_port
 from killing import DEADLINE_S, TOCSIN, Server, begin, fail, run, started, wait_for
 
 SECONDS, DELAY_S = float(sys.argv[1]), float(sys.argv[2])
@@ -81,9 +81,7 @@ try:
     wait_for("the broker listens", lambda: os.path.exists("broker.port") and os.path.getsize("broker.port") > 0)
     with open("broker.port", encoding="utf-8") as at:
         broker = at.read().strip()
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        admin = s.getsockname()[1]
+    admin = free_port()
     with open("rules.yaml", "w", encoding="utf-8") as rules:
         rules.write("""rules:
   - {id: down, where: check == "down", by: [resource], window: 1m, when: count() >= 1, incident: {title: t}, close: cleared()}

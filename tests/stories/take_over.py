@@ -16,7 +16,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ import urllib.error
 import urllib.request
 
 import killing
+from free_port import free_port
 from killing import DEADLINE_S, TOCSIN, begin, fail, run, started, wait_for
 from random_seed import random_seed
 from told import DOWN, PAIR, Sinks, Stream, lines_of
@@ -44,18 +44,6 @@ LATE_S = 5  # beyond the lease, of 99 in 100
 ENOUGH = 50  # so many say something of a machine that does other things as well
 PASSWORD = "open sesame"
 dice = random.Random(SEED)
-
-
-def free_port():
-    """Below those that connections get: what is stopped for a while finds it free again."""
-    while True:
-        port = random.SystemRandom().randrange(20000, 32000)
-        with socket.socket() as one:
-            try:
-                one.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                pass
 
 
 class Redis:
