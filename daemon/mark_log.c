@@ -332,7 +332,8 @@ static int recall_late(struct data_look *look, struct journal_reader *journal,
         code = data_look_recall(look, &known, err);
     if (code != EXIT_OK)
         return code == EXIT_IO ? -EIO : -EBADMSG;
-    *since_ms = begin.n_ms;
+    /* What is left may be of ops alone, told behind the last step. */
+    *since_ms = begin.n_ms != INT64_MIN ? begin.n_ms : known.sum.n_ms;
     rc = journal_recall_create_late(journal, &known.sum, recall, err);
     snapshot_recalled_release(&known.recalled);
     return rc;

@@ -65,7 +65,7 @@ int service_stop(struct service *service);
  * waits for answers of a broker that is gone; one wait of 3 s may have just begun, and a farewell
  * of half a second follows): all else is done then, and the process is to end without further ado.
  * NULL is allowed. */
-enum { SOURCE_CLOSE_MS = 5000 };
+enum { SOURCE_CLOSE_MS = 5000, SOURCE_LOOK_MS = 250 };
 bool service_destroy(struct service *service);
 
 #endif

@@ -42,7 +42,7 @@ printf 'sinks:\n  - {name: a, type: webhook, options: {urll: "http://a/"}}\n' >o
 ends() { # CODE BEGINNING ARGUMENTS: how it ends and what it says first on standard error
     local code=0 wanted=$1 says=$2
     shift 2
-    timeout 30 "$TOCSIN" "$@" >out 2>err || code=$?
+    timeout 100 "$TOCSIN" "$@" >out 2>err || code=$?
     [[ $code == "$wanted" ]] || fail "$*: exit code $code instead of $wanted: $(head -c 600 out err)"
     [[ $(cat err) == "$says"* ]] || fail "$*: does not begin with '$says': $(head -c 600 err)"
 }
@@ -180,7 +180,7 @@ ends 0 '1 test, ' test --progress rules.test.yaml
 # Output that cannot be written is not lost in silence.
 lost() {
     local code=0
-    timeout 30 "$TOCSIN" "$@" >/dev/full 2>err || code=$?
+    timeout 100 "$TOCSIN" "$@" >/dev/full 2>err || code=$?
     [[ $code == 74 ]] || fail "$* >/dev/full: exit code $code instead of 74: $(cat err)"
     grep -qE 'cannot be written: No space left on device$|: -: No space left on device$' err || fail "$* >/dev/full says: $(cat err)"
     [[ $(grep -c 'No space' err) == 1 ]] || fail "$* >/dev/full is told twice: $(cat err)"
@@ -203,7 +203,7 @@ lost why --help
 # Nor is it where it was closed: the first file that is opened does not take its place.
 closed() {
     local code=0
-    timeout 30 "$TOCSIN" "$@" >&- 2>err || code=$?
+    timeout 100 "$TOCSIN" "$@" >&- 2>err || code=$?
     [[ $code == 74 ]] || fail "$* >&-: exit code $code instead of 74: $(cat err)"
     grep -q 'standard output cannot be written: Bad file descriptor$' err || fail "$* >&- says: $(cat err)"
 }

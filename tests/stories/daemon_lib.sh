@@ -19,7 +19,7 @@ fail() {
 
 # Waits until the command succeeds; generous, because sanitized programs on busy machines are slow.
 wait_for() { # WHAT COMMAND...
-    local what=$1 until=$((SECONDS + 60))
+    local what=$1 until=$((SECONDS + 100))
     shift
     until "$@"; do
         [[ $SECONDS -lt $until ]] || fail "waited in vain until $what"

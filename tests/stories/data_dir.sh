@@ -23,7 +23,7 @@ TEXT
 }
 refused() { # CODE PATTERN: a start ends by itself, and says why
     code=0
-    timeout 30 "$TOCSIN" run --config tocsin.yaml 2>second.log || code=$?
+    timeout 100 "$TOCSIN" run --config tocsin.yaml 2>second.log || code=$?
     [[ $code == "$1" ]] || fail "exit code $code instead of $1: $(cat second.log)"
     file_has second.log "$2" || fail "it does not say '$2': $(cat second.log)"
 }

@@ -7,10 +7,10 @@ set -euo pipefail
 parts() { pgrep -f "^tocsin (broker|receive|run|generate) .*$PWD/$1/" || true; }
 
 wait_for() { # WHAT COMMAND...
-    local what=$1 end=$((SECONDS + 30))
+    local what=$1 end=$((SECONDS + 100))
     shift
     until "$@"; do
-        ((SECONDS < end)) || { echo "not within 30 s: $what"; exit 1; }
+        ((SECONDS < end)) || { echo "not within 100 s: $what"; exit 1; }
         sleep 0.1
     done
 }

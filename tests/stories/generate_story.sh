@@ -32,7 +32,7 @@ command -v kcat >/dev/null || { echo 'skipped: kcat is not installed'; exit 77; 
 "$TOCSIN" broker --topic events:4 --port-file address >/dev/null &
 broker=$!
 trap 'kill $broker' EXIT
-for _ in $(seq 100); do [[ -s address ]] && break; sleep 0.1; done
+for _ in $(seq 600); do [[ -s address ]] && break; sleep 0.1; done
 "$TOCSIN" generate "${options[@]}" --brokers "$(cat address)" --pace fast --quiet
 kcat -b "$(cat address)" -C -t events -e -q -o beginning -f '%p %s\n' >consumed 2>/dev/null
 cut -d' ' -f2- consumed | sort >consumed.sorted

@@ -67,6 +67,12 @@ def live_for_a_while():
     daemon.wait()
 
 
+def kept_unanswered():
+    kept = {json.loads(json.loads(line)["body"])["resource"] for line in run("audit", "--json", "data").splitlines()}
+    with answered_lock:
+        return kept & unanswered
+
+
 answered = {}  # host -> position
 unanswered = set()
 answered_lock = threading.Lock()
@@ -140,6 +146,12 @@ sinks:
             live_to(f"{step}:{dice.randint(5, 60)}")
         else:
             live_for_a_while()
+    # Which of them were on their way then is chance: as long as none of what was kept went without an answer
+    # there are more.
+    for kill in range(40):
+        if not STEPS or kept_unanswered():
+            break
+        live_to(f"write:after:{dice.randint(5, 60)}")
     is_over.set()
     for thread in senders:
         thread.join()

@@ -17,7 +17,7 @@ found = []
 
 
 def tocsin(*arguments):
-    done = subprocess.run([os.environ["TOCSIN"], *arguments], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([os.environ["TOCSIN"], *arguments], capture_output=True, text=True, timeout=100)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -13,7 +13,7 @@ import threading
 import time
 
 PRODUCE = 0  # the number of this request in Kafka's protocol
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 def fail(what):

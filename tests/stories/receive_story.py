@@ -32,7 +32,7 @@ def end(process):
 
 
 def send(port, path, body, headers=None, method="POST"):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, body, headers or {})
     answer = connection.getresponse()
     text = answer.read()

@@ -20,5 +20,5 @@ since=$SECONDS
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
-[[ $((SECONDS - since)) -lt 30 ]] || fail "it took $((SECONDS - since)) s to leave"
+[[ $((SECONDS - since)) -lt 50 ]] || fail "it took $((SECONDS - since)) s to leave"
 ! file_has run.log kafka_left_open || fail "the Kafka client was left open"

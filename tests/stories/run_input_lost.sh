@@ -8,7 +8,7 @@ server=${started[-1]}
 { echo 'rules:'; rule first alpha; } >rules.yaml
 write_config <<YAML
 rules: [rules.yaml]
-input.unreachable: 2s
+input.unreachable: 8s
 sinks: [{name: hook, type: webhook, options: {url: "http://$hook/x"}}]
 YAML
 start_daemon

@@ -132,6 +132,6 @@ ends_well
 # The grid on which all of it lies stays.
 sed -i 's/^engine: {/&round: 400ms, /' tocsin.yaml
 code=0
-timeout 30 "$TOCSIN" run --config tocsin.yaml 2>second.log || code=$?
+timeout 100 "$TOCSIN" run --config tocsin.yaml 2>second.log || code=$?
 [[ $code == 78 ]] && file_has second.log 'then "engine.round 200ms", now "engine.round 400ms"' ||
     fail "exit code $code: $(cat second.log)"

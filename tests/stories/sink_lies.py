@@ -185,7 +185,7 @@ class Desk(http.server.BaseHTTPRequestHandler):
         try:
             for byte in what:
                 self.wfile.write(bytes([byte]))
-                time.sleep(0.05)  # the behaviour itself
+                time.sleep(0.25)  # the behaviour itself
         except OSError:
             pass
 
@@ -244,11 +244,11 @@ def serve(server):
 def sink_text(kind, lie, base):
     url = f"{base}/{kind}-{lie}"
     ca = ', ca_file: "good-ca.pem"' if lie == "bad-certificate" else ""
-    options = {"snow": f'url: "{url}", user: u, password: p, settle_ms: 600',
+    options = {"snow": f'url: "{url}", user: u, password: p, settle_ms: 1500',
                "zen": f'url: "{url}", user: "a@b.example", api_token: t',
                "pager": f'url: "{url}", routing_key: "0123456789abcdef0123456789abcdef"'}[kind]
     return (f"  - {{name: {kind}-{lie}, type: {({'snow': 'servicenow', 'zen': 'zendesk', 'pager': 'pagerduty'})[kind]}, "
-            f"options: {{{options}, timeout_ms: 1000{ca}}}}}\n")
+            f"options: {{{options}, timeout_ms: 6000{ca}}}}}\n")
 
 
 def metric(text, name):

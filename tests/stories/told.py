@@ -146,12 +146,12 @@ class Sinks:
         self.is_calm = threading.Event()  # nothing fails any more: what was put off is not put off again
         self.pager, self.hook = Pager(), Hook()
         self.desk = Desk(lambda: self.dice.random() * 0.8 * settle_ms / 1000)
-        self.port = 0
+        self.port, self.server = 0, None
 
     def serve(self):
-        server = Server(("127.0.0.1", 0), type("OurDoor", (Door,), {"sinks": self}))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.port = server.server_port
+        self.server = Server(("127.0.0.1", 0), type("OurDoor", (Door,), {"sinks": self}))
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.port = self.server.server_port
 
     def config(self):
         return f"""sinks:
