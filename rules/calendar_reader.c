@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "rules/civil.h"
 #include "rules/lexer.h"
+#include "rules/zone_book.h"
 #include "rules/zone_names.h"
 
 struct calendar_reading {
@@ -63,7 +64,8 @@ static const struct zone *read_zone(struct calendar_reading *reading, const stru
     struct error err = {""};
 
     text_of(reading, node, &name);
-    const struct zone *zone = zone_load(name, reading->build->arena, &err);
+    const struct zone *zone =
+        zone_book_load(reading->build->zones, name, reading->build->arena, &err);
     if (zone == NULL) {
         if (diagnostics_wants_hint(reading->build->diag))
             zone_hint(name, &err);

@@ -137,12 +137,15 @@ static bool read_file(struct definition *definition, const struct yaml_node *fil
                  definition->kind);
         return false;
     }
-    rc = host_read_file(path, SHEET_BYTES_MAX, &text, &bytes);
+    /* What is refused was read all the same: a set that names a thousand such files is not to cost
+     * a thousand times their bytes. */
+    rc = lookups->bytes > LOOKUP_BYTES_MAX ? -EFBIG
+                                           : host_read_file(path, SHEET_BYTES_MAX, &text, &bytes);
     if (rc == -ENOMEM)
         diagnose_memory(lookups->diag);
     else if (rc != 0 && rc != -EFBIG)
         diagnose(lookups->diag, file->span, "%.200s: %s", path, host_read_why(rc));
-    lookups->bytes += bytes;
+    lookups->bytes += rc == -EFBIG ? SHEET_BYTES_MAX : bytes;
     if (rc == -EFBIG || bytes > SHEET_BYTES_MAX || lookups->bytes > LOOKUP_BYTES_MAX) {
         diagnose(lookups->diag, file->span,
                  "a file of %s has at most %d MiB, all of them together, each as often as it is "

@@ -63,7 +63,7 @@ struct lookups {
     struct named_set *sets;
     struct table *tables;
     uint32_t count;
-    uint64_t bytes; /* read from files */
+    uint64_t bytes; /* read from files, also those refused; beyond the bound none is read */
 };
 
 /* Reads the values of `sets:` and `tables:` of one file of rules; NULL is none.

@@ -63,6 +63,7 @@ struct rule_build {
     uint32_t *deed_count;    /* entries of extract, set and remove, of a set */
     uint32_t *extract_work;  /* of their patterns */
     uint64_t *calendar_work; /* see recurrence.h; of all calendars of a set */
+    struct zone_book *zones; /* of all calendars of a set */
     struct patterns *patterns;
     struct lookups *lookups;
     const struct composite_ids *ids; /* of all rules of the set: whom `of` may name */

@@ -25,6 +25,7 @@
 #include "rules/pattern_database.h"
 #include "rules/rule_reader.h"
 #include "rules/severities.h"
+#include "rules/zone_book.h"
 
 enum { FILES_MAX = 1000, FILES_MIB_MAX = 64 };
 
@@ -70,6 +71,7 @@ struct loading {
     uint32_t deed_count;
     uint32_t extract_work;
     uint64_t calendar_work;
+    struct zone_book zones;
     struct patterns patterns;
     struct lookups lookups;
     struct composite_ids ids;
@@ -205,6 +207,7 @@ static void take_rules(struct loading *loading, const struct yaml_node *root)
         .deed_count = &loading->deed_count,
         .extract_work = &loading->extract_work,
         .calendar_work = &loading->calendar_work,
+        .zones = &loading->zones,
         .patterns = &loading->patterns,
         .lookups = &loading->lookups,
         .ids = &loading->ids,

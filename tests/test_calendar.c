@@ -11,6 +11,7 @@
 #include "base/host.h"
 #include "rules/mute.h"
 #include "rules/zone.h"
+#include "rules/zone_book.h"
 #include "rules/zone_names.h"
 
 #define WINDOW "maintenance:\n  - id: m\n    where: tenant != \"\"\n"
@@ -447,6 +448,75 @@ static void machine_without_zones_knows_utc_and_says_what_to_install(void **stat
     host_set(NULL);
 }
 
+static uint32_t opens; /* of time zones */
+static int (*plain_open)(void *self, const char *path, int flags, unsigned mode);
+static void *plain_self;
+
+static int counted_open(void *self, const char *path, int flags, unsigned mode)
+{
+    (void)self;
+    opens += strncmp(path, ZONE_FOLDER "/", sizeof(ZONE_FOLDER)) == 0;
+    return plain_open(plain_self, path, flags, mode);
+}
+
+/* Windows of fifty intervals each, every one by the clock that `zone` writes for its number. */
+static char *windows_text(int windows, void (*zone)(int i, char *to, size_t bytes))
+{
+    size_t room = (size_t)windows * 50 * 64, used = 0;
+    char *text = malloc(room), name[40];
+
+    used += (size_t)snprintf(text, room, "maintenance:\n");
+    for (int w = 0; w < windows; w++) {
+        used += (size_t)snprintf(text + used, room - used,
+                                 "- {id: m%d, where: tenant != \"\", time_intervals: [", w);
+        for (int k = 0; k < 50; k++) {
+            zone(w * 50 + k, name, sizeof(name));
+            used += (size_t)snprintf(text + used, room - used, "{location: %s},", name);
+        }
+        used += (size_t)snprintf(text + used, room - used, "]}\n");
+    }
+    return text;
+}
+
+static void one_of_two(int i, char *to, size_t bytes)
+{
+    snprintf(to, bytes, "%s", i % 2 == 0 ? "Europe/Zurich" : "America/New_York");
+}
+
+static void none_that_is(int i, char *to, size_t bytes)
+{
+    snprintf(to, bytes, "Mars/Olympus%d", i);
+}
+
+/* A set reads a zone once, however often it names it, and does not go on asking for names that
+ * are none. */
+static void a_zone_is_read_once(void **state)
+{
+    struct host counting = *host();
+    struct rule_set *set = NULL;
+    struct error err = {""};
+    char *text;
+
+    (void)state;
+    plain_open = counting.open;
+    plain_self = counting.self;
+    counting.open = counted_open;
+    for (int i = 0; i < 2; i++) {
+        text = windows_text(10, i == 0 ? one_of_two : none_that_is);
+        opens = 0;
+        host_set(&counting);
+        int rc = rule_set_parse("r.yaml", text, strlen(text), &set, &err);
+        host_set(NULL);
+        free(text);
+        assert_int_equal(rc, i == 0 ? 0 : -EINVAL);
+        assert_int_equal(opens, i == 0 ? 2 : ZONE_BOOK_REFUSED_MAX);
+        rule_set_destroy(set);
+        set = NULL;
+    }
+    assert_non_null(strstr(err.text, "there is no time zone \"Mars/Olympus0\""));
+    assert_non_null(strstr(err.text, "more"));
+}
+
 /* Each stretch of the file that is cut off, and each byte of it that is another, gives a zone or a
  * reason. */
 static void damaged_zone_files_are_refused(void **state)
@@ -666,6 +736,7 @@ int main(void)
         cmocka_unit_test(no_rule_takes_long),
         cmocka_unit_test(machine_without_zones_knows_utc_and_says_what_to_install),
         cmocka_unit_test(the_zone_that_was_meant_is_named),
+        cmocka_unit_test(a_zone_is_read_once),
         cmocka_unit_test(damaged_zone_files_are_refused),
         cmocka_unit_test(rules_behind_the_table_are_read),
     };

@@ -18,6 +18,7 @@ struct file {
 
 static struct file files[4];
 static size_t file_at[4];
+static size_t bytes_read; /* of all files */
 
 static int files_open(void *self, const char *path, int flags, unsigned mode)
 {
@@ -40,6 +41,7 @@ static ssize_t files_read(void *self, int fd, void *to, size_t bytes)
     bytes = bytes < all - *at ? bytes : all - *at;
     memcpy(to, file->text + *at, bytes);
     *at += bytes;
+    bytes_read += bytes;
     return (ssize_t)bytes;
 }
 
@@ -68,6 +70,7 @@ static void files_begin(void)
 
     host_set(NULL);
     memset(files, 0, sizeof(files));
+    bytes_read = 0;
     fake = *host();
     fake.open = files_open;
     fake.is_regular = files_are_regular;
@@ -457,6 +460,37 @@ static void large_files_are_bounded(void **state)
     free(large);
 }
 
+/* What is refused is read as well: a set that names a file again and again reads no more than what
+ * all files together may have, and the one with which they have more. */
+static void a_refused_file_is_not_read_as_often_as_it_is_named(void **state)
+{
+    static const size_t sizes[] = {7 << 20, 9 << 20};
+    char *large = malloc(9 << 20), *text = malloc(100000);
+
+    (void)state;
+    memset(large, 'x', 9 << 20);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        size_t used = 0;
+        struct rule_set *set = NULL;
+        struct error err = {""};
+        files_begin();
+        files[0] = (struct file){"./x.csv", large, sizes[i]};
+        used += (size_t)sprintf(text, "rules:\n");
+        for (int rule = 0; rule < 200; rule++)
+            used += (size_t)sprintf(text + used,
+                                    "- {id: r%d, where: value > 1, by: [host], expect: {every: 1h, "
+                                    "keys: {file: x.csv}}, incident: {title: t}, close: "
+                                    "cleared()}\n",
+                                    rule);
+        assert_int_equal(rule_set_parse("r.yaml", text, used, &set, &err), -EINVAL);
+        assert_non_null(strstr(err.text, "each as often as it is named, 16 MiB"));
+        assert_non_null(strstr(err.text, "... and 19"));
+        assert_in_range(bytes_read, 16 << 20, 32 << 20);
+    }
+    free(large);
+    free(text);
+}
+
 /* Many rows, whose keys begin alike: each is found, and no other. */
 static void every_row_of_a_large_table_is_found(void **state)
 {
@@ -516,6 +550,7 @@ int main(void)
         cmocka_unit_test_teardown(wrong_definitions_are_refused_at_their_place, files_end),
         cmocka_unit_test_teardown(wrong_files_are_refused_at_their_place, files_end),
         cmocka_unit_test_teardown(large_files_are_bounded, files_end),
+        cmocka_unit_test_teardown(a_refused_file_is_not_read_as_often_as_it_is_named, files_end),
         cmocka_unit_test_teardown(every_row_of_a_large_table_is_found, files_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
 # so that a busy machine does not decide.
 . "$TOCSIN_TREE/tests/stories/daemon_lib.sh"
 python3 - <<'PY'
-import json, os, subprocess
+import json, os, subprocess, zoneinfo
 
 tocsin = os.environ["TOCSIN"]
 FULL = (4 << 20) - 64
@@ -30,7 +30,14 @@ def rule(i, where):
 
 
 def maintenance(when, most=1000):
-    return fill(lambda i: "- {id: m%d, where: tenant != \"\", %s}\n" % (i, when), "maintenance:\n", most=most)
+    return fill(lambda i: "- {id: m%d, where: tenant != \"\", %s}\n" % (i, when(i) if callable(when) else when),
+                "maintenance:\n", most=most)
+
+
+def intervals(i, zone):
+    """A day of the month, by fifty clocks."""
+    return "time_intervals: [%s]" % ",".join(
+        "{days_of_month: [\"31\"], location: %s}" % zone(i * 50 + k) for k in range(50))
 
 
 def sigma(i, detection):
@@ -52,6 +59,7 @@ def event(name, labels):
 
 
 routes = "route:\n  receiver: top\n  group_by: [alertname]\n  routes:\n"
+zones = sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
 hours = ",".join(map(str, range(24)))
 check, test = ["check", "--rules"], ["test"]
 replay = ["replay", "--quiet", "--incidents", "off", "--json", "--rules", "settings.yaml"]
@@ -113,6 +121,9 @@ cases = [
                                    "{start_time: \"12:00\", end_time: \"24:00\"}], location: UTC}]"), 0, "ok"),
     ("starts", check, maintenance("start: 1970-01-01T00:00, duration: 31d, rrule: \"FREQ=YEARLY;BYDAY=MO,TU;BYHOUR=%s;"
                                   "BYSETPOS=%s\"" % (hours, ",".join(map(str, range(1, 65))))), 78, "take too long"),
+    # Time zones, each read once, and names that are none.
+    ("zones", check, maintenance(lambda i: intervals(i, lambda j: zones[j % len(zones)]), 1000), 0, "ok"),
+    ("no zones", check, maintenance(lambda i: intervals(i, lambda j: "No/Zone%d" % j), 1000), 78, "there is no time zone"),
     # Importers.
     ("rules of Sigma", sigma_in, fill(lambda i: sigma(i, "X: %d" % i), most=10000), 0, "10000 carried over"),
     ("patterns of Sigma", sigma_in, fill(lambda i: sigma(i, "X|re: 'a%d.*b'" % i), most=2000), 0, "2000 carried over"),
@@ -149,9 +160,9 @@ def words(name, head, count, step, form="%x"):
     assert (8 << 20) - 200000 < os.path.getsize(name) <= 8 << 20, (name, os.path.getsize(name))
 
 
-def listed(i):
+def listed(i, file="hosts.csv"):
     return ("- {id: e%d, where: 'check == \"a\"', by: [host], max_keys: 10000000, expect: {every: 1h, "
-            "keys: {file: hosts.csv}}, incident: {title: t}, close: cleared()}\n" % i)
+            "keys: {file: %s}}, incident: {title: t}, close: cleared()}\n" % (i, file))
 
 
 def set_of(name, file):
@@ -163,6 +174,10 @@ words("words.csv", "k", 1208000, 2654435761)
 words("others.csv", "k", 1208000, 2654435769)
 words("numbers.csv", "k", 997000, 2654435761, "%d")
 words("long.csv", "k", 8180, 2654435761, "a" * 1018 + "%06x")
+with open("large.csv", "w") as to:  # more than a file may have
+    to.write("k\n" + "%x\n" % (1 << 20) * 1400000)
+with open("damaged.csv", "w") as to:
+    to.write("host\n" + "abcdef\n" * 1000000 + "a,b\n")
 with open("few.csv", "w") as to:  # as many cells as there may be, the same words again and again
     to.write("k\n" + "".join("%x\n" % (i * 2654435761 % 4096) for i in range(2097152)))
 cases += [
@@ -171,6 +186,14 @@ cases += [
     ("keys listed by 50", check, "rules:\n" + "".join(map(listed, range(50))), 78, "each as often as it is named, 16 MiB"),
     ("two sets", check, "sets:\n" + set_of("s", "words.csv") + set_of("t", "others.csv") + "rules:\n"
      + rule(0, "host in s || host in t"), 0, "ok"),
+    ("a large file listed by 20,000", check, "rules:\n" + "".join(listed(i, "large.csv") for i in range(20000)), 78,
+     "each as often as it is named, 16 MiB"),
+    ("a large file of 256 tables", check, "tables:\n" + "".join("  t%d: {file: large.csv, key: k}\n" % i for i in range(256))
+     + "rules: []\n", 78, "each as often as it is named, 16 MiB"),
+    ("a damaged file listed by 20,000", check, "rules:\n" + "".join(listed(i, "damaged.csv") for i in range(20000)), 78,
+     "more cells than the first one has names"),
+    ("a file that is not there", check, "rules:\n" + "".join(listed(i, "absent.csv") for i in range(20000)), 78,
+     "No such file"),
     ("a file of 200 sets", check, "sets:\n" + "".join(set_of("s%d" % i, "words.csv") for i in range(200)) + "rules:\n"
      + rule(0, "host in s1"), 78, "each as often as it is named, 16 MiB"),
     ("sets of numbers", check, "sets:\n" + set_of("s", "numbers.csv") + set_of("t", "numbers.csv") + "rules:\n"
@@ -196,7 +219,7 @@ for name, arguments, text, code, said in cases:
             break
     total += cpu
     answer = open("out", errors="replace").read()
-    print("%-24s %.2f s of CPU, %.1f MB" % (name, cpu, os.path.getsize(path) / 1e6))
+    print("%-32s %.2f s of CPU, %.1f MB" % (name, cpu, os.path.getsize(path) / 1e6))
     assert os.waitstatus_to_exitcode(status) == code and said in answer, (name, status, answer[-600:])
     if cpu >= 1:
         slow.append(name)
