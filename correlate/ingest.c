@@ -629,6 +629,7 @@ static void part_pause(struct worker *worker, struct part *part, int64_t ahead)
     int64_t least = atomic_load_explicit(&worker->engine->least_passed_ms, memory_order_relaxed);
 
     if (atomic_load_explicit(&part->is_paused, memory_order_relaxed) || part->finished ||
+        least == INT64_MAX || /* all had ended, before this one joined */
         (least != INT64_MIN &&
          atomic_load_explicit(&part->passed, memory_order_relaxed) <= least + ahead))
         return;

@@ -43,7 +43,7 @@ PY
 for ((batch = 0, late = 77; batch < 8 && late == 77; )); do
     for ((n = 12 * batch + 1; n <= 12 * batch + 12; n++)); do
         event disk_full "h$n" problem | produce $((n % 4))
-        wait_for "the page of h$n arrives" file_has main.pages "pagerduty.*host=h$n\""
+        wait_for "the page of h$n arrives" file_has main.pages "\"pager\".*host=h$n\""
         wait_for "the page of h$n arrives" file_has main.pages "webhook.*host=h$n\""
     done
     late=0 batch=$((batch + 1))
