@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include "rules/nearest.h"
+#include "base/nearest.h"
 
 /* Index of the word in `choices`, or -1. */
 int64_t choice_index(const char *choices, const char *word);

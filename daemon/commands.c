@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "daemon/options.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 
 static const struct command commands[] = {
     {"ack", "says that somebody has taken incidents on: nobody is paged on for them", cmd_ack},

@@ -16,7 +16,7 @@
 #include "daemon/brokers.h"
 #include "daemon/choice.h"
 #include "daemon/units.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 
 enum { PATH_BYTES_MAX = 128 };
 

@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "rules/fields.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 #include "rules/parser.h"
 #include "rules/types.h"
 #include "rules/where_check.h"

@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "base/slab.h"
 #include "rules/fields.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 #include "rules/rule_reader.h"
 #include "rules/yaml_reader.h"
 

@@ -18,6 +18,7 @@ struct reading {
     uint64_t events;
     size_t line; /* of what was refused, from 1; 0: the body as a whole */
     struct decode_result refused;
+    struct error of_whole; /* what was refused of the body as one document */
 };
 
 /* Takes one record, unless a topic would refuse it. */
@@ -64,6 +65,8 @@ static bool read_all(struct reading *reading, const char *body, size_t bytes)
     if (read_record(reading, body, bytes))
         return true;
     whole = reading->refused;
+    /* The decoder's sentence is its own until the next record. */
+    error_set(&reading->of_whole, "%s", whole.why);
     if (memchr(body, '\n', bytes) == NULL)
         return false;
     if (read_lines(reading, body, bytes))
@@ -73,6 +76,7 @@ static bool read_all(struct reading *reading, const char *body, size_t bytes)
     /* Not even the first line is a record: it was meant as one document. */
     reading->line = 0;
     reading->refused = whole;
+    reading->refused.why = reading->of_whole.text;
     return false;
 }
 

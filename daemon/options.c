@@ -13,7 +13,7 @@
 #include "daemon/command.h"
 #include "daemon/choice.h"
 #include "daemon/units.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 
 static const struct {
     int code;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include "base/host.h"
 #include "daemon/command.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 
 enum { PACKS_MAX = 64, PACK_NAME_BYTES = 48 };
 

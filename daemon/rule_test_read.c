@@ -13,7 +13,7 @@
 #include "daemon/rule_test_names.h"
 #include "daemon/units.h"
 #include "rules/fields.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 #include "rules/rule_reader.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

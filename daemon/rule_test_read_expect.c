@@ -8,7 +8,7 @@
 #include "base/event.h"
 #include "daemon/rule_test_read.h"
 #include "rules/fields.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 #include "rules/rule_reader.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "rules/fields.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 
 /* The next piece of a text: plain bytes, or what stands between braces. */
 struct piece {

@@ -9,7 +9,7 @@
 #include "base/slab.h"
 #include "daemon/units.h"
 #include "daemon/why_parts.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 
 enum { INCIDENTS_KEPT = 8, ALERTS_MAX = 4096, DIGITS = 32, NAMES_BYTES = 240, OTHERS_TOLD = 4 };
 

@@ -25,6 +25,9 @@ enum {
  * mean: sources use few, and one comparison is cheaper than the table of all. */
 enum { WORD_MEMO_BITS = 3 };
 
+/* Of a text that is refused, in a sentence: so many bytes, then "...". */
+enum { DECODE_SHOWN_BYTES = 32, DECODE_WHY_BYTES = 200 };
+
 struct word_memo {
     uint64_t head;
     uint32_t len; /* 0: empty */
@@ -39,8 +42,9 @@ struct decoder {
     uint32_t label_count;
     uint32_t draft_count;
     uint32_t missing_count;
-    bool leave_at_alerts; /* a field `alerts` means another form: the native one stops */
-    bool has_alerts;      /* it came */
+    bool leave_at_alerts;       /* a field `alerts` means another form: the native one stops */
+    bool has_alerts;            /* it came */
+    char why[DECODE_WHY_BYTES]; /* a sentence that names what the record has */
     struct text default_tenant;
     struct word_memo severities[1 << WORD_MEMO_BITS];
     struct word_memo states[1 << WORD_MEMO_BITS];
@@ -63,6 +67,13 @@ struct json_cursor decode_alertmanager(struct decoder *decoder, struct json_curs
 /* Puts the next draft at `*draft`, empty, and starts counting its fields.
  * False: the record holds more than RECORD_EVENTS_MAX. */
 bool decode_new_draft(struct decoder *decoder, const char *at, struct event_draft **draft);
+
+enum decode_words { DECODE_WORDS_NONE, DECODE_WORDS_SEVERITY, DECODE_WORDS_STATE };
+
+/* Notes the fault of a text at `at` that `field` cannot be, as in `severity "hihg" is <what>; did
+ * you mean "high"?`; `words` are what may be meant. */
+void decode_fault_of_text(struct decoder *decoder, const char *at, const char *field,
+                          struct text text, const char *what, enum decode_words words);
 
 /* A label's value that is no string: numbers and booleans keep their text. */
 struct json_cursor decode_label_value(struct json_scan *scan, struct json_cursor cursor,

@@ -160,8 +160,10 @@ static bool finish_scales(struct decoder *decoder, struct native_event *event,
         time = event_time_from_text(event->text[NATIVE_TIME], &draft->time_ms);
     if (__builtin_expect(time == EVENT_TIME_BAD, 0)) {
         /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): set with the text or number */
-        json_scan_fault(scan, REJECT_SCHEMA, event->name_at[NATIVE_TIME],
-                        "time is in no form that docs/events.md lists");
+        decode_fault_of_text(decoder, event->name_at[NATIVE_TIME], "time",
+                             (event->numbers & BIT(NATIVE_TIME)) != 0 ? event->time.text
+                                                                      : event->text[NATIVE_TIME],
+                             "in no form that docs/events.md lists", DECODE_WORDS_NONE);
         return false;
     }
     draft->has_time = time == EVENT_TIME_SET;
@@ -170,8 +172,9 @@ static bool finish_scales(struct decoder *decoder, struct native_event *event,
         word =
             word_meaning(scan, decoder->states, event->text[NATIVE_STATE], event_state_from_word);
         if (__builtin_expect(word == WORD_UNKNOWN, 0)) {
-            json_scan_fault(scan, REJECT_SCHEMA, event->name_at[NATIVE_STATE],
-                            "state is a word that docs/events.md does not list");
+            decode_fault_of_text(decoder, event->name_at[NATIVE_STATE], "state",
+                                 event->text[NATIVE_STATE], "no word that docs/events.md lists",
+                                 DECODE_WORDS_STATE);
             return false;
         }
         draft->state = (uint8_t)word;
@@ -180,8 +183,9 @@ static bool finish_scales(struct decoder *decoder, struct native_event *event,
         word = word_meaning(scan, decoder->severities, event->text[NATIVE_SEVERITY],
                             severity_from_word);
         if (__builtin_expect(word == WORD_UNKNOWN, 0)) {
-            json_scan_fault(scan, REJECT_SCHEMA, event->name_at[NATIVE_SEVERITY],
-                            "severity is a word that docs/events.md does not list");
+            decode_fault_of_text(decoder, event->name_at[NATIVE_SEVERITY], "severity",
+                                 event->text[NATIVE_SEVERITY], "no word that docs/events.md lists",
+                                 DECODE_WORDS_SEVERITY);
             return false;
         }
         draft->severity = (uint8_t)word;

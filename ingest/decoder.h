@@ -18,7 +18,8 @@ struct decoder;
 struct decode_result {
     enum reject_reason reason;        /* REJECT_NONE: drafts are valid */
     uint32_t at;                      /* byte position of the fault */
-    const char *why;                  /* static sentence part, e.g. "severity must be a string" */
+    const char *why;                  /* sentence part, e.g. "severity must be a string"; owned by
+                                       * the decoder until its next call */
     const struct event_draft *drafts; /* owned by the decoder until its next call */
     uint32_t draft_count;
     uint32_t missing_count; /* events that the sender says it left out of the record

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/text.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 #include "rules/printer.h"
 
 /* ---- of ---- */

@@ -8,7 +8,7 @@
 #include "base/plural.h"
 #include "base/text.h"
 #include "rules/lookups.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 #include "rules/text_sort.h"
 
 static const char no_tenant[] = "default";

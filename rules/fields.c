@@ -5,7 +5,7 @@
 #include <string.h>
 #include "base/severity.h"
 #include "base/text.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 
 enum { EVERYWHERE = FIELD_IN_BY | FIELD_IN_DISTINCT | FIELD_IN_TITLE };
 

@@ -13,7 +13,7 @@
 #include <strings.h>
 #include "rules/conjunctions.h"
 #include "rules/facts_text.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 #include "rules/rule_reader.h"
 
 /* Of one condition: as many looks as it is large, and some. A mistake has to be explained, too. */

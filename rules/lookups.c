@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "base/host.h"
 #include "base/text.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 #include "rules/rule_reader.h"
 #include "rules/vars.h"
 

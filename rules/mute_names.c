@@ -3,7 +3,7 @@
 
 #include <string.h>
 #include "base/text.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 #include "rules/printer.h"
 
 static const char *const names[] = {"rule",   "tenant",   "priority", "severity",  "team", "tier",

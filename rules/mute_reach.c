@@ -8,7 +8,7 @@
 #include <string.h>
 #include "base/text.h"
 #include "rules/mute_reader.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 
 enum {
     MASKS = 1 << MUTE_EQUAL_MAX,

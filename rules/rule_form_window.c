@@ -3,7 +3,7 @@
 #include "rules/impossible.h"
 #include "rules/lexer.h"
 #include "rules/meaning.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 #include "rules/printer.h"
 #include "rules/rule_reading.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "base/severity.h"
 #include "rules/lexer.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 #include "rules/printer.h"
 #include "rules/timestamp.h"
 

@@ -2,7 +2,7 @@
  */
 #include "rules/types_parts.h"
 
-#include "rules/nearest.h"
+#include "base/nearest.h"
 
 /* What stands in the place of a name that is none. */
 static void unknown_name(const struct ast *ast, const struct scope *scope, bool with_constants)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "base/text.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 #include "rules/zone.h"
 
 enum {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/text.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 #include "sinks/sink_options.h"
 
 const struct sink_type *const sink_types[] = {&sink_pagerduty, &sink_servicenow, &sink_webhook,

@@ -12,7 +12,7 @@
 #include <string.h>
 #include "base/host.h"
 #include "base/text.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 
 enum {
     SECRET_FILE_BYTES_MAX = 16 << 10,

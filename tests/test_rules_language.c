@@ -5,7 +5,7 @@
  */
 #include "rules_support.h"
 #include "base/arena.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 #include "rules/parser.h"
 #include "rules/printer.h"
 #include "rules/timestamp.h"

@@ -4,7 +4,7 @@
  * the first line of the answer; the stretch that carets stand below, for calls.
  */
 #include "rules_support.h"
-#include "rules/nearest.h"
+#include "base/nearest.h"
 
 #define WHERE(text) "    where: '" text "'\n"
 #define WHEN(text) "    when: " text "\n"

@@ -1,5 +1,5 @@
 /* nearest.c - see nearest.h. */
-#include "rules/nearest.h"
+#include "base/nearest.h"
 #include "base/text.h"
 
 #include <stdio.h>

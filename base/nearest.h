@@ -1,8 +1,8 @@
 /*
  * nearest.h - "did you mean": the known name closest to a mistyped one.
  */
-#ifndef RULES_NEAREST_H
-#define RULES_NEAREST_H
+#ifndef BASE_NEAREST_H
+#define BASE_NEAREST_H
 
 #include <stddef.h>
 #include "base/event.h"
