@@ -24,7 +24,8 @@
 enum { ZONE_BYTES_MAX = 4 << 20 };
 
 struct history_options {
-    struct option_list ids;
+    struct option_list words; /* DIR, INCIDENT, or both */
+    const char *id;           /* of the incident whose story is told, or NULL */
     const char *config_path, *data, *rule, *tenant, *key, *timezone;
     int64_t from_ms, to_ms, limit;
     bool open_only, json, rebuild;
@@ -62,7 +63,7 @@ static const struct option_row rows[] = {
 
 static const struct option_table table = {
     .command = "history",
-    .usage = "(--config FILE | --data DIR) [options] [INCIDENT]",
+    .usage = "(DIR | --config FILE | --data DIR) [options] [INCIDENT]",
     .about =
         "Lists the incidents that a data directory remembers, the newest first, or tells the whole "
         "story of one: its changes, who was told of each, and under which name it is found there. "
@@ -71,8 +72,8 @@ static const struct option_table table = {
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
     .arguments_min = 0,
-    .arguments_max = 1,
-    .arguments_offset = AT(ids),
+    .arguments_max = 2,
+    .arguments_offset = AT(words),
     .exits = "0 1 64 65 66 71 73 74 78",
 };
 
@@ -143,7 +144,7 @@ static int print(const struct history_options *options, json_t *found, struct er
     }
     arena = arena_create(ZONE_BYTES_MAX);
     code = load_zone(options, arena, &clock, err);
-    if (code == EXIT_OK && options->ids.count > 0)
+    if (code == EXIT_OK && options->id != NULL)
         history_print_story(found, &clock, stdout);
     else if (code == EXIT_OK)
         history_print_list(found, &clock, stdout);
@@ -167,8 +168,8 @@ static int ask(struct history_options *options, struct error *err)
 
     if (code != EXIT_OK)
         return code;
-    rc = options->ids.count > 0
-             ? history_story_json(reader, options->ids.item[0], HISTORY_STORY_MAX, &found, err)
+    rc = options->id != NULL
+             ? history_story_json(reader, options->id, HISTORY_STORY_MAX, &found, err)
              : history_list_json(reader, &filter, &found, err);
     history_reader_close(reader);
     if (rc == 0)
@@ -216,12 +217,32 @@ static int make_anew(struct history_options *options, struct error *err)
 
 /* ---- the command ---- */
 
+/* Without --config and --data the first word is the directory, as of fsck, ledger and audit. */
+static int sort_words(struct history_options *options, struct error *err)
+{
+    const struct option_list *words = &options->words;
+    bool is_said = options->data != NULL || options->config_path != NULL;
+
+    if (is_said && words->count > 1) {
+        error_set(err, "%s says where the history is: no more than an incident goes with it",
+                  options->data != NULL ? "--data" : "--config");
+        return EXIT_USAGE;
+    }
+    if (!is_said && words->count > 0)
+        options->data = words->item[0];
+    if (words->count > (is_said ? 0 : 1))
+        options->id = words->item[words->count - 1];
+    return EXIT_OK;
+}
+
 static int run(struct history_options *options, struct error *err)
 {
+    int code = sort_words(options, err);
     const char *data = options->data;
-    int code;
 
-    if (options->rebuild && options->ids.count > 0) {
+    if (code != EXIT_OK)
+        return code;
+    if (options->rebuild && options->id != NULL) {
         error_set(err, "--rebuild makes all of it anew, and takes no incident");
         return EXIT_USAGE;
     }
@@ -232,10 +253,12 @@ static int run(struct history_options *options, struct error *err)
     if (data[0] == '\0') {
         error_set(err, options->config_path != NULL
                            ? "the configuration has no data.dir, so nothing is remembered"
-                           : "say where the history is: --config FILE or --data DIR");
+                           : "say where the history is: its data directory, or --config FILE");
         return EXIT_USAGE;
     }
     code = data_look_open(&options->look, data, err);
+    if (code == EXIT_NO_INPUT && options->words.count > 0 && data == options->words.item[0])
+        error_prefix(err, "the first word is the data directory, where no --config names it: ");
     if (code != EXIT_OK)
         return code;
     data_dir_folder(&options->look.dir, HISTORY_FILE, options->path);

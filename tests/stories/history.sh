@@ -58,6 +58,13 @@ wait_for "it has ended" says '  was open from .*: cleared$' "$id"
 must_say 'closed, cleared: 1 alert, 0 open' "$id"
 mkdir elsewhere
 (cd elsewhere && "$TOCSIN" history --config ../tocsin.yaml "$id" >../out) || fail "from elsewhere: $(cat out)"
+"$TOCSIN" history data >out 2>&1 && file_has out '^1 incident, 0 open' || fail "history data: $(cat out)"
+"$TOCSIN" history data "$id" >out 2>&1 && file_has out 'closed, cleared: 1 alert, 0 open' ||
+    fail "history data ID: $(cat out)"
+"$TOCSIN" history "$id" >out 2>&1 && fail "an id is no directory"
+file_has out "^tocsin history: the first word is the data directory, where no --config names it: $id: " ||
+    fail "history ID: $(cat out)"
+refuses 64 '^tocsin history: --config says where the history is: no more than an incident' data "$id"
 refuses 1 'there is no incident ffffffff in the history' ffffffff
 refuses 64 "'host' is not the id of an incident" host
 refuses 64 "timezone: .*Nowhere" --timezone Nowhere
