@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/event.h"
+#include "daemon/admin_peer.h"
 #include "daemon/command.h"
 #include "daemon/units.h"
+
+enum { TOKEN_BYTES_MAX = 4096 };
 
 struct question {
     struct event_base *loop;
@@ -50,20 +53,25 @@ static bool split_address(const char *address, char *name, size_t bytes, uint16_
 }
 
 /* What is asked; `sent` is the body of a POST. */
-static int ask(const char *address, bool is_post, const char *path, struct text sent, int *status,
-               char **body, struct error *err)
+static int ask(const char *address, const char *token, bool is_post, const char *path,
+               struct text sent, int *status, char **body, struct error *err)
 {
     struct question question = {.loop = event_base_new()};
     struct evhttp_connection *connection = NULL;
     struct evhttp_request *request;
-    const char *token = getenv("TOCSIN_TOKEN");
-    char name[256], bearer[1024];
+    char name[256], bearer[TOKEN_BYTES_MAX + 8];
     uint16_t port;
     int rc = -ENOMEM;
 
+    token = token != NULL ? token : getenv("TOCSIN_TOKEN");
     error_set(err, "out of memory");
     if (!split_address(address, name, sizeof(name), &port)) {
         error_set(err, "'%.128s' is not an address: write it like 127.0.0.1:9099", address);
+        rc = -EINVAL;
+        goto out;
+    }
+    if (token != NULL && strlen(token) > TOKEN_BYTES_MAX) {
+        error_set(err, "a token has at most %d characters", TOKEN_BYTES_MAX);
         rc = -EINVAL;
         goto out;
     }
@@ -105,13 +113,13 @@ out:
     return rc;
 }
 
-int admin_client_ask(const char *address, bool is_post, const char *path, int *status, char **body,
-                     struct error *err)
+int admin_client_ask(const char *address, const char *token, bool is_post, const char *path,
+                     int *status, char **body, struct error *err)
 {
-    return ask(address, is_post, path, (struct text){"", 0}, status, body, err);
+    return ask(address, token, is_post, path, (struct text){"", 0}, status, body, err);
 }
 
-int admin_client_command(const char *command, const char *address, const char *path,
+int admin_client_command(const char *command, const struct admin_peer *peer, const char *path,
                          const char *input, const char *body, size_t bytes, char **answer)
 {
     struct error err = {{0}};
@@ -123,7 +131,8 @@ int admin_client_command(const char *command, const char *address, const char *p
                 input != NULL ? input : "", input != NULL ? ": " : "", bytes);
         return input != NULL ? EXIT_DATA : EXIT_USAGE;
     }
-    rc = ask(address, true, path, (struct text){body, (uint32_t)bytes}, &status, answer, &err);
+    rc = ask(peer->address, peer->token, true, path, (struct text){body, (uint32_t)bytes}, &status,
+             answer, &err);
     if (rc != 0) {
         fprintf(stderr, "tocsin %s: %s\n", command, err.text);
         return rc == -EINVAL ? EXIT_USAGE : EXIT_UNAVAILABLE;
@@ -133,6 +142,11 @@ int admin_client_command(const char *command, const char *address, const char *p
     is_of_input = input != NULL && (status == 400 || status == 413);
     fprintf(stderr, "tocsin %s: %s%s%s", command, is_of_input ? input : "", is_of_input ? ": " : "",
             *answer);
+    if (status == 401)
+        fprintf(stderr,
+                "tocsin %s: a token is that of --config FILE and --as NAME, or of the "
+                "environment variable TOCSIN_TOKEN\n",
+                command);
     free(*answer);
     *answer = NULL;
     return status == 404 || status == 409  ? EXIT_CHANGED

@@ -8,19 +8,19 @@
 #include <string.h>
 #include "base/incident.h"
 #include "daemon/admin_client.h"
+#include "daemon/admin_peer.h"
 #include "daemon/commands.h"
 #include "daemon/options.h"
 
 struct act_options {
     struct option_list incidents;
-    const char *admin;
+    struct admin_peer peer;
     const char *comment;
     bool json;
 };
 
 static const struct option_row rows[] = {
-    {"--admin", OPTION_TEXT, offsetof(struct act_options, admin), "HOST:PORT", "127.0.0.1:9099",
-     "Where the daemon's admin server listens (admin.listen).", .min = 0},
+    ADMIN_PEER_ROWS(struct act_options, peer),
     {"--comment", OPTION_TEXT, offsetof(struct act_options, comment), "TEXT", NULL,
      "What is said of it; sinks are told, too.", .min = 0},
     {"--json", OPTION_FLAG, offsetof(struct act_options, json), NULL, NULL,
@@ -38,7 +38,7 @@ static const struct option_table ack_table = {
     .arguments_min = 1,
     .arguments_max = OPTION_LIST_MAX,
     .arguments_offset = offsetof(struct act_options, incidents),
-    .exits = "0 1 64 69 74",
+    .exits = "0 1 64 69 74 78",
 };
 
 static const struct option_table close_table = {
@@ -52,7 +52,7 @@ static const struct option_table close_table = {
     .arguments_min = 1,
     .arguments_max = OPTION_LIST_MAX,
     .arguments_offset = offsetof(struct act_options, incidents),
-    .exits = "0 1 64 69 74",
+    .exits = "0 1 64 69 74 78",
 };
 
 static bool are_digits(const char *text)
@@ -75,7 +75,8 @@ static int find(const char *command, const struct act_options *options, const ch
     if (strlen(digits) == ID128_TEXT_BYTES - 1)
         return EXIT_OK;
     snprintf(path, sizeof(path), "/incidents/%s", digits);
-    if (admin_client_ask(options->admin, false, path, &status, &body, &err) != 0) {
+    if (admin_client_ask(options->peer.address, options->peer.token, false, path, &status, &body,
+                         &err) != 0) {
         fprintf(stderr, "tocsin %s: %s\n", command, err.text);
         return EXIT_UNAVAILABLE;
     }
@@ -125,7 +126,7 @@ static int act_on(const char *command, const char *verb, const struct act_option
     if (code == EXIT_OK) {
         snprintf(path, sizeof(path), "/incidents/%s/%s", id, verb);
         code =
-            admin_client_command(command, options->admin, path, NULL, body, strlen(body), &answer);
+            admin_client_command(command, &options->peer, path, NULL, body, strlen(body), &answer);
     }
     if (code == EXIT_OK)
         show(options, id, answer);
@@ -150,11 +151,14 @@ static int act(const struct option_table *table, const char *verb, int argc, cha
                     table->command, options.incidents.item[i]);
             return EXIT_USAGE;
         }
-    code = EXIT_OK;
+    code = admin_peer_find(&options.peer, table->command, true);
+    if (code != EXIT_OK)
+        return code;
     for (size_t i = 0; i < options.incidents.count; i++) {
         one = act_on(table->command, verb, &options, options.incidents.item[i]);
         code = code == EXIT_OK ? one : code;
     }
+    admin_peer_release(&options.peer);
     return code;
 }
 

@@ -403,7 +403,7 @@ static int print_json(const struct config *config, const struct rule_set *rules)
 /* The answer is the caller's to free. Returns an exit code. */
 static int get(const char *admin, const char *path, char **answer, struct error *err)
 {
-    int status, rc = admin_client_ask(admin, false, path, &status, answer, err);
+    int status, rc = admin_client_ask(admin, NULL, false, path, &status, answer, err);
 
     if (rc != 0)
         return rc == -EINVAL ? EXIT_USAGE : EXIT_UNAVAILABLE;

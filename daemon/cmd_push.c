@@ -10,6 +10,7 @@
 #include "base/host.h"
 #include "base/plural.h"
 #include "daemon/admin_client.h"
+#include "daemon/admin_peer.h"
 #include "daemon/commands.h"
 #include "daemon/options.h"
 
@@ -17,15 +18,14 @@ enum { PUSH_BYTES_MAX = 256 << 20 };
 
 struct push_options {
     struct option_list files;
-    const char *admin;
+    struct admin_peer peer;
     bool alertmanager;
     bool wait;
     bool json;
 };
 
 static const struct option_row rows[] = {
-    {"--admin", OPTION_TEXT, offsetof(struct push_options, admin), "HOST:PORT", "127.0.0.1:9099",
-     "Where the daemon's admin server listens (admin.listen).", .min = 0},
+    ADMIN_PEER_ROWS(struct push_options, peer),
     {"--alertmanager", OPTION_FLAG, offsetof(struct push_options, alertmanager), NULL, NULL,
      "They are bodies of Alertmanager's webhook.", .min = 0},
     {"--wait", OPTION_FLAG, offsetof(struct push_options, wait), NULL, NULL,
@@ -46,7 +46,7 @@ static const struct option_table table = {
     .arguments_min = 1,
     .arguments_max = OPTION_LIST_MAX,
     .arguments_offset = offsetof(struct push_options, files),
-    .exits = "0 1 64 65 66 69 74",
+    .exits = "0 1 64 65 66 69 74 78",
 };
 
 /* An exit code. */
@@ -87,19 +87,20 @@ int cmd_push(int argc, char **argv)
 
     if (!options_read(&table, argc, argv, &options, &code))
         return code;
-    code = EXIT_OK;
+    code = admin_peer_find(&options.peer, "push", true);
     snprintf(path, sizeof(path), "%s%s", options.alertmanager ? "/alertmanager" : "/events",
              options.wait ? "?wait" : "");
     for (size_t i = 0; code == EXIT_OK && i < options.files.count; i++) {
         text = answer = NULL;
         code = read_file(options.files.item[i], &text, &bytes);
         if (code == EXIT_OK)
-            code = admin_client_command("push", options.admin, path, options.files.item[i], text,
+            code = admin_client_command("push", &options.peer, path, options.files.item[i], text,
                                         bytes, &answer);
         if (code == EXIT_OK)
             show(&options, options.files.item[i], answer);
         free(text);
         free(answer);
     }
+    admin_peer_release(&options.peer);
     return code;
 }

@@ -11,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include "daemon/admin_client.h"
+#include "daemon/admin_peer.h"
 #include "base/plural.h"
 #include "daemon/commands.h"
 #include "daemon/options.h"
 #include "daemon/plain.h"
 
 struct redrive {
-    const char *admin;
+    struct admin_peer peer;
     const char *sink;
     const char *incident;
     bool all;
@@ -26,8 +27,7 @@ struct redrive {
 };
 
 static const struct option_row rows[] = {
-    {"--admin", OPTION_TEXT, offsetof(struct redrive, admin), "HOST:PORT", "127.0.0.1:9099",
-     "Where the daemon's admin server listens (admin.listen).", .min = 0},
+    ADMIN_PEER_ROWS(struct redrive, peer),
     {"--sink", OPTION_TEXT, offsetof(struct redrive, sink), "NAME", NULL,
      "Only changes for this sink.", .min = 0},
     {"--incident", OPTION_TEXT, offsetof(struct redrive, incident), "ID", NULL,
@@ -49,7 +49,7 @@ static const struct option_table table = {
         "time\nto be tried in; what a later change has told in the meantime is not among them.",
     .rows = rows,
     .row_count = OPTION_ROWS(rows),
-    .exits = "0 1 64 69 74",
+    .exits = "0 1 64 69 74 78",
 };
 
 /* Appends "?name=value" or "&name=value", encoded. `value` may be NULL: nothing. */
@@ -119,7 +119,7 @@ static int show(const struct redrive *redrive, int status, const char *body)
     }
     root = json_loads(body, 0, NULL);
     if (!json_is_object(root)) {
-        fprintf(stderr, "tocsin redrive: what answers at %s is no tocsin\n", redrive->admin);
+        fprintf(stderr, "tocsin redrive: what answers at %s is no tocsin\n", redrive->peer.address);
         json_decref(root);
         return EXIT_UNAVAILABLE;
     }
@@ -152,12 +152,18 @@ int cmd_redrive(int argc, char **argv)
     add_to_query(path, sizeof(path), "sink", redrive.sink);
     add_to_query(path, sizeof(path), "incident", redrive.incident);
     add_to_query(path, sizeof(path), "all", redrive.all ? "1" : NULL);
-    rc = admin_client_ask(redrive.admin, !redrive.list, path, &status, &body, &err);
-    if (rc != 0) {
+    code = admin_peer_find(&redrive.peer, "redrive", !redrive.list);
+    if (code != EXIT_OK)
+        return code;
+    rc = admin_client_ask(redrive.peer.address, redrive.peer.token, !redrive.list, path, &status,
+                          &body, &err);
+    if (rc == 0) {
+        code = show(&redrive, status, body);
+    } else {
         fprintf(stderr, "tocsin redrive: %s\n", err.text);
-        return rc == -EINVAL ? EXIT_USAGE : EXIT_UNAVAILABLE;
+        code = rc == -EINVAL ? EXIT_USAGE : EXIT_UNAVAILABLE;
     }
-    code = show(&redrive, status, body);
     free(body);
+    admin_peer_release(&redrive.peer);
     return code;
 }

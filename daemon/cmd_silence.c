@@ -7,20 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include "daemon/admin_client.h"
+#include "daemon/admin_peer.h"
 #include "daemon/commands.h"
 #include "daemon/options.h"
 #include "daemon/plain.h"
 
 struct silence_options {
     struct option_list words;
-    const char *admin;
+    struct admin_peer peer;
     const char *where, *lasts, *from, *to, *comment, *id;
     bool json;
 };
 
 static const struct option_row rows[] = {
-    {"--admin", OPTION_TEXT, offsetof(struct silence_options, admin), "HOST:PORT", "127.0.0.1:9099",
-     "Where the daemon's admin server listens (admin.listen).", .min = 0},
+    ADMIN_PEER_ROWS(struct silence_options, peer),
     {"--where", OPTION_TEXT, offsetof(struct silence_options, where), "CONDITION", NULL,
      "Of add: which incidents it mutes, as in rule files: host == \"db-1\".", .min = 0},
     {"--for", OPTION_TEXT, offsetof(struct silence_options, lasts), "DURATION", NULL,
@@ -48,7 +48,7 @@ static const struct option_table table = {
     .arguments_min = 1,
     .arguments_max = 2,
     .arguments_offset = offsetof(struct silence_options, words),
-    .exits = "0 1 64 69 74",
+    .exits = "0 1 64 69 74 78",
 };
 
 static const char *text_of(const json_t *object, const char *name)
@@ -78,14 +78,15 @@ static int list(const struct silence_options *options)
     int status;
     size_t i;
 
-    if (admin_client_ask(options->admin, false, "/silences", &status, &body, &err) != 0) {
+    if (admin_client_ask(options->peer.address, options->peer.token, false, "/silences", &status,
+                         &body, &err) != 0) {
         fprintf(stderr, "tocsin silence: %s\n", err.text);
         return EXIT_UNAVAILABLE;
     }
     root = status == 200 ? json_loads(body, 0, NULL) : NULL;
     rows_of = json_is_array(root) ? root : json_object_get(root, "silences");
     if (!json_is_array(rows_of)) {
-        fprintf(stderr, "tocsin silence: what answers at %s is no tocsin\n", options->admin);
+        fprintf(stderr, "tocsin silence: what answers at %s is no tocsin\n", options->peer.address);
         json_decref(root);
         free(body);
         return EXIT_UNAVAILABLE;
@@ -111,7 +112,7 @@ static int change(const struct silence_options *options, const char *path, json_
 
     json_decref(said);
     if (body != NULL)
-        code = admin_client_command("silence", options->admin, path, NULL, body, strlen(body),
+        code = admin_client_command("silence", &options->peer, path, NULL, body, strlen(body),
                                     &answer);
     free(body);
     if (code != EXIT_OK)
@@ -156,6 +157,7 @@ static bool has_matcher(const struct silence_options *options)
 int cmd_silence(int argc, char **argv)
 {
     struct silence_options options = {.json = false};
+    int (*what)(const struct silence_options *options) = NULL;
     int code;
 
     if (!options_read(&table, argc, argv, &options, &code))
@@ -163,11 +165,19 @@ int cmd_silence(int argc, char **argv)
     const char *word = options.words.item[0];
     size_t more = options.words.count - 1;
     if (strcmp(word, "add") == 0 && more == 0)
-        return add(&options);
+        what = add;
     if (strcmp(word, "end") == 0 && more == 1 && !has_matcher(&options))
-        return end(&options);
+        what = end;
     if (strcmp(word, "list") == 0 && more == 0 && !has_matcher(&options) && options.comment == NULL)
-        return list(&options);
-    fprintf(stderr, "tocsin silence: say add with --where and --for, end with its id, or list\n");
-    return EXIT_USAGE;
+        what = list;
+    if (what == NULL) {
+        fprintf(stderr,
+                "tocsin silence: say add with --where and --for, end with its id, or list\n");
+        return EXIT_USAGE;
+    }
+    code = admin_peer_find(&options.peer, "silence", what != list);
+    if (code == EXIT_OK)
+        code = what(&options);
+    admin_peer_release(&options.peer);
+    return code;
 }

@@ -348,7 +348,7 @@ static json_t *ask(const char *address, const char *path, struct error *err)
     json_t *root;
     int status;
 
-    if (admin_client_ask(address, false, path, &status, &body, err) != 0)
+    if (admin_client_ask(address, NULL, false, path, &status, &body, err) != 0)
         return NULL;
     root = status == 200 ? json_loads(body, 0, NULL) : NULL;
     if (root == NULL)

@@ -29,7 +29,7 @@ static json_t *get(const char *address, const char *path, struct error *err)
     json_t *root;
     int status;
 
-    if (admin_client_ask(address, false, path, &status, &body, err) != 0)
+    if (admin_client_ask(address, NULL, false, path, &status, &body, err) != 0)
         return NULL;
     root = status == 200 ? json_loads(body, 0, NULL) : NULL;
     if (root == NULL)
@@ -106,7 +106,7 @@ static char *metrics(const char *address)
     char *body = NULL;
     int status;
 
-    if (admin_client_ask(address, false, "/metrics", &status, &body, &ignored) == 0 &&
+    if (admin_client_ask(address, NULL, false, "/metrics", &status, &body, &ignored) == 0 &&
         status == 200)
         return body;
     free(body);
@@ -146,7 +146,8 @@ static void say_restart(struct why *why, const struct config *config, bool reads
     struct error err = {{0}};
     int status;
 
-    if (admin_client_ask(config->admin.listen, false, "/rules", &status, &answer, &err) == 0 &&
+    if (admin_client_ask(config->admin.listen, NULL, false, "/rules", &status, &answer, &err) ==
+            0 &&
         status == 200 && config_running_restart(answer, config, names, sizeof(names)) > 0) {
         snprintf(line, sizeof(line),
                  "the daemon runs with other values than this configuration has, until it is "

@@ -143,16 +143,39 @@ header=(-H 'Authorization: Bearer 0123456789abcdef-ada')
 event alpha h9 problem | push '/events?wait=8s'
 answered 200 '"applied":true'
 header=()
+
+# A command finds address and token in the daemon's configuration, and says what it lacks there.
+pushes() { # CODE PATTERN ARGUMENTS
+    local want=$1 pattern=$2 code=0
+    shift 2
+    event alpha h9 problem | "$TOCSIN" push "$@" - >said 2>&1 || code=$?
+    [[ $code == "$want" ]] && file_has said "$pattern" || fail "push $*: code $code: $(cat said); wanted $want $pattern"
+}
+pushes 0 '^-: 1 event kept at ' --config tocsin.yaml
+(unset secret; pushes 64 '^tocsin push: this needs a token' --admin "127.0.0.1:$admin") || exit 1
+(unset secret; pushes 64 '^tocsin push: this needs a token' --config tocsin.yaml) || exit 1
+file_has said '^tocsin push: a token is that of --config FILE and --as NAME, or of the environment variable TOCSIN_TOKEN$' ||
+    fail "where a token comes from: $(cat said)"
+(export TOCSIN_TOKEN=wrong; pushes 64 '^tocsin push: the token is not one of admin.tokens$' --config tocsin.yaml) || exit 1
+(export TOCSIN_TOKEN=wrong; pushes 0 '^-: 1 event kept at ' --config tocsin.yaml --as ada) || exit 1
+pushes 64 '^tocsin push: --as: admin.tokens has no adda; did you mean "ada"\?$' --config tocsin.yaml --as adda
+pushes 64 '^tocsin push: --as is a name of admin.tokens: say --config FILE, too$' --as ada
+sed 's/ada: "env:secret"/&, bob: "env:secret"/' tocsin.yaml >two.yaml
+pushes 64 '^tocsin push: admin.tokens has more than one that can be read here: say whose is sent, --as one of ada, bob$' --config two.yaml
+"$TOCSIN" silence list --config two.yaml >said 2>&1 || fail "who looks needs no token: $(cat said)"
+sed 's/listen: [^,}]*/listen: off/' tocsin.yaml >off.yaml
+pushes 64 '^tocsin push: admin.listen is off: ' --config off.yaml
+pushes 78 '^tocsin push: none.yaml: ' --config none.yaml
 kill -TERM "$daemon"
 wait_end "$daemon"
 
 # The audit, of all and of some.
 audit >all
-[[ $(wc -l <all) == 14 ]] || fail "the audit: $(cat all)"
+[[ $(wc -l <all) == 16 ]] || fail "the audit: $(cat all)"
 file_has all '@intake/0  local  127\.0\.0\.1:[0-9]+  events  [0-9]+ bytes$' || fail "$(cat all)"
 file_has all '@intake/5  local  .*  silence\.add  \{"where":"host == \\"h8\\"".*  in force$' || fail "$(cat all)"
 file_has all '  signal  SIGHUP  reload  \{\}  done$' || fail "$(cat all)"
-[[ $(audit --who ada | wc -l) == 1 && $(audit --what silence | wc -l) == 2 && $(audit --what reload | wc -l) == 2 ]] ||
+[[ $(audit --who ada | wc -l) == 3 && $(audit --what silence | wc -l) == 2 && $(audit --what reload | wc -l) == 2 ]] ||
     fail "who or what: $(audit --who ada; audit --what silence; audit --what reload)"
 third=$(sed -n 3p all | cut -d' ' -f1)
 [[ $(audit --from "$third" | wc -l) -ge 11 && $(audit --to "$third" | wc -l) -le 2 ]] || fail "from and to"
