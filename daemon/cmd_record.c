@@ -16,6 +16,7 @@
 #include "daemon/commands.h"
 #include "daemon/interrupt.h"
 #include "daemon/options.h"
+#include "daemon/progress.h"
 #include "daemon/setting_list.h"
 #include "daemon/units.h"
 #include "ingest/kafka_source.h"
@@ -31,7 +32,7 @@ struct record_options {
     const char *to;
     int64_t for_ms;
     const char *output;
-    bool is_quiet;
+    bool is_quiet, progress;
 };
 
 static const struct option_row rows[] = {
@@ -53,7 +54,9 @@ static const struct option_row rows[] = {
     {"--output", OPTION_TEXT, offsetof(struct record_options, output), "FILE", NULL,
      "The recording to make; one that exists is not overwritten.", .min = 0},
     {"--quiet", OPTION_FLAG, offsetof(struct record_options, is_quiet), NULL, NULL,
-     "No figures at the end.", .min = 0},
+     "Says neither how long it goes on nor the figures at the end.", .min = 0},
+    {"--progress", OPTION_FLAG, offsetof(struct record_options, progress), NULL, NULL,
+     "Says on standard error how far it has come, also where that is no terminal.", .min = 0},
 };
 
 static const struct option_table table = {
@@ -84,6 +87,7 @@ struct recorder {
     size_t track_count;
     int64_t to_ms; /* --to TIME; INT64_MAX otherwise */
     uint64_t record_count, payload_bytes;
+    struct progress progress;
     struct error err;
 };
 
@@ -238,6 +242,7 @@ static int run(struct recorder *recorder)
                 look_for_end(recorder, track, begin_ns);
             taken += (size_t)count;
         }
+        progress_show(&recorder->progress, recorder->record_count, 0);
         uint64_t now_ns = host_mono_ns();
         if (recorder->track_count == 0 && now_ns - begin_ns > REACH_S * 1000000000ull) {
             recorder->source->ops->ready(recorder->source, &recorder->err);
@@ -256,6 +261,18 @@ static int run(struct recorder *recorder)
         !recorder->source->ops->ready(recorder->source, &recorder->err))
         return EXIT_UNAVAILABLE;
     return recording_writer_finish(recorder->writer, &recorder->err) == 0 ? EXIT_OK : EXIT_IO;
+}
+
+/* What has no end of its own looks as if it hung. */
+static void say_begin(const struct record_options *options)
+{
+    if (options->is_quiet || options->to != NULL || options->for_ms > 0)
+        return;
+    fprintf(stderr,
+            "recording %s%s into %s until interrupted; with --to latest it ends at what is "
+            "there now\n",
+            options->topics.item[0], options->topics.count > 1 ? " and others" : "",
+            options->output);
 }
 
 static int check_options(struct recorder *recorder)
@@ -301,7 +318,11 @@ int cmd_record(int argc, char **argv)
         code = EXIT_IO;
         goto out;
     }
+    say_begin(&recorder.options);
+    progress_begin(&recorder.progress, "records", recorder.options.progress,
+                   recorder.options.is_quiet);
     code = run(&recorder);
+    progress_end(&recorder.progress);
     if (code == EXIT_OK && !recorder.options.is_quiet)
         fprintf(stderr,
                 "recorded %" PRIu64 " record%s of %zu partition%s, %" PRIu64

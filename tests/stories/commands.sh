@@ -110,6 +110,19 @@ ends 64 'tocsin digest: ' digest
 ends 69 'tocsin record: ' record --brokers 127.0.0.1:1 --topic t --output new.trec --for 100ms
 [[ ! -e new.trec ]] || fail "a recording of nothing was left behind"
 
+# What has no end of its own says so, and how far it is where that is asked for.
+"$TOCSIN" record --brokers 127.0.0.1:1 --topic t --output new.trec --progress 2>said &
+recorder=$!
+for ((i = 0; i < 300; i++)); do
+    grep -q '^0 records, ' said && break
+    sleep 0.1
+done
+kill -TERM "$recorder"
+wait "$recorder" || fail "record: code $?: $(cat said)"
+grep -q '^recording t into new.trec until interrupted; with --to latest it ends at what is there now$' said &&
+    grep -q '^0 records, ' said || fail "record says: $(cat said)"
+rm new.trec
+
 # As many partitions as an engine takes, and one more.
 for i in {1..4095}; do echo "{\"topic\":\"t\",\"partition\":$i,\"offset\":0,\"payload\":\"{}\"}"; done >parts.tlog
 ends 0 '' replay --quiet --ledger off --incidents off --rules rules.yaml parts.tlog
