@@ -27,8 +27,10 @@ bool enrich_steps_of_set(const struct rule_set *set, struct arena *arena, struct
         const struct enrich_step *step = enrich_step_at(steps, i);
         out->at[out->count] =
             (struct running_step){.id = keep(arena, step->id), .digest = step->digest};
-        if (out->at[out->count++].id == NULL)
+        if (out->at[out->count].id == NULL ||
+            !shape_keep(step->shape, step->shape_count, arena, &out->at[out->count].shape))
             return false;
+        out->count++;
     }
     return true;
 }
@@ -59,9 +61,10 @@ json_t *enrich_steps_json(const struct running_steps *steps)
     for (size_t i = 0; i < steps->count; i++) {
         const struct running_step *step = &steps->at[i];
         id128_format(step->digest, digest);
-        json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:I}", "step", step->id, "digest",
-                                              digest, "applied", (json_int_t)step->applied,
-                                              "errors", (json_int_t)step->errors));
+        json_array_append_new(list, json_pack("{s:s,s:s,s:o,s:I,s:I}", "step", step->id, "digest",
+                                              digest, "shape", shape_json(&step->shape), "applied",
+                                              (json_int_t)step->applied, "errors",
+                                              (json_int_t)step->errors));
     }
     return list;
 }
@@ -85,7 +88,7 @@ int enrich_steps_read(const json_t *from, struct arena *arena, struct running_st
         step->id = keep(arena, id);
         step->applied = read_number(object, "applied");
         step->errors = read_number(object, "errors");
-        if (step->id == NULL)
+        if (step->id == NULL || !shape_read(json_object_get(object, "shape"), arena, &step->shape))
             return -ENOMEM;
     }
     return 0;
@@ -122,13 +125,18 @@ bool enrich_steps_compare(const struct running_steps *running, const struct runn
                                                                       : "unchanged";
             behind = place >= behind ? place + 1 : behind;
         }
-        out->at[out->count++] =
-            (struct preview_step){keep(arena, now->id), state, now->applied, now->errors};
+        struct preview_step *row = &out->at[out->count++];
+        *row = (struct preview_step){keep(arena, now->id), state, now->applied, now->errors,
+                                     .changes = {NULL, 0}};
+        if (strcmp(state, "changed") == 0 &&
+            !shape_compare(&now->shape, &next->at[place].shape, arena, &row->changes))
+            return false;
         out->changed += strcmp(state, "unchanged") != 0;
     }
     for (size_t i = 0; i < next->count; i++)
         if (find(running, next->at[i].id) == running->count) {
-            out->at[out->count++] = (struct preview_step){keep(arena, next->at[i].id), "new", 0, 0};
+            out->at[out->count++] =
+                (struct preview_step){.id = keep(arena, next->at[i].id), .state = "new"};
             out->changed++;
         }
     for (size_t i = 0; i < out->count; i++)
@@ -148,6 +156,7 @@ void enrich_steps_print(const struct preview_steps *steps, bool is_counted, FILE
                     step->applied, step->errors);
         else
             fprintf(to, "%*s %s\n", gap, "", step->state);
+        preview_changes_print(&step->changes, to);
     }
 }
 
@@ -163,9 +172,10 @@ json_t *enrich_steps_preview_json(const struct preview_steps *steps, bool is_cou
     for (size_t i = 0; i < steps->count; i++) {
         const struct preview_step *step = &steps->at[i];
         json_array_append_new(list,
-                              json_pack("{s:s,s:s,s:o,s:o}", "step", step->id, "state", step->state,
-                                        "applied", known(is_counted, step->applied), "errors",
-                                        known(is_counted, step->errors)));
+                              json_pack("{s:s,s:s,s:o,s:o,s:o}", "step", step->id, "state",
+                                        step->state, "applied", known(is_counted, step->applied),
+                                        "errors", known(is_counted, step->errors), "changes",
+                                        preview_changes_json(&step->changes)));
     }
     return list;
 }

@@ -19,11 +19,13 @@
 #include <jansson.h>
 #include "base/arena.h"
 #include "correlate/engine.h"
+#include "daemon/shape_change.h"
 #include "rules/enrich.h"
 
 struct running_step {
     const char *id;
     struct id128 digest; /* of what it does */
+    struct shape shape;
     uint64_t applied, errors;
 };
 
@@ -40,7 +42,7 @@ bool enrich_steps_of_set(const struct rule_set *set, struct arena *arena,
 /* Adds what the engine has counted. False: memory is short. */
 bool enrich_steps_count(struct running_steps *steps, const struct engine *engine);
 
-/* [{"step","digest","applied","errors"}]. New reference. */
+/* [{"step","digest","shape","applied","errors"}]. New reference. */
 json_t *enrich_steps_json(const struct running_steps *steps);
 
 /* And back: 0, -EINVAL or -ENOMEM. `from` NULL: there are none. */
@@ -50,6 +52,7 @@ struct preview_step {
     const char *id;
     const char *state;
     uint64_t applied, errors;
+    struct preview_changes changes;
 };
 
 struct preview_steps {
@@ -62,7 +65,8 @@ bool enrich_steps_compare(const struct running_steps *running, const struct runn
                           struct arena *arena, struct preview_steps *out);
 void enrich_steps_print(const struct preview_steps *steps, bool is_counted, FILE *to);
 
-/* [{"step","state","applied","errors"}], numbers null where they are not known. New reference. */
+/* [{"step","state","applied","errors","changes"}], numbers null where they are not known. New
+ * reference. */
 json_t *enrich_steps_preview_json(const struct preview_steps *steps, bool is_counted);
 
 #endif

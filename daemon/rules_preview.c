@@ -8,8 +8,6 @@
 #include "base/plural.h"
 #include "rules/rule_shape.h"
 
-enum { SHOWN_BYTES = 120 }; /* of a setting; JSON has it whole */
-
 static const size_t arena_bytes_max = (size_t)1 << 30;
 
 static const char *const state_names[PREVIEW_STATES] = {
@@ -80,11 +78,11 @@ static bool list_changes(struct rules_preview *preview, struct preview_row *row,
     struct preview_change *changes;
 
     for (int kind = 0; kind < SETTING_COUNT; kind++)
-        row->change_count += !id128_equal(before[kind].digest, after[kind].digest);
-    if (row->change_count == 0)
+        row->changes.count += !id128_equal(before[kind].digest, after[kind].digest);
+    if (row->changes.count == 0)
         return true;
-    changes = arena_alloc_many(preview->arena, row->change_count, sizeof(*changes));
-    row->changes = changes;
+    changes = arena_alloc_many(preview->arena, row->changes.count, sizeof(*changes));
+    row->changes.at = changes;
     for (int kind = 0; changes != NULL && kind < SETTING_COUNT; kind++) {
         if (id128_equal(before[kind].digest, after[kind].digest))
             continue;
@@ -99,52 +97,6 @@ static bool list_changes(struct rules_preview *preview, struct preview_row *row,
     return changes != NULL;
 }
 
-static const char *shape_text(const struct running_rule *rule, const char *key)
-{
-    for (uint32_t i = 0; i < rule->shape_count; i++)
-        if (strcmp(rule->shape[i].key, key) == 0)
-            return rule->shape[i].text;
-    return "";
-}
-
-/* Keys that can name something else: a variable, a table. */
-static bool is_expression(const char *key)
-{
-    static const char *const keys[] = {"where", "when", "sequence", "all"};
-
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (strcmp(key, keys[i]) == 0)
-            return true;
-    return false;
-}
-
-/* Which keys have made another form of it. Where their texts are all the same, what some of them
- * name is another, and all that can are told. False: memory is short. */
-static bool list_form(struct rules_preview *preview, struct preview_row *row,
-                      const struct running_rule *now, const struct running_rule *next)
-{
-    struct preview_change *changes =
-        arena_alloc_many(preview->arena, RULE_SHAPE_MAX, sizeof(*changes));
-
-    if (now->shape == NULL || next->shape == NULL)
-        return true; /* the daemon does not say */
-    row->changes = changes;
-    for (int all = 0; changes != NULL && all < 2 && row->change_count == 0; all++)
-        for (size_t i = 0; rule_shape_keys[i] != NULL; i++) {
-            const char *from = shape_text(now, rule_shape_keys[i]);
-            const char *to = shape_text(next, rule_shape_keys[i]);
-            bool is_same = strcmp(from, to) == 0;
-            if (is_same && (all == 0 || from[0] == '\0' || !is_expression(rule_shape_keys[i])))
-                continue;
-            changes[row->change_count] =
-                (struct preview_change){rule_shape_keys[i], keep(preview, from), keep(preview, to)};
-            if (changes[row->change_count].from == NULL || changes[row->change_count].to == NULL)
-                return false;
-            row->change_count++;
-        }
-    return changes != NULL;
-}
-
 /* A form that is in force now, against the set that comes. */
 static bool compare(struct rules_preview *preview, const struct running_rule *now,
                     const struct running_rule *next)
@@ -156,7 +108,7 @@ static bool compare(struct rules_preview *preview, const struct running_rule *no
         add_row(preview, id, PREVIEW_GONE, &now->held);
     } else if (!id128_equal(next->held.form, now->held.form)) {
         row = add_row(preview, id, PREVIEW_STARTS_EMPTY, NULL);
-        if (!list_form(preview, row, now, next))
+        if (!shape_compare(&now->shape, &next->shape, preview->arena, &row->changes))
             return false;
         add_row(preview, id, PREVIEW_DRAINS, &now->held);
     } else {
@@ -215,14 +167,19 @@ static const struct running_mute *find_mute(const struct rules_running *set,
     return NULL;
 }
 
+/* `next`: what comes in its place, where it has changed. */
 static bool add_mute(struct rules_preview *preview, const struct running_mute *mute,
-                     const char *state)
+                     const char *state, const struct running_mute *next)
 {
     struct preview_mute *row = &preview->mutes[preview->mute_count++];
 
-    *row = (struct preview_mute){keep(preview, mute->kind), keep(preview, mute->id), state,
-                                 mute->incidents};
+    *row = (struct preview_mute){.kind = keep(preview, mute->kind),
+                                 .id = keep(preview, mute->id),
+                                 .state = state,
+                                 .incidents = mute->incidents};
     preview->mutes_changed += strcmp(state, "unchanged") != 0;
+    if (next != NULL && !shape_compare(&mute->shape, &next->shape, preview->arena, &row->changes))
+        return false;
     return row->kind != NULL && row->id != NULL;
 }
 
@@ -233,14 +190,16 @@ static bool compare_mutes(struct rules_preview *preview, const struct rules_runn
 
     for (size_t i = 0; is_good && i < running->mute_count; i++) {
         const struct running_mute *now = &running->mutes[i], *found = find_mute(next, now);
+        bool has_changed = found != NULL && !id128_equal(found->digest, now->digest);
         is_good = add_mute(preview, now,
-                           found == NULL                             ? "gone"
-                           : id128_equal(found->digest, now->digest) ? "unchanged"
-                                                                     : "changed");
+                           found == NULL ? "gone"
+                           : has_changed ? "changed"
+                                         : "unchanged",
+                           has_changed ? found : NULL);
     }
     for (size_t i = 0; is_good && i < next->mute_count; i++)
         if (find_mute(running, &next->mutes[i]) == NULL)
-            is_good = add_mute(preview, &next->mutes[i], "new");
+            is_good = add_mute(preview, &next->mutes[i], "new", NULL);
     if (preview->mute_count > 1)
         qsort(preview->mutes, preview->mute_count, sizeof(*preview->mutes), mute_order);
     return is_good;
@@ -289,44 +248,6 @@ void rules_preview_release(struct rules_preview *preview)
 
 /* ---- for people ---- */
 
-static void print_shown(const char *text, FILE *to)
-{
-    size_t bytes = strlen(text), cut = bytes > SHOWN_BYTES ? SHOWN_BYTES : bytes;
-
-    while (cut < bytes && cut > 0 && ((unsigned char)text[cut] & 0xc0) == 0x80)
-        cut--;
-    for (size_t i = 0; i < cut; i++)
-        fputc((unsigned char)text[i] < 0x20 ? ' ' : text[i], to);
-    if (cut < bytes)
-        fputs("...", to);
-}
-
-static void print_value(const char *text, FILE *to)
-{
-    fputc('"', to);
-    print_shown(text, to);
-    fputc('"', to);
-}
-
-static void print_changes(const struct preview_row *row, FILE *to)
-{
-    for (uint32_t i = 0; i < row->change_count; i++) {
-        const struct preview_change *change = &row->changes[i];
-        fprintf(to, "      %s ", change->key);
-        print_value(change->from, to);
-        if (strcmp(change->from, change->to) == 0) {
-            fputs(strcmp(change->key, rule_setting_name(SETTING_KEYS)) == 0
-                      ? ": others than before"
-                      : ": what it names means something else",
-                  to);
-        } else {
-            fputs(" -> ", to);
-            print_value(change->to, to);
-        }
-        fputc('\n', to);
-    }
-}
-
 void rules_preview_print(const struct rules_preview *preview, FILE *to)
 {
     if (rules_preview_is_changed(preview))
@@ -354,7 +275,7 @@ void rules_preview_print(const struct rules_preview *preview, FILE *to)
                     row->rule_id, preview_state_name(row->state), row->keys, row->open);
         else
             fprintf(to, "  %-34s %s\n", row->rule_id, preview_state_name(row->state));
-        print_changes(row, to);
+        preview_changes_print(&row->changes, to);
     }
     for (size_t i = 0; i < preview->mute_count; i++) {
         const struct preview_mute *mute = &preview->mutes[i];
@@ -365,6 +286,7 @@ void rules_preview_print(const struct rules_preview *preview, FILE *to)
                     mute->incidents);
         else
             fprintf(to, "%*s %s\n", gap, "", mute->state);
+        preview_changes_print(&mute->changes, to);
     }
     enrich_steps_print(&preview->steps, preview->is_counted, to);
     for (size_t i = 0; i < preview->term_count; i++)
@@ -388,16 +310,12 @@ static json_t *json_held(bool is_known, json_t *object, uint64_t keys, uint64_t 
 
 static json_t *json_row(const struct rules_preview *preview, const struct preview_row *row)
 {
-    json_t *object = json_object(), *changes = json_array();
+    json_t *object = json_object();
 
     json_object_set_new(object, "rule", json_string(row->rule_id));
     json_object_set_new(object, "state", json_string(preview_state_name(row->state)));
     json_held(preview->is_counted, object, row->keys, row->open);
-    for (uint32_t i = 0; i < row->change_count; i++)
-        json_array_append_new(changes,
-                              json_pack("{s:s,s:s,s:s}", "key", row->changes[i].key, "from",
-                                        row->changes[i].from, "to", row->changes[i].to));
-    json_object_set_new(object, "changes", changes);
+    json_object_set_new(object, "changes", preview_changes_json(&row->changes));
     return object;
 }
 
@@ -407,9 +325,10 @@ static json_t *json_mutes(const struct rules_preview *preview)
 
     for (size_t i = 0; i < preview->mute_count; i++) {
         const struct preview_mute *mute = &preview->mutes[i];
-        json_array_append_new(mutes, json_pack("{s:s,s:s,s:s,s:o}", "kind", mute->kind, "id",
+        json_array_append_new(mutes, json_pack("{s:s,s:s,s:s,s:o,s:o}", "kind", mute->kind, "id",
                                                mute->id, "state", mute->state, "incidents",
-                                               json_known(preview->is_counted, mute->incidents)));
+                                               json_known(preview->is_counted, mute->incidents),
+                                               "changes", preview_changes_json(&mute->changes)));
     }
     return mutes;
 }

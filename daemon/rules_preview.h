@@ -11,7 +11,8 @@
  *
  * A rule whose form changes has two rows, `starts empty` and `drains`. What makes a form is decided
  * by rules/rule_set.h alone. Mutes are unchanged, changed, new or gone; enrich steps, too, or
- * moved. Of the settings of the engine that a reload follows each one that changes.
+ * moved. Of what has changed the keys are listed. Of the settings of the engine that a reload
+ * follows each one that changes.
  *
  * Thread: any; everything belongs to the caller.
  */
@@ -26,6 +27,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "daemon/rules_running.h"
+#include "daemon/shape_change.h"
 #include "daemon/terms_change.h"
 
 enum preview_state {
@@ -37,24 +39,18 @@ enum preview_state {
     PREVIEW_STATES
 };
 
-/* A setting of a rule that carries on, or a key of the form of one that starts empty; "": there is
- * none. Equal texts: what they name is another. */
-struct preview_change {
-    const char *key, *from, *to;
-};
-
 struct preview_row {
     char rule_id[ENGINE_RULE_ID_BYTES];
     enum preview_state state;
     uint64_t keys, open; /* held by this form now */
-    uint32_t change_count;
-    const struct preview_change *changes;
+    struct preview_changes changes;
 };
 
 struct preview_mute {
     const char *kind, *id;
     const char *state;  /* "unchanged", "changed", "new" or "gone" */
     uint64_t incidents; /* that it mutes now */
+    struct preview_changes changes;
 };
 
 struct rules_preview {
@@ -94,7 +90,8 @@ void rules_preview_release(struct rules_preview *preview);
 void rules_preview_print(const struct rules_preview *preview, FILE *to);
 
 /* {"changed":b,"rules":[{"rule":..,"state":..,"keys":n,"open":n,"changes":[{"key","from","to"}]}],
- * "mutes":[{"kind","id","state","incidents"}],"enrich":[{"step","state","applied","errors"}],
+ * "mutes":[{"kind","id","state","incidents","changes"}],
+ * "enrich":[{"step","state","applied","errors","changes"}],
  * "engine":[{"key","from","to"}],"totals":{state:{rules,keys,open}},"restart":["engine.past"]};
  * numbers are null where they are not known. New reference; NULL when memory is short. */
 json_t *rules_preview_json(const struct rules_preview *preview);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "rules/mute.h"
-#include "rules/rule_shape.h"
 
 /* Rows that the engine may have beside those of the newest set. */
 enum { FORMS_MAX = 65536 };
@@ -60,22 +59,6 @@ static bool keep_settings(struct rules_running *running, const struct rule *rule
     return setting != NULL;
 }
 
-static bool keep_shape(struct rules_running *running, const struct rule *rule,
-                       struct running_rule *row)
-{
-    struct rule_shape *shape =
-        arena_alloc_many(running->arena, rule->shape_count + 1, sizeof(*shape));
-
-    for (uint32_t i = 0; shape != NULL && i < rule->shape_count; i++) {
-        shape[i] = (struct rule_shape){rule->shape[i].key, keep(running, rule->shape[i].text)};
-        if (shape[i].text == NULL)
-            return false;
-    }
-    row->shape = shape;
-    row->shape_count = rule->shape_count;
-    return shape != NULL;
-}
-
 int rules_running_of_set(const struct rule_set *set, struct rules_running *out, struct error *err)
 {
     if (!make_room(out, rule_set_count(set), rule_set_mute_count(set)))
@@ -86,7 +69,8 @@ int rules_running_of_set(const struct rule_set *set, struct rules_running *out, 
         snprintf(row->held.rule_id, sizeof(row->held.rule_id), "%s", rule->id);
         row->held.form = rule->form;
         row->held.current = true;
-        if (!keep_settings(out, rule, &row->setting) || !keep_shape(out, rule, row))
+        if (!keep_settings(out, rule, &row->setting) ||
+            !shape_keep(rule->shape, rule->shape_count, out->arena, &row->shape))
             return out_of_memory(out, err);
     }
     for (uint32_t i = 0; i < rule_set_mute_count(set); i++) {
@@ -95,7 +79,7 @@ int rules_running_of_set(const struct rule_set *set, struct rules_running *out, 
         row->kind = mute_kind_name(mute->kind);
         row->id = keep(out, mute->id);
         row->digest = mute->digest;
-        if (row->id == NULL)
+        if (row->id == NULL || !shape_keep(mute->shape, mute->shape_count, out->arena, &row->shape))
             return out_of_memory(out, err);
     }
     return enrich_steps_of_set(set, out->arena, &out->steps) ? 0 : out_of_memory(out, err);
@@ -138,7 +122,6 @@ static bool merge(const struct rules_running *loaded, struct rules_running *out)
         out->rules[place[k] - 1].held.current = true;
         out->rules[place[k] - 1].setting = loaded->rules[k].setting;
         out->rules[place[k] - 1].shape = loaded->rules[k].shape;
-        out->rules[place[k] - 1].shape_count = loaded->rules[k].shape_count;
     }
     free(place);
     return true;
@@ -218,15 +201,6 @@ static json_t *json_settings(const struct rule_setting *setting)
     return object;
 }
 
-static json_t *json_shape(const struct running_rule *row)
-{
-    json_t *object = json_object();
-
-    for (uint32_t i = 0; i < row->shape_count; i++)
-        json_object_set_new(object, row->shape[i].key, json_string(row->shape[i].text));
-    return object;
-}
-
 json_t *rules_running_json(const struct rules_running *running)
 {
     json_t *root = json_object(), *rules = json_array(), *mutes = json_array();
@@ -238,7 +212,7 @@ json_t *rules_running_json(const struct rules_running *running)
                              json_digest(held->form), "current", (int)held->current, "keys",
                              (json_int_t)held->keys, "open", (json_int_t)held->open, "settings",
                              json_settings(running->rules[i].setting), "shape",
-                             json_shape(&running->rules[i])));
+                             shape_json(&running->rules[i].shape)));
     }
     for (size_t i = 0; i < running->mute_count; i++) {
         const struct running_mute *mute = &running->mutes[i];
@@ -280,23 +254,6 @@ static int read_settings(struct rules_running *running, const json_t *from,
     return setting != NULL ? 0 : -ENOMEM;
 }
 
-/* A daemon of before tells none. */
-static bool read_shape(struct rules_running *running, const json_t *from, struct running_rule *row)
-{
-    struct rule_shape *shape = arena_alloc_many(running->arena, RULE_SHAPE_MAX, sizeof(*shape));
-
-    row->shape = from != NULL ? shape : NULL;
-    for (size_t i = 0; shape != NULL && rule_shape_keys[i] != NULL; i++) {
-        const char *text = json_string_value(json_object_get(from, rule_shape_keys[i]));
-        if (text == NULL)
-            continue;
-        shape[row->shape_count] = (struct rule_shape){rule_shape_keys[i], keep(running, text)};
-        if (shape[row->shape_count++].text == NULL)
-            return false;
-    }
-    return shape != NULL;
-}
-
 static int read_rule(struct rules_running *running, const json_t *object)
 {
     struct running_rule *row = &running->rules[running->count++];
@@ -309,7 +266,7 @@ static int read_rule(struct rules_running *running, const json_t *object)
     row->held.current = json_is_true(json_object_get(object, "current"));
     row->held.keys = read_number(object, "keys");
     row->held.open = read_number(object, "open");
-    if (!read_shape(running, json_object_get(object, "shape"), row))
+    if (!shape_read(json_object_get(object, "shape"), running->arena, &row->shape))
         return -ENOMEM;
     return row->held.current
                ? read_settings(running, json_object_get(object, "settings"), &row->setting)
@@ -328,7 +285,10 @@ static int read_mute(struct rules_running *running, const json_t *object)
     row->id = keep(running, id);
     row->kind = keep(running, kind);
     row->incidents = read_number(object, "incidents");
-    return row->id != NULL && row->kind != NULL ? 0 : -ENOMEM;
+    return row->id != NULL && row->kind != NULL &&
+                   shape_read(json_object_get(object, "shape"), running->arena, &row->shape)
+               ? 0
+               : -ENOMEM;
 }
 
 int rules_running_read(const char *text, struct rules_running *out, struct error *err)

@@ -18,13 +18,13 @@
 #include "base/error.h"
 #include "correlate/engine.h"
 #include "daemon/enrich_steps.h"
+#include "daemon/shape_change.h"
 #include "rules/rule_set.h"
 
 struct running_rule {
     struct engine_rule_counters held;   /* `current`: of the newest set */
     const struct rule_setting *setting; /* SETTING_COUNT of them; NULL: not known (it drains) */
-    const struct rule_shape *shape;     /* as the set has it; NULL: not known */
-    uint32_t shape_count;
+    struct shape shape;                 /* of its form */
 };
 
 /* A silence, maintenance window or inhibition. */
@@ -32,7 +32,8 @@ struct running_mute {
     const char *kind;
     const char *id;
     struct id128 digest; /* of what it does */
-    uint64_t incidents;  /* that it mutes now */
+    struct shape shape;
+    uint64_t incidents; /* that it mutes now */
 };
 
 struct rules_running {
@@ -56,7 +57,8 @@ int rules_running_read(const char *text, struct rules_running *out, struct error
 
 /* {"version":..,"rules":[{"rule","form","current","keys","open","settings":{name:[text,digest]},
  * "shape":{key:text}}],
- * "mutes":[{"kind","id","digest","incidents"}],"enrich":[{"step","digest","applied","errors"}]}.
+ * "mutes":[{"kind","id","digest","shape","incidents"}],
+ * "enrich":[{"step","digest","shape","applied","errors"}]}.
  * New reference; NULL when memory is short. */
 json_t *rules_running_json(const struct rules_running *running);
 

@@ -57,6 +57,8 @@ struct enrich_step {
     bool drops;
     bool takes_clears;   /* and its `where` has them, perhaps unawares (rules/enrich_clears.h) */
     struct id128 digest; /* of everything that the file says about it */
+    const struct rule_shape *shape; /* the same as written (rules/rule_shape.h) */
+    uint32_t shape_count;
 };
 
 /* NULL when the set has no steps. */

@@ -8,6 +8,7 @@
 #include "rules/parser.h"
 #include "rules/printer.h"
 #include "rules/rule_reading.h"
+#include "rules/rule_shape.h"
 
 enum { DEEDS_MAX = 512 };
 
@@ -430,6 +431,9 @@ static bool read_step(const struct yaml_node *node, struct rule_build *build,
     if (reading.common.is_good && !vars_check_used(&reading.common.vars))
         reading_spoil(&reading.common);
     keep_deeds(&reading);
+    if (reading.common.is_good &&
+        !rule_shape_read_all(node, build->arena, &out->open.shape, &out->open.shape_count))
+        reading_out_of_memory(&reading.common);
     return reading.common.is_good;
 }
 

@@ -32,7 +32,9 @@ struct mute {
     const char *place;      /* where that stands: "rules/mutes.yaml:12:9" */
     int64_t from_ms, to_ms; /* of a silence: [from, to) */
     const struct calendar *calendar;
-    struct id128 digest;  /* of everything that decides what it does */
+    struct id128 digest;            /* of everything that decides what it does */
+    const struct rule_shape *shape; /* its keys, as written (rules/rule_shape.h) */
+    uint32_t shape_count;
     uint32_t equal_count; /* of an inhibition; the tenant comes first, always */
     const char *equal[MUTE_EQUAL_MAX];
 };

@@ -12,6 +12,7 @@
 #include "rules/meaning.h"
 #include "rules/mute_names.h"
 #include "rules/parser.h"
+#include "rules/rule_shape.h"
 #include "rules/timestamp.h"
 #include "rules/types.h"
 
@@ -305,5 +306,8 @@ bool mute_read(const struct yaml_node *node, enum mute_kind kind, struct rule_bu
         read_maintenance(&reading);
     else
         read_inhibit(&reading);
+    if (reading.is_good &&
+        !rule_shape_read_all(node, build->arena, &out->open.shape, &out->open.shape_count))
+        out_of_memory(&reading);
     return reading.is_good;
 }

@@ -111,7 +111,8 @@ struct rule_setting {
     struct id128 digest; /* of what it means: variables may change it and not the text */
 };
 
-/* A key that makes the rule's form, as written (rules/rule_shape.h). */
+/* A key that makes a rule's form, or what a mute or an enrich step does, as written
+ * (rules/rule_shape.h). */
 struct rule_shape {
     const char *key, *text;
 };

@@ -64,9 +64,21 @@ static size_t whole_bytes(const struct line *line)
     return bytes;
 }
 
+static bool keep_all(const struct rule_shape *found, uint32_t count, struct arena *arena,
+                     const struct rule_shape **out)
+{
+    struct rule_shape *shape = arena_alloc_many(arena, count, sizeof(*shape));
+
+    if (shape == NULL)
+        return count == 0;
+    memcpy(shape, found, count * sizeof(*shape));
+    *out = shape;
+    return true;
+}
+
 bool rule_shape_read(const struct yaml_node *node, struct arena *arena, struct rule *rule)
 {
-    struct rule_shape found[RULE_SHAPE_MAX], *shape;
+    struct rule_shape found[RULE_SHAPE_MAX];
     uint32_t count = 0;
 
     for (size_t i = 0; rule_shape_keys[i] != NULL && count < RULE_SHAPE_MAX; i++) {
@@ -81,11 +93,37 @@ bool rule_shape_read(const struct yaml_node *node, struct arena *arena, struct r
         if (found[count++].text == NULL)
             return false;
     }
-    shape = arena_alloc_many(arena, count, sizeof(*shape));
-    if (shape == NULL)
-        return count == 0;
-    memcpy(shape, found, count * sizeof(*shape));
-    rule->shape = shape;
     rule->shape_count = count;
-    return true;
+    return keep_all(found, count, arena, &rule->shape);
+}
+
+static bool is_for_readers(const char *key)
+{
+    static const char *const keys[] = {"id", "by", "comment", "description"};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (strcmp(key, keys[i]) == 0)
+            return true;
+    return false;
+}
+
+bool rule_shape_read_all(const struct yaml_node *node, struct arena *arena,
+                         const struct rule_shape **out, uint32_t *count)
+{
+    struct rule_shape found[RULE_SHAPE_MAX];
+
+    *count = 0;
+    for (const struct yaml_node *value = node->first; value != NULL && *count < RULE_SHAPE_MAX;
+         value = value->next) {
+        struct line line = {.used = 0};
+        if (value->key == NULL || is_for_readers(value->key->text.at))
+            continue;
+        flatten(&line, value);
+        found[*count] =
+            (struct rule_shape){arena_copy(arena, value->key->text.at, value->key->text.len),
+                                arena_copy(arena, line.at, whole_bytes(&line))};
+        if (found[*count].key == NULL || found[(*count)++].text == NULL)
+            return false;
+    }
+    return keep_all(found, *count, arena, out);
 }

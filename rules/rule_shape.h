@@ -1,6 +1,7 @@
 /*
- * rule_shape.h - the keys of a rule that make its form, as they are written: for who says what is
- * another about a rule that cannot go on over a reload. What a form is, is its digest's to say.
+ * rule_shape.h - the keys of a rule that make its form, and those of a mute or an enrich step, as
+ * they are written: for who says what is another about one that a reload changes. Whether it is
+ * another, is its digest's to say.
  *
  * Thread: any.
  */
@@ -19,5 +20,10 @@ extern const char *const rule_shape_keys[];
 
 /* Fills rule->shape. False: memory is short. */
 bool rule_shape_read(const struct yaml_node *node, struct arena *arena, struct rule *rule);
+
+/* The keys of a mute or an enrich step, in the order of the file, but for what is for the reader
+ * (id, by, comment, description). False: memory is short. */
+bool rule_shape_read_all(const struct yaml_node *node, struct arena *arena,
+                         const struct rule_shape **out, uint32_t *count);
 
 #endif

@@ -64,6 +64,8 @@ alone 'title "old" -> "young"' '2s/"old"/"young"/'
 alone 'close "quiet.10m." -> "quiet.11m."' '2s/quiet(10m)/quiet(11m)/'
 alone 'max_keys "100000" -> "7"' '2s/on: events/&, max_keys: 7/'
 alone 'silence deploy +changed' 's/2030/2031/'
+check 1 --rules after.yaml --against before.yaml
+file_has check.out '^      to "2030-01-01T00:00:00Z" -> "2031-01-01T00:00:00Z"$' || fail "what has changed of it: $(cat check.out)"
 alone 'silence deploy +gone' '/silences/,$d'
 alone 'silence second +new' '$s/.*/&\n  - {id: second, where: tenant != "", to: "2030-01-01T00:00:00Z"}/'
 alone 'beta +starts empty' '3s/window: 5m/window: 6m/'
@@ -101,6 +103,15 @@ file_has check.out '0 rules and 0 mutes, and 4 enrich steps$' || fail "steps: $(
 for row in 'a +changed' 'b +unchanged' 'c +moved' 'd +gone' 'e +new'; do
     file_has check.out "enrich $row" || fail "no row $row: $(cat check.out)"
 done
+file_has check.out '^      set "\{labels[.]x: string[(]1[)]\}" -> "\{labels[.]x: string[(]9[)]\}"$' || fail "what has changed of it: $(cat check.out)"
+[[ $(grep -c ' -> ' check.out) == 1 ]] || fail "more is said to have changed: $(cat check.out)"
+check 1 --rules after.yaml --against steps.yaml --json
+python3 - <<'PYTHON' || fail "as JSON: $(cat check.out)"
+import json
+steps = {s["step"]: s["changes"] for s in json.load(open("check.out"))["enrich"]}
+assert steps == {"a": [{"key": "set", "from": "{labels.x: string(1)}", "to": "{labels.x: string(9)}"}],
+                 "b": [], "c": [], "d": [], "e": []}, steps
+PYTHON
 check 0 --rules steps.yaml --against steps.yaml
 
 # What is wrong is told to scripts as well.
