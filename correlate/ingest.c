@@ -20,8 +20,8 @@
 #include "correlate/trace.h"
 #include "ingest/intake_source.h"
 
-/* With full bins, or when memory is short, only feeds are read that are not ahead of the watermark
- * by more than this, or two epochs. */
+/* With full bins only feeds are read that are not ahead of the watermark by more than this, or two
+ * epochs. */
 enum { AHEAD_MS = 100 };
 
 struct timing {
@@ -727,6 +727,19 @@ static void reclaim(struct worker *worker)
                           memory_order_release);
 }
 
+/* When memory is short, or bins are half as full again as they may be, a feed is read no further
+ * than the next epoch needs to close: of a burst, 100 ms may be many times of what bins may hold.
+ */
+static int64_t ahead_ms(const struct worker *worker)
+{
+    int64_t epoch_ms = (int64_t)worker->engine->config.epoch_ms;
+    uint64_t most = worker->engine->config.bins_bytes_max;
+
+    if (worker->is_short || worker->bins.used > most + most / 2)
+        return epoch_ms;
+    return 2 * epoch_ms > AHEAD_MS ? 2 * epoch_ms : AHEAD_MS;
+}
+
 bool ingest_poll(struct worker *worker)
 {
     /* J, acquire end: the partitions below the count are set up. */
@@ -748,8 +761,7 @@ bool ingest_poll(struct worker *worker)
     if (look)
         worker->is_short = memory_is_short(worker->engine);
     int64_t wm = atomic_load_explicit(&worker->engine->watermark_ms, memory_order_relaxed);
-    int64_t ahead = 2 * (int64_t)worker->engine->config.epoch_ms;
-    ahead = ahead > AHEAD_MS ? ahead : AHEAD_MS;
+    int64_t ahead = ahead_ms(worker);
     unsigned first = worker->engine->config.shuffle != 0 ? (unsigned)(random_next(worker) % count)
                                                          : worker->next_part++ % count;
     for (unsigned i = 0; i < count; i++) {
