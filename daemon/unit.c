@@ -29,7 +29,7 @@ enum {
     /* A store that comes back gets the owner's question first, which asks once in ASK_MS. */
     GRACE_MS = 1500,
     RECORD_BYTES = 4 << 10,
-    FOLLOW_SHARE = 20, /* it rests so many times as long as it took */
+    FOLLOW_SHARE = 20, /* it rests so many times as long as it took, a lease at most */
 };
 
 static const struct {
@@ -323,11 +323,13 @@ static bool go_alone(struct unit *unit, struct error *err)
 }
 
 /* While another owns the unit: what is fetched now need not be when it does not any more. Its price
- * is a walk over the own journal, so it takes a small part of the time. What is wrong shows when
- * the unit is taken. */
+ * is a walk over the own journal, so it takes a small part of the time; but what came in a lease is
+ * not left for later, however long the first fetch took. What is wrong shows when the unit is
+ * taken. */
 static int64_t follow(struct unit *unit)
 {
     uint64_t began_ns = host_mono_ns(), ignored_ns = began_ns;
+    uint64_t lease_ns = (uint64_t)unit->options.config->shared.lease_ms * UINT64_C(1000000);
     const struct unit_join_config config = {
         .log = {&unit->log[SHARED_JOURNAL], &unit->log[SHARED_INTAKE]},
         .blobs = unit->blobs,
@@ -343,8 +345,10 @@ static int64_t follow(struct unit *unit)
     if (began_ns < unit->next_follow_ns)
         return 0;
     enum shared_verdict verdict = unit_join(unit->store, &config, &joined, &err);
-    uint64_t took_ns = host_mono_ns() - began_ns;
-    unit->next_follow_ns = began_ns + took_ns + FOLLOW_SHARE * took_ns;
+    uint64_t took_ns = host_mono_ns() - began_ns, rest_ns = FOLLOW_SHARE * took_ns;
+    if (rest_ns > lease_ns)
+        rest_ns = lease_ns;
+    unit->next_follow_ns = began_ns + took_ns + rest_ns;
     if (verdict == SHARED_FINE) {
         tell_aside(&joined);
         unit->copied = joined.owed[SHARED_JOURNAL] == 0 ? joined.ends.of[SHARED_JOURNAL].number : 0;
