@@ -304,9 +304,16 @@ void shared_store_settle(struct shared_store *store)
     store->is_settled = true;
 }
 
+/* What a former owner told is not known by who did not get that far, in good order or not. */
+static bool is_in_doubt(const struct shared_store *store)
+{
+    return !store->is_settled && store->former != SHARED_FORMER_LEFT &&
+           store->former != SHARED_FORMER_SELF;
+}
+
 enum shared_verdict shared_store_leave(struct shared_store *store, bool in_order, struct error *err)
 {
-    return keep(store, 0, in_order ? "-" : "", err);
+    return keep(store, 0, in_order && !is_in_doubt(store) ? "-" : "", err);
 }
 
 uint64_t shared_store_fence(const struct shared_store *store)

@@ -81,7 +81,8 @@ enum shared_verdict shared_store_take(struct shared_store *store, unsigned lease
 /* Stays it. */
 enum shared_verdict shared_store_keep(struct shared_store *store, unsigned lease_ms,
                                       struct error *err);
-/* Lets it go, so that nobody waits for it. `in_order`: all that was told is there. */
+/* Lets it go, so that nobody waits for it. `in_order`: all that was told is there; what another
+ * told before stays in doubt, unless that was settled. */
 enum shared_verdict shared_store_leave(struct shared_store *store, bool in_order,
                                        struct error *err);
 /* What a former owner may have told is known by now: from the next shared_store_keep() on a start

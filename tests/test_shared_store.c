@@ -173,11 +173,33 @@ static void S3_who_was_the_owner_before_is_known(void **state)
     meddle("DEL", "tocsin:{main}:lease", NULL, NULL);
     FINE(take(two, 60000, &err));
     assert_int_equal(shared_store_former(two), SHARED_FORMER_OTHER);
+    shared_store_settle(two);
     FINE(shared_store_leave(two, true, &err));
     FINE(take(one, 60000, &err));
     assert_int_equal(shared_store_former(one), SHARED_FORMER_LEFT);
     FINE(take(one, 60000, &err));
     assert_int_equal(shared_store_former(one), SHARED_FORMER_SELF);
+    shared_store_destroy(one);
+    shared_store_destroy(two);
+}
+
+/* One that ends in good order, but before it has told all that another may have told before. */
+static void S3_what_is_in_doubt_stays_so_when_its_owner_leaves(void **state)
+{
+    (void)state;
+    struct shared_store *one = open_store("one"), *two = open_store("two");
+    struct error err;
+
+    FINE(take(one, 60000, &err));
+    meddle("DEL", "tocsin:{main}:lease", NULL, NULL);
+    FINE(take(two, 60000, &err));
+    assert_int_equal(shared_store_former(two), SHARED_FORMER_OTHER);
+    FINE(shared_store_leave(two, true, &err));
+    FINE(take(two, 60000, &err));
+    assert_int_equal(shared_store_former(two), SHARED_FORMER_DOUBT);
+    FINE(shared_store_leave(two, true, &err));
+    FINE(take(one, 60000, &err));
+    assert_int_equal(shared_store_former(one), SHARED_FORMER_OTHER);
     shared_store_destroy(one);
     shared_store_destroy(two);
 }
@@ -696,6 +718,7 @@ int main(void)
         cmocka_unit_test_setup(S3_who_was_the_owner_before_is_known, fresh),
         cmocka_unit_test_setup(S3_what_is_in_doubt_is_so_until_it_is_settled, fresh),
         cmocka_unit_test_setup(S3_who_leaves_out_of_order_says_so, fresh),
+        cmocka_unit_test_setup(S3_what_is_in_doubt_stays_so_when_its_owner_leaves, fresh),
         cmocka_unit_test_setup(S2_a_lease_that_is_not_kept_is_over, fresh),
         cmocka_unit_test_setup(S2_a_lease_that_nobody_took_may_be_kept_late, fresh),
         cmocka_unit_test_setup(S2_what_an_owner_of_before_writes_is_refused, fresh),
