@@ -14,6 +14,7 @@
 #include "base/host.h"
 #include "daemon/input.h"
 #include "sim/fibers.h"
+#include "sim/pair.h"
 #include "sim/world.h"
 
 enum { FETCH_MS_MAX = 8, TAKE_MAX = 512 };
@@ -47,6 +48,8 @@ static const struct world_partition *partition_of(const struct sim_feed *feed)
 /* partition -1: whether none can be read. */
 static bool is_out(int32_t partition)
 {
+    if (pair_is_apart(APART_KAFKA))
+        return true;
     return world->now_ns >= world->outage_from_ns && world->now_ns < world->outage_to_ns &&
            (world->outage_partition < 0 || world->outage_partition == partition);
 }
@@ -109,7 +112,7 @@ static bool end_proof(struct feed *base, uint64_t *proof_ns)
     struct sim_feed *feed = feed_of(base);
 
     fetch(feed);
-    if (feed->next < feed->fetched || feed->fetched_ns < world->began_ns)
+    if (feed->next < feed->fetched || feed->fetched_ns == 0 || feed->fetched_ns < world->began_ns)
         return false;
     *proof_ns = feed->fetched_ns - world->began_ns + world->plan.mono_ns;
     return true;

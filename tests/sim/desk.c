@@ -22,7 +22,7 @@ enum {
 /* On its way. */
 struct letter {
     uint32_t id; /* 0: free */
-    unsigned timeout_ms;
+    unsigned machine, timeout_ms;
     const char *method, *url, *body; /* in the text, as the headers */
     const char *header[HEADERS_MAX];
     size_t header_count;
@@ -65,6 +65,11 @@ uint32_t desk_throw_lie(const char *url, bool has_refusals, struct dice *dice)
     if (strncmp(url, "https://hook.", 13) == 0)
         lie = lie == LIE_HTML ? LIE_HTML_DONE : lie == LIE_500_DONE ? LIE_500 : lie;
     return lie;
+}
+
+uint32_t desk_loss(void)
+{
+    return LIE_LOST_BEFORE;
 }
 
 void desk_begin(uint64_t lag_ns)
@@ -140,6 +145,7 @@ void desk_post(uint32_t id, const struct transport_request *request)
         letter++;
     assert(letter < room->letter + WAY_MAX && request->header_count <= HEADERS_MAX);
     letter->id = id;
+    letter->machine = world->machine;
     letter->timeout_ms = request->timeout_ms;
     letter->method = put_text(letter, &used, request->method, strlen(request->method));
     letter->url = put_text(letter, &used, request->url, strlen(request->url));
@@ -174,7 +180,7 @@ void desk_deliver(struct dice *dice)
 {
     for (struct letter *letter = room->letter; letter < room->letter + WAY_MAX; letter++) {
         int status = 0;
-        if (letter->id == 0)
+        if (letter->id == 0 || letter->machine != world->machine)
             continue;
         set_time(world->now_ns);
         if (dice_percent(dice, 50))

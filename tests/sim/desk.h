@@ -30,6 +30,9 @@ void desk_map(void);
 /* What a request to this address meets: an enum lie. */
 uint32_t desk_throw_lie(const char *url, bool has_refusals, struct dice *dice);
 
+/* The one that never comes. */
+uint32_t desk_loss(void);
+
 /* Nobody knows a ticket. `lag_ns`: so long one is missing from look-ups. */
 void desk_begin(uint64_t lag_ns);
 
@@ -38,7 +41,7 @@ void desk_post(uint32_t id, const struct transport_request *request);
 /* It has come, and meets this lie (enum lie). */
 void desk_act_on(uint32_t id, uint32_t lie, struct desk_reply *reply);
 
-/* The life is over. */
+/* The life is over: what its machine sent. */
 void desk_deliver(struct dice *dice);
 
 /* What the systems hold of one incident: how many tickets were made, how many are open. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "sim/disk_names.h"
@@ -28,6 +29,11 @@ static struct world_disk *disk(void)
 const char *disk_data(void)
 {
     return world->machine == 0 ? DISK_FOLDER "/data" : DISK_FOLDER "/other";
+}
+
+const char *disk_config(void)
+{
+    return world->machine == 0 ? DISK_FOLDER "/tocsin.yaml" : DISK_FOLDER "/other.yaml";
 }
 
 const char *disk_incidents(void)
@@ -103,8 +109,8 @@ static void collect(void)
 {
     for (int32_t i = 0; i < WORLD_FILES; i++) {
         const struct world_file *file = &disk()->file[i];
-        bool is_needed = !file->is_used || file->open_count > 0 || is_named(disk()->now, i) ||
-                         is_named(disk()->durable, i);
+        bool is_needed = !file->is_used || file->open_count[0] + file->open_count[1] > 0 ||
+                         is_named(disk()->now, i) || is_named(disk()->durable, i);
         for (int c = 0; c < disk()->change_count && !is_needed; c++)
             is_needed = disk()->change[c].file[0] == i || disk()->change[c].file[1] == i;
         if (!is_needed)
@@ -120,8 +126,8 @@ static int32_t file_make(bool is_folder)
                 .is_used = true, .is_folder = is_folder, .dirty_from = UINT64_MAX};
             return i;
         }
-    assert(!"the disk has room for more files");
-    return -1;
+    fputs("tocsin_sim: the disk has no room for more files\n", stderr);
+    abort();
 }
 
 static bool has_folder_of(const char *path)
@@ -199,7 +205,7 @@ static int fd_make(int32_t file, bool appends)
             fds[fd].file = file;
             fds[fd].at = 0;
             fds[fd].appends = appends;
-            disk()->file[file].open_count++;
+            disk()->file[file].open_count[world->machine]++;
             return DISK_FD + fd;
         }
     return -EMFILE;
@@ -411,8 +417,8 @@ static int sim_close(void *self, int fd)
         return 0;
     }
     i = file_of(fd);
-    disk()->file[i].open_count--;
-    disk()->file[i].is_locked = false;
+    disk()->file[i].open_count[world->machine]--;
+    disk()->file[i].is_locked[world->machine] = false;
     fds[fd - DISK_FD].file = -1;
     collect();
     return 0;
@@ -493,9 +499,9 @@ static int sim_lock(void *self, int fd)
     struct world_file *file = &disk()->file[file_of(fd)];
 
     (void)self;
-    if (file->is_locked)
+    if (file->is_locked[0] || file->is_locked[1])
         return -EAGAIN;
-    file->is_locked = true;
+    file->is_locked[world->machine] = true;
     return 0;
 }
 
@@ -560,8 +566,8 @@ void disk_make(void)
 void disk_let_go(void)
 {
     for (int32_t i = 0; i < WORLD_FILES; i++) {
-        disk()->file[i].open_count = 0;
-        disk()->file[i].is_locked = false;
+        disk()->file[i].open_count[world->machine] = 0;
+        disk()->file[i].is_locked[world->machine] = false;
     }
     collect();
 }

@@ -21,10 +21,11 @@
 
 /* The one folder that is there from the start, and what the scenarios have in it. */
 #define DISK_FOLDER "/w"
-#define DISK_CONFIG DISK_FOLDER "/tocsin.yaml"
 #define DISK_RULES DISK_FOLDER "/rules.yaml"
 #define DISK_TOLD DISK_FOLDER "/told.jsonl"
-/* Of the machine that lives or lived last (world.h): its data directory, and its incident log. */
+/* Of the machine that lives or lived last (world.h): its configuration, its data directory, and its
+ * incident log. */
+const char *disk_config(void);
 const char *disk_data(void);
 const char *disk_incidents(void);
 
@@ -37,7 +38,8 @@ void disk_fill_host(struct host *host);
 /* Cuts an open file, as ftruncate(2). 0 or a negative errno. */
 int disk_truncate(int fd, uint64_t bytes);
 
-/* The life is over, its descriptors too. Thread: between two lives, as the next two. */
+/* The life is over, the descriptors of its machine too. Thread: between two lives, as the next two.
+ */
 void disk_let_go(void);
 struct dice;
 void disk_cut_power(struct dice *dice);

@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include "base/host.h"
 #include "sim/fiber_switch.h"
+#include "sim/pair.h"
+#include "sim/wire.h"
 #include "sim/world.h"
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
@@ -78,7 +80,7 @@ static _Noreturn void be_stuck(void)
     world_end(LIFE_IS_STUCK, "every thread waits, and nothing is due:%s", text);
 }
 
-static void pass_time_to_next(void)
+static uint64_t find_next(void)
 {
     uint64_t next_ns = UINT64_MAX;
 
@@ -87,7 +89,7 @@ static void pass_time_to_next(void)
             next_ns = fibers[i].until_ns;
     if (next_ns == UINT64_MAX)
         be_stuck();
-    world->now_ns = next_ns;
+    return next_ns;
 }
 
 static int choose(const int *ready, int count)
@@ -154,12 +156,30 @@ static void pass(void)
     int ready[FIBERS_MAX], count;
 
     world->now_ns += 1 + dice_below(&world->turns, world->plan.turn_ns);
-    while ((count = find_ready(ready)) == 0)
-        pass_time_to_next();
+    for (;;) {
+        count = find_ready(ready);
+        uint64_t due_ns = count > 0 ? world->now_ns : find_next();
+        if (pair_yield(due_ns))
+            continue;
+        if (count > 0)
+            break;
+        world->now_ns = due_ns;
+    }
     check_time();
     world->report.turns++;
     world_hash((uint64_t)count << 8 | (uint64_t)current);
     go_to(choose(ready, count));
+}
+
+/* What has left the machine comes to where it was sent. */
+void fibers_freeze(void)
+{
+    uint64_t ns = world->plan.freeze_ns;
+
+    world->plan.freeze_ns = 0;
+    wire_flush();
+    pair_freeze(world->now_ns + ns);
+    check_time();
 }
 
 void fibers_turn(void)
@@ -167,6 +187,8 @@ void fibers_turn(void)
     /* What a thread reads through stands in one place for all fibers while it is asked. */
     if (fibers[current].reading != NULL || started == 0)
         return;
+    if (world->plan.freeze_ns > 0 && world->now_ns >= world->plan.freeze_from_ns)
+        fibers_freeze();
     if (dice_below(&world->turns, world->plan.preempts) == 0)
         pass();
 }

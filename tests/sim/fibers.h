@@ -19,6 +19,9 @@ void fibers_begin(void);
 /* Another thread may go on. To be called wherever the product reaches the world. */
 void fibers_turn(void);
 
+/* The machine is frozen now, for as long as its plan says, once. */
+void fibers_freeze(void);
+
 int fibers_waker_create(void);
 void fibers_waker_wake(int waker);
 bool fibers_waker_is_woken(int waker);

@@ -8,18 +8,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "daemon/command.h"
 #include "sim/desk.h"
 #include "sim/disk.h"
 #include "sim/life.h"
+#include "sim/pair.h"
 #include "sim/past.h"
 #include "sim/redis_desk.h"
 #include "sim/scenario.h"
 #include "sim/told.h"
 
-enum { MEMORY_KIB_MAX = 400 << 10, LIFE_REAL_SECONDS = 100 };
+enum { MEMORY_KIB_MAX = 400 << 10, LIFE_PROCESSOR_SECONDS = 100, AGAIN_MAX = 20 };
+
+/* Behind the end of a lease: asked for within a second, and a start takes no longer than C10 says.
+ */
+#define TAKE_NS_MAX (2 * SECOND_NS)
+#define READY_NS_MAX (8 * SECOND_NS)
 
 /* One telling of the seed: what came of it. */
 struct run {
@@ -60,29 +68,49 @@ static void set_dice(unsigned life)
     world->redis_dice = dice_of(world->seed, base + 5);
 }
 
-/* Lives one; returns its exit code, or 128 and the signal that ended it. */
-static int let_live(const struct scenario *scenario, const struct wire_plan *wire,
-                    struct dice *dice)
+/* Its process. */
+static pid_t begin_process(const struct scenario *scenario, const struct wire_plan *wire,
+                           bool is_pair)
 {
-    int status = 0;
+    const struct itimerval most = {.it_value = {.tv_sec = LIFE_PROCESSOR_SECONDS}};
+    unsigned machine = world->machine;
     pid_t pid;
 
     fflush(stdout);
     pid = fork();
-    if (pid == 0) {
-        signal(SIGPIPE, SIG_IGN);
-        signal(SIGTERM, SIG_IGN);
-        alarm(LIFE_REAL_SECONDS);
-        wire_begin(wire);
-        life_run(scenario);
-    }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+    if (pid < 0) {
         perror("tocsin_sim");
         exit(70);
     }
+    if (pid > 0)
+        return pid;
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setitimer(ITIMER_PROF, &most, NULL);
+    if (is_pair)
+        pair_begin(machine);
+    wire_begin(wire);
+    life_run(scenario);
+}
+
+/* What is left when the process has ended like this. Its exit code, or 128 and the signal. */
+static int end_process(int status, struct dice *dice)
+{
     desk_deliver(dice);
     disk_let_go();
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Waits for this one, or any with -1. */
+static pid_t wait_for_process(pid_t pid, int *status)
+{
+    pid = waitpid(pid, status, 0);
+    if (pid < 0) {
+        perror("tocsin_sim");
+        exit(70);
+    }
+    return pid;
 }
 
 static void check_ledger(struct run *run)
@@ -114,11 +142,13 @@ static void check_end(struct run *run, int code)
         fail(run, "life %u took %" PRIu64 " KiB", world->life, world->report.memory_kib);
     if (code == LIFE_WAS_KILLED || code == EXIT_OK || (may_break && code == EXIT_IO))
         return;
+    if (code == EXIT_OVERTAKEN && run->scenario->is_pair)
+        return;
     if (may_break && code == EXIT_CONFIG && !world->report.has_begun)
         return; /* the look at the directory before the start met it */
     if (code >= 128)
         fail(run, "life %u was ended by signal %d%s", world->life, code - 128,
-             code == 128 + SIGALRM ? ": it went on and on" : "");
+             code == 128 + SIGPROF ? ": it went on and on" : "");
     else
         fail(run, "life %u ended with %d: %s", world->life, code, world->report.sentence);
 }
@@ -132,24 +162,26 @@ static void check_aside(struct run *run)
 }
 
 static void begin_life(const struct scenario *scenario, unsigned number,
-                       const struct life_plan *plan)
+                       const struct life_plan *plan, uint64_t began_ns)
 {
     char config[WORLD_CONFIG_BYTES];
 
     world->life = number;
     world->machine = plan->machine;
     world->plan = *plan;
-    world->began_ns = world->now_ns;
+    world->began_ns = began_ns;
     if (plan->end_ns != UINT64_MAX)
-        world->plan.end_ns += world->now_ns;
+        world->plan.end_ns += began_ns;
     if (plan->full_from_ns != UINT64_MAX) {
-        world->plan.full_from_ns += world->now_ns;
-        world->plan.full_to_ns += world->now_ns;
+        world->plan.full_from_ns += began_ns;
+        world->plan.full_to_ns += began_ns;
     }
+    if (plan->freeze_from_ns != UINT64_MAX)
+        world->plan.freeze_from_ns += began_ns;
     world->report = (struct life_report){.watermark_ms = INT64_MIN};
     set_dice(number);
     scenario_config(scenario, plan, config);
-    disk_put(DISK_CONFIG, config, strlen(config));
+    disk_put(disk_config(), config, strlen(config));
 }
 
 /* What left was committed before (C3), and what was durable is still there. */
@@ -167,6 +199,8 @@ static void check_left(struct run *run, bool is_cut)
     snprintf(format, sizeof(format), "%s/FORMAT", disk_data());
     if (disk_look(format, &bytes) == NULL || (scenario->is_shared && !world->report.is_owner))
         return;
+    if (scenario->is_pair && world->pair.owner != world->machine)
+        return; /* the other has told more since */
     if (!told_read(&told)) {
         fail(run, "behind life %u the journal cannot be read", world->life);
         return;
@@ -200,29 +234,160 @@ static void check_left(struct run *run, bool is_cut)
     }
 }
 
-static void live_one(struct run *run, unsigned number, const struct life_plan *plan,
-                     const struct wire_plan *wire, struct dice *dice)
+/* The life is over, and how. */
+static void take_life(struct run *run, int code)
 {
-    int code;
-
-    begin_life(run->scenario, number, plan);
-    code = let_live(run->scenario, wire, dice);
     run->counts.lives++;
     run->counts.faults += world->report.was_fault_met;
     run->counts.from_images += world->report.is_from_image;
+    run->counts.kills += code == LIFE_WAS_KILLED && world->plan.end != LIFE_POWER_CUT;
     run->has_shown |= world->report.engine.late_by_seal + world->report.engine.capped > 0;
     check_end(run, code);
     check_aside(run);
+}
+
+static void live_one(struct run *run, unsigned number, const struct life_plan *plan,
+                     const struct wire_plan *wire, struct dice *dice)
+{
+    int status;
+
+    begin_life(run->scenario, number, plan, world->now_ns);
+    wait_for_process(begin_process(run->scenario, wire, false), &status);
+    take_life(run, end_process(status, dice));
     if (plan->end == LIFE_POWER_CUT) {
         disk_cut_power(dice);
         run->has_power_cut = true;
         run->counts.power_cuts++;
-    } else {
-        run->counts.kills += code == LIFE_WAS_KILLED;
     }
     if (!run->is_failed)
         check_left(run, plan->end == LIFE_POWER_CUT);
     world->now_ns += plan->down_ns + 1;
+}
+
+/* ---- two at once ---- */
+
+struct pair_run {
+    struct run *run;
+    const struct wire_plan *wire;
+    pid_t pid[WORLD_MACHINES];        /* 0: none */
+    unsigned began[WORLD_MACHINES];   /* lives up to this one have */
+    uint64_t down_ns[WORLD_MACHINES]; /* until the next one does */
+    struct life_report report;        /* of who ended last and had the unit */
+    unsigned again;                   /* lives that were begun once more */
+    const struct life_plan *plan[WORLD_MACHINES];
+};
+
+static void begin_one(struct pair_run *pair, unsigned number, const struct life_plan *plan)
+{
+    unsigned machine = plan->machine;
+    uint64_t begin_ns = world->now_ns + pair->down_ns[machine];
+
+    pair->plan[machine] = plan;
+    pair->down_ns[machine] = plan->down_ns + 1;
+    begin_life(pair->run->scenario, number, plan, begin_ns);
+    pair_put_away(machine, begin_ns);
+    pair->pid[machine] = begin_process(pair->run->scenario, pair->wire, true);
+}
+
+/* The next life of this machine. Who was overtaken in its last one is started again
+ * (EXIT_OVERTAKEN) as another. */
+static void begin_next(struct pair_run *pair, unsigned machine, int code)
+{
+    const struct scenario *scenario = pair->run->scenario;
+
+    for (unsigned i = pair->began[machine]; i < scenario->life_count; i++)
+        if (scenario->life[i].machine == machine) {
+            pair->began[machine] = i + 1;
+            begin_one(pair, i + 1, &scenario->life[i]);
+            return;
+        }
+    if (code == EXIT_OVERTAKEN && ++pair->again > AGAIN_MAX)
+        fail(pair->run, "S2: life after life is overtaken");
+    else if (code == EXIT_OVERTAKEN)
+        begin_one(pair, scenario->life_count + 1 + pair->again, pair->plan[machine]);
+}
+
+/* Whether something held this machine up between these times. */
+static bool is_hindered(const struct scenario *scenario, const struct life_plan *plan,
+                        uint64_t from_ns, uint64_t to_ns)
+{
+    const struct world_redis *redis = &scenario->redis;
+    bool is_hindered = redis->lost > 0 || redis->restart_ns > 0 || redis->way_ns > 10 * MILLI_NS ||
+                       world->plan.sync_ns > 10 * MILLI_NS || world->report.was_fault_met ||
+                       world->report.was_full_met || plan->freeze_ns != world->plan.freeze_ns;
+
+    for (int i = 0; i < WORLD_REDIS_AWAYS; i++)
+        is_hindered |= redis->away[i].to_ns > 0;
+    for (int i = 0; i < WORLD_APARTS; i++)
+        is_hindered |= scenario->apart[i].machine == world->machine &&
+                       scenario->apart[i].from_ns < to_ns &&
+                       scenario->apart[i].to_ns + 3 * SECOND_NS > from_ns;
+    return is_hindered;
+}
+
+/* From the end of the lease on: asked for at most a second later, and then ready as any start. */
+static void check_taken(struct run *run, const struct life_plan *plan)
+{
+    const struct scenario *scenario = run->scenario;
+    const struct life_report *report = &world->report;
+    uint64_t from_ns = report->former_end_ns;
+
+    if (report->taken_ns == 0 || report->ready_ns == 0)
+        return;
+    run->counts.taken++;
+    /* One that came when the lease was over already had to begin first. */
+    if (from_ns < world->began_ns)
+        from_ns = world->began_ns;
+    if (is_hindered(scenario, plan, from_ns, report->ready_ns))
+        return;
+    run->counts.taken_in_time++;
+    if (report->ready_ns - from_ns > run->counts.taken_ns)
+        run->counts.taken_ns = report->ready_ns - from_ns;
+    if (report->taken_ns > from_ns + TAKE_NS_MAX || report->ready_ns > from_ns + READY_NS_MAX)
+        fail(run,
+             "S3: life %u had the unit %.3f s after the lease was over, and was ready after %.3f s",
+             world->life, (double)(report->taken_ns - from_ns) / 1e9,
+             (double)(report->ready_ns - from_ns) / 1e9);
+}
+
+static void end_one(struct pair_run *pair, unsigned machine, int status, struct dice *dice)
+{
+    int code = end_process(status, dice);
+
+    pair->pid[machine] = 0;
+    pair_is_over(machine);
+    take_life(pair->run, code);
+    check_taken(pair->run, pair->plan[machine]);
+    if (world->pair.done_by == machine && world->report.has_begun)
+        pair->report = world->report;
+    if (!pair->run->is_failed)
+        check_left(pair->run, false);
+    if (!pair->run->is_failed && !world->pair.is_done)
+        begin_next(pair, machine, code);
+}
+
+static void live_pair(struct run *run, const struct wire_plan *wire, struct dice *dice)
+{
+    struct pair_run pair = {.run = run, .wire = wire};
+    int status;
+
+    pair_reset();
+    memcpy(world->pair.apart, run->scenario->apart, sizeof(world->pair.apart));
+    world->pair.is_lasting = run->scenario->redis.restart_ns == 0;
+    for (unsigned machine = 0; machine < WORLD_MACHINES; machine++)
+        begin_next(&pair, machine, EXIT_OK);
+    while (!run->is_failed && pair_give_turn()) {
+        pid_t pid = wait_for_process(-1, &status);
+        end_one(&pair, pid == pair.pid[0] ? 0 : 1, status, dice);
+    }
+    for (int i = 0; i < WORLD_MACHINES; i++)
+        if (pair.pid[i] > 0) {
+            kill(pair.pid[i], SIGKILL);
+            wait_for_process(pair.pid[i], &status);
+        }
+    world->pair.is_done = false;
+    world->machine = world->pair.done_by;
+    world->report = pair.report;
 }
 
 /* From an empty disk to the end of the last of these lives. */
@@ -241,7 +406,9 @@ static void tell(struct run *run, const struct life_plan *lives, unsigned count,
     world->switches = 0;
     world->redis = run->scenario->redis;
     world->folds.count = 0;
-    for (unsigned i = 0; i < count && !run->is_failed; i++)
+    if (run->scenario->is_pair)
+        live_pair(run, wire, &dice);
+    for (unsigned i = 0; i < count && !run->scenario->is_pair && !run->is_failed; i++)
         live_one(run, i + 1, &lives[i], wire, &dice);
     run->report = world->report;
     run->hash = world->hash;
@@ -252,6 +419,18 @@ static void tell(struct run *run, const struct life_plan *lives, unsigned count,
 }
 
 /* ---- what was told, against what is ---- */
+
+/* Over there an alert that is over opens again with whatever is said of it (D3, class A). */
+static bool was_told_astray(const struct told_incident *incident)
+{
+    const struct world_folds *strays = &world->pair.strays;
+    uint64_t hash = hash64(incident->id, 32, 0);
+
+    for (uint32_t i = 0; i < strays->count; i++)
+        if (strays->op[i] == hash)
+            return true;
+    return false;
+}
 
 static void check_ticket(struct run *run, const struct told_incident *incident, int sink)
 {
@@ -268,11 +447,17 @@ static void check_ticket(struct run *run, const struct told_incident *incident, 
     /* Over there only one is open at a time (D3, class A): what was not mirrored comes again. */
     if (scenario->is_shared && sink == SINK_PAGER && found.made > wanted)
         wanted = found.made;
+    /* An owner was asleep between its look-up and its ticket (D3, class C): found, and closed. */
+    if (scenario->is_frozen && sink == SINK_SNOW && found.made > wanted)
+        found.made -= found.linked;
     if (scenario->has_refusals && found.made < wanted)
         return; /* given up, and overtaken by a later op that was taken */
     if (found.made != wanted)
         fail(run, "D3: %s has %u tickets of incident %s, and not %u", hosts[sink], found.made,
              incident->id, wanted);
+    else if (scenario->is_pair && sink == SINK_PAGER && found.open > wanted_open &&
+             was_told_astray(incident))
+        run->counts.left_open++;
     else if (found.open != wanted_open)
         fail(run, "D1: of incident %s %s has %u open tickets, and not %u", incident->id,
              hosts[sink], found.open, wanted_open);
@@ -283,21 +468,21 @@ static void check_hook(struct run *run)
 {
     size_t count;
     const struct desk_told *told = desk_told(&count);
-    uint64_t came = 0;
 
     for (size_t i = 0; i < count && !run->is_failed; i++) {
         struct told_op *op = told_find_op(&run->told, told[i].op);
         if (op == NULL) {
             fail(run, "the hook was told op %s, which nobody made", told[i].op);
-        } else if (op->came++ > 0 && !told[i].may_repeat) {
+        } else if (op->came++ > 0 && !told[i].may_repeat && !run->scenario->is_pair) {
             fail(run, "D3: the hook was told op %s again, without a word of it", told[i].op);
+        } else if (!told[i].may_repeat && op->came_plainly++ > 0) {
+            fail(run, "D3: the hook was told op %s by two, and neither says so", told[i].op);
         }
     }
     for (size_t i = 0; i < run->told.op_count && !run->is_failed; i++) {
         const struct told_op *op = &run->told.op[i];
         if (op->sink != SINK_HOOK)
             continue;
-        came += op->came > 0;
         if (op->came == 0 && strcmp(op->kind, "update") != 0 && !run->scenario->has_refusals &&
             !op->may_be_folded)
             fail(run, "D1: the hook was never told %s of incident %s", op->kind, op->incident);
@@ -394,6 +579,7 @@ static void check_told(struct run *run)
     for (int sink = SINK_PAGER; sink < SCENARIO_SINKS && !run->is_failed; sink++)
         if (scenario->has_sink[sink] && !scenario->has_refusals && !folded &&
             !(scenario->is_shared && sink == SINK_PAGER) &&
+            !(scenario->is_frozen && sink == SINK_SNOW) &&
             desk_tickets(hosts[sink]) != tickets[sink])
             fail(run, "%s has tickets that nobody made", hosts[sink]);
     if (scenario->has_sink[SINK_HOOK] && !run->is_failed)
@@ -443,7 +629,7 @@ static void tell_quietly(struct run *run)
 
     calm = *run->scenario;
     calm.people.every_ns = 0;
-    calm.has_redis = calm.is_shared = false;
+    calm.has_redis = calm.is_shared = calm.is_pair = false;
     run->scenario = &calm;
     world->outage_to_ns = 0;
     tell(run, &life, 1, &honest, 0);
@@ -455,10 +641,12 @@ static void tell_again(struct run *run)
 {
     const struct life_report report = run->report;
     struct dice dice = dice_of(run->scenario->seed, 8);
+    struct life_plan again = run->scenario->again;
     struct told told = {0};
 
-    live_one(run, run->scenario->life_count + 1, &run->scenario->again, &run->scenario->wire,
-             &dice);
+    if (run->scenario->is_pair)
+        again.machine = world->pair.done_by;
+    live_one(run, run->scenario->life_count + 1, &again, &run->scenario->wire, &dice);
     if (run->is_failed || !told_read(&told)) {
         fail(run, "what was told in the end does not come again");
         return;
@@ -504,6 +692,12 @@ static void add(struct judge_counts *counts, const struct run *run)
     counts->shared += run->counts.shared;
     counts->from_images += run->counts.from_images;
     counts->histories += run->counts.histories;
+    counts->pairs += run->scenario->is_pair;
+    counts->taken += run->counts.taken;
+    counts->left_open += run->counts.left_open;
+    counts->taken_in_time += run->counts.taken_in_time;
+    if (run->counts.taken_ns > counts->taken_ns)
+        counts->taken_ns = run->counts.taken_ns;
     if (run->counts.memory_kib > counts->memory_kib)
         counts->memory_kib = run->counts.memory_kib;
 }
@@ -520,6 +714,8 @@ bool judge_seed(uint64_t seed, const struct judge_options *options, struct judge
     for (int i = 0; i < WORLD_PARTITIONS_MAX; i++)
         world->partition[i].count = 0;
     scenario_make(&scenario, seed, options->events);
+    if (options->takes_pairs && !scenario.is_pair)
+        return true;
     if (options->is_told)
         scenario_tell(&scenario);
     tell_quietly(&quiet);

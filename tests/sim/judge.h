@@ -11,6 +11,7 @@
 struct judge_options {
     unsigned events;
     const char *keep; /* a folder for the disk as it is in the end; NULL: none */
+    bool takes_pairs; /* seeds in which two live at once; the others are passed over */
     bool is_told;     /* a trace on standard output */
     bool is_twice;    /* the same again: it has to go the same way, to the byte */
 };
@@ -18,11 +19,16 @@ struct judge_options {
 /* Of all seeds that were judged. */
 struct judge_counts {
     uint64_t seeds, failed, lives, kills, power_cuts, faults, events, incidents, ops, held_against;
-    uint64_t acts;        /* that were done by hand */
-    uint64_t from_images; /* lives */
-    uint64_t histories;   /* held against the journal */
-    uint64_t shared;      /* seeds with a shared store */
-    uint64_t memory_kib;  /* the largest of a life */
+    uint64_t acts;                    /* that were done by hand */
+    uint64_t from_images;             /* lives */
+    uint64_t histories;               /* held against the journal */
+    uint64_t shared;                  /* seeds with a shared store */
+    uint64_t pairs;                   /* seeds in which two lived at once */
+    uint64_t taken;                   /* take-overs in them, that came to be ready */
+    uint64_t taken_in_time, taken_ns; /* where nothing was in the way; the longest, from the end of
+                                       * the lease until it was ready */
+    uint64_t left_open;  /* alerts of class A that one opened that was not the owner any more */
+    uint64_t memory_kib; /* the largest of a life */
 };
 
 /* False, and a sentence has been printed: the seed fails. */

@@ -13,6 +13,7 @@
 #include "sim/broker.h"
 #include "sim/disk.h"
 #include "sim/fibers.h"
+#include "sim/pair.h"
 #include "sim/people.h"
 #include "sim/sql_disk.h"
 #include "store/journal.h"
@@ -156,6 +157,16 @@ size_t __wrap_outbox_stop(struct outbox *outbox, unsigned flush_ms)
 
 /* ---- a life ---- */
 
+/* Nobody is told yet (S4). */
+static bool is_catching_up(const struct service *service)
+{
+    struct unit_counters counters = {.is_catching_up = false};
+
+    if (service->unit != NULL)
+        unit_counters(service->unit, &counters);
+    return counters.is_catching_up;
+}
+
 /* Nothing more can come of the records: all are read, and all that they began is over. */
 static bool is_worked_off(const struct service *service, uint64_t end_ns)
 {
@@ -166,7 +177,8 @@ static bool is_worked_off(const struct service *service, uint64_t end_ns)
                       (world->plan.skew_ms < 0 ? world->plan.skew_ms : 0);
     size_t count, seen = 0;
 
-    if (world->now_ns < end_ns || !durable_is_recovered(service->durable))
+    if (world->now_ns < end_ns || !durable_is_recovered(service->durable) ||
+        is_catching_up(service))
         return false;
     if (engine_told(service->engine) < last_ms)
         return false;
@@ -178,6 +190,27 @@ static bool is_worked_off(const struct service *service, uint64_t end_ns)
                 return false;
         }
     return seen == world->partition_count;
+}
+
+/* Where another lives, the owner alone decides: one that is not any more has yet to hear of it. */
+static bool may_end(const struct service *service, uint64_t end_ns)
+{
+    if (!is_worked_off(service, end_ns))
+        return false;
+    if (!pair_has_other())
+        return true;
+    if (world->pair.owner != world->machine)
+        return false;
+    world->pair.done_by = world->machine;
+    world->pair.is_done |= world->plan.end_ns == UINT64_MAX;
+    return true;
+}
+
+static void note_ready(const struct service *service)
+{
+    if (world->report.taken_ns > 0 && world->report.ready_ns == 0 &&
+        durable_is_recovered(service->durable))
+        world->report.ready_ns = world->now_ns;
 }
 
 /* Of one that is killed, for the judge alone; nothing is waited for any more. */
@@ -212,7 +245,8 @@ static void report(const struct service *service)
 static bool stand_by(struct service *service, int waker, int *code, struct error *why)
 {
     *code = EXIT_OK;
-    while (service->stands_by && *code == EXIT_OK && world->now_ns < world->plan.end_ns) {
+    while (service->stands_by && *code == EXIT_OK && world->now_ns < world->plan.end_ns &&
+           !world->pair.is_done) {
         fibers_pause(SECOND_NS / 20);
         service_tick(service);
         if (fibers_waker_is_woken(waker))
@@ -235,10 +269,11 @@ static void live(const struct scenario *scenario, struct service *service, int w
         do {
             fibers_pause(SECOND_NS / 5);
             service_tick(service);
+            note_ready(service);
             is_owed = scenario->has_refusals && world->now_ns >= scenario->end_ns &&
                       people_redrive(service);
         } while (service_verdict(service, &why) == EXIT_OK && world->now_ns < world->plan.end_ns &&
-                 (is_owed || !is_worked_off(service, scenario->end_ns)));
+                 (is_owed || !may_end(service, scenario->end_ns)));
         people_end();
     }
     if (code == EXIT_OK) {
@@ -254,7 +289,7 @@ static void live(const struct scenario *scenario, struct service *service, int w
 void life_run(const struct scenario *scenario)
 {
     static const struct option_list no_rules;
-    struct service_options options = {.config_path = DISK_CONFIG, .rules = &no_rules};
+    struct service_options options = {.config_path = disk_config(), .rules = &no_rules};
     struct service *service = NULL;
     struct error err = {""};
     int code;

@@ -294,6 +294,19 @@ struct call {
     uint64_t now_ns;
 };
 
+/* The machine that asks has the unit, until then. */
+static void note_owner(uint64_t lease_end_ns)
+{
+    struct world_pair *pair = &world->pair;
+
+    if (pair->owner != world->machine) {
+        world->report.former_end_ns = pair->lease_end_ns;
+        world->report.taken_ns = world->now_ns;
+    }
+    pair->owner = world->machine;
+    pair->lease_end_ns = lease_end_ns;
+}
+
 static void take(const struct call *s, struct reply *to)
 {
     struct text held = get(s->key[1], s->now_ns), former = get(s->key[3], s->now_ns);
@@ -321,6 +334,7 @@ static void take(const struct call *s, struct reply *to)
     set(s->key[2], text_of(digits), 0);
     set(s->key[3], text_of(mark), 0);
     set(s->key[1], text_of(lease), s->now_ns + number_of(s->arg[2]) * MILLI_NS);
+    note_owner(s->now_ns + number_of(s->arg[2]) * MILLI_NS);
     put_list(to, 3);
     put_number(to, 0);
     put_text(to, text_of(digits));
@@ -350,7 +364,9 @@ static void keep(const struct call *s, struct reply *to)
 
     if (texts_equal(s->arg[3], text_of("0"))) {
         drop(s->key[2]);
+        note_owner(s->now_ns);
     } else {
+        note_owner(s->now_ns + number_of(s->arg[3]) * MILLI_NS);
         snprintf(lease, sizeof(lease), "%.*s %.*s", (int)s->arg[1].len, s->arg[1].at,
                  (int)s->arg[2].len, s->arg[2].at);
         set(s->key[2], text_of(lease), s->now_ns + number_of(s->arg[3]) * MILLI_NS);

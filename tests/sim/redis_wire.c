@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include "base/arena.h"
 #include "sim/fibers.h"
+#include "sim/pair.h"
 #include "sim/redis_desk.h"
 #include "sim/world.h"
 #include "store/redis_link.h"
@@ -37,6 +38,10 @@ static void pass_moments(void)
 
 static const struct world_redis_away *away_now(void)
 {
+    static const struct world_redis_away apart = {.is_silent = true};
+
+    if (pair_is_apart(APART_REDIS))
+        return &apart;
     for (int i = 0; i < WORLD_REDIS_AWAYS; i++)
         if (world->now_ns >= world->redis.away[i].from_ns &&
             world->now_ns < world->redis.away[i].to_ns)

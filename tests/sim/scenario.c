@@ -461,6 +461,69 @@ static void make_redis(struct scenario *scenario, struct dice *dice)
     make_machines(scenario, dice);
 }
 
+/* They are cut off from the shared store, the broker or the sinks for a while. */
+static void make_aparts(struct scenario *scenario, struct dice *dice)
+{
+    for (int i = 0; i < WORLD_APARTS; i++) {
+        struct world_apart *apart = &scenario->apart[i];
+        if (!dice_percent(dice, 35))
+            continue;
+        uint64_t ns = dice_below(dice, (dice_percent(dice, 50) ? 8 : 30) * SECOND_NS);
+        *apart = (struct world_apart){.what = (enum apart)dice_below(dice, APART_KINDS),
+                                      .machine = (unsigned)dice_below(dice, WORLD_MACHINES),
+                                      .from_ns = dice_below(dice, world->last_record_ns)};
+        apart->to_ns = apart->from_ns + ns;
+        scenario->has_redis_faults |= apart->what == APART_REDIS;
+        if (apart->what == APART_KAFKA && ns > 8 * SECOND_NS)
+            scenario->has_outage = true; /* it is blind meanwhile */
+    }
+    if (scenario->has_outage)
+        scenario->end_ns += 60 * SECOND_NS;
+    scenario->wire.calm_ns = scenario->redis.calm_ns = scenario->end_ns;
+}
+
+/* Before it was thrown for whether two live at once. */
+#define SEEDS_ALONE 1000000
+
+/* Two machines, a life or several on each, and all of them at the same time. The power stays: it
+ * would have to be that of one machine alone. */
+static void make_pair(struct scenario *scenario, struct dice *dice)
+{
+    unsigned count = scenario->life_count, last = (unsigned)dice_below(dice, WORLD_MACHINES);
+
+    scenario->is_pair = scenario->seed >= SEEDS_ALONE && scenario->is_orderly &&
+                        scenario->people.every_ns == 0 && !scenario->has_outage &&
+                        dice_percent(dice, 20);
+    if (!scenario->is_pair)
+        return;
+    assert(count < WORLD_LIVES_MAX);
+    scenario->is_shared = scenario->has_redis = true;
+    if (scenario->lease_ms == 0) {
+        scenario->lease_ms = (unsigned)dice_between(dice, 4000, 12000);
+        scenario->redis.way_ns = MILLI_NS / 2;
+    }
+    make_course(&scenario->life[count], dice);
+    scenario->life[count].skew_ms = scenario->life[count - 1].skew_ms;
+    scenario->life_count++;
+    for (unsigned i = 0; i <= count; i++) {
+        struct life_plan *life = &scenario->life[i];
+        life->machine = i + 1 < count ? (unsigned)dice_below(dice, WORLD_MACHINES)
+                                      : (last + i) % WORLD_MACHINES;
+        if (life->end == LIFE_POWER_CUT)
+            life->end = LIFE_KILLED;
+        if (!dice_percent(dice, 40))
+            continue;
+        life->freeze_ns = dice_below(dice, (scenario->lease_ms + 15000) * MILLI_NS);
+        life->freeze_from_ns = dice_below(dice, world->last_record_ns);
+        if (dice_percent(dice, 50)) {
+            life->freeze_from_ns = UINT64_MAX;
+            life->freeze_sent = dice_between(dice, 1, 200);
+        }
+        scenario->is_frozen |= life->freeze_ns > 0;
+    }
+    make_aparts(scenario, dice);
+}
+
 static void make_outage(struct scenario *scenario, struct dice *dice)
 {
     scenario->has_outage = dice_percent(dice, 12);
@@ -500,7 +563,7 @@ void scenario_make(struct scenario *scenario, uint64_t seed, unsigned events)
 {
     struct dice dice = dice_of(seed, 1), acts = dice_of(seed, 20);
     struct dice history = dice_of(seed, 21), redis = dice_of(seed, 22);
-    struct dice moments = dice_of(seed, 23);
+    struct dice moments = dice_of(seed, 23), pair = dice_of(seed, 24);
 
     *scenario = (struct scenario){.seed = seed, .events = events};
     scenario->is_orderly = dice_percent(&dice, 75);
@@ -516,6 +579,7 @@ void scenario_make(struct scenario *scenario, uint64_t seed, unsigned events)
     make_faults(scenario, &dice);
     make_redis(scenario, &redis);
     make_moments(scenario, &moments);
+    make_pair(scenario, &pair);
 }
 
 /* ---- the configuration ---- */
@@ -563,6 +627,7 @@ void scenario_config(const struct scenario *scenario, const struct life_plan *li
 void scenario_tell(const struct scenario *scenario)
 {
     static const char *const ends[] = {"stops", "killed", "power cut"};
+    static const char *const apart_names[APART_KINDS] = {"the store", "the broker", "the sinks"};
 
     printf("seed %" PRIu64 ": %u events in %u partitions, %s, disorder %u ms, rate %u, ops.max %u, "
            "lies %u%%, slow %" PRIu64 " ms, lag %" PRIu64 " ms; %u lives:\n",
@@ -570,13 +635,19 @@ void scenario_tell(const struct scenario *scenario)
            scenario->is_orderly ? "in time" : "some late", scenario->disorder_ms,
            scenario->rate_per_minute, scenario->ops_max, scenario->wire.lies,
            scenario->wire.slow_ns / MILLI_NS, scenario->lag_ns / MILLI_NS, scenario->life_count);
+    for (int i = 0; i < WORLD_APARTS && scenario->is_pair; i++)
+        printf("  machine %u is cut off from %s from %.3f s to %.3f s\n",
+               scenario->apart[i].machine, apart_names[scenario->apart[i].what],
+               (double)scenario->apart[i].from_ns / 1e9, (double)scenario->apart[i].to_ns / 1e9);
     for (unsigned i = 0; i < scenario->life_count; i++) {
         const struct life_plan *life = &scenario->life[i];
-        printf("  %u: %s, step %" PRIu64 "/%" PRIu64 ", after %.3f s; %u workers, epoch %u, take "
+        printf("  %u: on machine %u, frozen for %.3f s, %s, step %" PRIu64 "/%" PRIu64
+               ", after %.3f s; %u workers, epoch %u, take "
                "%u, turn %" PRIu64 " ns, 1 of %u, favours %u\n",
-               i + 1, ends[life->end], life->die_step, life->die_when,
-               life->end_ns == UINT64_MAX ? -1.0 : (double)life->end_ns / 1e9, life->workers,
-               life->epoch_ms, life->take, life->turn_ns, life->preempts, life->favours);
+               i + 1, life->machine, (double)life->freeze_ns / 1e9, ends[life->end], life->die_step,
+               life->die_when, life->end_ns == UINT64_MAX ? -1.0 : (double)life->end_ns / 1e9,
+               life->workers, life->epoch_ms, life->take, life->turn_ns, life->preempts,
+               life->favours);
     }
     printf("%s", scenario->rules);
 }

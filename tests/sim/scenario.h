@@ -38,6 +38,9 @@ struct scenario {
     bool has_history;
     bool has_redis; /* the journal is mirrored there */
     bool is_shared; /* lives are on either of two machines */
+    bool is_pair;   /* and at once (pair.h): the last life of each machine has no end of its own */
+    bool is_frozen; /* some of them are, for a while */
+    struct world_apart apart[WORLD_APARTS];
     bool has_redis_faults;
     struct world_redis redis;
     unsigned lease_ms;

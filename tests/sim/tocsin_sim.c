@@ -18,7 +18,7 @@
 
 static const char usage[] =
     "usage: tocsin_sim [--from SEED|fresh] [--seeds N] [--events N] [--seconds N] [--twice] "
-    "[--until-failed]\n"
+    "[--until-failed] [--pairs]\n"
     "       tocsin_sim --seed SEED [--events N] [--trace] [--keep FOLDER]\n"
     "       tocsin_sim --these SEED,SEED,... [--events N] [--twice]\n"
     "Lives scenarios of the daemon, one for each seed, and says which fail.\n";
@@ -44,6 +44,10 @@ static bool read_command(int argc, char **argv, struct command *command)
         }
         if (strcmp(argv[i], "--twice") == 0) {
             command->judge.is_twice = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--pairs") == 0) {
+            command->judge.takes_pairs = true;
             continue;
         }
         if (strcmp(argv[i], "--keep") == 0 && i + 1 < argc) {
@@ -149,16 +153,20 @@ int main(int argc, char **argv)
             live_seed(command.from + i, &command, &counts);
     }
     took = now_s() - began;
-    printf(
-        "%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " failed; %" PRIu64 " lives, %" PRIu64
-        " killed, %" PRIu64 " without power, %" PRIu64 " with faults; %" PRIu64 " events, %" PRIu64
-        " incidents, %" PRIu64 " ops; %" PRIu64 " held against an undisturbed run; %" PRIu64
-        " lives from images, %" PRIu64 " acts, %" PRIu64 " histories, %" PRIu64
-        " shared stores; %" PRIu64 " MiB at most; %.1f s, %.2f "
-        "seeds/s, %.2f a second of the processor\n",
-        counts.seeds, command.from, counts.failed, counts.lives, counts.kills, counts.power_cuts,
-        counts.faults, counts.events, counts.incidents, counts.ops, counts.held_against,
-        counts.from_images, counts.acts, counts.histories, counts.shared, counts.memory_kib >> 10,
-        took, (double)counts.seeds / took, (double)counts.seeds / processor_s());
+    printf("%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " failed; %" PRIu64 " lives, %" PRIu64
+           " killed, %" PRIu64 " without power, %" PRIu64 " with faults; %" PRIu64
+           " events, %" PRIu64 " incidents, %" PRIu64 " ops; %" PRIu64
+           " held against an undisturbed run; %" PRIu64 " lives from images, %" PRIu64
+           " acts, %" PRIu64 " histories, %" PRIu64 " shared stores, %" PRIu64
+           " pairs with %" PRIu64 " take-overs, %" PRIu64
+           " of them undisturbed and ready %.3f s after the lease at most, %" PRIu64
+           " alerts left open; %" PRIu64 " MiB at most; %.1f s, %.2f "
+           "seeds/s, %.2f a second of the processor\n",
+           counts.seeds, command.from, counts.failed, counts.lives, counts.kills, counts.power_cuts,
+           counts.faults, counts.events, counts.incidents, counts.ops, counts.held_against,
+           counts.from_images, counts.acts, counts.histories, counts.shared, counts.pairs,
+           counts.taken, counts.taken_in_time, (double)counts.taken_ns / 1e9, counts.left_open,
+           counts.memory_kib >> 10, took, (double)counts.seeds / took,
+           (double)counts.seeds / processor_s());
     return counts.failed > 0 || counts.seeds == 0;
 }

@@ -25,7 +25,7 @@ struct told_op {
     uint64_t hash; /* of the id */
     char id[40], incident[40], kind[16];
     int sink;
-    unsigned came; /* for who counts */
+    unsigned came, came_plainly; /* for who counts; plainly: as if it had not come before */
     bool may_be_folded;
 };
 

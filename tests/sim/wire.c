@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/desk.h"
+#include "sim/fibers.h"
+#include "sim/pair.h"
 #include "sim/world.h"
 #include "sinks/transport_curl.h"
 
@@ -15,6 +17,7 @@ struct transport_curl {
     struct event_base *loop;
     struct transport table;
     struct exchange *exchanges;
+    struct transport_curl *next;
 };
 
 /* One request, from its sending to its answer. */
@@ -22,7 +25,8 @@ struct exchange {
     struct transport_curl *wire;
     struct event *timer;
     uint32_t id, lie;
-    bool has_come;
+    bool has_left, has_come;
+    struct transport_request request; /* as long as it has not left */
     uint64_t began_ns;
     unsigned timeout_ms;
     transport_done done;
@@ -32,12 +36,13 @@ struct exchange {
 };
 
 static struct wire_plan plan;
+static struct transport_curl *wires;
 static uint32_t last_id;
 
 void wire_begin(const struct wire_plan *given)
 {
     plan = *given;
-    last_id = 0;
+    last_id = world->machine * 1000000;
 }
 
 static void exchange_free(struct exchange *exchange)
@@ -78,6 +83,8 @@ static void arrive(struct exchange *exchange)
     uint64_t back_ns = dice_below(&world->wire, plan.way_ns + 1);
 
     exchange->has_come = true;
+    if (pair_is_apart(APART_SINKS))
+        exchange->lie = desk_loss();
     desk_act_on(exchange->id, exchange->lie, &exchange->reply);
     if (!is_calm())
         back_ns += dice_below(&world->wire, plan.slow_ns + 1);
@@ -107,6 +114,80 @@ static void answer(struct exchange *exchange)
     exchange_free(exchange);
 }
 
+/* An owner that cannot know that it is not one tells sinks that fold repeats (S2). What it says may
+ * come behind what the unit's owner said. */
+static void note_stray(const struct transport_request *request)
+{
+    static const char name[] = "\"dedup_key\":\"";
+    struct world_folds *strays = &world->pair.strays;
+    const char *key = request->body_bytes > 0 ? strstr(request->body, name) : NULL;
+
+    if (key == NULL || !pair_has_other() || world->pair.owner == world->machine ||
+        strays->count == WORLD_FOLDS_MAX)
+        return;
+    strays->op[strays->count++] = hash64(key + sizeof(name) - 1, 32, 0);
+}
+
+static void leave(struct exchange *exchange, const struct transport_request *request)
+{
+    exchange->has_left = true;
+    if (!is_calm() && dice_percent(&world->wire, plan.lies))
+        exchange->lie = desk_throw_lie(request->url, plan.has_refusals, &world->wire);
+    world_note("wire", "%u %s %s %.300s", exchange->id, request->method, request->url,
+               request->body_bytes > 0 ? request->body : "");
+    desk_post(exchange->id, request);
+    note_stray(request);
+    if (++world->report.sent == world->plan.die_sent)
+        world_die("as a request leaves");
+    set_timer(exchange, dice_below(&world->wire, plan.way_ns + 1));
+}
+
+static void give_up(struct exchange *exchange, enum transport_result result)
+{
+    exchange->reply.result = result;
+    answer(exchange);
+}
+
+/* Sinks that could be told twice are told by the owner of the unit alone (S2). */
+static void check_owner(const struct transport_request *request)
+{
+    bool could_be_twice = strncmp(request->url, "https://hook.", 13) == 0 ||
+                          strncmp(request->url, "https://snow.", 13) == 0;
+
+    if (could_be_twice && world->pair.is_lasting && world->pair.owner != world->machine)
+        world_end(LIFE_IS_ASTRAY, "S2: %s is told by machine %u, and the unit has another owner",
+                  request->url, world->machine);
+}
+
+/* There is a connection: the last moment at which nothing has left. */
+static void connected(struct exchange *exchange)
+{
+    const struct transport_request *request = &exchange->request;
+    uint64_t thaws = world->pair.thaws;
+
+    if (pair_is_apart(APART_SINKS)) {
+        give_up(exchange, TRANSPORT_CONNECT);
+        return;
+    }
+    if (!request->may_leave(request->may_leave_self)) {
+        give_up(exchange, TRANSPORT_BEFORE_FIRST_BYTE);
+        return;
+    }
+    if (thaws == world->pair.thaws)
+        check_owner(request);
+    if (world->plan.freeze_ns > 0 && world->report.sent + 1 == world->plan.freeze_sent)
+        fibers_freeze();
+    leave(exchange, request);
+}
+
+void wire_flush(void)
+{
+    for (struct transport_curl *wire = wires; wire != NULL; wire = wire->next)
+        for (struct exchange *at = wire->exchanges; at != NULL; at = at->next)
+            if (at->has_left && !at->has_come)
+                arrive(at);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct exchange *exchange = arg;
@@ -114,8 +195,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     if (exchange->has_come)
         answer(exchange);
-    else
+    else if (exchange->has_left)
         arrive(exchange);
+    else
+        connected(exchange);
 }
 
 static int send_request(void *self, const struct transport_request *request, transport_done done,
@@ -135,14 +218,12 @@ static int send_request(void *self, const struct transport_request *request, tra
     wire->exchanges = exchange;
     exchange->timer = evtimer_new(wire->loop, on_timer, exchange);
     assert(exchange->timer != NULL);
-    if (!is_calm() && dice_percent(&world->wire, plan.lies))
-        exchange->lie = desk_throw_lie(request->url, plan.has_refusals, &world->wire);
-    world_note("wire", "%u %s %s %.300s", exchange->id, request->method, request->url,
-               request->body_bytes > 0 ? request->body : "");
-    desk_post(exchange->id, request);
-    if (++world->report.sent == world->plan.die_sent)
-        world_die("as a request leaves");
-    set_timer(exchange, dice_below(&world->wire, plan.way_ns + 1));
+    if (pair_has_other() && request->may_leave != NULL) {
+        exchange->request = *request;
+        set_timer(exchange, dice_below(&world->wire, plan.way_ns + 1));
+    } else {
+        leave(exchange, request);
+    }
     return 0;
 }
 
@@ -157,14 +238,21 @@ struct transport_curl *__wrap_transport_curl_create(struct event_base *loop, str
     assert(wire != NULL);
     wire->loop = loop;
     wire->table = (struct transport){wire, send_request};
+    wire->next = wires;
+    wires = wire;
     return wire;
 }
 
 void __wrap_transport_curl_destroy(struct transport_curl *wire);
 void __wrap_transport_curl_destroy(struct transport_curl *wire)
 {
+    struct transport_curl **at = &wires;
+
     if (wire == NULL)
         return;
+    while (*at != wire)
+        at = &(*at)->next;
+    *at = wire->next;
     while (wire->exchanges != NULL)
         exchange_free(wire->exchanges);
     free(wire);

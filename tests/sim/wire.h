@@ -21,4 +21,7 @@ struct wire_plan {
 /* Of this life. */
 void wire_begin(const struct wire_plan *plan);
 
+/* All that is on its way comes to where it was sent. Answers do not. */
+void wire_flush(void);
+
 #endif

@@ -13,6 +13,7 @@
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
 
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,8 @@ enum {
     WORLD_ACTS_MAX = 256,
     WORLD_SILENCE_BYTES = 64,
     WORLD_FOLDS_MAX = 8192,
+    WORLD_MACHINES = 2,
+    WORLD_APARTS = 4,
 };
 
 #define WORLD_WALL_MS INT64_C(1769940000000) /* when time begins: 2026-02-01T10:00:00Z */
@@ -45,6 +48,7 @@ enum {
     LIFE_WAS_KILLED = 100,
     LIFE_IS_STUCK,   /* every thread waits, and nothing is due */
     LIFE_IS_ENDLESS, /* no end in sight after a long time of the world */
+    LIFE_IS_ASTRAY,  /* it did what only the owner of its unit may do */
 };
 
 /* ---- the disk (disk.h) ---- */
@@ -53,8 +57,9 @@ struct world_file {
     uint64_t bytes, durable_bytes;
     uint64_t reach;                /* all behind it is zero, in both */
     uint64_t dirty_from, dirty_to; /* sectors */
-    uint32_t open_count;
-    bool is_used, is_folder, is_locked;
+    uint32_t open_count[WORLD_MACHINES];
+    bool is_used, is_folder;
+    bool is_locked[WORLD_MACHINES];
 };
 
 struct world_name {
@@ -161,6 +166,9 @@ struct life_plan {
     int fault_errno; /* 0: a short write */
     bool fault_stays;
     uint64_t full_from_ns, full_to_ns; /* no room for new bytes between these */
+    /* Of one of two (pair.h): frozen at this time, or as so many requests leave, for so long. */
+    uint64_t freeze_from_ns, freeze_ns;
+    uint64_t freeze_sent; /* 0: not by requests */
 };
 
 struct life_report {
@@ -173,6 +181,9 @@ struct life_report {
     uint64_t steps, names, turns; /* durable steps, changes of names among them, turns of threads */
     bool was_fault_met, was_full_met;
     bool has_begun; /* the daemon was started */
+    /* It has taken over: when the other's lease was over, when it had the unit, and when it had
+     * recovered. 0: it has not, or not yet. */
+    uint64_t former_end_ns, taken_ns, ready_ns;
     bool is_from_image;
     bool is_owner;         /* it had the unit, as the log says */
     bool is_catching_up;   /* from nothing, as the log says (S4) */
@@ -181,8 +192,51 @@ struct life_report {
     char sentence[512]; /* why it ended with a code of its own */
 };
 
+/* ---- two that live at once (pair.h) ---- */
+
+/* What a machine is cut off from. */
+enum apart { APART_REDIS, APART_KAFKA, APART_SINKS, APART_KINDS };
+
+struct world_apart {
+    enum apart what;
+    unsigned machine;
+    uint64_t from_ns, to_ns; /* 0, 0: never */
+    bool is_silent;          /* nothing comes back; else it is refused at once */
+};
+
+/* What the world knows of a life that has not the turn. */
+struct world_life {
+    unsigned life, machine;
+    struct life_plan plan;
+    struct life_report report;
+    struct dice turns, wire, fetches, steps, randoms, redis_dice;
+    uint64_t began_ns;
+};
+
+struct world_machine {
+    bool is_alive;
+    uint64_t next_ns; /* when one of its threads is due */
+    sem_t turn;
+    struct world_life away;
+};
+
+struct world_pair {
+    struct world_machine machine[WORLD_MACHINES];
+    struct world_apart apart[WORLD_APARTS];
+    struct dice dice;      /* whose turn it is */
+    bool is_done;          /* all is worked off: who stands by need not any more */
+    unsigned done_by;      /* machine that has all of it */
+    unsigned owner;        /* machine that the unit was given to last */
+    uint64_t lease_end_ns; /* when its lease is over */
+    uint64_t thaws;        /* frozen machines that went on */
+    /* Incidents that the pager was told of by a machine that had not the unit any more: hashes. */
+    struct world_folds strays;
+    bool is_lasting; /* the shared store never forgets who that is */
+};
+
 struct world {
     uint64_t seed;
+    struct world_pair pair;
     bool is_told; /* the trace is printed */
     uint64_t now_ns;
     uint64_t hash; /* of all that happened */
