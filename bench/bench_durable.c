@@ -64,10 +64,13 @@ static double fill(const char *broker, long events)
 static struct took run_once(const char *config, double events)
 {
     static const char *const run[] = {"run", "--config", "tocsin.yaml", NULL};
+    static int runs;
     struct took took;
+    char group[32];
     pid_t pid;
 
-    daemon_config(config);
+    snprintf(group, sizeof(group), "durable-%d", ++runs);
+    daemon_config(group, config);
     pid = daemon_begin("run.log", run);
     daemon_await(pid, "tocsin_events_total", 1, 1);
     double began = bench_now_s(), cpu = daemon_cpu_s(pid);

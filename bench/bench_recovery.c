@@ -93,14 +93,14 @@ int main(int argc, char **argv)
     daemon_folder();
     write_text("rules.yaml", rules_text);
     broker = daemon_broker(PARTITIONS);
-    daemon_config(CONFIG("1s"));
+    daemon_config("recovery", CONFIG("1s"));
     publish(broker, alerts, alerts);
     pid = daemon_begin("run.log", run);
     daemon_await(pid, "tocsin_alerts", (double)alerts, 50);
     await_snapshot(bench_now_s());
     kill(pid, SIGKILL);
     daemon_end(pid);
-    daemon_config(CONFIG("1h")); /* what comes now is in no snapshot */
+    daemon_config("recovery", CONFIG("1h")); /* what comes now is in no snapshot */
     pid = daemon_begin("run.log", run);
     daemon_await_ready(pid, LOOK_MS);
     double bytes = daemon_metric("tocsin_snapshot_bytes");

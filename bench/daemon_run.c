@@ -151,13 +151,14 @@ static int free_port(void)
     return ntohs(at.sin_port);
 }
 
-void daemon_config(const char *more)
+void daemon_config(const char *group, const char *more)
 {
     FILE *to = daemon_write("tocsin.yaml");
 
     snprintf(admin, sizeof(admin), "127.0.0.1:%d", free_port());
-    fprintf(to, "input: {brokers: \"%s\", start: earliest}\nadmin: {listen: \"%s\"}\n%s", brokers,
-            admin, more);
+    fprintf(to,
+            "input: {brokers: \"%s\", group: \"%s\", start: earliest}\nadmin: {listen: \"%s\"}\n%s",
+            brokers, group, admin, more);
     fclose(to);
 }
 

@@ -30,8 +30,9 @@ double daemon_cpu_s(pid_t pid); /* that it has taken so far */
 const char *daemon_broker(int partitions);
 
 /* Writes tocsin.yaml: input from the start of the topic, the admin server on a free port, `more`.
- */
-void daemon_config(const char *more);
+ * `group`: unlike that of every run before whose input is to come again, for a run without a data
+ * directory goes on from where the last one told the broker that it was. */
+void daemon_config(const char *group, const char *more);
 
 /* Whether it says that it is ready, and a metric without labels; -1 where it does not answer. */
 bool daemon_is_ready(void);
