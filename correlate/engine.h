@@ -283,6 +283,10 @@ void engine_destroy(struct engine *engine);
 int engine_load_image(struct engine *engine, const void *image, size_t bytes,
                       struct rule_set *const *sets, size_t set_count, struct error *err);
 
+/* Whether this version reads such an image, from its first bytes. Any bytes are safe.
+ * Errors: -EINVAL with a sentence. Thread: any. */
+int engine_look_image(const void *image, size_t bytes, struct error *err);
+
 /* listener.image() is wanted, soon: at the first moment at which all that was read by now has been
  * worked off. Asked again before it came, it is the same. Thread: any. */
 void engine_ask_image(struct engine *engine);

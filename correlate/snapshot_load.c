@@ -502,6 +502,25 @@ static void image_read(struct engine *engine, const struct image_sets *sets, str
     free(gone.all.at);
 }
 
+int engine_look_image(const void *image, size_t bytes, struct error *err)
+{
+    struct image_in in = {.at = image, .bytes = bytes};
+
+    image_take_mark(&in, SNAPSHOT_HEAD);
+    in.version = image_take_u32(&in);
+    if (in.fault != NULL)
+        error_set(err, "the image of the engine's state is damaged at byte %zu: %s", in.fault_at,
+                  in.fault);
+    else if (in.version < SNAPSHOT_VERSION_OLDEST || in.version > SNAPSHOT_VERSION)
+        error_set(err,
+                  "the image of the engine's state has version %u, and this tocsin reads %d "
+                  "to %d",
+                  in.version, SNAPSHOT_VERSION_OLDEST, SNAPSHOT_VERSION);
+    else
+        return 0;
+    return -EINVAL;
+}
+
 int engine_load_image(struct engine *engine, const void *image, size_t bytes,
                       struct rule_set *const *sets, size_t set_count, struct error *err)
 {

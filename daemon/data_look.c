@@ -95,15 +95,13 @@ struct snapshot_folder data_look_snapshots(const struct data_look *look)
 }
 
 /* The daemon may have removed it meanwhile. */
-static int on_passed_over(void *self, uint64_t number, bool is_ahead, const char *why,
-                          struct error *err)
+static void on_passed_over(void *self, uint64_t number, bool is_ahead, const char *why)
 {
     struct data_look_known *known = self;
 
-    (void)number, (void)is_ahead, (void)err;
+    (void)number, (void)is_ahead;
     if (known->passed_over.text[0] == '\0')
         error_set(&known->passed_over, "%s", why);
-    return 0;
 }
 
 int data_look_recall(struct data_look *look, struct data_look_known *out, struct error *err)

@@ -49,6 +49,9 @@ struct durable_options {
     void (*committed)(void *self, const struct incident *incident, const struct op *op,
                       const char *sink);
     void (*committed_to)(void *self, int64_t to_ms); /* all of these, before that. The same */
+    /* Makes what was committed so far outlast a power cut, where it went: the journal lets go of
+     * it. 0, or a negative errno. NULL: it went nowhere. The same */
+    int (*keep_committed)(void *self);
     void *self;
 };
 

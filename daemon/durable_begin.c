@@ -5,6 +5,7 @@
 #include "daemon/durable_parts.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "daemon/command.h"
@@ -30,23 +31,39 @@ struct journal_span durable_span(const struct durable *durable, uint64_t to)
         .from = facts->known, .skip = facts->told - durable->snapshots.begin_told, .to = to};
 }
 
-/* One that the journal does not bear out has to go: the journal grows on otherwise, and would some
- * day seem to. */
-static int on_passed_over(void *self, uint64_t number, bool is_ahead, const char *why,
-                          struct error *err)
+static void on_passed_over(void *self, uint64_t number, bool is_ahead, const char *why)
 {
     struct durable *durable = self;
-    int rc = 0;
 
     durable->snapshots.counters.passed_over++;
     log_event(LOG_ERROR, "snapshot_passed_over", log_text("why", why),
               log_text("next", "the one before it, or the beginning, is gone on from"));
     if (is_ahead)
-        rc = snapshot_file_remove(&durable->snapshots.folder, number, true);
-    if (rc != 0)
-        error_set(err, "%.1500s; it has to go, and cannot be removed: %s", why,
-                  strerrordesc_np(-rc));
-    return rc;
+        vector_add(&durable->snapshots.ahead) = number;
+}
+
+static int look_at_image(void *self, const void *image, size_t bytes, struct error *err)
+{
+    (void)self;
+    return engine_look_image(image, bytes, err);
+}
+
+int durable_remove_ahead(struct durable *durable, struct error *err)
+{
+    struct durable_snapshots *snapshots = &durable->snapshots;
+
+    for (size_t i = 0; i < snapshots->ahead.count; i++) {
+        uint64_t number = snapshots->ahead.at[i];
+        int rc = snapshot_file_remove(&snapshots->folder, number, true);
+        if (rc == 0)
+            continue;
+        error_set(err,
+                  "%.1500s: snapshot %" PRIu64 " is of a moment that the journal does not hold; it "
+                  "has to go, and cannot be removed: %s",
+                  snapshots->folder_path, number, strerrordesc_np(-rc));
+        return EXIT_IO;
+    }
+    return EXIT_OK;
 }
 
 int durable_read(struct durable *durable, struct journal_reader **reader, struct error *lost,
@@ -57,6 +74,7 @@ int durable_read(struct durable *durable, struct journal_reader **reader, struct
                                                   .journal = &durable->segments,
                                                   .accept_loss = durable->options.accept_loss,
                                                   .self = durable,
+                                                  .look = look_at_image,
                                                   .passed_over = on_passed_over};
     struct snapshot_recalled found;
     enum segment_refusal why;

@@ -62,6 +62,7 @@ struct durable_snapshots {
     char path[SNAPSHOT_PATH_BYTES]; /* of the one that this run began from */
     struct snapshot_content begin;  /* that this run began from; number 0: from none */
     uint64_t begin_told;            /* changes and ops up to begin.facts.known */
+    VECTOR_OF(uint64_t) ahead;      /* of a moment that the journal does not hold; setup */
     uint64_t last_number;           /* of all that there were at the start, then the thread's */
 
     struct engine *engine;
@@ -207,6 +208,11 @@ int durable_read(struct durable *durable, struct journal_reader **reader, struct
                  struct error *err);
 int durable_exit_of_segment(enum segment_refusal why);
 
+/* Snapshots that the journal does not bear out go, before it grows on and would some day seem to:
+ * not before the start is sure, for the journal may be put back. EXIT_OK, or an exit code with a
+ * sentence. */
+int durable_remove_ahead(struct durable *durable, struct error *err);
+
 /* The stretch of the journal that is told again, up to this frame. */
 struct journal_span durable_span(const struct durable *durable, uint64_t to);
 
@@ -231,5 +237,8 @@ void durable_tell_image(struct durable *durable, uint64_t number,
 /* Two snapshots are durable; the older begins behind `older_frame`, and the clock of the newest
  * group is `now_ms`. Thread: snapshot. */
 void durable_recycle(struct durable *durable, uint64_t older_frame, int64_t now_ms);
+
+/* As journal_hooks.may_release. */
+bool durable_may_release(void *self);
 
 #endif

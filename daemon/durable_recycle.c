@@ -14,6 +14,7 @@
 #include "daemon/durable_parts.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include "daemon/command.h"
 #include "daemon/log.h"
 #include "daemon/unit.h"
@@ -26,6 +27,21 @@ static uint64_t needed(const struct durable *durable, uint64_t older_frame)
     if (durable->options.unit != NULL && unit_release_floor(durable->options.unit) < floor)
         floor = unit_release_floor(durable->options.unit);
     return older_frame < floor ? older_frame : floor;
+}
+
+/* The incident log is mended from the journal: nothing goes that the power may still take there. */
+bool durable_may_release(void *self)
+{
+    struct durable *durable = self;
+    int rc = durable->options.keep_committed != NULL
+                 ? durable->options.keep_committed(durable->options.self)
+                 : 0;
+
+    if (rc != 0)
+        log_event(LOG_ERROR, "journal_not_recycled", log_text("why", strerrordesc_np(-rc)),
+                  log_text("what", "the incident log cannot be synced"),
+                  log_text("next", "the journal keeps its lines until a later snapshot"));
+    return rc == 0;
 }
 
 void durable_recycle(struct durable *durable, uint64_t older_frame, int64_t now_ms)

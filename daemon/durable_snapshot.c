@@ -394,6 +394,7 @@ static void *run(void *self)
     const struct host *h = host();
     bool must_take_last;
 
+    pthread_setname_np(pthread_self(), "tocsin-snapshot");
     while (!must_stop(snapshots)) {
         h->waker_sleep(h->self, snapshots->waker, LOOK_MS * ms_ns);
         if (!must_stop(snapshots) && is_due(durable))
@@ -495,6 +496,7 @@ void durable_snapshots_release(struct durable *durable)
     snapshot_content_release(&snapshots->begin);
     journal_recall_destroy(snapshots->recall);
     free(snapshots->needs.at);
+    free(snapshots->ahead.at);
     if (snapshots->waker >= 0)
         host()->close(host()->self, snapshots->waker);
     pthread_mutex_destroy(&snapshots->lock);

@@ -123,6 +123,9 @@ static int read_journal(struct durable *durable, struct segment_log **log, uint6
                   log_number("groups", (int64_t)journal_reader_unfinished(reader)),
                   log_text("next", "what was not committed is done again"));
     *frame = journal_reader_end(reader)->next_frame - 1;
+    code = durable_remove_ahead(durable, err);
+    if (code != EXIT_OK)
+        goto out;
     if (segment_log_open(&durable->segments, journal_reader_end(reader), log, err) != 0)
         code = EXIT_IO;
 out:
@@ -291,7 +294,8 @@ int durable_open(const struct durable_options *options, struct durable **out, st
     if (code == EXIT_OK)
         code = prepare(durable, frame, err);
     if (code == EXIT_OK) {
-        const struct journal_hooks hooks = {durable, durable_on_committed, on_broken};
+        const struct journal_hooks hooks = {durable, durable_on_committed, on_broken,
+                                            durable_may_release};
         durable_history_begin(durable, frame);
         durable_snapshots_committed(durable, frame);
         if (durable->snapshots.begin.number > 0)

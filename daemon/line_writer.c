@@ -70,21 +70,27 @@ int line_writer_flush(struct line_writer *writer)
     return writer->rc;
 }
 
+int line_writer_sync(struct line_writer *writer)
+{
+    const struct host *h = host();
+    int rc = line_writer_flush(writer), synced;
+
+    if (writer->fd == STDOUT_FILENO)
+        return rc;
+    synced = h->sync(h->self, writer->fd);
+    return rc != 0 || synced == -EINVAL || synced == -EROFS ? rc : synced;
+}
+
 int line_writer_close(struct line_writer *writer)
 {
     const struct host *h = host();
-    int rc, synced;
+    int rc;
 
     if (writer == NULL)
         return 0;
-    rc = line_writer_flush(writer);
-    if (writer->fd != STDOUT_FILENO) {
-        synced = h->sync(h->self, writer->fd);
-        /* Pipes and devices have nothing to sync. */
-        if (rc == 0 && synced != -EINVAL && synced != -EROFS)
-            rc = synced;
+    rc = line_writer_sync(writer);
+    if (writer->fd != STDOUT_FILENO)
         h->close(h->self, writer->fd);
-    }
     free(writer);
     return rc;
 }

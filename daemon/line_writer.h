@@ -26,6 +26,10 @@ void line_writer_add(struct line_writer *writer, const char *line, size_t bytes)
  * is written after a failure, so that a file never has a hole. */
 int line_writer_flush(struct line_writer *writer);
 
+/* Flushes, and what was written outlasts a power cut; pipes and devices have nothing to sync.
+ * Returns as line_writer_flush(), or why it could not be synced. */
+int line_writer_sync(struct line_writer *writer);
+
 /* Flushes, syncs and closes; returns as line_writer_flush(). NULL is allowed. */
 int line_writer_close(struct line_writer *writer);
 

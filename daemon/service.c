@@ -122,6 +122,7 @@ static int open_durable(struct service *service, const struct rules_read *read, 
         .trust = service->options.trust_journal,
         .committed = service_committed,
         .committed_to = service_committed_to,
+        .keep_committed = service_keep_committed,
         .self = service};
     int code;
 

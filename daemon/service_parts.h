@@ -96,6 +96,7 @@ struct engine_listener service_listener(struct service *service);
 void service_committed(void *self, const struct incident *incident, const struct op *op,
                        const char *sink);
 void service_committed_to(void *self, int64_t to_ms);
+int service_keep_committed(void *self);
 
 /* ---- service_reload.c ---- */
 

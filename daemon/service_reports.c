@@ -68,6 +68,13 @@ static void write_change(struct service *service, const struct incident *inciden
     after_line(service);
 }
 
+int service_keep_committed(void *self)
+{
+    struct service *service = self;
+
+    return service->incident_log != NULL ? line_writer_sync(service->incident_log) : 0;
+}
+
 static void write_op(struct service *service, const struct op *op, const char *sink)
 {
     char line[OP_LINE_BYTES];

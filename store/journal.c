@@ -450,11 +450,13 @@ static void write_group(struct journal *journal)
 static void release(struct journal *journal)
 {
     uint64_t before = journal->release_before;
+    const struct journal_hooks *hooks = &journal->hooks;
     struct error err = {""};
-    int rc;
+    int rc = -EBUSY;
 
     pthread_mutex_unlock(&journal->lock);
-    rc = segment_log_release_before(journal->log, before, &err);
+    if (hooks->may_release == NULL || hooks->may_release(hooks->self))
+        rc = segment_log_release_before(journal->log, before, &err);
     pthread_mutex_lock(&journal->lock);
     journal->released = before;
     journal->counters.release_failures += rc != 0;

@@ -73,6 +73,9 @@ struct journal_hooks {
     void (*committed)(void *self, const struct journal_commit *commit);
     /* Once; nothing is committed after it. Thread: journal. */
     void (*broken)(void *self, const char *why);
+    /* Groups are about to be let go of, all of them committed: false keeps them until the next time
+     * that it is asked for. NULL: they may always go. Thread: journal. */
+    bool (*may_release)(void *self);
 };
 
 struct journal_config {

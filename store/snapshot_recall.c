@@ -62,26 +62,46 @@ static void let_go(struct snapshot_recalled *out)
     out->begin = (struct snapshot_content){.number = 0};
 }
 
+static void pass_over(const struct snapshot_recall_config *config, struct snapshot_recalled *out,
+                      uint64_t number, bool is_ahead, const char *why)
+{
+    let_go(out);
+    if (number == out->newest)
+        error_set(&out->newest_why, "%s", why);
+    config->passed_over(config->self, number, is_ahead, why);
+}
+
+/* The whole file, with what the journal knew. */
+static int load(const struct snapshot_recall_config *config, uint64_t number, const char *path,
+                struct snapshot_recalled *out, struct error *err)
+{
+    struct snapshot_content *begin = &out->begin;
+    enum snapshot_refusal refusal;
+    int rc = snapshot_file_read(config->folder, number, begin, &refusal, err);
+
+    if (rc != 0)
+        return rc;
+    rc = journal_recall_load(begin->known, begin->known_bytes, &out->recall, err);
+    if (rc == 0 && config->look != NULL)
+        rc = config->look(config->self, begin->image, begin->image_bytes, err);
+    if (rc != 0)
+        error_prefix(err, "%s: ", path);
+    return rc;
+}
+
 /* 1: it is gone on from; 0: it is not good; a negative errno. */
 static int begin_from(const struct snapshot_recall_config *config, uint64_t number,
                       struct snapshot_recalled *out, enum segment_refusal *why, struct error *err)
 {
     char path[SNAPSHOT_PATH_BYTES];
-    enum snapshot_refusal refusal;
     struct journal_summary sum;
     struct error text = {""};
     int rc;
 
     snapshot_file_path(config->folder, number, path);
-    rc = snapshot_file_read(config->folder, number, &out->begin, &refusal, &text);
-    if (rc == 0) {
-        rc = journal_recall_load(out->begin.known, out->begin.known_bytes, &out->recall, &text);
-        if (rc != 0)
-            error_prefix(&text, "%s: ", path);
-    }
-    if (rc != 0) {
-        let_go(out);
-        return config->passed_over(config->self, number, false, text.text, err);
+    if (load(config, number, path, out, &text) != 0) {
+        pass_over(config, out, number, false, text.text);
+        return 0;
     }
     if (config->must_know)
         snapshot_content_release_image(&out->begin);
@@ -92,9 +112,26 @@ static int begin_from(const struct snapshot_recall_config *config, uint64_t numb
         return rc;
     if (is_held(out) && names_rules(out))
         return 1;
-    let_go(out);
     error_set(&text, "%.3000s: it is of a moment that the journal does not hold", path);
-    return config->passed_over(config->self, number, true, text.text, err);
+    pass_over(config, out, number, true, text.text);
+    return 0;
+}
+
+/* No snapshot is good, and the journal has let go of its beginning. */
+static void say_begin_is_gone(const struct snapshot_recall_config *config,
+                              const struct snapshot_recalled *out, struct error *err)
+{
+    const char *folder = config->journal->folder;
+    uint64_t begin = journal_reader_begin(out->reader);
+
+    error_set(err,
+              "%.1000s: it begins with frame %" PRIu64 ", and what was before is missing; put "
+              "back the files of a copy, with its snapshots, or give this run a data directory "
+              "of its own",
+              folder, begin);
+    if (out->count > 0)
+        error_prefix(err, "%.1200s (of %d snapshots none is good); ", out->newest_why.text,
+                     out->count);
 }
 
 int snapshot_recall(const struct snapshot_recall_config *config, struct snapshot_recalled *out,
@@ -127,11 +164,7 @@ int snapshot_recall(const struct snapshot_recall_config *config, struct snapshot
     }
     rc = read_on(config, out, &beginning, why, err);
     if (out->reader != NULL && journal_reader_begin(out->reader) > 1) {
-        error_set(err,
-                  "%.3000s: it begins with frame %" PRIu64 ", and what was before is missing; put "
-                  "back the files of a copy, with its snapshots, or give this run a data directory "
-                  "of its own",
-                  config->journal->folder, journal_reader_begin(out->reader));
+        say_begin_is_gone(config, out, err);
         *why = SEGMENT_REFUSED_DAMAGED;
         rc = -EBADMSG;
     }

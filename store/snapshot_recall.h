@@ -22,10 +22,11 @@ struct snapshot_recall_config {
     bool accept_loss; /* what is damaged of the journal is its end (C8) */
     bool must_know;   /* the image is not asked for: it is read, and let go */
     void *self;
+    /* Whether an image can be gone on from: 0, or a negative errno with a sentence. NULL: any. */
+    int (*look)(void *self, const void *image, size_t bytes, struct error *err);
     /* One is not good. `is_ahead`: it is whole, but of a moment that the journal does not hold, and
-     * never will. Errors: a negative errno with a sentence ends the search. */
-    int (*passed_over)(void *self, uint64_t number, bool is_ahead, const char *why,
-                       struct error *err);
+     * never will. */
+    void (*passed_over)(void *self, uint64_t number, bool is_ahead, const char *why);
 };
 
 struct snapshot_recalled {
@@ -36,6 +37,7 @@ struct snapshot_recalled {
     struct error lost;             /* what of the journal was damaged, where that is accepted */
     uint64_t newest;               /* the largest number there was; 0: none */
     int count;                     /* of files */
+    struct error newest_why;       /* why the newest was passed over; "": it was not */
 };
 
 /* Owner:  the caller of all in `out`, until snapshot_recalled_release().

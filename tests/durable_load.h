@@ -6,6 +6,7 @@
 #ifndef TESTS_DURABLE_LOAD_H
 #define TESTS_DURABLE_LOAD_H
 
+#include "daemon/incident_lines.h"
 #include "tests/durable_world.h"
 #include "tests/fake_sink.h"
 
@@ -56,6 +57,7 @@ static struct {
     int64_t watermark;
     uint64_t late_by_seal;
     bool is_plain;          /* without pushes and switches: all of it can come again */
+    uint64_t snapshots;     /* that it wrote */
     const char *last_rules; /* that were asked for */
 } load;
 
@@ -128,6 +130,36 @@ static inline void let_some_be_sent(void)
         usleep(1000);
 }
 
+/* Of three loads each: one without snapshots, one with them, and one whose journal begins where
+ * they let it. */
+static inline void live_with_snapshots(uint64_t of)
+{
+    if (of / 2 % 3 == 0)
+        return;
+    world.snapshot_every_ms = 100 + (int64_t)draw(600);
+    world.snapshot_bytes = draw(3) == 0 ? 0 : 4096 + draw(8192); /* some moments: 512 lanes */
+    world.takes_last = draw(2) == 0;
+    world.recycles = of / 2 % 3 == 2;
+}
+
+/* Two of them at least, however little of the processor their thread got. */
+static inline void await_snapshots(void)
+{
+    const struct host *real = world.bench->real;
+    uint64_t until_ns = real->mono_ns(real->self) + UINT64_C(60000000000);
+    struct durable_snapshot_counters counters = {.taken = 0};
+
+    while (world.snapshot_every_ms > 0) {
+        durable_snapshot_counters(world.durable, &counters);
+        if (counters.taken >= 2)
+            break;
+        if (real->mono_ns(real->self) > until_ns)
+            fail_msg("no snapshots are written");
+        bench_pass(world.bench, 100, 20);
+    }
+    load.snapshots = counters.taken;
+}
+
 /* One undisturbed life. */
 static inline void live(uint64_t of)
 {
@@ -141,6 +173,7 @@ static inline void live(uint64_t of)
     load.is_plain = of % 2 == 0;
     load.last_rules = rule_texts[0];
     world_create(&world);
+    live_with_snapshots(of);
     sim_disk_begin(of);
     sim_trace_begin();
     world.on_told = on_told;
@@ -165,6 +198,8 @@ static inline void live(uint64_t of)
         let_some_be_sent();
     }
     bench_pass(world.bench, HORIZON_MS, 300);
+    world_sync(&world);
+    await_snapshots();
     world_sync(&world);
     load.watermark = engine_watermark(world.bench->engine);
     code = world_stop(&world);
@@ -202,8 +237,10 @@ struct state_of {
 };
 
 static struct {
-    bool is_there;          /* there is a data directory */
-    struct bench_text told; /* as lines */
+    bool is_there;        /* there is a data directory */
+    bool begins_late;     /* the journal has let go of its beginning */
+    const char *was_told; /* before anything was let go of: what a snapshot counts has to be this */
+    struct bench_text told; /* as lines, from the first one ever */
     VECTOR_OF(struct id128) ops;
     VECTOR_OF(struct state_of) states; /* in their order */
     uint64_t pushes;
@@ -214,6 +251,59 @@ static inline void on_record(void *self, const struct intake_record *record)
 {
     (void)self;
     assert_int_equal(record->position, held.pushes++);
+}
+
+static inline void on_line(void *self, const char *line, size_t bytes)
+{
+    bench_text_add(self, "%.*s\n", (int)bytes, line);
+}
+
+/* The first lines of what was told, when the snapshot says that these come to what it knows. */
+static inline void lines_before(const struct snapshot_facts *facts)
+{
+    struct snapshot_lines lines = {.count = 0};
+    const char *at = held.was_told, *end;
+
+    for (; lines.count < facts->lines.count && (end = strchr(at, '\n')) != NULL; at = end + 1)
+        incident_lines_add(&lines, at, (size_t)(end - at));
+    if (lines.count != facts->lines.count || !id128_equal(lines.hash, facts->lines.hash))
+        fail_msg("a snapshot counts %" PRIu64 " lines, and %" PRIu64 " were told, or others",
+                 facts->lines.count, lines.count);
+    held.told.used = 0;
+    for (const char *from = held.was_told; from < at; from = strchr(from, '\n') + 1)
+        on_line(&held.told, from, (size_t)(strchr(from, '\n') - from));
+}
+
+/* Of a journal that begins late: the newest snapshot says what was before, and the journal has the
+ * rest. */
+static inline bool look_behind_snapshot(const struct segment_config *config, struct error *err)
+{
+    const struct snapshot_folder folder = {"data/snapshots", config->directory};
+    uint64_t number[SNAPSHOT_LIST_MAX];
+    int count = snapshot_file_list(&folder, number);
+    struct bench_text there = held.told;
+    bool is_good = false;
+
+    held.told = (struct bench_text){.at = NULL};
+    for (int i = 0; i < count && !is_good; i++) {
+        struct snapshot_content content;
+        struct journal_reader *reader;
+        enum snapshot_refusal why;
+        if (snapshot_file_read(&folder, number[i], &content, &why, err) != 0)
+            continue;
+        const struct journal_span span = {.from = content.facts.known, .to = UINT64_MAX};
+        if (journal_reader_create_span(config, &span, &reader, err) == 0) {
+            lines_before(&content.facts);
+            is_good = incident_lines_read(reader, on_line, &held.told, err) == 0;
+            journal_reader_destroy(reader);
+        }
+        snapshot_content_release(&content);
+    }
+    if (is_good && (held.told.used < there.used ||
+                    memcmp(held.told.at + held.told.used - there.used, there.at, there.used) != 0))
+        fail_msg("the journal and its snapshot do not come to the same");
+    free(there.at);
+    return is_good;
 }
 
 static inline bool look_at_journal(const struct segment_config *config, struct error *err)
@@ -245,8 +335,11 @@ static inline bool look_at_journal(const struct segment_config *config, struct e
         }
     if (rc == 0)
         held.torn_bytes += journal_reader_end(reader)->torn_bytes;
-    if (rc == 0 && journal_reader_end(reader)->place_count > 0 &&
-        journal_reader_end(reader)->places[0].first_frame != 1) {
+    held.begins_late = rc == 0 && journal_reader_end(reader)->place_count > 0 &&
+                       journal_reader_end(reader)->places[0].first_frame != 1;
+    if (held.begins_late && world.recycles) {
+        rc = look_behind_snapshot(config, err) ? 0 : -EBADMSG;
+    } else if (held.begins_late) {
         error_set(err, "%s: its first segment is missing", config->folder);
         rc = -EBADMSG;
     }
@@ -298,6 +391,7 @@ static inline void forget_held(void)
     free(held.told.at);
     free(held.ops.at);
     free(held.states.at);
+    memset(&held, 0, sizeof(held));
 }
 
 /* One text begins with another. */
@@ -316,6 +410,15 @@ static inline void assert_begins(const char *text, size_t bytes, const char *wit
     fail_msg("%s: of %zu bytes %zu are there, the same up to %zu:\n%.*s\n%.*s", what, with_bytes,
              bytes, same, (int)(same < bytes ? bytes - line > 300 ? 300 : bytes - line : 0),
              text + line, (int)(with_bytes - line > 300 ? 300 : with_bytes - line), with + line);
+}
+
+/* Is its record still there? */
+static inline bool has_op(struct id128 op)
+{
+    for (size_t i = 0; i < held.ops.count; i++)
+        if (id128_equal(held.ops.at[i], op))
+            return true;
+    return false;
 }
 
 static inline int fate_of(struct id128 op)

@@ -53,6 +53,12 @@ struct world {
     struct sink_config sinks[2];
     struct error why; /* of a start that was refused, or a run that ended */
 
+    /* As the test wants them; they stay from life to life. */
+    int64_t snapshot_every_ms; /* 0: no snapshots */
+    size_t snapshot_bytes;     /* of lanes taken at once; 0: as many as the daemon does */
+    bool recycles;             /* the journal keeps only what a start needs */
+    bool takes_last;           /* a snapshot as a life ends */
+
     /* Told by threads of the product. */
     pthread_mutex_t lock;
     struct bench_text told;   /* lines that were committed */
@@ -114,6 +120,11 @@ static inline struct rule_set *world_on_rules_before(void *self, size_t index,
     return durable_rules_before(((struct world *)self)->durable, index, terms);
 }
 
+static inline void world_on_image(void *self, const struct engine_image *image)
+{
+    durable_image(((struct world *)self)->durable, image);
+}
+
 static inline void world_on_mark(void *self, const struct mark *mark)
 {
     struct world *world = self;
@@ -143,6 +154,11 @@ static inline void world_on_committed(void *self, const struct incident *inciden
     if (world->on_told != NULL)
         world->on_told(world);
     pthread_mutex_unlock(&world->lock);
+}
+
+static inline int world_on_keep_committed(void *self)
+{
+    return line_writer_sync(((struct world *)self)->log);
 }
 
 /* ---- intake: as daemon/intake.c ---- */
@@ -308,7 +324,10 @@ static inline int world_start_durable(struct world *world, const char *rules, un
                                       .engine = &world->bench->config,
                                       .read = &world->read,
                                       .segment_bytes = WORLD_SEGMENT,
+                                      .snapshot_every_ms = world->snapshot_every_ms,
+                                      .keep = {.bytes_max = world->recycles},
                                       .committed = world_on_committed,
+                                      .keep_committed = world_on_keep_committed,
                                       .self = world};
     int code = durable_lock("data", &world->dir, &world->why);
 
@@ -339,10 +358,43 @@ static inline int world_start_durable(struct world *world, const char *rules, un
     return world_open_source(world);
 }
 
+/* Nobody else moves the clock meanwhile. */
+static inline void world_end_snapshots(struct world *world, bool takes_last)
+{
+    atomic_store(&world->bench->snapshots_end, true);
+    durable_snapshots_end(world->durable, takes_last);
+    atomic_store(&world->bench->snapshots_end, false);
+}
+
+/* The engine goes on from what the directory knows. */
+static inline int world_start_engine(struct world *world, const struct engine_listener *listener)
+{
+    struct engine_terms terms;
+    int code;
+
+    durable_begin(world->durable, world->outbox);
+    if (world->snapshot_bytes > 0)
+        world->bench->config.image_bytes = world->snapshot_bytes;
+    if (engine_create(&world->bench->config, world->source, world->rules, listener,
+                      &world->bench->engine, &world->why) != 0)
+        return EXIT_SYSTEM;
+    code = durable_load_image(world->durable, world->bench->engine, world->rules, &world->why);
+    if (code == EXIT_OK)
+        code = durable_last_switch(world->durable, world->bench->engine, &world->next, &terms,
+                                   &world->why);
+    if (code == EXIT_OK && world->next != NULL)
+        engine_switch(world->bench->engine, world->next, &terms);
+    if (code == EXIT_OK)
+        world->next = NULL;
+    return code;
+}
+
 static inline void world_release(struct world *world)
 {
     struct source *source = world->source;
 
+    if (world->durable != NULL)
+        world_end_snapshots(world, false);
     engine_destroy(world->bench->engine);
     world->bench->engine = NULL;
     if (world->durable != NULL)
@@ -382,6 +434,7 @@ static inline int world_start(struct world *world, const char *rules, unsigned p
                                              .recovered = world_on_recovered,
                                              .short_of = world_on_short_of,
                                              .switched = world_on_switched,
+                                             .image = world_on_image,
                                              .rules_before = world_on_rules_before};
     const struct intake_hooks hooks = {
         .self = world, .stamp_ms = world_on_stamp, .kept = world_on_kept};
@@ -413,19 +466,13 @@ static inline int world_start(struct world *world, const char *rules, unsigned p
     world->why = (struct error){""};
     world->dir.lock_fd = -1;
     code = world_start_durable(world, rules, port);
-    if (code == EXIT_OK) {
-        durable_begin(world->durable, world->outbox);
-        if (engine_create(&bench->config, world->source, world->rules, &listener, &bench->engine,
-                          &world->why) != 0)
-            code = EXIT_SYSTEM;
-    }
-    if (code == EXIT_OK && world->next != NULL)
-        engine_switch_rules(bench->engine, world->next);
     if (code == EXIT_OK)
-        world->next = NULL;
+        code = world_start_engine(world, &listener);
     if (code == EXIT_OK && (intake_log_start(world->intake, &hooks, &world->why) != 0 ||
                             engine_start(bench->engine, &world->why) != 0))
         code = EXIT_SYSTEM;
+    if (code == EXIT_OK)
+        code = durable_snapshots_begin(world->durable, bench->engine, &world->why);
     if (code != EXIT_OK)
         world_release(world);
     return code;
@@ -469,6 +516,7 @@ static inline int world_stop(struct world *world)
     int code;
 
     intake_log_stop(world->intake);
+    world_end_snapshots(world, world->takes_last);
     durable_counters(world->durable, &journal);
     /* A step may never end then. */
     world->bench->is_over = world_verdict(world) != 0 || journal.is_waiting_for_disk;

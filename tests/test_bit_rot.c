@@ -3,8 +3,8 @@
  * the file and what to do, and left as it is; or its end is cut, as a torn write is, and counted;
  * but never is anything told that had not been told, and nothing told again. Method: the disk of a
  * life (tests/durable_load.h), and on each copy of it one place that is flipped, zeroed, swapped,
- * cut off or gone, in any file of the directory; then a start. The seed is printed; a second
- * argument sets it.
+ * cut off or gone, in any file of the directory; then a start. Snapshots are damaged by themselves,
+ * too: the newest, or both that there are (C6). The seed is printed; a second argument sets it.
  */
 #include "store/segment_format.h"
 #include "tests/durable_load.h"
@@ -180,6 +180,7 @@ static void damage_and_start(uint64_t number)
         name = any_file();
         snprintf(path, sizeof(path), "%s", name->path);
     } while (!do_damage(damage, name));
+    held.was_told = load.told;
     is_good = look_for(&err);
     if (is_good && held.is_there) {
         assert_begins(load.told, load.told_bytes, held.told.at, held.told.used,
@@ -208,12 +209,13 @@ static void damage_and_start(uint64_t number)
 
 static void what_is_damaged_is_refused_or_cut(void **state)
 {
+    const uint64_t per_load = damages / 6 < 60 ? damages / 6 + 1 : 60;
     uint64_t done = 0;
 
     (void)state;
     for (uint64_t of = 0; done < damages; of++) {
         live(seed + of);
-        for (uint64_t i = 0; i < 60 && done < damages; i++, done++) {
+        for (uint64_t i = 0; i < per_load && done < damages; i++, done++) {
             dice = hash_mix(seed + 1000003 * of + i);
             damage_and_start(done);
         }
@@ -223,6 +225,254 @@ static void what_is_damaged_is_refused_or_cut(void **state)
                   " ends cut, %" PRIu64 " of no consequence for what was told, %" PRIu64
                   " found by the recovery\n",
                   done, seed, refused, cut, healed, differed);
+    forget_held();
+}
+
+/* ---- snapshots ---- */
+
+/* The disk of the life as it ended; the numbers of its two snapshots, the newest first. */
+static void snapshots_of_life(uint64_t number[SNAPSHOT_LIST_MAX], struct snapshot_folder *folder)
+{
+    struct error err = {""};
+    enum data_dir_refusal why;
+    struct data_dir dir;
+
+    sim_disk_image(&load.trace, load.trace.count, 1);
+    assert_int_equal(data_dir_open(&dir, "data", DATA_DIR_LOOK, &why, &err), 0);
+    *folder = (struct snapshot_folder){"data/snapshots", dir.id};
+    data_dir_close(&dir);
+    assert_int_equal(snapshot_file_list(folder, number), 2);
+    held.was_told = load.told;
+    look();
+    assert_begins(held.told.at, held.told.used, load.told, load.told_bytes, "before any damage");
+}
+
+/* A life whose journal has let go of its beginning: few are as long as that. Its disk is there. */
+static void live_late(uint64_t number[SNAPSHOT_LIST_MAX], struct snapshot_folder *folder)
+{
+    for (uint64_t of = 4;; of += of % 2 == 0 ? 1 : 5) { /* those that let go of what they may */
+        live(of);
+        snapshots_of_life(number, folder);
+        if (held.begins_late)
+            return;
+        sim_disk_end();
+        forget_load();
+    }
+}
+
+/* Something is done to one of them. */
+typedef void rot_fn(const struct snapshot_folder *folder, uint64_t number, size_t at);
+
+static struct sim_file *file_of(const struct snapshot_folder *folder, uint64_t number)
+{
+    char path[SNAPSHOT_PATH_BYTES];
+
+    snapshot_file_path(folder, number, path);
+    return sim_disk_file(path);
+}
+
+static void flip_one(const struct snapshot_folder *folder, uint64_t number, size_t at)
+{
+    file_of(folder, number)->now[at] ^= (char)(1 << draw(8));
+}
+
+static void zero_from(const struct snapshot_folder *folder, uint64_t number, size_t at)
+{
+    struct sim_file *file = file_of(folder, number);
+
+    file->now[at] = (char)~file->now[at]; /* there may be zeros */
+    memset(file->now + at + 1, 0, file->now_bytes - at - 1);
+}
+
+static void cut_off(const struct snapshot_folder *folder, uint64_t number, size_t at)
+{
+    struct sim_file *file = file_of(folder, number);
+
+    memset(file->now + at, 0, file->now_bytes - at);
+    file->now_bytes = at;
+}
+
+static void lengthen(const struct snapshot_folder *folder, uint64_t number, size_t at)
+{
+    struct sim_file *file = file_of(folder, number);
+
+    (void)at;
+    sim_file_put(file, "more", 4, file->now_bytes);
+}
+
+/* As a file system does that mixes up two blocks. */
+static void swap_sectors(const struct snapshot_folder *folder, uint64_t number, size_t at)
+{
+    struct sim_file *file = file_of(folder, number);
+    size_t first = at / SIM_SECTOR * SIM_SECTOR, bytes = file->now_bytes - first;
+
+    bytes = bytes < SIM_SECTOR ? bytes : SIM_SECTOR;
+    if (first == 0 || memcmp(file->now, file->now + first, bytes) == 0)
+        file->now[at] ^= 1;
+    else
+        swap(file->now, file->now + first, bytes);
+}
+
+static void vanish(const struct snapshot_folder *folder, uint64_t number, size_t at)
+{
+    char path[SNAPSHOT_PATH_BYTES];
+
+    (void)at;
+    snapshot_file_path(folder, number, path);
+    sim_name_set(sim.now, path, -1);
+}
+
+/* Whole, with all checksums right, but its image is of a version that nobody knows. */
+static void image_of_later(const struct snapshot_folder *folder, uint64_t number, size_t at)
+{
+    struct snapshot_content content;
+    struct snapshot_written written;
+    enum snapshot_refusal why;
+    struct error err;
+
+    (void)at;
+    assert_int_equal(snapshot_file_read(folder, number, &content, &why, &err), 0);
+    content.image[4] = 99; /* behind the mark "TOCS" */
+    const struct snapshot_piece known = {content.known, content.known_bytes},
+                                image = {content.image, content.image_bytes};
+    assert_int_equal(
+        snapshot_file_write(folder, number, &content.facts, &known, &image, 1, &written, &err), 0);
+    snapshot_content_release(&content);
+}
+
+static const struct rot {
+    const char *name, *says; /* of the newest that cannot be gone on from */
+    rot_fn *rot;
+} rots[] = {
+    {"flip", ": byte ", flip_one},
+    {"zero", ": byte ", zero_from},
+    {"truncate", ": byte ", cut_off},
+    {"grow", "the file goes on behind its end", lengthen},
+    {"swap", ": byte ", swap_sectors},
+    {"remove", NULL, vanish},
+    {"later version", ": the image of the engine's state has version 99", image_of_later},
+};
+enum { ROTS = sizeof(rots) / sizeof(rots[0]) };
+
+static void assert_goes_on(const char *what, uint64_t passed_over)
+{
+    struct durable_snapshot_counters counters;
+    int code = world_start(&world, load.last_rules, 0);
+
+    if (code != EXIT_OK)
+        fail_msg("%s: %d: %s", what, code, world.why.text);
+    durable_snapshot_counters(world.durable, &counters);
+    assert_int_equal(counters.passed_over, passed_over);
+    if (!world_recover(&world))
+        fail_msg("%s: it does not recover: %s", what, world.why.text);
+    world_sync(&world);
+    assert_int_equal(world_stop(&world), EXIT_OK);
+    look();
+    assert_begins(held.told.at, held.told.used, load.told, load.told_bytes, what);
+}
+
+static void assert_gone(const struct rot *rot)
+{
+    uint64_t sum = sum_of_all();
+    int code = world_start(&world, load.last_rules, 0);
+
+    if (code != EXIT_DATA ||
+        strstr(world.why.text, "data/journal: it begins with frame ") == NULL ||
+        strstr(world.why.text, "what was before is missing; put back the files of a copy") == NULL)
+        fail_msg("%s: %d: %s", rot->name, code, world.why.text);
+    if (rot->says != NULL && (strstr(world.why.text, "data/snapshots/0") == NULL ||
+                              strstr(world.why.text, rot->says) == NULL ||
+                              strstr(world.why.text, "of 2 snapshots none is good") == NULL))
+        fail_msg("%s: %s", rot->name, world.why.text);
+    if (sum != sum_of_all())
+        fail_msg("%s: it was refused, and is not as it was", rot->name);
+}
+
+/* At the file's begin, at its end, and anywhere. */
+static size_t place_of(const struct snapshot_folder *folder, uint64_t number, int nth)
+{
+    size_t bytes = file_of(folder, number)->now_bytes;
+
+    return nth == 0 ? draw(72 + 16) : nth == 1 ? bytes - 1 - draw(24) : draw(bytes);
+}
+
+static uint64_t passed, refused_for_both;
+
+static void rot_and_start(const struct rot *rot, int nth, bool is_both)
+{
+    uint64_t number[SNAPSHOT_LIST_MAX], over = rot->rot != vanish;
+    struct snapshot_folder folder;
+
+    snapshots_of_life(number, &folder);
+    bool is_late = held.begins_late;
+    rot->rot(&folder, number[0], place_of(&folder, number[0], nth));
+    if (is_both)
+        rot->rot(&folder, number[1], place_of(&folder, number[1], nth));
+    if (is_both && is_late) {
+        assert_gone(rot);
+        refused_for_both++;
+    } else {
+        assert_goes_on(rot->name, is_both ? 2 * over : over);
+        passed++;
+    }
+    sim_disk_end();
+}
+
+/* What the journal needs for the older of the two is there, and what is told stays the same. */
+static void C6_a_damaged_snapshot_is_passed_over_for_the_one_before(void **state)
+{
+    uint64_t number[SNAPSHOT_LIST_MAX];
+    struct snapshot_folder folder;
+
+    (void)state;
+    for (uint64_t of = 2; of < 5; of++) {
+        if (of < 4) { /* their journals are whole */
+            live(of);
+        } else {
+            live_late(number, &folder);
+            sim_disk_end();
+        }
+        for (int nth = 0; nth < 3; nth++)
+            for (size_t i = 0; i < ROTS; i++) {
+                dice = hash_mix(seed + 1000 * of + 10 * (uint64_t)nth + i);
+                rot_and_start(&rots[i], nth, false);
+                rot_and_start(&rots[i], nth, true);
+            }
+        forget_load();
+    }
+    assert_int_equal(refused_for_both, 3 * ROTS);
+    assert_int_equal(passed, 3 * 3 * ROTS + 2 * 3 * ROTS);
+    forget_held();
+}
+
+/* A journal that is shorter than a snapshot says may be put back: until it is sure that it is gone
+ * on from, the snapshot stays. */
+static void C6_a_snapshot_that_is_ahead_stays_while_the_start_is_refused(void **state)
+{
+    uint64_t number[SNAPSHOT_LIST_MAX], sum;
+    struct snapshot_folder folder;
+    struct sim_name *last = NULL;
+
+    (void)state;
+    live_late(number, &folder);
+    for (int i = 0; i < SIM_FILES; i++)
+        if (strncmp(sim.now[i].path, "data/journal/", 13) == 0 &&
+            (last == NULL || strcmp(sim.now[i].path, last->path) > 0) &&
+            strstr(sim.now[i].path, ".seg") != NULL)
+            last = &sim.now[i];
+    assert_non_null(last);
+    /* Nothing but its head is left. */
+    struct sim_file *file = &sim.files[last->file];
+    memset(file->now + SEGMENT_HEAD_BYTES, 0, file->now_bytes - SEGMENT_HEAD_BYTES);
+    sum = sum_of_all();
+    int code = world_start(&world, load.last_rules, 0);
+    if (code == EXIT_OK)
+        world_stop(&world);
+    else if (sum != sum_of_all())
+        fail_msg("it was refused, and is not as it was: %s", world.why.text);
+    assert_int_equal(code, EXIT_DATA);
+    sim_disk_end();
+    forget_load();
     forget_held();
 }
 
@@ -329,10 +579,12 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_damaged_is_refused_or_cut),
+        cmocka_unit_test(C6_a_damaged_snapshot_is_passed_over_for_the_one_before),
+        cmocka_unit_test(C6_a_snapshot_that_is_ahead_stays_while_the_start_is_refused),
         cmocka_unit_test(what_is_foreign_is_refused_and_left_alone),
     };
 
-    damages = argc > 1 ? strcmp(argv[1], "long") == 0 ? 1000 : strtoull(argv[1], NULL, 10) : 60;
+    damages = argc > 1 ? strcmp(argv[1], "long") == 0 ? 1000 : strtoull(argv[1], NULL, 10) : 90;
     seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     log_configure(LOG_ERROR + 1, LOG_TEXT);
     return cmocka_run_group_tests(tests, NULL, NULL);

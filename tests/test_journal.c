@@ -54,7 +54,15 @@ static void on_broken(void *self, const char *why)
     atomic_fetch_add(&told.broken, 1);
 }
 
-static const struct journal_hooks hooks = {NULL, on_committed, on_broken};
+static _Atomic bool keeps_all; /* nothing may be let go of */
+
+static bool may_release(void *self)
+{
+    (void)self;
+    return !atomic_load(&keeps_all);
+}
+
+static const struct journal_hooks hooks = {NULL, on_committed, on_broken, may_release};
 
 /* An incident without any words, of which only the id and the number of the change are asked. */
 static struct incident *incident_of(uint32_t number)
@@ -458,6 +466,42 @@ static void F6_a_full_disk_is_waited_for(void **state)
     sim_disk_end();
 }
 
+/* Who was told of a group says when it is safe elsewhere: until then it stays. */
+static void C5_nothing_goes_before_who_was_told_of_it_allows_it(void **state)
+{
+    struct journal_counters counters;
+    struct journal *journal;
+    uint32_t number = 0;
+    int64_t at_ms = 0;
+
+    (void)state;
+    sim_disk_begin(11);
+    journal = begin();
+    do {
+        one_step(journal, at_ms += 10, &number, 4);
+        journal_flush(journal);
+        journal_counters(journal, &counters);
+    } while (counters.log.segments < 3);
+    atomic_store(&keeps_all, true);
+    journal_release_before(journal, counters.groups);
+    do {
+        journal_flush(journal);
+        journal_counters(journal, &counters);
+    } while (counters.release_failures == 0);
+    assert_int_equal(counters.log.segments, 3);
+    atomic_store(&keeps_all, false);
+    one_step(journal, at_ms += 10, &number, 4);
+    journal_flush(journal);
+    journal_release_before(journal, counters.groups + 1);
+    do {
+        journal_flush(journal);
+        journal_counters(journal, &counters);
+    } while (counters.log.segments == 3);
+    assert_int_equal(counters.release_failures, 1);
+    journal_destroy(journal);
+    sim_disk_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,6 +515,7 @@ int main(void)
         cmocka_unit_test(C7_what_was_committed_outlives_a_power_cut),
         cmocka_unit_test(C9_after_a_failed_sync_nothing_is_committed),
         cmocka_unit_test(F6_a_full_disk_is_waited_for),
+        cmocka_unit_test(C5_nothing_goes_before_who_was_told_of_it_allows_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

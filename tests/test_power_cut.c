@@ -5,7 +5,8 @@
  * Method: runs of random records, pushes and switches of rules, with the daemon's own parts on a
  * disk in memory and sinks that are real (tests/durable_world.h). Every call that reaches the disk
  * is kept; images of the disk are made behind any of them (tests/sim_disk.h), and each is started
- * on, many of them twice, as the power goes again while the first start is at it. The seed is
+ * on, many of them twice, as the power goes again while the first start is at it. Of three loads one
+ * writes no snapshots, one does, and one lets its journal go where they allow it (C6). The seed is
  * printed; a second argument sets it.
  */
 #include "tests/durable_load.h"
@@ -21,6 +22,7 @@ static void judge_image(size_t count)
     for (size_t i = 0; i < load.promises.count; i++)
         if (load.promises.at[i].at <= count)
             promised = load.promises.at[i];
+    held.was_told = load.told;
     look();
     assert_begins(load.told, load.told_bytes, held.told.at, held.told.used,
                   "it says what was never told");
@@ -30,7 +32,8 @@ static void judge_image(size_t count)
         assert_true(load.kept[i] < held.pushes);
     for (size_t i = 0; i < load.sent_count; i++) {
         int fate = fate_of(load.sent[i].op);
-        if (load.sent[i].at <= count && fate == JOURNAL_FATE_OWED)
+        if (load.sent[i].at <= count && fate == JOURNAL_FATE_OWED &&
+            (!held.begins_late || has_op(load.sent[i].op)))
             fail_msg("an op was sent, and nothing says so");
         if (load.sent[i].at > count && fate == JOURNAL_FATE_DONE)
             fail_msg("an op is done, and was not sent");
@@ -51,6 +54,8 @@ static void remember(const char *more, size_t bytes)
         memcpy(before, held.told.at, held.told.used);
     memcpy(before + held.told.used, more, bytes);
     before_bytes = held.told.used + bytes;
+    before[before_bytes] = '\0';
+    held.was_told = before;
 }
 
 /* Every op that is not at its end is handed to the outbox again. */
@@ -129,7 +134,7 @@ static void start_and_cut(void)
 
 static void a_start_on_any_image_goes_on_from_what_was_promised(void **state)
 {
-    uint64_t count = is_long ? 20000 : images, per_load = is_long ? 250 : (count + 1) / 2;
+    uint64_t count = is_long ? 30000 : images, per_load = is_long ? 250 : (count + 5) / 6;
     uint64_t done = 0, twice = 0, virgin = 0;
 
     (void)state;
@@ -150,9 +155,11 @@ static void a_start_on_any_image_goes_on_from_what_was_promised(void **state)
             start_on_image(draw(4) == 0);
             sim_disk_end();
         }
-        print_message("run %" PRIu64 ": %zu calls, %zu bytes told, %zu sent, %zu pushes kept, %s\n",
+        print_message("run %" PRIu64 ": %zu calls, %zu bytes told, %zu sent, %zu pushes kept, %s, "
+                      "%" PRIu64 " snapshots%s\n",
                       of, load.trace.count, load.told_bytes, (size_t)load.sent_count,
-                      load.kept_count, load.is_plain ? "plain" : "with switches");
+                      load.kept_count, load.is_plain ? "plain" : "with switches", load.snapshots,
+                      world.recycles ? ", what they do not need goes" : "");
         forget_load();
     }
     print_message("%" PRIu64 " images, seed %" PRIu64 ": %" PRIu64 " were cut twice, %" PRIu64
@@ -169,7 +176,7 @@ int main(int argc, char **argv)
     };
 
     is_long = argc > 1 && strcmp(argv[1], "long") == 0;
-    images = argc > 1 && !is_long ? strtoull(argv[1], NULL, 10) : 80;
+    images = argc > 1 && !is_long ? strtoull(argv[1], NULL, 10) : 96;
     seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     log_configure(LOG_ERROR + 1, LOG_TEXT);
     return cmocka_run_group_tests(tests, NULL, NULL);
