@@ -82,7 +82,7 @@ function(tocsin_weaken)
         set(edges --edges ${ARG_EDGES})
     endif()
     if(NOT ARG_TIMEOUT)
-        set(ARG_TIMEOUT 600)
+        set(ARG_TIMEOUT 1800)
     endif()
     tocsin_test(weaken_${ARG_NAME} ${CMAKE_CURRENT_SOURCE_DIR}/weaken_orders.py --test ${ARG_TEST} ${edges}
         --tree ${trees}/tsan ${ARG_FILES})
