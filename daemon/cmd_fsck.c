@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include "base/vector.h"
 #include "correlate/engine.h"
+#include "base/plural.h"
 #include "daemon/commands.h"
 #include "daemon/data_look.h"
 #include "daemon/options.h"
@@ -73,10 +74,12 @@ static int print_begin(struct data_look *at, const struct data_look_known *known
 static void print_check(const struct journal_summary *sum, const struct segment_end *end,
                         uint64_t unfinished)
 {
-    printf("journal: %zu segments, %" PRIu64 " groups, %zu partitions, %zu marks, %" PRIu64
-           " changes, %" PRIu64 " ops of which %zu are owed or dead: whole\n",
-           end->place_count, sum->groups, sum->part_count, sum->mark_count, sum->changes,
-           sum->ops_made, sum->op_count);
+    printf("journal: %zu segment%s, %" PRIu64 " group%s, %zu partition%s, %zu mark%s, %" PRIu64
+           " change%s, %" PRIu64 " op%s of which %zu %s owed or dead: whole\n",
+           end->place_count, plural(end->place_count), sum->groups, plural(sum->groups),
+           sum->part_count, plural(sum->part_count), sum->mark_count, plural(sum->mark_count),
+           sum->changes, plural(sum->changes), sum->ops_made, plural(sum->ops_made), sum->op_count,
+           sum->op_count == 1 ? "is" : "are");
     if (end->torn_bytes > 0 || unfinished > 0)
         printf("journal: its end was not finished (%" PRIu64 " bytes, %" PRIu64
                " groups): the next start cuts it\n",
@@ -224,8 +227,9 @@ static int check_intake(const struct data_look *at, struct error *err)
     data_dir_folder(&at->dir, "intake", folder);
     if (intake_log_read(&segments, count_record, counts, &end, &why, err) != 0)
         return data_look_exit_code(why);
-    printf("intake: %zu segments, %" PRIu64 " records of events, %" PRIu64 " acts: whole\n",
-           end.place_count, counts[INTAKE_EVENTS], counts[INTAKE_ACT]);
+    printf("intake: %zu segment%s, %" PRIu64 " record%s of events, %" PRIu64 " act%s: whole\n",
+           end.place_count, plural(end.place_count), counts[INTAKE_EVENTS],
+           plural(counts[INTAKE_EVENTS]), counts[INTAKE_ACT], plural(counts[INTAKE_ACT]));
     if (end.torn_bytes > 0)
         printf("intake: its end was not finished (%" PRIu64 " bytes): the next start cuts it\n",
                end.torn_bytes);

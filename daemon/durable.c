@@ -64,6 +64,7 @@ static void switch_settings(struct durable *durable)
         durable->journaled = durable->settings;
         log_event(LOG_INFO, "settings_switched", log_text("path", durable->dir.path),
                   log_number("partitions", (int64_t)durable->turns.count),
+                  log_text("what", durable->changes != NULL ? durable->changes : ""),
                   log_text("next", "what comes from here on goes by those that are configured"));
     }
     durable_tell_turns(durable); /* behind the settings that they name */
@@ -436,6 +437,7 @@ void durable_close(struct durable *durable)
     free(durable->switch_ms);
     free(durable->switch_sets);
     free(durable->switch_settings);
+    free(durable->changes);
     durable_release_sinks(durable);
     durable_release_inputs(durable);
     durable_snapshots_release(durable);

@@ -117,6 +117,7 @@ struct durable {
     int64_t *switch_ms;              /* when sets behind it were put in force */
     struct id128 *switch_sets;       /* which */
     struct id128 *switch_settings;   /* and by which settings from then on */
+    char *changes;                   /* what this start switches, to be told; owned, or NULL */
     size_t switch_count;             /* of them */
     struct sinks_then *sinks_then;   /* the oldest first */
     size_t sinks_then_count;

@@ -76,14 +76,15 @@ static int keep_rules_and_settings(struct durable *durable, struct error *err)
 {
     char *now = settings_text(durable->options.engine);
     struct kept_files files = {0};
-    char *changes = NULL;
     int code;
 
     durable->settings = hash128(now, strlen(now), 0);
     durable->rules = durable->options.rules;
     code = past_check(&durable->past, &durable->snapshots.begin, durable->dir.path, durable->blobs,
-                      now, &changes, err);
-    free(changes);
+                      now, &durable->changes, err);
+    for (char *at = durable->changes; at != NULL && *at != '\0'; at++)
+        if (*at == '\n')
+            *at = at[1] != '\0' ? '|' : '\0'; /* a line each */
     if (code == EXIT_OK)
         code = durable_load_sinks(durable, now, err);
     if (code == EXIT_OK)

@@ -248,22 +248,37 @@ void rules_preview_release(struct rules_preview *preview)
 
 /* ---- for people ---- */
 
+/* "a reload would change 2 rules, 1 mute and 1 enrich step" */
+static void print_sum(const struct rules_preview *preview, FILE *to)
+{
+    const struct {
+        size_t count;
+        const char *what, *of;
+    } parts[] = {{preview->rules_changed, "rule", ""},
+                 {preview->mutes_changed, "mute", ""},
+                 {preview->steps.changed, "enrich step", ""},
+                 {preview->term_count, "setting", " of the engine"}};
+    size_t left = 0, told = 0;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        left += parts[i].count > 0;
+    fputs("a reload would change ", to);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (parts[i].count == 0)
+            continue;
+        fprintf(to, "%s%zu %s%s%s",
+                told == 0          ? ""
+                : told + 1 == left ? " and "
+                                   : ", ",
+                parts[i].count, parts[i].what, plural(parts[i].count), parts[i].of);
+        told++;
+    }
+    fputs(told == 0 ? "nothing\n" : "\n", to);
+}
+
 void rules_preview_print(const struct rules_preview *preview, FILE *to)
 {
-    if (rules_preview_is_changed(preview))
-        fprintf(to, "a reload would change %zu rule%s and %zu mute%s", preview->rules_changed,
-                plural(preview->rules_changed), preview->mutes_changed,
-                plural(preview->mutes_changed));
-    if (preview->steps.changed > 0)
-        fprintf(to, ", and %zu enrich step%s", preview->steps.changed,
-                plural(preview->steps.changed));
-    if (preview->term_count > 0)
-        fprintf(to, ", and %zu setting%s of the engine", preview->term_count,
-                plural(preview->term_count));
-    if (rules_preview_is_changed(preview))
-        fputc('\n', to);
-    else
-        fputs("a reload would change nothing\n", to);
+    print_sum(preview, to);
     if (preview->restart[0] != '\0')
         fprintf(to, "a reload would not change %s: %s the restart of the daemon\n",
                 preview->restart,

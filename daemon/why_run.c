@@ -485,11 +485,12 @@ static int open_inputs(struct answering *a, struct error *err)
 /* What was not found may lie before the stretch that was read, which nobody named. */
 static void remark_since(struct answering *a)
 {
-    char line[256], since[UNIT_TEXT_BYTES], before[UNIT_TEXT_BYTES];
+    char line[384], since[UNIT_TEXT_BYTES], before[UNIT_TEXT_BYTES];
 
     snprintf(line, sizeof(line),
              "nothing from before %s was read: that is %s ago (--since), and %s more for windows "
-             "and alerts; a longer --since, or --from, reads further back",
+             "and alerts; a longer --since, or --from, reads further back; where the broker cannot "
+             "look up offsets by time, --from earliest reads all",
              a->from, unit_format_duration(a->since_ms, since),
              unit_format_duration(a->before_ms, before));
     why_remark(a->why, line);

@@ -61,7 +61,9 @@ static bool check_exact(const struct ast *whole, struct scope *scope)
     if (whole->type != TYPE_INT || whole->meaning != MEANS_CONSTANT ||
         (whole->number <= limit && whole->number >= -limit))
         return true;
-    diagnose(scope->diag, whole->span, "this number is too large to be compared exactly");
+    diagnose(scope->diag, whole->span,
+             "this number is too large to be compared exactly with a real one: it lies between "
+             "-2^53 and 2^53");
     return false;
 }
 

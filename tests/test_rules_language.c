@@ -370,7 +370,9 @@ static void wrong_expressions_are_refused_at_their_place(void **state)
         {"ts > timestamp(\"2024-05-01T12:30:00Z.\")", 16,
          "a time ends with its zone, Z or as in +01:00, right behind the seconds"},
         {"true < false", 1, "true and false have no order: < does not apply"},
-        {"value > 9007199254740993", 9, "this number is too large to be compared exactly"},
+        {"value > 9007199254740993", 9,
+         "this number is too large to be compared exactly with a real one: it lies between -2^53 "
+         "and 2^53"},
         {"state == \"clear\"", 1,
          "this can never be true: what it sees are problems, state is always \"problem\""},
         {"state != \"problem\"", 1,

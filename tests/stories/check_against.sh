@@ -99,7 +99,7 @@ make_steps() { # ID VALUE ...
 make_steps a 1 b 2 c 3 d 4 >steps.yaml
 make_steps a 9 c 3 b 2 e 5 >after.yaml
 check 1 --rules after.yaml --against steps.yaml
-file_has check.out '0 rules and 0 mutes, and 4 enrich steps$' || fail "steps: $(cat check.out)"
+file_has check.out '^a reload would change 4 enrich steps$' || fail "steps: $(cat check.out)"
 for row in 'a +changed' 'b +unchanged' 'c +moved' 'd +gone' 'e +new'; do
     file_has check.out "enrich $row" || fail "no row $row: $(cat check.out)"
 done
@@ -274,7 +274,7 @@ file_has check.out 'restart' && fail "it seems to differ by its path: $(cat chec
 # What a reload follows of the engine is a change, like that of a rule: looked at, done, and told.
 sed 's/^admin:.*/&\nengine: {expire: 7m, flap.start: 7}/' as_started.yaml >tocsin.yaml
 check 1 --against running
-file_has check.out '^a reload would change 0 rules and 0 mutes, and 2 settings of the engine$' || fail "no count of settings: $(cat check.out)"
+file_has check.out '^a reload would change 2 settings of the engine$' || fail "no count of settings: $(cat check.out)"
 file_has check.out '^  engine.expire "5m" -> "7m"$' || fail "no word of engine.expire: $(cat check.out)"
 file_has check.out '^  engine.flap.start "6" -> "7"$' || fail "no word of engine.flap.start: $(cat check.out)"
 terms_are() { # FILE

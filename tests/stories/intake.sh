@@ -120,7 +120,7 @@ wait_end "$daemon"
 "$TOCSIN" digest --incidents told data >/dev/null
 cmp told incidents.log || fail "the incident log is not what the journal says"
 "$TOCSIN" fsck data >fsck || fail "fsck: code $?"
-file_has fsck '^intake: 1 segments, 8 records of events, 5 acts: whole$' || fail "fsck says: $(cat fsck)"
+file_has fsck '^intake: 1 segment, 8 records of events, 5 acts: whole$' || fail "fsck says: $(cat fsck)"
 # Who was told is explained with the silence, as it held until it was ended by hand.
 h8=$(sed -nE 's/.*"change":"opened".*"incident":"([0-9a-f]{32})".*host=h8".*/\1/p' incidents.log)
 "$TOCSIN" why --config tocsin.yaml --from earliest "$h8" >why 2>&1 || fail "why: code $?: $(cat why)"

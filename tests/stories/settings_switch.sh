@@ -104,7 +104,8 @@ for change in 'then "engine.expire 5m", now "engine.expire 6m"' \
 done
 start_daemon
 wait_for "it has recovered" file_has run.log 'event=recovered .*differences=0'
-file_has run.log 'event=settings_switched .*partitions=[1-9]' || fail "the switch is not told of"
+file_has run.log 'event=settings_switched .*what="then .*engine.expire 5m.*now .*engine.expire 6m.*partitions=[1-9]' ||
+    file_has run.log 'event=settings_switched .*partitions=[1-9].*what="then .*engine.expire 5m.*now .*engine.expire 6m' || fail "the switch is not told of"
 event_of_nobody h5
 wait_for "zero hears of h5" heard '/zero open .*tenant=beta.host=h5'
 kill -KILL "$daemon"
