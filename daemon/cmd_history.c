@@ -169,8 +169,8 @@ static int ask(struct history_options *options, struct error *err)
     if (code != EXIT_OK)
         return code;
     rc = options->id != NULL
-             ? history_story_json(reader, options->id, HISTORY_STORY_MAX, &found, err)
-             : history_list_json(reader, &filter, &found, err);
+             ? history_story_json(reader, options->id, HISTORY_STORY_MAX, INT64_MIN, &found, err)
+             : history_list_json(reader, &filter, INT64_MIN, &found, err);
     history_reader_close(reader);
     if (rc == 0)
         return print(options, found, err);

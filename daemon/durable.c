@@ -387,8 +387,16 @@ void durable_on_committed(void *self, const struct journal_commit *commit)
         durable_open_gates(durable, commit->ticket);
     durable_history_tell(durable, commit->frame);
     durable_snapshots_committed(durable, commit->frame);
+}
+
+void durable_on_passed(void *self, int64_t to_ms)
+{
+    struct durable *durable = self;
+
+    if (atomic_load_explicit(&durable->verdict, memory_order_relaxed) != 0)
+        return; /* with another owner of the unit it is not */
     if (durable->options.committed_to != NULL)
-        durable->options.committed_to(durable->options.self, commit->to_ms);
+        durable->options.committed_to(durable->options.self, to_ms);
 }
 
 void durable_counters(struct durable *durable, struct journal_counters *out)

@@ -48,7 +48,9 @@ struct durable_options {
     /* A change or an op was committed, or one of both is NULL. Thread: journal. */
     void (*committed)(void *self, const struct incident *incident, const struct op *op,
                       const char *sink);
-    void (*committed_to)(void *self, int64_t to_ms); /* all of these, before that. The same */
+    /* All of these, before that, and nothing is left to be made durable. Thread: journal, or
+     * incident role. */
+    void (*committed_to)(void *self, int64_t to_ms);
     /* Makes what was committed so far outlast a power cut, where it went: the journal lets go of
      * it. 0, or a negative errno. NULL: it went nowhere. The same */
     int (*keep_committed)(void *self);
@@ -163,9 +165,10 @@ int durable_verdict(struct durable *durable, struct error *why);
 /* Thread: any. */
 struct journal_counters;
 void durable_counters(struct durable *durable, struct journal_counters *out);
-/* Where the history lies, and of which directory it is. False: none is kept. Thread: any. */
+/* Where the history lies, of which directory it is, and how far it is (history_writer_clock()).
+ * False: none is kept. Thread: any. */
 bool durable_history_place(const struct durable *durable, char path[DATA_DIR_PATH_BYTES],
-                           struct id128 *directory);
+                           struct id128 *directory, int64_t *as_of_ms);
 /* False: no history is kept. */
 struct history_writer_counters;
 bool durable_history_counters(const struct durable *durable, struct history_writer_counters *out);

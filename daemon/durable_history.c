@@ -60,8 +60,10 @@ void durable_history_end(struct durable *durable)
 }
 
 bool durable_history_place(const struct durable *durable, char path[DATA_DIR_PATH_BYTES],
-                           struct id128 *directory)
+                           struct id128 *directory, int64_t *as_of_ms)
 {
+    if (durable->history != NULL)
+        *as_of_ms = history_writer_clock(durable->history);
     data_dir_folder(&durable->dir, HISTORY_FILE, path);
     *directory = durable->dir.id;
     return durable->history != NULL;

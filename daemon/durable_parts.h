@@ -185,8 +185,9 @@ void durable_note_join(struct durable *durable, const struct mark *mark);
 int durable_terms_then(struct durable *durable, struct id128 settings, struct engine_terms *terms,
                        struct error *err);
 
-/* As journal_hooks.committed. Thread: journal. */
+/* As journal_hooks.committed, and .passed. Threads: as there. */
 void durable_on_committed(void *self, const struct journal_commit *commit);
+void durable_on_passed(void *self, int64_t to_ms);
 
 /* The outbox takes it, however long that lasts; false at the end of the run: the journal has it.
  * Thread: journal, as the next. */

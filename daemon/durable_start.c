@@ -295,8 +295,8 @@ int durable_open(const struct durable_options *options, struct durable **out, st
     if (code == EXIT_OK)
         code = prepare(durable, frame, err);
     if (code == EXIT_OK) {
-        const struct journal_hooks hooks = {durable, durable_on_committed, on_broken,
-                                            durable_may_release};
+        const struct journal_hooks hooks = {durable, durable_on_committed, durable_on_passed,
+                                            on_broken, durable_may_release};
         durable_history_begin(durable, frame);
         durable_snapshots_committed(durable, frame);
         if (durable->snapshots.begin.number > 0)

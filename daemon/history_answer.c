@@ -50,8 +50,8 @@ static int read_filter(const struct admin_pick *pick, struct history_filter *fil
     return rc;
 }
 
-int history_answer(const char *path, struct id128 directory, const struct admin_pick *pick,
-                   FILE *to, struct error *err)
+int history_answer(const char *path, struct id128 directory, int64_t as_of_ms,
+                   const struct admin_pick *pick, FILE *to, struct error *err)
 {
     struct history_reader *reader;
     struct history_filter filter;
@@ -64,9 +64,9 @@ int history_answer(const char *path, struct id128 directory, const struct admin_
     if (history_reader_open(path, directory, &reader, &why, err) != 0)
         return -EAGAIN; /* the daemon's trouble, whatever it is */
     history_reader_deadline(reader, host_mono_ns() + HISTORY_ANSWER_MS * 1000000ull);
-    rc = pick->incident != NULL
-             ? history_story_json(reader, pick->incident, HISTORY_ANSWER_ROWS, &found, err)
-             : history_list_json(reader, &filter, &found, err);
+    rc = pick->incident != NULL ? history_story_json(reader, pick->incident, HISTORY_ANSWER_ROWS,
+                                                     as_of_ms, &found, err)
+                                : history_list_json(reader, &filter, as_of_ms, &found, err);
     history_reader_close(reader);
     if (rc == -EEXIST)
         rc = -EINVAL;

@@ -16,10 +16,10 @@
 
 enum { HISTORY_ANSWER_ROWS = 1000, HISTORY_ANSWER_MS = 250 };
 
-/* `path`: of the file, which belongs to the data directory. The story of pick->incident, or without
- * one the list.
- * Errors: -EINVAL and -ENOENT blame the request, others us; with a sentence. */
-int history_answer(const char *path, struct id128 directory, const struct admin_pick *pick,
-                   FILE *to, struct error *err);
+/* `path`: of the file, which belongs to the data directory; `as_of_ms` as in history_json.h. The
+ * story of pick->incident, or without one the list. Errors: -EINVAL and -ENOENT blame the request,
+ * others us; with a sentence. */
+int history_answer(const char *path, struct id128 directory, int64_t as_of_ms,
+                   const struct admin_pick *pick, FILE *to, struct error *err);
 
 #endif

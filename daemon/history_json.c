@@ -144,12 +144,14 @@ static void add_incident(void *self, const struct history_incident *incident)
 }
 
 /* Hands `growing` over, or says why not. */
-static int finish(struct history_reader *reader, struct growing *growing, bool more, int rc,
-                  json_t **out, struct error *err)
+static int finish(struct history_reader *reader, struct growing *growing, bool more,
+                  int64_t as_of_ms, int rc, json_t **out, struct error *err)
 {
     struct history_state state;
 
     history_reader_state(reader, &state);
+    if (as_of_ms > state.now_ms)
+        state.now_ms = as_of_ms;
     if (rc == 0 && (growing->is_short || growing->root == NULL ||
                     json_object_set_new(growing->root, "more", json_boolean(more)) != 0 ||
                     set_time(growing->root, "as_of", state.now_ms) != 0)) {
@@ -164,7 +166,7 @@ static int finish(struct history_reader *reader, struct growing *growing, bool m
 }
 
 int history_list_json(struct history_reader *reader, const struct history_filter *filter,
-                      json_t **out, struct error *err)
+                      int64_t as_of_ms, json_t **out, struct error *err)
 {
     struct growing growing = {.root = json_object(), .array = json_array()};
     bool more = false;
@@ -174,7 +176,7 @@ int history_list_json(struct history_reader *reader, const struct history_filter
     if (growing.is_short)
         growing.array = NULL;
     rc = history_list(reader, filter, add_incident, &growing, &more, err);
-    return finish(reader, &growing, more, rc, out, err);
+    return finish(reader, &growing, more, as_of_ms, rc, out, err);
 }
 
 /* ---- a story ---- */
@@ -223,7 +225,7 @@ static void add_member(void *self, const struct history_member *member)
 }
 
 int history_story_json(struct history_reader *reader, const char *digits, uint32_t rows_max,
-                       json_t **out, struct error *err)
+                       int64_t as_of_ms, json_t **out, struct error *err)
 {
     struct growing growing = {.root = NULL};
     const struct history_story story = {&growing, begin_story, add_change, add_notification,
@@ -231,5 +233,5 @@ int history_story_json(struct history_reader *reader, const char *digits, uint32
     bool more = false;
     int rc = history_tell(reader, digits, rows_max, &story, &more, err);
 
-    return finish(reader, &growing, more, rc, out, err);
+    return finish(reader, &growing, more, as_of_ms, rc, out, err);
 }

@@ -12,14 +12,15 @@
 
 enum { HISTORY_LIST_MAX = 100000, HISTORY_STORY_MAX = 10000, HISTORY_TEXT_MAX = 16384 };
 
-/* {"incidents":[...],"more":false,"as_of":"..."}, the newest first.
+/* {"incidents":[...],"more":false,"as_of":"..."}, the newest first. `as_of_ms`: how far the daemon
+ * that writes it is, if it is further than the file says; INT64_MIN: nobody knows.
  * Owner: *out is a new reference. Errors: as history_list(); -ENOMEM. */
 int history_list_json(struct history_reader *reader, const struct history_filter *filter,
-                      json_t **out, struct error *err);
+                      int64_t as_of_ms, json_t **out, struct error *err);
 
 /* One incident with "timeline": its changes, each with what was "told" of it to whom, and with
  * "members": those of its alerts whose words are known. The same. */
 int history_story_json(struct history_reader *reader, const char *digits, uint32_t rows_max,
-                       json_t **out, struct error *err);
+                       int64_t as_of_ms, json_t **out, struct error *err);
 
 #endif

@@ -280,6 +280,8 @@ static const struct metric rows[] = {
     {"tocsin_journal_groups_total", COUNTER, D(U64, journal_groups),
      "Commit groups that are durable in data.dir."},
     {"tocsin_journal_bytes_total", COUNTER, D(U64, journal_bytes), "Bytes of them."},
+    {"tocsin_journal_silent_steps_total", COUNTER, D(U64, journal_silent),
+     "Closed stretches of time in which nothing happened: nothing was written for them."},
     {"tocsin_journal_sync_seconds", GAUGE, D(DOUBLE, journal_sync_seconds),
      "How long the last sync took."},
     {"tocsin_journal_sync_seconds_max", GAUGE, D(DOUBLE, journal_sync_seconds_max),

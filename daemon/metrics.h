@@ -57,7 +57,7 @@ struct metrics {
         uint64_t rules_loaded;          /* in force */
         uint64_t reloads_done, reloads_failed;
         uint64_t incident_log_failed;
-        uint64_t journal_groups, journal_bytes, journal_full, journal_segments;
+        uint64_t journal_groups, journal_bytes, journal_silent, journal_full, journal_segments;
         uint64_t journal_recycled, journal_recycle_failures;
         double journal_sync_seconds, journal_sync_seconds_max;
         bool is_journal_waiting;

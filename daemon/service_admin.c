@@ -45,6 +45,7 @@ static void read_journal(struct durable *durable, struct daemon_counters *to)
     durable_counters(durable, &counters);
     to->journal_groups = counters.groups;
     to->journal_bytes = counters.bytes;
+    to->journal_silent = counters.silent;
     to->journal_full = counters.full;
     to->journal_segments = counters.log.segments;
     to->journal_recycled = counters.log.recycled + counters.log.removed;
@@ -177,13 +178,15 @@ static int list_incidents(void *self, const struct admin_pick *pick, FILE *to, s
     struct service *service = self;
     char path[DATA_DIR_PATH_BYTES];
     struct id128 directory;
+    int64_t as_of_ms = INT64_MIN;
     bool is_kept;
 
     pthread_mutex_lock(&service->lock);
-    is_kept = service->durable != NULL && durable_history_place(service->durable, path, &directory);
+    is_kept = service->durable != NULL &&
+              durable_history_place(service->durable, path, &directory, &as_of_ms);
     pthread_mutex_unlock(&service->lock);
     if (is_kept)
-        return history_answer(path, directory, pick, to, err);
+        return history_answer(path, directory, as_of_ms, pick, to, err);
     error_set(err, "no history is kept: that takes data.dir, and history.enabled");
     return -ENOENT;
 }

@@ -24,7 +24,8 @@ enum {
     RETRY_MS = 5000,     /* while it is paused */
     IDLE_MS = 3600000,   /* as long as nobody wakes it */
     PLACE_GROUPS = 4096, /* groups without a row are noted after so many, */
-    NOTE_MS = 1000,      /* or so much of the daemon's clock, for people see the time of it */
+    MOVED_MS = 1000,     /* or so much of the daemon's clock; where none came, */
+    NOTE_MS = 60000,     /* after so much of it: people see the time of it */
     ANEW_MAX = 3,        /* files that one run begins anew; then it stays paused */
 };
 
@@ -49,7 +50,8 @@ struct history_writer {
     _Atomic uint64_t durable;   /* D: release by the journal thread; frames up to it may be read */
     _Atomic bool must_stop;     /* relaxed: the wakers bring it */
     _Atomic uint64_t stop_ns;   /* relaxed: written before must_stop is seen */
-    _Atomic uint64_t looked_to; /* relaxed, the thread's own: whole groups up to it are taken */
+    _Atomic uint64_t looked_to; /* relaxed, the thread's own: whole groups up to it are in the file,
+                                   but for the place of those without rows */
     _Atomic uint64_t place; /* relaxed: a report, written behind its commit; floor and metrics */
     /* relaxed, each written by the thread alone: reports. */
     _Atomic uint64_t rows, removed, missed, aside, failures, bytes;
@@ -262,34 +264,56 @@ static bool fail(struct history_writer *writer, int rc, bool of_journal, const s
     return false;
 }
 
+/* Groups were taken of which the file does not know. */
+static uint64_t moved_by(const struct history_writer *writer)
+{
+    struct history_state state;
+
+    history_state(writer->history, &state);
+    /* relaxed: this thread is its only writer. */
+    return state.place.frame - atomic_load_explicit(&writer->place, memory_order_relaxed);
+}
+
+/* Between two notes of where it is. */
+static unsigned note_ms(const struct history_writer *writer)
+{
+    unsigned idle_ms = writer->config.note_ms;
+
+    return moved_by(writer) > 0 && idle_ms > MOVED_MS ? MOVED_MS : idle_ms;
+}
+
 static bool is_long_ago(const struct history_writer *writer, int64_t now_ms)
 {
-    int64_t note_ms = writer->config.note_ms;
+    int64_t least_ms = note_ms(writer);
 
-    return now_ms > INT64_MIN + note_ms && now_ms - note_ms >= writer->noted_ms;
+    return now_ms > INT64_MIN + least_ms && now_ms - least_ms >= writer->noted_ms;
+}
+
+static int64_t clock_now(const struct history_writer *writer)
+{
+    uint64_t elapsed_ns = host_mono_ns() - writer->began_ns;
+
+    return writer->config.now_ms + (int64_t)(elapsed_ns / 1000000);
 }
 
 /* All that the journal has was taken. */
 static void look_at_clock(struct history_writer *writer)
 {
-    uint64_t elapsed_ns = host_mono_ns() - writer->began_ns;
-
     if (writer->config.now_ms != 0)
-        history_clock(writer->history, writer->config.now_ms + (int64_t)(elapsed_ns / 1000000));
+        history_clock(writer->history, clock_now(writer));
 }
 
 /* Groups in which nothing is for the history only move its place, and time alone its clock: that
  * is not noted each time. */
 static bool is_worth_it(const struct history_writer *writer)
 {
+    uint64_t moved = moved_by(writer);
     struct history_state state;
-    uint64_t moved;
 
     history_state(writer->history, &state);
-    /* relaxed: this thread is its only writer. */
-    moved = state.place.frame - atomic_load_explicit(&writer->place, memory_order_relaxed);
     return history_rows(writer->history) > 0 || moved >= PLACE_GROUPS ||
-           (moved > 0 && must_stop(writer)) || is_long_ago(writer, state.now_ms);
+           (must_stop(writer) && (moved > 0 || state.now_ms > writer->noted_ms)) ||
+           is_long_ago(writer, state.now_ms);
 }
 
 /* One transaction with what is durable. True: there is more to be read at once. */
@@ -365,9 +389,10 @@ static bool is_behind(const struct history_writer *writer)
 /* Until there is more, or it is time to note the clock. */
 static void wait_for_news(struct history_writer *writer)
 {
-    uint64_t wait_ms = writer->config.now_ms == 0         ? IDLE_MS
-                       : writer->config.note_ms > REST_MS ? writer->config.note_ms - REST_MS
-                                                          : 0;
+    unsigned least_ms = writer->history == NULL ? REST_MS : note_ms(writer);
+    uint64_t wait_ms = writer->config.now_ms == 0 ? IDLE_MS
+                       : least_ms > REST_MS       ? least_ms - REST_MS
+                                                  : 0;
 
     host()->waker_sleep(host()->self, writer->waker, wait_ms * 1000000ull);
 }
@@ -405,6 +430,17 @@ void history_writer_tell(struct history_writer *writer, uint64_t frame)
     /* D2, release end: the group is durable. unseen by tsan: it lies in files. */
     atomic_store_explicit(&writer->durable, frame, memory_order_release);
     host()->waker_wake(host()->self, writer->waker);
+}
+
+int64_t history_writer_clock(const struct history_writer *writer)
+{
+    /* relaxed: reports; a sync between the two looks at most makes it say that it is behind. */
+    if (writer->config.now_ms == 0 ||
+        atomic_load_explicit(&writer->is_paused, memory_order_relaxed) ||
+        atomic_load_explicit(&writer->looked_to, memory_order_relaxed) <
+            atomic_load_explicit(&writer->durable, memory_order_relaxed))
+        return INT64_MIN;
+    return clock_now(writer);
 }
 
 uint64_t history_writer_floor(const struct history_writer *writer)

@@ -40,9 +40,11 @@ struct history_writer_config {
     uint64_t batch_rows; /* of a transaction, which ends with the group that reaches it [4000] */
     unsigned retry_ms;   /* between two attempts while it is paused [5 s] */
     /* The daemon's clock when the writer is created. It is noted as it goes on, for a quiet daemon
-     * writes no groups. 0: there is none, and the groups alone say how far it is. */
+     * writes no groups: with what comes, at the end, and when it is this old. Each note has a sync,
+     * which an idle daemon has no other reason for; retention and who reads the file beside no
+     * daemon go by it. 0: there is none, and the groups alone say how far it is. */
     int64_t now_ms;
-    unsigned note_ms; /* between two notes of it [1 s] */
+    unsigned note_ms; /* [1 min] */
     void *self;
     /* Once for each. Thread: the writer's own. */
     void (*news)(void *self, enum history_news news, const char *sentence);
@@ -61,6 +63,10 @@ void history_writer_tell(struct history_writer *writer, uint64_t frame);
 
 /* Frames from this one on are still needed; UINT64_MAX: none is. Thread: any. */
 uint64_t history_writer_floor(const struct history_writer *writer);
+
+/* How far the daemon's clock is, if all that is durable is in the file; INT64_MIN: it is not, or
+ * there is no such clock. Thread: any. */
+int64_t history_writer_clock(const struct history_writer *writer);
 
 struct history_writer_counters {
     uint64_t frame;    /* the last of the journal that the file says is in it */

@@ -42,6 +42,8 @@ struct journal {
     struct journal_buffer step;
     VECTOR_OF(struct op) step_ops;
     VECTOR_OF(const char *) step_sinks;
+    VECTOR_OF(struct journal_position) last_positions; /* of the last step with content */
+    struct journal_counts last_counts;
 
     pthread_mutex_t lock;
     pthread_cond_t done; /* a group was committed, or it broke */
@@ -50,6 +52,7 @@ struct journal {
     struct group groups[2];
     int open;                               /* which of the two */
     VECTOR_OF(struct journal_record) marks; /* parts, rules and marks that no group has yet */
+    bool has_news;                          /* there are others than seals among them */
     size_t seal_at[JOURNAL_PARTS_MAX]; /* 1 + where the last one of a part stands; 0: nowhere */
     uint64_t next_ticket, durable_ticket;
     uint64_t flush_asked, flushed;
@@ -66,33 +69,44 @@ static struct group *open_group(struct journal *journal)
     return &journal->groups[journal->open];
 }
 
-static void group_touch(struct group *group)
-{
-    if (group->began_ns == 0)
-        group->began_ns = host_mono_ns();
-}
-
-void journal_part(struct journal *journal, const struct journal_part *part)
-{
-    pthread_mutex_lock(&journal->lock);
-    vector_add(&journal->marks) = (struct journal_record){.kind = JOURNAL_PART, .part = *part};
-    pthread_mutex_unlock(&journal->lock);
-}
-
-void journal_rules(struct journal *journal, const struct journal_rules *rules)
-{
-    pthread_mutex_lock(&journal->lock);
-    vector_add(&journal->marks) = (struct journal_record){.kind = JOURNAL_RULES, .rules = *rules};
-    pthread_mutex_unlock(&journal->lock);
-}
-
 /* All parts and marks there are become part of the group. */
 static void take_marks(struct journal *journal, struct group *group)
 {
     for (size_t i = 0; i < journal->marks.count; i++)
         journal_put(&group->body, &journal->marks.at[i]);
     journal->marks.count = 0;
+    journal->has_news = false;
     memset(journal->seal_at, 0, sizeof(journal->seal_at));
+}
+
+/* Something comes into it; steps without content that are in it were closed behind marks. */
+static void group_touch(struct journal *journal, struct group *group)
+{
+    if (group->began_ns != 0)
+        return;
+    group->began_ns = host_mono_ns();
+    if (group->has_step)
+        take_marks(journal, group);
+}
+
+static void add_news(struct journal *journal, const struct journal_record *record)
+{
+    vector_add(&journal->marks) = *record;
+    journal->has_news = true;
+}
+
+void journal_part(struct journal *journal, const struct journal_part *part)
+{
+    pthread_mutex_lock(&journal->lock);
+    add_news(journal, &(struct journal_record){.kind = JOURNAL_PART, .part = *part});
+    pthread_mutex_unlock(&journal->lock);
+}
+
+void journal_rules(struct journal *journal, const struct journal_rules *rules)
+{
+    pthread_mutex_lock(&journal->lock);
+    add_news(journal, &(struct journal_record){.kind = JOURNAL_RULES, .rules = *rules});
+    pthread_mutex_unlock(&journal->lock);
 }
 
 /* A seal that only moves the one before it, at the same record, takes its place. */
@@ -111,11 +125,12 @@ void journal_mark(struct journal *journal, const struct mark *mark)
     pthread_mutex_lock(&journal->lock);
     if (!replaces_seal(journal, mark)) {
         vector_add(&journal->marks) = (struct journal_record){.kind = JOURNAL_MARK, .mark = *mark};
+        journal->has_news |= mark->kind != MARK_SEAL;
         if (mark->kind == MARK_SEAL && mark->part < JOURNAL_PARTS_MAX)
             journal->seal_at[mark->part] = journal->marks.count;
     }
     if (journal->marks.count >= MARKS_MAX) {
-        group_touch(open_group(journal));
+        group_touch(journal, open_group(journal));
         take_marks(journal, open_group(journal));
     }
     pthread_mutex_unlock(&journal->lock);
@@ -168,7 +183,7 @@ static void take_told(struct journal *journal, struct group *group)
 {
     const struct journal_buffer *from = &journal->step;
 
-    group_touch(group);
+    group_touch(journal, group);
     take_marks(journal, group);
     vector_reserve(&group->body.bytes, from->bytes.count);
     if (from->bytes.count > 0)
@@ -189,14 +204,55 @@ static void forget_told(struct journal *journal, bool is_urgent)
         host()->waker_wake(host()->self, journal->waker);
 }
 
+static bool counts_equal(const struct journal_counts *a, const struct journal_counts *b)
+{
+    return a->count == b->count && memcmp(a->value, b->value, a->count * sizeof(a->value[0])) == 0;
+}
+
+/* Records were read or closed, or something was counted, since the last step of which this was so.
+ */
+static bool has_moved(struct journal *journal, const struct journal_step *step)
+{
+    const struct journal_position *last = journal->last_positions.at;
+    bool moved = journal->last_positions.count != step->position_count ||
+                 !counts_equal(&journal->last_counts, step->counts);
+
+    for (size_t i = 0; !moved && i < step->position_count; i++)
+        moved = last[i].part != step->positions[i].part || last[i].low != step->positions[i].low ||
+                last[i].read != step->positions[i].read;
+    if (!moved)
+        return false;
+    journal->last_counts = *step->counts;
+    journal->last_positions.count = 0;
+    for (size_t i = 0; i < step->position_count; i++)
+        vector_add(&journal->last_positions) = step->positions[i];
+    return true;
+}
+
+static void pass(struct journal *journal, int64_t to_ms)
+{
+    if (journal->hooks.passed != NULL)
+        journal->hooks.passed(journal->hooks.self, to_ms);
+}
+
+/* Everything that was told is durable. Under the lock. */
+static bool is_at_rest(struct journal *journal)
+{
+    return open_group(journal)->began_ns == 0 && !journal->is_writing && !journal->is_broken;
+}
+
 void journal_step(struct journal *journal, const struct journal_step *step)
 {
+    bool has_content = has_moved(journal, step) || journal->step.bytes.count > 0;
     struct group *group;
-    bool is_urgent;
+    bool is_urgent, is_passed;
 
     pthread_mutex_lock(&journal->lock);
     group = open_group(journal);
-    take_told(journal, group);
+    if (has_content || journal->has_news || group->began_ns != 0)
+        take_told(journal, group);
+    else
+        journal->counters.silent++;
     if (!group->has_step)
         group->from_ms = step->from_ms;
     group->has_step = true;
@@ -208,8 +264,11 @@ void journal_step(struct journal *journal, const struct journal_step *step)
     for (size_t i = 0; i < step->position_count; i++)
         vector_add(&group->positions) = step->positions[i];
     is_urgent = group->is_urgent;
+    is_passed = is_at_rest(journal);
     pthread_mutex_unlock(&journal->lock);
     forget_told(journal, is_urgent);
+    if (is_passed) /* a later end comes from this role alone */
+        pass(journal, step->to_ms);
 }
 
 void journal_aside(struct journal *journal)
@@ -233,7 +292,7 @@ uint64_t journal_op_state(struct journal *journal, const struct journal_op_state
 
     pthread_mutex_lock(&journal->lock);
     group = open_group(journal);
-    group_touch(group);
+    group_touch(journal, group);
     journal_put(&group->body, &record);
     group->is_urgent = true;
     ticket = group->ticket = ++journal->next_ticket;
@@ -245,8 +304,8 @@ uint64_t journal_op_state(struct journal *journal, const struct journal_op_state
 void journal_keep_marks(struct journal *journal)
 {
     pthread_mutex_lock(&journal->lock);
-    if (journal->marks.count > 0) {
-        group_touch(open_group(journal));
+    if (journal->marks.count > 0 || open_group(journal)->has_step) {
+        group_touch(journal, open_group(journal));
         take_marks(journal, open_group(journal));
     }
     pthread_mutex_unlock(&journal->lock);
@@ -388,6 +447,7 @@ static void ops_drop(struct group *group)
 
 static void commit(struct journal *journal, struct group *group)
 {
+
     const struct journal_commit told = {.to_ms = group->to_ms,
                                         .ops = group->ops.at,
                                         .sinks = group->sinks.at,
@@ -401,6 +461,18 @@ static void commit(struct journal *journal, struct group *group)
 
     if (journal->hooks.committed != NULL)
         journal->hooks.committed(journal->hooks.self, &told);
+}
+
+/* Steps without content that came while it was written are told of before the next may tell of
+ * itself. The lock is held before and after. */
+static void pass_silent(struct journal *journal, const struct group *next, int64_t to_ms)
+{
+    while (next->began_ns == 0 && next->to_ms > to_ms) {
+        to_ms = next->to_ms;
+        pthread_mutex_unlock(&journal->lock);
+        pass(journal, to_ms);
+        pthread_mutex_lock(&journal->lock);
+    }
 }
 
 /* One group from open to committed; the lock is held before and after. */
@@ -421,11 +493,15 @@ static void write_group(struct journal *journal)
     journal->is_writing = true;
     pthread_mutex_unlock(&journal->lock);
     rc = put_group(journal, group, &err);
-    if (rc == 0)
+    if (rc == 0) {
         commit(journal, group);
-    else
+        pass(journal, group->to_ms);
+    } else {
         ops_drop(group);
+    }
     pthread_mutex_lock(&journal->lock);
+    if (rc == 0)
+        pass_silent(journal, next, group->to_ms);
     journal->is_writing = false;
     if (rc == 0) {
         journal->counters.groups++;
@@ -583,6 +659,7 @@ void journal_destroy(struct journal *journal)
         incident_unref(journal->step_ops.at[i].incident);
     free(journal->step_ops.at);
     free(journal->step_sinks.at);
+    free(journal->last_positions.at);
     journal_buffer_release(&journal->step);
     free(journal->marks.at);
     host()->close(host()->self, journal->waker);

@@ -11,9 +11,14 @@
  *
  * One group is being synced, one is open. The open one is closed at the first of: at once, when it
  * holds an op or a state of one and no sync is under way; when it is as old as `group_ms`; when it
- * holds `group_bytes`; by journal_flush(). With nothing to say nothing is written. What comes while
- * a sync is under way shares the next one, so a slow disk makes larger groups and not a queue of
- * them.
+ * holds `group_bytes`; by journal_flush(). What comes while a sync is under way shares the next
+ * one, so a slow disk makes larger groups and not a queue of them.
+ *
+ * With nothing to say nothing is written: a step without changes, after which positions and counts
+ * are what they were, and no mark but seals was made, opens no group. It goes into the next one
+ * that is opened by something else; until then all before its end counts as durable as soon as no
+ * group is open or being written, which passed() tells. A start that does not know of such steps
+ * closes the same time again, over the same records.
  *
  * What the open group does not take waits where it is: journal_room() says so to the incident role,
  * which keeps its place, and input pauses (C4).
@@ -71,6 +76,9 @@ struct journal_hooks {
     void *self;
     /* Thread: journal. May wait: what it waits for holds up commits, and so input. */
     void (*committed)(void *self, const struct journal_commit *commit);
+    /* All before `to_ms` has been told, and nothing of it is left to be made durable; also after
+     * committed(). Never falls. Thread: journal, or incident role. May be NULL. */
+    void (*passed)(void *self, int64_t to_ms);
     /* Once; nothing is committed after it. Thread: journal. */
     void (*broken)(void *self, const char *why);
     /* Groups are about to be let go of, all of them committed: false keeps them until the next time
@@ -118,8 +126,8 @@ void journal_aside(struct journal *journal);
 /* Returns the ticket: durable when a commit shows it or a later one. Thread: any. */
 uint64_t journal_op_state(struct journal *journal, const struct journal_op_state *state);
 
-/* What is in the open group by now, and marks that are in none yet, become durable by the next
- * flush, even where nothing was told. Thread: any. */
+/* What is in the open group by now, steps without content and marks that are in none yet become
+ * durable by the next flush, even where nothing was told. Thread: any. */
 void journal_keep_marks(struct journal *journal);
 
 /* Frames before this one are not needed any more: segments that hold no other are given up, soon.
@@ -137,6 +145,7 @@ struct journal_counters {
     uint64_t sync_ns_last, sync_ns_max;
     uint64_t open_bytes; /* of the open group now */
     uint64_t full;       /* times that there was no room */
+    uint64_t silent;     /* steps that opened no group */
     uint64_t release_failures;
     bool is_broken;
     bool is_waiting_for_disk; /* full: input pauses until there is room (F6) */

@@ -288,7 +288,33 @@ static void the_clock_of_a_quiet_daemon_goes_on(void **unused)
     first = noted_clock();
     WAIT_FOR(noted_clock() >= first + 20);
     assert_int_equal(counters_of(writer).frame, 3);
+    assert_true(history_writer_clock(writer) >= first + 20);
     history_writer_destroy(writer, WAIT_S * 1000000000ull);
+    world_end();
+}
+
+/* C1: to note the clock is a sync; who asks the daemon hears of it all the same, and the end notes
+ * it. */
+static void C1_an_idle_history_writes_nothing(void **unused)
+{
+    struct history_writer_config config = {
+        .path = HISTORY_PATH, .journal = &history_journal, .now_ms = 5000};
+    struct history_writer *writer;
+    struct error err = {""};
+    int64_t noted, shown;
+
+    (void)unused;
+    world_begin();
+    whole_incident(1, 1000);
+    assert_int_equal(history_writer_create(&config, history_frame, &writer, &err), 0);
+    WAIT_FOR(counters_of(writer).frame == 3 && history_writer_clock(writer) != INT64_MIN);
+    noted = noted_clock();
+    shown = history_writer_clock(writer);
+    WAIT_FOR(history_writer_clock(writer) >= shown + 2500); /* no condition tells of what is not */
+    assert_int_equal(noted_clock(), noted);
+    shown = history_writer_clock(writer);
+    history_writer_destroy(writer, WAIT_S * 1000000000ull);
+    assert_true(noted_clock() >= shown);
     world_end();
 }
 
@@ -449,6 +475,7 @@ int main(void)
         cmocka_unit_test(a_group_of_several_frames_and_one_that_was_never_ended_are_read_as_such),
         cmocka_unit_test(groups_with_nothing_to_say_cost_a_transaction_a_second),
         cmocka_unit_test(the_clock_of_a_quiet_daemon_goes_on),
+        cmocka_unit_test(C1_an_idle_history_writes_nothing),
         cmocka_unit_test(the_journal_goes_on_in_segments_that_are_made_while_it_is_followed),
         cmocka_unit_test(a_writer_that_is_killed_neither_loses_nor_doubles_a_row),
         cmocka_unit_test(a_reader_sees_one_moment_while_the_writer_goes_on),

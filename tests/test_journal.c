@@ -16,7 +16,7 @@
 #include "store/segment_walk.h"
 #include "tests/sim_disk.h"
 
-enum { OPS_MAX = 20000, LIVES = 50 };
+enum { OPS_MAX = 20000, LIVES = 50, SILENT_READ = 7 };
 
 static const struct segment_config segments = {
     .folder = "data/journal", .kind = "journal", .directory = {1, 2}, .segment_bytes = 1 << 20};
@@ -29,6 +29,10 @@ static struct {
     size_t ops;
     int64_t to_ms;
     uint64_t ticket, commits, syncs_before;
+    _Atomic int64_t passed_ms;
+    _Atomic bool fell; /* passed() went back, or ran ahead of a commit */
+    int64_t
+        content_each; /* steps that end at a multiple of this have something to commit; 0: any */
     _Atomic unsigned broken;
     bool early; /* told of something that no sync had made durable */
 } told;
@@ -48,6 +52,15 @@ static void on_committed(void *self, const struct journal_commit *commit)
     told.commits++;
 }
 
+static void on_passed(void *self, int64_t to_ms)
+{
+    (void)self;
+    if (to_ms < atomic_load(&told.passed_ms) ||
+        (told.content_each > 0 && told.to_ms < to_ms / told.content_each * told.content_each))
+        atomic_store(&told.fell, true);
+    atomic_store(&told.passed_ms, to_ms);
+}
+
 static void on_broken(void *self, const char *why)
 {
     (void)self, (void)why;
@@ -62,7 +75,7 @@ static bool may_release(void *self)
     return !atomic_load(&keeps_all);
 }
 
-static const struct journal_hooks hooks = {NULL, on_committed, on_broken, may_release};
+static const struct journal_hooks hooks = {NULL, on_committed, on_passed, on_broken, may_release};
 
 /* An incident without any words, of which only the id and the number of the change are asked. */
 static struct incident *incident_of(uint32_t number)
@@ -161,7 +174,7 @@ static void group_read(const char *bytes, size_t count)
         } else if (record.kind == JOURNAL_OP_STATE) {
             held.states++;
         } else if (record.kind == JOURNAL_POSITION) {
-            assert_int_equal(record.position.read, held.to_ms);
+            assert_true(record.position.read == held.to_ms || record.position.read == SILENT_READ);
         }
     }
     if (rc != 0)
@@ -275,6 +288,183 @@ static void C1_nothing_to_say_writes_nothing(void **state)
     assert_int_equal(told.commits, writes);
     journal_destroy(journal);
     assert_int_equal(told.commits, writes);
+    sim_disk_end();
+}
+
+/* A step after which everything is as it was. */
+static void silent_step(struct journal *journal, int64_t to_ms)
+{
+    static const struct journal_counts counts = {2, {3, 4}};
+    static const struct journal_position position = {0, 5, SILENT_READ};
+
+    journal_step(journal, &(struct journal_step){.from_ms = to_ms - 10,
+                                                 .to_ms = to_ms,
+                                                 .positions = &position,
+                                                 .position_count = 1,
+                                                 .counts = &counts,
+                                                 .n_ms = to_ms,
+                                                 .r_ms = to_ms});
+}
+
+static uint64_t groups_of(struct journal *journal)
+{
+    struct journal_counters counters;
+
+    journal_counters(journal, &counters);
+    return counters.groups;
+}
+
+/* The first step says what is so; those behind it say the same, with seals that move on and none
+ * else. */
+static void C1_an_idle_journal_writes_nothing(void **state)
+{
+    struct journal *journal;
+    struct journal_counters counters;
+
+    (void)state;
+    sim_disk_begin(21);
+    journal = begin();
+    silent_step(journal, 10);
+    journal_flush(journal);
+    assert_int_equal(groups_of(journal), 1);
+    for (int i = 2; i <= 500; i++) {
+        journal_mark(journal, &(struct mark){.kind = MARK_SEAL, .offset = 10, .value_ms = 10 * i});
+        silent_step(journal, 10 * i);
+        if (i % 50 == 0)
+            journal_flush(journal); /* the thread has looked */
+        assert_int_equal(atomic_load(&told.passed_ms), 10 * i);
+    }
+    journal_counters(journal, &counters);
+    assert_int_equal(counters.groups, 1);
+    assert_int_equal(counters.syncs, 1);
+    assert_int_equal(counters.silent, 499);
+    /* With the next thing to say all of it is there: the last seal, and how far it is. */
+    journal_op_state(journal, &(struct journal_op_state){
+                                  .op = {1, 2}, .reference = "", .label = "", .reason = ""});
+    journal_flush(journal);
+    journal_destroy(journal);
+    read_disk();
+    assert_int_equal(held.groups, 2);
+    assert_int_equal(held.marks, 1);
+    assert_int_equal(held.mark_value, 5000);
+    assert_int_equal(held.to_ms, 5000);
+    assert_int_equal(held.states, 1);
+    sim_disk_end();
+}
+
+/* A position, a count, a mark that is no seal, a change: each is worth a group. */
+static void C1_whatever_moves_is_written(void **state)
+{
+    struct journal_counts counts = {2, {3, 4}};
+    struct journal_position position[2] = {{0, 5, 10}, {1, 0, 0}};
+    struct journal_step step = {.positions = position, .position_count = 1, .counts = &counts};
+    struct journal *journal;
+    uint64_t groups = 0;
+
+    (void)state;
+    sim_disk_begin(22);
+    journal = begin();
+    journal_part(journal, &(struct journal_part){0, 3, "alerts"});
+    for (int i = 0; i < 9; i++) {
+        switch (i) {
+        case 1:
+            position[0].low++;
+            break;
+        case 2:
+            position[0].read++;
+            break;
+        case 3:
+            counts.value[1]++;
+            break;
+        case 4:
+            step.position_count = 2;
+            break;
+        case 5:
+            journal_mark(journal, &(struct mark){.kind = MARK_CAP, .offset = 10, .value_ms = 7});
+            break;
+        case 6:
+            journal_rules(journal, &(struct journal_rules){70, {1, 2}, {3, 4}});
+            break;
+        case 7: {
+            struct incident *inc = incident_of(1);
+            journal_change(journal, inc);
+            incident_unref(inc);
+            break;
+        }
+        case 8:
+            journal_part(journal, &(struct journal_part){1, 4, "alerts"});
+            break;
+        default:
+            break;
+        }
+        step.from_ms = step.to_ms;
+        step.n_ms = step.r_ms = step.to_ms += 10;
+        journal_step(journal, &step);
+        journal_flush(journal);
+        if (groups_of(journal) != ++groups)
+            fail_msg("case %d: %u groups and not %u", i, (unsigned)groups_of(journal),
+                     (unsigned)groups);
+        step.from_ms = step.to_ms;
+        step.n_ms = step.r_ms = step.to_ms += 10;
+        journal_step(journal, &step); /* and nothing by itself */
+        journal_flush(journal);
+        assert_int_equal(groups_of(journal), groups);
+        assert_int_equal(atomic_load(&told.passed_ms), step.to_ms);
+    }
+    journal_destroy(journal);
+    sim_disk_end();
+}
+
+/* An image rests on steps that nothing was written for, and on their marks. */
+static void C6_what_an_image_rests_on_is_written(void **state)
+{
+    struct journal *journal;
+
+    (void)state;
+    sim_disk_begin(23);
+    journal = begin();
+    silent_step(journal, 10);
+    journal_flush(journal);
+    silent_step(journal, 20);
+    journal_keep_marks(journal);
+    journal_flush(journal);
+    assert_int_equal(groups_of(journal), 2);
+    journal_keep_marks(journal);
+    journal_flush(journal);
+    assert_int_equal(groups_of(journal), 2);
+    journal_destroy(journal);
+    read_disk();
+    assert_int_equal(held.to_ms, 20);
+    sim_disk_end();
+}
+
+/* passed() never falls, never runs ahead of what is durable, and comes to the end, whatever comes
+ * while a group is being written. */
+static void C3_what_has_passed_is_durable(void **state)
+{
+    struct journal *journal;
+    uint32_t number = 0;
+
+    (void)state;
+    sim_disk_begin(24);
+    journal = begin();
+    told.content_each = 70;
+    for (int i = 1; i <= 2000; i++) {
+        if (i % 7 == 0)
+            one_step(journal, 10 * i, &number, 1);
+        else
+            silent_step(journal, 10 * i);
+        if (i % 5 == 0)
+            journal_op_state(journal,
+                             &(struct journal_op_state){
+                                 .op = {1, 2}, .reference = "", .label = "", .reason = ""});
+    }
+    journal_flush(journal);
+    assert_int_equal(told.ops, number);
+    journal_stop(journal);
+    assert_int_equal(atomic_load(&told.passed_ms), 20000);
+    assert_false(atomic_load(&told.fell));
+    journal_destroy(journal);
     sim_disk_end();
 }
 
@@ -508,6 +698,10 @@ int main(void)
         cmocka_unit_test(C3_nothing_is_told_before_it_is_durable),
         cmocka_unit_test(what_is_told_aside_closes_no_time),
         cmocka_unit_test(C1_nothing_to_say_writes_nothing),
+        cmocka_unit_test(C1_an_idle_journal_writes_nothing),
+        cmocka_unit_test(C1_whatever_moves_is_written),
+        cmocka_unit_test(C6_what_an_image_rests_on_is_written),
+        cmocka_unit_test(C3_what_has_passed_is_durable),
         cmocka_unit_test(C2_a_group_holds_the_marks_before_its_last_epoch),
         cmocka_unit_test(many_marks_do_not_wait_for_a_step),
         cmocka_unit_test(states_of_ops_are_durable_at_their_ticket),
