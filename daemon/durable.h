@@ -52,7 +52,7 @@ struct durable_options {
      * incident role. */
     void (*committed_to)(void *self, int64_t to_ms);
     /* Makes what was committed so far outlast a power cut, where it went: the journal lets go of
-     * it. 0, or a negative errno. NULL: it went nowhere. The same */
+     * it. 0, or a negative errno. NULL: it went nowhere. Thread: journal. */
     int (*keep_committed)(void *self);
     void *self;
 };

@@ -64,6 +64,8 @@ static int open_files(struct service *service, struct error *err)
 static int create_outbox(struct service *service, struct error *err)
 {
     struct outbox_config config = {0};
+    struct outbox_refusal *refusals;
+    int rc;
 
     if (service->config->sinks.count == 0)
         return EXIT_OK;
@@ -83,7 +85,10 @@ static int create_outbox(struct service *service, struct error *err)
         config.may_leave_self = service->unit;
         config.taken_over_ms = unit_taken_over_ms(service->unit);
     }
-    return outbox_create(&config, &service->outbox, err) == 0 ? EXIT_OK : EXIT_SYSTEM;
+    refusals = service_fill_refusals(service, &config);
+    rc = outbox_create(&config, &service->outbox, err);
+    free(refusals);
+    return rc == 0 ? EXIT_OK : EXIT_SYSTEM;
 }
 
 static int fill_engine(struct service *service, struct error *err)
@@ -248,31 +253,6 @@ static int go_on(struct service *service, struct error *err)
     return EXIT_OK;
 }
 
-/* Where what is kept cannot be gone on from nobody is paged by this daemon any more, and that is
- * what the sinks are told (semantics D4): once in a start, for as long as a stop would wait for
- * them. */
-static void tell_refusal(struct service *service, const struct error *why)
-{
-    struct outbox_config config = {0};
-    struct outbox *own = NULL, *outbox = service->outbox;
-    struct error err;
-    size_t undelivered;
-
-    if (outbox == NULL) {
-        if (service->config->sinks.count == 0 ||
-            config_fill_outbox(service->config, &config) != 0 ||
-            outbox_create(&config, &own, &err) != 0)
-            return;
-        outbox = own;
-    }
-    outbox_tell_refusal(outbox, why->text);
-    undelivered = outbox_stop(outbox, (unsigned)service->config->outbox.flush_ms);
-    outbox_destroy(own, 0);
-    log_event(undelivered == 0 ? LOG_INFO : LOG_WARNING, "refusal_told",
-              log_number("sinks", (int64_t)service->config->sinks.count),
-              log_number("undelivered", (int64_t)undelivered));
-}
-
 int service_create(const struct service_options *options, struct service **out, struct error *err)
 {
     struct service *service = calloc(1, sizeof(*service));
@@ -311,7 +291,7 @@ int service_create(const struct service_options *options, struct service **out, 
         code = service->config->shared.address[0] != '\0' ? service_stand_by(service, err)
                                                           : go_on(service, err);
     if (code == EXIT_DATA && is_of_dir)
-        tell_refusal(service, err);
+        service_tell_refusal(service, err);
     if (code != EXIT_OK) {
         service_destroy(service);
         return code;
@@ -330,7 +310,7 @@ int service_go_on(struct service *service, struct error *err)
     if (code == EXIT_OK)
         code = go_on(service, err);
     if (code == EXIT_DATA)
-        tell_refusal(service, err);
+        service_tell_refusal(service, err);
     service->stands_by = code != EXIT_OK;
     return code;
 }
@@ -379,8 +359,10 @@ int service_stop(struct service *service)
     pthread_mutex_unlock(&service->lock);
     if (service->unit != NULL && unit_verdict(service->unit, &why) != EXIT_OK)
         flush_ms = 0; /* another owner tells the sinks */
-    if (outbox != NULL)
+    if (outbox != NULL) {
         undelivered = outbox_stop(outbox, (unsigned)flush_ms);
+        service_note_endings(service, outbox);
+    }
     /* What became of ops in the last moment is written down before the outbox goes. */
     verdict = service_verdict(service, &why);
     if (service->durable != NULL)
@@ -505,6 +487,7 @@ bool service_destroy(struct service *service)
     rules_shelf_destroy(service->shelf);
     metrics_release(&service->seen);
     health_release(&service->health);
+    refusals_release(&service->refusals);
     rules_running_release(&service->loaded);
     pthread_mutex_destroy(&service->reload_lock);
     pthread_mutex_destroy(&service->lock);

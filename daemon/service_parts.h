@@ -25,6 +25,7 @@
 #include "daemon/intake.h"
 #include "daemon/memory_budget.h"
 #include "daemon/metrics.h"
+#include "daemon/refusals.h"
 #include "daemon/rules_preview.h"
 #include "daemon/rules_shelf.h"
 #include "daemon/service.h"
@@ -64,6 +65,7 @@ struct service {
     bool is_short;            /* of memory, as last logged and told to the outbox */
     bool is_lost;             /* the input, as last logged and told to the outbox */
     uint64_t read_ns;         /* when some of the input could last be read */
+    struct refusals refusals; /* main: of which sinks are to hear the end */
     uint64_t walk_ns;         /* when the ledger was last asked to be walked */
     uint64_t walk_mismatches; /* as last told */
 
@@ -175,6 +177,20 @@ int service_stand_by(struct service *service, struct error *err);
 void service_read_unit(struct unit *unit, struct daemon_counters *to);
 /* Whether the unit is to be had: EXIT_OK, or why not. */
 int service_has_unit(struct service *service, struct error *err);
+
+/* ---- service_refusal.c ---- */
+
+/* Where what is kept cannot be gone on from nobody is paged by this daemon any more, and that is
+ * what the sinks are told, and noted: once in a start, for as long as a stop would wait for them.
+ */
+void service_tell_refusal(struct service *service, const struct error *why);
+/* What former starts told; the outbox tells the end of it. The list is the caller's, until the
+ * outbox is there. */
+struct outbox_refusal *service_fill_refusals(struct service *service, struct outbox_config *config);
+/* Takes note of sinks that have heard the end. Thread: main, as the next. */
+void service_note_endings(struct service *service, const struct outbox *outbox);
+/* Part of the look once a second: with a start that has recovered it is over. */
+void service_watch_refusals(struct service *service);
 
 /* ---- service_memory.c ---- */
 

@@ -174,5 +174,6 @@ void service_tick(struct service *service)
     watch_input(service, view.now_ns, source_why.text);
     watch_ledger(service, &counters, view.now_ns);
     service_watch_memory(service, &counters);
+    service_watch_refusals(service);
     log_flush(false);
 }

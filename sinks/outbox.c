@@ -93,6 +93,7 @@ struct outbox {
     char ledger_why[INPUT_WHY_BYTES];  /* the same; "": all adds up */
     char memory_why[INPUT_WHY_BYTES];  /* the same; "": there is enough */
     char refusal_why[INPUT_WHY_BYTES]; /* the same; "": none is refused */
+    bool ends_refusals;                /* the same */
 
     pthread_mutex_t lock;
     struct sink_counters *counters; /* under lock; `ops` and `waiting` are made by the reader */
@@ -235,6 +236,8 @@ static void hear_others(struct outbox *outbox)
     outbox_core_tell_ledger(outbox->core, outbox->ledger_why);
     outbox_core_tell_memory(outbox->core, outbox->memory_why);
     outbox_core_tell_refusal(outbox->core, outbox->refusal_why);
+    if (outbox->ends_refusals)
+        outbox_core_end_refusals(outbox->core);
     question = outbox->question;
     outbox->question = NULL;
     if (question != NULL) {
@@ -469,6 +472,10 @@ int outbox_create(const struct outbox_config *config, struct outbox **out, struc
         error_set(&why, "out of memory for the outbox");
         rc = resume_all(outbox, config, &taken);
     }
+    assert(config->refusal_count <= OUTBOX_REFUSALS_MAX);
+    if (rc == 0 &&
+        !outbox_core_take_refusals(outbox->core, config->refusals, config->refusal_count))
+        rc = -ENOMEM;
     if (rc != 0)
         goto out;
     publish(outbox);
@@ -651,6 +658,24 @@ void outbox_tell_refusal(struct outbox *outbox, const char *why)
     snprintf(outbox->refusal_why, sizeof(outbox->refusal_why), "%s", why);
     pthread_mutex_unlock(&outbox->lock);
     ask(outbox, &question); /* who answers has heard it */
+}
+
+bool outbox_refusal_told(const struct outbox *outbox, size_t sink)
+{
+    return outbox_core_refusal_told(outbox->core, sink);
+}
+
+void outbox_end_refusals(struct outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->lock);
+    outbox->ends_refusals = true;
+    pthread_mutex_unlock(&outbox->lock);
+    wake(outbox);
+}
+
+bool outbox_refusal_ended(const struct outbox *outbox, size_t index)
+{
+    return outbox_core_refusal_ended(outbox->core, index);
 }
 
 void outbox_redrive(struct outbox *outbox, const struct outbox_pick *pick,

@@ -107,6 +107,14 @@ enum outbox_leave {
     OUTBOX_LEAVE_NEVER,
 };
 
+/* That a start was refused, as one sink may have been told by a former process. */
+enum { OUTBOX_WHY_BYTES = 512, OUTBOX_REFUSALS_MAX = 256 };
+struct outbox_refusal {
+    uint16_t sink;
+    int64_t since_ms; /* wall clock */
+    char why[OUTBOX_WHY_BYTES];
+};
+
 struct outbox_config {
     const struct sink_config *sinks;
     size_t sink_count;
@@ -136,6 +144,10 @@ struct outbox_config {
      * references to incidents are taken, whatever the call returns. */
     struct outbox_resumed *resumed;
     size_t resumed_count;
+
+    /* Whose end outbox_end_refusals() tells; copied. At most OUTBOX_REFUSALS_MAX. */
+    const struct outbox_refusal *refusals;
+    size_t refusal_count;
 };
 
 /* Checks one sink's configuration without opening anything. 0, or -EINVAL with a sentence. */
@@ -193,6 +205,17 @@ void outbox_tell_memory(struct outbox *outbox, const char *why);
  * fold repeats show one however often the start is tried again. The loop has heard it on return: an
  * outbox_stop() behind it waits for what comes of it. Thread: as above. */
 void outbox_tell_refusal(struct outbox *outbox, const char *why);
+
+/* Whether this sink may know of it. Behind outbox_stop(). Thread: setup. */
+bool outbox_refusal_told(const struct outbox *outbox, size_t sink);
+
+/* The start was not refused this time: each sink that refusals of before name is told that they are
+ * over, whenever it takes that. Again it does nothing. Thread: as outbox_tell_input(). */
+void outbox_end_refusals(struct outbox *outbox);
+
+/* Whether the sink of refusal `index` of the configuration has been told, or has said that it will
+ * not take it: nothing of it is owed any more. Thread: any, while nobody destroys the outbox. */
+bool outbox_refusal_ended(const struct outbox *outbox, size_t index);
 
 /* Which dead ops are meant: all, those of a sink, of an incident, or of one at the other. */
 struct outbox_pick {

@@ -106,8 +106,17 @@ void outbox_core_tell_ledger(struct outbox_core *core, const char *why);
 
 /* What a self-alert about memory is to say, as above; "": there is enough. */
 void outbox_core_tell_memory(struct outbox_core *core, const char *why);
-/* The same of a start that is refused. */
+/* The same of a start that is refused, and whether a sink may know of it. */
 void outbox_core_tell_refusal(struct outbox_core *core, const char *why);
+bool outbox_core_refusal_told(const struct outbox_core *core, size_t sink);
+
+/* As in struct outbox_config, once. False: memory is short. */
+bool outbox_core_take_refusals(struct outbox_core *core, const struct outbox_refusal *list,
+                               size_t count);
+/* From the next run on they are over. */
+void outbox_core_end_refusals(struct outbox_core *core);
+/* Thread: any. */
+bool outbox_core_refusal_ended(const struct outbox_core *core, size_t index);
 
 /* Sends whatever is due and allowed now. */
 void outbox_core_run(struct outbox_core *core);

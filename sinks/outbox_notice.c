@@ -6,7 +6,8 @@
  *   input-lost      nothing of the input can be read, as the daemon says
  *   ledger-mismatch tocsin's own counts do not add up, as the outbox or the daemon says
  *   memory-short    the memory budget is nearly used up (F7), as the daemon says
- *   not-running     a start is refused (D4), as the daemon says that ends with it
+ *   not-running     a start is refused (D4), as the daemon says that ends with it; the next one
+ * that is not tells the end
  *
  * They are incidents of tenant @tocsin with an open and a resolve, but not of the engine:
  * what sinks answer is no function of records and marks, so it must not reach the incident
@@ -71,10 +72,12 @@ bool outbox_notices_create(struct outbox_core *core)
     core->ledger_notice.told = calloc(count, sizeof(bool));
     core->memory_notice.told = calloc(count, sizeof(bool));
     core->refusal_notice =
-        (struct outbox_notice){.told = calloc(count, sizeof(bool)), .is_of_reason = true};
+        (struct outbox_notice){.told = calloc(count, sizeof(bool)),
+                               .words = calloc(count, sizeof(struct outbox_word)),
+                               .is_of_reason = true};
     is_made = core->fill_notice.told != NULL && core->input_notice.told != NULL &&
               core->ledger_notice.told != NULL && core->memory_notice.told != NULL &&
-              core->refusal_notice.told != NULL;
+              core->refusal_notice.told != NULL && core->refusal_notice.words != NULL;
     for (size_t i = 0; i < core->queue_count; i++) {
         bool *told = calloc(count, sizeof(bool));
         core->queues[i].held_notice.told = told;
@@ -90,6 +93,8 @@ void outbox_notices_destroy(struct outbox_core *core)
     free(core->ledger_notice.told);
     free(core->memory_notice.told);
     free(core->refusal_notice.told);
+    free(core->refusal_notice.words);
+    free(core->endings);
     for (size_t i = 0; i < core->queue_count; i++)
         free(core->queues[i].held_notice.told);
 }
@@ -164,9 +169,11 @@ static struct incident *make_incident(const struct outbox_notice *notice,
     return incident;
 }
 
-/* Gives one sink the op. False when it cannot be now. */
+/* Gives one sink the op, `word` of which is told what becomes of it. False when it cannot be now.
+ */
 static bool tell(struct outbox_queue *queue, const struct outbox_notice *notice,
-                 const struct notice_kind *kind, const char *subject, enum op_kind op_kind)
+                 const struct notice_kind *kind, const char *subject, enum op_kind op_kind,
+                 struct outbox_word *word)
 {
     struct outbox_core *core = queue->core;
     struct op op = {.number = op_kind == OP_OPEN ? 1 : 2,
@@ -187,6 +194,7 @@ static bool tell(struct outbox_queue *queue, const struct outbox_notice *notice,
     }
     copy->account = ACCOUNT_NOTICE;
     copy->is_notice = true;
+    copy->word = word;
     queue->notices_waiting++;
     queue->counters.notices++;
     outbox_core_take(core, copy);
@@ -214,7 +222,9 @@ static void spread(struct outbox_core *core, struct outbox_notice *notice,
             continue;
         if (notice->is_active && (queue->is_held || !sink_settings(queue->sink)->self_alerts))
             continue;
-        if (tell(queue, notice, kind, subject, notice->is_active ? OP_OPEN : OP_RESOLVE))
+        struct outbox_word *word =
+            notice->is_active && notice->words != NULL ? &notice->words[i] : NULL;
+        if (tell(queue, notice, kind, subject, notice->is_active ? OP_OPEN : OP_RESOLVE, word))
             notice->told[i] = notice->is_active;
     }
 }
@@ -318,6 +328,54 @@ void outbox_core_tell_refusal(struct outbox_core *core, const char *why)
     snprintf(core->refusal_why, sizeof(core->refusal_why), "%s", why);
 }
 
+bool outbox_core_refusal_told(const struct outbox_core *core, size_t sink)
+{
+    return atomic_load_explicit(&core->refusal_notice.words[sink].has_left, memory_order_relaxed);
+}
+
+bool outbox_core_take_refusals(struct outbox_core *core, const struct outbox_refusal *list,
+                               size_t count)
+{
+    /* One more than needed: calloc(0) may return NULL. */
+    core->endings = calloc(count + 1, sizeof(core->endings[0]));
+    if (core->endings == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        core->endings[i].refusal = list[i];
+    core->ending_count = count;
+    return true;
+}
+
+void outbox_core_end_refusals(struct outbox_core *core)
+{
+    core->ends_refusals = true;
+}
+
+bool outbox_core_refusal_ended(const struct outbox_core *core, size_t index)
+{
+    return atomic_load_explicit(&core->endings[index].word.is_over, memory_order_relaxed);
+}
+
+static const char not_running_title[] =
+    "tocsin is not running: it cannot go on from its data directory";
+
+/* Whoever was told of one hears of its end as of the same incident: its id is that of the reason.
+ * A sink that is held, or has as many self-alerts waiting as it may, hears of it later. */
+static void end_refusals(struct outbox_core *core)
+{
+    for (size_t i = 0; core->ends_refusals && i < core->ending_count; i++) {
+        struct outbox_ending *ending = &core->endings[i];
+        struct outbox_queue *queue = &core->queues[ending->refusal.sink];
+        struct outbox_notice notice = {.since_ms = ending->refusal.since_ms, .is_of_reason = true};
+        if (ending->is_taken || queue->is_held)
+            continue;
+        snprintf(notice.title, sizeof(notice.title), "%s", not_running_title);
+        snprintf(notice.why, sizeof(notice.why), "%s", ending->refusal.why);
+        ending->is_taken =
+            tell(queue, &notice, &not_running, "data.dir", OP_RESOLVE, &ending->word);
+    }
+}
+
 void outbox_notices_look(struct outbox_core *core)
 {
     for (size_t i = 0; i < core->queue_count; i++)
@@ -331,8 +389,8 @@ void outbox_notices_look(struct outbox_core *core)
                      "tocsin's own counts do not add up: its state may be wrong", core->ledger_why);
         look_at_told(core, &core->memory_notice, &memory_short, "memory",
                      "tocsin has nearly used up its memory budget", core->memory_why);
-        look_at_told(core, &core->refusal_notice, &not_running, "data.dir",
-                     "tocsin is not running: it cannot go on from its data directory",
+        look_at_told(core, &core->refusal_notice, &not_running, "data.dir", not_running_title,
                      core->refusal_why);
+        end_refusals(core);
     }
 }

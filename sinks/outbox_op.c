@@ -60,6 +60,18 @@ static bool tell(const struct outbox_queue *queue, const struct outbox_op *op,
     return core->hooks.moved(core->hooks.self, &move) && facts->gate != NULL;
 }
 
+/* Whether the sink may know of it, and whether anything is owed. */
+static void note_word(const struct outbox_op *op)
+{
+    bool has_left = op->state == OP_INTENT || op->state == OP_DONE || op->may_exist;
+    bool is_over = op->state == OP_DONE || op->state == OP_DEAD || op->state == OP_SUPERSEDED;
+
+    if (op->word == NULL)
+        return;
+    atomic_store_explicit(&op->word->has_left, has_left, memory_order_relaxed);
+    atomic_store_explicit(&op->word->is_over, is_over, memory_order_relaxed);
+}
+
 /* The only place where an op changes its state. */
 bool outbox_op_move(struct outbox_queue *queue, struct outbox_op *op, enum op_state to,
                     const struct op_move_facts *facts)
@@ -91,6 +103,7 @@ bool outbox_op_move(struct outbox_queue *queue, struct outbox_op *op, enum op_st
     case OP_STATE_COUNT:
         break;
     }
+    note_word(op);
     return tell(queue, op, facts != NULL ? facts : &none);
 }
 

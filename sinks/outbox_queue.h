@@ -17,6 +17,7 @@
 #ifndef SINKS_OUTBOX_QUEUE_H
 #define SINKS_OUTBOX_QUEUE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,13 @@ enum op_account {
     ACCOUNT_NOTICE,  /* NOTICES_MAX of their sink */
 };
 
+/* What became of a self-alert that somebody asks about. relaxed: each is a flag by itself, and its
+ * only writer is the loop. */
+struct outbox_word {
+    _Atomic bool has_left; /* the sink may know of it */
+    _Atomic bool is_over;  /* no attempt is made any more */
+};
+
 struct outbox_op {
     struct op op;
     uint64_t order;             /* in its chain, rising: its number, and those of former lives */
@@ -44,9 +52,10 @@ struct outbox_op {
     uint32_t attempts;
     uint32_t failures; /* attempts that count for the back-off */
     enum op_state state;
-    bool is_begun;  /* a byte of it may have left */
-    bool may_exist; /* an attempt without a clear answer may have been taken */
-    bool is_notice; /* a self-alert: nobody is told of its moves */
+    bool is_begun;            /* a byte of it may have left */
+    bool may_exist;           /* an attempt without a clear answer may have been taken */
+    bool is_notice;           /* a self-alert: nobody is told of its moves */
+    struct outbox_word *word; /* of a self-alert; borrowed; NULL: nobody asks */
 
     /* At a ticketing system only. */
     bool is_absent;   /* the last look-up showed no ticket, at absent_ns */
@@ -118,6 +127,14 @@ struct outbox_notice {
     bool is_of_reason; /* one incident for one reason, however often it is told of */
     char title[NOTICE_TEXT_BYTES], why[NOTICE_TEXT_BYTES]; /* as at the begin of the spell */
     bool *told;                                            /* per sink: it was sent the open */
+    struct outbox_word *words;                             /* per sink, of opens; NULL: none */
+};
+
+/* A refusal of a former process, which its sink is to hear the end of. */
+struct outbox_ending {
+    struct outbox_refusal refusal;
+    struct outbox_word word;
+    bool is_taken; /* it is on its way */
 };
 
 struct outbox_queue {
@@ -163,7 +180,10 @@ struct outbox_core {
     char ledger_why[NOTICE_TEXT_BYTES];  /* what does not add up; "": all does */
     char memory_why[NOTICE_TEXT_BYTES];  /* how short memory is; "": it is not */
     char refusal_why[NOTICE_TEXT_BYTES]; /* why a start is refused; "": none is */
-    size_t dead_count;                   /* of ACCOUNT_DEAD, and their bytes */
+    struct outbox_ending *endings;
+    size_t ending_count;
+    bool ends_refusals;
+    size_t dead_count; /* of ACCOUNT_DEAD, and their bytes */
     uint64_t dead_bytes;
     struct outbox_op *dead_oldest, *dead_newest; /* kept */
     size_t ref_count, refs_max;

@@ -9,6 +9,7 @@
  *   snapshots/  one file each
  *   blobs/      rule sets and the files they read, by content
  *   crashes     records at which a process died (daemon/crash_log.h)
+ *   refusals    sinks that were told of a start that was refused (daemon/refusals.h)
  *
  * Directories are 0700, files 0600. Nothing that is not ours is ever written over: a directory that
  * holds something else, another format or damage is refused with what to do.

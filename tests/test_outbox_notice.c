@@ -382,6 +382,71 @@ static void D4_a_refused_start_is_told_as_one_incident_for_one_reason(void **sta
     assert_int_not_equal(incident_of(open[0]), incident_of(open[2]));
 }
 
+/* The start that runs tells each sink that knows of a refusal: once, as of the same incident, and
+ * when it takes it. */
+static void D4_the_end_of_a_refused_start_is_told_once(void **state)
+{
+    static const char why[] = "a.seg: byte 7 is damaged";
+    struct outbox_refusal before[2] = {{.sink = 1, .since_ms = 1769940000000},
+                                       {.sink = 0, .since_ms = 1769940000000}};
+    size_t seen = 0, open, resolve;
+    uint64_t incident;
+
+    (void)state;
+    snprintf(before[0].why, sizeof(before[0].why), "%s", why);
+    snprintf(before[1].why, sizeof(before[1].why), "%s", why);
+    begin_world(NULL, 0);
+    outbox_core_tell_refusal(core, why);
+    outbox_core_run(core);
+    open = next_at_two(&seen);
+    incident = incident_of(open);
+    assert_true(outbox_core_refusal_told(core, 1)); /* on its way: nobody can tell */
+    fixture_answer(open, 200, "", "");
+    fixture_answer(1 - open, 401, "", "");
+    assert_true(outbox_core_refusal_told(core, 1));
+    assert_false(outbox_core_refusal_told(core, 0));
+
+    tear_down(state); /* another process */
+    set_up(state);
+    seen = 0;
+    begin_world(NULL, 0);
+    assert_true(outbox_core_take_refusals(core, before, 2));
+    hold_one();
+    seen = count_at_two(); /* that one is held */
+    outbox_core_run(core);
+    assert_int_equal(count_at_two(), seen); /* it may be refused as well */
+    outbox_core_end_refusals(core);
+    outbox_core_run(core);
+    resolve = next_at_two(&seen);
+    assert_true(sent_has(resolve, "\"check\":\"not-running\""));
+    assert_true(sent_has(resolve, "\"kind\":\"resolve\""));
+    assert_true(sent_has(resolve, "\"opened_at\":\"2026-02-01T10:00:00.000Z\""));
+    assert_int_equal(incident_of(resolve), incident);
+    assert_false(outbox_core_refusal_ended(core, 0));
+    fixture_answer(resolve, 200, "", "");
+    outbox_core_run(core);
+    assert_true(outbox_core_refusal_ended(core, 0));
+    assert_int_equal(count_at_two(), seen);
+
+    probe_one(200); /* it works again: what waited for it, and this */
+    for (size_t left = fixture_sent_count; !outbox_core_refusal_ended(core, 1); left++) {
+        assert_true(left < 100);
+        for (size_t i = 0; i < fixture_sent_count; i++)
+            if (strcmp(fixture_sent[i].url, "http://one.example/") == 0 &&
+                sent_has(i, "\"check\":\"not-running\""))
+                fixture_answer(i, 200, "", "");
+        outbox_core_run(core);
+    }
+    size_t resolves = 0;
+    for (size_t i = 0; i < fixture_sent_count; i++)
+        resolves += strcmp(fixture_sent[i].url, "http://one.example/") == 0 &&
+                    sent_has(i, "\"check\":\"not-running\"");
+    assert_int_equal(resolves, 1);
+    outbox_core_end_refusals(core);
+    outbox_core_run(core);
+    assert_int_equal(count_at_two(), seen);
+}
+
 static void F7_memory_that_is_short_is_told_to_all_with_its_end(void **state)
 {
     size_t seen = 0, open, resolve;
@@ -430,6 +495,7 @@ int main(void)
         TEST(input_that_is_lost_is_told_to_all_with_its_end),
         TEST(L6_a_ledger_that_does_not_add_up_is_told_to_all),
         TEST(D4_a_refused_start_is_told_as_one_incident_for_one_reason),
+        TEST(D4_the_end_of_a_refused_start_is_told_once),
         TEST(F7_memory_that_is_short_is_told_to_all_with_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

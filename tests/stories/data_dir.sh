@@ -129,20 +129,44 @@ refused 65 'damaged/journal/0000000000000001.seg: byte 4096: frame 1 is damaged'
 # Who would page now does not run: the sinks are told that, for one reason as one incident (D4).
 file_has hook.log '^open not-running .* 200$' || fail "the sinks are not told that it does not run: $(cat hook.log)"
 file_has second.log 'event=refusal_told .*undelivered=0' || fail "it does not say who was told: $(cat second.log)"
+# Refused again it is the same incident, and noted once, beside the two of above.
+refused 65 'frame 1 is damaged'
+noted() {
+    grep -o "$1" damaged/refusals | wc -l
+}
+[[ $(noted 'frame 1 is damaged') == 1 && $(noted '"sink":"hook"') == 3 ]] || fail "noted: $(cat damaged/refusals)"
 check_says 65 '^data\.dir: damaged/journal/0000000000000001.seg: byte 4096: frame 1 is damaged'
 [[ $(cat damaged/journal/*.seg | sha256sum) == "$before" ]] || fail "a refused directory was changed"
 code=0
 "$TOCSIN" fsck damaged >fsck 2>&1 || code=$?
 [[ $code == 65 ]] || fail "fsck of a damaged directory: code $code"
 
-# Where its loss is accepted it goes on from before, and says so.
+# Where its loss is accepted it goes on from before, and says so. It runs, so what was told of it is
+# over; a sink that takes nothing hears of it from a later start.
+rm mended
 start_daemon --accept-loss
 wait_for "the loss is told of" \
     file_has run.log 'event=journal_loss_accepted what="damaged/journal/0000000000000001.seg: byte 4096'
 wait_for "it has begun" file_has run.log 'event=data_dir '
+wait_for "its end is told, in vain" file_has hook.log '^resolve not-running .* 503$'
+kill -KILL "$daemon"
+wait_end "$daemon"
+file_has damaged/refusals '"sink":"hook"' || fail "the end was not told, and is forgotten"
+touch mended
+start_daemon
+wait_for "its end is told" file_has hook.log '^resolve not-running .* 200$'
+no_refusals() {
+    [[ ! -e damaged/refusals ]]
+}
+wait_for "nothing of it is owed" no_refusals
 kill -TERM "$daemon"
 wait_end "$daemon"
 [[ $code == 0 ]] || fail "exit code $code"
+start_daemon
+wait_for "it is ready" answers /readyz 200
+kill -TERM "$daemon"
+wait_end "$daemon"
+[[ $(grep -c '^resolve not-running .* 200$' hook.log) == 3 ]] || fail "its end was told again: $(cat hook.log)"
 "$TOCSIN" fsck damaged >fsck || fail "fsck after an accepted loss: $(cat fsck)"
 
 # Another broker with other events under the same name: nothing of it is read, the sinks hear that,

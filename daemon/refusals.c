@@ -1,0 +1,216 @@
+/*
+ * refusals.c - see refusals.h.
+ *
+ * The file is JSON, for people look into data directories: {"refusals":[{"sink":"pager",
+ * "since":1767225600000,"why":"..."}]}.
+ */
+#include "daemon/refusals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "base/slab.h"
+#include "store/data_dir.h"
+
+enum { FILE_MODE = 0600, FILE_BYTES_MAX = 4 << 20, PATH_BYTES = DATA_DIR_PATH_BYTES + 16 };
+
+static int fail(const char *path, int rc, const char *what, struct error *err)
+{
+    error_set(err, "%s: %s: %s", path, what, strerrordesc_np(-rc));
+    return rc;
+}
+
+static void path_of(const char *dir, const char *name, char to[PATH_BYTES])
+{
+    snprintf(to, PATH_BYTES, "%.4000s/%s", dir, name);
+}
+
+/* ---- the list ---- */
+
+void refusals_release(struct refusals *refusals)
+{
+    while (refusals->at.count > 0)
+        refusals_remove(refusals, refusals->at.count - 1);
+    free(refusals->at.at);
+    *refusals = (struct refusals){.at = {.at = NULL}};
+}
+
+void refusals_remove(struct refusals *refusals, size_t index)
+{
+    struct refusal *at = refusals->at.at;
+
+    free(at[index].sink);
+    refusals->at.count--;
+    memmove(&at[index], &at[index + 1], (refusals->at.count - index) * sizeof(*at));
+}
+
+void refusals_sentence(const char *why, char to[OUTBOX_WHY_BYTES])
+{
+    json_t *text;
+
+    snprintf(to, OUTBOX_WHY_BYTES, "%s", why);
+    text = json_string(to);
+    /* It names a file whose name is no UTF-8, or was cut within a letter. */
+    for (char *at = to; text == NULL && *at != '\0'; at++)
+        if ((unsigned char)*at >= 0x80)
+            *at = '?';
+    json_decref(text);
+}
+
+bool refusals_add(struct refusals *refusals, const char *sink, int64_t since_ms, const char *why)
+{
+    struct refusal refusal = {.since_ms = since_ms, .ending = -1};
+    size_t bytes = strlen(sink) + 1;
+
+    snprintf(refusal.why, sizeof(refusal.why), "%s", why);
+    for (size_t i = 0; i < refusals->at.count; i++)
+        if (strcmp(refusals->at.at[i].sink, sink) == 0 &&
+            strcmp(refusals->at.at[i].why, refusal.why) == 0)
+            return false;
+    refusal.sink = memory_alloc(bytes);
+    memcpy(refusal.sink, sink, bytes);
+    if (refusals->at.count == REFUSALS_MAX)
+        refusals_remove(refusals, 0);
+    vector_add(&refusals->at) = refusal;
+    return true;
+}
+
+/* ---- the file ---- */
+
+static bool take(struct refusals *to, const json_t *root)
+{
+    const json_t *list = json_object_get(root, "refusals"), *item;
+    size_t i;
+
+    if (!json_is_array(list) || json_array_size(list) > REFUSALS_MAX)
+        return false;
+    json_array_foreach (list, i, item) {
+        const char *sink = json_string_value(json_object_get(item, "sink"));
+        const char *why = json_string_value(json_object_get(item, "why"));
+        const json_t *since = json_object_get(item, "since");
+        if (sink == NULL || why == NULL || !json_is_integer(since))
+            return false;
+        refusals_add(to, sink, json_integer_value(since), why);
+    }
+    return true;
+}
+
+/* 1: there is none. */
+static int read_text(const char *path, char **text, size_t *bytes, struct error *err)
+{
+    const struct host *h = host();
+    int fd = h->open(h->self, path, O_RDONLY, 0), rc = -EBADMSG;
+    int64_t size;
+
+    if (fd == -ENOENT)
+        return 1;
+    if (fd < 0)
+        return fail(path, fd, "it cannot be opened", err);
+    size = h->size(h->self, fd);
+    if (size > 0 && size <= FILE_BYTES_MAX) {
+        *bytes = (size_t)size;
+        *text = memory_alloc(*bytes);
+        rc = host_pread_all(fd, *text, *bytes, 0);
+    }
+    h->close(h->self, fd);
+    return rc != 0 ? fail(path, rc, "it cannot be read", err) : 0;
+}
+
+int refusals_read(const char *dir, struct refusals *out, struct error *err)
+{
+    char path[PATH_BYTES], *text = NULL;
+    size_t bytes = 0;
+    json_error_t at;
+    json_t *root;
+    int rc;
+
+    *out = (struct refusals){.at = {.at = NULL}};
+    path_of(dir, "refusals", path);
+    rc = read_text(path, &text, &bytes, err);
+    if (rc != 0) {
+        free(text);
+        return rc > 0 ? 0 : rc;
+    }
+    root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &at);
+    if (root == NULL || !take(out, root)) {
+        refusals_release(out);
+        error_set(err, "%s: it is not what was written there", path);
+        rc = -EBADMSG;
+    }
+    json_decref(root);
+    free(text);
+    return rc;
+}
+
+static char *print(const struct refusals *refusals)
+{
+    json_t *root = json_object(), *list = json_array();
+    char *text = NULL;
+    bool is_fine = root != NULL && json_object_set_new(root, "refusals", list) == 0;
+
+    for (size_t i = 0; is_fine && i < refusals->at.count; i++) {
+        const struct refusal *at = &refusals->at.at[i];
+        json_t *why = json_string(at->why), *item = json_object();
+        is_fine = item != NULL && why != NULL &&
+                  json_object_set_new(item, "sink", json_string(at->sink)) == 0 &&
+                  json_object_set_new(item, "since", json_integer(at->since_ms)) == 0 &&
+                  json_object_set(item, "why", why) == 0 && json_array_append(list, item) == 0;
+        json_decref(why);
+        json_decref(item);
+    }
+    if (is_fine)
+        text = json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    return text;
+}
+
+static int write_text(const char *dir, const char *text, struct error *err)
+{
+    const struct host *h = host();
+    char fresh[PATH_BYTES], path[PATH_BYTES];
+    int fd, rc, closed;
+
+    path_of(dir, "refusals.new", fresh);
+    path_of(dir, "refusals", path);
+    fd = h->open(h->self, fresh, O_WRONLY | O_CREAT | O_TRUNC, FILE_MODE);
+    if (fd < 0)
+        return fail(fresh, fd, "it cannot be made", err);
+    rc = host_pwrite_all(fd, text, strlen(text), 0);
+    if (rc == 0)
+        rc = host_sync(fd);
+    closed = h->close(h->self, fd);
+    rc = rc != 0 ? rc : closed;
+    if (rc == 0)
+        rc = h->rename(h->self, fresh, path);
+    if (rc == 0)
+        rc = h->sync_dir(h->self, dir);
+    return rc != 0 ? fail(path, rc, "it cannot be written", err) : 0;
+}
+
+int refusals_write(const char *dir, const struct refusals *refusals, struct error *err)
+{
+    const struct host *h = host();
+    char path[PATH_BYTES], *text;
+    int rc;
+
+    if (refusals->at.count == 0) {
+        path_of(dir, "refusals", path);
+        rc = h->unlink(h->self, path);
+        if (rc == -ENOENT)
+            return 0;
+        rc = rc == 0 ? h->sync_dir(h->self, dir) : rc;
+        return rc != 0 ? fail(path, rc, "it cannot be removed", err) : 0;
+    }
+    text = print(refusals);
+    if (text == NULL) {
+        error_set(err, "%s: no room for what was refused, or it is no text", dir);
+        return -ENOMEM;
+    }
+    rc = write_text(dir, text, err);
+    free(text);
+    return rc;
+}

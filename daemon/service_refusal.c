@@ -1,0 +1,161 @@
+/*
+ * service_refusal.c - a start that is refused is told to the sinks, and the next one that is not
+ * tells them that it is over (semantics D4, daemon/refusals.h). See service_parts.h.
+ */
+#include "daemon/service_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "base/slab.h"
+#include "daemon/command.h"
+#include "daemon/log.h"
+
+/* What cannot be kept is told all the same: a sink that hears too much is better than one that
+ * hears nothing. */
+static void write_them(struct service *service)
+{
+    struct error err;
+
+    if (refusals_write(service->config->data.dir, &service->refusals, &err) != 0)
+        log_event(LOG_WARNING, "refusals_not_noted", log_text("why", err.text),
+                  log_text("next", "sinks may not hear that tocsin runs again, or hear it twice"));
+}
+
+static void read_them(struct service *service)
+{
+    struct error err;
+
+    refusals_release(&service->refusals);
+    if (service->config->data.dir[0] != '\0' &&
+        refusals_read(service->config->data.dir, &service->refusals, &err) != 0)
+        log_event(LOG_WARNING, "refusals_unreadable", log_text("why", err.text),
+                  log_text("next", "sinks that were told of a refused start do not hear its end: "
+                                   "close what they show by hand"));
+}
+
+/* As the outbox counts them; -1: no sink has this name. */
+static int sink_index(const struct service *service, const char *name)
+{
+    const struct config_sinks *sinks = &service->config->sinks;
+
+    for (size_t i = 0; i < sinks->count; i++)
+        if (strcmp(sinks->item[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+/* ---- a start that is refused ---- */
+
+/* Before they are told. Those that are new come last; how many of them there are. */
+static size_t note_all(struct service *service, const char *why)
+{
+    const struct config_sinks *sinks = &service->config->sinks;
+    size_t count = 0;
+
+    if (service->config->data.dir[0] == '\0')
+        return 0;
+    for (size_t i = 0; i < sinks->count; i++)
+        if (refusals_add(&service->refusals, sinks->item[i].name, host_wall_ms(), why))
+            count++;
+    if (count > 0)
+        write_them(service);
+    return count;
+}
+
+/* Of the new ones, those that cannot know of it: they were held, could not be reached, or are not
+ * to be told. */
+static void forget_untold(struct service *service, const struct outbox *outbox, size_t count)
+{
+    struct refusals *refusals = &service->refusals;
+    const size_t first = refusals->at.count - count;
+    bool has_changed = false;
+
+    for (size_t i = refusals->at.count; i > first; i--) {
+        int sink = sink_index(service, refusals->at.at[i - 1].sink);
+        if (sink < 0 || outbox_refusal_told(outbox, (size_t)sink))
+            continue;
+        refusals_remove(refusals, i - 1);
+        has_changed = true;
+    }
+    if (has_changed)
+        write_them(service);
+}
+
+void service_tell_refusal(struct service *service, const struct error *err)
+{
+    struct outbox_config config = {0};
+    struct outbox *own = NULL, *outbox = service->outbox;
+    char why[OUTBOX_WHY_BYTES];
+    struct error ignored;
+    size_t undelivered, noted;
+
+    if (outbox == NULL) {
+        if (service->config->sinks.count == 0 ||
+            config_fill_outbox(service->config, &config) != 0 ||
+            outbox_create(&config, &own, &ignored) != 0)
+            return;
+        outbox = own;
+        read_them(service);
+    }
+    refusals_sentence(err->text, why);
+    noted = note_all(service, why);
+    outbox_tell_refusal(outbox, why);
+    undelivered = outbox_stop(outbox, (unsigned)service->config->outbox.flush_ms);
+    forget_untold(service, outbox, noted);
+    outbox_destroy(own, 0);
+    log_event(undelivered == 0 ? LOG_INFO : LOG_WARNING, "refusal_told",
+              log_number("sinks", (int64_t)service->config->sinks.count),
+              log_number("undelivered", (int64_t)undelivered));
+}
+
+/* ---- one that is not ---- */
+
+struct outbox_refusal *service_fill_refusals(struct service *service, struct outbox_config *config)
+{
+    struct refusals *refusals = &service->refusals;
+    struct outbox_refusal *list;
+    size_t count = 0;
+
+    read_them(service);
+    list = memory_alloc((refusals->at.count + 1) * sizeof(*list));
+    for (size_t i = 0; i < refusals->at.count; i++) {
+        struct refusal *from = &refusals->at.at[i];
+        int sink = sink_index(service, from->sink);
+        from->ending = -1;
+        if (sink < 0)
+            continue; /* it may be configured again some day */
+        from->ending = (int)count;
+        list[count] = (struct outbox_refusal){.sink = (uint16_t)sink, .since_ms = from->since_ms};
+        memcpy(list[count++].why, from->why, sizeof(from->why));
+    }
+    config->refusals = list;
+    config->refusal_count = count;
+    return list;
+}
+
+void service_note_endings(struct service *service, const struct outbox *outbox)
+{
+    struct refusals *refusals = &service->refusals;
+    const size_t before = refusals->at.count;
+
+    for (size_t i = before; i > 0; i--) {
+        int ending = refusals->at.at[i - 1].ending;
+        if (ending >= 0 && outbox_refusal_ended(outbox, (size_t)ending))
+            refusals_remove(refusals, i - 1);
+    }
+    if (refusals->at.count == before)
+        return;
+    write_them(service);
+    log_event(LOG_INFO, "refusal_over", log_number("told", (int64_t)(before - refusals->at.count)),
+              log_number("owed", (int64_t)refusals->at.count));
+}
+
+void service_watch_refusals(struct service *service)
+{
+    if (service->refusals.at.count == 0 || service->outbox == NULL ||
+        (service->durable != NULL && !durable_is_recovered(service->durable)))
+        return;
+    outbox_end_refusals(service->outbox);
+    service_note_endings(service, service->outbox);
+}
