@@ -1,7 +1,8 @@
 /*
  * why_parts.h - what the files of the answer to "why" share; nobody else includes it.
  *
- *   why.c          questions, passes, and what is found in the first
+ *   why_question.c what is asked for, and whether a rule knows such a key
+ *   why.c          passes, and what is found in the first
  *   why_watch.c    the second pass: events, and what deduplication and `where` made of them
  *   why_enrich.c   what enrich steps did to events
  *   why_keys.c     the keys of rules, and their incidents
@@ -296,6 +297,22 @@ void why_notes_move(struct why_notes *from, struct why_notes *to);
 void why_notes_settle(struct why_notes *before, struct why_notes *after);
 
 /* --- why.c ------------------------------------------------------------------------------- */
+
+/* Does the rule count by the names of such a key? The tenant may be left out. */
+bool why_names_fit(const struct rule *rule, const char *asked);
+
+/* A key of names in another order than a rule's becomes that rule's, which has the most names.
+ * *owned, NULL or of a former call, is the text that question->key then is: the caller frees it. */
+void why_order_key(struct why_question *question, const struct rule *const *rules, size_t count,
+                   char **owned);
+
+/* Is there the rule that is asked for, and one that has such a key? `newest` is the set that
+ * mistakes are told of. Errors: false, with a sentence in *err. */
+bool why_check_rules(const struct why_question *question, const struct rule *const *rules,
+                     size_t count, const struct rule_set *newest, struct error *err);
+
+/* Remarks which rules have a name of the key among others, and so were not asked. */
+void why_remark_wider(struct why *why);
 
 /* A copy that lives as long as the answer; the same text gives the same copy for topics. */
 const char *why_topic(struct why *why, const char *topic);

@@ -92,6 +92,17 @@ static inline bool has_finding(const struct imported *imported, const char *part
     return false;
 }
 
+/* All but the sentence about repeat_interval, which goes with nearly every route of
+ * Alertmanager. */
+static inline size_t other_findings(const struct imported *imported)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < imported->result.finding_count; i++)
+        count += strcmp(imported->result.findings[i].construct, "repeat_interval") != 0;
+    return count;
+}
+
 static inline void print_findings(const struct imported *imported)
 {
     char line[2000];
