@@ -215,12 +215,33 @@ static void key_keep(struct rule_test_watch *watch, struct asked_rule *asked, co
     key->near = near > key->near ? near : key->near;
 }
 
+/* A step of a sequence that none of its keys waited for: what has to come first had not come. */
+static void note_too_early(struct rule_test_watch *watch, struct asked_rule *asked,
+                           const struct trace_touch *touch)
+{
+    const struct rule *rule = touch->rule;
+    char time[RULE_TEST_TIME_BYTES];
+
+    for (uint32_t i = 1; i < rule->step_count; i++) {
+        if ((touch->touch->steps >> i & 1) == 0 || rule->step[i].is_negated)
+            continue;
+        rule_test_format_time(touch->touch->order.at_ms - watch->test->settings.start_ms, time);
+        snprintf(asked->look[asked->look_count++ % LOOKS_MAX], LINE_BYTES,
+                 "at %s came %s, and what comes first, %s, had not come", time, rule->step[i].name,
+                 rule->step[0].name);
+        return;
+    }
+}
+
 static void on_touched(void *self, const struct trace_touch *touch)
 {
     struct rule_test_watch *watch = self;
     struct asked_rule *asked = watch->asked != NULL ? watch->asked[touch->rule->index] : NULL;
     char time[RULE_TEST_TIME_BYTES], key[NAME_BYTES], *look;
 
+    if (asked != NULL && touch->fate == TRACE_NO_KEY && touch->rule->form_kind == FORM_SEQUENCE &&
+        touch->touch->kind <= TOUCH_REPEAT)
+        note_too_early(watch, asked, touch);
     if (asked == NULL || touch->fate != TRACE_WATCHED || touch->key == NULL)
         return;
     look = asked->look[asked->look_count++ % LOOKS_MAX];

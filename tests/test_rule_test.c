@@ -426,6 +426,16 @@ static void a_key_that_holds_nothing_is_told_as_such(void **state)
         "; end, which must not, came by db-02 end at 20s\n");
 }
 
+static void a_step_that_comes_before_the_first_is_told(void **state)
+{
+    (void)state;
+    FAILS(TEST("    events:\n"
+               "      - {at: 20s, resource: db-02, check: two}\n"
+               "    expect: [{rule: steps}]\n"),
+          "rule steps was reached by 1 alert or event, and opened 0 incidents",
+          "        at 20s came two, and what comes first, one, had not come\n");
+}
+
 /* Of a key that nothing counted, too, if all of it is named. */
 static void a_key_that_is_named_is_asked_why_not(void **state)
 {
@@ -792,6 +802,7 @@ int main(void)
         cmocka_unit_test(missing_incidents_say_what_their_rule_made_of_the_events),
         cmocka_unit_test(steps_have_been_taken_before_it_is_said_why),
         cmocka_unit_test(a_key_that_holds_nothing_is_told_as_such),
+        cmocka_unit_test(a_step_that_comes_before_the_first_is_told),
         cmocka_unit_test(a_key_that_is_named_is_asked_why_not),
         cmocka_unit_test(alertmanager_bodies_are_made),
         cmocka_unit_test(defaults_stand_in_for_fields_and_labels),
