@@ -167,7 +167,7 @@ bool daemon_is_ready(void)
     struct error err;
     char *body = NULL;
     int status = 0;
-    bool is = admin_client_ask(admin, false, "/readyz", &status, &body, &err) == 0;
+    bool is = admin_client_ask(admin, NULL, false, "/readyz", &status, &body, &err) == 0;
 
     free(body);
     return is && status == 200;
@@ -181,7 +181,7 @@ double daemon_metric(const char *name)
     int status = 0;
     double value = -1;
 
-    if (admin_client_ask(admin, false, "/metrics", &status, &body, &err) != 0)
+    if (admin_client_ask(admin, NULL, false, "/metrics", &status, &body, &err) != 0)
         return -1;
     for (const char *at = body; at != NULL; at = strchr(at, '\n')) {
         at += *at == '\n';
