@@ -196,7 +196,8 @@ static const struct metric rows[] = {
     {"tocsin_kafka_partitions_stopped", GAUGE, K(stopped),
      "Those that wait for a person, and why /readyz answers 503."},
     {"tocsin_kafka_topics_unsafe", GAUGE, K(unsafe),
-     "Compacted topics whose min.compaction.lag.ms is too short to read them again after a crash."},
+     "Topics that may drop records before they are read again after a crash: by a retention.ms, or "
+     "a min.compaction.lag.ms, that is too short."},
     {"tocsin_kafka_queued_records", GAUGE, K(queued),
      "Records that were fetched and wait to be taken."},
     {"tocsin_kafka_queued_bytes", GAUGE, K(queued_bytes),

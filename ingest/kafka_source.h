@@ -102,7 +102,8 @@ struct kafka_config {
     void (*log)(void *log_self, int level, const char *text);
 };
 
-/* Records must survive two snapshot intervals before compaction may touch them (D6). Until
+/* Records must survive two snapshot intervals before compaction may touch them (D6), and four
+ * before they go by their age (D1). Until
  * snapshots are taken on another plan, the interval is the longest that the plan allows. */
 enum { KAFKA_SNAPSHOT_INTERVAL_MS = 300000 };
 
@@ -126,7 +127,7 @@ struct kafka_counters {
     uint64_t lost;       /* records that the broker no longer had (D6) */
     uint64_t holes;      /* holes that were fetched again (L1) */
     uint64_t skipped;    /* offsets that never came and were passed over by accept_gap (L1) */
-    uint64_t unsafe;     /* compacted topics that may drop what is still needed (D6) */
+    uint64_t unsafe;     /* topics that may drop what is still needed (D1, D6) */
     uint64_t stopped;    /* feeds that wait for a person now */
     uint64_t unreadable; /* feeds that cannot be read now */
     uint64_t feeds;

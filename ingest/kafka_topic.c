@@ -1,11 +1,13 @@
 /*
  * kafka_topic.c - asks the brokers, once for each control client, how our topics are kept, and
- * says where that does not go together with how they are declared (L1, D6).
+ * says where that does not go together with how they are declared, or with what has to be read
+ * again after a crash (L1, D1, D6).
  *
  * A compacted topic loses records that a newer one of the same key replaces. What tocsin has
  * read and may have to read again must survive until then: min.compaction.lag.ms has to be
- * above two snapshot intervals. And compaction leaves holes, at which a partition of a topic that
- * is not declared gaps_expected stops.
+ * above two snapshot intervals. Of one that drops what is old, records must stay for four: a
+ * snapshot may fail, and a daemon may be down for a while. And compaction leaves holes, at which a
+ * partition of a topic that is not declared gaps_expected stops.
  *
  * It warns and reads on: a daemon that would not start would see nothing at all (D4). Brokers
  * that do not answer the question, or do not allow it, are told of for declared topics only. Who
@@ -17,7 +19,10 @@
 #include "base/host.h"
 #include "ingest/kafka_internal.h"
 
-enum { SAFE_LAG_MS = 2 * KAFKA_SNAPSHOT_INTERVAL_MS };
+enum {
+    SAFE_LAG_MS = 2 * KAFKA_SNAPSHOT_INTERVAL_MS,
+    SAFE_RETENTION_MS = 4 * KAFKA_SNAPSHOT_INTERVAL_MS,
+};
 
 static bool is_declared(const struct kafka_source *source, const char *topic)
 {
@@ -89,20 +94,32 @@ static const char *setting(const rd_kafka_ConfigResource_t *topic, const char *n
     return NULL;
 }
 
-/* True when the topic may lose what is still needed. */
-static bool look_at(struct kafka_source *source, const rd_kafka_ConfigResource_t *topic)
+/* True when records may go by their age before they are read again. */
+static bool drops_too_soon(struct kafka_source *source, const rd_kafka_ConfigResource_t *topic,
+                           const char *policy)
+{
+    const char *retention = setting(topic, "retention.ms");
+    int64_t retention_ms = retention != NULL ? strtoll(retention, NULL, 10) : -1;
+
+    if (retention_ms < 0 || retention_ms >= SAFE_RETENTION_MS || source->config.read_only ||
+        (policy != NULL && strstr(policy, "delete") == NULL))
+        return false;
+    kafka_say(source, 4,
+              "topic %s keeps records for retention.ms %" PRId64
+              ", which is less than %d (four snapshot intervals): after a crash they may be gone "
+              "before they are read again",
+              rd_kafka_ConfigResource_name(topic), retention_ms, SAFE_RETENTION_MS);
+    return true;
+}
+
+/* True when compaction may take what is still needed. */
+static bool compacts_too_soon(struct kafka_source *source, const rd_kafka_ConfigResource_t *topic,
+                              const char *policy)
 {
     const char *name = rd_kafka_ConfigResource_name(topic);
-    const char *policy = setting(topic, "cleanup.policy");
     const char *lag = setting(topic, "min.compaction.lag.ms");
     int64_t lag_ms = lag != NULL ? strtoll(lag, NULL, 10) : 0;
 
-    if (rd_kafka_ConfigResource_error(topic) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        const char *why = rd_kafka_ConfigResource_error_string(topic);
-        if (is_declared(source, name))
-            say_unknown(source, name, why != NULL ? why : "no reason was given");
-        return false;
-    }
     if (policy == NULL || strstr(policy, "compact") == NULL)
         return false;
     if (!is_declared(source, name))
@@ -118,6 +135,24 @@ static bool look_at(struct kafka_source *source, const rd_kafka_ConfigResource_t
               "are read again after a crash",
               name, lag_ms, SAFE_LAG_MS);
     return true;
+}
+
+/* True when the topic may lose what is still needed. */
+static bool look_at(struct kafka_source *source, const rd_kafka_ConfigResource_t *topic)
+{
+    const char *name = rd_kafka_ConfigResource_name(topic);
+    const char *policy = setting(topic, "cleanup.policy");
+    bool is_short, is_compacted;
+
+    if (rd_kafka_ConfigResource_error(topic) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const char *why = rd_kafka_ConfigResource_error_string(topic);
+        if (is_declared(source, name))
+            say_unknown(source, name, why != NULL ? why : "no reason was given");
+        return false;
+    }
+    is_short = drops_too_soon(source, topic, policy);
+    is_compacted = compacts_too_soon(source, topic, policy);
+    return is_short || is_compacted;
 }
 
 void kafka_topics_look(struct kafka_source *source)

@@ -441,6 +441,35 @@ static void D6_a_compaction_lag_that_is_too_short_is_said(void **state)
     }
 }
 
+/* By age, where the topic drops by age. */
+static void D1_a_retention_that_is_too_short_is_said(void **state)
+{
+    (void)state;
+    const char *topics[] = {named("short"), named("enough"), named("endless"), named("compacted")};
+    struct kafka_config config = config_for(topics, 4, "earliest", NULL);
+    struct kafka_counters counters;
+    struct reader reader;
+    char line[256];
+
+    make_topic_with(topics[0], 1, "retention.ms=1199999");
+    make_topic_with(topics[1], 1, "retention.ms=1200000");
+    make_topic_with(topics[2], 1, "retention.ms=-1");
+    make_topic_with(topics[3], 1,
+                    "cleanup.policy=compact retention.ms=1000 min.compaction.lag.ms=3600000");
+    config.gap_topics = topics + 3;
+    config.gap_topic_count = 1;
+    reader_open(&reader, &config);
+    snprintf(line, sizeof(line),
+             "4 topic %s keeps records for retention.ms 1199999, which is less than 1200000",
+             topics[0]);
+    WAIT_FOR(has_line(reader.lines, line));
+    WAIT_FOR((kafka_source_counters(reader.source, &counters), counters.unsafe == 1));
+    for (int i = 1; i < 4; i++) {
+        snprintf(line, sizeof(line), "topic %s", topics[i]);
+        assert_false(has_line(reader.lines, line));
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +484,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest real[] = {
         KAFKA_TEST(L1_markers_of_transactions_are_holes_unless_declared),
         KAFKA_TEST(D6_a_compaction_lag_that_is_too_short_is_said),
+        KAFKA_TEST(D1_a_retention_that_is_too_short_is_said),
     };
 
     RUN_ON_KAFKA(argc, argv, tests, real);

@@ -100,6 +100,42 @@ static void start_decides_once_and_committed_offsets_decide_later(void **state)
     assert_int_equal(reader.feeds[0]->start_offset, 0);
 }
 
+static bool begins_at(void *self, const char *topic, int32_t partition, int64_t *offset)
+{
+    (void)topic, (void)partition;
+    *offset = *(int64_t *)self;
+    return true;
+}
+
+/* What brokers hold of the group is further on, or further back, than what the journal knows. */
+static void D5_what_the_journal_knows_goes_before_committed_offsets(void **state)
+{
+    (void)state;
+    const char *topics[] = {named("advisory")};
+    struct kafka_config config = config_for(topics, 1, "latest", topics[0]);
+    struct kafka_producer *producer = producer_open();
+    int64_t known[] = {3, 18, 7};
+    struct reader reader;
+
+    make_topic(topics[0], 1);
+    send_numbers(producer, topics[0], 0, 0, 20);
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        int next = (int)known[i];
+        config.began_at = begins_at;
+        config.began_at_self = &known[i];
+        reader_open(&reader, &config);
+        WAIT_FOR(reader_changes(&reader) == 1);
+        assert_int_equal(reader.feeds[0]->start_offset, known[i]);
+        WAIT_FOR(take_up_to(reader.feeds[0], &next, 20));
+        reader.source->ops->position(reader.source, reader.feeds[0], i == 0 ? 15 : 20);
+        reader_close(&reader); /* and this is what brokers hold from here on */
+    }
+    config.began_at = NULL;
+    reader_open(&reader, &config);
+    WAIT_FOR(reader_changes(&reader) == 1);
+    assert_int_equal(reader.feeds[0]->start_offset, 20);
+}
+
 static struct pour {
     struct kafka_producer *producer;
     const char *topic;
@@ -711,6 +747,7 @@ int main(int argc, char **argv)
         KAFKA_TEST(every_record_arrives_once_and_in_order),
         KAFKA_TEST(a_feed_that_is_not_taken_from_keeps_no_other_feed_waiting),
         KAFKA_TEST(start_decides_once_and_committed_offsets_decide_later),
+        KAFKA_TEST(D5_what_the_journal_knows_goes_before_committed_offsets),
         cmocka_unit_test_teardown(no_proof_while_an_acknowledged_record_is_untaken, pour_end),
         KAFKA_TEST(records_that_are_gone_stop_the_partition_or_are_skipped),
         KAFKA_TEST(records_that_vanish_before_a_slow_reader_stop_its_partition),
@@ -724,6 +761,7 @@ int main(int argc, char **argv)
         KAFKA_TEST(every_record_arrives_once_and_in_order),
         KAFKA_TEST(a_feed_that_is_not_taken_from_keeps_no_other_feed_waiting),
         KAFKA_TEST(start_decides_once_and_committed_offsets_decide_later),
+        KAFKA_TEST(D5_what_the_journal_knows_goes_before_committed_offsets),
         cmocka_unit_test_teardown(no_proof_while_an_acknowledged_record_is_untaken, pour_end),
         KAFKA_TEST(one_member_owns_everything_and_another_takes_over),
         KAFKA_TEST(a_member_that_joins_does_not_take_over),
