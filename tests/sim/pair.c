@@ -118,6 +118,9 @@ bool pair_yield(uint64_t due_ns)
 {
     if (mine == NULL || !other->is_alive || other->next_ns > due_ns)
         return false;
+    /* Due at the same moment to come: were it handed over, so would it be by the other. */
+    if (other->next_ns == due_ns && due_ns > world->now_ns)
+        return false;
     if (due_ns <= world->now_ns && dice_percent(&world->pair.dice, 50))
         return false;
     hand_over(due_ns);
