@@ -150,5 +150,6 @@ int service_stand_by(struct service *service, struct error *err)
 
 int service_has_unit(struct service *service, struct error *err)
 {
-    return unit_stand(service->unit, err) == UNIT_REFUSED ? EXIT_DATA : EXIT_OK;
+    return unit_stand(service->unit, err) == UNIT_REFUSED ? unit_verdict(service->unit, err)
+                                                          : EXIT_OK;
 }

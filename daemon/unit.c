@@ -152,8 +152,10 @@ static void decide(struct unit *unit, enum unit_stand stand, const struct error 
 {
     pthread_mutex_lock(&unit->lock);
     unit->stand = stand;
-    if (stand == UNIT_REFUSED)
+    if (stand == UNIT_REFUSED) {
         unit->why = *why;
+        unit->verdict = unit->joined.is_disk_failed ? EXIT_IO : EXIT_DATA;
+    }
     pthread_mutex_unlock(&unit->lock);
     unit->options.decided(unit->options.self);
 }

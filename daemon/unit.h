@@ -48,7 +48,8 @@ int unit_create(const struct unit_options *options, struct unit **out, struct er
 /* What it waits for, or why it was refused. Thread: any. */
 enum unit_stand unit_stand(struct unit *unit, struct error *why);
 
-/* 0, or the exit code with which the run has to end, and why. Thread: any. */
+/* 0, or the exit code with which the run has to end, and why: also of one that was REFUSED. Thread:
+ * any. */
 int unit_verdict(struct unit *unit, struct error *why);
 
 /* ---- from OWNS or ALONE on ---- */

@@ -60,6 +60,8 @@ static bool stay_owner(struct join *join)
     join->lease = shared_store_keep(join->store, config->lease_ms, join->err);
     if (join->lease == SHARED_FINE)
         *config->kept_ns = now_ns;
+    if (join->lease == SHARED_LOST)
+        join->lease = SHARED_AWAY; /* it came back older, or empty: for another try */
     return join->lease == SHARED_FINE;
 }
 
@@ -239,14 +241,21 @@ static void let_go(struct join *join)
     join->held.count = join->lists.count = 0;
 }
 
+/* False: a call that writes ours has failed. */
+static bool is_written(struct join *join, int rc)
+{
+    join->out->is_disk_failed |= rc == -EIO || rc == -ENOSPC;
+    return rc == 0;
+}
+
 static bool write_held(struct join *join, enum shared_log which)
 {
     for (size_t i = 0; i < join->held.count; i++) {
         const struct shared_frame *frame = &join->held.at[i].frame;
         uint64_t number;
-        if (segment_log_append(join->log, frame->kind, frame->payload.at, frame->payload.len,
-                               &number, join->err) != 0 ||
-            segment_log_sync(join->log, join->err) != 0)
+        if (!is_written(join, segment_log_append(join->log, frame->kind, frame->payload.at,
+                                                 frame->payload.len, &number, join->err)) ||
+            !is_written(join, segment_log_sync(join->log, join->err)))
             return false;
         join->out->fetched[which]++;
     }
@@ -315,7 +324,7 @@ static enum shared_verdict begin_at_held(struct join *join)
                                join->err);
     if (verdict != SHARED_FINE)
         return verdict;
-    if (segment_log_open(journal, &beginning, &join->log, join->err) != 0)
+    if (!is_written(join, segment_log_open(journal, &beginning, &join->log, join->err)))
         return SHARED_DAMAGED;
     if (!write_held(join, SHARED_JOURNAL))
         verdict = verdict_of(join);
@@ -426,8 +435,9 @@ static enum shared_verdict fetch(struct join *join, enum shared_log which)
 
     if (end->number >= theirs.number)
         return SHARED_FINE;
-    if (segment_log_open(join->config->log[which], segment_walk_end(join->walk[which]), &join->log,
-                         join->err) != 0)
+    if (!is_written(join,
+                    segment_log_open(join->config->log[which], segment_walk_end(join->walk[which]),
+                                     &join->log, join->err)))
         return SHARED_DAMAGED;
     do {
         let_go(join);

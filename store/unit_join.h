@@ -36,13 +36,15 @@ struct unit_ends {
 };
 
 struct unit_joined {
-    struct unit_ends ends;           /* of our logs now */
-    struct unit_ends theirs;         /* of what the shared store has */
-    uint64_t fetched[SHARED_LOGS];   /* frames that came home */
-    uint64_t image;                  /* frame of the journal behind which it goes on from an image
-                                        that came home; 0: none did */
-    uint64_t owed[SHARED_LOGS];      /* frames that the shared store has yet to get */
-    bool is_forgotten;               /* it knew nothing of the unit */
+    struct unit_ends ends;         /* of our logs now */
+    struct unit_ends theirs;       /* of what the shared store has */
+    uint64_t fetched[SHARED_LOGS]; /* frames that came home */
+    uint64_t image;                /* frame of the journal behind which it goes on from an image
+                                      that came home; 0: none did */
+    uint64_t owed[SHARED_LOGS];    /* frames that the shared store has yet to get */
+    bool is_forgotten;             /* it knew nothing of the unit */
+    bool is_disk_failed; /* with SHARED_DAMAGED: a log could not be written, and the next start
+                          * recovers from what the disk has (C9) */
     char aside[DATA_DIR_PATH_BYTES]; /* where our own logs went; "": they stand */
     bool is_aside[SHARED_LOGS];      /* which of them */
 };
