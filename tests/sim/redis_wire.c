@@ -14,8 +14,8 @@
 #include "store/redis_link.h"
 
 struct sim_link {
-    struct shared_link link; /* first */
-    unsigned answer_ms;
+    struct shared_link link;      /* first */
+    unsigned answer_ms, restarts; /* of the Redis that it has met */
     struct arena *replies;
 };
 
@@ -31,6 +31,7 @@ static void pass_moments(void)
     }
     if (redis->restart_ns != 0 && world->now_ns >= redis->restart_ns) {
         redis->restart_ns = 0;
+        redis->restarts++;
         world_note("redis", "it comes back as it was");
         redis_desk_restart();
     }
@@ -124,6 +125,11 @@ static int ask(struct shared_link *self, const struct text *word, size_t count,
         error_set(err, "redis: connection refused");
         return -ECONNREFUSED;
     }
+    /* A line does not outlive what it went to; who lives alone finds out from what is there. */
+    if (pair_has_other() && link->restarts != world->redis.restarts) {
+        link->restarts = world->redis.restarts;
+        return lose(link, err);
+    }
     if (!is_calm && dice_percent(dice, world->redis.lost)) {
         if (dice_percent(dice, 30)) {
             *reply = &loading;
@@ -157,6 +163,7 @@ int __wrap_redis_link_create(const struct redis_config *config, struct shared_li
     assert(link != NULL);
     link->link = (struct shared_link){ask, destroy};
     link->answer_ms = config->answer_ms;
+    link->restarts = world->redis.restarts;
     *out = &link->link;
     return 0;
 }

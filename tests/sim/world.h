@@ -126,6 +126,7 @@ struct world_redis {
     struct world_redis_away away[WORLD_REDIS_AWAYS];
     uint64_t save_ns;    /* what is there then is what a restart finds; 0: nothing is */
     uint64_t restart_ns; /* 0: never */
+    unsigned restarts;   /* that there were */
     unsigned lost;       /* of 100 commands, or their answers, so many are */
     uint64_t way_ns;     /* to it, at most; and back */
     uint64_t calm_ns;    /* from then on nothing is lost */
