@@ -399,6 +399,36 @@ static bool is_asked_unlisted(const struct why *why, const struct trace_touch *t
     return why_key_is(touch->rule, values, why->question.key);
 }
 
+/* A rule that is not asked, for its keys have more names, and counted what is asked for: under
+ * which key is what the next question needs. */
+static void remark_wider_key(struct why *why, const struct trace_touch *touch)
+{
+    char remark[512], key[300];
+    struct text values[RULE_BY_MAX];
+    size_t used = 0;
+
+    if (why->question.rule != NULL || touch->key == NULL || touch->touch->kind > TOUCH_REPEAT ||
+        why->wider_count == sizeof(why->wider) / sizeof(why->wider[0]))
+        return;
+    for (uint32_t i = 0; i < why->wider_count; i++)
+        if (strcmp(why->wider[i]->id, touch->rule->id) == 0)
+            return;
+    for (uint32_t i = 0; i < touch->key->count; i++)
+        values[i] = key_text_value(touch->key, i);
+    if (!why_key_is_wider(touch->rule, values, why->question.key))
+        return;
+    key[0] = '\0';
+    for (uint32_t i = 0; i < touch->key->count && used < sizeof(key); i++)
+        used += (size_t)snprintf(key + used, sizeof(key) - used, "%s%s=%.*s", i > 0 ? " " : "",
+                                 touch->rule->by_name[i], (int)values[i].len, values[i].at);
+    snprintf(remark, sizeof(remark),
+             "rule %.80s counted it under a key of more names: ask for \"%s\"", touch->rule->id,
+             key);
+    why_words_mend(remark);
+    why->wider[why->wider_count++] = touch->rule;
+    why_remark(why, remark);
+}
+
 /* A touch of the key that is asked for. One that finds no key there, and leaves none, is of it
  * where it had been there before. */
 static void watch_asked_key(struct why *why, const struct trace_touch *touch,
@@ -407,8 +437,10 @@ static void watch_asked_key(struct why *why, const struct trace_touch *touch,
     struct why_key *key = why_watched_key(why, touch->touch->key);
     struct text values[RULE_BY_MAX];
 
-    if (!why_asks_rule(why, touch->rule))
+    if (!why_asks_rule(why, touch->rule)) {
+        remark_wider_key(why, touch);
         return;
+    }
     if (touch->key == NULL) {
         bool is_asked = is_asked_unlisted(why, touch);
         if (is_asked)

@@ -172,6 +172,8 @@ struct why_part {
 
 struct why {
     struct why_question question;
+    const struct rule *wider[3]; /* not asked, and said to have counted what is asked for */
+    uint32_t wider_count;
     char *key; /* the one that is asked for, its names in a rule's order; NULL: as it was given */
     struct rule_set **sets; /* in force one after the other */
     size_t set_count;
@@ -313,6 +315,9 @@ bool why_check_rules(const struct why_question *question, const struct rule *con
 
 /* Remarks which rules have a name of the key among others, and so were not asked. */
 void why_remark_wider(struct why *why);
+
+/* Whether a key of a rule that is not asked has the values that are asked for, beside others. */
+bool why_key_is_wider(const struct rule *rule, const struct text *values, const char *asked);
 
 /* A copy that lives as long as the answer; the same text gives the same copy for topics. */
 const char *why_topic(struct why *why, const char *topic);

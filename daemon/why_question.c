@@ -247,6 +247,24 @@ bool why_key_is(const struct rule *rule, const struct text *values, const char *
     return *asked == '\0';
 }
 
+bool why_key_is_wider(const struct rule *rule, const struct text *values, const char *asked)
+{
+    bool has_one = false;
+    size_t named = 0; /* bytes, with a blank behind each value */
+
+    for (uint32_t i = 0; i < rule->by_count; i++) {
+        const char *at = find_name(asked, rule->by_name[i]);
+        size_t bytes = at != NULL ? (size_t)(value_end(rule, at) - at) : 0;
+        if (at == NULL)
+            continue;
+        if (bytes != values[i].len || (bytes > 0 && memcmp(at, values[i].at, bytes) != 0))
+            return false;
+        has_one = has_one || strcmp(rule->by_name[i], "tenant") != 0;
+        named += strlen(rule->by_name[i]) + 1 + bytes + 1;
+    }
+    return has_one && named == strlen(asked) + 1;
+}
+
 static void unknown_rule(const char *id, const struct rule_set *rules, struct error *err)
 {
     uint32_t count = rule_set_count(rules);

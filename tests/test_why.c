@@ -551,6 +551,9 @@ static void rules_by_more_names_than_the_key_are_named(void **state)
     } rows[] = {
         {"host=h1", NULL,
          "note: rule both was not asked, nor was three: its key needs tenant, host and check\n"},
+        {"host=h1", NULL,
+         "note: rule both counted it under a key of more names: ask for \"tenant=default host=h1 "
+         "check=down\"\n"},
         {"host=h1", "one", NULL},
         {"host=h1 check=down", NULL,
          "note: rule three was not asked: its key needs tenant, host, check and labels.rack\n"},
