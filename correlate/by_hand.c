@@ -22,7 +22,7 @@ static void touch_slot(struct dedup *d, const struct event *ev, struct id128 inc
 
     for (uint32_t i = 0; i < rule->by_count; i++)
         value[i] = event_text_label(ev->text, i).value;
-    key = key_id(slot, d->config->seed, value, rule->by_count);
+    key = key_id(d->rules->slots[slot].family, d->config->seed, value, rule->by_count);
     order.rule = d->rules->slots[slot].order;
     uint8_t lane = (uint8_t)(key.hi >> 56);
     unsigned to = lane_owner(d->worker->engine, lane);

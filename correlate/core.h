@@ -412,7 +412,6 @@ struct worker {
     VECTOR_OF(struct key_candidate) key_scratch;
     uint64_t key_looks;              /* of its queues, at keys, ever */
     uint32_t listed_generation;      /* of the version whose lists it has gone by */
-    VECTOR_OF(uint32_t) slots_made;  /* that drain and got a key since a look began; F */
     VECTOR_OF(struct untold) untold; /* by rule slot; F, S */
     struct step_end so_far;
     struct step_end step_end[STEPS];            /* F */

@@ -139,9 +139,8 @@ static int64_t touch_round(const struct correlation *c, const struct touch *touc
 
 /* --- the phase ------------------------------------------------------------------------- */
 
-/* The incident's round owes an update, perhaps. */
-static void mark_dirty(struct correlation *c, struct key_lane *lane, uint32_t number,
-                       const struct touch *touch)
+void correlation_mark_dirty(struct correlation *c, struct key_lane *lane, uint32_t number,
+                            const struct touch *touch)
 {
     struct key_state *key = key_at(lane, number);
 
@@ -191,8 +190,14 @@ static void touch_run(struct correlation *c, const struct touch *touch)
         return;
     }
     tally_add(&c->rules->slots[touch->slot].tally[c->worker->index].touches, 1);
+    if (number != UINT32_MAX && key_at(lane, number)->slot != touch->slot) {
+        if (key_touch_other(c, lane, number, touch))
+            return;
+        number = UINT32_MAX;
+    }
     if (number == UINT32_MAX) {
-        if (!raises || c->rules->slots[touch->slot].is_listed) {
+        const struct rule_slot *slot = &c->rules->slots[touch->slot];
+        if (!raises || slot->is_listed || !slot->current) {
             c->retired++;
             return;
         }
@@ -213,7 +218,7 @@ static void touch_run(struct correlation *c, const struct touch *touch)
         if (!touch_open(c, lane, number, touch))
             return;
         if (key->is_open)
-            mark_dirty(c, lane, number, touch);
+            correlation_mark_dirty(c, lane, number, touch);
     }
     correlation_timer_keep(c, lane, number);
 }

@@ -3,6 +3,7 @@
  *
  *   correlation.c     the phase: touches in order, timers, round ends
  *   rule_key.c        a key comes and goes
+ *   key_holder.c      which of a rule's forms has the key
  *   rule_form.c       which form of rule does what with a key that watches
  *   watch_window.c    the form with a window of entries, watch_sequence.c and so on the others
  *   incident_life.c   an incident opens, is joined and left, is updated, closes
@@ -119,8 +120,27 @@ struct id128 rule_key_id(const struct correlation *c, const struct key_state *ke
 /* The key leaves the table; its words wait for the end of the step. */
 void rule_key_remove(struct correlation *c, struct key_lane *lane, uint32_t number);
 
+/* The same of a key that watches: what it holds counts retired. */
+void rule_key_let_go(struct correlation *c, struct key_lane *lane, uint32_t number);
+
+/* The key, which watches with a body that suits the other form, is that form's from now on. */
+void rule_key_inherit(struct correlation *c, struct key_state *key, uint32_t heir);
+
 /* Frees all keys of a lane and the lane, when the engine ends. */
 void rule_keys_release(struct key_lane *lane, const struct rules_version *rules, struct slab *slab);
+
+/* --- key_holder.c ----------------------------------------------------------------------- */
+
+/* A touch of a form other than the one that holds the key. True: that was all; else the key has
+ * been let go, and is there no more. */
+bool key_touch_other(struct correlation *c, struct key_lane *lane, uint32_t number,
+                     const struct touch *touch);
+
+/* --- correlation.c ---------------------------------------------------------------------- */
+
+/* The incident's round owes an update, perhaps. */
+void correlation_mark_dirty(struct correlation *c, struct key_lane *lane, uint32_t number,
+                            const struct touch *touch);
 
 /* --- watch_expect.c --------------------------------------------------------------------- */
 

@@ -60,7 +60,7 @@ static struct route route_make(const struct dedup *d, uint32_t index, const stru
 
     __builtin_prefetch(&d->rules->slots[slot]); /* for dedup_emit() */
     rule_by_values(rule, view, value);
-    struct id128 key = key_id(slot, d->config->seed, value, rule->by_count);
+    struct id128 key = key_id(d->rules->family_of[index], d->config->seed, value, rule->by_count);
     return (struct route){.key = key, .slot = slot, .lane = (uint8_t)(key.hi >> 56)};
 }
 
@@ -155,6 +155,15 @@ static bool route_in(const struct route *route, const struct route *routes, size
     return false;
 }
 
+/* It led to the same key as another form of the rule has it. */
+static bool is_moved(const struct route *route, const struct route *routes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (routes[i].slot != route->slot && id128_equal(routes[i].key, route->key))
+            return true;
+    return false;
+}
+
 /* worker->routes become the alert's. */
 static void routes_store(struct dedup *d, struct alert_slot *slot, struct alert_cold *cold)
 {
@@ -202,11 +211,15 @@ bool dedup_tell_changed(struct dedup *d, const struct order *order, struct alert
     uint64_t before = d->touches;
 
     for (unsigned i = 0; i < cold->route_count; i++)
-        if (!route_in(&cold->routes[i], fresh, fresh_count))
+        if (!route_in(&cold->routes[i], fresh, fresh_count) &&
+            !is_moved(&cold->routes[i], fresh, fresh_count))
             dedup_emit(d, *order, &cold->routes[i], TOUCH_CLEAR, cold, told);
     for (size_t i = 0; i < fresh_count; i++) {
         if (!route_in(&fresh[i], cold->routes, cold->route_count))
-            dedup_emit(d, *order, &fresh[i], TOUCH_RAISE, cold, told);
+            dedup_emit(d, *order, &fresh[i],
+                       is_moved(&fresh[i], cold->routes, cold->route_count) ? TOUCH_MOVE
+                                                                            : TOUCH_RAISE,
+                       cold, told);
         else if (dedup_takes_events(d, &fresh[i]))
             dedup_emit(d, *order, &fresh[i], TOUCH_REPEAT, cold, told); /* one more event */
         else if (held != TOUCH_REPEAT)

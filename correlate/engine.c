@@ -502,7 +502,6 @@ static void worker_release(struct worker *worker)
     free(worker->key_excess.at);
     key_queues_release(worker);
     free(worker->untold.at);
-    free(worker->slots_made.at);
     if (worker->waker > 0)
         host()->close(host()->self, worker->waker);
     if (worker->nap_waker > 0)

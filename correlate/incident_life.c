@@ -266,7 +266,8 @@ bool incident_join(struct correlation *c, struct key_lane *lane, uint32_t number
             MEMBER_OPEN;
         open->alert_count++;
         open->open_count++;
-    } else if (touch->kind == TOUCH_RAISE) {
+    } else if (touch->kind == TOUCH_RAISE ||
+               (touch->kind == TOUCH_MOVE && touch->slot == key_at(lane, number)->slot)) {
         open->alert_count++;
         open->untracked_open++;
         open->open_count++;

@@ -36,9 +36,9 @@ void key_pointer_end(void)
     abort();
 }
 
-struct id128 key_id(uint32_t slot, uint64_t seed, const struct text *value, uint32_t count)
+struct id128 key_id(uint32_t family, uint64_t seed, const struct text *value, uint32_t count)
 {
-    struct id128 key = {hash_mix(slot + 1), seed};
+    struct id128 key = {hash_mix(family + 1), seed};
 
     for (uint32_t i = 0; i < count; i++)
         key = hash128(value[i].at, value[i].len, hash_mix(key.hi ^ value[i].len) ^ key.lo);

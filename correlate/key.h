@@ -80,7 +80,7 @@ struct key_state {
     uint64_t is_queued : 1;       /* key_queue.h: has a place among those that watch */
     uint64_t is_queued_open : 1;  /* the same among those with an open incident */
     uint32_t id_middle;           /* the upper half of id.lo */
-    uint32_t slot;                /* of the rule; of one that is not used: the next such */
+    uint32_t slot;                /* of the form that holds it; of one not used: the next such */
     uint32_t timer;               /* due time of its valid entry in the lane's timers */
     uint32_t words_low, body_low; /* struct short_pointer, split */
     uint16_t words_high, body_high;
@@ -217,8 +217,9 @@ static inline void key_prefetch_body(const struct key_lane *lane, struct id128 k
         __builtin_prefetch(key_body(key_at(lane, slot->number - 1)));
 }
 
-/* What a key is found by: the rule's slot and the values of `by`. The high byte is its lane. */
-struct id128 key_id(uint32_t slot, uint64_t seed, const struct text *value, uint32_t count);
+/* What a key is found by: the family of its rule's slot (rules_version.h) and the values of `by`.
+ * The high byte is its lane. */
+struct id128 key_id(uint32_t family, uint64_t seed, const struct text *value, uint32_t count);
 
 /* What its slot does not say of the key's id. */
 static inline bool key_has_rest(const struct key_state *state, struct id128 key)

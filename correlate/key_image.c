@@ -239,7 +239,7 @@ void key_lane_load(struct correlation *c, unsigned lane, const struct image_sets
             image_fail(in, "a key has no rule, or other values than its rule asks for");
         if (in->fault != NULL)
             return;
-        struct id128 id = key_id(slot, c->config->seed, value, by_count);
+        struct id128 id = key_id(c->rules->slots[slot].family, c->config->seed, value, by_count);
         if (id.hi >> 56 != lane || key_find(keys, id) != UINT32_MAX) {
             image_fail(in, "a key stands in the wrong lane, or twice");
             return;

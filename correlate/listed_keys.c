@@ -31,13 +31,20 @@ static void key_take(struct correlation *c, uint32_t slot, const struct text *va
 {
     const struct rule *rule = c->rules->slots[slot].rule;
     struct engine *engine = c->worker->engine;
-    struct id128 id = key_id(slot, engine->config.seed, value, rule->by_count);
+    struct id128 id =
+        key_id(c->rules->slots[slot].family, engine->config.seed, value, rule->by_count);
     unsigned l = (unsigned)(id.hi >> 56);
 
     if (lane_owner(engine, l) != c->worker->index)
         return;
     struct key_lane *lane = &engine->key_lanes[l];
     uint32_t number = key_find(lane, id);
+    /* A former form has it: with an open incident it stays so, and the note is for its end. */
+    if (number != UINT32_MAX && key_at(lane, number)->slot != slot &&
+        !key_at(lane, number)->is_open) {
+        rule_key_let_go(c, lane, number);
+        number = UINT32_MAX;
+    }
     if (number == UINT32_MAX) {
         number = rule_key_add(c, lane, id, slot, value);
         key_at(lane, number)->last_any = TIME_PACK(from_ms(c));
@@ -51,7 +58,8 @@ static void lane_sweep(struct correlation *c, struct key_lane *lane, const bool 
 {
     for (uint32_t n = 0; n < lane->used; n++) {
         struct key_state *key = key_at(lane, n);
-        if (!key->used || !swept[key->slot] || !expect_unlist(c, key))
+        if (!key->used || !swept[key->slot] || !expect_unlist(c, key) ||
+            !c->rules->slots[key->slot].current)
             continue;
         if (key->is_open) {
             struct order order = correlation_order(c, key, from_ms(c), ORDER_TIMER, ORDER_RULE);
@@ -77,6 +85,14 @@ void listed_keys_apply(struct correlation *c)
         for (uint32_t i = 0; i < slot->rule->listed_count; i++)
             key_take(c, s, &slot->rule->listed[(size_t)i * slot->rule->by_count]);
         slot->tally[c->worker->index].listed = slot->rule->listed_digest.lo;
+    }
+    /* What a former form holds is noted to be listed no more, and that is all. */
+    for (uint32_t s = 0; any && c->rules->drain_count > 0 && s < c->rules->slot_count; s++) {
+        const struct rule_slot *slot = &c->rules->slots[s];
+        if (slot->rule == NULL || slot->current || slot->rule->form_kind != FORM_EXPECT)
+            continue;
+        uint32_t heir = rules_version_heir(c->rules, s);
+        is_swept[s] = heir != UINT32_MAX && is_swept[heir];
     }
     for (unsigned l = c->worker->index; any && l < LANES; l += engine->worker_count)
         lane_sweep(c, &engine->key_lanes[l], is_swept);

@@ -1,7 +1,6 @@
 /* rule_key.c - a key comes with its first touch and goes when it holds nothing. */
 #include "correlate/correlation.h"
 #include "correlate/key_queue.h"
-#include "correlate/rules_retire.h"
 
 uint32_t rule_key_add(struct correlation *c, struct key_lane *lane, struct id128 id, uint32_t slot,
                       const struct text *value)
@@ -14,8 +13,6 @@ uint32_t rule_key_add(struct correlation *c, struct key_lane *lane, struct id128
     key_text_pack(text, value, rule->by_count);
     key_set_words(key, text);
     key->slot = slot;
-    if (!c->rules->slots[slot].current)
-        rules_retire_note(c->worker, slot);
     key_queue_note(c->worker, key, number, c->step->from_ms);
     tally_add(&correlation_tally(c, key)->keys, 1);
     c->worker->so_far.keys_made++;
@@ -38,7 +35,27 @@ struct id128 rule_key_id(const struct correlation *c, const struct key_state *ke
 
     for (uint32_t i = 0; i < words->count; i++)
         value[i] = key_text_value(words, i);
-    return key_id(key->slot, c->config->seed, value, words->count);
+    return key_id(c->rules->slots[key->slot].family, c->config->seed, value, words->count);
+}
+
+void rule_key_let_go(struct correlation *c, struct key_lane *lane, uint32_t number)
+{
+    const struct key_state *key = key_at(lane, number);
+    const uint32_t pending = correlation_form(c, key)->pending(c, key);
+
+    c->retired += pending;
+    correlation_hold(c, key, (uint64_t)0 - pending);
+    rule_key_remove(c, lane, number);
+}
+
+void rule_key_inherit(struct correlation *c, struct key_state *key, uint32_t heir)
+{
+    tally_add(&correlation_tally(c, key)->keys, UINT64_MAX);
+    c->worker->so_far.keys_gone++;
+    key->slot = heir;
+    key->is_queued = key->is_queued_open = false; /* in lines of the other form */
+    tally_add(&correlation_tally(c, key)->keys, 1);
+    c->worker->so_far.keys_made++;
 }
 
 /* Frees what a key holds, but for its words. */

@@ -17,6 +17,7 @@ void rule_trace_begin(struct rule_trace *before, const struct correlation *c,
     if (before->open) {
         before->incident = key_open(key)->latest->id;
         before->rule = key_open(key)->rule;
+        before->is_former = key->slot != touch->slot && c->rules->slots[touch->slot].current;
     }
 }
 
@@ -58,7 +59,9 @@ void rule_trace_end(const struct rule_trace *before, const struct correlation *c
                                .incident = before->incident,
                                .state = "",
                                .waits = "",
-                               .next_ms = INT64_MAX};
+                               .next_ms = INT64_MAX,
+                               .former_until_ms =
+                                   before->is_former ? c->rules->from_ms : INT64_MIN};
     struct text_buffer state, waits;
 
     if (c->trace->touched == NULL)

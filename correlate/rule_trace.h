@@ -14,6 +14,7 @@ struct rule_trace {
     const struct rule *rule;
     const struct key_text *key;
     bool open;
+    bool is_former; /* another form than the touch's has the open incident */
     struct id128 incident;
     uint64_t correlated, evicted;
 };

@@ -145,8 +145,6 @@ static void look_begin(struct engine *engine)
     retire->is_dead = memory_grow(retire->is_dead, version->slot_count + 1);
     for (uint32_t s = 0; s < version->slot_count; s++)
         retire->is_dead[s] = version->slots[s].rule != NULL && !version->slots[s].current;
-    for (unsigned w = 0; w < engine->worker_count; w++)
-        engine->workers[w].slots_made.count = 0;
     retire->lane = 0;
     retire->is_looking = true;
 }
@@ -216,9 +214,6 @@ static void look_end(struct engine *engine, uint64_t now_ns)
     size_t kept = 0;
     uint32_t freed;
 
-    for (unsigned w = 0; w < engine->worker_count; w++)
-        for (size_t i = 0; i < engine->workers[w].slots_made.count; i++)
-            slot_hold(retire, engine->workers[w].slots_made.at[i]);
     freed = slots_drop(engine);
     for (size_t i = 0; i < retire->sets.count; i++) {
         if (i >= retire->set_count || set_is_held(engine, retire->sets.at[i])) {
@@ -299,13 +294,4 @@ void rules_retire_release(struct engine *engine)
     free(retire->sets.at);
     free(retire->rules.at);
     free(retire->is_dead);
-}
-
-void rules_retire_note(struct worker *worker, uint32_t slot)
-{
-    /* Slots that drain are few, and so are keys that they get. */
-    for (size_t i = worker->slots_made.count; i-- > 0;)
-        if (worker->slots_made.at[i] == slot)
-            return;
-    vector_add(&worker->slots_made) = slot;
 }

@@ -8,13 +8,13 @@
  *   in force, and freed when no step under way and no reader of counters knows it
  *
  * What may point into an old set: a slot that a key or a route has, and an open incident by the
- * rule that opened it. A slot that drains gets no new route, but a REPEAT of an old one may make a
- * key again: who makes it notes the slot, so a look over several steps misses none.
+ * rule that opened it. A slot that drains gets no new route and no new key, so a look over several
+ * steps misses none.
  *
  * Costs nothing while there is nothing old. A look that frees nothing makes the next one wait
  * longer.
  *
- * Thread: who holds the sequencer role, but for rules_retire_note().
+ * Thread: who holds the sequencer role.
  */
 #ifndef CORRELATE_RULES_RETIRE_H
 #define CORRELATE_RULES_RETIRE_H
@@ -42,9 +42,5 @@ void rules_retire_release(struct engine *engine);
 
 /* A set that the engine took goes, to the listener where that wants it; NULL is allowed. */
 void rules_retire_free(struct engine *engine, struct rule_set *set);
-
-/* A key of the slot was made.
- * Thread: worker, in a phase. */
-void rules_retire_note(struct worker *worker, uint32_t slot);
 
 #endif

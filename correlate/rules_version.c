@@ -56,6 +56,68 @@ static int64_t slot_find(const struct rules_version *older, const struct rule *r
     return -1;
 }
 
+/* Keys of the two can be compared: the silence of a host and its noise are two things. */
+static bool is_akin(const struct rule *a, const struct rule *b)
+{
+    bool same = strcmp(a->id, b->id) == 0 && a->by_count == b->by_count &&
+                (a->form_kind == FORM_EXPECT) == (b->form_kind == FORM_EXPECT);
+
+    for (uint32_t i = 0; same && i < a->by_count; i++)
+        same = strcmp(a->by_name[i], b->by_name[i]) == 0;
+    return same;
+}
+
+/* The families of a version that is being made. */
+struct families {
+    const struct rule_slot **older; /* slots of the version before that are not free, by order */
+    uint32_t older_count;
+    bool *is_used;
+    uint32_t unused; /* all below are used */
+};
+
+static struct families families_begin(const struct rules_version *older, uint32_t room)
+{
+    struct families families = {.older = memory_alloc((room + 1) * sizeof(*families.older)),
+                                .is_used = memory_alloc(room + 1)};
+
+    memset(families.is_used, 0, room + 1);
+    for (uint32_t s = 0; older != NULL && s < older->slot_count; s++) {
+        if (older->slots[s].rule == NULL)
+            continue;
+        families.older[older->slots[s].order] = &older->slots[s];
+        families.is_used[older->slots[s].family] = true;
+        families.older_count++;
+    }
+    return families;
+}
+
+static void families_end(struct families *families)
+{
+    free(families->older);
+    free(families->is_used);
+}
+
+/* That of the newest form whose keys are such keys, or one of its own. */
+static uint32_t family_find(struct families *families, const struct rule *rule)
+{
+    uint32_t low = 0, high = families->older_count;
+
+    while (low < high) { /* behind all of this id */
+        uint32_t middle = low + (high - low) / 2;
+        if (strcmp(families->older[middle]->rule->id, rule->id) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low > 0 && strcmp(families->older[low - 1]->rule->id, rule->id) == 0; low--)
+        if (is_akin(families->older[low - 1]->rule, rule))
+            return families->older[low - 1]->family;
+    while (families->is_used[families->unused])
+        families->unused++;
+    families->is_used[families->unused] = true;
+    return families->unused;
+}
+
 /* Incidents of an earlier form of a rule are its incidents, too. */
 static void slots_tell(struct rules_version *version)
 {
@@ -157,6 +219,7 @@ struct rules_version *rules_version_create(struct rule_set *set, const struct en
     uint32_t count = rule_set_count(set);
     uint32_t slots = older != NULL ? older->slot_count : 0;
     uint32_t unused = 0; /* slots below are in use */
+    struct families families = families_begin(older, slots + count);
 
     *version =
         (struct rules_version){.set = set,
@@ -170,6 +233,7 @@ struct rules_version *rules_version_create(struct rule_set *set, const struct en
                                .takes_flapping = rule_set_takes(set, RULE_INPUT_FLAPPING),
                                .takes_incidents = rule_set_takes(set, RULE_INPUT_INCIDENTS)};
     version->slot_of = memory_alloc((count + 1) * sizeof(*version->slot_of));
+    version->family_of = memory_alloc((count + 1) * sizeof(*version->family_of));
     version->input_of = memory_alloc(count + 1);
     version->slots = memory_alloc(((size_t)slots + count + 1) * sizeof(*version->slots));
     version->earlier = memory_alloc(((size_t)slots + count + 1) * sizeof(*version->earlier));
@@ -192,6 +256,7 @@ struct rules_version *rules_version_create(struct rule_set *set, const struct en
             version->slots[slot] = (struct rule_slot){.rule = rule,
                                                       .tally = tally_alloc(worker_count),
                                                       .current = true,
+                                                      .family = family_find(&families, rule),
                                                       .since = version->generation};
             version->earlier[slot] = (struct rule_counts){0};
         }
@@ -200,7 +265,9 @@ struct rules_version *rules_version_create(struct rule_set *set, const struct en
         version->slots[slot].has_steps = rule->step_count > 0;
         version->slots[slot].is_listed = rule->listed_count > 0;
         version->slot_of[i] = slot;
+        version->family_of[i] = version->slots[slot].family;
     }
+    families_end(&families);
     version->slot_count = slots;
     slots_tell(version);
     slots_finish(version);
@@ -211,8 +278,7 @@ struct rules_version *rules_version_create(struct rule_set *set, const struct en
 
 /* As the version that follows one that had the same slots: each rule finds its own again. */
 struct rules_version *rules_version_restore(struct rule_set *set, const struct engine_terms *terms,
-                                            const struct rule *const *rule, const bool *is_current,
-                                            const uint32_t *since, uint32_t slot_count,
+                                            const struct rule_slot_kept *kept, uint32_t slot_count,
                                             uint32_t generation, unsigned worker_count)
 {
     struct rules_version before = {.set = set,
@@ -226,22 +292,67 @@ struct rules_version *rules_version_restore(struct rule_set *set, const struct e
     before.earlier = memory_alloc((slot_count + 1) * sizeof(*before.earlier));
     memset(before.earlier, 0, (slot_count + 1) * sizeof(*before.earlier));
     for (uint32_t s = 0; s < slot_count; s++) {
-        before.slots[s] = (struct rule_slot){.rule = rule[s]};
-        if (rule[s] == NULL)
+        const struct rule *rule = kept[s].rule;
+        before.slots[s] = (struct rule_slot){.rule = rule};
+        if (rule == NULL)
             continue;
         before.slots[s].tally = tally_alloc(worker_count);
-        before.slots[s].since = since[s];
-        before.slots[s].input = (uint8_t)rule[s]->input;
-        before.slots[s].has_steps = rule[s]->step_count > 0;
-        before.slots[s].is_listed = rule[s]->listed_count > 0;
-        if (is_current[s])
+        before.slots[s].since = kept[s].since;
+        before.slots[s].family = kept[s].family;
+        before.slots[s].input = (uint8_t)rule->input;
+        before.slots[s].has_steps = rule->step_count > 0;
+        before.slots[s].is_listed = rule->listed_count > 0;
+        if (kept[s].is_current)
             before.slot_of[before.rule_count++] = s;
     }
+    slots_finish(&before);
     version = rules_version_create(set, terms, &before, worker_count);
     free(before.slots);
     free(before.slot_of);
     free(before.earlier);
     return version;
+}
+
+static int family_order(const void *a, const void *b)
+{
+    const struct rule_slot_kept *const *x = a, *const *y = b;
+
+    return ((*x)->family > (*y)->family) - ((*x)->family < (*y)->family);
+}
+
+bool rules_version_families_fit(const struct rule_slot_kept *kept, uint32_t count)
+{
+    const struct rule_slot_kept **sorted = memory_alloc((count + 1) * sizeof(*sorted));
+    uint32_t used = 0;
+    bool fit = true;
+
+    for (uint32_t s = 0; s < count; s++)
+        if (kept[s].rule != NULL)
+            sorted[used++] = &kept[s];
+    if (used > 1)
+        qsort(sorted, used, sizeof(*sorted), family_order);
+    for (uint32_t i = 0; i < used && fit; i++)
+        fit = sorted[i]->family < count && (i == 0 || sorted[i]->family != sorted[i - 1]->family ||
+                                            is_akin(sorted[i]->rule, sorted[i - 1]->rule));
+    free(sorted);
+    return fit;
+}
+
+uint32_t rules_version_heir(const struct rules_version *version, uint32_t slot)
+{
+    const char *id = version->slots[slot].rule->id;
+    uint32_t low = 0, high = version->rule_count;
+
+    while (low < high) { /* rules are in the order of their ids */
+        uint32_t middle = low + (high - low) / 2;
+        if (strcmp(version->slots[version->slot_of[middle]].rule->id, id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < version->rule_count && version->family_of[low] == version->slots[slot].family
+               ? version->slot_of[low]
+               : UINT32_MAX;
 }
 
 /* What the slot has counted moves to the rule's form in force, if there is one: sums per rule do
@@ -283,6 +394,9 @@ struct rules_version *rules_version_trim(const struct rules_version *version, co
     *trimmed = *version;
     trimmed->slot_of = memory_alloc((version->rule_count + 1) * sizeof(*version->slot_of));
     memcpy(trimmed->slot_of, version->slot_of, version->rule_count * sizeof(*version->slot_of));
+    trimmed->family_of = memory_alloc((version->rule_count + 1) * sizeof(*version->family_of));
+    memcpy(trimmed->family_of, version->family_of,
+           version->rule_count * sizeof(*version->family_of));
     trimmed->slots = memory_alloc(slot_bytes + sizeof(*version->slots));
     memcpy(trimmed->slots, version->slots, slot_bytes);
     trimmed->input_of = memory_alloc(version->rule_count + 1);
@@ -309,6 +423,7 @@ struct rules_version *rules_version_trim(const struct rules_version *version, co
 void rules_version_drop(struct rules_version *version)
 {
     free(version->slot_of);
+    free(version->family_of);
     free(version->input_of);
     free(version->slots);
     free(version->earlier);

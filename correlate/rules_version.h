@@ -7,6 +7,10 @@
  * nothing holds any more is free, and a later version may use its number again
  * (correlate/rules_retire.h).
  *
+ * Forms of one rule whose keys can be compared are a family: the same id and `by`, and both of
+ * absence or neither. A key is found by its family and values, and says itself whose slot it has,
+ * so of all forms of a family one at a time holds it (correlate/key_holder.c).
+ *
  * Owner:  the engine; a version goes when no step under way knows it, a rule set
  *         when no slot and no open incident points into it.
  * Thread: built by the sequencer role, read by all.
@@ -43,14 +47,15 @@ struct rule_counts {
 struct rule_slot {
     const struct rule *rule;  /* NULL: the slot is free */
     struct rule_tally *tally; /* one per worker; shared by all versions that have the slot */
-    uint32_t order; /* among all slots of the version, by (rule id, since): merges touches */
-    bool is_told;   /* what happens to its incidents is told to composites of the set */
-    bool current;   /* false: drains, gets no new touches but for open incidents */
+    uint32_t order;   /* among all slots of the version, by (rule id, since): merges touches */
+    uint32_t since;   /* generation of the version that has it first: places are used again */
+    uint32_t family;  /* below slot_count; used again once no slot has it */
+    bool is_told : 1; /* what happens to its incidents is told to composites of the set */
+    bool current : 1; /* false: drains, gets no new touches but for open incidents */
     /* Of the rule, for those who want no more of it: ten thousand rules are in no cache. */
+    bool has_steps : 1;
+    bool is_listed : 1;
     uint8_t input; /* enum rule_input */
-    bool has_steps;
-    bool is_listed;
-    uint32_t since; /* generation of the version that has it first: places are used again */
 };
 _Static_assert(sizeof(struct rule_slot) == 32, "two to a cache line");
 
@@ -69,6 +74,7 @@ struct rules_version {
     uint32_t drain_count;   /* slots that are neither current nor free */
     uint32_t members_least; /* smallest max_members of a rule with windows; of all slots */
     uint32_t *slot_of;      /* rule index -> slot */
+    uint32_t *family_of;    /* rule index -> the slot's family */
     uint8_t *input_of;      /* rule index -> enum rule_input, where all of them stay near */
     struct rule_slot *slots;
     struct rule_counts *earlier; /* by slot; of current ones */
@@ -97,13 +103,25 @@ static inline struct enrich_tally *rules_version_tally(const struct rules_versio
 struct rules_version *rules_version_create(struct rule_set *set, const struct engine_terms *terms,
                                            struct rules_version *older, unsigned worker_count);
 
-/* One of a run before: `rule` is what each of its slots held, NULL for free ones, is_current says
- * which of them are of `set`, all of whose rules are there once, and `since` since when they are
- * there. Counters are zero. */
+/* What is kept of a slot from one run to the next. */
+struct rule_slot_kept {
+    const struct rule *rule; /* NULL: it is free */
+    bool is_current;
+    uint32_t since, family;
+};
+
+/* False where one of `count` slots has a family that it cannot have. */
+bool rules_version_families_fit(const struct rule_slot_kept *kept, uint32_t count);
+
+/* One of a run before, of these slots; current ones are of `set`, all of whose rules are there
+ * once. Counters are zero. */
 struct rules_version *rules_version_restore(struct rule_set *set, const struct engine_terms *terms,
-                                            const struct rule *const *rule, const bool *is_current,
-                                            const uint32_t *since, uint32_t slot_count,
+                                            const struct rule_slot_kept *kept, uint32_t slot_count,
                                             uint32_t generation, unsigned worker_count);
+
+/* The slot in force of the same family, itself where it is; UINT32_MAX: the rule is gone, or keys
+ * of the one in force are no such keys. */
+uint32_t rules_version_heir(const struct rules_version *version, uint32_t slot);
 
 /* The same version without the slots that are marked; their tallies are left to the caller. */
 struct rules_version *rules_version_trim(const struct rules_version *version, const bool *is_dead,

@@ -110,6 +110,7 @@ static void slot_put(const struct engine *engine, uint32_t s, const struct image
     image_put_rule(out, sets, slot->rule);
     image_put_u32(out, slot->current);
     image_put_u32(out, slot->since);
+    image_put_u32(out, slot->family);
     for (unsigned w = 0; w < engine->worker_count; w++) {
         const struct rule_tally *tally = &slot->tally[w];
         const struct worker *worker = &engine->workers[w];

@@ -26,9 +26,10 @@
 /* Of the bytes. Those of SNAPSHOT_VERSION_OLDEST are read as well (semantics C12):
  *   1  until incidents were counted by what suppresses them, and terms could be switched
  *   2  until what bounds take meanwhile stood in it
+ *   3  until forms of one rule shared keys: of what is read from these no two do
  */
 enum {
-    SNAPSHOT_VERSION = 3,
+    SNAPSHOT_VERSION = 4,
     SNAPSHOT_VERSION_OLDEST = 1,
     SNAPSHOT_TALLIES_1 = 47, /* rows of tally.inc that an image of version 1 has */
 };

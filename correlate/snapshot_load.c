@@ -44,19 +44,20 @@ static struct image_span head_take(struct engine *engine, size_t set_count, stru
 }
 
 struct slot_read {
-    const struct rule *rule;
+    struct rule_slot_kept kept;
     uint64_t count[7];
     struct untold untold;
 };
 
 static void slot_take(struct image_in *in, const struct image_sets *sets, struct slot_read *slot,
-                      bool *is_current, uint32_t *since)
+                      uint32_t number)
 {
     if (!image_take_flag(in))
         return;
-    slot->rule = image_take_rule(in, sets);
-    *is_current = image_take_flag(in);
-    *since = image_take_u32(in);
+    slot->kept.rule = image_take_rule(in, sets);
+    slot->kept.is_current = image_take_flag(in);
+    slot->kept.since = image_take_u32(in);
+    slot->kept.family = in->version >= 4 ? image_take_u32(in) : number;
     for (int i = 0; i < 7; i++)
         slot->count[i] = image_take_u64(in);
     slot->untold.incidents = image_take_u64(in);
@@ -80,20 +81,19 @@ static void slot_fill(struct engine *engine, uint32_t s, const struct slot_read 
     worker->untold.at[s] = read->untold;
     for (unsigned w = 0; w < engine->worker_count; w++)
         if (engine->newest_rules->slots[s].current)
-            tally[w].listed = read->rule->listed_digest.lo;
+            tally[w].listed = read->kept.rule->listed_digest.lo;
 }
 
 /* Is each rule of the set in force in one slot? */
-static bool slots_fit(const struct rule_set *set, const struct slot_read *read,
-                      const bool *is_current, uint32_t count)
+static bool slots_fit(const struct rule_set *set, const struct rule_slot_kept *kept, uint32_t count)
 {
     bool *is_there = memory_alloc(rule_set_count(set) + 1);
     uint32_t current = 0;
 
     memset(is_there, 0, rule_set_count(set) + 1);
     for (uint32_t s = 0; s < count; s++) {
-        const struct rule *rule = read[s].rule;
-        if (!is_current[s])
+        const struct rule *rule = kept[s].rule;
+        if (!kept[s].is_current)
             continue;
         if (rule->index < rule_set_count(set) && rule_set_rule(set, rule->index) == rule &&
             !is_there[rule->index])
@@ -147,31 +147,28 @@ static void rules_take(struct engine *engine, const struct image_sets *sets, str
         terms_from_ms = terms_take(&terms, in);
     uint32_t count = image_take_count(in, sizeof(uint32_t));
     struct slot_read *read = memory_alloc((count + 1) * sizeof(*read));
-    const struct rule **rule = memory_alloc((count + 1) * sizeof(*rule));
-    bool *is_current = memory_alloc(count + 1);
-    uint32_t *since = memory_alloc((count + 1) * sizeof(*since));
+    struct rule_slot_kept *kept = memory_alloc((count + 1) * sizeof(*kept));
     memset(read, 0, (count + 1) * sizeof(*read));
-    memset(is_current, 0, count + 1);
     for (uint32_t s = 0; s < count; s++) {
-        slot_take(in, sets, &read[s], &is_current[s], &since[s]);
-        rule[s] = read[s].rule;
+        slot_take(in, sets, &read[s], s);
+        kept[s] = read[s].kept;
     }
-    if (in->fault == NULL && (generation == 0 || !slots_fit(set, read, is_current, count)))
+    if (in->fault == NULL && (generation == 0 || !slots_fit(set, kept, count)))
         image_fail(in, "its rules are not those of the set in force");
+    if (in->fault == NULL && !rules_version_families_fit(kept, count))
+        image_fail(in, "rules share keys that cannot");
     if (in->fault == NULL) {
-        struct rules_version *version = rules_version_restore(
-            set, &terms, rule, is_current, since, count, generation, engine->worker_count);
+        struct rules_version *version =
+            rules_version_restore(set, &terms, kept, count, generation, engine->worker_count);
         version->terms_from_ms = terms_from_ms;
         version->from_ms = from_ms;
         version_set(engine, version);
         for (uint32_t s = 0; s < count; s++)
-            if (rule[s] != NULL)
+            if (kept[s].rule != NULL)
                 slot_fill(engine, s, &read[s]);
     }
     free(read);
-    free(rule);
-    free(is_current);
-    free(since);
+    free(kept);
     uint32_t steps = image_take_u32(in);
     if (in->fault == NULL && steps != enrich_count(engine->newest_rules->enrich))
         image_fail(in, "its enrich steps are not those of the set in force");

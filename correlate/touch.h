@@ -78,10 +78,12 @@ int key_text_compare(const struct key_text *a, const struct key_text *b);
 /* <0, 0, >0. Total: equal only for the same cause and rule. */
 int order_compare(const struct order *a, const struct order *b);
 
-/* BEAT: an event for a rule that takes them all; no alert's doing. */
+/* BEAT: an event for a rule that takes them all; no alert's doing. MOVE: RAISE of an alert that
+ * was counted under another form of the rule, for the same key. */
 enum touch_kind {
     TOUCH_BEAT,
     TOUCH_RAISE,
+    TOUCH_MOVE,
     TOUCH_CHANGE,
     TOUCH_REPEAT,
     TOUCH_CLEAR,
@@ -91,7 +93,7 @@ enum touch_kind {
 
 struct touch {
     struct order order;
-    struct id128 key;   /* hash of rule and `by` values */
+    struct id128 key;   /* hash of the rule's family and `by` values */
     struct id128 alert; /* fingerprint; of a TOUCH_CLOSE the incident */
     /* The event that made it; for timers the alert's own words. Lives until the step is done. */
     const struct event_text *text;

@@ -107,6 +107,9 @@ struct trace_touch {
     enum trace_fate fate;
     uint64_t evicted;      /* held touches that had to go for it */
     struct id128 incident; /* TRACE_OPENED, JOINED, LEFT, IGNORED, CLOSED */
+    /* A former form of the rule holds the key by its open incident (X5): when the set in force took
+     * effect. INT64_MIN: none does. */
+    int64_t former_until_ms;
     /* TRACE_WATCHED, after the touch: how far the key is, as its rule's form says it ("count() 4
      * of 5, distinct(check) 2 of 2"), when something in it is next due to change by itself
      * (INT64_MAX: never), and what that is when nothing opens ("the oldest left"); `near` is 0 for

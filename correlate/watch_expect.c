@@ -136,16 +136,21 @@ static bool is_told(const struct correlation *c, const struct key_state *key)
 }
 
 /* It goes on where it is listed, or where there was a sign of life; what was closed in its silence
- * is forgotten until there is one. */
+ * is forgotten until there is one. A key of a former form goes on as one of the form in force. */
 static bool expect_closed(struct correlation *c, struct key_state *key, int64_t at_ms)
 {
     struct expected *expected = key_body(key);
+    const uint32_t heir = rules_version_heir(c->rules, key->slot);
 
-    const struct rule *rule = correlation_rule(c, key);
-
-    if (!is_told(c, key) ||
-        !(rule->listed_count > 0 ? expected->listed != 0 : expected->has_resumed))
+    if (heir == UINT32_MAX)
         return false;
+    const struct rule *rule = c->rules->slots[heir].rule;
+    if (!(rule->listed_count > 0 ? expected->listed != 0 : expected->has_resumed))
+        return false;
+    if (heir != key->slot) {
+        rule_key_inherit(c, key, heir);
+        expected->due_ms = expected->last_ms + rule->every_ms;
+    }
     if (expected->due_ms <= at_ms)
         expected->due_ms = at_ms + rule->every_ms;
     return true;

@@ -270,7 +270,7 @@ static void note_touch(struct why *why, const struct trace_touch *touch,
     }
     if (told->kind == TOUCH_REPEAT && fold_touch(why, touch, note.what))
         return;
-    if (told->kind == TOUCH_RAISE || told->kind == TOUCH_CHANGE) {
+    if (told->kind == TOUCH_RAISE || told->kind == TOUCH_MOVE || told->kind == TOUCH_CHANGE) {
         const struct event_view view = {.text = told->text,
                                         .severity = told->severity,
                                         .state = EVENT_PROBLEM,

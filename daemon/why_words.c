@@ -184,9 +184,13 @@ char *why_words_made(const struct event *ev)
 static char *touched_words(const struct trace_touch *touch, const char *alert)
 {
     static const char *const kinds[] = {
-        [TOUCH_BEAT] = "takes as a sign of life", [TOUCH_RAISE] = "counts",
-        [TOUCH_CHANGE] = "counts as changed",     [TOUCH_REPEAT] = "counts the repeat of",
-        [TOUCH_CLEAR] = "hears the end of",       [TOUCH_EVICT] = "loses",
+        [TOUCH_BEAT] = "takes as a sign of life",
+        [TOUCH_RAISE] = "counts",
+        [TOUCH_MOVE] = "counts",
+        [TOUCH_CHANGE] = "counts as changed",
+        [TOUCH_REPEAT] = "counts the repeat of",
+        [TOUCH_CLEAR] = "hears the end of",
+        [TOUCH_EVICT] = "loses",
     };
     const char *kind = kinds[touch->touch->kind];
     char id[ID128_TEXT_BYTES];
@@ -228,11 +232,26 @@ static char *touched_words(const struct trace_touch *touch, const char *alert)
                       touch->rule->id);
 }
 
+/* The incident is one of before a reload: why the rule as it is opens none. */
+static char *former_words(char *words, int64_t until_ms)
+{
+    char time[UNIT_TEXT_BYTES];
+    char *text =
+        why_format("%s; the rule as it was before the reload at %s holds the key until that "
+                   "incident closes",
+                   words, unit_format_time(until_ms, time));
+
+    free(words);
+    return text;
+}
+
 char *why_words_touched(const struct trace_touch *touch, const char *alert, int64_t expire_ms)
 {
     char span[UNIT_TEXT_BYTES];
     char *words = touched_words(touch, alert);
 
+    if (touch->former_until_ms != INT64_MIN && touch->fate != TRACE_CLOSED)
+        words = former_words(words, touch->former_until_ms);
     if (expire_ms == 0)
         return words;
     char *text = why_format("%s; the alert has expired: nothing came for it for %s", words,

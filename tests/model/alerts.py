@@ -6,7 +6,7 @@ from events import NEVER
 
 
 class Touch:
-    """RAISE, CHANGE, REPEAT, CLEAR or EVICT: what the rule of a place is told of an alert for a key of its own; or
+    """RAISE, MOVE, CHANGE, REPEAT, CLEAR or EVICT: what the rule of a place is told of an alert for a key; or
     BEAT, a sign of life. While the key watches, it is held as an entry, with the event of the last CHANGE."""
     is_cleared = False  # its alert has been, since
     fate = "pending"    # what it counts as; once correlated, expired, evicted or retired it stays so
@@ -21,9 +21,8 @@ class Touch:
 
 class Alert:
     """What happens to it comes back as the touches that it makes."""
-    is_open = is_flapping = False
-    is_given_up = False           # the key of the incident that it is was evicted
-    is_stale = False              # rules were switched since its routes were made
+    # Given up: the key of the incident that it is was evicted. Stale: rules were switched since its routes were made.
+    is_open = is_flapping = is_given_up = is_stale = False
     last = NEVER
     problem = told = None         # the last that was not a repeat; that which rules were told last, None: told closed
     changes = ()                  # their times, newest last
@@ -49,8 +48,7 @@ class Alert:
         self.is_given_up |= event.of_incident == "given up"
         if is_problem != self.is_open:
             self.count("alerts_opened" if is_new else "alerts_refired" if is_problem else "alerts_cleared")
-            self.is_open = is_problem
-            self.changes = [*self.changes, event.et][-self.config["flap_start"]:]
+            self.is_open, self.changes = is_problem, [*self.changes, event.et][-self.config["flap_start"]:]
         elif not is_problem:
             return [], "duplicate"
         elif event.attributes() == self.problem.attributes():
@@ -90,8 +88,11 @@ class Alert:
         self.routes, self.told = (self.model.match(event), self.problem) if self.is_open else ([], None)
         kept = [route for route in self.routes if route in old]
         changed = [] if repeated else [route for route in kept if route not in self.on_events(kept)]
-        return (self.touches(gone, [route for route in old if route not in kept], event, now)
-                + self.touches("RAISE", [route for route in self.routes if route not in kept], event, now)
+        before, after = ({(self.model.rules[place].family, values): (place, values) for place, values in routes}
+                         for routes in (old, self.routes))
+        return (self.touches(gone, [route for key, route in before.items() if key not in after], event, now)
+                + self.touches("RAISE", [route for key, route in after.items() if key not in before], event, now)
+                + self.touches("MOVE", [after[key] for key in before if after.get(key) not in (None, *old)], event, now)
                 + self.touches("REPEAT", self.on_events(kept), event, now)
                 + self.touches("CHANGE", changed, event, now))
 

@@ -13,8 +13,7 @@ class Key:
     """It watches and holds touches as entries, or has an open incident. The class of a form of rule says what it does
     while it watches (take, cleared), when by itself (due, pass_time), and once an incident has ended (closed)."""
     incident = last_raise = aggregate = None
-    last_touch = NEVER
-    due_at = math.inf    # of forms that owe themselves a look
+    last_touch, due_at = NEVER, math.inf  # the latter of forms that owe themselves a look
 
     def __init__(self, model, place, values):
         self.model, self.place, self.values, self.entries = model, place, values, []
@@ -49,7 +48,7 @@ class Key:
             inc.join(touch)
             if inc.rule.asks["last"] and inc.may_close(touch.time):
                 self.close(touch.time, "value")
-            elif self.rule.to_next:
+            elif self.rule.to_next and touch.place == self.place:
                 self.take(touch)
         elif touch.raises:
             self.take(touch)
@@ -74,10 +73,8 @@ class Key:
             self.pass_time(now)
         elif self.is_unlisted():
             self.close(now, "unlisted")
-        else:
-            cause = "quiet" if now in inc.quiet_ends() else "fewer"
-            if inc.may_close(now):
-                self.close(now, cause)
+        elif inc.may_close(now):
+            self.close(now, "quiet" if now in inc.quiet_ends() else "fewer")
 
     def open(self, entries, event, why, now, bare=(None, "ok")):
         self.incident = Incident(self, entries, event, why, now, bare)
@@ -140,8 +137,7 @@ class Window(Key):
 
     def first_to_go(self):
         """Which entry a full window gives up."""
-        others = [part for part in self.rule.aggregates if part[2] != "count"]
-        again = []
+        others, again = [part for part in self.rule.aggregates if part[2] != "count"], []
         if [part[2] for part in others] == ["distinct"]:
             texts = [entry.event.text(others[0][3][1]) for entry in self.entries]
             again = [entry for at, entry in enumerate(self.entries[:SINGLE_MAX]) if texts[at] in texts[at + 1:]]
@@ -302,6 +298,9 @@ class Expect(Key):
                       bare=(since, self.rule.expect.get("severity", "major")))
 
     def closed(self, now, inc):
+        # From now on it is a key of the form in force.
+        self.place = next((rule.place for rule in self.model.in_force if rule.family == self.rule.family), self.place)
+        self.owes_from(self.last_raise.time if self.last_raise else self.listed)
         if self.drains() or inc.is_open() and self.values not in self.rule.listed:
             self.due_at = math.inf  # forgotten until its next sign of life
         elif self.due_at <= now:

@@ -13,8 +13,7 @@ from values import SEVERITIES, Severity, computed, is_true, value
 class Incident:
     """Also the world of `close`, and of the matchers of mutes."""
     lost = None                         # "no longer watched": "now" until its update has come, then "before"
-    is_forgotten = False                # its key is gone
-    is_told_on = False                  # to composite rules
+    is_forgotten = is_told_on = False   # its key is gone; composite rules know of it
     is_told = is_behind = False         # to sinks
     number = 0                          # of lines
 
@@ -30,8 +29,7 @@ class Incident:
         self.id = hash_of(self.tenant, self.rule.id, escaped, *opener)
         self.members = {entry.alert: not entry.is_cleared for entry in entries}  # alert -> is it open
         self.untracked = [True] if self.rule.expect else []  # beyond max_members; what is missing counts as an alert
-        self.events = len(entries)
-        self.first = min((entry.ts for entry in entries), default=bare[0])
+        self.events, self.first = len(entries), min((entry.ts for entry in entries), default=bare[0])
         self.severity = max((entry.event.severity for entry in entries), default=SEVERITIES.index(bare[1]))
         self.opened = self.last_touch = self.looked = now
         self.event, self.joined = event, []  # that opened it; RAISE, CHANGE and REPEAT since
@@ -43,7 +41,7 @@ class Incident:
     def join(self, touch):
         if touch.alert in self.members or len(self.members) < self.rule.max_members:
             self.members[touch.alert] = True
-        elif touch.kind == "RAISE":
+        elif touch.kind == "RAISE" or touch.kind == "MOVE" and touch.place == self.place:
             self.untracked.append(True)
         self.events += 1
         self.first, self.severity = min(self.first, touch.ts), max(self.severity, touch.event.severity)
@@ -191,10 +189,8 @@ class Telling:
             self.writer.count_muting(inc, set(muting))
 
     def tell(self, inc, now, change, cause, muting):
-        if change == "closed":
-            op = "resolve" if inc.is_told else None
-        else:
-            op = None if muting else "update" if inc.is_told else "open"
+        first, next_op = (None, "resolve") if change == "closed" else (None, None) if muting else ("open", "update")
+        op = next_op if inc.is_told else first
         inc.is_behind = inc.is_told and not op
         inc.is_told |= op is not None
         inc.number += 1

@@ -39,6 +39,7 @@ class Rule:
         names = "on where by window window_ms session_max_ms look for_ms in_order strict to_next baseline".split()
         self.form = ([getattr(self, name) for name in names], self.aggregates if self.baseline else self.when,
                      self.expect.get("every_ms"), [(step["where"], step.get("not")) for step in self.steps])
+        self.family = (self.id, tuple(self.by), bool(self.expect))  # its forms that share keys
         self.key_class = Expect if self.expect else Steps if self.steps else Baseline if self.baseline else Window
 
     def key_event(self, values, now):
@@ -55,12 +56,11 @@ class Model:
         self.ledger = Ledger()
         self.count = self.ledger.count
         self.rules = {}       # place -> rule: an id, and a number for each form that the id ever had
-        self.in_force = []    # the rules of the set in force, by id
-        self.sets = 0         # that have been in force
+        self.in_force, self.sets = [], 0  # the rules of the set in force, by id; sets that have been
         self.take_rules(scenario)
         self.recording = Recording(self.config, self.count, scenario)
         self.events = self.recording.events
-        self.alerts, self.keys = {}, {}      # by identity; by place and values
+        self.alerts, self.keys = {}, {}      # by identity; by family and values
         self.touches, self.told_on = [], []  # all that rules were told; of changes of incidents, for composite rules
         self.taken = collections.Counter()  # what bounds took in this minute, by (self-alert, place)
         self.round_ms = self.config["round_ms"]
@@ -94,18 +94,17 @@ class Model:
         edges = {edge for mute in self.telling.mutes for spell in mute.spells for edge in spell}
         yield min((at for at in edges if at > self.mutes_at), default=math.inf), MUTE, (), self.telling.tell_freed
         yield from [(alert.timer_at(), ALERT_TIMER, name, alert.timer) for name, alert in self.alerts.items()]
-        yield from [(key.timer_at(), KEY_TIMER, name, key.timer) for name, key in self.keys.items()]
+        yield from [(key.timer_at(), KEY_TIMER, (key.place, key.values), key.timer) for key in self.keys.values()]
         yield from [(event.et, EVENT, (), self.next_event) for event in self.events[:1]]
 
     def run(self):
-        begin, end = self.recording.begin, self.recording.end
+        begin, end, what = self.recording.begin, self.recording.end, None
         if end is None:
             return  # nothing was read
         while self.switches and self.switches[0]["at"] <= begin:
             self.switch(begin)  # what it replaces was never in force
         if end > begin:
             self.list_keys(begin // self.round_ms * self.round_ms)
-        what = None
         while (what, self.now) != (ROUND_END, end):
             self.now, what, _, act = min(self.due(), key=lambda due: due[:3])
             self.mutes_at = self.now - (what == ROUND_END)
@@ -133,21 +132,30 @@ class Model:
     def touch_all(self, touches):
         """Touches of one event or timer count by rule."""
         for touch in sorted(touches, key=lambda touch: touch.place):
-            name, rule = (touch.place, touch.values), self.rules[touch.place]
+            rule = self.rules[touch.place]
+            key = self.holder(rule, touch.values, touch.raises and rule in self.in_force and not rule.listed)
             self.touches.append(touch)
-            if name in self.keys or touch.raises and (not rule.listed or touch.values in rule.listed):
-                self.keys[name] = self.keys.get(name) or rule.key_class(self, *name)
-                self.keys[name].touch(touch)
+            if key and (key.place == touch.place or key.place < touch.place and key.incident):
+                key.touch(touch)
             else:
                 touch.counts_as("retired")
+
+    def holder(self, rule, values, takes):
+        """The key, whichever form has it: a former one lets it go to the one in force unless its incident is open."""
+        key = self.keys.get((rule.family, values))
+        if takes and not (key and (key.place == rule.place or key.incident)):
+            if key:
+                key.keep([], "retired")
+            key = self.keys[rule.family, values] = rule.key_class(self, rule.place, values)
+        return key
 
     def list_keys(self, now):
         """Those that rules list are there without a touch."""
         for rule in self.in_force:
-            for name in [(rule.place, values) for values in rule.listed if (rule.place, values) not in self.keys]:
-                key = self.keys[name] = Expect(self, *name)
-                key.listed = now
-                key.owes_from(now)
+            for key in [self.holder(rule, values, takes=True) for values in rule.listed]:
+                if not key.last_raise and not key.listed:
+                    key.listed = now
+                    key.owes_from(now)
 
     def switch(self, now):
         said = self.switches.pop(0)
@@ -164,9 +172,9 @@ class Model:
         for *_, alert in beyond(self.config["alerts_max"], [(a.last, a.identity, a) for a in self.alerts.values()]):
             self.count("alerts_evicted")
             self.touch_all(alert.end(now, "EVICT"))
-        open_ones = sorted((name, key, key.incident) for name, key in self.keys.items() if key.incident)
+        open_ones = sorted((key.place, key.values, key, key.incident) for key in self.keys.values() if key.incident)
         self.evict_keys()
-        for _, key, inc in open_ones:
+        for *_, key, inc in open_ones:
             cause = ("evicted" if inc.lost == "now" else "severity" if inc.severity > inc.shown_severity
                      else "grew" if len(inc.alerts()) >= max(1, 2 * inc.last_line["alerts"]) else None)
             if cause == "evicted":

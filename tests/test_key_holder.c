@@ -1,0 +1,427 @@
+/*
+ * Aim (X5): over a switch that gives a rule another form one form at a time holds a key: what is
+ * open goes on with what comes for it, what only watches is let go, and nothing opens twice.
+ * Method: the bench on virtual time, a few events before and after switches, with one and with four
+ * workers; what comes out is worked out by hand. Random switches are compared with the model
+ * (model_live).
+ */
+#include "engine_bench.h"
+
+#define FORM(by, window, when, close, title, more)                                                 \
+    "rules:\n  - id: one\n    where: check == \"down\"\n    by: [" by "]\n    window: " window     \
+    "\n    when: " when "\n    incident: {title: " title "}\n    close: " close "\n" more
+#define ANY(when, close, title) FORM("resource", "1m", when, close, title, "")
+#define BEATS(expect, close, title)                                                                \
+    "rules:\n  - id: one\n    where: check == \"hb\"\n    by: [resource]\n    expect: {" expect    \
+    "}\n    incident: {title: " title "}\n    close: " close "\n"
+#define OTHER                                                                                      \
+    "rules:\n  - id: other\n    where: check == \"x\"\n    window: 1m\n    when: count() >= 9\n"   \
+    "    incident: {title: t}\n    close: quiet(1m)\n"
+
+enum { FORMS = 2 };
+static const unsigned worker_counts[FORMS] = {1, 4};
+
+struct life {
+    struct bench *bench;
+    struct bench_feed *feed;
+    int64_t now_ms;
+};
+
+static struct life life_begin(const char *rules, unsigned workers)
+{
+    struct life life = {.bench = bench_create(rules)};
+
+    life.bench->config.workers = workers;
+    bench_go_live(life.bench);
+    life.feed = bench_feed(life.bench, "t", 0);
+    bench_start(life.bench);
+    bench_settle(life.bench);
+    return life;
+}
+
+static void pass_to(struct life *life, int64_t at_ms)
+{
+    bench_settle(life->bench);
+    bench_pass(life->bench, at_ms - life->now_ms, 100);
+    life->now_ms = at_ms;
+}
+
+static void put(struct life *life, int64_t at_ms, const char *resource, const char *check,
+                const char *more)
+{
+    pass_to(life, at_ms);
+    bench_put(life->feed, at_ms, resource, check, more);
+    bench_settle(life->bench);
+}
+
+/* In force before anything later is put. */
+static void change_rules(struct life *life, const char *rules)
+{
+    bench_settle(life->bench);
+    bench_switch(life->bench, rules);
+    pass_to(life, life->now_ms + 1000);
+}
+
+/* Ends it; `brief` and the sums (L3) have to come out. */
+static void life_end(struct life *life, const char *brief)
+{
+    struct bench *bench = life->bench;
+    const struct engine_counters *sums = &bench->counters;
+
+    pass_to(life, life->now_ms + 1000);
+    bench_stop(bench);
+    assert_string_equal(bench->brief, brief);
+    assert_int_equal(sums->touches, sums->correlated + sums->expired + sums->evicted +
+                                        sums->retired + sums->pending);
+    bench_destroy(bench);
+}
+
+static size_t count_of(const struct life *life, const char *what)
+{
+    size_t count = 0;
+
+    for (const char *at = life->bench->log.at; (at = strstr(at, what)) != NULL; at++)
+        count++;
+    return count;
+}
+
+static void X5_what_is_open_goes_on_with_what_comes_for_its_key(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(ANY("count() >= 1", "cleared()", "former"), worker_counts[i]);
+        put(&life, 0, "a", "down", "");
+        put(&life, 100, "b", "down", "");
+        change_rules(&life, ANY("count() > 0", "cleared()", "new"));
+        put(&life, 2000, "a", "down", ""); /* a repeat: known */
+        put(&life, 2500, "a", "down", ",\"severity\":\"critical\"");
+        put(&life, 3000, "c", "down", "");
+        put(&life, 4000, "a", "down", BENCH_CLEAR);
+        put(&life, 5000, "a", "down", ""); /* let go: the new form's */
+        put(&life, 6000, "b", "down", BENCH_CLEAR);
+        put(&life, 7000, "a", "down", BENCH_CLEAR);
+        pass_to(&life, 8000);
+        /* Of c and, when it was let go, of a. */
+        assert_int_equal(count_of(&life, "\"title\":\"new\""), 1 + 2);
+        life_end(&life, "0 opened rule one resource=a n=1 alerts=1\n"
+                        "100 opened rule one resource=b n=1 alerts=1\n"
+                        "2600 updated severity one resource=a n=2 alerts=1\n"
+                        "3000 opened rule one resource=c n=1 alerts=1\n"
+                        "4000 closed cleared one resource=a n=3 alerts=1\n"
+                        "5000 opened rule one resource=a n=1 alerts=1\n"
+                        "6000 closed cleared one resource=b n=2 alerts=1\n"
+                        "7000 closed cleared one resource=a n=2 alerts=1\n");
+    }
+}
+
+/* Two more alerts of the key, one of them beyond what the incident tracks: the former form's
+ * incident hears of what the new form's alerts do, and goes by its own `close`. */
+static void X5_new_alerts_of_the_key_join_and_leave_what_is_open(void **state)
+{
+    (void)state;
+#define HOSTS(when, title) FORM("labels.k", "1m", when, "cleared()", title, "    max_members: 1\n")
+#define K ",\"labels\":{\"k\":\"k\"}"
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(HOSTS("count() >= 1", "former"), worker_counts[i]);
+        put(&life, 0, "a", "down", K);
+        put(&life, 100, "b", "down", K); /* not tracked */
+        change_rules(&life, HOSTS("count() > 0", "new"));
+        put(&life, 2000, "a", "down", K);
+        put(&life, 2100, "b", "down", K); /* counted before: it is no further one */
+        put(&life, 2200, "c", "down", K);
+        put(&life, 3000, "a", "down", K BENCH_CLEAR);
+        put(&life, 3100, "b", "down", K BENCH_CLEAR);
+        put(&life, 3200, "c", "down", K BENCH_CLEAR);
+        life_end(&life, "0 opened rule one labels.k=k n=1 alerts=1\n"
+                        "200 updated grew one labels.k=k n=2 alerts=2\n"
+                        "3200 closed cleared one labels.k=k n=3 alerts=3\n");
+    }
+#undef HOSTS
+#undef K
+}
+
+#define AT_END(when, title)                                                                        \
+    FORM("resource", "{tumbling: 10s}\n    look: end", when, "quiet(1h)", title, "")
+
+static void X5_what_watches_is_let_go_at_the_first_touch(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(AT_END("count() >= 1", "former"), worker_counts[i]);
+        put(&life, 0, "a", "down", "");
+        change_rules(&life, AT_END("count() > 0", "new"));
+        put(&life, 2000, "a", "down", "");
+        pass_to(&life, 12000);
+        life_end(&life, "10000 opened rule one resource=a n=1 alerts=1\n");
+    }
+}
+
+/* Its timers go on: what was due is told, and takes what comes then. */
+static void X5_what_nothing_comes_for_ends_as_it_stood(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(AT_END("count() >= 1", "former"), worker_counts[i]);
+        put(&life, 0, "a", "down", "");
+        change_rules(&life, AT_END("count() > 0", "new"));
+        put(&life, 11000, "a", "down", "");
+        put(&life, 12000, "b", "down", "");
+        pass_to(&life, 22000);
+        life_end(&life, "10000 opened rule one resource=a n=1 alerts=1\n"
+                        "20000 opened rule one resource=b n=1 alerts=1\n");
+    }
+}
+
+static void X5_several_reloads_leave_one_holder(void **state)
+{
+    (void)state;
+    static const char *const third[] = {ANY("count() >= 1.0 && count() > 0", "cleared()", "third"),
+                                        ANY("count() >= 1", "cleared()", "first_again")};
+    for (int i = 0; i < 2 * FORMS; i++) {
+        struct life life =
+            life_begin(ANY("count() >= 1", "cleared()", "first"), worker_counts[i / 2]);
+        put(&life, 0, "a", "down", "");
+        put(&life, 100, "b", "down", "");
+        change_rules(&life, ANY("count() > 0", "cleared()", "second"));
+        put(&life, 2000, "a", "down", "");
+        change_rules(&life, third[i % 2]);
+        put(&life, 4000, "a", "down", ""); /* moved twice */
+        put(&life, 4100, "b", "down", ""); /* from the first to the third */
+        put(&life, 5000, "a", "down", BENCH_CLEAR);
+        put(&life, 5100, "b", "down", BENCH_CLEAR);
+        put(&life, 6000, "a", "down", "");
+        life_end(&life, "0 opened rule one resource=a n=1 alerts=1\n"
+                        "100 opened rule one resource=b n=1 alerts=1\n"
+                        "5000 closed cleared one resource=a n=2 alerts=1\n"
+                        "5100 closed cleared one resource=b n=2 alerts=1\n"
+                        "6000 opened rule one resource=a n=1 alerts=1\n");
+    }
+}
+
+/* An alert that was told only to the form before the holder says nothing about the holder's. */
+static void X5_what_a_former_form_was_told_is_not_the_next_ones(void **state)
+{
+    (void)state;
+#define PAIR(window)                                                                               \
+    FORM("labels.k", window, "count() >= 1", "cleared()", "t", "    max_members: 1\n")
+#define K ",\"labels\":{\"k\":\"k\"}"
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(PAIR("{tumbling: 1h}\n    look: end"), worker_counts[i]);
+        put(&life, 0, "a", "down", K); /* watched, and let go by b */
+        change_rules(&life, PAIR("1m"));
+        put(&life, 2000, "b", "down", K);
+        put(&life, 2100, "c", "down", K);             /* beyond what is tracked */
+        put(&life, 3000, "a", "down", K BENCH_CLEAR); /* not c's end */
+        put(&life, 4000, "b", "down", K BENCH_CLEAR);
+        put(&life, 5000, "c", "down", K BENCH_CLEAR);
+        life_end(&life, "2000 opened rule one labels.k=k n=1 alerts=1\n"
+                        "2200 updated grew one labels.k=k n=2 alerts=2\n"
+                        "5000 closed cleared one labels.k=k n=3 alerts=2\n");
+    }
+#undef PAIR
+#undef K
+}
+
+static void X5_a_rule_that_comes_back_finds_what_is_open(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FORMS; i++) {
+        struct life life =
+            life_begin(ANY("count() >= 1", "quiet(20s)", "former"), worker_counts[i]);
+        put(&life, 0, "a", "down", "");
+        change_rules(&life, OTHER);
+        change_rules(&life, ANY("count() >= 1", "quiet(5s)", "again"));
+        put(&life, 4000, "a", "down", "");
+        put(&life, 5000, "a", "down", BENCH_CLEAR);
+        put(&life, 6000, "a", "down", "");
+        put(&life, 7000, "a", "down", BENCH_CLEAR);
+        pass_to(&life, 28000);
+        life_end(&life, "0 opened rule one resource=a n=1 alerts=1\n"
+                        "27000 closed quiet one resource=a n=2 alerts=1\n");
+    }
+}
+
+/* Keys by other names, and an absence beside its opposite, cannot be compared: both stand. */
+static void X5_other_keys_stand_beside_each_other(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(ANY("count() >= 1", "cleared()", "t"), worker_counts[i]);
+        put(&life, 0, "a", "down", "");
+        change_rules(&life, FORM("resource, check", "1m", "count() >= 1", "cleared()", "t", ""));
+        put(&life, 2000, "a", "down", "");
+        life_end(&life, "0 opened rule one resource=a n=1 alerts=1\n"
+                        "2000 closed cleared one resource=a n=2 alerts=1\n"
+                        "2000 opened rule one resource=a check=down n=1 alerts=1\n");
+
+        life = life_begin(ANY("count() >= 1", "cleared()", "t"), worker_counts[i]);
+        put(&life, 0, "a", "down", "");
+        change_rules(&life, BEATS("every: 1s", "cleared()", "t"));
+        put(&life, 2000, "a", "hb", "");
+        pass_to(&life, 4000);
+        put(&life, 5000, "a", "hb", "");
+        put(&life, 5100, "a", "down", BENCH_CLEAR);
+        life_end(&life, "0 opened rule one resource=a n=1 alerts=1\n"
+                        "3000 opened rule one resource=a n=1 alerts=1\n"
+                        "5000 closed cleared one resource=a n=2 alerts=1\n"
+                        "5100 closed cleared one resource=a n=2 alerts=1\n");
+    }
+}
+
+/* The sign of life that ends the former form's absence is the first that the new one knows. */
+static void X5_an_absence_that_ends_is_watched_by_the_new_form(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(BEATS("every: 1s", "cleared()", "former"), worker_counts[i]);
+        put(&life, 0, "a", "hb", "");
+        pass_to(&life, 2000);
+        change_rules(&life, BEATS("every: 3s", "cleared()", "new"));
+        put(&life, 5000, "a", "hb", "");
+        pass_to(&life, 9000);
+        assert_int_equal(count_of(&life, "\"title\":\"new\""), 1);
+        life_end(&life, "1000 opened rule one resource=a n=1 alerts=1\n"
+                        "5000 closed cleared one resource=a n=2 alerts=1\n"
+                        "8000 opened rule one resource=a n=1 alerts=1\n");
+    }
+}
+
+/* a stays listed, b does not; of c the former form was told before it was listed. */
+static void X5_a_listed_key_is_the_new_forms_when_its_absence_is_over(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(
+            BEATS("every: 1s, keys: [{resource: a}, {resource: b}]", "quiet(4s)", "former"),
+            worker_counts[i]);
+        put(&life, 0, "a", "hb", "");
+        put(&life, 100, "b", "hb", "");
+        pass_to(&life, 2500);
+        change_rules(&life,
+                     BEATS("every: 9s, keys: [{resource: a}, {resource: c}]", "quiet(4s)", "new"));
+        pass_to(&life, 12500);
+        /* a is due 9 s after its last sign of life, c after the switch; b is listed no more. */
+        char brief[512];
+        snprintf(brief, sizeof(brief),
+                 "1000 opened rule one resource=a n=1 alerts=1\n"
+                 "1100 opened rule one resource=b n=1 alerts=1\n"
+                 "5000 closed quiet one resource=a n=2 alerts=1\n"
+                 "5100 closed quiet one resource=b n=2 alerts=1\n"
+                 "9000 opened rule one resource=a n=1 alerts=1\n"
+                 "%" PRId64 " opened rule one resource=c n=1 alerts=1\n",
+                 bench_mark(life.bench, MARK_SWITCH).value_ms - BENCH_T0 + 9000);
+        life_end(&life, brief);
+    }
+}
+
+#define STEPS(first, skip, title)                                                                  \
+    "rules:\n  - id: one\n    by: [resource]\n    sequence:\n      - {where: check == "            \
+    "\"" first "\"}\n      - {where: check == \"two\"}\n    within: 1m\n    skip: " skip           \
+    "\n    incident: {title: " title "}\n    close: cleared()\n"
+
+/* Steps are numbered by their rule: those of the new form go on with no chain of the former. */
+static void X5_chains_of_a_former_form_hear_of_no_other_steps(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(STEPS("one", "to_next", "former"), worker_counts[i]);
+        put(&life, 0, "a", "one", "");
+        put(&life, 100, "a", "two", ""); /* opens */
+        put(&life, 200, "a", "one", ""); /* alert is open: a repeat */
+        change_rules(&life, STEPS("uno", "past_last", "new"));
+        put(&life, 2000, "a", "uno", ""); /* joins, and is no first step of the former form */
+        put(&life, 2100, "a", "two", "");
+        put(&life, 3000, "a", "one", BENCH_CLEAR);
+        put(&life, 3100, "a", "uno", BENCH_CLEAR);
+        put(&life, 3200, "a", "two", BENCH_CLEAR);
+        put(&life, 4000, "a", "uno", "");
+        put(&life, 4100, "a", "two", "");
+        life_end(&life, "100 opened rule one resource=a n=1 alerts=2\n"
+                        "3200 closed cleared one resource=a n=2 alerts=3\n"
+                        "4100 opened rule one resource=a n=1 alerts=2\n");
+    }
+}
+
+/* Its bound is not held any more, and its keys are none of the new form's. */
+static void X5_what_a_former_form_holds_counts_in_no_bound(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FORMS; i++) {
+        struct life life = life_begin(
+            FORM("resource", "1m", "count() >= 1", "cleared()", "t", "    max_keys: 2\n"),
+            worker_counts[i]);
+        struct engine_rule_counters row[2];
+        put(&life, 0, "a", "down", "");
+        put(&life, 100, "b", "down", "");
+        change_rules(&life,
+                     FORM("resource", "1m", "count() > 0", "cleared()", "t", "    max_keys: 1\n"));
+        put(&life, 2000, "c", "down", "");
+        put(&life, 2100, "a", "down", "");
+        pass_to(&life, 3000);
+        assert_int_equal(engine_rule_counters(life.bench->engine, row, 2), 2);
+        assert_int_equal(row[0].keys + row[1].keys, 3);
+        put(&life, 4000, "a", "down", BENCH_CLEAR);
+        put(&life, 5000, "a", "down", ""); /* the second key of the new form */
+        pass_to(&life, 6000);
+        life_end(&life, "0 opened rule one resource=a n=1 alerts=1\n"
+                        "100 opened rule one resource=b n=1 alerts=1\n"
+                        "2000 opened rule one resource=c n=1 alerts=1\n"
+                        "4000 closed cleared one resource=a n=2 alerts=1\n"
+                        "5000 opened rule one resource=a n=1 alerts=1\n"
+                        "5200 updated evicted one resource=c n=2 alerts=1\n");
+    }
+}
+
+/* A flapping alert is told to the rules that knew it: repeats of it open nothing under a form that
+ * is not in force any more. */
+static void X5_a_former_form_takes_no_key_any_more(void **state)
+{
+    (void)state;
+#define EVENTS(when, close)                                                                        \
+    "rules:\n  - id: one\n    on: events\n    where: check == \"down\"\n    by: [resource]\n"      \
+    "    window: 1s\n    when: " when "\n    incident: {title: t}\n    close: " close "\n"
+    for (int i = 0; i < FORMS; i++) {
+        struct bench *bench = bench_create(EVENTS("count() >= 1", "quiet(1h)"));
+        bench->config.workers = worker_counts[i];
+        bench->config.flap_start = 3;
+        bench->config.flap_stop = 1;
+        bench->config.flap_window_ms = 60000;
+        bench_go_live(bench);
+        struct life life = {.bench = bench, .feed = bench_feed(bench, "t", 0)};
+        bench_start(bench);
+        bench_settle(bench);
+        put(&life, 0, "a", "x", "");
+        change_rules(&life, EVENTS("count() >= 5", "quiet(1h)"));
+        put(&life, 2000, "a", "down", "");
+        put(&life, 2100, "a", "down", BENCH_CLEAR);
+        put(&life, 2200, "a", "down", ""); /* flaps from here on, and is open */
+        put(&life, 4000, "a", "down", "");
+        change_rules(&life, EVENTS("count() >= 3", "quiet(1h)"));
+        for (int64_t at = 6000; at < 6500; at += 100)
+            put(&life, at, "a", "down", "");
+        life_end(&life, "");
+    }
+#undef EVENTS
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(X5_what_is_open_goes_on_with_what_comes_for_its_key),
+        cmocka_unit_test(X5_new_alerts_of_the_key_join_and_leave_what_is_open),
+        cmocka_unit_test(X5_what_watches_is_let_go_at_the_first_touch),
+        cmocka_unit_test(X5_what_nothing_comes_for_ends_as_it_stood),
+        cmocka_unit_test(X5_several_reloads_leave_one_holder),
+        cmocka_unit_test(X5_what_a_former_form_was_told_is_not_the_next_ones),
+        cmocka_unit_test(X5_a_rule_that_comes_back_finds_what_is_open),
+        cmocka_unit_test(X5_other_keys_stand_beside_each_other),
+        cmocka_unit_test(X5_an_absence_that_ends_is_watched_by_the_new_form),
+        cmocka_unit_test(X5_a_listed_key_is_the_new_forms_when_its_absence_is_over),
+        cmocka_unit_test(X5_chains_of_a_former_form_hear_of_no_other_steps),
+        cmocka_unit_test(X5_what_a_former_form_holds_counts_in_no_bound),
+        cmocka_unit_test(X5_a_former_form_takes_no_key_any_more),
+    };
+
+    cmocka_set_test_filter(argc > 1 ? argv[1] : NULL); /* one alone, for who looks at it */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
