@@ -21,11 +21,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "daemon/admin_request.h"
 #include "daemon/units.h"
 
 enum {
     HEADER_BYTES_MAX = 8 << 10,
-    FROM_BYTES = 128,
     INCIDENT_BYTES = 128, /* of a path; a longer one is cut, and is none */
     SILENCE_S_MAX = 10,
     SWEEP_US = 20000 /* how long an ended connection counts at most */
@@ -259,180 +259,6 @@ static bool is_commanding(struct evhttp_request *request)
     return false;
 }
 
-/* ---- what is asked ---- */
-
-enum parameter {
-    SINK = 1,
-    INCIDENT = 2,
-    ALL = 4,
-    DRY = 8,
-    OPEN = 16,
-    FROM = 32,
-    TO = 64,
-    RULE = 128,
-    TENANT = 256,
-    KEY = 512,
-    LIMIT = 1024,
-    WAIT = 2048,
-    SET = 4096
-};
-
-static const struct {
-    const char *name;
-    enum parameter bit;
-    bool is_flag;  /* its value is 1 */
-    size_t offset; /* in struct admin_pick: a bool, or a text */
-} parameters[] = {
-    {"sink", SINK, false, offsetof(struct admin_pick, sink)},
-    {"incident", INCIDENT, false, offsetof(struct admin_pick, incident)},
-    {"all", ALL, true, offsetof(struct admin_pick, all)},
-    {"dry", DRY, true, offsetof(struct admin_pick, dry)},
-    {"open", OPEN, true, offsetof(struct admin_pick, open)},
-    {"from", FROM, false, offsetof(struct admin_pick, from)},
-    {"to", TO, false, offsetof(struct admin_pick, to)},
-    {"rule", RULE, false, offsetof(struct admin_pick, rule)},
-    {"tenant", TENANT, false, offsetof(struct admin_pick, tenant)},
-    {"key", KEY, false, offsetof(struct admin_pick, key)},
-    {"limit", LIMIT, false, offsetof(struct admin_pick, limit)},
-    {"wait", WAIT, false, offsetof(struct admin_pick, wait)},
-    {"set", SET, false, offsetof(struct admin_pick, set)},
-};
-
-enum { PARAMETERS = sizeof(parameters) / sizeof(parameters[0]) };
-
-/* Whether a request has a body. */
-enum body { BODY_NONE, BODY_SMALL, BODY_PUSHED };
-
-struct endpoint {
-    const char *path;
-    bool is_command;
-    const char *tail; /* the path goes on with an incident, and ends with this; NULL: it does not */
-    unsigned takes;   /* bits of enum parameter */
-    enum body body;
-    void (*serve)(struct evhttp_request *request, struct admin *admin,
-                  const struct admin_pick *pick);
-};
-
-/* "/reload takes no 'dri', only dry". What a stranger wrote is cut, and shown where it is plain. */
-static void refuse_parameter(const struct endpoint *endpoint, const char *name, struct error *err)
-{
-    char shown[32], takes[160] = "", *to = takes;
-    size_t n = 0;
-
-    for (; name[n] != '\0' && n + 1 < sizeof(shown); n++)
-        shown[n] = name[n] > ' ' && name[n] <= '~' ? name[n] : '?';
-    shown[n] = '\0';
-    for (size_t i = 0; i < PARAMETERS; i++)
-        if ((endpoint->takes & parameters[i].bit) != 0)
-            to += snprintf(to, (size_t)(takes + sizeof(takes) - to), "%s%s",
-                           to > takes ? ", " : "; it takes ", parameters[i].name);
-    error_set(err, "%s has no parameter '%s'%s", endpoint->path, shown,
-              to > takes ? takes : "; it takes none");
-}
-
-/* One `name=value`. False with a sentence. */
-static bool read_parameter(const struct endpoint *endpoint, const struct evkeyval *pair,
-                           unsigned *said, struct admin_pick *pick, struct error *err)
-{
-    size_t i = 0;
-
-    while (i < PARAMETERS && ((endpoint->takes & parameters[i].bit) == 0 ||
-                              strcmp(parameters[i].name, pair->key) != 0))
-        i++;
-    if (i == PARAMETERS) {
-        refuse_parameter(endpoint, pair->key, err);
-        return false;
-    }
-    if ((*said & parameters[i].bit) != 0) {
-        error_set(err, "%s is given twice", parameters[i].name);
-        return false;
-    }
-    if (parameters[i].is_flag && strcmp(pair->value, "1") != 0) {
-        error_set(err, "write %s=1, or leave it out", parameters[i].name);
-        return false;
-    }
-    *said |= parameters[i].bit;
-    if (parameters[i].is_flag)
-        *(bool *)((char *)pick + parameters[i].offset) = true;
-    else
-        *(const char **)((char *)pick + parameters[i].offset) = pair->value;
-    return true;
-}
-
-/* Who asks, and on whose behalf. */
-static void read_sender(struct evhttp_request *request, char from[FROM_BYTES],
-                        struct admin_pick *pick)
-{
-    static const char *const local[] = {"127.", "::ffff:127.", "::1"};
-    const char *token =
-        evhttp_find_header(evhttp_request_get_input_headers(request), "Authorization");
-    char *address = NULL;
-    uint16_t port = 0;
-
-    evhttp_connection_get_peer(evhttp_request_get_connection(request), &address, &port);
-    address = address != NULL ? address : (char *)"";
-    snprintf(from, FROM_BYTES, strchr(address, ':') != NULL ? "[%.100s]:%u" : "%.100s:%u", address,
-             port);
-    pick->peer = from;
-    for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
-        pick->is_local |= strncmp(address, local[i], strlen(local[i])) == 0;
-    if (token != NULL && strncasecmp(token, "Bearer ", 7) == 0)
-        pick->token = token + 7;
-}
-
-/* 0, or a negative errno with a sentence. */
-static int read_body(const struct endpoint *endpoint, struct evhttp_request *request,
-                     struct admin_pick *pick, struct error *err)
-{
-    struct evbuffer *body = evhttp_request_get_input_buffer(request);
-
-    pick->bytes = evbuffer_get_length(body);
-    pick->body = "";
-    if (pick->bytes > 0 && endpoint->body == BODY_NONE) {
-        error_set(err, "a body is not read: what %s is to do stands behind a ? of its path",
-                  endpoint->path);
-        return -EINVAL;
-    }
-    if (endpoint->body == BODY_SMALL && pick->bytes > ADMIN_BODY_BYTES_MAX) {
-        error_set(err, "the body of %s has at most %d bytes", endpoint->path, ADMIN_BODY_BYTES_MAX);
-        return -EMSGSIZE;
-    }
-    if (pick->bytes > 0)
-        pick->body = (const char *)evbuffer_pullup(body, -1);
-    if (pick->body != NULL)
-        return 0;
-    error_set(err, "out of memory");
-    return -ENOMEM;
-}
-
-/* Texts of `pick` are those of `pairs` and of the request. 0, or a negative errno with a sentence.
- */
-static int read_request(const struct endpoint *endpoint, struct evhttp_request *request,
-                        struct evkeyvalq *pairs, struct admin_pick *pick, struct error *err)
-{
-    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
-    const struct evkeyval *pair;
-    unsigned said = 0;
-    int rc = read_body(endpoint, request, pick, err);
-
-    if (rc != 0)
-        return rc;
-    if (query == NULL || query[0] == '\0')
-        return 0;
-    if ((endpoint->takes & WAIT) != 0 && strcmp(query, "wait") == 0) {
-        pick->wait = ""; /* as long as is usual */
-        return 0;
-    }
-    if (evhttp_parse_query_str(query, pairs) != 0) {
-        error_set(err, "the query cannot be read: write name=value&name=value");
-        return -EINVAL;
-    }
-    for (pair = pairs->tqh_first; pair != NULL; pair = pair->next.tqe_next)
-        if (!read_parameter(endpoint, pair, &said, pick, err))
-            return -EINVAL;
-    return 0;
-}
-
 /* ---- endpoints ---- */
 
 static void serve_health(struct evhttp_request *request, struct admin *admin,
@@ -596,27 +422,31 @@ static void serve_alertmanager(struct evhttp_request *request, struct admin *adm
 static void serve_index(struct evhttp_request *request, struct admin *admin,
                         const struct admin_pick *pick);
 
-static const struct endpoint endpoints[] = {
+static const struct admin_endpoint endpoints[] = {
     {"/", false, NULL, 0, BODY_NONE, serve_index},
     {"/metrics", false, NULL, 0, BODY_NONE, serve_metrics},
     {"/healthz", false, NULL, 0, BODY_NONE, serve_health},
     {"/readyz", false, NULL, 0, BODY_NONE, serve_ready},
-    {"/outbox/dead", false, NULL, SINK | INCIDENT | ALL, BODY_NONE, serve_dead},
-    {"/outbox/waiting", false, NULL, INCIDENT, BODY_NONE, serve_waiting},
-    {"/outbox/redrive", true, NULL, SINK | INCIDENT | ALL, BODY_NONE, serve_redrive},
+    {"/outbox/dead", false, NULL, PARAMETER_SINK | PARAMETER_INCIDENT | PARAMETER_ALL, BODY_NONE,
+     serve_dead},
+    {"/outbox/waiting", false, NULL, PARAMETER_INCIDENT, BODY_NONE, serve_waiting},
+    {"/outbox/redrive", true, NULL, PARAMETER_SINK | PARAMETER_INCIDENT | PARAMETER_ALL, BODY_NONE,
+     serve_redrive},
     {"/rules", false, NULL, 0, BODY_NONE, serve_rules},
-    {"/rules/past", false, NULL, SET, BODY_NONE, serve_rules_past},
-    {"/reload", true, NULL, DRY, BODY_NONE, serve_reload},
-    {"/incidents", false, NULL, OPEN | FROM | TO | RULE | TENANT | KEY | LIMIT, BODY_NONE,
-     serve_incidents},
+    {"/rules/past", false, NULL, PARAMETER_SET, BODY_NONE, serve_rules_past},
+    {"/reload", true, NULL, PARAMETER_DRY, BODY_NONE, serve_reload},
+    {"/incidents", false, NULL,
+     PARAMETER_OPEN | PARAMETER_FROM | PARAMETER_TO | PARAMETER_RULE | PARAMETER_TENANT |
+         PARAMETER_KEY | PARAMETER_LIMIT,
+     BODY_NONE, serve_incidents},
     {"/incidents/", true, "/acknowledge", 0, BODY_SMALL, serve_acknowledge},
     {"/incidents/", true, "/close", 0, BODY_SMALL, serve_close},
     {"/incidents/", false, "", 0, BODY_NONE, serve_incidents},
     {"/silences", false, NULL, 0, BODY_NONE, serve_silences},
     {"/silences/add", true, NULL, 0, BODY_SMALL, serve_silence_add},
     {"/silences/end", true, NULL, 0, BODY_SMALL, serve_silence_end},
-    {"/events", true, NULL, WAIT, BODY_PUSHED, serve_events},
-    {"/alertmanager", true, NULL, WAIT, BODY_PUSHED, serve_alertmanager},
+    {"/events", true, NULL, PARAMETER_WAIT, BODY_PUSHED, serve_events},
+    {"/alertmanager", true, NULL, PARAMETER_WAIT, BODY_PUSHED, serve_alertmanager},
 };
 
 enum { ENDPOINTS = sizeof(endpoints) / sizeof(endpoints[0]) };
@@ -643,7 +473,7 @@ static void serve_index(struct evhttp_request *request, struct admin *admin,
 }
 
 /* Fills `incident` where the path names one. */
-static bool is_path(const struct endpoint *endpoint, const char *path,
+static bool is_path(const struct admin_endpoint *endpoint, const char *path,
                     char incident[INCIDENT_BYTES])
 {
     size_t length = strlen(endpoint->path);
@@ -664,11 +494,11 @@ static bool is_path(const struct endpoint *endpoint, const char *path,
 static void on_request(struct evhttp_request *request, void *self)
 {
     const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
-    const struct endpoint *endpoint = NULL;
+    const struct admin_endpoint *endpoint = NULL;
     struct evkeyvalq pairs = {NULL, &pairs.tqh_first};
     struct admin_pick pick = {.sink = NULL};
     struct error err = {{0}};
-    char from[FROM_BYTES], incident[INCIDENT_BYTES];
+    char from[ADMIN_FROM_BYTES], incident[INCIDENT_BYTES];
     int rc;
 
     if (path == NULL || path[0] == '\0')
@@ -685,8 +515,8 @@ static void on_request(struct evhttp_request *request, void *self)
         return;
     if (endpoint->tail != NULL)
         pick.incident = incident;
-    read_sender(request, from, &pick);
-    rc = read_request(endpoint, request, &pairs, &pick, &err);
+    admin_read_sender(request, from, &pick);
+    rc = admin_read_request(endpoint, request, &pairs, &pick, &err);
     if (rc == 0)
         endpoint->serve(request, self, &pick);
     else
