@@ -162,6 +162,21 @@ static const char *const root_keys[] = {"rules",       "sets",    "tables", "sil
 
 enum { ROOT_KEYS = sizeof(root_keys) / sizeof(root_keys[0]) };
 
+/* A file of tests, or an event, in the place of rules: its first key tells. */
+static bool is_other_file(const struct yaml_node *root, struct diagnostics *diag)
+{
+    const struct yaml_node *tests = yaml_node_find(root, "tests");
+    const struct yaml_node *event = yaml_node_find(root, "resource");
+
+    if (yaml_node_find(root, "rules") != NULL && tests == NULL)
+        return false;
+    if (tests != NULL)
+        diagnose(diag, tests->key->span, "this is a file of tests: tocsin test runs it");
+    else if (event != NULL)
+        diagnose(diag, event->key->span, "this is an event, and no rule file");
+    return tests != NULL || event != NULL;
+}
+
 static bool check_root(struct loading *loading, const struct yaml_node *root)
 {
     static const char begins[] = "a rule file begins with \"rules:\"";
@@ -171,7 +186,8 @@ static bool check_root(struct loading *loading, const struct yaml_node *root)
         diagnose(&loading->diag, root->span, "%s", begins);
         return false;
     }
-    if (!rule_check_keys(root, root_keys, ROOT_KEYS, "a rule file", &loading->diag))
+    if (is_other_file(root, &loading->diag) ||
+        !rule_check_keys(root, root_keys, ROOT_KEYS, "a rule file", &loading->diag))
         return false;
     for (size_t i = 0; i < ROOT_KEYS; i++)
         has_any = has_any || yaml_node_find(root, root_keys[i]) != NULL;

@@ -145,6 +145,11 @@ static void wrong_keys_are_refused(void **state)
     } cases[] = {
         {"", "r.yaml:1:1: the file is empty"},
         {"5\n", "r.yaml:1:1: a rule file begins with \"rules:\""},
+        {"tests: []\n", "r.yaml:1:1: this is a file of tests: tocsin test runs it"},
+        {"rules: [x.yaml]\ntests: []\n",
+         "r.yaml:2:1: this is a file of tests: tocsin test runs it"},
+        {"{\"resource\": \"a\", \"check\": \"b\"}\n",
+         "r.yaml:1:3: this is an event, and no rule file"},
         {"rule: []\n", "r.yaml:1:1: a rule file has no key \"rule\"; did you mean \"rules\"?"},
         {"rules: {}\n", "r.yaml:1:8: rules takes a list, each entry beginning with \"-\""},
         {"rules:\n", "r.yaml:1:1: rules takes a list, each entry beginning with \"-\""},
