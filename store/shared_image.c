@@ -118,7 +118,7 @@ static bool id_take(struct text *left, struct id128 *out)
     return id128_parse(id, out);
 }
 
-static bool line_read(struct text line, struct shared_image *out)
+bool shared_image_read_line(struct text line, struct shared_image *out)
 {
     uint64_t chunks, chain, blobs;
     struct text name;
@@ -174,7 +174,7 @@ enum shared_verdict shared_image_find(struct shared_store *store, struct shared_
         error_set(err, "unit %s: the shared store has no image of it", store->unit);
         return SHARED_LOST;
     }
-    if (reply->kind == SHARED_REPLY_TEXT && line_read(reply->text, out))
+    if (reply->kind == SHARED_REPLY_TEXT && shared_image_read_line(reply->text, out))
         return SHARED_FINE;
     shared_image_release(out);
     return shared_damaged(store, err, "its image");

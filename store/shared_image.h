@@ -41,6 +41,10 @@ struct shared_image {
 /* Lets the list of blobs go. */
 void shared_image_release(struct shared_image *image);
 
+/* What the line says. Any bytes are safe. False: it is no such line. `out` is zeros before, and to
+ * be released in any case. */
+bool shared_image_read_line(struct text line, struct shared_image *out);
+
 /* A name that no other image has: `count` of the caller, who counts on. */
 void shared_image_name(const struct shared_store *store, uint64_t count,
                        char to[SHARED_IMAGE_NAME_BYTES]);

@@ -11,9 +11,8 @@
 #include "base/vector.h"
 #include "store/crc32c.h"
 #include "store/pack.h"
+#include "store/snapshot_format.h"
 
-#define HEAD_MAGIC "TOCSINSN"
-#define TAIL_MAGIC "TOCSINSE"
 #define NEW_NAME "snapshot.new"
 
 enum {
@@ -21,53 +20,7 @@ enum {
     PACK_LEVEL = 1,             /* the quickest: workers share the processors */
     SYNC_EVERY_BYTES = 8 << 20, /* so that the journal's own syncs never wait for all of it */
     LIST_BYTES_MAX = 1 << 24,   /* of sets and stands */
-    PART_COUNT = 3,
 };
-
-enum part { PART_FACTS, PART_KNOWN, PART_IMAGE };
-
-struct file_head {
-    char magic[8];
-    uint32_t version;
-    uint32_t block_bytes;
-    struct id128 directory;
-    uint64_t number;
-    uint64_t part_bytes[PART_COUNT];
-    uint32_t pad;
-    uint32_t crc; /* of all before */
-};
-
-struct block_head {
-    uint32_t part;
-    uint32_t bytes;  /* before it was packed */
-    uint32_t packed; /* as it stands here; the same where packing did not pay */
-    uint32_t crc;    /* of the three and of what follows */
-};
-
-struct file_tail {
-    char magic[8];
-    uint64_t blocks;
-    uint32_t chain; /* checksum of the blocks' checksums */
-    uint32_t crc;   /* of all before */
-};
-
-/* The fixed half of the facts; sets and stands follow. Version 1 had none of the last field, and
- * zeros for lines and digest. */
-struct facts_head {
-    int64_t at_ms;
-    uint64_t seed, told, known_frame, frame, lines;
-    struct id128 digest;
-    uint32_t known_crc, set_count, kept_count, stand_count, epoch_ms, pad;
-    struct id128 last_line;
-};
-enum { FACTS_BYTES_1 = offsetof(struct facts_head, last_line) };
-
-_Static_assert(sizeof(struct file_head) == 72, "written to files");
-_Static_assert(sizeof(struct block_head) == 16, "written to files");
-_Static_assert(sizeof(struct file_tail) == 24, "written to files");
-_Static_assert(FACTS_BYTES_1 == 88, "written to files");
-_Static_assert(sizeof(struct facts_head) == 104, "written to files");
-_Static_assert(sizeof(struct snapshot_stand) == 16, "written to files");
 
 void snapshot_file_path(const struct snapshot_folder *folder, uint64_t number,
                         char to[SNAPSHOT_PATH_BYTES])
@@ -90,7 +43,7 @@ struct writer {
     struct packer *packer;
     unsigned char *raw, *packed; /* a block, and room for it */
     size_t raw_bytes;
-    enum part part;
+    enum snapshot_part part;
 };
 
 static int put(struct writer *writer, const void *from, size_t bytes)
@@ -107,8 +60,8 @@ static int put(struct writer *writer, const void *from, size_t bytes)
 
 static int block_end(struct writer *writer)
 {
-    unsigned char *body = writer->packed + sizeof(struct block_head);
-    struct block_head head = {.part = writer->part, .bytes = (uint32_t)writer->raw_bytes};
+    unsigned char *body = writer->packed + sizeof(struct snapshot_block);
+    struct snapshot_block head = {.part = writer->part, .bytes = (uint32_t)writer->raw_bytes};
     size_t packed;
 
     if (writer->raw_bytes == 0)
@@ -120,7 +73,7 @@ static int block_end(struct writer *writer)
         memcpy(body, writer->raw, packed);
     }
     head.packed = (uint32_t)packed;
-    head.crc = crc32c(0, &head, offsetof(struct block_head, crc));
+    head.crc = crc32c(0, &head, offsetof(struct snapshot_block, crc));
     head.crc = crc32c(head.crc, body, packed);
     memcpy(writer->packed, &head, sizeof(head));
     writer->chain = crc32c(writer->chain, &head.crc, sizeof(head.crc));
@@ -129,7 +82,7 @@ static int block_end(struct writer *writer)
     return put(writer, writer->packed, sizeof(head) + packed);
 }
 
-static int add(struct writer *writer, enum part part, const void *from, size_t bytes)
+static int add(struct writer *writer, enum snapshot_part part, const void *from, size_t bytes)
 {
     const unsigned char *at = from;
     int rc = 0;
@@ -150,61 +103,62 @@ static int add(struct writer *writer, enum part part, const void *from, size_t b
     return rc;
 }
 
-static struct facts_head facts_head_of(const struct snapshot_facts *facts)
+static struct snapshot_facts_head facts_head_of(const struct snapshot_facts *facts)
 {
-    return (struct facts_head){.at_ms = facts->at_ms,
-                               .seed = facts->seed,
-                               .told = facts->told,
-                               .known_frame = facts->known.frame,
-                               .frame = facts->frame,
-                               .lines = facts->lines.count,
-                               .digest = facts->lines.hash,
-                               .last_line = facts->lines.last,
-                               .known_crc = facts->known.crc,
-                               .set_count = facts->set_count,
-                               .kept_count = facts->kept_count,
-                               .epoch_ms = facts->epoch_ms,
-                               .stand_count = facts->stand_count};
+    return (struct snapshot_facts_head){.at_ms = facts->at_ms,
+                                        .seed = facts->seed,
+                                        .told = facts->told,
+                                        .known_frame = facts->known.frame,
+                                        .frame = facts->frame,
+                                        .lines = facts->lines.count,
+                                        .digest = facts->lines.hash,
+                                        .last_line = facts->lines.last,
+                                        .known_crc = facts->known.crc,
+                                        .set_count = facts->set_count,
+                                        .kept_count = facts->kept_count,
+                                        .epoch_ms = facts->epoch_ms,
+                                        .stand_count = facts->stand_count};
 }
 
 static int put_all(struct writer *writer, const struct snapshot_folder *folder, uint64_t number,
                    const struct snapshot_facts *facts, const struct snapshot_piece *known,
                    const struct snapshot_piece *image, size_t image_count)
 {
-    const struct facts_head fixed = facts_head_of(facts);
+    const struct snapshot_facts_head fixed = facts_head_of(facts);
     const size_t sets = facts->set_count * sizeof(*facts->sets);
     const size_t kept = facts->kept_count * sizeof(*facts->kept);
     const size_t stands = facts->stand_count * sizeof(*facts->stands);
-    struct file_head head = {.magic = HEAD_MAGIC,
-                             .version = SNAPSHOT_FILE_VERSION,
-                             .block_bytes = SNAPSHOT_BLOCK_BYTES,
-                             .directory = folder->directory,
-                             .number = number,
-                             .part_bytes = {sizeof(fixed) + sets + kept + stands, known->bytes, 0}};
-    struct file_tail tail = {.magic = TAIL_MAGIC};
+    struct snapshot_head head = {
+        .magic = SNAPSHOT_HEAD_MAGIC,
+        .version = SNAPSHOT_FILE_VERSION,
+        .block_bytes = SNAPSHOT_BLOCK_BYTES,
+        .directory = folder->directory,
+        .number = number,
+        .part_bytes = {sizeof(fixed) + sets + kept + stands, known->bytes, 0}};
+    struct snapshot_tail tail = {.magic = SNAPSHOT_TAIL_MAGIC};
     int rc;
 
     for (size_t i = 0; i < image_count; i++)
-        head.part_bytes[PART_IMAGE] += image[i].bytes;
-    head.crc = crc32c(0, &head, offsetof(struct file_head, crc));
+        head.part_bytes[SNAPSHOT_IMAGE] += image[i].bytes;
+    head.crc = crc32c(0, &head, offsetof(struct snapshot_head, crc));
     rc = put(writer, &head, sizeof(head));
     if (rc == 0)
-        rc = add(writer, PART_FACTS, &fixed, sizeof(fixed));
+        rc = add(writer, SNAPSHOT_FACTS, &fixed, sizeof(fixed));
     if (rc == 0)
-        rc = add(writer, PART_FACTS, facts->sets, sets);
+        rc = add(writer, SNAPSHOT_FACTS, facts->sets, sets);
     if (rc == 0)
-        rc = add(writer, PART_FACTS, facts->kept, kept);
+        rc = add(writer, SNAPSHOT_FACTS, facts->kept, kept);
     if (rc == 0)
-        rc = add(writer, PART_FACTS, facts->stands, stands);
+        rc = add(writer, SNAPSHOT_FACTS, facts->stands, stands);
     if (rc == 0)
-        rc = add(writer, PART_KNOWN, known->at, known->bytes);
+        rc = add(writer, SNAPSHOT_KNOWN, known->at, known->bytes);
     for (size_t i = 0; rc == 0 && i < image_count; i++)
-        rc = add(writer, PART_IMAGE, image[i].at, image[i].bytes);
+        rc = add(writer, SNAPSHOT_IMAGE, image[i].at, image[i].bytes);
     if (rc == 0)
         rc = block_end(writer);
     tail.blocks = writer->blocks;
     tail.chain = writer->chain;
-    tail.crc = crc32c(0, &tail, offsetof(struct file_tail, crc));
+    tail.crc = crc32c(0, &tail, offsetof(struct snapshot_tail, crc));
     return rc != 0 ? rc : put(writer, &tail, sizeof(tail));
 }
 
@@ -214,7 +168,7 @@ int snapshot_file_write(const struct snapshot_folder *folder, uint64_t number,
                         struct snapshot_written *out, struct error *err)
 {
     const struct host *h = host();
-    struct writer writer = {.fd = -1, .part = PART_FACTS};
+    struct writer writer = {.fd = -1, .part = SNAPSHOT_FACTS};
     char from[SNAPSHOT_PATH_BYTES], to[SNAPSHOT_PATH_BYTES];
     int rc = -ENOMEM, closed;
 
@@ -222,7 +176,7 @@ int snapshot_file_write(const struct snapshot_folder *folder, uint64_t number,
     snapshot_file_path(folder, number, to);
     writer.packer = packer_create(PACK_LEVEL);
     writer.raw = malloc(SNAPSHOT_BLOCK_BYTES);
-    writer.packed = malloc(sizeof(struct block_head) + pack_bound(SNAPSHOT_BLOCK_BYTES));
+    writer.packed = malloc(sizeof(struct snapshot_block) + pack_bound(SNAPSHOT_BLOCK_BYTES));
     if (writer.packer == NULL || writer.raw == NULL || writer.packed == NULL)
         goto out;
     writer.fd = h->open(h->self, from, O_WRONLY | O_CREAT | O_TRUNC, FILE_MODE);
@@ -289,17 +243,17 @@ static int take(struct reader *reader, void *to, size_t bytes)
 }
 
 static int head_take(struct reader *reader, const struct snapshot_folder *folder, uint64_t number,
-                     struct file_head *head)
+                     struct snapshot_head *head)
 {
     int rc = take(reader, head, sizeof(*head));
 
     if (rc != 0)
         return rc;
-    if (memcmp(head->magic, HEAD_MAGIC, sizeof(head->magic)) != 0)
+    if (memcmp(head->magic, SNAPSHOT_HEAD_MAGIC, sizeof(head->magic)) != 0)
         return refuse(reader, SNAPSHOT_DAMAGED, "this is no snapshot");
     if (head->version > SNAPSHOT_FILE_VERSION)
         return refuse(reader, SNAPSHOT_NEWER, "a newer tocsin wrote it");
-    if (head->crc != crc32c(0, head, offsetof(struct file_head, crc)) || head->version == 0 ||
+    if (head->crc != crc32c(0, head, offsetof(struct snapshot_head, crc)) || head->version == 0 ||
         head->block_bytes != SNAPSHOT_BLOCK_BYTES)
         return refuse(reader, SNAPSHOT_DAMAGED, "the checksum of the head is wrong");
     if (!id128_equal(head->directory, folder->directory))
@@ -311,10 +265,10 @@ static int head_take(struct reader *reader, const struct snapshot_folder *folder
 }
 
 /* One block, behind `used` bytes of its part. */
-static int block_take(struct reader *reader, const struct block_head *head, unsigned char *packed,
-                      struct unpacker *unpacker, unsigned char *to)
+static int block_take(struct reader *reader, const struct snapshot_block *head,
+                      unsigned char *packed, struct unpacker *unpacker, unsigned char *to)
 {
-    uint32_t crc = crc32c(0, head, offsetof(struct block_head, crc));
+    uint32_t crc = crc32c(0, head, offsetof(struct snapshot_block, crc));
     uint64_t from = reader->at;
     int rc;
 
@@ -333,19 +287,20 @@ static int block_take(struct reader *reader, const struct block_head *head, unsi
     return 0;
 }
 
-static int blocks_take(struct reader *reader, const struct file_head *file, unsigned char *packed,
-                       struct unpacker *unpacker, unsigned char *const memory[PART_COUNT])
+static int blocks_take(struct reader *reader, const struct snapshot_head *file,
+                       unsigned char *packed, struct unpacker *unpacker,
+                       unsigned char *const memory[SNAPSHOT_PARTS])
 {
-    struct file_tail tail;
+    struct snapshot_tail tail;
     uint64_t blocks = 0;
     uint32_t chain = 0;
     int rc = 0;
 
-    for (uint32_t part = 0; part < PART_COUNT; part++) {
+    for (uint32_t part = 0; part < SNAPSHOT_PARTS; part++) {
         uint64_t left = file->part_bytes[part];
         unsigned char *to = memory[part];
         while (left > 0) {
-            struct block_head head;
+            struct snapshot_block head;
             rc = take(reader, &head, sizeof(head));
             if (rc != 0)
                 return rc;
@@ -364,8 +319,8 @@ static int blocks_take(struct reader *reader, const struct file_head *file, unsi
     rc = take(reader, &tail, sizeof(tail));
     if (rc != 0)
         return rc;
-    if (memcmp(tail.magic, TAIL_MAGIC, sizeof(tail.magic)) != 0 || tail.blocks != blocks ||
-        tail.chain != chain || tail.crc != crc32c(0, &tail, offsetof(struct file_tail, crc)))
+    if (memcmp(tail.magic, SNAPSHOT_TAIL_MAGIC, sizeof(tail.magic)) != 0 || tail.blocks != blocks ||
+        tail.chain != chain || tail.crc != crc32c(0, &tail, offsetof(struct snapshot_tail, crc)))
         return refuse(reader, SNAPSHOT_DAMAGED, "the end is not that of these blocks");
     reader->at += sizeof(tail);
     if (reader->at != reader->bytes)
@@ -377,12 +332,12 @@ static int blocks_take(struct reader *reader, const struct file_head *file, unsi
 static int facts_take(struct reader *reader, uint32_t version, const unsigned char *from,
                       uint64_t bytes, struct snapshot_facts *facts)
 {
-    struct facts_head head = {.lines = 0};
-    const size_t fixed = version == 1 ? FACTS_BYTES_1 : sizeof(head);
+    struct snapshot_facts_head head = {.lines = 0};
+    const size_t fixed = version == 1 ? SNAPSHOT_FACTS_BYTES_1 : sizeof(head);
     const unsigned char *lists = from + fixed;
     uint64_t sets, kept, stands;
 
-    reader->at = sizeof(struct file_head);
+    reader->at = sizeof(struct snapshot_head);
     if (bytes < fixed)
         return refuse(reader, SNAPSHOT_DAMAGED, "its facts are too few");
     memcpy(&head, from, fixed);
@@ -410,11 +365,12 @@ static int facts_take(struct reader *reader, uint32_t version, const unsigned ch
     return 0;
 }
 
-static int read_all(struct reader *reader, const struct file_head *head,
+static int read_all(struct reader *reader, const struct snapshot_head *head,
                     struct snapshot_content *out)
 {
-    const uint64_t facts = head->part_bytes[PART_FACTS], known = head->part_bytes[PART_KNOWN],
-                   image = head->part_bytes[PART_IMAGE];
+    const uint64_t facts = head->part_bytes[SNAPSHOT_FACTS],
+                   known = head->part_bytes[SNAPSHOT_KNOWN],
+                   image = head->part_bytes[SNAPSHOT_IMAGE];
     struct unpacker *unpacker = unpacker_create();
     unsigned char *packed = malloc(SNAPSHOT_BLOCK_BYTES);
     int rc = 0;
@@ -436,7 +392,7 @@ static int read_all(struct reader *reader, const struct file_head *head,
     out->image_bytes = (size_t)image;
     out->file_bytes = reader->bytes;
     if (rc == 0) {
-        unsigned char *const memory[PART_COUNT] = {out->memory, out->known, out->image};
+        unsigned char *const memory[SNAPSHOT_PARTS] = {out->memory, out->known, out->image};
         rc = blocks_take(reader, head, packed, unpacker, memory);
     }
     if (rc == 0)
@@ -451,7 +407,7 @@ int snapshot_file_read(const struct snapshot_folder *folder, uint64_t number,
 {
     const struct host *h = host();
     struct reader reader = {.why = why, .err = err};
-    struct file_head head;
+    struct snapshot_head head;
     int64_t bytes;
     int rc;
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include "base/hash.h"
 #include "tests/engine_bench.h"
+#include "tests/snapshot_rules.h"
 
 enum { STEPS_MAX = 1 << 14, IMAGES_MAX = 64, SWITCHES_MAX = 64, FEEDS = 3 };
 
@@ -29,20 +30,7 @@ struct shot {
     unsigned moments;
 };
 
-static const char *const rule_texts[] = {
-    RULES_STORM("3", ""),
-    RULES_STORM("2", "    max_members: 4\n"), /* other bounds: the rules carry on */
-    "silences:\n  - {id: calm, where: 'rule == \"slow\"', to: 2100-01-01T00:00:00Z}\n"
-    "rules:\n"
-    "  - {id: slow, where: 'check == \"slow\"', by: [resource], window: 1s, when: count() >= 1,\n"
-    "     incident: {title: \"{resource}\", priority: P1}, close: quiet(1s)}\n"
-    "  - {id: all, on: incidents, of: [slow], by: [tenant], window: 5s, when: count() >= 2,\n"
-    "     incident: {title: \"{tenant}\", priority: P1}, close: cleared()}\n",
-    RULES_STORM("3", "    max_keys: 1\n"),
-};
-enum { TEXTS = sizeof(rule_texts) / sizeof(rule_texts[0]), TIGHT = TEXTS - 1 };
-
-static struct id128 text_hash[TEXTS];
+static struct id128 text_hash[SNAPSHOT_TEXTS];
 static struct kept kept[STEPS_MAX], found;
 static struct shot shot[IMAGES_MAX];
 static struct switched {
@@ -79,7 +67,7 @@ static size_t text_of_set(const struct rule_set *set)
     size_t text = 0;
 
     while (!id128_equal(text_hash[text], rule_set_hash(set)))
-        assert_true(++text < TEXTS);
+        assert_true(++text < SNAPSHOT_TEXTS);
     return text;
 }
 
@@ -138,7 +126,7 @@ static struct rule_set *rules_before(void *self, size_t index, struct engine_ter
 {
     (void)self;
     *terms = switched[first_switch + index].terms;
-    return parse_good(rule_texts[switched[first_switch + index].text]);
+    return parse_good(snapshot_rules[switched[first_switch + index].text]);
 }
 
 static void on_recovered(void *self)
@@ -182,10 +170,10 @@ static void live(struct bench *bench, unsigned turns)
 static struct bench *begin(unsigned workers, size_t text)
 {
     static const char *sinks[] = {"pager"};
-    struct bench *bench = bench_create(rule_texts[text]);
+    struct bench *bench = bench_create(snapshot_rules[text]);
 
-    for (size_t i = 0; i < TEXTS; i++) {
-        struct rule_set *set = parse_good(rule_texts[i]);
+    for (size_t i = 0; i < SNAPSHOT_TEXTS; i++) {
+        struct rule_set *set = parse_good(snapshot_rules[i]);
         text_hash[i] = rule_set_hash(set);
         rule_set_destroy(set);
     }
@@ -227,7 +215,7 @@ static void go_on(struct bench *bench, struct shot *from, const struct kept *to,
     bench_clock_move(bench, (int64_t)draw(100000));
     rule_set_destroy(bench->rules);
     for (size_t i = 0; i < from->image.set_count; i++)
-        from->image.set[i] = parse_good(rule_texts[from->text[i]]);
+        from->image.set[i] = parse_good(snapshot_rules[from->text[i]]);
     bench->rules = from->image.set[0];
     bench->image = &from->image;
     bench->config.workers = 1 + (unsigned)draw(3);
@@ -280,7 +268,7 @@ enum switching { NOTHING, RULES, TERMS };
 static void life_of(uint64_t seed, unsigned workers, enum switching switching, bool is_bounded)
 {
     const bool is_switched = switching != NOTHING;
-    struct bench *bench = begin(workers, is_bounded ? TIGHT : 0);
+    struct bench *bench = begin(workers, is_bounded ? SNAPSHOT_TIGHT : 0);
     size_t with_old_sets = 0;
 
     steps_found = 0;
@@ -295,9 +283,10 @@ static void life_of(uint64_t seed, unsigned workers, enum switching switching, b
         const struct engine_terms terms =
             switching == TERMS ? terms_any() : (struct engine_terms){0};
         if (switching == TERMS) /* now and then with the rules as they are */
-            engine_switch(bench->engine, parse_good(rule_texts[(i + 1) / 2 % TIGHT]), &terms);
+            engine_switch(bench->engine, parse_good(snapshot_rules[(i + 1) / 2 % SNAPSHOT_TIGHT]),
+                          &terms);
         else if (switching == RULES)
-            bench_switch(bench, rule_texts[(i + 1) % TIGHT]);
+            bench_switch(bench, snapshot_rules[(i + 1) % SNAPSHOT_TIGHT]);
     }
     bench_stop(bench);
     assert_true(shot_count > 3);
@@ -363,7 +352,7 @@ static bool loads(struct bench *bench, const struct shot *from, const void *byte
     struct error err = {""};
 
     for (size_t i = 0; i < from->image.set_count; i++)
-        set[i] = parse_good(rule_texts[from->text[i]]);
+        set[i] = parse_good(snapshot_rules[from->text[i]]);
     if (engine_create(&bench->config, &bench->source, set[0], &listener, &engine, &err) != 0)
         fail_msg("%s", err.text);
     int rc = engine_load_image(engine, bytes, count, set, from->image.set_count, &err);
@@ -387,7 +376,7 @@ static void what_is_no_image_is_refused(void **state)
     bench_settle(bench);
     for (unsigned i = 0; i < 3; i++) {
         live(bench, 12);
-        bench_switch(bench, rule_texts[(i + 1) % TIGHT]);
+        bench_switch(bench, snapshot_rules[(i + 1) % SNAPSHOT_TIGHT]);
     }
     bench_stop(bench);
     assert_true(shot_count > 0);
@@ -411,8 +400,44 @@ static void what_is_no_image_is_refused(void **state)
     end(bench);
 }
 
-int main(void)
+/* Seeds for fuzz_snapshot: small images with one set and with several, as its input has them. */
+static void write_corpus(const char *folder)
 {
+    struct bench *bench = begin(1, 0);
+
+    dice = 12;
+    resources = 4;
+    bench_start(bench);
+    bench_settle(bench);
+    for (unsigned i = 0; i < 3; i++) {
+        live(bench, 6);
+        engine_ask_image(bench->engine);
+        bench_pass(bench, 2000, 200);
+        bench_switch(bench, snapshot_rules[(i + 1) % SNAPSHOT_TIGHT]);
+    }
+    bench_stop(bench);
+    for (size_t i = 0; i < shot_count; i++) {
+        const struct bench_image *image = &shot[i].image;
+        char path[4096];
+        snprintf(path, sizeof(path), "%s/image_%zu", folder, i);
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fputc(0, file);
+        fputc((int)(image->set_count - 1), file);
+        for (size_t t = 0; t < image->set_count; t++)
+            fputc((int)shot[i].text[t], file);
+        fwrite(image->at, 1, image->bytes, file);
+        assert_int_equal(fclose(file), 0);
+    }
+    end(bench);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 2 && strcmp(argv[1], "corpus") == 0) {
+        write_corpus(argv[2]);
+        return 0;
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_goes_on_from_an_image_as_if_it_had_read_all),
         cmocka_unit_test(old_rule_sets_go_on_from_an_image),
