@@ -556,7 +556,7 @@ static const struct {
 static void what_is_foreign_is_refused_and_left_alone(void **state)
 {
     (void)state;
-    live(seed);
+    live(seed % 2); /* of those that let nothing go: the first segment is there */
     for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
         uint64_t sum;
         int code;
