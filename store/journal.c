@@ -263,7 +263,7 @@ void journal_step(struct journal *journal, const struct journal_step *step)
     group->positions.count = 0;
     for (size_t i = 0; i < step->position_count; i++)
         vector_add(&group->positions) = step->positions[i];
-    is_urgent = group->is_urgent;
+    is_urgent = group->is_urgent || group->body.bytes.count >= journal->config.group_bytes;
     is_passed = is_at_rest(journal);
     pthread_mutex_unlock(&journal->lock);
     forget_told(journal, is_urgent);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include "store/journal.h"
 #include "store/segment_walk.h"
@@ -111,7 +112,7 @@ static struct segment_log *open_log(void)
     return log;
 }
 
-static struct journal *begin(void)
+static struct journal *begin_as(const struct journal_config *how)
 {
     struct journal *journal;
     struct error err = {""};
@@ -119,8 +120,13 @@ static struct journal *begin(void)
 
     memset(&told, 0, sizeof(told));
     told.syncs_before = sim.syncs;
-    assert_int_equal(journal_create(&config, log, &hooks, &journal, &err), 0);
+    assert_int_equal(journal_create(how, log, &hooks, &journal, &err), 0);
     return journal;
+}
+
+static struct journal *begin(void)
+{
+    return begin_as(&config);
 }
 
 /* One step with `ops` changes, each with an op, numbered on. */
@@ -349,6 +355,62 @@ static void C1_an_idle_journal_writes_nothing(void **state)
     assert_int_equal(held.mark_value, 5000);
     assert_int_equal(held.to_ms, 5000);
     assert_int_equal(held.states, 1);
+    sim_disk_end();
+}
+
+static void wait_for_groups(struct journal *journal, uint64_t count)
+{
+    uint64_t end_ns = host_mono_ns() + UINT64_C(60000000000);
+
+    while (groups_of(journal) < count) {
+        if (host_mono_ns() > end_ns)
+            fail_msg("waited in vain for group %u", (unsigned)count);
+        sched_yield();
+    }
+}
+
+/* Each of the reasons by itself: nobody flushes, and where it is not about time none passes. */
+static void C1_a_group_closes_for_an_op_for_its_size_for_its_age_and_at_the_end(void **state)
+{
+    const struct journal_config ageless = {
+        .group_ms = 3600000, .group_bytes = 64 << 10, .open_bytes = 1 << 20};
+    struct journal *journal;
+    uint32_t number = 0;
+
+    (void)state;
+    sim_disk_begin(25);
+    journal = begin_as(&ageless);
+    one_step(journal, 10, &number, 1);
+    wait_for_groups(journal, 1);
+    journal_op_state(journal, &(struct journal_op_state){
+                                  .op = {1, 2}, .reference = "", .label = "", .reason = ""});
+    wait_for_groups(journal, 2);
+    one_step(journal, 20, &number, 0); /* this one has time */
+    assert_int_equal(groups_of(journal), 2);
+    for (int i = 3; groups_of(journal) == 2; i++) {
+        struct journal_counters counters;
+        journal_counters(journal, &counters);
+        if (counters.open_bytes >= ageless.group_bytes) {
+            wait_for_groups(journal, 3);
+            break;
+        }
+        assert_true(i < 10000);
+        for (int j = 0; j < 20; j++) {
+            struct incident *inc = incident_of(++number);
+            journal_change(journal, inc);
+            incident_unref(inc);
+        }
+        one_step(journal, 10 * i, &number, 0);
+    }
+    one_step(journal, 1000000, &number, 0);
+    journal_stop(journal);
+    assert_true(told.to_ms == 1000000);
+    journal_destroy(journal);
+
+    journal = begin(); /* where it is about time */
+    one_step(journal, 2000000, &number, 0);
+    wait_for_groups(journal, 1);
+    journal_destroy(journal);
     sim_disk_end();
 }
 
@@ -699,6 +761,7 @@ int main(void)
         cmocka_unit_test(what_is_told_aside_closes_no_time),
         cmocka_unit_test(C1_nothing_to_say_writes_nothing),
         cmocka_unit_test(C1_an_idle_journal_writes_nothing),
+        cmocka_unit_test(C1_a_group_closes_for_an_op_for_its_size_for_its_age_and_at_the_end),
         cmocka_unit_test(C1_whatever_moves_is_written),
         cmocka_unit_test(C6_what_an_image_rests_on_is_written),
         cmocka_unit_test(C3_what_has_passed_is_durable),
