@@ -286,7 +286,8 @@ static bool own(struct unit *unit, uint64_t taken_ns, enum shared_verdict *verdi
 
     unit->began_ms = host_wall_ms();
     *verdict = unit_join(unit->store, &config, &unit->joined, err);
-    if (*verdict == SHARED_LOST)
+    unit->joined.is_disk_failed |= *verdict == SHARED_UNKEPT;
+    if (*verdict == SHARED_LOST || *verdict == SHARED_UNKEPT)
         *verdict = SHARED_DAMAGED; /* something that its journal names, or a part of it */
     if (*verdict != SHARED_FINE)
         return false;

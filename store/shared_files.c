@@ -3,6 +3,7 @@
  */
 #include "store/shared_files.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "store/crc32c.h"
@@ -129,8 +130,10 @@ enum shared_verdict shared_files_get(struct shared_store *store, const char *fol
     if (!files_read(blob, &files)) {
         error_set(err, "rules in the shared store are not what was put there");
         verdict = SHARED_DAMAGED;
-    } else if (kept_files_save(folder, id, &files, err) != 0) {
-        verdict = SHARED_DAMAGED;
+    } else {
+        int rc = kept_files_save(folder, id, &files, err);
+        if (rc != 0)
+            verdict = rc == -EIO || rc == -ENOSPC ? SHARED_UNKEPT : SHARED_DAMAGED;
     }
     kept_files_release(&files);
     return verdict;

@@ -23,7 +23,7 @@ enum shared_verdict shared_files_put(struct shared_store *store, const char *fol
                                      struct id128 id, struct error *err);
 
 /* The other way; durable when it returns SHARED_FINE. SHARED_LOST: it is not there.
- * SHARED_DAMAGED also where the folder cannot be written. */
+ * SHARED_UNKEPT where the disk has no room or fails. */
 enum shared_verdict shared_files_get(struct shared_store *store, const char *folder,
                                      struct id128 id, struct error *err);
 

@@ -91,9 +91,9 @@ enum { READ_FRAMES = 4, SCAN_ITEMS = 500, SCANS_MAX = 1 << 20 };
 const char *shared_verdict_name(enum shared_verdict verdict)
 {
     static const char *const names[] = {
-        [SHARED_FINE] = "fine",       [SHARED_AWAY] = "away", [SHARED_TAKEN] = "taken",
-        [SHARED_FENCED] = "fenced",   [SHARED_LOST] = "lost", [SHARED_APART] = "apart",
-        [SHARED_DAMAGED] = "damaged",
+        [SHARED_FINE] = "fine",       [SHARED_AWAY] = "away",     [SHARED_TAKEN] = "taken",
+        [SHARED_FENCED] = "fenced",   [SHARED_LOST] = "lost",     [SHARED_APART] = "apart",
+        [SHARED_DAMAGED] = "damaged", [SHARED_UNKEPT] = "unkept",
     };
     return names[verdict];
 }

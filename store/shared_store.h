@@ -38,6 +38,7 @@ enum shared_verdict {
     SHARED_LOST,    /* it has forgotten the unit: emptied, or an older state of it */
     SHARED_APART,   /* its journal does not end where ours does */
     SHARED_DAMAGED, /* what it holds is not what was put there */
+    SHARED_UNKEPT,  /* our own disk could not take what came of it */
 };
 
 const char *shared_verdict_name(enum shared_verdict verdict);
