@@ -42,18 +42,24 @@ static void attempt_done(void *arg, const struct transport_answer *answer)
             chain->first->is_begun = true;
         queue->counters.bytes_sent += attempt->request.body_bytes;
     }
+    bool was_kept_back = attempt->was_kept_back && answer->result == TRANSPORT_BEFORE_FIRST_BYTE;
     chain->attempt = NULL;
     outbox_attempt_destroy(attempt);
-    outbox_chain_settle(queue, chain, step, answer);
+    if (was_kept_back) /* the sink had no part in it: no failure of it, and no breaker */
+        outbox_op_retry(queue, chain, WAIT_FAILED, 0, host_mono_ns());
+    else
+        outbox_chain_settle(queue, chain, step, answer);
     core->hooks.changed(core->hooks.self);
 }
 
 /* A process may sleep for a lease between its decision and the first byte. */
 static bool may_still_leave(void *self)
 {
-    enum outbox_leave leave = outbox_gate_leave(self);
+    struct outbox_attempt *attempt = self;
+    enum outbox_leave leave = outbox_gate_leave(attempt->queue);
 
-    return leave == OUTBOX_LEAVE || leave == OUTBOX_LEAVE_REPEAT;
+    attempt->was_kept_back = leave != OUTBOX_LEAVE && leave != OUTBOX_LEAVE_REPEAT;
+    return !attempt->was_kept_back;
 }
 
 /* Begins one attempt. Errors: as sink_type.build() and transport.send(). */
@@ -102,7 +108,7 @@ static int begin(struct outbox_queue *queue, struct outbox_chain *chain, enum si
             .client_key_password = settings->client_key_password,
             .may_reuse_connection = rules->repeats_are_folded || !tells_the_op(step),
             .may_leave = queue->core->hooks.may_leave != NULL ? may_still_leave : NULL,
-            .may_leave_self = queue,
+            .may_leave_self = attempt,
         };
         error_set(why, "the transport refused the request");
         rc = transport->send(transport->self, &request, attempt_done, attempt);

@@ -200,6 +200,7 @@ struct outbox_attempt {
     struct outbox_queue *queue;
     struct outbox_chain *chain;
     enum sink_step step;
+    bool was_kept_back; /* at its first byte, by what the owner of the unit knew then */
     struct sink_request request;
 };
 

@@ -134,6 +134,8 @@ struct fixture_sent {
     uint64_t at_ns;
     transport_done done; /* NULL once answered */
     void *arg;
+    bool (*may_leave)(void *self);
+    void *may_leave_self;
 };
 
 static struct fixture_sent fixture_sent[FIXTURE_SENT_MAX];
@@ -156,6 +158,8 @@ static inline int fixture_send(void *self, const struct transport_request *reque
     sent->at_ns = fixture_mono_ns;
     sent->done = done;
     sent->arg = arg;
+    sent->may_leave = request->may_leave;
+    sent->may_leave_self = request->may_leave_self;
     return 0;
 }
 

@@ -121,6 +121,30 @@ static void S2_an_intent_that_is_durable_asks_again(void **state)
     assert_null(strstr(fixture_sent[0].body, "\"possible_repeat\":true")); /* no byte had left */
 }
 
+/* The same behind its connection, where the transport asks: again and again, and the sink is not
+ * down for it. */
+static void S2_what_is_kept_back_at_its_first_byte_is_no_failure_of_the_sink(void **state)
+{
+    (void)state;
+    begin(0);
+    submit(1, 1, OP_OPEN, OTHER);
+    outbox_core_run(core);
+    for (size_t i = 0; i < 8; i++) {
+        assert_int_equal(fixture_sent_count, i + 1);
+        leave[OTHER] = OUTBOX_LEAVE_LATER;
+        assert_false(fixture_sent[i].may_leave(fixture_sent[i].may_leave_self));
+        fixture_fail(i, TRANSPORT_BEFORE_FIRST_BYTE);
+        leave[OTHER] = OUTBOX_LEAVE;
+        assert_false(counters(OTHER).breaker_open);
+        assert_true(run_until_sent(i + 1, 5000));
+    }
+    assert_true(fixture_sent[8].may_leave(fixture_sent[8].may_leave_self));
+    assert_null(strstr(fixture_sent[8].body, "\"possible_repeat\":true"));
+    fixture_answer(8, 200, "", "");
+    assert_int_equal(counters(OTHER).done, 1);
+    assert_int_equal(counters(OTHER).uncertain, 0);
+}
+
 static void S3_what_another_owner_may_have_told_says_so(void **state)
 {
     struct op op;
@@ -181,6 +205,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(S2_who_was_overtaken_sends_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(S2_an_intent_that_is_durable_asks_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            S2_what_is_kept_back_at_its_first_byte_is_no_failure_of_the_sink, set_up, tear_down),
         cmocka_unit_test_setup_teardown(S3_what_another_owner_may_have_told_says_so, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(S4_what_resolved_before_the_start_is_not_told, set_up,
