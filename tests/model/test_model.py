@@ -344,6 +344,14 @@ class Size(unittest.TestCase):
             self.assertLessEqual(sum(self.code_lines(self.texts[name]) for name in names), limit)
         self.assertLessEqual(max(len(line) for text in self.texts.values() for line in text.splitlines()), self.LINE_MAX)
 
+    def test_the_pages_say_how_large_it_may_be(self):
+        here = os.path.dirname(os.path.abspath(model.__file__))
+        for page in (os.path.join(here, "README.md"), os.path.join(here, "..", "..", "docs", "correlation.md")):
+            with open(page, encoding="utf-8") as file:
+                text = " ".join(file.read().split())
+            self.assertIn(f"at most {self.CODE_LINES_MAX} lines of code", text)
+            self.assertRegex(text, rf"frame.{{,40}} at most {self.FRAME_CODE_LINES_MAX}\b")
+
     def test_it_uses_nothing_of_what_tests_it(self):
         for part in (part for text in self.texts.values() for part in ast.walk(ast.parse(text))):
             names = [part.module] if isinstance(part, ast.ImportFrom) else (
