@@ -20,8 +20,10 @@ static const struct put story[] = {
     /* 4 */ {5500, "h/e", "new", ""},  {0, NULL, NULL, NULL},
 };
 
-/* What is asked of the story, under the rules `before` and then `after`; freed by the caller. */
-static char *asked_over(const char *before, const char *after, const char *asked, const char *rule)
+/* What is asked of the story, under the rules `before` and then `after`: the verdict, and what a
+ * person reads as a whole. Both are freed by the caller. */
+static char *asked_over(const char *before, const char *after, const char *asked, const char *rule,
+                        char **text)
 {
     struct bench *bench = bench_of(before, story);
     struct rule_set *sets[2] = {bench->rules, NULL};
@@ -43,6 +45,7 @@ static char *asked_over(const char *before, const char *after, const char *asked
         run_for(bench, why_listener(why));
     } while (why_pass(why));
     said = strdup(why_verdict(why));
+    *text = answer_text(why);
     why_destroy(why);
     bench_destroy(bench);
     rule_set_destroy(sets[1]);
@@ -52,12 +55,13 @@ static char *asked_over(const char *before, const char *after, const char *asked
 static void assert_said(const char *before, const char *after, const char *asked, const char *rule,
                         const char *verdict)
 {
-    char *said = asked_over(before, after, asked, rule), plain[2000];
+    char *text, *said = asked_over(before, after, asked, rule, &text), plain[2000];
 
     without_ids(said, plain, sizeof(plain));
     if (strncmp(plain, verdict, strlen(verdict)) != 0)
         fail_msg("%s:\n  %s\nnot\n  %s", asked, plain, verdict);
     free(said);
+    free(text);
 }
 
 static const char before[] =
@@ -94,6 +98,24 @@ static void a_rule_that_did_not_change_goes_on(void **state)
     assert_said("rules:\n" PAIR("disks", "disk", "4", "") PAIR("gone", "gone", "2", ""),
                 "rules:\n" PAIR("disks", "disk", "4", ""), "host=h", "disks",
                 "rule disks: count() 3 of 4 at " T "45.000Z");
+}
+
+/* The new form opens at one, and its event found the incident of the form before. */
+static void a_key_that_a_former_form_holds_names_the_reload(void **state)
+{
+    static const char former[] = "rules:\n" PAIR("disks", "disk", "2", "");
+    static const char now[] = "rules:\n" PAIR("disks", "disk", "1", "");
+    char *text, *said = asked_over(former, now, "t/0/3", NULL, &text), plain[4000];
+
+    (void)state;
+    without_ids(text, plain, sizeof(plain));
+    if (strstr(plain, "h/d disk joins incident # of rule disks; the rule as it was before the "
+                      "reload at " T "44.000Z holds the key until that incident closes\n") == NULL)
+        fail_msg("%s", plain);
+    without_ids(said, plain, sizeof(plain));
+    assert_string_equal(plain, "it joined incident # of rule disks, open since " T "40.500Z");
+    free(said);
+    free(text);
 }
 
 /* ---- the shelf ---- */
@@ -234,6 +256,7 @@ int main(void)
         cmocka_unit_test(an_event_is_decided_by_the_rules_of_its_time),
         cmocka_unit_test(a_question_may_name_a_rule_of_any_set),
         cmocka_unit_test(a_rule_that_did_not_change_goes_on),
+        cmocka_unit_test(a_key_that_a_former_form_holds_names_the_reload),
         cmocka_unit_test(the_shelf_gives_back_the_files_of_a_set),
         cmocka_unit_test(the_shelf_keeps_a_set_for_an_hour),
         cmocka_unit_test(the_shelf_is_bounded_in_number_and_bytes),

@@ -3,6 +3,7 @@ hand; expected lines are written from the document, ids hashed from their parts 
 import ast
 import json
 import os
+import re
 import sys
 import unittest
 
@@ -349,8 +350,8 @@ class Size(unittest.TestCase):
         for page in (os.path.join(here, "README.md"), os.path.join(here, "..", "..", "docs", "correlation.md")):
             with open(page, encoding="utf-8") as file:
                 text = " ".join(file.read().split())
-            self.assertIn(f"at most {self.CODE_LINES_MAX} lines of code", text)
-            self.assertRegex(text, rf"frame.{{,40}} at most {self.FRAME_CODE_LINES_MAX}\b")
+            for size in (f"at most {self.CODE_LINES_MAX} lines of code", f"at most {self.FRAME_CODE_LINES_MAX}"):
+                self.assertTrue(re.search(size + r"\b", text), f"{page} does not say: {size}")
 
     def test_it_uses_nothing_of_what_tests_it(self):
         for part in (part for text in self.texts.values() for part in ast.walk(ast.parse(text))):
