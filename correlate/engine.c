@@ -731,6 +731,7 @@ static void row_fill(const struct engine *engine, const struct rules_version *ve
     const struct rule_counts *earlier = &version->earlier[index];
 
     *out = (struct engine_rule_counters){.form = slot->rule->form,
+                                         .key_kind = slot->rule->key_kind,
                                          .current = slot->current,
                                          .touches = earlier->touches,
                                          .opened = earlier->opened,

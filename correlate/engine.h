@@ -415,8 +415,9 @@ const char *engine_part_name(const struct engine *engine, uint16_t part, int32_t
 enum { ENGINE_RULE_ID_BYTES = 104 }; /* an id has at most 100 */
 struct engine_rule_counters {
     char rule_id[ENGINE_RULE_ID_BYTES];
-    struct id128 form; /* of the rule: equal forms carry on over a reload */
-    bool current;      /* of the newest set; false: drains */
+    struct id128 form;     /* of the rule: equal forms carry on over a reload */
+    struct id128 key_kind; /* of the rule: equal ones hold a key one at a time */
+    bool current;          /* of the newest set; false: drains */
     uint64_t touches, opened, closed, open, keys, evicted, expired, pending;
 };
 size_t engine_rule_counters(const struct engine *engine, struct engine_rule_counters *out,

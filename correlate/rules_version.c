@@ -56,15 +56,10 @@ static int64_t slot_find(const struct rules_version *older, const struct rule *r
     return -1;
 }
 
-/* Keys of the two can be compared: the silence of a host and its noise are two things. */
+/* Keys of the two can be compared. */
 static bool is_akin(const struct rule *a, const struct rule *b)
 {
-    bool same = strcmp(a->id, b->id) == 0 && a->by_count == b->by_count &&
-                (a->form_kind == FORM_EXPECT) == (b->form_kind == FORM_EXPECT);
-
-    for (uint32_t i = 0; same && i < a->by_count; i++)
-        same = strcmp(a->by_name[i], b->by_name[i]) == 0;
-    return same;
+    return strcmp(a->id, b->id) == 0 && id128_equal(a->key_kind, b->key_kind);
 }
 
 /* The families of a version that is being made. */

@@ -66,6 +66,57 @@ static struct preview_row *add_row(struct rules_preview *preview, const char *id
     return row;
 }
 
+static enum preview_drain drain_of(const struct engine_rule_counters *held,
+                                   const struct running_rule *next)
+{
+    const struct id128 unknown = {0, 0};
+
+    if (next == NULL)
+        return DRAIN_ALONE;
+    if (id128_equal(held->key_kind, unknown) || id128_equal(next->held.key_kind, unknown))
+        return DRAIN_UNKNOWN;
+    return id128_equal(held->key_kind, next->held.key_kind) ? DRAIN_KEEPS : DRAIN_BESIDE;
+}
+
+/* A form that is not in force behind the reload. */
+static void add_drain(struct rules_preview *preview, enum preview_state state,
+                      const struct engine_rule_counters *held, const struct running_rule *next)
+{
+    add_row(preview, held->rule_id, state, held)->drain = drain_of(held, next);
+}
+
+/* False: there is nothing to say about what the row holds. */
+static bool drain_sentence(const struct rules_preview *preview, const struct preview_row *row,
+                           char sentence[PREVIEW_SENTENCE_BYTES])
+{
+#define APART "with another `by`, or `expect` against none, keys cannot be compared"
+    static const char *const of_incidents[] = {
+        [DRAIN_KEEPS] = "; the new form opens none for the same key before",
+        [DRAIN_BESIDE] = "; the new form may open others beside: " APART,
+        [DRAIN_ALONE] = "; no rule opens others after that"};
+    static const char *const of_windows[] = {
+        [DRAIN_KEEPS] = "no incident is open: a window is let go when something comes for its key, "
+                        "and the new form begins anew",
+        [DRAIN_BESIDE] =
+            "no incident is open, and windows end beside those of the new form: " APART,
+        [DRAIN_ALONE] = "no incident is open: windows get nothing new, and end"};
+    char incidents[80] = "open incidents keep their keys until they close";
+
+    if (row->drain == DRAIN_NONE || row->drain == DRAIN_UNKNOWN)
+        return false;
+    if (preview->is_counted && row->open == 1)
+        snprintf(incidents, sizeof(incidents), "1 open incident keeps its key until it closes");
+    else if (preview->is_counted)
+        snprintf(incidents, sizeof(incidents),
+                 "%" PRIu64 " open incidents keep their keys until they close", row->open);
+    if (preview->is_counted && row->open == 0)
+        snprintf(sentence, PREVIEW_SENTENCE_BYTES, "%s", of_windows[row->drain]);
+    else
+        snprintf(sentence, PREVIEW_SENTENCE_BYTES, "%s%s", incidents, of_incidents[row->drain]);
+    return true;
+#undef APART
+}
+
 static const char *keep(struct rules_preview *preview, const char *text)
 {
     return arena_copy(preview->arena, text != NULL ? text : "", text != NULL ? strlen(text) : 0);
@@ -105,12 +156,12 @@ static bool compare(struct rules_preview *preview, const struct running_rule *no
     struct preview_row *row;
 
     if (next == NULL) {
-        add_row(preview, id, PREVIEW_GONE, &now->held);
+        add_drain(preview, PREVIEW_GONE, &now->held, NULL);
     } else if (!id128_equal(next->held.form, now->held.form)) {
         row = add_row(preview, id, PREVIEW_STARTS_EMPTY, NULL);
         if (!shape_compare(&now->shape, &next->shape, preview->arena, &row->changes))
             return false;
-        add_row(preview, id, PREVIEW_DRAINS, &now->held);
+        add_drain(preview, PREVIEW_DRAINS, &now->held, next);
     } else {
         row = add_row(preview, id, PREVIEW_CARRIES_ON, &now->held);
         return now->setting == NULL || list_changes(preview, row, now->setting, next->setting);
@@ -134,7 +185,7 @@ static bool compare_rules(struct rules_preview *preview, const struct rules_runn
             is_good = compare(preview, now, found);
         } else if (now->held.keys > 0) {
             /* Of an earlier reload: no set changes anything about it. */
-            add_row(preview, now->held.rule_id, PREVIEW_DRAINS, &now->held);
+            add_drain(preview, PREVIEW_DRAINS, &now->held, found);
         }
     }
     for (size_t i = 0; is_good && i < next->count; i++)
@@ -278,6 +329,8 @@ static void print_sum(const struct rules_preview *preview, FILE *to)
 
 void rules_preview_print(const struct rules_preview *preview, FILE *to)
 {
+    char sentence[PREVIEW_SENTENCE_BYTES];
+
     print_sum(preview, to);
     if (preview->restart[0] != '\0')
         fprintf(to, "a reload would not change %s: %s the restart of the daemon\n",
@@ -290,6 +343,8 @@ void rules_preview_print(const struct rules_preview *preview, FILE *to)
                     row->rule_id, preview_state_name(row->state), row->keys, row->open);
         else
             fprintf(to, "  %-34s %s\n", row->rule_id, preview_state_name(row->state));
+        if (drain_sentence(preview, row, sentence))
+            fprintf(to, "      %s\n", sentence);
         preview_changes_print(&row->changes, to);
     }
     for (size_t i = 0; i < preview->mute_count; i++) {
@@ -325,11 +380,16 @@ static json_t *json_held(bool is_known, json_t *object, uint64_t keys, uint64_t 
 
 static json_t *json_row(const struct rules_preview *preview, const struct preview_row *row)
 {
+    char sentence[PREVIEW_SENTENCE_BYTES];
+    bool is_said = drain_sentence(preview, row, sentence);
     json_t *object = json_object();
 
     json_object_set_new(object, "rule", json_string(row->rule_id));
     json_object_set_new(object, "state", json_string(preview_state_name(row->state)));
     json_held(preview->is_counted, object, row->keys, row->open);
+    json_object_set_new(object, "beside",
+                        is_said ? json_boolean(row->drain == DRAIN_BESIDE) : json_null());
+    json_object_set_new(object, "meaning", is_said ? json_string(sentence) : json_null());
     json_object_set_new(object, "changes", preview_changes_json(&row->changes));
     return object;
 }

@@ -9,8 +9,9 @@
  *   new            there was no such rule
  *   gone           there is no such rule any more: what it holds drains
  *
- * A rule whose form changes has two rows, `starts empty` and `drains`. What makes a form is decided
- * by rules/rule_set.h alone. Mutes are unchanged, changed, new or gone; enrich steps, too, or
+ * A rule whose form changes has two rows, `starts empty` and `drains`. What becomes of that which a
+ * row of `drains` or `gone` holds is said in a sentence. What makes a form is decided by
+ * rules/rule_set.h alone. Mutes are unchanged, changed, new or gone; enrich steps, too, or
  * moved. Of what has changed the keys are listed. Of the settings of the engine that a reload
  * follows each one that changes.
  *
@@ -39,9 +40,21 @@ enum preview_state {
     PREVIEW_STATES
 };
 
+/* What becomes of what a form holds that is not in force (any more), semantics X5. */
+enum preview_drain {
+    DRAIN_NONE,  /* it is in force */
+    DRAIN_KEEPS, /* its incidents keep their keys until they close, then these are the new form's */
+    DRAIN_BESIDE, /* keys of the new form cannot be compared: both stand side by side */
+    DRAIN_ALONE,  /* there is no new form */
+    DRAIN_UNKNOWN /* the daemon is of a version that does not tell which keys can be compared */
+};
+
+enum { PREVIEW_SENTENCE_BYTES = 256 };
+
 struct preview_row {
     char rule_id[ENGINE_RULE_ID_BYTES];
     enum preview_state state;
+    enum preview_drain drain;
     uint64_t keys, open; /* held by this form now */
     struct preview_changes changes;
 };
@@ -89,11 +102,13 @@ void rules_preview_release(struct rules_preview *preview);
 
 void rules_preview_print(const struct rules_preview *preview, FILE *to);
 
-/* {"changed":b,"rules":[{"rule":..,"state":..,"keys":n,"open":n,"changes":[{"key","from","to"}]}],
+/* {"changed":b,"rules":[{"rule":..,"state":..,"keys":n,"open":n,"beside":b,"meaning":..,
+ * "changes":[{"key","from","to"}]}],
  * "mutes":[{"kind","id","state","incidents","changes"}],
  * "enrich":[{"step","state","applied","errors","changes"}],
  * "engine":[{"key","from","to"}],"totals":{state:{rules,keys,open}},"restart":["engine.past"]};
- * numbers are null where they are not known. New reference; NULL when memory is short. */
+ * numbers are null where they are not known; `beside` and `meaning` but for what drains. New
+ * reference; NULL when memory is short. */
 json_t *rules_preview_json(const struct rules_preview *preview);
 
 #endif

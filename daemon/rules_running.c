@@ -68,6 +68,7 @@ int rules_running_of_set(const struct rule_set *set, struct rules_running *out, 
         struct running_rule *row = &out->rules[out->count++];
         snprintf(row->held.rule_id, sizeof(row->held.rule_id), "%s", rule->id);
         row->held.form = rule->form;
+        row->held.key_kind = rule->key_kind;
         row->held.current = true;
         if (!keep_settings(out, rule, &row->setting) ||
             !shape_keep(rule->shape, rule->shape_count, out->arena, &row->shape))
@@ -207,12 +208,13 @@ json_t *rules_running_json(const struct rules_running *running)
 
     for (size_t i = 0; i < running->count; i++) {
         const struct engine_rule_counters *held = &running->rules[i].held;
-        json_array_append_new(
-            rules, json_pack("{s:s,s:o,s:b,s:I,s:I,s:o,s:o}", "rule", held->rule_id, "form",
-                             json_digest(held->form), "current", (int)held->current, "keys",
-                             (json_int_t)held->keys, "open", (json_int_t)held->open, "settings",
-                             json_settings(running->rules[i].setting), "shape",
-                             shape_json(&running->rules[i].shape)));
+        json_array_append_new(rules, json_pack("{s:s,s:o,s:o,s:b,s:I,s:I,s:o,s:o}", "rule",
+                                               held->rule_id, "form", json_digest(held->form),
+                                               "key_kind", json_digest(held->key_kind), "current",
+                                               (int)held->current, "keys", (json_int_t)held->keys,
+                                               "open", (json_int_t)held->open, "settings",
+                                               json_settings(running->rules[i].setting), "shape",
+                                               shape_json(&running->rules[i].shape)));
     }
     for (size_t i = 0; i < running->mute_count; i++) {
         const struct running_mute *mute = &running->mutes[i];
@@ -262,6 +264,9 @@ static int read_rule(struct rules_running *running, const json_t *object)
     if (id == NULL || strlen(id) >= sizeof(row->held.rule_id) ||
         !id128_parse(json_string_value(json_object_get(object, "form")), &row->held.form))
         return -EINVAL;
+    const char *key_kind = json_string_value(json_object_get(object, "key_kind"));
+    if (key_kind != NULL && !id128_parse(key_kind, &row->held.key_kind))
+        return -EINVAL; /* a daemon of before tells none */
     memcpy(row->held.rule_id, id, strlen(id));
     row->held.current = json_is_true(json_object_get(object, "current"));
     row->held.keys = read_number(object, "keys");

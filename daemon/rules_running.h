@@ -55,8 +55,8 @@ int rules_running_count(const struct rules_running *loaded, const struct engine 
                         struct rules_running *out, struct error *err);
 int rules_running_read(const char *text, struct rules_running *out, struct error *err);
 
-/* {"version":..,"rules":[{"rule","form","current","keys","open","settings":{name:[text,digest]},
- * "shape":{key:text}}],
+/* {"version":..,"rules":[{"rule","form","key_kind","current","keys","open",
+ * "settings":{name:[text,digest]},"shape":{key:text}}],
  * "mutes":[{"kind","id","digest","shape","incidents"}],
  * "enrich":[{"step","digest","shape","applied","errors"}]}.
  * New reference; NULL when memory is short. */

@@ -480,8 +480,10 @@ static void read_by(struct reading *reading)
     }
     for (node = node != NULL ? node->first : NULL; node != NULL; node = node->next)
         add_by(reading, node);
-    for (uint32_t i = 0; i < rule->by_count; i++)
+    for (uint32_t i = 0; i < rule->by_count; i++) {
         reading_digest_text(&rule->form, rule->by_name[i]);
+        reading_digest_text(&rule->key_kind, rule->by_name[i]);
+    }
 }
 
 static void keep_closing(struct reading *reading, const struct scope *scope)
@@ -792,6 +794,7 @@ bool rule_read(const struct yaml_node *node, struct rule_build *build, struct co
     read_on(&reading);
     reading_digest_number(&out->open.form, out->open.input);
     reading_digest_number(&out->open.form, (int64_t)form->kind);
+    reading_digest_number(&out->open.key_kind, form->kind == FORM_EXPECT);
     composite_read(&reading);
     if (!form->makes_where || yaml_node_find(node, "where") != NULL)
         read_where(&reading);

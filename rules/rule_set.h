@@ -180,6 +180,9 @@ struct rule {
      * rules/meaning.h reads them; of a baseline, what `when` computes, so that thresholds may
      * change. */
     struct id128 form;
+    /* Equal ones: keys of such forms of one rule can be compared, hash of `by` and whether it is of
+     * absence: the silence of a host and its noise are two things. */
+    struct id128 key_kind;
     struct rule_setting setting[SETTING_COUNT];
     const struct rule_shape *shape;
     uint32_t shape_count;

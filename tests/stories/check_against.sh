@@ -313,7 +313,29 @@ import json
 row = json.load(open("preview.json"))["rules"][0]
 assert row["changes"] == [{"key": "title", "from": "old", "to": "new"}], row
 row = json.load(open("preview.json"))["rules"][1]
-assert row["changes"] == [{"key": "window", "from": "5m", "to": "6m"}], row'
+assert row["changes"] == [{"key": "window", "from": "5m", "to": "6m"}], row
+said = {(r["rule"], r["state"]): (r["beside"], r["meaning"]) for r in json.load(open("preview.json"))["rules"]}
+assert said == {("alpha", "carries on"): (None, None), ("beta", "starts empty"): (None, None), ("delta", "new"): (None, None),
+                ("beta", "drains"): (False, "1 open incident keeps its key until it closes; the new form opens none for the same key before"),
+                ("gamma", "gone"): (False, "1 open incident keeps its key until it closes; no rule opens others after that")}, said'
+check 1 --against running
+file_has check.out '^      1 open incident keeps its key until it closes; the new form opens none for the same key before$' || fail "no word of what drains: $(cat check.out)"
+# Keys by other names stand side by side, and so do an absence and what is none; of windows alone other words.
+cp rules.yaml good.yaml
+{ make_rules old 6m alpha | sed 's/when: count() >= 2/when: count() >= 3/'; make_rules old 5m beta gamma | tail -n +2; } |
+    sed '3s/\[host\]/[host, check]/; 4s/window: 5m, when: count() >= 2/expect: {every: 5m}/; 4s/on: events, //' >rules.yaml
+apart='the new form may open others beside: with another `by`, or `expect` against none, keys cannot be compared'
+check 1 --against running
+[[ $(grep -cF "      1 open incident keeps its key until it closes; $apart" check.out) == 2 ]] || fail "beta and gamma stand apart: $(cat check.out)"
+file_has check.out '^      no incident is open: a window is let go when something comes for its key, and the new form begins anew$' || fail "alpha holds windows: $(cat check.out)"
+check 1 --against running --json
+python3 -c '
+import json
+beside = {r["rule"]: r["beside"] for r in json.load(open("check.out"))["rules"] if r["state"] == "drains"}
+assert beside == {"alpha": False, "beta": True, "gamma": True}, beside'
+check 1 --against before.yaml
+[[ $(grep -cF "      open incidents keep their keys until they close; $apart" check.out) == 2 ]] || fail "no numbers of a file: $(cat check.out)"
+mv good.yaml rules.yaml
 check 1 --against before.yaml --json
 rows_are check.out "[(r, s, None, None) for r, s, k, o in $expected]"
 check 1 --rules before.yaml --against rules.yaml
