@@ -102,6 +102,21 @@ struct alert_candidate {
     uint8_t lane;
 };
 
+/* Those of a worker's lanes that go first, sorted: every alert whose `last` is not later than that
+ * of the last one in it. Good while the terms are the same: what happens to an alert later makes
+ * its entry one that is passed over. */
+struct alert_line {
+    VECTOR_OF(struct alert_candidate) all;
+    size_t first;     /* those before are gone */
+    bool owes_timers; /* its alerts have no entry in their lanes' heaps */
+};
+
+/* Its alerts are in their lanes' heaps, which it will be made from. */
+static inline void alert_line_clear(struct alert_line *line)
+{
+    line->all.count = line->first = 0;
+}
+
 void alert_lane_init(struct alert_lane *lane, const struct engine_terms *terms);
 void alert_lane_release(struct alert_lane *lane, struct slab *slab);
 

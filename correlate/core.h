@@ -404,6 +404,7 @@ struct worker {
     VECTOR_OF(char) join_words[STEPS];     /* texts, each with a zero byte, JOIN_TEXTS for one */
     VECTOR_OF(struct remains) remains[STEPS];
     VECTOR_OF(struct alert_candidate) alert_candidates; /* T: read by all in PHASE_ALERT_EVICT */
+    struct alert_line alert_line;                       /* what is offered in rounds to come */
     VECTOR_OF(struct key_candidate) key_candidates;     /* T: read by all in PHASE_KEY_EVICT */
     struct gone_list gone;          /* F: read by the sequencer role when its step is done */
     VECTOR_OF(uint64_t) key_excess; /* by rule slot */

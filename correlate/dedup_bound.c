@@ -69,32 +69,32 @@ static void lanes_begin(struct lanes *lanes, const struct worker *worker)
 }
 
 /*
- * Every alert has one expiry entry in its lane's heap, due at or before last +
- * expire: popping the heaps gives the alerts by `last` without another index.
- * Entries of candidates that stay are pushed back by the next phase.
+ * Every alert has one expiry entry in its lane's heap, due at or before last + expire: popping the
+ * heaps gives the alerts by `last` without another index. All of one `last` are taken out, for the
+ * identity decides among them; of a burst of one millisecond that may be nearly all there are. So
+ * who is not needed yet stays in the line, sorted, for the rounds to come.
  */
-void dedup_candidates_phase(struct worker *worker, const struct step *step)
+static void line_fill(struct dedup *d, uint64_t wanted)
 {
-    struct engine *engine = worker->engine;
-    struct dedup d = dedup_begin(worker, 0, step);
-    uint64_t wanted = step->is_silent ? 0 : excess(engine, step);
+    struct engine *engine = d->worker->engine;
+    struct alert_line *line = &d->worker->alert_line;
+    const struct step *step = d->step;
     VECTOR_OF(struct timer) aside = {0};
     struct lanes lanes;
 
-    worker->alert_candidates.count = 0;
-    for (unsigned l = worker->index; wanted > 0 && l < LANES; l += engine->worker_count)
-        dedup_timed_again(&d, &engine->alert_lanes[l], step->to_ms);
-    lanes_begin(&lanes, worker);
-    for (; wanted > 0; lanes_sink(&lanes, 0)) {
+    alert_line_clear(line);
+    line->owes_timers = true;
+    for (unsigned l = d->worker->index; l < LANES; l += engine->worker_count)
+        dedup_timed_again(d, &engine->alert_lanes[l], step->to_ms);
+    lanes_begin(&lanes, d->worker);
+    for (;; lanes_sink(&lanes, 0)) {
         struct alert_lane *lane = lanes.at[0].lane;
         unsigned lane_number = (unsigned)(lane - engine->alert_lanes);
-        size_t have = worker->alert_candidates.count;
+        size_t have = line->all.count;
         if (timer_heap_due(&lane->timers) == INT64_MAX)
             break;
-        /* All of one `last` are needed: the identity decides among them. */
         if (have >= wanted &&
-            timer_heap_due(&lane->timers) >
-                worker->alert_candidates.at[have - 1].last_ms + d.terms->expire_ms)
+            timer_heap_due(&lane->timers) > line->all.at[have - 1].last_ms + d->terms->expire_ms)
             break;
         struct timer timer = timer_heap_pop(&lane->timers);
         struct alert_cold *cold = alert_cold(lane, timer.owner);
@@ -107,15 +107,14 @@ void dedup_candidates_phase(struct worker *worker, const struct step *step)
             continue;
         }
         int64_t last_ms = alert_slot_last(slot, step->to_ms);
-        if (last_ms + d.terms->expire_ms > timer.due_ms) {
-            dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, last_ms + d.terms->expire_ms);
+        if (last_ms + d->terms->expire_ms > timer.due_ms) {
+            dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, last_ms + d->terms->expire_ms);
             continue;
         }
-        vector_add(&worker->alert_candidates) =
-            (struct alert_candidate){.last_ms = last_ms,
-                                     .identity = cold->text,
-                                     .cold = timer.owner,
-                                     .lane = (uint8_t)lane_number};
+        vector_add(&line->all) = (struct alert_candidate){.last_ms = last_ms,
+                                                          .identity = cold->text,
+                                                          .cold = timer.owner,
+                                                          .lane = (uint8_t)lane_number};
     }
     for (size_t i = 0; i < aside.count; i++) {
         struct timer timer = aside.at[i];
@@ -124,9 +123,66 @@ void dedup_candidates_phase(struct worker *worker, const struct step *step)
         timer_heap_push(&lane->timers, timer);
     }
     free(aside.at);
-    if (worker->alert_candidates.count > 0)
-        qsort(worker->alert_candidates.at, worker->alert_candidates.count,
-              sizeof(struct alert_candidate), candidate_order);
+    if (line->all.count > 1)
+        qsort(line->all.at, line->all.count, sizeof(struct alert_candidate), candidate_order);
+}
+
+/* Is it there yet, and nothing came for it? What comes makes `last` a time that is not before the
+ * end of the round in which the line was made; so does the renewal of one that is held, when its
+ * entry in the heap is due; and so late is that of another that has its number by now. */
+static bool is_silent_still(const struct dedup *d, const struct alert_candidate *candidate)
+{
+    const struct alert_lane *lane = &d->worker->engine->alert_lanes[candidate->lane];
+    const struct alert_slot *slot =
+        alert_find(lane, alert_cold(lane, candidate->cold)->fingerprint);
+
+    return slot != NULL && alert_slot_last(slot, d->step->to_ms) == candidate->last_ms;
+}
+
+/* Offers those of the line that go first. False when it has fewer than are wanted. */
+static bool line_offer(const struct dedup *d, uint64_t wanted)
+{
+    struct alert_line *line = &d->worker->alert_line;
+    size_t at = line->first;
+
+    d->worker->alert_candidates.count = 0;
+    while (at < line->all.count && d->worker->alert_candidates.count < wanted) {
+        const struct alert_candidate *candidate = &line->all.at[at++];
+        if (is_silent_still(d, candidate))
+            vector_add(&d->worker->alert_candidates) = *candidate;
+    }
+    /* Who is not taken is offered again: they stand before those that were not looked at. */
+    line->first = at - d->worker->alert_candidates.count;
+    for (size_t i = 0; i < d->worker->alert_candidates.count; i++)
+        line->all.at[line->first + i] = d->worker->alert_candidates.at[i];
+    return d->worker->alert_candidates.count >= wanted;
+}
+
+/* `taken` of those that were offered have gone. */
+static void line_taken(struct dedup *d, size_t taken)
+{
+    struct alert_line *line = &d->worker->alert_line;
+
+    line->first += taken;
+    for (size_t i = line->first; line->owes_timers && i < line->all.count; i++) {
+        const struct alert_candidate *stays = &line->all.at[i];
+        struct alert_lane *lane = &d->worker->engine->alert_lanes[stays->lane];
+        struct alert_slot *slot = alert_find(lane, alert_cold(lane, stays->cold)->fingerprint);
+        dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, stays->last_ms + d->terms->expire_ms);
+    }
+    line->owes_timers = false;
+}
+
+void dedup_candidates_phase(struct worker *worker, const struct step *step)
+{
+    struct dedup d = dedup_begin(worker, 0, step);
+    uint64_t wanted = step->is_silent ? 0 : excess(worker->engine, step);
+
+    worker->alert_candidates.count = 0;
+    if (wanted > 0 && !line_offer(&d, wanted)) {
+        line_fill(&d, wanted);
+        line_offer(&d, wanted);
+    }
 }
 
 static void evict(struct dedup *d, const struct alert_candidate *candidate)
@@ -196,11 +252,6 @@ void dedup_evict_phase(struct worker *worker, uint64_t seq, const struct step *s
         if (least_worker == worker->index)
             evict(&d, least);
     }
-    for (size_t i = at[worker->index]; i < worker->alert_candidates.count; i++) {
-        const struct alert_candidate *stays = &worker->alert_candidates.at[i];
-        struct alert_lane *lane = &engine->alert_lanes[stays->lane];
-        struct alert_slot *slot = alert_find(lane, alert_cold(lane, stays->cold)->fingerprint);
-        dedup_timer_push(lane, slot, ALERT_TIMER_EXPIRE, stays->last_ms + d.terms->expire_ms);
-    }
+    line_taken(&d, at[worker->index]);
     dedup_tally_store(&d);
 }

@@ -24,6 +24,9 @@ void dedup_terms_change(struct dedup *d, struct alert_lane *lane)
     lane->terms = *d->terms;
     if (engine_terms_equal(&before, d->terms))
         return;
+    /* Under another `expire` some that are held come to a `last` of the line's; and those of the
+     * line that are held wait without a timer from now on, so `last` says nothing of them. */
+    alert_line_clear(&d->worker->alert_line);
     lane->timers.heap.count = 0;
     lane->untimed.count = 0;
     lane->untimed_due_ms = INT64_MAX;

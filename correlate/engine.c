@@ -497,6 +497,7 @@ static void worker_release(struct worker *worker)
     free(worker->routes.at);
     free(worker->touches_in.at);
     free(worker->alert_candidates.at);
+    free(worker->alert_line.all.at);
     free(worker->key_candidates.at);
     free(worker->gone.all.at);
     free(worker->key_excess.at);

@@ -109,7 +109,8 @@ struct key_candidate {
     bool open;
     int64_t last_ms;
     const struct key_text *text;
-    uint32_t slot; /* of the rule */
+    uint64_t begin; /* of the words, for key_sort() */
+    uint32_t slot;  /* of the rule */
     uint32_t number;
     uint8_t lane;
 };

@@ -14,6 +14,7 @@
  *     over.
  */
 #include "correlate/key_queue.h"
+#include "correlate/key_sort.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -187,22 +188,6 @@ static struct key_place place_of(const struct key_candidate *candidate)
     return (struct key_place){candidate->number, candidate->lane};
 }
 
-/* Of one line. */
-static int candidate_order(const void *a, const void *b)
-{
-    const struct key_candidate *x = a, *y = b;
-
-    if (x->last_ms != y->last_ms)
-        return x->last_ms < y->last_ms ? -1 : 1;
-    return key_text_compare(x->text, y->text);
-}
-
-static void candidates_sort(struct key_candidate *at, size_t count)
-{
-    if (count > 1)
-        qsort(at, count, sizeof(*at), candidate_order);
-}
-
 /* --- from stretches to what comes next ------------------------------------------------------ */
 
 /* Instead of the stretch that they were in, which was the oldest. */
@@ -275,7 +260,7 @@ static bool line_advance(struct worker *worker, uint32_t slot, unsigned l, int64
         scatter(worker, line, least_ms, most_ms);
         return true;
     }
-    candidates_sort(worker->key_scratch.at, worker->key_scratch.count);
+    key_sort(worker->key_scratch.at, worker->key_scratch.count);
     for (size_t i = 0; i < worker->key_scratch.count; i++)
         next_add(line, &worker->key_scratch.at[i]);
     line->cut_ms = end_ms;
@@ -315,7 +300,7 @@ static void loose_merge(struct worker *worker, uint32_t slot, unsigned l)
         else
             vector_add(&worker->key_scratch) = candidate_of(key, line->loose.at[i]);
     }
-    candidates_sort(worker->key_scratch.at, worker->key_scratch.count);
+    key_sort(worker->key_scratch.at, worker->key_scratch.count);
     size_t more = worker->key_scratch.count, old = line->next.count;
     queue->places += more;
     vector_reserve(&line->next, more);
@@ -353,7 +338,7 @@ static void offer_touched_now(struct worker *worker, uint32_t slot, unsigned l, 
                 vector_add(&worker->key_candidates) = candidate_of(key, place);
         }
     struct key_candidate *at = worker->key_candidates.at;
-    candidates_sort(at + from, worker->key_candidates.count - from);
+    key_sort(at + from, worker->key_candidates.count - from);
     for (size_t i = from; i < worker->key_candidates.count && kept - from < most; i++)
         if (kept == from || at[i].text != at[kept - 1].text)
             at[kept++] = at[i];

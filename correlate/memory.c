@@ -39,6 +39,8 @@ void memory_look(struct worker *worker, uint64_t now_ns)
         return;
     worker->held_due_ns = now_ns + LOOK_NS;
     bytes = worker->key_queue_bytes;
+    bytes += worker->alert_line.all.room * sizeof(struct alert_candidate);
+    bytes += worker->alert_candidates.room * sizeof(struct alert_candidate);
     for (unsigned lane = worker->index; lane < LANES; lane += engine->worker_count)
         bytes +=
             alert_lane_bytes(&engine->alert_lanes[lane]) + key_lane_bytes(&engine->key_lanes[lane]);

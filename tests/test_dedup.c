@@ -3,7 +3,9 @@
  * the bound holds, as docs/correlation.md, section 2, has it. Method: small recordings on the
  * bench; lines and counts worked out by hand.
  */
+#include "base/hash.h"
 #include "tests/engine_bench.h"
+#include "tests/random_seed.h"
 
 static struct bench *dedup_bench(struct bench_feed **feed)
 {
@@ -187,6 +189,79 @@ static void the_bound_holds_at_round_ends(void **state)
     bench_destroy(bench);
 }
 
+enum { CROWD = 300, CROWD_MAX = 100, CROWD_ROUNDS = 150, CROWD_EXPIRE_MS = 2000 };
+
+/* What is left of `last_ms` (INT64_MIN: no alert) at a round's end. Returns how many went. */
+static unsigned crowd_evict(int64_t last_ms[CROWD], int64_t end_ms, uint64_t *expired)
+{
+    unsigned count = 0, gone = 0;
+
+    for (int i = 0; i < CROWD; i++) {
+        if (last_ms[i] != INT64_MIN && last_ms[i] + CROWD_EXPIRE_MS < end_ms) {
+            last_ms[i] = INT64_MIN;
+            ++*expired;
+        }
+        count += last_ms[i] != INT64_MIN;
+    }
+    for (; count > CROWD_MAX; count--, gone++) {
+        int least = -1;
+        for (int i = 0; i < CROWD; i++)
+            if (last_ms[i] != INT64_MIN && (least < 0 || last_ms[i] < last_ms[least]))
+                least = i;
+        last_ms[least] = INT64_MIN;
+    }
+    return gone;
+}
+
+/* Bursts of one millisecond fill the table, then a few come in each round: whoever goes first of
+ * the burst is known for many rounds ahead, while some of it are heard of again, or expire. */
+static void the_bound_takes_a_crowd_of_one_millisecond_in_order(void **state)
+{
+    (void)state;
+    for (unsigned workers = 1; workers <= 3; workers += 2) {
+        struct bench_feed *feed;
+        struct bench *bench = dedup_bench(&feed);
+        uint64_t random = random_seed("CROWD_SEED") + workers, opened = 0, repeats = 0;
+        uint64_t expired = 0, evicted = 0;
+        int64_t last_ms[CROWD];
+
+        bench->config.workers = workers;
+        bench->config.alerts_max = CROWD_MAX;
+        bench->config.expire_ms = CROWD_EXPIRE_MS;
+        for (int i = 0; i < CROWD; i++)
+            last_ms[i] = INT64_MIN;
+        for (int round = 0; round < CROWD_ROUNDS; round++) {
+            int64_t begin_ms = round * (int64_t)bench->config.round_ms, at_ms = begin_ms;
+            int count = round % 12 == 0 ? 90 : round % 7 == 0 ? 0 : 12;
+            for (int n = 0; n < count; n++) {
+                random = hash_mix(random + 1);
+                unsigned i = (unsigned)(random % CROWD);
+                char name[16];
+                if (count == 12) /* at the round's first and last moment, too */
+                    at_ms = begin_ms + n / 4 * (int64_t)(bench->config.round_ms - 1) / 2;
+                if (last_ms[i] != INT64_MIN && last_ms[i] + CROWD_EXPIRE_MS <= at_ms) {
+                    last_ms[i] = INT64_MIN;
+                    expired++;
+                }
+                repeats += last_ms[i] != INT64_MIN;
+                opened += last_ms[i] == INT64_MIN;
+                last_ms[i] = at_ms;
+                snprintf(name, sizeof(name), "r%03u", i);
+                bench_put(feed, at_ms, name, "x", "");
+            }
+            evicted += crowd_evict(last_ms, begin_ms + bench->config.round_ms, &expired);
+        }
+        bench_run(bench);
+        assert_int_equal(bench->counters.duplicate, repeats);
+        assert_int_equal(bench->counters.alerts_opened, opened);
+        assert_int_equal(bench->counters.alerts_evicted, evicted);
+        assert_in_range(evicted, 300, opened);
+        assert_int_equal(bench->counters.alerts_expired, expired);
+        assert_in_range(expired, 100, opened);
+        bench_destroy(bench);
+    }
+}
+
 /* The alerts of a, b and c were last heard of at 1000, 2400 and 3900; from the switch on 1 s is
  * long enough. Those of a and b are over with it, that of c in its time. */
 static void X5_what_is_over_under_new_terms_is_over_when_they_begin(void **state)
@@ -283,6 +358,7 @@ int main(void)
         cmocka_unit_test(flapping_begins_and_ends_with_hysteresis),
         cmocka_unit_test(the_flap_window_is_open_at_its_begin),
         cmocka_unit_test(the_bound_holds_at_round_ends),
+        cmocka_unit_test(the_bound_takes_a_crowd_of_one_millisecond_in_order),
         cmocka_unit_test(X5_what_is_over_under_new_terms_is_over_when_they_begin),
         cmocka_unit_test(X5_what_flaps_is_judged_anew_when_terms_begin),
     };

@@ -95,9 +95,53 @@ static void a_bound_sees_when_held_alerts_showed_themselves_last(void **state)
     }
 }
 
+/* The alert of the incident of `a`, told at 1200, has one millisecond with three others, of which
+ * the bound takes one, and the alert of `a`. A switch to a higher bound leaves it waiting without a
+ * timer; when that bound takes one, five seconds later, it is `e`: the incident showed itself
+ * since.
+ */
+static void a_switch_of_terms_lets_no_held_alert_look_silent(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_create(COMPOSITE);
+    struct engine_counters counters;
+    struct engine_terms terms;
+
+    bench->config.alerts_max = 3;
+    bench->config.expire_ms = 5000;
+    bench_go_live(bench);
+    struct bench_feed *feed = bench_feed(bench, "t", 0);
+    bench_start(bench);
+    bench_pass(bench, 1200, 600);
+    bench_put(feed, 1000, "a", "down", "");
+    bench_put(feed, 1200, "b", "other", ",\"dedup_key\":\"!b\"");
+    bench_put(feed, 1200, "c", "other", ",\"dedup_key\":\"!c\"");
+    bench_put(feed, 1200, "d", "other", ",\"dedup_key\":\"!d\"");
+    bench_settle(bench);
+    bench_pass(bench, 2000, 500);
+    engine_counters(bench->engine, &counters);
+    assert_int_equal(counters.alerts_evicted, 2);
+    terms = engine_terms_of(&bench->config);
+    terms.alerts_max = 4;
+    engine_switch(bench->engine, parse_good(COMPOSITE), &terms);
+    bench_settle(bench);
+    bench_pass(bench, 3400, 500);
+    bench_put(feed, 6100, "e", "other", "");
+    bench_put(feed, 6300, "f", "other", "");
+    bench_put(feed, 6300, "g", "other", "");
+    bench_put(feed, 6300, "h", "other", "");
+    bench_settle(bench);
+    bench_pass(bench, 3000, 500);
+    bench_stop(bench);
+    assert_int_equal(bench->counters.alerts_evicted, 3);
+    assert_null(strstr(bench->brief, "updated evicted over resource=a"));
+    bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_switch_of_terms_lets_no_held_alert_look_silent),
         cmocka_unit_test(incidents_under_a_composite_cost_nothing_while_they_last),
         cmocka_unit_test(timers_cost_their_number),
         cmocka_unit_test(a_bound_sees_when_held_alerts_showed_themselves_last),

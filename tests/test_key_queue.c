@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "bench/stage.h"
 #include "correlate/key_queue.h"
+#include "correlate/key_sort.h"
 #include "tests/rules_parsed.h"
 
 enum { ROUND_MS = 200, TEXT_BYTES = 192, TOUCHES_MAX = 8192 };
@@ -385,9 +386,59 @@ static void X4_timers_of_keys_that_went_do_not_gather(void **state)
     world_destroy(world);
 }
 
+/* A word of few letters, so that words begin alike, are each other's beginnings and are equal. */
+static struct text word_make(char *room, uint32_t most)
+{
+    static const char letters[] = {'a', 'a', 'a', 'b', '\0', '\xff'};
+    uint32_t length = below(most + 1);
+
+    for (uint32_t i = 0; i < length; i++)
+        room[i] = letters[below(sizeof(letters))];
+    return (struct text){room, length};
+}
+
+static void keys_are_sorted_by_time_and_words(void **state)
+{
+    enum { KEYS_MAX = 60, SETS = 400, WORDS_ROOM = 1280 };
+    static struct key_candidate at[KEYS_MAX];
+    static _Alignas(8) char words[KEYS_MAX][WORDS_ROOM];
+
+    (void)state;
+    random_state = 7;
+    for (int set = 0; set < SETS; set++) {
+        uint32_t count = below(KEYS_MAX + 1), times = 1 + below(4);
+        uint32_t most = set % 3 == 0 ? 3 : set % 3 == 1 ? 20 : 400, values = 1 + below(3);
+        char common[400], own[3][400];
+        struct text shared = word_make(common, most); /* all keys begin with it, or none does */
+        bool is_shared = values > 1 && below(2) == 0;
+        for (uint32_t i = 0; i < count; i++) {
+            struct text value[3];
+            for (uint32_t v = 0; v < values; v++)
+                value[v] = is_shared && v == 0 ? shared : word_make(own[v], most);
+            struct key_text *text = (struct key_text *)(void *)words[i];
+            assert_true(key_text_need(value, values) <= WORDS_ROOM);
+            key_text_pack(text, value, values);
+            at[i] = (struct key_candidate){.last_ms = below(times), .text = text, .number = i};
+        }
+        key_sort(at, count);
+        uint64_t seen = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            seen |= UINT64_C(1) << at[i].number;
+            assert_ptr_equal(at[i].text, words[at[i].number]);
+            if (i == 0)
+                continue;
+            assert_true(at[i - 1].last_ms <= at[i].last_ms);
+            if (at[i - 1].last_ms == at[i].last_ms)
+                assert_true(key_text_compare(at[i - 1].text, at[i].text) <= 0);
+        }
+        assert_true(seen == (UINT64_C(1) << count) - 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_are_sorted_by_time_and_words),
         cmocka_unit_test(X4_keys_go_in_the_order_of_a_sort),
         cmocka_unit_test(X4_a_storm_of_new_keys_costs_a_few_looks_for_each),
         cmocka_unit_test(X4_a_storm_over_keys_that_are_touched_costs_no_more_for_each),
