@@ -294,10 +294,15 @@ static void note_touch(struct why *why, const struct trace_touch *touch,
         why_note(why, note);
 }
 
-static void remember_place(struct why *why, const struct touch *touch,
+/* The touch that opens an incident is told after it, when its alert is a member already: what was
+ * noted of the alert is then of before, and of a life that is over where this touch begins one. */
+static void remember_place(struct why *why, const struct trace_touch *told,
                            const struct why_place *place)
 {
+    const struct touch *touch = told->touch;
     struct why_alert *alert = why_alert_of(why, touch->alert, touch->text);
+    bool begins =
+        (touch->kind == TOUCH_RAISE || touch->kind == TOUCH_MOVE) && told->fate == TRACE_OPENED;
 
     if (alert == NULL)
         return;
@@ -305,7 +310,7 @@ static void remember_place(struct why *why, const struct touch *touch,
         alert->expired = is_expiry(why, touch);
     if (touch->kind > TOUCH_REPEAT)
         return;
-    if (!alert->is_member || alert->place.topic == NULL) {
+    if (!alert->is_member || begins || alert->place.topic == NULL) {
         alert->place = *place;
         alert->at_ms = touch->order.at_ms;
     }
@@ -480,7 +485,7 @@ void why_watch_touched(void *self, const struct trace_touch *touch)
     struct why_key *key = why_watched_key(why, told->key);
     if (key == NULL || !why_asks_rule(why, touch->rule))
         return;
-    remember_place(why, told, &place);
+    remember_place(why, touch, &place);
     if (why->question.subject == WHY_EVENT) {
         const char *over = end_chain(why, key, touch);
         if (why_is_asked_event(why, &place)) {

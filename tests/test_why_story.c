@@ -111,6 +111,32 @@ static void what_an_incident_does_not_hold_is_no_member_of_it(void **state)
     bench_destroy(bench);
 }
 
+/* The alert fires, expires after 20 s, and fires again: what made it a member of the second
+ * incident is the event of its present life. */
+static void a_member_is_of_its_present_life(void **state)
+{
+    static const struct put puts[] = {
+        {0, "h/a", "c", ""},
+        {60000, "h/a", "c", ""},
+        {0, NULL, NULL, NULL},
+    };
+    struct bench *bench = bench_of("rules:\n- id: each\n  where: check == \"c\"\n  by: [resource]\n"
+                                   "  window: open\n  when: count() >= 1\n"
+                                   "  incident: {title: t}\n  close: cleared()\n",
+                                   puts);
+    static struct told told;
+    char *text;
+
+    (void)state;
+    listen_to(bench, &told);
+    assert_int_equal(told.incident_count, 2);
+    text = story_of_incident(bench, told.incident[1]);
+    if (strstr(text, "\n  h/a c, by t/0/1/0 at 2001-09-09T01:47:40.000Z\n") == NULL)
+        fail_msg("%s", text);
+    free(text);
+    bench_destroy(bench);
+}
+
 /* One line of repeats, the first of which had left the window, is where the story begins. */
 static void a_line_of_repeats_stays_if_one_of_them_counted(void **state)
 {
@@ -181,6 +207,7 @@ int main(void)
         cmocka_unit_test(the_story_begins_with_what_counted_first),
         cmocka_unit_test(an_alert_that_expired_before_is_cleared_by_a_clear),
         cmocka_unit_test(what_an_incident_does_not_hold_is_no_member_of_it),
+        cmocka_unit_test(a_member_is_of_its_present_life),
         cmocka_unit_test(a_line_of_repeats_stays_if_one_of_them_counted),
         cmocka_unit_test(the_story_is_told_in_order),
     };
