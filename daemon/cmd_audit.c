@@ -8,13 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/nearest.h"
 #include "base/vector.h"
 #include "daemon/commands.h"
 #include "daemon/data_look.h"
 #include "daemon/json_print.h"
 #include "daemon/options.h"
 #include "daemon/plain.h"
+#include "daemon/silences.h"
 #include "daemon/units.h"
+#include "ingest/intake_act.h"
 #include "store/intake_log.h"
 
 struct audit {
@@ -43,8 +46,8 @@ static const struct option_row rows[] = {
     {"--who", OPTION_TEXT, offsetof(struct audit, who), "NAME", NULL,
      "Only of this one: the name of a token, local, or signal.", .min = 0},
     {"--what", OPTION_TEXT, offsetof(struct audit, what), "WORD", NULL,
-     "Only of this kind: events, alertmanager, reload, redrive, silence.add, silence.end; or all "
-     "that begin so: silence.",
+     "Only of this kind: events, alertmanager, incident.acknowledge, incident.close, reload, "
+     "redrive, silence.add, silence.end; or all that begin so: silence.",
      .min = 0},
     {"--json", OPTION_FLAG, offsetof(struct audit, json), NULL, NULL,
      "One JSON object a line, with all that was sent.", .min = 0},
@@ -201,6 +204,32 @@ static int read_time(const char *option, const char *text, int64_t *ms)
     return EXIT_USAGE;
 }
 
+/* What is on record, and what several of it begin with (--what). */
+static const char *const kinds[] = {
+    "events",  "alertmanager",  ACT_ACKNOWLEDGE, ACT_CLOSE,  "reload",
+    "redrive", ACT_SILENCE_ADD, ACT_SILENCE_END, "incident", "silence",
+};
+
+/* A word that is no kind would find nothing, as if nothing had been done. */
+static int check_what(const char *what)
+{
+    char hint[NEAREST_HINT_BYTES];
+
+    if (what == NULL)
+        return EXIT_OK;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strcmp(what, kinds[i]) == 0)
+            return EXIT_OK;
+    /* what the commands are called */
+    snprintf(hint, sizeof(hint), "; did you mean \"%s\"?",
+             strcmp(what, "ack") == 0 ? ACT_ACKNOWLEDGE : ACT_CLOSE);
+    if (strcmp(what, "ack") != 0 && strcmp(what, "close") != 0)
+        nearest_hint((struct text){what, (uint32_t)strlen(what)}, kinds,
+                     sizeof(kinds) / sizeof(kinds[0]), hint);
+    fprintf(stderr, "tocsin audit: --what: there is no kind \"%s\"%s\n", what, hint);
+    return EXIT_USAGE;
+}
+
 static int list(struct audit *audit, struct error *err)
 {
     struct data_look at;
@@ -240,6 +269,8 @@ int cmd_audit(int argc, char **argv)
     code = read_time("--from", audit.from, &audit.from_ms);
     if (code == EXIT_OK)
         code = read_time("--to", audit.to, &audit.to_ms);
+    if (code == EXIT_OK)
+        code = check_what(audit.what);
     if (code != EXIT_OK)
         return code;
     code = list(&audit, &err);

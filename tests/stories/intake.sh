@@ -177,6 +177,13 @@ file_has all '@intake/5  local  .*  silence\.add  \{"where":"host == \\"h8\\"".*
 file_has all '  signal  SIGHUP  reload  \{\}  done$' || fail "$(cat all)"
 [[ $(audit --who ada | wc -l) == 3 && $(audit --what silence | wc -l) == 2 && $(audit --what reload | wc -l) == 2 ]] ||
     fail "who or what: $(audit --who ada; audit --what silence; audit --what reload)"
+says_kind() {
+    local code=0
+    audit --what "$1" >said 2>&1 || code=$?
+    [[ $code == 64 ]] && file_has said "$2" || fail "audit --what $1: code $code: $(cat said)"
+}
+says_kind silense '^tocsin audit: --what: there is no kind "silense"; did you mean "silence"[?]$'
+says_kind ack '^tocsin audit: --what: there is no kind "ack"; did you mean "incident[.]acknowledge"[?]$'
 third=$(sed -n 3p all | cut -d' ' -f1)
 [[ $(audit --from "$third" | wc -l) -ge 11 && $(audit --to "$third" | wc -l) -le 2 ]] || fail "from and to"
 "$TOCSIN" fsck --sets data | grep '^from ' >sets # (X5) by these ids audit and journal are joined
