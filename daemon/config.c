@@ -17,6 +17,7 @@
 #include "daemon/units.h"
 #include "rules/zone.h"
 #include "rules/zone_names.h"
+#include "sinks/sink_options.h"
 #include "store/redis_link.h"
 #include "store/shared_store.h"
 
@@ -101,6 +102,30 @@ static void check_shared(struct config_reader *reader, const struct script *scri
                      options->item[i].name);
 }
 
+/* As far as they can be read: what a run would refuse is told by a check, at its place. */
+static void check_tokens(struct config_reader *reader)
+{
+    const struct config_pairs *pairs = &reader->config->admin.tokens;
+
+    for (size_t i = 0; i < pairs->count; i++) {
+        const struct config_pair *pair = &pairs->item[i];
+        struct error err = {{0}};
+        char *token = NULL;
+        if (pair->is_absent)
+            continue;
+        if (sink_secret_read(pair->value, &token, &err) != 0)
+            diagnose(reader->diag, pair->value_place, "admin.tokens: %.80s: %s", pair->name,
+                     err.text);
+        else if (strlen(token) < CONFIG_TOKEN_BYTES_MIN)
+            diagnose(reader->diag, pair->value_place,
+                     "admin.tokens: %.80s: a token has at least %d characters", pair->name,
+                     CONFIG_TOKEN_BYTES_MIN);
+        if (token != NULL)
+            explicit_bzero(token, strlen(token));
+        free(token);
+    }
+}
+
 static void check_together(struct config_reader *reader, const struct script *script)
 {
     const struct config *config = reader->config;
@@ -140,6 +165,7 @@ static void check_together(struct config_reader *reader, const struct script *sc
                  "marks.path: is the file of incident_log.path or quarantine.path already");
     check_shared(reader, script);
     check_zone(reader, script);
+    check_tokens(reader);
 }
 
 /* ---- loading ---- */

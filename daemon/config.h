@@ -26,6 +26,7 @@
 #include "sinks/outbox.h"
 
 enum { CONFIG_BYTES_MAX = 1 << 20, CONFIG_ITEMS_MAX = 256, CONFIG_SECRET_BYTES_MAX = 64 << 10 };
+enum { CONFIG_TOKEN_BYTES_MIN = 16 }; /* of admin.tokens */
 
 enum config_kind {
     CONFIG_TEXT,     /* const char * */

@@ -130,9 +130,9 @@ static const struct config_key keys[] = {
     {"admin.connections.max", CONFIG_COUNT, AT(admin.connections_max), "64",
      "Connections at once; further ones wait.", 1, 4096, NULL, false},
     {"admin.tokens", CONFIG_PAIRS, AT(admin.tokens), "",
-     "Who may change and push something, by name, each with env:NAME or file:PATH of the token "
-     "that "
-     "is sent as Authorization: Bearer. Without any it is whoever is on this machine.",
+     "Who may change and push something, by name, each with env:NAME or file:PATH of the token, "
+     "16 characters or more, that is sent as Authorization: Bearer. Without any it is whoever is "
+     "on this machine.",
      0, 0, NULL, false},
 
     {"intake.body.max", CONFIG_SIZE, AT(intake.body_max), "1MiB",

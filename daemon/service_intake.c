@@ -21,8 +21,6 @@
 
 enum { NOTE_BYTES = 512, REACH_COST_MAX = 5000000 /* some 50 ms */ };
 
-enum { TOKEN_BYTES_MIN = 16 };
-
 /* ---- who ---- */
 
 int service_read_tokens(struct service *service, struct error *err)
@@ -42,10 +40,10 @@ int service_read_tokens(struct service *service, struct error *err)
             return -EINVAL;
         }
         service->token_count = i + 1;
-        if (strlen(token->secret) >= TOKEN_BYTES_MIN)
+        if (strlen(token->secret) >= CONFIG_TOKEN_BYTES_MIN)
             continue;
         error_set(err, "admin.tokens: %.80s: a token has at least %d characters", token->name,
-                  TOKEN_BYTES_MIN);
+                  CONFIG_TOKEN_BYTES_MIN);
         return -EINVAL;
     }
     return 0;

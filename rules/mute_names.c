@@ -48,7 +48,7 @@ static bool refuse_name(const struct ast *ast, struct diagnostics *diag)
     else
         diagnose(diag, ast->span,
                  "an incident has no \"%.*s\": it has rule, tenant, priority, severity, team, tier "
-                 "and the fields of its rule's by",
+                 "and the fields of its rule's by; a text stands in quotes",
                  shown, ast->text.at);
     return false;
 }

@@ -403,6 +403,33 @@ static void secrets_may_be_absent_where_nobody_needs_them(void **state)
     config_destroy(config);
 }
 
+static void a_token_that_a_run_would_refuse_is_told_at_its_place(void **state)
+{
+    (void)state;
+    struct config *config = NULL;
+    struct error err = {{0}};
+    const char *text = "admin:\n  tokens: {ada: \"env:TOCSIN_TEST_TOKEN\"}\n";
+
+    setenv("TOCSIN_TEST_TOKEN", "fifteen-of-them", 1);
+    assert_int_equal(
+        config_parse("t.yaml", text, strlen(text), CONFIG_SECRETS_MAY_BE_ABSENT, &config, &err),
+        -EINVAL);
+    assert_string_equal(err.text,
+                        "t.yaml:2:18: admin.tokens: ada: a token has at least 16 characters\n"
+                        "      tokens: {ada: \"env:TOCSIN_TEST_TOKEN\"}\n"
+                        "                     ^~~~~~~~~~~~~~~~~~~~~");
+    setenv("TOCSIN_TEST_TOKEN", "sixteen-of-them.", 1);
+    assert_int_equal(
+        config_parse("t.yaml", text, strlen(text), CONFIG_SECRETS_MAY_BE_ABSENT, &config, &err), 0);
+    config_destroy(config);
+    unsetenv("TOCSIN_TEST_TOKEN");
+    text = "admin:\n  tokens: {ada: some-text-of-it-own}\n";
+    assert_int_equal(
+        config_parse("t.yaml", text, strlen(text), CONFIG_SECRETS_MAY_BE_ABSENT, &config, &err),
+        -EINVAL);
+    assert_non_null(strstr(err.text, "t.yaml:2:17: admin.tokens: ada: a secret is written env:"));
+}
+
 static void print(void *self, const struct config_key *key, const char *name, const char *value)
 {
     (void)key;
@@ -513,6 +540,7 @@ int main(void)
         cmocka_unit_test(two_mistakes_are_told_at_once),
         cmocka_unit_test(a_wrong_sink_option_is_pointed_at),
         cmocka_unit_test(secrets_may_be_absent_where_nobody_needs_them),
+        cmocka_unit_test(a_token_that_a_run_would_refuse_is_told_at_its_place),
         cmocka_unit_test(secrets_stay_where_they_are_and_are_never_shown),
         cmocka_unit_test(paths_start_at_the_folder_of_the_file),
         cmocka_unit_test(a_reload_names_the_keys_that_need_a_restart),

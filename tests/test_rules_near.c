@@ -47,6 +47,10 @@ static void severities_are_told_with_the_one_that_was_meant(void **state)
          "r.yaml:4:35: severity is DEBUG, INFO, WARNING, MINOR, MAJOR or CRITICAL"},
         {RULE "silences:\n  - {id: s, to: \"2999-01-01T00:00:00Z\", where: severity >= MAJR}\n",
          "r.yaml:9:60: an incident has no \"MAJR\"; did you mean \"MAJOR\"?"},
+        {RULE "silences:\n  - {id: s, to: \"2999-01-01T00:00:00Z\", where: host == xyzzy}\n",
+         "r.yaml:9:56: an incident has no \"xyzzy\": it has rule, tenant, priority, severity, "
+         "team, "
+         "tier and the fields of its rule's by; a text stands in quotes"},
         {RULE "silences:\n  - {id: s, to: \"2999-01-01T00:00:00Z\", where: priority == P3}\n",
          "r.yaml:9:60: a priority is text here: write \"P3\", in quotes"},
         {RULE "silences:\n  - {id: s, to: \"2999-01-01T00:00:00Z\", where: 'priority in [p5]'}\n",
