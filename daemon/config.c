@@ -177,6 +177,32 @@ static const char *folder_of(struct arena *arena, const char *name)
     return slash == NULL ? "" : arena_copy(arena, name, (size_t)(slash - name + (slash == name)));
 }
 
+/* A rule file, or an event, in the place of the configuration: told for what it is, and not key by
+ * key. Both have "rules", but a configuration names files there. */
+static bool is_other_file(const struct yaml_node *root, struct diagnostics *diag)
+{
+    static const char *const of_rules[] = {"sets",        "tables",  "silences",
+                                           "maintenance", "inhibit", "enrich"};
+    const struct yaml_node *rules = yaml_node_find(root, "rules");
+    const struct yaml_node *event = yaml_node_find(root, "resource");
+    const struct yaml_node *tests = yaml_node_find(root, "tests");
+
+    if (rules != NULL &&
+        (rules->kind != YAML_LIST || rules->first == NULL || rules->first->kind != YAML_MAP))
+        rules = NULL;
+    for (size_t i = 0; rules == NULL && i < sizeof(of_rules) / sizeof(of_rules[0]); i++)
+        rules = yaml_node_find(root, of_rules[i]);
+    if (tests != NULL)
+        diagnose(diag, tests->key->span, "this is a file of tests: tocsin test runs it");
+    else if (rules != NULL)
+        diagnose(diag, rules->key->span,
+                 "this is a rule file, and no configuration: --rules takes it, and the "
+                 "configuration names it under rules");
+    else if (event != NULL)
+        diagnose(diag, event->key->span, "this is an event, and no configuration");
+    return tests != NULL || rules != NULL || event != NULL;
+}
+
 static void read_document(struct config_reader *reader, const struct script *script,
                           struct arena *arena)
 {
@@ -198,7 +224,7 @@ static void read_document(struct config_reader *reader, const struct script *scr
     if (root->kind != YAML_MAP)
         diagnose(reader->diag, root->span, "a configuration is a map of sections, not %s",
                  yaml_kind_name(root->kind));
-    else
+    else if (!is_other_file(root, reader->diag))
         config_read_map(reader, root, "", reader->config);
     if (diagnostics_clean(reader->diag))
         check_together(reader, script);

@@ -374,6 +374,34 @@ static void a_wrong_sink_option_is_pointed_at(void **state)
     assert_non_null(strstr(err.text, "urll"));
 }
 
+/* Each in the place of a configuration: one sentence, and not one for each of its keys. */
+static void other_files_are_told_for_what_they_are(void **state)
+{
+    static const struct {
+        const char *text, *line;
+    } cases[] = {
+        {"rules:\n  - id: r\n    where: x\n",
+         "t.yaml:1:1: this is a rule file, and no configuration: --rules takes it, and the "
+         "configuration names it under rules\n    rules:\n    ^~~~~"},
+        {"inhibit: []\nbounds: {}\n", "t.yaml:1:1: this is a rule file, and no configuration: "},
+        {"tests: []\n", "t.yaml:1:1: this is a file of tests: tocsin test runs it\n"},
+        {"{\"check\": \"b\", \"resource\": \"a\"}\n",
+         "t.yaml:1:17: this is an event, and no configuration\n"},
+        {"rules: {}\n", "t.yaml:1:8: rules: expected a list"},
+    };
+    struct config *config = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct error err = {{0}};
+        assert_int_equal(config_parse("t.yaml", cases[i].text, strlen(cases[i].text),
+                                      CONFIG_SECRETS_NEEDED, &config, &err),
+                         -EINVAL);
+        assert_ptr_equal(strstr(err.text, cases[i].line), err.text);
+        assert_null(strstr(err.text + 1, "t.yaml:"));
+    }
+}
+
 static void secrets_may_be_absent_where_nobody_needs_them(void **state)
 {
     (void)state;
@@ -539,6 +567,7 @@ int main(void)
         cmocka_unit_test(the_name_of_a_broker_has_an_end),
         cmocka_unit_test(two_mistakes_are_told_at_once),
         cmocka_unit_test(a_wrong_sink_option_is_pointed_at),
+        cmocka_unit_test(other_files_are_told_for_what_they_are),
         cmocka_unit_test(secrets_may_be_absent_where_nobody_needs_them),
         cmocka_unit_test(a_token_that_a_run_would_refuse_is_told_at_its_place),
         cmocka_unit_test(secrets_stay_where_they_are_and_are_never_shown),
