@@ -490,6 +490,8 @@ void why_watch_touched(void *self, const struct trace_touch *touch)
         const char *over = end_chain(why, key, touch);
         if (why_is_asked_event(why, &place)) {
             why->touched = true;
+            if (touch->fate == TRACE_OPENED)
+                why_rule_of(why, touch->rule)->made = touch->incident;
             if (told->kind == TOUCH_CLEAR && !why->asked_clear)
                 note_end(why, touch);
             if (told->kind == TOUCH_BEAT && touch->fate == TRACE_CLOSED)

@@ -123,6 +123,7 @@ struct why_rule {
     bool by_closing; /* it joined, and its number closed the incident */
     bool has_closed; /* the event that is asked for closed `left`, and is not in it */
     struct id128 left;
+    struct id128 made;         /* that the event which is asked for opened itself; zero: none */
     int64_t since_ms;          /* when `incident` opened; INT64_MIN: not told */
     bool as_member;            /* it opened by another, with this one among its members */
     int64_t own_ms, newest_ms; /* own times of the alert's problem that counts, and of its change */

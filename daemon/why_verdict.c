@@ -431,6 +431,21 @@ static bool say_closed(struct why *why, const char *before)
     return has_said;
 }
 
+/* The verdict tells of one incident: what the event opened beside it, and may be over since, was
+ * its doing no less. */
+static void say_made_beside(struct why *why, const struct why_rule *told)
+{
+    for (size_t i = 0; i < why->per_rule.count; i++) {
+        const struct why_rule *of = &why->per_rule.at[i];
+        if (id128_equal(of->made, (struct id128){0}) ||
+            (told != NULL && id128_equal(of->made, told->incident)))
+            continue;
+        say_incident(why, "; it opened incident ", of->made);
+        say(why, " of rule %s, too", of->rule->id);
+        say_mute(why, of->made);
+    }
+}
+
 static void judge_event(struct why *why)
 {
     const struct why_rule *best = farthest(why);
@@ -457,6 +472,7 @@ static void judge_event(struct why *why)
         say_closed(why, "; ");
     } else if (why->decision.counted == TRACE_DUPLICATE) {
         judge_folded(why);
+        say_made_beside(why, best);
         say_closed(why, "; ");
         if (best == NULL)
             say_sign_of_life(why);
@@ -471,6 +487,7 @@ static void judge_event(struct why *why)
         if (best->by_closing)
             say(why, ", and closed it by its number");
         say_mute(why, best->incident);
+        say_made_beside(why, best);
         say_closed(why, "; ");
     } else if (say_closed(why, "")) {
         if (best != NULL && best->now.near > 0) {

@@ -133,6 +133,20 @@ static const struct put beside_story[] = {
     /* 3 */ {13000, "h3", "down", RACK("r")}, {0, NULL, NULL, NULL},
 };
 
+/* The first opens an incident of its own, closed by its change, and is in that of its host then. */
+static const char twice[] =
+    "rules:\n- id: aa\n  where: check == \"x\"\n  by: [host]\n  window: 1m\n"
+    "  when: count() >= 2\n  incident: {title: t}\n  close: quiet(1h)\n"
+    "- id: bb\n  where: check == \"x\" && severity >= MAJOR\n  by: [resource]\n  window: 1m\n"
+    "  when: count() >= 1\n  incident: {title: t}\n  close: cleared()\n";
+
+static const struct put twice_story[] = {
+    /* 0 */ {0, "h/1", "x", MAJOR},
+    /* 1 */ {1000, "h/2", "x", ""},
+    /* 2 */ {2000, "h/1", "x", ""},
+    {0, NULL, NULL, NULL},
+};
+
 /* A rule that matches all that flaps, beside one that is about the check. */
 static const char broad[] =
     "enrich:\n- id: team\n  where: check == \"lat\"\n  set: {labels.team: '\"net\"'}\n"
@@ -396,6 +410,9 @@ static const struct row beside_rows[] = {
      "it joined incident # of rule hot, open since " T "40.900Z"},
     {"a member of an incident that another opens", beside, beside_story, "t/0/1", NULL, 0, true,
      "it is in incident # of rule rack, which opened at " T "53.000Z"},
+    {"the same, and it had opened one itself", twice, twice_story, "t/0/0", NULL, 0, true,
+     "it is in incident # of rule aa, which opened at " T
+     "41.000Z; it opened incident # of rule bb, too"},
     /* That of its key before opened later than the one that it joins, and says nothing of that. */
     {"one that joins the incident of another key", racks, racks_story, "t/0/2", NULL, 0, true,
      "it joined incident # of rule racks"},
