@@ -1,0 +1,203 @@
+/*
+ * Aim (C12): a run goes on from an image of version 3, which was taken before forms of one rule
+ * shared keys: each slot has the keys that it had. Method: live runs in which reloads give one rule
+ * forms whose keys cannot be compared, so that each slot is a family of its own, as all were then;
+ * of the image's bytes the families are taken out, and what is told from there on is held against
+ * the run that was not broken off.
+ */
+#include "correlate/image.h"
+#include "correlate/snapshot.h"
+#include "form_bench.h"
+
+#define BY(by, title) FORM(by, "1m", "count() >= 1", "cleared()", title, "")
+#define SILENT BEATS("every: 2s", "cleared()", "third")
+
+enum { SLOT_COUNTS = 10, SETS_MAX = 8 };
+
+/* The last step of the first run, and its image. */
+static struct {
+    int64_t to_ms, n_ms, r_ms, read;
+    uint64_t marks;
+    struct bench_image image;
+    const struct rule_set *set[SETS_MAX];
+    size_t log_bytes;
+    bool is_again, has_recovered;
+} run;
+
+static void on_step(void *self, const struct engine_step *step)
+{
+    (void)self;
+    if (run.is_again)
+        return;
+    run.to_ms = step->to_ms;
+    run.n_ms = step->n_ms;
+    run.r_ms = step->r_ms;
+    run.marks = step->marks;
+    run.read = step->position_count > 0 ? step->positions[0].read : 0;
+}
+
+static void on_image(void *self, const struct engine_image *image)
+{
+    struct bench *bench = self;
+
+    assert_null(run.image.at);
+    run.image.at = engine_image_join(image, &run.image.bytes);
+    run.image.set_count = image->set_count;
+    assert_true(image->set_count <= SETS_MAX);
+    for (size_t i = 0; i < image->set_count; i++)
+        run.set[i] = image->sets[i];
+    pthread_mutex_lock(&bench->lock);
+    run.log_bytes = bench->log.used;
+    pthread_mutex_unlock(&bench->lock);
+}
+
+static void on_recovered(void *self)
+{
+    (void)self;
+    run.has_recovered = true;
+}
+
+/* The image as version 3 has it; how many slots there are. */
+static uint32_t make_version_3(struct bench_image *image)
+{
+    const uint32_t version = 3;
+    struct image_in in = {.at = image->at, .bytes = image->bytes};
+    struct image_out out = {.bytes = {.at = NULL}};
+    unsigned char skipped[128];
+    size_t kept = 0;
+
+    image_take_mark(&in, SNAPSHOT_HEAD);
+    memcpy((unsigned char *)image->at + in.used, &version, sizeof(version));
+    while (memcmp((unsigned char *)image->at + in.used, SNAPSHOT_RULES, 4) != 0)
+        image_take_u8(&in);
+    image_take_mark(&in, SNAPSHOT_RULES);
+    image_take(&in, skipped, 4 + 8);                      /* generation, since when */
+    image_take(&in, skipped, 16 + 4 + 8 + 8 + 4 + 4 + 8); /* terms */
+    uint32_t count = image_take_u32(&in);
+    for (uint32_t s = 0; s < count; s++) {
+        assert_true(image_take_flag(&in));
+        image_take(&in, skipped, 4 + 4 + 4 + 4); /* rule, whether it is in force, since when */
+        image_put(&out, (unsigned char *)image->at + kept, in.used - kept);
+        assert_int_equal(image_take_u32(&in), s); /* else no image of version 3 was like this */
+        kept = in.used;
+        image_take(&in, skipped, SLOT_COUNTS * sizeof(uint64_t));
+    }
+    assert_null(in.fault);
+    image_put(&out, (unsigned char *)image->at + kept, image->bytes - kept);
+    free(image->at);
+    image->at = out.bytes.at;
+    image->bytes = out.bytes.count;
+    return count;
+}
+
+/* Each set by its text. */
+static void sets_make(const char *const *texts, size_t count)
+{
+    for (size_t i = 0; i < run.image.set_count; i++) {
+        run.image.set[i] = NULL;
+        for (size_t t = 0; t < count && run.image.set[i] == NULL; t++) {
+            struct rule_set *set = parse_good(texts[t]);
+            if (id128_equal(rule_set_hash(set), rule_set_hash(run.set[i])))
+                run.image.set[i] = set;
+            else
+                rule_set_destroy(set);
+        }
+        assert_non_null(run.image.set[i]);
+    }
+}
+
+static void go_on(struct bench *bench, const struct mark *marks)
+{
+    bench_rewind(bench, false);
+    rule_set_destroy(bench->rules);
+    bench->rules = run.image.set[0];
+    bench->image = &run.image;
+    bench->config.marks = marks;
+    bench->config.mark_count = run.marks;
+    bench->config.recovery = (struct engine_recovery){.is_wanted = true,
+                                                      .until_ms = run.to_ms,
+                                                      .read = &run.read,
+                                                      .read_count = 1,
+                                                      .n_ms = run.n_ms,
+                                                      .r_ms = run.r_ms};
+    run.is_again = true;
+    bench_start(bench);
+    bench_settle(bench);
+    for (int i = 0; i < 400 && !run.has_recovered; i++)
+        bench_pass(bench, 3, 3);
+    assert_true(run.has_recovered);
+}
+
+static void C12_a_run_goes_on_from_an_image_of_version_3(void **state)
+{
+    static const char *const texts[] = {BY("resource", "first"), BY("resource, check", "second"),
+                                        SILENT};
+
+    (void)state;
+    for (int i = 0; i < FORMS; i++) {
+        memset(&run, 0, sizeof(run));
+        struct bench *bench = bench_create(texts[0]);
+        bench->config.workers = worker_counts[i];
+        bench->on_step = on_step;
+        bench->on_image = on_image;
+        bench->on_recovered = on_recovered;
+        bench_go_live(bench);
+        struct life life = {.bench = bench, .feed = bench_feed(bench, "t", 0)};
+        bench_start(bench);
+        put(&life, 0, "a", "down", "");
+        put(&life, 100, "b", "down", "");
+        change_rules(&life, texts[1]);
+        put(&life, 2000, "b", "down", ""); /* the second form's */
+        put(&life, 2100, "c", "down", "");
+        change_rules(&life, texts[2]);
+        put(&life, 4000, "a", "hb", "");
+        put(&life, 4100, "c", "hb", "");
+        pass_to(&life, 7000); /* both are silent */
+        engine_ask_image(bench->engine);
+        pass_to(&life, 8000);
+        assert_non_null(run.image.at);
+        sets_make(texts, 3);
+        put(&life, 8000, "a", "down", BENCH_CLEAR);
+        put(&life, 8100, "a", "down", "");
+        put(&life, 8200, "c", "down", ",\"severity\":\"critical\"");
+        put(&life, 8300, "b", "down", BENCH_CLEAR);
+        put(&life, 9000, "a", "hb", "");
+        pass_to(&life, 13000);
+        bench_stop(bench);
+        assert_string_equal(bench->brief,
+                            "0 opened rule one resource=a n=1 alerts=1\n"
+                            "100 opened rule one resource=b n=1 alerts=1\n"
+                            "2000 closed cleared one resource=b n=2 alerts=1\n"
+                            "2000 opened rule one resource=b check=down n=1 alerts=1\n"
+                            "2100 opened rule one resource=c check=down n=1 alerts=1\n"
+                            "6000 opened rule one resource=a n=1 alerts=1\n"
+                            "6100 opened rule one resource=c n=1 alerts=1\n"
+                            "8000 closed cleared one resource=a n=2 alerts=1\n"
+                            "8200 closed cleared one resource=c check=down n=2 alerts=1\n"
+                            "8300 closed cleared one resource=b check=down n=2 alerts=1\n"
+                            "9000 closed cleared one resource=a n=2 alerts=1\n"
+                            "11000 opened rule one resource=a n=1 alerts=1\n");
+        char *log = strdup(bench->log.at + run.log_bytes);
+        struct mark *marks = malloc((bench->mark_count + 1) * sizeof(*marks));
+        memcpy(marks, bench->mark, bench->mark_count * sizeof(*marks));
+        assert_true(log[0] != '\0');
+
+        assert_int_equal(make_version_3(&run.image), 3);
+        go_on(bench, marks);
+        pass_to(&life, life.now_ms + 1000);
+        bench_stop(bench);
+        assert_string_equal(bench->log.at, log);
+        bench_destroy(bench);
+        free(log);
+        free(marks);
+        free(run.image.at);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(C12_a_run_goes_on_from_an_image_of_version_3),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
