@@ -410,6 +410,14 @@ static const struct saying sayings[] = {
      "a colon before a blank begins a map, and here is one already: if it is text, put it in "
      "quotes",
      0},
+    {"invalid multiline plain key",
+     "this value goes on in the next line, which is indented deeper, and there a key stands: "
+     "indent that line as its neighbours, or put the text in quotes",
+     0},
+    {"missing document start",
+     "what stands above is whole, and this belongs to nothing: lines of JSON are events and no "
+     "such file, and a key begins where the keys above it begin",
+     0},
     {"invalid mapping key", "text that begins with ? needs quotes", 0},
     {"invalid trailing content after double-quoted scalar",
      "the quotes end here, and more text comes: put all of it in quotes, \\\" for one inside", 0},

@@ -150,6 +150,12 @@ static void wrong_keys_are_refused(void **state)
          "r.yaml:2:1: this is a file of tests: tocsin test runs it"},
         {"{\"resource\": \"a\", \"check\": \"b\"}\n",
          "r.yaml:1:3: this is an event, and no rule file"},
+        {"{\"resource\": \"a\"}\n{\"resource\": \"b\"}\n",
+         "r.yaml:2:1: what stands above is whole, and this belongs to nothing: lines of JSON are "
+         "events and no such file, and a key begins where the keys above it begin"},
+        {"rules:\n  - id: r\n    where: x == \"a\"\n     window: 1m\n",
+         "r.yaml:3:12: this value goes on in the next line, which is indented deeper, and there a "
+         "key stands: indent that line as its neighbours, or put the text in quotes"},
         {"rule: []\n", "r.yaml:1:1: a rule file has no key \"rule\"; did you mean \"rules\"?"},
         {"rules: {}\n", "r.yaml:1:8: rules takes a list, each entry beginning with \"-\""},
         {"rules:\n", "r.yaml:1:1: rules takes a list, each entry beginning with \"-\""},
