@@ -93,7 +93,9 @@ static bool drain_sentence(const struct rules_preview *preview, const struct pre
     static const char *const of_incidents[] = {
         [DRAIN_KEEPS] = "; the new form opens none for the same key before",
         [DRAIN_BESIDE] = "; the new form may open others beside: " APART,
-        [DRAIN_ALONE] = "; no rule opens others after that"};
+        [DRAIN_ALONE] =
+            "; no rule opens others after that, and the next event of an alert, a repeat "
+            "too, takes it out there"};
     static const char *const of_windows[] = {
         [DRAIN_KEEPS] = "no incident is open: a window is let go when something comes for its key, "
                         "and the new form begins anew",

@@ -264,6 +264,27 @@ struct engine_terms why_terms_at(const struct why *why, int64_t at_ms)
     return why->terms[at];
 }
 
+static bool has_rule(const struct rule_set *rules, const char *id)
+{
+    for (uint32_t i = 0; i < rule_set_count(rules); i++)
+        if (strcmp(rule_set_rule(rules, i)->id, id) == 0)
+            return true;
+    return false;
+}
+
+int64_t why_gone_since(const struct why *why, const char *rule_id, int64_t at_ms)
+{
+    const int64_t *switch_ms = why->config->recovery.switch_ms;
+    int64_t since_ms = INT64_MIN;
+    size_t at = 0;
+
+    while (at + 1 < why->set_count && switch_ms[at] <= at_ms)
+        at++;
+    for (; at > 0 && !has_rule(why->sets[at], rule_id); at--)
+        since_ms = switch_ms[at - 1];
+    return since_ms;
+}
+
 static struct rule_set *rules_before(void *self, size_t index, struct engine_terms *terms)
 {
     struct why *why = self;

@@ -283,6 +283,15 @@ static void note_touch(struct why *why, const struct trace_touch *touch,
         why_rule_of(why, touch->rule)->expired_incident = touch->incident;
     note.text = why_words_touched(touch, why_alert_name(alert),
                                   expired ? why_terms_at(why, told->order.at_ms).expire_ms : 0);
+    /* An event that would have left the alert open ends it where its rule is no more. */
+    int64_t gone_ms = why_gone_since(why, touch->rule->id, told->order.at_ms);
+    if (gone_ms != INT64_MIN && told->kind == TOUCH_CLEAR && told->order.class == ORDER_EVENT) {
+        char time[WHY_TIME_BYTES];
+        char *text = why_format("%s; the reload at %s took the rule out", note.text,
+                                why_time(why, gone_ms, time));
+        free(note.text);
+        note.text = text;
+    }
     if (over != NULL) {
         char *text = why_format("%s; that ends: %s", note.text, over);
         free(note.text);

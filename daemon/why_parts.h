@@ -326,6 +326,8 @@ char *why_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* That were in force then. */
 struct engine_terms why_terms_at(const struct why *why, int64_t at_ms);
+/* When a reload took the rule out; INT64_MIN: the set in force then has it, or none before had. */
+int64_t why_gone_since(const struct why *why, const char *rule_id, int64_t at_ms);
 bool why_asks_rule(const struct why *why, const struct rule *rule);
 struct why_rule *why_rule_of(struct why *why, const struct rule *rule);
 

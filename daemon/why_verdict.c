@@ -163,6 +163,15 @@ static void say_failed(struct why *why, const struct why_rule *of)
 
 /* --- an incident ------------------------------------------------------------------------- */
 
+/* What holds an incident of a rule that is gone ends otherwise than that rule said. */
+static void say_gone(struct why *why, const char *rule_id, int64_t at_ms)
+{
+    int64_t gone_ms = why_gone_since(why, rule_id, at_ms);
+
+    if (gone_ms != INT64_MIN)
+        say_time(why, "; its rule was taken out by the reload at ", gone_ms);
+}
+
 static void judge_incident(struct why *why)
 {
     const struct incident *first = why->incidents.count > 0 ? why->incidents.at[0] : NULL;
@@ -187,8 +196,10 @@ static void judge_incident(struct why *why)
         say(why, ", %s", incident_cause_name(latest->cause));
         if (is_closed_by_expiry(why, first->id))
             say(why, ": its last open alert expired");
+        say_gone(why, first->rule_id, latest->at_ms);
     } else {
         say(why, "; it is open at the end of the input");
+        say_gone(why, first->rule_id, INT64_MAX);
     }
     say_mute(why, first->id);
 }

@@ -22,10 +22,10 @@ static const struct put story[] = {
 
 /* What is asked of the story, under the rules `before` and then `after`: the verdict, and what a
  * person reads as a whole. Both are freed by the caller. */
-static char *asked_over(const char *before, const char *after, const char *asked, const char *rule,
-                        char **text)
+static char *asked_of(const struct put *puts, const char *before, const char *after,
+                      const char *asked, const char *rule, char **text)
 {
-    struct bench *bench = bench_of(before, story);
+    struct bench *bench = bench_of(before, puts);
     struct rule_set *sets[2] = {bench->rules, NULL};
     const int64_t switch_ms = BENCH_T0 + SWITCH_MS;
     struct why_question question;
@@ -35,7 +35,10 @@ static char *asked_over(const char *before, const char *after, const char *asked
 
     if (rule_set_parse("after.yaml", after, strlen(after), &sets[1], &err) != 0)
         fail_msg("%s", err.text);
-    assert_int_equal(why_ask_whynot(asked, &question, &err), 0);
+    assert_int_equal(strchr(asked, '/') != NULL || strchr(asked, '=') != NULL
+                         ? why_ask_whynot(asked, &question, &err)
+                         : why_ask_incident(asked, &question, &err),
+                     0);
     question.rule = rule;
     bench->config.recovery = (struct engine_recovery){.switch_ms = &switch_ms, .switch_count = 1};
     why = why_create_over(&question, sets, 2, &bench->config, &err);
@@ -50,6 +53,12 @@ static char *asked_over(const char *before, const char *after, const char *asked
     bench_destroy(bench);
     rule_set_destroy(sets[1]);
     return said;
+}
+
+static char *asked_over(const char *before, const char *after, const char *asked, const char *rule,
+                        char **text)
+{
+    return asked_of(story, before, after, asked, rule, text);
 }
 
 static void assert_said(const char *before, const char *after, const char *asked, const char *rule,
@@ -116,6 +125,50 @@ static void a_key_that_a_former_form_holds_names_the_reload(void **state)
     assert_string_equal(plain, "it joined incident # of rule disks, open since " T "40.500Z");
     free(said);
     free(text);
+}
+
+/* A repeat takes the alert out of an incident whose rule is gone: one that closes when its alerts
+ * have is over by it, another one stays. */
+static void an_incident_of_a_rule_that_is_gone_names_the_reload(void **state)
+{
+    static const struct put repeats[] = {
+        /* 0 */ {0, "h/a", "disk", ""},
+        /* 1 */ {5000, "h/a", "disk", ""},
+        {0, NULL, NULL, NULL},
+    };
+    static const char after_it[] = "rules:\n" PAIR("other", "other", "2", "");
+    static const struct {
+        const char *close, *line, *verdict;
+    } rows[] = {
+        {"cleared()", "h/a disk is no longer open in incident # of rule disks, which closes; ",
+         "; it closed at " T "45.000Z, cleared; its rule was taken out by the reload at " T
+         "44.000Z"},
+        {"quiet(1h)", "h/a disk is no longer open in incident # of rule disks; ",
+         "; it is open at the end of the input; its rule was taken out by the reload at " T
+         "44.000Z"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char rules[512], line[256], plain[4000], hex[ID128_TEXT_BYTES], *text, *said;
+        static struct told told;
+        snprintf(rules, sizeof(rules),
+                 "rules:\n- id: disks\n  where: check == \"disk\"\n  by: [host]\n  window: 10s\n"
+                 "  when: count() >= 1\n  incident: {title: t}\n  close: %s\n",
+                 rows[i].close);
+        struct bench *bench = bench_of(rules, repeats);
+        listen_to(bench, &told);
+        bench_destroy(bench);
+        id128_format(told.incident[0], hex);
+        said = asked_of(repeats, rules, after_it, hex, NULL, &text);
+        without_ids(text, plain, sizeof(plain));
+        snprintf(line, sizeof(line), "%sthe reload at " T "44.000Z took the rule out\n",
+                 rows[i].line);
+        if (strstr(plain, line) == NULL || strstr(said, rows[i].verdict) == NULL)
+            fail_msg("%s", plain);
+        free(said);
+        free(text);
+    }
 }
 
 /* ---- the shelf ---- */
@@ -257,6 +310,7 @@ int main(void)
         cmocka_unit_test(a_question_may_name_a_rule_of_any_set),
         cmocka_unit_test(a_rule_that_did_not_change_goes_on),
         cmocka_unit_test(a_key_that_a_former_form_holds_names_the_reload),
+        cmocka_unit_test(an_incident_of_a_rule_that_is_gone_names_the_reload),
         cmocka_unit_test(the_shelf_gives_back_the_files_of_a_set),
         cmocka_unit_test(the_shelf_keeps_a_set_for_an_hour),
         cmocka_unit_test(the_shelf_is_bounded_in_number_and_bytes),

@@ -317,7 +317,7 @@ assert row["changes"] == [{"key": "window", "from": "5m", "to": "6m"}], row
 said = {(r["rule"], r["state"]): (r["beside"], r["meaning"]) for r in json.load(open("preview.json"))["rules"]}
 assert said == {("alpha", "carries on"): (None, None), ("beta", "starts empty"): (None, None), ("delta", "new"): (None, None),
                 ("beta", "drains"): (False, "1 open incident keeps its key until it closes; the new form opens none for the same key before"),
-                ("gamma", "gone"): (False, "1 open incident keeps its key until it closes; no rule opens others after that")}, said'
+                ("gamma", "gone"): (False, "1 open incident keeps its key until it closes; no rule opens others after that, and the next event of an alert, a repeat too, takes it out there")}, said'
 check 1 --against running
 file_has check.out '^      1 open incident keeps its key until it closes; the new form opens none for the same key before$' || fail "no word of what drains: $(cat check.out)"
 # Keys by other names stand side by side, and so do an absence and what is none; of windows alone other words.
