@@ -235,6 +235,7 @@ struct rule_test_run {
     struct engine_counters counters;
     struct engine_rule_counters *rules;
     size_t rule_count;
+    const struct rule_set *set; /* that it ran with; borrowed */
     /* The first record that was refused: which entry made it, and why; "" for none. */
     const struct rule_test_event *refused_event;
     char refused[200];

@@ -198,6 +198,38 @@ static void add_differs(struct comparison *cmp, uint32_t expectation, uint32_t i
     cmp->result->out_of_memory |= rows.out_of_memory;
 }
 
+static bool is_of_flapping(const struct rule_test_run *run, const char *rule_id)
+{
+    for (uint32_t i = 0; i < rule_set_count(run->set); i++) {
+        const struct rule *rule = rule_set_rule(run->set, i);
+        if (strcmp(rule->id, rule_id) == 0)
+            return rule->input == RULE_INPUT_FLAPPING;
+    }
+    return false;
+}
+
+/* A rule of alerts that flap is told of no other: its `where` may hold for each of them. */
+static void put_unflapped(const struct comparison *cmp, const char *rule_id, char *to, size_t bytes)
+{
+    const struct rule_test_settings *settings = &cmp->test->settings;
+    const struct engine_counters *sums = &cmp->run->counters;
+    uint64_t changes = sums->alerts_opened + sums->alerts_refired + sums->alerts_cleared;
+    char window[UNIT_TEXT_BYTES];
+
+    if (sums->flap_begun > 0)
+        snprintf(to, bytes,
+                 "rule %s is told of alerts that flap: %" PRIu64
+                 " of them began to, and its `where` was true of none",
+                 rule_id, sums->flap_begun);
+    else
+        snprintf(to, bytes,
+                 "rule %s is told of alerts that flap, and none did: the test has %" PRIu64
+                 " change%s between problem and clear, and an alert flaps at %" PRId64
+                 " within %s (settings.flap)",
+                 rule_id, changes, plural(changes), settings->flap_start,
+                 unit_format_duration(settings->flap_window_ms, window));
+}
+
 /* How near the rule came: what the engine counted of it. */
 static void say_missing(struct comparison *cmp, struct rule_test_finding *finding,
                         const struct yaml_node *rule)
@@ -208,7 +240,9 @@ static void say_missing(struct comparison *cmp, struct rule_test_finding *findin
         const struct engine_rule_counters *counters = &cmp->run->rules[i];
         if (!text_equals(rule->text, counters->rule_id))
             continue;
-        if (counters->touches == 0)
+        if (counters->touches == 0 && is_of_flapping(cmp->run, counters->rule_id))
+            put_unflapped(cmp, counters->rule_id, text, sizeof(text));
+        else if (counters->touches == 0)
             snprintf(text, sizeof(text), "no event reached rule %s: its `where` was never true",
                      counters->rule_id);
         else

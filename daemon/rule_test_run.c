@@ -268,8 +268,12 @@ void rule_test_engine_config(const struct rule_test *test, struct topic_config *
     config->topic_count = 1;
 }
 
-static int keep_counters(struct engine *engine, uint32_t rule_count, struct rule_test_run *run)
+static int keep_counters(struct engine *engine, const struct rule_set *rules,
+                         struct rule_test_run *run)
 {
+    uint32_t rule_count = rule_set_count(rules);
+
+    run->set = rules;
     engine_counters(engine, &run->counters);
     run->rules = calloc(rule_count + 1, sizeof(*run->rules));
     if (run->rules == NULL)
@@ -360,7 +364,7 @@ int rule_test_run(const struct rule_test_file *file, const struct rule_test *tes
         rc = running.rc;
     }
     if (rc == 0) {
-        rc = keep_counters(engine, rule_set_count(rules), run);
+        rc = keep_counters(engine, rules, run);
         if (rc != 0)
             error_set(err, "out of memory");
     }

@@ -41,6 +41,14 @@ static const char rules_text[] =
     "    when: count() >= 3\n"
     "    incident: {title: \"{count()} events\", priority: P1}\n"
     "    close: quiet(1m)\n"
+    "  - id: flaps\n"
+    "    on: flapping\n"
+    "    where: check == \"down\"\n"
+    "    by: [host]\n"
+    "    window: 10m\n"
+    "    when: count() >= 1\n"
+    "    incident: {title: \"{host} flaps\"}\n"
+    "    close: quiet(1h)\n"
     "  - id: steps\n"
     "    by: [host]\n"
     "    sequence:\n"
@@ -532,6 +540,7 @@ static void flapping_is_the_engines(void **state)
                     "    expect:\n"
                     "      - {opened: 0s, closed: 10s}\n"
                     "      - {opened: 20s, closed: never}\n"
+                    "      - {rule: flaps, opened: 20s}\n"
                     "    counts: {flap_begun: 1, flap_folded: 1}\n"));
 }
 
@@ -553,6 +562,28 @@ static void differences_are_shown_with_their_lines(void **state)
         "          1m        line 4     rule down counts db-01 down, and opens incident ",
         "                                 check == \"down\": \"down\" == \"down\" is true\n",
         "          it opened at 1m: 1 alert in 1m (needs 1); it is open at the end of the input\n");
+}
+
+/* Its `where` holds for each event: nothing flapped. Or something else did. */
+static void a_rule_of_flapping_says_what_did_not_flap(void **state)
+{
+    (void)state;
+    FAILS(TEST("    events:\n" DOWN("0s") "      - {at: 10s, resource: db-01, check: down, clear: "
+                                          "true}\n" DOWN("20s")
+                                              DOWN("30s") "    expect:\n"
+                                                          "      - {rule: flaps}\n"
+                                                          "    others: allowed\n"),
+          "no incident of rule flaps\n",
+          "rule flaps is told of alerts that flap, and none did: the test has 3 changes between "
+          "problem and clear, and an alert flaps at 6 within 10m (settings.flap)\n");
+    FAILS(TEST("    settings: {flap: {window: 10m, start: 2, stop: 1}}\n"
+               "    events:\n"
+               "      - {at: 0s, resource: db-01, check: other}\n"
+               "      - {at: 10s, resource: db-01, check: other, clear: true}\n"
+               "    expect:\n"
+               "      - {rule: flaps}\n"),
+          "rule flaps is told of alerts that flap: 1 of them began to, and its `where` was true of "
+          "none\n");
 }
 
 static void empty_texts_can_be_seen(void **state)
@@ -809,6 +840,7 @@ int main(void)
         cmocka_unit_test(bodies_are_those_of_the_sinks),
         cmocka_unit_test(flapping_is_the_engines),
         cmocka_unit_test(differences_are_shown_with_their_lines),
+        cmocka_unit_test(a_rule_of_flapping_says_what_did_not_flap),
         cmocka_unit_test(empty_texts_can_be_seen),
         cmocka_unit_test(missing_and_extra_are_told_apart),
         cmocka_unit_test(silence_is_asserted_by_an_empty_list),
