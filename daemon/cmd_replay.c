@@ -7,6 +7,7 @@
  * for them are there so that everybody can try.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -442,18 +443,54 @@ static void print_speed(const struct replay *replay, const struct engine_counter
             seconds > 0 ? (double)counters->events / seconds : 0, (double)replay->cpu_ns / events);
 }
 
-/* A file of another form, most likely, which a ledger alone does not say. */
-static void say_all_rejected(const struct engine_counters *counters)
+/* Has the file a line that begins with a key of rule files? Its first part is looked at. */
+static bool is_rule_file(const char *path)
 {
+    static const char *const keys[] = {"rules:", "sets:", "tables:", "silences:", "enrich:"};
+    char text[8192] = "\n", line[16];
+    const struct host *h = host();
+    int fd =
+        strcmp(path, "-") != 0 ? h->open(h->self, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0) : -1;
+    ssize_t count;
+
+    if (fd < 0)
+        return false;
+    count = h->pread(h->self, fd, text + 1, sizeof(text) - 2, 0);
+    h->close(h->self, fd);
+    text[count > 0 ? 1 + count : 1] = '\0';
+    for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
+        snprintf(line, sizeof(line), "\n%s", keys[k]);
+        if (strstr(text, line) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* A file of another form, most likely, which a ledger alone does not say. Nothing was asked of the
+ * rules then: that is no success. */
+static int refuse_all_rejected(const struct replay *replay, const struct engine_counters *counters,
+                               struct error *err)
+{
+    const struct option_list *files = &replay->options.files;
     uint64_t rejected = 0;
 
     for (int reason = 0; reason < REJECT_REASON_COUNT; reason++)
         rejected += counters->rejected[reason];
-    if (rejected > 0 && rejected == counters->events)
-        fprintf(stderr,
-                "nothing was replayed: every record, %" PRIu64
-                " of them, was rejected; docs/events.md says what a record looks like\n",
-                rejected);
+    if (rejected == 0 || rejected != counters->events)
+        return EXIT_OK;
+    for (size_t i = 0; i < files->count; i++)
+        if (is_rule_file(files->item[i])) {
+            error_set(err,
+                      "nothing was replayed: every record, %" PRIu64
+                      " of them, was rejected; %.200s is a rule file: give it with --rules",
+                      rejected, files->item[i]);
+            return EXIT_DATA;
+        }
+    error_set(err,
+              "nothing was replayed: every record, %" PRIu64
+              " of them, was rejected; docs/events.md says what a record looks like",
+              rejected);
+    return EXIT_DATA;
 }
 
 /* Incidents of rules that nobody named are no answer about one's own. */
@@ -506,7 +543,6 @@ static int report(struct replay *replay, struct error *err)
         (replay->options.ledger == NULL || strcmp(replay->options.ledger, "off") != 0))
         code = write_ledger(replay, &ledger, err);
     say_demo_rules(replay);
-    say_all_rejected(&ledger.engine);
     replay_input_say_undated(replay->input, ledger.engine.undated, stderr);
     if (!replay->options.quiet)
         print_speed(replay, &ledger.engine);
@@ -516,6 +552,8 @@ static int report(struct replay *replay, struct error *err)
         *err = difference;
         code = EXIT_INTERNAL;
     }
+    if (code == EXIT_OK)
+        code = refuse_all_rejected(replay, &ledger.engine, err);
     free(ledger.parts);
     return code;
 }

@@ -12,7 +12,6 @@
 #include <unistd.h>
 #include "base/host.h"
 #include "daemon/command.h"
-#include "base/nearest.h"
 
 enum { PACKS_MAX = 64, PACK_NAME_BYTES = 48 };
 
@@ -104,22 +103,28 @@ static void take_pack(void *self, const char *file)
     packs->count++;
 }
 
-/* Says that there is no such pack, and what may have been meant. */
-static void refuse_pack(const char *name, struct error *err)
+const char *pack_hint(const char *name, char hint[NEAREST_HINT_BYTES])
 {
     struct pack_names packs = {.count = 0};
-    char folder[PATH_MAX + 64], hint[NEAREST_HINT_BYTES];
+    char folder[PATH_MAX + 64];
 
     for (unsigned i = 0; pack_folder(i, folder, sizeof(folder)); i++)
         if (folder[0] != '\0')
             host()->list(host()->self, folder, take_pack, &packs);
+    return nearest_hint((struct text){name, (uint32_t)strlen(name)}, packs.name, packs.count, hint);
+}
+
+/* Says that there is no such pack, and what may have been meant. */
+static void refuse_pack(const char *name, struct error *err)
+{
+    char hint[NEAREST_HINT_BYTES];
+
     if (exists(name))
         error_set(
             err,
             "there is no shipped rule pack '%.200s'; what has this name here is written ./%.200s",
             name, name);
-    else if (nearest_hint((struct text){name, (uint32_t)strlen(name)}, packs.name, packs.count,
-                          hint)[0] != '\0')
+    else if (pack_hint(name, hint)[0] != '\0')
         error_set(err, "there is no shipped rule pack '%.200s'%s", name, hint);
     else
         error_set(err,

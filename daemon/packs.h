@@ -11,12 +11,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "base/error.h"
+#include "base/nearest.h"
 #include "daemon/config.h"
 #include "daemon/options.h"
 #include "rules/rule_set.h"
 
 /* True with the path in `to` when there is a pack of this name. */
 bool pack_find(const char *name, char *to, size_t bytes);
+
+/* The end of a sentence that says what is not there, with the pack whose name is nearest: `; did
+ * you mean "demo"?`, or "" where none is near. Returns `hint`. */
+const char *pack_hint(const char *name, char hint[NEAREST_HINT_BYTES]);
 
 /* Loads files, folders and packs as one set: what rule_set_load() does, with bare
  * words replaced. Errors: as rule_set_load(); -ENOENT for an unknown pack. */

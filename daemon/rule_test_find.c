@@ -120,7 +120,7 @@ static int walk(struct finding *finding, const char *path, unsigned depth, const
 
 static int find_one(struct finding *finding, const char *name, struct error *err)
 {
-    char path[PATH_MAX], word[PATH_MAX], folder[PATH_MAX];
+    char path[PATH_MAX], word[PATH_MAX], folder[PATH_MAX], hint[NEAREST_HINT_BYTES];
     size_t length = strlen(name);
     int rc;
 
@@ -149,6 +149,9 @@ static int find_one(struct finding *finding, const char *name, struct error *err
     rc = rc != 0 ? rc : finding->rc;
     if (rc == -E2BIG)
         error_set(err, "%s: more than %d files of tests", name, RULE_TEST_FILES_MAX);
+    else if (rc == -ENOENT && strpbrk(name, "/.") == NULL)
+        error_set(err, "%.200s: there is no file, folder or shipped pack of this name%s", name,
+                  pack_hint(name, hint));
     else if (rc != 0)
         error_set(err, "%s: %s", name, strerrordesc_np(-rc));
     return rc;

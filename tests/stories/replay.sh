@@ -39,8 +39,15 @@ cmp two.incidents two_again.incidents || fail "two files: other incidents"
 
 # A file of another form is told in words.
 printf '{"a":1}\n{"b":2}\n' >other_form.json
-"$TOCSIN" replay --quiet --ledger off other_form.json >out 2>err || fail "exit code $?: $(cat err)"
+code=0
+"$TOCSIN" replay --quiet --ledger off other_form.json >out 2>err || code=$?
+[[ $code == 65 ]] || fail "exit code $code: $(cat err)"
 grep -q '^nothing was replayed: every record, 2 of them, was rejected; docs/events.md says what a record looks like$' err || fail "$(cat err)"
+printf '# ours\nrules:\n  - id: a\n' >ours.yaml
+code=0
+"$TOCSIN" replay --quiet --ledger off ours.yaml >out 2>err || code=$?
+[[ $code == 65 ]] || fail "exit code $code: $(cat err)"
+grep -q '^nothing was replayed: every record, 3 of them, was rejected; ours.yaml is a rule file: give it with --rules$' err || fail "$(cat err)"
 { cat other_form.json; head -1 events.json; } >mixed_form.json
 "$TOCSIN" replay --quiet --ledger off mixed_form.json >out 2>err || fail "exit code $?: $(cat err)"
 if grep -q 'nothing was replayed' err; then fail "one record was replayed"; fi

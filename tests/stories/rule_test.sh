@@ -121,6 +121,10 @@ said 'wrong/a.test.yaml:3:5: a test has no key "event"; did you mean "events"\?'
 said '1 passed, 0 failed, 1 file refused' out
 ends 66 nothing.test.yaml
 said 'nothing.test.yaml: No such file' err
+ends 66 linux-host
+said 'linux-host: there is no file, folder or shipped pack of this name; did you mean "linux-hosts"\?' err
+ends 66 quite-another
+said 'quite-another: there is no file, folder or shipped pack of this name$' err
 mkdir alone
 cp suite/host.test.yaml alone/orphan.test.yaml
 ends 78 alone/orphan.test.yaml
