@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/host.h"
 #include "daemon/admin_client.h"
 #include "daemon/admin_peer.h"
 #include "daemon/commands.h"
 #include "daemon/options.h"
 #include "daemon/plain.h"
+#include "daemon/units.h"
 
 struct silence_options {
     struct option_list words;
@@ -58,10 +60,20 @@ static const char *text_of(const json_t *object, const char *name)
     return text != NULL ? text : "";
 }
 
+/* One that has ended stays on the list for a day. */
+static bool has_ended(const json_t *silence)
+{
+    int64_t to_ms;
+
+    return unit_parse_time(text_of(silence, "to"), &to_ms, NULL) == 0 &&
+           to_ms <= host()->wall_ms(host()->self);
+}
+
 static void print_one(const json_t *silence)
 {
-    plain_printf(stdout, "%s  %s to %s  %s", text_of(silence, "id"), text_of(silence, "from"),
-                 text_of(silence, "to"), text_of(silence, "where"));
+    plain_printf(stdout, "%s  %s to %s%s  %s", text_of(silence, "id"), text_of(silence, "from"),
+                 text_of(silence, "to"), has_ended(silence) ? ", ended" : "",
+                 text_of(silence, "where"));
     if (text_of(silence, "comment")[0] != '\0')
         plain_printf(stdout, "  \"%s\"", text_of(silence, "comment"));
     if (text_of(silence, "by")[0] != '\0')

@@ -91,6 +91,10 @@ says 0 '^by-hand-3  ' silence add --where 'rule == "first" && host == "h9"' --fo
 says 0 '^by-hand-3 has ended$' silence end by-hand-3
 says 64 '^tocsin silence: say add' silence end
 says 0 '^no silence was made by hand$' silence list
+# One whose time is over is still there, and told as such.
+says 0 'host == "nobody"' silence add --id short --where 'host == "nobody"' --for 1s
+list_has() { "$TOCSIN" silence list --config tocsin.yaml | grep -qE "$1"; }
+wait_for "it has ended" list_has '^short  .*Z, ended  host == "nobody"'
 # A reload that is refused says more than a line of it.
 cp rules.yaml good.yaml
 sed -i 's/check/chekc/' rules.yaml
