@@ -125,7 +125,8 @@ rm new.trec
 
 # As many partitions as an engine takes, and one more.
 for i in {1..4095}; do echo "{\"topic\":\"t\",\"partition\":$i,\"offset\":0,\"payload\":\"{}\"}"; done >parts.tlog
-ends 65 'nothing was replayed: every record, 4095 of them, was rejected' replay --quiet --ledger off --incidents off --rules rules.yaml parts.tlog
+ends 65 '' replay --quiet --ledger off --incidents off --rules rules.yaml parts.tlog
+grep -q '^nothing was replayed: every record, 4095 of them, was rejected; ' err || fail "$(cat err)"
 echo '{"topic":"t","partition":0}' >>parts.tlog
 ends 65 'the input has more than 4095 partitions' replay --rules rules.yaml parts.tlog
 ends 65 'the input has more than 4095 partitions' diff --rules rules.yaml --rules rules.yaml parts.tlog
