@@ -18,6 +18,13 @@ void health_init(struct health *health, uint64_t now_ns)
     error_set(&health->why_not_ready, "starting");
 }
 
+void health_begin(struct health *health, uint64_t now_ns)
+{
+    pthread_mutex_lock(&health->lock);
+    health->progress_at_ns = health->watermark_at_ns = health->seen_ns = now_ns;
+    pthread_mutex_unlock(&health->lock);
+}
+
 void health_release(struct health *health)
 {
     pthread_mutex_destroy(&health->lock);

@@ -42,6 +42,10 @@ struct health {
 };
 
 void health_init(struct health *health, uint64_t now_ns);
+
+/* The engine begins: the time in which there was none, as of one that stood by, is not held against
+ * it. */
+void health_begin(struct health *health, uint64_t now_ns);
 void health_release(struct health *health);
 
 /* Takes a look over; returns true when readiness changed with it. */

@@ -250,6 +250,10 @@ static int go_on(struct service *service, struct error *err)
               log_number("sinks", (int64_t)service->config->sinks.count),
               log_number("workers", service->engine_config.workers));
     service_say_budget(service);
+    /* Nothing was to be read before, however long it stood by or gathered what the directory has.
+     */
+    service->read_ns = host_mono_ns();
+    health_begin(&service->health, service->read_ns);
     return EXIT_OK;
 }
 

@@ -110,6 +110,26 @@ static void a_quiet_night_is_not_stuck(void **state)
     health_release(&health);
 }
 
+/* It stood by for a minute: neither its engine nor its watermark stood still. */
+static void the_time_before_the_engine_began_is_not_held_against_it(void **state)
+{
+    (void)state;
+    struct health health;
+    struct error why;
+    struct health_view view = good(60);
+
+    view.progress = 0;
+    view.watermark_ms = INT64_MIN;
+    view.waiting = 1;
+    health_init(&health, 0);
+    health_begin(&health, 60 * second);
+    assert_true(health_is_alive(&health, 60 * second, &why));
+    health_see(&health, &view);
+    assert_true(health_is_alive(&health, 60 * second, &why));
+    assert_true(health_is_ready(&health, &why));
+    health_release(&health);
+}
+
 static void an_engine_without_progress_is_dead(void **state)
 {
     (void)state;
@@ -166,6 +186,7 @@ int main(void)
         cmocka_unit_test(each_fault_is_named_and_goes_away),
         cmocka_unit_test(a_watermark_that_stands_while_input_waits_is_stuck),
         cmocka_unit_test(a_quiet_night_is_not_stuck),
+        cmocka_unit_test(the_time_before_the_engine_began_is_not_held_against_it),
         cmocka_unit_test(an_engine_without_progress_is_dead),
         cmocka_unit_test(a_main_thread_that_hangs_is_dead),
         cmocka_unit_test(stopping_is_not_ready),

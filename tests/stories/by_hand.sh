@@ -104,6 +104,11 @@ mv good.yaml rules.yaml
 # One that comes late: the clock has closed its time before.
 event alpha h5 problem | sed "s/}$/,\"time\":\"$(date -u -d '-1 min' +%FT%TZ)\"}/" | send
 wait_for "it opens" file_has incidents.log '"change":"opened".*host=h5'
+# What the hook was told and the journal does not know yet would be told again.
+all_is_told() {
+    "$TOCSIN" ledger data >ledger && file_has ledger '"ops":\{"all":9,.*"done":9,'
+}
+wait_for "all is told" all_is_told
 kill -KILL "$daemon"
 wait "$daemon" || true
 

@@ -11,6 +11,7 @@ which strike, in turn; --kafka reads a real Kafka instead of the mock one;
 with --images snapshots are taken all the time, and who takes over goes on from one in the Redis.
 """
 
+import datetime
 import json
 import os
 import random
@@ -41,6 +42,7 @@ TOPIC = f"{os.environ['STORY']}.{os.getpid()}" if "--kafka" in sys.argv else "ev
 LEASE_S = 8  # a machine that stands still for five seconds does not lose it
 SETTLE_MS = 300
 FLUSH_S = 250  # what is owed by then may be hundreds of requests, on a machine with other work
+UNREACHABLE_S = LEASE_S if FAULTS == ["kill"] else 30  # less than anybody has stood by
 LATE_S = 5  # beyond the lease, of 99 in 100
 ENOUGH = 50  # so many say something of a machine that does other things as well
 PASSWORD = "open sesame"
@@ -98,7 +100,7 @@ class Daemon:
         with open(f"{self.name}/rules.yaml", "w", encoding="utf-8") as to:
             to.write("rules:" + DOWN + PAIR)
         with open(f"{self.name}/tocsin.yaml", "w", encoding="utf-8") as to:
-            to.write(f"""input: {{brokers: "{broker}", start: earliest, topics: [{{topic: "{TOPIC}"}}]}}
+            to.write(f"""input: {{brokers: "{broker}", start: earliest, topics: [{{topic: "{TOPIC}"}}], unreachable: {UNREACHABLE_S}s}}
 rules: [rules.yaml]
 data: {{dir: data, snapshot: {{every: {"200ms" if IMAGES else "0s"}}}}}
 shared:
@@ -117,6 +119,12 @@ admin: {{listen: "127.0.0.1:{self.port}"}}
     def log_lines(self, text):
         with open(f"{self.name}/run.log", encoding="utf-8") as log:
             return sum(text in line for line in log)
+
+    def time_of(self, event):
+        """When the log first says it, or None."""
+        with open(f"{self.name}/run.log", encoding="utf-8") as log:
+            times = [line[len("time="):].split("Z")[0] for line in log if f" event={event} " in line]
+        return datetime.datetime.fromisoformat(times[0]) if times else None
 
     def answers(self, path, body=None, patience_s=5):
         try:
@@ -212,6 +220,11 @@ def take_over(owner, other, began):
     wait_ready(other, f"{other.name} has taken over from {owner.name}")
     took = time.monotonic() - began
     times.append(took)
+    # Who stood by read nothing, which is no input that is lost.
+    wait_for("it has looked at its input", lambda: other.time_of("ready"))
+    lost = other.time_of("input_lost")
+    if lost and lost - other.time_of("started") < datetime.timedelta(seconds=UNREACHABLE_S - 1):
+        give_up(other, "it says that its input is lost before that can be")
     return other, owner
 
 

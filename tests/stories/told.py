@@ -158,7 +158,8 @@ class Door(http.server.BaseHTTPRequestHandler):
 
 
 class Sinks:
-    """The three of them behind one port, and what the configuration says of them."""
+    """The three of them behind one port, and what the configuration says of them. Self-alerts are not for them: a
+    machine that stands still may raise one, and the incident log, which they are held against, knows none."""
 
     def __init__(self, seed, settle_ms):
         self.lock = threading.Lock()
@@ -178,13 +179,13 @@ class Sinks:
         return f"""sinks:
   - name: pager
     type: webhook
-    options: {{url: "http://127.0.0.1:{self.port}/pager", idempotent: "true", rate_per_minute: "60000"}}
+    options: {{url: "http://127.0.0.1:{self.port}/pager", idempotent: "true", self_alerts: "false", rate_per_minute: "60000"}}
   - name: hook
     type: webhook
-    options: {{url: "http://127.0.0.1:{self.port}/hook", rate_per_minute: "60000"}}
+    options: {{url: "http://127.0.0.1:{self.port}/hook", self_alerts: "false", rate_per_minute: "60000"}}
   - name: desk
     type: servicenow
-    options: {{url: "http://127.0.0.1:{self.port}", user: u, password: p, settle_ms: "{self.settle_ms}", rate_per_minute: "60000"}}
+    options: {{url: "http://127.0.0.1:{self.port}", user: u, password: p, settle_ms: "{self.settle_ms}", self_alerts: "false", rate_per_minute: "60000"}}
 """
 
     def judge(self, told, tells_again=False):
