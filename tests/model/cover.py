@@ -34,6 +34,8 @@ CHANGES = ["opened rule", "closed cleared", "closed quiet", "closed fewer", "clo
            "opened under inhibit", "closed under silence", "op open", "op update", "op resolve"]
 # An incident whose key is listed no more, which one live run in some hundreds shows.
 UNREACHED = {'"unlisted"'}
+# Live runs in which a key that only watches is let go by a former form: one in some hundreds, too.
+LIVE_SEEDS_MORE = (1573, 2308)
 
 
 class Lines:
@@ -107,7 +109,7 @@ def changes_of(lines):
 def live_scenarios(args):
     """With the marks that a run made."""
     runner = run_model.Runner(args.live_runner)
-    for seed in range(args.live_count):
+    for seed in (*range(args.live_count), *LIVE_SEEDS_MORE):
         scenario = generate.scenario_of(seed, live=True)
         folder = os.path.join(args.work, "cover")
         run_model.write(scenario, folder)
@@ -135,7 +137,7 @@ def main():
         made.update(scenario["forms"].keys())
     rare = list(lines.unreached()) + [name for name in CHANGES if not shown[name]]
     rare += [f"looks at windows of {LARGE} entries or more: {looks[True]}"] if looks[True] < LARGE_LOOKS_MIN else []
-    print(f"{args.count} scenarios and {args.live_count} live ones reach {lines.count} lines; "
+    print(f"{args.count} scenarios and {args.live_count + len(LIVE_SEEDS_MORE)} live ones reach {lines.count} lines; "
           f"{looks[True]} of {sum(looks.values())} looks at windows of {LARGE} entries or more; forms: {dict(made)}")
     if rare:
         sys.exit("not reached:\n" + "\n".join(rare))
