@@ -67,6 +67,7 @@ static void lease_is_kept(struct mirror *mirror, uint64_t asked_ns)
     atomic_store_explicit(&mirror->lease_until_ns, asked_ns + mirror_ns_of(mirror->config.lease_ms),
                           memory_order_relaxed);
     mirror->next_renewal_ns = asked_ns + mirror_ns_of(mirror->config.lease_ms) / RENEWALS_PER_LEASE;
+    mirror->has_asked_again = false;
     pthread_mutex_lock(&mirror->lock);
     mirror->counters.renewals++;
     mirror->counters.fence = shared_store_fence(mirror->store);
@@ -296,6 +297,20 @@ static enum shared_verdict begin_anew(struct mirror *mirror, struct error *err)
     return SHARED_FINE;
 }
 
+/* A question of before the end of the lease that was not answered: whoever was asleep meanwhile has
+ * an owner behind it, perhaps, and answers nobody before the store was asked once more. */
+static bool has_to_ask_again(struct mirror *mirror)
+{
+    uint64_t now = host_mono_ns();
+
+    if (state_of(mirror) != MIRROR_UP || mirror->has_asked_again ||
+        now < atomic_load_explicit(&mirror->lease_until_ns, memory_order_relaxed))
+        return false;
+    mirror->has_asked_again = true;
+    mirror->next_renewal_ns = now;
+    return true;
+}
+
 /* Whether to go on at once. */
 static bool heed(struct mirror *mirror, enum shared_verdict verdict, struct error *err)
 {
@@ -305,6 +320,8 @@ static bool heed(struct mirror *mirror, enum shared_verdict verdict, struct erro
     }
     if (verdict == SHARED_FINE)
         return true;
+    if (verdict == SHARED_AWAY && has_to_ask_again(mirror))
+        return false;
     become(mirror,
            verdict == SHARED_FENCED || verdict == SHARED_TAKEN ? MIRROR_FENCED : MIRROR_AWAY,
            err->text);

@@ -49,12 +49,13 @@ struct mirror {
     struct unit_ends ends;                  /* of what the store has */
     struct changes changes;
     uint64_t next_renewal_ns, next_try_ns;
-    bool is_alone;    /* it has not been asked yet */
-    bool must_take;   /* it was to be taken anew, and nobody knows whether it was */
-    bool must_begin;  /* the store has nothing, and our journal does not begin with frame 1 */
-    bool is_owed;     /* an image, without which what the store has is of no use */
-    bool was_image;   /* the last turn was one */
-    char *chunk_room; /* SHARED_CHUNK_BYTES */
+    bool is_alone;        /* it has not been asked yet */
+    bool has_asked_again; /* since the lease ended without an answer */
+    bool must_take;       /* it was to be taken anew, and nobody knows whether it was */
+    bool must_begin;      /* the store has nothing, and our journal does not begin with frame 1 */
+    bool is_owed;         /* an image, without which what the store has is of no use */
+    bool was_image;       /* the last turn was one */
+    char *chunk_room;     /* SHARED_CHUNK_BYTES */
     struct upload upload;
     uint64_t next_image_ns, image_count;
     uint64_t trimmed,
