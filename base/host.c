@@ -412,3 +412,24 @@ int host_sync(int fd)
     while (rc == -EINTR); /* not begun, so nothing failed */
     return rc;
 }
+
+int host_replace_file(const char *folder, const char *name, const void *from, size_t bytes)
+{
+    enum { MODE = 0600, PATH_BYTES = 4400 };
+    const struct host *h = host();
+    char path[PATH_BYTES], fresh[PATH_BYTES];
+
+    snprintf(path, sizeof(path), "%.4200s/%.100s", folder, name);
+    snprintf(fresh, sizeof(fresh), "%.4200s/%.100s.new", folder, name);
+    int fd = h->open(h->self, fresh, O_WRONLY | O_CREAT | O_TRUNC, MODE);
+    if (fd < 0)
+        return fd;
+    int rc = host_pwrite_all(fd, from, bytes, 0);
+    if (rc == 0)
+        rc = host_sync(fd);
+    int closed = h->close(h->self, fd);
+    rc = rc != 0 ? rc : closed;
+    if (rc == 0)
+        rc = h->rename(h->self, fresh, path);
+    return rc != 0 ? rc : h->sync_dir(h->self, folder);
+}

@@ -99,4 +99,8 @@ int host_pread_all(int fd, void *to, size_t bytes, int64_t at);
 /* fdatasync(2). After a failure nobody knows what the file holds: never try again. */
 int host_sync(int fd);
 
+/* `folder`/`name` holds these bytes, whole and durable, or what it held before: they are written to
+ * `name`.new, synced, and given the name. 0 or a negative errno. For one writer of a name. */
+int host_replace_file(const char *folder, const char *name, const void *from, size_t bytes);
+
 #endif

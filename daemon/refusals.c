@@ -16,7 +16,7 @@
 #include "base/slab.h"
 #include "store/data_dir.h"
 
-enum { FILE_MODE = 0600, FILE_BYTES_MAX = 4 << 20, PATH_BYTES = DATA_DIR_PATH_BYTES + 16 };
+enum { FILE_BYTES_MAX = 4 << 20, PATH_BYTES = DATA_DIR_PATH_BYTES + 16 };
 
 static int fail(const char *path, int rc, const char *what, struct error *err)
 {
@@ -170,24 +170,10 @@ static char *print(const struct refusals *refusals)
 
 static int write_text(const char *dir, const char *text, struct error *err)
 {
-    const struct host *h = host();
-    char fresh[PATH_BYTES], path[PATH_BYTES];
-    int fd, rc, closed;
+    char path[PATH_BYTES];
+    int rc = host_replace_file(dir, "refusals", text, strlen(text));
 
-    path_of(dir, "refusals.new", fresh);
     path_of(dir, "refusals", path);
-    fd = h->open(h->self, fresh, O_WRONLY | O_CREAT | O_TRUNC, FILE_MODE);
-    if (fd < 0)
-        return fail(fresh, fd, "it cannot be made", err);
-    rc = host_pwrite_all(fd, text, strlen(text), 0);
-    if (rc == 0)
-        rc = host_sync(fd);
-    closed = h->close(h->self, fd);
-    rc = rc != 0 ? rc : closed;
-    if (rc == 0)
-        rc = h->rename(h->self, fresh, path);
-    if (rc == 0)
-        rc = h->sync_dir(h->self, dir);
     return rc != 0 ? fail(path, rc, "it cannot be written", err) : 0;
 }
 

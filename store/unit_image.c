@@ -66,28 +66,15 @@ int unit_anchor_read(const struct segment_config *journal, struct shared_end *ou
 int unit_anchor_write(const struct segment_config *journal, struct shared_end anchor,
                       struct error *err)
 {
-    const struct host *h = host();
-    char path[PATH_BYTES], fresh[PATH_BYTES], folder[PATH_BYTES], line[LINE_BYTES];
+    char path[PATH_BYTES], folder[PATH_BYTES], line[LINE_BYTES];
     int bytes = snprintf(line, sizeof(line), "%" PRIu64 " %" PRIu32, anchor.number, anchor.chain);
-    int fd, rc, closed;
+    int rc;
 
     bytes += snprintf(line + bytes, sizeof(line) - (size_t)bytes, " %08" PRIx32 "\n",
                       crc32c(0, line, (size_t)bytes));
     beside(journal, "anchor", path);
-    beside(journal, "anchor.new", fresh);
     beside(journal, "", folder);
-    fd = h->open(h->self, fresh, O_WRONLY | O_CREAT | O_TRUNC, FILE_MODE);
-    if (fd < 0)
-        return fail(fresh, fd, "it cannot be made", err);
-    rc = host_pwrite_all(fd, line, (size_t)bytes, 0);
-    if (rc == 0)
-        rc = host_sync(fd);
-    closed = h->close(h->self, fd);
-    rc = rc != 0 ? rc : closed;
-    if (rc == 0)
-        rc = h->rename(h->self, fresh, path);
-    if (rc == 0)
-        rc = h->sync_dir(h->self, folder);
+    rc = host_replace_file(folder, "anchor", line, (size_t)bytes);
     return rc != 0 ? fail(path, rc, "it cannot be written", err) : 0;
 }
 
