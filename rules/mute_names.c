@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/text.h"
 #include "base/nearest.h"
+#include "rules/bare_text.h"
 #include "rules/printer.h"
 
 static const char *const names[] = {"rule",   "tenant",   "priority", "severity",  "team", "tier",
@@ -70,11 +71,24 @@ static bool make_member(struct ast *ast, struct arena *arena, struct diagnostics
     return true;
 }
 
+static enum bare_name bare_name(struct text name, const void *lookups)
+{
+    if (text_equals(name, "severity") || severity_constant_find(name) != SEVERITY_COUNT ||
+        is_priority(name) || lookups_find_set(lookups, name) != NULL ||
+        lookups_find_table(lookups, name) != NULL)
+        return BARE_NAME_OTHER;
+    if (is_name(name))
+        return BARE_NAME_TEXT;
+    return nearest_name(name, names, NAMES) != NULL ? BARE_NAME_SLIP : BARE_NAME_NOTHING;
+}
+
 bool mute_names_resolve(struct ast *ast, const struct lookups *lookups, struct arena *arena,
                         struct diagnostics *diag)
 {
     bool is_good = true;
 
+    if (!bare_text_check(ast, bare_name, lookups, diag))
+        return false;
     if (ast->kind == AST_NAME) {
         if (text_equals(ast->text, "severity") ||
             severity_constant_find(ast->text) != SEVERITY_COUNT)

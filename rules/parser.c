@@ -273,6 +273,12 @@ static struct ast *parse_dot(struct parser *parser, struct ast *operand, uint32_
     struct ast *ast;
 
     advance(parser);
+    if (operand->kind == AST_LITERAL && operand->type != TYPE_TEXT &&
+        (parser->token.kind == TOKEN_INT || parser->token.kind == TOKEN_DOUBLE)) {
+        diagnose(parser->lexer.diag, span_of(parser, from, parser->token.to),
+                 "this is no number: an address or a version is text and stands in quotes");
+        return NULL;
+    }
     if (parser->token.kind != TOKEN_NAME)
         return expected(parser, "a name");
     struct token name = parser->token;
@@ -522,13 +528,24 @@ static struct ast *parse_any(struct parser *parser)
     return ast;
 }
 
-static struct ast *trailing(struct parser *parser)
+/* `check == disk full`: a comparison ends in a name, and a word follows. */
+static bool is_text_of_words(const struct ast *ast, const struct token *next)
+{
+    while (ast->kind == AST_AND || ast->kind == AST_OR)
+        ast = ast->last;
+    return ast->kind == AST_COMPARE && ast->last->kind == AST_NAME && next->kind == TOKEN_NAME;
+}
+
+static struct ast *trailing(struct parser *parser, const struct ast *ast)
 {
     struct token token = parser->token;
 
     if (token.kind == TOKEN_CLOSE || token.kind == TOKEN_LIST_CLOSE)
         diagnose(parser->lexer.diag, span_of(parser, token.from, token.to),
                  "nothing was opened that this could close");
+    else if (operator_meant(&token) == NULL && is_text_of_words(ast, &token))
+        diagnose(parser->lexer.diag, span_of(parser, token.from, token.to),
+                 "expected an operator or the end here; a text stands in quotes");
     else
         expected(parser, "an operator or the end");
     return NULL;
@@ -549,7 +566,7 @@ struct ast *parse_expression(const struct yaml_node *node, uint32_t from, uint32
     advance(&parser);
     ast = parse_any(&parser);
     if (ast != NULL && parser.token.kind != TOKEN_END)
-        ast = trailing(&parser);
+        ast = trailing(&parser, ast);
     return ast;
 }
 

@@ -86,8 +86,17 @@ static bool check_kind(const struct ast *ast, struct scope *scope)
     return false;
 }
 
+/* Where fields can be named; in `when` and `close` they cannot, which is told first. */
+static bool check_bare_text(const struct ast *ast, struct scope *scope)
+{
+    return scope->kind == SCOPE_WHEN || scope->kind == SCOPE_CLOSE ||
+           bare_text_check(ast, types_bare_name, scope, scope->diag);
+}
+
 static bool check_node(struct ast *ast, struct scope *scope)
 {
+    if (!check_bare_text(ast, scope))
+        return false;
     switch (ast->kind) {
     case AST_LITERAL:
         return check_literal(ast, scope);

@@ -4,19 +4,16 @@
 
 #include "base/nearest.h"
 
-/* What stands in the place of a name that is none. */
-static void unknown_name(const struct ast *ast, const struct scope *scope, bool with_constants)
+/* The name that was meant by one that is none, of the fields, variables, sets and tables; NULL. */
+static const char *nearest_of(struct text name, const struct scope *scope, bool with_constants,
+                              bool with_lookups)
 {
     const char *names[FIELD_NAMES_MAX + LOOKUPS_MAX + VARS_MAX];
     size_t count = field_names(names, with_constants);
-    const char *nearest, *usage = types_call_usage(ast->text, scope);
 
-    if (with_constants && usage != NULL) {
-        diagnose(scope->diag, ast->span, "%.*s is a function: write %s", types_shown(ast->text),
-                 ast->text.at, usage);
-        return;
-    }
-    if (with_constants && scope->lookups != NULL) {
+    if (!diagnostics_wants_hint(scope->diag))
+        return NULL;
+    if (with_lookups && scope->lookups != NULL) {
         for (const struct named_set *set = scope->lookups->sets; set != NULL; set = set->next)
             names[count++] = set->name.at;
         for (const struct table *table = scope->lookups->tables; table != NULL; table = table->next)
@@ -24,7 +21,34 @@ static void unknown_name(const struct ast *ast, const struct scope *scope, bool 
     }
     for (uint32_t i = 0; scope->vars != NULL && i < scope->vars->count; i++)
         names[count++] = scope->vars->var[i].name.at;
-    nearest = diagnostics_wants_hint(scope->diag) ? nearest_name(ast->text, names, count) : NULL;
+    return nearest_name(name, names, count);
+}
+
+enum bare_name types_bare_name(struct text name, const void *scope_of)
+{
+    const struct scope *scope = scope_of;
+    enum rule_field field = field_find(name);
+
+    if (field != RULE_FIELD_COUNT)
+        return field_row(field)->type == TYPE_TEXT ? BARE_NAME_TEXT : BARE_NAME_OTHER;
+    if (text_equals(name, "labels") || severity_constant_find(name) != SEVERITY_COUNT ||
+        lookups_find_set(scope->lookups, name) != NULL ||
+        lookups_find_table(scope->lookups, name) != NULL)
+        return BARE_NAME_OTHER;
+    return nearest_of(name, scope, false, true) != NULL ? BARE_NAME_SLIP : BARE_NAME_NOTHING;
+}
+
+/* What stands in the place of a name that is none. */
+static void unknown_name(const struct ast *ast, const struct scope *scope, bool with_constants)
+{
+    const char *nearest, *usage = types_call_usage(ast->text, scope);
+
+    if (with_constants && usage != NULL) {
+        diagnose(scope->diag, ast->span, "%.*s is a function: write %s", types_shown(ast->text),
+                 ast->text.at, usage);
+        return;
+    }
+    nearest = nearest_of(ast->text, scope, with_constants, with_constants);
     if (nearest == NULL && with_constants)
         nearest = severity_constant_meant(ast->text);
     if (scope->is_behind_in && nearest == NULL)

@@ -13,6 +13,7 @@
 #ifndef RULES_TYPES_PARTS_H
 #define RULES_TYPES_PARTS_H
 
+#include "rules/bare_text.h"
 #include "rules/types.h"
 
 /* Checks a tree and computes what is constant in it. */
@@ -45,6 +46,9 @@ static inline bool types_is_labels(const struct ast *ast)
 }
 
 bool types_check_name(struct ast *ast, struct scope *scope);
+
+/* What a lone name is in this scope (see bare_text.h). */
+enum bare_name types_bare_name(struct text name, const void *scope_of);
 
 /* A field that what is looked at never has. */
 bool types_check_has_field(const struct ast *ast, struct scope *scope);

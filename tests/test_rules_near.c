@@ -48,13 +48,56 @@ static void severities_are_told_with_the_one_that_was_meant(void **state)
         {RULE "silences:\n  - {id: s, to: \"2999-01-01T00:00:00Z\", where: severity >= MAJR}\n",
          "r.yaml:9:60: an incident has no \"MAJR\"; did you mean \"MAJOR\"?"},
         {RULE "silences:\n  - {id: s, to: \"2999-01-01T00:00:00Z\", where: host == xyzzy}\n",
-         "r.yaml:9:56: an incident has no \"xyzzy\": it has rule, tenant, priority, severity, "
+         "r.yaml:9:56: a text stands in quotes: \"xyzzy\""},
+        {RULE "silences:\n  - {id: s, to: \"2999-01-01T00:00:00Z\", where: has(xyzzy)}\n",
+         "r.yaml:9:52: an incident has no \"xyzzy\": it has rule, tenant, priority, severity, "
          "team, "
          "tier and the fields of its rule's by; a text stands in quotes"},
         {RULE "silences:\n  - {id: s, to: \"2999-01-01T00:00:00Z\", where: priority == P3}\n",
          "r.yaml:9:60: a priority is text here: write \"P3\", in quotes"},
         {RULE "silences:\n  - {id: s, to: \"2999-01-01T00:00:00Z\", where: 'priority in [p5]'}\n",
          "r.yaml:9:62: a priority is text here: write \"P5\", in quotes"},
+    };
+
+    (void)state;
+    check(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+#define SILENCE(where)                                                                             \
+    RULE "silences:\n  - {id: s, to: \"2999-01-01T00:00:00Z\", where: '" where "'}\n"
+#define QUOTES(text) "a text stands in quotes: \"" text "\""
+
+static void text_without_quotes_is_told_as_that(void **state)
+{
+    static const struct near_case cases[] = {
+        {HEAD WHERE("check == host-down") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:22: " QUOTES("host-down")},
+        {HEAD WHERE("web-1 != host") GOOD_WINDOW GOOD_WHEN TAIL, "r.yaml:3:13: " QUOTES("web-1")},
+        {HEAD WHERE("check == login.failed") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:22: " QUOTES("login.failed")},
+        {HEAD WHERE("labels.env == down") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:27: " QUOTES("down")},
+        {HEAD WHERE("labels[\"a-b\"] == host/check") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:30: " QUOTES("host/check")},
+        {HEAD WHERE("check in [\"a\", cpu-load]") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:28: " QUOTES("cpu-load")},
+        {HEAD WHERE("host.startsWith(web)") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:29: " QUOTES("web")},
+        {HEAD WHERE("host == 10.0.0.1") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:21: this is no number: an address or a version is text and stands in quotes"},
+        {HEAD WHERE("check == disk full") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:27: expected an operator or the end here; a text stands in quotes"},
+        /* a slip of the pen in a field's name stays one, and so does a name beside a text */
+        {HEAD WHERE("check == hots") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:22: " MEANT("field", "hots", "\"host\"")},
+        {HEAD WHERE("colour == \"a\"") GOOD_WINDOW GOOD_WHEN TAIL,
+         "r.yaml:3:13: there is no field \"colour\"; a label is written labels.NAME, a text in "
+         "quotes"},
+        {SILENCE("rule == host-down"), "r.yaml:9:57: " QUOTES("host-down")},
+        {SILENCE("rule in [disk.full]"), "r.yaml:9:58: " QUOTES("disk.full")},
+        {SILENCE("labels.rack == down"), "r.yaml:9:64: " QUOTES("down")},
+        {SILENCE("team.contains(down)"), "r.yaml:9:63: " QUOTES("down")},
+        {SILENCE("host == rul"), "r.yaml:9:57: an incident has no \"rul\"; did you mean \"rule\"?"},
     };
 
     (void)state;
@@ -214,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(severities_are_told_with_the_one_that_was_meant),
+        cmocka_unit_test(text_without_quotes_is_told_as_that),
         cmocka_unit_test(functions_are_told_with_the_one_that_was_meant),
         cmocka_unit_test(macros_of_cel_are_named_with_what_to_use_instead),
         cmocka_unit_test(carets_of_a_wrong_call_stand_below_its_name),

@@ -1,0 +1,34 @@
+/*
+ * bare_text.h - text whose quotes were forgotten, told for what it is.
+ *
+ *   rule == host-down           reads as a difference of host and down
+ *   check == login.failed       as a member of login
+ *   host.startsWith(web)        as a field web
+ *
+ * Each would be refused for the first of its parts that names nothing, and a word that is near to
+ * that part offered in its place. Beside what can be compared with text alone the whole of it is
+ * meant.
+ *
+ * Thread: one load, one thread.
+ */
+#ifndef RULES_BARE_TEXT_H
+#define RULES_BARE_TEXT_H
+
+#include "rules/ast.h"
+
+/* What a lone name is where the expression stands. */
+enum bare_name {
+    BARE_NAME_NOTHING,
+    BARE_NAME_SLIP,  /* nothing, but near to something that stands there */
+    BARE_NAME_TEXT,  /* a field that is text */
+    BARE_NAME_OTHER, /* another field, a constant, a set, a table, labels */
+};
+
+typedef enum bare_name bare_name_fn(struct text name, const void *names);
+
+/* Looks at one node: a comparison, an `in` with a list, a function of text. Before its names are
+ * resolved. Errors: false, diagnosed: text without quotes beside what is text. */
+bool bare_text_check(const struct ast *ast, bare_name_fn *meaning, const void *names,
+                     struct diagnostics *diag);
+
+#endif
