@@ -21,6 +21,8 @@
  *   M  an ingest thread fills a mark ring; batch-less ring of its own, see mark_ring.
  *   Y  an owner writes how its partitions stand, then publishes stands_given (release); the
  *      sequencer reads it (acquire), and puts them into an image.
+ *   U  the sequencer has had its last look at them, then asks again through stands_asked
+ *      (release); the owner reads it (acquire) and writes them anew.
  *   Q  an ingest thread notes its marks (M), then publishes part.seen_offset (release); the
  *      sequencer reads it (acquire) before it takes the marks: those of all records before it.
  *   J  the sequencer adds a partition to a worker's list, then publishes its count (release);
@@ -468,7 +470,7 @@ struct engine {
     _Atomic bool snapshot_asked;
     _Atomic uint64_t walk_asked;             /* counts requests to go through all keys */
     _Atomic uint64_t walks, walk_mismatches; /* that were made, and what did not add up */
-    _Atomic uint64_t stands_asked;           /* counts requests to say how partitions stand */
+    _Atomic uint64_t stands_asked;           /* U: counts requests to say how partitions stand */
 
     /* sequencer role */
     _Alignas(64) _Atomic bool sequencer_taken; /* R */

@@ -690,8 +690,8 @@ static void stand_take(struct part *part)
 
 static void stands_give(struct worker *worker, unsigned count)
 {
-    /* relaxed: a number to answer with. */
-    uint64_t asked = atomic_load_explicit(&worker->engine->stands_asked, memory_order_relaxed);
+    /* U, acquire end: nobody looks at the stands of the request before any more. */
+    uint64_t asked = atomic_load_explicit(&worker->engine->stands_asked, memory_order_acquire);
 
     if (asked == worker->stands_seen)
         return;

@@ -289,7 +289,8 @@ static void ask_stands(struct engine *engine)
     run->memberships = engine->memberships;
     /* relaxed: a number; this role is its only writer. */
     uint64_t asked = atomic_load_explicit(&engine->stands_asked, memory_order_relaxed);
-    atomic_store_explicit(&engine->stands_asked, asked + 1, memory_order_relaxed);
+    /* U, release end: the last look at the stands that this makes old is over. */
+    atomic_store_explicit(&engine->stands_asked, asked + 1, memory_order_release);
     engine_wake(engine, false);
 }
 
