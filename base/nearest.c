@@ -56,7 +56,7 @@ const char *nearest_name(struct text name, const char *const *candidates, size_t
     unsigned best = name.len / 3 > 1 ? name.len / 3 : 1;
     const char *nearest = NULL;
 
-    if (name.len == 0 || name.len > NAME_BYTES_MAX)
+    if (name.len < 2 || name.len > NAME_BYTES_MAX) /* any letter is as near to one */
         return NULL;
     for (size_t i = 0; i < count; i++) {
         struct text other = {candidates[i], (uint32_t)strlen(candidates[i])};

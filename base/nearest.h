@@ -11,6 +11,7 @@
  * neighbours, each 1) to `name`, ignoring case; NULL when none is within a third
  * of the name's length (at least 1) and none begins with it (three letters and more: WARN of
  * WARNING). The first of equals.
+ * Nothing is near to a single letter.
  * Source: optimal string alignment distance. */
 const char *nearest_name(struct text name, const char *const *candidates, size_t count);
 

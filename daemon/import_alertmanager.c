@@ -21,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "rules/fields.h"
-#include "base/nearest.h"
 #include "rules/parser.h"
 #include "rules/types.h"
 #include "rules/where_check.h"
@@ -89,7 +88,6 @@ static void find_unread(struct import_work *work, struct route *route)
                                         "mute_time_intervals",
                                         "active_time_intervals"};
     enum { KNOWN_COUNT = sizeof(known) / sizeof(known[0]) };
-    char hint[NEAREST_HINT_BYTES];
 
     for (const struct yaml_node *node = route->node->first; node != NULL; node = node->next) {
         size_t i = 0;
@@ -98,7 +96,7 @@ static void find_unread(struct import_work *work, struct route *route)
         if (i == KNOWN_COUNT) {
             import_find(work, node->key->span, IMPORT_LEFT_OUT, route->construct,
                         "its key %.80s is not known%s", node->key->text.at,
-                        nearest_hint(node->key->text, known, KNOWN_COUNT, hint));
+                        import_near(work, node->key->text, known, KNOWN_COUNT));
             route->is_bad = true;
         } else if (text_equals(node->key->text, "group_interval")) {
             import_ignore_key(work, node, "an incident is told when it changes");
@@ -129,11 +127,16 @@ static void check_receiver(struct alertmanager *am, const struct route *route)
 {
     const struct yaml_node *receiver = yaml_node_find(route->node, "receiver");
 
-    if (route->id != NULL && receiver != NULL &&
-        yaml_node_find(am->document, "receivers") != NULL &&
-        *import_index_at(&am->receivers, route->receiver) == NULL)
-        import_find(am->work, receiver->span, IMPORT_DIFFERS, route->construct,
-                    "`receivers` lists no receiver of this name; its rule is made all the same");
+    const char *near;
+
+    if (route->id == NULL || receiver == NULL ||
+        yaml_node_find(am->document, "receivers") == NULL ||
+        *import_index_at(&am->receivers, route->receiver) != NULL)
+        return;
+    near = import_near_index(am->work, route->receiver, &am->receivers);
+    import_find(am->work, receiver->span, IMPORT_DIFFERS, route->construct,
+                "`receivers` lists no receiver \"%.80s\"%s%s rule is made all the same",
+                route->receiver.at, near, near[0] != '\0' ? " Its" : "; its");
 }
 
 /* Without it others would take, or be told of, what it was to have. */
@@ -588,6 +591,10 @@ static void find_receivers(struct alertmanager *am, const struct yaml_node *list
 
 static void find_sections(struct alertmanager *am)
 {
+    static const char *const sections[] = {"route",          "receivers",           "inhibit_rules",
+                                           "time_intervals", "mute_time_intervals", "global",
+                                           "templates"};
+
     for (const struct yaml_node *node = am->document->first; node != NULL; node = node->next) {
         struct text key = node->key->text;
         if (text_equals(key, "route") || text_equals(key, "inhibit_rules") ||
@@ -601,7 +608,10 @@ static void find_sections(struct alertmanager *am)
         else if (text_equals(key, "templates"))
             import_ignore_key(am->work, node, "what a page says is the title of a rule");
         else
-            import_ignore_key(am->work, node, "this section is not known");
+            import_ignore_key(am->work, node,
+                              import_name(am->work, "this section is not known%s",
+                                          import_near(am->work, key, sections,
+                                                      sizeof(sections) / sizeof(sections[0]))));
     }
 }
 

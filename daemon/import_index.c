@@ -50,6 +50,16 @@ void **import_index_at(struct import_index *index, struct text name)
     return &slot->value;
 }
 
+size_t import_index_names(const struct import_index *index, struct text *names, size_t max)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < index->room && count < max; i++)
+        if (index->slots[i].name.at != NULL && index->slots[i].value != NULL)
+            names[count++] = index->slots[i].name;
+    return count;
+}
+
 void import_index_release(struct import_index *index)
 {
     free(index->slots);

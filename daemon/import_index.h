@@ -17,6 +17,10 @@ struct import_index {
 /* The place of a name's value, NULL at first. It is good until the next call for another name.
  * Borrows the name for as long as the index lives. */
 void **import_index_at(struct import_index *index, struct text name);
+
+/* The first names that have a value, at most `max`, in no order. Returns how many. */
+size_t import_index_names(const struct import_index *index, struct text *names, size_t max);
+
 void import_index_release(struct import_index *index);
 
 #endif

@@ -92,7 +92,12 @@ static bool check_keys(struct inhibition *in)
         while (i < sizeof(known) / sizeof(known[0]) && !text_equals(node->key->text, known[i]))
             i++;
         if (i == sizeof(known) / sizeof(known[0]))
-            is_good = refuse(in, node->key->span, "this key of an inhibition is not known");
+            is_good =
+                refuse(in, node->key->span,
+                       import_name(in->am->work, "the key %.80s of an inhibition is not known%s",
+                                   node->key->text.at,
+                                   import_near(in->am->work, node->key->text, known,
+                                               sizeof(known) / sizeof(known[0]))));
     }
     return is_good;
 }

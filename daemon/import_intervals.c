@@ -48,6 +48,19 @@ static bool refuse(struct import_work *work, struct span span, const char *const
 
 /* ---- reading ---- */
 
+/* Those before `times` are lists of ranges. */
+static const char *const interval_keys[] = {"weekdays", "days_of_month", "months",
+                                            "years",    "times",         "location"};
+
+static bool refuse_key(struct import_work *work, const struct yaml_node *node,
+                       const char *construct)
+{
+    return refuse(work, node->key->span, construct,
+                  import_name(work, "the key %.80s of an interval is not known%s",
+                              node->key->text.at,
+                              import_near(work, node->key->text, interval_keys, 6)));
+}
+
 static bool check_words(struct import_work *work, const struct yaml_node *list,
                         const char *construct)
 {
@@ -78,7 +91,7 @@ static bool check_times(struct import_work *work, const struct yaml_node *list,
 static bool check_spec(struct import_work *work, const struct yaml_node *spec,
                        const char *construct)
 {
-    static const char *const lists[] = {"weekdays", "days_of_month", "months", "years"};
+    const char *const *lists = interval_keys;
 
     if (spec->kind != YAML_MAP)
         return refuse(work, spec->span, construct, "an interval is a map");
@@ -93,7 +106,7 @@ static bool check_spec(struct import_work *work, const struct yaml_node *spec,
             if (!check_times(work, node, construct))
                 return false;
         } else if (!text_equals(node->key->text, "location")) {
-            return refuse(work, node->key->span, construct, "this key of an interval is not known");
+            return refuse_key(work, node, construct);
         } else if (node->kind != YAML_SCALAR || text_equals(node->text, "Local")) {
             return refuse(work, node->span, construct,
                           "the zone of the machine that Alertmanager ran on is not known here: "
@@ -105,13 +118,16 @@ static bool check_spec(struct import_work *work, const struct yaml_node *spec,
 
 static bool check_interval(struct import_work *work, const struct interval_use *use)
 {
+    static const char *const keys[] = {"name", "time_intervals"};
     const struct yaml_node *specs = yaml_node_find(use->node, "time_intervals");
     bool is_good = true;
 
     for (const struct yaml_node *node = use->node->first; node != NULL; node = node->next)
         if (!text_equals(node->key->text, "name") &&
             !text_equals(node->key->text, "time_intervals"))
-            is_good = refuse(work, node->key->span, use->construct, "this key is not known");
+            is_good = refuse(work, node->key->span, use->construct,
+                             import_name(work, "its key %.80s is not known%s", node->key->text.at,
+                                         import_near(work, node->key->text, keys, 2)));
     if (specs == NULL || specs->kind != YAML_LIST || specs->first == NULL)
         return refuse(work, use->node->span, use->construct, "it has no list time_intervals");
     for (const struct yaml_node *spec = specs->first; spec != NULL; spec = spec->next)
@@ -261,7 +277,10 @@ static const struct yaml_node *specs_of(struct alertmanager *am, const struct ro
         return differs(am, route, name, "the name of a time interval is wanted", is_active);
     use = *import_index_at(&am->intervals, name->text);
     if (use == NULL)
-        return differs(am, route, name, "there is no time interval of this name", is_active);
+        return differs(am, route, name,
+                       import_name(am->work, "there is no time interval \"%.80s\"%s", name->text.at,
+                                   import_near_index(am->work, name->text, &am->intervals)),
+                       is_active);
     use->is_used = true;
     if (use->is_bad)
         return differs(am, route, name, "this time interval cannot be carried over", is_active);

@@ -135,6 +135,29 @@ static bool is_kind(struct map_reading *reading, const struct yaml_node *node, e
     return false;
 }
 
+/* A field that is none, with the nearest; a slip in the word labels is told with what follows. */
+static void refuse_field(struct diagnostics *diag, const struct yaml_node *node)
+{
+    static const char *const labels[] = {"labels"};
+    const char *names[FIELD_NAMES_MAX], *nearest = NULL;
+    uint32_t head = (uint32_t)strcspn(node->text.at, ".[");
+
+    if (diagnostics_wants_hint(diag) && head < node->text.len &&
+        nearest_name((struct text){node->text.at, head}, labels, 1) != NULL)
+        diagnose(diag, node->span, "there is no field \"%.80s\"; did you mean \"labels%.80s\"?",
+                 node->text.at, node->text.at + head);
+    else if (diagnostics_wants_hint(diag) && field_find(node->text) == RULE_FIELD_COUNT &&
+             (nearest = nearest_name(node->text, names, field_names(names, false))) != NULL)
+        diagnose(diag, node->span, "there is no field \"%.80s\"; did you mean \"%s\"?",
+                 node->text.at, nearest);
+    else
+        diagnose(diag, node->span,
+                 "%s \"%.80s\": a field that holds text (source, resource, check, host, message, "
+                 "labels.NAME ...) or value is wanted here",
+                 field_find(node->text) == RULE_FIELD_COUNT ? "there is no field" : "not",
+                 node->text.at);
+}
+
 static bool read_target(struct map_reading *reading, const struct yaml_node *node,
                         struct import_target *target)
 {
@@ -142,9 +165,7 @@ static bool read_target(struct map_reading *reading, const struct yaml_node *nod
         return false;
     if (target_parse(node->text, &reading->map->pool, target))
         return true;
-    diagnose(reading->diag, node->span,
-             "a field that holds text (source, resource, check, host, message, labels.NAME ...) or "
-             "value is wanted here");
+    refuse_field(reading->diag, node);
     return false;
 }
 
@@ -265,11 +286,15 @@ static void read_receivers(struct map_reading *reading, const struct yaml_node *
 
 static void read_case(struct map_reading *reading, const struct yaml_node *node)
 {
+    static const char *const cases[] = {"exact", "ignore"};
+    char hint[NEAREST_HINT_BYTES];
+
     if (node == NULL || !is_kind(reading, node, YAML_SCALAR))
         return;
     reading->map->is_exact = text_equals(node->text, "exact");
     if (!reading->map->is_exact && !text_equals(node->text, "ignore"))
-        diagnose(reading->diag, node->span, "case is exact or ignore");
+        diagnose(reading->diag, node->span, "case is exact or ignore%s",
+                 nearest_hint(node->text, cases, 2, hint));
 }
 
 static void read_prefix(struct map_reading *reading, const struct yaml_node *root)

@@ -352,7 +352,9 @@ static uint8_t read_level(struct sigma *sigma, const struct yaml_node *document)
     for (uint8_t i = 0; i < 5; i++)
         if (node->kind == YAML_SCALAR && text_equals(node->text, levels[i]))
             return (uint8_t)(i + 1);
-    import_ignore_key(sigma->work, node, "a level is informational, low, medium, high or critical");
+    import_find(sigma->work, node->key->span, IMPORT_IGNORED, "key level",
+                "a level is informational, low, medium, high or critical%s",
+                node->kind == YAML_SCALAR ? import_near(sigma->work, node->text, levels, 5) : "");
     return 0;
 }
 

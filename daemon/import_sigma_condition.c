@@ -94,6 +94,33 @@ static void next(struct condition *c)
                   : "this character has no place in a condition");
 }
 
+/* The present word, cut for a sentence. */
+static int shown(const struct condition *c)
+{
+    return c->text.len < 80 ? (int)c->text.len : 80;
+}
+
+/* A name that no search identifier has, with the nearest that one has. */
+static struct expr *refuse_name(struct condition *c)
+{
+    struct import_work *work = c->build->work;
+
+    return refuse(c, import_name(work, "there is no search identifier \"%.*s\"%s", shown(c),
+                                 c->text.at, import_near_key(work, c->text, c->build->detection)));
+}
+
+/* What follows a whole condition is most often a misspelt `and` or `or`. */
+static struct expr *refuse_rest(struct condition *c)
+{
+    static const char *const words[] = {"and", "or"};
+    struct import_work *work = c->build->work;
+
+    if (c->word != WORD_NAME)
+        return refuse(c, "and, or or the end is wanted here");
+    return refuse(c, import_name(work, "and, or or the end is wanted here, not \"%.*s\"%s",
+                                 shown(c), c->text.at, import_near(work, c->text, words, 2)));
+}
+
 /* `*` stands for anything. */
 static bool pattern_fits(struct text pattern, struct text name)
 {
@@ -151,7 +178,9 @@ static struct expr *read_of(struct condition *c, bool is_all)
         joined = expr_join(&c->build->expr, is_all ? EXPR_AND : EXPR_OR, joined, expr);
     }
     if (!is_any)
-        return refuse(c, "no search identifier has a name like this");
+        return refuse(c,
+                      import_name(c->build->work, "no search identifier has a name like \"%.*s\"",
+                                  shown(c), pattern.at));
     next(c);
     return joined;
 }
@@ -182,7 +211,7 @@ static struct expr *read_name(struct condition *c)
     node = yaml_node_find(c->build->detection,
                           import_pool_copy(&c->build->work->scratch, c->text.at, c->text.len));
     if (node == NULL || !is_search(node))
-        return refuse(c, "there is no search identifier of this name");
+        return refuse_name(c);
     expr = sigma_search_named(c->build, node);
     if (expr == NULL) {
         c->word = WORD_BAD; /* told there */
@@ -262,6 +291,6 @@ struct expr *sigma_condition(struct sigma_build *build, const struct yaml_node *
     next(&c);
     expr = read_or(&c);
     if (expr != NULL && c.word != WORD_END)
-        return refuse(&c, "and, or or the end is wanted here");
+        return refuse_rest(&c);
     return c.word == WORD_BAD ? NULL : expr;
 }

@@ -80,13 +80,24 @@ void sigma_correlation_refer(struct sigma *sigma, struct sigma_rule *rule)
     }
 }
 
+static bool refuse_base(struct correlation *c, const struct yaml_node *node)
+{
+    struct sigma *sigma = c->sigma;
+
+    if (node->kind != YAML_SCALAR)
+        return correlation_refuse(c, node->span, "the name or id of a rule is wanted here, not %s",
+                                  yaml_kind_name(node->kind));
+    return correlation_refuse(
+        c, node->span, "no rule in these files has the name or id \"%.100s\"%s", node->text.at,
+        import_near_index(sigma->work, node->text, &sigma->names));
+}
+
 static bool read_base(struct correlation *c, const struct yaml_node *node)
 {
     struct sigma_rule *base = rule_find(c->sigma, node);
 
     if (base == NULL)
-        return correlation_refuse(c, node->span, "no rule in these files has the name or id %.100s",
-                                  node->kind == YAML_SCALAR ? node->text.at : "(not a text)");
+        return refuse_base(c, node);
     if (base->kind == SIGMA_OTHER)
         return correlation_refuse(c, node->span, "%.100s has no detection", node->text.at);
     c->base[c->base_count++] = base;
@@ -420,7 +431,10 @@ static bool read_type(struct correlation *c)
     }
     return correlation_refuse(
         c, node != NULL ? node->span : c->map->span,
-        "a correlation is event_count, value_count, temporal or temporal_ordered");
+        "a correlation is event_count, value_count, temporal or temporal_ordered%s",
+        node != NULL && node->kind == YAML_SCALAR
+            ? import_near(c->sigma->work, node->text, types, 4)
+            : "");
 }
 
 /* A key that nobody knows may say what the rule means. */
@@ -435,9 +449,10 @@ static bool check_keys(struct correlation *c)
         while (i < sizeof(keys) / sizeof(keys[0]) && !text_equals(node->key->text, keys[i]))
             i++;
         if (i == sizeof(keys) / sizeof(keys[0]))
-            is_good = correlation_refuse(c, node->key->span,
-                                         "the key %.80s of a correlation is not known",
-                                         node->key->text.at);
+            is_good = correlation_refuse(
+                c, node->key->span, "the key %.80s of a correlation is not known%s",
+                node->key->text.at,
+                import_near(c->sigma->work, node->key->text, keys, sizeof(keys) / sizeof(keys[0])));
     }
     return is_good;
 }

@@ -87,15 +87,20 @@ static const struct modifier {
     {"gte", MATCH_GTE, 0, 0, ">="},
 };
 
+static const struct {
+    const char *name;
+    enum sigma_encoding encoding;
+} encodings[] = {
+    {"wide", UTF16_LE}, {"utf16le", UTF16_LE}, {"utf16be", UTF16_BE}, {"utf16", UTF16_MARK}};
+
+enum {
+    MODIFIERS = sizeof(modifiers) / sizeof(modifiers[0]),
+    ENCODINGS = sizeof(encodings) / sizeof(encodings[0]),
+};
+
 static bool encoding_take(struct test *test, struct text word)
 {
-    static const struct {
-        const char *name;
-        enum sigma_encoding encoding;
-    } encodings[] = {
-        {"wide", UTF16_LE}, {"utf16le", UTF16_LE}, {"utf16be", UTF16_BE}, {"utf16", UTF16_MARK}};
-
-    for (size_t i = 0; i < sizeof(encodings) / sizeof(encodings[0]); i++) {
+    for (size_t i = 0; i < ENCODINGS; i++) {
         if (!text_equals(word, encodings[i].name))
             continue;
         /* The values are put into UTF-16 first and into Base64 then: the other way round has no
@@ -108,9 +113,38 @@ static bool encoding_take(struct test *test, struct text word)
     return false;
 }
 
+static bool modifier_is_known(struct text word, const char **names, size_t *count)
+{
+    *count = 0;
+    for (size_t i = 0; i < MODIFIERS; i++)
+        names[(*count)++] = modifiers[i].name;
+    for (size_t i = 0; i < ENCODINGS; i++)
+        names[(*count)++] = encodings[i].name;
+    for (size_t i = 0; i < *count; i++)
+        if (text_equals(word, names[i]))
+            return true;
+    return false;
+}
+
+static void refuse_modifier(struct test *test, struct text word, struct span span)
+{
+    const char *names[MODIFIERS + ENCODINGS];
+    struct import_work *work = test->build->work;
+    size_t count;
+
+    if (modifier_is_known(word, names, &count))
+        import_find(work, span, IMPORT_LEFT_OUT, test->construct,
+                    "the modifier %.*s does not stand together with those before it", (int)word.len,
+                    word.at);
+    else
+        import_find(work, span, IMPORT_LEFT_OUT, test->construct,
+                    "the modifier %.*s is not known%s", (int)(word.len < 80 ? word.len : 80),
+                    word.at, import_near(work, word, names, count));
+}
+
 static bool modifier_take(struct test *test, struct text word)
 {
-    for (size_t i = 0; i < sizeof(modifiers) / sizeof(modifiers[0]); i++) {
+    for (size_t i = 0; i < MODIFIERS; i++) {
         const struct modifier *row = &modifiers[i];
         if (!text_equals(word, row->name))
             continue;
@@ -174,9 +208,7 @@ static bool key_read(struct test *test)
             end++;
         struct text word = {key.at + at, end - at};
         if (!modifier_take(test, word)) {
-            import_find(work, yaml_node_span(test->key, at, end), IMPORT_LEFT_OUT, test->construct,
-                        "the modifier %.*s is not known, or not together with those before it",
-                        (int)word.len, word.at);
+            refuse_modifier(test, word, yaml_node_span(test->key, at, end));
             return false;
         }
         at = end;

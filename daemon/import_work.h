@@ -29,6 +29,7 @@ struct import_work {
     struct import_text sets_stub; /* the same with one word in each, to show entries with */
     uint32_t set_count;
     uint32_t mute_count;
+    uint32_t hint_count;            /* asked for */
     const struct import_made *over; /* the first for which the result has no room; NULL: none */
     struct import_text text;
     struct import_entry *entries;   /* of the result */
@@ -53,6 +54,18 @@ void import_find(struct import_work *work, struct span span, enum import_effect 
 
 /* A key of a map that is not carried over. */
 void import_ignore_key(struct import_work *work, const struct yaml_node *node, const char *why);
+
+/* The end of a sentence about a name that is none, `; did you mean "selection"?`, of those that
+ * could stand there: words, the keys of a map, what is in an index. Empty where none is near, and
+ * once IMPORT_HINTS_MAX have been asked for; of the keys and the index the first
+ * IMPORT_NEAR_MAX are looked at. It lives as long as the result. */
+enum { IMPORT_HINTS_MAX = 1000, IMPORT_NEAR_MAX = 500 };
+const char *import_near(struct import_work *work, struct text name, const char *const *known,
+                        size_t count);
+const char *import_near_key(struct import_work *work, struct text name,
+                            const struct yaml_node *map);
+const char *import_near_index(struct import_work *work, struct text name,
+                              const struct import_index *index);
 
 /* The words of YAML 1.1 for true and false, which those who wrote the files had. False: it is
  * neither.

@@ -405,7 +405,8 @@ static void a_receiver_that_is_not_listed_is_told(void **state)
              text);
     import_text_with(&got, listed, NULL, true);
     assert_true(has_finding(&got, "in.yml:1:45: differs: route to \"dutty\": `receivers` lists no "
-                                  "receiver of this name; its rule is made all the same"));
+                                  "receiver \"dutty\"; did you mean \"duty\"? Its rule is made "
+                                  "all the same"));
     assert_false(has_finding(&got, "route to \"duty\""));
     imported_release(&got);
 }

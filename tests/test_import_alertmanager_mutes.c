@@ -55,7 +55,10 @@ static const struct inhibit_row {
      NULL, "no route groups by all labels"},
     {"[alertname]",
      "{source_matchers: ['alertname=a'], target_matchers: ['alertname=b'], when: now}", NULL, NULL,
-     NULL, "this key of an inhibition is not known"},
+     NULL, "the key when of an inhibition is not known"},
+    {"[alertname]", "{source_matchers: ['alertname=a'], target_matcher: ['alertname=b']}", NULL,
+     NULL, NULL,
+     "the key target_matcher of an inhibition is not known; did you mean \"target_matchers\"?"},
     /* only some do: both sides are held to them */
     {"[alertname, cluster]\n  routes:\n    - {receiver: flat, match: {x: y}, group_by: "
      "[alertname]}",
@@ -251,9 +254,11 @@ static const struct interval_row {
     const char *names, *interval, *finding;
 } interval_rows[] = {
     {"mute_time_intervals: [other]", "time_intervals: [{weekdays: [monday]}]",
-     "there is no time interval of this name"},
+     "there is no time interval \"other\": "},
     {"mute_time_intervals: [x]", "time_intervals: [{weekdays: [monday], moon: full}]",
-     "this key of an interval is not known"},
+     "the key moon of an interval is not known"},
+    {"mute_time_intervals: [x]", "time_intervals: [{weekdays: [monday], month: ['1']}]",
+     "the key month of an interval is not known; did you mean \"months\"?"},
     {"mute_time_intervals: [x]", "time_intervals: [{weekdays: [monday], location: Local}]",
      "the zone of the machine"},
     {"mute_time_intervals: [x]", "time_intervals: [{times: [{start_time: 1:00}]}]",
@@ -306,12 +311,10 @@ static void an_interval_that_is_not_there_differs(void **state)
                      NULL, false);
     assert_int_equal(got.rc, 0);
     assert_false(has_finding(&got, "left out: route to \"s\""));
-    assert_true(has_finding(&got,
-                            "differs: route to \"s\": there is no time interval of this name: "
-                            "its incidents are told at that time, too"));
-    assert_true(has_finding(&got,
-                            "differs: route to \"t\": there is no time interval of this name: "
-                            "its incidents are told at all times"));
+    assert_true(has_finding(&got, "differs: route to \"s\": there is no time interval \"x\": "
+                                  "its incidents are told at that time, too"));
+    assert_true(has_finding(&got, "differs: route to \"t\": there is no time interval \"y\": "
+                                  "its incidents are told at all times"));
     imported_release(&got);
 }
 

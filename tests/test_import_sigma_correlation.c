@@ -139,7 +139,7 @@ static const struct correlation_row {
      NULL},
     {"  type: event_count\n  rules: [c]\n  timespan: 5m\n  condition: {gte: 2}\n",
      {NULL},
-     "no rule in these files has the name or id c"},
+     "no rule in these files has the name or id \"c\""},
     {"  type: event_count\n  rules: [many]\n  timespan: 5m\n  condition: {gte: 2}\n",
      {NULL},
      "in.yml:15:10: left out: rule \"C\": it is made of itself"},

@@ -732,7 +732,7 @@ static void mistakes_are_told_with_place_and_nearest_name(void **state)
         {TEST("    events:\n      - {at: 0s, values: 1 2}\n    expect: []\n"),
          "x.test.yaml:4:18: values need `every`"},
         {TEST("    events:\n      - {at: 0s, resource: \"a{j}\"}\n    expect: []\n"),
-         "x.test.yaml:4:30: {j} names nothing; did you mean {i}?"},
+         "x.test.yaml:4:30: {j} names nothing: there are {i}, {i:3}"},
         {TEST("    events:\n      - {at: 0s, resource: \"a{\"}\n    expect: []\n"),
          "x.test.yaml:4:30: this { is not closed"},
         {TEST("    events:\n      - {at: 0s, each: {host: [a]}, resource: \"{hots}\"}\n"

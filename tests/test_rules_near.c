@@ -243,7 +243,7 @@ static void keys_and_words_are_told_with_the_one_that_was_meant(void **state)
 
 static void a_hint_is_empty_where_nothing_is_near(void **state)
 {
-    static const char *const names[] = {"severity", "source"};
+    static const char *const names[] = {"severity", "source"}, *const letters[] = {"s", "to"};
     char hint[NEAREST_HINT_BYTES];
 
     (void)state;
@@ -251,6 +251,8 @@ static void a_hint_is_empty_where_nothing_is_near(void **state)
                         "; did you mean \"severity\"?");
     assert_string_equal(nearest_hint(text_of("colour"), names, 2, hint), "");
     assert_string_equal(nearest_hint(text_of(""), names, 2, hint), "");
+    /* any letter is as near to a single one */
+    assert_string_equal(nearest_hint(text_of("t"), letters, 2, hint), "");
 }
 
 int main(void)
