@@ -331,8 +331,12 @@ int cmd_record(int argc, char **argv)
                 plural(recorder.track_count), recorder.payload_bytes,
                 plural(recorder.payload_bytes), recording_writer_bytes(recorder.writer));
     if (code == EXIT_OK && recorder.record_count == 0)
-        fprintf(stderr, "note: no record was there; where the broker cannot look up offsets by "
-                        "time, --from earliest reads all\n");
+        fprintf(stderr, "note: no record was there; %s\n",
+                strcmp(recorder.options.from, "earliest") == 0
+                    ? "see whether the topic's name is right: many brokers make a topic that is "
+                      "asked for"
+                    : "where the broker cannot look up offsets by time, --from earliest reads "
+                      "all");
 out:
     if (code != EXIT_OK)
         fprintf(stderr, "tocsin record: %s\n", recorder.err.text);

@@ -127,6 +127,14 @@ part = record("earlier", BROKER, "--to", stamp)
 for p in range(3):
     assert part[topic, p] == [r for r in truth[topic, p] if r[1] < border], f"--to a time, partition {p}"
 
+# Where nothing was read, what may be wrong is told: the name, or the time.
+subprocess.run([f"{TREE}/tests/kafka/kafka", "topic", DIR, f"{topic}.none", "1"], check=True)
+for where, said in (("earliest", "see whether the topic's name is right: many brokers make"),
+                    ("1", "where the broker cannot look up offsets by time, --from earliest")):
+    done = subprocess.run([TOCSIN, "record", "--brokers", BROKER, "--topic", f"{topic}.none", "--output",
+                           f"none{where}.trec", "--from", where, "--to", "latest"], stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0 and f"note: no record was there; {said}" in done.stderr, done
+
 # What exists is not overwritten; a missing topic is said.
 done = subprocess.run([TOCSIN, "record", "--brokers", BROKER, "--topic", topic, "--output", "plain.trec"],
                       stderr=subprocess.PIPE, text=True)
