@@ -19,7 +19,8 @@ static const char *keep(struct explanation *out, const struct explain_line *line
 
 /* Where a part of the expression stands. */
 struct branch {
-    bool decides;   /* the whole is what this part makes it */
+    bool decides;    /* the whole is what this part makes it */
+    bool is_negated; /* it stands behind an odd number of ! */
     bool is_closed; /* within an alternative, or below what is neither && nor ||: no more of them */
     uint32_t choice, alternative;
 };
@@ -50,6 +51,8 @@ static void add_test(struct explain_walk *walk, uint32_t index, enum truth truth
         return;
     }
     out->test[out->count++] = (struct explained_test){.truth = (uint8_t)truth,
+                                                      .is_negated = branch->is_negated,
+                                                      .says_truth = at->op == OP_HAS,
                                                       .decides = branch->decides,
                                                       .choice = branch->choice,
                                                       .alternative = branch->alternative,
@@ -68,6 +71,7 @@ static void add_tree(struct explain_walk *walk, uint32_t index, struct branch br
     }
     bool opens = at->op == OP_OR && truth != TRUTH_TRUE && !branch.is_closed;
     branch.is_closed = branch.is_closed || at->op != OP_AND;
+    branch.is_negated = branch.is_negated != (at->op == OP_NOT);
     branch.choice = opens ? ++walk->choices : branch.choice;
     for (uint32_t i = index + 1; i < at->end; i = code[i].end) {
         /* A chain is what the sides make it that come to the same; both sides of == count. */
@@ -89,9 +93,16 @@ struct tally {
     bool decides, fails_at_check;
 };
 
+/* It is what the whole asks of it. */
+static bool holds(const struct explained_test *test)
+{
+    return test->truth == (test->is_negated ? TRUTH_FALSE : TRUTH_TRUE);
+}
+
 static bool is_of_check(const struct explained_test *test)
 {
-    return test->decides && test->truth == TRUTH_FALSE && strncmp(test->written, "check", 5) == 0;
+    return test->decides && !holds(test) && test->truth != TRUTH_ERROR &&
+           strncmp(test->written, "check", 5) == 0;
 }
 
 static struct tally tally_of(const struct explanation *explanation, uint32_t alternative)
@@ -103,7 +114,7 @@ static struct tally tally_of(const struct explanation *explanation, uint32_t alt
         if (test->alternative != alternative)
             continue;
         tally.count++;
-        tally.held += test->truth == TRUTH_TRUE;
+        tally.held += holds(test);
         tally.decides |= test->decides;
         tally.fails_at_check |= is_of_check(test);
     }
@@ -178,7 +189,7 @@ double explanation_share(const struct explanation *explanation)
 
     for (uint32_t i = 0; i < explanation->count; i++) {
         count += explanation->test[i].is_near;
-        held += explanation->test[i].is_near && explanation->test[i].truth == TRUTH_TRUE;
+        held += explanation->test[i].is_near && holds(&explanation->test[i]);
     }
     return count > 0 ? held / (double)count : 0;
 }
@@ -197,9 +208,12 @@ void explained_test_print(const struct explained_test *test, char *to, size_t by
                      : test->truth == TRUTH_FALSE ? " is false"
                                                   : "";
 
+    const char *turned = test->is_negated && test->truth != TRUTH_ERROR ? ", behind a !" : "";
+
     if (test->valued[0] == '\0')
-        snprintf(to, bytes, "%s%s", test->written,
-                 test->truth == TRUTH_ERROR ? " cannot be evaluated" : is);
+        snprintf(to, bytes, "%s%s%s", test->written,
+                 test->truth == TRUTH_ERROR ? " cannot be evaluated" : is, turned);
     else
-        snprintf(to, bytes, "%s: %s%s", test->written, test->valued, is);
+        snprintf(to, bytes, "%s: %s%s%s", test->written, test->valued, test->says_truth ? "" : is,
+                 turned);
 }

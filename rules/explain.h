@@ -26,6 +26,8 @@ enum { EXPLAIN_TESTS_MAX = 48, EXPLAIN_TEXT_BYTES = 16 << 10 };
 
 struct explained_test {
     uint8_t truth;        /* enum truth */
+    bool is_negated;      /* behind an odd number of !: it helps the whole by being false */
+    bool says_truth;      /* `valued` says by itself whether it holds */
     bool decides;         /* the truth of the whole follows from this one and those like it */
     bool is_near;         /* it is in no alternative, or in the nearest of them */
     uint32_t choice;      /* the || that it stands in, of those that do not hold; 0: in none */
@@ -57,8 +59,8 @@ double explanation_share(const struct explanation *explanation);
 /* The event's check alone keeps the rule from matching, whatever else does. */
 bool explanation_fails_at_check(const struct explanation *explanation);
 
-/* "value > 90: 71.5 > 90 is false", "labels.rack == \"r7\": labels.rack is absent". Always
- * terminated. */
+/* "value > 90: 71.5 > 90 is false", "labels.rack == \"r7\": labels.rack is absent", "has(value):
+ * value is there, behind a !". Always terminated. */
 void explained_test_print(const struct explained_test *test, char *to, size_t bytes);
 
 #endif
