@@ -243,6 +243,7 @@ static inline void world_begin_bench(struct world *world)
     struct bench *bench = bench_create(BENCH_RULE_ONE);
 
     bench_go_live(bench);
+    bench->is_restless = true;
     bench->config.sink_names = world_sinks;
     bench->config.sink_count = 2;
     for (int f = 0; f < WORLD_FEEDS; f++)

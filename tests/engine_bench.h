@@ -115,6 +115,7 @@ struct bench {
     _Atomic bool asleep[BENCH_SLEEPERS];     /* the same: now */
     _Atomic bool is_held;                    /* nobody wakes up */
     _Atomic bool snapshots_end;              /* time goes on for the thread of snapshots */
+    bool is_restless;                        /* see bench_pass() */
     _Atomic size_t sleeper_count;
     pthread_t owner;
     uint64_t run; /* unlike that of any other start in this process */
@@ -710,9 +711,13 @@ static inline void bench_hold(struct bench *bench)
 
 /* Lets `ms` pass in steps of `step_ms`, and all its consequences come. The clock moves while all
  * sleep: between a seal round and a fetch of one look it would now and then prove more by one
- * round. */
+ * round. What was put, proven or asked for before is seen before it moves, too: R goes on from the
+ * round in which records are seen, so that two runs of one test would differ by a step of the
+ * clock. Restless is a run of chance, which has them seen now or later, as threads like. */
 static inline void bench_pass(struct bench *bench, int64_t ms, int64_t step_ms)
 {
+    if (!bench->is_restless)
+        bench_settle(bench);
     for (int64_t at = 0; at < ms; at += step_ms) {
         bench_hold(bench);
         bench_clock_move(bench, ms - at < step_ms ? ms - at : step_ms);

@@ -111,6 +111,7 @@ static struct bench *begin(unsigned workers)
     struct bench *bench = bench_create(RULES_STORM("3", ""));
 
     bench_go_live(bench);
+    bench->is_restless = true;
     bench->config.workers = workers;
     bench->config.sink_names = sinks;
     bench->config.sink_count = 1;

@@ -178,6 +178,7 @@ static struct bench *begin(unsigned workers, size_t text)
         rule_set_destroy(set);
     }
     bench_go_live(bench);
+    bench->is_restless = true;
     bench->config.workers = workers;
     bench->config.image_bytes = 4096; /* lanes are taken at several moments */
     bench->config.image_steps = 1;
