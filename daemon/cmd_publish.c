@@ -7,6 +7,10 @@
  * the time of its first event, which is also what a replay takes (docs/correlation.md,
  * section 1).
  *
+ * A line that is no JSON is most often the wrong file: it ends the command, and before anything is
+ * published where it is the first. JSON that is no event is published, as what a daemon rejects has
+ * to come from somewhere, and told.
+ *
  * One thread goes through all partitions at once, always on with the one whose next record
  * has the least log time: a daemon that reads along then sees no partition far ahead.
  */
@@ -41,7 +45,7 @@ struct publish_options {
     const char *compression;
     struct option_list settings;
     int64_t silence_ms;
-    bool is_quiet;
+    bool is_raw, is_quiet;
 };
 
 static const struct option_row rows[] = {
@@ -59,6 +63,8 @@ static const struct option_row rows[] = {
      .min = 0},
     {"--silence", OPTION_DURATION, offsetof(struct publish_options, silence_ms), "TIME", "10s",
      "Gives up when brokers have said nothing for so long.", .min = 1, .max = 3600000},
+    {"--raw", OPTION_FLAG, offsetof(struct publish_options, is_raw), NULL, NULL,
+     "Lines of JSON files go there whatever they are.", .min = 0},
     {"--quiet", OPTION_FLAG, offsetof(struct publish_options, is_quiet), NULL, NULL,
      "No figures at the end.", .min = 0},
 };
@@ -97,25 +103,66 @@ struct publisher {
     struct track *tracks;
     size_t track_count; /* those that have records left */
     uint64_t record_count, payload_bytes, undated_count;
+    uint64_t reject_count; /* lines that are no events */
+    char first_reject[400];
+    bool is_lines; /* files of JSON lines */
     struct error err;
 };
 
-/* A plain line is dated by its first event, and where that says nothing, by the line before. */
-static void date(struct publisher *publisher, struct track *track)
+/* "a.json:5" */
+static void put_place(const struct publisher *publisher, const struct track *track, char *to,
+                      size_t bytes)
+{
+    const char *path = publisher->options.files.item[track->feed->partition];
+
+    snprintf(to, bytes, "%.200s:%" PRId64, strcmp(path, "-") == 0 ? "standard input" : path,
+             track->records[track->next].offset + 1);
+}
+
+/* A line that is no event. 0 when it goes into the topic all the same, or -EBADMSG. */
+static int reject(struct publisher *publisher, const struct track *track,
+                  const struct decode_result *decoded)
+{
+    char place[240];
+
+    put_place(publisher, track, place, sizeof(place));
+    if (decoded->reason == REJECT_PARSE && !publisher->options.is_raw) {
+        char before[64] = "nothing was published";
+        if (publisher->record_count > 0)
+            snprintf(before, sizeof(before), "of the lines before it %" PRIu64 " were published",
+                     publisher->record_count);
+        error_set(&publisher->err,
+                  "%s: this line is no JSON: at byte %" PRIu32
+                  ": %s; %s; --raw puts lines there as "
+                  "they are",
+                  place, decoded->at, decoded->why, before);
+        return -EBADMSG;
+    }
+    if (publisher->reject_count++ == 0)
+        snprintf(publisher->first_reject, sizeof(publisher->first_reject),
+                 "%s: at byte %" PRIu32 ": %.100s", place, decoded->at, decoded->why);
+    return 0;
+}
+
+/* A plain line is dated by its first event, and where that says nothing, by the line before.
+ * 0, or -EBADMSG where it is not to be published. */
+static int date(struct publisher *publisher, struct track *track)
 {
     const struct record *record = &track->records[track->next];
     const struct decode_result *decoded;
 
     if (record->log_time_ms != LOG_TIME_NONE) {
         track->time_ms = record->log_time_ms;
-        return;
+        return 0;
     }
     if (record->payload == NULL)
-        return;
+        return 0;
     decoded = decoder_decode(publisher->decoder, FORMAT_AUTO, record->payload, record->bytes,
                              (struct text){.at = "default", .len = 7});
     if (decoded->reason == REJECT_NONE && decoded->draft_count > 0 && decoded->drafts[0].has_time)
         track->time_ms = decoded->drafts[0].time_ms;
+    return decoded->reason != REJECT_NONE && publisher->is_lines ? reject(publisher, track, decoded)
+                                                                 : 0;
 }
 
 /* Steps to the next record. 1 when there is one, 0 at the end, or a negative errno. */
@@ -130,8 +177,8 @@ static int advance(struct publisher *publisher, struct track *track)
         track->count = feed->ops->take(feed, &track->records, TAKE);
     }
     if (track->count > 0) {
-        date(publisher, track);
-        return 1;
+        int rc = date(publisher, track);
+        return rc == 0 ? 1 : rc;
     }
     feed->ops->release(feed);
     if (feed->ops->state(feed) == FEED_FINISHED || interrupt_seen())
@@ -262,9 +309,11 @@ static int open_input(struct publisher *publisher)
     const struct publish_options *options = &publisher->options;
     const char *topic = options->topic != NULL ? options->topic : "events";
 
-    return replay_input_exit_code(replay_input_open(options->files.item, options->files.count,
-                                                    topic, NULL, &publisher->input,
-                                                    &publisher->err));
+    int rc = replay_input_open(options->files.item, options->files.count, topic, NULL,
+                               &publisher->input, &publisher->err);
+
+    publisher->is_lines = rc == 0 && replay_input_is_lines(publisher->input);
+    return replay_input_exit_code(rc);
 }
 
 static int open_producer(struct publisher *publisher)
@@ -316,6 +365,7 @@ static int wait_for_brokers(struct publisher *publisher)
 
 static int publish(struct publisher *publisher)
 {
+    struct error refused;
     int code = open_input(publisher);
 
     if (code == EXIT_OK)
@@ -329,6 +379,12 @@ static int publish(struct publisher *publisher)
         break;
     case -EIO:
         return EXIT_DATA;
+    case -EBADMSG:
+        refused = publisher->err;
+        code = wait_for_brokers(publisher); /* for what stood before it */
+        if (code == EXIT_OK)
+            publisher->err = refused;
+        return code == EXIT_OK ? EXIT_DATA : code;
     default:
         return EXIT_UNAVAILABLE;
     }
@@ -372,6 +428,11 @@ int cmd_publish(int argc, char **argv)
                 publisher.record_count, plural(publisher.record_count), publisher.payload_bytes,
                 plural(publisher.payload_bytes), (double)(host_mono_ns() - begin_ns) / 1e9,
                 publisher.undated_count);
+    if (publisher.reject_count > 0 && !publisher.options.is_quiet)
+        fprintf(
+            stderr, "note: %" PRIu64 " of the lines %s, the first is %s; a daemon will reject %s\n",
+            publisher.reject_count, publisher.reject_count == 1 ? "is no event" : "are no events",
+            publisher.first_reject, publisher.reject_count == 1 ? "it" : "them");
     kafka_producer_destroy(publisher.producer);
     replay_input_close(publisher.input);
     decoder_destroy(publisher.decoder);

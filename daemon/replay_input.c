@@ -36,6 +36,7 @@ struct replay_input {
     struct replay_intake intake;
     uint64_t torn_bytes;
     int64_t undated_ms;
+    bool is_lines;         /* files of JSON lines */
     bool is_dated_by_file; /* that is the last change of a file */
     struct mark_list read; /* counts of what --marks had */
     int64_t from_ms;       /* INT64_MIN: it begins at no time that is known */
@@ -81,6 +82,7 @@ static int open_lines(const char *const *paths, size_t count, const char *topic,
 
     for (size_t i = 0; i < count; i++)
         files[i] = (struct file_input){paths[i], topic, (int32_t)i};
+    input->is_lines = true;
     return file_source_open(files, count, &input->source, err);
 }
 
@@ -435,6 +437,11 @@ void replay_input_say(const struct replay_input *input, FILE *to)
                     "differ where others were in force\n");
     if (input->read.leaves > 0)
         fprintf(to, "note: partitions left the run; from there on results may differ\n");
+}
+
+bool replay_input_is_lines(const struct replay_input *input)
+{
+    return input->is_lines;
 }
 
 int replay_input_exit_code(int rc)

@@ -32,6 +32,10 @@ void replay_input_close(struct replay_input *input);
  * Errors: -EINVAL with a sentence. */
 int replay_input_can_repeat(const char *const *paths, size_t count, struct error *err);
 
+/* It is events as JSON lines: partition i is the i-th path, an offset the number of a line from 0.
+ */
+bool replay_input_is_lines(const struct replay_input *input);
+
 /* The exit code of a command that got `rc` from one of these. */
 int replay_input_exit_code(int rc);
 

@@ -13,6 +13,13 @@ read_all() { # TOPIC PARTITION
 publish() { # ARGUMENTS
     "$TOCSIN" publish --brokers "$broker" "$@" 2>publish.log || fail "publish $*: $?: $(cat publish.log)"
 }
+refused() { # CODE PATTERN ARGUMENTS
+    local code=0 wanted=$1 pattern=$2
+    shift 2
+    "$TOCSIN" publish "$@" >out 2>err || code=$?
+    [[ $code == "$wanted" ]] || fail "$*: exit code $code instead of $wanted: $(cat err)"
+    grep -qE -- "$pattern" err || fail "$*: no sentence like $pattern: $(cat err)"
+}
 first=$STORY.$$.first second=$STORY.$$.second lines=$STORY.$$.lines
 new_topic "$first" 3
 new_topic "$second" 3
@@ -40,20 +47,27 @@ cat >a.json <<'TEXT'
 no event
 TEXT
 echo '{"resource":"r","check":"c","time":1642213953}' >b.json
-publish --topic "$lines" a.json b.json
+refused 65 '^tocsin publish: a\.json:5: this line is no JSON: .*; of the lines before it 5 were published; --raw puts lines there as they are$' \
+    --brokers "$broker" --topic "$lines" a.json b.json
+[[ $(kcat -C -q -e -b "$broker" -t "$lines" -p 0 -o beginning | wc -l) == 4 ]] || fail "the lines before it are not there"
+lines=$lines.raw
+new_topic "$lines" 2
+publish --topic "$lines" --raw a.json b.json
 kcat -C -q -e -b "$broker" -t "$lines" -p 0 -o beginning -f '%T\n' >times.0
 printf '%s\n' 1642213952000 1642213953250 1642213953250 1642213955000 1642213955000 | cmp - times.0 ||
     fail "other log times: $(cat times.0)"
+file_has publish.log '^note: 1 of the lines is no event, the first is a\.json:5: .*; a daemon will reject it$' || fail "$(cat publish.log)"
 [[ $(kcat -C -q -e -b "$broker" -t "$lines" -p 1 -o beginning -f '%T %s\n') == "1642213953000 $(cat b.json)" ]] ||
     fail "the second file is not partition 1"
 
-refused() { # CODE PATTERN ARGUMENTS
-    local code=0 wanted=$1 pattern=$2
-    shift 2
-    "$TOCSIN" publish "$@" >out 2>err || code=$?
-    [[ $code == "$wanted" ]] || fail "$*: exit code $code instead of $wanted: $(cat err)"
-    grep -qE -- "$pattern" err || fail "$*: no sentence like $pattern: $(cat err)"
-}
+# JSON that is no event is published, and told; what is no line of JSON at all ends it before anything is.
+printf '%s\n' '{"resource":"r","check":"c"}' '{"check":"c"}' '{"check":"d"}' >some.json
+publish --topic "$lines" some.json
+file_has publish.log '^note: 2 of the lines are no events, the first is some\.json:2: .*; a daemon will reject them$' ||
+    fail "$(cat publish.log)"
+printf 'rules:\n  - id: a\n' >rules.yaml
+refused 65 '^tocsin publish: rules\.yaml:1: this line is no JSON: .*; nothing was published; --raw puts lines there as they are$' \
+    --brokers "$broker" --topic "$lines" rules.yaml
 refused 69 'has 2 partitions, and the input has one of number 2' --brokers "$broker" --topic "$lines" first.trec
 refused 66 'nothing.trec.*No such file' --brokers "$broker" --topic "$lines" nothing.trec
 refused 64 '--brokers is needed' --topic "$lines" a.json
