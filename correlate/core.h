@@ -483,6 +483,8 @@ struct engine {
     uint64_t mono_at_start, r_ns, seal_due_ns, changes_due_ns;
     int64_t left_reach_ms;         /* the largest `reach` of partitions that have left */
     bool r_known, r_used;          /* r_used: a seal was made from it */
+    bool r_settled;                /* it is the input's or the clock's, not a backlog's (seal.c) */
+    uint64_t backlog_ns;           /* the last round that saw records of a backlog */
     struct part *parts[PARTS_MAX]; /* 0 is @derived */
     struct bins derived;           /* events that rules made (X6): read like an ingest thread's */
     int64_t derived_reach; /* as reach_epoch of a worker; changes between steps alone: S, R */

@@ -56,7 +56,7 @@ struct engine_step {
     size_t position_count;
     const uint64_t *counts; /* ENGINE_COUNTS, since the start */
     int64_t n_ms;           /* the daemon's clock N when it was closed */
-    int64_t r_ms;           /* R of the last seal round; INT64_MIN: none yet */
+    int64_t r_ms;           /* R of the last seal round; INT64_MIN: a backlog's, or none yet */
 };
 
 /* A run at one moment between two steps: all that it needs to go on from there. */
@@ -191,7 +191,7 @@ struct engine_recovery {
     const int64_t *read; /* by part: before this offset no mark is made but those of the list */
     size_t read_count;
     int64_t n_ms; /* N as it was last known: it does not fall */
-    int64_t r_ms; /* R at that N; INT64_MIN: none had been */
+    int64_t r_ms; /* R at that N; INT64_MIN: it begins anew, as at a first start */
     /* When rules were switched, ascending, a round's start each; what is asked for meanwhile waits
      * until all of these have been made again. */
     const int64_t *switch_ms;

@@ -15,13 +15,36 @@
  * Once a seal was made, "far behind" is also measured from the last R: V never falls, so
  * an R that followed old records down (a month published again into a quiet topic)
  * would close nothing until the clock had caught up with V.
+ *
+ * What a partition holds before its first proof is a backlog: it was there before anybody looked,
+ * and may be of any age. While it is read R follows it; where nothing comes behind it R would stay
+ * behind the clock by the age of its last record, and every timer with it. So at a first start,
+ * once all of it has been read and B has gone by without more, R is the clock's, as it is where
+ * there was nothing to read. A record behind a proof settles R the other way, for good: it shows
+ * what time the input has, which may well be an hour behind. Until it is settled R is not
+ * journaled: a start after a crash of before then is a first one still.
  */
+static void take_clock(struct engine *engine, uint64_t proof_ns)
+{
+    uint64_t quiet_ns = (uint64_t)engine->config.behind_ms * 1000000u;
+    int64_t clock_ms =
+        engine->wall_at_start + (int64_t)((proof_ns - engine->mono_at_start) / 1000000u);
+
+    if (proof_ns < engine->backlog_ns + quiet_ns)
+        return;
+    if (clock_ms > engine->r_ms) {
+        engine->r_ms = clock_ms;
+        engine->r_ns = proof_ns;
+    }
+    engine->r_settled = true;
+}
+
 void seal_round(struct engine *engine, uint64_t now_ns)
 {
     unsigned count = part_total(engine);
     int64_t largest = INT64_MIN, least = INT64_MAX;
     uint64_t oldest_proof = UINT64_MAX;
-    bool readable = false, proven = false;
+    bool readable = false, proven = false, all_read = true;
 
     for (unsigned i = 0; i < count; i++) {
         struct part *part = engine->parts[i];
@@ -38,9 +61,10 @@ void seal_round(struct engine *engine, uint64_t now_ns)
         engine->r_ms = engine->wall_at_start;
         engine->r_ns = engine->mono_at_start;
         engine->r_known = true;
+        engine->backlog_ns = now_ns;
         if (engine->config.recovery.is_wanted && engine->config.recovery.r_ms != INT64_MIN) {
             engine->r_ms += engine->config.recovery.r_ms - engine->config.recovery.n_ms;
-            engine->r_used = true; /* seals were made from it */
+            engine->r_used = engine->r_settled = true; /* seals were made from it */
         }
     }
     /* A first record may come between the two looks: with nothing to be behind of, none is. */
@@ -52,12 +76,18 @@ void seal_round(struct engine *engine, uint64_t now_ns)
             continue;
         uint64_t records = atomic_load_explicit(&part->seen_records, memory_order_relaxed);
         int64_t max_c = atomic_load_explicit(&part->seen_max_c, memory_order_relaxed);
-        if (records != part->records_at_seal && max_c != INT64_MIN && max_c >= far_behind &&
-            max_c < least)
-            least = max_c;
+        bool is_new = records != part->records_at_seal, is_backlog = part->proof_used == 0;
+        if (is_new && max_c != INT64_MIN && max_c >= far_behind) {
+            least = max_c < least ? max_c : least;
+            engine->r_settled |= !is_backlog;
+        }
+        if (is_new && is_backlog)
+            engine->backlog_ns = now_ns;
         part->records_at_seal = records;
         blind_look(engine, part, now_ns, readable);
         uint64_t proof = atomic_load_explicit(&part->proof_ns, memory_order_relaxed);
+        /* What stays unreadable is not waited for: others go on without it (T4b). */
+        all_read &= proof > 0 || part->sealed_on;
         if (proof > part->proof_used) {
             proven = true;
             oldest_proof = proof < oldest_proof ? proof : oldest_proof;
@@ -69,6 +99,8 @@ void seal_round(struct engine *engine, uint64_t now_ns)
     } else if (proven && oldest_proof > engine->r_ns) {
         engine->r_ms += (int64_t)((oldest_proof - engine->r_ns) / 1000000u);
         engine->r_ns += (oldest_proof - engine->r_ns) / 1000000u * 1000000u;
+        if (all_read && !engine->r_settled)
+            take_clock(engine, oldest_proof);
     }
     /* relaxed: for stamps alone, which the ingest thread does not see before a lock. */
     atomic_store_explicit(&engine->shown_r_ms, engine->r_ms, memory_order_relaxed);

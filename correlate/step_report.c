@@ -48,7 +48,7 @@ void step_report_make(struct engine *engine, uint64_t seq)
         report->positions.at[report->positions.count++] = engine->positions.at[i];
     report->marks = engine->marks_told;
     report->n_ms = engine_clock_ms(engine);
-    report->r_ms = engine->r_known ? engine->r_ms : INT64_MIN;
+    report->r_ms = engine->r_settled ? engine->r_ms : INT64_MIN;
 }
 
 void step_report_count(struct worker *worker, uint64_t seq)

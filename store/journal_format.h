@@ -46,7 +46,7 @@ enum journal_kind {
 struct journal_group {
     int64_t from_ms, to_ms; /* closed time that it holds; equal: outbox states alone */
     int64_t n_ms;           /* the daemon's clock N when it was closed */
-    int64_t r_ms;           /* R of the last seal round; INT64_MIN: none yet */
+    int64_t r_ms;           /* R of the last seal round; INT64_MIN: a backlog's, or none yet */
     const char *engine;     /* that made it, "tocsin 0.1.0" */
 };
 

@@ -354,15 +354,11 @@ struct kept_run {
     char *log;
 };
 
-static struct kept_run run_and_keep(struct bench *bench, unsigned turns)
+/* Stops it, too. */
+static struct kept_run keep(struct bench *bench)
 {
     struct kept_run run;
 
-    for (int f = 0; f < FEEDS; f++) /* what time it is is known from the records first */
-        bench_put(bench->feed[f], now_of(bench) - behind_ms, "r0", "slow", "");
-    bench_start(bench);
-    bench_settle(bench);
-    live(bench, turns, true);
     bench_stop(bench);
     run.last = kept[kept_count - 1];
     run.marks = malloc((bench->mark_count + 1) * sizeof(*run.marks));
@@ -370,6 +366,16 @@ static struct kept_run run_and_keep(struct bench *bench, unsigned turns)
     run.log = malloc(bench->log.used + 1);
     memcpy(run.log, bench->log.at, bench->log.used);
     return run;
+}
+
+static struct kept_run run_and_keep(struct bench *bench, unsigned turns)
+{
+    for (int f = 0; f < FEEDS; f++) /* what time it is is known from the records first */
+        bench_put(bench->feed[f], now_of(bench) - behind_ms, "r0", "slow", "");
+    bench_start(bench);
+    bench_settle(bench);
+    live(bench, turns, true);
+    return keep(bench);
 }
 
 /* T4b seals on what cannot be read, but not before what had been read of it: its records still have
@@ -426,6 +432,33 @@ static void time_goes_on_from_where_it_was(void **state)
     bench_stop(bench);
     behind_ms = 0;
     assert_int_equal(bench->counters.late_by_seal, 0);
+    free(run.log);
+    free(run.marks);
+    bench_destroy(bench);
+}
+
+/* T4: a first start on a backlog that is broken off before R is settled is gone on with as one:
+ * the clock takes over, and what had been told is told again. What it gave is then gone on from. */
+static void a_first_start_goes_on_as_a_first_start(void **state)
+{
+    struct bench *bench = begin(1);
+    struct kept_run run;
+
+    (void)state;
+    for (int i = 0; i < 300; i++)
+        bench_put(bench->feed[i % FEEDS], -60000 + 100 * i, "r1", "down",
+                  i % 7 == 0 ? BENCH_CLEAR : "");
+    bench_start(bench);
+    bench_settle(bench);
+    bench_pass(bench, 1000, 20);
+    run = keep(bench);
+    assert_true(run.last.to_ms < BENCH_T0 - 29000);
+    assert_true(run.last.r_ms == INT64_MIN);
+    go_on(bench, &run.last, run.marks, run.log, 2000);
+    bench_pass(bench, 6000, 20);
+    bench_stop(bench);
+    assert_in_range(engine_watermark(bench->engine) - BENCH_T0, now_of(bench) - 1000,
+                    now_of(bench));
     free(run.log);
     free(run.marks);
     bench_destroy(bench);
@@ -692,6 +725,7 @@ int main(void)
         cmocka_unit_test(C2_a_group_that_lacks_a_kind_of_mark_shows),
         cmocka_unit_test(what_cannot_be_read_meanwhile_is_not_sealed_on),
         cmocka_unit_test(time_goes_on_from_where_it_was),
+        cmocka_unit_test(a_first_start_goes_on_as_a_first_start),
         cmocka_unit_test(rules_are_switched_again_where_they_were),
         cmocka_unit_test(a_partition_that_lost_records_is_told_of),
         cmocka_unit_test(X5_what_is_read_otherwise_from_here_on_was_told_as_before),

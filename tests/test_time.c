@@ -292,6 +292,78 @@ static void T4_old_records_in_a_quiet_topic_close_with_the_clock(void **state)
     bench_destroy(bench);
 }
 
+/* Both partitions hold records from before the start, the newest 16 s old, and nothing follows:
+ * timers are not to wait 16 s longer for ever. */
+static void T4_behind_a_backlog_without_successors_the_clock_takes_over(void **state)
+{
+    (void)state;
+    struct bench *bench = live_bench();
+    struct bench_feed *a = bench_feed(bench, "t", 0), *b = bench_feed(bench, "t", 1);
+
+    bench_put(a, -20000, "a", "down", "");
+    bench_put(b, -16000, "b", "down", "");
+    bench_start(bench);
+    bench_settle(bench);
+    bench_pass(bench, 4000, 10);
+    /* The least M, 4 s later: 16 s behind the clock. */
+    assert_in_range(bench_passed(bench, a) + 100000, 83800 - 500, 84000 - 500);
+    bench_pass(bench, 2000, 10); /* nothing for B */
+    assert_in_range(bench_passed(bench, a), 5900 - 500, 6000 - 500);
+    assert_in_range(bench_passed(bench, b), 5900 - 500, 6000 - 500);
+    bench_pass(bench, 20000, 100);
+    assert_in_range(bench_passed(bench, b), 25700 - 500, 26000 - 500);
+    bench_stop(bench);
+    assert_int_equal(bench->counters.late_by_seal, 0);
+    bench_destroy(bench);
+}
+
+/* b does not say where it ends: it may hold more, of the time of what was read. */
+static void T4_the_clock_takes_over_when_the_whole_backlog_has_been_read(void **state)
+{
+    (void)state;
+    struct bench *bench = live_bench();
+    struct bench_feed *a = bench_feed(bench, "t", 0), *b = bench_feed(bench, "t", 1);
+
+    bench_put(a, -20000, "a", "down", "");
+    bench_put(b, -20000, "b", "down", "");
+    bench_answers_set(b, false);
+    bench_start(bench);
+    bench_settle(bench);
+    bench_pass(bench, 8000, 10);
+    assert_in_range(bench_passed(bench, a) + 100000, 87800 - 500, 88000 - 500);
+    bench_put(b, -10000, "c", "down", "");
+    bench_settle(bench);
+    bench_answers_set(b, true);
+    bench_pass(bench, 4000, 10);
+    assert_in_range(bench_passed(bench, b) + 100000, 93800 - 500, 94000 - 500); /* c's, for B */
+    bench_pass(bench, 2000, 10);
+    assert_in_range(bench_passed(bench, a), 13900 - 500, 14000 - 500);
+    assert_in_range(bench_passed(bench, b), 13900 - 500, 14000 - 500);
+    bench_stop(bench);
+    assert_int_equal(bench->counters.late_by_seal, 0);
+    bench_destroy(bench);
+}
+
+/* An input whose clock is an hour behind N shows it by records that come while it is read: R is
+ * theirs, however long they have paused. */
+static void T4_what_comes_behind_a_proof_says_what_time_the_input_has(void **state)
+{
+    (void)state;
+    struct bench *bench = live_bench();
+    struct bench_feed *a = bench_feed(bench, "t", 0);
+
+    bench_put(a, -3600000, "a", "down", "");
+    bench_start(bench);
+    bench_settle(bench);
+    bench_pass(bench, 1000, 10);
+    bench_put(a, 1000 - 3600000, "b", "down", "");
+    bench_settle(bench);
+    bench_pass(bench, 60000, 100);
+    assert_in_range(bench_passed(bench, a) + 3600000, 60700 - 500, 61000 - 500);
+    bench_stop(bench);
+    bench_destroy(bench);
+}
+
 #define RULE_QUIET                                                                                 \
     "rules:\n" RULE_BY_RESOURCE("quiet", "down", "", "1m", "count() >= 1", "quiet(30s)")
 
@@ -847,6 +919,9 @@ int main(void)
         cmocka_unit_test(T4_a_proven_end_is_sealed_G_behind_R),
         cmocka_unit_test(T4_R_is_the_least_M_of_partitions_that_are_not_far_behind),
         cmocka_unit_test(T4_old_records_in_a_quiet_topic_close_with_the_clock),
+        cmocka_unit_test(T4_behind_a_backlog_without_successors_the_clock_takes_over),
+        cmocka_unit_test(T4_the_clock_takes_over_when_the_whole_backlog_has_been_read),
+        cmocka_unit_test(T4_what_comes_behind_a_proof_says_what_time_the_input_has),
         cmocka_unit_test(T4_a_process_stopped_for_an_hour_closes_nothing),
         cmocka_unit_test(T4_an_old_answer_proves_time_only_up_to_itself),
         cmocka_unit_test(T4_a_broker_down_ten_minutes_closes_nothing),
