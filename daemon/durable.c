@@ -44,9 +44,7 @@ void durable_differ(struct durable *durable, const struct error *err)
     snprintf(text, sizeof(text),
              "%.300s: the recovery does not come to what the journal says: %.1500s",
              durable->dir.path, err->text);
-    durable_end_run(durable, EXIT_DATA, text);
-    if (durable->outbox != NULL)
-        outbox_tell_input(durable->outbox, text);
+    durable_end_run(durable, EXIT_DATA, text); /* the stop tells the sinks: service_refusal.c */
 }
 
 /* All that was told is told again: from here on the configured settings are in force. */

@@ -364,7 +364,10 @@ int service_stop(struct service *service)
     if (service->unit != NULL && unit_verdict(service->unit, &why) != EXIT_OK)
         flush_ms = 0; /* another owner tells the sinks */
     if (outbox != NULL) {
-        undelivered = outbox_stop(outbox, (unsigned)flush_ms);
+        undelivered =
+            service->durable != NULL && durable_verdict(service->durable, &why) == EXIT_DATA
+                ? service_stop_refused(service, outbox, (unsigned)flush_ms, &why)
+                : outbox_stop(outbox, (unsigned)flush_ms);
         service_note_endings(service, outbox);
     }
     /* What became of ops in the last moment is written down before the outbox goes. */

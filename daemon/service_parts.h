@@ -184,6 +184,9 @@ int service_has_unit(struct service *service, struct error *err);
  * what the sinks are told, and noted: once in a start, for as long as a stop would wait for them.
  */
 void service_tell_refusal(struct service *service, const struct error *why);
+/* The same where the outbox runs, which this stops: what outbox_stop() returns. */
+size_t service_stop_refused(struct service *service, struct outbox *outbox, unsigned flush_ms,
+                            const struct error *why);
 /* What former starts told; the outbox tells the end of it. The list is the caller's, until the
  * outbox is there. */
 struct outbox_refusal *service_fill_refusals(struct service *service, struct outbox_config *config);

@@ -45,7 +45,7 @@ static int sink_index(const struct service *service, const char *name)
     return -1;
 }
 
-/* ---- a start that is refused ---- */
+/* ---- a start that is refused, or a recovery that differs from the journal ---- */
 
 /* Before they are told. Those that are new come last; how many of them there are. */
 static size_t note_all(struct service *service, const char *why)
@@ -82,13 +82,28 @@ static void forget_untold(struct service *service, const struct outbox *outbox, 
         write_them(service);
 }
 
+size_t service_stop_refused(struct service *service, struct outbox *outbox, unsigned flush_ms,
+                            const struct error *err)
+{
+    char why[OUTBOX_WHY_BYTES];
+    size_t undelivered, noted;
+
+    refusals_sentence(err->text, why);
+    noted = note_all(service, why);
+    outbox_tell_refusal(outbox, why);
+    undelivered = outbox_stop(outbox, flush_ms);
+    forget_untold(service, outbox, noted);
+    log_event(undelivered == 0 ? LOG_INFO : LOG_WARNING, "refusal_told",
+              log_number("sinks", (int64_t)service->config->sinks.count),
+              log_number("undelivered", (int64_t)undelivered));
+    return undelivered;
+}
+
 void service_tell_refusal(struct service *service, const struct error *err)
 {
     struct outbox_config config = {0};
     struct outbox *own = NULL, *outbox = service->outbox;
-    char why[OUTBOX_WHY_BYTES];
     struct error ignored;
-    size_t undelivered, noted;
 
     if (outbox == NULL) {
         if (service->config->sinks.count == 0 ||
@@ -98,15 +113,8 @@ void service_tell_refusal(struct service *service, const struct error *err)
         outbox = own;
         read_them(service);
     }
-    refusals_sentence(err->text, why);
-    noted = note_all(service, why);
-    outbox_tell_refusal(outbox, why);
-    undelivered = outbox_stop(outbox, (unsigned)service->config->outbox.flush_ms);
-    forget_untold(service, outbox, noted);
+    service_stop_refused(service, outbox, (unsigned)service->config->outbox.flush_ms, err);
     outbox_destroy(own, 0);
-    log_event(undelivered == 0 ? LOG_INFO : LOG_WARNING, "refusal_told",
-              log_number("sinks", (int64_t)service->config->sinks.count),
-              log_number("undelivered", (int64_t)undelivered));
 }
 
 /* ---- one that is not ---- */
