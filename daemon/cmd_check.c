@@ -6,10 +6,12 @@
 #include <jansson.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "base/text.h"
 #include "correlate/bounds_heard.h"
 #include "daemon/admin_client.h"
 #include "daemon/commands.h"
@@ -477,6 +479,17 @@ static int ask_running(const struct check *check, struct loaded *loaded,
     return code;
 }
 
+/* A slip of the pen in `running` is told as one, and not as a pack that is not there. */
+static void hint_running(const char *against, struct error *err)
+{
+    static const char *const names[] = {"running"};
+    char hint[NEAREST_HINT_BYTES], path[PATH_MAX];
+
+    if (strpbrk(against, "/.") == NULL && !pack_find(against, path, sizeof(path)) &&
+        nearest_hint(text_of(against), names, 1, hint)[0] != '\0')
+        error_set(err, "there is no shipped rule pack '%.200s'%s", against, hint);
+}
+
 static int read_other(const struct check *check, const struct config *config,
                       struct rules_running *running, struct error *err)
 {
@@ -485,6 +498,8 @@ static int read_other(const struct check *check, const struct config *config,
     int code = EXIT_OK;
 
     int rc = packs_load_configured(config, &other, &set, err);
+    if (rc == -ENOENT)
+        hint_running(check->against, err);
     if (rc != 0)
         return packs_exit_code(rc);
     if (rules_running_of_set(set, running, err) != 0)

@@ -142,14 +142,16 @@ static int set_value(const struct option_row *row, const char *text, void *to, s
 static int unknown_option(const struct option_table *table, const char *name, struct error *err)
 {
     enum { NAMES_MAX = 64 };
-    const char *names[NAMES_MAX] = {"--help"}, *near;
-    size_t count = 1;
+    const char *names[NAMES_MAX] = {"help"}, *near;
+    size_t count = 1, dashes = strncmp(name, "--", 2) == 0 ? 2 : 0;
 
+    /* Without the dashes, which would count as likeness. */
     for (size_t i = 0; i < table->row_count && count < NAMES_MAX; i++)
-        names[count++] = table->rows[i].name;
-    near = nearest_name((struct text){name, (uint32_t)strlen(name)}, names, count);
+        names[count++] = table->rows[i].name + 2;
+    near =
+        nearest_name((struct text){name + dashes, (uint32_t)strlen(name + dashes)}, names, count);
     if (near != NULL)
-        error_set(err, "unknown option %s; did you mean %s?", name, near);
+        error_set(err, "unknown option %s; did you mean --%s?", name, near);
     else
         error_set(err, "unknown option %s", name);
     return -EINVAL;

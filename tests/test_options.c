@@ -111,6 +111,10 @@ static void every_mistake_gets_its_sentence(void **state)
     } cases[] = {
         {"--worker 3 f", "unknown option --worker; did you mean --workers?"},
         {"--zzz f", "unknown option --zzz"},
+        /* what all options begin with makes none nearer */
+        {"--rum f", "unknown option --rum"},
+        {"--form f", "unknown option --form; did you mean --from?"},
+        {"--work f", "unknown option --work; did you mean --workers?"},
         {"f --workers", "--workers needs a value: --workers N"},
         {"--workers 0 f", "--workers: 0 is out of range, it must be from 1 to 64"},
         {"--workers 65 f", "--workers: 65 is out of range, it must be from 1 to 64"},

@@ -51,6 +51,8 @@ ends() { # CODE BEGINNING ARGUMENTS: how it ends and what it says first on stand
 ends 64 "tocsin: unknown command '--verison'; did you mean '--version'?" --verison
 ends 64 "tocsin: unknown command 'tset'; did you mean 'test'?" tset
 ends 78 "there is no shipped rule pack 'storge'; did you mean \"storage\"?" check --rules storge
+ends 78 "there is no shipped rule pack 'runing'; did you mean \"running\"?" check --rules rules.yaml --against runing
+ends 64 'tocsin broker: unknown option --port; did you mean --port-file?' broker --port 9092
 ends 78 "there is no shipped rule pack 'folder'; what has this name here is written ./folder" check --rules folder
 ends 78 "there is no shipped rule pack 'xyzzy'; a file is written with its folder or ending, like ./xyzzy.yaml" check --rules xyzzy
 ends 78 'type.yaml:2:21: sink a: unknown type "pagerdut"; there are: pagerduty, servicenow, webhook, zendesk; did you mean "pagerduty"?' check --config type.yaml
