@@ -14,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "store/segment_format.h"
 
 enum {
     FRAME_BYTES = 1 << 20, /* beyond this no further post is taken into one */
     FRAME_KIND = 1,
     PREPARE_BYTES = 256 << 10,
+    PLACE_BYTES = 16 << 10, /* between two places that are known by heart */
     LOOK_MS = 10,
     SLEEP_MS = 1000,
 };
@@ -42,6 +44,17 @@ struct record_front {
 _Static_assert(sizeof(struct frame_front) == 16, "written to files");
 _Static_assert(sizeof(struct record_front) == 40, "written to files");
 
+/* Where a frame lies among the positions. */
+struct place {
+    uint64_t frame, position;
+    int64_t wall_ms;
+};
+
+struct places {
+    VECTOR_OF(struct place) at; /* the oldest first */
+    uint64_t bytes;             /* of frames since the last one */
+};
+
 struct intake_log {
     struct intake_log_config config;
     struct intake_hooks hooks;
@@ -60,6 +73,8 @@ struct intake_log {
     /* Under the lock: */
     struct intake_post *first, **last;
     bool must_stop, has_call;
+    uint64_t release_before; /* frame; 0: nothing is to go */
+    struct places places;
     char why[ERROR_TEXT_BYTES]; /* it is broken */
     struct intake_log_counters counters;
 };
@@ -191,13 +206,44 @@ static void stamp(char *payload, size_t bytes, int64_t at_ms, int64_t wall_ms)
     }
 }
 
+/* ---- places ---- */
+
+/* The frame that comes behind all others; one that begins a segment is always known. */
+static void place_add(struct places *places, const struct place *place, bool begins_segment,
+                      size_t bytes)
+{
+    if (begins_segment || places->bytes >= PLACE_BYTES) {
+        vector_add(&places->at) = *place;
+        places->bytes = 0;
+    }
+    places->bytes += bytes;
+}
+
+/* The last place at or before; count: there is none. */
+static size_t place_find(const struct places *places, uint64_t number, bool is_frame)
+{
+    size_t low = 0, high = places->at.count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct place *place = &places->at.at[middle];
+        if ((is_frame ? place->frame : place->position) <= number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 ? low - 1 : places->at.count;
+}
+
 /* ---- reading ---- */
 
 struct reading {
     intake_each each;
     void *self;
+    struct places *places; /* NULL: nobody asks for them */
     uint64_t next;
     int64_t last_ms;
+    bool has_begun;
 };
 
 /* One frame's records. */
@@ -207,10 +253,18 @@ static int read_frame(struct reading *reading, const struct segment_frame *frame
     struct intake_record record;
     struct error why = {""};
     int rc = intake_frame_begin(&cursor, frame->payload, frame->bytes, &why);
+    bool is_first = true;
 
-    if (rc == 0 && cursor.position != reading->next)
+    /* What was before the first frame that is there has been let go of. */
+    if (rc == 0 && cursor.position != reading->next && (reading->has_begun || frame->number == 1))
         rc = damaged(&why, cursor.position, "is not the next one");
+    reading->has_begun = true;
     while (rc == 0 && (rc = intake_frame_next(&cursor, &record, &why)) == 1) {
+        if (is_first && reading->places != NULL)
+            place_add(reading->places,
+                      &(struct place){frame->number, record.position, record.wall_ms},
+                      frame->at == SEGMENT_HEAD_BYTES, frame->bytes);
+        is_first = false;
         reading->next = cursor.position;
         reading->last_ms = record.at_ms;
         if (reading->each != NULL)
@@ -247,7 +301,7 @@ static int read_all(const struct segment_config *config, struct reading *reading
 int intake_log_read(const struct segment_config *config, intake_each each, void *self,
                     struct segment_end *end, enum segment_refusal *why, struct error *err)
 {
-    struct reading reading = {each, self, 0, INT64_MIN};
+    struct reading reading = {.each = each, .self = self, .last_ms = INT64_MIN};
     struct segment_walk *walk;
     int rc = read_all(config, &reading, &walk, why, err);
 
@@ -259,11 +313,22 @@ int intake_log_read(const struct segment_config *config, intake_each each, void 
     return rc;
 }
 
+/* The lock is held, or nobody else is there. */
+static void count_first(struct intake_log *log)
+{
+    const struct places *places = &log->places;
+
+    if (places->at.count == 0)
+        return;
+    log->counters.first = places->at.at[0].position;
+    log->counters.first_wall_ms = places->at.at[0].wall_ms;
+}
+
 int intake_log_open(const struct intake_log_config *config, intake_each each, void *self,
                     struct intake_log **out, enum segment_refusal *why, struct error *err)
 {
-    struct reading reading = {each, self, 0, INT64_MIN};
     struct intake_log *log = calloc(1, sizeof(*log));
+    struct reading reading = {.each = each, .self = self, .last_ms = INT64_MIN};
     struct segment_walk *walk = NULL;
     int rc = -ENOMEM;
 
@@ -277,9 +342,11 @@ int intake_log_open(const struct intake_log_config *config, intake_each each, vo
     log->last = &log->first;
     pthread_mutex_init(&log->lock, NULL);
     pthread_cond_init(&log->done, NULL);
+    reading.places = &log->places;
     rc = read_all(&config->segments, &reading, &walk, why, err);
     if (rc != 0)
         goto out;
+    count_first(log);
     log->next = reading.next;
     log->last_ms = reading.last_ms;
     log->counters.torn_bytes = segment_walk_end(walk)->torn_bytes;
@@ -341,12 +408,12 @@ static char *make_frame(const struct intake_log *log, const struct intake_post *
 static int write_frame(struct intake_log *log, char *payload, size_t bytes, int64_t *at_ms,
                        struct error *err)
 {
-    int64_t now_ms = log->hooks.stamp_ms(log->hooks.self);
+    int64_t now_ms = log->hooks.stamp_ms(log->hooks.self), wall_ms = host_wall_ms();
     uint64_t frame;
     int rc;
 
     *at_ms = now_ms > log->last_ms ? now_ms : log->last_ms;
-    stamp(payload, bytes, *at_ms, host_wall_ms());
+    stamp(payload, bytes, *at_ms, wall_ms);
     rc = segment_log_append(log->log, FRAME_KIND, payload, bytes, &frame, err);
     if (rc == 0)
         rc = segment_log_sync(log->log, err);
@@ -362,6 +429,11 @@ static int write_frame(struct intake_log *log, char *payload, size_t bytes, int6
         payload = NULL;
     } else {
         log->last_ms = *at_ms;
+        pthread_mutex_lock(&log->lock);
+        place_add(&log->places, &(struct place){frame, log->next, wall_ms},
+                  segment_log_segment_begins(log->log) == frame, bytes);
+        count_first(log);
+        pthread_mutex_unlock(&log->lock);
     }
     log->hooks.kept(log->hooks.self, payload, payload != NULL ? bytes : 0);
     return rc;
@@ -388,16 +460,15 @@ static bool is_broken(const struct intake_log *log)
     return log->is_lost || segment_log_is_broken(log->log);
 }
 
-/* One frame, from waiting posts to their answers; the lock is held before and after. */
-static void write_posts(struct intake_log *log)
+/* One frame, from its posts to their answers; the lock is held before and after. `waited`: bytes of
+ * them that were counted as waiting. */
+static void write_posts(struct intake_log *log, struct intake_post *posts, size_t bytes,
+                        uint32_t count, uint64_t waited)
 {
     struct intake_log_counters *counters = &log->counters;
     struct error err = {""};
     int64_t at_ms = 0;
     uint64_t first = log->next, posts_refused = 0;
-    uint32_t count;
-    size_t bytes;
-    struct intake_post *posts = take_posts(log, &bytes, &count);
     int rc;
 
     pthread_mutex_unlock(&log->lock);
@@ -407,7 +478,7 @@ static void write_posts(struct intake_log *log)
     for (const struct intake_post *post = posts; rc != 0 && post != NULL; post = post->next)
         posts_refused++;
     pthread_mutex_lock(&log->lock);
-    counters->waiting_bytes -= bytes - sizeof(struct frame_front);
+    counters->waiting_bytes -= waited;
     counters->refused += posts_refused;
     counters->records += rc == 0 ? count : 0;
     counters->bytes += rc == 0 ? bytes : 0;
@@ -426,6 +497,58 @@ static void write_posts(struct intake_log *log)
     pthread_mutex_lock(&log->lock);
 }
 
+static void write_waiting(struct intake_log *log)
+{
+    uint32_t count;
+    size_t bytes;
+    struct intake_post *posts = take_posts(log, &bytes, &count);
+
+    write_posts(log, posts, bytes, count, bytes - sizeof(struct frame_front));
+}
+
+/* What the owner of the log has to say itself, between two frames; the lock is held before and
+ * after. */
+static void write_own(struct intake_log *log)
+{
+    struct intake_post *post = NULL;
+
+    if (log->hooks.own == NULL || is_broken(log))
+        return;
+    pthread_mutex_unlock(&log->lock);
+    post = log->hooks.own(log->hooks.self);
+    pthread_mutex_lock(&log->lock);
+    if (post == NULL)
+        return;
+    post->next = NULL;
+    write_posts(log, post, sizeof(struct frame_front) + post->bytes.count, post->count, 0);
+}
+
+/* Lets go of what nobody needs; the lock is held before and after. */
+static void release(struct intake_log *log)
+{
+    uint64_t before = log->release_before;
+    size_t first;
+    struct error err;
+    int rc;
+
+    log->release_before = 0;
+    if (before == 0 || is_broken(log))
+        return;
+    pthread_mutex_unlock(&log->lock);
+    rc = segment_log_release_before(log->log, before, &err);
+    before = segment_log_first_frame(log->log);
+    pthread_mutex_lock(&log->lock);
+    log->counters.release_faults += rc != 0;
+    first = place_find(&log->places, before, true);
+    if (first < log->places.at.count) {
+        log->places.at.count -= first;
+        memmove(log->places.at.at, log->places.at.at + first,
+                log->places.at.count * sizeof(log->places.at.at[0]));
+    }
+    count_first(log);
+    segment_log_counters(log->log, &log->counters.log);
+}
+
 static void *run(void *arg)
 {
     struct intake_log *log = arg;
@@ -435,8 +558,10 @@ static void *run(void *arg)
     pthread_mutex_lock(&log->lock);
     for (;;) {
         bool is_busy;
+        write_own(log);
+        release(log);
         if (log->first != NULL) {
-            write_posts(log);
+            write_waiting(log);
             continue;
         }
         if (log->must_stop)
@@ -498,6 +623,7 @@ void intake_log_destroy(struct intake_log *log)
         host()->close(host()->self, log->waker);
     pthread_cond_destroy(&log->done);
     pthread_mutex_destroy(&log->lock);
+    free(log->places.at.at);
     free(log);
 }
 
@@ -595,6 +721,53 @@ void intake_log_wake(struct intake_log *log)
     pthread_mutex_unlock(&log->lock);
     if (is_running)
         host()->waker_wake(host()->self, log->waker);
+}
+
+void intake_log_release_before(struct intake_log *log, uint64_t frame)
+{
+    pthread_mutex_lock(&log->lock);
+    if (frame > log->release_before)
+        log->release_before = frame;
+    pthread_mutex_unlock(&log->lock);
+    intake_log_wake(log);
+}
+
+/* The stamp of its first record. */
+static int frame_clock(const struct segment_frame *frame, int64_t *out, struct error *err)
+{
+    struct intake_cursor cursor;
+    struct intake_record record;
+    int rc = intake_frame_begin(&cursor, frame->payload, frame->bytes, err);
+
+    if (rc == 0)
+        rc = intake_frame_next(&cursor, &record, err);
+    if (rc == 1)
+        *out = record.at_ms;
+    return rc;
+}
+
+int intake_keep_before(const struct segment_config *config, const struct journal_keep *keep,
+                       uint64_t needed, int64_t now_ms, uint64_t *before, struct error *err)
+{
+    return segments_keep_before(config, keep, frame_clock, needed, now_ms, before, err);
+}
+
+uint64_t intake_log_frame_of(struct intake_log *log, uint64_t position)
+{
+    uint64_t frame = 0;
+    size_t i;
+
+    pthread_mutex_lock(&log->lock);
+    i = place_find(&log->places, position, false);
+    if (i < log->places.at.count)
+        frame = log->places.at.at[i].frame;
+    pthread_mutex_unlock(&log->lock);
+    return frame;
+}
+
+uint64_t intake_log_first(const struct intake_log *log)
+{
+    return log->counters.first;
 }
 
 uint64_t intake_log_next(const struct intake_log *log)

@@ -14,6 +14,10 @@
  *
  * Positions count records, from 0. Stamps never fall.
  *
+ * What nobody needs any more goes from the front, segment by segment, once a checkpoint behind it
+ * says what was in force there: so a log may begin with a later position than 0. The log's thread
+ * writes checkpoints itself, between two frames, so that each stands for all records before it.
+ *
  * On a full disk nothing of a post is kept, it is told so, and later ones may have room again.
  * After a failed write or sync nothing is kept any more (C9): what the disk holds shows at the next
  * start.
@@ -30,6 +34,7 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "base/vector.h"
+#include "store/journal_keep.h"
 #include "store/segment_log.h"
 #include "store/segment_walk.h"
 
@@ -44,6 +49,7 @@ enum intake_kind {
     INTAKE_EVENTS = 1, /* the body is a record as a topic would hold it */
     INTAKE_ACT,        /* somebody wants something done: the body says what with, in JSON */
     INTAKE_OUTCOME,    /* what came of the act at position `of`, in JSON */
+    INTAKE_CHECKPOINT, /* what all records before it have left in force, in JSON */
     INTAKE_KIND_COUNT
 };
 
@@ -101,6 +107,9 @@ struct intake_hooks {
     /* What was stamped last is durable: the payload of its frame, which is taken; NULL: it is not,
      * and never will be. */
     void (*kept)(void *self, char *payload, size_t bytes);
+    /* What is to be kept next, as a frame of its own, behind all that was kept() so far; NULL:
+     * nothing. It is handed back by its done(). May be NULL. */
+    struct intake_post *(*own)(void *self);
     /* Called at least every 10 ms while it says true. May be NULL. */
     bool (*look)(void *self);
     void (*broken)(void *self, const char *why); /* once */
@@ -151,6 +160,21 @@ int intake_log_post_wait(struct intake_log *log, struct intake_post *post, struc
 /* look() has something to look for. Thread: any. */
 void intake_log_wake(struct intake_log *log);
 
+/* Frames before this one are not needed any more: the thread lets go of the segments that hold no
+ * other. Thread: any. */
+void intake_log_release_before(struct intake_log *log, uint64_t frame);
+
+/* Which of the oldest segments are old enough, or too many, as journal_keep_before(): the clock of
+ * a frame is the stamp of its first record. Thread: one at a time; the log may be written. */
+int intake_keep_before(const struct segment_config *config, const struct journal_keep *keep,
+                       uint64_t needed, int64_t now_ms, uint64_t *before, struct error *err);
+
+/* A frame at or before the one that holds the record, at most some KiB before it; the last frame
+ * where it is not there yet; 0: there is none, or it begins behind the record. Thread: any. */
+uint64_t intake_log_frame_of(struct intake_log *log, uint64_t position);
+
+/* Position of its first record; 0 while there is none. Thread: setup. */
+uint64_t intake_log_first(const struct intake_log *log);
 /* Position of the next record. Thread: setup, as the next. */
 uint64_t intake_log_next(const struct intake_log *log);
 /* Number of the last frame; 0: there is none. */
@@ -163,6 +187,9 @@ struct intake_log_counters {
     uint64_t torn_bytes; /* cut at the start */
     bool is_full;        /* the last post found no room on the disk */
     bool is_broken;
+    uint64_t first;          /* position of the first record; what was before has been let go of */
+    int64_t first_wall_ms;   /* when that was; 0: there is none */
+    uint64_t release_faults; /* times that segments could not be let go of */
     struct segment_counters log;
 };
 /* Thread: any. */

@@ -74,10 +74,27 @@ static int segments_read(const struct segment_config *config, struct segments *s
     return rc;
 }
 
-/* The clock of the first group that begins at or behind `frame` and has one; INT64_MAX: none does
- * up to `needed`. */
-static int clock_of(const struct segment_config *config, uint64_t frame, uint64_t needed,
-                    int64_t *out, struct error *err)
+/* A group that has one begins there. */
+static int journal_clock(const struct segment_frame *frame, int64_t *out, struct error *err)
+{
+    struct journal_cursor cursor = {frame->payload, frame->payload + frame->bytes, false};
+    struct journal_record record;
+    int rc;
+
+    if ((frame->kind & JOURNAL_FRAME_FIRST) == 0)
+        return 0;
+    rc = journal_get(&cursor, &record, err);
+    if (rc == 1 && !journal_group_has_step(&record.group))
+        return 0;
+    if (rc == 1)
+        *out = record.group.n_ms;
+    return rc < 0 ? rc : 1;
+}
+
+/* The clock of the first frame at or behind `frame` that has one; INT64_MAX: none does up to
+ * `needed`. */
+static int clock_of(const struct segment_config *config, segment_clock clock, uint64_t frame,
+                    uint64_t needed, int64_t *out, struct error *err)
 {
     enum segment_refusal why;
     struct segment_walk *walk;
@@ -89,23 +106,19 @@ static int clock_of(const struct segment_config *config, uint64_t frame, uint64_
         return rc;
     while (segment_walk_next_number(walk) <= needed &&
            (rc = segment_walk_next(walk, &found, err)) == 1) {
-        struct journal_cursor cursor = {found.payload, found.payload + found.bytes, false};
-        struct journal_record record;
-        if (found.number < frame || (found.kind & JOURNAL_FRAME_FIRST) == 0)
+        if (found.number < frame)
             continue;
-        rc = journal_get(&cursor, &record, err);
-        if (rc == 1 && !journal_group_has_step(&record.group))
-            continue;
-        if (rc == 1)
-            *out = record.group.n_ms;
-        break;
+        rc = clock(&found, out, err);
+        if (rc != 0)
+            break;
     }
     segment_walk_destroy(walk);
     return rc < 0 ? rc : 0;
 }
 
-int journal_keep_before(const struct segment_config *config, const struct journal_keep *keep,
-                        uint64_t needed, int64_t now_ms, uint64_t *before, struct error *err)
+int segments_keep_before(const struct segment_config *config, const struct journal_keep *keep,
+                         segment_clock clock, uint64_t needed, int64_t now_ms, uint64_t *before,
+                         struct error *err)
 {
     struct segments segments = {.place = {.at = NULL}};
     uint64_t bytes = 0;
@@ -119,7 +132,7 @@ int journal_keep_before(const struct segment_config *config, const struct journa
         int64_t clock_ms;
         if (behind > needed)
             break;
-        rc = clock_of(config, behind, needed, &clock_ms, err);
+        rc = clock_of(config, clock, behind, needed, &clock_ms, err);
         if (rc != 0)
             break;
         if (!(keep->bytes_max > 0 && bytes > keep->bytes_max) &&
@@ -131,4 +144,10 @@ int journal_keep_before(const struct segment_config *config, const struct journa
     }
     free(segments.place.at);
     return rc;
+}
+
+int journal_keep_before(const struct segment_config *config, const struct journal_keep *keep,
+                        uint64_t needed, int64_t now_ms, uint64_t *before, struct error *err)
+{
+    return segments_keep_before(config, keep, journal_clock, needed, now_ms, before, err);
 }

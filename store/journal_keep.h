@@ -1,5 +1,6 @@
 /*
- * journal_keep.h - which of the oldest segments of a journal may go (semantics C5).
+ * journal_keep.h - which of the oldest segments of a journal, or of an intake log, may go
+ * (semantics C5).
  *
  *   segments, the oldest first    [ 1 ] [ 2 ] [ 3 ] [ 4 ] [ 5 ] [ 6 ] [ 7, written on ]
  *   somebody reads from here on                            ^ needed
@@ -18,6 +19,7 @@
 #define STORE_JOURNAL_KEEP_H
 
 #include "store/segment_log.h"
+#include "store/segment_walk.h"
 
 struct journal_keep {
     int64_t keep_ms;    /* younger ones stay; 0: all do, whatever their age */
@@ -31,5 +33,14 @@ struct journal_keep {
  * Errors: a negative errno with a sentence; none may go then. */
 int journal_keep_before(const struct segment_config *config, const struct journal_keep *keep,
                         uint64_t needed, int64_t now_ms, uint64_t *before, struct error *err);
+
+/* The clock of a frame of a log. 1; 0: this one says none, the next is asked; a negative errno with
+ * a sentence. */
+typedef int (*segment_clock)(const struct segment_frame *frame, int64_t *out, struct error *err);
+
+/* The same of any log of segments. */
+int segments_keep_before(const struct segment_config *config, const struct journal_keep *keep,
+                         segment_clock clock, uint64_t needed, int64_t now_ms, uint64_t *before,
+                         struct error *err);
 
 #endif

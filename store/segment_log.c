@@ -542,6 +542,17 @@ uint64_t segment_log_payload_max(const struct segment_log *log)
     return most < FRAME_PAYLOAD_MAX ? most : FRAME_PAYLOAD_MAX;
 }
 
+uint64_t segment_log_first_frame(const struct segment_log *log)
+{
+    return log->places.count > 0 ? log->places.at[0].first_frame : log->next_frame;
+}
+
+uint64_t segment_log_segment_begins(const struct segment_log *log)
+{
+    return log->places.count > 0 ? log->places.at[log->places.count - 1].first_frame
+                                 : log->next_frame;
+}
+
 bool segment_log_is_broken(const struct segment_log *log)
 {
     return log->broken != 0;

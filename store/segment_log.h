@@ -97,6 +97,11 @@ int segment_log_sync(struct segment_log *log, struct error *err);
  * Errors: a negative errno; the log itself is not harmed. */
 int segment_log_release_before(struct segment_log *log, uint64_t number, struct error *err);
 
+/* Number of the first frame of its oldest segment, and of the one that is written to; that of the
+ * next frame while there is none. */
+uint64_t segment_log_first_frame(const struct segment_log *log);
+uint64_t segment_log_segment_begins(const struct segment_log *log);
+
 /* Works on the next spare segment for about `bytes_max`; true while there is more to do. To be
  * called where there is time, so that no append has to wait for it.
  * A full disk shows in segment_log_room() alone. */
