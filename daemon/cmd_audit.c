@@ -30,7 +30,9 @@ struct audit {
     VECTOR_OF(struct outcome) outcomes;
     size_t next; /* of them */
     uint64_t shown;
-    bool is_cut; /* standard output takes no more */
+    uint64_t first;        /* position of the first record, and when that was */
+    int64_t first_wall_ms; /* INT64_MIN: there is none */
+    bool is_cut;           /* standard output takes no more */
 };
 
 struct outcome {
@@ -88,6 +90,10 @@ static void see_outcome(void *self, const struct intake_record *record)
 {
     struct audit *audit = self;
 
+    if (audit->first_wall_ms == INT64_MIN) {
+        audit->first = record->position;
+        audit->first_wall_ms = record->wall_ms;
+    }
     if (record->kind == INTAKE_OUTCOME)
         vector_add(&audit->outcomes) =
             (struct outcome){record->of, json_loadb(record->body.at, record->body.len, 0, NULL)};
@@ -183,7 +189,8 @@ static void show(void *self, const struct intake_record *record)
     struct audit *audit = self;
     const json_t *outcome;
 
-    if (record->kind == INTAKE_OUTCOME || audit->is_cut || !is_wanted(audit, record))
+    if (record->kind == INTAKE_OUTCOME || record->kind == INTAKE_CHECKPOINT || audit->is_cut ||
+        !is_wanted(audit, record))
         return;
     outcome = record->kind == INTAKE_ACT ? outcome_of(audit, record->position) : NULL;
     if (audit->json)
@@ -230,6 +237,19 @@ static int check_what(const char *what)
     return EXIT_USAGE;
 }
 
+/* What was before is not said to have been nothing. */
+static void tell_begin(const struct audit *audit)
+{
+    char at[UNIT_TEXT_BYTES];
+
+    if (audit->first == 0 || audit->from_ms >= audit->first_wall_ms)
+        return;
+    fprintf(audit->json ? stderr : stdout,
+            "the record begins with @intake/%" PRIu64 ", at %s: what came before has been let go "
+            "of (intake.keep, intake.bytes.max), or is in the directory that had the unit\n",
+            audit->first, unit_format_time(audit->first_wall_ms, at));
+}
+
 static int list(struct audit *audit, struct error *err)
 {
     struct data_look at;
@@ -251,6 +271,7 @@ static int list(struct audit *audit, struct error *err)
     if (audit->outcomes.count > 1)
         qsort(audit->outcomes.at, audit->outcomes.count, sizeof(audit->outcomes.at[0]),
               by_position);
+    tell_begin(audit);
     if (intake_log_read(&segments, show, audit, &end, &why, err) != 0)
         return data_look_exit_code(why);
     if (!audit->json && audit->shown == 0)
@@ -260,7 +281,7 @@ static int list(struct audit *audit, struct error *err)
 
 int cmd_audit(int argc, char **argv)
 {
-    struct audit audit = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
+    struct audit audit = {.from_ms = INT64_MIN, .to_ms = INT64_MAX, .first_wall_ms = INT64_MIN};
     struct error err = {{0}};
     int code;
 

@@ -205,17 +205,29 @@ static int check_snapshots(const struct data_look *at, const struct data_look_kn
     return EXIT_OK;
 }
 
+struct counted_intake {
+    uint64_t of[INTAKE_KIND_COUNT];
+    uint64_t first; /* position */
+    int64_t first_wall_ms;
+    bool has_any;
+};
+
 static void count_record(void *self, const struct intake_record *record)
 {
-    uint64_t *counts = self;
+    struct counted_intake *counts = self;
 
-    counts[record->kind]++;
+    if (!counts->has_any) {
+        counts->first = record->position;
+        counts->first_wall_ms = record->wall_ms;
+    }
+    counts->has_any = true;
+    counts->of[record->kind]++;
 }
 
 /* What was pushed, and what people had the daemon do. */
 static int check_intake(const struct data_look *at, struct error *err)
 {
-    uint64_t counts[INTAKE_KIND_COUNT] = {0};
+    struct counted_intake counts = {.first = 0};
     char folder[DATA_DIR_PATH_BYTES];
     const struct segment_config segments = {.folder = folder,
                                             .kind = "intake",
@@ -225,11 +237,16 @@ static int check_intake(const struct data_look *at, struct error *err)
     enum segment_refusal why;
 
     data_dir_folder(&at->dir, "intake", folder);
-    if (intake_log_read(&segments, count_record, counts, &end, &why, err) != 0)
+    if (intake_log_read(&segments, count_record, &counts, &end, &why, err) != 0)
         return data_look_exit_code(why);
     printf("intake: %zu segment%s, %" PRIu64 " record%s of events, %" PRIu64 " act%s: whole\n",
-           end.place_count, plural(end.place_count), counts[INTAKE_EVENTS],
-           plural(counts[INTAKE_EVENTS]), counts[INTAKE_ACT], plural(counts[INTAKE_ACT]));
+           end.place_count, plural(end.place_count), counts.of[INTAKE_EVENTS],
+           plural(counts.of[INTAKE_EVENTS]), counts.of[INTAKE_ACT], plural(counts.of[INTAKE_ACT]));
+    if (counts.first > 0) {
+        char time[UNIT_TEXT_BYTES];
+        printf("intake: it begins with record %" PRIu64 ", of %s\n", counts.first,
+               unit_format_time(counts.first_wall_ms, time));
+    }
     if (end.torn_bytes > 0)
         printf("intake: its end was not finished (%" PRIu64 " bytes): the next start cuts it\n",
                end.torn_bytes);

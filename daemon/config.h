@@ -120,6 +120,8 @@ struct config {
     } admin;
     struct {
         int64_t body_max, backlog_max;
+        int64_t keep_ms;   /* 0: whatever its age */
+        int64_t bytes_max; /* 0: no bound */
     } intake;
     struct {
         int64_t budget; /* 0: derived from what the system allows */

@@ -140,6 +140,15 @@ static const struct config_key keys[] = {
     {"intake.backlog.max", CONFIG_SIZE, AT(intake.backlog_max), "64MiB",
      "What was pushed and not worked off yet; beyond it pushes are refused (503).", 1 << 20,
      1 << 30, NULL, false},
+    {"intake.keep", CONFIG_DURATION, AT(intake.keep_ms), "400d",
+     "How far back the record of pushes and of what people did reaches (tocsin audit): what no "
+     "start "
+     "needs any more and is older is let go of behind a snapshot. 0 keeps it whatever its age.",
+     0, 0, NULL, false},
+    {"intake.bytes.max", CONFIG_SIZE, AT(intake.bytes_max), "256MiB",
+     "Beyond this size it reaches less far back; what a start needs stays in any case. 0 for no "
+     "bound.",
+     0, 0, NULL, false},
 
     {"log.level", CONFIG_CHOICE, AT(log.level), "info", "The least level that is written.", 0, 0,
      "debug info warning error", true},

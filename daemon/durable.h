@@ -54,6 +54,11 @@ struct durable_options {
     /* Makes what was committed so far outlast a power cut, where it went: the journal lets go of
      * it. 0, or a negative errno. NULL: it went nowhere. Thread: journal. */
     int (*keep_committed)(void *self);
+    /* The first frame of the intake log that a start needs whose snapshot stands at `low` in it; 0:
+     * all. Thread: setup, then snapshot. */
+    uint64_t (*intake_floor)(void *self, uint64_t low);
+    /* No start begins before `low` there any more. Thread: snapshot. */
+    void (*intake_release)(void *self, uint64_t low, int64_t now_ms);
     void *self;
 };
 

@@ -78,6 +78,7 @@ struct durable_snapshots {
     struct journal_place lines_place;  /* up to where they are */
     struct id_list needs;              /* of blobs/, by the newest snapshot */
     uint64_t newest, newest_frame;     /* its number, and the frame up to which it knows; 0: none */
+    uint64_t newest_intake;            /* where it stands in the intake log */
     uint64_t taken_ns, records, frame; /* as of the last, to see whether one is due */
 
     pthread_mutex_t lock;

@@ -24,8 +24,9 @@ static uint64_t needed(const struct durable *durable, uint64_t older_frame)
 {
     uint64_t floor = durable->history != NULL ? history_writer_floor(durable->history) : UINT64_MAX;
 
-    if (durable->options.unit != NULL && unit_release_floor(durable->options.unit) < floor)
-        floor = unit_release_floor(durable->options.unit);
+    if (durable->options.unit != NULL &&
+        unit_release_floor(durable->options.unit, SHARED_JOURNAL) < floor)
+        floor = unit_release_floor(durable->options.unit, SHARED_JOURNAL);
     return older_frame < floor ? older_frame : floor;
 }
 

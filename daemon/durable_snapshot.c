@@ -27,6 +27,7 @@
 #include "daemon/incident_lines.h"
 #include "daemon/log.h"
 #include "daemon/unit.h"
+#include "ingest/intake_source.h"
 
 enum {
     LOOK_MS = 100,
@@ -198,6 +199,18 @@ static int write_file(struct durable_snapshots *snapshots, struct snapshot_taken
     return rc;
 }
 
+/* Where the image stands in what is pushed; 0: it had not joined. */
+static uint64_t intake_low(const struct journal_summary *sum, const struct snapshot_facts *facts)
+{
+    for (uint32_t i = 0; i < facts->stand_count; i++) {
+        const struct snapshot_stand *stand = &facts->stands[i];
+        if (stand->part < sum->part_count && stand->offset > 0 &&
+            strcmp(sum->parts[stand->part].topic, INTAKE_TOPIC) == 0)
+            return (uint64_t)stand->offset;
+    }
+    return 0;
+}
+
 /* The shared store is to have it too, with all that a start from it asks for. */
 void durable_tell_image(struct durable *durable, uint64_t number,
                         const struct snapshot_facts *facts, const struct journal_summary *sum)
@@ -238,12 +251,14 @@ static void remove_others(struct durable_snapshots *snapshots, uint64_t newest, 
 }
 
 /* What lies before the older of the two that stay. */
-static void recycle(struct durable *durable, uint64_t older_frame)
+static void recycle(struct durable *durable, uint64_t older_frame, uint64_t older_intake)
 {
     struct journal_summary sum;
 
     journal_recall_summary(durable->snapshots.recall, &sum);
     durable_recycle(durable, older_frame, sum.n_ms);
+    if (durable->options.intake_release != NULL)
+        durable->options.intake_release(durable->options.self, older_intake, sum.n_ms);
 }
 
 static int write_snapshot(struct durable *durable, struct snapshot_taken *taken, uint64_t *bytes,
@@ -277,10 +292,11 @@ static int write_snapshot(struct durable *durable, struct snapshot_taken *taken,
     snapshots->last_number++;
     remove_others(snapshots, snapshots->last_number, snapshots->newest);
     if (snapshots->newest > 0)
-        recycle(durable, snapshots->newest_frame);
+        recycle(durable, snapshots->newest_frame, snapshots->newest_intake);
     snapshots->newest = snapshots->last_number;
     snapshots->newest_frame = taken->facts.known.frame;
     journal_recall_summary(snapshots->recall, &sum);
+    snapshots->newest_intake = intake_low(&sum, &taken->facts);
     durable_tell_image(durable, snapshots->newest, &taken->facts, &sum);
     needs_list(snapshots->recall, &taken->facts, &snapshots->needs);
     return 0;
@@ -457,8 +473,12 @@ int durable_snapshots_begin(struct durable *durable, struct engine *engine, stru
     error_set(err, "out of memory or descriptors for snapshots");
     if (recall_begin(snapshots, err) != 0)
         return EXIT_SYSTEM;
-    if (snapshots->newest > 0)
+    if (snapshots->newest > 0) {
+        struct journal_summary sum;
+        journal_recall_summary(snapshots->recall, &sum);
+        snapshots->newest_intake = intake_low(&sum, &snapshots->begin.facts);
         needs_list(snapshots->recall, &snapshots->begin.facts, &snapshots->needs);
+    }
     engine_counters(engine, &counters);
     snapshots->records = counters.records;
     snapshots->engine = engine;

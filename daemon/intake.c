@@ -17,6 +17,7 @@
 #include "base/vector.h"
 #include "daemon/command.h"
 #include "daemon/intake_body.h"
+#include "daemon/intake_keep.h"
 #include "daemon/log.h"
 #include "daemon/owed_acts.h"
 #include "daemon/unit.h"
@@ -25,7 +26,7 @@
 #include "ingest/intake_act.h"
 #include "ingest/intake_source.h"
 
-enum { WAITING_MAX = 4096, ANSWER_BYTES = 512 };
+enum { WAITING_MAX = 4096, ANSWER_BYTES = 512, SEGMENTS_LEAST = 8, BODIES_PER_SEGMENT = 8 };
 
 /* One request, from its post to its answer. */
 struct push {
@@ -50,12 +51,14 @@ struct waiter {
 struct intake {
     struct intake_options options;
     char folder[DATA_DIR_PATH_BYTES];
+    struct segment_config segments;
     struct intake_log *log;
     struct source *source; /* ours, with the engine's inside; the engine's owner closes it */
     struct engine *engine;
     struct decoder *decoder; /* admin thread */
     struct silences silences;
     struct owed_acts *owed;
+    struct intake_keep *keep;
     pthread_mutex_t waiters_lock;
     VECTOR_OF(struct waiter) waiters;         /* under it */
     bool is_stopped;                          /* the same: nobody looks any more */
@@ -84,32 +87,52 @@ static void on_record(void *self, const struct intake_record *record)
 
     silences_take(&intake->silences, record);
     owed_acts_read(intake->owed, record);
+    intake_keep_read(intake->keep, record);
+}
+
+/* Of new segments: some are to fit the bound, and each push a segment. */
+static uint32_t segment_bytes(const struct intake_options *options)
+{
+    uint64_t most = options->keep.bytes_max > 0 ? options->keep.bytes_max / SEGMENTS_LEAST
+                                                : INTAKE_SEGMENT_BYTES;
+    uint64_t least = BODIES_PER_SEGMENT * options->body_max;
+
+    most = most > least ? most : least;
+    if (most > INTAKE_SEGMENT_BYTES)
+        most = INTAKE_SEGMENT_BYTES;
+    if (most < SEGMENT_BYTES_MIN)
+        most = SEGMENT_BYTES_MIN;
+    return (uint32_t)(most & ~(uint64_t)4095);
 }
 
 int intake_open(const struct intake_options *options, struct intake **out, struct error *err)
 {
-    struct intake *intake = calloc(1, sizeof(*intake));
+    struct intake *intake = memory_alloc(sizeof(*intake));
     struct intake_log_config config = {.waiting_bytes_max = options->backlog_max};
     struct intake_log_counters counters;
     enum segment_refusal why;
 
-    if (intake == NULL || (intake->decoder = decoder_create()) == NULL ||
-        (intake->owed = owed_acts_create()) == NULL) {
-        if (intake != NULL)
-            decoder_destroy(intake->decoder);
-        free(intake);
+    *intake = (struct intake){.options = *options};
+    pthread_mutex_init(&intake->waiters_lock, NULL);
+    intake->decoder = decoder_create();
+    intake->owed = owed_acts_create();
+    intake->keep = intake_keep_create(&(struct intake_keep_options){.segments = &intake->segments,
+                                                                    .keep = options->keep,
+                                                                    .unit = options->unit,
+                                                                    .owed = intake->owed});
+    if (intake->decoder == NULL || intake->owed == NULL || intake->keep == NULL) {
+        intake_close(intake);
         error_set(err, "out of memory for the intake");
         return EXIT_SYSTEM;
     }
-    pthread_mutex_init(&intake->waiters_lock, NULL);
-    intake->options = *options;
     atomic_init(&intake->stepped_ms, INT64_MIN);
     atomic_init(&intake->committed_ms, INT64_MIN);
     data_dir_folder(options->dir, "intake", intake->folder);
-    config.segments = (struct segment_config){.folder = intake->folder,
-                                              .kind = "intake",
-                                              .directory = options->dir->id,
-                                              .segment_bytes = INTAKE_SEGMENT_BYTES};
+    intake->segments = (struct segment_config){.folder = intake->folder,
+                                               .kind = "intake",
+                                               .directory = options->dir->id,
+                                               .segment_bytes = segment_bytes(options)};
+    config.segments = intake->segments;
     if (intake_log_open(&config, on_record, intake, &intake->log, &why, err) != 0) {
         const struct error what = *err;
         intake_close(intake);
@@ -123,7 +146,8 @@ int intake_open(const struct intake_options *options, struct intake **out, struc
                   what.text);
         return EXIT_DATA;
     }
-    owed_acts_begin(intake->owed, intake_log_next(intake->log));
+    owed_acts_begin(intake->owed, 0, intake_log_next(intake->log));
+    intake_keep_begin(intake->keep, intake->log);
     intake_log_counters(intake->log, &counters);
     if (counters.torn_bytes > 0)
         log_event(LOG_WARNING, "intake_tail_cut", log_number("bytes", (int64_t)counters.torn_bytes),
@@ -132,20 +156,36 @@ int intake_open(const struct intake_options *options, struct intake **out, struc
     return EXIT_OK;
 }
 
-int intake_source_over(struct intake *intake, uint64_t first, struct source *inner,
+int intake_source_over(struct intake *intake, const uint64_t *first, struct source *inner,
                        struct source **out, struct error *err)
 {
-    const struct intake_source_config config = {.segments = {.folder = intake->folder,
-                                                             .kind = "intake",
-                                                             .directory = intake->options.dir->id,
-                                                             .segment_bytes = INTAKE_SEGMENT_BYTES},
-                                                .next = intake_log_next(intake->log),
-                                                .first = first};
-    int rc = intake_source_create(inner, &config, out, err);
+    const uint64_t begins = intake_log_first(intake->log), next = intake_log_next(intake->log);
+    const struct intake_source_config config = {
+        .segments = intake->segments, .next = next, .first = first != NULL ? *first : begins};
 
-    if (rc == 0)
-        intake->source = *out;
-    return rc;
+    if (config.first < begins) {
+        error_set(err,
+                  "%s: it begins with record %" PRIu64 ", and the snapshot that is gone on from "
+                  "needs it from record %" PRIu64 " on: put back the files of a copy, or give this "
+                  "run a data directory of its own",
+                  intake->folder, begins, config.first);
+        return EXIT_DATA;
+    }
+    if (intake_source_create(inner, &config, out, err) != 0)
+        return EXIT_SYSTEM;
+    owed_acts_begin(intake->owed, config.first, next);
+    intake->source = *out;
+    return EXIT_OK;
+}
+
+uint64_t intake_floor(struct intake *intake, uint64_t low)
+{
+    return intake_keep_floor(intake->keep, low);
+}
+
+void intake_release(struct intake *intake, uint64_t low, int64_t now_ms)
+{
+    intake_keep_release(intake->keep, low, now_ms);
 }
 
 static int64_t on_stamp(void *self)
@@ -169,7 +209,16 @@ static bool on_settle(void *self, uint64_t frame, struct error *err)
 
 static void on_kept(void *self, char *payload, size_t bytes)
 {
-    intake_source_give(((struct intake *)self)->source, payload, bytes);
+    struct intake *intake = self;
+
+    if (payload != NULL)
+        intake_keep_kept(intake->keep, payload, bytes);
+    intake_source_give(intake->source, payload, bytes);
+}
+
+static struct intake_post *on_own(void *self)
+{
+    return intake_keep_own(((struct intake *)self)->keep);
 }
 
 static void on_broken(void *self, const char *why)
@@ -384,6 +433,7 @@ int intake_start(struct intake *intake, struct engine *engine, struct error *err
                                        .stamp_ms = on_stamp,
                                        .settle = intake->options.unit != NULL ? on_settle : NULL,
                                        .kept = on_kept,
+                                       .own = on_own,
                                        .look = on_look,
                                        .broken = on_broken};
 
@@ -402,7 +452,8 @@ void intake_stop(struct intake *intake)
         answer_waiter(&intake->waiters.at[i], false);
     intake->waiters.count = 0;
     pthread_mutex_unlock(&intake->waiters_lock);
-    owed_acts_stop(intake->owed);
+    if (intake->owed != NULL)
+        owed_acts_stop(intake->owed);
 }
 
 void intake_close(struct intake *intake)
@@ -412,6 +463,7 @@ void intake_close(struct intake *intake)
     intake_stop(intake);
     intake_log_destroy(intake->log);
     owed_acts_destroy(intake->owed);
+    intake_keep_destroy(intake->keep);
     decoder_destroy(intake->decoder);
     silences_release(&intake->silences);
     free(intake->waiters.at);
@@ -597,7 +649,8 @@ void intake_counters(struct intake *intake, struct intake_counters *out)
                                     .acts = counted(&intake->acts),
                                     .refused_bad = counted(&intake->refused_bad),
                                     .refused_full = counted(&intake->refused_full),
-                                    .waiting = counted(&intake->waiting)};
+                                    .waiting = counted(&intake->waiting),
+                                    .checkpoints = intake_keep_checkpoints(intake->keep)};
     intake_log_counters(intake->log, &out->log);
     if (intake->source != NULL)
         out->backlog_bytes = intake_source_backlog(intake->source);

@@ -34,6 +34,7 @@ struct intake_options {
     const struct data_dir *dir; /* locked; outlives the intake */
     uint64_t body_max;          /* bytes of one request */
     uint64_t backlog_max;       /* bytes that the engine has not worked off */
+    struct journal_keep keep;   /* of the log, beyond what is needed; .bytes_max 0: no bound */
     struct unit *unit;          /* that the directory is of; NULL: nobody goes on with it */
 };
 
@@ -41,9 +42,10 @@ struct intake_options {
  * Owner: the caller, until intake_close(). Thread: setup, as the next two. */
 int intake_open(const struct intake_options *options, struct intake **out, struct error *err);
 
-/* The source with the intake beside it, from position `first` on. Takes `inner`. Errors: a negative
- * errno with a sentence. */
-int intake_source_over(struct intake *intake, uint64_t first, struct source *inner,
+/* The source with the intake beside it, from position `*first` on; NULL: nothing rests on it yet,
+ * and it is read from its beginning. Takes `inner`. EXIT_OK, or an exit code with a sentence: 65
+ * where what stands at `*first` has been let go of. */
+int intake_source_over(struct intake *intake, const uint64_t *first, struct source *inner,
                        struct source **out, struct error *err);
 
 /* From now on something may be taken in. Errors: a negative errno with a sentence. */
@@ -60,6 +62,11 @@ int intake_verdict(struct intake *intake, struct error *why);
  * role; journal. */
 void intake_stepped(struct intake *intake, int64_t to_ms);
 void intake_committed(struct intake *intake, int64_t to_ms);
+
+/* As intake_keep_floor() and intake_keep_release() (daemon/intake_keep.h). Thread: one at a time.
+ */
+uint64_t intake_floor(struct intake *intake, uint64_t low);
+void intake_release(struct intake *intake, uint64_t low, int64_t now_ms);
 
 /* ---- pushes ---- */
 
@@ -127,6 +134,7 @@ struct intake_counters {
     uint64_t refused_full; /* pushes for which there was no room: disk, backlog */
     uint64_t backlog_bytes;
     uint64_t waiting; /* for being applied */
+    uint64_t checkpoints;
 };
 /* Thread: any. */
 void intake_counters(struct intake *intake, struct intake_counters *out);

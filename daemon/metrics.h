@@ -72,6 +72,8 @@ struct metrics {
         bool is_memory_short;
         uint64_t intake_pushes, intake_events, intake_acts, intake_bytes;
         uint64_t intake_refused_bad, intake_refused_full, intake_backlog_bytes, intake_waiting;
+        uint64_t intake_segments, intake_recycled, intake_release_faults, intake_checkpoints;
+        double intake_first_seconds; /* 0: there is none */
         bool is_intake_full;
         double unit_lease_seconds; /* NaN: none */
         uint64_t unit_fence, shared_frames, shared_bytes, shared_owed, shared_open;

@@ -131,9 +131,29 @@ void owed_acts_read(struct owed_acts *acts, const struct intake_record *record)
     acts->act.at[i] = acts->act.at[--acts->act.count];
 }
 
-void owed_acts_begin(struct owed_acts *acts, uint64_t next)
+void owed_acts_begin(struct owed_acts *acts, uint64_t first, uint64_t next)
 {
+    size_t kept = 0;
+
     acts->next = next;
+    for (size_t i = 0; i < acts->act.count; i++)
+        if (acts->act.at[i]->position < first)
+            owed_act_free(acts->act.at[i]);
+        else
+            acts->act.at[kept++] = acts->act.at[i];
+    acts->act.count = kept;
+}
+
+uint64_t owed_acts_oldest(struct owed_acts *acts)
+{
+    uint64_t oldest = UINT64_MAX;
+
+    pthread_mutex_lock(&acts->lock);
+    for (size_t i = 0; i < acts->act.count; i++)
+        if (acts->act.at[i]->position < oldest)
+            oldest = acts->act.at[i]->position;
+    pthread_mutex_unlock(&acts->lock);
+    return oldest;
 }
 
 bool owed_acts_has_room(struct owed_acts *acts)

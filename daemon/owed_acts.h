@@ -39,11 +39,15 @@ void owed_acts_destroy(struct owed_acts *acts);
 
 /* A record of the log, from the first on. Thread: setup. */
 void owed_acts_read(struct owed_acts *acts, const struct intake_record *record);
-/* Records from `next` on are of this run. Thread: setup. */
-void owed_acts_begin(struct owed_acts *acts, uint64_t next);
+/* Records from `next` on are of this run, and those from `first` on are read again: what came of
+ * one before is not told any more, and nobody waits for it. Thread: setup. */
+void owed_acts_begin(struct owed_acts *acts, uint64_t first, uint64_t next);
 
-/* Thread: any, as the next two. */
+/* Thread: any, as the next three. */
 bool owed_acts_has_room(struct owed_acts *acts);
+
+/* Position of the oldest one; UINT64_MAX: nothing is owed. */
+uint64_t owed_acts_oldest(struct owed_acts *acts);
 
 /* The act is on record. Copies who and from; takes the reply and the answer. */
 void owed_acts_add(struct owed_acts *acts, const struct owed_act *act);

@@ -228,7 +228,7 @@ static int finish_open(struct replay_input *input, const struct range_config *ra
     int rc = 0;
 
     input->base.ops = &input_ops;
-    input->read.since_ms = INT64_MIN;
+    input->read.since_ms = input->intake.since_ms = INT64_MIN;
     input->from_ms =
         range != NULL && range->from.kind == RANGE_TIME ? range->from.value : INT64_MIN;
     if (range != NULL)
@@ -424,6 +424,13 @@ void replay_input_say(const struct replay_input *input, FILE *to)
             fprintf(to, ", and %zu partition%s more than the run", input->read.late - 1,
                     plural(input->read.late - 1));
         fprintf(to, ": results differ by what these bring; --from offset:N leaves them out\n");
+    }
+    if (input->intake.since_ms > input->from_ms) {
+        char when[UNIT_TEXT_BYTES];
+        fprintf(to,
+                "note: what was pushed and done before %s is not on record any more (intake.keep, "
+                "intake.bytes.max): results may differ\n",
+                unit_format_time(input->intake.since_ms, when));
     }
     if (input->read.since_ms > input->from_ms) {
         char when[UNIT_TEXT_BYTES];

@@ -10,7 +10,7 @@
 struct finding {
     int64_t from_ms, to_ms;
     struct replay_intake *to;
-    bool has_any;
+    bool has_any, has_begun;
 };
 
 /* Stamps never fall, so what is wanted lies in one stretch. */
@@ -18,6 +18,9 @@ static void look_at(void *self, const struct intake_record *record)
 {
     struct finding *finding = self;
 
+    if (!finding->has_begun && record->position > 0)
+        finding->to->since_ms = record->at_ms;
+    finding->has_begun = true;
     if (record->at_ms < finding->from_ms || record->at_ms >= finding->to_ms)
         return;
     if (!finding->has_any)
@@ -44,6 +47,7 @@ int replay_intake_find(const char *dir, const struct range_config *range, struct
     int code = data_look_open(&look, dir, err);
 
     out->first = out->next = 0;
+    out->since_ms = INT64_MIN;
     if (code == EXIT_NO_INPUT)
         return 0;
     if (code != EXIT_OK)

@@ -17,6 +17,7 @@ struct replay_intake {
     char folder[DATA_DIR_PATH_BYTES]; /* outlives the source */
     struct id128 directory;
     uint64_t first, next; /* positions; equal: none */
+    int64_t since_ms;     /* what was before is not on record any more; INT64_MIN: all is */
 };
 
 /* Looks for the records of the range's times in a data directory; one that is not there yet, or

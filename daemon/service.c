@@ -128,6 +128,8 @@ static int open_durable(struct service *service, const struct rules_read *read, 
         .committed = service_committed,
         .committed_to = service_committed_to,
         .keep_committed = service_keep_committed,
+        .intake_floor = service_intake_floor,
+        .intake_release = service_intake_release,
         .self = service};
     int code;
 
@@ -164,11 +166,13 @@ static int open_source(struct service *service, struct error *err)
         return EXIT_SYSTEM;
     service->source = service->kafka;
     if (service->intake != NULL) {
-        int64_t first = 0; /* of a directory that knows nothing of it: all of it */
-        durable_began_at(service->durable, INTAKE_TOPIC, INTAKE_PARTITION, &first);
-        if (intake_source_over(service->intake, (uint64_t)first, service->kafka, &service->source,
-                               err) != 0)
-            return EXIT_SYSTEM;
+        int64_t first = 0;
+        bool is_known = durable_began_at(service->durable, INTAKE_TOPIC, INTAKE_PARTITION, &first);
+        int code =
+            intake_source_over(service->intake, is_known ? &(uint64_t){(uint64_t)first} : NULL,
+                               service->kafka, &service->source, err);
+        if (code != EXIT_OK)
+            return code;
     }
     if (service->durable != NULL)
         service->source = durable_source(service->durable, service->source);

@@ -84,6 +84,11 @@ static void read_intake(struct intake *intake, struct daemon_counters *to)
     to->intake_refused_full = counters.refused_full;
     to->intake_backlog_bytes = counters.backlog_bytes;
     to->intake_waiting = counters.waiting;
+    to->intake_segments = counters.log.log.segments;
+    to->intake_recycled = counters.log.log.recycled + counters.log.log.removed;
+    to->intake_release_faults = counters.log.release_faults;
+    to->intake_checkpoints = counters.checkpoints;
+    to->intake_first_seconds = (double)counters.log.first_wall_ms / 1e3;
     to->is_intake_full = counters.log.is_full;
 }
 

@@ -106,11 +106,13 @@ int service_lock(struct service *service, struct error *err)
 
 int service_open_intake(struct service *service, struct error *err)
 {
-    const struct intake_options options = {.dir = &service->dir,
-                                           .body_max = (uint64_t)service->config->intake.body_max,
-                                           .backlog_max =
-                                               (uint64_t)service->config->intake.backlog_max,
-                                           .unit = service->unit};
+    const struct intake_options options = {
+        .dir = &service->dir,
+        .body_max = (uint64_t)service->config->intake.body_max,
+        .backlog_max = (uint64_t)service->config->intake.backlog_max,
+        .keep = {.keep_ms = service->config->intake.keep_ms,
+                 .bytes_max = (uint64_t)service->config->intake.bytes_max},
+        .unit = service->unit};
     int code;
 
     if (service->config->data.dir[0] == '\0')
@@ -119,6 +121,16 @@ int service_open_intake(struct service *service, struct error *err)
     if (code == EXIT_OK && service_add_silences(service, &service->rules, &service->read, err) != 0)
         code = EXIT_DATA;
     return code;
+}
+
+uint64_t service_intake_floor(void *self, uint64_t low)
+{
+    return intake_floor(((struct service *)self)->intake, low);
+}
+
+void service_intake_release(void *self, uint64_t low, int64_t now_ms)
+{
+    intake_release(((struct service *)self)->intake, low, now_ms);
 }
 
 /* ---- silences ---- */

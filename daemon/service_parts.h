@@ -125,6 +125,9 @@ void service_switch_drop(struct service_switch *to);
 int service_lock(struct service *service, struct error *err);
 /* With a data directory, which is where its unit stands: opens the intake; the rules get the
  * silences that were made by hand. */
+/* As in struct durable_options. */
+uint64_t service_intake_floor(void *self, uint64_t low);
+void service_intake_release(void *self, uint64_t low, int64_t now_ms);
 int service_open_intake(struct service *service, struct error *err);
 
 /* The set with the silences that were made by hand, in place of *rules and *read, which go; both

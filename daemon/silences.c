@@ -64,11 +64,38 @@ static bool is_what(const struct intake_record *record, const char *what)
            memcmp(record->what.at, what, record->what.len) == 0;
 }
 
+json_t *silences_checkpoint(const struct silences *list)
+{
+    json_t *root = json_object(), *array = json_array();
+
+    for (size_t i = 0; i < list->item.count; i++)
+        json_array_append(array, list->item.at[i]);
+    json_object_set_new(root, "made", json_integer((json_int_t)list->made));
+    json_object_set_new(root, "silences", array);
+    return root;
+}
+
+void silences_of_checkpoint(const struct intake_record *record, struct silences *out)
+{
+    json_t *root = json_loadb(record->body.at, record->body.len, 0, NULL), *silence; /* borrowed */
+    size_t i;
+
+    *out = (struct silences){.made = (uint64_t)json_integer_value(json_object_get(root, "made"))};
+    json_array_foreach (json_object_get(root, "silences"), i, silence)
+        vector_add(&out->item) = json_incref(silence);
+    json_decref(root);
+}
+
 void silences_take(struct silences *list, const struct intake_record *record)
 {
     bool is_add = is_what(record, ACT_SILENCE_ADD);
     json_t *body;
 
+    if (record->kind == INTAKE_CHECKPOINT) {
+        silences_release(list);
+        silences_of_checkpoint(record, list);
+        return;
+    }
     if (!is_add && !is_what(record, ACT_SILENCE_END))
         return;
     body = json_loadb(record->body.at, record->body.len, 0, NULL);
@@ -80,6 +107,7 @@ void silences_take(struct silences *list, const struct intake_record *record)
     for (size_t i = list->item.count; i > 0; i--)
         if (is_long_over(list->item.at[i - 1], record->at_ms))
             take_out(list, i - 1);
+    json_object_set_new(body, SILENCE_MADE_MS, json_integer(record->at_ms));
     vector_add(&list->item) = body;
     list->made++;
 }
@@ -287,8 +315,11 @@ json_t *silences_json(const struct silences *list)
 {
     json_t *root = json_object(), *array = json_array();
 
-    for (size_t i = 0; i < list->item.count; i++)
-        json_array_append(array, list->item.at[i]);
+    for (size_t i = 0; i < list->item.count; i++) {
+        json_t *silence = json_copy(list->item.at[i]);
+        json_object_del(silence, SILENCE_MADE_MS);
+        json_array_append_new(array, silence);
+    }
     json_object_set_new(root, "silences", array);
     return root;
 }

@@ -2,8 +2,9 @@
  * silences.h - silences that people made while the daemon ran: what is left of those in the intake
  * log, as text of a rule file that is read behind the configured ones (docs/muting.md).
  *
- * The list is a function of the log: each silence.add and silence.end in their order. One that has
- * ended goes when another is made a day later, or more.
+ * The list is a function of the log: each silence.add and silence.end in their order, or a
+ * checkpoint, which has the list as it was there, and what comes behind it. One that has ended goes
+ * when another is made a day later, or more.
  *
  * Thread: one at a time.
  */
@@ -25,15 +26,25 @@ enum { SILENCES_MAX = 500, SILENCE_BYTES_MAX = 16 << 10 };
 #define ACT_SILENCE_ADD "silence.add"
 #define ACT_SILENCE_END "silence.end"
 
+/* What a checkpoint is called there, and a silence's stamp in it. */
+#define INTAKE_CHECKPOINT_WHAT "checkpoint"
+#define SILENCE_MADE_MS "made_ms"
+
 struct silences {
-    VECTOR_OF(json_t *) item; /* owned; as their acts have them: id, where, from, to, comment, by */
-    uint64_t made;            /* ever */
+    /* Owned; as their acts have them: id, where, from, to, comment, by; and made_ms, the stamp. */
+    VECTOR_OF(json_t *) item;
+    uint64_t made; /* ever */
 };
 
 void silences_release(struct silences *list);
 
-/* Takes an act of the log; records of other kinds change nothing. */
+/* Takes an act of the log, or a checkpoint; records of other kinds change nothing. */
 void silences_take(struct silences *list, const struct intake_record *record);
+
+/* The list as a checkpoint has it; the caller's. NULL: memory is short. */
+json_t *silences_checkpoint(const struct silences *list);
+/* What a checkpoint has; *out is to be released. */
+void silences_of_checkpoint(const struct intake_record *record, struct silences *out);
 
 /* What a request asks for, as the log is to have it: with its id, its times in full, and who made
  * it. *out is the caller's.

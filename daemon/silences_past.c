@@ -14,6 +14,8 @@ struct reading {
     int64_t from_ms;
     struct silences list; /* `from` and `to` are those that held */
     size_t left_out;
+    int64_t since_ms;
+    bool has_begun, wants_checkpoint; /* the log begins later, and has not said what held then */
 };
 
 static const char *field(const json_t *silence, const char *name)
@@ -92,9 +94,34 @@ static void end(struct reading *reading, const char *id, int64_t at_ms)
         set_time(silence, "to", at_ms);
 }
 
+/* Those of whose making the log does not tell any more. */
+static void add_kept(struct reading *reading, const struct intake_record *record)
+{
+    struct silences kept;
+
+    silences_of_checkpoint(record, &kept);
+    for (size_t i = 0; i < kept.item.count; i++) {
+        json_t *silence = json_copy(kept.item.at[i]);
+        int64_t made_ms = json_integer_value(json_object_get(silence, SILENCE_MADE_MS));
+        json_object_del(silence, SILENCE_MADE_MS);
+        if (find(&reading->list, field(silence, "id")) == reading->list.item.count)
+            add(reading, silence, made_ms);
+        else
+            json_decref(silence);
+    }
+    silences_release(&kept);
+    reading->wants_checkpoint = false;
+    reading->since_ms = record->at_ms;
+}
+
 static void on_record(void *self, const struct intake_record *record)
 {
     struct reading *reading = self;
+    if (!reading->has_begun)
+        reading->wants_checkpoint = record->position > 0;
+    reading->has_begun = true;
+    if (record->kind == INTAKE_CHECKPOINT && reading->wants_checkpoint)
+        add_kept(reading, record);
     bool is_add = texts_equal(record->what, text_of(ACT_SILENCE_ADD));
     json_t *body;
 
@@ -113,7 +140,7 @@ static void on_record(void *self, const struct intake_record *record)
 int silences_past_read(const char *dir, int64_t from_ms, struct silences_past *out,
                        struct error *err)
 {
-    struct reading reading = {.from_ms = from_ms};
+    struct reading reading = {.from_ms = from_ms, .since_ms = INT64_MIN};
     char folder[DATA_DIR_PATH_BYTES];
     struct segment_config segments;
     enum segment_refusal why;
@@ -131,6 +158,7 @@ int silences_past_read(const char *dir, int64_t from_ms, struct silences_past *o
     rc = intake_log_read(&segments, on_record, &reading, NULL, &why, err);
     if (rc == 0) {
         out->left_out = reading.left_out;
+        out->since_ms = reading.since_ms;
         out->text = silences_text(&reading.list, NULL, NULL);
         if (out->text == NULL) {
             error_set(err, "out of memory");

@@ -17,8 +17,10 @@
 #include "base/error.h"
 
 struct silences_past {
-    char *text;      /* of a rule file (daemon/silences.h), the caller's; "" for none */
-    size_t left_out; /* by the bound, or since a later one has their id */
+    char *text;       /* of a rule file (daemon/silences.h), the caller's; "" for none */
+    size_t left_out;  /* by the bound, or since a later one has their id */
+    int64_t since_ms; /* of those that ended before, some are not on record any more; INT64_MIN:
+                         all are */
 };
 
 /* Those that had not ended at `from_ms`, by the intake log of a data directory, also while a daemon

@@ -452,9 +452,9 @@ void unit_image(struct unit *unit, const struct mirror_image *image)
     mirror_image(unit->settled, image);
 }
 
-uint64_t unit_release_floor(struct unit *unit)
+uint64_t unit_release_floor(struct unit *unit, enum shared_log which)
 {
-    return mirror_floor(unit->settled);
+    return mirror_floor(unit->settled, which);
 }
 
 bool unit_is_lost(const struct unit *unit)

@@ -61,8 +61,8 @@ int64_t unit_taken_over_ms(const struct unit *unit);
 /* A snapshot of the directory was written: the store is to have it too (store/mirror.h). Thread:
  * any, as the next. */
 void unit_image(struct unit *unit, const struct mirror_image *image);
-/* The first frame of the journal that has to stay for the store's sake; 0: all of it. */
-uint64_t unit_release_floor(struct unit *unit);
+/* The first frame of a log that has to stay for the store's sake; 0: all of it. */
+uint64_t unit_release_floor(struct unit *unit, enum shared_log which);
 
 /* Neither the store nor the directory knew anything of the unit (S4): if it has been before, its
  * input is to be read again. Thread: setup. */

@@ -12,6 +12,7 @@
 
 struct looking {
     uint64_t position;
+    bool has_begun;
     char found[320]; /* empty: there is no such record, or events were pushed there */
 };
 
@@ -25,6 +26,13 @@ static void look_at(void *self, const struct intake_record *record)
     struct looking *looking = self;
     char at[UNIT_TEXT_BYTES];
 
+    if (!looking->has_begun && looking->position < record->position)
+        snprintf(looking->found, sizeof(looking->found),
+                 INTAKE_TOPIC "/%" PRIu64 " is not on record any more (intake.keep, "
+                              "intake.bytes.max): what is begins with " INTAKE_TOPIC "/%" PRIu64
+                              ", of %s",
+                 looking->position, record->position, unit_format_time(record->wall_ms, at));
+    looking->has_begun = true;
     if (record->position != looking->position)
         return;
     if (record->kind == INTAKE_ACT)
@@ -33,6 +41,10 @@ static void look_at(void *self, const struct intake_record *record)
                               "audit` has what came of it",
                  record->position, shown(record->who), record->who.at, shown(record->what),
                  record->what.at, unit_format_time(record->wall_ms, at));
+    else if (record->kind == INTAKE_CHECKPOINT)
+        snprintf(looking->found, sizeof(looking->found),
+                 INTAKE_TOPIC "/%" PRIu64 " is no push: the daemon says there which silences held",
+                 record->position);
     else if (record->kind == INTAKE_OUTCOME)
         snprintf(looking->found, sizeof(looking->found),
                  INTAKE_TOPIC

@@ -185,6 +185,13 @@ static char *read_silences(struct answering *a, const char *dir)
                  "%zu of the silences made by hand %s not count here, for a later one has the same "
                  "id, or there are more than %d",
                  past.left_out, past.left_out == 1 ? "does" : "do", SILENCES_MAX);
+    else if (past.since_ms > a->from_ms) {
+        char since[UNIT_TEXT_BYTES];
+        snprintf(a->silences, sizeof(a->silences),
+                 "silences made by hand that ended before %s may not count here: they are not on "
+                 "record any more (intake.keep, intake.bytes.max)",
+                 unit_format_time(past.since_ms, since));
+    }
     return past.text;
 }
 

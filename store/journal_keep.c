@@ -93,7 +93,7 @@ static int journal_clock(const struct segment_frame *frame, int64_t *out, struct
 
 /* The clock of the first frame at or behind `frame` that has one; INT64_MAX: none does up to
  * `needed`. */
-static int clock_of(const struct segment_config *config, segment_clock clock, uint64_t frame,
+static int clock_of(const struct segment_config *config, segment_clock stamp, uint64_t frame,
                     uint64_t needed, int64_t *out, struct error *err)
 {
     enum segment_refusal why;
@@ -108,7 +108,7 @@ static int clock_of(const struct segment_config *config, segment_clock clock, ui
            (rc = segment_walk_next(walk, &found, err)) == 1) {
         if (found.number < frame)
             continue;
-        rc = clock(&found, out, err);
+        rc = stamp(&found, out, err);
         if (rc != 0)
             break;
     }
@@ -117,7 +117,7 @@ static int clock_of(const struct segment_config *config, segment_clock clock, ui
 }
 
 int segments_keep_before(const struct segment_config *config, const struct journal_keep *keep,
-                         segment_clock clock, uint64_t needed, int64_t now_ms, uint64_t *before,
+                         segment_clock stamp, uint64_t needed, int64_t now_ms, uint64_t *before,
                          struct error *err)
 {
     struct segments segments = {.place = {.at = NULL}};
@@ -132,7 +132,7 @@ int segments_keep_before(const struct segment_config *config, const struct journ
         int64_t clock_ms;
         if (behind > needed)
             break;
-        rc = clock_of(config, clock, behind, needed, &clock_ms, err);
+        rc = clock_of(config, stamp, behind, needed, &clock_ms, err);
         if (rc != 0)
             break;
         if (!(keep->bytes_max > 0 && bytes > keep->bytes_max) &&

@@ -40,7 +40,7 @@ typedef int (*segment_clock)(const struct segment_frame *frame, int64_t *out, st
 
 /* The same of any log of segments. */
 int segments_keep_before(const struct segment_config *config, const struct journal_keep *keep,
-                         segment_clock clock, uint64_t needed, int64_t now_ms, uint64_t *before,
+                         segment_clock stamp, uint64_t needed, int64_t now_ms, uint64_t *before,
                          struct error *err);
 
 #endif

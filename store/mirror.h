@@ -103,8 +103,8 @@ struct mirror_image {
 /* It is the newest; all are copied. Thread: any. */
 void mirror_image(struct mirror *mirror, const struct mirror_image *image);
 
-/* The first frame of the journal that the mirror needs; 0: all of it. Thread: any. */
-uint64_t mirror_floor(struct mirror *mirror);
+/* The first frame of a log that the mirror needs; 0: all of it. Thread: any. */
+uint64_t mirror_floor(struct mirror *mirror, enum shared_log which);
 
 /* Whether an op may be sent now (S2). */
 enum mirror_leave {

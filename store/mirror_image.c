@@ -151,7 +151,7 @@ static enum shared_verdict publish(struct mirror *mirror, struct error *err)
     now_ns = host_mono_ns();
     mirror->next_image_ns = now_ns + IMAGE_SHARE * (now_ns - upload->began_ns);
     pthread_mutex_lock(&mirror->lock);
-    mirror->floor = upload->image.known.number;
+    mirror->floor[SHARED_JOURNAL] = upload->image.known.number;
     mirror->counters.images++;
     pthread_mutex_unlock(&mirror->lock);
     mirror_upload_end(mirror);
@@ -224,10 +224,10 @@ void mirror_image(struct mirror *mirror, const struct mirror_image *image)
     host()->waker_wake(host()->self, mirror->waker);
 }
 
-uint64_t mirror_floor(struct mirror *mirror)
+uint64_t mirror_floor(struct mirror *mirror, enum shared_log which)
 {
     pthread_mutex_lock(&mirror->lock);
-    uint64_t floor = mirror->floor;
+    uint64_t floor = mirror->floor[which];
     pthread_mutex_unlock(&mirror->lock);
     return floor;
 }

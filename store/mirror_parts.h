@@ -70,7 +70,7 @@ struct mirror {
     bool must_stop;
     struct told_image told; /* the newest */
     bool has_told;          /* it is not on its way yet */
-    uint64_t floor;
+    uint64_t floor[SHARED_LOGS];
     struct mirror_counters counters;
 
     /* Read by the outbox for each op: relaxed is enough, it is one number that only its reader

@@ -78,7 +78,7 @@ static void S3_an_image_stands_for_the_frames_before_it(void **state)
     begin(&owner, &calm);
     for (int i = 0; i < 20; i++)
         commit(&owner, NULL, 0);
-    assert_int_equal(mirror_floor(owner.mirror), 0);
+    assert_int_equal(mirror_floor(owner.mirror, SHARED_JOURNAL), 0);
     tell_image(&owner, 10, 25); /* it rests on frames that are still to come */
     for (int i = 0; i < 4; i++) {
         commit(&owner, NULL, 0);
@@ -88,7 +88,7 @@ static void S3_an_image_stands_for_the_frames_before_it(void **state)
     commit(&owner, NULL, 0);
     UNTIL(images_of(&owner) == 1);
     assert_image(10, &at);
-    assert_int_equal(mirror_floor(owner.mirror), 10);
+    assert_int_equal(mirror_floor(owner.mirror, SHARED_JOURNAL), 10);
     assert_int_equal(unit_anchor_read(&journal, &anchor, &err), 0);
     assert_int_equal(anchor.number, 10);
     assert_int_equal(anchor.chain, at.chain);
@@ -97,7 +97,7 @@ static void S3_an_image_stands_for_the_frames_before_it(void **state)
     tell_image(&owner, 22, 25);
     UNTIL(images_of(&owner) == 2 && first_there() == 10);
     assert_image(22, &at);
-    assert_int_equal(mirror_floor(owner.mirror), 22);
+    assert_int_equal(mirror_floor(owner.mirror, SHARED_JOURNAL), 22);
     end(&owner);
 }
 
@@ -121,7 +121,8 @@ static void S4_a_store_that_forgot_begins_with_an_image(void **state)
     push(&owner);
     tell_image(&owner, 8, 11);
     UNTIL(images_of(&owner) == 1);
-    assert_int_equal(segment_log_release_before(owner.log, mirror_floor(owner.mirror), &err), 0);
+    assert_int_equal(
+        segment_log_release_before(owner.log, mirror_floor(owner.mirror, SHARED_JOURNAL), &err), 0);
     assert_int_equal(segment_walk_create(&journal, &walk, &why, &err), 0);
     assert_true(segment_walk_first(walk) > 1 && segment_walk_first(walk) <= 8);
     segment_walk_destroy(walk);

@@ -11,6 +11,7 @@ tocsin_story(NAME disk_full SCRIPT disk_full.sh)
 tocsin_story(NAME settings_switch SCRIPT settings_switch.sh)
 tocsin_story(NAME history SCRIPT history.sh SANITIZED)
 tocsin_story(NAME intake SCRIPT intake.sh SANITIZED)
+tocsin_story(NAME intake_keep SCRIPT intake_keep.sh SANITIZED)
 tocsin_story(NAME by_hand SCRIPT by_hand.sh SANITIZED)
 # SIGKILL at random moments: a few here, 2,000 in the long forms together, with those of intake_kill and
 # those at durable steps.
